@@ -1,0 +1,27 @@
+"""Comparisons that say how far off they are."""
+from __future__ import annotations
+
+import numpy as np
+
+
+def assert_relative(value, truth, tolerance: float = 1e-10, floor: float = 1e-280) -> None:
+    """Every entry within `tolerance` of the truth, relative; entries below `floor` only have to be as small."""
+    value, truth = np.broadcast_arrays(np.asarray(value, float), np.asarray(truth, float))
+    error = np.abs(value - truth) / np.maximum(np.abs(truth), floor)
+    assert np.isfinite(value).all(), "not finite"
+    assert error.max(initial=0) <= tolerance, f"relative error {error.max():.2e} > {tolerance:.0e}"
+
+
+def assert_close_in_norm(value, truth, tolerance: float = 1e-10) -> None:
+    """The whole array within `tolerance` of the truth, relative to the truth's largest entry."""
+    value, truth = np.broadcast_arrays(np.asarray(value, float), np.asarray(truth, float))
+    scale = max(np.abs(truth).max(initial=0), 1e-280)
+    error = np.abs(value - truth).max(initial=0) / scale
+    assert error <= tolerance, f"error {error:.2e} of the largest entry > {tolerance:.0e}"
+
+
+def z_scores(samples: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """(mean over axis 0 - truth) / standard error; 0 where both are exactly equal."""
+    difference = samples.mean(axis=0) - truth
+    error = samples.std(axis=0, ddof=1) / np.sqrt(len(samples))
+    return np.where(difference == 0, 0.0, difference / np.where(error > 0, error, 1e-300))

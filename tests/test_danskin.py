@@ -1,0 +1,115 @@
+"""The steps of the proof of Theorem 1."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+
+from refimpl import danskin, exact, gumbel
+from tests.asserts import assert_close_in_norm, assert_relative, z_scores
+
+SCALES = [(1.0, 1.0), (5.0, 300.0), (1e3, 1e4)]
+EPSILONS = [-0.5, 0.0, 1e-4, 0.3, 10.0]
+
+
+@pytest.fixture
+def problem(rng):
+    return rng.normal(size=6), 2 * rng.normal(size=6)
+
+
+def central(function, x, step=1e-5):
+    """Derivative of function(x) in each entry of x, by central differences; stacked on the last axis."""
+    x = np.asarray(x, float)
+    columns = []
+    for place in np.ndindex(x.shape):
+        shift = np.zeros(x.shape)
+        shift[place] = step
+        columns.append((function(x + shift) - function(x - shift)) / (2 * step))
+    return np.stack(columns, axis=-1)
+
+
+def test_G_is_the_mean_perturbed_maximum(rng, problem):
+    h, f = problem
+    noise = gumbel.sample((400_000, 6), rng)
+    for eps in (0.0, 0.3, -0.5):
+        values = danskin.perturbed_max(h, f, eps, noise).value
+        assert abs(z_scores(values, danskin.G(h, f, eps))) < 4
+        assert danskin.G_monte_carlo(h, f, eps, noise) == values.mean(axis=0)
+    # noise that keeps its mean of 0.577 would be caught
+    assert abs(z_scores(danskin.perturbed_max(h, f, 0.3, noise + np.euler_gamma).value, danskin.G(h, f, 0.3))) > 100
+
+
+def test_danskin_the_slope_of_the_maximum_is_the_slope_of_the_winner(rng, problem):
+    h, f = problem
+    noise = gumbel.sample((2_000, 6), rng)
+    step = 1e-7
+    left, right = (danskin.perturbed_max(h, f, 0.3 + side, noise) for side in (-step, step))
+    away_from_kinks = left.z_eps == right.z_eps
+    assert away_from_kinks.mean() > 0.99
+    slope = (right.value - left.value) / (2 * step)
+    assert np.allclose(slope[away_from_kinks], f[left.z_eps][away_from_kinks], atol=1e-6)
+    # at a kink the slope lies between those of the two lines that meet, and it never falls: the maximum is convex
+    assert (f[right.z_eps] >= f[left.z_eps]).all()
+
+
+def test_the_kink_is_found_where_two_lines_cross():
+    h, f, noise = np.zeros(2), np.array([0.0, 1.0]), np.array([[0.7, 0.0]])
+    assert danskin.perturbed_max(h, f, 0.69, noise).z_eps == 0
+    assert danskin.perturbed_max(h, f, 0.71, noise).z_eps == 1
+    assert danskin.perturbed_max(h, f, 0.70, noise).value == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize("eps", EPSILONS)
+def test_first_derivatives(problem, eps):
+    h, f = problem
+    assert_close_in_norm(danskin.dG_deps(h, f, eps), central(lambda e: danskin.G(h, f, float(e)), eps)[0], 1e-8)
+    assert_close_in_norm(danskin.dG_dh(h, f, eps), central(lambda x: danskin.G(x, f, eps), h), 1e-8)
+
+
+@pytest.mark.parametrize("eps", EPSILONS)
+@pytest.mark.parametrize("h_scale, f_scale", SCALES)
+@pytest.mark.parametrize("k", [1, 2, 6, 40])
+def test_both_orders_of_the_mixed_derivative_agree(rng, eps, h_scale, f_scale, k):
+    h, f = rng.uniform(-h_scale, h_scale, (4, k)), rng.uniform(-f_scale, f_scale, (4, k))
+    one, other = danskin.d2G_dh_deps(h, f, eps), danskin.d2G_deps_dh(h, f, eps)
+    assert_relative(one, other, 1e-10, floor=max(1e-13 * np.abs(other).max(), 1e-280))
+    assert_close_in_norm(one, exact.gradient(h + eps * f, f), 1e-12)
+
+
+def test_mixed_derivatives_by_differences_of_the_first_ones(problem):
+    h, f = problem
+    by_h = central(lambda x: danskin.dG_deps(x, f, 0.3), h)
+    by_eps = central(lambda e: danskin.dG_dh(h, f, float(e)), 0.3)[..., 0]
+    assert_close_in_norm(danskin.d2G_dh_deps(h, f, 0.3), by_h, 1e-8)
+    assert_close_in_norm(danskin.d2G_deps_dh(h, f, 0.3), by_eps, 1e-8)
+
+
+def test_at_eps_zero_the_mixed_derivative_is_the_gradient_of_the_expectation(problem):
+    h, f = problem
+    assert_relative(danskin.d2G_dh_deps(h, f, 0.0), exact.gradient(h, f))
+    assert_relative(danskin.d2G_deps_dh(h, f, 0.0), exact.gradient(h, f))
+    assert_relative(danskin.dG_deps(h, f, 0.0), exact.expectation(h, f))
+
+
+def test_batch_axes_broadcast_and_eps_may_vary(rng):
+    h, f = rng.normal(size=(3, 1, 4)), rng.normal(size=(5, 4))
+    eps = np.linspace(-1, 1, 5)
+    values = danskin.G(h, f, eps)
+    assert values.shape == (3, 5)
+    assert values[2, 4] == pytest.approx(logsumexp(h[2, 0] + eps[4] * f[4]), rel=1e-14)
+    for function in (danskin.dG_dh, danskin.d2G_dh_deps, danskin.d2G_deps_dh):
+        assert_relative(function(h, f, eps)[1, 3], function(h[1, 0], f[3], eps[3]), 1e-13)
+
+
+@pytest.mark.parametrize("function", [danskin.G, danskin.dG_deps, danskin.dG_dh, danskin.d2G_dh_deps, danskin.d2G_deps_dh])
+def test_bad_values_are_named(function):
+    for arguments, name in ((([np.nan, 1], [0, 1], 0.1), "h"), (([0, 1], [np.inf, 1], 0.1), "f"),
+                            (([0, 1], [0, 1, 2], 0.1), "f"), (([], [], 0.1), "h"), (([0, 1], [0, 1], np.nan), "eps"),
+                            (([0, 1], [0, 1], np.inf), "eps"), ((np.zeros((2, 3)), np.zeros(3), np.ones(4)), "eps")):
+        with pytest.raises(ValueError, match=rf"^{name} must"):
+            function(*arguments)
+
+
+def test_monte_carlo_needs_an_axis_of_samples():
+    with pytest.raises(ValueError, match="^noise must"):
+        danskin.G_monte_carlo([0.0, 1.0], [1.0, 2.0], 0.1, [0.0, 0.0])

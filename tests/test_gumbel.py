@@ -1,0 +1,118 @@
+"""Theorem 2 and the sampler."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from refimpl import gumbel
+from tests.asserts import assert_relative
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_noise_has_the_zero_mean_gumbel_law(rng, dtype):
+    noise = gumbel.sample(200_000, rng, dtype)
+    assert noise.dtype == dtype
+    law = stats.gumbel_r(loc=-np.euler_gamma)
+    assert stats.kstest(noise.astype(float), law.cdf).pvalue > 1e-3
+    assert abs(noise.mean()) < 4 * law.std() / np.sqrt(noise.size)
+    # the same test must reject noise whose mean is Euler's constant, a slip of 0.577
+    assert stats.kstest(noise.astype(float) + np.euler_gamma, law.cdf).pvalue < 1e-12
+
+
+def test_noise_is_finite_when_the_generator_returns_zero():
+    class Zeros(np.random.Generator):
+        def standard_exponential(self, size=None, dtype=np.float64):
+            return np.zeros(size, dtype)
+
+    for dtype in (np.float64, np.float32):
+        assert np.isfinite(gumbel.sample(3, Zeros(np.random.PCG64(0)), dtype)).all()
+
+
+def test_sampler_chooses_like_a_softmax(rng):
+    h = np.array([1.0, -0.5, 2.0, 0.0, -3.0, 1.5])
+    n = 300_000
+    counts = np.bincount(gumbel.argmax(h, gumbel.sample((n, 6), rng)), minlength=6)
+    expected = n * gumbel.choice_probabilities(h)
+    assert stats.chisquare(counts, expected).pvalue > 1e-3
+    wrong = h + np.array([0.03, 0, 0, 0, 0, 0])                     # a 3 % error in one weight must be seen
+    assert stats.chisquare(counts, n * gumbel.choice_probabilities(wrong)).pvalue < 1e-6
+
+
+def test_same_noise_same_choice(rng):
+    h, noise = rng.normal(size=(5, 7)), gumbel.sample((100, 5, 7), rng)
+    first, second = gumbel.argmax(h, noise), gumbel.argmax(h.copy(), noise.copy())
+    assert (first == second).all()
+    assert (gumbel.argmax(h + 3.0, noise) == first).all()           # a constant moves no arg max
+    again = np.random.default_rng(5), np.random.default_rng(5)
+    assert (gumbel.sample(50, again[0]) == gumbel.sample(50, again[1])).all()
+
+
+@pytest.mark.parametrize("scale", [0.1, 3.0, 30.0, 1000.0])
+@pytest.mark.parametrize("k", [1, 2, 6, 40])
+def test_integral_of_the_proof_equals_the_softmax(rng, scale, k):
+    h = rng.uniform(-scale, scale, (3, k))
+    assert_relative(gumbel.choice_probabilities_by_quadrature(h), gumbel.choice_probabilities(h), 1e-12)
+
+
+def test_conditional_noise_lets_the_given_index_win(rng):
+    h = rng.normal(size=(4, 6)) * 3
+    index = rng.integers(6, size=(2_000, 4))
+    noise = gumbel.sample_given_argmax(h, index, rng)
+    assert noise.shape == (2_000, 4, 6)
+    assert (gumbel.argmax(h, noise) == index).all()
+
+
+def test_conditional_noise_averaged_over_the_winner_is_plain_noise(rng):
+    """Draw the winner from the softmax, then the noise given the winner: every coordinate must be Gumbel again."""
+    h = np.array([0.5, -1.0, 2.0])
+    index = rng.choice(3, size=100_000, p=gumbel.choice_probabilities(h))
+    noise = gumbel.sample_given_argmax(h, index, rng)
+    law = stats.gumbel_r(loc=-np.euler_gamma)
+    for coordinate in range(3):
+        assert stats.kstest(noise[:, coordinate], law.cdf).pvalue > 1e-3
+    assert np.abs(np.corrcoef(noise.T) - np.eye(3)).max() < 4 / np.sqrt(100_000)
+
+
+def test_conditional_noise_is_extreme_safe(rng):
+    h = np.array([1000.0, -1000.0, 0.0])
+    for index in range(3):
+        noise = gumbel.sample_given_argmax(h, np.full(200, index), rng)
+        assert np.isfinite(noise).all()
+        assert (gumbel.argmax(h, noise) == index).all()
+
+
+def test_one_value_and_ties():
+    assert gumbel.argmax([[2.0], [3.0]], [[0.1], [0.2]]).tolist() == [0, 0]
+    assert gumbel.argmax([1.0, 1.0, 0.0], [0.0, 0.0, 0.0]) == 0
+    assert gumbel.choice_probabilities([5.0]).tolist() == [1.0]
+
+
+@pytest.mark.parametrize("call, name", [
+    (lambda r: gumbel.argmax([1.0, np.nan], [0.0, 0.0]), "h"),
+    (lambda r: gumbel.argmax([1.0, 2.0], [0.0, np.inf]), "noise"),
+    (lambda r: gumbel.argmax([1.0, 2.0], [0.0, 0.0, 0.0]), "noise"),
+    (lambda r: gumbel.argmax(np.zeros((2, 3)), np.zeros((4, 3))), "noise"),
+    (lambda r: gumbel.choice_probabilities([]), "h"),
+    (lambda r: gumbel.choice_probabilities(3.0), "h"),
+    (lambda r: gumbel.choice_probabilities_by_quadrature([np.inf]), "h"),
+    (lambda r: gumbel.sample_given_argmax([1.0, 2.0], 2, r), "index"),
+    (lambda r: gumbel.sample_given_argmax([1.0, 2.0], -1, r), "index"),
+    (lambda r: gumbel.sample_given_argmax(np.zeros((2, 3)), np.zeros(5, int), r), "index"),
+])
+def test_bad_values_are_named(rng, call, name):
+    with pytest.raises(ValueError, match=rf"^{name} must"):
+        call(rng)
+
+
+def test_bad_types_are_named(rng):
+    with pytest.raises(TypeError, match="^rng must"):
+        gumbel.sample(3, np.random)
+    with pytest.raises(TypeError, match="^dtype must"):
+        gumbel.sample(3, rng, np.float16)
+    with pytest.raises(TypeError, match="^h must"):
+        gumbel.choice_probabilities(["a", "b"])
+    with pytest.raises(TypeError, match="^h must"):
+        gumbel.choice_probabilities([1j, 2])
+    with pytest.raises(TypeError, match="^index must"):
+        gumbel.sample_given_argmax([1.0, 2.0], 0.5, rng)
