@@ -1,0 +1,60 @@
+"""Is a hand-written gradient the derivative of its loss?  Central differences along random directions, in float64."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Check(NamedTuple):
+    """One direction: the derivative by the backward pass, by differences, and their relative difference."""
+
+    analytic: float
+    numeric: float
+    error: float
+
+
+def gradcheck(loss: Callable[[], float], values: np.ndarray, grads: np.ndarray, rng: np.random.Generator,
+              directions: int = 8, step: float = 1e-5) -> list[Check]:
+    """Compare `grads` with differences of loss() along random unit directions of `values`.
+
+    loss     takes no argument, reads `values` (by reference) and returns a number; the same one if called again
+    values   any float64 array, a network's flat parameters or an input; moved in place, and put back
+    grads    the gradient at `values`, by the backward pass; copied before anything moves
+    step     length of the step to either side.  Its error falls as step^2, that of rounding grows as 1/step
+
+    Returns a Check a direction.  The error is relative to the length of the gradient over sqrt(size), which is what a
+    random direction sees of it: relative to the one number at hand it would explode where that happens to be near 0.
+    A ReLU's kink between the two points spoils the difference; with a step this small that is rare.
+
+    Raises TypeError if values is not float64: in float32 a difference cannot see an error below a percent or so.
+    Raises ValueError if the shapes differ or loss() is not the same at the same point.
+    """
+    if values.dtype != np.float64 or grads.dtype != np.float64:
+        raise TypeError(f"gradcheck: values and grads must be float64, got {values.dtype} and {grads.dtype}")
+    if values.shape != grads.shape:
+        raise ValueError(f"gradcheck: values and grads must have one shape, got {values.shape} and {grads.shape}")
+    if loss() != loss():
+        raise ValueError("gradcheck: loss() must return the same value at the same point; fix its noise")
+    start, gradient = values.copy(), grads.copy()
+    typical = np.linalg.norm(gradient) / np.sqrt(gradient.size)
+    checks = []
+    for _ in range(directions):
+        direction = rng.standard_normal(values.shape)
+        direction /= np.linalg.norm(direction)
+        analytic = float((gradient * direction).sum())
+        values[...] = start + step * direction
+        above = loss()
+        values[...] = start - step * direction
+        below = loss()
+        values[...] = start
+        numeric = float(above - below) / (2 * step)
+        scale = max(abs(analytic), abs(numeric), typical)
+        checks.append(Check(analytic, numeric, abs(analytic - numeric) / scale if scale > 0 else 0.0))
+    return checks
+
+
+def worst(checks: list[Check]) -> float:
+    """The largest relative error of a gradcheck."""
+    return max(check.error for check in checks)

@@ -1,0 +1,75 @@
+"""Scores and penalties with their derivatives: Bernoulli pixels with logits, and the KL terms.
+
+All are in nats.  Nothing here divides by the batch size: what is averaged is the model's business.
+"""
+from __future__ import annotations
+
+import numpy as np
+
+
+def softplus_and_sigmoid(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """log(1 + e^a) and its derivative 1 / (1 + e^-a), sharing the one exponential e^-|a|, which cannot overflow."""
+    e = np.exp(-np.abs(a))
+    # log1p keeps the digits of a tiny e but is not vectorised; a float32 score of hundreds of nats has none to keep.
+    log_one_plus_e = np.log1p(e) if a.dtype == np.float64 else np.log(1 + e)
+    softplus = np.maximum(a, 0) + log_one_plus_e        # log(1 + e^a) = a + log(1 + e^-a)          for a > 0
+    sigmoid = np.where(a >= 0, 1, e) / (1 + e)          # e^a / (1 + e^a)                           for a < 0
+    return softplus, sigmoid
+
+
+def bernoulli_score(x: np.ndarray, a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """log p(x given logits a) of binary pixels, an example a row, and its gradient in a.
+
+    x, a: (B, D), x in [0, 1].  Returns f (B,) in nats and df/da (B, D) = x - sigmoid(a).
+    """
+    softplus, sigmoid = softplus_and_sigmoid(a)
+    f = np.einsum("bd,bd->b", x, a) - softplus.sum(axis=1)          # f = sum_d x_d a_d - log(1 + e^{a_d})
+    return f, x - sigmoid
+
+
+def bernoulli_score_table(x: np.ndarray, a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """log p(x_b given logits a_z) of every image b under every latent value z.
+
+    x: (B, D), a: (K, D).  Returns f (B, K) in nats and sigmoid(a) (K, D) for bernoulli_score_table_backward.
+    The decoder does not depend on x: its K rows are computed once, and one matrix product compares them with the batch.
+    """
+    softplus, sigmoid = softplus_and_sigmoid(a)
+    f = x @ a.T
+    f -= softplus.sum(axis=1)                                       # f_bz = x_b . a_z - sum_d log(1 + e^{a_zd})
+    return f, sigmoid
+
+
+def bernoulli_score_table_backward(weights: np.ndarray, x: np.ndarray, sigmoid: np.ndarray) -> np.ndarray:
+    """Gradient in a (K, D) of sum_bz weights_bz f_bz, with weights (B, K) and the rest as in bernoulli_score_table."""
+    da = weights.T @ x                                              # sum_b weights_bz x_b
+    da -= weights.sum(axis=0)[:, None] * sigmoid                    #                      - (sum_b weights_bz) sigmoid(a_z)
+    return da
+
+
+def log_softmax(h: np.ndarray) -> np.ndarray:
+    """log softmax over the last axis, in the dtype of h."""
+    shifted = h - h.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def categorical_kl(h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """KL(softmax(h) || uniform) over the last axis, and its gradient in h.
+
+    h: (..., k).  Returns kl (...) = sum q log q + log k and dkl/dh (..., k) = q (log q - sum q log q).
+    A q that underflows to 0 counts as 0 log 0 = 0.
+    """
+    log_q = log_softmax(h)
+    q = np.exp(log_q)
+    negative_entropy = (q * log_q).sum(axis=-1)
+    kl = negative_entropy + np.log(h.shape[-1])
+    return kl, q * (log_q - negative_entropy[..., None])
+
+
+def gaussian_kl(mu: np.ndarray, log_var: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """KL(N(mu, s^2) || N(0, 1)) summed over the last axis, s^2 = exp(log_var), and its gradients in mu and log_var.
+
+    mu, log_var: (..., d).  Returns kl (...) = sum (mu^2 + s^2 - log s^2 - 1) / 2, mu, (s^2 - 1) / 2.
+    """
+    variance = np.exp(log_var)
+    kl = 0.5 * (mu * mu + variance - log_var - 1).sum(axis=-1)
+    return kl, mu, 0.5 * (variance - 1)

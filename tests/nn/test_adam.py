@@ -1,0 +1,67 @@
+"""Adam against the textbook, in blocks, and free of denormal numbers."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from refimpl.nn import adam as module
+from refimpl.nn.adam import Adam
+
+
+def textbook(values, gradients, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
+    """Algorithm 1 of the paper, line by line."""
+    theta, m, v = values.copy(), np.zeros_like(values), np.zeros_like(values)
+    for t, g in enumerate(gradients, start=1):
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g * g
+        theta -= lr * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + eps)
+    return theta
+
+
+@pytest.mark.parametrize("size", [1, 100, module.BLOCK, 2 * module.BLOCK + 17])
+def test_follows_the_textbook(rng, size):
+    start = rng.normal(size=size)
+    gradients = rng.normal(size=(7, size)) * 10.0 ** rng.integers(-9, 3, size)
+    values, grads = start.copy(), np.zeros(size)
+    adam = Adam(values, grads, lr=3e-3, beta1=0.8, beta2=0.99)
+    for g in gradients:
+        grads[...] = g
+        adam.step()
+    expected = textbook(start, gradients, lr=3e-3, beta1=0.8, beta2=0.99)
+    assert np.abs(values - expected).max() < 1e-13
+    assert np.abs(values - textbook(start, gradients, lr=3.003e-3, beta1=0.8, beta2=0.99)).max() > 1e-6
+
+
+def test_no_denormal_numbers_after_gradients_have_died(rng):
+    values, grads = rng.normal(size=1000).astype(np.float32), rng.normal(size=1000).astype(np.float32)
+    adam = Adam(values, grads)
+    adam.step()
+    grads[...] = 0
+    smallest = np.finfo(np.float32).tiny
+    for _ in range(2_000):
+        adam.step()
+        for moment in (adam.M, adam.V):
+            assert not ((moment != 0) & (np.abs(moment) < smallest)).any()
+    assert (adam.M == 0).all()
+
+
+def test_flushing_changes_no_result_that_matters(rng):
+    """A gradient that dies and comes back: with and without the flush, the same steps."""
+    size, start = 50, rng.normal(size=50)
+    gradients = np.concatenate([rng.normal(size=(3, size)), np.zeros((900, size)), rng.normal(size=(3, size))])
+    values, grads = start.copy(), np.zeros(size)
+    adam = Adam(values, grads)
+    for g in gradients:
+        grads[...] = g
+        adam.step()
+    assert np.abs(values - textbook(start, gradients)).max() < 1e-13
+
+
+def test_bad_arguments():
+    good = np.zeros(3)
+    for call in (lambda: Adam(good, np.zeros(4)), lambda: Adam(good, np.zeros(3, np.float32)),
+                 lambda: Adam(np.zeros((3, 1)), np.zeros((3, 1))), lambda: Adam(good, good, lr=0),
+                 lambda: Adam(good, good, lr=float("nan")), lambda: Adam(good, good, beta1=1.0),
+                 lambda: Adam(good, good, eps=0)):
+        with pytest.raises(ValueError, match="^Adam"):
+            call()

@@ -1,0 +1,92 @@
+"""Scores and penalties: values against scipy, gradients against differences, planted errors."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.special import expit, softmax
+
+from refimpl.nn import losses
+from refimpl.nn.gradcheck import gradcheck, worst
+from tests.asserts import assert_relative
+
+
+def test_softplus_and_sigmoid_up_to_ten_thousand():
+    a = np.array([-1e4, -700, -40, -1, 0, 1, 40, 700, 1e4])
+    softplus, sigmoid = losses.softplus_and_sigmoid(a)
+    assert_relative(softplus, np.logaddexp(0, a), 1e-14)
+    assert_relative(sigmoid, expit(a), 1e-14)
+    softplus32, sigmoid32 = losses.softplus_and_sigmoid(a.astype(np.float32))
+    assert softplus32.dtype == sigmoid32.dtype == np.float32
+    assert np.allclose(softplus32, softplus, rtol=1e-6, atol=1e-7) and np.allclose(sigmoid32, sigmoid, atol=1e-7)
+
+
+def test_bernoulli_score_is_the_log_probability(rng):
+    x, a = (rng.random((4, 30)) < 0.4).astype(float), 3 * rng.normal(size=(4, 30))
+    f, _ = losses.bernoulli_score(x, a)
+    assert_relative(f, stats.bernoulli.logpmf(x, expit(a)).sum(axis=1), 1e-12)
+
+
+def test_bernoulli_score_gradient(rng):
+    x, a = rng.random((4, 30)), 3 * rng.normal(size=(4, 30))
+    weights = rng.normal(size=4)
+    _, df_da = losses.bernoulli_score(x, a)
+    loss = lambda: (weights * losses.bernoulli_score(x, a)[0]).sum()
+    assert worst(gradcheck(loss, a, weights[:, None] * df_da, rng)) < 1e-7
+
+
+def test_score_table_agrees_with_one_score_at_a_time(rng):
+    x, a = (rng.random((4, 30)) < 0.4).astype(float), 3 * rng.normal(size=(6, 30))
+    f, _ = losses.bernoulli_score_table(x, a)
+    for b in range(4):
+        for z in range(6):
+            assert f[b, z] == pytest.approx(losses.bernoulli_score(x[b:b + 1], a[z:z + 1])[0][0], rel=1e-13)
+
+
+def test_score_table_gradient(rng):
+    x, a = (rng.random((4, 30)) < 0.4).astype(float), 3 * rng.normal(size=(6, 30))
+    weights = rng.normal(size=(4, 6))
+    _, sigmoid = losses.bernoulli_score_table(x, a)
+    da = losses.bernoulli_score_table_backward(weights, x, sigmoid)
+    loss = lambda: (weights * losses.bernoulli_score_table(x, a)[0]).sum()
+    assert worst(gradcheck(loss, a, da, rng)) < 1e-7
+    assert worst(gradcheck(loss, a, 1.001 * da, rng)) > 1e-4
+
+
+@pytest.mark.parametrize("k", [1, 2, 10])
+def test_categorical_kl(rng, k):
+    h = 3 * rng.normal(size=(4, k))
+    kl, dh = losses.categorical_kl(h)
+    q = softmax(h, axis=-1)
+    assert np.allclose(kl, [stats.entropy(row, np.full(k, 1 / k)) for row in q], atol=1e-13)
+    assert worst(gradcheck(lambda: losses.categorical_kl(h)[0].sum(), h, dh, rng)) < 1e-7
+
+
+def test_off_by_one_in_the_kl_is_caught(rng):
+    """d/dq of q log q is log q + 1; its 1 drops out only because q (1 - sum q) = 0. Without the inner sum it must show."""
+    h = 3 * rng.normal(size=(4, 10))
+    _, dh = losses.categorical_kl(h)
+    q = softmax(h, axis=-1)
+    assert worst(gradcheck(lambda: losses.categorical_kl(h)[0].sum(), h, dh + 1e-3 * q, rng)) > 1e-5
+    assert losses.categorical_kl(np.zeros((1, 10)))[0] == pytest.approx(0, abs=1e-15)      # log k, not log(k - 1)
+    assert losses.categorical_kl(np.array([[1e4, 0, 0]]))[0] == pytest.approx(np.log(3))
+
+
+def test_categorical_kl_survives_scores_that_underflow():
+    kl, dh = losses.categorical_kl(np.array([[1e3, 0.0, -1e3]], np.float32))
+    assert kl == pytest.approx(np.log(3)) and np.isfinite(dh).all()
+
+
+def test_gaussian_kl(rng):
+    mu, log_var = rng.normal(size=(3, 5)), rng.normal(size=(3, 5))
+    kl, dmu, dlog_var = losses.gaussian_kl(mu, log_var)
+    # by numerical integration of (log q - log p) q, coordinate by coordinate
+    t = np.linspace(-40, 40, 400_001)
+    for b in range(3):
+        total = 0.0
+        for d in range(5):
+            q = stats.norm(mu[b, d], np.exp(log_var[b, d] / 2))
+            total += ((q.logpdf(t) - stats.norm.logpdf(t)) * q.pdf(t)).sum() * (t[1] - t[0])
+        assert kl[b] == pytest.approx(total, rel=1e-9)
+    assert worst(gradcheck(lambda: losses.gaussian_kl(mu, log_var)[0].sum(), mu, dmu, rng)) < 1e-7
+    assert worst(gradcheck(lambda: losses.gaussian_kl(mu, log_var)[0].sum(), log_var, dlog_var, rng)) < 1e-7
