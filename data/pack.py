@@ -1,0 +1,60 @@
+"""Pack the four IDX files of MNIST or Fashion-MNIST into one small file, as data/README.md describes.
+
+usage: python data/pack.py FOLDER OUT.npz
+
+FOLDER holds train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, plain
+or with .gz behind the name.  OUT.npz gets `images` (70000, 98) uint8, eight pixels a byte, a pixel 1 where the grey value
+is at least 128, the 60,000 training images first; and `labels` (70000,) uint8.
+"""
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+PARTS = (("train", 60_000), ("t10k", 10_000))
+
+
+def read_idx(folder: Path, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """One IDX file of unsigned bytes (magic 0, 0, 8, number of axes; sizes as big-endian 32 bits; then the bytes)."""
+    plain, zipped = folder / name, folder / (name + ".gz")
+    path = plain if plain.exists() else zipped
+    if not path.exists():
+        raise SystemExit(f"pack.py: {plain} is missing (and no {zipped.name} either)")
+    try:
+        content = gzip.decompress(path.read_bytes()) if path is zipped else path.read_bytes()
+    except (OSError, EOFError, zlib.error) as problem:
+        raise SystemExit(f"pack.py: {path} cannot be read: {problem}")
+    header = bytes([0, 0, 8, len(shape)]) + b"".join(size.to_bytes(4, "big") for size in shape)
+    if not content.startswith(header) or len(content) != len(header) + int(np.prod(shape)):
+        raise SystemExit(f"pack.py: {path} is not an IDX file of unsigned bytes of shape {shape}")
+    return np.frombuffer(content, np.uint8, offset=len(header)).reshape(shape)
+
+
+def main(arguments: list[str]) -> None:
+    if len(arguments) != 2:
+        raise SystemExit("usage: python data/pack.py FOLDER OUT.npz")
+    folder, out = Path(arguments[0]), Path(arguments[1])
+    grey = np.concatenate([read_idx(folder, f"{part}-images-idx3-ubyte", (n, 28, 28)) for part, n in PARTS])
+    labels = np.concatenate([read_idx(folder, f"{part}-labels-idx1-ubyte", (n,)) for part, n in PARTS])
+    images = np.packbits(grey.reshape(len(grey), 784) >= 128, axis=1)
+    temporary = out.with_name(out.name + ".tmp")
+    try:
+        with open(temporary, "wb") as stream:
+            np.savez_compressed(stream, images=images, labels=labels)
+        os.replace(temporary, out)
+    except OSError as problem:
+        raise SystemExit(f"pack.py: {out} cannot be written: {problem.strerror}")
+    finally:
+        temporary.unlink(missing_ok=True)
+    digest = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
+    print(f"{out}: {out.stat().st_size:,} bytes, sha256 of the images' and the labels' bytes {digest}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

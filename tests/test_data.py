@@ -1,0 +1,262 @@
+"""Loading and packing: the shipped files, damaged ones, and Omniglot made small."""
+from __future__ import annotations
+
+import gzip
+import os
+import struct
+import subprocess
+import sys
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from refimpl import data
+from refimpl.checks import InputError
+
+OFFICIAL = os.environ.get("REFIMPL_DATA_DIR")
+PACK = data.SHIPPED / "pack.py"
+
+
+@pytest.fixture(autouse=True)
+def no_data_dir_from_outside(monkeypatch):
+    monkeypatch.delenv("REFIMPL_DATA_DIR", raising=False)
+
+
+# --- shipped -----------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
+def test_shipped_data(name):
+    dataset = data.load(name)
+    assert [len(part) for part in (dataset.train, dataset.valid, dataset.test)] == [50_000, 10_000, 10_000]
+    assert np.bincount(dataset.test.labels).tolist() == (
+        [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009] if name == "mnist" else [1000] * 10)
+    images = dataset.train.images(slice(0, 100))
+    assert images.shape == (100, 784) and images.dtype == np.float32 and set(np.unique(images)) == {0.0, 1.0}
+    assert (data.SHIPPED / data.FILES[name]).stat().st_size < 2_700_000
+    assert len(data.load(name, limit=7).valid) == 7
+
+
+def test_a_digit_looks_like_itself():
+    """The first training image of MNIST is a 5: ink in the middle rows, none in the outermost."""
+    five = data.load("mnist").train.images([0]).reshape(28, 28)
+    assert data.load("mnist").train.labels[0] == 5
+    assert five[:4].sum() == five[-2:].sum() == five[:, :3].sum() == 0 and 80 < five.sum() < 130
+
+
+DAMAGE = {
+    "truncated": lambda content: content[: len(content) // 2],
+    "empty": lambda content: b"",
+    "foreign": lambda content: b"not an archive at all",
+    "one bit flipped": lambda content: content[:1000] + bytes([content[1000] ^ 4]) + content[1001:],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damaged_shipped_file(tmp_path, damage):
+    content = (data.SHIPPED / "mnist.npz").read_bytes()
+    (tmp_path / "mnist.npz").write_bytes(DAMAGE[damage](content))
+    with pytest.raises(InputError, match=r"mnist\.npz.*pack\.py"):
+        data.load("mnist", tmp_path)
+
+
+def save(path, **arrays):
+    np.savez(path, **arrays)
+
+
+@pytest.mark.parametrize("arrays", [
+    dict(images=np.zeros((70_000, 98), np.uint8), labels=np.zeros(70_000, np.uint8)),          # wrong content
+    dict(images=np.zeros((70_000, 97), np.uint8), labels=np.zeros(70_000, np.uint8)),
+    dict(images=np.zeros((70_000, 98), np.int16), labels=np.zeros(70_000, np.uint8)),
+    dict(images=np.zeros((70_000, 98), np.uint8)),
+    dict(images=np.array([{"pickled": 1}], dtype=object), labels=np.zeros(70_000, np.uint8)),  # never unpickled
+])
+def test_archives_with_other_content_are_refused(tmp_path, arrays):
+    save(tmp_path / "mnist.npz", **arrays)
+    with pytest.raises(InputError):
+        data.load("mnist", tmp_path)
+
+
+def test_a_folder_without_the_file_falls_back_to_the_shipped_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("REFIMPL_DATA_DIR", str(tmp_path))
+    assert len(data.load("mnist").train) == 50_000
+
+
+def test_unknown_name_folder_and_limit(tmp_path):
+    for call, words in ((lambda: data.load("cifar"), "mnist, fashion-mnist, omniglot"),
+                        (lambda: data.load("mnist", tmp_path / "none"), "not a folder"),
+                        (lambda: data.load("mnist", limit=0), "at least 1")):
+        with pytest.raises(InputError, match=words):
+            call()
+
+
+# --- pack.py -----------------------------------------------------------------------------------------------------------
+
+def write_idx(folder: Path, zipped: bool, rng) -> tuple[np.ndarray, np.ndarray]:
+    grey, labels = rng.integers(0, 256, (70_000, 28, 28), dtype=np.uint8), rng.integers(0, 10, 70_000, dtype=np.uint8)
+    for part, cut in (("train", slice(0, 60_000)), ("t10k", slice(60_000, None))):
+        for name, array in ((f"{part}-images-idx3-ubyte", grey[cut]), (f"{part}-labels-idx1-ubyte", labels[cut])):
+            header = bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape)
+            content = header + array.tobytes()
+            path = folder / (name + (".gz" if zipped else ""))
+            path.write_bytes(gzip.compress(content, 1) if zipped else content)
+    return grey, labels
+
+
+def pack(*arguments) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, str(PACK), *map(str, arguments)], capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_pack_rounds_at_one_half(tmp_path, rng, zipped):
+    grey, labels = write_idx(tmp_path, zipped, rng)
+    done = pack(tmp_path, tmp_path / "out.npz")
+    assert done.returncode == 0, done.stderr
+    with np.load(tmp_path / "out.npz", allow_pickle=False) as archive:
+        assert (np.unpackbits(archive["images"], axis=1) == (grey.reshape(-1, 784) >= 128)).all()
+        assert (archive["labels"] == labels).all()
+
+
+def test_pack_refuses_what_is_not_idx(tmp_path, rng):
+    assert pack(tmp_path).returncode == 1
+    done = pack(tmp_path, tmp_path / "out.npz")
+    assert done.returncode == 1 and "is missing" in done.stderr
+    write_idx(tmp_path, False, rng)
+    with open(tmp_path / "t10k-labels-idx1-ubyte", "r+b") as stream:
+        stream.truncate(500)
+    done = pack(tmp_path, tmp_path / "out.npz")
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "t10k-labels" in done.stderr
+    assert not (tmp_path / "out.npz").exists() and not list(tmp_path.glob("*.tmp"))
+
+
+# --- Omniglot ------------------------------------------------------------------------------------------------------------
+
+def png(grey: np.ndarray) -> bytes:
+    """A PNG file of 8-bit grey values, written by the book: Omniglot's have one channel, matplotlib writes four."""
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    height, width = grey.shape
+    rows = b"".join(b"\0" + row.tobytes() for row in grey.astype(np.uint8))
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def drawing(rng) -> np.ndarray:
+    """105 x 105 grey values, ink 0: a few thick strokes."""
+    paper = np.full((105, 105), 255)
+    for _ in range(3):
+        row, column = rng.integers(5, 90, 2)
+        paper[row:row + 8, column:] = 0
+    return paper
+
+
+def write_zip(path: Path, drawings: dict[str, np.ndarray]) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, grey in drawings.items():
+            archive.writestr(f"{path.stem}/{name}", png(grey))
+
+
+def character(name: str, rng) -> dict[str, np.ndarray]:
+    return {f"{name}/0001_{drawer:02d}.png": drawing(rng) for drawer in range(1, 21)}
+
+
+def test_area_weights_average():
+    weights = data.area_weights(105, 28)
+    assert weights.shape == (28, 105)
+    assert np.allclose(weights.sum(axis=1), 1) and np.allclose(weights.sum(axis=0), 28 / 105)
+    assert weights[0, :4] == pytest.approx([1 / 3.75, 1 / 3.75, 1 / 3.75, 0.75 / 3.75])
+
+
+def test_omniglot_from_zip_files(tmp_path, rng):
+    greek, latin, tagalog = (character(f"{name}/character01", rng) for name in ("Greek", "Latin", "Tagalog"))
+    write_zip(tmp_path / "images_background_small1.zip", greek | latin)
+    write_zip(tmp_path / "images_background_small2.zip", greek | tagalog)                # Greek is in both, counts once
+    dataset = data.load("omniglot", tmp_path)
+    assert [len(part) for part in (dataset.train, dataset.valid, dataset.test)] == [42, 9, 9]
+    assert dataset.train.labels is None
+    expected = greek["Greek/character01/0001_01.png"]
+    # by hand: a small pixel covers 3.75 x 3.75 large ones; on a grid four times finer that is a plain mean of 15 x 15
+    fine = np.kron(expected == 0, np.ones((4, 4)))
+    assert (dataset.train.images([0]).reshape(28, 28) == (fine.reshape(28, 15, 28, 15).mean(axis=(1, 3)) >= 0.5)).all()
+
+
+def test_no_drawing_is_in_two_parts(tmp_path, rng):
+    write_zip(tmp_path / "images_evaluation.zip", character("A/character01", rng) | character("B/character01", rng))
+    dataset = data.load("omniglot", tmp_path)
+    rows = np.concatenate([part.packed for part in (dataset.train, dataset.valid, dataset.test)])
+    assert len(rows) == 40 == len(np.unique(rows, axis=0))
+
+
+def test_omniglot_from_chardata(tmp_path, rng):
+    grey, test_grey = rng.random((784, 1_400)), rng.random((784, 30))
+    savemat(tmp_path / "chardata.mat", {"data": grey, "testdata": test_grey, "target": np.zeros(3)})
+    dataset = data.load("omniglot", tmp_path)
+    assert [len(part) for part in (dataset.train, dataset.valid, dataset.test)] == [55, 1_345, 30]
+    image = test_grey[:, 4].reshape(28, 28).T >= 0.5                                       # stored column by column
+    assert (dataset.test.images([4]).reshape(28, 28) == image).all()
+
+
+def one_line(problem: pytest.ExceptionInfo) -> str:
+    text = str(problem.value)
+    assert "\n" not in text
+    return text
+
+
+def test_omniglot_says_where_to_get_it(tmp_path):
+    for folder in (None, tmp_path):
+        with pytest.raises(InputError) as problem:
+            data.load("omniglot", folder)
+        assert "brendenlake/omniglot" in one_line(problem) and "--data-dir" in one_line(problem)
+
+
+def test_damaged_omniglot_files(tmp_path, rng):
+    path = tmp_path / "images_background.zip"
+    write_zip(path, character("Greek/character01", rng))
+    whole = path.read_bytes()
+    for content in (whole[: len(whole) // 2], b"", b"nothing", whole[:300] + b"\x55" * 100 + whole[400:]):
+        path.write_bytes(content)
+        with pytest.raises(InputError) as problem:
+            data.load("omniglot", tmp_path)
+        assert "images_background.zip" in one_line(problem)
+
+
+@pytest.mark.parametrize("drawings, words", [
+    ({"Greek/character01/0001_01.png": np.zeros((28, 28))}, "not 105 x 105"),
+    ({"Greek/character01/first.png": np.zeros((105, 105))}, "XXXX_YY"),
+    ({"Greek/character01/0001_01.png": np.zeros((105, 105))}, "all 20 people"),
+    ({}, "holds no drawings"),
+])
+def test_zip_files_with_other_content(tmp_path, drawings, words):
+    write_zip(tmp_path / "images_background.zip", drawings)
+    with pytest.raises(InputError, match=words):
+        data.load("omniglot", tmp_path)
+
+
+def test_damaged_chardata(tmp_path, rng):
+    path = tmp_path / "chardata.mat"
+    savemat(path, {"data": rng.random((784, 1_400)), "testdata": rng.random((784, 3))})
+    whole = path.read_bytes()
+    for content in (whole[:5_000], b"", b"nothing" * 100):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match="chardata.mat"):
+            data.load("omniglot", tmp_path)
+    for wrong in ({"data": rng.random((783, 1_400)), "testdata": rng.random((784, 3))},
+                  {"data": 255 * rng.random((784, 1_400)), "testdata": rng.random((784, 3))},
+                  {"data": rng.random((784, 100)), "testdata": rng.random((784, 3))},
+                  {"testdata": rng.random((784, 3))}):
+        savemat(path, wrong)
+        with pytest.raises(InputError, match="chardata.mat"):
+            data.load("omniglot", tmp_path)
+
+
+@pytest.mark.skipif(not OFFICIAL, reason="REFIMPL_DATA_DIR names no folder with Omniglot's zip files")
+def test_official_files():
+    """Whichever of the official sets are at hand: 20 drawings a character, a twentieth to a seventh of the pixels ink."""
+    dataset = data.load("omniglot", OFFICIAL)
+    sizes = [len(part) for part in (dataset.train, dataset.valid, dataset.test)]
+    assert sizes[0] * 3 == sizes[1] * 14 == sizes[2] * 14
+    assert 0.05 < dataset.test.images().mean() < 0.15
