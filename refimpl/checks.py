@@ -9,6 +9,10 @@ class InputError(ValueError):
     allowed; the command line prints it and exits with status 2."""
 
 
+class NotFinite(ValueError):
+    """NaN or infinity where there should be a score."""
+
+
 def scores(**named) -> list[np.ndarray]:
     """Each argument as a float64 array (..., k), k >= 1, finite, of one k, with batch axes that broadcast.
 
@@ -24,7 +28,7 @@ def scores(**named) -> list[np.ndarray]:
         if array.ndim == 0 or array.shape[-1] == 0:
             raise ValueError(f"{name} must have shape (..., k) with k >= 1, got shape {array.shape}")
         if not np.isfinite(array).all():
-            raise ValueError(f"{name} must be finite, got NaN or infinity")
+            raise NotFinite(f"{name} must be finite, got NaN or infinity")
         if not arrays:
             first_name, shape = name, array.shape
         elif array.shape[-1] != shape[-1]:

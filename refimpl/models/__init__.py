@@ -1,0 +1,1 @@
+"""Models: encoder, latent variables, decoder, and their exact bounds."""

@@ -1,0 +1,128 @@
+"""Every estimator on a nonlinear toy: mean and variance against enumeration, relaxations against differences."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from refimpl import direct, estimators, exact, gumbel
+from refimpl.checks import InputError
+from refimpl.estimators import Mixture, Point
+from refimpl.nn.gradcheck import gradcheck, worst
+from tests.asserts import assert_relative, z_scores
+from tests.toys import Toy
+
+K = 5
+
+
+@pytest.fixture
+def toy(rng):
+    return Toy(3, K, rng)
+
+
+@pytest.fixture
+def h(rng):
+    return rng.normal(size=(3, 1, K))
+
+
+class Repeated(Toy):
+    """The same function for every row: many independent draws for one image in one call."""
+
+    def __init__(self, toy: Toy, image: int, times: int) -> None:
+        self.a, self.c = toy.a[image:image + 1].repeat(times, 0), toy.c[image:image + 1].repeat(times, 0)
+        self.evaluations = 0
+
+
+def draws(name, toy, h, rng, image=1, times=200_000, **settings):
+    """`times` independent estimates for one image."""
+    return estimators.get(name).estimate(h[image:image + 1].repeat(times, 0), Repeated(toy, image, times), rng, **settings)
+
+
+def test_exact_is_enumeration(toy, h, rng):
+    grad_h, latent = estimators.get("exact").estimate(h, toy, rng)
+    corners = np.stack([toy.score(np.tile(np.eye(K)[z], (3, 1, 1))) for z in range(K)], axis=-1)
+    assert_relative(grad_h[:, 0], exact.gradient(h[:, 0], corners), 1e-11)
+    assert isinstance(latent, Mixture)
+    assert_relative(latent.weights, softmax(h[:, 0], axis=-1), 1e-13)
+    with pytest.raises(ValueError, match="^h must"):
+        estimators.get("exact").estimate(np.zeros((3, 2, K)), toy, rng)
+
+
+@pytest.mark.parametrize("eps", [0.1, 1.0])
+def test_direct_has_the_exact_mean_and_variance(toy, h, rng, eps):
+    grad_h, latent = draws("direct", toy, h, rng, eps=eps)
+    f = toy.table()[1, 0]
+    mean, variance = direct.expected_gradient(h[1, 0], f, eps), direct.variance(h[1, 0], f, eps)
+    assert np.abs(z_scores(grad_h[:, 0], mean)).max() < 4
+    assert np.abs(z_scores((grad_h[:, 0] - mean) ** 2, variance)).max() < 4
+    assert isinstance(latent, Point)
+    assert np.abs(z_scores(latent.z[:, 0], softmax(h[1, 0]))).max() < 4
+    assert np.abs(z_scores(grad_h[:, 0], exact.gradient(h[1, 0], f))).max() > 5 or eps < 1      # at eps = 1 it is biased
+
+
+def test_direct_uses_one_noise_for_both(toy, h):
+    """Only pairs that climb: no draw may move to a lower f."""
+    grad_h, latent = draws("direct", toy, h, np.random.default_rng(0), eps=0.5, times=20_000)
+    f = toy.table()[1, 0]
+    assert ((grad_h[:, 0] * f).sum(axis=-1) >= 0).all()
+    assert (grad_h[:, 0][latent.z[:, 0] == 0] >= 0).all()           # what is not z* can only be arrived at
+
+
+@pytest.mark.parametrize("tau", [0.3, 1.0])
+def test_gumbel_softmax_is_the_derivative_of_the_relaxed_score(toy, h, tau):
+    seed = 5
+    grad_h, latent = estimators.get("gumbel-softmax").estimate(h, toy, np.random.default_rng(seed), tau=tau)
+    noise = gumbel.sample(h.shape, np.random.default_rng(seed))
+    loss = lambda: toy.score(softmax((h + noise) / tau, axis=-1)).sum()
+    assert worst(gradcheck(loss, h, grad_h, np.random.default_rng(1))) < 1e-7
+    assert worst(gradcheck(loss, h, 1.001 * grad_h, np.random.default_rng(1))) > 1e-5
+    assert_relative(latent.z, softmax((h + noise) / tau, axis=-1), 1e-12)
+
+
+def test_straight_through_is_hard_forward_and_soft_backward(toy, h):
+    tau, seed = 0.7, 5
+    estimate = estimators.get("straight-through-gumbel-softmax").estimate
+    grad_h, latent = estimate(h, toy, np.random.default_rng(seed), tau=tau)
+    noise = gumbel.sample(h.shape, np.random.default_rng(seed))
+    assert (latent.z.argmax(axis=-1) == gumbel.argmax(h, noise)).all()
+    assert set(np.unique(latent.z)) == {0.0, 1.0}
+    _, df_dz = toy.score_and_grad(latent.z)                          # at the corner
+    loss = lambda: (df_dz * softmax((h + noise) / tau, axis=-1)).sum()
+    assert worst(gradcheck(loss, h, grad_h, np.random.default_rng(1))) < 1e-7
+
+
+def test_gumbel_softmax_is_biased_and_less_so_at_a_lower_tau(toy, h, rng):
+    truth = exact.gradient(h[1, 0], toy.table()[1, 0])
+    bias = {}
+    for tau in (0.1, 1.0):
+        grad_h, _ = draws("gumbel-softmax", toy, h, rng, tau=tau, times=400_000)
+        bias[tau] = np.linalg.norm(grad_h[:, 0].mean(axis=0) - truth)
+        noise = np.sqrt(grad_h[:, 0].var(axis=0).sum() / len(grad_h))
+    assert bias[1.0] > 10 * noise and bias[0.1] < 0.7 * bias[1.0]
+
+
+@pytest.mark.parametrize("name, settings, evaluations", [
+    ("exact", {}, K), ("direct", {"eps": 0.1}, K), ("gumbel-softmax", {"tau": 1.0}, 1),
+    ("straight-through-gumbel-softmax", {"tau": 1.0}, 1)])
+def test_same_generator_same_estimate_and_the_stated_cost(toy, h, name, settings, evaluations):
+    estimate = estimators.get(name).estimate
+    first = estimate(h, toy, np.random.default_rng(3), **settings)
+    assert toy.evaluations == evaluations
+    second = estimate(h, toy, np.random.default_rng(3), **settings)
+    assert (first.grad_h == second.grad_h).all()
+    assert first.grad_h.shape == h.shape
+    assert np.abs(first.grad_h.sum(axis=-1)).max() < 1e-12          # moving all scores together changes nothing
+
+
+def test_registry():
+    assert estimators.get("direct").setting == "eps" and estimators.get("exact").setting is None
+    with pytest.raises(InputError, match="exact, direct, gumbel-softmax"):
+        estimators.get("rebarr")
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("name, setting", [("direct", "eps"), ("gumbel-softmax", "tau"),
+                                           ("straight-through-gumbel-softmax", "tau")])
+def test_bad_temperatures(toy, h, rng, name, setting, value):
+    with pytest.raises(ValueError, match=f"^{setting} must"):
+        estimators.get(name).estimate(h, toy, rng, **{setting: value})

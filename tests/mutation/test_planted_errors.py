@@ -1,0 +1,189 @@
+"""Planted errors: each of these slips, made on purpose, must be caught by the check that guards against it.
+
+A check is a function of the code under test that returns how far off it is, in standard errors or relative; the right code
+passes the limit that the ordinary tests use, the wrong code misses it by a wide margin.
+"""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from refimpl import checks, cli, direct, exact, gumbel
+from refimpl.danskin import d2G_deps_dh
+from refimpl.direct import gradient as direct_gradient
+from refimpl.estimators import Estimate, Estimator
+from refimpl.models import categorical
+from refimpl.models.categorical import CategoricalVAE
+from refimpl.nn import layers, losses
+from refimpl.nn.gradcheck import gradcheck, worst
+from tests.asserts import z_scores
+from tests.models.test_categorical import BATCH, HIDDEN, K, PIXELS, expected_loss
+
+EPS, N = 0.5, 200_000
+
+
+# --- the direct gradient's mean and variance -----------------------------------------------------------------------------------
+
+def as_it_is(h, f, noise):
+    return direct.gradient(h, f, EPS, noise)
+
+
+def pair(h, f, noise):
+    z_star, z_eps = direct.argmax_pair(h, f, EPS, noise)
+    return checks.one_hot(z_star, h.shape[-1]), checks.one_hot(z_eps, h.shape[-1])
+
+
+def second_term_dropped(h, f, noise):
+    return pair(h, f, noise)[1] / EPS
+
+
+def sign_swapped(h, f, noise):
+    star, eps = pair(h, f, noise)
+    return (star - eps) / EPS
+
+
+def eps_missing(h, f, noise):
+    star, eps = pair(h, f, noise)
+    return eps - star
+
+
+def f_not_scaled_by_eps(h, f, noise):
+    z_star, z_eps = direct.argmax_pair(h, f, 1.0, noise)
+    return (checks.one_hot(z_eps, len(h)) - checks.one_hot(z_star, len(h))) / EPS
+
+
+def noise_not_shared(h, f, noise):
+    star, _ = pair(h, f, noise)
+    _, eps = pair(h, f, np.roll(noise, 1, axis=0))
+    return (eps - star) / EPS
+
+
+def noise_shared_by_all_values(h, f, noise):
+    return direct.gradient(h, f, EPS, np.broadcast_to(noise[:, :1], noise.shape))
+
+
+def check_mean_and_variance(gradient) -> float:
+    """Largest number of standard errors that mean or variance of the sampled gradient is off."""
+    rng = np.random.default_rng(1)
+    h, f = rng.normal(size=6), 2 * rng.normal(size=6)
+    sampled = gradient(h, f, gumbel.sample((N, 6), rng))
+    mean, variance = direct.expected_gradient(h, f, EPS), direct.variance(h, f, EPS)
+    return max(np.abs(z_scores(sampled, mean)).max(), np.abs(z_scores((sampled - mean) ** 2, variance)).max())
+
+
+def test_the_gradient_itself_passes():
+    assert check_mean_and_variance(as_it_is) < 4
+
+
+@pytest.mark.parametrize("wrong", [second_term_dropped, sign_swapped, eps_missing, f_not_scaled_by_eps, noise_not_shared,
+                                   noise_shared_by_all_values])
+def test_wrong_gradients_are_caught(wrong):
+    assert check_mean_and_variance(wrong) > 20
+
+
+def test_only_the_variance_sees_noise_that_is_not_shared():
+    """Its mean is right: a test of the mean alone would let it pass."""
+    rng = np.random.default_rng(1)
+    h, f = rng.normal(size=6), 2 * rng.normal(size=6)
+    sampled = noise_not_shared(h, f, gumbel.sample((N, 6), rng))
+    assert np.abs(z_scores(sampled, direct.expected_gradient(h, f, EPS))).max() < 4
+
+
+# --- backward passes of the whole model -----------------------------------------------------------------------------------------
+
+def check_model() -> float:
+    """Worst relative error of the model's gradient, enumeration with the KL term, against differences of its bound."""
+    rng = np.random.default_rng(2)
+    model = CategoricalVAE(K, HIDDEN, PIXELS, np.float64)
+    model.initialise(rng)
+    model.values *= 3
+    x = (rng.random((BATCH, PIXELS)) < 0.4).astype(float)
+    truth = Estimator("exact", lambda h, objective, rng: Estimate(
+        exact.gradient(h, objective.table()), categorical.Mixture(gumbel.choice_probabilities(h)[:, 0])), None, None, "")
+    model.backward(x, truth, rng, True)
+    return worst(gradcheck(lambda: expected_loss(model, x, exact.expectation, True), model.values, model.grads, rng))
+
+
+def test_the_model_itself_passes():
+    assert check_model() < 1e-7
+
+
+def off_by_one_in_the_kl(monkeypatch):
+    right = losses.categorical_kl
+    monkeypatch.setattr(categorical, "categorical_kl", lambda h: (right(h)[0], right(h)[1] * K / (K - 1)))
+
+
+def kl_with_the_wrong_sign(monkeypatch):
+    right = losses.categorical_kl
+    monkeypatch.setattr(categorical, "categorical_kl", lambda h: (right(h)[0], -right(h)[1]))
+
+
+def a_tenth_of_a_percent_in_a_weight_gradient(monkeypatch):
+    right = layers.Linear.backward
+
+    def backward(self, dy, need_dx=True):
+        dx = right(self, dy, need_dx)
+        self.dW *= 1.001
+        return dx
+
+    monkeypatch.setattr(layers.Linear, "backward", backward)
+
+
+def a_tenth_of_a_percent_in_the_relu(monkeypatch):
+    right = layers.ReLU.backward
+    monkeypatch.setattr(layers.ReLU, "backward", lambda self, dy, need_dx=True: 1.001 * right(self, dy, need_dx))
+
+
+def a_tenth_of_a_percent_in_the_sigmoid(monkeypatch):
+    right = categorical.bernoulli_score_table
+
+    def table(x, a):
+        f, sigmoid = right(x, a)
+        return f, 1.001 * sigmoid
+
+    monkeypatch.setattr(categorical, "bernoulli_score_table", table)
+
+
+def bias_gradient_forgotten(monkeypatch):
+    right = layers.Linear.backward
+
+    def backward(self, dy, need_dx=True):
+        dx = right(self, dy, need_dx)
+        self.db[...] = 0
+        return dx
+
+    monkeypatch.setattr(layers.Linear, "backward", backward)
+
+
+@pytest.mark.parametrize("plant", [off_by_one_in_the_kl, kl_with_the_wrong_sign, a_tenth_of_a_percent_in_a_weight_gradient,
+                                   a_tenth_of_a_percent_in_the_relu, a_tenth_of_a_percent_in_the_sigmoid,
+                                   bias_gradient_forgotten])
+def test_wrong_backward_passes_are_caught(monkeypatch, plant):
+    plant(monkeypatch)
+    assert check_model() > 1e-5
+
+
+# --- the decoder learns from the right latent --------------------------------------------------------------------------------
+
+def test_a_decoder_that_learns_from_z_eps_is_caught():
+    """z*(eps) is not a sample of q: the law of the latent that the decoder sees shows it."""
+    rng = np.random.default_rng(3)
+    h, f = rng.normal(size=5), 2 * rng.normal(size=5)
+    z_star, z_eps = direct.argmax_pair(h, f, EPS, gumbel.sample((N, 5), rng))
+    q = gumbel.choice_probabilities(h)
+    assert np.abs(z_scores(checks.one_hot(z_star, 5), q)).max() < 4
+    assert np.abs(z_scores(checks.one_hot(z_eps, 5), q)).max() > 20
+
+
+# --- verify says so ------------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("target, wrong", [
+    ("direct.gradient", lambda h, f, eps, noise: -direct_gradient(h, f, eps, noise)),
+    ("gumbel.sample", lambda shape, rng: np.asarray(rng.gumbel(size=shape))),                  # mean 0.577, not 0
+    ("danskin.d2G_deps_dh", lambda h, f, eps: 1.0001 * d2G_deps_dh(h, f, eps)),
+    ("direct.joint_law", lambda h, f, eps: np.multiply.outer(*(2 * [np.full(6, 1 / 6)]))),
+])
+def test_verify_fails_on_wrong_mathematics(monkeypatch, tmp_path, capsys, target, wrong):
+    monkeypatch.setattr(f"refimpl.{target}", wrong)
+    assert cli.main(["verify", "--samples", "20000", "--out", str(tmp_path)]) == 1
+    assert "FAILS" in capsys.readouterr().out
