@@ -1,0 +1,137 @@
+"""Slide 21: how noisy is the encoder's gradient, against eps of direct optimisation and tau of Gumbel-softmax?
+
+    python -m refimpl variance [--run DIR]
+
+One trained model, one batch of training images, fresh noise again and again.  For direct the answer is also known
+exactly, from the coupling law: the sampled points have to lie on that line.
+
+The number is the root of the mean, over all weights of the encoder, of the variance of the batch's gradient.
+"""
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from refimpl import checkpoint, data, direct, estimators, plots
+from refimpl.checks import InputError
+from refimpl.files import output_folder, write_text
+from refimpl.models.categorical import CategoricalVAE
+from refimpl.nn.adam import Adam
+from refimpl.progress import Progress
+from refimpl.settings import Settings
+from refimpl.training import CHECKPOINT, train_epoch
+
+TEMPERATURES = tuple(round(0.1 * step, 1) for step in range(1, 11))     # the slide's axis
+
+
+class Row(NamedTuple):
+    """Standard deviations at one eps = tau; sampled ones with the standard error of the sampling."""
+
+    temperature: float
+    direct_exact: float
+    direct: float
+    direct_error: float
+    gumbel_softmax: float
+    gumbel_softmax_error: float
+
+
+def exact_deviation(model: CategoricalVAE, x: np.ndarray, eps: float) -> float:
+    """Direct's standard deviation with no sampling.
+
+    With g_b the sampled gradient in h of image b, covariance C_b, and the noise of the images independent, the gradients of
+    the encoder h = W2^T relu(W1^T x + b1) + b2 are linear in g_b:
+
+        dW2 = (1/B) sum_b u_b g_b^T,  u_b the hidden layer     total variance  sum_b |u_b|^2 trace(C_b) / B^2
+        dW1 = (1/B) sum_b x_b (on_b * W2 g_b)^T                total variance  sum_b |x_b|^2 sum_j on_bj (W2 C_b W2^T)_jj / B^2
+
+    and the biases the same with 1 in the place of |u_b|^2 and |x_b|^2.
+    """
+    h, f = model.score_all(x)
+    covariance = direct.covariance(h, f, eps)                                       # (B, k, k)
+    first, relu, second = model.encoder.layers
+    u = relu.forward(first.forward(x)).astype(np.float64)                           # (B, hidden)
+    W2 = second.W.astype(np.float64)                                                # (hidden, k)
+    through = np.einsum("jc,bcd,jd->bj", W2, covariance, W2, optimize=True)         # diagonal of W2 C_b W2^T
+    top = ((u**2).sum(axis=1) + 1) * np.trace(covariance, axis1=1, axis2=2)
+    bottom = ((x.astype(np.float64) ** 2).sum(axis=1) + 1) * (through * (u > 0)).sum(axis=1)
+    return float(np.sqrt((top + bottom).sum() / len(x) ** 2 / model.encoder.n_parameters))
+
+
+def sampled_deviation(model: CategoricalVAE, x: np.ndarray, name: str, temperature: float, samples: int,
+                      rng: np.random.Generator, after_sample: Callable[[], None] = lambda: None) -> tuple[float, float]:
+    """(standard deviation, its standard error) of the encoder's gradient over `samples` draws of the noise."""
+    estimator = estimators.get(name)
+    gradients = np.empty((samples, model.encoder.n_parameters), model.dtype)
+    for sample in range(samples):
+        model.backward(x, estimator, rng, kl_grad=False, **{estimator.setting: temperature})    # the KL has no noise
+        gradients[sample] = model.encoder_grads
+        after_sample()
+    gradients -= gradients.mean(axis=0)
+    squares = np.einsum("sp,sp->s", gradients, gradients, dtype=np.float64) * samples / (samples - 1)
+    variance = squares.mean() / gradients.shape[1]
+    error = squares.std(ddof=1) / np.sqrt(samples) / gradients.shape[1]
+    return float(np.sqrt(variance)), float(error / (2 * np.sqrt(variance)))         # d sqrt(v) = dv / (2 sqrt(v))
+
+
+def trained_model(run: Path | str | None, dataset: str, k: int, seed: int,
+                  data_dir: str | None) -> tuple[CategoricalVAE, data.Dataset, str]:
+    """(model, data set, words for the title): the model of a run's folder, or one trained by direct for one epoch."""
+    if run is not None:
+        settings, model, _, _, history = checkpoint.load(Path(run) / CHECKPOINT)
+        return model, data.load(settings.dataset, data_dir, settings.limit), f"{settings.label()}, epoch {len(history)}"
+    settings = Settings(dataset=dataset, k=k, seed=seed).resolved()
+    images = data.load(dataset, data_dir)
+    rng = np.random.default_rng(seed)
+    model = CategoricalVAE(k)
+    model.initialise(rng)
+    train_epoch(model, Adam(model.values, model.grads, settings.lr), images.train, settings, rng)
+    return model, images, f"{settings.label()}, epoch 1"
+
+
+def run(out: Path | str, run_folder: Path | str | None = None, dataset: str = "mnist", k: int = 10, seed: int = 0,
+        samples: int = 100, batch: int = 100, data_dir: str | None = None) -> list[Row]:
+    """Measure at ten values of eps = tau; writes variance.csv and variance.png into `out`.
+
+    Raises InputError if samples is not in 2 ... 1,000, the batch larger than the data, or the run's folder unusable.
+    """
+    if not 2 <= samples <= 1_000:
+        raise InputError(f"--samples must be in 2 ... 1000, got {samples}")
+    model, images, words = trained_model(run_folder, dataset, k, seed, data_dir)
+    if not 1 <= batch <= len(images.train):
+        raise InputError(f"--batch must be in 1 ... {len(images.train)}, the number of training images, got {batch}")
+    folder = output_folder(out)
+    x = images.train.images(slice(0, batch), model.dtype)
+    rng = np.random.default_rng(seed)
+    progress = Progress("sampling gradients", 2 * samples * len(TEMPERATURES))
+    rows = []
+    for temperature in TEMPERATURES:
+        sampled = [sampled_deviation(model, x, name, temperature, samples, rng, progress.advance)
+                   for name in ("direct", "gumbel-softmax")]
+        rows.append(Row(temperature, exact_deviation(model, x, temperature), *sampled[0], *sampled[1]))
+    progress.clear()
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(Row._fields)
+    writer.writerows([[f"{value:.6g}" for value in row] for row in rows])
+    write_text(folder / "variance.csv", stream.getvalue())
+    plots.save(_figure(rows, f"{images.name}, {words}; batch of {batch}, {samples} draws a point"), folder / "variance.png")
+    return rows
+
+
+def _figure(rows: list[Row], title: str):
+    figure, (ax,) = plots.new_figure(1, width=6.4, height=4.2)
+    temperature = [row.temperature for row in rows]
+    ax.semilogy(temperature, [row.direct_exact for row in rows], color=plots.COLOURS["direct"],
+                label="direct, exact (coupling law)")
+    for name, label, marker in (("direct", "direct, sampled", "o"), ("gumbel_softmax", "Gumbel-softmax, sampled", "s")):
+        ax.errorbar(temperature, [getattr(row, name) for row in rows], [2 * getattr(row, name + "_error") for row in rows],
+                    fmt=marker, markerfacecolor="none", color=plots.COLOURS[name.replace("_", "-")], label=label)
+    ax.set(xlabel="eps (direct, 1/nat) or tau (Gumbel-softmax)", ylabel="standard deviation of the\nencoder gradient, nats")
+    ax.legend(frameon=False, fontsize=10)
+    figure.suptitle(title, fontsize=10)
+    return figure

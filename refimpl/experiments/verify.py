@@ -1,0 +1,292 @@
+"""Every step of the paper's mathematics in numbers: claim, exact value, sampled value with its standard error, verdict.
+
+    python -m refimpl verify --k 6
+
+The problem is a random one: k values, encoder scores h and decoder scores f of a few nats.  A claim between two exact
+routes must agree to 1e-10; a sampled value must lie within five standard errors of the exact one, so that a true claim
+fails about once in 10^5 runs.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import brentq, minimize
+
+from refimpl import checks, danskin, direct, exact, gumbel, plots
+from refimpl.checks import InputError
+from refimpl.files import output_folder
+from refimpl.progress import Progress
+
+EPS = 0.5                   # of the sampled claims
+STANDARD_ERRORS = 5.0
+RELATIVE = 1e-10
+CHUNK = 100_000             # draws of the noise at a time
+AVERAGED = 100              # samples that the picture's mean squared error averages
+
+
+class Claim(NamedTuple):
+    """A line of the report.  `exact` and `found` are what is shown; `holds` is the verdict."""
+
+    text: str
+    exact: str
+    found: str
+    holds: bool
+
+
+class Sampled:
+    """Running mean and standard error of a statistic of the noise, entry by entry: statistic(noise) is (n, ...)."""
+
+    def __init__(self, statistic: Callable[[np.ndarray], np.ndarray]) -> None:
+        self.statistic = statistic
+        self.n, self.total, self.squares = 0, 0.0, 0.0
+
+    def add(self, noise: np.ndarray) -> None:
+        values = self.statistic(noise)
+        self.n += len(values)
+        self.total = self.total + values.sum(axis=0)
+        self.squares = self.squares + (values * values).sum(axis=0)
+
+    @property
+    def mean(self) -> np.ndarray:
+        return np.atleast_1d(self.total / self.n)
+
+    @property
+    def error(self) -> np.ndarray:
+        return np.sqrt(np.maximum(np.atleast_1d(self.squares / self.n) - self.mean**2, 0) / (self.n - 1))
+
+
+class Counted(Sampled):
+    """Frequencies of an integer statistic with values 0 ... cells - 1: the same as sampling its one-hot vector."""
+
+    def __init__(self, statistic: Callable[[np.ndarray], np.ndarray], cells: int) -> None:
+        super().__init__(statistic)
+        self.cells = cells
+
+    def add(self, noise: np.ndarray) -> None:
+        values = self.statistic(noise)
+        self.n += len(values)
+        self.total = self.squares = self.total + np.bincount(values, minlength=self.cells)
+
+
+def identity(text: str, one: np.ndarray, other: np.ndarray, tolerance: float = RELATIVE) -> Claim:
+    """Two exact routes to one quantity: shown is the first route's largest entry and how far the other is off."""
+    one, other = np.atleast_1d(one), np.atleast_1d(other)
+    scale = np.abs(one).max()
+    off = float(np.abs(one - other).max() / scale) if scale > 0 else float(np.abs(other).max())
+    return Claim(text, f"{one.flat[np.abs(one).argmax()]:.6g}", f"other route off by {off:.0e}", off <= tolerance)
+
+
+def estimated(text: str, truth: np.ndarray, sampled: Sampled, probability: np.ndarray | None = None) -> Claim:
+    """A sampled quantity: shown is the entry that is furthest off, in standard errors.
+
+    probability: that of the events behind each entry, where they can be rare.  An entry that expects fewer than 25 of them
+    is left out: its error is not normal, and its standard error not to be had from the sample.
+    """
+    truth, mean, error = np.ravel(truth), np.ravel(sampled.mean), np.ravel(sampled.error)
+    if probability is not None:
+        expected = np.ravel(probability) * sampled.n
+        often = expected >= min(25, expected.max())
+        truth, mean, error = truth[often], mean[often], error[often]
+    z = np.abs(mean - truth) / np.maximum(error, 1e-300)
+    worst = z.argmax()
+    return Claim(text, f"{truth[worst]:.6g}", f"{mean[worst]:.6g} ± {error[worst]:.1g} ({z[worst]:.1f} s.e.)",
+                 bool(z[worst] < STANDARD_ERRORS))
+
+
+def problem(k: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """h, f (k,): normalised encoder scores log q and decoder scores of a few nats."""
+    h = rng.normal(size=k)
+    return h - danskin.G(h, np.zeros(k), 0.0), 2 * rng.normal(size=k)
+
+
+def run(k: int = 6, seed: int = 0, samples: int = 200_000, out: Path | str | None = None,
+        report: Callable[[Claim], None] = lambda claim: None) -> list[Claim]:
+    """Check all claims on a random problem with k values; write theorem1.png into `out` if it is given.
+
+    Raises InputError if k is not in 2 ... 50, samples not in 1,000 ... 100,000,000, or seed below 0.
+    """
+    for name, value, least, most in (("k", k, 2, 50), ("samples", samples, 1_000, 100_000_000), ("seed", seed, 0, None)):
+        if value < least or (most is not None and value > most):
+            raise InputError(f"--{name} must be " + (f"in {least} ... {most}" if most else f"at least {least}")
+                             + f", got {value}")
+    folder = output_folder(out) if out is not None else None
+    rng = np.random.default_rng(seed)
+    h, f = problem(k, rng)
+    claims: list[Claim] = []
+    for claim in _claims(h, f, samples, rng):
+        claims.append(claim)
+        report(claim)
+    if folder is not None:
+        plots.save(_figure(h, f, samples, rng), folder / "theorem1.png")
+    return claims
+
+
+def _claims(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator):
+    """Generate the claims in the order of the paper."""
+    k = len(h)
+    q, q_eps, truth = gumbel.choice_probabilities(h), gumbel.choice_probabilities(h + EPS * f), exact.gradient(h, f)
+    mean_g, variance = direct.expected_gradient(h, f, EPS), direct.variance(h, f, EPS)
+    two_mean, two_variance = (function(h, f, EPS, two_sided=True) for function in (direct.expected_gradient, direct.variance))
+    moves = EPS**2 * (variance + mean_g**2)                              # chance that an entry of g is not 0
+    law, best = direct.joint_law(h, f, EPS), float(direct.best_eps(h, f, samples=1))
+
+    def one_sided(noise):
+        return direct.gradient(h, f, EPS, noise)
+
+    def two_sided(noise):
+        return direct.two_sided_gradient(h, f, EPS, noise)
+
+    def pair(noise):
+        z_star, z_eps = direct.argmax_pair(h, f, EPS, noise)
+        return z_star * k + z_eps
+
+    statistics = {
+        "choice": Counted(lambda noise: gumbel.argmax(h, noise), k),
+        "G": Sampled(lambda noise: danskin.perturbed_max(h, f, EPS, noise).value),
+        "slope": Sampled(lambda noise: f[danskin.perturbed_max(h, f, EPS, noise).z_eps]),
+        "winner": Counted(lambda noise: danskin.perturbed_max(h, f, EPS, noise).z_eps, k),
+        "gradient": Sampled(one_sided),
+        "two-sided": Sampled(two_sided),
+        "score": Sampled(lambda noise: checks.one_hot(gumbel.argmax(h, noise), k) - q),
+        "pair": Counted(pair, k * k),
+        "spread": Sampled(lambda noise: ((one_sided(noise) - mean_g) ** 2).sum(axis=-1)),
+        "two-sided spread": Sampled(lambda noise: ((two_sided(noise) - two_mean) ** 2).sum(axis=-1)),
+        "best": Sampled(lambda noise: ((direct.gradient(h, f, best, noise) - truth) ** 2).sum(axis=-1)),
+    }
+    progress = Progress("sampling", samples)
+    for start in range(0, samples, CHUNK):
+        noise = gumbel.sample((min(CHUNK, samples - start), k), rng)
+        for sampled in statistics.values():
+            sampled.add(noise)
+        progress.advance(len(noise))
+    progress.clear()
+
+    yield identity("Theorem 2: P(z* = z) = softmax(h); other route: the integral (6)", q,
+                   gumbel.choice_probabilities_by_quadrature(h))
+    yield estimated("Theorem 2: P(z* = z), sampled", q, statistics["choice"], q)
+    yield estimated(f"step 1: G(h, {EPS}) = E max = logsumexp(h + eps f)", danskin.G(h, f, EPS), statistics["G"])
+    yield estimated("Danskin: dG/deps = E f(z*(eps)) = sum q_eps f", danskin.dG_deps(h, f, EPS), statistics["slope"])
+    yield estimated("Danskin: dG/dh = E onehot(z*(eps)) = q_eps", q_eps, statistics["winner"], q_eps)
+    yield identity("(2): the Hessian is symmetric; other route: the other order", danskin.d2G_dh_deps(h, f, EPS),
+                   danskin.d2G_deps_dh(h, f, EPS))
+    yield identity("(3): d/dh d/deps G at eps = 0; other route: grad E f(z*)", danskin.d2G_dh_deps(h, f, 0.0), truth)
+    yield identity("(4): d/deps d/dh G at eps = 0; other route: grad E f(z*)", danskin.d2G_deps_dh(h, f, 0.0), truth)
+    yield identity("Theorem 1 (1): grad E f(z*); other route: E g at eps = 1e-7, to 1e-5", truth,
+                   direct.expected_gradient(h, f, 1e-7), 1e-5)
+    yield estimated("finite eps: E g = (q_eps - q) / eps", mean_g, statistics["gradient"], moves)
+    yield identity("finite eps: E g = grad T, T = log E exp(eps f) / eps; by differences, to 1e-7", mean_g,
+                   _gradient_by_differences(lambda x: direct.tilted_objective(x, f, EPS), h), 1e-7)
+    yield estimated("finite eps, two-sided: E g = (q_eps - q_-eps) / 2 eps", two_mean, statistics["two-sided"],
+                    4 * EPS**2 * (two_variance + two_mean**2))
+    yield _slope("bias of the one-sided difference is O(eps): slope 1", h, f, False, 1)
+    yield _slope("bias of the two-sided difference is O(eps^2): slope 2", h, f, True, 2)
+    yield estimated("control variate: E grad log q(z*) = 0", np.zeros(k), statistics["score"], q)
+    yield _control_variate(h, f)
+    yield identity("coupling law: rows; other route: q", law.sum(axis=1), q)
+    yield identity("coupling law: columns; other route: q_eps", law.sum(axis=0), q_eps)
+    yield estimated("coupling law: P(z* = i, z*(eps) = j), sampled", law, statistics["pair"], law)
+    climbs = np.subtract.outer(f, f).T >= 0                             # f(z*(eps)) >= f(z*), (i, j)
+    wrong = statistics["pair"].mean.reshape(k, k)[~climbs].sum()
+    yield Claim("coupling: the pair only climbs, f(z*(eps)) >= f(z*)", "0", f"{wrong:.6g} of the draws", bool(wrong == 0))
+    yield estimated("total variance of g, from the coupling law", variance.sum(), statistics["spread"])
+    yield estimated("total variance of the two-sided g", two_variance.sum(), statistics["two-sided spread"])
+    yield estimated(f"best eps for one sample is {best:.4g}: mean squared error there", direct.mse(h, f, best),
+                    statistics["best"])
+    probability = preferred_probability(10, 1.0)
+    yield identity("T - KL at eps = 1, k = 10, one value far the best: its q; other route: maximised, to 1e-5",
+                   probability, _maximised_probability(10, 1.0), 1e-5)
+
+
+def preferred_probability(k: int, eps: float) -> float:
+    """The q of the one good value when T - KL(q || uniform) is maximised, T the tilted objective.
+
+    With all other values worse by much more than 1/eps nats, T = f_b + (1/eps) log q_b, and the maximum over q_b = p with
+    the rest spread evenly solves 1 / (eps p) = log((k - 1) p / (1 - p)).  At eps = 1, k = 10 this is 0.476: half of all
+    samples come from a wrong value.  The ELBO itself (eps -> 0) would put all its mass on b.
+    """
+    slope = lambda p: 1 / (eps * p) - np.log((k - 1) * p / (1 - p))
+    return float(brentq(slope, 1 / k, 1 - 1e-15, xtol=1e-14))
+
+
+def _maximised_probability(k: int, eps: float) -> float:
+    """The same with no algebra: a general optimiser on T - KL with f = 0 for one value and -1,000 for the others."""
+    f = np.full(k, -1e3)
+    f[0] = 0
+    found = minimize(lambda h: -(direct.tilted_objective(h, f, eps) - exact.kl(h)), np.zeros(k), method="BFGS",
+                     options={"gtol": 1e-9})
+    return float(gumbel.choice_probabilities(found.x)[0])
+
+
+def _gradient_by_differences(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, step: float = 1e-5) -> np.ndarray:
+    moves = step * np.eye(len(x))
+    return (function(x + moves) - function(x - moves)) / (2 * step)
+
+
+def _slope(text: str, h: np.ndarray, f: np.ndarray, two_sided: bool, order: int) -> Claim:
+    """The order of the exact bias, from eps = 0.01 to 0.005 in units of 1 over the spread of f."""
+    eps = np.array([0.01, 0.005]) / (f.max() - f.min())
+    size = np.linalg.norm(direct.bias(h, f, eps, two_sided), axis=-1)
+    slope = np.log(size[0] / size[1]) / np.log(2)
+    return Claim(text, str(order), f"{slope:.4f}", bool(abs(slope - order) < 0.05))
+
+
+def _control_variate(h: np.ndarray, f: np.ndarray) -> Claim:
+    """Total variance of g, and of onehot(z*(eps)) / eps alone: as eps -> 0 the first grows as 1/eps, the other as 1/eps^2.
+
+    At large eps it is the other way round: z*(eps) then settles on the best f and hardly varies, while the subtracted
+    onehot(z*) still does.
+    """
+    with_it = lambda eps: direct.variance(h, f, eps).sum(axis=-1)
+    without = lambda eps: (1 - (gumbel.choice_probabilities(h + np.multiply.outer(eps, f)) ** 2).sum(axis=-1)) / eps**2
+    small = 0.01
+    eps = np.geomspace(small, 100, 2_000)
+    pays = with_it(eps) < without(eps)
+    up_to = f"; it pays below eps = {eps[pays.argmin()]:.2g}" if not pays.all() else ""
+    return Claim(f"control variate: at eps = {small} it lowers the variance", f"{with_it(small):.6g}",
+                 f"{without(np.array(small)):.6g} without it{up_to}", bool(with_it(small) < without(np.array(small))))
+
+
+def _figure(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator):
+    """Bias, standard deviation and root mean squared error against eps: exact lines, sampled points on them."""
+    figure, axes = plots.new_figure(3, width=4.4, height=4.0)
+    unit = 1 / (f.max() - f.min())
+    fine, coarse = np.geomspace(0.02, 30, 120) * unit, np.geomspace(0.03, 20, 9) * unit
+    truth = exact.gradient(h, f)
+    noise = gumbel.sample((min(samples, 1_000_000), len(h)), rng)
+    floor = None
+    for two_sided, colour, name, marker in ((False, plots.COLOURS["direct"], "one-sided", "o"),
+                                            (True, plots.COLOURS["two-sided"], "two-sided", "s")):
+        bias = np.linalg.norm(direct.bias(h, f, fine, two_sided), axis=-1)
+        deviation = np.sqrt(direct.variance(h, f, fine, two_sided).sum(axis=-1))
+        rmse = np.sqrt(direct.mse(h, f, fine, AVERAGED, two_sided))
+        for ax, line in zip(axes, (bias, deviation, rmse)):
+            ax.loglog(fine, line, color=colour, label=f"{name}, exact")
+        if floor is None:
+            floor = deviation / np.sqrt(len(noise))
+        best = float(direct.best_eps(h, f, AVERAGED, two_sided))
+        axes[2].axvline(best, color=colour, linestyle=":", label=f"best eps = {best:.2g} /nat")
+        sampled = np.array([_sampled_errors(h, f, eps, noise, truth, two_sided) for eps in coarse])
+        for column, ax in enumerate(axes):
+            ax.loglog(coarse, sampled[:, column], marker, color=colour, markerfacecolor="none", markersize=7,
+                      label=f"{name}, sampled")
+    axes[0].loglog(fine, floor, color="0.7", linestyle="--", label="noise of the points")
+    names = ("|bias|, nats", "standard deviation, nats", "root mean squared error, nats")
+    titles = ("bias against grad E f", "one sample", f"mean of {AVERAGED} samples")
+    for ax, name, title in zip(axes, names, titles):
+        ax.set(xlabel="eps, 1/nat", ylabel=name, title=title)
+    axes[0].legend(frameon=False, fontsize=10)
+    axes[2].legend(handles=[line for line in axes[2].lines if line.get_linestyle() == ":"], frameon=False, fontsize=10,
+                   loc="lower left")
+    figure.suptitle(f"The direct gradient of Theorem 1 at finite eps: k = {len(h)}, {len(noise):,} draws a point", fontsize=12)
+    return figure
+
+
+def _sampled_errors(h, f, eps, noise, truth, two_sided) -> tuple[float, float, float]:
+    """|mean - truth|, standard deviation, and root mean squared error of means of AVERAGED samples."""
+    g = (direct.two_sided_gradient if two_sided else direct.gradient)(h, f, eps, noise)
+    means = g[: len(g) // AVERAGED * AVERAGED].reshape(-1, AVERAGED, len(h)).mean(axis=1)
+    return (float(np.linalg.norm(g.mean(axis=0) - truth)), float(np.sqrt(g.var(axis=0).sum())),
+            float(np.sqrt(((means - truth) ** 2).sum(axis=-1).mean())))

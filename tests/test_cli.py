@@ -1,0 +1,290 @@
+"""The command line: every command end to end on a small slice, and every bad input in one line with status 2."""
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from refimpl import cli, data
+from refimpl.training import CHECKPOINT
+
+ROOT = Path(__file__).resolve().parent.parent
+SMALL = ["--hidden", "16", "--limit", "300", "--batch", "50"]
+
+
+def call(capsys, *arguments) -> tuple[int, str, str]:
+    """(status, standard output, standard error) of the command line, in this process."""
+    try:
+        status = cli.main([str(argument) for argument in arguments])
+    except SystemExit as leaving:                               # argparse leaves this way
+        status = leaving.code
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture
+def run(tmp_path, capsys) -> Path:
+    """A finished run of two epochs."""
+    folder = tmp_path / "run"
+    assert call(capsys, "train", *SMALL, "--epochs", 2, "--out", folder)[0] == 0
+    return folder
+
+
+# --- the commands --------------------------------------------------------------------------------------------------------
+
+def test_verify(tmp_path, capsys):
+    status, out, err = call(capsys, "verify", "--k", 4, "--seed", 3, "--samples", 20_000, "--out", tmp_path)
+    assert status == 0 and err == ""
+    assert "FAILS" not in out and re.search(r"(\d+) of \1 claims hold", out)
+    assert (tmp_path / "theorem1.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("estimator", ["direct", "exact", "gumbel-softmax", "straight-through-gumbel-softmax"])
+@pytest.mark.parametrize("dataset", ["mnist", "fashion-mnist"])
+def test_train(tmp_path, capsys, dataset, estimator):
+    status, out, err = call(capsys, "train", *SMALL, "--dataset", dataset, "--estimator", estimator, "--epochs", 1,
+                            "--k", 5, "--out", tmp_path / "run")
+    assert status == 0 and err == ""
+    assert re.search(r"1 epochs: test -ELBO \d+\.\d\d nats", out)
+
+
+def test_resume_more_epochs(run, capsys):
+    status, out, _ = call(capsys, "train", *SMALL, "--epochs", 3, "--out", run, "--resume")
+    assert status == 0 and "3 epochs" in out
+    assert len((run / "metrics.csv").read_text().splitlines()) == 4
+
+
+def test_compare(run, tmp_path, capsys):
+    other = tmp_path / "other"
+    call(capsys, "train", *SMALL, "--estimator", "exact", "--epochs", 1, "--out", other)
+    status, out, _ = call(capsys, "compare", run, other, run, "--out", tmp_path / "both.png")
+    assert status == 0 and out.count("test -ELBO") == 3
+    assert (tmp_path / "both.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_variance(run, tmp_path, capsys):
+    status, out, err = call(capsys, "variance", "--run", run, "--samples", 20, "--batch", 30, "--out", tmp_path / "v")
+    assert status == 0 and err == ""
+    assert len((tmp_path / "v" / "variance.csv").read_text().splitlines()) == 11
+    assert (tmp_path / "v" / "variance.png").exists()
+
+
+def test_benchmark(capsys, monkeypatch):
+    from refimpl.experiments import benchmark
+
+    monkeypatch.setattr(benchmark, "epoch_seconds", lambda: [1.0, 1.0, 1.05])       # an epoch takes too long here
+    status, out, _ = call(capsys, "benchmark", "--steps", 1, "--rounds", 1)
+    assert status == 0 and len(out.splitlines()) == 1 + 2 * 4 + 1
+    assert "1.05 times the first" in out
+
+
+def test_quickstart_in_a_process_of_its_own(tmp_path):
+    done = subprocess.run([sys.executable, "-m", "refimpl", "quickstart", "--out", str(tmp_path)], cwd=ROOT,
+                          capture_output=True, text=True)
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    for picture in re.findall(r"^- (\S+\.png)", done.stdout, re.M):
+        assert Path(picture).exists()
+    bounds = [float(line.split()[3]) for line in done.stdout.splitlines() if re.match(r" +[123] +\d", line)]
+    assert len(bounds) == 3 and bounds[2] < 172 < bounds[0]
+    again = subprocess.run([sys.executable, "-m", "refimpl", "quickstart", "--out", str(tmp_path)], cwd=ROOT,
+                           capture_output=True, text=True)
+    assert again.returncode == 0                                # finds the run finished, and says the same
+
+
+def test_help_names_every_command(capsys):
+    status, out, _ = call(capsys, "--help")
+    assert status == 0
+    for name in ("quickstart", "verify", "train", "compare", "variance", "benchmark"):
+        assert name in out
+        assert call(capsys, name, "--help")[0] == 0
+
+
+# --- bad input -----------------------------------------------------------------------------------------------------------
+
+def assert_refused(capsys, arguments, *words) -> None:
+    status, _, err = call(capsys, *arguments)
+    assert status == 2, (status, err)
+    assert err.count("\n") == 1 and "Traceback" not in err, err
+    for word in words:
+        assert word in err, err
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["--dataset", "cifar"], ["cifar", "fashion-mnist"]),
+    (["--estimator", "magic"], ["magic", "gumbel-softmax"]),
+    (["--k", "1"], ["--k", "at least 2"]),
+    (["--k", "0"], ["--k"]),
+    (["--k", "1000000000"], ["--k", "at most"]),
+    (["--k", "ten"], ["--k", "ten"]),
+    (["--eps", "0"], ["--eps", "above 0"]),
+    (["--eps", "-0.1"], ["--eps"]),
+    (["--eps", "nan"], ["--eps"]),
+    (["--eps", "inf"], ["--eps"]),
+    (["--estimator", "gumbel-softmax", "--tau", "0"], ["--tau"]),
+    (["--estimator", "gumbel-softmax", "--tau", "nan"], ["--tau"]),
+    (["--estimator", "gumbel-softmax", "--eps", "0.1"], ["--eps", "--tau"]),
+    (["--tau", "0.1"], ["--tau", "--eps"]),
+    (["--estimator", "exact", "--eps", "0.1"], ["--eps", "exact"]),
+    (["--epochs", "0"], ["--epochs", "at least 1"]),
+    (["--epochs", "-3"], ["--epochs"]),
+    (["--batch", "0"], ["--batch"]),
+    (["--batch", "50001"], ["--batch", "50000"]),
+    (["--limit", "30", "--batch", "31"], ["--batch", "30"]),
+    (["--limit", "0"], ["--limit"]),
+    (["--lr", "0"], ["--lr"]),
+    (["--lr", "nan"], ["--lr"]),
+    (["--hidden", "0"], ["--hidden"]),
+    (["--seed", "-1"], ["--seed"]),
+    (["--as-released", "--eps", "0.1"], ["--as-released", "--eps"]),
+    (["--as-released", "--kl-grad"], ["--as-released", "kl-grad"]),
+    (["--data-dir", "/no/such/folder"], ["/no/such/folder"]),
+    (["--dataset", "omniglot"], ["--data-dir", "brendenlake/omniglot"]),
+    (["--frobnicate"], ["--frobnicate"]),
+])
+def test_bad_options_of_train(tmp_path, capsys, monkeypatch, arguments, words):
+    monkeypatch.delenv("REFIMPL_DATA_DIR", raising=False)
+    assert_refused(capsys, ["train", *arguments, "--out", tmp_path / "run"], *words)
+    assert not (tmp_path / "run").exists()
+
+
+def test_out_that_cannot_be_used(tmp_path, capsys):
+    (tmp_path / "file").write_text("precious")
+    for out in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/nowhere/run")):
+        for command in (["train", *SMALL, "--epochs", 1], ["verify", "--samples", 1000], ["quickstart"],
+                        ["variance", "--samples", 2]):
+            assert_refused(capsys, [*command, "--out", out], "--out")
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_out_that_may_not_be_written(tmp_path, capsys):
+    tmp_path.chmod(0o500)
+    assert_refused(capsys, ["train", *SMALL, "--epochs", 1, "--out", tmp_path], "--out")
+
+
+def test_a_run_is_not_written_over(run, capsys):
+    before = snapshot(run)
+    assert_refused(capsys, ["train", *SMALL, "--epochs", 1, "--out", run], "--resume")
+    assert snapshot(run) == before
+
+
+def test_foreign_files_are_not_written_over(tmp_path, capsys):
+    (tmp_path / "config.json").write_text("somebody else's")
+    assert_refused(capsys, ["train", *SMALL, "--epochs", 1, "--out", tmp_path], "config.json")
+    assert snapshot(tmp_path) == {"config.json": b"somebody else's"}
+
+
+def test_resume_without_a_checkpoint(tmp_path, capsys):
+    assert_refused(capsys, ["train", *SMALL, "--out", tmp_path / "none", "--resume"], "checkpoint.npz", "missing")
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("other", [["--k", "7"], ["--seed", "5"], ["--eps", "0.2"], ["--estimator", "exact"], ["--lr", "0.01"],
+                                   ["--no-kl-grad"], ["--as-released"], ["--dataset", "fashion-mnist"]])
+def test_resume_with_other_settings(run, capsys, other):
+    before = snapshot(run)
+    assert_refused(capsys, ["train", *SMALL, *other, "--epochs", 3, "--out", run, "--resume"], "other settings",
+                   other[0].strip("-").replace("no-", "").replace("-", "_"))
+    assert snapshot(run) == before
+
+
+def arrays(**changed):
+    def damage(content: bytes, path: Path) -> None:
+        whole = dict(np.load(path, allow_pickle=False))
+        np.savez(path, **{name: array for name, array in {**whole, **changed}.items() if array is not None})
+    return damage
+
+
+DAMAGE = {
+    "truncated": lambda content, path: path.write_bytes(content[: len(content) // 2]),
+    "empty": lambda content, path: path.write_bytes(b""),
+    "text": lambda content, path: path.write_text("epoch,step\n"),
+    "a single array": lambda content, path: np.save(open(path, "wb"), np.zeros(3)),
+    "bit flipped": lambda content, path: path.write_bytes(content[:3000] + bytes([content[3000] ^ 1]) + content[3001:]),
+    "other arrays": lambda content, path: np.savez(path, weights=np.zeros(3)),
+    "pickled": arrays(values=np.array([{}], dtype=object)),
+    "other length": arrays(values=np.zeros(3, np.float32)),
+    "other type": arrays(adam_M=np.zeros(3)),
+    "settings not json": arrays(settings="{"),
+    "settings of nothing": arrays(settings="{}"),
+    "settings of another kind": arrays(settings='{"k": "ten"}'),
+    "generator state not json": arrays(rng="?"),
+    "generator of another kind": arrays(rng='{"bit_generator": "MT19937"}'),
+    "history of another width": arrays(history=np.zeros((2, 3))),
+    "step not a number": arrays(adam_t="soon"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_resume_with_a_damaged_or_foreign_checkpoint(run, capsys, damage, recwarn):
+    path = run / CHECKPOINT
+    DAMAGE[damage](path.read_bytes(), path)
+    before = snapshot(run)
+    assert_refused(capsys, ["train", *SMALL, "--epochs", 3, "--out", run, "--resume"], "checkpoint.npz")
+    assert snapshot(run) == before
+
+
+def test_damaged_data_file(tmp_path, capsys):
+    (tmp_path / "mnist.npz").write_bytes((data.SHIPPED / "mnist.npz").read_bytes()[:100_000])
+    assert_refused(capsys, ["train", *SMALL, "--data-dir", tmp_path, "--out", tmp_path / "run"], "mnist.npz", "damaged")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["verify", "--k", "1"], ["--k", "2 ... 50"]),
+    (["verify", "--k", "51"], ["--k"]),
+    (["verify", "--samples", "10"], ["--samples"]),
+    (["verify", "--seed", "-1"], ["--seed"]),
+    (["variance", "--samples", "1"], ["--samples"]),
+    (["variance", "--k", "1"], ["--k"]),
+    (["variance", "--seed", "-1"], ["--seed"]),
+    (["benchmark", "--steps", "0"], ["--steps"]),
+    (["benchmark", "--batch", "100000"], ["--batch"]),
+    (["benchmark", "--rounds", "0"], ["--rounds"]),
+    ([], ["COMMAND"]),
+    (["tarin"], ["tarin"]),
+])
+def test_bad_options_elsewhere(tmp_path, capsys, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    assert_refused(capsys, arguments, *words)
+    assert not list(tmp_path.iterdir())
+
+
+def test_compare_refuses_what_is_not_a_run(run, tmp_path, capsys):
+    out = tmp_path / "c.png"
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert_refused(capsys, ["compare", empty, "--out", out], "config.json")
+    assert_refused(capsys, ["compare", tmp_path / "none", "--out", out], "none")
+    assert_refused(capsys, ["compare", run, "--out", tmp_path], "folder")
+    assert_refused(capsys, ["compare", run, "--out", tmp_path / "no" / "c.png"], "cannot be written")
+    (run / "metrics.csv").write_text("epoch\nsoon\n")
+    assert_refused(capsys, ["compare", run, "--out", out], "cannot be read")
+    (run / "metrics.csv").write_text("epoch,step,test_elbo,seconds\n")
+    assert_refused(capsys, ["compare", run, "--out", out], "no epoch")
+    assert not out.exists()
+
+
+def test_compare_refuses_different_data_sets(run, tmp_path, capsys):
+    call(capsys, "train", *SMALL, "--dataset", "fashion-mnist", "--epochs", 1, "--out", tmp_path / "other")
+    assert_refused(capsys, ["compare", run, tmp_path / "other", "--out", tmp_path / "c.png"], "different data sets")
+
+
+def test_variance_refuses_a_folder_that_is_not_a_run(tmp_path, capsys):
+    assert_refused(capsys, ["variance", "--run", tmp_path, "--out", tmp_path / "v"], "checkpoint.npz")
+    assert not (tmp_path / "v").exists()
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path):
+    done = subprocess.run(f"{sys.executable} -m refimpl verify --samples 1000 --out {tmp_path} | head -n 1", shell=True,
+                          cwd=ROOT, capture_output=True, text=True)
+    assert "Traceback" not in done.stderr and "Error" not in done.stderr
