@@ -1,0 +1,38 @@
+"""What the README says must run."""
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from refimpl import cli
+from tests.asserts import z_scores
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_commands_in_the_readme_parse():
+    """Every `python -m refimpl …` and every command of the table is one that the command line takes."""
+    commands = re.findall(r"python -m refimpl ([^`\n…]+)", README)
+    (table,) = re.findall(r"## What it can do\n(.*?)\nEstimators", README, re.S)
+    commands += re.findall(r"^\| `([^`…]+)` \|", table, re.M)
+    assert len(commands) >= 6
+    for command in commands:
+        cli._parser().parse_args(command.split())
+
+
+def test_python_in_the_readme_shows_theorem_1():
+    (block,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    names: dict = {}
+    exec(block, names)                                                     # noqa: S102  our own README
+    sampled = names["direct"].gradient(names["h"], names["f"], 0.1, names["noise"])
+    assert np.abs(z_scores(sampled, names["direct"].expected_gradient(names["h"], names["f"], 0.1))).max() < 4
+
+
+def test_links_and_pictures_exist():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert target.startswith("https://") or (ROOT / target).exists(), target
+    for path in re.findall(r"`((?:refimpl|tests|data|tutorials)/[\w./]*)`", README):
+        assert (ROOT / path).exists(), path
