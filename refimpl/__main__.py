@@ -1,6 +1,9 @@
 """`python -m refimpl`."""
 import sys
 
-from refimpl.cli import main
+try:                                        # importing NumPy and SciPy takes long enough to be stopped in
+    from refimpl.cli import main
+except KeyboardInterrupt:
+    sys.exit(130)
 
 sys.exit(main())

@@ -6,14 +6,19 @@ is allowed; 130 stopped with Ctrl-C.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import os
 import sys
+from dataclasses import fields
 from pathlib import Path
 
-from refimpl import __version__, data, estimators
+from refimpl import __version__, argmax, data, estimators
 from refimpl.checks import InputError
 from refimpl.settings import Settings
+
+
+EXPERIMENTS = ("binary", "structured", "latent-sizes", "convergence")
 
 
 class Parser(argparse.ArgumentParser):
@@ -26,17 +31,41 @@ class Parser(argparse.ArgumentParser):
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit status."""
     options = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):     # a terminal that knows no ± gets a question mark
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
     try:
-        return options.run(options)
+        status = options.run(options)
+        sys.stdout.flush()
+        return status
     except InputError as problem:
-        print(f"refimpl {options.command}: error: {problem}", file=sys.stderr)
-        return 2
+        message, status = f"error: {problem}", 2
+    except MemoryError:
+        message, status = "error: there is not enough memory for this; use a smaller --k, --n, --hidden or --batch", 2
     except KeyboardInterrupt:
-        print(f"\nrefimpl {options.command}: stopped" + options.after_stop.format(**vars(options)), file=sys.stderr)
-        return 130
+        message, status = f"stopped{options.after_stop}", 130
     except BrokenPipeError:                     # the reader of a pipe has gone, as with `| head`
+        _discard_output()
+        return 141
+    except OSError as problem:                  # a path too long, a disk full, standard output closed
+        message, status = f"error: {f'{problem.filename}: ' if problem.filename else ''}{problem.strerror or problem}", 2
+        _discard_output()
+    if sys.stderr is not None:
+        print(f"refimpl {options.command}: {message}", file=sys.stderr)
+    return status
+
+
+def _discard_output() -> None:
+    """Send what is still in the buffer of standard output nowhere: it cannot be written, and must not complain at exit."""
+    with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+
+
+class Help(argparse.ArgumentDefaultsHelpFormatter):
+    """--help with the defaults, where there are any."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        return action.help if action.default is None else super()._get_help_string(action)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -46,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
 
     def command(name: str, run, summary: str, after_stop: str = "") -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=summary, description=summary,
-                                    formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+                                    formatter_class=Help)
         added.set_defaults(run=run, after_stop=after_stop)
         return added
 
@@ -63,7 +92,8 @@ def _parser() -> argparse.ArgumentParser:
     train = command("train", _train, "train a discrete variational auto-encoder", "; continue with --resume")
     train.add_argument("--dataset", choices=data.NAMES, default="mnist", help="images to train on")
     train.add_argument("--estimator", choices=list(estimators.REGISTRY), default="direct", help="gradient of the encoder")
-    train.add_argument("--k", type=int, default=10, help="number of values of z")
+    train.add_argument("--n", type=int, default=1, help="number of latent variables")
+    train.add_argument("--k", type=int, default=10, help="values of each latent variable")
     train.add_argument("--epochs", type=int, default=10, help="epochs in all, those already done included")
     train.add_argument("--batch", type=int, default=100, help="images a step")
     train.add_argument("--lr", type=float, default=1e-3, help="Adam's learning rate")
@@ -76,10 +106,16 @@ def _parser() -> argparse.ArgumentParser:
                        help="whether the KL term takes part in the gradient (default: it does)")
     train.add_argument("--as-released", action="store_true",
                        help="as the authors' code: eps or tau falls from 1 to 0.1, and direct has no KL gradient")
+    train.add_argument("--structure", choices=["pairwise"], help="pair scores in the encoder; needs --k 2 and --n above 1")
+    train.add_argument("--solver", choices=list(argmax.REGISTRY), help="arg max of a structured encoder (default: maxflow)")
+    train.add_argument("--non-negative", action=argparse.BooleanOptionalAction,
+                       help="pair scores through a softplus (default: yes, but for milp)")
+    train.add_argument("--exact-every", type=int, default=5,
+                       help="with more than 1,024 joint values: epochs between exact test bounds")
     train.add_argument("--seed", type=int, default=0, help="of weights, order and noise")
     train.add_argument("--limit", type=int, help="use only the first LIMIT images of each part")
     train.add_argument("--data-dir", type=Path, help="folder to look for data in first; Omniglot needs it")
-    train.add_argument("--out", type=Path, help="folder for the run (default: runs/DATASET-ESTIMATOR-kK-seedSEED)")
+    train.add_argument("--out", type=Path, help="folder for the run (default: runs/DATASET-ESTIMATOR-kK-seedSEED, or …-nN-kK-…)")
     train.add_argument("--resume", action="store_true", help="continue the run in --out")
 
     compare = command("compare", _compare, "test bounds of several runs in one picture (slides 23 and 24)")
@@ -97,10 +133,32 @@ def _parser() -> argparse.ArgumentParser:
     variance.add_argument("--data-dir", type=Path, help="folder to look for data in first")
     variance.add_argument("--out", type=Path, default=Path("runs/variance"), help="folder for variance.png and variance.csv")
 
+    compared = command("estimators", _estimators, "every gradient estimator against enumeration: bias, variance, cost")
+    compared.add_argument("--n", type=int, default=4, help="latent variables, 1 ... 12")
+    compared.add_argument("--k", type=int, default=2, help="values of each")
+    compared.add_argument("--samples", type=int, default=400_000, help="draws of each estimator")
+    compared.add_argument("--seed", type=int, default=0, help="of the toy and of the noise")
+    compared.add_argument("--out", type=Path, default=Path("runs/estimators"), help="folder for estimators.png")
+
+    timing = command("structured-timing", _structured_timing, "seconds a step of structured encoders against n (slide 32)")
+    timing.add_argument("--batch", type=int, default=100, help="images a step")
+    timing.add_argument("--largest", type=int, default=40, help="largest n, for the polynomial solvers; others stop at 15")
+    timing.add_argument("--out", type=Path, default=Path("runs/structured-timing"), help="folder for the picture and its numbers")
+
+    experiment = command("experiment", _experiment, "the paper's comparisons, run by run", "; the same command continues")
+    experiment.add_argument("name", choices=list(EXPERIMENTS), help="which one")
+    experiment.add_argument("--epochs", type=int, default=10, help="epochs of each run")
+    experiment.add_argument("--seeds", type=int, default=1, help="seeds 0 ... SEEDS-1 of each run")
+    experiment.add_argument("--dataset", nargs="+", choices=data.NAMES, help="instead of those of the paper")
+    experiment.add_argument("--jobs", type=int, default=1, help="runs at a time, 1 or 2")
+    experiment.add_argument("--data-dir", type=Path, help="folder to look for data in first; Omniglot needs it")
+    experiment.add_argument("--out", type=Path, help="folder for runs, NAME.csv, NAME.json and NAME.png (default: "
+                            "runs/experiment-NAME)")
+
     benchmark = command("benchmark", _benchmark, "seconds a step, beside the matrix products it cannot avoid")
     benchmark.add_argument("--batch", type=int, default=100, help="images a step")
-    benchmark.add_argument("--steps", type=int, default=50, help="steps a round")
-    benchmark.add_argument("--rounds", type=int, default=9, help="rounds, of which the median counts")
+    benchmark.add_argument("--steps", type=int, default=30, help="steps a round")
+    benchmark.add_argument("--rounds", type=int, default=7, help="rounds, of which the median counts")
     return parser
 
 
@@ -127,30 +185,41 @@ def verify_and_print(k: int, seed: int, samples: int, out: Path) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    settings = Settings(options.dataset, options.estimator, options.k, options.hidden, options.batch, options.lr,
-                        options.eps, options.tau, options.kl_grad, options.as_released, options.seed,
-                        options.limit).resolved()
-    options.out = options.out or Path(f"runs/{options.dataset}-{options.estimator}-k{options.k}-seed{options.seed}")
+    settings = Settings(**{field.name: getattr(options, field.name) for field in fields(Settings)}).resolved()
+    size = f"n{options.n}-k{options.k}" if options.n > 1 else f"k{options.k}"
+    structure = f"-{settings.structure}-{settings.solver}" if settings.structure else ""
+    options.out = options.out or Path(f"runs/{options.dataset}-{options.estimator}{structure}-{size}-seed{options.seed}")
     train_and_print(settings, options.epochs, options.out, options.resume, options.data_dir)
     return 0
 
 
 def train_and_print(settings: Settings, epochs: int, out: Path, resume: bool, data_dir: Path | None) -> list[dict]:
     """Train and print a line an epoch."""
-    from refimpl import training
+    from refimpl import checkpoint, training
 
-    print(f"{settings.dataset}: {settings.label()}, seed {settings.seed}; exact bounds by enumeration, nats an image\n"
-          f"{'epoch':>5s} {'train -ELBO':>12s} {'valid -ELBO':>12s} {'test -ELBO':>11s} {'test -log p':>12s} {'gap':>6s} "
-          f"{'seconds':>8s}", flush=True)
+    columns = [("train -ELBO", "train_elbo", -1), ("valid -ELBO", "valid_elbo", -1), ("test -ELBO", "test_elbo", -1),
+               ("test -log p(x)", "test_log_likelihood", -1), ("gap", "gap", 1)]
+    if settings.structure:
+        columns = [("test -log p(x)", "test_log_likelihood", -1)]
+        if settings.as_released:                # what the released code calls its loss; not a bound on anything
+            columns.append(("unary-KL loss, no bound", checkpoint.NOT_A_BOUND, -1))
+    elif settings.n > 1:
+        columns.append(("one-sample -ELBO", "sampled_elbo", -1))
+    print(f"{settings.dataset}: {settings.label()}, seed {settings.seed}; exact by enumeration, nats an image\n"
+          + " ".join(["epoch", *(f"{title:>14s}" for title, _, _ in columns), " seconds"]), flush=True)
 
     def report(row: dict[str, float]) -> None:
-        print(f"{row['epoch']:5.0f} {-row['train_elbo']:12.2f} {-row['valid_elbo']:12.2f} {-row['test_elbo']:11.2f} "
-              f"{-row['test_log_likelihood']:12.2f} {row['gap']:6.2f} {row['seconds']:8.1f}", flush=True)
+        shown = (row[name] for _, name, _ in columns)
+        print(" ".join([f"{row['epoch']:5.0f}", *(f"{'' if math.isnan(value) else f'{sign * value:.2f}':>{max(14, len(title))}s}"
+                                                  for value, (title, _, sign) in zip(shown, columns)),
+                        f"{row['seconds']:8.1f}"]), flush=True)
 
     rows = training.train(settings, epochs, out, resume, data_dir, report)
     last = rows[-1]
-    print(f"{last['epoch']:.0f} epochs: test -ELBO {-last['test_elbo']:.2f} nats. Weights, metrics.csv, curves.png and "
-          f"samples.png are in {out}")
+    name, words = (("test_log_likelihood", "-log p(x)") if settings.structure else ("test_elbo", "-ELBO")
+                   if not math.isnan(last["test_elbo"]) else ("sampled_elbo", "-ELBO (one sample)"))
+    print(f"{last['epoch']:.0f} epoch{'s' * (last['epoch'] > 1)}: test {words} {-last[name]:.2f} nats. Weights, metrics.csv, "
+          f"curves.png and samples.png are in {out}")
     return rows
 
 
@@ -206,12 +275,50 @@ def _variance(options: argparse.Namespace) -> int:
     return 0
 
 
+def _estimators(options: argparse.Namespace) -> int:
+    from refimpl.experiments import estimators_table
+
+    print(f"Toy with n = {options.n}, k = {options.k}, seed {options.seed}; {options.samples:,} draws each\n"
+          f"{'estimator':32s} {'|bias|, nats':>12s} {'worst z':>8s} {'variance':>10s} {'evaluations':>11s} "
+          f"{'var. x eval.':>12s}  verdict")
+    rows = estimators_table.run(options.n, options.k, options.samples, options.seed, options.out, lambda row: print(
+        f"{row.name:32s} {row.bias:12.2g} {row.z:8.1f} {row.variance:10.4g} {row.evaluations:11d} {row.at_equal_cost:12.4g}  "
+        f"{estimators_table.verdict(row)}", flush=True))
+    print(f"Picture: {options.out / 'estimators.png'}")
+    return 1 if any(row.claims and not row.found for row in rows) else 0
+
+
+def _structured_timing(options: argparse.Namespace) -> int:
+    from refimpl.experiments import structured_timing
+
+    print(f"{'method':28s} {'n':>3s} {'ms a step':>10s}")
+    structured_timing.run(options.out, options.batch, options.largest, lambda row: print(
+        f"{row.method:28s} {row.n:3d} {1e3 * row.seconds:10.1f}", flush=True))
+    print(f"Picture: {options.out / 'structured-timing.png'}")
+    return 0
+
+
+def _experiment(options: argparse.Namespace) -> int:
+    from refimpl.experiments import cells, figures
+
+    out = options.out or Path(f"runs/experiment-{options.name}")
+    runs = figures.run(options.name, options.epochs, options.seeds, out, options.jobs, options.dataset, options.data_dir,
+                       lambda line: print(line, flush=True))
+    merit = figures.REGISTRY[options.name].merit
+    print(f"\nMinus {merit} after {options.epochs} epochs, nats an image: mean over seeds ± 95 % interval")
+    for dataset, label, seeds, mean, half in cells.table(runs, options.epochs, merit):
+        print(f"  {dataset:14s} {label:28s} {mean:8.2f}" + ("" if math.isnan(half) else f" ± {half:.2f}")
+              + f"  ({seeds} seed{'s' * (seeds > 1)})")
+    print(f"Picture: {out / (options.name + '.png')}")
+    return 0
+
+
 def _benchmark(options: argparse.Namespace) -> int:
     from refimpl.experiments import benchmark
 
-    print(f"{'estimator':32s} {'k':>3s} {'ms a step':>10s} {'products, ms':>13s} {'ratio':>6s} {'s an epoch of 50,000':>21s}")
+    print(f"{'step of':62s} {'ms':>7s} {'products, ms':>13s} {'ratio':>6s} {'s an epoch of 50,000':>21s}")
     benchmark.run(options.batch, options.steps, options.rounds, lambda row: print(
-        f"{row.estimator:32s} {row.k:3d} {1e3 * row.step:10.2f} {1e3 * row.products:13.2f} {row.step / row.products:6.2f} "
+        f"{row.settings.label():62s} {1e3 * row.step:7.2f} {1e3 * row.products:13.2f} {row.step / row.products:6.2f} "
         f"{row.step * math.ceil(50_000 / options.batch):21.2f}", flush=True))
     taken = benchmark.epoch_seconds()
     print(f"direct, k = 10: epochs of {', '.join(f'{s:.2f}' for s in taken)} s; the third took {taken[-1] / taken[0]:.2f} "

@@ -64,11 +64,14 @@ def G(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
 def G_monte_carlo(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> np.ndarray:
     """G by its definition: the mean of the perturbed maximum over draws of the noise.
 
-    noise: (samples, ..., k), the first axis is averaged over.  Returns (...).  The standard error is the standard
-    deviation of perturbed_max(...).value over sqrt(samples).
+    noise: (samples, ..., k); the first axis is averaged over, the others broadcast with those of h, f and eps.  Returns (...).
+    The standard error is the standard deviation of perturbed_max(...).value over sqrt(samples).
     """
-    if np.ndim(noise) < 2:
-        raise ValueError(f"noise must have shape (samples, ..., k), got shape {np.shape(noise)}")
+    noise = np.asarray(noise)
+    if noise.ndim < 2:
+        raise ValueError(f"noise must have shape (samples, ..., k), got shape {noise.shape}")
+    axes = max(np.ndim(h), np.ndim(f), np.ndim(eps) + 1)            # of one sample; missing ones go behind the first
+    noise = noise.reshape(noise.shape[:1] + (1,) * (axes + 1 - noise.ndim) + noise.shape[1:])
     return perturbed_max(h, f, eps, noise).value.mean(axis=0)
 
 

@@ -179,12 +179,13 @@ def _from_chardata(path: Path) -> list[Part]:
 
     try:
         content = loadmat(path, variable_names=("data", "testdata"))
-        grey = [np.asarray(content[key], np.float64) for key in ("data", "testdata")]
+        grey = [content[key] for key in ("data", "testdata")]
     except Exception:                                       # loadmat raises anything at all on a damaged file
         raise InputError(f"{path} is truncated or not the chardata.mat of the IWAE code; {OMNIGLOT_ADVICE}") from None
     packed = []
     for key, array in zip(("data", "testdata"), grey):
-        if array.ndim != 2 or array.shape[0] != PIXELS or not ((array >= 0) & (array <= 1)).all():
+        if array.dtype.kind not in "fiu" or array.ndim != 2 or array.shape[0] != PIXELS or array.shape[1] == 0 \
+                or not ((array >= 0) & (array <= 1)).all():
             raise InputError(f"{path}: {key} must be (784, N) with values in [0, 1], got shape {array.shape}; "
                              f"{OMNIGLOT_ADVICE}")
         rows = array.T.reshape(-1, 28, 28).transpose(0, 2, 1).reshape(-1, PIXELS)

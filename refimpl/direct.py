@@ -91,7 +91,12 @@ def tilted_objective(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
 def expected_gradient(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
     """E g = (q_eps - q) / eps, exactly; for a two-sided difference (q_eps - q_{-eps}) / (2 eps).  Returns (..., k)."""
     h, f, eps = _as_one_sided(h, f, eps, two_sided)
-    return (softmax(h + eps * f, axis=-1) - softmax(h, axis=-1)) / eps
+    change = softmax(h + eps * f, axis=-1) - softmax(h, axis=-1)
+    # The entries of `change` sum to 0.  Where q is all but 1 its own difference has no digits left; the others' sum has.
+    likeliest = h.argmax(axis=-1)[..., None]
+    np.put_along_axis(change, likeliest, 0.0, axis=-1)
+    np.put_along_axis(change, likeliest, -change.sum(axis=-1, keepdims=True), axis=-1)
+    return change / eps
 
 
 def bias(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
@@ -236,8 +241,11 @@ def best_eps(h: np.ndarray, f: np.ndarray, samples: int = 1, two_sided: bool = F
 
     Too small an eps and the rare +-1/eps dominates; too large and the bias does.  The natural unit is 1 over the spread
     max f - min f: a grid over fourteen decades of eps in that unit finds the right valley (the error need not have
-    one valley only), a golden-section search its floor, to about seven digits.  Where f is constant, or k = 1, every
-    eps is perfect and 1 is returned.  Raises ValueError if samples < 1.
+    one valley only), a golden-section search its floor, to about seven digits.
+
+    Infinity is returned where no finite eps beats it: as eps grows the estimate tends to 0, whose error is |grad_h E_q f|^2,
+    and where that gradient is tiny and its samples are few, 0 can be the best there is.  Where f is constant, or k = 1,
+    every eps is perfect and 1 is returned.  Raises ValueError if samples < 1.
     """
     h, f, _ = _check(h, f, 1.0)
     spread = f.max(axis=-1) - f.min(axis=-1)
@@ -255,4 +263,7 @@ def best_eps(h: np.ndarray, f: np.ndarray, samples: int = 1, two_sided: bool = F
         inner_left, inner_right = right - golden * (right - left), left + golden * (right - left)
         keep_left = error(inner_left) < error(inner_right)
         left, right = np.where(keep_left, left, inner_left), np.where(keep_left, inner_right, right)
-    return np.where(spread > 0, np.exp((left + right) / 2) * unit, 1.0)
+    best = (left + right) / 2
+    at_infinity = (exact.gradient(h, f) ** 2).sum(axis=-1)
+    finite = np.where(np.minimum(error(best), errors.min(axis=0)) < at_infinity, np.exp(best) * unit, np.inf)
+    return np.where(spread > 0, finite, 1.0)

@@ -40,7 +40,7 @@ def kl(h: np.ndarray) -> np.ndarray:
     """KL(q || uniform) = sum_z q log q + log k.  Returns (...), between 0 and log k."""
     (h,) = checks.scores(h=h)
     log_q = log_softmax(h, axis=-1)
-    return (np.exp(log_q) * log_q).sum(axis=-1) + np.log(h.shape[-1])
+    return np.maximum((np.exp(log_q) * log_q).sum(axis=-1) + np.log(h.shape[-1]), 0)
 
 
 def elbo(h: np.ndarray, f: np.ndarray) -> np.ndarray:

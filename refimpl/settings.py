@@ -2,25 +2,29 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
-from refimpl import data, estimators, schedules
+from refimpl import argmax, data, estimators, joint, schedules
 from refimpl.checks import InputError
+from refimpl.estimators import structured
 
-
-WIDEST = 10_000     # values of z, units of a hidden layer: beyond it enumeration is no longer a small table
+TYPES = {"str": str, "int": int, "float": float, "bool": bool, "None": type(None)}
+WIDEST = 10_000     # values of z, inputs of the decoder, units of a hidden layer
 
 
 @dataclass(frozen=True)
 class Settings:
     """All that determines a run, but for its length: a run may be resumed for more epochs, not with other settings.
 
-    eps or tau None: the estimator's default, constant.  kl_grad None: on.  as_released: the schedule of the authors'
-    code for eps or tau, and, for direct, no gradient of the KL term; contradicting it is an error.
+    eps or tau None: the estimator's default, constant.  kl_grad None: on, but for structured encoders, which have no KL
+    term.  as_released: what the authors' code does, namely the schedule for eps or tau; for direct no gradient of the KL
+    term; for rebar and relax the batch's mean score as every image's learning signal.  Contradicting it is an error.
+    structure "pairwise": pair scores beside the unary ones, arg max by `solver`; non_negative: through a softplus.
     """
 
     dataset: str = "mnist"
     estimator: str = "direct"
+    n: int = 1
     k: int = 10
     hidden: int = 300
     batch: int = 100
@@ -29,41 +33,92 @@ class Settings:
     tau: float | None = None
     kl_grad: bool | None = None
     as_released: bool = False
+    structure: str | None = None
+    solver: str | None = None
+    non_negative: bool | None = None
     seed: int = 0
     limit: int | None = None
+    exact_every: int = 5
 
     def resolved(self) -> Settings:
-        """The same with every default filled in; resolved again, it stays as it is.  Raises InputError, one line, where a choice is not allowed."""
+        """The same with every default filled in; resolved again, it stays as it is.  Raises InputError, one line, where a
+        choice is not allowed."""
+        self._check_types()
         if self.dataset not in data.NAMES:
             raise InputError(f"unknown data set {self.dataset!r}; there are {', '.join(data.NAMES)}")
         estimator = estimators.get(self.estimator)
-        for name, value, least, most in (("k", self.k, 2, WIDEST), ("hidden", self.hidden, 1, WIDEST),
-                                         ("batch", self.batch, 1, None), ("seed", self.seed, 0, None),
-                                         ("limit", self.limit, 1, None)):
-            if value is not None and value < least:
-                raise InputError(f"--{name} must be at least {least}, got {value}")
-            if value is not None and most is not None and value > most:
-                raise InputError(f"--{name} must be at most {most}, got {value}")
-        for name, value in (("lr", self.lr), ("eps", self.eps), ("tau", self.tau)):
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise InputError(f"--{name} must be above 0 and finite, got {value}")
+        self._check_numbers()
         for name in ("eps", "tau"):
             if getattr(self, name) is not None and estimator.setting != name:
                 raise InputError(f"--{name} is not a setting of the estimator {self.estimator}"
                                  + (f", which has --{estimator.setting}" if estimator.setting else ""))
+        if estimator.binary and self.k != 2:
+            raise InputError(f"--estimator {self.estimator} serves binary variables only; use --k 2, got --k {self.k}")
+        if estimator.enumerates and self.n > 1:
+            joint.require(self.n, self.k, joint.TRAINABLE, f"--estimator {self.estimator}",
+                          "use direct, local-expectation or another that does not enumerate")
+        resolved = self._structured() if self.structure is not None else self._factorised()
         if self.as_released:
-            kl_grad = self.estimator != "direct"
             for name in ("eps", "tau"):
                 if getattr(self, name) is not None:
                     raise InputError(f"--as-released has a schedule of its own for {name}; leave out --{name}")
+        elif estimator.setting and getattr(self, estimator.setting) is None:
+            resolved = replace(resolved, **{estimator.setting: estimator.default})
+        return resolved
+
+    def _check_types(self) -> None:
+        """Settings also come from files that anybody may have edited."""
+        for field in fields(self):
+            value, kinds = getattr(self, field.name), [kind.strip() for kind in field.type.split("|")]
+            if not any(type(value) is TYPES[kind] or (kind == "float" and type(value) is int) for kind in kinds):
+                raise InputError(f"{field.name} must be {field.type.replace(' | ', ' or ')}, got {value!r}")
+
+    def _check_numbers(self) -> None:
+        for name, value, least, most in (("n", self.n, 1, 200), ("k", self.k, 2, WIDEST), ("hidden", self.hidden, 1, WIDEST),
+                                         ("batch", self.batch, 1, None), ("seed", self.seed, 0, None),
+                                         ("limit", self.limit, 1, None), ("exact-every", self.exact_every, 1, None)):
+            if value is not None and value < least:
+                raise InputError(f"--{name} must be at least {least}, got {value}")
+            if value is not None and most is not None and value > most:
+                raise InputError(f"--{name} must be at most {most}, got {value}")
+        if self.n * self.k > WIDEST:
+            raise InputError(f"--n times --k must be at most {WIDEST}, got {self.n * self.k}")
+        for name, value in (("lr", self.lr), ("eps", self.eps), ("tau", self.tau)):
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise InputError(f"--{name} must be above 0 and finite, got {value}")
+
+    def _factorised(self) -> Settings:
+        for name, value in (("solver", self.solver), ("non-negative", self.non_negative)):
+            if value is not None:
+                raise InputError(f"--{name} goes with --structure pairwise only")
+        kl_grad = self.kl_grad is not False
+        if self.as_released:
+            kl_grad = not self.estimator.startswith("direct")
             if self.kl_grad is not None and self.kl_grad != kl_grad:
                 raise InputError(f"--as-released trains {self.estimator} {'with' if kl_grad else 'without'} the gradient "
                                  f"of the KL term; leave out --{'no-' if kl_grad else ''}kl-grad")
-            return replace(self, kl_grad=kl_grad)
-        filled = {"kl_grad": self.kl_grad is not False}
-        if estimator.setting and getattr(self, estimator.setting) is None:
-            filled[estimator.setting] = estimator.default
-        return replace(self, **filled)
+        return replace(self, kl_grad=kl_grad)
+
+    def _structured(self) -> Settings:
+        if self.structure != "pairwise":
+            raise InputError(f"unknown structure {self.structure!r}; there is pairwise")
+        if self.k != 2:
+            raise InputError(f"--structure pairwise needs binary variables, --k 2, got --k {self.k}")
+        if self.estimator not in structured.REGISTRY:
+            raise InputError(f"--estimator {self.estimator} does not serve a structured encoder; "
+                             f"{', '.join(structured.REGISTRY)} do")
+        if self.kl_grad:
+            raise InputError("a structured encoder has no KL term in closed form; leave out --kl-grad")
+        solver = argmax.get(self.solver or "maxflow")
+        if not 2 <= self.n <= solver.most:
+            raise InputError(f"--n must be in 2 ... {solver.most} for --solver {solver.name}, got {self.n}")
+        if self.estimator == "gumbel-softmax":
+            joint.require(self.n, 2, joint.COUNTABLE, "gumbel-softmax over joint values", "use direct")
+        non_negative = solver.name != "milp" if self.non_negative is None else self.non_negative
+        if solver.non_negative and not non_negative:
+            raise InputError(f"--solver {solver.name} needs pair scores that are not negative; leave out "
+                             "--no-non-negative, or use --solver milp or enumeration")
+        return replace(self, kl_grad=False, solver=solver.name, non_negative=non_negative)
 
     def temperature(self, step: int) -> dict[str, float]:
         """The estimator's keyword, eps or tau, at this step; {} if it has none.  Of resolved settings."""
@@ -74,11 +129,13 @@ class Settings:
 
     def label(self) -> str:
         """A few words for the legend of a picture."""
-        words = [self.estimator, f"k = {self.k}"]
+        words = [self.estimator, f"n = {self.n}, k = {self.k}" if self.n > 1 else f"k = {self.k}"]
+        if self.structure:
+            words.append(f"pairwise by {self.solver}" + ("" if self.non_negative else ", any sign"))
         if self.as_released:
             words.append("as released")
         else:
             name = estimators.get(self.estimator).setting
             words += [f"{name} = {getattr(self, name):g}"] if name else []
-            words += [] if self.kl_grad else ["no KL gradient"]
+            words += [] if self.kl_grad or self.structure else ["no KL gradient"]
         return ", ".join(words)

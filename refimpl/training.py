@@ -15,37 +15,38 @@ from pathlib import Path
 
 import numpy as np
 
-from refimpl import checkpoint, data, estimators, plots
+from refimpl import checkpoint, data, joint, plots
 from refimpl.checks import InputError, NotFinite
-from refimpl.files import output_folder, write_text
-from refimpl.models.categorical import CategoricalVAE
-from refimpl.nn.adam import Adam
+from refimpl.files import locked, output_folder, write_text
+from refimpl.models import truth
 from refimpl.progress import Progress
+from refimpl.run import Run
 from refimpl.settings import Settings
 
 CHECKPOINT = "checkpoint.npz"
 WRITTEN = (CHECKPOINT, "config.json", "metrics.csv", "curves.png", "samples.png")
 
 
-def train_epoch(model: CategoricalVAE, adam: Adam, part: data.Part, settings: Settings, rng: np.random.Generator,
-                after_step: Callable[[], None] = lambda: None) -> None:
-    """One pass over the part in random order; the last batch may be smaller.  Raises InputError if a weight is not finite
-    afterwards: training has diverged."""
-    estimator = estimators.get(settings.estimator)
-    order = rng.permutation(len(part))
+def train_epoch(run: Run, part: data.Part, after_step: Callable[[], None] = lambda: None) -> int:
+    """One pass over the part in random order; the last batch may be smaller.  Returns the decoder evaluations made.
+
+    Raises InputError if weights or scores are no longer finite: training has diverged.
+    """
     diverged = InputError(f"training diverged: weights or scores are no longer finite; try a smaller --lr than "
-                          f"{settings.lr:g}")
+                          f"{run.settings.lr:g}, or a larger --eps or --tau")
+    order = run.rng.permutation(len(part))
+    evaluations = 0
     with np.errstate(over="ignore", invalid="ignore"):          # said once, by the two checks below, not step by step
-        for start in range(0, len(part), settings.batch):
-            x = part.images(order[start:start + settings.batch], model.dtype)
+        for start in range(0, len(part), run.settings.batch):
+            x = part.images(order[start:start + run.settings.batch], run.model.dtype)
             try:
-                model.backward(x, estimator, rng, settings.kl_grad, **settings.temperature(adam.t))
+                evaluations += run.step(x)
             except NotFinite:
                 raise diverged from None
-            adam.step()
             after_step()
-    if not np.isfinite(model.values).all():
+    if not np.isfinite(run.model.values).all():
         raise diverged
+    return evaluations
 
 
 def train(settings: Settings, epochs: int, out: Path | str, resume: bool = False, data_dir: str | None = None,
@@ -66,55 +67,91 @@ def train(settings: Settings, epochs: int, out: Path | str, resume: bool = False
         raise InputError(f"--batch must be at most {len(dataset.train)}, the number of training images, "
                          f"got {settings.batch}")
     out = Path(out)
+    names = checkpoint.columns(settings)
     if resume:
-        _, model, adam, rng, history = checkpoint.load(out / CHECKPOINT, settings)
-        out = output_folder(out)
+        checkpoint.load(out / CHECKPOINT, settings)             # whatever is wrong with it is said before anything is touched
     else:
         held = [name for name in WRITTEN if (out / name).exists()] if out.is_dir() else []
         if held:
             raise InputError(f"--out {out} already holds {', '.join(held)}; continue with --resume, or choose another folder")
-        rng = np.random.default_rng(settings.seed)
-        model = CategoricalVAE(settings.k, settings.hidden)
-        model.initialise(rng)
-        adam = Adam(model.values, model.grads, settings.lr)
-        history = np.empty((0, len(checkpoint.COLUMNS)))
-        out = output_folder(out)
-        checkpoint.save(out / CHECKPOINT, settings, model, adam, rng, history)
-    write_text(out / "config.json", json.dumps(asdict(settings), indent=2) + "\n")
-    _write_metrics(out, history)
+    with locked(output_folder(out)):
+        if resume:
+            run, history = checkpoint.load(out / CHECKPOINT, settings)
+        else:
+            run, history = Run.start(settings), np.empty((0, len(names)))
+            checkpoint.save(out / CHECKPOINT, run, history)
+        return _continue(run, history, epochs, out, dataset, report)
 
+
+def _continue(run: Run, history: np.ndarray, epochs: int, out: Path, dataset: data.Dataset,
+              report: Callable[[dict[str, float]], None]) -> list[dict[str, float]]:
+    """Train from where the run stands, and write everything but the first checkpoint."""
+    settings, names = run.settings, checkpoint.columns(run.settings)
+    write_text(out / "config.json", json.dumps(asdict(settings), indent=2) + "\n")
+    _write_metrics(out, names, history)
     for epoch in range(len(history) + 1, epochs + 1):
         progress = Progress(f"epoch {epoch} of {epochs}", math.ceil(len(dataset.train) / settings.batch))
         started = time.perf_counter()
-        train_epoch(model, adam, dataset.train, settings, rng, progress.advance)
+        evaluations = train_epoch(run, dataset.train, progress.advance)
         seconds = time.perf_counter() - started
         progress.clear()
-        row = _measure(model, dataset, settings, epoch, adam.t, seconds + (history[-1, -1] if len(history) else 0.0))
-        history = np.vstack([history, row])
-        checkpoint.save(out / CHECKPOINT, settings, model, adam, rng, history)
-        _write_metrics(out, history)
-        report(dict(zip(checkpoint.COLUMNS, row)))
+        row = _measure(run, dataset, epoch, last=epoch == epochs)
+        before = dict(zip(names, history[-1])) if len(history) else {}
+        row["seconds"] = before.get("seconds", 0.0) + seconds
+        row["evaluations"] = before.get("evaluations", 0.0) + evaluations
+        history = np.vstack([history, [row[name] for name in names]])
+        checkpoint.save(out / CHECKPOINT, run, history)
+        _write_metrics(out, names, history)
+        report(row)
 
-    rows = [dict(zip(checkpoint.COLUMNS, row)) for row in history.tolist()]
+    rows = [dict(zip(names, row)) for row in history.tolist()]
     plots.save(plots.curves(rows, settings.label(), settings.dataset), out / "curves.png")
-    plots.save(plots.samples(model.decode_all(), settings.dataset, settings.label()), out / "samples.png")
+    plots.save(plots.samples(*_draw(run)), out / "samples.png")
     return rows
 
 
-def _measure(model: CategoricalVAE, dataset: data.Dataset, settings: Settings, epoch: int, step: int,
-             seconds: float) -> list[float]:
-    """One row, in the order of checkpoint.COLUMNS; every bound is exact, by enumeration, whatever the estimator."""
-    train, valid, test = (model.bounds(part) for part in (dataset.train, dataset.valid, dataset.test))
-    temperature = settings.temperature(step - 1)                # of the last step made
-    epsilon = next(iter(temperature.values()), math.nan)
-    return [epoch, step, train.elbo, valid.elbo, test.elbo, test.log_likelihood, test.gap, epsilon, seconds]
+def _measure(run: Run, dataset: data.Dataset, epoch: int, last: bool) -> dict[str, float]:
+    """One row, by column.  Bounds are exact, by enumeration, whatever the estimator; NaN where none was computed.
+
+    Up to 1,024 joint values all three parts are measured each epoch.  Beyond, and up to 65,536, the test images every
+    exact_every epochs and at the end.  sampled_elbo, one z an image, is there each epoch; its noise is a generator's of its own.
+    """
+    settings, model = run.settings, run.model
+    values = joint.count(settings.n, settings.k)
+    unknown = truth.Bounds(math.nan, math.nan, math.nan)
+    train = valid = test = unknown
+    if values <= truth.DOUBLE_UP_TO or settings.n == 1:
+        train, valid, test = (model.bounds(part) for part in (dataset.train, dataset.valid, dataset.test))
+    elif values <= joint.COUNTABLE and (last or epoch % settings.exact_every == 0):
+        test = model.bounds(dataset.test)
+    row = {"epoch": epoch, "step": run.adam.t, "train_elbo": train.elbo, "valid_elbo": valid.elbo, "test_elbo": test.elbo,
+           "test_log_likelihood": test.log_likelihood, "gap": test.gap,
+           "epsilon": next(iter(settings.temperature(run.adam.t - 1).values()), math.nan)}         # of the last step made
+    noise = np.random.default_rng([settings.seed, epoch])
+    if settings.structure and settings.as_released:
+        row[checkpoint.NOT_A_BOUND] = model.released_loss(dataset.test, noise)
+    elif settings.n > 1 and not settings.structure:
+        row["sampled_elbo"] = model.sampled_elbo(dataset.test, noise)
+    return row
 
 
-def _write_metrics(out: Path, history: np.ndarray) -> None:
+def _draw(run: Run) -> tuple[np.ndarray, str, str, list[str] | None]:
+    """For plots.samples: every value of a single latent variable, or 100 joint values at random, named by their index."""
+    settings, model = run.settings, run.model
+    if settings.n == 1:
+        return model.decode_all(), settings.dataset, settings.label(), None
+    z = np.eye(settings.k)[np.random.default_rng(settings.seed).integers(settings.k, size=(100, settings.n))]
+    logits = model.decoder.forward(z.reshape(100, -1).astype(model.dtype)).copy()
+    countable = joint.count(settings.n, settings.k) <= joint.COUNTABLE
+    return logits, settings.dataset, settings.label(), [str(joint.index(row)) if countable else "" for row in z]
+
+
+def _write_metrics(out: Path, names: tuple[str, ...], history: np.ndarray) -> None:
+    counts = {"epoch": "d", "step": "d", "evaluations": "d", "seconds": ".3f"}
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(checkpoint.COLUMNS)
+    writer.writerow(names)
     for row in history.tolist():
-        writer.writerow([int(row[0]), int(row[1]), *(f"{value:.6f}" for value in row[2:7]),
-                         "" if math.isnan(row[7]) else f"{row[7]:.6f}", f"{row[8]:.3f}"])
+        writer.writerow(["" if math.isnan(value) else format(int(value) if counts.get(name) == "d" else value,
+                                                             counts.get(name, ".6f")) for name, value in zip(names, row)])
     write_text(out / "metrics.csv", stream.getvalue())

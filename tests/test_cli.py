@@ -54,7 +54,25 @@ def test_train(tmp_path, capsys, dataset, estimator):
     status, out, err = call(capsys, "train", *SMALL, "--dataset", dataset, "--estimator", estimator, "--epochs", 1,
                             "--k", 5, "--out", tmp_path / "run")
     assert status == 0 and err == ""
-    assert re.search(r"1 epochs: test -ELBO \d+\.\d\d nats", out)
+    assert re.search(r"1 epoch: test -ELBO \d+\.\d\d nats", out)
+
+
+@pytest.mark.parametrize("options", [
+    ["--n", "4", "--k", "2"], ["--n", "3", "--k", "3", "--estimator", "direct-joint"], ["--n", "12", "--k", "2"],
+    ["--n", "20", "--k", "2", "--estimator", "arm"], ["--n", "4", "--k", "2", "--estimator", "relax", "--as-released"],
+    ["--n", "5", "--k", "2", "--structure", "pairwise"],
+    ["--n", "5", "--k", "2", "--structure", "pairwise", "--solver", "milp"],
+    ["--n", "4", "--k", "2", "--structure", "pairwise", "--estimator", "direct-joint", "--solver", "persistency"],
+    ["--n", "4", "--k", "2", "--structure", "pairwise", "--estimator", "gumbel-softmax", "--as-released"]])
+def test_train_with_several_variables(tmp_path, capsys, options):
+    status, out, err = call(capsys, "train", "--hidden", 10, "--limit", 60, "--batch", 20, *options, "--epochs", 1,
+                            "--out", tmp_path / "run")
+    assert status == 0 and err == "", err
+    assert "nan" not in out
+    if "--structure" in options:
+        assert "-log p(x)" in out and ("no bound" in out) == ("--as-released" in options)
+    elif "20" in options:
+        assert "(one sample)" in out                                # 2^20 joint values: no exact bound
 
 
 def test_resume_more_epochs(run, capsys):
@@ -83,7 +101,7 @@ def test_benchmark(capsys, monkeypatch):
 
     monkeypatch.setattr(benchmark, "epoch_seconds", lambda: [1.0, 1.0, 1.05])       # an epoch takes too long here
     status, out, _ = call(capsys, "benchmark", "--steps", 1, "--rounds", 1)
-    assert status == 0 and len(out.splitlines()) == 1 + 2 * 4 + 1
+    assert status == 0 and len(out.splitlines()) == 1 + len(benchmark.CASES) + 1
     assert "1.05 times the first" in out
 
 
@@ -149,6 +167,28 @@ def assert_refused(capsys, arguments, *words) -> None:
     (["--data-dir", "/no/such/folder"], ["/no/such/folder"]),
     (["--dataset", "omniglot"], ["--data-dir", "brendenlake/omniglot"]),
     (["--frobnicate"], ["--frobnicate"]),
+    (["--n", "0"], ["--n", "at least 1"]),
+    (["--n", "201"], ["--n", "at most 200"]),
+    (["--n", "200", "--k", "100"], ["--n", "--k", "10000"]),
+    (["--n", "5", "--k", "1"], ["--k"]),
+    (["--exact-every", "0"], ["--exact-every"]),
+    (["--n", "13", "--k", "2", "--estimator", "exact"], ["2^13 = 8,192", "4,096", "local-expectation"]),
+    (["--n", "13", "--k", "2", "--estimator", "direct-joint"], ["8,192"]),
+    (["--n", "5", "--k", "3", "--estimator", "arm"], ["arm", "--k 2"]),
+    (["--estimator", "disarm"], ["disarm", "--k 2"]),
+    (["--n", "5", "--structure", "pairwise"], ["--k 2"]),
+    (["--n", "5", "--k", "2", "--structure", "triples"], ["triples"]),
+    (["--n", "1", "--k", "2", "--structure", "pairwise"], ["--n", "2 ... 200"]),
+    (["--n", "21", "--k", "2", "--structure", "pairwise", "--solver", "enumeration"], ["--n", "2 ... 20", "enumeration"]),
+    (["--n", "5", "--k", "2", "--structure", "pairwise", "--solver", "simplex"], ["simplex"]),
+    (["--n", "5", "--k", "2", "--structure", "pairwise", "--estimator", "rebar"], ["rebar", "direct"]),
+    (["--n", "5", "--k", "2", "--structure", "pairwise", "--solver", "maxflow", "--no-non-negative"], ["maxflow", "negative"]),
+    (["--n", "5", "--k", "2", "--structure", "pairwise", "--kl-grad"], ["--kl-grad"]),
+    (["--n", "17", "--k", "2", "--structure", "pairwise", "--solver", "enumeration", "--estimator", "gumbel-softmax"],
+     ["2^17 = 131,072"]),
+    (["--n", "5", "--k", "2", "--solver", "maxflow"], ["--solver", "--structure"]),
+    (["--n", "5", "--k", "2", "--no-non-negative"], ["--non-negative", "--structure"]),
+    (["--estimator", "rebar", "--eps", "1"], ["--eps", "--tau"]),
 ])
 def test_bad_options_of_train(tmp_path, capsys, monkeypatch, arguments, words):
     monkeypatch.delenv("REFIMPL_DATA_DIR", raising=False)
@@ -160,7 +200,7 @@ def test_out_that_cannot_be_used(tmp_path, capsys):
     (tmp_path / "file").write_text("precious")
     for out in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/nowhere/run")):
         for command in (["train", *SMALL, "--epochs", 1], ["verify", "--samples", 1000], ["quickstart"],
-                        ["variance", "--samples", 2]):
+                        ["estimators", "--samples", 1000], ["structured-timing"], ["experiment", "binary"]):
             assert_refused(capsys, [*command, "--out", out], "--out")
     assert (tmp_path / "file").read_text() == "precious"
 
@@ -250,10 +290,20 @@ def test_damaged_data_file(tmp_path, capsys):
     (["benchmark", "--steps", "0"], ["--steps"]),
     (["benchmark", "--batch", "100000"], ["--batch"]),
     (["benchmark", "--rounds", "0"], ["--rounds"]),
+    (["estimators", "--n", "0"], ["--n"]),
+    (["estimators", "--n", "12", "--k", "4"], ["4^12", "4,096"]),
+    (["estimators", "--samples", "5"], ["--samples"]),
+    (["structured-timing", "--largest", "99"], ["--largest"]),
+    (["experiment", "everything"], ["everything", "binary"]),
+    (["experiment", "binary", "--epochs", "0", "--dataset", "mnist"], ["--epochs"]),
+    (["experiment", "binary", "--seeds", "0"], ["--seeds"]),
+    (["experiment", "binary", "--jobs", "5"], ["--jobs"]),
+    (["experiment", "latent-sizes", "--dataset", "omniglot"], ["--data-dir"]),
     ([], ["COMMAND"]),
     (["tarin"], ["tarin"]),
 ])
 def test_bad_options_elsewhere(tmp_path, capsys, monkeypatch, arguments, words):
+    monkeypatch.delenv("REFIMPL_DATA_DIR", raising=False)
     monkeypatch.chdir(tmp_path)
     assert_refused(capsys, arguments, *words)
     assert not list(tmp_path.iterdir())

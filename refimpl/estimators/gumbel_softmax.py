@@ -1,6 +1,6 @@
 """Gumbel-softmax (Maddison et al.; Jang et al., ICLR 2017): the arg max of Gumbel-max replaced by a softmax.
 
-    z = softmax((h + gamma) / tau)      is differentiable, so grad_h f(z) = J^T df/dz,  J = (diag(z) - z z^T) / tau
+    z = softmax((h + gamma) / tau)      is differentiable, so grad_h f(z) = J df/dz / tau,  J = diag(z) - z z^T
 
 Biased for E_q f at every tau > 0: f is evaluated between the corners of the simplex, where no z of the model lies.
 """
@@ -11,24 +11,18 @@ from scipy.special import softmax
 
 from refimpl import checks, gumbel
 from refimpl.estimators.base import Estimate, Objective, Point
+from refimpl.estimators.sampling import positive, through_softmax
 
 
 def _relaxed_sample(h: np.ndarray, rng: np.random.Generator, tau: float) -> np.ndarray:
-    if not (np.isfinite(tau) and tau > 0):
-        raise ValueError(f"tau must be above 0 and finite, got {tau}")
-    return softmax((h + gumbel.sample(h.shape, rng)) / tau, axis=-1)
-
-
-def _through_softmax(z: np.ndarray, df_dz: np.ndarray, tau: float) -> np.ndarray:
-    """J^T df/dz = z (df/dz - sum z df/dz) / tau."""
-    return z * (df_dz - (z * df_dz).sum(axis=-1, keepdims=True)) / tau
+    return softmax((h + gumbel.sample(h.shape, rng)) / positive("tau", tau), axis=-1)
 
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, tau: float) -> Estimate:
     """The gradient of f at the relaxed sample; the decoder learns from the relaxed sample too."""
     z = _relaxed_sample(h, rng, tau)
     _, df_dz = objective.score_and_grad(z)
-    return Estimate(_through_softmax(z, df_dz, tau), Point(z))
+    return Estimate(through_softmax(z, df_dz) / tau, Point(z))
 
 
 def straight_through_estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, tau: float) -> Estimate:
@@ -36,4 +30,4 @@ def straight_through_estimate(h: np.ndarray, objective: Objective, rng: np.rando
     z = _relaxed_sample(h, rng, tau)
     hard = checks.one_hot(z.argmax(axis=-1), h.shape[-1])
     _, df_dz = objective.score_and_grad(hard)
-    return Estimate(_through_softmax(z, df_dz, tau), Point(hard))
+    return Estimate(through_softmax(z, df_dz) / tau, Point(hard))

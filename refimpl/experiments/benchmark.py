@@ -15,64 +15,78 @@ import numpy as np
 
 from refimpl import data, estimators
 from refimpl.checks import InputError
-from refimpl.models.categorical import CategoricalVAE
-from refimpl.nn.adam import Adam
 from refimpl.progress import Progress
+from refimpl.run import Run
 from refimpl.settings import Settings
 from refimpl.training import train_epoch
 
-SIZES = (10, 50)            # values of z, as on slides 23 and 24
+HIDDEN = 300
+SINGLE = ("exact", "direct", "gumbel-softmax", "straight-through-gumbel-softmax")
+CASES = tuple([dict(estimator=name, k=k) for k in (10, 50) for name in SINGLE]                      # slides 23 and 24
+              + [dict(estimator=name, n=15, k=2) for name in                                        # slide 31
+                 ("direct", "local-expectation", "reinforce-loo", "arm", "disarm", "rebar", "relax", "gumbel-softmax")]
+              + [dict(structure="pairwise", solver=solver, n=15, k=2) for solver in                 # slide 32
+                 ("persistency", "maxflow", "enumeration", "coordinate")])
+
+# What each estimator asks of the decoder, an image a row: scores, scores with gradients, neighbours of z; and whether the
+# pass that the decoder learns from is one of those.
+ASKED = {
+    "direct": (1, 0, True), "two-sided": (1, 0, True), "local-expectation": (1, 0, True), "reinforce": (1, 0, False),
+    "reinforce-loo": (2, 0, False), "arm": (2, 0, False), "disarm": (2, 0, False), "rebar": (1, 2, False),
+    "relax": (1, 2, False), "gumbel-softmax": (0, 1, False), "straight-through-gumbel-softmax": (0, 1, False),
+    "reinmax": (0, 1, False)}
+FIRST_OF_TWO = ("reinforce-loo",)            # learns from the first of its two scores, whose pass is over by then
 
 
 class Row(NamedTuple):
     """Medians over the rounds, in seconds a step."""
 
-    estimator: str
-    k: int
+    settings: Settings
     step: float
     products: float
 
 
-def product_shapes(estimator: str, k: int, batch: int, hidden: int = 300,
-                   pixels: int = data.PIXELS) -> list[tuple[int, int, int]]:
+def product_shapes(settings: Settings) -> list[tuple[int, int, int]]:
     """(rows, inner, columns) of every matrix product that forward and backward passes of a step need.
 
-    The encoder needs no gradient in x.  With the table of all values, one-hot inputs make the decoder's first layer a copy
-    of its weights; relaxed inputs need it in full, and the gradient in them.
+    The encoder needs no gradient in x.  Where all values of a single latent variable are enumerated, the decoder's first
+    layer sees their one-hot vectors; a neighbour of z changes it by one row, which is no product.
     """
-    encoder = [(batch, pixels, hidden), (batch, hidden, k),                                  # forward
-               (hidden, batch, k), (batch, k, hidden), (pixels, batch, hidden)]              # dW2, d hidden, dW1
-    if estimator in ("exact", "direct"):
-        decoder = [(k, hidden, pixels), (batch, pixels, k),                                  # logits, x . logits
-                   (k, batch, pixels), (hidden, k, pixels), (k, pixels, hidden)]             # d logits, dW2, d hidden
-    else:
-        decoder = [(batch, k, hidden), (batch, hidden, pixels),                              # forward
-                   (hidden, batch, pixels), (batch, pixels, hidden), (k, batch, hidden), (batch, hidden, k)]
-    return encoder + decoder
+    batch, n, k, pixels = settings.batch, settings.n, settings.k, data.PIXELS
+    out = n + n * (n - 1) // 2 if settings.structure else n * k
+    shapes = [(batch, pixels, HIDDEN), (batch, HIDDEN, out),                                 # encoder, forward
+              (HIDDEN, batch, out), (batch, out, HIDDEN), (pixels, batch, HIDDEN)]           # dW2, d hidden, dW1
+    if n == 1 and settings.estimator in ("exact", "direct"):
+        return shapes + [(k, k, HIDDEN), (k, HIDDEN, pixels), (batch, pixels, k),            # logits of all values, x . logits
+                         (k, batch, pixels), (HIDDEN, k, pixels), (k, pixels, HIDDEN), (k, k, HIDDEN)]
+    forward = [(batch, n * k, HIDDEN), (batch, HIDDEN, pixels)]
+    backward = [(HIDDEN, batch, pixels), (batch, pixels, HIDDEN), (n * k, batch, HIDDEN)]
+    inputs = [(batch, HIDDEN, n * k)]
+    scores, with_gradient, neighbours = ASKED[settings.estimator]
+    shapes += forward * scores + (forward + backward + inputs) * with_gradient
+    if neighbours:
+        shapes += [(batch * n * (k - 1), HIDDEN, pixels), (batch, pixels, HIDDEN)]           # logits, W2 x
+    if scores:
+        shapes += backward + (forward if settings.estimator in FIRST_OF_TWO else [])         # what the decoder learns from
+    return shapes
 
 
-def step_function(dataset: data.Dataset, estimator: str, k: int, batch: int) -> Callable[[], None]:
+def step_function(dataset: data.Dataset, settings: Settings) -> Callable[[], None]:
     """One whole training step, as `train` makes it: images unpacked, forward, backward, Adam."""
-    settings = Settings(estimator=estimator, k=k, batch=batch).resolved()
-    rng = np.random.default_rng(0)
-    model = CategoricalVAE(k)
-    model.initialise(rng)
-    adam = Adam(model.values, model.grads, settings.lr)
-    entry = estimators.get(estimator)
+    run = Run.start(settings)
 
     def step() -> None:
-        x = dataset.train.images(rng.integers(len(dataset.train), size=batch), model.dtype)
-        model.backward(x, entry, rng, settings.kl_grad, **settings.temperature(adam.t))
-        adam.step()
+        rows = run.rng.integers(len(dataset.train), size=settings.batch)
+        run.step(dataset.train.images(rows, run.model.dtype))
 
     return step
 
 
-def products_function(estimator: str, k: int, batch: int) -> Callable[[], None]:
+def products_function(settings: Settings) -> Callable[[], None]:
     """The matrix products of a step and nothing else."""
     rng = np.random.default_rng(0)
     triples = [(rng.random((m, n), dtype=np.float32), rng.random((n, p), dtype=np.float32), np.empty((m, p), np.float32))
-               for m, n, p in product_shapes(estimator, k, batch)]
+               for m, n, p in product_shapes(settings)]
 
     def products() -> None:
         for left, right, result in triples:
@@ -89,42 +103,38 @@ def seconds(function: Callable[[], None], times: int) -> float:
     return (time.perf_counter() - started) / times
 
 
-def run(batch: int = 100, steps: int = 50, rounds: int = 9, report: Callable[[Row], None] = lambda row: None,
-        names: tuple[str, ...] = tuple(estimators.REGISTRY)) -> list[Row]:
-    """Time all estimators at k = 10 and 50 on MNIST.  Raises InputError if a number is out of range."""
+def run(batch: int = 100, steps: int = 30, rounds: int = 7, report: Callable[[Row], None] = lambda row: None) -> list[Row]:
+    """Time the cases on MNIST.  Raises InputError if a number is out of range."""
     dataset = data.load("mnist")
-    for name, value, most in (("batch", batch, len(dataset.train)), ("steps", steps, None), ("rounds", rounds, None)):
+    for name, value, most in (("batch", batch, 10_000), ("steps", steps, None), ("rounds", rounds, None)):
         if value < 1 or (most is not None and value > most):
             raise InputError(f"--{name} must be at least 1" + (f" and at most {most}" if most else "") + f", got {value}")
     rows = []
-    for k in SIZES:
-        for name in names:
-            step, products = step_function(dataset, name, k, batch), products_function(name, k, batch)
-            progress = Progress(f"{name}, k = {k}", rounds)
-            seconds(step, steps), seconds(products, steps)                                  # warm-up
-            times = []
-            for _ in range(rounds):
-                times.append((seconds(step, steps), seconds(products, steps)))
-                progress.advance()
-            progress.clear()
-            rows.append(Row(name, k, *(float(median) for median in np.median(times, axis=0))))
-            report(rows[-1])
+    for case in CASES:
+        settings = Settings(batch=batch, **case).resolved()
+        step, products = step_function(dataset, settings), products_function(settings)
+        progress = Progress(settings.label(), rounds + 1)
+        seconds(step, steps), seconds(products, steps)                                      # warm-up
+        progress.advance()
+        times = []
+        for _ in range(rounds):
+            times.append((seconds(step, steps), seconds(products, steps)))
+            progress.advance()
+        progress.clear()
+        rows.append(Row(settings, *(float(median) for median in np.median(times, axis=0))))
+        report(rows[-1])
     return rows
 
 
 def epoch_seconds(k: int = 10, epochs: int = 3) -> list[float]:
     """Seconds of each of the first epochs of direct on MNIST: a slow-down would be denormal numbers at work."""
     dataset = data.load("mnist")
-    settings = Settings(k=k).resolved()
-    rng = np.random.default_rng(0)
-    model = CategoricalVAE(k)
-    model.initialise(rng)
-    adam = Adam(model.values, model.grads, settings.lr)
+    run = Run.start(Settings(k=k).resolved())
     taken = []
     for epoch in range(1, epochs + 1):
-        progress = Progress(f"epoch {epoch} of {epochs}", len(dataset.train) // settings.batch)
+        progress = Progress(f"epoch {epoch} of {epochs}", len(dataset.train) // run.settings.batch)
         started = time.perf_counter()
-        train_epoch(model, adam, dataset.train, settings, rng, progress.advance)
+        train_epoch(run, dataset.train, progress.advance)
         taken.append(time.perf_counter() - started)
         progress.clear()
     return taken

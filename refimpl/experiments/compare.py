@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from pathlib import Path
 
 from refimpl import plots
@@ -11,21 +12,23 @@ from refimpl.settings import Settings
 
 
 def read_run(folder: Path | str) -> tuple[Settings, list[dict[str, float]]]:
-    """The settings and the rows of metrics.csv of a run's folder; InputError, one line, if it is not one."""
+    """The settings and the rows of metrics.csv of a run's folder that hold a test bound; InputError, one line, if it is not one."""
     folder = Path(folder)
     try:
         settings = Settings(**json.loads((folder / "config.json").read_text(encoding="utf-8"))).resolved()
         with open(folder / "metrics.csv", encoding="utf-8", newline="") as stream:
-            rows = [{name: float(value) for name, value in row.items() if name != "epsilon"}
+            rows = [{name: float(value or "nan") for name, value in row.items()}
                     for row in csv.DictReader(stream)]
-        series = [(row["epoch"], row["seconds"], row["test_elbo"]) for row in rows]
+        if not all(math.isfinite(row[name]) for row in rows for name in ("epoch", "seconds")):
+            raise ValueError
+        measured = [row for row in rows if math.isfinite(row["test_elbo"])]
     except FileNotFoundError as problem:
         raise InputError(f"{folder} is not a run: {Path(problem.filename).name} is missing") from None
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError, csv.Error):
         raise InputError(f"{folder} is not a run: config.json or metrics.csv cannot be read") from None
-    if not series:
-        raise InputError(f"{folder} has no epoch yet: metrics.csv has no rows")
-    return settings, rows
+    if not measured:
+        raise InputError(f"{folder} has no epoch with a test bound yet in its metrics.csv")
+    return settings, measured
 
 
 def run(folders: list[Path | str], out: Path | str) -> list[tuple[Settings, list[dict[str, float]]]]:

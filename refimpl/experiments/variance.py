@@ -20,9 +20,9 @@ import numpy as np
 from refimpl import checkpoint, data, direct, estimators, plots
 from refimpl.checks import InputError
 from refimpl.files import output_folder, write_text
-from refimpl.models.categorical import CategoricalVAE
-from refimpl.nn.adam import Adam
+from refimpl.models.discrete import DiscreteVAE
 from refimpl.progress import Progress
+from refimpl.run import Run
 from refimpl.settings import Settings
 from refimpl.training import CHECKPOINT, train_epoch
 
@@ -40,7 +40,7 @@ class Row(NamedTuple):
     gumbel_softmax_error: float
 
 
-def exact_deviation(model: CategoricalVAE, x: np.ndarray, eps: float) -> float:
+def exact_deviation(model: DiscreteVAE, x: np.ndarray, eps: float) -> float:
     """Direct's standard deviation with no sampling.
 
     With g_b the sampled gradient in h of image b, covariance C_b, and the noise of the images independent, the gradients of
@@ -52,7 +52,7 @@ def exact_deviation(model: CategoricalVAE, x: np.ndarray, eps: float) -> float:
     and the biases the same with 1 in the place of |u_b|^2 and |x_b|^2.
     """
     h, f = model.score_all(x)
-    covariance = direct.covariance(h, f, eps)                                       # (B, k, k)
+    covariance = direct.covariance(h[:, 0], f, eps)                                       # (B, k, k)
     first, relu, second = model.encoder.layers
     u = relu.forward(first.forward(x)).astype(np.float64)                           # (B, hidden)
     W2 = second.W.astype(np.float64)                                                # (hidden, k)
@@ -62,7 +62,7 @@ def exact_deviation(model: CategoricalVAE, x: np.ndarray, eps: float) -> float:
     return float(np.sqrt((top + bottom).sum() / len(x) ** 2 / model.encoder.n_parameters))
 
 
-def sampled_deviation(model: CategoricalVAE, x: np.ndarray, name: str, temperature: float, samples: int,
+def sampled_deviation(model: DiscreteVAE, x: np.ndarray, name: str, temperature: float, samples: int,
                       rng: np.random.Generator, after_sample: Callable[[], None] = lambda: None) -> tuple[float, float]:
     """(standard deviation, its standard error) of the encoder's gradient over `samples` draws of the noise."""
     estimator = estimators.get(name)
@@ -79,18 +79,19 @@ def sampled_deviation(model: CategoricalVAE, x: np.ndarray, name: str, temperatu
 
 
 def trained_model(run: Path | str | None, dataset: str, k: int, seed: int,
-                  data_dir: str | None) -> tuple[CategoricalVAE, data.Dataset, str]:
+                  data_dir: str | None) -> tuple[DiscreteVAE, data.Dataset, str]:
     """(model, data set, words for the title): the model of a run's folder, or one trained by direct for one epoch."""
     if run is not None:
-        settings, model, _, _, history = checkpoint.load(Path(run) / CHECKPOINT)
-        return model, data.load(settings.dataset, data_dir, settings.limit), f"{settings.label()}, epoch {len(history)}"
+        loaded, history = checkpoint.load(Path(run) / CHECKPOINT)
+        settings = loaded.settings
+        if settings.n > 1:
+            raise InputError(f"{run} has {settings.n} latent variables; the exact variance is known for one")
+        return loaded.model, data.load(settings.dataset, data_dir, settings.limit), f"{settings.label()}, epoch {len(history)}"
     settings = Settings(dataset=dataset, k=k, seed=seed).resolved()
     images = data.load(dataset, data_dir)
-    rng = np.random.default_rng(seed)
-    model = CategoricalVAE(k)
-    model.initialise(rng)
-    train_epoch(model, Adam(model.values, model.grads, settings.lr), images.train, settings, rng)
-    return model, images, f"{settings.label()}, epoch 1"
+    fresh = Run.start(settings)
+    train_epoch(fresh, images.train)
+    return fresh.model, images, f"{settings.label()}, epoch 1"
 
 
 def run(out: Path | str, run_folder: Path | str | None = None, dataset: str = "mnist", k: int = 10, seed: int = 0,

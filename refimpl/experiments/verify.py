@@ -154,8 +154,9 @@ def _claims(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator
         "pair": Counted(pair, k * k),
         "spread": Sampled(lambda noise: ((one_sided(noise) - mean_g) ** 2).sum(axis=-1)),
         "two-sided spread": Sampled(lambda noise: ((two_sided(noise) - two_mean) ** 2).sum(axis=-1)),
-        "best": Sampled(lambda noise: ((direct.gradient(h, f, best, noise) - truth) ** 2).sum(axis=-1)),
     }
+    if np.isfinite(best):                       # else no finite eps beats the estimate 0, and there is nothing to sample
+        statistics["best"] = Sampled(lambda noise: ((direct.gradient(h, f, best, noise) - truth) ** 2).sum(axis=-1))
     progress = Progress("sampling", samples)
     for start in range(0, samples, CHUNK):
         noise = gumbel.sample((min(CHUNK, samples - start), k), rng)
@@ -193,8 +194,9 @@ def _claims(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator
     yield Claim("coupling: the pair only climbs, f(z*(eps)) >= f(z*)", "0", f"{wrong:.6g} of the draws", bool(wrong == 0))
     yield estimated("total variance of g, from the coupling law", variance.sum(), statistics["spread"])
     yield estimated("total variance of the two-sided g", two_variance.sum(), statistics["two-sided spread"])
-    yield estimated(f"best eps for one sample is {best:.4g}: mean squared error there", direct.mse(h, f, best),
-                    statistics["best"])
+    if np.isfinite(best):
+        yield estimated(f"best eps for one sample is {best:.4g}: mean squared error there", direct.mse(h, f, best),
+                        statistics["best"])
     probability = preferred_probability(10, 1.0)
     yield identity("T - KL at eps = 1, k = 10, one value far the best: its q; other route: maximised, to 1e-5",
                    probability, _maximised_probability(10, 1.0), 1e-5)
@@ -207,8 +209,9 @@ def preferred_probability(k: int, eps: float) -> float:
     the rest spread evenly solves 1 / (eps p) = log((k - 1) p / (1 - p)).  At eps = 1, k = 10 this is 0.476: half of all
     samples come from a wrong value.  The ELBO itself (eps -> 0) would put all its mass on b.
     """
-    slope = lambda p: 1 / (eps * p) - np.log((k - 1) * p / (1 - p))
-    return float(brentq(slope, 1 / k, 1 - 1e-15, xtol=1e-14))
+    # In t = log((k - 1) p / (1 - p)), which stays apart from its limit when p rounds to 1:  eps p t = 1
+    probability = lambda t: 1 / (1 + (k - 1) * np.exp(-t))
+    return float(probability(brentq(lambda t: eps * probability(t) * t - 1, 0, k / eps, xtol=1e-14)))
 
 
 def _maximised_probability(k: int, eps: float) -> float:
@@ -267,7 +270,8 @@ def _figure(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator
         if floor is None:
             floor = deviation / np.sqrt(len(noise))
         best = float(direct.best_eps(h, f, AVERAGED, two_sided))
-        axes[2].axvline(best, color=colour, linestyle=":", label=f"best eps = {best:.2g} /nat")
+        if np.isfinite(best):
+            axes[2].axvline(best, color=colour, linestyle=":", label=f"best eps = {best:.2g} /nat")
         sampled = np.array([_sampled_errors(h, f, eps, noise, truth, two_sided) for eps in coarse])
         for column, ax in enumerate(axes):
             ax.loglog(coarse, sampled[:, column], marker, color=colour, markerfacecolor="none", markersize=7,

@@ -6,12 +6,12 @@ import pytest
 
 from refimpl import data, direct
 from refimpl.experiments import variance
-from refimpl.models.categorical import CategoricalVAE
+from refimpl.models.discrete import DiscreteVAE
 
 
 @pytest.fixture
 def model_and_batch(rng):
-    model = CategoricalVAE(6, hidden=20)
+    model = DiscreteVAE(6, hidden=20)
     model.initialise(rng)
     model.values *= 2
     return model, data.load("mnist").train.images(slice(0, 25))
@@ -37,7 +37,7 @@ def test_exact_deviation_by_writing_out_the_jacobian(model_and_batch):
             model.encoder.backward(np.eye(6, dtype=np.float32)[value:value + 1], need_dx=False)
             jacobian.append(model.encoder_grads.astype(float))
         jacobian = np.array(jacobian)                                       # (k, weights)
-        covariance = direct.covariance(h[b], f[b], 0.3)
+        covariance = direct.covariance(h[b, 0], f[b], 0.3)
         total += np.einsum("cp,cd,dp->", jacobian, covariance, jacobian)
     expected = np.sqrt(total / len(x) ** 2 / model.encoder.n_parameters)
     assert variance.exact_deviation(model, x, 0.3) == pytest.approx(expected, rel=1e-5)

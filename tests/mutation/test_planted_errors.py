@@ -8,16 +8,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from refimpl import checks, cli, direct, exact, gumbel
+from refimpl import checks, cli, direct, estimators, exact, gumbel
 from refimpl.danskin import d2G_deps_dh
 from refimpl.direct import gradient as direct_gradient
-from refimpl.estimators import Estimate, Estimator
-from refimpl.models import categorical
-from refimpl.models.categorical import CategoricalVAE
+from refimpl.models import discrete, objective
+from refimpl.models.discrete import DiscreteVAE
 from refimpl.nn import layers, losses
 from refimpl.nn.gradcheck import gradcheck, worst
 from tests.asserts import z_scores
-from tests.models.test_categorical import BATCH, HIDDEN, K, PIXELS, expected_loss
+from tests.models.test_discrete import BATCH, HIDDEN, K, PIXELS, expected_loss
 
 EPS, N = 0.5, 200_000
 
@@ -94,13 +93,11 @@ def test_only_the_variance_sees_noise_that_is_not_shared():
 def check_model() -> float:
     """Worst relative error of the model's gradient, enumeration with the KL term, against differences of its bound."""
     rng = np.random.default_rng(2)
-    model = CategoricalVAE(K, HIDDEN, PIXELS, np.float64)
+    model = DiscreteVAE(K, 1, HIDDEN, PIXELS, np.float64)
     model.initialise(rng)
     model.values *= 3
     x = (rng.random((BATCH, PIXELS)) < 0.4).astype(float)
-    truth = Estimator("exact", lambda h, objective, rng: Estimate(
-        exact.gradient(h, objective.table()), categorical.Mixture(gumbel.choice_probabilities(h)[:, 0])), None, None, "")
-    model.backward(x, truth, rng, True)
+    model.backward(x, estimators.get("exact"), rng, True)
     return worst(gradcheck(lambda: expected_loss(model, x, exact.expectation, True), model.values, model.grads, rng))
 
 
@@ -110,12 +107,12 @@ def test_the_model_itself_passes():
 
 def off_by_one_in_the_kl(monkeypatch):
     right = losses.categorical_kl
-    monkeypatch.setattr(categorical, "categorical_kl", lambda h: (right(h)[0], right(h)[1] * K / (K - 1)))
+    monkeypatch.setattr(discrete, "categorical_kl", lambda h: (right(h)[0], right(h)[1] * K / (K - 1)))
 
 
 def kl_with_the_wrong_sign(monkeypatch):
     right = losses.categorical_kl
-    monkeypatch.setattr(categorical, "categorical_kl", lambda h: (right(h)[0], -right(h)[1]))
+    monkeypatch.setattr(discrete, "categorical_kl", lambda h: (right(h)[0], -right(h)[1]))
 
 
 def a_tenth_of_a_percent_in_a_weight_gradient(monkeypatch):
@@ -135,13 +132,13 @@ def a_tenth_of_a_percent_in_the_relu(monkeypatch):
 
 
 def a_tenth_of_a_percent_in_the_sigmoid(monkeypatch):
-    right = categorical.bernoulli_score_table
+    right = objective.bernoulli_score_table
 
     def table(x, a):
         f, sigmoid = right(x, a)
         return f, 1.001 * sigmoid
 
-    monkeypatch.setattr(categorical, "bernoulli_score_table", table)
+    monkeypatch.setattr(objective, "bernoulli_score_table", table)
 
 
 def bias_gradient_forgotten(monkeypatch):

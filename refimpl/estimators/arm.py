@@ -1,0 +1,44 @@
+"""ARM (Yin and Zhou, ICLR 2019) and DisARM (Dong, Mnih and Tucker, NeurIPS 2020): antithetic pairs for binary variables.
+
+One uniform u a coordinate makes two samples of Bernoulli(sigmoid(l)), l = h_1 - h_0, as opposed as can be:
+
+    b1 = [u > sigmoid(-l)],   b2 = [u < sigmoid(l)]
+    ARM     grad_l = (f(b1) - f(b2)) (u - 1/2)
+    DisARM  grad_l = (1/2) (f(b1) - f(b2)) (-1)^{b2} [b1 != b2] sigmoid(|l|)        ARM averaged over u given b1 and b2
+"""
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import expit
+
+from refimpl.estimators.base import Estimate, Objective, Point
+
+
+def _pair(h: np.ndarray, objective: Objective, rng: np.random.Generator):
+    """(logit, u, b1, b2, f(b1) - f(b2) with two more axes, b2 one-hot)."""
+    if h.shape[-1] != 2:
+        raise ValueError(f"h must have shape (B, n, 2) for a pair of opposed samples, got {h.shape}")
+    logit = h[..., 1].astype(np.float64) - h[..., 0]
+    u = rng.random(logit.shape)
+    b1, b2 = u > expit(-logit), u < expit(logit)
+    first, second = (np.stack([~b, b], axis=-1).astype(np.float64) for b in (b1, b2))
+    difference = objective.score(first) - objective.score(second)
+    return logit, u, b1, b2, difference[:, None], second
+
+
+def _to_scores(grad_logit: np.ndarray) -> np.ndarray:
+    """d/dl to d/dh: l = h_1 - h_0."""
+    return np.stack([-grad_logit, grad_logit], axis=-1)
+
+
+def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator) -> Estimate:
+    """ARM; two decoder evaluations."""
+    _, u, _, _, difference, latent = _pair(h, objective, rng)
+    return Estimate(_to_scores(difference * (u - 0.5)), Point(latent))
+
+
+def disarm_estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator) -> Estimate:
+    """DisARM; two decoder evaluations, and never more variance than ARM."""
+    logit, _, b1, b2, difference, latent = _pair(h, objective, rng)
+    sign = np.where(b2, -1.0, 1.0)
+    return Estimate(_to_scores(0.5 * difference * sign * (b1 != b2) * expit(np.abs(logit))), Point(latent))

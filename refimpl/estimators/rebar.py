@@ -1,0 +1,96 @@
+"""REBAR (Tucker, Mnih, Maddison, Lawson and Sohl-Dickstein, NIPS 2017), for n categorical variables.
+
+REINFORCE with a control variate made of the relaxed score c(z) = eta f(softmax(z / tau)), whose own mean is added back by
+reparameterisation.  With p = softmax(h), all coordinates of an image sharing the noise u, v:
+
+    z  = log p - log(-log u),                   b = onehot(argmax z)
+    z~ = z given b:   z~_b = -log(-log v_b),    z~_i = -log(-log v_i / p_i - log v_b)     for the others
+    grad_{log p} = [f(b) - c(z~)] b + grad c(z) - grad c(z~)
+
+Unbiased for every eta.  The gradient is linear in it, a - eta d with E d = 0, so the eta of least variance is
+E[a . d] / E[d . d]: estimated from past batches, never from the one at hand, which would cost the unbiasedness.
+"""
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import softmax
+
+from refimpl import checks
+from refimpl.estimators.base import Estimate, Memory, Objective, Point
+from refimpl.estimators.sampling import positive, through_log_softmax, through_softmax
+
+DECAY = 0.99
+
+
+class Coupled(NamedTuple):
+    """The three samples and the derivative that ties them to log p, all (B, n, k)."""
+
+    p: np.ndarray
+    z: np.ndarray           # relaxed, before the softmax
+    b: np.ndarray           # one-hot arg max of z
+    z_given_b: np.ndarray   # z~
+    dz_given_b: np.ndarray  # d z~_i / d log p_i, a diagonal Jacobian
+
+
+def coupled_samples(h: np.ndarray, rng: np.random.Generator) -> Coupled:
+    """z, b and z~ with d z~_i / d log p_i = (-log v_i / p_i) / (-log v_i / p_i - log v_b), and 0 for i = b.
+
+    -log of a uniform is an exponential, and is drawn as one.
+    """
+    h = h.astype(np.float64)
+    p = softmax(h, axis=-1)
+    log_p = h - h.max(axis=-1, keepdims=True) - np.log(np.exp(h - h.max(axis=-1, keepdims=True)).sum(axis=-1, keepdims=True))
+    tiny = np.finfo(np.float64).tiny
+    E_u = np.maximum(rng.standard_exponential(h.shape), tiny)                       # -log u
+    E_v = np.maximum(rng.standard_exponential(h.shape), tiny)                       # -log v
+    z = log_p - np.log(E_u)
+    b = checks.one_hot(z.argmax(axis=-1), h.shape[-1])
+    of_winner = (E_v * b).sum(axis=-1, keepdims=True)                               # -log v_b
+    log_waiting = np.log(E_v) - log_p                                               # log(-log v_i / p_i); p_i may underflow
+    log_total = np.logaddexp(log_waiting, np.log(of_winner))
+    z_given_b = np.where(b > 0, -np.log(of_winner), -log_total)
+    dz_given_b = np.where(b > 0, 0.0, np.exp(log_waiting - log_total))
+    return Coupled(p, z, b, z_given_b, dz_given_b)
+
+
+def relaxed_score(z: np.ndarray, objective: Objective, tau: float) -> tuple[np.ndarray, np.ndarray]:
+    """f(softmax(z / tau)) (B,) and its gradient in z (B, n, k)."""
+    soft = softmax(z / tau, axis=-1)
+    f, df = objective.score_and_grad(soft)
+    return f, through_softmax(soft, df) / tau
+
+
+def memory(n: int, k: int) -> Memory:
+    """Moving averages of a . d and d . d over past batches; eta is their ratio."""
+    return {"a_dot_d": np.zeros(1), "d_dot_d": np.zeros(1)}
+
+
+def eta(memory: Memory) -> float:
+    """The scale of least variance, as far as past batches tell; 1 before the first."""
+    return float(memory["a_dot_d"][0] / memory["d_dot_d"][0]) if memory["d_dot_d"][0] > 0 else 1.0
+
+
+def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, tau: float, memory: Memory,
+             batch_mean: bool = False) -> Estimate:
+    """Three decoder evaluations.
+
+    batch_mean: what the released baselines do, which differentiate log q of the whole batch times the batch's mean score.  In
+    the units here, where an image's gradient is that of its own f, every image's signal is then the sum of all scores.  Still
+    unbiased, since the other images' scores have nothing to do with an image's b; they are pure noise.
+    """
+    samples = coupled_samples(h, rng)
+    f_z, grad_z = relaxed_score(samples.z, objective, positive("tau", tau))
+    f_given_b, grad_given_b = relaxed_score(samples.z_given_b, objective, tau)
+    f = objective.score(samples.b)
+    if batch_mean:
+        f, f_given_b = np.full_like(f, f.sum()), np.full_like(f_given_b, f_given_b.sum())
+
+    a = through_log_softmax(samples.p, f[:, None, None] * samples.b)
+    d = through_log_softmax(samples.p, f_given_b[:, None, None] * samples.b - grad_z + samples.dz_given_b * grad_given_b)
+    grad_h = a - eta(memory) * d
+    for name, now in (("a_dot_d", (a * d).sum()), ("d_dot_d", (d * d).sum())):
+        memory[name] *= DECAY
+        memory[name] += (1 - DECAY) * now / len(h)
+    return Estimate(grad_h, Point(samples.b))

@@ -1,0 +1,118 @@
+"""RELAX (Grathwohl, Choi, Wu, Roeder and Duvenaud, ICLR 2018): REBAR with a learnt control variate.
+
+    c(z) = f(softmax(z / tau)) + r(z),     r(z) = w2 . tanh(W1 z + b1) + b2, a small network
+    grad_{log p} = [f(b) - c(z~)] b + grad c(z) - grad c(z~)
+
+r is trained to make the gradient less variable.  Its own gradient is that of sum grad_h^2, a gradient of a gradient: the
+derivative of r in z enters grad_h, so the derivative of that derivative in r's weights is needed, written out below.
+"""
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from refimpl.estimators.base import Estimate, Memory, Objective, Point
+from refimpl.estimators.rebar import coupled_samples, relaxed_score
+from refimpl.estimators.sampling import positive, through_log_softmax
+from refimpl.nn.adam import Adam
+
+HIDDEN = 32
+LR = 1e-3
+
+
+class Network(NamedTuple):
+    """Views of r's flat parameters (or gradients), for inputs of d = n k numbers."""
+
+    W1: np.ndarray          # (d, HIDDEN)
+    b1: np.ndarray          # (HIDDEN,)
+    w2: np.ndarray          # (HIDDEN,)
+    b2: np.ndarray          # (1,)
+
+
+def network(flat: np.ndarray, d: int) -> Network:
+    cuts = np.cumsum([d * HIDDEN, HIDDEN, HIDDEN])
+    W1, b1, w2, b2 = np.split(flat, cuts)
+    return Network(W1.reshape(d, HIDDEN), b1, w2, b2)
+
+
+def size(d: int) -> int:
+    """Number of r's parameters."""
+    return d * HIDDEN + 2 * HIDDEN + 1
+
+
+def memory(n: int, k: int) -> Memory:
+    """r's parameters and Adam's moments.  W1 starts at fixed small pseudo-random values, w2 at 0: r(z) = 0."""
+    d = n * k
+    flat = np.zeros(size(d))
+    network(flat, d).W1[...] = np.random.default_rng(0).normal(size=(d, HIDDEN)) / np.sqrt(d)
+    return {"r": flat, "adam_M": np.zeros_like(flat), "adam_V": np.zeros_like(flat), "adam_t": np.zeros(1)}
+
+
+def value_and_slope(r: Network, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """r(z) (B,) and its gradient in z (B, d)."""
+    t = np.tanh(z @ r.W1 + r.b1)
+    return t @ r.w2 + r.b2[0], (r.w2 * (1 - t**2)) @ r.W1.T
+
+
+def add_gradient(into: Network, r: Network, z: np.ndarray, of_value: np.ndarray, of_slope: np.ndarray) -> None:
+    """Add the gradient in r's parameters of  sum_b of_value_b r(z_b) + of_slope_b . grad r(z_b).
+
+    of_value: (B,), of_slope: (B, d).  With t = tanh(W1 z + b1), v = W1 of_slope:  of_slope . grad r = sum_j w2_j (1 - t_j^2) v_j.
+    """
+    t = np.tanh(z @ r.W1 + r.b1)
+    one_less = 1 - t**2
+    v = of_slope @ r.W1
+    into.w2[...] += of_value @ t + (one_less * v).sum(axis=0)
+    into.b2[...] += of_value.sum()
+    # through t: d t / d s = 1 - t^2, and d (1 - t^2) / d s = -2 t (1 - t^2)
+    ds = r.w2 * one_less * (of_value[:, None] - 2 * t * v)
+    into.W1[...] += z.T @ ds + of_slope.T @ (r.w2 * one_less)           # the second term: v itself is W1 of_slope
+    into.b1[...] += ds.sum(axis=0)
+
+
+def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, tau: float, memory: Memory,
+             batch_mean: bool = False) -> Estimate:
+    """Three decoder evaluations.  The network is updated after its use, so that it knows past batches only: unbiased.
+
+    batch_mean: as in rebar.estimate.
+    """
+    grad_h, samples, grads = gradients(h, objective, rng, positive("tau", tau), memory["r"], batch_mean)
+    adam = Adam(memory["r"], grads, LR)
+    adam.M, adam.V, adam.t = memory["adam_M"], memory["adam_V"], int(memory["adam_t"][0])
+    adam.step()
+    memory["adam_t"][0] = adam.t
+    return Estimate(grad_h, Point(samples.b))
+
+
+def gradients(h: np.ndarray, objective: Objective, rng: np.random.Generator, tau: float, flat: np.ndarray,
+              batch_mean: bool = False):
+    """(grad_h (B, n, k), the samples, gradient of mean_b |grad_h|^2 in r's flat parameters)."""
+    batch, n, k = h.shape
+    d = n * k
+    r = network(flat, d)
+    samples = coupled_samples(h, rng)
+    z, z_given_b = samples.z.reshape(batch, d), samples.z_given_b.reshape(batch, d)
+    f_z, grad_z = relaxed_score(samples.z, objective, tau)
+    f_given_b, grad_given_b = relaxed_score(samples.z_given_b, objective, tau)
+    r_z, slope_z = value_and_slope(r, z)
+    r_given_b, slope_given_b = value_and_slope(r, z_given_b)
+    signal = objective.score(samples.b) - f_given_b - r_given_b                     # f(b) - c(z~)
+    if batch_mean:
+        signal = np.full_like(signal, signal.sum())
+    grad_c = grad_z + slope_z.reshape(h.shape)
+    grad_c_given_b = grad_given_b + slope_given_b.reshape(h.shape)
+    grad_log_p = signal[:, None, None] * samples.b + grad_c - samples.dz_given_b * grad_c_given_b
+    grad_h = through_log_softmax(samples.p, grad_log_p)
+
+    # L = mean_b |grad_h|^2.  dL = sum y . d grad_log_p with y the transpose of through_log_softmax applied to 2 grad_h / B.
+    y = 2 * grad_h / batch
+    y = y - (samples.p * y).sum(axis=-1, keepdims=True)
+    of_signal = (y * samples.b).sum(axis=(1, 2))
+    if batch_mean:
+        of_signal = np.full_like(of_signal, of_signal.sum())
+    grads = np.zeros_like(flat)
+    into = network(grads, d)
+    add_gradient(into, r, z, np.zeros(batch), y.reshape(batch, d))
+    add_gradient(into, r, z_given_b, -of_signal, -(y * samples.dz_given_b).reshape(batch, d))
+    return grad_h, samples, grads

@@ -1,0 +1,128 @@
+"""Every estimator against the truth by enumeration, on a nonlinear toy: bias, variance, cost.
+
+    python -m refimpl estimators --n 4 --k 2        or --n 1 --k 8
+
+The toy (models/toy.py) has n variables of k values and a score f that is nonlinear in each and joint in all.  Enumeration
+gives grad_h E_q f exactly.  An estimator that claims to be unbiased must have every coordinate's mean within four standard errors.
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from refimpl import estimators, joint, plots
+from refimpl.checks import InputError
+from refimpl.estimators import Estimator
+from refimpl.files import output_folder
+from refimpl.models.toy import Toy
+from refimpl.progress import Progress
+
+STANDARD_ERRORS = 4.0
+CHUNK = 20_000
+
+
+class Row(NamedTuple):
+    """What was found of one estimator."""
+
+    name: str
+    bias: float
+    """Length of (mean - truth), nats."""
+    z: float
+    """The coordinate that is furthest off, in standard errors."""
+    variance: float
+    """Total over the coordinates, one sample an image, nats squared."""
+    evaluations: int
+    """Decoder evaluations a sample."""
+    claims: bool
+    found: bool
+    """Unbiased, as claimed; and as found: no coordinate off by STANDARD_ERRORS."""
+
+    @property
+    def at_equal_cost(self) -> float:
+        """Variance times evaluations: that of the mean of as many samples as one evaluation buys."""
+        return self.variance * self.evaluations
+
+
+def measure(estimator: Estimator, h: np.ndarray, toy: Toy, truth: np.ndarray, samples: int, rng: np.random.Generator,
+            after_chunk: Callable[[int], None] = lambda rows: None) -> Row:
+    """Mean and variance over `samples` draws for one image; h (n, k), truth (n, k)."""
+    n, k = h.shape
+    keywords = {estimator.setting: estimator.default} if estimator.setting else {}
+    if estimator.memory:
+        keywords["memory"] = estimator.memory(n, k)
+    total, squares, done = np.zeros(h.shape), np.zeros(h.shape), 0
+    while done < samples:
+        rows = min(CHUNK, samples - done)
+        objective = toy.repeated(0, rows)
+        grad_h, _ = estimator.estimate(np.broadcast_to(h, (rows, n, k)), objective, rng, **keywords)
+        deviation = grad_h - truth                              # small numbers: their squares lose nothing
+        total, squares, done = total + deviation.sum(axis=0), squares + (deviation**2).sum(axis=0), done + rows
+        after_chunk(rows)
+    off = total / done
+    variance = squares / done - off**2
+    # Rounding is no bias: without noise (enumeration) what counts is whether the numbers agree to ten digits.
+    error = np.maximum(np.sqrt(np.maximum(variance, 0) / done), 1e-10 * np.abs(truth).max())
+    z = float((np.abs(off) / error).max())
+    return Row(estimator.name, float(np.linalg.norm(off)), z, float(np.maximum(variance, 0).sum()), objective.evaluations,
+               estimator.unbiased, z < STANDARD_ERRORS)
+
+
+def run(n: int = 4, k: int = 2, samples: int = 400_000, seed: int = 0, out: Path | str | None = None,
+        report: Callable[[Row], None] = lambda row: None) -> list[Row]:
+    """Measure all estimators that serve n variables of k values; writes estimators.png into `out`.
+
+    Raises InputError if a number is out of range or k^n too large to enumerate.
+    """
+    for name, value, least, most in (("n", n, 1, 12), ("k", k, 2, 64), ("samples", samples, 1_000, 100_000_000),
+                                     ("seed", seed, 0, None)):
+        if value < least or (most is not None and value > most):
+            raise InputError(f"--{name} must be " + (f"in {least} ... {most}" if most else f"at least {least}")
+                             + f", got {value}")
+    joint.require(n, k, joint.TRAINABLE, "the truth", "use a smaller --n or --k")
+    folder = output_folder(out) if out is not None else None
+    rng = np.random.default_rng(seed)
+    h, toy = rng.normal(size=(n, k)), Toy(1, n, k, rng)
+    truth = joint.gradient(h, toy.joint_table()[0])
+    served = [entry for entry in estimators.REGISTRY.values() if k == 2 or not entry.binary]
+    rows = []
+    for entry in served:
+        progress = Progress(entry.name, samples)
+        rows.append(measure(entry, h, toy, truth, samples, np.random.default_rng([seed, 1]), progress.advance))
+        progress.clear()
+        report(rows[-1])
+    if folder is not None:
+        plots.save(_figure(rows, f"n = {n}, k = {k}: {samples:,} draws, seed {seed}; |truth| = {np.linalg.norm(truth):.2g} nats"),
+                   folder / "estimators.png")
+    return rows
+
+
+def _figure(rows: list[Row], title: str):
+    """Two bar charts: distance of the mean from the truth, and variance at equal cost."""
+    figure, (bias, variance) = plots.new_figure(2, width=5.6, height=0.36 * len(rows) + 1.4)
+    place = np.arange(len(rows))[::-1]
+    colours = [plots.COLOURS[row.name] for row in rows]
+    bias.barh(place, [max(row.bias, 1e-16) for row in rows], color=colours)
+    bias.set(xscale="log", xlabel="|mean - truth|, nats", title="bias (hatched: more than 4 standard errors)",
+             yticks=place, yticklabels=[row.name for row in rows], xlim=(1e-5, None))
+    for bar, row in zip(bias.patches, rows):
+        bar.set_hatch(None if row.found else "///")
+        bar.set_edgecolor("white")
+    noisy = [(y, row) for y, row in zip(place, rows) if row.variance > 1e-20]
+    variance.barh([y for y, _ in noisy], [row.at_equal_cost for _, row in noisy],
+                  color=[plots.COLOURS[row.name] for _, row in noisy])
+    variance.set(xscale="log", xlabel="total variance times decoder evaluations, nats squared", title="noise at equal cost",
+                 yticks=place, yticklabels=[])
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def verdict(row: Row) -> str:
+    """claimed / found, in words."""
+    found = "unbiased" if row.found else "biased"
+    if row.claims:
+        return found if row.found else "BIASED, claims not to be"
+    return "biased, as said" if not row.found else "bias below the noise" if not math.isnan(row.z) else found

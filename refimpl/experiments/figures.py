@@ -1,0 +1,194 @@
+"""The paper's comparisons as experiments: which runs they are made of, and how they are drawn.
+
+    binary        slide 31: 15 binary variables, direct beside the estimators it was compared with and newer ones
+    structured    slide 32: unstructured, pairwise with non-negative scores (max-flow), pairwise with any sign (integer program)
+    latent-sizes  supplement, figure 1: k = 20, 30, 40, 50
+    convergence   slides 23 and 24: k = 10 and 50 against epochs and wall clock
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from refimpl import data, plots
+from refimpl.checks import InputError
+from refimpl.experiments import cells
+from refimpl.experiments.cells import Cell
+from refimpl.files import output_folder
+from refimpl.settings import Settings
+
+Runs = dict[Cell, list[dict[str, float]]]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An entry of the list below."""
+
+    name: str
+    summary: str
+    datasets: tuple[str, ...]
+    merit: str
+    """The column that is compared, after the last epoch."""
+    make: Callable[[str, int], list[Cell]]
+    """(data set, seed) -> cells."""
+    draw: Callable[[Runs, str], object]
+    """(runs, title) -> figure."""
+
+
+def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
+    return Cell(label, Settings(dataset=dataset, seed=seed, exact_every=10, **settings).resolved())
+
+
+BINARY = ("direct", "local-expectation", "rebar", "relax", "arm", "disarm", "reinforce-loo", "gumbel-softmax", "reinmax")
+
+
+def binary(dataset: str, seed: int) -> list[Cell]:
+    made = [_cell(name, dataset, seed, estimator=name, n=15, k=2) for name in BINARY]
+    made.append(_cell("direct, no KL", dataset, seed, estimator="direct", n=15, k=2, kl_grad=False))
+    made.append(_cell("direct as released", dataset, seed, estimator="direct", n=15, k=2, as_released=True))
+    made.append(_cell("rebar as released", dataset, seed, estimator="rebar", n=15, k=2, as_released=True))
+    return made
+
+
+def structured(dataset: str, seed: int) -> list[Cell]:
+    pairwise = dict(n=15, k=2, structure="pairwise")
+    return [_cell("unstructured", dataset, seed, n=15, k=2),
+            _cell("unstructured, no KL", dataset, seed, n=15, k=2, kl_grad=False),
+            _cell("pairwise, w >= 0", dataset, seed, solver="persistency", **pairwise),
+            _cell("pairwise, any sign", dataset, seed, solver="enumeration", non_negative=False, **pairwise)]
+
+
+def latent_sizes(dataset: str, seed: int) -> list[Cell]:
+    return [_cell(f"{name}, k = {k}", dataset, seed, estimator=name, k=k)
+            for k in (20, 30, 40, 50) for name in ("direct", "exact", "gumbel-softmax")]
+
+
+def convergence(dataset: str, seed: int) -> list[Cell]:
+    made = []
+    for k in (10, 50):
+        made += [_cell(f"{name}, k = {k}", dataset, seed, estimator=name, k=k) for name in ("direct", "exact", "gumbel-softmax")]
+        made.append(_cell(f"direct as released, k = {k}", dataset, seed, estimator="direct", k=k, as_released=True))
+    return made
+
+
+# --- pictures ------------------------------------------------------------------------------------------------------------
+
+def _datasets(runs: Runs) -> list[str]:
+    return sorted({cell.settings.dataset for cell in runs})
+
+
+def _style(cell: Cell, labels: list[str]) -> dict:
+    """The estimator's colour; what shares one is told apart by its line."""
+    colour = plots.COLOURS[cell.settings.estimator]
+    if cell.settings.structure:
+        colour = plots.FURTHER[2] if cell.settings.non_negative else plots.FURTHER[3]
+    alike = [label for label in labels if label.split(",")[0].split(" ")[0] == cell.label.split(",")[0].split(" ")[0]]
+    return dict(color=colour, linestyle=("-", "--", ":", "-.")[alike.index(cell.label) % 4])
+
+
+def _curves(runs: Runs, title: str, columns: Sequence[tuple[str, str, float]], merit: str, fallback: str | None = None):
+    """A row a data set, a column an abscissa; a line a run, the first seed strong, the others faint."""
+    datasets = _datasets(runs)
+    figure, axes = plots.new_figure(len(columns), len(datasets), width=4.8, height=3.9)
+    for row, dataset in enumerate(datasets):
+        ours = {cell: rows for cell, rows in runs.items() if cell.settings.dataset == dataset}
+        labels = list(dict.fromkeys(cell.label for cell in ours))
+        first = min(cell.settings.seed for cell in ours)
+        for column, (name, words, unit) in enumerate(columns):
+            ax = axes[row * len(columns) + column]
+            for cell, rows in ours.items():
+                strong = cell.settings.seed == first
+                values = [(line[name] / unit, -line[merit] if not math.isnan(line[merit]) else
+                           -line[fallback] if fallback in line else math.nan) for line in rows]
+                values = [(x, y) for x, y in values if not math.isnan(y)]
+                ax.plot(*zip(*values), **_style(cell, labels), linewidth=1.8 if strong else 0.8, alpha=1 if strong else 0.4,
+                        label=cell.label if strong else None)
+            ax.set(xlabel=words, ylabel="nats an image, test" if column == 0 else "", title=dataset)
+        axes[row * len(columns)].legend(frameon=False, fontsize=8)
+    figure.suptitle(title, fontsize=12)
+    return figure
+
+
+AGAINST = (("epoch", "epoch", 1.0), ("seconds", "training time, seconds", 1.0))
+
+
+def draw_binary(runs: Runs, title: str):
+    return _zoomed(_curves(runs, title + ": -ELBO (one sample an image between exact ones)",
+                           (*AGAINST, ("evaluations", "decoder evaluations, millions", 1e6)), "test_elbo", "sampled_elbo"))
+
+
+def draw_structured(runs: Runs, title: str):
+    return _curves(runs, title + ": exact -log p(x)", AGAINST, "test_log_likelihood")
+
+
+def draw_convergence(runs: Runs, title: str):
+    return _curves(runs, title + ": exact -ELBO", AGAINST, "test_elbo")
+
+
+def _zoomed(figure):
+    """Cut the first epochs off, where everything is far above the end."""
+    for ax in figure.axes:
+        ends = [line.get_ydata()[-1] for line in ax.lines if len(line.get_ydata())]
+        if ends:
+            ax.set_ylim(min(ends) - 2, sorted(ends)[len(ends) // 2] + 40)
+    return figure
+
+
+def draw_latent_sizes(runs: Runs, title: str):
+    datasets = _datasets(runs)
+    figure, axes = plots.new_figure(len(datasets), width=4.4, height=3.9)
+    for ax, dataset in zip(axes, datasets):
+        for name in ("direct", "exact", "gumbel-softmax"):
+            points: dict[int, list[float]] = {}
+            for cell, rows in runs.items():
+                if cell.settings.dataset == dataset and cell.settings.estimator == name:
+                    points.setdefault(cell.settings.k, []).append(-rows[-1]["test_elbo"])
+            sizes = sorted(points)
+            middle, half = zip(*(cells.interval(points[k]) for k in sizes))
+            half = [0 if math.isnan(value) else value for value in half]
+            ax.errorbar(sizes, middle, half, color=plots.COLOURS[name], marker="o", capsize=3, label=name)
+        ax.set(xlabel="k, values of z", ylabel="test -ELBO, nats an image", title=dataset, xticks=sizes)
+        ax.legend(frameon=False, fontsize=10)
+    figure.suptitle(title, fontsize=12)
+    return figure
+
+
+ALL = ("mnist", "fashion-mnist", "omniglot")
+REGISTRY = {entry.name: entry for entry in (
+    Experiment("binary", "slide 31: n = 15 binary variables, every estimator", ("fashion-mnist", "mnist"), "test_elbo",
+               binary, draw_binary),
+    Experiment("structured", "slide 32: structured encoders", ("fashion-mnist",), "test_log_likelihood", structured,
+               draw_structured),
+    Experiment("latent-sizes", "supplement, figure 1: k = 20, 30, 40, 50", ALL, "test_elbo", latent_sizes,
+               draw_latent_sizes),
+    Experiment("convergence", "slides 23 and 24: k = 10 and 50", ALL, "test_elbo", convergence, draw_convergence),
+)}
+
+
+def run(name: str, epochs: int, seeds: int, out: Path, jobs: int = 1, datasets: Sequence[str] | None = None,
+        data_dir: str | None = None, report: Callable[[str], None] = print) -> Runs:
+    """Run (or continue) an experiment and write NAME.csv, NAME.json and NAME.png into `out`.
+
+    Cells already there with at least `epochs` epochs are not run again, and all cells of seeds up to the largest there are
+    drawn: `--epochs 10 --seeds 3` and then `--epochs 30 --seeds 1` lengthens the first seed only.
+    """
+    experiment = REGISTRY[name]
+    for option, value, most in (("seeds", seeds, 100), ("epochs", epochs, 100_000), ("jobs", jobs, 2)):
+        if not 1 <= value <= most:
+            raise InputError(f"--{option} must be in 1 ... {most}, got {value}")
+    datasets = list(datasets or experiment.datasets)
+    for dataset in datasets:
+        data.load(dataset, data_dir)                            # what is missing is said before anything is made
+    wanted = [cell for dataset in datasets for seed in range(seeds) for cell in experiment.make(dataset, seed)]
+    folder = output_folder(out)
+    seconds = cells.expected_seconds(wanted, epochs, folder, data_dir)
+    report(f"{name}: {len(wanted)} runs of {epochs} epochs; about {seconds / 60 / jobs:.0f} min of training on this machine "
+           "as it is now, exact bounds on top; stop it at any time, the same command continues")
+    cells.run_cells(wanted, epochs, folder, jobs, data_dir, report)
+    every = [cell for dataset in experiment.datasets for seed in range(100) for cell in experiment.make(dataset, seed)]
+    runs = cells.collect([cell for cell in every if (folder / cell.folder).is_dir()], folder)
+    cells.write_results(runs, folder, name)
+    plots.save(experiment.draw(runs, experiment.summary), folder / f"{name}.png")
+    return runs

@@ -1,0 +1,97 @@
+"""Slide 32, left: seconds a training step of a structured encoder against n, for every solver and for joint Gumbel-softmax.
+
+    python -m refimpl structured-timing
+
+Gumbel-softmax over joint values takes 2^n of everything; a minimum cut is polynomial.  Each point is the median of a few steps on
+MNIST after a warm-up; the integer program, by far the slowest, gets a single step where a step takes more than a few seconds.
+"""
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from refimpl import data, plots
+from refimpl.checks import InputError
+from refimpl.files import output_folder, write_text
+from refimpl.progress import Progress
+from refimpl.run import Run
+from refimpl.settings import Settings
+
+SIZES = (5, 7, 9, 11, 13, 15)
+LONGER = (20, 30, 40)                       # max-flow and coordinate ascent only
+BUDGET = 4.0                                # seconds a point, roughly
+
+
+class Row(NamedTuple):
+    """Median seconds a step."""
+
+    method: str
+    n: int
+    seconds: float
+
+
+METHODS: dict[str, dict] = {
+    "direct, maxflow": dict(solver="maxflow"),
+    "direct, persistency": dict(solver="persistency"),
+    "direct, enumeration": dict(solver="enumeration"),
+    "direct, milp (any sign)": dict(solver="milp"),
+    "direct, coordinate ascent": dict(solver="coordinate"),
+    "joint Gumbel-softmax": dict(solver="enumeration", estimator="gumbel-softmax"),
+}
+COLOURS = dict(zip(METHODS, ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0072B2")))
+
+
+def run(out: Path | str, batch: int = 100, largest: int = 40, report: Callable[[Row], None] = lambda row: None) -> list[Row]:
+    """Time all methods at n = 5 ... 15, and the polynomial ones up to `largest`; writes structured-timing.csv and .png.
+
+    Raises InputError if batch is not in 1 ... 1,000 or largest not in 5 ... 40.
+    """
+    for name, value, least, most in (("batch", batch, 1, 1_000), ("largest", largest, 5, 40)):
+        if not least <= value <= most:
+            raise InputError(f"--{name} must be in {least} ... {most}, got {value}")
+    folder = output_folder(out)
+    dataset = data.load("mnist")
+    rows = []
+    for method, settings in METHODS.items():
+        polynomial = settings["solver"] in ("maxflow", "coordinate")
+        for n in [n for n in SIZES + (LONGER if polynomial else ()) if n <= largest]:
+            made = Settings(n=n, k=2, batch=batch, structure="pairwise", **settings).resolved()
+            rows.append(Row(method, n, _seconds(made, dataset, f"{method}, n = {n}")))
+            report(rows[-1])
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(Row._fields)
+    writer.writerows([row.method, row.n, f"{row.seconds:.6f}"] for row in rows)
+    write_text(folder / "structured-timing.csv", stream.getvalue())
+    plots.save(_figure(rows, batch), folder / "structured-timing.png")
+    return rows
+
+
+def _seconds(settings: Settings, dataset: data.Dataset, words: str) -> float:
+    run = Run.start(settings)
+    progress = Progress(words, 12)
+    times: list[float] = []
+    while len(times) < 12 and (len(times) < 2 or sum(times) < BUDGET):
+        x = dataset.train.images(run.rng.integers(len(dataset.train), size=settings.batch))
+        started = time.perf_counter()
+        run.step(x)
+        times.append(time.perf_counter() - started)
+        progress.advance()
+    progress.clear()
+    return float(np.median(times[1:]))                  # the first one warms up
+
+
+def _figure(rows: list[Row], batch: int):
+    figure, (ax,) = plots.new_figure(1, width=6.4, height=4.6)
+    for method in METHODS:
+        points = [(row.n, row.seconds) for row in rows if row.method == method]
+        ax.semilogy(*zip(*points), marker="o", color=COLOURS[method], label=method)
+    ax.set(xlabel="n, binary latent variables", ylabel="seconds a step", title=f"structured encoders, batch {batch}")
+    ax.legend(frameon=False, fontsize=9)
+    return figure

@@ -1,0 +1,51 @@
+"""f of all neighbours of a joint z: every z that differs from it in one coordinate, in one clever pass of the decoder.
+
+A direct step on n variables needs f(z_1 ... z_i = c ... z_n) for all i and all c but z_i: n (k - 1) decoder outputs an image.
+
+- Replacing z_i changes the decoder's first layer by one row of its weights less another: no product at all.
+- x . logits = hidden . (W2 x) + b2 . x needs no logits.  Only log(1 + e^a), summed over the pixels, needs them.
+- log(1 + e^a) = a/2 + |a|/2 + log(1 + e^-|a|), and the sum of a/2 is hidden . (W2 1) / 2 again.
+"""
+from __future__ import annotations
+
+import numpy as np
+
+from refimpl.nn.layers import MLP, Buffers
+from refimpl.nn.losses import softplus_sum_without_half
+
+ROWS = 300          # decoder outputs at a time: with 784 pixels in float32 about a megabyte, the size of a core's own cache
+
+
+def neighbour_scores(decoder: MLP, x: np.ndarray, chosen: np.ndarray, k: int,
+                     buffers: Buffers) -> tuple[np.ndarray, np.ndarray]:
+    """(other, f), both (B, n, k-1): the other values of each coordinate, and log p(x given z with that value put in), nats.
+
+    decoder: n k inputs, one hidden ReLU layer, one output a pixel.  x: (B, pixels).  chosen: (B, n), the values z.
+    """
+    batch, n = chosen.shape
+    first, _, second = decoder.layers
+    rows = first.W.reshape(n, k, -1)                                                    # a row a value of a variable
+    other = (chosen[:, :, None] + np.arange(1, k)) % k                                  # (B, n, k-1)
+
+    # First layer at z itself, and what each replacement adds to it: all n k (k-1) differences of rows, picked by z.
+    base = first.b + rows[np.arange(n), chosen].sum(axis=1)                             # (B, H)
+    values = np.arange(k)
+    replacement = (values[:, None] + np.arange(1, k)) % k                               # (k, k-1), as in `other`
+    differences = (rows[:, replacement] - rows[:, :, None]).reshape(n * k, k - 1, -1)   # (n k, k-1, H)
+    hidden = buffers.get("hidden", (batch, n, k - 1, first.n_out), x.dtype)
+    np.take(differences, np.arange(n) * k + chosen, axis=0, out=hidden, mode="clip")    # in range; "clip" needs no copy
+    hidden += base[:, None, None]
+    np.maximum(hidden, 0, out=hidden)
+
+    # The part of f that is linear in the logits: x . a less half their sum, which softplus_sum_without_half leaves out.
+    flat = hidden.reshape(batch, n * (k - 1), -1)
+    centred = x - x.dtype.type(0.5)
+    f = np.matmul(flat, (centred @ second.W.T)[:, :, None])[:, :, 0] + (centred @ second.b)[:, None]
+    flat, f = flat.reshape(batch * n * (k - 1), -1), f.reshape(-1)
+    for start in range(0, len(flat), ROWS):
+        block = flat[start:start + ROWS]
+        a = buffers.get("a", (len(block), second.n_out), x.dtype)
+        np.matmul(block, second.W, out=a)
+        a += second.b
+        f[start:start + ROWS] -= softplus_sum_without_half(a)
+    return other, f.reshape(batch, n, k - 1)

@@ -1,0 +1,254 @@
+"""Unbiased estimators on the nonlinear toy, and the slips that make them biased or noisy."""
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from refimpl import estimators, joint
+from refimpl.estimators import arm, rebar, relax
+from refimpl.estimators.base import Estimate, Point
+from refimpl.experiments.estimators_table import measure
+from refimpl.models.toy import Toy
+from refimpl.nn.gradcheck import gradcheck, worst
+from tests.asserts import assert_relative
+
+UNBIASED = [name for name, entry in estimators.REGISTRY.items() if entry.unbiased]
+
+
+def setting(n, k, seed=1):
+    rng = np.random.default_rng(seed)
+    h, toy = rng.normal(size=(n, k)), Toy(1, n, k, rng)
+    return h, toy, joint.gradient(h, toy.joint_table()[0])
+
+
+def check(name, n=4, k=2, samples=60_000, **changed):
+    h, toy, truth = setting(n, k)
+    return measure(replace(estimators.get(name), **changed), h, toy, truth, samples, np.random.default_rng(7))
+
+
+@pytest.mark.parametrize("n, k", [(4, 2), (1, 8), (3, 3)])
+@pytest.mark.parametrize("name", UNBIASED)
+def test_claims_of_unbiasedness(name, n, k):
+    if estimators.get(name).binary and k != 2:
+        with pytest.raises(ValueError, match="^h must"):
+            check(name, n, k, 10)
+        return
+    row = check(name, n, k)
+    assert row.z < 4, row
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", UNBIASED)
+def test_claims_of_unbiasedness_at_four_hundred_thousand_samples(name):
+    assert check(name, samples=400_000).z < 4
+
+
+@pytest.mark.parametrize("name", ["direct", "direct-joint", "gumbel-softmax", "straight-through-gumbel-softmax", "reinmax"])
+def test_the_measurement_sees_a_bias(name):
+    assert check(name, default=1.0).z > 5                           # a high temperature: eps or tau of 1
+
+
+def test_toy_is_what_it_says(rng):
+    toy = Toy(3, 3, 2, rng)
+    z = np.eye(2)[rng.integers(2, size=(3, 3))]
+    table, joint_table = toy.table(z), toy.joint_table()
+    for i in range(3):
+        for c in range(2):
+            changed = z.copy()
+            changed[:, i] = np.eye(2)[c]
+            assert_relative(table[:, i, c], toy.score(changed), 1e-10)
+            assert_relative(table[:, i, c], joint_table[np.arange(3), joint.index(changed)], 1e-10)
+    soft = rng.random((3, 3, 2))
+    _, slope = toy.score_and_grad(soft)
+    assert worst(gradcheck(lambda: toy.score(soft).sum(), soft, slope, rng)) < 1e-7
+
+
+# --- cost and relations --------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name, evaluations", [("exact", 16), ("direct", 5), ("two-sided", 5), ("direct-joint", 16),
+                                               ("local-expectation", 5), ("reinforce", 1), ("reinforce-loo", 2), ("rebar", 3),
+                                               ("relax", 3), ("arm", 2), ("disarm", 2), ("reinmax", 1), ("gumbel-softmax", 1)])
+def test_decoder_evaluations(name, evaluations):
+    h, toy, _ = setting(4, 2)
+    entry = estimators.get(name)
+    keywords = {entry.setting: 0.5} if entry.setting else {}
+    if entry.memory:
+        keywords["memory"] = entry.memory(4, 2)
+        entry.estimate(h[None], toy, np.random.default_rng(0), **keywords)          # reinforce: one more for its baseline
+    toy.evaluations = 0
+    entry.estimate(h[None], toy, np.random.default_rng(0), **keywords)
+    assert toy.evaluations == evaluations
+
+
+def test_disarm_is_arm_averaged_over_what_the_pair_leaves_open(rng):
+    """Group many draws by (b1, b2): ARM's mean within a group is DisARM's value, one coordinate."""
+    h = np.array([[[0.3, -0.4]]])
+    toy = Toy(1, 1, 2, rng)
+    times = 200_000
+    many = np.broadcast_to(h, (times, 1, 2))
+    arm_draws = arm.estimate(many, toy.repeated(0, times), np.random.default_rng(2)).grad_h[:, 0, 1]
+    disarm_draws = arm.disarm_estimate(many, toy.repeated(0, times), np.random.default_rng(2)).grad_h[:, 0, 1]
+    for value in np.unique(disarm_draws):
+        group = arm_draws[disarm_draws == value]
+        error = group.std() / np.sqrt(len(group))
+        assert abs(group.mean() - value) < 4 * max(error, 1e-12)
+    assert disarm_draws.var() < arm_draws.var()
+
+
+def test_local_expectation_is_the_limit_of_the_coordinate_wise_direct_gradient():
+    """At eps -> 0, averaged over the noise, direct has the mean of local expectation, whose mean is the truth."""
+    h, toy, truth = setting(4, 2)
+    row = measure(estimators.get("two-sided"), h, toy, truth, 400_000, np.random.default_rng(3))
+    assert row.z < 5
+    assert check("local-expectation").variance < row.variance / 4
+
+
+def test_eta_minimises_the_variance():
+    """After many batches eta is near the ratio that the samples of the last ones call best."""
+    h, toy, _ = setting(4, 2)
+    memory = rebar.memory(4, 2)
+    rng = np.random.default_rng(0)
+    many = np.broadcast_to(h, (500, 4, 2))
+    for _ in range(400):
+        rebar.estimate(many, toy.repeated(0, 500), rng, tau=0.5, memory=memory)
+    variances = {}
+    for scale in (0.0, 0.5, 1.0, 1.5):
+        fixed = {"a_dot_d": np.array([scale * rebar.eta(memory)]), "d_dot_d": np.ones(1)}
+        draws = rebar.estimate(np.broadcast_to(h, (50_000, 4, 2)), toy.repeated(0, 50_000), np.random.default_rng(1), tau=0.5,
+                               memory=fixed).grad_h
+        variances[scale] = draws.var(axis=0).sum()
+    assert variances[1.0] == min(variances.values())
+    assert variances[1.0] < 0.9 * variances[0.0]
+
+
+def test_relax_learns_to_lower_its_variance():
+    h, toy, _ = setting(4, 2)
+    memory = relax.memory(4, 2)
+    rng = np.random.default_rng(0)
+    many = np.broadcast_to(h, (500, 4, 2))
+    squares = [(relax.estimate(many, toy.repeated(0, 500), rng, tau=0.5, memory=memory).grad_h ** 2).sum() / 500
+               for _ in range(1_500)]
+    assert np.mean(squares[-200:]) < 0.9 * np.mean(squares[:200])
+
+
+# --- RELAX's network: a gradient of a gradient -----------------------------------------------------------------------------------
+
+def test_value_and_slope_of_the_network(rng):
+    flat = rng.normal(size=relax.size(6))
+    z = rng.normal(size=(5, 6))
+    r = relax.network(flat, 6)
+    value, slope = relax.value_and_slope(r, z)
+    assert worst(gradcheck(lambda: relax.value_and_slope(r, z)[0].sum(), z, slope, rng)) < 1e-7
+    of_value, of_slope = rng.normal(size=5), rng.normal(size=(5, 6))
+    grads = np.zeros_like(flat)
+    relax.add_gradient(relax.network(grads, 6), r, z, of_value, of_slope)
+
+    def loss():
+        value, slope = relax.value_and_slope(relax.network(flat, 6), z)
+        return (of_value * value).sum() + (of_slope * slope).sum()
+
+    assert worst(gradcheck(loss, flat, grads, rng)) < 1e-7
+
+
+@pytest.mark.parametrize("batch_mean", [False, True])
+def test_gradient_of_the_squared_gradient(rng, batch_mean):
+    h, toy = rng.normal(size=(6, 3, 2)), Toy(6, 3, 2, rng)
+    flat = 0.5 * rng.normal(size=relax.size(6))
+    run = lambda: relax.gradients(h, toy, np.random.default_rng(4), 0.5, flat, batch_mean)
+    _, _, grads = run()
+    assert worst(gradcheck(lambda: (run()[0] ** 2).sum() / 6, flat, grads, rng)) < 1e-7
+
+
+# --- planted errors --------------------------------------------------------------------------------------------------------------
+
+def test_rebar_without_the_derivative_of_the_conditional_relaxation(monkeypatch):
+    """It lowers the variance, which is why it is tempting, and biases the result."""
+    right = rebar.coupled_samples
+    assert check("rebar", samples=400_000).z < 4
+    monkeypatch.setattr(rebar, "coupled_samples", lambda h, rng: right(h, rng)._replace(dz_given_b=np.zeros(h.shape)))
+    assert check("rebar", samples=400_000).z > 8
+
+
+def test_rebar_with_a_z_given_b_that_is_not_given_b(monkeypatch):
+    right = rebar.coupled_samples
+
+    def independent(h, rng):
+        samples = right(h, rng)
+        return samples._replace(z_given_b=right(h, rng).z)
+
+    monkeypatch.setattr(rebar, "coupled_samples", independent)
+    assert check("rebar").z > 8
+
+
+def test_conditional_relaxation_has_the_law_of_the_relaxation(rng):
+    """z~ given b, averaged over b, is distributed as z, and its arg max is b."""
+    h = rng.normal(size=(1, 1, 4)).repeat(100_000, 0)
+    samples = rebar.coupled_samples(h, rng)
+    assert (samples.z_given_b.argmax(axis=-1) == samples.b.argmax(axis=-1)).all()
+    for power in (1, 2):
+        difference = samples.z**power - samples.z_given_b**power
+        assert np.abs(difference.mean(axis=0) / (difference.std(axis=0) / np.sqrt(len(h)))).max() < 4
+
+
+def test_derivative_of_the_conditional_relaxation(rng):
+    """By differences in log p with the uniforms held fixed, b too."""
+    h = rng.normal(size=(3, 2, 4))
+    samples = rebar.coupled_samples(h, np.random.default_rng(5))
+    E_v = np.random.default_rng(5)
+    E_v.standard_exponential(h.shape)
+    E_v = E_v.standard_exponential(h.shape)
+    of_winner = (E_v * samples.b).sum(axis=-1, keepdims=True)
+    z_given_b = lambda log_p: np.where(samples.b > 0, -np.log(of_winner), -np.log(E_v / np.exp(log_p) + of_winner))
+    log_p = np.log(samples.p)
+    assert_relative(samples.z_given_b, z_given_b(log_p), 1e-10)
+    slope = (z_given_b(log_p + 1e-6) - z_given_b(log_p - 1e-6)) / 2e-6
+    assert np.abs(slope - samples.dz_given_b).max() < 1e-8
+
+
+def test_noise_not_shared_across_coordinates():
+    """Each coordinate's signal from a z of its own: the mean survives, the sample is no longer one joint z; with the table of
+    one z and the samples of another the mean goes wrong."""
+    def not_shared(h, objective, rng):
+        z, other = arm._pair(h, objective, rng), arm._pair(h, objective, rng)
+        difference = np.where(np.arange(h.shape[1]) % 2 == 0, z[4], other[4])
+        return Estimate(arm._to_scores(difference * (z[1] - 0.5)), Point(z[5]))
+
+    assert check("arm").z < 4
+    assert check("arm", estimate=not_shared).z > 8
+
+
+def test_arm_with_its_two_samples_swapped():
+    def swapped(h, objective, rng):
+        _, u, _, _, difference, latent = arm._pair(h, objective, rng)
+        return Estimate(arm._to_scores(-difference * (u - 0.5)), Point(latent))
+
+    assert check("arm", estimate=swapped).z > 8
+
+
+def test_disarm_without_its_sign():
+    def unsigned(h, objective, rng):
+        logit, _, b1, b2, difference, latent = arm._pair(h, objective, rng)
+        return Estimate(arm._to_scores(0.5 * difference * (b1 != b2) * expit(np.abs(logit))), Point(latent))
+
+    assert check("disarm", estimate=unsigned).z > 8
+
+
+def test_the_batch_mean_score_is_unbiased_and_far_noisier():
+    """The released baselines' learning signal: images with scores of their own, each given the mean of all."""
+    rng = np.random.default_rng(1)
+    images, n, times = 50, 4, 1_500
+    h, toy = rng.normal(size=(images, n, 2)), Toy(images, n, 2, rng)
+    toy.c *= 3
+    truth = joint.gradient(h, toy.joint_table())
+    found = {}
+    for batch_mean in (False, True):
+        memory, noise = rebar.memory(n, 2), np.random.default_rng(2)
+        draws = np.array([rebar.estimate(h, toy, noise, tau=0.5, memory=memory, batch_mean=batch_mean).grad_h
+                          for _ in range(times)])
+        z = (draws.mean(axis=0) - truth) / (draws.std(axis=0) / np.sqrt(times))
+        assert np.abs(z).max() < 5
+        found[batch_mean] = draws.var(axis=0).sum()
+    assert found[True] > 10 * found[False]                          # fifty images: 49 parts of noise to one of signal

@@ -1,0 +1,85 @@
+"""Experiments end to end on a few hundred images: cells, resume, results, pictures."""
+from __future__ import annotations
+
+import csv
+import json
+import math
+from dataclasses import replace
+
+import pytest
+
+from refimpl import training
+from refimpl.checks import InputError
+from refimpl.experiments import cells, figures
+from refimpl.experiments.cells import Cell
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """All cells on 200 images, with few hidden units and small latents."""
+    right = figures._cell
+
+    def cell(label, dataset, seed, **settings):
+        made = right(label, dataset, seed, **settings)
+        n = min(made.settings.n, 5)
+        return Cell(label, replace(made.settings, limit=200, hidden=16, n=n))
+
+    monkeypatch.setattr(figures, "_cell", cell)
+
+
+@pytest.mark.parametrize("name", list(figures.REGISTRY))
+def test_experiment(tmp_path, name):
+    lines = []
+    seeds = 2 if name == "structured" else 1
+    runs = figures.run(name, 1, seeds, tmp_path, datasets=["fashion-mnist"], report=lines.append)
+    made = figures.REGISTRY[name].make("fashion-mnist", 0)
+    assert len(runs) == seeds * len(made) and "about" in lines[0] and len(lines) == 1 + len(runs)
+    assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    with open(tmp_path / f"{name}.csv", newline="") as stream:
+        assert len(list(csv.DictReader(stream))) == len(runs)
+    assert len(json.loads((tmp_path / f"{name}.json").read_text())) == len(runs)
+    table = cells.table(runs, 1, figures.REGISTRY[name].merit)
+    assert table and all(found == seeds and math.isfinite(mean) for _, _, found, mean, _ in table)
+
+
+def test_cells_are_skipped_when_done_and_lengthened_when_not(tmp_path):
+    run = lambda epochs, seeds: figures.run("structured", epochs, seeds, tmp_path, datasets=["fashion-mnist"], report=lines.append)
+    lines: list[str] = []
+    run(1, 2)
+    before = {path: path.read_bytes() for path in tmp_path.rglob(training.CHECKPOINT)}
+    lines.clear()
+    run(1, 2)
+    assert len(lines) == 1                                              # nothing was left to do
+    assert {path: path.read_bytes() for path in tmp_path.rglob(training.CHECKPOINT)} == before
+    runs = run(2, 1)
+    assert {(cell.settings.seed, len(rows)) for cell, rows in runs.items()} == {(0, 2), (1, 1)}
+
+
+def test_two_jobs_give_the_settings_of_one(tmp_path):
+    """The command line that a cell is turned into trains just that cell."""
+    made = figures.binary("mnist", 0)[-2:] + figures.structured("mnist", 0)[1:]
+    cells.run_cells(made, 1, tmp_path / "two", 2, None, lambda line: None)
+    for cell in made:
+        run, _ = cells.checkpoint.load(tmp_path / "two" / cell.folder / training.CHECKPOINT)
+        assert run.settings == cell.settings
+
+
+def test_folders_differ():
+    made = [cell.folder for experiment in figures.REGISTRY.values() for dataset in experiment.datasets for seed in (0, 1)
+            for cell in experiment.make(dataset, seed)]
+    for experiment in figures.REGISTRY.values():
+        folders = [cell.folder for dataset in experiment.datasets for cell in experiment.make(dataset, 0)]
+        assert len(set(folders)) == len(folders)
+    assert all("/" not in folder and " " not in folder for folder in made)
+
+
+def test_interval():
+    mean, half = cells.interval([1.0, 2.0, 3.0])
+    assert mean == 2 and half == pytest.approx(4.302653 / math.sqrt(3), rel=1e-6)       # t of 2 degrees of freedom at 97.5 %
+    assert cells.interval([5.0, math.nan])[0] == 5 and math.isnan(cells.interval([5.0])[1])
+
+
+@pytest.mark.parametrize("arguments", [dict(epochs=0, seeds=1), dict(epochs=1, seeds=0), dict(epochs=1, seeds=1, jobs=3)])
+def test_numbers_out_of_range(tmp_path, arguments):
+    with pytest.raises(InputError):
+        figures.run("convergence", out=tmp_path, datasets=["mnist"], report=lambda line: None, **arguments)
