@@ -18,7 +18,7 @@ from refimpl.checks import InputError
 from refimpl.settings import Settings
 
 
-EXPERIMENTS = ("binary", "structured", "latent-sizes", "convergence")
+EXPERIMENTS = ("binary", "joint", "structured", "latent-sizes", "convergence")
 
 
 class Parser(argparse.ArgumentParser):
@@ -139,6 +139,14 @@ def _parser() -> argparse.ArgumentParser:
     compared.add_argument("--samples", type=int, default=400_000, help="draws of each estimator")
     compared.add_argument("--seed", type=int, default=0, help="of the toy and of the noise")
     compared.add_argument("--out", type=Path, default=Path("runs/estimators"), help="folder for estimators.png")
+
+    both = command("joint-argmax", _joint_argmax, "what the coordinate-wise arg max loses against the joint one (slides 29, 30)")
+    both.add_argument("--n", type=int, default=8, help="binary latent variables, 2 ... 12")
+    both.add_argument("--dataset", choices=data.NAMES, default="mnist", help="images to train on for one epoch")
+    both.add_argument("--seed", type=int, default=0, help="of the model and of the noise")
+    both.add_argument("--samples", type=int, default=400, help="draws of the noise at each eps")
+    both.add_argument("--batch", type=int, default=50, help="images in the batch")
+    both.add_argument("--data-dir", type=Path, help="folder to look for data in first; Omniglot needs it")
 
     timing = command("structured-timing", _structured_timing, "seconds a step of structured encoders against n (slide 32)")
     timing.add_argument("--batch", type=int, default=100, help="images a step")
@@ -286,6 +294,20 @@ def _estimators(options: argparse.Namespace) -> int:
         f"{estimators_table.verdict(row)}", flush=True))
     print(f"Picture: {options.out / 'estimators.png'}")
     return 1 if any(row.claims and not row.found for row in rows) else 0
+
+
+def _joint_argmax(options: argparse.Namespace) -> int:
+    from refimpl.experiments import joint_argmax
+
+    print(f"{options.dataset}, n = {options.n} binary variables, one epoch of direct; {options.samples} draws on "
+          f"{options.batch} images.\nBias and standard deviation of the mean gradient relative to the exact one's length\n"
+          f"{'eps':>5s} {'moved':>7s} {'coordinates agree':>18s} {'images agree':>13s} {'bias':>7s} {'joint':>7s} "
+          f"{'st. dev.':>9s} {'joint':>7s} {'noise of the biases':>20s}")
+    joint_argmax.run(options.n, options.dataset, options.seed, options.samples, options.batch, options.data_dir,
+                     lambda row: print(f"{row.eps:5.2f} {row.moved:7.2%} {row.coordinates_agree:18.2%} "
+                                       f"{row.images_agree:13.2%} {row.bias:7.3f} {row.bias_joint:7.3f} "
+                                       f"{row.deviation:9.2f} {row.deviation_joint:7.2f} {row.floor:20.3f}", flush=True))
+    return 0
 
 
 def _structured_timing(options: argparse.Namespace) -> int:

@@ -1,0 +1,103 @@
+"""What does the coordinate-wise arg max of slide 30 lose against the joint one of slide 29?
+
+    python -m refimpl joint-argmax --n 8
+
+A model with n binary variables is trained for an epoch.  On a batch of training images, with the same noise, both arg maxes are
+taken again and again: how often they agree, and how far the mean gradient of either is from the exact grad_h E_q f.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from refimpl import checks, data, direct, gumbel, joint
+from refimpl.checks import InputError
+from refimpl.estimators.direct import joint_argmax
+from refimpl.models.discrete import DiscreteVAE
+from refimpl.progress import Progress
+from refimpl.run import Run
+from refimpl.settings import Settings
+from refimpl.training import train_epoch
+
+EPSILONS = (0.02, 0.1, 0.5, 1.0)
+
+
+class Row(NamedTuple):
+    """At one eps.  Biases and deviations are lengths over the batch relative to that of the exact gradient."""
+
+    eps: float
+    moved: float
+    """Share of coordinates where the joint z*(eps) differs from z*."""
+    coordinates_agree: float
+    images_agree: float
+    """Shares where the two z*(eps) are the same, a coordinate and a whole image at a time."""
+    bias: float
+    bias_joint: float
+    deviation: float
+    deviation_joint: float
+    """Of one sample."""
+    floor: float
+    """What the biases would show without any, from the noise of their means (of the noisier one)."""
+
+
+def measure(model: DiscreteVAE, x: np.ndarray, eps: float, samples: int, rng: np.random.Generator,
+            after_sample: Callable[[], None] = lambda: None) -> Row:
+    """Both arg maxes on the batch x, `samples` times."""
+    h = model.encode(x).astype(np.float64)
+    f = model.objective(x).joint_table().astype(np.float64)
+    truth = joint.gradient(h, f)
+    scale = np.linalg.norm(truth)
+    n, k = h.shape[1:]
+    agree = np.zeros(3)
+    sums, squares = np.zeros((2, *h.shape)), np.zeros(2)
+    for _ in range(samples):
+        noise = gumbel.sample(h.shape, rng)
+        z_star = gumbel.argmax(h, noise)
+        table = _table(f, z_star, n, k)
+        one = direct.argmax_pair(h, table, eps, noise).z_eps
+        other = joint_argmax(h + noise, f, eps)
+        same = one == other
+        agree += [(other != z_star).mean(), same.mean(), same.all(axis=1).mean()]
+        for place, z_eps in enumerate((one, other)):
+            g = (checks.one_hot(z_eps, k) - checks.one_hot(z_star, k)) / eps
+            sums[place] += g
+            squares[place] += (g**2).sum()
+        after_sample()
+    means = sums / samples
+    bias = [float(np.linalg.norm(mean - truth) / scale) for mean in means]
+    deviation = np.sqrt(np.maximum(squares / samples - (means**2).sum(axis=(1, 2, 3)), 0)) / scale
+    moved, coordinates, images = agree / samples
+    return Row(eps, moved, coordinates, images, *bias, *(float(value) for value in deviation),
+               float(deviation.max() / np.sqrt(samples)))
+
+
+def _table(f: np.ndarray, z: np.ndarray, n: int, k: int) -> np.ndarray:
+    """The coordinate table (B, n, k) around z, picked from the joint one."""
+    place = k ** np.arange(n - 1, -1, -1)
+    index = (z * place).sum(axis=1)
+    neighbours = index[:, None, None] + (np.arange(k) - z[:, :, None]) * place[:, None]
+    return np.take_along_axis(f, neighbours.reshape(len(f), -1), axis=1).reshape(len(f), n, k)
+
+
+def run(n: int = 8, dataset: str = "mnist", seed: int = 0, samples: int = 400, batch: int = 50, data_dir: str | None = None,
+        report: Callable[[Row], None] = lambda row: None) -> list[Row]:
+    """Train, then measure at each eps.  Raises InputError if a number is out of range."""
+    for name, value, least, most in (("n", n, 2, 12), ("samples", samples, 2, 100_000), ("batch", batch, 1, 1_000)):
+        if not least <= value <= most:
+            raise InputError(f"--{name} must be in {least} ... {most}, got {value}")
+    images = data.load(dataset, data_dir)
+    trained = Run.start(Settings(dataset=dataset, n=n, k=2, seed=seed).resolved())
+    progress = Progress("training for one epoch", 500)
+    train_epoch(trained, images.train, progress.advance)
+    progress.clear()
+    x = images.train.images(slice(0, batch), trained.model.dtype)
+    rng = np.random.default_rng(seed)
+    rows = []
+    progress = Progress("sampling", samples * len(EPSILONS))
+    for eps in EPSILONS:
+        rows.append(measure(trained.model, x, eps, samples, rng, progress.advance))
+        progress.clear()
+        report(rows[-1])
+    return rows
