@@ -261,6 +261,16 @@ DAMAGE = {
     "generator of another kind": arrays(rng='{"bit_generator": "MT19937"}'),
     "history of another width": arrays(history=np.zeros((2, 3))),
     "step not a number": arrays(adam_t="soon"),
+    "step of another run": arrays(adam_t=3),
+    "negative step": arrays(adam_t=-1),
+    "weights not finite": arrays(values=np.full(1, np.nan, np.float32)),
+    "settings with fractions": arrays(settings='{"k": 10.0}'),
+    "settings with null": arrays(settings='{"k": null}'),
+    "settings with a word for a switch": arrays(settings='{"kl_grad": "yes"}'),
+    "settings nested deep": arrays(settings="[" * 100_000),
+    "generator state out of range": arrays(rng='{"bit_generator": "PCG64", "state": {"state": -1, "inc": 1}, '
+                                               '"has_uint32": 0, "uinteger": 0}'),
+    "epochs out of order": arrays(history=np.full((2, 9), 7.0)),
 }
 
 
@@ -327,6 +337,42 @@ def test_compare_refuses_what_is_not_a_run(run, tmp_path, capsys):
 def test_compare_refuses_different_data_sets(run, tmp_path, capsys):
     call(capsys, "train", *SMALL, "--dataset", "fashion-mnist", "--epochs", 1, "--out", tmp_path / "other")
     assert_refused(capsys, ["compare", run, tmp_path / "other", "--out", tmp_path / "c.png"], "different data sets")
+
+
+@pytest.mark.parametrize("name, text", [
+    ("config.json", '{"k": null}'), ("config.json", '{"eps": 1' + "0" * 400 + "}"), ("config.json", "[" * 100_000),
+    ("config.json", "[]"), ("metrics.csv", "epoch,seconds,test_elbo\n1,nan,-3\n"), ("metrics.csv", "epoch\n" + "x" * 200_000),
+    ("metrics.csv", "\0")])
+def test_compare_refuses_damaged_runs(run, tmp_path, capsys, name, text):
+    (run / name).write_text(text)
+    assert_refused(capsys, ["compare", run, "--out", tmp_path / "c.png"], str(run))
+
+
+def test_names_too_long(tmp_path, capsys, run):
+    long = tmp_path / ("x" * 300)
+    for arguments in (["train", *SMALL, "--out", long], ["train", *SMALL, "--data-dir", long, "--out", tmp_path / "r"],
+                      ["compare", run, "--out", long], ["verify", "--samples", 1000, "--out", long]):
+        assert_refused(capsys, arguments)
+
+
+def test_two_processes_on_one_folder(run, capsys):
+    from refimpl.files import locked
+
+    with locked(run):
+        assert_refused(capsys, ["train", *SMALL, "--epochs", 3, "--out", run, "--resume"], "in use")
+
+
+@pytest.mark.parametrize("environment, redirect", [({"PYTHONIOENCODING": "ascii"}, ""), ({}, "2>&-")])
+def test_odd_streams(tmp_path, environment, redirect):
+    done = subprocess.run(f"{sys.executable} -m refimpl verify --samples 1000 --out {tmp_path} {redirect}", shell=True,
+                          cwd=ROOT, capture_output=True, env={**os.environ, **environment})
+    assert done.returncode == 0, done.stderr
+
+
+def test_output_that_cannot_be_written(tmp_path):
+    done = subprocess.run(f"{sys.executable} -m refimpl verify --samples 1000 --out {tmp_path} >/dev/full", shell=True,
+                          cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
 
 
 def test_variance_refuses_a_folder_that_is_not_a_run(tmp_path, capsys):

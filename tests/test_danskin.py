@@ -113,3 +113,11 @@ def test_bad_values_are_named(function):
 def test_monte_carlo_needs_an_axis_of_samples():
     with pytest.raises(ValueError, match="^noise must"):
         danskin.G_monte_carlo([0.0, 1.0], [1.0, 2.0], 0.1, [0.0, 0.0])
+
+
+def test_monte_carlo_averages_the_samples_whatever_else_is_broadcast(rng):
+    noise = gumbel.sample((1_000, 6), rng)
+    h, f = rng.normal(size=(3, 4, 6)), rng.normal(size=6)
+    assert danskin.G_monte_carlo(h, f, 0.3, noise).shape == (3, 4)
+    assert danskin.G_monte_carlo(h[0, 0], f, np.array([[0.1], [0.2]]), noise).shape == (2, 1)
+    assert danskin.G_monte_carlo(h, f, 0.3, noise)[2, 1] == pytest.approx(danskin.G_monte_carlo(h[2, 1], f, 0.3, noise))

@@ -247,6 +247,8 @@ def test_damaged_chardata(tmp_path, rng):
     for wrong in ({"data": rng.random((783, 1_400)), "testdata": rng.random((784, 3))},
                   {"data": 255 * rng.random((784, 1_400)), "testdata": rng.random((784, 3))},
                   {"data": rng.random((784, 100)), "testdata": rng.random((784, 3))},
+                  {"data": rng.random((784, 1_400)), "testdata": np.zeros((784, 0))},
+                  {"data": rng.random((784, 1_400)) + 0j, "testdata": rng.random((784, 3))},
                   {"testdata": rng.random((784, 3))}):
         savemat(path, wrong)
         with pytest.raises(InputError, match="chardata.mat"):

@@ -240,3 +240,27 @@ def test_samples_must_be_at_least_one():
     for function in (lambda: direct.mse([0, 1], [1, 2], 0.1, samples=0), lambda: direct.best_eps([0, 1], [1, 2], samples=0)):
         with pytest.raises(ValueError, match="^samples must"):
             function()
+
+
+def test_best_eps_is_infinite_where_no_estimate_beats_zero():
+    """A gradient of 1e-8 and a sample's spread of 1: the mean of few samples is worse than 0, whose error is |gradient|^2."""
+    h, f = np.array([0.0, -20.0, -25.0]), np.array([-100.0, -95.0, -103.0])
+    truth = (exact.gradient(h, f) ** 2).sum()
+    assert direct.best_eps(h, f, samples=1) == np.inf
+    assert all(direct.mse(h, f, eps) >= truth * (1 - 1e-9) for eps in np.geomspace(1e-6, 1e12, 200))
+    finite = direct.best_eps(h, f, samples=10**12)
+    assert np.isfinite(finite) and direct.mse(h, f, finite, 10**12) < truth
+    both = direct.best_eps(np.stack([h, np.zeros(3)]), f)
+    assert both[0] == np.inf and np.isfinite(both[1])
+
+
+def test_expected_gradient_keeps_its_digits_when_one_value_has_all_the_mass():
+    h, f, eps = np.array([0.0, -40.0, -45.0]), np.array([-100.0, -95.0, -103.0]), 0.1
+    q, s = np.exp(h), eps * (f + 100)
+    others = q[1:] * np.expm1(s[1:]) / eps                                  # 1 + sum q is 1 to 17 digits
+    assert_relative(direct.expected_gradient(h, f, eps), [-others.sum(), *others], 1e-10)
+
+
+def test_samples_that_are_no_number():
+    with pytest.raises(ValueError, match="^samples must"):
+        direct.mse([0, 1], [1, 2], 0.1, samples=float("nan"))

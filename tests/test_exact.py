@@ -67,3 +67,8 @@ def test_bad_values_are_named():
                        (lambda: exact.log_likelihood([]), "f"), (lambda: exact.kl(1.0), "h")):
         with pytest.raises(ValueError, match=rf"^{name} must"):
             call()
+
+
+def test_kl_is_never_negative():
+    for k in range(1, 40):
+        assert exact.kl(np.zeros(k)) >= 0

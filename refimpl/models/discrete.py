@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from refimpl import joint
 from refimpl.estimators import Estimator
 from refimpl.estimators.sampling import sample
 from refimpl.models import truth
+from refimpl.models.base import LatentVAE
 from refimpl.models.objective import DecoderObjective
-from refimpl.nn.layers import MLP, Buffers, bind_all
 from refimpl.nn.losses import categorical_kl
 
 
-class DiscreteVAE:
-    """Encoder and decoder with all parameters in one flat vector, `values`, and their gradients in `grads`.
+class DiscreteVAE(LatentVAE):
+    """q factorises over n latent variables of k values each.
 
     k: values of each latent variable.  n: number of them.  hidden: width of both hidden layers.  dtype: float32 to train,
     float64 to check.
@@ -31,24 +30,11 @@ class DiscreteVAE:
             raise ValueError(f"k must be at least 2, got {k}")
         if n < 1:
             raise ValueError(f"n must be at least 1, got {n}")
-        self.n, self.k, self.dtype = n, k, np.dtype(dtype)
-        self.encoder = MLP([pixels, hidden, n * k])
-        self.decoder = MLP([n * k, hidden, pixels])
-        self.values, self.grads = bind_all([self.encoder, self.decoder], dtype)
-        self.encoder_grads = self.grads[: self.encoder.n_parameters]
-        self._buffers = Buffers()
-
-    def initialise(self, rng: np.random.Generator) -> None:
-        """Draw all weights; the same generator state gives the same model."""
-        self.encoder.initialise(rng)
-        self.decoder.initialise(rng)
+        super().__init__(n * k, n, k, hidden, pixels, dtype)
 
     def encode(self, x: np.ndarray) -> np.ndarray:
         """h (B, n, k), a view of the encoder's buffer."""
         return self.encoder.forward(x).reshape(len(x), self.n, self.k)
-
-    def objective(self, x: np.ndarray) -> DecoderObjective:
-        return DecoderObjective(self.decoder, self.n, self.k, x, self._buffers)
 
     def backward(self, x: np.ndarray, estimator: Estimator, rng: np.random.Generator, kl_grad: bool = True,
                  **settings) -> DecoderObjective:
@@ -69,10 +55,6 @@ class DiscreteVAE:
         objective.learn(latent)
         self.encoder.backward(dh.reshape(batch, -1).astype(self.dtype, copy=False), need_dx=False)
         return objective
-
-    def decode_all(self) -> np.ndarray:
-        """The logits a (k^n, pixels) of every joint value, a copy."""
-        return self.decoder.forward(joint.one_hots(self.n, self.k, self.dtype)).copy()
 
     def score_all(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(h (B, n, k), f (B, k^n)) of these images in float64: all that exact expectations need."""

@@ -13,19 +13,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from refimpl import joint
 from refimpl.argmax.base import Solver
 from refimpl.estimators import structured
 from refimpl.models import truth
+from refimpl.models.base import LatentVAE
 from refimpl.models.objective import DecoderObjective
-from refimpl.nn.layers import MLP, Buffers, bind_all
 from refimpl.nn.losses import categorical_kl, softplus_and_sigmoid
 
 
-class StructuredVAE:
-    """Encoder and decoder with all parameters in one flat vector.  non_negative: pair scores through a softplus."""
-
-    k = 2
+class StructuredVAE(LatentVAE):
+    """n binary latent variables, their arg max by `solver`.  non_negative: pair scores through a softplus."""
 
     def __init__(self, n: int, solver: Solver, non_negative: bool, hidden: int = 300, pixels: int = 784,
                  dtype: np.dtype = np.float32) -> None:
@@ -33,17 +30,8 @@ class StructuredVAE:
             raise ValueError(f"n must be in 2 ... {solver.most} for {solver.name}, got {n}")
         if solver.non_negative and not non_negative:
             raise ValueError(f"{solver.name} needs non-negative pair scores")
-        self.n, self.solver, self.non_negative, self.dtype = n, solver, non_negative, np.dtype(dtype)
-        self.encoder = MLP([pixels, hidden, n + n * (n - 1) // 2])
-        self.decoder = MLP([2 * n, hidden, pixels])
-        self.values, self.grads = bind_all([self.encoder, self.decoder], dtype)
-        self.encoder_grads = self.grads[: self.encoder.n_parameters]
-        self._buffers = Buffers()
-
-    def initialise(self, rng: np.random.Generator) -> None:
-        """Draw all weights; the same generator state gives the same model."""
-        self.encoder.initialise(rng)
-        self.decoder.initialise(rng)
+        super().__init__(n + n * (n - 1) // 2, n, 2, hidden, pixels, dtype)
+        self.solver, self.non_negative = solver, non_negative
 
     def encode(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(u (B, n), w (B, n (n-1)/2), dw/dv)."""
@@ -51,9 +39,6 @@ class StructuredVAE:
         u, v = out[:, :self.n], out[:, self.n:]
         w, slope = softplus_and_sigmoid(v) if self.non_negative else (v, np.ones_like(v))
         return u, w, slope
-
-    def objective(self, x: np.ndarray) -> DecoderObjective:
-        return DecoderObjective(self.decoder, self.n, 2, x, self._buffers)
 
     def backward(self, x: np.ndarray, estimate: Callable[..., structured.StructuredEstimate], rng: np.random.Generator,
                  **settings) -> DecoderObjective:
@@ -66,10 +51,6 @@ class StructuredVAE:
         dout = np.concatenate([grad_u, grad_w * slope], axis=1) / -batch              # v reaches the score through w
         self.encoder.backward(dout.astype(self.dtype, copy=False), need_dx=False)
         return objective
-
-    def decode_all(self) -> np.ndarray:
-        """The logits a (2^n, pixels) of every joint value, a copy."""
-        return self.decoder.forward(joint.one_hots(self.n, 2, self.dtype)).copy()
 
     def bounds(self, images) -> truth.Bounds:
         """The exact log-likelihood; elbo and gap are NaN.  Raises InputError for more than joint.COUNTABLE joint values."""

@@ -43,3 +43,18 @@ def test_identity_measures_relative_to_the_largest_entry():
 def test_preferred_probability():
     assert verify.preferred_probability(10, 1.0) == pytest.approx(0.476, abs=5e-4)
     assert verify.preferred_probability(10, 0.1) == pytest.approx(0.9996, abs=5e-5)
+
+
+def test_standard_error_is_that_of_the_mean(rng):
+    noise = gumbel.sample((9_000, 3), rng)
+    sampled = verify.Sampled(lambda noise: noise)
+    for part in np.split(noise, 3):
+        sampled.add(part)
+    assert np.allclose(sampled.error, noise.std(axis=0, ddof=1) / np.sqrt(9_000))
+    shifted = noise.mean(axis=0) + 6 * sampled.error
+    assert not verify.estimated("", shifted, sampled).holds
+
+
+def test_preferred_probability_at_tiny_eps():
+    assert verify.preferred_probability(10, 0.01) == pytest.approx(1.0)
+    assert verify.preferred_probability(10, 1e4) == pytest.approx(0.1, abs=1e-3)

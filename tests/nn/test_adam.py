@@ -65,3 +65,19 @@ def test_bad_arguments():
                  lambda: Adam(good, good, eps=0)):
         with pytest.raises(ValueError, match="^Adam"):
             call()
+
+
+def test_flush_reaches_every_block_and_spares_what_lives(rng):
+    """Two blocks: dead gradients end at exactly 0 in both, gradients of 1e-12 keep moving their weights."""
+    size = module.BLOCK + 100
+    values, grads = np.zeros(size), np.zeros(size)
+    adam = Adam(values, grads, eps=1e-15)
+    grads[:] = 1.0
+    adam.step()
+    alive = np.zeros(size, bool)
+    alive[::7] = True
+    gradients = np.where(alive, 1e-12, 0.0)
+    for _ in range(1_500):
+        grads[:] = gradients
+        adam.step()
+    assert (adam.M[~alive] == 0).all() and (adam.M[alive] > 5e-12).all()

@@ -151,3 +151,13 @@ def test_gradcheck_refuses_what_it_cannot_judge(rng):
         gradcheck(lambda: 0.0, np.zeros(3), np.zeros(4), rng)
     with pytest.raises(ValueError, match="same value"):
         gradcheck(lambda: rng.normal(), np.zeros(3), np.zeros(3), rng)
+
+
+def test_gradcheck_lets_no_nan_pass(rng):
+    values = rng.normal(size=5)
+    assert worst(gradcheck(lambda: float((values**2).sum()), values, np.full(5, np.nan), rng)) == np.inf
+    broken = lambda: float("nan") if values[0] > start else float((values**2).sum())
+    start = float(values[0])
+    assert worst(gradcheck(broken, values, 2 * values, rng)) == np.inf
+    with pytest.raises(ValueError, match="at least one"):
+        gradcheck(lambda: 0.0, np.zeros(0), np.zeros(0), rng)
