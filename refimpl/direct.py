@@ -240,12 +240,13 @@ def best_eps(h: np.ndarray, f: np.ndarray, samples: int = 1, two_sided: bool = F
     """The eps with the least exact mean squared error for the mean of `samples` gradients.  Returns (...).
 
     Too small an eps and the rare +-1/eps dominates; too large and the bias does.  The natural unit is 1 over the spread
-    max f - min f: a grid over fourteen decades of eps in that unit finds the right valley (the error need not have
-    one valley only), a golden-section search its floor, to about seven digits.
+    max f - min f: a grid over 38 decades of eps in that unit finds the right valley (the error need not have one valley
+    only, and where q is all but certain the best eps grows as one over the rest), a golden-section search its floor, to
+    about seven digits.
 
-    Infinity is returned where no finite eps beats it: as eps grows the estimate tends to 0, whose error is |grad_h E_q f|^2,
-    and where that gradient is tiny and its samples are few, 0 can be the best there is.  Where f is constant, or k = 1,
-    every eps is perfect and 1 is returned.  Raises ValueError if samples < 1.
+    Infinity is returned where no eps on the grid beats it: as eps grows the estimate tends to 0, whose error is
+    |grad_h E_q f|^2, and a single noisy sample can be worse than that at every eps.  Where f is constant, or k = 1, every
+    eps is perfect and 1 is returned.  Raises ValueError if samples < 1.
     """
     h, f, _ = _check(h, f, 1.0)
     spread = f.max(axis=-1) - f.min(axis=-1)
@@ -254,16 +255,17 @@ def best_eps(h: np.ndarray, f: np.ndarray, samples: int = 1, two_sided: bool = F
     def error(log_eps: np.ndarray) -> np.ndarray:
         return mse(h, f, np.exp(log_eps) * unit, samples, two_sided)
 
-    grid = np.log(10.0) * np.linspace(-6, 8, 281)
-    errors = np.stack([error(np.full(unit.shape, point)) for point in grid])        # (281, ...)
+    grid = np.log(10.0) * np.linspace(-6, 32, 381)
+    errors = np.stack([error(np.full(unit.shape, point)) for point in grid])        # (381, ...)
     lowest = np.clip(errors.argmin(axis=0), 1, len(grid) - 2)
     left, right = grid[lowest - 1], grid[lowest + 1]
     golden = (np.sqrt(5) - 1) / 2
-    for _ in range(40):                                                              # 0.618^40 = 4e-9 of a grid step
+    for _ in range(42):                                                              # 0.618^42 = 2e-9 of two grid steps
         inner_left, inner_right = right - golden * (right - left), left + golden * (right - left)
         keep_left = error(inner_left) < error(inner_right)
         left, right = np.where(keep_left, left, inner_left), np.where(keep_left, inner_right, right)
     best = (left + right) / 2
     at_infinity = (exact.gradient(h, f) ** 2).sum(axis=-1)
-    finite = np.where(np.minimum(error(best), errors.min(axis=0)) < at_infinity, np.exp(best) * unit, np.inf)
+    beats_zero = np.minimum(error(best), errors.min(axis=0)) < at_infinity * (1 - 1e-9)       # by more than rounding
+    finite = np.where(beats_zero, np.exp(best) * unit, np.inf)
     return np.where(spread > 0, finite, 1.0)
