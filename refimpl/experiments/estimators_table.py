@@ -7,7 +7,6 @@ gives grad_h E_q f exactly.  An estimator that claims to be unbiased must have e
 """
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -114,15 +113,14 @@ def _figure(rows: list[Row], title: str):
     noisy = [(y, row) for y, row in zip(place, rows) if row.variance > 1e-20]
     variance.barh([y for y, _ in noisy], [row.at_equal_cost for _, row in noisy],
                   color=[plots.COLOURS[row.name] for _, row in noisy])
-    variance.set(xscale="log", xlabel="total variance times decoder evaluations, nats squared", title="noise at equal cost",
-                 yticks=place, yticklabels=[])
+    variance.set(xscale="log", xlabel="total variance x decoder evaluations, nats²", title="noise at equal cost",
+                 yticks=place, yticklabels=[], ylim=bias.get_ylim())
     figure.suptitle(title, fontsize=11)
     return figure
 
 
 def verdict(row: Row) -> str:
-    """claimed / found, in words."""
-    found = "unbiased" if row.found else "biased"
+    """What it claims and what was found, in words."""
     if row.claims:
-        return found if row.found else "BIASED, claims not to be"
-    return "biased, as said" if not row.found else "bias below the noise" if not math.isnan(row.z) else found
+        return "unbiased" if row.found else "BIASED, claims not to be"
+    return "bias below the noise" if row.found else "biased, as said"

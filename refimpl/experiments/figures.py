@@ -112,7 +112,9 @@ def _curves(runs: Runs, title: str, columns: Sequence[tuple[str, str, float]], m
                 ax.plot(*zip(*values), **_style(cell, labels), linewidth=1.8 if strong else 0.8, alpha=1 if strong else 0.4,
                         label=cell.label if strong else None)
             ax.set(xlabel=words, ylabel="nats an image, test" if column == 0 else "", title=dataset)
-        axes[row * len(columns)].legend(frameon=False, fontsize=8)
+    handles = {line.get_label(): line for line in axes[0].lines if not line.get_label().startswith("_")}
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(6, 2 * len(columns)), frameon=False,
+                  fontsize=10)
     figure.suptitle(title, fontsize=12)
     return figure
 
