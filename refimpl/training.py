@@ -114,7 +114,7 @@ def _measure(run: Run, dataset: data.Dataset, epoch: int, last: bool) -> dict[st
     """One row, by column.  Bounds are exact, by enumeration, whatever the estimator; NaN where none was computed.
 
     Up to 1,024 joint values all three parts are measured each epoch.  Beyond, and up to 65,536, the test images every
-    exact_every epochs and at the end.  sampled_elbo, one z an image, is there each epoch; its noise is a generator's of its own.
+    exact_every epochs and at the end, so that a run which was once shorter keeps an exact row at its old end.  sampled_elbo, one z an image, is there each epoch; its noise is a generator's of its own.
     """
     settings, model = run.settings, run.model
     values = joint.count(settings.n, settings.k)

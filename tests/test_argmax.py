@@ -99,6 +99,8 @@ def test_extreme_scores(rng):
         z = maxflow.argmax(factor * u, factor * w)
         loss = base.score(u, w, enumeration.argmax(u, w)) - base.score(u, w, z)
         assert (factor * loss <= maxflow.quantisation_bound(factor * u, factor * w) * (1 + 1e-6)).all()
+        program = milp.argmax(factor * u[:10], factor * w[:10])
+        assert (program == enumeration.argmax(u[:10], w[:10])).all()
 
 
 def test_float32_and_blocks(rng, monkeypatch):

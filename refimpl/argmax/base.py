@@ -24,7 +24,7 @@ class Solver:
     argmax: Callable[[np.ndarray, np.ndarray], np.ndarray]
     summary: str
     exact: bool
-    """Whether z is a maximiser, always."""
+    """Whether z is a maximiser: always by enumeration, to rounding by the others (see their files)."""
     non_negative: bool
     """Whether it needs w >= 0."""
     most: int

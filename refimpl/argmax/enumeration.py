@@ -9,23 +9,33 @@ from refimpl.argmax.base import check, products
 
 MOST = 20
 SCORES = 4_000_000          # at a time
+KEPT = 16                   # the table of features is made once for each n up to this: 71 MB in float64 at 16, 1.8 GB at 20
 
 
-@lru_cache(maxsize=4)
 def all_values(n: int) -> np.ndarray:
-    """(2^n, n) of 0 and 1, int8, in the order of joint.values(n, 2).  Cached: read-only."""
+    """(2^n, n) of 0 and 1, int8, in the order of joint.values(n, 2).  Read-only, and kept for the next call up to n = 16."""
+    return _kept_values(n) if n <= KEPT else _values(n)
+
+
+def features(n: int, dtype: np.dtype) -> np.ndarray:
+    """(2^n, n + n (n-1)/2): z and all its products.  Read-only, and kept for the next call up to n = 16."""
+    return _kept_features(n, np.dtype(dtype)) if n <= KEPT else _features(n, dtype)
+
+
+def _values(n: int) -> np.ndarray:
     z = (np.arange(2**n)[:, None] >> np.arange(n - 1, -1, -1) & 1).astype(np.int8)
     z.setflags(write=False)
     return z
 
 
-@lru_cache(maxsize=4)
-def features(n: int, dtype: np.dtype) -> np.ndarray:
-    """(2^n, n + n (n-1)/2): z and all its products.  Cached: read-only."""
+def _features(n: int, dtype: np.dtype) -> np.ndarray:
     z = all_values(n)
     phi = np.concatenate([z, products(z)], axis=1).astype(dtype)
     phi.setflags(write=False)
     return phi
+
+
+_kept_values, _kept_features = lru_cache(maxsize=None)(_values), lru_cache(maxsize=None)(_features)
 
 
 def all_scores(u: np.ndarray, w: np.ndarray) -> np.ndarray:

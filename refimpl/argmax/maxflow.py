@@ -21,6 +21,13 @@ from refimpl.argmax.base import check, pairs
 TOTAL = 2**30               # capacities of one graph add up to at most this, so that no sum of int32 overflows
 
 
+def _check(u: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    u, w = check(u, w)
+    if (w < 0).any():
+        raise ValueError(f"w must not be negative for max-flow, got {w.min():g}: use the integer program or enumeration")
+    return u.astype(np.float64), w.astype(np.float64)
+
+
 def _terminals(u: np.ndarray, w: np.ndarray) -> np.ndarray:
     """t (B, n)."""
     n = u.shape[1]
@@ -41,16 +48,13 @@ def _scale(t: np.ndarray, w: np.ndarray) -> np.ndarray:
 
 def quantisation_bound(u: np.ndarray, w: np.ndarray) -> np.ndarray:
     """How far below the maximum the score of the returned z can lie, (B,), because capacities are integers."""
-    u, w = check(u, w)
+    u, w = _check(u, w)
     return (u.shape[1] + w.shape[1]) / _scale(_terminals(u, w), w)
 
 
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
     """A maximiser to within quantisation_bound, one flow an image.  Raises ValueError if a pair score is negative."""
-    u, w = check(u, w)
-    if (w < 0).any():
-        raise ValueError(f"w must not be negative for max-flow, got {w.min():g}: use the integer program or enumeration")
-    u, w = u.astype(np.float64), w.astype(np.float64)
+    u, w = _check(u, w)
     batch, n = u.shape
     i, j = pairs(n)
     t = _terminals(u, w)

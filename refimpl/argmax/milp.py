@@ -15,9 +15,14 @@ from refimpl.argmax.base import check, pairs
 
 
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """A maximiser, to the solver's relative gap of 0.  Raises RuntimeError if the solver gives up."""
+    """A maximiser, to the solver's tolerances: about 1e-6 of the largest score.  Raises RuntimeError if the solver gives up.
+
+    The tolerances are absolute, so that each image's scores are first divided by the largest of them.
+    """
     u, w = check(u, w)
     u, w = u.astype(np.float64), w.astype(np.float64)
+    largest = np.maximum(np.abs(u).max(axis=1, initial=0), np.abs(w).max(axis=1, initial=0))[:, None]
+    u, w = (scores / np.where(largest > 0, largest, 1) for scores in (u, w))
     batch, n = u.shape
     z = np.zeros((batch, n), np.int8)
     for b in range(batch):

@@ -41,4 +41,4 @@ def leave_one_out_estimate(h: np.ndarray, objective: Objective, rng: np.random.G
     """
     one, other = sample(h, rng), sample(h, rng)
     difference = objective.score(one) - objective.score(other)
-    return Estimate(0.5 * difference[:, None, None] * (one - other), Point(one))
+    return Estimate(0.5 * difference[:, None, None] * (one - other), Point(other))

@@ -28,14 +28,11 @@ CASES = tuple([dict(estimator=name, k=k) for k in (10, 50) for name in SINGLE]  
               + [dict(structure="pairwise", solver=solver, n=15, k=2) for solver in                 # slide 32
                  ("persistency", "maxflow", "enumeration", "coordinate")])
 
-# What each estimator asks of the decoder, an image a row: scores, scores with gradients, neighbours of z; and whether the
-# pass that the decoder learns from is one of those.
-ASKED = {
-    "direct": (1, 0, True), "two-sided": (1, 0, True), "local-expectation": (1, 0, True), "reinforce": (1, 0, False),
-    "reinforce-loo": (2, 0, False), "arm": (2, 0, False), "disarm": (2, 0, False), "rebar": (1, 2, False),
-    "relax": (1, 2, False), "gumbel-softmax": (0, 1, False), "straight-through-gumbel-softmax": (0, 1, False),
-    "reinmax": (0, 1, False)}
-FIRST_OF_TWO = ("reinforce-loo",)            # learns from the first of its two scores, whose pass is over by then
+# What an estimator asks of the decoder, an image a row: scores, scores with gradients, and whether the neighbours of z.  The
+# decoder then learns from the last of those passes.
+ASKED = {"direct": (1, 0, True), "local-expectation": (1, 0, True), "reinforce-loo": (2, 0, False), "arm": (2, 0, False),
+         "disarm": (2, 0, False), "rebar": (1, 2, False), "relax": (1, 2, False), "gumbel-softmax": (0, 1, False),
+         "straight-through-gumbel-softmax": (0, 1, False)}
 
 
 class Row(NamedTuple):
@@ -67,7 +64,7 @@ def product_shapes(settings: Settings) -> list[tuple[int, int, int]]:
     if neighbours:
         shapes += [(batch * n * (k - 1), HIDDEN, pixels), (batch, pixels, HIDDEN)]           # logits, W2 x
     if scores:
-        shapes += backward + (forward if settings.estimator in FIRST_OF_TWO else [])         # what the decoder learns from
+        shapes += backward                                                                   # what the decoder learns from
     return shapes
 
 

@@ -7,6 +7,7 @@ import io
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 import time
@@ -34,7 +35,7 @@ class Cell:
     @property
     def folder(self) -> str:
         words = [self.settings.dataset, self.label, f"seed{self.settings.seed}"]
-        return "-".join(words).replace(" ", "_").replace("=", "").replace(",", "").replace("/", "-")
+        return re.sub(r"[^\w-]", "", "-".join(words).replace(" ", "_"))
 
 
 def epochs_done(folder: Path) -> int:

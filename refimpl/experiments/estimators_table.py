@@ -22,6 +22,7 @@ from refimpl.progress import Progress
 
 STANDARD_ERRORS = 4.0
 CHUNK = 20_000
+WARM_UP, WARM_UP_BATCH = 1_500, 100
 
 
 class Row(NamedTuple):
@@ -48,15 +49,24 @@ class Row(NamedTuple):
 
 def measure(estimator: Estimator, h: np.ndarray, toy: Toy, truth: np.ndarray, samples: int, rng: np.random.Generator,
             after_chunk: Callable[[int], None] = lambda rows: None) -> Row:
-    """Mean and variance over `samples` draws for one image; h (n, k), truth (n, k)."""
+    """Mean and variance over `samples` draws for one image; h (n, k), truth (n, k).
+
+    An estimator that learns (a baseline, a scale, a control variate) first sees WARM_UP small batches of other draws, and is then
+    measured as it is: each chunk starts from a copy of what it has learnt.
+    """
     n, k = h.shape
     keywords = {estimator.setting: estimator.default} if estimator.setting else {}
-    if estimator.memory:
-        keywords["memory"] = estimator.memory(n, k)
+    learnt = estimator.memory(n, k) if estimator.memory else {}
+    if learnt:
+        batch, few = np.broadcast_to(h, (WARM_UP_BATCH, n, k)), toy.repeated(0, WARM_UP_BATCH)
+        for _ in range(WARM_UP):
+            estimator.estimate(batch, few, rng, **keywords, memory=learnt)
     total, squares, done = np.zeros(h.shape), np.zeros(h.shape), 0
     while done < samples:
         rows = min(CHUNK, samples - done)
         objective = toy.repeated(0, rows)
+        if learnt:
+            keywords["memory"] = {name: array.copy() for name, array in learnt.items()}
         grad_h, _ = estimator.estimate(np.broadcast_to(h, (rows, n, k)), objective, rng, **keywords)
         deviation = grad_h - truth                              # small numbers: their squares lose nothing
         total, squares, done = total + deviation.sum(axis=0), squares + (deviation**2).sum(axis=0), done + rows

@@ -148,16 +148,17 @@ def draw_latent_sizes(runs: Runs, title: str):
     datasets = _datasets(runs)
     figure, axes = plots.new_figure(len(datasets), width=4.4, height=3.9)
     for ax, dataset in zip(axes, datasets):
+        epoch = min(rows[-1]["epoch"] for cell, rows in runs.items() if cell.settings.dataset == dataset)   # that all have
         for name in ("direct", "exact", "gumbel-softmax"):
             points: dict[int, list[float]] = {}
             for cell, rows in runs.items():
                 if cell.settings.dataset == dataset and cell.settings.estimator == name:
-                    points.setdefault(cell.settings.k, []).append(-rows[-1]["test_elbo"])
+                    points.setdefault(cell.settings.k, []).append(-cells.at_epoch(rows, epoch, "test_elbo"))
             sizes = sorted(points)
             middle, half = zip(*(cells.interval(points[k]) for k in sizes))
             half = [0 if math.isnan(value) else value for value in half]
             ax.errorbar(sizes, middle, half, color=plots.COLOURS[name], marker="o", capsize=3, label=name)
-        ax.set(xlabel="k, values of z", ylabel="test -ELBO, nats an image", title=dataset, xticks=sizes)
+        ax.set(xlabel="k, values of z", ylabel="test -ELBO, nats an image", title=f"{dataset}, {epoch:.0f} epochs", xticks=sizes)
         ax.legend(frameon=False, fontsize=10)
     figure.suptitle(title, fontsize=12)
     return figure

@@ -32,5 +32,6 @@ class LatentVAE:
         return DecoderObjective(self.decoder, self.n, self.k, x, self._buffers)
 
     def decode_all(self) -> np.ndarray:
-        """The logits a (k^n, pixels) of every joint value, a copy."""
+        """The logits a (k^n, pixels) of every joint value, a copy.  InputError if there are more than joint.COUNTABLE."""
+        joint.require(self.n, self.k, joint.COUNTABLE, "decoding every z", "use fewer variables")
         return self.decoder.forward(joint.one_hots(self.n, self.k, self.dtype)).copy()

@@ -40,7 +40,10 @@ class Toy:
 
     def table(self, z: np.ndarray | None = None) -> np.ndarray:
         self.evaluations += 1 + self.n * (self.k - 1)
-        z = np.zeros((len(self.c), self.n, self.k)) if z is None else z
+        if z is None:
+            if self.n > 1:
+                raise ValueError("table needs z: with n > 1 the other coordinates have to be somewhere")
+            z = np.zeros((len(self.c), 1, self.k))                                      # no other coordinates
         a = self.a.reshape(self.a.shape[:2] + (self.n, self.k))
         at_z = np.einsum("bmik,bik->bmi", a, z)
         phase = at_z.sum(axis=-1)[:, :, None, None] - at_z[..., None] + a + 1           # z_i taken out, value c put in

@@ -77,5 +77,7 @@ def test_without_a_closed_form_of_q_there_is_no_bound(rng):
 def test_too_many_joint_values_are_refused():
     from refimpl.checks import InputError
 
+    with pytest.raises(InputError, match="131,072"):
+        DiscreteVAE(2, 17, 2, 3).decode_all()
     with pytest.raises(InputError, match=r"2\^20 = 1,048,576.*65,536"):
         joint.require(20, 2, joint.COUNTABLE, "the exact likelihood", "use a smaller n")
