@@ -119,6 +119,11 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("runs", nargs="+", type=Path, metavar="DIR", help="folder of a run")
     compare.add_argument("--out", type=Path, required=True, metavar="FILE.png", help="the picture")
 
+    codes = command("codes", commands.codes, "which latent values a trained model uses, at the start and now")
+    codes.add_argument("folder", type=Path, metavar="DIR", help="folder of a run")
+    codes.add_argument("--images", type=int, default=2_000, help="test images to draw a z for")
+    codes.add_argument("--data-dir", type=Path, help="folder to look for data in first; Omniglot needs it")
+
     variance = command("variance", commands.variance, "noise of the encoder gradient against eps and tau (slide 21)")
     variance.add_argument("--run", dest="folder", type=Path, metavar="DIR",
                           help="take the model of this run; without it one is trained by direct for one epoch")

@@ -109,6 +109,18 @@ def compare(options: argparse.Namespace) -> int:
     return 0
 
 
+def codes(options: argparse.Namespace) -> int:
+    from refimpl.experiments import codes as experiment
+
+    for words, counted in zip(("at the start", "trained"), experiment.run(options.folder, options.images, options.data_dir)):
+        still = int((counted.shares.max(axis=1) == 1).sum())
+        print(f"{words}: {counted.images} test images have {counted.different} different z; {still} of "
+              f"{len(counted.shares)} variables never change")
+        if counted.shares.shape[1] == 2:
+            print("  share of ones: " + " ".join(f"{share:.2f}" for share in counted.shares[:, 1]))
+    return 0
+
+
 def variance(options: argparse.Namespace) -> int:
     from refimpl.experiments import variance
 

@@ -62,6 +62,10 @@ class DiscreteVAE(LatentVAE):
         f = x.astype(np.float64) @ a.T - truth.softplus_sum(a.copy())
         return self.encode(x).astype(np.float64), f
 
+    def draw(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """One z an image, one-hot (B, n, k), a sample of q."""
+        return sample(self.encode(x), rng)
+
     def sampled_elbo(self, images, rng: np.random.Generator, block: int = 2_000) -> float:
         """Mean over the images of f(x, z) - KL with one sample z of q each: unbiased for the ELBO, however many joint values."""
         total = 0.0

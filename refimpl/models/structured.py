@@ -56,6 +56,11 @@ class StructuredVAE(LatentVAE):
         """The exact log-likelihood; elbo and gap are NaN.  Raises InputError for more than joint.COUNTABLE joint values."""
         return truth.bounds(self.decode_all(), images)
 
+    def draw(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """One z* an image, one-hot (B, n, 2)."""
+        u, w, _ = self.encode(x)
+        return structured.to_one_hot(self.solver.argmax(structured.perturb(u, rng), w))
+
     def released_loss(self, images, rng: np.random.Generator, block: int = 2_000) -> float:
         """Mean of f(x, z*) - KL(softmax of the unary scores || uniform), one z* an image: minus the loss of the
         released code.

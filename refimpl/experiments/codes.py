@@ -1,0 +1,45 @@
+"""Which latent values does a trained model use?
+
+    python -m refimpl codes DIR
+
+One z an image is drawn for test images, by the model's own arg max: how many different ones there are, and how often each
+variable is 1.  A variable that never changes carries nothing; a start from which all images get the same z explains a slow one.
+"""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from refimpl import checkpoint, data
+from refimpl.checks import InputError
+from refimpl.run import Run
+from refimpl.training import CHECKPOINT
+
+
+class Codes(NamedTuple):
+    """What was counted on `images` test images."""
+
+    images: int
+    different: int
+    """Joint values that occur."""
+    shares: np.ndarray
+    """(n, k): how often each variable takes each of its values."""
+
+
+def count(run: Run, images: data.Part, rng: np.random.Generator) -> Codes:
+    """Draw one z an image with the run's model."""
+    z = run.model.draw(images.images(dtype=run.model.dtype), rng)                       # (images, n, k), one-hot
+    return Codes(len(z), len(np.unique(z.argmax(axis=-1), axis=0)), z.mean(axis=0))
+
+
+def run(folder: Path | str, images: int = 2_000, data_dir: str | None = None) -> tuple[Codes, Codes]:
+    """(at the start of training, now) of the run in this folder.  Raises InputError if there is none, or images < 1."""
+    if images < 1:
+        raise InputError(f"--images must be at least 1, got {images}")
+    trained, _ = checkpoint.load(Path(folder) / CHECKPOINT)
+    settings = trained.settings
+    test = data.load(settings.dataset, data_dir, images).test
+    first, now = (count(model, test, np.random.default_rng(settings.seed)) for model in (Run.start(settings), trained))
+    return first, now
