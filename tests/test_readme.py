@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from refimpl import cli
 from tests.asserts import z_scores
@@ -31,8 +32,10 @@ def test_python_in_the_readme_shows_theorem_1():
     assert np.abs(z_scores(sampled, names["direct"].expected_gradient(names["h"], names["f"], 0.1))).max() < 4
 
 
-def test_links_and_pictures_exist():
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
-        assert target.startswith("https://") or (ROOT / target).exists(), target
-    for path in re.findall(r"`((?:refimpl|tests|data|tutorials)/[\w./]*)`", README):
+@pytest.mark.parametrize("page", ["README.md", "data/README.md", "tutorials/results.md"])
+def test_links_and_pictures_exist(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        assert target.startswith("https://") or (ROOT / page).parent.joinpath(target).exists(), target
+    for path in re.findall(r"`((?:refimpl|tests|data|tutorials)/[\w./]*)`", text):
         assert (ROOT / path).exists(), path

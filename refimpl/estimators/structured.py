@@ -35,9 +35,9 @@ def to_one_hot(z: np.ndarray) -> np.ndarray:
 
 
 def perturb(u: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """u plus the low-dimensional noise of each variable, gamma_i(1) - gamma_i(0)."""
+    """u plus the low-dimensional noise of each variable, gamma_i(1) - gamma_i(0), in the dtype of u."""
     gamma = gumbel.sample(u.shape + (2,), rng)
-    return u + (gamma[..., 1] - gamma[..., 0])
+    return u + (gamma[..., 1] - gamma[..., 0]).astype(u.dtype)
 
 
 def _difference(z_eps: np.ndarray, z_star: np.ndarray, eps: float, latent: np.ndarray) -> StructuredEstimate:
@@ -52,7 +52,7 @@ def direct_estimate(u: np.ndarray, w: np.ndarray, objective: Objective, rng: np.
     z_star = argmax(perturbed, w)
     latent = to_one_hot(z_star)
     table = objective.table(latent)
-    z_eps = argmax(perturbed + positive("eps", eps) * (table[..., 1] - table[..., 0]), w)
+    z_eps = argmax(perturbed + np.asarray(positive("eps", eps) * (table[..., 1] - table[..., 0]), perturbed.dtype), w)
     return _difference(z_eps, z_star, eps, latent)
 
 
