@@ -198,7 +198,7 @@ def run(name: str, epochs: int, seeds: int, out: Path, jobs: int = 1, datasets: 
     report(f"{name}: {len(wanted)} runs of {epochs} epochs; about {seconds / 60 / jobs:.0f} min of training on this machine "
            "as it is now, exact bounds on top; stop it at any time, the same command continues")
     cells.run_cells(wanted, epochs, folder, jobs, data_dir, report)
-    every = [cell for dataset in experiment.datasets for seed in range(100) for cell in experiment.make(dataset, seed)]
+    every = [cell for dataset in dict.fromkeys((*experiment.datasets, *datasets)) for seed in range(100) for cell in experiment.make(dataset, seed)]
     runs = cells.collect([cell for cell in every if (folder / cell.folder).is_dir()], folder)
     cells.write_results(runs, folder, name)
     plots.save(experiment.draw(runs, experiment.summary), folder / f"{name}.png")
