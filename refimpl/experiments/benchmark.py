@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refimpl import data, estimators
+from refimpl import data
 from refimpl.checks import InputError
 from refimpl.progress import Progress
 from refimpl.run import Run
