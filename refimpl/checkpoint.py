@@ -13,50 +13,49 @@ import numpy as np
 from refimpl.checks import InputError
 from refimpl.files import read_arrays, write_whole
 from refimpl.run import Run
+from refimpl.semi_supervised.run import SemiSupervisedRun
+from refimpl.semi_supervised.settings import SemiSupervisedSettings
 from refimpl.settings import Settings
 
-FORMAT = "refimpl run 1"
 FOREIGN = "is truncated, damaged, or not a checkpoint of this program"
-COLUMNS = ("epoch", "step", "train_elbo", "valid_elbo", "test_elbo", "test_log_likelihood", "gap", "epsilon", "seconds")
-NOT_A_BOUND = "released_loss_not_a_bound"
 MEMORY = "memory_"
 
-
-def columns(settings: Settings) -> tuple[str, ...]:
-    """The columns of metrics.csv: COLUMNS, and more behind them where there are several latent variables."""
-    if settings.n == 1:
-        return COLUMNS
-    if settings.structure:
-        return COLUMNS + ((NOT_A_BOUND,) if settings.as_released else ()) + ("evaluations",)
-    return COLUMNS + ("sampled_elbo", "evaluations")
+AnyRun = Run | SemiSupervisedRun
+AnySettings = Settings | SemiSupervisedSettings
+KINDS: dict[type, type] = {kind.SETTINGS: kind for kind in (Run, SemiSupervisedRun)}
+"""Settings to the kind of run that they are for."""
 
 
-def save(path: Path, run: Run, history: np.ndarray) -> None:
+def save(path: Path, run: AnyRun, history: np.ndarray) -> None:
     """Write everything that the next epoch depends on, whole or not at all."""
-    content = {"format": FORMAT, "settings": json.dumps(asdict(run.settings)), "values": run.model.values,
+    content = {"format": run.FORMAT, "settings": json.dumps(asdict(run.settings)), "values": run.model.values,
                "adam_M": run.adam.M, "adam_V": run.adam.V, "adam_t": run.adam.t,
                "rng": json.dumps(run.rng.bit_generator.state), "history": history,
                **{MEMORY + name: array for name, array in run.memory.items()}}
     write_whole(path, lambda stream: np.savez(stream, **content))
 
 
-def load(path: Path, settings: Settings | None = None) -> tuple[Run, np.ndarray]:
+def load(path: Path, settings: AnySettings | None = None, kind: type | None = None) -> tuple[AnyRun, np.ndarray]:
     """The run and its history, (epochs, columns).
 
     Raises InputError, one line, if the file is missing, truncated, foreign, or, where `settings` are given, was made
-    with others.
+    with others, or, where `kind` is given, is a run of another kind.
     """
+    kind = KINDS[type(settings)] if settings is not None else kind
     foreign = InputError(f"{path} {FOREIGN}")
     content = read_arrays(path, missing="is missing: there is no run to continue here", damaged=FOREIGN)
     try:
-        if str(content["format"]) != FORMAT:
+        saved_kind = {made.FORMAT: made for made in KINDS.values()}.get(str(content["format"]))
+        if saved_kind is None:
             raise foreign
-        saved = _settings(str(content["settings"]), foreign)
+        if kind is not None and saved_kind is not kind:
+            raise InputError(f"{path} is a run of the command {saved_kind.COMMAND}; one of {kind.COMMAND} is needed here")
+        saved = _settings(saved_kind.SETTINGS, str(content["settings"]), foreign)
         if settings is not None and settings != saved:
             differing = [f"{name} is {old}, not {new}" for (name, old), new
                          in zip(asdict(saved).items(), asdict(settings).values()) if old != new]
             raise InputError(f"{path} was made with other settings: {'; '.join(differing)}")
-        run = Run.blank(saved, np.random.default_rng(0))
+        run = saved_kind.blank(saved, np.random.default_rng(0))
         for name, target in (("values", run.model.values), ("adam_M", run.adam.M), ("adam_V", run.adam.V),
                              *((MEMORY + name, array) for name, array in run.memory.items())):
             if content[name].shape != target.shape or content[name].dtype != target.dtype \
@@ -66,8 +65,8 @@ def load(path: Path, settings: Settings | None = None) -> tuple[Run, np.ndarray]
         run.adam.t = int(content["adam_t"])
         run.rng.bit_generator.state = json.loads(str(content["rng"]))
         history = content["history"]
-        width = len(columns(saved))
-        epochs, steps = np.arange(1, len(history) + 1), history[-1, 1] if len(history) else 0
+        width = len(run.columns)
+        epochs, steps = run.FIRST_EPOCH + np.arange(len(history)), history[-1, 1] if len(history) else 0
         if history.shape[1:] != (width,) or history.dtype != np.float64 or (history[:, 0] != epochs).any() \
                 or steps != run.adam.t or (run.adam.V < 0).any():
             raise foreign
@@ -78,9 +77,9 @@ def load(path: Path, settings: Settings | None = None) -> tuple[Run, np.ndarray]
     return run, history
 
 
-def _settings(text: str, foreign: InputError) -> Settings:
+def _settings(kind: type, text: str, foreign: InputError) -> AnySettings:
     """Settings from their JSON; `foreign` is raised where they are none that this program would have written."""
     try:
-        return Settings(**json.loads(text)).resolved()
+        return kind(**json.loads(text)).resolved()
     except InputError:
         raise foreign from None

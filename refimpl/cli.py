@@ -115,6 +115,37 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--out", type=Path, help="folder for the run (default: runs/DATASET-ESTIMATOR-kK-seedSEED, or …-nN-kK-…)")
     train.add_argument("--resume", action="store_true", help="continue the run in --out")
 
+    semi = command("semi-supervised", commands.semi_supervised,
+                   "train the mixture model, a class and a Gaussian, with a few labels (slide 33)", "; continue with --resume")
+    semi.add_argument("--dataset", choices=data.NAMES, default="mnist", help="images to train on; Omniglot has no labels")
+    semi.add_argument("--labels", type=int, default=100, help="labelled images, as many of each class; 0: clustering")
+    semi.add_argument("--estimator", choices=["direct", "gumbel-softmax", "exact"], default="direct",
+                      help="gradient of the class's scores")
+    semi.add_argument("--epochs", type=int, default=60, help="epochs over all images, those already done included")
+    semi.add_argument("--pretrain", type=int, default=1200, help="epochs over the labelled images alone, before the first")
+    semi.add_argument("--labelled-term", choices=["cross-entropy", "released", "direct-loss"], default="cross-entropy",
+                      help="what a label teaches the class's scores")
+    semi.add_argument("--label-eps", type=float, default=0.05, help="of the terms released and direct-loss")
+    semi.add_argument("--label-weight", type=float, help="weight of that term after the pretraining; 0: no labels then (default: 50)")
+    semi.add_argument("--label-batch", type=int, default=50, help="labelled images beside each batch")
+    semi.add_argument("--shift", type=int, help="pixels that labelled images are moved by, at most, anew each time (default: 3)")
+    semi.add_argument("--beta", type=float, help="weight of the Gaussian's KL term at the start; it falls to 1 (default: 5)")
+    semi.add_argument("--beta-epochs", type=int, default=40, help="epochs in which it falls")
+    semi.add_argument("--gaussian", type=int, default=30, help="dimension of the Gaussian")
+    semi.add_argument("--batch", type=int, default=100, help="images a step")
+    semi.add_argument("--lr", type=float, default=8e-4, help="Adam's learning rate")
+    semi.add_argument("--eps", type=float, help=f"of direct, constant, in 1/nat (default: {estimators.get('direct').default})")
+    semi.add_argument("--tau", type=float, help=f"of Gumbel-softmax, constant (default: {estimators.get('gumbel-softmax').default})")
+    semi.add_argument("--kl-grad", action=argparse.BooleanOptionalAction,
+                      help="whether the class's KL term takes part in the gradient (default: it does)")
+    semi.add_argument("--as-released", action="store_true",
+                      help="the authors' recipe: no labels after the pretraining, released labelled term, eps or tau from 1 down")
+    semi.add_argument("--seed", type=int, default=0, help="of weights, labelled images, order and noise")
+    semi.add_argument("--limit", type=int, help="use only the first LIMIT images of each part")
+    semi.add_argument("--data-dir", type=Path, help="folder to look for data in first")
+    semi.add_argument("--out", type=Path, help="folder for the run (default: runs/semi-supervised-DATASET-ESTIMATOR-LABELS-seedSEED)")
+    semi.add_argument("--resume", action="store_true", help="continue the run in --out")
+
     compare = command("compare", commands.compare, "test bounds of several runs in one picture (slides 23 and 24)")
     compare.add_argument("runs", nargs="+", type=Path, metavar="DIR", help="folder of a run")
     compare.add_argument("--out", type=Path, required=True, metavar="FILE.png", help="the picture")

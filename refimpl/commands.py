@@ -43,14 +43,14 @@ def train(options: argparse.Namespace) -> int:
 
 def train_and_print(settings: Settings, epochs: int, out: Path, resume: bool, data_dir: Path | None) -> list[dict]:
     """Train and print a line an epoch."""
-    from refimpl import checkpoint, training
+    from refimpl import run, training
 
     columns = [("train -ELBO", "train_elbo", -1), ("valid -ELBO", "valid_elbo", -1), ("test -ELBO", "test_elbo", -1),
                ("test -log p(x)", "test_log_likelihood", -1), ("gap", "gap", 1)]
     if settings.structure:
         columns = [("test -log p(x)", "test_log_likelihood", -1)]
         if settings.as_released:                # what the released code calls its loss; not a bound on anything
-            columns.append(("unary-KL loss, no bound", checkpoint.NOT_A_BOUND, -1))
+            columns.append(("unary-KL loss, no bound", run.NOT_A_BOUND, -1))
     elif settings.n > 1:
         columns.append(("one-sample -ELBO", "sampled_elbo", -1))
     print(f"{settings.dataset}: {settings.label()}, seed {settings.seed}; exact by enumeration, nats an image\n"
@@ -69,6 +69,24 @@ def train_and_print(settings: Settings, epochs: int, out: Path, resume: bool, da
     print(f"{last['epoch']:.0f} epoch{'s' * (last['epoch'] > 1)}: test {words} {-last[name]:.2f} nats. Weights, metrics.csv, "
           f"curves.png and samples.png are in {out}")
     return rows
+
+
+def semi_supervised(options: argparse.Namespace) -> int:
+    from refimpl import training
+    from refimpl.semi_supervised.settings import SemiSupervisedSettings
+
+    settings = SemiSupervisedSettings(**{field.name: getattr(options, field.name) for field in fields(SemiSupervisedSettings)}).resolved()
+    out = options.out or Path(f"runs/semi-supervised-{settings.dataset}-{settings.estimator}-{settings.labels}-seed{settings.seed}")
+    what = "accuracy" if settings.labels else "accuracy (best match)"
+    print(f"{settings.dataset}: {settings.label()}, seed {settings.seed}; test images, bound with the class enumerated, nats an "
+          f"image; epoch 0 is the labelled images alone\nepoch {what} test -ELBO reconstruction class KL Gaussian KL  seconds", flush=True)
+    rows = training.train(settings, options.epochs, out, options.resume, options.data_dir, lambda row: print(
+        f"{row['epoch']:5.0f} {100 * row['accuracy']:{len(what) - 2}.2f} % {-row['test_elbo']:10.2f} {-row['reconstruction']:14.2f} "
+        f"{row['class_kl']:8.2f} {row['gaussian_kl']:11.2f} {row['seconds']:8.1f}", flush=True))
+    last = rows[-1]
+    print(f"{last['epoch']:.0f} epoch{'s' * (last['epoch'] != 1)}: test {what} {100 * last['accuracy']:.2f} %, -ELBO "
+          f"{-last['test_elbo']:.2f} nats. Weights, metrics.csv, curves.png and samples.png are in {out}")
+    return 0
 
 
 def quickstart(options: argparse.Namespace) -> int:

@@ -12,6 +12,43 @@ TYPES = {"str": str, "int": int, "float": float, "bool": bool, "None": type(None
 WIDEST = 10_000     # values of z, inputs of the decoder, units of a hidden layer
 
 
+def check_types(settings) -> None:
+    """InputError if a field is not of its type: settings also come from files that anybody may have edited."""
+    for field in fields(settings):
+        value, kinds = getattr(settings, field.name), [kind.strip() for kind in field.type.split("|")]
+        if not any(type(value) is TYPES[kind] or (kind == "float" and type(value) is int) for kind in kinds):
+            raise InputError(f"{field.name} must be {field.type.replace(' | ', ' or ')}, got {value!r}")
+
+
+def option(name: str) -> str:
+    """The command line's name of a field."""
+    return "--" + name.replace("_", "-")
+
+
+def check_range(name: str, value: float | None, least: float, most: float | None = None) -> None:
+    """InputError unless value is None or in least ... most, and finite."""
+    if value is not None and not value >= least:
+        raise InputError(f"{option(name)} must be at least {least}, got {value}")
+    if value is not None and not value <= (math.inf if most is None else most):
+        raise InputError(f"{option(name)} must be at most {most}, got {value}")
+
+
+def check_positive(name: str, value: float | None) -> None:
+    """InputError unless value is None, or above 0 and finite."""
+    if value is not None and not (math.isfinite(value) and value > 0):
+        raise InputError(f"{option(name)} must be above 0 and finite, got {value}")
+
+
+def check_temperature(estimator: estimators.Estimator, settings) -> None:
+    """InputError if eps or tau is given to an estimator that has no such setting, or beside as_released."""
+    for name in ("eps", "tau"):
+        if getattr(settings, name) is not None and estimator.setting != name:
+            raise InputError(f"--{name} is not a setting of the estimator {estimator.name}"
+                             + (f", which has --{estimator.setting}" if estimator.setting else ""))
+        if getattr(settings, name) is not None and settings.as_released:
+            raise InputError(f"--as-released has a schedule of its own for {name}; leave out --{name}")
+
+
 @dataclass(frozen=True)
 class Settings:
     """All that determines a run, but for its length: a run may be resumed for more epochs, not with other settings.
@@ -43,49 +80,33 @@ class Settings:
     def resolved(self) -> Settings:
         """The same with every default filled in; resolved again, it stays as it is.  Raises InputError, one line, where a
         choice is not allowed."""
-        self._check_types()
+        check_types(self)
         if self.dataset not in data.NAMES:
             raise InputError(f"unknown data set {self.dataset!r}; there are {', '.join(data.NAMES)}")
         estimator = estimators.get(self.estimator)
         self._check_numbers()
-        for name in ("eps", "tau"):
-            if getattr(self, name) is not None and estimator.setting != name:
-                raise InputError(f"--{name} is not a setting of the estimator {self.estimator}"
-                                 + (f", which has --{estimator.setting}" if estimator.setting else ""))
+        check_temperature(estimator, self)
         if estimator.binary and self.k != 2:
             raise InputError(f"--estimator {self.estimator} serves binary variables only; use --k 2, got --k {self.k}")
         if estimator.enumerates and self.n > 1:
             joint.require(self.n, self.k, joint.TRAINABLE, f"--estimator {self.estimator}",
                           "use direct, local-expectation or another that does not enumerate")
         resolved = self._structured() if self.structure is not None else self._factorised()
-        if self.as_released:
-            for name in ("eps", "tau"):
-                if getattr(self, name) is not None:
-                    raise InputError(f"--as-released has a schedule of its own for {name}; leave out --{name}")
-        elif estimator.setting and getattr(self, estimator.setting) is None:
+        if not self.as_released and estimator.setting and getattr(self, estimator.setting) is None:
             resolved = replace(resolved, **{estimator.setting: estimator.default})
         return resolved
 
-    def _check_types(self) -> None:
-        """Settings also come from files that anybody may have edited."""
-        for field in fields(self):
-            value, kinds = getattr(self, field.name), [kind.strip() for kind in field.type.split("|")]
-            if not any(type(value) is TYPES[kind] or (kind == "float" and type(value) is int) for kind in kinds):
-                raise InputError(f"{field.name} must be {field.type.replace(' | ', ' or ')}, got {value!r}")
-
     def _check_numbers(self) -> None:
-        for name, value, least, most in (("n", self.n, 1, 200), ("k", self.k, 2, WIDEST), ("hidden", self.hidden, 1, WIDEST),
-                                         ("batch", self.batch, 1, None), ("seed", self.seed, 0, None),
-                                         ("limit", self.limit, 1, None), ("exact-every", self.exact_every, 1, None)):
-            if value is not None and value < least:
-                raise InputError(f"--{name} must be at least {least}, got {value}")
-            if value is not None and most is not None and value > most:
-                raise InputError(f"--{name} must be at most {most}, got {value}")
+        check_range("n", self.n, 1, 200)
+        check_range("k", self.k, 2, WIDEST)
+        check_range("hidden", self.hidden, 1, WIDEST)
+        for name in ("batch", "exact_every", "limit"):
+            check_range(name, getattr(self, name), 1)
+        check_range("seed", self.seed, 0)
         if self.n * self.k > WIDEST:
             raise InputError(f"--n times --k must be at most {WIDEST}, got {self.n * self.k}")
-        for name, value in (("lr", self.lr), ("eps", self.eps), ("tau", self.tau)):
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise InputError(f"--{name} must be above 0 and finite, got {value}")
+        for name in ("lr", "eps", "tau"):
+            check_positive(name, getattr(self, name))
 
     def _factorised(self) -> Settings:
         for name, value in (("solver", self.solver), ("non-negative", self.non_negative)):
@@ -119,6 +140,11 @@ class Settings:
             raise InputError(f"--solver {solver.name} needs pair scores that are not negative; leave out "
                              "--no-non-negative, or use --solver milp or enumeration")
         return replace(self, kl_grad=False, solver=solver.name, non_negative=non_negative)
+
+    def check_data(self, dataset: data.Dataset) -> None:
+        """InputError if the data cannot serve these settings."""
+        if self.batch > len(dataset.train):
+            raise InputError(f"--batch must be at most {len(dataset.train)}, the number of training images, got {self.batch}")
 
     def temperature(self, step: int) -> dict[str, float]:
         """The estimator's keyword, eps or tau, at this step; {} if it has none.  Of resolved settings."""

@@ -15,41 +15,42 @@ from pathlib import Path
 
 import numpy as np
 
-from refimpl import checkpoint, data, joint, plots
+from refimpl import checkpoint, data, plots
+from refimpl.checkpoint import KINDS
 from refimpl.checks import InputError, NotFinite
 from refimpl.files import locked, output_folder, write_text
-from refimpl.models import truth
 from refimpl.progress import Progress
 from refimpl.run import Run
+from refimpl.semi_supervised.run import SemiSupervisedRun
+from refimpl.semi_supervised.settings import SemiSupervisedSettings
 from refimpl.settings import Settings
 
 CHECKPOINT = "checkpoint.npz"
 WRITTEN = (CHECKPOINT, "config.json", "metrics.csv", "curves.png", "samples.png")
 
 
-def train_epoch(run: Run, part: data.Part, after_step: Callable[[], None] = lambda: None) -> int:
-    """One pass over the part in random order; the last batch may be smaller.  Returns the decoder evaluations made.
+def train_epoch(run: Run | SemiSupervisedRun, part: data.Part, after_step: Callable[[], None] = lambda: None,
+                epoch: int = 1) -> int:
+    """One epoch of the run: one pass over the part in random order.  Returns the decoder evaluations made.
 
     Raises InputError if weights or scores are no longer finite: training has diverged.
     """
     diverged = InputError(f"training diverged: weights or scores are no longer finite; try a smaller --lr than "
                           f"{run.settings.lr:g}, or a larger --eps or --tau")
-    order = run.rng.permutation(len(part))
     evaluations = 0
     with np.errstate(over="ignore", invalid="ignore"):          # said once, by the two checks below, not step by step
-        for start in range(0, len(part), run.settings.batch):
-            x = part.images(order[start:start + run.settings.batch], run.model.dtype)
-            try:
-                evaluations += run.step(x)
-            except NotFinite:
-                raise diverged from None
-            after_step()
+        try:
+            for made in run.epoch(epoch, part):
+                evaluations += made
+                after_step()
+        except NotFinite:
+            raise diverged from None
     if not np.isfinite(run.model.values).all():
         raise diverged
     return evaluations
 
 
-def train(settings: Settings, epochs: int, out: Path | str, resume: bool = False, data_dir: str | None = None,
+def train(settings: Settings | SemiSupervisedSettings, epochs: int, out: Path | str, resume: bool = False, data_dir: str | None = None,
           report: Callable[[dict[str, float]], None] = lambda row: None) -> list[dict[str, float]]:
     """Train to `epochs` epochs in all, writing into the folder `out`; returns the rows of metrics.csv.
 
@@ -63,11 +64,9 @@ def train(settings: Settings, epochs: int, out: Path | str, resume: bool = False
     if epochs < 1:
         raise InputError(f"--epochs must be at least 1, got {epochs}")
     dataset = data.load(settings.dataset, data_dir, settings.limit)
-    if settings.batch > len(dataset.train):
-        raise InputError(f"--batch must be at most {len(dataset.train)}, the number of training images, "
-                         f"got {settings.batch}")
+    settings.check_data(dataset)
     out = Path(out)
-    names = checkpoint.columns(settings)
+    kind = KINDS[type(settings)]
     if resume:
         checkpoint.load(out / CHECKPOINT, settings)             # whatever is wrong with it is said before anything is touched
     else:
@@ -78,24 +77,26 @@ def train(settings: Settings, epochs: int, out: Path | str, resume: bool = False
         if resume:
             run, history = checkpoint.load(out / CHECKPOINT, settings)
         else:
-            run, history = Run.start(settings), np.empty((0, len(names)))
+            run = kind.start(settings)
+            history = np.empty((0, len(run.columns)))
             checkpoint.save(out / CHECKPOINT, run, history)
         return _continue(run, history, epochs, out, dataset, report)
 
 
-def _continue(run: Run, history: np.ndarray, epochs: int, out: Path, dataset: data.Dataset,
+def _continue(run: Run | SemiSupervisedRun, history: np.ndarray, epochs: int, out: Path, dataset: data.Dataset,
               report: Callable[[dict[str, float]], None]) -> list[dict[str, float]]:
     """Train from where the run stands, and write everything but the first checkpoint."""
-    settings, names = run.settings, checkpoint.columns(run.settings)
+    settings, names = run.settings, run.columns
     write_text(out / "config.json", json.dumps(asdict(settings), indent=2) + "\n")
     _write_metrics(out, names, history)
-    for epoch in range(len(history) + 1, epochs + 1):
-        progress = Progress(f"epoch {epoch} of {epochs}", math.ceil(len(dataset.train) / settings.batch))
+    run.attach(dataset)
+    for epoch in range(run.FIRST_EPOCH + len(history), epochs + 1):
+        progress = Progress(f"epoch {epoch} of {epochs}", run.steps(epoch, dataset.train))
         started = time.perf_counter()
-        evaluations = train_epoch(run, dataset.train, progress.advance)
+        evaluations = train_epoch(run, dataset.train, progress.advance, epoch)
         seconds = time.perf_counter() - started
         progress.clear()
-        row = _measure(run, dataset, epoch, last=epoch == epochs)
+        row = run.measure(dataset, epoch, last=epoch == epochs)
         before = dict(zip(names, history[-1])) if len(history) else {}
         row["seconds"] = before.get("seconds", 0.0) + seconds
         row["evaluations"] = before.get("evaluations", 0.0) + evaluations
@@ -105,45 +106,9 @@ def _continue(run: Run, history: np.ndarray, epochs: int, out: Path, dataset: da
         report(row)
 
     rows = [dict(zip(names, row)) for row in history.tolist()]
-    plots.save(plots.curves(rows, settings.label(), settings.dataset), out / "curves.png")
-    plots.save(plots.samples(*_draw(run)), out / "samples.png")
+    for name, figure in run.pictures(rows, dataset).items():
+        plots.save(figure, out / name)
     return rows
-
-
-def _measure(run: Run, dataset: data.Dataset, epoch: int, last: bool) -> dict[str, float]:
-    """One row, by column.  Bounds are exact, by enumeration, whatever the estimator; NaN where none was computed.
-
-    Up to 1,024 joint values all three parts are measured each epoch.  Beyond, and up to 65,536, the test images every
-    exact_every epochs and at the end, so that a run which was once shorter keeps an exact row at its old end.  sampled_elbo, one z an image, is there each epoch; its noise is a generator's of its own.
-    """
-    settings, model = run.settings, run.model
-    values = joint.count(settings.n, settings.k)
-    unknown = truth.Bounds(math.nan, math.nan, math.nan)
-    train = valid = test = unknown
-    if values <= truth.DOUBLE_UP_TO or settings.n == 1:
-        train, valid, test = (model.bounds(part) for part in (dataset.train, dataset.valid, dataset.test))
-    elif values <= joint.COUNTABLE and (last or epoch % settings.exact_every == 0):
-        test = model.bounds(dataset.test)
-    row = {"epoch": epoch, "step": run.adam.t, "train_elbo": train.elbo, "valid_elbo": valid.elbo, "test_elbo": test.elbo,
-           "test_log_likelihood": test.log_likelihood, "gap": test.gap,
-           "epsilon": next(iter(settings.temperature(run.adam.t - 1).values()), math.nan)}         # of the last step made
-    noise = np.random.default_rng([settings.seed, epoch])
-    if settings.structure and settings.as_released:
-        row[checkpoint.NOT_A_BOUND] = model.released_loss(dataset.test, noise)
-    elif settings.n > 1 and not settings.structure:
-        row["sampled_elbo"] = model.sampled_elbo(dataset.test, noise)
-    return row
-
-
-def _draw(run: Run) -> tuple[np.ndarray, str, str, list[str] | None]:
-    """For plots.samples: every value of a single latent variable, or 100 joint values at random, named by their index."""
-    settings, model = run.settings, run.model
-    if settings.n == 1:
-        return model.decode_all(), settings.dataset, settings.label(), None
-    z = np.eye(settings.k)[np.random.default_rng(settings.seed).integers(settings.k, size=(100, settings.n))]
-    logits = model.decoder.forward(z.reshape(100, -1).astype(model.dtype)).copy()
-    countable = joint.count(settings.n, settings.k) <= joint.COUNTABLE
-    return logits, settings.dataset, settings.label(), [str(joint.index(row)) if countable else "" for row in z]
 
 
 def _write_metrics(out: Path, names: tuple[str, ...], history: np.ndarray) -> None:

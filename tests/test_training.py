@@ -13,6 +13,7 @@ import pytest
 
 from refimpl import checkpoint, training
 from refimpl.checks import InputError
+from refimpl.run import COLUMNS
 from refimpl.schedules import released
 from refimpl.settings import Settings
 
@@ -27,7 +28,7 @@ def small(**settings) -> Settings:
 def state(folder: Path) -> dict:
     """All that a checkpoint holds, without the seconds, which no two runs share."""
     content = dict(np.load(folder / training.CHECKPOINT, allow_pickle=False))
-    content["history"] = np.delete(content["history"], checkpoint.COLUMNS.index("seconds"), axis=1)
+    content["history"] = np.delete(content["history"], COLUMNS.index("seconds"), axis=1)
     return content
 
 
@@ -66,7 +67,7 @@ def test_files_of_a_run(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(training.WRITTEN)
     with open(tmp_path / "metrics.csv", newline="") as stream:
         written = list(csv.DictReader(stream))
-    assert tuple(written[0]) == checkpoint.COLUMNS and len(written) == 2
+    assert tuple(written[0]) == COLUMNS and len(written) == 2
     assert [row["epoch"] for row in written] == ["1", "2"] and written[1]["step"] == "14"
     for row, text in zip(rows, written):
         assert float(text["test_elbo"]) == pytest.approx(row["test_elbo"], abs=1e-6)

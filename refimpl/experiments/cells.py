@@ -116,7 +116,7 @@ def _start(cell: Cell, epochs: int, folder: Path, data_dir: str | None) -> subpr
 def read_rows(folder: Path) -> list[dict[str, float]]:
     """The rows of a run, from its checkpoint."""
     run, history = checkpoint.load(folder / training.CHECKPOINT)
-    return [dict(zip(checkpoint.columns(run.settings), row)) for row in history.tolist()]
+    return [dict(zip(run.columns, row)) for row in history.tolist()]
 
 
 def _line(cell: Cell, row: dict[str, float]) -> str:

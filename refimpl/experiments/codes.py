@@ -38,7 +38,7 @@ def run(folder: Path | str, images: int = 2_000, data_dir: str | None = None) ->
     """(at the start of training, now) of the run in this folder.  Raises InputError if there is none, or images < 1."""
     if images < 1:
         raise InputError(f"--images must be at least 1, got {images}")
-    trained, _ = checkpoint.load(Path(folder) / CHECKPOINT)
+    trained, _ = checkpoint.load(Path(folder) / CHECKPOINT, kind=Run)
     settings = trained.settings
     test = data.load(settings.dataset, data_dir, images).test
     first, now = (count(model, test, np.random.default_rng(settings.seed)) for model in (Run.start(settings), trained))

@@ -82,7 +82,7 @@ def trained_model(run: Path | str | None, dataset: str, k: int, seed: int,
                   data_dir: str | None) -> tuple[DiscreteVAE, data.Dataset, str]:
     """(model, data set, words for the title): the model of a run's folder, or one trained by direct for one epoch."""
     if run is not None:
-        loaded, history = checkpoint.load(Path(run) / CHECKPOINT)
+        loaded, history = checkpoint.load(Path(run) / CHECKPOINT, kind=Run)
         settings = loaded.settings
         if settings.n > 1:
             raise InputError(f"{run} has {settings.n} latent variables; the exact variance is known for one")

@@ -3,17 +3,14 @@
 A direct step on n variables needs f(z_1 ... z_i = c ... z_n) for all i and all c but z_i: n (k - 1) decoder outputs an image.
 
 - Replacing z_i changes the decoder's first layer by one row of its weights less another: no product at all.
-- x . logits = hidden . (W2 x) + b2 . x needs no logits.  Only log(1 + e^a), summed over the pixels, needs them.
-- log(1 + e^a) = a/2 + |a|/2 + log(1 + e^-|a|), and the sum of a/2 is hidden . (W2 1) / 2 again.
+- Of the second layer only the scores are wanted, not the logits: outputs.scores.
 """
 from __future__ import annotations
 
 import numpy as np
 
+from refimpl.models import outputs
 from refimpl.nn.layers import MLP, Buffers
-from refimpl.nn.losses import softplus_sum_without_half
-
-ROWS = 300          # decoder outputs at a time: with 784 pixels in float32 about a megabyte, the size of a core's own cache
 
 
 def neighbour_scores(decoder: MLP, x: np.ndarray, chosen: np.ndarray, k: int,
@@ -37,15 +34,4 @@ def neighbour_scores(decoder: MLP, x: np.ndarray, chosen: np.ndarray, k: int,
     hidden += base[:, None, None]
     np.maximum(hidden, 0, out=hidden)
 
-    # The part of f that is linear in the logits: x . a less half their sum, which softplus_sum_without_half leaves out.
-    flat = hidden.reshape(batch, n * (k - 1), -1)
-    centred = x - x.dtype.type(0.5)
-    f = np.matmul(flat, (centred @ second.W.T)[:, :, None])[:, :, 0] + (centred @ second.b)[:, None]
-    flat, f = flat.reshape(batch * n * (k - 1), -1), f.reshape(-1)
-    for start in range(0, len(flat), ROWS):
-        block = flat[start:start + ROWS]
-        a = buffers.get("a", (len(block), second.n_out), x.dtype)
-        np.matmul(block, second.W, out=a)
-        a += second.b
-        f[start:start + ROWS] -= softplus_sum_without_half(a)
-    return other, f.reshape(batch, n, k - 1)
+    return other, outputs.scores(second, hidden.reshape(batch, n * (k - 1), -1), x, buffers).reshape(batch, n, k - 1)

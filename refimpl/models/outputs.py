@@ -1,0 +1,30 @@
+"""f of many hidden states an image, through the decoder's last layer: for tables of scores, where nothing is learnt.
+
+    a = hidden W + b (784 logits),      f = x . a - sum_d log(1 + e^{a_d})
+
+- x . a = hidden . (W x) + b . x needs no logits.  Only log(1 + e^a), summed over the pixels, needs them.
+- log(1 + e^a) = a/2 + |a|/2 + log(1 + e^-|a|), and the sum of a/2 is hidden . (W 1) / 2 again.
+"""
+from __future__ import annotations
+
+import numpy as np
+
+from refimpl.nn.layers import Buffers, Linear
+from refimpl.nn.losses import softplus_sum_without_half
+
+ROWS = 300          # decoder outputs at a time: with 784 pixels in float32 about a megabyte, the size of a core's own cache
+
+
+def scores(last: Linear, hidden: np.ndarray, x: np.ndarray, buffers: Buffers) -> np.ndarray:
+    """log p(x given z), nats: hidden (B, m, H), m states of each image x (B, pixels) -> (B, m)."""
+    # The part of f that is linear in the logits: x . a less half their sum, which softplus_sum_without_half leaves out.
+    centred = x - x.dtype.type(0.5)
+    f = np.matmul(hidden, (centred @ last.W.T)[:, :, None])[:, :, 0] + (centred @ last.b)[:, None]
+    rows, flat = hidden.reshape(-1, last.n_in), f.reshape(-1)
+    for start in range(0, len(rows), ROWS):
+        block = rows[start:start + ROWS]
+        a = buffers.get("a", (len(block), last.n_out), x.dtype)
+        np.matmul(block, last.W, out=a)
+        a += last.b
+        flat[start:start + ROWS] -= softplus_sum_without_half(a)
+    return f

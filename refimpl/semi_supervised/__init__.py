@@ -1,0 +1,1 @@
+"""Training the mixture model with a handful of labels (slide 33)."""

@@ -1,0 +1,25 @@
+"""The few images whose labels are known: drawn balanced from the training part, and shifted to make more of them."""
+from __future__ import annotations
+
+import numpy as np
+
+from refimpl import data
+
+
+def draw(part: data.Part, labels: int, classes: int, rng: np.random.Generator) -> np.ndarray:
+    """Indices (labels,) of training images, labels / classes of each class, without repetition."""
+    chosen = [rng.choice(np.flatnonzero(part.labels == c), labels // classes, replace=False) for c in range(classes)]
+    return np.concatenate(chosen).astype(np.intp)
+
+
+def shift(x: np.ndarray, most: int, rng: np.random.Generator, side: int = 28) -> np.ndarray:
+    """Images (B, side^2), each moved by -most ... most pixels down and across, uniformly; what comes in is 0."""
+    if most == 0:
+        return x
+    batch = len(x)
+    padded = np.zeros((batch, side + 2 * most, side + 2 * most), x.dtype)
+    padded[:, most:-most, most:-most] = x.reshape(batch, side, side)
+    down, across = rng.integers(0, 2 * most + 1, size=(2, batch))
+    rows = down[:, None] + np.arange(side)                                  # a window of the padded image
+    columns = across[:, None] + np.arange(side)
+    return padded[np.arange(batch)[:, None, None], rows[:, :, None], columns[:, None, :]].reshape(batch, -1)
