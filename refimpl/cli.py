@@ -15,7 +15,7 @@ from refimpl import __version__, argmax, commands, data, estimators
 from refimpl.checks import InputError
 
 
-EXPERIMENTS = ("binary", "joint", "structured", "latent-sizes", "convergence")
+EXPERIMENTS = ("binary", "joint", "structured", "latent-sizes", "convergence", "semi-supervised", "labelled-terms")
 
 
 class Parser(argparse.ArgumentParser):
@@ -127,10 +127,12 @@ def _parser() -> argparse.ArgumentParser:
                       help="what a label teaches the class's scores")
     semi.add_argument("--label-eps", type=float, default=0.05, help="of the terms released and direct-loss")
     semi.add_argument("--label-weight", type=float, help="weight of that term after the pretraining; 0: no labels then (default: 50)")
+    semi.add_argument("--image-weight", type=float, default=0.2,
+                      help="weight of the labelled images as images of a known class, after the pretraining")
     semi.add_argument("--label-batch", type=int, default=50, help="labelled images beside each batch")
     semi.add_argument("--shift", type=int, help="pixels that labelled images are moved by, at most, anew each time (default: 3)")
     semi.add_argument("--beta", type=float, help="weight of the Gaussian's KL term at the start; it falls to 1 (default: 5)")
-    semi.add_argument("--beta-epochs", type=int, default=40, help="epochs in which it falls")
+    semi.add_argument("--beta-epochs", type=int, default=20, help="epochs in which it falls")
     semi.add_argument("--gaussian", type=int, default=30, help="dimension of the Gaussian")
     semi.add_argument("--batch", type=int, default=100, help="images a step")
     semi.add_argument("--lr", type=float, default=8e-4, help="Adam's learning rate")
@@ -193,6 +195,7 @@ def _parser() -> argparse.ArgumentParser:
     experiment.add_argument("--epochs", type=int, default=10, help="epochs of each run")
     experiment.add_argument("--seeds", type=int, default=1, help="seeds 0 ... SEEDS-1 of each run")
     experiment.add_argument("--dataset", nargs="+", choices=data.NAMES, help="instead of those of the paper")
+    experiment.add_argument("--only", nargs="+", metavar="LABEL", help="only the runs of these labels, as the tables name them")
     experiment.add_argument("--jobs", type=int, default=1, help="runs at a time, 1 or 2")
     experiment.add_argument("--data-dir", type=Path, help="folder to look for data in first; Omniglot needs it")
     experiment.add_argument("--out", type=Path, help="folder for runs, NAME.csv, NAME.json and NAME.png (default: "

@@ -191,16 +191,12 @@ def structured_timing(options: argparse.Namespace) -> int:
 
 
 def experiment(options: argparse.Namespace) -> int:
-    from refimpl.experiments import cells, figures
+    from refimpl.experiments import figures
 
     out = options.out or Path(f"runs/experiment-{options.name}")
     runs = figures.run(options.name, options.epochs, options.seeds, out, options.jobs, options.dataset, options.data_dir,
-                       lambda line: print(line, flush=True))
-    merit = figures.REGISTRY[options.name].merit
-    print(f"\nMinus {merit} after {options.epochs} epochs, nats an image: mean over seeds ± 95 % interval")
-    for dataset, label, seeds, mean, half in cells.table(runs, options.epochs, merit):
-        print(f"  {dataset:14s} {label:28s} {mean:8.2f}" + ("" if math.isnan(half) else f" ± {half:.2f}")
-              + f"  ({seeds} seed{'s' * (seeds > 1)})")
+                       lambda line: print(line, flush=True), options.only)
+    print("\n" + "\n".join(figures.REGISTRY[options.name].table(runs, options.epochs)))
     print(f"Picture: {out / (options.name + '.png')}")
     return 0
 

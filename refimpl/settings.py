@@ -25,6 +25,20 @@ def option(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+def arguments(settings) -> list[str]:
+    """The command line's options for these settings, those that have a value."""
+    made = []
+    for field in fields(settings):
+        value, name = getattr(settings, field.name), option(field.name)
+        if field.type == "bool | None" and value is not None:
+            made.append(name if value else name.replace("--", "--no-", 1))
+        elif value is True:
+            made.append(name)
+        elif value is not None and value is not False:
+            made += [name, str(value)]
+    return made
+
+
 def check_range(name: str, value: float | None, least: float, most: float | None = None) -> None:
     """InputError unless value is None or in least ... most, and finite."""
     if value is not None and not value >= least:
@@ -152,6 +166,10 @@ class Settings:
         if name is None:
             return {}
         return {name: schedules.released(name, step) if self.as_released else getattr(self, name)}
+
+    def arguments(self) -> list[str]:
+        """The command line that trains it, without its length and folder."""
+        return ["train", *arguments(self)]
 
     def label(self) -> str:
         """A few words for the legend of a picture."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import math
 import os
@@ -12,17 +13,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from scipy import stats
 
 from refimpl import checkpoint, data, training
+from refimpl.checkpoint import KINDS
 from refimpl.checks import InputError
 from refimpl.files import write_text
-from refimpl.run import Run
+from refimpl.semi_supervised.settings import SemiSupervisedSettings
 from refimpl.settings import Settings
+
+MEASURED = ("accuracy", "valid_accuracy", "test_elbo", "test_log_likelihood", "reconstruction", "class_kl", "gaussian_kl", "gap",
+            "seconds", "evaluations")
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class Cell:
     """One run of an experiment: the words it goes by in tables and legends, and its settings."""
 
     label: str
-    settings: Settings
+    settings: Settings | SemiSupervisedSettings
 
     @property
     def folder(self) -> str:
@@ -41,27 +46,30 @@ class Cell:
 def epochs_done(folder: Path) -> int:
     """Epochs that the run in this folder has behind it; 0 if there is none."""
     path = folder / training.CHECKPOINT
-    return len(checkpoint.load(path)[1]) if path.exists() else 0
+    if not path.exists():
+        return 0
+    history = checkpoint.load(path)[1]
+    return int(history[-1, 0]) if len(history) else 0
 
 
 def expected_seconds(cells: Sequence[Cell], epochs: int, out: Path, data_dir: str | None) -> float:
     """Time for what is left to do, from twenty steps of each kind of cell; exact bounds and pictures come on top."""
     images = {name: data.load(name, data_dir) for name in {cell.settings.dataset for cell in cells}}
-    rng = np.random.default_rng(0)
     total, known = 0.0, {}
     for cell in cells:
         part = images[cell.settings.dataset].train
-        kind = (cell.label, cell.settings.n, cell.settings.k)
-        if kind not in known:
-            run = Run.start(cell.settings)
-            steps = [part.images(rng.integers(len(part), size=cell.settings.batch)) for _ in range(22)]
-            run.step(steps[0]), run.step(steps[1])
-            started = time.perf_counter()
-            for x in steps[2:]:
-                run.step(x)
-            known[kind] = (time.perf_counter() - started) / 20
         left = max(0, epochs - epochs_done(out / cell.folder))
-        total += left * math.ceil(len(part) / cell.settings.batch) * known[kind]
+        if left == 0:
+            continue
+        run = KINDS[type(cell.settings)].start(cell.settings)
+        run.attach(images[cell.settings.dataset])
+        if cell.label not in known:
+            steps = run.epoch(1, part)
+            next(steps)
+            started = time.perf_counter()
+            made = sum(1 for _ in itertools.islice(steps, 20))          # fewer only if the data set is tiny
+            known[cell.label] = (time.perf_counter() - started) / max(made, 1)
+        total += left * run.steps(1, part) * known[cell.label]
     return total
 
 
@@ -95,17 +103,7 @@ def run_cells(cells: Sequence[Cell], epochs: int, out: Path, jobs: int, data_dir
 
 
 def _start(cell: Cell, epochs: int, folder: Path, data_dir: str | None) -> subprocess.Popen:
-    arguments = [sys.executable, "-m", "refimpl", "train", "--epochs", str(epochs), "--out", str(folder)]
-    for field in fields(Settings):
-        value = getattr(cell.settings, field.name)
-        option = "--" + field.name.replace("_", "-")
-        if field.name in ("kl_grad", "non_negative") and value is not None:
-            if not (field.name == "kl_grad" and (cell.settings.as_released or cell.settings.structure)):
-                arguments.append(option if value else option.replace("--", "--no-", 1))
-        elif field.name == "as_released":
-            arguments += [option] if value else []
-        elif value is not None:
-            arguments += [option, str(value)]
+    arguments = [sys.executable, "-m", "refimpl", *cell.settings.arguments(), "--epochs", str(epochs), "--out", str(folder)]
     arguments += ["--data-dir", str(data_dir)] if data_dir else []
     arguments += ["--resume"] if (folder / training.CHECKPOINT).exists() else []
     one_thread = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
@@ -120,9 +118,13 @@ def read_rows(folder: Path) -> list[dict[str, float]]:
 
 
 def _line(cell: Cell, row: dict[str, float]) -> str:
-    bound = "" if math.isnan(row["test_elbo"]) else f"test -ELBO {-row['test_elbo']:.2f}, "
-    return (f"{cell.settings.dataset}, {cell.label}, seed {cell.settings.seed}: {bound}"
-            f"-log p(x) {-row['test_log_likelihood']:.2f} nats after {row['epoch']:.0f} epochs, {row['seconds']:.0f} s")
+    words = []
+    for name, text, factor in (("accuracy", "accuracy {:.2f} %", 100), ("test_elbo", "test -ELBO {:.2f} nats", -1),
+                               ("test_log_likelihood", "-log p(x) {:.2f} nats", -1)):
+        if not math.isnan(row.get(name, math.nan)):
+            words.append(text.format(factor * row[name]))
+    return (f"{cell.settings.dataset}, {cell.label}, seed {cell.settings.seed}: {', '.join(words)} after {row['epoch']:.0f} "
+            f"epochs, {row['seconds']:.0f} s")
 
 
 def collect(cells: Sequence[Cell], out: Path) -> dict[Cell, list[dict[str, float]]]:
@@ -147,11 +149,11 @@ def write_results(runs: dict[Cell, list[dict[str, float]]], out: Path, name: str
     """NAME.csv, a line a cell at its last epoch, and NAME.json with every row of every cell."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    header = ("dataset", "label", "seed", "epochs", "test_elbo", "test_log_likelihood", "gap", "seconds", "evaluations")
-    writer.writerow(header)
+    measured = [key for key in MEASURED if any(key in rows[-1] for rows in runs.values())]
+    writer.writerow(["dataset", "label", "seed", "epochs", *measured])
     for cell, rows in runs.items():
         last = rows[-1]
-        values = [last["epoch"], *(last.get(key, math.nan) for key in header[4:])]
+        values = [last["epoch"], *(last.get(key, math.nan) for key in measured)]
         writer.writerow([cell.settings.dataset, cell.label, cell.settings.seed,
                          *("" if math.isnan(value) else f"{value:.10g}" for value in values)])
     write_text(out / f"{name}.csv", stream.getvalue())

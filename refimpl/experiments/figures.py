@@ -5,6 +5,7 @@
     structured    slide 32: unstructured, pairwise with non-negative scores (max-flow), pairwise with any sign (integer program)
     latent-sizes  supplement, figure 1: k = 20, 30, 40, 50
     convergence   slides 23 and 24: k = 10 and 50 against epochs and wall clock
+    semi-supervised, labelled-terms    slide 33; their cells and pictures are in semi_supervised.py
 """
 from __future__ import annotations
 
@@ -13,9 +14,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from refimpl import data, plots
 from refimpl.checks import InputError
-from refimpl.experiments import cells
+from refimpl.experiments import cells, semi_supervised
 from refimpl.experiments.cells import Cell
 from refimpl.files import output_folder
 from refimpl.settings import Settings
@@ -34,8 +37,22 @@ class Experiment:
     """The column that is compared, after the last epoch."""
     make: Callable[[str, int], list[Cell]]
     """(data set, seed) -> cells."""
-    draw: Callable[[Runs, str], object]
+    draw: Callable[[Runs, str], Figure]
     """(runs, title) -> figure."""
+    lines: Callable[[Runs, int], list[str]] | None = None
+    """(runs, epoch) -> the table to print; None for minus the merit, best first."""
+    further: Callable[[Runs, Path], dict[str, Figure]] = lambda runs, folder: {}
+    """(runs, their folder) -> more pictures, by file name."""
+
+    def table(self, runs: Runs, epoch: int) -> list[str]:
+        """Lines to print: what the runs reached at this epoch."""
+        if self.lines is not None:
+            return self.lines(runs, epoch)
+        made = [f"Minus {self.merit} after {epoch} epochs, nats an image: mean over seeds ± 95 % interval"]
+        for dataset, label, seeds, mean, half in cells.table(runs, epoch, self.merit):
+            made.append(f"  {dataset:14s} {label:28s} {mean:8.2f}" + ("" if math.isnan(half) else f" ± {half:.2f}")
+                        + f"  ({seeds} seed{'s' * (seeds > 1)})")
+        return made
 
 
 def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
@@ -175,15 +192,20 @@ REGISTRY = {entry.name: entry for entry in (
     Experiment("latent-sizes", "supplement, figure 1: k = 20, 30, 40, 50", ALL, "test_elbo", latent_sizes,
                draw_latent_sizes),
     Experiment("convergence", "slides 23 and 24: k = 10 and 50", ALL, "test_elbo", convergence, draw_convergence),
+    Experiment("semi-supervised", "slide 33: a few labels", ("mnist", "fashion-mnist"), "test_elbo",
+               semi_supervised.by_labels, semi_supervised.draw, semi_supervised.lines, semi_supervised.grids),
+    Experiment("labelled-terms", "slide 33: what 100 labels teach", ("mnist",), "test_elbo", semi_supervised.by_term,
+               semi_supervised.draw_terms, semi_supervised.lines),
 )}
 
 
 def run(name: str, epochs: int, seeds: int, out: Path, jobs: int = 1, datasets: Sequence[str] | None = None,
-        data_dir: str | None = None, report: Callable[[str], None] = print) -> Runs:
+        data_dir: str | None = None, report: Callable[[str], None] = print, only: Sequence[str] | None = None) -> Runs:
     """Run (or continue) an experiment and write NAME.csv, NAME.json and NAME.png into `out`.
 
     Cells already there with at least `epochs` epochs are not run again, and all cells of seeds up to the largest there are
-    drawn: `--epochs 10 --seeds 3` and then `--epochs 30 --seeds 1` lengthens the first seed only.
+    drawn: `--epochs 10 --seeds 3` and then `--epochs 30 --seeds 1` lengthens the first seed only.  `only`: labels of the
+    cells to run.
     """
     experiment = REGISTRY[name]
     for option, value, most in (("seeds", seeds, 100), ("epochs", epochs, 100_000), ("jobs", jobs, 2)):
@@ -193,13 +215,21 @@ def run(name: str, epochs: int, seeds: int, out: Path, jobs: int = 1, datasets: 
     for dataset in datasets:
         data.load(dataset, data_dir)                            # what is missing is said before anything is made
     wanted = [cell for dataset in datasets for seed in range(seeds) for cell in experiment.make(dataset, seed)]
+    if only:
+        known = list(dict.fromkeys(cell.label for cell in wanted))
+        for label in only:
+            if label not in known:
+                raise InputError(f"--only {label!r} is no run of {name}; there are {'; '.join(known)}")
+        wanted = [cell for cell in wanted if cell.label in only]
     folder = output_folder(out)
     seconds = cells.expected_seconds(wanted, epochs, folder, data_dir)
     report(f"{name}: {len(wanted)} runs of {epochs} epochs; about {seconds / 60 / jobs:.0f} min of training on this machine "
            "as it is now, exact bounds on top; stop it at any time, the same command continues")
     cells.run_cells(wanted, epochs, folder, jobs, data_dir, report)
-    every = [cell for dataset in dict.fromkeys((*experiment.datasets, *datasets)) for seed in range(100) for cell in experiment.make(dataset, seed)]
+    every = [cell for dataset in dict.fromkeys((*experiment.datasets, *datasets)) for seed in range(100)
+             for cell in experiment.make(dataset, seed)]
     runs = cells.collect([cell for cell in every if (folder / cell.folder).is_dir()], folder)
     cells.write_results(runs, folder, name)
-    plots.save(experiment.draw(runs, experiment.summary), folder / f"{name}.png")
+    for file, figure in {f"{name}.png": experiment.draw(runs, experiment.summary), **experiment.further(runs, folder)}.items():
+        plots.save(figure, folder / file)
     return runs

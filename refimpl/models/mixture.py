@@ -69,6 +69,7 @@ class MixtureVAE:
         self.decoder = MLP([classes * gaussian, *hidden, pixels])
         self._networks = (self.trunk, self.class_head, self.gaussian_head, self.decoder)
         self.values, self.grads = bind_all(self._networks, dtype)
+        self._decoder_grads = self.grads[-self.decoder.n_parameters:]
         self._buffers = Buffers()
 
     def initialise(self, rng: np.random.Generator) -> None:
@@ -116,10 +117,10 @@ class MixtureVAE:
         return objective
 
     def backward_labelled(self, x: np.ndarray, labels: np.ndarray, term: Callable[..., np.ndarray], eps: float, weight: float,
-                          rng: np.random.Generator, beta: float = 1.0) -> None:
+                          rng: np.random.Generator, image_weight: float = 1.0, beta: float = 1.0) -> None:
         """One batch whose classes are known: leaves in `grads` the gradient of
 
-            1/B sum_b  -f(x_b, y_b, g) + beta KL(q(g) || N(0, 1)) - weight * (what the term ascends)
+            1/B sum_b  image_weight [ -f(x_b, y_b, g) + beta KL(q(g) || N(0, 1)) ] - weight * (what the term ascends)
 
         labels (B,) integers.  term and its eps: what the label teaches the class's scores (estimators/labelled.py).  The class's
         KL term is a constant, its q being certain, and the decoder is run for the label alone.
@@ -128,7 +129,8 @@ class MixtureVAE:
         dh = weight * term(draw.code.h, labels, rng, eps) / -len(x)
         objective = self.objective(x, draw.g)
         objective.learn(Point(checks.one_hot(labels, self.classes)[:, None, :]))
-        self._encoder_backward(draw, dh, objective.dg, beta)
+        self._decoder_grads *= image_weight
+        self._encoder_backward(draw, dh, image_weight * objective.dg, image_weight * beta)
 
     def _draw(self, x: np.ndarray, rng: np.random.Generator) -> Draw:
         code = self.encode(x)

@@ -1,7 +1,9 @@
 """A semi-supervised run under way: first epochs on the labelled images alone, then all images and the labelled ones beside them.
 
     loss = mean over a batch of      [ -E f(x, c, g) + KL(q(c) || uniform) + beta KL(q(g) || N(0, 1)) ]
-         + mean over labelled ones   [ -E f(x, y, g) + beta KL(q(g) || N(0, 1)) + label_weight * labelled term ]
+         + mean over labelled ones   [ image_weight (-E f(x, y, g) + beta KL(q(g) || N(0, 1))) + label_weight * labelled term ]
+
+While the labelled images are alone, all weights are 1.
 """
 from __future__ import annotations
 
@@ -88,7 +90,7 @@ class SemiSupervisedRun:
 
     def labelled_step(self, rows: np.ndarray) -> int:
         """Forward, backward, Adam on labelled images alone."""
-        self._learn_labelled(rows, 1.0, 1.0)
+        self._learn_labelled(rows, 1.0, 1.0, 1.0)
         self.adam.step()
         return len(rows)
 
@@ -100,17 +102,17 @@ class SemiSupervisedRun:
         if len(self._x) and settings.label_weight > 0:
             self._noisy_grads[...] = self.model.grads
             rows = self.rng.choice(len(self._x), min(settings.label_batch, len(self._x)), replace=False)
-            self._learn_labelled(rows, settings.label_weight, beta)
+            self._learn_labelled(rows, settings.label_weight, settings.image_weight, beta)
             self.model.grads += self._noisy_grads
             evaluations += len(rows)
         self.adam.step()
         return evaluations
 
-    def _learn_labelled(self, rows: np.ndarray, weight: float, beta: float) -> None:
+    def _learn_labelled(self, rows: np.ndarray, weight: float, image_weight: float, beta: float) -> None:
         settings = self.settings
         term = terms.REGISTRY[settings.labelled_term]
         x = labelled.shift(self._x[rows], settings.shift, self.rng)
-        self.model.backward_labelled(x, self._y[rows], term, settings.label_eps, weight, self.rng, beta)
+        self.model.backward_labelled(x, self._y[rows], term, settings.label_eps, weight, self.rng, image_weight, beta)
 
     def measure(self, dataset: data.Dataset, epoch: int, last: bool) -> dict[str, float]:
         """One row, by column, nats an image on the test images; the class enumerated, one Gaussian sample an image."""

@@ -9,7 +9,7 @@ from refimpl import data, estimators, schedules
 from refimpl.checks import InputError
 from refimpl.estimators import labelled
 from refimpl.models.mixture import CLASSES
-from refimpl.settings import check_positive, check_range, check_temperature, check_types
+from refimpl.settings import arguments, check_positive, check_range, check_temperature, check_types
 
 ESTIMATORS = ("direct", "gumbel-softmax", "exact")
 
@@ -23,7 +23,8 @@ class SemiSupervisedSettings:
                    latter two with label_eps
     pretrain       epochs over the labelled images alone, which are epoch 0 of the run
     label_weight   how much the labelled images weigh beside the others afterwards, mean against mean; 0: not at all.
-                   It multiplies what the labels teach the class; their images and KL term weigh 1
+                   It multiplies what the labels teach the class's scores
+    image_weight   the same for what the labelled images, as images of a known class, teach decoder and Gaussian
     label_batch    how many of them join each step
     shift          labelled images are moved by up to so many pixels each way, anew at each step
     beta           weight of the Gaussian's KL term at the start; it falls to 1 over beta_epochs epochs, on a straight line
@@ -38,11 +39,12 @@ class SemiSupervisedSettings:
     labelled_term: str = "cross-entropy"
     label_eps: float = 0.05
     label_weight: float | None = None
+    image_weight: float = 0.2
     label_batch: int = 50
     pretrain: int = 1200
     shift: int | None = None
     beta: float | None = None
-    beta_epochs: int = 40
+    beta_epochs: int = 20
     gaussian: int = 30
     batch: int = 100
     lr: float = 8e-4
@@ -74,7 +76,8 @@ class SemiSupervisedSettings:
         for name in ("seed", "pretrain", "beta_epochs"):
             check_range(name, getattr(self, name), 0)
         check_range("shift", self.shift, 0, 27)
-        check_range("label_weight", self.label_weight, 0, 1e6)
+        for name in ("label_weight", "image_weight"):
+            check_range(name, getattr(self, name), 0, 1e6)
         for name in ("lr", "eps", "tau", "label_eps", "beta"):
             check_positive(name, getattr(self, name))
         estimator = estimators.get(self.estimator)
@@ -117,6 +120,10 @@ class SemiSupervisedSettings:
         """The weight of the Gaussian's KL term, so many epochs after the pretraining."""
         left = max(0.0, 1 - epochs / self.beta_epochs) if self.beta_epochs else 0.0
         return 1 + (self.beta - 1) * left
+
+    def arguments(self) -> list[str]:
+        """The command line that trains it, without its length and folder."""
+        return ["semi-supervised", *arguments(self)]
 
     def label(self) -> str:
         """A few words for the legend of a picture."""

@@ -1,0 +1,138 @@
+"""Slide 33: accuracy and bound of the mixture model against the number of labels, beside the paper's; and its labelled terms.
+
+    semi-supervised   labels x direct / Gumbel-softmax, and clustering by direct without any
+    labelled-terms    100 labels: cross-entropy, the released term, direct loss minimisation, the authors' recipe as a whole
+"""
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from refimpl import checkpoint, plots
+from refimpl.experiments import cells
+from refimpl.experiments.cells import Cell
+from refimpl.semi_supervised import pictures
+from refimpl.semi_supervised.settings import SemiSupervisedSettings
+from refimpl.training import CHECKPOINT
+
+LABELS = (50, 100, 300, 600, 1200)
+ESTIMATORS = ("direct", "gumbel-softmax")
+
+# The table of slide 33, as printed there: accuracy in %, bound in nats.
+PAPER = {"mnist": {"direct": ((92.6, 95.4, 96.4, 96.7, 96.8), (90.24, 90.93, 90.39, 90.78, 90.45)),
+                   "gumbel-softmax": ((84.7, 88.4, 91.7, 92.3, 92.7), (91.23, 90.64, 90.01, 89.77, 90.37))},
+         "fashion-mnist": {"direct": ((63.3, 67.2, 70.0, 72.1, 73.7), (129.66, 130.822, 130.653, 130.81, 130.921)),
+                           "gumbel-softmax": ((61.2, 64.2, 69.3, 71.6, 73.2), (129.813, 129.054, 130.371, 129.973, 130.063))}}
+
+
+def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
+    return Cell(label, SemiSupervisedSettings(dataset=dataset, seed=seed, **settings).resolved())
+
+
+def by_labels(dataset: str, seed: int) -> list[Cell]:
+    made = [_cell(f"{name}, {labels} labels", dataset, seed, estimator=name, labels=labels)
+            for labels in LABELS for name in ESTIMATORS]
+    return [*made, _cell("direct, 0 labels", dataset, seed, labels=0)]
+
+
+def by_term(dataset: str, seed: int) -> list[Cell]:
+    """The same weight of the labels, as far as that can be: in expectation the released term is cross-entropy over label_eps."""
+    return [_cell("cross-entropy", dataset, seed),
+            _cell("released term", dataset, seed, labelled_term="released", label_weight=2.5),              # 50 * 0.05
+            _cell("direct loss, eps 0.05", dataset, seed, labelled_term="direct-loss"),
+            _cell("direct loss, eps 1", dataset, seed, labelled_term="direct-loss", label_eps=1.0),
+            _cell("direct loss, eps 5", dataset, seed, labelled_term="direct-loss", label_eps=5.0),
+            _cell("as released", dataset, seed, as_released=True)]
+
+
+def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
+    """The slide's table: accuracy and -ELBO at this epoch, mean over seeds ± 95 % interval, the paper's in brackets."""
+    made = [f"Test accuracy and -ELBO (nats an image) after {epoch} epochs on all images; the paper's after 400 in brackets"]
+    groups: dict[tuple[str, str], list[Cell]] = {}
+    for cell, rows in runs.items():
+        if not math.isnan(cells.at_epoch(rows, epoch, "accuracy")):
+            groups.setdefault((cell.settings.dataset, cell.label), []).append(cell)
+    for (dataset, label), group in groups.items():
+        values = []
+        for name, factor, unit, which in (("accuracy", 100, " %", 0), ("test_elbo", -1, "", 1)):
+            mean, half = cells.interval([factor * cells.at_epoch(runs[cell], epoch, name) for cell in group])
+            text = f"{mean:.2f}{unit}" + ("" if math.isnan(half) else f" ± {half:.2f}")
+            paper = _paper(group[0])
+            values.append(text + (f" ({paper[which]:g}{unit})" if paper else ""))
+        made.append(f"  {dataset:14s} {label:28s} {values[0]:28s} {values[1]:26s} ({len(group)} seed{'s' * (len(group) > 1)})")
+    return made
+
+
+def _paper(cell: Cell) -> tuple[float, float] | None:
+    settings = cell.settings
+    if cell.label != f"{settings.estimator}, {settings.labels} labels" or settings.labels not in LABELS:
+        return None
+    accuracy, bound = PAPER[settings.dataset][settings.estimator]
+    place = LABELS.index(settings.labels)
+    return accuracy[place], bound[place]
+
+
+def draw(runs: dict[Cell, list[dict[str, float]]], title: str) -> Figure:
+    """Accuracy and bound against the number of labels at the last epoch that all have, ours and the paper's."""
+    datasets = sorted({cell.settings.dataset for cell in runs})
+    epoch = int(min(rows[-1]["epoch"] for rows in runs.values()))
+    figure, axes = plots.new_figure(2, len(datasets), width=5.0, height=3.9)
+    for row, dataset in enumerate(datasets):
+        for column, (name, factor, words) in enumerate((("accuracy", 100, "test accuracy, %"),
+                                                        ("test_elbo", -1, "test -ELBO, nats an image"))):
+            ax = axes[2 * row + column]
+            for estimator in ESTIMATORS:
+                points: dict[int, list[float]] = {}
+                for cell, rows in runs.items():
+                    if (cell.settings.dataset, cell.settings.estimator) == (dataset, estimator) and cell.settings.labels:
+                        points.setdefault(cell.settings.labels, []).append(factor * cells.at_epoch(rows, epoch, name))
+                colour = plots.COLOURS[estimator]
+                if points:
+                    labels = sorted(points)
+                    ax.plot(labels, [np.mean(points[count]) for count in labels], color=colour, marker="o", label=f"{estimator}, here")
+                ax.plot(LABELS, PAPER[dataset][estimator][column], color=colour, marker="x", linestyle=":",
+                        label=f"{estimator}, paper")
+            ax.set(xscale="log", xlabel="labelled images", ylabel=words, title=dataset)
+            ax.set_xticks(LABELS, [str(count) for count in LABELS])
+            ax.minorticks_off()
+    handles = {line.get_label(): line for line in axes[0].lines}
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False, fontsize=10)
+    figure.suptitle(f"{title}; here after {epoch} epochs, paper after 400", fontsize=12)
+    return figure
+
+
+def draw_terms(runs: dict[Cell, list[dict[str, float]]], title: str) -> Figure:
+    """Accuracy and bound against epochs, a line a labelled term."""
+    figure, axes = plots.new_figure(2, width=5.2, height=4.2)
+    labels = list(dict.fromkeys(cell.label for cell in runs))
+    first = min(cell.settings.seed for cell in runs)
+    for cell, rows in runs.items():
+        strong = cell.settings.seed == first
+        style = dict(color=plots.FURTHER[labels.index(cell.label) % 7], linewidth=1.8 if strong else 0.8, alpha=1 if strong else 0.5,
+                     label=cell.label if strong else None)
+        axes[0].plot([row["epoch"] for row in rows], [100 * row["accuracy"] for row in rows], **style)
+        axes[1].plot([row["epoch"] for row in rows[1:]], [-row["test_elbo"] for row in rows[1:]], **style)
+    axes[0].set(xlabel="epoch (0: labelled images alone)", ylabel="test accuracy, %")
+    axes[1].set(xlabel="epoch", ylabel="test -ELBO, nats an image")
+    axes[0].legend(frameon=False, fontsize=10)
+    figure.suptitle(title, fontsize=12)
+    return figure
+
+
+def grids(runs: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str, Figure]:
+    """classes-DATASET.png: what direct draws without labels beside what it draws with 100, where both were trained."""
+    made = {}
+    for dataset in sorted({cell.settings.dataset for cell in runs}):
+        found = []
+        for labels in (0, 100):
+            for cell in runs:
+                if cell.settings.dataset == dataset and cell.label == f"direct, {labels} labels" and cell.settings.seed == 0:
+                    run, history = checkpoint.load(folder / cell.folder / CHECKPOINT)
+                    words = f"{labels} labels" if labels else "unsupervised"
+                    found.append((f"{words}, {history[-1, 0]:.0f} epochs", pictures.sample(run.model, 0)))
+        if len(found) == 2:
+            made[f"classes-{dataset}.png"] = pictures.grids(found, dataset)
+    return made

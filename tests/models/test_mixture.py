@@ -1,0 +1,151 @@
+"""The mixture model: its whole backward pass against differences of its loss, its table against one class at a time."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import log_softmax, softmax
+
+from refimpl import estimators, gumbel
+from refimpl.estimators import Mixture, Point, labelled
+from refimpl.models.mixture import MixtureVAE
+from refimpl.nn.gradcheck import gradcheck, worst
+from refimpl.nn.losses import categorical_kl, gaussian_kl
+from tests.asserts import assert_close_in_norm
+
+D, CLASSES, PIXELS, BATCH, SEED = 3, 4, 14, 6, 5
+
+
+@pytest.fixture(params=[(9,), (6, 8)], ids=["one hidden layer", "two"])
+def model(request, rng):
+    model = MixtureVAE(D, request.param, PIXELS, (8, 7), 5, CLASSES, np.float64)
+    model.initialise(rng)
+    model.values *= 2.5                                     # away from the flat start
+    return model
+
+
+@pytest.fixture
+def x(rng):
+    return (rng.random((BATCH, PIXELS)) < 0.4).astype(float)
+
+
+def draw(model, x, seed=SEED):
+    """(h, g, KL of the Gaussian, generator as the model leaves it after drawing g)."""
+    rng = np.random.default_rng(seed)
+    code = model.encode(x)
+    xi = rng.standard_normal(code.mu.shape, dtype=np.float32).astype(float)
+    return code.h.copy(), code.mu + np.exp(code.log_var / 2) * xi, gaussian_kl(code.mu, code.log_var)[0], rng
+
+
+def f_of_all(model, x, g):
+    """(B, classes), one class after the other through the plain decoder."""
+    columns = []
+    for c in range(CLASSES):
+        inputs = np.zeros((len(x), CLASSES, D))
+        inputs[:, c] = g                                    # the matrix of slide 33: zero but for the row of the class
+        a = model.decoder.forward(inputs.reshape(len(x), -1))
+        columns.append((x * a - np.logaddexp(0, a)).sum(axis=1))
+    return np.stack(columns, axis=1)
+
+
+def test_table_is_one_class_at_a_time(model, x, rng):
+    g = rng.normal(size=(BATCH, D))
+    objective, truth = model.objective(x, g), f_of_all(model, x, g)
+    assert_close_in_norm(objective.table()[:, 0], truth)
+    assert_close_in_norm(objective.joint_table(), truth)
+    for c in range(CLASSES):
+        z = np.broadcast_to(np.eye(CLASSES)[c], (BATCH, 1, CLASSES))
+        assert_close_in_norm(objective.score(z), truth[:, c])
+    assert objective.evaluations == 2 * CLASSES + CLASSES
+    assert_close_in_norm(model.decode(g), np.stack([model.decoder.forward(np.kron(np.eye(CLASSES)[c], g)).copy()
+                                                    for c in range(CLASSES)], axis=1))
+
+
+@pytest.mark.parametrize("kl_grad, beta", [(True, 1.0), (False, 1.0), (True, 4.0)])
+def test_exact_gradient_of_the_whole_model(model, x, rng, kl_grad, beta):
+    def loss(kl_grad=kl_grad, beta=beta):
+        h, g, kl, _ = draw(model, x)
+        expected = (softmax(h, axis=1) * f_of_all(model, x, g)).sum(axis=1)
+        return (-expected + kl_grad * categorical_kl(h)[0] + beta * kl).mean()
+
+    model.backward(x, estimators.get("exact"), np.random.default_rng(SEED), kl_grad, beta)
+    assert worst(gradcheck(loss, model.values, model.grads, rng)) < 1e-7
+    assert worst(gradcheck(lambda: loss(not kl_grad), model.values, model.grads, rng)) > 1e-3       # each term is seen
+    assert worst(gradcheck(lambda: loss(beta=beta + 1), model.values, model.grads, rng)) > 1e-3
+
+
+def test_relaxed_gradient_of_the_whole_model(model, x, rng):
+    tau = 0.6
+
+    def loss():
+        h, g, kl, noise = draw(model, x)
+        z = softmax((h[:, None] + gumbel.sample((BATCH, 1, CLASSES), noise)) / tau, axis=-1)
+        return (-model.objective(x, g).score(z) + categorical_kl(h)[0] + kl).mean()
+
+    model.backward(x, estimators.get("gumbel-softmax"), np.random.default_rng(SEED), tau=tau)
+    assert worst(gradcheck(loss, model.values, model.grads, rng)) < 1e-7
+
+
+def test_gradient_at_a_sampled_class(model, x, rng):
+    """What direct leaves to the decoder and the Gaussian: the gradient at z*, which they do not move."""
+    z = np.eye(CLASSES)[rng.integers(CLASSES, size=BATCH)][:, None]
+    fixed = estimators.Estimator("fixed", lambda h, objective, rng: estimators.Estimate(np.zeros_like(h), Point(z)), "", False)
+
+    def loss():
+        _, g, kl, _ = draw(model, x)
+        return (-model.objective(x, g).score(z) + kl).mean()
+
+    model.backward(x, fixed, np.random.default_rng(SEED), kl_grad=False)
+    at_point = model.grads.copy()
+    assert worst(gradcheck(loss, model.values, model.grads, rng)) < 1e-7
+    weights = z[:, 0]                                                       # the same, said as a mixture with one weight 1
+    fixed = estimators.Estimator("fixed", lambda h, objective, rng: estimators.Estimate(np.zeros_like(h), Mixture(weights)), "", False)
+    model.backward(x, fixed, np.random.default_rng(SEED), kl_grad=False)
+    assert_close_in_norm(model.grads, at_point)
+
+
+def test_direct_moves_the_class_by_the_pair_of_arg_maxes(model, x):
+    eps, seen = 5.0, []
+    estimator = estimators.get("direct")
+    watched = estimators.Estimator("direct", lambda h, *rest, **more: seen.append((h.copy(), estimator.estimate(h, *rest, **more)))
+                                   or seen[-1][1], "", False)
+    model.backward(x, watched, np.random.default_rng(SEED), False, eps=eps)
+    h, g, _, noise = draw(model, x)
+    gamma = gumbel.sample((BATCH, 1, CLASSES), noise)[:, 0]
+    z_star, z_eps = (h + gamma).argmax(axis=1), (eps * f_of_all(model, x, g) + h + gamma).argmax(axis=1)
+    assert (z_star != z_eps).any()
+    np.testing.assert_array_equal(seen[0][1].grad_h[:, 0], (np.eye(CLASSES)[z_eps] - np.eye(CLASSES)[z_star]) / eps)
+    np.testing.assert_array_equal(seen[0][1].latent.z[:, 0], np.eye(CLASSES)[z_star])
+
+
+@pytest.mark.parametrize("weight, image_weight, beta", [(1.0, 1.0, 1.0), (3.0, 0.2, 2.0), (2.0, 0.0, 1.0)])
+def test_labelled_gradient_of_the_whole_model(model, x, rng, weight, image_weight, beta):
+    labels = rng.integers(CLASSES, size=BATCH)
+
+    def loss(weight=weight):
+        h, g, kl, _ = draw(model, x)
+        at_label = np.arange(BATCH), labels
+        return (image_weight * (-f_of_all(model, x, g)[at_label] + beta * kl) - weight * log_softmax(h, axis=1)[at_label]).mean()
+
+    model.backward_labelled(x, labels, labelled.cross_entropy, 1.0, weight, np.random.default_rng(SEED), image_weight, beta)
+    assert worst(gradcheck(loss, model.values, model.grads, rng)) < 1e-7
+    assert worst(gradcheck(lambda: loss(weight + 1), model.values, model.grads, rng)) > 1e-3
+
+
+def test_float32_follows_float64(x):
+    models = [MixtureVAE(D, (6, 8), PIXELS, (8, 7), 5, CLASSES, dtype) for dtype in (np.float64, np.float32)]
+    for made in models:
+        made.initialise(np.random.default_rng(1))
+        made.backward(x.astype(made.dtype), estimators.get("exact"), np.random.default_rng(SEED))
+    assert models[1].grads.dtype == np.float32
+    assert_close_in_norm(models[1].grads, models[0].grads, 1e-4)
+
+
+def test_bound_and_classes_image_by_image(model, x):
+    part = type("Images", (), {"__len__": lambda self: BATCH, "images": lambda self, rows, dtype: x[rows]})()
+    bound = model.bound(part, np.random.default_rng(SEED))
+    h, g, kl, _ = draw(model, x)
+    reconstruction = (softmax(h, axis=1) * f_of_all(model, x, g)).sum(axis=1).mean()
+    class_kl = np.mean([(q * np.log(q * CLASSES)).sum() for q in softmax(h, axis=1)])
+    assert_close_in_norm([bound.reconstruction, bound.class_kl, bound.gaussian_kl], [reconstruction, class_kl, kl.mean()])
+    assert bound.test_elbo == pytest.approx(reconstruction - class_kl - kl.mean(), rel=1e-12)
+    np.testing.assert_array_equal(model.classify(part), h.argmax(axis=1))
