@@ -75,6 +75,46 @@ def test_train_with_several_variables(tmp_path, capsys, options):
         assert "(one sample)" in out                                # 2^20 joint values: no exact bound
 
 
+@pytest.mark.parametrize("options", [[], ["--estimator", "gumbel-softmax"], ["--estimator", "exact"], ["--labels", "0"],
+                                     ["--as-released"], ["--labelled-term", "direct-loss", "--dataset", "fashion-mnist"]])
+def test_semi_supervised(tmp_path, capsys, options):
+    small = ["semi-supervised", "--labels", 20, "--limit", 300, "--pretrain", 2, "--epochs", 1, *options]
+    status, out, err = call(capsys, *small, "--out", tmp_path / "run")
+    assert status == 0 and err == "" and "nan" not in out
+    assert re.search(r"1 epoch: test accuracy (\(best match\) )?\d+\.\d\d %, -ELBO \d+\.\d\d nats", out)
+    assert ("best match" in out) == ("0" in options)
+    status, out, err = call(capsys, *small, "--epochs", 2, "--out", tmp_path / "run", "--resume")
+    assert status == 0 and err == "" and "2 epochs" in out
+    assert_refused(capsys, ["codes", tmp_path / "run"], "semi-supervised", "train")
+    assert_refused(capsys, ["variance", "--run", tmp_path / "run"], "semi-supervised", "train")
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["--labels", "55"], ["--labels", "divisible", "10"]),
+    (["--labels", "-10"], ["--labels", "at least 0"]),
+    (["--labels", "60000"], ["--labels", "at most 50000"]),
+    (["--labels", "50000"], ["--labels", "rarest class"]),
+    (["--labels", "ten"], ["--labels"]),
+    (["--limit", "100", "--batch", "50", "--labels", "110"], ["--labels", "at most 100"]),
+    (["--estimator", "rebar"], ["rebar", "direct"]),
+    (["--dataset", "omniglot"], ["omniglot", "no labels", "fashion-mnist"]),
+    (["--dataset", "cifar"], ["cifar"]),
+    (["--labelled-term", "hinge"], ["hinge", "cross-entropy"]),
+    (["--eps", "0"], ["--eps"]),
+    (["--tau", "1"], ["--tau", "--eps"]),
+    (["--gaussian", "0"], ["--gaussian"]),
+    (["--shift", "28"], ["--shift", "27"]),
+    (["--beta", "nan"], ["--beta"]),
+    (["--pretrain", "-1"], ["--pretrain"]),
+    (["--batch", "50001"], ["--batch", "50000"]),
+    (["--epochs", "0"], ["--epochs", "at least 1"]),
+    (["--as-released", "--beta", "2"], ["--as-released", "beta"]),
+    (["--resume"], ["checkpoint.npz", "missing"])])
+def test_bad_options_of_semi_supervised(tmp_path, capsys, arguments, words):
+    assert_refused(capsys, ["semi-supervised", *arguments, "--out", tmp_path / "run"], *words)
+    assert not (tmp_path / "run").exists()
+
+
 def test_resume_more_epochs(run, capsys):
     status, out, _ = call(capsys, "train", *SMALL, "--epochs", 3, "--out", run, "--resume")
     assert status == 0 and "3 epochs" in out
@@ -101,7 +141,7 @@ def test_benchmark(capsys, monkeypatch):
 
     monkeypatch.setattr(benchmark, "epoch_seconds", lambda: [1.0, 1.0, 1.05])       # an epoch takes too long here
     status, out, _ = call(capsys, "benchmark", "--steps", 1, "--rounds", 1)
-    assert status == 0 and len(out.splitlines()) == 1 + len(benchmark.CASES) + 1
+    assert status == 0 and len(out.splitlines()) == 1 + len(benchmark.CASES) + len(benchmark.MIXTURE) + 1
     assert "1.05 times the first" in out
 
 
@@ -309,6 +349,8 @@ def test_damaged_data_file(tmp_path, capsys):
     (["experiment", "binary", "--seeds", "0"], ["--seeds"]),
     (["experiment", "binary", "--jobs", "5"], ["--jobs"]),
     (["experiment", "latent-sizes", "--dataset", "omniglot"], ["--data-dir"]),
+    (["experiment", "semi-supervised", "--dataset", "omniglot"], ["omniglot", "no labels"]),
+    (["experiment", "binary", "--only", "arm", "leg"], ["leg", "arm"]),
     ([], ["COMMAND"]),
     (["tarin"], ["tarin"]),
 ])

@@ -15,8 +15,12 @@ import numpy as np
 
 from refimpl import data
 from refimpl.checks import InputError
+from refimpl.models.mixture import MixtureVAE
+from refimpl.nn.layers import Linear, Sequential
 from refimpl.progress import Progress
 from refimpl.run import Run
+from refimpl.semi_supervised.run import SemiSupervisedRun
+from refimpl.semi_supervised.settings import ESTIMATORS, SemiSupervisedSettings
 from refimpl.settings import Settings
 from refimpl.training import train_epoch
 
@@ -27,6 +31,7 @@ CASES = tuple([dict(estimator=name, k=k) for k in (10, 50) for name in SINGLE]  
                  ("direct", "local-expectation", "reinforce-loo", "arm", "disarm", "rebar", "relax", "gumbel-softmax")]
               + [dict(structure="pairwise", solver=solver, n=15, k=2) for solver in                 # slide 32
                  ("persistency", "maxflow", "enumeration", "coordinate")])
+MIXTURE = tuple(dict(estimator=name, labels=100) for name in ESTIMATORS)                            # slide 33
 
 # What an estimator asks of the decoder, an image a row: scores, scores with gradients, and whether the neighbours of z.  The
 # decoder then learns from the last of those passes.
@@ -38,7 +43,7 @@ ASKED = {"direct": (1, 0, True), "local-expectation": (1, 0, True), "reinforce-l
 class Row(NamedTuple):
     """Medians over the rounds, in seconds a step."""
 
-    settings: Settings
+    settings: Settings | SemiSupervisedSettings
     step: float
     products: float
 
@@ -68,22 +73,61 @@ def product_shapes(settings: Settings) -> list[tuple[int, int, int]]:
     return shapes
 
 
-def step_function(dataset: data.Dataset, settings: Settings) -> Callable[[], None]:
-    """One whole training step, as `train` makes it: images unpacked, forward, backward, Adam."""
-    run = Run.start(settings)
+def network_shapes(network: Sequential, rows: int, inputs: bool) -> list[tuple[int, int, int]]:
+    """The same for one forward and backward pass of a network; inputs: whether the gradient in its input is wanted."""
+    shapes = []
+    for depth, layer in enumerate(network.layers):
+        if isinstance(layer, Linear):
+            shapes += [(rows, layer.n_in, layer.n_out), (layer.n_in, rows, layer.n_out)]            # x W, x^T dy
+            shapes += [(rows, layer.n_out, layer.n_in)] if inputs or depth > 0 else []              # dy W^T
+    return shapes
+
+
+def mixture_shapes(settings: SemiSupervisedSettings) -> list[tuple[int, int, int]]:
+    """The same for the mixture model, with all classes of every image decoded and labelled images beside the batch.
+
+    Enumeration learns from all classes, and makes the logits once more for it than the table of scores did.
+    """
+    model, batch = MixtureVAE(settings.gaussian), settings.batch
+    shapes = []
+    for rows in (batch, min(settings.label_batch, settings.labels)):
+        for network, inputs in ((model.trunk, False), (model.class_head, True), (Sequential([model.gaussian_head]), True)):
+            shapes += network_shapes(network, rows, inputs)
+        if rows != batch or settings.estimator != "exact":
+            shapes += network_shapes(model.decoder, rows, True)                         # at one class: z*, relaxed, or the label
+    if settings.estimator == "gumbel-softmax":
+        return shapes
+    first, *middle, last = [layer for layer in model.decoder.layers if isinstance(layer, Linear)]
+    every = batch * model.classes
+    to_hidden = [(batch, model.d, model.classes * first.n_out), *((every, layer.n_in, layer.n_out) for layer in middle)]
+    shapes += [*to_hidden, (batch, last.n_out, last.n_in), (every, last.n_in, last.n_out)]          # the table: W x, logits
+    if settings.estimator == "exact":
+        shapes += to_hidden + network_shapes(Sequential([*middle, last]), every, True)[-3:]
+        for layer in middle:
+            shapes += [(layer.n_in, every, layer.n_out), (every, layer.n_out, layer.n_in)]
+        shapes += [(model.d, batch, model.classes * first.n_out), (batch, model.classes * first.n_out, model.d)]
+    return shapes
+
+
+def step_function(dataset: data.Dataset, settings: Settings | SemiSupervisedSettings) -> Callable[[], None]:
+    """One whole training step, as `train` or `semi-supervised` makes it: images unpacked, forward, backward, Adam."""
+    mixture = isinstance(settings, SemiSupervisedSettings)
+    run = SemiSupervisedRun.start(settings) if mixture else Run.start(settings)
+    run.attach(dataset)
 
     def step() -> None:
-        rows = run.rng.integers(len(dataset.train), size=settings.batch)
-        run.step(dataset.train.images(rows, run.model.dtype))
+        x = dataset.train.images(run.rng.integers(len(dataset.train), size=settings.batch), run.model.dtype)
+        run.step(x, settings.temperature(0), 1.0) if mixture else run.step(x)
 
     return step
 
 
-def products_function(settings: Settings) -> Callable[[], None]:
+def products_function(settings: Settings | SemiSupervisedSettings) -> Callable[[], None]:
     """The matrix products of a step and nothing else."""
     rng = np.random.default_rng(0)
+    shapes = mixture_shapes(settings) if isinstance(settings, SemiSupervisedSettings) else product_shapes(settings)
     triples = [(rng.random((m, n), dtype=np.float32), rng.random((n, p), dtype=np.float32), np.empty((m, p), np.float32))
-               for m, n, p in product_shapes(settings)]
+               for m, n, p in shapes]
 
     def products() -> None:
         for left, right, result in triples:
@@ -107,8 +151,9 @@ def run(batch: int = 100, steps: int = 30, rounds: int = 7, report: Callable[[Ro
         if value < 1 or (most is not None and value > most):
             raise InputError(f"--{name} must be at least 1" + (f" and at most {most}" if most else "") + f", got {value}")
     rows = []
-    for case in CASES:
-        settings = Settings(batch=batch, **case).resolved()
+    every = [Settings(batch=batch, **case).resolved() for case in CASES]
+    every += [SemiSupervisedSettings(batch=batch, **case).resolved() for case in MIXTURE]
+    for settings in every:
         step, products = step_function(dataset, settings), products_function(settings)
         progress = Progress(settings.label(), rounds + 1)
         seconds(step, steps), seconds(products, steps)                                      # warm-up

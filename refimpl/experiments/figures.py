@@ -212,9 +212,9 @@ def run(name: str, epochs: int, seeds: int, out: Path, jobs: int = 1, datasets: 
         if not 1 <= value <= most:
             raise InputError(f"--{option} must be in 1 ... {most}, got {value}")
     datasets = list(datasets or experiment.datasets)
+    wanted = [cell for dataset in datasets for seed in range(seeds) for cell in experiment.make(dataset, seed)]
     for dataset in datasets:
         data.load(dataset, data_dir)                            # what is missing is said before anything is made
-    wanted = [cell for dataset in datasets for seed in range(seeds) for cell in experiment.make(dataset, seed)]
     if only:
         known = list(dict.fromkeys(cell.label for cell in wanted))
         for label in only:

@@ -27,7 +27,7 @@ def small(monkeypatch):
     monkeypatch.setattr(figures, "_cell", cell)
 
 
-@pytest.mark.parametrize("name", list(figures.REGISTRY))
+@pytest.mark.parametrize("name", [name for name in figures.REGISTRY if name not in ("semi-supervised", "labelled-terms")])
 def test_experiment(tmp_path, name):
     lines = []
     seeds = 2 if name == "structured" else 1

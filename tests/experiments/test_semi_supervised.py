@@ -1,0 +1,59 @@
+"""The experiments of slide 33 on a few hundred images."""
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from refimpl.checks import InputError
+from refimpl.experiments import figures, semi_supervised
+from refimpl.experiments.cells import Cell
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    right = semi_supervised._cell
+
+    def cell(label, dataset, seed, **settings):
+        made = right(label, dataset, seed, **settings)
+        return Cell(label, replace(made.settings, limit=300, pretrain=2, labels=min(made.settings.labels, 50), gaussian=5))
+
+    monkeypatch.setattr(semi_supervised, "_cell", cell)
+
+
+def test_slide_33(tmp_path):
+    lines = []
+    some = ["direct, 0 labels", "direct, 100 labels", "gumbel-softmax, 50 labels"]
+    runs = figures.run("semi-supervised", 1, 2, tmp_path, datasets=["mnist"], report=lines.append, only=some)
+    assert len(runs) == 6 and sum("accuracy" in line for line in lines) == 6
+    for picture in ("semi-supervised.png", "classes-mnist.png"):
+        assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
+    table = figures.REGISTRY["semi-supervised"].table(runs, 1)
+    assert len(table) == 1 + 3 and all("(2 seeds)" in line for line in table[1:])
+    header = (tmp_path / "semi-supervised.csv").read_text().splitlines()[0]
+    assert header.startswith("dataset,label,seed,epochs,accuracy,valid_accuracy,test_elbo,reconstruction")
+    with pytest.raises(InputError, match="--only 'direct, 70 labels' is no run of semi-supervised; there are direct, 50 labels;"):
+        figures.run("semi-supervised", 1, 1, tmp_path, only=["direct, 70 labels"])
+
+
+def test_the_paper_stands_beside_ours():
+    settings = replace(semi_supervised.by_labels("mnist", 0)[2].settings, labels=100)
+    rows = [{"epoch": 1.0, "accuracy": 0.5, "test_elbo": -123.456}]
+    line = semi_supervised.lines({Cell("direct, 100 labels", settings): rows}, 1)[1]
+    assert re.search(r"50\.00 % \(95\.4 %\) +123\.46 \(90\.93\)", line)
+
+
+def test_labelled_terms(tmp_path):
+    runs = figures.run("labelled-terms", 1, 1, tmp_path, report=lambda line: None)
+    assert len(runs) == len(semi_supervised.by_term("mnist", 0))
+    assert (tmp_path / "labelled-terms.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_two_jobs_give_the_settings_of_one(tmp_path):
+    from refimpl.experiments import cells
+    made = semi_supervised.by_term("mnist", 0)[1:3] + [semi_supervised.by_term("mnist", 0)[-1]]
+    cells.run_cells(made, 1, tmp_path, 2, None, lambda line: None)
+    for cell in made:
+        run, _ = cells.checkpoint.load(tmp_path / cell.folder / "checkpoint.npz")
+        assert run.settings == cell.settings

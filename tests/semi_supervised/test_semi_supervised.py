@@ -1,0 +1,176 @@
+"""Semi-supervised runs: the labelled images, the steps, resume to the bit, accuracy, and what they refuse."""
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from refimpl import checkpoint, data, training
+from refimpl.checks import InputError
+from refimpl.run import Run
+from refimpl.semi_supervised import labelled
+from refimpl.semi_supervised.run import COLUMNS, SemiSupervisedRun, accuracy
+from refimpl.semi_supervised.settings import SemiSupervisedSettings
+from refimpl.settings import Settings
+
+SMALL = dict(limit=300, batch=64, labels=20, pretrain=5)
+
+
+def small(**settings) -> SemiSupervisedSettings:
+    return SemiSupervisedSettings(**{**SMALL, **settings}).resolved()
+
+
+def state(folder: Path) -> dict:
+    content = dict(np.load(folder / training.CHECKPOINT, allow_pickle=False))
+    content["history"] = np.delete(content["history"], COLUMNS.index("seconds"), axis=1)
+    return content
+
+
+def assert_same_to_the_bit(one: Path, other: Path) -> None:
+    left, right = state(one), state(other)
+    for name in left:
+        assert left[name].tobytes() == right[name].tobytes(), name
+
+
+# --- the labelled images ----------------------------------------------------------------------------------------------------
+
+def test_labelled_images_are_balanced_distinct_and_from_the_training_part(rng):
+    dataset = data.load("fashion-mnist")
+    rows = labelled.draw(dataset.train, 600, 10, rng)
+    assert len(set(rows.tolist())) == 600 and rows.max() < len(dataset.train) == 50_000
+    np.testing.assert_array_equal(np.bincount(dataset.train.labels[rows]), np.full(10, 60))
+
+
+def test_the_same_labelled_images_for_every_estimator_and_none_by_another_seed():
+    dataset = data.load("mnist", limit=2_000)
+    attached = []
+    for settings in (small(limit=2_000), small(limit=2_000, estimator="exact", labelled_term="released"), small(limit=2_000, seed=1)):
+        attached.append(SemiSupervisedRun.start(settings))
+        attached[-1].attach(dataset)
+    np.testing.assert_array_equal(attached[0]._x, attached[1]._x)
+    assert (attached[0]._x != attached[2]._x).any()
+    assert set(np.unique(attached[0]._x)) == {0.0, 1.0}                     # binary like all others
+
+
+def test_shift_moves_whole_images(rng):
+    x = np.zeros((400, 28, 28), np.float32)
+    x[:, 10, 20] = 1
+    moved = labelled.shift(x.reshape(400, -1), 3, rng).reshape(400, 28, 28)
+    assert moved.sum() == 400
+    _, down, across = np.nonzero(moved)
+    assert set(down - 10) == set(across - 20) == set(range(-3, 4))
+    edge = np.zeros((200, 28, 28), np.float32)
+    edge[:, 0, 0] = 1
+    assert 0 < labelled.shift(edge.reshape(200, -1), 3, rng).sum() < 200    # what leaves is gone
+    assert labelled.shift(edge.reshape(200, -1), 0, rng).base is not None
+
+
+# --- accuracy -----------------------------------------------------------------------------------------------------------------
+
+def test_accuracy_matched_and_not(rng):
+    labels = rng.integers(4, size=300)
+    renamed = np.array([2, 0, 3, 1])[labels]
+    wrong = rng.random(300) < 0.2
+    predicted = np.where(wrong, (renamed + 1) % 4, renamed)
+    assert accuracy(labels, labels, 4, matched=False) == 1 and accuracy(renamed, labels, 4, matched=False) == 0
+    assert accuracy(predicted, labels, 4, matched=True) == pytest.approx(1 - wrong.mean())
+    best = max(np.mean(np.array(names)[predicted] == labels) for names in itertools.permutations(range(4)))
+    assert accuracy(predicted, labels, 4, matched=True) == best
+    assert accuracy(np.zeros(300, int), labels, 4, matched=True) == np.bincount(labels).max() / 300   # empty clusters
+
+
+# --- runs -----------------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("settings", [
+    {}, {"estimator": "exact"}, {"estimator": "gumbel-softmax", "labelled_term": "direct-loss"}, {"as_released": True},
+    {"labels": 0}, {"labelled_term": "released", "dataset": "fashion-mnist"}])
+def test_resumed_equals_uninterrupted(tmp_path, settings):
+    training.train(small(**settings), 2, tmp_path / "whole")
+    for epochs in (1, 2):
+        training.train(small(**settings), epochs, tmp_path / "parts", resume=epochs > 1)
+    assert_same_to_the_bit(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_files_and_rows_of_a_run(tmp_path):
+    rows = training.train(small(), 2, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(training.WRITTEN)
+    with open(tmp_path / "metrics.csv", newline="") as stream:
+        written = list(csv.DictReader(stream))
+    assert tuple(written[0]) == COLUMNS and [row["epoch"] for row in written] == ["0", "1", "2"]
+    assert [row["step"] for row in written] == ["5", "10", "15"]            # 5 of 20 labelled images, then 300 in 64s
+    assert written[0]["epsilon"] == "" and float(written[1]["epsilon"]) == 0.1
+    for row in rows:
+        assert row["test_elbo"] == pytest.approx(row["reconstruction"] - row["class_kl"] - row["gaussian_kl"], abs=1e-9)
+        assert 0 <= row["accuracy"] <= 1 and row["class_kl"] >= 0 and row["gaussian_kl"] >= 0
+    # evaluations: 5 steps of 20; then 10 classes of each of 300 images, and 20 labelled ones beside each of 5 batches
+    assert [row["evaluations"] for row in rows] == [100, 100 + 3_100, 100 + 2 * 3_100]
+    assert json.loads((tmp_path / "config.json").read_text())["label_weight"] == 50
+
+
+def test_it_learns_from_labels_and_from_images_without(tmp_path):
+    settings = SemiSupervisedSettings(labels=50, limit=3_000, pretrain=150, batch=30, lr=2e-3, beta=1.0).resolved()
+    rows = training.train(settings, 4, tmp_path)
+    assert rows[0]["accuracy"] > 0.25                                       # chance is 0.1
+    assert rows[-1]["accuracy"] > rows[0]["accuracy"] + 0.1
+    assert rows[-1]["test_elbo"] > rows[0]["test_elbo"] + 20
+
+
+def test_released_recipe_uses_no_label_after_the_pretraining(monkeypatch):
+    dataset = data.load("mnist", limit=300)
+    run = SemiSupervisedRun.start(small(as_released=True))
+    run.attach(dataset)
+    assert sum(run.epoch(0, dataset.train)) == 5 * 20
+    monkeypatch.setattr(run.model, "backward_labelled", None)
+    assert sum(run.epoch(1, dataset.train)) == 10 * 300
+    settings = small(as_released=True)
+    assert settings.temperature(0) == {"eps": 1.0} and settings.labelled_term == "released" and not settings.kl_grad
+    assert small(as_released=True, estimator="gumbel-softmax").kl_grad
+
+
+def test_beta_falls_on_a_line():
+    settings = small(beta=5.0, beta_epochs=10)
+    assert [settings.beta_at(epochs) for epochs in (0, 2.5, 10, 99)] == [5, 4, 1, 1]
+    assert small(beta=5.0, beta_epochs=0).beta_at(0) == 1
+
+
+def test_commands_that_need_a_run_of_train_say_so(tmp_path):
+    training.train(small(), 0 + 1, tmp_path / "mixture")
+    with pytest.raises(InputError, match="is a run of the command semi-supervised; one of train is needed"):
+        checkpoint.load(tmp_path / "mixture" / training.CHECKPOINT, kind=Run)
+    training.train(Settings(limit=300, hidden=8).resolved(), 1, tmp_path / "other")
+    with pytest.raises(InputError, match="is a run of the command train; one of semi-supervised is needed"):
+        training.train(small(), 2, tmp_path / "other", resume=True)
+
+
+# --- what it refuses --------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("settings, problem", [
+    ({"labels": 55}, "--labels must be divisible by the 10 classes, got 55"),
+    ({"labels": -10}, "--labels must be at least 0"),
+    ({"dataset": "omniglot"}, "omniglot has no labels of ten classes"),
+    ({"estimator": "rebar"}, "unknown estimator 'rebar' for semi-supervised; there are direct, gumbel-softmax, exact"),
+    ({"labelled_term": "hinge"}, "unknown labelled term 'hinge'"),
+    ({"estimator": "exact", "eps": 0.1}, "--eps is not a setting of the estimator exact"),
+    ({"as_released": True, "eps": 0.1}, "--as-released has a schedule of its own for eps"),
+    ({"as_released": True, "shift": 2}, "--as-released has a shift of its own"),
+    ({"as_released": True, "labelled_term": "direct-loss"}, "--as-released has a labelled term of its own"),
+    ({"label_eps": 0.0}, "--label-eps must be above 0"), ({"beta": float("nan")}, "--beta must be above 0"),
+    ({"label_weight": float("inf")}, "--label-weight must be at most"), ({"shift": 28}, "--shift must be at most 27"),
+    ({"image_weight": float("nan")}, "--image-weight must be at least 0"), ({"pretrain": -1}, "--pretrain must be at least 0"),
+    ({"labels": "100"}, "labels must be int")])
+def test_settings_refused(settings, problem):
+    with pytest.raises(InputError, match=problem):
+        SemiSupervisedSettings(**settings).resolved()
+
+
+@pytest.mark.parametrize("labels, problem", [
+    (400, "--labels must be at most 300, the number of training images, got 400"),
+    (300, r"--labels must be at most \d+, got 300: the rarest class has \d+ of the 300 training images")])
+def test_more_labels_than_images(tmp_path, labels, problem):
+    with pytest.raises(InputError, match=problem):
+        training.train(small(labels=labels), 1, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
