@@ -201,6 +201,9 @@ def _parser() -> argparse.ArgumentParser:
     experiment.add_argument("--out", type=Path, help="folder for runs, NAME.csv, NAME.json and NAME.png (default: "
                             "runs/experiment-NAME)")
 
+    runs = command("tutorial-runs", commands.tutorial_runs, "train the small runs that the tutorials load, into tutorials/runs")
+    runs.add_argument("names", nargs="*", metavar="NAME", help="only these")
+
     benchmark = command("benchmark", commands.benchmark, "seconds a step, beside the matrix products it cannot avoid")
     benchmark.add_argument("--batch", type=int, default=100, help="images a step")
     benchmark.add_argument("--steps", type=int, default=30, help="steps a round")

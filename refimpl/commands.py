@@ -201,6 +201,13 @@ def experiment(options: argparse.Namespace) -> int:
     return 0
 
 
+def tutorial_runs(options: argparse.Namespace) -> int:
+    from refimpl.experiments import tutorial_runs
+
+    tutorial_runs.make(options.names, report=lambda line: print(line, flush=True))
+    return 0
+
+
 def benchmark(options: argparse.Namespace) -> int:
     from refimpl.experiments import benchmark
 

@@ -1,0 +1,97 @@
+"""The small trained runs that the tutorials load instead of training for minutes.
+
+    python -m refimpl tutorial-runs [NAME ...]
+
+trains them (all: about ten minutes) and writes tutorials/runs/NAME.npz: settings, metrics row by row, and for some the weights,
+without the optimiser's moments.  The same seed on the same machine gives the same numbers, but for the seconds.
+"""
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from refimpl import training
+from refimpl.checkpoint import KINDS, AnyRun, AnySettings
+from refimpl.checks import InputError
+from refimpl.files import output_folder, read_arrays, write_whole
+from refimpl.semi_supervised.settings import SemiSupervisedSettings
+from refimpl.settings import Settings
+
+FOLDER = Path(__file__).resolve().parent.parent.parent / "tutorials" / "runs"
+
+
+class Plan(NamedTuple):
+    """How a run is made: chapter that loads it, settings, epochs, and whether its weights are kept."""
+
+    chapter: int
+    settings: AnySettings
+    epochs: int
+    weights: bool = False
+
+
+class Loaded(NamedTuple):
+    """A run as it was written: rows of metrics; the run itself, with its model, or None where no weights were kept."""
+
+    settings: AnySettings
+    rows: list[dict[str, float]]
+    run: AnyRun | None
+
+
+SMALL = dict(hidden=40)
+BINARY = dict(n=8, k=2, hidden=100)
+PAIRWISE = dict(dataset="fashion-mnist", structure="pairwise", **BINARY)
+PLANS: dict[str, Plan] = {
+    "eps-1-kl": Plan(4, Settings(eps=1.0, **SMALL), 8, True),
+    "eps-0.1-kl": Plan(4, Settings(eps=0.1, **SMALL), 8, True),
+    "eps-1-no-kl": Plan(4, Settings(eps=1.0, kl_grad=False, **SMALL), 8, True),
+    "single-direct": Plan(6, Settings(), 10),
+    "single-direct-as-released": Plan(6, Settings(as_released=True), 10),
+    "single-exact": Plan(6, Settings(estimator="exact"), 10),
+    "single-gumbel-softmax": Plan(6, Settings(estimator="gumbel-softmax"), 10),
+    **{f"binary-{name}": Plan(7, Settings(estimator=name, **BINARY), 8)
+       for name in ("exact", "direct", "local-expectation", "rebar", "relax", "arm", "disarm", "reinforce-loo")},
+    "structured-none": Plan(8, Settings(dataset="fashion-mnist", kl_grad=False, **BINARY), 8),
+    "structured-non-negative": Plan(8, Settings(solver="persistency", **PAIRWISE), 8),
+    "structured-any-sign": Plan(8, Settings(solver="enumeration", non_negative=False, **PAIRWISE), 8),
+    **{f"labels-{labels}": Plan(9, SemiSupervisedSettings(labels=labels, limit=10_000, beta_epochs=10), 15)
+       for labels in (0, 50, 100)},
+}
+
+
+def make(names: Sequence[str] = (), folder: Path = FOLDER, report: Callable[[str], None] = print) -> None:
+    """Train the runs of these names, or all, and write them.  InputError names what there is if a name is unknown."""
+    for name in names:
+        if name not in PLANS:
+            raise InputError(f"unknown run {name!r}; there are {', '.join(PLANS)}")
+    output_folder(folder)
+    for name in names or PLANS:
+        plan = PLANS[name]
+        with tempfile.TemporaryDirectory() as scratch:
+            rows = training.train(plan.settings, plan.epochs, Path(scratch) / "run")
+            content = {"settings": json.dumps(asdict(plan.settings.resolved())), "columns": np.array(list(rows[0])),
+                       "history": np.array([list(row.values()) for row in rows])}
+            if plan.weights:
+                with np.load(Path(scratch) / "run" / training.CHECKPOINT, allow_pickle=False) as saved:
+                    content["values"] = saved["values"]
+        write_whole(folder / f"{name}.npz", lambda stream: np.savez_compressed(stream, **content))
+        report(f"{folder / name}.npz: chapter {plan.chapter}, {plan.epochs} epochs, {rows[-1]['seconds']:.0f} s")
+
+
+def load(name: str, folder: Path = FOLDER) -> Loaded:
+    """A run by its name.  Raises InputError, one line, if its file is missing or damaged."""
+    advice = f"; make it with python -m refimpl tutorial-runs {name}"
+    content = read_arrays(folder / f"{name}.npz", missing="is missing" + advice, damaged="is damaged" + advice)
+    kind = KINDS[type(PLANS[name].settings)]
+    settings = kind.SETTINGS(**json.loads(str(content["settings"])))
+    rows = [dict(zip(content["columns"].tolist(), row)) for row in content["history"].tolist()]
+    run = None
+    if "values" in content:
+        run = kind.blank(settings, np.random.default_rng(0))
+        run.model.values[...] = content["values"]
+    return Loaded(settings, rows, run)

@@ -1,0 +1,163 @@
+"""The chapters run, their solutions too, and each notebook is its source with outputs.  The tool that builds them is not needed."""
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from refimpl.checks import InputError
+from refimpl.experiments import tutorial_runs
+
+FOLDER = Path(__file__).resolve().parent.parent / "tutorials"
+SOURCES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
+each = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+
+
+def cells(source: Path) -> list[tuple[str, str]]:
+    """(kind, text) of each cell of a source in percent format."""
+    made = []
+    for block in re.split(r"^# %%", source.read_text(encoding="utf-8"), flags=re.M)[1:]:
+        head, _, body = block.partition("\n")
+        if head.strip() == "[markdown]":
+            lines = [line[2:] if line.startswith("# ") else line[1:] for line in body.rstrip("\n").split("\n")]
+            made.append(("markdown", "\n".join(lines).strip()))
+        else:
+            assert head.strip() == "", f"unknown cell {head!r}"
+            made.append(("code", body.strip()))
+    return made
+
+
+def prose(source: Path) -> str:
+    return "\n\n".join(text for kind, text in cells(source) if kind == "markdown")
+
+
+def solutions(source: Path) -> list[str]:
+    """The code of each solution that is hidden in a <details>."""
+    hidden = re.findall(r"<details><summary>Solution</summary>\n(.*?)</details>", prose(source), re.S)
+    return ["\n".join(re.findall(r"```python\n(.*?)```", text, re.S)) for text in hidden]
+
+
+def test_there_are_nine_chapters_and_a_notebook_for_each():
+    assert [path.name[:2] for path in SOURCES] == [f"0{number}" for number in range(1, 10)]
+    assert sorted(path.stem for path in FOLDER.glob("*.ipynb")) == [path.stem for path in SOURCES]
+
+
+RUNNER = """
+import sys
+names = {"__name__": "__main__"}
+for part, text in zip(("chapter", "first solution", "second solution", "third solution"), sys.stdin.read().split(chr(0))):
+    exec(compile(text, part, "exec"), names)
+"""
+
+
+@each
+def test_chapter_and_solutions_run(source):
+    """In a process of its own, every warning an error; the solutions in order, with the chapter's names."""
+    text = "\0".join([source.read_text(encoding="utf-8"), *solutions(source)])
+    done = subprocess.run([sys.executable, "-W", "error", "-W", "ignore:FigureCanvasAgg is non-interactive", "-c", RUNNER], input=text,
+                          cwd=FOLDER.parent, env={**os.environ, "MPLBACKEND": "Agg"}, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "" and "nan" not in done.stdout
+
+
+@each
+def test_notebook_is_its_source_with_outputs(source):
+    notebook = source.with_suffix(".ipynb")
+    content = json.loads(notebook.read_text(encoding="utf-8"))
+    built = [(cell["cell_type"], "".join(cell["source"]).strip()) for cell in content["cells"]]
+    assert built == cells(source)
+    code = [cell for cell in content["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    outputs = [output for cell in code for output in cell["outputs"]]
+    assert not [output for output in outputs if output["output_type"] == "error" or output.get("name") == "stderr"]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == sum(cell["source"].count("plt.show()") if isinstance(cell["source"], str)
+                                                                                 else "".join(cell["source"]).count("plt.show()") for cell in code)
+    assert notebook.stat().st_size < 1_000_000
+
+
+@each
+def test_chapter_has_all_its_parts(source):
+    text = prose(source)
+    assert re.match(r"# \d\. \S", text)
+    for part in ("**You will**", "**You will learn**", "**You need**", "seconds", "| symbol | in the code | the slides write | meaning |",
+                 "## Exercises", "**1 (easy).**", "**2 (middling).**", "**3 (hard).**", "## Where it goes wrong in practice", "## What to read next"):
+        assert part in text, part
+    assert len(solutions(source)) == 3 and all("assert" in code for code in solutions(source))
+    code = "\n".join(text for kind, text in cells(source) if kind == "code")
+    assert code.count("assert") >= 3 and code.count("plt.show()") >= 2
+    assert "from refimpl" in code
+
+
+@each
+def test_mathematics_renders_on_github(source):
+    """$…$ on one line and closed, no star inside it, and none of it inside *emphasis*, where an underscore would end it."""
+    text = re.sub(r"```.*?```", "", prose(source), flags=re.S)
+    text = re.sub(r"`[^`\n]*`", "", text)
+    displayed = re.findall(r"^\$\$.*\$\$$", text, re.M)
+    assert text.count("$$") == 2 * len(displayed), "a displayed formula stands on a line of its own"
+    rest = re.sub(r"^\$\$.*\$\$$", "", text, flags=re.M)
+    for line in rest.split("\n"):
+        assert line.count("$") % 2 == 0, line
+        for formula in re.findall(r"\$([^$]*)\$", line):
+            assert "*" not in formula and formula == formula.strip(), formula
+    for formula in displayed:
+        assert "*" not in formula, formula
+    without_bold = re.sub(r"\*\*[^*]+\*\*", "", rest)
+    for emphasis in re.findall(r"(?<!\*)\*(?!\s)([^*\n]+)\*", without_bold):
+        assert "_" not in emphasis and "$" not in emphasis, emphasis
+
+
+@pytest.mark.parametrize("page", [*SOURCES, FOLDER / "README.md"], ids=lambda path: path.name)
+def test_links_lead_somewhere(page):
+    text = prose(page) if page.suffix == ".py" else page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        assert target.startswith("https://") or (FOLDER / target).exists(), target
+    for path in re.findall(r"`((?:refimpl|tests|data|tutorials)/[\w./]*)`", text):
+        assert (FOLDER.parent / path).exists(), path
+
+
+def test_the_index_names_every_chapter_with_a_picture():
+    index = (FOLDER / "README.md").read_text(encoding="utf-8")
+    for source in SOURCES:
+        assert f"]({source.stem}.ipynb)" in index and f"](figures/chapter-{source.name[:2]}.png)" in index
+
+
+# --- the small trained runs -----------------------------------------------------------------------------------------------------
+
+def test_every_run_is_there_and_is_what_its_plan_says():
+    assert sorted(path.stem for path in tutorial_runs.FOLDER.glob("*.npz")) == sorted(tutorial_runs.PLANS)
+    for name, plan in tutorial_runs.PLANS.items():
+        loaded = tutorial_runs.load(name)
+        assert loaded.settings == plan.settings.resolved() and loaded.rows[-1]["epoch"] == plan.epochs
+        assert (loaded.run is not None) == plan.weights
+        source = next(path for path in SOURCES if path.name.startswith(f"0{plan.chapter}"))
+        assert name in source.read_text(encoding="utf-8") or name.partition("-")[0] + "-{" in source.read_text(encoding="utf-8")
+    assert sum(path.stat().st_size for path in tutorial_runs.FOLDER.glob("*.npz")) < 2_000_000
+
+
+def test_kept_weights_are_those_of_the_last_row():
+    loaded = tutorial_runs.load("eps-0.1-kl")
+    from refimpl import data
+    assert loaded.run.model.bounds(data.load("mnist").test).elbo == pytest.approx(loaded.rows[-1]["test_elbo"], abs=1e-9)
+
+
+def test_a_run_is_made_as_it_is_loaded(tmp_path, monkeypatch, capsys):
+    plan = tutorial_runs.PLANS["eps-1-kl"]
+    monkeypatch.setitem(tutorial_runs.PLANS, "eps-1-kl", plan._replace(epochs=1))
+    tutorial_runs.make(["eps-1-kl"], tmp_path)
+    assert "chapter 4, 1 epochs" in capsys.readouterr().out
+    made, kept = tutorial_runs.load("eps-1-kl", tmp_path), tutorial_runs.load("eps-1-kl")
+    assert made.rows[0]["test_elbo"] == pytest.approx(kept.rows[0]["test_elbo"], abs=2.0)      # another machine rounds otherwise
+    assert np.isfinite(made.run.model.values).all()
+    (tmp_path / "eps-1-kl.npz").write_bytes(b"")
+    for name, folder, problem in (("eps-1-kl", tmp_path, "is damaged; make it with"), ("eps-0.1-kl", tmp_path, "is missing; make it with")):
+        with pytest.raises(InputError, match=problem):
+            tutorial_runs.load(name, folder)
+    with pytest.raises(InputError, match="unknown run 'eps-2-kl'; there are eps-1-kl"):
+        tutorial_runs.make(["eps-2-kl"], tmp_path)
