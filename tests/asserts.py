@@ -1,7 +1,12 @@
 """Comparisons that say how far off they are."""
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+
+from refimpl import checkpoint
+from refimpl.training import CHECKPOINT
 
 
 def assert_relative(value, truth, tolerance: float = 1e-10, floor: float = 1e-280) -> None:
@@ -25,3 +30,18 @@ def z_scores(samples: np.ndarray, truth: np.ndarray) -> np.ndarray:
     difference = samples.mean(axis=0) - truth
     error = samples.std(axis=0, ddof=1) / np.sqrt(len(samples))
     return np.where(difference == 0, 0.0, difference / np.where(error > 0, error, 1e-300))
+
+
+def checkpoint_content(folder: Path) -> dict[str, np.ndarray]:
+    """All that a run's checkpoint holds, without the seconds, which no two runs share."""
+    run, _ = checkpoint.load(folder / CHECKPOINT)
+    content = dict(np.load(folder / CHECKPOINT, allow_pickle=False))
+    content["history"] = np.delete(content["history"], run.columns.index("seconds"), axis=1)
+    return content
+
+
+def assert_same_to_the_bit(one: Path, other: Path) -> None:
+    """Two folders hold the same run."""
+    left, right = checkpoint_content(one), checkpoint_content(other)
+    for name in left:
+        assert left[name].tobytes() == right[name].tobytes(), name

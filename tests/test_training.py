@@ -16,6 +16,7 @@ from refimpl.checks import InputError
 from refimpl.run import COLUMNS
 from refimpl.schedules import released
 from refimpl.settings import Settings
+from tests.asserts import assert_same_to_the_bit, checkpoint_content
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = dict(hidden=20, limit=400, batch=64)                        # the last batch of an epoch is smaller
@@ -23,19 +24,6 @@ SMALL = dict(hidden=20, limit=400, batch=64)                        # the last b
 
 def small(**settings) -> Settings:
     return Settings(**{**SMALL, **settings}).resolved()
-
-
-def state(folder: Path) -> dict:
-    """All that a checkpoint holds, without the seconds, which no two runs share."""
-    content = dict(np.load(folder / training.CHECKPOINT, allow_pickle=False))
-    content["history"] = np.delete(content["history"], COLUMNS.index("seconds"), axis=1)
-    return content
-
-
-def assert_same_to_the_bit(one: Path, other: Path) -> None:
-    left, right = state(one), state(other)
-    for name in left:
-        assert left[name].tobytes() == right[name].tobytes(), name
 
 
 @pytest.mark.parametrize("settings", [
@@ -54,7 +42,7 @@ def test_same_seed_same_run_other_seed_other_run(tmp_path):
     for name, seed in (("one", 3), ("two", 3), ("three", 4)):
         training.train(small(seed=seed), 1, tmp_path / name)
     assert_same_to_the_bit(tmp_path / "one", tmp_path / "two")
-    assert (state(tmp_path / "one")["values"] != state(tmp_path / "three")["values"]).any()
+    assert (checkpoint_content(tmp_path / "one")["values"] != checkpoint_content(tmp_path / "three")["values"]).any()
 
 
 def test_training_learns(tmp_path):
@@ -97,7 +85,7 @@ def test_released_schedule():
 def test_divergence_is_said_in_one_line(tmp_path):
     with pytest.raises(InputError, match="diverged.*smaller --lr"):
         training.train(small(lr=1e30), 3, tmp_path)
-    assert len(state(tmp_path)["history"]) == 0                     # the last good checkpoint stands
+    assert len(checkpoint_content(tmp_path)["history"]) == 0                     # the last good checkpoint stands
 
 
 # --- stopped from outside -----------------------------------------------------------------------------------------------------
@@ -153,7 +141,7 @@ def test_ctrl_c_and_resume(tmp_path):
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130 and "Traceback" not in err
     assert "--resume" in err
-    assert 0 < len(state(tmp_path / "stopped")["history"]) < 40
+    assert 0 < len(checkpoint_content(tmp_path / "stopped")["history"]) < 40
     assert run(command(tmp_path / "stopped", "--epochs", "40", "--resume")).returncode == 0
     assert_same_to_the_bit(tmp_path / "whole", tmp_path / "stopped")
 

@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.optimize import linear_sum_assignment
 
-from refimpl import data, estimators, plots
+from refimpl import data, estimators
 from refimpl.estimators import Memory
 from refimpl.estimators import labelled as terms
 from refimpl.models.mixture import MixtureVAE

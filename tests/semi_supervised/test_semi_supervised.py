@@ -4,7 +4,6 @@ from __future__ import annotations
 import csv
 import itertools
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,24 +15,13 @@ from refimpl.semi_supervised import labelled
 from refimpl.semi_supervised.run import COLUMNS, SemiSupervisedRun, accuracy
 from refimpl.semi_supervised.settings import SemiSupervisedSettings
 from refimpl.settings import Settings
+from tests.asserts import assert_same_to_the_bit
 
 SMALL = dict(limit=300, batch=64, labels=20, pretrain=5)
 
 
 def small(**settings) -> SemiSupervisedSettings:
     return SemiSupervisedSettings(**{**SMALL, **settings}).resolved()
-
-
-def state(folder: Path) -> dict:
-    content = dict(np.load(folder / training.CHECKPOINT, allow_pickle=False))
-    content["history"] = np.delete(content["history"], COLUMNS.index("seconds"), axis=1)
-    return content
-
-
-def assert_same_to_the_bit(one: Path, other: Path) -> None:
-    left, right = state(one), state(other)
-    for name in left:
-        assert left[name].tobytes() == right[name].tobytes(), name
 
 
 # --- the labelled images ----------------------------------------------------------------------------------------------------
