@@ -84,10 +84,7 @@ def network_shapes(network: Sequential, rows: int, inputs: bool) -> list[tuple[i
 
 
 def mixture_shapes(settings: SemiSupervisedSettings) -> list[tuple[int, int, int]]:
-    """The same for the mixture model, with all classes of every image decoded and labelled images beside the batch.
-
-    Enumeration learns from all classes, and makes the logits once more for it than the table of scores did.
-    """
+    """The same for the mixture model, with all classes of every image decoded and labelled images beside the batch."""
     model, batch = MixtureVAE(settings.gaussian), settings.batch
     shapes = []
     for rows in (batch, min(settings.label_batch, settings.labels)):
@@ -102,8 +99,7 @@ def mixture_shapes(settings: SemiSupervisedSettings) -> list[tuple[int, int, int
     to_hidden = [(batch, model.d, model.classes * first.n_out), *((every, layer.n_in, layer.n_out) for layer in middle)]
     shapes += [*to_hidden, (batch, last.n_out, last.n_in), (every, last.n_in, last.n_out)]          # the table: W x, logits
     if settings.estimator == "exact":
-        shapes += to_hidden + network_shapes(Sequential([*middle, last]), every, True)[-3:]
-        for layer in middle:
+        for layer in (*middle, last):                                                               # learning from all
             shapes += [(layer.n_in, every, layer.n_out), (every, layer.n_out, layer.n_in)]
         shapes += [(model.d, batch, model.classes * first.n_out), (batch, model.classes * first.n_out, model.d)]
     return shapes

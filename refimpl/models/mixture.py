@@ -162,7 +162,7 @@ class MixtureVAE:
             x = images.images(slice(start, start + BLOCK), self.dtype)
             draw = self._draw(x, rng)
             h, code = draw.code.h.astype(np.float64), draw.code
-            f = self.objective(x, draw.g).joint_table()
+            f = self.objective(x, draw.g).table()[:, 0]
             reconstruction = (softmax(h, axis=1) * f).sum()
             class_kl, gaussian = categorical_kl(h)[0].sum(), gaussian_kl(code.mu, code.log_var)[0].sum(dtype=np.float64)
             totals += reconstruction - class_kl - gaussian, reconstruction, class_kl, gaussian

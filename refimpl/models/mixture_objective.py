@@ -33,6 +33,7 @@ class MixtureObjective:
         self.dg: np.ndarray | None = None
         self._buffers = buffers or Buffers()
         self._learnt: np.ndarray | None = None      # the z whose parameter gradients the layers hold
+        self._logits: np.ndarray | None = None      # of all classes, if it is that pass which the layers hold
 
     def score(self, z: np.ndarray) -> np.ndarray:
         self.evaluations += 1
@@ -46,11 +47,12 @@ class MixtureObjective:
     def table(self, z: np.ndarray | None = None) -> np.ndarray:
         """f of all classes, (B, 1, k); z is ignored, there being no other coordinates."""
         self.evaluations += self.k
-        self._learnt = None
         return outputs.scores(self.decoder.layers[-1], self._hidden_of_all(), self.x, self._buffers)[:, None, :]
 
     def joint_table(self) -> np.ndarray:
-        return self.table()[:, 0]
+        """The same, (B, k), the logits kept: who enumerates learns from all classes."""
+        self.evaluations += self.k
+        return self._enumerate()
 
     def learn(self, latent: Point | Mixture) -> None:
         if isinstance(latent, Mixture):
@@ -61,7 +63,7 @@ class MixtureObjective:
     # --- one z an image ----------------------------------------------------------------------------------------------
 
     def _forward(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        self._learnt = None
+        self._learnt = self._logits = None
         z = z[:, 0].astype(self.x.dtype, copy=False)                                # (B, k)
         inputs = (z[:, :, None] * self.g[:, None, :]).reshape(len(z), -1)           # z g^T
         return bernoulli_score(self.x, self.decoder.forward(inputs))
@@ -85,6 +87,7 @@ class MixtureObjective:
 
     def _hidden_of_all(self) -> np.ndarray:
         """The last hidden layer of every class of every image, (B, k, H)."""
+        self._learnt = self._logits = None
         first = self.decoder.layers[0]
         y = self._buffers.get("first", (len(self.g), self.k * first.n_out), self.x.dtype)
         np.matmul(self.g, self._weights(), out=y)
@@ -94,13 +97,25 @@ class MixtureObjective:
             y = layer.forward(y)
         return y.reshape(len(self.g), self.k, -1)
 
+    def _enumerate(self) -> np.ndarray:
+        last, hidden = self.decoder.layers[-1], self._hidden_of_all()
+        last.x = hidden.reshape(-1, last.n_in)                                      # as its forward pass would leave it
+        self._logits = self._buffers.get("logits", (len(last.x), last.n_out), self.x.dtype)
+        return outputs.scores(last, hidden, self.x, self._buffers, keep=self._logits)
+
     def _learn_from_all(self, weights: np.ndarray) -> None:
         """Gradients of -1/B sum_bc weights_bc f_bc."""
-        self._learnt = None
-        batch, first, last = len(self.x), self.decoder.layers[0], self.decoder.layers[-1]
-        a = last.forward(self._hidden_of_all().reshape(batch * self.k, -1))
-        _, dy = bernoulli_score(np.repeat(self.x, self.k, axis=0), a)
-        dy *= (weights / -batch).astype(dy.dtype).reshape(-1, 1)
+        if self._logits is None:
+            self._enumerate()
+        a, self._logits = self._logits, None                                        # overwritten below
+        batch, first = len(self.x), self.decoder.layers[0]
+        half = a.dtype.type(0.5)
+        a *= half
+        dy = np.tanh(a, out=a).reshape(batch, self.k, -1)                           # sigmoid(a) = (1 + tanh(a / 2)) / 2
+        dy *= half
+        dy += (half - self.x)[:, None]                                              # -df/da = sigmoid(a) - x
+        dy *= (weights / batch).astype(a.dtype)[:, :, None]
+        dy = dy.reshape(batch * self.k, -1)
         for layer in reversed(self.decoder.layers[1:]):
             dy = layer.backward(dy)
         np.sum(dy, axis=0, out=first.db)

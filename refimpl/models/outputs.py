@@ -15,8 +15,12 @@ from refimpl.nn.losses import softplus_sum_without_half
 ROWS = 300          # decoder outputs at a time: with 784 pixels in float32 about a megabyte, the size of a core's own cache
 
 
-def scores(last: Linear, hidden: np.ndarray, x: np.ndarray, buffers: Buffers) -> np.ndarray:
-    """log p(x given z), nats: hidden (B, m, H), m states of each image x (B, pixels) -> (B, m)."""
+def scores(last: Linear, hidden: np.ndarray, x: np.ndarray, buffers: Buffers,
+           keep: np.ndarray | None = None) -> np.ndarray:
+    """log p(x given z), nats: hidden (B, m, H), m states of each image x (B, pixels) -> (B, m).
+
+    keep: where the logits (B m, pixels) are to be left, for whoever goes on to learn from them.
+    """
     # The part of f that is linear in the logits: x . a less half their sum, which softplus_sum_without_half leaves out.
     centred = x - x.dtype.type(0.5)
     f = np.matmul(hidden, (centred @ last.W.T)[:, :, None])[:, :, 0] + (centred @ last.b)[:, None]
@@ -26,5 +30,7 @@ def scores(last: Linear, hidden: np.ndarray, x: np.ndarray, buffers: Buffers) ->
         a = buffers.get("a", (len(block), last.n_out), x.dtype)
         np.matmul(block, last.W, out=a)
         a += last.b
+        if keep is not None:
+            keep[start:start + ROWS] = a
         flat[start:start + ROWS] -= softplus_sum_without_half(a)
     return f
