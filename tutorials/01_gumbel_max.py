@@ -8,7 +8,7 @@
 #
 # | symbol | in the code | the slides write | meaning |
 # | --- | --- | --- | --- |
-# | $h(z)$ | `h` | $\phi(x,z)$ | score of the value $z$, any real number, in nats |
+# | $h(z)$ | `h` | $\phi(x,z)$ | score of the value $z$, any real number |
 # | $\gamma(z)$ | `noise` | $\gamma(z)$ | Gumbel noise, one independent number a value |
 # | $z^{\star}$ | `z_star` | $z^{\phi+\gamma}$ | $\arg\max_z \{h(z) + \gamma(z)\}$ |
 # | $q(z)$ | `q` | $e^{\phi(x,z)}$ | softmax of $h$: $e^{h(z)} / \sum_{z'} e^{h(z')}$ |
@@ -145,8 +145,8 @@ ax.legend(fontsize=9)
 plt.show()
 
 # %% [markdown]
-# What to see: five curves of *one* shape, scaled. Whoever wins, the height at which it wins is distributed alike. No other
-# noise does that, and it is the whole proof:
+# What to see: five curves of *one* shape, scaled. Whoever wins, the height at which it wins is distributed alike. That
+# is the whole proof:
 #
 # ## Why: the algebra
 #
@@ -173,10 +173,10 @@ print("each line of the proof holds on the grid")
 # %% [markdown]
 # ## Alarm clocks
 #
-# The same proof in one picture. Let $E(z) = e^{-(h(z) + \gamma(z) + c)}$. The largest score is the smallest $E$, and since
-# $-\log U$ is an exponential variable, $E(z)$ is one of rate $e^{h(z)}$. Five alarm clocks; the one of rate $r$ rings first with
-# probability $r$ over the sum of the rates. The time of the first ring does not depend on which clock it is. Chapter 4
-# uses these clocks to compute what no sampling could.
+# The same proof in one picture. Let $E(z) = e^{-(h(z) + \gamma(z) + c)}$. The largest perturbed score is the smallest $E$, and since
+# $-\log U$ is an exponential variable of rate 1, $E(z)$ is one of rate $r(z) = e^{h(z)}$. Five alarm clocks. Clock $z$ rings first, at time $t$, with density
+# $r(z) e^{-r(z) t}$ times the others' chances $e^{-r(z') t}$ of being silent still: $r(z) e^{-S t}$, which integrates to $r(z) / S$. The time of the first ring does not depend on which
+# clock it is. Chapter 4 uses these clocks to compute what no sampling could.
 
 # %%
 E = np.exp(-(h + noise + c))
@@ -205,7 +205,7 @@ assert abs(highest.mean() - np.log(S)) < 4 * error
 # ## Other noise
 #
 # Slide 11 shows Gumbel beside Gaussian and Laplace noise. Any noise gives *some* law for the arg max. The next cell computes it by the
-# same integral, with all three noises scaled to the same variance, for three values: scores 0, 0, and a third that moves.
+# same integral, with all three noises scaled to the same variance, for three values: scores 0, 1, and a third that moves.
 
 # %%
 from scipy import stats
@@ -232,14 +232,15 @@ left.legend()
 plt.show()
 
 # %% [markdown]
-# What to see. Left: nearly the same curve. Right: the odds of 1 against 0. For Gumbel they are $e^1$, whatever the third value does
+# What to see. Left: much the same curve, Laplace a little apart. Right: the odds of 1 against 0. For Gumbel they are $e^1$, whatever the third value does
 # (the *independence of irrelevant alternatives*); for the others a third value that has nothing to do with the two moves their odds.
-# Only Gumbel noise gives the softmax, so only there does the encoder know its own probabilities, and with them the KL term.
+# With Gumbel noise the encoder's scores *are* its log-probabilities, up to a constant; with other noise they are not. (That among independent noises of one law only Gumbel's gives the softmax for
+# three or more values is Yellott's theorem of 1977, not shown here.)
 #
 # ## What you built is in the package
 #
-# `refimpl/gumbel.py` holds the sampler, the quadrature and the law of the noise given its winner. It draws $E$ directly rather than
-# $-\log U$, for a reason that the last section names.
+# `refimpl/gumbel.py` holds the sampler, the quadrature and the law of the noise given its winner. It draws the exponential variable directly rather than
+# as $-\log U$, for a reason that the last section names.
 
 # %%
 from refimpl import gumbel
@@ -300,7 +301,7 @@ assert (same == z_star).all()
 # ## Where it goes wrong in practice
 #
 # - In float32, $-\log(-\log U)$ is infinite where $U$ rounds to 0 or 1, once in ten million draws or so; one such draw spoils a run. Draw
-#   an exponential variable in float64 instead: $\gamma = -\log E - c$.
+#   an exponential variable $X$ of rate 1 in float64 instead, and take $\gamma = -\log X - c$.
 # - Noise is added to *scores*, not to probabilities.
 # - One number a value. The same number added to all values changes nothing; the arg max is then always the same.
 # - With ties (scores or noise rounded coarsely) the lowest index wins too often.

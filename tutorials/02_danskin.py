@@ -1,17 +1,17 @@
 # %% [markdown]
 # # 2. Danskin's theorem: the slope of a maximum
 #
-# **You will** draw a maximum of straight lines, differentiate it, and average many of them until the kinks are gone.
+# **You will** draw a maximum of straight lines, differentiate it, and average many of them until the kinks are too small to see.
 # **You will learn** why a maximum may be differentiated although its arg max may not, and what function the average is.
 # **You need** [chapter 1](01_gumbel_max.ipynb). It runs in about five seconds.
 #
 # | symbol | in the code | the slides write | meaning |
 # | --- | --- | --- | --- |
-# | $f(z)$ | `f` | $\theta(x,z)$ | a second score: later, how well the decoder explains the image with $z$, in nats |
+# | $f(z)$ | `f` | $\theta(x,z)$ | a second score: later, how well the decoder explains the image with $z$, in nats (a nat is the unit of a natural logarithm of a probability) |
 # | $h(z)$ | `h` | $\phi(x,z)$ | the score of chapter 1 |
 # | $\epsilon$ | `eps` | $\epsilon$ | how strongly $f$ takes part, in 1/nat |
 # | $z(\epsilon)$ | `z_eps` | $z^{\epsilon\theta+\phi+\gamma}$ | $\arg\max_z \{\epsilon f(z) + h(z) + \gamma(z)\}$; $z(0)$ is the $z^{\star}$ of chapter 1 |
-# | $G(h, \epsilon)$ | `G` | $G(w, \epsilon)$ | $E_\gamma \max_z \{\epsilon f(z) + h(z) + \gamma(z)\}$ |
+# | $G(h, \epsilon)$ | `G` | $G(w, \epsilon)$ | $E_\gamma \max_z \{\epsilon f(z) + h(z) + \gamma(z)\}$; no relation to the distribution function $G(t)$ of chapter 1 |
 
 # %%
 import sys
@@ -46,7 +46,7 @@ figure, (left, right) = plt.subplots(1, 2, sharex=True)
 for z in range(4):
     left.plot(eps, lines[:, z], color=plots.FURTHER[z], label=f"z = {z}, slope {f[z]:g}")
 left.plot(eps, envelope, color=plots.TRUTH, linewidth=3, alpha=0.5, label="maximum")
-left.set(xlabel="eps", ylabel="eps f + h + noise, nats")
+left.set(xlabel="eps", ylabel="eps f + h + noise")
 left.legend(fontsize=9)
 right.step(eps, f[winner], color=plots.TRUTH, where="mid")
 right.set(xlabel="eps", ylabel="slope of the maximum")
@@ -61,7 +61,8 @@ plt.show()
 # **Danskin (1967), for finitely many lines.** Where one line wins alone, $\frac{d}{d\epsilon} \max_z \{\ldots\} = f(z(\epsilon))$: the slope of the winner. The
 # *arg max* may be differentiated nowhere usefully (it is piecewise constant); it need not be.
 #
-# *Proof.* If line $z$ is strictly above the others at $\epsilon$, it is still above them in a small interval around. There the maximum *is* that line. $\square$
+# *Proof.* If line $z$ is strictly above the others at $\epsilon$, it is still above them in a small interval around. There the maximum *is* that line. $\square$ (Nothing in this asks for straight lines: for
+# differentiable curves the derivative is that of the winning curve.)
 #
 # Where two lines tie there is a kink: from the right the slope is the larger of the two, from the left the smaller. With continuous noise a
 # given $\epsilon$ is a kink with probability zero.
@@ -125,13 +126,13 @@ right.plot(coarse, q_eps @ f, color=plots.TRUTH, linewidth=3, label="its derivat
 for draws, colour in ((1, "0.75"), (10, plots.FURTHER[1]), (2_000, plots.FURTHER[0])):
     left.plot(coarse, average_maximum(coarse, draws), color=colour, label=f"{draws} draws")
     right.plot(coarse, average_slope(coarse, draws), color=colour)
-left.set(xlabel="eps", ylabel="mean maximum, nats")
+left.set(xlabel="eps", ylabel="mean maximum")
 right.set(xlabel="eps", ylabel="mean slope of the winner")
 left.legend(fontsize=9)
 plt.show()
 
 # %% [markdown]
-# What to see. One draw: a polygon, a staircase. Two thousand: a smooth curve and a smooth slope, on top of the black lines. We know the
+# What to see. One draw: a polygon, a staircase. Two thousand: kinks and steps too small to see, on top of the black lines. Only the expectation has none. We know the
 # black lines from chapter 1: zero-mean Gumbel noise on scores $a(z)$ has a maximum of mean $\log \sum_z e^{a(z)}$, and here $a = h + \epsilon f$. So
 #
 # $$G(h, \epsilon) = E_\gamma \max_z \{\epsilon f(z) + h(z) + \gamma(z)\} = \log \sum_z e^{h(z) + \epsilon f(z)}$$
@@ -140,8 +141,8 @@ plt.show()
 #
 # ## Differentiating under the average
 #
-# Is the derivative of the average the average of the derivatives? The slope of each maximum is bounded by the largest $|f(z)|$ whatever the
-# noise, so dominated convergence allows it:
+# Is the derivative of the average the average of the derivatives? If $\epsilon$ moves by $\Delta$, each line moves by at most $\max |f| \cdot |\Delta|$, and so does their maximum, kinks included. If the scores move by at most $\Delta$ each, so does the maximum. The
+# difference quotients are therefore bounded whatever the noise, and dominated convergence allows it:
 #
 # $$\frac{\partial G}{\partial \epsilon} = E_\gamma f(z(\epsilon)), \qquad \frac{\partial G}{\partial h} = E_\gamma \, \text{onehot}(z(\epsilon))$$
 #
@@ -179,7 +180,7 @@ assert np.isclose(danskin.dG_deps(h, f, at), q_at @ f) and np.allclose(danskin.d
 # %% [markdown]
 # ## Exercises
 #
-# **1 (easy).** At $\epsilon = 0.5$ set the noise so that lines 1 and 3 tie at the top, and measure the slope of the maximum from either side.
+# **1 (easy).** At $\epsilon = 0.5$ set the lines' heights at $\epsilon = 0$ so that lines 1 and 3 tie at the top, and measure the slope of the maximum from either side.
 #
 # <details><summary>Solution</summary>
 #
@@ -229,7 +230,7 @@ assert np.isclose(danskin.dG_deps(h, f, at), q_at @ f) and np.allclose(danskin.d
 #
 # ## Where it goes wrong in practice
 #
-# - Differentiating *through the arg max*, $f'(z) \cdot dz/d\epsilon$, gives zero almost everywhere. Danskin says to hold the winner fixed and
+# - Differentiating *through the arg max*, that is $\epsilon \mapsto f(z(\epsilon))$, gives zero almost everywhere. Danskin says to hold the winner fixed and
 #   differentiate what it wins with.
 # - One draw's slope is a fair estimate of the mean slope, but the slope's own derivative cannot be estimated draw by draw: each staircase
 #   is flat. Only the *average* has a second derivative. That is the difficulty that Theorem 1 gets around.

@@ -17,7 +17,10 @@
 #
 # $$\nabla_w E_\gamma [f(z^{\star})] = \lim_{\epsilon \to 0} \frac{1}{\epsilon} E_\gamma [\nabla_w h_w(z(\epsilon)) - \nabla_w h_w(z^{\star})]$$
 #
-# On the left, what we want and cannot sample: the gradient of an average over a sampled $z$. On the right, what we can sample: run the arg max twice, and
+# Finitely many values $z$; $h_w(z)$ twice continuously differentiable in $w$; $f$ does not depend on $w$ (what $f$ depends on beside is trained by its own gradient); $\gamma$ has a law that depends on neither $w$ nor $\epsilon$. (A ReLU network
+# is that smooth except on a set of weights of measure zero, which is what one lives with in practice.)
+#
+# On the left, what we want and cannot get by differentiating a sample $f(z^{\star})$. (One can sample it another way, $f(z^{\star}) \nabla_w \log q(z^{\star})$, the score function or REINFORCE: chapter 7 compares.) On the right, what we can sample: run the arg max twice, and
 # differentiate *scores*, which are smooth functions of the weights.
 
 # %%
@@ -33,7 +36,7 @@ import numpy as np
 from refimpl import gumbel, plots
 
 plots.chapter_style()
-rng = np.random.default_rng(3)
+rng = np.random.default_rng(11)
 f = np.array([-1.0, 2.0, 0.5])
 centre = np.array([0.8, 0.1, -0.4])
 direction = np.array([-1.0, 1.0, 0.3])
@@ -71,7 +74,8 @@ ax.plot(w, stairs.mean(axis=1), color=plots.FURTHER[0], label="mean of ten draws
 ax.set(xlabel="weight w", ylabel="f, nats")
 ax.legend(fontsize=9)
 plt.show()
-print("slopes of the staircases, wherever they have one:", np.unique(np.diff(stairs[:, 0])[np.abs(np.diff(stairs[:, 0])) < 1e-9]))
+flat = np.diff(stairs.mean(axis=1)) == 0
+print(f"mean of ten draws: {flat.mean():.1%} of the steps along w are exactly flat, {np.sum(~flat)} are jumps")
 
 # %% [markdown]
 # ## Step 1: $G$ is smooth
@@ -113,7 +117,7 @@ print(f"d/dw of E f(z*) = {left_side:.8f}")
 # %% [markdown]
 # ## Step 3: differentiate in $w$ first, then in $\epsilon$
 #
-# Danskin in $w$: hold the winner and differentiate what it wins with. Only $h_w$ depends on $w$, so $\partial_w G(w, \epsilon) = E_\gamma [\nabla_w h_w(z(\epsilon))]$. Now the
+# Danskin in the scores (chapter 2): $\partial G / \partial h(z) = P(z(\epsilon) = z)$. The chain rule adds up what each score contributes, $\partial_w G(w, \epsilon) = \sum_z P(z(\epsilon) = z)\, \nabla_w h_w(z) = E_\gamma [\nabla_w h_w(z(\epsilon))]$: hold the winner, and differentiate what it wins with. Now the
 # derivative in $\epsilon$ at 0 is, by definition, the limit of a difference quotient (equation 4):
 #
 # $$\partial_\epsilon \partial_w G(w, 0) = \lim_{\epsilon \to 0} \frac{1}{\epsilon} E_\gamma [\nabla_w h_w(z(\epsilon)) - \nabla_w h_w(z^{\star})]$$
@@ -140,8 +144,8 @@ print(f"in eps, then in w: {left_side:.8f}\nin w, then in eps: {right_side:.8f}"
 assert np.isclose(left_side, right_side, rtol=1e-6)
 
 # %% [markdown]
-# Written out, with $h$ itself in the place of $w$ (so that $\nabla_h h(z) = \text{onehot}(z)$), both are $q (f - E_q f)$. Differentiate
-# $\sum_z q_\epsilon(z) f(z)$ in $h$, or $q_\epsilon$ in $\epsilon$: the same line of algebra comes out, at every $\epsilon$.
+# Written out, with $h$ itself in the place of $w$ (so that $\nabla_h h(z) = \text{onehot}(z)$) and $E_q f = \sum_z q(z) f(z)$: a softmax has $\partial q_\epsilon(z) / \partial h(z') = q_\epsilon(z) ([z = z'] - q_\epsilon(z'))$ and
+# $\partial q_\epsilon(z) / \partial \epsilon = q_\epsilon(z) (f(z) - E_{q_\epsilon} f)$. Multiply the first by $f(z)$ and add over $z$: the second comes out. Both orders give $q_\epsilon (f - E_{q_\epsilon} f)$, at every $\epsilon$; at 0 it is $q (f - E_q f)$.
 
 # %%
 h, eps = h_of(at), 0.4
@@ -200,7 +204,7 @@ ax.legend(fontsize=9)
 plt.show()
 
 # %% [markdown]
-# What to see. Most draws give zero: the two winners are the same. The rest give $\pm 1/\epsilon$. The smaller $\epsilon$, the rarer and the larger;
+# What to see. Most draws give zero: the two winners are the same. The rest have $+1/\epsilon$ at $z(\epsilon)$, $-1/\epsilon$ at $z^{\star}$ and 0 elsewhere. The smaller $\epsilon$, the rarer and the larger;
 # the mean at each $\epsilon$ is known exactly, $(q_\epsilon - q)/\epsilon$, and tends to the gradient. How to choose $\epsilon$ is chapter 4.
 #
 # ## Weights
@@ -229,10 +233,10 @@ print("gradient in W: differences of the exact E f agree with the chain rule, an
 #
 # 1. $G(w,\epsilon) = E_\gamma \max_z \{\epsilon f(z) + h_w(z) + \gamma(z)\}$. For Gumbel noise $G = \log\sum_z e^{h_w(z)+\epsilon f(z)}$, so $G$ is smooth.
 # 2. Danskin under the average, in $\epsilon$: $\partial_\epsilon G = E f(z(\epsilon))$. Hence $\partial_w \partial_\epsilon G(w,0) = \nabla_w E f(z^{\star})$.
-# 3. Danskin under the average, in $w$: $\partial_w G = E \nabla_w h_w(z(\epsilon))$. Hence $\partial_\epsilon \partial_w G(w,0) = \lim \frac{1}{\epsilon} E[\nabla_w h_w(z(\epsilon)) - \nabla_w h_w(z^{\star})]$.
+# 3. Danskin under the average, in the scores, and the chain rule: $\partial_w G = E \nabla_w h_w(z(\epsilon))$. Hence $\partial_\epsilon \partial_w G(w,0) = \lim \frac{1}{\epsilon} E[\nabla_w h_w(z(\epsilon)) - \nabla_w h_w(z^{\star})]$.
 # 4. $G$ is twice continuously differentiable, so 2 = 3.
 #
-# Gumbel noise entered in step 1 only. Other noise with a smooth density smooths $G$ as well, and the theorem holds for it; what it loses is $q$ in closed form.
+# Gumbel noise entered in step 1 only. Other noise with a smooth, bounded density and a finite mean smooths $G$ as well, and the theorem holds for it (the supplement proves it; exercise 3 tries it); what is lost is $q$ in closed form.
 #
 # In the package: `danskin.d2G_dh_deps` and `danskin.d2G_deps_dh` (two routes), `direct.gradient` (the estimator), `exact.gradient` (the truth).
 
@@ -263,10 +267,12 @@ assert np.allclose(enumeration.gradient(h, f), truth)
 #
 # <details><summary>Solution</summary>
 #
-# The mean is the same: expectations do not see whether the two terms share noise. The variance is another matter: two independent winners differ most of the time, so nearly every draw gives $\pm 10$.
+# The mean is the same: expectations do not see whether the two terms share noise. The variance is another matter: two independent winners differ in six draws of ten, instead of in seven of a hundred. (Reversing the order of `draws` would not do as fresh noise:
+# a permutation leaves the sample mean of each term exactly as it was.)
 #
 # ```python
-# fresh = (np.eye(3)[(0.1 * f + h + draws[::-1]).argmax(axis=1)] - np.eye(3)[(h + draws).argmax(axis=1)]) / 0.1
+# other = gumbel.sample(draws.shape, rng)
+# fresh = (np.eye(3)[(0.1 * f + h + other).argmax(axis=1)] - np.eye(3)[(h + draws).argmax(axis=1)]) / 0.1
 # mean = (softmax(h + 0.1 * f) - q) / 0.1
 # assert (np.abs(fresh.mean(axis=0) - mean) < 5 * fresh.std(axis=0) / np.sqrt(len(draws))).all()
 # assert fresh.var(axis=0).sum() > 5 * direct_gradient(h, f, 0.1, draws).var(axis=0).sum()
@@ -299,7 +305,7 @@ assert np.allclose(enumeration.gradient(h, f), truth)
 # ## Where it goes wrong in practice
 #
 # - Two different draws of noise (exercise 2): right on average, useless in practice.
-# - The sign. $z(\epsilon)$ is favoured by $f$, and $f$ is to be *maximised*. With a loss in the place of $f$, either perturb by $-\epsilon$ or swap the two terms.
+# - The sign. $z(\epsilon)$ is favoured by $f$, and $f$ is to be *maximised*. With a loss in the place of $f$, put $f = -\text{loss}$ and ascend.
 # - The limit is of the *expectation*. For one fixed draw of the noise the two winners coincide for all small enough $\epsilon$, and the "limit" of the estimate is 0.
 # - Forgetting $1/\epsilon$ leaves the direction right and the size wrong, which a learning rate hides until a second term (a KL) is added.
 #
