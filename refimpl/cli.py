@@ -123,16 +123,16 @@ def _parser() -> argparse.ArgumentParser:
                       help="gradient of the class's scores")
     semi.add_argument("--epochs", type=int, default=60, help="epochs over all images, those already done included")
     semi.add_argument("--pretrain", type=int, default=1200, help="epochs over the labelled images alone, before the first")
-    semi.add_argument("--labelled-term", choices=["cross-entropy", "released", "direct-loss"], default="cross-entropy",
-                      help="what a label teaches the class's scores")
+    semi.add_argument("--labelled-term", choices=["cross-entropy", "released", "direct-loss"],
+                      help="what a label teaches the class's scores (default: cross-entropy)")
     semi.add_argument("--label-eps", type=float, default=0.05, help="of the terms released and direct-loss")
-    semi.add_argument("--label-weight", type=float, help="weight of that term after the pretraining; 0: no labels then (default: 50)")
-    semi.add_argument("--image-weight", type=float, default=0.2,
-                      help="weight of the labelled images as images of a known class, after the pretraining")
+    semi.add_argument("--label-weight", type=float, help="weight of that term after the pretraining (default: 50)")
+    semi.add_argument("--image-weight", type=float,
+                      help="weight of the labelled images as images of a known class, after the pretraining (default: 0.2)")
     semi.add_argument("--label-batch", type=int, default=50, help="labelled images beside each batch")
     semi.add_argument("--shift", type=int, help="pixels that labelled images are moved by, at most, anew each time (default: 3)")
-    semi.add_argument("--beta", type=float, help="weight of the Gaussian's KL term at the start; it falls to 1 (default: 5)")
-    semi.add_argument("--beta-epochs", type=int, default=20, help="epochs in which it falls")
+    semi.add_argument("--beta", type=float, help="weight of the Gaussian's KL term at the start; it goes to 1 (default: 5)")
+    semi.add_argument("--beta-epochs", type=int, default=20, help="epochs in which it does")
     semi.add_argument("--gaussian", type=int, default=30, help="dimension of the Gaussian")
     semi.add_argument("--batch", type=int, default=100, help="images a step")
     semi.add_argument("--lr", type=float, default=8e-4, help="Adam's learning rate")

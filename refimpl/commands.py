@@ -79,7 +79,7 @@ def semi_supervised(options: argparse.Namespace) -> int:
     out = options.out or Path(f"runs/semi-supervised-{settings.dataset}-{settings.estimator}-{settings.labels}-seed{settings.seed}")
     what = "accuracy" if settings.labels else "accuracy (best match)"
     print(f"{settings.dataset}: {settings.label()}, seed {settings.seed}; test images, bound with the class enumerated, nats an "
-          f"image; epoch 0 is the labelled images alone\nepoch {what} test -ELBO reconstruction class KL Gaussian KL  seconds", flush=True)
+          f"image; epoch 0: {'labelled images alone' if settings.labels else 'untrained'}\nepoch {what} test -ELBO reconstruction class KL Gaussian KL  seconds", flush=True)
     rows = training.train(settings, options.epochs, out, options.resume, options.data_dir, lambda row: print(
         f"{row['epoch']:5.0f} {100 * row['accuracy']:{len(what) - 2}.2f} % {-row['test_elbo']:10.2f} {-row['reconstruction']:14.2f} "
         f"{row['class_kl']:8.2f} {row['gaussian_kl']:11.2f} {row['seconds']:8.1f}", flush=True))

@@ -36,7 +36,7 @@ def train_epoch(run: Run | SemiSupervisedRun, part: data.Part, after_step: Calla
     Raises InputError if weights or scores are no longer finite: training has diverged.
     """
     diverged = InputError(f"training diverged: weights or scores are no longer finite; try a smaller --lr than "
-                          f"{run.settings.lr:g}, or a larger --eps or --tau")
+                          f"{run.settings.lr:g}, or a larger eps or tau")
     evaluations = 0
     with np.errstate(over="ignore", invalid="ignore"):          # said once, by the two checks below, not step by step
         try:

@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -63,14 +63,19 @@ def expected_seconds(cells: Sequence[Cell], epochs: int, out: Path, data_dir: st
             continue
         run = KINDS[type(cell.settings)].start(cell.settings)
         run.attach(images[cell.settings.dataset])
-        if cell.label not in known:
-            steps = run.epoch(1, part)
-            next(steps)
-            started = time.perf_counter()
-            made = sum(1 for _ in itertools.islice(steps, 20))          # fewer only if the data set is tiny
-            known[cell.label] = (time.perf_counter() - started) / max(made, 1)
-        total += left * run.steps(1, part) * known[cell.label]
+        epochs_left = [(1, left)] if (out / cell.folder / training.CHECKPOINT).exists() or run.FIRST_EPOCH == 1 else [(0, 1), (1, left)]
+        for epoch, times in epochs_left:
+            if (cell.label, epoch) not in known:
+                known[cell.label, epoch] = _seconds_a_step(run.epoch(epoch, part))
+            total += times * run.steps(epoch, part) * known[cell.label, epoch]
     return total
+
+
+def _seconds_a_step(steps: Iterator[int]) -> float:
+    next(steps, None)
+    started = time.perf_counter()
+    made = sum(1 for _ in itertools.islice(steps, 20))                  # fewer only if the data set is tiny
+    return (time.perf_counter() - started) / max(made, 1)
 
 
 def run_cells(cells: Sequence[Cell], epochs: int, out: Path, jobs: int, data_dir: str | None,

@@ -67,8 +67,7 @@ PLANS: dict[str, Plan] = {
 def make(names: Sequence[str] = (), folder: Path = FOLDER, report: Callable[[str], None] = print) -> None:
     """Train the runs of these names, or all, and write them.  InputError names what there is if a name is unknown."""
     for name in names:
-        if name not in PLANS:
-            raise InputError(f"unknown run {name!r}; there are {', '.join(PLANS)}")
+        _known(name)
     output_folder(folder)
     for name in names or PLANS:
         plan = PLANS[name]
@@ -84,14 +83,23 @@ def make(names: Sequence[str] = (), folder: Path = FOLDER, report: Callable[[str
 
 
 def load(name: str, folder: Path = FOLDER) -> Loaded:
-    """A run by its name.  Raises InputError, one line, if its file is missing or damaged."""
+    """A run by its name.  Raises InputError, one line, if there is none of this name, or its file is missing or damaged."""
+    _known(name)
     advice = f"; make it with python -m refimpl tutorial-runs {name}"
     content = read_arrays(folder / f"{name}.npz", missing="is missing" + advice, damaged="is damaged" + advice)
     kind = KINDS[type(PLANS[name].settings)]
-    settings = kind.SETTINGS(**json.loads(str(content["settings"])))
-    rows = [dict(zip(content["columns"].tolist(), row)) for row in content["history"].tolist()]
-    run = None
-    if "values" in content:
-        run = kind.blank(settings, np.random.default_rng(0))
-        run.model.values[...] = content["values"]
+    try:
+        settings = kind.SETTINGS(**json.loads(str(content["settings"]))).resolved()
+        rows = [dict(zip(content["columns"].tolist(), row)) for row in content["history"].tolist()]
+        run = None
+        if "values" in content:
+            run = kind.blank(settings, np.random.default_rng(0))
+            run.model.values[...] = content["values"]
+    except (KeyError, ValueError, TypeError):
+        raise InputError(f"{folder / name}.npz is damaged{advice}") from None
     return Loaded(settings, rows, run)
+
+
+def _known(name: str) -> None:
+    if name not in PLANS:
+        raise InputError(f"unknown run {name!r}; there are {', '.join(PLANS)}")

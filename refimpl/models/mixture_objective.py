@@ -21,7 +21,8 @@ class MixtureObjective:
     """f(z) = log p(x given class z, g) for images x (B, pixels) and g (B, d); an Objective of one variable of k values.
 
     decoder: (k d) inputs, hidden layers, one output a pixel.  learn() leaves the gradient of -1/B sum_b f_b in the decoder's
-    layers and, in `dg` (B, d), the same gradient in g.
+    layers and, in `dg` (B, d), the same gradient in g.  Like the layers, the buffers belong to the model: what was asked of one
+    objective is forgotten when another one of the same model is asked.
     """
 
     n = 1

@@ -1,7 +1,7 @@
 """A semi-supervised run under way: first epochs on the labelled images alone, then all images and the labelled ones beside them.
 
     loss = mean over a batch of      [ -E f(x, c, g) + KL(q(c) || uniform) + beta KL(q(g) || N(0, 1)) ]
-         + mean over labelled ones   [ image_weight (-E f(x, y, g) + beta KL(q(g) || N(0, 1))) + label_weight * labelled term ]
+         + mean over labelled ones   [ image_weight (-E f(x, y, g) + beta KL(q(g) || N(0, 1))) - label_weight * (what the term ascends) ]
 
 While the labelled images are alone, all weights are 1.
 """
@@ -99,7 +99,7 @@ class SemiSupervisedRun:
         settings = self.settings
         objective = self.model.backward(x, estimators.get(settings.estimator), self.rng, settings.kl_grad, beta, **temperature)
         evaluations = objective.evaluations * len(x)
-        if len(self._x) and settings.label_weight > 0:
+        if len(self._x) and (settings.label_weight > 0 or settings.image_weight > 0):
             self._noisy_grads[...] = self.model.grads
             rows = self.rng.choice(len(self._x), min(settings.label_batch, len(self._x)), replace=False)
             self._learn_labelled(rows, settings.label_weight, settings.image_weight, beta)

@@ -9,7 +9,7 @@ from refimpl import data, estimators, schedules
 from refimpl.checks import InputError
 from refimpl.estimators import labelled
 from refimpl.models.mixture import CLASSES
-from refimpl.settings import arguments, check_positive, check_range, check_temperature, check_types
+from refimpl.settings import arguments, check_positive, check_range, check_temperature, check_types, option
 
 ESTIMATORS = ("direct", "gumbel-softmax", "exact")
 
@@ -19,27 +19,28 @@ class SemiSupervisedSettings:
     """All that determines a run, but for its length.
 
     labels         labelled images, equally many a class; 0 is clustering
-    labelled_term  what they teach the class's scores: cross-entropy, released or direct-loss (estimators/labelled.py), the
-                   latter two with label_eps
+    labelled_term  what they teach the class's scores: cross-entropy (the default), released or direct-loss
+                   (estimators/labelled.py), the latter two with label_eps
     pretrain       epochs over the labelled images alone, which are epoch 0 of the run
-    label_weight   how much the labelled images weigh beside the others afterwards, mean against mean; 0: not at all.
-                   It multiplies what the labels teach the class's scores
-    image_weight   the same for what the labelled images, as images of a known class, teach decoder and Gaussian
+    label_weight   weight, after the pretraining, of what the labels teach the class's scores, mean against mean
+    image_weight   the same for what the labelled images, as images of a known class, teach decoder and Gaussian; where both
+                   weights are 0 no labelled image takes part
     label_batch    how many of them join each step
     shift          labelled images are moved by up to so many pixels each way, anew at each step
-    beta           weight of the Gaussian's KL term at the start; it falls to 1 over beta_epochs epochs, on a straight line
+    beta           weight of the Gaussian's KL term at the start; it goes to 1 over beta_epochs epochs, on a straight line
     eps, tau None  the estimator's default, constant.  kl_grad: the class's KL term
     as_released    the authors' recipe: labelled_term released at 0.05, no labels after the pretraining, no shifts, beta 1,
                    eps or tau falling from 1, and for direct no gradient of the class's KL term
+    Without labels (0) whatever concerns them plays no part.
     """
 
     dataset: str = "mnist"
     estimator: str = "direct"
     labels: int = 100
-    labelled_term: str = "cross-entropy"
+    labelled_term: str | None = None
     label_eps: float = 0.05
     label_weight: float | None = None
-    image_weight: float = 0.2
+    image_weight: float | None = None
     label_batch: int = 50
     pretrain: int = 1200
     shift: int | None = None
@@ -65,7 +66,7 @@ class SemiSupervisedSettings:
             raise InputError(f"unknown data set {self.dataset!r}; semi-supervised takes mnist and fashion-mnist")
         if self.estimator not in ESTIMATORS:
             raise InputError(f"unknown estimator {self.estimator!r} for semi-supervised; there are {', '.join(ESTIMATORS)}")
-        if self.labelled_term not in labelled.REGISTRY:
+        if self.labelled_term is not None and self.labelled_term not in labelled.REGISTRY:
             raise InputError(f"unknown labelled term {self.labelled_term!r}; there are {', '.join(labelled.REGISTRY)}")
         check_range("labels", self.labels, 0)
         if self.labels % CLASSES:
@@ -85,17 +86,16 @@ class SemiSupervisedSettings:
         if self.as_released:
             return self._as_released()
         chosen = {estimator.setting: estimator.default} if estimator.setting else {}
-        chosen |= {"label_weight": 50.0, "shift": 3, "beta": 5.0, "kl_grad": True}
+        chosen |= {"labelled_term": "cross-entropy", "label_weight": 50.0, "image_weight": 0.2, "shift": 3, "beta": 5.0, "kl_grad": True}
         return replace(self, **{name: value for name, value in chosen.items() if getattr(self, name) is None})
 
     def _as_released(self) -> SemiSupervisedSettings:
-        fixed = {"label_weight": 0.0, "shift": 0, "beta": 1.0, "kl_grad": self.estimator != "direct"}
+        fixed = {"labelled_term": "released", "label_eps": 0.05, "label_weight": 0.0, "image_weight": 0.0, "shift": 0, "beta": 1.0,
+                 "kl_grad": self.estimator != "direct"}
         for name, value in fixed.items():
             if getattr(self, name) not in (None, value):
-                raise InputError(f"--as-released has a {name.replace('_', ' ')} of its own; leave it out")
-        if self.labelled_term not in ("cross-entropy", "released"):         # the default, and what it becomes
-            raise InputError("--as-released has a labelled term of its own; leave out --labelled-term")
-        return replace(self, labelled_term="released", **fixed)
+                raise InputError(f"--as-released has its own {name.replace('_', ' ')}, {value}; leave out {option(name)}")
+        return replace(self, **fixed)
 
     def check_data(self, dataset: data.Dataset) -> None:
         """InputError if the data cannot serve these settings."""
