@@ -106,7 +106,7 @@ def backward(p, z, x, saved):
 # ## Is it right?
 #
 # Never believe a backward pass. Move *all* weights along a random direction $v$, a little to either side, and compare the change of the loss with the
-# gradient's component along $v$. In float64 the two agree to nine digits or there is a mistake; a slip in one of the four arrays shows in every direction.
+# gradient's component along $v$. In float64 the two agree to seven digits or more, or there is a mistake; a slip in one of the four arrays shows in every direction.
 
 # %%
 def along(weights, direction, step):
@@ -134,7 +134,7 @@ assert check(weights, wrong)[2] > 1e-5
 # %% [markdown]
 # ## Adam
 #
-# Plain gradient steps suit no single learning rate. Adam keeps a running mean $m$ of the gradient and $v$ of its square, and steps by $m / \sqrt v$: about one learning rate per step and
+# Gradients of different weights differ in scale by orders of magnitude, and one learning rate has to suit all. Adam keeps a running mean $m$ of the gradient and $v$ of its square, and steps by $m / \sqrt v$: about one learning rate per step and
 # weight, whatever the gradient's scale. Both start at zero, which the two divisions correct.
 
 # %%
@@ -166,28 +166,29 @@ def train(optimise, epochs=3):
     return weights, np.array(history)
 
 
-def plain(weights, gradient, lr=0.02):
+def plain(weights, gradient, lr=0.1):
     for name in weights:
         weights[name] -= lr * gradient[name]
 
 
-trained, adam_losses = train(Adam(lr=3e-3).step)
-_, plain_losses = train(plain)
+trained, adam_losses = train(Adam(lr=0.01).step)
+trained_plainly, plain_losses = train(plain)
 
 smooth = lambda values: np.convolve(values, np.ones(20) / 20, mode="valid")
 figure, ax = plt.subplots(figsize=(6, 3.2))
 ax.axhline(-best, color=plots.TRUTH, linewidth=3, label="best possible")
-ax.plot(smooth(plain_losses), color=plots.FURTHER[1], label="plain gradient steps, 0.02")
-ax.plot(smooth(adam_losses), color=plots.FURTHER[0], label="Adam, 0.003")
+ax.plot(smooth(plain_losses), color=plots.FURTHER[1], label="plain gradient steps, 0.1")
+ax.plot(smooth(adam_losses), color=plots.FURTHER[0], label="Adam, 0.01")
 ax.set(xlabel="step of 100 images", ylabel="loss, nats an image", ylim=(160, 320))
 ax.legend(fontsize=9)
 plt.show()
-final = forward(trained, z_all, x_all)[0]
-print(f"Adam after {len(adam_losses)} steps: {final:.2f}, best possible {-best:.2f}")
-assert -best <= final < -best + 3
+final, final_plain = forward(trained, z_all, x_all)[0], forward(trained_plainly, z_all, x_all)[0]
+print(f"after {len(adam_losses)} steps: Adam {final:.2f}, plain {final_plain:.2f}, best possible {-best:.2f}")
+assert -best <= final < -best + 2
 
 # %% [markdown]
-# What to see. The black line cannot be crossed (the curves are means of 20 noisy batches, so they may touch it), and Adam comes within three nats of it in 300 steps.
+# What to see. The black line cannot be crossed (the curves are means of 20 noisy batches, so they may touch it), and Adam comes within a nat of it in 300 steps. Each runs at the best of a few rates that we tried (plain: 0.02, 0.05, 0.1, 0.2, 0.5; Adam: 0.001, 0.003, 0.01, 0.03); on a problem this easy
+# plain steps are only a little behind, but at 0.02 or 0.5 they are ten or forty nats behind.
 #
 # What has been learnt, above; the truth, below: the mean image of each digit.
 
@@ -240,9 +241,18 @@ print("layers and Adam of the package do what ours do")
 # Only `dpre`: $\tanh' = 1 - \tanh^2$, and $\tanh$ is `hid` already.
 #
 # ```python
-# v = rng.normal(size=(5, 3))
-# numeric = (np.tanh(v + 1e-6) - np.tanh(v - 1e-6)) / 2e-6
-# assert np.allclose(numeric, 1 - np.tanh(v) ** 2, atol=1e-9)
+# from unittest import mock
+#
+# def backward_tanh(p, z, x, saved):
+#     pre, hid, a, e = saved
+#     da = (np.where(a >= 0, 1, e) / (1 + e) - x) / len(x)
+#     dpre = (da @ p["W2"].T) * (1 - hid**2)              # the only line that differs
+#     return {"W1": z.T @ dpre, "b1": dpre.sum(axis=0), "W2": hid.T @ da, "b2": da.sum(axis=0)}
+#
+# with mock.patch.object(np, "maximum", lambda a, zero: np.tanh(a) if a.shape[1] == H else np.where(a > 0, a, 0)):
+#     right = backward_tanh(weights, z, x, forward(weights, z, x)[1])
+#     assert check(weights, right)[2] < 1e-6
+#     assert check(weights, backward(weights, z, x, forward(weights, z, x)[1]))[2] > 1e-4         # the ReLU's line is wrong now
 # ```
 #
 # </details>
@@ -287,7 +297,7 @@ print("layers and Adam of the package do what ours do")
 #
 # ## Where it goes wrong in practice
 #
-# - A gradient check in float32 cannot see an error of a percent. Check in float64, train in float32.
+# - A gradient check in float32 can hardly see an error of a percent. Check in float64, train in float32.
 # - A check at the very start, with symmetric or zero weights, hides errors. Scale the weights up first.
 # - $\log(1 + e^a)$ written as it reads overflows at $a = 89$ in float32.
 # - Adam's $m$ and $v$ of a dead weight decay for ever and end as *denormal* numbers, on which a processor is many times slower. `refimpl/nn/adam.py` sets them to 0.

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 8. Structured encoders
 #
-# **You will** let variables of $z$ score in pairs, find the arg max as a minimum cut and as an integer program, and train through it.
+# **You will** let variables of $z$ score in pairs, find the arg max as a minimum cut and as an integer program, and differentiate through it.
 # **You will learn** that direct optimisation needs nothing of the encoder but an arg max, so that any solver will do.
 # **You need** [chapter 7](07_many_variables.ipynb). It runs in about ten seconds; three trained runs are loaded, which
 # `python -m refimpl tutorial-runs structured-none structured-non-negative structured-any-sign` makes again in about a minute and a half.
@@ -190,17 +190,20 @@ def mean_and_error(eps):
     return g.mean(axis=0), g.std(axis=0) / np.sqrt(len(g))
 
 
-step = 0.1
-by_difference = []
+step = 0.05
+paired = []
 for unit in np.eye(6):
     above, below = solve(u0 + step * unit[:3], w0 + step * unit[3:]), solve(u0 - step * unit[:3], w0 - step * unit[3:])
-    by_difference.append((f[above] - f[below]).mean() / (2 * step))
-mean, error = mean_and_error(0.1)
-print("differences", np.round(by_difference, 3), "\ndirect     ", mean.round(3), "±", error.round(3))
-assert (np.abs(mean - by_difference) < 0.1 * np.linalg.norm(by_difference)).all()
+    paired.append((f[above] - f[below]) / (2 * step))
+by_difference, difference_error = np.mean(paired, axis=1), np.std(paired, axis=1) / np.sqrt(len(draws))
+print("differences    ", by_difference.round(3), "±", difference_error.round(3))
+for eps in (0.1, 0.02):
+    mean, error = mean_and_error(eps)
+    print(f"direct, {eps:4.2f}   ", mean.round(3), "±", error.round(3))
+assert (np.abs(mean - by_difference) < 4 * np.hypot(error, difference_error) + 0.02).all()
 
 # %% [markdown]
-# They agree but for $\epsilon$, the difference's step, and noise. What has no closed form here is $q$: the law of a *perturbed* arg max with noise on single variables only is not the softmax of $S$. So there is no KL term, and no bound. The released code adds the KL of the unary
+# They agree to within their noise and what $\epsilon = 0.02$ leaves of the bias, which is plain to see at 0.1. What has no closed form here is $q$: the law of a *perturbed* arg max with noise on single variables only is not the softmax of $S$. So there is no KL term, and no bound. The released code adds the KL of the unary
 # softmax; that is not a bound on anything. What remains exact is $\log p(x)$, by enumeration over $z$, and it is what we report.
 #
 # ## Time
@@ -235,7 +238,7 @@ plt.show()
 
 # %%
 figure, ax = plt.subplots(figsize=(6, 3.4))
-for name, words, colour in (("structured-none", "no pairs", plots.COLOURS["direct"]), ("structured-non-negative", "pairs, w >= 0 (minimum cut)", plots.FURTHER[2]),
+for name, words, colour in (("structured-none", "no pairs", plots.COLOURS["direct"]), ("structured-non-negative", "pairs, w >= 0", plots.FURTHER[2]),
                             ("structured-any-sign", "pairs of any sign", plots.FURTHER[3])):
     rows = tutorial_runs.load(name).rows
     ax.plot([row["epoch"] for row in rows], [-row["test_log_likelihood"] for row in rows], color=colour, marker="o", label=words)
@@ -246,7 +249,8 @@ plt.show()
 
 # %% [markdown]
 # What to see. Free pair scores start slowly and catch up at the end; non-negative ones are two nats ahead of none. One seed, eight variables: with fifteen and thirty epochs ([results.md](results.md)) the order is
-# another, any sign first and non-negative last, so no ranking should be read off this picture. What it does show is that training goes through both solvers.
+# another, any sign first and non-negative last, so no ranking should be read off this picture. What it does show is that training goes through an arg max that is nobody's softmax. (The arg maxes were taken by `persistency` and `enumeration`, which return the maximisers of the minimum cut
+# and of the integer program in a fraction of their time.)
 #
 # ## Exercises
 #
@@ -259,6 +263,7 @@ plt.show()
 # ```python
 # a, b = np.array([1.0, 0.9]), np.array([-3.0])
 # assert (by_enumeration(a, b) == [1, 0]).all() and (by_integer_program(a, b) == [1, 0]).all()
+# assert (by_min_cut(a, b) != [1, 0]).any()                   # ours does not refuse, and is silently wrong; the package's refuses
 # from refimpl.argmax import maxflow
 # try:
 #     maxflow.argmax(a[None], b[None])

@@ -1,7 +1,8 @@
 """Slide 33: accuracy and bound of the mixture model against the number of labels, beside the paper's; and its labelled terms.
 
     semi-supervised   labels x direct / Gumbel-softmax, and clustering by direct without any
-    labelled-terms    100 labels: cross-entropy, the released term, direct loss minimisation, the authors' recipe as a whole
+    labelled-terms    100 labels: cross-entropy, the released term, direct loss minimisation, the authors' recipe as a whole, and
+                      ours with one part of it left out at a time
 """
 from __future__ import annotations
 
@@ -46,7 +47,11 @@ def by_term(dataset: str, seed: int) -> list[Cell]:
             _cell("direct loss, eps 0.05", dataset, seed, labelled_term="direct-loss"),
             _cell("direct loss, eps 1", dataset, seed, labelled_term="direct-loss", label_eps=1.0),
             _cell("direct loss, eps 5", dataset, seed, labelled_term="direct-loss", label_eps=5.0),
-            _cell("as released", dataset, seed, as_released=True)]
+            _cell("as released", dataset, seed, as_released=True),
+            _cell("ours, no shifts", dataset, seed, shift=0),
+            _cell("ours, beta 1", dataset, seed, beta=1.0),
+            _cell("ours, label weight 1", dataset, seed, label_weight=1.0),
+            _cell("ours, image weight 1", dataset, seed, image_weight=1.0)]
 
 
 def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
@@ -115,13 +120,15 @@ def draw_terms(runs: dict[Cell, list[dict[str, float]]], title: str) -> Figure:
     for cell, rows in runs.items():
         accuracy, bound = axes[2 * datasets.index(cell.settings.dataset):][:2]
         strong = cell.settings.seed == first
-        style = dict(color=plots.FURTHER[labels.index(cell.label) % 7], linewidth=1.8 if strong else 0.8, alpha=1 if strong else 0.5,
+        place = labels.index(cell.label)
+        style = dict(color=plots.FURTHER[place % 6], linestyle="-" if place < 6 else "--", linewidth=1.8 if strong else 0.8, alpha=1 if strong else 0.5,
                      label=cell.label if strong else None)
         accuracy.plot([row["epoch"] for row in rows], [100 * row["accuracy"] for row in rows], **style)
         bound.plot([row["epoch"] for row in rows[1:]], [-row["test_elbo"] for row in rows[1:]], **style)
         accuracy.set(xlabel="epoch (0: labelled images alone)", ylabel="test accuracy, %", title=cell.settings.dataset)
         bound.set(xlabel="epoch", ylabel="test -ELBO, nats an image", title=cell.settings.dataset)
-    axes[0].legend(frameon=False, fontsize=10)
+    handles = {line.get_label(): line for line in axes[0].lines if not line.get_label().startswith("_")}
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False, fontsize=10)
     figure.suptitle(title, fontsize=12)
     return figure
 
