@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,7 @@ def chapter_style() -> None:
     """Make pyplot's figures look like these, small enough for a page: the tutorials call it once."""
     import matplotlib.pyplot as plt                         # here, because only notebooks and chapters need a window
 
+    warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")     # no display: show() has nothing to do
     plt.rcParams.update({
         "axes.prop_cycle": plt.cycler(color=FURTHER),
         "figure.dpi": 80, "figure.figsize": (9.0, 3.4), "figure.constrained_layout.use": True, "font.size": 11,
