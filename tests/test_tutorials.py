@@ -143,7 +143,7 @@ def test_every_run_is_there_and_is_what_its_plan_says():
 def test_kept_weights_are_those_of_the_last_row():
     loaded = tutorial_runs.load("eps-0.1-kl")
     from refimpl import data
-    assert loaded.run.model.bounds(data.load("mnist").test).elbo == pytest.approx(loaded.rows[-1]["test_elbo"], abs=1e-9)
+    assert loaded.run.model.bounds(data.load("mnist").test).elbo == pytest.approx(loaded.rows[-1]["test_elbo"], abs=1e-3)     # float32; the number of threads rounds otherwise
 
 
 def test_a_run_is_made_as_it_is_loaded(tmp_path, monkeypatch, capsys):

@@ -100,8 +100,8 @@ def test_files_and_rows_of_a_run(tmp_path):
 
 
 def test_it_learns_from_labels_and_from_images_without(tmp_path):
-    settings = SemiSupervisedSettings(labels=50, limit=3_000, pretrain=150, batch=30, lr=2e-3, beta=1.0).resolved()
-    rows = training.train(settings, 4, tmp_path)
+    settings = SemiSupervisedSettings(labels=50, limit=2_000, pretrain=120, batch=20, lr=2e-3, beta=1.0).resolved()
+    rows = training.train(settings, 3, tmp_path)
     assert rows[0]["accuracy"] > 0.25                                       # chance is 0.1
     assert rows[-1]["accuracy"] > rows[0]["accuracy"] + 0.1
     assert rows[-1]["test_elbo"] > rows[0]["test_elbo"] + 20
