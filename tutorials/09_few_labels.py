@@ -189,7 +189,7 @@ left.legend(fontsize=9)
 plt.show()
 
 # %% [markdown]
-# What to see. Without labels the classes settle on something else than digits (slant, thickness): two in five are right under the best naming. Fifty labels, read alone, give 68 %; with the other images the
+# What to see. Without labels the classes settle on something else than digits, several digits to a class: two in five are right under the best naming. Fifty labels, read alone, give 68 %; with the other images the
 # same fifty give 92 %. The bound of 50 and 100 labels is nearly the same: it does not care what a class is called. (Without labels it is
 # still falling; that run also lacks the 1,200 steps on the labelled images.) These are short runs on a fifth of the data, by `python -m refimpl semi-supervised --labels 50 --limit 10000 --beta-epochs 10 --epochs 15`; the full ones are in
 # [results.md](results.md), and draw this:

@@ -84,6 +84,7 @@ def _paper(cell: Cell) -> tuple[float, float] | None:
 
 def draw(runs: dict[Cell, list[dict[str, float]]], title: str) -> Figure:
     """Accuracy and bound against the number of labels at the last epoch that all have, ours and the paper's."""
+    runs = {cell: rows for cell, rows in runs.items() if cell.settings.labels} or runs
     datasets = sorted({cell.settings.dataset for cell in runs})
     epoch = int(min(rows[-1]["epoch"] for rows in runs.values()))
     figure, axes = plots.new_figure(2, len(datasets), width=5.0, height=3.9)
