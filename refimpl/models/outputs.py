@@ -2,15 +2,14 @@
 
     a = hidden W + b (784 logits),      f = x . a - sum_d log(1 + e^{a_d})
 
-- x . a = hidden . (W x) + b . x needs no logits.  Only log(1 + e^a), summed over the pixels, needs them.
-- log(1 + e^a) = a/2 + |a|/2 + log(1 + e^-|a|), and the sum of a/2 is hidden . (W 1) / 2 again.
+x . a = hidden . (W x) + b . x needs no logits.  Only log(1 + e^a), summed over the pixels, needs them.
 """
 from __future__ import annotations
 
 import numpy as np
 
 from refimpl.nn.layers import Buffers, Linear
-from refimpl.nn.losses import softplus_sum_without_half
+from refimpl.nn.losses import softplus_sum
 
 ROWS = 300          # decoder outputs at a time: with 784 pixels in float32 about a megabyte, the size of a core's own cache
 
@@ -21,9 +20,7 @@ def scores(last: Linear, hidden: np.ndarray, x: np.ndarray, buffers: Buffers,
 
     keep: where the logits (B m, pixels) are to be left, for whoever goes on to learn from them.
     """
-    # The part of f that is linear in the logits: x . a less half their sum, which softplus_sum_without_half leaves out.
-    centred = x - x.dtype.type(0.5)
-    f = np.matmul(hidden, (centred @ last.W.T)[:, :, None])[:, :, 0] + (centred @ last.b)[:, None]
+    f = np.matmul(hidden, (x @ last.W.T)[:, :, None])[:, :, 0] + (x @ last.b)[:, None]         # x . a
     rows, flat = hidden.reshape(-1, last.n_in), f.reshape(-1)
     for start in range(0, len(rows), ROWS):
         block = rows[start:start + ROWS]
@@ -32,5 +29,5 @@ def scores(last: Linear, hidden: np.ndarray, x: np.ndarray, buffers: Buffers,
         a += last.b
         if keep is not None:
             keep[start:start + ROWS] = a
-        flat[start:start + ROWS] -= softplus_sum_without_half(a)
+        flat[start:start + ROWS] -= softplus_sum(a)
     return f

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import numpy as np
 
+SAFE = 22.0         # e^(4 * 22) = e^88 is still a float32
+
 
 def softplus_and_sigmoid(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """log(1 + e^a) and its derivative 1 / (1 + e^-a), sharing the one exponential e^-|a|, which cannot overflow."""
@@ -17,26 +19,24 @@ def softplus_and_sigmoid(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return softplus, sigmoid
 
 
-def softplus_sum_without_half(a: np.ndarray) -> np.ndarray:
-    """sum over the last axis of log(1 + e^a) - a / 2 = |a| / 2 + log(1 + e^-|a|).  a: (rows, width), OVERWRITTEN.
+def softplus_sum(a: np.ndarray) -> np.ndarray:
+    """sum over the last axis of log(1 + e^a).  a: (rows, width), OVERWRITTEN.
 
-    A logarithm costs several times a product, and the factors 1 + e^-|a| lie between 1 and 2: one logarithm is taken of eight.
+    A logarithm costs several times a product: one is taken of four factors 1 + e^a, where no a is above SAFE.  Otherwise
+    log(1 + e^a) = a/2 + |a|/2 + log(1 + e^-|a|), whose factors lie between 1 and 2.
     """
     rows, width = a.shape
-    np.abs(a, out=a)
-    half_abs = a.sum(axis=1) / 2
-    np.negative(a, out=a)
+    outside = 0.0
+    if a.max(initial=0) > SAFE:
+        outside = a.sum(axis=1) / 2
+        np.abs(a, out=a)
+        outside += a.sum(axis=1) / 2
+        np.negative(a, out=a)
     np.exp(a, out=a)
     a += 1
-    whole = width // 8 * 8
-    products = np.multiply.reduce(a[:, :whole].reshape(rows, 8, -1), axis=1)        # at most 2^8
-    return half_abs + np.log(products).sum(axis=1) + np.log(a[:, whole:]).sum(axis=1)
-
-
-def softplus_sum(a: np.ndarray) -> np.ndarray:
-    """sum over the last axis of log(1 + e^a).  a: (rows, width), OVERWRITTEN."""
-    half = a.sum(axis=1) / 2
-    return half + softplus_sum_without_half(a)
+    whole = width // 4 * 4
+    products = np.multiply.reduce(a[:, :whole].reshape(rows, 4, -1), axis=1)
+    return outside + np.log(products).sum(axis=1) + np.log(a[:, whole:]).sum(axis=1)
 
 
 def bernoulli_score(x: np.ndarray, a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -90,3 +90,16 @@ def test_gaussian_kl(rng):
         assert kl[b] == pytest.approx(total, rel=1e-9)
     assert worst(gradcheck(lambda: losses.gaussian_kl(mu, log_var)[0].sum(), mu, dmu, rng)) < 1e-7
     assert worst(gradcheck(lambda: losses.gaussian_kl(mu, log_var)[0].sum(), log_var, dlog_var, rng)) < 1e-7
+
+
+@pytest.mark.parametrize("width", [1, 3, 4, 30, 784])
+@pytest.mark.parametrize("largest", [5.0, 21.9, 22.1, 300.0, 1e4])
+@pytest.mark.parametrize("dtype, tolerance", [(np.float64, 1e-13), (np.float32, 2e-6)])
+def test_softplus_sum_of_small_and_large_logits(rng, width, largest, dtype, tolerance):
+    a = rng.uniform(-largest, largest, (7, width)).astype(dtype)
+    a[0] = largest                                              # all factors as large as they get: no product may overflow
+    truth = np.logaddexp(0, a.astype(np.float64)).sum(axis=1)
+    with np.errstate(under="ignore"):
+        found = losses.softplus_sum(a.copy())
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, truth, rtol=tolerance, atol=tolerance * max(1, width))
