@@ -65,6 +65,27 @@ def epsilon(eps, batch_shape: tuple[int, ...] = (), positive: bool = True) -> np
     return array[..., None]
 
 
+def finite(name: str, array: np.ndarray) -> np.ndarray:
+    """The array itself, if all of it is finite; NotFinite that names it otherwise."""
+    if not np.isfinite(array).all():
+        raise NotFinite(f"{name} must be finite, got NaN or infinity")
+    return array
+
+
+def positive(name: str, value: float) -> float:
+    """value, if it is above 0 and finite; ValueError that names it otherwise."""
+    if not (np.isfinite(value) and value > 0):
+        raise ValueError(f"{name} must be above 0 and finite, got {value}")
+    return value
+
+
+def corners(name: str, z: np.ndarray) -> np.ndarray:
+    """Indices (...) of the one-hot vectors z (..., k); ValueError that names it if they are anything else."""
+    if not (((z == 0) | (z == 1)).all() and (z.sum(axis=-1) == 1).all()):
+        raise ValueError(f"{name} must be one-hot vectors on its last axis, got a relaxed or an empty one")
+    return z.argmax(axis=-1)
+
+
 def generator(rng) -> np.random.Generator:
     """rng itself, if it is a numpy Generator; TypeError otherwise."""
     if not isinstance(rng, np.random.Generator):
@@ -80,8 +101,3 @@ def indices(index, k: int, name: str = "index") -> np.ndarray:
     if array.size and (array.min() < 0 or array.max() >= k):
         raise ValueError(f"{name} must lie in 0 ... {k - 1}, got {array.min()} ... {array.max()}")
     return array
-
-
-def one_hot(index: np.ndarray, k: int) -> np.ndarray:
-    """(...) integers to (..., k) float64: 1 at the index, 0 elsewhere."""
-    return (index[..., None] == np.arange(k)).astype(np.float64)

@@ -46,6 +46,11 @@ def argmax(h: np.ndarray, noise: np.ndarray) -> np.ndarray:
     return np.argmax(h + noise, axis=-1)
 
 
+def one_hot(index: np.ndarray, k: int) -> np.ndarray:
+    """(...) integers to (..., k) float64: 1 at the index, 0 elsewhere."""
+    return (index[..., None] == np.arange(k)).astype(np.float64)
+
+
 def choice_probabilities(h: np.ndarray) -> np.ndarray:
     """P(z* = z) = exp(h(z)) / sum exp(h): Theorem 2.  h: (..., k) -> (..., k)."""
     (h,) = checks.scores(h=h)
@@ -92,6 +97,6 @@ def sample_given_argmax(h: np.ndarray, index: np.ndarray, rng: np.random.Generat
     tiny = np.finfo(np.float64).tiny
     log_first = np.log(np.maximum(rng.standard_exponential(shape[:-1] + (1,)), tiny)) - logsumexp(h, axis=-1, keepdims=True)
     log_wait = np.log(np.maximum(rng.standard_exponential(shape), tiny)) - h     # log of an exponential of rate w(z)
-    won = checks.one_hot(index, k) > 0
+    won = one_hot(index, k) > 0
     log_E = np.where(won, log_first, np.logaddexp(log_first, log_wait))          # winner: first; others: first + wait
     return -log_E - EULER - h                                                    # E = exp(-(h + gamma + c))

@@ -1,37 +1,45 @@
-"""The gradient estimators, by name.  One file an idea, one signature (see base.py)."""
+"""The gradient estimators, by name.  One file an idea, one signature (see base.py), one entry here."""
 from __future__ import annotations
 
 from refimpl.checks import InputError
 from refimpl.estimators import arm, direct, exact, gumbel_softmax, local_expectation, rebar, reinforce, reinmax, relax
-from refimpl.estimators.base import Estimate, Estimator, Memory, Mixture, Objective, Point
+from refimpl.estimators.base import Estimate, Estimator, JointTable, Latent, Memory, Objective, Pass, Table
 
-__all__ = ["REGISTRY", "Estimate", "Estimator", "Memory", "Mixture", "Objective", "Point", "get"]
+__all__ = ["REGISTRY", "Estimate", "Estimator", "JointTable", "Latent", "Memory", "Objective", "Pass", "Table", "get"]
 
+NO_KL = {"kl_grad": False}              # the released code trains direct without the gradient of the KL term
+BATCH_MEAN = {"batch_mean": True}       # and its baselines on the batch's mean score
+
+# Colours: Okabe and Ito's palette (Color Universal Design, 2008) and neighbours of it, safe for the colour-blind.
 REGISTRY: dict[str, Estimator] = {entry.name: entry for entry in (
-    Estimator("exact", exact.estimate, "enumeration of all joint values; no noise", unbiased=True, enumerates=True),
-    Estimator("direct", direct.estimate, "difference of two arg maxes (Theorem 1)", unbiased=False, setting="eps",
-              default=0.1),
-    Estimator("two-sided", direct.two_sided_estimate, "direct with both signs of eps", unbiased=False, setting="eps",
-              default=0.1),
+    Estimator("exact", exact.estimate, "enumeration of all joint values; no noise", unbiased=True, colour="#000000",
+              enumerates=True),
+    Estimator("direct", direct.estimate, "difference of two arg maxes (Theorem 1)", unbiased=False, colour="#D55E00",
+              setting="eps", default=0.1, any_family=True, released=NO_KL),
+    Estimator("two-sided", direct.two_sided_estimate, "direct with both signs of eps", unbiased=False,
+              colour="#E69F00", setting="eps", default=0.1, any_family=True, released=NO_KL),
     Estimator("direct-joint", direct.joint_estimate, "direct with the exact joint arg max (slide 29)", unbiased=False,
-              setting="eps", default=0.1, enumerates=True),
-    Estimator("gumbel-softmax", gumbel_softmax.estimate, "the arg max relaxed to a softmax", unbiased=False, setting="tau",
-              default=0.5),
+              colour="#8C3B00", setting="eps", default=0.1, any_family=True, enumerates=True, released=NO_KL),
+    Estimator("gumbel-softmax", gumbel_softmax.estimate, "the arg max relaxed to a softmax", unbiased=False,
+              colour="#0072B2", setting="tau", default=0.5, any_family=True),
     Estimator("straight-through-gumbel-softmax", gumbel_softmax.straight_through_estimate,
-              "hard sample forward, relaxed sample backward", unbiased=False, setting="tau", default=0.5),
-    Estimator("reinmax", reinmax.estimate, "straight-through with a second-order correction", unbiased=False, setting="tau",
-              default=1.0),
-    Estimator("local-expectation", local_expectation.estimate, "one coordinate enumerated, the others sampled", unbiased=True),
+              "hard sample forward, relaxed sample backward", unbiased=False, colour="#56B4E9", setting="tau",
+              default=0.5),
+    Estimator("reinmax", reinmax.estimate, "straight-through with a second-order correction", unbiased=False,
+              colour="#003F5C", setting="tau", default=1.0),
+    Estimator("local-expectation", local_expectation.estimate, "one coordinate enumerated, the others sampled",
+              unbiased=True, colour="#7F7F7F"),
     Estimator("reinforce", reinforce.estimate, "score function, moving-average baseline", unbiased=True,
-              memory=reinforce.memory),
-    Estimator("reinforce-loo", reinforce.leave_one_out_estimate, "score function, two samples, each the other's baseline",
-              unbiased=True),
-    Estimator("rebar", rebar.estimate, "score function, relaxed control variate", unbiased=True, setting="tau", default=0.5,
-              memory=rebar.memory, as_released={"batch_mean": True}),
-    Estimator("relax", relax.estimate, "REBAR with a learnt control variate", unbiased=True, setting="tau", default=0.5,
-              memory=relax.memory, as_released={"batch_mean": True}),
-    Estimator("arm", arm.estimate, "opposed pairs of binary samples", unbiased=True, binary=True),
-    Estimator("disarm", arm.disarm_estimate, "ARM averaged over what the pair leaves open", unbiased=True, binary=True),
+              colour="#BFBFBF", memory=reinforce.memory),
+    Estimator("reinforce-loo", reinforce.leave_one_out_estimate,
+              "score function, two samples, each the other's baseline", unbiased=True, colour="#999933"),
+    Estimator("rebar", rebar.estimate, "score function, relaxed control variate", unbiased=True, colour="#CC79A7",
+              setting="tau", default=0.5, memory=rebar.memory, released=BATCH_MEAN),
+    Estimator("relax", relax.estimate, "REBAR with a learnt control variate", unbiased=True, colour="#882255",
+              setting="tau", default=0.5, memory=relax.memory, released=BATCH_MEAN),
+    Estimator("arm", arm.estimate, "opposed pairs of binary samples", unbiased=True, colour="#009E73", binary=True),
+    Estimator("disarm", arm.disarm_estimate, "ARM averaged over what the pair leaves open", unbiased=True,
+              colour="#44AA99", binary=True),
 )}
 
 

@@ -11,19 +11,20 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import expit
 
-from refimpl.estimators.base import Estimate, Objective, Point
+from refimpl.estimators.base import Estimate, Objective, Pass
 
 
-def _pair(h: np.ndarray, objective: Objective, rng: np.random.Generator):
-    """(logit, u, b1, b2, f(b1) - f(b2) with two more axes, b2 one-hot)."""
+def _pair(h: np.ndarray, objective: Objective, rng: np.random.Generator
+          ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, Pass]:
+    """(logit, u, b1, b2, f(b1) - f(b2) with one more axis, the pass of b2)."""
     if h.shape[-1] != 2:
         raise ValueError(f"h must have shape (B, n, 2) for a pair of opposed samples, got {h.shape}")
     logit = h[..., 1].astype(np.float64) - h[..., 0]
     u = rng.random(logit.shape)
     b1, b2 = u > expit(-logit), u < expit(logit)
     first, second = (np.stack([~b, b], axis=-1).astype(np.float64) for b in (b1, b2))
-    difference = objective.score(first) - objective.score(second)
-    return logit, u, b1, b2, difference[:, None], second
+    one, other = objective.run(first), objective.run(second)
+    return logit, u, b1, b2, (one.f - other.f)[:, None], other
 
 
 def _to_scores(grad_logit: np.ndarray) -> np.ndarray:
@@ -33,12 +34,12 @@ def _to_scores(grad_logit: np.ndarray) -> np.ndarray:
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator) -> Estimate:
     """ARM; two decoder evaluations."""
-    _, u, _, _, difference, latent = _pair(h, objective, rng)
-    return Estimate(_to_scores(difference * (u - 0.5)), Point(latent))
+    _, u, _, _, difference, run = _pair(h, objective, rng)
+    return Estimate(_to_scores(difference * (u - 0.5)), run)
 
 
 def disarm_estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator) -> Estimate:
     """DisARM; two decoder evaluations, and never more variance than ARM."""
-    logit, _, b1, b2, difference, latent = _pair(h, objective, rng)
+    logit, _, b1, b2, difference, run = _pair(h, objective, rng)
     sign = np.where(b2, -1.0, 1.0)
-    return Estimate(_to_scores(0.5 * difference * sign * (b1 != b2) * expit(np.abs(logit))), Point(latent))
+    return Estimate(_to_scores(0.5 * difference * sign * (b1 != b2) * expit(np.abs(logit))), run)

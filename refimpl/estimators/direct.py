@@ -1,57 +1,68 @@
-"""Direct optimisation through arg max (Theorem 1): z*, f around it, and z*(eps) with the same noise."""
+"""Direct optimisation through arg max (Theorem 1), for any family of latent variables: one noise, two arg maxes.
+
+    grad = (grad h(z*(eps)) - grad h(z*)) / eps,    z* = argmax(h + gamma),    z*(eps) = argmax(eps f + h + gamma)
+
+grad_theta h(z) is what a family calls features(z): the one-hot z itself for independent variables, z and its products
+z_i z_j for pairwise scores.  The decoder learns from z*, which is a plain sample of q.
+"""
 from __future__ import annotations
 
 import numpy as np
 
-from refimpl import checks, direct, gumbel, joint
-from refimpl.estimators.base import Estimate, Objective, Point
+from refimpl.checks import positive
+from refimpl.estimators.base import Estimate, Objective
+from refimpl.latent.family import Family
+from refimpl.latent.independent import Independent
 
 
-def _sample(h: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """(noise, z* one-hot), both (B, n, k)."""
-    noise = gumbel.sample(h.shape, rng)
-    return noise, checks.one_hot(gumbel.argmax(h, noise), h.shape[-1])
+def _family(family: Family | None, theta: np.ndarray) -> Family:
+    """Independent variables in the shape of theta, unless a family is given."""
+    return Independent(*theta.shape[1:]) if family is None else family
 
 
-def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float) -> Estimate:
-    """(onehot(z*(eps)) - onehot(z*)) / eps, coordinate by coordinate (slides 18 and 30).
+def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float,
+             family: Family | None = None) -> Estimate:
+    """Theorem 1, equation (1), with f by the table of single changes around z* (slides 18 and 30).
 
-    With one latent variable the table holds f of every value and the arg max is the theorem's.  With several,
+    With one variable the table holds f of every value and z*(eps) is the theorem's.  With several,
 
-        z_i(eps) = argmax over z_i of  eps f(z*_1 ... z_i ... z*_n) + h_i(z_i) + gamma_i(z_i)
+        z*(eps) = argmax of  eps sum_i f(z*_1 ... z_i ... z*_n) + h(z) + gamma
 
-    is an approximation of the joint arg max: each coordinate moves as if the others stayed at z*.  The decoder learns from
-    z*, which is a plain sample of q.
+    is an approximation of the joint arg max: each coordinate moves as if the others stayed at z*.
     """
-    noise, z_star = _sample(h, rng)
-    f = objective.table(z_star)
-    return Estimate(direct.gradient(h, f, eps, noise), Point(z_star))
+    family, eps = _family(family, theta), positive("eps", eps)
+    noisy = family.perturb(theta, rng)                                      # h + gamma
+    z_star = family.argmax(noisy)
+    table = objective.table(z_star)                                         # f around z*
+    z_eps = family.argmax(family.tilt(noisy, eps * table.f))                # the same gamma
+    grad = (family.features(z_eps) - family.features(z_star)) / eps         # equation (1)
+    return Estimate(grad, table.at_z)
 
 
-def two_sided_estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float) -> Estimate:
-    """The same with both signs, (onehot(z*(eps)) - onehot(z*(-eps))) / (2 eps): bias O(eps^2) for n = 1, at no more cost."""
-    noise, z_star = _sample(h, rng)
-    f = objective.table(z_star)
-    return Estimate(direct.two_sided_gradient(h, f, eps, noise), Point(z_star))
+def two_sided_estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float,
+                       family: Family | None = None) -> Estimate:
+    """Both signs, (grad h(z*(eps)) - grad h(z*(-eps))) / (2 eps): bias O(eps^2) for n = 1, at no more evaluations."""
+    family, eps = _family(family, theta), positive("eps", eps)
+    noisy = family.perturb(theta, rng)
+    z_star = family.argmax(noisy)
+    table = objective.table(z_star)
+    z_plus = family.argmax(family.tilt(noisy, eps * table.f))
+    z_minus = family.argmax(family.tilt(noisy, -eps * table.f))
+    grad = (family.features(z_plus) - family.features(z_minus)) / (2 * eps)
+    return Estimate(grad, table.at_z)
 
 
-def joint_estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float) -> Estimate:
+def joint_estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float,
+                   family: Family | None = None) -> Estimate:
     """The joint perturbed arg max of slide 29, exactly, by enumeration:
 
-        z*(eps) = argmax over all z of  eps f(z_1 ... z_n) + sum_i h_i(z_i) + sum_i gamma_i(z_i)
+        z*(eps) = argmax over all z of  eps f(z_1 ... z_n) + h(z) + gamma
 
-    The noise is low-dimensional, n k numbers for k^n joint values, so that z* is still the coordinate-wise arg max.
+    The noise is low-dimensional, a Gumbel variable for each value of each variable and not for each joint value.
     """
-    if not (np.isfinite(eps) and eps > 0):
-        raise ValueError(f"eps must be above 0 and finite, got {eps}")
-    n, k = h.shape[1:]
-    noise, z_star = _sample(h, rng)
-    z_eps = joint_argmax(h + noise, objective.joint_table(), eps)
-    return Estimate((checks.one_hot(z_eps, k) - z_star) / eps, Point(z_star))
-
-
-def joint_argmax(perturbed: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """argmax over all joint z of eps f(z) + sum_i perturbed_i(z_i).  perturbed (B, n, k), f (B, K) -> integers (B, n)."""
-    n, k = perturbed.shape[1:]
-    total = eps * f + perturbed.reshape(len(perturbed), n * k) @ joint.one_hots(n, k).T
-    return joint.values(n, k)[total.argmax(axis=-1)]
+    family, eps = _family(family, theta), positive("eps", eps)
+    noisy = family.perturb(theta, rng)
+    z_star = family.argmax(noisy)
+    z_eps = family.joint_argmax(noisy, eps * objective.joint_table().f)
+    grad = (family.features(z_eps) - family.features(z_star)) / eps
+    return Estimate(grad, objective.run(z_star, counted=False))             # f(z*) is in the table already

@@ -1,13 +1,14 @@
-"""Enumeration, "unbiased" on the slides: the gradient itself, from f of every joint value.  No noise and no variance."""
+"""Enumeration, "unbiased" on the slides: the gradient itself, from f of every joint value.  No noise, no variance."""
 from __future__ import annotations
 
 import numpy as np
 
 from refimpl import joint
-from refimpl.estimators.base import Estimate, Mixture, Objective
+from refimpl.estimators.base import Estimate, Objective
 
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator) -> Estimate:
     """grad_h E_q f itself; the decoder learns from all joint values, weighted by q.  For n = 1, q (f - E_q f)."""
-    f = objective.joint_table()
-    return Estimate(joint.gradient(h, f), Mixture(np.exp(joint.log_q(h.astype(np.float64)))))
+    table = objective.joint_table()
+    q = np.exp(joint.log_q(h.astype(np.float64)))
+    return Estimate(joint.gradient(h, table.f), table.weighted(q))

@@ -3,31 +3,31 @@
     z = softmax((h + gamma) / tau)      is differentiable, so grad_h f(z) = J df/dz / tau,  J = diag(z) - z z^T
 
 Biased for E_q f at every tau > 0: f is evaluated between the corners of the simplex, where no z of the model lies.
+With pair scores the softmax is over all joint values: see each family's relax().
 """
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import softmax
 
-from refimpl import checks, gumbel
-from refimpl.estimators.base import Estimate, Objective, Point
-from refimpl.estimators.sampling import positive, through_softmax
-
-
-def _relaxed_sample(h: np.ndarray, rng: np.random.Generator, tau: float) -> np.ndarray:
-    return softmax((h + gumbel.sample(h.shape, rng)) / positive("tau", tau), axis=-1)
+from refimpl.checks import positive
+from refimpl.estimators.base import Estimate, Objective
+from refimpl.gumbel import one_hot
+from refimpl.latent.family import Family
+from refimpl.latent.independent import Independent
 
 
-def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, tau: float) -> Estimate:
+def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, *, tau: float,
+             family: Family | None = None) -> Estimate:
     """The gradient of f at the relaxed sample; the decoder learns from the relaxed sample too."""
-    z = _relaxed_sample(h, rng, tau)
-    _, df_dz = objective.score_and_grad(z)
-    return Estimate(through_softmax(z, df_dz) / tau, Point(z))
+    family = Independent(*theta.shape[1:]) if family is None else family
+    relaxed = family.relax(theta, rng, positive("tau", tau))
+    run = objective.run(relaxed.z)
+    return Estimate(relaxed.back(run.df_dz()), run)
 
 
-def straight_through_estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, tau: float) -> Estimate:
+def straight_through_estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *,
+                              tau: float) -> Estimate:
     """Straight-through: forward with the hard sample argmax(h + gamma), backward as if it had been the relaxed one."""
-    z = _relaxed_sample(h, rng, tau)
-    hard = checks.one_hot(z.argmax(axis=-1), h.shape[-1])
-    _, df_dz = objective.score_and_grad(hard)
-    return Estimate(through_softmax(z, df_dz) / tau, Point(hard))
+    relaxed = Independent(*h.shape[1:]).relax(h, rng, positive("tau", tau))
+    run = objective.run(one_hot(relaxed.z.argmax(axis=-1), h.shape[-1]))
+    return Estimate(relaxed.back(run.df_dz()), run)

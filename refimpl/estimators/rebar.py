@@ -17,9 +17,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import softmax
 
-from refimpl import checks
-from refimpl.estimators.base import Estimate, Memory, Objective, Point
-from refimpl.estimators.sampling import positive, through_log_softmax, through_softmax
+from refimpl.checks import positive
+from refimpl.estimators.base import Estimate, Memory, Objective
+from refimpl.estimators.sampling import through_log_softmax
+from refimpl.gumbel import one_hot
+from refimpl.latent.independent import through_softmax
+from refimpl.nn.losses import log_softmax
 
 DECAY = 0.99
 
@@ -41,12 +44,12 @@ def coupled_samples(h: np.ndarray, rng: np.random.Generator) -> Coupled:
     """
     h = h.astype(np.float64)
     p = softmax(h, axis=-1)
-    log_p = h - h.max(axis=-1, keepdims=True) - np.log(np.exp(h - h.max(axis=-1, keepdims=True)).sum(axis=-1, keepdims=True))
+    log_p = log_softmax(h)
     tiny = np.finfo(np.float64).tiny
     E_u = np.maximum(rng.standard_exponential(h.shape), tiny)                       # -log u
     E_v = np.maximum(rng.standard_exponential(h.shape), tiny)                       # -log v
     z = log_p - np.log(E_u)
-    b = checks.one_hot(z.argmax(axis=-1), h.shape[-1])
+    b = one_hot(z.argmax(axis=-1), h.shape[-1])
     of_winner = (E_v * b).sum(axis=-1, keepdims=True)                               # -log v_b
     log_waiting = np.log(E_v) - log_p                                               # log(-log v_i / p_i); p_i may underflow
     log_total = np.logaddexp(log_waiting, np.log(of_winner))
@@ -58,8 +61,8 @@ def coupled_samples(h: np.ndarray, rng: np.random.Generator) -> Coupled:
 def relaxed_score(z: np.ndarray, objective: Objective, tau: float) -> tuple[np.ndarray, np.ndarray]:
     """f(softmax(z / tau)) (B,) and its gradient in z (B, n, k)."""
     soft = softmax(z / tau, axis=-1)
-    f, df = objective.score_and_grad(soft)
-    return f, through_softmax(soft, df) / tau
+    run = objective.run(soft)
+    return run.f, through_softmax(soft, run.df_dz()) / tau
 
 
 def memory(n: int, k: int) -> Memory:
@@ -76,21 +79,23 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, t
              batch_mean: bool = False) -> Estimate:
     """Three decoder evaluations.
 
-    batch_mean: what the released baselines do, which differentiate log q of the whole batch times the batch's mean score.  In
-    the units here, where an image's gradient is that of its own f, every image's signal is then the sum of all scores.  Still
-    unbiased, since the other images' scores have nothing to do with an image's b; they are pure noise.
+    batch_mean: what the released baselines do, which differentiate log q of the whole batch times the batch's mean score.
+    In the units here, where an image's gradient is that of its own f, every image's signal is then the sum of all scores.
+    Still unbiased, since the other images' scores have nothing to do with an image's b; they are pure noise.
     """
     samples = coupled_samples(h, rng)
     f_z, grad_z = relaxed_score(samples.z, objective, positive("tau", tau))
     f_given_b, grad_given_b = relaxed_score(samples.z_given_b, objective, tau)
-    f = objective.score(samples.b)
+    run = objective.run(samples.b)
+    f = run.f
     if batch_mean:
         f, f_given_b = np.full_like(f, f.sum()), np.full_like(f_given_b, f_given_b.sum())
 
     a = through_log_softmax(samples.p, f[:, None, None] * samples.b)
-    d = through_log_softmax(samples.p, f_given_b[:, None, None] * samples.b - grad_z + samples.dz_given_b * grad_given_b)
-    grad_h = a - eta(memory) * d
+    d = through_log_softmax(samples.p, f_given_b[:, None, None] * samples.b - grad_z
+                            + samples.dz_given_b * grad_given_b)
+    grad_h = a - eta(memory) * d                    # eta of past batches: this one joins the averages only below
     for name, now in (("a_dot_d", (a * d).sum()), ("d_dot_d", (d * d).sum())):
         memory[name] *= DECAY
         memory[name] += (1 - DECAY) * now / len(h)
-    return Estimate(grad_h, Point(samples.b))
+    return Estimate(grad_h, run)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import softmax
 
-from refimpl.estimators.base import Estimate, Memory, Objective, Point
+from refimpl.estimators.base import Estimate, Memory, Objective
 from refimpl.estimators.sampling import sample
 
 DECAY = 0.99
@@ -25,13 +25,13 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, m
     """
     b = sample(h, rng)
     if memory["steps"][0] == 0:
-        memory["baseline"][0] = objective.score(sample(h, rng)).mean()
-    f = objective.score(b)
-    signal = (f - memory["baseline"][0])[:, None, None]
+        memory["baseline"][0] = objective.run(sample(h, rng)).f.mean()
+    run = objective.run(b)
+    signal = (run.f - memory["baseline"][0])[:, None, None]             # before this batch joins the average
     memory["baseline"] *= DECAY
-    memory["baseline"] += (1 - DECAY) * f.mean()
+    memory["baseline"] += (1 - DECAY) * run.f.mean()
     memory["steps"] += 1
-    return Estimate(signal * (b - softmax(h, axis=-1)), Point(b))
+    return Estimate(signal * (b - softmax(h, axis=-1)), run)
 
 
 def leave_one_out_estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator) -> Estimate:
@@ -40,5 +40,5 @@ def leave_one_out_estimate(h: np.ndarray, objective: Objective, rng: np.random.G
         (1/2) [(f1 - f2) (b1 - p) + (f2 - f1) (b2 - p)] = (1/2) (f1 - f2) (b1 - b2)
     """
     one, other = sample(h, rng), sample(h, rng)
-    difference = objective.score(one) - objective.score(other)
-    return Estimate(0.5 * difference[:, None, None] * (one - other), Point(other))
+    first, second = objective.run(one), objective.run(other)
+    return Estimate(0.5 * (first.f - second.f)[:, None, None] * (one - other), second)

@@ -12,10 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refimpl.estimators.base import Estimate, Memory, Objective, Point
-from refimpl.estimators.rebar import coupled_samples, relaxed_score
-from refimpl.estimators.sampling import positive, through_log_softmax
+from refimpl.checks import positive
+from refimpl.estimators.base import Estimate, Memory, Objective, Pass
+from refimpl.estimators.rebar import Coupled, coupled_samples, relaxed_score
+from refimpl.estimators.sampling import through_log_softmax
 from refimpl.nn.adam import Adam
+from refimpl.nn.parameters import Parameters
 
 HIDDEN = 32
 LR = 1e-3
@@ -77,17 +79,26 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, t
 
     batch_mean: as in rebar.estimate.
     """
-    grad_h, samples, grads = gradients(h, objective, rng, positive("tau", tau), memory["r"], batch_mean)
-    adam = Adam(memory["r"], grads, LR)
+    found = gradients(h, objective, rng, positive("tau", tau), memory["r"], batch_mean)
+    adam = Adam(Parameters(memory["r"], found.grads_r), LR)
     adam.M, adam.V, adam.t = memory["adam_M"], memory["adam_V"], int(memory["adam_t"][0])
     adam.step()
     memory["adam_t"][0] = adam.t
-    return Estimate(grad_h, Point(samples.b))
+    return Estimate(found.grad_h, found.run)
+
+
+class Gradients(NamedTuple):
+    """grad_h (B, n, k); the samples; the pass of b; the gradient of mean_b |grad_h|^2 in r's flat parameters."""
+
+    grad_h: np.ndarray
+    samples: Coupled
+    run: Pass
+    grads_r: np.ndarray
 
 
 def gradients(h: np.ndarray, objective: Objective, rng: np.random.Generator, tau: float, flat: np.ndarray,
-              batch_mean: bool = False):
-    """(grad_h (B, n, k), the samples, gradient of mean_b |grad_h|^2 in r's flat parameters)."""
+              batch_mean: bool = False) -> Gradients:
+    """The estimate, and what the network is to learn from it; the network, `flat`, is not changed."""
     batch, n, k = h.shape
     d = n * k
     r = network(flat, d)
@@ -97,7 +108,8 @@ def gradients(h: np.ndarray, objective: Objective, rng: np.random.Generator, tau
     f_given_b, grad_given_b = relaxed_score(samples.z_given_b, objective, tau)
     r_z, slope_z = value_and_slope(r, z)
     r_given_b, slope_given_b = value_and_slope(r, z_given_b)
-    signal = objective.score(samples.b) - f_given_b - r_given_b                     # f(b) - c(z~)
+    run = objective.run(samples.b)
+    signal = run.f - f_given_b - r_given_b                                          # f(b) - c(z~)
     if batch_mean:
         signal = np.full_like(signal, signal.sum())
     grad_c = grad_z + slope_z.reshape(h.shape)
@@ -115,4 +127,4 @@ def gradients(h: np.ndarray, objective: Objective, rng: np.random.Generator, tau
     into = network(grads, d)
     add_gradient(into, r, z, np.zeros(batch), y.reshape(batch, d))
     add_gradient(into, r, z_given_b, -of_signal, -(y * samples.dz_given_b).reshape(batch, d))
-    return grad_h, samples, grads
+    return Gradients(grad_h, samples, run, grads)

@@ -1,10 +1,9 @@
-"""An experiment is a set of training runs, its cells, and a picture of them.  Cells are resumed, skipped when done, and run one
-after the other or two at a time."""
+"""An experiment is a set of training runs, its cells, and a picture of them.  Cells are resumed, skipped when done, and
+run one after the other or several at a time."""
 from __future__ import annotations
 
 import csv
 import io
-import itertools
 import json
 import math
 import os
@@ -12,22 +11,22 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from scipy import stats
 
-from refimpl import checkpoint, data, training
-from refimpl.checkpoint import KINDS
 from refimpl.checks import InputError
-from refimpl.files import write_text
-from refimpl.semi_supervised.settings import SemiSupervisedSettings
-from refimpl.settings import Settings
+from refimpl.runs import checkpoint, kind_of, loop
+from refimpl.runs.protocol import Row
+from refimpl.runs.settings import RunSettings, arguments
+from refimpl.system.files import write_text
 
-MEASURED = ("accuracy", "valid_accuracy", "test_elbo", "test_log_likelihood", "reconstruction", "class_kl", "gaussian_kl", "gap",
-            "seconds", "evaluations")
+MEASURED = ("accuracy", "valid_accuracy", "test_elbo", "test_log_likelihood", "reconstruction", "class_kl",
+            "gaussian_kl", "gap", "seconds", "evaluations")
+PACKAGE = Path(__file__).resolve().parent.parent.parent             # where a process of its own finds refimpl
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Cell:
     """One run of an experiment: the words it goes by in tables and legends, and its settings."""
 
     label: str
-    settings: Settings | SemiSupervisedSettings
+    settings: RunSettings
 
     @property
     def folder(self) -> str:
@@ -45,48 +44,31 @@ class Cell:
 
 def epochs_done(folder: Path) -> int:
     """Epochs that the run in this folder has behind it; 0 if there is none."""
-    path = folder / training.CHECKPOINT
-    if not path.exists():
+    if not (folder / checkpoint.FILE).exists():
         return 0
-    history = checkpoint.load(path)[1]
+    history = checkpoint.load(folder / checkpoint.FILE)[1]
     return int(history[-1, 0]) if len(history) else 0
-
-
-def expected_seconds(cells: Sequence[Cell], epochs: int, out: Path, data_dir: str | None) -> float:
-    """Time for what is left to do, from twenty steps of each kind of cell; exact bounds and pictures come on top."""
-    images = {name: data.load(name, data_dir) for name in {cell.settings.dataset for cell in cells}}
-    total, known = 0.0, {}
-    for cell in cells:
-        part = images[cell.settings.dataset].train
-        left = max(0, epochs - epochs_done(out / cell.folder))
-        if left == 0:
-            continue
-        run = KINDS[type(cell.settings)].start(cell.settings)
-        run.attach(images[cell.settings.dataset])
-        epochs_left = [(1, left)] if (out / cell.folder / training.CHECKPOINT).exists() or run.FIRST_EPOCH == 1 else [(0, 1), (1, left)]
-        for epoch, times in epochs_left:
-            if (cell.label, epoch) not in known:
-                known[cell.label, epoch] = _seconds_a_step(run.epoch(epoch, part))
-            total += times * run.steps(epoch, part) * known[cell.label, epoch]
-    return total
-
-
-def _seconds_a_step(steps: Iterator[int]) -> float:
-    next(steps, None)
-    started = time.perf_counter()
-    made = sum(1 for _ in itertools.islice(steps, 20))                  # fewer only if the data set is tiny
-    return (time.perf_counter() - started) / max(made, 1)
 
 
 def run_cells(cells: Sequence[Cell], epochs: int, out: Path, jobs: int, data_dir: str | None,
               report: Callable[[str], None]) -> None:
-    """Train every cell to `epochs` epochs.  With jobs = 2 in two processes, each with one thread for its matrix products."""
-    waiting = [cell for cell in cells if epochs_done(out / cell.folder) < epochs]
+    """Train every cell to `epochs` epochs.  With jobs > 1 in processes of their own, each with one thread for its matrix
+    products.  Reports each cell as it ends, with the time that the others will take if they are like it."""
+    done = {cell: epochs_done(out / cell.folder) for cell in cells}
+    waiting = [cell for cell in cells if done[cell] < epochs]
+    to_do, made, started = sum(epochs - done[cell] for cell in waiting), 0, time.monotonic()
+
+    def ended(cell: Cell, row: Row) -> None:
+        nonlocal made
+        made += epochs - done[cell]
+        minutes = (time.monotonic() - started) / made * (to_do - made) / 60
+        report(_line(cell, row) + (f"; about {minutes:.0f} min left" if made < to_do else ""))
+
     if jobs == 1:
         for cell in waiting:
             folder = out / cell.folder
-            rows = training.train(cell.settings, epochs, folder, (folder / training.CHECKPOINT).exists(), data_dir)
-            report(_line(cell, rows[-1]))
+            rows = loop.train(cell.settings, epochs, folder, (folder / checkpoint.FILE).exists(), data_dir)
+            ended(cell, rows[-1])
         return
     running: dict[subprocess.Popen, Cell] = {}
     try:
@@ -99,7 +81,7 @@ def run_cells(cells: Sequence[Cell], epochs: int, out: Path, jobs: int, data_dir
                 _, problem = process.communicate()
                 if process.returncode:
                     raise InputError(f"{cell.folder}: {problem.strip() or 'stopped'}")
-                report(_line(cell, read_rows(out / cell.folder)[-1]))
+                ended(cell, read_rows(out / cell.folder)[-1])
             time.sleep(0.2)
     finally:
         for process in running:
@@ -108,21 +90,23 @@ def run_cells(cells: Sequence[Cell], epochs: int, out: Path, jobs: int, data_dir
 
 
 def _start(cell: Cell, epochs: int, folder: Path, data_dir: str | None) -> subprocess.Popen:
-    arguments = [sys.executable, "-m", "refimpl", *cell.settings.arguments(), "--epochs", str(epochs), "--out", str(folder)]
-    arguments += ["--data-dir", str(data_dir)] if data_dir else []
-    arguments += ["--resume"] if (folder / training.CHECKPOINT).exists() else []
-    one_thread = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-    return subprocess.Popen(arguments, env={**os.environ, **one_thread}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                            text=True)
+    command = [sys.executable, "-m", "refimpl", kind_of(cell.settings).COMMAND, *arguments(cell.settings),
+               "--epochs", str(epochs), "--out", str(folder)]
+    command += ["--data-dir", str(data_dir)] if data_dir else []
+    command += ["--resume"] if (folder / checkpoint.FILE).exists() else []
+    environment = {**os.environ, **{name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}}
+    above = os.environ.get("PYTHONPATH")                                # the package need not be in the current folder
+    environment["PYTHONPATH"] = str(PACKAGE) + (os.pathsep + above if above else "")
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
-def read_rows(folder: Path) -> list[dict[str, float]]:
+def read_rows(folder: Path) -> list[Row]:
     """The rows of a run, from its checkpoint."""
-    run, history = checkpoint.load(folder / training.CHECKPOINT)
+    run, history = checkpoint.load(folder / checkpoint.FILE)
     return [dict(zip(run.columns, row)) for row in history.tolist()]
 
 
-def _line(cell: Cell, row: dict[str, float]) -> str:
+def _line(cell: Cell, row: Row) -> str:
     words = []
     for name, text, factor in (("accuracy", "accuracy {:.2f} %", 100), ("test_elbo", "test -ELBO {:.2f} nats", -1),
                                ("test_log_likelihood", "-log p(x) {:.2f} nats", -1)):
@@ -132,12 +116,12 @@ def _line(cell: Cell, row: dict[str, float]) -> str:
             f"epochs, {row['seconds']:.0f} s")
 
 
-def collect(cells: Sequence[Cell], out: Path) -> dict[Cell, list[dict[str, float]]]:
+def collect(cells: Sequence[Cell], out: Path) -> dict[Cell, list[Row]]:
     """The rows of every cell that has any."""
     return {cell: read_rows(out / cell.folder) for cell in cells if epochs_done(out / cell.folder)}
 
 
-def at_epoch(rows: list[dict[str, float]], epoch: int, name: str) -> float:
+def at_epoch(rows: list[Row], epoch: int, name: str) -> float:
     """A value at an epoch; NaN if the run did not get there or it was not computed."""
     return next((row[name] for row in rows if row["epoch"] == epoch), math.nan)
 
@@ -150,7 +134,7 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     return float(values.mean()), float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
 
 
-def write_results(runs: dict[Cell, list[dict[str, float]]], out: Path, name: str) -> None:
+def write_results(runs: dict[Cell, list[Row]], out: Path, name: str) -> None:
     """NAME.csv, a line a cell at its last epoch, and NAME.json with every row of every cell."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -168,7 +152,7 @@ def write_results(runs: dict[Cell, list[dict[str, float]]], out: Path, name: str
     write_text(out / f"{name}.json", json.dumps(content, indent=1) + "\n")
 
 
-def table(runs: dict[Cell, list[dict[str, float]]], epoch: int, name: str) -> list[tuple[str, str, int, float, float]]:
+def table(runs: dict[Cell, list[Row]], epoch: int, name: str) -> list[tuple[str, str, int, float, float]]:
     """(data set, label, seeds, mean, half width) of minus a column at an epoch, best first, for cells that have it."""
     groups: dict[tuple[str, str], list[float]] = {}
     for cell, rows in runs.items():

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refimpl import checkpoint, data
+from refimpl import data
 from refimpl.checks import InputError
-from refimpl.run import Run
-from refimpl.training import CHECKPOINT
+from refimpl.runs.vae import VAERun
+from refimpl.runs import checkpoint
 
 
 class Codes(NamedTuple):
@@ -28,7 +28,7 @@ class Codes(NamedTuple):
     """(n, k): how often each variable takes each of its values."""
 
 
-def count(run: Run, images: data.Part, rng: np.random.Generator) -> Codes:
+def count(run: VAERun, images: data.Part, rng: np.random.Generator) -> Codes:
     """Draw one z an image with the run's model."""
     z = run.model.draw(images.images(dtype=run.model.dtype), rng)                       # (images, n, k), one-hot
     return Codes(len(z), len(np.unique(z.argmax(axis=-1), axis=0)), z.mean(axis=0))
@@ -38,8 +38,8 @@ def run(folder: Path | str, images: int = 2_000, data_dir: str | None = None) ->
     """(at the start of training, now) of the run in this folder.  Raises InputError if there is none, or images < 1."""
     if images < 1:
         raise InputError(f"--images must be at least 1, got {images}")
-    trained, _ = checkpoint.load(Path(folder) / CHECKPOINT, kind=Run)
+    trained, _ = checkpoint.load(Path(folder) / checkpoint.FILE, kind=VAERun)
     settings = trained.settings
     test = data.load(settings.dataset, data_dir, images).test
-    first, now = (count(model, test, np.random.default_rng(settings.seed)) for model in (Run.start(settings), trained))
+    first, now = (count(model, test, np.random.default_rng(settings.seed)) for model in (VAERun.start(settings), trained))
     return first, now

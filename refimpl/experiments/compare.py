@@ -8,14 +8,14 @@ from pathlib import Path
 
 from refimpl import plots
 from refimpl.checks import InputError
-from refimpl.settings import Settings
+from refimpl.runs.vae import VAESettings
 
 
-def read_run(folder: Path | str) -> tuple[Settings, list[dict[str, float]]]:
+def read_run(folder: Path | str) -> tuple[VAESettings, list[dict[str, float]]]:
     """The settings and the rows of metrics.csv of a run's folder that hold a test bound; InputError, one line, if it is not one."""
     folder = Path(folder)
     try:
-        settings = Settings(**json.loads((folder / "config.json").read_text(encoding="utf-8"))).resolved()
+        settings = VAESettings(**json.loads((folder / "config.json").read_text(encoding="utf-8"))).resolved()
         with open(folder / "metrics.csv", encoding="utf-8", newline="") as stream:
             rows = [{name: float(value or "nan") for name, value in row.items()}
                     for row in csv.DictReader(stream)]
@@ -31,7 +31,7 @@ def read_run(folder: Path | str) -> tuple[Settings, list[dict[str, float]]]:
     return settings, measured
 
 
-def run(folders: list[Path | str], out: Path | str) -> list[tuple[Settings, list[dict[str, float]]]]:
+def run(folders: list[Path | str], out: Path | str) -> list[tuple[VAESettings, list[dict[str, float]]]]:
     """Draw all runs into the file `out`, a PNG.  Raises InputError if a folder is not a run or their data sets differ."""
     runs = [read_run(folder) for folder in folders]
     datasets = sorted({settings.dataset for settings, _ in runs})
@@ -44,7 +44,7 @@ def run(folders: list[Path | str], out: Path | str) -> list[tuple[Settings, list
     drawn: dict[str, int] = {}
     for settings, rows in runs:
         again = drawn[settings.estimator] = drawn.get(settings.estimator, -1) + 1       # the same estimator once more
-        style = dict(color=plots.COLOURS[settings.estimator], linestyle=("-", "--", ":", "-.")[again % 4],
+        style = dict(color=plots.colour(settings.estimator), linestyle=("-", "--", ":", "-.")[again % 4],
                      marker="o" if len(rows) < 20 else None, markersize=4, label=settings.label() + f", seed {settings.seed}")
         for ax, against in zip(axes, ("epoch", "seconds")):
             ax.plot([row[against] for row in rows], [-row["test_elbo"] for row in rows], **style)

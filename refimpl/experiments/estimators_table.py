@@ -16,9 +16,9 @@ import numpy as np
 from refimpl import estimators, joint, plots
 from refimpl.checks import InputError
 from refimpl.estimators import Estimator
-from refimpl.files import output_folder
+from refimpl.system.files import output_folder
 from refimpl.models.toy import Toy
-from refimpl.progress import Progress
+from refimpl.system.progress import Progress
 
 STANDARD_ERRORS = 4.0
 CHUNK = 20_000
@@ -113,7 +113,7 @@ def _figure(rows: list[Row], title: str):
     """Two bar charts: distance of the mean from the truth, and variance at equal cost."""
     figure, (bias, variance) = plots.new_figure(2, width=5.6, height=0.36 * len(rows) + 1.4)
     place = np.arange(len(rows))[::-1]
-    colours = [plots.COLOURS[row.name] for row in rows]
+    colours = [plots.colour(row.name) for row in rows]
     bias.barh(place, [max(row.bias, 1e-16) for row in rows], color=colours)
     bias.set(xscale="log", xlabel="|mean - truth|, nats", title="bias (hatched: more than 4 standard errors)",
              yticks=place, yticklabels=[row.name for row in rows], xlim=(1e-5, None))
@@ -122,7 +122,7 @@ def _figure(rows: list[Row], title: str):
         bar.set_edgecolor("white")
     noisy = [(y, row) for y, row in zip(place, rows) if row.variance > 1e-20]
     variance.barh([y for y, _ in noisy], [row.at_equal_cost for _, row in noisy],
-                  color=[plots.COLOURS[row.name] for _, row in noisy])
+                  color=[plots.colour(row.name) for _, row in noisy])
     variance.set(xscale="log", xlabel="total variance x decoder evaluations, nats²", title="noise at equal cost",
                  yticks=place, yticklabels=[], ylim=bias.get_ylim())
     figure.suptitle(title, fontsize=11)

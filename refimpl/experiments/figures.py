@@ -20,8 +20,8 @@ from refimpl import data, plots
 from refimpl.checks import InputError
 from refimpl.experiments import cells, semi_supervised
 from refimpl.experiments.cells import Cell
-from refimpl.files import output_folder
-from refimpl.settings import Settings
+from refimpl.system.files import output_folder
+from refimpl.runs.vae import VAESettings
 
 Runs = dict[Cell, list[dict[str, float]]]
 
@@ -56,7 +56,7 @@ class Experiment:
 
 
 def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
-    return Cell(label, Settings(dataset=dataset, seed=seed, exact_every=10, **settings).resolved())
+    return Cell(label, VAESettings(dataset=dataset, seed=seed, exact_every=10, **settings).resolved())
 
 
 BINARY = ("direct", "local-expectation", "rebar", "relax", "arm", "disarm", "reinforce-loo", "gumbel-softmax", "reinmax")
@@ -104,7 +104,7 @@ def _datasets(runs: Runs) -> list[str]:
 
 def _style(cell: Cell, labels: list[str]) -> dict:
     """The estimator's colour; what shares one is told apart by its line."""
-    colour = plots.COLOURS[cell.settings.estimator]
+    colour = plots.colour(cell.settings.estimator)
     if cell.settings.structure:
         colour = plots.FURTHER[2] if cell.settings.non_negative else plots.FURTHER[3]
     alike = [label for label in labels if label.split(",")[0].split(" ")[0] == cell.label.split(",")[0].split(" ")[0]]
@@ -174,7 +174,7 @@ def draw_latent_sizes(runs: Runs, title: str):
             sizes = sorted(points)
             middle, half = zip(*(cells.interval(points[k]) for k in sizes))
             half = [0 if math.isnan(value) else value for value in half]
-            ax.errorbar(sizes, middle, half, color=plots.COLOURS[name], marker="o", capsize=3, label=name)
+            ax.errorbar(sizes, middle, half, color=plots.colour(name), marker="o", capsize=3, label=name)
         ax.set(xlabel="k, values of z", ylabel="test -ELBO, nats an image", title=f"{dataset}, {epoch:.0f} epochs", xticks=sizes)
         ax.legend(frameon=False, fontsize=10)
     figure.suptitle(title, fontsize=12)
@@ -208,7 +208,7 @@ def run(name: str, epochs: int, seeds: int, out: Path, jobs: int = 1, datasets: 
     cells to run.
     """
     experiment = REGISTRY[name]
-    for option, value, most in (("seeds", seeds, 100), ("epochs", epochs, 100_000), ("jobs", jobs, 2)):
+    for option, value, most in (("seeds", seeds, 100), ("epochs", epochs, 100_000), ("jobs", jobs, 64)):
         if not 1 <= value <= most:
             raise InputError(f"--{option} must be in 1 ... {most}, got {value}")
     datasets = list(datasets or experiment.datasets)
@@ -222,9 +222,8 @@ def run(name: str, epochs: int, seeds: int, out: Path, jobs: int = 1, datasets: 
                 raise InputError(f"--only {label!r} is no run of {name}; there are {'; '.join(known)}")
         wanted = [cell for cell in wanted if cell.label in only]
     folder = output_folder(out)
-    seconds = cells.expected_seconds(wanted, epochs, folder, data_dir)
-    report(f"{name}: {len(wanted)} runs of {epochs} epochs; about {seconds / 60 / jobs:.0f} min of training on this machine "
-           "as it is now, exact bounds on top; stop it at any time, the same command continues")
+    report(f"{name}: {len(wanted)} run{'s' * (len(wanted) != 1)} of {epochs} epoch{'s' * (epochs != 1)}; stop it at any "
+           "time, the same command continues")
     cells.run_cells(wanted, epochs, folder, jobs, data_dir, report)
     every = [cell for dataset in dict.fromkeys((*experiment.datasets, *datasets)) for seed in range(100)
              for cell in experiment.make(dataset, seed)]

@@ -12,14 +12,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refimpl import checks, data, direct, gumbel, joint
+from refimpl import data, direct, gumbel, joint
 from refimpl.checks import InputError
-from refimpl.estimators.direct import joint_argmax
-from refimpl.models.discrete import DiscreteVAE
-from refimpl.progress import Progress
-from refimpl.run import Run
-from refimpl.settings import Settings
-from refimpl.training import train_epoch
+from refimpl.models.vae import VAE
+from refimpl.system.progress import Progress
+from refimpl.runs.vae import VAERun
+from refimpl.runs.vae import VAESettings
+from refimpl.runs.loop import train_epoch
 
 EPSILONS = (0.02, 0.1, 0.5, 1.0)
 
@@ -42,11 +41,11 @@ class Row(NamedTuple):
     """What the biases would show without any, from the noise of their means (of the noisier one)."""
 
 
-def measure(model: DiscreteVAE, x: np.ndarray, eps: float, samples: int, rng: np.random.Generator,
+def measure(model: VAE, x: np.ndarray, eps: float, samples: int, rng: np.random.Generator,
             after_sample: Callable[[], None] = lambda: None) -> Row:
     """Both arg maxes on the batch x, `samples` times."""
     h = model.encode(x).astype(np.float64)
-    f = model.objective(x).joint_table().astype(np.float64)
+    f = model.objective(x).joint_table().f.astype(np.float64)
     truth = joint.gradient(h, f)
     scale = np.linalg.norm(truth)
     n, k = h.shape[1:]
@@ -57,11 +56,11 @@ def measure(model: DiscreteVAE, x: np.ndarray, eps: float, samples: int, rng: np
         z_star = gumbel.argmax(h, noise)
         table = _table(f, z_star, n, k)
         one = direct.argmax_pair(h, table, eps, noise).z_eps
-        other = joint_argmax(h + noise, f, eps)
+        other = model.family.joint_argmax(h + noise, eps * f).argmax(axis=-1)
         same = one == other
         agree += [(other != z_star).mean(), same.mean(), same.all(axis=1).mean()]
         for place, z_eps in enumerate((one, other)):
-            g = (checks.one_hot(z_eps, k) - checks.one_hot(z_star, k)) / eps
+            g = (gumbel.one_hot(z_eps, k) - gumbel.one_hot(z_star, k)) / eps
             sums[place] += g
             squares[place] += (g**2).sum()
         after_sample()
@@ -88,7 +87,7 @@ def run(n: int = 8, dataset: str = "mnist", seed: int = 0, samples: int = 400, b
         if not least <= value <= most:
             raise InputError(f"--{name} must be in {least} ... {most}, got {value}")
     images = data.load(dataset, data_dir)
-    trained = Run.start(Settings(dataset=dataset, n=n, k=2, seed=seed).resolved())
+    trained = VAERun.start(VAESettings(dataset=dataset, n=n, k=2, seed=seed).resolved())
     progress = Progress("training for one epoch", 500)
     train_epoch(trained, images.train, progress.advance)
     progress.clear()

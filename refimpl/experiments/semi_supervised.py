@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from refimpl import checkpoint, plots
+from refimpl import plots
 from refimpl.experiments import cells
 from refimpl.experiments.cells import Cell
-from refimpl.semi_supervised import pictures
-from refimpl.semi_supervised.settings import SemiSupervisedSettings
-from refimpl.training import CHECKPOINT
+from refimpl.plots import images
+from refimpl.runs import checkpoint
+from refimpl.runs.mixture import MixtureSettings
 
 LABELS = (50, 100, 300, 600, 1200)
 ESTIMATORS = ("direct", "gumbel-softmax")
@@ -30,7 +30,7 @@ PAPER = {"mnist": {"direct": ((92.6, 95.4, 96.4, 96.7, 96.8), (90.24, 90.93, 90.
 
 
 def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
-    return Cell(label, SemiSupervisedSettings(dataset=dataset, seed=seed, **settings).resolved())
+    return Cell(label, MixtureSettings(dataset=dataset, seed=seed, **settings).resolved())
 
 
 def by_labels(dataset: str, seed: int) -> list[Cell]:
@@ -97,7 +97,7 @@ def draw(runs: dict[Cell, list[dict[str, float]]], title: str) -> Figure:
                 for cell, rows in runs.items():
                     if (cell.settings.dataset, cell.settings.estimator) == (dataset, estimator) and cell.settings.labels:
                         points.setdefault(cell.settings.labels, []).append(factor * cells.at_epoch(rows, epoch, name))
-                colour = plots.COLOURS[estimator]
+                colour = plots.colour(estimator)
                 if points:
                     labels = sorted(points)
                     ax.plot(labels, [np.mean(points[count]) for count in labels], color=colour, marker="o", label=f"{estimator}, here")
@@ -142,9 +142,9 @@ def grids(runs: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str, F
         for labels in (0, 100):
             for cell in runs:
                 if cell.settings.dataset == dataset and cell.label == f"direct, {labels} labels" and cell.settings.seed == 0:
-                    run, history = checkpoint.load(folder / cell.folder / CHECKPOINT)
+                    run, history = checkpoint.load(folder / cell.folder / checkpoint.FILE)
                     words = f"{labels} labels" if labels else "unsupervised"
-                    found.append((f"{words}, {history[-1, 0]:.0f} epochs", pictures.sample(run.model, 0)))
+                    found.append((f"{words}, {history[-1, 0]:.0f} epochs", run.samples()))
         if len(found) == 2:
-            made[f"classes-{dataset}.png"] = pictures.grids(found, dataset)
+            made[f"classes-{dataset}.png"] = images.grids(found, dataset)
     return made

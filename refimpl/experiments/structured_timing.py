@@ -18,10 +18,10 @@ import numpy as np
 
 from refimpl import data, plots
 from refimpl.checks import InputError
-from refimpl.files import output_folder, write_text
-from refimpl.progress import Progress
-from refimpl.run import Run
-from refimpl.settings import Settings
+from refimpl.system.files import output_folder, write_text
+from refimpl.system.progress import Progress
+from refimpl.runs.vae import VAERun
+from refimpl.runs.vae import VAESettings
 
 SIZES = (5, 7, 9, 11, 13, 15)
 LONGER = (20, 30, 40)                       # max-flow and coordinate ascent only
@@ -61,7 +61,7 @@ def run(out: Path | str, batch: int = 100, largest: int = 40, report: Callable[[
     for method, settings in METHODS.items():
         polynomial = settings["solver"] in ("maxflow", "coordinate")
         for n in [n for n in SIZES + (LONGER if polynomial else ()) if n <= largest]:
-            made = Settings(n=n, k=2, batch=batch, structure="pairwise", **settings).resolved()
+            made = VAESettings(n=n, k=2, batch=batch, structure="pairwise", **settings).resolved()
             rows.append(Row(method, n, _seconds(made, dataset, f"{method}, n = {n}")))
             report(rows[-1])
     stream = io.StringIO()
@@ -73,8 +73,8 @@ def run(out: Path | str, batch: int = 100, largest: int = 40, report: Callable[[
     return rows
 
 
-def _seconds(settings: Settings, dataset: data.Dataset, words: str) -> float:
-    run = Run.start(settings)
+def _seconds(settings: VAESettings, dataset: data.Dataset, words: str) -> float:
+    run = VAERun.start(settings)
     progress = Progress(words, 12)
     times: list[float] = []
     while len(times) < 12 and (len(times) < 2 or sum(times) < BUDGET):

@@ -16,12 +16,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refimpl import training
-from refimpl.checkpoint import KINDS, AnyRun, AnySettings
 from refimpl.checks import InputError
-from refimpl.files import output_folder, read_arrays, write_whole
-from refimpl.semi_supervised.settings import SemiSupervisedSettings
-from refimpl.settings import Settings
+from refimpl.system.files import output_folder, read_arrays, write_whole
+from refimpl.runs import checkpoint, kind_of, loop
+from refimpl.runs.mixture import MixtureSettings
+from refimpl.runs.protocol import Row, Run
+from refimpl.runs.settings import RunSettings
+from refimpl.runs.vae import VAESettings
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "tutorials" / "runs"
 
@@ -30,7 +31,7 @@ class Plan(NamedTuple):
     """How a run is made: chapter that loads it, settings, epochs, and whether its weights are kept."""
 
     chapter: int
-    settings: AnySettings
+    settings: RunSettings
     epochs: int
     weights: bool = False
 
@@ -38,28 +39,28 @@ class Plan(NamedTuple):
 class Loaded(NamedTuple):
     """A run as it was written: rows of metrics; the run itself, with its model, or None where no weights were kept."""
 
-    settings: AnySettings
-    rows: list[dict[str, float]]
-    run: AnyRun | None
+    settings: RunSettings
+    rows: list[Row]
+    run: Run | None
 
 
 SMALL = dict(hidden=40)
 BINARY = dict(n=8, k=2, hidden=100)
 PAIRWISE = dict(dataset="fashion-mnist", structure="pairwise", **BINARY)
 PLANS: dict[str, Plan] = {
-    "eps-1-kl": Plan(4, Settings(eps=1.0, **SMALL), 8, True),
-    "eps-0.1-kl": Plan(4, Settings(eps=0.1, **SMALL), 8, True),
-    "eps-1-no-kl": Plan(4, Settings(eps=1.0, kl_grad=False, **SMALL), 8, True),
-    "single-direct": Plan(6, Settings(), 10),
-    "single-direct-as-released": Plan(6, Settings(as_released=True), 10),
-    "single-exact": Plan(6, Settings(estimator="exact"), 10),
-    "single-gumbel-softmax": Plan(6, Settings(estimator="gumbel-softmax"), 10),
-    **{f"binary-{name}": Plan(7, Settings(estimator=name, **BINARY), 8)
+    "eps-1-kl": Plan(4, VAESettings(eps=1.0, **SMALL), 8, True),
+    "eps-0.1-kl": Plan(4, VAESettings(eps=0.1, **SMALL), 8, True),
+    "eps-1-no-kl": Plan(4, VAESettings(eps=1.0, kl_grad=False, **SMALL), 8, True),
+    "single-direct": Plan(6, VAESettings(), 10),
+    "single-direct-as-released": Plan(6, VAESettings(as_released=True), 10),
+    "single-exact": Plan(6, VAESettings(estimator="exact"), 10),
+    "single-gumbel-softmax": Plan(6, VAESettings(estimator="gumbel-softmax"), 10),
+    **{f"binary-{name}": Plan(7, VAESettings(estimator=name, **BINARY), 8)
        for name in ("exact", "direct", "local-expectation", "rebar", "relax", "arm", "disarm", "reinforce-loo")},
-    "structured-none": Plan(8, Settings(dataset="fashion-mnist", kl_grad=False, **BINARY), 8),
-    "structured-non-negative": Plan(8, Settings(solver="persistency", **PAIRWISE), 8),
-    "structured-any-sign": Plan(8, Settings(solver="enumeration", non_negative=False, **PAIRWISE), 8),
-    **{f"labels-{labels}": Plan(9, SemiSupervisedSettings(labels=labels, limit=10_000, beta_epochs=10), 15)
+    "structured-none": Plan(8, VAESettings(dataset="fashion-mnist", kl_grad=False, **BINARY), 8),
+    "structured-non-negative": Plan(8, VAESettings(solver="persistency", **PAIRWISE), 8),
+    "structured-any-sign": Plan(8, VAESettings(solver="enumeration", non_negative=False, **PAIRWISE), 8),
+    **{f"labels-{labels}": Plan(9, MixtureSettings(labels=labels, limit=10_000, beta_epochs=10), 15)
        for labels in (0, 50, 100)},
 }
 
@@ -72,11 +73,11 @@ def make(names: Sequence[str] = (), folder: Path = FOLDER, report: Callable[[str
     for name in names or PLANS:
         plan = PLANS[name]
         with tempfile.TemporaryDirectory() as scratch:
-            rows = training.train(plan.settings, plan.epochs, Path(scratch) / "run")
+            rows = loop.train(plan.settings, plan.epochs, Path(scratch) / "run")
             content = {"settings": json.dumps(asdict(plan.settings.resolved())), "columns": np.array(list(rows[0])),
                        "history": np.array([list(row.values()) for row in rows])}
             if plan.weights:
-                with np.load(Path(scratch) / "run" / training.CHECKPOINT, allow_pickle=False) as saved:
+                with np.load(Path(scratch) / "run" / checkpoint.FILE, allow_pickle=False) as saved:
                     content["values"] = saved["values"]
         write_whole(folder / f"{name}.npz", lambda stream: np.savez_compressed(stream, **content))
         report(f"{folder / name}.npz: chapter {plan.chapter}, {plan.epochs} epochs, {rows[-1]['seconds']:.0f} s")
@@ -87,14 +88,14 @@ def load(name: str, folder: Path = FOLDER) -> Loaded:
     _known(name)
     advice = f"; make it with python -m refimpl tutorial-runs {name}"
     content = read_arrays(folder / f"{name}.npz", missing="is missing" + advice, damaged="is damaged" + advice)
-    kind = KINDS[type(PLANS[name].settings)]
+    kind = kind_of(PLANS[name].settings)
     try:
         settings = kind.SETTINGS(**json.loads(str(content["settings"]))).resolved()
         rows = [dict(zip(content["columns"].tolist(), row)) for row in content["history"].tolist()]
         run = None
         if "values" in content:
             run = kind.blank(settings, np.random.default_rng(0))
-            run.model.values[...] = content["values"]
+            run.model.parameters.values[...] = content["values"]
     except (KeyError, ValueError, TypeError):
         raise InputError(f"{folder / name}.npz is damaged{advice}") from None
     return Loaded(settings, rows, run)

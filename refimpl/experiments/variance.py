@@ -17,14 +17,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refimpl import checkpoint, data, direct, estimators, plots
+from refimpl import data, direct, estimators, plots
 from refimpl.checks import InputError
-from refimpl.files import output_folder, write_text
-from refimpl.models.discrete import DiscreteVAE
-from refimpl.progress import Progress
-from refimpl.run import Run
-from refimpl.settings import Settings
-from refimpl.training import CHECKPOINT, train_epoch
+from refimpl.system.files import output_folder, write_text
+from refimpl.models.vae import VAE
+from refimpl.system.progress import Progress
+from refimpl.runs.vae import VAERun
+from refimpl.runs.vae import VAESettings
+from refimpl.runs import checkpoint
+from refimpl.runs.loop import train_epoch
 
 TEMPERATURES = tuple(round(0.1 * step, 1) for step in range(1, 11))     # the slide's axis
 
@@ -40,7 +41,7 @@ class Row(NamedTuple):
     gumbel_softmax_error: float
 
 
-def exact_deviation(model: DiscreteVAE, x: np.ndarray, eps: float) -> float:
+def exact_deviation(model: VAE, x: np.ndarray, eps: float) -> float:
     """Direct's standard deviation with no sampling.
 
     With g_b the sampled gradient in h of image b, covariance C_b, and the noise of the images independent, the gradients of
@@ -53,21 +54,22 @@ def exact_deviation(model: DiscreteVAE, x: np.ndarray, eps: float) -> float:
     """
     h, f = model.score_all(x)
     covariance = direct.covariance(h[:, 0], f, eps)                                       # (B, k, k)
-    first, relu, second = model.encoder.layers
-    u = relu.forward(first.forward(x)).astype(np.float64)                           # (B, hidden)
-    W2 = second.W.astype(np.float64)                                                # (hidden, k)
+    run = model.encoder.run(x)
+    u = run.outputs[2].astype(np.float64)                                           # (B, hidden), behind the ReLU
+    W2 = model.encoder.layers[-1].W.astype(np.float64)                                                # (hidden, k)
     through = np.einsum("jc,bcd,jd->bj", W2, covariance, W2, optimize=True)         # diagonal of W2 C_b W2^T
     top = ((u**2).sum(axis=1) + 1) * np.trace(covariance, axis1=1, axis2=2)
     bottom = ((x.astype(np.float64) ** 2).sum(axis=1) + 1) * (through * (u > 0)).sum(axis=1)
     return float(np.sqrt((top + bottom).sum() / len(x) ** 2 / model.encoder.n_parameters))
 
 
-def sampled_deviation(model: DiscreteVAE, x: np.ndarray, name: str, temperature: float, samples: int,
+def sampled_deviation(model: VAE, x: np.ndarray, name: str, temperature: float, samples: int,
                       rng: np.random.Generator, after_sample: Callable[[], None] = lambda: None) -> tuple[float, float]:
     """(standard deviation, its standard error) of the encoder's gradient over `samples` draws of the noise."""
     estimator = estimators.get(name)
     gradients = np.empty((samples, model.encoder.n_parameters), model.dtype)
     for sample in range(samples):
+        model.parameters.zero_grads()
         model.backward(x, estimator, rng, kl_grad=False, **{estimator.setting: temperature})    # the KL has no noise
         gradients[sample] = model.encoder_grads
         after_sample()
@@ -79,17 +81,17 @@ def sampled_deviation(model: DiscreteVAE, x: np.ndarray, name: str, temperature:
 
 
 def trained_model(run: Path | str | None, dataset: str, k: int, seed: int,
-                  data_dir: str | None) -> tuple[DiscreteVAE, data.Dataset, str]:
+                  data_dir: str | None) -> tuple[VAE, data.Dataset, str]:
     """(model, data set, words for the title): the model of a run's folder, or one trained by direct for one epoch."""
     if run is not None:
-        loaded, history = checkpoint.load(Path(run) / CHECKPOINT, kind=Run)
+        loaded, history = checkpoint.load(Path(run) / checkpoint.FILE, kind=VAERun)
         settings = loaded.settings
         if settings.n > 1:
             raise InputError(f"{run} has {settings.n} latent variables; the exact variance is known for one")
         return loaded.model, data.load(settings.dataset, data_dir, settings.limit), f"{settings.label()}, epoch {len(history)}"
-    settings = Settings(dataset=dataset, k=k, seed=seed).resolved()
+    settings = VAESettings(dataset=dataset, k=k, seed=seed).resolved()
     images = data.load(dataset, data_dir)
-    fresh = Run.start(settings)
+    fresh = VAERun.start(settings)
     train_epoch(fresh, images.train)
     return fresh.model, images, f"{settings.label()}, epoch 1"
 
@@ -127,11 +129,11 @@ def run(out: Path | str, run_folder: Path | str | None = None, dataset: str = "m
 def _figure(rows: list[Row], title: str):
     figure, (ax,) = plots.new_figure(1, width=6.4, height=4.2)
     temperature = [row.temperature for row in rows]
-    ax.semilogy(temperature, [row.direct_exact for row in rows], color=plots.COLOURS["direct"],
+    ax.semilogy(temperature, [row.direct_exact for row in rows], color=plots.colour("direct"),
                 label="direct, exact (coupling law)")
     for name, label, marker in (("direct", "direct, sampled", "o"), ("gumbel_softmax", "Gumbel-softmax, sampled", "s")):
         ax.errorbar(temperature, [getattr(row, name) for row in rows], [2 * getattr(row, name + "_error") for row in rows],
-                    fmt=marker, markerfacecolor="none", color=plots.COLOURS[name.replace("_", "-")], label=label)
+                    fmt=marker, markerfacecolor="none", color=plots.colour(name.replace("_", "-")), label=label)
     ax.set(xlabel="eps (direct, 1/nat) or tau (Gumbel-softmax)", ylabel="standard deviation of the\nencoder gradient, nats")
     ax.legend(frameon=False, fontsize=10)
     figure.suptitle(title, fontsize=10)

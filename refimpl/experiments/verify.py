@@ -17,8 +17,8 @@ from scipy.optimize import brentq, minimize
 
 from refimpl import checks, danskin, direct, exact, gumbel, plots
 from refimpl.checks import InputError
-from refimpl.files import output_folder
-from refimpl.progress import Progress
+from refimpl.system.files import output_folder
+from refimpl.system.progress import Progress
 
 EPS = 0.5                   # of the sampled claims
 STANDARD_ERRORS = 5.0
@@ -150,7 +150,7 @@ def _claims(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator
         "winner": Counted(lambda noise: danskin.perturbed_max(h, f, EPS, noise).z_eps, k),
         "gradient": Sampled(one_sided),
         "two-sided": Sampled(two_sided),
-        "score": Sampled(lambda noise: checks.one_hot(gumbel.argmax(h, noise), k) - q),
+        "score": Sampled(lambda noise: gumbel.one_hot(gumbel.argmax(h, noise), k) - q),
         "pair": Counted(pair, k * k),
         "spread": Sampled(lambda noise: ((one_sided(noise) - mean_g) ** 2).sum(axis=-1)),
         "two-sided spread": Sampled(lambda noise: ((two_sided(noise) - two_mean) ** 2).sum(axis=-1)),
@@ -260,8 +260,8 @@ def _figure(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator
     truth = exact.gradient(h, f)
     noise = gumbel.sample((min(samples, 1_000_000), len(h)), rng)
     floor = None
-    for two_sided, colour, name, marker in ((False, plots.COLOURS["direct"], "one-sided", "o"),
-                                            (True, plots.COLOURS["two-sided"], "two-sided", "s")):
+    for two_sided, colour, name, marker in ((False, plots.colour("direct"), "one-sided", "o"),
+                                            (True, plots.colour("two-sided"), "two-sided", "s")):
         bias = np.linalg.norm(direct.bias(h, f, fine, two_sided), axis=-1)
         deviation = np.sqrt(direct.variance(h, f, fine, two_sided).sum(axis=-1))
         rmse = np.sqrt(direct.mse(h, f, fine, AVERAGED, two_sided))

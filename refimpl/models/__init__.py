@@ -1,1 +1,1 @@
-"""Models: encoder, latent variables, decoder, and their exact bounds."""
+"""Models: an encoder, a family of latent variables, a decoder whose passes are values; their exact bounds; and a toy."""

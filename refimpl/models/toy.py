@@ -6,11 +6,50 @@ with z (n, k) one-hot rows or anything between: nonlinear in each coordinate, jo
 """
 from __future__ import annotations
 
+from functools import cached_property
+from typing import NamedTuple
+
 import numpy as np
 
-from refimpl import joint
+from refimpl import checks, joint
+from refimpl.estimators import Table
 
 WAVES = 5
+
+
+class ToyPass:
+    """f at one z an image."""
+
+    def __init__(self, toy: Toy, z: np.ndarray) -> None:
+        self._toy, self.z = toy, z
+
+    @cached_property
+    def _phase(self) -> np.ndarray:
+        return np.einsum("bmd,bd->bm", self._toy.a, self.z.reshape(len(self.z), -1)) + 1
+
+    @cached_property
+    def f(self) -> np.ndarray:
+        return (self._toy.c * np.sin(self._phase)).sum(axis=1)
+
+    def df_dz(self) -> np.ndarray:
+        toy = self._toy
+        return np.einsum("bm,bmd->bd", toy.c * np.cos(self._phase), toy.a).reshape(self.z.shape)
+
+    def learn(self, weight: float = 1.0) -> None:
+        """A toy has nothing to learn."""
+
+
+class ToyTable(NamedTuple):
+    """f of every joint value; `weights`, where it stands for what a decoder would learn from."""
+
+    f: np.ndarray
+    weights: np.ndarray | None = None
+
+    def weighted(self, weights: np.ndarray) -> ToyTable:
+        return self._replace(weights=weights)
+
+    def learn(self, weight: float = 1.0) -> None:
+        """A toy has nothing to learn."""
 
 
 class Toy:
@@ -29,30 +68,18 @@ class Toy:
         copy.c = np.broadcast_to(self.c[image], (times,) + self.c.shape[1:])
         return copy
 
-    def score(self, z: np.ndarray) -> np.ndarray:
-        self.evaluations += 1
-        return self._f(z)[0]
+    def run(self, z: np.ndarray, counted: bool = True) -> ToyPass:
+        self.evaluations += counted
+        return ToyPass(self, z)
 
-    def score_and_grad(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        self.evaluations += 1
-        f, phase = self._f(z)
-        return f, np.einsum("bm,bmd->bd", self.c * np.cos(phase), self.a).reshape(z.shape)
-
-    def table(self, z: np.ndarray | None = None) -> np.ndarray:
+    def table(self, z: np.ndarray) -> Table:
+        checks.corners("z", z)
         self.evaluations += 1 + self.n * (self.k - 1)
-        if z is None:
-            if self.n > 1:
-                raise ValueError("table needs z: with n > 1 the other coordinates have to be somewhere")
-            z = np.zeros((len(self.c), 1, self.k))                                      # no other coordinates
         a = self.a.reshape(self.a.shape[:2] + (self.n, self.k))
         at_z = np.einsum("bmik,bik->bmi", a, z)
         phase = at_z.sum(axis=-1)[:, :, None, None] - at_z[..., None] + a + 1           # z_i taken out, value c put in
-        return np.einsum("bm,bmik->bik", self.c, np.sin(phase))
+        return Table(np.einsum("bm,bmik->bik", self.c, np.sin(phase)), ToyPass(self, z))
 
-    def joint_table(self) -> np.ndarray:
+    def joint_table(self) -> ToyTable:
         self.evaluations += joint.count(self.n, self.k)
-        return np.einsum("bm,bmz->bz", self.c, np.sin(self.a @ joint.one_hots(self.n, self.k).T + 1))
-
-    def _f(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        phase = np.einsum("bmd,bd->bm", self.a, z.reshape(len(z), -1)) + 1
-        return (self.c * np.sin(phase)).sum(axis=1), phase
+        return ToyTable(np.einsum("bm,bmz->bz", self.c, np.sin(self.a @ joint.one_hots(self.n, self.k).T + 1)))

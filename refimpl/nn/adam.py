@@ -1,9 +1,11 @@
-"""Adam (Kingma and Ba, ICLR 2015, algorithm 1), in place on one flat vector."""
+"""Adam (Kingma and Ba, ICLR 2015, algorithm 1), in place on one flat vector of parameters."""
 from __future__ import annotations
 
 import math
 
 import numpy as np
+
+from refimpl.nn.parameters import Parameters
 
 # The update makes ten passes over four arrays.  In blocks of this many entries they stay in the core's own cache.
 BLOCK = 32_768
@@ -16,7 +18,7 @@ TINY = 1e-30
 
 
 class Adam:
-    """Adam with bias correction.  step() reads `grads` and updates `values`, both flat and of the same length.
+    """Adam with bias correction.  step() reads the gradients of `parameters` and updates their values.
 
     The textbook's moments are m <- beta1 m + (1 - beta1) g and v <- beta2 v + (1 - beta2) g^2.  Kept here are the plain
     sums M = m / (1 - beta1) and V = v / (1 - beta2), which need a pass less each; the constants move into the step:
@@ -24,36 +26,35 @@ class Adam:
         values -= lr  m_hat / (sqrt(v_hat) + eps),     m_hat = m / (1 - beta1^t),   v_hat = v / (1 - beta2^t)
                 = rate M / (sqrt(V) + floor)
 
-    Raises ValueError where lr, a beta or eps is out of range, or the two vectors do not fit.
+    Raises ValueError where lr, a beta or eps is out of range.
     """
 
-    def __init__(self, values: np.ndarray, grads: np.ndarray, lr: float = 1e-3, beta1: float = 0.9,
-                 beta2: float = 0.999, eps: float = 1e-8) -> None:
-        if values.ndim != 1 or values.shape != grads.shape or values.dtype != grads.dtype:
-            raise ValueError("Adam: values and grads must be flat vectors of one length and dtype, got "
-                             f"{values.shape} {values.dtype} and {grads.shape} {grads.dtype}")
+    def __init__(self, parameters: Parameters, lr: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999,
+                 eps: float = 1e-8) -> None:
         if not (math.isfinite(lr) and lr > 0):
             raise ValueError(f"Adam: lr must be positive and finite, got {lr}")
         if not (0 <= beta1 < 1 and 0 <= beta2 < 1):
             raise ValueError(f"Adam: beta1 and beta2 must lie in [0, 1), got {beta1} and {beta2}")
         if not eps > 0:
             raise ValueError(f"Adam: eps must be positive, got {eps}")
-        self.values, self.grads = values, grads
+        self.parameters, values = parameters, parameters.values
         self.lr, self.beta1, self.beta2, self.eps = lr, beta1, beta2, eps
         self.M, self.V = np.zeros_like(values), np.zeros_like(values)
         self.t = 0
         self._scratch = np.empty(min(BLOCK, max(len(values), 1)), values.dtype)
 
     def step(self) -> None:
-        """One update of `values`."""
+        """One update of the values; passes made with the old ones are stale from here on."""
+        values, grads = self.parameters.values, self.parameters.grads
+        self.parameters.version += 1
         self.t += 1
         root = math.sqrt((1 - self.beta2 ** self.t) / (1 - self.beta2))
         rate = self.lr * root * (1 - self.beta1) / (1 - self.beta1 ** self.t)
         floor = self.eps * root
         flush = self.t % FLUSH_EVERY == 0
-        for start in range(0, len(self.values), BLOCK):
+        for start in range(0, len(values), BLOCK):
             block = slice(start, start + BLOCK)
-            w, g, M, V = self.values[block], self.grads[block], self.M[block], self.V[block]
+            w, g, M, V = values[block], grads[block], self.M[block], self.V[block]
             u = self._scratch[: len(g)]
             M *= self.beta1
             M += g                                      # M = beta1 M + g

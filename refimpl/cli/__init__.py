@@ -1,0 +1,46 @@
+"""The command line, `python -m refimpl COMMAND`: its options, its commands, and how problems are said.
+
+Exit status: 0 done; 1 a claim of `verify` failed; 2 the input cannot be used, with one line that says what, where, and
+what is allowed; 130 stopped with Ctrl-C.
+"""
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+
+from refimpl.checks import InputError
+from refimpl.cli.parser import make_parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; returns the exit status."""
+    options = make_parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):     # a terminal that knows no ± gets a question mark
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        status = options.run(options)
+        sys.stdout.flush()
+        return status
+    except InputError as problem:
+        message, status = f"error: {problem}", 2
+    except MemoryError:
+        message, status = "error: there is not enough memory for this; use a smaller --k, --n, --hidden or --batch", 2
+    except KeyboardInterrupt:
+        message, status = f"stopped{options.after_stop}", 130
+    except BrokenPipeError:                     # the reader of a pipe has gone, as with `| head`
+        _discard_output()
+        return 141
+    except OSError as problem:                  # a path too long, a disk full, standard output closed
+        message, status = f"error: {f'{problem.filename}: ' if problem.filename else ''}{problem.strerror or problem}", 2
+        _discard_output()
+    if sys.stderr is not None:
+        print(f"refimpl {options.command}: {message}", file=sys.stderr)
+    return status
+
+
+def _discard_output() -> None:
+    """Send what is still in the buffer of standard output nowhere: it cannot be written, and must not complain at exit."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

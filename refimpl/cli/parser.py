@@ -1,0 +1,118 @@
+"""Every command and its options.  Those of a kind of run are made from its settings: see options.py."""
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+from refimpl import __version__, data
+from refimpl.cli import commands
+from refimpl.cli.options import add_settings
+from refimpl.runs import KINDS
+
+EXPERIMENTS = ("binary", "joint", "structured", "latent-sizes", "convergence", "semi-supervised", "labelled-terms")
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with its errors in one line: the usage stays with --help."""
+
+    def error(self, message: str):
+        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+class Help(argparse.ArgumentDefaultsHelpFormatter):
+    """--help with the defaults, where there are any."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        return action.help if action.default is None else super()._get_help_string(action)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="refimpl", description="Direct optimisation through arg max, checked and trained in NumPy.")
+    parser.add_argument("--version", action="version", version=f"refimpl {__version__}")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
+
+    def command(name: str, run, summary: str, after_stop: str = "") -> argparse.ArgumentParser:
+        added = subparsers.add_parser(name, help=summary, description=summary, formatter_class=Help)
+        added.set_defaults(run=run, after_stop=after_stop)
+        return added
+
+    quickstart = command("quickstart", commands.quickstart,
+                         "verify the theorems, then train on real MNIST: under a minute", "; the same command continues")
+    quickstart.add_argument("--out", type=Path, default=Path("runs/quickstart"), help="folder for the pictures and the run")
+
+    verify = command("verify", commands.verify, "every claim of the mathematics: exact value, sampled value, verdict")
+    verify.add_argument("--k", type=int, default=6, help="number of values of z, 2 ... 50")
+    verify.add_argument("--seed", type=int, default=0, help="of the problem and of the noise")
+    verify.add_argument("--samples", type=int, default=200_000, help="draws of the noise")
+    verify.add_argument("--out", type=Path, default=Path("runs/verify"), help="folder for theorem1.png")
+
+    for kind in KINDS.values():
+        trained = command(kind.COMMAND, partial(commands.train, kind), kind.SUMMARY, "; continue with --resume")
+        add_settings(trained, kind.SETTINGS)
+        trained.add_argument("--epochs", type=int, default=kind.EPOCHS, help="epochs in all, those already done included")
+        trained.add_argument("--data-dir", type=Path, help="folder to look for data in first; Omniglot needs it")
+        trained.add_argument("--out", type=Path, help="folder for the run (default: below runs/, named after the settings)")
+        trained.add_argument("--resume", action="store_true", help="continue the run in --out")
+
+    compare = command("compare", commands.compare, "test bounds of several runs in one picture (slides 23 and 24)")
+    compare.add_argument("runs", nargs="+", type=Path, metavar="DIR", help="folder of a run")
+    compare.add_argument("--out", type=Path, required=True, metavar="FILE.png", help="the picture")
+
+    codes = command("codes", commands.codes, "which latent values a trained model uses, at the start and now")
+    codes.add_argument("folder", type=Path, metavar="DIR", help="folder of a run")
+    codes.add_argument("--images", type=int, default=2_000, help="test images to draw a z for")
+    codes.add_argument("--data-dir", type=Path, help="folder to look for data in first; Omniglot needs it")
+
+    variance = command("variance", commands.variance, "noise of the encoder gradient against eps and tau (slide 21)")
+    variance.add_argument("--run", dest="folder", type=Path, metavar="DIR",
+                          help="take the model of this run; without it one is trained by direct for one epoch")
+    variance.add_argument("--dataset", choices=data.NAMES, default="mnist", help="without --run: images to train on")
+    variance.add_argument("--k", type=int, default=10, help="without --run: number of values of z")
+    variance.add_argument("--seed", type=int, default=0, help="of the noise, and of the model without --run")
+    variance.add_argument("--samples", type=int, default=100, help="draws of the noise a point, 2 ... 1000")
+    variance.add_argument("--batch", type=int, default=100, help="images in the batch")
+    variance.add_argument("--data-dir", type=Path, help="folder to look for data in first")
+    variance.add_argument("--out", type=Path, default=Path("runs/variance"), help="folder for variance.png and variance.csv")
+
+    compared = command("estimators", commands.estimators, "every gradient estimator against enumeration: bias, variance, cost")
+    compared.add_argument("--n", type=int, default=4, help="latent variables, 1 ... 12")
+    compared.add_argument("--k", type=int, default=2, help="values of each")
+    compared.add_argument("--samples", type=int, default=400_000, help="draws of each estimator")
+    compared.add_argument("--seed", type=int, default=0, help="of the toy and of the noise")
+    compared.add_argument("--out", type=Path, default=Path("runs/estimators"), help="folder for estimators.png")
+
+    both = command("joint-argmax", commands.joint_argmax,
+                   "what the coordinate-wise arg max loses against the joint one (slides 29 and 30)")
+    both.add_argument("--n", type=int, default=8, help="binary latent variables, 2 ... 12")
+    both.add_argument("--dataset", choices=data.NAMES, default="mnist", help="images to train on for one epoch")
+    both.add_argument("--seed", type=int, default=0, help="of the model and of the noise")
+    both.add_argument("--samples", type=int, default=400, help="draws of the noise at each eps")
+    both.add_argument("--batch", type=int, default=50, help="images in the batch")
+    both.add_argument("--data-dir", type=Path, help="folder to look for data in first; Omniglot needs it")
+
+    timing = command("structured-timing", commands.structured_timing,
+                     "seconds a step of structured encoders against n (slide 32)")
+    timing.add_argument("--batch", type=int, default=100, help="images a step")
+    timing.add_argument("--largest", type=int, default=40, help="largest n, for the polynomial solvers; others stop at 15")
+    timing.add_argument("--out", type=Path, default=Path("runs/structured-timing"), help="folder for the picture and its numbers")
+
+    experiment = command("experiment", commands.experiment, "the paper's comparisons, run by run", "; the same command continues")
+    experiment.add_argument("name", choices=list(EXPERIMENTS), help="which one")
+    experiment.add_argument("--epochs", type=int, default=10, help="epochs of each run")
+    experiment.add_argument("--seeds", type=int, default=1, help="seeds 0 ... SEEDS-1 of each run")
+    experiment.add_argument("--dataset", nargs="+", choices=data.NAMES, help="instead of those of the paper")
+    experiment.add_argument("--only", nargs="+", metavar="LABEL", help="only the runs of these labels, as the tables name them")
+    experiment.add_argument("--jobs", type=int, default=1, help="runs at a time, 1 or 2")
+    experiment.add_argument("--data-dir", type=Path, help="folder to look for data in first; Omniglot needs it")
+    experiment.add_argument("--out", type=Path, help="folder for runs, NAME.csv, NAME.json and NAME.png (default: "
+                            "runs/experiment-NAME)")
+
+    runs = command("tutorial-runs", commands.tutorial_runs, "train the small runs that the tutorials load, into tutorials/runs")
+    runs.add_argument("names", nargs="*", metavar="NAME", help="only these")
+
+    benchmark = command("benchmark", commands.benchmark, "seconds a step, beside the matrix products it cannot avoid")
+    benchmark.add_argument("--batch", type=int, default=100, help="images a step")
+    benchmark.add_argument("--steps", type=int, default=30, help="steps a round")
+    benchmark.add_argument("--rounds", type=int, default=7, help="rounds, of which the median counts")
+    return parser

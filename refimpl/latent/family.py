@@ -1,0 +1,79 @@
+"""What every family of latent variables is: all that direct optimisation asks of whatever it perturbs and arg-maxes.
+
+    noisy = family.perturb(theta, rng)                          h + gamma
+    z_star = family.argmax(noisy)                               z* = argmax_z noisy . features(z)
+    z_eps = family.argmax(family.tilt(noisy, eps * table))      z*(eps), with the same noise
+    (family.features(z_eps) - family.features(z_star)) / eps    grad h(z*(eps)) - grad h(z*), over eps: Theorem 1
+
+The score of a joint value is linear in its parameters, h(z) = theta . features(z), so that features(z) is grad_theta h(z).
+theta is an array with an image a row; z is (B, n, k), a one-hot vector a variable, as the decoder takes it.
+"""
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Relaxed(NamedTuple):
+    """A sample between the corners: z (B, n, k), and back(df_dz) -> gradient in theta."""
+
+    z: np.ndarray
+    back: Callable[[np.ndarray], np.ndarray]
+
+
+class Family(ABC):
+    """n variables of k values.  A new family is one file with these members."""
+
+    n: int
+    k: int
+    outputs: int
+    """Numbers an image that the encoder has to give."""
+    normalised: bool
+    """Whether q(z), the law of the perturbed arg max, is known in closed form: then there is a KL term, and an ELBO."""
+
+    def theta(self, out: np.ndarray) -> np.ndarray:
+        """The family's parameters from the encoder's output (B, outputs)."""
+        return out
+
+    def back(self, out: np.ndarray, dtheta: np.ndarray) -> np.ndarray:
+        """The chain rule of theta(): d/d out (B, outputs) from d/d theta."""
+        return dtheta
+
+    @abstractmethod
+    def perturb(self, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """theta with fresh Gumbel noise added.  Raises checks.NotFinite if theta is not finite."""
+
+    @abstractmethod
+    def argmax(self, theta: np.ndarray) -> np.ndarray:
+        """The joint value of the highest score: z (B, n, k) one-hot, float64."""
+
+    @abstractmethod
+    def features(self, z: np.ndarray) -> np.ndarray:
+        """grad_theta h(z), in the shape of theta."""
+
+    @abstractmethod
+    def tilt(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
+        """theta with scores (B, n, k) of the single values of each variable added.  NotFinite if the table is not finite."""
+
+    @abstractmethod
+    def joint_argmax(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
+        """argmax over all k^n joint values of h(z) + table(z), table (B, K) in the order of joint.values: by enumeration."""
+
+    @abstractmethod
+    def relax(self, theta: np.ndarray, rng: np.random.Generator, tau: float) -> Relaxed:
+        """A Gumbel-softmax sample, with its way back to theta."""
+
+    @abstractmethod
+    def kl(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """KL(q || uniform) (B,), and its gradient in theta; None where q has no closed form."""
+
+    @abstractmethod
+    def unary_kl(self, theta: np.ndarray) -> np.ndarray:
+        """KL(prod_i softmax(scores of z_i alone) || uniform), (B,): kl() itself where nothing couples the variables."""
+
+    def sample(self, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """One z* an image, (B, n, k) one-hot."""
+        return self.argmax(self.perturb(theta, rng))

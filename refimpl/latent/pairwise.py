@@ -1,0 +1,96 @@
+"""Binary variables with pair scores: a structured encoder (slide 32).
+
+    h(z) = sum_i u_i z_i + sum_{i<j} w_ij z_i z_j          z in {0, 1}^n, theta = (u, w), features(z) = (z_i, z_i z_j)
+
+The noise is low-dimensional: u_i carries gamma_i(1) - gamma_i(0), and z* is the arg max of the perturbed score, by a solver.
+q(z), the law of that arg max, is not the Gibbs distribution exp(h) / Z and has no closed form: there is no KL term to train
+on and no ELBO to report.  The exact log-likelihood, which needs no q, is the figure of merit.
+"""
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import softmax
+
+from refimpl import checks, gumbel
+from refimpl.latent.family import Family, Relaxed
+from refimpl.latent.independent import through_softmax
+from refimpl.latent.solvers import Solver, enumeration
+from refimpl.latent.solvers.base import products
+from refimpl.nn.losses import categorical_kl, softplus_and_sigmoid
+
+
+class Pairwise(Family):
+    """n binary variables, their arg max by `solver`.  theta (B, n + n (n-1)/2) holds u, then w in the order of pairs(n).
+
+    non_negative: pair scores w = softplus(v) of the encoder's output v, which max-flow needs; else w = v.
+    Raises ValueError if the solver does not take this n, or needs w >= 0 and non_negative is False.
+    """
+
+    k = 2
+    normalised = False
+
+    def __init__(self, n: int, solver: Solver, non_negative: bool) -> None:
+        if not 2 <= n <= solver.most:
+            raise ValueError(f"n must be in 2 ... {solver.most} for {solver.name}, got {n}")
+        if solver.non_negative and not non_negative:
+            raise ValueError(f"{solver.name} needs non-negative pair scores")
+        self.n, self.outputs = n, n + n * (n - 1) // 2
+        self.solver, self.non_negative = solver, non_negative
+
+    def theta(self, out: np.ndarray) -> np.ndarray:
+        if not self.non_negative:
+            return out
+        return np.concatenate([out[:, :self.n], softplus_and_sigmoid(out[:, self.n:])[0]], axis=1)
+
+    def back(self, out: np.ndarray, dtheta: np.ndarray) -> np.ndarray:
+        if not self.non_negative:
+            return dtheta
+        slope = softplus_and_sigmoid(out[:, self.n:])[1]                                # dw/dv
+        return np.concatenate([dtheta[:, :self.n], dtheta[:, self.n:] * slope], axis=1)
+
+    def perturb(self, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        noisy = checks.finite("theta", theta).copy()
+        gamma = gumbel.sample((len(theta), self.n, 2), rng)
+        noisy[:, :self.n] += gamma[..., 1] - gamma[..., 0]
+        return noisy
+
+    def argmax(self, theta: np.ndarray) -> np.ndarray:
+        return gumbel.one_hot(self.solver.argmax(theta[:, :self.n], theta[:, self.n:]), 2)
+
+    def features(self, z: np.ndarray) -> np.ndarray:
+        ones = z[..., 1]
+        return np.concatenate([ones, products(ones)], axis=-1)
+
+    def tilt(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
+        """Only the difference of a variable's two scores matters; it goes to u."""
+        tilted = theta.copy()
+        tilted[:, :self.n] += checks.finite("f", table[..., 1] - table[..., 0])
+        return tilted
+
+    def joint_argmax(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
+        total = self._joint_scores(theta) + checks.finite("f", table)
+        return gumbel.one_hot(enumeration.all_values(self.n)[total.argmax(axis=1)], 2)
+
+    def relax(self, theta: np.ndarray, rng: np.random.Generator, tau: float) -> Relaxed:
+        """Gumbel-softmax over the 2^n joint values, a Gumbel variable each: exponential in n, as slide 32 shows."""
+        scores = self._joint_scores(checks.finite("theta", theta))
+        weights = softmax((scores + gumbel.sample(scores.shape, rng)) / tau, axis=1)    # (B, 2^n)
+        phi = enumeration.features(self.n, weights.dtype)                               # (2^n, outputs)
+        ones = weights @ phi[:, :self.n]                                                # (B, n)
+
+        def back(df_dz: np.ndarray) -> np.ndarray:
+            df_dweights = (df_dz[..., 1] - df_dz[..., 0]) @ phi[:, :self.n].T
+            return through_softmax(weights, df_dweights) / tau @ phi
+
+        return Relaxed(np.stack([1 - ones, ones], axis=-1), back)
+
+    def kl(self, theta: np.ndarray) -> None:
+        return None
+
+    def unary_kl(self, theta: np.ndarray) -> np.ndarray:
+        u = theta[:, :self.n]
+        return categorical_kl(np.stack([np.zeros_like(u), u], axis=-1))[0].sum(axis=1)
+
+    def _joint_scores(self, theta: np.ndarray) -> np.ndarray:
+        """h(z) of every joint value, (B, 2^n)."""
+        return enumeration.all_scores(theta[:, :self.n], theta[:, self.n:])

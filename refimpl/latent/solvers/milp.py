@@ -1,0 +1,55 @@
+"""The integer program, for pair scores of any sign: scipy.optimize.milp (HiGHS), one program an image.
+
+    maximise sum u_i z_i + sum w_ij y_ij,   z binary,  0 <= y <= 1
+    w_ij > 0:  y_ij <= z_i,  y_ij <= z_j            w_ij < 0:  y_ij >= z_i + z_j - 1
+
+Only the side that w pushes against is needed: y_ij = z_i z_j at the optimum.
+"""
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csr_array
+
+from refimpl.latent.solvers.base import check, pairs
+
+
+def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """A maximiser, to the solver's tolerances: about 1e-6 of the largest score.  Raises RuntimeError if the solver gives up.
+
+    The tolerances are absolute, so that each image's scores are first divided by the largest of them.
+    """
+    u, w = check(u, w)
+    u, w = u.astype(np.float64), w.astype(np.float64)
+    largest = np.maximum(np.abs(u).max(axis=1, initial=0), np.abs(w).max(axis=1, initial=0))[:, None]
+    u, w = (scores / np.where(largest > 0, largest, 1) for scores in (u, w))
+    batch, n = u.shape
+    z = np.zeros((batch, n), np.int8)
+    for b in range(batch):
+        z[b] = _one(u[b], w[b], n)
+    return z
+
+
+def _one(u: np.ndarray, w: np.ndarray, n: int) -> np.ndarray:
+    i, j = pairs(n)
+    used = np.flatnonzero(w)
+    i, j, w = i[used], j[used], w[used]
+    y = n + np.arange(len(used))
+    up, down = np.flatnonzero(w > 0), np.flatnonzero(w < 0)
+    # rows a . (z, y) <= bound:  y - z_i <= 0,  y - z_j <= 0,  z_i + z_j - y <= 1
+    first, second, third = (np.arange(len(part)) + offset for part, offset in
+                            ((up, 0), (up, len(up)), (down, 2 * len(up))))
+    row = np.concatenate([first, first, second, second, third, third, third])
+    column = np.concatenate([y[up], i[up], y[up], j[up], i[down], j[down], y[down]])
+    entry = np.concatenate([np.ones(len(up)), -np.ones(len(up))] * 2 + [np.ones(2 * len(down)), -np.ones(len(down))])
+    rows = 2 * len(up) + len(down)
+    constraints = []
+    if rows:
+        bound = np.concatenate([np.zeros(2 * len(up)), np.ones(len(down))])
+        constraints = [LinearConstraint(csr_array((entry, (row, column)), shape=(rows, n + len(used))), -np.inf, bound)]
+    integrality = np.concatenate([np.ones(n), np.zeros(len(used))])
+    found = milp(-np.concatenate([u, w]), integrality=integrality, bounds=Bounds(0, 1), constraints=constraints,
+                 options={"mip_rel_gap": 0})
+    if found.x is None:
+        raise RuntimeError(f"the integer program was not solved: {found.message}")
+    return np.rint(found.x[:n])

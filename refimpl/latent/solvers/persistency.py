@@ -1,0 +1,52 @@
+"""First fix the variables that are certain, then enumerate what is left: exact for any sign, and fast where u decides much.
+
+Given what is fixed so far, z_i adds at least and at most
+
+    low_i  = u_i + sum over j fixed at 1 of w_ij + sum over free j of min(w_ij, 0)
+    high_i = u_i + sum over j fixed at 1 of w_ij + sum over free j of max(w_ij, 0)
+
+to the score when it is set to 1.  low_i > 0: it is 1 in every maximiser.  high_i < 0: it is 0 in every maximiser.  Each one
+fixed narrows the range of the others, until nothing moves.  Ties are left to the enumeration.
+"""
+from __future__ import annotations
+
+import numpy as np
+
+from refimpl.latent.solvers import enumeration
+from refimpl.latent.solvers.base import check, matrix, pairs
+
+
+def fix_certain(u: np.ndarray, W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(free, ones), both (B, n) bool: what is not certain, and what is certainly 1."""
+    negative, positive = np.minimum(W, 0), np.maximum(W, 0)
+    free, ones = np.ones(u.shape, bool), np.zeros(u.shape, bool)
+    while True:
+        base = u + np.matmul(W, ones[:, :, None].astype(u.dtype))[:, :, 0]
+        open_ends = free[:, :, None].astype(u.dtype)
+        to_one = free & (base + np.matmul(negative, open_ends)[:, :, 0] > 0)
+        to_zero = free & (base + np.matmul(positive, open_ends)[:, :, 0] < 0)
+        if not (to_one.any() or to_zero.any()):
+            return free, ones
+        ones |= to_one
+        free &= ~(to_one | to_zero)
+
+
+def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """A maximiser.  Raises ValueError if more than enumeration.MOST variables of one image stay uncertain."""
+    u, w = check(u, w)
+    n = u.shape[1]
+    W = matrix(w, n)
+    free, ones = fix_certain(u, W)
+    z = ones.astype(np.int8)
+    left = free.sum(axis=1)
+    if left.max(initial=0) > enumeration.MOST:
+        raise ValueError(f"u and w must leave at most {enumeration.MOST} variables uncertain, {left.max()} are: "
+                         "use max-flow (w >= 0) or the integer program")
+    for size in np.unique(left[left > 0]):                  # images with equally many uncertain variables go together
+        rows = np.flatnonzero(left == size)
+        where = np.nonzero(free[rows])[1].reshape(len(rows), size)                  # (rows, size) variables
+        image = rows[:, None]
+        rest = u[image, where] + (W[image, where] * ones[rows][:, None, :]).sum(axis=-1)
+        i, j = pairs(size)
+        z[image, where] = enumeration.argmax(rest, W[image, where[:, i], where[:, j]])
+    return z

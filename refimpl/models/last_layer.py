@@ -1,0 +1,33 @@
+"""f of many hidden states an image, through the decoder's last layer: for tables of scores.
+
+    a = hidden W + b (784 logits),      f = x . a - sum_d log(1 + e^{a_d})
+
+x . a = hidden . (W x) + b . x needs no logits.  Only log(1 + e^a), summed over the pixels, needs them.
+"""
+from __future__ import annotations
+
+import numpy as np
+
+from refimpl.nn.layers import Linear
+from refimpl.nn.losses import softplus_sum
+
+ROWS = 300          # decoder outputs at a time: with 784 pixels in float32 about a megabyte, a core's own cache
+
+
+def scores(last: Linear, hidden: np.ndarray, x: np.ndarray, keep: np.ndarray | None = None) -> np.ndarray:
+    """log p(x given z), nats: hidden (B, m, H), m states of each image x (B, pixels) -> (B, m).
+
+    keep: where the logits (B m, pixels) are to be left, for whoever goes on to learn from them.
+    """
+    f = np.matmul(hidden, (x @ last.W.T)[:, :, None])[:, :, 0] + (x @ last.b)[:, None]         # x . a
+    rows, flat = hidden.reshape(-1, last.n_in), f.reshape(-1)
+    scratch = np.empty((min(ROWS, len(rows)), last.n_out), x.dtype)     # one block of logits, again and again
+    for start in range(0, len(rows), ROWS):
+        block = rows[start:start + ROWS]
+        a = scratch[:len(block)]
+        np.matmul(block, last.W, out=a)
+        a += last.b
+        if keep is not None:
+            keep[start:start + ROWS] = a
+        flat[start:start + ROWS] -= softplus_sum(a)
+    return f

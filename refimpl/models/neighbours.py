@@ -1,0 +1,35 @@
+"""f of all neighbours of a joint z: every z that differs from it in one coordinate, in one clever pass of the decoder.
+
+A direct step on n variables needs f(z_1 ... z_i = c ... z_n) for all i and all c but z_i: n (k - 1) decoder outputs an image.
+
+- Replacing z_i changes the decoder's first layer by one row of its weights less another: no product at all.
+- Of the second layer only the scores are wanted, not the logits: last_layer.scores.
+"""
+from __future__ import annotations
+
+import numpy as np
+
+from refimpl.models import last_layer
+from refimpl.nn.network import MLP
+
+
+def neighbour_scores(decoder: MLP, x: np.ndarray, chosen: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """(other, f), both (B, n, k-1): the other values of each coordinate, and log p(x given z with that value), nats.
+
+    decoder: n k inputs, one hidden ReLU layer, one output a pixel.  x: (B, pixels).  chosen: (B, n), the values z.
+    """
+    batch, n = chosen.shape
+    first, _, second = decoder.layers
+    rows = first.W.reshape(n, k, -1)                                                    # a row a value of a variable
+    other = (chosen[:, :, None] + np.arange(1, k)) % k                                  # (B, n, k-1)
+
+    # First layer at z itself, and what each replacement adds to it: all n k (k-1) differences of rows, picked by z.
+    base = first.b + rows[np.arange(n), chosen].sum(axis=1)                             # (B, H)
+    values = np.arange(k)
+    replacement = (values[:, None] + np.arange(1, k)) % k                               # (k, k-1), as in `other`
+    differences = (rows[:, replacement] - rows[:, :, None]).reshape(n * k, k - 1, -1)   # (n k, k-1, H)
+    hidden = differences[np.arange(n) * k + chosen]                                     # (B, n, k-1, H)
+    hidden += base[:, None, None]
+    np.maximum(hidden, 0, out=hidden)
+
+    return other, last_layer.scores(second, hidden.reshape(batch, n * (k - 1), -1), x).reshape(batch, n, k - 1)

@@ -1,0 +1,102 @@
+"""f of every joint value of z for a batch of images, as a value: to look at, and to learn from all of it at once."""
+from __future__ import annotations
+
+import numpy as np
+
+from refimpl import joint
+from refimpl.models import last_layer
+from refimpl.models.inputs import ClassRow, OneHots
+from refimpl.nn.losses import bernoulli_score_table, bernoulli_score_table_backward
+from refimpl.nn.network import MLP
+from refimpl.nn.parameters import StalePass
+
+
+class Weighted:
+    """The decoder learns from all joint values at once: weights (B, K), rows sum to 1."""
+
+    def __init__(self, table: SharedTable | OwnTable, weights: np.ndarray) -> None:
+        self.table, self.weights = table, np.array(weights)             # a copy, as in DecoderPass
+
+    def learn(self, weight: float = 1.0) -> None:
+        """Add weight times the gradient of -1/B sum_bz weights_bz f_bz to the decoder's gradients."""
+        self.table.learn(self.weights, weight)
+
+
+class EnumeratedPoint(Weighted):
+    """One z an image among the enumerated values of a single variable: a mixture with one weight 1."""
+
+    def __init__(self, table: SharedTable | OwnTable, z: np.ndarray) -> None:
+        super().__init__(table, z[:, 0])
+        self.z = self.weights[:, None, :]                               # (B, 1, k)
+
+
+class SharedTable:
+    """The decoder's output does not depend on x: K rows for the whole batch, compared with all images by one product."""
+
+    def __init__(self, decoder: MLP, inputs: OneHots, x: np.ndarray) -> None:
+        self._x = x
+        self._run = decoder.run(joint.one_hots(inputs.n, inputs.k, x.dtype))            # (K, pixels) logits
+        self.f, self._sigmoid = bernoulli_score_table(x, self._run.y)                   # f (B, K)
+
+    def weighted(self, weights: np.ndarray) -> Weighted:
+        return Weighted(self, weights)
+
+    def learn(self, weights: np.ndarray, weight: float) -> None:
+        weights = (weights * (-weight / len(self._x))).astype(self._x.dtype, copy=False)
+        da = bernoulli_score_table_backward(weights, self._x, self._sigmoid)
+        self._run.backward(da).accumulate()
+
+
+class OwnTable:
+    """A Gaussian of its own goes into every image's decoder: k rows an image, for a single variable of k classes.
+
+    Only one row of the k x d input matrix is not zero, so that the first layer of all classes together costs what one
+    full input would cost: g times each class's d rows of weights.
+    """
+
+    def __init__(self, decoder: MLP, inputs: ClassRow, x: np.ndarray, keep: bool = True) -> None:
+        """keep: whether to keep the logits, B k pixels of them, to learn from all classes."""
+        self._decoder, self._inputs, self._x = decoder, inputs, x
+        self._version = decoder.parameters.version
+        first, last = decoder.layers[0], decoder.layers[-1]
+        y = (inputs.g @ self._by_class(first.W)).reshape(-1, first.n_out)               # (B k, H)
+        y += first.b
+        self._outputs = [y]
+        for layer in decoder.layers[1:-1]:
+            self._outputs.append(layer.forward(self._outputs[-1]))
+        hidden = self._outputs[-1].reshape(len(x), inputs.k, -1)
+        self._logits = np.empty((len(x) * inputs.k, last.n_out), x.dtype) if keep else None
+        self.f = last_layer.scores(last, hidden, x, keep=self._logits)                  # (B, k)
+
+    def weighted(self, weights: np.ndarray) -> Weighted:
+        return Weighted(self, weights)
+
+    def learn(self, weights: np.ndarray, weight: float) -> None:
+        if self._decoder.parameters.version != self._version:
+            raise StalePass("this table is stale: the parameters have been updated since; make it again")
+        if self._logits is None:
+            raise ValueError("this table was made without keep: its logits are gone, and it cannot learn")
+        x, k, (batch, d) = self._x, self._inputs.k, self._inputs.g.shape
+        half = x.dtype.type(0.5)
+        dy = self._logits * half
+        np.tanh(dy, out=dy)                                                 # sigmoid(a) = (1 + tanh(a / 2)) / 2
+        dy *= half
+        dy = dy.reshape(batch, k, -1)
+        dy += (half - x)[:, None]                                           # -df/da = sigmoid(a) - x
+        dy *= (weights * (weight / batch)).astype(x.dtype)[:, :, None]
+        dy = dy.reshape(batch * k, -1)
+        layers = self._decoder.layers
+        for depth in reversed(range(1, len(layers))):
+            before, after = self._outputs[depth - 1], self._outputs[depth] if depth < len(self._outputs) else None
+            layers[depth].accumulate(before, dy)
+            dy = layers[depth].backward(before, after, dy)
+        first, db = layers[0], dy.sum(axis=0)
+        dy = dy.reshape(batch, k * first.n_out)                             # the first layer, all classes at once
+        dW = (self._inputs.g.T @ dy).reshape(d, k, first.n_out).transpose(1, 0, 2).reshape(first.W.shape)
+        first.add(dW, db)
+        self._inputs.dg += dy @ self._by_class(first.W).T
+
+    def _by_class(self, W: np.ndarray) -> np.ndarray:
+        """The first layer's weights side by side a class, (d, k H): one product with g serves all classes."""
+        k, H = self._inputs.k, W.shape[1]
+        return W.reshape(k, -1, H).transpose(1, 0, 2).reshape(-1, k * H)

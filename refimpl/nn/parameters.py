@@ -1,0 +1,68 @@
+"""All parameters of a model in one flat vector, their gradients in another."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from refimpl.nn.layers import Layer
+
+
+class StalePass(RuntimeError):
+    """A forward pass was asked for gradients after the parameters that it was made with had changed."""
+
+
+class Parameters:
+    """Two flat vectors of one length: `values`, and `grads` in the same order.
+
+    An optimiser then is a few passes over one array, saving a model is saving one array, and a difference check moves
+    along one vector.  Gradients accumulate: a training step calls zero_grads() once, every term of its loss adds to
+    them, and Adam reads them.
+
+    version counts the changes that optimisers make to `values`; a pass made with an older version is stale.
+    """
+
+    def __init__(self, values: np.ndarray, grads: np.ndarray, layers: Sequence[Layer] = ()) -> None:
+        if values.ndim != 1 or values.shape != grads.shape or values.dtype != grads.dtype:
+            raise ValueError("Parameters: values and grads must be flat vectors of one length and dtype, got "
+                             f"{values.shape} {values.dtype} and {grads.shape} {grads.dtype}")
+        self.values, self.layers = values, list(layers)
+        self.flat_grads = grads         # as the memory stands; `grads` is the one to read
+        self.version = 0
+
+    def zero_grads(self) -> None:
+        """From here on all gradients count as 0.
+
+        Writing zeros that the next backward pass writes over would cost a pass over memory a step.  So each layer only
+        notes that its gradients are empty: its next accumulate() writes instead of adding.
+        """
+        if not self.layers:
+            self.flat_grads.fill(0)
+        for layer in self.layers:
+            layer.empty = True
+
+    @property
+    def grads(self) -> np.ndarray:
+        """The gradients; those that no term has reached since zero_grads() are 0."""
+        for layer in self.layers:
+            if layer.empty:
+                layer.grads.fill(0)
+                layer.empty = False
+        return self.flat_grads
+
+
+def bind(layers: Sequence[Layer], dtype: np.dtype = np.float32) -> Parameters:
+    """Give all these layers (or networks of layers) views of one Parameters, which is returned; all values are 0."""
+    flat = [layer for given in layers for layer in getattr(given, "layers", [given]) if layer.n_parameters]
+    size = sum(layer.n_parameters for layer in flat)
+    parameters = Parameters(np.zeros(size, dtype), np.zeros(size, dtype), flat)
+    start = 0
+    for layer in flat:
+        stop = start + layer.n_parameters
+        layer.bind(parameters.values[start:stop], parameters.flat_grads[start:stop])
+        start = stop
+    for given in layers:
+        given.parameters = parameters
+    return parameters

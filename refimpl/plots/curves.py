@@ -1,0 +1,56 @@
+"""Curves of one run against its epochs: bounds, accuracies."""
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from refimpl.plots.style import FURTHER, TRUTH, new_figure
+
+
+def bounds(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Figure:
+    """Bounds of one run against the epoch, and the gap between bound and likelihood."""
+    figure, (bound, gap) = new_figure(2)
+    marker = "o" if len(rows) < 40 else None
+    lines = (("sampled_elbo", "test, -ELBO from one sample an image", "0.75", ":"),) if "sampled_elbo" in rows[0] else ()
+    for name, label_, colour, style in lines + (("train_elbo", "train, -ELBO", "0.55", "-"),
+                                        ("valid_elbo", "validation, -ELBO", FURTHER[1], "-"),
+                                        ("test_elbo", "test, -ELBO", FURTHER[0], "-"),
+                                        ("test_log_likelihood", "test, -log p(x)", TRUTH, "--")):
+        known = [row for row in rows if not math.isnan(row[name])]
+        if known:                                           # exact values are not computed each epoch of a large latent
+            bound.plot([row["epoch"] for row in known], [-row[name] for row in known], color=colour, linestyle=style,
+                       marker=marker, label=label_)
+    bound.set(xlabel="epoch", ylabel="nats an image (lower is better)", title=f"{dataset}: exact bounds")
+    bound.legend(frameon=False, fontsize=10)
+    known = [row for row in rows if not math.isnan(row["gap"])]
+    gap.plot([row["epoch"] for row in known], [row["gap"] for row in known], color=FURTHER[0], marker=marker)
+    gap.set(xlabel="epoch", ylabel="KL(q || posterior), nats", title="gap on the test images", ylim=(0, None))
+    for ax in (bound, gap):
+        ax.xaxis.get_major_locator().set_params(integer=True)
+    figure.suptitle(label, fontsize=12)
+    return figure
+
+
+def accuracies(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Figure:
+    """Test accuracy and bound of one run; epoch 0 is the pretraining, whose bound is off the scale."""
+    figure, (accuracy, bound) = new_figure(2)
+    marker = "o" if len(rows) < 40 else None
+    epochs = [row["epoch"] for row in rows]
+    for name, words, colour in (("valid_accuracy", "validation", FURTHER[1]), ("accuracy", "test", FURTHER[0])):
+        accuracy.plot(epochs, [100 * row[name] for row in rows], color=colour, marker=marker, label=words)
+    accuracy.set(xlabel="epoch", ylabel="accuracy, %", title=dataset)
+    accuracy.legend(frameon=False, fontsize=10)
+    later = rows[1:] or rows
+    for name, words, sign, colour in (("test_elbo", "test, -ELBO", -1, FURTHER[0]),
+                                      ("reconstruction", "its reconstruction", -1, FURTHER[4]),
+                                      ("gaussian_kl", "its Gaussian KL", 1, FURTHER[2]),
+                                      ("class_kl", "its class KL", 1, FURTHER[3])):
+        bound.plot([row["epoch"] for row in later], [sign * row[name] for row in later], color=colour, marker=marker, label=words)
+    bound.set(xlabel="epoch", ylabel="nats an image", title="bound, class enumerated", ylim=(0, None))
+    bound.legend(frameon=False, fontsize=10)
+    for ax in (accuracy, bound):
+        ax.xaxis.get_major_locator().set_params(integer=True)
+    figure.suptitle(label, fontsize=12)
+    return figure

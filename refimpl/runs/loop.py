@@ -1,0 +1,119 @@
+"""Training: epochs of steps, what the model is worth after each, a checkpoint that a run continues from to the bit.
+
+An output folder holds config.json, metrics.csv (a row an epoch), checkpoint.npz, curves.png and samples.png.
+"""
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from refimpl import data
+from refimpl.checks import InputError, NotFinite
+from refimpl.runs import checkpoint, kind_of
+from refimpl.runs.protocol import Row, Run
+from refimpl.runs.settings import RunSettings
+from refimpl.system.files import locked, output_folder, write_text
+from refimpl.system.progress import Progress
+
+WRITTEN = (checkpoint.FILE, "config.json", "metrics.csv", "curves.png", "samples.png")
+
+
+def train_epoch(run: Run, part: data.Part, after_step: Callable[[], None] = lambda: None, epoch: int = 1) -> int:
+    """One epoch of the run: one pass over the part in random order.  Returns the decoder evaluations made.
+
+    Raises InputError if weights or scores are no longer finite: training has diverged.
+    """
+    diverged = InputError(f"training diverged: weights or scores are no longer finite; try a smaller --lr than "
+                          f"{run.settings.lr:g}, or a larger eps or tau")
+    evaluations = 0
+    with np.errstate(over="ignore", invalid="ignore"):          # said once, by the two checks below, not step by step
+        try:
+            for made in run.epoch(epoch, part):
+                evaluations += made
+                after_step()
+        except NotFinite:
+            raise diverged from None
+    if not np.isfinite(run.model.parameters.values).all():
+        raise diverged
+    return evaluations
+
+
+def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = False, data_dir: str | None = None,
+          report: Callable[[Row], None] = lambda row: None) -> list[Row]:
+    """Train to `epochs` epochs in all, writing into the folder `out`; returns the rows of metrics.csv.
+
+    resume   continue the run that `out` holds, to the bit as if it had never stopped; it must have these settings
+    report   called with each new row
+
+    Killed at any moment, it loses at most the epoch under way.  Raises InputError, one line, before anything is written,
+    if a setting, the data or `out` cannot be used; without `resume` a folder that holds a run already is left alone.
+    """
+    settings = settings.resolved()
+    if epochs < 1:
+        raise InputError(f"--epochs must be at least 1, got {epochs}")
+    dataset = data.load(settings.dataset, data_dir, settings.limit)
+    settings.check_data(dataset)
+    out = Path(out)
+    if resume:
+        checkpoint.load(out / checkpoint.FILE, settings)             # whatever is wrong with it is said before anything is touched
+    else:
+        held = [name for name in WRITTEN if (out / name).exists()] if out.is_dir() else []
+        if held:
+            raise InputError(f"--out {out} already holds {', '.join(held)}; continue with --resume, or choose another folder")
+    with locked(output_folder(out)):
+        if resume:
+            run, history = checkpoint.load(out / checkpoint.FILE, settings)
+        else:
+            run = kind_of(settings).start(settings)
+            history = np.empty((0, len(run.columns)))
+            checkpoint.save(out / checkpoint.FILE, run, history)
+        return _continue(run, history, epochs, out, dataset, report)
+
+
+def _continue(run: Run, history: np.ndarray, epochs: int, out: Path, dataset: data.Dataset,
+              report: Callable[[Row], None]) -> list[Row]:
+    """Train from where the run stands, and write everything but the first checkpoint."""
+    from refimpl import plots                                       # matplotlib, which --help need not wait for
+
+    settings, names = run.settings, run.columns
+    write_text(out / "config.json", json.dumps(asdict(settings), indent=2) + "\n")
+    _write_metrics(out, names, history)
+    run.attach(dataset)
+    for epoch in range(run.FIRST_EPOCH + len(history), epochs + 1):
+        progress = Progress(f"epoch {epoch} of {epochs}", run.steps(epoch, dataset.train))
+        started = time.perf_counter()
+        evaluations = train_epoch(run, dataset.train, progress.advance, epoch)
+        seconds = time.perf_counter() - started
+        progress.clear()
+        row = run.measure(dataset, epoch, last=epoch == epochs)
+        before = dict(zip(names, history[-1])) if len(history) else {}
+        row["seconds"] = before.get("seconds", 0.0) + seconds
+        row["evaluations"] = before.get("evaluations", 0.0) + evaluations
+        history = np.vstack([history, [row[name] for name in names]])
+        checkpoint.save(out / checkpoint.FILE, run, history)
+        _write_metrics(out, names, history)
+        report(row)
+
+    rows = [dict(zip(names, row)) for row in history.tolist()]
+    for name, figure in run.pictures(rows, dataset).items():
+        plots.save(figure, out / name)
+    return rows
+
+
+def _write_metrics(out: Path, names: tuple[str, ...], history: np.ndarray) -> None:
+    counts = {"epoch": "d", "step": "d", "evaluations": "d", "seconds": ".3f"}
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(names)
+    for row in history.tolist():
+        writer.writerow(["" if math.isnan(value) else format(int(value) if counts.get(name) == "d" else value,
+                                                             counts.get(name, ".6f")) for name, value in zip(names, row)])
+    write_text(out / "metrics.csv", stream.getvalue())

@@ -1,0 +1,256 @@
+"""`semi-supervised`: the mixture model, first on the labelled images alone, then on all with the labelled ones beside.
+
+    loss = mean over a batch of      [ -E f(x, c, g) + KL(q(c) || uniform) + beta KL(q(g) || N(0, 1)) ]
+         + mean over labelled ones   [ image_weight (-E f(x, y, g) + beta KL(q(g) || N(0, 1)))
+                                       - label_weight * (what the term ascends) ]
+
+While the labelled images are alone, all weights are 1.
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from refimpl import data, estimators
+from refimpl.checks import InputError
+from refimpl.estimators import label_terms
+from refimpl.models.mixture import CLASSES, MixtureVAE
+from refimpl.runs import labelled_images
+from refimpl.runs.protocol import Row, Run
+from refimpl.runs.settings import RunSettings, setting
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLUMNS = ("epoch", "step", "accuracy", "valid_accuracy", "test_elbo", "reconstruction", "class_kl", "gaussian_kl",
+           "eps_or_tau", "seconds", "evaluations")
+PRETRAIN_BATCH = 100
+
+
+def serving() -> list[str]:
+    """The estimators that serve a single variable of ten values."""
+    return [name for name, entry in estimators.REGISTRY.items() if not entry.binary]
+
+
+@dataclass(frozen=True)
+class MixtureSettings(RunSettings):
+    """All that determines a run of `semi-supervised`, but for its length.
+
+    labels         labelled images, equally many a class; 0 is clustering
+    labelled_term  what they teach the class's scores: cross-entropy, released or direct-loss (estimators/label_terms.py),
+                   the latter two with label_eps
+    pretrain       epochs over the labelled images alone, which are epoch 0 of the run
+    label_weight   weight, after the pretraining, of what the labels teach the class's scores, mean against mean
+    image_weight   the same for what the labelled images, as images of a known class, teach decoder and Gaussian; where
+                   both weights are 0 no labelled image takes part
+    beta           weight of the Gaussian's KL term at the start; it goes to 1 over beta_epochs epochs, on a straight line
+    kl_grad        the class's KL term
+    Without labels (0) whatever concerns them plays no part.
+    """
+
+    estimator: str = setting("direct", "gradient of the class's scores", choices=serving)
+    lr: float = setting(8e-4, "Adam's learning rate", above=0)
+    labels: int = setting(100, "labelled images, as many of each class; 0: clustering", least=0)
+    labelled_term: str | None = setting(None, "what a label teaches the class's scores (default: cross-entropy)",
+                                        choices=lambda: label_terms.REGISTRY)
+    label_eps: float = setting(0.05, "of the terms released and direct-loss", above=0)
+    label_weight: float | None = setting(None, "weight of that term after the pretraining (default: 50)", least=0,
+                                         most=1e6)
+    image_weight: float | None = setting(None, "weight of the labelled images as images of a known class, after the "
+                                               "pretraining (default: 0.2)", least=0, most=1e6)
+    label_batch: int = setting(50, "labelled images beside each batch", least=1)
+    pretrain: int = setting(1200, "epochs over the labelled images alone, before the first", least=0)
+    shift: int | None = setting(None, "pixels that labelled images are moved by, at most, anew each time (default: 3)",
+                                least=0, most=27)
+    beta: float | None = setting(None, "weight of the Gaussian's KL term at the start; it goes to 1 (default: 5)", above=0)
+    beta_epochs: int = setting(20, "epochs in which it does", least=0)
+    gaussian: int = setting(30, "dimension of the Gaussian", least=1, most=1_000)
+
+    def preset(self) -> dict[str, object]:
+        """The authors' recipe: no labels after the pretraining, no shifts, no heavier KL term at the start."""
+        return super().preset() | {"labelled_term": "released", "label_eps": 0.05, "label_weight": 0.0,
+                                   "image_weight": 0.0, "shift": 0, "beta": 1.0}
+
+    def _filled(self) -> MixtureSettings:
+        labelled = [name for name in data.NAMES if data.REGISTRY[name].classes == CLASSES]
+        if self.dataset not in labelled:
+            raise InputError(f"{self.dataset} has no labels of ten classes; semi-supervised takes {' and '.join(labelled)}")
+        if self.labels % CLASSES:
+            raise InputError(f"--labels must be divisible by the {CLASSES} classes, got {self.labels}")
+        usual = {"labelled_term": "cross-entropy", "label_weight": 50.0, "image_weight": 0.2, "shift": 3, "beta": 5.0,
+                 "kl_grad": True}
+        return replace(self, **{name: value for name, value in usual.items() if getattr(self, name) is None})
+
+    def check_data(self, dataset: data.Dataset) -> None:
+        super().check_data(dataset)
+        part = dataset.train
+        if self.labels > len(part):
+            raise InputError(f"--labels must be at most {len(part)}, the number of training images, got {self.labels}")
+        rarest = int(np.bincount(part.labels, minlength=CLASSES)[:CLASSES].min())
+        if self.labels > CLASSES * rarest:
+            raise InputError(f"--labels must be at most {CLASSES * rarest}, got {self.labels}: the rarest class has "
+                             f"{rarest} of the {len(part)} training images")
+
+    def beta_at(self, epochs: float) -> float:
+        """The weight of the Gaussian's KL term, so many epochs after the pretraining."""
+        left = max(0.0, 1 - epochs / self.beta_epochs) if self.beta_epochs else 0.0
+        return 1 + (self.beta - 1) * left
+
+    def label(self) -> str:
+        """A few words for the legend of a picture."""
+        words = [self.estimator, f"{self.labels} labels" if self.labels else "no labels"]
+        return ", ".join(words + (["as released"] if self.released else []))
+
+
+class MixtureRun(Run):
+    """A run of `semi-supervised` under way.  attach() gives it the labelled images, which the seed determines."""
+
+    COMMAND = "semi-supervised"
+    SUMMARY = "train the mixture model, a class and a Gaussian, with a few labels (slide 33)"
+    FORMAT = "refimpl semi-supervised run 2"
+    SETTINGS = MixtureSettings
+    EPOCHS = 60
+    FIRST_EPOCH = 0                     # the pretraining; what comes after it is counted from 1
+
+    settings: MixtureSettings
+    model: MixtureVAE
+
+    def __init__(self, settings: MixtureSettings, model: MixtureVAE, rng: np.random.Generator) -> None:
+        super().__init__(settings, model, rng)
+        self.x_labelled = np.empty((0, data.PIXELS), model.dtype)
+        self.y_labelled = np.empty(0, np.intp)
+        self._steps_an_epoch = 1
+
+    @classmethod
+    def blank(cls, settings: MixtureSettings, rng: np.random.Generator) -> MixtureRun:
+        return cls(settings, MixtureVAE(settings.gaussian), rng)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return COLUMNS
+
+    def attach(self, dataset: data.Dataset) -> None:
+        """Draw the labelled images, from a generator of their own: the same ones for every estimator and after a resume."""
+        part, classes = dataset.train, self.model.classes
+        rows = labelled_images.draw(part, self.settings.labels, classes,
+                                    np.random.default_rng([self.settings.seed, classes]))
+        self.x_labelled = part.images(rows, self.model.dtype)
+        self.y_labelled = part.labels[rows].astype(np.intp)
+        self._steps_an_epoch = super().steps(1, part)
+
+    def steps(self, epoch: int, part: data.Part) -> int:
+        if epoch == 0:
+            return self.settings.pretrain * math.ceil(self.settings.labels / PRETRAIN_BATCH)
+        return super().steps(epoch, part)
+
+    def epoch(self, epoch: int, part: data.Part) -> Iterator[int]:
+        """Epoch 0 is the whole pretraining."""
+        if epoch > 0:
+            yield from super().epoch(epoch, part)
+            return
+        for _ in range(self.settings.pretrain if self.settings.labels else 0):
+            order = self.rng.permutation(len(self.x_labelled))
+            for start in range(0, len(order), PRETRAIN_BATCH):
+                yield self.labelled_step(order[start:start + PRETRAIN_BATCH])
+
+    def labelled_step(self, rows: np.ndarray) -> int:
+        """Forward, backward, Adam on labelled images alone."""
+        self.model.parameters.zero_grads()
+        self._learn_labelled(rows, 1.0, 1.0, 1.0)
+        self.adam.step()
+        return len(rows)
+
+    def step(self, x: np.ndarray) -> int:
+        """Forward, backward, Adam on a batch without labels and, if they still count, some labelled images beside it."""
+        settings = self.settings
+        done = self._steps_done()
+        beta = settings.beta_at(done / self._steps_an_epoch)
+        self.model.parameters.zero_grads()
+        objective = self.model.backward(x, self.estimator, self.rng, settings.kl_grad, beta, **self.keywords(done))
+        evaluations = objective.evaluations * len(x)
+        if len(self.x_labelled) and (settings.label_weight > 0 or settings.image_weight > 0):
+            rows = self.rng.choice(len(self.x_labelled), min(settings.label_batch, len(self.x_labelled)), replace=False)
+            self._learn_labelled(rows, settings.label_weight, settings.image_weight, beta)
+            evaluations += len(rows)
+        self.adam.step()
+        return evaluations
+
+    def _steps_done(self) -> int:
+        """Steps behind the pretraining."""
+        pretraining = self.settings.pretrain * math.ceil(self.settings.labels / PRETRAIN_BATCH)
+        return max(0, self.adam.t - pretraining)
+
+    def _learn_labelled(self, rows: np.ndarray, weight: float, image_weight: float, beta: float) -> None:
+        settings = self.settings
+        term = label_terms.REGISTRY[settings.labelled_term]
+        x = labelled_images.shift(self.x_labelled[rows], settings.shift, self.rng)
+        self.model.backward_labelled(x, self.y_labelled[rows], term, settings.label_eps, weight, self.rng, image_weight,
+                                     beta)
+
+    def measure(self, dataset: data.Dataset, epoch: int, last: bool) -> Row:
+        """Nats an image on the test images; the class enumerated, one Gaussian sample an image."""
+        settings = self.settings
+        bound = self.model.bound(dataset.test, np.random.default_rng([settings.seed, epoch]))
+        temperature = settings.temperature(self._steps_done() - 1) if epoch else {}         # of the last step made
+        return {"epoch": epoch, "step": self.adam.t, "accuracy": self.accuracy(dataset.test),
+                "valid_accuracy": self.accuracy(dataset.valid), **bound._asdict(),
+                "eps_or_tau": next(iter(temperature.values()), math.nan)}
+
+    def accuracy(self, part: data.Part) -> float:
+        """Share of images whose likeliest class is their label; without labels, by the best one-to-one match of the two."""
+        return accuracy(self.model.classify(part), part.labels, self.model.classes, matched=self.settings.labels == 0)
+
+    def pictures(self, rows: Sequence[Row], dataset: data.Dataset) -> dict[str, Figure]:
+        from refimpl.plots import curves, images
+
+        settings = self.settings
+        return {"curves.png": curves.accuracies(rows, settings.label(), settings.dataset),
+                "samples.png": images.grids([(settings.label(), self.samples())], settings.dataset)}
+
+    def samples(self, rows: int = 8) -> np.ndarray:
+        """Mean images (rows, classes, pixels): each row one draw of g from its prior, in all classes."""
+        g = np.random.default_rng(self.settings.seed).standard_normal((rows, self.model.d)).astype(self.model.dtype)
+        a = self.model.decode(g).astype(np.float64)
+        return 1 / (1 + np.exp(-np.clip(a, -700, 700)))
+
+    # --- in words ------------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def folder(cls, settings: MixtureSettings) -> str:
+        return f"semi-supervised-{settings.dataset}-{settings.estimator}-{settings.labels}-seed{settings.seed}"
+
+    @classmethod
+    def _accuracy(cls, settings: MixtureSettings) -> str:
+        return "accuracy" if settings.labels else "accuracy (best match)"
+
+    @classmethod
+    def heading(cls, settings: MixtureSettings) -> str:
+        start = "labelled images alone" if settings.labels else "untrained"
+        return (f"{settings.dataset}: {settings.label()}, seed {settings.seed}; test images, bound with the class "
+                f"enumerated, nats an image; epoch 0: {start}\n"
+                f"epoch {cls._accuracy(settings)} test -ELBO reconstruction class KL Gaussian KL  seconds")
+
+    @classmethod
+    def line(cls, settings: MixtureSettings, row: Row) -> str:
+        width = len(cls._accuracy(settings)) - 2
+        return (f"{row['epoch']:5.0f} {100 * row['accuracy']:{width}.2f} % {-row['test_elbo']:10.2f} "
+                f"{-row['reconstruction']:14.2f} {row['class_kl']:8.2f} {row['gaussian_kl']:11.2f} {row['seconds']:8.1f}")
+
+    @classmethod
+    def result(cls, settings: MixtureSettings, row: Row) -> str:
+        return f"test {cls._accuracy(settings)} {100 * row['accuracy']:.2f} %, -ELBO {-row['test_elbo']:.2f} nats"
+
+
+def accuracy(predicted: np.ndarray, labels: np.ndarray, classes: int, matched: bool) -> float:
+    """Share of equal entries; `matched`: after the one-to-one renaming of predictions that makes it largest."""
+    counts = np.zeros((classes, classes), np.int64)
+    np.add.at(counts, (predicted, labels), 1)
+    if matched:
+        rows, columns = linear_sum_assignment(counts, maximize=True)
+        return float(counts[rows, columns].sum() / len(labels))
+    return float(np.trace(counts) / len(labels))

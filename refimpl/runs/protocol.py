@@ -1,0 +1,119 @@
+"""What every kind of run is: all that the loop, the checkpoints, the experiments and the command line ask of one.
+
+    run = Kind.start(settings)          weights drawn from the seed
+    run.attach(dataset)                 once, before the first step
+    for evaluations in run.epoch(1, part): ...
+    row = run.measure(dataset, 1, last=True)
+"""
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from refimpl import data, estimators
+from refimpl.estimators import Memory
+from refimpl.nn.adam import Adam
+from refimpl.runs.settings import RunSettings
+
+if TYPE_CHECKING:                       # matplotlib takes a third of a second to import: only pictures need it
+    from matplotlib.figure import Figure
+
+Row = dict[str, float]
+"""A row of metrics, by column; NaN where nothing was computed."""
+
+
+class Run(ABC):
+    """Everything that the next step depends on.  A new kind of run is one file with these members, and a line in KINDS."""
+
+    COMMAND: ClassVar[str]
+    """Its command, `python -m refimpl COMMAND`."""
+    SUMMARY: ClassVar[str]
+    """What the command does, in a line."""
+    FORMAT: ClassVar[str]
+    """What its checkpoints say they are."""
+    SETTINGS: ClassVar[type[RunSettings]]
+    EPOCHS: ClassVar[int]
+    """How many, unless the user says otherwise."""
+    FIRST_EPOCH: ClassVar[int] = 1
+
+    def __init__(self, settings: RunSettings, model, rng: np.random.Generator) -> None:
+        """model: with `parameters`, `dtype`, `n`, `k` of its discrete variables and initialise(rng)."""
+        self.settings, self.model, self.rng = settings, model, rng
+        self.adam = Adam(model.parameters, settings.lr)
+        self.estimator = estimators.get(settings.estimator)
+        make = self.estimator.memory
+        self.memory: Memory = make(model.family.n, model.family.k) if make else {}
+
+    @classmethod
+    def start(cls, settings: RunSettings) -> Run:
+        """A new run of resolved settings: weights drawn from the seed, the same for every estimator."""
+        rng = np.random.default_rng(settings.seed)
+        run = cls.blank(settings, rng)
+        run.model.initialise(rng)
+        return run
+
+    @classmethod
+    @abstractmethod
+    def blank(cls, settings: RunSettings, rng: np.random.Generator) -> Run:
+        """The same with all weights 0, to be filled from a checkpoint."""
+
+    def attach(self, dataset: data.Dataset) -> None:
+        """Called once, before the first step, for those that keep something of the data."""
+
+    @property
+    @abstractmethod
+    def columns(self) -> tuple[str, ...]:
+        """The columns of metrics.csv."""
+
+    def keywords(self, step: int) -> dict[str, object]:
+        """The estimator's keywords at this step: eps or tau, the batch's mean score, what it has learnt."""
+        return self.settings.keywords(step) | ({"memory": self.memory} if self.memory else {})
+
+    def steps(self, epoch: int, part: data.Part) -> int:
+        """How many steps this epoch has."""
+        return math.ceil(len(part) / self.settings.batch)
+
+    def epoch(self, epoch: int, part: data.Part) -> Iterator[int]:
+        """Make the steps of one pass over the part in random order, the last batch perhaps smaller; yields the decoder
+        evaluations of each."""
+        order = self.rng.permutation(len(part))
+        for start in range(0, len(part), self.settings.batch):
+            yield self.step(part.images(order[start:start + self.settings.batch], self.model.dtype))
+
+    @abstractmethod
+    def step(self, x: np.ndarray) -> int:
+        """One training step on the images x (B, pixels); returns the decoder evaluations, all images together."""
+
+    @abstractmethod
+    def measure(self, dataset: data.Dataset, epoch: int, last: bool) -> Row:
+        """What the model is worth after this epoch: all columns but seconds and evaluations, which the loop adds."""
+
+    @abstractmethod
+    def pictures(self, rows: Sequence[Row], dataset: data.Dataset) -> dict[str, Figure]:
+        """curves.png and samples.png."""
+
+    # --- in words ------------------------------------------------------------------------------------------------------
+
+    @classmethod
+    @abstractmethod
+    def folder(cls, settings: RunSettings) -> str:
+        """The folder's name, below runs/, unless the user gives another."""
+
+    @classmethod
+    @abstractmethod
+    def heading(cls, settings: RunSettings) -> str:
+        """What is printed above the rows."""
+
+    @classmethod
+    @abstractmethod
+    def line(cls, settings: RunSettings, row: Row) -> str:
+        """A row, as it is printed."""
+
+    @classmethod
+    @abstractmethod
+    def result(cls, settings: RunSettings, row: Row) -> str:
+        """What the last row came to, in a few words."""

@@ -1,1 +1,0 @@
-"""Training the mixture model with a handful of labels (slide 33)."""
