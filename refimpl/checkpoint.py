@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from refimpl.checks import InputError
-from refimpl.files import read_arrays, write_whole
 from refimpl.run import Run
 from refimpl.semi_supervised.run import SemiSupervisedRun
 from refimpl.semi_supervised.settings import SemiSupervisedSettings
 from refimpl.settings import Settings
+from refimpl.system.files import read_arrays, write_whole
 
 FOREIGN = "is truncated, damaged, or not a checkpoint of this program"
 MEMORY = "memory_"

@@ -90,7 +90,7 @@ def semi_supervised(options: argparse.Namespace) -> int:
 
 
 def quickstart(options: argparse.Namespace) -> int:
-    from refimpl.files import output_folder
+    from refimpl.system.files import output_folder
     from refimpl.training import CHECKPOINT
 
     out = output_folder(options.out)

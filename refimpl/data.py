@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from refimpl.checks import InputError
-from refimpl.files import read_arrays
+from refimpl.system.files import read_arrays
 
 NAMES = ("mnist", "fashion-mnist", "omniglot")
 PIXELS = 784

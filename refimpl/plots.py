@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from refimpl.files import write_whole
+from refimpl.system.files import write_whole
 
 # Okabe and Ito's palette (Color Universal Design, 2008).
 TRUTH = "#000000"

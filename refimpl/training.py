@@ -18,12 +18,12 @@ import numpy as np
 from refimpl import checkpoint, data, plots
 from refimpl.checkpoint import KINDS
 from refimpl.checks import InputError, NotFinite
-from refimpl.files import locked, output_folder, write_text
-from refimpl.progress import Progress
 from refimpl.run import Run
 from refimpl.semi_supervised.run import SemiSupervisedRun
 from refimpl.semi_supervised.settings import SemiSupervisedSettings
 from refimpl.settings import Settings
+from refimpl.system.files import locked, output_folder, write_text
+from refimpl.system.progress import Progress
 
 CHECKPOINT = "checkpoint.npz"
 WRITTEN = (CHECKPOINT, "config.json", "metrics.csv", "curves.png", "samples.png")

@@ -17,11 +17,11 @@ from refimpl import data
 from refimpl.checks import InputError
 from refimpl.models.mixture import MixtureVAE
 from refimpl.nn.layers import Linear, Sequential
-from refimpl.progress import Progress
 from refimpl.run import Run
 from refimpl.semi_supervised.run import SemiSupervisedRun
 from refimpl.semi_supervised.settings import ESTIMATORS, SemiSupervisedSettings
 from refimpl.settings import Settings
+from refimpl.system.progress import Progress
 from refimpl.training import train_epoch
 
 HIDDEN = 300

@@ -22,9 +22,9 @@ from scipy import stats
 from refimpl import checkpoint, data, training
 from refimpl.checkpoint import KINDS
 from refimpl.checks import InputError
-from refimpl.files import write_text
 from refimpl.semi_supervised.settings import SemiSupervisedSettings
 from refimpl.settings import Settings
+from refimpl.system.files import write_text
 
 MEASURED = ("accuracy", "valid_accuracy", "test_elbo", "test_log_likelihood", "reconstruction", "class_kl", "gaussian_kl", "gap",
             "seconds", "evaluations")

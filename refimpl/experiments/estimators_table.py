@@ -16,9 +16,9 @@ import numpy as np
 from refimpl import estimators, joint, plots
 from refimpl.checks import InputError
 from refimpl.estimators import Estimator
-from refimpl.files import output_folder
 from refimpl.models.toy import Toy
-from refimpl.progress import Progress
+from refimpl.system.files import output_folder
+from refimpl.system.progress import Progress
 
 STANDARD_ERRORS = 4.0
 CHUNK = 20_000

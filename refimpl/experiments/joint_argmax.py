@@ -16,9 +16,9 @@ from refimpl import checks, data, direct, gumbel, joint
 from refimpl.checks import InputError
 from refimpl.estimators.direct import joint_argmax
 from refimpl.models.discrete import DiscreteVAE
-from refimpl.progress import Progress
 from refimpl.run import Run
 from refimpl.settings import Settings
+from refimpl.system.progress import Progress
 from refimpl.training import train_epoch
 
 EPSILONS = (0.02, 0.1, 0.5, 1.0)

@@ -18,10 +18,10 @@ import numpy as np
 
 from refimpl import data, plots
 from refimpl.checks import InputError
-from refimpl.files import output_folder, write_text
-from refimpl.progress import Progress
 from refimpl.run import Run
 from refimpl.settings import Settings
+from refimpl.system.files import output_folder, write_text
+from refimpl.system.progress import Progress
 
 SIZES = (5, 7, 9, 11, 13, 15)
 LONGER = (20, 30, 40)                       # max-flow and coordinate ascent only

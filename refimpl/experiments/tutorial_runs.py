@@ -19,9 +19,9 @@ import numpy as np
 from refimpl import training
 from refimpl.checkpoint import KINDS, AnyRun, AnySettings
 from refimpl.checks import InputError
-from refimpl.files import output_folder, read_arrays, write_whole
 from refimpl.semi_supervised.settings import SemiSupervisedSettings
 from refimpl.settings import Settings
+from refimpl.system.files import output_folder, read_arrays, write_whole
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "tutorials" / "runs"
 

@@ -19,11 +19,11 @@ import numpy as np
 
 from refimpl import checkpoint, data, direct, estimators, plots
 from refimpl.checks import InputError
-from refimpl.files import output_folder, write_text
 from refimpl.models.discrete import DiscreteVAE
-from refimpl.progress import Progress
 from refimpl.run import Run
 from refimpl.settings import Settings
+from refimpl.system.files import output_folder, write_text
+from refimpl.system.progress import Progress
 from refimpl.training import CHECKPOINT, train_epoch
 
 TEMPERATURES = tuple(round(0.1 * step, 1) for step in range(1, 11))     # the slide's axis

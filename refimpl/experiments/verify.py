@@ -17,8 +17,8 @@ from scipy.optimize import brentq, minimize
 
 from refimpl import checks, danskin, direct, exact, gumbel, plots
 from refimpl.checks import InputError
-from refimpl.files import output_folder
-from refimpl.progress import Progress
+from refimpl.system.files import output_folder
+from refimpl.system.progress import Progress
 
 EPS = 0.5                   # of the sampled claims
 STANDARD_ERRORS = 5.0

@@ -6,8 +6,8 @@ import os
 import numpy as np
 import pytest
 
-from refimpl import files
 from refimpl.checks import InputError
+from refimpl.system import files
 
 
 def write(path, content=b"new"):
