@@ -22,9 +22,10 @@ except ImportError:                                 # not on Windows, where fold
 def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
     """Call write(stream) on a temporary file beside `path`, then put it in the place of `path` in one step.
 
-    Whatever stops the program, and whenever, `path` holds the old content or the new one.  The temporary file's name is
-    fixed, so that one left behind by a kill is written over by the next save and does not pile up.  A symbolic link stays
-    one: what it points to is replaced.  Raises InputError, one line, if the file cannot be written or is no plain file.
+    Whatever stops the program, and whenever, `path` holds the old content or the new one.  The temporary file's name
+    is fixed, so that one left behind by a kill is written over by the next save and does not pile up.  A symbolic link
+    stays one: what it points to is replaced.  Raises InputError, one line, if the file cannot be written or is no
+    plain file.
     """
     path = Path(os.path.realpath(path))
     temporary = path.with_name(path.name + ".tmp")

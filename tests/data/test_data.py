@@ -16,6 +16,7 @@ from scipy.io import savemat
 
 from refimpl import data
 from refimpl.checks import InputError
+from refimpl.data import omniglot
 
 OFFICIAL = os.environ.get("REFIMPL_DATA_DIR")
 PACK = data.SHIPPED / "pack.py"
@@ -26,7 +27,7 @@ def no_data_dir_from_outside(monkeypatch):
     monkeypatch.delenv("REFIMPL_DATA_DIR", raising=False)
 
 
-# --- shipped -----------------------------------------------------------------------------------------------------------
+# --- shipped --------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
 def test_shipped_data(name):
@@ -36,7 +37,7 @@ def test_shipped_data(name):
         [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009] if name == "mnist" else [1000] * 10)
     images = dataset.train.images(slice(0, 100))
     assert images.shape == (100, 784) and images.dtype == np.float32 and set(np.unique(images)) == {0.0, 1.0}
-    assert (data.SHIPPED / data.FILES[name]).stat().st_size < 2_700_000
+    assert (data.SHIPPED / data.REGISTRY[name].read.file).stat().st_size < 2_700_000
     assert len(data.load(name, limit=7).valid) == 7
 
 
@@ -93,7 +94,26 @@ def test_unknown_name_folder_and_limit(tmp_path):
             call()
 
 
-# --- pack.py -----------------------------------------------------------------------------------------------------------
+def test_a_new_data_set_is_one_entry(tmp_path, monkeypatch):
+    """A reader and a line of the registry are all that load needs."""
+    def read(folder):
+        return tuple(data.Part(np.full((size, 98), 255, np.uint8), None) for size in (5, 2, 1))
+
+    monkeypatch.setitem(data.REGISTRY, "black", data.Entry("black", read, None, "ink everywhere"))
+    dataset = data.load("black", tmp_path, limit=3)
+    assert [len(part) for part in (dataset.train, dataset.valid, dataset.test)] == [3, 2, 1]
+    assert dataset.name == "black" and dataset.train.images().all()
+
+
+def test_the_registry_says_how_many_classes_there_are():
+    for name, entry in data.REGISTRY.items():
+        assert entry.name == name and entry.summary
+        if name != "omniglot":
+            assert np.unique(data.load(name).train.labels).tolist() == list(range(entry.classes))
+    assert data.NAMES == tuple(data.REGISTRY) and data.REGISTRY["omniglot"].classes is None
+
+
+# --- pack.py --------------------------------------------------------------------------------------------------------
 
 def write_idx(folder: Path, zipped: bool, rng) -> tuple[np.ndarray, np.ndarray]:
     grey, labels = rng.integers(0, 256, (70_000, 28, 28), dtype=np.uint8), rng.integers(0, 10, 70_000, dtype=np.uint8)
@@ -132,7 +152,7 @@ def test_pack_refuses_what_is_not_idx(tmp_path, rng):
     assert not (tmp_path / "out.npz").exists() and not list(tmp_path.glob("*.tmp"))
 
 
-# --- Omniglot ------------------------------------------------------------------------------------------------------------
+# --- Omniglot -------------------------------------------------------------------------------------------------------
 
 def png(grey: np.ndarray) -> bytes:
     """A PNG file of 8-bit grey values, written by the book: Omniglot's have one channel, matplotlib writes four."""
@@ -165,7 +185,7 @@ def character(name: str, rng) -> dict[str, np.ndarray]:
 
 
 def test_area_weights_average():
-    weights = data.area_weights(105, 28)
+    weights = omniglot.area_weights(105, 28)
     assert weights.shape == (28, 105)
     assert np.allclose(weights.sum(axis=1), 1) and np.allclose(weights.sum(axis=0), 28 / 105)
     assert weights[0, :4] == pytest.approx([1 / 3.75, 1 / 3.75, 1 / 3.75, 0.75 / 3.75])
@@ -257,7 +277,7 @@ def test_damaged_chardata(tmp_path, rng):
 
 @pytest.mark.skipif(not OFFICIAL, reason="REFIMPL_DATA_DIR names no folder with Omniglot's zip files")
 def test_official_files():
-    """Whichever of the official sets are at hand: 20 drawings a character, a twentieth to a seventh of the pixels ink."""
+    """Whichever official sets are at hand: 20 drawings a character, a twentieth to a seventh of the pixels ink."""
     dataset = data.load("omniglot", OFFICIAL)
     sizes = [len(part) for part in (dataset.train, dataset.valid, dataset.test)]
     assert sizes[0] * 3 == sizes[1] * 14 == sizes[2] * 14
