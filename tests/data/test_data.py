@@ -48,6 +48,23 @@ def test_a_digit_looks_like_itself():
     assert five[:4].sum() == five[-2:].sum() == five[:, :3].sum() == 0 and 80 < five.sum() < 130
 
 
+@pytest.mark.parametrize("size", [1, 3, 7, 10, 11])
+def test_blocks_are_all_images_in_order(rng, size):
+    part = data.Part(rng.integers(0, 256, (10, 98), dtype=np.uint8), None)
+    blocks = list(part.blocks(size, np.float64))
+    assert all(len(block) == size for block in blocks[:-1]) and 1 <= len(blocks[-1]) <= size
+    whole = np.concatenate(blocks)
+    assert whole.dtype == np.float64 and whole.shape == (10, 784) and (whole == part.images()).all()
+    assert next(part.blocks(size)).dtype == np.float32
+
+
+def test_blocks_of_nothing(rng):
+    part = data.Part(np.zeros((0, 98), np.uint8), None)
+    assert list(part.blocks(5)) == []
+    with pytest.raises(ValueError, match="at least 1"):
+        part.blocks(0)
+
+
 DAMAGE = {
     "truncated": lambda content: content[: len(content) // 2],
     "empty": lambda content: b"",
