@@ -1,6 +1,7 @@
 """Files are written whole or not at all, and read without ever unpickling."""
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import os
@@ -27,22 +28,25 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
     Whatever stops the program, and whenever, `path` holds the old content or the new one.  The temporary file's name
     is fixed, so that one left behind by a kill is written over by the next save and does not pile up.  A symbolic link
     stays one: what it points to is replaced.  Raises InputError, one line, if the file cannot be written or is no
-    plain file.
+    plain file; and what write() raises, if that is no OSError.  The temporary file is then taken away again.
     """
     path = Path(os.path.realpath(path))
     temporary = path.with_name(path.name + ".tmp")
+    for place in (path, temporary):                     # a pipe would wait for a reader, a link lead elsewhere
+        if os.path.islink(place) or os.path.lexists(place) and not os.path.isfile(place):
+            raise InputError(f"{place} cannot be written: it is not a plain file")
     try:
-        if path.exists() and not path.is_file():
-            raise InputError(f"{path} cannot be written: it is not a plain file")
         with open(temporary, "wb") as stream:
             write(stream)
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(temporary, path)
-    except OSError as problem:
+    except BaseException as problem:                    # write() may raise anything, and Ctrl-C comes at any moment
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise InputError(f"{path} cannot be written: {problem.strerror or problem}") from None
+        if isinstance(problem, OSError):
+            raise InputError(f"{path} cannot be written: {problem.strerror or problem}") from None
+        raise
 
 
 def write_text(path: Path, text: str) -> None:
@@ -50,8 +54,27 @@ def write_text(path: Path, text: str) -> None:
     write_whole(path, lambda stream: stream.write(text.encode("utf-8")))
 
 
+class EmptyName(InputError, argparse.ArgumentTypeError):
+    """A folder's name is empty; argparse prints the message of an ArgumentTypeError as it is."""
+
+
+def folder_name(text: str) -> Path:
+    """The folder of this name, not made yet: a `type` for argparse.  EmptyName, an InputError, if the text is empty.
+
+    Path("") is the current folder, which somebody who writes `--out "$FOLDER"` with FOLDER unset did not mean.
+    """
+    if not text:
+        raise EmptyName("must name a folder, got an empty name")
+    return Path(text)
+
+
 def output_folder(path: Path | str) -> Path:
-    """Make the folder (and those above it) if it is not there; InputError if it is a file or cannot be written to."""
+    """Make the folder (and those above it) if it is not there.
+
+    Raises InputError, one line, if it is a file, cannot be written to, or is the empty text.
+    """
+    if path == "":                                      # Path("") cannot be told from "." any more: see folder_name
+        raise InputError("--out must name a folder, got an empty name")
     path = Path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,13 @@
 """Files written whole, read without unpickling, folders held by one process."""
 from __future__ import annotations
 
+import argparse
 import contextlib
 import errno
 import os
 import socket
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,19 @@ from refimpl.system import files
 
 def write(path, content=b"new"):
     files.write_whole(path, lambda stream: stream.write(content))
+
+
+def special(path, kind: str) -> None:
+    """Put something in the path's place that is there, but no plain file."""
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        with socket.socket(socket.AF_UNIX) as server, contextlib.chdir(path.parent):        # long names do not fit
+            server.bind(path.name)
 
 
 def test_old_or_new_and_nothing_left_over(tmp_path):
@@ -31,6 +46,42 @@ def test_old_or_new_and_nothing_left_over(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         files.write_whole(path, fails)
     assert path.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("problem", [KeyboardInterrupt(), MemoryError(), OverflowError("no tick"), ValueError("?")])
+def test_what_write_raises_is_raised_and_nothing_left_over(tmp_path, problem):
+    path = tmp_path / "file"
+    write(path, b"old")
+
+    def fails(stream):
+        stream.write(b"half")
+        raise problem
+
+    with pytest.raises(type(problem)) as raised:
+        files.write_whole(path, fails)
+    assert raised.value is problem
+    assert path.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_nothing_is_left_over_where_the_disk_is_full(tmp_path):
+    def fails(stream):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(InputError, match="file cannot be written: No space left on device$"):
+        files.write_whole(tmp_path / "file", fails)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "socket", "link"])
+def test_what_has_the_temporary_name_is_left_alone(tmp_path, kind):
+    """A pipe there hung; through a link another file was overwritten."""
+    (tmp_path / "other").write_bytes(b"other")
+    temporary = tmp_path / "file.tmp"
+    temporary.symlink_to("other") if kind == "link" else special(temporary, kind)
+    with pytest.raises(InputError, match="file.tmp cannot be written: it is not a plain file$"):
+        write(tmp_path / "file")
+    assert (tmp_path / "other").read_bytes() == b"other" and os.path.lexists(temporary)
+    assert not (tmp_path / "file").exists()
 
 
 def test_a_link_stays_a_link(tmp_path):
@@ -65,6 +116,23 @@ def test_a_folder_is_held_by_one(tmp_path):
                 pass
     with files.locked(tmp_path):
         pass
+
+
+def test_an_empty_name_is_no_folder(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="^--out must name a folder, got an empty name$"):
+        files.output_folder("")
+    assert files.output_folder(".") == files.output_folder(Path(".")) == Path(".")
+    assert files.output_folder("new/below").is_dir()
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--out", type=files.folder_name)
+    assert parser.parse_args(["--out", "."]).out == Path(".")
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--out", ""])
+    assert "argument --out: must name a folder, got an empty name\n" in capsys.readouterr().err
+    with pytest.raises(InputError):
+        files.folder_name("")
 
 
 def test_arrays_are_read_and_objects_are_not(tmp_path):
@@ -165,19 +233,6 @@ def forbid_open(monkeypatch):
         raise AssertionError("opened")
 
     monkeypatch.setattr("builtins.open", forbidden)
-
-
-def special(path, kind: str) -> None:
-    """Put something in the path's place that is there, but no plain file."""
-    if kind == "pipe":
-        os.mkfifo(path)
-    elif kind == "folder":
-        path.mkdir()
-    elif kind == "device":
-        path.symlink_to("/dev/zero")
-    else:
-        with socket.socket(socket.AF_UNIX) as server, contextlib.chdir(path.parent):        # long names do not fit
-            server.bind(path.name)
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "device", "socket"])
