@@ -1,11 +1,14 @@
 """Loading and packing: the shipped files, damaged ones, and Omniglot made small."""
 from __future__ import annotations
 
+import errno
 import gzip
+import importlib
 import os
 import struct
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 import zlib
 from pathlib import Path
@@ -13,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.io import savemat
+from scipy.sparse import csc_array
 
 from refimpl import data
 from refimpl.checks import InputError
@@ -264,6 +268,9 @@ def test_damaged_omniglot_files(tmp_path, rng):
 @pytest.mark.parametrize("drawings, words", [
     ({"Greek/character01/0001_01.png": np.zeros((28, 28))}, "not 105 x 105"),
     ({"Greek/character01/first.png": np.zeros((105, 105))}, "XXXX_YY"),
+    ({"Greek/character01/0001_21.png": np.zeros((105, 105))}, "XXXX_YY.*01 ... 20"),
+    ({"Greek/character01/0001_00.png": np.zeros((105, 105))}, "XXXX_YY"),
+    ({"Greek/character01/0001_-1.png": np.zeros((105, 105))}, "XXXX_YY"),
     ({"Greek/character01/0001_01.png": np.zeros((105, 105))}, "all 20 people"),
     ({}, "holds no drawings"),
 ])
@@ -271,6 +278,59 @@ def test_zip_files_with_other_content(tmp_path, drawings, words):
     write_zip(tmp_path / "images_background.zip", drawings)
     with pytest.raises(InputError, match=words):
         data.load("omniglot", tmp_path)
+
+
+FILES = ("images_background.zip", "images_evaluation.zip", "chardata.mat", "mnist.npz", "fashion_mnist.npz")
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_what_is_no_plain_file_is_not_opened(tmp_path, monkeypatch, file):
+    os.mkfifo(tmp_path / file)                                              # opening it would wait for a writer
+
+    def forbidden(*arguments, **more):
+        raise AssertionError("opened")
+
+    importlib.import_module("scipy.io")                                     # imports open files too
+    importlib.import_module("matplotlib.image")
+    monkeypatch.setattr("builtins.open", forbidden)
+    monkeypatch.setattr("io.open", forbidden)
+    with pytest.raises(InputError, match=f"{file} cannot be read: it is not a plain file"):
+        data.load({"mnist.npz": "mnist", "fashion_mnist.npz": "fashion-mnist"}.get(file, "omniglot"), tmp_path)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_the_reason_why_a_file_cannot_be_read(tmp_path, monkeypatch, file):
+    (tmp_path / file).write_bytes(b"whatever")
+
+    def denied(path, *arguments):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr("builtins.open", denied)
+    with pytest.raises(InputError, match=f"{file} cannot be read: Permission denied$"):
+        data.load({"mnist.npz": "mnist", "fashion_mnist.npz": "fashion-mnist"}.get(file, "omniglot"), tmp_path)
+
+
+def test_a_link_to_nowhere_is_said(tmp_path):
+    for file, name in (("mnist.npz", "mnist"), ("chardata.mat", "omniglot"), ("images_background.zip", "omniglot")):
+        (tmp_path / file).symlink_to(tmp_path / "gone")
+        with pytest.raises(InputError, match=f"{file} is missing; "):
+            data.load(name, tmp_path)
+
+
+def test_drawings_are_not_kept_at_full_size(tmp_path, rng):
+    """All of Omniglot would take 1.4 GB."""
+    write_zip(tmp_path / "images_background.zip", character("A/character01", rng))
+    data.load("omniglot", tmp_path)                                         # imports what it needs
+    write_zip(tmp_path / "images_background.zip",
+              {f"A/character{place:02d}/0001_{drawer:02d}.png": np.zeros((105, 105))
+               for place in range(20) for drawer in range(1, 21)})
+    tracemalloc.start()
+    try:
+        data.load("omniglot", tmp_path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 400 * 105 * 105
 
 
 def test_damaged_chardata(tmp_path, rng):
@@ -286,6 +346,7 @@ def test_damaged_chardata(tmp_path, rng):
                   {"data": rng.random((784, 100)), "testdata": rng.random((784, 3))},
                   {"data": rng.random((784, 1_400)), "testdata": np.zeros((784, 0))},
                   {"data": rng.random((784, 1_400)) + 0j, "testdata": rng.random((784, 3))},
+                  {"data": csc_array(np.eye(784, 1_400)), "testdata": rng.random((784, 3))},
                   {"testdata": rng.random((784, 3))}):
         savemat(path, wrong)
         with pytest.raises(InputError, match="chardata.mat"):
