@@ -40,8 +40,11 @@ def load(name: str, data_dir: str | os.PathLike | None = None, limit: int | None
     folder = Path(data_dir) if data_dir else None
     if limit is not None and limit < 1:
         raise InputError(f"limit must be at least 1 image, got {limit}")
-    if folder is not None and not folder.is_dir():
-        raise InputError(f"--data-dir (or REFIMPL_DATA_DIR) {folder} is not a folder")
+    if folder is not None:
+        if not os.path.isdir(folder):
+            raise InputError(f"--data-dir (or REFIMPL_DATA_DIR) {folder} is not a folder")
+        if not os.access(folder, os.R_OK | os.X_OK):        # its files would seem not to be there
+            raise InputError(f"--data-dir (or REFIMPL_DATA_DIR) {folder} cannot be read: Permission denied")
     parts = get(name).read(folder)
     if limit is not None:
         parts = tuple(part.first(limit) for part in parts)

@@ -104,21 +104,38 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextlib.contextmanager
+def _readable(path: Path, missing: str) -> Iterator[None]:
+    """What goes wrong at reading, in one line."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise InputError(f"{path} {missing}") from None
+    except OSError as problem:
+        raise InputError(f"{path} cannot be read: {problem.strerror or problem}") from None
+
+
+def file_stamp(path: Path, missing: str) -> tuple[int, ...]:
+    """Numbers that are others once the content of this plain file, or who may read it, has been changed.
+
+    Raises InputError as read_whole does.
+    """
+    with _readable(path, missing):
+        found = os.stat(path)
+        if not stat.S_ISREG(found.st_mode):
+            raise InputError(f"{path} cannot be read: it is not a plain file")
+        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
 def read_whole(path: Path, missing: str) -> bytes:
     """The content of a plain file.
 
     Raises InputError, one line: `path` and `missing` if it is not there; or that it is not a plain file, which is then
     not opened, as opening a pipe waits for a writer and reading a device may never end; or why it cannot be read.
     """
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise InputError(f"{path} cannot be read: it is not a plain file")
-        with open(path, "rb") as stream:
-            return stream.read()
-    except FileNotFoundError:
-        raise InputError(f"{path} {missing}") from None
-    except OSError as problem:
-        raise InputError(f"{path} cannot be read: {problem.strerror or problem}") from None
+    file_stamp(path, missing)
+    with _readable(path, missing), open(path, "rb") as stream:
+        return stream.read()
 
 
 def read_arrays(path: Path, missing: str, damaged: str) -> dict[str, np.ndarray]:

@@ -20,7 +20,7 @@ from scipy.sparse import csc_array
 
 from refimpl import data
 from refimpl.checks import InputError
-from refimpl.data import omniglot
+from refimpl.data import omniglot, shipped
 
 OFFICIAL = os.environ.get("REFIMPL_DATA_DIR")
 PACK = data.SHIPPED / "pack.py"
@@ -115,6 +115,13 @@ def test_unknown_name_folder_and_limit(tmp_path):
             call()
 
 
+def test_a_folder_that_may_not_be_read(tmp_path, monkeypatch):
+    """Its files would seem not to be there, and the shipped ones be taken."""
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(InputError, match=f"{tmp_path} cannot be read: Permission denied$"):
+        data.load("mnist", tmp_path)
+
+
 def test_a_new_data_set_is_one_entry(tmp_path, monkeypatch):
     """A reader and a line of the registry are all that load needs."""
     def read(folder):
@@ -132,6 +139,64 @@ def test_the_registry_says_how_many_classes_there_are():
         if name != "omniglot":
             assert np.unique(data.load(name).train.labels).tolist() == list(range(entry.classes))
     assert data.NAMES == tuple(data.REGISTRY) and data.REGISTRY["omniglot"].classes is None
+
+
+@pytest.fixture
+def reads(monkeypatch) -> list[Path]:
+    """The paths of the archives read from here on."""
+    shipped._content.cache_clear()
+    paths, right = [], shipped.read_arrays
+
+    def counted(path, **more):
+        paths.append(path)
+        return right(path, **more)
+
+    monkeypatch.setattr(shipped, "read_arrays", counted)
+    return paths
+
+
+def test_an_unchanged_file_is_read_once(reads, tmp_path):
+    for _ in range(2):
+        for name in ("mnist", "fashion-mnist"):
+            data.load(name)
+    data.load("mnist", data.SHIPPED)
+    (tmp_path / "link").symlink_to(data.SHIPPED)
+    data.load("mnist", tmp_path / "link")
+    assert [path.name for path in reads] == ["mnist.npz", "fashion_mnist.npz"]
+
+
+def test_nobody_can_write_to_what_is_kept():
+    part = data.load("mnist", limit=10).train
+    for array in (part.packed, part.labels):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+    part.images()[0] = 1                                                    # images are made anew each time
+
+
+def test_a_changed_file_is_read_anew(reads, tmp_path):
+    path, content = tmp_path / "mnist.npz", (data.SHIPPED / "mnist.npz").read_bytes()
+    path.write_bytes(content)
+    data.load("mnist", tmp_path)
+    times = path.stat()
+    path.write_bytes(content[:1_000_000] + bytes([content[1_000_000] ^ 4]) + content[1_000_001:])
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))              # the same size and time of change
+    for _ in range(2):                                                      # a refusal is not kept
+        with pytest.raises(InputError, match="damaged"):
+            data.load("mnist", tmp_path)
+    path.write_bytes(content)
+    data.load("mnist", tmp_path)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(InputError, match="not a plain file"):
+        data.load("mnist", tmp_path)
+    assert len(reads) == 4
+
+
+def test_the_same_file_under_another_name_is_checked_as_that(tmp_path):
+    data.load("mnist")
+    (tmp_path / "fashion_mnist.npz").symlink_to(data.SHIPPED / "mnist.npz")
+    with pytest.raises(InputError, match="sha256 of its content is not that of fashion-mnist"):
+        data.load("fashion-mnist", tmp_path)
 
 
 # --- pack.py --------------------------------------------------------------------------------------------------------
@@ -308,6 +373,12 @@ def test_the_reason_why_a_file_cannot_be_read(tmp_path, monkeypatch, file):
     monkeypatch.setattr("builtins.open", denied)
     with pytest.raises(InputError, match=f"{file} cannot be read: Permission denied$"):
         data.load({"mnist.npz": "mnist", "fashion_mnist.npz": "fashion-mnist"}.get(file, "omniglot"), tmp_path)
+
+
+def test_a_link_to_itself_is_said(tmp_path):
+    (tmp_path / "mnist.npz").symlink_to(tmp_path / "mnist.npz")
+    with pytest.raises(InputError, match="mnist.npz cannot be read: Too many levels"):
+        data.load("mnist", tmp_path)
 
 
 def test_a_link_to_nowhere_is_said(tmp_path):
