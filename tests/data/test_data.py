@@ -214,7 +214,8 @@ def write_idx(folder: Path, zipped: bool, rng) -> tuple[np.ndarray, np.ndarray]:
 
 
 def pack(*arguments) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, str(PACK), *map(str, arguments)], capture_output=True, text=True)
+    return subprocess.run([sys.executable, str(PACK), *map(str, arguments)], capture_output=True, text=True,
+                          timeout=60)
 
 
 @pytest.mark.parametrize("zipped", [False, True])
@@ -230,9 +231,19 @@ def test_pack_rounds_at_one_half(tmp_path, rng, zipped):
 
 def test_pack_refuses_what_is_not_idx(tmp_path, rng):
     assert pack(tmp_path).returncode == 1
+    for out in ("", "."):
+        assert "must name a file" in pack(tmp_path, out).stderr
     done = pack(tmp_path, tmp_path / "out.npz")
     assert done.returncode == 1 and "is missing" in done.stderr
+    os.mkfifo(tmp_path / "train-images-idx3-ubyte")
+    done = pack(tmp_path, tmp_path / "out.npz")
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "not a plain file" in done.stderr
+    (tmp_path / "train-images-idx3-ubyte").unlink()
     write_idx(tmp_path, False, rng)
+    (tmp_path / "blocked.tmp").mkdir()
+    done = pack(tmp_path, tmp_path / "blocked")
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "not a plain file" in done.stderr
+    (tmp_path / "blocked.tmp").rmdir()
     with open(tmp_path / "t10k-labels-idx1-ubyte", "r+b") as stream:
         stream.truncate(500)
     done = pack(tmp_path, tmp_path / "out.npz")
