@@ -3,8 +3,8 @@
 usage: python data/pack.py FOLDER OUT.npz
 
 FOLDER holds train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, plain
-or with .gz behind the name.  OUT.npz gets `images` (70000, 98) uint8, eight pixels a byte, a pixel 1 where the grey value
-is at least 128, the 60,000 training images first; and `labels` (70000,) uint8.
+or with .gz behind the name.  OUT.npz gets `images` (70000, 98) uint8, eight pixels a byte, a pixel 1 where the grey
+value is at least 128, the 60,000 training images first; and `labels` (70000,) uint8.
 """
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ def read_idx(folder: Path, name: str, shape: tuple[int, ...]) -> np.ndarray:
     path = plain if plain.exists() else zipped
     if not path.exists():
         raise SystemExit(f"pack.py: {plain} is missing (and no {zipped.name} either)")
+    if not path.is_file():                                  # a pipe would be waited for
+        raise SystemExit(f"pack.py: {path} cannot be read: it is not a plain file")
     try:
         content = gzip.decompress(path.read_bytes()) if path is zipped else path.read_bytes()
     except (OSError, EOFError, zlib.error) as problem:
@@ -40,10 +42,15 @@ def main(arguments: list[str]) -> None:
     if len(arguments) != 2:
         raise SystemExit("usage: python data/pack.py FOLDER OUT.npz")
     folder, out = Path(arguments[0]), Path(arguments[1])
+    if not out.name:                                        # of "" and "."
+        raise SystemExit(f"pack.py: OUT.npz must name a file, got {arguments[1]!r}")
     grey = np.concatenate([read_idx(folder, f"{part}-images-idx3-ubyte", (n, 28, 28)) for part, n in PARTS])
     labels = np.concatenate([read_idx(folder, f"{part}-labels-idx1-ubyte", (n,)) for part, n in PARTS])
     images = np.packbits(grey.reshape(len(grey), 784) >= 128, axis=1)
     temporary = out.with_name(out.name + ".tmp")
+    for place in (out, temporary):
+        if place.exists() and not place.is_file():
+            raise SystemExit(f"pack.py: {place} cannot be written: it is not a plain file")
     try:
         with open(temporary, "wb") as stream:
             np.savez_compressed(stream, images=images, labels=labels)

@@ -398,7 +398,7 @@ def test_names_too_long(tmp_path, capsys, run):
 
 
 def test_two_processes_on_one_folder(run, capsys):
-    from refimpl.files import locked
+    from refimpl.system.files import locked
 
     with locked(run):
         assert_refused(capsys, ["train", *SMALL, "--epochs", 3, "--out", run, "--resume"], "in use")

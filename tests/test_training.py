@@ -101,7 +101,7 @@ def run(arguments: list[str], **more) -> subprocess.CompletedProcess:
 
 KILLED_WHILE_SAVING = """
 import os, signal, sys
-from refimpl import cli, files
+from refimpl import cli
 moment, which = sys.argv[1], int(sys.argv[2])
 saves, right = [], getattr(os, moment)
 def deadly(*arguments):

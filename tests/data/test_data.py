@@ -1,11 +1,14 @@
 """Loading and packing: the shipped files, damaged ones, and Omniglot made small."""
 from __future__ import annotations
 
+import errno
 import gzip
+import importlib
 import os
 import struct
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 import zlib
 from pathlib import Path
@@ -13,9 +16,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.io import savemat
+from scipy.sparse import csc_array
 
 from refimpl import data
 from refimpl.checks import InputError
+from refimpl.data import omniglot, shipped
 
 OFFICIAL = os.environ.get("REFIMPL_DATA_DIR")
 PACK = data.SHIPPED / "pack.py"
@@ -26,7 +31,7 @@ def no_data_dir_from_outside(monkeypatch):
     monkeypatch.delenv("REFIMPL_DATA_DIR", raising=False)
 
 
-# --- shipped -----------------------------------------------------------------------------------------------------------
+# --- shipped --------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
 def test_shipped_data(name):
@@ -36,7 +41,7 @@ def test_shipped_data(name):
         [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009] if name == "mnist" else [1000] * 10)
     images = dataset.train.images(slice(0, 100))
     assert images.shape == (100, 784) and images.dtype == np.float32 and set(np.unique(images)) == {0.0, 1.0}
-    assert (data.SHIPPED / data.FILES[name]).stat().st_size < 2_700_000
+    assert (data.SHIPPED / data.REGISTRY[name].read.file).stat().st_size < 2_700_000
     assert len(data.load(name, limit=7).valid) == 7
 
 
@@ -45,6 +50,23 @@ def test_a_digit_looks_like_itself():
     five = data.load("mnist").train.images([0]).reshape(28, 28)
     assert data.load("mnist").train.labels[0] == 5
     assert five[:4].sum() == five[-2:].sum() == five[:, :3].sum() == 0 and 80 < five.sum() < 130
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 10, 11])
+def test_blocks_are_all_images_in_order(rng, size):
+    part = data.Part(rng.integers(0, 256, (10, 98), dtype=np.uint8), None)
+    blocks = list(part.blocks(size, np.float64))
+    assert all(len(block) == size for block in blocks[:-1]) and 1 <= len(blocks[-1]) <= size
+    whole = np.concatenate(blocks)
+    assert whole.dtype == np.float64 and whole.shape == (10, 784) and (whole == part.images()).all()
+    assert next(part.blocks(size)).dtype == np.float32
+
+
+def test_blocks_of_nothing(rng):
+    part = data.Part(np.zeros((0, 98), np.uint8), None)
+    assert list(part.blocks(5)) == []
+    with pytest.raises(ValueError, match="at least 1"):
+        part.blocks(0)
 
 
 DAMAGE = {
@@ -93,7 +115,91 @@ def test_unknown_name_folder_and_limit(tmp_path):
             call()
 
 
-# --- pack.py -----------------------------------------------------------------------------------------------------------
+def test_a_folder_that_may_not_be_read(tmp_path, monkeypatch):
+    """Its files would seem not to be there, and the shipped ones be taken."""
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(InputError, match=f"{tmp_path} cannot be read: Permission denied$"):
+        data.load("mnist", tmp_path)
+
+
+def test_a_new_data_set_is_one_entry(tmp_path, monkeypatch):
+    """A reader and a line of the registry are all that load needs."""
+    def read(folder):
+        return tuple(data.Part(np.full((size, 98), 255, np.uint8), None) for size in (5, 2, 1))
+
+    monkeypatch.setitem(data.REGISTRY, "black", data.Entry("black", read, None, "ink everywhere"))
+    dataset = data.load("black", tmp_path, limit=3)
+    assert [len(part) for part in (dataset.train, dataset.valid, dataset.test)] == [3, 2, 1]
+    assert dataset.name == "black" and dataset.train.images().all()
+
+
+def test_the_registry_says_how_many_classes_there_are():
+    for name, entry in data.REGISTRY.items():
+        assert entry.name == name and entry.summary
+        if name != "omniglot":
+            assert np.unique(data.load(name).train.labels).tolist() == list(range(entry.classes))
+    assert data.NAMES == tuple(data.REGISTRY) and data.REGISTRY["omniglot"].classes is None
+
+
+@pytest.fixture
+def reads(monkeypatch) -> list[Path]:
+    """The paths of the archives read from here on."""
+    shipped._content.cache_clear()
+    paths, right = [], shipped.read_arrays
+
+    def counted(path, **more):
+        paths.append(path)
+        return right(path, **more)
+
+    monkeypatch.setattr(shipped, "read_arrays", counted)
+    return paths
+
+
+def test_an_unchanged_file_is_read_once(reads, tmp_path):
+    for _ in range(2):
+        for name in ("mnist", "fashion-mnist"):
+            data.load(name)
+    data.load("mnist", data.SHIPPED)
+    (tmp_path / "link").symlink_to(data.SHIPPED)
+    data.load("mnist", tmp_path / "link")
+    assert [path.name for path in reads] == ["mnist.npz", "fashion_mnist.npz"]
+
+
+def test_nobody_can_write_to_what_is_kept():
+    part = data.load("mnist", limit=10).train
+    for array in (part.packed, part.labels):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+    part.images()[0] = 1                                                    # images are made anew each time
+
+
+def test_a_changed_file_is_read_anew(reads, tmp_path):
+    path, content = tmp_path / "mnist.npz", (data.SHIPPED / "mnist.npz").read_bytes()
+    path.write_bytes(content)
+    data.load("mnist", tmp_path)
+    times = path.stat()
+    path.write_bytes(content[:1_000_000] + bytes([content[1_000_000] ^ 4]) + content[1_000_001:])
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))              # the same size and time of change
+    for _ in range(2):                                                      # a refusal is not kept
+        with pytest.raises(InputError, match="damaged"):
+            data.load("mnist", tmp_path)
+    path.write_bytes(content)
+    data.load("mnist", tmp_path)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(InputError, match="not a plain file"):
+        data.load("mnist", tmp_path)
+    assert len(reads) == 4
+
+
+def test_the_same_file_under_another_name_is_checked_as_that(tmp_path):
+    data.load("mnist")
+    (tmp_path / "fashion_mnist.npz").symlink_to(data.SHIPPED / "mnist.npz")
+    with pytest.raises(InputError, match="sha256 of its content is not that of fashion-mnist"):
+        data.load("fashion-mnist", tmp_path)
+
+
+# --- pack.py --------------------------------------------------------------------------------------------------------
 
 def write_idx(folder: Path, zipped: bool, rng) -> tuple[np.ndarray, np.ndarray]:
     grey, labels = rng.integers(0, 256, (70_000, 28, 28), dtype=np.uint8), rng.integers(0, 10, 70_000, dtype=np.uint8)
@@ -102,12 +208,14 @@ def write_idx(folder: Path, zipped: bool, rng) -> tuple[np.ndarray, np.ndarray]:
             header = bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape)
             content = header + array.tobytes()
             path = folder / (name + (".gz" if zipped else ""))
-            path.write_bytes(gzip.compress(content, 1) if zipped else content)
+            level = 1 if array.ndim == 1 else 0                             # to compress 55 MB of noise takes seconds
+            path.write_bytes(gzip.compress(content, level) if zipped else content)
     return grey, labels
 
 
 def pack(*arguments) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, str(PACK), *map(str, arguments)], capture_output=True, text=True)
+    return subprocess.run([sys.executable, str(PACK), *map(str, arguments)], capture_output=True, text=True,
+                          timeout=60)
 
 
 @pytest.mark.parametrize("zipped", [False, True])
@@ -116,15 +224,26 @@ def test_pack_rounds_at_one_half(tmp_path, rng, zipped):
     done = pack(tmp_path, tmp_path / "out.npz")
     assert done.returncode == 0, done.stderr
     with np.load(tmp_path / "out.npz", allow_pickle=False) as archive:
-        assert (np.unpackbits(archive["images"], axis=1) == (grey.reshape(-1, 784) >= 128)).all()
+        assert archive["images"].shape == (70_000, 98) and archive["images"].dtype == np.uint8
+        assert np.array_equal(np.unpackbits(archive["images"], axis=1).view(bool), grey.reshape(-1, 784) >= 128)
         assert (archive["labels"] == labels).all()
 
 
 def test_pack_refuses_what_is_not_idx(tmp_path, rng):
     assert pack(tmp_path).returncode == 1
+    for out in ("", "."):
+        assert "must name a file" in pack(tmp_path, out).stderr
     done = pack(tmp_path, tmp_path / "out.npz")
     assert done.returncode == 1 and "is missing" in done.stderr
+    os.mkfifo(tmp_path / "train-images-idx3-ubyte")
+    done = pack(tmp_path, tmp_path / "out.npz")
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "not a plain file" in done.stderr
+    (tmp_path / "train-images-idx3-ubyte").unlink()
     write_idx(tmp_path, False, rng)
+    (tmp_path / "blocked.tmp").mkdir()
+    done = pack(tmp_path, tmp_path / "blocked")
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "not a plain file" in done.stderr
+    (tmp_path / "blocked.tmp").rmdir()
     with open(tmp_path / "t10k-labels-idx1-ubyte", "r+b") as stream:
         stream.truncate(500)
     done = pack(tmp_path, tmp_path / "out.npz")
@@ -132,7 +251,7 @@ def test_pack_refuses_what_is_not_idx(tmp_path, rng):
     assert not (tmp_path / "out.npz").exists() and not list(tmp_path.glob("*.tmp"))
 
 
-# --- Omniglot ------------------------------------------------------------------------------------------------------------
+# --- Omniglot -------------------------------------------------------------------------------------------------------
 
 def png(grey: np.ndarray) -> bytes:
     """A PNG file of 8-bit grey values, written by the book: Omniglot's have one channel, matplotlib writes four."""
@@ -165,7 +284,7 @@ def character(name: str, rng) -> dict[str, np.ndarray]:
 
 
 def test_area_weights_average():
-    weights = data.area_weights(105, 28)
+    weights = omniglot.area_weights(105, 28)
     assert weights.shape == (28, 105)
     assert np.allclose(weights.sum(axis=1), 1) and np.allclose(weights.sum(axis=0), 28 / 105)
     assert weights[0, :4] == pytest.approx([1 / 3.75, 1 / 3.75, 1 / 3.75, 0.75 / 3.75])
@@ -227,6 +346,9 @@ def test_damaged_omniglot_files(tmp_path, rng):
 @pytest.mark.parametrize("drawings, words", [
     ({"Greek/character01/0001_01.png": np.zeros((28, 28))}, "not 105 x 105"),
     ({"Greek/character01/first.png": np.zeros((105, 105))}, "XXXX_YY"),
+    ({"Greek/character01/0001_21.png": np.zeros((105, 105))}, "XXXX_YY.*01 ... 20"),
+    ({"Greek/character01/0001_00.png": np.zeros((105, 105))}, "XXXX_YY"),
+    ({"Greek/character01/0001_-1.png": np.zeros((105, 105))}, "XXXX_YY"),
     ({"Greek/character01/0001_01.png": np.zeros((105, 105))}, "all 20 people"),
     ({}, "holds no drawings"),
 ])
@@ -234,6 +356,65 @@ def test_zip_files_with_other_content(tmp_path, drawings, words):
     write_zip(tmp_path / "images_background.zip", drawings)
     with pytest.raises(InputError, match=words):
         data.load("omniglot", tmp_path)
+
+
+FILES = ("images_background.zip", "images_evaluation.zip", "chardata.mat", "mnist.npz", "fashion_mnist.npz")
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_what_is_no_plain_file_is_not_opened(tmp_path, monkeypatch, file):
+    os.mkfifo(tmp_path / file)                                              # opening it would wait for a writer
+
+    def forbidden(*arguments, **more):
+        raise AssertionError("opened")
+
+    importlib.import_module("scipy.io")                                     # imports open files too
+    importlib.import_module("matplotlib.image")
+    monkeypatch.setattr("builtins.open", forbidden)
+    monkeypatch.setattr("io.open", forbidden)
+    with pytest.raises(InputError, match=f"{file} cannot be read: it is not a plain file"):
+        data.load({"mnist.npz": "mnist", "fashion_mnist.npz": "fashion-mnist"}.get(file, "omniglot"), tmp_path)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_the_reason_why_a_file_cannot_be_read(tmp_path, monkeypatch, file):
+    (tmp_path / file).write_bytes(b"whatever")
+
+    def denied(path, *arguments):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr("builtins.open", denied)
+    with pytest.raises(InputError, match=f"{file} cannot be read: Permission denied$"):
+        data.load({"mnist.npz": "mnist", "fashion_mnist.npz": "fashion-mnist"}.get(file, "omniglot"), tmp_path)
+
+
+def test_a_link_to_itself_is_said(tmp_path):
+    (tmp_path / "mnist.npz").symlink_to(tmp_path / "mnist.npz")
+    with pytest.raises(InputError, match="mnist.npz cannot be read: Too many levels"):
+        data.load("mnist", tmp_path)
+
+
+def test_a_link_to_nowhere_is_said(tmp_path):
+    for file, name in (("mnist.npz", "mnist"), ("chardata.mat", "omniglot"), ("images_background.zip", "omniglot")):
+        (tmp_path / file).symlink_to(tmp_path / "gone")
+        with pytest.raises(InputError, match=f"{file} is missing; "):
+            data.load(name, tmp_path)
+
+
+def test_drawings_are_not_kept_at_full_size(tmp_path, rng):
+    """All of Omniglot would take 1.4 GB."""
+    write_zip(tmp_path / "images_background.zip", character("A/character01", rng))
+    data.load("omniglot", tmp_path)                                         # imports what it needs
+    write_zip(tmp_path / "images_background.zip",
+              {f"A/character{place:02d}/0001_{drawer:02d}.png": np.zeros((105, 105))
+               for place in range(20) for drawer in range(1, 21)})
+    tracemalloc.start()
+    try:
+        data.load("omniglot", tmp_path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 400 * 105 * 105
 
 
 def test_damaged_chardata(tmp_path, rng):
@@ -249,6 +430,7 @@ def test_damaged_chardata(tmp_path, rng):
                   {"data": rng.random((784, 100)), "testdata": rng.random((784, 3))},
                   {"data": rng.random((784, 1_400)), "testdata": np.zeros((784, 0))},
                   {"data": rng.random((784, 1_400)) + 0j, "testdata": rng.random((784, 3))},
+                  {"data": csc_array(np.eye(784, 1_400)), "testdata": rng.random((784, 3))},
                   {"testdata": rng.random((784, 3))}):
         savemat(path, wrong)
         with pytest.raises(InputError, match="chardata.mat"):
@@ -257,7 +439,7 @@ def test_damaged_chardata(tmp_path, rng):
 
 @pytest.mark.skipif(not OFFICIAL, reason="REFIMPL_DATA_DIR names no folder with Omniglot's zip files")
 def test_official_files():
-    """Whichever of the official sets are at hand: 20 drawings a character, a twentieth to a seventh of the pixels ink."""
+    """Whichever official sets are at hand: 20 drawings a character, a twentieth to a seventh of the pixels ink."""
     dataset = data.load("omniglot", OFFICIAL)
     sizes = [len(part) for part in (dataset.train, dataset.valid, dataset.test)]
     assert sizes[0] * 3 == sizes[1] * 14 == sizes[2] * 14

@@ -1,0 +1,51 @@
+"""The data sets by name: binary 28 x 28 images in three parts; data/README.md says where all of them come from."""
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from refimpl.checks import InputError
+from refimpl.data import omniglot, shipped
+from refimpl.data.base import PIXELS, Dataset, Entry, Part, Reader
+from refimpl.data.shipped import FOLDER as SHIPPED
+
+__all__ = ["NAMES", "PIXELS", "REGISTRY", "SHIPPED", "Dataset", "Entry", "Part", "Reader", "get", "load"]
+
+REGISTRY: dict[str, Entry] = {entry.name: entry for entry in (
+    Entry("mnist", shipped.mnist, 10, "handwritten digits, shipped"),
+    Entry("fashion-mnist", shipped.fashion_mnist, 10, "pictures of clothing, shipped"),
+    Entry("omniglot", omniglot.read, None, "handwritten characters of many alphabets, from files of your own"),
+)}
+NAMES = tuple(REGISTRY)
+
+
+def get(name: str) -> Entry:
+    """The entry of this name; InputError, listing the names, if there is none."""
+    if name not in REGISTRY:
+        raise InputError(f"unknown data set {name!r}; there are {', '.join(REGISTRY)}")
+    return REGISTRY[name]
+
+
+def load(name: str, data_dir: str | os.PathLike | None = None, limit: int | None = None) -> Dataset:
+    """Read a data set.
+
+    name      one of NAMES; mnist and fashion-mnist have 50,000 / 10,000 / 10,000 images: the last 10,000 training
+              images are for validation
+    data_dir  a folder to look in first; without it REFIMPL_DATA_DIR, if set; then the shipped data/
+    limit     keep only the first `limit` images of each part
+
+    Raises InputError, one line, if the name is unknown or a file is missing, damaged or not what it should be.
+    """
+    data_dir = data_dir or os.environ.get("REFIMPL_DATA_DIR") or None
+    folder = Path(data_dir) if data_dir else None
+    if limit is not None and limit < 1:
+        raise InputError(f"limit must be at least 1 image, got {limit}")
+    if folder is not None:
+        if not os.path.isdir(folder):
+            raise InputError(f"--data-dir (or REFIMPL_DATA_DIR) {folder} is not a folder")
+        if not os.access(folder, os.R_OK | os.X_OK):        # its files would seem not to be there
+            raise InputError(f"--data-dir (or REFIMPL_DATA_DIR) {folder} cannot be read: Permission denied")
+    parts = get(name).read(folder)
+    if limit is not None:
+        parts = tuple(part.first(limit) for part in parts)
+    return Dataset(name, *parts)

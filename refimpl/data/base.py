@@ -1,0 +1,69 @@
+"""What a data set is here: three parts of binary 28 x 28 images, and what a reader of one must do."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+PIXELS = 784
+
+
+@dataclass(frozen=True)
+class Part:
+    """Images (N, 98) uint8, eight pixels a byte, row by row; labels (N,) uint8 or None where the data set has none."""
+
+    packed: np.ndarray
+    labels: np.ndarray | None
+
+    def __len__(self) -> int:
+        return len(self.packed)
+
+    def images(self, rows: np.ndarray | slice = slice(None), dtype: np.dtype = np.float32) -> np.ndarray:
+        """These rows as (rows, 784) of 0.0 and 1.0."""
+        return np.unpackbits(self.packed[rows], axis=1).astype(dtype)
+
+    def blocks(self, size: int, dtype: np.dtype = np.float32) -> Iterator[np.ndarray]:
+        """All images in order, at most `size` at a time, (rows, 784): the whole part would take 157 MB as float32.
+
+        Raises ValueError, at the call, if `size` is below 1.
+        """
+        if size < 1:
+            raise ValueError(f"size must be at least 1 image, got {size}")
+        return (self.images(slice(start, start + size), dtype) for start in range(0, len(self), size))
+
+    def first(self, limit: int) -> Part:
+        """The first `limit` images, or all if there are fewer; a view, not a copy."""
+        return Part(self.packed[:limit], None if self.labels is None else self.labels[:limit])
+
+
+class Dataset(NamedTuple):
+    """Three parts that share no image."""
+
+    name: str
+    train: Part
+    valid: Part
+    test: Part
+
+
+class Reader(Protocol):
+    """Reads one data set and checks it."""
+
+    def __call__(self, folder: Path | None) -> tuple[Part, Part, Part]:
+        """Parts for training, validation and test, which share no image.
+
+        folder  the one that the user named, which exists; None if there is none
+
+        Raises InputError, one line, if a file is missing, damaged or not what it should be.
+        """
+
+
+class Entry(NamedTuple):
+    """A line of the registry.  classes: how many the labels tell apart, or None where there are no labels."""
+
+    name: str
+    read: Reader
+    classes: int | None
+    summary: str

@@ -1,0 +1,125 @@
+"""Omniglot, from its own zip files or from the IWAE code's chardata.mat, in a folder that the user names."""
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+
+from refimpl.checks import InputError
+from refimpl.data.base import PIXELS, Part
+from refimpl.system.files import open_archive, read_whole
+
+ADVICE = ("get images_background.zip and images_evaluation.zip from the repository brendenlake/omniglot, "
+          "or chardata.mat of the IWAE code, and name their folder with --data-dir or REFIMPL_DATA_DIR")
+MISSING = f"is missing; {ADVICE}"
+SIDE = 105                                              # pixels of a drawing, each way
+DRAWERS, TRAIN_DRAWERS, VALID_DRAWERS = 20, 14, 17      # who drew each character: 1-14 train, 15-17 valid, 18-20 test
+CHARDATA_VALID = 1_345                                  # of chardata.mat's 24,345 training images, the last ones
+
+
+def read(folder: Path | None) -> tuple[Part, Part, Part]:
+    """The parts, without labels: from the zip files if there are any, otherwise from chardata.mat.
+
+    Raises InputError, one line, if `folder` is None or holds neither, or a file is damaged or not what it should be.
+    """
+    if folder is None:
+        raise InputError(f"omniglot is not shipped: {ADVICE}")
+    archives = sorted(folder.glob("images_background*.zip")) + sorted(folder.glob("images_evaluation.zip"))
+    if archives:
+        return _from_drawings(archives)
+    if os.path.lexists(folder / "chardata.mat"):
+        return _from_chardata(folder / "chardata.mat")
+    raise InputError(f"{folder} holds neither images_background*.zip, images_evaluation.zip nor chardata.mat; "
+                     f"{ADVICE}")
+
+
+def area_weights(size: int, target: int) -> np.ndarray:
+    """(target, size) matrix that averages `size` pixels over `target` equal intervals, each by its overlap."""
+    edges = np.linspace(0, size, target + 1)
+    pixel = np.arange(size)
+    overlap = np.minimum(pixel + 1, edges[1:, None]) - np.maximum(pixel, edges[:-1, None])
+    return np.maximum(overlap, 0) * target / size
+
+
+def _from_drawings(archives: list[Path]) -> tuple[Part, Part, Part]:
+    """ALPHABET/characterNN/XXXX_YY.png, one bit, 105 x 105, ink is 0; YY is one of the 20 who drew the character.
+
+    The small background sets share two alphabets with each other and all with the full set: a drawing counts once.
+    """
+    weights = area_weights(SIDE, 28)
+    packed: dict[str, np.ndarray] = {}                      # by alphabet/character/file
+    for path in archives:
+        content = read_whole(path, MISSING)
+        try:
+            with open_archive(content) as archive:
+                for entry in archive.namelist():
+                    key = entry.partition("/")[2]           # the folder's name differs from set to set
+                    if entry.endswith(".png") and key not in packed:
+                        _drawer(key, path)                  # a name of another kind is said with its file
+                        packed[key] = _one_drawing(archive.read(entry), f"{path}: {entry}", weights)
+        except InputError:
+            raise
+        except Exception:                                   # zipfile, zlib and the decoder of PNG raise anything
+            raise InputError(f"{path} is truncated or not a zip file of Omniglot drawings; {ADVICE}") from None
+    if not packed:
+        raise InputError(f"{archives[0]} holds no drawings; {ADVICE}")
+
+    parts: tuple[list, list, list] = ([], [], [])
+    for key in sorted(packed):
+        drawer = _drawer(key, archives[0])
+        parts[(drawer > TRAIN_DRAWERS) + (drawer > VALID_DRAWERS)].append(packed[key])
+    if not all(parts):
+        raise InputError(f"{archives[0]}: the drawings of all 20 people are needed to split them; {ADVICE}")
+    train, valid, test = (Part(np.stack(part), None) for part in parts)
+    return train, valid, test
+
+
+def _drawer(key: str, path: Path) -> int:
+    """YY of XXXX_YY.png, 1 ... 20."""
+    digits = key.rpartition("_")[2].removesuffix(".png")
+    if not (digits.isascii() and digits.isdigit() and 1 <= int(digits) <= DRAWERS):
+        raise InputError(f"{path}: {key} is not named XXXX_YY.png, YY in 01 ... {DRAWERS}, as Omniglot's drawings are; "
+                         f"{ADVICE}")
+    return int(digits)
+
+
+def _one_drawing(content: bytes, where: str, weights: np.ndarray) -> np.ndarray:
+    """A PNG file's (98,) packed bits: kept at full size, the 32,460 drawings of Omniglot would take 1.4 GB."""
+    from matplotlib.image import imread                     # here, because only Omniglot needs it
+
+    grey = imread(io.BytesIO(content), format="png")
+    if grey.shape != (SIDE, SIDE):
+        raise InputError(f"{where} is {' x '.join(map(str, grey.shape))}, not {SIDE} x {SIDE}; {ADVICE}")
+    ink = weights @ (1.0 - grey) @ weights.T                # mean ink of each of 28 x 28 areas
+    return np.packbits(ink.reshape(PIXELS) >= 0.5)
+
+
+def _are_grey_levels(array) -> bool:
+    """Whether this is a (784, N) array, N >= 1, of numbers in [0, 1]; loadmat has other kinds, a sparse matrix too."""
+    return (isinstance(array, np.ndarray) and array.dtype.kind in "fiu" and array.ndim == 2
+            and array.shape[0] == PIXELS and array.shape[1] > 0 and bool(((array >= 0) & (array <= 1)).all()))
+
+
+def _from_chardata(path: Path) -> tuple[Part, Part, Part]:
+    """The IWAE code's file: `data` and `testdata`, (784, N) grey levels in [0, 1], each image column by column."""
+    from scipy.io import loadmat                            # here, because only this file needs it
+
+    stream = io.BytesIO(read_whole(path, MISSING))
+    try:
+        content = loadmat(stream, variable_names=("data", "testdata"))
+        grey = [content[key] for key in ("data", "testdata")]
+    except Exception:                                       # loadmat raises anything at all on a damaged file
+        raise InputError(f"{path} is truncated or not the chardata.mat of the IWAE code; {ADVICE}") from None
+    packed = []
+    for key, array in zip(("data", "testdata"), grey):
+        if not _are_grey_levels(array):
+            raise InputError(f"{path}: {key} must be (784, N) with values in [0, 1], got shape {array.shape}; "
+                             f"{ADVICE}")
+        rows = array.T.reshape(-1, 28, 28).transpose(0, 2, 1).reshape(-1, PIXELS)
+        packed.append(np.packbits(rows >= 0.5, axis=1))
+    data, test = packed
+    if len(data) <= CHARDATA_VALID:
+        raise InputError(f"{path}: more than {CHARDATA_VALID} training images are needed, got {len(data)}")
+    return Part(data[:-CHARDATA_VALID], None), Part(data[-CHARDATA_VALID:], None), Part(test, None)

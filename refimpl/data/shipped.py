@@ -1,0 +1,70 @@
+"""MNIST and Fashion-MNIST, as data/pack.py packs them: one file each, known by the sha256 of its content."""
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from refimpl.checks import InputError
+from refimpl.data.base import PIXELS, Part
+from refimpl.system.files import file_stamp, read_arrays
+
+FOLDER = Path(__file__).resolve().parent.parent.parent / "data"
+ADVICE = "restore it from the repository, or make it anew with data/pack.py"
+MISSING = f"is missing; {ADVICE}"
+DAMAGED = f"is damaged or not a data file of this package; {ADVICE}"
+CUTS = (slice(0, 50_000), slice(50_000, 60_000), slice(60_000, 70_000))     # training, validation, test
+
+
+class Shipped(NamedTuple):
+    """A reader of one such file, in the folder that the user named or else in data/.
+
+    sha256 is that of the images' bytes followed by the labels' bytes: of the content, whatever zlib made of it.
+    """
+
+    name: str
+    file: str
+    sha256: str
+
+    def __call__(self, folder: Path | None) -> tuple[Part, Part, Part]:
+        path = FOLDER / self.file
+        if folder is not None and os.path.lexists(folder / self.file):      # a link to nowhere is no reason to look on
+            path = folder / self.file
+        stamp = file_stamp(path, MISSING)
+        images, labels = _content(self, path.resolve(), stamp)
+        train, valid, test = (Part(images[cut], labels[cut]) for cut in CUTS)
+        return train, valid, test
+
+
+@functools.lru_cache(maxsize=2)
+def _content(kind: Shipped, path: Path, stamp: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Images (70000, 98) and labels (70000,), uint8 and read-only, checked.
+
+    Reading and checking take about 0.1 s, and a program that trains many short runs, as the tests do, loads hundreds of
+    times.  So the last two contents, 7 MB each, stay in memory: two, because there are two files.  The stamp is another
+    once the file has been changed, and it is read anew.  Nobody may write to what all share.
+    """
+    arrays = read_arrays(path, missing=MISSING, damaged=DAMAGED)
+    if not {"images", "labels"} <= set(arrays):
+        raise InputError(f"{path} {DAMAGED}")
+    images, labels = arrays["images"], arrays["labels"]
+    for key, array, shape in (("images", images, (70_000, PIXELS // 8)), ("labels", labels, (70_000,))):
+        if array.shape != shape or array.dtype != np.uint8:
+            raise InputError(f"{path}: {key} must be uint8 of shape {shape}, got {array.dtype} {array.shape}; {ADVICE}")
+    digest = hashlib.sha256(np.ascontiguousarray(images))
+    digest.update(labels)
+    if digest.hexdigest() != kind.sha256:
+        raise InputError(f"{path}: the sha256 of its content is not that of {kind.name}; {ADVICE}")
+    images.setflags(write=False)
+    labels.setflags(write=False)
+    return images, labels
+
+
+
+mnist = Shipped("mnist", "mnist.npz", "1ed78d835d8742ca662bfbc21257950328b445cb5d9c03e9dad5d0861200e72e")
+fashion_mnist = Shipped("fashion-mnist", "fashion_mnist.npz",
+                        "f58ad7bbbe6c702a1adc55d081461d15631795afb498c509988ab117707be1db")

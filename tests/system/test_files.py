@@ -1,0 +1,265 @@
+"""Files written whole, read without unpickling, folders held by one process."""
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import os
+import socket
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from refimpl.checks import InputError
+from refimpl.system import files
+
+
+def write(path, content=b"new"):
+    files.write_whole(path, lambda stream: stream.write(content))
+
+
+def special(path, kind: str) -> None:
+    """Put something in the path's place that is there, but no plain file."""
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        with socket.socket(socket.AF_UNIX) as server, contextlib.chdir(path.parent):        # long names do not fit
+            server.bind(path.name)
+
+
+def test_old_or_new_and_nothing_left_over(tmp_path):
+    path = tmp_path / "file"
+    write(path, b"old")
+    write(path)
+    assert path.read_bytes() == b"new" and [p.name for p in tmp_path.iterdir()] == ["file"]
+
+    def fails(stream):
+        stream.write(b"half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        files.write_whole(path, fails)
+    assert path.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("problem", [KeyboardInterrupt(), MemoryError(), OverflowError("no tick"), ValueError("?")])
+def test_what_write_raises_is_raised_and_nothing_left_over(tmp_path, problem):
+    path = tmp_path / "file"
+    write(path, b"old")
+
+    def fails(stream):
+        stream.write(b"half")
+        raise problem
+
+    with pytest.raises(type(problem)) as raised:
+        files.write_whole(path, fails)
+    assert raised.value is problem
+    assert path.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_nothing_is_left_over_where_the_disk_is_full(tmp_path):
+    def fails(stream):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(InputError, match="file cannot be written: No space left on device$"):
+        files.write_whole(tmp_path / "file", fails)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "socket", "link"])
+def test_what_has_the_temporary_name_is_left_alone(tmp_path, kind):
+    """A pipe there hung; through a link another file was overwritten."""
+    (tmp_path / "other").write_bytes(b"other")
+    temporary = tmp_path / "file.tmp"
+    temporary.symlink_to("other") if kind == "link" else special(temporary, kind)
+    with pytest.raises(InputError, match="file.tmp cannot be written: it is not a plain file$"):
+        write(tmp_path / "file")
+    assert (tmp_path / "other").read_bytes() == b"other" and os.path.lexists(temporary)
+    assert not (tmp_path / "file").exists()
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "target").write_bytes(b"old")
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    write(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "target").read_bytes() == b"new"
+
+
+def test_what_is_no_plain_file_is_left_alone(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for name in ("pipe", "folder"):
+        with pytest.raises(InputError, match="not a plain file"):
+            write(tmp_path / name)
+    assert not (tmp_path / "pipe").is_file()
+
+
+def test_every_failure_is_one_line(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "blocked.tmp").mkdir()
+    for path in (tmp_path / "none" / "file", tmp_path / "file" / "below", tmp_path / ("x" * 300), tmp_path / "blocked"):
+        with pytest.raises(InputError) as problem:
+            write(path)
+        assert "\n" not in str(problem.value)
+
+
+def test_a_folder_is_held_by_one(tmp_path):
+    with files.locked(tmp_path):
+        with pytest.raises(InputError, match="in use"):
+            with files.locked(tmp_path):
+                pass
+    with files.locked(tmp_path):
+        pass
+
+
+def test_an_empty_name_is_no_folder(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="^--out must name a folder, got an empty name$"):
+        files.output_folder("")
+    assert files.output_folder(".") == files.output_folder(Path(".")) == Path(".")
+    assert files.output_folder("new/below").is_dir()
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--out", type=files.folder_name)
+    assert parser.parse_args(["--out", "."]).out == Path(".")
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--out", ""])
+    assert "argument --out: must name a folder, got an empty name\n" in capsys.readouterr().err
+    with pytest.raises(InputError):
+        files.folder_name("")
+
+
+def test_arrays_are_read_and_objects_are_not(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, x=np.arange(3))
+    assert files.read_arrays(path, "m", "d")["x"].tolist() == [0, 1, 2]
+    np.savez(path, x=np.array([{}], dtype=object))
+    with pytest.raises(InputError, match="a.npz d"):
+        files.read_arrays(path, "m", "d")
+    with pytest.raises(InputError, match="b.npz m"):
+        files.read_arrays(tmp_path / "b.npz", "m", "d")
+
+
+# --- damage ---------------------------------------------------------------------------------------------------------
+
+def archive(path, save=np.savez) -> dict[str, np.ndarray]:
+    """A small checkpoint.  The entry of a name of 18 letters takes 64 bytes in the central directory: one flipped bit
+    in the length of the comment before it, and zipfile takes the entry for a comment."""
+    arrays = {"values": np.arange(3, dtype=np.float32), "memory_18_long": np.array(["a", "bc"]), "step": np.array(7)}
+    save(path, **arrays)
+    return arrays
+
+
+def same(left: dict[str, np.ndarray], right: dict[str, np.ndarray]) -> bool:
+    pairs = zip(left.values(), right.values())
+    return list(left) == list(right) and all(
+        a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes() for a, b in pairs)
+
+
+def outcome(path, whole) -> str:
+    try:
+        content = files.read_arrays(path, "m", "d")
+    except InputError as problem:
+        assert str(problem) == f"{path} d"
+        return "refused"
+    assert same(content, whole)
+    return "the same"
+
+
+def flips(path, whole, places, bits) -> dict[str, int]:
+    """Flip bits of the file at these places, one at a time, and count what comes of it."""
+    right = bytearray(path.read_bytes())
+    outcomes = {"refused": 0, "the same": 0}
+    for place in places:
+        for flip in (1 << (place + step) % 8 for step in range(bits)):
+            right[place] ^= flip
+            path.write_bytes(right)
+            outcomes[outcome(path, whole)] += 1
+            right[place] ^= flip
+    return outcomes
+
+
+@pytest.mark.parametrize("save, bits", [(np.savez, 8), (np.savez_compressed, 1)])
+def test_a_flipped_bit_is_refused_or_does_not_matter(tmp_path, save, bits):
+    """Each byte of the file, `bits` bits of it: headers of members and arrays, data, central directory."""
+    path = tmp_path / "a.npz"
+    whole = archive(path, save)
+    outcomes = flips(path, whole, range(path.stat().st_size), bits)
+    assert outcomes["refused"] > outcomes["the same"] > 0               # dates, attributes and the like do not matter
+
+
+def test_a_flipped_bit_in_the_header_of_a_long_array(tmp_path):
+    """Longer than what zipfile reads ahead: a header that asks for less than there is left the checksum unread."""
+    path = tmp_path / "a.npz"
+    whole = {"values": np.arange(3_000, dtype=np.float32)}
+    np.savez(path, **whole)
+    start = path.read_bytes().index(b"\x93NUMPY")
+    assert flips(path, whole, range(start, start + 128), 8) == {"refused": 1_024, "the same": 0}
+
+
+def npy(header: str) -> bytes:
+    padded = header.encode().ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(padded).to_bytes(2, "little") + padded
+
+
+@pytest.mark.parametrize("members", [
+    {"x.npy": npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }") + bytes(12)},       # four bytes too many
+    {"x.npy": npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }") + bytes(4)},
+    {"x.npy": npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2L,), }") + bytes(8)},       # numpy warns
+    {"x.npy": npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2,") + bytes(8)},            # tokenize.TokenError
+    {"x.npy": npy("{'descr': '<f4', 'fortran_order': False, 'shape': (" + "9" * 15 + ",), }")},    # MemoryError
+    {"x.npy": npy("{'descr': '|O', 'fortran_order': False, 'shape': (), }") + b"\x80\x04N."},
+    {"x": npy("{'descr': '<f4', 'fortran_order': False, 'shape': (), }") + bytes(4)},              # no array's name
+    {"x.npy": b"text"},
+])
+def test_whole_archives_of_something_else(tmp_path, members):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as made:
+        for name, content in members.items():
+            made.writestr(name, content)
+    with pytest.raises(InputError, match="a.npz d$"):
+        files.read_arrays(tmp_path / "a.npz", "m", "d")
+
+
+# --- what is no plain file, or may not be read ----------------------------------------------------------------------
+
+def forbid_open(monkeypatch):
+    def forbidden(*arguments, **more):
+        raise AssertionError("opened")
+
+    monkeypatch.setattr("builtins.open", forbidden)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "socket"])
+def test_what_is_no_plain_file_is_not_opened(tmp_path, monkeypatch, kind):
+    special(tmp_path / "a.npz", kind)
+    forbid_open(monkeypatch)
+    with pytest.raises(InputError, match="a.npz cannot be read: it is not a plain file"):
+        files.read_arrays(tmp_path / "a.npz", "m", "d")
+
+
+def test_the_reason_why_a_file_cannot_be_read(tmp_path, monkeypatch):
+    archive(tmp_path / "a.npz")
+
+    def denied(path, *arguments):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("builtins.open", denied)
+        with pytest.raises(InputError, match="a.npz cannot be read: Permission denied$"):
+            files.read_arrays(tmp_path / "a.npz", "m", "d")
+    with pytest.raises(InputError, match="below cannot be read: Not a directory$"):
+        files.read_arrays(tmp_path / "a.npz" / "below", "m", "d")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permissions(tmp_path):
+    archive(tmp_path / "a.npz")
+    (tmp_path / "a.npz").chmod(0)
+    with pytest.raises(InputError, match="a.npz cannot be read: Permission denied$"):
+        files.read_arrays(tmp_path / "a.npz", "m", "d")
