@@ -58,7 +58,7 @@ class MixtureSettings(RunSettings):
     labels: int = setting(100, "labelled images, as many of each class; 0: clustering", least=0)
     labelled_term: str | None = setting(None, "what a label teaches the class's scores (default: cross-entropy)",
                                         choices=lambda: label_terms.REGISTRY)
-    label_eps: float = setting(0.05, "of the terms released and direct-loss", above=0)
+    label_eps: float | None = setting(None, "of the terms released and direct-loss (default: 0.05)", above=0)
     label_weight: float | None = setting(None, "weight of that term after the pretraining (default: 50)", least=0,
                                          most=1e6)
     image_weight: float | None = setting(None, "weight of the labelled images as images of a known class, after the "
@@ -82,8 +82,8 @@ class MixtureSettings(RunSettings):
             raise InputError(f"{self.dataset} has no labels of ten classes; semi-supervised takes {' and '.join(labelled)}")
         if self.labels % CLASSES:
             raise InputError(f"--labels must be divisible by the {CLASSES} classes, got {self.labels}")
-        usual = {"labelled_term": "cross-entropy", "label_weight": 50.0, "image_weight": 0.2, "shift": 3, "beta": 5.0,
-                 "kl_grad": True}
+        usual = {"labelled_term": "cross-entropy", "label_eps": 0.05, "label_weight": 50.0, "image_weight": 0.2,
+                 "shift": 3, "beta": 5.0, "kl_grad": True}
         return replace(self, **{name: value for name, value in usual.items() if getattr(self, name) is None})
 
     def check_data(self, dataset: data.Dataset) -> None:
