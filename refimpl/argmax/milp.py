@@ -46,7 +46,8 @@ def _one(u: np.ndarray, w: np.ndarray, n: int) -> np.ndarray:
     constraints = []
     if rows:
         bound = np.concatenate([np.zeros(2 * len(up)), np.ones(len(down))])
-        constraints = [LinearConstraint(csr_array((entry, (row, column)), shape=(rows, n + len(used))), -np.inf, bound)]
+        where = row.astype(np.int32), column.astype(np.int32)           # HiGHS in scipy < 1.15 takes no other indices
+        constraints = [LinearConstraint(csr_array((entry, where), shape=(rows, n + len(used))), -np.inf, bound)]
     integrality = np.concatenate([np.ones(n), np.zeros(len(used))])
     found = milp(-np.concatenate([u, w]), integrality=integrality, bounds=Bounds(0, 1), constraints=constraints,
                  options={"mip_rel_gap": 0})
