@@ -15,8 +15,9 @@ from refimpl.argmax.base import check, pairs
 
 
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """A maximiser, to the solver's tolerances: about 1e-6 of the largest score.  Raises RuntimeError if the solver gives up.
+    """A maximiser, to the solver's tolerances: about 1e-6 of the largest score.
 
+    Raises ValueError for shapes that do not fit or scores that are not finite, RuntimeError if the solver gives up.
     The tolerances are absolute, so that each image's scores are first divided by the largest of them.
     """
     u, w = check(u, w)
