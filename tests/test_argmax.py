@@ -152,7 +152,7 @@ def test_maxflow_of_no_image_of_one_and_of_thousands(rng, n, monkeypatch):
 
 
 def scipy_flow(u, w):
-    """(value of the maximum flow by scipy, sum of all capacities out of the source), for integers u and even integers w."""
+    """(maximum flow by scipy, sum of the capacities out of the source), for integers u and even integers w."""
     n = len(u)
     i, j = base.pairs(n)
     t = -u - base.matrix(w[None], n)[0].sum(axis=1) // 2
@@ -268,7 +268,7 @@ def test_float32_and_blocks(rng, monkeypatch):
     assert enumeration.argmax(u[:0], w[:0]).shape == (0, 6)
 
 
-# --- planted errors -----------------------------------------------------------------------------------------------------
+# --- planted errors ---------------------------------------------------------------------------------------------------
 
 def test_a_max_flow_with_halved_edges_is_caught(rng, monkeypatch):
     """Terminals right, edges between variables at half their capacity."""
@@ -318,7 +318,7 @@ def test_a_persistency_that_fixes_too_much_is_caught(rng, monkeypatch):
     assert (persistency.argmax(u, w) != enumeration.argmax(u, w)).any()
 
 
-# --- bad input ----------------------------------------------------------------------------------------------------------
+# --- bad input --------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("solver", list(argmax.REGISTRY.values()), ids=lambda solver: solver.name)
 def test_bad_values_are_named(solver):
