@@ -15,8 +15,9 @@ from refimpl.latent.solvers.base import check, pairs
 
 
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """A maximiser, to the solver's tolerances: about 1e-6 of the largest score.  Raises RuntimeError if the solver gives up.
+    """A maximiser, to the solver's tolerances: about 1e-6 of the largest score.
 
+    Raises ValueError for shapes that do not fit or scores that are not finite, RuntimeError if the solver gives up.
     The tolerances are absolute, so that each image's scores are first divided by the largest of them.
     """
     u, w = check(u, w)
@@ -46,7 +47,8 @@ def _one(u: np.ndarray, w: np.ndarray, n: int) -> np.ndarray:
     constraints = []
     if rows:
         bound = np.concatenate([np.zeros(2 * len(up)), np.ones(len(down))])
-        constraints = [LinearConstraint(csr_array((entry, (row, column)), shape=(rows, n + len(used))), -np.inf, bound)]
+        where = row.astype(np.int32), column.astype(np.int32)           # HiGHS in scipy < 1.15 takes no other indices
+        constraints = [LinearConstraint(csr_array((entry, where), shape=(rows, n + len(used))), -np.inf, bound)]
     integrality = np.concatenate([np.ones(n), np.zeros(len(used))])
     found = milp(-np.concatenate([u, w]), integrality=integrality, bounds=Bounds(0, 1), constraints=constraints,
                  options={"mip_rel_gap": 0})
