@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from refimpl import checkpoint
-from refimpl.training import CHECKPOINT
+from refimpl.runs import checkpoint
+from refimpl.runs.checkpoint import FILE
 
 
 def assert_relative(value, truth, tolerance: float = 1e-10, floor: float = 1e-280) -> None:
@@ -34,8 +34,8 @@ def z_scores(samples: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 def checkpoint_content(folder: Path) -> dict[str, np.ndarray]:
     """All that a run's checkpoint holds, without the seconds, which no two runs share."""
-    run, _ = checkpoint.load(folder / CHECKPOINT)
-    content = dict(np.load(folder / CHECKPOINT, allow_pickle=False))
+    run, _ = checkpoint.load(folder / FILE)
+    content = dict(np.load(folder / FILE, allow_pickle=False))
     content["history"] = np.delete(content["history"], run.columns.index("seconds"), axis=1)
     return content
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from refimpl import cli, data
-from refimpl.training import CHECKPOINT
+from refimpl.runs.checkpoint import FILE
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 SMALL = ["--hidden", "16", "--limit", "300", "--batch", "50"]
 
 
@@ -316,7 +316,7 @@ DAMAGE = {
 
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_resume_with_a_damaged_or_foreign_checkpoint(run, capsys, damage, recwarn):
-    path = run / CHECKPOINT
+    path = run / FILE
     DAMAGE[damage](path.read_bytes(), path)
     before = snapshot(run)
     assert_refused(capsys, ["train", *SMALL, "--epochs", 3, "--out", run, "--resume"], "checkpoint.npz")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
 
-from refimpl.estimators import labelled
+from refimpl.estimators import label_terms as labelled
 from refimpl.nn.gradcheck import gradcheck, worst
 from tests.asserts import assert_close_in_norm, z_scores
 

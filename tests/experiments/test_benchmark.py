@@ -6,8 +6,8 @@ import pytest
 
 from refimpl import data
 from refimpl.experiments import benchmark
-from refimpl.semi_supervised.settings import SemiSupervisedSettings
-from refimpl.settings import Settings
+from refimpl.runs.mixture import MixtureSettings
+from refimpl.runs.vae import VAESettings
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def counted(monkeypatch):
 
 @pytest.mark.parametrize("case", benchmark.MIXTURE, ids=lambda case: case["estimator"])
 def test_the_listed_products_are_those_of_a_mixture_step(counted, case):
-    settings = SemiSupervisedSettings(batch=20, label_batch=10, **case).resolved()
+    settings = MixtureSettings(batch=20, label_batch=10, **case).resolved()
     step = benchmark.step_function(data.load("mnist", limit=2_000), settings)
     counted.clear()
     step()
@@ -41,7 +41,7 @@ def test_the_listed_products_are_those_of_a_mixture_step(counted, case):
 @pytest.mark.parametrize("case", benchmark.CASES, ids=lambda case: "-".join(map(str, case.values())))
 def test_the_listed_products_are_those_of_a_step(counted, case):
     """Count the multiplications of all matrix products in the networks during one step."""
-    settings = Settings(batch=20, **case).resolved()
+    settings = VAESettings(batch=20, **case).resolved()
     step = benchmark.step_function(data.load("mnist", limit=200), settings)
     step()
     step()                                              # reinforce's first step makes one more pass, for its baseline

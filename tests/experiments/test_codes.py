@@ -3,26 +3,27 @@ from __future__ import annotations
 
 import numpy as np
 
-from refimpl import data, training
+from refimpl import data
+from refimpl.runs import checkpoint, loop
 from refimpl.experiments import codes
-from refimpl.run import Run
-from refimpl.settings import Settings
+from refimpl.runs.vae import VAERun
+from refimpl.runs.vae import VAESettings
 
 
 def test_non_negative_pair_scores_start_with_one_code_for_all_images():
     """softplus(0) = 0.7 from each of 14 neighbours: every image gets z = all ones."""
     images = data.load("fashion-mnist", limit=300).test
-    start = Run.start(Settings(n=15, k=2, structure="pairwise", solver="persistency").resolved())
+    start = VAERun.start(VAESettings(n=15, k=2, structure="pairwise", solver="persistency").resolved())
     counted = codes.count(start, images, np.random.default_rng(0))
     assert counted.different == 1 and (counted.shares[:, 1] == 1).all()
-    free = Run.start(Settings(n=15, k=2, structure="pairwise", solver="enumeration", non_negative=False).resolved())
+    free = VAERun.start(VAESettings(n=15, k=2, structure="pairwise", solver="enumeration", non_negative=False).resolved())
     assert codes.count(free, images, np.random.default_rng(0)).different > 250
 
 
 def test_counts_of_a_run(tmp_path, capsys):
     from refimpl import cli
 
-    training.train(Settings(n=2, k=3, limit=200, hidden=8), 1, tmp_path)
+    loop.train(VAESettings(n=2, k=3, limit=200, hidden=8), 1, tmp_path)
     first, now = codes.run(tmp_path, 150)
     assert first.images == now.images == 150 and 1 <= now.different <= 9
     assert np.allclose(now.shares.sum(axis=1), 1)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from refimpl import training
+from refimpl.runs import checkpoint, loop
 from refimpl.checks import InputError
 from refimpl.experiments import cells, figures
 from refimpl.experiments.cells import Cell
@@ -46,11 +46,11 @@ def test_cells_are_skipped_when_done_and_lengthened_when_not(tmp_path):
     run = lambda epochs, seeds: figures.run("structured", epochs, seeds, tmp_path, datasets=["fashion-mnist"], report=lines.append)
     lines: list[str] = []
     run(1, 2)
-    before = {path: path.read_bytes() for path in tmp_path.rglob(training.CHECKPOINT)}
+    before = {path: path.read_bytes() for path in tmp_path.rglob(checkpoint.FILE)}
     lines.clear()
     run(1, 2)
     assert len(lines) == 1                                              # nothing was left to do
-    assert {path: path.read_bytes() for path in tmp_path.rglob(training.CHECKPOINT)} == before
+    assert {path: path.read_bytes() for path in tmp_path.rglob(checkpoint.FILE)} == before
     runs = run(2, 1)
     assert {(cell.settings.seed, len(rows)) for cell, rows in runs.items()} == {(0, 2), (1, 1)}
 
@@ -60,7 +60,7 @@ def test_two_jobs_give_the_settings_of_one(tmp_path):
     made = figures.binary("mnist", 0)[-2:] + figures.structured("mnist", 0)[1:]
     cells.run_cells(made, 1, tmp_path / "two", 2, None, lambda line: None)
     for cell in made:
-        run, _ = cells.checkpoint.load(tmp_path / "two" / cell.folder / training.CHECKPOINT)
+        run, _ = cells.checkpoint.load(tmp_path / "two" / cell.folder / checkpoint.FILE)
         assert run.settings == cell.settings
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from refimpl import data, direct
 from refimpl.experiments import variance
-from refimpl.models.discrete import DiscreteVAE
+from refimpl.models.vae import VAE
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from refimpl import argmax, gumbel
-from refimpl.argmax import base, enumeration
+from refimpl import gumbel
+from refimpl.latent import solvers
+from refimpl.latent.solvers import base, enumeration
 from refimpl.estimators import structured
 from refimpl.models.structured import StructuredVAE
 from refimpl.models.toy import Toy
@@ -18,7 +19,7 @@ N, PIXELS, BATCH = 4, 12, 6
 
 @pytest.fixture(params=["enumeration", "maxflow", "persistency"])
 def model(request, rng):
-    model = StructuredVAE(N, argmax.get(request.param), True, 7, PIXELS, np.float64)
+    model = StructuredVAE(N, solvers.get(request.param), True, 7, PIXELS, np.float64)
     model.initialise(rng)
     model.values *= 3
     return model
@@ -103,7 +104,7 @@ def test_gumbel_softmax_over_joint_values_is_the_derivative_of_its_score(rng):
 
 def test_whole_model_with_gumbel_softmax(x, rng):
     """Encoder, softplus, joint softmax, decoder: all of it against differences of the loss, with the noise fixed."""
-    model = StructuredVAE(N, argmax.get("enumeration"), True, 7, PIXELS, np.float64)
+    model = StructuredVAE(N, solvers.get("enumeration"), True, 7, PIXELS, np.float64)
     model.initialise(rng)
     model.values *= 3
 
@@ -140,7 +141,7 @@ def test_all_solvers_train_the_same_model(x):
     """Same noise, same maximiser, same gradient."""
     grads = []
     for name in ("enumeration", "maxflow", "persistency", "milp"):
-        model = StructuredVAE(N, argmax.get(name), True, 7, PIXELS, np.float64)
+        model = StructuredVAE(N, solvers.get(name), True, 7, PIXELS, np.float64)
         model.initialise(np.random.default_rng(0))
         model.backward(x, structured.direct_estimate, np.random.default_rng(1), eps=0.3)
         grads.append(model.grads.copy())
@@ -164,8 +165,8 @@ def test_released_loss_is_a_mean_over_images(model, rng):
 
 
 def test_bad_arguments():
-    for arguments in ((1, argmax.get("enumeration"), True), (21, argmax.get("enumeration"), True),
-                      (5, argmax.get("maxflow"), False)):
+    for arguments in ((1, solvers.get("enumeration"), True), (21, solvers.get("enumeration"), True),
+                      (5, solvers.get("maxflow"), False)):
         with pytest.raises(ValueError):
             StructuredVAE(*arguments)
     assert base.pairs(3)[0].tolist() == [0, 0, 1]

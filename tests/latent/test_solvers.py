@@ -8,8 +8,8 @@ import pytest
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_flow
 
-from refimpl import argmax
-from refimpl.argmax import base, coordinate, enumeration, maxflow, milp, persistency
+from refimpl.latent import solvers
+from refimpl.latent.solvers import base, coordinate, enumeration, maxflow, milp, persistency
 from refimpl.checks import InputError
 
 
@@ -230,10 +230,10 @@ def test_coordinate_ascent_is_a_local_maximum_and_not_always_the_global_one(rng)
     assert (score <= best + 1e-12).all() and (score < best - 1e-6).any()
 
 
-@pytest.mark.parametrize("name", [name for name, solver in argmax.REGISTRY.items() if solver.exact])
+@pytest.mark.parametrize("name", [name for name, solver in solvers.REGISTRY.items() if solver.exact])
 def test_ties_and_zeros(name):
     """All scores 0, or two equal maximisers: any maximiser will do."""
-    solver = argmax.get(name)
+    solver = solvers.get(name)
     for u, w in ((np.zeros((1, 3)), np.zeros((1, 3))), (np.array([[-1.0, -1.0]]), np.array([[2.0]])),
                  (np.array([[1.0, 0.0, -1.0]]), np.zeros((1, 3)))):
         z = solver.argmax(u, w)
@@ -320,7 +320,7 @@ def test_a_persistency_that_fixes_too_much_is_caught(rng, monkeypatch):
 
 # --- bad input --------------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("solver", list(argmax.REGISTRY.values()), ids=lambda solver: solver.name)
+@pytest.mark.parametrize("solver", list(solvers.REGISTRY.values()), ids=lambda solver: solver.name)
 def test_bad_values_are_named(solver):
     for u, w, name in ((np.zeros(3), np.zeros((1, 3)), "u"), (np.zeros((2, 3)), np.zeros((2, 2)), "w"),
                        (np.full((1, 2), np.nan), np.zeros((1, 1)), "u"),
@@ -338,4 +338,4 @@ def test_solvers_refuse_what_they_cannot_do(rng):
     with pytest.raises(ValueError, match="uncertain"):
         persistency.argmax(np.zeros((1, 21)), np.ones((1, 210)) * rng.choice([-1, 1], 210))
     with pytest.raises(InputError, match="enumeration, persistency"):
-        argmax.get("simplex")
+        solvers.get("simplex")

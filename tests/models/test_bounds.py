@@ -9,8 +9,8 @@ import pytest
 from scipy.special import expit
 
 from refimpl import data, joint
-from refimpl.models import truth
-from refimpl.models.discrete import DiscreteVAE
+from refimpl.models import bounds as truth
+from refimpl.models.vae import VAE
 
 PIXELS, IMAGES = 12, 5
 

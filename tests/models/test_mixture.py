@@ -6,7 +6,7 @@ import pytest
 from scipy.special import log_softmax, softmax
 
 from refimpl import estimators, gumbel
-from refimpl.estimators import Mixture, Point, labelled
+from refimpl.estimators import label_terms as labelled
 from refimpl.models.mixture import MixtureVAE
 from refimpl.nn.gradcheck import gradcheck, worst
 from refimpl.nn.losses import categorical_kl, gaussian_kl

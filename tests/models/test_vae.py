@@ -9,7 +9,7 @@ from scipy.special import softmax
 
 from refimpl import data, direct, estimators, exact, gumbel, joint
 from refimpl.estimators import Mixture, Point
-from refimpl.models.discrete import DiscreteVAE
+from refimpl.models.vae import VAE
 from refimpl.nn.gradcheck import gradcheck, worst
 from tests.asserts import assert_relative, z_scores
 

@@ -12,7 +12,7 @@ from refimpl import checks, cli, direct, estimators, exact, gumbel
 from refimpl.danskin import d2G_deps_dh
 from refimpl.direct import gradient as direct_gradient
 from refimpl.models import discrete, objective
-from refimpl.models.discrete import DiscreteVAE
+from refimpl.models.vae import VAE
 from refimpl.nn import layers, losses
 from refimpl.nn.gradcheck import gradcheck, worst
 from tests.asserts import z_scores
@@ -29,7 +29,7 @@ def as_it_is(h, f, noise):
 
 def pair(h, f, noise):
     z_star, z_eps = direct.argmax_pair(h, f, EPS, noise)
-    return checks.one_hot(z_star, h.shape[-1]), checks.one_hot(z_eps, h.shape[-1])
+    return gumbel.one_hot(z_star, h.shape[-1]), gumbel.one_hot(z_eps, h.shape[-1])
 
 
 def second_term_dropped(h, f, noise):
@@ -48,7 +48,7 @@ def eps_missing(h, f, noise):
 
 def f_not_scaled_by_eps(h, f, noise):
     z_star, z_eps = direct.argmax_pair(h, f, 1.0, noise)
-    return (checks.one_hot(z_eps, len(h)) - checks.one_hot(z_star, len(h))) / EPS
+    return (gumbel.one_hot(z_eps, len(h)) - gumbel.one_hot(z_star, len(h))) / EPS
 
 
 def noise_not_shared(h, f, noise):
@@ -168,8 +168,8 @@ def test_a_decoder_that_learns_from_z_eps_is_caught():
     h, f = rng.normal(size=5), 2 * rng.normal(size=5)
     z_star, z_eps = direct.argmax_pair(h, f, EPS, gumbel.sample((N, 5), rng))
     q = gumbel.choice_probabilities(h)
-    assert np.abs(z_scores(checks.one_hot(z_star, 5), q)).max() < 4
-    assert np.abs(z_scores(checks.one_hot(z_eps, 5), q)).max() > 20
+    assert np.abs(z_scores(gumbel.one_hot(z_star, 5), q)).max() < 4
+    assert np.abs(z_scores(gumbel.one_hot(z_eps, 5), q)).max() > 20
 
 
 # --- verify says so ------------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 from scipy.special import softmax
 
 from refimpl import estimators
-from refimpl.estimators import labelled
+from refimpl.estimators import label_terms as labelled
 from refimpl.models import mixture, mixture_objective
 from refimpl.models.mixture import MixtureVAE
 from refimpl.nn.gradcheck import gradcheck, worst

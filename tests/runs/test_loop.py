@@ -11,19 +11,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from refimpl import checkpoint, training
+from refimpl.runs import checkpoint, loop
 from refimpl.checks import InputError
-from refimpl.run import COLUMNS
-from refimpl.schedules import released
-from refimpl.settings import Settings
+from refimpl.runs.vae import COLUMNS
+from refimpl.runs.schedules import released
+from refimpl.runs.vae import VAESettings
 from tests.asserts import assert_same_to_the_bit, checkpoint_content
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 SMALL = dict(hidden=20, limit=400, batch=64)                        # the last batch of an epoch is smaller
 
 
-def small(**settings) -> Settings:
-    return Settings(**{**SMALL, **settings}).resolved()
+def small(**settings) -> VAESettings:
+    return VAESettings(**{**SMALL, **settings}).resolved()
 
 
 @pytest.mark.parametrize("settings", [
@@ -32,27 +32,27 @@ def small(**settings) -> Settings:
     {"estimator": "reinforce", "n": 3, "k": 2}, {"estimator": "rebar", "n": 3, "k": 2}, {"estimator": "relax", "n": 3, "k": 2},
     {"structure": "pairwise", "n": 4, "k": 2}])
 def test_resumed_equals_uninterrupted(tmp_path, settings):
-    training.train(small(**settings), 4, tmp_path / "whole")
+    loop.train(small(**settings), 4, tmp_path / "whole")
     for epochs in (1, 3, 4):
-        training.train(small(**settings), epochs, tmp_path / "parts", resume=epochs > 1)
+        loop.train(small(**settings), epochs, tmp_path / "parts", resume=epochs > 1)
     assert_same_to_the_bit(tmp_path / "whole", tmp_path / "parts")
 
 
 def test_same_seed_same_run_other_seed_other_run(tmp_path):
     for name, seed in (("one", 3), ("two", 3), ("three", 4)):
-        training.train(small(seed=seed), 1, tmp_path / name)
+        loop.train(small(seed=seed), 1, tmp_path / name)
     assert_same_to_the_bit(tmp_path / "one", tmp_path / "two")
     assert (checkpoint_content(tmp_path / "one")["values"] != checkpoint_content(tmp_path / "three")["values"]).any()
 
 
 def test_training_learns(tmp_path):
-    rows = training.train(Settings(limit=1_000), 6, tmp_path)
+    rows = loop.train(VAESettings(limit=1_000), 6, tmp_path)
     assert rows[-1]["train_elbo"] > rows[0]["train_elbo"] + 20
 
 
 def test_files_of_a_run(tmp_path):
-    rows = training.train(small(), 2, tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(training.WRITTEN)
+    rows = loop.train(small(), 2, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(loop.WRITTEN)
     with open(tmp_path / "metrics.csv", newline="") as stream:
         written = list(csv.DictReader(stream))
     assert tuple(written[0]) == COLUMNS and len(written) == 2
@@ -67,7 +67,7 @@ def test_files_of_a_run(tmp_path):
 
 
 def test_exact_has_no_epsilon(tmp_path):
-    training.train(small(estimator="exact"), 1, tmp_path)
+    loop.train(small(estimator="exact"), 1, tmp_path)
     with open(tmp_path / "metrics.csv", newline="") as stream:
         assert next(csv.DictReader(stream))["epsilon"] == ""
 
@@ -84,7 +84,7 @@ def test_released_schedule():
 
 def test_divergence_is_said_in_one_line(tmp_path):
     with pytest.raises(InputError, match="diverged.*smaller --lr"):
-        training.train(small(lr=1e30), 3, tmp_path)
+        loop.train(small(lr=1e30), 3, tmp_path)
     assert len(checkpoint_content(tmp_path)["history"]) == 0                     # the last good checkpoint stands
 
 
@@ -117,12 +117,12 @@ cli.main(sys.argv[3:])
 @pytest.mark.parametrize("moment", ["fsync", "replace"])
 @pytest.mark.parametrize("which", [4, 5, 6])                        # checkpoint and metrics of the second epoch, and after
 def test_killed_in_the_middle_of_a_save(tmp_path, moment, which):
-    training.train(small(), 3, tmp_path / "whole")
+    loop.train(small(), 3, tmp_path / "whole")
     killed = run([sys.executable, "-c", KILLED_WHILE_SAVING, moment, str(which),
                   *command(tmp_path / "killed", "--epochs", "3")[3:]])
     assert killed.returncode == -signal.SIGKILL
-    assert (tmp_path / "killed" / (training.CHECKPOINT)).exists()
-    checkpoint.load(tmp_path / "killed" / training.CHECKPOINT)      # whole, whatever the moment
+    assert (tmp_path / "killed" / (checkpoint.FILE)).exists()
+    checkpoint.load(tmp_path / "killed" / checkpoint.FILE)      # whole, whatever the moment
     resumed = run(command(tmp_path / "killed", "--epochs", "3", "--resume"))
     assert resumed.returncode == 0, resumed.stderr
     assert_same_to_the_bit(tmp_path / "whole", tmp_path / "killed")
@@ -132,7 +132,7 @@ def test_killed_in_the_middle_of_a_save(tmp_path, moment, which):
 
 
 def test_ctrl_c_and_resume(tmp_path):
-    training.train(small(), 40, tmp_path / "whole")
+    loop.train(small(), 40, tmp_path / "whole")
     process = subprocess.Popen(command(tmp_path / "stopped", "--epochs", "40"), cwd=ROOT, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True)
     for _ in range(4):                                              # two lines of heading, two epochs

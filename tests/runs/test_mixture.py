@@ -8,20 +8,21 @@ import json
 import numpy as np
 import pytest
 
-from refimpl import checkpoint, data, training
+from refimpl import data
+from refimpl.runs import checkpoint, loop
 from refimpl.checks import InputError
-from refimpl.run import Run
-from refimpl.semi_supervised import labelled
-from refimpl.semi_supervised.run import COLUMNS, SemiSupervisedRun, accuracy
-from refimpl.semi_supervised.settings import SemiSupervisedSettings
-from refimpl.settings import Settings
+from refimpl.runs.vae import VAERun
+from refimpl.runs import labelled_images as labelled
+from refimpl.runs.mixture import COLUMNS, MixtureRun, accuracy
+from refimpl.runs.mixture import MixtureSettings
+from refimpl.runs.vae import VAESettings
 from tests.asserts import assert_same_to_the_bit
 
 SMALL = dict(limit=300, batch=64, labels=20, pretrain=5)
 
 
-def small(**settings) -> SemiSupervisedSettings:
-    return SemiSupervisedSettings(**{**SMALL, **settings}).resolved()
+def small(**settings) -> MixtureSettings:
+    return MixtureSettings(**{**SMALL, **settings}).resolved()
 
 
 # --- the labelled images ----------------------------------------------------------------------------------------------------
@@ -37,7 +38,7 @@ def test_the_same_labelled_images_for_every_estimator_and_none_by_another_seed()
     dataset = data.load("mnist", limit=2_000)
     attached = []
     for settings in (small(limit=2_000), small(limit=2_000, estimator="exact", labelled_term="released"), small(limit=2_000, seed=1)):
-        attached.append(SemiSupervisedRun.start(settings))
+        attached.append(MixtureRun.start(settings))
         attached[-1].attach(dataset)
     np.testing.assert_array_equal(attached[0]._x, attached[1]._x)
     assert (attached[0]._x != attached[2]._x).any()
@@ -77,15 +78,15 @@ def test_accuracy_matched_and_not(rng):
     {}, {"estimator": "exact"}, {"estimator": "gumbel-softmax", "labelled_term": "direct-loss"}, {"as_released": True},
     {"labels": 0}, {"labelled_term": "released", "dataset": "fashion-mnist"}])
 def test_resumed_equals_uninterrupted(tmp_path, settings):
-    training.train(small(**settings), 2, tmp_path / "whole")
+    loop.train(small(**settings), 2, tmp_path / "whole")
     for epochs in (1, 2):
-        training.train(small(**settings), epochs, tmp_path / "parts", resume=epochs > 1)
+        loop.train(small(**settings), epochs, tmp_path / "parts", resume=epochs > 1)
     assert_same_to_the_bit(tmp_path / "whole", tmp_path / "parts")
 
 
 def test_files_and_rows_of_a_run(tmp_path):
-    rows = training.train(small(), 2, tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(training.WRITTEN)
+    rows = loop.train(small(), 2, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(loop.WRITTEN)
     with open(tmp_path / "metrics.csv", newline="") as stream:
         written = list(csv.DictReader(stream))
     assert tuple(written[0]) == COLUMNS and [row["epoch"] for row in written] == ["0", "1", "2"]
@@ -100,8 +101,8 @@ def test_files_and_rows_of_a_run(tmp_path):
 
 
 def test_it_learns_from_labels_and_from_images_without(tmp_path):
-    settings = SemiSupervisedSettings(labels=50, limit=2_000, pretrain=120, batch=20, lr=2e-3, beta=1.0).resolved()
-    rows = training.train(settings, 3, tmp_path)
+    settings = MixtureSettings(labels=50, limit=2_000, pretrain=120, batch=20, lr=2e-3, beta=1.0).resolved()
+    rows = loop.train(settings, 3, tmp_path)
     assert rows[0]["accuracy"] > 0.25                                       # chance is 0.1
     assert rows[-1]["accuracy"] > rows[0]["accuracy"] + 0.1
     assert rows[-1]["test_elbo"] > rows[0]["test_elbo"] + 20
@@ -109,7 +110,7 @@ def test_it_learns_from_labels_and_from_images_without(tmp_path):
 
 def test_released_recipe_uses_no_label_after_the_pretraining(monkeypatch):
     dataset = data.load("mnist", limit=300)
-    run = SemiSupervisedRun.start(small(as_released=True))
+    run = MixtureRun.start(small(as_released=True))
     run.attach(dataset)
     assert sum(run.epoch(0, dataset.train)) == 5 * 20
     monkeypatch.setattr(run.model, "backward_labelled", None)
@@ -126,12 +127,12 @@ def test_beta_falls_on_a_line():
 
 
 def test_commands_that_need_a_run_of_train_say_so(tmp_path):
-    training.train(small(), 0 + 1, tmp_path / "mixture")
+    loop.train(small(), 0 + 1, tmp_path / "mixture")
     with pytest.raises(InputError, match="is a run of the command semi-supervised; one of train is needed"):
-        checkpoint.load(tmp_path / "mixture" / training.CHECKPOINT, kind=Run)
-    training.train(Settings(limit=300, hidden=8).resolved(), 1, tmp_path / "other")
+        checkpoint.load(tmp_path / "mixture" / checkpoint.FILE, kind=VAERun)
+    loop.train(VAESettings(limit=300, hidden=8).resolved(), 1, tmp_path / "other")
     with pytest.raises(InputError, match="is a run of the command train; one of semi-supervised is needed"):
-        training.train(small(), 2, tmp_path / "other", resume=True)
+        loop.train(small(), 2, tmp_path / "other", resume=True)
 
 
 # --- what it refuses --------------------------------------------------------------------------------------------------------
@@ -154,7 +155,7 @@ def test_commands_that_need_a_run_of_train_say_so(tmp_path):
     ({"labels": "100"}, "labels must be int")])
 def test_settings_refused(settings, problem):
     with pytest.raises(InputError, match=problem):
-        SemiSupervisedSettings(**settings).resolved()
+        MixtureSettings(**settings).resolved()
 
 
 @pytest.mark.parametrize("labels, problem", [
@@ -162,5 +163,5 @@ def test_settings_refused(settings, problem):
     (300, r"--labels must be at most \d+, got 300: the rarest class has \d+ of the 300 training images")])
 def test_more_labels_than_images(tmp_path, labels, problem):
     with pytest.raises(InputError, match=problem):
-        training.train(small(labels=labels), 1, tmp_path / "run")
+        loop.train(small(labels=labels), 1, tmp_path / "run")
     assert not (tmp_path / "run").exists()
