@@ -31,7 +31,7 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
     plain file; and what write() raises, if that is no OSError.  The temporary file is then taken away again.
     """
     path = Path(os.path.realpath(path))
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = Path(f"{path}.tmp")
     for place in (path, temporary):                     # a pipe would wait for a reader, a link lead elsewhere
         if os.path.islink(place) or os.path.lexists(place) and not os.path.isfile(place):
             raise InputError(f"{place} cannot be written: it is not a plain file")

@@ -98,6 +98,8 @@ def test_what_is_no_plain_file_is_left_alone(tmp_path):
         with pytest.raises(InputError, match="not a plain file"):
             write(tmp_path / name)
     assert not (tmp_path / "pipe").is_file()
+    with pytest.raises(InputError, match="not a plain file"):
+        write(Path("/"))
 
 
 def test_every_failure_is_one_line(tmp_path):
