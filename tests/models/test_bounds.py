@@ -10,6 +10,7 @@ from scipy.special import expit
 
 from refimpl import data, joint
 from refimpl.models import bounds as truth
+from refimpl.latent.independent import Independent
 from refimpl.models.vae import VAE
 
 PIXELS, IMAGES = 12, 5
@@ -24,16 +25,16 @@ class Images:
     def __len__(self):
         return len(self.x)
 
-    def images(self, rows, dtype):
-        return self.x[rows].astype(dtype)
+    def blocks(self, size, dtype):
+        return (self.x[start:start + size].astype(dtype) for start in range(0, len(self.x), size))
 
 
 @pytest.mark.parametrize("n, k", [(1, 4), (3, 2), (2, 3)])
 @pytest.mark.parametrize("block", [None, 2])
 def test_bounds_by_plain_loops(rng, monkeypatch, n, k, block):
-    model = DiscreteVAE(k, n, 7, PIXELS, np.float64)
+    model = VAE(Independent(n, k), 7, PIXELS, np.float64)
     model.initialise(rng)
-    model.values *= 3
+    model.parameters.values *= 3
     x = (rng.random((IMAGES, PIXELS)) < 0.4).astype(float)
     if block:
         monkeypatch.setattr(truth, "SCORES", block * k**n)
@@ -57,9 +58,9 @@ def test_bounds_by_plain_loops(rng, monkeypatch, n, k, block):
 
 def test_float32_sums_agree_with_float64(rng, monkeypatch):
     """2^11 joint values are summed in float32: to the third decimal the same as in float64."""
-    model = DiscreteVAE(2, 11)
+    model = VAE(Independent(11, 2))
     model.initialise(rng)
-    model.values *= 2
+    model.parameters.values *= 2
     part = data.load("mnist", limit=200).test
     single = model.bounds(part)
     monkeypatch.setattr(truth, "DOUBLE_UP_TO", 10**6)
@@ -78,6 +79,6 @@ def test_too_many_joint_values_are_refused():
     from refimpl.checks import InputError
 
     with pytest.raises(InputError, match="131,072"):
-        DiscreteVAE(2, 17, 2, 3).decode_all()
+        VAE(Independent(17, 2), 2, 3).decode_all()
     with pytest.raises(InputError, match=r"2\^20 = 1,048,576.*65,536"):
         joint.require(20, 2, joint.COUNTABLE, "the exact likelihood", "use a smaller n")

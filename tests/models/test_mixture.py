@@ -6,6 +6,7 @@ import pytest
 from scipy.special import log_softmax, softmax
 
 from refimpl import estimators, gumbel
+from refimpl.estimators import Estimate, Estimator
 from refimpl.estimators import label_terms as labelled
 from refimpl.models.mixture import MixtureVAE
 from refimpl.nn.gradcheck import gradcheck, worst
@@ -19,7 +20,7 @@ D, CLASSES, PIXELS, BATCH, SEED = 3, 4, 14, 6, 5
 def model(request, rng):
     model = MixtureVAE(D, request.param, PIXELS, (8, 7), 5, CLASSES, np.float64)
     model.initialise(rng)
-    model.values *= 2.5                                     # away from the flat start
+    model.parameters.values *= 2.5                                     # away from the flat start
     return model
 
 
@@ -31,9 +32,10 @@ def x(rng):
 def draw(model, x, seed=SEED):
     """(h, g, KL of the Gaussian, generator as the model leaves it after drawing g)."""
     rng = np.random.default_rng(seed)
-    code = model.encode(x)
-    xi = rng.standard_normal(code.mu.shape, dtype=np.float32).astype(float)
-    return code.h.copy(), code.mu + np.exp(code.log_var / 2) * xi, gaussian_kl(code.mu, code.log_var)[0], rng
+    e = model.trunk.forward(x)
+    mu, log_var = np.split(model.gaussian_head.forward(e), 2, axis=1)
+    xi = rng.standard_normal(mu.shape, dtype=np.float32).astype(float)
+    return model.class_head.forward(e), mu + np.exp(log_var / 2) * xi, gaussian_kl(mu, log_var)[0], rng
 
 
 def f_of_all(model, x, g):
@@ -50,13 +52,16 @@ def f_of_all(model, x, g):
 def test_table_is_one_class_at_a_time(model, x, rng):
     g = rng.normal(size=(BATCH, D))
     objective, truth = model.objective(x, g), f_of_all(model, x, g)
-    assert_close_in_norm(objective.table()[:, 0], truth)
-    assert_close_in_norm(objective.joint_table(), truth)
+    some = np.eye(CLASSES)[rng.integers(CLASSES, size=BATCH)][:, None]
+    table = objective.table(some)
+    assert_close_in_norm(table.f[:, 0], truth)
+    assert_close_in_norm(table.at_z.f, (truth * some[:, 0]).sum(axis=1))
+    assert_close_in_norm(objective.joint_table().f, truth)
     for c in range(CLASSES):
         z = np.broadcast_to(np.eye(CLASSES)[c], (BATCH, 1, CLASSES))
-        assert_close_in_norm(objective.score(z), truth[:, c])
+        assert_close_in_norm(objective.run(z).f, truth[:, c])
     assert objective.evaluations == 2 * CLASSES + CLASSES
-    assert_close_in_norm(model.decode(g), np.stack([model.decoder.forward(np.kron(np.eye(CLASSES)[c], g)).copy()
+    assert_close_in_norm(model.decode(g), np.stack([model.decoder.forward(np.kron(np.eye(CLASSES)[c], g))
                                                     for c in range(CLASSES)], axis=1))
 
 
@@ -68,9 +73,9 @@ def test_exact_gradient_of_the_whole_model(model, x, rng, kl_grad, beta):
         return (-expected + kl_grad * categorical_kl(h)[0] + beta * kl).mean()
 
     model.backward(x, estimators.get("exact"), np.random.default_rng(SEED), kl_grad, beta)
-    assert worst(gradcheck(loss, model.values, model.grads, rng)) < 1e-7
-    assert worst(gradcheck(lambda: loss(not kl_grad), model.values, model.grads, rng)) > 1e-3       # each term is seen
-    assert worst(gradcheck(lambda: loss(beta=beta + 1), model.values, model.grads, rng)) > 1e-3
+    assert worst(gradcheck(loss, model.parameters.values, model.parameters.grads, rng)) < 1e-7
+    assert worst(gradcheck(lambda: loss(not kl_grad), model.parameters.values, model.parameters.grads, rng)) > 1e-3       # each term is seen
+    assert worst(gradcheck(lambda: loss(beta=beta + 1), model.parameters.values, model.parameters.grads, rng)) > 1e-3
 
 
 def test_relaxed_gradient_of_the_whole_model(model, x, rng):
@@ -79,41 +84,47 @@ def test_relaxed_gradient_of_the_whole_model(model, x, rng):
     def loss():
         h, g, kl, noise = draw(model, x)
         z = softmax((h[:, None] + gumbel.sample((BATCH, 1, CLASSES), noise)) / tau, axis=-1)
-        return (-model.objective(x, g).score(z) + categorical_kl(h)[0] + kl).mean()
+        return (-model.objective(x, g).run(z).f + categorical_kl(h)[0] + kl).mean()
 
     model.backward(x, estimators.get("gumbel-softmax"), np.random.default_rng(SEED), tau=tau)
-    assert worst(gradcheck(loss, model.values, model.grads, rng)) < 1e-7
+    assert worst(gradcheck(loss, model.parameters.values, model.parameters.grads, rng)) < 1e-7
 
 
 def test_gradient_at_a_sampled_class(model, x, rng):
     """What direct leaves to the decoder and the Gaussian: the gradient at z*, which they do not move."""
     z = np.eye(CLASSES)[rng.integers(CLASSES, size=BATCH)][:, None]
-    fixed = estimators.Estimator("fixed", lambda h, objective, rng: estimators.Estimate(np.zeros_like(h), Point(z)), "", False)
+    fixed = Estimator("fixed", lambda h, objective, rng: Estimate(np.zeros_like(h), objective.run(z)), "", False)
 
     def loss():
         _, g, kl, _ = draw(model, x)
-        return (-model.objective(x, g).score(z) + kl).mean()
+        return (-model.objective(x, g).run(z).f + kl).mean()
 
     model.backward(x, fixed, np.random.default_rng(SEED), kl_grad=False)
-    at_point = model.grads.copy()
-    assert worst(gradcheck(loss, model.values, model.grads, rng)) < 1e-7
-    weights = z[:, 0]                                                       # the same, said as a mixture with one weight 1
-    fixed = estimators.Estimator("fixed", lambda h, objective, rng: estimators.Estimate(np.zeros_like(h), Mixture(weights)), "", False)
+    at_point = model.parameters.grads.copy()
+    assert worst(gradcheck(loss, model.parameters.values, model.parameters.grads, rng)) < 1e-7
+    weights = z[:, 0]                                                       # the same, as a mixture with one weight 1
+    fixed = Estimator("fixed", lambda h, objective, rng: Estimate(
+        np.zeros_like(h), objective.joint_table().weighted(weights)), "", False)
+    model.parameters.zero_grads()
     model.backward(x, fixed, np.random.default_rng(SEED), kl_grad=False)
-    assert_close_in_norm(model.grads, at_point)
+    assert_close_in_norm(model.parameters.grads, at_point)
 
 
 def test_direct_moves_the_class_by_the_pair_of_arg_maxes(model, x):
     eps, seen = 5.0, []
     estimator = estimators.get("direct")
-    watched = estimators.Estimator("direct", lambda h, *rest, **more: seen.append((h.copy(), estimator.estimate(h, *rest, **more)))
-                                   or seen[-1][1], "", False)
+
+    def watch(h, *rest, **more):
+        seen.append((h.copy(), estimator.estimate(h, *rest, **more)))
+        return seen[-1][1]
+
+    watched = Estimator("direct", watch, "", False)
     model.backward(x, watched, np.random.default_rng(SEED), False, eps=eps)
     h, g, _, noise = draw(model, x)
     gamma = gumbel.sample((BATCH, 1, CLASSES), noise)[:, 0]
     z_star, z_eps = (h + gamma).argmax(axis=1), (eps * f_of_all(model, x, g) + h + gamma).argmax(axis=1)
     assert (z_star != z_eps).any()
-    np.testing.assert_array_equal(seen[0][1].grad_h[:, 0], (np.eye(CLASSES)[z_eps] - np.eye(CLASSES)[z_star]) / eps)
+    np.testing.assert_array_equal(seen[0][1].grad[:, 0], (np.eye(CLASSES)[z_eps] - np.eye(CLASSES)[z_star]) / eps)
     np.testing.assert_array_equal(seen[0][1].latent.z[:, 0], np.eye(CLASSES)[z_star])
 
 
@@ -127,8 +138,8 @@ def test_labelled_gradient_of_the_whole_model(model, x, rng, weight, image_weigh
         return (image_weight * (-f_of_all(model, x, g)[at_label] + beta * kl) - weight * log_softmax(h, axis=1)[at_label]).mean()
 
     model.backward_labelled(x, labels, labelled.cross_entropy, 1.0, weight, np.random.default_rng(SEED), image_weight, beta)
-    assert worst(gradcheck(loss, model.values, model.grads, rng)) < 1e-7
-    assert worst(gradcheck(lambda: loss(weight + 1), model.values, model.grads, rng)) > 1e-3
+    assert worst(gradcheck(loss, model.parameters.values, model.parameters.grads, rng)) < 1e-7
+    assert worst(gradcheck(lambda: loss(weight + 1), model.parameters.values, model.parameters.grads, rng)) > 1e-3
 
 
 def test_float32_follows_float64(x):
@@ -136,12 +147,12 @@ def test_float32_follows_float64(x):
     for made in models:
         made.initialise(np.random.default_rng(1))
         made.backward(x.astype(made.dtype), estimators.get("exact"), np.random.default_rng(SEED))
-    assert models[1].grads.dtype == np.float32
-    assert_close_in_norm(models[1].grads, models[0].grads, 1e-4)
+    assert models[1].parameters.grads.dtype == np.float32
+    assert_close_in_norm(models[1].parameters.grads, models[0].parameters.grads, 1e-4)
 
 
 def test_bound_and_classes_image_by_image(model, x):
-    part = type("Images", (), {"__len__": lambda self: BATCH, "images": lambda self, rows, dtype: x[rows]})()
+    part = type("Images", (), {"__len__": lambda self: BATCH, "blocks": lambda self, size, dtype: iter([x])})()
     bound = model.bound(part, np.random.default_rng(SEED))
     h, g, kl, _ = draw(model, x)
     reconstruction = (softmax(h, axis=1) * f_of_all(model, x, g)).sum(axis=1).mean()

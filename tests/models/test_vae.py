@@ -8,9 +8,15 @@ import pytest
 from scipy.special import softmax
 
 from refimpl import data, direct, estimators, exact, gumbel, joint
-from refimpl.estimators import Mixture, Point
+from refimpl.estimators import Estimate, Estimator
+from refimpl.latent import solvers
+from refimpl.latent.independent import Independent
+from refimpl.latent.pairwise import Pairwise
+from refimpl.latent.solvers import enumeration
 from refimpl.models.vae import VAE
+from refimpl.nn.adam import Adam
 from refimpl.nn.gradcheck import gradcheck, worst
+from refimpl.nn.parameters import StalePass
 from tests.asserts import assert_relative, z_scores
 
 K, HIDDEN, PIXELS, BATCH = 4, 7, 12, 6
@@ -18,9 +24,9 @@ K, HIDDEN, PIXELS, BATCH = 4, 7, 12, 6
 
 @pytest.fixture
 def model(rng):
-    model = DiscreteVAE(K, 1, HIDDEN, PIXELS, np.float64)
+    model = VAE(Independent(1, K), HIDDEN, PIXELS, np.float64)
     model.initialise(rng)
-    model.values *= 3                                       # away from the flat start
+    model.parameters.values *= 3                                       # away from the flat start
     return model
 
 
@@ -39,41 +45,39 @@ def expected_loss(model, x, objective, kl_grad):
 def test_exact_gradient_of_the_whole_model(model, x, rng, kl_grad):
     model.backward(x, estimators.get("exact"), rng, kl_grad)
     loss = lambda: expected_loss(model, x, exact.expectation, kl_grad)
-    assert worst(gradcheck(loss, model.values, model.grads, rng)) < 1e-7
+    assert worst(gradcheck(loss, model.parameters.values, model.parameters.grads, rng)) < 1e-7
     other = lambda: expected_loss(model, x, exact.expectation, not kl_grad)
-    assert worst(gradcheck(other, model.values, model.grads, rng)) > 1e-3      # the KL term is seen
+    assert worst(gradcheck(other, model.parameters.values, model.parameters.grads, rng)) > 1e-3      # the KL term is seen
 
 
 def test_relaxed_gradient_of_the_whole_model(model, x, rng):
     seed, tau = 11, 0.6
 
     def loss():
-        h = model.encode(x).copy()
+        h = model.encode(x)
         z = softmax((h + gumbel.sample(h.shape, np.random.default_rng(seed))) / tau, axis=-1)
-        return -(model.objective(x).score(z) - exact.kl(h[:, 0])).mean()
+        return -(model.objective(x).run(z).f - exact.kl(h[:, 0])).mean()
 
     model.backward(x, estimators.get("gumbel-softmax"), np.random.default_rng(seed), True, tau=tau)
-    assert worst(gradcheck(loss, model.values, model.grads, rng)) < 1e-7
+    assert worst(gradcheck(loss, model.parameters.values, model.parameters.grads, rng)) < 1e-7
 
 
 def test_direct_gradient_of_the_whole_model_is_that_of_the_tilted_objective_on_average(model, x, rng):
     eps, n = 0.5, 4_000
     samples = np.empty((n, model.encoder.n_parameters))
     for sample in range(n):
+        model.parameters.zero_grads()
         model.backward(x, estimators.get("direct"), rng, True, eps=eps)
         samples[sample] = model.encoder_grads
     # The exact mean: the same backward pass, which is linear in grad_h, fed with the exact expectation.
     h, f = model.score_all(x)
-    mean = estimators.Estimator("mean", lambda *_: estimators.Estimate(
-        direct.expected_gradient(h, f[:, None], eps), Mixture(softmax(h[:, 0], axis=-1))), "", False)
-
-    objective = model.objective(x)
-    objective.table()
-    model.objective = lambda _: objective
+    mean = Estimator("mean", lambda h, objective, rng: Estimate(
+        direct.expected_gradient(h, f[:, None], eps), objective.joint_table().weighted(softmax(h[:, 0], axis=-1))), "", False)
+    model.parameters.zero_grads()
     model.backward(x, mean, rng, True)
     truth = model.encoder_grads.copy()
     loss = lambda: expected_loss(model, x, lambda h, f: direct.tilted_objective(h, f, eps), True)
-    encoder_values = model.values[: model.encoder.n_parameters]
+    encoder_values = model.parameters.values[: model.encoder.n_parameters]
     assert worst(gradcheck(loss, encoder_values, truth, rng)) < 1e-7
     directions = rng.normal(size=(model.encoder.n_parameters, 10))
     assert np.abs(z_scores(samples @ directions, truth @ directions)).max() < 4
@@ -87,56 +91,107 @@ def test_direct_decoder_gradient_is_that_of_the_sampled_score(model, x, rng):
     z_star = gumbel.argmax(h, gumbel.sample(h.shape, np.random.default_rng(seed)))
     start = model.encoder.n_parameters
     loss = lambda: -np.take_along_axis(model.score_all(x)[1], z_star, axis=1).mean()
-    assert worst(gradcheck(loss, model.values[start:], model.grads[start:], rng)) < 1e-7
+    assert worst(gradcheck(loss, model.parameters.values[start:], model.parameters.grads[start:], rng)) < 1e-7
+
+
+def learnt(model, learn) -> np.ndarray:
+    """The decoder's gradients after zero_grads() and learn()."""
+    model.parameters.zero_grads()
+    learn()
+    return model.parameters.grads[model.encoder.n_parameters:].copy()
+
+
+def one_hots(rng, batch=BATCH, n=1, k=K):
+    return np.eye(k)[rng.integers(k, size=(batch, n))]
 
 
 def test_a_sampled_value_learns_the_same_through_the_table_and_through_its_own_pass(model, x, rng):
-    z = np.eye(K)[rng.integers(K, size=BATCH)][:, None, :]
-    decoder_grads = model.grads[model.encoder.n_parameters:]
-    objective = model.objective(x)
-    objective.table(z)
-    objective.learn(Point(z))
-    through_table = decoder_grads.copy()
-    objective = model.objective(x)
-    objective.learn(Point(z))
-    assert np.allclose(decoder_grads, through_table, rtol=1e-12, atol=1e-14)
-    decoder_grads[...] = 0
-    objective.table()
-    objective.learn(Mixture(z[:, 0]))
-    assert np.allclose(decoder_grads, through_table, rtol=1e-12, atol=1e-14)
+    z = one_hots(rng)
+    own = learnt(model, lambda: model.objective(x).run(z).learn())
+    for latent in (model.objective(x).table(z).at_z, model.objective(x).joint_table().weighted(z[:, 0])):
+        assert np.allclose(learnt(model, latent.learn), own, rtol=1e-12, atol=1e-14)
+    assert (model.objective(x).table(z).at_z.z == z).all()
 
 
-def test_a_later_pass_is_not_mistaken_for_the_one_that_was_scored(model, x, rng):
-    """Any two passes, then learn: the gradient must still be that of the latent, with as many images as values too."""
-    x, model_k = x[:K], K                                   # B = K: shapes give nothing away
-    z = np.eye(K)[rng.integers(model_k, size=K)][:, None, :]
-    other = np.roll(z, 1, axis=-1)
-    decoder_grads = model.grads[model.encoder.n_parameters:]
-    objective = model.objective(x)
-    objective.score_and_grad(z)
-    objective.learn(Point(z))
-    alone = decoder_grads.copy()
-    passes = (lambda: objective.score_and_grad(other), lambda: objective.score(other), objective.table,
-              lambda: objective.table(other), lambda: objective.table(z), lambda: objective.score(z))
-    for first in passes:
-        for second in passes:
-            first()
-            second()
-            for latent in (Point(z), Mixture(z[:, 0])):
-                decoder_grads[...] = 0
-                objective.learn(latent)
-                assert np.allclose(decoder_grads, alone, rtol=1e-12, atol=1e-14)
+def test_what_is_asked_later_changes_no_earlier_pass(model, x, rng):
+    """Two objectives, other passes, tables, gradients and a z that is changed afterwards: a pass is a value."""
+    x = x[:K]                                               # as many images as values: shapes give nothing away
+    z, other = one_hots(rng, K), one_hots(rng, K)
+    one, two = model.objective(x), model.objective(1 - x)
+    alone = learnt(model, lambda: model.objective(x).run(z).learn())
+    df_dz = model.objective(x).run(z).df_dz()
+    mine = z.copy()
+    latents = [one.run(mine), one.table(mine).at_z, one.joint_table().weighted(mine[:, 0])]
+    f = latents[0].f.copy()
+    for objective in (one, two):
+        objective.run(other).df_dz()
+        objective.table(other).at_z.learn()
+        objective.joint_table().weighted(softmax(rng.normal(size=(K, K)))).learn()
+        objective.run(softmax(rng.normal(size=(K, 1, K)), axis=-1)).learn()
+    mine[...] = other
+    for latent in latents:
+        assert np.allclose(learnt(model, latent.learn), alone, rtol=1e-12, atol=1e-14)
+    assert (latents[0].f == f).all() and np.allclose(latents[0].df_dz(), df_dz, rtol=1e-12)
+
+
+@pytest.mark.parametrize("n, k", [(1, 4), (2, 3)])
+def test_weights_of_terms_and_their_sum(n, k, x, rng):
+    model = VAE(Independent(n, k), HIDDEN, PIXELS, np.float64)
+    model.initialise(rng)
+    objective, z, other = model.objective(x), one_hots(rng, n=n, k=k), one_hots(rng, n=n, k=k)
+    first, second = (learnt(model, objective.run(each).learn) for each in (z, other))
+
+    def both():
+        objective.table(z).at_z.learn(2.0)
+        objective.run(other).learn(-0.5)
+
+    assert np.allclose(learnt(model, both), 2 * first - 0.5 * second, rtol=1e-12, atol=1e-14)
+
+
+def test_a_relaxed_z_learns_at_its_own_place(model, x, rng):
+    """For n = 1 too: f of a mixture of values is not the mixture of their f."""
+    z = softmax(rng.normal(size=(BATCH, 1, K)), axis=-1)
+    run = model.objective(x).run(z)
+    grads = learnt(model, run.learn)
+    start = model.encoder.n_parameters
+    loss = lambda: -model.objective(x).run(z).f.mean()
+    assert worst(gradcheck(loss, model.parameters.values[start:], grads, rng)) < 1e-7
+    mixture = learnt(model, model.objective(x).joint_table().weighted(z[:, 0]).learn)
+    assert np.abs(mixture - grads).max() > 1e-3
+    for bad in (z, np.zeros_like(z), 2 * one_hots(rng)):
+        with pytest.raises(ValueError, match="^z must be one-hot"):
+            model.objective(x).table(bad)
+    with pytest.raises(ValueError, match=r"^z must have shape \(B, n, k\) = \(6, 1, 4\)"):
+        model.objective(x).run(z[:3])
+
+
+@pytest.mark.parametrize("n, k", [(1, 4), (2, 3)])
+def test_a_pass_of_weights_that_have_moved_is_refused(n, k, x, rng):
+    model = VAE(Independent(n, k), HIDDEN, PIXELS, np.float64)
+    model.initialise(rng)
+    objective, z = model.objective(x), one_hots(rng, n=n, k=k)
+    run, table, every = objective.run(z), objective.table(z), objective.joint_table()
+    run.learn()
+    Adam(model.parameters).step()
+    for call in (run.learn, table.at_z.learn, every.weighted(np.full((BATCH, k**n), k**-n)).learn, run.df_dz):
+        with pytest.raises(StalePass):
+            call()
+    objective.run(z).learn()                                # made with the new weights
 
 
 def test_objective_scores(model, x, rng):
     objective = model.objective(x)
-    table = objective.table()[:, 0]
+    table = objective.table(one_hots(rng)).f[:, 0]
+    assert_relative(objective.joint_table().f, table, 1e-14)
     for value in range(K):
         z = np.tile(np.eye(K)[value], (BATCH, 1, 1))
-        assert_relative(objective.score(z), table[:, value], 1e-12)
+        assert_relative(objective.run(z).f, table[:, value], 1e-12)
+    assert objective.evaluations == K + K + K
+    objective.run(z, counted=False)
+    assert objective.evaluations == K + K + K
     z = softmax(rng.normal(size=(BATCH, 1, K)), axis=-1)
-    _, df_dz = objective.score_and_grad(z)
-    assert worst(gradcheck(lambda: objective.score(z).sum(), z, df_dz.copy(), rng)) < 1e-7
+    df_dz = objective.run(z).df_dz()
+    assert worst(gradcheck(lambda: objective.run(z).f.sum(), z, df_dz.copy(), rng)) < 1e-7
 
 
 def test_float32_bounds_agree_with_float64(rng):
@@ -144,29 +199,27 @@ def test_float32_bounds_agree_with_float64(rng):
     part = data.load("mnist", limit=500).test
     bounds = []
     for dtype in (np.float32, np.float64):
-        model = DiscreteVAE(10, dtype=dtype)
+        model = VAE(Independent(1, 10), dtype=dtype)
         model.initialise(np.random.default_rng(0))
-        model.values *= 2
+        model.parameters.values *= 2
         bounds.append(model.bounds(part))
     assert np.abs(np.subtract(*bounds)).max() < 2e-3
 
 
 def test_same_seed_same_model():
-    one, two = DiscreteVAE(5), DiscreteVAE(5)
+    one, two = VAE(Independent(1, 5)), VAE(Independent(1, 5))
     one.initialise(np.random.default_rng(8))
     two.initialise(np.random.default_rng(8))
-    assert (one.values == two.values).all() and one.values.dtype == np.float32
-    with pytest.raises(ValueError, match="^k must"):
-        DiscreteVAE(1)
+    assert (one.parameters.values == two.parameters.values).all() and one.parameters.values.dtype == np.float32
 
 
 # --- several variables ---------------------------------------------------------------------------------------------------
 
 @pytest.fixture
 def several(rng):
-    model = DiscreteVAE(3, 2, HIDDEN, PIXELS, np.float64)
+    model = VAE(Independent(2, 3), HIDDEN, PIXELS, np.float64)
     model.initialise(rng)
-    model.values *= 3
+    model.parameters.values *= 3
     return model
 
 
@@ -177,41 +230,41 @@ def test_exact_gradient_with_several_variables(several, x, rng):
         h, f = several.score_all(x)
         return -(joint.expectation(h, f) - exact.kl(h).sum(axis=1)).mean()
 
-    assert worst(gradcheck(loss, several.values, several.grads, rng)) < 1e-7
+    assert worst(gradcheck(loss, several.parameters.values, several.parameters.grads, rng)) < 1e-7
 
 
 def test_table_with_several_variables_is_one_score_at_a_time(several, x, rng):
     z = np.eye(3)[rng.integers(3, size=(BATCH, 2))]
     objective = several.objective(x)
-    table = objective.table(z)
+    table = objective.table(z).f
     assert objective.evaluations == 1 + 2 * 2
-    joint_table = objective.joint_table()
+    joint_table = objective.joint_table().f
     for i in range(2):
         for c in range(3):
             changed = z.copy()
             changed[:, i] = np.eye(3)[c]
-            assert_relative(table[:, i, c], objective.score(changed), 1e-11)
+            assert_relative(table[:, i, c], objective.run(changed).f, 1e-11)
             assert_relative(table[:, i, c], joint_table[np.arange(BATCH), joint.index(changed)], 1e-11)
-    with pytest.raises(ValueError, match="^table needs z"):
-        objective.table()
+    with pytest.raises(ValueError, match="^z must be one-hot"):
+        objective.table(softmax(z, axis=-1))
 
 
 def test_fast_table_in_float32(rng):
     """n = 15, 784 pixels, blocks and all: against float64, one decoder output at a time."""
-    models = [DiscreteVAE(2, 15, 40, 784, dtype) for dtype in (np.float32, np.float64)]
+    models = [VAE(Independent(15, 2), 40, 784, dtype) for dtype in (np.float32, np.float64)]
     models[0].initialise(rng)
-    models[0].values *= 2
-    models[1].values[...] = models[0].values
+    models[0].parameters.values *= 2
+    models[1].parameters.values[...] = models[0].parameters.values
     x = (rng.random((30, 784)) < 0.3).astype(np.float32)
     z = np.eye(2)[rng.integers(2, size=(30, 15))]
-    fast = models[0].objective(x).table(z)
+    fast = models[0].objective(x).table(z).f
     slow = models[1].objective(x.astype(float))
     for i in range(15):
         changed = z.copy()
         changed[:, i] = 1 - changed[:, i]
         values = changed[:, i].argmax(axis=-1)
-        assert np.abs(fast[np.arange(30), i, values] - slow.score(changed)).max() < 2e-3
-    assert models[0].objective(x).table(z).dtype == np.float32
+        assert np.abs(fast[np.arange(30), i, values] - slow.run(changed).f).max() < 2e-3
+    assert fast.dtype == np.float32
 
 
 @pytest.mark.parametrize("name", ["direct", "two-sided", "direct-joint", "local-expectation", "reinforce", "reinforce-loo",
@@ -231,8 +284,8 @@ def test_decoder_gradient_with_several_variables_is_that_of_the_latent(several, 
 
     several.backward(x, replace(entry, estimate=spy), rng, True, **keywords)
     start = several.encoder.n_parameters
-    loss = lambda: -several.objective(x).score(latents[0].z).mean()
-    assert worst(gradcheck(loss, several.values[start:], several.grads[start:], rng)) < 1e-7
+    loss = lambda: -several.objective(x).run(latents[0].z).f.mean()
+    assert worst(gradcheck(loss, several.parameters.values[start:], several.parameters.grads[start:], rng)) < 1e-7
 
 
 def test_sampled_elbo_is_unbiased(several, rng):
@@ -242,9 +295,108 @@ def test_sampled_elbo_is_unbiased(several, rng):
         def __len__(self):
             return 5
 
-        def images(self, rows, dtype):
-            return images[rows].astype(dtype)
+        def blocks(self, size, dtype):
+            return (images[start:start + size].astype(dtype) for start in range(0, 5, size))
 
     truth = several.bounds(Images()).elbo
     draws = np.array([several.sampled_elbo(Images(), rng) for _ in range(3_000)])
     assert abs(draws.mean() - truth) < 4 * draws.std() / np.sqrt(len(draws))
+
+
+# --- pair scores -----------------------------------------------------------------------------------------------------------
+
+N = 4
+
+
+@pytest.fixture(params=["enumeration", "maxflow", "persistency"])
+def structured(request, rng):
+    model = VAE(Pairwise(N, solvers.get(request.param), True), 7, PIXELS, np.float64)
+    model.initialise(rng)
+    model.parameters.values *= 3
+    return model
+
+
+def test_whole_model_with_joint_gumbel_softmax(x, rng):
+    """Encoder, softplus, joint softmax, decoder: all of it against differences of the loss, with the noise fixed."""
+    model = VAE(Pairwise(N, solvers.get("enumeration"), True), 7, PIXELS, np.float64)
+    model.initialise(rng)
+    model.parameters.values *= 3
+
+    def loss():
+        out = model.encoder.forward(x)
+        u, w = out[:, :N], np.logaddexp(0, out[:, N:])
+        scores = enumeration.all_scores(u, w)
+        weights = softmax((scores + gumbel.sample(scores.shape, np.random.default_rng(2))) / 0.7, axis=1)
+        ones = weights @ enumeration.all_values(N)
+        return -model.objective(x).run(np.stack([1 - ones, ones], axis=-1)).f.mean()
+
+    model.backward(x, estimators.get("gumbel-softmax"), np.random.default_rng(2), False, tau=0.7)
+    assert worst(gradcheck(loss, model.parameters.values, model.parameters.grads, rng)) < 1e-7
+
+
+def test_encoder_gradient_is_the_chain_rule_from_the_estimate(structured, x, rng):
+    """A fixed gradient in theta = (u, w): the encoder's gradient is that of -1/B sum grad . theta."""
+    fixed = rng.normal(size=(BATCH, N + 6))
+
+    def estimate(theta, objective, rng, family):
+        return Estimate(fixed, objective.run(family.argmax(theta)))
+
+    structured.backward(x, Estimator("fixed", estimate, "", False, any_family=True), rng, False)
+    loss = lambda: -(fixed * structured.encode(x)).sum() / BATCH
+    values = structured.parameters.values[:structured.encoder.n_parameters]
+    assert worst(gradcheck(loss, values, structured.encoder_grads.copy(), rng)) < 1e-7
+
+
+def test_all_solvers_train_the_same_model(x):
+    """Same noise, same maximiser, same gradient."""
+    grads = []
+    for name in ("enumeration", "maxflow", "persistency", "milp"):
+        model = VAE(Pairwise(N, solvers.get(name), True), 7, PIXELS, np.float64)
+        model.initialise(np.random.default_rng(0))
+        model.backward(x, estimators.get("direct"), np.random.default_rng(1), False, eps=0.3)
+        grads.append(model.parameters.grads.copy())
+    for other in grads[1:]:
+        assert np.allclose(other, grads[0], atol=1e-12)
+
+
+def test_a_term_or_an_estimator_that_does_not_serve_the_family_is_refused(structured, x, rng):
+    with pytest.raises(ValueError, match="^kl_grad must be False"):
+        structured.backward(x, estimators.get("direct"), rng, True, eps=0.1)
+    with pytest.raises(ValueError, match="^estimator must serve every family here, and rebar"):
+        structured.backward(x, estimators.get("rebar"), rng, False, tau=0.5)
+
+
+class Few:
+    """Images (B, pixels) as a data.Part gives them."""
+
+    def __init__(self, x):
+        self.x = x
+
+    def __len__(self):
+        return len(self.x)
+
+    def blocks(self, size, dtype):
+        return (self.x[start:start + size].astype(dtype) for start in range(0, len(self.x), size))
+
+
+def test_released_loss_is_the_score_less_the_unary_kl(structured, rng):
+    """Image by image, by its formula, with the noise that the model draws."""
+    x = (rng.random((20, PIXELS)) < 0.4).astype(float)
+    found = structured.sampled_elbo(Few(x), np.random.default_rng(5), block=7)
+    noise, total = np.random.default_rng(5), 0.0
+    for start in range(0, 20, 7):
+        theta = structured.encode(x[start:start + 7])
+        z = structured.family.sample(theta, noise)
+        for b in range(len(z)):
+            a = structured.decoder.forward(z[b].reshape(1, -1))[0]
+            q = 1 / (1 + np.exp(-theta[b, :N]))
+            kl = (q * np.log(2 * q) + (1 - q) * np.log(2 * (1 - q))).sum()
+            total += (x[start + b] * a - np.logaddexp(0, a)).sum() - kl
+    assert found == pytest.approx(total / 20, rel=1e-12)
+
+
+def test_bounds_without_a_closed_form_of_q(structured, x):
+    found = structured.bounds(Few(x))
+    assert np.isnan(found.elbo) and np.isnan(found.gap)
+    _, f = structured.score_all(x)
+    assert found.log_likelihood == pytest.approx(exact.log_likelihood(f).mean(), rel=1e-12)

@@ -6,6 +6,7 @@ import pytest
 
 from refimpl.nn import adam as module
 from refimpl.nn.adam import Adam
+from refimpl.nn.parameters import Parameters
 
 
 def textbook(values, gradients, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
@@ -23,7 +24,7 @@ def test_follows_the_textbook(rng, size):
     start = rng.normal(size=size)
     gradients = rng.normal(size=(7, size)) * 10.0 ** rng.integers(-9, 3, size)
     values, grads = start.copy(), np.zeros(size)
-    adam = Adam(values, grads, lr=3e-3, beta1=0.8, beta2=0.99)
+    adam = Adam(Parameters(values, grads), lr=3e-3, beta1=0.8, beta2=0.99)
     for g in gradients:
         grads[...] = g
         adam.step()
@@ -34,7 +35,7 @@ def test_follows_the_textbook(rng, size):
 
 def test_no_denormal_numbers_after_gradients_have_died(rng):
     values, grads = rng.normal(size=1000).astype(np.float32), rng.normal(size=1000).astype(np.float32)
-    adam = Adam(values, grads)
+    adam = Adam(Parameters(values, grads))
     adam.step()
     grads[...] = 0
     smallest = np.finfo(np.float32).tiny
@@ -50,7 +51,7 @@ def test_flushing_changes_no_result_that_matters(rng):
     size, start = 50, rng.normal(size=50)
     gradients = np.concatenate([rng.normal(size=(3, size)), np.zeros((900, size)), rng.normal(size=(3, size))])
     values, grads = start.copy(), np.zeros(size)
-    adam = Adam(values, grads)
+    adam = Adam(Parameters(values, grads))
     for g in gradients:
         grads[...] = g
         adam.step()
@@ -59,10 +60,13 @@ def test_flushing_changes_no_result_that_matters(rng):
 
 def test_bad_arguments():
     good = np.zeros(3)
-    for call in (lambda: Adam(good, np.zeros(4)), lambda: Adam(good, np.zeros(3, np.float32)),
-                 lambda: Adam(np.zeros((3, 1)), np.zeros((3, 1))), lambda: Adam(good, good, lr=0),
-                 lambda: Adam(good, good, lr=float("nan")), lambda: Adam(good, good, beta1=1.0),
-                 lambda: Adam(good, good, eps=0)):
+    for call in (lambda: Parameters(good, np.zeros(4)), lambda: Parameters(good, np.zeros(3, np.float32)),
+                 lambda: Parameters(np.zeros((3, 1)), np.zeros((3, 1)))):
+        with pytest.raises(ValueError, match="^Parameters"):
+            call()
+    good = Parameters(good, np.zeros(3))
+    for call in (lambda: Adam(good, lr=0), lambda: Adam(good, lr=float("nan")), lambda: Adam(good, beta1=1.0),
+                 lambda: Adam(good, beta2=-0.1), lambda: Adam(good, eps=0)):
         with pytest.raises(ValueError, match="^Adam"):
             call()
 
@@ -71,7 +75,7 @@ def test_flush_reaches_every_block_and_spares_what_lives(rng):
     """Two blocks: dead gradients end at exactly 0 in both, gradients of 1e-12 keep moving their weights."""
     size = module.BLOCK + 100
     values, grads = np.zeros(size), np.zeros(size)
-    adam = Adam(values, grads, eps=1e-15)
+    adam = Adam(Parameters(values, grads), eps=1e-15)
     grads[:] = 1.0
     adam.step()
     alive = np.zeros(size, bool)

@@ -4,145 +4,196 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from refimpl.nn.adam import Adam
 from refimpl.nn.gradcheck import gradcheck, worst
-from refimpl.nn.layers import MLP, Buffers, Dropout, LeakyReLU, Linear, ReLU, Sequential, bind_all
+from refimpl.nn.layers import Layer, Linear, ReLU
+from refimpl.nn.network import MLP, Network
+from refimpl.nn.parameters import StalePass, bind
 
-LAYERS = {
-    "linear": lambda: Linear(7, 5),
-    "relu": lambda: ReLU(),
-    "leaky relu": lambda: LeakyReLU(0.2),
+NETWORKS = {
+    "linear": lambda: Network([Linear(7, 5)]),
+    "relu": lambda: Network([ReLU()]),
     "mlp": lambda: MLP([7, 6, 5, 4]),
-    "leaky mlp": lambda: Sequential([Linear(7, 6), LeakyReLU(), Linear(6, 3)]),
+    "relu last": lambda: Network([Linear(7, 6), ReLU(), Linear(6, 3), ReLU()]),
 }
 
 
-def set_up(layer, rng):
-    """A random layer with a loss sum(weights * layer(x)); returns loss(), the parameters, and x."""
-    values, grads = bind_all([layer], np.float64)
-    layer.initialise(rng)
+def set_up(network, rng):
+    """Random parameters, with a loss sum(weights * network(x)); returns loss(), the parameters, x and the weights."""
+    parameters = bind([network], np.float64)
+    network.initialise(rng)
     x = rng.normal(size=(9, 7))
-    weights = rng.normal(size=layer.forward(x).shape)
-    return (lambda: (weights * layer.forward(x)).sum()), values, grads, x, weights
+    weights = rng.normal(size=network.forward(x).shape)
+    return (lambda: (weights * network.forward(x)).sum()), parameters, x, weights
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_backward_pass(rng, name):
-    layer = LAYERS[name]()
-    loss, values, grads, x, weights = set_up(layer, rng)
-    loss()
-    dx = layer.backward(weights).copy()
-    assert worst(gradcheck(loss, x, dx, rng)) < 1e-7
-    if values.size:
-        assert worst(gradcheck(loss, values, grads, rng)) < 1e-7
+    network = NETWORKS[name]()
+    loss, parameters, x, weights = set_up(network, rng)
+    back = network.run(x).backward(weights)
+    back.accumulate()
+    assert worst(gradcheck(loss, x, back.dx, rng)) < 1e-7
+    if parameters.values.size:
+        assert worst(gradcheck(loss, parameters.values, parameters.grads, rng)) < 1e-7
+
+
+def test_run_and_forward_agree(rng):
+    network = MLP([7, 6, 5, 4])
+    _, _, x, _ = set_up(network, rng)
+    run = network.run(x)
+    np.testing.assert_array_equal(run.y, network.forward(x))
+    assert [output.shape for output in run.outputs] == [(9, 7), (9, 6), (9, 6), (9, 5), (9, 5), (9, 4)]
 
 
 @pytest.mark.parametrize("place", ["weights", "bias", "input"])
 def test_an_error_of_a_tenth_of_a_percent_is_caught(rng, place):
-    layer = Linear(7, 5)
-    loss, values, grads, x, weights = set_up(layer, rng)
-    loss()
-    dx = layer.backward(weights).copy()
+    network = NETWORKS["linear"]()
+    loss, parameters, x, weights = set_up(network, rng)
+    back = network.run(x).backward(weights)
+    back.accumulate()
+    dx = back.dx.copy()
+    layer = network.layers[0]
     {"weights": layer.dW, "bias": layer.db, "input": dx}[place][...] *= 1.001
-    target, gradient = (x, dx) if place == "input" else (values, grads)
+    target, gradient = (x, dx) if place == "input" else (parameters.values, parameters.grads)
     assert worst(gradcheck(loss, target, gradient, rng)) > 1e-5
 
 
 def test_one_wrong_entry_is_caught(rng):
-    layer = MLP([7, 6, 4])
-    loss, values, grads, _, weights = set_up(layer, rng)
-    loss()
-    layer.backward(weights)
+    network = MLP([7, 6, 4])
+    loss, parameters, x, weights = set_up(network, rng)
+    network.run(x).backward(weights).accumulate()
+    grads = parameters.grads
     grads[rng.integers(len(grads))] += 1e-3 * np.linalg.norm(grads)
-    assert worst(gradcheck(loss, values, grads, rng)) > 1e-5
+    assert worst(gradcheck(loss, parameters.values, grads, rng)) > 1e-5
 
 
-def test_need_dx_false_changes_no_parameter_gradient(rng):
-    layer = MLP([7, 6, 4])
-    loss, _, grads, _, weights = set_up(layer, rng)
-    loss()
-    layer.backward(weights)
-    full = grads.copy()
-    grads[...] = 0
-    loss()
-    assert layer.backward(weights, need_dx=False) is None
-    assert (grads == full).all()
+# --- gradients accumulate ----------------------------------------------------------------------------------------------
+
+def test_terms_add_with_their_weights_whatever_their_order(rng):
+    network = MLP([7, 6, 4])
+    _, parameters, x, weights = set_up(network, rng)
+    other = rng.normal(size=(5, 7))
+    alone = []
+    for rows, dy in ((x, weights), (other, weights[:5])):
+        parameters.zero_grads()
+        network.run(rows).backward(dy).accumulate()
+        alone.append(parameters.grads.copy())
+    one, two = network.run(x).backward(weights), network.run(other).backward(weights[:5])
+    for order in ((one, two), (two, one)):
+        parameters.zero_grads()
+        for back in order:
+            back.accumulate(3.0 if back is one else -0.25)
+        np.testing.assert_allclose(parameters.grads, 3 * alone[0] - 0.25 * alone[1], rtol=1e-12, atol=1e-13)
+    one.accumulate(0.5)
+    np.testing.assert_allclose(parameters.grads, 3.5 * alone[0] - 0.25 * alone[1], rtol=1e-12, atol=1e-13)
 
 
-def test_dropout_in_training_and_out_of_it(rng):
-    x = rng.normal(size=(400, 500))
-    layer = Dropout(0.3, np.random.default_rng(1))
-    assert layer.forward(x, training=False) is x and layer.backward(x) is x
-    y = layer.forward(x).copy()
-    dropped = y == 0
-    assert abs(dropped.mean() - 0.3) < 4 * np.sqrt(0.21 / x.size)
-    assert np.allclose(y[~dropped], x[~dropped] / 0.7)
-    assert (layer.backward(np.ones_like(x)) == np.where(dropped, 0, 1 / 0.7)).all()
+def test_zero_grads_leaves_nothing_behind(rng):
+    """Also in layers that no later term reaches, and where gradients are given instead of accumulated."""
+    one, two = MLP([7, 6, 4]), MLP([4, 3])
+    parameters = bind([one, two], np.float64)
+    for network in (one, two):
+        network.initialise(rng)
+    x = rng.normal(size=(9, 7))
+    two.run(one.run(x).y).backward(np.ones((9, 3))).accumulate()
+    one.run(x).backward(np.ones((9, 4))).accumulate()
+    assert (parameters.grads != 0).mean() > 0.9
+    parameters.zero_grads()
+    two.run(one.forward(x)).backward(np.ones((9, 3))).accumulate()
+    reached = parameters.grads[one.n_parameters:].copy()
+    assert (parameters.grads[:one.n_parameters] == 0).all() and (reached != 0).any()
+    parameters.zero_grads()
+    two.layers[0].add(np.ones((4, 3)), np.full(3, 2.0))
+    two.layers[0].add(np.ones((4, 3)), np.full(3, 2.0))
+    assert parameters.grads[one.n_parameters:].tolist() == [2.0] * 12 + [4.0] * 3
+    parameters.zero_grads()
+    assert (parameters.grads == 0).all()
 
 
-def test_dropout_backward_pass(rng):
-    x, weights = rng.normal(size=(9, 7)), rng.normal(size=(9, 7))
+def test_asking_for_the_input_gradient_adds_nothing(rng):
+    network = MLP([7, 6, 4])
+    _, parameters, x, weights = set_up(network, rng)
+    parameters.zero_grads()
+    back = network.run(x).backward(weights)
+    assert back.dx.shape == x.shape and (parameters.grads == 0).all()
 
-    def layer():
-        return Dropout(0.4, np.random.default_rng(3))           # the same mask at every call
 
-    used = layer()
-    used.forward(x)
-    assert worst(gradcheck(lambda: (weights * layer().forward(x)).sum(), x, used.backward(weights).copy(), rng)) < 1e-7
+# --- a pass is a value ---------------------------------------------------------------------------------------------------
 
+def test_later_passes_do_not_change_an_earlier_one(rng):
+    network = MLP([7, 6, 4])
+    _, parameters, x, weights = set_up(network, rng)
+    parameters.zero_grads()
+    network.run(x).backward(weights).accumulate()
+    alone = parameters.grads.copy()
+    run = network.run(x)
+    for _ in range(3):                                              # as many rows, fewer, and both passes of others
+        for rows in (9, 4):
+            network.run(rng.normal(size=(rows, 7))).backward(rng.normal(size=(rows, 4))).accumulate()
+    back = run.backward(weights)
+    network.run(-x).backward(-weights).accumulate()
+    parameters.zero_grads()
+    back.accumulate()
+    np.testing.assert_array_equal(parameters.grads, alone)
+
+
+def test_a_stale_pass_is_refused(rng):
+    network = MLP([7, 6, 4])
+    _, parameters, x, weights = set_up(network, rng)
+    run = network.run(x)
+    back = run.backward(weights)
+    fresh = run.backward(weights)
+    back.accumulate()
+    fresh.dx                                                        # made before the step: it stays what it is
+    Adam(parameters).step()
+    for call in (lambda: run.backward(weights), back.accumulate, lambda: back.dx):
+        with pytest.raises(StalePass, match="run the network again"):
+            call()
+    network.run(x).backward(weights).accumulate()                   # and a new one is not
+
+
+def test_a_backward_pass_of_another_shape_is_refused(rng):
+    network = MLP([7, 6, 4])
+    _, _, x, weights = set_up(network, rng)
+    with pytest.raises(ValueError, match=r"^dy must have the shape of the output, \(9, 4\), got \(8, 4\)"):
+        network.run(x).backward(weights[:8])
+
+
+# --- parameters ----------------------------------------------------------------------------------------------------------
 
 def test_flat_vector_is_shared_with_the_layers(rng):
     one, two = Linear(3, 2), Linear(2, 4)
-    values, grads = bind_all([one, two], np.float64)
-    assert values.size == 3 * 2 + 2 + 2 * 4 + 4
-    values[...] = np.arange(values.size)
+    parameters = bind([one, two], np.float64)
+    assert parameters.values.size == 3 * 2 + 2 + 2 * 4 + 4
+    parameters.values[...] = np.arange(parameters.values.size)
     assert one.W[0].tolist() == [0, 1] and two.b.tolist() == [16, 17, 18, 19]
     two.db[...] = 7
-    assert (grads[-4:] == 7).all()
-
-
-def test_buffers_are_reused_and_cut_to_size():
-    buffers = Buffers()
-    big = buffers.get("y", (8, 3), np.float32)
-    small = buffers.get("y", (5, 3), np.float32)
-    assert small.shape == (5, 3) and np.shares_memory(big, small)
-    assert not np.shares_memory(big, buffers.get("y", (9, 3), np.float32))
-    assert buffers.get("y", (2, 3), np.float64).dtype == np.float64
-
-
-def test_smaller_last_batch_after_a_large_one(rng):
-    layer = MLP([7, 6, 4])
-    values, grads = bind_all([layer], np.float64)
-    layer.initialise(rng)
-    x, dy = rng.normal(size=(20, 7)), rng.normal(size=(20, 4))
-    layer.forward(x)
-    layer.backward(dy)
-    layer.forward(x[:3])
-    layer.backward(dy[:3])
-    fresh = MLP([7, 6, 4])
-    fresh_values, fresh_grads = bind_all([fresh], np.float64)
-    fresh_values[...] = values
-    fresh.forward(x[:3])
-    fresh.backward(dy[:3])
-    assert np.allclose(grads, fresh_grads, rtol=1e-13)
+    assert (parameters.grads[-4:] == 7).all()
 
 
 def test_initial_weights_follow_the_stated_bound(rng):
     layer = Linear(400, 300)
-    bind_all([layer], np.float64)
+    bind([layer], np.float64)
     layer.initialise(rng)
     assert np.abs(layer.W).max() <= 0.05 and layer.W.std() == pytest.approx(0.05 / np.sqrt(3), rel=0.01)
     assert np.abs(layer.b).max() <= 0.05 and layer.b.std() > 0.02
 
 
 def test_bad_arguments():
-    for call in (lambda: Linear(0, 3), lambda: LeakyReLU(1.0), lambda: Dropout(1.0, None), lambda: MLP([3])):
+    for call in (lambda: Linear(0, 3), lambda: Linear(3, 0), lambda: MLP([3])):
         with pytest.raises(ValueError):
             call()
     layer = Linear(3, 2)
-    bind_all([layer])
+    bind([layer])
     with pytest.raises(ValueError, match="x must have shape"):
         layer.forward(np.zeros((5, 4), np.float32))
+    for call in (lambda: Layer().forward(np.zeros((1, 1))), lambda: Layer().backward(None, None, None)):
+        with pytest.raises(TypeError):
+            call()
 
+
+# --- the checker -----------------------------------------------------------------------------------------------------------
 
 def test_gradcheck_refuses_what_it_cannot_judge(rng):
     with pytest.raises(TypeError):

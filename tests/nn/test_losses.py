@@ -93,7 +93,7 @@ def test_gaussian_kl(rng):
 
 
 @pytest.mark.parametrize("width", [1, 3, 4, 30, 784])
-@pytest.mark.parametrize("largest", [5.0, 21.9, 22.1, 300.0, 1e4])
+@pytest.mark.parametrize("largest", [5.0, 21.9, 22.1, 25.0, 40.0, 60.0, 88.0, 100.0, 300.0, 1e4])
 @pytest.mark.parametrize("dtype, tolerance", [(np.float64, 1e-13), (np.float32, 2e-6)])
 def test_softplus_sum_of_small_and_large_logits(rng, width, largest, dtype, tolerance):
     a = rng.uniform(-largest, largest, (7, width)).astype(dtype)
@@ -103,3 +103,14 @@ def test_softplus_sum_of_small_and_large_logits(rng, width, largest, dtype, tole
         found = losses.softplus_sum(a.copy())
     assert found.dtype == dtype
     np.testing.assert_allclose(found, truth, rtol=tolerance, atol=tolerance * max(1, width))
+
+
+@pytest.mark.parametrize("safe", [30.0, 100.0])
+def test_a_limit_of_the_fast_way_that_is_too_high_is_caught(monkeypatch, safe):
+    """Four factors e^30 are no float32 any more."""
+    a = np.full((2, 8), 0.99 * safe, np.float32)
+    truth = np.logaddexp(0, a.astype(np.float64)).sum(axis=1)
+    np.testing.assert_allclose(losses.softplus_sum(a.copy()), truth, rtol=2e-6)
+    monkeypatch.setattr(losses, "SAFE", safe)
+    with np.errstate(over="ignore"):
+        assert not np.allclose(losses.softplus_sum(a.copy()), truth, rtol=0.1)
