@@ -1,5 +1,9 @@
 """`python -m refimpl`."""
+import os
 import sys
+
+# Pictures go into files, whatever window system the user's other programs draw with.
+os.environ["MPLBACKEND"] = "agg"
 
 try:                                        # importing NumPy and SciPy takes long enough to be stopped in
     from refimpl.cli import main

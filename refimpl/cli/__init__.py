@@ -21,7 +21,8 @@ def main(arguments: list[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     try:
         status = options.run(options)
-        sys.stdout.flush()
+        if sys.stdout is not None:              # None where the program was started without one, as by >&-
+            sys.stdout.flush()
         return status
     except InputError as problem:
         message, status = f"error: {problem}", 2
@@ -42,5 +43,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _discard_output() -> None:
     """Send what is still in the buffer of standard output nowhere: it cannot be written, and must not complain at exit."""
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,41 +2,54 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 from pathlib import Path
 
 from refimpl import plots
 from refimpl.checks import InputError
-from refimpl.runs.vae import VAESettings
+from refimpl.runs import KINDS
+from refimpl.runs.protocol import Row
+from refimpl.runs.settings import RunSettings
+from refimpl.system.files import read_whole
+
+LARGEST = 1e12                  # nats, epochs, seconds: beyond it a number is no measurement, and no axis can show it
 
 
-def read_run(folder: Path | str) -> tuple[VAESettings, list[dict[str, float]]]:
-    """The settings and the rows of metrics.csv of a run's folder that hold a test bound; InputError, one line, if it is not one."""
+def read_run(folder: Path | str) -> tuple[RunSettings, list[Row]]:
+    """The settings of a run's folder, of any kind, and the rows of its metrics.csv that hold a test bound.
+
+    Raises InputError, one line, if the folder is not a run.
+    """
     folder = Path(folder)
+    texts = [read_whole(folder / name, missing=f"is missing: {folder} is not a run") for name in ("config.json", "metrics.csv")]
     try:
-        settings = VAESettings(**json.loads((folder / "config.json").read_text(encoding="utf-8"))).resolved()
-        with open(folder / "metrics.csv", encoding="utf-8", newline="") as stream:
-            rows = [{name: float(value or "nan") for name, value in row.items()}
-                    for row in csv.DictReader(stream)]
+        config, metrics = (text.decode("utf-8") for text in texts)
+        fields = json.loads(config)
+        kind = next(kind for kind in KINDS.values() if set(fields) <= set(kind.SETTINGS.__dataclass_fields__))
+        settings = kind.SETTINGS(**fields).resolved()
+        rows = [{name: float(value or "nan") for name, value in row.items()}
+                for row in csv.DictReader(io.StringIO(metrics, newline=""))]
         if not all(math.isfinite(row[name]) for row in rows for name in ("epoch", "seconds")):
             raise ValueError
         measured = [row for row in rows if math.isfinite(row["test_elbo"])]
-    except FileNotFoundError as problem:
-        raise InputError(f"{folder} is not a run: {Path(problem.filename).name} is missing") from None
-    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError, csv.Error):
+    except (StopIteration, ValueError, TypeError, KeyError, OverflowError, RecursionError, csv.Error):
         raise InputError(f"{folder} is not a run: config.json or metrics.csv cannot be read") from None
+    if any(abs(row[name]) > LARGEST for row in measured for name in ("epoch", "seconds", "test_elbo")):
+        raise InputError(f"{folder}: metrics.csv holds a number beyond {LARGEST:g}, which is no measurement")
     if not measured:
         raise InputError(f"{folder} has no epoch with a test bound yet in its metrics.csv")
     return settings, measured
 
 
-def run(folders: list[Path | str], out: Path | str) -> list[tuple[VAESettings, list[dict[str, float]]]]:
+def run(folders: list[Path | str], out: Path | str) -> list[tuple[RunSettings, list[Row]]]:
     """Draw all runs into the file `out`, a PNG.  Raises InputError if a folder is not a run or their data sets differ."""
     runs = [read_run(folder) for folder in folders]
     datasets = sorted({settings.dataset for settings, _ in runs})
     if len(datasets) > 1:
-        raise InputError(f"the runs are of different data sets, {' and '.join(datasets)}; their bounds cannot be compared")
+        raise InputError(f"the runs are of different data sets, {' and '.join(datasets)}; "
+                         "their bounds cannot be compared")
     out = Path(out)
     if out.is_dir():
         raise InputError(f"--out {out} is a folder; it must be a file, FILE.png")
@@ -45,7 +58,8 @@ def run(folders: list[Path | str], out: Path | str) -> list[tuple[VAESettings, l
     for settings, rows in runs:
         again = drawn[settings.estimator] = drawn.get(settings.estimator, -1) + 1       # the same estimator once more
         style = dict(color=plots.colour(settings.estimator), linestyle=("-", "--", ":", "-.")[again % 4],
-                     marker="o" if len(rows) < 20 else None, markersize=4, label=settings.label() + f", seed {settings.seed}")
+                     marker="o" if len(rows) < 20 else None, markersize=4,
+                     label=f"{settings.label()}, seed {settings.seed}")
         for ax, against in zip(axes, ("epoch", "seconds")):
             ax.plot([row[against] for row in rows], [-row["test_elbo"] for row in rows], **style)
     axes[0].set(xlabel="epoch", ylabel="test -ELBO, exact, nats an image")

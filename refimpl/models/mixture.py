@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import softmax
 
-from refimpl import gumbel
+from refimpl import checks, gumbel
 from refimpl.estimators import Estimator
 from refimpl.latent.independent import Independent
 from refimpl.models.decoder import DecoderObjective
@@ -181,4 +181,4 @@ class MixtureVAE:
             class_kl = categorical_kl(h)[0].sum()
             gaussian = gaussian_kl(draw.mu, draw.log_var)[0].sum(dtype=np.float64)
             totals += reconstruction - class_kl - gaussian, reconstruction, class_kl, gaussian
-        return Bound(*(totals / len(images)).tolist())
+        return Bound(*(checks.finite("f", totals) / len(images)).tolist())

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from refimpl import joint
+from refimpl import checks, joint
 from refimpl.estimators import Estimator
 from refimpl.latent.family import Family
 from refimpl.models import bounds
@@ -120,4 +120,4 @@ class VAE:
             theta = self.encode(x)
             f = self.objective(x).run(self.family.sample(theta, rng)).f
             total += (f - self.family.unary_kl(theta)).sum(dtype=np.float64)
-        return float(total / len(images))
+        return float(checks.finite("f", total) / len(images))

@@ -63,7 +63,10 @@ def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None
                 raise foreign
             target[...] = content[name]
         run.adam.t = int(content["adam_t"])
-        run.rng.bit_generator.state = json.loads(str(content["rng"]))
+        state = json.loads(str(content["rng"]))
+        run.rng.bit_generator.state = state
+        if run.rng.bit_generator.state != state:        # some versions of NumPy take any integer modulo 2^128
+            raise foreign
         history = content["history"]
         width = len(run.columns)
         epochs, steps = run.FIRST_EPOCH + np.arange(len(history)), history[-1, 1] if len(history) else 0

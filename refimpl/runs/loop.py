@@ -31,8 +31,6 @@ def train_epoch(run: Run, part: data.Part, after_step: Callable[[], None] = lamb
 
     Raises InputError if weights or scores are no longer finite: training has diverged.
     """
-    diverged = InputError(f"training diverged: weights or scores are no longer finite; try a smaller --lr than "
-                          f"{run.settings.lr:g}, or a larger eps or tau")
     evaluations = 0
     with np.errstate(over="ignore", invalid="ignore"):          # said once, by the two checks below, not step by step
         try:
@@ -40,10 +38,25 @@ def train_epoch(run: Run, part: data.Part, after_step: Callable[[], None] = lamb
                 evaluations += made
                 after_step()
         except NotFinite:
-            raise diverged from None
+            raise _diverged(run) from None
     if not np.isfinite(run.model.parameters.values).all():
-        raise diverged
+        raise _diverged(run)
     return evaluations
+
+
+def _diverged(run: Run) -> InputError:
+    used = "".join(f", or another {name} than {value:g}" for name, value in run.settings.temperature(run.adam.t).items())
+    return InputError("training diverged: weights or scores are no longer finite; try a smaller --lr than "
+                      f"{run.settings.lr:g}{used}")
+
+
+def _measure(run: Run, dataset: data.Dataset, epoch: int, last: bool) -> Row:
+    """A row; InputError if finite weights give scores that are not."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        try:
+            return run.measure(dataset, epoch, last)
+        except NotFinite:
+            raise _diverged(run) from None
 
 
 def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = False, data_dir: str | None = None,
@@ -63,11 +76,12 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
     settings.check_data(dataset)
     out = Path(out)
     if resume:
-        checkpoint.load(out / checkpoint.FILE, settings)             # whatever is wrong with it is said before anything is touched
+        checkpoint.load(out / checkpoint.FILE, settings)            # what is wrong with it is said before all else
     else:
         held = [name for name in WRITTEN if (out / name).exists()] if out.is_dir() else []
         if held:
-            raise InputError(f"--out {out} already holds {', '.join(held)}; continue with --resume, or choose another folder")
+            advice = "continue with --resume, or choose" if checkpoint.FILE in held else "no run to continue: choose"
+            raise InputError(f"--out {out} already holds {', '.join(held)}; {advice} another folder")
     with locked(output_folder(out)):
         if resume:
             run, history = checkpoint.load(out / checkpoint.FILE, settings)
@@ -93,7 +107,7 @@ def _continue(run: Run, history: np.ndarray, epochs: int, out: Path, dataset: da
         evaluations = train_epoch(run, dataset.train, progress.advance, epoch)
         seconds = time.perf_counter() - started
         progress.clear()
-        row = run.measure(dataset, epoch, last=epoch == epochs)
+        row = _measure(run, dataset, epoch, last=epoch == epochs)
         before = dict(zip(names, history[-1])) if len(history) else {}
         row["seconds"] = before.get("seconds", 0.0) + seconds
         row["evaluations"] = before.get("evaluations", 0.0) + evaluations
@@ -114,6 +128,7 @@ def _write_metrics(out: Path, names: tuple[str, ...], history: np.ndarray) -> No
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(names)
     for row in history.tolist():
-        writer.writerow(["" if math.isnan(value) else format(int(value) if counts.get(name) == "d" else value,
-                                                             counts.get(name, ".6f")) for name, value in zip(names, row)])
+        writer.writerow(["" if math.isnan(value) else
+                         format(int(value) if counts.get(name) == "d" else value, counts.get(name, ".6f"))
+                         for name, value in zip(names, row)])
     write_text(out / "metrics.csv", stream.getvalue())

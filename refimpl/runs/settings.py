@@ -78,8 +78,9 @@ class RunSettings:
     estimator: str = setting("direct", "gradient of the encoder's scores", choices=lambda: estimators.REGISTRY)
     batch: int = setting(100, "images a step", least=1)
     lr: float = setting(1e-3, "Adam's learning rate", above=0)
-    eps: float | None = setting(None, "of direct and its kin, constant, in 1/nat (default: the estimator's)", above=0)
-    tau: float | None = setting(None, "of relaxed estimators, constant (default: the estimator's)", above=0)
+    eps: float | None = setting(None, "of direct and its kin, constant, in 1/nat (default: the estimator's)", above=0,
+                                most=1e6)
+    tau: float | None = setting(None, "of relaxed estimators, constant (default: the estimator's)", above=0, most=1e6)
     schedule: str | None = setting(None, "of eps or tau: constant (the default), or released: from 1 down to 0.1",
                                    choices=lambda: ("constant", "released"))
     kl_grad: bool | None = setting(None, "whether the KL term takes part in the gradient (default: it does)")
