@@ -14,7 +14,7 @@ from refimpl.estimators import Table
 from refimpl.models.inputs import ClassRow, OneHots
 from refimpl.models.neighbours import neighbour_scores
 from refimpl.models.tables import EnumeratedPoint, OwnTable, SharedTable
-from refimpl.nn.losses import bernoulli_score
+from refimpl.nn.losses import bernoulli_score, bernoulli_score_backward
 from refimpl.nn.network import MLP, Backward
 
 
@@ -22,15 +22,15 @@ class DecoderPass:
     """One z an image: z (B, n, k), kept as a copy; f (B,) = log p(x given z), nats."""
 
     def __init__(self, decoder: MLP, inputs: OneHots | ClassRow, x: np.ndarray, z: np.ndarray) -> None:
-        self._inputs = inputs
+        self._inputs, self._x = inputs, x
         self.z = np.array(z, x.dtype)                                   # a copy: whoever changes z later changes nothing
         self._run = decoder.run(inputs.forward(self.z))                 # logits a
-        self.f, self._df_da = bernoulli_score(x, self._run.y)
+        self.f = bernoulli_score(x, self._run.y)
 
     @cached_property
     def _back(self) -> Backward:
         """Of f itself, an image at a time: made once, for df_dz and learn alike."""
-        return self._run.backward(self._df_da)
+        return self._run.backward(bernoulli_score_backward(self._x, self._run.y))
 
     def df_dz(self) -> np.ndarray:
         """(B, n, k), an image at a time."""

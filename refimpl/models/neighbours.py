@@ -19,17 +19,19 @@ def neighbour_scores(decoder: MLP, x: np.ndarray, chosen: np.ndarray, k: int) ->
     decoder: n k inputs, one hidden ReLU layer, one output a pixel.  x: (B, pixels).  chosen: (B, n), the values z.
     """
     batch, n = chosen.shape
-    first, _, second = decoder.layers
+    first, _, last = decoder.layers
     rows = first.W.reshape(n, k, -1)                                                    # a row a value of a variable
     other = (chosen[:, :, None] + np.arange(1, k)) % k                                  # (B, n, k-1)
 
     # First layer at z itself, and what each replacement adds to it: all n k (k-1) differences of rows, picked by z.
     base = first.b + rows[np.arange(n), chosen].sum(axis=1)                             # (B, H)
+    base = np.concatenate([base, np.ones((batch, 1), base.dtype)], axis=1)              # and a 1: see last_layer.scores
     values = np.arange(k)
     replacement = (values[:, None] + np.arange(1, k)) % k                               # (k, k-1), as in `other`
-    differences = (rows[:, replacement] - rows[:, :, None]).reshape(n * k, k - 1, -1)   # (n k, k-1, H)
-    hidden = differences[np.arange(n) * k + chosen]                                     # (B, n, k-1, H)
+    differences = np.zeros((n * k, k - 1, first.n_out + 1), base.dtype)                 # (n k, k-1, H + 1)
+    differences[:, :, :-1] = (rows[:, replacement] - rows[:, :, None]).reshape(n * k, k - 1, -1)
+    hidden = differences[np.arange(n) * k + chosen]                                     # (B, n, k-1, H + 1)
     hidden += base[:, None, None]
     np.maximum(hidden, 0, out=hidden)
-
-    return other, last_layer.scores(second, hidden.reshape(batch, n * (k - 1), -1), x).reshape(batch, n, k - 1)
+    hidden = hidden.reshape(batch, n * (k - 1), -1)
+    return other, last_layer.scores(last, hidden, x).reshape(batch, n, k - 1)

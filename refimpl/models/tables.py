@@ -6,7 +6,7 @@ import numpy as np
 from refimpl import joint
 from refimpl.models import last_layer
 from refimpl.models.inputs import ClassRow, OneHots
-from refimpl.nn.losses import bernoulli_score_table, bernoulli_score_table_backward
+from refimpl.nn.losses import bernoulli_score_table, bernoulli_score_table_backward, sigmoid
 from refimpl.nn.network import MLP
 from refimpl.nn.parameters import StalePass
 
@@ -36,14 +36,14 @@ class SharedTable:
     def __init__(self, decoder: MLP, inputs: OneHots, x: np.ndarray) -> None:
         self._x = x
         self._run = decoder.run(joint.one_hots(inputs.n, inputs.k, x.dtype))            # (K, pixels) logits
-        self.f, self._sigmoid = bernoulli_score_table(x, self._run.y)                   # f (B, K)
+        self.f = bernoulli_score_table(x, self._run.y)                                  # (B, K)
 
     def weighted(self, weights: np.ndarray) -> Weighted:
         return Weighted(self, weights)
 
     def learn(self, weights: np.ndarray, weight: float) -> None:
         weights = (weights * (-weight / len(self._x))).astype(self._x.dtype, copy=False)
-        da = bernoulli_score_table_backward(weights, self._x, self._sigmoid)
+        da = bernoulli_score_table_backward(weights, self._x, self._run.y)
         self._run.backward(da).accumulate()
 
 
@@ -64,7 +64,8 @@ class OwnTable:
         self._outputs = [y]
         for layer in decoder.layers[1:-1]:
             self._outputs.append(layer.forward(self._outputs[-1]))
-        hidden = self._outputs[-1].reshape(len(x), inputs.k, -1)
+        ones = np.ones((len(self._outputs[-1]), 1), x.dtype)                            # see last_layer.scores
+        hidden = np.concatenate([self._outputs[-1], ones], axis=1).reshape(len(x), inputs.k, -1)
         self._logits = np.empty((len(x) * inputs.k, last.n_out), x.dtype) if keep else None
         self.f = last_layer.scores(last, hidden, x, keep=self._logits)                  # (B, k)
 
@@ -77,12 +78,8 @@ class OwnTable:
         if self._logits is None:
             raise ValueError("this table was made without keep: its logits are gone, and it cannot learn")
         x, k, (batch, d) = self._x, self._inputs.k, self._inputs.g.shape
-        half = x.dtype.type(0.5)
-        dy = self._logits * half
-        np.tanh(dy, out=dy)                                                 # sigmoid(a) = (1 + tanh(a / 2)) / 2
-        dy *= half
-        dy = dy.reshape(batch, k, -1)
-        dy += (half - x)[:, None]                                           # -df/da = sigmoid(a) - x
+        dy = sigmoid(self._logits).reshape(batch, k, -1)
+        dy -= x[:, None]                                                    # -df/da = sigmoid(a) - x
         dy *= (weights * (weight / batch)).astype(x.dtype)[:, :, None]
         dy = dy.reshape(batch * k, -1)
         layers = self._decoder.layers

@@ -48,6 +48,7 @@ class Linear(Layer):
         n_weights = self.n_in * self.n_out
         self.W = values[:n_weights].reshape(self.n_in, self.n_out)
         self.b = values[n_weights:]
+        self.W_over_b = values.reshape(self.n_in + 1, self.n_out)       # [x, 1] @ W_over_b = x W + b, in one product
         self.dW = grads[:n_weights].reshape(self.n_in, self.n_out)
         self.db = grads[n_weights:]
         self.grads = grads

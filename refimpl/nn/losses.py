@@ -39,32 +39,41 @@ def softplus_sum(a: np.ndarray) -> np.ndarray:
     return outside + np.log(products).sum(axis=1) + np.log(a[:, whole:]).sum(axis=1)
 
 
-def bernoulli_score(x: np.ndarray, a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """log p(x given logits a) of binary pixels, an example a row, and its gradient in a.
+def sigmoid(a: np.ndarray) -> np.ndarray:
+    """1 / (1 + e^-a) = (1 + tanh(a / 2)) / 2, to rounding of 1: one vectorised function, and nothing that overflows."""
+    half = a.dtype.type(0.5)
+    s = a * half
+    np.tanh(s, out=s)
+    s *= half
+    s += half
+    return s
 
-    x, a: (B, D), x in [0, 1].  Returns f (B,) in nats and df/da (B, D) = x - sigmoid(a).
-    """
-    softplus, sigmoid = softplus_and_sigmoid(a)
-    f = np.einsum("bd,bd->b", x, a) - softplus.sum(axis=1)          # f = sum_d x_d a_d - log(1 + e^{a_d})
-    return f, x - sigmoid
+
+def bernoulli_score(x: np.ndarray, a: np.ndarray) -> np.ndarray:
+    """log p(x given logits a) of binary pixels, an example a row: f (B,) in nats.  x, a: (B, D), x in [0, 1]."""
+    return np.einsum("bd,bd->b", x, a) - softplus_sum(a.copy())     # f = sum_d x_d a_d - log(1 + e^{a_d})
 
 
-def bernoulli_score_table(x: np.ndarray, a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """log p(x_b given logits a_z) of every image b under every latent value z.
+def bernoulli_score_backward(x: np.ndarray, a: np.ndarray) -> np.ndarray:
+    """df/da (B, D) = x - sigmoid(a)."""
+    s = sigmoid(a)
+    return np.subtract(x, s, out=s)
 
-    x: (B, D), a: (K, D).  Returns f (B, K) in nats and sigmoid(a) (K, D) for bernoulli_score_table_backward.
+
+def bernoulli_score_table(x: np.ndarray, a: np.ndarray) -> np.ndarray:
+    """log p(x_b given logits a_z) of every image b under every latent value z: f (B, K) in nats.  x: (B, D), a: (K, D).
+
     The decoder does not depend on x: its K rows are computed once, and one matrix product compares them with the batch.
     """
-    softplus, sigmoid = softplus_and_sigmoid(a)
     f = x @ a.T
-    f -= softplus.sum(axis=1)                                       # f_bz = x_b . a_z - sum_d log(1 + e^{a_zd})
-    return f, sigmoid
+    f -= softplus_sum(a.copy())                                     # f_bz = x_b . a_z - sum_d log(1 + e^{a_zd})
+    return f
 
 
-def bernoulli_score_table_backward(weights: np.ndarray, x: np.ndarray, sigmoid: np.ndarray) -> np.ndarray:
+def bernoulli_score_table_backward(weights: np.ndarray, x: np.ndarray, a: np.ndarray) -> np.ndarray:
     """Gradient in a (K, D) of sum_bz weights_bz f_bz, with weights (B, K) and the rest as in bernoulli_score_table."""
     da = weights.T @ x                                              # sum_b weights_bz x_b
-    da -= weights.sum(axis=0)[:, None] * sigmoid                    #                      - (sum_b weights_bz) sigmoid(a_z)
+    da -= weights.sum(axis=0)[:, None] * sigmoid(a)                 #     - (sum_b weights_bz) sigmoid(a_z)
     return da
 
 
