@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import log_softmax, logsumexp, softmax
 
-from refimpl import checks, exact
+from refimpl import checks, exact, gumbel
 
 
 class Pair(NamedTuple):
@@ -67,7 +67,7 @@ def gradient(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> np.
     """
     z_star, z_eps = argmax_pair(h, f, eps, noise)
     k = np.shape(noise)[-1]
-    return (checks.one_hot(z_eps, k) - checks.one_hot(z_star, k)) / checks.epsilon(eps)
+    return (gumbel.one_hot(z_eps, k) - gumbel.one_hot(z_star, k)) / checks.epsilon(eps)
 
 
 def two_sided_gradient(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> np.ndarray:

@@ -101,7 +101,8 @@ def test_batch_axes_broadcast_and_eps_may_vary(rng):
         assert_relative(function(h, f, eps)[1, 3], function(h[1, 0], f[3], eps[3]), 1e-13)
 
 
-@pytest.mark.parametrize("function", [danskin.G, danskin.dG_deps, danskin.dG_dh, danskin.d2G_dh_deps, danskin.d2G_deps_dh])
+@pytest.mark.parametrize("function", [danskin.G, danskin.dG_deps, danskin.dG_dh, danskin.d2G_dh_deps,
+                                      danskin.d2G_deps_dh])
 def test_bad_values_are_named(function):
     for arguments, name in ((([np.nan, 1], [0, 1], 0.1), "h"), (([0, 1], [np.inf, 1], 0.1), "f"),
                             (([0, 1], [0, 1, 2], 0.1), "f"), (([], [], 0.1), "h"), (([0, 1], [0, 1], np.nan), "eps"),

@@ -3,14 +3,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from refimpl import checks, direct, gumbel, joint
+from refimpl import direct, gumbel, joint
 from refimpl.estimators.base import Estimate, Objective, Point
 
 
 def _sample(h: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """(noise, z* one-hot), both (B, n, k)."""
     noise = gumbel.sample(h.shape, rng)
-    return noise, checks.one_hot(gumbel.argmax(h, noise), h.shape[-1])
+    return noise, gumbel.one_hot(gumbel.argmax(h, noise), h.shape[-1])
 
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float) -> Estimate:
@@ -47,7 +47,7 @@ def joint_estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator
     n, k = h.shape[1:]
     noise, z_star = _sample(h, rng)
     z_eps = joint_argmax(h + noise, objective.joint_table(), eps)
-    return Estimate((checks.one_hot(z_eps, k) - z_star) / eps, Point(z_star))
+    return Estimate((gumbel.one_hot(z_eps, k) - z_star) / eps, Point(z_star))
 
 
 def joint_argmax(perturbed: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import softmax
 
-from refimpl import checks, gumbel
+from refimpl import gumbel
 from refimpl.estimators.base import Estimate, Objective, Point
 from refimpl.estimators.sampling import positive, through_softmax
 
@@ -28,6 +28,6 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, t
 def straight_through_estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, tau: float) -> Estimate:
     """Straight-through: forward with the hard sample argmax(h + gamma), backward as if it had been the relaxed one."""
     z = _relaxed_sample(h, rng, tau)
-    hard = checks.one_hot(z.argmax(axis=-1), h.shape[-1])
+    hard = gumbel.one_hot(z.argmax(axis=-1), h.shape[-1])
     _, df_dz = objective.score_and_grad(hard)
     return Estimate(through_softmax(z, df_dz) / tau, Point(hard))

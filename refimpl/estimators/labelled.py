@@ -27,7 +27,7 @@ def released(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator, eps: f
     """
     (h,), k = checks.scores(h=h), np.shape(h)[-1]
     z_star = gumbel.argmax(h, gumbel.sample(h.shape, rng))
-    return (checks.one_hot(checks.indices(labels, k, "labels"), k) - checks.one_hot(z_star, k)) / checks.epsilon(eps)
+    return (gumbel.one_hot(checks.indices(labels, k, "labels"), k) - gumbel.one_hot(z_star, k)) / checks.epsilon(eps)
 
 
 def direct_loss(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator, eps: float) -> np.ndarray:
@@ -36,14 +36,14 @@ def direct_loss(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator, eps
     E = (q_eps - q) / eps, q_eps = softmax(h + eps onehot(y)).
     """
     (h,), k = checks.scores(h=h), np.shape(h)[-1]
-    f = checks.one_hot(checks.indices(labels, k, "labels"), k) - 1
+    f = gumbel.one_hot(checks.indices(labels, k, "labels"), k) - 1
     return direct.gradient(h, f, eps, gumbel.sample(h.shape, rng))
 
 
 def cross_entropy(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator | None = None, eps: float | None = None) -> np.ndarray:
     """grad_h log q(y) = onehot(y) - q, with neither noise nor eps.  As above otherwise."""
     (h,), k = checks.scores(h=h), np.shape(h)[-1]
-    return checks.one_hot(checks.indices(labels, k, "labels"), k) - softmax(h, axis=-1)
+    return gumbel.one_hot(checks.indices(labels, k, "labels"), k) - softmax(h, axis=-1)
 
 
 REGISTRY: dict[str, Callable[..., np.ndarray]] = {

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import softmax
 
-from refimpl import checks
+from refimpl import gumbel
 from refimpl.estimators.base import Estimate, Memory, Objective, Point
 from refimpl.estimators.sampling import positive, through_log_softmax, through_softmax
 
@@ -46,7 +46,7 @@ def coupled_samples(h: np.ndarray, rng: np.random.Generator) -> Coupled:
     E_u = np.maximum(rng.standard_exponential(h.shape), tiny)                       # -log u
     E_v = np.maximum(rng.standard_exponential(h.shape), tiny)                       # -log v
     z = log_p - np.log(E_u)
-    b = checks.one_hot(z.argmax(axis=-1), h.shape[-1])
+    b = gumbel.one_hot(z.argmax(axis=-1), h.shape[-1])
     of_winner = (E_v * b).sum(axis=-1, keepdims=True)                               # -log v_b
     log_waiting = np.log(E_v) - log_p                                               # log(-log v_i / p_i); p_i may underflow
     log_total = np.logaddexp(log_waiting, np.log(of_winner))

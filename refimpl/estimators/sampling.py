@@ -3,12 +3,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from refimpl import checks, gumbel
+from refimpl import gumbel
 
 
 def sample(h: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """One-hot samples (B, n, k) of softmax(h), by arg max."""
-    return checks.one_hot(gumbel.argmax(h, gumbel.sample(h.shape, rng)), h.shape[-1])
+    return gumbel.one_hot(gumbel.argmax(h, gumbel.sample(h.shape, rng)), h.shape[-1])
 
 
 def through_softmax(p: np.ndarray, gradient: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refimpl import checks, data, direct, gumbel, joint
+from refimpl import data, direct, gumbel, joint
 from refimpl.checks import InputError
 from refimpl.estimators.direct import joint_argmax
 from refimpl.models.discrete import DiscreteVAE
@@ -61,7 +61,7 @@ def measure(model: DiscreteVAE, x: np.ndarray, eps: float, samples: int, rng: np
         same = one == other
         agree += [(other != z_star).mean(), same.mean(), same.all(axis=1).mean()]
         for place, z_eps in enumerate((one, other)):
-            g = (checks.one_hot(z_eps, k) - checks.one_hot(z_star, k)) / eps
+            g = (gumbel.one_hot(z_eps, k) - gumbel.one_hot(z_star, k)) / eps
             sums[place] += g
             squares[place] += (g**2).sum()
         after_sample()

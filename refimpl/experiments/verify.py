@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import brentq, minimize
 
-from refimpl import checks, danskin, direct, exact, gumbel, plots
+from refimpl import danskin, direct, exact, gumbel, plots
 from refimpl.checks import InputError
 from refimpl.files import output_folder
 from refimpl.progress import Progress
@@ -150,7 +150,7 @@ def _claims(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator
         "winner": Counted(lambda noise: danskin.perturbed_max(h, f, EPS, noise).z_eps, k),
         "gradient": Sampled(one_sided),
         "two-sided": Sampled(two_sided),
-        "score": Sampled(lambda noise: checks.one_hot(gumbel.argmax(h, noise), k) - q),
+        "score": Sampled(lambda noise: gumbel.one_hot(gumbel.argmax(h, noise), k) - q),
         "pair": Counted(pair, k * k),
         "spread": Sampled(lambda noise: ((one_sided(noise) - mean_g) ** 2).sum(axis=-1)),
         "two-sided spread": Sampled(lambda noise: ((two_sided(noise) - two_mean) ** 2).sum(axis=-1)),

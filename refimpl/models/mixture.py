@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import softmax
 
-from refimpl import checks
+from refimpl import gumbel
 from refimpl.estimators import Estimator, Point
 from refimpl.models.mixture_objective import MixtureObjective
 from refimpl.nn.layers import MLP, Buffers, Linear, ReLU, Sequential, bind_all
@@ -128,7 +128,7 @@ class MixtureVAE:
         draw = self._draw(x, rng)
         dh = weight * term(draw.code.h, labels, rng, eps) / -len(x)
         objective = self.objective(x, draw.g)
-        objective.learn(Point(checks.one_hot(labels, self.classes)[:, None, :]))
+        objective.learn(Point(gumbel.one_hot(labels, self.classes)[:, None, :]))
         self._decoder_grads *= image_weight
         self._encoder_backward(draw, dh, image_weight * objective.dg, image_weight * beta)
 
