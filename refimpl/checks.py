@@ -44,7 +44,7 @@ def _real(name: str, value: object, kinds: str) -> np.ndarray:
     numbers = array(name, value)
     if numbers.dtype.kind not in kinds:
         raise TypeError(f"{name} must be a real number or an array of them, got dtype {numbers.dtype}")
-    with np.errstate(over="ignore", invalid="ignore"):              # a long double may become infinite; the caller looks
+    with np.errstate(over="ignore", invalid="ignore"):              # a long double may overflow: the callers look
         return numbers.astype(np.float64, copy=False)
 
 

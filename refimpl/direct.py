@@ -92,7 +92,8 @@ def two_sided_gradient(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarr
 def tilted_objective(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
     """T = (1/eps) log E_q exp(eps f) = (G(h, eps) - G(h, 0)) / eps, whose gradient the estimator follows.
 
-    Returns (...).  T -> E_q f as eps -> 0; T = log E_q p(x given z) at eps = 1 for f = log p(x given z); T -> max f as eps -> infinity.
+    Returns (...).  T -> E_q f as eps -> 0; T = log E_q p(x given z) at eps = 1 for f = log p(x given z);
+    T -> max f as eps -> infinity.
     """
     h, f, eps = _check(h, f, eps)
     tilt = _tilt(h, f, eps)
@@ -277,6 +278,25 @@ def _leave_rate(clocks: _Clocks) -> np.ndarray:
     return _unsort(np.exp(clocks.log_w + log_excess - clocks.log_D), clocks)
 
 
+def _log_piece(clocks: _Clocks) -> np.ndarray:
+    """log of (1 / eps) integral dt / C(t)^2 between neighbouring a's, as joint_law needs it.  (..., k-1)."""
+    # Piece m lies between a_m and a_{m+1}.  With C(a) = a D, and here, as in log_fall, over eps:
+    # (a_{m+1} - a_m) / (C C') = (e^{s_m} - e^{s_{m+1}}) / (D D')
+    return clocks.log_fall - clocks.log_D[..., :-1] - clocks.log_D[..., 1:]
+
+
+def _arrive_rate(clocks: _Clocks) -> np.ndarray:
+    """P(z*(eps) = j, z* != j) / eps, the sum of joint_law's column j off the diagonal, without a k x k array.
+
+    Each i behind j adds (w_i w_j / a_j) times the pieces from a_j to a_i.  So piece m is met by all i behind it.
+    """
+    log_behind = np.logaddexp.accumulate(clocks.log_w[..., ::-1], axis=-1)[..., -2::-1]       # of w_{m+1} + ... + w_k
+    log_terms = _log_piece(clocks) + log_behind
+    log_sum = np.full(clocks.s.shape, -np.inf)                           # at the least favoured value none arrives
+    log_sum[..., :-1] = np.logaddexp.accumulate(log_terms[..., ::-1], axis=-1)[..., ::-1]     # over m from j on
+    return _unsort(np.exp(clocks.log_w + clocks.s + log_sum), clocks)
+
+
 def joint_law(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
     """P(z* = i, z*(eps) = j), exactly.  Returns (..., k, k), i on the last axis but one.  Two-sided: z*(-eps) = i.
 
@@ -298,11 +318,8 @@ def joint_law(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False)
 def _move_rates(clocks: _Clocks) -> np.ndarray:
     """joint_law / eps off the diagonal, and 0 on it."""
     k = clocks.s.shape[-1]
-    # Piece m lies between a_m and a_{m+1}.  With C(a) = a D, and here, as in log_fall, over eps:
-    # (a_{m+1} - a_m) / (C C') = (e^{s_m} - e^{s_{m+1}}) / (D D')
-    log_piece = clocks.log_fall - clocks.log_D[..., :-1] - clocks.log_D[..., 1:]                        # (..., k-1)
     # For each j (row) the running sum of the pieces from m = j on: entry i-1 is log (F(a_i) - F(a_j)).
-    from_j = np.where(np.arange(k)[:, None] <= np.arange(k - 1), log_piece[..., None, :], -np.inf)      # (..., k, k-1)
+    from_j = np.where(np.arange(k)[:, None] <= np.arange(k - 1), _log_piece(clocks)[..., None, :], -np.inf)
     log_F = np.logaddexp.accumulate(from_j, axis=-1)
     log_climb = clocks.log_w[..., 1:, None] + (clocks.log_w + clocks.s)[..., None, :]                   # i = 1 ..., j
     sorted_law = np.zeros(clocks.s.shape + (k,))                                                        # (..., i, j)
@@ -325,12 +342,11 @@ def variance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) 
     variance = (arrive + leave - (arrive - leave)^2) / eps^2, written below with positive terms only.
     """
     h, f, eps = _as_one_sided(h, f, eps, two_sided)
-    clocks, after = _clocks(h, f, eps), exact._tilted(h, f, eps)[0]
-    leave = _leave_rate(clocks)
-    arrive = _leave_rate(_clocks(after, -f, eps))                        # seen from z*(eps), eps f is taken away again
-    # q = stay + eps leave, so 1 - eps leave = stay + the q of all others: that keeps its digits where a move is certain.
-    stay = _stay(clocks)
-    no_leave, no_arrive = stay + _others(softmax(h, axis=-1)), stay + _others(softmax(after, axis=-1))
+    clocks = _clocks(h, f, eps)
+    leave, arrive, stay = _leave_rate(clocks), _arrive_rate(clocks), _stay(clocks)
+    # q = stay + eps leave, so 1 - eps leave = stay + the q of all others.  It keeps its digits where a move is certain.
+    q, q_eps = softmax(h, axis=-1), softmax(exact._tilted(h, f, eps)[0], axis=-1)
+    no_leave, no_arrive = stay + _others(q), stay + _others(q_eps)
     with np.errstate(over="ignore"):
         result = (arrive * no_arrive + leave * no_leave + 2 * arrive * (eps * leave)) / eps
     return checks.fits(result, "eps", TOO_SMALL)
@@ -373,7 +389,8 @@ def covariance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False
     mean = arrive - leave
     second = -(P + np.swapaxes(P, -1, -2))
     second[..., diagonal, diagonal] = leave + arrive
-    second += rest[..., None] * _outer(D_star, D_star) - _outer(mean, D_star) - _outer(D_star, mean)
+    cross = _outer(mean, D_star)
+    second += rest[..., None] * _outer(D_star, D_star) - (cross + np.swapaxes(cross, -1, -2))
     mean -= rest * D_star
     with np.errstate(over="ignore", invalid="ignore"):
         result = second / eps[..., None] - _outer(mean, mean)

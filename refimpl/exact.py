@@ -67,7 +67,10 @@ def kl(h: np.ndarray) -> np.ndarray:
 
 
 def elbo(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """E_q f - KL(q || uniform), the evidence lower bound under a uniform prior, f = log p(x given z).  Returns (...)."""
+    """E_q f - KL(q || uniform), the evidence lower bound under a uniform prior; f = log p(x given z).
+
+    Returns (...).
+    """
     return expectation(h, f) - kl(h)
 
 

@@ -22,8 +22,8 @@ EULER = float(np.euler_gamma)
 def sample(shape: int | tuple[int, ...], rng: np.random.Generator, dtype: np.dtype = np.float64) -> np.ndarray:
     """Independent zero-mean Gumbel noise, variance pi^2 / 6.
 
-    gamma = -log(E) - c with E a standard exponential, drawn in float64 whatever the dtype of the result: -log(-log(U)) of
-    a float32 U is infinite about once in 10^7 draws, and a float32 E has no values below 10^-7, which cuts the upper
+    gamma = -log(E) - c with E a standard exponential, drawn in float64 whatever the dtype of the result: -log(-log(U))
+    of a float32 U is infinite about once in 10^7 draws, and a float32 E has no values below 10^-7, which cuts the upper
     tail at 16.  An exact 0 is lifted to the smallest normal number.
 
     shape: of the result, an int or a tuple of ints.  dtype: float64 or float32.  Raises TypeError for another generator

@@ -181,7 +181,8 @@ def test_best_eps_falls_with_the_number_of_samples(problem):
 def test_one_value_is_no_choice(rng):
     h, f, noise = np.zeros((3, 1)), np.ones((3, 1)), gumbel.sample((3, 1), rng)
     for result in (direct.gradient(h, f, 0.1, noise), direct.two_sided_gradient(h, f, 0.1, noise),
-                   direct.bias(h, f, 0.1), direct.variance(h, f, 0.1), direct.expected_gradient(h, f, 0.1), direct.covariance(h, f, 0.1)):
+                   direct.bias(h, f, 0.1), direct.variance(h, f, 0.1),
+                   direct.expected_gradient(h, f, 0.1), direct.covariance(h, f, 0.1)):
         assert (result == 0).all()
     assert (direct.stay_probability(h, f, 0.1) == 1).all() and (direct.joint_law(h, f, 0.1) == 1).all()
     assert (direct.best_eps(h, f) == 1).all() and (direct.mse(h, f, 0.1) == 0).all()

@@ -153,7 +153,8 @@ def bias_gradient_forgotten(monkeypatch):
 
 
 @pytest.mark.parametrize("plant", [off_by_one_in_the_kl, kl_with_the_wrong_sign,
-                                   a_tenth_of_a_percent_in_a_weight_gradient, a_tenth_of_a_percent_in_the_relu, a_tenth_of_a_percent_in_the_sigmoid,
+                                   a_tenth_of_a_percent_in_a_weight_gradient, a_tenth_of_a_percent_in_the_relu,
+                                   a_tenth_of_a_percent_in_the_sigmoid,
                                    bias_gradient_forgotten])
 def test_wrong_backward_passes_are_caught(monkeypatch, plant):
     plant(monkeypatch)
