@@ -54,6 +54,11 @@ def _as_one_sided(h, f, eps, two_sided: bool) -> tuple[np.ndarray, np.ndarray, n
     return (exact._tilted(h, f, -eps)[0], f, 2 * eps) if two_sided else (h, f, eps)
 
 
+def _over(value: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """value / x, and 1 at x = 0, the limit for expm1, log1p and sinh."""
+    return np.where(x == 0, 1, value / np.where(x == 0, 1, x))
+
+
 # --- one sample -----------------------------------------------------------------------------------------------------
 
 def argmax_pair(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> Pair:
@@ -100,7 +105,7 @@ def tilted_objective(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
     # T - f_b = log(Z) / eps.  Z = 1 + rise, rise = eps mean_u:  log1p keeps the digits of a small rise.
     rise = eps * tilt.mean_u
     small = np.where(tilt.moved, 0, rise)
-    ratio = np.where(small == 0, 1, np.log1p(small) / np.where(small == 0, 1, small))
+    ratio = _over(np.log1p(small), small)
     scores, largest = exact._tilted(log_softmax(h, axis=-1), f - tilt.f_b, eps)
     log_Z = logsumexp(scores, axis=-1, keepdims=True) + largest
     return (tilt.f_b + np.where(tilt.moved, log_Z / eps, tilt.mean_u * ratio))[..., 0]
@@ -126,8 +131,7 @@ def _tilt(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> _Tilt:
     low, high = np.minimum(x, 1), np.maximum(x, 1)
     # Two ways to the same q u.  Up to x = 1:  u = d (e^x - 1) / x, which needs no 1 / eps.  Above it e^x may overflow
     # where q e^x does not:  q (e^x - 1) = q e^x (1 - e^-x); cut off at q e^x = e, where Z > 2 already.
-    slope = np.where(low == 0, 1, np.expm1(low) / np.where(low == 0, 1, low))
-    qu = np.where(x <= 1, q * d * slope, np.exp(np.minimum(log_q + high, 1)) * -np.expm1(-high) / eps)
+    qu = np.where(x <= 1, q * d * _over(np.expm1(low), low), np.exp(np.minimum(log_q + high, 1)) * -np.expm1(-high) / eps)
     mean_u = qu.sum(axis=-1, keepdims=True)
     Z = 1 + eps * mean_u
     f_b = np.take_along_axis(f, h.argmax(axis=-1)[..., None], axis=-1)
@@ -198,7 +202,7 @@ def _even_and_odd(log_q: np.ndarray, c: np.ndarray, eps: np.ndarray, two_sided: 
     """
     q, x = np.exp(log_q), eps * c
     y = np.clip(x, -1, 1)
-    sinhc = np.where(y == 0, 1, np.sinh(y / 2) / np.where(y == 0, 1, y / 2))
+    sinhc = _over(np.sinh(y / 2), y / 2)
     series = np.zeros(y.shape)
     for n in range(19, 1, -2):                                      # 1/21! is 10^-19 of the first term
         series = 1 / factorial(n) + y**2 * series
@@ -235,7 +239,7 @@ def _clocks(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> _Clocks:
     s = eps * (f - f[..., :1])
     drop = f[..., :-1] - f[..., 1:]
     step = eps * drop                                                # s_m - s_{m+1}, by one rounding only
-    mean_slope = np.where(step == 0, 1, -np.expm1(-step) / np.where(step == 0, 1, step))
+    mean_slope = _over(-np.expm1(-step), step)
     with np.errstate(divide="ignore"):
         log_fall = s[..., :-1] + np.log(drop * mean_slope)           # e^{s_m} (1 - e^-step) / eps
     # C(a_i) / a_i = sum over j favoured more (before i) of w_j e^{s_j}  +  e^{s_i} sum over the others, with i, of w_j.
@@ -441,7 +445,10 @@ def best_eps(h: np.ndarray, f: np.ndarray, samples: int = 1, two_sided: bool = F
     decades = 2 - np.log10(np.where(at_infinity > 0, at_infinity, 1)) / 2           # beyond 1 / |gradient|
     decades = float(np.clip(decades, 32, 150).max(initial=32))
     grid = np.log(10.0) * np.linspace(-6, decades, round(10 * (6 + decades)) + 1)
-    errors = np.stack([error(np.full(spread.shape, point)) for point in grid])      # (points, ...)
+    # Many points of the grid at a time, as far as memory allows: errors is (points, ...).
+    points, block = grid.reshape((-1,) + (1,) * spread.ndim), max(1, 100_000 // max(h.size, 1))
+    errors = np.concatenate([error(points[start:start + block] + np.zeros(spread.shape))
+                             for start in range(0, len(grid), block)])
     lowest = np.clip(errors.argmin(axis=0), 1, len(grid) - 2)
     left, right = grid[lowest - 1], grid[lowest + 1]
     golden = (np.sqrt(5) - 1) / 2

@@ -35,6 +35,7 @@ def _listable(n: int, k: int, name: str) -> tuple[int, int, int]:
 
 def require(n: int, k: int, most: int, what: str, instead: str) -> None:
     """InputError, one line, if there are more than `most` joint values for `what`; `instead` says what to use."""
+    most = checks.whole("most", most, 1)
     if count(n, k) > most:
         size = f"{count(n, k):,}" if count(n, k) < 10**15 else f"about 10^{n * math.log10(k):.0f}"
         raise InputError(f"{what} enumerates all {k}^{n} = {size} joint values, "
@@ -88,7 +89,7 @@ def _check(h: np.ndarray, f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if f.shape[-1] != K:
         raise ValueError(f"f must hold all k^n = {K} joint values of h (..., n, k) on its last axis: "
                          f"got shapes {f.shape} and {h.shape}")
-    checks.broadcast(("the batch axes of f", "those of h"), (f.shape[:-1], h.shape[:-2]))
+    checks.broadcast(("f", "h in its batch axes"), (f.shape[:-1], h.shape[:-2]))
     return h, f
 
 

@@ -1,7 +1,7 @@
 """The exact functions of direct and joint to 1e-12, against their definitions in decimals with hundreds of digits.
 
-There plain differences of probabilities keep their digits, so the definitions are written down as they stand.  Seeds are
-fixed; errors are relative to the largest entry unless a test says otherwise.
+There plain differences of probabilities keep their digits, so the definitions are written down as they stand.
+Seeds are fixed; errors are relative to the largest entry unless a test says otherwise.
 """
 from __future__ import annotations
 

@@ -275,3 +275,20 @@ def test_expected_gradient_keeps_its_digits_when_one_value_has_all_the_mass():
 def test_samples_that_are_no_number():
     with pytest.raises(ValueError, match="^samples must"):
         direct.mse([0, 1], [1, 2], 0.1, samples=float("nan"))
+
+
+@pytest.mark.parametrize("wrong, error", [(None, TypeError), ("3", TypeError), (True, TypeError), ([1, 2], TypeError),
+                                          (1.5, ValueError), (float("inf"), ValueError), (-1, ValueError)])
+def test_samples_are_a_whole_number(wrong, error):
+    for function in (lambda: direct.mse([0, 1], [1, 2], 0.1, samples=wrong),
+                     lambda: direct.best_eps([0, 1], [1, 2], samples=wrong)):
+        with pytest.raises(error, match="^samples must"):
+            function()
+
+
+def test_two_sided_gradient_is_a_name_for_the_flag(problem):
+    h, f, noise = problem
+    both = direct.gradient(h, f, 0.4, noise[:1_000], two_sided=True)
+    assert (both == direct.two_sided_gradient(h, f, 0.4, noise[:1_000])).all()
+    one_hot = lambda eps: np.eye(6)[gumbel.argmax(h + eps * f, noise[:1_000])]
+    assert_relative(both, (one_hot(0.4) - one_hot(-0.4)) / 0.8, 1e-15)
