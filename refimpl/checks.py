@@ -56,7 +56,7 @@ def broadcast(names: tuple[str, str], shapes: tuple[tuple[int, ...], tuple[int, 
         raise ValueError(f"{names[0]} must broadcast with {names[1]}: got shapes {shapes[0]} and {shapes[1]}") from None
 
 
-def scores(**named) -> list[np.ndarray]:
+def scores(**named: object) -> list[np.ndarray]:
     """Each argument as a float64 array (..., k), k >= 1, of one k, with batch axes that broadcast.
 
     Every entry must be finite and at most LARGEST = 1e300 in absolute value, so that no difference of two overflows.

@@ -131,7 +131,8 @@ def _tilt(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> _Tilt:
     low, high = np.minimum(x, 1), np.maximum(x, 1)
     # Two ways to the same q u.  Up to x = 1:  u = d (e^x - 1) / x, which needs no 1 / eps.  Above it e^x may overflow
     # where q e^x does not:  q (e^x - 1) = q e^x (1 - e^-x); cut off at q e^x = e, where Z > 2 already.
-    qu = np.where(x <= 1, q * d * _over(np.expm1(low), low), np.exp(np.minimum(log_q + high, 1)) * -np.expm1(-high) / eps)
+    beyond = np.exp(np.minimum(log_q + high, 1)) * -np.expm1(-high) / eps
+    qu = np.where(x <= 1, q * d * _over(np.expm1(low), low), beyond)
     mean_u = qu.sum(axis=-1, keepdims=True)
     Z = 1 + eps * mean_u
     f_b = np.take_along_axis(f, h.argmax(axis=-1)[..., None], axis=-1)
@@ -381,12 +382,13 @@ def covariance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False
     diagonal = np.arange(k)
     clocks = _clocks(h, f, eps)
     P = _move_rates(clocks)                                              # chances over eps from here on
-    everything = P.copy()
-    everything[..., diagonal, diagonal] = _stay(clocks) / eps
-    likeliest = everything.reshape(h.shape[:-1] + (k * k,)).argmax(axis=-1)
-    not_likeliest = 1 - gumbel.one_hot(likeliest, k * k).reshape(P.shape)
-    rest = (everything * not_likeliest).sum(axis=(-2, -1))[..., None]
-    P *= not_likeliest
+    P[..., diagonal, diagonal] = _stay(clocks) / eps
+    outcomes = P.reshape(h.shape[:-1] + (k * k,))                        # the pair (i, j) at i k + j
+    likeliest = outcomes.argmax(axis=-1)
+    np.put_along_axis(outcomes, likeliest[..., None], 0.0, axis=-1)
+    rest = outcomes.sum(axis=-1, keepdims=True)
+    P = outcomes.reshape(P.shape)
+    P[..., diagonal, diagonal] = 0                                       # where the pair stays, D = 0
     D_star = gumbel.one_hot(likeliest % k, k) - gumbel.one_hot(likeliest // k, k)
 
     leave, arrive = P.sum(axis=-1), P.sum(axis=-2)
