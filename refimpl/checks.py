@@ -1,6 +1,8 @@
 """What the public functions ask of their arguments, and the one line they answer when it is not so."""
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 
@@ -10,66 +12,142 @@ class InputError(ValueError):
 
 
 class NotFinite(ValueError):
-    """NaN or infinity where there should be a score."""
+    """NaN, infinity, or a number beyond LARGEST where there should be a score."""
 
 
-def scores(**named) -> list[np.ndarray]:
-    """Each argument as a float64 array (..., k), k >= 1, finite, of one k, with batch axes that broadcast.
+# Scores, noise, and eps f may be this large in absolute value.  Beyond 1.8e308 float64 overflows; below this limit
+# differences, and sums of millions of terms, do not.
+LARGEST = 1e300
 
-    Raises TypeError for what is not real numbers and ValueError for the rest; the message names the argument.
+# The range of eps.  Within it 2 eps and 1 / eps are ordinary numbers.
+SMALLEST_EPS, LARGEST_EPS = 1e-305, 1e305
+
+
+def array(name: str, value: object) -> np.ndarray:
+    """value as an array.  TypeError naming it if it is masked, ValueError if it is ragged."""
+    if _masked(value):                                              # np.asarray would drop the mask without a word
+        raise TypeError(f"{name} must not be a masked array")
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError, OverflowError):
+        raise ValueError(f"{name} must be an array, its rows all of one length") from None
+
+
+def _masked(value: object) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(_masked(item) for item in value)
+    return isinstance(value, np.ma.MaskedArray)
+
+
+def _real(name: str, value: object, kinds: str) -> np.ndarray:
+    """value as a float64 array, if its dtype is one of these kinds; TypeError naming it otherwise."""
+    numbers = array(name, value)
+    if numbers.dtype.kind not in kinds:
+        raise TypeError(f"{name} must be a real number or an array of them, got dtype {numbers.dtype}")
+    with np.errstate(over="ignore", invalid="ignore"):              # a long double may overflow: the callers look
+        return numbers.astype(np.float64, copy=False)
+
+
+def broadcast(names: tuple[str, str], shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> tuple[int, ...]:
+    """The common shape; ValueError naming the pair if there is none."""
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise ValueError(f"{names[0]} must broadcast with {names[1]}: got shapes {shapes[0]} and {shapes[1]}") from None
+
+
+def scores(**named: object) -> list[np.ndarray]:
+    """Each argument as a float64 array (..., k), k >= 1, of one k, with batch axes that broadcast.
+
+    Every entry must be finite and at most LARGEST = 1e300 in absolute value, so that no difference of two overflows.
+    Raises TypeError for what is not real numbers (also for complex ones and masked arrays) and ValueError for the rest;
+    the message names the argument, or the two that disagree.
     """
-    arrays: list[np.ndarray] = []
-    first_name, shape = "", ()
+    arrays: dict[str, np.ndarray] = {}
     for name, value in named.items():
-        array = np.asarray(value)
-        if array.dtype.kind not in "fiub":
-            raise TypeError(f"{name} must be an array of real numbers, got dtype {array.dtype}")
-        array = array.astype(np.float64, copy=False)
-        if array.ndim == 0 or array.shape[-1] == 0:
-            raise ValueError(f"{name} must have shape (..., k) with k >= 1, got shape {array.shape}")
-        if not np.isfinite(array).all():
-            raise NotFinite(f"{name} must be finite, got NaN or infinity")
-        if not arrays:
-            first_name, shape = name, array.shape
-        elif array.shape[-1] != shape[-1]:
-            raise ValueError(f"{name} must have as many values of z on its last axis as {first_name}: "
-                             f"got shapes {array.shape} and {shape}")
-        else:
-            try:
-                shape = np.broadcast_shapes(shape, array.shape)
-            except ValueError:
-                raise ValueError(f"{name} must broadcast with {first_name}: "
-                                 f"got shapes {array.shape} and {shape}") from None
-        arrays.append(array)
-    return arrays
+        numbers = _real(name, value, "fiub")
+        if numbers.ndim == 0 or numbers.shape[-1] == 0:
+            raise ValueError(f"{name} must have shape (..., k) with k >= 1, got shape {numbers.shape}")
+        if not (np.abs(numbers) <= LARGEST).all():
+            raise NotFinite(f"{name} must be finite and at most {LARGEST:g} in absolute value, "
+                            f"got NaN, infinity or more")
+        for other, earlier in arrays.items():
+            if numbers.shape[-1] != earlier.shape[-1]:
+                raise ValueError(f"{name} must have as many values of z on its last axis as {other}: "
+                                 f"got shapes {numbers.shape} and {earlier.shape}")
+            broadcast((name, other), (numbers.shape, earlier.shape))
+        arrays[name] = numbers
+    return list(arrays.values())
 
 
 def epsilon(eps, batch_shape: tuple[int, ...] = (), positive: bool = True) -> np.ndarray:
     """eps as float64, with a last axis of length 1 so that it multiplies (..., k).
 
-    A number, or an array that broadcasts with the batch axes.  Raises ValueError naming eps if it is not finite, if
-    `positive` and it is not above 0, or if it does not broadcast.
+    A number, or an array that broadcasts with the batch axes.  Raises ValueError naming eps if it is not finite, beyond
+    LARGEST_EPS, if `positive` and it is below SMALLEST_EPS, or if it does not broadcast.
     """
-    array = np.asarray(eps)
-    if array.dtype.kind not in "fiu":
-        raise TypeError(f"eps must be a real number or an array of them, got dtype {array.dtype}")
-    array = array.astype(np.float64, copy=False)
-    if not np.isfinite(array).all():
+    numbers = _real("eps", eps, "fiu")
+    if not np.isfinite(numbers).all():
         raise ValueError("eps must be finite, got NaN or infinity")
-    if positive and not (array > 0).all():
-        raise ValueError(f"eps must be above 0, got {array.min():g}")
-    try:
-        np.broadcast_shapes(array.shape, batch_shape)
-    except ValueError:
-        raise ValueError(f"eps must broadcast with the batch axes {batch_shape}, got shape {array.shape}") from None
-    return array[..., None]
+    if positive and not (numbers > 0).all():
+        raise ValueError(f"eps must be above 0, got {numbers.min():g}")
+    if positive and not (numbers >= SMALLEST_EPS).all():
+        raise ValueError(f"eps must be at least {SMALLEST_EPS:g}, got {numbers.min():g}")
+    if not (np.abs(numbers) <= LARGEST_EPS).all():
+        raise ValueError(f"eps must be at most {LARGEST_EPS:g} in absolute value, got {np.abs(numbers).max():g}")
+    broadcast(("eps", "the batch axes"), (numbers.shape, batch_shape))
+    return numbers[..., None]
 
 
-def finite(name: str, array: np.ndarray) -> np.ndarray:
-    """The array itself, if all of it is finite; NotFinite that names it otherwise."""
-    if not np.isfinite(array).all():
+def product(eps: np.ndarray, f: np.ndarray) -> None:
+    """ValueError naming eps unless eps f stays within LARGEST.  Both come from `epsilon` and `scores`."""
+    with np.errstate(over="ignore"):
+        if not (np.abs(eps * f) <= LARGEST).all():
+            raise ValueError(f"eps must be so small that eps f is at most {LARGEST:g} in absolute value, "
+                             f"got eps = {np.abs(eps).max():g} and |f| up to {np.abs(f).max():g}")
+
+
+def fits(result: np.ndarray, name: str, allowed: str) -> np.ndarray:
+    """result itself; ValueError naming the argument that is at fault if an entry overflowed."""
+    if not np.isfinite(result).all():
+        raise ValueError(f"{name} must {allowed}: the result exceeds the largest float64, 1.8e308")
+    return result
+
+
+def whole(name: str, value: object, least: int, most: int = 10**300) -> int:
+    """value as an int; TypeError unless it is a number, ValueError unless it is whole and in least ... most.
+
+    A float counts if it is whole: 1e6 is a handy way to write a million.
+    """
+    number = array(name, value)
+    # A Python int beyond 64 bits makes an array of objects.
+    huge = isinstance(value, int) and number.dtype == object
+    if number.ndim or (number.dtype.kind not in "fiu" and not huge):
+        raise TypeError(f"{name} must be a whole number, got {type(value).__name__}")
+    if not (np.isfinite(value) if not huge else True) or value != int(value):
+        raise ValueError(f"{name} must be a whole number, got {value}")
+    if not least <= int(value) <= most:
+        shown = f"{most:,}" if most < 10**15 else f"{most:g}"
+        raise ValueError(f"{name} must be in {least} ... {shown}, got {value}")
+    return int(value)
+
+
+def shape(value: object) -> tuple[int, ...]:
+    """value, an int or a tuple of ints, as the shape of an array; TypeError or ValueError naming it otherwise."""
+    axes = tuple(value) if isinstance(value, (tuple, list)) else (value,)
+    if len(axes) > 64:
+        raise ValueError(f"shape must have at most 64 axes, got {len(axes)}")
+    sizes = tuple(whole("shape", axis, 0) for axis in axes)
+    if math.prod(sizes) >= 2**59:
+        raise ValueError("shape must hold fewer than 2^59 numbers")
+    return sizes
+
+
+def finite(name: str, values: np.ndarray) -> np.ndarray:
+    """The values themselves, if all of them are finite; NotFinite that names them otherwise."""
+    if not np.isfinite(values).all():
         raise NotFinite(f"{name} must be finite, got NaN or infinity")
-    return array
+    return values
 
 
 def positive(name: str, value: float) -> float:
@@ -89,15 +167,24 @@ def corners(name: str, z: np.ndarray) -> np.ndarray:
 def generator(rng) -> np.random.Generator:
     """rng itself, if it is a numpy Generator; TypeError otherwise."""
     if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng must be a numpy.random.Generator (numpy.random.default_rng(seed)), got {type(rng).__name__}")
+        raise TypeError(f"rng must be a numpy.random.Generator (numpy.random.default_rng(seed)), "
+                        f"got {type(rng).__name__}")
     return rng
+
+
+def dtype(value: object) -> np.dtype:
+    """value as a numpy dtype; TypeError naming it otherwise."""
+    try:
+        return np.dtype(value)
+    except (TypeError, ValueError, SyntaxError):
+        raise TypeError(f"dtype must be a numpy dtype, got {value!r}") from None
 
 
 def indices(index, k: int, name: str = "index") -> np.ndarray:
     """index as an integer array with all entries in 0 ... k-1; TypeError or ValueError otherwise."""
-    array = np.asarray(index)
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"{name} must hold integers, got dtype {array.dtype}")
-    if array.size and (array.min() < 0 or array.max() >= k):
-        raise ValueError(f"{name} must lie in 0 ... {k - 1}, got {array.min()} ... {array.max()}")
-    return array
+    numbers = array(name, index)
+    if numbers.dtype.kind not in "iu":
+        raise TypeError(f"{name} must hold integers, got dtype {numbers.dtype}")
+    if numbers.size and (numbers.min() < 0 or numbers.max() >= k):
+        raise ValueError(f"{name} must lie in 0 ... {k - 1}, got {numbers.min()} ... {numbers.max()}")
+    return numbers

@@ -12,7 +12,8 @@ the line that wins (Danskin); averaged over the noise the kinks are gone, and bo
 
 The scores h themselves are the parameter here, so grad h(z) = onehot(z); the chain rule to the weights of an encoder is
 linear.  Shapes: h, f, noise (..., k), the last axis over the values of z; eps a number or an array over the batch axes.
-eps may be 0 or negative: G is smooth through 0, which is where the theorem takes its derivative.
+eps may be 0 or negative: G is smooth through 0, which is where the theorem takes its derivative.  Scores, noise and
+eps f may be as large as 1e300 in absolute value.
 """
 from __future__ import annotations
 
@@ -34,11 +35,12 @@ class PerturbedMax(NamedTuple):
     z_eps: np.ndarray
 
 
-def _tilted(h, f, eps) -> tuple[np.ndarray, np.ndarray]:
-    """(h + eps f, f), checked."""
+def _check(h, f, eps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """h, f and eps (..., 1), checked; eps may have any sign."""
     h, f = checks.scores(h=h, f=f)
     eps = checks.epsilon(eps, np.broadcast_shapes(h.shape, f.shape)[:-1], positive=False)
-    return h + eps * f, f
+    checks.product(eps, f)
+    return h, f, eps
 
 
 def perturbed_max(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> PerturbedMax:
@@ -49,27 +51,30 @@ def perturbed_max(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -
     where two lines tie (probability 0), the lower index is reported; every slope between the two is a subgradient.
     """
     h, f, noise = checks.scores(h=h, f=f, noise=noise)
-    shape = np.broadcast_shapes(h.shape, f.shape, noise.shape)
-    total = checks.epsilon(eps, shape[:-1], positive=False) * f + h + noise
+    eps = checks.epsilon(eps, np.broadcast_shapes(h.shape, f.shape, noise.shape)[:-1], positive=False)
+    checks.product(eps, f)
+    tilted, largest = exact._tilted(h, f, eps)                      # h + eps f = tilted + largest
+    total = tilted + noise
     z_eps = np.argmax(total, axis=-1)
-    return PerturbedMax(np.take_along_axis(total, z_eps[..., None], axis=-1)[..., 0], z_eps)
+    return PerturbedMax((np.take_along_axis(total, z_eps[..., None], axis=-1) + largest)[..., 0], z_eps)
 
 
 def G(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
     """G(h, eps) exactly: logsumexp(h + eps f), with no constant because the noise has mean zero.  Returns (...)."""
-    tilted, _ = _tilted(h, f, eps)
-    return logsumexp(tilted, axis=-1)
+    tilted, largest = exact._tilted(*_check(h, f, eps))             # h + eps f = tilted + largest
+    return logsumexp(tilted, axis=-1) + largest[..., 0]
 
 
 def G_monte_carlo(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> np.ndarray:
     """G by its definition: the mean of the perturbed maximum over draws of the noise.
 
-    noise: (samples, ..., k); the first axis is averaged over, the others broadcast with those of h, f and eps.  Returns (...).
-    The standard error is the standard deviation of perturbed_max(...).value over sqrt(samples).
+    noise: (samples, ..., k); the first axis is averaged over, the others broadcast with those of h, f and eps.
+    Returns (...).  The standard error is the standard deviation of perturbed_max(...).value over sqrt(samples).
     """
-    noise = np.asarray(noise)
-    if noise.ndim < 2:
-        raise ValueError(f"noise must have shape (samples, ..., k), got shape {noise.shape}")
+    (h,), (f,), (noise,) = checks.scores(h=h), checks.scores(f=f), checks.scores(noise=noise)
+    checks.epsilon(eps, positive=False)                             # whether it broadcasts, perturbed_max will see
+    if noise.ndim < 2 or noise.shape[0] == 0:
+        raise ValueError(f"noise must have shape (samples, ..., k) with samples >= 1, got shape {noise.shape}")
     axes = max(np.ndim(h), np.ndim(f), np.ndim(eps) + 1)            # of one sample; missing ones go behind the first
     noise = noise.reshape(noise.shape[:1] + (1,) * (axes + 1 - noise.ndim) + noise.shape[1:])
     return perturbed_max(h, f, eps, noise).value.mean(axis=0)
@@ -77,14 +82,13 @@ def G_monte_carlo(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -
 
 def dG_deps(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
     """dG/deps = E f(z*(eps)) = sum_z q_eps(z) f(z), q_eps = softmax(h + eps f).  Returns (...)."""
-    tilted, f = _tilted(h, f, eps)
-    return (softmax(tilted, axis=-1) * f).sum(axis=-1)
+    h, f, eps = _check(h, f, eps)
+    return (softmax(exact._tilted(h, f, eps)[0], axis=-1) * f).sum(axis=-1)
 
 
 def dG_dh(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
     """dG/dh = E onehot(z*(eps)) = q_eps = softmax(h + eps f).  Returns (..., k)."""
-    tilted, _ = _tilted(h, f, eps)
-    return softmax(tilted, axis=-1)
+    return softmax(exact._tilted(*_check(h, f, eps))[0], axis=-1)
 
 
 def d2G_dh_deps(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
@@ -92,10 +96,11 @@ def d2G_dh_deps(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
 
     Route: algebra.  dG/deps = q_eps . f, and the Jacobian of a softmax is diag(q) - q q^T, written out in full.
     """
-    tilted, f = _tilted(h, f, eps)
+    h, f, eps = _check(h, f, eps)
+    tilted, _ = exact._tilted(h, f, eps)
     q_eps = softmax(tilted, axis=-1)
     jacobian = q_eps[..., :, None] * (np.eye(q_eps.shape[-1]) - q_eps[..., None, :])     # d q_eps(z) / d h(z')
-    return (jacobian @ exact.from_likeliest(tilted, f)[..., None])[..., 0]
+    return (jacobian @ exact._from_likeliest(tilted, f)[..., None])[..., 0]
 
 
 def d2G_deps_dh(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
@@ -104,9 +109,10 @@ def d2G_deps_dh(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
     Route: no algebra at all.  The complex step d/deps u(eps) = Im u(eps + i s) / s, exact to rounding because nothing
     is subtracted, applied to softmax(h + eps f) evaluated at a complex eps.
     """
-    h, f = checks.scores(h=h, f=f)
-    eps = checks.epsilon(eps, np.broadcast_shapes(h.shape, f.shape)[:-1], positive=False)
-    real = h + eps * f
-    imaginary = COMPLEX_STEP * exact.from_likeliest(real, f)
-    weights = np.exp(real - real.max(axis=-1, keepdims=True) + 1j * imaginary)
-    return (weights / weights.sum(axis=-1, keepdims=True)).imag / COMPLEX_STEP
+    h, f, eps = _check(h, f, eps)
+    tilted, _ = exact._tilted(h, f, eps)
+    slope = exact._from_likeliest(tilted, f)
+    scale = np.abs(slope).max(axis=-1, keepdims=True)               # times the step it is small, in any unit of f
+    slope = slope / np.where(scale > 0, scale, 1)
+    weights = np.exp(tilted + 1j * COMPLEX_STEP * slope)
+    return (weights / weights.sum(axis=-1, keepdims=True)).imag / COMPLEX_STEP * scale

@@ -14,10 +14,15 @@ the scores h - eps f, with 2 eps.  That is how two_sided=True is computed throug
 
 Shapes: h, f, noise (..., k), the last axis over the values of z, batch axes broadcast; eps > 0, a number or an array
 over the batch axes.  Ties have probability 0 and go to the lowest index.  With k = 1 there is nothing to choose: all
-gradients, biases and variances are 0, stay_probability is 1.
+gradients, biases and variances are 0, stay_probability is 1.  eps may be 1e-305 ... 1e305; scores and eps f may be as
+large as 1e300 in absolute value.
+
+"Exactly" means to rounding, also where eps is tiny or q all but certain.  There differences of probabilities would
+cancel, so none is taken: what is small is written as a sum of small terms, and divided by eps before it can underflow.
 """
 from __future__ import annotations
 
+from math import factorial
 from typing import NamedTuple
 
 import numpy as np
@@ -38,6 +43,7 @@ def _check(h, f, eps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     h, f = checks.scores(h=h, f=f)
     h, f = np.broadcast_arrays(h, f)
     eps = checks.epsilon(eps, h.shape[:-1])
+    checks.product(eps, f)
     shape = np.broadcast_shapes(h.shape, eps.shape)                  # eps may bring batch axes of its own
     return np.broadcast_to(h, shape), np.broadcast_to(f, shape), eps
 
@@ -45,66 +51,172 @@ def _check(h, f, eps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _as_one_sided(h, f, eps, two_sided: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The one-sided problem (scores, f, eps) whose pair and gradient are the wanted ones."""
     h, f, eps = _check(h, f, eps)
-    return (h - eps * f, f, 2 * eps) if two_sided else (h, f, eps)
+    return (exact._tilted(h, f, -eps)[0], f, 2 * eps) if two_sided else (h, f, eps)
+
+
+def _over(value: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """value / x, and 1 at x = 0, the limit for expm1, log1p and sinh."""
+    return np.where(x == 0, 1, value / np.where(x == 0, 1, x))
 
 
 # --- one sample -----------------------------------------------------------------------------------------------------
 
 def argmax_pair(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> Pair:
     """z* = argmax(h + gamma) and z*(eps) = argmax(eps f + h + gamma), with one and the same noise."""
+    return _argmax_pair(h, f, eps, noise, two_sided=False)
+
+
+def _argmax_pair(h, f, eps, noise, two_sided: bool) -> Pair:
+    """argmax_pair; two-sided, z*(-eps) takes the place of z*."""
     h, f, noise = checks.scores(h=h, f=f, noise=noise)
-    shape = np.broadcast_shapes(h.shape, f.shape, noise.shape)
-    eps = checks.epsilon(eps, shape[:-1])
-    perturbed = h + noise
-    z_star = np.broadcast_to(np.argmax(perturbed, axis=-1), np.broadcast_shapes(shape, eps.shape)[:-1])
-    return Pair(z_star, np.argmax(eps * f + perturbed, axis=-1))
+    eps = checks.epsilon(eps, np.broadcast_shapes(h.shape, f.shape, noise.shape)[:-1])
+    checks.product(eps, f)
+    first, second = (exact._tilted(h, f, step)[0] + noise for step in (-eps if two_sided else 0 * eps, eps))
+    return Pair(np.argmax(first, axis=-1), np.argmax(second, axis=-1))
 
 
-def gradient(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> np.ndarray:
+def gradient(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray, two_sided: bool = False) -> np.ndarray:
     """(onehot(z*(eps)) - onehot(z*)) / eps, one estimate a draw of the noise (equation 1).  Returns (..., k).
 
-    Entries are -1/eps, 0 or 1/eps, in units of f; they sum to 0.
+    Two-sided: (onehot(z*(eps)) - onehot(z*(-eps))) / (2 eps).  Entries are -1, 0 or 1 over eps, or over 2 eps, in units
+    of f; they sum to 0.
     """
-    z_star, z_eps = argmax_pair(h, f, eps, noise)
+    first, second = _argmax_pair(h, f, eps, noise, two_sided)
     k = np.shape(noise)[-1]
-    return (gumbel.one_hot(z_eps, k) - gumbel.one_hot(z_star, k)) / checks.epsilon(eps)
+    width = checks.epsilon(eps) * (2 if two_sided else 1)
+    return (gumbel.one_hot(second, k) - gumbel.one_hot(first, k)) / width
 
 
 def two_sided_gradient(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> np.ndarray:
-    """(onehot(z*(eps)) - onehot(z*(-eps))) / (2 eps), one estimate a draw of the noise.  Returns (..., k)."""
-    h, f, noise = checks.scores(h=h, f=f, noise=noise)
-    step = checks.epsilon(eps, np.broadcast_shapes(h.shape, f.shape, noise.shape)[:-1])
-    return gradient(h - step * f, f, 2 * step[..., 0], noise)
+    """gradient(..., two_sided=True)."""
+    return gradient(h, f, eps, noise, two_sided=True)
 
 
 # --- its mean -------------------------------------------------------------------------------------------------------
 
 def tilted_objective(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """T = (1/eps) log E_q exp(eps f) = (G(h, eps) - G(h, 0)) / eps, whose gradient the estimator follows.  Returns (...).
+    """T = (1/eps) log E_q exp(eps f) = (G(h, eps) - G(h, 0)) / eps, whose gradient the estimator follows.
 
-    T -> E_q f as eps -> 0; T = log E_q p(x given z) at eps = 1 for f = log p(x given z); T -> max f as eps -> infinity.
+    Returns (...).  T -> E_q f as eps -> 0; T = log E_q p(x given z) at eps = 1 for f = log p(x given z);
+    T -> max f as eps -> infinity.
     """
     h, f, eps = _check(h, f, eps)
-    return (logsumexp(log_softmax(h, axis=-1) + eps * f, axis=-1, keepdims=True) / eps)[..., 0]
+    tilt = _tilt(h, f, eps)
+    # T - f_b = log(Z) / eps.  Z = 1 + rise, rise = eps mean_u:  log1p keeps the digits of a small rise.
+    rise = eps * tilt.mean_u
+    small = np.where(tilt.moved, 0, rise)
+    ratio = _over(np.log1p(small), small)
+    scores, largest = exact._tilted(log_softmax(h, axis=-1), f - tilt.f_b, eps)
+    log_Z = logsumexp(scores, axis=-1, keepdims=True) + largest
+    return (tilt.f_b + np.where(tilt.moved, log_Z / eps, tilt.mean_u * ratio))[..., 0]
+
+
+class _Tilt(NamedTuple):
+    """What exp(eps f) does to q, measured from b, the likeliest value: d = f - f_b, x = eps d, q_eps = q e^x / Z."""
+
+    q: np.ndarray           # (..., k)
+    d: np.ndarray           # (..., k)
+    f_b: np.ndarray         # (..., 1)
+    qu: np.ndarray          # (..., k)    q u,  u = (e^x - 1) / eps
+    mean_u: np.ndarray      # (..., 1)    E_q u
+    Z: np.ndarray           # (..., 1)    E_q e^x = 1 + eps E_q u
+    moved: np.ndarray       # (..., 1)    Z > 2: b has lost more than half of its mass.  Then u may have been cut off.
+
+
+def _tilt(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> _Tilt:
+    """eps (..., 1) may be negative here."""
+    log_q = log_softmax(h, axis=-1)
+    q, d = np.exp(log_q), exact._from_likeliest(h, f)
+    x = eps * d
+    low, high = np.minimum(x, 1), np.maximum(x, 1)
+    # Two ways to the same q u.  Up to x = 1:  u = d (e^x - 1) / x, which needs no 1 / eps.  Above it e^x may overflow
+    # where q e^x does not:  q (e^x - 1) = q e^x (1 - e^-x); cut off at q e^x = e, where Z > 2 already.
+    beyond = np.exp(np.minimum(log_q + high, 1)) * -np.expm1(-high) / eps
+    qu = np.where(x <= 1, q * d * _over(np.expm1(low), low), beyond)
+    mean_u = qu.sum(axis=-1, keepdims=True)
+    Z = 1 + eps * mean_u
+    f_b = np.take_along_axis(f, h.argmax(axis=-1)[..., None], axis=-1)
+    return _Tilt(q, d, f_b, qu, mean_u, Z, Z > 2)
 
 
 def expected_gradient(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
-    """E g = (q_eps - q) / eps, exactly; for a two-sided difference (q_eps - q_{-eps}) / (2 eps).  Returns (..., k)."""
+    """E g = (q_eps - q) / eps, exactly; for a two-sided difference (q_eps - q_{-eps}) / (2 eps).  Returns (..., k).
+
+    With q_eps = q e^x / Z this is q (u - E_q u) / Z, u = (e^x - 1) / eps, which does not subtract probabilities.  As
+    u_b = 0 for the likeliest value b, the digits of the others' small q stay.
+    """
     h, f, eps = _as_one_sided(h, f, eps, two_sided)
-    change = softmax(h + eps * f, axis=-1) - softmax(h, axis=-1)
-    # The entries of `change` sum to 0.  Where q is all but 1 its own difference has no digits left; the others' sum has.
-    likeliest = h.argmax(axis=-1)[..., None]
-    np.put_along_axis(change, likeliest, 0.0, axis=-1)
-    np.put_along_axis(change, likeliest, -change.sum(axis=-1, keepdims=True), axis=-1)
-    return change / eps
+    tilt = _tilt(h, f, eps)
+    # Where b has lost half of its mass, at least 1/2k, the plain difference loses no digits.
+    difference = (softmax(exact._tilted(h, f, eps)[0], axis=-1) - tilt.q) / eps
+    return np.where(tilt.moved, difference, (tilt.qu - tilt.q * tilt.mean_u) / tilt.Z)
 
 
 def bias(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
-    """E g - grad_h E_q f, exactly.  Returns (..., k).  O(eps) one-sided, O(eps^2) two-sided; need not be monotone."""
-    return expected_gradient(h, f, eps, two_sided) - exact.gradient(h, f)
+    """E g - grad_h E_q f, exactly.  Returns (..., k).  O(eps) one-sided, O(eps^2) two-sided; need not be monotone.
+
+    Measure f from its mean: c = f - E_q f, x = eps c.  Then grad_h E_q f = q c, and what is left is of second order:
+
+        C = (cosh x - 1) / eps                      S = (sinh x - x) / eps
+        E_i = C_i - E_q C - x_i E_q S               even in eps
+        O_i = S_i - E_q S - x_i E_q C               odd in eps
+        Z(+-eps) = 1 + eps E_q C +- eps E_q S
+
+        one-sided bias = q (E + O) / Z(eps)
+        two-sided bias = q (O (1 + eps E_q C) - E eps E_q S) / (Z(eps) Z(-eps))
+
+    The two-sided bias is the mean of the one-sided ones at eps and -eps; written so, their leading terms are gone.
+    """
+    h, f, eps = _check(h, f, eps)
+    tilt = _tilt(h, f, eps)
+    mean_d = (tilt.q * tilt.d).sum(axis=-1, keepdims=True)
+    # A large tilt has a bias of the size of the gradient itself: there the difference of the two loses nothing.
+    small = ~tilt.moved & (np.abs(eps * mean_d) <= 1)
+    if two_sided:
+        small &= ~_tilt(h, f, -eps).moved
+    difference = expected_gradient(h, f, eps[..., 0], two_sided) - exact.gradient(h, f)
+
+    q, c = tilt.q, np.where(small, tilt.d - mean_d, 0)
+    x = eps * c
+    qC, qS = _even_and_odd(log_softmax(h, axis=-1), c, eps, two_sided)
+    mean_C, mean_S = qC.sum(axis=-1, keepdims=True), qS.sum(axis=-1, keepdims=True)
+    qE = qC - q * mean_C - q * x * mean_S
+    qO = qS - q * mean_S - q * x * mean_C
+    rise, tip = eps * mean_C, eps * mean_S
+    if two_sided:
+        series = (qO * (1 + rise) - qE * tip) / ((1 + rise + tip) * (1 + rise - tip))
+    else:
+        series = (qE + qO) / (1 + rise + tip)
+    return np.where(small, series, difference)
 
 
-# --- the coupling law: how the pair moves together ----------------------------------------------------------------------
+def _even_and_odd(log_q: np.ndarray, c: np.ndarray, eps: np.ndarray, two_sided: bool) -> tuple[np.ndarray, np.ndarray]:
+    """q C and q S, C = (cosh x - 1) / eps, S = (sinh x - x) / eps, x = eps c, with all their digits.
+
+    Up to |x| = 1 by forms that do not subtract:
+
+        C = c (x / 2) (sinh(x / 2) / (x / 2))^2
+        S = c x^2 (1/3! + x^2/5! + x^4/7! + ...)
+
+    Beyond it by q e^x, as q may be tiny where e^x overflows.  One-sided only C + S matters, which is free of e^-x: that
+    is left out of both.
+    """
+    q, x = np.exp(log_q), eps * c
+    y = np.clip(x, -1, 1)
+    sinhc = _over(np.sinh(y / 2), y / 2)
+    series = np.zeros(y.shape)
+    for n in range(19, 1, -2):                                      # 1/21! is 10^-19 of the first term
+        series = 1 / factorial(n) + y**2 * series
+    # Not small enough for the series, where |x| > 1.  2 is above log(q e^|x|) wherever the result is used.
+    rising = np.exp(np.minimum(log_q + x, 2)) / 2
+    falling = np.exp(np.minimum(log_q - x, 2)) / 2 if two_sided else 0.0
+    near = np.abs(x) <= 1
+    C = np.where(near, q * c * (y / 2) * sinhc**2, (rising + falling - q) / eps)
+    S = np.where(near, q * c * y**2 * series, (rising - falling) / eps - q * c)
+    return C, S
+
+
+# --- the coupling law: how the pair moves together ------------------------------------------------------------------
 
 class _Clocks(NamedTuple):
     """The alarm clocks behind the pair, sorted so that the perturbation favours the first most.
@@ -117,7 +229,7 @@ class _Clocks(NamedTuple):
     order: np.ndarray       # (..., k)    sorts the values of z by falling s
     log_w: np.ndarray       # (..., k)    in that order, sum of w = 1
     s: np.ndarray           # (..., k)    in that order, falling from 0
-    log_fall: np.ndarray    # (..., k-1)  log(e^{s_m} - e^{s_{m+1}}), -inf where two are tied
+    log_fall: np.ndarray    # (..., k-1)  log((e^{s_m} - e^{s_{m+1}}) / eps), -inf where two are tied
     log_D: np.ndarray       # (..., k)    log of C(a_z) / a_z,  C(t) = sum_z w_z max(1, t / a_z)
 
 
@@ -126,9 +238,12 @@ def _clocks(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> _Clocks:
     f = np.take_along_axis(f, order, axis=-1)
     log_w = np.take_along_axis(log_softmax(h, axis=-1), order, axis=-1)
     s = eps * (f - f[..., :1])
+    drop = f[..., :-1] - f[..., 1:]
+    step = eps * drop                                                # s_m - s_{m+1}, by one rounding only
+    mean_slope = _over(-np.expm1(-step), step)
     with np.errstate(divide="ignore"):
-        log_fall = s[..., :-1] + np.log(-np.expm1(s[..., 1:] - s[..., :-1]))
-    # C(a_i) / a_i = sum over j favoured more (before i) of w_j e^{s_j}  +  e^{s_i} sum over the others, i included, of w_j.
+        log_fall = s[..., :-1] + np.log(drop * mean_slope)           # e^{s_m} (1 - e^-step) / eps
+    # C(a_i) / a_i = sum over j favoured more (before i) of w_j e^{s_j}  +  e^{s_i} sum over the others, with i, of w_j.
     # Both are running sums over the sorted values; the first is shifted by one place, as i itself is not in it.
     favoured_more = np.full(s.shape, -np.inf)
     favoured_more[..., 1:] = np.logaddexp.accumulate(log_w + s, axis=-1)[..., :-1]
@@ -149,21 +264,42 @@ def stay_probability(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool =
     P(i, i) = w_i / C(a_i) = 1 / sum_j exp(max(h_j - h_i, h_j - h_i + eps (f_j - f_i))): i must beat every j both ways.
     Its sum is the chance that the sampled gradient is zero.
     """
-    clocks = _clocks(*_as_one_sided(h, f, eps, two_sided))
+    return _stay(_clocks(*_as_one_sided(h, f, eps, two_sided)))
+
+
+def _stay(clocks: _Clocks) -> np.ndarray:
     return _unsort(np.exp(clocks.log_w + clocks.s - clocks.log_D), clocks)
 
 
-def _leave_probability(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> np.ndarray:
-    """P(z* = i, z*(eps) != i) = q_i - P(i, i), without that subtraction: for a tiny eps it has few digits left.
+def _leave_rate(clocks: _Clocks) -> np.ndarray:
+    """P(z* = i, z*(eps) != i) / eps = (q_i - P(i, i)) / eps, without that subtraction: a tiny eps leaves it few digits.
 
     q_i - P(i, i) = w_i (C(a_i) - 1) / C(a_i), and C(a_i) - 1 = sum over j before i of w_j (e^{s_j - s_i} - 1), which by
     parts is e^{-s_i} sum over m before i of (e^{s_m} - e^{s_{m+1}}) (w_1 + ... + w_m): positive terms only.
     """
-    clocks = _clocks(h, f, eps)
     log_W = np.logaddexp.accumulate(clocks.log_w, axis=-1)
-    log_excess = np.full(h.shape, -np.inf)                               # the most favoured value never leaves
+    log_excess = np.full(clocks.s.shape, -np.inf)                        # the most favoured value never leaves
     log_excess[..., 1:] = np.logaddexp.accumulate(clocks.log_fall + log_W[..., :-1], axis=-1)
     return _unsort(np.exp(clocks.log_w + log_excess - clocks.log_D), clocks)
+
+
+def _log_piece(clocks: _Clocks) -> np.ndarray:
+    """log of (1 / eps) integral dt / C(t)^2 between neighbouring a's, as joint_law needs it.  (..., k-1)."""
+    # Piece m lies between a_m and a_{m+1}.  With C(a) = a D, and here, as in log_fall, over eps:
+    # (a_{m+1} - a_m) / (C C') = (e^{s_m} - e^{s_{m+1}}) / (D D')
+    return clocks.log_fall - clocks.log_D[..., :-1] - clocks.log_D[..., 1:]
+
+
+def _arrive_rate(clocks: _Clocks) -> np.ndarray:
+    """P(z*(eps) = j, z* != j) / eps, the sum of joint_law's column j off the diagonal, without a k x k array.
+
+    Each i behind j adds (w_i w_j / a_j) times the pieces from a_j to a_i.  So piece m is met by all i behind it.
+    """
+    log_behind = np.logaddexp.accumulate(clocks.log_w[..., ::-1], axis=-1)[..., -2::-1]       # of w_{m+1} + ... + w_k
+    log_terms = _log_piece(clocks) + log_behind
+    log_sum = np.full(clocks.s.shape, -np.inf)                           # at the least favoured value none arrives
+    log_sum[..., :-1] = np.logaddexp.accumulate(log_terms[..., ::-1], axis=-1)[..., ::-1]     # over m from j on
+    return _unsort(np.exp(clocks.log_w + clocks.s + log_sum), clocks)
 
 
 def joint_law(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
@@ -178,22 +314,31 @@ def joint_law(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False)
     """
     h, f, eps = _as_one_sided(h, f, eps, two_sided)
     clocks = _clocks(h, f, eps)
-    k = h.shape[-1]
-    # Piece m lies between a_m and a_{m+1}; with C(a) = a D:  (a_{m+1} - a_m) / (C C') = (e^{s_m} - e^{s_{m+1}}) / (D D')
-    log_piece = clocks.log_fall - clocks.log_D[..., :-1] - clocks.log_D[..., 1:]                        # (..., k-1)
+    law = eps[..., None] * _move_rates(clocks)
+    diagonal = np.arange(h.shape[-1])
+    law[..., diagonal, diagonal] = _stay(clocks)
+    return law
+
+
+def _move_rates(clocks: _Clocks) -> np.ndarray:
+    """joint_law / eps off the diagonal, and 0 on it."""
+    k = clocks.s.shape[-1]
     # For each j (row) the running sum of the pieces from m = j on: entry i-1 is log (F(a_i) - F(a_j)).
-    from_j = np.where(np.arange(k)[:, None] <= np.arange(k - 1), log_piece[..., None, :], -np.inf)      # (..., k, k-1)
+    from_j = np.where(np.arange(k)[:, None] <= np.arange(k - 1), _log_piece(clocks)[..., None, :], -np.inf)
     log_F = np.logaddexp.accumulate(from_j, axis=-1)
     log_climb = clocks.log_w[..., 1:, None] + (clocks.log_w + clocks.s)[..., None, :]                   # i = 1 ..., j
-    sorted_law = np.zeros(h.shape + (k,))                                                               # (..., i, j)
+    sorted_law = np.zeros(clocks.s.shape + (k,))                                                        # (..., i, j)
     sorted_law[..., 1:, :] = np.exp(log_climb + np.swapaxes(log_F, -1, -2))
-    sorted_law[..., np.arange(k), np.arange(k)] = np.exp(clocks.log_w + clocks.s - clocks.log_D)
+    sorted_law[..., np.arange(k), np.arange(k)] = 0
     back = np.argsort(clocks.order, axis=-1)                             # from the sorted order to the caller's
     law = np.take_along_axis(sorted_law, back[..., :, None], axis=-2)
     return np.take_along_axis(law, back[..., None, :], axis=-1)
 
 
-# --- what one estimate, or the mean of many, is worth --------------------------------------------------------------------
+# --- what one estimate, or the mean of many, is worth ---------------------------------------------------------------
+
+TOO_SMALL = "be larger: the variance grows as the spread of f over eps"
+
 
 def variance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
     """Variance of each component of one sampled gradient, exactly, in units of f squared.  Returns (..., k).
@@ -202,61 +347,110 @@ def variance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) 
     variance = (arrive + leave - (arrive - leave)^2) / eps^2, written below with positive terms only.
     """
     h, f, eps = _as_one_sided(h, f, eps, two_sided)
-    leave = np.minimum(_leave_probability(h, f, eps), 1)     # a probability, also after rounding
-    arrive = np.minimum(_leave_probability(h + eps * f, -f, eps), 1)     # seen from z*(eps), eps f is taken away again
-    return (arrive * (1 - arrive) + leave * (1 - leave) + 2 * arrive * leave) / eps**2
+    clocks = _clocks(h, f, eps)
+    leave, arrive, stay = _leave_rate(clocks), _arrive_rate(clocks), _stay(clocks)
+    # q = stay + eps leave, so 1 - eps leave = stay + the q of all others.  It keeps its digits where a move is certain.
+    q, q_eps = softmax(h, axis=-1), softmax(exact._tilted(h, f, eps)[0], axis=-1)
+    no_leave, no_arrive = stay + _others(q), stay + _others(q_eps)
+    with np.errstate(over="ignore"):
+        result = (arrive * no_arrive + leave * no_leave + 2 * arrive * (eps * leave)) / eps
+    return checks.fits(result, "eps", TOO_SMALL)
+
+
+def _others(q: np.ndarray) -> np.ndarray:
+    """1 - q_i as the sum of all other q's: those before i, and those behind it."""
+    before, behind = np.zeros(q.shape), np.zeros(q.shape)
+    before[..., 1:] = q[..., :-1].cumsum(axis=-1)
+    behind[..., :-1] = q[..., :0:-1].cumsum(axis=-1)[..., ::-1]
+    return before + behind
 
 
 def covariance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
     """Covariance matrix of one sampled gradient, exactly.  Returns (..., k, k); rows and columns sum to 0.
 
-    With P the joint law off its diagonal, E (u - v)(u - v)^T for u = onehot(z*(eps)), v = onehot(z*) has -(P + P^T)
-    off the diagonal, and on it the sums of P's row and column.
+    With P the joint law off its diagonal, D = onehot(z*(eps)) - onehot(z*) has E D = P's column sums - its row sums.
+    E D D^T has -(P + P^T) off the diagonal, and on it the sums of P's row and column.
+
+    One outcome (i, j) may be all but certain.  Then D is measured from its value D* there, which changes no covariance
+    and leaves only the small chances of the other outcomes, rest in all:
+
+        E (D - D*)            = E' D - rest D*                      E' without the likeliest outcome
+        E (D - D*) (D - D*)^T = E' D D^T - E' D D*^T - D* E' D^T + rest D* D*^T
     """
-    law = joint_law(h, f, eps, two_sided)
-    k = law.shape[-1]
+    h, f, eps = _as_one_sided(h, f, eps, two_sided)
+    k = h.shape[-1]
     diagonal = np.arange(k)
-    law[..., diagonal, diagonal] = 0
-    leave, arrive = law.sum(axis=-1), law.sum(axis=-2)
-    second = -(law + np.swapaxes(law, -1, -2))
-    second[..., diagonal, diagonal] = leave + arrive
+    clocks = _clocks(h, f, eps)
+    P = _move_rates(clocks)                                              # chances over eps from here on
+    P[..., diagonal, diagonal] = _stay(clocks) / eps
+    outcomes = P.reshape(h.shape[:-1] + (k * k,))                        # the pair (i, j) at i k + j
+    likeliest = outcomes.argmax(axis=-1)
+    np.put_along_axis(outcomes, likeliest[..., None], 0.0, axis=-1)
+    rest = outcomes.sum(axis=-1, keepdims=True)
+    P = outcomes.reshape(P.shape)
+    P[..., diagonal, diagonal] = 0                                       # where the pair stays, D = 0
+    D_star = gumbel.one_hot(likeliest % k, k) - gumbel.one_hot(likeliest // k, k)
+
+    leave, arrive = P.sum(axis=-1), P.sum(axis=-2)
     mean = arrive - leave
-    width = checks.epsilon(eps)[..., None] * (2 if two_sided else 1)
-    return (second - mean[..., :, None] * mean[..., None, :]) / width**2
+    second = -(P + np.swapaxes(P, -1, -2))
+    second[..., diagonal, diagonal] = leave + arrive
+    cross = _outer(mean, D_star)
+    second += rest[..., None] * _outer(D_star, D_star) - (cross + np.swapaxes(cross, -1, -2))
+    mean -= rest * D_star
+    with np.errstate(over="ignore", invalid="ignore"):
+        result = second / eps[..., None] - _outer(mean, mean)
+    return checks.fits(result, "eps", TOO_SMALL)
+
+
+def _outer(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """(..., k), (..., k) -> (..., k, k)."""
+    return one[..., :, None] * other[..., None, :]
 
 
 def mse(h: np.ndarray, f: np.ndarray, eps: float, samples: int = 1, two_sided: bool = False) -> np.ndarray:
-    """E |mean of `samples` gradients - grad_h E_q f|^2 = |bias|^2 + trace(covariance) / samples, exactly.  Returns (...).
+    """E |mean of `samples` gradients - grad_h E_q f|^2 = |bias|^2 + trace(covariance) / samples, exactly.
 
-    Raises ValueError if samples < 1.
+    Returns (...).  Raises ValueError if samples < 1.
     """
-    if not samples >= 1:
-        raise ValueError(f"samples must be at least 1, got {samples}")
-    squared_bias = (bias(h, f, eps, two_sided) ** 2).sum(axis=-1)
-    return squared_bias + variance(h, f, eps, two_sided).sum(axis=-1) / samples
+    samples = checks.whole("samples", samples, 1)
+    with np.errstate(over="ignore"):
+        squared_bias = (bias(h, f, eps, two_sided) ** 2).sum(axis=-1)
+        checks.fits(squared_bias, "f", "have a spread below about 1e150, as its square is returned")
+        result = squared_bias + variance(h, f, eps, two_sided).sum(axis=-1) / samples
+    return checks.fits(result, "eps", TOO_SMALL)
 
 
 def best_eps(h: np.ndarray, f: np.ndarray, samples: int = 1, two_sided: bool = False) -> np.ndarray:
     """The eps with the least exact mean squared error for the mean of `samples` gradients.  Returns (...).
 
     Too small an eps and the rare +-1/eps dominates; too large and the bias does.  The natural unit is 1 over the spread
-    max f - min f: a grid over 38 decades of eps in that unit finds the right valley (the error need not have one valley
-    only, and where q is all but certain the best eps grows as one over the rest), a golden-section search its floor, to
-    about seven digits.
+    max f - min f, in which everything below is computed: a grid over 38 decades of eps finds the right valley, a
+    golden-section search its floor, to about seven digits.  The error need not have one valley only, and where q is all
+    but certain the best eps grows as one over the gradient: then the grid goes on, up to 150 decades.
 
     Infinity is returned where no eps on the grid beats it: as eps grows the estimate tends to 0, whose error is
-    |grad_h E_q f|^2, and a single noisy sample can be worse than that at every eps.  Where f is constant, or k = 1, every
-    eps is perfect and 1 is returned.  Raises ValueError if samples < 1.
+    |grad_h E_q f|^2, and a single noisy sample can be worse than that at every eps.  Where f is constant, or k = 1,
+    every eps is perfect and 1 is returned.  Raises ValueError if samples < 1, or if f varies by so little that the best
+    eps is no float64.
     """
+    samples = checks.whole("samples", samples, 1)
     h, f, _ = _check(h, f, 1.0)
     spread = f.max(axis=-1) - f.min(axis=-1)
-    unit = np.where(spread > 0, 1 / np.where(spread > 0, spread, 1), 1.0)
+    varies = spread > 0
+    f = (f - f.max(axis=-1, keepdims=True)) / np.where(varies, spread, 1)[..., None]        # 0 ... -1
 
     def error(log_eps: np.ndarray) -> np.ndarray:
-        return mse(h, f, np.exp(log_eps) * unit, samples, two_sided)
+        return mse(h, f, np.exp(log_eps), samples, two_sided)
 
-    grid = np.log(10.0) * np.linspace(-6, 32, 381)
-    errors = np.stack([error(np.full(unit.shape, point)) for point in grid])        # (381, ...)
+    at_infinity = (exact.gradient(h, f) ** 2).sum(axis=-1)                          # the error of the estimate 0
+    decades = 2 - np.log10(np.where(at_infinity > 0, at_infinity, 1)) / 2           # beyond 1 / |gradient|
+    decades = float(np.clip(decades, 32, 150).max(initial=32))
+    grid = np.log(10.0) * np.linspace(-6, decades, round(10 * (6 + decades)) + 1)
+    # Many points of the grid at a time, as far as memory allows: errors is (points, ...).
+    points, block = grid.reshape((-1,) + (1,) * spread.ndim), max(1, 100_000 // max(h.size, 1))
+    errors = np.concatenate([error(points[start:start + block] + np.zeros(spread.shape))
+                             for start in range(0, len(grid), block)])
     lowest = np.clip(errors.argmin(axis=0), 1, len(grid) - 2)
     left, right = grid[lowest - 1], grid[lowest + 1]
     golden = (np.sqrt(5) - 1) / 2
@@ -265,7 +459,8 @@ def best_eps(h: np.ndarray, f: np.ndarray, samples: int = 1, two_sided: bool = F
         keep_left = error(inner_left) < error(inner_right)
         left, right = np.where(keep_left, left, inner_left), np.where(keep_left, inner_right, right)
     best = (left + right) / 2
-    at_infinity = (exact.gradient(h, f) ** 2).sum(axis=-1)
     beats_zero = np.minimum(error(best), errors.min(axis=0)) < at_infinity * (1 - 1e-9)       # by more than rounding
-    finite = np.where(beats_zero, np.exp(best) * unit, np.inf)
-    return np.where(spread > 0, finite, 1.0)
+    with np.errstate(over="ignore"):
+        in_units_of_f = np.exp(best) / np.where(varies, spread, 1)
+    checks.fits(np.where(varies & beats_zero, in_units_of_f, 0), "f", "vary by more, or not at all, for its best eps")
+    return np.where(varies, np.where(beats_zero, in_units_of_f, np.inf), 1.0)

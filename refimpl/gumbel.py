@@ -22,18 +22,25 @@ EULER = float(np.euler_gamma)
 def sample(shape: int | tuple[int, ...], rng: np.random.Generator, dtype: np.dtype = np.float64) -> np.ndarray:
     """Independent zero-mean Gumbel noise, variance pi^2 / 6.
 
-    gamma = -log(E) - c with E a standard exponential, drawn in float64 whatever the dtype of the result: -log(-log(U)) of a
-    float32 U is infinite about once in 10^7 draws, and a float32 E has no values below 10^-7, which cuts the upper tail
-    at 16.  An exact 0 is lifted to the smallest normal number.
+    gamma = -log(E) - c with E a standard exponential, drawn in float64 whatever the dtype of the result: -log(-log(U))
+    of a float32 U is infinite about once in 10^7 draws, and a float32 E has no values below 10^-7, which cuts the upper
+    tail at 16.  An exact 0 is lifted to the smallest normal number.
 
-    shape: of the result.  dtype: float64 or float32.  Raises TypeError for another generator or dtype.
+    shape: of the result, an int or a tuple of ints.  dtype: float64 or float32.  Raises TypeError for another generator
+    or dtype.
     """
+    shape = checks.shape(shape)
     checks.generator(rng)
-    dtype = np.dtype(dtype)
+    dtype = checks.dtype(dtype)
     if dtype not in (np.float64, np.float32):
         raise TypeError(f"dtype must be float64 or float32, got {dtype}")
-    E = rng.standard_exponential(shape)
-    return (-np.log(np.maximum(E, np.finfo(np.float64).tiny)) - EULER).astype(dtype, copy=False)
+    return np.asarray(-_log_exponential(shape, rng) - EULER).astype(dtype, copy=False)
+
+
+def one_hot(index: np.ndarray, k: int) -> np.ndarray:
+    """1 at the index, 0 elsewhere: integers (...) in 0 ... k-1 to float64 (..., k)."""
+    k = checks.whole("k", k, 1, most=10**9)
+    return (checks.indices(index, k)[..., None] == np.arange(k)).astype(np.float64)
 
 
 def argmax(h: np.ndarray, noise: np.ndarray) -> np.ndarray:
@@ -43,12 +50,8 @@ def argmax(h: np.ndarray, noise: np.ndarray) -> np.ndarray:
     density, go to the lowest index; k = 1 gives 0.
     """
     h, noise = checks.scores(h=h, noise=noise)
-    return np.argmax(h + noise, axis=-1)
-
-
-def one_hot(index: np.ndarray, k: int) -> np.ndarray:
-    """(...) integers to (..., k) float64: 1 at the index, 0 elsewhere."""
-    return (index[..., None] == np.arange(k)).astype(np.float64)
+    # Only differences of h matter.  Taken first they are nearly exact; h + noise would round the noise away at 1e16.
+    return np.argmax(h - h.max(axis=-1, keepdims=True) + noise, axis=-1)
 
 
 def choice_probabilities(h: np.ndarray) -> np.ndarray:
@@ -68,10 +71,10 @@ def choice_probabilities_by_quadrature(h: np.ndarray) -> np.ndarray:
     h: (..., k) -> (..., k), to about 1e-13 relative.
     """
     (h,) = checks.scores(h=h)
-    # Left of the window G(t - max h) < exp(-e^7.4) = 0; right of it, what is missed is below e^-45 of the whole.
-    offsets = np.arange(-8.0, np.log(h.shape[-1]) + 45.0, 0.125)
-    t = h.max(axis=-1, keepdims=True) + offsets                                  # (..., T)
-    u = t[..., None] - h[..., None, :] + EULER                                   # (..., T, k)
+    h = h - h.max(axis=-1, keepdims=True)                  # only differences matter; t - h would lose them at 1e16
+    # Left of the window G(t) < exp(-e^7.4) = 0; right of it, what is missed is below e^-45 of the whole.
+    t = np.arange(-8.0, np.log(h.shape[-1]) + 45.0, 0.125)                       # (T,)
+    u = t[:, None] - h[..., None, :] + EULER                                     # (..., T, k)
     log_G = -np.exp(-u)                                                          # log G(t - h(z))
     # g = e^{-u} G, so g(t - h(z)) times the other G's is e^{-u(z)} times the product of all of them.
     return np.exp(-u + log_G.sum(axis=-1, keepdims=True)).sum(axis=-2) * 0.125   # (..., k)
@@ -90,13 +93,19 @@ def sample_given_argmax(h: np.ndarray, index: np.ndarray, rng: np.random.Generat
     checks.generator(rng)
     k = h.shape[-1]
     index = checks.indices(index, k)
-    try:
-        shape = np.broadcast_shapes(h.shape[:-1], index.shape) + (k,)
-    except ValueError:
-        raise ValueError(f"index must broadcast with the batch axes of h: got shapes {index.shape} and {h.shape}") from None
-    tiny = np.finfo(np.float64).tiny
-    log_first = np.log(np.maximum(rng.standard_exponential(shape[:-1] + (1,)), tiny)) - logsumexp(h, axis=-1, keepdims=True)
-    log_wait = np.log(np.maximum(rng.standard_exponential(shape), tiny)) - h     # log of an exponential of rate w(z)
+    shape = checks.broadcast(("index", "the batch axes of h"), (index.shape, h.shape[:-1])) + (k,)
+    h = h - h.max(axis=-1, keepdims=True)                                  # the law of the noise sees differences only
+    log_sum = logsumexp(h, axis=-1, keepdims=True)
+    log_first = _log_exponential(shape[:-1] + (1,), rng) - log_sum         # the first to ring: rate sum w
+    log_fresh = _log_exponential(shape, rng)                               # log (wait w), of rate 1
     won = one_hot(index, k) > 0
-    log_E = np.where(won, log_first, np.logaddexp(log_first, log_wait))          # winner: first; others: first + wait
-    return -log_E - EULER - h                                                    # E = exp(-(h + gamma + c))
+    # E = exp(-(h + gamma + c)), so gamma = -log(E w) - c.  The winner has E = first, the others first + wait.
+    noise = -np.where(won, log_first + h, np.logaddexp(log_first + h, log_fresh)) - EULER
+    # Where the winner's h is lower by 1e15 or more, rounding its noise can cost it the victory: then round it upwards.
+    best_other = np.where(won, -np.inf, h + noise).max(axis=-1, keepdims=True)
+    return np.where(won, np.maximum(noise, np.nextafter(best_other - h, np.inf)), noise)
+
+
+def _log_exponential(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """log E, E a standard exponential.  An exact 0 is lifted to the smallest normal number."""
+    return np.log(np.maximum(rng.standard_exponential(shape), np.finfo(np.float64).tiny))

@@ -1,9 +1,12 @@
 """All joint values of n variables with k values each, and exact expectations over them while there are few enough.
 
 A joint value z = (z_1 ... z_n) is an index 0 ... k^n - 1, the first variable counting slowest, or a row of one_hots.
-Shapes: h (..., n, k) the scores of a factorised q(z) = prod_i softmax(h_i)(z_i); f (..., K), K = k^n, of every joint value.
+Shapes: h (..., n, k) the scores of a factorised q(z) = prod_i softmax(h_i)(z_i); f (..., K), K = k^n, of every joint
+value.  Batch axes broadcast.
 """
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from scipy.special import log_softmax, softmax
@@ -13,46 +16,80 @@ from refimpl.checks import InputError
 
 TRAINABLE = 4_096       # joint values that a training step may enumerate
 COUNTABLE = 65_536      # joint values over which an exact likelihood is summed
+LISTED = 10**9          # entries of a list of all joint values, one-hot: 8 GB
 
 
 def count(n: int, k: int) -> int:
-    """k^n."""
-    return k**n
+    """k^n.  n and k in 1 ... 1,000,000."""
+    return checks.whole("k", k, 1, most=10**6) ** checks.whole("n", n, 1, most=10**6)
+
+
+def _listable(n: int, k: int, name: str) -> tuple[int, int, int]:
+    """n, k and k^n; ValueError naming the argument at fault if they are too many to be listed."""
+    K = count(n, k)
+    n, k = int(n), int(k)
+    if n * k * K > LISTED:
+        raise ValueError(f"{name} must be of so few variables that n k k^n is at most {LISTED:,}: got n = {n}, k = {k}")
+    return n, k, K
 
 
 def require(n: int, k: int, most: int, what: str, instead: str) -> None:
     """InputError, one line, if there are more than `most` joint values for `what`; `instead` says what to use."""
+    most = checks.whole("most", most, 1)
     if count(n, k) > most:
-        size = f"{count(n, k):,}" if count(n, k) < 10**15 else f"about 10^{n * np.log10(k):.0f}"
-        raise InputError(f"{what} enumerates all {k}^{n} = {size} joint values, and at most {most:,} are allowed; {instead}")
+        size = f"{count(n, k):,}" if count(n, k) < 10**15 else f"about 10^{n * math.log10(k):.0f}"
+        raise InputError(f"{what} enumerates all {k}^{n} = {size} joint values, "
+                         f"and at most {most:,} are allowed; {instead}")
 
 
 def values(n: int, k: int) -> np.ndarray:
     """(K, n) integers: the joint values in order."""
-    return np.stack(np.unravel_index(np.arange(count(n, k)), (k,) * n), axis=-1)
+    n, k, K = _listable(n, k, "n")
+    return np.arange(K)[:, None] // k ** np.arange(n - 1, -1, -1) % k            # the n digits of z in base k
 
 
 def one_hots(n: int, k: int, dtype: np.dtype = np.float64) -> np.ndarray:
     """(K, n k): row z holds the one-hot vectors of z_1 ... z_n one after the other, as a decoder takes them."""
+    n, k, _ = _listable(n, k, "n")
+    dtype = checks.dtype(dtype)
+    if dtype.kind not in "fiub":
+        raise TypeError(f"dtype must be one of real numbers, got {dtype}")
     return (values(n, k)[:, :, None] == np.arange(k)).reshape(-1, n * k).astype(dtype)
 
 
 def index(z: np.ndarray) -> np.ndarray:
-    """Index (...) of the one-hot joint values z (..., n, k)."""
+    """Index (...) of the one-hot joint values z (..., n, k).  ValueError if z is not one-hot, or k^n is beyond 2^63."""
+    z = _variables("z", z)
     n, k = z.shape[-2:]
+    if n * math.log2(k) >= 63:
+        raise ValueError(f"z must be of so few variables that k^n is below 2^63: got n = {n}, k = {k}")
+    if not (((z == 0) | (z == 1)).all() and (z.sum(axis=-1) == 1).all()):
+        raise ValueError("z must hold one-hot vectors on its last axis: one 1, and 0 elsewhere")
     return (z.argmax(axis=-1) * k ** np.arange(n - 1, -1, -1)).sum(axis=-1)
+
+
+def _variables(name: str, value: np.ndarray) -> np.ndarray:
+    """(..., n, k), n >= 1, checked."""
+    (scores,) = checks.scores(**{name: value})
+    if scores.ndim < 2 or scores.shape[-2] == 0:
+        raise ValueError(f"{name} must have shape (..., n, k) with n >= 1, got shape {scores.shape}")
+    return scores
 
 
 def log_q(h: np.ndarray) -> np.ndarray:
     """log q(z) of every joint value: (..., n, k) -> (..., K)."""
-    n, k = h.shape[-2:]
+    h = _variables("h", h)
+    n, k, _ = _listable(*h.shape[-2:], "h")
     return log_softmax(h, axis=-1).reshape(h.shape[:-2] + (n * k,)) @ one_hots(n, k).T
 
 
 def _check(h: np.ndarray, f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    (h,), (f,) = checks.scores(h=h), checks.scores(f=f)
-    if h.ndim < 2 or f.shape[-1] != count(*h.shape[-2:]):
-        raise ValueError(f"f must hold all k^n joint values of h (..., n, k) on its last axis: got shapes {f.shape} and {h.shape}")
+    h, (f,) = _variables("h", h), checks.scores(f=f)
+    _, _, K = _listable(*h.shape[-2:], "h")
+    if f.shape[-1] != K:
+        raise ValueError(f"f must hold all k^n = {K} joint values of h (..., n, k) on its last axis: "
+                         f"got shapes {f.shape} and {h.shape}")
+    checks.broadcast(("f", "h in its batch axes"), (f.shape[:-1], h.shape[:-2]))
     return h, f
 
 
@@ -63,10 +100,33 @@ def expectation(h: np.ndarray, f: np.ndarray) -> np.ndarray:
 
 
 def gradient(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """grad_h E_q f, (..., n, k): entry (i, c) is the sum over all z with z_i = c of q(z) f(z), less q_i(c) E_q f."""
+    """grad_h E_q f, (..., n, k): for variable i, q_i(c) (F(c) - E F), F(c) = E(f given z_i = c).
+
+    F is measured from its value at the likeliest c, and f with it, before the mean over the other variables is taken.
+    So the small entries keep their digits where q is all but certain, as by exact.from_likeliest.
+    """
     h, f = _check(h, f)
     n, k = h.shape[-2:]
-    f = f - f.max(axis=-1, keepdims=True)                           # a constant changes no gradient
-    weighted = np.exp(log_q(h)) * f
-    through = (weighted @ one_hots(n, k)).reshape(weighted.shape[:-1] + (n, k))
-    return through - softmax(h, axis=-1) * weighted.sum(axis=-1)[..., None, None]
+    batch = np.broadcast_shapes(h.shape[:-2], f.shape[:-1])
+    h, f = np.broadcast_to(h, batch + (n, k)), np.broadcast_to(f, batch + (k**n,))
+    q = softmax(h, axis=-1)
+    # The law of the variables before i, (..., k^i), and of those behind it, (..., k^(n-1-i)), in the order of `values`.
+    before, behind = [np.ones(batch + (1,))], [np.ones(batch + (1,))]
+    for i in range(n - 1):
+        before.append(_joined(before[i], q[..., i, :]))
+        behind.append(_joined(q[..., n - 1 - i, :], behind[i]))
+    result = np.empty(batch + (n, k))
+    for i in range(n):
+        table = f.reshape(batch + (k**i, k, k ** (n - 1 - i)))                  # (..., those before, z_i, behind)
+        likeliest = h[..., i, :].argmax(axis=-1)[..., None, None, None]
+        table = table - np.take_along_axis(table, likeliest, axis=-2)
+        table = (table @ behind[n - 1 - i][..., None, :, None])[..., 0]          # (..., those before, z_i)
+        F = (before[i][..., None, :] @ table)[..., 0, :]                         # (..., k)
+        q_i = q[..., i, :]
+        result[..., i, :] = q_i * (F - (q_i * F).sum(axis=-1, keepdims=True))
+    return result
+
+
+def _joined(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The joint law of two independent variables, the first counting slower: (..., a), (..., b) -> (..., a b)."""
+    return (one[..., :, None] * other[..., None, :]).reshape(one.shape[:-1] + (one.shape[-1] * other.shape[-1],))

@@ -101,7 +101,8 @@ def test_batch_axes_broadcast_and_eps_may_vary(rng):
         assert_relative(function(h, f, eps)[1, 3], function(h[1, 0], f[3], eps[3]), 1e-13)
 
 
-@pytest.mark.parametrize("function", [danskin.G, danskin.dG_deps, danskin.dG_dh, danskin.d2G_dh_deps, danskin.d2G_deps_dh])
+@pytest.mark.parametrize("function", [danskin.G, danskin.dG_deps, danskin.dG_dh, danskin.d2G_dh_deps,
+                                      danskin.d2G_deps_dh])
 def test_bad_values_are_named(function):
     for arguments, name in ((([np.nan, 1], [0, 1], 0.1), "h"), (([0, 1], [np.inf, 1], 0.1), "f"),
                             (([0, 1], [0, 1, 2], 0.1), "f"), (([], [], 0.1), "h"), (([0, 1], [0, 1], np.nan), "eps"),
@@ -121,3 +122,31 @@ def test_monte_carlo_averages_the_samples_whatever_else_is_broadcast(rng):
     assert danskin.G_monte_carlo(h, f, 0.3, noise).shape == (3, 4)
     assert danskin.G_monte_carlo(h[0, 0], f, np.array([[0.1], [0.2]]), noise).shape == (2, 1)
     assert danskin.G_monte_carlo(h, f, 0.3, noise)[2, 1] == pytest.approx(danskin.G_monte_carlo(h[2, 1], f, 0.3, noise))
+
+
+def test_monte_carlo_refuses_zero_samples():
+    with pytest.raises(ValueError, match="^noise must"):
+        danskin.G_monte_carlo([0.0, 1.0], [1.0, 2.0], 0.1, np.zeros((0, 2)))
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-150, 1e150, 1e299])
+def test_the_unit_of_f_only_scales(problem, unit):
+    """G(h, c f, eps / c) = G(h, f, eps): d/deps takes a factor c, also where the complex step would be no small one."""
+    h, f = problem
+    assert_relative(danskin.G(h, unit * f, 0.3 / unit), danskin.G(h, f, 0.3), 1e-13)
+    assert_relative(danskin.dG_deps(h, unit * f, 0.3 / unit) / unit, danskin.dG_deps(h, f, 0.3), 1e-13)
+    for function in (danskin.d2G_dh_deps, danskin.d2G_deps_dh):
+        assert_relative(function(h, unit * f, 0.3 / unit) / unit, function(h, f, 0.3), 1e-12)
+
+
+def test_eps_f_must_not_overflow():
+    for eps, f in ((1e308, 1.0), (1e200, 1e200), (-1e305, 1e6)):
+        with pytest.raises(ValueError, match="^eps must"):
+            danskin.G([0.0, 1.0], [0.0, f], eps)
+
+
+def test_what_ties_at_a_huge_tilt_stays_apart_by_its_scores():
+    """eps f = 1e20 twice: the two best differ by h alone, which h + eps f would round away."""
+    h, f = np.array([0.0, 1.0, 2.0]), np.array([1e20, 1e20, 0.0])
+    assert_relative(danskin.dG_dh(h, f, 1.0), [1 / (1 + np.e), np.e / (1 + np.e), 0.0], 1e-14)
+    assert danskin.perturbed_max(h, f, 1.0, [0.0, 0.0, 0.0]).z_eps == 1

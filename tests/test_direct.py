@@ -71,7 +71,7 @@ def test_order_of_the_bias(rng, two_sided, order):
         assert np.abs(slopes - order).max() < 0.05, slopes
 
 
-# --- the coupling --------------------------------------------------------------------------------------------------------
+# --- the coupling ---------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("two_sided", [False, True])
 @pytest.mark.parametrize("h_scale, f_scale, eps", EXTREMES)
@@ -116,7 +116,7 @@ def test_pairs_only_climb(problem):
     assert (f[pair.z_eps] >= f[pair.z_star]).all()
 
 
-# --- variance ---------------------------------------------------------------------------------------------------------------
+# --- variance -------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("two_sided", [False, True])
 def test_sampled_variance_and_covariance(problem, two_sided):
@@ -176,12 +176,13 @@ def test_best_eps_falls_with_the_number_of_samples(problem):
     assert best == sorted(best, reverse=True) and best[0] > 2 * best[-1]
 
 
-# --- edges -------------------------------------------------------------------------------------------------------------------
+# --- edges ----------------------------------------------------------------------------------------------------------
 
 def test_one_value_is_no_choice(rng):
     h, f, noise = np.zeros((3, 1)), np.ones((3, 1)), gumbel.sample((3, 1), rng)
-    for result in (direct.gradient(h, f, 0.1, noise), direct.two_sided_gradient(h, f, 0.1, noise), direct.bias(h, f, 0.1),
-                   direct.variance(h, f, 0.1), direct.expected_gradient(h, f, 0.1), direct.covariance(h, f, 0.1)):
+    for result in (direct.gradient(h, f, 0.1, noise), direct.two_sided_gradient(h, f, 0.1, noise),
+                   direct.bias(h, f, 0.1), direct.variance(h, f, 0.1),
+                   direct.expected_gradient(h, f, 0.1), direct.covariance(h, f, 0.1)):
         assert (result == 0).all()
     assert (direct.stay_probability(h, f, 0.1) == 1).all() and (direct.joint_law(h, f, 0.1) == 1).all()
     assert (direct.best_eps(h, f) == 1).all() and (direct.mse(h, f, 0.1) == 0).all()
@@ -237,7 +238,8 @@ def test_bad_values_are_named_in_sampled_functions(function):
 
 
 def test_samples_must_be_at_least_one():
-    for function in (lambda: direct.mse([0, 1], [1, 2], 0.1, samples=0), lambda: direct.best_eps([0, 1], [1, 2], samples=0)):
+    for function in (lambda: direct.mse([0, 1], [1, 2], 0.1, samples=0),
+                     lambda: direct.best_eps([0, 1], [1, 2], samples=0)):
         with pytest.raises(ValueError, match="^samples must"):
             function()
 
@@ -251,7 +253,7 @@ def test_best_eps_far_out_where_q_is_all_but_certain():
 
 
 def test_best_eps_is_infinite_where_no_estimate_beats_zero(rng):
-    """The best f has next to no chance and a slope across the others: moving towards it leads away from the gradient."""
+    """The best f has next to no chance and a slope across the others: moving to it leads away from the gradient."""
     h, f = 3 * rng.normal(size=(200, 5)), rng.normal(size=(200, 5))
     best = direct.best_eps(h, f, samples=1)
     zero = (exact.gradient(h, f) ** 2).sum(axis=-1)
@@ -273,3 +275,20 @@ def test_expected_gradient_keeps_its_digits_when_one_value_has_all_the_mass():
 def test_samples_that_are_no_number():
     with pytest.raises(ValueError, match="^samples must"):
         direct.mse([0, 1], [1, 2], 0.1, samples=float("nan"))
+
+
+@pytest.mark.parametrize("wrong, error", [(None, TypeError), ("3", TypeError), (True, TypeError), ([1, 2], TypeError),
+                                          (1.5, ValueError), (float("inf"), ValueError), (-1, ValueError)])
+def test_samples_are_a_whole_number(wrong, error):
+    for function in (lambda: direct.mse([0, 1], [1, 2], 0.1, samples=wrong),
+                     lambda: direct.best_eps([0, 1], [1, 2], samples=wrong)):
+        with pytest.raises(error, match="^samples must"):
+            function()
+
+
+def test_two_sided_gradient_is_a_name_for_the_flag(problem):
+    h, f, noise = problem
+    both = direct.gradient(h, f, 0.4, noise[:1_000], two_sided=True)
+    assert (both == direct.two_sided_gradient(h, f, 0.4, noise[:1_000])).all()
+    one_hot = lambda eps: np.eye(6)[gumbel.argmax(h + eps * f, noise[:1_000])]
+    assert_relative(both, (one_hot(0.4) - one_hot(-0.4)) / 0.8, 1e-15)

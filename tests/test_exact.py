@@ -63,7 +63,8 @@ def test_one_value():
 
 
 def test_bad_values_are_named():
-    for call, name in ((lambda: exact.expectation([0, np.nan], [0, 1]), "h"), (lambda: exact.gradient([0, 1], [0]), "f"),
+    for call, name in ((lambda: exact.expectation([0, np.nan], [0, 1]), "h"),
+                       (lambda: exact.gradient([0, 1], [0]), "f"),
                        (lambda: exact.log_likelihood([]), "f"), (lambda: exact.kl(1.0), "h")):
         with pytest.raises(ValueError, match=rf"^{name} must"):
             call()

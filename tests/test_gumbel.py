@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from refimpl import gumbel
+from refimpl import direct, gumbel
 from tests.asserts import assert_relative
 
 
@@ -135,3 +135,52 @@ def test_conditional_noise_has_its_rates_to_a_percent(rng):
     first, waits = E[:, 1], (E - E[:, 1:2])[:, [0, 2]]
     for draws, rate in ((first, np.exp(h).sum()), (waits[:, 0], np.exp(h[0])), (waits[:, 1], np.exp(h[2]))):
         assert abs(draws.mean() * rate - 1) < 4 / 1_000                             # 0.4 %
+
+
+@pytest.mark.parametrize("offset", [1e16, -1e17, 1e299])
+def test_only_differences_of_scores_matter(rng, offset):
+    """To the bit where the differences survive in h itself: steps of 64 at 1e17 do.  At 1e299 h is one tie."""
+    h = offset + 64.0 * np.array([0.0, 1.0, 1.0, -1.0])
+    small = h - h.max()
+    noise = gumbel.sample((500, 4), rng)
+    assert (gumbel.argmax(h, noise) == gumbel.argmax(small, noise)).all()
+    assert_relative(gumbel.choice_probabilities_by_quadrature(h), gumbel.choice_probabilities(small), 1e-12)
+    one, other = (gumbel.sample_given_argmax(x, 2, np.random.default_rng(3)) for x in (h, small))
+    assert (one == other).all() and gumbel.argmax(h, one) == 2
+
+
+@pytest.mark.parametrize("gap", [1e3, 1e13, 1e16, 1e299])
+def test_the_given_index_wins_however_low_it_is(rng, gap):
+    h = np.array([0.0, -gap, -gap])
+    for index in range(3):
+        noise = gumbel.sample_given_argmax(h, np.full(2_000, index), rng)
+        assert (gumbel.argmax(h, noise) == index).all()
+    law = stats.gumbel_r(loc=-np.euler_gamma)                        # where the best wins, the others' noise is plain
+    losers = gumbel.sample_given_argmax(h, np.zeros(20_000, int), rng)[:, 1]
+    assert stats.kstest(losers, law.cdf).pvalue > 1e-3
+
+
+def test_one_hot():
+    assert gumbel.one_hot([[0, 2], [1, 1]], 3).tolist() == [[[1, 0, 0], [0, 0, 1]], [[0, 1, 0], [0, 1, 0]]]
+    for index, k, name in ((3, 3, "index"), (-1, 3, "index"), (0, 0, "k")):
+        with pytest.raises(ValueError, match=f"^{name} must"):
+            gumbel.one_hot(index, k)
+
+
+@pytest.mark.parametrize("wrong, error", [
+    ([[1.0, 2.0], [3.0]], ValueError), ([1.0, 1e301], ValueError), ([1.0, np.inf], ValueError), ([1j, 2.0], TypeError),
+    (np.ma.masked_array([1.0, 2.0], [False, True]), TypeError), ([np.ma.masked, 1.0], TypeError), (None, TypeError),
+    (np.array([1.0, 2.0], object), TypeError), ("12", TypeError), ([10**400, 1], TypeError),
+])
+def test_odd_arguments_are_named(wrong, error):
+    with pytest.raises(error, match="^h must"):
+        gumbel.choice_probabilities(wrong)
+    with pytest.raises(error, match="^noise must"):
+        gumbel.argmax([1.0, 2.0], wrong)
+
+
+def test_the_pair_that_disagrees_is_named():
+    with pytest.raises(ValueError, match="^noise must broadcast with f: got shapes"):
+        direct.gradient(np.zeros(3), np.zeros((2, 3)), 0.1, np.zeros((4, 3)))
+    with pytest.raises(ValueError, match="^eps must broadcast with the batch axes"):
+        direct.gradient(np.zeros(3), np.zeros((2, 3)), np.ones(4), np.zeros((2, 3)))

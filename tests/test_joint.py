@@ -47,3 +47,34 @@ def test_bad_shapes():
         joint.gradient(np.zeros((2, 3, 2)), np.zeros((2, 7)))
     with pytest.raises(ValueError, match="^h must"):
         joint.gradient(np.full((2, 3, 2), np.nan), np.zeros((2, 8)))
+    with pytest.raises(ValueError, match="^h must have shape"):
+        joint.gradient(np.zeros(2), np.zeros(2))
+    with pytest.raises(ValueError, match="^f must broadcast with h"):
+        joint.gradient(np.zeros((3, 2, 2)), np.zeros((4, 4)))
+
+
+def test_lists_will_do():
+    h, z = [[0.5, -1.0], [2.0, 0.0]], [[0, 1], [1, 0]]
+    assert joint.index(z) == 2
+    assert (joint.log_q(h) == joint.log_q(np.array(h))).all()
+
+
+def test_bad_sizes_are_named():
+    for call, name, error in ((lambda: joint.values(2, -1), "k", ValueError),
+                              (lambda: joint.count(-1, 3), "n", ValueError),
+                              (lambda: joint.count(2, 2.5), "k", ValueError),
+                              (lambda: joint.values(None, 2), "n", TypeError),
+                              (lambda: joint.values(60, 2), "n", ValueError),
+                              (lambda: joint.index([0, 1]), "z", ValueError),
+                              (lambda: joint.index([[0.5, 0.5]]), "z", ValueError),
+                              (lambda: joint.index(np.eye(2)[[0] * 63]), "z", ValueError),
+                              (lambda: joint.log_q(np.zeros((40, 2))), "h", ValueError)):
+        with pytest.raises(error, match=f"^{name} must"):
+            call()
+    assert joint.index(np.eye(2)[[1] * 62]) == 2**62 - 1
+
+
+def test_batch_axes_broadcast(rng):
+    h, f = rng.normal(size=(4, 1, 2, 3)), rng.normal(size=(5, 9))
+    assert joint.gradient(h, f).shape == (4, 5, 2, 3)
+    assert_relative(joint.gradient(h, f)[3, 2], joint.gradient(h[3, 0], f[2]), 1e-14)

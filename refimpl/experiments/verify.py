@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import brentq, minimize
 
-from refimpl import checks, danskin, direct, exact, gumbel, plots
+from refimpl import danskin, direct, exact, gumbel, plots
 from refimpl.checks import InputError
 from refimpl.system.files import output_folder
 from refimpl.system.progress import Progress

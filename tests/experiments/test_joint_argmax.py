@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from refimpl import checks, joint
+from refimpl import gumbel, joint
 from refimpl.checks import InputError
 from refimpl.estimators.direct import joint_argmax
 from refimpl.experiments import joint_argmax as experiment

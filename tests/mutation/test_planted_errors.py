@@ -1,14 +1,14 @@
 """Planted errors: each of these slips, made on purpose, must be caught by the check that guards against it.
 
-A check is a function of the code under test that returns how far off it is, in standard errors or relative; the right code
-passes the limit that the ordinary tests use, the wrong code misses it by a wide margin.
+A check is a function of the code under test that returns how far off it is, in standard errors or relative; the right
+code passes the limit that the ordinary tests use, the wrong code misses it by a wide margin.
 """
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from refimpl import checks, cli, direct, estimators, exact, gumbel
+from refimpl import cli, direct, estimators, exact, gumbel
 from refimpl.danskin import d2G_deps_dh
 from refimpl.direct import gradient as direct_gradient
 from refimpl.models import discrete, objective
@@ -21,7 +21,7 @@ from tests.models.test_discrete import BATCH, HIDDEN, K, PIXELS, expected_loss
 EPS, N = 0.5, 200_000
 
 
-# --- the direct gradient's mean and variance -----------------------------------------------------------------------------------
+# --- the direct gradient's mean and variance ------------------------------------------------------------------------
 
 def as_it_is(h, f, noise):
     return direct.gradient(h, f, EPS, noise)
@@ -74,8 +74,8 @@ def test_the_gradient_itself_passes():
     assert check_mean_and_variance(as_it_is) < 4
 
 
-@pytest.mark.parametrize("wrong", [second_term_dropped, sign_swapped, eps_missing, f_not_scaled_by_eps, noise_not_shared,
-                                   noise_shared_by_all_values])
+@pytest.mark.parametrize("wrong", [second_term_dropped, sign_swapped, eps_missing, f_not_scaled_by_eps,
+                                   noise_not_shared, noise_shared_by_all_values])
 def test_wrong_gradients_are_caught(wrong):
     assert check_mean_and_variance(wrong) > 20
 
@@ -88,7 +88,7 @@ def test_only_the_variance_sees_noise_that_is_not_shared():
     assert np.abs(z_scores(sampled, direct.expected_gradient(h, f, EPS))).max() < 4
 
 
-# --- backward passes of the whole model -----------------------------------------------------------------------------------------
+# --- backward passes of the whole model -----------------------------------------------------------------------------
 
 def check_model() -> float:
     """Worst relative error of the model's gradient, enumeration with the KL term, against differences of its bound."""
@@ -152,15 +152,16 @@ def bias_gradient_forgotten(monkeypatch):
     monkeypatch.setattr(layers.Linear, "backward", backward)
 
 
-@pytest.mark.parametrize("plant", [off_by_one_in_the_kl, kl_with_the_wrong_sign, a_tenth_of_a_percent_in_a_weight_gradient,
-                                   a_tenth_of_a_percent_in_the_relu, a_tenth_of_a_percent_in_the_sigmoid,
+@pytest.mark.parametrize("plant", [off_by_one_in_the_kl, kl_with_the_wrong_sign,
+                                   a_tenth_of_a_percent_in_a_weight_gradient, a_tenth_of_a_percent_in_the_relu,
+                                   a_tenth_of_a_percent_in_the_sigmoid,
                                    bias_gradient_forgotten])
 def test_wrong_backward_passes_are_caught(monkeypatch, plant):
     plant(monkeypatch)
     assert check_model() > 1e-5
 
 
-# --- the decoder learns from the right latent --------------------------------------------------------------------------------
+# --- the decoder learns from the right latent -----------------------------------------------------------------------
 
 def test_a_decoder_that_learns_from_z_eps_is_caught():
     """z*(eps) is not a sample of q: the law of the latent that the decoder sees shows it."""
@@ -172,10 +173,10 @@ def test_a_decoder_that_learns_from_z_eps_is_caught():
     assert np.abs(z_scores(gumbel.one_hot(z_eps, 5), q)).max() > 20
 
 
-# --- verify says so ------------------------------------------------------------------------------------------------------------
+# --- verify says so -------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("target, wrong", [
-    ("direct.gradient", lambda h, f, eps, noise: -direct_gradient(h, f, eps, noise)),
+    ("direct.gradient", lambda *arguments, **named: -direct_gradient(*arguments, **named)),
     ("gumbel.sample", lambda shape, rng: np.asarray(rng.gumbel(size=shape))),                  # mean 0.577, not 0
     ("danskin.d2G_deps_dh", lambda h, f, eps: 1.0001 * d2G_deps_dh(h, f, eps)),
     ("direct.joint_law", lambda h, f, eps: np.multiply.outer(*(2 * [np.full(6, 1 / 6)]))),

@@ -1,0 +1,203 @@
+"""The exact functions of direct and joint to 1e-12, against their definitions in decimals with hundreds of digits.
+
+There plain differences of probabilities keep their digits, so the definitions are written down as they stand.
+Seeds are fixed; errors are relative to the largest entry unless a test says otherwise.
+"""
+from __future__ import annotations
+
+import itertools
+import math
+from contextlib import contextmanager
+from decimal import Decimal, localcontext
+
+import numpy as np
+import pytest
+
+from refimpl import direct, exact, joint
+from tests.asserts import assert_relative
+
+EPSILONS = [1e-300, 1e-160, 1e-30, 1e-17, 1e-9, 1e-5, 1e-2, 0.3, 1.0, 10.0, 1e3]
+
+
+def law(scores):
+    """softmax in decimals."""
+    weights = [(score - max(scores)).exp() for score in scores]
+    return [weight / sum(weights) for weight in weights]
+
+
+class Truth:
+    """One problem in decimals: everything by its definition."""
+
+    def __init__(self, h, f, eps, two_sided=False):
+        self.h, self.f, eps = [Decimal(x) for x in h.tolist()], [Decimal(x) for x in f.tolist()], Decimal(eps)
+        tilt = lambda step: [a + step * b for a, b in zip(self.h, self.f)]
+        self.k, self.q = len(h), law(self.h)
+        self.before, self.after = tilt(-eps if two_sided else Decimal(0)), tilt(eps)
+        self.width = 2 * eps if two_sided else eps
+        self.first, self.second = law(self.before), law(self.after)
+        self.expected = [(b - a) / self.width for a, b in zip(self.first, self.second)]
+        mean = sum(a * b for a, b in zip(self.q, self.f))
+        self.gradient = [a * (b - mean) for a, b in zip(self.q, self.f)]
+        self.bias = [a - b for a, b in zip(self.expected, self.gradient)]
+
+    def tilted_objective(self):
+        ratios = [a - b for a, b in zip(self.after, self.before)]
+        return sum(q * r.exp() for q, r in zip(self.q, ratios)).ln() / self.width
+
+    def stay(self, i):
+        """1 / sum_j exp(max(h_j - h_i, h_j - h_i + eps (f_j - f_i))): i beats every j both ways."""
+        pairs = [max(self.before[j] - self.before[i], self.after[j] - self.after[i]) for j in range(self.k)]
+        return 1 / sum(pair.exp() for pair in pairs)
+
+    def variance(self):
+        second = [(a + b - 2 * self.stay(i)) / self.width**2 for i, (a, b) in enumerate(zip(self.first, self.second))]
+        return [a - b**2 for a, b in zip(second, self.expected)]
+
+
+@contextmanager
+def digits_for(eps=1.0):
+    """A second difference over eps^2 takes two times log10(1 / eps) digits; a chance of 10^-300 beside 1 takes 300."""
+    with localcontext() as context:
+        context.prec, context.Emin, context.Emax = 700 + int(2 * max(0, -math.log10(eps))), -10**9, 10**9
+        if 1e-100 < eps < 0.1:
+            context.prec = 150 + int(3 * -math.log10(eps))
+        yield
+
+
+def off(value, truth):
+    """Largest error over the largest entry of the truth, found in decimals.  A truth below 1e-308 may round to 0."""
+    truth = np.ravel(np.array(truth, dtype=object))
+    error = max(abs(Decimal(v) - t) for v, t in zip(np.ravel(value).tolist(), truth))
+    return float(error / max(max(abs(t) for t in truth), Decimal("1e-308")))
+
+
+def problems(count, seed):
+    """Random h, f, among them near-certain q, ties of f, a tiny q on the best f, and any unit of f."""
+    rng = np.random.default_rng(seed)
+    for number in range(count):
+        k = int(rng.integers(2, 7))
+        h, f = rng.normal(size=k), rng.normal(size=k)
+        if number % 4 == 1:
+            h[0] += rng.choice([20.0, 60.0])
+        if number % 4 == 2:
+            f = np.round(f)
+        if number % 4 == 3:
+            h[np.argmax(f)] -= rng.choice([20.0, 60.0])
+        yield h, f
+
+
+@pytest.mark.parametrize("two_sided", [False, True])
+@pytest.mark.parametrize("eps", EPSILONS)
+def test_every_digit_at_every_eps(eps, two_sided):
+    with digits_for(eps):
+        for h, f in problems(4, seed=round(400 - math.log10(eps))):
+            truth = Truth(h, f, eps, two_sided)
+            assert off(direct.expected_gradient(h, f, eps, two_sided), truth.expected) < 1e-12
+            assert off(direct.bias(h, f, eps, two_sided), truth.bias) < 1e-12
+            assert off(direct.variance(h, f, eps, two_sided), truth.variance()) < 1e-12
+            if not two_sided:
+                assert off(direct.tilted_objective(h, f, eps), [truth.tilted_objective()]) < 1e-12
+
+
+def test_the_oracle_sees_what_a_plain_difference_loses():
+    """(softmax(h + eps f) - softmax(h)) / eps in float64, less the gradient: 786 times the bias at eps = 1e-9."""
+    h, f, eps = np.array([0.1, -0.4, 0.9]), np.array([1.0, 2.0, -1.0]), 1e-9
+    softmax = lambda scores: np.exp(scores) / np.exp(scores).sum()
+    plain = (softmax(h + eps * f) - softmax(h)) / eps
+    with digits_for(eps):
+        truth = Truth(h, f, eps)
+        assert off(plain, truth.expected) > 1e-9
+        assert off(plain - exact.gradient(h, f), truth.bias) > 1
+        assert off(1.0001 * direct.bias(h, f, eps), truth.bias) > 1e-5
+
+
+@pytest.mark.parametrize("eps", [1e-300, 1e-9, 0.1])
+def test_small_entries_keep_their_digits_where_q_is_all_but_certain(eps):
+    """Entry by entry to 1e-12: q has e^-60 and e^-70 beside 1, and no two values of f are near each other."""
+    h, f = np.array([0.0, -60.0, -70.0]), np.array([-1.0, 1.5, -4.0])
+    with digits_for(eps):
+        truth = Truth(h, f, eps)
+        for value, exactly in ((direct.expected_gradient(h, f, eps), truth.expected),
+                               (direct.bias(h, f, eps), truth.bias), (direct.variance(h, f, eps), truth.variance())):
+            for entry, right in zip(value.tolist(), exactly):
+                assert abs(Decimal(entry) - right) <= Decimal("1e-12") * abs(right) + Decimal("1e-322")
+
+
+@pytest.mark.parametrize("eps", [1e-300, 1e-12, 1e-3, 0.5])
+def test_two_equal_halves_have_a_bias_of_the_next_order(eps):
+    """q = (1/2, 1/2): the leading term (eps/2) grad Var_q f is 0, and what follows must not be its rounding."""
+    h, f = np.zeros(2), np.array([0.0, 1.0])
+    with digits_for(eps):
+        for two_sided in (False, True):
+            assert off(direct.bias(h, f, eps, two_sided), Truth(h, f, eps, two_sided).bias) < 1e-12
+
+
+def test_a_move_that_is_all_but_certain_keeps_its_variance():
+    """q = (1 - e^-50, e^-50) and f so much better at the second value that z*(eps) is there: Var = q_0 q_1 / eps^2."""
+    h, f, eps = np.array([0.0, -50.0]), np.array([0.0, 1.0]), 1e3
+    q = np.exp(-50.0)
+    assert_relative(direct.variance(h, f, eps), q * (1 - q) / eps**2, 1e-12)
+    covariance = q * (1 - q) / eps**2 * np.array([[1, -1], [-1, 1]])
+    assert_relative(direct.covariance(h, f, eps), covariance, 1e-12)
+
+
+@pytest.mark.parametrize("two_sided", [False, True])
+def test_covariance_has_the_variance_on_its_diagonal_and_sums_to_zero_at_every_eps(two_sided):
+    for eps in EPSILONS:
+        for h, f in problems(8, seed=7):
+            covariance, variance = direct.covariance(h, f, eps, two_sided), direct.variance(h, f, eps, two_sided)
+            largest = variance.max()
+            assert np.abs(np.diagonal(covariance) - variance).max() <= 1e-12 * largest
+            assert np.abs(covariance.sum(axis=0) / max(largest, 1e-300)).max() <= 1e-12
+            assert (covariance == covariance.T).all()
+
+
+# --- the unit of f ----------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-200, 1e-20, 1e20, 1e200, 1e300])
+def test_the_unit_of_f_only_scales(rng, unit):
+    """g(c f, eps) = c g(f, c eps), draw by draw; so the best eps of c f is that of f over c."""
+    h, f = rng.normal(size=(3, 4)), rng.uniform(-1, 1, size=(3, 4))
+    for two_sided in (False, True):
+        assert_relative(direct.best_eps(h, f * unit, 5, two_sided) * unit, direct.best_eps(h, f, 5, two_sided), 1e-6)
+        for function in (direct.expected_gradient, direct.bias):
+            scaled = function(h, f * unit, 0.3 / unit, two_sided) / unit
+            assert np.abs(scaled - function(h, f, 0.3, two_sided)).max() < 1e-14
+    assert_relative(direct.joint_law(h, f * unit, 0.3 / unit), direct.joint_law(h, f, 0.3), 1e-12)
+
+
+def test_best_eps_beyond_the_first_grid():
+    """q = (1 - p, p) and f = (0, 1): a sure move is worth its size 1/eps = p, so eps = 1/p, also at p = e^-200."""
+    assert_relative(direct.best_eps([0.0, -200.0], [0.0, 1.0]), np.exp(200.0), 1e-5)
+
+
+def test_a_result_beyond_float64_names_what_is_at_fault():
+    for call, name in ((lambda: direct.mse([0, 1], [0, 1e200], 1.0), "f"),
+                       (lambda: direct.variance([0, 1], [0, 1e200], 1e-200), "eps"),
+                       (lambda: direct.covariance([0, 1], [0, 1e200], 1e-200), "eps"),
+                       (lambda: direct.best_eps([0, 1], [0, 5e-324]), "f"),
+                       (lambda: direct.bias([0, 1], [0, 1e200], 1e200), "eps"),
+                       (lambda: direct.expected_gradient([0, 1], [0, 1], 1e308), "eps"),
+                       (lambda: direct.expected_gradient([0, 1], [0, 1], 1e-307), "eps"),
+                       (lambda: exact.kl([0, 1e308]), "h"), (lambda: exact.gap([0, 1], [0, 1e308]), "f")):
+        with pytest.raises(ValueError, match=rf"^{name} must"):
+            call()
+
+
+# --- joint values -----------------------------------------------------------------------------------------------------
+
+def test_joint_gradient_keeps_small_entries_where_q_is_all_but_certain(rng):
+    """Entry by entry to 1e-12 against decimals: three variables, each with another all but certain value."""
+    h, f = rng.normal(size=(3, 3)), rng.normal(size=27)
+    h[0, 1] += 40
+    h[1, 0] += 15
+    h[2, 2] += 80
+    with digits_for():
+        q, scores = [law([Decimal(x) for x in row.tolist()]) for row in h], [Decimal(x) for x in f.tolist()]
+        truth = np.zeros((3, 3), dtype=object)
+        for i, c in itertools.product(range(3), range(3)):
+            for z, score in zip(itertools.product(range(3), repeat=3), scores):
+                # d q(z) / d h_i(c) = q(z) ([z_i = c] - q_i(c))
+                truth[i, c] += math.prod(q[j][z[j]] for j in range(3)) * ((z[i] == c) - q[i][c]) * score
+        for value, right in zip(joint.gradient(h, f).ravel().tolist(), truth.ravel()):
+            assert abs(Decimal(value) - right) <= Decimal("1e-12") * abs(right)
