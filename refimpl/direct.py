@@ -28,7 +28,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import log_softmax, logsumexp, softmax
 
-from refimpl import checks, exact, gumbel
+from refimpl import checks, clocks, exact, gumbel
 
 
 class Pair(NamedTuple):
@@ -52,11 +52,6 @@ def _as_one_sided(h, f, eps, two_sided: bool) -> tuple[np.ndarray, np.ndarray, n
     """The one-sided problem (scores, f, eps) whose pair and gradient are the wanted ones."""
     h, f, eps = _check(h, f, eps)
     return (exact._tilted(h, f, -eps)[0], f, 2 * eps) if two_sided else (h, f, eps)
-
-
-def _over(value: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """value / x, and 1 at x = 0, the limit for expm1, log1p and sinh."""
-    return np.where(x == 0, 1, value / np.where(x == 0, 1, x))
 
 
 # --- one sample -----------------------------------------------------------------------------------------------------
@@ -105,7 +100,7 @@ def tilted_objective(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
     # T - f_b = log(Z) / eps.  Z = 1 + rise, rise = eps mean_u:  log1p keeps the digits of a small rise.
     rise = eps * tilt.mean_u
     small = np.where(tilt.moved, 0, rise)
-    ratio = _over(np.log1p(small), small)
+    ratio = clocks.over(np.log1p(small), small)
     scores, largest = exact._tilted(log_softmax(h, axis=-1), f - tilt.f_b, eps)
     log_Z = logsumexp(scores, axis=-1, keepdims=True) + largest
     return (tilt.f_b + np.where(tilt.moved, log_Z / eps, tilt.mean_u * ratio))[..., 0]
@@ -132,7 +127,7 @@ def _tilt(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> _Tilt:
     # Two ways to the same q u.  Up to x = 1:  u = d (e^x - 1) / x, which needs no 1 / eps.  Above it e^x may overflow
     # where q e^x does not:  q (e^x - 1) = q e^x (1 - e^-x); cut off at q e^x = e, where Z > 2 already.
     beyond = np.exp(np.minimum(log_q + high, 1)) * -np.expm1(-high) / eps
-    qu = np.where(x <= 1, q * d * _over(np.expm1(low), low), beyond)
+    qu = np.where(x <= 1, q * d * clocks.over(np.expm1(low), low), beyond)
     mean_u = qu.sum(axis=-1, keepdims=True)
     Z = 1 + eps * mean_u
     f_b = np.take_along_axis(f, h.argmax(axis=-1)[..., None], axis=-1)
@@ -203,7 +198,7 @@ def _even_and_odd(log_q: np.ndarray, c: np.ndarray, eps: np.ndarray, two_sided: 
     """
     q, x = np.exp(log_q), eps * c
     y = np.clip(x, -1, 1)
-    sinhc = _over(np.sinh(y / 2), y / 2)
+    sinhc = clocks.over(np.sinh(y / 2), y / 2)
     series = np.zeros(y.shape)
     for n in range(19, 1, -2):                                      # 1/21! is 10^-19 of the first term
         series = 1 / factorial(n) + y**2 * series
@@ -218,88 +213,13 @@ def _even_and_odd(log_q: np.ndarray, c: np.ndarray, eps: np.ndarray, two_sided: 
 
 # --- the coupling law: how the pair moves together ------------------------------------------------------------------
 
-class _Clocks(NamedTuple):
-    """The alarm clocks behind the pair, sorted so that the perturbation favours the first most.
-
-    E_z = exp(-(h_z + gamma_z + c)) are independent exponentials of rate w_z = exp(h_z): z* is the smallest E_z, and
-    z*(eps) the smallest a_z E_z with a_z = exp(-s_z), s = eps f.  Only s relative to its maximum matters.  All in logs:
-    eps f of a real image spans thousands of nats.
-    """
-
-    order: np.ndarray       # (..., k)    sorts the values of z by falling s
-    log_w: np.ndarray       # (..., k)    in that order, sum of w = 1
-    s: np.ndarray           # (..., k)    in that order, falling from 0
-    log_fall: np.ndarray    # (..., k-1)  log((e^{s_m} - e^{s_{m+1}}) / eps), -inf where two are tied
-    log_D: np.ndarray       # (..., k)    log of C(a_z) / a_z,  C(t) = sum_z w_z max(1, t / a_z)
-
-
-def _clocks(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> _Clocks:
-    order = np.argsort(-f, axis=-1, kind="stable")
-    f = np.take_along_axis(f, order, axis=-1)
-    log_w = np.take_along_axis(log_softmax(h, axis=-1), order, axis=-1)
-    s = eps * (f - f[..., :1])
-    drop = f[..., :-1] - f[..., 1:]
-    step = eps * drop                                                # s_m - s_{m+1}, by one rounding only
-    mean_slope = _over(-np.expm1(-step), step)
-    with np.errstate(divide="ignore"):
-        log_fall = s[..., :-1] + np.log(drop * mean_slope)           # e^{s_m} (1 - e^-step) / eps
-    # C(a_i) / a_i = sum over j favoured more (before i) of w_j e^{s_j}  +  e^{s_i} sum over the others, with i, of w_j.
-    # Both are running sums over the sorted values; the first is shifted by one place, as i itself is not in it.
-    favoured_more = np.full(s.shape, -np.inf)
-    favoured_more[..., 1:] = np.logaddexp.accumulate(log_w + s, axis=-1)[..., :-1]
-    others = np.logaddexp.accumulate(log_w[..., ::-1], axis=-1)[..., ::-1]
-    return _Clocks(order, log_w, s, log_fall, np.logaddexp(favoured_more, s + others))
-
-
-def _unsort(values: np.ndarray, clocks: _Clocks) -> np.ndarray:
-    """(..., k) from the clocks' order back to the caller's."""
-    result = np.empty(values.shape)
-    np.put_along_axis(result, clocks.order, values, axis=-1)
-    return result
-
-
 def stay_probability(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
     """P(z* = z*(eps) = i), the diagonal of joint_law, in O(k log k) and without a k x k array.  Returns (..., k).
 
     P(i, i) = w_i / C(a_i) = 1 / sum_j exp(max(h_j - h_i, h_j - h_i + eps (f_j - f_i))): i must beat every j both ways.
     Its sum is the chance that the sampled gradient is zero.
     """
-    return _stay(_clocks(*_as_one_sided(h, f, eps, two_sided)))
-
-
-def _stay(clocks: _Clocks) -> np.ndarray:
-    return _unsort(np.exp(clocks.log_w + clocks.s - clocks.log_D), clocks)
-
-
-def _leave_rate(clocks: _Clocks) -> np.ndarray:
-    """P(z* = i, z*(eps) != i) / eps = (q_i - P(i, i)) / eps, without that subtraction: a tiny eps leaves it few digits.
-
-    q_i - P(i, i) = w_i (C(a_i) - 1) / C(a_i), and C(a_i) - 1 = sum over j before i of w_j (e^{s_j - s_i} - 1), which by
-    parts is e^{-s_i} sum over m before i of (e^{s_m} - e^{s_{m+1}}) (w_1 + ... + w_m): positive terms only.
-    """
-    log_W = np.logaddexp.accumulate(clocks.log_w, axis=-1)
-    log_excess = np.full(clocks.s.shape, -np.inf)                        # the most favoured value never leaves
-    log_excess[..., 1:] = np.logaddexp.accumulate(clocks.log_fall + log_W[..., :-1], axis=-1)
-    return _unsort(np.exp(clocks.log_w + log_excess - clocks.log_D), clocks)
-
-
-def _log_piece(clocks: _Clocks) -> np.ndarray:
-    """log of (1 / eps) integral dt / C(t)^2 between neighbouring a's, as joint_law needs it.  (..., k-1)."""
-    # Piece m lies between a_m and a_{m+1}.  With C(a) = a D, and here, as in log_fall, over eps:
-    # (a_{m+1} - a_m) / (C C') = (e^{s_m} - e^{s_{m+1}}) / (D D')
-    return clocks.log_fall - clocks.log_D[..., :-1] - clocks.log_D[..., 1:]
-
-
-def _arrive_rate(clocks: _Clocks) -> np.ndarray:
-    """P(z*(eps) = j, z* != j) / eps, the sum of joint_law's column j off the diagonal, without a k x k array.
-
-    Each i behind j adds (w_i w_j / a_j) times the pieces from a_j to a_i.  So piece m is met by all i behind it.
-    """
-    log_behind = np.logaddexp.accumulate(clocks.log_w[..., ::-1], axis=-1)[..., -2::-1]       # of w_{m+1} + ... + w_k
-    log_terms = _log_piece(clocks) + log_behind
-    log_sum = np.full(clocks.s.shape, -np.inf)                           # at the least favoured value none arrives
-    log_sum[..., :-1] = np.logaddexp.accumulate(log_terms[..., ::-1], axis=-1)[..., ::-1]     # over m from j on
-    return _unsort(np.exp(clocks.log_w + clocks.s + log_sum), clocks)
+    return clocks.stay(clocks.make(*_as_one_sided(h, f, eps, two_sided)))
 
 
 def joint_law(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
@@ -313,26 +233,11 @@ def joint_law(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False)
     positive terms only, nothing cancels.  Rows sum to q, columns to q_eps.
     """
     h, f, eps = _as_one_sided(h, f, eps, two_sided)
-    clocks = _clocks(h, f, eps)
-    law = eps[..., None] * _move_rates(clocks)
+    pair = clocks.make(h, f, eps)
+    law = eps[..., None] * clocks.move_rates(pair)
     diagonal = np.arange(h.shape[-1])
-    law[..., diagonal, diagonal] = _stay(clocks)
+    law[..., diagonal, diagonal] = clocks.stay(pair)
     return law
-
-
-def _move_rates(clocks: _Clocks) -> np.ndarray:
-    """joint_law / eps off the diagonal, and 0 on it."""
-    k = clocks.s.shape[-1]
-    # For each j (row) the running sum of the pieces from m = j on: entry i-1 is log (F(a_i) - F(a_j)).
-    from_j = np.where(np.arange(k)[:, None] <= np.arange(k - 1), _log_piece(clocks)[..., None, :], -np.inf)
-    log_F = np.logaddexp.accumulate(from_j, axis=-1)
-    log_climb = clocks.log_w[..., 1:, None] + (clocks.log_w + clocks.s)[..., None, :]                   # i = 1 ..., j
-    sorted_law = np.zeros(clocks.s.shape + (k,))                                                        # (..., i, j)
-    sorted_law[..., 1:, :] = np.exp(log_climb + np.swapaxes(log_F, -1, -2))
-    sorted_law[..., np.arange(k), np.arange(k)] = 0
-    back = np.argsort(clocks.order, axis=-1)                             # from the sorted order to the caller's
-    law = np.take_along_axis(sorted_law, back[..., :, None], axis=-2)
-    return np.take_along_axis(law, back[..., None, :], axis=-1)
 
 
 # --- what one estimate, or the mean of many, is worth ---------------------------------------------------------------
@@ -347,8 +252,8 @@ def variance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) 
     variance = (arrive + leave - (arrive - leave)^2) / eps^2, written below with positive terms only.
     """
     h, f, eps = _as_one_sided(h, f, eps, two_sided)
-    clocks = _clocks(h, f, eps)
-    leave, arrive, stay = _leave_rate(clocks), _arrive_rate(clocks), _stay(clocks)
+    pair = clocks.make(h, f, eps)
+    leave, arrive, stay = clocks.leave_rate(pair), clocks.arrive_rate(pair), clocks.stay(pair)
     # q = stay + eps leave, so 1 - eps leave = stay + the q of all others.  It keeps its digits where a move is certain.
     q, q_eps = softmax(h, axis=-1), softmax(exact._tilted(h, f, eps)[0], axis=-1)
     no_leave, no_arrive = stay + _others(q), stay + _others(q_eps)
@@ -380,9 +285,9 @@ def covariance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False
     h, f, eps = _as_one_sided(h, f, eps, two_sided)
     k = h.shape[-1]
     diagonal = np.arange(k)
-    clocks = _clocks(h, f, eps)
-    P = _move_rates(clocks)                                              # chances over eps from here on
-    P[..., diagonal, diagonal] = _stay(clocks) / eps
+    pair = clocks.make(h, f, eps)
+    P = clocks.move_rates(pair)                                              # chances over eps from here on
+    P[..., diagonal, diagonal] = clocks.stay(pair) / eps
     outcomes = P.reshape(h.shape[:-1] + (k * k,))                        # the pair (i, j) at i k + j
     likeliest = outcomes.argmax(axis=-1)
     np.put_along_axis(outcomes, likeliest[..., None], 0.0, axis=-1)
