@@ -11,7 +11,8 @@ import numpy as np
 from refimpl.nn.layers import Linear
 from refimpl.nn.losses import softplus_sum
 
-ROWS = 500          # decoder outputs at a time: 784 pixels in float32 are 1.6 MB, which a core's own cache still holds
+PRODUCT = 2_000     # decoder outputs a product: large ones are the fastest, but not all outputs need fit into memory
+CACHED = 200        # outputs whose 784 logits, in float32, a core's own cache holds while softplus_sum goes over them
 
 
 def scores(last: Linear, hidden: np.ndarray, x: np.ndarray, keep: np.ndarray | None = None) -> np.ndarray:
@@ -23,12 +24,13 @@ def scores(last: Linear, hidden: np.ndarray, x: np.ndarray, keep: np.ndarray | N
     """
     f = np.matmul(hidden, (x @ last.W_over_b.T)[:, :, None])[:, :, 0]                          # x . a
     rows, flat = hidden.reshape(-1, last.n_in + 1), f.reshape(-1)
-    scratch = np.empty((min(ROWS, len(rows)), last.n_out), x.dtype)     # one block of logits, again and again
-    for start in range(0, len(rows), ROWS):
-        block = rows[start:start + ROWS]
+    scratch = np.empty((min(PRODUCT, len(rows)), last.n_out), x.dtype)              # logits, again and again
+    for start in range(0, len(rows), PRODUCT):
+        block = rows[start:start + PRODUCT]
         a = scratch[:len(block)]
         np.matmul(block, last.W_over_b, out=a)
         if keep is not None:
-            keep[start:start + ROWS] = a
-        flat[start:start + ROWS] -= softplus_sum(a)
+            keep[start:start + PRODUCT] = a
+        for inner in range(0, len(block), CACHED):
+            flat[start + inner:][:CACHED] -= softplus_sum(a[inner:inner + CACHED])
     return f
