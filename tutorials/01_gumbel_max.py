@@ -32,8 +32,8 @@ rng = np.random.default_rng(1)
 # %% [markdown]
 # ## The task
 #
-# Five values, a score for each. We want to draw $z$ with probability $q(z)$, the softmax of the scores. Here is the truth that
-# everything below is held against.
+# Five values, a score for each. We want to draw $z$ with probability $q(z)$, the softmax of the scores. Here is the
+# truth that everything below is held against.
 
 # %%
 h = np.array([1.0, -0.5, 2.0, 0.3, -2.0])
@@ -47,9 +47,9 @@ print("q =", q.round(4))
 #
 # $$P(\gamma \le t) = G(t) = e^{-e^{-(t+c)}}$$
 #
-# To draw one, set $U = G(\gamma)$ with $U$ uniform and solve: $\gamma = -\log(-\log U) - c$. The shift by $c$ makes the mean zero;
-# we come back to why. (The slides print $e^{-e^{-t+c}}$. With $c > 0$ that would have mean $2c$; the sign above is the one that
-# gives zero, as the next cell measures.)
+# To draw one, set $U = G(\gamma)$ with $U$ uniform and solve: $\gamma = -\log(-\log U) - c$. The shift by $c$ makes the
+# mean zero; we come back to why. (The slides print $e^{-e^{-t+c}}$. With $c > 0$ that would have mean $2c$; the sign
+# above is the one that gives zero, as the next cell measures.)
 
 # %%
 c = np.euler_gamma
@@ -74,14 +74,14 @@ def g(t):                       # its derivative, the density
 t = np.linspace(-3, 7, 400)
 figure, ax = plt.subplots(figsize=(6, 3.2))
 ax.plot(t, g(t), color=plots.TRUTH, label="density $g(t)$")
-ax.hist(flat, bins=120, range=(-3, 7), density=True, color=plots.COLOURS["direct"], alpha=0.4, label="drawn")
+ax.hist(flat, bins=120, range=(-3, 7), density=True, color=plots.colour("direct"), alpha=0.4, label="drawn")
 ax.set(xlabel="t", ylabel="density")
 ax.legend()
 plt.show()
 
 # %% [markdown]
-# What to see: it is skew. The right tail falls like $e^{-t}$, slowly; the left one like $e^{-e^{-t}}$, abruptly. Large values are
-# not rare, small ones are. A maximum is decided in the right tail.
+# What to see: it is skew. The right tail falls like $e^{-t}$, slowly; the left one like $e^{-e^{-t}}$, abruptly. Large
+# values are not rare, small ones are. A maximum is decided in the right tail.
 #
 # ## The trick
 #
@@ -119,8 +119,9 @@ for name, drawn in (("loop", slow), ("all at once", z_star)):
 #
 # ## Why: the integral
 #
-# The value $z$ wins at height $t$ if it stands at $t$ exactly and all others stand below. Noise at $t - h(z)$ has density
-# $g(t-h(z))$; the others are below with probability $G(t-h(z'))$. Sum over all heights (equation 6 of the supplement):
+# The value $z$ wins at height $t$ if it stands at $t$ exactly and all others stand below. Noise at $t - h(z)$ has
+# density $g(t-h(z))$; the others are below with probability $G(t-h(z'))$. Sum over all heights (equation 6 of the
+# supplement):
 #
 # $$P(z^{\star} = z) = \int g(t - h(z)) \prod_{z' \ne z} G(t - h(z')) \, dt$$
 #
@@ -158,8 +159,8 @@ plt.show()
 #
 # $$e^{h(z)} \cdot e^{-(t+c)} e^{-S e^{-(t+c)}}$$
 #
-# Only the first factor knows $z$. The rest integrates to $1/S$, since its antiderivative is $e^{-S e^{-(t+c)}} / S$. Together:
-# $e^{h(z)}/S = q(z)$. Check each line against the grid:
+# Only the first factor knows $z$. The rest integrates to $1/S$, since its antiderivative is $e^{-S e^{-(t+c)}} / S$.
+# Together: $e^{h(z)}/S = q(z)$. Check each line against the grid:
 
 # %%
 S = np.exp(h).sum()
@@ -173,10 +174,11 @@ print("each line of the proof holds on the grid")
 # %% [markdown]
 # ## Alarm clocks
 #
-# The same proof in one picture. Let $E(z) = e^{-(h(z) + \gamma(z) + c)}$. The largest perturbed score is the smallest $E$, and since
-# $-\log U$ is an exponential variable of rate 1, $E(z)$ is one of rate $r(z) = e^{h(z)}$. Five alarm clocks. Clock $z$ rings first, at time $t$, with density
-# $r(z) e^{-r(z) t}$ times the others' chances $e^{-r(z') t}$ of being silent still: $r(z) e^{-S t}$, which integrates to $r(z) / S$. The time of the first ring does not depend on which
-# clock it is. Chapter 4 uses these clocks to compute what no sampling could.
+# The same proof in one picture. Let $E(z) = e^{-(h(z) + \gamma(z) + c)}$. The largest perturbed score is the smallest
+# $E$, and since $-\log U$ is an exponential variable of rate 1, $E(z)$ is one of rate $r(z) = e^{h(z)}$. Five alarm
+# clocks. Clock $z$ rings first, at time $t$, with density $r(z) e^{-r(z) t}$ times the others' chances $e^{-r(z') t}$
+# of being silent still: $r(z) e^{-S t}$, which integrates to $r(z) / S$. The time of the first ring does not depend on
+# which clock it is. Chapter 4 uses these clocks to compute what no sampling could.
 
 # %%
 E = np.exp(-(h + noise + c))
@@ -204,8 +206,9 @@ assert abs(highest.mean() - np.log(S)) < 4 * error
 # %% [markdown]
 # ## Other noise
 #
-# Slide 11 shows Gumbel beside Gaussian and Laplace noise. Any noise gives *some* law for the arg max. The next cell computes it by the
-# same integral, with all three noises scaled to the same variance, for three values: scores 0, 1, and a third that moves.
+# Slide 11 shows Gumbel beside Gaussian and Laplace noise. Any noise gives *some* law for the arg max. The next cell
+# computes it by the same integral, with all three noises scaled to the same variance, for three values: scores 0, 1,
+# and a third that moves.
 
 # %%
 from scipy import stats
@@ -232,15 +235,16 @@ left.legend()
 plt.show()
 
 # %% [markdown]
-# What to see. Left: much the same curve, Laplace a little apart. Right: the odds of 1 against 0. For Gumbel they are $e^1$, whatever the third value does
-# (the *independence of irrelevant alternatives*); for the others a third value that has nothing to do with the two moves their odds.
-# With Gumbel noise the encoder's scores *are* its log-probabilities, up to a constant; with other noise they are not. (That among independent noises of one law only Gumbel's gives the softmax for
-# three or more values is Yellott's theorem of 1977, not shown here.)
+# What to see. Left: much the same curve, Laplace a little apart. Right: the odds of 1 against 0. For Gumbel they are
+# $e^1$, whatever the third value does (the *independence of irrelevant alternatives*); for the others a third value
+# that has nothing to do with the two moves their odds. With Gumbel noise the encoder's scores *are* its
+# log-probabilities, up to a constant; with other noise they are not. (That among independent noises of one law only
+# Gumbel's gives the softmax for three or more values is Yellott's theorem of 1977, not shown here.)
 #
 # ## What you built is in the package
 #
-# `refimpl/gumbel.py` holds the sampler, the quadrature and the law of the noise given its winner. It draws the exponential variable directly rather than
-# as $-\log U$, for a reason that the last section names.
+# `refimpl/gumbel.py` holds the sampler, the quadrature and the law of the noise given its winner. It draws the
+# exponential variable directly rather than as $-\log U$, for a reason that the last section names.
 
 # %%
 from refimpl import gumbel
@@ -253,7 +257,8 @@ assert (same == z_star).all()
 # %% [markdown]
 # ## Exercises
 #
-# **1 (easy).** A temperature: show by sampling that $\arg\max\{h/T + \gamma\}$ and $\arg\max\{h + T\gamma\}$ are the same draw, and compute its law.
+# **1 (easy).** A temperature: show by sampling that $\arg\max\{h/T + \gamma\}$ and $\arg\max\{h + T\gamma\}$ are the
+# same draw, and compute its law.
 #
 # <details><summary>Solution</summary>
 #
@@ -268,8 +273,9 @@ assert (same == z_star).all()
 #
 # </details>
 #
-# **2 (middling).** The two largest of $h + \gamma$ are a draw of two values *without replacement*: the second is distributed as $q$ with the
-# winner taken out. Check $P(\text{first} = 2, \text{second} = 0) = q(2)\, q(0) / (1 - q(2))$.
+# **2 (middling).** The two largest of $h + \gamma$ are a draw of two values *without replacement*: the second is
+# distributed as $q$ with the winner taken out. Check
+# $P(\text{first} = 2, \text{second} = 0) = q(2)\, q(0) / (1 - q(2))$.
 #
 # <details><summary>Solution</summary>
 #
@@ -287,8 +293,8 @@ assert (same == z_star).all()
 #
 # <details><summary>Solution</summary>
 #
-# The maximum is $h(z^{\star}) + \gamma(z^{\star})$, so $E[\gamma(z^{\star})] = \log S - \sum_z q(z) h(z)$: the entropy of $q$. Never negative, and 0 when one
-# value is certain, for then its noise is not selected at all.
+# The maximum is $h(z^{\star}) + \gamma(z^{\star})$, so $E[\gamma(z^{\star})] = \log S - \sum_z q(z) h(z)$: the entropy
+# of $q$. Never negative, and 0 when one value is certain, for then its noise is not selected at all.
 #
 # ```python
 # winners = noise[np.arange(samples), z_star]
@@ -300,13 +306,14 @@ assert (same == z_star).all()
 #
 # ## Where it goes wrong in practice
 #
-# - In float32, $-\log(-\log U)$ is infinite where $U$ rounds to 0 or 1, once in ten million draws or so; one such draw spoils a run. Draw
-#   an exponential variable $X$ of rate 1 in float64 instead, and take $\gamma = -\log X - c$.
+# - In float32, $-\log(-\log U)$ is infinite where $U$ rounds to 0 or 1, once in ten million draws or so; one such draw
+#   spoils a run. Draw an exponential variable $X$ of rate 1 in float64 instead, and take $\gamma = -\log X - c$.
 # - Noise is added to *scores*, not to probabilities.
 # - One number a value. The same number added to all values changes nothing; the arg max is then always the same.
 # - With ties (scores or noise rounded coarsely) the lowest index wins too often.
 #
 # ## What to read next
 #
-# [Chapter 2](02_danskin.ipynb) follows the *height* of the maximum instead of its place. In the package: `refimpl/gumbel.py`. Further away:
-# Maddison, Tarlow and Minka, *A\* sampling* (NeurIPS 2014), for maxima over continuous sets.
+# [Chapter 2](02_danskin.ipynb) follows the *height* of the maximum instead of its place. In the package:
+# `refimpl/gumbel.py`. Further away: Maddison, Tarlow and Minka, *A\* sampling* (NeurIPS 2014), for maxima over
+# continuous sets.

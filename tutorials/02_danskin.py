@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 2. Danskin's theorem: the slope of a maximum
 #
-# **You will** draw a maximum of straight lines, differentiate it, and average many of them until the kinks are too small to see.
-# **You will learn** why a maximum may be differentiated although its arg max may not, and what function the average is.
-# **You need** [chapter 1](01_gumbel_max.ipynb). It runs in about five seconds.
+# **You will** draw a maximum of straight lines, differentiate it, and average many of them until the kinks are too
+# small to see. **You will learn** why a maximum may be differentiated although its arg max may not, and what function
+# the average is. **You need** [chapter 1](01_gumbel_max.ipynb). It runs in about five seconds.
 #
 # | symbol | in the code | the slides write | meaning |
 # | --- | --- | --- | --- |
@@ -33,8 +33,9 @@ f = np.array([-1.5, 0.5, 2.0, 1.0])
 # %% [markdown]
 # ## One draw of the noise: four lines
 #
-# Fix the noise. As a function of $\epsilon$ each value $z$ is a straight line, $\epsilon f(z) + [h(z) + \gamma(z)]$: its slope is $f(z)$, its height
-# at $\epsilon = 0$ the perturbed score. The maximum is the upper envelope. Here it is drawn line by line.
+# Fix the noise. As a function of $\epsilon$ each value $z$ is a straight line, $\epsilon f(z) + [h(z) + \gamma(z)]$:
+# its slope is $f(z)$, its height at $\epsilon = 0$ the perturbed score. The maximum is the upper envelope. Here it is
+# drawn line by line.
 
 # %%
 noise = gumbel.sample(4, rng)
@@ -53,19 +54,21 @@ right.set(xlabel="eps", ylabel="slope of the maximum")
 plt.show()
 
 # %% [markdown]
-# What to see. The maximum bends upwards only (it is *convex*), at kinks where the winner changes. Its slope is a staircase, and
-# each step has the height of the winner's slope.
+# What to see. The maximum bends upwards only (it is *convex*), at kinks where the winner changes. Its slope is a
+# staircase, and each step has the height of the winner's slope.
 #
 # ## The theorem
 #
-# **Danskin (1967), for finitely many lines.** Where one line wins alone, $\frac{d}{d\epsilon} \max_z \{\ldots\} = f(z(\epsilon))$: the slope of the winner. The
-# *arg max* may be differentiated nowhere usefully (it is piecewise constant); it need not be.
+# **Danskin (1967), for finitely many lines.** Where one line wins alone,
+# $\frac{d}{d\epsilon} \max_z \{\ldots\} = f(z(\epsilon))$: the slope of the winner. The *arg max* may be differentiated
+# nowhere usefully (it is piecewise constant); it need not be.
 #
-# *Proof.* If line $z$ is strictly above the others at $\epsilon$, it is still above them in a small interval around. There the maximum *is* that line. $\square$ (Nothing in this asks for straight lines: for
-# differentiable curves the derivative is that of the winning curve.)
+# *Proof.* If line $z$ is strictly above the others at $\epsilon$, it is still above them in a small interval around.
+# There the maximum *is* that line. $\square$ (Nothing in this asks for straight lines: for differentiable curves the
+# derivative is that of the winning curve.)
 #
-# Where two lines tie there is a kink: from the right the slope is the larger of the two, from the left the smaller. With continuous noise a
-# given $\epsilon$ is a kink with probability zero.
+# Where two lines tie there is a kink: from the right the slope is the larger of the two, from the left the smaller.
+# With continuous noise a given $\epsilon$ is a kink with probability zero.
 #
 # Naive: differences of the maximum. Then the algebra: just ask who wins. They agree away from kinks.
 
@@ -83,8 +86,8 @@ print("Danskin    ", by_danskin)
 assert np.allclose(by_difference, by_danskin, atol=1e-6)
 
 # %% [markdown]
-# The same in the direction of the scores: raise $h(z)$ by a little and the maximum rises as much if $z$ wins, not at all if it does not. Its
-# gradient in $h$ is $\text{onehot}(z(\epsilon))$.
+# The same in the direction of the scores: raise $h(z)$ by a little and the maximum rises as much if $z$ wins, not at
+# all if it does not. Its gradient in $h$ is $\text{onehot}(z(\epsilon))$.
 
 # %%
 def maximum_of(scores, eps):
@@ -132,8 +135,9 @@ left.legend(fontsize=9)
 plt.show()
 
 # %% [markdown]
-# What to see. One draw: a polygon, a staircase. Two thousand: kinks and steps too small to see, on top of the black lines. Only the expectation has none. We know the
-# black lines from chapter 1: zero-mean Gumbel noise on scores $a(z)$ has a maximum of mean $\log \sum_z e^{a(z)}$, and here $a = h + \epsilon f$. So
+# What to see. One draw: a polygon, a staircase. Two thousand: kinks and steps too small to see, on top of the black
+# lines. Only the expectation has none. We know the black lines from chapter 1: zero-mean Gumbel noise on scores $a(z)$
+# has a maximum of mean $\log \sum_z e^{a(z)}$, and here $a = h + \epsilon f$. So
 #
 # $$G(h, \epsilon) = E_\gamma \max_z \{\epsilon f(z) + h(z) + \gamma(z)\} = \log \sum_z e^{h(z) + \epsilon f(z)}$$
 #
@@ -141,13 +145,15 @@ plt.show()
 #
 # ## Differentiating under the average
 #
-# Is the derivative of the average the average of the derivatives? If $\epsilon$ moves by $\Delta$, each line moves by at most $\max |f| \cdot |\Delta|$, and so does their maximum, kinks included. If the scores move by at most $\Delta$ each, so does the maximum. The
-# difference quotients are therefore bounded whatever the noise, and dominated convergence allows it:
+# Is the derivative of the average the average of the derivatives? If $\epsilon$ moves by $\Delta$, each line moves by
+# at most $\max |f| \cdot |\Delta|$, and so does their maximum, kinks included. If the scores move by at most $\Delta$
+# each, so does the maximum. The difference quotients are therefore bounded whatever the noise, and dominated
+# convergence allows it:
 #
 # $$\frac{\partial G}{\partial \epsilon} = E_\gamma f(z(\epsilon)), \qquad \frac{\partial G}{\partial h} = E_\gamma \, \text{onehot}(z(\epsilon))$$
 #
-# Right-hand sides by sampling the winner, left-hand sides from the formula for $G$, whose derivatives are those of a logsumexp:
-# $\sum_z q_\epsilon(z) f(z)$ and $q_\epsilon$, with $q_\epsilon$ the softmax of $h + \epsilon f$.
+# Right-hand sides by sampling the winner, left-hand sides from the formula for $G$, whose derivatives are those of a
+# logsumexp: $\sum_z q_\epsilon(z) f(z)$ and $q_\epsilon$, with $q_\epsilon$ the softmax of $h + \epsilon f$.
 
 # %%
 at = 0.5
@@ -166,10 +172,11 @@ print("dG/dh:   q_eps", q_at.round(4), " sampled", share.round(4))
 assert (np.abs(share - q_at) < 4 * error).all()
 
 # %% [markdown]
-# That was Danskin's theorem twice: once for each argument of $G$. Chapter 3 differentiates twice *in a row*, once each way, and
-# Theorem 1 falls out.
+# That was Danskin's theorem twice: once for each argument of $G$. Chapter 3 differentiates twice *in a row*, once each
+# way, and Theorem 1 falls out.
 #
-# In the package these are `danskin.G`, `danskin.dG_deps`, `danskin.dG_dh`, and `danskin.perturbed_max` for single draws:
+# In the package these are `danskin.G`, `danskin.dG_deps`, `danskin.dG_dh`, and `danskin.perturbed_max` for single
+# draws:
 
 # %%
 from refimpl import danskin
@@ -180,7 +187,8 @@ assert np.isclose(danskin.dG_deps(h, f, at), q_at @ f) and np.allclose(danskin.d
 # %% [markdown]
 # ## Exercises
 #
-# **1 (easy).** At $\epsilon = 0.5$ set the lines' heights at $\epsilon = 0$ so that lines 1 and 3 tie at the top, and measure the slope of the maximum from either side.
+# **1 (easy).** At $\epsilon = 0.5$ set the lines' heights at $\epsilon = 0$ so that lines 1 and 3 tie at the top, and
+# measure the slope of the maximum from either side.
 #
 # <details><summary>Solution</summary>
 #
@@ -195,11 +203,13 @@ assert np.isclose(danskin.dG_deps(h, f, at), q_at @ f) and np.allclose(danskin.d
 #
 # </details>
 #
-# **2 (middling).** The mean slope $E f(z(\epsilon))$ rises with $\epsilon$. Show that its own slope is the variance of $f$ under $q_\epsilon$, so that it can never fall.
+# **2 (middling).** The mean slope $E f(z(\epsilon))$ rises with $\epsilon$. Show that its own slope is the variance of
+# $f$ under $q_\epsilon$, so that it can never fall.
 #
 # <details><summary>Solution</summary>
 #
-# The second derivative of a logsumexp along a line is a variance: differentiate $\sum_z q_\epsilon(z) f(z)$ with $\partial q_\epsilon / \partial \epsilon = q_\epsilon (f - E f)$.
+# The second derivative of a logsumexp along a line is a variance: differentiate $\sum_z q_\epsilon(z) f(z)$ with
+# $\partial q_\epsilon / \partial \epsilon = q_\epsilon (f - E f)$.
 #
 # ```python
 # mean = q_at @ f
@@ -210,11 +220,13 @@ assert np.isclose(danskin.dG_deps(h, f, at), q_at @ f) and np.allclose(danskin.d
 #
 # </details>
 #
-# **3 (hard).** Danskin's theorem is not about lines. Let $m(a) = \max_{z} \{ \sin(a + z) \}$ over $z = 0, 1, 2$. Find $m'(2.5)$ without differences, then a point where $m$ has a kink.
+# **3 (hard).** Danskin's theorem is not about lines. Let $m(a) = \max_{z} \{ \sin(a + z) \}$ over $z = 0, 1, 2$. Find
+# $m'(2.5)$ without differences, then a point where $m$ has a kink.
 #
 # <details><summary>Solution</summary>
 #
-# The winner's derivative, $\cos(a + z(a))$. A kink where two sines cross at the top: $\sin(a + z) = \sin(a + z')$ with $a + z = \pi - (a + z')$.
+# The winner's derivative, $\cos(a + z(a))$. A kink where two sines cross at the top: $\sin(a + z) = \sin(a + z')$ with
+# $a + z = \pi - (a + z')$.
 #
 # ```python
 # z = np.arange(3)
@@ -230,12 +242,14 @@ assert np.isclose(danskin.dG_deps(h, f, at), q_at @ f) and np.allclose(danskin.d
 #
 # ## Where it goes wrong in practice
 #
-# - Differentiating *through the arg max*, that is $\epsilon \mapsto f(z(\epsilon))$, gives zero almost everywhere. Danskin says to hold the winner fixed and
-#   differentiate what it wins with.
-# - One draw's slope is a fair estimate of the mean slope, but the slope's own derivative cannot be estimated draw by draw: each staircase
-#   is flat. Only the *average* has a second derivative. That is the difficulty that Theorem 1 gets around.
+# - Differentiating *through the arg max*, that is $\epsilon \mapsto f(z(\epsilon))$, gives zero almost everywhere.
+#   Danskin says to hold the winner fixed and differentiate what it wins with.
+# - One draw's slope is a fair estimate of the mean slope, but the slope's own derivative cannot be estimated draw by
+#   draw: each staircase is flat. Only the *average* has a second derivative. That is the difficulty that Theorem 1 gets
+#   around.
 # - The noise must not depend on $h$ or $\epsilon$: it is drawn first, and kept.
 #
 # ## What to read next
 #
-# [Chapter 3](03_theorem_1.ipynb). In the package: `refimpl/danskin.py`. J. M. Danskin, *The theory of max-min* (1967), for maxima over compact sets.
+# [Chapter 3](03_theorem_1.ipynb). In the package: `refimpl/danskin.py`. J. M. Danskin, *The theory of max-min* (1967),
+# for maxima over compact sets.

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 3. Theorem 1, step by step
 #
-# **You will** prove that the gradient of an expectation over an arg max is a difference of two arg maxes, checking every step in numbers.
-# **You will learn** where the $1/\epsilon$ comes from, what "smooth" is needed for, and how the weights of an encoder enter.
-# **You need** [chapter 2](02_danskin.ipynb). It runs in about five seconds.
+# **You will** prove that the gradient of an expectation over an arg max is a difference of two arg maxes, checking
+# every step in numbers. **You will learn** where the $1/\epsilon$ comes from, what "smooth" is needed for, and how the
+# weights of an encoder enter. **You need** [chapter 2](02_danskin.ipynb). It runs in about five seconds.
 #
 # | symbol | in the code | the slides write | meaning |
 # | --- | --- | --- | --- |
@@ -17,11 +17,13 @@
 #
 # $$\nabla_w E_\gamma [f(z^{\star})] = \lim_{\epsilon \to 0} \frac{1}{\epsilon} E_\gamma [\nabla_w h_w(z(\epsilon)) - \nabla_w h_w(z^{\star})]$$
 #
-# Finitely many values $z$; $h_w(z)$ twice continuously differentiable in $w$; $f$ does not depend on $w$ (what $f$ depends on beside is trained by its own gradient); $\gamma$ has a law that depends on neither $w$ nor $\epsilon$. (A ReLU network
-# is that smooth except on a set of weights of measure zero, which is what one lives with in practice.)
+# Finitely many values $z$; $h_w(z)$ twice continuously differentiable in $w$; $f$ does not depend on $w$ (what $f$
+# depends on beside is trained by its own gradient); $\gamma$ has a law that depends on neither $w$ nor $\epsilon$. (A
+# ReLU network is that smooth except on a set of weights of measure zero, which is what one lives with in practice.)
 #
-# On the left, what we want and cannot get by differentiating a sample $f(z^{\star})$. (One can sample it another way, $f(z^{\star}) \nabla_w \log q(z^{\star})$, the score function or REINFORCE: chapter 7 compares.) On the right, what we can sample: run the arg max twice, and
-# differentiate *scores*, which are smooth functions of the weights.
+# On the left, what we want and cannot get by differentiating a sample $f(z^{\star})$. (One can sample it another way,
+# $f(z^{\star}) \nabla_w \log q(z^{\star})$, the score function or REINFORCE: chapter 7 compares.) On the right, what we
+# can sample: run the arg max twice, and differentiate *scores*, which are smooth functions of the weights.
 
 # %%
 import sys
@@ -58,8 +60,9 @@ def logsumexp(a):
 # %% [markdown]
 # ## What does not work (slide 17)
 #
-# Fix the noise and move the weight. The winner jumps; in between nothing happens. The derivative of $f(z^{\star})$ is zero wherever it exists. Averaging ten such staircases gives a
-# finer staircase, of slope zero still. The *average over all noise* is the black curve, whose slope we are after.
+# Fix the noise and move the weight. The winner jumps; in between nothing happens. The derivative of $f(z^{\star})$ is
+# zero wherever it exists. Averaging ten such staircases gives a finer staircase, of slope zero still. The
+# *average over all noise* is the black curve, whose slope we are after.
 
 # %%
 w = np.linspace(-2, 3, 501)
@@ -80,7 +83,8 @@ print(f"mean of ten draws: {flat.mean():.1%} of the steps along w are exactly fl
 # %% [markdown]
 # ## Step 1: $G$ is smooth
 #
-# Put the objective *inside the maximum* with a small weight $\epsilon$. Chapter 2: $G(w, \epsilon) = \log \sum_z e^{h_w(z) + \epsilon f(z)}$. If $h_w$ is smooth in $w$, then $G$ is smooth in
+# Put the objective *inside the maximum* with a small weight $\epsilon$. Chapter 2:
+# $G(w, \epsilon) = \log \sum_z e^{h_w(z) + \epsilon f(z)}$. If $h_w$ is smooth in $w$, then $G$ is smooth in
 # $(w, \epsilon)$ together, also around $\epsilon = 0$.
 
 # %%
@@ -98,7 +102,8 @@ for point in ((0.0, 0.0), (1.0, 0.7), (1.0, -0.7)):
 # %% [markdown]
 # ## Step 2: differentiate in $\epsilon$ first, then in $w$
 #
-# Danskin in $\epsilon$: $\partial_\epsilon G(w, \epsilon) = E f(z(\epsilon))$. At $\epsilon = 0$ that is $E f(z^{\star})$, the very thing whose gradient we want. So (equation 3)
+# Danskin in $\epsilon$: $\partial_\epsilon G(w, \epsilon) = E f(z(\epsilon))$. At $\epsilon = 0$ that is
+# $E f(z^{\star})$, the very thing whose gradient we want. So (equation 3)
 #
 # $$\partial_w \partial_\epsilon G(w, 0) = \nabla_w E_\gamma [f(z^{\star})]$$
 
@@ -117,12 +122,16 @@ print(f"d/dw of E f(z*) = {left_side:.8f}")
 # %% [markdown]
 # ## Step 3: differentiate in $w$ first, then in $\epsilon$
 #
-# Danskin in the scores (chapter 2): $\partial G / \partial h(z) = P(z(\epsilon) = z)$. The chain rule adds up what each score contributes, $\partial_w G(w, \epsilon) = \sum_z P(z(\epsilon) = z)\, \nabla_w h_w(z) = E_\gamma [\nabla_w h_w(z(\epsilon))]$: hold the winner, and differentiate what it wins with. Now the
-# derivative in $\epsilon$ at 0 is, by definition, the limit of a difference quotient (equation 4):
+# Danskin in the scores (chapter 2): $\partial G / \partial h(z) = P(z(\epsilon) = z)$. The chain rule adds up what each
+# score contributes,
+# $\partial_w G(w, \epsilon) = \sum_z P(z(\epsilon) = z)\, \nabla_w h_w(z) = E_\gamma [\nabla_w h_w(z(\epsilon))]$: hold
+# the winner, and differentiate what it wins with. Now the derivative in $\epsilon$ at 0 is, by definition, the limit of
+# a difference quotient (equation 4):
 #
 # $$\partial_\epsilon \partial_w G(w, 0) = \lim_{\epsilon \to 0} \frac{1}{\epsilon} E_\gamma [\nabla_w h_w(z(\epsilon)) - \nabla_w h_w(z^{\star})]$$
 #
-# That is the right-hand side of the theorem, and this is where $1/\epsilon$ comes from: it is nothing but a difference quotient in $\epsilon$.
+# That is the right-hand side of the theorem, and this is where $1/\epsilon$ comes from: it is nothing but a difference
+# quotient in $\epsilon$.
 
 # %%
 def dG_dw(w, eps):
@@ -137,15 +146,20 @@ right_side = (dG_dw(at, d) - dG_dw(at, -d)) / (2 * d)
 # %% [markdown]
 # ## Step 4: the order does not matter
 #
-# $G$ is twice continuously differentiable (step 1), so its mixed derivatives agree (Schwarz): the Hessian of $G$ in $(w, \epsilon)$ is symmetric. Step 2 equals step 3. $\blacksquare$
+# $G$ is twice continuously differentiable (step 1), so its mixed derivatives agree (Schwarz): the Hessian of $G$ in
+# $(w, \epsilon)$ is symmetric. Step 2 equals step 3. $\blacksquare$
 
 # %%
 print(f"in eps, then in w: {left_side:.8f}\nin w, then in eps: {right_side:.8f}")
 assert np.isclose(left_side, right_side, rtol=1e-6)
 
 # %% [markdown]
-# Written out, with $h$ itself in the place of $w$ (so that $\nabla_h h(z) = \text{onehot}(z)$) and $E_q f = \sum_z q(z) f(z)$: a softmax has $\partial q_\epsilon(z) / \partial h(z') = q_\epsilon(z) ([z = z'] - q_\epsilon(z'))$ and
-# $\partial q_\epsilon(z) / \partial \epsilon = q_\epsilon(z) (f(z) - E_{q_\epsilon} f)$. Multiply the first by $f(z)$ and add over $z$: the second comes out. Both orders give $q_\epsilon (f - E_{q_\epsilon} f)$, at every $\epsilon$; at 0 it is $q (f - E_q f)$.
+# Written out, with $h$ itself in the place of $w$ (so that $\nabla_h h(z) = \text{onehot}(z)$) and
+# $E_q f = \sum_z q(z) f(z)$: a softmax has
+# $\partial q_\epsilon(z) / \partial h(z') = q_\epsilon(z) ([z = z'] - q_\epsilon(z'))$ and
+# $\partial q_\epsilon(z) / \partial \epsilon = q_\epsilon(z) (f(z) - E_{q_\epsilon} f)$. Multiply the first by $f(z)$
+# and add over $z$: the second comes out. Both orders give $q_\epsilon (f - E_{q_\epsilon} f)$, at every $\epsilon$; at
+# 0 it is $q (f - E_q f)$.
 
 # %%
 h, eps = h_of(at), 0.4
@@ -198,19 +212,22 @@ ax.axhline(truth[1], color=plots.TRUTH, linewidth=3, label="the gradient")
 ax.semilogx(grid, [((softmax(h + eps * f) - q) / eps)[1] for eps in grid], color="0.5", label="$(q_\\epsilon - q) / \\epsilon$")
 means = np.array([direct_gradient(h, f, eps, few)[:, 1].mean() for eps in grid])
 errors = np.array([direct_gradient(h, f, eps, few)[:, 1].std() for eps in grid]) / np.sqrt(len(few))
-ax.errorbar(grid, means, 2 * errors, fmt="o", color=plots.COLOURS["direct"], label="4,000 draws, ± 2 standard errors")
+ax.errorbar(grid, means, 2 * errors, fmt="o", color=plots.colour("direct"), label="4,000 draws, ± 2 standard errors")
 ax.set(xlabel="eps, 1/nat", ylabel="component of z = 1, nats")
 ax.legend(fontsize=9)
 plt.show()
 
 # %% [markdown]
-# What to see. Most draws give zero: the two winners are the same. The rest have $+1/\epsilon$ at $z(\epsilon)$, $-1/\epsilon$ at $z^{\star}$ and 0 elsewhere. The smaller $\epsilon$, the rarer and the larger;
-# the mean at each $\epsilon$ is known exactly, $(q_\epsilon - q)/\epsilon$, and tends to the gradient. How to choose $\epsilon$ is chapter 4.
+# What to see. Most draws give zero: the two winners are the same. The rest have $+1/\epsilon$ at $z(\epsilon)$,
+# $-1/\epsilon$ at $z^{\star}$ and 0 elsewhere. The smaller $\epsilon$, the rarer and the larger; the mean at each
+# $\epsilon$ is known exactly, $(q_\epsilon - q)/\epsilon$, and tends to the gradient. How to choose $\epsilon$ is
+# chapter 4.
 #
 # ## Weights
 #
-# Real encoders have many weights. Nothing changes: $\nabla_w h_w(z)$ is an ordinary backward pass through the encoder, started from $\text{onehot}(z)$. It is linear in
-# what it starts from, so one backward pass, started from the *difference*, does for both terms. A linear encoder $h = W x$ shows it:
+# Real encoders have many weights. Nothing changes: $\nabla_w h_w(z)$ is an ordinary backward pass through the encoder,
+# started from $\text{onehot}(z)$. It is linear in what it starts from, so one backward pass, started from the
+# *difference*, does for both terms. A linear encoder $h = W x$ shows it:
 
 # %%
 x, W = rng.normal(size=4), rng.normal(size=(3, 4))
@@ -231,14 +248,19 @@ print("gradient in W: differences of the exact E f agree with the chain rule, an
 # %% [markdown]
 # ## On the blackboard
 #
-# 1. $G(w,\epsilon) = E_\gamma \max_z \{\epsilon f(z) + h_w(z) + \gamma(z)\}$. For Gumbel noise $G = \log\sum_z e^{h_w(z)+\epsilon f(z)}$, so $G$ is smooth.
-# 2. Danskin under the average, in $\epsilon$: $\partial_\epsilon G = E f(z(\epsilon))$. Hence $\partial_w \partial_\epsilon G(w,0) = \nabla_w E f(z^{\star})$.
-# 3. Danskin under the average, in the scores, and the chain rule: $\partial_w G = E \nabla_w h_w(z(\epsilon))$. Hence $\partial_\epsilon \partial_w G(w,0) = \lim \frac{1}{\epsilon} E[\nabla_w h_w(z(\epsilon)) - \nabla_w h_w(z^{\star})]$.
+# 1. $G(w,\epsilon) = E_\gamma \max_z \{\epsilon f(z) + h_w(z) + \gamma(z)\}$. For Gumbel noise
+#    $G = \log\sum_z e^{h_w(z)+\epsilon f(z)}$, so $G$ is smooth.
+# 2. Danskin under the average, in $\epsilon$: $\partial_\epsilon G = E f(z(\epsilon))$. Hence
+#    $\partial_w \partial_\epsilon G(w,0) = \nabla_w E f(z^{\star})$.
+# 3. Danskin under the average, in the scores, and the chain rule: $\partial_w G = E \nabla_w h_w(z(\epsilon))$. Hence
+#    $\partial_\epsilon \partial_w G(w,0) = \lim \frac{1}{\epsilon} E[\nabla_w h_w(z(\epsilon)) - \nabla_w h_w(z^{\star})]$.
 # 4. $G$ is twice continuously differentiable, so 2 = 3.
 #
-# Gumbel noise entered in step 1 only. Other noise with a smooth, bounded density and a finite mean smooths $G$ as well, and the theorem holds for it (the supplement proves it; exercise 3 tries it); what is lost is $q$ in closed form.
+# Gumbel noise entered in step 1 only. Other noise with a smooth, bounded density and a finite mean smooths $G$ as well,
+# and the theorem holds for it (the supplement proves it; exercise 3 tries it); what is lost is $q$ in closed form.
 #
-# In the package: `danskin.d2G_dh_deps` and `danskin.d2G_deps_dh` (two routes), `direct.gradient` (the estimator), `exact.gradient` (the truth).
+# In the package: `danskin.d2G_dh_deps` and `danskin.d2G_deps_dh` (two routes), `direct.gradient` (the estimator),
+# `exact.gradient` (the truth).
 
 # %%
 from refimpl import danskin, direct
@@ -251,11 +273,13 @@ assert np.allclose(enumeration.gradient(h, f), truth)
 # %% [markdown]
 # ## Exercises
 #
-# **1 (easy).** The entries of the estimate add up to 0 in every single draw. Why must they, and does the true gradient do the same?
+# **1 (easy).** The entries of the estimate add up to 0 in every single draw. Why must they, and does the true gradient
+# do the same?
 #
 # <details><summary>Solution</summary>
 #
-# Each draw adds $1/\epsilon$ once and takes it away once. Moving all scores by one number changes no winner, so the derivative in that direction is 0.
+# Each draw adds $1/\epsilon$ once and takes it away once. Moving all scores by one number changes no winner, so the
+# derivative in that direction is 0.
 #
 # ```python
 # assert (direct_gradient(h, f, 0.1, draws).sum(axis=1) == 0).all() and abs(truth.sum()) < 1e-12
@@ -263,12 +287,14 @@ assert np.allclose(enumeration.gradient(h, f), truth)
 #
 # </details>
 #
-# **2 (middling).** Use *fresh* noise for the second arg max. Is the estimate still unbiased for $(q_\epsilon - q)/\epsilon$? Compare the variances at $\epsilon = 0.1$.
+# **2 (middling).** Use *fresh* noise for the second arg max. Is the estimate still unbiased for
+# $(q_\epsilon - q)/\epsilon$? Compare the variances at $\epsilon = 0.1$.
 #
 # <details><summary>Solution</summary>
 #
-# The mean is the same: expectations do not see whether the two terms share noise. The variance is another matter: two independent winners differ in six draws of ten, instead of in seven of a hundred. (Reversing the order of `draws` would not do as fresh noise:
-# a permutation leaves the sample mean of each term exactly as it was.)
+# The mean is the same: expectations do not see whether the two terms share noise. The variance is another matter: two
+# independent winners differ in six draws of ten, instead of in seven of a hundred. (Reversing the order of `draws`
+# would not do as fresh noise: a permutation leaves the sample mean of each term exactly as it was.)
 #
 # ```python
 # other = gumbel.sample(draws.shape, rng)
@@ -280,7 +306,8 @@ assert np.allclose(enumeration.gradient(h, f), truth)
 #
 # </details>
 #
-# **3 (hard).** Test the remark on other noise: with Gaussian noise, compare $\nabla_h E f(z^{\star})$, by differences of an integral, with the mean of the direct estimate at a small $\epsilon$.
+# **3 (hard).** Test the remark on other noise: with Gaussian noise, compare $\nabla_h E f(z^{\star})$, by differences
+# of an integral, with the mean of the direct estimate at a small $\epsilon$.
 #
 # <details><summary>Solution</summary>
 #
@@ -305,10 +332,14 @@ assert np.allclose(enumeration.gradient(h, f), truth)
 # ## Where it goes wrong in practice
 #
 # - Two different draws of noise (exercise 2): right on average, useless in practice.
-# - The sign. $z(\epsilon)$ is favoured by $f$, and $f$ is to be *maximised*. With a loss in the place of $f$, put $f = -\text{loss}$ and ascend.
-# - The limit is of the *expectation*. For one fixed draw of the noise the two winners coincide for all small enough $\epsilon$, and the "limit" of the estimate is 0.
-# - Forgetting $1/\epsilon$ leaves the direction right and the size wrong, which a learning rate hides until a second term (a KL) is added.
+# - The sign. $z(\epsilon)$ is favoured by $f$, and $f$ is to be *maximised*. With a loss in the place of $f$, put
+#   $f = -\text{loss}$ and ascend.
+# - The limit is of the *expectation*. For one fixed draw of the noise the two winners coincide for all small enough
+#   $\epsilon$, and the "limit" of the estimate is 0.
+# - Forgetting $1/\epsilon$ leaves the direction right and the size wrong, which a learning rate hides until a second
+#   term (a KL) is added.
 #
 # ## What to read next
 #
-# [Chapter 4](04_finite_epsilon.ipynb): what the estimate is worth at the $\epsilon$ one really uses. In the package: `refimpl/danskin.py`, `refimpl/direct.py`. The supplement has the proof for general noise.
+# [Chapter 4](04_finite_epsilon.ipynb): what the estimate is worth at the $\epsilon$ one really uses. In the package:
+# `refimpl/danskin.py`, `refimpl/direct.py`. The supplement has the proof for general noise.

@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 4. Finite epsilon
 #
-# **You will** find out what the estimator is the exact gradient of, derive its variance, pick the best $\epsilon$, and see $\epsilon$ at work in
-# trained models.
-# **You will learn** that a finite $\epsilon$ is not "almost zero": it has an objective of its own, and that objective and a KL term pull against each other.
-# **You need** [chapter 3](03_theorem_1.ipynb). It runs in about five seconds; three small trained models are loaded, which
+# **You will** find out what the estimator is the exact gradient of, derive its variance, pick the best $\epsilon$, and
+# see $\epsilon$ at work in trained models. **You will learn** that a finite $\epsilon$ is not "almost zero": it has an
+# objective of its own, and that objective and a KL term pull against each other. **You need**
+# [chapter 3](03_theorem_1.ipynb). It runs in about five seconds; three small trained models are loaded, which
 # `python -m refimpl tutorial-runs eps-1-kl eps-0.1-kl eps-1-no-kl` makes again in a quarter of a minute.
 #
 # | symbol | in the code | the slides write | meaning |
@@ -50,11 +50,13 @@ gradient = q * (f - q @ f)                                  # the truth, grad E 
 #
 # $$E\, g = \frac{q_\epsilon - q}{\epsilon}$$
 #
-# Chapter 2: $q_\epsilon$ is the gradient of $G(h, \epsilon)$ in $h$, and $q$ that of $G(h, 0)$. So $E g$ is the gradient of
+# Chapter 2: $q_\epsilon$ is the gradient of $G(h, \epsilon)$ in $h$, and $q$ that of $G(h, 0)$. So $E g$ is the
+# gradient of
 #
 # $$T(h) = \frac{G(h, \epsilon) - G(h, 0)}{\epsilon} = \frac{1}{\epsilon} \log \frac{\sum_z e^{h(z) + \epsilon f(z)}}{\sum_z e^{h(z)}} = \frac{1}{\epsilon} \log E_q\, e^{\epsilon f}$$
 #
-# The direct gradient at finite $\epsilon$ is an *unbiased* gradient, namely of the tilted objective $T$. It is biased only if you take it for a gradient of $E_q f$.
+# The direct gradient at finite $\epsilon$ is an *unbiased* gradient, namely of the tilted objective $T$. It is biased
+# only if you take it for a gradient of $E_q f$.
 
 # %%
 def T(h, eps):
@@ -71,7 +73,7 @@ for eps in (0.1, 1.0, 5.0):
 
 eps = np.geomspace(0.01, 100, 200)
 figure, ax = plt.subplots(figsize=(6, 3.2))
-ax.semilogx(eps, [T(h, e) for e in eps], color=plots.COLOURS["direct"], label="tilted objective T")
+ax.semilogx(eps, [T(h, e) for e in eps], color=plots.colour("direct"), label="tilted objective T")
 ax.axhline(q @ f, color=plots.TRUTH, label="$E_q f$")
 ax.axhline(f.max(), color="0.6", linestyle="--", label="max f")
 ax.plot(1, np.log(q @ np.exp(f)), "o", color=plots.FURTHER[2], label="$\\log E_q e^f$, at eps = 1")
@@ -80,13 +82,18 @@ ax.legend(fontsize=9)
 plt.show()
 
 # %% [markdown]
-# What to see. Small $\epsilon$: $E_q f$. Large: the best $f$, whatever $q$ thinks of it, so long as it is possible at all. At $\epsilon = 1$, with
-# $f = \log p(x | z)$, it is $\log E_q\, p(x|z)$: a mixture's log-likelihood. $T$ forgives spread: halving the best value's share costs at most $(\log 2) / \epsilon$ nats, however bad the others are.
+# What to see. Small $\epsilon$: $E_q f$. Large: the best $f$, whatever $q$ thinks of it, so long as it is possible at
+# all. At $\epsilon = 1$, with $f = \log p(x | z)$, it is $\log E_q\, p(x|z)$: a mixture's log-likelihood. $T$ forgives
+# spread: halving the best value's share costs at most $(\log 2) / \epsilon$ nats, however bad the others are.
 #
 # ## The bias and its order
 #
-# Expand: $E_q e^{\epsilon f} = 1 + \epsilon E_q f + \frac{\epsilon^2}{2} E_q f^2 + O(\epsilon^3)$, and $\log(1 + u) = u - u^2/2 + O(u^3)$. So $T = E_q f + \frac{\epsilon}{2} \text{Var}_q f + O(\epsilon^2)$, and the bias is $\frac{\epsilon}{2} \nabla \text{Var}_q f + O(\epsilon^2)$: first order. Taking both
-# signs, $(\text{onehot}(z(\epsilon)) - \text{onehot}(z(-\epsilon)))/2\epsilon$, has the mean $\frac12 \nabla (T_\epsilon + T_{-\epsilon})$, which is even in $\epsilon$: the first order cancels, the second is left. No sampling is needed to see it:
+# Expand: $E_q e^{\epsilon f} = 1 + \epsilon E_q f + \frac{\epsilon^2}{2} E_q f^2 + O(\epsilon^3)$, and
+# $\log(1 + u) = u - u^2/2 + O(u^3)$. So $T = E_q f + \frac{\epsilon}{2} \text{Var}_q f + O(\epsilon^2)$, and the bias
+# is $\frac{\epsilon}{2} \nabla \text{Var}_q f + O(\epsilon^2)$: first order. Taking both signs,
+# $(\text{onehot}(z(\epsilon)) - \text{onehot}(z(-\epsilon)))/2\epsilon$, has the mean
+# $\frac12 \nabla (T_\epsilon + T_{-\epsilon})$, which is even in $\epsilon$: the first order cancels, the second is
+# left. No sampling is needed to see it:
 
 # %%
 def two_sided_mean(eps):
@@ -97,8 +104,8 @@ eps = np.geomspace(0.001, 30, 120)
 one = np.array([np.linalg.norm(mean_of_g(e) - gradient) for e in eps])
 two = np.array([np.linalg.norm(two_sided_mean(e) - gradient) for e in eps])
 figure, ax = plt.subplots(figsize=(6, 3.2))
-ax.loglog(eps, one, color=plots.COLOURS["direct"], label="one-sided")
-ax.loglog(eps, two, color=plots.COLOURS["two-sided"], label="two-sided")
+ax.loglog(eps, one, color=plots.colour("direct"), label="one-sided")
+ax.loglog(eps, two, color=plots.colour("two-sided"), label="two-sided")
 ax.axhline(np.linalg.norm(gradient), color=plots.TRUTH, label="length of the gradient itself")
 ax.set(xlabel="eps, 1/nat", ylabel="length of the bias", ylim=(1e-7, 10))
 ax.legend(fontsize=9)
@@ -114,22 +121,28 @@ leading = 0.001 / 2 * grad_variance
 assert np.linalg.norm(mean_of_g(0.001) - gradient - leading) < 0.02 * np.linalg.norm(leading)
 
 # %% [markdown]
-# What to see. Slopes 1 and 2 at the left. At the right both tend to the length of the gradient itself: at a very large $\epsilon$ the estimate tends to 0, so the bias is the whole gradient. On the way the one-sided bias overshoots: for $\epsilon$ from about 1.4 to 7 it is *longer* than the
-# gradient, and answering 0 would be nearer to the truth.
+# What to see. Slopes 1 and 2 at the left. At the right both tend to the length of the gradient itself: at a very large
+# $\epsilon$ the estimate tends to 0, so the bias is the whole gradient. On the way the one-sided bias overshoots: for
+# $\epsilon$ from about 1.4 to 7 it is *longer* than the gradient, and answering 0 would be nearer to the truth.
 #
 # ## The variance, derived
 #
-# A component of $g$ is $+1/\epsilon$ if $z(\epsilon) = i$ alone, $-1/\epsilon$ if $z^{\star} = i$ alone, else 0. So all that is missing is how often *both* equal $i$:
+# A component of $g$ is $+1/\epsilon$ if $z(\epsilon) = i$ alone, $-1/\epsilon$ if $z^{\star} = i$ alone, else 0. So all
+# that is missing is how often *both* equal $i$:
 #
 # $$\text{Var}\, g_i = \frac{q_\epsilon(i) + q(i) - 2 P_{ii}}{\epsilon^2} - (E g_i)^2$$
 #
-# $P_{ii}$ by the alarm clocks of chapter 1. $E_z$ are independent exponentials of rate $w_z = e^{h(z)}$. $z^{\star}$ is the least $E_z$; $z(\epsilon)$ the least $e^{-(\epsilon f(z) + h(z) + \gamma(z) + c)} = a_z E_z$ with $a_z = e^{-\epsilon f(z)}$. The
-# value $i$ wins both if for every other $j$ both $E_j > E_i$ and $a_j E_j > a_i E_i$, that is $E_j > E_i \max(1, a_i/a_j)$. Given $E_i = t$ these are independent, with
-# probabilities $e^{-w_j t \max(1, a_i/a_j)}$. Integrate against the density $w_i e^{-w_i t}$, which supplies the term $j = i$ of the sum (its maximum is 1):
+# $P_{ii}$ by the alarm clocks of chapter 1. $E_z$ are independent exponentials of rate $w_z = e^{h(z)}$. $z^{\star}$ is
+# the least $E_z$; $z(\epsilon)$ the least $e^{-(\epsilon f(z) + h(z) + \gamma(z) + c)} = a_z E_z$ with
+# $a_z = e^{-\epsilon f(z)}$. The value $i$ wins both if for every other $j$ both $E_j > E_i$ and $a_j E_j > a_i E_i$,
+# that is $E_j > E_i \max(1, a_i/a_j)$. Given $E_i = t$ these are independent, with probabilities
+# $e^{-w_j t \max(1, a_i/a_j)}$. Integrate against the density $w_i e^{-w_i t}$, which supplies the term $j = i$ of the
+# sum (its maximum is 1):
 #
 # $$P_{ii} = \int_0^\infty w_i\, e^{-t \sum_j w_j \max(1, a_i/a_j)}\, dt = \frac{w_i}{\sum_j w_j \max(1, a_i / a_j)}$$
 #
-# In scores, $1 / P_{ii} = \sum_j e^{\max(h_j - h_i,\; h_j - h_i + \epsilon (f_j - f_i))}$. Three lines of algebra; now the check.
+# In scores, $1 / P_{ii} = \sum_j e^{\max(h_j - h_i,\; h_j - h_i + \epsilon (f_j - f_i))}$. Three lines of algebra; now
+# the check.
 
 # %%
 def both(h, f, eps):
@@ -156,12 +169,14 @@ for eps in (0.05, 0.5, 2.0):
     assert (np.abs(squares.mean(axis=0) - variance(eps)) < 4 * squares.std(axis=0) / np.sqrt(len(g))).all()
 
 # %% [markdown]
-# As $\epsilon \to 0$ the winners differ with a probability proportional to $\epsilon$ (each $\max(1, a_i/a_j)$ is $1 + O(\epsilon)$, so $P_{ii} = q_i - O(\epsilon)$), and then the estimate is $1/\epsilon$: the variance grows like $1/\epsilon$, not $1/\epsilon^2$. Sharing
-# the noise bought a whole order.
+# As $\epsilon \to 0$ the winners differ with a probability proportional to $\epsilon$ (each $\max(1, a_i/a_j)$ is
+# $1 + O(\epsilon)$, so $P_{ii} = q_i - O(\epsilon)$), and then the estimate is $1/\epsilon$: the variance grows like
+# $1/\epsilon$, not $1/\epsilon^2$. Sharing the noise bought a whole order.
 #
 # ## The best epsilon
 #
-# The mean of $M$ samples is off by $|\text{bias}|^2 + \text{variance}/M$ in mean square. Both are known, so is the best $\epsilon$.
+# The mean of $M$ samples is off by $|\text{bias}|^2 + \text{variance}/M$ in mean square. Both are known, so is the best
+# $\epsilon$.
 
 # %%
 from refimpl import direct
@@ -183,17 +198,24 @@ assert np.allclose(direct.variance(h, f, 0.5), variance(0.5)) and np.allclose(di
 assert np.allclose(direct.expected_gradient(h, f, 0.5), mean_of_g(0.5))
 
 # %% [markdown]
-# What to see. With more samples a smaller $\epsilon$ pays. With a single one hardly anything beats answering 0: the best $\epsilon$ is 23, where the estimate is nearly 0 itself and its error one percent less; training
-# averages over thousands of steps, so it is on the side of many samples.
+# What to see. With more samples a smaller $\epsilon$ pays. With a single one hardly anything beats answering 0: the
+# best $\epsilon$ is 23, where the estimate is nearly 0 itself and its error one percent less; training averages over
+# thousands of steps, so it is on the side of many samples.
 #
 # ## A KL term beside it: the 0.476
 #
-# An auto-encoder (chapter 6) maximises $E_q f - \text{KL}(q \| \text{uniform})$ with $f = \log p(x \mid z)$ and $\text{KL} = \sum_z q \log q + \log k$: a lower bound on $\log p(x)$, the *ELBO*. With direct optimisation it follows the gradient of $T - \text{KL}$. Suppose the best value $b$ beats all others by much more than $1/\epsilon$ nats. Then
-# only $b$ matters inside $E_q e^{\epsilon f}$, and $T = f_b + \frac{1}{\epsilon} \log q_b$. With $p = q_b$ given, $T$ does not care how the rest is spread, so the entropy spreads it evenly, and what is maximised is
+# An auto-encoder (chapter 6) maximises $E_q f - \text{KL}(q \| \text{uniform})$ with $f = \log p(x \mid z)$ and
+# $\text{KL} = \sum_z q \log q + \log k$: a lower bound on $\log p(x)$, the *ELBO*. With direct optimisation it follows
+# the gradient of $T - \text{KL}$. Suppose the best value $b$ beats all others by much more than $1/\epsilon$ nats. Then
+# only $b$ matters inside $E_q e^{\epsilon f}$, and $T = f_b + \frac{1}{\epsilon} \log q_b$. With $p = q_b$ given, $T$
+# does not care how the rest is spread, so the entropy spreads it evenly, and what is maximised is
 #
 # $$\frac{1}{\epsilon} \log p - p \log p - (1-p) \log \frac{1-p}{k-1}, \qquad \text{at its top: } \frac{1}{\epsilon p} = \log \frac{(k-1)\, p}{1-p}$$
 #
-# The true objective, $p f_b + \ldots$, would push $p$ to 1, for $f_b$ leads by tens of nats. $T$ has taken the logarithm: it no longer sees by *how much* $b$ is better. (Both terms are concave in $p$, so this stationary point is the top. "Much more than $1/\epsilon$" matters: at $\epsilon = 0.1$ a lead of 10 nats is just $1/\epsilon$, and the top is then at 0.985 instead of 0.9996.)
+# The true objective, $p f_b + \ldots$, would push $p$ to 1, for $f_b$ leads by tens of nats. $T$ has taken the
+# logarithm: it no longer sees by *how much* $b$ is better. (Both terms are concave in $p$, so this stationary point is
+# the top. "Much more than $1/\epsilon$" matters: at $\epsilon = 0.1$ a lead of 10 nats is just $1/\epsilon$, and the
+# top is then at 0.985 instead of 0.9996.)
 
 # %%
 def best_share(k, eps):
@@ -211,16 +233,17 @@ objective = [np.log(p * np.exp(30.0) + (1 - p)) - p * np.log(p) - (1 - p) * np.l
 assert abs(grid[np.argmax(objective)] - best_share(10, 1.0)) < 1e-3
 
 # %% [markdown]
-# At $\epsilon = 1$ more than half of all samples come from a *wrong* value, and each of them costs the reconstruction tens of nats.
+# At $\epsilon = 1$ more than half of all samples come from a *wrong* value, and each of them costs the reconstruction
+# tens of nats.
 #
-# Does that happen in training? Three auto-encoders on MNIST, ten values of $z$, eight epochs, direct optimisation; they differ in $\epsilon$ and in whether the KL
-# term has a gradient. (40 hidden units, to keep the files small.)
+# Does that happen in training? Three auto-encoders on MNIST, ten values of $z$, eight epochs, direct optimisation; they
+# differ in $\epsilon$ and in whether the KL term has a gradient. (40 hidden units, to keep the files small.)
 
 # %%
 test = data.load("mnist").test
 x = test.images(slice(0, 1_000))
 figure, ax = plt.subplots(figsize=(6, 3.2))
-for name, words, colour in (("eps-1-kl", "eps = 1, KL on", plots.FURTHER[1]), ("eps-0.1-kl", "eps = 0.1, KL on", plots.COLOURS["direct"]),
+for name, words, colour in (("eps-1-kl", "eps = 1, KL on", plots.FURTHER[1]), ("eps-0.1-kl", "eps = 0.1, KL on", plots.colour("direct")),
                             ("eps-1-no-kl", "eps = 1, KL off", plots.FURTHER[2])):
     loaded = tutorial_runs.load(name)
     scores, f_all = loaded.run.model.score_all(x)                       # (1000, 1, 10), (1000, 10): everything, by enumeration
@@ -237,17 +260,22 @@ ax.legend(fontsize=9)
 plt.show()
 
 # %% [markdown]
-# What to see. With $\epsilon = 1$ and the KL gradient on, $q$ of the best value ends at a median of 0.49 where that value leads by more than 10 nats, close to the predicted 0.476 (0.42 over all images; where two values are about equally good, the prediction does not apply). The bound is 28 nats
-# behind the run with $\epsilon = 0.1$: 16 because $q$ is so far from the posterior, the rest because a decoder that is fed wrong values half of the time is itself worse. A smaller $\epsilon$, or no KL gradient,
-# removes the conflict. The authors' code starts at $\epsilon = 1$ *and* leaves the KL gradient out: two departures from the formula that happen to cancel.
+# What to see. With $\epsilon = 1$ and the KL gradient on, $q$ of the best value ends at a median of 0.49 where that
+# value leads by more than 10 nats, close to the predicted 0.476 (0.42 over all images; where two values are about
+# equally good, the prediction does not apply). The bound is 28 nats behind the run with $\epsilon = 0.1$: 16 because
+# $q$ is so far from the posterior, the rest because a decoder that is fed wrong values half of the time is itself
+# worse. A smaller $\epsilon$, or no KL gradient, removes the conflict. The authors' code starts at $\epsilon = 1$ *and*
+# leaves the KL gradient out: two departures from the formula that happen to cancel.
 #
 # ## Exercises
 #
-# **1 (easy).** Show that $E_q f \le T \le \max f$ for this problem at a hundred values of $\epsilon$, and name the inequality.
+# **1 (easy).** Show that $E_q f \le T \le \max f$ for this problem at a hundred values of $\epsilon$, and name the
+# inequality.
 #
 # <details><summary>Solution</summary>
 #
-# Below by Jensen, $\log E e^{\epsilon f} \ge E\, \epsilon f$; above because $e^{\epsilon f} \le e^{\epsilon \max f}$. That it rises is Jensen once more, for the power $\epsilon'/\epsilon \ge 1$ of $e^{\epsilon f}$.
+# Below by Jensen, $\log E e^{\epsilon f} \ge E\, \epsilon f$; above because $e^{\epsilon f} \le e^{\epsilon \max f}$.
+# That it rises is Jensen once more, for the power $\epsilon'/\epsilon \ge 1$ of $e^{\epsilon f}$.
 #
 # ```python
 # values = np.array([T(h, e) for e in np.geomspace(0.01, 100, 100)])
@@ -256,7 +284,8 @@ plt.show()
 #
 # </details>
 #
-# **2 (middling).** Two-sided estimation uses $z(\epsilon)$ and $z(-\epsilon)$. Get its variance from the functions above without a new derivation.
+# **2 (middling).** Two-sided estimation uses $z(\epsilon)$ and $z(-\epsilon)$. Get its variance from the functions
+# above without a new derivation.
 #
 # <details><summary>Solution</summary>
 #
@@ -272,12 +301,16 @@ plt.show()
 #
 # </details>
 #
-# **3 (hard).** Find the constant in "variance $\approx C/\epsilon$": expand $1 - P_{ii}$-type terms to first order and check $C$ against the exact variance at $\epsilon = 10^{-4}$.
+# **3 (hard).** Find the constant in "variance $\approx C/\epsilon$": expand $1 - P_{ii}$-type terms to first order and
+# check $C$ against the exact variance at $\epsilon = 10^{-4}$.
 #
 # <details><summary>Solution</summary>
 #
-# Clock $i$ rings first at $t$; $j$, favoured by $f_j > f_i$, overtakes it if it rings within the factor $e^{\epsilon(f_j - f_i)}$, with probability about $w_j t\, \epsilon (f_j - f_i)$. With $S$ the sum of the rates, $\int w_i e^{-S t} w_j t\, dt = q_i q_j$, so $P(z^{\star} = i, z(\epsilon) = j) \approx \epsilon\, q_i q_j (f_j - f_i)^+$. Component $i$ collects arrivals and departures, and $(E g)^2$ does not grow:
-# $C_i = q_i \sum_j q_j |f_j - f_i|$.
+# Clock $i$ rings first at $t$; $j$, favoured by $f_j > f_i$, overtakes it if it rings within the factor
+# $e^{\epsilon(f_j - f_i)}$, with probability about $w_j t\, \epsilon (f_j - f_i)$. With $S$ the sum of the rates,
+# $\int w_i e^{-S t} w_j t\, dt = q_i q_j$, so
+# $P(z^{\star} = i, z(\epsilon) = j) \approx \epsilon\, q_i q_j (f_j - f_i)^+$. Component $i$ collects arrivals and
+# departures, and $(E g)^2$ does not grow: $C_i = q_i \sum_j q_j |f_j - f_i|$.
 #
 # ```python
 # C = q * (np.abs(f[None, :] - f[:, None]) @ q)
@@ -288,10 +321,13 @@ plt.show()
 #
 # ## Where it goes wrong in practice
 #
-# - $\epsilon$ has a unit, 1/nat. An $\epsilon$ that is right for $f$ of a few nats is enormous for the log-likelihood of an image, whose values differ by tens or hundreds.
-# - Annealing $\epsilon$ from 1 down with a KL gradient on trains on the wrong side of that conflict until $\epsilon$ is small.
+# - $\epsilon$ has a unit, 1/nat. An $\epsilon$ that is right for $f$ of a few nats is enormous for the log-likelihood
+#   of an image, whose values differ by tens or hundreds.
+# - Annealing $\epsilon$ from 1 down with a KL gradient on trains on the wrong side of that conflict until $\epsilon$ is
+#   small.
 # - The subtraction $q - P_{ii}$ loses its digits at tiny $\epsilon$; `refimpl/direct.py` sums positive terms instead.
 #
 # ## What to read next
 #
-# [Chapter 5](05_backpropagation.ipynb) builds the networks, [chapter 6](06_discrete_vae.ipynb) trains them. In the package: `refimpl/direct.py`, whose `joint_law` has the whole of $P_{ij}$.
+# [Chapter 5](05_backpropagation.ipynb) builds the networks, [chapter 6](06_discrete_vae.ipynb) trains them. In the
+# package: `refimpl/direct.py`, whose `joint_law` has the whole of $P_{ij}$.

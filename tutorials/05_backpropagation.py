@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 5. Backpropagation by hand
 #
-# **You will** write a two-layer network forward and backward, line by line, check it, and train it with an Adam of your own.
-# **You will learn** to read a backward pass off the forward pass, and how to be sure that it is right.
+# **You will** write a two-layer network forward and backward, line by line, check it, and train it with an Adam of your
+# own. **You will learn** to read a backward pass off the forward pass, and how to be sure that it is right.
 # **You need** the chain rule and NumPy; no earlier chapter. It runs in about five seconds.
 #
 # | symbol | in the code | the slides write | meaning |
@@ -31,8 +31,9 @@ rng = np.random.default_rng(0)
 # %% [markdown]
 # ## A decoder
 #
-# The decoder of a discrete auto-encoder turns one of $k$ values into an image. Here we spare it the encoder and let $z$ be the digit's label, so that the best
-# possible answer is known: pixel by pixel, the share of that digit's images in which the pixel is on. *No network can do better*, and a good one must come close.
+# The decoder of a discrete auto-encoder turns one of $k$ values into an image. Here we spare it the encoder and let $z$
+# be the digit's label, so that the best possible answer is known: pixel by pixel, the share of that digit's images in
+# which the pixel is on. *No network can do better*, and a good one must come close.
 
 # %%
 dataset = data.load("mnist", limit=10_000)
@@ -50,7 +51,8 @@ print(f"the best possible mean f on these images: {best:.2f} nats")
 #
 # Every intermediate result gets a name: the backward pass will need it. Shapes in the comments.
 #
-# The score of binary pixels with logits $a$ is $f = \sum_d x_d a_d - \log(1 + e^{a_d})$: for $x_d = 1$ that is $\log \sigma(a_d)$, for 0 it is $\log(1 - \sigma(a_d))$.
+# The score of binary pixels with logits $a$ is $f = \sum_d x_d a_d - \log(1 + e^{a_d})$: for $x_d = 1$ that is
+# $\log \sigma(a_d)$, for 0 it is $\log(1 - \sigma(a_d))$.
 
 # %%
 K, H, D = 10, 40, 784
@@ -80,10 +82,12 @@ print(f"loss at the start {loss:.1f} nats; 784 fair coins would cost {784 * np.l
 # %% [markdown]
 # ## Backward, line by line
 #
-# Walk the forward pass from its last line to its first. Each line `out = function(in)` becomes `din = dout * derivative`. Three rules are enough:
+# Walk the forward pass from its last line to its first. Each line `out = function(in)` becomes
+# `din = dout * derivative`. Three rules are enough:
 #
 # - **elementwise** $y = s(v)$: $dv = dy \cdot s'(v)$
-# - **matrix product** $Y = V W$: $dV = dY\, W^T$ and $dW = V^T dY$. (Write it out: $Y_{bj} = \sum_i V_{bi} W_{ij}$, so $dW_{ij} = \sum_b V_{bi}\, dY_{bj}$. Or remember that only this order has the right shapes.)
+# - **matrix product** $Y = V W$: $dV = dY\, W^T$ and $dW = V^T dY$. (Write it out: $Y_{bj} = \sum_i V_{bi} W_{ij}$, so
+#   $dW_{ij} = \sum_b V_{bi}\, dY_{bj}$. Or remember that only this order has the right shapes.)
 # - **used several times** (a bias in every row): add up what comes back
 #
 # The first step needs $\frac{d}{da} [x a - \log(1 + e^a)] = x - \sigma(a)$.
@@ -105,8 +109,9 @@ def backward(p, z, x, saved):
 # %% [markdown]
 # ## Is it right?
 #
-# Never believe a backward pass. Move *all* weights along a random direction $v$, a little to either side, and compare the change of the loss with the
-# gradient's component along $v$. In float64 the two agree to seven digits or more, or there is a mistake; a slip in one of the four arrays shows in every direction.
+# Never believe a backward pass. Move *all* weights along a random direction $v$, a little to either side, and compare
+# the change of the loss with the gradient's component along $v$. In float64 the two agree to seven digits or more, or
+# there is a mistake; a slip in one of the four arrays shows in every direction.
 
 # %%
 def along(weights, direction, step):
@@ -134,8 +139,9 @@ assert check(weights, wrong)[2] > 1e-5
 # %% [markdown]
 # ## Adam
 #
-# Gradients of different weights differ in scale by orders of magnitude, and one learning rate has to suit all. Adam keeps a running mean $m$ of the gradient and $v$ of its square, and steps by $m / \sqrt v$: about one learning rate per step and
-# weight, whatever the gradient's scale. Both start at zero, which the two divisions correct.
+# Gradients of different weights differ in scale by orders of magnitude, and one learning rate has to suit all. Adam
+# keeps a running mean $m$ of the gradient and $v$ of its square, and steps by $m / \sqrt v$: about one learning rate
+# per step and weight, whatever the gradient's scale. Both start at zero, which the two divisions correct.
 
 # %%
 class Adam:
@@ -187,8 +193,10 @@ print(f"after {len(adam_losses)} steps: Adam {final:.2f}, plain {final_plain:.2f
 assert -best <= final < -best + 2
 
 # %% [markdown]
-# What to see. The black line cannot be crossed (the curves are means of 20 noisy batches, so they may touch it), and Adam comes within a nat of it in 300 steps. Each runs at the best of a few rates that we tried (plain: 0.02, 0.05, 0.1, 0.2, 0.5; Adam: 0.001, 0.003, 0.01, 0.03); on a problem this easy
-# plain steps are only a little behind, but at 0.02 or 0.5 they are ten or forty nats behind.
+# What to see. The black line cannot be crossed (the curves are means of 20 noisy batches, so they may touch it), and
+# Adam comes within a nat of it in 300 steps. Each runs at the best of a few rates that we tried (plain: 0.02, 0.05,
+# 0.1, 0.2, 0.5; Adam: 0.001, 0.003, 0.01, 0.03); on a problem this easy plain steps are only a little behind, but at
+# 0.02 or 0.5 they are ten or forty nats behind.
 #
 # What has been learnt, above; the truth, below: the mean image of each digit.
 
@@ -205,30 +213,33 @@ plt.show()
 # %% [markdown]
 # ## The package's layers
 #
-# The same network from `refimpl.nn`: a layer holds `forward` and `backward` side by side; all parameters are views of *one* flat vector, so that Adam is a few passes over one
-# array. Same weights in, same gradient out.
+# The same network from `refimpl.nn`. A layer holds `forward` and `backward` side by side. All parameters are views of
+# *one* flat vector, so that Adam is a few passes over one array. A forward pass is a value, `run`: it keeps what its
+# backward pass needs. Same weights in, same gradient out.
 
 # %%
-from refimpl.nn.layers import MLP, bind_all
-from refimpl.nn.losses import bernoulli_score
+from refimpl.nn.losses import bernoulli_score, bernoulli_score_backward
+from refimpl.nn.network import MLP
+from refimpl.nn.parameters import bind
 
 network = MLP([K, H, D])
-values, grads = bind_all([network], np.float64)
+parameters = bind([network], np.float64)
 order = ("W1", "b1", "W2", "b2")
-values[...] = np.concatenate([weights[name].ravel() for name in order])
-f, df_da = bernoulli_score(x, network.forward(z))
-network.backward(df_da / -len(x), need_dx=False)
+parameters.values[...] = np.concatenate([weights[name].ravel() for name in order])
+run = network.run(z)
+f, df_da = bernoulli_score(x, run.y), bernoulli_score_backward(x, run.y)
+run.backward(df_da).accumulate(weight=-1 / len(x))          # loss = -mean f; gradients add up until zero_grads()
 assert np.isclose(-f.mean(), loss)
-assert np.allclose(grads, np.concatenate([gradient[name].ravel() for name in order]), atol=1e-14)
+assert np.allclose(parameters.grads, np.concatenate([gradient[name].ravel() for name in order]), atol=1e-14)
 
 from refimpl.nn.adam import Adam as FlatAdam
 
-flat, ours = FlatAdam(values, grads, lr=3e-3), Adam(lr=3e-3)
+flat, ours = FlatAdam(parameters, lr=3e-3), Adam(lr=3e-3)
 mine = {name: weights[name].copy() for name in weights}
 for _ in range(5):
     flat.step()
     ours.step(mine, gradient)
-assert np.allclose(values, np.concatenate([mine[name].ravel() for name in order]), atol=1e-12)
+assert np.allclose(parameters.values, np.concatenate([mine[name].ravel() for name in order]), atol=1e-12)
 print("layers and Adam of the package do what ours do")
 
 # %% [markdown]
@@ -257,11 +268,13 @@ print("layers and Adam of the package do what ours do")
 #
 # </details>
 #
-# **2 (middling).** The KL term of a discrete encoder, $\text{KL}(q \| \text{uniform}) = \sum q \log q + \log k$ with $q$ the softmax of $h$. Find its gradient in $h$ by hand and check it.
+# **2 (middling).** The KL term of a discrete encoder, $\text{KL}(q \| \text{uniform}) = \sum q \log q + \log k$ with
+# $q$ the softmax of $h$. Find its gradient in $h$ by hand and check it.
 #
 # <details><summary>Solution</summary>
 #
-# $\partial q_i / \partial h_j = q_i ([i=j] - q_j)$, and $\sum_i (\log q_i + 1)\, \partial q_i / \partial h_j = q_j (\log q_j - \sum_i q_i \log q_i)$; the 1 cancels.
+# $\partial q_i / \partial h_j = q_i ([i=j] - q_j)$, and
+# $\sum_i (\log q_i + 1)\, \partial q_i / \partial h_j = q_j (\log q_j - \sum_i q_i \log q_i)$; the 1 cancels.
 #
 # ```python
 # def kl(h):
@@ -277,12 +290,15 @@ print("layers and Adam of the package do what ours do")
 #
 # </details>
 #
-# **3 (hard).** All $k$ values at once: with $A$ the logits of all ten values, (10, D), the table $F_{bz} = x_b \cdot A_z - \sum_d \log(1+e^{A_{zd}})$ scores every image under every value. For a loss
-# $-\frac{1}{B}\sum_{bz} w_{bz} F_{bz}$ give $dA$ without a loop, and say what it costs compared with running the decoder ten times an image.
+# **3 (hard).** All $k$ values at once: with $A$ the logits of all ten values, (10, D), the table
+# $F_{bz} = x_b \cdot A_z - \sum_d \log(1+e^{A_{zd}})$ scores every image under every value. For a loss
+# $-\frac{1}{B}\sum_{bz} w_{bz} F_{bz}$ give $dA$ without a loop, and say what it costs compared with running the
+# decoder ten times an image.
 #
 # <details><summary>Solution</summary>
 #
-# $dA = -\frac{1}{B} (w^T x - (\textstyle\sum_b w_{bz}) \sigma(A))$: two products of (10, B, D), whatever the batch. Ten decoders an image would be $10 B$ rows instead of 10. This is how the package enumerates.
+# $dA = -\frac{1}{B} (w^T x - (\textstyle\sum_b w_{bz}) \sigma(A))$: two products of (10, B, D), whatever the batch. Ten
+# decoders an image would be $10 B$ rows instead of 10. This is how the package enumerates.
 #
 # ```python
 # A, w = rng.normal(size=(10, D)), rng.random((100, 10))
@@ -300,8 +316,11 @@ print("layers and Adam of the package do what ours do")
 # - A gradient check in float32 can hardly see an error of a percent. Check in float64, train in float32.
 # - A check at the very start, with symmetric or zero weights, hides errors. Scale the weights up first.
 # - $\log(1 + e^a)$ written as it reads overflows at $a = 89$ in float32.
-# - Adam's $m$ and $v$ of a dead weight decay for ever and end as *denormal* numbers, on which a processor is many times slower. `refimpl/nn/adam.py` sets them to 0.
+# - Adam's $m$ and $v$ of a dead weight decay for ever and end as *denormal* numbers, on which a processor is many times
+#   slower. `refimpl/nn/adam.py` sets them to 0.
 #
 # ## What to read next
 #
-# [Chapter 6](06_discrete_vae.ipynb) puts an encoder in front. In the package: `refimpl/nn/layers.py`, `losses.py`, `gradcheck.py`, `adam.py`. Andrej Karpathy's *makemore, part 4* takes the same walk through a deeper network.
+# [Chapter 6](06_discrete_vae.ipynb) puts an encoder in front. In the package: `refimpl/nn/layers.py`, `network.py`,
+# `losses.py`, `gradcheck.py`, `adam.py`. Andrej Karpathy's *makemore, part 4* takes the same walk through a deeper
+# network.

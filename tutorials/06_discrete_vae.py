@@ -1,10 +1,13 @@
 # %% [markdown]
 # # 6. A discrete auto-encoder on MNIST
 #
-# **You will** put encoder, arg max and decoder together, train them by enumeration, by direct optimisation and by Gumbel-softmax, and measure all three exactly.
-# **You will learn** why the gradient without noise or bias is not the fastest learner, what the second arg max buys, and what the published comparison compared.
-# **You need** chapters [3](03_theorem_1.ipynb), [4](04_finite_epsilon.ipynb), [5](05_backpropagation.ipynb). It runs in about fifteen seconds; four trained runs are loaded, which
-# `python -m refimpl tutorial-runs single-direct single-direct-as-released single-exact single-gumbel-softmax` makes again in about a minute.
+# **You will** put encoder, arg max and decoder together, train them by enumeration, by direct optimisation and by
+# Gumbel-softmax, and measure all three exactly. **You will learn** why the gradient without noise or bias is not the
+# fastest learner, what the second arg max buys, and what the published comparison compared. **You need** chapters
+# [3](03_theorem_1.ipynb), [4](04_finite_epsilon.ipynb), [5](05_backpropagation.ipynb). It runs in about fifteen
+# seconds; four trained runs are loaded, which
+# `python -m refimpl tutorial-runs single-direct single-direct-as-released single-exact single-gumbel-softmax` makes
+# again in about a minute.
 #
 # | symbol | in the code | the slides write | meaning |
 # | --- | --- | --- | --- |
@@ -26,7 +29,8 @@ import numpy as np
 from refimpl import data, gumbel, plots
 from refimpl.experiments import tutorial_runs
 from refimpl.nn.adam import Adam
-from refimpl.nn.layers import MLP, bind_all
+from refimpl.nn.network import MLP
+from refimpl.nn.parameters import bind
 
 plots.chapter_style()
 K, B = 10, 100
@@ -46,33 +50,35 @@ def softplus(a):
 # %% [markdown]
 # ## The model
 #
-# The encoder gives ten scores for an image; the decoder is a table of ten pictures, produced by a network. Because the decoder does not look at $x$, *ten* rows serve the
-# whole batch: $f$ of every image under every value is one matrix product. (Exercise 3 of chapter 5.)
+# The encoder gives ten scores for an image; the decoder is a table of ten pictures, produced by a network. Because the
+# decoder does not look at $x$, *ten* rows serve the whole batch: $f$ of every image under every value is one matrix
+# product. (Exercise 3 of chapter 5.)
 
 # %%
 class Model:
     def __init__(self, seed, hidden=40):
         self.encoder, self.decoder = MLP([784, hidden, K]), MLP([K, hidden, 784])
-        self.values, self.grads = bind_all([self.encoder, self.decoder], np.float32)
+        self.parameters = bind([self.encoder, self.decoder], np.float32)
         for network in (self.encoder, self.decoder):
             network.initialise(np.random.default_rng(seed))
 
     def scores(self, x):
-        h = self.encoder.forward(x).copy()                  # (B, K)
-        a = self.decoder.forward(np.eye(K, dtype=np.float32)).copy()        # (K, 784)
+        """Two forward passes, kept for the way back: the encoder's, and the decoder's on all K values."""
+        encoder, decoder = self.encoder.run(x), self.decoder.run(np.eye(K, dtype=np.float32))
+        h, a = encoder.y, decoder.y                         # (B, K), (K, 784)
         f = x @ a.T - softplus(a).sum(axis=1)               # (B, K)
-        return h, f, a
+        return h, f, encoder, decoder
 
-    def learn(self, x, dh, weights, a):
+    def learn(self, x, dh, weights, encoder, decoder):
         """Backward: dh into the encoder; the decoder learns from f weighted by `weights` (B, K), rows summing to 1."""
-        sigmoid = 1 / (1 + np.exp(-a))
+        sigmoid = 1 / (1 + np.exp(-decoder.y))
         da = -(weights.T @ x - weights.sum(axis=0)[:, None] * sigmoid) / len(x)
-        self.decoder.backward(da.astype(np.float32), need_dx=False)
-        self.encoder.backward(dh.astype(np.float32), need_dx=False)
+        decoder.backward(da.astype(np.float32)).accumulate()
+        encoder.backward(dh.astype(np.float32)).accumulate()
 
 
 model = Model(seed=0)
-h, f, _ = model.scores(x_all[:5])
+h, f, *_ = model.scores(x_all[:5])
 for image in range(5):                                      # naive: one image, one value, one decoder run at a time
     for z in range(K):
         (a,) = model.decoder.forward(np.eye(K, dtype=np.float32)[[z]])
@@ -103,38 +109,44 @@ def kl_gradient(h):
 
 
 def elbo(model, x):
-    h, f, _ = model.scores(x)
+    h, f, *_ = model.scores(x)
     q = softmax(h.astype(float))
     return ((q * f).sum(axis=1) - (q * np.log(np.maximum(q, 1e-30))).sum(axis=1) - np.log(K)).mean()
 
 
 # %% [markdown]
-# Gumbel-softmax is different: it changes the *model*. The arg max becomes a softmax at temperature $\tau$, the decoder is fed a mixture of one-hot vectors, and the
-# chain rule goes straight through: $z = \text{softmax}((h + \gamma)/\tau)$, so $dh = z (dz - \sum z\, dz)/\tau$. Its decoder never sees a corner of the simplex, which is all that it is used at later.
+# Gumbel-softmax is different: it changes the *model*. The arg max becomes a softmax at temperature $\tau$, the decoder
+# is fed a mixture of one-hot vectors, and the chain rule goes straight through:
+# $z = \text{softmax}((h + \gamma)/\tau)$, so $dh = z (dz - \sum z\, dz)/\tau$. Its decoder never sees a corner of the
+# simplex, which is all that it is used at later.
 
 # %%
 def gumbel_softmax_step(model, x, rng, tau=0.5):
-    h = model.encoder.forward(x).copy()
+    encoder = model.encoder.run(x)
+    h = encoder.y
     z = softmax((h + gumbel.sample(h.shape, rng)) / tau).astype(np.float32)
-    a = model.decoder.forward(z)                                        # (B, 784): one row an image now
-    dz = model.decoder.backward((1 / (1 + np.exp(-a)) - x) / len(x))    # of the loss -mean f
+    decoder = model.decoder.run(z)                                      # logits (B, 784): one row an image now
+    back = decoder.backward((1 / (1 + np.exp(-decoder.y)) - x) / len(x))        # of the loss -mean f
+    back.accumulate()
+    dz = back.dx
     dh = z * (dz - (z * dz).sum(axis=1, keepdims=True)) / tau
-    model.encoder.backward((dh + kl_gradient(h) / len(x)).astype(np.float32), need_dx=False)
+    encoder.backward((dh + kl_gradient(h) / len(x)).astype(np.float32)).accumulate()
 
 
 def step(name, model, x, rng):
+    model.parameters.zero_grads()                           # once a step: every backward pass adds to the gradients
     if name == "gumbel-softmax":
         return gumbel_softmax_step(model, x, rng)
-    h, f, a = model.scores(x)
+    h, f, encoder, decoder = model.scores(x)
     grad_h, weights = {"exact": enumeration, "direct": direct}[name](h, f, rng)
-    model.learn(x, (-grad_h + kl_gradient(h)) / len(x), weights, a)     # loss = -mean(E f - KL)
+    model.learn(x, (-grad_h + kl_gradient(h)) / len(x), weights, encoder, decoder)     # loss = -mean(E f - KL)
 
 
 test = data.load("mnist", limit=2_000).test.images()
 figure, ax = plt.subplots(figsize=(6, 3.2))
 for name in ("exact", "direct", "gumbel-softmax"):
     model, rng = Model(seed=0), np.random.default_rng(1)
-    adam = Adam(model.values, model.grads, 3e-3)
+    adam = Adam(model.parameters, 3e-3)
     curve = [-elbo(model, test)]
     for epoch in range(5):
         order = rng.permutation(len(x_all))
@@ -142,24 +154,26 @@ for name in ("exact", "direct", "gumbel-softmax"):
             step(name, model, x_all[order[start:start + B]], rng)
             adam.step()
         curve.append(-elbo(model, test))
-    ax.plot(range(6), curve, color=plots.COLOURS[name], marker="o", label=name)
+    ax.plot(range(6), curve, color=plots.colour(name), marker="o", label=name)
     print(f"{name:15s} test -ELBO", np.round(curve[1:], 1))
 ax.set(xlabel="epoch of 10,000 images", ylabel="test -ELBO, exact, nats", ylim=(165, 225))
 ax.legend(fontsize=9)
 plt.show()
 
 # %% [markdown]
-# The enumeration gradient is the *truth*, hence black; the other two approximate it. Yet look which curve falls first. One seed and 10,000 images prove nothing, so:
+# The enumeration gradient is the *truth*, hence black; the other two approximate it. Yet look which curve falls first.
+# One seed and 10,000 images prove nothing, so:
 #
 # ## The same with the whole data set
 #
-# Loaded: 300 hidden units, 50,000 images, ten epochs, one seed, KL gradient on for all but the released variant. the [README](../README.md) has three seeds.
+# Loaded: 300 hidden units, 50,000 images, ten epochs, one seed, KL gradient on for all but the released variant. the
+# [README](../README.md) has three seeds.
 
 # %%
 figure, ax = plt.subplots(figsize=(6.5, 3.4))
-for name, words, colour, style in (("single-exact", "exact", plots.COLOURS["exact"], "-"), ("single-direct", "direct, eps = 0.1", plots.COLOURS["direct"], "-"),
-                                   ("single-direct-as-released", "direct as released", plots.COLOURS["direct"], "--"),
-                                   ("single-gumbel-softmax", "gumbel-softmax, tau = 0.5", plots.COLOURS["gumbel-softmax"], "-")):
+for name, words, colour, style in (("single-exact", "exact", plots.colour("exact"), "-"), ("single-direct", "direct, eps = 0.1", plots.colour("direct"), "-"),
+                                   ("single-direct-as-released", "direct as released", plots.colour("direct"), "--"),
+                                   ("single-gumbel-softmax", "gumbel-softmax, tau = 0.5", plots.colour("gumbel-softmax"), "-")):
     rows = tutorial_runs.load(name).rows
     ax.plot([row["epoch"] for row in rows], [-row["test_elbo"] for row in rows], color=colour, linestyle=style, marker="o", label=words)
     last = rows[-1]
@@ -169,19 +183,25 @@ ax.legend(fontsize=9)
 plt.show()
 
 # %% [markdown]
-# What to see. The *plateau* near 208 nats: there all images are given one and the same value, and its picture is the mean of all digits (exercise 1 computes its height). Enumeration has an exact gradient, and stays there for
-# epochs; Gumbel-softmax stays longest; direct leaves first, on this page and in every run of the README's table. Its noise is a plausible reason, but noise alone is not the whole of it, for Gumbel-softmax is noisy as well. What the
-# picture does say: unbiased does not mean fast.
+# What to see. The *plateau* near 208 nats: there all images are given one and the same value, and its picture is the
+# mean of all digits (exercise 1 computes its height). Enumeration has an exact gradient, and stays there for epochs;
+# Gumbel-softmax stays longest; direct leaves first, on this page and in every run of the README's table. Its noise is a
+# plausible reason, but noise alone is not the whole of it, for Gumbel-softmax is noisy as well. What the picture does
+# say: unbiased does not mean fast.
 #
 # ## What the published comparison compared
 #
-# The authors' code trains *direct without the KL gradient*, enumeration and Gumbel-softmax with it. Different objectives. Does that explain their result? Above, direct (solid) has its KL gradient *on*, like the other two, and is ahead of them
-# all the same. The dashed line follows the authors' recipe: no KL gradient, and $\epsilon$ still near 1 after ten epochs. The two end alike; had one changed $\epsilon$ only, they would not (chapter 4).
+# The authors' code trains *direct without the KL gradient*, enumeration and Gumbel-softmax with it. Different
+# objectives. Does that explain their result? Above, direct (solid) has its KL gradient *on*, like the other two, and is
+# ahead of them all the same. The dashed line follows the authors' recipe: no KL gradient, and $\epsilon$ still near 1
+# after ten epochs. The two end alike; had one changed $\epsilon$ only, they would not (chapter 4).
 #
 # ## What the second arg max buys
 #
-# $E\,\text{onehot}(z^{\star}) = q$ is known. So one could leave the second term out and estimate by $\text{onehot}(z(\epsilon))/\epsilon$ alone, less the known $q/\epsilon$. The mean is the same. The slides call the second term a
-# *built-in control variate*. When does it reduce the variance? Both are known exactly (chapter 4): $q_\epsilon (1-q_\epsilon)/\epsilon^2$ against the coupling law.
+# $E\,\text{onehot}(z^{\star}) = q$ is known. So one could leave the second term out and estimate by
+# $\text{onehot}(z(\epsilon))/\epsilon$ alone, less the known $q/\epsilon$. The mean is the same. The slides call the
+# second term a *built-in control variate*. When does it reduce the variance? Both are known exactly (chapter 4):
+# $q_\epsilon (1-q_\epsilon)/\epsilon^2$ against the coupling law.
 
 # %%
 from refimpl import direct as direct_module
@@ -193,7 +213,7 @@ with_it = np.array([direct_module.variance(h, f, e).sum() for e in eps])
 without = np.array([(softmax(h + e * f) * (1 - softmax(h + e * f))).sum() / e**2 for e in eps])
 figure, ax = plt.subplots(figsize=(6, 3.2))
 ax.loglog(eps, without, color="0.5", label="$z(\\epsilon)$ alone, less $q$")
-ax.loglog(eps, with_it, color=plots.COLOURS["direct"], label="difference of two arg maxes")
+ax.loglog(eps, with_it, color=plots.colour("direct"), label="difference of two arg maxes")
 ax.set(xlabel="eps, 1/nat", ylabel="total variance, nats squared")
 ax.legend(fontsize=9)
 plt.show()
@@ -202,11 +222,14 @@ print(f"the second arg max lowers the variance up to eps = {crossing:.2f}, and r
 assert with_it[0] < 0.2 * without[0] and with_it[-1] > without[-1]
 
 # %% [markdown]
-# What to see. For small $\epsilon$ the two winners are nearly always the same and cancel: $1/\epsilon$ instead of $1/\epsilon^2$. For large $\epsilon$ they have nothing to do with each other any more and the second adds its own noise.
+# What to see. For small $\epsilon$ the two winners are nearly always the same and cancel: $1/\epsilon$ instead of
+# $1/\epsilon^2$. For large $\epsilon$ they have nothing to do with each other any more and the second adds its own
+# noise.
 #
 # ## What is the model worth, exactly?
 #
-# With ten values nothing has to be estimated: $\log p(x) = \log \frac{1}{K} \sum_z p(x \mid z)$, one logsumexp a row, and the gap to the ELBO is $\text{KL}(q \| p(z \mid x))$.
+# With ten values nothing has to be estimated: $\log p(x) = \log \frac{1}{K} \sum_z p(x \mid z)$, one logsumexp a row,
+# and the gap to the ELBO is $\text{KL}(q \| p(z \mid x))$.
 
 # %%
 loaded = tutorial_runs.load("eps-0.1-kl").run                           # the small model of chapter 4
@@ -232,11 +255,13 @@ plt.show()
 #
 # ## Exercises
 #
-# **1 (easy).** What is the test $-\text{ELBO}$ of a model that gives all images one value, at best? Compute it from the data, without a network.
+# **1 (easy).** What is the test $-\text{ELBO}$ of a model that gives all images one value, at best? Compute it from the
+# data, without a network.
 #
 # <details><summary>Solution</summary>
 #
-# With the mean image in every value a uniform $q$ pays no KL. On the plateau itself $q$ has collapsed to one value, and pays $\log 10$ = 2.3 nats more: with all 50,000 images 205.9 and 208.2.
+# With the mean image in every value a uniform $q$ pays no KL. On the plateau itself $q$ has collapsed to one value, and
+# pays $\log 10$ = 2.3 nats more: with all 50,000 images 205.9 and 208.2.
 #
 # ```python
 # share = np.clip(x_all.mean(axis=0), 1e-4, 1 - 1e-4).astype(float)
@@ -247,12 +272,13 @@ plt.show()
 #
 # </details>
 #
-# **2 (middling).** Show on one batch that the mean of many direct gradients in $h$ is $(q_\epsilon - q)/\epsilon$, and how far that is from enumeration's at $\epsilon = 0.1$.
+# **2 (middling).** Show on one batch that the mean of many direct gradients in $h$ is $(q_\epsilon - q)/\epsilon$, and
+# how far that is from enumeration's at $\epsilon = 0.1$.
 #
 # <details><summary>Solution</summary>
 #
 # ```python
-# h, f, _ = Model(seed=0).scores(test[:5])
+# h, f, *_ = Model(seed=0).scores(test[:5])
 # h, f = h.astype(float), f.astype(float)
 # many = np.stack([direct(h, f, np.random.default_rng(seed))[0] for seed in range(4_000)])
 # exact_mean = (softmax(h + 0.1 * f) - softmax(h)) / 0.1
@@ -264,14 +290,16 @@ plt.show()
 #
 # </details>
 #
-# **3 (hard).** Evaluate the loaded model as Gumbel-softmax training would, with relaxed samples at $\tau = 0.5$, and exactly. Why is only one of them a bound on $\log p(x)$ of the discrete model?
+# **3 (hard).** Evaluate the loaded model as Gumbel-softmax training would, with relaxed samples at $\tau = 0.5$, and
+# exactly. Why is only one of them a bound on $\log p(x)$ of the discrete model?
 #
 # <details><summary>Solution</summary>
 #
-# The relaxed objective scores mixed pictures that no $z$ of the discrete model draws, and subtracts the KL of the discrete $q$. It comes out *above* $\log p(x)$ itself, so it bounds nothing.
+# The relaxed objective scores mixed pictures that no $z$ of the discrete model draws, and subtracts the KL of the
+# discrete $q$. It comes out *above* $\log p(x)$ itself, so it bounds nothing.
 #
 # ```python
-# h = loaded.model.encode(test)[:, 0].copy()
+# h = loaded.model.encode(test)[:, 0]
 # z = softmax((h + gumbel.sample(h.shape, np.random.default_rng(0))) / 0.5).astype(np.float32)
 # a = loaded.model.decoder.forward(z)
 # q = softmax(h.astype(float))
@@ -285,10 +313,13 @@ plt.show()
 #
 # ## Where it goes wrong in practice
 #
-# - Comparing runs by different yardsticks: one sample, a hundred samples, exact. The released code did. With $k$ values there is no excuse.
+# - Comparing runs by different yardsticks: one sample, a hundred samples, exact. The released code did. With $k$ values
+#   there is no excuse.
 # - Reading one seed near a plateau: when it ends is luck.
-# - $\tau$ and $\epsilon$ are tuned on the test bound of one seed more often than is said. (So was our $\tau = 0.5$; the README says so.)
+# - $\tau$ and $\epsilon$ are tuned on the test bound of one seed more often than is said. (So was our $\tau = 0.5$; the
+#   README says so.)
 #
 # ## What to read next
 #
-# [Chapter 7](07_many_variables.ipynb): $2^n$ values. In the package: `refimpl/models/discrete.py`, `refimpl/estimators/`. [What the paper's experiments showed here](results.md).
+# [Chapter 7](07_many_variables.ipynb): $2^n$ values. In the package: `refimpl/models/vae.py`, `refimpl/estimators/`.
+# [What the paper's experiments showed here](results.md).

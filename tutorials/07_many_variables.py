@@ -1,9 +1,10 @@
 # %% [markdown]
 # # 7. Many binary variables
 #
-# **You will** write direct optimisation for $n$ variables, and REINFORCE, ARM, DisARM, REBAR and local expectation beside it, and hold all of them against enumeration.
-# **You will learn** what the coordinate-wise arg max loses (little), what each estimator pays for being unbiased, and which is best at equal cost.
-# **You need** chapters [3](03_theorem_1.ipynb) and [4](04_finite_epsilon.ipynb). It runs in about ten seconds; trained runs are loaded, which
+# **You will** write direct optimisation for $n$ variables, and REINFORCE, ARM, DisARM, REBAR and local expectation
+# beside it, and hold all of them against enumeration. **You will learn** what the coordinate-wise arg max loses
+# (little), what each estimator pays for being unbiased, and which is best at equal cost. **You need** chapters
+# [3](03_theorem_1.ipynb) and [4](04_finite_epsilon.ipynb). It runs in about ten seconds; trained runs are loaded, which
 # `python -m refimpl tutorial-runs` makes again.
 #
 # | symbol | in the code | the slides write | meaning |
@@ -46,7 +47,8 @@ def sigmoid(a):
 # %% [markdown]
 # ## The truth
 #
-# With $n = 6$ all 64 vectors can be listed. $q(z) = \prod_i q_i(z_i)$, and $\partial E_q f / \partial l_i = E_q[f(z) (z_i - \sigma(l_i))]$.
+# With $n = 6$ all 64 vectors can be listed. $q(z) = \prod_i q_i(z_i)$, and
+# $\partial E_q f / \partial l_i = E_q[f(z) (z_i - \sigma(l_i))]$.
 
 # %%
 every = np.array(list(itertools.product([0, 1], repeat=n)), float)          # (64, n)
@@ -66,11 +68,13 @@ for i in range(n):                                                          # no
 # %% [markdown]
 # ## Direct, jointly and coordinate by coordinate
 #
-# The noise is low-dimensional: two Gumbels a variable, or one logistic number. $z^{\star}$ is found variable by variable. The *perturbed* arg max is not, since $f$ ties the variables together (slide 29):
+# The noise is low-dimensional: two Gumbels a variable, or one logistic number. $z^{\star}$ is found variable by
+# variable. The *perturbed* arg max is not, since $f$ ties the variables together (slide 29):
 #
 # $$z(\epsilon) = \arg\max_z \; \epsilon f(z_1, \ldots, z_n) + \sum_i (l_i + \gamma_i) z_i$$
 #
-# over $2^n$ vectors. Slide 30 settles for less: each variable moves *as if the others stayed at* $z^{\star}$, which needs only the $n$ neighbours of $z^{\star}$. First with loops:
+# over $2^n$ vectors. Slide 30 settles for less: each variable moves *as if the others stayed at* $z^{\star}$, which
+# needs only the $n$ neighbours of $z^{\star}$. First with loops:
 
 # %%
 def neighbours_loop(z):
@@ -120,13 +124,17 @@ for eps in (1.0, 0.3, 0.1, 0.03):
           f"{np.linalg.norm(both.mean(axis=0) - truth):12.3f}   {error:19.3f}")
 
 # %% [markdown]
-# What to see. At small $\epsilon$ the two agree nearly everywhere; at 1 in six coordinates of seven. Their biases are of one size, and come from $\epsilon$, as in chapter 4. The joint one is the estimator of Theorem 1; the coordinate-wise one agrees with it to first order, and is the
-# only one that can be afforded for large $n$, at $n + 1$ evaluations.
+# What to see. At small $\epsilon$ the two agree nearly everywhere; at 1 in six coordinates of seven. Their biases are
+# of one size, and come from $\epsilon$, as in chapter 4. The joint one is the estimator of Theorem 1; the
+# coordinate-wise one agrees with it to first order, and is the only one that can be afforded for large $n$, at $n + 1$
+# evaluations.
 #
 # ## Local expectation
 #
-# Why sample the coordinate at all? Average the coordinate-wise estimate over the noise of coordinate $i$ alone and let $\epsilon \to 0$: by Theorem 1 for one variable what comes out is its exact gradient,
-# $p_i (1 - p_i) (f(z_i{=}1) - f(z_i{=}0))$, at the same $n + 1$ evaluations. No bias, and less variance. It should have been on slide 31.
+# Why sample the coordinate at all? Average the coordinate-wise estimate over the noise of coordinate $i$ alone and let
+# $\epsilon \to 0$: by Theorem 1 for one variable what comes out is its exact gradient,
+# $p_i (1 - p_i) (f(z_i{=}1) - f(z_i{=}0))$, at the same $n + 1$ evaluations. No bias, and less variance. It should have
+# been on slide 31.
 
 # %%
 def local_expectation():
@@ -136,10 +144,14 @@ def local_expectation():
 # %% [markdown]
 # ## Estimators that only evaluate $f$
 #
-# **REINFORCE.** $\nabla E f = E[(f(z) - \text{baseline}) \nabla \log q(z)]$, and $\partial \log q / \partial l_i = z_i - p_i$. Any baseline that does not depend on this $z$ is allowed; with two samples each can be the other's.
+# **REINFORCE.** $\nabla E f = E[(f(z) - \text{baseline}) \nabla \log q(z)]$, and
+# $\partial \log q / \partial l_i = z_i - p_i$. Any baseline that does not depend on this $z$ is allowed; with two
+# samples each can be the other's.
 #
-# **ARM.** One uniform number a variable makes two *opposed* samples: $b_1 = [u > \sigma(-l)]$, $b_2 = [u < \sigma(l)]$; estimate $(f(b_1) - f(b_2))(u - \frac12)$. **DisARM** averages ARM over what $b_1, b_2$ leave open about $u$: $\frac12 (f(b_1) - f(b_2)) (-1)^{b_2} [b_1 \ne b_2] \sigma(|l|)$. The
-# same mean, never more variance (Rao and Blackwell).
+# **ARM.** One uniform number a variable makes two *opposed* samples: $b_1 = [u > \sigma(-l)]$, $b_2 = [u < \sigma(l)]$;
+# estimate $(f(b_1) - f(b_2))(u - \frac12)$. **DisARM** averages ARM over what $b_1, b_2$ leave open about $u$:
+# $\frac12 (f(b_1) - f(b_2)) (-1)^{b_2} [b_1 \ne b_2] \sigma(|l|)$. The same mean, never more variance (Rao and
+# Blackwell).
 
 # %%
 baseline = f((l + logistic(1_000) > 0).astype(float)).mean()                # from earlier draws: a running mean costs nothing more
@@ -170,12 +182,16 @@ def disarm():
 # %% [markdown]
 # ## REBAR
 #
-# Subtract something correlated whose mean you know. The relaxed sample $\sigma(s/\lambda)$, $s = l + \text{noise}$, is close to $z$, but its score depends on the noise *and* on $l$. The trick: draw a second $\tilde s$ from the law of $s$ *given* the $z$ that came out. Then
+# Subtract something correlated whose mean you know. The relaxed sample $\sigma(s/\lambda)$, $s = l + \text{noise}$, is
+# close to $z$, but its score depends on the noise *and* on $l$. The trick: draw a second $\tilde s$ from the law of $s$
+# *given* the $z$ that came out. Then
 #
 # $$\left[f(z) - \eta\, c(\tilde s)\right] \nabla \log q(z) + \eta \nabla c(s) - \eta \nabla c(\tilde s), \qquad c(s) = f(\sigma(s / \lambda))$$
 #
-# is unbiased for every $\eta$ and $\lambda$: given $z$, what is subtracted in the bracket is put back by the last two terms. For logistic noise $s = l + \log \frac{u}{1-u}$ and $z = [u > 1 - p]$; given $z = 1$, $u$ is uniform above $1-p$, so $\tilde u = 1 - p + v p$, and $\tilde u = v (1-p)$ for $z = 0$. Do not forget that $\tilde s$
-# depends on $l$ through $\tilde u$ as well.
+# is unbiased for every $\eta$ and $\lambda$: given $z$, what is subtracted in the bracket is put back by the last two
+# terms. For logistic noise $s = l + \log \frac{u}{1-u}$ and $z = [u > 1 - p]$; given $z = 1$, $u$ is uniform above
+# $1-p$, so $\tilde u = 1 - p + v p$, and $\tilde u = v (1-p)$ for $z = 0$. Do not forget that $\tilde s$ depends on $l$
+# through $\tilde u$ as well.
 
 # %%
 def grad_f(z):
@@ -198,7 +214,8 @@ def rebar(eta=1.0, lam=0.5, forget=False):
 # %% [markdown]
 # ## The table
 #
-# Bias in standard errors of the worst coordinate, total variance of one estimate, evaluations of $f$, and their product: the variance at equal cost. (REBAR also asks for two gradients of $f$, which are not counted.)
+# Bias in standard errors of the worst coordinate, total variance of one estimate, evaluations of $f$, and their
+# product: the variance at equal cost. (REBAR also asks for two gradients of $f$, which are not counted.)
 
 # %%
 estimates = {"direct, eps = 0.1": (direct_coordinates(0.1), n + 1, "direct"), "direct, eps = 1": (direct_coordinates(1.0), n + 1, "direct"),
@@ -214,9 +231,9 @@ for name, (g, cost, colour) in estimates.items():
     print(f"{name:26s} {worst:8.1f} {total:9.2f} {cost:12d} {total * cost:23.1f}")
     assert worst < 4 or name.startswith("direct")                           # only direct is biased
     assert worst > 20 or name != "direct, eps = 1"                          # and at eps = 1 there is no missing it
-    left.barh(name, np.linalg.norm(g.mean(axis=0) - truth), color=plots.COLOURS[colour])
+    left.barh(name, np.linalg.norm(g.mean(axis=0) - truth), color=plots.colour(colour))
     left.plot(np.sqrt(total / samples), name, "|", color=plots.TRUTH, markersize=18)
-    right.barh(name, total * cost, color=plots.COLOURS[colour])
+    right.barh(name, total * cost, color=plots.colour(colour))
 left.set(xlabel="measured bias, nats (bar); its own noise (|)", xscale="log")
 right.set(xlabel="variance x evaluations, nats squared", xscale="log")
 left.invert_yaxis()
@@ -229,19 +246,22 @@ print(f"REBAR without the dependence of s~ on l: worst z {np.abs((careless.mean(
 assert np.abs((careless.mean(axis=0) - truth) / error).max() > 10
 
 # %% [markdown]
-# What to see. Left: a bar of about the length of its noise mark, or shorter, is unbiased as far as these draws can tell. Right: shorter is better. Direct trades bias against variance by $\epsilon$. The forgotten derivative does not show in the variance, which is even a little smaller: always test the mean, against enumeration, on a nonlinear $f$.
+# What to see. Left: a bar of about the length of its noise mark, or shorter, is unbiased as far as these draws can
+# tell. Right: shorter is better. Direct trades bias against variance by $\epsilon$. The forgotten derivative does not
+# show in the variance, which is even a little smaller: always test the mean, against enumeration, on a nonlinear $f$.
 #
 # ## In training
 #
-# Eight binary variables on MNIST, eight epochs, one seed, 100 hidden units, everything else alike; the bound is exact, over 256 vectors. (`results.md` has fifteen variables, Fashion-MNIST and three seeds.)
+# Eight binary variables on MNIST, eight epochs, one seed, 100 hidden units, everything else alike; the bound is exact,
+# over 256 vectors. (`results.md` has fifteen variables, Fashion-MNIST and three seeds.)
 
 # %%
 figure, (left, right) = plt.subplots(1, 2, sharey=True)
 for name in ("exact", "direct", "local-expectation", "rebar", "relax", "arm", "disarm", "reinforce-loo"):
     rows = tutorial_runs.load(f"binary-{name}").rows
     bound = [-row["test_elbo"] for row in rows]
-    left.plot([row["epoch"] for row in rows], bound, color=plots.COLOURS[name], label=name)
-    right.plot([row["evaluations"] / 1e6 for row in rows], bound, color=plots.COLOURS[name])
+    left.plot([row["epoch"] for row in rows], bound, color=plots.colour(name), label=name)
+    right.plot([row["evaluations"] / 1e6 for row in rows], bound, color=plots.colour(name))
     print(f"{name:18s} after {len(rows)} epochs {bound[-1]:.2f} nats, {rows[-1]['evaluations'] / 1e6:.1f} million evaluations")
 left.set(xlabel="epoch", ylabel="test -ELBO, exact, nats", ylim=(140, 175))
 right.set(xlabel="evaluations of f, millions", xscale="log")
@@ -249,12 +269,14 @@ left.legend(fontsize=8, ncols=2)
 plt.show()
 
 # %% [markdown]
-# What to see. Enumeration, in black, is not the lower envelope, though with one seed a nat more or less may be chance. Per epoch most lie within three nats (ARM is six behind); per evaluation (right) those that ask for two or three scores are far ahead of those that ask for all
-# neighbours.
+# What to see. Enumeration, in black, is not the lower envelope, though with one seed a nat more or less may be chance.
+# Per epoch most lie within three nats (ARM is six behind); per evaluation (right) those that ask for two or three
+# scores are far ahead of those that ask for all neighbours.
 #
 # ## Exercises
 #
-# **1 (easy).** A linear $f(z) = a \cdot z$: which estimators have zero variance? Guess, then check local expectation and the coordinate-wise bias at $\epsilon = 1$.
+# **1 (easy).** A linear $f(z) = a \cdot z$: which estimators have zero variance? Guess, then check local expectation
+# and the coordinate-wise bias at $\epsilon = 1$.
 #
 # <details><summary>Solution</summary>
 #
@@ -272,7 +294,8 @@ plt.show()
 #
 # </details>
 #
-# **2 (middling).** Prove that DisARM is the conditional mean of ARM given $(b_1, b_2)$ and $l$, for one variable, by averaging draws of ARM in groups.
+# **2 (middling).** Prove that DisARM is the conditional mean of ARM given $(b_1, b_2)$ and $l$, for one variable, by
+# averaging draws of ARM in groups.
 #
 # <details><summary>Solution</summary>
 #
@@ -288,11 +311,13 @@ plt.show()
 #
 # </details>
 #
-# **3 (hard).** The released REBAR baseline used the *batch mean* of $f$ as every image's signal. Show with REINFORCE on 100 copies of this problem that this is unbiased, and what it does to the variance.
+# **3 (hard).** The released REBAR baseline used the *batch mean* of $f$ as every image's signal. Show with REINFORCE on
+# 100 copies of this problem that this is unbiased, and what it does to the variance.
 #
 # <details><summary>Solution</summary>
 #
-# The other 99 scores are independent of this image's $z$: mean zero, pure noise. The sum over the batch still has the right mean, since $\sum_b E[\bar f (z_b - p)] = \frac{1}{B} \sum_b E[f_b (z_b - p)]$: one has to multiply by $B$.
+# The other 99 scores are independent of this image's $z$: mean zero, pure noise. The sum over the batch still has the
+# right mean, since $\sum_b E[\bar f (z_b - p)] = \frac{1}{B} \sum_b E[f_b (z_b - p)]$: one has to multiply by $B$.
 #
 # ```python
 # B = 100
@@ -309,10 +334,13 @@ plt.show()
 #
 # ## Where it goes wrong in practice
 #
-# - Noise is drawn once an image and shared by all coordinates; $f$ is the score of the whole vector. Fresh noise a coordinate is a different (wrong) estimator.
+# - Noise is drawn once an image and shared by all coordinates; $f$ is the score of the whole vector. Fresh noise a
+#   coordinate is a different (wrong) estimator.
 # - Watching the variance only. A biased estimator can always have less of it.
 # - Comparing at equal epochs what costs 16 evaluations with what costs 2.
 #
 # ## What to read next
 #
-# [Chapter 8](08_structured_encoders.ipynb): variables that depend on each other. In the package: `refimpl/estimators/`, one file an idea, and `python -m refimpl estimators`. Tucker et al. (REBAR, 2017), Grathwohl et al. (RELAX, 2018), Yin and Zhou (ARM, 2019), Dong et al. (DisARM, 2020).
+# [Chapter 8](08_structured_encoders.ipynb): variables that depend on each other. In the package: `refimpl/estimators/`,
+# one file an idea, and `python -m refimpl estimators`. Tucker et al. (REBAR, 2017), Grathwohl et al. (RELAX, 2018), Yin
+# and Zhou (ARM, 2019), Dong et al. (DisARM, 2020).

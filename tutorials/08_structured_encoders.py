@@ -1,10 +1,12 @@
 # %% [markdown]
 # # 8. Structured encoders
 #
-# **You will** let variables of $z$ score in pairs, find the arg max as a minimum cut and as an integer program, and differentiate through it.
-# **You will learn** that direct optimisation needs nothing of the encoder but an arg max, so that any solver will do.
-# **You need** [chapter 7](07_many_variables.ipynb). It runs in about ten seconds; three trained runs are loaded, which
-# `python -m refimpl tutorial-runs structured-none structured-non-negative structured-any-sign` makes again in about a minute and a half.
+# **You will** let variables of $z$ score in pairs, find the arg max as a minimum cut and as an integer program, and
+# differentiate through it. **You will learn** that direct optimisation needs nothing of the encoder but an arg max, so
+# that any solver will do. **You need** [chapter 7](07_many_variables.ipynb). It runs in about ten seconds; three
+# trained runs are loaded, which
+# `python -m refimpl tutorial-runs structured-none structured-non-negative structured-any-sign` makes again in about a
+# minute and a half.
 #
 # | symbol | in the code | the slides write | meaning |
 # | --- | --- | --- | --- |
@@ -43,8 +45,9 @@ def score(u, w, z):
 # %% [markdown]
 # ## Why pairs
 #
-# In chapter 7 the encoder chose each $z_i$ on its own. Attributes of a picture are not like that: glasses go with a face. A pair score $w_{ij}$ says whether $z_i$ and $z_j$ like to be 1 together. The price: the arg max
-# no longer falls apart into $n$ small ones. Looking at all $2^n$ vectors is the truth:
+# In chapter 7 the encoder chose each $z_i$ on its own. Attributes of a picture are not like that: glasses go with a
+# face. A pair score $w_{ij}$ says whether $z_i$ and $z_j$ like to be 1 together. The price: the arg max no longer falls
+# apart into $n$ small ones. Looking at all $2^n$ vectors is the truth:
 
 # %%
 def by_enumeration(u, w):
@@ -62,12 +65,14 @@ print("alone:", (u > 0).astype(int), "  together:", best, f"  scores {score(u, w
 #
 # ## A minimum cut
 #
-# If no $w_{ij}$ is negative, the arg max is a minimum cut, which costs polynomial time (Hammer 1965). Rewrite $-w z_i z_j = -\frac{w}{2}(z_i + z_j) + \frac{w}{2} |z_i - z_j|$, true for all four cases. Then
+# If no $w_{ij}$ is negative, the arg max is a minimum cut, which costs polynomial time (Hammer 1965). Rewrite
+# $-w z_i z_j = -\frac{w}{2}(z_i + z_j) + \frac{w}{2} |z_i - z_j|$, true for all four cases. Then
 #
 # $$-S(z) = \sum_i t_i z_i + \sum_{i<j} \frac{w_{ij}}{2} |z_i - z_j|, \qquad t_i = -u_i - \frac12 \sum_j w_{ij}$$
 #
-# Read it as a bill. Two camps, *source* ($z = 1$) and *sink* ($z = 0$). Separating $i$ from $j$ costs $w_{ij}/2$. Where $t_i < 0$, leaving the source costs $-t_i$; where $t_i > 0$, leaving the sink costs $t_i$. The cheapest division is a minimum cut, and
-# a maximum flow finds it. Here is our instance, drawn.
+# Read it as a bill. Two camps, *source* ($z = 1$) and *sink* ($z = 0$). Separating $i$ from $j$ costs $w_{ij}/2$. Where
+# $t_i < 0$, leaving the source costs $-t_i$; where $t_i > 0$, leaving the sink costs $t_i$. The cheapest division is a
+# minimum cut, and a maximum flow finds it. Here is our instance, drawn.
 
 # %%
 def terminals(u, w):
@@ -103,7 +108,9 @@ assert np.isclose(bill + constant, -score(u, w, best))
 print(f"cut edges add up to {bill:.2f}; with the constant {constant:.2f} that is -S = {-score(u, w, best):.2f}")
 
 # %% [markdown]
-# What to see. Thick edges are dear. Dashed edges are cut; no other division cuts less. Now let scipy find it. Its `maximum_flow` takes integers, so the capacities are scaled up and rounded. After the flow, whatever the source can still reach is on its side.
+# What to see. Thick edges are dear. Dashed edges are cut; no other division cuts less. Now let scipy find it. Its
+# `maximum_flow` takes integers, so the capacities are scaled up and rounded. After the flow, whatever the source can
+# still reach is on its side.
 
 # %%
 def by_min_cut(u, w, unit=1e6):
@@ -117,7 +124,7 @@ def by_min_cut(u, w, unit=1e6):
         rows += [i, j]
         columns += [j, i]
         capacity += [value / 2, value / 2]
-    graph = csr_array((np.rint(np.array(capacity) * unit).astype(np.int32), (rows, columns)), shape=(n + 2, n + 2))
+    graph = csr_array((np.rint(np.array(capacity) * unit).astype(np.int32), np.array([rows, columns], np.int32)), shape=(n + 2, n + 2))
     residual = graph - maximum_flow(graph, n, n + 1).flow
     residual.data = np.maximum(residual.data, 0)
     residual.eliminate_zeros()
@@ -138,8 +145,9 @@ print("minimum cut and enumeration agree on 200 random instances")
 # %% [markdown]
 # ## Any sign: an integer program
 #
-# Negative pair scores ("not both") make the problem hard in general. As an integer linear program it is three lines: a number $y_{ij}$ for each product, held to it from both sides by
-# $y_{ij} \le z_i$, $y_{ij} \le z_j$, $y_{ij} \ge z_i + z_j - 1$; maximise $\sum u_i z_i + \sum w_{ij} y_{ij}$.
+# Negative pair scores ("not both") make the problem hard in general. As an integer linear program it is three lines: a
+# number $y_{ij}$ for each product, held to it from both sides by $y_{ij} \le z_i$, $y_{ij} \le z_j$,
+# $y_{ij} \ge z_i + z_j - 1$; maximise $\sum u_i z_i + \sum w_{ij} y_{ij}$.
 
 # %%
 def by_integer_program(u, w):
@@ -165,11 +173,13 @@ print("integer program and enumeration agree on 40 random instances with pair sc
 # %% [markdown]
 # ## Direct optimisation through a solver
 #
-# $S$ plays the part of $h$. It is linear in $(u, w)$: $\partial S(z) / \partial u_i = z_i$, $\partial S(z) / \partial w_{ij} = z_i z_j$. So Theorem 1 says: solve twice, subtract.
+# $S$ plays the part of $h$. It is linear in $(u, w)$: $\partial S(z) / \partial u_i = z_i$,
+# $\partial S(z) / \partial w_{ij} = z_i z_j$. So Theorem 1 says: solve twice, subtract.
 #
 # $$\frac{\partial}{\partial u_i} \approx \frac{z_i(\epsilon) - z^{\star}_i}{\epsilon}, \qquad \frac{\partial}{\partial w_{ij}} \approx \frac{z_i(\epsilon) z_j(\epsilon) - z^{\star}_i z^{\star}_j}{\epsilon}$$
 #
-# With noise on the unary scores only. Check against differences of $E f(z^{\star})$, which need a lot of draws with common noise:
+# With noise on the unary scores only. Check against differences of $E f(z^{\star})$, which need a lot of draws with
+# common noise:
 
 # %%
 n = 3
@@ -203,15 +213,17 @@ for eps in (0.1, 0.02):
 assert (np.abs(mean - by_difference) < 4 * np.hypot(error, difference_error) + 0.02).all()
 
 # %% [markdown]
-# They agree to within their noise and what $\epsilon = 0.02$ leaves of the bias, which is plain to see at 0.1. What has no closed form here is $q$: the law of a *perturbed* arg max with noise on single variables only is not the softmax of $S$. So there is no KL term, and no bound. The released code adds the KL of the unary
-# softmax; that is not a bound on anything. What remains exact is $\log p(x)$, by enumeration over $z$, and it is what we report.
+# They agree to within their noise and what $\epsilon = 0.02$ leaves of the bias, which is plain to see at 0.1. What has
+# no closed form here is $q$: the law of a *perturbed* arg max with noise on single variables only is not the softmax of
+# $S$. So there is no KL term, and no bound. The released code adds the KL of the unary softmax; that is not a bound on
+# anything. What remains exact is $\log p(x)$, by enumeration over $z$, and it is what we report.
 #
 # ## Time
 #
 # Seconds an arg max, a hundred images at a time, by the package's solvers.
 
 # %%
-from refimpl.argmax import REGISTRY
+from refimpl.latent.solvers import REGISTRY
 
 figure, ax = plt.subplots(figsize=(6, 3.4))
 sizes = {"enumeration": (4, 6, 8, 10, 12), "maxflow": (4, 8, 12, 20), "milp": (4, 6, 8), "persistency": (4, 8, 12)}
@@ -229,8 +241,9 @@ ax.legend(fontsize=9)
 plt.show()
 
 # %% [markdown]
-# What to see. Minimum cuts are polynomial, nearly flat; enumeration doubles with each variable but starts so low that it wins for a dozen; the integer program is the dearest and the most general. `persistency` first fixes what is certain, then enumerates the rest.
-# `python -m refimpl structured-timing` times whole training steps (slide 32).
+# What to see. Minimum cuts are polynomial, nearly flat; enumeration doubles with each variable but starts so low that
+# it wins for a dozen; the integer program is the dearest and the most general. `persistency` first fixes what is
+# certain, then enumerates the rest. `python -m refimpl structured-timing` times whole training steps (slide 32).
 #
 # ## In training
 #
@@ -238,7 +251,7 @@ plt.show()
 
 # %%
 figure, ax = plt.subplots(figsize=(6, 3.4))
-for name, words, colour in (("structured-none", "no pairs", plots.COLOURS["direct"]), ("structured-non-negative", "pairs, w >= 0", plots.FURTHER[2]),
+for name, words, colour in (("structured-none", "no pairs", plots.colour("direct")), ("structured-non-negative", "pairs, w >= 0", plots.FURTHER[2]),
                             ("structured-any-sign", "pairs of any sign", plots.FURTHER[3])):
     rows = tutorial_runs.load(name).rows
     ax.plot([row["epoch"] for row in rows], [-row["test_log_likelihood"] for row in rows], color=colour, marker="o", label=words)
@@ -248,9 +261,11 @@ ax.legend(fontsize=9)
 plt.show()
 
 # %% [markdown]
-# What to see. Free pair scores start slowly and catch up at the end; non-negative ones are two nats ahead of none. One seed, eight variables: with fifteen and thirty epochs ([results.md](results.md)) the order is
-# another, any sign first and non-negative last, so no ranking should be read off this picture. What it does show is that training goes through an arg max that is nobody's softmax. (The arg maxes were taken by `persistency` and `enumeration`, which return the maximisers of the minimum cut
-# and of the integer program in a fraction of their time.)
+# What to see. Free pair scores start slowly and catch up at the end; non-negative ones are two nats ahead of none. One
+# seed, eight variables: with fifteen and thirty epochs ([results.md](results.md)) the order is another, any sign first
+# and non-negative last, so no ranking should be read off this picture. What it does show is that training goes through
+# an arg max that is nobody's softmax. (The arg maxes were taken by `persistency` and `enumeration`, which return the
+# maximisers of the minimum cut and of the integer program in a fraction of their time.)
 #
 # ## Exercises
 #
@@ -258,7 +273,8 @@ plt.show()
 #
 # <details><summary>Solution</summary>
 #
-# The rewriting holds for any sign; the capacity $w/2$ would be negative, and a flow has none. Two variables that both want to be 1 but not together:
+# The rewriting holds for any sign; the capacity $w/2$ would be negative, and a flow has none. Two variables that both
+# want to be 1 but not together:
 #
 # ```python
 # a, b = np.array([1.0, 0.9]), np.array([-3.0])
@@ -274,7 +290,8 @@ plt.show()
 #
 # </details>
 #
-# **2 (middling).** Which variables are *certain*, whatever the others do? Fix those with $u_i + \sum_j \min(w_{ij}, 0) > 0$ or $u_i + \sum_j \max(w_{ij}, 0) < 0$ and check that they are right.
+# **2 (middling).** Which variables are *certain*, whatever the others do? Fix those with
+# $u_i + \sum_j \min(w_{ij}, 0) > 0$ or $u_i + \sum_j \max(w_{ij}, 0) < 0$ and check that they are right.
 #
 # <details><summary>Solution</summary>
 #
@@ -291,11 +308,13 @@ plt.show()
 #
 # </details>
 #
-# **3 (hard).** Rounding capacities to integers loses something. Bound the loss of $S$ in terms of the unit, and test the bound with `unit=20`.
+# **3 (hard).** Rounding capacities to integers loses something. Bound the loss of $S$ in terms of the unit, and test
+# the bound with `unit=20`.
 #
 # <details><summary>Solution</summary>
 #
-# Each capacity is off by at most half a unit; a cut has at most $n + n(n-1)/2$ edges. Two cuts compare wrongly by at most twice half of that: $(n + n(n-1)/2) / \text{unit}$.
+# Each capacity is off by at most half a unit; a cut has at most $n + n(n-1)/2$ edges. Two cuts compare wrongly by at
+# most twice half of that: $(n + n(n-1)/2) / \text{unit}$.
 #
 # ```python
 # for _ in range(100):
@@ -309,9 +328,13 @@ plt.show()
 # ## Where it goes wrong in practice
 #
 # - *Undirected* edges need their capacity both ways.
-# - With $w = \text{softplus}(v)$ and $v$ near 0 at the start, each variable gains $(n-1) \cdot 0.7$ from the others: all images start with $z = (1, \ldots, 1)$, and training has to undo that first (`python -m refimpl codes DIR` counts it).
+# - With $w = \text{softplus}(v)$ and $v$ near 0 at the start, each variable gains $(n-1) \cdot 0.7$ from the others:
+#   all images start with $z = (1, \ldots, 1)$, and training has to undo that first (`python -m refimpl codes DIR`
+#   counts it).
 # - Reporting the unary KL as if it belonged to the pairwise arg max.
 #
 # ## What to read next
 #
-# [Chapter 9](09_few_labels.ipynb). In the package: `refimpl/argmax/`, `refimpl/estimators/structured.py`, `refimpl/models/structured.py`. Papandreou and Yuille, *Perturb-and-MAP random fields* (2011), for what the perturbed arg max is a sample of.
+# [Chapter 9](09_few_labels.ipynb). In the package: `refimpl/latent/pairwise.py`, `refimpl/latent/solvers/`,
+# `refimpl/estimators/direct.py`. Papandreou and Yuille, *Perturb-and-MAP random fields* (2011), for what the perturbed
+# arg max is a sample of.

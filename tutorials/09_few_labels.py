@@ -1,10 +1,12 @@
 # %% [markdown]
 # # 9. A few labels
 #
-# **You will** mix a discrete and a continuous latent variable, teach the discrete one with a handful of labels, and find out what three ways of teaching it really do.
-# **You will learn** that "replace the perturbed arg max by the label" is cross-entropy in disguise, and how few labels name clusters that were there already.
-# **You need** chapters [3](03_theorem_1.ipynb), [4](04_finite_epsilon.ipynb), [6](06_discrete_vae.ipynb). It runs in about ten seconds; three trained runs are loaded, which
-# `python -m refimpl tutorial-runs labels-0 labels-50 labels-100` makes again in a few minutes.
+# **You will** mix a discrete and a continuous latent variable, teach the discrete one with a handful of labels, and
+# find out what three ways of teaching it really do. **You will learn** that "replace the perturbed arg max by the
+# label" is cross-entropy in disguise, and how few labels name clusters that were there already. **You need** chapters
+# [3](03_theorem_1.ipynb), [4](04_finite_epsilon.ipynb), [6](06_discrete_vae.ipynb). It runs in about ten seconds; three
+# trained runs are loaded, which `python -m refimpl tutorial-runs labels-0 labels-50 labels-100` makes again in a few
+# minutes.
 #
 # | symbol | in the code | the slides write | meaning |
 # | --- | --- | --- | --- |
@@ -39,7 +41,9 @@ def softmax(a):
 # %% [markdown]
 # ## The matrix that is zero but for one row
 #
-# Slide 33 feeds the decoder a $k \times d$ matrix: row $c$ holds $g$, the others are zero. So each class has its own first layer, and all share the rest. Direct optimisation asks for $f$ of *every* class (chapter 6), that is $k$ decoder runs an image. Naive, and then with the zeros left out:
+# Slide 33 feeds the decoder a $k \times d$ matrix: row $c$ holds $g$, the others are zero. So each class has its own
+# first layer, and all share the rest. Direct optimisation asks for $f$ of *every* class (chapter 6), that is $k$
+# decoder runs an image. Naive, and then with the zeros left out:
 
 # %%
 B, k, d, H = 100, 10, 30, 200
@@ -64,18 +68,23 @@ assert np.allclose(naive(g), without_zeros(g))
 print("the same first layer for all ten classes, at a tenth of the cost")
 
 # %% [markdown]
-# The Gaussian needs no theorem: $g = \mu + s \xi$ with $\xi$ standard normal, and the chain rule goes through (Kingma and Welling). The class does.
+# The Gaussian needs no theorem: $g = \mu + s \xi$ with $\xi$ standard normal, and the chain rule goes through (Kingma
+# and Welling). The class does.
 #
 # ## What a label teaches
 #
 # For an image with label $y$ we want $q(y)$ large. Three gradients in the scores $h$, for something to be *maximised*:
 #
 # - **cross-entropy**: $\nabla_h \log q(y) = \text{onehot}(y) - q$. No noise.
-# - **as released**: take the direct gradient and replace the perturbed arg max by the label, $(\text{onehot}(y) - \text{onehot}(z^{\star}))/\epsilon$.
-# - **as the slide writes it**: direct loss minimisation. Put $-\ell$ in the place of $f$: $z(\epsilon) = \arg\max \{h + \gamma - \epsilon \ell\}$.
+# - **as released**: take the direct gradient and replace the perturbed arg max by the label,
+#   $(\text{onehot}(y) - \text{onehot}(z^{\star}))/\epsilon$.
+# - **as the slide writes it**: direct loss minimisation. Put $-\ell$ in the place of $f$:
+#   $z(\epsilon) = \arg\max \{h + \gamma - \epsilon \ell\}$.
 #
-# What are they in expectation? Theorem 2 answers: $E\,\text{onehot}(z^{\star}) = q$. The released term is $(\text{onehot}(y) - q)/\epsilon$: *exactly cross-entropy, times* $1/\epsilon$, with noise added. At the released $\epsilon = 0.05$ the label weighs twenty times as much.
-# The slide's term is chapter 4: the gradient of $\frac{1}{\epsilon} \log E_q e^{-\epsilon \ell} = \frac{1}{\epsilon} \log(1 + q(y)(e^\epsilon - 1)) - 1$.
+# What are they in expectation? Theorem 2 answers: $E\,\text{onehot}(z^{\star}) = q$. The released term is
+# $(\text{onehot}(y) - q)/\epsilon$: *exactly cross-entropy, times* $1/\epsilon$, with noise added. At the released
+# $\epsilon = 0.05$ the label weighs twenty times as much. The slide's term is chapter 4: the gradient of
+# $\frac{1}{\epsilon} \log E_q e^{-\epsilon \ell} = \frac{1}{\epsilon} \log(1 + q(y)(e^\epsilon - 1)) - 1$.
 
 # %%
 h, y = np.array([1.0, -1.5, 0.4, 0.0]), 1                   # the label is the least likely class: the image is misread
@@ -104,11 +113,14 @@ ax.legend(fontsize=9)
 plt.show()
 
 # %% [markdown]
-# What to see. Cross-entropy pulls hardest where the encoder is most wrong. Direct loss at a small $\epsilon$ pulls *least* there, and at any $\epsilon$ nothing in the limit $q(y) \to 0$: the 0/1 loss is flat, and an image that is hopeless under it teaches nothing. [results.md](results.md) has what that does in training.
+# What to see. Cross-entropy pulls hardest where the encoder is most wrong. Direct loss at a small $\epsilon$ pulls
+# *least* there, and at any $\epsilon$ nothing in the limit $q(y) \to 0$: the 0/1 loss is flat, and an image that is
+# hopeless under it teaches nothing. [results.md](results.md) has what that does in training.
 #
 # ## A mixture small enough to see
 #
-# Three clouds of points, a decoder of three means, a linear encoder. $f(x, c) = -|x - m_c|^2 / 2 s^2$. Without labels: direct optimisation of the ELBO. With one labelled point a class, off its centre: cross-entropy beside it.
+# Three clouds of points, a decoder of three means, a linear encoder. $f(x, c) = -|x - m_c|^2 / 2 s^2$. Without labels:
+# direct optimisation of the ELBO. With one labelled point a class, off its centre: cross-entropy beside it.
 
 # %%
 centres = np.array([[-2.0, 0.0], [2.0, 0.5], [0.0, 2.5]])
@@ -167,12 +179,15 @@ for ax, with_labels in zip(axes, (False, True)):
 plt.show()
 
 # %% [markdown]
-# What to see. The clouds are found without labels, in nine runs of ten; which cluster gets which number is chance, so their accuracy is counted under the best naming. Three poor labels by themselves get 84 % right (by the nearest one). With the unlabelled points beside them the labels only have
-# to name clusters that are there already, and 95 % are right. Digits are not so kind.
+# What to see. The clouds are found without labels, in nine runs of ten; which cluster gets which number is chance, so
+# their accuracy is counted under the best naming. Three poor labels by themselves get 84 % right (by the nearest one).
+# With the unlabelled points beside them the labels only have to name clusters that are there already, and 95 % are
+# right. Digits are not so kind.
 #
 # ## In training
 #
-# The real thing on 10,000 MNIST images (`--limit 10000`), fifteen epochs after the labelled ones, one seed: accuracy on the test images, and the bound with the class enumerated.
+# The real thing on 10,000 MNIST images (`--limit 10000`), fifteen epochs after the labelled ones, one seed: accuracy on
+# the test images, and the bound with the class enumerated.
 
 # %%
 figure, (left, right) = plt.subplots(1, 2)
@@ -189,23 +204,30 @@ left.legend(fontsize=9)
 plt.show()
 
 # %% [markdown]
-# What to see. Without labels the classes settle on something else than digits, several digits to a class: two in five are right under the best naming. Fifty labels, read alone, give 68 %; with the other images the
-# same fifty give 92 %. The bound of 50 and 100 labels is nearly the same: it does not care what a class is called. (Without labels it is
-# still falling; that run also lacks the 1,200 steps on the labelled images.) These are short runs on a fifth of the data, by `python -m refimpl semi-supervised --labels 50 --limit 10000 --beta-epochs 10 --epochs 15`; the full ones are in
-# [results.md](results.md), and draw this:
+# What to see. Without labels the classes settle on something else than digits, several digits to a class: two in five
+# are right under the best naming. Fifty labels, read alone, give 68 %; with the other images the same fifty give 92 %.
+# The bound of 50 and 100 labels is nearly the same: it does not care what a class is called. (Without labels it is
+# still falling; that run also lacks the 1,200 steps on the labelled images.) These are short runs on a fifth of the
+# data, by `python -m refimpl semi-supervised --labels 50 --limit 10000 --beta-epochs 10 --epochs 15`; the full ones are
+# in [results.md](results.md), and draw this:
 #
 # ![Generated digits: a column a class, a row a Gaussian; without labels and with a hundred](figures/classes-mnist.png)
 #
-# The recipe is not the paper's. The labelled images stay beside every batch, cross-entropy with weight 50 and their own reconstruction with 0.2; they are shifted by up to three pixels, anew each time; and the Gaussian's KL term starts with weight 5, so that the class
-# has something to say before $g$ says it all. These were chosen by looking at test accuracy with a hundred labels on MNIST, seed 0. What each part is worth, and the paper's table beside ours, is in [results.md](results.md).
+# The recipe is not the paper's. The labelled images stay beside every batch, cross-entropy with weight 50 and their own
+# reconstruction with 0.2; they are shifted by up to three pixels, anew each time; and the Gaussian's KL term starts
+# with weight 5, so that the class has something to say before $g$ says it all. These were chosen by looking at test
+# accuracy with a hundred labels on MNIST, seed 0. What each part is worth, and the paper's table beside ours, is in
+# [results.md](results.md).
 #
 # ## Exercises
 #
-# **1 (easy).** A labelled image whose $q(y)$ is already 0.99: which of the three terms still moves it, and how often is the released one zero?
+# **1 (easy).** A labelled image whose $q(y)$ is already 0.99: which of the three terms still moves it, and how often is
+# the released one zero?
 #
 # <details><summary>Solution</summary>
 #
-# Cross-entropy pulls with 0.01. The released term is zero whenever $z^{\star} = y$, in 99 of 100 draws, and $1/\epsilon = 20$ otherwise: 0.2 on average, twenty times as much. Direct loss pulls with less than cross-entropy.
+# Cross-entropy pulls with 0.01. The released term is zero whenever $z^{\star} = y$, in 99 of 100 draws, and
+# $1/\epsilon = 20$ otherwise: 0.2 on average, twenty times as much. Direct loss pulls with less than cross-entropy.
 #
 # ```python
 # sure, first = np.log([0.99, 0.01]), np.array([1.0, 0.0])
@@ -219,7 +241,8 @@ plt.show()
 #
 # </details>
 #
-# **2 (middling).** Show that for $\epsilon \to \infty$ direct loss minimisation becomes the released term (at that $\epsilon$), and for $\epsilon \to 0$ the gradient of the expected accuracy $q(y)$.
+# **2 (middling).** Show that for $\epsilon \to \infty$ direct loss minimisation becomes the released term (at that
+# $\epsilon$), and for $\epsilon \to 0$ the gradient of the expected accuracy $q(y)$.
 #
 # <details><summary>Solution</summary>
 #
@@ -231,11 +254,14 @@ plt.show()
 #
 # </details>
 #
-# **3 (hard).** Wrong labels. Swap two of the toy's three labels. What happens to the accuracy, and to the clusters? Then compare how hard cross-entropy and direct loss ($\epsilon = 1$) pull on a point that the encoder is sure about and the label contradicts.
+# **3 (hard).** Wrong labels. Swap two of the toy's three labels. What happens to the accuracy, and to the clusters?
+# Then compare how hard cross-entropy and direct loss ($\epsilon = 1$) pull on a point that the encoder is sure about
+# and the label contradicts.
 #
 # <details><summary>Solution</summary>
 #
-# The clusters stay what they are, under other names: accuracy falls to a third, accuracy under the best naming does not. And direct loss hardly pulls on a point that seems hopeless.
+# The clusters stay what they are, under other names: accuracy falls to a third, accuracy under the best naming does
+# not. And direct loss hardly pulls on a point that seems hopeless.
 #
 # ```python
 # right = labels.copy()
@@ -256,10 +282,14 @@ plt.show()
 #
 # ## Where it goes wrong in practice
 #
-# - The labelled images may come from the *training* part only. The released code may have drawn them from validation images too, and left them grey where all others were binary: a give-away.
+# - The labelled images may come from the *training* part only. The released code may have drawn them from validation
+#   images too, and left them grey where all others were binary: a give-away.
 # - Labels drawn at random are not balanced. With fifty of them some class has two.
-# - The accuracy of *clusters* needs the best one-to-one match of names. Naming each cluster by its majority flatters: with enough clusters it is 100 %.
+# - The accuracy of *clusters* needs the best one-to-one match of names. Naming each cluster by its majority flatters:
+#   with enough clusters it is 100 %.
 #
 # ## What to read next
 #
-# [results.md](results.md), and the code: `refimpl/models/mixture.py`, `refimpl/estimators/labelled.py`, `refimpl/semi_supervised/`. McAllester, Hazan and Keshet, *Direct loss minimization for structured prediction* (NIPS 2010), where the difference of two arg maxes began.
+# [results.md](results.md), and the code: `refimpl/models/mixture.py`, `refimpl/estimators/label_terms.py`,
+# `refimpl/runs/mixture.py`. McAllester, Hazan and Keshet, *Direct loss minimization for structured prediction* (NIPS
+# 2010), where the difference of two arg maxes began.
