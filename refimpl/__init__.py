@@ -6,9 +6,21 @@ The ground floor is the paper (Lorberbom, Gane, Jaakkola and Hazan, NeurIPS 2019
     danskin   the proof of Theorem 1, step by step                        equations 2 to 4
     direct    the finite-eps gradient, its mean, variance and coupling    Theorem 1, equation 1
     exact     the truth by enumeration
+    joint     all joint values of several variables
+    clocks    the alarm clocks behind direct's joint law
 
-Above it: nn (hand-written networks), estimators, models, data, training, experiments, and the command line,
-`python -m refimpl`.
+Beside them, a folder an idea, each importing only what stands below it here:
+
+    cli           the command line, `python -m refimpl`
+    experiments   one file a figure, table or claim of the paper
+    runs          training: the protocol of a run, its kinds, the loop, checkpoints
+    plots         pictures
+    models        encoder, latent variables, decoder; exact bounds; a toy
+    estimators    the gradient estimators, one file an idea
+    latent        the families of latent variables, and the solvers of their arg maxes
+    nn            hand-written networks
+    data          the images
+    system        files written whole, folders locked, a progress line
 """
 from __future__ import annotations
 

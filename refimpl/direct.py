@@ -322,7 +322,7 @@ def mse(h: np.ndarray, f: np.ndarray, eps: float, samples: int = 1, two_sided: b
     with np.errstate(over="ignore"):
         squared_bias = (bias(h, f, eps, two_sided) ** 2).sum(axis=-1)
         checks.fits(squared_bias, "f", "have a spread below about 1e150, as its square is returned")
-        result = squared_bias + variance(h, f, eps, two_sided).sum(axis=-1) / samples
+        result = squared_bias + variance(h, f, eps, two_sided).sum(axis=-1) / float(samples)
     return checks.fits(result, "eps", TOO_SMALL)
 
 

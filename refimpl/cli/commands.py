@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 from pathlib import Path
 
 from refimpl.cli.options import read_settings
@@ -177,6 +178,9 @@ def tutorial_runs(options: argparse.Namespace) -> int:
 def benchmark(options: argparse.Namespace) -> int:
     from refimpl.experiments import benchmark
 
+    kernels = os.environ.get("OPENBLAS_CORETYPE")
+    if kernels:                                     # it may halve the speed of every product
+        print(f"OPENBLAS_CORETYPE={kernels} is set: OpenBLAS takes the kernels of that processor, not of this one")
     print(f"{'step of':62s} {'ms':>7s} {'products, ms':>13s} {'ratio':>6s} {'s an epoch of 50,000':>21s}")
     benchmark.run(options.batch, options.steps, options.rounds, lambda row: print(
         f"{row.settings.label():62s} {1e3 * row.step:7.2f} {1e3 * row.products:13.2f} {row.step / row.products:6.2f} "
