@@ -7,10 +7,9 @@ from scipy.special import softmax
 
 from refimpl import direct, estimators, exact, gumbel
 from refimpl.checks import InputError
-from refimpl.estimators import Mixture, Point
+from refimpl.models.toy import Toy, ToyPass, ToyTable
 from refimpl.nn.gradcheck import gradcheck, worst
 from tests.asserts import assert_relative, z_scores
-from refimpl.models.toy import Toy
 
 K = 5
 
@@ -27,67 +26,68 @@ def h(rng):
 
 def draws(name, toy, h, rng, image=1, times=200_000, **settings):
     """`times` independent estimates for one image."""
-    return estimators.get(name).estimate(h[image:image + 1].repeat(times, 0), toy.repeated(image, times), rng, **settings)
+    objective = toy.repeated(image, times)
+    return estimators.get(name).estimate(h[image:image + 1].repeat(times, 0), objective, rng, **settings)
 
 
 def test_exact_is_enumeration(toy, h, rng):
-    grad_h, latent = estimators.get("exact").estimate(h, toy, rng)
-    corners = np.stack([toy.score(np.tile(np.eye(K)[z], (3, 1, 1))) for z in range(K)], axis=-1)
-    assert_relative(grad_h[:, 0], exact.gradient(h[:, 0], corners), 1e-11)
-    assert isinstance(latent, Mixture)
+    grad, latent = estimators.get("exact").estimate(h, toy, rng)
+    corners = np.stack([toy.run(np.tile(np.eye(K)[z], (3, 1, 1))).f for z in range(K)], axis=-1)
+    assert_relative(grad[:, 0], exact.gradient(h[:, 0], corners), 1e-11)
+    assert isinstance(latent, ToyTable)
     assert_relative(latent.weights, softmax(h[:, 0], axis=-1), 1e-13)
 
 
 @pytest.mark.parametrize("eps", [0.1, 1.0])
 def test_direct_has_the_exact_mean_and_variance(toy, h, rng, eps):
-    grad_h, latent = draws("direct", toy, h, rng, eps=eps)
-    f = toy.table()[1, 0]
+    grad, latent = draws("direct", toy, h, rng, eps=eps)
+    f = toy.joint_table().f[1]
     mean, variance = direct.expected_gradient(h[1, 0], f, eps), direct.variance(h[1, 0], f, eps)
-    assert np.abs(z_scores(grad_h[:, 0], mean)).max() < 4
-    assert np.abs(z_scores((grad_h[:, 0] - mean) ** 2, variance)).max() < 4
-    assert isinstance(latent, Point)
+    assert np.abs(z_scores(grad[:, 0], mean)).max() < 4
+    assert np.abs(z_scores((grad[:, 0] - mean) ** 2, variance)).max() < 4
+    assert isinstance(latent, ToyPass)
     assert np.abs(z_scores(latent.z[:, 0], softmax(h[1, 0]))).max() < 4
-    assert np.abs(z_scores(grad_h[:, 0], exact.gradient(h[1, 0], f))).max() > 5 or eps < 1      # at eps = 1 it is biased
+    assert np.abs(z_scores(grad[:, 0], exact.gradient(h[1, 0], f))).max() > 5 or eps < 1      # at eps = 1 it is biased
 
 
 def test_direct_uses_one_noise_for_both(toy, h):
     """Only pairs that climb: no draw may move to a lower f."""
-    grad_h, latent = draws("direct", toy, h, np.random.default_rng(0), eps=0.5, times=20_000)
-    f = toy.table()[1, 0]
-    assert ((grad_h[:, 0] * f).sum(axis=-1) >= 0).all()
-    assert (grad_h[:, 0][latent.z[:, 0] == 0] >= 0).all()           # what is not z* can only be arrived at
+    grad, latent = draws("direct", toy, h, np.random.default_rng(0), eps=0.5, times=20_000)
+    f = toy.joint_table().f[1]
+    assert ((grad[:, 0] * f).sum(axis=-1) >= 0).all()
+    assert (grad[:, 0][latent.z[:, 0] == 0] >= 0).all()           # what is not z* can only be arrived at
 
 
 @pytest.mark.parametrize("tau", [0.3, 1.0])
 def test_gumbel_softmax_is_the_derivative_of_the_relaxed_score(toy, h, tau):
     seed = 5
-    grad_h, latent = estimators.get("gumbel-softmax").estimate(h, toy, np.random.default_rng(seed), tau=tau)
+    grad, latent = estimators.get("gumbel-softmax").estimate(h, toy, np.random.default_rng(seed), tau=tau)
     noise = gumbel.sample(h.shape, np.random.default_rng(seed))
-    loss = lambda: toy.score(softmax((h + noise) / tau, axis=-1)).sum()
-    assert worst(gradcheck(loss, h, grad_h, np.random.default_rng(1))) < 1e-7
-    assert worst(gradcheck(loss, h, 1.001 * grad_h, np.random.default_rng(1))) > 1e-5
+    loss = lambda: toy.run(softmax((h + noise) / tau, axis=-1)).f.sum()
+    assert worst(gradcheck(loss, h, grad, np.random.default_rng(1))) < 1e-7
+    assert worst(gradcheck(loss, h, 1.001 * grad, np.random.default_rng(1))) > 1e-5
     assert_relative(latent.z, softmax((h + noise) / tau, axis=-1), 1e-12)
 
 
 def test_straight_through_is_hard_forward_and_soft_backward(toy, h):
     tau, seed = 0.7, 5
     estimate = estimators.get("straight-through-gumbel-softmax").estimate
-    grad_h, latent = estimate(h, toy, np.random.default_rng(seed), tau=tau)
+    grad, latent = estimate(h, toy, np.random.default_rng(seed), tau=tau)
     noise = gumbel.sample(h.shape, np.random.default_rng(seed))
     assert (latent.z.argmax(axis=-1) == gumbel.argmax(h, noise)).all()
     assert set(np.unique(latent.z)) == {0.0, 1.0}
-    _, df_dz = toy.score_and_grad(latent.z)                          # at the corner
+    df_dz = toy.run(latent.z).df_dz()                                # at the corner
     loss = lambda: (df_dz * softmax((h + noise) / tau, axis=-1)).sum()
-    assert worst(gradcheck(loss, h, grad_h, np.random.default_rng(1))) < 1e-7
+    assert worst(gradcheck(loss, h, grad, np.random.default_rng(1))) < 1e-7
 
 
 def test_gumbel_softmax_is_biased_and_less_so_at_a_lower_tau(toy, h, rng):
-    truth = exact.gradient(h[1, 0], toy.table()[1, 0])
+    truth = exact.gradient(h[1, 0], toy.joint_table().f[1])
     bias = {}
     for tau in (0.1, 1.0):
-        grad_h, _ = draws("gumbel-softmax", toy, h, rng, tau=tau, times=400_000)
-        bias[tau] = np.linalg.norm(grad_h[:, 0].mean(axis=0) - truth)
-        noise = np.sqrt(grad_h[:, 0].var(axis=0).sum() / len(grad_h))
+        grad, _ = draws("gumbel-softmax", toy, h, rng, tau=tau, times=400_000)
+        bias[tau] = np.linalg.norm(grad[:, 0].mean(axis=0) - truth)
+        noise = np.sqrt(grad[:, 0].var(axis=0).sum() / len(grad))
     assert bias[1.0] > 5 * noise and bias[0.1] < 0.7 * bias[1.0]
 
 
@@ -99,9 +99,9 @@ def test_same_generator_same_estimate_and_the_stated_cost(toy, h, name, settings
     first = estimate(h, toy, np.random.default_rng(3), **settings)
     assert toy.evaluations == evaluations
     second = estimate(h, toy, np.random.default_rng(3), **settings)
-    assert (first.grad_h == second.grad_h).all()
-    assert first.grad_h.shape == h.shape
-    assert np.abs(first.grad_h.sum(axis=-1)).max() < 1e-12          # moving all scores together changes nothing
+    assert (first.grad == second.grad).all()
+    assert first.grad.shape == h.shape
+    assert np.abs(first.grad.sum(axis=-1)).max() < 1e-12          # moving all scores together changes nothing
 
 
 def test_registry():

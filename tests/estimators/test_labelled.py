@@ -47,11 +47,13 @@ def test_the_mean_is_the_gradient_that_the_docstring_names(name, objective, h, r
 
 def test_limits_of_direct_loss(h):
     y, q = int(h.argmin()), softmax(h)
-    np.testing.assert_allclose(mean_formula("direct-loss", h, y, 1e-7), q[y] * (np.eye(K)[y] - q), rtol=1e-5)     # of q(y)
-    np.testing.assert_allclose(mean_formula("direct-loss", h, y, 60.0), mean_formula("released", h, y, 60.0), rtol=1e-10)
+    small, large = mean_formula("direct-loss", h, y, 1e-7), mean_formula("direct-loss", h, y, 60.0)
+    np.testing.assert_allclose(small, q[y] * (np.eye(K)[y] - q), rtol=1e-5)                 # the gradient of q(y)
+    np.testing.assert_allclose(large, mean_formula("released", h, y, 60.0), rtol=1e-10)
 
 
-@pytest.mark.parametrize("labels, problem", [([0, 1], "labels must lie in 0 ... 1, got 0 ... 5"), ([0.5, 1], "integers")])
+@pytest.mark.parametrize("labels, problem", [([0, 1], "labels must lie in 0 ... 1, got 0 ... 5"),
+                                             ([0.5, 1], "integers")])
 @pytest.mark.parametrize("name", list(labelled.REGISTRY))
 def test_bad_labels(name, labels, problem, rng):
     labels = np.asarray(labels) * (5 if problem.startswith("labels") else 1)
