@@ -227,7 +227,7 @@ def test_derivative_of_the_conditional_relaxation(rng):
 
 
 def test_noise_not_shared_across_coordinates():
-    """Each coordinate's signal from a z of its own: the noise of one and the samples of another, and the mean goes wrong."""
+    """Each coordinate's signal from a z of its own: the u of one pair, the f of another, and the mean goes wrong."""
     def not_shared(h, objective, rng):
         z, other = arm._pair(h, objective, rng), arm._pair(h, objective, rng)
         difference = np.where(np.arange(h.shape[1]) % 2 == 0, z[4], other[4])
