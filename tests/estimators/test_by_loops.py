@@ -23,7 +23,10 @@ def test_every_estimator_has_its_loops():
     assert set(OF_PAIRS) == {name for name, entry in estimators.REGISTRY.items() if entry.any_family}
 
 
-@pytest.mark.parametrize("name, n, k", [(name, n, k) for name in TRANSCRIPTS for n, k in ((2, 2), (2, 3), (1, 2), (1, 4))
+SIZES = [(2, 2), (2, 3), (1, 2), (1, 4)]
+
+
+@pytest.mark.parametrize("name, n, k", [(name, n, k) for name in TRANSCRIPTS for n, k in SIZES
                                         if k == 2 or not estimators.get(name).binary])
 def test_estimators_are_their_formulas(name, n, k):
     for value in (0.35, 1.2):                               # of eps or tau

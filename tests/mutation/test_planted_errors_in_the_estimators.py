@@ -1,0 +1,172 @@
+"""Slips in the estimators: one line of the source is changed, and the check that guards it must see it by a wide margin.
+
+A slip is (module, what the line says, what it is changed to, function, check).  The changed source is run as a module of
+its own, so that nothing has to be put back.  If a line is no longer in the source, the slip has to be planted anew.
+"""
+from __future__ import annotations
+
+import inspect
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from refimpl import estimators
+from refimpl.estimators import arm, direct, exact, gumbel_softmax, label_terms, local_expectation, rebar, reinforce
+from refimpl.estimators import reinmax, relax
+from tests.estimators import loops
+
+LIMIT = 1e-12               # of tests/estimators/test_by_loops.py
+MARGIN = 1e-5               # the least that a slip has to be off: ten million times the limit
+
+
+def planted(module: ModuleType, right: str, wrong: str) -> ModuleType:
+    """A copy of the module with one piece of its source changed."""
+    source = inspect.getsource(module)
+    assert source.count(right) == 1, f"{module.__name__} has {source.count(right)} times: {right}"
+    copy = ModuleType(module.__name__)
+    exec(compile(source.replace(right, wrong), f"{module.__name__} with a slip", "exec"), copy.__dict__)
+    if hasattr(module, "HIDDEN"):
+        copy.HIDDEN = module.HIDDEN
+    return copy
+
+
+@pytest.fixture(autouse=True)
+def small_network(monkeypatch):
+    """As in tests/estimators/test_by_loops.py."""
+    monkeypatch.setattr(relax, "HIDDEN", 3)
+
+
+# --- against the formula by loops ----------------------------------------------------------------------------------------
+
+# name: its module and function, and the slips (what the source says, what it is changed to, more keywords)
+SLIPS = {
+    "exact": (exact, "estimate", [
+        ("table.weighted(q)", "table.weighted(q / 2)", {}),
+        ("joint.gradient(h, table.f)", "joint.gradient(-h, table.f)", {}),
+    ]),
+    "direct": (direct, "estimate", [
+        ("family.features(z_star)) / eps         #", "family.features(z_star))         #", {}),
+        ("family.tilt(noisy, eps * table.f))                #", "family.tilt(noisy, table.f))                #", {}),
+        ("family.tilt(noisy, eps * table.f))                #", "family.tilt(theta, eps * table.f))     #", {}),
+        ("    table = objective.table(z_star)                                         #",
+         "    table = objective.table(family.sample(theta, rng))  #", {}),
+        ("(family.features(z_eps) - family.features(z_star)) / eps         #",
+         "(family.features(z_star) - family.features(z_eps)) / eps         #", {}),
+        ("    noisy = family.perturb(theta, rng)                                      # h + gamma",
+         "    noisy = family.perturb(theta, rng); rng.random()", {}),
+    ]),
+    "two-sided": (direct, "two_sided_estimate", [
+        ("-eps * table.f", "eps * -table.f * 2", {}),
+        ("(2 * eps)", "eps", {}),
+        ("family.features(z_plus) - family.features(z_minus)", "family.features(z_minus) - family.features(z_plus)", {}),
+        ("family.features(z_plus) - family.features(z_minus)", "family.features(z_plus) - family.features(z_star)", {}),
+    ]),
+    "direct-joint": (direct, "joint_estimate", [
+        ("objective.run(z_star, counted=False)", "objective.run(z_eps, counted=False)", {}),
+        ("family.joint_argmax(noisy, ", "family.joint_argmax(family.perturb(theta, rng), ", {}),
+        ("eps * objective.joint_table().f", "objective.joint_table().f", {}),
+        ("eps * objective.joint_table().f", "-eps * objective.joint_table().f", {}),
+    ]),
+    "gumbel-softmax": (gumbel_softmax, "estimate", [
+        ("    return Estimate(relaxed.back(run.df_dz()), run)\n\n\ndef straight",
+         "    return Estimate(relaxed.back(run.df_dz()) * tau, run)\n\n\ndef straight", {}),
+        ("family.relax(theta, rng, positive(\"tau\", tau))", "family.relax(theta, rng, positive(\"tau\", 0.5))", {}),
+        ("objective.run(relaxed.z)", "objective.run(one_hot(relaxed.z.argmax(axis=-1), 2))", {}),
+    ]),
+    "straight-through-gumbel-softmax": (gumbel_softmax, "straight_through_estimate", [
+        ("objective.run(one_hot(relaxed.z.argmax(axis=-1), h.shape[-1]))", "objective.run(relaxed.z)", {}),
+        (".relax(h, rng, positive(\"tau\", tau))", ".relax(h, rng, 1.0)", {}),
+    ]),
+    "reinmax": (reinmax, "estimate", [
+        ("Estimate(2 * through", "Estimate(1 * through", {}),
+        (" - through_softmax(softmax(h, axis=-1), g) / 2", "", {}),
+        ("through_softmax(softmax(h, axis=-1), g) / 2", "through_softmax(softmax(h, axis=-1), g)", {}),
+        ("through_softmax(softmax(h, axis=-1), g) / 2", "through_softmax(softmax(h / tau, axis=-1), g) / 2", {}),
+        ("softmax(h / positive(\"tau\", tau), axis=-1)", "softmax(h, axis=-1)", {}),
+        ("run = objective.run(D)", "run = objective.run(softmax(h, axis=-1))", {}),
+    ]),
+    "local-expectation": (local_expectation, "estimate", [
+        ("    table = objective.table(sample(h, rng))",
+         "    table = objective.table(sample(h, rng)); table.f[:, :, 1] = objective.table(sample(h, rng)).f[:, :, 1]", {}),
+        ("exact.gradient(h, table.f)", "exact.gradient(h, table.f) / h.shape[1]", {}),
+        ("Estimate(exact.gradient(h, table.f), table.at_z)",
+         "Estimate(exact.gradient(h, table.f), objective.run(sample(h, rng)))", {}),
+    ]),
+    "reinforce": (reinforce, "estimate", [
+        ("signal = (run.f - memory[\"baseline\"][0])",
+         "signal = (run.f - 0.99 * memory[\"baseline\"][0] - 0.01 * run.f.mean())", {}),
+        ("objective.run(sample(h, rng)).f.mean()", "objective.run(b).f.mean()", {}),
+        ("memory[\"steps\"] += 1", "memory[\"steps\"] += 0", {}),
+        ("(1 - DECAY) * run.f.mean()", "(1 - DECAY) * run.f.sum()", {}),
+        ("DECAY = 0.99", "DECAY = 0.999", {}),
+        ("signal * (b - softmax(h, axis=-1))", "signal * b", {}),
+    ]),
+    "reinforce-loo": (reinforce, "leave_one_out_estimate", [
+        ("Estimate(0.5 * (first", "Estimate((first", {}),
+        ("(one - other), second)", "(one - other), first)", {}),
+        ("(first.f - second.f)[:, None, None] * (one - other)",
+         "(first.f - second.f)[:, None, None] * (one - softmax(h, axis=-1))", {}),
+    ]),
+    "rebar": (rebar, "estimate", [
+        ("    grad_h = a - eta(memory) * d   ",
+         "    memory['a_dot_d'] += (a * d).sum(); memory['d_dot_d'] += (d * d).sum(); grad_h = a - eta(memory) * d   ", {}),
+        ("np.where(b > 0, -np.log(of_winner), -log_total)", "np.where(b > 0, -np.log(of_winner), -log_waiting)", {}),
+        ("np.where(b > 0, 0.0, np.exp(log_waiting - log_total))", "np.zeros(h.shape)", {}),
+        ("np.where(b > 0, 0.0, np.exp(log_waiting - log_total))", "np.exp(log_waiting - log_total)", {}),
+        ("through_softmax(soft, run.df_dz()) / tau", "through_softmax(soft, run.df_dz())", {}),
+        ("softmax(z / tau, axis=-1)", "softmax(z, axis=-1)", {}),
+        ("DECAY = 0.99", "DECAY = 0.9", {}),
+        ("* now / len(h)", "* now", {}),
+        ("return Estimate(grad_h, run)", "return Estimate(grad_h, objective.run(softmax(samples.z, axis=-1)))", {}),
+        ("np.full_like(f, f.sum())", "np.full_like(f, f.mean())", {"batch_mean": True}),
+        ("np.full_like(f, f.sum()), np.full_like(f_given_b, f_given_b.sum())", "np.full_like(f, f.sum()), f_given_b",
+         {"batch_mean": True}),
+    ]),
+    "relax": (relax, "estimate", [
+        ("    found = gradients(h, objective, rng, positive(\"tau\", tau), memory[\"r\"], batch_mean)\n",
+         "    from copy import deepcopy\n"
+         "    first = gradients(h, objective, deepcopy(rng), tau, memory['r'], batch_mean)\n"
+         "    memory['r'] -= LR * np.sign(first.grads_r)\n"
+         "    found = gradients(h, objective, rng, tau, memory['r'], batch_mean)\n", {}),
+        ("    adam.step()\n", "", {}),
+        ("int(memory[\"adam_t\"][0])\n", "0\n", {}),
+        ("    memory[\"adam_t\"][0] = adam.t\n", "", {}),
+        ("Adam(Parameters(memory[\"r\"], found.grads_r), LR)", "Adam(Parameters(memory[\"r\"], -found.grads_r), LR)", {}),
+        ("LR = 1e-3", "LR = 2e-3", {}),
+        ("positive(\"tau\", tau), memory[\"r\"]", "0.5, memory[\"r\"]", {}),
+        ("run.f - f_given_b - r_given_b  ", "run.f - f_given_b  ", {"old_memory": True}),
+        ("- samples.dz_given_b * grad_c_given_b", "- grad_c_given_b", {}),
+        ("        signal = np.full_like(signal, signal.sum())", "        signal = np.full_like(signal, signal.mean())",
+         {"batch_mean": True}),
+        ("        of_signal = np.full_like(of_signal, of_signal.sum())", "        pass", {"batch_mean": True}),
+        ("(found.grad_h, found.run)", "(found.grad_h, objective.run(found.samples.z_given_b))", {}),
+    ]),
+    "arm": (arm, "estimate", [
+        ("difference * (u - 0.5)", "difference * u", {}),
+        ("difference * (u - 0.5)", "difference * (0.5 - u)", {}),
+        ("u > expit(-logit), u < expit(logit)", "u < expit(logit), u < expit(logit)", {}),
+        ("u = rng.random(logit.shape)", "u = np.broadcast_to(rng.random((len(h), 1)), logit.shape)", {}),
+        ("(one.f - other.f)[:, None], other", "(one.f - other.f)[:, None], objective.run(first / 2 + second / 2)", {}),
+        ("np.stack([-grad_logit, grad_logit], axis=-1)", "np.stack([grad_logit, grad_logit], axis=-1)", {}),
+    ]),
+    "disarm": (arm, "disarm_estimate", [
+        (" * (b1 != b2)", "", {}),
+        ("0.5 * difference * sign", "difference * sign", {}),
+        ("np.where(b2, -1.0, 1.0)", "np.where(b2, 1.0, -1.0)", {}),
+        ("expit(np.abs(logit))", "expit(logit)", {}),
+    ]),
+}
+ROWS = [(name, *slip) for name, (_, _, slips) in SLIPS.items() for slip in slips]
+
+
+def test_every_estimator_has_its_slips():
+    assert set(SLIPS) == set(estimators.REGISTRY)
+
+
+@pytest.mark.parametrize("name, right, wrong, keywords", ROWS, ids=[f"{row[0]}: {row[2].strip()[:40]}" for row in ROWS])
+def test_the_loops_see_a_slip(name, right, wrong, keywords):
+    module, function, _ = SLIPS[name]
+    assert loops.worst_difference(name, **keywords) < LIMIT
+    slipped = getattr(planted(module, right, wrong), function)
+    assert loops.worst_difference(name, estimate=slipped, value=0.3, **keywords) > MARGIN
