@@ -1,7 +1,8 @@
 """What one draw of an estimator is distributed as: its values and their probabilities, by enumeration or quadrature.
 
-moments(name, h, toy, ...) returns (mean (d,), covariance (d, d)) of the gradient for one image, written from the formula and
-the law of the noise; no random number is drawn.  Binary variables have one logistic number each, l + L > 0 chooses 1.
+Each function returns (mean (d,), covariance (d, d)) of the gradient of one image, h (n, k), from the formula and the
+law of the noise; no random number is drawn.  A binary variable has one logistic number L: l + L > 0 chooses 1, with
+l = h_1 - h_0.
 """
 from __future__ import annotations
 
@@ -43,7 +44,7 @@ def summed(values, weights):
     return mean, ((flat - mean).T * weights) @ (flat - mean)
 
 
-# --- finite: a sum over samples ------------------------------------------------------------------------------------------
+# --- finite: a sum over samples ---------------------------------------------------------------------------------------
 
 def reinforce(h, toy, baseline):
     z, q = corners(*h.shape), np.exp(joint.log_q(h))
@@ -95,7 +96,7 @@ def coordinate_wise(h, toy, eps):
     return summed(np.array(values), np.array(weights))
 
 
-# --- binary: pieces of one number a variable -------------------------------------------------------------------------------
+# --- binary: pieces of one number a variable --------------------------------------------------------------------------
 
 def pieces(cuts):
     """The intervals between 0, the cuts and 1: (middles, lengths)."""
@@ -180,9 +181,10 @@ def disarm(h, toy):
 
 
 def rebar(h, toy, tau, eta):
-    """One binary variable: z_1 - z_0 = l + L, and given b, z~_b - z~_o = log(1 + R / p_o), R a ratio of exponentials."""
+    """One binary variable: z_1 - z_0 = l + L; given b, z~_b - z~_o = log(1 + R / p_o), R = s / (1 - s), s uniform."""
     l, p = h[0, 1] - h[0, 0], softmax(h[0])
-    (u, s), weights = (grid([gauss(expit(-l)), gauss([])])[0].T, grid([gauss(expit(-l)), gauss([])])[1])
+    places, weights = grid([gauss(expit(-l)), gauss([])])
+    u, s = places.T
     score = l + logit(u)
     b = ones(score > 0)
     of_other = np.where(score > 0, p[0], p[1])

@@ -5,11 +5,14 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from refimpl import direct, estimators, exact, gumbel
+from refimpl import direct, estimators, exact, gumbel, joint
 from refimpl.checks import InputError
+from refimpl.estimators import relax
+from refimpl.latent.independent import Independent
 from refimpl.models.toy import Toy, ToyPass, ToyTable
+from refimpl.models.vae import VAE
 from refimpl.nn.gradcheck import gradcheck, worst
-from tests.asserts import assert_relative, z_scores
+from tests.asserts import assert_close_in_norm, assert_relative, z_scores
 
 K = 5
 
@@ -104,15 +107,91 @@ def test_same_generator_same_estimate_and_the_stated_cost(toy, h, name, settings
     assert np.abs(first.grad.sum(axis=-1)).max() < 1e-12          # moving all scores together changes nothing
 
 
-def test_registry():
+# name: unbiased, setting, default, arrays of its memory for n = 2, k = 3, any_family, binary, enumerates, released
+CLAIMS = {
+    "exact": (True, None, None, None, False, False, True, {}),
+    "direct": (False, "eps", 0.1, None, True, False, False, {"kl_grad": False}),
+    "two-sided": (False, "eps", 0.1, None, True, False, False, {"kl_grad": False}),
+    "direct-joint": (False, "eps", 0.1, None, True, False, True, {"kl_grad": False}),
+    "gumbel-softmax": (False, "tau", 0.5, None, True, False, False, {}),
+    "straight-through-gumbel-softmax": (False, "tau", 0.5, None, False, False, False, {}),
+    "reinmax": (False, "tau", 1.0, None, False, False, False, {}),
+    "local-expectation": (True, None, None, None, False, False, False, {}),
+    "reinforce": (True, None, None, {"baseline": 1, "steps": 1}, False, False, False, {}),
+    "reinforce-loo": (True, None, None, None, False, False, False, {}),
+    "rebar": (True, "tau", 0.5, {"a_dot_d": 1, "d_dot_d": 1}, False, False, False, {"batch_mean": True}),
+    "relax": (True, "tau", 0.5, {"r": 257, "adam_M": 257, "adam_V": 257, "adam_t": 1}, False, False, False,
+              {"batch_mean": True}),
+    "arm": (True, None, None, None, False, True, False, {}),
+    "disarm": (True, None, None, None, False, True, False, {}),
+}
+
+
+def test_registry_claims_what_is_written_here():
+    found = {}
+    for name, entry in estimators.REGISTRY.items():
+        memory = {key: array.size for key, array in entry.memory(2, 3).items()} if entry.memory else None
+        found[name] = (entry.unbiased, entry.setting, entry.default, memory, entry.any_family, entry.binary,
+                       entry.enumerates, entry.released)
+        assert entry.name == name and entry.summary and estimators.get(name) is entry
+        assert entry.keywords("a family") == ({"family": "a family"} if entry.any_family else {})
+    assert found == CLAIMS and list(found) == list(CLAIMS)
+    assert len({entry.colour for entry in estimators.REGISTRY.values()}) == len(CLAIMS)
+
+
+def test_a_fresh_memory_is_zero_but_for_the_networks_first_layer():
+    for name, entry in estimators.REGISTRY.items():
+        for n, k in ((1, 4), (3, 2)):
+            for key, array in (entry.memory(n, k) if entry.memory else {}).items():
+                assert array.dtype == np.float64
+                nonzero = n * k * relax.HIDDEN if key == "r" else 0
+                assert (array[:nonzero] != 0).all() and (array[nonzero:] == 0).all()
+    first = relax.memory(50, 2)["r"][:100 * relax.HIDDEN]
+    assert abs(first.std() * 10 - 1) < 0.05 and abs(first.mean() * 10) < 0.05       # standard deviation 1 / sqrt(n k)
+    assert (relax.memory(50, 2)["r"] == relax.memory(50, 2)["r"]).all()
+
+
+# --- the decoder learns from the latent -------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name, n, k", [(name, n, k) for name, entry in estimators.REGISTRY.items()
+                                        for n, k in ((2, 2), (1, 3)) if k == 2 or not entry.binary])
+def test_the_decoder_learns_from_the_latent(name, n, k, rng):
+    """learn() adds the gradient of -1/B sum_b f(x_b, z_b) at the latent's z; for enumeration, of the mean under q."""
+    entry = estimators.get(name)
+    model = VAE(Independent(n, k), 6, 10, np.float64)
+    model.initialise(rng)
+    x, h = (rng.random((4, 10)) < 0.4).astype(float), rng.normal(size=(4, n, k))
+    settings = {entry.setting: 0.5} if entry.setting else {}
+    settings |= {"memory": entry.memory(n, k)} if entry.memory else {}
+    grad, latent = entry.estimate(h, model.objective(x), np.random.default_rng(2), **settings)
+    found = {}
+    for weight in (1.0, -2.5):
+        model.parameters.zero_grads()
+        latent.learn(weight)
+        found[weight] = model.parameters.grads.copy()
+    assert np.abs(found[1.0]).max() > 0.01
+    assert_close_in_norm(found[-2.5], -2.5 * found[1.0], 1e-12)
+    assert (found[1.0][:model.encoder.n_parameters] == 0).all()
+
+    def loss():
+        z = joint.one_hots(n, k).reshape(-1, 1, n, k).repeat(4, 1) if name == "exact" else latent.z[None]
+        f = np.stack([model.objective(x).run(one).f for one in z])
+        q = np.exp(joint.log_q(h)).T if name == "exact" else 1.0
+        return -(q * f).sum() / 4
+
+    assert worst(gradcheck(loss, model.parameters.values, found[1.0], rng)) < 1e-7
+
+
+def test_unknown_names():
     assert estimators.get("direct").setting == "eps" and estimators.get("exact").setting is None
     with pytest.raises(InputError, match="exact, direct, two-sided"):
         estimators.get("rebarr")
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
-@pytest.mark.parametrize("name, setting", [("direct", "eps"), ("gumbel-softmax", "tau"),
-                                           ("straight-through-gumbel-softmax", "tau")])
-def test_bad_temperatures(toy, h, rng, name, setting, value):
-    with pytest.raises(ValueError, match=f"^{setting} must"):
-        estimators.get(name).estimate(h, toy, rng, **{setting: value})
+@pytest.mark.parametrize("name", [name for name, entry in estimators.REGISTRY.items() if entry.setting])
+def test_bad_temperatures(toy, h, rng, name, value):
+    entry = estimators.get(name)
+    memory = {"memory": entry.memory(1, K)} if entry.memory else {}
+    with pytest.raises(ValueError, match=f"^{entry.setting} must"):
+        entry.estimate(h, toy, rng, **{entry.setting: value}, **memory)

@@ -1,4 +1,4 @@
-"""Mean and covariance of each estimator's draws, and the law of its latent, against enumeration and quadrature (laws.py)."""
+"""Mean and covariance of each estimator's draws, and the law of its latent, by enumeration and quadrature (laws.py)."""
 from __future__ import annotations
 
 import numpy as np
@@ -6,11 +6,11 @@ import pytest
 from scipy.special import softmax
 
 from refimpl import direct, estimators, gumbel, joint
-from refimpl.estimators import rebar, relax
+from refimpl.estimators import rebar, reinmax, relax
 from refimpl.models.toy import Toy
 from tests.estimators import laws
 
-SAMPLES = 60_000            # a covariance is then known to about a hundredth of itself
+SAMPLES = 120_000           # a covariance is then known to about a hundredth of itself
 STANDARD_ERRORS = 4.5       # of the entry that is furthest off: about four hundred are looked at, with fixed seeds
 EPS, TAU = 0.6, 0.7
 
@@ -20,7 +20,8 @@ CASES = {
     "two-sided": ((2, 2), {"eps": EPS}, lambda h, toy: laws.two_sided(h, toy, EPS)),
     "direct-joint": ((2, 2), {"eps": EPS}, lambda h, toy: laws.direct_joint(h, toy, EPS)),
     "gumbel-softmax": ((2, 2), {"tau": TAU}, lambda h, toy: laws.gumbel_softmax(h, toy, TAU)),
-    "straight-through-gumbel-softmax": ((2, 2), {"tau": TAU}, lambda h, toy: laws.gumbel_softmax(h, toy, TAU, hard=True)),
+    "straight-through-gumbel-softmax": ((2, 2), {"tau": TAU},
+                                        lambda h, toy: laws.gumbel_softmax(h, toy, TAU, hard=True)),
     "reinmax": ((2, 3), {"tau": TAU}, lambda h, toy: laws.reinmax(h, toy, TAU)),
     "local-expectation": ((2, 3), {}, laws.local_expectation),
     "reinforce": ((2, 3), {"memory": {"baseline": [0.8], "steps": [5.0]}}, lambda h, toy: laws.reinforce(h, toy, 0.8)),
@@ -41,6 +42,7 @@ def problem(n, k):
 def draw(name, estimate=None, samples=SAMPLES):
     """(h, toy, what came out) of one image, many times."""
     (n, k), settings, _ = CASES[name]
+    samples = min(samples, 30_000) if name == "relax" else samples          # its network takes its time
     settings = {key: {part: np.array(array) for part, array in value.items()} if key == "memory" else value
                 for key, value in settings.items()}
     h, toy = problem(n, k)
@@ -74,7 +76,7 @@ def test_mean_and_covariance_are_the_formulas(name):
 
 @pytest.mark.parametrize("name, tolerance", [
     ("local-expectation", 1e-12), ("reinforce", 1e-12), ("reinforce-loo", 1e-12), ("arm", 1e-12), ("disarm", 1e-12),
-    ("rebar", 1e-6), ("relax", 1e-6)])                      # REBAR's derivatives are steep where u is near 0 or 1
+    ("rebar", 1e-8), ("relax", 1e-8)])                      # steep where u is near 0 or 1: Gauss has nine digits there
 def test_the_unbiased_ones_have_the_true_mean_without_sampling(name, tolerance):
     h, toy = problem(*CASES[name][0])
     truth = joint.gradient(h, toy.joint_table().f[0]).ravel()
@@ -89,7 +91,7 @@ def test_the_others_have_not(name):
 
 
 def test_one_variable_has_the_law_of_the_pair(rng):
-    """n = 1: direct and joint have the exact mean and covariance of refimpl.direct, two-sided those of its two signs."""
+    """n = 1: direct, coordinate-wise and joint, has the mean and covariance of refimpl.direct, and so has two-sided."""
     h, toy = problem(1, 4)
     f = toy.joint_table().f[0]
     many = np.broadcast_to(h, (SAMPLES, 1, 4))
@@ -102,7 +104,7 @@ def test_one_variable_has_the_law_of_the_pair(rng):
             assert (np.abs(samples.mean(axis=0) - exactly) < 4.5 * samples.std(axis=0) / np.sqrt(SAMPLES)).all()
 
 
-# --- the latent -----------------------------------------------------------------------------------------------------------
+# --- the latent -------------------------------------------------------------------------------------------------------
 
 def excess_of_the_latent(name, estimate=None) -> float:
     """Chi-square of the joint values that the latent takes against q, in its standard deviations above its mean."""
@@ -132,7 +134,7 @@ def test_no_score_no_gradient(name, monkeypatch):
     assert (entry.estimate(many, toy.repeated(0, 500), np.random.default_rng(1), **settings).grad == 0).all()
 
 
-# --- relations that hold in every draw ------------------------------------------------------------------------------------
+# --- relations that hold in every draw --------------------------------------------------------------------------------
 
 def falls_of_the_joint_pair(estimate=None) -> int:
     """In how many draws f(z*(eps)) < f(z*).  None, with one noise for both."""
@@ -180,7 +182,7 @@ def test_disarm_is_exactly_zero_where_the_pair_agrees():
     assert zeros_of_disarm() == 0
 
 
-# --- ReinMax's one exact claim ----------------------------------------------------------------------------------------------
+# --- ReinMax's one exact claim ----------------------------------------------------------------------------------------
 
 class Polynomial:
     """f(z) = v . z + z Q z + cubic sum (z . w)^3, differentiable between the corners."""
@@ -198,7 +200,7 @@ class Polynomial:
 
 
 def error_of_reinmax(module, monkeypatch, tau=1.0, cubic=0.0) -> float:
-    """|E grad - truth| over |truth|, the expectation by enumeration of the one-hot samples: each joint value is an image."""
+    """|E grad - truth| over |truth|, E by enumeration of the one-hot samples: each joint value is an image."""
     n, k = 2, 3
     h, f = np.random.default_rng(6).normal(size=(n, k)), Polynomial(n, k, cubic)
     z, q = laws.corners(n, k), np.exp(joint.log_q(h))
@@ -209,13 +211,12 @@ def error_of_reinmax(module, monkeypatch, tau=1.0, cubic=0.0) -> float:
 
 
 def test_reinmax_is_exact_for_a_quadratic_f_at_tau_1_and_there_alone(monkeypatch):
-    from refimpl.estimators import reinmax
     assert error_of_reinmax(reinmax, monkeypatch) < 1e-13
     assert error_of_reinmax(reinmax, monkeypatch, tau=0.5) > 0.01
     assert error_of_reinmax(reinmax, monkeypatch, cubic=1.0) > 0.01
 
 
-# --- REBAR's z given b ------------------------------------------------------------------------------------------------------
+# --- REBAR's z given b ------------------------------------------------------------------------------------------------
 
 def kolmogorov_smirnov(samples, cdf) -> float:
     """sqrt(N) times the largest distance from the CDF; above 1.95 in a case of a thousand."""
@@ -227,9 +228,9 @@ def kolmogorov_smirnov(samples, cdf) -> float:
 def worst_law_of_z_given_b(coupled=rebar.coupled_samples) -> float:
     """The statistic that is furthest off, of z and of z~, given each b, variable by variable, value by value.
 
-    z~_b is the largest of all, at rate sum p = 1: P(z~_b < t) = exp(-e^-t).  In the clocks e^-z~ another value i rings an
-    exponential of rate p_i after it: P(z~_i < t) = (e^{-p_i x} - p_i e^{-x}) / (1 - p_i), x = e^-t; and the wait alone,
-    p_i (e^-z~_i - e^-z~_b), is a standard exponential.
+    z~_b is the largest of all, at rate sum p = 1: P(z~_b < t) = exp(-e^-t).  In the clocks e^-z~ another value i rings
+    an exponential of rate p_i after it: P(z~_i < t) = (e^{-p_i x} - p_i e^{-x}) / (1 - p_i), x = e^-t; and the wait
+    alone, p_i (e^-z~_i - e^-z~_b), is a standard exponential.
     """
     h = np.array([[0.4, -0.3, 1.1], [-1.0, 0.2, 0.0]])
     drawn = coupled(np.broadcast_to(h, (40_000, 2, 3)), np.random.default_rng(8))
@@ -252,9 +253,12 @@ def test_z_given_b_has_its_law():
     assert worst_law_of_z_given_b() < 2.2               # of sixty statistics
 
 
-def test_z_given_b_is_drawn_afresh():
-    """Given b, z and z~ are independent: the ranks of their winners' heights have nothing to do with each other."""
-    h = np.zeros((40_000, 1, 3))
-    drawn = rebar.coupled_samples(h, np.random.default_rng(8))
+def correlation_of_the_winners(coupled=rebar.coupled_samples) -> float:
+    """Given b, z and z~ are independent: the rank correlation of their winners' heights, in standard errors."""
+    drawn = coupled(np.zeros((40_000, 1, 3)), np.random.default_rng(8))
     ranks = [np.argsort(np.argsort((z * drawn.b).sum(axis=(1, 2)))) for z in (drawn.z, drawn.z_given_b)]
-    assert abs(np.corrcoef(*ranks)[0, 1]) * np.sqrt(len(h)) < 4
+    return float(abs(np.corrcoef(*ranks)[0, 1]) * np.sqrt(len(drawn.b)))
+
+
+def test_z_given_b_is_drawn_afresh():
+    assert correlation_of_the_winners() < 4

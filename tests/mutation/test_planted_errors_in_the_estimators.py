@@ -1,7 +1,7 @@
-"""Slips in the estimators: one line of the source is changed, and the check that guards it must see it by a wide margin.
+"""Slips in the estimators: a piece of the source is changed, and the check that guards it must see it by a wide margin.
 
-A slip is (module, what the line says, what it is changed to, function, check).  The changed source is run as a module of
-its own, so that nothing has to be put back.  If a line is no longer in the source, the slip has to be planted anew.
+A slip is what the source says and what it is changed to.  The changed source is run as a module of its own, so that
+nothing has to be put back.  If a piece is no longer in the source, its slip has to be planted anew.
 """
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from refimpl import estimators
 from refimpl.estimators import arm, direct, exact, gumbel_softmax, label_terms, local_expectation, rebar, reinforce
 from refimpl.estimators import reinmax, relax
-from tests.estimators import loops
+from tests.estimators import loops, test_labelled, test_laws
 
 LIMIT = 1e-12               # of tests/estimators/test_by_loops.py
 MARGIN = 1e-5               # the least that a slip has to be off: ten million times the limit
@@ -37,7 +37,7 @@ def small_network(monkeypatch):
     monkeypatch.setattr(relax, "HIDDEN", 3)
 
 
-# --- against the formula by loops ----------------------------------------------------------------------------------------
+# --- against the formula by loops -------------------------------------------------------------------------------------
 
 # name: its module and function, and the slips (what the source says, what it is changed to, more keywords)
 SLIPS = {
@@ -59,7 +59,8 @@ SLIPS = {
     "two-sided": (direct, "two_sided_estimate", [
         ("-eps * table.f", "eps * -table.f * 2", {}),
         ("(2 * eps)", "eps", {}),
-        ("family.features(z_plus) - family.features(z_minus)", "family.features(z_minus) - family.features(z_plus)", {}),
+        ("(family.features(z_plus) - family.features(z_minus))", "(family.features(z_minus) - family.features(z_plus))",
+         {}),
         ("family.features(z_plus) - family.features(z_minus)", "family.features(z_plus) - family.features(z_star)", {}),
     ]),
     "direct-joint": (direct, "joint_estimate", [
@@ -88,7 +89,8 @@ SLIPS = {
     ]),
     "local-expectation": (local_expectation, "estimate", [
         ("    table = objective.table(sample(h, rng))",
-         "    table = objective.table(sample(h, rng)); table.f[:, :, 1] = objective.table(sample(h, rng)).f[:, :, 1]", {}),
+         "    table, anew = objective.table(sample(h, rng)), objective.table(sample(h, rng))\n"
+         "    table.f[:, :, 1] = anew.f[:, :, 1]", {}),
         ("exact.gradient(h, table.f)", "exact.gradient(h, table.f) / h.shape[1]", {}),
         ("Estimate(exact.gradient(h, table.f), table.at_z)",
          "Estimate(exact.gradient(h, table.f), objective.run(sample(h, rng)))", {}),
@@ -110,7 +112,8 @@ SLIPS = {
     ]),
     "rebar": (rebar, "estimate", [
         ("    grad_h = a - eta(memory) * d   ",
-         "    memory['a_dot_d'] += (a * d).sum(); memory['d_dot_d'] += (d * d).sum(); grad_h = a - eta(memory) * d   ", {}),
+         "    memory['a_dot_d'] += (a * d).sum()\n    memory['d_dot_d'] += (d * d).sum()\n"
+         "    grad_h = a - eta(memory) * d   ", {}),
         ("np.where(b > 0, -np.log(of_winner), -log_total)", "np.where(b > 0, -np.log(of_winner), -log_waiting)", {}),
         ("np.where(b > 0, 0.0, np.exp(log_waiting - log_total))", "np.zeros(h.shape)", {}),
         ("np.where(b > 0, 0.0, np.exp(log_waiting - log_total))", "np.exp(log_waiting - log_total)", {}),
@@ -132,7 +135,7 @@ SLIPS = {
         ("    adam.step()\n", "", {}),
         ("int(memory[\"adam_t\"][0])\n", "0\n", {}),
         ("    memory[\"adam_t\"][0] = adam.t\n", "", {}),
-        ("Adam(Parameters(memory[\"r\"], found.grads_r), LR)", "Adam(Parameters(memory[\"r\"], -found.grads_r), LR)", {}),
+        ("(memory[\"r\"], found.grads_r)", "(memory[\"r\"], -found.grads_r)", {}),
         ("LR = 1e-3", "LR = 2e-3", {}),
         ("positive(\"tau\", tau), memory[\"r\"]", "0.5, memory[\"r\"]", {}),
         ("run.f - f_given_b - r_given_b  ", "run.f - f_given_b  ", {"old_memory": True}),
@@ -160,13 +163,134 @@ SLIPS = {
 ROWS = [(name, *slip) for name, (_, _, slips) in SLIPS.items() for slip in slips]
 
 
+def labels(rows):
+    return [f"{row[0]}: {row[2].strip()[:40]}" for row in rows]
+
+
 def test_every_estimator_has_its_slips():
     assert set(SLIPS) == set(estimators.REGISTRY)
 
 
-@pytest.mark.parametrize("name, right, wrong, keywords", ROWS, ids=[f"{row[0]}: {row[2].strip()[:40]}" for row in ROWS])
+@pytest.mark.parametrize("name, right, wrong, keywords", ROWS, ids=labels(ROWS))
 def test_the_loops_see_a_slip(name, right, wrong, keywords):
     module, function, _ = SLIPS[name]
     assert loops.worst_difference(name, **keywords) < LIMIT
     slipped = getattr(planted(module, right, wrong), function)
     assert loops.worst_difference(name, estimate=slipped, value=0.3, **keywords) > MARGIN
+
+
+# --- against enumeration and quadrature: what the loops cannot see if they have the slip too --------------------------
+
+# name, what the source says, what it is changed to: for slips that leave the mean right
+SAME_MEAN = [
+    ("disarm", " * (b1 != b2)", ""),
+    ("direct", "family.tilt(noisy, eps * table.f))                #",
+     "family.tilt(family.perturb(theta, rng), eps * table.f)) #"),
+    ("two-sided", "family.tilt(noisy, -eps * table.f)", "family.tilt(family.perturb(theta, rng), -eps * table.f)"),
+    ("direct-joint", "family.joint_argmax(noisy, ", "family.joint_argmax(family.perturb(theta, rng), "),
+    ("local-expectation", "    table = objective.table(sample(h, rng))",
+     "    table, anew = objective.table(sample(h, rng)), objective.table(sample(h, rng))\n"
+     "    table.f[:, :, 1] = anew.f[:, :, 1]"),
+    ("reinforce-loo", "(first.f - second.f)[:, None, None] * (one - other)",
+     "(first.f - second.f)[:, None, None] * 2 * (one - softmax(h, axis=-1))"),
+    ("reinforce", "signal = (run.f - memory[\"baseline\"][0])", "signal = (run.f + memory[\"baseline\"][0])"),
+    ("rebar", "a - eta(memory) * d   ", "a + eta(memory) * d   "),
+    ("arm", "difference * (u - 0.5)", "difference * (u - 0.5) * 2 * (rng.random(u.shape) < 0.5)"),
+]
+# and for slips that do not
+OTHER_MEAN = [
+    ("direct", "(family.features(z_eps) - family.features(z_star)) / eps         #",
+     "(family.features(z_eps) - family.features(z_star))  #"),
+    ("two-sided", "(2 * eps)", "eps"),
+    ("two-sided", "family.tilt(noisy, -eps * table.f)", "family.tilt(noisy, -2 * eps * table.f)"),
+    ("direct-joint", "eps * objective.joint_table().f", "2 * eps * objective.joint_table().f"),
+    ("gumbel-softmax", "family.relax(theta, rng, positive(\"tau\", tau))", "family.relax(theta, rng, 2 * tau)"),
+    ("straight-through-gumbel-softmax", "objective.run(one_hot(relaxed.z.argmax(axis=-1), h.shape[-1]))",
+     "objective.run(relaxed.z)"),
+    ("reinmax", "Estimate(2 * through", "Estimate(1 * through"),
+    ("reinmax", " - through_softmax(softmax(h, axis=-1), g) / 2", ""),
+    ("reinforce", "signal * (b - softmax(h, axis=-1))", "signal * b"),
+    ("rebar", "np.where(b > 0, 0.0, np.exp(log_waiting - log_total))", "np.zeros(h.shape)"),
+    ("relax", "- samples.dz_given_b * grad_c_given_b", "- grad_c_given_b"),
+    ("arm", "u > expit(-logit), u < expit(logit)", "u < expit(logit), u > expit(-logit)"),
+    ("disarm", "expit(np.abs(logit))", "expit(logit)"),
+]
+
+
+def slipped(name, right, wrong):
+    module, function, _ = SLIPS[name]
+    return getattr(planted(module, right, wrong), function)
+
+
+@pytest.mark.parametrize("name, right, wrong", SAME_MEAN, ids=labels(SAME_MEAN))
+def test_the_covariance_sees_what_the_mean_does_not(name, right, wrong):
+    of_mean, of_covariance = test_laws.worst_moment(name, slipped(name, right, wrong))
+    assert of_mean < 4.5 and of_covariance > 3 * 4.5
+
+
+@pytest.mark.parametrize("name, right, wrong", OTHER_MEAN, ids=labels(OTHER_MEAN))
+def test_the_mean_sees_a_slip(name, right, wrong):
+    assert test_laws.worst_moment(name, slipped(name, right, wrong))[0] > 3 * 4.5
+
+
+@pytest.mark.parametrize("name, right, wrong", [
+    ("direct", "return Estimate(grad, table.at_z)\n\n\ndef two",
+     "return Estimate(grad, objective.run(z_eps))\n\n\ndef two"),
+    ("two-sided", "return Estimate(grad, table.at_z)\n\n\ndef joint",
+     "return Estimate(grad, objective.run(z_plus))\n\n\ndef joint"),
+    ("direct-joint", "objective.run(z_star, counted=False)", "objective.run(z_eps, counted=False)"),
+    ("rebar", "return Estimate(grad_h, run)",
+     "return Estimate(grad_h, objective.run(one_hot(samples.dz_given_b.argmax(axis=-1), 2)))"),
+    ("arm", "u > expit(-logit), u < expit(logit)", "u > expit(-logit), u < expit(-logit)"),
+    ("reinforce", "b = sample(h, rng)", "b = sample(2 * h, rng)")])
+def test_the_law_of_the_latent_sees_a_slip(name, right, wrong):
+    assert test_laws.excess_of_the_latent(name, slipped(name, right, wrong)) > 15
+
+
+def test_a_joint_pair_without_common_noise_falls():
+    fresh = slipped("direct-joint", "family.joint_argmax(noisy, ", "family.joint_argmax(family.perturb(theta, rng), ")
+    assert test_laws.falls_of_the_joint_pair(fresh) > 50
+
+
+def test_disarm_without_its_zeros():
+    assert test_laws.zeros_of_disarm(slipped("disarm", " * (b1 != b2)", "")) > 0.5
+
+
+@pytest.mark.parametrize("right, wrong", [row[:2] for row in SLIPS["reinmax"][2][:3]])
+def test_the_quadratic_sees_a_wrong_reinmax(monkeypatch, right, wrong):
+    assert test_laws.error_of_reinmax(planted(reinmax, right, wrong), monkeypatch) > 0.05
+
+
+@pytest.mark.parametrize("right, wrong", [
+    ("-np.log(of_winner), -log_total)", "-np.log(of_winner), -log_waiting)"),           # v_b forgotten
+    ("-np.log(of_winner), -log_total)", "log_p - np.log(of_winner), -log_total)"),
+    ("log_waiting = np.log(E_v) - log_p", "log_waiting = np.log(E_v)"),                 # p_i forgotten
+    ("z = log_p - np.log(E_u)", "z = h - np.log(E_u)")])                                # scores that are not normalised
+def test_the_law_of_z_given_b_sees_a_slip(right, wrong):
+    assert test_laws.worst_law_of_z_given_b(planted(rebar, right, wrong).coupled_samples) > 3 * 2.2
+
+
+def test_a_z_given_b_that_is_z_itself_is_seen():
+    """It has the right law; only the two together have not."""
+    def same(h, rng):
+        drawn = rebar.coupled_samples(h, rng)
+        return drawn._replace(z_given_b=drawn.z)
+
+    assert test_laws.worst_law_of_z_given_b(same) < 2.2
+    assert test_laws.correlation_of_the_winners(same) > 100
+
+
+# --- what labels teach ------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name, function, right, wrong", [
+    ("released", "released", "gumbel.one_hot(z_star, k)) /", "softmax(h, axis=-1)) /"),
+    ("released", "released", "/ checks.epsilon(eps)", "* checks.epsilon(eps)"),
+    ("released", "released", "(gumbel.one_hot(checks", "-(gumbel.one_hot(checks"),
+    ("direct-loss", "direct_loss", "direct.gradient(h, f, eps,", "direct.gradient(h, -f, eps,"),
+    ("direct-loss", "direct_loss", "direct.gradient(h, f, eps,", "direct.gradient(h, f / eps, eps,"),
+    ("direct-loss", "direct_loss", "return direct.gradient(h, f, eps,", "return direct.two_sided_gradient(h, f, eps,"),
+    ("cross-entropy", "cross_entropy", "softmax(h, axis=-1)\n", "softmax(-h, axis=-1)\n"),
+    ("cross-entropy", "cross_entropy", "softmax(h, axis=-1)\n", "softmax(h / eps, axis=-1)\n"),
+])
+def test_the_loops_see_a_wrong_label_term(name, function, right, wrong):
+    assert test_labelled.worst_difference(name, getattr(planted(label_terms, right, wrong), function)) > 0.01
