@@ -131,7 +131,7 @@ def test_relax_is_unbiased_with_any_network(monkeypatch):
     def bent(n, k):
         return {**relax.memory(n, k), "r": np.random.default_rng(3).normal(size=relax.size(n * k))}
 
-    assert check("relax", memory=bent, samples=200_000).z < 4
+    assert check("relax", memory=bent).z < 4
     right = relax.value_and_slope
 
     def flat(r, z):
@@ -139,7 +139,7 @@ def test_relax_is_unbiased_with_any_network(monkeypatch):
         return value, 0 * slope
 
     monkeypatch.setattr(relax, "value_and_slope", flat)
-    assert check("relax", memory=bent, samples=200_000).z > 8
+    assert check("relax", memory=bent).z > 12
 
 
 def test_relax_learns_to_lower_its_variance():
@@ -185,9 +185,9 @@ def test_gradient_of_the_squared_gradient(rng, batch_mean):
 def test_rebar_without_the_derivative_of_the_conditional_relaxation(monkeypatch):
     """It lowers the variance, which is why it is tempting, and biases the result."""
     right = rebar.coupled_samples
-    assert check("rebar", samples=400_000).z < 4
+    assert check("rebar", samples=200_000).z < 4
     monkeypatch.setattr(rebar, "coupled_samples", lambda h, rng: right(h, rng)._replace(dz_given_b=np.zeros(h.shape)))
-    assert check("rebar", samples=400_000).z > 8
+    assert check("rebar", samples=200_000).z > 12
 
 
 def test_rebar_with_a_z_given_b_that_is_not_given_b(monkeypatch):
