@@ -6,6 +6,7 @@ nothing has to be put back.  If a piece is no longer in the source, its slip has
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -14,7 +15,10 @@ import pytest
 from refimpl import estimators
 from refimpl.estimators import arm, direct, exact, gumbel_softmax, label_terms, local_expectation, rebar, reinforce
 from refimpl.estimators import reinmax, relax
-from tests.estimators import loops, test_labelled, test_laws
+from refimpl.latent import pairwise, solvers
+from refimpl.models.decoder import DecoderPass
+from refimpl.models.tables import SharedTable
+from tests.estimators import loops, test_estimators, test_labelled, test_laws
 
 LIMIT = 1e-12               # of tests/estimators/test_by_loops.py
 MARGIN = 1e-5               # the least that a slip has to be off: ten million times the limit
@@ -294,3 +298,79 @@ def test_a_z_given_b_that_is_z_itself_is_seen():
 ])
 def test_the_loops_see_a_wrong_label_term(name, function, right, wrong):
     assert test_labelled.worst_difference(name, getattr(planted(label_terms, right, wrong), function)) > 0.01
+
+
+# --- pair scores ------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name, right, wrong", [
+    ("direct", "gamma[..., 1] - gamma[..., 0]", "gamma[..., 1]"),
+    ("direct", "table[..., 1] - table[..., 0]", "table[..., 0] - table[..., 1]"),
+    ("two-sided", "np.concatenate([ones, products(ones)], axis=-1)",
+     "np.concatenate([ones, 0 * products(ones)], axis=-1)"),
+    ("direct-joint", "self._joint_scores(theta) + checks.finite(\"f\", table)",
+     "self._joint_scores(theta) + 2 * table"),
+    ("gumbel-softmax", "through_softmax(weights, df_dweights) / tau", "through_softmax(weights, df_dweights)"),
+    ("gumbel-softmax", "np.stack([1 - ones, ones], axis=-1)", "np.stack([ones, 1 - ones], axis=-1)"),
+])
+def test_the_loops_see_a_slip_in_the_pairwise_family(name, right, wrong):
+    family = planted(pairwise, right, wrong).Pairwise(3, solvers.get("enumeration"), False)
+
+    def slipped_estimate(theta, objective, rng, **settings):
+        return estimators.get(name).estimate(theta, objective, rng, **{**settings, "family": family})
+
+    assert loops.worst_difference_with_pairs(name, value=0.4) < LIMIT
+    assert loops.worst_difference_with_pairs(name, slipped_estimate, value=0.4) > MARGIN
+
+
+# --- tests that hold exactly or not at all: with the slip in the registry they fail -----------------------------------
+
+@pytest.mark.parametrize("test, name, right, wrong", [
+    (test_laws.test_no_score_no_gradient, "direct-joint", "family.joint_argmax(noisy, ",
+     "family.joint_argmax(family.perturb(theta, rng), "),
+    (test_laws.test_no_score_no_gradient, "two-sided", "family.tilt(noisy, -eps * table.f)",
+     "family.tilt(family.perturb(theta, rng), -eps * table.f)"),
+    (test_laws.test_no_score_no_gradient, "rebar", "grad_h = a - eta(memory) * d   ", "grad_h = a - d + samples.b   "),
+    (test_laws.test_scaling_f_is_scaling_eps, "direct",
+     "(family.features(z_eps) - family.features(z_star)) / eps         #",
+     "(family.features(z_eps) - family.features(z_star))  #"),
+    (test_laws.test_scaling_f_is_scaling_eps, "two-sided", "-eps * table.f", "-eps**2 * table.f"),
+    (test_laws.test_scaling_f_is_scaling_eps, "direct-joint", "eps * objective.joint_table().f",
+     "objective.joint_table().f"),
+    (test_laws.test_two_sided_is_the_pure_function_of_one_variable, "two-sided",
+     "-eps * table.f", "-2 * eps * table.f"),
+    (test_laws.test_two_sided_is_the_pure_function_of_one_variable, "two-sided", "(2 * eps)", "eps"),
+    (test_estimators.test_bad_temperatures, "reinmax", "positive(\"tau\", tau)", "tau"),
+    (test_estimators.test_bad_temperatures, "rebar", "positive(\"tau\", tau)", "tau"),
+])
+def test_exact_relations_see_a_slip(monkeypatch, rng, test, name, right, wrong):
+    h, toy = test_laws.problem(1, 5)
+    given = {"name": name, "toy": toy, "h": h[None], "rng": rng, "value": -1.0}
+    given = {key: given[key] for key in inspect.signature(test).parameters}
+    test(**given)
+    monkeypatch.setitem(estimators.REGISTRY, name, replace(estimators.get(name), estimate=slipped(name, right, wrong)))
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        test(**given)
+
+
+@pytest.mark.parametrize("change", [{"unbiased": False}, {"default": 1.0}, {"setting": "eps"}, {"memory": relax.memory},
+                                    {"any_family": True}, {"binary": True}, {"enumerates": True}, {"released": {}},
+                                    {"colour": "#000000"}])
+def test_another_claim_is_seen(monkeypatch, change):
+    monkeypatch.setitem(estimators.REGISTRY, "rebar", replace(estimators.get("rebar"), **change))
+    with pytest.raises(AssertionError):
+        test_estimators.test_registry_claims_what_is_written_here()
+
+
+RIGHT_LEARN, RIGHT_TABLE = DecoderPass.learn, SharedTable.learn
+
+
+@pytest.mark.parametrize("name, target, wrong", [
+    ("direct", DecoderPass, lambda self, weight=1.0: RIGHT_LEARN(self, 1.0)),               # the weight forgotten
+    ("rebar", DecoderPass, lambda self, weight=1.0: RIGHT_LEARN(self, -weight)),            # the sign
+    ("arm", DecoderPass, lambda self, weight=1.0: RIGHT_LEARN(self, weight * len(self.z))),  # a sum, not a mean
+    ("exact", SharedTable, lambda self, weights, weight: RIGHT_TABLE(self, weights**2, weight)),
+])
+def test_a_decoder_that_learns_something_else_is_seen(monkeypatch, rng, name, target, wrong):
+    monkeypatch.setattr(target, "learn", wrong)
+    with pytest.raises(AssertionError):
+        test_estimators.test_the_decoder_learns_from_the_latent(name, 2, 2, rng)
