@@ -151,6 +151,36 @@ def test_a_fresh_memory_is_zero_but_for_the_networks_first_layer():
     assert (relax.memory(50, 2)["r"] == relax.memory(50, 2)["r"]).all()
 
 
+LEARNING = [name for name, entry in estimators.REGISTRY.items() if entry.memory]
+
+
+@pytest.mark.parametrize("name", LEARNING)
+def test_a_memory_is_changed_in_place(name, toy, h, rng):
+    """Whoever holds the arrays, to save them, sees what has been learnt."""
+    entry = estimators.get(name)
+    memory = entry.memory(1, K)
+    held, before = dict(memory), {key: array.copy() for key, array in memory.items()}
+    entry.estimate(h, toy, rng, memory=memory, **({entry.setting: 0.5} if entry.setting else {}))
+    assert set(memory) == set(held) and all(memory[key] is held[key] for key in held)
+    assert all((held[key] != before[key]).any() for key in held)
+
+
+COSTS = {"exact": 4, "direct": 3, "two-sided": 3, "direct-joint": 4, "local-expectation": 3, "reinforce": 2,
+         "reinforce-loo": 2, "rebar": 3, "relax": 3, "arm": 2, "disarm": 2}
+
+
+@pytest.mark.parametrize("name", list(estimators.REGISTRY))
+def test_first_estimates_cost_as_much_of_a_decoder_as_of_a_toy(name, rng):
+    """n = k = 2: four joint values, three around one.  REINFORCE's first estimate needs one more for its baseline."""
+    entry, model = estimators.get(name), VAE(Independent(2, 2), 6, 10, np.float64)
+    model.initialise(rng)
+    for objective in (Toy(4, 2, 2, rng), model.objective((rng.random((4, 10)) < 0.4).astype(float))):
+        settings = {entry.setting: 0.5} if entry.setting else {}
+        settings |= {"memory": entry.memory(2, 2)} if entry.memory else {}
+        entry.estimate(rng.normal(size=(4, 2, 2)), objective, rng, **settings)
+        assert objective.evaluations == COSTS.get(name, 1)
+
+
 # --- the decoder learns from the latent -------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("name, n, k", [(name, n, k) for name, entry in estimators.REGISTRY.items()

@@ -357,6 +357,13 @@ def test_the_loops_see_a_slip_in_the_pairwise_family(name, right, wrong):
     (test_laws.test_two_sided_is_the_pure_function_of_one_variable, "two-sided", "(2 * eps)", "eps"),
     (test_estimators.test_bad_temperatures, "reinmax", "positive(\"tau\", tau)", "tau"),
     (test_estimators.test_bad_temperatures, "rebar", "positive(\"tau\", tau)", "tau"),
+    (test_estimators.test_a_memory_is_changed_in_place, "reinforce", "memory[\"baseline\"] *= DECAY",
+     "memory[\"baseline\"] = memory[\"baseline\"] * DECAY"),
+    (test_estimators.test_a_memory_is_changed_in_place, "relax", "    adam.step()\n", ""),
+    (test_estimators.test_first_estimates_cost_as_much_of_a_decoder_as_of_a_toy, "direct-joint", "counted=False",
+     "counted=True"),
+    (test_estimators.test_first_estimates_cost_as_much_of_a_decoder_as_of_a_toy, "reinforce",
+     "objective.run(sample(h, rng)).f.mean()", "objective.run(sample(h, rng), counted=False).f.mean()"),
 ])
 def test_exact_relations_see_a_slip(monkeypatch, rng, test, name, right, wrong):
     h, toy = test_laws.problem(1, 5)
