@@ -148,7 +148,7 @@ def test_a_fresh_memory_is_zero_but_for_the_networks_first_layer():
                 assert (array[:nonzero] != 0).all() and (array[nonzero:] == 0).all()
     first = relax.memory(50, 2)["r"][:100 * relax.HIDDEN]
     assert abs(first.std() * 10 - 1) < 0.05 and abs(first.mean() * 10) < 0.05       # standard deviation 1 / sqrt(n k)
-    same_for_all = np.random.default_rng(0).normal(size=first.size) / 10               # a run that goes on finds its own
+    same_for_all = np.random.default_rng(0).normal(size=first.size) / 10      # a run that goes on finds it again
     assert (first == same_for_all).all()
 
 
