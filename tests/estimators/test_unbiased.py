@@ -63,6 +63,8 @@ def test_toy_is_what_it_says(rng):
             assert_relative(table[:, i, c], toy.run(changed).f, 1e-10)
             assert_relative(table[:, i, c], joint_table[np.arange(3), joint.index(changed)], 1e-10)
     soft = rng.random((3, 3, 2))
+    with pytest.raises(ValueError, match="^z must be one-hot"):
+        toy.table(soft)                                             # between the corners there are no neighbours
     slope = toy.run(soft).df_dz()
     assert worst(gradcheck(lambda: toy.run(soft).f.sum(), soft, slope, rng)) < 1e-7
 
