@@ -95,7 +95,7 @@ def run(n: int = 4, k: int = 2, samples: int = 400_000, seed: int = 0, out: Path
     folder = output_folder(out) if out is not None else None
     rng = np.random.default_rng(seed)
     h, toy = rng.normal(size=(n, k)), Toy(1, n, k, rng)
-    truth = joint.gradient(h, toy.joint_table()[0])
+    truth = joint.gradient(h, toy.joint_table().f[0])
     served = [entry for entry in estimators.REGISTRY.values() if k == 2 or not entry.binary]
     rows = []
     for entry in served:

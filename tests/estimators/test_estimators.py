@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from refimpl import direct, estimators, exact, gumbel
+from refimpl import direct, estimators, exact, gumbel, joint
 from refimpl.checks import InputError
-from refimpl.estimators import Mixture, Point
+from refimpl.estimators import relax
+from refimpl.latent.independent import Independent
+from refimpl.models.toy import Toy, ToyPass, ToyTable
+from refimpl.models.vae import VAE
 from refimpl.nn.gradcheck import gradcheck, worst
-from tests.asserts import assert_relative, z_scores
-from refimpl.models.toy import Toy
+from tests.asserts import assert_close_in_norm, assert_relative, z_scores
 
 K = 5
 
@@ -27,67 +29,68 @@ def h(rng):
 
 def draws(name, toy, h, rng, image=1, times=200_000, **settings):
     """`times` independent estimates for one image."""
-    return estimators.get(name).estimate(h[image:image + 1].repeat(times, 0), toy.repeated(image, times), rng, **settings)
+    objective = toy.repeated(image, times)
+    return estimators.get(name).estimate(h[image:image + 1].repeat(times, 0), objective, rng, **settings)
 
 
 def test_exact_is_enumeration(toy, h, rng):
-    grad_h, latent = estimators.get("exact").estimate(h, toy, rng)
-    corners = np.stack([toy.score(np.tile(np.eye(K)[z], (3, 1, 1))) for z in range(K)], axis=-1)
-    assert_relative(grad_h[:, 0], exact.gradient(h[:, 0], corners), 1e-11)
-    assert isinstance(latent, Mixture)
+    grad, latent = estimators.get("exact").estimate(h, toy, rng)
+    corners = np.stack([toy.run(np.tile(np.eye(K)[z], (3, 1, 1))).f for z in range(K)], axis=-1)
+    assert_relative(grad[:, 0], exact.gradient(h[:, 0], corners), 1e-11)
+    assert isinstance(latent, ToyTable)
     assert_relative(latent.weights, softmax(h[:, 0], axis=-1), 1e-13)
 
 
 @pytest.mark.parametrize("eps", [0.1, 1.0])
 def test_direct_has_the_exact_mean_and_variance(toy, h, rng, eps):
-    grad_h, latent = draws("direct", toy, h, rng, eps=eps)
-    f = toy.table()[1, 0]
+    grad, latent = draws("direct", toy, h, rng, eps=eps)
+    f = toy.joint_table().f[1]
     mean, variance = direct.expected_gradient(h[1, 0], f, eps), direct.variance(h[1, 0], f, eps)
-    assert np.abs(z_scores(grad_h[:, 0], mean)).max() < 4
-    assert np.abs(z_scores((grad_h[:, 0] - mean) ** 2, variance)).max() < 4
-    assert isinstance(latent, Point)
+    assert np.abs(z_scores(grad[:, 0], mean)).max() < 4
+    assert np.abs(z_scores((grad[:, 0] - mean) ** 2, variance)).max() < 4
+    assert isinstance(latent, ToyPass)
     assert np.abs(z_scores(latent.z[:, 0], softmax(h[1, 0]))).max() < 4
-    assert np.abs(z_scores(grad_h[:, 0], exact.gradient(h[1, 0], f))).max() > 5 or eps < 1      # at eps = 1 it is biased
+    assert np.abs(z_scores(grad[:, 0], exact.gradient(h[1, 0], f))).max() > 5 or eps < 1      # at eps = 1 it is biased
 
 
 def test_direct_uses_one_noise_for_both(toy, h):
     """Only pairs that climb: no draw may move to a lower f."""
-    grad_h, latent = draws("direct", toy, h, np.random.default_rng(0), eps=0.5, times=20_000)
-    f = toy.table()[1, 0]
-    assert ((grad_h[:, 0] * f).sum(axis=-1) >= 0).all()
-    assert (grad_h[:, 0][latent.z[:, 0] == 0] >= 0).all()           # what is not z* can only be arrived at
+    grad, latent = draws("direct", toy, h, np.random.default_rng(0), eps=0.5, times=20_000)
+    f = toy.joint_table().f[1]
+    assert ((grad[:, 0] * f).sum(axis=-1) >= 0).all()
+    assert (grad[:, 0][latent.z[:, 0] == 0] >= 0).all()           # what is not z* can only be arrived at
 
 
 @pytest.mark.parametrize("tau", [0.3, 1.0])
 def test_gumbel_softmax_is_the_derivative_of_the_relaxed_score(toy, h, tau):
     seed = 5
-    grad_h, latent = estimators.get("gumbel-softmax").estimate(h, toy, np.random.default_rng(seed), tau=tau)
+    grad, latent = estimators.get("gumbel-softmax").estimate(h, toy, np.random.default_rng(seed), tau=tau)
     noise = gumbel.sample(h.shape, np.random.default_rng(seed))
-    loss = lambda: toy.score(softmax((h + noise) / tau, axis=-1)).sum()
-    assert worst(gradcheck(loss, h, grad_h, np.random.default_rng(1))) < 1e-7
-    assert worst(gradcheck(loss, h, 1.001 * grad_h, np.random.default_rng(1))) > 1e-5
+    loss = lambda: toy.run(softmax((h + noise) / tau, axis=-1)).f.sum()
+    assert worst(gradcheck(loss, h, grad, np.random.default_rng(1))) < 1e-7
+    assert worst(gradcheck(loss, h, 1.001 * grad, np.random.default_rng(1))) > 1e-5
     assert_relative(latent.z, softmax((h + noise) / tau, axis=-1), 1e-12)
 
 
 def test_straight_through_is_hard_forward_and_soft_backward(toy, h):
     tau, seed = 0.7, 5
     estimate = estimators.get("straight-through-gumbel-softmax").estimate
-    grad_h, latent = estimate(h, toy, np.random.default_rng(seed), tau=tau)
+    grad, latent = estimate(h, toy, np.random.default_rng(seed), tau=tau)
     noise = gumbel.sample(h.shape, np.random.default_rng(seed))
     assert (latent.z.argmax(axis=-1) == gumbel.argmax(h, noise)).all()
     assert set(np.unique(latent.z)) == {0.0, 1.0}
-    _, df_dz = toy.score_and_grad(latent.z)                          # at the corner
+    df_dz = toy.run(latent.z).df_dz()                                # at the corner
     loss = lambda: (df_dz * softmax((h + noise) / tau, axis=-1)).sum()
-    assert worst(gradcheck(loss, h, grad_h, np.random.default_rng(1))) < 1e-7
+    assert worst(gradcheck(loss, h, grad, np.random.default_rng(1))) < 1e-7
 
 
 def test_gumbel_softmax_is_biased_and_less_so_at_a_lower_tau(toy, h, rng):
-    truth = exact.gradient(h[1, 0], toy.table()[1, 0])
+    truth = exact.gradient(h[1, 0], toy.joint_table().f[1])
     bias = {}
     for tau in (0.1, 1.0):
-        grad_h, _ = draws("gumbel-softmax", toy, h, rng, tau=tau, times=400_000)
-        bias[tau] = np.linalg.norm(grad_h[:, 0].mean(axis=0) - truth)
-        noise = np.sqrt(grad_h[:, 0].var(axis=0).sum() / len(grad_h))
+        grad, _ = draws("gumbel-softmax", toy, h, rng, tau=tau, times=400_000)
+        bias[tau] = np.linalg.norm(grad[:, 0].mean(axis=0) - truth)
+        noise = np.sqrt(grad[:, 0].var(axis=0).sum() / len(grad))
     assert bias[1.0] > 5 * noise and bias[0.1] < 0.7 * bias[1.0]
 
 
@@ -99,20 +102,127 @@ def test_same_generator_same_estimate_and_the_stated_cost(toy, h, name, settings
     first = estimate(h, toy, np.random.default_rng(3), **settings)
     assert toy.evaluations == evaluations
     second = estimate(h, toy, np.random.default_rng(3), **settings)
-    assert (first.grad_h == second.grad_h).all()
-    assert first.grad_h.shape == h.shape
-    assert np.abs(first.grad_h.sum(axis=-1)).max() < 1e-12          # moving all scores together changes nothing
+    assert (first.grad == second.grad).all()
+    assert first.grad.shape == h.shape
+    assert np.abs(first.grad.sum(axis=-1)).max() < 1e-12          # moving all scores together changes nothing
 
 
-def test_registry():
+# name: unbiased, setting, default, arrays of its memory for n = 2, k = 3, any_family, binary, enumerates, released
+CLAIMS = {
+    "exact": (True, None, None, None, False, False, True, {}),
+    "direct": (False, "eps", 0.1, None, True, False, False, {"kl_grad": False}),
+    "two-sided": (False, "eps", 0.1, None, True, False, False, {"kl_grad": False}),
+    "direct-joint": (False, "eps", 0.1, None, True, False, True, {"kl_grad": False}),
+    "gumbel-softmax": (False, "tau", 0.5, None, True, False, False, {}),
+    "straight-through-gumbel-softmax": (False, "tau", 0.5, None, False, False, False, {}),
+    "reinmax": (False, "tau", 1.0, None, False, False, False, {}),
+    "local-expectation": (True, None, None, None, False, False, False, {}),
+    "reinforce": (True, None, None, {"baseline": 1, "steps": 1}, False, False, False, {}),
+    "reinforce-loo": (True, None, None, None, False, False, False, {}),
+    "rebar": (True, "tau", 0.5, {"a_dot_d": 1, "d_dot_d": 1}, False, False, False, {"batch_mean": True}),
+    "relax": (True, "tau", 0.5, {"r": 257, "adam_M": 257, "adam_V": 257, "adam_t": 1}, False, False, False,
+              {"batch_mean": True}),
+    "arm": (True, None, None, None, False, True, False, {}),
+    "disarm": (True, None, None, None, False, True, False, {}),
+}
+
+
+def test_registry_claims_what_is_written_here():
+    found = {}
+    for name, entry in estimators.REGISTRY.items():
+        memory = {key: array.size for key, array in entry.memory(2, 3).items()} if entry.memory else None
+        found[name] = (entry.unbiased, entry.setting, entry.default, memory, entry.any_family, entry.binary,
+                       entry.enumerates, entry.released)
+        assert entry.name == name and entry.summary and estimators.get(name) is entry
+        assert entry.keywords("a family") == ({"family": "a family"} if entry.any_family else {})
+    assert found == CLAIMS and list(found) == list(CLAIMS)
+    assert len({entry.colour for entry in estimators.REGISTRY.values()}) == len(CLAIMS)
+
+
+def test_a_fresh_memory_is_zero_but_for_the_networks_first_layer():
+    for name, entry in estimators.REGISTRY.items():
+        for n, k in ((1, 4), (3, 2)):
+            for key, array in (entry.memory(n, k) if entry.memory else {}).items():
+                assert array.dtype == np.float64
+                nonzero = n * k * relax.HIDDEN if key == "r" else 0
+                assert (array[:nonzero] != 0).all() and (array[nonzero:] == 0).all()
+    first = relax.memory(50, 2)["r"][:100 * relax.HIDDEN]
+    assert abs(first.std() * 10 - 1) < 0.05 and abs(first.mean() * 10) < 0.05       # standard deviation 1 / sqrt(n k)
+    same_for_all = np.random.default_rng(0).normal(size=first.size) / 10      # a run that goes on finds it again
+    assert (first == same_for_all).all()
+
+
+LEARNING = [name for name, entry in estimators.REGISTRY.items() if entry.memory]
+
+
+@pytest.mark.parametrize("name", LEARNING)
+def test_a_memory_is_changed_in_place(name, toy, h, rng):
+    """Whoever holds the arrays, to save them, sees what has been learnt."""
+    entry = estimators.get(name)
+    memory = entry.memory(1, K)
+    held, before = dict(memory), {key: array.copy() for key, array in memory.items()}
+    entry.estimate(h, toy, rng, memory=memory, **({entry.setting: 0.5} if entry.setting else {}))
+    assert set(memory) == set(held) and all(memory[key] is held[key] for key in held)
+    assert all((held[key] != before[key]).any() for key in held)
+
+
+COSTS = {"exact": 4, "direct": 3, "two-sided": 3, "direct-joint": 4, "local-expectation": 3, "reinforce": 2,
+         "reinforce-loo": 2, "rebar": 3, "relax": 3, "arm": 2, "disarm": 2}
+
+
+@pytest.mark.parametrize("name", list(estimators.REGISTRY))
+def test_first_estimates_cost_as_much_of_a_decoder_as_of_a_toy(name, rng):
+    """n = k = 2: four joint values, three around one.  REINFORCE's first estimate needs one more for its baseline."""
+    entry, model = estimators.get(name), VAE(Independent(2, 2), 6, 10, np.float64)
+    model.initialise(rng)
+    for objective in (Toy(4, 2, 2, rng), model.objective((rng.random((4, 10)) < 0.4).astype(float))):
+        settings = {entry.setting: 0.5} if entry.setting else {}
+        settings |= {"memory": entry.memory(2, 2)} if entry.memory else {}
+        entry.estimate(rng.normal(size=(4, 2, 2)), objective, rng, **settings)
+        assert objective.evaluations == COSTS.get(name, 1)
+
+
+# --- the decoder learns from the latent -------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name, n, k", [(name, n, k) for name, entry in estimators.REGISTRY.items()
+                                        for n, k in ((2, 2), (1, 3)) if k == 2 or not entry.binary])
+def test_the_decoder_learns_from_the_latent(name, n, k, rng):
+    """learn() adds the gradient of -1/B sum_b f(x_b, z_b) at the latent's z; for enumeration, of the mean under q."""
+    entry = estimators.get(name)
+    model = VAE(Independent(n, k), 6, 10, np.float64)
+    model.initialise(rng)
+    x, h = (rng.random((4, 10)) < 0.4).astype(float), rng.normal(size=(4, n, k))
+    settings = {entry.setting: 0.5} if entry.setting else {}
+    settings |= {"memory": entry.memory(n, k)} if entry.memory else {}
+    grad, latent = entry.estimate(h, model.objective(x), np.random.default_rng(2), **settings)
+    found = {}
+    for weight in (1.0, -2.5):
+        model.parameters.zero_grads()
+        latent.learn(weight)
+        found[weight] = model.parameters.grads.copy()
+    assert np.abs(found[1.0]).max() > 0.01
+    assert_close_in_norm(found[-2.5], -2.5 * found[1.0], 1e-12)
+    assert (found[1.0][:model.encoder.n_parameters] == 0).all()
+
+    def loss():
+        z = joint.one_hots(n, k).reshape(-1, 1, n, k).repeat(4, 1) if name == "exact" else latent.z[None]
+        f = np.stack([model.objective(x).run(one).f for one in z])
+        q = np.exp(joint.log_q(h)).T if name == "exact" else 1.0
+        return -(q * f).sum() / 4
+
+    assert worst(gradcheck(loss, model.parameters.values, found[1.0], rng)) < 1e-7
+
+
+def test_unknown_names():
     assert estimators.get("direct").setting == "eps" and estimators.get("exact").setting is None
     with pytest.raises(InputError, match="exact, direct, two-sided"):
         estimators.get("rebarr")
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
-@pytest.mark.parametrize("name, setting", [("direct", "eps"), ("gumbel-softmax", "tau"),
-                                           ("straight-through-gumbel-softmax", "tau")])
-def test_bad_temperatures(toy, h, rng, name, setting, value):
-    with pytest.raises(ValueError, match=f"^{setting} must"):
-        estimators.get(name).estimate(h, toy, rng, **{setting: value})
+@pytest.mark.parametrize("name", [name for name, entry in estimators.REGISTRY.items() if entry.setting])
+def test_bad_temperatures(toy, h, rng, name, value):
+    entry = estimators.get(name)
+    memory = {"memory": entry.memory(1, K)} if entry.memory else {}
+    with pytest.raises(ValueError, match=f"^{entry.setting} must"):
+        entry.estimate(h, toy, rng, **{entry.setting: value}, **memory)

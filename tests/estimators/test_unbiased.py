@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from refimpl import estimators, joint
 from refimpl.estimators import arm, rebar, relax
-from refimpl.estimators.base import Estimate, Point
+from refimpl.estimators.base import Estimate
 from refimpl.experiments.estimators_table import measure
 from refimpl.models.toy import Toy
 from refimpl.nn.gradcheck import gradcheck, worst
@@ -21,7 +21,7 @@ UNBIASED = [name for name, entry in estimators.REGISTRY.items() if entry.unbiase
 def setting(n, k, seed=1):
     rng = np.random.default_rng(seed)
     h, toy = rng.normal(size=(n, k)), Toy(1, n, k, rng)
-    return h, toy, joint.gradient(h, toy.joint_table()[0])
+    return h, toy, joint.gradient(h, toy.joint_table().f[0])
 
 
 def check(name, n=4, k=2, samples=60_000, **changed):
@@ -46,7 +46,8 @@ def test_claims_of_unbiasedness_at_four_hundred_thousand_samples(name):
     assert check(name, samples=400_000).z < 4
 
 
-@pytest.mark.parametrize("name", ["direct", "direct-joint", "gumbel-softmax", "straight-through-gumbel-softmax", "reinmax"])
+@pytest.mark.parametrize("name", ["direct", "direct-joint", "gumbel-softmax", "straight-through-gumbel-softmax",
+                                  "reinmax"])
 def test_the_measurement_sees_a_bias(name):
     assert check(name, default=1.0).z > 5                           # a high temperature: eps or tau of 1
 
@@ -54,30 +55,33 @@ def test_the_measurement_sees_a_bias(name):
 def test_toy_is_what_it_says(rng):
     toy = Toy(3, 3, 2, rng)
     z = np.eye(2)[rng.integers(2, size=(3, 3))]
-    table, joint_table = toy.table(z), toy.joint_table()
+    table, joint_table = toy.table(z).f, toy.joint_table().f
     for i in range(3):
         for c in range(2):
             changed = z.copy()
             changed[:, i] = np.eye(2)[c]
-            assert_relative(table[:, i, c], toy.score(changed), 1e-10)
+            assert_relative(table[:, i, c], toy.run(changed).f, 1e-10)
             assert_relative(table[:, i, c], joint_table[np.arange(3), joint.index(changed)], 1e-10)
     soft = rng.random((3, 3, 2))
-    _, slope = toy.score_and_grad(soft)
-    assert worst(gradcheck(lambda: toy.score(soft).sum(), soft, slope, rng)) < 1e-7
+    with pytest.raises(ValueError, match="^z must be one-hot"):
+        toy.table(soft)                                             # between the corners there are no neighbours
+    slope = toy.run(soft).df_dz()
+    assert worst(gradcheck(lambda: toy.run(soft).f.sum(), soft, slope, rng)) < 1e-7
 
 
-# --- cost and relations --------------------------------------------------------------------------------------------------------
+# --- cost and relations -----------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("name, evaluations", [("exact", 16), ("direct", 5), ("two-sided", 5), ("direct-joint", 16),
-                                               ("local-expectation", 5), ("reinforce", 1), ("reinforce-loo", 2), ("rebar", 3),
-                                               ("relax", 3), ("arm", 2), ("disarm", 2), ("reinmax", 1), ("gumbel-softmax", 1)])
+@pytest.mark.parametrize("name, evaluations", [
+    ("exact", 16), ("direct", 5), ("two-sided", 5), ("direct-joint", 16), ("local-expectation", 5), ("reinforce", 1),
+    ("reinforce-loo", 2), ("rebar", 3), ("relax", 3), ("arm", 2), ("disarm", 2), ("reinmax", 1), ("gumbel-softmax", 1),
+    ("straight-through-gumbel-softmax", 1)])
 def test_decoder_evaluations(name, evaluations):
     h, toy, _ = setting(4, 2)
     entry = estimators.get(name)
     keywords = {entry.setting: 0.5} if entry.setting else {}
     if entry.memory:
         keywords["memory"] = entry.memory(4, 2)
-        entry.estimate(h[None], toy, np.random.default_rng(0), **keywords)          # reinforce: one more for its baseline
+        entry.estimate(h[None], toy, np.random.default_rng(0), **keywords)      # reinforce: one more for its baseline
     toy.evaluations = 0
     entry.estimate(h[None], toy, np.random.default_rng(0), **keywords)
     assert toy.evaluations == evaluations
@@ -89,8 +93,8 @@ def test_disarm_is_arm_averaged_over_what_the_pair_leaves_open(rng):
     toy = Toy(1, 1, 2, rng)
     times = 200_000
     many = np.broadcast_to(h, (times, 1, 2))
-    arm_draws = arm.estimate(many, toy.repeated(0, times), np.random.default_rng(2)).grad_h[:, 0, 1]
-    disarm_draws = arm.disarm_estimate(many, toy.repeated(0, times), np.random.default_rng(2)).grad_h[:, 0, 1]
+    arm_draws = arm.estimate(many, toy.repeated(0, times), np.random.default_rng(2)).grad[:, 0, 1]
+    disarm_draws = arm.disarm_estimate(many, toy.repeated(0, times), np.random.default_rng(2)).grad[:, 0, 1]
     for value in np.unique(disarm_draws):
         group = arm_draws[disarm_draws == value]
         error = group.std() / np.sqrt(len(group))
@@ -117,8 +121,8 @@ def test_eta_minimises_the_variance():
     variances = {}
     for scale in (0.0, 0.5, 1.0, 1.5):
         fixed = {"a_dot_d": np.array([scale * rebar.eta(memory)]), "d_dot_d": np.ones(1)}
-        draws = rebar.estimate(np.broadcast_to(h, (50_000, 4, 2)), toy.repeated(0, 50_000), np.random.default_rng(1), tau=0.5,
-                               memory=fixed).grad_h
+        draws = rebar.estimate(np.broadcast_to(h, (50_000, 4, 2)), toy.repeated(0, 50_000), np.random.default_rng(1),
+                               tau=0.5, memory=fixed).grad
         variances[scale] = draws.var(axis=0).sum()
     assert variances[1.0] == min(variances.values())
     assert variances[1.0] < 0.9 * variances[0.0]
@@ -129,7 +133,7 @@ def test_relax_is_unbiased_with_any_network(monkeypatch):
     def bent(n, k):
         return {**relax.memory(n, k), "r": np.random.default_rng(3).normal(size=relax.size(n * k))}
 
-    assert check("relax", memory=bent, samples=200_000).z < 4
+    assert check("relax", memory=bent).z < 4
     right = relax.value_and_slope
 
     def flat(r, z):
@@ -137,7 +141,7 @@ def test_relax_is_unbiased_with_any_network(monkeypatch):
         return value, 0 * slope
 
     monkeypatch.setattr(relax, "value_and_slope", flat)
-    assert check("relax", memory=bent, samples=200_000).z > 8
+    assert check("relax", memory=bent).z > 12
 
 
 def test_relax_learns_to_lower_its_variance():
@@ -145,12 +149,12 @@ def test_relax_learns_to_lower_its_variance():
     memory = relax.memory(4, 2)
     rng = np.random.default_rng(0)
     many = np.broadcast_to(h, (500, 4, 2))
-    squares = [(relax.estimate(many, toy.repeated(0, 500), rng, tau=0.5, memory=memory).grad_h ** 2).sum() / 500
+    squares = [(relax.estimate(many, toy.repeated(0, 500), rng, tau=0.5, memory=memory).grad ** 2).sum() / 500
                for _ in range(1_500)]
     assert np.mean(squares[-200:]) < 0.9 * np.mean(squares[:200])
 
 
-# --- RELAX's network: a gradient of a gradient -----------------------------------------------------------------------------------
+# --- RELAX's network: a gradient of a gradient ------------------------------------------------------------------------
 
 def test_value_and_slope_of_the_network(rng):
     flat = rng.normal(size=relax.size(6))
@@ -174,18 +178,18 @@ def test_gradient_of_the_squared_gradient(rng, batch_mean):
     h, toy = rng.normal(size=(6, 3, 2)), Toy(6, 3, 2, rng)
     flat = 0.5 * rng.normal(size=relax.size(6))
     run = lambda: relax.gradients(h, toy, np.random.default_rng(4), 0.5, flat, batch_mean)
-    _, _, grads = run()
-    assert worst(gradcheck(lambda: (run()[0] ** 2).sum() / 6, flat, grads, rng)) < 1e-7
+    grads = run().grads_r
+    assert worst(gradcheck(lambda: (run().grad_h ** 2).sum() / 6, flat, grads, rng)) < 1e-7
 
 
-# --- planted errors --------------------------------------------------------------------------------------------------------------
+# --- planted errors ---------------------------------------------------------------------------------------------------
 
 def test_rebar_without_the_derivative_of_the_conditional_relaxation(monkeypatch):
     """It lowers the variance, which is why it is tempting, and biases the result."""
     right = rebar.coupled_samples
-    assert check("rebar", samples=400_000).z < 4
+    assert check("rebar", samples=200_000).z < 4
     monkeypatch.setattr(rebar, "coupled_samples", lambda h, rng: right(h, rng)._replace(dz_given_b=np.zeros(h.shape)))
-    assert check("rebar", samples=400_000).z > 8
+    assert check("rebar", samples=200_000).z > 12
 
 
 def test_rebar_with_a_z_given_b_that_is_not_given_b(monkeypatch):
@@ -225,12 +229,11 @@ def test_derivative_of_the_conditional_relaxation(rng):
 
 
 def test_noise_not_shared_across_coordinates():
-    """Each coordinate's signal from a z of its own: the mean survives, the sample is no longer one joint z; with the table of
-    one z and the samples of another the mean goes wrong."""
+    """Each coordinate's signal from a z of its own: the u of one pair, the f of another, and the mean goes wrong."""
     def not_shared(h, objective, rng):
         z, other = arm._pair(h, objective, rng), arm._pair(h, objective, rng)
         difference = np.where(np.arange(h.shape[1]) % 2 == 0, z[4], other[4])
-        return Estimate(arm._to_scores(difference * (z[1] - 0.5)), Point(z[5]))
+        return Estimate(arm._to_scores(difference * (z[1] - 0.5)), z[5])
 
     assert check("arm").z < 4
     assert check("arm", estimate=not_shared).z > 8
@@ -239,7 +242,7 @@ def test_noise_not_shared_across_coordinates():
 def test_arm_with_its_two_samples_swapped():
     def swapped(h, objective, rng):
         _, u, _, _, difference, latent = arm._pair(h, objective, rng)
-        return Estimate(arm._to_scores(-difference * (u - 0.5)), Point(latent))
+        return Estimate(arm._to_scores(-difference * (u - 0.5)), latent)
 
     assert check("arm", estimate=swapped).z > 8
 
@@ -247,7 +250,7 @@ def test_arm_with_its_two_samples_swapped():
 def test_disarm_without_its_sign():
     def unsigned(h, objective, rng):
         logit, _, b1, b2, difference, latent = arm._pair(h, objective, rng)
-        return Estimate(arm._to_scores(0.5 * difference * (b1 != b2) * expit(np.abs(logit))), Point(latent))
+        return Estimate(arm._to_scores(0.5 * difference * (b1 != b2) * expit(np.abs(logit))), latent)
 
     assert check("disarm", estimate=unsigned).z > 8
 
@@ -258,11 +261,11 @@ def test_the_batch_mean_score_is_unbiased_and_far_noisier():
     images, n, times = 50, 4, 1_500
     h, toy = rng.normal(size=(images, n, 2)), Toy(images, n, 2, rng)
     toy.c *= 3
-    truth = joint.gradient(h, toy.joint_table())
+    truth = joint.gradient(h, toy.joint_table().f)
     found = {}
     for batch_mean in (False, True):
         memory, noise = rebar.memory(n, 2), np.random.default_rng(2)
-        draws = np.array([rebar.estimate(h, toy, noise, tau=0.5, memory=memory, batch_mean=batch_mean).grad_h
+        draws = np.array([rebar.estimate(h, toy, noise, tau=0.5, memory=memory, batch_mean=batch_mean).grad
                           for _ in range(times)])
         z = (draws.mean(axis=0) - truth) / (draws.std(axis=0) / np.sqrt(times))
         assert np.abs(z).max() < 5

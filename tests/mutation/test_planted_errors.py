@@ -11,17 +11,18 @@ import pytest
 from refimpl import cli, direct, estimators, exact, gumbel
 from refimpl.danskin import d2G_deps_dh
 from refimpl.direct import gradient as direct_gradient
-from refimpl.models import discrete, objective
+from refimpl.latent import independent
+from refimpl.latent.independent import Independent
 from refimpl.models.vae import VAE
 from refimpl.nn import layers, losses
 from refimpl.nn.gradcheck import gradcheck, worst
 from tests.asserts import z_scores
-from tests.models.test_discrete import BATCH, HIDDEN, K, PIXELS, expected_loss
 
 EPS, N = 0.5, 200_000
+K, HIDDEN, PIXELS, BATCH = 4, 7, 12, 6
 
 
-# --- the direct gradient's mean and variance ------------------------------------------------------------------------
+# --- the direct gradient's mean and variance --------------------------------------------------------------------------
 
 def as_it_is(h, f, noise):
     return direct.gradient(h, f, EPS, noise)
@@ -88,17 +89,23 @@ def test_only_the_variance_sees_noise_that_is_not_shared():
     assert np.abs(z_scores(sampled, direct.expected_gradient(h, f, EPS))).max() < 4
 
 
-# --- backward passes of the whole model -----------------------------------------------------------------------------
+# --- backward passes of the whole model -------------------------------------------------------------------------------
 
 def check_model() -> float:
     """Worst relative error of the model's gradient, enumeration with the KL term, against differences of its bound."""
     rng = np.random.default_rng(2)
-    model = DiscreteVAE(K, 1, HIDDEN, PIXELS, np.float64)
+    model = VAE(Independent(1, K), HIDDEN, PIXELS, np.float64)
     model.initialise(rng)
-    model.values *= 3
+    model.parameters.values *= 3
     x = (rng.random((BATCH, PIXELS)) < 0.4).astype(float)
+
+    def loss():
+        h, f = model.score_all(x)
+        return -(exact.expectation(h[:, 0], f) - exact.kl(h[:, 0])).mean()
+
+    model.parameters.zero_grads()
     model.backward(x, estimators.get("exact"), rng, True)
-    return worst(gradcheck(lambda: expected_loss(model, x, exact.expectation, True), model.values, model.grads, rng))
+    return worst(gradcheck(loss, model.parameters.values, model.parameters.grads, rng))
 
 
 def test_the_model_itself_passes():
@@ -107,61 +114,53 @@ def test_the_model_itself_passes():
 
 def off_by_one_in_the_kl(monkeypatch):
     right = losses.categorical_kl
-    monkeypatch.setattr(discrete, "categorical_kl", lambda h: (right(h)[0], right(h)[1] * K / (K - 1)))
+    monkeypatch.setattr(independent, "categorical_kl", lambda h: (right(h)[0], right(h)[1] * K / (K - 1)))
 
 
 def kl_with_the_wrong_sign(monkeypatch):
     right = losses.categorical_kl
-    monkeypatch.setattr(discrete, "categorical_kl", lambda h: (right(h)[0], -right(h)[1]))
+    monkeypatch.setattr(independent, "categorical_kl", lambda h: (right(h)[0], -right(h)[1]))
 
 
 def a_tenth_of_a_percent_in_a_weight_gradient(monkeypatch):
-    right = layers.Linear.backward
+    right = layers.Linear.accumulate
 
-    def backward(self, dy, need_dx=True):
-        dx = right(self, dy, need_dx)
+    def accumulate(self, x, dy, weight=1.0):
+        right(self, x, dy, weight)
         self.dW *= 1.001
-        return dx
 
-    monkeypatch.setattr(layers.Linear, "backward", backward)
+    monkeypatch.setattr(layers.Linear, "accumulate", accumulate)
 
 
 def a_tenth_of_a_percent_in_the_relu(monkeypatch):
     right = layers.ReLU.backward
-    monkeypatch.setattr(layers.ReLU, "backward", lambda self, dy, need_dx=True: 1.001 * right(self, dy, need_dx))
+    monkeypatch.setattr(layers.ReLU, "backward", lambda self, x, y, dy: 1.001 * right(self, x, y, dy))
 
 
 def a_tenth_of_a_percent_in_the_sigmoid(monkeypatch):
-    right = objective.bernoulli_score_table
-
-    def table(x, a):
-        f, sigmoid = right(x, a)
-        return f, 1.001 * sigmoid
-
-    monkeypatch.setattr(objective, "bernoulli_score_table", table)
+    right = losses.sigmoid
+    monkeypatch.setattr(losses, "sigmoid", lambda a: 1.001 * right(a))
 
 
 def bias_gradient_forgotten(monkeypatch):
-    right = layers.Linear.backward
+    right = layers.Linear.accumulate
 
-    def backward(self, dy, need_dx=True):
-        dx = right(self, dy, need_dx)
+    def accumulate(self, x, dy, weight=1.0):
+        right(self, x, dy, weight)
         self.db[...] = 0
-        return dx
 
-    monkeypatch.setattr(layers.Linear, "backward", backward)
+    monkeypatch.setattr(layers.Linear, "accumulate", accumulate)
 
 
 @pytest.mark.parametrize("plant", [off_by_one_in_the_kl, kl_with_the_wrong_sign,
                                    a_tenth_of_a_percent_in_a_weight_gradient, a_tenth_of_a_percent_in_the_relu,
-                                   a_tenth_of_a_percent_in_the_sigmoid,
-                                   bias_gradient_forgotten])
+                                   a_tenth_of_a_percent_in_the_sigmoid, bias_gradient_forgotten])
 def test_wrong_backward_passes_are_caught(monkeypatch, plant):
     plant(monkeypatch)
     assert check_model() > 1e-5
 
 
-# --- the decoder learns from the right latent -----------------------------------------------------------------------
+# --- the decoder learns from the right latent -------------------------------------------------------------------------
 
 def test_a_decoder_that_learns_from_z_eps_is_caught():
     """z*(eps) is not a sample of q: the law of the latent that the decoder sees shows it."""
@@ -173,7 +172,7 @@ def test_a_decoder_that_learns_from_z_eps_is_caught():
     assert np.abs(z_scores(gumbel.one_hot(z_eps, 5), q)).max() > 20
 
 
-# --- verify says so -------------------------------------------------------------------------------------------------
+# --- verify says so ---------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("target, wrong", [
     ("direct.gradient", lambda *arguments, **named: -direct_gradient(*arguments, **named)),
