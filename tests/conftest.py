@@ -1,8 +1,14 @@
 """Options and helpers for all tests."""
 from __future__ import annotations
 
-import numpy as np
-import pytest
+import os
+
+# Before NumPy is imported: on matrices as small as these, more threads only wait for each other.  Processes inherit it.
+for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
+import numpy as np                                          # noqa: E402
+import pytest                                               # noqa: E402
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
