@@ -28,3 +28,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def rng() -> np.random.Generator:
     """The same generator state for every test, whatever ran before it."""
     return np.random.default_rng(20191208)
+
+
+@pytest.fixture
+def quick(monkeypatch) -> None:
+    """Runs draw no pictures and do not wait for the disk: for tests that look at neither."""
+    from refimpl.runs import KINDS
+
+    for kind in KINDS.values():
+        monkeypatch.setattr(kind, "pictures", lambda self, rows, dataset: {})
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
