@@ -21,6 +21,8 @@ def test_all_claims_stand(n, k, tmp_path):
 
 
 def test_a_false_claim_is_exit_status_1(tmp_path, capsys, monkeypatch):
+    for name in set(estimators.REGISTRY) - {"exact", "gumbel-softmax"}:                     # the others take their time
+        monkeypatch.delitem(estimators.REGISTRY, name)
     false = replace(estimators.get("gumbel-softmax"), unbiased=True)
     monkeypatch.setitem(estimators.REGISTRY, "gumbel-softmax", false)
     assert cli.main(["estimators", "--samples", "20000", "--out", str(tmp_path)]) == 1

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from refimpl.runs import checkpoint, loop
+from refimpl.runs import checkpoint
 from refimpl.checks import InputError
 from refimpl.experiments import cells, figures
 from refimpl.experiments.cells import Cell
@@ -58,15 +58,6 @@ def test_cells_are_skipped_when_done_and_lengthened_when_not(tmp_path):
     assert {(cell.settings.seed, len(rows)) for cell, rows in runs.items()} == {(0, 2), (1, 1)}
 
 
-def test_two_jobs_give_the_settings_of_one(tmp_path):
-    """The command line that a cell is turned into trains just that cell."""
-    made = figures.binary("mnist", 0)[-2:] + figures.structured("mnist", 0)[1:]
-    cells.run_cells(made, 1, tmp_path / "two", 2, None, lambda line: None)
-    for cell in made:
-        run, _ = cells.checkpoint.load(tmp_path / "two" / cell.folder / checkpoint.FILE)
-        assert run.settings == cell.settings
-
-
 def test_folders_differ():
     made = [cell.folder for experiment in figures.REGISTRY.values() for dataset in experiment.datasets for seed in (0, 1)
             for cell in experiment.make(dataset, seed)]
@@ -74,12 +65,6 @@ def test_folders_differ():
         folders = [cell.folder for dataset in experiment.datasets for cell in experiment.make(dataset, 0)]
         assert len(set(folders)) == len(folders)
     assert all("/" not in folder and " " not in folder for folder in made)
-
-
-def test_interval():
-    mean, half = cells.interval([1.0, 2.0, 3.0])
-    assert mean == 2 and half == pytest.approx(4.302653 / math.sqrt(3), rel=1e-6)       # t of 2 degrees of freedom at 97.5 %
-    assert cells.interval([5.0, math.nan])[0] == 5 and math.isnan(cells.interval([5.0])[1])
 
 
 @pytest.mark.parametrize("arguments", [dict(epochs=0, seeds=1), dict(epochs=1, seeds=0), dict(epochs=1, seeds=1, jobs=0),

@@ -77,7 +77,7 @@ def rows(tmp_path, monkeypatch, quick):
     """(rows, figure, csv rows) of the experiment on a run of its own."""
     loop.train(VAESettings(k=4, limit=80, batch=40, hidden=6, seed=2), 2, tmp_path / "run")
     saved, measured = spied(monkeypatch, variance.plots, "save"), spied(monkeypatch, variance, "sampled_deviation")
-    made = variance.run(tmp_path / "v", tmp_path / "run", samples=3, batch=9)
+    made = variance.run(tmp_path / "v", tmp_path / "run", samples=6, batch=40)
     with open(tmp_path / "v" / "variance.csv", newline="") as stream:
         return made, saved[-1]["figure"], list(csv.DictReader(stream)), measured
 
@@ -87,7 +87,7 @@ def test_rows_file_and_picture_hold_the_same_numbers(rows):
     assert [row.temperature for row in made] == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
     assert [(call["name"], call["temperature"]) for call in measured] == [
         (name, row.temperature) for row in made for name in ("direct", "gumbel-softmax")]
-    np.testing.assert_array_equal(measured[0]["x"], raw("mnist", "train", 9)[0])
+    np.testing.assert_array_equal(measured[0]["x"], raw("mnist", "train", 40)[0])
     for row, text in zip(made, written):
         assert {name: float(value) for name, value in text.items()} == pytest.approx(row._asdict(), rel=1e-5)
         assert row.direct_exact == pytest.approx(variance.exact_deviation(measured[0]["model"], measured[0]["x"],
@@ -102,7 +102,7 @@ def test_rows_file_and_picture_hold_the_same_numbers(rows):
         halves = [(segment[1, 1] - segment[0, 1]) / 2 for segment in bars.get_segments()]
         assert halves == pytest.approx([2 * getattr(row, f"{name}_error") for row in made], rel=1e-6)
     assert variance.plots.colour("gumbel-softmax") == ax.containers[1].lines[0].get_color()
-    assert "k = 4" in figure.get_suptitle() and "epoch 2" in figure.get_suptitle() and "batch of 9" in figure.get_suptitle()
+    assert "k = 4" in figure.get_suptitle() and "epoch 2" in figure.get_suptitle() and "batch of 40" in figure.get_suptitle()
 
 
 def test_without_a_run_one_is_trained(monkeypatch):
@@ -112,3 +112,8 @@ def test_without_a_run_one_is_trained(monkeypatch):
     ((run, part),) = trained
     assert run.model is model and part is images.train and "k = 7" in words
     assert (run.settings.dataset, run.settings.k, run.settings.seed) == ("fashion-mnist", 7, 5)
+
+
+def test_where_no_draw_moves_an_arg_max_the_deviation_is_0(model_and_batch, rng):
+    model, x = model_and_batch
+    assert variance.sampled_deviation(model, x[:1], "direct", 1e-9, 3, rng) == (0.0, 0.0)
