@@ -39,7 +39,8 @@ def beside_the_layers(settings) -> list[tuple[int, int, int]]:
         if settings.estimator == "gumbel-softmax":
             return []
         made = [(20, 30, 2000), (200, 400, 784), (20, 784, 400)]    # first layer of all classes, logits, W x
-        return made + ([(30, 20, 2000), (20, 2000, 30)] if settings.estimator == "exact" else [])       # and the way back
+        # and the way back
+        return made + ([(30, 20, 2000), (20, 2000, 30)] if settings.estimator == "exact" else [])
     if settings.n == 1:                                             # images with logits, and weights with images
         return [(20, 784, settings.k), (settings.k, 20, 784)] if settings.estimator in ("exact", "direct") else []
     if settings.estimator in ("direct", "two-sided", "local-expectation"):
@@ -93,7 +94,8 @@ def test_what_is_timed():
     made = [(settings.estimator, settings.n, settings.k) for settings in train]
     for name in ("exact", "direct", "gumbel-softmax", "straight-through-gumbel-softmax"):
         assert (name, 1, 10) in made and (name, 1, 50) in made
-    assert {settings.estimator for settings in train if settings.n == 15 and not settings.structure} == {name for name, entry in estimators.REGISTRY.items() if not entry.enumerates}
+    assert {settings.estimator for settings in train if settings.n == 15 and not settings.structure} == {
+        name for name, entry in estimators.REGISTRY.items() if not entry.enumerates}
     assert {settings.solver for settings in train} == {
         None, "persistency", "maxflow", "enumeration", "coordinate"}
     assert [settings.estimator for settings in CASES if isinstance(settings, MixtureSettings)] == [

@@ -105,7 +105,7 @@ def test_every_cell_s_command_line_is_its_settings():
             assert read_settings(options, kind.SETTINGS) == cell.settings, cell.label
 
 
-# --- tables -----------------------------------------------------------------------------------------------------------------
+# --- tables -----------------------------------------------------------------------------------------------------------
 
 def row(epoch: int, **values) -> dict[str, float]:
     return {"epoch": float(epoch), "step": 1.0, "test_elbo": math.nan, "seconds": 1.0, **values}
@@ -120,7 +120,8 @@ def test_at_epoch():
 
 def test_interval():
     mean, half = cells.interval([1.0, 2.0, 3.0])
-    assert mean == 2 and half == pytest.approx(4.302653 / math.sqrt(3), rel=1e-6)       # t of 2 degrees of freedom at 97.5 %
+    # t of 2 degrees of freedom at 97.5 %
+    assert mean == 2 and half == pytest.approx(4.302653 / math.sqrt(3), rel=1e-6)
     assert cells.interval([1.0, 5.0])[1] == pytest.approx(12.7062 * 4 / math.sqrt(2) / math.sqrt(2), rel=1e-5)
     assert cells.interval([5.0, math.nan])[0] == 5 and math.isnan(cells.interval([5.0])[1])
     assert cells.interval([1.0, math.nan, 3.0])[0] == 2 and math.isnan(cells.interval([])[0])
@@ -137,7 +138,8 @@ def test_table_best_first_a_data_set_at_a_time():
     assert [line[:4] for line in lines] == [("fashion-mnist", "a", 2, 8.5), ("fashion-mnist", "b", 1, 20.0),
                                             ("mnist", "b", 2, 2.25), ("mnist", "a", 2, 4.0)]
     assert lines[3][4] == pytest.approx(cells.interval([3.0, 5.0])[1]) and math.isnan(lines[1][4])
-    assert {line[3] for line in cells.table(runs, 1, "test_elbo")} == {100.0} and cells.table(runs, 3, "test_elbo") == []
+    assert {line[3] for line in cells.table(runs, 1, "test_elbo")} == {
+                                            100.0} and cells.table(runs, 3, "test_elbo") == []
     printed = replace(figures.REGISTRY["convergence"]).table(runs, 2)
     assert "test_elbo after 2 epochs" in printed[0] and len(printed) == 5
     assert printed[3].split() == ["mnist", "b", "2.25", "±", "3.18", "(2", "seeds)"]
@@ -164,7 +166,8 @@ def test_the_paper_s_table():
     for dataset, estimator, labels, accuracy, bound in (
             ("mnist", "direct", 50, 92.6, 90.24), ("mnist", "gumbel-softmax", 1200, 92.7, 90.37),
             ("fashion-mnist", "direct", 600, 72.1, 130.81), ("fashion-mnist", "gumbel-softmax", 100, 64.2, 129.054)):
-        cell = Cell(f"{estimator}, {labels} labels", MixtureSettings(dataset=dataset, estimator=estimator, labels=labels).resolved())
+        cell = Cell(f"{estimator}, {labels} labels", MixtureSettings(
+            dataset=dataset, estimator=estimator, labels=labels).resolved())
         assert semi_supervised._paper(cell) == (accuracy, bound)
 
 
@@ -182,7 +185,7 @@ def test_results_are_written_whole(tmp_path):
     assert [made["test_elbo"] for made in content[0]["rows"]] == [-3.0, -2.0]
 
 
-# --- cells under way ------------------------------------------------------------------------------------------------------------
+# --- cells under way --------------------------------------------------------------------------------------------------
 
 SMALL = dict(limit=60, batch=30)
 
@@ -199,9 +202,11 @@ def test_three_jobs_give_the_settings_of_one_and_go_on_where_they_stopped(tmp_pa
     for cell in made:
         run, history = checkpoint.load(tmp_path / cell.folder / checkpoint.FILE)
         assert run.settings == cell.settings and history[-1, 0] == 2
-    assert len(lines) == 3 and sum("min left" in line for line in lines) == 2 and any("accuracy" in line for line in lines)
+    assert len(lines) == 3 and sum("min left" in line for line in lines) == 2 and any(
+        "accuracy" in line for line in lines)
     assert all("after 2 epochs" in line for line in lines)
-    assert cells.collect(made, tmp_path)[made[2]][-1]["epoch"] == 2 and len(cells.read_rows(tmp_path / made[2].folder)) == 3
+    assert cells.collect(made, tmp_path)[
+                         made[2]][-1]["epoch"] == 2 and len(cells.read_rows(tmp_path / made[2].folder)) == 3
     lines.clear()
     cells.run_cells(made, 2, tmp_path, 3, None, lines.append)
     assert lines == []

@@ -16,7 +16,8 @@ def test_non_negative_pair_scores_start_with_one_code_for_all_images():
     start = VAERun.start(VAESettings(n=15, k=2, structure="pairwise", solver="persistency").resolved())
     counted = codes.count(start, images, np.random.default_rng(0))
     assert counted.different == 1 and (counted.shares[:, 1] == 1).all()
-    free = VAERun.start(VAESettings(n=15, k=2, structure="pairwise", solver="enumeration", non_negative=False).resolved())
+    free = VAERun.start(VAESettings(n=15, k=2, structure="pairwise",
+                        solver="enumeration", non_negative=False).resolved())
     assert codes.count(free, images, np.random.default_rng(0)).different > 250
 
 

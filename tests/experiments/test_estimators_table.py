@@ -15,7 +15,8 @@ from refimpl.models.toy import Toy
 @pytest.mark.parametrize("n, k", [(3, 2), (1, 5)])
 def test_all_claims_stand(n, k, tmp_path):
     rows = estimators_table.run(n, k, 20_000, 0, tmp_path)
-    assert {row.name for row in rows} == {name for name, entry in estimators.REGISTRY.items() if k == 2 or not entry.binary}
+    assert {row.name for row in rows} == {name for name, entry in estimators.REGISTRY.items() if k ==
+                                                                                            2 or not entry.binary}
     assert all(row.found for row in rows if row.claims)
     exact = rows[0]
     assert exact.variance < 1e-20 and exact.bias < 1e-12

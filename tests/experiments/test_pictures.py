@@ -68,7 +68,8 @@ def runs_of():
     """Runs of all cells of an experiment, two data sets where there are two, seeds 0 and 1; each with numbers of its own."""
     def make(name: str, first: int = 1) -> dict[Cell, list[dict[str, float]]]:
         experiment = figures.REGISTRY[name]
-        made = [cell for dataset in experiment.datasets[:2] for seed in (0, 1) for cell in experiment.make(dataset, seed)]
+        made = [cell for dataset in experiment.datasets[:2]
+            for seed in (0, 1) for cell in experiment.make(dataset, seed)]
         return {cell: rows(3, first, more=-0.125 * place) for place, cell in enumerate(made)}
     return make
 
@@ -94,7 +95,8 @@ def test_experiments_against_epochs_seconds_and_evaluations(runs_of, name, absci
                 if not cell.settings.structure:
                     assert line.get_color() == plots.colour(cell.settings.estimator)
                 assert (line.get_label() == cell.label) == (cell.settings.seed == 0)
-            styles = [(line.get_color(), line.get_linestyle()) for line, cell in zip(ax.lines, ours) if cell.settings.seed == 0]
+            styles = [(line.get_color(), line.get_linestyle())
+                       for line, cell in zip(ax.lines, ours) if cell.settings.seed == 0]
             assert name == "joint" or len(set(styles)) == len(styles)       # the lines can be told apart
 
 
@@ -130,7 +132,8 @@ def test_slide_33(runs_of):
             for estimator in ("direct", "gumbel-softmax"):
                 ours, paper = lines[f"{estimator}, here"], lines[f"{estimator}, paper"]
                 assert ours.get_color() == paper.get_color() == plots.colour(estimator)
-                assert data_of(paper) == ([50, 100, 300, 600, 1200], list(semi_supervised.PAPER[dataset][estimator][place]))
+                assert data_of(paper) == ([50, 100, 300, 600, 1200], list(
+                    semi_supervised.PAPER[dataset][estimator][place]))
                 assert list(ours.get_xdata()) == [50, 100, 300, 600, 1200]
                 for labels, y in zip(*data_of(ours)):
                     values = [factor * made[-1][name] for cell, made in runs.items() if (
@@ -190,7 +193,8 @@ def test_bars_of_the_estimators():
             estimators_table.Row("rebar", 0.02, 2.0, 4.0, 3, True, True)]
     bias, variance = estimators_table._figure(made, "words").axes
     assert [bar.get_width() for bar in bias.patches] == [1e-14, 0.5, 0.02]
-    assert [bar.get_width() for bar in variance.patches] == [45, 12]            # variance times evaluations; exact has none
+    # variance times evaluations; exact has none
+    assert [bar.get_width() for bar in variance.patches] == [45, 12]
     assert [label.get_text() for label in bias.get_yticklabels()] == ["exact", "direct", "rebar"]
     assert [bar.get_y() + bar.get_height() / 2 for bar in bias.patches] == list(bias.get_yticks()) == [2, 1, 0]
     assert [bar.get_y() + bar.get_height() / 2 for bar in variance.patches] == [1, 0]

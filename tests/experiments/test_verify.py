@@ -64,7 +64,7 @@ def test_preferred_probability_at_tiny_eps():
     assert verify.preferred_probability(10, 1e4) == pytest.approx(0.1, abs=1e-3)
 
 
-# --- what verify is there to catch ------------------------------------------------------------------------------------------
+# --- what verify is there to catch ------------------------------------------------------------------------------------
 
 FEW, DEFAULT = 1_000, 200_000
 
@@ -137,7 +137,8 @@ def test_without_a_slip_all_hold_with_the_default_draws():
 def test_every_claim_of_two_exact_routes_holds_for_many_problems():
     for k, seed in ((2, 5), (3, 6), (5, 7), (9, 8), (20, 9), (50, 10)):
         claims = [claim for claim in verify.run(k, seed, FEW) if "s.e." not in claim.found]
-        assert len(claims) >= 13 and all(claim.holds for claim in claims), [claim for claim in claims if not claim.holds]
+        assert len(claims) >= 13 and all(claim.holds for claim in claims), [
+                   claim for claim in claims if not claim.holds]
 
 
 def test_numbers_out_of_range():

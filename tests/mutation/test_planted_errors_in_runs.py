@@ -110,7 +110,8 @@ def labelled_from(name: str) -> Plant:
     """The labelled images are drawn from another part."""
     def plant(patch):
         right = MixtureRun.attach
-        patch.setattr(MixtureRun, "attach", lambda self, dataset: right(self, dataset._replace(train=getattr(dataset, name))))
+        patch.setattr(MixtureRun, "attach", lambda self, dataset: right(
+            self, dataset._replace(train=getattr(dataset, name))))
     return plant
 
 
@@ -197,7 +198,8 @@ def setting_lost(kind: type[Run], **usual) -> Plant:
     """A run is made as if these settings had not been given."""
     def plant(patch):
         right = kind.blank.__func__
-        patch.setattr(kind, "blank", classmethod(lambda cls, settings, rng: right(cls, replace(settings, **usual), rng)))
+        patch.setattr(kind, "blank", classmethod(lambda cls, settings,
+                      rng: right(cls, replace(settings, **usual), rng)))
     return plant
 
 
@@ -221,7 +223,8 @@ def schedule_counts_the_pretraining(patch):
 
 def temperature_of_the_step_after(patch):
     right = RunSettings.temperature
-    patch.setattr(VAERun, "keywords", lambda self, step: {**self.settings.keywords(step), **right(self.settings, step + 1)})
+    patch.setattr(VAERun, "keywords", lambda self, step: {
+                  **self.settings.keywords(step), **right(self.settings, step + 1)})
 
 
 def exact_every(wrong: Callable[[int], int]) -> Plant:
@@ -398,7 +401,7 @@ def test_each_slip_is_caught(monkeypatch, name):
         check()
 
 
-# --- slips that need a folder -------------------------------------------------------------------------------------------------
+# --- slips that need a folder -----------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("plant, check", [
     (trained_on_the_validation_part, arrives.check_training_images),

@@ -56,7 +56,8 @@ def labelled_images(settings) -> tuple[np.ndarray, np.ndarray]:
     """(images, labels): as many of each class, drawn by a generator of their own."""
     x, labels = raw(settings.dataset, "train", settings.limit)
     rng = np.random.default_rng([settings.seed, 10])
-    rows = [row for c in range(10) for row in rng.choice(np.flatnonzero(labels == c), settings.labels // 10, replace=False)]
+    rows = [row for c in range(10) for row in rng.choice(
+        np.flatnonzero(labels == c), settings.labels // 10, replace=False)]
     return x[rows], labels[rows]
 
 
@@ -86,7 +87,8 @@ def mixture(settings, epochs: int) -> tuple[MixtureVAE, Adam]:
 
     def learn_labelled(rows, weight, image_weight, beta):
         moved = shifted(x_labelled[rows], settings.shift, rng)
-        model.backward_labelled(moved, y[rows].astype(np.intp), term, settings.label_eps, weight, rng, image_weight, beta)
+        model.backward_labelled(moved, y[rows].astype(np.intp), term,
+                                settings.label_eps, weight, rng, image_weight, beta)
 
     for _ in range(settings.pretrain if settings.labels else 0):
         order = rng.permutation(len(y))

@@ -152,4 +152,5 @@ def test_a_run_starts_from_its_seed_alone():
                              for name, seed in (("direct", 3), ("gumbel-softmax", 3), ("direct", 4)))
         np.testing.assert_array_equal(one.model.parameters.values, other.model.parameters.values)
         assert (one.model.parameters.values != third.model.parameters.values).any()
-        assert one.rng.bit_generator.state == other.rng.bit_generator.state != np.random.default_rng(3).bit_generator.state
+        assert one.rng.bit_generator.state == other.rng.bit_generator.state != np.random.default_rng(
+            3).bit_generator.state

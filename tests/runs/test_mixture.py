@@ -25,7 +25,7 @@ def small(**settings) -> MixtureSettings:
     return MixtureSettings(**{**SMALL, **settings}).resolved()
 
 
-# --- the labelled images ----------------------------------------------------------------------------------------------------
+# --- the labelled images ----------------------------------------------------------------------------------------------
 
 def test_labelled_images_are_balanced_distinct_and_from_the_training_part(rng):
     dataset = data.load("fashion-mnist")
@@ -58,7 +58,7 @@ def test_shift_moves_whole_images(rng):
     assert labelled.shift(edge.reshape(200, -1), 0, rng).base is not None
 
 
-# --- accuracy -----------------------------------------------------------------------------------------------------------------
+# --- accuracy ---------------------------------------------------------------------------------------------------------
 
 def test_accuracy_matched_and_not(rng):
     labels = rng.integers(4, size=300)
@@ -72,7 +72,7 @@ def test_accuracy_matched_and_not(rng):
     assert accuracy(np.zeros(300, int), labels, 4, matched=True) == np.bincount(labels).max() / 300   # empty clusters
 
 
-# --- runs -----------------------------------------------------------------------------------------------------------------
+# --- runs -------------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("settings", [
     {}, {"estimator": "exact"}, {"estimator": "gumbel-softmax", "labelled_term": "direct-loss"}, {"as_released": True},
@@ -130,7 +130,7 @@ def test_commands_that_need_a_run_of_train_say_so(tmp_path, quick):
         loop.train(small(), 2, tmp_path / "other", resume=True)
 
 
-# --- what it refuses --------------------------------------------------------------------------------------------------------
+# --- what it refuses --------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("labels, problem", [
     (400, "--labels must be at most 300, the number of training images, got 400"),

@@ -36,7 +36,8 @@ PRESETS = {
     "arm": (None, True, None),
     "disarm": (None, True, None),
 }
-RECIPE = {"labelled_term": "released", "label_eps": 0.05, "label_weight": 0.0, "image_weight": 0.0, "shift": 0, "beta": 1.0}
+RECIPE = {"labelled_term": "released", "label_eps": 0.05,
+    "label_weight": 0.0, "image_weight": 0.0, "shift": 0, "beta": 1.0}
 
 # Defaults of an estimator's own setting, without the preset.
 DEFAULTS = {"direct": {"eps": 0.1}, "two-sided": {"eps": 0.1}, "direct-joint": {"eps": 0.1}, "gumbel-softmax": {"tau": 0.5},
@@ -54,7 +55,7 @@ def without_none(**settings) -> dict[str, object]:
     return {name: value for name, value in settings.items() if value is not None}
 
 
-# --- presets and defaults -------------------------------------------------------------------------------------------------
+# --- presets and defaults ---------------------------------------------------------------------------------------------
 
 def test_every_estimator_has_its_line_in_the_table():
     assert set(PRESETS) == set(estimators.REGISTRY)
@@ -108,7 +109,8 @@ def test_the_defaults_of_every_estimator(name):
 
 def test_a_preset_may_be_said_again_but_not_contradicted():
     same = VAESettings(as_released=True, kl_grad=False, schedule="released").resolved()
-    assert same == VAESettings(as_released=True).resolved() == VAESettings(kl_grad=False, schedule="released").resolved()
+    assert same == VAESettings(as_released=True).resolved() == VAESettings(
+        kl_grad=False, schedule="released").resolved()
     for settings, name in ((VAESettings(as_released=True, kl_grad=True), "kl grad, False; leave out --kl-grad"),
                            (VAESettings(as_released=True, schedule="constant"), "schedule, released"),
                            (VAESettings(as_released=True, estimator="rebar", batch_mean=False), "batch mean, True"),
@@ -144,7 +146,7 @@ def test_beta_falls_on_a_line():
     assert MixtureSettings(beta=5.0, beta_epochs=0).resolved().beta_at(0) == 1
 
 
-# --- many settings at random ------------------------------------------------------------------------------------------------
+# --- many settings at random ------------------------------------------------------------------------------------------
 
 def drawn(kind, rng: np.random.Generator):
     """Settings of this kind with random values of random fields; they need not be allowed together."""
@@ -202,10 +204,12 @@ def test_resolved_again_they_stay(many):
         assert not resolved.as_released and resolved.schedule and resolved.kl_grad is not None
         setting = estimators.get(resolved.estimator).setting
         for name in ("eps", "tau"):                         # a constant value where there is one to have, else none
-            assert (getattr(resolved, name) is not None) == (setting == name and resolved.schedule == "constant"), settings
+            assert (getattr(resolved, name) is not None) == (
+                setting == name and resolved.schedule == "constant"), settings
         for each in fields(settings):                       # what somebody said is never changed, but for the preset
             said = getattr(settings, each.name)
-            assert said is None or each.name == "as_released" or getattr(resolved, each.name) == said, (settings, each.name)
+            assert said is None or each.name == "as_released" or getattr(
+                resolved, each.name) == said, (settings, each.name)
 
 
 def test_parsed_again_from_their_own_options_they_are_the_same(many):
@@ -224,7 +228,7 @@ def test_from_json_they_are_the_same(many):
         assert type(resolved)(**json.loads(json.dumps(asdict(resolved)))) == resolved
 
 
-# --- options ------------------------------------------------------------------------------------------------------------------
+# --- options ----------------------------------------------------------------------------------------------------------
 
 def another(each) -> list[tuple[list[str], object]]:
     """(options, value) for values of a field that are not its default."""
@@ -290,7 +294,7 @@ def test_kinds_differ_in_all_that_tells_them_apart():
     assert kind_of(VAESettings()) is VAERun and kind_of(MixtureSettings()) is MixtureRun
 
 
-# --- what is refused ---------------------------------------------------------------------------------------------------------
+# --- what is refused --------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("settings, problem", [
     ({"labels": 55}, "--labels must be divisible by the 10 classes, got 55"),

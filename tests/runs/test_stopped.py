@@ -100,7 +100,8 @@ def test_ctrl_c_and_resume(tmp_path, whole):
     assert "--resume" in err
     assert 0 < len(checkpoint_content(tmp_path / "stopped")["history"]) < EPOCHS
     resumed = run(command(tmp_path / "stopped", "--epochs", str(EPOCHS), "--resume"))
-    assert resumed.returncode == 0 and resumed.stderr == "" and "\r" not in resumed.stdout   # a pipe gets no progress line
+    # a pipe gets no progress line
+    assert resumed.returncode == 0 and resumed.stderr == "" and "\r" not in resumed.stdout
     assert_same_to_the_bit(whole / str(EPOCHS), tmp_path / "stopped")
 
 

@@ -42,7 +42,7 @@ def started(settings):
     return run, dataset
 
 
-# --- the epoch ----------------------------------------------------------------------------------------------------------
+# --- the epoch --------------------------------------------------------------------------------------------------------
 
 def check_an_epoch(settings) -> None:
     """Every training image exactly once, in the order that the run's own generator permutes them to, the last batch smaller."""
@@ -80,7 +80,7 @@ def test_the_loop_trains_on_the_training_part(tmp_path, quick):
     check_training_images(tmp_path / "run")
 
 
-# --- a row of metrics ---------------------------------------------------------------------------------------------------------
+# --- a row of metrics -------------------------------------------------------------------------------------------------
 
 def part(name: str, limit: int, dataset: str = "mnist") -> data.Part:
     """A part cut by hand from the shipped file."""
@@ -175,7 +175,8 @@ def check_row_of_the_mixture() -> None:
         x, labels = raw("mnist", name, 150)
         predicted = run.model.class_head.forward(run.model.trunk.forward(x)).argmax(axis=1)
         found[name] = np.mean(predicted == labels)
-    labelled = np.mean(run.model.class_head.forward(run.model.trunk.forward(run.x_labelled)).argmax(axis=1) == run.y_labelled)
+    labelled = np.mean(run.model.class_head.forward(
+        run.model.trunk.forward(run.x_labelled)).argmax(axis=1) == run.y_labelled)
     assert np.diff(sorted([*found.values(), labelled])).min() > 0.004       # they can be told apart
     assert row["accuracy"] == pytest.approx(found["test"], abs=1e-12)
     assert row["valid_accuracy"] == pytest.approx(found["valid"], abs=1e-12)
@@ -221,7 +222,7 @@ def check_end_of_the_pretraining(estimator: str = "direct", name: str = "eps") -
         assert backward[-1]["settings"][name] == value == run.measure(dataset, 1, False)["eps_or_tau"]
 
 
-# --- the arguments of a step ------------------------------------------------------------------------------------------------
+# --- the arguments of a step ------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("kind", ["train", "semi-supervised"])
 @pytest.mark.parametrize("estimator, name", [("direct", "eps"), ("two-sided", "eps"), ("gumbel-softmax", "tau"),
@@ -316,7 +317,7 @@ def check_sum_of_both_terms() -> None:
     np.testing.assert_allclose(seen[0], parts[0] + parts[1], atol=1e-5 * np.abs(seen[0]).max())
 
 
-# --- the labelled images ------------------------------------------------------------------------------------------------------
+# --- the labelled images ----------------------------------------------------------------------------------------------
 
 def check_labelled_images() -> None:
     """From the training part, with their own labels, the same as by hand."""
@@ -349,7 +350,8 @@ def check_pretraining() -> None:
         seen = np.concatenate([first["x"], second["x"]])
         names = np.concatenate([first["labels"], second["labels"]])
         keys = [bytes(image.astype(np.uint8)) + bytes([label]) for image, label in zip(x, y)]
-        assert sorted(bytes(image.astype(np.uint8)) + bytes([label]) for image, label in zip(seen, names)) == sorted(keys)
+        assert sorted(bytes(image.astype(np.uint8)) + bytes([label])
+                      for image, label in zip(seen, names)) == sorted(keys)
     for call in calls:
         assert (call["weight"], call["image_weight"], call["beta"], call["eps"]) == (1, 1, 1, 0.4)
         assert call["term"].__name__ == "released" and call["rng"] is run.rng
@@ -359,7 +361,7 @@ def test_the_pretraining():
     check_pretraining()
 
 
-# --- the loop's own columns and files ---------------------------------------------------------------------------------------
+# --- the loop's own columns and files ---------------------------------------------------------------------------------
 
 def check_totals(folder) -> None:
     """Seconds and evaluations add up over epochs and over a resume."""
@@ -371,7 +373,8 @@ def check_totals(folder) -> None:
         rows = loop.train(settings, 4, folder, resume=True)
     assert rows[:2] == first and [(row["epoch"], row["step"]) for row in rows] == [(1, 3), (2, 6), (3, 9), (4, 12)]
     assert [row["seconds"] for row in rows] == [7, 14, 21, 28]
-    assert [row["evaluations"] for row in rows] == [150 * 4 * epoch for epoch in (1, 2, 3, 4)]      # f at z and 3 others
+    # f at z and 3 others
+    assert [row["evaluations"] for row in rows] == [150 * 4 * epoch for epoch in (1, 2, 3, 4)]
 
 
 def test_seconds_and_evaluations_add_up(tmp_path, quick):
