@@ -1,8 +1,14 @@
 """Options and helpers for all tests."""
 from __future__ import annotations
 
-import numpy as np
-import pytest
+import os
+
+# Before NumPy is imported: on matrices as small as these, more threads only wait for each other.  Processes inherit it.
+for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
+import numpy as np                                          # noqa: E402
+import pytest                                               # noqa: E402
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,3 +28,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def rng() -> np.random.Generator:
     """The same generator state for every test, whatever ran before it."""
     return np.random.default_rng(20191208)
+
+
+@pytest.fixture
+def quick(monkeypatch) -> None:
+    """Runs draw no pictures and do not wait for the disk: for tests that look at neither."""
+    from refimpl.runs import KINDS
+
+    for kind in KINDS.values():
+        monkeypatch.setattr(kind, "pictures", lambda self, rows, dataset: {})
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from refimpl import cli
+from refimpl.cli.parser import make_parser
 from tests.asserts import z_scores
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -76,6 +76,8 @@ def sampled_deviation(model: VAE, x: np.ndarray, name: str, temperature: float, 
     gradients -= gradients.mean(axis=0)
     squares = np.einsum("sp,sp->s", gradients, gradients, dtype=np.float64) * samples / (samples - 1)
     variance = squares.mean() / gradients.shape[1]
+    if variance == 0:                                                   # so small an eps that no draw moved an arg max
+        return 0.0, 0.0
     error = squares.std(ddof=1) / np.sqrt(samples) / gradients.shape[1]
     return float(np.sqrt(variance)), float(error / (2 * np.sqrt(variance)))         # d sqrt(v) = dv / (2 sqrt(v))
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq, minimize
+from scipy.optimize import brentq, minimize, minimize_scalar
 
 from refimpl import danskin, direct, exact, gumbel, plots
 from refimpl.checks import InputError
@@ -171,6 +171,10 @@ def _claims(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator
     yield estimated(f"step 1: G(h, {EPS}) = E max = logsumexp(h + eps f)", danskin.G(h, f, EPS), statistics["G"])
     yield estimated("Danskin: dG/deps = E f(z*(eps)) = sum q_eps f", danskin.dG_deps(h, f, EPS), statistics["slope"])
     yield estimated("Danskin: dG/dh = E onehot(z*(eps)) = q_eps", q_eps, statistics["winner"], q_eps)
+    yield identity("Danskin: dG/deps; other route: differences of G, to 1e-7", danskin.dG_deps(h, f, EPS),
+                   _gradient_by_differences(lambda eps: danskin.G(h, f, eps[:, 0]), np.array([EPS])), 1e-7)
+    yield identity("Danskin: dG/dh; other route: differences of G, to 1e-7", danskin.dG_dh(h, f, EPS),
+                   _gradient_by_differences(lambda x: danskin.G(x, f, EPS), h), 1e-7)
     yield identity("(2): the Hessian is symmetric; other route: the other order", danskin.d2G_dh_deps(h, f, EPS),
                    danskin.d2G_deps_dh(h, f, EPS))
     yield identity("(3): d/dh d/deps G at eps = 0; other route: grad E f(z*)", danskin.d2G_dh_deps(h, f, 0.0), truth)
@@ -197,6 +201,8 @@ def _claims(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator
     if np.isfinite(best):
         yield estimated(f"best eps for one sample is {best:.4g}: mean squared error there", direct.mse(h, f, best),
                         statistics["best"])
+        yield identity("best eps for one sample; other route: Brent's search for the least error, to 1e-4", best,
+                       _least_error(h, f, best), 1e-4)
     probability = preferred_probability(10, 1.0)
     yield identity("T - KL at eps = 1, k = 10, one value far the best: its q; other route: maximised, to 1e-5",
                    probability, _maximised_probability(10, 1.0), 1e-5)
@@ -226,6 +232,13 @@ def _maximised_probability(k: int, eps: float) -> float:
 def _gradient_by_differences(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, step: float = 1e-5) -> np.ndarray:
     moves = step * np.eye(len(x))
     return (function(x + moves) - function(x - moves)) / (2 * step)
+
+
+def _least_error(h: np.ndarray, f: np.ndarray, near: float) -> float:
+    """The eps of the least mean squared error of one sample within a factor of 1.5 of `near`."""
+    found = minimize_scalar(lambda t: float(direct.mse(h, f, near * np.exp(t))), bounds=(-0.4, 0.4), method="bounded",
+                            options={"xatol": 1e-9})
+    return near * float(np.exp(found.x))
 
 
 def _slope(text: str, h: np.ndarray, f: np.ndarray, two_sided: bool, order: int) -> Claim:

@@ -3,11 +3,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from refimpl import data
+from refimpl import data, gumbel
 from refimpl.runs import checkpoint, loop
 from refimpl.experiments import codes
-from refimpl.runs.vae import VAERun
-from refimpl.runs.vae import VAESettings
+from refimpl.runs.vae import VAERun, VAESettings
+from tests.spies import raw
 
 
 def test_non_negative_pair_scores_start_with_one_code_for_all_images():
@@ -16,7 +16,8 @@ def test_non_negative_pair_scores_start_with_one_code_for_all_images():
     start = VAERun.start(VAESettings(n=15, k=2, structure="pairwise", solver="persistency").resolved())
     counted = codes.count(start, images, np.random.default_rng(0))
     assert counted.different == 1 and (counted.shares[:, 1] == 1).all()
-    free = VAERun.start(VAESettings(n=15, k=2, structure="pairwise", solver="enumeration", non_negative=False).resolved())
+    free = VAERun.start(VAESettings(n=15, k=2, structure="pairwise",
+                        solver="enumeration", non_negative=False).resolved())
     assert codes.count(free, images, np.random.default_rng(0)).different > 250
 
 
@@ -31,3 +32,17 @@ def test_counts_of_a_run(tmp_path, capsys):
     assert "different z" in capsys.readouterr().out
     assert cli.main(["codes", str(tmp_path / "none")]) == 2
     assert cli.main(["codes", str(tmp_path), "--images", "0"]) == 2
+
+
+def test_first_the_model_at_its_start_then_the_trained_one(tmp_path, quick, monkeypatch):
+    """On the first test images, by each model's own arg max with the seed's noise."""
+    settings = VAESettings(n=3, k=2, limit=200, hidden=8, seed=5, dataset="fashion-mnist", lr=0.05).resolved()
+    loop.train(settings, 2, tmp_path)
+    trained, _ = checkpoint.load(tmp_path / checkpoint.FILE)
+    x, _ = raw("fashion-mnist", "test", 150)
+    for found, model in zip(codes.run(tmp_path, 150), (VAERun.start(settings).model, trained.model)):
+        h = model.encoder.forward(x).reshape(150, 3, 2)
+        z = (h + gumbel.sample(h.shape, np.random.default_rng(5))).argmax(axis=-1)
+        assert found.images == 150 and found.different == len(set(map(tuple, z.tolist())))
+        np.testing.assert_allclose(found.shares[:, 1], z.mean(axis=0), atol=1e-12)
+        np.testing.assert_allclose(found.shares[:, 0], 1 - z.mean(axis=0), atol=1e-12)

@@ -6,14 +6,14 @@ import pytest
 
 from refimpl import gumbel, joint
 from refimpl.checks import InputError
-from refimpl.estimators.direct import joint_argmax
 from refimpl.experiments import joint_argmax as experiment
+from refimpl.latent.independent import Independent
 from refimpl.models.vae import VAE
 
 
 def test_joint_argmax_by_plain_loops(rng):
     perturbed, f = rng.normal(size=(20, 3, 2)), 3 * rng.normal(size=(20, 8))
-    z = joint_argmax(perturbed, f, 0.7)
+    z = Independent(3, 2).joint_argmax(perturbed, 0.7 * f).argmax(axis=-1)
     for b in range(20):
         scores = [0.7 * f[b, place] + sum(perturbed[b, i, value[i]] for i in range(3))
                   for place, value in enumerate(joint.values(3, 2))]
@@ -21,16 +21,16 @@ def test_joint_argmax_by_plain_loops(rng):
 
 
 def test_table_picked_from_the_joint_one(rng):
-    model = DiscreteVAE(3, 2, 7, 12, np.float64)
+    model = VAE(Independent(2, 3), 7, 12, np.float64)
     model.initialise(rng)
     x = (rng.random((5, 12)) < 0.5).astype(float)
     z = rng.integers(3, size=(5, 2))
     objective = model.objective(x)
-    assert np.allclose(experiment._table(objective.joint_table(), z, 2, 3), objective.table(gumbel.one_hot(z, 3)))
+    assert np.allclose(experiment._table(objective.joint_table().f, z, 2, 3), objective.table(gumbel.one_hot(z, 3)).f)
 
 
 def test_with_one_variable_the_two_agree_always(rng):
-    model = DiscreteVAE(4, 1, 7, 12, np.float64)
+    model = VAE(Independent(1, 4), 7, 12, np.float64)
     model.initialise(rng)
     x = (rng.random((5, 12)) < 0.5).astype(float)
     row = experiment.measure(model, x, 0.5, 50, rng)
@@ -38,9 +38,9 @@ def test_with_one_variable_the_two_agree_always(rng):
 
 
 def test_tiny_eps_agrees_and_large_eps_does_not(rng):
-    model = DiscreteVAE(2, 5, 20, 40, np.float64)
+    model = VAE(Independent(5, 2), 20, 40, np.float64)
     model.initialise(rng)
-    model.values *= 4
+    model.parameters.values *= 4
     x = (rng.random((20, 40)) < 0.5).astype(float)
     tiny, large = (experiment.measure(model, x, eps, 60, rng) for eps in (1e-4, 5.0))
     assert tiny.images_agree > 0.99 > large.images_agree
@@ -51,3 +51,64 @@ def test_tiny_eps_agrees_and_large_eps_does_not(rng):
 def test_numbers_out_of_range(arguments):
     with pytest.raises(InputError):
         experiment.run(**arguments)
+
+
+def by_loops(model, x, eps, samples, rng):
+    """All columns of a row, draw by draw, image by image, value by value."""
+    h, f = model.encode(x), model.objective(x).joint_table().f
+    values = np.array(joint.values(model.n, model.k))
+    batch, n, k = h.shape
+    truth, counts = joint.gradient(h, f), np.zeros(3)
+    gradients = {"one": [], "joint": []}
+    for _ in range(samples):
+        noisy = h + gumbel.sample(h.shape, rng)
+        star, one, both = (np.zeros((batch, n), int) for _ in range(3))
+        for b in range(batch):
+            scores = [sum(noisy[b, i, value[i]] for i in range(n)) for value in values]
+            star[b] = values[int(np.argmax(scores))]
+            both[b] = values[int(np.argmax([score + eps * f[b, place] for place, score in enumerate(scores)]))]
+            for i in range(n):
+                tilted = []
+                for c in range(k):
+                    z = star[b].copy()
+                    z[i] = c
+                    tilted.append(noisy[b, i, c] + eps * f[b, int(np.flatnonzero((values == z).all(axis=1))[0])])
+                one[b, i] = int(np.argmax(tilted))
+        counts += [(both != star).mean(), (one == both).mean(), (one == both).all(axis=1).mean()]
+        for name, z in (("one", one), ("joint", both)):
+            gradients[name].append((np.eye(k)[z] - np.eye(k)[star]) / eps)
+    scale, found = np.linalg.norm(truth), []
+    for made in gradients.values():
+        mean = np.mean(made, axis=0)
+        found.append((np.linalg.norm(mean - truth) / scale,
+                      np.sqrt(np.mean([((g - mean) ** 2).sum() for g in made])) / scale))
+    (bias, deviation), (bias_joint, deviation_joint) = found
+    return [eps, *(counts / samples), bias, bias_joint, deviation, deviation_joint,
+            max(deviation, deviation_joint) / np.sqrt(samples)]
+
+
+def test_a_row_by_plain_loops(rng):
+    model = VAE(Independent(3, 2), 9, 14, np.float64)
+    model.initialise(rng)
+    model.parameters.values *= 6
+    x = (rng.random((6, 14)) < 0.5).astype(float)
+    row = experiment.measure(model, x, 0.8, 12, np.random.default_rng(3))
+    np.testing.assert_allclose(list(row), by_loops(model, x, 0.8, 12, np.random.default_rng(3)), rtol=1e-9)
+    assert 0 < row.moved < 1 and row.coordinates_agree < 1 and abs(row.bias - row.bias_joint) > 1e-3
+
+
+def test_the_run_measures_the_trained_model_on_training_images(monkeypatch):
+    from refimpl.runs.vae import VAERun
+    from tests.spies import raw, spied
+
+    monkeypatch.setattr(experiment, "train_epoch", lambda run, part, *rest: trained.append((run, part)))
+    trained, measured, starts = [], spied(monkeypatch, experiment, "measure"), spied(monkeypatch, VAERun, "start")
+    rows = experiment.run(n=3, dataset="fashion-mnist", seed=4, samples=2, batch=7)
+    ((run, part),) = trained
+    settings = run.settings
+    assert (settings.n, settings.k, settings.seed, settings.dataset) == (3, 2, 4, "fashion-mnist") and len(starts) == 1
+    assert settings.estimator == "direct" and len(part) == 50_000
+    assert [call["eps"] for call in measured] == list(experiment.EPSILONS) == [row.eps for row in rows]
+    for call in measured:
+        assert call["model"] is run.model and call["samples"] == 2
+        np.testing.assert_array_equal(call["x"], raw("fashion-mnist", "train", 7)[0])

@@ -12,12 +12,12 @@ from refimpl.experiments.cells import Cell
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch):
+def small(monkeypatch, quick):
     right = semi_supervised._cell
 
     def cell(label, dataset, seed, **settings):
         made = right(label, dataset, seed, **settings)
-        return Cell(label, replace(made.settings, limit=300, pretrain=2, labels=min(made.settings.labels, 50), gaussian=5))
+        return Cell(label, replace(made.settings, limit=100, batch=50, pretrain=2, labels=min(made.settings.labels, 20), gaussian=5))
 
     monkeypatch.setattr(semi_supervised, "_cell", cell)
 
@@ -50,12 +50,3 @@ def test_labelled_terms(tmp_path):
     runs = figures.run("labelled-terms", 1, 1, tmp_path, report=lambda line: None, only=some)
     assert len(set(every)) == len(every) == 10 and [cell.label for cell in runs] == some
     assert (tmp_path / "labelled-terms.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_two_jobs_give_the_settings_of_one(tmp_path):
-    from refimpl.experiments import cells
-    made = semi_supervised.by_term("mnist", 0)[1:3] + [semi_supervised.by_term("mnist", 0)[-1]]
-    cells.run_cells(made, 1, tmp_path, 2, None, lambda line: None)
-    for cell in made:
-        run, _ = cells.checkpoint.load(tmp_path / cell.folder / "checkpoint.npz")
-        assert run.settings == cell.settings

@@ -3,8 +3,10 @@ from __future__ import annotations
 
 import pytest
 
+from refimpl import data
 from refimpl.checks import InputError
 from refimpl.experiments import structured_timing
+from refimpl.runs.vae import VAESettings
 
 
 def test_small(tmp_path, monkeypatch):
@@ -16,6 +18,32 @@ def test_small(tmp_path, monkeypatch):
     assert all(row.seconds > 0 for row in rows)
     assert len((tmp_path / "structured-timing.csv").read_text().splitlines()) == 1 + len(rows)
     assert (tmp_path / "structured-timing.png").exists()
+
+
+def test_each_method_is_timed_with_its_own_settings(tmp_path, monkeypatch):
+    monkeypatch.setattr(structured_timing, "_seconds", lambda settings,
+                        dataset, words: made.append((words, settings)) or 1.0)
+    made: list = []
+    structured_timing.run(tmp_path, batch=9, largest=20)
+    solvers = {"direct, maxflow": "maxflow", "direct, persistency": "persistency", "direct, enumeration": "enumeration",
+               "direct, milp (any sign)": "milp", "direct, coordinate ascent": "coordinate",
+               "joint Gumbel-softmax": "enumeration"}
+    expected = [(f"{method}, n = {n}", VAESettings(
+        n=n, k=2, batch=9, structure="pairwise", solver=solver,
+        estimator="gumbel-softmax" if method == "joint Gumbel-softmax" else "direct").resolved())
+        for method, solver in solvers.items()
+        for n in (5, 7, 9, 11, 13, 15) + ((20,) if solver in ("maxflow", "coordinate") else ())]
+    assert made == expected
+    assert [settings.non_negative for words, settings in made if "milp" in words] == 6 * [False]
+
+
+def test_the_median_of_the_steps_without_the_first(monkeypatch):
+    ticks = iter([value for start, took in ((0, 99), (100, 2), (200, 4), (300, 3)) for value in (start, start + took)])
+    monkeypatch.setattr(structured_timing.time, "perf_counter", lambda: float(next(ticks)))
+    # three steps of 105 s, then a fourth, then enough
+    monkeypatch.setattr(structured_timing, "BUDGET", 107.5)
+    settings = VAESettings(n=5, k=2, batch=4, hidden=5, structure="pairwise", solver="persistency").resolved()
+    assert structured_timing._seconds(settings, data.load("mnist", limit=50), "words") == 3.0
 
 
 @pytest.mark.parametrize("arguments", [dict(batch=0), dict(largest=4), dict(largest=41)])

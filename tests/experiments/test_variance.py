@@ -1,19 +1,25 @@
 """Slide 21's number: sampled against exact, and exact against plain linear algebra."""
 from __future__ import annotations
 
+import csv
+
 import numpy as np
 import pytest
 
-from refimpl import data, direct
+from refimpl import data, direct, estimators
 from refimpl.experiments import variance
+from refimpl.latent.independent import Independent
 from refimpl.models.vae import VAE
+from refimpl.runs import loop
+from refimpl.runs.vae import VAESettings
+from tests.spies import raw, spied
 
 
 @pytest.fixture
 def model_and_batch(rng):
-    model = DiscreteVAE(6, hidden=20)
+    model = VAE(Independent(1, 6), hidden=20)
     model.initialise(rng)
-    model.values *= 2
+    model.parameters.values *= 2
     return model, data.load("mnist").train.images(slice(0, 25))
 
 
@@ -33,9 +39,9 @@ def test_exact_deviation_by_writing_out_the_jacobian(model_and_batch):
     for b in range(len(x)):
         jacobian = []
         for value in range(6):
-            model.encoder.forward(x[b:b + 1])
-            model.encoder.backward(np.eye(6, dtype=np.float32)[value:value + 1], need_dx=False)
-            jacobian.append(model.encoder_grads.astype(float))
+            model.parameters.zero_grads()
+            model.encoder.run(x[b:b + 1]).backward(np.eye(6, dtype=np.float32)[value:value + 1]).accumulate()
+            jacobian.append(model.parameters.grads[:model.encoder.n_parameters].astype(float))
         jacobian = np.array(jacobian)                                       # (k, weights)
         covariance = direct.covariance(h[b, 0], f[b], 0.3)
         total += np.einsum("cp,cd,dp->", jacobian, covariance, jacobian)
@@ -48,3 +54,66 @@ def test_deviation_falls_with_the_root_of_the_batch(model_and_batch):
     twice = np.concatenate([x, x])
     assert variance.exact_deviation(model, twice, 0.3) == pytest.approx(
         variance.exact_deviation(model, x, 0.3) / np.sqrt(2), rel=1e-6)
+
+
+def test_sampled_deviation_by_hand(model_and_batch):
+    """The spread of the encoder's whole gradient over draws, without the KL term, and its standard error."""
+    model, x = model_and_batch
+    for name, setting in (("direct", "eps"), ("gumbel-softmax", "tau")):
+        found = variance.sampled_deviation(model, x, name, 0.4, 30, np.random.default_rng(2))
+        rng, gradients = np.random.default_rng(2), []
+        for _ in range(30):
+            model.parameters.zero_grads()
+            model.backward(x, estimators.get(name), rng, False, **{setting: 0.4})
+            gradients.append(model.parameters.grads[:model.encoder.n_parameters].astype(float))
+        each = np.var(gradients, axis=0, ddof=1)
+        assert found[0] == pytest.approx(np.sqrt(each.mean()), rel=1e-4)
+        squares = ((gradients - np.mean(gradients, axis=0)) ** 2).mean(axis=1) * 30 / 29
+        assert found[1] == pytest.approx(squares.std(ddof=1) / np.sqrt(30) / 2 / np.sqrt(each.mean()), rel=1e-3)
+
+
+@pytest.fixture
+def rows(tmp_path, monkeypatch, quick):
+    """(rows, figure, csv rows) of the experiment on a run of its own."""
+    loop.train(VAESettings(k=4, limit=80, batch=40, hidden=6, seed=2), 2, tmp_path / "run")
+    saved, measured = spied(monkeypatch, variance.plots, "save"), spied(monkeypatch, variance, "sampled_deviation")
+    made = variance.run(tmp_path / "v", tmp_path / "run", samples=6, batch=40)
+    with open(tmp_path / "v" / "variance.csv", newline="") as stream:
+        return made, saved[-1]["figure"], list(csv.DictReader(stream)), measured
+
+
+def test_rows_file_and_picture_hold_the_same_numbers(rows):
+    made, figure, written, measured = rows
+    assert [row.temperature for row in made] == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
+    assert [(call["name"], call["temperature"]) for call in measured] == [
+        (name, row.temperature) for row in made for name in ("direct", "gumbel-softmax")]
+    np.testing.assert_array_equal(measured[0]["x"], raw("mnist", "train", 40)[0])
+    for row, text in zip(made, written):
+        assert {name: float(value) for name, value in text.items()} == pytest.approx(row._asdict(), rel=1e-5)
+        assert row.direct_exact == pytest.approx(variance.exact_deviation(measured[0]["model"], measured[0]["x"],
+                                                                          row.temperature), rel=1e-12)
+    (ax,) = figure.axes
+    assert ax.lines[0].get_ydata().tolist() == [row.direct_exact for row in made]
+    assert ax.lines[0].get_color() == ax.containers[0].lines[0].get_color() == variance.plots.colour("direct")
+    for container, name in zip(ax.containers, ("direct", "gumbel_softmax")):
+        points, _, (bars,) = container.lines
+        assert points.get_xdata().tolist() == [row.temperature for row in made]
+        assert points.get_ydata().tolist() == [getattr(row, name) for row in made]
+        halves = [(segment[1, 1] - segment[0, 1]) / 2 for segment in bars.get_segments()]
+        assert halves == pytest.approx([2 * getattr(row, f"{name}_error") for row in made], rel=1e-6)
+    assert variance.plots.colour("gumbel-softmax") == ax.containers[1].lines[0].get_color()
+    assert "k = 4" in figure.get_suptitle() and "epoch 2" in figure.get_suptitle() and "batch of 40" in figure.get_suptitle()
+
+
+def test_without_a_run_one_is_trained(monkeypatch):
+    trained = []
+    monkeypatch.setattr(variance, "train_epoch", lambda run, part: trained.append((run, part)))
+    model, images, words = variance.trained_model(None, "fashion-mnist", 7, 5, None)
+    ((run, part),) = trained
+    assert run.model is model and part is images.train and "k = 7" in words
+    assert (run.settings.dataset, run.settings.k, run.settings.seed) == ("fashion-mnist", 7, 5)
+
+
+def test_where_no_draw_moves_an_arg_max_the_deviation_is_0(model_and_batch, rng):
+    model, x = model_and_batch
+    assert variance.sampled_deviation(model, x[:1], "direct", 1e-9, 3, rng) == (0.0, 0.0)

@@ -1,11 +1,15 @@
 """The report of `verify`: true claims hold for any problem, false ones fail, rare events raise no false alarm."""
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import pytest
 
-from refimpl import gumbel
+from refimpl import direct, gumbel
+from refimpl.checks import InputError
 from refimpl.experiments import verify
+from tests.spies import spied
 
 
 @pytest.mark.parametrize("k, seed", [(2, 0), (3, 1), (6, 2), (12, 3), (50, 4)])
@@ -58,3 +62,111 @@ def test_standard_error_is_that_of_the_mean(rng):
 def test_preferred_probability_at_tiny_eps():
     assert verify.preferred_probability(10, 0.01) == pytest.approx(1.0)
     assert verify.preferred_probability(10, 1e4) == pytest.approx(0.1, abs=1e-3)
+
+
+# --- what verify is there to catch ------------------------------------------------------------------------------------
+
+FEW, DEFAULT = 1_000, 200_000
+
+
+def times(factor: float):
+    """A function whose result is off by this factor."""
+    return lambda right: lambda *arguments, **keywords: factor * right(*arguments, **keywords)
+
+
+def one_entry_off(right):
+    """Only the first value's entry is off, by 1 %."""
+    def wrong(*arguments, **keywords):
+        made = np.array(right(*arguments, **keywords))
+        made[..., 0] *= 1.01
+        return made
+    return wrong
+
+
+def shifted_noise(right):
+    return lambda shape, rng: right(shape, rng) + 0.05
+
+
+def second_argmax_off(right):
+    """One pair in a hundred does not climb."""
+    def wrong(h, f, eps, noise):
+        z_star, z_eps = right(h, f, eps, noise)
+        return direct.Pair(z_star, np.where(np.arange(len(z_eps)) % 100 == 0, f.argmin(), z_eps))
+    return wrong
+
+
+# What is planted where, the draws that it takes to see it, and a claim that must fail.
+SLIPS = {
+    "gumbel.sample": (shifted_noise, DEFAULT, "step 1"),
+    "gumbel.choice_probabilities": (one_entry_off, FEW, "other route: the integral"),
+    "gumbel.choice_probabilities_by_quadrature": (times(1.01), FEW, "other route: the integral"),
+    "danskin.G": (times(1.01), FEW, "differences of G"),
+    "danskin.dG_deps": (times(1.01), FEW, "dG/deps; other route"),
+    "danskin.dG_dh": (one_entry_off, FEW, "dG/dh; other route"),
+    "danskin.d2G_dh_deps": (times(1.01), FEW, "(3)"),
+    "danskin.d2G_deps_dh": (times(1.01), FEW, "(4)"),
+    "exact.gradient": (times(1.01), FEW, "Theorem 1 (1)"),
+    "direct.gradient": (times(1.01), DEFAULT, "total variance of g"),
+    "direct.two_sided_gradient": (times(1.01), DEFAULT, "two-sided"),
+    "direct.expected_gradient": (times(1.01), FEW, "grad T"),
+    "direct.variance": (times(1.01), DEFAULT, "total variance of g"),
+    "direct.joint_law": (times(1.01), FEW, "coupling law: rows"),
+    "direct.best_eps": (times(1.01), FEW, "best eps for one sample; other route"),
+    "direct.mse": (times(1.01), DEFAULT, "best eps for one sample is"),
+    "direct.tilted_objective": (times(1.01), FEW, "grad T"),
+    "direct.argmax_pair": (second_argmax_off, FEW, "the pair only climbs"),
+    "experiments.verify.preferred_probability": (times(1.01), FEW, "T - KL"),
+}
+
+
+@pytest.mark.parametrize("target", SLIPS)
+def test_one_percent_off_in_any_of_the_mathematics_fails_a_claim(monkeypatch, target):
+    plant, samples, words = SLIPS[target]
+    module, _, name = target.rpartition(".")
+    owner = importlib.import_module(f"refimpl.{module}")
+    monkeypatch.setattr(owner, name, plant(getattr(owner, name)))
+    failed = [claim.text for claim in verify.run(6, 0, samples) if not claim.holds]
+    assert any(words in text for text in failed), failed
+
+
+def test_without_a_slip_all_hold_with_the_default_draws():
+    claims = verify.run()
+    assert len(claims) == 27 and all(claim.holds for claim in claims)
+
+
+def test_every_claim_of_two_exact_routes_holds_for_many_problems():
+    for k, seed in ((2, 5), (3, 6), (5, 7), (9, 8), (20, 9), (50, 10)):
+        claims = [claim for claim in verify.run(k, seed, FEW) if "s.e." not in claim.found]
+        assert len(claims) >= 13 and all(claim.holds for claim in claims), [
+                   claim for claim in claims if not claim.holds]
+
+
+def test_numbers_out_of_range():
+    for wrong in (dict(k=1), dict(k=51), dict(samples=999), dict(samples=10**8 + 1), dict(seed=-1)):
+        with pytest.raises(InputError):
+            verify.run(**wrong)
+
+
+def test_the_picture_s_points_lie_on_its_lines(tmp_path, monkeypatch):
+    """Lines are the exact bias, deviation and error; points are sampled; the dotted lines stand at the best eps."""
+    saved = spied(monkeypatch, verify.plots, "save")
+    verify.run(4, 1, 20_000, tmp_path)
+    figure = saved[-1]["figure"]
+    h, f = verify.problem(4, np.random.default_rng(1))
+    bias, deviation, error = figure.axes
+    for label, two_sided in (("one-sided", False), ("two-sided", True)):
+        lines = [next(line for line in ax.lines if line.get_label() == f"{label}, exact") for ax in figure.axes]
+        eps = lines[0].get_xdata()
+        np.testing.assert_allclose(lines[0].get_ydata(), np.linalg.norm(direct.bias(h, f, eps, two_sided), axis=-1))
+        np.testing.assert_allclose(lines[1].get_ydata() ** 2, direct.variance(h, f, eps, two_sided).sum(axis=-1))
+        np.testing.assert_allclose(lines[2].get_ydata() ** 2, direct.mse(h, f, eps, 100, two_sided))
+        for column, (ax, exact_one) in enumerate(zip((deviation, error),
+                                                     (lambda eps: direct.variance(h, f, eps, two_sided).sum(),
+                                                      lambda eps: direct.mse(h, f, eps, 100, two_sided)))):
+            points = next(line for line in ax.lines if line.get_label() == f"{label}, sampled")
+            for x, y in zip(points.get_xdata(), points.get_ydata()):
+                assert y == pytest.approx(np.sqrt(exact_one(x)), rel=0.25)
+        best = float(direct.best_eps(h, f, 100, two_sided))
+        upright = [line.get_xdata()[0] for line in error.lines if line.get_linestyle() == ":"]
+        assert best in upright
+    assert [ax.get_xscale() for ax in figure.axes] == [ax.get_yscale() for ax in figure.axes] == 3 * ["log"]

@@ -1,0 +1,33 @@
+"""What the tests of the command line share: calling it in this process, and what a refusal looks like."""
+from __future__ import annotations
+
+from pathlib import Path
+
+from refimpl import cli
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SMALL = ["--hidden", "16", "--limit", "300", "--batch", "50"]
+
+
+def call(capsys, *arguments) -> tuple[int, str, str]:
+    """(status, standard output, standard error) of the command line, in this process."""
+    try:
+        status = cli.main([str(argument) for argument in arguments])
+    except SystemExit as leaving:                               # argparse leaves this way
+        status = leaving.code
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def assert_refused(capsys, arguments, *words) -> None:
+    """Status 2, and one line on standard error with all these words."""
+    status, _, err = call(capsys, *arguments)
+    assert status == 2, (status, err)
+    assert err.count("\n") == 1 and "Traceback" not in err, err
+    for word in words:
+        assert word in err, err
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    """Every file below the folder, with its content."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}

@@ -1,0 +1,164 @@
+"""Every option that cannot be used is refused in one line with status 2, before anything is written."""
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.helpers import SMALL, assert_refused, snapshot
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["--dataset", "cifar"], ["cifar", "fashion-mnist"]),
+    (["--estimator", "magic"], ["magic", "gumbel-softmax"]),
+    (["--k", "1"], ["--k", "at least 2"]),
+    (["--k", "0"], ["--k"]),
+    (["--k", "1000000000"], ["--k", "at most"]),
+    (["--k", "ten"], ["--k", "ten"]),
+    (["--eps", "0"], ["--eps", "above 0"]),
+    (["--eps", "-0.1"], ["--eps"]),
+    (["--eps", "nan"], ["--eps"]),
+    (["--eps", "inf"], ["--eps"]),
+    (["--estimator", "gumbel-softmax", "--tau", "0"], ["--tau"]),
+    (["--estimator", "gumbel-softmax", "--tau", "nan"], ["--tau"]),
+    (["--estimator", "gumbel-softmax", "--eps", "0.1"], ["--eps", "--tau"]),
+    (["--tau", "0.1"], ["--tau", "--eps"]),
+    (["--estimator", "exact", "--eps", "0.1"], ["--eps", "exact"]),
+    (["--epochs", "0"], ["--epochs", "at least 1"]),
+    (["--epochs", "-3"], ["--epochs"]),
+    (["--batch", "0"], ["--batch"]),
+    (["--batch", "50001"], ["--batch", "50000"]),
+    (["--limit", "30", "--batch", "31"], ["--batch", "30"]),
+    (["--limit", "0"], ["--limit"]),
+    (["--lr", "0"], ["--lr"]),
+    (["--lr", "nan"], ["--lr"]),
+    (["--hidden", "0"], ["--hidden"]),
+    (["--seed", "-1"], ["--seed"]),
+    (["--as-released", "--eps", "0.1"], ["--as-released", "--eps"]),
+    (["--as-released", "--kl-grad"], ["--as-released", "kl-grad"]),
+    (["--data-dir", "/no/such/folder"], ["/no/such/folder"]),
+    (["--dataset", "omniglot"], ["--data-dir", "brendenlake/omniglot"]),
+    (["--frobnicate"], ["--frobnicate"]),
+    (["--n", "0"], ["--n", "at least 1"]),
+    (["--n", "201"], ["--n", "at most 200"]),
+    (["--n", "200", "--k", "100"], ["--n", "--k", "10000"]),
+    (["--n", "5", "--k", "1"], ["--k"]),
+    (["--exact-every", "0"], ["--exact-every"]),
+    (["--n", "13", "--k", "2", "--estimator", "exact"], ["2^13 = 8,192", "4,096", "local-expectation"]),
+    (["--n", "13", "--k", "2", "--estimator", "direct-joint"], ["8,192"]),
+    (["--n", "5", "--k", "3", "--estimator", "arm"], ["arm", "--k 2"]),
+    (["--estimator", "disarm"], ["disarm", "--k 2"]),
+    (["--n", "5", "--structure", "pairwise"], ["--k 2"]),
+    (["--n", "5", "--k", "2", "--structure", "triples"], ["triples"]),
+    (["--n", "1", "--k", "2", "--structure", "pairwise"], ["--n", "2 ... 200"]),
+    (["--n", "21", "--k", "2", "--structure", "pairwise", "--solver", "enumeration"],
+     ["--n", "2 ... 20", "enumeration"]),
+    (["--n", "5", "--k", "2", "--structure", "pairwise", "--solver", "simplex"], ["simplex"]),
+    (["--n", "5", "--k", "2", "--structure", "pairwise", "--estimator", "rebar"], ["rebar", "direct"]),
+    (["--n", "5", "--k", "2", "--structure", "pairwise", "--solver", "maxflow", "--no-non-negative"],
+     ["maxflow", "negative"]),
+    (["--n", "5", "--k", "2", "--structure", "pairwise", "--kl-grad"], ["--kl-grad"]),
+    (["--n", "17", "--k", "2", "--structure", "pairwise", "--solver", "enumeration", "--estimator", "gumbel-softmax"],
+     ["2^17 = 131,072"]),
+    (["--n", "5", "--k", "2", "--solver", "maxflow"], ["--solver", "--structure"]),
+    (["--n", "5", "--k", "2", "--no-non-negative"], ["--non-negative", "--structure"]),
+    (["--estimator", "rebar", "--eps", "1"], ["--eps", "--tau"]),
+])
+def test_bad_options_of_train(tmp_path, capsys, monkeypatch, arguments, words):
+    monkeypatch.delenv("REFIMPL_DATA_DIR", raising=False)
+    assert_refused(capsys, ["train", *arguments, "--out", tmp_path / "run"], *words)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["--labels", "55"], ["--labels", "divisible", "10"]),
+    (["--labels", "-10"], ["--labels", "at least 0"]),
+    (["--labels", "60000"], ["--labels", "at most 50000"]),
+    (["--labels", "50000"], ["--labels", "rarest class"]),
+    (["--labels", "ten"], ["--labels"]),
+    (["--limit", "100", "--batch", "50", "--labels", "110"], ["--labels", "at most 100"]),
+    (["--estimator", "arm"], ["arm", "direct", "rebar"]),
+    (["--dataset", "omniglot"], ["omniglot", "no labels", "fashion-mnist"]),
+    (["--dataset", "cifar"], ["cifar"]),
+    (["--labelled-term", "hinge"], ["hinge", "cross-entropy"]),
+    (["--eps", "0"], ["--eps"]),
+    (["--tau", "1"], ["--tau", "--eps"]),
+    (["--gaussian", "0"], ["--gaussian"]),
+    (["--shift", "28"], ["--shift", "27"]),
+    (["--beta", "nan"], ["--beta"]),
+    (["--pretrain", "-1"], ["--pretrain"]),
+    (["--batch", "50001"], ["--batch", "50000"]),
+    (["--epochs", "0"], ["--epochs", "at least 1"]),
+    (["--as-released", "--beta", "2"], ["--as-released", "beta"]),
+    (["--resume"], ["checkpoint.npz", "missing"])])
+def test_bad_options_of_semi_supervised(tmp_path, capsys, arguments, words):
+    assert_refused(capsys, ["semi-supervised", *arguments, "--out", tmp_path / "run"], *words)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["verify", "--k", "1"], ["--k", "2 ... 50"]),
+    (["verify", "--k", "51"], ["--k"]),
+    (["verify", "--samples", "10"], ["--samples"]),
+    (["verify", "--seed", "-1"], ["--seed"]),
+    (["variance", "--samples", "1"], ["--samples"]),
+    (["variance", "--k", "1"], ["--k"]),
+    (["variance", "--seed", "-1"], ["--seed"]),
+    (["benchmark", "--steps", "0"], ["--steps"]),
+    (["benchmark", "--batch", "100000"], ["--batch"]),
+    (["benchmark", "--rounds", "0"], ["--rounds"]),
+    (["estimators", "--n", "0"], ["--n"]),
+    (["estimators", "--n", "12", "--k", "4"], ["4^12", "4,096"]),
+    (["estimators", "--samples", "5"], ["--samples"]),
+    (["structured-timing", "--largest", "99"], ["--largest"]),
+    (["experiment", "everything"], ["everything", "binary"]),
+    (["experiment", "binary", "--epochs", "0", "--dataset", "mnist"], ["--epochs"]),
+    (["experiment", "binary", "--seeds", "0"], ["--seeds"]),
+    (["experiment", "binary", "--jobs", "65"], ["--jobs", "1 ... 64"]),
+    (["experiment", "binary", "--jobs", "0"], ["--jobs"]),
+    (["experiment", "latent-sizes", "--dataset", "omniglot"], ["--data-dir"]),
+    (["experiment", "semi-supervised", "--dataset", "omniglot"], ["omniglot", "no labels"]),
+    (["experiment", "binary", "--only", "arm", "leg"], ["leg", "arm"]),
+    ([], ["COMMAND"]),
+    (["tarin"], ["tarin"]),
+])
+def test_bad_options_elsewhere(tmp_path, capsys, monkeypatch, arguments, words):
+    monkeypatch.delenv("REFIMPL_DATA_DIR", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert_refused(capsys, arguments, *words)
+    assert not list(tmp_path.iterdir())
+
+
+def test_out_that_cannot_be_used(tmp_path, capsys):
+    (tmp_path / "file").write_text("precious")
+    for out in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/nowhere/run")):
+        for command in (["train", *SMALL, "--epochs", 1], ["verify", "--samples", 1000], ["quickstart"],
+                        ["estimators", "--samples", 1000], ["structured-timing"], ["experiment", "binary"]):
+            assert_refused(capsys, [*command, "--out", out], "--out")
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_out_that_may_not_be_written(tmp_path, capsys):
+    tmp_path.chmod(0o500)
+    assert_refused(capsys, ["train", *SMALL, "--epochs", 1, "--out", tmp_path], "--out")
+
+
+def test_a_run_is_not_written_over(run, capsys):
+    before = snapshot(run)
+    assert_refused(capsys, ["train", *SMALL, "--epochs", 1, "--out", run], "--resume")
+    assert snapshot(run) == before
+
+
+def test_foreign_files_are_not_written_over(tmp_path, capsys):
+    (tmp_path / "config.json").write_text("somebody else's")
+    assert_refused(capsys, ["train", *SMALL, "--epochs", 1, "--out", tmp_path], "config.json")
+    assert snapshot(tmp_path) == {"config.json": b"somebody else's"}
+
+
+def test_names_too_long(tmp_path, capsys, run):
+    long = tmp_path / ("x" * 300)
+    for arguments in (["train", *SMALL, "--out", long], ["train", *SMALL, "--data-dir", long, "--out", tmp_path / "r"],
+                      ["compare", run, "--out", long], ["verify", "--samples", 1000, "--out", long]):
+        assert_refused(capsys, arguments)

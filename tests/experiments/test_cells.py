@@ -1,0 +1,264 @@
+"""Cells: each label's settings, tables and intervals, and cells in processes of their own."""
+from __future__ import annotations
+
+import csv
+import json
+import math
+from dataclasses import asdict, fields, replace
+
+import pytest
+
+from refimpl.checks import InputError
+from refimpl.cli.options import read_settings
+from refimpl.cli.parser import EXPERIMENTS, make_parser
+from refimpl.experiments import cells, figures, semi_supervised
+from refimpl.experiments.cells import Cell
+from refimpl.runs import checkpoint, kind_of
+from refimpl.runs.mixture import MixtureSettings
+from refimpl.runs.settings import arguments
+from refimpl.runs.vae import VAESettings
+from tests.spies import spied
+
+BINARY = dict(n=15, k=2)
+PAIRWISE = dict(n=15, k=2, structure="pairwise", kl_grad=False)
+RELEASED = dict(schedule="released", eps=None, kl_grad=False)
+TAU = {"gumbel-softmax": 0.5, "rebar": 0.5, "relax": 0.5, "reinmax": 1.0}
+
+
+def of(name: str, **settings) -> dict[str, object]:
+    """What differs from the resolved defaults of direct, for another estimator."""
+    if name in ("direct", "direct-joint"):
+        made: dict[str, object] = {}
+    else:
+        made = {"eps": None} | ({"tau": TAU[name]} if name in TAU else {})
+    made |= {"batch_mean": False} if name in ("rebar", "relax") else {}
+    return made | ({"estimator": name} if name != "direct" else {}) | settings
+
+
+# label -> the settings that differ from the defaults, beside dataset, seed and exact_every
+LABELS: dict[str, dict[str, dict[str, object]]] = {
+    "binary": {
+        **{name: of(name, **BINARY) for name in ("direct", "local-expectation", "rebar", "relax", "arm", "disarm",
+                                                 "reinforce-loo", "gumbel-softmax", "reinmax")},
+        "direct, no KL": of("direct", kl_grad=False, **BINARY),
+        "direct as released": of("direct", **RELEASED, **BINARY),
+        "rebar as released": of("rebar", **BINARY) | dict(schedule="released", tau=None, batch_mean=True)},
+    "joint": {f"{name}, n = {n}": of(name, n=n, k=2) for n in (8, 12)
+              for name in ("direct", "direct-joint", "local-expectation", "exact")},
+    "structured": {
+        "unstructured": of("direct", **BINARY), "unstructured, no KL": of("direct", kl_grad=False, **BINARY),
+        "pairwise, w >= 0": of("direct", solver="persistency", non_negative=True, **PAIRWISE),
+        "pairwise, any sign": of("direct", solver="enumeration", non_negative=False, **PAIRWISE)},
+    "latent-sizes": {f"{name}, k = {k}": of(name, k=k) for k in (20, 30, 40, 50)
+                     for name in ("direct", "exact", "gumbel-softmax")},
+    "convergence": {
+        **{f"{name}, k = {k}": of(name, k=k) for k in (10, 50) for name in ("direct", "exact", "gumbel-softmax")},
+        **{f"direct as released, k = {k}": of("direct", k=k, **RELEASED) for k in (10, 50)}},
+    "semi-supervised": {
+        **{f"{name}, {labels} labels": of(name, labels=labels) for labels in (50, 100, 300, 600, 1200)
+           for name in ("direct", "gumbel-softmax")},
+        "direct, 0 labels": dict(labels=0)},
+    "labelled-terms": {
+        "cross-entropy": {}, "released term": dict(labelled_term="released", label_weight=2.5),
+        "direct loss, eps 0.05": dict(labelled_term="direct-loss"),
+        "direct loss, eps 1": dict(labelled_term="direct-loss", label_eps=1.0),
+        "direct loss, eps 5": dict(labelled_term="direct-loss", label_eps=5.0),
+        "as released": dict(labelled_term="released", label_weight=0.0, image_weight=0.0, shift=0, beta=1.0, **RELEASED),
+        "ours, no shifts": dict(shift=0), "ours, beta 1": dict(beta=1.0), "ours, label weight 1": dict(label_weight=1.0),
+        "ours, image weight 1": dict(image_weight=1.0)},
+}
+DATASETS = {"binary": ("fashion-mnist", "mnist"), "joint": ("mnist",), "structured": ("fashion-mnist",),
+            "latent-sizes": ("mnist", "fashion-mnist", "omniglot"), "convergence": ("mnist", "fashion-mnist", "omniglot"),
+            "semi-supervised": ("mnist", "fashion-mnist"), "labelled-terms": ("mnist",)}
+MERIT = {name: "test_log_likelihood" if name == "structured" else "test_elbo" for name in LABELS}
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_every_cell_has_the_settings_that_its_label_says(name):
+    experiment = figures.REGISTRY[name]
+    assert experiment.datasets == DATASETS[name] and experiment.merit == MERIT[name] and experiment.name == name
+    for dataset in experiment.datasets:
+        for seed in (0, 3):
+            made = experiment.make(dataset, seed)
+            assert [cell.label for cell in made] == list(dict.fromkeys(cell.label for cell in made))
+            assert {cell.label for cell in made} == set(LABELS[name])
+            for cell in made:
+                usual = type(cell.settings)().resolved()
+                extra = {"exact_every": 10} if isinstance(cell.settings, VAESettings) else {}
+                differing = {each.name: getattr(cell.settings, each.name) for each in fields(usual)
+                             if getattr(cell.settings, each.name) != getattr(usual, each.name)}
+                expected = {**LABELS[name][cell.label], **extra, "dataset": dataset, "seed": seed}
+                assert differing == {key: value for key, value in expected.items() if value != getattr(usual, key)}
+
+
+def test_the_command_line_knows_every_experiment():
+    assert set(EXPERIMENTS) == set(figures.REGISTRY) == set(LABELS)
+
+
+def test_every_cell_s_command_line_is_its_settings():
+    """What a process of its own is told."""
+    parser = make_parser()
+    for experiment in figures.REGISTRY.values():
+        for cell in experiment.make(experiment.datasets[0], 1):
+            kind = kind_of(cell.settings)
+            options = parser.parse_args([kind.COMMAND, *arguments(cell.settings)])
+            assert read_settings(options, kind.SETTINGS) == cell.settings, cell.label
+
+
+# --- tables -----------------------------------------------------------------------------------------------------------
+
+def row(epoch: int, **values) -> dict[str, float]:
+    return {"epoch": float(epoch), "step": 1.0, "test_elbo": math.nan, "seconds": 1.0, **values}
+
+
+def test_at_epoch():
+    rows = [row(1, test_elbo=-3.0), row(2), row(3, test_elbo=-1.0)]
+    assert cells.at_epoch(rows, 1, "test_elbo") == -3 and cells.at_epoch(rows, 3, "test_elbo") == -1
+    assert math.isnan(cells.at_epoch(rows, 2, "test_elbo")) and math.isnan(cells.at_epoch(rows, 4, "test_elbo"))
+    assert cells.at_epoch(rows, 2, "seconds") == 1
+
+
+def test_interval():
+    mean, half = cells.interval([1.0, 2.0, 3.0])
+    # t of 2 degrees of freedom at 97.5 %
+    assert mean == 2 and half == pytest.approx(4.302653 / math.sqrt(3), rel=1e-6)
+    assert cells.interval([1.0, 5.0])[1] == pytest.approx(12.7062 * 4 / math.sqrt(2) / math.sqrt(2), rel=1e-5)
+    assert cells.interval([5.0, math.nan])[0] == 5 and math.isnan(cells.interval([5.0])[1])
+    assert cells.interval([1.0, math.nan, 3.0])[0] == 2 and math.isnan(cells.interval([])[0])
+
+
+def test_table_best_first_a_data_set_at_a_time():
+    made = [Cell(label, VAESettings(dataset=dataset, seed=seed).resolved())
+            for dataset in ("mnist", "fashion-mnist") for label in ("a", "b") for seed in (0, 1)]
+    bounds = {("mnist", "a"): (-3.0, -5.0), ("mnist", "b"): (-2.0, -2.5), ("fashion-mnist", "a"): (-9.0, -8.0),
+              ("fashion-mnist", "b"): (-20.0, math.nan)}
+    runs = {cell: [row(1, test_elbo=-100.0), row(2, test_elbo=bounds[cell.settings.dataset, cell.label][cell.settings.seed])]
+            for cell in made}
+    lines = cells.table(runs, 2, "test_elbo")
+    assert [line[:4] for line in lines] == [("fashion-mnist", "a", 2, 8.5), ("fashion-mnist", "b", 1, 20.0),
+                                            ("mnist", "b", 2, 2.25), ("mnist", "a", 2, 4.0)]
+    assert lines[3][4] == pytest.approx(cells.interval([3.0, 5.0])[1]) and math.isnan(lines[1][4])
+    assert {line[3] for line in cells.table(runs, 1, "test_elbo")} == {
+                                            100.0} and cells.table(runs, 3, "test_elbo") == []
+    printed = replace(figures.REGISTRY["convergence"]).table(runs, 2)
+    assert "test_elbo after 2 epochs" in printed[0] and len(printed) == 5
+    assert printed[3].split() == ["mnist", "b", "2.25", "±", "3.18", "(2", "seeds)"]
+    assert printed[2].split() == ["fashion-mnist", "b", "20.00", "(1", "seed)"]
+
+
+def test_table_of_slide_33():
+    """Accuracy in %, minus the bound, mean over seeds with its interval, and the paper's beside it."""
+    def cell(seed, **settings):
+        return Cell("direct, 300 labels", MixtureSettings(labels=300, seed=seed, **settings).resolved())
+
+    runs = {cell(0): [row(0, accuracy=0.1), row(1, accuracy=0.8, test_elbo=-100.0)],
+            cell(1): [row(0, accuracy=0.2), row(1, accuracy=0.9, test_elbo=-104.0)]}
+    (line,) = semi_supervised.lines(runs, 1)[1:]
+    accuracy, bound = (cells.interval(values)[1] for values in ((80.0, 90.0), (100.0, 104.0)))
+    assert f"85.00 % ± {accuracy:.2f} (96.4 %)" in line and f"102.00 ± {bound:.2f} (90.39)" in line
+    assert line.endswith("(2 seeds)")
+    other = Cell("ours, beta 1", MixtureSettings(labels=300, beta=1.0).resolved())
+    assert "(" not in semi_supervised.lines({other: runs[cell(0)]}, 1)[1].replace("(1 seed)", "")
+
+
+def test_the_paper_s_table():
+    assert semi_supervised.LABELS == (50, 100, 300, 600, 1200)
+    for dataset, estimator, labels, accuracy, bound in (
+            ("mnist", "direct", 50, 92.6, 90.24), ("mnist", "gumbel-softmax", 1200, 92.7, 90.37),
+            ("fashion-mnist", "direct", 600, 72.1, 130.81), ("fashion-mnist", "gumbel-softmax", 100, 64.2, 129.054)):
+        cell = Cell(f"{estimator}, {labels} labels", MixtureSettings(
+            dataset=dataset, estimator=estimator, labels=labels).resolved())
+        assert semi_supervised._paper(cell) == (accuracy, bound)
+
+
+def test_results_are_written_whole(tmp_path):
+    made = [Cell("a", VAESettings(seed=2).resolved()), Cell("b", VAESettings(dataset="fashion-mnist").resolved())]
+    runs = {made[0]: [row(1, test_elbo=-3.0), row(2, test_elbo=-2.0, seconds=5.5)], made[1]: [row(1)]}
+    cells.write_results(runs, tmp_path, "x")
+    with open(tmp_path / "x.csv", newline="") as stream:
+        written = list(csv.DictReader(stream))
+    assert written == [{"dataset": "mnist", "label": "a", "seed": "2", "epochs": "2", "test_elbo": "-2", "seconds": "5.5"},
+                       {"dataset": "fashion-mnist", "label": "b", "seed": "0", "epochs": "1", "test_elbo": "", "seconds": "1"}]
+    content = json.loads((tmp_path / "x.json").read_text())
+    assert [entry["settings"] for entry in content] == [asdict(cell.settings) for cell in made]
+    assert [entry["label"] for entry in content] == ["a", "b"] and content[1]["rows"][0]["test_elbo"] is None
+    assert [made["test_elbo"] for made in content[0]["rows"]] == [-3.0, -2.0]
+
+
+# --- cells under way --------------------------------------------------------------------------------------------------
+
+SMALL = dict(limit=60, batch=30)
+
+
+def test_three_jobs_give_the_settings_of_one_and_go_on_where_they_stopped(tmp_path):
+    """The command line that a cell is turned into trains just that cell, of either kind."""
+    made = [Cell("rebar as released", VAESettings(estimator="rebar", n=4, k=2, hidden=6, as_released=True, **SMALL).resolved()),
+            Cell("pairwise, any sign", VAESettings(n=4, k=2, hidden=6, structure="pairwise", solver="enumeration",
+                                                   non_negative=False, **SMALL).resolved()),
+            Cell("as released", MixtureSettings(labels=10, pretrain=2, gaussian=3, as_released=True, seed=1, **SMALL).resolved())]
+    cells.run_cells(made[:1], 1, tmp_path, 1, None, lambda line: None)
+    lines: list[str] = []
+    cells.run_cells(made, 2, tmp_path, 3, None, lines.append)
+    for cell in made:
+        run, history = checkpoint.load(tmp_path / cell.folder / checkpoint.FILE)
+        assert run.settings == cell.settings and history[-1, 0] == 2
+    assert len(lines) == 3 and sum("min left" in line for line in lines) == 2 and any(
+        "accuracy" in line for line in lines)
+    assert all("after 2 epochs" in line for line in lines)
+    assert cells.collect(made, tmp_path)[
+                         made[2]][-1]["epoch"] == 2 and len(cells.read_rows(tmp_path / made[2].folder)) == 3
+    lines.clear()
+    cells.run_cells(made, 2, tmp_path, 3, None, lines.append)
+    assert lines == []
+
+
+def test_as_many_processes_as_jobs(tmp_path, monkeypatch):
+    """Never more at a time than asked for, and each is told its cell, its epochs, its folder, its data."""
+    class Process:
+        running = most = 0
+
+        def __init__(self, command, **keywords):
+            Process.running += 1
+            Process.most = max(Process.most, Process.running)
+            self.command, self.left, self.returncode = command, 2, None
+            commands.append(command)
+            environments.append(keywords["env"])
+
+        def poll(self):
+            self.left -= 1
+            if self.left == 0:
+                self.returncode, Process.running = 0, Process.running - 1
+            return self.returncode
+
+        def communicate(self):
+            return "", ""
+
+    commands, environments = [], []
+    monkeypatch.setattr(cells.subprocess, "Popen", Process)
+    monkeypatch.setattr(cells.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(cells, "read_rows", lambda folder: [row(4)])
+    made = [Cell(f"k = {k}", VAESettings(k=k).resolved()) for k in range(2, 13)]
+    cells.run_cells(made, 4, tmp_path, 5, "/data", lambda line: None)
+    assert Process.most == 5 and len(commands) == 11
+    for command, cell in zip(commands, made):
+        options = make_parser().parse_args(command[3:])
+        assert read_settings(options, VAESettings) == cell.settings and not options.resume
+        assert (options.epochs, options.out, str(options.data_dir)) == (4, tmp_path / cell.folder, "/data")
+    assert all(environment[name] == "1" for environment in environments
+               for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"))
+
+
+def test_a_cell_that_fails_is_named_in_one_line(tmp_path):
+    cell = Cell("too many", VAESettings(batch=30, limit=20).resolved())
+    with pytest.raises(InputError, match=r"mnist-too_many-seed0: .*--batch must be at most 20"):
+        cells.run_cells([cell], 1, tmp_path, 2, None, lambda line: None)
+
+
+def test_one_job_trains_here_with_what_the_cell_says(tmp_path, monkeypatch):
+    monkeypatch.setattr(cells.loop, "train", lambda settings, epochs, out, resume, data_dir: [row(epochs)])
+    trained = spied(monkeypatch, cells.loop, "train")
+    made = [Cell(f"k = {k}", VAESettings(k=k).resolved()) for k in (3, 4)]
+    lines: list[str] = []
+    cells.run_cells(made, 7, tmp_path, 1, "/data", lines.append)
+    assert trained == [dict(settings=cell.settings, epochs=7, out=tmp_path / cell.folder, resume=False, data_dir="/data")
+                       for cell in made] and len(lines) == 2

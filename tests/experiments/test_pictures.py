@@ -1,0 +1,210 @@
+"""What is in the pictures: the right column, the right sign, the right run in the right colour.  Read from the artists."""
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from refimpl import plots
+from refimpl.experiments import cells, compare, estimators_table, figures, semi_supervised, structured_timing
+from refimpl.experiments.cells import Cell
+from refimpl.plots import curves
+from refimpl.runs.mixture import MixtureSettings
+from refimpl.runs.vae import VAESettings
+from tests.spies import spied
+
+# No two columns hold the same numbers, so that one in the place of another would be seen.
+COLUMNS = {"train_elbo": -300.0, "valid_elbo": -400.0, "test_elbo": -500.0, "test_log_likelihood": -600.0, "gap": 70.0,
+           "sampled_elbo": -700.0, "accuracy": 0.3, "valid_accuracy": 0.5, "reconstruction": -80.0, "class_kl": 2.0,
+           "gaussian_kl": 11.0, "evaluations": 2e6, "seconds": 3.0, "step": 500.0, "eps_or_tau": 0.1}
+
+
+def rows(epochs: int, first: int = 1, more: float = 0.0, **changed) -> list[dict[str, float]]:
+    """Rows whose every value tells its column and its epoch."""
+    return [{"epoch": float(epoch), **{name: value * (1 + 0.01 * epoch) + more for name, value in COLUMNS.items()}, **changed}
+            for epoch in range(first, first + epochs)]
+
+
+def data_of(line) -> tuple[list[float], list[float]]:
+    return list(line.get_xdata()), list(line.get_ydata())
+
+
+def column(made: list[dict[str, float]], name: str, factor: float = 1.0) -> list[float]:
+    return [factor * row[name] for row in made]
+
+
+def by_label(ax) -> dict[str, object]:
+    return {line.get_label(): line for line in ax.lines}
+
+
+def test_curves_of_train():
+    made = rows(3)
+    bound, gap = curves.bounds(made, "words", "mnist").axes
+    lines = by_label(bound)
+    for label, name in (("train, -ELBO", "train_elbo"), ("validation, -ELBO", "valid_elbo"), ("test, -ELBO", "test_elbo"),
+                        ("test, -log p(x)", "test_log_likelihood"), ("test, -ELBO from one sample an image", "sampled_elbo")):
+        assert data_of(lines.pop(label)) == ([1, 2, 3], column(made, name, -1))
+    assert not lines and data_of(gap.lines[0]) == ([1, 2, 3], column(made, "gap"))
+    made[1] = {**made[1], "test_elbo": math.nan, "gap": math.nan}
+    bound, gap = curves.bounds(made, "words", "mnist").axes
+    assert data_of(by_label(bound)["test, -ELBO"])[0] == list(gap.lines[0].get_xdata()) == [1, 3]
+
+
+def test_curves_of_semi_supervised():
+    made = rows(4, first=0)
+    accuracy, bound = curves.accuracies(made, "words", "mnist").axes
+    assert data_of(by_label(accuracy)["test"]) == ([0, 1, 2, 3], column(made, "accuracy", 100))
+    assert data_of(by_label(accuracy)["validation"]) == ([0, 1, 2, 3], column(made, "valid_accuracy", 100))
+    lines = by_label(bound)                                                 # the pretraining is off the scale
+    for label, name, sign in (("test, -ELBO", "test_elbo", -1), ("its reconstruction", "reconstruction", -1),
+                              ("its Gaussian KL", "gaussian_kl", 1), ("its class KL", "class_kl", 1)):
+        assert data_of(lines.pop(label)) == ([1, 2, 3], column(made[1:], name, sign))
+    assert not lines
+
+
+@pytest.fixture
+def runs_of():
+    """Runs of all cells of an experiment, two data sets where there are two, seeds 0 and 1; each with numbers of its own."""
+    def make(name: str, first: int = 1) -> dict[Cell, list[dict[str, float]]]:
+        experiment = figures.REGISTRY[name]
+        made = [cell for dataset in experiment.datasets[:2]
+            for seed in (0, 1) for cell in experiment.make(dataset, seed)]
+        return {cell: rows(3, first, more=-0.125 * place) for place, cell in enumerate(made)}
+    return make
+
+
+@pytest.mark.parametrize("name, abscissae, merit", [
+    ("binary", (("epoch", 1), ("seconds", 1), ("evaluations", 1e-6)), "test_elbo"),
+    ("joint", (("epoch", 1), ("seconds", 1)), "test_elbo"),
+    ("structured", (("epoch", 1), ("seconds", 1)), "test_log_likelihood"),
+    ("convergence", (("epoch", 1), ("seconds", 1)), "test_elbo")])
+def test_experiments_against_epochs_seconds_and_evaluations(runs_of, name, abscissae, merit):
+    runs, experiment = runs_of(name), figures.REGISTRY[name]
+    figure = experiment.draw(runs, "title")
+    datasets = sorted({cell.settings.dataset for cell in runs})
+    assert len(figure.axes) == len(datasets) * len(abscissae)
+    for row, dataset in enumerate(datasets):
+        for place, (against, unit) in enumerate(abscissae):
+            ax = figure.axes[row * len(abscissae) + place]
+            ours = [cell for cell in runs if cell.settings.dataset == dataset]
+            assert ax.get_title() == dataset and len(ax.lines) == len(ours)
+            for cell, line in zip(ours, ax.lines):
+                assert line.get_xdata() == pytest.approx(column(runs[cell], against, unit), rel=1e-12)
+                assert list(line.get_ydata()) == column(runs[cell], merit, -1)
+                if not cell.settings.structure:
+                    assert line.get_color() == plots.colour(cell.settings.estimator)
+                assert (line.get_label() == cell.label) == (cell.settings.seed == 0)
+            styles = [(line.get_color(), line.get_linestyle())
+                       for line, cell in zip(ax.lines, ours) if cell.settings.seed == 0]
+            assert name == "joint" or len(set(styles)) == len(styles)       # the lines can be told apart
+
+
+def test_binary_falls_back_on_the_sampled_bound(runs_of):
+    runs = runs_of("binary")
+    for made in runs.values():
+        made[1]["test_elbo"] = math.nan
+    for line, made in zip(figures.REGISTRY["binary"].draw(runs, "").axes[0].lines, runs.values()):
+        assert list(line.get_ydata()) == [-made[0]["test_elbo"], -made[1]["sampled_elbo"], -made[2]["test_elbo"]]
+
+
+def test_latent_sizes(runs_of):
+    runs = runs_of("latent-sizes")
+    shortest = next(cell for cell in runs if cell.settings.dataset == "mnist")
+    runs[shortest] = runs[shortest][:2]                                     # all are compared where all have got to
+    for ax, dataset, epoch in zip(figures.REGISTRY["latent-sizes"].draw(runs, "").axes, ("fashion-mnist", "mnist"), (3, 2)):
+        for container in ax.containers:
+            name, (line, _, _) = container.get_label(), container.lines
+            assert line.get_color() == plots.colour(name) and list(line.get_xdata()) == [20, 30, 40, 50]
+            for k, y in zip(*data_of(line)):
+                values = [-cells.at_epoch(made, epoch, "test_elbo") for cell, made in runs.items()
+                          if (cell.settings.dataset, cell.settings.k, cell.settings.estimator) == (dataset, k, name)]
+                assert len(values) == 2 and y == pytest.approx(np.mean(values))
+        assert f"{epoch} epochs" in ax.get_title() and len(ax.containers) == 3
+
+
+def test_slide_33(runs_of):
+    runs = runs_of("semi-supervised", first=0)
+    axes = figures.REGISTRY["semi-supervised"].draw(runs, "").axes
+    for row, dataset in enumerate(("fashion-mnist", "mnist")):
+        for place, (name, factor) in enumerate((("accuracy", 100), ("test_elbo", -1))):
+            lines = by_label(axes[2 * row + place])
+            for estimator in ("direct", "gumbel-softmax"):
+                ours, paper = lines[f"{estimator}, here"], lines[f"{estimator}, paper"]
+                assert ours.get_color() == paper.get_color() == plots.colour(estimator)
+                assert data_of(paper) == ([50, 100, 300, 600, 1200], list(
+                    semi_supervised.PAPER[dataset][estimator][place]))
+                assert list(ours.get_xdata()) == [50, 100, 300, 600, 1200]
+                for labels, y in zip(*data_of(ours)):
+                    values = [factor * made[-1][name] for cell, made in runs.items() if (
+                        cell.settings.dataset, cell.settings.estimator, cell.settings.labels) == (dataset, estimator, labels)]
+                    assert len(values) == 2 and y == pytest.approx(np.mean(values))
+
+
+def test_labelled_terms(runs_of):
+    runs = runs_of("labelled-terms", first=0)
+    accuracy, bound = figures.REGISTRY["labelled-terms"].draw(runs, "").axes
+    for lines, name, factor, skipped in ((accuracy.lines, "accuracy", 100, 0), (bound.lines, "test_elbo", -1, 1)):
+        assert len(lines) == len(runs) == 20
+        for (cell, made), line in zip(runs.items(), lines):
+            assert data_of(line) == (column(made[skipped:], "epoch"), column(made[skipped:], name, factor))
+            assert (line.get_label() == cell.label) == (cell.settings.seed == 0)
+    styles = [(line.get_color(), line.get_linestyle()) for line in accuracy.lines[:10]]
+    assert len(set(styles)) == 10
+
+
+def test_samples_of_clusters_stand_beside_those_of_labels(monkeypatch, tmp_path):
+    made = {Cell(f"direct, {labels} labels", MixtureSettings(labels=labels, seed=seed).resolved()): rows(2)
+            for labels in (0, 100) for seed in (0, 1)}
+    loaded = []
+
+    def load(path):
+        loaded.append(path.parent.name)
+        run = type("Run", (), {"samples": lambda self: np.full((2, 10, 784), len(loaded) / 10)})()
+        return run, np.array([[7.0]])
+
+    monkeypatch.setattr(semi_supervised.checkpoint, "load", load)
+    drawn = spied(monkeypatch, semi_supervised.images, "grids")
+    assert list(semi_supervised.grids(made, tmp_path)) == ["classes-mnist.png"]
+    assert loaded == ["mnist-direct_0_labels-seed0", "mnist-direct_100_labels-seed0"]
+    assert [(title, images[0, 0, 0]) for title, images in drawn[0]["samples"]] == [
+        ("unsupervised, 7 epochs", 0.1), ("100 labels, 7 epochs", 0.2)]
+
+
+def test_compare_draws_the_test_bound(tmp_path, monkeypatch):
+    runs = [(VAESettings(estimator=name, seed=seed).resolved(), rows(3, more=float(-seed)))
+            for name, seed in (("direct", 0), ("exact", 1), ("direct", 2))]
+    found = iter(runs)
+    monkeypatch.setattr(compare, "read_run", lambda folder: next(found))
+    saved = spied(monkeypatch, compare.plots, "save")
+    compare.run(["a", "b", "c"], tmp_path / "c.png")
+    epochs, seconds = saved[0]["figure"].axes
+    for ax, against in ((epochs, "epoch"), (seconds, "seconds")):
+        for (settings, made), line in zip(runs, ax.lines):
+            assert data_of(line) == (column(made, against), column(made, "test_elbo", -1))
+            assert line.get_color() == plots.colour(settings.estimator)
+            assert settings.label() in line.get_label() and f"seed {settings.seed}" in line.get_label()
+        assert [line.get_linestyle() for line in ax.lines] == ["-", "-", "--"]
+
+
+def test_bars_of_the_estimators():
+    made = [estimators_table.Row("exact", 1e-14, 0.1, 0.0, 8, True, True),
+            estimators_table.Row("direct", 0.5, 30.0, 9.0, 5, False, False),
+            estimators_table.Row("rebar", 0.02, 2.0, 4.0, 3, True, True)]
+    bias, variance = estimators_table._figure(made, "words").axes
+    assert [bar.get_width() for bar in bias.patches] == [1e-14, 0.5, 0.02]
+    # variance times evaluations; exact has none
+    assert [bar.get_width() for bar in variance.patches] == [45, 12]
+    assert [label.get_text() for label in bias.get_yticklabels()] == ["exact", "direct", "rebar"]
+    assert [bar.get_y() + bar.get_height() / 2 for bar in bias.patches] == list(bias.get_yticks()) == [2, 1, 0]
+    assert [bar.get_y() + bar.get_height() / 2 for bar in variance.patches] == [1, 0]
+    assert [bool(bar.get_hatch()) for bar in bias.patches] == [False, True, False]
+
+
+def test_seconds_against_n():
+    made = [structured_timing.Row(method, n, 0.1 * place + n) for place, method in enumerate(structured_timing.METHODS)
+            for n in (5, 7)]
+    (ax,) = structured_timing._figure(made, 10).axes
+    for line in ax.lines:
+        assert data_of(line) == ([5, 7], [row.seconds for row in made if row.method == line.get_label()])
+    assert len({line.get_color() for line in ax.lines}) == len(structured_timing.METHODS)

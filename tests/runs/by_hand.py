@@ -1,0 +1,113 @@
+"""Both kinds of run once more, written out step by step from the settings alone: what a run must come to, to the bit.
+
+Only the model's own gradients, Adam and the Gaussian's noise are taken from the package; order, parts, labelled images,
+shifts, weights, temperatures and their times are made here.
+"""
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from refimpl import estimators
+from refimpl.estimators import label_terms
+from refimpl.latent import solvers
+from refimpl.latent.independent import Independent
+from refimpl.latent.pairwise import Pairwise
+from refimpl.models.mixture import MixtureVAE
+from refimpl.models.vae import VAE
+from refimpl.nn.adam import Adam
+from tests.spies import raw
+
+
+def keywords(settings, step: int, memory: dict) -> dict:
+    """The estimator's keywords at this step: eps is refreshed every 500 steps, tau every 1,000."""
+    entry, made = estimators.get(settings.estimator), {}
+    if entry.setting:
+        refreshed = step // {"eps": 500, "tau": 1_000}[entry.setting] * {"eps": 500, "tau": 1_000}[entry.setting]
+        made[entry.setting] = (max(0.1, math.exp(-1e-5 * refreshed)) if settings.schedule == "released"
+                               else getattr(settings, entry.setting))
+    if settings.batch_mean:
+        made["batch_mean"] = True
+    return made | ({"memory": memory} if memory else {})
+
+
+def vae(settings, epochs: int) -> tuple[VAE, Adam]:
+    """The model and its optimiser after so many epochs of `train`."""
+    rng = np.random.default_rng(settings.seed)
+    family = (Pairwise(settings.n, solvers.get(settings.solver), settings.non_negative) if settings.structure
+              else Independent(settings.n, settings.k))
+    model = VAE(family, settings.hidden)
+    model.initialise(rng)
+    adam, entry = Adam(model.parameters, settings.lr), estimators.get(settings.estimator)
+    memory = entry.memory(settings.n, settings.k) if entry.memory else {}
+    x, _ = raw(settings.dataset, "train", settings.limit)
+    for _ in range(epochs):
+        order = rng.permutation(len(x))
+        for start in range(0, len(x), settings.batch):
+            model.parameters.zero_grads()
+            model.backward(x[order[start:start + settings.batch]], entry, rng, settings.kl_grad,
+                           **keywords(settings, adam.t, memory))
+            adam.step()
+    return model, adam
+
+
+def labelled_images(settings) -> tuple[np.ndarray, np.ndarray]:
+    """(images, labels): as many of each class, drawn by a generator of their own."""
+    x, labels = raw(settings.dataset, "train", settings.limit)
+    rng = np.random.default_rng([settings.seed, 10])
+    rows = [row for c in range(10) for row in rng.choice(
+        np.flatnonzero(labels == c), settings.labels // 10, replace=False)]
+    return x[rows], labels[rows]
+
+
+def shifted(x: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
+    """Each image moved by its own -most ... most pixels down and across, one by one."""
+    if most == 0:
+        return x
+    made = np.zeros((len(x), 28, 28), np.float32)
+    places = rng.integers(0, 2 * most + 1, size=(2, len(x)))
+    for image, (down, across) in enumerate(places.T):
+        wide = np.zeros((28 + 2 * most, 28 + 2 * most), np.float32)
+        wide[most:most + 28, most:most + 28] = x[image].reshape(28, 28)
+        made[image] = wide[down:down + 28, across:across + 28]
+    return made.reshape(len(x), -1)
+
+
+def mixture(settings, epochs: int) -> tuple[MixtureVAE, Adam]:
+    """The model and its optimiser after the pretraining and so many epochs of `semi-supervised`."""
+    rng = np.random.default_rng(settings.seed)
+    model = MixtureVAE(settings.gaussian)
+    model.initialise(rng)
+    adam, entry = Adam(model.parameters, settings.lr), estimators.get(settings.estimator)
+    memory = entry.memory(1, 10) if entry.memory else {}
+    x, _ = raw(settings.dataset, "train", settings.limit)
+    x_labelled, y = labelled_images(settings)
+    term = label_terms.REGISTRY[settings.labelled_term]
+
+    def learn_labelled(rows, weight, image_weight, beta):
+        moved = shifted(x_labelled[rows], settings.shift, rng)
+        model.backward_labelled(moved, y[rows].astype(np.intp), term,
+                                settings.label_eps, weight, rng, image_weight, beta)
+
+    for _ in range(settings.pretrain if settings.labels else 0):
+        order = rng.permutation(len(y))
+        for start in range(0, len(y), 100):
+            model.parameters.zero_grads()
+            learn_labelled(order[start:start + 100], 1.0, 1.0, 1.0)
+            adam.step()
+    done, an_epoch = 0, math.ceil(len(x) / settings.batch)
+    for _ in range(epochs):
+        order = rng.permutation(len(x))
+        for start in range(0, len(x), settings.batch):
+            left = max(0.0, 1 - done / an_epoch / settings.beta_epochs) if settings.beta_epochs else 0.0
+            beta = 1 + (settings.beta - 1) * left
+            model.parameters.zero_grads()
+            model.backward(x[order[start:start + settings.batch]], entry, rng, settings.kl_grad, beta,
+                           **keywords(settings, done, memory))
+            if settings.labels and (settings.label_weight or settings.image_weight):
+                rows = rng.choice(len(y), min(settings.label_batch, len(y)), replace=False)
+                learn_labelled(rows, settings.label_weight, settings.image_weight, beta)
+            adam.step()
+            done += 1
+    return model, adam

@@ -1,0 +1,135 @@
+"""A checkpoint holds all that the next epoch depends on: each of its arrays counts, and each comes back."""
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from refimpl import data
+from refimpl.checks import InputError
+from refimpl.runs import checkpoint, loop
+from refimpl.runs.mixture import MixtureSettings
+from refimpl.runs.protocol import Run
+from refimpl.runs.vae import VAESettings
+
+CASES = {
+    "train, relax": VAESettings(estimator="relax", n=3, k=2, hidden=6, limit=70, batch=30),
+    "train, rebar": VAESettings(estimator="rebar", n=3, k=2, hidden=6, limit=70, batch=30),
+    "train, reinforce": VAESettings(estimator="reinforce", n=3, k=2, hidden=6, limit=70, batch=30),
+    "semi-supervised, reinforce": MixtureSettings(estimator="reinforce", labels=20, pretrain=2, limit=90, batch=40,
+                                                  gaussian=3),
+    "semi-supervised, relax": MixtureSettings(estimator="relax", labels=20, pretrain=2, limit=90, batch=40, gaussian=3),
+}
+
+
+@pytest.fixture(scope="module", params=CASES)
+def saved(request, tmp_path_factory):
+    """(settings, checkpoint after two epochs, all arrays of the run after four)."""
+    settings, folder = CASES[request.param].resolved(), tmp_path_factory.mktemp("saved")
+    with pytest.MonkeyPatch.context() as patch:
+        for kind in loop.checkpoint.KINDS.values():
+            patch.setattr(kind, "pictures", lambda self, rows, dataset: {})
+        loop.train(settings, 2, folder)
+        before = (folder / checkpoint.FILE).read_bytes()
+        loop.train(settings, 4, folder, resume=True)
+    path = tmp_path_factory.mktemp("before") / checkpoint.FILE
+    path.write_bytes(before)
+    return settings, path, state(checkpoint.load(folder / checkpoint.FILE)[0])
+
+
+def state(run: Run) -> dict[str, np.ndarray]:
+    """All that the next step depends on."""
+    return {"values": run.model.parameters.values, "adam_M": run.adam.M, "adam_V": run.adam.V, "adam_t": run.adam.t,
+            "rng": json.dumps(run.rng.bit_generator.state), **{f"memory_{name}": array for name, array in run.memory.items()}}
+
+
+def continued(run: Run, settings, epochs: int = 2) -> dict[str, np.ndarray]:
+    """The same run so many epochs later, without files."""
+    dataset = data.load(settings.dataset, None, settings.limit)
+    run.attach(dataset)
+    for _ in range(epochs):
+        loop.train_epoch(run, dataset.train)
+    return state(run)
+
+
+def differing(one: dict, other: dict) -> set[str]:
+    return {name for name in one if np.any(one[name] != other[name])}
+
+
+def test_what_is_loaded_is_what_was_saved(saved):
+    settings, path, _ = saved
+    run, history = checkpoint.load(path, settings)
+    content = dict(np.load(path, allow_pickle=False))
+    loaded = state(run)
+    assert set(content) == {*loaded, "format", "settings", "history"} and run.memory
+    for name, value in loaded.items():
+        np.testing.assert_array_equal(content[name], value, err_msg=name)
+        assert name in ("rng", "adam_t") or np.any(value != 0), name        # nothing is compared with an empty array
+    np.testing.assert_array_equal(content["history"], history)
+    assert str(content["format"]) == run.FORMAT and run.settings == settings and run.rng is not None
+
+
+def test_continued_by_the_steps_alone_it_is_the_uninterrupted_run(saved):
+    settings, path, later = saved
+    run, _ = checkpoint.load(path, settings)
+    assert not differing(continued(run, settings), later)
+
+
+def spoilt(run: Run, name: str) -> None:
+    """Change one of the things that a checkpoint holds."""
+    if name == "adam_t":
+        run.adam.t += 5
+    elif name == "rng":
+        run.rng.random(50)
+    elif name == "adam_M and adam_V swapped":
+        M = run.adam.M.copy()
+        run.adam.M[...], run.adam.V[...] = run.adam.V, np.abs(M)
+    elif name.startswith("memory_"):
+        array = run.memory[name.removeprefix("memory_")]
+        array[...] = 0 if name == "memory_steps" else array + 3
+    else:
+        array = {"values": run.model.parameters.values, "adam_M": run.adam.M, "adam_V": run.adam.V}[name]
+        array += np.float32(1e-3) * (1 + np.abs(array))
+
+
+def test_each_of_them_counts(saved):
+    """Were it not restored, the run would go on in another way."""
+    settings, path, later = saved
+    names = [name for name in state(checkpoint.load(path, settings)[0])] + ["adam_M and adam_V swapped"]
+    assert sum(name.startswith("memory_") for name in names) >= 2
+    for name in names:
+        run, _ = checkpoint.load(path, settings)
+        spoilt(run, name)
+        assert {"values", "adam_M", "adam_V"} <= differing(continued(run, settings), later), name
+
+
+def test_an_array_that_is_missing_or_of_another_shape_is_refused(saved, tmp_path):
+    settings, path, _ = saved
+    content = dict(np.load(path, allow_pickle=False))
+    for name in content:
+        left = {other: array for other, array in content.items() if other != name}
+        np.savez(tmp_path / "x.npz", **left)
+        with pytest.raises(InputError, match="not a checkpoint of this program"):
+            checkpoint.load(tmp_path / "x.npz", settings)
+        if name not in ("format", "settings", "rng", "adam_t"):
+            np.savez(tmp_path / "x.npz", **left, **{name: content[name][:-1]})
+            with pytest.raises(InputError, match="not a checkpoint of this program"):
+                checkpoint.load(tmp_path / "x.npz", settings)
+
+
+@pytest.mark.parametrize("name", ["refimpl run 1", "refimpl semi-supervised run 1"])
+def test_an_earlier_version_s_is_refused_in_a_line_that_says_so(saved, tmp_path, name):
+    settings, path, _ = saved
+    np.savez(tmp_path / "x.npz", **{**np.load(path, allow_pickle=False), "format": name})
+    with pytest.raises(InputError, match="earlier version of this program.*train it again in another folder") as problem:
+        checkpoint.load(tmp_path / "x.npz", settings)
+    assert "\n" not in str(problem.value)
+
+
+def test_other_settings_are_named_each(saved):
+    from dataclasses import replace
+
+    settings, path, _ = saved
+    with pytest.raises(InputError, match="other settings: lr is .*, not 0.5; seed is 0, not 9"):
+        checkpoint.load(path, replace(settings, lr=0.5, seed=9))

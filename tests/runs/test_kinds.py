@@ -1,0 +1,156 @@
+"""A new kind of run is one file and one line, and so is a new estimator: both are made here, and nothing else is told."""
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from refimpl import cli, estimators, plots
+from refimpl.estimators import Estimate, Estimator
+from refimpl.estimators.sampling import sample
+from refimpl.experiments import compare, estimators_table
+from refimpl.latent.independent import Independent
+from refimpl.models.vae import VAE
+from refimpl.runs import KINDS, checkpoint, kind_of
+from refimpl.runs.protocol import Run
+from refimpl.runs.settings import RunSettings, setting
+from tests.asserts import assert_same_to_the_bit
+from tests.spies import spied
+
+
+@dataclass(frozen=True)
+class SketchSettings(RunSettings):
+    width: int = setting(5, "width of the sketch", least=1)
+    bold: bool | None = setting(None, "whether lines are bold (default: they are)")
+
+    def _filled(self):
+        return replace(self, kl_grad=self.kl_grad is not False, bold=self.bold is not False)
+
+    def label(self) -> str:
+        return f"sketch {self.width}"
+
+
+class Sketch(Run):
+    """The smallest kind: one variable of four values, measured by its bound on the test images."""
+
+    COMMAND, SUMMARY, FORMAT, SETTINGS, EPOCHS = "sketch", "train a sketch", "sketch 1", SketchSettings, 2
+    columns = ("epoch", "step", "test_elbo", "seconds", "evaluations")
+
+    @classmethod
+    def blank(cls, settings, rng):
+        return cls(settings, VAE(Independent(1, 4), settings.width), rng)
+
+    def step(self, x):
+        self.model.parameters.zero_grads()
+        made = self.model.backward(x, self.estimator, self.rng, self.settings.kl_grad, **self.keywords(self.adam.t))
+        self.adam.step()
+        return made.evaluations * len(x)
+
+    def measure(self, dataset, epoch, last):
+        return {"epoch": epoch, "step": self.adam.t, "test_elbo": self.model.bounds(dataset.test).elbo}
+
+    def pictures(self, rows, dataset):
+        figure, (ax,) = plots.new_figure(1)
+        ax.plot([row["epoch"] for row in rows], [-row["test_elbo"] for row in rows])
+        return {"curves.png": figure}
+
+    @classmethod
+    def folder(cls, settings):
+        return f"sketch-{settings.width}"
+
+    @classmethod
+    def heading(cls, settings):
+        return settings.label()
+
+    @classmethod
+    def line(cls, settings, row):
+        return f"sketched {row['epoch']:.0f}"
+
+    @classmethod
+    def result(cls, settings, row):
+        return f"bound {row['test_elbo']:.1f}"
+
+
+@pytest.fixture
+def sketch(monkeypatch) -> None:
+    monkeypatch.setitem(KINDS, "sketch", Sketch)
+
+
+def test_a_third_kind_trains_is_saved_and_resumes(sketch, tmp_path, capsys, monkeypatch):
+    options = ["sketch", "--width", "6", "--no-bold", "--limit", "70", "--batch", "30", "--estimator", "reinforce"]
+    assert cli.main([*options, "--epochs", "3", "--out", str(tmp_path / "whole")]) == 0
+    out = capsys.readouterr().out
+    assert "sketch 6" in out and "sketched 3" in out and "3 epochs: bound -" in out
+    assert cli.main([*options, "--epochs", "1", "--out", str(tmp_path / "parts")]) == 0
+    assert cli.main([*options, "--epochs", "3", "--out", str(tmp_path / "parts"), "--resume"]) == 0
+    assert_same_to_the_bit(tmp_path / "whole", tmp_path / "parts")
+    run, history = checkpoint.load(tmp_path / "whole" / checkpoint.FILE)
+    assert type(run) is Sketch is kind_of(run.settings) and history.shape == (3, 5) and run.memory["steps"][0] == 9
+    assert run.settings.width == 6 and run.settings.bold is False and (tmp_path / "whole" / "curves.png").exists()
+    capsys.readouterr()
+    for command in (["codes", str(tmp_path / "whole")], ["variance", "--run", str(tmp_path / "whole"), "--out", str(tmp_path)]):
+        assert cli.main(command) == 2
+        assert "is a run of the command sketch; one of train is needed here" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    assert "train a sketch" in capsys.readouterr().out
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(options) == 0 and (tmp_path / "runs" / "sketch-6" / checkpoint.FILE).exists()
+
+
+def coin(theta, objective, rng, *, tau):
+    """The score function times tau: biased for all tau but 1, and no good, but an estimator."""
+    z = sample(theta, rng)
+    run = objective.run(z)
+    return Estimate(tau * run.f[:, None, None] * (z - 0.5), run)
+
+
+@pytest.fixture
+def registered(monkeypatch) -> Estimator:
+    """An estimator of this file, in the registry for as long as a test takes."""
+    entry = Estimator("coin", coin, "a coin", unbiased=False, colour="#123456", setting="tau", default=0.7)
+    monkeypatch.setitem(estimators.REGISTRY, "coin", entry)
+    return entry
+
+
+def test_a_registered_estimator_trains_and_is_drawn_in_its_colour(registered, tmp_path, capsys, monkeypatch):
+    small = ["--hidden", "6", "--limit", "70", "--batch", "30", "--epochs", "2", "--estimator", "coin"]
+    calls = spied(monkeypatch, VAE, "backward")
+    assert cli.main(["train", *small, "--out", str(tmp_path / "coin")]) == 0
+    assert {call["settings"]["tau"] for call in calls} == {0.7} and calls[0]["estimator"] is registered
+    calls.clear()
+    assert cli.main(["train", *small, "--tau", "0.25", "--out", str(tmp_path / "other")]) == 0
+    assert {call["settings"]["tau"] for call in calls} == {0.25}
+    assert cli.main(["semi-supervised", *small[2:], "--labels", "0", "--out", str(tmp_path / "mixture")]) == 0
+    with pytest.raises(SystemExit):
+        cli.main(["train", "--help"])
+    assert "coin" in capsys.readouterr().out
+
+    saved = spied(monkeypatch, plots, "save")
+    compare.run([tmp_path / "coin", tmp_path / "other"], tmp_path / "c.png")
+    lines = saved[-1]["figure"].axes[0].lines
+    assert [(line.get_color(), line.get_linestyle()) for line in lines] == [("#123456", "-"), ("#123456", "--")]
+    monkeypatch.setattr(estimators_table, "WARM_UP", 5)
+    estimators_table.run(2, 3, 1_000, 0, tmp_path)
+    bias = saved[-1]["figure"].axes[0]
+    place = [label.get_text() for label in bias.get_yticklabels()].index("coin")
+    assert bias.patches[place].get_facecolor() == pytest.approx((0x12 / 255, 0x34 / 255, 0x56 / 255, 1))
+    assert plots.colour("coin") == "#123456" and plots.colour("nobody") != "#123456"
+
+
+def test_the_registry_s_colours_differ():
+    colours = [plots.colour(name) for name in estimators.REGISTRY]
+    assert len(set(colours)) == len(colours)
+    assert [entry.colour for entry in estimators.REGISTRY.values()] == colours
+
+
+def test_a_run_starts_from_its_seed_alone():
+    """Weights are drawn from the seed, whatever the estimator, and by one generator that order and noise go on with."""
+    for kind in KINDS.values():
+        one, other, third = (kind.start(kind.SETTINGS(estimator=name, seed=seed).resolved())
+                             for name, seed in (("direct", 3), ("gumbel-softmax", 3), ("direct", 4)))
+        np.testing.assert_array_equal(one.model.parameters.values, other.model.parameters.values)
+        assert (one.model.parameters.values != third.model.parameters.values).any()
+        assert one.rng.bit_generator.state == other.rng.bit_generator.state != np.random.default_rng(
+            3).bit_generator.state

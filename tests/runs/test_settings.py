@@ -1,0 +1,339 @@
+"""Settings: presets, defaults, options of the command line, and the way back from settings to options."""
+from __future__ import annotations
+
+from dataclasses import asdict, fields, replace
+
+import numpy as np
+import pytest
+
+from refimpl import data, estimators
+from refimpl.checks import InputError
+from refimpl.cli import commands
+from refimpl.cli.options import read_settings
+from refimpl.cli.parser import make_parser
+from refimpl.estimators import label_terms
+from refimpl.latent import solvers
+from refimpl.runs import KINDS, kind_of, loop
+from refimpl.runs.mixture import MixtureRun, MixtureSettings, serving
+from refimpl.runs.schedules import released
+from refimpl.runs.settings import TYPES, arguments, option
+from refimpl.runs.vae import VAERun, VAESettings
+
+# What --as-released stands for: (schedule, KL gradient, batch's mean signal) of every estimator, in both kinds.
+PRESETS = {
+    "exact": (None, True, None),
+    "direct": ("released", False, None),
+    "two-sided": ("released", False, None),
+    "direct-joint": ("released", False, None),
+    "gumbel-softmax": ("released", True, None),
+    "straight-through-gumbel-softmax": ("released", True, None),
+    "reinmax": ("released", True, None),
+    "local-expectation": (None, True, None),
+    "reinforce": (None, True, None),
+    "reinforce-loo": (None, True, None),
+    "rebar": ("released", True, True),
+    "relax": ("released", True, True),
+    "arm": (None, True, None),
+    "disarm": (None, True, None),
+}
+RECIPE = {"labelled_term": "released", "label_eps": 0.05,
+    "label_weight": 0.0, "image_weight": 0.0, "shift": 0, "beta": 1.0}
+
+# Defaults of an estimator's own setting, without the preset.
+DEFAULTS = {"direct": {"eps": 0.1}, "two-sided": {"eps": 0.1}, "direct-joint": {"eps": 0.1}, "gumbel-softmax": {"tau": 0.5},
+            "straight-through-gumbel-softmax": {"tau": 0.5}, "reinmax": {"tau": 1.0}, "rebar": {"tau": 0.5},
+            "relax": {"tau": 0.5}}
+
+
+def changed(settings) -> dict[str, object]:
+    """The fields that are not what the class says."""
+    return {each.name: getattr(settings, each.name) for each in fields(settings)
+            if getattr(settings, each.name) != each.default}
+
+
+def without_none(**settings) -> dict[str, object]:
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+# --- presets and defaults ---------------------------------------------------------------------------------------------
+
+def test_every_estimator_has_its_line_in_the_table():
+    assert set(PRESETS) == set(estimators.REGISTRY)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_preset_of_train(name):
+    schedule, kl_grad, batch_mean = PRESETS[name]
+    made = VAESettings(estimator=name, n=2, k=2, as_released=True).resolved()
+    expected = without_none(schedule=schedule or "constant", kl_grad=kl_grad, batch_mean=batch_mean, n=2, k=2)
+    expected |= {} if name == "direct" else {"estimator": name}
+    assert changed(made) == expected and made.eps is made.tau is None and made.as_released is False
+    assert made.released is (schedule is not None)          # without a schedule nothing differs from the defaults
+    assert ("as released" in made.label()) is made.released
+    temperature = {} if schedule is None else {estimators.get(name).setting: 1.0}
+    assert made.temperature(0) == made.temperature(499) == temperature
+    assert made.keywords(0) == temperature | ({"batch_mean": True} if batch_mean else {})
+
+
+@pytest.mark.parametrize("name", [name for name in PRESETS if name not in ("arm", "disarm")])
+def test_the_preset_of_semi_supervised(name):
+    schedule, kl_grad, batch_mean = PRESETS[name]
+    made = MixtureSettings(estimator=name, as_released=True).resolved()
+    expected = RECIPE | without_none(schedule=schedule or "constant", kl_grad=kl_grad, batch_mean=batch_mean)
+    expected |= {} if name == "direct" else {"estimator": name}
+    assert changed(made) == expected and made.as_released is False
+    assert made.released and "as released" in made.label()
+
+
+@pytest.mark.parametrize("name", ["direct", "two-sided", "direct-joint", "gumbel-softmax"])
+def test_the_preset_of_a_structured_encoder_has_no_kl_gradient(name):
+    made = VAESettings(estimator=name, n=4, k=2, structure="pairwise", as_released=True).resolved()
+    assert made.schedule == "released" and made.kl_grad is False and made.released and not made.batch_mean
+    assert VAESettings(estimator=name, n=4, k=2, structure="pairwise").resolved().kl_grad is False
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_defaults_of_every_estimator(name):
+    own = DEFAULTS.get(name, {}) | ({"batch_mean": False} if name in ("rebar", "relax") else {})
+    named = {} if name == "direct" else {"estimator": name}
+    made = VAESettings(estimator=name, k=2).resolved()
+    assert changed(made) == {"schedule": "constant", "kl_grad": True, "k": 2} | own | named and not made.released
+    for step in (0, 500, 10**6):
+        assert made.temperature(step) == DEFAULTS.get(name, {}) == made.keywords(step)
+    if name in serving():
+        mixed = MixtureSettings(estimator=name).resolved()
+        assert changed(mixed) == {"schedule": "constant", "kl_grad": True, "labelled_term": "cross-entropy",
+                                  "label_eps": 0.05, "label_weight": 50.0, "image_weight": 0.2, "shift": 3,
+                                  "beta": 5.0} | own | named and not mixed.released
+
+
+def test_a_preset_may_be_said_again_but_not_contradicted():
+    same = VAESettings(as_released=True, kl_grad=False, schedule="released").resolved()
+    assert same == VAESettings(as_released=True).resolved() == VAESettings(
+        kl_grad=False, schedule="released").resolved()
+    for settings, name in ((VAESettings(as_released=True, kl_grad=True), "kl grad, False; leave out --kl-grad"),
+                           (VAESettings(as_released=True, schedule="constant"), "schedule, released"),
+                           (VAESettings(as_released=True, estimator="rebar", batch_mean=False), "batch mean, True"),
+                           (VAESettings(as_released=True, estimator="exact", kl_grad=False), "kl grad, True")):
+        with pytest.raises(InputError, match=f"--as-released has its own {name}"):
+            settings.resolved()
+    with pytest.raises(InputError, match="--schedule released has a schedule of its own for eps; leave out --eps"):
+        VAESettings(schedule="released", eps=0.1).resolved()
+    with pytest.raises(InputError, match="--batch-mean is not a setting of the estimator direct"):
+        VAESettings(batch_mean=False).resolved()
+    with pytest.raises(InputError, match="--schedule released needs an estimator with eps or tau, and exact has neither"):
+        VAESettings(estimator="exact", schedule="released").resolved()
+
+
+def test_released_schedule():
+    assert released("eps", 0) == released("eps", 499) == 1
+    assert released("eps", 500) == pytest.approx(np.exp(-0.005)) and released("tau", 999) == 1
+    assert released("eps", 999) == released("eps", 500) != released("eps", 1_000)
+    assert released("tau", 1_000) == released("tau", 1_999) == pytest.approx(np.exp(-0.01))
+    assert released("eps", 10**6) == released("tau", 10**6) == 0.1
+    settings = VAESettings(as_released=True).resolved()
+    assert not settings.kl_grad and settings.temperature(0) == {"eps": 1.0}
+    assert settings.temperature(500) == {"eps": released("eps", 500)}
+    relaxed = VAESettings(as_released=True, estimator="gumbel-softmax").resolved()
+    assert relaxed.temperature(500) == {"tau": 1.0} and relaxed.temperature(1_000) == {"tau": released("tau", 1_000)}
+    assert VAESettings(estimator="exact", as_released=True).resolved().kl_grad
+    assert VAESettings().resolved().temperature(10**6) == {"eps": 0.1}
+
+
+def test_beta_falls_on_a_line():
+    settings = MixtureSettings(beta=5.0, beta_epochs=10).resolved()
+    assert [settings.beta_at(epochs) for epochs in (0, 2.5, 10, 99)] == [5, 4, 1, 1]
+    assert MixtureSettings(beta=5.0, beta_epochs=0).resolved().beta_at(0) == 1
+
+
+# --- many settings at random ------------------------------------------------------------------------------------------
+
+def drawn(kind, rng: np.random.Generator):
+    """Settings of this kind with random values of random fields; they need not be allowed together."""
+    chosen: dict[str, object] = {}
+    for each in fields(kind):
+        if rng.random() < 0.55:
+            continue
+        allowed = each.metadata
+        if allowed["choices"] is not None:
+            chosen[each.name] = str(rng.choice(list(allowed["choices"]())))
+        elif each.type.startswith("bool"):
+            chosen[each.name] = bool(rng.random() < 0.5)
+        elif each.type.startswith("float"):
+            chosen[each.name] = float(np.exp(rng.normal()))
+        else:
+            low = int(allowed["least"])
+            chosen[each.name] = int(rng.integers(low, min(allowed["most"] or low + 60, low + 60) + 1))
+    if "labels" in chosen:
+        chosen["labels"] = 10 * (chosen["labels"] // 10)
+    if "k" in chosen and rng.random() < 0.7:                # most of what is special takes few binary variables
+        chosen["k"] = 2
+    if "n" in chosen and rng.random() < 0.7:
+        chosen["n"] = int(rng.integers(1, 13))
+    return kind(**chosen)
+
+
+@pytest.fixture(scope="module", params=[VAESettings, MixtureSettings], ids=["train", "semi-supervised"])
+def many(request):
+    """Random settings of a kind that are allowed, as they were drawn, each with what it comes to."""
+    rng, made = np.random.default_rng(7), []
+    for _ in range(8_000):
+        settings = drawn(request.param, rng)
+        try:
+            made.append((settings, settings.resolved()))
+        except InputError:
+            continue
+    return made
+
+
+def test_the_random_settings_are_a_wide_set(many):
+    assert len(many) > 300
+    kind = type(many[0][0])
+    assert {made.estimator for made, _ in many} == set(estimators.REGISTRY if kind is VAESettings else serving())
+    assert {made.as_released for made, _ in many} == {True, False}
+    assert {resolved.schedule for _, resolved in many} == {"constant", "released"}
+    if kind is VAESettings:
+        assert {resolved.solver for _, resolved in many} == {None, *solvers.REGISTRY}
+    else:
+        assert {resolved.labelled_term for _, resolved in many} == set(label_terms.REGISTRY)
+
+
+def test_resolved_again_they_stay(many):
+    for settings, resolved in many:
+        assert resolved.resolved() == resolved, settings
+        assert not resolved.as_released and resolved.schedule and resolved.kl_grad is not None
+        setting = estimators.get(resolved.estimator).setting
+        for name in ("eps", "tau"):                         # a constant value where there is one to have, else none
+            assert (getattr(resolved, name) is not None) == (
+                setting == name and resolved.schedule == "constant"), settings
+        for each in fields(settings):                       # what somebody said is never changed, but for the preset
+            said = getattr(settings, each.name)
+            assert said is None or each.name == "as_released" or getattr(
+                resolved, each.name) == said, (settings, each.name)
+
+
+def test_parsed_again_from_their_own_options_they_are_the_same(many):
+    parser = make_parser()
+    for settings, resolved in many[:250]:
+        for made in (settings, resolved):
+            kind = kind_of(made)
+            options = parser.parse_args([kind.COMMAND, *arguments(made)])
+            assert read_settings(options, kind.SETTINGS) == resolved, arguments(made)
+
+
+def test_from_json_they_are_the_same(many):
+    import json
+
+    for _, resolved in many:
+        assert type(resolved)(**json.loads(json.dumps(asdict(resolved)))) == resolved
+
+
+# --- options ----------------------------------------------------------------------------------------------------------
+
+def another(each) -> list[tuple[list[str], object]]:
+    """(options, value) for values of a field that are not its default."""
+    name, kind = option(each.name), each.type.split(" | ")[0]
+    if each.type == "bool | None":
+        return [([name], True), ([name.replace("--", "--no-", 1)], False)]
+    if kind == "bool":
+        return [([name], True)]
+    if each.metadata["choices"] is not None:
+        return [([name, value], value) for value in each.metadata["choices"]() if value != each.default]
+    if kind == "float":
+        return [([name, "0.0625"], 0.0625), ([name, "1e-3" if each.default != 1e-3 else "2e-3"],
+                                             1e-3 if each.default != 1e-3 else 2e-3)]
+    assert kind == "int"
+    return [([name, "17"], 17)]
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_every_field_is_an_option_whose_value_arrives(kind, monkeypatch, capsys):
+    made, given = [], []
+    monkeypatch.setattr(kind.SETTINGS, "resolved", lambda self: made.append(self) or self)     # as they were read
+    monkeypatch.setattr(commands, "train_and_print", lambda kind, settings, *rest: given.append(settings))
+    from refimpl import cli
+
+    with pytest.raises(SystemExit):
+        cli.main([kind.COMMAND, "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    for each in fields(kind.SETTINGS):
+        assert each.metadata["help"] and " ".join(each.metadata["help"].split()) in shown, each.name
+        assert option(each.name) in shown and each.type.split(" | ")[0] in TYPES
+        for words, value in another(each):
+            assert cli.main([kind.COMMAND, *words, "--out", "never"]) == 0
+            assert given.pop() == replace(kind.SETTINGS(), **{each.name: value}) != kind.SETTINGS(), words
+            assert type(getattr(made.pop(), each.name)) is type(value)
+    assert cli.main([kind.COMMAND, "--out", "never"]) == 0
+    assert given.pop() == kind.SETTINGS()                           # the parser's defaults are the settings'
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_epochs_folder_data_and_resume_arrive_too(kind, monkeypatch, tmp_path):
+    calls: list[tuple] = []
+
+    def train(settings, epochs, out, resume, data_dir, report):
+        calls.append((settings, epochs, out, resume, data_dir))
+        raise InputError("enough")
+
+    monkeypatch.setattr(loop, "train", train)
+    from refimpl import cli
+
+    assert cli.main([kind.COMMAND, "--epochs", "7", "--out", str(tmp_path / "x"), "--data-dir", str(tmp_path), "--resume",
+                     "--seed", "4"]) == 2
+    assert cli.main([kind.COMMAND]) == 2
+    (settings, *first), (plain, *second) = calls
+    assert settings == kind.SETTINGS(seed=4).resolved() and first == [7, tmp_path / "x", True, tmp_path]
+    assert plain == kind.SETTINGS().resolved() and second[0] == kind.EPOCHS and second[2:] == [False, None]
+    assert second[1].parts == ("runs", kind.folder(plain))
+
+
+def test_kinds_differ_in_all_that_tells_them_apart():
+    assert list(KINDS) == ["train", "semi-supervised"] and KINDS["train"] is VAERun
+    for name in ("COMMAND", "SUMMARY", "FORMAT", "SETTINGS"):
+        assert len({getattr(kind, name) for kind in KINDS.values()}) == len(KINDS)
+    assert kind_of(VAESettings()) is VAERun and kind_of(MixtureSettings()) is MixtureRun
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("settings, problem", [
+    ({"labels": 55}, "--labels must be divisible by the 10 classes, got 55"),
+    ({"labels": -10}, "--labels must be at least 0"),
+    ({"dataset": "omniglot"}, "omniglot has no labels of ten classes"),
+    ({"estimator": "arm"}, "unknown estimator 'arm'; there are exact, direct, two-sided, .*rebar, relax$"),
+    ({"labelled_term": "hinge"}, "unknown labelled term 'hinge'"),
+    ({"estimator": "exact", "eps": 0.1}, "--eps is not a setting of the estimator exact"),
+    ({"as_released": True, "eps": 0.1}, "--as-released has a schedule of its own for eps"),
+    ({"as_released": True, "shift": 2}, "--as-released has its own shift, 0; leave out --shift"),
+    ({"as_released": True, "labelled_term": "cross-entropy"}, "--as-released has its own labelled term, released"),
+    ({"as_released": True, "label_eps": 1.0}, "--as-released has its own label eps, 0.05"),
+    ({"as_released": True, "image_weight": 0.2}, "--as-released has its own image weight, 0.0"),
+    ({"as_released": True, "label_weight": 0.2}, "--as-released has its own label weight, 0.0"),
+    ({"label_eps": 0.0}, "--label-eps must be above 0"), ({"beta": float("nan")}, "--beta must be above 0"),
+    ({"label_weight": float("inf")}, "--label-weight must be at most"), ({"shift": 28}, "--shift must be at most 27"),
+    ({"image_weight": float("nan")}, "--image-weight must be at least 0"),
+    ({"pretrain": -1}, "--pretrain must be at least 0"), ({"labels": "100"}, "labels must be int")])
+def test_settings_refused(settings, problem):
+    with pytest.raises(InputError, match=problem):
+        MixtureSettings(**settings).resolved()
+
+
+@pytest.mark.parametrize("kind", [VAESettings, MixtureSettings])
+def test_a_field_of_another_type_or_out_of_its_range_is_refused(kind):
+    for each in fields(kind):
+        allowed = each.metadata
+        wrong: list[object] = [[], b"x", 1.5 if each.type.startswith(("int", "bool", "str")) else "1"]
+        wrong += [None] if "None" not in each.type else []
+        wrong += ["nothing of the kind"] if allowed["choices"] is not None else []
+        wrong += [allowed["least"] - 1] if allowed["least"] is not None else []
+        wrong += [allowed["most"] + 1] if allowed["most"] is not None else []
+        wrong += [allowed["above"], float("nan"), float("inf")] if allowed["above"] is not None else []
+        for value in wrong:
+            with pytest.raises(InputError, match=f"{each.name.replace('_', '.')}"):
+                replace(kind(), **{each.name: value}).resolved()
+
+
+def test_data_sets_with_labels_are_those_that_the_mixture_takes():
+    assert [name for name in data.NAMES if data.REGISTRY[name].classes == 10] == ["mnist", "fashion-mnist"]
+    for name in ("mnist", "fashion-mnist"):
+        assert MixtureSettings(dataset=name).resolved().dataset == name

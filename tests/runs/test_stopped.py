@@ -1,0 +1,115 @@
+"""Runs that are stopped from outside: killed in the middle of a save, Ctrl-C, a pipe; and the memory they take."""
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from refimpl.runs import checkpoint, loop
+from refimpl.runs.vae import VAESettings
+from tests.asserts import assert_same_to_the_bit, checkpoint_content
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SETTINGS = VAESettings(hidden=20, limit=400, batch=64).resolved()
+OPTIONS = ["--hidden", "20", "--limit", "400", "--batch", "64"]
+EPOCHS = 12
+
+
+def command(out: Path, *more: str) -> list[str]:
+    return [sys.executable, "-m", "refimpl", "train", *OPTIONS, "--out", str(out), *more]
+
+
+def run(arguments: list[str], **more) -> subprocess.CompletedProcess:
+    return subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, **more)
+
+
+# One process for all moments: what it imports takes longer than the training.  Each child dies by its own hand.
+KILLED_WHILE_SAVING = """
+import json, os, signal, sys
+from refimpl import cli, plots
+
+def die(moment, which, out):
+    saves, right = [], getattr(os, moment)
+    def deadly(*arguments):
+        saves.append(1)
+        if len(saves) == which:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return right(*arguments)
+    setattr(os, moment, deadly)
+    cli.main([*sys.argv[2:], "--epochs", "3", "--out", out])
+
+statuses = {}
+for moment, which, out in json.loads(sys.argv[1]):
+    child = os.fork()
+    if child == 0:
+        sys.stdout = open(os.devnull, "w")
+        die(moment, which, out)
+        os._exit(0)
+    statuses[out] = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+print(json.dumps(statuses))
+"""
+# After the first checkpoint, config.json, metrics.csv and those of epoch 1: checkpoint and metrics of the second epoch,
+# and the checkpoint of the third.
+MOMENTS = [(moment, which) for moment in ("fsync", "replace") for which in (4, 5, 6, 7, 8)]
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory) -> Path:
+    """A folder with a run for each moment, killed at it."""
+    folder = tmp_path_factory.mktemp("killed")
+    cases = [(moment, which, str(folder / f"{moment}-{which}")) for moment, which in MOMENTS]
+    done = run([sys.executable, "-c", KILLED_WHILE_SAVING, json.dumps(cases), "train", *OPTIONS])
+    assert done.returncode == 0, done.stderr
+    assert set(json.loads(done.stdout).values()) == {-signal.SIGKILL} and len(json.loads(done.stdout)) == len(MOMENTS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    """A folder with the run of 3 epochs and the one of EPOCHS, never stopped."""
+    folder = tmp_path_factory.mktemp("whole")
+    loop.train(SETTINGS, 3, folder / "3")
+    loop.train(SETTINGS, EPOCHS, folder / str(EPOCHS))
+    return folder
+
+
+@pytest.mark.parametrize("moment, which", MOMENTS)
+def test_killed_in_the_middle_of_a_save(killed, whole, moment, which):
+    folder = killed / f"{moment}-{which}"
+    _, history = checkpoint.load(folder / checkpoint.FILE)              # whole, whatever the moment
+    assert len(history) < 3
+    loop.train(SETTINGS, 3, folder, resume=True)
+    assert_same_to_the_bit(whole / "3", folder)
+    assert not list(folder.glob("*.tmp"))
+    rows = (folder / "metrics.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["epoch", "1", "2", "3"]
+
+
+def test_ctrl_c_and_resume(tmp_path, whole):
+    process = subprocess.Popen(command(tmp_path / "stopped", "--epochs", str(EPOCHS)), cwd=ROOT, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+    for _ in range(4):                                              # two lines of heading, two epochs
+        process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in err
+    assert "--resume" in err
+    assert 0 < len(checkpoint_content(tmp_path / "stopped")["history"]) < EPOCHS
+    resumed = run(command(tmp_path / "stopped", "--epochs", str(EPOCHS), "--resume"))
+    # a pipe gets no progress line
+    assert resumed.returncode == 0 and resumed.stderr == "" and "\r" not in resumed.stdout
+    assert_same_to_the_bit(whole / str(EPOCHS), tmp_path / "stopped")
+
+
+def test_peak_memory_of_training_on_mnist(tmp_path):
+    """Large batches only: they take more memory, and less time."""
+    code = ("import resource, sys; from refimpl import cli; cli.main(sys.argv[1:]); "
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)")
+    done = run([sys.executable, "-c", code, "train", "--k", "50", "--batch", "1000", "--epochs", "1", "--out",
+                str(tmp_path / "run")])
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.split()[-1]) < 600, "MB"

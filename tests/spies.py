@@ -1,0 +1,40 @@
+"""Watching what is passed on: a function is replaced by itself, and what it was called with is kept."""
+from __future__ import annotations
+
+import functools
+import inspect
+
+import numpy as np
+import pytest
+
+
+def spied(patch: pytest.MonkeyPatch, owner, name: str) -> list[dict]:
+    """A list that gets the arguments, by name and defaults included, of every call of owner.name from now on."""
+    right, calls = getattr(owner, name), []
+    signature = inspect.signature(right)
+
+    @functools.wraps(right)
+    def watched(*arguments, **keywords):
+        bound = signature.bind(*arguments, **keywords)
+        bound.apply_defaults()
+        calls.append(dict(bound.arguments))
+        return right(*arguments, **keywords)
+
+    patch.setattr(owner, name, watched)
+    return calls
+
+
+def raw(dataset: str, part: str, limit: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """(images (N, 784) of 0 and 1 in float32, labels (N,)) of a part, read from the shipped file and cut by hand."""
+    from refimpl import data
+
+    start, stop = {"train": (0, 50_000), "valid": (50_000, 60_000), "test": (60_000, 70_000)}[part]
+    stop = stop if limit is None else min(stop, start + limit)
+    images, labels = _file(data.SHIPPED / f"{dataset.replace('-', '_')}.npz")
+    return np.unpackbits(images[start:stop], axis=1).astype(np.float32), labels[start:stop]
+
+
+@functools.lru_cache(maxsize=2)
+def _file(path) -> tuple[np.ndarray, np.ndarray]:
+    with np.load(path, allow_pickle=False) as content:
+        return content["images"], content["labels"]
