@@ -153,7 +153,7 @@ def test_a_run_is_made_as_it_is_loaded(tmp_path, monkeypatch, capsys):
     assert "chapter 4, 1 epochs" in capsys.readouterr().out
     made, kept = tutorial_runs.load("eps-1-kl", tmp_path), tutorial_runs.load("eps-1-kl")
     assert made.rows[0]["test_elbo"] == pytest.approx(kept.rows[0]["test_elbo"], abs=2.0)      # another machine rounds otherwise
-    assert np.isfinite(made.run.model.values).all()
+    assert np.isfinite(made.run.model.parameters.values).all()
     (tmp_path / "eps-1-kl.npz").write_bytes(b"")
     for name, folder, problem in (("eps-1-kl", tmp_path, "is damaged; make it with"), ("eps-0.1-kl", tmp_path, "is missing; make it with")):
         with pytest.raises(InputError, match=problem):

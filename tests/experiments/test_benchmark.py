@@ -38,13 +38,14 @@ def beside_the_layers(settings) -> list[tuple[int, int, int]]:
     if isinstance(settings, MixtureSettings):
         if settings.estimator == "gumbel-softmax":
             return []
-        made = [(20, 30, 2000), (200, 400, 784), (20, 784, 400)]    # first layer of all classes, logits, W x
+        # first layer of all classes, logits (a column of ones for the bias among the hidden units), W x
+        made = [(20, 30, 2000), (200, 401, 784), (20, 784, 401)]
         # and the way back
         return made + ([(30, 20, 2000), (20, 2000, 30)] if settings.estimator == "exact" else [])
     if settings.n == 1:                                             # images with logits, and weights with images
         return [(20, 784, settings.k), (settings.k, 20, 784)] if settings.estimator in ("exact", "direct") else []
     if settings.estimator in ("direct", "two-sided", "local-expectation"):
-        return [(300, 300, 784), (20, 784, 300)]                    # logits of all neighbours, W x
+        return [(300, 301, 784), (20, 784, 301)]                    # logits of all neighbours, W x
     return []
 
 
