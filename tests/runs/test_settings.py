@@ -300,7 +300,7 @@ def test_kinds_differ_in_all_that_tells_them_apart():
     ({"labels": 55}, "--labels must be divisible by the 10 classes, got 55"),
     ({"labels": -10}, "--labels must be at least 0"),
     ({"dataset": "omniglot"}, "omniglot has no labels of ten classes"),
-    ({"estimator": "arm"}, "unknown estimator 'arm'; there are exact, direct, two-sided, .*rebar, relax"),
+    ({"estimator": "arm"}, "unknown estimator 'arm'; there are exact, direct, two-sided, .*rebar, relax$"),
     ({"labelled_term": "hinge"}, "unknown labelled term 'hinge'"),
     ({"estimator": "exact", "eps": 0.1}, "--eps is not a setting of the estimator exact"),
     ({"as_released": True, "eps": 0.1}, "--as-released has a schedule of its own for eps"),
