@@ -127,7 +127,7 @@ def test_the_index_names_every_chapter_with_a_picture():
         assert f"]({source.stem}.ipynb)" in index and f"](figures/chapter-{source.name[:2]}.png)" in index
 
 
-# --- the small trained runs -----------------------------------------------------------------------------------------------------
+# --- the small trained runs -------------------------------------------------------------------------------------------
 
 def test_every_run_is_there_and_is_what_its_plan_says():
     assert sorted(path.stem for path in tutorial_runs.FOLDER.glob("*.npz")) == sorted(tutorial_runs.PLANS)

@@ -169,7 +169,7 @@ def test_bad_sizes():
     assert base.pairs(3)[0].tolist() == [0, 0, 1]
 
 
-# --- the direct gradient through a family -----------------------------------------------------------------------------------
+# --- the direct gradient through a family -----------------------------------------------------------------------------
 
 def estimate(name, theta, objective, seed, family, **settings):
     return estimators.get(name).estimate(theta, objective, np.random.default_rng(seed), family=family, **settings)
@@ -241,7 +241,7 @@ def test_mean_gradient_is_that_of_the_tilted_objective(name, sides, rng):
         assert abs(grad[place] - difference) < 0.02 * np.abs(grad).max()
 
 
-# --- a third family is one class ---------------------------------------------------------------------------------------------
+# --- a third family is one class --------------------------------------------------------------------------------------
 
 class OneOf(Family):
     """k - 1 switches of which at most one is on: as a path through a graph, z has structure, and its arg max is found

@@ -213,7 +213,7 @@ def test_same_seed_same_model():
     assert (one.parameters.values == two.parameters.values).all() and one.parameters.values.dtype == np.float32
 
 
-# --- several variables ---------------------------------------------------------------------------------------------------
+# --- several variables ------------------------------------------------------------------------------------------------
 
 @pytest.fixture
 def several(rng):
@@ -303,7 +303,7 @@ def test_sampled_elbo_is_unbiased(several, rng):
     assert abs(draws.mean() - truth) < 4 * draws.std() / np.sqrt(len(draws))
 
 
-# --- pair scores -----------------------------------------------------------------------------------------------------------
+# --- pair scores ------------------------------------------------------------------------------------------------------
 
 N = 4
 
