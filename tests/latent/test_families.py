@@ -285,9 +285,9 @@ def test_the_estimator_of_theorem_1_serves_a_family_it_has_never_seen(rng):
     many = lambda a: np.broadcast_to(a, (times, n))
     found = estimate("direct", many(theta), Linear(many(c)), 0, OneOf(n), eps=eps).grad
 
-    def law(theta):                                                 # the largest of n Gumbels is one too, and independent
-        total = np.logaddexp.reduce(theta)                          # of who it is; it must be above 0
-        return softmax(theta) * -np.expm1(-np.exp(total - np.euler_gamma))
+    def law(theta):
+        total = np.logaddexp.reduce(theta)          # the largest of n Gumbels is one too, and independent of who it is;
+        return softmax(theta) * -np.expm1(-np.exp(total - np.euler_gamma))          # it must be above 0
 
     mean = (law(theta + eps * c) - law(theta)) / eps
     assert np.abs(z_scores(found, mean)).max() < 4
