@@ -185,7 +185,8 @@ E = np.exp(-(h + noise + c))
 first, when = E.argmin(axis=-1), E.min(axis=-1)
 assert (first == z_star).all()
 for z in range(len(h)):
-    print(f"z = {z}: rings first in {np.mean(first == z):.4f} of draws, then at {when[first == z].mean():.4f} on average "
+    rings_first, mean_time = np.mean(first == z), when[first == z].mean()
+    print(f"z = {z}: rings first in {rings_first:.4f} of draws, then at {mean_time:.4f} on average "
           f"(1 / S = {1 / S:.4f})")
 
 # %% [markdown]
@@ -214,12 +215,14 @@ assert abs(highest.mean() - np.log(S)) < 4 * error
 from scipy import stats
 
 sigma = np.pi / np.sqrt(6)
-laws = {"Gumbel": stats.gumbel_r(loc=-c), "Gaussian": stats.norm(scale=sigma), "Laplace": stats.laplace(scale=sigma / np.sqrt(2))}
+laws = {"Gumbel": stats.gumbel_r(loc=-c), "Gaussian": stats.norm(scale=sigma),
+        "Laplace": stats.laplace(scale=sigma / np.sqrt(2))}
 
 
 def choice(law, h, t=np.arange(-40, 60, 0.02)):
     below = np.stack([law.cdf(t - score) for score in h])
-    return np.array([(law.pdf(t - h[z]) * np.prod(np.delete(below, z, axis=0), axis=0)).sum() * 0.02 for z in range(len(h))])
+    others = [np.prod(np.delete(below, z, axis=0), axis=0) for z in range(len(h))]      # all other scores are below t
+    return np.array([(law.pdf(t - h[z]) * others[z]).sum() * 0.02 for z in range(len(h))])
 
 
 third = np.linspace(-4, 4, 33)

@@ -96,7 +96,8 @@ draws = gumbel.sample((200_000, 3), rng)                    # shared by the thre
 for point in ((0.0, 0.0), (1.0, 0.7), (1.0, -0.7)):
     highest = (point[1] * f + h_of(point[0]) + draws).max(axis=1)
     error = highest.std() / np.sqrt(len(draws))
-    print(f"w = {point[0]:g}, eps = {point[1]:+g}: logsumexp {G(*point):.4f}, mean of sampled maxima {highest.mean():.4f} ± {error:.4f}")
+    print(f"w = {point[0]:g}, eps = {point[1]:+g}: logsumexp {G(*point):.4f}, "
+          f"mean of sampled maxima {highest.mean():.4f} ± {error:.4f}")
     assert abs(highest.mean() - G(*point)) < 4 * error
 
 # %% [markdown]
@@ -165,7 +166,8 @@ assert np.isclose(left_side, right_side, rtol=1e-6)
 h, eps = h_of(at), 0.4
 q_eps = softmax(h + eps * f)
 formula = q_eps * (f - q_eps @ f)
-in_h = np.array([(softmax(h + d * unit + eps * f) @ f - softmax(h - d * unit + eps * f) @ f) / (2 * d) for unit in np.eye(3)])
+expected = lambda h: softmax(h + eps * f) @ f
+in_h = np.array([(expected(h + d * unit) - expected(h - d * unit)) / (2 * d) for unit in np.eye(3)])
 in_eps = (softmax(h + (eps + d) * f) - softmax(h + (eps - d) * f)) / (2 * d)
 print("q_eps (f - E f)    ", formula.round(7))
 print("d/dh of E f(z_eps) ", in_h.round(7))
@@ -200,7 +202,8 @@ for eps in (1.0, 0.3, 0.1):
     sampled = direct_gradient(h, f, eps, draws)
     exact_mean = (softmax(h + eps * f) - q) / eps           # E onehot(z(eps)) = q_eps, E onehot(z*) = q
     error = sampled.std(axis=0) / np.sqrt(len(draws))
-    print(f"eps = {eps}: sampled {sampled.mean(axis=0).round(4)}, its exact mean {exact_mean.round(4)}; limit {truth.round(4)}; "
+    print(f"eps = {eps}: sampled {sampled.mean(axis=0).round(4)}, "
+          f"its exact mean {exact_mean.round(4)}; limit {truth.round(4)}; "
           f"share of draws that are zero {np.mean((sampled == 0).all(axis=1)):.2f}")
     assert (np.abs(sampled.mean(axis=0) - exact_mean) < 4 * error).all()
 
@@ -209,7 +212,8 @@ few = draws[:4_000]
 grid = np.geomspace(0.03, 3, 15)
 figure, ax = plt.subplots(figsize=(6.5, 3.2))
 ax.axhline(truth[1], color=plots.TRUTH, linewidth=3, label="the gradient")
-ax.semilogx(grid, [((softmax(h + eps * f) - q) / eps)[1] for eps in grid], color="0.5", label="$(q_\\epsilon - q) / \\epsilon$")
+finite = [((softmax(h + eps * f) - q) / eps)[1] for eps in grid]
+ax.semilogx(grid, finite, color="0.5", label="$(q_\\epsilon - q) / \\epsilon$")
 means = np.array([direct_gradient(h, f, eps, few)[:, 1].mean() for eps in grid])
 errors = np.array([direct_gradient(h, f, eps, few)[:, 1].std() for eps in grid]) / np.sqrt(len(few))
 ax.errorbar(grid, means, 2 * errors, fmt="o", color=plots.colour("direct"), label="4,000 draws, ± 2 standard errors")
@@ -253,7 +257,8 @@ print("gradient in W: differences of the exact E f agree with the chain rule, an
 # 2. Danskin under the average, in $\epsilon$: $\partial_\epsilon G = E f(z(\epsilon))$. Hence
 #    $\partial_w \partial_\epsilon G(w,0) = \nabla_w E f(z^{\star})$.
 # 3. Danskin under the average, in the scores, and the chain rule: $\partial_w G = E \nabla_w h_w(z(\epsilon))$. Hence
-#    $\partial_\epsilon \partial_w G(w,0) = \lim \frac{1}{\epsilon} E[\nabla_w h_w(z(\epsilon)) - \nabla_w h_w(z^{\star})]$.
+#    $\partial_\epsilon \partial_w G(w,0)$ is the limit of
+#    $\frac{1}{\epsilon} E[\nabla_w h_w(z(\epsilon)) - \nabla_w h_w(z^{\star})]$.
 # 4. $G$ is twice continuously differentiable, so 2 = 3.
 #
 # Gumbel noise entered in step 1 only. Other noise with a smooth, bounded density and a finite mean smooths $G$ as well,
@@ -318,7 +323,8 @@ assert np.allclose(enumeration.gradient(h, f), truth)
 #
 # def chosen(h):                                  # P(z* = z) with standard normal noise, as in chapter 1
 #     below = np.stack([stats.norm.cdf(t - score) for score in h])
-#     return np.array([(stats.norm.pdf(t - h[z]) * np.prod(np.delete(below, z, axis=0), axis=0)).sum() * 0.01 for z in range(3)])
+#     others = [np.prod(np.delete(below, z, axis=0), axis=0) for z in range(3)]
+#     return np.array([(stats.norm.pdf(t - h[z]) * others[z]).sum() * 0.01 for z in range(3)])
 #
 # by_integral = np.array([(chosen(h + 1e-4 * unit) @ f - chosen(h - 1e-4 * unit) @ f) / 2e-4 for unit in np.eye(3)])
 # sampled = direct_gradient(h, f, 0.05, rng.normal(size=(400_000, 3)))

@@ -194,7 +194,8 @@ ax.set(xlabel="eps, 1/nat", ylabel="root mean squared error")
 ax.legend(fontsize=9)
 plt.show()
 
-assert np.allclose(direct.variance(h, f, 0.5), variance(0.5)) and np.allclose(direct.stay_probability(h, f, 0.5), both(h, f, 0.5))
+assert np.allclose(direct.variance(h, f, 0.5), variance(0.5))
+assert np.allclose(direct.stay_probability(h, f, 0.5), both(h, f, 0.5))
 assert np.allclose(direct.expected_gradient(h, f, 0.5), mean_of_g(0.5))
 
 # %% [markdown]
@@ -243,16 +244,19 @@ assert abs(grid[np.argmax(objective)] - best_share(10, 1.0)) < 1e-3
 test = data.load("mnist").test
 x = test.images(slice(0, 1_000))
 figure, ax = plt.subplots(figsize=(6, 3.2))
-for name, words, colour in (("eps-1-kl", "eps = 1, KL on", plots.FURTHER[1]), ("eps-0.1-kl", "eps = 0.1, KL on", plots.colour("direct")),
+for name, words, colour in (("eps-1-kl", "eps = 1, KL on", plots.FURTHER[1]),
+                            ("eps-0.1-kl", "eps = 0.1, KL on", plots.colour("direct")),
                             ("eps-1-no-kl", "eps = 1, KL off", plots.FURTHER[2])):
     loaded = tutorial_runs.load(name)
-    scores, f_all = loaded.run.model.score_all(x)                       # (1000, 1, 10), (1000, 10): everything, by enumeration
+    rows, last = loaded.rows, loaded.rows[-1]
+    scores, f_all = loaded.run.model.score_all(x)                   # (1000, 1, 10), (1000, 10): all, by enumeration
     share = softmax(scores[:, 0])[np.arange(len(x)), f_all.argmax(axis=1)]
     second, first = np.sort(f_all, axis=1)[:, -2:].T
-    clear = first - second > 10                                         # images whose best value leads by more than 10 nats
-    print(f"{words:18s} test -ELBO {-loaded.rows[-1]['test_elbo']:.1f} nats, -log p(x) {-loaded.rows[-1]['test_log_likelihood']:.1f}; "
-          f"q of the best value, median: {np.median(share):.3f}, where it leads clearly ({clear.sum()} images) {np.median(share[clear]):.3f}")
-    ax.plot([row["epoch"] for row in loaded.rows], [-row["test_elbo"] for row in loaded.rows], color=colour, marker="o", label=words)
+    clear = first - second > 10                                     # images whose best value leads by over 10 nats
+    print(f"{words:18s} test -ELBO {-last['test_elbo']:.1f} nats, -log p(x) {-last['test_log_likelihood']:.1f}; "
+          f"q of the best value, median: {np.median(share):.3f}, "
+          f"where it leads clearly ({clear.sum()} images) {np.median(share[clear]):.3f}")
+    ax.plot([row["epoch"] for row in rows], [-row["test_elbo"] for row in rows], color=colour, marker="o", label=words)
     if name == "eps-1-kl":
         assert abs(np.median(share[clear]) - best_share(10, 1.0)) < 0.05
 ax.set(xlabel="epoch", ylabel="test -ELBO, exact, nats an image")

@@ -93,7 +93,7 @@ for image in range(5):                                      # naive: one image, 
 # %%
 def enumeration(h, f, rng):
     q = softmax(h)
-    return q * (f - (q * f).sum(axis=1, keepdims=True)), q              # the gradient itself; the decoder sees all values
+    return q * (f - (q * f).sum(axis=1, keepdims=True)), q          # the gradient itself; the decoder sees all values
 
 
 def direct(h, f, rng, eps=0.1):
@@ -171,13 +171,17 @@ plt.show()
 
 # %%
 figure, ax = plt.subplots(figsize=(6.5, 3.4))
-for name, words, colour, style in (("single-exact", "exact", plots.colour("exact"), "-"), ("single-direct", "direct, eps = 0.1", plots.colour("direct"), "-"),
-                                   ("single-direct-as-released", "direct as released", plots.colour("direct"), "--"),
-                                   ("single-gumbel-softmax", "gumbel-softmax, tau = 0.5", plots.colour("gumbel-softmax"), "-")):
+for name, words, colour, style in (
+        ("single-exact", "exact", plots.colour("exact"), "-"),
+        ("single-direct", "direct, eps = 0.1", plots.colour("direct"), "-"),
+        ("single-direct-as-released", "direct as released", plots.colour("direct"), "--"),
+        ("single-gumbel-softmax", "gumbel-softmax, tau = 0.5", plots.colour("gumbel-softmax"), "-")):
     rows = tutorial_runs.load(name).rows
-    ax.plot([row["epoch"] for row in rows], [-row["test_elbo"] for row in rows], color=colour, linestyle=style, marker="o", label=words)
+    ax.plot([row["epoch"] for row in rows], [-row["test_elbo"] for row in rows],
+            color=colour, linestyle=style, marker="o", label=words)
     last = rows[-1]
-    print(f"{words:26s} -ELBO {-last['test_elbo']:.2f}, -log p(x) {-last['test_log_likelihood']:.2f}, gap {last['gap']:.2f} nats")
+    print(f"{words:26s} -ELBO {-last['test_elbo']:.2f}, -log p(x) {-last['test_log_likelihood']:.2f}, "
+          f"gap {last['gap']:.2f} nats")
 ax.set(xlabel="epoch of 50,000 images", ylabel="test -ELBO, exact, nats")
 ax.legend(fontsize=9)
 plt.show()

@@ -36,7 +36,7 @@ l = rng.normal(size=n)
 A, c = 1.5 * rng.normal(size=(5, n)), 2 * rng.normal(size=5)
 
 
-def f(z):                                   # (..., n) -> (...): five waves, nonlinear in every variable and joint in all
+def f(z):                               # (..., n) -> (...): five waves, nonlinear in every variable and joint in all
     return np.sin(z @ A.T + 1) @ c
 
 
@@ -154,7 +154,7 @@ def local_expectation():
 # Blackwell).
 
 # %%
-baseline = f((l + logistic(1_000) > 0).astype(float)).mean()                # from earlier draws: a running mean costs nothing more
+baseline = f((l + logistic(1_000) > 0).astype(float)).mean()    # from earlier draws: a running mean costs no more
 
 
 def reinforce():
@@ -218,9 +218,13 @@ def rebar(eta=1.0, lam=0.5, forget=False):
 # product: the variance at equal cost. (REBAR also asks for two gradients of $f$, which are not counted.)
 
 # %%
-estimates = {"direct, eps = 0.1": (direct_coordinates(0.1), n + 1, "direct"), "direct, eps = 1": (direct_coordinates(1.0), n + 1, "direct"),
-             "local expectation": (local_expectation(), n + 1, "local-expectation"), "REINFORCE": (reinforce(), 1, "reinforce"),
-             "REINFORCE, leave one out": (reinforce_loo(), 2, "reinforce-loo"), "ARM": (arm(), 2, "arm"), "DisARM": (disarm(), 2, "disarm"),
+estimates = {"direct, eps = 0.1": (direct_coordinates(0.1), n + 1, "direct"),
+             "direct, eps = 1": (direct_coordinates(1.0), n + 1, "direct"),
+             "local expectation": (local_expectation(), n + 1, "local-expectation"),
+             "REINFORCE": (reinforce(), 1, "reinforce"),
+             "REINFORCE, leave one out": (reinforce_loo(), 2, "reinforce-loo"),
+             "ARM": (arm(), 2, "arm"),
+             "DisARM": (disarm(), 2, "disarm"),
              "REBAR": (rebar(), 3, "rebar")}
 figure, (left, right) = plt.subplots(1, 2, sharey=True, figsize=(9, 3.4))
 print(f"{'estimator':26s} {'worst z':>8s} {'variance':>9s} {'evaluations':>12s} {'variance x evaluations':>23s}")
@@ -262,7 +266,8 @@ for name in ("exact", "direct", "local-expectation", "rebar", "relax", "arm", "d
     bound = [-row["test_elbo"] for row in rows]
     left.plot([row["epoch"] for row in rows], bound, color=plots.colour(name), label=name)
     right.plot([row["evaluations"] / 1e6 for row in rows], bound, color=plots.colour(name))
-    print(f"{name:18s} after {len(rows)} epochs {bound[-1]:.2f} nats, {rows[-1]['evaluations'] / 1e6:.1f} million evaluations")
+    print(f"{name:18s} after {len(rows)} epochs {bound[-1]:.2f} nats, "
+          f"{rows[-1]['evaluations'] / 1e6:.1f} million evaluations")
 left.set(xlabel="epoch", ylabel="test -ELBO, exact, nats", ylim=(140, 175))
 right.set(xlabel="evaluations of f, millions", xscale="log")
 left.legend(fontsize=8, ncols=2)
@@ -284,7 +289,7 @@ plt.show()
 #
 # ```python
 # a, nonlinear = rng.normal(size=n), f
-# f = lambda z: z @ a                                                         # `neighbours` looks f up when it is called
+# f = lambda z: z @ a                                                   # `neighbours` looks f up when it is called
 # exact, linear = p * (1 - p) * a, neighbours(z_star[:1_000])
 # f = nonlinear
 # assert np.allclose(p * (1 - p) * (linear[:, :, 1] - linear[:, :, 0]), exact)        # the same in every draw

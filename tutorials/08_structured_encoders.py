@@ -58,7 +58,8 @@ def by_enumeration(u, w):
 u = np.array([-0.5, 0.8, -0.4, -0.9])
 w = np.array([0.9, 0.4, 0.0, 0.7, 0.6, 0.2])                # pairs 01, 02, 03, 12, 13, 23
 best = by_enumeration(u, w)
-print("alone:", (u > 0).astype(int), "  together:", best, f"  scores {score(u, w, (u > 0)):.2f} and {score(u, w, best):.2f}")
+alone = (u > 0).astype(int)
+print("alone:", alone, "  together:", best, f"  scores {score(u, w, alone):.2f} and {score(u, w, best):.2f}")
 
 # %% [markdown]
 # Alone only variable 1 would be on. It pulls two of the others in; the last one stays out.
@@ -92,11 +93,14 @@ side = {**{i: bool(best[i]) for i in range(4)}, "source": True, "sink": False}
 for start, end, capacity in edges:
     (x0, y0), (x1, y1) = place[start], place[end]
     cut = side[start] != side[end]
-    ax.plot([x0, x1], [y0, y1], color=plots.FURTHER[0] if cut else "0.6", linewidth=1 + 3 * capacity, linestyle="--" if cut else "-", zorder=1)
-    ax.text(0.4 * x0 + 0.6 * x1, 0.4 * y0 + 0.6 * y1, f"{capacity:.2f}", fontsize=10, ha="center", bbox=dict(facecolor="white", edgecolor="none", pad=1))
+    ax.plot([x0, x1], [y0, y1], color=plots.FURTHER[0] if cut else "0.6", linestyle="--" if cut else "-",
+            linewidth=1 + 3 * capacity, zorder=1)
+    ax.text(0.4 * x0 + 0.6 * x1, 0.4 * y0 + 0.6 * y1, f"{capacity:.2f}", fontsize=10, ha="center",
+            bbox=dict(facecolor="white", edgecolor="none", pad=1))
 for node, (x, y) in place.items():
+    name = node if isinstance(node, str) else f"z{node}={best[node]}"
     ax.scatter([x], [y], s=900, color=plots.FURTHER[1] if side[node] else "0.85", edgecolor="0.3", zorder=2)
-    ax.text(x, y, node if isinstance(node, str) else f"z{node}={best[node]}", ha="center", va="center", fontsize=9, zorder=3,
+    ax.text(x, y, name, ha="center", va="center", fontsize=9, zorder=3,
             color="white" if side[node] else "black")
 ax.margins(0.12)
 ax.set_axis_off()
@@ -124,7 +128,8 @@ def by_min_cut(u, w, unit=1e6):
         rows += [i, j]
         columns += [j, i]
         capacity += [value / 2, value / 2]
-    graph = csr_array((np.rint(np.array(capacity) * unit).astype(np.int32), np.array([rows, columns], np.int32)), shape=(n + 2, n + 2))
+    ends = np.array([rows, columns], np.int32)
+    graph = csr_array((np.rint(np.array(capacity) * unit).astype(np.int32), ends), shape=(n + 2, n + 2))
     residual = graph - maximum_flow(graph, n, n + 1).flow
     residual.data = np.maximum(residual.data, 0)
     residual.eliminate_zeros()
@@ -154,13 +159,15 @@ def by_integer_program(u, w):
     n, pairs = len(u), list(itertools.combinations(range(len(u)), 2))
     rows, upper = [], []
     for place, (i, j) in enumerate(pairs):
-        for coefficients, bound in (({i: -1, n + place: 1}, 0), ({j: -1, n + place: 1}, 0), ({i: 1, j: 1, n + place: -1}, 1)):
+        y = n + place
+        for coefficients, bound in (({i: -1, y: 1}, 0), ({j: -1, y: 1}, 0), ({i: 1, j: 1, y: -1}, 1)):
             row = np.zeros(n + len(pairs))
             row[list(coefficients)] = list(coefficients.values())
             rows.append(row)
             upper.append(bound)
     integer = np.r_[np.ones(n), np.zeros(len(pairs))]       # the y follow by themselves
-    found = milp(-np.r_[u, w], integrality=integer, bounds=Bounds(0, 1), constraints=LinearConstraint(np.array(rows), -np.inf, upper))
+    held = LinearConstraint(np.array(rows), -np.inf, upper)
+    found = milp(-np.r_[u, w], integrality=integer, bounds=Bounds(0, 1), constraints=held)
     return np.rint(found.x[:n]).astype(int)
 
 
@@ -242,8 +249,10 @@ plt.show()
 
 # %% [markdown]
 # What to see. Minimum cuts are polynomial, nearly flat; enumeration doubles with each variable but starts so low that
-# it wins for a dozen; the integer program is the dearest and the most general. `persistency` first fixes what is
-# certain, then enumerates the rest. `python -m refimpl structured-timing` times whole training steps (slide 32).
+# it wins up to about ten; the integer program is the dearest and the most general. `persistency` first fixes what is
+# certain, then enumerates the rest. `maxflow` is not scipy's, which takes one graph a call: it pushes the flows of all
+# hundred images at once, as arrays, and rounds no capacity. `python -m refimpl structured-timing` times whole training
+# steps (slide 32).
 #
 # ## In training
 #
@@ -251,10 +260,12 @@ plt.show()
 
 # %%
 figure, ax = plt.subplots(figsize=(6, 3.4))
-for name, words, colour in (("structured-none", "no pairs", plots.colour("direct")), ("structured-non-negative", "pairs, w >= 0", plots.FURTHER[2]),
+for name, words, colour in (("structured-none", "no pairs", plots.colour("direct")),
+                            ("structured-non-negative", "pairs, w >= 0", plots.FURTHER[2]),
                             ("structured-any-sign", "pairs of any sign", plots.FURTHER[3])):
     rows = tutorial_runs.load(name).rows
-    ax.plot([row["epoch"] for row in rows], [-row["test_log_likelihood"] for row in rows], color=colour, marker="o", label=words)
+    ax.plot([row["epoch"] for row in rows], [-row["test_log_likelihood"] for row in rows],
+            color=colour, marker="o", label=words)
     print(f"{words:28s} -log p(x) after {len(rows)} epochs: {-rows[-1]['test_log_likelihood']:.2f} nats")
 ax.set(xlabel="epoch", ylabel="test -log p(x), exact, nats")
 ax.legend(fontsize=9)
@@ -264,8 +275,8 @@ plt.show()
 # What to see. Free pair scores start slowly and catch up at the end; non-negative ones are two nats ahead of none. One
 # seed, eight variables: with fifteen and thirty epochs ([results.md](results.md)) the order is another, any sign first
 # and non-negative last, so no ranking should be read off this picture. What it does show is that training goes through
-# an arg max that is nobody's softmax. (The arg maxes were taken by `persistency` and `enumeration`, which return the
-# maximisers of the minimum cut and of the integer program in a fraction of their time.)
+# an arg max that is nobody's softmax. (The arg maxes were taken by `persistency` and `enumeration`. They return the
+# maximisers of the minimum cut and of the integer program, the latter in less than a hundredth of its time.)
 #
 # ## Exercises
 #
@@ -279,8 +290,8 @@ plt.show()
 # ```python
 # a, b = np.array([1.0, 0.9]), np.array([-3.0])
 # assert (by_enumeration(a, b) == [1, 0]).all() and (by_integer_program(a, b) == [1, 0]).all()
-# assert (by_min_cut(a, b) != [1, 0]).any()                   # ours does not refuse, and is silently wrong; the package's refuses
-# from refimpl.argmax import maxflow
+# assert (by_min_cut(a, b) != [1, 0]).any()                   # ours is silently wrong; the package's refuses
+# from refimpl.latent.solvers import maxflow
 # try:
 #     maxflow.argmax(a[None], b[None])
 #     raise SystemExit("it should have refused")

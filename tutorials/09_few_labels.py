@@ -98,7 +98,8 @@ for eps in (0.05, 1.0, 5.0):
                                 ("direct loss", (z_eps - z_star) / eps, (softmax(h - eps * loss) - q) / eps)):
         error = sampled.std(axis=0) / np.sqrt(len(noise))
         assert (np.abs(sampled.mean(axis=0) - mean) < 4.5 * error).all()
-        print(f"eps = {eps:4.2f} {name:12s} pull on the label's score {mean[y]:7.3f}, standard deviation {sampled[:, y].std():6.2f}")
+        print(f"eps = {eps:4.2f} {name:12s} pull on the label's score {mean[y]:7.3f}, "
+              f"standard deviation {sampled[:, y].std():6.2f}")
 print(f"            cross-entropy pull on the label's score {1 - q[y]:7.3f}, standard deviation   0.00")
 
 # %%
@@ -127,8 +128,9 @@ centres = np.array([[-2.0, 0.0], [2.0, 0.5], [0.0, 2.5]])
 toy = np.random.default_rng(6)
 labels = toy.integers(3, size=600)
 x = centres[labels] + 0.7 * toy.normal(size=(600, 2))
-towards = centres + 0.38 * (np.roll(centres, -1, axis=0) - centres)                 # three poor examples, each leaning to the next class
-known = np.array([np.flatnonzero(labels == c)[((x[labels == c] - towards[c]) ** 2).sum(axis=1).argmin()] for c in range(3)])
+towards = centres + 0.38 * (np.roll(centres, -1, axis=0) - centres)     # poor examples, each leaning to the next class
+distance = ((x - towards[labels]) ** 2).sum(axis=1)
+known = np.array([np.where(labels == c, distance, np.inf).argmin() for c in range(3)])
 
 
 def train(with_labels, seed, steps=600, eps=0.1, s=0.7, rate=0.03):
@@ -174,8 +176,8 @@ for ax, with_labels in zip(axes, (False, True)):
     ax.set(title="three labels" if with_labels else "no labels", xlabel="x1", ylabel="x2")
     assert accuracy > 0.9
     words = "accuracy" if with_labels else "accuracy, clusters named as well as can be"
-    print(f"{words}: {accuracy:.3f}; over ten seeds", np.sort([(train(with_labels, s)[1] == labels).mean() if with_labels else matched(train(False, s)[1])
-                                                             for s in range(10)]).round(2))
+    ten = [(train(True, s)[1] == labels).mean() if with_labels else matched(train(False, s)[1]) for s in range(10)]
+    print(f"{words}: {accuracy:.3f}; over ten seeds", np.sort(ten).round(2))
 plt.show()
 
 # %% [markdown]
@@ -193,10 +195,12 @@ plt.show()
 figure, (left, right) = plt.subplots(1, 2)
 for count, colour in ((0, "0.5"), (50, plots.FURTHER[1]), (100, plots.FURTHER[0])):
     rows = tutorial_runs.load(f"labels-{count}").rows
-    left.plot([row["epoch"] for row in rows], [100 * row["accuracy"] for row in rows], color=colour, marker="o", label=f"{count} labels")
+    left.plot([row["epoch"] for row in rows], [100 * row["accuracy"] for row in rows],
+              color=colour, marker="o", label=f"{count} labels")
     right.plot([row["epoch"] for row in rows[1:]], [-row["test_elbo"] for row in rows[1:]], color=colour, marker="o")
-    print(f"{count:3d} labels: accuracy {100 * rows[0]['accuracy']:.1f} % {'from the labelled images alone' if count else 'untrained'}, {100 * rows[-1]['accuracy']:.1f} % at the end; "
-          f"-ELBO {-rows[-1]['test_elbo']:.1f} nats")
+    before = "from the labelled images alone" if count else "untrained"
+    print(f"{count:3d} labels: accuracy {100 * rows[0]['accuracy']:.1f} % {before}, "
+          f"{100 * rows[-1]['accuracy']:.1f} % at the end; -ELBO {-rows[-1]['test_elbo']:.1f} nats")
 left.set(xlabel="epoch (0: labelled images alone, or nothing)", ylabel="test accuracy, %")
 right.set(xlabel="epoch", ylabel="test -ELBO, nats an image")
 left.xaxis.get_major_locator().set_params(integer=True)

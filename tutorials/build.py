@@ -12,14 +12,15 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
-PICTURE = {"01": 1, "02": 1, "03": 0, "04": 2, "05": 0, "06": 1, "07": 0, "08": 0, "09": 0}     # which picture of a chapter
+PICTURE = {"01": 1, "02": 1, "03": 0, "04": 2, "05": 0, "06": 1, "07": 0, "08": 0, "09": 0}     # a chapter's picture
 
 
 def build(source: Path) -> None:
     notebook = source.with_suffix(".ipynb")
-    for tool in (["jupytext", "--quiet", "--to", "ipynb", "--set-kernel", "python3", "--output", str(notebook), str(source)],
-                 ["nbconvert", "--log-level", "ERROR", "--to", "notebook", "--execute", "--inplace", str(notebook)]):
-        subprocess.run([sys.executable, "-m", *tool], check=True)
+    to_notebook = ["jupytext", "--quiet", "--to", "ipynb", "--set-kernel", "python3", "--output", notebook, source]
+    run = ["nbconvert", "--log-level", "ERROR", "--to", "notebook", "--execute", "--inplace", notebook]
+    for tool in (to_notebook, run):
+        subprocess.run([sys.executable, "-m", *map(str, tool)], check=True)
     content = json.loads(notebook.read_text(encoding="utf-8"))
     pictures = [output["data"]["image/png"] for cell in content["cells"] for output in cell.get("outputs", [])
                 if "image/png" in output.get("data", {})]

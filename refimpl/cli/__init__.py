@@ -34,7 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
         _discard_output()
         return 141
     except OSError as problem:                  # a path too long, a disk full, standard output closed
-        message, status = f"error: {f'{problem.filename}: ' if problem.filename else ''}{problem.strerror or problem}", 2
+        place = f"{problem.filename}: " if problem.filename else ""
+        message, status = f"error: {place}{problem.strerror or problem}", 2
         _discard_output()
     if sys.stderr is not None:
         print(f"refimpl {options.command}: {message}", file=sys.stderr)
@@ -42,6 +43,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _discard_output() -> None:
-    """Send what is still in the buffer of standard output nowhere: it cannot be written, and must not complain at exit."""
+    """Send what standard output still holds in its buffer nowhere: it cannot be written, and must not complain now."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""The commands of `python -m refimpl`: each takes the parsed options, prints what a person wants to read, returns the status.
+"""The commands of `python -m refimpl`: each takes the parsed options, prints for a person to read, returns the status.
 
 Modules that a command alone needs are imported by it, so that `--help` and bad options answer at once.
 """
@@ -25,8 +25,8 @@ def verify_and_print(k: int, seed: int, samples: int, out: Path) -> int:
     """Print the claims as they are checked; returns the number of those that failed."""
     from refimpl.experiments import verify
 
-    print(f"k = {k}, seed {seed}, {samples:,} draws of the noise, eps = {verify.EPS}; sampled values in brackets: how many "
-          "standard errors off\n")
+    print(f"k = {k}, seed {seed}, {samples:,} draws of the noise, eps = {verify.EPS}; "
+          "sampled values in brackets: how many standard errors off\n")
     print(f"{'claim':88s} {'exact':>11s}  {'found':44s} verdict")
     claims = verify.run(k, seed, samples, out, lambda claim: print(
         f"{claim.text:88s} {claim.exact:>11s}  {claim.found:44s} {'holds' if claim.holds else 'FAILS'}", flush=True))
@@ -51,8 +51,8 @@ def train_and_print(kind: type[Run], settings: RunSettings, epochs: int, out: Pa
     print(kind.heading(settings), flush=True)
     rows = loop.train(settings, epochs, out, resume, data_dir, lambda row: print(kind.line(settings, row), flush=True))
     last = rows[-1]
-    print(f"{last['epoch']:.0f} epoch{'s' * (last['epoch'] != 1)}: {kind.result(settings, last)}. Weights, metrics.csv, "
-          f"curves.png and samples.png are in {out}")
+    print(f"{last['epoch']:.0f} epoch{'s' * (last['epoch'] != 1)}: {kind.result(settings, last)}. "
+          f"Weights, metrics.csv, curves.png and samples.png are in {out}")
     return rows
 
 
@@ -63,18 +63,21 @@ def quickstart(options: argparse.Namespace) -> int:
     out = output_folder(options.out)
     print("1. The mathematics, in numbers: every claim beside its exact value.\n")
     failed = verify_and_print(6, 0, 200_000, out)
-    print("\n2. A discrete auto-encoder on MNIST: each image is squeezed into ONE of ten values, chosen by arg max, and drawn "
-          "again\n   from it. The encoder learns by the difference of two arg maxes (direct optimisation).\n")
+    print("\n2. A discrete auto-encoder on MNIST: each image is squeezed into ONE of ten values, chosen by arg max, "
+          "and drawn again\n   from it. The encoder learns by the difference of two arg maxes (direct optimisation).\n")
     run = out / "mnist"
     rows = train_and_print(VAERun, VAESettings().resolved(), 3, run, resume=(run / FILE).exists(), data_dir=None)
     first, last = rows[0], rows[-1]
+    verdict = "Every claim held" if not failed else f"{failed} claims FAILED"
+    fell = f"from {-first['test_elbo']:.1f} to {-last['test_elbo']:.1f} nats an image"
+    worth = f"-log p(x) = {-last['test_log_likelihood']:.1f} nats"
     print(f"""
 What was seen
-- {'Every claim held' if not failed else f'{failed} claims FAILED'}: Gumbel-max samples a softmax, and the difference of two arg maxes is, on average, the
+- {verdict}: Gumbel-max samples a softmax, and the difference of two arg maxes is, on average, the
   gradient that the theorem says.
-- Training took {last['seconds']:.1f} s. The exact bound fell from {-first['test_elbo']:.1f} to {-last['test_elbo']:.1f} nats an image on images it has not seen
+- Training took {last['seconds']:.1f} s. The exact bound fell {fell} on images it has not seen
   (a fair coin for every pixel would need {784 * math.log(2):.0f}).
-- Enumeration says what the model is really worth: -log p(x) = {-last['test_log_likelihood']:.1f} nats, so the bound is {last['gap']:.2f} nats from the truth.
+- Enumeration says what the model is really worth: {worth}, so the bound is {last['gap']:.2f} nats from the truth.
 
 Where the pictures are
 - {out / 'theorem1.png'}: bias and noise of the gradient against eps, exact lines with sampled points on them
@@ -97,7 +100,8 @@ def compare(options: argparse.Namespace) -> int:
 def codes(options: argparse.Namespace) -> int:
     from refimpl.experiments import codes as experiment
 
-    for words, counted in zip(("at the start", "trained"), experiment.run(options.folder, options.images, options.data_dir)):
+    at_the_start, trained = experiment.run(options.folder, options.images, options.data_dir)
+    for words, counted in (("at the start", at_the_start), ("trained", trained)):
         still = int((counted.shares.max(axis=1) == 1).sum())
         print(f"{words}: {counted.images} test images have {counted.different} different z; {still} of "
               f"{len(counted.shares)} variables never change")
@@ -127,8 +131,8 @@ def estimators(options: argparse.Namespace) -> int:
           f"{'estimator':32s} {'|bias|, nats':>12s} {'worst z':>8s} {'variance':>10s} {'evaluations':>11s} "
           f"{'var. x eval.':>12s}  verdict")
     rows = estimators_table.run(options.n, options.k, options.samples, options.seed, options.out, lambda row: print(
-        f"{row.name:32s} {row.bias:12.2g} {row.z:8.1f} {row.variance:10.4g} {row.evaluations:11d} {row.at_equal_cost:12.4g}  "
-        f"{estimators_table.verdict(row)}", flush=True))
+        f"{row.name:32s} {row.bias:12.2g} {row.z:8.1f} {row.variance:10.4g} {row.evaluations:11d} "
+        f"{row.at_equal_cost:12.4g}  {estimators_table.verdict(row)}", flush=True))
     print(f"Picture: {options.out / 'estimators.png'}")
     return 1 if any(row.claims and not row.found for row in rows) else 0
 
@@ -136,14 +140,16 @@ def estimators(options: argparse.Namespace) -> int:
 def joint_argmax(options: argparse.Namespace) -> int:
     from refimpl.experiments import joint_argmax
 
-    print(f"{options.dataset}, n = {options.n} binary variables, one epoch of direct; {options.samples} draws on "
-          f"{options.batch} images.\nBias and standard deviation of the mean gradient relative to the exact one's length\n"
+    print(f"{options.dataset}, n = {options.n} binary variables, one epoch of direct; "
+          f"{options.samples} draws on {options.batch} images.\n"
+          "Bias and standard deviation of the mean gradient relative to the exact one's length\n"
           f"{'eps':>5s} {'moved':>7s} {'coordinates agree':>18s} {'images agree':>13s} {'bias':>7s} {'joint':>7s} "
           f"{'st. dev.':>9s} {'joint':>7s} {'noise of the biases':>20s}")
     joint_argmax.run(options.n, options.dataset, options.seed, options.samples, options.batch, options.data_dir,
                      lambda row: print(f"{row.eps:5.2f} {row.moved:7.2%} {row.coordinates_agree:18.2%} "
                                        f"{row.images_agree:13.2%} {row.bias:7.3f} {row.bias_joint:7.3f} "
-                                       f"{row.deviation:9.2f} {row.deviation_joint:7.2f} {row.floor:20.3f}", flush=True))
+                                       f"{row.deviation:9.2f} {row.deviation_joint:7.2f} {row.floor:20.3f}",
+                                       flush=True))
     return 0
 
 
@@ -161,8 +167,8 @@ def experiment(options: argparse.Namespace) -> int:
     from refimpl.experiments import figures
 
     out = options.out or Path(f"runs/experiment-{options.name}")
-    runs = figures.run(options.name, options.epochs, options.seeds, out, options.jobs, options.dataset, options.data_dir,
-                       lambda line: print(line, flush=True), options.only)
+    runs = figures.run(options.name, options.epochs, options.seeds, out, options.jobs, options.dataset,
+                       options.data_dir, lambda line: print(line, flush=True), options.only)
     print("\n" + "\n".join(figures.REGISTRY[options.name].table(runs, options.epochs)))
     print(f"Picture: {out / (options.name + '.png')}")
     return 0
@@ -186,6 +192,6 @@ def benchmark(options: argparse.Namespace) -> int:
         f"{row.settings.label():62s} {1e3 * row.step:7.2f} {1e3 * row.products:13.2f} {row.step / row.products:6.2f} "
         f"{row.step * math.ceil(50_000 / options.batch):21.2f}", flush=True))
     taken = benchmark.epoch_seconds()
-    print(f"direct, k = 10: epochs of {', '.join(f'{s:.2f}' for s in taken)} s; the third took {taken[-1] / taken[0]:.2f} "
-          "times the first")
+    print(f"direct, k = 10: epochs of {', '.join(f'{s:.2f}' for s in taken)} s; "
+          f"the third took {taken[-1] / taken[0]:.2f} times the first")
     return 0

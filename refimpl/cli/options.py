@@ -1,4 +1,4 @@
-"""Options of the command line, made from the fields of a run's settings: name, default, help, type and what is allowed."""
+"""Options of the command line, made from the fields of a run's settings: name, default, help, type, what is allowed."""
 from __future__ import annotations
 
 import argparse

@@ -39,8 +39,10 @@ def make_parser() -> argparse.ArgumentParser:
         return added
 
     quickstart = command("quickstart", commands.quickstart,
-                         "verify the theorems, then train on real MNIST: under a minute", "; the same command continues")
-    quickstart.add_argument("--out", type=folder_name, default=Path("runs/quickstart"), help="folder for the pictures and the run")
+                         "verify the theorems, then train on real MNIST: under a minute",
+                         "; the same command continues")
+    quickstart.add_argument("--out", type=folder_name, default=Path("runs/quickstart"),
+                            help="folder for the pictures and the run")
 
     verify = command("verify", commands.verify, "every claim of the mathematics: exact value, sampled value, verdict")
     verify.add_argument("--k", type=int, default=6, help="number of values of z, 2 ... 50")
@@ -51,9 +53,11 @@ def make_parser() -> argparse.ArgumentParser:
     for kind in KINDS.values():
         trained = command(kind.COMMAND, partial(commands.train, kind), kind.SUMMARY, "; continue with --resume")
         add_settings(trained, kind.SETTINGS)
-        trained.add_argument("--epochs", type=int, default=kind.EPOCHS, help="epochs in all, those already done included")
+        trained.add_argument("--epochs", type=int, default=kind.EPOCHS,
+                             help="epochs in all, those already done included")
         trained.add_argument("--data-dir", type=Path, help="folder to look for data in first; Omniglot needs it")
-        trained.add_argument("--out", type=folder_name, help="folder for the run (default: below runs/, named after the settings)")
+        trained.add_argument("--out", type=folder_name,
+                             help="folder for the run (default: below runs/, named after the settings)")
         trained.add_argument("--resume", action="store_true", help="continue the run in --out")
 
     compare = command("compare", commands.compare, "test bounds of several runs in one picture (slides 23 and 24)")
@@ -74,9 +78,11 @@ def make_parser() -> argparse.ArgumentParser:
     variance.add_argument("--samples", type=int, default=100, help="draws of the noise a point, 2 ... 1000")
     variance.add_argument("--batch", type=int, default=100, help="images in the batch")
     variance.add_argument("--data-dir", type=Path, help="folder to look for data in first")
-    variance.add_argument("--out", type=folder_name, default=Path("runs/variance"), help="folder for variance.png and variance.csv")
+    variance.add_argument("--out", type=folder_name, default=Path("runs/variance"),
+                          help="folder for variance.png and variance.csv")
 
-    compared = command("estimators", commands.estimators, "every gradient estimator against enumeration: bias, variance, cost")
+    compared = command("estimators", commands.estimators,
+                       "every gradient estimator against enumeration: bias, variance, cost")
     compared.add_argument("--n", type=int, default=4, help="latent variables, 1 ... 12")
     compared.add_argument("--k", type=int, default=2, help="values of each")
     compared.add_argument("--samples", type=int, default=400_000, help="draws of each estimator")
@@ -95,21 +101,27 @@ def make_parser() -> argparse.ArgumentParser:
     timing = command("structured-timing", commands.structured_timing,
                      "seconds a step of structured encoders against n (slide 32)")
     timing.add_argument("--batch", type=int, default=100, help="images a step")
-    timing.add_argument("--largest", type=int, default=40, help="largest n, for the polynomial solvers; others stop at 15")
-    timing.add_argument("--out", type=folder_name, default=Path("runs/structured-timing"), help="folder for the picture and its numbers")
+    timing.add_argument("--largest", type=int, default=40,
+                        help="largest n, for the polynomial solvers; others stop at 15")
+    timing.add_argument("--out", type=folder_name, default=Path("runs/structured-timing"),
+                        help="folder for the picture and its numbers")
 
-    experiment = command("experiment", commands.experiment, "the paper's comparisons, run by run", "; the same command continues")
+    experiment = command("experiment", commands.experiment,
+                         "the paper's comparisons, run by run", "; the same command continues")
     experiment.add_argument("name", choices=list(EXPERIMENTS), help="which one")
     experiment.add_argument("--epochs", type=int, default=10, help="epochs of each run")
     experiment.add_argument("--seeds", type=int, default=1, help="seeds 0 ... SEEDS-1 of each run")
     experiment.add_argument("--dataset", nargs="+", choices=data.NAMES, help="instead of those of the paper")
-    experiment.add_argument("--only", nargs="+", metavar="LABEL", help="only the runs of these labels, as the tables name them")
-    experiment.add_argument("--jobs", type=int, default=1, help="runs at a time, each with one thread; 1: one after the other")
+    experiment.add_argument("--only", nargs="+", metavar="LABEL",
+                            help="only the runs of these labels, as the tables name them")
+    experiment.add_argument("--jobs", type=int, default=1,
+                            help="runs at a time, each with one thread; 1: one after the other")
     experiment.add_argument("--data-dir", type=Path, help="folder to look for data in first; Omniglot needs it")
-    experiment.add_argument("--out", type=folder_name, help="folder for runs, NAME.csv, NAME.json and NAME.png (default: "
-                            "runs/experiment-NAME)")
+    experiment.add_argument("--out", type=folder_name,
+                            help="folder for runs, NAME.csv, NAME.json and NAME.png (default: runs/experiment-NAME)")
 
-    runs = command("tutorial-runs", commands.tutorial_runs, "train the small runs that the tutorials load, into tutorials/runs")
+    runs = command("tutorial-runs", commands.tutorial_runs,
+                   "train the small runs that the tutorials load, into tutorials/runs")
     runs.add_argument("names", nargs="*", metavar="NAME", help="only these")
 
     benchmark = command("benchmark", commands.benchmark, "seconds a step, beside the matrix products it cannot avoid")

@@ -1,4 +1,4 @@
-"""ARM (Yin and Zhou, ICLR 2019) and DisARM (Dong, Mnih and Tucker, NeurIPS 2020): antithetic pairs for binary variables.
+"""ARM (Yin and Zhou, ICLR 2019), DisARM (Dong, Mnih and Tucker, NeurIPS 2020): antithetic pairs for binary variables.
 
 One uniform u a coordinate makes two samples of Bernoulli(sigmoid(l)), l = h_1 - h_0, as opposed as can be:
 

@@ -2,10 +2,10 @@
 
     estimate(theta, objective, rng, **settings) -> Estimate(grad, latent)
 
-theta are the encoder's scores, for independent variables h (B, n, k): n variables of k values each, an image a row.  The
-estimate is of grad_theta E f(z*), for independent variables grad_h E_q f with q the product of softmax(h_i), and f(z) the
-objective's score of a joint z, to be maximised.  A KL term is not the estimator's business: it is analytic, and the model
-adds it.
+theta are the encoder's scores, for independent variables h (B, n, k): n variables of k values each, an image a row.
+The estimate is of grad_theta E f(z*), for independent variables grad_h E_q f with q the product of softmax(h_i), and
+f(z) the objective's score of a joint z, to be maximised.  A KL term is not the estimator's business: it is analytic,
+and the model adds it.
 
 Noise is shared by all coordinates of an image, and f(z) is the score of the whole joint z: every coordinate's gradient
 sees it.
@@ -85,8 +85,8 @@ class Estimate(NamedTuple):
 
 
 Memory = dict[str, np.ndarray]
-"""What an estimator has learnt so far (a baseline, a scale, a control variate): arrays that it changes in place.  Whoever
-trains keeps them, and saves them with the run."""
+"""What an estimator has learnt so far (a baseline, a scale, a control variate): arrays that it changes in place.
+Whoever trains keeps them, and saves them with the run."""
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,15 @@
-"""What a label y teaches the encoder's scores h of the class: three gradients of what is to be maximised, an image a row.
+"""What a label y teaches the encoder's scores h of the class: three gradients of what is maximised, an image a row.
 
     released         (onehot(y) - onehot(z*)) / eps            the perturbed arg max of direct, replaced by the label
     direct-loss      (onehot(z*(eps)) - onehot(z*)) / eps      z*(eps) = argmax(h + gamma - eps l), l(z) = [z != y]
     cross-entropy    onehot(y) - q                             grad log q(y), no noise
 
-In expectation the first is (onehot(y) - q) / eps: the cross-entropy's gradient times 1/eps, whatever the released code's eps was
-meant to do, and with a variance that cross-entropy does not have.  The second is direct optimisation (estimators/direct.py) of
-f = -l, as slide 33 writes it: in expectation grad_h (1/eps) log(1 + q(y) (e^eps - 1)), which for eps -> 0 is the gradient
-of q(y), the expected accuracy, and for a large eps that of log q(y) / eps, as released.  An image that is far from right
-(q(y) near 0) therefore teaches next to nothing at a small eps, where cross-entropy corrects it at full strength.
+In expectation the first is (onehot(y) - q) / eps: the cross-entropy's gradient times 1/eps, whatever the released
+code's eps was meant to do, and with a variance that cross-entropy does not have.  The second is direct optimisation
+(estimators/direct.py) of f = -l, as slide 33 writes it: in expectation grad_h (1/eps) log(1 + q(y) (e^eps - 1)), which
+for eps -> 0 is the gradient of q(y), the expected accuracy, and for a large eps that of log q(y) / eps, as released.
+An image that is far from right (q(y) near 0) therefore teaches next to nothing at a small eps, where cross-entropy
+corrects it at full strength.
 """
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
     grad_{h_i} = q_i (f_i - sum_c q_i(c) f_i(c)),     f_i(c) = f(z_1 ... z_i = c ... z_n) around a sample z
 
-Unbiased: the inner expectation is exact, the outer one sampled.  It is what the coordinate-wise direct gradient tends to
-as eps -> 0, averaged over the noise of z_i given the others, for the same number of decoder evaluations.
+Unbiased: the inner expectation is exact, the outer one sampled.  It is what the coordinate-wise direct gradient tends
+to as eps -> 0, averaged over the noise of z_i given the others, for the same number of decoder evaluations.
 """
 from __future__ import annotations
 

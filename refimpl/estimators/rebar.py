@@ -1,7 +1,7 @@
 """REBAR (Tucker, Mnih, Maddison, Lawson and Sohl-Dickstein, NIPS 2017), for n categorical variables.
 
-REINFORCE with a control variate made of the relaxed score c(z) = eta f(softmax(z / tau)), whose own mean is added back by
-reparameterisation.  With p = softmax(h), all coordinates of an image sharing the noise u, v:
+REINFORCE with a control variate made of the relaxed score c(z) = eta f(softmax(z / tau)), whose own mean is added back
+by reparameterisation.  With p = softmax(h), all coordinates of an image sharing the noise u, v:
 
     z  = log p - log(-log u),                   b = onehot(argmax z)
     z~ = z given b:   z~_b = -log(-log v_b),    z~_i = -log(-log v_i / p_i - log v_b)     for the others
@@ -51,7 +51,7 @@ def coupled_samples(h: np.ndarray, rng: np.random.Generator) -> Coupled:
     z = log_p - np.log(E_u)
     b = one_hot(z.argmax(axis=-1), h.shape[-1])
     of_winner = (E_v * b).sum(axis=-1, keepdims=True)                               # -log v_b
-    log_waiting = np.log(E_v) - log_p                                               # log(-log v_i / p_i); p_i may underflow
+    log_waiting = np.log(E_v) - log_p                                       # log(-log v_i / p_i); p_i may underflow
     log_total = np.logaddexp(log_waiting, np.log(of_winner))
     z_given_b = np.where(b > 0, -np.log(of_winner), -log_total)
     dz_given_b = np.where(b > 0, 0.0, np.exp(log_waiting - log_total))
@@ -79,9 +79,10 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, t
              batch_mean: bool = False) -> Estimate:
     """Three decoder evaluations.
 
-    batch_mean: what the released baselines do, which differentiate log q of the whole batch times the batch's mean score.
-    In the units here, where an image's gradient is that of its own f, every image's signal is then the sum of all scores.
-    Still unbiased, since the other images' scores have nothing to do with an image's b; they are pure noise.
+    batch_mean: what the released baselines do, which differentiate log q of the whole batch times the batch's mean
+    score.  In the units here, where an image's gradient is that of its own f, every image's signal is then the sum of
+    all scores.  Still unbiased, since the other images' scores have nothing to do with an image's b; they are pure
+    noise.
     """
     samples = coupled_samples(h, rng)
     f_z, grad_z = relaxed_score(samples.z, objective, positive("tau", tau))

@@ -3,8 +3,9 @@
     c(z) = f(softmax(z / tau)) + r(z),     r(z) = w2 . tanh(W1 z + b1) + b2, a small network
     grad_{log p} = [f(b) - c(z~)] b + grad c(z) - grad c(z~)
 
-r is trained to make the gradient less variable.  Its own gradient is that of sum grad_h^2, a gradient of a gradient: the
-derivative of r in z enters grad_h, so the derivative of that derivative in r's weights is needed, written out below.
+r is trained to make the gradient less variable.  Its own gradient is that of sum grad_h^2, a gradient of a gradient:
+the derivative of r in z enters grad_h, so the derivative of that derivative in r's weights is needed, written out
+below.
 """
 from __future__ import annotations
 
@@ -60,7 +61,9 @@ def value_and_slope(r: Network, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def add_gradient(into: Network, r: Network, z: np.ndarray, of_value: np.ndarray, of_slope: np.ndarray) -> None:
     """Add the gradient in r's parameters of  sum_b of_value_b r(z_b) + of_slope_b . grad r(z_b).
 
-    of_value: (B,), of_slope: (B, d).  With t = tanh(W1 z + b1), v = W1 of_slope:  of_slope . grad r = sum_j w2_j (1 - t_j^2) v_j.
+    of_value: (B,), of_slope: (B, d).  With t = tanh(W1 z + b1), v = W1 of_slope:
+
+        of_slope . grad r = sum_j w2_j (1 - t_j^2) v_j
     """
     t = np.tanh(z @ r.W1 + r.b1)
     one_less = 1 - t**2
@@ -117,7 +120,7 @@ def gradients(h: np.ndarray, objective: Objective, rng: np.random.Generator, tau
     grad_log_p = signal[:, None, None] * samples.b + grad_c - samples.dz_given_b * grad_c_given_b
     grad_h = through_log_softmax(samples.p, grad_log_p)
 
-    # L = mean_b |grad_h|^2.  dL = sum y . d grad_log_p with y the transpose of through_log_softmax applied to 2 grad_h / B.
+    # L = mean_b |grad_h|^2.  dL = sum y . d grad_log_p, y the transpose of through_log_softmax applied to 2 grad_h / B.
     y = 2 * grad_h / batch
     y = y - (samples.p * y).sum(axis=-1, keepdims=True)
     of_signal = (y * samples.b).sum(axis=(1, 2))

@@ -2,8 +2,8 @@
 
     python -m refimpl benchmark
 
-Seconds depend on the machine and on what else it is doing; the ratio of two times measured in the same minute says more.
-Steps and products take turns, round by round, after a warm-up, and the medians over the rounds are shown.
+Seconds depend on the machine and on what else it is doing; the ratio of two times measured in the same minute says
+more.  Steps and products take turns, round by round, after a warm-up, and the medians over the rounds are shown.
 """
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Row(NamedTuple):
 
 
 class Counted(np.ndarray):
-    """An array that notes the shapes of the matrix products it takes part in, and hands this on to what is made of it."""
+    """An array that notes the shapes of the matrix products it takes part in; what is made of it does so too."""
 
     noted: list[tuple[int, int, int]] = []
 
@@ -100,8 +100,8 @@ def step_function(settings: RunSettings, dataset: data.Dataset) -> Callable[[], 
 def products_function(settings: RunSettings) -> Callable[[], None]:
     """The matrix products of a step and nothing else."""
     rng = np.random.default_rng(0)
-    triples = [(rng.random((m, n), dtype=np.float32), rng.random((n, p), dtype=np.float32), np.empty((m, p), np.float32))
-               for m, n, p in product_shapes(settings)]
+    random = lambda *shape: rng.random(shape, dtype=np.float32)
+    triples = [(random(m, n), random(n, p), np.empty((m, p), np.float32)) for m, n, p in product_shapes(settings)]
 
     def products() -> None:
         for left, right, result in triples:
@@ -118,12 +118,14 @@ def seconds(function: Callable[[], None], times: int) -> float:
     return (time.perf_counter() - started) / times
 
 
-def run(batch: int = 100, steps: int = 30, rounds: int = 7, report: Callable[[Row], None] = lambda row: None) -> list[Row]:
+def run(batch: int = 100, steps: int = 30, rounds: int = 7,
+        report: Callable[[Row], None] = lambda row: None) -> list[Row]:
     """Time the cases on MNIST.  Raises InputError if a number is out of range."""
     dataset = data.load("mnist")
     for name, value, most in (("batch", batch, 10_000), ("steps", steps, None), ("rounds", rounds, None)):
         if value < 1 or (most is not None and value > most):
-            raise InputError(f"--{name} must be at least 1" + (f" and at most {most}" if most else "") + f", got {value}")
+            limit = f" and at most {most}" if most else ""
+            raise InputError(f"--{name} must be at least 1{limit}, got {value}")
     rows = []
     for settings in cases(batch):
         step, products = step_function(settings, dataset), products_function(settings)

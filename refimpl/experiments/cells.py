@@ -52,8 +52,8 @@ def epochs_done(folder: Path) -> int:
 
 def run_cells(cells: Sequence[Cell], epochs: int, out: Path, jobs: int, data_dir: str | None,
               report: Callable[[str], None]) -> None:
-    """Train every cell to `epochs` epochs.  With jobs > 1 in processes of their own, each with one thread for its matrix
-    products.  Reports each cell as it ends, with the time that the others will take if they are like it."""
+    """Train every cell to `epochs` epochs.  With jobs > 1 in processes of their own, each with one thread for its
+    matrix products.  Reports each cell as it ends, with the time that the others will take if they are like it."""
     done = {cell: epochs_done(out / cell.folder) for cell in cells}
     waiting = [cell for cell in cells if done[cell] < epochs]
     to_do, made, started = sum(epochs - done[cell] for cell in waiting), 0, time.monotonic()
@@ -94,7 +94,8 @@ def _start(cell: Cell, epochs: int, folder: Path, data_dir: str | None) -> subpr
                "--epochs", str(epochs), "--out", str(folder)]
     command += ["--data-dir", str(data_dir)] if data_dir else []
     command += ["--resume"] if (folder / checkpoint.FILE).exists() else []
-    environment = {**os.environ, **{name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}}
+    one_thread = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+    environment = {**os.environ, **one_thread}
     above = os.environ.get("PYTHONPATH")                                # the package need not be in the current folder
     environment["PYTHONPATH"] = str(PACKAGE) + (os.pathsep + above if above else "")
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -112,8 +113,8 @@ def _line(cell: Cell, row: Row) -> str:
                                ("test_log_likelihood", "-log p(x) {:.2f} nats", -1)):
         if not math.isnan(row.get(name, math.nan)):
             words.append(text.format(factor * row[name]))
-    return (f"{cell.settings.dataset}, {cell.label}, seed {cell.settings.seed}: {', '.join(words)} after {row['epoch']:.0f} "
-            f"epochs, {row['seconds']:.0f} s")
+    return (f"{cell.settings.dataset}, {cell.label}, seed {cell.settings.seed}: {', '.join(words)} "
+            f"after {row['epoch']:.0f} epochs, {row['seconds']:.0f} s")
 
 
 def collect(cells: Sequence[Cell], out: Path) -> dict[Cell, list[Row]]:

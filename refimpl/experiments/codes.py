@@ -2,8 +2,9 @@
 
     python -m refimpl codes DIR
 
-One z an image is drawn for test images, by the model's own arg max: how many different ones there are, and how often each
-variable is 1.  A variable that never changes carries nothing; a start from which all images get the same z explains a slow one.
+One z an image is drawn for test images, by the model's own arg max: how many different ones there are, and how often
+each variable is 1.  A variable that never changes carries nothing; a start from which all images get the same z
+explains a slow one.
 """
 from __future__ import annotations
 
@@ -41,5 +42,6 @@ def run(folder: Path | str, images: int = 2_000, data_dir: str | None = None) ->
     trained, _ = checkpoint.load(Path(folder) / checkpoint.FILE, kind=VAERun)
     settings = trained.settings
     test = data.load(settings.dataset, data_dir, images).test
-    first, now = (count(model, test, np.random.default_rng(settings.seed)) for model in (VAERun.start(settings), trained))
+    first, now = (count(model, test, np.random.default_rng(settings.seed))
+                  for model in (VAERun.start(settings), trained))
     return first, now

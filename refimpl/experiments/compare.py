@@ -23,7 +23,8 @@ def read_run(folder: Path | str) -> tuple[RunSettings, list[Row]]:
     Raises InputError, one line, if the folder is not a run.
     """
     folder = Path(folder)
-    texts = [read_whole(folder / name, missing=f"is missing: {folder} is not a run") for name in ("config.json", "metrics.csv")]
+    texts = [read_whole(folder / name, missing=f"is missing: {folder} is not a run")
+             for name in ("config.json", "metrics.csv")]
     try:
         config, metrics = (text.decode("utf-8") for text in texts)
         fields = json.loads(config)
@@ -44,7 +45,7 @@ def read_run(folder: Path | str) -> tuple[RunSettings, list[Row]]:
 
 
 def run(folders: list[Path | str], out: Path | str) -> list[tuple[RunSettings, list[Row]]]:
-    """Draw all runs into the file `out`, a PNG.  Raises InputError if a folder is not a run or their data sets differ."""
+    """Draw all runs into the PNG file `out`.  Raises InputError if a folder is not a run or their data sets differ."""
     runs = [read_run(folder) for folder in folders]
     datasets = sorted({settings.dataset for settings, _ in runs})
     if len(datasets) > 1:

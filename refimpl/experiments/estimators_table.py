@@ -2,8 +2,9 @@
 
     python -m refimpl estimators --n 4 --k 2        or --n 1 --k 8
 
-The toy (models/toy.py) has n variables of k values and a score f that is nonlinear in each and joint in all.  Enumeration
-gives grad_h E_q f exactly.  An estimator that claims to be unbiased must have every coordinate's mean within four standard errors.
+The toy (models/toy.py) has n variables of k values and a score f that is nonlinear in each and joint in all.
+Enumeration gives grad_h E_q f exactly.  An estimator that claims to be unbiased must have every coordinate's mean
+within four standard errors.
 """
 from __future__ import annotations
 
@@ -51,8 +52,8 @@ def measure(estimator: Estimator, h: np.ndarray, toy: Toy, truth: np.ndarray, sa
             after_chunk: Callable[[int], None] = lambda rows: None) -> Row:
     """Mean and variance over `samples` draws for one image; h (n, k), truth (n, k).
 
-    An estimator that learns (a baseline, a scale, a control variate) first sees WARM_UP small batches of other draws, and is then
-    measured as it is: each chunk starts from a copy of what it has learnt.
+    An estimator that learns (a baseline, a scale, a control variate) first sees WARM_UP small batches of other draws,
+    and is then measured as it is: each chunk starts from a copy of what it has learnt.
     """
     n, k = h.shape
     keywords = {estimator.setting: estimator.default} if estimator.setting else {}
@@ -76,8 +77,8 @@ def measure(estimator: Estimator, h: np.ndarray, toy: Toy, truth: np.ndarray, sa
     # Rounding is no bias: without noise (enumeration) what counts is whether the numbers agree to ten digits.
     error = np.maximum(np.sqrt(np.maximum(variance, 0) / done), 1e-10 * np.abs(truth).max())
     z = float((np.abs(off) / error).max())
-    return Row(estimator.name, float(np.linalg.norm(off)), z, float(np.maximum(variance, 0).sum()), objective.evaluations,
-               estimator.unbiased, z < STANDARD_ERRORS)
+    return Row(estimator.name, float(np.linalg.norm(off)), z, float(np.maximum(variance, 0).sum()),
+               objective.evaluations, estimator.unbiased, z < STANDARD_ERRORS)
 
 
 def run(n: int = 4, k: int = 2, samples: int = 400_000, seed: int = 0, out: Path | str | None = None,
@@ -104,8 +105,8 @@ def run(n: int = 4, k: int = 2, samples: int = 400_000, seed: int = 0, out: Path
         progress.clear()
         report(rows[-1])
     if folder is not None:
-        plots.save(_figure(rows, f"n = {n}, k = {k}: {samples:,} draws, seed {seed}; |truth| = {np.linalg.norm(truth):.2g} nats"),
-                   folder / "estimators.png")
+        title = f"n = {n}, k = {k}: {samples:,} draws, seed {seed}; |truth| = {np.linalg.norm(truth):.2g} nats"
+        plots.save(_figure(rows, title), folder / "estimators.png")
     return rows
 
 

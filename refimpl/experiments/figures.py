@@ -2,7 +2,7 @@
 
     binary        slide 31: 15 binary variables, direct beside the estimators it was compared with and newer ones
     joint         slides 29 and 30: the coordinate-wise arg max beside the joint one, and the truth, n = 8 and 12
-    structured    slide 32: unstructured, pairwise with non-negative scores (max-flow), pairwise with any sign (integer program)
+    structured    slide 32: unstructured, pairs with non-negative scores (max-flow) and of any sign (integer program)
     latent-sizes  supplement, figure 1: k = 20, 30, 40, 50
     convergence   slides 23 and 24: k = 10 and 50 against epochs and wall clock
     semi-supervised, labelled-terms    slide 33; their cells and pictures are in semi_supervised.py
@@ -59,7 +59,8 @@ def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
     return Cell(label, VAESettings(dataset=dataset, seed=seed, exact_every=10, **settings).resolved())
 
 
-BINARY = ("direct", "local-expectation", "rebar", "relax", "arm", "disarm", "reinforce-loo", "gumbel-softmax", "reinmax")
+BINARY = ("direct", "local-expectation", "rebar", "relax", "arm", "disarm", "reinforce-loo", "gumbel-softmax",
+          "reinmax")
 
 
 def binary(dataset: str, seed: int) -> list[Cell]:
@@ -91,12 +92,13 @@ def latent_sizes(dataset: str, seed: int) -> list[Cell]:
 def convergence(dataset: str, seed: int) -> list[Cell]:
     made = []
     for k in (10, 50):
-        made += [_cell(f"{name}, k = {k}", dataset, seed, estimator=name, k=k) for name in ("direct", "exact", "gumbel-softmax")]
+        made += [_cell(f"{name}, k = {k}", dataset, seed, estimator=name, k=k)
+                 for name in ("direct", "exact", "gumbel-softmax")]
         made.append(_cell(f"direct as released, k = {k}", dataset, seed, estimator="direct", k=k, as_released=True))
     return made
 
 
-# --- pictures ------------------------------------------------------------------------------------------------------------
+# --- pictures ---------------------------------------------------------------------------------------------------------
 
 def _datasets(runs: Runs) -> list[str]:
     return sorted({cell.settings.dataset for cell in runs})
@@ -126,12 +128,12 @@ def _curves(runs: Runs, title: str, columns: Sequence[tuple[str, str, float]], m
                 values = [(line[name] / unit, -line[merit] if not math.isnan(line[merit]) else
                            -line[fallback] if fallback in line else math.nan) for line in rows]
                 values = [(x, y) for x, y in values if not math.isnan(y)]
-                ax.plot(*zip(*values), **_style(cell, labels), linewidth=1.8 if strong else 0.8, alpha=1 if strong else 0.4,
-                        label=cell.label if strong else None)
+                ax.plot(*zip(*values), **_style(cell, labels), linewidth=1.8 if strong else 0.8,
+                        alpha=1 if strong else 0.4, label=cell.label if strong else None)
             ax.set(xlabel=words, ylabel="nats an image, test" if column == 0 else "", title=dataset)
     handles = {line.get_label(): line for line in axes[0].lines if not line.get_label().startswith("_")}
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(6, 2 * len(columns)), frameon=False,
-                  fontsize=10)
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(6, 2 * len(columns)),
+                  frameon=False, fontsize=10)
     figure.suptitle(title, fontsize=12)
     return figure
 
@@ -140,8 +142,9 @@ AGAINST = (("epoch", "epoch", 1.0), ("seconds", "training time, seconds", 1.0))
 
 
 def draw_binary(runs: Runs, title: str):
-    return _zoomed(_curves(runs, title + ": -ELBO (one sample an image between exact ones)",
-                           (*AGAINST, ("evaluations", "decoder evaluations, millions", 1e6)), "test_elbo", "sampled_elbo"))
+    against = (*AGAINST, ("evaluations", "decoder evaluations, millions", 1e6))
+    return _zoomed(_curves(runs, title + ": -ELBO (one sample an image between exact ones)", against, "test_elbo",
+                           "sampled_elbo"))
 
 
 def draw_structured(runs: Runs, title: str):
@@ -165,7 +168,8 @@ def draw_latent_sizes(runs: Runs, title: str):
     datasets = _datasets(runs)
     figure, axes = plots.new_figure(len(datasets), width=4.4, height=3.9)
     for ax, dataset in zip(axes, datasets):
-        epoch = min(rows[-1]["epoch"] for cell, rows in runs.items() if cell.settings.dataset == dataset)   # that all have
+        here = {cell: rows for cell, rows in runs.items() if cell.settings.dataset == dataset}
+        epoch = min(rows[-1]["epoch"] for rows in here.values())        # that all have
         for name in ("direct", "exact", "gumbel-softmax"):
             points: dict[int, list[float]] = {}
             for cell, rows in runs.items():
@@ -175,7 +179,8 @@ def draw_latent_sizes(runs: Runs, title: str):
             middle, half = zip(*(cells.interval(points[k]) for k in sizes))
             half = [0 if math.isnan(value) else value for value in half]
             ax.errorbar(sizes, middle, half, color=plots.colour(name), marker="o", capsize=3, label=name)
-        ax.set(xlabel="k, values of z", ylabel="test -ELBO, nats an image", title=f"{dataset}, {epoch:.0f} epochs", xticks=sizes)
+        ax.set(xlabel="k, values of z", ylabel="test -ELBO, nats an image", title=f"{dataset}, {epoch:.0f} epochs",
+               xticks=sizes)
         ax.legend(frameon=False, fontsize=10)
     figure.suptitle(title, fontsize=12)
     return figure
@@ -185,8 +190,8 @@ ALL = ("mnist", "fashion-mnist", "omniglot")
 REGISTRY = {entry.name: entry for entry in (
     Experiment("binary", "slide 31: n = 15 binary variables, every estimator", ("fashion-mnist", "mnist"), "test_elbo",
                binary, draw_binary),
-    Experiment("joint", "slides 29 and 30: coordinate-wise and joint arg max, n = 8 and 12", ("mnist",), "test_elbo", joint,
-               draw_convergence),
+    Experiment("joint", "slides 29 and 30: coordinate-wise and joint arg max, n = 8 and 12", ("mnist",), "test_elbo",
+               joint, draw_convergence),
     Experiment("structured", "slide 32: structured encoders", ("fashion-mnist",), "test_log_likelihood", structured,
                draw_structured),
     Experiment("latent-sizes", "supplement, figure 1: k = 20, 30, 40, 50", ALL, "test_elbo", latent_sizes,
@@ -203,9 +208,9 @@ def run(name: str, epochs: int, seeds: int, out: Path, jobs: int = 1, datasets: 
         data_dir: str | None = None, report: Callable[[str], None] = print, only: Sequence[str] | None = None) -> Runs:
     """Run (or continue) an experiment and write NAME.csv, NAME.json and NAME.png into `out`.
 
-    Cells already there with at least `epochs` epochs are not run again, and all cells of seeds up to the largest there are
-    drawn: `--epochs 10 --seeds 3` and then `--epochs 30 --seeds 1` lengthens the first seed only.  `only`: labels of the
-    cells to run.
+    Cells already there with at least `epochs` epochs are not run again, and all cells of seeds up to the largest there
+    are drawn: `--epochs 10 --seeds 3` and then `--epochs 30 --seeds 1` lengthens the first seed only.  `only`: labels
+    of the cells to run.
     """
     experiment = REGISTRY[name]
     for option, value, most in (("seeds", seeds, 100), ("epochs", epochs, 100_000), ("jobs", jobs, 64)):
@@ -222,13 +227,14 @@ def run(name: str, epochs: int, seeds: int, out: Path, jobs: int = 1, datasets: 
                 raise InputError(f"--only {label!r} is no run of {name}; there are {'; '.join(known)}")
         wanted = [cell for cell in wanted if cell.label in only]
     folder = output_folder(out)
-    report(f"{name}: {len(wanted)} run{'s' * (len(wanted) != 1)} of {epochs} epoch{'s' * (epochs != 1)}; stop it at any "
-           "time, the same command continues")
+    report(f"{name}: {len(wanted)} run{'s' * (len(wanted) != 1)} of {epochs} epoch{'s' * (epochs != 1)}; "
+           "stop it at any time, the same command continues")
     cells.run_cells(wanted, epochs, folder, jobs, data_dir, report)
     every = [cell for dataset in dict.fromkeys((*experiment.datasets, *datasets)) for seed in range(100)
              for cell in experiment.make(dataset, seed)]
     runs = cells.collect([cell for cell in every if (folder / cell.folder).is_dir()], folder)
     cells.write_results(runs, folder, name)
-    for file, figure in {f"{name}.png": experiment.draw(runs, experiment.summary), **experiment.further(runs, folder)}.items():
+    drawn = {f"{name}.png": experiment.draw(runs, experiment.summary), **experiment.further(runs, folder)}
+    for file, figure in drawn.items():
         plots.save(figure, folder / file)
     return runs

@@ -2,8 +2,9 @@
 
     python -m refimpl joint-argmax --n 8
 
-A model with n binary variables is trained for an epoch.  On a batch of training images, with the same noise, both arg maxes are
-taken again and again: how often they agree, and how far the mean gradient of either is from the exact grad_h E_q f.
+A model with n binary variables is trained for an epoch.  On a batch of training images, with the same noise, both arg
+maxes are taken again and again: how often they agree, and how far the mean gradient of either is from the exact
+grad_h E_q f.
 """
 from __future__ import annotations
 
@@ -80,8 +81,8 @@ def _table(f: np.ndarray, z: np.ndarray, n: int, k: int) -> np.ndarray:
     return np.take_along_axis(f, neighbours.reshape(len(f), -1), axis=1).reshape(len(f), n, k)
 
 
-def run(n: int = 8, dataset: str = "mnist", seed: int = 0, samples: int = 400, batch: int = 50, data_dir: str | None = None,
-        report: Callable[[Row], None] = lambda row: None) -> list[Row]:
+def run(n: int = 8, dataset: str = "mnist", seed: int = 0, samples: int = 400, batch: int = 50,
+        data_dir: str | None = None, report: Callable[[Row], None] = lambda row: None) -> list[Row]:
     """Train, then measure at each eps.  Raises InputError if a number is out of range."""
     for name, value, least, most in (("n", n, 2, 12), ("samples", samples, 2, 100_000), ("batch", batch, 1, 1_000)):
         if not least <= value <= most:

@@ -1,8 +1,8 @@
-"""Slide 33: accuracy and bound of the mixture model against the number of labels, beside the paper's; and its labelled terms.
+"""Slide 33: accuracy and bound of the mixture model against the number of labels, beside the paper's; labelled terms.
 
     semi-supervised   labels x direct / Gumbel-softmax, and clustering by direct without any
-    labelled-terms    100 labels: cross-entropy, the released term, direct loss minimisation, the authors' recipe as a whole, and
-                      ours with one part of it left out at a time
+    labelled-terms    100 labels: cross-entropy, the released term, direct loss minimisation, the authors' recipe as a
+                      whole, and ours with one part of it left out at a time
 """
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ ESTIMATORS = ("direct", "gumbel-softmax")
 PAPER = {"mnist": {"direct": ((92.6, 95.4, 96.4, 96.7, 96.8), (90.24, 90.93, 90.39, 90.78, 90.45)),
                    "gumbel-softmax": ((84.7, 88.4, 91.7, 92.3, 92.7), (91.23, 90.64, 90.01, 89.77, 90.37))},
          "fashion-mnist": {"direct": ((63.3, 67.2, 70.0, 72.1, 73.7), (129.66, 130.822, 130.653, 130.81, 130.921)),
-                           "gumbel-softmax": ((61.2, 64.2, 69.3, 71.6, 73.2), (129.813, 129.054, 130.371, 129.973, 130.063))}}
+                            "gumbel-softmax": ((61.2, 64.2, 69.3, 71.6, 73.2),
+                                               (129.813, 129.054, 130.371, 129.973, 130.063))}}
 
 
 def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
@@ -40,8 +41,8 @@ def by_labels(dataset: str, seed: int) -> list[Cell]:
 
 
 def by_term(dataset: str, seed: int) -> list[Cell]:
-    """The same weight of the labels after the pretraining: in expectation the released term is cross-entropy over label_eps.  In the
-    pretraining all weights are 1, and the released term pulls twenty times as hard."""
+    """The same weight of the labels after the pretraining: in expectation the released term is cross-entropy over
+    label_eps.  In the pretraining all weights are 1, and the released term pulls twenty times as hard."""
     return [_cell("cross-entropy", dataset, seed),
             _cell("released term", dataset, seed, labelled_term="released", label_weight=2.5),              # 50 * 0.05
             _cell("direct loss, eps 0.05", dataset, seed, labelled_term="direct-loss"),
@@ -55,9 +56,10 @@ def by_term(dataset: str, seed: int) -> list[Cell]:
 
 
 def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
-    """The slide's table: accuracy and -ELBO at this epoch, mean over seeds ± 95 % interval, the paper's in brackets."""
-    made = [f"Test accuracy (of clusters, 0 labels: under the best naming) and -ELBO, nats an image, after {epoch} epochs on all images; in "
-            "brackets the paper's after 400, by another recipe (labels in the pretraining only, no shifts)"]
+    """Slide 33's table: accuracy and -ELBO at this epoch, mean over seeds ± 95 % interval, the paper's in brackets."""
+    made = ["Test accuracy (of clusters, 0 labels: under the best naming) and -ELBO, nats an image, "
+            f"after {epoch} epochs on all images; "
+            "in brackets the paper's after 400, by another recipe (labels in the pretraining only, no shifts)"]
     groups: dict[tuple[str, str], list[Cell]] = {}
     for cell, rows in runs.items():
         if not math.isnan(cells.at_epoch(rows, epoch, "accuracy")):
@@ -69,7 +71,8 @@ def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
             text = f"{mean:.2f}{unit}" + ("" if math.isnan(half) else f" ± {half:.2f}")
             paper = _paper(group[0])
             values.append(text + (f" ({paper[which]:g}{unit})" if paper else ""))
-        made.append(f"  {dataset:14s} {label:28s} {values[0]:28s} {values[1]:26s} ({len(group)} seed{'s' * (len(group) > 1)})")
+        seeds = f"{len(group)} seed{'s' * (len(group) > 1)}"
+        made.append(f"  {dataset:14s} {label:28s} {values[0]:28s} {values[1]:26s} ({seeds})")
     return made
 
 
@@ -95,12 +98,14 @@ def draw(runs: dict[Cell, list[dict[str, float]]], title: str) -> Figure:
             for estimator in ESTIMATORS:
                 points: dict[int, list[float]] = {}
                 for cell, rows in runs.items():
-                    if (cell.settings.dataset, cell.settings.estimator) == (dataset, estimator) and cell.settings.labels:
+                    settings = cell.settings
+                    if (settings.dataset, settings.estimator) == (dataset, estimator) and settings.labels:
                         points.setdefault(cell.settings.labels, []).append(factor * cells.at_epoch(rows, epoch, name))
                 colour = plots.colour(estimator)
                 if points:
                     labels = sorted(points)
-                    ax.plot(labels, [np.mean(points[count]) for count in labels], color=colour, marker="o", label=f"{estimator}, here")
+                    means = [np.mean(points[count]) for count in labels]
+                    ax.plot(labels, means, color=colour, marker="o", label=f"{estimator}, here")
                 ax.plot(LABELS, PAPER[dataset][estimator][column], color=colour, marker="x", linestyle=":",
                         label=f"{estimator}, paper")
             ax.set(xscale="log", xlabel="labelled images", ylabel=words, title=dataset)
@@ -122,8 +127,8 @@ def draw_terms(runs: dict[Cell, list[dict[str, float]]], title: str) -> Figure:
         accuracy, bound = axes[2 * datasets.index(cell.settings.dataset):][:2]
         strong = cell.settings.seed == first
         place = labels.index(cell.label)
-        style = dict(color=plots.FURTHER[place % 6], linestyle="-" if place < 6 else "--", linewidth=1.8 if strong else 0.8, alpha=1 if strong else 0.5,
-                     label=cell.label if strong else None)
+        style = dict(color=plots.FURTHER[place % 6], linestyle="-" if place < 6 else "--",
+                     linewidth=1.8 if strong else 0.8, alpha=1 if strong else 0.5, label=cell.label if strong else None)
         accuracy.plot([row["epoch"] for row in rows], [100 * row["accuracy"] for row in rows], **style)
         bound.plot([row["epoch"] for row in rows[1:]], [-row["test_elbo"] for row in rows[1:]], **style)
         accuracy.set(xlabel="epoch (0: labelled images alone)", ylabel="test accuracy, %", title=cell.settings.dataset)
@@ -141,7 +146,8 @@ def grids(runs: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str, F
         found = []
         for labels in (0, 100):
             for cell in runs:
-                if cell.settings.dataset == dataset and cell.label == f"direct, {labels} labels" and cell.settings.seed == 0:
+                wanted = cell.label == f"direct, {labels} labels" and cell.settings.seed == 0
+                if wanted and cell.settings.dataset == dataset:
                     run, history = checkpoint.load(folder / cell.folder / checkpoint.FILE)
                     words = f"{labels} labels" if labels else "unsupervised"
                     found.append((f"{words}, {history[-1, 0]:.0f} epochs", run.samples()))

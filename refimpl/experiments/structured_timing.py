@@ -1,9 +1,10 @@
-"""Slide 32, left: seconds a training step of a structured encoder against n, for every solver and for joint Gumbel-softmax.
+"""Slide 32, left: seconds a training step of a structured encoder against n, by every solver and joint Gumbel-softmax.
 
     python -m refimpl structured-timing
 
-Gumbel-softmax over joint values takes 2^n of everything; a minimum cut is polynomial.  Each point is the median of a few steps on
-MNIST after a warm-up; the integer program, by far the slowest, gets a single step where a step takes more than a few seconds.
+Gumbel-softmax over joint values takes 2^n of everything; a minimum cut is polynomial.  Each point is the median of a
+few steps on MNIST after a warm-up; the integer program, by far the slowest, gets a single step where a step takes more
+than a few seconds.
 """
 from __future__ import annotations
 
@@ -47,7 +48,8 @@ METHODS: dict[str, dict] = {
 COLOURS = dict(zip(METHODS, ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0072B2")))
 
 
-def run(out: Path | str, batch: int = 100, largest: int = 40, report: Callable[[Row], None] = lambda row: None) -> list[Row]:
+def run(out: Path | str, batch: int = 100, largest: int = 40,
+        report: Callable[[Row], None] = lambda row: None) -> list[Row]:
     """Time all methods at n = 5 ... 15, and the polynomial ones up to `largest`; writes structured-timing.csv and .png.
 
     Raises InputError if batch is not in 1 ... 1,000 or largest not in 5 ... 40.

@@ -2,8 +2,9 @@
 
     python -m refimpl tutorial-runs [NAME ...]
 
-trains them (all: about ten minutes) and writes tutorials/runs/NAME.npz: settings, metrics row by row, and for some the weights,
-without the optimiser's moments.  The same seed on the same machine gives the same numbers, but for the seconds.
+trains them (all: about ten minutes) and writes tutorials/runs/NAME.npz: settings, metrics row by row, and for some the
+weights, without the optimiser's moments.  The same seed on the same machine gives the same numbers, but for the
+seconds.
 """
 from __future__ import annotations
 
@@ -84,7 +85,7 @@ def make(names: Sequence[str] = (), folder: Path = FOLDER, report: Callable[[str
 
 
 def load(name: str, folder: Path = FOLDER) -> Loaded:
-    """A run by its name.  Raises InputError, one line, if there is none of this name, or its file is missing or damaged."""
+    """A run by its name.  Raises InputError, one line, if none has this name, or its file is missing or damaged."""
     _known(name)
     advice = f"; make it with python -m refimpl tutorial-runs {name}"
     content = read_arrays(folder / f"{name}.npz", missing="is missing" + advice, damaged="is damaged" + advice)

@@ -44,11 +44,16 @@ class Row(NamedTuple):
 def exact_deviation(model: VAE, x: np.ndarray, eps: float) -> float:
     """Direct's standard deviation with no sampling.
 
-    With g_b the sampled gradient in h of image b, covariance C_b, and the noise of the images independent, the gradients of
-    the encoder h = W2^T relu(W1^T x + b1) + b2 are linear in g_b:
+    With g_b the sampled gradient in h of image b, covariance C_b, and the noise of the images independent, the
+    gradients of the encoder h = W2^T relu(W1^T x + b1) + b2 are linear in g_b:
 
-        dW2 = (1/B) sum_b u_b g_b^T,  u_b the hidden layer     total variance  sum_b |u_b|^2 trace(C_b) / B^2
-        dW1 = (1/B) sum_b x_b (on_b * W2 g_b)^T                total variance  sum_b |x_b|^2 sum_j on_bj (W2 C_b W2^T)_jj / B^2
+        dW2 = (1/B) sum_b u_b g_b^T,  u_b the hidden layer
+        dW1 = (1/B) sum_b x_b (on_b * W2 g_b)^T
+
+    Their total variances are
+
+        of dW2:  sum_b |u_b|^2 trace(C_b) / B^2
+        of dW1:  sum_b |x_b|^2 sum_j on_bj (W2 C_b W2^T)_jj / B^2
 
     and the biases the same with 1 in the place of |u_b|^2 and |x_b|^2.
     """
@@ -90,7 +95,8 @@ def trained_model(run: Path | str | None, dataset: str, k: int, seed: int,
         settings = loaded.settings
         if settings.n > 1:
             raise InputError(f"{run} has {settings.n} latent variables; the exact variance is known for one")
-        return loaded.model, data.load(settings.dataset, data_dir, settings.limit), f"{settings.label()}, epoch {len(history)}"
+        words = f"{settings.label()}, epoch {len(history)}"
+        return loaded.model, data.load(settings.dataset, data_dir, settings.limit), words
     settings = VAESettings(dataset=dataset, k=k, seed=seed).resolved()
     images = data.load(dataset, data_dir)
     fresh = VAERun.start(settings)
@@ -124,7 +130,8 @@ def run(out: Path | str, run_folder: Path | str | None = None, dataset: str = "m
     writer.writerow(Row._fields)
     writer.writerows([[f"{value:.6g}" for value in row] for row in rows])
     write_text(folder / "variance.csv", stream.getvalue())
-    plots.save(_figure(rows, f"{images.name}, {words}; batch of {batch}, {samples} draws a point"), folder / "variance.png")
+    title = f"{images.name}, {words}; batch of {batch}, {samples} draws a point"
+    plots.save(_figure(rows, title), folder / "variance.png")
     return rows
 
 
@@ -134,9 +141,11 @@ def _figure(rows: list[Row], title: str):
     ax.semilogy(temperature, [row.direct_exact for row in rows], color=plots.colour("direct"),
                 label="direct, exact (coupling law)")
     for name, label, marker in (("direct", "direct, sampled", "o"), ("gumbel_softmax", "Gumbel-softmax, sampled", "s")):
-        ax.errorbar(temperature, [getattr(row, name) for row in rows], [2 * getattr(row, name + "_error") for row in rows],
+        errors = [getattr(row, name + "_error") for row in rows]
+        ax.errorbar(temperature, [getattr(row, name) for row in rows], [2 * error for error in errors],
                     fmt=marker, markerfacecolor="none", color=plots.colour(name.replace("_", "-")), label=label)
-    ax.set(xlabel="eps (direct, 1/nat) or tau (Gumbel-softmax)", ylabel="standard deviation of the\nencoder gradient, nats")
+    ax.set(xlabel="eps (direct, 1/nat) or tau (Gumbel-softmax)",
+           ylabel="standard deviation of the\nencoder gradient, nats")
     ax.legend(frameon=False, fontsize=10)
     figure.suptitle(title, fontsize=10)
     return figure

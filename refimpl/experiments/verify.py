@@ -82,8 +82,8 @@ def identity(text: str, one: np.ndarray, other: np.ndarray, tolerance: float = R
 def estimated(text: str, truth: np.ndarray, sampled: Sampled, probability: np.ndarray | None = None) -> Claim:
     """A sampled quantity: shown is the entry that is furthest off, in standard errors.
 
-    probability: that of the events behind each entry, where they can be rare.  An entry that expects fewer than 25 of them
-    is left out: its error is not normal, and its standard error not to be had from the sample.
+    probability: that of the events behind each entry, where they can be rare.  An entry that expects fewer than 25 of
+    them is left out: its error is not normal, and its standard error not to be had from the sample.
     """
     truth, mean, error = np.ravel(truth), np.ravel(sampled.mean), np.ravel(sampled.error)
     if probability is not None:
@@ -108,7 +108,8 @@ def run(k: int = 6, seed: int = 0, samples: int = 200_000, out: Path | str | Non
 
     Raises InputError if k is not in 2 ... 50, samples not in 1,000 ... 100,000,000, or seed below 0.
     """
-    for name, value, least, most in (("k", k, 2, 50), ("samples", samples, 1_000, 100_000_000), ("seed", seed, 0, None)):
+    limits = (("k", k, 2, 50), ("samples", samples, 1_000, 100_000_000), ("seed", seed, 0, None))
+    for name, value, least, most in limits:
         if value < least or (most is not None and value > most):
             raise InputError(f"--{name} must be " + (f"in {least} ... {most}" if most else f"at least {least}")
                              + f", got {value}")
@@ -129,7 +130,8 @@ def _claims(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator
     k = len(h)
     q, q_eps, truth = gumbel.choice_probabilities(h), gumbel.choice_probabilities(h + EPS * f), exact.gradient(h, f)
     mean_g, variance = direct.expected_gradient(h, f, EPS), direct.variance(h, f, EPS)
-    two_mean, two_variance = (function(h, f, EPS, two_sided=True) for function in (direct.expected_gradient, direct.variance))
+    two_mean = direct.expected_gradient(h, f, EPS, two_sided=True)
+    two_variance = direct.variance(h, f, EPS, two_sided=True)
     moves = EPS**2 * (variance + mean_g**2)                              # chance that an entry of g is not 0
     law, best = direct.joint_law(h, f, EPS), float(direct.best_eps(h, f, samples=1))
 
@@ -155,7 +157,7 @@ def _claims(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator
         "spread": Sampled(lambda noise: ((one_sided(noise) - mean_g) ** 2).sum(axis=-1)),
         "two-sided spread": Sampled(lambda noise: ((two_sided(noise) - two_mean) ** 2).sum(axis=-1)),
     }
-    if np.isfinite(best):                       # else no finite eps beats the estimate 0, and there is nothing to sample
+    if np.isfinite(best):                   # else no finite eps beats the estimate 0, and there is nothing to sample
         statistics["best"] = Sampled(lambda noise: ((direct.gradient(h, f, best, noise) - truth) ** 2).sum(axis=-1))
     progress = Progress("sampling", samples)
     for start in range(0, samples, CHUNK):
@@ -195,7 +197,8 @@ def _claims(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator
     yield estimated("coupling law: P(z* = i, z*(eps) = j), sampled", law, statistics["pair"], law)
     climbs = np.subtract.outer(f, f).T >= 0                             # f(z*(eps)) >= f(z*), (i, j)
     wrong = statistics["pair"].mean.reshape(k, k)[~climbs].sum()
-    yield Claim("coupling: the pair only climbs, f(z*(eps)) >= f(z*)", "0", f"{wrong:.6g} of the draws", bool(wrong == 0))
+    yield Claim("coupling: the pair only climbs, f(z*(eps)) >= f(z*)", "0", f"{wrong:.6g} of the draws",
+                bool(wrong == 0))
     yield estimated("total variance of g, from the coupling law", variance.sum(), statistics["spread"])
     yield estimated("total variance of the two-sided g", two_variance.sum(), statistics["two-sided spread"])
     if np.isfinite(best):
@@ -211,9 +214,9 @@ def _claims(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator
 def preferred_probability(k: int, eps: float) -> float:
     """The q of the one good value when T - KL(q || uniform) is maximised, T the tilted objective.
 
-    With all other values worse by much more than 1/eps nats, T = f_b + (1/eps) log q_b, and the maximum over q_b = p with
-    the rest spread evenly solves 1 / (eps p) = log((k - 1) p / (1 - p)).  At eps = 1, k = 10 this is 0.476: half of all
-    samples come from a wrong value.  The ELBO itself (eps -> 0) would put all its mass on b.
+    With all other values worse by much more than 1/eps nats, T = f_b + (1/eps) log q_b, and the maximum over q_b = p
+    with the rest spread evenly solves 1 / (eps p) = log((k - 1) p / (1 - p)).  At eps = 1, k = 10 this is 0.476: half
+    of all samples come from a wrong value.  The ELBO itself (eps -> 0) would put all its mass on b.
     """
     # In t = log((k - 1) p / (1 - p)), which stays apart from its limit when p rounds to 1:  eps p t = 1
     probability = lambda t: 1 / (1 + (k - 1) * np.exp(-t))
@@ -229,7 +232,8 @@ def _maximised_probability(k: int, eps: float) -> float:
     return float(gumbel.choice_probabilities(found.x)[0])
 
 
-def _gradient_by_differences(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, step: float = 1e-5) -> np.ndarray:
+def _gradient_by_differences(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray,
+                             step: float = 1e-5) -> np.ndarray:
     moves = step * np.eye(len(x))
     return (function(x + moves) - function(x - moves)) / (2 * step)
 
@@ -250,7 +254,7 @@ def _slope(text: str, h: np.ndarray, f: np.ndarray, two_sided: bool, order: int)
 
 
 def _control_variate(h: np.ndarray, f: np.ndarray) -> Claim:
-    """Total variance of g, and of onehot(z*(eps)) / eps alone: as eps -> 0 the first grows as 1/eps, the other as 1/eps^2.
+    """Total variance of g, and of onehot(z*(eps)) / eps alone: as eps -> 0 one grows as 1/eps, the other as 1/eps^2.
 
     At large eps it is the other way round: z*(eps) then settles on the best f and hardly varies, while the subtracted
     onehot(z*) still does.
@@ -297,7 +301,8 @@ def _figure(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator
     axes[0].legend(frameon=False, fontsize=10)
     axes[2].legend(handles=[line for line in axes[2].lines if line.get_linestyle() == ":"], frameon=False, fontsize=10,
                    loc="lower left")
-    figure.suptitle(f"The direct gradient of Theorem 1 at finite eps: k = {len(h)}, {len(noise):,} draws a point", fontsize=12)
+    title = f"The direct gradient of Theorem 1 at finite eps: k = {len(h)}, {len(noise):,} draws a point"
+    figure.suptitle(title, fontsize=12)
     return figure
 
 

@@ -5,7 +5,7 @@
     z_eps = family.argmax(family.tilt(noisy, eps * table))      z*(eps), with the same noise
     (family.features(z_eps) - family.features(z_star)) / eps    grad h(z*(eps)) - grad h(z*), over eps: Theorem 1
 
-The score of a joint value is linear in its parameters, h(z) = theta . features(z), so that features(z) is grad_theta h(z).
+The score of a joint value is linear in its parameters, h(z) = theta . features(z): features(z) is grad_theta h(z).
 theta is an array with an image a row; z is (B, n, k), a one-hot vector a variable, as the decoder takes it.
 """
 from __future__ import annotations
@@ -56,11 +56,14 @@ class Family(ABC):
 
     @abstractmethod
     def tilt(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
-        """theta with scores (B, n, k) of the single values of each variable added.  NotFinite if the table is not finite."""
+        """theta with scores (B, n, k) of each variable's single values added.  NotFinite if the table is not finite."""
 
     @abstractmethod
     def joint_argmax(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
-        """argmax over all k^n joint values of h(z) + table(z), table (B, K) in the order of joint.values: by enumeration."""
+        """argmax of h(z) + table(z) over all k^n joint values, by enumeration.
+
+        table (B, K) is in the order of joint.values.
+        """
 
     @abstractmethod
     def relax(self, theta: np.ndarray, rng: np.random.Generator, tau: float) -> Relaxed:

@@ -2,9 +2,9 @@
 
     h(z) = sum_i u_i z_i + sum_{i<j} w_ij z_i z_j          z in {0, 1}^n, theta = (u, w), features(z) = (z_i, z_i z_j)
 
-The noise is low-dimensional: u_i carries gamma_i(1) - gamma_i(0), and z* is the arg max of the perturbed score, by a solver.
-q(z), the law of that arg max, is not the Gibbs distribution exp(h) / Z and has no closed form: there is no KL term to train
-on and no ELBO to report.  The exact log-likelihood, which needs no q, is the figure of merit.
+The noise is low-dimensional: u_i carries gamma_i(1) - gamma_i(0), and z* is the arg max of the perturbed score, by a
+solver.  q(z), the law of that arg max, is not the Gibbs distribution exp(h) / Z and has no closed form: there is no KL
+term to train on and no ELBO to report.  The exact log-likelihood, which needs no q, is the figure of merit.
 """
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from refimpl.nn.losses import categorical_kl, softplus_and_sigmoid
 
 
 class Pairwise(Family):
-    """n binary variables, their arg max by `solver`.  theta (B, n + n (n-1)/2) holds u, then w in the order of pairs(n).
+    """n binary variables, arg max by `solver`.  theta (B, n + n (n-1)/2) holds u, then w in the order of pairs(n).
 
     non_negative: pair scores w = softplus(v) of the encoder's output v, which max-flow needs; else w = v.
     Raises ValueError if the solver does not take this n, or needs w >= 0 and non_negative is False.

@@ -3,8 +3,8 @@
     log p(x) = logsumexp_z f(x, z) - log K        uniform prior on K joint values
     ELBO     = E_q f(x, z) - sum_i KL(q_i || uniform)
 
-The decoder does not depend on x, so its K outputs are computed once; each block of images then takes one matrix product.
-K = 2^15 and 10,000 images are 3.3e8 scores: they are made, summed and forgotten block by block.
+The decoder does not depend on x, so its K outputs are computed once; each block of images then takes one matrix
+product.  K = 2^15 and 10,000 images are 3.3e8 scores: they are made, summed and forgotten block by block.
 """
 from __future__ import annotations
 

@@ -23,8 +23,8 @@ class DecoderPass:
 
     def __init__(self, decoder: MLP, inputs: OneHots | ClassRow, x: np.ndarray, z: np.ndarray) -> None:
         self._inputs, self._x = inputs, x
-        self.z = np.array(z, x.dtype)                                   # a copy: whoever changes z later changes nothing
-        self._run = decoder.run(inputs.forward(self.z))                 # logits a
+        self.z = np.array(z, x.dtype)                               # a copy: whoever changes z later changes nothing
+        self._run = decoder.run(inputs.forward(self.z))             # logits a
         self.f = bernoulli_score(x, self._run.y)
 
     @cached_property

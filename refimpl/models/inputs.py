@@ -26,7 +26,7 @@ class OneHots:
 
 
 class ClassRow:
-    """A class and a Gaussian (slide 33): the k x d matrix z g^T, zero but for the row of the class, which holds g (B, d).
+    """A class and a Gaussian (slide 33): the k x d matrix z g^T, zero but for the class's row, which holds g (B, d).
 
     z (B, 1, k) one-hot or relaxed -> (B, k d).  dg (B, d) gathers the gradient in g, as layers gather theirs.
     """

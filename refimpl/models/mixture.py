@@ -71,7 +71,7 @@ class Bound(NamedTuple):
 
 
 class MixtureVAE:
-    """gaussian: d, the dimension of g.  hidden: the decoder's hidden widths.  dtype: float32 to train, float64 to check.
+    """gaussian: d, the dimension of g.  hidden: the decoder's hidden widths.  dtype: float32 to train, 64 to check.
 
     All parameters are in one flat vector: see nn.parameters.
     """
@@ -163,7 +163,7 @@ class MixtureVAE:
             de = de + back.dx                                                       # e feeds both heads
         draw.trunk.backward(de).accumulate()
 
-    # --- what it has learnt --------------------------------------------------------------------------------------------
+    # --- what it has learnt -------------------------------------------------------------------------------------------
 
     def classify(self, images) -> np.ndarray:
         """The likeliest class (N,) of the images of a data.Part."""

@@ -1,6 +1,7 @@
 """f of all neighbours of a joint z: every z that differs from it in one coordinate, in one clever pass of the decoder.
 
-A direct step on n variables needs f(z_1 ... z_i = c ... z_n) for all i and all c but z_i: n (k - 1) decoder outputs an image.
+A direct step on n variables needs f(z_1 ... z_i = c ... z_n) for all i and all c but z_i: n (k - 1) decoder outputs
+an image.
 
 - Replacing z_i changes the decoder's first layer by one row of its weights less another: no product at all.
 - Of the second layer only the scores are wanted, not the logits: last_layer.scores.

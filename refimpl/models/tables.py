@@ -31,7 +31,7 @@ class EnumeratedPoint(Weighted):
 
 
 class SharedTable:
-    """The decoder's output does not depend on x: K rows for the whole batch, compared with all images by one product."""
+    """The decoder's output does not depend on x: K rows for the whole batch, compared with all images by a product."""
 
     def __init__(self, decoder: MLP, inputs: OneHots, x: np.ndarray) -> None:
         self._x = x

@@ -60,11 +60,12 @@ class VAE:
         x          (B, pixels) of 0 and 1, in the model's dtype
         kl_grad    whether the KL term takes part in the encoder's gradient
         settings   the estimator's own: eps or tau, and its memory
-        Returns the objective, with its count of decoder evaluations.  Raises ValueError for a KL term that has no closed
-        form, or an estimator that does not serve this family.
+        Returns the objective, with its count of decoder evaluations.  Raises ValueError for a KL term that has no
+        closed form, or an estimator that does not serve this family.
         """
         if not (estimator.any_family or self.family.normalised):
-            raise ValueError(f"estimator must serve every family here, and {estimator.name} needs independent variables")
+            raise ValueError("estimator must serve every family here, "
+                             f"and {estimator.name} needs independent variables")
         run = self.encoder.run(x)                                                   # image -> scores
         theta = self.family.theta(run.y)
         objective = self.objective(x)
@@ -84,7 +85,7 @@ class VAE:
             raise ValueError("kl_grad must be False: these latent variables have no KL term in closed form")
         return kl[1]
 
-    # --- what it has learnt --------------------------------------------------------------------------------------------
+    # --- what it has learnt -------------------------------------------------------------------------------------------
 
     def decode_all(self) -> np.ndarray:
         """The logits a (k^n, pixels) of every joint value.  InputError if there are more than joint.COUNTABLE."""
@@ -98,7 +99,7 @@ class VAE:
         return self.encode(x).astype(np.float64), f
 
     def bounds(self, images) -> bounds.Bounds:
-        """Exact ELBO, log-likelihood and gap, averaged over the images of a data.Part, by enumeration of the joint values.
+        """Exact ELBO, log-likelihood and gap, averaged over the images of a data.Part, by enumeration.
 
         ELBO and gap are NaN where q has no closed form.  Raises InputError for more than joint.COUNTABLE joint values.
         """

@@ -22,8 +22,8 @@ def softplus_and_sigmoid(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def softplus_sum(a: np.ndarray) -> np.ndarray:
     """sum over the last axis of log(1 + e^a).  a: (rows, width), OVERWRITTEN.
 
-    A logarithm costs several times a product: one is taken of four factors 1 + e^a, where no a is above SAFE.  Otherwise
-    log(1 + e^a) = a/2 + |a|/2 + log(1 + e^-|a|), whose factors lie between 1 and 2.
+    A logarithm costs several times a product: one is taken of four factors 1 + e^a, where no a is above SAFE.
+    Otherwise log(1 + e^a) = a/2 + |a|/2 + log(1 + e^-|a|), whose factors lie between 1 and 2.
     """
     rows, width = a.shape
     outside = 0.0

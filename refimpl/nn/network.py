@@ -19,7 +19,7 @@ from refimpl.nn.parameters import Parameters, StalePass
 class Pass:
     """One forward pass.  No later pass changes it; once an optimiser has moved the parameters it is stale.
 
-    y: the output (rows, n_out).  x is not copied: who changes it in place before the backward pass changes the gradient.
+    y: the output (rows, n_out).  x is not copied: changing it in place before the backward pass changes the gradient.
     """
 
     def __init__(self, network: Network, x: np.ndarray) -> None:
@@ -43,7 +43,7 @@ class Pass:
 
 
 class Backward:
-    """d loss / d output of every layer; the parameters' gradients are added, and dx is made, where they are asked for."""
+    """d loss / d output of every layer.  The parameters' gradients are added, and dx is made, where asked for."""
 
     def __init__(self, run: Pass, dy: np.ndarray) -> None:
         run.check()

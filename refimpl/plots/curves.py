@@ -13,7 +13,9 @@ def bounds(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Figure
     """Bounds of one run against the epoch, and the gap between bound and likelihood."""
     figure, (bound, gap) = new_figure(2)
     marker = "o" if len(rows) < 40 else None
-    lines = (("sampled_elbo", "test, -ELBO from one sample an image", "0.75", ":"),) if "sampled_elbo" in rows[0] else ()
+    lines = ()
+    if "sampled_elbo" in rows[0]:
+        lines = (("sampled_elbo", "test, -ELBO from one sample an image", "0.75", ":"),)
     for name, label_, colour, style in lines + (("train_elbo", "train, -ELBO", "0.55", "-"),
                                         ("valid_elbo", "validation, -ELBO", FURTHER[1], "-"),
                                         ("test_elbo", "test, -ELBO", FURTHER[0], "-"),
@@ -47,7 +49,8 @@ def accuracies(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Fi
                                       ("reconstruction", "its reconstruction", -1, FURTHER[4]),
                                       ("gaussian_kl", "its Gaussian KL", 1, FURTHER[2]),
                                       ("class_kl", "its class KL", 1, FURTHER[3])):
-        bound.plot([row["epoch"] for row in later], [sign * row[name] for row in later], color=colour, marker=marker, label=words)
+        bound.plot([row["epoch"] for row in later], [sign * row[name] for row in later],
+                   color=colour, marker=marker, label=words)
     bound.set(xlabel="epoch", ylabel="nats an image", title="bound, class enumerated", ylim=(0, None))
     bound.legend(frameon=False, fontsize=10)
     for ax in (accuracy, bound):

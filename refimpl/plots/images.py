@@ -11,7 +11,7 @@ PIXELS = (28, 28)
 
 
 def tiles(logits: np.ndarray, dataset: str, label: str, names: list[str] | None = None) -> Figure:
-    """What values of z draw: the mean image of the decoder, a tile a value.  logits: (values, 784); names: of the values.
+    """What values of z draw: the decoder's mean image, a tile a value.  logits: (values, 784); names: of the values.
 
     At most 100 tiles, in one picture with a margin between them: a hundred axes would take a hundred times as long.
     """
@@ -28,7 +28,8 @@ def tiles(logits: np.ndarray, dataset: str, label: str, names: list[str] | None 
         down, right = row * (side + top) + top, column * (side + gap)
         mean = 1 / (1 + np.exp(-np.clip(logits[tile].astype(np.float64), -700, 700)))
         canvas[down:down + side, right:right + side] = mean.reshape(PIXELS)
-        ax.text(right + side / 2, down - 1, names[tile] if names else f"z = {tile}", ha="center", va="bottom", fontsize=8)
+        name = names[tile] if names else f"z = {tile}"
+        ax.text(right + side / 2, down - 1, name, ha="center", va="bottom", fontsize=8)
     ax.imshow(canvas, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
     ax.set_axis_off()
     which = f"{shown} values of z" if names or shown < len(logits) else "each z"

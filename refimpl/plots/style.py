@@ -45,8 +45,8 @@ def chapter_style() -> None:
     plt.rcParams.update({
         "axes.prop_cycle": plt.cycler(color=FURTHER),
         "figure.dpi": 80, "figure.figsize": (9.0, 3.4), "figure.constrained_layout.use": True, "font.size": 11,
-        "axes.grid": True, "axes.axisbelow": True, "grid.color": "0.9", "axes.spines.top": False, "axes.spines.right": False,
-        "legend.frameon": False, "axes.titlesize": 12})
+        "axes.grid": True, "axes.axisbelow": True, "grid.color": "0.9",
+        "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False, "axes.titlesize": 12})
 
 
 def save(figure: Figure, path: Path) -> None:

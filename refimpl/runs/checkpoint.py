@@ -24,7 +24,8 @@ MEMORY = "memory_"
 
 def save(path: Path, run: Run, history: np.ndarray) -> None:
     """Write everything that the next epoch depends on, whole or not at all."""
-    content = {"format": run.FORMAT, "settings": json.dumps(asdict(run.settings)), "values": run.model.parameters.values,
+    content = {"format": run.FORMAT, "settings": json.dumps(asdict(run.settings)),
+               "values": run.model.parameters.values,
                "adam_M": run.adam.M, "adam_V": run.adam.V, "adam_t": run.adam.t,
                "rng": json.dumps(run.rng.bit_generator.state), "history": history,
                **{MEMORY + name: array for name, array in run.memory.items()}}
@@ -49,7 +50,8 @@ def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None
         if saved_kind is None:
             raise foreign
         if kind is not None and saved_kind is not kind:
-            raise InputError(f"{path} is a run of the command {saved_kind.COMMAND}; one of {kind.COMMAND} is needed here")
+            raise InputError(f"{path} is a run of the command {saved_kind.COMMAND}; "
+                             f"one of {kind.COMMAND} is needed here")
         saved = _settings(saved_kind.SETTINGS, str(content["settings"]), foreign)
         if settings is not None and settings != saved:
             differing = [f"{name} is {old}, not {new}" for (name, old), new

@@ -45,7 +45,8 @@ def train_epoch(run: Run, part: data.Part, after_step: Callable[[], None] = lamb
 
 
 def _diverged(run: Run) -> InputError:
-    used = "".join(f", or another {name} than {value:g}" for name, value in run.settings.temperature(run.adam.t).items())
+    temperature = run.settings.temperature(run.adam.t)
+    used = "".join(f", or another {name} than {value:g}" for name, value in temperature.items())
     return InputError("training diverged: weights or scores are no longer finite; try a smaller --lr than "
                       f"{run.settings.lr:g}{used}")
 
@@ -66,8 +67,9 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
     resume   continue the run that `out` holds, to the bit as if it had never stopped; it must have these settings
     report   called with each new row
 
-    Killed at any moment, it loses at most the epoch under way.  Raises InputError, one line, before anything is written,
-    if a setting, the data or `out` cannot be used; without `resume` a folder that holds a run already is left alone.
+    Killed at any moment, it loses at most the epoch under way.  Raises InputError, one line, before anything is
+    written, if a setting, the data or `out` cannot be used; without `resume` a folder that holds a run already is left
+    alone.
     """
     settings = settings.resolved()
     if epochs < 1:

@@ -42,13 +42,14 @@ class MixtureSettings(RunSettings):
     """All that determines a run of `semi-supervised`, but for its length.
 
     labels         labelled images, equally many a class; 0 is clustering
-    labelled_term  what they teach the class's scores: cross-entropy, released or direct-loss (estimators/label_terms.py),
-                   the latter two with label_eps
+    labelled_term  what they teach the class's scores: cross-entropy, released or direct-loss
+                   (estimators/label_terms.py), the latter two with label_eps
     pretrain       epochs over the labelled images alone, which are epoch 0 of the run
     label_weight   weight, after the pretraining, of what the labels teach the class's scores, mean against mean
     image_weight   the same for what the labelled images, as images of a known class, teach decoder and Gaussian; where
                    both weights are 0 no labelled image takes part
-    beta           weight of the Gaussian's KL term at the start; it goes to 1 over beta_epochs epochs, on a straight line
+    beta           weight of the Gaussian's KL term at the start; it goes to 1 over beta_epochs epochs, in a straight
+                   line
     kl_grad        the class's KL term
     Without labels (0) whatever concerns them plays no part.
     """
@@ -67,7 +68,8 @@ class MixtureSettings(RunSettings):
     pretrain: int = setting(1200, "epochs over the labelled images alone, before the first", least=0)
     shift: int | None = setting(None, "pixels that labelled images are moved by, at most, anew each time (default: 3)",
                                 least=0, most=27)
-    beta: float | None = setting(None, "weight of the Gaussian's KL term at the start; it goes to 1 (default: 5)", above=0)
+    beta: float | None = setting(None, "weight of the Gaussian's KL term at the start; it goes to 1 (default: 5)",
+                                 above=0)
     beta_epochs: int = setting(20, "epochs in which it does", least=0)
     gaussian: int = setting(30, "dimension of the Gaussian", least=1, most=1_000)
 
@@ -79,7 +81,8 @@ class MixtureSettings(RunSettings):
     def _filled(self) -> MixtureSettings:
         labelled = [name for name in data.NAMES if data.REGISTRY[name].classes == CLASSES]
         if self.dataset not in labelled:
-            raise InputError(f"{self.dataset} has no labels of ten classes; semi-supervised takes {' and '.join(labelled)}")
+            raise InputError(f"{self.dataset} has no labels of ten classes; "
+                             f"semi-supervised takes {' and '.join(labelled)}")
         if self.labels % CLASSES:
             raise InputError(f"--labels must be divisible by the {CLASSES} classes, got {self.labels}")
         usual = {"labelled_term": "cross-entropy", "label_eps": 0.05, "label_weight": 50.0, "image_weight": 0.2,
@@ -135,7 +138,7 @@ class MixtureRun(Run):
         return COLUMNS
 
     def attach(self, dataset: data.Dataset) -> None:
-        """Draw the labelled images, from a generator of their own: the same ones for every estimator and after a resume."""
+        """Draw the labelled images, from a generator of their own: the same for every estimator and after a resume."""
         part, classes = dataset.train, self.model.classes
         rows = labelled_images.draw(part, self.settings.labels, classes,
                                     np.random.default_rng([self.settings.seed, classes]))
@@ -166,7 +169,7 @@ class MixtureRun(Run):
         return len(rows)
 
     def step(self, x: np.ndarray) -> int:
-        """Forward, backward, Adam on a batch without labels and, if they still count, some labelled images beside it."""
+        """Forward, backward, Adam on a batch without labels and, if they still count, labelled images beside it."""
         settings = self.settings
         done = self._steps_done()
         beta = settings.beta_at(done / self._steps_an_epoch)
@@ -202,7 +205,7 @@ class MixtureRun(Run):
                 "eps_or_tau": next(iter(temperature.values()), math.nan)}
 
     def accuracy(self, part: data.Part) -> float:
-        """Share of images whose likeliest class is their label; without labels, by the best one-to-one match of the two."""
+        """Share of images whose likeliest class is their label; without labels, by the best one-to-one match."""
         return accuracy(self.model.classify(part), part.labels, self.model.classes, matched=self.settings.labels == 0)
 
     def pictures(self, rows: Sequence[Row], dataset: data.Dataset) -> dict[str, Figure]:
@@ -218,7 +221,7 @@ class MixtureRun(Run):
         a = self.model.decode(g).astype(np.float64)
         return 1 / (1 + np.exp(-np.clip(a, -700, 700)))
 
-    # --- in words ------------------------------------------------------------------------------------------------------
+    # --- in words -----------------------------------------------------------------------------------------------------
 
     @classmethod
     def folder(cls, settings: MixtureSettings) -> str:
@@ -239,7 +242,8 @@ class MixtureRun(Run):
     def line(cls, settings: MixtureSettings, row: Row) -> str:
         width = len(cls._accuracy(settings)) - 2
         return (f"{row['epoch']:5.0f} {100 * row['accuracy']:{width}.2f} % {-row['test_elbo']:10.2f} "
-                f"{-row['reconstruction']:14.2f} {row['class_kl']:8.2f} {row['gaussian_kl']:11.2f} {row['seconds']:8.1f}")
+                f"{-row['reconstruction']:14.2f} {row['class_kl']:8.2f} {row['gaussian_kl']:11.2f} "
+                f"{row['seconds']:8.1f}")
 
     @classmethod
     def result(cls, settings: MixtureSettings, row: Row) -> str:

@@ -27,7 +27,7 @@ Row = dict[str, float]
 
 
 class Run(ABC):
-    """Everything that the next step depends on.  A new kind of run is one file with these members, and a line in KINDS."""
+    """Everything that the next step depends on.  A new kind of run: one file with these members, a line in KINDS."""
 
     COMMAND: ClassVar[str]
     """Its command, `python -m refimpl COMMAND`."""
@@ -96,7 +96,7 @@ class Run(ABC):
     def pictures(self, rows: Sequence[Row], dataset: data.Dataset) -> dict[str, Figure]:
         """curves.png and samples.png."""
 
-    # --- in words ------------------------------------------------------------------------------------------------------
+    # --- in words -----------------------------------------------------------------------------------------------------
 
     @classmethod
     @abstractmethod

@@ -70,8 +70,8 @@ def check_fields(settings: RunSettings) -> None:
 class RunSettings:
     """All that determines a run, but for its length: a run may be resumed for more epochs, not with other settings.
 
-    None, in eps, tau and others, is the estimator's or the kind's own default, which resolved() fills in.  as_released is
-    a preset: resolved() turns it into the settings of the authors' code, and contradicting one of them is an error.
+    None, in eps, tau and others, is the estimator's or the kind's own default, which resolved() fills in.  as_released
+    is a preset: resolved() turns it into the settings of the authors' code, and contradicting one of them is an error.
     """
 
     dataset: str = setting("mnist", "images to train on", choices=lambda: data.NAMES)
@@ -86,8 +86,8 @@ class RunSettings:
     kl_grad: bool | None = setting(None, "whether the KL term takes part in the gradient (default: it does)")
     batch_mean: bool | None = setting(None, "rebar and relax: the batch's mean score as every image's learning signal "
                                             "(default: its own)")
-    as_released: bool = setting(False, "as the authors' code: the released schedule, no KL gradient for direct, and what "
-                                       "else it does differently")
+    as_released: bool = setting(False, "as the authors' code: the released schedule, no KL gradient for direct, and "
+                                       "what else it does differently")
     seed: int = setting(0, "of weights, order and noise", least=0)
     limit: int | None = setting(None, "use only the first LIMIT images of each part", least=1)
 
@@ -127,7 +127,8 @@ class RunSettings:
 
     def _check_estimator(self, estimator: estimators.Estimator) -> None:
         """InputError if eps, tau, a schedule or a signal is given to an estimator that has no such thing."""
-        scheduled = "--as-released" if self.as_released else "--schedule released" if self.schedule == "released" else ""
+        released = "--schedule released" if self.schedule == "released" else ""
+        scheduled = "--as-released" if self.as_released else released
         for name in ("eps", "tau"):
             if getattr(self, name) is not None and estimator.setting != name:
                 raise InputError(f"--{name} is not a setting of the estimator {estimator.name}"
@@ -135,7 +136,8 @@ class RunSettings:
             if getattr(self, name) is not None and scheduled:
                 raise InputError(f"{scheduled} has a schedule of its own for {name}; leave out --{name}")
         if self.schedule == "released" and not estimator.setting:
-            raise InputError(f"--schedule released needs an estimator with eps or tau, and {estimator.name} has neither")
+            raise InputError("--schedule released needs an estimator with eps or tau, "
+                             f"and {estimator.name} has neither")
         if self.batch_mean is not None and "batch_mean" not in estimator.released:
             raise InputError(f"--batch-mean is not a setting of the estimator {estimator.name}")
 

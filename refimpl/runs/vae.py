@@ -121,7 +121,8 @@ class VAERun(Run):
     def step(self, x: np.ndarray) -> int:
         """Forward, backward (models/vae.py), Adam on one batch."""
         self.model.parameters.zero_grads()
-        objective = self.model.backward(x, self.estimator, self.rng, self.settings.kl_grad, **self.keywords(self.adam.t))
+        keywords = self.keywords(self.adam.t)
+        objective = self.model.backward(x, self.estimator, self.rng, self.settings.kl_grad, **keywords)
         self.adam.step()
         return objective.evaluations * len(x)
 
@@ -137,9 +138,9 @@ class VAERun(Run):
     def measure(self, dataset: data.Dataset, epoch: int, last: bool) -> Row:
         """Bounds are exact, by enumeration, whatever the estimator; NaN where none was computed.
 
-        Up to 1,024 joint values all three parts are measured each epoch.  Beyond, and up to 65,536, the test images every
-        exact_every epochs and at the end, so that a run which was once shorter keeps an exact row at its old end.
-        sampled_elbo, one z an image, is there each epoch; its noise is a generator's of its own.
+        Up to 1,024 joint values all three parts are measured each epoch.  Beyond, and up to 65,536, the test images
+        every exact_every epochs and at the end, so that a run which was once shorter keeps an exact row at its old
+        end.  sampled_elbo, one z an image, is there each epoch; its noise is a generator's of its own.
         """
         settings, model = self.settings, self.model
         values = joint.count(settings.n, settings.k)
@@ -174,7 +175,7 @@ class VAERun(Run):
         return {"curves.png": curves.bounds(rows, settings.label(), settings.dataset),
                 "samples.png": images.tiles(logits, settings.dataset, settings.label(), names)}
 
-    # --- in words ------------------------------------------------------------------------------------------------------
+    # --- in words -----------------------------------------------------------------------------------------------------
 
     @classmethod
     def folder(cls, settings: VAESettings) -> str:

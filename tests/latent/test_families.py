@@ -169,7 +169,7 @@ def test_bad_sizes():
     assert base.pairs(3)[0].tolist() == [0, 0, 1]
 
 
-# --- the direct gradient through a family -----------------------------------------------------------------------------------
+# --- the direct gradient through a family -----------------------------------------------------------------------------
 
 def estimate(name, theta, objective, seed, family, **settings):
     return estimators.get(name).estimate(theta, objective, np.random.default_rng(seed), family=family, **settings)
@@ -241,7 +241,7 @@ def test_mean_gradient_is_that_of_the_tilted_objective(name, sides, rng):
         assert abs(grad[place] - difference) < 0.02 * np.abs(grad).max()
 
 
-# --- a third family is one class ---------------------------------------------------------------------------------------------
+# --- a third family is one class --------------------------------------------------------------------------------------
 
 class OneOf(Family):
     """k - 1 switches of which at most one is on: as a path through a graph, z has structure, and its arg max is found
@@ -285,9 +285,9 @@ def test_the_estimator_of_theorem_1_serves_a_family_it_has_never_seen(rng):
     many = lambda a: np.broadcast_to(a, (times, n))
     found = estimate("direct", many(theta), Linear(many(c)), 0, OneOf(n), eps=eps).grad
 
-    def law(theta):                                                 # the largest of n Gumbels is one too, and independent
-        total = np.logaddexp.reduce(theta)                          # of who it is; it must be above 0
-        return softmax(theta) * -np.expm1(-np.exp(total - np.euler_gamma))
+    def law(theta):
+        total = np.logaddexp.reduce(theta)          # the largest of n Gumbels is one too, and independent of who it is;
+        return softmax(theta) * -np.expm1(-np.exp(total - np.euler_gamma))          # it must be above 0
 
     mean = (law(theta + eps * c) - law(theta)) / eps
     assert np.abs(z_scores(found, mean)).max() < 4

@@ -47,7 +47,7 @@ def test_exact_gradient_of_the_whole_model(model, x, rng, kl_grad):
     loss = lambda: expected_loss(model, x, exact.expectation, kl_grad)
     assert worst(gradcheck(loss, model.parameters.values, model.parameters.grads, rng)) < 1e-7
     other = lambda: expected_loss(model, x, exact.expectation, not kl_grad)
-    assert worst(gradcheck(other, model.parameters.values, model.parameters.grads, rng)) > 1e-3      # the KL term is seen
+    assert worst(gradcheck(other, model.parameters.values, model.parameters.grads, rng)) > 1e-3     # the KL is seen
 
 
 def test_relaxed_gradient_of_the_whole_model(model, x, rng):
@@ -72,7 +72,8 @@ def test_direct_gradient_of_the_whole_model_is_that_of_the_tilted_objective_on_a
     # The exact mean: the same backward pass, which is linear in grad_h, fed with the exact expectation.
     h, f = model.score_all(x)
     mean = Estimator("mean", lambda h, objective, rng: Estimate(
-        direct.expected_gradient(h, f[:, None], eps), objective.joint_table().weighted(softmax(h[:, 0], axis=-1))), "", False)
+        direct.expected_gradient(h, f[:, None], eps),
+        objective.joint_table().weighted(softmax(h[:, 0], axis=-1))), "", False)
     model.parameters.zero_grads()
     model.backward(x, mean, rng, True)
     truth = model.encoder_grads.copy()
@@ -213,7 +214,7 @@ def test_same_seed_same_model():
     assert (one.parameters.values == two.parameters.values).all() and one.parameters.values.dtype == np.float32
 
 
-# --- several variables ---------------------------------------------------------------------------------------------------
+# --- several variables ------------------------------------------------------------------------------------------------
 
 @pytest.fixture
 def several(rng):
@@ -267,8 +268,9 @@ def test_fast_table_in_float32(rng):
     assert fast.dtype == np.float32
 
 
-@pytest.mark.parametrize("name", ["direct", "two-sided", "direct-joint", "local-expectation", "reinforce", "reinforce-loo",
-                                  "rebar", "relax", "reinmax", "gumbel-softmax", "straight-through-gumbel-softmax"])
+@pytest.mark.parametrize("name", ["direct", "two-sided", "direct-joint", "local-expectation", "reinforce",
+                                  "reinforce-loo", "rebar", "relax", "reinmax", "gumbel-softmax",
+                                  "straight-through-gumbel-softmax"])
 def test_decoder_gradient_with_several_variables_is_that_of_the_latent(several, x, rng, name):
     """Whatever the estimator passed through the decoder, what is left in the layers is the gradient at its latent."""
     entry = estimators.get(name)
@@ -303,7 +305,7 @@ def test_sampled_elbo_is_unbiased(several, rng):
     assert abs(draws.mean() - truth) < 4 * draws.std() / np.sqrt(len(draws))
 
 
-# --- pair scores -----------------------------------------------------------------------------------------------------------
+# --- pair scores ------------------------------------------------------------------------------------------------------
 
 N = 4
 

@@ -68,7 +68,7 @@ def test_one_wrong_entry_is_caught(rng):
     assert worst(gradcheck(loss, parameters.values, grads, rng)) > 1e-5
 
 
-# --- gradients accumulate ----------------------------------------------------------------------------------------------
+# --- gradients accumulate ---------------------------------------------------------------------------------------------
 
 def test_terms_add_with_their_weights_whatever_their_order(rng):
     network = MLP([7, 6, 4])
@@ -119,7 +119,7 @@ def test_asking_for_the_input_gradient_adds_nothing(rng):
     assert back.dx.shape == x.shape and (parameters.grads == 0).all()
 
 
-# --- a pass is a value ---------------------------------------------------------------------------------------------------
+# --- a pass is a value ------------------------------------------------------------------------------------------------
 
 def test_later_passes_do_not_change_an_earlier_one(rng):
     network = MLP([7, 6, 4])
@@ -160,7 +160,7 @@ def test_a_backward_pass_of_another_shape_is_refused(rng):
         network.run(x).backward(weights[:8])
 
 
-# --- parameters ----------------------------------------------------------------------------------------------------------
+# --- parameters -------------------------------------------------------------------------------------------------------
 
 def test_flat_vector_is_shared_with_the_layers(rng):
     one, two = Linear(3, 2), Linear(2, 4)
@@ -193,7 +193,7 @@ def test_bad_arguments():
             call()
 
 
-# --- the checker -----------------------------------------------------------------------------------------------------------
+# --- the checker ------------------------------------------------------------------------------------------------------
 
 def test_gradcheck_refuses_what_it_cannot_judge(rng):
     with pytest.raises(TypeError):

@@ -79,7 +79,7 @@ def test_categorical_kl(rng, k):
 
 
 def test_off_by_one_in_the_kl_is_caught(rng):
-    """d/dq of q log q is log q + 1; its 1 drops out only because q (1 - sum q) = 0. Without the inner sum it must show."""
+    """d/dq of q log q is log q + 1; its 1 drops out only because q (1 - sum q) = 0. Without the inner sum it shows."""
     h = 3 * rng.normal(size=(4, 10))
     _, dh = losses.categorical_kl(h)
     q = softmax(h, axis=-1)
@@ -113,7 +113,7 @@ def test_gaussian_kl(rng):
 @pytest.mark.parametrize("dtype, tolerance", [(np.float64, 1e-13), (np.float32, 2e-6)])
 def test_softplus_sum_of_small_and_large_logits(rng, width, largest, dtype, tolerance):
     a = rng.uniform(-largest, largest, (7, width)).astype(dtype)
-    a[0] = largest                                              # all factors as large as they get: no product may overflow
+    a[0] = largest                                      # all factors as large as they get: no product may overflow
     truth = np.logaddexp(0, a.astype(np.float64)).sum(axis=1)
     with np.errstate(under="ignore"):
         found = losses.softplus_sum(a.copy())

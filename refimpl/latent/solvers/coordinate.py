@@ -1,4 +1,4 @@
-"""Coordinate ascent: set one variable after the other to its better value until none moves.  Cheap; a local maximum only."""
+"""Coordinate ascent: set variable after variable to its better value until none moves.  Cheap; a local maximum only."""
 from __future__ import annotations
 
 import numpy as np

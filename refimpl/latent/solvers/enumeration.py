@@ -9,11 +9,11 @@ from refimpl.latent.solvers.base import check, products
 
 MOST = 20
 SCORES = 4_000_000          # at a time
-KEPT = 16                   # the table of features is made once for each n up to this: 71 MB in float64 at 16, 1.8 GB at 20
+KEPT = 16                   # the table of features is made once for each n up to this: 71 MB in float64; 1.8 GB at 20
 
 
 def all_values(n: int) -> np.ndarray:
-    """(2^n, n) of 0 and 1, int8, in the order of joint.values(n, 2).  Read-only, and kept for the next call up to n = 16."""
+    """(2^n, n) of 0 and 1, int8, in the order of joint.values(n, 2).  Read-only, and kept for later up to n = 16."""
     return _kept_values(n) if n <= KEPT else _values(n)
 
 
@@ -50,5 +50,6 @@ def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
     if n > MOST:
         raise ValueError(f"u must have at most {MOST} variables for enumeration, got {n}")
     block = max(1, SCORES // 2**n)
-    best = [all_scores(u[start:start + block], w[start:start + block]).argmax(axis=1) for start in range(0, len(u), block)]
+    blocks = (slice(start, start + block) for start in range(0, len(u), block))
+    best = [all_scores(u[rows], w[rows]).argmax(axis=1) for rows in blocks]
     return all_values(n)[np.concatenate(best)] if best else np.zeros((0, n), np.int8)

@@ -1,12 +1,12 @@
-"""First fix the variables that are certain, then enumerate what is left: exact for any sign, and fast where u decides much.
+"""First fix the variables that are certain, then enumerate the rest: exact for any sign, fast where u decides much.
 
 Given what is fixed so far, z_i adds at least and at most
 
     low_i  = u_i + sum over j fixed at 1 of w_ij + sum over free j of min(w_ij, 0)
     high_i = u_i + sum over j fixed at 1 of w_ij + sum over free j of max(w_ij, 0)
 
-to the score when it is set to 1.  low_i > 0: it is 1 in every maximiser.  high_i < 0: it is 0 in every maximiser.  Each one
-fixed narrows the range of the others, until nothing moves.  Ties are left to the enumeration.
+to the score when it is set to 1.  low_i > 0: it is 1 in every maximiser.  high_i < 0: it is 0 in every maximiser.
+Each one fixed narrows the range of the others, until nothing moves.  Ties are left to the enumeration.
 """
 from __future__ import annotations
 
