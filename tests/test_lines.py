@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = "refimpl", "tutorials", "tests", "data"
 MOST = 120
-WHOLE = re.compile(r"(# )?\||(# )?\$\$.*\$\$$|!\[")         # tables, displayed formulas, pictures: they cannot be broken
+WHOLE = re.compile(r"(# )?\||(# )?\$\$.*\$\$$|!\[")     # tables, displayed formulas, pictures: they cannot be broken
 
 
 def too_long(text: str) -> list[int]:

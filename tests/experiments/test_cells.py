@@ -63,12 +63,15 @@ LABELS: dict[str, dict[str, dict[str, object]]] = {
         "direct loss, eps 0.05": dict(labelled_term="direct-loss"),
         "direct loss, eps 1": dict(labelled_term="direct-loss", label_eps=1.0),
         "direct loss, eps 5": dict(labelled_term="direct-loss", label_eps=5.0),
-        "as released": dict(labelled_term="released", label_weight=0.0, image_weight=0.0, shift=0, beta=1.0, **RELEASED),
-        "ours, no shifts": dict(shift=0), "ours, beta 1": dict(beta=1.0), "ours, label weight 1": dict(label_weight=1.0),
+        "as released": dict(labelled_term="released", label_weight=0.0, image_weight=0.0, shift=0, beta=1.0,
+                            **RELEASED),
+        "ours, no shifts": dict(shift=0), "ours, beta 1": dict(beta=1.0),
+        "ours, label weight 1": dict(label_weight=1.0),
         "ours, image weight 1": dict(image_weight=1.0)},
 }
 DATASETS = {"binary": ("fashion-mnist", "mnist"), "joint": ("mnist",), "structured": ("fashion-mnist",),
-            "latent-sizes": ("mnist", "fashion-mnist", "omniglot"), "convergence": ("mnist", "fashion-mnist", "omniglot"),
+            "latent-sizes": ("mnist", "fashion-mnist", "omniglot"),
+            "convergence": ("mnist", "fashion-mnist", "omniglot"),
             "semi-supervised": ("mnist", "fashion-mnist"), "labelled-terms": ("mnist",)}
 MERIT = {name: "test_log_likelihood" if name == "structured" else "test_elbo" for name in LABELS}
 
@@ -132,7 +135,8 @@ def test_table_best_first_a_data_set_at_a_time():
             for dataset in ("mnist", "fashion-mnist") for label in ("a", "b") for seed in (0, 1)]
     bounds = {("mnist", "a"): (-3.0, -5.0), ("mnist", "b"): (-2.0, -2.5), ("fashion-mnist", "a"): (-9.0, -8.0),
               ("fashion-mnist", "b"): (-20.0, math.nan)}
-    runs = {cell: [row(1, test_elbo=-100.0), row(2, test_elbo=bounds[cell.settings.dataset, cell.label][cell.settings.seed])]
+    bound = lambda cell: bounds[cell.settings.dataset, cell.label][cell.settings.seed]
+    runs = {cell: [row(1, test_elbo=-100.0), row(2, test_elbo=bound(cell))]
             for cell in made}
     lines = cells.table(runs, 2, "test_elbo")
     assert [line[:4] for line in lines] == [("fashion-mnist", "a", 2, 8.5), ("fashion-mnist", "b", 1, 20.0),
@@ -177,8 +181,10 @@ def test_results_are_written_whole(tmp_path):
     cells.write_results(runs, tmp_path, "x")
     with open(tmp_path / "x.csv", newline="") as stream:
         written = list(csv.DictReader(stream))
-    assert written == [{"dataset": "mnist", "label": "a", "seed": "2", "epochs": "2", "test_elbo": "-2", "seconds": "5.5"},
-                       {"dataset": "fashion-mnist", "label": "b", "seed": "0", "epochs": "1", "test_elbo": "", "seconds": "1"}]
+    assert written == [{"dataset": "mnist", "label": "a", "seed": "2", "epochs": "2", "test_elbo": "-2",
+                        "seconds": "5.5"},
+                       {"dataset": "fashion-mnist", "label": "b", "seed": "0", "epochs": "1", "test_elbo": "",
+                        "seconds": "1"}]
     content = json.loads((tmp_path / "x.json").read_text())
     assert [entry["settings"] for entry in content] == [asdict(cell.settings) for cell in made]
     assert [entry["label"] for entry in content] == ["a", "b"] and content[1]["rows"][0]["test_elbo"] is None
@@ -192,10 +198,12 @@ SMALL = dict(limit=60, batch=30)
 
 def test_three_jobs_give_the_settings_of_one_and_go_on_where_they_stopped(tmp_path):
     """The command line that a cell is turned into trains just that cell, of either kind."""
-    made = [Cell("rebar as released", VAESettings(estimator="rebar", n=4, k=2, hidden=6, as_released=True, **SMALL).resolved()),
+    made = [Cell("rebar as released", VAESettings(estimator="rebar", n=4, k=2, hidden=6, as_released=True,
+                                                  **SMALL).resolved()),
             Cell("pairwise, any sign", VAESettings(n=4, k=2, hidden=6, structure="pairwise", solver="enumeration",
                                                    non_negative=False, **SMALL).resolved()),
-            Cell("as released", MixtureSettings(labels=10, pretrain=2, gaussian=3, as_released=True, seed=1, **SMALL).resolved())]
+            Cell("as released", MixtureSettings(labels=10, pretrain=2, gaussian=3, as_released=True, seed=1,
+                                                **SMALL).resolved())]
     cells.run_cells(made[:1], 1, tmp_path, 1, None, lambda line: None)
     lines: list[str] = []
     cells.run_cells(made, 2, tmp_path, 3, None, lines.append)
@@ -260,5 +268,6 @@ def test_one_job_trains_here_with_what_the_cell_says(tmp_path, monkeypatch):
     made = [Cell(f"k = {k}", VAESettings(k=k).resolved()) for k in (3, 4)]
     lines: list[str] = []
     cells.run_cells(made, 7, tmp_path, 1, "/data", lines.append)
-    assert trained == [dict(settings=cell.settings, epochs=7, out=tmp_path / cell.folder, resume=False, data_dir="/data")
+    assert trained == [dict(settings=cell.settings, epochs=7, out=tmp_path / cell.folder, resume=False,
+                            data_dir="/data")
                        for cell in made] and len(lines) == 2

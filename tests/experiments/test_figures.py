@@ -27,7 +27,8 @@ def small(monkeypatch, quick):
     monkeypatch.setattr(figures, "_cell", cell)
 
 
-@pytest.mark.parametrize("name", [name for name in figures.REGISTRY if name not in ("semi-supervised", "labelled-terms")])
+@pytest.mark.parametrize("name", [name for name in figures.REGISTRY if name not in ("semi-supervised",
+                                                                                    "labelled-terms")])
 def test_experiment(tmp_path, name):
     lines = []
     seeds = 2 if name == "structured" else 1
@@ -59,7 +60,8 @@ def test_cells_are_skipped_when_done_and_lengthened_when_not(tmp_path):
 
 
 def test_folders_differ():
-    made = [cell.folder for experiment in figures.REGISTRY.values() for dataset in experiment.datasets for seed in (0, 1)
+    made = [cell.folder for experiment in figures.REGISTRY.values() for dataset in experiment.datasets
+            for seed in (0, 1)
             for cell in experiment.make(dataset, seed)]
     for experiment in figures.REGISTRY.values():
         folders = [cell.folder for dataset in experiment.datasets for cell in experiment.make(dataset, 0)]
@@ -67,7 +69,8 @@ def test_folders_differ():
     assert all("/" not in folder and " " not in folder for folder in made)
 
 
-@pytest.mark.parametrize("arguments", [dict(epochs=0, seeds=1), dict(epochs=1, seeds=0), dict(epochs=1, seeds=1, jobs=0),
+@pytest.mark.parametrize("arguments", [dict(epochs=0, seeds=1), dict(epochs=1, seeds=0),
+                                       dict(epochs=1, seeds=1, jobs=0),
                                        dict(epochs=1, seeds=1, jobs=65), dict(epochs=1, seeds=101)])
 def test_numbers_out_of_range(tmp_path, arguments):
     with pytest.raises(InputError):

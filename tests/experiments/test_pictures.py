@@ -1,4 +1,5 @@
-"""What is in the pictures: the right column, the right sign, the right run in the right colour.  Read from the artists."""
+"""What is in the pictures: the right column, the right sign, the right run in the right colour.  Read from the
+artists."""
 from __future__ import annotations
 
 import math
@@ -22,7 +23,8 @@ COLUMNS = {"train_elbo": -300.0, "valid_elbo": -400.0, "test_elbo": -500.0, "tes
 
 def rows(epochs: int, first: int = 1, more: float = 0.0, **changed) -> list[dict[str, float]]:
     """Rows whose every value tells its column and its epoch."""
-    return [{"epoch": float(epoch), **{name: value * (1 + 0.01 * epoch) + more for name, value in COLUMNS.items()}, **changed}
+    return [{"epoch": float(epoch), **{name: value * (1 + 0.01 * epoch) + more for name, value in COLUMNS.items()},
+             **changed}
             for epoch in range(first, first + epochs)]
 
 
@@ -42,8 +44,10 @@ def test_curves_of_train():
     made = rows(3)
     bound, gap = curves.bounds(made, "words", "mnist").axes
     lines = by_label(bound)
-    for label, name in (("train, -ELBO", "train_elbo"), ("validation, -ELBO", "valid_elbo"), ("test, -ELBO", "test_elbo"),
-                        ("test, -log p(x)", "test_log_likelihood"), ("test, -ELBO from one sample an image", "sampled_elbo")):
+    for label, name in (("train, -ELBO", "train_elbo"), ("validation, -ELBO", "valid_elbo"),
+                        ("test, -ELBO", "test_elbo"),
+                        ("test, -log p(x)", "test_log_likelihood"), ("test, -ELBO from one sample an image",
+                                                                     "sampled_elbo")):
         assert data_of(lines.pop(label)) == ([1, 2, 3], column(made, name, -1))
     assert not lines and data_of(gap.lines[0]) == ([1, 2, 3], column(made, "gap"))
     made[1] = {**made[1], "test_elbo": math.nan, "gap": math.nan}
@@ -65,7 +69,8 @@ def test_curves_of_semi_supervised():
 
 @pytest.fixture
 def runs_of():
-    """Runs of all cells of an experiment, two data sets where there are two, seeds 0 and 1; each with numbers of its own."""
+    """Runs of all cells of an experiment, two data sets where there are two, seeds 0 and 1; each with numbers of its
+    own."""
     def make(name: str, first: int = 1) -> dict[Cell, list[dict[str, float]]]:
         experiment = figures.REGISTRY[name]
         made = [cell for dataset in experiment.datasets[:2]
@@ -112,7 +117,8 @@ def test_latent_sizes(runs_of):
     runs = runs_of("latent-sizes")
     shortest = next(cell for cell in runs if cell.settings.dataset == "mnist")
     runs[shortest] = runs[shortest][:2]                                     # all are compared where all have got to
-    for ax, dataset, epoch in zip(figures.REGISTRY["latent-sizes"].draw(runs, "").axes, ("fashion-mnist", "mnist"), (3, 2)):
+    for ax, dataset, epoch in zip(figures.REGISTRY["latent-sizes"].draw(runs, "").axes, ("fashion-mnist", "mnist"),
+                                  (3, 2)):
         for container in ax.containers:
             name, (line, _, _) = container.get_label(), container.lines
             assert line.get_color() == plots.colour(name) and list(line.get_xdata()) == [20, 30, 40, 50]
@@ -137,7 +143,8 @@ def test_slide_33(runs_of):
                 assert list(ours.get_xdata()) == [50, 100, 300, 600, 1200]
                 for labels, y in zip(*data_of(ours)):
                     values = [factor * made[-1][name] for cell, made in runs.items() if (
-                        cell.settings.dataset, cell.settings.estimator, cell.settings.labels) == (dataset, estimator, labels)]
+                        cell.settings.dataset, cell.settings.estimator, cell.settings.labels) == (dataset, estimator,
+                                                                                                  labels)]
                     assert len(values) == 2 and y == pytest.approx(np.mean(values))
 
 

@@ -17,7 +17,8 @@ def small(monkeypatch, quick):
 
     def cell(label, dataset, seed, **settings):
         made = right(label, dataset, seed, **settings)
-        return Cell(label, replace(made.settings, limit=100, batch=50, pretrain=2, labels=min(made.settings.labels, 20), gaussian=5))
+        return Cell(label, replace(made.settings, limit=100, batch=50, pretrain=2,
+                                   labels=min(made.settings.labels, 20), gaussian=5))
 
     monkeypatch.setattr(semi_supervised, "_cell", cell)
 
@@ -33,7 +34,8 @@ def test_slide_33(tmp_path):
     assert len(table) == 1 + 3 and all("(2 seeds)" in line for line in table[1:])
     header = (tmp_path / "semi-supervised.csv").read_text().splitlines()[0]
     assert header.startswith("dataset,label,seed,epochs,accuracy,valid_accuracy,test_elbo,reconstruction")
-    with pytest.raises(InputError, match="--only 'direct, 70 labels' is no run of semi-supervised; there are direct, 50 labels;"):
+    problem = "--only 'direct, 70 labels' is no run of semi-supervised; there are direct, 50 labels;"
+    with pytest.raises(InputError, match=problem):
         figures.run("semi-supervised", 1, 1, tmp_path, only=["direct, 70 labels"])
 
 

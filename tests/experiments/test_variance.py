@@ -102,7 +102,8 @@ def test_rows_file_and_picture_hold_the_same_numbers(rows):
         halves = [(segment[1, 1] - segment[0, 1]) / 2 for segment in bars.get_segments()]
         assert halves == pytest.approx([2 * getattr(row, f"{name}_error") for row in made], rel=1e-6)
     assert variance.plots.colour("gumbel-softmax") == ax.containers[1].lines[0].get_color()
-    assert "k = 4" in figure.get_suptitle() and "epoch 2" in figure.get_suptitle() and "batch of 40" in figure.get_suptitle()
+    title = figure.get_suptitle()
+    assert "k = 4" in title and "epoch 2" in title and "batch of 40" in title
 
 
 def test_without_a_run_one_is_trained(monkeypatch):

@@ -1,4 +1,5 @@
-"""Slips in what a run passes on and measures, planted one at a time: each must be caught by the check that guards against it.
+"""Slips in what a run passes on and measures, planted one at a time: each must be caught by the check that guards
+against it.
 
 The checks are those of tests/runs; each passes on the code as it is, and must fail once the slip is there.
 """
@@ -30,7 +31,8 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 
 
 def by_hand(*cases: str) -> Callable[[], None]:
-    """The check that these runs come to what they come to by hand: a slip must move them by a thousandth of their way."""
+    """The check that these runs come to what they come to by hand: a slip must move them by a thousandth of their
+    way."""
     def check() -> None:
         for case in cases:
             assert distance(CASES[case]) < 1e-3
@@ -279,7 +281,8 @@ def learn(**wrong) -> Plant:
 
 
 def run_argument(owner, **wrong) -> Plant:
-    """The model's backward pass, called by the run with other arguments: planted where the run calls it, not by hand."""
+    """The model's backward pass, called by the run with other arguments: planted where the run calls it, not by
+    hand."""
     def plant(patch):
         for kind in (VAERun, MixtureRun):
             right = kind.step
@@ -362,8 +365,10 @@ PLANTED: dict[str, tuple[Plant, Callable[[], None]]] = {
     "labelled images from the validation part": (labelled_from("valid"), arrives.check_labelled_images),
     "labels shifted against images": (labels_shifted_against_images, arrives.check_labelled_images),
     "accuracy on the labelled images": (accuracy_on(the_labelled_images), arrives.check_row_of_the_mixture),
-    "accuracy on the validation part": (accuracy_on(lambda run, dataset: dataset.valid), arrives.check_row_of_the_mixture),
-    "accuracy on the training part": (accuracy_on(lambda run, dataset: dataset.train), arrives.check_row_of_the_mixture),
+    "accuracy on the validation part": (accuracy_on(lambda run, dataset: dataset.valid),
+                                        arrives.check_row_of_the_mixture),
+    "accuracy on the training part": (accuracy_on(lambda run, dataset: dataset.train),
+                                      arrives.check_row_of_the_mixture),
     "label_weight ignored": (learn(weight=1.0), ARRIVES_SEMI),
     "image_weight ignored": (learn(image_weight=1.0), ARRIVES_SEMI),
     "beta 1 in the labelled term": (learn(beta=1.0), ARRIVES_SEMI),
@@ -382,7 +387,8 @@ PLANTED: dict[str, tuple[Plant, Callable[[], None]]] = {
     "label_eps ignored": (labelled_argument(lambda arguments: arguments.update(eps=0.05)),
                           by_hand("semi-supervised, released term")),
     "zeroed between the terms": (zeroed_between_the_terms, ARRIVES_SEMI),
-    "no labels counted as some": (lambda patch: patch.setattr(mixture, "accuracy", lambda *arguments, matched: right_accuracy(
+    "no labels counted as some": (lambda patch: patch.setattr(mixture, "accuracy", lambda *arguments,
+                                                              matched: right_accuracy(
         *arguments, matched=False)), arrives.test_clusters_are_matched_and_classes_are_not),
 }
 right_accuracy = mixture.accuracy

@@ -27,12 +27,14 @@ TRAIN = {
     "rebar, batch mean": VAESettings(estimator="rebar", tau=0.7, batch_mean=True, n=4, k=2, **SMALL),
     "relax": VAESettings(estimator="relax", tau=0.7, n=4, k=2, **SMALL),
     "pairwise": VAESettings(eps=0.4, n=4, k=2, structure="pairwise", solver="persistency", **SMALL),
-    "pairwise, any sign": VAESettings(n=4, k=2, structure="pairwise", solver="enumeration", non_negative=False, **SMALL),
+    "pairwise, any sign": VAESettings(n=4, k=2, structure="pairwise", solver="enumeration", non_negative=False,
+                                      **SMALL),
     "pairwise, coordinate": VAESettings(n=4, k=2, structure="pairwise", solver="coordinate", **SMALL),
 }
 FEW = dict(limit=120, batch=50, lr=2e-3, seed=3, labels=20, pretrain=2, gaussian=4)
 SEMI = {
-    "direct": MixtureSettings(eps=0.3, label_weight=3.0, image_weight=0.7, label_batch=7, shift=2, beta=4.0, beta_epochs=2,
+    "direct": MixtureSettings(eps=0.3, label_weight=3.0, image_weight=0.7, label_batch=7, shift=2, beta=4.0,
+                              beta_epochs=2,
                               **FEW),
     "released term": MixtureSettings(labelled_term="released", label_eps=0.5, label_batch=7, kl_grad=False, beta=9.0,
                                      beta_epochs=1, dataset="fashion-mnist", **FEW),

@@ -41,7 +41,8 @@ def saved(request, tmp_path_factory):
 def state(run: Run) -> dict[str, np.ndarray]:
     """All that the next step depends on."""
     return {"values": run.model.parameters.values, "adam_M": run.adam.M, "adam_V": run.adam.V, "adam_t": run.adam.t,
-            "rng": json.dumps(run.rng.bit_generator.state), **{f"memory_{name}": array for name, array in run.memory.items()}}
+            "rng": json.dumps(run.rng.bit_generator.state),
+            **{f"memory_{name}": array for name, array in run.memory.items()}}
 
 
 def continued(run: Run, settings, epochs: int = 2) -> dict[str, np.ndarray]:
@@ -122,7 +123,8 @@ def test_an_array_that_is_missing_or_of_another_shape_is_refused(saved, tmp_path
 def test_an_earlier_version_s_is_refused_in_a_line_that_says_so(saved, tmp_path, name):
     settings, path, _ = saved
     np.savez(tmp_path / "x.npz", **{**np.load(path, allow_pickle=False), "format": name})
-    with pytest.raises(InputError, match="earlier version of this program.*train it again in another folder") as problem:
+    advice = "earlier version of this program.*train it again in another folder"
+    with pytest.raises(InputError, match=advice) as problem:
         checkpoint.load(tmp_path / "x.npz", settings)
     assert "\n" not in str(problem.value)
 

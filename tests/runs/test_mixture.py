@@ -37,7 +37,8 @@ def test_labelled_images_are_balanced_distinct_and_from_the_training_part(rng):
 def test_the_same_labelled_images_for_every_estimator_and_none_by_another_seed():
     dataset = data.load("mnist", limit=2_000)
     attached = []
-    for settings in (small(limit=2_000), small(limit=2_000, estimator="exact", labelled_term="released"), small(limit=2_000, seed=1)):
+    for settings in (small(limit=2_000), small(limit=2_000, estimator="exact", labelled_term="released"),
+                     small(limit=2_000, seed=1)):
         attached.append(MixtureRun.start(settings))
         attached[-1].attach(dataset)
     np.testing.assert_array_equal(attached[0].x_labelled, attached[1].x_labelled)

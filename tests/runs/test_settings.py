@@ -40,7 +40,8 @@ RECIPE = {"labelled_term": "released", "label_eps": 0.05,
     "label_weight": 0.0, "image_weight": 0.0, "shift": 0, "beta": 1.0}
 
 # Defaults of an estimator's own setting, without the preset.
-DEFAULTS = {"direct": {"eps": 0.1}, "two-sided": {"eps": 0.1}, "direct-joint": {"eps": 0.1}, "gumbel-softmax": {"tau": 0.5},
+DEFAULTS = {"direct": {"eps": 0.1}, "two-sided": {"eps": 0.1}, "direct-joint": {"eps": 0.1},
+            "gumbel-softmax": {"tau": 0.5},
             "straight-through-gumbel-softmax": {"tau": 0.5}, "reinmax": {"tau": 1.0}, "rebar": {"tau": 0.5},
             "relax": {"tau": 0.5}}
 
@@ -121,7 +122,8 @@ def test_a_preset_may_be_said_again_but_not_contradicted():
         VAESettings(schedule="released", eps=0.1).resolved()
     with pytest.raises(InputError, match="--batch-mean is not a setting of the estimator direct"):
         VAESettings(batch_mean=False).resolved()
-    with pytest.raises(InputError, match="--schedule released needs an estimator with eps or tau, and exact has neither"):
+    problem = "--schedule released needs an estimator with eps or tau, and exact has neither"
+    with pytest.raises(InputError, match=problem):
         VAESettings(estimator="exact", schedule="released").resolved()
 
 
@@ -278,7 +280,8 @@ def test_epochs_folder_data_and_resume_arrive_too(kind, monkeypatch, tmp_path):
     monkeypatch.setattr(loop, "train", train)
     from refimpl import cli
 
-    assert cli.main([kind.COMMAND, "--epochs", "7", "--out", str(tmp_path / "x"), "--data-dir", str(tmp_path), "--resume",
+    assert cli.main([kind.COMMAND, "--epochs", "7", "--out", str(tmp_path / "x"), "--data-dir", str(tmp_path),
+                     "--resume",
                      "--seed", "4"]) == 2
     assert cli.main([kind.COMMAND]) == 2
     (settings, *first), (plain, *second) = calls

@@ -45,7 +45,8 @@ def started(settings):
 # --- the epoch --------------------------------------------------------------------------------------------------------
 
 def check_an_epoch(settings) -> None:
-    """Every training image exactly once, in the order that the run's own generator permutes them to, the last batch smaller."""
+    """Every training image exactly once, in the order that the run's own generator permutes them to, the last batch
+    smaller."""
     for epoch in (1, 2):
         run, dataset = started(settings)
         for _ in range(epoch):
@@ -108,7 +109,8 @@ def test_a_row_of_train():
 
 
 def check_exact_every() -> None:
-    """With more than 1,024 joint values: the test bound every exact_every epochs and at the end, the sampled one always."""
+    """With more than 1,024 joint values: the test bound every exact_every epochs and at the end, the sampled one
+    always."""
     run, dataset = started(small(n=11, k=2, limit=64, exact_every=3))
     rows = [run.measure(dataset, epoch, epoch == 7) for epoch in range(1, 8)]
     assert [math.isfinite(row["test_elbo"]) for row in rows] == [False, False, True, False, False, True, True]
@@ -168,7 +170,8 @@ def taught(settings=None):
 
 
 def check_row_of_the_mixture() -> None:
-    """Accuracy and bound on the test part, valid_accuracy on the validation part: by the likeliest class, against labels."""
+    """Accuracy and bound on the test part, valid_accuracy on the validation part: by the likeliest class, against
+    labels."""
     run, dataset = taught()
     row, found = run.measure(dataset, 1, False), {}
     for name in ("train", "valid", "test"):
@@ -382,7 +385,8 @@ def test_seconds_and_evaluations_add_up(tmp_path, quick):
 
 
 @pytest.mark.parametrize("settings, an_image", [
-    (dict(estimator="exact", n=3, k=2), 8), (dict(estimator="direct", n=3, k=4), 10), (dict(estimator="arm", n=3, k=2), 2),
+    (dict(estimator="exact", n=3, k=2), 8), (dict(estimator="direct", n=3, k=4),
+                                             10), (dict(estimator="arm", n=3, k=2), 2),
     (dict(estimator="gumbel-softmax", n=3, k=2), 1), (dict(estimator="rebar", n=3, k=2), 3)])
 def test_decoder_evaluations_of_an_epoch(settings, an_image):
     run, dataset = started(small(**settings))
