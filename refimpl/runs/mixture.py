@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from refimpl import data, estimators
 from refimpl.checks import InputError
@@ -255,6 +254,8 @@ def accuracy(predicted: np.ndarray, labels: np.ndarray, classes: int, matched: b
     counts = np.zeros((classes, classes), np.int64)
     np.add.at(counts, (predicted, labels), 1)
     if matched:
+        from scipy.optimize import linear_sum_assignment    # here: importing it takes longer than all of refimpl
+
         rows, columns = linear_sum_assignment(counts, maximize=True)
         return float(counts[rows, columns].sum() / len(labels))
     return float(np.trace(counts) / len(labels))

@@ -90,8 +90,10 @@ def test_killed_in_the_middle_of_a_save(killed, whole, moment, which):
 
 
 def test_ctrl_c_and_resume(tmp_path, whole):
+    # A suite that runs in the background of a script ignores SIGINT, and so would its children: this one may not.
     process = subprocess.Popen(command(tmp_path / "stopped", "--epochs", str(EPOCHS)), cwd=ROOT, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, text=True)
+                               stderr=subprocess.PIPE, text=True,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     for _ in range(4):                                              # two lines of heading, two epochs
         process.stdout.readline()
     process.send_signal(signal.SIGINT)

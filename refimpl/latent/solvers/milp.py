@@ -8,8 +8,6 @@ Only the side that w pushes against is needed: y_ij = z_i z_j at the optimum.
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import csr_array
 
 from refimpl.latent.solvers.base import check, pairs
 
@@ -32,6 +30,9 @@ def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
 
 
 def _one(u: np.ndarray, w: np.ndarray, n: int) -> np.ndarray:
+    from scipy.optimize import Bounds, LinearConstraint, milp      # here: importing it takes longer than all of refimpl
+    from scipy.sparse import csr_array
+
     i, j = pairs(n)
     used = np.flatnonzero(w)
     i, j, w = i[used], j[used], w[used]
