@@ -107,7 +107,7 @@ def _datasets(runs: Runs) -> list[str]:
 def _style(cell: Cell, labels: list[str]) -> dict:
     """The estimator's colour; what shares one is told apart by its line."""
     colour = plots.colour(cell.settings.estimator)
-    if cell.settings.structure:
+    if not cell.settings.family().normalised:                       # pair scores
         colour = plots.FURTHER[2] if cell.settings.non_negative else plots.FURTHER[3]
     alike = [label for label in labels if label.split(",")[0].split(" ")[0] == cell.label.split(",")[0].split(" ")[0]]
     return dict(color=colour, linestyle=("-", "--", ":", "-.")[alike.index(cell.label) % 4])

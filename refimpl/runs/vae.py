@@ -186,7 +186,7 @@ class VAERun(Run):
     @classmethod
     def _shown(cls, settings: VAESettings) -> list[tuple[str, str, int]]:
         """(title, column, sign) of what is printed."""
-        if settings.structure:                  # what the released code calls its loss is not a bound on anything
+        if not settings.family().normalised:    # what the released code calls its loss is not a bound on anything
             more = [("unary-KL loss, no bound", NOT_A_BOUND, -1)] if settings.released else []
             return [("test -log p(x)", "test_log_likelihood", -1), *more]
         more = [("one-sample -ELBO", "sampled_elbo", -1)] if settings.n > 1 else []
@@ -208,7 +208,7 @@ class VAERun(Run):
     @classmethod
     def result(cls, settings: VAESettings, row: Row) -> str:
         name, words = "test_elbo", "-ELBO"
-        if settings.structure:
+        if not settings.family().normalised:
             name, words = "test_log_likelihood", "-log p(x)"
         elif math.isnan(row["test_elbo"]):
             name, words = "sampled_elbo", "-ELBO (one sample)"

@@ -12,21 +12,9 @@ from refimpl import data, joint
 from refimpl.models import bounds as truth
 from refimpl.latent.independent import Independent
 from refimpl.models.vae import VAE
+from tests.models.images import Images
 
 PIXELS, IMAGES = 12, 5
-
-
-class Images:
-    """Like a data.Part, of 12 pixels."""
-
-    def __init__(self, x):
-        self.x = x
-
-    def __len__(self):
-        return len(self.x)
-
-    def blocks(self, size, dtype):
-        return (self.x[start:start + size].astype(dtype) for start in range(0, len(self.x), size))
 
 
 @pytest.mark.parametrize("n, k", [(1, 4), (3, 2), (2, 3)])

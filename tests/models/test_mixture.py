@@ -12,6 +12,7 @@ from refimpl.models.mixture import MixtureVAE
 from refimpl.nn.gradcheck import gradcheck, worst
 from refimpl.nn.losses import categorical_kl, gaussian_kl
 from tests.asserts import assert_close_in_norm
+from tests.models.images import Images
 
 D, CLASSES, PIXELS, BATCH, SEED = 3, 4, 14, 6, 5
 
@@ -155,7 +156,7 @@ def test_float32_follows_float64(x):
 
 
 def test_bound_and_classes_image_by_image(model, x):
-    part = type("Images", (), {"__len__": lambda self: BATCH, "blocks": lambda self, size, dtype: iter([x])})()
+    part = Images(x)
     bound = model.bound(part, np.random.default_rng(SEED))
     h, g, kl, _ = draw(model, x)
     reconstruction = (softmax(h, axis=1) * f_of_all(model, x, g)).sum(axis=1).mean()

@@ -18,6 +18,7 @@ from refimpl.nn.adam import Adam
 from refimpl.nn.gradcheck import gradcheck, worst
 from refimpl.nn.parameters import StalePass
 from tests.asserts import assert_relative, z_scores
+from tests.models.images import Images
 
 K, HIDDEN, PIXELS, BATCH = 4, 7, 12, 6
 
@@ -292,16 +293,8 @@ def test_decoder_gradient_with_several_variables_is_that_of_the_latent(several, 
 
 def test_sampled_elbo_is_unbiased(several, rng):
     images = (rng.random((5, PIXELS)) < 0.4).astype(float)
-
-    class Images:
-        def __len__(self):
-            return 5
-
-        def blocks(self, size, dtype):
-            return (images[start:start + size].astype(dtype) for start in range(0, 5, size))
-
-    truth = several.bounds(Images()).elbo
-    draws = np.array([several.sampled_elbo(Images(), rng) for _ in range(3_000)])
+    truth = several.bounds(Images(images)).elbo
+    draws = np.array([several.sampled_elbo(Images(images), rng) for _ in range(3_000)])
     assert abs(draws.mean() - truth) < 4 * draws.std() / np.sqrt(len(draws))
 
 
@@ -368,23 +361,10 @@ def test_a_term_or_an_estimator_that_does_not_serve_the_family_is_refused(struct
         structured.backward(x, estimators.get("rebar"), rng, False, tau=0.5)
 
 
-class Few:
-    """Images (B, pixels) as a data.Part gives them."""
-
-    def __init__(self, x):
-        self.x = x
-
-    def __len__(self):
-        return len(self.x)
-
-    def blocks(self, size, dtype):
-        return (self.x[start:start + size].astype(dtype) for start in range(0, len(self.x), size))
-
-
 def test_released_loss_is_the_score_less_the_unary_kl(structured, rng):
     """Image by image, by its formula, with the noise that the model draws."""
     x = (rng.random((20, PIXELS)) < 0.4).astype(float)
-    found = structured.sampled_elbo(Few(x), np.random.default_rng(5), block=7)
+    found = structured.sampled_elbo(Images(x), np.random.default_rng(5), block=7)
     noise, total = np.random.default_rng(5), 0.0
     for start in range(0, 20, 7):
         theta = structured.encode(x[start:start + 7])
@@ -398,7 +378,7 @@ def test_released_loss_is_the_score_less_the_unary_kl(structured, rng):
 
 
 def test_bounds_without_a_closed_form_of_q(structured, x):
-    found = structured.bounds(Few(x))
+    found = structured.bounds(Images(x))
     assert np.isnan(found.elbo) and np.isnan(found.gap)
     _, f = structured.score_all(x)
     assert found.log_likelihood == pytest.approx(exact.log_likelihood(f).mean(), rel=1e-12)
