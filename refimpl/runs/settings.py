@@ -81,7 +81,7 @@ class RunSettings:
     eps: float | None = setting(None, "of direct and its kin, constant, in 1/nat (default: the estimator's)", above=0,
                                 most=1e6)
     tau: float | None = setting(None, "of relaxed estimators, constant (default: the estimator's)", above=0, most=1e6)
-    schedule: str | None = setting(None, "of eps or tau: constant (the default), or released: from 1 down to 0.1",
+    schedule: str | None = setting(None, "of eps or tau; released falls from 1 to 0.1 (default: constant)",
                                    choices=lambda: ("constant", "released"))
     kl_grad: bool | None = setting(None, "whether the KL term takes part in the gradient (default: it does)")
     batch_mean: bool | None = setting(None, "rebar and relax: the batch's mean score as every image's learning signal "

@@ -37,7 +37,7 @@ class VAESettings(RunSettings):
     n: int = setting(1, "number of latent variables", least=1, most=200)
     k: int = setting(10, "values of each latent variable", least=2, most=WIDEST)
     hidden: int = setting(300, "width of both hidden layers", least=1, most=WIDEST)
-    structure: str | None = setting(None, "pairwise: pair scores in the encoder; needs --k 2 and --n above 1",
+    structure: str | None = setting(None, "pair scores in the encoder; needs --k 2 and --n above 1",
                                     choices=lambda: ("pairwise",))
     solver: str | None = setting(None, "arg max of a structured encoder (default: maxflow)",
                                  choices=lambda: solvers.REGISTRY)
