@@ -25,7 +25,7 @@ class Help(argparse.ArgumentDefaultsHelpFormatter):
     """--help with the defaults, where there are any."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
-        return action.help if action.default in (None, False) else super()._get_help_string(action)
+        return action.help if action.default is None or action.default is False else super()._get_help_string(action)
 
 
 def make_parser() -> argparse.ArgumentParser:
