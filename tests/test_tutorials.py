@@ -163,7 +163,7 @@ def test_a_run_is_made_as_it_is_loaded(tmp_path, monkeypatch, capsys):
     made, kept = tutorial_runs.load("eps-1-kl", tmp_path), tutorial_runs.load("eps-1-kl")
     first, expected = made.rows[0]["test_elbo"], kept.rows[0]["test_elbo"]
     assert first == pytest.approx(expected, abs=2.0)            # another machine rounds otherwise
-    assert np.isfinite(made.run.model.values).all()
+    assert np.isfinite(made.run.model.parameters.values).all()
     (tmp_path / "eps-1-kl.npz").write_bytes(b"")
     for name, folder, problem in (("eps-1-kl", tmp_path, "is damaged; make it with"),
                                   ("eps-0.1-kl", tmp_path, "is missing; make it with")):
