@@ -44,7 +44,7 @@ def test_a_window_system_that_matplotlib_does_not_know_is_nobodys_business(tmp_p
 
 def test_interrupts_that_the_parent_told_us_to_ignore_are_ignored(tmp_path):
     """A background job of a script, or nohup: Python leaves SIGINT alone where it was ignored at the start."""
-    command = [sys.executable, "-m", "refimpl", "train", *map(str, SMALL), "--epochs", "3", "--out", str(tmp_path / "r")]
+    command = [sys.executable, "-m", "refimpl", "train", *SMALL, "--epochs", "3", "--out", str(tmp_path / "r")]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
     process.stdout.readline()
@@ -110,7 +110,7 @@ def test_jobs_find_the_package_from_any_folder(tmp_path, monkeypatch):
     assert cells.epochs_done(tmp_path / "out" / cell.folder) == 1
 
 
-# --- runs that are not finite, checkpoints that are not ours ---------------------------------------------------------------
+# --- runs that are not finite, checkpoints that are not ours ----------------------------------------------------------
 
 def test_finite_weights_whose_scores_are_not_are_said_in_one_line(tmp_path, monkeypatch, recwarn):
     """The steps go well and the weights are finite, but what they score overflows: no warning, one line."""
