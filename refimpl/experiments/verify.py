@@ -170,6 +170,9 @@ def _claims(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator
     yield identity("Theorem 2: P(z* = z) = softmax(h); other route: the integral (6)", q,
                    gumbel.choice_probabilities_by_quadrature(h))
     yield estimated("Theorem 2: P(z* = z), sampled", q, statistics["choice"], q)
+    noise = gumbel.sample((1_000, k), np.random.default_rng(k))         # a generator of its own: no other draw moves
+    yield identity("step 1: max {eps f + h + gamma}, draw by draw; other route: the highest line",
+                   danskin.perturbed_max(h, f, EPS, noise).value, (EPS * f + h + noise).max(axis=1))
     yield estimated(f"step 1: G(h, {EPS}) = E max = logsumexp(h + eps f)", danskin.G(h, f, EPS), statistics["G"])
     yield estimated("Danskin: dG/deps = E f(z*(eps)) = sum q_eps f", danskin.dG_deps(h, f, EPS), statistics["slope"])
     yield estimated("Danskin: dG/dh = E onehot(z*(eps)) = q_eps", q_eps, statistics["winner"], q_eps)
