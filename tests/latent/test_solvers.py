@@ -333,6 +333,8 @@ def test_bad_values_are_named(solver):
 def test_solvers_refuse_what_they_cannot_do(rng):
     with pytest.raises(ValueError, match="^w must not be negative.*integer program"):
         maxflow.argmax(np.zeros((1, 2)), -np.ones((1, 1)))
+    with pytest.raises(ValueError, match="^w must not be negative.*integer program"):
+        maxflow.argmax(np.zeros((1, 3)), np.array([[1.0, -1e-300, 1.0]]))
     with pytest.raises(ValueError, match="^u must have at most 20"):
         enumeration.argmax(np.zeros((1, 21)), np.zeros((1, 210)))
     with pytest.raises(ValueError, match="uncertain"):
@@ -431,3 +433,10 @@ def test_the_integer_program_rounds_what_is_all_but_one(monkeypatch):
     almost = type("Found", (), {"x": np.array([0.9999999, 1e-7, 0.0])})
     monkeypatch.setattr(milp, "milp", lambda *arguments, **more: almost)
     assert milp.argmax(np.array([[1.0, -1.0]]), np.ones((1, 1))).tolist() == [[1, 0]]
+
+
+def test_the_integer_program_sees_pair_scores_of_a_thousandth():
+    """Of either sign: the second variable is worth it but for, or only with, a pair score as small as itself."""
+    for u, w, z in (([1.0, 0.001], [-0.002], [1, 0]), ([1.0, -0.001], [0.002], [1, 1]),
+                    ([1.0, 0.003], [-0.002], [1, 1]), ([1.0, -0.003], [0.002], [1, 0])):
+        assert milp.argmax(np.array([u]), np.array([w])).tolist() == [z]
