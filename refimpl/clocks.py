@@ -106,7 +106,6 @@ def move_rates(clocks: Clocks) -> np.ndarray:
     log_climb = clocks.log_w[..., 1:, None] + (clocks.log_w + clocks.s)[..., None, :]                   # i = 1 ..., j
     sorted_law = np.zeros(clocks.s.shape + (k,))                                                        # (..., i, j)
     sorted_law[..., 1:, :] = np.exp(log_climb + np.swapaxes(log_F, -1, -2))
-    sorted_law[..., np.arange(k), np.arange(k)] = 0
     back = np.argsort(clocks.order, axis=-1)                             # from the sorted order to the caller's
     law = np.take_along_axis(sorted_law, back[..., :, None], axis=-2)
     return np.take_along_axis(law, back[..., None, :], axis=-1)

@@ -112,8 +112,9 @@ def test_bad_values_are_named(function):
 
 
 def test_monte_carlo_needs_an_axis_of_samples():
-    with pytest.raises(ValueError, match="^noise must"):
-        danskin.G_monte_carlo([0.0, 1.0], [1.0, 2.0], 0.1, [0.0, 0.0])
+    for h, f in (([0.0, 1.0], [1.0, 2.0]), ([0.0], [1.0])):
+        with pytest.raises(ValueError, match=r"^noise must have shape \(samples, ..., k\)"):
+            danskin.G_monte_carlo(h, f, 0.1, [0.0, 0.0])
 
 
 def test_monte_carlo_averages_the_samples_whatever_else_is_broadcast(rng):
@@ -141,8 +142,10 @@ def test_the_unit_of_f_only_scales(problem, unit):
 
 def test_eps_f_must_not_overflow():
     for eps, f in ((1e308, 1.0), (1e200, 1e200), (-1e305, 1e6)):
-        with pytest.raises(ValueError, match="^eps must"):
-            danskin.G([0.0, 1.0], [0.0, f], eps)
+        for call in (danskin.G, danskin.dG_deps, danskin.dG_dh, danskin.d2G_dh_deps, danskin.d2G_deps_dh,
+                     lambda *arguments: danskin.perturbed_max(*arguments, np.zeros(2))):
+            with pytest.raises(ValueError, match="^eps must"):
+                call([0.0, 1.0], [0.0, f], eps)
 
 
 def test_what_ties_at_a_huge_tilt_stays_apart_by_its_scores():
@@ -150,3 +153,37 @@ def test_what_ties_at_a_huge_tilt_stays_apart_by_its_scores():
     h, f = np.array([0.0, 1.0, 2.0]), np.array([1e20, 1e20, 0.0])
     assert_relative(danskin.dG_dh(h, f, 1.0), [1 / (1 + np.e), np.e / (1 + np.e), 0.0], 1e-14)
     assert danskin.perturbed_max(h, f, 1.0, [0.0, 0.0, 0.0]).z_eps == 1
+
+
+def test_a_constant_in_h_changes_no_derivative(rng):
+    """Steps of 2 at 1e16, where h + eps f would round eps f away."""
+    own, f = np.array([0.0, 2.0, -2.0, 4.0]), rng.normal(size=4)
+    for function in (danskin.dG_deps, danskin.dG_dh, danskin.d2G_dh_deps, danskin.d2G_deps_dh):
+        assert_close_in_norm(function(1e16 + own, f, 0.7), function(own, f, 0.7), 1e-13)
+        far = function(np.full(2, 1e20), np.array([0.0, 1_000.0]), 1.0)         # e^1000 would overflow
+        assert_close_in_norm(far, function(np.zeros(2), np.array([0.0, 1_000.0]), 1.0), 1e-13)
+
+
+def test_each_image_has_a_unit_of_its_own(problem):
+    """One batch, f in units from 1e-300 to 1e299: to each image the digits that it has alone."""
+    h, f = problem
+    units = np.array([1e-300, 1e-20, 1.0, 1e299])
+    for function in (danskin.d2G_dh_deps, danskin.d2G_deps_dh):
+        together = function(h, f * units[:, None], 0.3 / units)
+        assert_relative(together / units[:, None], function(h, f, 0.3), 1e-12)
+
+
+def test_the_complex_step_has_no_error_of_its_own(rng):
+    """To a few roundings: a step of 1e-6 would be off by 1e-13, as its error is that of a difference, step^2."""
+    h, f = np.zeros((50, 2)), rng.normal(size=(50, 2))
+    q = np.exp(f[:, 1] - f[:, 0]) / (1 + np.exp(f[:, 1] - f[:, 0]))
+    slope = q * (1 - q) * (f[:, 1] - f[:, 0])
+    found = danskin.d2G_deps_dh(h, f, 1.0)
+    assert np.abs(found[:, 1] / slope - 1).max() < 2e-15
+    assert np.abs(found[:, 0] / slope + 1).max() < 2e-15
+
+
+def test_perturbed_max_takes_the_lower_of_two_that_tie_and_names_what_does_not_fit():
+    assert danskin.perturbed_max(np.zeros(3), np.zeros(3), 0.1, [0.0, 1.0, 1.0]).z_eps == 1
+    with pytest.raises(ValueError, match="^eps must broadcast with the batch axes"):
+        danskin.perturbed_max(np.zeros(3), np.zeros(3), np.ones(4), np.zeros((5, 3)))

@@ -19,10 +19,16 @@ from tests.asserts import assert_relative
 EPSILONS = [1e-300, 1e-160, 1e-30, 1e-17, 1e-9, 1e-5, 1e-2, 0.3, 1.0, 10.0, 1e3]
 
 
+def exponentials(scores):
+    """exp(score - largest) in decimals: all that is slow, and so it is done once."""
+    return [(score - max(scores)).exp() for score in scores]
+
+
 def law(scores):
     """softmax in decimals."""
-    weights = [(score - max(scores)).exp() for score in scores]
-    return [weight / sum(weights) for weight in weights]
+    weights = exponentials(scores)
+    total = sum(weights)
+    return [weight / total for weight in weights]
 
 
 class Truth:
@@ -34,7 +40,8 @@ class Truth:
         self.k, self.q = len(h), law(self.h)
         self.before, self.after = tilt(-eps if two_sided else Decimal(0)), tilt(eps)
         self.width = 2 * eps if two_sided else eps
-        self.first, self.second = law(self.before), law(self.after)
+        self.weights = exponentials(self.before), exponentials(self.after)
+        self.first, self.second = ([weight / sum(side) for weight in side] for side in self.weights)
         self.expected = [(b - a) / self.width for a, b in zip(self.first, self.second)]
         mean = sum(a * b for a, b in zip(self.q, self.f))
         self.gradient = [a * (b - mean) for a, b in zip(self.q, self.f)]
@@ -46,8 +53,8 @@ class Truth:
 
     def stay(self, i):
         """1 / sum_j exp(max(h_j - h_i, h_j - h_i + eps (f_j - f_i))): i beats every j both ways."""
-        pairs = [max(self.before[j] - self.before[i], self.after[j] - self.after[i]) for j in range(self.k)]
-        return 1 / sum(pair.exp() for pair in pairs)
+        before, after = self.weights                                # exp of a maximum is the maximum of the exps
+        return 1 / sum(max(before[j] / before[i], after[j] / after[i]) for j in range(self.k))
 
     def variance(self):
         second = [(a + b - 2 * self.stay(i)) / self.width**2 for i, (a, b) in enumerate(zip(self.first, self.second))]
@@ -56,11 +63,15 @@ class Truth:
 
 @contextmanager
 def digits_for(eps=1.0):
-    """A second difference over eps^2 takes two times log10(1 / eps) digits; a chance of 10^-300 beside 1 takes 300."""
+    """The two-sided bias is eps^2 of what is subtracted over eps: three times log10(1 / eps) digits, or all to 1e-330.
+
+    Beside 1 may stand a chance of 10^-60, and where eps f is thousands of nats one of 10^-300.
+    """
+    small = max(0, -math.log10(eps))
     with localcontext() as context:
-        context.prec, context.Emin, context.Emax = 700 + int(2 * max(0, -math.log10(eps))), -10**9, 10**9
-        if 1e-100 < eps < 0.1:
-            context.prec = 150 + int(3 * -math.log10(eps))
+        context.prec, context.Emin, context.Emax = 150 + int(min(3 * small, small + 330)), -10**9, 10**9
+        if eps > 10:
+            context.prec = 700
         yield
 
 
@@ -154,16 +165,24 @@ def test_covariance_has_the_variance_on_its_diagonal_and_sums_to_zero_at_every_e
 
 # --- the unit of f ----------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("unit", [1e-300, 1e-200, 1e-20, 1e20, 1e200, 1e300])
-def test_the_unit_of_f_only_scales(rng, unit):
-    """g(c f, eps) = c g(f, c eps), draw by draw; so the best eps of c f is that of f over c."""
-    h, f = rng.normal(size=(3, 4)), rng.uniform(-1, 1, size=(3, 4))
-    for two_sided in (False, True):
-        assert_relative(direct.best_eps(h, f * unit, 5, two_sided) * unit, direct.best_eps(h, f, 5, two_sided), 1e-6)
+UNITS = [1e-300, 1e-200, 1e-20, 1e20, 1e200, 1e300]
+
+
+@pytest.mark.parametrize("two_sided", [False, True])
+def test_the_unit_of_f_only_scales(rng, two_sided):
+    """g(c f, eps) = c g(f, c eps), draw by draw; so the best eps of c f is that of f over c.
+
+    The best eps of all units at once, as of a batch: an image of one unit does not see those of another.
+    """
+    h, f, units = rng.normal(size=(3, 4)), rng.uniform(-1, 1, size=(3, 4)), np.array(UNITS)
+    best = direct.best_eps(h, f * units[:, None, None], 5, two_sided) * units[:, None]
+    assert_relative(best, direct.best_eps(h, f, 5, two_sided), 1e-6)
+    for unit in UNITS:
         for function in (direct.expected_gradient, direct.bias):
             scaled = function(h, f * unit, 0.3 / unit, two_sided) / unit
             assert np.abs(scaled - function(h, f, 0.3, two_sided)).max() < 1e-14
-    assert_relative(direct.joint_law(h, f * unit, 0.3 / unit), direct.joint_law(h, f, 0.3), 1e-12)
+        law = direct.joint_law(h, f * unit, 0.3 / unit, two_sided)
+        assert_relative(law, direct.joint_law(h, f, 0.3, two_sided), 1e-12)
 
 
 def test_best_eps_beyond_the_first_grid():

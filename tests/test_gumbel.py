@@ -116,6 +116,8 @@ def test_bad_types_are_named(rng):
         gumbel.choice_probabilities([1j, 2])
     with pytest.raises(TypeError, match="^index must"):
         gumbel.sample_given_argmax([1.0, 2.0], 0.5, rng)
+    with pytest.raises(TypeError, match="^rng must"):
+        gumbel.sample_given_argmax([1.0, 2.0], 0, np.random)
 
 
 def test_float32_noise_has_its_upper_tail():
@@ -184,3 +186,20 @@ def test_the_pair_that_disagrees_is_named():
         direct.gradient(np.zeros(3), np.zeros((2, 3)), 0.1, np.zeros((4, 3)))
     with pytest.raises(ValueError, match="^eps must broadcast with the batch axes"):
         direct.gradient(np.zeros(3), np.zeros((2, 3)), np.ones(4), np.zeros((2, 3)))
+
+
+def test_no_image_sees_the_scores_of_another(rng):
+    """Beside an image of scores near 1e17 all digits of a small one stay: each is measured from its own largest."""
+    h = np.stack([rng.normal(size=4), 1e17 + 64.0 * np.arange(4)])
+    noise, own = gumbel.sample((500, 2, 4), rng), h - h.max(axis=-1, keepdims=True)
+    assert (gumbel.argmax(h, noise) == (own + noise).argmax(axis=-1)).all()
+    index = rng.integers(4, size=(500, 2))
+    one, other = (gumbel.sample_given_argmax(scores, index, np.random.default_rng(3)) for scores in (h, own))
+    assert (one == other).all()
+    assert_relative(gumbel.choice_probabilities_by_quadrature(h)[0], gumbel.choice_probabilities(h[0]), 1e-12)
+
+
+def test_one_hot_of_many_values():
+    """As many as a table of joint values has."""
+    hot = gumbel.one_hot(99_999, 100_000)
+    assert hot.shape == (100_000,) and hot[-1] == 1 == hot.sum()

@@ -67,6 +67,9 @@ def test_bad_sizes_are_named():
                               (lambda: joint.values(60, 2), "n", ValueError),
                               (lambda: joint.index([0, 1]), "z", ValueError),
                               (lambda: joint.index([[0.5, 0.5]]), "z", ValueError),
+                              (lambda: joint.index([[0, 0]]), "z", ValueError),
+                              (lambda: joint.index([[1, 1]]), "z", ValueError),
+                              (lambda: joint.one_hots(2, 2, complex), "dtype", TypeError),
                               (lambda: joint.index(np.eye(2)[[0] * 63]), "z", ValueError),
                               (lambda: joint.log_q(np.zeros((40, 2))), "h", ValueError)):
         with pytest.raises(error, match=f"^{name} must"):
@@ -78,3 +81,24 @@ def test_batch_axes_broadcast(rng):
     h, f = rng.normal(size=(4, 1, 2, 3)), rng.normal(size=(5, 9))
     assert joint.gradient(h, f).shape == (4, 5, 2, 3)
     assert_relative(joint.gradient(h, f)[3, 2], joint.gradient(h[3, 0], f[2]), 1e-14)
+
+
+def test_the_list_of_all_values_is_limited_by_its_entries(monkeypatch):
+    """n k k^n one-hot entries: 3 variables of 2 values have 48."""
+    for limit, allowed in ((48, True), (47, False)):
+        monkeypatch.setattr(joint, "LISTED", limit)
+        for call in (lambda: joint.values(3, 2), lambda: joint.one_hots(3, 2)):
+            if allowed:
+                assert len(call()) == 8
+            else:
+                with pytest.raises(ValueError, match="^n must be of so few variables"):
+                    call()
+
+
+def test_require_allows_the_limit_itself_and_says_the_size_beyond_it():
+    joint.require(3, 2, 8, "this", "use that")
+    with pytest.raises(ValueError, match=r"^this enumerates all 2\^3 = 8 joint values, and at most 7 are allowed; use that$"):
+        joint.require(3, 2, 7, "this", "use that")
+    with pytest.raises(ValueError, match=r"10\^100 = about 10\^100 joint values"):
+        joint.require(100, 10, 7, "this", "use that")
+    assert (joint.TRAINABLE, joint.COUNTABLE) == (2**12, 2**16)

@@ -32,5 +32,6 @@ def scores(last: Linear, hidden: np.ndarray, x: np.ndarray, keep: np.ndarray | N
         if keep is not None:
             keep[start:start + PRODUCT] = a
         for inner in range(0, len(block), CACHED):
-            flat[start + inner:][:CACHED] -= softplus_sum(a[inner:inner + CACHED])
+            few = a[inner:inner + CACHED]
+            flat[start + inner:][:len(few)] -= softplus_sum(few)
     return f

@@ -151,10 +151,11 @@ def test_what_is_not_finite_is_refused(name, bad, rng):
     theta, table = draw_theta(family, rng), np.zeros((6, family.n, family.k))
     broken, broken_table = theta.copy(), table.copy()
     broken.flat[2], broken_table.flat[3] = bad, bad
-    for call in (lambda: family.perturb(broken, rng), lambda: family.relax(broken, rng, 1.0),
-                 lambda: family.tilt(theta, broken_table),
-                 lambda: family.joint_argmax(theta, np.full((6, family.k**family.n), bad))):
-        with pytest.raises(NotFinite):
+    scores = "h" if isinstance(family, Independent) else "theta"
+    for call, at_fault in ((lambda: family.perturb(broken, rng), scores), (lambda: family.relax(broken, rng, 1.0), scores),
+                           (lambda: family.tilt(theta, broken_table), "f"),
+                           (lambda: family.joint_argmax(theta, np.full((6, family.k**family.n), bad)), "f")):
+        with pytest.raises(NotFinite, match=f"^{at_fault} must be finite"):
             call()
 
 
@@ -167,6 +168,21 @@ def test_bad_sizes():
         with pytest.raises(ValueError, match=f"^{name} must"):
             Independent(n, k)
     assert base.pairs(3)[0].tolist() == [0, 0, 1]
+    for name, most in (("enumeration", 20), ("milp", 60), ("maxflow", 200)):           # the largest is allowed
+        assert Pairwise(2, solvers.get(name), True).outputs == 3
+        assert Pairwise(most, solvers.get(name), True).outputs == most * (most + 1) // 2
+        with pytest.raises(ValueError, match=rf"^n must be in 2 ... {most} for {name}"):
+            Pairwise(most + 1, solvers.get(name), True)
+
+
+@each
+def test_ties_go_to_the_first_value(name):
+    family = FAMILIES[name]()
+    theta = np.zeros(family.theta(np.zeros((2, family.outputs))).shape)
+    first = np.tile(np.eye(family.k)[0], (2, family.n, 1))
+    np.testing.assert_array_equal(family.joint_argmax(theta, np.zeros((2, family.k**family.n))), first)
+    if isinstance(family, Independent):
+        np.testing.assert_array_equal(family.argmax(theta), first)
 
 
 # --- the direct gradient through a family -----------------------------------------------------------------------------

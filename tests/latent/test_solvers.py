@@ -333,9 +333,110 @@ def test_bad_values_are_named(solver):
 def test_solvers_refuse_what_they_cannot_do(rng):
     with pytest.raises(ValueError, match="^w must not be negative.*integer program"):
         maxflow.argmax(np.zeros((1, 2)), -np.ones((1, 1)))
+    with pytest.raises(ValueError, match="^w must not be negative.*integer program"):
+        maxflow.argmax(np.zeros((1, 3)), np.array([[1.0, -1e-300, 1.0]]))
     with pytest.raises(ValueError, match="^u must have at most 20"):
         enumeration.argmax(np.zeros((1, 21)), np.zeros((1, 210)))
     with pytest.raises(ValueError, match="uncertain"):
         persistency.argmax(np.zeros((1, 21)), np.ones((1, 210)) * rng.choice([-1, 1], 210))
     with pytest.raises(InputError, match="enumeration, persistency"):
         solvers.get("simplex")
+
+
+def test_the_registry_says_what_each_solver_does():
+    """exact, needs w >= 0, largest n: what Pairwise and the command line rely on."""
+    said = {name: (solver.exact, solver.non_negative, solver.most) for name, solver in solvers.REGISTRY.items()}
+    assert said == {"enumeration": (True, False, 20), "persistency": (True, False, 20), "maxflow": (True, True, 200),
+                    "milp": (True, False, 60), "coordinate": (False, False, 200)}
+
+
+def test_coordinate_ascent_starts_at_the_positive_scores_and_moves_no_tie():
+    for u, w, z in (([-1.0, -1.0], [3.0], [0, 0]),                      # a local maximum; (1, 1) is better
+                    ([0.0, -1.0], [0.0], [0, 0]), ([1.0, 2.0], [-1.0], [1, 1]), ([0.0, 1.0], [2.0], [1, 1])):
+        assert coordinate.argmax(np.array([u]), np.array([w])).tolist() == [z]
+
+
+def test_tables_of_all_values_are_kept_and_cannot_be_changed():
+    for n in (3, 16):
+        assert enumeration.all_values(n) is enumeration.all_values(n)
+    for dtype in (np.float32, np.float64):
+        phi = enumeration.features(9, dtype)
+        assert phi is enumeration.features(9, np.dtype(dtype)) and phi.dtype == dtype
+    for n in (3, 17):                                                   # from 17 on made anew
+        with pytest.raises(ValueError, match="read-only"):
+            enumeration.all_values(n)[0, 0] = 1
+    with pytest.raises(ValueError, match="read-only"):
+        enumeration.features(3, np.float64)[0, 0] = 1
+
+
+def test_blocks_of_the_enumeration_are_as_large_as_they_may_be(rng, monkeypatch):
+    """However many images come: never more than SCORES scores at a time, and every image once."""
+    rows, right = [], enumeration.all_scores
+    monkeypatch.setattr(enumeration, "SCORES", 3 * 2**4)
+    monkeypatch.setattr(enumeration, "all_scores", lambda u, w: (rows.append(len(u)), right(u, w))[1])
+    enumeration.argmax(*instances(rng, 10, 4, "any"))
+    assert rows == [3, 3, 3, 1]
+
+
+def test_integers_keep_all_their_digits():
+    """2^24 + 1 is no float32."""
+    u, w = base.check(np.array([[2**24 + 1]]), np.zeros((1, 0), int))
+    assert u.dtype == w.dtype == np.float64 and u[0, 0] == 2**24 + 1
+    assert base.matrix(np.array([[2.0**24 + 1]]), 2)[0, 1, 0] == 2**24 + 1
+    for solver in (enumeration, persistency, maxflow, coordinate):     # S(1, 1) = 2 and S(1, 0) = 1
+        assert solver.argmax(np.array([[1, -2**25]]), np.array([[2**25 + 1]])).tolist() == [[1, 1]]
+
+
+def test_max_flow_sums_in_float64(rng, monkeypatch):
+    """In float32 it would end as well, with a rounding of 1e-7 of the scores."""
+    seen, network = [], maxflow._network
+    monkeypatch.setattr(maxflow, "_network", lambda u, w: (seen.extend((u.dtype, w.dtype)), network(u, w))[1])
+    u, w = (a.astype(np.float32) for a in instances(rng, 20, 6, "non-negative"))
+    assert (maxflow.argmax(u, w) == enumeration.argmax(u, w)).all() and set(seen) == {np.dtype(np.float64)}
+
+
+def test_what_is_certain_is_fixed_to_the_end():
+    """z_0 is 1, so z_1 is 1, so z_2 is 0: one after the other, each by what was fixed before it.  z_3 and z_4 stay open."""
+    u = np.array([[1.0, -2.0, -1.0, 0.5, 0.5]])
+    W = np.zeros((1, 5, 5))
+    for i, j, score in ((0, 1, 3.0), (0, 2, 1.3), (1, 2, -0.5), (3, 4, -1.0)):
+        W[0, i, j] = W[0, j, i] = score
+    free, ones = persistency.fix_certain(u, W)
+    assert free.tolist() == [[False, False, False, True, True]]
+    assert ones.tolist() == [[True, True, False, False, False]]
+
+
+def test_the_largest_number_of_variables_is_allowed(rng, monkeypatch):
+    """MOST itself, by both that enumerate; one more is refused."""
+    monkeypatch.setattr(enumeration, "MOST", 5)
+    for solver in (enumeration, persistency):
+        solver.argmax(np.zeros((1, 5)), np.zeros((1, 10)))
+        with pytest.raises(ValueError, match="at most 5"):
+            solver.argmax(np.zeros((1, 6)), np.zeros((1, 15)))
+
+
+def test_the_integer_program_gets_scores_of_size_one_and_says_when_it_is_not_solved(monkeypatch):
+    seen, right = [], milp._one
+    monkeypatch.setattr(milp, "_one", lambda u, w, n: (seen.append(max(np.abs(u).max(), np.abs(w).max())),
+                                                       right(u, w, n))[1])
+    for u, w in (([1.0, 2.0], [-1e3]), ([-1e3, 1.0], [1.0]), ([1.0, 1.0], [1e3])):
+        z = milp.argmax(np.array([u]), np.array([w]))
+        assert tuple(z[0]) == best_by_loops(np.array(u), np.array(w))
+    assert seen == [1.0, 1.0, 1.0]
+    monkeypatch.setattr(milp, "milp", lambda *arguments, **more: type("Found", (), {"x": None, "message": "too hard"}))
+    with pytest.raises(RuntimeError, match="^the integer program was not solved: too hard"):
+        milp.argmax(np.ones((1, 2)), np.ones((1, 1)))
+
+
+def test_the_integer_program_rounds_what_is_all_but_one(monkeypatch):
+    """HiGHS keeps integers to 1e-6 only: 0.9999999 is 1."""
+    almost = type("Found", (), {"x": np.array([0.9999999, 1e-7, 0.0])})
+    monkeypatch.setattr(milp, "milp", lambda *arguments, **more: almost)
+    assert milp.argmax(np.array([[1.0, -1.0]]), np.ones((1, 1))).tolist() == [[1, 0]]
+
+
+def test_the_integer_program_sees_pair_scores_of_a_thousandth():
+    """Of either sign: the second variable is worth it but for, or only with, a pair score as small as itself."""
+    for u, w, z in (([1.0, 0.001], [-0.002], [1, 0]), ([1.0, -0.001], [0.002], [1, 1]),
+                    ([1.0, 0.003], [-0.002], [1, 1]), ([1.0, -0.003], [0.002], [1, 0])):
+        assert milp.argmax(np.array([u]), np.array([w])).tolist() == [z]

@@ -9,6 +9,7 @@ import pytest
 from scipy.special import expit
 
 from refimpl import data, joint
+from refimpl.checks import NotFinite
 from refimpl.models import bounds as truth
 from refimpl.latent.independent import Independent
 from refimpl.models.vae import VAE
@@ -53,8 +54,16 @@ def test_float32_sums_agree_with_float64(rng, monkeypatch):
     single = model.bounds(part)
     monkeypatch.setattr(truth, "DOUBLE_UP_TO", 10**6)
     double = model.bounds(part)
-    assert np.abs(np.subtract(single, double)).max() < 1e-3
+    assert 0 < np.abs(np.subtract(single, double)).max() < 1e-3
     assert single.gap >= 0
+
+
+def test_scores_that_are_no_number_are_refused(rng):
+    for bad in (np.nan, np.inf):
+        logits = rng.normal(size=(8, PIXELS))
+        logits[3, 4] = bad
+        with np.errstate(invalid="ignore"), pytest.raises(NotFinite, match="^f must be finite"):
+            truth.bounds(logits, Images(np.ones((IMAGES, PIXELS))))
 
 
 def test_without_a_closed_form_of_q_there_is_no_bound(rng):

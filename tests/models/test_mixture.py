@@ -6,11 +6,17 @@ import pytest
 from scipy.special import log_softmax, softmax
 
 from refimpl import estimators, gumbel
+from refimpl.checks import NotFinite
 from refimpl.estimators import Estimate, Estimator
 from refimpl.estimators import label_terms as labelled
+from refimpl.models import mixture
+from refimpl.models.inputs import ClassRow
 from refimpl.models.mixture import MixtureVAE
+from refimpl.models.tables import OwnTable
+from refimpl.nn.adam import Adam
 from refimpl.nn.gradcheck import gradcheck, worst
 from refimpl.nn.losses import categorical_kl, gaussian_kl
+from refimpl.nn.parameters import StalePass
 from tests.asserts import assert_close_in_norm
 from tests.models.images import Images
 
@@ -165,3 +171,73 @@ def test_bound_and_classes_image_by_image(model, x):
     assert_close_in_norm(found, [reconstruction, class_kl, kl.mean()])
     assert bound.test_elbo == pytest.approx(reconstruction - class_kl - kl.mean(), rel=1e-12)
     np.testing.assert_array_equal(model.classify(part), h.argmax(axis=1))
+
+
+class Few:
+    """Images as a data.Part gives them."""
+
+    def __init__(self, x):
+        self.x = x
+
+    def __len__(self):
+        return len(self.x)
+
+    def blocks(self, size, dtype):
+        return (self.x[start:start + size].astype(dtype) for start in range(0, len(self.x), size))
+
+
+def test_blocks_change_neither_classes_nor_averages(model, x, monkeypatch):
+    """Blocks of 4 and 2: averages over images, not over blocks, each block with the noise that comes next."""
+    monkeypatch.setattr(mixture, "BLOCK", 4)
+    bound = model.bound(Few(x), np.random.default_rng(SEED))
+    noise, totals = np.random.default_rng(SEED), np.zeros(3)
+    for part in (x[:4], x[4:]):
+        encoded = model.encode(part, noise)
+        q = softmax(encoded.h, axis=1)
+        totals += ((q * f_of_all(model, part, encoded.g)).sum(), (q * np.log(q * CLASSES)).sum(),
+                   gaussian_kl(encoded.mu, encoded.log_var)[0].sum())
+    assert_close_in_norm([bound.reconstruction, bound.class_kl, bound.gaussian_kl], totals / BATCH)
+    np.testing.assert_array_equal(model.classify(Few(x)), draw(model, x)[0].argmax(axis=1))
+
+
+def test_scores_that_are_no_number_are_refused(model, x):
+    model.decoder.layers[-1].b[0] = np.nan
+    with pytest.raises(NotFinite, match="^f must be finite"):
+        model.bound(Few(x), np.random.default_rng(SEED))
+
+
+def test_what_feeds_the_gaussian_adds_up_with_its_weights(model, x, rng):
+    """A point and the whole table learn in turn: dg is the weighted sum of what each alone leaves there."""
+    g, z = rng.normal(size=(BATCH, D)), np.eye(CLASSES)[rng.integers(CLASSES, size=BATCH)][:, None]
+    weights = softmax(rng.normal(size=(BATCH, CLASSES)), axis=1)
+    ways = (lambda objective: objective.run(z), lambda objective: objective.joint_table().weighted(weights))
+    alone = []
+    for way in ways:
+        objective = model.objective(x, g)
+        way(objective).learn()
+        alone.append(objective.inputs.dg.copy())
+    objective = model.objective(x, g)
+    for way, weight in ((ways[0], 2.0), (ways[1], -0.5), (ways[0], 0.25), (ways[1], 1.0)):
+        way(objective).learn(weight)
+    assert_close_in_norm(objective.inputs.dg, 2.25 * alone[0] + 0.5 * alone[1], 1e-12)
+
+
+def test_a_table_without_its_logits_or_of_old_weights_does_not_learn(model, x, rng):
+    weights, inputs = np.full((BATCH, CLASSES), 1 / CLASSES), ClassRow(CLASSES, rng.normal(size=(BATCH, D)))
+    kept, lost = (OwnTable(model.decoder, inputs, x, keep) for keep in (True, False))
+    assert_close_in_norm(lost.f, kept.f, 1e-14)
+    with pytest.raises(ValueError, match="^this table was made without keep"):
+        lost.weighted(weights).learn()
+    kept.weighted(weights).learn()
+    Adam(model.parameters).step()
+    with pytest.raises(StalePass, match="make it again"):
+        kept.weighted(weights).learn()
+
+
+def test_the_kl_gradient_is_on_and_beta_is_one_unless_told_otherwise(model, x):
+    grads = []
+    for settings in ({}, {"kl_grad": True, "beta": 1.0}):
+        model.parameters.zero_grads()
+        model.backward(x, estimators.get("exact"), np.random.default_rng(SEED), **settings)
+        grads.append(model.parameters.grads.copy())
+    np.testing.assert_array_equal(*grads)

@@ -9,6 +9,7 @@ from scipy.special import softmax
 
 from refimpl import data, direct, estimators, exact, gumbel, joint
 from refimpl.estimators import Estimate, Estimator
+from refimpl.checks import NotFinite
 from refimpl.latent import solvers
 from refimpl.latent.independent import Independent
 from refimpl.latent.pairwise import Pairwise
@@ -165,6 +166,8 @@ def test_a_relaxed_z_learns_at_its_own_place(model, x, rng):
             model.objective(x).table(bad)
     with pytest.raises(ValueError, match=r"^z must have shape \(B, n, k\) = \(6, 1, 4\)"):
         model.objective(x).run(z[:3])
+    with pytest.raises(ValueError, match=r"^z must have shape \(B, n, k\) = \(6, 1, 4\)"):
+        model.objective(x).table(one_hots(rng)[:3])
 
 
 @pytest.mark.parametrize("n, k", [(1, 4), (2, 3)])
@@ -382,3 +385,18 @@ def test_bounds_without_a_closed_form_of_q(structured, x):
     assert np.isnan(found.elbo) and np.isnan(found.gap)
     _, f = structured.score_all(x)
     assert found.log_likelihood == pytest.approx(exact.log_likelihood(f).mean(), rel=1e-12)
+
+
+def test_the_kl_gradient_is_on_unless_told_otherwise(model, x):
+    grads = []
+    for settings in ({}, {"kl_grad": True}):
+        model.parameters.zero_grads()
+        model.backward(x, estimators.get("exact"), np.random.default_rng(1), **settings)
+        grads.append(model.parameters.grads.copy())
+    np.testing.assert_array_equal(*grads)
+
+
+def test_a_sampled_bound_that_is_no_number_is_refused(model, x, rng):
+    model.decoder.layers[-1].b[0] = np.nan
+    with pytest.raises(NotFinite, match="^f must be finite"):
+        model.sampled_elbo(Few(x), rng)

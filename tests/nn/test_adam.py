@@ -66,7 +66,8 @@ def test_bad_arguments():
             call()
     good = Parameters(good, np.zeros(3))
     for call in (lambda: Adam(good, lr=0), lambda: Adam(good, lr=float("nan")), lambda: Adam(good, beta1=1.0),
-                 lambda: Adam(good, beta2=-0.1), lambda: Adam(good, eps=0)):
+                 lambda: Adam(good, beta2=-0.1), lambda: Adam(good, eps=0), lambda: Adam(good, lr=float("inf")),
+                 lambda: Adam(good, beta1=-0.1), lambda: Adam(good, beta2=1.0), lambda: Adam(good, eps=float("nan"))):
         with pytest.raises(ValueError, match="^Adam"):
             call()
 
@@ -85,3 +86,32 @@ def test_flush_reaches_every_block_and_spares_what_lives(rng):
         grads[:] = gradients
         adam.step()
     assert (adam.M[~alive] == 0).all() and (adam.M[alive] > 5e-12).all()
+
+
+def test_betas_may_be_zero(rng):
+    start, gradients = rng.normal(size=20), rng.normal(size=(5, 20))
+    values, grads = start.copy(), np.zeros(20)
+    adam = Adam(Parameters(values, grads), beta1=0.0, beta2=0.0)
+    for g in gradients:
+        grads[...] = g
+        adam.step()
+    assert np.abs(values - textbook(start, gradients, beta1=0.0, beta2=0.0)).max() < 1e-13
+
+
+def test_gradients_of_1e_14_move_their_weights_as_any_others(rng):
+    """Their squares' sums are near 1e-26, far above what the flush takes for dead; Adam's step has no unit."""
+    gradients = 1e-14 * rng.normal(size=(300, 20))
+    values, grads = np.zeros(20), np.zeros(20)
+    adam = Adam(Parameters(values, grads), eps=1e-25)
+    for g in gradients:
+        grads[...] = g
+        adam.step()
+    expected = textbook(np.zeros(20), gradients, eps=1e-25)
+    assert np.abs(values - expected).max() < 1e-12 and np.abs(expected).max() > 1e-3
+
+
+def test_moments_are_kept_in_the_dtype_of_the_values():
+    for dtype in (np.float32, np.float64):
+        adam = Adam(Parameters(np.ones(3, dtype), np.ones(3, dtype)))
+        adam.step()
+        assert {a.dtype for a in (adam.M, adam.V, adam._scratch, adam.parameters.values)} == {np.dtype(dtype)}

@@ -4,8 +4,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from refimpl.latent.independent import Independent
+from refimpl.models.mixture import MixtureVAE
+from refimpl.models.vae import VAE
 from refimpl.nn.adam import Adam
-from refimpl.nn.gradcheck import gradcheck, worst
+from refimpl.nn.gradcheck import Check, gradcheck, worst
 from refimpl.nn.layers import Layer, Linear, ReLU
 from refimpl.nn.network import MLP, Network
 from refimpl.nn.parameters import StalePass, bind
@@ -180,6 +183,45 @@ def test_initial_weights_follow_the_stated_bound(rng):
     assert np.abs(layer.b).max() <= 0.05 and layer.b.std() > 0.02
 
 
+def in_order(layers, rng):
+    """What initialise() draws: layer by layer, weights before biases, all uniform on +-1/sqrt(n_in)."""
+    linear = [layer for layer in layers if isinstance(layer, Linear)]
+    draws = [rng.uniform(-1, 1, size) / np.sqrt(layer.n_in)
+             for layer in linear for size in (layer.n_in * layer.n_out, layer.n_out)]
+    return np.concatenate(draws)
+
+
+def test_initial_weights_are_drawn_layer_by_layer_weights_before_biases():
+    """The same seed gives the same model tomorrow: of a network, and of both models, whose vector is in that order."""
+    network = MLP([7, 6, 5, 4])
+    parameters = bind([network], np.float64)
+    network.initialise(np.random.default_rng(3))
+    np.testing.assert_allclose(parameters.values, in_order(network.layers, np.random.default_rng(3)), rtol=1e-13)
+    for model in (VAE(Independent(2, 3), 7, 12, np.float64), MixtureVAE(3, (6, 8), 14, (8, 7), 5, 4, np.float64)):
+        model.initialise(np.random.default_rng(3))
+        if isinstance(model, VAE):
+            networks = (model.encoder, model.decoder)
+        else:
+            networks = (model.trunk, model.class_head, model.gaussian_head, model.decoder)
+        layers = [layer for network in networks for layer in network.layers]
+        np.testing.assert_allclose(model.parameters.values, in_order(layers, np.random.default_rng(3)), rtol=1e-13)
+
+
+def widths(*networks):
+    return [[(layer.n_in, layer.n_out) if isinstance(layer, Linear) else type(layer).__name__ for layer in network.layers]
+            for network in networks]
+
+
+def test_default_widths_are_those_of_the_slides():
+    model = VAE(Independent(1, 10))
+    assert widths(model.encoder, model.decoder) == [[(784, 300), "ReLU", (300, 10)], [(10, 300), "ReLU", (300, 784)]]
+    model = MixtureVAE()
+    assert widths(model.trunk, model.class_head, model.gaussian_head, model.decoder) == [
+        [(784, 400), "ReLU", (400, 200), "ReLU"], [(200, 100), "ReLU", (100, 10)], [(200, 60)],
+        [(300, 200), "ReLU", (200, 400), "ReLU", (400, 784)]]
+    assert model.dtype == np.float32 == bind([Linear(3, 2)]).values.dtype
+
+
 def test_bad_arguments():
     for call in (lambda: Linear(0, 3), lambda: Linear(3, 0), lambda: MLP([3])):
         with pytest.raises(ValueError):
@@ -198,6 +240,9 @@ def test_bad_arguments():
 def test_gradcheck_refuses_what_it_cannot_judge(rng):
     with pytest.raises(TypeError):
         gradcheck(lambda: 0.0, np.zeros(3, np.float32), np.zeros(3, np.float32), rng)
+    for values, grads in ((np.zeros(3, np.float32), np.zeros(3)), (np.zeros(3), np.zeros(3, np.float32))):
+        with pytest.raises(TypeError, match="^gradcheck: values and grads must be float64"):
+            gradcheck(lambda: 0.0, values, grads, rng)
     with pytest.raises(ValueError, match="one shape"):
         gradcheck(lambda: 0.0, np.zeros(3), np.zeros(4), rng)
     with pytest.raises(ValueError, match="same value"):
@@ -212,3 +257,47 @@ def test_gradcheck_lets_no_nan_pass(rng):
     assert worst(gradcheck(broken, values, 2 * values, rng)) == np.inf
     with pytest.raises(ValueError, match="at least one"):
         gradcheck(lambda: 0.0, np.zeros(0), np.zeros(0), rng)
+
+
+def test_gradcheck_of_a_loss_that_is_never_a_number(rng):
+    assert worst(gradcheck(lambda: float("nan"), np.zeros(3), np.ones(3), rng)) == np.inf
+
+
+def test_gradcheck_by_hand(rng):
+    """Eight unit directions; values put back to the bit; the error relative to |gradient| / sqrt(size) at the least."""
+    values = rng.normal(size=5)
+    kept, wrong, linear = values.copy(), np.zeros(5), np.array([0.0, 0.0, 0.0, 0.0, 2.0])
+    wrong[0] = 1.0
+    found = gradcheck(lambda: float(linear @ values), values, wrong, np.random.default_rng(3))
+    assert len(found) == 8 and (values == kept).all()
+    draws = np.random.default_rng(3).standard_normal((8, 5))
+    for check, direction in zip(found, draws / np.linalg.norm(draws, axis=1, keepdims=True)):
+        assert check.analytic == pytest.approx(direction[0], rel=1e-12)
+        assert check.numeric == pytest.approx(2 * direction[4], rel=1e-9)
+        scale = max(abs(direction[0]), 2 * abs(direction[4]), 1 / np.sqrt(5))
+        assert check.error == pytest.approx(abs(direction[0] - 2 * direction[4]) / scale, rel=1e-8)
+    assert worst([Check(0.0, 0.0, error) for error in (0.1, 0.3, 0.2)]) == 0.3
+    assert worst(gradcheck(lambda: 7.0, values, np.zeros(5), rng)) == 0                 # 0 of 0 is right
+
+
+def test_gradcheck_steps_by_1e_5():
+    """f = t^3 at 0 has the derivative 0, and its central difference is step^2 exactly."""
+    value = np.zeros(1)
+    found = gradcheck(lambda: float(value[0] ** 3), value, np.ones(1), np.random.default_rng(0))
+    assert abs(found[0].numeric) == pytest.approx(1e-10, rel=1e-6)
+
+
+def test_gradcheck_takes_the_gradient_as_it_was(rng):
+    """A loss that overwrites the gradients while it is evaluated, as a model's own backward pass would."""
+    values = rng.normal(size=5)
+    grads = 2 * values
+
+    def loss():
+        grads[...] = 0
+        return float((values**2).sum())
+
+    grads[...] = 2 * values
+    assert worst(gradcheck(lambda: float((values**2).sum()), values, grads, rng)) < 1e-8
+    start = values.copy()
+    moving = lambda: loss() if (values != start).any() else float((values**2).sum())
+    assert worst(gradcheck(moving, values, grads, rng)) < 1e-8

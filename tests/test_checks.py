@@ -1,0 +1,90 @@
+"""The limits that arguments are held to: each limit itself is allowed, the next number beyond it is refused by name."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from refimpl import checks
+from refimpl.checks import NotFinite
+
+ABOVE = np.nextafter(1e300, np.inf)
+
+
+def refused(call, message, error=ValueError):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_scores_up_to_1e300():
+    for limit in (1e300, -1e300):
+        assert checks.scores(h=[limit])[0].tolist() == [limit]
+        refused(lambda: checks.scores(h=[limit, limit / 1e300 * ABOVE]), "^h must be finite and at most 1e\\+300", NotFinite)
+
+
+def test_of_two_that_disagree_the_later_one_is_named_first():
+    for h, f in ((np.zeros(2), np.zeros(3)), (np.zeros(3), np.zeros(2))):
+        refused(lambda: checks.scores(h=h, f=f), "^f must have as many values of z on its last axis as h: got shapes")
+    refused(lambda: checks.scores(h=np.zeros((2, 3)), f=np.zeros((4, 3))), "^f must broadcast with h")
+
+
+def test_eps_from_1e_305_to_1e305():
+    for limit, beyond in ((1e-305, 9e-306), (1e305, 1.1e305)):
+        assert checks.epsilon(limit).tolist() == [limit]
+        refused(lambda: checks.epsilon(beyond), "^eps must be at ")
+    assert checks.epsilon([0.1, 2], (2,)).shape == (2, 1)
+    assert checks.epsilon(-1e305, positive=False) == -1e305 and checks.epsilon(0, positive=False) == 0
+    refused(lambda: checks.epsilon(-1.1e305, positive=False), "^eps must be at most 1e\\+305 in absolute value")
+    for wrong in (0.0, -0.1):
+        refused(lambda: checks.epsilon(wrong), "^eps must be above 0")
+    refused(lambda: checks.epsilon(True), "^eps must be a real number", TypeError)
+    refused(lambda: checks.epsilon(np.ones(3), (2,)), "^eps must broadcast with the batch axes")
+
+
+def test_the_product_with_eps_up_to_1e300():
+    checks.product(np.array([1e150]), np.array([1e150]))
+    refused(lambda: checks.product(np.array([1e150]), np.array([-1.0001e150])), "^eps must be so small")
+
+
+def test_whole_numbers_within_their_limits():
+    assert [checks.whole("n", value, 1, 5) for value in (1, 5, 5.0, np.int8(3))] == [1, 5, 5, 3]
+    for wrong in (0, 6):
+        refused(lambda: checks.whole("n", wrong, 1, 5), "^n must be in 1 ... 5, got")
+    refused(lambda: checks.whole("n", 2, 3, 10**6), "^n must be in 3 ... 1,000,000, got 2")
+    assert checks.whole("n", 10**300, 1) == 10**300                     # beyond 64 bits too
+    refused(lambda: checks.whole("n", 10**300 + 1, 1), "^n must be in 1 ... 1e\\+300")
+    refused(lambda: checks.whole("n", True, 1), "^n must be a whole number, got bool", TypeError)
+
+
+def test_shapes_of_64_axes_and_fewer_than_2_to_the_59_numbers():
+    assert checks.shape((1,) * 64) == (1,) * 64 and checks.shape(3) == (3,) and checks.shape([2, 0]) == (2, 0)
+    refused(lambda: checks.shape((1,) * 65), "^shape must have at most 64 axes, got 65")
+    assert checks.shape((2**59 - 1,)) == (2**59 - 1,)
+    refused(lambda: checks.shape((2**29, 2**30)), "^shape must hold fewer than 2\\^59")
+
+
+def test_indices_up_to_the_last_value():
+    assert checks.indices([0, 2], 3).tolist() == [0, 2]
+    for wrong in ([3], [-1]):
+        refused(lambda: checks.indices(wrong, 3), "^index must lie in 0 ... 2")
+    refused(lambda: checks.indices([True], 3), "^index must hold integers", TypeError)
+
+
+def test_numbers_that_must_be_finite_or_positive():
+    for bad in (np.nan, np.inf, -np.inf):
+        refused(lambda: checks.finite("f", np.array([0.0, bad])), "^f must be finite, got NaN or infinity", NotFinite)
+        refused(lambda: checks.positive("lr", bad), "^lr must be above 0 and finite")
+        refused(lambda: checks.fits(np.array([0.0, bad]), "f", "be small"), "^f must be small: the result exceeds")
+    refused(lambda: checks.positive("lr", 0.0), "^lr must be above 0 and finite, got 0.0")
+    assert checks.positive("lr", 5e-324) == 5e-324
+
+
+def test_corners_are_one_hot():
+    assert checks.corners("z", np.eye(3)).tolist() == [0, 1, 2]
+    for wrong in ([0.5, 0.5], [0.0, 0.0], [1.0, 1.0], [2.0, -1.0], [np.nan, 1.0]):
+        refused(lambda: checks.corners("z", np.array([wrong])), "^z must be one-hot vectors")
+
+
+def test_a_mask_is_seen_however_deep_it_lies():
+    masked = np.ma.masked_array([1.0, 2.0], [True, False])
+    for wrong in (masked, [masked], [[masked], [masked]], (masked, masked)):
+        refused(lambda: checks.array("h", wrong), "^h must not be a masked array", TypeError)
