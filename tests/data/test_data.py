@@ -319,6 +319,38 @@ def test_omniglot_from_chardata(tmp_path, rng):
     assert (dataset.test.images([4]).reshape(28, 28) == image).all()
 
 
+@pytest.mark.parametrize("inked", [True, False])
+def test_half_of_the_ink_makes_a_pixel(tmp_path, inked):
+    """Of the 3.75 x 3.75 large pixels of a small one at least half, and not only more."""
+    left = np.full((105, 105), 255)
+    left[:, :15] = 0                                        # exactly four columns of small pixels
+    weights = omniglot.area_weights(105, 28)
+    half = np.full((28, 28), 0.5 if inked else 0.499999)
+    assert omniglot._one_drawing(png(left), "x", weights).tolist() == np.packbits(
+        np.tile(np.arange(28) < 4, 28)).tolist()
+    grey = np.repeat(half.reshape(784, 1), 1_346, axis=1)   # one more than there are for validation
+    savemat(tmp_path / "chardata.mat", {"data": grey, "testdata": grey[:, :1]})
+    dataset = data.load("omniglot", tmp_path)
+    assert [len(part) for part in (dataset.train, dataset.valid, dataset.test)] == [1, 1_345, 1]
+    assert all(part.images([0]).all() == inked == part.images([0]).any() for part in (dataset.train, dataset.valid, dataset.test))
+
+
+def test_chardata_needs_an_image_to_train_on(tmp_path):
+    savemat(tmp_path / "chardata.mat", {"data": np.ones((784, 1_345)), "testdata": np.ones((784, 2))})
+    with pytest.raises(InputError, match="more than 1345 training images are needed, got 1345"):
+        data.load("omniglot", tmp_path)
+
+
+def test_who_drew_what_is_in_its_own_part(tmp_path, rng):
+    """1 ... 14 train, 15 ... 17 valid, 18 ... 20 test, each image its own."""
+    drawings = character("A/character01", rng)
+    write_zip(tmp_path / "images_background.zip", drawings)
+    dataset, weights = data.load("omniglot", tmp_path), omniglot.area_weights(105, 28)
+    packed = [omniglot._one_drawing(png(grey), "x", weights) for grey in drawings.values()]
+    for part, people in ((dataset.train, packed[:14]), (dataset.valid, packed[14:17]), (dataset.test, packed[17:])):
+        np.testing.assert_array_equal(part.packed, people)
+
+
 def one_line(problem: pytest.ExceptionInfo) -> str:
     text = str(problem.value)
     assert "\n" not in text

@@ -2,13 +2,16 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from refimpl import estimators, plots
+from refimpl.checks import InputError
 from refimpl.experiments import cells, compare, estimators_table, figures, semi_supervised, structured_timing
 from refimpl.experiments.cells import Cell
 from refimpl.plots import curves, images
@@ -392,3 +395,16 @@ def test_the_picture_of_the_estimators_names_the_toy(tmp_path, monkeypatch, kept
         assert measured[0]["h"] is measured[1]["h"] and measured[0]["rng"] is not measured[1]["rng"]
         np.testing.assert_array_equal(measured[0]["h"], np.random.default_rng(seed).normal(size=(2, 3)))
     assert abs(lengths[0] - lengths[1]) > 0.01
+
+
+@pytest.mark.parametrize("name", ["epoch", "seconds", "test_elbo"])
+def test_a_number_that_is_no_measurement_is_not_drawn(tmp_path, name):
+    (tmp_path / "config.json").write_text(json.dumps(asdict(VAESettings().resolved())))
+    for value, refused in ((-1e12, False), (1e12, False), (1.1e12, True), (-1.1e12, True)):
+        row = {"epoch": 1.0, "seconds": 2.0, "test_elbo": -3.0, name: value}
+        (tmp_path / "metrics.csv").write_text(f"{','.join(row)}\n{','.join(map(str, row.values()))}\n")
+        if refused:
+            with pytest.raises(InputError, match="holds a number beyond 1e\\+12, which is no measurement"):
+                compare.read_run(tmp_path)
+        else:
+            assert compare.read_run(tmp_path) == (VAESettings().resolved(), [row])

@@ -416,3 +416,17 @@ def test_the_recipe_of_both_kinds_in_numbers():
     (MixtureSettings(labels=50, as_released=True), "direct, 50 labels, as released")])
 def test_a_label_says_what_the_settings_are(settings, words):
     assert settings.resolved().label() == words
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_a_switch_can_be_turned_off_only_where_there_is_something_to_turn_off(kind, capsys):
+    """--no-kl-grad is an option, --no-as-released is none: without the switch it is off already."""
+    parser = make_parser()
+    for each in fields(kind.SETTINGS):
+        words = [kind.COMMAND, option(each.name).replace("--", "--no-", 1)]
+        if each.type == "bool | None":
+            assert getattr(parser.parse_args(words), each.name) is False
+        elif each.type == "bool":
+            with pytest.raises(SystemExit):
+                parser.parse_args(words)
+            assert "unrecognized arguments" in capsys.readouterr().err
