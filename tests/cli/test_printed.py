@@ -120,13 +120,13 @@ def test_benchmark(replaced, capsys, monkeypatch):
 
 
 def test_codes(replaced, capsys, tmp_path):
-    start = codes.Codes(50, 4, np.array([[0.0, 1.0], [1.0, 0.0], [0.75, 0.25]]))
+    start = codes.Codes(50, 4, np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 0.0], [0.75, 0.25]]))
     now = codes.Codes(50, 7, np.array([[0.9, 0.1], [1.0, 0.0], [0.2, 0.8]]))
     calls = replaced(codes, (start, now))
     status, out, _ = call(capsys, "codes", tmp_path, "--images", 50, "--data-dir", tmp_path / "d")
     assert status == 0 and calls == [dict(folder=tmp_path, images=50, data_dir=tmp_path / "d")]
     assert out.splitlines() == [
-        "at the start: 50 test images have 4 different z; 2 of 3 variables never change", "  share of ones: 1.00 0.00 0.25",
+        "at the start: 50 test images have 4 different z; 3 of 4 variables never change", "  share of ones: 1.00 0.00 0.00 0.25",
         "trained: 50 test images have 7 different z; 1 of 3 variables never change", "  share of ones: 0.10 0.00 0.80"]
     replaced(codes, 2 * (codes.Codes(8, 3, np.array([[0.5, 0.25, 0.25]])),))        # of three values none is "one"
     assert call(capsys, "codes", tmp_path)[1].count("\n") == 2
