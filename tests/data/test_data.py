@@ -21,6 +21,7 @@ from scipy.sparse import csc_array
 from refimpl import data
 from refimpl.checks import InputError
 from refimpl.data import omniglot, shipped
+from tests.spies import raw
 
 OFFICIAL = os.environ.get("REFIMPL_DATA_DIR")
 PACK = data.SHIPPED / "pack.py"
@@ -249,6 +250,34 @@ def test_pack_refuses_what_is_not_idx(tmp_path, rng):
     done = pack(tmp_path, tmp_path / "out.npz")
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "t10k-labels" in done.stderr
     assert not (tmp_path / "out.npz").exists() and not list(tmp_path.glob("*.tmp"))
+
+
+# --- folder and limit -----------------------------------------------------------------------------------------------
+
+def test_the_folder_that_was_named_goes_before_that_of_the_environment(tmp_path, monkeypatch):
+    seen, part = [], data.Part(np.zeros((4, 98), np.uint8), np.arange(4, dtype=np.uint8))
+    entry = data.Entry("mnist", lambda folder: seen.append(folder) or (part, part, part), 10, "")
+    monkeypatch.setitem(data.REGISTRY, "mnist", entry)
+    named, other = tmp_path / "named", tmp_path / "other"
+    named.mkdir()
+    other.mkdir()
+    for given in (named, None):
+        for environment in (str(other), "", None):
+            monkeypatch.delenv("REFIMPL_DATA_DIR", raising=False)
+            if environment is not None:
+                monkeypatch.setenv("REFIMPL_DATA_DIR", environment)
+            data.load("mnist", given)
+            assert seen.pop() == (given or (other if environment else None))
+
+
+def test_the_first_images_keep_their_own_labels():
+    for limit in (1, 7, 10**6):
+        for name in ("train", "valid", "test"):
+            part = getattr(data.load("mnist", limit=limit), name)
+            images, labels = raw("mnist", name, limit)
+            assert len(part) == len(part.labels) == len(labels)
+            np.testing.assert_array_equal(part.labels, labels)
+            np.testing.assert_array_equal(part.images(slice(0, 3)), images[:3])
 
 
 # --- Omniglot -------------------------------------------------------------------------------------------------------

@@ -265,3 +265,8 @@ def test_a_file_without_permissions(tmp_path):
     (tmp_path / "a.npz").chmod(0)
     with pytest.raises(InputError, match="a.npz cannot be read: Permission denied$"):
         files.read_arrays(tmp_path / "a.npz", "m", "d")
+
+
+def test_a_text_is_written_in_utf_8(tmp_path):
+    files.write_text(tmp_path / "x", "5 ± 1 nats² – 漢\n")
+    assert (tmp_path / "x").read_bytes() == "5 ± 1 nats² – 漢\n".encode("utf-8")
