@@ -37,8 +37,8 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path):
     (InputError("it is so"), 2, "refimpl verify: error: it is so\n"),
     (OSError(28, "No space left on device", "/x/y"), 2, "refimpl verify: error: /x/y: No space left on device\n"),
     (OSError(28, "No space left on device"), 2, "refimpl verify: error: No space left on device\n"),
-    (MemoryError(), 2, "refimpl verify: error: there is not enough memory for this; use a smaller --k, --n, --hidden or "
-                       "--batch\n")])
+    (MemoryError(), 2, "refimpl verify: error: there is not enough memory for this; use a smaller --k, --n, "
+                       "--hidden or --batch\n")])
 def test_each_way_to_end_has_its_status_and_its_line(monkeypatch, capsys, problem, status, words):
     def end(options):
         raise problem

@@ -271,7 +271,7 @@ def test_the_folder_that_was_named_goes_before_that_of_the_environment(tmp_path,
 
 
 def test_the_first_images_keep_their_own_labels():
-    for limit in (1, 7, 10**6):
+    for limit in (1, 7):
         for name in ("train", "valid", "test"):
             part = getattr(data.load("mnist", limit=limit), name)
             images, labels = raw("mnist", name, limit)
@@ -361,7 +361,8 @@ def test_half_of_the_ink_makes_a_pixel(tmp_path, inked):
     savemat(tmp_path / "chardata.mat", {"data": grey, "testdata": grey[:, :1]})
     dataset = data.load("omniglot", tmp_path)
     assert [len(part) for part in (dataset.train, dataset.valid, dataset.test)] == [1, 1_345, 1]
-    assert all(part.images([0]).all() == inked == part.images([0]).any() for part in (dataset.train, dataset.valid, dataset.test))
+    for part in (dataset.train, dataset.valid, dataset.test):
+        assert part.images([0]).all() == inked == part.images([0]).any()
 
 
 def test_chardata_needs_an_image_to_train_on(tmp_path):

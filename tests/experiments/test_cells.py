@@ -306,7 +306,8 @@ def test_results_hold_every_column_to_ten_digits(tmp_path):
     names = sorted(known - left_out | {"evaluations"})
     assert set(cells.MEASURED) == set(names)
     values = {name: -(place + 1.23456789) * 1e3 for place, name in enumerate(names)}
-    runs = {Cell("a", VAESettings().resolved()): [row(1) | {names[0]: 5.0}], Cell("b", VAESettings().resolved()): [row(1) | values]}
+    runs = {Cell("a", VAESettings().resolved()): [row(1) | {names[0]: 5.0}],
+            Cell("b", VAESettings().resolved()): [row(1) | values]}
     cells.write_results(runs, tmp_path, "x")
     with open(tmp_path / "x.csv", newline="") as stream:
         written = list(csv.DictReader(stream))
@@ -324,7 +325,8 @@ def test_a_process_of_its_own_finds_the_package_and_what_was_there_before(tmp_pa
         if above:
             monkeypatch.setenv("PYTHONPATH", above)
         cells._start(cell, 1, tmp_path, None)
-        assert started[-1]["env"]["PYTHONPATH"].split(os.pathsep) == paths and (cells.PACKAGE / "refimpl" / "cli").is_dir()
+        assert started[-1]["env"]["PYTHONPATH"].split(os.pathsep) == paths
+    assert (cells.PACKAGE / "refimpl" / "cli").is_dir()
 
 
 def test_where_one_fails_the_others_are_ended(tmp_path, monkeypatch):
@@ -352,4 +354,5 @@ def test_where_one_fails_the_others_are_ended(tmp_path, monkeypatch):
     several = [Cell(f"k = {k}", VAESettings(k=k).resolved()) for k in (3, 4, 5, 6)]
     with pytest.raises(InputError, match="^mnist-k__4-seed0: it was not to be$"):
         cells.run_cells(several, 1, tmp_path, 3, None, lambda line: None)
-    assert [process.calls for process in made] == [["terminate", "communicate"], ["communicate"], ["terminate", "communicate"]]
+    ended = ["terminate", "communicate"]
+    assert [process.calls for process in made] == [ended, ["communicate"], ended]

@@ -95,7 +95,8 @@ def test_an_estimator_is_unbiased_up_to_four_standard_errors(monkeypatch, rng, o
 @pytest.mark.parametrize("wrong, words", [
     (dict(n=0), "--n must be in 1 ... 12, got 0"), (dict(n=13), "--n must be in 1 ... 12, got 13"),
     (dict(k=1), "--k must be in 2 ... 64, got 1"), (dict(k=65), "--k must be in 2 ... 64, got 65"),
-    (dict(samples=999), "--samples must be in 1000 ... 100000000, got 999"), (dict(seed=-1), "--seed must be at least 0, got -1")])
+    (dict(samples=999), "--samples must be in 1000 ... 100000000, got 999"),
+    (dict(seed=-1), "--seed must be at least 0, got -1")])
 def test_a_number_out_of_range_is_named(wrong, words):
     with pytest.raises(InputError) as problem:
         estimators_table.run(**wrong)

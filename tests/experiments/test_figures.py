@@ -111,7 +111,8 @@ def test_all_that_the_folder_holds_is_drawn(tmp_path, passed_on):
     for cell in some:
         (tmp_path / cell.folder).mkdir()
     figures.run("binary", 1, 1, tmp_path, datasets=["omniglot"], report=lambda line: None, only=["arm"])
-    assert [cell.label for cell in ran[0][0]] == ["arm"] and {cell.folder for cell in collected[0]} == {cell.folder for cell in some}
+    assert [cell.label for cell in ran[0][0]] == ["arm"]
+    assert {cell.folder for cell in collected[0]} == {cell.folder for cell in some}
     figures.run("binary", 1, 1, tmp_path, datasets=["mnist"], report=lambda line: None)
     assert {cell.folder for cell in collected[1]} == {cell.folder for cell in some[:2]}
 

@@ -338,8 +338,9 @@ def test_bars_of_latent_sizes_are_the_intervals_over_seeds(runs_of):
         for container in ax.containers:
             (bars,) = container.lines[2]
             for k, segment in zip((20, 30, 40, 50), bars.get_segments()):
+                wanted = dataset, k, container.get_label()
                 values = [-made[-1]["test_elbo"] for cell, made in runs.items() if (
-                    cell.settings.dataset, cell.settings.k, cell.settings.estimator) == (dataset, k, container.get_label())]
+                    cell.settings.dataset, cell.settings.k, cell.settings.estimator) == wanted]
                 half = cells.interval(values)[1]
                 assert half > 0 and (segment[1, 1] - segment[0, 1]) / 2 == pytest.approx(half)
 
@@ -355,20 +356,23 @@ def test_slide_33_compares_at_the_last_epoch_that_all_labelled_runs_have(runs_of
     for ax in figure.axes[::2]:
         for estimator in ("direct", "gumbel-softmax"):
             for labels, y in zip(*data_of(by_label(ax)[f"{estimator}, here"])):
+                wanted = ax.get_title(), estimator, labels
                 values = [100 * runs[cell][1]["accuracy"] for cell in labelled if (
-                    cell.settings.dataset, cell.settings.estimator, cell.settings.labels) == (ax.get_title(), estimator, labels)]
+                    cell.settings.dataset, cell.settings.estimator, cell.settings.labels) == wanted]
                 assert len(values) == 2 and y == pytest.approx(np.mean(values))
     assert [ax.get_ylabel() for ax in figure.axes] == 2 * ["test accuracy, %", "test -ELBO, nats an image"]
 
 
 def test_compare_names_its_axes_and_its_data(tmp_path, monkeypatch, kept):
     """Few epochs are marked, many are a line."""
+    settings = VAESettings(dataset="fashion-mnist").resolved()
     for epochs, marker in ((3, "o"), (20, "None")):
-        monkeypatch.setattr(compare, "read_run", lambda folder: (VAESettings(dataset="fashion-mnist").resolved(), rows(epochs)))
+        monkeypatch.setattr(compare, "read_run", lambda folder: (settings, rows(epochs)))
         compare.run(["a"], tmp_path / "c.png")
         figure = kept[tmp_path / "c.png"]
         assert [ax.get_xlabel() for ax in figure.axes] == ["epoch", "training time, seconds"]
-        assert figure.axes[0].get_ylabel().startswith("test -ELBO") and figure.get_suptitle().startswith("fashion-mnist")
+        assert figure.axes[0].get_ylabel().startswith("test -ELBO")
+        assert figure.get_suptitle().startswith("fashion-mnist")
         assert {line.get_marker() for ax in figure.axes for line in ax.lines} == {marker}
 
 

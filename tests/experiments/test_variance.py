@@ -121,7 +121,7 @@ def test_where_no_draw_moves_an_arg_max_the_deviation_is_0(model_and_batch, rng)
 
 
 def test_noise_data_and_limits_of_the_run_are_its_own(tmp_path, monkeypatch, quick):
-    """The noise follows from the seed given here; the images are those that the run was trained on, all of them if asked."""
+    """The noise follows from the seed given here; the images are those of the run, all of them if asked."""
     loop.train(VAESettings(k=3, limit=60, batch=30, hidden=5, seed=2, dataset="fashion-mnist"), 1, tmp_path / "run")
     loads, states, batches = spied(monkeypatch, variance.data, "load"), [], []
 

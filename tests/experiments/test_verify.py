@@ -209,12 +209,13 @@ def test_the_control_variate_pays_up_to_the_eps_that_is_said():
 
 
 def test_the_picture_says_what_each_of_its_parts_is():
-    """And the noise of its points is a line below which no bias can be seen: the deviation over the root of the draws."""
+    """And below the noise of its points, the deviation over the root of the draws, no bias can be seen."""
     h, f = verify.problem(3, np.random.default_rng(2))
     figure = verify._figure(h, f, 2_500, np.random.default_rng(3))
     bias, deviation, _ = figure.axes
     assert [ax.get_title() for ax in figure.axes] == ["bias against grad E f", "one sample", "mean of 100 samples"]
-    assert [ax.get_ylabel() for ax in figure.axes] == ["|bias|, nats", "standard deviation, nats", "root mean squared error, nats"]
+    assert [ax.get_ylabel() for ax in figure.axes] == [
+        "|bias|, nats", "standard deviation, nats", "root mean squared error, nats"]
     assert {ax.get_xlabel() for ax in figure.axes} == {"eps, 1/nat"}
     floor = next(line for line in bias.lines if line.get_label() == "noise of the points")
     one_sided = next(line for line in deviation.lines if line.get_label() == "one-sided, exact")

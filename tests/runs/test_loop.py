@@ -118,7 +118,8 @@ def test_the_progress_of_an_epoch_counts_the_steps_of_the_training_part(tmp_path
     from refimpl import data
 
     whole = data.load("mnist", limit=120)
-    monkeypatch.setattr(loop.data, "load", lambda *rest: whole._replace(valid=whole.valid.first(10), test=whole.test.first(30)))
+    parts = whole._replace(valid=whole.valid.first(10), test=whole.test.first(30))
+    monkeypatch.setattr(loop.data, "load", lambda *rest: parts)
     counted: list[list[int]] = []
 
     class Counter:

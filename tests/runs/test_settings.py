@@ -364,7 +364,8 @@ def test_what_two_settings_allow_together_has_its_ends_too():
             (VAESettings(n=200, k=50), VAESettings(n=200, k=51)),
             (VAESettings(n=12, k=2, estimator="exact"), VAESettings(n=13, k=2, estimator="exact")),
             *((VAESettings(n=solver.most, k=2, structure="pairwise", solver=name),
-               VAESettings(n=solver.most + 1, k=2, structure="pairwise", solver=name)) for name, solver in solvers.REGISTRY.items()),
+               VAESettings(n=solver.most + 1, k=2, structure="pairwise", solver=name))
+              for name, solver in solvers.REGISTRY.items()),
             (VAESettings(n=2, k=2, structure="pairwise"), VAESettings(n=1, k=2, structure="pairwise")),
             (VAESettings(n=16, k=2, structure="pairwise", estimator="gumbel-softmax"),
              VAESettings(n=17, k=2, structure="pairwise", estimator="gumbel-softmax"))):
@@ -391,8 +392,8 @@ def test_the_recipe_of_both_kinds_in_numbers():
     assert asdict(VAESettings().resolved()) == common | dict(
         lr=1e-3, n=1, k=10, hidden=300, structure=None, solver=None, non_negative=None, exact_every=5)
     assert asdict(MixtureSettings().resolved()) == common | dict(
-        lr=8e-4, labels=100, labelled_term="cross-entropy", label_eps=0.05, label_weight=50.0, label_batch=50, pretrain=1200,
-        image_weight=0.2, shift=3, beta=5.0, beta_epochs=20, gaussian=30)
+        lr=8e-4, labels=100, labelled_term="cross-entropy", label_eps=0.05, label_weight=50.0, label_batch=50,
+        pretrain=1200, image_weight=0.2, shift=3, beta=5.0, beta_epochs=20, gaussian=30)
     assert (VAERun.EPOCHS, MixtureRun.EPOCHS, PRETRAIN_BATCH, WIDEST) == (10, 60, 100, 10_000)
     ends = {(kind, each.name): each.metadata["most"] for kind in (VAESettings, MixtureSettings) for each in fields(kind)
             if each.metadata["most"] is not None and each.name not in ("eps", "tau")}
@@ -411,7 +412,8 @@ def test_the_recipe_of_both_kinds_in_numbers():
     (VAESettings(estimator="rebar", k=2, batch_mean=True), "rebar, k = 2, tau = 0.5, batch's mean score"),
     (VAESettings(estimator="rebar", k=2, as_released=True), "rebar, k = 2, as released"),
     (VAESettings(n=4, k=2, structure="pairwise"), "direct, n = 4, k = 2, pairwise by maxflow, eps = 0.1"),
-    (VAESettings(n=4, k=2, structure="pairwise", solver="milp"), "direct, n = 4, k = 2, pairwise by milp, any sign, eps = 0.1"),
+    (VAESettings(n=4, k=2, structure="pairwise", solver="milp"),
+     "direct, n = 4, k = 2, pairwise by milp, any sign, eps = 0.1"),
     (MixtureSettings(), "direct, 100 labels"), (MixtureSettings(labels=0, estimator="exact"), "exact, no labels"),
     (MixtureSettings(labels=50, as_released=True), "direct, 50 labels, as released")])
 def test_a_label_says_what_the_settings_are(settings, words):
