@@ -1,4 +1,4 @@
-"""Standard output and error that are odd, full, closed or left early."""
+"""Standard output and error that are odd, full, closed or left early; and the status that each way to end has."""
 from __future__ import annotations
 
 import os
@@ -7,7 +7,10 @@ import sys
 
 import pytest
 
-from tests.cli.helpers import ROOT
+from refimpl.checks import InputError
+from refimpl.cli import commands
+from refimpl.runs import KINDS
+from tests.cli.helpers import ROOT, call
 
 
 @pytest.mark.parametrize("environment, redirect", [({"PYTHONIOENCODING": "ascii"}, ""), ({}, "2>&-")])
@@ -27,3 +30,31 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path):
     done = subprocess.run(f"{sys.executable} -m refimpl verify --samples 1000 --out {tmp_path} | head -n 1", shell=True,
                           cwd=ROOT, capture_output=True, text=True)
     assert "Traceback" not in done.stderr and "Error" not in done.stderr
+
+
+@pytest.mark.parametrize("problem, status, words", [
+    (KeyboardInterrupt(), 130, "refimpl verify: stopped\n"), (BrokenPipeError(32, "Broken pipe"), 141, ""),
+    (InputError("it is so"), 2, "refimpl verify: error: it is so\n"),
+    (OSError(28, "No space left on device", "/x/y"), 2, "refimpl verify: error: /x/y: No space left on device\n"),
+    (OSError(28, "No space left on device"), 2, "refimpl verify: error: No space left on device\n"),
+    (MemoryError(), 2, "refimpl verify: error: there is not enough memory for this; use a smaller --k, --n, "
+                       "--hidden or --batch\n")])
+def test_each_way_to_end_has_its_status_and_its_line(monkeypatch, capsys, problem, status, words):
+    def end(options):
+        raise problem
+
+    monkeypatch.setattr(commands, "verify", end)
+    assert call(capsys, "verify") == (status, "", words)
+
+
+@pytest.mark.parametrize("arguments, function, words", [
+    *(([name], "train", "stopped; continue with --resume") for name in KINDS),
+    (["quickstart"], "quickstart", "stopped; the same command continues"),
+    (["experiment", "joint"], "experiment", "stopped; the same command continues"),
+    (["variance"], "variance", "stopped"), (["benchmark"], "benchmark", "stopped")])
+def test_who_stops_a_command_is_told_how_to_go_on(monkeypatch, capsys, arguments, function, words):
+    def stop(*options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, function, stop)
+    assert call(capsys, *arguments) == (130, "", f"refimpl {arguments[0]}: {words}\n")

@@ -21,6 +21,7 @@ from scipy.sparse import csc_array
 from refimpl import data
 from refimpl.checks import InputError
 from refimpl.data import omniglot, shipped
+from tests.spies import raw
 
 OFFICIAL = os.environ.get("REFIMPL_DATA_DIR")
 PACK = data.SHIPPED / "pack.py"
@@ -251,6 +252,34 @@ def test_pack_refuses_what_is_not_idx(tmp_path, rng):
     assert not (tmp_path / "out.npz").exists() and not list(tmp_path.glob("*.tmp"))
 
 
+# --- folder and limit -----------------------------------------------------------------------------------------------
+
+def test_the_folder_that_was_named_goes_before_that_of_the_environment(tmp_path, monkeypatch):
+    seen, part = [], data.Part(np.zeros((4, 98), np.uint8), np.arange(4, dtype=np.uint8))
+    entry = data.Entry("mnist", lambda folder: seen.append(folder) or (part, part, part), 10, "")
+    monkeypatch.setitem(data.REGISTRY, "mnist", entry)
+    named, other = tmp_path / "named", tmp_path / "other"
+    named.mkdir()
+    other.mkdir()
+    for given in (named, None):
+        for environment in (str(other), "", None):
+            monkeypatch.delenv("REFIMPL_DATA_DIR", raising=False)
+            if environment is not None:
+                monkeypatch.setenv("REFIMPL_DATA_DIR", environment)
+            data.load("mnist", given)
+            assert seen.pop() == (given or (other if environment else None))
+
+
+def test_the_first_images_keep_their_own_labels():
+    for limit in (1, 7):
+        for name in ("train", "valid", "test"):
+            part = getattr(data.load("mnist", limit=limit), name)
+            images, labels = raw("mnist", name, limit)
+            assert len(part) == len(part.labels) == len(labels)
+            np.testing.assert_array_equal(part.labels, labels)
+            np.testing.assert_array_equal(part.images(slice(0, 3)), images[:3])
+
+
 # --- Omniglot -------------------------------------------------------------------------------------------------------
 
 def png(grey: np.ndarray) -> bytes:
@@ -317,6 +346,39 @@ def test_omniglot_from_chardata(tmp_path, rng):
     assert [len(part) for part in (dataset.train, dataset.valid, dataset.test)] == [55, 1_345, 30]
     image = test_grey[:, 4].reshape(28, 28).T >= 0.5                                       # stored column by column
     assert (dataset.test.images([4]).reshape(28, 28) == image).all()
+
+
+@pytest.mark.parametrize("inked", [True, False])
+def test_half_of_the_ink_makes_a_pixel(tmp_path, inked):
+    """Of the 3.75 x 3.75 large pixels of a small one at least half, and not only more."""
+    left = np.full((105, 105), 255)
+    left[:, :15] = 0                                        # exactly four columns of small pixels
+    weights = omniglot.area_weights(105, 28)
+    half = np.full((28, 28), 0.5 if inked else 0.499999)
+    assert omniglot._one_drawing(png(left), "x", weights).tolist() == np.packbits(
+        np.tile(np.arange(28) < 4, 28)).tolist()
+    grey = np.repeat(half.reshape(784, 1), 1_346, axis=1)   # one more than there are for validation
+    savemat(tmp_path / "chardata.mat", {"data": grey, "testdata": grey[:, :1]})
+    dataset = data.load("omniglot", tmp_path)
+    assert [len(part) for part in (dataset.train, dataset.valid, dataset.test)] == [1, 1_345, 1]
+    for part in (dataset.train, dataset.valid, dataset.test):
+        assert part.images([0]).all() == inked == part.images([0]).any()
+
+
+def test_chardata_needs_an_image_to_train_on(tmp_path):
+    savemat(tmp_path / "chardata.mat", {"data": np.ones((784, 1_345)), "testdata": np.ones((784, 2))})
+    with pytest.raises(InputError, match="more than 1345 training images are needed, got 1345"):
+        data.load("omniglot", tmp_path)
+
+
+def test_who_drew_what_is_in_its_own_part(tmp_path, rng):
+    """1 ... 14 train, 15 ... 17 valid, 18 ... 20 test, each image its own."""
+    drawings = character("A/character01", rng)
+    write_zip(tmp_path / "images_background.zip", drawings)
+    dataset, weights = data.load("omniglot", tmp_path), omniglot.area_weights(105, 28)
+    packed = [omniglot._one_drawing(png(grey), "x", weights) for grey in drawings.values()]
+    for part, people in ((dataset.train, packed[:14]), (dataset.valid, packed[14:17]), (dataset.test, packed[17:])):
+        np.testing.assert_array_equal(part.packed, people)
 
 
 def one_line(problem: pytest.ExceptionInfo) -> str:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from refimpl import data, estimators
+from refimpl.checks import InputError
 from refimpl.experiments import benchmark
 from refimpl.nn.layers import Linear
 from refimpl.runs.mixture import MixtureSettings
@@ -111,3 +112,39 @@ def test_medians_over_rounds(monkeypatch):
     monkeypatch.setattr(benchmark, "seconds", lambda function, count: float(next(times)))
     (row,) = benchmark.run(batch=10, steps=1, rounds=3)
     assert (row.step, row.products) == (2, 20) and row.settings.batch == 10
+
+
+def test_seconds_are_those_of_one_call(monkeypatch):
+    now, calls = [100.0], []
+    monkeypatch.setattr(benchmark.time, "perf_counter", lambda: now[0])
+
+    def function():
+        calls.append(now[0])
+        now[0] += 3.0
+
+    assert benchmark.seconds(function, 4) == 3.0 and len(calls) == 4
+
+
+def test_epochs_are_those_of_direct_one_after_the_other(monkeypatch):
+    now, trained = [100.0], []
+
+    def train(run, part, after_step):
+        trained.append((run, len(part)))
+        now[0] += 1.0 + len(trained)
+
+    monkeypatch.setattr(benchmark.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(benchmark, "train_epoch", train)
+    assert benchmark.epoch_seconds(k=7, epochs=4) == [2.0, 3.0, 4.0, 5.0]
+    assert len({id(run) for run, _ in trained}) == 1 and {images for _, images in trained} == {50_000}
+    assert trained[0][0].settings == VAESettings(k=7).resolved() and trained[0][0].settings.estimator == "direct"
+
+
+@pytest.mark.parametrize("wrong, words", [
+    (dict(batch=0), "--batch must be at least 1 and at most 10000, got 0"),
+    (dict(steps=0), "--steps must be at least 1, got 0"),
+    (dict(batch=10_001), "--batch must be at least 1 and at most 10000, got 10001"),
+    (dict(rounds=0), "--rounds must be at least 1, got 0")])
+def test_a_number_out_of_range_is_named(wrong, words):
+    with pytest.raises(InputError) as problem:
+        benchmark.run(**wrong)
+    assert str(problem.value) == words

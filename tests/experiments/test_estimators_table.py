@@ -73,3 +73,31 @@ def test_what_an_estimator_has_learnt_is_kept_from_the_warm_up_on(monkeypatch, r
                                  memory=lambda n, k: {"steps": np.zeros(1)})
     estimators_table.measure(entry, np.zeros((2, 2)), Toy(1, 2, 2, rng), np.ones((2, 2)), 250, rng)
     assert seen == [(100, 0.4, 0.0), (100, 0.4, 1.0), (100, 0.4, 2.0), (100, 0.4, 3.0), (100, 0.4, 3.0), (50, 0.4, 3.0)]
+
+
+@pytest.mark.parametrize("off, found", [(3.5, True), (4.5, False)])
+def test_an_estimator_is_unbiased_up_to_four_standard_errors(monkeypatch, rng, off, found):
+    """A coin of deviation 1 in each coordinate; the mean of the first is off by so many standard errors."""
+    truth, samples = np.ones((2, 2)), 1_000
+
+    def estimate(h, objective, rng):
+        grad = truth + np.where(np.arange(len(h)) % 2, 1.0, -1.0)[:, None, None] * np.ones((1, 2, 2))
+        grad[:, 0, 0] += off / np.sqrt(samples)
+        return estimators.Estimate(grad, None)
+
+    entry = estimators.Estimator("coin", estimate, "", unbiased=True)
+    row = estimators_table.measure(entry, np.zeros((2, 2)), Toy(1, 2, 2, rng), truth, samples, rng)
+    assert row.found is found and row.claims and row.z == pytest.approx(off, rel=1e-9)
+    assert row.bias == pytest.approx(off / np.sqrt(samples)) and row.variance == pytest.approx(4.0)
+    assert estimators_table.verdict(row) == ("unbiased" if found else "BIASED, claims not to be")
+
+
+@pytest.mark.parametrize("wrong, words", [
+    (dict(n=0), "--n must be in 1 ... 12, got 0"), (dict(n=13), "--n must be in 1 ... 12, got 13"),
+    (dict(k=1), "--k must be in 2 ... 64, got 1"), (dict(k=65), "--k must be in 2 ... 64, got 65"),
+    (dict(samples=999), "--samples must be in 1000 ... 100000000, got 999"),
+    (dict(seed=-1), "--seed must be at least 0, got -1")])
+def test_a_number_out_of_range_is_named(wrong, words):
+    with pytest.raises(InputError) as problem:
+        estimators_table.run(**wrong)
+    assert str(problem.value) == words

@@ -75,3 +75,52 @@ def test_folders_differ():
 def test_numbers_out_of_range(tmp_path, arguments):
     with pytest.raises(InputError):
         figures.run("convergence", out=tmp_path, datasets=["mnist"], report=lambda line: None, **arguments)
+
+
+@pytest.fixture
+def passed_on(monkeypatch):
+    """What figures.run passes on, with nothing trained or drawn: (loads, cells run, cells collected, files written)."""
+    loads, ran, collected, written = [], [], [], []
+    monkeypatch.setattr(figures.data, "load", lambda *arguments: loads.append(arguments))
+    monkeypatch.setattr(cells, "run_cells", lambda *arguments: ran.append(arguments))
+    monkeypatch.setattr(cells, "collect", lambda made, folder: collected.append(made) or {})
+    monkeypatch.setattr(cells, "write_results", lambda runs, folder, name: written.append(folder / name))
+    monkeypatch.setattr(figures.plots, "save", lambda figure, path: written.append(path))
+    for name, entry in figures.REGISTRY.items():
+        monkeypatch.setitem(figures.REGISTRY, name, replace(
+            entry, draw=lambda runs, title: title, further=lambda runs, folder: {"more.png": None}))
+    return loads, ran, collected, written
+
+
+def test_what_an_experiment_passes_on(tmp_path, passed_on):
+    """The largest numbers allowed; the data are looked at first, in the folder that was named."""
+    loads, ran, collected, written = passed_on
+    lines: list[str] = []
+    figures.run("structured", 100_000, 100, tmp_path / "x", 64, ["mnist", "omniglot"], "/data", lines.append)
+    assert loads == [("mnist", "/data"), ("omniglot", "/data")]
+    ((made, *rest),) = ran
+    assert rest == [100_000, tmp_path / "x", 64, "/data", lines.append] and len(made) == 2 * 100 * 4
+    assert {(cell.settings.dataset, cell.settings.seed) for cell in made} == {
+        (dataset, seed) for dataset in ("mnist", "omniglot") for seed in range(100)}
+    assert written == [tmp_path / "x" / name for name in ("structured", "structured.png", "more.png")]
+    assert lines == ["structured: 800 runs of 100000 epochs; stop it at any time, the same command continues"]
+
+
+def test_all_that_the_folder_holds_is_drawn(tmp_path, passed_on):
+    """Of this call's data sets and of the paper's, of any seed and label."""
+    _, ran, collected, _ = passed_on
+    some = [figures.REGISTRY["binary"].make(dataset, seed)[place]
+            for dataset, seed, place in (("fashion-mnist", 0, 2), ("mnist", 57, 1), ("omniglot", 99, 0))]
+    for cell in some:
+        (tmp_path / cell.folder).mkdir()
+    figures.run("binary", 1, 1, tmp_path, datasets=["omniglot"], report=lambda line: None, only=["arm"])
+    assert [cell.label for cell in ran[0][0]] == ["arm"]
+    assert {cell.folder for cell in collected[0]} == {cell.folder for cell in some}
+    figures.run("binary", 1, 1, tmp_path, datasets=["mnist"], report=lambda line: None)
+    assert {cell.folder for cell in collected[1]} == {cell.folder for cell in some[:2]}
+
+
+@pytest.mark.parametrize("name, value, most", [("epochs", 100_001, 100_000), ("seeds", 101, 100), ("jobs", 65, 64)])
+def test_a_number_out_of_range_is_named(tmp_path, name, value, most):
+    with pytest.raises(InputError, match=f"^--{name} must be in 1 ... {most}, got {value}$"):
+        figures.run("joint", **{"epochs": 1, "seeds": 1, "out": tmp_path / "x", name: value})

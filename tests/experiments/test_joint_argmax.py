@@ -112,3 +112,25 @@ def test_the_run_measures_the_trained_model_on_training_images(monkeypatch):
     for call in measured:
         assert call["model"] is run.model and call["samples"] == 2
         np.testing.assert_array_equal(call["x"], raw("fashion-mnist", "train", 7)[0])
+
+
+def test_noise_and_data_are_those_that_were_asked_for(monkeypatch, tmp_path):
+    from tests.spies import spied
+
+    states, loads = [], spied(monkeypatch, experiment.data, "load")
+    monkeypatch.setattr(experiment, "train_epoch", lambda run, part, *rest: None)
+    monkeypatch.setattr(experiment, "measure", lambda *arguments: states.append(arguments[4].bit_generator.state))
+    experiment.run(n=2, seed=7, samples=2, batch=3, data_dir=tmp_path)
+    assert loads == [dict(name="mnist", data_dir=tmp_path, limit=None)]
+    assert states[0] == np.random.default_rng(7).bit_generator.state
+
+
+@pytest.mark.parametrize("name, least, most", [("n", 2, 12), ("samples", 2, 100_000), ("batch", 1, 1_000)])
+def test_the_ends_of_a_range_are_allowed_and_what_lies_beyond_is_named(monkeypatch, name, least, most):
+    monkeypatch.setattr(experiment, "train_epoch", lambda run, part, *rest: None)
+    monkeypatch.setattr(experiment, "measure", lambda *arguments: None)
+    for value in (least, most):
+        assert len(experiment.run(**{"n": 2, name: value})) == len(experiment.EPSILONS)
+    for value in (least - 1, most + 1):
+        with pytest.raises(InputError, match=f"^--{name} must be in {least} ... {most}, got {value}$"):
+            experiment.run(**{name: value})

@@ -2,15 +2,20 @@
 artists."""
 from __future__ import annotations
 
+import csv
+import json
 import math
+from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from refimpl import plots
+from refimpl import estimators, plots
+from refimpl.checks import InputError
 from refimpl.experiments import cells, compare, estimators_table, figures, semi_supervised, structured_timing
 from refimpl.experiments.cells import Cell
-from refimpl.plots import curves
+from refimpl.plots import curves, images
 from refimpl.runs.mixture import MixtureSettings
 from refimpl.runs.vae import VAESettings
 from tests.spies import spied
@@ -215,3 +220,202 @@ def test_seconds_against_n():
     for line in ax.lines:
         assert data_of(line) == ([5, 7], [row.seconds for row in made if row.method == line.get_label()])
     assert len({line.get_color() for line in ax.lines}) == len(structured_timing.METHODS)
+
+
+# --- what models draw -------------------------------------------------------------------------------------------------
+
+PROBABILITIES = np.linspace(0.01, 0.99, 784)                # a picture that is another one turned, mirrored or inverted
+
+
+@pytest.mark.parametrize("values, columns", [(3, 3), (10, 10), (13, 10), (120, 10)])
+def test_a_tile_shows_its_own_value(values, columns):
+    """Row by row, each under its own name: the probabilities of the pixels, black for 1."""
+    own = 0.9 + 0.1 * np.arange(values) / values            # each tile has a brightness of its own
+    p = own[:, None] * PROBABILITIES
+    names = [f"name {tile}" for tile in range(values)] if values == 13 else None
+    figure = images.tiles(np.log(p / (1 - p)).astype(np.float32), "mnist", "words", names)
+    (ax,) = figure.axes
+    (picture,) = ax.images
+    canvas, shown = np.ma.getdata(picture.get_array()), min(values, 100)
+    assert picture.get_clim() == (0, 1) and picture.get_cmap().name == "gray_r"
+    assert [text.get_text() for text in ax.texts] == (names or [f"z = {tile}" for tile in range(values)])[:100]
+    for tile, text in enumerate(ax.texts):
+        x, y = text.get_position()                          # above the middle of the tile, which its name goes with
+        left, top = round(x - 14), round(y + 1)
+        np.testing.assert_allclose(canvas[top:top + 28, left:left + 28], p[tile].reshape(28, 28), atol=1e-5)
+        assert (left // 31, top // 36) == (tile % columns, tile // columns)
+    assert np.isfinite(canvas).sum() == 784 * shown and len(ax.texts) == shown
+    which = f"{shown} values of z" if values in (13, 120) else "each z"
+    assert figure.get_suptitle() == f"mnist, words: mean image of {which}"
+
+
+def test_a_grid_has_a_column_a_class_and_a_row_a_gaussian():
+    shape = (2, 5)
+    samples = [(title, (0.9 + 0.01 * np.arange(10).reshape(shape) - lower)[..., None] * PROBABILITIES)
+               for title, lower in (("left", 0.0), ("right", 0.5))]
+    figure = images.grids(samples, "fashion-mnist")
+    assert figure.get_suptitle() == "fashion-mnist" and [ax.get_title() for ax in figure.axes] == ["left", "right"]
+    for ax, (_, made) in zip(figure.axes, samples):
+        (picture,) = ax.images
+        canvas = np.ma.getdata(picture.get_array())
+        assert picture.get_clim() == (0, 1) and picture.get_cmap().name == "gray_r"
+        assert [label.get_text() for label in ax.get_xticklabels()] == ["0", "1", "2", "3", "4"]
+        for c, middle in enumerate(ax.get_xticks()):
+            for row in range(2):
+                left, top = round(middle - 14), 30 * row
+                np.testing.assert_allclose(canvas[top:top + 28, left:left + 28], made[row, c].reshape(28, 28))
+        assert ax.get_xlabel() == "class"
+    assert [ax.get_ylabel() for ax in figure.axes] == ["a row a Gaussian", ""]
+
+
+# --- words, colours, axes ---------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def kept(monkeypatch) -> dict[Path, object]:
+    """Figures by the file that they are for; none is written."""
+    figures_of: dict[Path, object] = {}
+    monkeypatch.setattr(plots, "save", lambda figure, path: figures_of.update({path: figure}))
+    return figures_of
+
+
+def test_a_figure_has_its_axes_row_by_row():
+    figure, axes = plots.new_figure(3, 2, width=4.0, height=1.5)
+    assert tuple(figure.get_size_inches()) == (12.0, 3.0) and len(axes) == 6 and axes == figure.axes
+    assert [ax.get_subplotspec().num1 for ax in axes] == list(range(6))
+    assert {ax.get_gridspec().get_geometry() for ax in axes} == {(2, 3)}
+
+
+def test_a_saved_picture_is_a_png_of_the_figure_s_size(tmp_path):
+    figure, _ = plots.new_figure(2, width=2.0, height=1.0)
+    plots.save(figure, tmp_path / "x.png")
+    content = (tmp_path / "x.png").read_bytes()
+    assert content.startswith(b"\x89PNG") and [path.name for path in tmp_path.iterdir()] == ["x.png"]
+    assert [int.from_bytes(content[at:at + 4], "big") for at in (16, 20)] == [440, 110]         # 110 dots an inch
+
+
+def test_an_estimator_that_is_not_registered_is_grey():
+    assert plots.colour("of another program") == "#5F5F5F"
+    assert "#5F5F5F" not in {plots.colour(name) for name in estimators.REGISTRY}
+
+
+@pytest.mark.parametrize("draw", [curves.bounds, curves.accuracies])
+def test_the_lines_of_a_run_can_be_told_apart_and_name_their_data(draw):
+    """Two lines of one picture never have the same colour; points are marked as long as there is room for them."""
+    for epochs, marker in ((3, "o"), (39, "o"), (40, "None")):
+        figure = draw(rows(epochs), "direct, k = 10", "fashion-mnist")
+        for ax in figure.axes:
+            assert len({line.get_color() for line in ax.lines}) == len(ax.lines)
+            assert {line.get_marker() for line in ax.lines} == {marker}
+            assert ax.get_xlabel() == "epoch" and "nats" in ax.get_ylabel() or ax.get_ylabel() == "accuracy, %"
+        assert figure.get_suptitle() == "direct, k = 10" and "fashion-mnist" in figure.axes[0].get_title()
+
+
+def test_the_pretraining_alone_is_drawn_where_there_is_nothing_else():
+    made = rows(1, first=0)
+    for ax in curves.accuracies(made, "words", "mnist").axes:
+        assert all(data_of(line)[0] == [0] for line in ax.lines)
+
+
+AXES = {"epoch": "epoch", "seconds": "training time, seconds", "evaluations": "decoder evaluations, millions"}
+
+
+@pytest.mark.parametrize("name", ["binary", "joint", "structured", "convergence"])
+def test_an_experiment_s_axes_say_what_they_show(runs_of, name):
+    figure = figures.REGISTRY[name].draw(runs_of(name), "title")
+    shown = list(AXES.values())[:3 if name == "binary" else 2]
+    for place, ax in enumerate(figure.axes):
+        assert ax.get_xlabel() == shown[place % len(shown)]
+        assert ax.get_ylabel() == ("" if place % len(shown) else "nats an image, test")
+    assert figure.get_suptitle().startswith("title: ")
+    assert ("log p(x)" if name == "structured" else "-ELBO") in figure.get_suptitle()
+
+
+def test_binary_shows_the_ends_of_all_lines_but_the_worst(runs_of):
+    """The first epochs are cut off: from just below the best end to well above the middle one."""
+    for ax in figures.REGISTRY["binary"].draw(runs_of("binary"), "").axes:
+        ends = sorted(line.get_ydata()[-1] for line in ax.lines)
+        low, high = ax.get_ylim()
+        assert low == pytest.approx(ends[0] - 2) and high == pytest.approx(ends[len(ends) // 2] + 40)
+
+
+def test_bars_of_latent_sizes_are_the_intervals_over_seeds(runs_of):
+    runs = runs_of("latent-sizes")
+    for ax, dataset in zip(figures.REGISTRY["latent-sizes"].draw(runs, "").axes, ("fashion-mnist", "mnist")):
+        assert ax.get_title().startswith(dataset)
+        for container in ax.containers:
+            (bars,) = container.lines[2]
+            for k, segment in zip((20, 30, 40, 50), bars.get_segments()):
+                wanted = dataset, k, container.get_label()
+                values = [-made[-1]["test_elbo"] for cell, made in runs.items() if (
+                    cell.settings.dataset, cell.settings.k, cell.settings.estimator) == wanted]
+                half = cells.interval(values)[1]
+                assert half > 0 and (segment[1, 1] - segment[0, 1]) / 2 == pytest.approx(half)
+
+
+def test_slide_33_compares_at_the_last_epoch_that_all_labelled_runs_have(runs_of):
+    """Clustering is no point of it: neither in the picture nor in the choice of the epoch."""
+    runs = runs_of("semi-supervised", first=0)
+    labelled = [cell for cell in runs if cell.settings.labels]
+    (clustering, *_) = [cell for cell in runs if not cell.settings.labels]
+    runs[labelled[0]], runs[clustering] = runs[labelled[0]][:2], runs[clustering][:1]
+    figure = figures.REGISTRY["semi-supervised"].draw(runs, "title")
+    assert figure.get_suptitle() == "title; here after 1 epochs, paper after 400"
+    for ax in figure.axes[::2]:
+        for estimator in ("direct", "gumbel-softmax"):
+            for labels, y in zip(*data_of(by_label(ax)[f"{estimator}, here"])):
+                wanted = ax.get_title(), estimator, labels
+                values = [100 * runs[cell][1]["accuracy"] for cell in labelled if (
+                    cell.settings.dataset, cell.settings.estimator, cell.settings.labels) == wanted]
+                assert len(values) == 2 and y == pytest.approx(np.mean(values))
+    assert [ax.get_ylabel() for ax in figure.axes] == 2 * ["test accuracy, %", "test -ELBO, nats an image"]
+
+
+def test_compare_names_its_axes_and_its_data(tmp_path, monkeypatch, kept):
+    """Few epochs are marked, many are a line."""
+    settings = VAESettings(dataset="fashion-mnist").resolved()
+    for epochs, marker in ((3, "o"), (20, "None")):
+        monkeypatch.setattr(compare, "read_run", lambda folder: (settings, rows(epochs)))
+        compare.run(["a"], tmp_path / "c.png")
+        figure = kept[tmp_path / "c.png"]
+        assert [ax.get_xlabel() for ax in figure.axes] == ["epoch", "training time, seconds"]
+        assert figure.axes[0].get_ylabel().startswith("test -ELBO")
+        assert figure.get_suptitle().startswith("fashion-mnist")
+        assert {line.get_marker() for ax in figure.axes for line in ax.lines} == {marker}
+
+
+def test_timing_says_its_batch(tmp_path, monkeypatch, kept):
+    monkeypatch.setattr(structured_timing, "_seconds", lambda settings, dataset, words: 0.25 + settings.n / 1000)
+    made = structured_timing.run(tmp_path, batch=9, largest=7)
+    assert kept[tmp_path / "structured-timing.png"].axes[0].get_title() == "structured encoders, batch 9"
+    with open(tmp_path / "structured-timing.csv", newline="") as stream:
+        written = [(row["method"], int(row["n"]), float(row["seconds"])) for row in csv.DictReader(stream)]
+    assert written == [tuple(row) for row in made] and {row.seconds for row in made} == {0.255, 0.257}
+
+
+def test_the_picture_of_the_estimators_names_the_toy(tmp_path, monkeypatch, kept):
+    """Its title tells the seed and the length of the gradient that is to be met."""
+    few = {name: estimators.REGISTRY[name] for name in ("exact", "direct")}
+    monkeypatch.setattr(estimators_table.estimators, "REGISTRY", few)
+    measured, lengths = spied(monkeypatch, estimators_table, "measure"), []
+    for seed in (3, 4):
+        measured.clear()
+        estimators_table.run(2, 3, 1_000, seed, tmp_path)
+        lengths.append(np.linalg.norm(measured[0]["truth"]))
+        assert kept[tmp_path / "estimators.png"].get_suptitle() == \
+            f"n = 2, k = 3: 1,000 draws, seed {seed}; |truth| = {lengths[-1]:.2g} nats"
+        assert measured[0]["h"] is measured[1]["h"] and measured[0]["rng"] is not measured[1]["rng"]
+        np.testing.assert_array_equal(measured[0]["h"], np.random.default_rng(seed).normal(size=(2, 3)))
+    assert abs(lengths[0] - lengths[1]) > 0.01
+
+
+@pytest.mark.parametrize("name", ["epoch", "seconds", "test_elbo"])
+def test_a_number_that_is_no_measurement_is_not_drawn(tmp_path, name):
+    (tmp_path / "config.json").write_text(json.dumps(asdict(VAESettings().resolved())))
+    for value, refused in ((-1e12, False), (1e12, False), (1.1e12, True), (-1.1e12, True)):
+        row = {"epoch": 1.0, "seconds": 2.0, "test_elbo": -3.0, name: value}
+        (tmp_path / "metrics.csv").write_text(f"{','.join(row)}\n{','.join(map(str, row.values()))}\n")
+        if refused:
+            with pytest.raises(InputError, match="holds a number beyond 1e\\+12, which is no measurement"):
+                compare.read_run(tmp_path)
+        else:
+            assert compare.read_run(tmp_path) == (VAESettings().resolved(), [row])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from refimpl import data, direct, estimators
+from refimpl.checks import InputError
 from refimpl.experiments import variance
 from refimpl.latent.independent import Independent
 from refimpl.models.vae import VAE
@@ -118,3 +119,35 @@ def test_without_a_run_one_is_trained(monkeypatch):
 def test_where_no_draw_moves_an_arg_max_the_deviation_is_0(model_and_batch, rng):
     model, x = model_and_batch
     assert variance.sampled_deviation(model, x[:1], "direct", 1e-9, 3, rng) == (0.0, 0.0)
+
+
+def test_noise_data_and_limits_of_the_run_are_its_own(tmp_path, monkeypatch, quick):
+    """The noise follows from the seed given here; the images are those of the run, all of them if asked."""
+    loop.train(VAESettings(k=3, limit=60, batch=30, hidden=5, seed=2, dataset="fashion-mnist"), 1, tmp_path / "run")
+    loads, states, batches = spied(monkeypatch, variance.data, "load"), [], []
+
+    def measure(model, x, name, temperature, samples, rng, after):
+        states.append(rng.bit_generator.state)
+        batches.append(x)
+        return 1.0, 0.1
+
+    monkeypatch.setattr(variance, "sampled_deviation", measure)
+    monkeypatch.setattr(variance.plots, "save", lambda figure, path: None)
+    (tmp_path / "d").mkdir()
+    variance.run(tmp_path / "v", tmp_path / "run", seed=5, samples=1_000, batch=60, data_dir=tmp_path / "d")
+    assert loads == [dict(name="fashion-mnist", data_dir=tmp_path / "d", limit=60)]
+    assert states[0] == np.random.default_rng(5).bit_generator.state
+    np.testing.assert_array_equal(batches[0], raw("fashion-mnist", "train", 60)[0])
+    for wrong, words in ((dict(batch=61), "--batch must be in 1 ... 60, the number of training images, got 61"),
+                         (dict(batch=0), "--batch must be in 1 ... 60, the number of training images, got 0"),
+                         (dict(samples=1_001), "--samples must be in 2 ... 1000, got 1001")):
+        with pytest.raises(InputError) as problem:
+            variance.run(tmp_path / "w", tmp_path / "run", **wrong)
+        assert str(problem.value) == words
+    assert not (tmp_path / "w").exists()
+
+
+def test_of_several_variables_the_exact_variance_is_not_known(tmp_path, quick):
+    loop.train(VAESettings(n=2, k=2, limit=60, batch=30, hidden=5), 1, tmp_path / "run")
+    with pytest.raises(InputError, match="run has 2 latent variables; the exact variance is known for one"):
+        variance.run(tmp_path / "v", tmp_path / "run", samples=2, batch=10)

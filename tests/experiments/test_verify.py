@@ -179,3 +179,63 @@ def test_the_picture_s_points_lie_on_its_lines(tmp_path, monkeypatch):
         upright = [line.get_xdata()[0] for line in error.lines if line.get_linestyle() == ":"]
         assert best in upright
     assert [ax.get_xscale() for ax in figure.axes] == [ax.get_yscale() for ax in figure.axes] == 3 * ["log"]
+
+
+def test_rare_entries_are_left_out_and_all_others_count():
+    """An entry that expects fewer than 25 events is no evidence; one that expects 25 is."""
+    sampled = verify.Sampled(lambda noise: noise)
+    sampled.add(np.zeros((1_000, 3)))
+    sampled.squares = sampled.squares + 1_000                           # of each entry the mean is 0, the deviation 1
+    for probability, counts in ((0.0249, False), (0.025, True)):
+        q = np.array([0.5, probability, 0.5])
+        claim = verify.estimated("", np.array([0.0, 1.0, 0.0]), sampled, q)
+        assert claim.holds is not counts
+    # where all are rare, the most frequent ones still count
+    assert not verify.estimated("", np.array([0.0, 1.0, 0.0]), sampled, np.array([1e-4, 1e-3, 1e-3])).holds
+
+
+@pytest.mark.parametrize("off, holds", [(4.5, True), (5.5, False)])
+def test_a_sampled_value_holds_up_to_five_standard_errors(off, holds):
+    sampled = verify.Sampled(lambda noise: noise)
+    sampled.add(np.tile([[1.0], [-1.0]], (500, 1)))
+    claim = verify.estimated("", off * sampled.error, sampled)
+    assert claim.holds is holds and claim.found.endswith(f"({off} s.e.)")
+
+
+def test_the_control_variate_pays_up_to_the_eps_that_is_said():
+    h, f = verify.problem(6, np.random.default_rng(0))
+    claim = verify._control_variate(h, f)
+    said = float(claim.found.partition("below eps = ")[2])
+
+    def without(eps):
+        q = gumbel.choice_probabilities(h + eps * f)
+        return (1 - (q**2).sum()) / eps**2
+
+    assert direct.variance(h, f, said / 1.05).sum() < without(said / 1.05)
+    assert direct.variance(h, f, said * 1.05).sum() > without(said * 1.05)
+    assert float(claim.exact) == pytest.approx(direct.variance(h, f, 0.01).sum(), rel=1e-5)
+    assert float(claim.found.split()[0]) == pytest.approx(without(0.01), rel=1e-5) and claim.holds
+
+
+def test_the_picture_says_what_each_of_its_parts_is():
+    """And below the noise of its points, the deviation over the root of the draws, no bias can be seen."""
+    h, f = verify.problem(3, np.random.default_rng(2))
+    figure = verify._figure(h, f, 2_500, np.random.default_rng(3))
+    bias, deviation, _ = figure.axes
+    assert [ax.get_title() for ax in figure.axes] == ["bias against grad E f", "one sample", "mean of 100 samples"]
+    assert [ax.get_ylabel() for ax in figure.axes] == [
+        "|bias|, nats", "standard deviation, nats", "root mean squared error, nats"]
+    assert {ax.get_xlabel() for ax in figure.axes} == {"eps, 1/nat"}
+    floor = next(line for line in bias.lines if line.get_label() == "noise of the points")
+    one_sided = next(line for line in deviation.lines if line.get_label() == "one-sided, exact")
+    np.testing.assert_allclose(floor.get_ydata(), one_sided.get_ydata() / 50)
+    assert "k = 3, 2,500 draws a point" in figure.get_suptitle()
+
+
+def test_as_many_draws_as_were_asked_for(monkeypatch):
+    monkeypatch.setattr(verify, "CHUNK", 700)
+    made: list[int] = []
+    right = gumbel.sample
+    monkeypatch.setattr(verify.gumbel, "sample", lambda shape, rng: made.append(shape[0]) or right(shape, rng))
+    verify.run(3, 0, 1_500)
+    assert made == [700, 700, 100]

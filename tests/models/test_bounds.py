@@ -79,3 +79,28 @@ def test_too_many_joint_values_are_refused():
         VAE(Independent(17, 2), 2, 3).decode_all()
     with pytest.raises(InputError, match=r"2\^20 = 1,048,576.*65,536"):
         joint.require(20, 2, joint.COUNTABLE, "the exact likelihood", "use a smaller n")
+
+
+@pytest.mark.parametrize("scores, values, size", [(None, 4, 2_000), (None, 10_000, 800), (100, 8, 12), (100, 200, 1)])
+def test_a_block_makes_no_more_scores_than_are_allowed(monkeypatch, scores, values, size):
+    """Or memory would grow with the number of joint values; but of one image at least."""
+    if scores:
+        monkeypatch.setattr(truth, "SCORES", scores)
+    asked = []
+
+    class Watched(Images):
+        def blocks(self, size, dtype):
+            asked.append(size)
+            return super().blocks(size, dtype)
+
+    truth.bounds(np.zeros((values, 2), np.float32), Watched(np.ones((3, 2))))
+    assert asked == [size]
+
+
+@pytest.mark.parametrize("values, digits", [(1_024, 1e-13), (1_025, 1e-6)])
+def test_up_to_1024_joint_values_are_summed_in_float64(rng, values, digits):
+    logits, x = rng.normal(size=(values, 50)).astype(np.float32), (rng.random((4, 50)) < 0.5).astype(float)
+    a = logits.astype(float)
+    scores = x @ a.T - np.logaddexp(0, a).sum(axis=1)
+    expected = (np.logaddexp.reduce(scores, axis=1) - math.log(values)).mean()
+    assert truth.bounds(logits, Images(x)).log_likelihood == pytest.approx(expected, rel=digits)

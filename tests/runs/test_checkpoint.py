@@ -11,7 +11,7 @@ from refimpl.checks import InputError
 from refimpl.runs import checkpoint, loop
 from refimpl.runs.mixture import MixtureSettings
 from refimpl.runs.protocol import Run
-from refimpl.runs.vae import VAESettings
+from refimpl.runs.vae import VAERun, VAESettings
 
 CASES = {
     "train, relax": VAESettings(estimator="relax", n=3, k=2, hidden=6, limit=70, batch=30),
@@ -135,3 +135,42 @@ def test_other_settings_are_named_each(saved):
     settings, path, _ = saved
     with pytest.raises(InputError, match="other settings: lr is .*, not 0.5; seed is 0, not 9"):
         checkpoint.load(path, replace(settings, lr=0.5, seed=9))
+
+
+def test_a_generator_that_takes_another_state_than_it_is_given_is_refused(tmp_path, quick, monkeypatch):
+    """As those of some versions of NumPy, which take any integer modulo 2^128."""
+    class Lax:
+        bit_generator = property(lambda self: self)
+
+        def __setattr__(self, name, value):
+            self.__dict__[name] = {**value, "state": {**value["state"], "state": value["state"]["state"] % 2**128}}
+
+    settings = VAESettings(hidden=4, limit=30, batch=30).resolved()
+    loop.train(settings, 1, tmp_path)
+    right, content = VAERun.blank.__func__, dict(np.load(tmp_path / checkpoint.FILE, allow_pickle=False))
+
+    def blank(cls, settings, rng):
+        run = right(cls, settings, rng)
+        run.rng = Lax()
+        return run
+
+    monkeypatch.setattr(VAERun, "blank", classmethod(blank))
+    checkpoint.load(tmp_path / checkpoint.FILE)
+    state = json.loads(str(content["rng"]))
+    state["state"]["state"] += 2**128
+    np.savez(tmp_path / "x.npz", **{**content, "rng": json.dumps(state)})
+    with pytest.raises(InputError, match="not a checkpoint of this program"):
+        checkpoint.load(tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize("name, place, value", [("adam_t", (), 1), ("adam_V", 0, -1e-9), ("history", (0, 0), 2.0)])
+def test_numbers_that_no_run_can_have_are_refused(tmp_path, quick, name, place, value):
+    """Another number of steps than the history's, a negative second moment, a first epoch that is not the first."""
+    settings = VAESettings(hidden=4, limit=30, batch=10).resolved()
+    loop.train(settings, 1, tmp_path)
+    content = dict(np.load(tmp_path / checkpoint.FILE, allow_pickle=False))
+    content[name] = content[name].copy()
+    content[name][place] = value
+    np.savez(tmp_path / "x.npz", **content)
+    with pytest.raises(InputError, match="not a checkpoint of this program"):
+        checkpoint.load(tmp_path / "x.npz", settings)

@@ -9,8 +9,7 @@ import pytest
 
 from refimpl.runs import checkpoint, loop
 from refimpl.checks import InputError
-from refimpl.runs.vae import COLUMNS
-from refimpl.runs.vae import VAESettings
+from refimpl.runs.vae import COLUMNS, VAERun, VAESettings
 from tests.asserts import assert_same_to_the_bit, checkpoint_content
 
 SMALL = dict(hidden=20, limit=400, batch=64)                        # the last batch of an epoch is smaller
@@ -71,3 +70,68 @@ def test_divergence_is_said_in_one_line(tmp_path, quick):
     with pytest.raises(InputError, match="diverged.*smaller --lr"):
         loop.train(small(lr=1e30), 3, tmp_path)
     assert len(checkpoint_content(tmp_path)["history"]) == 0                     # the last good checkpoint stands
+
+
+@pytest.mark.parametrize("name", loop.WRITTEN)
+def test_a_folder_that_holds_any_file_of_a_run_is_left_alone(tmp_path, name):
+    """Only where there is a checkpoint can a run be continued, and only there is it said."""
+    (tmp_path / name).write_text("somebody's")
+    with pytest.raises(InputError) as problem:
+        loop.train(small(), 1, tmp_path)
+    held = f"--out {tmp_path} already holds {name}; "
+    advice = "continue with --resume, or choose" if name == checkpoint.FILE else "no run to continue: choose"
+    assert str(problem.value) == f"{held}{advice} another folder"
+    assert [path.name for path in tmp_path.iterdir()] == [name] and (tmp_path / name).read_text() == "somebody's"
+
+
+def test_divergence_names_the_rate_and_the_temperature_of_that_moment():
+    for settings, step, words in ((small(lr=0.5, eps=3.0), 7, "--lr than 0.5, or another eps than 3"),
+                                  (small(as_released=True), 1_000, "--lr than 0.001, or another eps than 0.99005"),
+                                  (small(estimator="gumbel-softmax"), 7, "--lr than 0.001, or another tau than 0.5"),
+                                  (small(estimator="exact"), 7, "--lr than 0.001")):
+        run = VAERun.start(settings)
+        run.adam.t = step
+        assert str(loop._diverged(run)).endswith(words)
+
+
+def test_files_are_there_and_whole_before_the_first_epoch_and_after_each(tmp_path, quick, monkeypatch):
+    """Who looks while it trains, or after it was killed, finds settings and all rows so far."""
+    seen: list[list[str]] = []
+
+    def look(*rest, **keywords):
+        assert json.loads((tmp_path / "config.json").read_text())["dataset"] == "mnist"
+        seen.append([line.split(",")[0] for line in (tmp_path / "metrics.csv").read_text().splitlines()])
+
+    made, trained = loop.Progress, loop.train_epoch
+    totals: list[int] = []
+    monkeypatch.setattr(loop, "Progress", lambda label, total: totals.append((label, total)) or made(label, total))
+    monkeypatch.setattr(loop, "train_epoch", lambda *rest: look() or trained(*rest))
+    loop.train(small(limit=50, batch=20), 2, tmp_path, report=look)
+    assert seen == [["epoch"], ["epoch", "1"], ["epoch", "1"], ["epoch", "1", "2"]]
+    (tmp_path / "metrics.csv").unlink()
+    loop.train(small(limit=50, batch=20), 3, tmp_path, resume=True, report=look)
+    assert seen[4:] == [["epoch", "1", "2"], ["epoch", "1", "2", "3"]]
+    assert totals == [("epoch 1 of 2", 3), ("epoch 2 of 2", 3), ("epoch 3 of 3", 3)]
+
+
+def test_the_progress_of_an_epoch_counts_the_steps_of_the_training_part(tmp_path, quick, monkeypatch):
+    from refimpl import data
+
+    whole = data.load("mnist", limit=120)
+    parts = whole._replace(valid=whole.valid.first(10), test=whole.test.first(30))
+    monkeypatch.setattr(loop.data, "load", lambda *rest: parts)
+    counted: list[list[int]] = []
+
+    class Counter:
+        def __init__(self, label, total):
+            counted.append([total, 0])
+
+        def advance(self, amount=1):
+            counted[-1][1] += amount
+
+        def clear(self):
+            pass
+
+    monkeypatch.setattr(loop, "Progress", Counter)
+    loop.train(small(limit=120, batch=50), 2, tmp_path)
+    assert counted == [[3, 3], [3, 3]]

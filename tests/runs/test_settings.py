@@ -14,9 +14,9 @@ from refimpl.cli.parser import make_parser
 from refimpl.estimators import label_terms
 from refimpl.latent import solvers
 from refimpl.runs import KINDS, kind_of, loop
-from refimpl.runs.mixture import MixtureRun, MixtureSettings, serving
+from refimpl.runs.mixture import PRETRAIN_BATCH, MixtureRun, MixtureSettings, serving
 from refimpl.runs.schedules import released
-from refimpl.runs.settings import TYPES, arguments, option
+from refimpl.runs.settings import TYPES, WIDEST, arguments, check_fields, option
 from refimpl.runs.vae import VAERun, VAESettings
 
 # What --as-released stands for: (schedule, KL gradient, batch's mean signal) of every estimator, in both kinds.
@@ -340,3 +340,98 @@ def test_data_sets_with_labels_are_those_that_the_mixture_takes():
     assert [name for name in data.NAMES if data.REGISTRY[name].classes == 10] == ["mnist", "fashion-mnist"]
     for name in ("mnist", "fashion-mnist"):
         assert MixtureSettings(dataset=name).resolved().dataset == name
+
+
+# --- limits, defaults, words ------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("kind", [VAESettings, MixtureSettings])
+def test_the_ends_of_a_range_are_allowed_and_the_message_names_the_end(kind):
+    for each in fields(kind):
+        name, allowed = option(each.name), each.metadata
+        for end, words, beyond in (("least", "at least", -1), ("most", "at most", 1)):
+            if allowed[end] is not None:
+                check_fields(replace(kind(), **{each.name: type(each.default or 0)(allowed[end])}))
+                with pytest.raises(InputError) as problem:
+                    check_fields(replace(kind(), **{each.name: allowed[end] + beyond}))
+                assert str(problem.value) == f"{name} must be {words} {allowed[end]}, got {allowed[end] + beyond}"
+        if allowed["above"] is not None:
+            check_fields(replace(kind(), **{each.name: 1e-9}))
+            for value in (allowed["above"], float("nan"), *(() if allowed["most"] else (float("inf"),))):
+                with pytest.raises(InputError, match=f"^{name} must be "):
+                    check_fields(replace(kind(), **{each.name: value}))
+
+
+def test_what_two_settings_allow_together_has_its_ends_too():
+    for allowed, beyond in (
+            (VAESettings(k=10_000), None), (VAESettings(n=100, k=100), VAESettings(n=101, k=100)),
+            (VAESettings(n=200, k=50), VAESettings(n=200, k=51)),
+            (VAESettings(n=12, k=2, estimator="exact"), VAESettings(n=13, k=2, estimator="exact")),
+            *((VAESettings(n=solver.most, k=2, structure="pairwise", solver=name),
+               VAESettings(n=solver.most + 1, k=2, structure="pairwise", solver=name))
+              for name, solver in solvers.REGISTRY.items()),
+            (VAESettings(n=2, k=2, structure="pairwise"), VAESettings(n=1, k=2, structure="pairwise")),
+            (VAESettings(n=16, k=2, structure="pairwise", estimator="gumbel-softmax"),
+             VAESettings(n=17, k=2, structure="pairwise", estimator="gumbel-softmax"))):
+        allowed.resolved()
+        if beyond:
+            with pytest.raises(InputError):
+                beyond.resolved()
+
+
+def test_as_many_images_as_there_are_make_a_batch_and_as_many_of_the_rarest_class_its_labels():
+    dataset = data.load("mnist", limit=300)
+    rarest = int(np.bincount(dataset.train.labels).min())
+    for settings, beyond in ((VAESettings(batch=300), VAESettings(batch=301)),
+                             (MixtureSettings(labels=10 * rarest), MixtureSettings(labels=10 * rarest + 10))):
+        settings.resolved().check_data(dataset)
+        with pytest.raises(InputError, match="must be at most"):
+            beyond.resolved().check_data(dataset)
+
+
+def test_the_recipe_of_both_kinds_in_numbers():
+    """A change of these is a change of every result that was written down."""
+    common = dict(dataset="mnist", estimator="direct", batch=100, eps=0.1, tau=None, schedule="constant", kl_grad=True,
+                  batch_mean=None, as_released=False, seed=0, limit=None)
+    assert asdict(VAESettings().resolved()) == common | dict(
+        lr=1e-3, n=1, k=10, hidden=300, structure=None, solver=None, non_negative=None, exact_every=5)
+    assert asdict(MixtureSettings().resolved()) == common | dict(
+        lr=8e-4, labels=100, labelled_term="cross-entropy", label_eps=0.05, label_weight=50.0, label_batch=50,
+        pretrain=1200, image_weight=0.2, shift=3, beta=5.0, beta_epochs=20, gaussian=30)
+    assert (VAERun.EPOCHS, MixtureRun.EPOCHS, PRETRAIN_BATCH, WIDEST) == (10, 60, 100, 10_000)
+    ends = {(kind, each.name): each.metadata["most"] for kind in (VAESettings, MixtureSettings) for each in fields(kind)
+            if each.metadata["most"] is not None and each.name not in ("eps", "tau")}
+    assert ends == {(VAESettings, "n"): 200, (VAESettings, "k"): 10_000, (VAESettings, "hidden"): 10_000,
+                    (MixtureSettings, "shift"): 27, (MixtureSettings, "gaussian"): 1_000,
+                    (MixtureSettings, "label_weight"): 1e6, (MixtureSettings, "image_weight"): 1e6}
+
+
+@pytest.mark.parametrize("settings, words", [
+    (VAESettings(), "direct, k = 10, eps = 0.1"), (VAESettings(n=5, k=3, eps=2.0), "direct, n = 5, k = 3, eps = 2"),
+    (VAESettings(kl_grad=False), "direct, k = 10, eps = 0.1, no KL gradient"),
+    (VAESettings(schedule="released"), "direct, k = 10, eps released"),
+    (VAESettings(estimator="gumbel-softmax", tau=0.25), "gumbel-softmax, k = 10, tau = 0.25"),
+    (VAESettings(estimator="exact"), "exact, k = 10"),
+    (VAESettings(estimator="rebar", k=2), "rebar, k = 2, tau = 0.5"),
+    (VAESettings(estimator="rebar", k=2, batch_mean=True), "rebar, k = 2, tau = 0.5, batch's mean score"),
+    (VAESettings(estimator="rebar", k=2, as_released=True), "rebar, k = 2, as released"),
+    (VAESettings(n=4, k=2, structure="pairwise"), "direct, n = 4, k = 2, pairwise by maxflow, eps = 0.1"),
+    (VAESettings(n=4, k=2, structure="pairwise", solver="milp"),
+     "direct, n = 4, k = 2, pairwise by milp, any sign, eps = 0.1"),
+    (MixtureSettings(), "direct, 100 labels"), (MixtureSettings(labels=0, estimator="exact"), "exact, no labels"),
+    (MixtureSettings(labels=50, as_released=True), "direct, 50 labels, as released")])
+def test_a_label_says_what_the_settings_are(settings, words):
+    assert settings.resolved().label() == words
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_a_switch_can_be_turned_off_only_where_there_is_something_to_turn_off(kind, capsys):
+    """--no-kl-grad is an option, --no-as-released is none: without the switch it is off already."""
+    parser = make_parser()
+    for each in fields(kind.SETTINGS):
+        words = [kind.COMMAND, option(each.name).replace("--", "--no-", 1)]
+        if each.type == "bool | None":
+            assert getattr(parser.parse_args(words), each.name) is False
+        elif each.type == "bool":
+            with pytest.raises(SystemExit):
+                parser.parse_args(words)
+            assert "unrecognized arguments" in capsys.readouterr().err

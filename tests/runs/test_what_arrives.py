@@ -453,3 +453,52 @@ def test_only_the_vae_s_backward_is_asked_of_it(monkeypatch):
     run, dataset = started(small(eps=0.2))
     x = dataset.train.images(slice(0, 9))
     assert run.step(x) == 9 * 10 and calls[0]["x"] is x and calls[0]["settings"] == {"eps": 0.2}
+
+
+def test_what_samples_show_follows_from_the_seed(monkeypatch):
+    """Of many joint values 100 are drawn, each under its index; the mixture's Gaussians are drawn too."""
+    from refimpl.plots import images
+
+    tiles, drawn = spied(monkeypatch, images, "tiles"), []
+    for seed in (0, 7):
+        run, dataset = started(small(n=3, k=4, seed=seed))
+        run.pictures([{**run.measure(dataset, 1, True), "seconds": 1.0, "evaluations": 1.0}], dataset)
+        values = np.random.default_rng(seed).integers(4, size=(100, 3))
+        assert tiles[-1]["names"] == [str(16 * a + 4 * b + c) for a, b, c in values]
+        hot = np.eye(4, dtype=np.float32)[values].reshape(100, 12)
+        np.testing.assert_allclose(tiles[-1]["logits"], run.model.decoder.forward(hot), rtol=1e-5, atol=1e-6)
+        assert tiles[-1]["dataset"] == "mnist" and tiles[-1]["label"] == run.settings.label()
+        mixture, _ = started(mixed(seed=seed, labels=0))
+        g = np.random.default_rng(seed).standard_normal((8, 4)).astype(np.float32)
+        logits = mixture.model.decode(g).astype(float)
+        np.testing.assert_allclose(mixture.samples(), 1 / (1 + np.exp(-logits)), rtol=1e-5)
+        drawn.append(mixture.samples())
+    assert np.abs(drawn[0] - drawn[1]).max() > 1e-3
+
+
+def test_with_1024_joint_values_all_parts_are_measured_and_with_more_only_the_test_part():
+    for n, measured in ((10, True), (11, False)):
+        run, dataset = started(small(n=n, k=2, limit=64))
+        row = run.measure(dataset, 1, False)
+        assert {math.isfinite(row[f"{name}_elbo"]) for name in ("train", "valid", "test")} == {measured}
+        assert math.isfinite(run.measure(dataset, 1, True)["test_elbo"])
+
+
+def test_the_noise_of_the_mixture_s_bound_is_the_epoch_s_and_the_seed_s():
+    values = set()
+    for seed in (0, 1):
+        run, dataset = started(mixed(seed=seed, labels=0))
+        run.model.parameters.values[...] = np.random.default_rng(5).normal(size=len(run.model.parameters.values)) / 5
+        values |= {run.measure(dataset, epoch, False)["reconstruction"] for epoch in (1, 2)}
+    assert len(values) == 4
+
+
+def test_of_the_seed_and_the_epoch_each_has_its_place():
+    """Seed 1 in epoch 2 is not seed 2 in epoch 1."""
+    found = []
+    for seed, epoch in ((1, 2), (2, 1)):
+        run, dataset = started(small(n=3, k=2, seed=seed))
+        run.model.parameters.values[...] = np.random.default_rng(5).normal(size=len(run.model.parameters.values)) / 5
+        found.append(run.measure(dataset, epoch, False)["sampled_elbo"])
+        assert found[-1] == run.model.sampled_elbo(part("test", 150), np.random.default_rng([seed, epoch]))
+    assert found[0] != found[1]

@@ -265,3 +265,18 @@ def test_a_file_without_permissions(tmp_path):
     (tmp_path / "a.npz").chmod(0)
     with pytest.raises(InputError, match="a.npz cannot be read: Permission denied$"):
         files.read_arrays(tmp_path / "a.npz", "m", "d")
+
+
+def test_a_text_is_written_in_utf_8(tmp_path):
+    files.write_text(tmp_path / "x", "5 ± 1 nats² – 漢\n")
+    assert (tmp_path / "x").read_bytes() == "5 ± 1 nats² – 漢\n".encode("utf-8")
+
+
+def test_a_folder_that_may_not_be_written_to_is_said(tmp_path, monkeypatch):
+    """Asked of the system, and not of root, who may write anywhere."""
+    for allowed in (os.R_OK, os.R_OK | os.W_OK, os.R_OK | os.X_OK):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "access", lambda path, mode, allowed=allowed: mode & ~allowed == 0)
+            with pytest.raises(InputError, match=f"^--out {tmp_path} cannot be written to$"):
+                files.output_folder(tmp_path)
+    assert files.output_folder(tmp_path) == tmp_path

@@ -1,0 +1,304 @@
+"""What the commands print and pass on: each number under its own title, each option at its own place.
+
+The experiments are replaced by rows in which no two numbers are the same: one in the place of another would be seen.
+"""
+from __future__ import annotations
+
+import argparse
+import inspect
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from refimpl.cli import commands
+from refimpl.cli.parser import make_parser
+from refimpl.experiments import (benchmark, codes, compare, estimators_table, figures, joint_argmax, structured_timing,
+                                 tutorial_runs, variance, verify)
+from refimpl.experiments.cells import Cell
+from refimpl.runs import KINDS, loop
+from refimpl.runs.mixture import MixtureRun, MixtureSettings
+from refimpl.runs.vae import VAERun, VAESettings
+from tests.cli.helpers import call
+
+
+@pytest.fixture
+def replaced(monkeypatch):
+    """replaced(owner, rows): owner.run gives these rows, reporting each; returns the list of its calls' arguments."""
+    def replace(owner, rows, name: str = "run") -> list[dict]:
+        signature, calls = inspect.signature(getattr(owner, name)), []
+
+        def fake(*arguments, **keywords):
+            bound = signature.bind(*arguments, **keywords)
+            bound.apply_defaults()
+            report = bound.arguments.pop("report", None)
+            calls.append(dict(bound.arguments))
+            for row in rows if report else ():
+                report(row)
+            return rows
+
+        monkeypatch.setattr(owner, name, fake)
+        return calls
+    return replace
+
+
+def numbers(line: str) -> list[float]:
+    """All numbers of a line, in order."""
+    return [float(text) for text in re.findall(r"-?\d+(?:\.\d+)?(?:e[-+]\d+)?", line)]
+
+
+def test_variance(replaced, capsys, tmp_path):
+    calls = replaced(variance, [variance.Row(0.1, 11.0, 22.0, 0.3, 44.0, 0.5)])
+    status, out, _ = call(capsys, "variance", "--run", tmp_path / "r", "--dataset", "fashion-mnist", "--k", 7,
+                          "--seed", 3, "--samples", 21, "--batch", 34, "--data-dir", tmp_path / "d",
+                          "--out", tmp_path / "v")
+    assert status == 0 and calls == [dict(out=tmp_path / "v", run_folder=tmp_path / "r", dataset="fashion-mnist", k=7,
+                                          seed=3, samples=21, batch=34, data_dir=tmp_path / "d")]
+    title, row = out.splitlines()[1:3]
+    assert re.split(r"  +", title) == ["eps, tau", "direct, exact", "direct, sampled", "Gumbel-softmax, sampled"]
+    assert numbers(row) == [0.1, 11, 22, 0.3, 44, 0.5] and re.search(r"22 ± 0\.3 +44 ± 0\.5$", row)
+    assert str(tmp_path / "v" / "variance.png") in out
+
+
+def test_estimators(replaced, capsys, tmp_path):
+    made = [estimators_table.Row("exact", 0.011, 1.5, 3.0, 7, True, True),
+            estimators_table.Row("gumbel-softmax", 0.022, 99.0, 5.0, 2, False, False),
+            estimators_table.Row("direct", 0.033, 0.5, 6.0, 3, False, True)]
+    calls = replaced(estimators_table, made)
+    status, out, _ = call(capsys, "estimators", "--n", 3, "--k", 5, "--samples", 1234, "--seed", 9, "--out", tmp_path)
+    assert status == 0                                      # biased, but it never said that it was not
+    assert calls == [dict(n=3, k=5, samples=1234, seed=9, out=tmp_path)]
+    assert "n = 3, k = 5, seed 9; 1,234 draws" in out
+    title, *lines = out.splitlines()[1:5]
+    assert " ".join(title.split()) == "estimator |bias|, nats worst z variance evaluations var. x eval. verdict"
+    assert [re.split(r"  +", line) for line in lines] == [
+        ["exact", "0.011", "1.5", "3", "7", "21", "unbiased"],
+        ["gumbel-softmax", "0.022", "99.0", "5", "2", "10", "biased, as said"],
+        ["direct", "0.033", "0.5", "6", "3", "18", "bias below the noise"]]
+    assert str(tmp_path / "estimators.png") in out
+    made.append(estimators_table.Row("rebar", 0.022, 99.0, 5.0, 2, True, False))
+    status, out, _ = call(capsys, "estimators", "--out", tmp_path)
+    assert status == 1 and "BIASED, claims not to be" in out
+
+
+def test_joint_argmax(replaced, capsys, tmp_path):
+    calls = replaced(joint_argmax, [joint_argmax.Row(0.25, 0.11, 0.22, 0.33, 1.1, 2.2, 3.3, 4.4, 5.5)])
+    status, out, _ = call(capsys, "joint-argmax", "--n", 6, "--dataset", "fashion-mnist", "--seed", 4, "--samples", 31,
+                          "--batch", 17, "--data-dir", tmp_path)
+    assert status == 0
+    assert calls == [dict(n=6, dataset="fashion-mnist", seed=4, samples=31, batch=17, data_dir=tmp_path)]
+    assert "fashion-mnist, n = 6" in out and "31 draws on 17 images" in out.replace("\n", " ")
+    title, row = out.splitlines()[-2:]
+    assert re.split(r"  +", title.strip()) == ["eps", "moved", "coordinates agree", "images agree", "bias", "joint",
+                                               "st. dev.", "joint", "noise of the biases"]
+    assert numbers(row) == [0.25, 11, 22, 33, 1.1, 2.2, 3.3, 4.4, 5.5]
+
+
+def test_structured_timing(replaced, capsys, tmp_path):
+    calls = replaced(structured_timing, [structured_timing.Row("direct, maxflow", 7, 0.0123)])
+    status, out, _ = call(capsys, "structured-timing", "--batch", 12, "--largest", 9, "--out", tmp_path)
+    assert status == 0 and calls == [dict(out=tmp_path, batch=12, largest=9)]
+    title, row = out.splitlines()[:2]
+    assert re.split(r"  +", title) == ["method", "n", "ms a step"]
+    assert re.split(r"  +", row) == ["direct, maxflow", "7", "12.3"]
+    assert str(tmp_path / "structured-timing.png") in out
+
+
+def test_benchmark(replaced, capsys, monkeypatch):
+    monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
+    settings = VAESettings().resolved()
+    calls = replaced(benchmark, [benchmark.Row(settings, 0.006, 0.004)])
+    monkeypatch.setattr(benchmark, "epoch_seconds", lambda: [2.0, 3.0, 5.0])
+    status, out, _ = call(capsys, "benchmark", "--batch", 300, "--steps", 3, "--rounds", 5)
+    assert status == 0 and calls == [dict(batch=300, steps=3, rounds=5)]
+    title, row, epochs = out.splitlines()
+    assert re.split(r"  +", title) == ["step of", "ms", "products, ms", "ratio", "s an epoch of 50,000"]
+    assert re.split(r"  +", row) == [settings.label(), "6.00", "4.00", "1.50", "1.00"]      # 167 steps of 6 ms
+    assert "epochs of 2.00, 3.00, 5.00 s; the third took 2.50 times the first" in epochs
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Prescott")
+    assert "OPENBLAS_CORETYPE=Prescott is set" in call(capsys, "benchmark")[1]
+
+
+def test_codes(replaced, capsys, tmp_path):
+    start = codes.Codes(50, 4, np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 0.0], [0.75, 0.25]]))
+    now = codes.Codes(50, 7, np.array([[0.9, 0.1], [1.0, 0.0], [0.2, 0.8]]))
+    calls = replaced(codes, (start, now))
+    status, out, _ = call(capsys, "codes", tmp_path, "--images", 50, "--data-dir", tmp_path / "d")
+    assert status == 0 and calls == [dict(folder=tmp_path, images=50, data_dir=tmp_path / "d")]
+    assert out.splitlines() == [
+        "at the start: 50 test images have 4 different z; 3 of 4 variables never change",
+        "  share of ones: 1.00 0.00 0.00 0.25",
+        "trained: 50 test images have 7 different z; 1 of 3 variables never change", "  share of ones: 0.10 0.00 0.80"]
+    replaced(codes, 2 * (codes.Codes(8, 3, np.array([[0.5, 0.25, 0.25]])),))        # of three values none is "one"
+    assert call(capsys, "codes", tmp_path)[1].count("\n") == 2
+
+
+def test_compare(replaced, capsys, tmp_path):
+    """The last row of each run, beside the folder that it came from."""
+    rows = [{"epoch": epoch, "test_elbo": -200.0 - epoch, "seconds": 10.0 * epoch} for epoch in (1.0, 2.0)]
+    settings = [VAESettings(estimator=name, seed=seed).resolved() for name, seed in (("direct", 1), ("exact", 2))]
+    calls = replaced(compare, [(settings[0], rows), (settings[1], rows[:1])])
+    status, out, _ = call(capsys, "compare", "a", "b", "--out", tmp_path / "c.png")
+    assert status == 0 and calls == [dict(folders=[Path("a"), Path("b")], out=tmp_path / "c.png")]
+    assert out.splitlines() == [
+        f"a: {settings[0].label()}, seed 1: test -ELBO 202.00 nats after 2 epochs, 20.0 s",
+        f"b: {settings[1].label()}, seed 2: test -ELBO 201.00 nats after 1 epochs, 10.0 s",
+        f"Picture: {tmp_path / 'c.png'}"]
+
+
+def test_experiment(replaced, capsys, tmp_path, monkeypatch):
+    cell = Cell("direct", VAESettings().resolved())
+    calls = replaced(figures, {cell: [{"epoch": 3.0, "test_elbo": -123.0}]})
+    status, out, _ = call(capsys, "experiment", "binary", "--epochs", 3, "--seeds", 2, "--dataset", "mnist",
+                          "fashion-mnist", "--only", "arm", "rebar", "--jobs", 5, "--data-dir", tmp_path / "d",
+                          "--out", tmp_path)
+    assert status == 0 and calls == [dict(name="binary", epochs=3, seeds=2, out=tmp_path, jobs=5,
+                                          datasets=["mnist", "fashion-mnist"], data_dir=tmp_path / "d",
+                                          only=["arm", "rebar"])]
+    assert "after 3 epochs" in out and "123.00" in out and str(tmp_path / "binary.png") in out
+    call(capsys, "experiment", "joint")
+    assert calls[1] == dict(name="joint", epochs=10, seeds=1, out=Path("runs/experiment-joint"), jobs=1, datasets=None,
+                            data_dir=None, only=None)
+
+
+def test_tutorial_runs(replaced, capsys):
+    calls = replaced(tutorial_runs, ["made"], "make")
+    status, out, _ = call(capsys, "tutorial-runs", "single-exact", "labels-0")
+    assert status == 0 and out == "made\n" and calls[0]["names"] == ["single-exact", "labels-0"]
+
+
+@pytest.mark.parametrize("holds, status", [(True, 0), (False, 1)])
+def test_verify(replaced, capsys, tmp_path, holds, status):
+    calls = replaced(verify, [verify.Claim("one", "1.5", "2.5", True), verify.Claim("two", "3.5", "4.5", holds)])
+    found, out, _ = call(capsys, "verify", "--k", 5, "--seed", 8, "--samples", 4321, "--out", tmp_path)
+    assert found == status and calls == [dict(k=5, seed=8, samples=4321, out=tmp_path)]
+    assert f"k = 5, seed 8, 4,321 draws of the noise, eps = {verify.EPS}" in out
+    title, one, two = [re.split(r"  +", line.strip()) for line in out.splitlines()[2:5]]
+    assert title == ["claim", "exact", "found", "verdict"] and one == ["one", "1.5", "2.5", "holds"]
+    assert two == ["two", "3.5", "4.5", "holds" if holds else "FAILS"]
+    assert ("2 of 2 claims hold\n" if holds else "1 of 2 claims hold, 1 FAIL\n") in out
+    assert str(tmp_path / "theorem1.png") in out
+
+
+@pytest.mark.parametrize("failed", [0, 2])
+def test_quickstart(replaced, capsys, tmp_path, monkeypatch, failed):
+    """What is said at the end is of the first row and the last, and the status that of the claims."""
+    names = {"train_elbo": 0, "valid_elbo": 100, "test_elbo": 200, "test_log_likelihood": 300, "gap": -400}
+    rows = [{"epoch": epoch, "step": 1.0, "eps_or_tau": 0.1, "seconds": 11.0 * epoch,
+             **{name: -value - 10.0 - epoch for name, value in names.items()}} for epoch in (1.0, 2.0, 3.0)]
+    calls = replaced(loop, rows, "train")
+    verified: list[tuple] = []
+    monkeypatch.setattr(commands, "verify_and_print", lambda *numbers: verified.append(numbers) or failed)
+    status, out, _ = call(capsys, "quickstart", "--out", tmp_path)
+    assert status == bool(failed) and verified == [(6, 0, 200_000, tmp_path)]
+    assert calls == [dict(settings=VAESettings().resolved(), epochs=3, out=tmp_path / "mnist", resume=False,
+                          data_dir=None)]
+    assert ("Every claim held" in out) != failed and ("2 claims FAILED" in out) == bool(failed)
+    assert "took 33.0 s" in out and "fell from 211.0 to 213.0 nats" in out and "would need 543" in out
+    assert "-log p(x) = 313.0 nats, so the bound is 387.00 nats from" in out
+    for picture in ("theorem1.png", "mnist/curves.png", "mnist/samples.png"):
+        assert f"- {tmp_path / picture}: " in out
+
+
+# --- the kinds of run -------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_a_kind_s_options_reach_the_loop_and_its_folder_its_settings(replaced, capsys, tmp_path, monkeypatch, kind):
+    calls = replaced(loop, [{name: 1.0 for name in kind.start(kind.SETTINGS().resolved()).columns}], "train")
+    status, out, _ = call(capsys, kind.COMMAND, "--seed", 5, "--epochs", 6, "--out", tmp_path / "o", "--resume",
+                          "--data-dir", tmp_path / "d")
+    settings = kind.SETTINGS(seed=5).resolved()
+    assert status == 0 and calls == [dict(settings=settings, epochs=6, out=tmp_path / "o", resume=True,
+                                          data_dir=tmp_path / "d")]
+    assert f"are in {tmp_path / 'o'}" in out and "1 epoch: " in out
+    call(capsys, kind.COMMAND, "--seed", 5)
+    assert calls[1] == dict(settings=settings, epochs=kind.EPOCHS, out=Path("runs") / kind.folder(settings),
+                            resume=False, data_dir=None)
+
+
+def test_a_folder_s_name_tells_its_run_from_others():
+    vae, mixture = VAESettings, MixtureSettings
+    assert [VAERun.folder(settings.resolved()) for settings in (
+        vae(), vae(dataset="fashion-mnist", estimator="arm", n=15, k=2, seed=3),
+        vae(n=5, k=2, structure="pairwise", solver="persistency"))] == [
+            "mnist-direct-k10-seed0", "fashion-mnist-arm-n15-k2-seed3", "mnist-direct-pairwise-persistency-n5-k2-seed0"]
+    assert MixtureRun.folder(mixture(dataset="fashion-mnist", estimator="exact", labels=50, seed=2).resolved()) == \
+        "semi-supervised-fashion-mnist-exact-50-seed2"
+
+
+@pytest.mark.parametrize("settings, names, ends", [
+    (VAESettings(), ("train -ELBO", "valid -ELBO", "test -ELBO", "test -log p(x)", "gap"), [100, 200, 300, 400, 50]),
+    (VAESettings(n=3, k=2), ("train -ELBO", "valid -ELBO", "test -ELBO", "test -log p(x)", "gap", "one-sample -ELBO"),
+     [100, 200, 300, 400, 50, 600]),
+    (VAESettings(n=3, k=2, structure="pairwise"), ("test -log p(x)",), [400]),
+    (VAESettings(n=3, k=2, structure="pairwise", as_released=True),
+     ("test -log p(x)", "unary-KL loss, no bound"), [400, 700])])
+def test_a_line_of_train(settings, names, ends):
+    settings = settings.resolved()
+    row = {"epoch": 2.0, "train_elbo": -100.0, "valid_elbo": -200.0, "test_elbo": -300.0, "test_log_likelihood": -400.0,
+           "gap": 50.0, "sampled_elbo": -600.0, "released_loss_not_a_bound": -700.0, "seconds": 12.5}
+    title, line = VAERun.heading(settings).splitlines()[-1], VAERun.line(settings, row)
+    assert title.split() == ["epoch", *" ".join(names).split(), "seconds"]
+    assert numbers(line) == [2, *ends, 12.5] and len(line) == len(title)
+    for name, value in zip(names, ends):
+        assert line[:title.index(name) + len(name)].endswith(f"{value}.00")     # under its title
+    blank = VAERun.line(settings, row | {"test_log_likelihood": math.nan})
+    assert len(blank) == len(line) and "nan" not in blank
+
+
+@pytest.mark.parametrize("settings, row, words", [
+    (VAESettings(), {}, "test -ELBO 300.00 nats"),
+    (VAESettings(n=3, k=2), {"test_elbo": math.nan}, "test -ELBO (one sample) 600.00 nats"),
+    (VAESettings(n=3, k=2, structure="pairwise"), {}, "test -log p(x) 400.00 nats")])
+def test_the_result_of_train(settings, row, words):
+    row = {"test_elbo": -300.0, "test_log_likelihood": -400.0, "sampled_elbo": -600.0} | row
+    assert VAERun.result(settings.resolved(), row) == words
+
+
+@pytest.mark.parametrize("labels", [0, 100])
+def test_a_line_of_semi_supervised(labels):
+    settings = MixtureSettings(labels=labels, pretrain=3).resolved()
+    row = {"epoch": 2.0, "accuracy": 0.875, "valid_accuracy": 0.25, "test_elbo": -100.0, "reconstruction": -70.0,
+           "class_kl": 2.0, "gaussian_kl": 28.0, "seconds": 12.5}
+    heading, line = MixtureRun.heading(settings), MixtureRun.line(settings, row)
+    name = "accuracy" if labels else "accuracy (best match)"
+    title = heading.splitlines()[-1]
+    assert title == f"epoch {name} test -ELBO reconstruction class KL Gaussian KL  seconds" and len(line) == len(title)
+    for words, value in (("epoch", "2"), (name, "87.50 %"), ("test -ELBO", "100.00"), ("reconstruction", "70.00"),
+                         ("class KL", "2.00"), ("Gaussian KL", "28.00"), ("seconds", "12.5")):
+        assert line[:title.index(words) + len(words)].endswith(f" {value}"), words
+    assert heading.splitlines()[0].endswith("epoch 0: " + ("labelled images alone" if labels else "untrained"))
+    assert MixtureRun.result(settings, row) == f"test {name} 87.50 %, -ELBO 100.00 nats"
+
+
+# --- defaults ---------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("arguments, function", [
+    (["verify"], verify.run), (["codes", "x"], codes.run), (["variance"], variance.run),
+    (["estimators"], estimators_table.run), (["joint-argmax"], joint_argmax.run), (["benchmark"], benchmark.run),
+    (["structured-timing"], structured_timing.run), (["experiment", "joint"], figures.run)],
+    ids=lambda value: value[0] if isinstance(value, list) else "")
+def test_a_command_s_defaults_are_those_of_what_it_runs(arguments, function):
+    options = vars(make_parser().parse_args(arguments))
+    usual = {name: each.default for name, each in inspect.signature(function).parameters.items()
+             if each.default is not inspect.Parameter.empty and name in options and name not in ("out", "run")}
+    assert usual and {name: options[name] for name in usual} == usual
+
+
+@pytest.mark.parametrize("command", ["quickstart", "verify", "variance", "estimators", "structured-timing"])
+def test_a_command_s_folder_is_named_after_it(command):
+    assert make_parser().parse_args([command]).out == Path("runs") / command
+
+
+def test_every_option_and_command_is_described():
+    """Help is what people see: no option without words, no default that is not the option's own."""
+    parser = make_parser()
+    (subparsers,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    for name, command in subparsers.choices.items():
+        for action in command._actions:
+            assert action.help, (name, action.dest)
+            given = re.search(r"(\d+) \.\.\. (\d+)", action.help)
+            if given and isinstance(action.default, int):
+                assert int(given[1]) <= action.default <= int(given[2]), (name, action.dest)
