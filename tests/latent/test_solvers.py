@@ -396,7 +396,8 @@ def test_max_flow_sums_in_float64(rng, monkeypatch):
 
 
 def test_what_is_certain_is_fixed_to_the_end():
-    """z_0 is 1, so z_1 is 1, so z_2 is 0: one after the other, each by what was fixed before it.  z_3 and z_4 stay open."""
+    """z_0 is 1, so z_1 is 1, so z_2 is 0: one after the other, each by what was fixed before it.  z_3 and z_4 stay
+    open."""
     u = np.array([[1.0, -2.0, -1.0, 0.5, 0.5]])
     W = np.zeros((1, 5, 5))
     for i, j, score in ((0, 1, 3.0), (0, 2, 1.3), (1, 2, -0.5), (3, 4, -1.0)):
@@ -423,7 +424,8 @@ def test_the_integer_program_gets_scores_of_size_one_and_says_when_it_is_not_sol
         z = milp.argmax(np.array([u]), np.array([w]))
         assert tuple(z[0]) == best_by_loops(np.array(u), np.array(w))
     assert seen == [1.0, 1.0, 1.0]
-    monkeypatch.setattr(milp, "milp", lambda *arguments, **more: type("Found", (), {"x": None, "message": "too hard"}))
+    monkeypatch.setattr("scipy.optimize.milp", lambda *arguments,
+                        **more: type("Found", (), {"x": None, "message": "too hard"}))
     with pytest.raises(RuntimeError, match="^the integer program was not solved: too hard"):
         milp.argmax(np.ones((1, 2)), np.ones((1, 1)))
 
@@ -431,7 +433,7 @@ def test_the_integer_program_gets_scores_of_size_one_and_says_when_it_is_not_sol
 def test_the_integer_program_rounds_what_is_all_but_one(monkeypatch):
     """HiGHS keeps integers to 1e-6 only: 0.9999999 is 1."""
     almost = type("Found", (), {"x": np.array([0.9999999, 1e-7, 0.0])})
-    monkeypatch.setattr(milp, "milp", lambda *arguments, **more: almost)
+    monkeypatch.setattr("scipy.optimize.milp", lambda *arguments, **more: almost)
     assert milp.argmax(np.array([[1.0, -1.0]]), np.ones((1, 1))).tolist() == [[1, 0]]
 
 

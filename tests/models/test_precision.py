@@ -18,7 +18,8 @@ from refimpl.nn.layers import Linear
 from refimpl.nn.losses import gaussian_kl
 
 PIXELS, BATCH = 12, 5
-MODELS = {"one variable": lambda: VAE(Independent(1, 4), 7, PIXELS), "several": lambda: VAE(Independent(3, 2), 7, PIXELS),
+MODELS = {"one variable": lambda: VAE(Independent(1, 4), 7, PIXELS),
+          "several": lambda: VAE(Independent(3, 2), 7, PIXELS),
           "pairs": lambda: VAE(Pairwise(3, solvers.get("enumeration"), True), 7, PIXELS),
           "mixture": lambda: MixtureVAE(3, (6, 8), PIXELS, (8, 7), 5, 4)}
 

@@ -399,4 +399,4 @@ def test_the_kl_gradient_is_on_unless_told_otherwise(model, x):
 def test_a_sampled_bound_that_is_no_number_is_refused(model, x, rng):
     model.decoder.layers[-1].b[0] = np.nan
     with pytest.raises(NotFinite, match="^f must be finite"):
-        model.sampled_elbo(Few(x), rng)
+        model.sampled_elbo(Images(x), rng)
