@@ -34,7 +34,8 @@ def make_parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
 
     def command(name: str, run, summary: str, after_stop: str = "") -> argparse.ArgumentParser:
-        added = subparsers.add_parser(name, help=summary, description=summary, formatter_class=Help)
+        added = subparsers.add_parser(name, help=summary, description=summary, formatter_class=Help,
+                                      allow_abbrev=False)                       # --no-n is a slip, not --no-non-negative
         added.set_defaults(run=run, after_stop=after_stop)
         return added
 

@@ -39,6 +39,7 @@ from tests.cli.helpers import SMALL, assert_refused, snapshot
     (["--as-released", "--kl-grad"], ["--as-released", "kl-grad"]),
     (["--data-dir", "/no/such/folder"], ["/no/such/folder"]),
     (["--dataset", "omniglot"], ["--data-dir", "brendenlake/omniglot"]),
+    (["--no-n"], ["--no-n"]), (["--epo", "3"], ["--epo"]),            # no option is guessed from its first letters
     (["--frobnicate"], ["--frobnicate"]),
     (["--n", "0"], ["--n", "at least 1"]),
     (["--n", "201"], ["--n", "at most 200"]),
