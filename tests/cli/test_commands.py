@@ -4,6 +4,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from refimpl.cli import commands
 from refimpl.runs import KINDS
 from refimpl.runs.checkpoint import FILE
+from tests import background
 from tests.cli.helpers import ROOT, SMALL, assert_refused, call
 
 
@@ -93,9 +95,19 @@ def test_benchmark(capsys, monkeypatch):
     assert "1.05 times the first" in out
 
 
-def test_quickstart_in_a_process_of_its_own(tmp_path, capsys, monkeypatch):
-    done = subprocess.run([sys.executable, "-m", "refimpl", "quickstart", "--out", str(tmp_path)], cwd=ROOT,
-                          capture_output=True, text=True)
+def run_quickstart() -> tuple[tempfile.TemporaryDirectory, subprocess.CompletedProcess]:
+    """The folder, which is gone once nobody holds it, and the process."""
+    folder = tempfile.TemporaryDirectory()
+    return folder, subprocess.run([sys.executable, "-m", "refimpl", "quickstart", "--out", folder.name], cwd=ROOT,
+                                  capture_output=True, text=True)
+
+
+AHEAD = {"test_quickstart_in_a_process_of_its_own": run_quickstart}
+
+
+def test_quickstart_in_a_process_of_its_own(request, capsys, monkeypatch):
+    folder, done = background.result(request.node)
+    tmp_path = Path(folder.name)
     assert done.returncode == 0 and done.stderr == "", done.stderr
     for picture in re.findall(r"^- (\S+\.png)", done.stdout, re.M):
         assert Path(picture).exists()
