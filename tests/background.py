@@ -1,7 +1,7 @@
 """Work that starts with the session, on the core that the tests leave idle; the test that wants it waits for it.
 
-A module names such work in AHEAD, by the test's name: {"test_x": work}, where work(**parameters of the test) returns what
-the test looks at.  conftest.py starts it for the tests that were selected, in their order, one at a time.
+A module names such work in AHEAD, by the test's name: {"test_x": work}, where work(**parameters of the test) returns
+what the test looks at.  conftest.py starts it for the tests that were selected, in their order, one at a time.
 """
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     def command(name: str, run, summary: str, after_stop: str = "") -> argparse.ArgumentParser:
         added = subparsers.add_parser(name, help=summary, description=summary, formatter_class=Help,
-                                      allow_abbrev=False)                       # --no-n is a slip, not --no-non-negative
+                                      allow_abbrev=False)       # --no-n is a slip, and not --no-non-negative
         added.set_defaults(run=run, after_stop=after_stop)
         return added
 

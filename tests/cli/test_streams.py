@@ -4,31 +4,42 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
+from functools import partial
 
 import pytest
 
 from refimpl.checks import InputError
 from refimpl.cli import commands
 from refimpl.runs import KINDS
+from tests import background
 from tests.cli.helpers import ROOT, call
 
 
+def verify(environment: dict[str, str] | None = None, redirect: str = "") -> subprocess.CompletedProcess:
+    """A short verify through a shell, its streams as `redirect` says."""
+    with tempfile.TemporaryDirectory() as folder:
+        return subprocess.run(f"{sys.executable} -m refimpl verify --samples 1000 --out {folder} {redirect}", shell=True,
+                              cwd=ROOT, capture_output=True, text=True, env={**os.environ, **(environment or {})})
+
+
+AHEAD = {"test_odd_streams": verify, "test_output_that_cannot_be_written": partial(verify, redirect=">/dev/full"),
+         "test_a_reader_that_leaves_early_is_no_error": partial(verify, redirect="| head -n 1")}
+
+
 @pytest.mark.parametrize("environment, redirect", [({"PYTHONIOENCODING": "ascii"}, ""), ({}, "2>&-")])
-def test_odd_streams(tmp_path, environment, redirect):
-    done = subprocess.run(f"{sys.executable} -m refimpl verify --samples 1000 --out {tmp_path} {redirect}", shell=True,
-                          cwd=ROOT, capture_output=True, env={**os.environ, **environment})
+def test_odd_streams(request, environment, redirect):
+    done = background.result(request.node)
     assert done.returncode == 0, done.stderr
 
 
-def test_output_that_cannot_be_written(tmp_path):
-    done = subprocess.run(f"{sys.executable} -m refimpl verify --samples 1000 --out {tmp_path} >/dev/full", shell=True,
-                          cwd=ROOT, capture_output=True, text=True)
+def test_output_that_cannot_be_written(request):
+    done = background.result(request.node)
     assert done.returncode == 2 and done.stderr.count("\n") == 1
 
 
-def test_a_reader_that_leaves_early_is_no_error(tmp_path):
-    done = subprocess.run(f"{sys.executable} -m refimpl verify --samples 1000 --out {tmp_path} | head -n 1", shell=True,
-                          cwd=ROOT, capture_output=True, text=True)
+def test_a_reader_that_leaves_early_is_no_error(request):
+    done = background.result(request.node)
     assert "Traceback" not in done.stderr and "Error" not in done.stderr
 
 
