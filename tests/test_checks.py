@@ -18,8 +18,8 @@ def refused(call, message, error=ValueError):
 def test_scores_up_to_1e300():
     for limit in (1e300, -1e300):
         assert checks.scores(h=[limit])[0].tolist() == [limit]
-        refused(lambda: checks.scores(h=[limit, limit / 1e300 * ABOVE]), "^h must be finite and at most 1e\\+300",
-                NotFinite)
+        beyond = [limit, limit / 1e300 * ABOVE]
+        refused(lambda: checks.scores(h=beyond), "^h must be finite and at most 1e\\+300", NotFinite)
 
 
 def test_of_two_that_disagree_the_later_one_is_named_first():

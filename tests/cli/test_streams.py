@@ -19,8 +19,9 @@ from tests.cli.helpers import ROOT, call
 def verify(environment: dict[str, str] | None = None, redirect: str = "") -> subprocess.CompletedProcess:
     """A short verify through a shell, its streams as `redirect` says."""
     with tempfile.TemporaryDirectory() as folder:
-        return subprocess.run(f"{sys.executable} -m refimpl verify --samples 1000 --out {folder} {redirect}", shell=True,
-                              cwd=ROOT, capture_output=True, text=True, env={**os.environ, **(environment or {})})
+        command = f"{sys.executable} -m refimpl verify --samples 1000 --out {folder} {redirect}"
+        return subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True,
+                              env={**os.environ, **(environment or {})})
 
 
 AHEAD = {"test_odd_streams": verify, "test_output_that_cannot_be_written": partial(verify, redirect=">/dev/full"),

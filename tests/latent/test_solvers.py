@@ -396,8 +396,7 @@ def test_max_flow_sums_in_float64(rng, monkeypatch):
 
 
 def test_what_is_certain_is_fixed_to_the_end():
-    """z_0 is 1, so z_1 is 1, so z_2 is 0: one after the other, each by what was fixed before it.  z_3 and z_4 stay
-    open."""
+    """z_0 is 1, so z_1 is 1, so z_2 is 0: one after the other, each by what was fixed before.  z_3, z_4 stay open."""
     u = np.array([[1.0, -2.0, -1.0, 0.5, 0.5]])
     W = np.zeros((1, 5, 5))
     for i, j, score in ((0, 1, 3.0), (0, 2, 1.3), (1, 2, -0.5), (3, 4, -1.0)):
@@ -442,3 +441,23 @@ def test_the_integer_program_sees_pair_scores_of_a_thousandth():
     for u, w, z in (([1.0, 0.001], [-0.002], [1, 0]), ([1.0, -0.001], [0.002], [1, 1]),
                     ([1.0, 0.003], [-0.002], [1, 1]), ([1.0, -0.003], [0.002], [1, 0])):
         assert milp.argmax(np.array([u]), np.array([w])).tolist() == [z]
+
+
+def test_no_image_sees_the_scores_of_another(rng):
+    """Units from 1e-290 to 1e290 in one batch, and each image alone: the same z."""
+    u, w = instances(rng, 60, 6, "non-negative", 3.0)
+    unit = 10.0 ** rng.choice([-290, 0, 290], (60, 1))
+    for solver in (enumeration, persistency, maxflow, coordinate):
+        together = solver.argmax(u * unit, w * unit)
+        assert (together == solver.argmax(u, w)).all()
+        for b in range(60):
+            assert (solver.argmax(u[b:b + 1], w[b:b + 1]) == together[b]).all()
+
+
+def test_coordinate_ascent_goes_on_until_no_variable_moves():
+    """Each sweep moves one variable, the one before the last that moved: four sweeps to the end of the chain."""
+    u, w = np.full((1, 5), -1.0), np.zeros((1, 10))
+    u[0, 4] = 1.0
+    for place, (i, j) in enumerate(zip(*base.pairs(5))):
+        w[0, place] = 2.0 * (j == i + 1)
+    assert coordinate.argmax(u, w).tolist() == [[1, 1, 1, 1, 1]]

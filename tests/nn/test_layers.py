@@ -209,8 +209,7 @@ def test_initial_weights_are_drawn_layer_by_layer_weights_before_biases():
 
 def widths(*networks):
     return [[(layer.n_in, layer.n_out) if isinstance(layer, Linear) else type(layer).__name__
-             for layer in network.layers]
-            for network in networks]
+             for layer in network.layers] for network in networks]
 
 
 def test_default_widths_are_those_of_the_slides():
