@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from refimpl import cli, direct, estimators, exact, gumbel
 from refimpl.danskin import d2G_deps_dh
@@ -182,5 +183,6 @@ def test_a_decoder_that_learns_from_z_eps_is_caught():
 ])
 def test_verify_fails_on_wrong_mathematics(monkeypatch, tmp_path, capsys, target, wrong):
     monkeypatch.setattr(f"refimpl.{target}", wrong)
+    monkeypatch.setattr("refimpl.experiments.verify._figure", lambda *numbers: Figure())        # it takes the longest
     assert cli.main(["verify", "--samples", "20000", "--out", str(tmp_path)]) == 1
     assert "FAILS" in capsys.readouterr().out
