@@ -66,8 +66,10 @@ def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None
             target[...] = content[name]
         run.adam.t = int(content["adam_t"])
         state = json.loads(str(content["rng"]))
+        if not all(0 <= number < 2**128 for number in state["state"].values()):
+            raise foreign                               # some versions of NumPy take them modulo 2^128
         run.rng.bit_generator.state = state
-        if run.rng.bit_generator.state != state:        # some versions of NumPy take any integer modulo 2^128
+        if run.rng.bit_generator.state != state:
             raise foreign
         history = content["history"]
         width = len(run.columns)
