@@ -33,6 +33,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"refimpl {__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
 
+    datasets = list(data.REGISTRY)
+
     def command(name: str, run, summary: str, after_stop: str = "") -> argparse.ArgumentParser:
         added = subparsers.add_parser(name, help=summary, description=summary, formatter_class=Help,
                                       allow_abbrev=False)       # --no-n is a slip, and not --no-non-negative
@@ -73,7 +75,7 @@ def make_parser() -> argparse.ArgumentParser:
     variance = command("variance", commands.variance, "noise of the encoder gradient against eps and tau (slide 21)")
     variance.add_argument("--run", dest="folder", type=Path, metavar="DIR",
                           help="take the model of this run; without it one is trained by direct for one epoch")
-    variance.add_argument("--dataset", choices=data.NAMES, default="mnist", help="without --run: images to train on")
+    variance.add_argument("--dataset", choices=datasets, default="mnist", help="without --run: images to train on")
     variance.add_argument("--k", type=int, default=10, help="without --run: number of values of z")
     variance.add_argument("--seed", type=int, default=0, help="of the noise, and of the model without --run")
     variance.add_argument("--samples", type=int, default=100, help="draws of the noise a point, 2 ... 1000")
@@ -93,7 +95,7 @@ def make_parser() -> argparse.ArgumentParser:
     both = command("joint-argmax", commands.joint_argmax,
                    "what the coordinate-wise arg max loses against the joint one (slides 29 and 30)")
     both.add_argument("--n", type=int, default=8, help="binary latent variables, 2 ... 12")
-    both.add_argument("--dataset", choices=data.NAMES, default="mnist", help="images to train on for one epoch")
+    both.add_argument("--dataset", choices=datasets, default="mnist", help="images to train on for one epoch")
     both.add_argument("--seed", type=int, default=0, help="of the model and of the noise")
     both.add_argument("--samples", type=int, default=400, help="draws of the noise at each eps")
     both.add_argument("--batch", type=int, default=50, help="images in the batch")
@@ -112,7 +114,7 @@ def make_parser() -> argparse.ArgumentParser:
     experiment.add_argument("name", choices=list(EXPERIMENTS), help="which one")
     experiment.add_argument("--epochs", type=int, default=10, help="epochs of each run")
     experiment.add_argument("--seeds", type=int, default=1, help="seeds 0 ... SEEDS-1 of each run")
-    experiment.add_argument("--dataset", nargs="+", choices=data.NAMES, help="instead of those of the paper")
+    experiment.add_argument("--dataset", nargs="+", choices=datasets, help="instead of those of the paper")
     experiment.add_argument("--only", nargs="+", metavar="LABEL",
                             help="only the runs of these labels, as the tables name them")
     experiment.add_argument("--jobs", type=int, default=1,

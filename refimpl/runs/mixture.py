@@ -78,7 +78,7 @@ class MixtureSettings(RunSettings):
                                    "image_weight": 0.0, "shift": 0, "beta": 1.0}
 
     def _filled(self) -> MixtureSettings:
-        labelled = [name for name in data.NAMES if data.REGISTRY[name].classes == CLASSES]
+        labelled = [name for name, entry in data.REGISTRY.items() if entry.classes == CLASSES]
         if self.dataset not in labelled:
             raise InputError(f"{self.dataset} has no labels of ten classes; "
                              f"semi-supervised takes {' and '.join(labelled)}")

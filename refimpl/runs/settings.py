@@ -74,7 +74,7 @@ class RunSettings:
     is a preset: resolved() turns it into the settings of the authors' code, and contradicting one of them is an error.
     """
 
-    dataset: str = setting("mnist", "images to train on", choices=lambda: data.NAMES)
+    dataset: str = setting("mnist", "images to train on", choices=lambda: data.REGISTRY)
     estimator: str = setting("direct", "gradient of the encoder's scores", choices=lambda: estimators.REGISTRY)
     batch: int = setting(100, "images a step", least=1)
     lr: float = setting(1e-3, "Adam's learning rate", above=0)

@@ -1,5 +1,4 @@
-"""A new kind of run is one file and one line, and so is a new estimator: both are made here, and nothing else is
-told."""
+"""A new kind of run, a new estimator and a new data set are one file and one line each: all are made here."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
@@ -7,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from refimpl import cli, estimators, plots
+from refimpl import cli, data, estimators, plots
 from refimpl.estimators import Estimate, Estimator
 from refimpl.estimators.sampling import sample
 from refimpl.experiments import compare, estimators_table
@@ -156,3 +155,27 @@ def test_a_run_starts_from_its_seed_alone():
         assert (one.model.parameters.values != third.model.parameters.values).any()
         assert one.rng.bit_generator.state == other.rng.bit_generator.state != np.random.default_rng(
             3).bit_generator.state
+
+
+# --- a data set -------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("classes", [10, None])
+def test_a_registered_data_set_trains_and_says_what_it_is_for(classes, tmp_path, capsys, monkeypatch):
+    """Sixty images of noise; with ten classes the mixture takes them too, without labels it says why not."""
+    def read(folder):
+        rng = np.random.default_rng(7)
+        labels = np.arange(60, dtype=np.uint8) % 10 if classes else None
+        return tuple(data.Part(rng.integers(256, size=(60, 98), dtype=np.uint8), labels) for _ in range(3))
+
+    monkeypatch.setitem(data.REGISTRY, "noise", data.Entry("noise", read, classes, "nothing to see"))
+    seen = spied(monkeypatch, VAE, "backward")
+    small = ["--dataset", "noise", "--batch", "60", "--epochs", "1"]
+    assert cli.main(["train", *small, "--hidden", "4", "--out", str(tmp_path / "run")]) == 0
+    assert "noise: direct" in capsys.readouterr().out
+    images = read(None)[0].images()
+    np.testing.assert_array_equal(np.sort(seen[0]["x"], axis=0), np.sort(images, axis=0))       # its own, in some order
+    mixture = ["semi-supervised", *small, "--labels", "10", "--pretrain", "1", "--gaussian", "2"]
+    status = cli.main([*mixture, "--out", str(tmp_path / "mixture")])
+    err = capsys.readouterr().err
+    assert status == (0 if classes else 2) and (err == "") == (classes is not None)
+    assert classes or "noise has no labels of ten classes; semi-supervised takes mnist and fashion-mnist" in err
