@@ -15,8 +15,8 @@ import numpy as np
 
 from refimpl import data
 from refimpl.checks import InputError
-from refimpl.runs.vae import VAERun
 from refimpl.runs import checkpoint
+from refimpl.runs.vae import VAERun
 
 
 class Codes(NamedTuple):

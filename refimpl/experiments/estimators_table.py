@@ -17,8 +17,8 @@ import numpy as np
 from refimpl import estimators, joint, plots
 from refimpl.checks import InputError
 from refimpl.estimators import Estimator
-from refimpl.system.files import output_folder
 from refimpl.models.toy import Toy
+from refimpl.system.files import output_folder
 from refimpl.system.progress import Progress
 
 STANDARD_ERRORS = 4.0

@@ -20,8 +20,8 @@ from refimpl import data, plots
 from refimpl.checks import InputError
 from refimpl.experiments import cells, semi_supervised
 from refimpl.experiments.cells import Cell
-from refimpl.system.files import output_folder
 from refimpl.runs.vae import VAESettings
+from refimpl.system.files import output_folder
 
 Runs = dict[Cell, list[dict[str, float]]]
 

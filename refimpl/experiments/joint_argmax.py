@@ -16,10 +16,9 @@ import numpy as np
 from refimpl import data, direct, gumbel, joint
 from refimpl.checks import InputError
 from refimpl.models.vae import VAE
-from refimpl.system.progress import Progress
-from refimpl.runs.vae import VAERun
-from refimpl.runs.vae import VAESettings
 from refimpl.runs.loop import train_epoch
+from refimpl.runs.vae import VAERun, VAESettings
+from refimpl.system.progress import Progress
 
 EPSILONS = (0.02, 0.1, 0.5, 1.0)
 

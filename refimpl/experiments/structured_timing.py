@@ -19,10 +19,9 @@ import numpy as np
 
 from refimpl import data, plots
 from refimpl.checks import InputError
+from refimpl.runs.vae import VAERun, VAESettings
 from refimpl.system.files import output_folder, write_text
 from refimpl.system.progress import Progress
-from refimpl.runs.vae import VAERun
-from refimpl.runs.vae import VAESettings
 
 SIZES = (5, 7, 9, 11, 13, 15)
 LONGER = (20, 30, 40)                       # max-flow and coordinate ascent only

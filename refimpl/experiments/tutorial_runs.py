@@ -18,12 +18,12 @@ from typing import NamedTuple
 import numpy as np
 
 from refimpl.checks import InputError
-from refimpl.system.files import output_folder, read_arrays, write_whole
 from refimpl.runs import checkpoint, kind_of, loop
 from refimpl.runs.mixture import MixtureSettings
 from refimpl.runs.protocol import Row, Run
 from refimpl.runs.settings import RunSettings
 from refimpl.runs.vae import VAESettings
+from refimpl.system.files import output_folder, read_arrays, write_whole
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "tutorials" / "runs"
 

@@ -19,13 +19,12 @@ import numpy as np
 
 from refimpl import data, direct, estimators, plots
 from refimpl.checks import InputError
-from refimpl.system.files import output_folder, write_text
 from refimpl.models.vae import VAE
-from refimpl.system.progress import Progress
-from refimpl.runs.vae import VAERun
-from refimpl.runs.vae import VAESettings
 from refimpl.runs import checkpoint
 from refimpl.runs.loop import train_epoch
+from refimpl.runs.vae import VAERun, VAESettings
+from refimpl.system.files import output_folder, write_text
+from refimpl.system.progress import Progress
 
 TEMPERATURES = tuple(round(0.1 * step, 1) for step in range(1, 11))     # the slide's axis
 

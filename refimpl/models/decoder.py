@@ -50,9 +50,12 @@ class DecoderObjective:
     of its own: OwnTable.
 
     evaluations counts the f's an image that estimators asked for; what the decoder computes to learn is not among them.
+    Raises ValueError if there is no image.
     """
 
     def __init__(self, decoder: MLP, inputs: OneHots | ClassRow, x: np.ndarray) -> None:
+        if len(x) == 0:                                                     # their mean would be 0 / 0
+            raise ValueError("x must hold at least one image")
         self.decoder, self.inputs, self.x = decoder, inputs, x
         self.n, self.k = inputs.n, inputs.k
         self.evaluations = 0

@@ -15,7 +15,7 @@ class OneHots:
         self.n, self.k = n, k
 
     def forward(self, z: np.ndarray) -> np.ndarray:
-        return z.reshape(len(z), -1)
+        return z.reshape(len(z), self.n * self.k)
 
     def backward(self, z: np.ndarray, dinputs: np.ndarray) -> np.ndarray:
         """d/dz (B, n, k) from d/d inputs."""

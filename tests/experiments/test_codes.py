@@ -4,8 +4,8 @@ from __future__ import annotations
 import numpy as np
 
 from refimpl import data, gumbel
-from refimpl.runs import checkpoint, loop
 from refimpl.experiments import codes
+from refimpl.runs import checkpoint, loop
 from refimpl.runs.vae import VAERun, VAESettings
 from tests.spies import raw
 

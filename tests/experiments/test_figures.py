@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from refimpl.runs import checkpoint
 from refimpl.checks import InputError
 from refimpl.experiments import cells, figures
 from refimpl.experiments.cells import Cell
+from refimpl.runs import checkpoint
 
 
 @pytest.fixture(autouse=True)

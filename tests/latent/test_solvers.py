@@ -8,9 +8,9 @@ import pytest
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_flow
 
+from refimpl.checks import InputError
 from refimpl.latent import solvers
 from refimpl.latent.solvers import base, coordinate, enumeration, maxflow, milp, persistency
-from refimpl.checks import InputError
 
 
 def instances(rng, batch, n, sign, scale=1.0):

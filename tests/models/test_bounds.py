@@ -10,8 +10,8 @@ from scipy.special import expit
 
 from refimpl import data, joint
 from refimpl.checks import NotFinite
-from refimpl.models import bounds as truth
 from refimpl.latent.independent import Independent
+from refimpl.models import bounds as truth
 from refimpl.models.vae import VAE
 from tests.models.images import Images
 

@@ -7,8 +7,7 @@ from scipy.special import log_softmax, softmax
 
 from refimpl import estimators, gumbel
 from refimpl.checks import NotFinite
-from refimpl.estimators import Estimate, Estimator
-from refimpl.estimators import label_terms as labelled
+from refimpl.estimators import Estimate, Estimator, label_terms as labelled
 from refimpl.models import mixture
 from refimpl.models.inputs import ClassRow
 from refimpl.models.mixture import MixtureVAE

@@ -8,8 +8,8 @@ import pytest
 from scipy.special import softmax
 
 from refimpl import data, direct, estimators, exact, gumbel, joint
-from refimpl.estimators import Estimate, Estimator
 from refimpl.checks import NotFinite
+from refimpl.estimators import Estimate, Estimator
 from refimpl.latent import solvers
 from refimpl.latent.independent import Independent
 from refimpl.latent.pairwise import Pairwise
@@ -168,6 +168,16 @@ def test_a_relaxed_z_learns_at_its_own_place(model, x, rng):
         model.objective(x).run(z[:3])
     with pytest.raises(ValueError, match=r"^z must have shape \(B, n, k\) = \(6, 1, 4\)"):
         model.objective(x).table(one_hots(rng)[:3])
+
+
+@pytest.mark.parametrize("n, k", [(1, 4), (2, 3)])
+def test_a_batch_without_images_is_refused(n, k, x, rng):
+    model = VAE(Independent(n, k), HIDDEN, PIXELS, np.float64)
+    model.initialise(rng)
+    with pytest.raises(ValueError, match="^x must hold at least one image"):
+        model.backward(x[:0], estimators.get("exact"), rng)
+    with pytest.raises(ValueError, match="^x must hold at least one image"):
+        model.objective(x[:0])
 
 
 @pytest.mark.parametrize("n, k", [(1, 4), (2, 3)])

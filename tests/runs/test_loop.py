@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from refimpl.runs import checkpoint, loop
 from refimpl.checks import InputError
+from refimpl.runs import checkpoint, loop
 from refimpl.runs.vae import COLUMNS, VAERun, VAESettings
 from tests.asserts import assert_same_to_the_bit, checkpoint_content
 

@@ -9,13 +9,10 @@ import numpy as np
 import pytest
 
 from refimpl import data
-from refimpl.runs import checkpoint, loop
 from refimpl.checks import InputError
-from refimpl.runs.vae import VAERun
-from refimpl.runs import labelled_images as labelled
-from refimpl.runs.mixture import COLUMNS, MixtureRun, accuracy
-from refimpl.runs.mixture import MixtureSettings
-from refimpl.runs.vae import VAESettings
+from refimpl.runs import checkpoint, labelled_images as labelled, loop
+from refimpl.runs.mixture import COLUMNS, MixtureRun, MixtureSettings, accuracy
+from refimpl.runs.vae import VAERun, VAESettings
 from tests.asserts import assert_same_to_the_bit
 
 SMALL = dict(limit=300, batch=64, labels=20, pretrain=5)
