@@ -11,7 +11,8 @@ from refimpl.cli.options import add_settings
 from refimpl.runs import KINDS
 from refimpl.system.files import folder_name
 
-EXPERIMENTS = ("binary", "joint", "structured", "latent-sizes", "convergence", "semi-supervised", "labelled-terms")
+EXPERIMENTS = ("binary", "joint", "structured", "latent-sizes", "convergence", "plateau", "tuning",
+               "semi-supervised", "labelled-terms", "label-steps")
 
 
 class Parser(argparse.ArgumentParser):

@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 from refimpl.checks import InputError
-from refimpl.estimators import arm, direct, exact, gumbel_softmax, local_expectation, rebar, reinforce, reinmax, relax
+from refimpl.estimators import (arm, direct, exact, gumbel_softmax, imle, local_expectation, noisy_exact, rebar,
+                                reinforce, reinmax, relax, tilted)
 from refimpl.estimators.base import Estimate, Estimator, JointTable, Latent, Memory, Objective, Pass, Table
 
 __all__ = ["REGISTRY", "Estimate", "Estimator", "JointTable", "Latent", "Memory", "Objective", "Pass", "Table", "get"]
@@ -20,6 +21,12 @@ REGISTRY: dict[str, Estimator] = {entry.name: entry for entry in (
               colour="#E69F00", setting="eps", default=0.1, any_family=True, released=NO_KL),
     Estimator("direct-joint", direct.joint_estimate, "direct with the exact joint arg max (slide 29)", unbiased=False,
               colour="#8C3B00", setting="eps", default=0.1, any_family=True, enumerates=True, released=NO_KL),
+    Estimator("tilted", tilted.estimate, "direct's mean at finite eps by enumeration; no noise", unbiased=False,
+              colour="#B8860B", setting="eps", default=0.1, enumerates=True, released=NO_KL),
+    Estimator("noisy-exact", noisy_exact.estimate, "exact, plus direct's noise without its mean", unbiased=True,
+              colour="#6A51A3", setting="eps", default=0.1, enumerates=True, released=NO_KL),
+    Estimator("imle", imle.estimate, "direct with f linearised at z*: one evaluation", unbiased=False,
+              colour="#A6761D", setting="eps", default=0.1, any_family=True, released=NO_KL),
     Estimator("gumbel-softmax", gumbel_softmax.estimate, "the arg max relaxed to a softmax", unbiased=False,
               colour="#0072B2", setting="tau", default=0.5, any_family=True),
     Estimator("straight-through-gumbel-softmax", gumbel_softmax.straight_through_estimate,

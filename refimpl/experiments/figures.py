@@ -5,7 +5,9 @@
     structured    slide 32: unstructured, pairs with non-negative scores (max-flow) and of any sign (integer program)
     latent-sizes  supplement, figure 1: k = 20, 30, 40, 50
     convergence   slides 23 and 24: k = 10 and 50 against epochs and wall clock
-    semi-supervised, labelled-terms    slide 33; their cells and pictures are in semi_supervised.py
+    plateau       where the plateau's escape comes from: four encoder gradients times two decoder signals
+    tuning        equal tuning for every method
+    semi-supervised, labelled-terms, label-steps    slide 33; their cells and pictures are in semi_supervised.py
 """
 from __future__ import annotations
 
@@ -60,14 +62,16 @@ def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
 
 
 BINARY = ("direct", "local-expectation", "rebar", "relax", "arm", "disarm", "reinforce-loo", "gumbel-softmax",
-          "reinmax")
+          "reinmax", "imle")
 
 
 def binary(dataset: str, seed: int) -> list[Cell]:
     made = [_cell(name, dataset, seed, estimator=name, n=15, k=2) for name in BINARY]
     made.append(_cell("direct, no KL", dataset, seed, estimator="direct", n=15, k=2, kl_grad=False))
     made.append(_cell("direct as released", dataset, seed, estimator="direct", n=15, k=2, as_released=True))
-    made.append(_cell("rebar as released", dataset, seed, estimator="rebar", n=15, k=2, as_released=True))
+    for name in ("rebar", "relax"):                         # the released signal alone, and all that was released
+        made.append(_cell(f"{name}, batch mean", dataset, seed, estimator=name, n=15, k=2, batch_mean=True))
+        made.append(_cell(f"{name} as released", dataset, seed, estimator=name, n=15, k=2, as_released=True))
     return made
 
 
@@ -81,6 +85,7 @@ def structured(dataset: str, seed: int) -> list[Cell]:
     return [_cell("unstructured", dataset, seed, n=15, k=2),
             _cell("unstructured, no KL", dataset, seed, n=15, k=2, kl_grad=False),
             _cell("pairwise, w >= 0", dataset, seed, solver="persistency", **pairwise),
+            _cell("pairwise, w >= 0, start 0", dataset, seed, solver="persistency", pair_start=0.0, **pairwise),
             _cell("pairwise, any sign", dataset, seed, solver="enumeration", non_negative=False, **pairwise)]
 
 
@@ -95,6 +100,33 @@ def convergence(dataset: str, seed: int) -> list[Cell]:
         made += [_cell(f"{name}, k = {k}", dataset, seed, estimator=name, k=k)
                  for name in ("direct", "exact", "gumbel-softmax")]
         made.append(_cell(f"direct as released, k = {k}", dataset, seed, estimator="direct", k=k, as_released=True))
+    return made
+
+
+def plateau(dataset: str, seed: int) -> list[Cell]:
+    """Neither bias nor noise, bias alone, noise alone, both; each with both decoder signals.  An estimator that brings
+    the signal itself is left to it."""
+    own = {"exact": "q", "tilted": "q", "direct": "z_star", "noisy-exact": "z_star"}
+    return [_cell(f"{name}, decoder {words}", dataset, seed, estimator=name, k=10,
+                  learn_from=None if own[name] == signal else signal)
+            for signal, words in (("q", "q"), ("z_star", "z*")) for name in own]
+
+
+LEARNING_RATES = (3e-4, 1e-3, 3e-3)
+TUNED = {"direct": ("eps", (0.03, 0.1, 0.3, 1.0)), "exact": (None, (None,)),
+         "gumbel-softmax": ("tau", (0.25, 0.5, 1.0))}
+
+
+def tuning(dataset: str, seed: int) -> list[Cell]:
+    """Every method at every setting of its own and every learning rate."""
+    made = []
+    for k in (10, 50):
+        for name, (setting, values) in TUNED.items():
+            for value in values:
+                for lr in LEARNING_RATES:
+                    words = f", {setting} {value:g}" if setting else ""
+                    made.append(_cell(f"{name}, k = {k}{words}, lr {lr:g}", dataset, seed, estimator=name, k=k, lr=lr,
+                                      **({setting: value} if setting else {})))
     return made
 
 
@@ -197,10 +229,16 @@ REGISTRY = {entry.name: entry for entry in (
     Experiment("latent-sizes", "supplement, figure 1: k = 20, 30, 40, 50", ALL, "test_elbo", latent_sizes,
                draw_latent_sizes),
     Experiment("convergence", "slides 23 and 24: k = 10 and 50", ALL, "test_elbo", convergence, draw_convergence),
+    Experiment("plateau", "what leaves the plateau: direct's bias, its noise, or its decoder's sample", ALL[:2],
+               "test_elbo", plateau, draw_convergence),
+    Experiment("tuning", "every method at every setting, to be chosen on the validation part", ALL[:1], "valid_elbo",
+               tuning, draw_convergence),
     Experiment("semi-supervised", "slide 33: a few labels", ("mnist", "fashion-mnist"), "test_elbo",
                semi_supervised.by_labels, semi_supervised.draw, semi_supervised.lines, semi_supervised.grids),
     Experiment("labelled-terms", "slide 33: what 100 labels teach", ("mnist",), "test_elbo", semi_supervised.by_term,
                semi_supervised.draw_terms, semi_supervised.lines),
+    Experiment("label-steps", "slide 33: the number of labels at an equal number of pretraining steps", ("mnist",),
+               "test_elbo", semi_supervised.by_steps, semi_supervised.draw, semi_supervised.lines),
 )}
 
 

@@ -1,6 +1,7 @@
 """Slide 33: accuracy and bound of the mixture model against the number of labels, beside the paper's; labelled terms.
 
     semi-supervised   labels x direct / Gumbel-softmax, and clustering by direct without any
+    label-steps       the same with 1,200 steps on the labelled images alone, however many they are
     labelled-terms    100 labels: cross-entropy, the released term, direct loss minimisation, the authors' recipe as a
                       whole, and ours with one part of it left out at a time
 """
@@ -17,7 +18,7 @@ from refimpl.experiments import cells
 from refimpl.experiments.cells import Cell
 from refimpl.plots import images
 from refimpl.runs import checkpoint
-from refimpl.runs.mixture import MixtureSettings
+from refimpl.runs.mixture import PRETRAIN_BATCH, MixtureSettings
 
 LABELS = (50, 100, 300, 600, 1200)
 ESTIMATORS = ("direct", "gumbel-softmax")
@@ -38,6 +39,14 @@ def by_labels(dataset: str, seed: int) -> list[Cell]:
     made = [_cell(f"{name}, {labels} labels", dataset, seed, estimator=name, labels=labels)
             for labels in LABELS for name in ESTIMATORS]
     return [*made, _cell("direct, 0 labels", dataset, seed, labels=0)]
+
+
+def by_steps(dataset: str, seed: int) -> list[Cell]:
+    """As many steps on the labelled images alone whatever their number: by epochs, 24 times as many labels get twelve
+    times as many steps."""
+    return [_cell(f"{name}, {labels} labels, 1,200 steps", dataset, seed, estimator=name, labels=labels,
+                  pretrain=1200 * PRETRAIN_BATCH // max(labels, PRETRAIN_BATCH))
+            for labels in LABELS for name in ESTIMATORS]
 
 
 def by_term(dataset: str, seed: int) -> list[Cell]:

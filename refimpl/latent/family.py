@@ -34,6 +34,11 @@ class Family(ABC):
     normalised: bool
     """Whether q(z), the law of the perturbed arg max, is known in closed form: then there is a KL term, and an ELBO."""
 
+    @property
+    def start(self) -> np.ndarray:
+        """(outputs,), added to the encoder's last bias when a model's weights are drawn: where its outputs start."""
+        return np.zeros(self.outputs)
+
     def theta(self, out: np.ndarray) -> np.ndarray:
         """The family's parameters from the encoder's output (B, outputs)."""
         return out

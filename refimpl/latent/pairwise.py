@@ -23,19 +23,24 @@ class Pairwise(Family):
     """n binary variables, arg max by `solver`.  theta (B, n + n (n-1)/2) holds u, then w in the order of pairs(n).
 
     non_negative: pair scores w = softplus(v) of the encoder's output v, which max-flow needs; else w = v.
+    pair_start: where v starts.  At 0 every pair scores 0.7 and the others pull a variable to 1 whatever the image is.
     Raises ValueError if the solver does not take this n, or needs w >= 0 and non_negative is False.
     """
 
     k = 2
     normalised = False
 
-    def __init__(self, n: int, solver: Solver, non_negative: bool) -> None:
+    def __init__(self, n: int, solver: Solver, non_negative: bool, pair_start: float = 0.0) -> None:
         if not 2 <= n <= solver.most:
             raise ValueError(f"n must be in 2 ... {solver.most} for {solver.name}, got {n}")
         if solver.non_negative and not non_negative:
             raise ValueError(f"{solver.name} needs non-negative pair scores")
         self.n, self.outputs = n, n + n * (n - 1) // 2
-        self.solver, self.non_negative = solver, non_negative
+        self.solver, self.non_negative, self.pair_start = solver, non_negative, pair_start
+
+    @property
+    def start(self) -> np.ndarray:
+        return np.repeat([0.0, self.pair_start], [self.n, self.outputs - self.n])
 
     def theta(self, out: np.ndarray) -> np.ndarray:
         if not self.non_negative:

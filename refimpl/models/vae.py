@@ -38,6 +38,7 @@ class VAE:
     def initialise(self, rng: np.random.Generator) -> None:
         """Draw all weights; the same generator state gives the same model."""
         self.encoder.initialise(rng)
+        self.encoder.layers[-1].b[...] += self.family.start
         self.decoder.initialise(rng)
 
     @property

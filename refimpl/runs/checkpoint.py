@@ -18,7 +18,7 @@ from refimpl.system.files import read_arrays, write_whole
 
 FILE = "checkpoint.npz"
 FOREIGN = "is truncated, damaged, or not a checkpoint of this program"
-EARLIER = ("refimpl run 1", "refimpl semi-supervised run 1")            # what earlier versions called theirs
+EARLIER = ("refimpl run 1", "refimpl run 2", "refimpl semi-supervised run 1")       # what earlier versions wrote
 MEMORY = "memory_"
 
 

@@ -1,6 +1,7 @@
 """Training: epochs of steps, what the model is worth after each, a checkpoint that a run continues from to the bit.
 
-An output folder holds config.json, metrics.csv (a row an epoch), checkpoint.npz, curves.png and samples.png.
+An output folder holds config.json, metrics.csv (a row an epoch), commit.txt (what it was made by), checkpoint.npz,
+curves.png and samples.png.
 """
 from __future__ import annotations
 
@@ -20,10 +21,12 @@ from refimpl.checks import InputError, NotFinite
 from refimpl.runs import checkpoint, kind_of
 from refimpl.runs.protocol import Row, Run
 from refimpl.runs.settings import RunSettings
-from refimpl.system.files import locked, output_folder, write_text
+from refimpl.system.commit import commit
+from refimpl.system.files import locked, output_folder, read_whole, write_text
 from refimpl.system.progress import Progress
 
-WRITTEN = (checkpoint.FILE, "config.json", "metrics.csv", "curves.png", "samples.png")
+COMMIT = "commit.txt"
+WRITTEN = (checkpoint.FILE, "config.json", "metrics.csv", COMMIT, "curves.png", "samples.png")
 
 
 def train_epoch(run: Run, part: data.Part, after_step: Callable[[], None] = lambda: None, epoch: int = 1) -> int:
@@ -102,6 +105,7 @@ def _continue(run: Run, history: np.ndarray, epochs: int, out: Path, dataset: da
     settings, names = run.settings, run.columns
     write_text(out / "config.json", json.dumps(asdict(settings), indent=2) + "\n")
     _write_metrics(out, names, history)
+    _note_commit(out / COMMIT)
     run.attach(dataset)
     for epoch in range(run.FIRST_EPOCH + len(history), epochs + 1):
         progress = Progress(f"epoch {epoch} of {epochs}", run.steps(epoch, dataset.train))
@@ -122,6 +126,19 @@ def _continue(run: Run, history: np.ndarray, epochs: int, out: Path, dataset: da
     for name, figure in run.pictures(rows, dataset).items():
         plots.save(figure, out / name)
     return rows
+
+
+def made_by(folder: Path) -> list[str]:
+    """The commits, or versions, that the run in this folder was trained by, in order; none if nobody noted them."""
+    path = folder / COMMIT
+    return read_whole(path, "is missing").decode("utf-8", "replace").split("\n")[:-1] if path.exists() else []
+
+
+def _note_commit(path: Path) -> None:
+    """A line for each commit that trained this run: it may be continued by a later one."""
+    before = made_by(path.parent)
+    if commit() not in before[-1:]:
+        write_text(path, "".join(f"{line}\n" for line in (*before, commit())))
 
 
 def _write_metrics(out: Path, names: tuple[str, ...], history: np.ndarray) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from refimpl import data, estimators, joint
 from refimpl.checks import InputError
+from refimpl.estimators.learning import SIGNALS, learning_from
 from refimpl.latent import solvers
 from refimpl.latent.family import Family
 from refimpl.latent.independent import Independent
@@ -17,7 +18,7 @@ from refimpl.latent.pairwise import Pairwise
 from refimpl.models.bounds import DOUBLE_UP_TO, Bounds
 from refimpl.models.vae import VAE
 from refimpl.runs.protocol import Row, Run
-from refimpl.runs.settings import WIDEST, RunSettings, setting
+from refimpl.runs.settings import WIDEST, RunSettings, option, setting
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 COLUMNS = ("epoch", "step", "train_elbo", "valid_elbo", "test_elbo", "test_log_likelihood", "gap", "eps_or_tau",
            "seconds")
 NOT_A_BOUND = "released_loss_not_a_bound"
+PAIR_START = -3.0                       # softplus(-3) = 0.05: at the start the variables hardly pull on each other
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,19 @@ class VAESettings(RunSettings):
     solver: str | None = setting(None, "arg max of a structured encoder (default: maxflow)",
                                  choices=lambda: solvers.REGISTRY)
     non_negative: bool | None = setting(None, "pair scores through a softplus (default: yes, but for milp)")
+    pair_start: float | None = setting(None, "where pair scores start, before their softplus (default: -3, that is "
+                                             "w = 0.05; released: 0, that is w = 0.7)", least=-30, most=30)
+    learn_from: str | None = setting(None, "what the decoder learns from (default: the estimator's own choice)",
+                                     choices=lambda: SIGNALS)
     exact_every: int = setting(5, "with more than 1,024 joint values: epochs between exact test bounds", least=1)
 
     def preset(self) -> dict[str, object]:
-        return super().preset() | ({"kl_grad": False} if self.structure else {})
+        made = super().preset() | ({"kl_grad": False} if self.structure else {})
+        return made | ({"pair_start": 0.0} if self.structure and self._softplus() else {})
+
+    def _softplus(self) -> bool:
+        """Whether pair scores go through a softplus: as said, or else wherever the solver does not take any sign."""
+        return self.non_negative if self.non_negative is not None else (self.solver or "maxflow") != "milp"
 
     def _filled(self) -> VAESettings:
         estimator = estimators.get(self.estimator)
@@ -58,9 +69,11 @@ class VAESettings(RunSettings):
                           "use direct, local-expectation or another that does not enumerate")
         if self.structure:
             return self._structured(estimator)
-        for name, value in (("solver", self.solver), ("non-negative", self.non_negative)):
-            if value is not None:
-                raise InputError(f"--{name} goes with --structure pairwise only")
+        for name in ("solver", "non_negative", "pair_start"):
+            if getattr(self, name) is not None:
+                raise InputError(f"{option(name)} goes with --structure pairwise only")
+        if self.learn_from == "q":
+            joint.require(self.n, self.k, joint.TRAINABLE, "--learn-from q", "use z_star")
         return replace(self, kl_grad=self.kl_grad is not False)
 
     def _structured(self, estimator: estimators.Estimator) -> VAESettings:
@@ -76,16 +89,21 @@ class VAESettings(RunSettings):
             raise InputError(f"--n must be in 2 ... {solver.most} for --solver {solver.name}, got {self.n}")
         if self.estimator == "gumbel-softmax":
             joint.require(self.n, 2, joint.COUNTABLE, "gumbel-softmax over joint values", "use direct")
-        non_negative = solver.name != "milp" if self.non_negative is None else self.non_negative
+        if self.learn_from is not None:
+            raise InputError("--learn-from needs independent variables; leave it out with --structure")
+        non_negative = self._softplus()
         if solver.non_negative and not non_negative:
             raise InputError(f"--solver {solver.name} needs pair scores that are not negative; leave out "
                              "--no-non-negative, or use --solver milp or enumeration")
-        return replace(self, kl_grad=False, solver=solver.name, non_negative=non_negative)
+        if self.pair_start is not None and not non_negative:
+            raise InputError("--pair-start is where a softplus starts, and these pair scores have none; leave it out")
+        start = (PAIR_START if self.pair_start is None else self.pair_start) if non_negative else None
+        return replace(self, kl_grad=False, solver=solver.name, non_negative=non_negative, pair_start=start)
 
     def family(self) -> Family:
         """The latent variables, of resolved settings."""
         if self.structure:
-            return Pairwise(self.n, solvers.get(self.solver), self.non_negative)
+            return Pairwise(self.n, solvers.get(self.solver), self.non_negative, self.pair_start or 0.0)
         return Independent(self.n, self.k)
 
     def label(self) -> str:
@@ -100,6 +118,8 @@ class VAESettings(RunSettings):
             words.append(f"{name} released" if self.schedule == "released" else f"{name} = {getattr(self, name):g}")
         words += ["batch's mean score"] if self.batch_mean else []
         words += [] if self.kl_grad or self.structure else ["no KL gradient"]
+        words += [f"decoder learns from {self.learn_from}"] if self.learn_from else []
+        words += [f"pairs start at {self.pair_start:g}"] if self.pair_start not in (None, PAIR_START) else []
         return ", ".join(words)
 
 
@@ -107,12 +127,17 @@ class VAERun(Run):
     """A run of `train` under way."""
 
     COMMAND, SUMMARY = "train", "train a discrete variational auto-encoder"
-    FORMAT = "refimpl run 2"
+    FORMAT = "refimpl run 3"
     SETTINGS = VAESettings
     EPOCHS = 10
 
     settings: VAESettings
     model: VAE
+
+    def __init__(self, settings: VAESettings, model: VAE, rng: np.random.Generator) -> None:
+        super().__init__(settings, model, rng)
+        if settings.learn_from:
+            self.estimator = learning_from(self.estimator, settings.learn_from)
 
     @classmethod
     def blank(cls, settings: VAESettings, rng: np.random.Generator) -> VAERun:
@@ -130,7 +155,7 @@ class VAERun(Run):
     def columns(self) -> tuple[str, ...]:
         """COLUMNS, and more behind them where there are several latent variables."""
         if self.settings.n == 1:
-            return COLUMNS
+            return COLUMNS + ("evaluations",)
         if not self.model.family.normalised:
             return COLUMNS + ((NOT_A_BOUND,) if self.settings.released else ()) + ("evaluations",)
         return COLUMNS + ("sampled_elbo", "evaluations")

@@ -54,7 +54,7 @@ DAMAGE = {
     "text": lambda content, path: path.write_text("epoch,step\n"),
     "a single array": lambda content, path: np.save(open(path, "wb"), np.zeros(3)),
     "bit flipped": lambda content, path: path.write_bytes(content[:3000] + bytes([content[3000] ^ 1]) + content[3001:]),
-    "a later version": arrays(format="refimpl run 3"),
+    "a later version": arrays(format="refimpl run 99"),
     "no format": arrays(format=None),
     "other arrays": lambda content, path: np.savez(path, weights=np.zeros(3)),
     "pickled": arrays(values=np.array([{}], dtype=object)),

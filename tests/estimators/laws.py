@@ -82,11 +82,11 @@ def reinmax(h, toy, tau):
     return summed(2 * J((softmax(h / tau, axis=-1) + z) / 2, g) - J(softmax(h, axis=-1), g) / 2, q)
 
 
-def coordinate_wise(h, toy, eps):
+def coordinate_wise(h, toy, eps, table=None):
     """P(z*) prod_i P(z_i(eps) given z*_i), the latter by the exact law of a pair: direct.joint_law."""
     n, k = h.shape
     z, q = corners(n, k), np.exp(joint.log_q(h))
-    table, chosen = changes(h, toy, z), z.argmax(axis=-1)
+    table, chosen = changes(h, toy, z) if table is None else table, z.argmax(axis=-1)
     values, weights = [], []
     for star, f, index, chance in zip(z, table, chosen, q):
         given = [direct.joint_law(h[i], f[i], eps)[index[i]] / softmax(h[i])[index[i]] for i in range(n)]
@@ -94,6 +94,17 @@ def coordinate_wise(h, toy, eps):
             values.append((np.eye(k)[moved] - star) / eps)
             weights.append(chance * np.prod([law[c] for law, c in zip(given, moved)]))
     return summed(np.array(values), np.array(weights))
+
+
+def noisy_exact(h, toy, eps):
+    """The truth, with the covariance of the pair over joint values: direct.covariance in its margins."""
+    hots, f = joint.one_hots(*h.shape), f_at(toy, corners(*h.shape))
+    return joint.gradient(h, f).ravel(), hots.T @ direct.covariance(joint.log_q(h), f, eps) @ hots
+
+
+def imle(h, toy, eps):
+    """As coordinate_wise, with the slope at z* for the table around it."""
+    return coordinate_wise(h, toy, eps, slope_at(toy, corners(*h.shape)))
 
 
 # --- binary: pieces of one number a variable --------------------------------------------------------------------------

@@ -156,6 +156,63 @@ def direct_joint(h, waves, rng, memory, eps):
     return grad, stars
 
 
+def _margins(weights, values, n, k):
+    """sum_z weights(z) [z_i = c]."""
+    return [[sum(w for w, z in zip(weights, values) if z[i] == c) for c in range(k)] for i in range(n)]
+
+
+def _joint(scores, wave):
+    """All joint values, q of each, f of each."""
+    n, k, q = len(scores), len(scores[0]), [softmax(row) for row in scores]
+    values = joint_values(n, k)
+    return values, [math.prod(q[i][z[i]] for i in range(n)) for z in values], [wave.f(hots(z, k)) for z in values]
+
+
+def _tilt(weights, f, eps):
+    """(q_eps - q) / eps of every joint value, q_eps = q exp(eps f) / sum q exp(eps f)."""
+    tilted = [w * math.exp(eps * (f_z - max(f))) for w, f_z in zip(weights, f)]
+    return [(t / sum(tilted) - w) / eps for t, w in zip(tilted, weights)]
+
+
+def tilted(h, waves, rng, memory, eps):
+    """The margins of (q_eps - q) / eps."""
+    grad, weights = [], []
+    for scores, wave in zip(h, waves):
+        values, q, f = _joint(scores, wave)
+        grad.append(_margins(_tilt(q, f, eps), values, len(scores), len(scores[0])))
+        weights.append(q)
+    return grad, weights
+
+
+def noisy_exact(h, waves, rng, memory, eps):
+    """exact + (z(eps) - z*) / eps - tilted, with a Gumbel variable for every joint value."""
+    silent, weights = exact(h, waves, rng, memory)
+    clocks = [[rng.standard_exponential() for _ in row] for row in weights]
+    grad, stars = [], []
+    for scores, wave, times, plain in zip(h, waves, clocks, silent):
+        values, q, f = _joint(scores, wave)
+        n, k = len(scores), len(scores[0])
+        noisy = [math.log(w) - math.log(e) for w, e in zip(q, times)]
+        z = hots(values[winner(noisy)], k)
+        moved = hots(values[winner([s + eps * f_z for s, f_z in zip(noisy, f)])], k)
+        mean = _margins(_tilt(q, f, eps), values, n, k)
+        grad.append([[plain[i][c] + (moved[i][c] - z[i][c]) / eps - mean[i][c] for c in range(k)] for i in range(n)])
+        stars.append(z)
+    return grad, stars
+
+
+def imle(h, waves, rng, memory, eps):
+    """(z(eps) - z*) / eps, z(eps)_i = argmax_c of eps df/dz_i(c) at z* + h_i(c) + gamma_i(c)."""
+    grad, stars = [], []
+    for noisy, wave in zip(perturbed(h, rng), waves):
+        z = [hot(winner(row), len(row)) for row in noisy]
+        moved = [hot(winner([s + eps * g for s, g in zip(row, slope)]), len(row))
+                 for row, slope in zip(noisy, wave.slope(z))]
+        grad.append(difference(moved, z, 1 / eps))
+        stars.append(z)
+    return grad, stars
+
+
 def gumbel_softmax(h, waves, rng, memory, tau):
     """z_i = softmax((h_i + gamma_i) / tau), grad_i = J(z_i) df/dz_i / tau."""
     grad, soft = [], []
@@ -360,6 +417,7 @@ def disarm(h, waves, rng, memory):
 
 TRANSCRIPTS = {
     "exact": exact, "direct": direct, "two-sided": two_sided, "direct-joint": direct_joint,
+    "tilted": tilted, "noisy-exact": noisy_exact, "imle": imle,
     "gumbel-softmax": gumbel_softmax, "straight-through-gumbel-softmax": straight_through, "reinmax": reinmax,
     "local-expectation": local_expectation, "reinforce": reinforce, "reinforce-loo": leave_one_out, "rebar": rebar,
     "relax": relax, "arm": arm, "disarm": disarm}
@@ -418,6 +476,14 @@ def joint_pairs(theta, waves, rng, n, eps):
         _best(noisy, n, lambda v: eps * wave.f(hots(v, 2))), z, 1 / eps))
 
 
+def imle_pairs(theta, waves, rng, n, eps):
+    def move(noisy, wave, z):
+        gain = [row[1] - row[0] for row in wave.slope(hots(z, 2))]
+        return _best(noisy, n, lambda v: sum(eps * g * one for g, one in zip(gain, v))), z, 1 / eps
+
+    return _pairs(theta, waves, rng, n, move)
+
+
 def gumbel_softmax_pairs(theta, waves, rng, n, tau):
     """A Gumbel variable a joint value; z_i(1) = sum of the weights of all joint values with z_i = 1."""
     values = joint_values(n, 2)
@@ -434,9 +500,11 @@ def gumbel_softmax_pairs(theta, waves, rng, n, tau):
     return grad, soft
 
 
-OF_PAIRS = {"direct": direct_pairs, "two-sided": two_sided_pairs, "direct-joint": joint_pairs,
+OF_PAIRS = {"direct": direct_pairs, "two-sided": two_sided_pairs, "direct-joint": joint_pairs, "imle": imle_pairs,
             "gumbel-softmax": gumbel_softmax_pairs}
 
+
+SILENT = ("exact", "tilted")                    # their decoder learns from all joint values, weighted by q
 
 # --- the comparison ---------------------------------------------------------------------------------------------------
 
@@ -482,9 +550,9 @@ def worst_difference(name, estimate=None, n=2, k=2, value=0.6, dtype=np.float64,
             grad, latent = estimate(h, toy, ours, **settings, **given, **keywords)
             scores = h.astype(float).tolist()
             truth, at = TRANSCRIPTS[name](scores, waves, theirs, known, *settings.values(), **keywords)
-            worst = max(worst, off(grad, truth), off(latent.weights if name == "exact" else latent.z, at),
+            worst = max(worst, off(grad, truth), off(latent.weights if name in SILENT else latent.z, at),
                         *(off(memory[key], known[key]) for key in memory))
-            if name != "exact":                                     # f was asked at the z that is handed back
+            if name not in SILENT:                                  # f was asked at the z that is handed back
                 worst = max(worst, off(latent.f, [wave.f(z) for wave, z in zip(waves, latent.z.tolist())]))
             if ours.bit_generator.state != theirs.bit_generator.state:
                 return np.inf

@@ -28,7 +28,7 @@ TAU = {"gumbel-softmax": 0.5, "rebar": 0.5, "relax": 0.5, "reinmax": 1.0}
 
 def of(name: str, **settings) -> dict[str, object]:
     """What differs from the resolved defaults of direct, for another estimator."""
-    if name in ("direct", "direct-joint"):
+    if name in ("direct", "direct-joint", "tilted", "noisy-exact", "imle"):
         made: dict[str, object] = {}
     else:
         made = {"eps": None} | ({"tau": TAU[name]} if name in TAU else {})
@@ -40,21 +40,38 @@ def of(name: str, **settings) -> dict[str, object]:
 LABELS: dict[str, dict[str, dict[str, object]]] = {
     "binary": {
         **{name: of(name, **BINARY) for name in ("direct", "local-expectation", "rebar", "relax", "arm", "disarm",
-                                                 "reinforce-loo", "gumbel-softmax", "reinmax")},
+                                                 "reinforce-loo", "gumbel-softmax", "reinmax", "imle")},
         "direct, no KL": of("direct", kl_grad=False, **BINARY),
         "direct as released": of("direct", **RELEASED, **BINARY),
-        "rebar as released": of("rebar", **BINARY) | dict(schedule="released", tau=None, batch_mean=True)},
+        **{f"{name} as released": of(name, **BINARY) | dict(schedule="released", tau=None, batch_mean=True)
+           for name in ("rebar", "relax")},
+        **{f"{name}, batch mean": of(name, **BINARY) | dict(batch_mean=True) for name in ("rebar", "relax")}},
     "joint": {f"{name}, n = {n}": of(name, n=n, k=2) for n in (8, 12)
               for name in ("direct", "direct-joint", "local-expectation", "exact")},
     "structured": {
         "unstructured": of("direct", **BINARY), "unstructured, no KL": of("direct", kl_grad=False, **BINARY),
-        "pairwise, w >= 0": of("direct", solver="persistency", non_negative=True, **PAIRWISE),
+        "pairwise, w >= 0": of("direct", solver="persistency", non_negative=True, pair_start=-3.0, **PAIRWISE),
+        "pairwise, w >= 0, start 0": of("direct", solver="persistency", non_negative=True, pair_start=0.0, **PAIRWISE),
         "pairwise, any sign": of("direct", solver="enumeration", non_negative=False, **PAIRWISE)},
     "latent-sizes": {f"{name}, k = {k}": of(name, k=k) for k in (20, 30, 40, 50)
                      for name in ("direct", "exact", "gumbel-softmax")},
     "convergence": {
         **{f"{name}, k = {k}": of(name, k=k) for k in (10, 50) for name in ("direct", "exact", "gumbel-softmax")},
         **{f"direct as released, k = {k}": of("direct", k=k, **RELEASED) for k in (10, 50)}},
+    "plateau": {
+        "exact, decoder q": of("exact"), "exact, decoder z*": of("exact", learn_from="z_star"),
+        "tilted, decoder q": of("tilted"), "tilted, decoder z*": of("tilted", learn_from="z_star"),
+        "direct, decoder q": of("direct", learn_from="q"), "direct, decoder z*": of("direct"),
+        "noisy-exact, decoder q": of("noisy-exact", learn_from="q"), "noisy-exact, decoder z*": of("noisy-exact")},
+    "tuning": {
+        **{f"direct, k = {k}, eps {eps:g}, lr {lr:g}": of("direct", k=k, eps=eps, lr=lr)
+           for k in (10, 50) for eps in (0.03, 0.1, 0.3, 1.0) for lr in (3e-4, 1e-3, 3e-3)},
+        **{f"exact, k = {k}, lr {lr:g}": of("exact", k=k, lr=lr) for k in (10, 50) for lr in (3e-4, 1e-3, 3e-3)},
+        **{f"gumbel-softmax, k = {k}, tau {tau:g}, lr {lr:g}": of("gumbel-softmax", k=k, tau=tau, lr=lr)
+           for k in (10, 50) for tau in (0.25, 0.5, 1.0) for lr in (3e-4, 1e-3, 3e-3)}},
+    "label-steps": {f"{name}, {labels} labels, 1,200 steps": of(name, labels=labels, pretrain=epochs)
+                    for labels, epochs in ((50, 1200), (100, 1200), (300, 400), (600, 200), (1200, 100))
+                    for name in ("direct", "gumbel-softmax")},
     "semi-supervised": {
         **{f"{name}, {labels} labels": of(name, labels=labels) for labels in (50, 100, 300, 600, 1200)
            for name in ("direct", "gumbel-softmax")},
@@ -73,8 +90,9 @@ LABELS: dict[str, dict[str, dict[str, object]]] = {
 DATASETS = {"binary": ("fashion-mnist", "mnist"), "joint": ("mnist",), "structured": ("fashion-mnist",),
             "latent-sizes": ("mnist", "fashion-mnist", "omniglot"),
             "convergence": ("mnist", "fashion-mnist", "omniglot"),
-            "semi-supervised": ("mnist", "fashion-mnist"), "labelled-terms": ("mnist",)}
-MERIT = {name: "test_log_likelihood" if name == "structured" else "test_elbo" for name in LABELS}
+            "semi-supervised": ("mnist", "fashion-mnist"), "labelled-terms": ("mnist",), "label-steps": ("mnist",),
+            "plateau": ("mnist", "fashion-mnist"), "tuning": ("mnist",)}
+MERIT = {name: {"structured": "test_log_likelihood", "tuning": "valid_elbo"}.get(name, "test_elbo") for name in LABELS}
 
 
 @pytest.mark.parametrize("name", LABELS)

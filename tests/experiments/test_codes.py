@@ -10,15 +10,16 @@ from refimpl.runs.vae import VAERun, VAESettings
 from tests.spies import raw
 
 
-def test_non_negative_pair_scores_start_with_one_code_for_all_images():
+def test_pair_scores_that_start_at_zero_start_with_one_code_for_all_images():
     """softplus(0) = 0.7 from each of 14 neighbours: every image gets z = all ones."""
     images = data.load("fashion-mnist", limit=300).test
-    start = VAERun.start(VAESettings(n=15, k=2, structure="pairwise", solver="persistency").resolved())
+    pairs = dict(n=15, k=2, structure="pairwise")
+    start = VAERun.start(VAESettings(solver="persistency", pair_start=0.0, **pairs).resolved())
     counted = codes.count(start, images, np.random.default_rng(0))
     assert counted.different == 1 and (counted.shares[:, 1] == 1).all()
-    free = VAERun.start(VAESettings(n=15, k=2, structure="pairwise",
-                        solver="enumeration", non_negative=False).resolved())
-    assert codes.count(free, images, np.random.default_rng(0)).different > 250
+    for other in (dict(solver="persistency"), dict(solver="enumeration", non_negative=False)):
+        free = VAERun.start(VAESettings(**other, **pairs).resolved())           # the default start, and any sign
+        assert codes.count(free, images, np.random.default_rng(0)).different > 250
 
 
 def test_counts_of_a_run(tmp_path, capsys):

@@ -99,11 +99,11 @@ def test_what_an_experiment_passes_on(tmp_path, passed_on):
     figures.run("structured", 100_000, 100, tmp_path / "x", 64, ["mnist", "omniglot"], "/data", lines.append)
     assert loads == [("mnist", "/data"), ("omniglot", "/data")]
     ((made, *rest),) = ran
-    assert rest == [100_000, tmp_path / "x", 64, "/data", lines.append] and len(made) == 2 * 100 * 4
+    assert rest == [100_000, tmp_path / "x", 64, "/data", lines.append] and len(made) == 2 * 100 * 5
     assert {(cell.settings.dataset, cell.settings.seed) for cell in made} == {
         (dataset, seed) for dataset in ("mnist", "omniglot") for seed in range(100)}
     assert written == [tmp_path / "x" / name for name in ("structured", "structured.png", "more.png")]
-    assert lines == ["structured: 800 runs of 100000 epochs; stop it at any time, the same command continues"]
+    assert lines == ["structured: 1000 runs of 100000 epochs; stop it at any time, the same command continues"]
 
 
 def test_all_that_the_folder_holds_is_drawn(tmp_path, passed_on):

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from refimpl import estimators
-from refimpl.estimators import arm, direct, exact, gumbel_softmax, label_terms, local_expectation, rebar, reinforce
-from refimpl.estimators import reinmax, relax
+from refimpl.estimators import (arm, direct, exact, gumbel_softmax, imle, label_terms, local_expectation, noisy_exact,
+                                rebar, reinforce, reinmax, relax, tilted)
 from refimpl.latent import pairwise, solvers
 from refimpl.models.decoder import DecoderPass
 from refimpl.models.tables import SharedTable
@@ -87,6 +87,28 @@ SLIPS = {
         ("family.joint_argmax(noisy, ", "family.joint_argmax(family.perturb(theta, rng), ", {}),
         ("eps * objective.joint_table().f", "objective.joint_table().f", {}),
         ("eps * objective.joint_table().f", "-eps * objective.joint_table().f", {}),
+    ]),
+    "tilted": (tilted, "estimate", [
+        ("gradient(h, table.f, ", "gradient(-h, table.f, ", {}),
+        ("(joint.log_q(h), f, eps)", "(joint.log_q(h), f, eps) * eps", {}),
+        ("(joint.log_q(h), f, eps)", "(joint.log_q(h), f, 0.5)", {}),
+        ("(joint.log_q(h), f, eps)", "(joint.log_q(h), f, eps, two_sided=True)", {}),
+        ("table.weighted(np.exp(joint.log_q(h)))", "table.weighted(np.exp(joint.log_q(-h)))", {}),
+    ]),
+    "noisy-exact": (noisy_exact, "estimate", [
+        (" - tilted.gradient(h, f, eps)", "", {}),
+        ("joint.gradient(h, f) + noise", "noise", {}),
+        ("joint.gradient(h, f) + noise", "joint.gradient(h, f) + 0 * noise", {}),
+        ("joint.gradient(h, f) + noise", "joint.gradient(h, f) - noise", {}),
+        ("noisy + eps * f)", "noisy + f)", {}),
+        ("objective.run(z_star, counted=False)", "objective.run(z_eps, counted=False)", {}),
+    ]),
+    "imle": (imle, "estimate", [
+        ("family.tilt(noisy, eps * run.df_dz())", "family.tilt(noisy, run.df_dz())", {}),
+        ("family.tilt(noisy, eps * run.df_dz())", "family.tilt(theta, eps * run.df_dz())", {}),
+        ("family.tilt(noisy, eps * run.df_dz())", "family.tilt(noisy, eps * objective.table(z_star).f)", {}),
+        ("family.features(z_star)) / eps, run)", "family.features(z_star)), run)", {}),
+        (" / eps, run)", " / eps, objective.run(z_eps))", {}),
     ]),
     "gumbel-softmax": (gumbel_softmax, "estimate", [
         ("relaxed.back(run.df_dz())", "relaxed.back(run.df_dz()) * tau", {}),

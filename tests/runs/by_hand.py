@@ -11,6 +11,7 @@ import numpy as np
 
 from refimpl import estimators
 from refimpl.estimators import label_terms
+from refimpl.estimators.learning import learning_from
 from refimpl.latent import solvers
 from refimpl.latent.independent import Independent
 from refimpl.latent.pairwise import Pairwise
@@ -35,11 +36,16 @@ def keywords(settings, step: int, memory: dict) -> dict:
 def vae(settings, epochs: int) -> tuple[VAE, Adam]:
     """The model and its optimiser after so many epochs of `train`."""
     rng = np.random.default_rng(settings.seed)
-    family = (Pairwise(settings.n, solvers.get(settings.solver), settings.non_negative) if settings.structure
+    family = (Pairwise(settings.n, solvers.get(settings.solver), settings.non_negative, 0.0) if settings.structure
               else Independent(settings.n, settings.k))
     model = VAE(family, settings.hidden)
     model.initialise(rng)
+    if settings.non_negative:
+        pairs = model.encoder.layers[-1].b[settings.n:]
+        pairs += np.float32(settings.pair_start)
     adam, entry = Adam(model.parameters, settings.lr), estimators.get(settings.estimator)
+    if settings.learn_from:
+        entry = learning_from(entry, settings.learn_from)
     memory = entry.memory(settings.n, settings.k) if entry.memory else {}
     x, _ = raw(settings.dataset, "train", settings.limit)
     for _ in range(epochs):

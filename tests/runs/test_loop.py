@@ -44,12 +44,19 @@ def test_training_learns(tmp_path, quick):
     assert rows[-1]["train_elbo"] > rows[0]["train_elbo"] + 20
 
 
+def test_every_commit_that_trained_a_run_is_noted_once(tmp_path, monkeypatch):
+    for epochs, made_by in enumerate(("a", "a", "b", "a"), start=1):
+        monkeypatch.setattr(loop, "commit", lambda: made_by)
+        loop.train(small(), epochs, tmp_path, resume=epochs > 1)
+    assert loop.made_by(tmp_path) == ["a", "b", "a"] and loop.made_by(tmp_path / "none") == []
+
+
 def test_files_of_a_run(tmp_path):
     rows = loop.train(small(), 2, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(loop.WRITTEN)
     with open(tmp_path / "metrics.csv", newline="") as stream:
         written = list(csv.DictReader(stream))
-    assert tuple(written[0]) == COLUMNS and len(written) == 2
+    assert tuple(written[0]) == (*COLUMNS, "evaluations") and len(written) == 2
     assert [row["epoch"] for row in written] == ["1", "2"] and written[1]["step"] == "14"
     for row, text in zip(rows, written):
         assert float(text["test_elbo"]) == pytest.approx(row["test_elbo"], abs=1e-6)

@@ -17,7 +17,7 @@ from refimpl.runs import KINDS, kind_of, loop
 from refimpl.runs.mixture import PRETRAIN_BATCH, MixtureRun, MixtureSettings, serving
 from refimpl.runs.schedules import released
 from refimpl.runs.settings import TYPES, WIDEST, arguments, check_fields, option
-from refimpl.runs.vae import VAERun, VAESettings
+from refimpl.runs.vae import PAIR_START, VAERun, VAESettings
 
 # What --as-released stands for: (schedule, KL gradient, batch's mean signal) of every estimator, in both kinds.
 PRESETS = {
@@ -25,6 +25,9 @@ PRESETS = {
     "direct": ("released", False, None),
     "two-sided": ("released", False, None),
     "direct-joint": ("released", False, None),
+    "tilted": ("released", False, None),
+    "noisy-exact": ("released", False, None),
+    "imle": ("released", False, None),
     "gumbel-softmax": ("released", True, None),
     "straight-through-gumbel-softmax": ("released", True, None),
     "reinmax": ("released", True, None),
@@ -41,6 +44,7 @@ RECIPE = {"labelled_term": "released", "label_eps": 0.05,
 
 # Defaults of an estimator's own setting, without the preset.
 DEFAULTS = {"direct": {"eps": 0.1}, "two-sided": {"eps": 0.1}, "direct-joint": {"eps": 0.1},
+            "tilted": {"eps": 0.1}, "noisy-exact": {"eps": 0.1}, "imle": {"eps": 0.1},
             "gumbel-softmax": {"tau": 0.5},
             "straight-through-gumbel-softmax": {"tau": 0.5}, "reinmax": {"tau": 1.0}, "rebar": {"tau": 0.5},
             "relax": {"tau": 0.5}}
@@ -154,7 +158,7 @@ def drawn(kind, rng: np.random.Generator):
     """Settings of this kind with random values of random fields; they need not be allowed together."""
     chosen: dict[str, object] = {}
     for each in fields(kind):
-        if rng.random() < 0.55:
+        if rng.random() < (0.95 if each.name in ("pair_start", "learn_from") else 0.55):     # they suit few others
             continue
         allowed = each.metadata
         if allowed["choices"] is not None:
@@ -393,7 +397,8 @@ def test_the_recipe_of_both_kinds_in_numbers():
     common = dict(dataset="mnist", estimator="direct", batch=100, eps=0.1, tau=None, schedule="constant", kl_grad=True,
                   batch_mean=None, as_released=False, seed=0, limit=None)
     assert asdict(VAESettings().resolved()) == common | dict(
-        lr=1e-3, n=1, k=10, hidden=300, structure=None, solver=None, non_negative=None, exact_every=5)
+        lr=1e-3, n=1, k=10, hidden=300, structure=None, solver=None, non_negative=None, pair_start=None,
+        learn_from=None, exact_every=5)
     assert asdict(MixtureSettings().resolved()) == common | dict(
         lr=8e-4, labels=100, labelled_term="cross-entropy", label_eps=0.05, label_weight=50.0, label_batch=50,
         pretrain=1200, image_weight=0.2, shift=3, beta=5.0, beta_epochs=20, gaussian=30)
@@ -401,11 +406,38 @@ def test_the_recipe_of_both_kinds_in_numbers():
     ends = {(kind, each.name): each.metadata["most"] for kind in (VAESettings, MixtureSettings) for each in fields(kind)
             if each.metadata["most"] is not None and each.name not in ("eps", "tau")}
     assert ends == {(VAESettings, "n"): 200, (VAESettings, "k"): 10_000, (VAESettings, "hidden"): 10_000,
+                    (VAESettings, "pair_start"): 30,
                     (MixtureSettings, "shift"): 27, (MixtureSettings, "gaussian"): 1_000,
                     (MixtureSettings, "label_weight"): 1e6, (MixtureSettings, "image_weight"): 1e6}
 
 
+def test_where_pair_scores_start():
+    pairs = dict(n=4, k=2, structure="pairwise")
+    assert VAESettings(**pairs).resolved().pair_start == PAIR_START == -3
+    assert VAESettings(as_released=True, **pairs).resolved().pair_start == 0
+    assert VAESettings(pair_start=1.5, **pairs).resolved().family().pair_start == 1.5
+    for free in (dict(solver="milp"), dict(solver="enumeration", non_negative=False)):
+        assert VAESettings(**free, **pairs).resolved().pair_start is None
+        assert VAESettings(as_released=True, **free, **pairs).resolved().pair_start is None
+        with pytest.raises(InputError, match="^--pair-start is where a softplus starts"):
+            VAESettings(pair_start=1.0, **free, **pairs).resolved()
+    with pytest.raises(InputError, match="^--pair-start goes with --structure pairwise only"):
+        VAESettings(pair_start=0.0).resolved()
+
+
+def test_what_the_decoder_learns_from_has_its_limits():
+    assert VAESettings(n=12, k=2, learn_from="q").resolved().learn_from == "q"
+    for settings, words in ((VAESettings(n=13, k=2, learn_from="q"), "^--learn-from q enumerates all"),
+                            (VAESettings(n=3, k=2, structure="pairwise", learn_from="z_star"), "^--learn-from needs"),
+                            (VAESettings(learn_from="z"), "^unknown learn from 'z'; there are z_star, q")):
+        with pytest.raises(InputError, match=words):
+            settings.resolved()
+
+
 @pytest.mark.parametrize("settings, words", [
+    (VAESettings(learn_from="q"), "direct, k = 10, eps = 0.1, decoder learns from q"),
+    (VAESettings(n=3, k=2, structure="pairwise", pair_start=0.5),
+     "direct, n = 3, k = 2, pairwise by maxflow, eps = 0.1, pairs start at 0.5"),
     (VAESettings(), "direct, k = 10, eps = 0.1"), (VAESettings(n=5, k=3, eps=2.0), "direct, n = 5, k = 3, eps = 2"),
     (VAESettings(kl_grad=False), "direct, k = 10, eps = 0.1, no KL gradient"),
     (VAESettings(schedule="released"), "direct, k = 10, eps released"),

@@ -1,0 +1,36 @@
+"""What the decoder learns from, chosen apart from the encoder's gradient.
+
+An estimator brings its own choice: direct a sample z*, enumeration all values weighted by q.  So two runs of different
+estimators differ twice.  To compare encoder gradients alone, give both decoders the same.
+"""
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from refimpl import joint
+from refimpl.estimators.base import Estimate, Estimator, Objective
+from refimpl.estimators.sampling import sample
+
+SIGNALS = ("z_star", "q")
+
+
+def learning_from(entry: Estimator, signal: str) -> Estimator:
+    """The same estimator of independent variables with a decoder that learns from
+
+        z_star      one sample of q an image, drawn after the estimate
+        q           all joint values, weighted by q; needs few enough of them
+
+    Raises ValueError for another signal.
+    """
+    if signal not in SIGNALS:
+        raise ValueError(f"signal must be one of {', '.join(SIGNALS)}, got {signal!r}")
+
+    def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, **settings) -> Estimate:
+        grad, _ = entry.estimate(h, objective, rng, **settings)
+        if signal == "z_star":
+            return Estimate(grad, objective.run(sample(h, rng), counted=False))
+        return Estimate(grad, objective.joint_table().weighted(np.exp(joint.log_q(h.astype(np.float64)))))
+
+    return replace(entry, estimate=estimate)

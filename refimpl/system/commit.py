@@ -1,0 +1,28 @@
+"""Which version of this program is running, for the files that it writes."""
+from __future__ import annotations
+
+import os
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from refimpl import __version__
+
+ROOT = Path(__file__).resolve().parent.parent.parent            # of the checkout, if it is one
+
+
+@cache
+def commit() -> str:
+    """The commit that is checked out, twelve digits, with -dirty behind it where files have been changed since.
+
+    The version where the package lies in no checkout of its own, or git is not there.
+    """
+    version = f"version {__version__}"
+    if not (ROOT / ".git").exists():                            # whatever checkout is above it, is another project's
+        return version
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        done = subprocess.run(command, env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"}, capture_output=True, text=True)
+    except OSError:
+        return version
+    return done.stdout.strip() or version

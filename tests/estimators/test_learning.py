@@ -1,0 +1,50 @@
+"""The decoder's signal, chosen apart from the encoder's gradient."""
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from refimpl import estimators, joint
+from refimpl.estimators.learning import SIGNALS, learning_from
+from refimpl.models.toy import Toy
+
+
+@pytest.fixture
+def h(rng):
+    return rng.normal(size=(3, 2, 2))
+
+
+@pytest.mark.parametrize("signal", SIGNALS)
+@pytest.mark.parametrize("name", ["exact", "direct", "local-expectation"])
+def test_the_gradient_stays_and_the_signal_is_the_one_asked_for(name, signal, h):
+    entry, toy = estimators.get(name), Toy(3, 2, 2, np.random.default_rng(1))
+    settings = {"eps": 0.5} if entry.setting else {}
+    own = entry.estimate(h, toy, np.random.default_rng(2), **settings)
+    other = learning_from(entry, signal)
+    grad, latent = other.estimate(h, toy, np.random.default_rng(2), **settings)
+    assert (grad == own.grad).all() and replace(other, estimate=entry.estimate) == entry
+    if signal == "q":
+        np.testing.assert_allclose(latent.weights, np.exp(joint.log_q(h)), rtol=1e-12)
+
+
+def test_the_sample_is_one_of_q(rng):
+    """Counts of 40,000 samples, in standard deviations."""
+    h, times = rng.normal(size=(2, 2)), 40_000
+    many, toy = np.broadcast_to(h, (times, 2, 2)), Toy(1, 2, 2, rng).repeated(0, times)
+    _, latent = learning_from(estimators.get("exact"), "z_star").estimate(many, toy, rng)
+    q = np.exp(joint.log_q(h))
+    counts = np.bincount(joint.index(latent.z), minlength=4)
+    assert (np.abs(counts - times * q) < 4 * np.sqrt(times * q * (1 - q))).all()
+
+
+def test_the_passes_that_only_learn_are_no_evaluations_of_a_sample(h, rng):
+    toy = Toy(3, 2, 2, rng)
+    learning_from(estimators.get("exact"), "z_star").estimate(h, toy, rng)
+    assert toy.evaluations == 4
+
+
+def test_an_unknown_signal():
+    with pytest.raises(ValueError, match="^signal must be one of z_star, q, got 'z'"):
+        learning_from(estimators.get("exact"), "z")

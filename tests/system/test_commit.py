@@ -1,0 +1,45 @@
+"""Which version made a file."""
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from refimpl import __version__
+from refimpl.system import commit
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A checkout of its own, in the place of this one."""
+    monkeypatch.setattr(commit, "ROOT", tmp_path)
+    commit.commit.cache_clear()
+    yield tmp_path
+    commit.commit.cache_clear()
+
+
+def git(folder, *words):
+    subprocess.run(["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=b", *words], check=True,
+                   capture_output=True, text=True)
+
+
+def test_the_commit_and_whether_files_have_been_changed(checkout):
+    git(checkout, "init")
+    (checkout / "file").write_text("one")
+    git(checkout, "add", "file")
+    git(checkout, "commit", "-m", "One")
+    clean = commit.commit()
+    assert len(clean) == 12 and int(clean, 16) >= 0
+    commit.commit.cache_clear()
+    (checkout / "file").write_text("two")
+    assert commit.commit() == clean + "-dirty"
+
+
+def test_without_a_checkout_or_without_git_it_is_the_version(checkout, monkeypatch):
+    assert commit.commit() == f"version {__version__}"
+    commit.commit.cache_clear()
+    (checkout / ".git").mkdir()
+    assert commit.commit() == f"version {__version__}"          # an empty .git is no checkout
+    commit.commit.cache_clear()
+    monkeypatch.setenv("PATH", "")
+    assert commit.commit() == f"version {__version__}"
