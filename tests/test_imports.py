@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "refimpl"
 # From the ground up; files and folders of one line stand side by side.
 FLOORS = ("checks", "gumbel", "exact joint clocks", "danskin direct", "system nn", "data latent", "estimators",
           "models plots",
-          "runs", "experiments", "cli", "__main__")
+          "runs", "experiments", "report", "cli", "__main__")
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 

@@ -144,12 +144,41 @@ def joint_argmax(options: argparse.Namespace) -> int:
           f"{options.samples} draws on {options.batch} images.\n"
           "Bias and standard deviation of the mean gradient relative to the exact one's length\n"
           f"{'eps':>5s} {'moved':>7s} {'coordinates agree':>18s} {'images agree':>13s} {'bias':>7s} {'joint':>7s} "
-          f"{'st. dev.':>9s} {'joint':>7s} {'noise of the biases':>20s}")
+          f"{'linear':>7s} {'st. dev.':>9s} {'joint':>7s} {'linear':>7s} {'noise of the biases':>20s}")
     joint_argmax.run(options.n, options.dataset, options.seed, options.samples, options.batch, options.data_dir,
                      lambda row: print(f"{row.eps:5.2f} {row.moved:7.2%} {row.coordinates_agree:18.2%} "
                                        f"{row.images_agree:13.2%} {row.bias:7.3f} {row.bias_joint:7.3f} "
-                                       f"{row.deviation:9.2f} {row.deviation_joint:7.2f} {row.floor:20.3f}",
-                                       flush=True))
+                                       f"{row.bias_linear:7.3f} {row.deviation:9.2f} {row.deviation_joint:7.2f} "
+                                       f"{row.deviation_linear:7.2f} {row.floor:20.3f}",
+                                       flush=True), options.out)
+    return 0
+
+
+def plateau_steps(options: argparse.Namespace) -> int:
+    from refimpl.experiments import plateau_steps
+
+    print(f"k = 10, step {options.steps}, means over {options.seeds} seed{'s' * (options.seeds > 1)}\n"
+          f"{'data set':14s} {'run':26s} {'-ELBO':>8s} {'entropy of q':>13s} {'winner':>8s} {'values used':>12s} "
+          f"{'|dh| exact':>11s} {'|dh| made':>11s}")
+    plateau_steps.run(options.out, options.seeds, options.steps, options.dataset, lambda dataset, label, row: print(
+        f"{dataset:14s} {label:26s} {-row['elbo']:8.2f} {row['entropy']:13.3f} {row['winner']:8.1%} "
+        f"{row['values_used']:12.2f} {row['length_exact']:11.3g} {row['length_made']:11.3g}", flush=True))
+    print(f"Picture: {options.out / 'plateau-steps.png'}")
+    return 0
+
+
+def yardsticks(options: argparse.Namespace) -> int:
+    from refimpl.experiments import yardsticks
+
+    print("Minus the test bound of the same model, nats an image; ± is the standard deviation over repetitions\n"
+          f"{'run':40s} {'exact':>8s} {'one sample':>16s} {'a hundred':>16s} {'relaxed, one':>16s} "
+          f"{'relaxed, hundred':>17s}")
+    yardsticks.run(options.runs, options.repetitions, options.images, options.data_dir, options.out,
+                   lambda row: print(f"{row.run:40s} {row.exact:8.2f} "
+                                     f"{f'{row.one:.2f} ± {row.one_spread:.2f}':>16s} "
+                                     f"{f'{row.hundred:.2f} ± {row.hundred_spread:.2f}':>16s} "
+                                     + (f"{row.relaxed_one:16.2f} {row.relaxed_hundred:17.2f}"
+                                        if row.relaxed_one == row.relaxed_one else ""), flush=True))
     return 0
 
 
@@ -174,6 +203,15 @@ def experiment(options: argparse.Namespace) -> int:
     return 0
 
 
+def report(options: argparse.Namespace) -> int:
+    from refimpl.report import pages
+
+    same = pages.run(options.root, options.add, options.check, lambda line: print(line, flush=True))
+    if same:
+        print("Pages and pictures are what the rows make.")
+    return 1 if options.check and not same else 0
+
+
 def tutorial_runs(options: argparse.Namespace) -> int:
     from refimpl.experiments import tutorial_runs
 
@@ -190,7 +228,7 @@ def benchmark(options: argparse.Namespace) -> int:
     print(f"{'step of':62s} {'ms':>7s} {'products, ms':>13s} {'ratio':>6s} {'s an epoch of 50,000':>21s}")
     benchmark.run(options.batch, options.steps, options.rounds, lambda row: print(
         f"{row.settings.label():62s} {1e3 * row.step:7.2f} {1e3 * row.products:13.2f} {row.step / row.products:6.2f} "
-        f"{row.step * math.ceil(50_000 / options.batch):21.2f}", flush=True))
+        f"{row.step * math.ceil(50_000 / options.batch):21.2f}", flush=True), options.out)
     taken = benchmark.epoch_seconds()
     print(f"direct, k = 10: epochs of {', '.join(f'{s:.2f}' for s in taken)} s; "
           f"the third took {taken[-1] / taken[0]:.2f} times the first")

@@ -15,6 +15,9 @@ EXPERIMENTS = ("binary", "joint", "structured", "latent-sizes", "convergence", "
                "semi-supervised", "labelled-terms", "label-steps")
 
 
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+
+
 class Parser(argparse.ArgumentParser):
     """argparse with its errors in one line: the usage stays with --help."""
 
@@ -102,6 +105,25 @@ def make_parser() -> argparse.ArgumentParser:
     both.add_argument("--batch", type=int, default=50, help="images in the batch")
     both.add_argument("--data-dir", type=Path, help="folder to look for data in first; Omniglot needs it")
 
+    both.add_argument("--out", type=folder_name, default=Path("runs/joint-argmax"), help="folder for the rows")
+
+    steps = command("plateau-steps", commands.plateau_steps,
+                    "the first steps of the runs of `experiment plateau`, looked at from inside")
+    steps.add_argument("--seeds", type=int, default=5, help="seeds 0 ... SEEDS-1 of each run")
+    steps.add_argument("--steps", type=int, default=200, help="training steps of 100 images")
+    steps.add_argument("--dataset", nargs="+", choices=datasets, default=["mnist", "fashion-mnist"],
+                       help="images to train on")
+    steps.add_argument("--out", type=folder_name, default=Path("runs/plateau-steps"),
+                       help="folder for the picture and the rows")
+
+    yardsticks = command("yardsticks", commands.yardsticks,
+                         "one sample, a hundred, relaxed ones, enumeration: the test bound of one and the same model")
+    yardsticks.add_argument("runs", nargs="+", type=Path, metavar="DIR", help="folder of a run of `train`")
+    yardsticks.add_argument("--repetitions", type=int, default=10, help="of each sampled bound")
+    yardsticks.add_argument("--images", type=int, default=2_000, help="test images")
+    yardsticks.add_argument("--data-dir", type=Path, help="folder to look for data in first; Omniglot needs it")
+    yardsticks.add_argument("--out", type=folder_name, default=Path("runs/yardsticks"), help="folder for the rows")
+
     timing = command("structured-timing", commands.structured_timing,
                      "seconds a step of structured encoders against n (slide 32)")
     timing.add_argument("--batch", type=int, default=100, help="images a step")
@@ -122,7 +144,14 @@ def make_parser() -> argparse.ArgumentParser:
                             help="runs at a time, each with one thread; 1: one after the other")
     experiment.add_argument("--data-dir", type=Path, help="folder to look for data in first; Omniglot needs it")
     experiment.add_argument("--out", type=folder_name,
-                            help="folder for runs, NAME.csv, NAME.json and NAME.png (default: runs/experiment-NAME)")
+                            help="folder for runs, rows, NAME.csv and NAME.png (default: runs/experiment-NAME)")
+
+    report = command("report", commands.report,
+                     "every table and picture of README and results.md, from the committed rows")
+    report.add_argument("--add", nargs="+", type=Path, default=[], metavar="DIR",
+                        help="first take up the rows below these folders of `experiment` and others")
+    report.add_argument("--check", action="store_true", help="change nothing; status 1 if something would change")
+    report.add_argument("--root", type=folder_name, default=REPOSITORY, help="folder of README.md and tutorials/")
 
     runs = command("tutorial-runs", commands.tutorial_runs,
                    "train the small runs that the tutorials load, into tutorials/runs")
@@ -132,4 +161,5 @@ def make_parser() -> argparse.ArgumentParser:
     benchmark.add_argument("--batch", type=int, default=100, help="images a step")
     benchmark.add_argument("--steps", type=int, default=30, help="steps a round")
     benchmark.add_argument("--rounds", type=int, default=7, help="rounds, of which the median counts")
+    benchmark.add_argument("--out", type=folder_name, default=Path("runs/benchmark"), help="folder for the rows")
     return parser

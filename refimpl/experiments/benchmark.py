@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from refimpl import data, estimators
 from refimpl.checks import InputError
+from refimpl.experiments.rows import measured
 from refimpl.runs import kind_of
 from refimpl.runs.loop import train_epoch
 from refimpl.runs.mixture import MixtureSettings
 from refimpl.runs.protocol import Run
 from refimpl.runs.settings import RunSettings
 from refimpl.runs.vae import VAERun, VAESettings
+from refimpl.system.files import output_folder
 from refimpl.system.progress import Progress
 
 SINGLE = ("exact", "direct", "gumbel-softmax", "straight-through-gumbel-softmax")
@@ -41,6 +44,14 @@ class Row(NamedTuple):
     """Medians over the rounds, in seconds a step."""
 
     settings: RunSettings
+    step: float
+    products: float
+
+
+class Named(NamedTuple):
+    """A row as it is kept."""
+
+    step_of: str
     step: float
     products: float
 
@@ -119,13 +130,14 @@ def seconds(function: Callable[[], None], times: int) -> float:
 
 
 def run(batch: int = 100, steps: int = 30, rounds: int = 7,
-        report: Callable[[Row], None] = lambda row: None) -> list[Row]:
-    """Time the cases on MNIST.  Raises InputError if a number is out of range."""
+        report: Callable[[Row], None] = lambda row: None, out: Path | str | None = None) -> list[Row]:
+    """Time the cases on MNIST; `out` is a folder for the rows.  Raises InputError if a number is out of range."""
     dataset = data.load("mnist")
     for name, value, most in (("batch", batch, 10_000), ("steps", steps, None), ("rounds", rounds, None)):
         if value < 1 or (most is not None and value > most):
             limit = f" and at most {most}" if most else ""
             raise InputError(f"--{name} must be at least 1{limit}, got {value}")
+    folder = output_folder(out) if out is not None else None
     rows = []
     for settings in cases(batch):
         step, products = step_function(settings, dataset), products_function(settings)
@@ -139,6 +151,9 @@ def run(batch: int = 100, steps: int = 30, rounds: int = 7,
         progress.clear()
         rows.append(Row(settings, *(float(median) for median in np.median(times, axis=0))))
         report(rows[-1])
+    if folder is not None:
+        named = [Named(row.settings.label(), row.step, row.products) for row in rows]
+        measured(folder, "benchmark", f"batch {batch}", dict(batch=batch, steps=steps, rounds=rounds), named)
     return rows
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 import os
 import re
@@ -19,6 +18,7 @@ import numpy as np
 from scipy import stats
 
 from refimpl.checks import InputError
+from refimpl.experiments.rows import Record, put, thinned
 from refimpl.runs import checkpoint, kind_of, loop
 from refimpl.runs.protocol import Row
 from refimpl.runs.settings import RunSettings, arguments
@@ -135,8 +135,11 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     return float(values.mean()), float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
 
 
-def write_results(runs: dict[Cell, list[Row]], out: Path, name: str) -> None:
-    """NAME.csv, a line a cell at its last epoch, and NAME.json with every row of every cell."""
+def write_results(runs: dict[Cell, list[Row]], out: Path, name: str) -> list[Record]:
+    """NAME.csv, a line a cell at its last epoch, and below rows/ a file a cell for the pages (rows.py).
+
+    Returns what those files hold.
+    """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     measured = [key for key in MEASURED if any(key in rows[-1] for rows in runs.values())]
@@ -147,10 +150,11 @@ def write_results(runs: dict[Cell, list[Row]], out: Path, name: str) -> None:
         writer.writerow([cell.settings.dataset, cell.label, cell.settings.seed,
                          *("" if math.isnan(value) else f"{value:.10g}" for value in values)])
     write_text(out / f"{name}.csv", stream.getvalue())
-    content = [{"label": cell.label, "settings": asdict(cell.settings),
-                "rows": [{key: None if math.isnan(value) else value for key, value in row.items()} for row in rows]}
-               for cell, rows in runs.items()]
-    write_text(out / f"{name}.json", json.dumps(content, indent=1) + "\n")
+    records = [Record(name, cell.label, asdict(cell.settings), tuple(loop.made_by(out / cell.folder)), thinned(every))
+               for cell, every in runs.items()]
+    for record in records:
+        put(out / "rows", record)
+    return records
 
 
 def table(runs: dict[Cell, list[Row]], epoch: int, name: str) -> list[tuple[str, str, int, float, float]]:

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from refimpl import estimators, joint, plots
 from refimpl.checks import InputError
 from refimpl.estimators import Estimator
+from refimpl.experiments.rows import Record, measured
 from refimpl.models.toy import Toy
 from refimpl.system.files import output_folder
 from refimpl.system.progress import Progress
@@ -105,12 +107,20 @@ def run(n: int = 4, k: int = 2, samples: int = 400_000, seed: int = 0, out: Path
         progress.clear()
         report(rows[-1])
     if folder is not None:
+        measured(folder, "estimators", f"n = {n}, k = {k}", dict(n=n, k=k, samples=samples, seed=seed), rows)
         title = f"n = {n}, k = {k}: {samples:,} draws, seed {seed}; |truth| = {np.linalg.norm(truth):.2g} nats"
         plots.save(_figure(rows, title), folder / "estimators.png")
     return rows
 
 
-def _figure(rows: list[Row], title: str):
+def draw(record: Record) -> Figure:
+    """From the rows that were kept."""
+    s = record.settings
+    return _figure([Row(**row) for row in record.rows],
+                   f"n = {s['n']}, k = {s['k']}: {s['samples']:,} draws, seed {s['seed']}")
+
+
+def _figure(rows: list[Row], title: str) -> Figure:
     """Two bar charts: distance of the mean from the truth, and variance at equal cost."""
     figure, (bias, variance) = plots.new_figure(2, width=5.6, height=0.36 * len(rows) + 1.4)
     place = np.arange(len(rows))[::-1]

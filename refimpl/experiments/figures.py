@@ -20,8 +20,9 @@ from matplotlib.figure import Figure
 
 from refimpl import data, plots
 from refimpl.checks import InputError
-from refimpl.experiments import cells, semi_supervised
+from refimpl.experiments import cells, drawings, semi_supervised
 from refimpl.experiments.cells import Cell
+from refimpl.experiments.rows import Record
 from refimpl.runs.vae import VAESettings
 from refimpl.system.files import output_folder
 
@@ -39,8 +40,8 @@ class Experiment:
     """The column that is compared, after the last epoch."""
     make: Callable[[str, int], list[Cell]]
     """(data set, seed) -> cells."""
-    draw: Callable[[Runs, str], Figure]
-    """(runs, title) -> figure."""
+    draw: Callable[[Sequence[Record], str], Figure]
+    """(rows of its runs, title) -> figure."""
     lines: Callable[[Runs, int], list[str]] | None = None
     """(runs, epoch) -> the table to print; None for minus the merit, best first."""
     further: Callable[[Runs, Path], dict[str, Figure]] = lambda runs, folder: {}
@@ -130,109 +131,23 @@ def tuning(dataset: str, seed: int) -> list[Cell]:
     return made
 
 
-# --- pictures ---------------------------------------------------------------------------------------------------------
-
-def _datasets(runs: Runs) -> list[str]:
-    return sorted({cell.settings.dataset for cell in runs})
-
-
-def _style(cell: Cell, labels: list[str]) -> dict:
-    """The estimator's colour; what shares one is told apart by its line."""
-    colour = plots.colour(cell.settings.estimator)
-    if not cell.settings.family().normalised:                       # pair scores
-        colour = plots.FURTHER[2] if cell.settings.non_negative else plots.FURTHER[3]
-    alike = [label for label in labels if label.split(",")[0].split(" ")[0] == cell.label.split(",")[0].split(" ")[0]]
-    return dict(color=colour, linestyle=("-", "--", ":", "-.")[alike.index(cell.label) % 4])
-
-
-def _curves(runs: Runs, title: str, columns: Sequence[tuple[str, str, float]], merit: str, fallback: str | None = None):
-    """A row a data set, a column an abscissa; a line a run, the first seed strong, the others faint."""
-    datasets = _datasets(runs)
-    figure, axes = plots.new_figure(len(columns), len(datasets), width=4.8, height=3.9)
-    for row, dataset in enumerate(datasets):
-        ours = {cell: rows for cell, rows in runs.items() if cell.settings.dataset == dataset}
-        labels = list(dict.fromkeys(cell.label for cell in ours))
-        first = min(cell.settings.seed for cell in ours)
-        for column, (name, words, unit) in enumerate(columns):
-            ax = axes[row * len(columns) + column]
-            for cell, rows in ours.items():
-                strong = cell.settings.seed == first
-                values = [(line[name] / unit, -line[merit] if not math.isnan(line[merit]) else
-                           -line[fallback] if fallback in line else math.nan) for line in rows]
-                values = [(x, y) for x, y in values if not math.isnan(y)]
-                ax.plot(*zip(*values), **_style(cell, labels), linewidth=1.8 if strong else 0.8,
-                        alpha=1 if strong else 0.4, label=cell.label if strong else None)
-            ax.set(xlabel=words, ylabel="nats an image, test" if column == 0 else "", title=dataset)
-    handles = {line.get_label(): line for line in axes[0].lines if not line.get_label().startswith("_")}
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(6, 2 * len(columns)),
-                  frameon=False, fontsize=10)
-    figure.suptitle(title, fontsize=12)
-    return figure
-
-
-AGAINST = (("epoch", "epoch", 1.0), ("seconds", "training time, seconds", 1.0))
-
-
-def draw_binary(runs: Runs, title: str):
-    against = (*AGAINST, ("evaluations", "decoder evaluations, millions", 1e6))
-    return _zoomed(_curves(runs, title + ": -ELBO (one sample an image between exact ones)", against, "test_elbo",
-                           "sampled_elbo"))
-
-
-def draw_structured(runs: Runs, title: str):
-    return _curves(runs, title + ": exact -log p(x)", AGAINST, "test_log_likelihood")
-
-
-def draw_convergence(runs: Runs, title: str):
-    return _curves(runs, title + ": exact -ELBO", AGAINST, "test_elbo")
-
-
-def _zoomed(figure):
-    """Cut the first epochs off, where everything is far above the end."""
-    for ax in figure.axes:
-        ends = [line.get_ydata()[-1] for line in ax.lines if len(line.get_ydata())]
-        if ends:
-            ax.set_ylim(min(ends) - 2, sorted(ends)[len(ends) // 2] + 40)
-    return figure
-
-
-def draw_latent_sizes(runs: Runs, title: str):
-    datasets = _datasets(runs)
-    figure, axes = plots.new_figure(len(datasets), width=4.4, height=3.9)
-    for ax, dataset in zip(axes, datasets):
-        here = {cell: rows for cell, rows in runs.items() if cell.settings.dataset == dataset}
-        epoch = min(rows[-1]["epoch"] for rows in here.values())        # that all have
-        for name in ("direct", "exact", "gumbel-softmax"):
-            points: dict[int, list[float]] = {}
-            for cell, rows in runs.items():
-                if cell.settings.dataset == dataset and cell.settings.estimator == name:
-                    points.setdefault(cell.settings.k, []).append(-cells.at_epoch(rows, epoch, "test_elbo"))
-            sizes = sorted(points)
-            middle, half = zip(*(cells.interval(points[k]) for k in sizes))
-            half = [0 if math.isnan(value) else value for value in half]
-            ax.errorbar(sizes, middle, half, color=plots.colour(name), marker="o", capsize=3, label=name)
-        ax.set(xlabel="k, values of z", ylabel="test -ELBO, nats an image", title=f"{dataset}, {epoch:.0f} epochs",
-               xticks=sizes)
-        ax.legend(frameon=False, fontsize=10)
-    figure.suptitle(title, fontsize=12)
-    return figure
-
+# --- the list ---------------------------------------------------------------------------------------------------------
 
 ALL = ("mnist", "fashion-mnist", "omniglot")
 REGISTRY = {entry.name: entry for entry in (
     Experiment("binary", "slide 31: n = 15 binary variables, every estimator", ("fashion-mnist", "mnist"), "test_elbo",
-               binary, draw_binary),
+               binary, drawings.binary),
     Experiment("joint", "slides 29 and 30: coordinate-wise and joint arg max, n = 8 and 12", ("mnist",), "test_elbo",
-               joint, draw_convergence),
+               joint, drawings.joint),
     Experiment("structured", "slide 32: structured encoders", ("fashion-mnist",), "test_log_likelihood", structured,
-               draw_structured),
+               drawings.structured),
     Experiment("latent-sizes", "supplement, figure 1: k = 20, 30, 40, 50", ALL, "test_elbo", latent_sizes,
-               draw_latent_sizes),
-    Experiment("convergence", "slides 23 and 24: k = 10 and 50", ALL, "test_elbo", convergence, draw_convergence),
+               drawings.latent_sizes),
+    Experiment("convergence", "slides 23 and 24: k = 10 and 50", ALL, "test_elbo", convergence, drawings.convergence),
     Experiment("plateau", "what leaves the plateau: direct's bias, its noise, or its decoder's sample", ALL[:2],
-               "test_elbo", plateau, draw_convergence),
+               "test_elbo", plateau, drawings.plateau),
     Experiment("tuning", "every method at every setting, to be chosen on the validation part", ALL[:1], "valid_elbo",
-               tuning, draw_convergence),
+               tuning, drawings.tuning),
     Experiment("semi-supervised", "slide 33: a few labels", ("mnist", "fashion-mnist"), "test_elbo",
                semi_supervised.by_labels, semi_supervised.draw, semi_supervised.lines, semi_supervised.grids),
     Experiment("labelled-terms", "slide 33: what 100 labels teach", ("mnist",), "test_elbo", semi_supervised.by_term,
@@ -244,7 +159,7 @@ REGISTRY = {entry.name: entry for entry in (
 
 def run(name: str, epochs: int, seeds: int, out: Path, jobs: int = 1, datasets: Sequence[str] | None = None,
         data_dir: str | None = None, report: Callable[[str], None] = print, only: Sequence[str] | None = None) -> Runs:
-    """Run (or continue) an experiment and write NAME.csv, NAME.json and NAME.png into `out`.
+    """Run (or continue) an experiment and write NAME.csv, NAME.png and rows/ into `out`.
 
     Cells already there with at least `epochs` epochs are not run again, and all cells of seeds up to the largest there
     are drawn: `--epochs 10 --seeds 3` and then `--epochs 30 --seeds 1` lengthens the first seed only.  `only`: labels
@@ -271,8 +186,8 @@ def run(name: str, epochs: int, seeds: int, out: Path, jobs: int = 1, datasets: 
     every = [cell for dataset in dict.fromkeys((*experiment.datasets, *datasets)) for seed in range(100)
              for cell in experiment.make(dataset, seed)]
     runs = cells.collect([cell for cell in every if (folder / cell.folder).is_dir()], folder)
-    cells.write_results(runs, folder, name)
-    drawn = {f"{name}.png": experiment.draw(runs, experiment.summary), **experiment.further(runs, folder)}
+    records = cells.write_results(runs, folder, name)
+    drawn = {f"{name}.png": experiment.draw(records, experiment.summary), **experiment.further(runs, folder)}
     for file, figure in drawn.items():
         plots.save(figure, folder / file)
     return runs

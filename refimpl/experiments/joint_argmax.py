@@ -9,15 +9,18 @@ grad_h E_q f.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from refimpl import data, direct, gumbel, joint
 from refimpl.checks import InputError
+from refimpl.experiments.rows import measured
 from refimpl.models.vae import VAE
 from refimpl.runs.loop import train_epoch
 from refimpl.runs.vae import VAERun, VAESettings
+from refimpl.system.files import output_folder
 from refimpl.system.progress import Progress
 
 EPSILONS = (0.02, 0.1, 0.5, 1.0)
@@ -34,32 +37,37 @@ class Row(NamedTuple):
     """Shares where the two z*(eps) are the same, a coordinate and a whole image at a time."""
     bias: float
     bias_joint: float
+    bias_linear: float
+    """Of direct with f linearised at z* (estimators/imle.py)."""
     deviation: float
     deviation_joint: float
+    deviation_linear: float
     """Of one sample."""
     floor: float
-    """What the biases would show without any, from the noise of their means (of the noisier one)."""
+    """What the biases would show without any, from the noise of their means (of the noisiest one)."""
 
 
 def measure(model: VAE, x: np.ndarray, eps: float, samples: int, rng: np.random.Generator,
             after_sample: Callable[[], None] = lambda: None) -> Row:
-    """Both arg maxes on the batch x, `samples` times."""
+    """All three arg maxes on the batch x, `samples` times."""
     h = model.encode(x).astype(np.float64)
     f = model.objective(x).joint_table().f.astype(np.float64)
     truth = joint.gradient(h, f)
     scale = np.linalg.norm(truth)
     n, k = h.shape[1:]
     agree = np.zeros(3)
-    sums, squares = np.zeros((2, *h.shape)), np.zeros(2)
+    sums, squares = np.zeros((3, *h.shape)), np.zeros(3)
     for _ in range(samples):
         noise = gumbel.sample(h.shape, rng)
         z_star = gumbel.argmax(h, noise)
         table = _table(f, z_star, n, k)
         one = direct.argmax_pair(h, table, eps, noise).z_eps
         other = model.family.joint_argmax(h + noise, eps * f).argmax(axis=-1)
+        slope = model.objective(x).run(gumbel.one_hot(z_star, k)).df_dz()
+        linear = (h + noise + eps * slope).argmax(axis=-1)
         same = one == other
         agree += [(other != z_star).mean(), same.mean(), same.all(axis=1).mean()]
-        for place, z_eps in enumerate((one, other)):
+        for place, z_eps in enumerate((one, other, linear)):
             g = (gumbel.one_hot(z_eps, k) - gumbel.one_hot(z_star, k)) / eps
             sums[place] += g
             squares[place] += (g**2).sum()
@@ -81,12 +89,14 @@ def _table(f: np.ndarray, z: np.ndarray, n: int, k: int) -> np.ndarray:
 
 
 def run(n: int = 8, dataset: str = "mnist", seed: int = 0, samples: int = 400, batch: int = 50,
-        data_dir: str | None = None, report: Callable[[Row], None] = lambda row: None) -> list[Row]:
-    """Train, then measure at each eps.  Raises InputError if a number is out of range."""
+        data_dir: str | None = None, report: Callable[[Row], None] = lambda row: None,
+        out: Path | str | None = None) -> list[Row]:
+    """Train, then measure at each eps; `out` is a folder for the rows.  InputError if a number is out of range."""
     for name, value, least, most in (("n", n, 2, 12), ("samples", samples, 2, 100_000), ("batch", batch, 1, 1_000)):
         if not least <= value <= most:
             raise InputError(f"--{name} must be in {least} ... {most}, got {value}")
     images = data.load(dataset, data_dir)
+    folder = output_folder(out) if out is not None else None
     trained = VAERun.start(VAESettings(dataset=dataset, n=n, k=2, seed=seed).resolved())
     progress = Progress("training for one epoch", 500)
     train_epoch(trained, images.train, progress.advance)
@@ -99,4 +109,7 @@ def run(n: int = 8, dataset: str = "mnist", seed: int = 0, samples: int = 400, b
         rows.append(measure(trained.model, x, eps, samples, rng, progress.advance))
         progress.clear()
         report(rows[-1])
+    if folder is not None:
+        settings = dict(n=n, dataset=dataset, seed=seed, samples=samples, batch=batch)
+        measured(folder, "joint-argmax", f"n = {n}", settings, rows)
     return rows

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from matplotlib.figure import Figure
 from refimpl import plots
 from refimpl.experiments import cells
 from refimpl.experiments.cells import Cell
+from refimpl.experiments.rows import Record
 from refimpl.plots import images
 from refimpl.runs import checkpoint
 from refimpl.runs.mixture import PRETRAIN_BATCH, MixtureSettings
@@ -94,27 +96,28 @@ def _paper(cell: Cell) -> tuple[float, float] | None:
     return accuracy[place], bound[place]
 
 
-def draw(runs: dict[Cell, list[dict[str, float]]], title: str) -> Figure:
+def draw(records: Sequence[Record], title: str) -> Figure:
     """Accuracy and bound against the number of labels at the last epoch that all have, ours and the paper's."""
-    runs = {cell: rows for cell, rows in runs.items() if cell.settings.labels} or runs
-    datasets = sorted({cell.settings.dataset for cell in runs})
-    epoch = int(min(rows[-1]["epoch"] for rows in runs.values()))
-    figure, axes = plots.new_figure(2, len(datasets), width=5.0, height=3.9)
+    records = [record for record in records if record.settings["labels"]] or list(records)
+    datasets = list(dict.fromkeys(record.dataset for record in records))
+    epoch = min(record.epochs()[-1] for record in records)
+    figure, axes = plots.new_figure(2, len(datasets), width=5.0, height=3.6)
     for row, dataset in enumerate(datasets):
         for column, (name, factor, words) in enumerate((("accuracy", 100, "test accuracy, %"),
                                                         ("test_elbo", -1, "test -ELBO, nats an image"))):
             ax = axes[2 * row + column]
             for estimator in ESTIMATORS:
                 points: dict[int, list[float]] = {}
-                for cell, rows in runs.items():
-                    settings = cell.settings
-                    if (settings.dataset, settings.estimator) == (dataset, estimator) and settings.labels:
-                        points.setdefault(cell.settings.labels, []).append(factor * cells.at_epoch(rows, epoch, name))
-                colour = plots.colour(estimator)
+                for record in records:
+                    if (record.dataset, record.settings["estimator"]) == (dataset, estimator):
+                        labels = int(record.settings["labels"])
+                        points.setdefault(labels, []).append(factor * record.at(epoch, name))
+                colour, counts = plots.colour(estimator), sorted(points)
                 if points:
-                    labels = sorted(points)
-                    means = [np.mean(points[count]) for count in labels]
-                    ax.plot(labels, means, color=colour, marker="o", label=f"{estimator}, here")
+                    ax.plot(counts, [np.median(points[count]) for count in counts], color=colour, marker="o",
+                            label=f"{estimator}, here")
+                    ax.fill_between(counts, [min(points[count]) for count in counts],
+                                    [max(points[count]) for count in counts], color=colour, alpha=0.15, linewidth=0)
                 ax.plot(LABELS, PAPER[dataset][estimator][column], color=colour, marker="x", linestyle=":",
                         label=f"{estimator}, paper")
             ax.set(xscale="log", xlabel="labelled images", ylabel=words, title=dataset)
@@ -126,25 +129,22 @@ def draw(runs: dict[Cell, list[dict[str, float]]], title: str) -> Figure:
     return figure
 
 
-def draw_terms(runs: dict[Cell, list[dict[str, float]]], title: str) -> Figure:
-    """Accuracy and bound against epochs, a row a data set, a line a labelled term."""
-    datasets = sorted({cell.settings.dataset for cell in runs})
-    figure, axes = plots.new_figure(2, len(datasets), width=5.2, height=4.2)
-    labels = list(dict.fromkeys(cell.label for cell in runs))
-    first = min(cell.settings.seed for cell in runs)
-    for cell, rows in runs.items():
-        accuracy, bound = axes[2 * datasets.index(cell.settings.dataset):][:2]
-        strong = cell.settings.seed == first
-        place = labels.index(cell.label)
-        style = dict(color=plots.FURTHER[place % 6], linestyle="-" if place < 6 else "--",
-                     linewidth=1.8 if strong else 0.8, alpha=1 if strong else 0.5, label=cell.label if strong else None)
-        accuracy.plot([row["epoch"] for row in rows], [100 * row["accuracy"] for row in rows], **style)
-        bound.plot([row["epoch"] for row in rows[1:]], [-row["test_elbo"] for row in rows[1:]], **style)
-        accuracy.set(xlabel="epoch (0: labelled images alone)", ylabel="test accuracy, %", title=cell.settings.dataset)
-        bound.set(xlabel="epoch", ylabel="test -ELBO, nats an image", title=cell.settings.dataset)
-    handles = {line.get_label(): line for line in axes[0].lines if not line.get_label().startswith("_")}
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False, fontsize=10)
-    figure.suptitle(title, fontsize=12)
+def draw_terms(records: Sequence[Record], title: str) -> Figure:
+    """Accuracy and bound at the last epoch that all have, a bar a variant: most curves would lie on one another."""
+    labels = list(dict.fromkeys(record.label for record in records))[::-1]
+    epoch = min(record.epochs()[-1] for record in records)
+    figure, axes = plots.new_figure(2, width=5.2, height=0.36 * len(labels) + 1.6)
+    for ax, (name, factor, words) in zip(axes, (("accuracy", 100, "test accuracy, %"),
+                                                ("test_elbo", -1, "test -ELBO, nats an image"))):
+        values = [[factor * record.at(epoch, name) for record in records if record.label == label] for label in labels]
+        means = [np.mean(each) for each in values]
+        ax.barh(range(len(labels)), means, color=plots.FURTHER[1])
+        for place, each in enumerate(values):
+            ax.plot(each, [place] * len(each), ".", color=plots.TRUTH)
+        room = 0.2 * (max(means) - min(means)) + 1
+        ax.set(xlabel=words, yticks=range(len(labels)), yticklabels=labels if ax is axes[0] else [],
+               xlim=(min(means) - room, max(means) + room))
+    figure.suptitle(f"{title}, after {epoch} epochs; points: seeds; axes cut", fontsize=12)
     return figure
 
 

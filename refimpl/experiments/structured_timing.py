@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from refimpl import data, plots
 from refimpl.checks import InputError
+from refimpl.experiments.rows import Record, measured
 from refimpl.runs.vae import VAERun, VAESettings
 from refimpl.system.files import output_folder, write_text
 from refimpl.system.progress import Progress
@@ -36,15 +38,20 @@ class Row(NamedTuple):
     seconds: float
 
 
+SLOW = "joint Gumbel-softmax"
 METHODS: dict[str, dict] = {
     "direct, maxflow": dict(solver="maxflow"),
     "direct, persistency": dict(solver="persistency"),
     "direct, enumeration": dict(solver="enumeration"),
     "direct, milp (any sign)": dict(solver="milp"),
     "direct, coordinate ascent": dict(solver="coordinate"),
-    "joint Gumbel-softmax": dict(solver="enumeration", estimator="gumbel-softmax"),
+    SLOW: dict(solver="enumeration", estimator="gumbel-softmax"),
 }
-COLOURS = dict(zip(METHODS, ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0072B2")))
+
+
+def method_colour(method: str) -> str:
+    """The solver's, but for Gumbel-softmax, which has its own."""
+    return plots.colour("gumbel-softmax") if method == SLOW else plots.SOLVERS[METHODS[method]["solver"]]
 
 
 def run(out: Path | str, batch: int = 100, largest: int = 40,
@@ -70,6 +77,7 @@ def run(out: Path | str, batch: int = 100, largest: int = 40,
     writer.writerow(Row._fields)
     writer.writerows([row.method, row.n, f"{row.seconds:.6f}"] for row in rows)
     write_text(folder / "structured-timing.csv", stream.getvalue())
+    measured(folder, "structured-timing", f"batch {batch}", dict(batch=batch, largest=largest), rows)
     plots.save(_figure(rows, batch), folder / "structured-timing.png")
     return rows
 
@@ -88,11 +96,17 @@ def _seconds(settings: VAESettings, dataset: data.Dataset, words: str) -> float:
     return float(np.median(times[1:]))                  # the first one warms up
 
 
-def _figure(rows: list[Row], batch: int):
+def draw(record: Record) -> Figure:
+    """From the rows that were kept."""
+    return _figure([Row(row["method"], int(row["n"]), row["seconds"]) for row in record.rows],
+                   record.settings["batch"])
+
+
+def _figure(rows: list[Row], batch: int) -> Figure:
     figure, (ax,) = plots.new_figure(1, width=6.4, height=4.6)
     for method in METHODS:
         points = [(row.n, row.seconds) for row in rows if row.method == method]
-        ax.semilogy(*zip(*points), marker="o", color=COLOURS[method], label=method)
+        ax.semilogy(*zip(*points), marker="o", color=method_colour(method), label=method)
     ax.set(xlabel="n, binary latent variables", ylabel="seconds a step", title=f"structured encoders, batch {batch}")
     ax.legend(frameon=False, fontsize=9)
     return figure

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from refimpl import data, direct, estimators, plots
 from refimpl.checks import InputError
+from refimpl.experiments.rows import Record, measured
 from refimpl.models.vae import VAE
 from refimpl.runs import checkpoint
 from refimpl.runs.loop import train_epoch
@@ -129,12 +131,22 @@ def run(out: Path | str, run_folder: Path | str | None = None, dataset: str = "m
     writer.writerow(Row._fields)
     writer.writerows([[f"{value:.6g}" for value in row] for row in rows])
     write_text(folder / "variance.csv", stream.getvalue())
+    if run_folder is None:                                  # of a model that anybody can train again
+        settings = dict(dataset=dataset, k=k, seed=seed, samples=samples, batch=batch)
+        measured(folder, "variance", f"k = {k}", settings, rows)
     title = f"{images.name}, {words}; batch of {batch}, {samples} draws a point"
     plots.save(_figure(rows, title), folder / "variance.png")
     return rows
 
 
-def _figure(rows: list[Row], title: str):
+def draw(record: Record) -> Figure:
+    """From the rows that were kept."""
+    settings = record.settings
+    words = f"direct, k = {settings['k']}, epoch 1; batch of {settings['batch']}, {settings['samples']} draws a point"
+    return _figure([Row(**row) for row in record.rows], f"{settings['dataset']}, {words}")
+
+
+def _figure(rows: list[Row], title: str) -> Figure:
     figure, (ax,) = plots.new_figure(1, width=6.4, height=4.2)
     temperature = [row.temperature for row in rows]
     ax.semilogy(temperature, [row.direct_exact for row in rows], color=plots.colour("direct"),

@@ -1,6 +1,8 @@
 """One style for all pictures: one palette, safe for the colour-blind, the same colour for the same estimator."""
 from __future__ import annotations
 
+import hashlib
+import re
 import warnings
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from refimpl import estimators
-from refimpl.system.files import write_whole
+from refimpl.system.files import read_whole, write_whole
 
 TRUTH = "#000000"
 # Okabe and Ito's palette (Color Universal Design, 2008), for what is no estimator.
@@ -19,6 +21,27 @@ def colour(estimator: str) -> str:
     """The colour of an estimator, from its entry in the registry; grey for one that is not registered here."""
     entry = estimators.REGISTRY.get(estimator)
     return entry.colour if entry else "#5F5F5F"
+
+
+SOLVERS = {"enumeration": "#AA4499", "persistency": "#DDCC77", "maxflow": "#117733", "milp": "#332288",
+           "coordinate": "#88CCEE"}
+"""The colour of each solver of structured arg maxes: Paul Tol's muted palette, apart from those of the estimators."""
+# What is said of an estimator behind its name, and the dash that goes with it in every picture; the first that fits.
+DASHES = (("as released", "--"), ("batch mean", ":"), ("no KL", "-."), ("start 0", "--"), ("", "-"))
+
+
+def line_style(words: str) -> dict[str, object]:
+    """Colour and dash of a run by its label: the estimator's colour, the dash of what is said behind its name.
+
+    "unstructured" is direct; runs with pair scores have the colours of the arg max they stand for, max-flow's for
+    scores that are not negative, and the integer program's for any sign.
+    """
+    if words.startswith("pairwise"):
+        shade = SOLVERS["milp" if "any sign" in words else "maxflow"]
+    else:
+        name = re.split(r"[ ,]", words, maxsplit=1)[0]
+        shade = colour({"unstructured": "direct"}.get(name, name))
+    return {"color": shade, "linestyle": next(dash for part, dash in DASHES if part in words)}
 
 
 def new_figure(columns: int, rows: int = 1, width: float = 4.6, height: float = 3.6) -> tuple[Figure, list]:
@@ -49,6 +72,35 @@ def chapter_style() -> None:
         "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False, "axes.titlesize": 12})
 
 
+def drawn(figure: Figure) -> str:
+    """A digest of what the figure shows: every line, bar and band with its numbers and colours, and every text.
+
+    The same for the same content, whichever version of matplotlib draws it.
+    """
+    shown: list[object] = [figure.get_suptitle()]
+    for ax in figure.axes:
+        shown += [ax.get_title(), ax.get_xlabel(), ax.get_ylabel(), ax.get_xscale(), ax.get_yscale()]
+        shown += [(line.get_label(), str(line.get_color()), line.get_linestyle(), _short(line.get_xydata()))
+                  for line in ax.lines]
+        shown += [(str(patch.get_facecolor()), _short(patch.get_bbox().bounds))
+                  for patch in ax.patches if hasattr(patch, "get_bbox")]
+        shown += [_short(path.vertices) for band in ax.collections for path in band.get_paths()]
+        shown += [text.get_text() for text in ax.texts]
+    return hashlib.sha256(repr(shown).encode()).hexdigest()
+
+
+def _short(numbers: object) -> list[str]:
+    """Six digits of each: a rounding in the last place is no other picture."""
+    return [f"{number:.6g}" for number in np.asarray(numbers, float).ravel()]
+
+
 def save(figure: Figure, path: Path) -> None:
-    """Write the figure as PNG, whole or not at all."""
-    write_whole(path, lambda stream: figure.savefig(stream, format="png"))
+    """Write the figure as PNG, whole or not at all, with the digest of its content in it."""
+    metadata = {"Drawn": drawn(figure)}
+    write_whole(path, lambda stream: figure.savefig(stream, format="png", metadata=metadata))
+
+
+def digest_of(path: Path) -> str:
+    """The digest that save() put into this PNG file; empty if there is none."""
+    found = re.search(rb"Drawn\x00([0-9a-f]{64})", read_whole(path, "is missing"))
+    return found[1].decode() if found else ""

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 import os
 from dataclasses import asdict, fields, replace
@@ -12,7 +11,7 @@ import pytest
 from refimpl.checks import InputError
 from refimpl.cli.options import read_settings
 from refimpl.cli.parser import EXPERIMENTS, make_parser
-from refimpl.experiments import cells, figures, semi_supervised
+from refimpl.experiments import cells, figures, rows, semi_supervised
 from refimpl.experiments.cells import Cell
 from refimpl.runs import checkpoint, kind_of
 from refimpl.runs.mixture import MixtureSettings
@@ -205,17 +204,18 @@ def test_the_paper_s_table():
 def test_results_are_written_whole(tmp_path):
     made = [Cell("a", VAESettings(seed=2).resolved()), Cell("b", VAESettings(dataset="fashion-mnist").resolved())]
     runs = {made[0]: [row(1, test_elbo=-3.0), row(2, test_elbo=-2.0, seconds=5.5)], made[1]: [row(1)]}
-    cells.write_results(runs, tmp_path, "x")
+    records = cells.write_results(runs, tmp_path, "x")
     with open(tmp_path / "x.csv", newline="") as stream:
         written = list(csv.DictReader(stream))
     assert written == [{"dataset": "mnist", "label": "a", "seed": "2", "epochs": "2", "test_elbo": "-2",
                         "seconds": "5.5"},
                        {"dataset": "fashion-mnist", "label": "b", "seed": "0", "epochs": "1", "test_elbo": "",
                         "seconds": "1"}]
-    content = json.loads((tmp_path / "x.json").read_text())
-    assert [entry["settings"] for entry in content] == [asdict(cell.settings) for cell in made]
-    assert [entry["label"] for entry in content] == ["a", "b"] and content[1]["rows"][0]["test_elbo"] is None
-    assert [made["test_elbo"] for made in content[0]["rows"]] == [-3.0, -2.0]
+    assert [record.settings for record in records] == [asdict(cell.settings) for cell in made]
+    assert [record.file for record in records] == ["x/mnist-a-seed2.csv", "x/fashion-mnist-b-seed0.csv"]
+    kept = rows.read(tmp_path / "rows" / records[0].file)
+    assert kept.label == "a" and [row["test_elbo"] for row in kept.rows] == [-3.0, -2.0]
+    assert math.isnan(rows.read(tmp_path / "rows" / records[1].file).rows[0]["test_elbo"])
 
 
 # --- cells under way --------------------------------------------------------------------------------------------------

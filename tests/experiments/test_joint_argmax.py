@@ -59,7 +59,7 @@ def by_loops(model, x, eps, samples, rng):
     values = np.array(joint.values(model.n, model.k))
     batch, n, k = h.shape
     truth, counts = joint.gradient(h, f), np.zeros(3)
-    gradients = {"one": [], "joint": []}
+    gradients = {"one": [], "joint": [], "linear": []}
     for _ in range(samples):
         noisy = h + gumbel.sample(h.shape, rng)
         star, one, both = (np.zeros((batch, n), int) for _ in range(3))
@@ -75,16 +75,19 @@ def by_loops(model, x, eps, samples, rng):
                     tilted.append(noisy[b, i, c] + eps * f[b, int(np.flatnonzero((values == z).all(axis=1))[0])])
                 one[b, i] = int(np.argmax(tilted))
         counts += [(both != star).mean(), (one == both).mean(), (one == both).all(axis=1).mean()]
-        for name, z in (("one", one), ("joint", both)):
+        hots = np.eye(k)[star]
+        slope = model.decoder.run(hots.reshape(batch, -1))
+        slope = slope.backward(x - 1 / (1 + np.exp(-slope.y))).dx.reshape(batch, n, k)      # df/dz at z*
+        linear = (noisy + eps * slope).argmax(axis=-1)
+        for name, z in (("one", one), ("joint", both), ("linear", linear)):
             gradients[name].append((np.eye(k)[z] - np.eye(k)[star]) / eps)
     scale, found = np.linalg.norm(truth), []
     for made in gradients.values():
         mean = np.mean(made, axis=0)
         found.append((np.linalg.norm(mean - truth) / scale,
                       np.sqrt(np.mean([((g - mean) ** 2).sum() for g in made])) / scale))
-    (bias, deviation), (bias_joint, deviation_joint) = found
-    return [eps, *(counts / samples), bias, bias_joint, deviation, deviation_joint,
-            max(deviation, deviation_joint) / np.sqrt(samples)]
+    biases, deviations = zip(*found)
+    return [eps, *(counts / samples), *biases, *deviations, max(deviations) / np.sqrt(samples)]
 
 
 def test_a_row_by_plain_loops(rng):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,11 @@ import pytest
 
 from refimpl import estimators, plots
 from refimpl.checks import InputError
-from refimpl.experiments import cells, compare, estimators_table, figures, semi_supervised, structured_timing
+from refimpl.experiments import (cells, compare, drawings, estimators_table, figures, plateau_steps, semi_supervised,
+                                structured_timing)
 from refimpl.experiments.cells import Cell
+from refimpl.experiments.rows import Record
+from refimpl.latent import solvers
 from refimpl.plots import curves, images
 from refimpl.runs.mixture import MixtureSettings
 from refimpl.runs.vae import VAESettings
@@ -73,73 +76,169 @@ def test_curves_of_semi_supervised():
 
 
 @pytest.fixture
-def runs_of():
-    """Runs of all cells of an experiment, two data sets where there are two, seeds 0 and 1; each with numbers of its
+def records_of():
+    """Rows of all runs of an experiment, two data sets where there are two, seeds 0, 1 and 2; each with numbers of its
     own."""
-    def make(name: str, first: int = 1) -> dict[Cell, list[dict[str, float]]]:
+    def make(name: str, first: int = 1) -> list[Record]:
         experiment = figures.REGISTRY[name]
-        made = [cell for dataset in experiment.datasets[:2]
-            for seed in (0, 1) for cell in experiment.make(dataset, seed)]
-        return {cell: rows(3, first, more=-0.125 * place) for place, cell in enumerate(made)}
+        made = [cell for dataset in experiment.datasets[:2] for seed in (0, 1, 2)
+                for cell in experiment.make(dataset, seed)]
+        return [Record(name, cell.label, asdict(cell.settings), (), rows(3, first, more=-0.125 * place))
+                for place, cell in enumerate(made)]
     return make
 
 
-@pytest.mark.parametrize("name, abscissae, merit", [
-    ("binary", (("epoch", 1), ("seconds", 1), ("evaluations", 1e-6)), "test_elbo"),
-    ("joint", (("epoch", 1), ("seconds", 1)), "test_elbo"),
-    ("structured", (("epoch", 1), ("seconds", 1)), "test_log_likelihood"),
-    ("convergence", (("epoch", 1), ("seconds", 1)), "test_elbo")])
-def test_experiments_against_epochs_seconds_and_evaluations(runs_of, name, abscissae, merit):
-    runs, experiment = runs_of(name), figures.REGISTRY[name]
-    figure = experiment.draw(runs, "title")
-    datasets = sorted({cell.settings.dataset for cell in runs})
-    assert len(figure.axes) == len(datasets) * len(abscissae)
-    for row, dataset in enumerate(datasets):
-        for place, (against, unit) in enumerate(abscissae):
-            ax = figure.axes[row * len(abscissae) + place]
-            ours = [cell for cell in runs if cell.settings.dataset == dataset]
-            assert ax.get_title() == dataset and len(ax.lines) == len(ours)
-            for cell, line in zip(ours, ax.lines):
-                assert line.get_xdata() == pytest.approx(column(runs[cell], against, unit), rel=1e-12)
-                assert list(line.get_ydata()) == column(runs[cell], merit, -1)
-                if not cell.settings.structure:
-                    assert line.get_color() == plots.colour(cell.settings.estimator)
-                assert (line.get_label() == cell.label) == (cell.settings.seed == 0)
-            styles = [(line.get_color(), line.get_linestyle())
-                       for line, cell in zip(ax.lines, ours) if cell.settings.seed == 0]
-            assert name == "joint" or len(set(styles)) == len(styles)       # the lines can be told apart
+def of(records, **wanted) -> list[Record]:
+    """Those with these settings, or this label."""
+    return [record for record in records if all({"label": record.label, **record.settings}[name] == value
+                                                for name, value in wanted.items())]
 
 
-def test_binary_falls_back_on_the_sampled_bound(runs_of):
-    runs = runs_of("binary")
-    for made in runs.values():
-        made[1]["test_elbo"] = math.nan
-    for line, made in zip(figures.REGISTRY["binary"].draw(runs, "").axes[0].lines, runs.values()):
-        assert list(line.get_ydata()) == [-made[0]["test_elbo"], -made[1]["sampled_elbo"], -made[2]["test_elbo"]]
+NATS = "test -ELBO, nats an image"
+# experiment -> (title, labels as they are kept, as they are drawn, abscissa, its unit, column) of the panels of MNIST,
+# or of Fashion-MNIST where there is no other
+FOUR = ["direct", "direct as released", "exact", "gumbel-softmax"]
+SIX = ["direct", "local-expectation", "disarm", "rebar", "relax", "arm"]
+FIVE = ["unstructured", "unstructured, no KL", "pairwise, w >= 0", "pairwise, w >= 0, start 0", "pairwise, any sign"]
+JOINT = ["direct", "direct-joint", "local-expectation", "exact"]
+PLATEAU = ["exact", "tilted", "noisy-exact", "direct"]
+PANELS = {
+    "binary": [("mnist", SIX, SIX, "epoch", 1, "test_elbo"), ("mnist", SIX, SIX, "evaluations", 1e6, "test_elbo")],
+    "joint": [(f"mnist, n = {n}", [f"{name}, n = {n}" for name in JOINT], JOINT, "epoch", 1, "test_elbo")
+              for n in (8, 12)],
+    "structured": [("fashion-mnist", FIVE, FIVE, against, 1, "test_log_likelihood")
+                   for against in ("epoch", "seconds")],
+    "convergence": [(f"mnist, k = {k}", [f"{name}, k = {k}" for name in FOUR], FOUR, "epoch", 1, "test_elbo")
+                    for k in (10, 50)],
+    "plateau": [(f"mnist, decoder learns from {signal}", [f"{name}, decoder {signal}" for name in PLATEAU], PLATEAU,
+                 "epoch", 1, "test_elbo") for signal in ("q", "z*")]}
+WORDS = {"epoch": "epoch", "seconds": "training time, seconds", "evaluations": "decoder evaluations, millions"}
 
 
-def test_latent_sizes(runs_of):
-    runs = runs_of("latent-sizes")
-    shortest = next(cell for cell in runs if cell.settings.dataset == "mnist")
-    runs[shortest] = runs[shortest][:2]                                     # all are compared where all have got to
-    for ax, dataset, epoch in zip(figures.REGISTRY["latent-sizes"].draw(runs, "").axes, ("fashion-mnist", "mnist"),
-                                  (3, 2)):
+@pytest.mark.parametrize("name", PANELS)
+def test_experiments_show_the_median_of_the_seeds_and_their_range(records_of, name):
+    records = records_of(name)
+    figure = figures.REGISTRY[name].draw(records, "title")
+    assert figure.get_suptitle().startswith("title\n")
+    dataset = PANELS[name][0][0].split(",")[0]
+    for place, (ax, (title, kept, shown, against, unit, merit)) in enumerate(zip(figure.axes, PANELS[name])):
+        assert ax.get_title() == title and ax.get_xlabel() == WORDS[against]
+        expected = "test -log p(x), nats an image" if name == "structured" else NATS
+        assert ax.get_ylabel() == (expected if place % 2 == 0 else "")
+        assert [line.get_label() for line in ax.lines] == shown, title
+        assert len(ax.lines) <= 6
+        assert len({(line.get_color(), line.get_linestyle()) for line in ax.lines}) == len(shown)
+        for label, line, band in zip(kept, ax.lines, ax.collections):
+            ours = of(records, label=label, dataset=dataset)
+            values = np.array([column(record.rows, merit, -1) for record in ours])
+            assert len(ours) == 3 and list(line.get_ydata()) == list(np.median(values, axis=0))
+            x = np.median([column(record.rows, against, 1 / unit) for record in ours], axis=0)
+            np.testing.assert_allclose(line.get_xdata(), x, rtol=1e-12)
+            y = band.get_paths()[0].vertices[:, 1]
+            assert (y.min(), y.max()) == (values.min(), values.max()) and line.get_color() == plots.line_style(
+                line.get_label())["color"]
+    handles = figure.legends[0].get_texts()
+    assert [text.get_text() for text in handles] == PANELS[name][0][2]
+
+
+def test_a_longer_seed_goes_on_alone(records_of):
+    """The first seed has five epochs, the others three: the median ends at the third, a thin line goes on."""
+    records = records_of("convergence")
+    records[0] = replace(records[0], rows=rows(5))
+    ax = figures.REGISTRY["convergence"].draw(records, "").axes[0]
+    alone, median = [line for line in ax.lines if line.get_color() == plots.colour("direct")][:2]
+    assert list(median.get_xdata()) == [1, 2, 3] and list(alone.get_xdata()) == [3, 4, 5]
+    assert list(alone.get_ydata()) == column(records[0].rows, "test_elbo", -1)[2:]
+    assert alone.get_linewidth() < median.get_linewidth() and not alone.get_label().startswith("direct")
+
+
+def test_exact_bounds_only(records_of):
+    """Between exact bounds there is nothing to be drawn: a sampled one is another quantity."""
+    records = records_of("binary")
+    for record in records:
+        record.rows[1]["test_elbo"] = math.nan
+    for line in figures.REGISTRY["binary"].draw(records, "").axes[0].lines:
+        assert list(line.get_xdata()) == [1, 3]
+
+
+def test_the_released_settings_one_estimator_a_panel(records_of):
+    figure = drawings.released(records_of("binary"))
+    between = {"direct": "direct, no KL", "rebar": "rebar, batch mean", "relax": "relax, batch mean"}
+    for ax, (name, middle) in zip(figure.axes, between.items()):
+        assert ax.get_title() == f"mnist: {name}"
+        assert [line.get_label() for line in ax.lines] == [name, middle, f"{name} as released"]
+        assert len({line.get_linestyle() for line in ax.lines}) == 3
+
+
+def test_an_axis_is_cut_to_what_is_discussed(records_of):
+    """From a nat below the best end; what lies far above is out of the picture."""
+    for name, above in (("binary", 25), ("convergence", 60)):
+        for ax in figures.REGISTRY[name].draw(records_of(name), "").axes:
+            low, high = ax.get_ylim()
+            best = min(line.get_ydata()[-1] for line in ax.lines)
+            assert low == pytest.approx(best - 1) and high == pytest.approx(best + above)
+
+
+def test_latent_sizes(records_of):
+    """All are compared where all have got to; bars are the 95 % intervals over the seeds."""
+    records = records_of("latent-sizes")
+    place = next(place for place, record in enumerate(records) if record.dataset == "mnist")
+    records[place] = replace(records[place], rows=records[place].rows[:2])
+    axes = figures.REGISTRY["latent-sizes"].draw(records, "").axes
+    for ax, dataset, epoch in zip(axes, ("mnist", "fashion-mnist"), (2, 3)):
+        assert ax.get_title() == f"{dataset}, {epoch} epochs" and len(ax.containers) == 3
         for container in ax.containers:
-            name, (line, _, _) = container.get_label(), container.lines
+            name, (line, _, (bars,)) = container.get_label(), container.lines
             assert line.get_color() == plots.colour(name) and list(line.get_xdata()) == [20, 30, 40, 50]
-            for k, y in zip(*data_of(line)):
-                values = [-cells.at_epoch(made, epoch, "test_elbo") for cell, made in runs.items()
-                          if (cell.settings.dataset, cell.settings.k, cell.settings.estimator) == (dataset, k, name)]
-                assert len(values) == 2 and y == pytest.approx(np.mean(values))
-        assert f"{epoch} epochs" in ax.get_title() and len(ax.containers) == 3
+            for k, y, segment in zip(*data_of(line), bars.get_segments()):
+                values = [-record.at(epoch, "test_elbo")
+                          for record in of(records, dataset=dataset, k=k, estimator=name)]
+                mean, half = cells.interval(values)
+                assert len(values) == 3 and y == pytest.approx(mean)
+                assert half > 0 and (segment[1, 1] - segment[0, 1]) / 2 == pytest.approx(half)
 
 
-def test_slide_33(runs_of):
-    runs = runs_of("semi-supervised", first=0)
-    axes = figures.REGISTRY["semi-supervised"].draw(runs, "").axes
-    for row, dataset in enumerate(("fashion-mnist", "mnist")):
+def test_tuning_shows_the_validation_part(records_of):
+    records = records_of("tuning")
+    axes = figures.REGISTRY["tuning"].draw(records, "title").axes
+    for ax, (k, name, setting) in zip(axes, ((10, "direct", "eps"), (10, "gumbel-softmax", "tau"),
+                                            (50, "direct", "eps"), (50, "gumbel-softmax", "tau"))):
+        assert ax.get_title() == f"{name}, k = {k}" and len(ax.lines) == 3 and ax.get_xlabel() == setting
+        for line, lr in zip(ax.lines, (3e-4, 1e-3, 3e-3)):
+            assert line.get_label() == f"{name}, lr {lr:g}"
+            for x, y in zip(*data_of(line)):
+                ours = of(records, k=k, estimator=name, lr=lr, **{setting: x})
+                assert len(ours) == 3 and y == np.median([-record.rows[-1]["valid_elbo"] for record in ours])
+
+
+def test_the_first_steps(records_of):
+    """With the decoder that each gradient's estimator brings."""
+    records = [replace(record, experiment="plateau-steps", rows=[
+        {"step": float(step), "elbo": -300.0 - step, "values_used": 5 + seed + step, "length_exact": 0.1 + step}
+        for step in (0, 5, 10)]) for seed, record in enumerate(records_of("plateau"))]
+    axes = plateau_steps.draw(records).axes
+    for ax, (name, sign) in zip(axes, (("elbo", -1), ("values_used", 1), ("length_exact", 1))):
+        assert {line.get_label() for line in ax.lines} == set(PLATEAU) and ax.get_title().startswith("mnist: ")
+        for line in ax.lines:
+            ours = of(records, dataset="mnist", estimator=line.get_label(), learn_from=None)
+            values = [column(record.rows, name, sign) for record in ours]
+            assert len(ours) == 3 and list(line.get_ydata()) == list(np.median(values, axis=0))
+            assert list(line.get_xdata()) == [0, 5, 10]
+
+
+def test_slide_33(records_of):
+    """Clustering is no point of it: neither in the picture nor in the choice of the epoch."""
+    records = records_of("semi-supervised", first=0)
+    labelled = next(place for place, record in enumerate(records) if record.settings["labels"])
+    records[labelled] = replace(records[labelled], rows=records[labelled].rows[:2])
+    clusters = next(place for place, record in enumerate(records) if not record.settings["labels"])
+    records[clusters] = replace(records[clusters], rows=records[clusters].rows[:1])
+    figure = figures.REGISTRY["semi-supervised"].draw(records, "title")
+    assert figure.get_suptitle() == "title; here after 1 epochs, paper after 400"
+    assert [ax.get_ylabel() for ax in figure.axes] == 2 * ["test accuracy, %", NATS]
+    for row, dataset in enumerate(("mnist", "fashion-mnist")):
         for place, (name, factor) in enumerate((("accuracy", 100), ("test_elbo", -1))):
-            lines = by_label(axes[2 * row + place])
+            lines = by_label(figure.axes[2 * row + place])
             for estimator in ("direct", "gumbel-softmax"):
                 ours, paper = lines[f"{estimator}, here"], lines[f"{estimator}, paper"]
                 assert ours.get_color() == paper.get_color() == plots.colour(estimator)
@@ -147,22 +246,51 @@ def test_slide_33(runs_of):
                     semi_supervised.PAPER[dataset][estimator][place]))
                 assert list(ours.get_xdata()) == [50, 100, 300, 600, 1200]
                 for labels, y in zip(*data_of(ours)):
-                    values = [factor * made[-1][name] for cell, made in runs.items() if (
-                        cell.settings.dataset, cell.settings.estimator, cell.settings.labels) == (dataset, estimator,
-                                                                                                  labels)]
-                    assert len(values) == 2 and y == pytest.approx(np.mean(values))
+                    values = [factor * record.at(1, name) for record in of(
+                        records, dataset=dataset, estimator=estimator, labels=labels)]
+                    assert len(values) == 3 and y == pytest.approx(np.median(values))
 
 
-def test_labelled_terms(runs_of):
-    runs = runs_of("labelled-terms", first=0)
-    accuracy, bound = figures.REGISTRY["labelled-terms"].draw(runs, "").axes
-    for lines, name, factor, skipped in ((accuracy.lines, "accuracy", 100, 0), (bound.lines, "test_elbo", -1, 1)):
-        assert len(lines) == len(runs) == 20
-        for (cell, made), line in zip(runs.items(), lines):
-            assert data_of(line) == (column(made[skipped:], "epoch"), column(made[skipped:], name, factor))
-            assert (line.get_label() == cell.label) == (cell.settings.seed == 0)
-    styles = [(line.get_color(), line.get_linestyle()) for line in accuracy.lines[:10]]
-    assert len(set(styles)) == 10
+def test_labelled_terms(records_of):
+    """A bar a variant, a point a seed."""
+    records = records_of("labelled-terms", first=0)
+    axes = figures.REGISTRY["labelled-terms"].draw(records, "").axes
+    labels = list(dict.fromkeys(record.label for record in records))
+    assert [text.get_text() for text in axes[0].get_yticklabels()] == labels[::-1] and len(labels) == 10
+    for ax, (name, factor) in zip(axes, (("accuracy", 100), ("test_elbo", -1))):
+        for label, bar, points in zip(labels[::-1], ax.patches, ax.lines):
+            values = [factor * record.rows[-1][name] for record in of(records, label=label)]
+            assert list(points.get_xdata()) == values and bar.get_width() == pytest.approx(np.mean(values))
+
+
+@pytest.mark.parametrize("words, colour, dash", [
+    ("direct", plots.colour("direct"), "-"), ("direct as released", plots.colour("direct"), "--"),
+    ("direct, no KL", plots.colour("direct"), "-."), ("rebar, batch mean", plots.colour("rebar"), ":"),
+    ("direct-joint", plots.colour("direct-joint"), "-"), ("unstructured", plots.colour("direct"), "-"),
+    ("unstructured, no KL", plots.colour("direct"), "-."), ("pairwise, w >= 0", plots.SOLVERS["maxflow"], "-"),
+    ("pairwise, w >= 0, start 0", plots.SOLVERS["maxflow"], "--"), ("pairwise, any sign", plots.SOLVERS["milp"], "-")])
+def test_the_same_thing_has_the_same_colour_and_dash_everywhere(words, colour, dash):
+    assert plots.line_style(words) == {"color": colour, "linestyle": dash}
+
+
+def test_every_solver_has_a_colour_of_its_own():
+    assert set(plots.SOLVERS) == set(solvers.REGISTRY) and len(set(plots.SOLVERS.values())) == len(plots.SOLVERS)
+
+
+def test_a_picture_keeps_a_digest_of_what_it_shows(tmp_path):
+    def figure(value, label="a", title="t"):
+        made, (ax,) = plots.new_figure(1)
+        ax.plot([1, 2], [3, value], label=label)
+        ax.set(title=title)
+        return made
+
+    plots.save(figure(4.0), tmp_path / "x.png")
+    kept = plots.digest_of(tmp_path / "x.png")
+    assert len(kept) == 64 and kept == plots.drawn(figure(4.0)) == plots.drawn(figure(4.0 + 1e-9))
+    for other in (figure(4.1), figure(4.0, "b"), figure(4.0, title="u")):
+        assert plots.drawn(other) != kept
+    (tmp_path / "y.png").write_bytes(b"no digest")
+    assert plots.digest_of(tmp_path / "y.png") == ""
 
 
 def test_samples_of_clusters_stand_beside_those_of_labels(monkeypatch, tmp_path):
@@ -314,60 +442,6 @@ def test_the_pretraining_alone_is_drawn_where_there_is_nothing_else():
     made = rows(1, first=0)
     for ax in curves.accuracies(made, "words", "mnist").axes:
         assert all(data_of(line)[0] == [0] for line in ax.lines)
-
-
-AXES = {"epoch": "epoch", "seconds": "training time, seconds", "evaluations": "decoder evaluations, millions"}
-
-
-@pytest.mark.parametrize("name", ["binary", "joint", "structured", "convergence"])
-def test_an_experiment_s_axes_say_what_they_show(runs_of, name):
-    figure = figures.REGISTRY[name].draw(runs_of(name), "title")
-    shown = list(AXES.values())[:3 if name == "binary" else 2]
-    for place, ax in enumerate(figure.axes):
-        assert ax.get_xlabel() == shown[place % len(shown)]
-        assert ax.get_ylabel() == ("" if place % len(shown) else "nats an image, test")
-    assert figure.get_suptitle().startswith("title: ")
-    assert ("log p(x)" if name == "structured" else "-ELBO") in figure.get_suptitle()
-
-
-def test_binary_shows_the_ends_of_all_lines_but_the_worst(runs_of):
-    """The first epochs are cut off: from just below the best end to well above the middle one."""
-    for ax in figures.REGISTRY["binary"].draw(runs_of("binary"), "").axes:
-        ends = sorted(line.get_ydata()[-1] for line in ax.lines)
-        low, high = ax.get_ylim()
-        assert low == pytest.approx(ends[0] - 2) and high == pytest.approx(ends[len(ends) // 2] + 40)
-
-
-def test_bars_of_latent_sizes_are_the_intervals_over_seeds(runs_of):
-    runs = runs_of("latent-sizes")
-    for ax, dataset in zip(figures.REGISTRY["latent-sizes"].draw(runs, "").axes, ("fashion-mnist", "mnist")):
-        assert ax.get_title().startswith(dataset)
-        for container in ax.containers:
-            (bars,) = container.lines[2]
-            for k, segment in zip((20, 30, 40, 50), bars.get_segments()):
-                wanted = dataset, k, container.get_label()
-                values = [-made[-1]["test_elbo"] for cell, made in runs.items() if (
-                    cell.settings.dataset, cell.settings.k, cell.settings.estimator) == wanted]
-                half = cells.interval(values)[1]
-                assert half > 0 and (segment[1, 1] - segment[0, 1]) / 2 == pytest.approx(half)
-
-
-def test_slide_33_compares_at_the_last_epoch_that_all_labelled_runs_have(runs_of):
-    """Clustering is no point of it: neither in the picture nor in the choice of the epoch."""
-    runs = runs_of("semi-supervised", first=0)
-    labelled = [cell for cell in runs if cell.settings.labels]
-    (clustering, *_) = [cell for cell in runs if not cell.settings.labels]
-    runs[labelled[0]], runs[clustering] = runs[labelled[0]][:2], runs[clustering][:1]
-    figure = figures.REGISTRY["semi-supervised"].draw(runs, "title")
-    assert figure.get_suptitle() == "title; here after 1 epochs, paper after 400"
-    for ax in figure.axes[::2]:
-        for estimator in ("direct", "gumbel-softmax"):
-            for labels, y in zip(*data_of(by_label(ax)[f"{estimator}, here"])):
-                wanted = ax.get_title(), estimator, labels
-                values = [100 * runs[cell][1]["accuracy"] for cell in labelled if (
-                    cell.settings.dataset, cell.settings.estimator, cell.settings.labels) == wanted]
-                assert len(values) == 2 and y == pytest.approx(np.mean(values))
-    assert [ax.get_ylabel() for ax in figure.axes] == 2 * ["test accuracy, %", "test -ELBO, nats an image"]
 
 
 def test_compare_names_its_axes_and_its_data(tmp_path, monkeypatch, kept):

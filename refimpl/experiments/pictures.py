@@ -1,0 +1,95 @@
+"""How runs of an experiment are drawn, from their rows: one question a picture, at most six lines.
+
+A line is the median over the seeds, its band reaches from the lowest to the highest.
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from refimpl import plots
+from refimpl.experiments.rows import Record
+
+MOST = 6                                                # lines a panel
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One pair of axes: these runs, minus this column against that one."""
+
+    title: str
+    records: Sequence[Record]
+    merit: str = "test_elbo"
+    against: str = "epoch"
+    words: str = "epoch"
+    unit: float = 1.0
+    """What the abscissa is divided by."""
+    log: bool = False
+    symlog: float | None = None
+    """Up to where the abscissa is linear, and then logarithmic: for one that starts at 0."""
+    above: float | None = None
+    """Nats above the best that are shown; None for all."""
+    sign: float = -1.0
+
+
+def by_label(records: Sequence[Record]) -> dict[str, list[Record]]:
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(record.label, []).append(record)
+    return groups
+
+
+def curve(runs: Sequence[Record], column: str, against: str = "epoch", sign: float = -1.0
+          ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """(x, median, lowest, highest) of a column over the seeds, at the epochs that every run has it."""
+    key = "step" if against == "step" else "epoch"
+    epochs = sorted(set.intersection(*(set(record.epochs(column, key)) for record in runs)))
+    values = np.array([[sign * record.at(epoch, column, key) for epoch in epochs] for record in runs])
+    x = np.median([[record.at(epoch, against, key) for epoch in epochs] for record in runs], axis=0)
+    return x, np.median(values, axis=0), values.min(axis=0), values.max(axis=0)
+
+
+def draw(panels: Sequence[Panel], ylabel: str, title: str, columns: int | None = None, width: float = 4.6,
+         height: float = 3.5) -> Figure:
+    """The panels side by side, one legend below them all."""
+    columns = columns or len(panels)
+    figure, axes = plots.new_figure(columns, math.ceil(len(panels) / columns), width=width, height=height)
+    for place, (ax, panel) in enumerate(zip(axes, panels)):
+        _panel(ax, panel)
+        ax.set(xlabel=panel.words, ylabel=ylabel if place % columns == 0 else "", title=panel.title)
+        if panel.log:
+            ax.set_xscale("log")
+        if panel.symlog:
+            ax.set_xscale("symlog", linthresh=panel.symlog)
+    handles = {line.get_label(): line for ax in axes for line in ax.lines if not line.get_label().startswith("_")}
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center",
+                  ncols=min(3 * columns, MOST, len(handles)), frameon=False, fontsize=10)
+    figure.suptitle(title, fontsize=12)
+    return figure
+
+
+def _panel(ax: Axes, panel: Panel) -> None:
+    ends = []
+    for label, runs in by_label(panel.records).items():
+        x, middle, low, high = curve(runs, panel.merit, panel.against, panel.sign)
+        if not len(x):
+            continue
+        style = plots.line_style(label)
+        longest = max(runs, key=lambda record: len(record.rows))
+        far = curve([longest], panel.merit, panel.against, panel.sign)       # beyond what all seeds have: one of them
+        end = middle[-1]
+        if len(far[0]) > len(x):
+            end = min(end, far[1][-1])
+            ax.plot(far[0][len(x) - 1:] / panel.unit, far[1][len(x) - 1:], linewidth=1.0, **style)
+        ax.plot(x / panel.unit, middle, linewidth=1.8, label=label, marker="o" if len(x) < 8 else None, markersize=4,
+                **style)
+        if len(runs) > 1:
+            ax.fill_between(x / panel.unit, low, high, color=style["color"], alpha=0.15, linewidth=0)
+        ends.append(end)
+    if ends and panel.above is not None:
+        ax.set_ylim(min(ends) - 1, min(ends) + panel.above)

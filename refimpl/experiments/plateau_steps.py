@@ -1,0 +1,112 @@
+"""The first steps of the runs of `experiment plateau`, from inside: what goes on while a run sits on its plateau.
+
+    python -m refimpl plateau-steps
+
+Every few steps the model is looked at on the first 1,000 test images, with everything exact:
+
+    elbo            the bound, nats an image
+    entropy         mean over the images of the entropy of q(z given x), nats; log 10 = 2.3 is uniform
+    winner          share of the images whose likeliest value is the one that is likeliest for most images
+    values_used     exp of the entropy of the mean of q: 1, all images on one value; 10, all values alike
+    length_exact    mean over the images of |grad_h E_q f|, nats
+    length_made     the same of one estimate as the run makes it; with its noise it is longer
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.special import log_softmax
+
+from refimpl import data, plots
+from refimpl.checks import InputError
+from refimpl.experiments import figures, pictures
+from refimpl.experiments.pictures import Panel
+from refimpl.experiments.rows import Record, put
+from refimpl.runs.vae import VAERun
+from refimpl.system.commit import commit
+from refimpl.system.files import output_folder
+from refimpl.system.progress import Progress
+
+IMAGES = 1_000
+CLOSE, EVERY, LATER = 200, 5, 50                        # looks every 5 steps up to 200, then every 50
+PANELS = (("elbo", "-ELBO, nats", -1.0), ("values_used", "values used", 1.0),
+          ("length_exact", "|dh| of E f, exact, nats", 1.0))
+Point = dict[str, float]
+
+
+def look(run: VAERun, x: np.ndarray, step: int) -> Point:
+    """The state of the model at this step, on the images x; takes nothing from the run's generator."""
+    h, f = run.model.score_all(x)
+    log_q = log_softmax(h[:, 0], axis=-1)
+    q = np.exp(log_q)
+    mean = q.mean(axis=0)
+    f_of_q = (q * f).sum(axis=1, keepdims=True)
+    made, _ = run.estimator.estimate(h.astype(run.model.dtype), run.model.objective(x),
+                                     np.random.default_rng([run.settings.seed, step]), **run.keywords(step),
+                                     **run.estimator.keywords(run.model.family))
+    entropy = -(q * log_q).sum(axis=1)
+    return {"step": step, "elbo": float((f_of_q[:, 0] + entropy).mean() - np.log(q.shape[1])),
+            "entropy": float(entropy.mean()),
+            "winner": float(np.bincount(q.argmax(axis=1), minlength=q.shape[1]).max() / len(x)),
+            "values_used": float(np.exp(-(mean * np.log(mean)).sum())),
+            "length_exact": float(np.linalg.norm(q * (f - f_of_q), axis=1).mean()),
+            "length_made": float(np.linalg.norm(made[:, 0], axis=-1).mean())}
+
+
+def follow(run: VAERun, images: data.Dataset, steps: int) -> list[Point]:
+    """Train for so many steps, looking every few of them and at the end."""
+    x = images.test.images(slice(0, IMAGES), run.model.dtype)
+    points, done, epoch = [look(run, x, 0)], 0, 1
+    while done < steps:
+        for _ in run.epoch(epoch, images.train):
+            done += 1
+            if done % (EVERY if done <= CLOSE else LATER) == 0 or done == steps:
+                points.append(look(run, x, done))
+            if done == steps:
+                break
+        epoch += 1
+    return points
+
+
+def run(out: Path | str, seeds: int = 5, steps: int = 200, datasets: Sequence[str] = ("mnist", "fashion-mnist"),
+        report: Callable[[str, str, Point], None] = lambda dataset, label, row: None) -> list[Record]:
+    """Follow every run; writes rows and plateau-steps.png into `out`, and reports each run's mean at its last step.
+
+    Raises InputError if a number is out of range.
+    """
+    for name, value, most in (("seeds", seeds, 100), ("steps", steps, 100_000)):
+        if not 1 <= value <= most:
+            raise InputError(f"--{name} must be in 1 ... {most}, got {value}")
+    folder, records = output_folder(out), []
+    for dataset in datasets:
+        images = data.load(dataset)
+        for label in [cell.label for cell in figures.plateau(dataset, 0)]:
+            cells = [cell for seed in range(seeds) for cell in figures.plateau(dataset, seed) if cell.label == label]
+            progress = Progress(f"{dataset}, {label}", seeds)
+            for cell in cells:
+                points = follow(VAERun.start(cell.settings), images, steps)
+                settings = asdict(cell.settings) | {"steps": steps}
+                records.append(Record("plateau-steps", label, settings, (commit(),), points))
+                put(folder / "rows", records[-1])
+                progress.advance()
+            progress.clear()
+            last = [record.rows[-1] for record in records[-seeds:]]
+            report(dataset, label, {name: float(np.mean([row[name] for row in last])) for name in last[0]})
+    plots.save(draw(records), folder / "plateau-steps.png")
+    return records
+
+
+def draw(records: Sequence[Record]) -> Figure:
+    """With the decoder that each gradient's estimator brings: a row a data set, a column a quantity."""
+    panels = []
+    for dataset in dict.fromkeys(record.dataset for record in records):
+        ours = [replace(record, label=str(record.settings["estimator"])) for record in records
+                if record.dataset == dataset and record.settings["learn_from"] is None]
+        panels += [Panel(f"{dataset}: {words}", ours, name, "step", "step", symlog=EVERY, sign=sign)
+                   for name, words, sign in PANELS]
+    return pictures.draw(panels, "", "The first steps, from inside; line: median of the seeds, band: lowest to highest",
+                         columns=len(PANELS), width=3.6, height=3.0)

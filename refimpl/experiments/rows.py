@@ -1,0 +1,205 @@
+"""What was measured, as small text files that are kept with the pages that quote them: one file a run.
+
+    # refimpl rows 1
+    # {"experiment": "binary", "label": "direct", "commits": ["960579f7e4fc"], "settings": {"dataset": "mnist", ...}}
+    epoch,test_elbo,test_log_likelihood,gap,seconds,evaluations
+    1,-245.3102,...
+
+`experiment` and the other measuring commands write them below rows/ in their folder; `report --add FOLDER` takes them
+into tutorials/rows, and `report` makes every table and picture of the pages from there.
+"""
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from refimpl.checks import InputError
+from refimpl.system.commit import commit
+from refimpl.system.files import output_folder, read_whole, write_text
+
+FIRST_LINE = "# refimpl rows 1"
+LARGEST = 10**6                                     # bytes: a file of rows is small
+ALL_UP_TO, THEN_EVERY = 20, 5                       # epochs of a run that are kept, beside the exact ones and the last
+KEPT = ("epoch", "valid_elbo", "test_elbo", "test_log_likelihood", "gap", "sampled_elbo", "accuracy", "valid_accuracy",
+        "seconds", "evaluations")
+
+Value = float | str
+
+
+@dataclass(frozen=True)
+class Record:
+    """One run, or one table of measurements."""
+
+    experiment: str
+    label: str
+    settings: dict[str, object]
+    """All that it was made with; dataset and seed among them where there are such."""
+    commits: tuple[str, ...]
+    """By which commits, in order; a run may be continued by a later one."""
+    rows: list[dict[str, Value]]
+
+    @property
+    def dataset(self) -> str:
+        return str(self.settings.get("dataset", ""))
+
+    @property
+    def seed(self) -> int:
+        return int(self.settings.get("seed", 0))
+
+    @property
+    def file(self) -> str:
+        """Its place below the folder of all rows."""
+        words = [self.dataset] * bool(self.dataset) + [self.label]
+        words += [f"seed{self.seed}"] * ("seed" in self.settings)
+        return f"{self.experiment}/{file_name('-'.join(words))}.csv"
+
+    def at(self, epoch: float, name: str, key: str = "epoch") -> float:
+        """A column's value at this epoch, or step if that is the key; NaN if it is not there."""
+        return next((float(row.get(name, math.nan)) for row in self.rows if row[key] == epoch), math.nan)
+
+    def epochs(self, name: str = "epoch", key: str = "epoch") -> list[int]:
+        """The epochs, or steps, that have this column."""
+        return [int(row[key]) for row in self.rows if not math.isnan(float(row.get(name, math.nan)))]
+
+
+def file_name(words: str) -> str:
+    """Words as part of a file's name."""
+    return re.sub(r"[^\w-]", "", words.replace(" ", "_").replace(".", "p"))
+
+
+def thinned(rows: Sequence[dict[str, float]]) -> list[dict[str, float]]:
+    """The rows of a run that are kept: 20 epochs from the first, then every fifth, exact bounds, and the last one."""
+    exact = [row for row in rows if not math.isnan(row.get("test_log_likelihood", math.nan))]
+    sparse = len(exact) < len(rows)                 # exact bounds cost too much to be made each epoch: keep them all
+    kept = [row for row in rows if row["epoch"] <= ALL_UP_TO or row["epoch"] % THEN_EVERY == 0 or row is rows[-1]
+            or sparse and row in exact]
+    return [{name: row[name] for name in KEPT if name in row} for row in kept]
+
+
+def text(record: Record) -> str:
+    """The file's content."""
+    head = {"experiment": record.experiment, "label": record.label, "commits": list(record.commits),
+            "settings": record.settings}
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    names = list(dict.fromkeys(name for row in record.rows for name in row))
+    writer.writerow(names)
+    for row in record.rows:
+        writer.writerow([_written(row.get(name, math.nan)) for name in names])
+    return f"{FIRST_LINE}\n# {json.dumps(head)}\n{stream.getvalue()}"
+
+
+def _written(value: Value) -> str:
+    return value if isinstance(value, str) else "" if math.isnan(value) else f"{value:.8g}"
+
+
+def parsed(content: str) -> Record:
+    """The record of a file's content.  ValueError, TypeError or KeyError, saying little, if it is none."""
+    first, second, rest = content.split("\n", 2)
+    if first != FIRST_LINE:
+        raise ValueError("another format")
+    head = json.loads(second.removeprefix("# "))
+    lines = list(csv.reader(io.StringIO(rest, newline=""), strict=True))
+    names, rows = lines[0], []
+    if not names or len(set(names)) != len(names) or any(len(line) != len(names) for line in lines):
+        raise ValueError("ragged")
+    for line in lines[1:]:
+        rows.append({name: _read(value) for name, value in zip(names, line)})
+    record = Record(head["experiment"], head["label"], head["settings"], tuple(head["commits"]), rows)
+    words = (record.experiment, record.label, *record.commits)
+    if not rows or not all(isinstance(word, str) for word in words) or not isinstance(record.settings, dict):
+        raise TypeError("not a record")
+    if "epoch" in names:                            # a run: numbers only, and epochs that rise
+        epochs = [row["epoch"] for row in rows]
+        if any(isinstance(value, str) for row in rows for value in row.values()) or sorted(set(epochs)) != epochs:
+            raise ValueError("not a run")
+    return record
+
+
+def _read(value: str) -> Value:
+    try:
+        number = float(value or "nan")
+    except ValueError:
+        return value
+    if math.isinf(number):
+        raise ValueError("infinite")
+    return number
+
+
+def read(path: Path) -> Record:
+    """The record in this file.  InputError, one line, if it is missing, damaged, foreign or of another version."""
+    content = read_whole(path, "is missing")
+    if len(content) <= LARGEST and content.startswith(b"# refimpl rows ") and content.split(b"\n")[0] != \
+            FIRST_LINE.encode():
+        raise InputError(f"{path} is of another version of the format: {FIRST_LINE!r} is read here")
+    try:
+        if len(content) > LARGEST:
+            raise ValueError
+        return parsed(content.decode("utf-8"))
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError, csv.Error):
+        raise InputError(f"{path} is damaged, or is no file of rows") from None
+
+
+def put(folder: Path, record: Record) -> None:
+    """Write the record to its place below the folder of all rows, whatever is there."""
+    path = folder / record.file
+    output_folder(path.parent)
+    write_text(path, text(record))
+
+
+def measured(out: Path, experiment: str, label: str, settings: dict[str, object], rows: Sequence[tuple]) -> None:
+    """Put a table of measurements, named tuples of numbers and words, below rows/ in `out`."""
+    made = [{name: value if isinstance(value, str) else float(value) for name, value in row._asdict().items()}
+            for row in rows]
+    put(out / "rows", Record(experiment, label, settings, (commit(),), made))
+
+
+def take(folder: Path, record: Record) -> bool:
+    """The same for a folder of rows that pages quote: whether it was written.
+
+    A longer run of the same settings stays as it is.  Raises InputError, and writes nothing, where the place holds a
+    record of other settings, or a damaged one.
+    """
+    path = folder / record.file
+    if path.exists():
+        before = read(path)
+        differing = [name for name in dict.fromkeys((*before.settings, *record.settings))
+                     if before.settings.get(name) != record.settings.get(name)]
+        if differing:
+            raise InputError(f"{path} holds a run of other settings ({', '.join(differing)}) under the same label; "
+                             "remove it first, or name the new one otherwise")
+        if "epoch" in before.rows[0] and before.rows[-1]["epoch"] > record.rows[-1].get("epoch", 0):
+            return False
+    put(folder, record)
+    return True
+
+
+def read_all(folder: Path) -> list[Record]:
+    """Every record below this folder, in the order of their names.  InputError if one of them cannot be read, or lies
+    in another place than its label says."""
+    records = []
+    for path in sorted(Path(folder).rglob("*.csv")):
+        record = read(path)
+        if path != folder / record.file:
+            raise InputError(f"{path} holds the rows of {record.file}: a file must have the name of its run")
+        records.append(record)
+    return records
+
+
+def found(source: Path) -> list[Record]:
+    """Every record at `source`: a file, or a folder with files below a folder rows/.
+
+    Raises InputError if there is none, or one of them cannot be read.
+    """
+    source = Path(source)
+    paths = sorted(path for path in source.rglob("*.csv") if "rows" in path.resolve().parts) \
+        if source.is_dir() else [source]
+    if not paths:
+        raise InputError(f"{source} holds no rows; `experiment` writes them below rows/ in its folder")
+    return [read(path) for path in paths]

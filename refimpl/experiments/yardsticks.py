@@ -1,0 +1,92 @@
+"""What the paper measured its methods by, on one and the same model: one sample, a hundred, enumeration.
+
+    python -m refimpl yardsticks DIR ...
+
+On the slides direct is reported by one sample an image, Gumbel-softmax by a hundred and enumeration exactly.  One-hot
+samples have the exact bound as their mean, one or a hundred, so that only noise is left between them.  Relaxed samples,
+which Gumbel-softmax trains on, measure something else.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from refimpl import data
+from refimpl.checks import InputError
+from refimpl.experiments.rows import measured
+from refimpl.models.vae import VAE
+from refimpl.runs import checkpoint
+from refimpl.runs.vae import VAERun
+from refimpl.system.files import output_folder
+from refimpl.system.progress import Progress
+
+HUNDRED = 100
+
+
+class Row(NamedTuple):
+    """Minus the test bound, nats an image; a spread is the standard deviation over repetitions."""
+
+    run: str
+    exact: float
+    one: float
+    one_spread: float
+    hundred: float
+    hundred_spread: float
+    relaxed_one: float
+    """By z = softmax((h + gamma) / tau) instead of a one-hot z; NaN for an estimator without tau."""
+    relaxed_hundred: float
+
+
+def sampled(model: VAE, images: data.Part, samples: int, rng: np.random.Generator, tau: float | None = None) -> float:
+    """Minus the bound, from so many samples an image: one-hot ones, or relaxed ones at tau."""
+    total = 0.0
+    for x in images.blocks(2_000, model.dtype):
+        h = model.encode(x)
+        objective = model.objective(x)
+        for _ in range(samples):
+            z = model.family.sample(h, rng) if tau is None else model.family.relax(h, rng, tau).z
+            total += objective.run(z).f.sum(dtype=np.float64) / samples
+        total -= model.family.kl(h)[0].sum(dtype=np.float64)
+    return -total / len(images)
+
+
+def measure(run: VAERun, words: str, images: data.Part, repetitions: int, rng: np.random.Generator) -> Row:
+    """All yardsticks on one model.  The hundred samples are repeated, too."""
+    model = run.model
+    one, hundred = ([sampled(model, images, samples, rng) for _ in range(repetitions)] for samples in (1, HUNDRED))
+    tau = run.settings.temperature(run.adam.t).get("tau")
+    relaxed = [float("nan")] * 2 if tau is None else [sampled(model, images, samples, rng, tau)
+                                                     for samples in (1, HUNDRED)]
+    return Row(words, -model.bounds(images).elbo, float(np.mean(one)), float(np.std(one, ddof=1)),
+               float(np.mean(hundred)), float(np.std(hundred, ddof=1)), *relaxed)
+
+
+def run(folders: Sequence[Path | str], repetitions: int = 10, images: int = 2_000, data_dir: str | None = None,
+        out: Path | str | None = None, report: Callable[[Row], None] = lambda row: None) -> list[Row]:
+    """Measure the models of these runs; `out` is a folder for the rows.
+
+    Raises InputError if a number is out of range, or a folder is no run of `train` with a bound.
+    """
+    for name, value, least, most in (("repetitions", repetitions, 2, 1_000), ("images", images, 1, 10_000)):
+        if not least <= value <= most:
+            raise InputError(f"--{name} must be in {least} ... {most}, got {value}")
+    loaded = [checkpoint.load(Path(folder) / checkpoint.FILE, kind=VAERun) for folder in folders]
+    for place, (trained, _) in zip(folders, loaded):
+        if not trained.model.family.normalised:
+            raise InputError(f"{place} has a structured encoder: there is no bound to measure")
+    folder = output_folder(out) if out is not None else None
+    rows = []
+    for trained, history in loaded:
+        settings = trained.settings
+        part = data.load(settings.dataset, data_dir).test.first(images)
+        words = f"{settings.dataset}, {settings.label()}, {len(history)} epochs"
+        progress = Progress(words, 1)
+        rows.append(measure(trained, words, part, repetitions, np.random.default_rng(settings.seed)))
+        progress.clear()
+        report(rows[-1])
+    if folder is not None:
+        measured(folder, "yardsticks", "all", dict(repetitions=repetitions, images=images), rows)
+    return rows

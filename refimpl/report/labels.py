@@ -1,0 +1,56 @@
+"""Slide 33: accuracy and bound against the number of labels, beside the paper's."""
+from __future__ import annotations
+
+from refimpl.experiments.semi_supervised import ESTIMATORS, LABELS, PAPER
+from refimpl.report.markdown import table
+from refimpl.report.store import Store, lengths, spread
+from refimpl.report.tables import NO_ROWS, counted, made_at
+
+
+def semi_supervised(store: Store) -> str:
+    return _by_labels(store, "semi-supervised", "{name}, {labels} labels")
+
+
+def label_steps(store: Store) -> str:
+    return _by_labels(store, "label-steps", "{name}, {labels} labels, 1,200 steps")
+
+
+def _by_labels(store: Store, experiment: str, pattern: str) -> str:
+    lines = []
+    for dataset in store.datasets(experiment):
+        for place, labels in enumerate(LABELS):
+            groups = {name: store.of(experiment, dataset, pattern.format(name=name, labels=labels))
+                      for name in ESTIMATORS}
+            epochs = lengths([group for group in groups.values() if group], "accuracy")
+            if not epochs:
+                continue
+            line = [f"{dataset}, {labels}", str(epochs[0])]
+            for name, group in groups.items():
+                accuracy, bound = (PAPER[dataset][name][which][place] for which in (0, 1))
+                line += [spread(group, epochs[0], "accuracy", 100).text(2, " %") + f" ({accuracy:g} %)",
+                         spread(group, epochs[0], "test_elbo").text() + f" ({bound:g})", str(len(group))]
+            lines.append(line)
+    if not lines:
+        return NO_ROWS.format(experiment)
+    return (table(["labels", "epochs", "direct: accuracy", "−ELBO", "seeds", "Gumbel-softmax: accuracy", "−ELBO",
+                   "seeds"], lines)
+            + "\n\nIn brackets the paper's, after 400 epochs. Mean over the seeds ± half of the 95 % interval. "
+            + made_at(store.of(experiment)))
+
+
+def labelled_terms(store: Store) -> str:
+    groups = {label: store.of("labelled-terms", "mnist", label) for label in store.labels("labelled-terms", "mnist")}
+    epochs = lengths(list(groups.values()), "accuracy")
+    if not epochs:
+        return NO_ROWS.format("labelled-terms")
+    lines = [[label, spread(group, 0, "accuracy", 100).text(2, " %"),
+              spread(group, epochs[0], "accuracy", 100).text(2, " %"), spread(group, epochs[0], "test_elbo").text()]
+             for label, group in groups.items()]
+    seeds = counted(len(next(iter(groups.values()))), "seed")
+    head = ["variant", "after the labelled images alone", f"after {epochs[0]} epochs on all", "its −ELBO"]
+    return (table(head, lines)
+            + f"\n\nMNIST, 100 labels, {seeds}: test accuracy, mean over the seeds ± half of the 95 % interval. "
+            + made_at(store.of("labelled-terms")))
+
+
+BLOCKS = {"semi-supervised": semi_supervised, "label-steps": label_steps, "labelled-terms": labelled_terms}

@@ -1,0 +1,52 @@
+"""Tables and blocks of a page."""
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from refimpl.checks import InputError
+
+START = re.compile(r"^<!-- report: ([\w-]+) -->$")
+END = "<!-- end of report -->"
+
+
+def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A table; the first column to the left, numbers as they come."""
+    made = [head, ["---"] * len(head), *lines]
+    return "\n".join("| " + " | ".join(line) + " |" for line in made)
+
+
+def blocks(page: str) -> list[str]:
+    """The names of the blocks of a page, in order.
+
+    Raises InputError, one line, where a mark has no end, an end no mark, or a block comes twice.
+    """
+    names, inside = [], None
+    for number, line in enumerate(page.split("\n"), start=1):
+        start = START.match(line)
+        if start and inside is None:
+            inside = start[1]
+            if inside in names:
+                raise InputError(f"line {number}: the block {inside} comes a second time")
+            names.append(inside)
+        elif start or (line == END and inside is None):
+            raise InputError(f"line {number}: {line} stands inside another block, or has no beginning")
+        elif line == END:
+            inside = None
+    if inside is not None:
+        raise InputError(f"the block {inside} has no end: {END}")
+    return names
+
+
+def filled(page: str, make: Callable[[str], str]) -> str:
+    """The page with what make(name) says between the marks of every block; nothing else is changed."""
+    names, made, keep = blocks(page), [], True
+    for line in page.split("\n"):
+        if line == END:
+            keep = True
+        if keep:
+            made.append(line)
+        if START.match(line):
+            made += ["", make(names.pop(0)), ""]
+            keep = False
+    return "\n".join(made)

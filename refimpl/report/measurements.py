@@ -1,0 +1,106 @@
+"""Tables of what was measured without training to the end: noise, bias, arg maxes, step times, yardsticks."""
+from __future__ import annotations
+
+import math
+
+from refimpl.report import paper
+from refimpl.report.markdown import table
+from refimpl.report.store import Store
+from refimpl.report.tables import made_at
+
+NO_ROWS = "*No rows yet: `python -m refimpl {}`, then `python -m refimpl report --add` its folder.*"
+SIZES = ((4, 2), (1, 8))
+
+
+def noise(store: Store) -> str:
+    """Slide 21: the two ends, beside the slide's."""
+    rows = store.measured("variance", "k = 10")
+    if not rows:
+        return NO_ROWS.format("variance")
+    lines = []
+    for name, column in (("direct", "direct"), ("gumbel-softmax", "gumbel_softmax")):
+        for place, row in ((0, rows[0]), (1, rows[-1])):
+            exact = f"{row['direct_exact']:.3g}" if name == "direct" else "–"
+            setting = "eps" if name == "direct" else "tau"
+            lines.append([name, f"{setting} = {row['temperature']:g}", f"{paper.NOISE[name][place]:g}",
+                          f"{row[column]:.3g} ± {row[column + '_error']:.1g}", exact])
+    return (table(["estimator", "at", "slide 21", "here, sampled ± standard error", "here, exact"], lines)
+            + "\n\nStandard deviation of the encoder's gradient, nats, a parameter. "
+            + made_at(store.of("variance", label="k = 10")))
+
+
+def joint_argmax(store: Store) -> str:
+    lines = []
+    for n in (8, 12):
+        for row in store.measured("joint-argmax", f"n = {n}"):
+            lines.append([str(n), f"{row['eps']:g}", f"{row['coordinates_agree']:.1%}", f"{row['images_agree']:.1%}",
+                          f"{row['bias']:.2f}", f"{row['bias_joint']:.2f}", f"{row['bias_linear']:.2f}",
+                          f"{row['floor']:.2f}"])
+    if not lines:
+        return NO_ROWS.format("joint-argmax")
+    head = ["n", "ε", "coordinates where both arg maxes agree", "images", "bias, coordinate-wise", "bias, joint",
+            "bias, f linearised (imle)", "noise of these biases"]
+    return (table(head, lines)
+            + "\n\n" + made_at(store.of("joint-argmax")))
+
+
+def structured_timing(store: Store) -> str:
+    rows = store.measured("structured-timing", "batch 100")
+    if not rows:
+        return NO_ROWS.format("structured-timing")
+    sizes = sorted({int(row["n"]) for row in rows})
+    lines = []
+    for method in dict.fromkeys(str(row["method"]) for row in rows):
+        of = {int(row["n"]): float(row["seconds"]) for row in rows if row["method"] == method}
+        slide = f"{1e3 * paper.STEP[method]:g}" if method in paper.STEP else "–"
+        lines.append([method, slide, *(f"{1e3 * of[n]:.1f}" if n in of else "–" for n in sizes)])
+    return (table(["milliseconds a step", "slide, n = 15", *(f"n = {n}" for n in sizes)], lines)
+            + "\n\n" + made_at(store.of("structured-timing")))
+
+
+def estimators(store: Store) -> str:
+    """Bias, variance and cost on the toys, by enumeration."""
+    parts = []
+    for n, k in SIZES:
+        rows = store.measured("estimators", f"n = {n}, k = {k}")
+        if not rows:
+            continue
+        settings = store.of("estimators", label=f"n = {n}, k = {k}")[0].settings
+        ordered = sorted(rows, key=lambda row: row["variance"])
+        lines = [[str(row["name"]), f"{row['bias']:.2g}", "within" if row["found"] else "beyond",
+                  f"{row['variance']:.3g}", f"{row['evaluations']:g}", f"{row['variance'] * row['evaluations']:.3g}"]
+                 for row in ordered]
+        parts.append(f"**n = {n}, k = {k}**, {settings['samples']:,} draws\n\n" + table(
+            ["estimator", "distance of the mean from the truth, nats", "four standard errors", "variance of one sample",
+             "decoder evaluations", "variance × evaluations"], lines))
+    return "\n\n".join([*parts, made_at(store.of("estimators"))]) if parts else NO_ROWS.format("estimators")
+
+
+def yardsticks(store: Store) -> str:
+    rows = store.measured("yardsticks", "all")
+    if not rows:
+        return NO_ROWS.format("yardsticks DIR …")
+    settings = store.of("yardsticks")[0].settings
+    lines = []
+    for row in rows:
+        relaxed = [row["relaxed_one"], row["relaxed_hundred"]]
+        lines.append([str(row["run"]), f"{row['exact']:.2f}", f"{row['one']:.2f} ± {row['one_spread']:.2f}",
+                      f"{row['hundred']:.2f} ± {row['hundred_spread']:.2f}",
+                      *("–" if math.isnan(value) else f"{value:.2f}" for value in relaxed)])
+    return (table(["model", "exact", "one sample an image", "a hundred", "one relaxed sample", "a hundred relaxed"],
+                  lines)
+            + f"\n\nTest −ELBO on {settings['images']:,} images, nats an image; ± is the standard deviation over "
+            + f"{settings['repetitions']} repetitions. " + made_at(store.of("yardsticks")))
+
+
+def benchmark(store: Store) -> str:
+    rows = store.measured("benchmark", "batch 100")
+    if not rows:
+        return NO_ROWS.format("benchmark")
+    lines = [[str(row["step_of"]), f"{1e3 * row['step']:.2f}", f"{row['step'] / row['products']:.1f}"] for row in rows]
+    return (table(["step of 100 images", "ms", "times its matrix products"], lines) + "\n\n"
+            + made_at(store.of("benchmark")))
+
+
+BLOCKS = {"noise": noise, "joint-argmax": joint_argmax, "structured-timing": structured_timing,
+          "estimators": estimators, "yardsticks": yardsticks, "benchmark": benchmark}

@@ -1,0 +1,93 @@
+"""`report`: fill the marked blocks of the pages and draw their pictures, from the committed rows.
+
+    <!-- report: binary -->
+    ... made by refimpl/report, never by hand ...
+    <!-- end of report -->
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from refimpl import plots
+from refimpl.checks import InputError
+from refimpl.experiments import drawings, estimators_table, figures, plateau_steps, rows, structured_timing, variance
+from refimpl.experiments.rows import Record
+from refimpl.report import causes, claims, labels, markdown, measurements, training
+from refimpl.report.store import Store
+from refimpl.system.files import read_whole, write_text
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PAGES = ("README.md", "tutorials/results.md")
+ROWS, FIGURES = "tutorials/rows", "tutorials/figures"
+BLOCKS: dict[str, Callable[[Store], str]] = {
+    **claims.BLOCKS, **training.BLOCKS, **causes.BLOCKS, **labels.BLOCKS, **measurements.BLOCKS}
+
+
+def pictures(store: Store) -> dict[str, Callable[[], Figure]]:
+    """File name -> how it is drawn, for all that there are rows of."""
+    made: dict[str, Callable[[], Figure]] = {}
+    for name, experiment in figures.REGISTRY.items():
+        records = store.of(name)
+        if records and name != "tuning":
+            made[f"{name}.png"] = lambda experiment=experiment, records=records: experiment.draw(
+                records, experiment.summary)
+    if store.of("binary"):
+        made["binary-released.png"] = lambda: drawings.released(store.of("binary"))
+    if store.of("plateau-steps"):
+        made["plateau-steps.png"] = lambda: plateau_steps.draw(store.of("plateau-steps"))
+    for file, name, label, draw in (("variance.png", "variance", "k = 10", variance.draw),
+                                    ("structured-timing.png", "structured-timing", "batch 100", structured_timing.draw),
+                                    ("estimators.png", "estimators", "n = 4, k = 2", estimators_table.draw)):
+        for record in store.of(name, label=label):
+            made[file] = lambda draw=draw, record=record: draw(record)
+    return made
+
+
+def run(root: Path = ROOT, add: Sequence[Path] = (), check: bool = False,
+        report: Callable[[str], None] = print) -> bool:
+    """Take up the rows at `add`, then make every block and picture; whether the pages were as they are made.
+
+    check: change nothing, only say what would be.  Raises InputError, one line, for a folder without pages, rows that
+    cannot be read, a block that nobody makes, a mark without its end.
+    """
+    root = Path(root)
+    for page in PAGES:
+        if not (root / page).is_file():
+            raise InputError(f"{root} has no {page}: the pages and their rows are in the repository, not in an "
+                             "installed package")
+    for source in add:
+        for record in rows.found(source):
+            if rows.take(root / ROWS, record):
+                report(f"{record.file}: taken up, {len(record.rows)} rows")
+            else:
+                report(f"{record.file}: left as it is, it holds a longer run")
+    store, same = Store.read(root / ROWS), True
+    for page in PAGES:
+        before = read_whole(root / page, "is missing").decode("utf-8")
+        try:
+            after = markdown.filled(before, lambda name: _block(store, name))
+        except InputError as problem:
+            raise InputError(f"{root / page}: {problem}") from None
+        same &= _settle(page, after == before, check, report, lambda: write_text(root / page, after))
+    for file, draw in pictures(store).items():
+        path, figure = root / FIGURES / file, draw()
+        known = path.is_file() and plots.digest_of(path) == plots.drawn(figure)
+        same &= _settle(f"{FIGURES}/{file}", known, check, report, lambda: plots.save(figure, path))
+    return same
+
+
+def _settle(name: str, same: bool, check: bool, report: Callable[[str], None], write: Callable[[], None]) -> bool:
+    if not same:
+        report(f"{name}: " + ("is not what the rows make" if check else "made anew"))
+        if not check:
+            write()
+    return same
+
+
+def _block(store: Store, name: str) -> str:
+    if name not in BLOCKS:
+        raise InputError(f"unknown block {name!r}; there are {', '.join(BLOCKS)}")
+    return BLOCKS[name](store)

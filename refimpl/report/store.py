@@ -1,0 +1,126 @@
+"""The committed rows, and what tables ask of them: values over seeds, lengths that runs have in common, intervals."""
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from refimpl.experiments import rows
+from refimpl.experiments.rows import Record
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Values of several seeds."""
+
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        return float(np.mean(self.values)) if self.values else math.nan
+
+    @property
+    def median(self) -> float:
+        return float(np.median(self.values)) if self.values else math.nan
+
+    @property
+    def half(self) -> float:
+        """Half the 95 % interval of Student's t of the mean; NaN for fewer than two values."""
+        count = len(self.values)
+        if count < 2:
+            return math.nan
+        return float(stats.t.ppf(0.975, count - 1) * np.std(self.values, ddof=1) / math.sqrt(count))
+
+    def text(self, digits: int = 2, unit: str = "") -> str:
+        """The mean and its interval; a single value alone."""
+        if not self.values:
+            return "–"
+        half = "" if math.isnan(self.half) else f" ± {self.half:.{digits}f}"
+        return f"{self.mean:.{digits}f}{half}{unit}"
+
+    def range_text(self, digits: int = 2, unit: str = "") -> str:
+        """The median, and the lowest and the highest value: for runs some of which are stuck."""
+        if len(self.values) < 2:
+            return self.text(digits, unit)
+        return f"{self.median:.{digits}f} ({min(self.values):.{digits}f} … {max(self.values):.{digits}f}){unit}"
+
+
+def below(one: Spread, other: Spread) -> bool | None:
+    """Whether the mean of the first is below that of the second, by intervals that part; None where they do not, or
+    one of them has a single seed."""
+    if math.isnan(one.half) or math.isnan(other.half):
+        return None
+    if one.mean + one.half < other.mean - other.half:
+        return True
+    return False if other.mean + other.half < one.mean - one.half else None
+
+
+class Store:
+    """All records of a folder of rows."""
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self.records = list(records)
+
+    @classmethod
+    def read(cls, folder: Path) -> Store:
+        return cls(rows.read_all(folder))
+
+    def of(self, experiment: str, dataset: str | None = None, label: str | None = None) -> list[Record]:
+        """The records of an experiment, by seed, of one data set or label if they are named."""
+        found = [record for record in self.records if record.experiment == experiment
+                 and dataset in (None, record.dataset) and label in (None, record.label)]
+        return sorted(found, key=lambda record: record.seed)
+
+    def labels(self, experiment: str, dataset: str | None = None) -> list[str]:
+        return list(dict.fromkeys(record.label for record in self.of(experiment, dataset)))
+
+    def datasets(self, experiment: str) -> list[str]:
+        order = ("mnist", "fashion-mnist", "omniglot")
+        return sorted({record.dataset for record in self.of(experiment)}, key=order.index)
+
+    def measured(self, experiment: str, label: str) -> list[dict[str, rows.Value]]:
+        """The rows of a table of measurements; none if there is none."""
+        found = self.of(experiment, label=label)
+        return found[0].rows if found else []
+
+
+def lengths(runs: Sequence[Sequence[Record]], column: str) -> list[int]:
+    """Epochs at which a table can stand: the last that every run of every group has, and the last that at least one
+    run of every group has.  One where they are the same; none where a group has no run."""
+    if not runs or not all(runs):
+        return []
+    every = [set(record.epochs(column)) for group in runs for record in group]
+    some = [set().union(*(record.epochs(column) for record in group)) for group in runs]
+    found = {max(common) for common in (set.intersection(*every), set.intersection(*some)) if common}
+    return sorted(found)
+
+
+def spread(runs: Sequence[Record], epoch: int, column: str, sign: float = -1.0) -> Spread:
+    """sign times a column at this epoch, over the runs that have it."""
+    values = (sign * record.at(epoch, column) for record in runs)
+    return Spread(tuple(value for value in values if not math.isnan(value)))
+
+
+def seconds_an_epoch(runs: Sequence[Record]) -> float:
+    """Median over epochs and runs.  Rows lie some epochs apart, and a pause in one of them does not count."""
+    steps = []
+    for record in runs:
+        points = [(0.0, 0.0)] + [(float(row["epoch"]), float(row["seconds"])) for row in record.rows]
+        steps += [(later[1] - earlier[1]) / (later[0] - earlier[0]) for earlier, later in zip(points, points[1:])
+                  if later[0] > earlier[0]]
+    return float(np.median(steps)) if steps else math.nan
+
+
+def evaluations_an_epoch(runs: Sequence[Record]) -> float:
+    """Decoder evaluations an epoch; NaN where they were not counted."""
+    found = [float(record.rows[-1].get("evaluations", math.nan)) / float(record.rows[-1]["epoch"]) for record in runs]
+    return float(np.median(found)) if found else math.nan
+
+
+def epochs_until(record: Record, column: str, level: float) -> float:
+    """The first epoch at which minus the column is below the level; infinite if it never was."""
+    return next((float(row["epoch"]) for row in record.rows if -float(row.get(column, math.nan)) < level), math.inf)

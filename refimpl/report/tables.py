@@ -1,0 +1,68 @@
+"""The table that most sections have: runs one below the other, bound and log p(x) and gap together."""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+from refimpl.experiments.rows import Record
+from refimpl.report.markdown import table
+from refimpl.report.store import Spread, Store, evaluations_an_epoch, lengths, seconds_an_epoch, spread
+
+NO_ROWS = "*No rows yet: `python -m refimpl experiment {}`, then `python -m refimpl report --add` its folder.*"
+
+
+def counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def seeds_at(groups: Sequence[Sequence[Record]], epoch: int, column: str) -> str:
+    """How many seeds stand behind the numbers at this epoch."""
+    counts = sorted({len(spread(group, epoch, column).values) for group in groups})
+    return counted(counts[0], "seed") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
+
+
+def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], paper: Mapping[str, float] | None = None,
+           rename: Callable[[str], str] = str, merit: str = "test_elbo", stuck: bool = False) -> str:
+    """Runs of an experiment on one data set, best first.
+
+    At the longest epoch that every run has, and at the longest that one run of each has.  log p(x), gap, seconds and
+    decoder evaluations are those of the last.  stuck: some seeds may sit on a plateau, so that median and range are
+    shown instead of mean and 95 % interval.
+    """
+    groups = {label: store.of(experiment, dataset, label) for label in labels}
+    groups = {label: group for label, group in groups.items() if group}
+    epochs = lengths(list(groups.values()), merit)
+    if not epochs:
+        return NO_ROWS.format(experiment)
+    has_bound = merit == "test_elbo"
+    words = "−ELBO" if has_bound else "−log p(x)"
+    head = ["run"] + (["paper, 300 epochs"] if paper else [])
+    head += [f"{words}, {counted(epoch, 'epoch')}, {seeds_at(list(groups.values()), epoch, merit)}" for epoch in epochs]
+    head += ["its −log p(x)", "its gap"] if has_bound else []
+    counts = {label: evaluations_an_epoch(group) for label, group in groups.items()}
+    some = any(not math.isnan(count) for count in counts.values())
+    head += ["seconds an epoch"] + (["decoder evaluations an epoch, millions"] if some else [])
+    lines = []
+    for label, group in sorted(groups.items(), key=lambda pair: spread(pair[1], epochs[-1], merit).median):
+        line = [rename(label)]
+        if paper:
+            line.append(f"{paper[label]:g}" if label in paper else "–")
+        values = [spread(group, epoch, merit) for epoch in epochs]
+        line += [value.range_text() if stuck else value.text() for value in values]
+        if has_bound:
+            line += [Spread(spread(group, epochs[-1], name, sign).values).text() if not stuck else
+                     f"{spread(group, epochs[-1], name, sign).median:.2f}"
+                     for name, sign in (("test_log_likelihood", -1), ("gap", 1))]
+        line.append(f"{seconds_an_epoch(group):.1f}")
+        if some:
+            line.append("–" if math.isnan(counts[label]) else f"{counts[label] / 1e6:.2f}")
+        lines.append(line)
+    note = ("Median over the seeds, in brackets the lowest and the highest" if stuck else
+            "Mean over the seeds ± half of the 95 % interval") + "; nats an image, lower is better."
+    return table(head, lines) + "\n\n" + note
+
+
+def made_at(records: Sequence[Record]) -> str:
+    """By which commits the rows were made."""
+    found = sorted({commit for record in records for commit in record.commits})
+    return "Rows made at " + ", ".join(f"`{commit}`" for commit in found) + "." if found else ""

@@ -1,0 +1,105 @@
+"""Tables of trained runs: slides 23, 24, 29 to 32 and the supplement's figure."""
+from __future__ import annotations
+
+from refimpl.report import paper
+from refimpl.report.markdown import table
+from refimpl.report.store import Store, lengths, spread
+from refimpl.report.tables import NO_ROWS, bounds, counted, made_at, seeds_at
+
+METHODS = ("direct", "direct as released", "exact", "gumbel-softmax")
+BINARY = ("direct", "direct as released", "local-expectation", "disarm", "arm", "rebar", "rebar as released", "relax",
+          "relax as released", "imle", "gumbel-softmax", "reinforce-loo", "reinmax", "direct, no KL")
+SIGNAL = ("rebar", "rebar, batch mean", "rebar as released", "relax", "relax, batch mean", "relax as released")
+STRUCTURED = ("unstructured", "unstructured, no KL", "pairwise, w >= 0", "pairwise, w >= 0, start 0",
+              "pairwise, any sign")
+
+
+def convergence(store: Store) -> str:
+    parts = []
+    for dataset in store.datasets("convergence"):
+        for k in (10, 50):
+            labels = [f"{name}, k = {k}" for name in METHODS]
+            slide = {f"{name}, k = {k}": value for name, value in paper.CONVERGENCE[dataset][k].items()}
+            parts.append(f"**{dataset}, k = {k}**\n\n" + bounds(
+                store, "convergence", dataset, labels, slide, lambda label: label.split(", k")[0], stuck=True))
+    return "\n\n".join([*parts, made_at(store.of("convergence"))]) if parts else NO_ROWS.format("convergence")
+
+
+def latent_sizes(store: Store) -> str:
+    """A line a data set and method, a column a k; k = 50 of `convergence` is not repeated."""
+    lines, ks, epochs = [], (20, 30, 40, 50), {}
+    for dataset in store.datasets("latent-sizes"):
+        groups = {(name, k): store.of("latent-sizes", dataset, f"{name}, k = {k}")
+                  for name in ("direct", "exact", "gumbel-softmax") for k in ks}
+        known = lengths([group for group in groups.values() if group], "test_elbo")
+        if not known:
+            continue
+        epochs[dataset] = known[0]
+        for name in ("direct", "exact", "gumbel-softmax"):
+            lines.append([f"{dataset}, {name}", counted(known[0], "epoch")] + [
+                spread(groups[name, k], known[0], "test_elbo").range_text() for k in ks])
+    if not lines:
+        return NO_ROWS.format("latent-sizes")
+    return (table(["", "after", *(f"k = {k}" for k in ks)], lines)
+            + "\n\nTest −ELBO: median over the seeds, in brackets the lowest and the highest; nats an image. "
+            + made_at(store.of("latent-sizes")))
+
+
+def joint(store: Store) -> str:
+    parts = []
+    for n in (8, 12):
+        labels = [f"{name}, n = {n}" for name in ("direct", "direct-joint", "local-expectation", "exact")]
+        for dataset in store.datasets("joint"):
+            parts.append(f"**{dataset}, n = {n}**\n\n" + bounds(store, "joint", dataset, labels,
+                                                               rename=lambda label: label.split(",")[0]))
+    return "\n\n".join([*parts, made_at(store.of("joint"))]) if parts else NO_ROWS.format("joint")
+
+
+def binary(store: Store) -> str:
+    parts = [f"**{dataset}**\n\n" + bounds(store, "binary", dataset, [label for label in BINARY if store.of(
+        "binary", dataset, label)], paper.BINARY if dataset == "fashion-mnist" else None)
+        for dataset in store.datasets("binary")]
+    return "\n\n".join([*parts, made_at(store.of("binary"))]) if parts else NO_ROWS.format("binary")
+
+
+def released_signal(store: Store) -> str:
+    parts = [f"**{dataset}**\n\n" + bounds(store, "binary", dataset, SIGNAL,
+                                           paper.BINARY if dataset == "fashion-mnist" else None)
+             for dataset in store.datasets("binary")]
+    return "\n\n".join(parts) if parts else NO_ROWS.format("binary")
+
+
+def structured(store: Store) -> str:
+    parts = []
+    for dataset in store.datasets("structured"):
+        labels = [label for label in STRUCTURED if store.of("structured", dataset, label)]
+        groups = [store.of("structured", dataset, label) for label in labels]
+        epochs = lengths(groups, "test_log_likelihood")
+        between = sorted({epoch for epoch in (10, 30, 50, 100, *epochs) if epochs and epoch <= epochs[-1]})
+        lines = [[label, f"{paper.STRUCTURED[label]:g}" if label in paper.STRUCTURED else "–"] + [
+            spread(group, epoch, "test_log_likelihood").text() for epoch in between]
+            for label, group in zip(labels, groups)]
+        head = ["encoder", "paper's test loss, 300 epochs"] + [
+            f"{counted(epoch, 'epoch')}, {seeds_at(groups, epoch, 'test_log_likelihood')}" for epoch in between]
+        parts.append(f"**{dataset}**: exact test −log p(x), nats an image\n\n" + table(head, lines))
+    return "\n\n".join([*parts, made_at(store.of("structured"))]) if parts else NO_ROWS.format("structured")
+
+
+def readme(store: Store) -> str:
+    """MNIST, k = 10 and 50, at ten epochs and at the last that all have."""
+    lines = []
+    for k in (10, 50):
+        groups = {name: store.of("convergence", "mnist", f"{name}, k = {k}") for name in METHODS}
+        last = lengths(list(groups.values()), "test_elbo")[-1:]
+        for name, group in groups.items():
+            values = [spread(group, epoch, "test_elbo") for epoch in (10, *last)]
+            seeds = [len(value.values) for value in values]
+            lines.append([f"`{name}`".replace(" as released`", " --as-released`"), str(k),
+                          *(f"{value.range_text()}, {counted(count, 'seed')}" for value, count in zip(values, seeds))])
+    if not lines or len(lines[0]) < 4:
+        return NO_ROWS.format("convergence")
+    return table(["estimator", "k", "after 10 epochs", f"after {last[0]} epochs"], lines)
+
+
+BLOCKS = {"convergence": convergence, "latent-sizes": latent_sizes, "joint": joint, "binary": binary,
+          "released-signal": released_signal, "structured": structured, "readme-bounds": readme}

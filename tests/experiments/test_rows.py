@@ -1,0 +1,126 @@
+"""Files of rows: what is written is read, what is damaged is refused in one line, nothing good is overwritten."""
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from refimpl.checks import InputError
+from refimpl.experiments import rows
+from refimpl.experiments.rows import Record
+
+RUN = Record("binary", "rebar as released", {"dataset": "mnist", "seed": 3, "eps": None, "lr": 1e-3}, ("abc", "def"),
+             [{"epoch": 1.0, "test_elbo": -200.125, "seconds": 4.5}, {"epoch": 2.0, "test_elbo": math.nan,
+                                                                     "seconds": 9.25}])
+TABLE = Record("estimators", "n = 4, k = 2", {"samples": 100}, ("abc",),
+               [{"name": "exact", "bias": 1e-14}, {"name": "arm, old", "bias": 0.25}])
+
+
+def same(one: Record, other: Record) -> bool:
+    return rows.text(one) == rows.text(other) and one.file == other.file
+
+
+@pytest.mark.parametrize("record", [RUN, TABLE])
+def test_written_and_read_it_is_the_same(record, tmp_path):
+    rows.put(tmp_path, record)
+    assert same(rows.read(tmp_path / record.file), record) and same(rows.read_all(tmp_path)[0], record)
+    assert same(rows.found(tmp_path / record.file)[0], record)
+
+
+def test_names_of_files():
+    assert RUN.file == "binary/mnist-rebar_as_released-seed3.csv"
+    assert TABLE.file == "estimators/n__4_k__2.csv"
+    assert rows.file_name("eps 0.03, lr 0.001") == "eps_0p03_lr_0p001"       # and not that of eps 0.3, lr 0.01
+
+
+def test_what_a_record_says_of_its_epochs():
+    assert RUN.at(1, "test_elbo") == -200.125
+    assert math.isnan(RUN.at(2, "test_elbo")) and math.isnan(RUN.at(3, "seconds"))
+    assert RUN.epochs() == [1, 2] and RUN.epochs("test_elbo") == [1]
+    assert (RUN.dataset, RUN.seed) == ("mnist", 3) and (TABLE.dataset, TABLE.seed) == ("", 0)
+
+
+def test_which_rows_of_a_long_run_are_kept():
+    every = [{"epoch": float(epoch), "test_elbo": -1.0, "test_log_likelihood": -1.0, "train_elbo": 5.0}
+             for epoch in range(1, 44)]
+    kept = rows.thinned(every)
+    assert [row["epoch"] for row in kept] == [*range(1, 21), 25, 30, 35, 40, 43]
+    assert set(kept[0]) == {"epoch", "test_elbo", "test_log_likelihood"}
+    for row in every:                               # exact bounds each seventh epoch only: all of those are kept
+        row["test_log_likelihood"] = -1.0 if row["epoch"] % 7 == 0 else math.nan
+    assert [row["epoch"] for row in rows.thinned(every)] == [*range(1, 22), 25, 28, 30, 35, 40, 42, 43]
+
+
+DAMAGED = {
+    "empty": "", "no rows": "\n".join(rows.text(RUN).split("\n")[:3]) + "\n", "other": "epoch,test_elbo\n1,2\n",
+    "head cut": rows.text(RUN).replace('"settings"', '"set'), "no label": rows.text(RUN).replace('"label"', '"words"'),
+    "settings a list": rows.text(RUN).replace('{"dataset": "mnist", "seed": 3, "eps": null, "lr": 0.001}', "[]"),
+    "a line too short": rows.text(RUN).replace("1,-200.125,4.5", "1,-200.125"),
+    "a word in a run": rows.text(RUN).replace("-200.125", "lots"), "infinite": rows.text(RUN).replace("4.5", "inf"),
+    "epochs that fall": rows.text(RUN).replace("\n2,", "\n0,"),
+    "an epoch twice": rows.text(RUN).replace("\n2,", "\n1,"),
+    "a column twice": rows.text(RUN).replace("seconds", "epoch"),
+    "a quote": rows.text(TABLE).replace("exact", '"exact'), "deep": "# refimpl rows 1\n# " + "[" * 10**5 + "\n\n"}
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
+def test_damaged_files_are_refused_in_one_line_and_not_overwritten(content, tmp_path):
+    path = tmp_path / RUN.file
+    path.parent.mkdir()
+    path.write_text(content)
+    for use in (lambda: rows.read(path), lambda: rows.read_all(tmp_path), lambda: rows.found(path),
+                lambda: rows.take(tmp_path, RUN)):
+        with pytest.raises(InputError) as problem:
+            use()
+        assert "is damaged, or is no file of rows" in str(problem.value) and "\n" not in str(problem.value)
+    assert path.read_text() == content
+
+
+def test_bytes_that_are_no_text_and_files_that_are_too_large(tmp_path):
+    for content in (b"\xff\xfe# refimpl", rows.text(RUN).encode() + b"3,1,1\n" * 200_000):
+        (tmp_path / "x.csv").write_bytes(content)
+        with pytest.raises(InputError, match="is damaged"):
+            rows.read(tmp_path / "x.csv")
+
+
+def test_another_version_of_the_format(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text(rows.text(RUN).replace("rows 1", "rows 2"))
+    with pytest.raises(InputError, match="x.csv is of another version of the format: '# refimpl rows 1' is read here$"):
+        rows.read(path)
+
+
+def test_a_run_of_other_settings_under_the_same_label(tmp_path):
+    assert rows.take(tmp_path, RUN)
+    other = replace(RUN, settings={**RUN.settings, "lr": 2e-3, "k": 5})
+    with pytest.raises(InputError, match=r"holds a run of other settings \(lr, k\) under the same label"):
+        rows.take(tmp_path, other)
+    assert same(rows.read(tmp_path / RUN.file), RUN)
+    newer = replace(RUN, settings={**RUN.settings, "learn_from": None})         # a setting that was not there yet
+    assert rows.take(tmp_path, newer)
+
+
+def test_a_longer_run_stays_and_a_longer_one_is_taken(tmp_path):
+    shorter, longer = replace(RUN, rows=RUN.rows[:1]), replace(RUN, rows=[*RUN.rows, {**RUN.rows[0], "epoch": 3.0}])
+    assert rows.take(tmp_path, RUN) and not rows.take(tmp_path, shorter)
+    assert same(rows.read(tmp_path / RUN.file), RUN)
+    assert rows.take(tmp_path, longer) and same(rows.read(tmp_path / RUN.file), longer)
+
+
+def test_a_file_must_have_the_name_of_its_run(tmp_path):
+    rows.put(tmp_path, RUN)
+    (tmp_path / RUN.file).rename(tmp_path / "binary" / "other.csv")
+    with pytest.raises(InputError, match="a file must have the name of its run"):
+        rows.read_all(tmp_path)
+
+
+def test_rows_are_looked_for_below_a_folder_of_that_name(tmp_path):
+    rows.put(tmp_path / "run" / "rows", RUN)
+    (tmp_path / "run" / "metrics.csv").write_text("epoch\n1\n")                # a run's own file is none of them
+    assert [record.label for record in rows.found(tmp_path / "run")] == [RUN.label]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="holds no rows"):
+        rows.found(tmp_path / "empty")
+    with pytest.raises(InputError, match="is missing"):
+        rows.found(tmp_path / "none")
