@@ -2,8 +2,8 @@
 from __future__ import annotations
 
 from refimpl.checks import InputError
-from refimpl.estimators import (arm, direct, exact, gumbel_softmax, imle, local_expectation, noisy_exact, rebar,
-                                reinforce, reinmax, relax, tilted)
+from refimpl.estimators import (arm, direct, exact, gumbel_softmax, imle, local_expectation, local_tilted, noisy_exact,
+                                rebar, reinforce, reinmax, relax, tilted)
 from refimpl.estimators.base import Estimate, Estimator, JointTable, Latent, Memory, Objective, Pass, Table
 
 __all__ = ["REGISTRY", "Estimate", "Estimator", "JointTable", "Latent", "Memory", "Objective", "Pass", "Table", "get"]
@@ -36,6 +36,8 @@ REGISTRY: dict[str, Estimator] = {entry.name: entry for entry in (
               colour="#003F5C", setting="tau", default=1.0),
     Estimator("local-expectation", local_expectation.estimate, "one coordinate enumerated, the others sampled",
               unbiased=True, colour="#7F7F7F"),
+    Estimator("local-tilted", local_tilted.estimate, "local expectation at finite eps: direct, its noise averaged out",
+              unbiased=False, colour="#D4A017", setting="eps", default=0.1, released=NO_KL),
     Estimator("reinforce", reinforce.estimate, "score function, moving-average baseline", unbiased=True,
               colour="#BFBFBF", memory=reinforce.memory),
     Estimator("reinforce-loo", reinforce.leave_one_out_estimate,

@@ -15,6 +15,7 @@ from refimpl.experiments.rows import Record
 Records = Sequence[Record]
 NATS = "test -ELBO, nats an image"
 COMPARED = ("direct", "local-expectation", "disarm", "rebar", "relax", "arm")       # slide 31 and what it left out
+GRADIENTS = ("exact", "tilted", "noisy-exact", "direct")            # neither bias nor noise, bias, noise, both
 BAND = "line: median of the seeds, band: lowest to highest"
 
 
@@ -78,9 +79,8 @@ def convergence(records: Records, title: str) -> Figure:
 
 
 def plateau(records: Records, title: str) -> Figure:
-    names = ("exact", "tilted", "noisy-exact", "direct")
     panels = [Panel(f"{dataset}, decoder learns from {signal}",
-                    chosen(records, [f"{name}, decoder {signal}" for name in names], dataset,
+                    chosen(records, [f"{name}, decoder {signal}" for name in GRADIENTS], dataset,
                            lambda label: label.split(",")[0]), above=60)
               for dataset in datasets(records) for signal in ("q", "z*")]
     return draw(panels, NATS, f"{title}\n{BAND}", columns=2)

@@ -63,7 +63,7 @@ def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
 
 
 BINARY = ("direct", "local-expectation", "rebar", "relax", "arm", "disarm", "reinforce-loo", "gumbel-softmax",
-          "reinmax", "imle")
+          "reinmax", "imle", "local-tilted")
 
 
 def binary(dataset: str, seed: int) -> list[Cell]:

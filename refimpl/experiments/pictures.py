@@ -32,6 +32,7 @@ class Panel:
     log: bool = False
     symlog: float | None = None
     """Up to where the abscissa is linear, and then logarithmic: for one that starts at 0."""
+    log_y: bool = False
     above: float | None = None
     """Nats above the best that are shown; None for all."""
     sign: float = -1.0
@@ -64,6 +65,8 @@ def draw(panels: Sequence[Panel], ylabel: str, title: str, columns: int | None =
         ax.set(xlabel=panel.words, ylabel=ylabel if place % columns == 0 else "", title=panel.title)
         if panel.log:
             ax.set_xscale("log")
+        if panel.log_y:
+            ax.set_yscale("log")
         if panel.symlog:
             ax.set_xscale("symlog", linthresh=panel.symlog)
     handles = {line.get_label(): line for ax in axes for line in ax.lines if not line.get_label().startswith("_")}

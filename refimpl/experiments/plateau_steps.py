@@ -23,7 +23,7 @@ from scipy.special import log_softmax
 
 from refimpl import data, plots
 from refimpl.checks import InputError
-from refimpl.experiments import figures, pictures
+from refimpl.experiments import drawings, figures, pictures
 from refimpl.experiments.pictures import Panel
 from refimpl.experiments.rows import Record, put
 from refimpl.runs.vae import VAERun
@@ -103,10 +103,11 @@ def run(out: Path | str, seeds: int = 5, steps: int = 200, datasets: Sequence[st
 def draw(records: Sequence[Record]) -> Figure:
     """With the decoder that each gradient's estimator brings: a row a data set, a column a quantity."""
     panels = []
-    for dataset in dict.fromkeys(record.dataset for record in records):
-        ours = [replace(record, label=str(record.settings["estimator"])) for record in records
-                if record.dataset == dataset and record.settings["learn_from"] is None]
-        panels += [Panel(f"{dataset}: {words}", ours, name, "step", "step", symlog=EVERY, sign=sign)
-                   for name, words, sign in PANELS]
+    for dataset in drawings.datasets(records):
+        ours = [replace(record, label=name) for name in drawings.GRADIENTS for record in records
+                if (record.dataset, record.settings["estimator"]) == (dataset, name)
+                and record.settings["learn_from"] is None]
+        panels += [Panel(f"{dataset}: {words}", ours, name, "step", "step", symlog=EVERY, sign=sign,
+                         log_y=name == "length_exact") for name, words, sign in PANELS]
     return pictures.draw(panels, "", "The first steps, from inside; line: median of the seeds, band: lowest to highest",
                          columns=len(PANELS), width=3.6, height=3.0)

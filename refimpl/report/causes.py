@@ -10,6 +10,7 @@ from refimpl.report.tables import NO_ROWS, counted, made_at
 
 GRADIENTS = {"exact": "neither", "tilted": "bias", "noisy-exact": "noise", "direct": "both"}
 SIGNALS = ("q", "z*")
+STEPS = (40, 200, 1000)
 STUCK = 5.0             # nats above the best median of the data set: beyond any difference between runs that got off
 
 
@@ -49,25 +50,25 @@ def plateau(store: Store) -> str:
 
 
 def plateau_steps(store: Store) -> str:
-    """The state at the last step, with the decoder that each estimator brings."""
+    """With the decoder that each estimator brings, at a few steps."""
     own = {"exact": "q", "tilted": "q", "noisy-exact": "z*", "direct": "z*"}
-    lines, steps = [], 0
-    columns = (("entropy", "{:.3f}"), ("winner", "{:.0%}"), ("values_used", "{:.2f}"), ("length_exact", "{:.2g}"),
-               ("length_made", "{:.2g}"))
+    lines, records = [], []
     for dataset in store.datasets("plateau-steps"):
         for name, signal in own.items():
             records = store.of("plateau-steps", dataset, f"{name}, decoder {signal}")
             if records:
-                last = [record.rows[-1] for record in records]
-                steps = int(last[0]["step"])
-                lines.append([dataset, name] + [text.format(np.mean([row[column] for row in last]))
-                                                for column, text in columns])
+                values = {(column, step): float(np.median([record.at(step, column, "step") for record in records]))
+                          for column in ("values_used", "winner", "entropy", "length_exact") for step in STEPS}
+                lines.append([dataset, name, *(f"{values['values_used', step]:.2f}" for step in STEPS),
+                              f"{values['winner', STEPS[1]]:.0%}", f"{values['entropy', STEPS[1]]:.3f}",
+                              *(f"{values['length_exact', step]:.2g}" for step in STEPS)])
     if not lines:
         return NO_ROWS.format("plateau").replace("experiment plateau", "plateau-steps")
-    return (table(["data set", "encoder's gradient", "entropy of q, nats", "images on the winning value", "values used",
-                   "length of dh, exact", "length of dh, as made"], lines)
-            + f"\n\nAt step {steps}, on 1,000 test images, mean over {counted(len(records), 'seed')}. "
-            + made_at(store.of("plateau-steps")))
+    head = ["data set", "encoder's gradient", *(f"values used, step {step:,}" for step in STEPS),
+            f"images on the winning value, step {STEPS[1]}", f"entropy of q, nats, step {STEPS[1]}",
+            *(f"length of dh, nats, step {step:,}" for step in STEPS)]
+    return (table(head, lines) + f"\n\nExact, on 1,000 test images; median over {counted(len(records), 'seed')}. dh is "
+            "the gradient of E f in the scores, the mean length over the images. " + made_at(store.of("plateau-steps")))
 
 
 def _by_setting(records: list[Record]) -> dict[str, list[Record]]:

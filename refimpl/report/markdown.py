@@ -2,18 +2,26 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Callable, Sequence
 
 from refimpl.checks import InputError
 
 START = re.compile(r"^<!-- report: ([\w-]+) -->$")
 END = "<!-- end of report -->"
+WIDTH = 112             # characters a line; with a few of two or three bytes still 120 bytes
 
 
 def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     """A table; the first column to the left, numbers as they come."""
     made = [head, ["---"] * len(head), *lines]
     return "\n".join("| " + " | ".join(line) + " |" for line in made)
+
+
+def wrapped(text: str) -> str:
+    """Lines of at most 112 characters; those of a table and of a picture stay whole."""
+    return "\n".join(line if line.startswith(("|", "![")) else textwrap.fill(line, WIDTH, break_on_hyphens=False)
+                     for line in text.split("\n"))
 
 
 def blocks(page: str) -> list[str]:
@@ -47,6 +55,6 @@ def filled(page: str, make: Callable[[str], str]) -> str:
         if keep:
             made.append(line)
         if START.match(line):
-            made += ["", make(names.pop(0)), ""]
+            made += ["", wrapped(make(names.pop(0))), ""]
             keep = False
     return "\n".join(made)

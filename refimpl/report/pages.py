@@ -26,6 +26,26 @@ BLOCKS: dict[str, Callable[[Store], str]] = {
     **claims.BLOCKS, **training.BLOCKS, **causes.BLOCKS, **labels.BLOCKS, **measurements.BLOCKS}
 
 
+# block -> its pictures, below it: file, and what it shows
+SHOWN = {
+    "plateau": (("plateau.png", "Test bound of four encoder gradients, by what the decoder learns from"),),
+    "plateau-steps": (("plateau-steps.png", "Bound, values used and length of the gradient in the first steps"),),
+    "convergence": (("convergence.png", "Test bound against epochs, k = 10 and 50"),),
+    "latent-sizes": (("latent-sizes.png", "Test bound against the number of values of z"),),
+    "noise": (("variance.png", "Standard deviation of the encoder gradient against ε and τ"),),
+    "estimators": (("estimators.png", "Bias of every estimator and its noise at equal cost, on the toy"),),
+    "joint": (("joint.png", "Test bound with the coordinate-wise and the joint arg max"),),
+    "binary": (("binary.png", "Test bound against epochs and decoder evaluations"),),
+    "released-signal": (("binary-released.png", "Each estimator as it should be, with one released setting, and as "
+                                                "released"),),
+    "structured": (("structured.png", "Exact −log p(x) of structured and unstructured encoders"),),
+    "structured-timing": (("structured-timing.png", "Seconds a training step of structured encoders against n"),),
+    "semi-supervised": (("semi-supervised.png", "Accuracy and bound against the number of labels, here and in the "
+                                                "paper"),),
+    "label-steps": (("label-steps.png", "The same at an equal number of pretraining steps"),),
+    "labelled-terms": (("labelled-terms.png", "Accuracy and bound of the recipe and of its variants"),)}
+
+
 def pictures(store: Store) -> dict[str, Callable[[], Figure]]:
     """File name -> how it is drawn, for all that there are rows of."""
     made: dict[str, Callable[[], Figure]] = {}
@@ -68,7 +88,7 @@ def run(root: Path = ROOT, add: Sequence[Path] = (), check: bool = False,
     for page in PAGES:
         before = read_whole(root / page, "is missing").decode("utf-8")
         try:
-            after = markdown.filled(before, lambda name: _block(store, name))
+            after = markdown.filled(before, lambda name: block(store, name))
         except InputError as problem:
             raise InputError(f"{root / page}: {problem}") from None
         same &= _settle(page, after == before, check, report, lambda: write_text(root / page, after))
@@ -87,7 +107,10 @@ def _settle(name: str, same: bool, check: bool, report: Callable[[str], None], w
     return same
 
 
-def _block(store: Store, name: str) -> str:
+def block(store: Store, name: str) -> str:
+    """What stands between the marks of this block: its table, and its pictures.  InputError if nobody makes it."""
     if name not in BLOCKS:
         raise InputError(f"unknown block {name!r}; there are {', '.join(BLOCKS)}")
-    return BLOCKS[name](store)
+    drawn = pictures(store)
+    return "\n\n".join([BLOCKS[name](store)] + [f"![{words}](figures/{file})" for file, words in SHOWN.get(name, ())
+                                                if file in drawn])

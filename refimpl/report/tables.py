@@ -8,7 +8,7 @@ from refimpl.experiments.rows import Record
 from refimpl.report.markdown import table
 from refimpl.report.store import Spread, Store, evaluations_an_epoch, lengths, seconds_an_epoch, spread
 
-NO_ROWS = "*No rows yet: `python -m refimpl experiment {}`, then `python -m refimpl report --add` its folder.*"
+NO_ROWS = "*No rows yet: `python -m refimpl experiment {}`, then `python -m refimpl report --add DIR`.*"
 
 
 def counted(count: int, noun: str) -> str:

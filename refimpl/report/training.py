@@ -8,7 +8,7 @@ from refimpl.report.tables import NO_ROWS, bounds, counted, made_at, seeds_at
 
 METHODS = ("direct", "direct as released", "exact", "gumbel-softmax")
 BINARY = ("direct", "direct as released", "local-expectation", "disarm", "arm", "rebar", "rebar as released", "relax",
-          "relax as released", "imle", "gumbel-softmax", "reinforce-loo", "reinmax", "direct, no KL")
+          "relax as released", "imle", "local-tilted", "gumbel-softmax", "reinforce-loo", "reinmax", "direct, no KL")
 SIGNAL = ("rebar", "rebar, batch mean", "rebar as released", "relax", "relax, batch mean", "relax as released")
 STRUCTURED = ("unstructured", "unstructured, no KL", "pairwise, w >= 0", "pairwise, w >= 0, start 0",
               "pairwise, any sign")

@@ -76,6 +76,11 @@ def local_expectation(h, toy):
     return summed(p * (table - (p * table).sum(axis=-1, keepdims=True)), q)
 
 
+def local_tilted(h, toy, eps):
+    z, q = corners(*h.shape), np.exp(joint.log_q(h))
+    return summed((softmax(h + eps * changes(h, toy, z), axis=-1) - softmax(h, axis=-1)) / eps, q)
+
+
 def reinmax(h, toy, tau):
     z, q = corners(*h.shape), np.exp(joint.log_q(h))
     g = slope_at(toy, z)

@@ -201,6 +201,16 @@ def noisy_exact(h, waves, rng, memory, eps):
     return grad, stars
 
 
+def local_tilted(h, waves, rng, memory, eps):
+    """(softmax(h_i + eps f_i) - softmax(h_i)) / eps, f_i(c) = f of z with z_i = c."""
+    grad, stars = [], samples(h, rng)
+    for scores, wave, z in zip(h, waves, stars):
+        tables = [[wave.f(changed(z, i, c)) for c in range(len(row))] for i, row in enumerate(scores)]
+        grad.append([[(p - q) / eps for p, q in zip(softmax([s + eps * f for s, f in zip(row, table)]), softmax(row))]
+                     for row, table in zip(scores, tables)])
+    return grad, stars
+
+
 def imle(h, waves, rng, memory, eps):
     """(z(eps) - z*) / eps, z(eps)_i = argmax_c of eps df/dz_i(c) at z* + h_i(c) + gamma_i(c)."""
     grad, stars = [], []
@@ -418,6 +428,7 @@ def disarm(h, waves, rng, memory):
 TRANSCRIPTS = {
     "exact": exact, "direct": direct, "two-sided": two_sided, "direct-joint": direct_joint,
     "tilted": tilted, "noisy-exact": noisy_exact, "imle": imle,
+    "local-tilted": local_tilted,
     "gumbel-softmax": gumbel_softmax, "straight-through-gumbel-softmax": straight_through, "reinmax": reinmax,
     "local-expectation": local_expectation, "reinforce": reinforce, "reinforce-loo": leave_one_out, "rebar": rebar,
     "relax": relax, "arm": arm, "disarm": disarm}

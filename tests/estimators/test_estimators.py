@@ -120,6 +120,7 @@ CLAIMS = {
     "straight-through-gumbel-softmax": (False, "tau", 0.5, None, False, False, False, {}),
     "reinmax": (False, "tau", 1.0, None, False, False, False, {}),
     "local-expectation": (True, None, None, None, False, False, False, {}),
+    "local-tilted": (False, "eps", 0.1, None, False, False, False, {"kl_grad": False}),
     "reinforce": (True, None, None, {"baseline": 1, "steps": 1}, False, False, False, {}),
     "reinforce-loo": (True, None, None, None, False, False, False, {}),
     "rebar": (True, "tau", 0.5, {"a_dot_d": 1, "d_dot_d": 1}, False, False, False, {"batch_mean": True}),
@@ -170,7 +171,8 @@ def test_a_memory_is_changed_in_place(name, toy, h, rng):
 
 
 COSTS = {"exact": 4, "tilted": 4, "noisy-exact": 4, "direct": 3, "two-sided": 3, "direct-joint": 4,
-         "local-expectation": 3, "reinforce": 2, "reinforce-loo": 2, "rebar": 3, "relax": 3, "arm": 2, "disarm": 2}
+         "local-expectation": 3, "local-tilted": 3, "reinforce": 2, "reinforce-loo": 2, "rebar": 3, "relax": 3,
+         "arm": 2, "disarm": 2}
 
 
 @pytest.mark.parametrize("name", list(estimators.REGISTRY))

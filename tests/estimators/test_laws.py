@@ -28,6 +28,7 @@ CASES = {
                                         lambda h, toy: laws.gumbel_softmax(h, toy, TAU, hard=True)),
     "reinmax": ((2, 3), {"tau": TAU}, lambda h, toy: laws.reinmax(h, toy, TAU)),
     "local-expectation": ((2, 3), {}, laws.local_expectation),
+    "local-tilted": ((2, 3), {"eps": EPS}, lambda h, toy: laws.local_tilted(h, toy, EPS)),
     "reinforce": ((2, 3), {"memory": {"baseline": [0.8], "steps": [5.0]}}, lambda h, toy: laws.reinforce(h, toy, 0.8)),
     "reinforce-loo": ((2, 3), {}, laws.leave_one_out),
     "rebar": ((1, 2), {"tau": TAU, "memory": {"a_dot_d": [0.4], "d_dot_d": [1.0]}},
@@ -128,6 +129,14 @@ def test_tilted_is_the_slope_of_the_tilted_objective(n, k, eps):
         np.testing.assert_allclose(found[0], direct.expected_gradient(h[0], f, eps), rtol=1e-12)
     truth = joint.gradient(h, f)
     assert (np.abs(found - truth).max() < 1e-2 * np.abs(truth).max()) == (eps < 0.01)
+
+
+def test_local_tilted_has_the_mean_of_direct_and_less_noise():
+    """By their exact laws: between the two there is noise only."""
+    h, toy = problem(2, 3)
+    (mean, covariance), (silent, left) = laws.coordinate_wise(h, toy, EPS), laws.local_tilted(h, toy, EPS)
+    np.testing.assert_allclose(silent, mean, rtol=1e-10, atol=1e-12)
+    assert (np.diag(left) < 0.2 * np.diag(covariance)).all()
 
 
 def test_imle_is_direct_where_f_is_linear(rng):

@@ -27,7 +27,7 @@ TAU = {"gumbel-softmax": 0.5, "rebar": 0.5, "relax": 0.5, "reinmax": 1.0}
 
 def of(name: str, **settings) -> dict[str, object]:
     """What differs from the resolved defaults of direct, for another estimator."""
-    if name in ("direct", "direct-joint", "tilted", "noisy-exact", "imle"):
+    if name in ("direct", "direct-joint", "tilted", "noisy-exact", "imle", "local-tilted"):
         made: dict[str, object] = {}
     else:
         made = {"eps": None} | ({"tau": TAU[name]} if name in TAU else {})
@@ -39,7 +39,8 @@ def of(name: str, **settings) -> dict[str, object]:
 LABELS: dict[str, dict[str, dict[str, object]]] = {
     "binary": {
         **{name: of(name, **BINARY) for name in ("direct", "local-expectation", "rebar", "relax", "arm", "disarm",
-                                                 "reinforce-loo", "gumbel-softmax", "reinmax", "imle")},
+                                                 "reinforce-loo", "gumbel-softmax", "reinmax", "imle",
+                                                 "local-tilted")},
         "direct, no KL": of("direct", kl_grad=False, **BINARY),
         "direct as released": of("direct", **RELEASED, **BINARY),
         **{f"{name} as released": of(name, **BINARY) | dict(schedule="released", tau=None, batch_mean=True)

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from refimpl import estimators
-from refimpl.estimators import (arm, direct, exact, gumbel_softmax, imle, label_terms, local_expectation, noisy_exact,
-                                rebar, reinforce, reinmax, relax, tilted)
+from refimpl.estimators import (arm, direct, exact, gumbel_softmax, imle, label_terms, local_expectation, local_tilted,
+                                noisy_exact, rebar, reinforce, reinmax, relax, tilted)
 from refimpl.latent import pairwise, solvers
 from refimpl.models.decoder import DecoderPass
 from refimpl.models.tables import SharedTable
@@ -134,6 +134,12 @@ SLIPS = {
         ("exact.gradient(h, table.f)", "exact.gradient(h, table.f) / h.shape[1]", {}),
         ("Estimate(exact.gradient(h, table.f), table.at_z)",
          "Estimate(exact.gradient(h, table.f), objective.run(sample(h, rng)))", {}),
+    ]),
+    "local-tilted": (local_tilted, "estimate", [
+        ("(h, table.f, positive(\"eps\", eps))", "(h, table.f, 0.1)", {}),
+        ("(h, table.f, positive(\"eps\", eps))", "(h, -table.f, positive(\"eps\", eps))", {}),
+        ("(h, table.f, positive(\"eps\", eps))", "(h, table.f, positive(\"eps\", eps), two_sided=True)", {}),
+        ("table.at_z", "objective.run(sample(h, rng))", {}),
     ]),
     "reinforce": (reinforce, "estimate", [
         ("signal = (run.f - memory[\"baseline\"][0])",

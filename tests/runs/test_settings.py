@@ -32,6 +32,7 @@ PRESETS = {
     "straight-through-gumbel-softmax": ("released", True, None),
     "reinmax": ("released", True, None),
     "local-expectation": (None, True, None),
+    "local-tilted": ("released", False, None),
     "reinforce": (None, True, None),
     "reinforce-loo": (None, True, None),
     "rebar": ("released", True, True),
@@ -45,6 +46,7 @@ RECIPE = {"labelled_term": "released", "label_eps": 0.05,
 # Defaults of an estimator's own setting, without the preset.
 DEFAULTS = {"direct": {"eps": 0.1}, "two-sided": {"eps": 0.1}, "direct-joint": {"eps": 0.1},
             "tilted": {"eps": 0.1}, "noisy-exact": {"eps": 0.1}, "imle": {"eps": 0.1},
+            "local-tilted": {"eps": 0.1},
             "gumbel-softmax": {"tau": 0.5},
             "straight-through-gumbel-softmax": {"tau": 0.5}, "reinmax": {"tau": 1.0}, "rebar": {"tau": 0.5},
             "relax": {"tau": 0.5}}

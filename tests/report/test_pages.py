@@ -1,0 +1,142 @@
+"""The pages are what the rows make; and what report does with marks, pictures, bad rows and other folders."""
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from refimpl import cli, plots
+from refimpl.checks import InputError
+from refimpl.experiments import rows
+from refimpl.report import markdown, pages
+from refimpl.report.store import Store
+from tests.experiments.test_rows import RUN
+
+END = markdown.END
+TEN = {"epoch": 10.0, "valid_elbo": -170.0, "test_elbo": -166.0, "test_log_likelihood": -165.0, "gap": 1.0,
+       "seconds": 12.0, "evaluations": 1e6}
+
+
+@pytest.fixture(scope="module")
+def store():
+    return Store.read(pages.ROOT / pages.ROWS)
+
+
+# --- the committed pages ----------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("page", pages.PAGES)
+def test_the_committed_pages_are_what_the_rows_make(page, store):
+    text = (pages.ROOT / page).read_text(encoding="utf-8")
+    assert markdown.blocks(text), "a page without blocks"
+    assert markdown.filled(text, lambda name: pages.block(store, name)) == text, \
+        "`python -m refimpl report` makes them again"
+
+
+def test_the_committed_pictures_are_what_the_rows_make(store):
+    made = pages.pictures(store)
+    assert len(made) > 4
+    for file, draw in made.items():
+        path = pages.ROOT / pages.FIGURES / file
+        assert plots.digest_of(path) == plots.drawn(draw()), f"{file}: `python -m refimpl report` makes it again"
+
+
+def test_every_block_stands_on_a_page():
+    shown = [name for page in pages.PAGES
+             for name in markdown.blocks((pages.ROOT / page).read_text(encoding="utf-8"))]
+    assert set(shown) == set(pages.BLOCKS) and len(set(shown)) == len(shown)
+
+
+def test_every_picture_that_is_made_is_shown_and_every_one_shown_is_there(store):
+    text = (pages.ROOT / "tutorials/results.md").read_text(encoding="utf-8")
+    shown = set(re.findall(r"\]\(figures/([\w-]+\.png)\)", text))
+    assert set(pages.pictures(store)) == shown - {"classes-mnist.png"}          # which shows what a model draws
+    assert all((pages.ROOT / pages.FIGURES / file).is_file() for file in shown)
+
+
+def test_the_rows_are_few_bytes_and_of_known_commits(store):
+    files = list((pages.ROOT / pages.ROWS).rglob("*.csv"))
+    assert sum(path.stat().st_size for path in files) < 4 * 2**20
+    for record in store.records:
+        assert record.commits and all(re.fullmatch("[0-9a-f]{12}", commit) for commit in record.commits), record.file
+
+
+def test_links_of_the_claims_lead_to_sections():
+    text = (pages.ROOT / "tutorials/results.md").read_text(encoding="utf-8")
+    sections = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+                for title in re.findall(r"^###? (.*)$", text, re.MULTILINE)}
+    linked = set(re.findall(r"\[section\]\(#([\w-]+)\)", text))
+    assert linked and linked <= sections
+
+
+# --- marks ------------------------------------------------------------------------------------------------------------
+
+def test_only_what_is_between_the_marks_is_changed():
+    page = f"# Page\n<!-- report: a -->\nold\n\nold\n{END}\nbetween\n<!-- report: b -->\n{END}\n"
+    assert markdown.blocks(page) == ["a", "b"]
+    made = markdown.filled(page, lambda name: f"| {name} |")
+    assert made == (f"# Page\n<!-- report: a -->\n\n| a |\n\n{END}\nbetween\n<!-- report: b -->\n\n| b |\n\n{END}\n")
+    assert markdown.filled(made, lambda name: f"| {name} |") == made
+
+
+@pytest.mark.parametrize("page, words", [
+    ("<!-- report: a -->\n", "the block a has no end"), (f"x\n{END}\n", "line 2: .* has no beginning"),
+    (f"<!-- report: a -->\n<!-- report: b -->\n{END}\n", "line 2: .* stands inside another block"),
+    (f"<!-- report: a -->\n{END}\n<!-- report: a -->\n{END}\n", "line 3: the block a comes a second time")])
+def test_marks_that_do_not_fit(page, words):
+    with pytest.raises(InputError, match=words):
+        markdown.filled(page, str)
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def root(tmp_path):
+    """A repository with two pages and the rows of one run."""
+    (tmp_path / "tutorials/figures").mkdir(parents=True)
+    (tmp_path / "README.md").write_text(f"a\n<!-- report: readme-bounds -->\n{END}\n")
+    (tmp_path / "tutorials/results.md").write_text(f"b\n<!-- report: binary -->\n{END}\nc\n")
+    return tmp_path
+
+
+def run_of(label="direct", **changed):
+    settings = {"dataset": "fashion-mnist", "seed": 0, "estimator": label, **changed}
+    return replace(RUN, label=label, settings=settings, rows=[TEN])
+
+
+def test_a_run_is_taken_up_and_shown(root, tmp_path, capsys):
+    rows.put(tmp_path / "x/rows", run_of())
+    assert cli.main(["report", "--root", str(root), "--check"]) == 1                 # nothing is written
+    assert "direct" not in (root / "tutorials/results.md").read_text()
+    assert cli.main(["report", "--root", str(root), "--add", str(tmp_path / "x")]) == 0
+    said = capsys.readouterr().out
+    assert "binary/fashion-mnist-direct-seed0.csv: taken up, 1 rows" in said and "binary.png: made anew" in said
+    page = (root / "tutorials/results.md").read_text()
+    assert "| direct | – | 166.00 | 165.00 | 1.00 | 1.2 | 0.10 |" in page and page.startswith("b\n")
+    assert plots.digest_of(root / pages.FIGURES / "binary.png")
+    assert cli.main(["report", "--root", str(root), "--check"]) == 0
+    assert "are what the rows make" in capsys.readouterr().out
+
+
+def test_what_is_wrong_is_one_line_and_changes_nothing(root, tmp_path, capsys):
+    good = run_of()
+    rows.put(root / pages.ROWS, good)
+    for name, record in (("other", run_of(lr=5.0)),):
+        rows.put(tmp_path / name / "rows", record)
+    (tmp_path / "bad/rows").mkdir(parents=True)
+    (tmp_path / "bad/rows/x.csv").write_text("no rows")
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    for add, words in ((tmp_path / "other", "other settings (lr)"), (tmp_path / "bad", "is damaged"),
+                       (tmp_path / "none", "is missing")):
+        assert cli.main(["report", "--root", str(root), "--add", str(add)]) == 2
+        said = capsys.readouterr()
+        assert words in said.err and said.err.count("\n") == 1
+        assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_folder_without_pages_and_a_block_that_nobody_makes(root, tmp_path, capsys):
+    assert cli.main(["report", "--root", str(tmp_path / "tutorials")]) == 2
+    assert "has no README.md" in capsys.readouterr().err
+    (root / "tutorials/results.md").write_text(f"<!-- report: binery -->\n{END}\n")
+    assert cli.main(["report", "--root", str(root)]) == 2
+    assert "results.md: unknown block 'binery'; there are claims," in capsys.readouterr().err
