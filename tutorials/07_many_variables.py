@@ -124,17 +124,20 @@ for eps in (1.0, 0.3, 0.1, 0.03):
           f"{np.linalg.norm(both.mean(axis=0) - truth):12.3f}   {error:19.3f}")
 
 # %% [markdown]
-# What to see. At small $\epsilon$ the two agree nearly everywhere; at 1 in six coordinates of seven. Their biases are
-# of one size, and come from $\epsilon$, as in chapter 4. The joint one is the estimator of Theorem 1; the
-# coordinate-wise one agrees with it to first order, and is the only one that can be afforded for large $n$, at $n + 1$
-# evaluations.
+# What to see. At small $\epsilon$ the two agree in nearly all coordinates; the table says how often they do at 1. Their
+# biases are of one size, and come from $\epsilon$, as in chapter 4. The joint one is the argument of chapter 3 with
+# other noise: not a Gumbel for every vector, but $n$ logistic numbers. The coordinate-wise one has the mean
+# $E\left[(\sigma(l_i + \epsilon\, \text{gain}_i) - \sigma(l_i)) / \epsilon\right]$, where $\text{gain}_i$ is what $f$
+# gains by $z_i = 1$ beside the other coordinates' $z^{\star}$: chapter 4, a coordinate at a time. It needs $n + 1$
+# evaluations, and is the only one that can be afforded for large $n$.
 #
 # ## Local expectation
 #
 # Why sample the coordinate at all? Average the coordinate-wise estimate over the noise of coordinate $i$ alone and let
 # $\epsilon \to 0$: by Theorem 1 for one variable what comes out is its exact gradient,
-# $p_i (1 - p_i) (f(z_i{=}1) - f(z_i{=}0))$, at the same $n + 1$ evaluations. No bias, and less variance. It should have
-# been on slide 31.
+# $p_i (1 - p_i) (f(z_i{=}1) - f(z_i{=}0))$, at the same $n + 1$ evaluations. No bias, and less variance.
+# Slide 31 does not show it. [results.md](results.md#fifteen-binary-variables) does, and there it is ahead at first and
+# behind direct in the end: less noise and no bias are not everything.
 
 # %%
 def local_expectation():
@@ -188,10 +191,12 @@ def disarm():
 #
 # $$\left[f(z) - \eta\, c(\tilde s)\right] \nabla \log q(z) + \eta \nabla c(s) - \eta \nabla c(\tilde s), \qquad c(s) = f(\sigma(s / \lambda))$$
 #
-# is unbiased for every $\eta$ and $\lambda$: given $z$, what is subtracted in the bracket is put back by the last two
-# terms. For logistic noise $s = l + \log \frac{u}{1-u}$ and $z = [u > 1 - p]$; given $z = 1$, $u$ is uniform above
-# $1-p$, so $\tilde u = 1 - p + v p$, and $\tilde u = v (1-p)$ for $z = 0$. Do not forget that $\tilde s$ depends on $l$
-# through $\tilde u$ as well.
+# is unbiased for every $\eta$ and $\lambda$. Why? $E c(s)$ has two gradients, which are equal. By the chain rule
+# through $s$ it is $E \nabla c(s)$. By first drawing $z$, then $\tilde s$ given $z$, it is
+# $E[c(\tilde s) \nabla \log q(z)] + E \nabla c(\tilde s)$. So the three terms with $\eta$ add up to zero on average.
+# For logistic noise $s = l + \log \frac{u}{1-u}$ and $z = [u > 1 - p]$; given $z = 1$, $u$ is uniform above $1-p$, so
+# $\tilde u = 1 - p + v p$, and $\tilde u = v (1-p)$ for $z = 0$. Do not forget that $\tilde s$ depends on $l$ through
+# $\tilde u$ as well.
 
 # %%
 def grad_f(z):
@@ -251,13 +256,15 @@ assert np.abs((careless.mean(axis=0) - truth) / error).max() > 10
 
 # %% [markdown]
 # What to see. Left: a bar of about the length of its noise mark, or shorter, is unbiased as far as these draws can
-# tell. Right: shorter is better. Direct trades bias against variance by $\epsilon$. The forgotten derivative does not
-# show in the variance, which is even a little smaller: always test the mean, against enumeration, on a nonlinear $f$.
+# tell. Right: shorter is better. At equal cost REINFORCE, DisARM and local expectation are the shortest here, and
+# direct at $\epsilon = 0.1$ is by far the longest: it trades bias against variance by $\epsilon$. The forgotten
+# derivative does not show in the variance, which is even a little smaller: always test the mean, against enumeration,
+# on a nonlinear $f$.
 #
 # ## In training
 #
 # Eight binary variables on MNIST, eight epochs, one seed, 100 hidden units, everything else alike; the bound is exact,
-# over 256 vectors. (`results.md` has fifteen variables, Fashion-MNIST and three seeds.)
+# over 256 vectors. (`results.md` has fifteen variables, Fashion-MNIST and more epochs.)
 
 # %%
 figure, (left, right) = plt.subplots(1, 2, sharey=True)
@@ -275,8 +282,9 @@ plt.show()
 
 # %% [markdown]
 # What to see. Enumeration, in black, is not the lower envelope, though with one seed a nat more or less may be chance.
-# Per epoch most lie within three nats (ARM is six behind); per evaluation (right) those that ask for two or three
-# scores are far ahead of those that ask for all neighbours.
+# Per epoch most lie close together, and ARM is behind; per evaluation (right) those that ask for two or three scores
+# are far ahead of those that ask for all neighbours. These are eight epochs. After a hundred, with fifteen variables,
+# direct has passed them all per epoch ([results.md](results.md#fifteen-binary-variables)).
 #
 # ## Exercises
 #
@@ -339,8 +347,9 @@ plt.show()
 #
 # ## Where it goes wrong in practice
 #
-# - Noise is drawn once an image and shared by all coordinates; $f$ is the score of the whole vector. Fresh noise a
-#   coordinate is a different (wrong) estimator.
+# - $f$ is the score of the whole vector, at the $z^{\star}$ of this draw. And the two arg maxes share their noise.
+#   Fresh noise for the second one leaves the mean as it is, since $\text{gain}_i$ does not depend on $\gamma_i$. But
+#   then the two no longer cancel, and the variance grows by $1/\epsilon^2$ instead of $1/\epsilon$.
 # - Watching the variance only. A biased estimator can always have less of it.
 # - Comparing at equal epochs what costs 16 evaluations with what costs 2.
 #

@@ -182,10 +182,12 @@ print("integer program and enumeration agree on 40 random instances with pair sc
 #
 # $S$ plays the part of $h$. It is linear in $(u, w)$: $\partial S(z) / \partial u_i = z_i$,
 # $\partial S(z) / \partial w_{ij} = z_i z_j$. So Theorem 1 says: solve twice, subtract.
+# Its noise sits on the unary scores only. That is enough: a shift of $u$ is a shift of the noise, so that
+# $G = E \max_z \{\epsilon f + S\}$ is an integral over the noise's smooth density, and its two mixed derivatives agree.
 #
 # $$\frac{\partial}{\partial u_i} \approx \frac{z_i(\epsilon) - z^{\star}_i}{\epsilon}, \qquad \frac{\partial}{\partial w_{ij}} \approx \frac{z_i(\epsilon) z_j(\epsilon) - z^{\star}_i z^{\star}_j}{\epsilon}$$
 #
-# With noise on the unary scores only. Check against differences of $E f(z^{\star})$, which need a lot of draws with
+# Check against differences of $E f(z^{\star})$, which need a lot of draws with
 # common noise:
 
 # %%
@@ -272,11 +274,11 @@ ax.legend(fontsize=9)
 plt.show()
 
 # %% [markdown]
-# What to see. Free pair scores start slowly and catch up at the end; non-negative ones are two nats ahead of none. One
-# seed, eight variables: with fifteen and thirty epochs ([results.md](results.md)) the order is another, any sign first
-# and non-negative last, so no ranking should be read off this picture. What it does show is that training goes through
-# an arg max that is nobody's softmax. (The arg maxes were taken by `persistency` and `enumeration`. They return the
-# maximisers of the minimum cut and of the integer program, the latter in less than a hundredth of its time.)
+# What to see. Training goes through an arg max that has no softmax of its own: nobody had to know its law. Which
+# encoder is best cannot be read off one seed, eight variables and eight epochs;
+# [results.md](results.md#structured-encoders) has longer runs. (The arg maxes were taken by `persistency` and
+# `enumeration`. They return the maximisers of the minimum cut and of the integer program, the latter in less than a
+# hundredth of its time.)
 #
 # ## Exercises
 #
@@ -339,9 +341,9 @@ plt.show()
 # ## Where it goes wrong in practice
 #
 # - *Undirected* edges need their capacity both ways.
-# - With $w = \text{softplus}(v)$ and $v$ near 0 at the start, each variable gains $(n-1) \cdot 0.7$ from the others:
-#   all images start with $z = (1, \ldots, 1)$, and training has to undo that first (`python -m refimpl codes DIR`
-#   counts it).
+# - With $w = \text{softplus}(v)$ and $v$ near 0 at the start, as released, each variable gains $(n-1) \cdot 0.7$ from
+#   the others: all images start with $z = (1, \ldots, 1)$, and training has to undo that first
+#   (`python -m refimpl codes DIR` counts it). The package starts at $v = -3$ unless told `--pair-start 0`.
 # - Reporting the unary KL as if it belonged to the pairwise arg max.
 #
 # ## What to read next

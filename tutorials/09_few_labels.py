@@ -3,7 +3,7 @@
 #
 # **You will** mix a discrete and a continuous latent variable, teach the discrete one with a handful of labels, and
 # find out what three ways of teaching it really do. **You will learn** that "replace the perturbed arg max by the
-# label" is cross-entropy in disguise, and how few labels name clusters that were there already. **You need** chapters
+# label" is cross-entropy in disguise, and how few labels it takes to name the classes. **You need** chapters
 # [3](03_theorem_1.ipynb), [4](04_finite_epsilon.ipynb), [6](06_discrete_vae.ipynb). It runs in about ten seconds; three
 # trained runs are loaded, which `python -m refimpl tutorial-runs labels-0 labels-50 labels-100` makes again in a few
 # minutes.
@@ -83,7 +83,8 @@ print("the same first layer for all ten classes, at a tenth of the cost")
 #
 # What are they in expectation? Theorem 2 answers: $E\,\text{onehot}(z^{\star}) = q$. The released term is
 # $(\text{onehot}(y) - q)/\epsilon$: *exactly cross-entropy, times* $1/\epsilon$, with noise added. At the released
-# $\epsilon = 0.05$ the label weighs twenty times as much. The slide's term is chapter 4: the gradient of
+# $\epsilon = 0.05$ the label weighs twenty times as much. For the slide's term write
+# $E_q e^{-\epsilon \ell} = q(y) + (1 - q(y)) e^{-\epsilon}$. By chapter 4 it is the gradient of
 # $\frac{1}{\epsilon} \log E_q e^{-\epsilon \ell} = \frac{1}{\epsilon} \log(1 + q(y)(e^\epsilon - 1)) - 1$.
 
 # %%
@@ -182,9 +183,10 @@ plt.show()
 
 # %% [markdown]
 # What to see. The clouds are found without labels, in nine runs of ten; which cluster gets which number is chance, so
-# their accuracy is counted under the best naming. Three poor labels by themselves get 84 % right (by the nearest one).
-# With the unlabelled points beside them the labels only have to name clusters that are there already, and 95 % are
-# right. Digits are not so kind.
+# their accuracy is counted under the best naming. With three poor labels beside the unlabelled points no naming is
+# needed any more. It costs a little accuracy: each label is off its cloud's centre and pulls the boundary with it. The
+# three labels alone, by the nearest one, do worse than either. Here the clusters were there before the labels came.
+# With digits they are not, as the next section shows.
 #
 # ## In training
 #
@@ -208,20 +210,21 @@ left.legend(fontsize=9)
 plt.show()
 
 # %% [markdown]
-# What to see. Without labels the classes settle on something else than digits, several digits to a class: two in five
-# are right under the best naming. Fifty labels, read alone, give 68 %; with the other images the same fifty give 92 %.
-# The bound of 50 and 100 labels is nearly the same: it does not care what a class is called. (Without labels it is
-# still falling; that run also lacks the 1,200 steps on the labelled images.) These are short runs on a fifth of the
-# data, by `python -m refimpl semi-supervised --labels 50 --limit 10000 --beta-epochs 10 --epochs 15`; the full ones are
-# in [results.md](results.md), and draw this:
+# What to see. Without labels the classes settle on something else than digits, several digits to a class, and the best
+# naming of them gets less than half right. Fifty labels, read alone, do better, and with the other images beside them
+# far better still: a label says *which* clusters to find, and not only what they are called. The bounds of the runs
+# with labels are close together, but not to be compared with the one without, which lacks the steps on the labelled
+# images. These are short runs on a fifth of the data, by
+# `python -m refimpl semi-supervised --labels 50 --limit 10000 --beta-epochs 10 --epochs 15`; longer ones are in
+# [results.md](results.md#a-few-labels), and draw this:
 #
 # ![Generated digits: a column a class, a row a Gaussian; without labels and with a hundred](figures/classes-mnist.png)
 #
 # The recipe is not the paper's. The labelled images stay beside every batch, cross-entropy with weight 50 and their own
 # reconstruction with 0.2; they are shifted by up to three pixels, anew each time; and the Gaussian's KL term starts
-# with weight 5, so that the class has something to say before $g$ says it all. These were chosen by looking at test
-# accuracy with a hundred labels on MNIST, seed 0. What each part is worth, and the paper's table beside ours, is in
-# [results.md](results.md).
+# with weight 5. Then the decoder has to use the class at first; otherwise $g$ alone would tell it everything. These
+# were chosen by looking at test accuracy with a hundred labels on MNIST, seed 0. What each part is worth, and the
+# paper's table beside ours, is in [results.md](results.md).
 #
 # ## Exercises
 #

@@ -1,0 +1,161 @@
+"""The numbers of the tables: spreads, intervals, common lengths, seconds, verdicts."""
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from refimpl.experiments.rows import Record
+from refimpl.report import causes, claims, labels, measurements, paper, training
+from refimpl.report.store import (Spread, Store, below, epochs_until, evaluations_an_epoch, lengths, seconds_an_epoch,
+                                  spread)
+from refimpl.report.tables import bounds, counted
+
+
+def run(label="direct", seed=0, values=((10, -170.0),), experiment="binary", dataset="fashion-mnist", **settings):
+    rows = [{"epoch": float(epoch), "valid_elbo": value - 1, "test_elbo": value, "test_log_likelihood": value + 5,
+             "gap": 5.0, "accuracy": -value / 200, "seconds": 2.0 * epoch, "evaluations": 1e6 * epoch}
+            for epoch, value in values]
+    return Record(experiment, label, {"dataset": dataset, "seed": seed, **settings}, ("abcdefabcdef",), rows)
+
+
+def test_a_spread():
+    values = (165.0, 167.0, 172.0)
+    made = Spread(values)
+    assert (made.mean, made.median) == (168.0, 167.0)
+    low, high = stats.t.interval(0.95, 2, loc=168.0, scale=stats.sem(values))
+    assert made.half == pytest.approx((high - low) / 2)
+    assert made.text() == f"168.00 ± {made.half:.2f}" and made.range_text(1) == "167.0 (165.0 … 172.0)"
+    assert Spread((1.0,)).text(1, " %") == "1.0 %" == Spread((1.0,)).range_text(1, " %") and Spread(()).text() == "–"
+
+
+def test_an_effect_is_one_where_intervals_part():
+    near, far = Spread((1.0, 1.1, 1.2)), Spread((2.0, 2.1, 2.2))
+    assert below(near, far) is True and below(far, near) is False
+    assert below(near, Spread((1.1, 1.2, 1.3))) is None and below(near, Spread((9.0,))) is None
+    assert claims.apart(near, far) is True and claims.apart(far, near) is False
+    assert claims.apart(near, Spread((1.15, 5.0))) is None and claims.apart(near, Spread((9.0,))) is None
+
+
+def test_lengths_that_runs_have_in_common():
+    long, short = run(values=((10, -1), (20, -1), (30, -1))), run(seed=1, values=((10, -1), (20, -1)))
+    other = run("arm", values=((10, -1), (20, -1), (40, -1)))
+    assert lengths([[long, short], [other]], "test_elbo") == [20]
+    assert lengths([[long, short]], "test_elbo") == [20, 30] and lengths([[long], []], "test_elbo") == []
+    assert lengths([[long], [run("x", values=((5, -1),))]], "test_elbo") == []
+    assert spread([long, short], 30, "test_elbo").values == (1,) and spread([long], 7, "test_elbo").values == ()
+    long.rows[2]["test_elbo"] = math.nan
+    assert lengths([[long]], "test_elbo") == [20]
+
+
+def test_seconds_are_the_median_step_so_that_a_pause_does_not_count():
+    made = run(values=[(epoch, -1) for epoch in range(1, 8)] + [(12, -1)])
+    made.rows[3]["seconds"] += 1000                                 # paused in the fourth epoch
+    for row in made.rows[4:]:
+        row["seconds"] += 1000
+    assert seconds_an_epoch([made]) == pytest.approx(2.0) and evaluations_an_epoch([made]) == 1e6
+    assert math.isnan(seconds_an_epoch([]))
+
+
+def test_the_epoch_at_which_a_level_is_passed():
+    made = run(values=((1, -208), (2, -190), (3, -170)))
+    assert epochs_until(made, "test_elbo", 195) == 2 and epochs_until(made, "test_elbo", 100) == math.inf
+
+
+def test_a_table_of_bounds():
+    store = Store([run(seed=seed, values=((10, -170 - seed), (20, -160 - seed))) for seed in (0, 1)]
+                  + [run(seed=2, values=((10, -172),)), run("arm", values=((10, -150), (20, -149)))])
+    lines = bounds(store, "binary", "fashion-mnist", ("direct", "arm", "rebar"), {"direct": 152.0}).split("\n")
+    assert lines[0].split(" | ")[1:4] == ["paper, 300 epochs", "−ELBO, 10 epochs, 1 to 3 seeds",
+                                         "−ELBO, 20 epochs, 1 to 2 seeds"]
+    assert lines[2] == "| arm | – | 150.00 | 149.00 | 144.00 | 5.00 | 2.0 | 1.00 |"       # best first
+    half = Spread((160.0, 161.0)).half
+    at_ten = Spread((170.0, 171.0, 172.0)).half
+    assert lines[3].startswith(f"| direct | 152 | 171.00 ± {at_ten:.2f} | 160.50 ± {half:.2f} |")
+    assert "No rows yet" in bounds(store, "binary", "mnist", ("direct",))
+
+
+ORDER = {"a": 150.0, "b": 160.0, "c": 161.0}            # the slide tells a from b and c, and not b from c
+
+
+@pytest.mark.parametrize("ours, words", [
+    ({"a": (1, 2), "b": (5, 6), "c": (3, 4)}, "confirmed"), ({"a": (9, 9), "b": (5, 6), "c": (3, 4)}, "refuted"),
+    ({"a": (3.5, 3.6), "b": (5, 6), "c": (3, 4)}, "qualified: of 2 differences 1 as on the slide, 0 the other"),
+    ({"a": (4.5, 4.6), "b": (5, 6), "c": (3, 4)}, "qualified: of 2 differences 1 as on the slide, 1 the other"),
+    ({"a": (1,), "b": (5, 6), "c": (3, 4)}, "not decided: one seed"), ({"a": (1, 2)}, "not run yet")])
+def test_the_verdict_on_an_order(ours, words):
+    found = claims.order_verdict({name: Spread(tuple(map(float, values))) for name, values in ours.items()}, ORDER)
+    assert found.startswith(words)
+
+
+def test_from_when_on_direct_is_lowest():
+    others = [run(name, values=((10, -165), (20, -160), (30, -159))) for name in ("arm", "rebar", "relax")]
+    assert claims.crossing(Store([run(values=((10, -190), (20, -159.5), (30, -150))), *others])) == 20
+    assert claims.crossing(Store([run(values=((10, -160), (20, -161), (30, -150))), *others])) == 30    # for good
+    assert claims.crossing(Store([run(values=((10, -160), (20, -150), (30, -170))), *others])) is None
+    assert claims.crossing(Store(others)) is None
+
+
+def plateau(**late):
+    """Five seeds of each run of `plateau` on MNIST; so many of some are late."""
+    return [run(f"{name}, decoder {signal}", seed, ((10, -208.0 if seed < late.get(name, 0) else -166.0),), "plateau",
+                "mnist") for name in causes.GRADIENTS for signal in causes.SIGNALS for seed in range(5)]
+
+
+def test_who_is_late_on_the_plateau():
+    page = causes.plateau(Store(plateau(exact=2)))
+    assert "| exact | neither | q | 166.00 (166.00 … 208.00) | 2 of 5 |" in page
+    assert "| direct | both | z* | 166.00 (166.00 … 166.00) | 0 of 5 |" in page
+    for late, verdict in ((dict(exact=2), "| confirmed |"), (dict(exact=2, direct=1), "| refuted |"),
+                          ({}, "| refuted |")):
+        (line,) = [line for line in claims.claims(Store(plateau(**late))).split("\n") if "slide 23, k = 10)" in line
+                   and line.startswith("| Enumeration")]
+        assert verdict in line
+
+
+def test_the_setting_is_chosen_on_the_validation_part():
+    """The one that is best on the test part is not."""
+    store = Store([run(f"direct, k = 10, eps {eps}, lr 0.001", seed, ((30, value),), "tuning", "mnist")
+                   for eps, value in (("0.1", -166.0), ("1", -160.0)) for seed in (0, 1)])
+    for record in store.of("tuning", label="direct, k = 10, eps 1, lr 0.001"):
+        record.rows[0]["valid_elbo"] = -180.0
+    assert "| 10 | direct | 2 | eps 0.1, lr 0.001 | 167.00 (167.00 … 167.00) | 166.00 (166.00 … 166.00) |" in \
+        causes.tuning(store)
+
+
+def test_labels_beside_the_paper_s():
+    store = Store([run(f"{name}, 100 labels", seed, ((60, -90.0 - seed),), "semi-supervised", "mnist")
+                   for name in ("direct", "gumbel-softmax") for seed in (0, 1)])
+    line = labels.semi_supervised(store).split("\n")[2]
+    accuracy, bound = Spread((45.0, 45.5)), Spread((90.0, 91.0))
+    assert line == (f"| mnist, 100 | 60 | {accuracy.text(2, ' %')} (95.4 %) | {bound.text()} (90.93) | 2 | "
+                    f"{accuracy.text(2, ' %')} (88.4 %) | {bound.text()} (90.64) | 2 |")
+
+
+def test_structured_is_measured_by_the_likelihood():
+    store = Store([run(label, 0, ((10, -160.0),), "structured") for label in ("unstructured", "pairwise, any sign")])
+    page = training.structured(store)
+    assert "| unstructured | – | 155.00 |" in page and "| pairwise, any sign | 145.5 | 155.00 |" in page
+
+
+def test_every_block_says_so_where_there_are_no_rows():
+    for module in (causes, claims, labels, measurements, training):
+        for name, make in module.BLOCKS.items():
+            page = make(Store([]))
+            assert "not run yet" in page or "No rows yet: `python -m refimpl" in page, name
+
+
+def test_the_slides_numbers():
+    assert paper.CONVERGENCE["fashion-mnist"][50] == {"exact": 203.0, "direct as released": 181.0,
+                                                      "gumbel-softmax": 193.0}
+    assert paper.BINARY == {"direct as released": 152.0, "relax as released": 156.5, "arm": 156.5,
+                            "rebar as released": 159.0}
+    assert list(paper.STRUCTURED.values()) == [153.0, 149.0, 145.5] and paper.CROSSING == 40
+    assert np.allclose(np.divide(*paper.NOISE["direct"]), 5) and paper.EPOCHS == 300
+
+
+@pytest.mark.parametrize("count, words", [(0, "0 seeds"), (1, "1 seed"), (1200, "1,200 seeds")])
+def test_counted(count, words):
+    assert counted(count, "seed") == words
