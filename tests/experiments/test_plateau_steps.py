@@ -1,0 +1,68 @@
+"""The first steps from inside: every quantity by hand, the right steps, and a run that looking does not change."""
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from refimpl import cli, data
+from refimpl.checks import InputError
+from refimpl.experiments import figures, plateau_steps, rows
+from refimpl.experiments.cells import Cell
+from refimpl.runs.loop import train_epoch
+from refimpl.runs.vae import VAERun, VAESettings
+
+SMALL = VAESettings(estimator="direct", k=3, hidden=5, limit=400, batch=50).resolved()
+
+
+def test_a_look_by_hand():
+    run = VAERun.start(SMALL)
+    run.model.parameters.values *= 8                                        # so that the scores differ
+    x = data.load("mnist", limit=20).test.images(slice(0, 20), np.float32)
+    found = plateau_steps.look(run, x, 7)
+    h, f = run.model.encode(x).astype(float)[:, 0], run.model.score_all(x)[1]
+    q = np.exp(h) / np.exp(h).sum(axis=1, keepdims=True)
+    elbo, entropy, lengths = [], [], []
+    for q_b, f_b in zip(q, f):
+        entropy.append(-sum(p * math.log(p) for p in q_b))
+        elbo.append(sum(p * value for p, value in zip(q_b, f_b)) + entropy[-1] - math.log(3))
+        mean = sum(p * value for p, value in zip(q_b, f_b))
+        lengths.append(math.sqrt(sum((p * (value - mean)) ** 2 for p, value in zip(q_b, f_b))))
+    share = q.mean(axis=0)
+    assert found["step"] == 7 and found["elbo"] == pytest.approx(np.mean(elbo), rel=1e-6)
+    assert found["entropy"] == pytest.approx(np.mean(entropy), rel=1e-5)
+    assert found["length_exact"] == pytest.approx(np.mean(lengths), rel=1e-4)
+    assert found["winner"] == max(np.bincount(q.argmax(axis=1))) / 20
+    assert found["values_used"] == pytest.approx(math.exp(-sum(p * math.log(p) for p in share)), rel=1e-5)
+    made = found["length_made"]                         # direct: 0, or sqrt(2) / eps where the arg max has moved
+    assert made * 20 * 0.1 / math.sqrt(2) == pytest.approx(round(made * 20 * 0.1 / math.sqrt(2)))
+
+
+def test_looking_changes_nothing_and_every_step_is_made(monkeypatch):
+    monkeypatch.setattr(plateau_steps, "CLOSE", 10)
+    monkeypatch.setattr(plateau_steps, "LATER", 4)
+    images = data.load("mnist", limit=400)
+    run, plain = VAERun.start(SMALL), VAERun.start(SMALL)
+    points = plateau_steps.follow(run, images, 16)                          # two epochs of eight steps
+    for epoch in (1, 2):
+        train_epoch(plain, images.train, epoch=epoch)
+    assert [point["step"] for point in points] == [0, 5, 10, 12, 16] and run.adam.t == 16
+    assert (run.model.parameters.values == plain.model.parameters.values).all()
+    assert points[-1]["elbo"] == plateau_steps.look(plain, images.test.images(slice(0, 1_000)), 16)["elbo"]
+
+
+def test_the_command(tmp_path, monkeypatch, capsys):
+    cells = [Cell(cell.label, replace(cell.settings, k=3, hidden=5)) for cell in figures.plateau("mnist", 0)[:2]]
+    monkeypatch.setattr(figures, "plateau", lambda dataset, seed: [
+        Cell(cell.label, replace(cell.settings, dataset=dataset, seed=seed)) for cell in cells])
+    monkeypatch.setattr(plateau_steps, "IMAGES", 50)
+    assert cli.main(["plateau-steps", "--seeds", "2", "--steps", "3", "--dataset", "mnist", "--out", str(tmp_path)]) == 0
+    assert "exact, decoder q" in capsys.readouterr().out and (tmp_path / "plateau-steps.png").exists()
+    kept = rows.found(tmp_path)
+    assert [(record.label, record.seed) for record in kept] == [(cell.label, seed) for cell in cells for seed in (0, 1)]
+    assert all([row["step"] for row in record.rows] == [0, 3] for record in kept)
+    for name in ("seeds", "steps"):
+        with pytest.raises(InputError, match=f"--{name} must be in 1"):
+            plateau_steps.run(tmp_path, **{name: 0})

@@ -1,0 +1,65 @@
+"""One sample, a hundred, enumeration: the same mean, and the noise that the number of samples leaves."""
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from refimpl import cli, data
+from refimpl.checks import InputError
+from refimpl.experiments import rows, yardsticks
+from refimpl.runs import loop
+from refimpl.runs.vae import VAERun, VAESettings
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Folders of a run of direct, of Gumbel-softmax, and of one with pair scores."""
+    folder = tmp_path_factory.mktemp("runs")
+    common = dict(limit=300, hidden=8, lr=0.01)
+    for name, settings in (("direct", VAESettings(k=4, **common)),
+                           ("gumbel-softmax", VAESettings(k=4, estimator="gumbel-softmax", **common)),
+                           ("pairs", VAESettings(n=3, k=2, structure="pairwise", solver="enumeration", **common))):
+        loop.train(settings, 2, folder / name)
+    return folder
+
+
+def test_one_hot_samples_have_the_exact_bound_as_their_mean():
+    run = VAERun.start(VAESettings(k=4, hidden=8).resolved())
+    run.model.parameters.values *= 4
+    part, rng = data.load("mnist", limit=50).test, np.random.default_rng(1)
+    exact = -run.model.bounds(part).elbo
+    spread = {}
+    for samples in (1, 20):
+        values = [yardsticks.sampled(run.model, part, samples, rng) for _ in range(60)]
+        spread[samples] = np.std(values, ddof=1)
+        assert abs(np.mean(values) - exact) < 4 * spread[samples] / np.sqrt(60)
+    assert 3 < spread[1] / spread[20] < 6.5                                     # sqrt(20) = 4.5
+    relaxed = [yardsticks.sampled(run.model, part, 5, rng, tau=0.5) for _ in range(10)]
+    assert abs(np.mean(relaxed) - exact) > 4 * np.std(relaxed)                  # another quantity
+
+
+def test_the_command(trained, tmp_path, capsys):
+    folders = [str(trained / name) for name in ("direct", "gumbel-softmax")]
+    assert cli.main(["yardsticks", *folders, "--images", "100", "--repetitions", "3", "--out", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "mnist, direct, k = 4, eps = 0.1, 2 epochs" in out
+    (record,) = rows.found(tmp_path)
+    assert record.settings == {"repetitions": 3, "images": 100} and len(record.rows) == 2
+    direct, soft = record.rows
+    assert math.isnan(direct["relaxed_one"]) and abs(soft["relaxed_one"] - soft["relaxed_hundred"]) < 5
+    for row in record.rows:
+        assert abs(row["one"] - row["exact"]) < 5 and row["hundred_spread"] < row["one_spread"]
+
+
+def test_bad_input_is_one_line(trained, tmp_path, capsys):
+    for arguments, words in (([str(tmp_path / "none")], "is missing"),
+                             ([str(trained / "pairs")], "has a structured encoder: there is no bound"),
+                             ([str(trained / "direct"), "--repetitions", "1"], "--repetitions must be in 2"),
+                             ([str(trained / "direct"), "--images", "0"], "--images must be in 1")):
+        assert cli.main(["yardsticks", *arguments, "--out", str(tmp_path)]) == 2
+        said = capsys.readouterr().err
+        assert words in said and said.count("\n") == 1
+    with pytest.raises(InputError):
+        yardsticks.run([trained / "direct"], repetitions=1)
