@@ -8,10 +8,12 @@ The ground floor is the paper (Lorberbom, Gane, Jaakkola and Hazan, NeurIPS 2019
     exact     the truth by enumeration
     joint     all joint values of several variables
     clocks    the alarm clocks behind direct's joint law
+    check     whether a gradient of your own is direct's
 
 Beside them, a folder an idea, each importing only what stands below it here:
 
     cli           the command line, `python -m refimpl`
+    report        every measured number of the pages, from committed rows
     experiments   one file a figure, table or claim of the paper
     runs          training: the protocol of a run, its kinds, the loop, checkpoints
     plots         pictures

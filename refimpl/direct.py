@@ -327,7 +327,7 @@ def mse(h: np.ndarray, f: np.ndarray, eps: float, samples: int = 1, two_sided: b
 
 
 def best_eps(h: np.ndarray, f: np.ndarray, samples: int = 1, two_sided: bool = False) -> np.ndarray:
-    """The eps with the least exact mean squared error for the mean of `samples` gradients.  Returns (...).
+    """The eps with the least exact mean squared error, of a single gradient unless samples says more.  Returns (...).
 
     Too small an eps and the rare +-1/eps dominates; too large and the bias does.  The natural unit is 1 over the spread
     max f - min f, in which everything below is computed: a grid over 38 decades of eps finds the right valley, a

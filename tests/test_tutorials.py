@@ -180,3 +180,46 @@ def test_a_run_is_made_as_it_is_loaded(tmp_path, monkeypatch, capsys):
             tutorial_runs.load(name, folder)
     with pytest.raises(InputError, match="unknown run 'eps-2-kl'; there are eps-1-kl"):
         tutorial_runs.make(["eps-2-kl"], tmp_path)
+
+
+# --- run as programs, alone, as sheets --------------------------------------------------------------------------------
+
+def program(source: Path, folder: Path, *arguments: str, alone: bool = False) -> subprocess.CompletedProcess:
+    """The chapter as a program, in another folder, with or without the way to the package."""
+    environment = {**os.environ, "MPLBACKEND": "agg", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(FOLDER.parent)}
+    if alone:
+        del environment["PYTHONPATH"]
+    return subprocess.run([sys.executable, str(source), *arguments], cwd=folder, env=environment, capture_output=True,
+                          text=True)
+
+
+def test_a_chapter_keeps_its_figures_from_any_folder(tmp_path):
+    done = program(SOURCES[0], tmp_path, "--save-figures", "kept")
+    assert done.returncode == 0, done.stderr
+    made = sorted(path.name for path in (tmp_path / "kept").iterdir())
+    assert made and made == [f"01_gumbel_max-{place + 1}.png" for place in range(len(made))]
+    assert done.stdout.count("Figure: kept") == len(made) and "no display" not in done.stdout
+    assert "--save-figures DIR keeps them" in program(SOURCES[0], tmp_path).stdout
+
+
+def test_a_chapter_alone_says_what_it_lacks(tmp_path):
+    (tmp_path / "chapter.py").write_text(SOURCES[0].read_text(encoding="utf-8"), encoding="utf-8")
+    done = program(tmp_path / "chapter.py", tmp_path, alone=True)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
+    assert "clone the whole repository" in done.stderr and "PYTHONPATH" in done.stderr
+
+
+@each
+def test_every_chapter_looks_for_the_package_first(source):
+    first = next(text for kind, text in cells(source) if kind == "code")
+    assert "This chapter needs the package" in first.partition("from refimpl")[0]
+
+
+def test_the_sheets_are_the_exercises_without_their_solutions(tmp_path):
+    done = subprocess.run([sys.executable, "-c", "import build; print(build.exercises(), end='')"], cwd=FOLDER,
+                          capture_output=True, text=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+    assert done.returncode == 0, done.stderr
+    sheets = (FOLDER / "exercises.md").read_text(encoding="utf-8")
+    assert done.stdout == sheets, "`python tutorials/build.py --exercises`"
+    assert sheets.count("(easy).") == sheets.count("(middling).") == sheets.count("(hard).") == len(SOURCES)
+    assert "<details>" not in sheets and "```python" not in sheets

@@ -20,6 +20,8 @@ from pathlib import Path
 
 here = Path.cwd()               # find the package, wherever in (or just above) a clone of the repository this runs
 sys.path[:0] = [str(place) for place in (here, *here.parents, *here.glob("*/")) if (place / "refimpl").is_dir()][:1]
+if not any((Path(place) / "refimpl").is_dir() for place in sys.path):
+    sys.exit("This chapter needs the package: clone the whole repository and start in it, or set PYTHONPATH to it.")
 
 import itertools
 

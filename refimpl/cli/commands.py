@@ -7,37 +7,75 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import textwrap
 from pathlib import Path
 
-from refimpl.cli.options import read_settings
+from refimpl.cli.options import agreed, read_settings
 from refimpl.runs.protocol import Row, Run
 from refimpl.runs.settings import RunSettings
 from refimpl.runs.vae import VAERun, VAESettings
 
 
+class _Below:
+    """Prints lines below a heading that comes with the first of them: a call that is refused prints none."""
+
+    def __init__(self, heading: str) -> None:
+        self.heading = heading
+
+    def __call__(self, line: str) -> None:
+        if self.heading:
+            print(self.heading)
+        self.heading = ""
+        print(line, flush=True)
+
+
 def verify(options: argparse.Namespace) -> int:
-    failed = verify_and_print(options.k, options.seed, options.samples, options.out)
-    print(f"\nPicture: {options.out / 'theorem1.png'}")
+    failed = verify_and_print(options.k, options.seed, options.samples, options.out, options.h, options.f, options.eps,
+                              options.short)
+    print(f"\nPictures: {options.out / 'theorem1.png'} and, for a projector, component.png")
     return 1 if failed else 0
 
 
-def verify_and_print(k: int, seed: int, samples: int, out: Path) -> int:
-    """Print the claims as they are checked; returns the number of those that failed."""
+RULE = """Two exact routes hold where they agree to 1e-10, or to what the line says; a sampled value where its
+worst component lies within 5 standard errors (s.e.) of the exact one."""
+
+
+def verify_and_print(k: int, seed: int, samples: int, out: Path, h=None, f=None, eps: float = 0.5,
+                     short: bool = False) -> int:
+    """Print the claims as they are checked, two lines each; returns the number of those that failed."""
     from refimpl.experiments import verify
 
-    print(f"k = {k}, seed {seed}, {samples:,} draws of the noise, eps = {verify.EPS}; "
-          "sampled values in brackets: how many standard errors off\n")
-    print(f"{'claim':88s} {'exact':>11s}  {'found':44s} verdict")
-    claims = verify.run(k, seed, samples, out, lambda claim: print(
-        f"{claim.text:88s} {claim.exact:>11s}  {claim.found:44s} {'holds' if claim.holds else 'FAILS'}", flush=True))
+    def started(h, f) -> None:
+        print(f"k = {len(h)}, seed {seed}, {samples:,} draws of the noise, eps = {eps:g}")
+        for name, values in (("h, as log q,", h), ("f", f)):
+            print(textwrap.fill(", ".join(f"{value:.4g}" for value in values), 78, initial_indent=f"{name} = ",
+                                subsequent_indent="    "))
+        print()
+
+    def show(claim: verify.Claim) -> None:
+        if short and not claim.short and claim.holds:
+            return
+        words = textwrap.wrap(claim.text, 70 if short else 90, subsequent_indent="  ")
+        print(("holds  " if claim.holds else "FAILS  ") + "\n       ".join(words)
+              + f"\n         exact {claim.exact}; {claim.found}", flush=True)
+
+    claims = verify.run(k, seed, samples, out, show, h, f, eps, started)
     failed = sum(not claim.holds for claim in claims)
-    print(f"\n{len(claims) - failed} of {len(claims)} claims hold" + (f", {failed} FAIL" if failed else ""))
+    kept = f", {sum(claim.short for claim in claims)} of them shown" if short and not failed else ""
+    print(f"\n{len(claims) - failed} of {len(claims)} claims hold{kept}" + (f", {failed} FAIL" if failed else "")
+          + ".\n" + textwrap.fill(RULE, 78))
     return failed
 
 
 def train(kind: type[Run], options: argparse.Namespace) -> int:
-    """Any kind of run: the settings say what is trained."""
-    settings = read_settings(options, kind.SETTINGS)
+    """Any kind of run: the settings say what is trained.  A run that is continued brings its own."""
+    from refimpl.runs import checkpoint
+
+    if options.resume and options.out is not None:
+        path = options.out / checkpoint.FILE
+        settings = agreed(options, checkpoint.load(path, kind=kind)[0].settings, str(path))
+    else:
+        settings = read_settings(options, kind.SETTINGS)
     out = options.out or Path("runs") / kind.folder(settings)
     train_and_print(kind, settings, options.epochs, out, options.resume, options.data_dir)
     return 0
@@ -45,11 +83,11 @@ def train(kind: type[Run], options: argparse.Namespace) -> int:
 
 def train_and_print(kind: type[Run], settings: RunSettings, epochs: int, out: Path, resume: bool,
                     data_dir: Path | None) -> list[Row]:
-    """Train and print a line an epoch."""
+    """Train and print a line an epoch, below a heading that comes once nothing has been refused."""
     from refimpl.runs import loop
 
-    print(kind.heading(settings), flush=True)
-    rows = loop.train(settings, epochs, out, resume, data_dir, lambda row: print(kind.line(settings, row), flush=True))
+    rows = loop.train(settings, epochs, out, resume, data_dir, lambda row: print(kind.line(settings, row), flush=True),
+                      lambda: print(kind.heading(settings), flush=True))
     last = rows[-1]
     print(f"{last['epoch']:.0f} epoch{'s' * (last['epoch'] != 1)}: {kind.result(settings, last)}. "
           f"Weights, metrics.csv, curves.png and samples.png are in {out}")
@@ -57,6 +95,7 @@ def train_and_print(kind: type[Run], settings: RunSettings, epochs: int, out: Pa
 
 
 def quickstart(options: argparse.Namespace) -> int:
+    from refimpl.experiments.cells import read_rows
     from refimpl.runs.checkpoint import FILE
     from refimpl.system.files import output_folder
 
@@ -65,8 +104,14 @@ def quickstart(options: argparse.Namespace) -> int:
     failed = verify_and_print(6, 0, 200_000, out)
     print("\n2. A discrete auto-encoder on MNIST: each image is squeezed into ONE of ten values, chosen by arg max, "
           "and drawn again\n   from it. The encoder learns by the difference of two arg maxes (direct optimisation).\n")
-    run = out / "mnist"
-    rows = train_and_print(VAERun, VAESettings().resolved(), 3, run, resume=(run / FILE).exists(), data_dir=None)
+    run, settings = out / "mnist", VAESettings().resolved()
+    if (run / FILE).exists():
+        print(f"An earlier quickstart has trained this run, in {run}; remove it to see it trained. Its epochs:")
+        print(VAERun.heading(settings))
+        for row in read_rows(run):
+            print(VAERun.line(settings, row))
+        print()
+    rows = train_and_print(VAERun, settings, 3, run, resume=(run / FILE).exists(), data_dir=None)
     first, last = rows[0], rows[-1]
     verdict = "Every claim held" if not failed else f"{failed} claims FAILED"
     fell = f"from {-first['test_elbo']:.1f} to {-last['test_elbo']:.1f} nats an image"
@@ -92,7 +137,7 @@ def compare(options: argparse.Namespace) -> int:
     for folder, (settings, rows) in zip(options.runs, compare.run(options.runs, options.out)):
         last = rows[-1]
         print(f"{folder}: {settings.label()}, seed {settings.seed}: test -ELBO {-last['test_elbo']:.2f} nats after "
-              f"{last['epoch']:.0f} epochs, {last['seconds']:.1f} s")
+              f"{last['epoch']:.0f} epoch{'s' * (last['epoch'] != 1)}, {last['seconds']:.1f} s")
     print(f"Picture: {options.out}")
     return 0
 
@@ -107,6 +152,10 @@ def codes(options: argparse.Namespace) -> int:
               f"{len(counted.shares)} variables never change")
         if counted.shares.shape[1] == 2:
             print("  share of ones: " + " ".join(f"{share:.2f}" for share in counted.shares[:, 1]))
+        elif len(counted.shares) == 1:
+            for value, (share, (label, part)) in enumerate(zip(counted.shares[0], counted.labels)):
+                most = f", most often label {label} ({part:.0%})" if label is not None and share else ""
+                print(f"  value {value}: {share:.1%} of the images{most}")
     return 0
 
 
@@ -127,12 +176,12 @@ def variance(options: argparse.Namespace) -> int:
 def estimators(options: argparse.Namespace) -> int:
     from refimpl.experiments import estimators_table
 
-    print(f"Toy with n = {options.n}, k = {options.k}, seed {options.seed}; {options.samples:,} draws each\n"
-          f"{'estimator':32s} {'|bias|, nats':>12s} {'worst z':>8s} {'variance':>10s} {'evaluations':>11s} "
-          f"{'var. x eval.':>12s}  verdict")
-    rows = estimators_table.run(options.n, options.k, options.samples, options.seed, options.out, lambda row: print(
-        f"{row.name:32s} {row.bias:12.2g} {row.z:8.1f} {row.variance:10.4g} {row.evaluations:11d} "
-        f"{row.at_equal_cost:12.4g}  {estimators_table.verdict(row)}", flush=True))
+    show = _Below(f"Toy with n = {options.n}, k = {options.k}, seed {options.seed}; {options.samples:,} draws each\n"
+                  f"{'estimator':31s} {'|bias|':>7s} {'worst z':>8s} {'variance':>8s} {'evals':>5s} {'var x ev.':>9s}  "
+                  "verdict")
+    rows = estimators_table.run(options.n, options.k, options.samples, options.seed, options.out, lambda row: show(
+        f"{row.name:31s} {row.bias:7.2g} {row.z:8.1f} {row.variance:8.4g} {row.evaluations:5d} "
+        f"{row.at_equal_cost:9.4g}  {estimators_table.verdict(row)}"))
     print(f"Picture: {options.out / 'estimators.png'}")
     return 1 if any(row.claims and not row.found for row in rows) else 0
 
@@ -140,29 +189,30 @@ def estimators(options: argparse.Namespace) -> int:
 def joint_argmax(options: argparse.Namespace) -> int:
     from refimpl.experiments import joint_argmax
 
-    print(f"{options.dataset}, n = {options.n} binary variables, one epoch of direct; "
-          f"{options.samples} draws on {options.batch} images.\n"
-          "Bias and standard deviation of the mean gradient relative to the exact one's length\n"
-          f"{'eps':>5s} {'moved':>7s} {'coordinates agree':>18s} {'images agree':>13s} {'bias':>7s} {'joint':>7s} "
-          f"{'linear':>7s} {'st. dev.':>9s} {'joint':>7s} {'linear':>7s} {'noise of the biases':>20s}")
+    show = _Below(f"{options.dataset}, n = {options.n} binary variables, one epoch of direct; "
+                  f"{options.samples} draws on {options.batch} images.\n"
+                  "Bias and standard deviation of the mean gradient relative to the exact one's length\n"
+                  "of the coordinate-wise arg max, the joint one, and with f linearised; last: the biases' noise\n"
+                  f"{'':5s} {'':7s} {'both arg maxes agree in':>24s} {'bias':>19s} {'standard deviation':>26s}\n"
+                  f"{'eps':>5s} {'moved':>7s} {'coordinates':>12s} {'images':>11s} {'one':>7s} {'joint':>7s} "
+                  f"{'linear':>7s} {'one':>7s} {'joint':>7s} {'linear':>7s} {'noise':>7s}")
     joint_argmax.run(options.n, options.dataset, options.seed, options.samples, options.batch, options.data_dir,
-                     lambda row: print(f"{row.eps:5.2f} {row.moved:7.2%} {row.coordinates_agree:18.2%} "
-                                       f"{row.images_agree:13.2%} {row.bias:7.3f} {row.bias_joint:7.3f} "
-                                       f"{row.bias_linear:7.3f} {row.deviation:9.2f} {row.deviation_joint:7.2f} "
-                                       f"{row.deviation_linear:7.2f} {row.floor:20.3f}",
-                                       flush=True), options.out)
+                     lambda row: show(f"{row.eps:5.2f} {row.moved:7.2%} {row.coordinates_agree:12.2%} "
+                                       f"{row.images_agree:11.2%} {row.bias:7.3f} {row.bias_joint:7.3f} "
+                                       f"{row.bias_linear:7.3f} {row.deviation:7.2f} {row.deviation_joint:7.2f} "
+                                       f"{row.deviation_linear:7.2f} {row.floor:7.3f}"), options.out)
     return 0
 
 
 def plateau_steps(options: argparse.Namespace) -> int:
     from refimpl.experiments import plateau_steps
 
-    print(f"k = 10, step {options.steps}, means over {options.seeds} seed{'s' * (options.seeds > 1)}\n"
-          f"{'data set':14s} {'run':26s} {'-ELBO':>8s} {'entropy of q':>13s} {'winner':>8s} {'values used':>12s} "
-          f"{'|dh| exact':>11s} {'|dh| made':>11s}")
-    plateau_steps.run(options.out, options.seeds, options.steps, options.dataset, lambda dataset, label, row: print(
-        f"{dataset:14s} {label:26s} {-row['elbo']:8.2f} {row['entropy']:13.3f} {row['winner']:8.1%} "
-        f"{row['values_used']:12.2f} {row['length_exact']:11.3g} {row['length_made']:11.3g}", flush=True))
+    show = _Below(f"k = 10, step {options.steps}, means over {options.seeds} seed{'s' * (options.seeds > 1)}\n"
+                  f"{'data set':13s} {'run':24s} {'-ELBO':>7s} {'entropy':>8s} {'winner':>7s} {'values':>7s} "
+                  f"{'|dh| exact':>10s} {'|dh| made':>10s}")
+    plateau_steps.run(options.out, options.seeds, options.steps, options.dataset, lambda dataset, label, row: show(
+        f"{dataset:13s} {label:24s} {-row['elbo']:7.2f} {row['entropy']:8.3f} {row['winner']:7.1%} "
+        f"{row['values_used']:7.2f} {row['length_exact']:10.3g} {row['length_made']:10.3g}"))
     print(f"Picture: {options.out / 'plateau-steps.png'}")
     return 0
 
@@ -170,24 +220,24 @@ def plateau_steps(options: argparse.Namespace) -> int:
 def yardsticks(options: argparse.Namespace) -> int:
     from refimpl.experiments import yardsticks
 
-    print("Minus the test bound of the same model, nats an image; ± is the standard deviation over repetitions\n"
-          f"{'run':40s} {'exact':>8s} {'one sample':>16s} {'a hundred':>16s} {'relaxed, one':>16s} "
-          f"{'relaxed, hundred':>17s}")
+    show = _Below("Minus the test bound of the same model, nats an image; ± is the spread over repetitions\n"
+                  f"{'exact':>8s} {'one sample':>16s} {'a hundred':>16s} {'relaxed, one':>14s} "
+                  f"{'relaxed, hundred':>17s}")
     yardsticks.run(options.runs, options.repetitions, options.images, options.data_dir, options.out,
-                   lambda row: print(f"{row.run:40s} {row.exact:8.2f} "
+                   lambda row: show(f"{row.run}\n{row.exact:8.2f} "
                                      f"{f'{row.one:.2f} ± {row.one_spread:.2f}':>16s} "
                                      f"{f'{row.hundred:.2f} ± {row.hundred_spread:.2f}':>16s} "
-                                     + (f"{row.relaxed_one:16.2f} {row.relaxed_hundred:17.2f}"
-                                        if row.relaxed_one == row.relaxed_one else ""), flush=True))
+                                     + (f"{row.relaxed_one:14.2f} {row.relaxed_hundred:17.2f}"
+                                        if row.relaxed_one == row.relaxed_one else "")))
     return 0
 
 
 def structured_timing(options: argparse.Namespace) -> int:
     from refimpl.experiments import structured_timing
 
-    print(f"{'method':28s} {'n':>3s} {'ms a step':>10s}")
-    structured_timing.run(options.out, options.batch, options.largest, lambda row: print(
-        f"{row.method:28s} {row.n:3d} {1e3 * row.seconds:10.1f}", flush=True))
+    show = _Below(f"{'method':28s} {'n':>3s} {'ms a step':>10s}")
+    structured_timing.run(options.out, options.batch, options.largest, lambda row: show(
+        f"{row.method:28s} {row.n:3d} {1e3 * row.seconds:10.1f}"))
     print(f"Picture: {options.out / 'structured-timing.png'}")
     return 0
 
@@ -212,6 +262,27 @@ def report(options: argparse.Namespace) -> int:
     return 1 if options.check and not same else 0
 
 
+def labels_of_experiments() -> str:
+    """For --help: what --only takes."""
+    from refimpl.experiments import figures
+
+    made = []
+    for name, entry in figures.REGISTRY.items():
+        labels = "; ".join(cell.label for cell in entry.make(entry.datasets[0], 0))
+        made.append(textwrap.fill(f"{name}: {labels}", 98, initial_indent="  ", subsequent_indent="      "))
+    return "labels of the runs:\n" + "\n".join(made) + "\n"
+
+
+def functions(options: argparse.Namespace) -> int:
+    from refimpl.report import functions
+
+    if options.write:
+        functions.write()
+    else:
+        print(functions.page(), end="")
+    return 0
+
+
 def tutorial_runs(options: argparse.Namespace) -> int:
     from refimpl.experiments import tutorial_runs
 
@@ -225,10 +296,10 @@ def benchmark(options: argparse.Namespace) -> int:
     kernels = os.environ.get("OPENBLAS_CORETYPE")
     if kernels:                                     # it may halve the speed of every product
         print(f"OPENBLAS_CORETYPE={kernels} is set: OpenBLAS takes the kernels of that processor, not of this one")
-    print(f"{'step of':62s} {'ms':>7s} {'products, ms':>13s} {'ratio':>6s} {'s an epoch of 50,000':>21s}")
-    benchmark.run(options.batch, options.steps, options.rounds, lambda row: print(
-        f"{row.settings.label():62s} {1e3 * row.step:7.2f} {1e3 * row.products:13.2f} {row.step / row.products:6.2f} "
-        f"{row.step * math.ceil(50_000 / options.batch):21.2f}", flush=True), options.out)
+    show = _Below(f"{'step of':60s} {'ms':>7s} {'products, ms':>13s} {'ratio':>6s} {'s an epoch':>10s}")
+    benchmark.run(options.batch, options.steps, options.rounds, lambda row: show(
+        f"{row.settings.label():60s} {1e3 * row.step:7.2f} {1e3 * row.products:13.2f} {row.step / row.products:6.2f} "
+        f"{row.step * math.ceil(50_000 / options.batch):10.2f}"), options.out)
     taken = benchmark.epoch_seconds()
     print(f"direct, k = 10: epochs of {', '.join(f'{s:.2f}' for s in taken)} s; "
           f"the third took {taken[-1] / taken[0]:.2f} times the first")

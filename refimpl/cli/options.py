@@ -4,25 +4,59 @@ from __future__ import annotations
 import argparse
 from dataclasses import fields
 
+import numpy as np
+
+from refimpl.checks import InputError
 from refimpl.runs.settings import TYPES, RunSettings, option
 
 
+def numbers(text: str) -> np.ndarray:
+    """Numbers between commas: a `type` for argparse."""
+    try:
+        found = np.array([float(number) for number in text.split(",")])
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be numbers with commas between them, got {text!r}") from None
+    return found
+
+
 def add_settings(parser: argparse.ArgumentParser, settings: type[RunSettings]) -> None:
-    """An option a field.  What is allowed is checked by the settings themselves, in one place for files too."""
+    """An option a field.  What is allowed is checked by the settings themselves, in one place for files too.
+
+    An option that is not given is not there: whoever continues a run need not say its settings again.
+    """
     for each in fields(settings):
         text, kind = each.metadata["help"], each.type.split(" | ")[0]
         if each.metadata["choices"] is not None:
             text += ": " + ", ".join(each.metadata["choices"]())
+        if each.default is not None and each.default is not False:
+            text += f" (default: {each.default})"
         name = option(each.name)
         if each.type == "bool | None":
-            parser.add_argument(name, action=argparse.BooleanOptionalAction, default=each.default, help=text)
+            parser.add_argument(name, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text)
         elif kind == "bool":
-            parser.add_argument(name, action="store_true", default=each.default, help=text)
+            parser.add_argument(name, action="store_true", default=argparse.SUPPRESS, help=text)
         else:
-            parser.add_argument(name, type=TYPES[kind], default=each.default, help=text,
+            parser.add_argument(name, type=TYPES[kind], default=argparse.SUPPRESS, help=text,
                                 metavar=each.name.upper())
+
+
+def given(options: argparse.Namespace, settings: type[RunSettings]) -> dict[str, object]:
+    """The settings that were said on the command line."""
+    return {each.name: getattr(options, each.name) for each in fields(settings) if hasattr(options, each.name)}
 
 
 def read_settings(options: argparse.Namespace, settings: type[RunSettings]) -> RunSettings:
     """The settings that these options say, resolved."""
-    return settings(**{each.name: getattr(options, each.name) for each in fields(settings)}).resolved()
+    return settings(**given(options, settings)).resolved()
+
+
+def agreed(options: argparse.Namespace, saved: RunSettings, where: str) -> RunSettings:
+    """The settings of a run that is to be continued; InputError if what was said besides is something else."""
+    said = given(options, type(saved))
+    if said.pop("as_released", False):
+        said = {**saved.preset(), **said}
+    differing = [f"{name} is {getattr(saved, name)}, not {value}" for name, value in said.items()
+                 if getattr(saved, name) != value]
+    if differing:
+        raise InputError(f"{where} was made with other settings: {'; '.join(differing)}")
+    return saved

@@ -7,7 +7,7 @@ import json
 import math
 from pathlib import Path
 
-from refimpl import plots
+from refimpl import estimators, plots
 from refimpl.checks import InputError
 from refimpl.runs import KINDS
 from refimpl.runs.protocol import Row
@@ -29,7 +29,8 @@ def read_run(folder: Path | str) -> tuple[RunSettings, list[Row]]:
         config, metrics = (text.decode("utf-8") for text in texts)
         fields = json.loads(config)
         kind = next(kind for kind in KINDS.values() if set(fields) <= set(kind.SETTINGS.__dataclass_fields__))
-        settings = kind.SETTINGS(**fields).resolved()
+        unknown = isinstance(fields["estimator"], str) and fields["estimator"] not in estimators.REGISTRY
+        settings = None if unknown else kind.SETTINGS(**fields).resolved()
         rows = [{name: float(value or "nan") for name, value in row.items()}
                 for row in csv.DictReader(io.StringIO(metrics, newline=""))]
         if not all(math.isfinite(row[name]) for row in rows for name in ("epoch", "seconds")):
@@ -37,6 +38,9 @@ def read_run(folder: Path | str) -> tuple[RunSettings, list[Row]]:
         measured = [row for row in rows if math.isfinite(row["test_elbo"])]
     except (StopIteration, ValueError, TypeError, KeyError, OverflowError, RecursionError, csv.Error):
         raise InputError(f"{folder} is not a run: config.json or metrics.csv cannot be read") from None
+    if settings is None:
+        raise InputError(f"{folder} was trained by the estimator {fields['estimator']!r}, which is not registered "
+                         "here; register it first, as in tutorials/your_own_estimator.md")
     if any(abs(row[name]) > LARGEST for row in measured for name in ("epoch", "seconds", "test_elbo")):
         raise InputError(f"{folder}: metrics.csv holds a number beyond {LARGEST:g}, which is no measurement")
     if not measured:
@@ -45,7 +49,12 @@ def read_run(folder: Path | str) -> tuple[RunSettings, list[Row]]:
 
 
 def run(folders: list[Path | str], out: Path | str) -> list[tuple[RunSettings, list[Row]]]:
-    """Draw all runs into the PNG file `out`.  Raises InputError if a folder is not a run or their data sets differ."""
+    """Draw all runs into the file `out`, whose suffix says the format.
+
+    Raises InputError if a folder is not a run, their data sets differ, or the format is none of plots.FORMATS.
+    """
+    if not Path(out).is_dir():
+        plots.format_of(Path(out))
     runs = [read_run(folder) for folder in folders]
     datasets = sorted({settings.dataset for settings, _ in runs})
     if len(datasets) > 1:
@@ -65,7 +74,7 @@ def run(folders: list[Path | str], out: Path | str) -> list[tuple[RunSettings, l
             ax.plot([row[against] for row in rows], [-row["test_elbo"] for row in rows], **style)
     axes[0].set(xlabel="epoch", ylabel="test -ELBO, exact, nats an image")
     axes[1].set(xlabel="training time, seconds")
-    axes[0].xaxis.get_major_locator().set_params(integer=True)
+    axes[0].xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     axes[0].legend(frameon=False, fontsize=9)
     figure.suptitle(f"{datasets[0]}: lower is better", fontsize=12)
     plots.save(figure, out)

@@ -109,7 +109,7 @@ def run(n: int = 4, k: int = 2, samples: int = 400_000, seed: int = 0, out: Path
     if folder is not None:
         measured(folder, "estimators", f"n = {n}, k = {k}", dict(n=n, k=k, samples=samples, seed=seed), rows)
         title = f"n = {n}, k = {k}: {samples:,} draws, seed {seed}; |truth| = {np.linalg.norm(truth):.2g} nats"
-        plots.save(_figure(rows, title), folder / "estimators.png")
+        plots.save(_figure(rows, title, samples), folder / "estimators.png")
     return rows
 
 
@@ -117,23 +117,23 @@ def draw(record: Record) -> Figure:
     """From the rows that were kept."""
     s = record.settings
     return _figure([Row(**row) for row in record.rows],
-                   f"n = {s['n']}, k = {s['k']}: {s['samples']:,} draws, seed {s['seed']}")
+                   f"n = {s['n']}, k = {s['k']}: {s['samples']:,} draws, seed {s['seed']}", s["samples"])
 
 
-def _figure(rows: list[Row], title: str) -> Figure:
-    """Two bar charts: distance of the mean from the truth, and variance at equal cost."""
+def _figure(rows: list[Row], title: str, samples: int) -> Figure:
+    """Distance of the mean from the truth beside its own noise, and variance at equal cost: dots, as the axes are
+    logarithmic and a bar would have no beginning."""
     figure, (bias, variance) = plots.new_figure(2, width=5.6, height=0.36 * len(rows) + 1.4)
     place = np.arange(len(rows))[::-1]
     colours = [plots.colour(row.name) for row in rows]
-    bias.barh(place, [max(row.bias, 1e-16) for row in rows], color=colours)
-    bias.set(xscale="log", xlabel="|mean - truth|, nats", title="bias (hatched: more than 4 standard errors)",
-             yticks=place, yticklabels=[row.name for row in rows], xlim=(1e-5, None))
-    for bar, row in zip(bias.patches, rows):
-        bar.set_hatch(None if row.found else "///")
-        bar.set_edgecolor("white")
-    noisy = [(y, row) for y, row in zip(place, rows) if row.variance > 1e-20]
-    variance.barh([y for y, _ in noisy], [row.at_equal_cost for _, row in noisy],
-                  color=[plots.colour(row.name) for _, row in noisy])
+    for y, row, colour in zip(place, rows, colours):
+        bias.plot([max(row.bias, 1e-16)], [y], "o" if row.found else "D", color=colour, markersize=8)
+        if row.variance > 1e-20:
+            bias.plot([np.sqrt(row.variance / samples)], [y], "|", color=plots.TRUTH, markersize=14)
+            variance.plot([row.at_equal_cost], [y], "o", color=colour, markersize=8)
+    bias.set(xscale="log", xlabel="|mean - truth|, nats; the upright is its noise",
+             title="bias (diamond: more than 4 standard errors)", yticks=place,
+             yticklabels=[row.name for row in rows], xlim=(1e-5, None))
     variance.set(xscale="log", xlabel="total variance x decoder evaluations, nats²", title="noise at equal cost",
                  yticks=place, yticklabels=[], ylim=bias.get_ylim())
     figure.suptitle(title, fontsize=11)

@@ -51,7 +51,9 @@ class Experiment:
         """Lines to print: what the runs reached at this epoch."""
         if self.lines is not None:
             return self.lines(runs, epoch)
-        made = [f"Minus {self.merit} after {epoch} epochs, nats an image: mean over seeds ± 95 % interval"]
+        words = {"test_elbo": "Test -ELBO", "test_log_likelihood": "Test -log p(x)",
+                 "valid_elbo": "Validation -ELBO"}[self.merit]
+        made = [f"{words} after {epoch} epoch{'s' * (epoch != 1)}, nats an image: mean over seeds ± 95 % interval"]
         for dataset, label, seeds, mean, half in cells.table(runs, epoch, self.merit):
             made.append(f"  {dataset:14s} {label:28s} {mean:8.2f}" + ("" if math.isnan(half) else f" ± {half:.2f}")
                         + f"  ({seeds} seed{'s' * (seeds > 1)})")

@@ -65,6 +65,8 @@ def draw(panels: Sequence[Panel], ylabel: str, title: str, columns: int | None =
         ax.set(xlabel=panel.words, ylabel=ylabel if place % columns == 0 else "", title=panel.title)
         if panel.log:
             ax.set_xscale("log")
+        elif panel.against == "epoch":
+            ax.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         if panel.log_y:
             ax.set_yscale("log")
         if panel.symlog:

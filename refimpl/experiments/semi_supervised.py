@@ -68,9 +68,9 @@ def by_term(dataset: str, seed: int) -> list[Cell]:
 
 def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
     """Slide 33's table: accuracy and -ELBO at this epoch, mean over seeds ± 95 % interval, the paper's in brackets."""
-    made = ["Test accuracy (of clusters, 0 labels: under the best naming) and -ELBO, nats an image, "
-            f"after {epoch} epochs on all images; "
-            "in brackets the paper's after 400, by another recipe (labels in the pretraining only, no shifts)"]
+    made = [f"Test accuracy and -ELBO, nats an image, after {epoch} epoch{'s' * (epoch != 1)} on all images",
+            "(0 labels: of clusters under the best naming; in brackets the paper's after 400 epochs, by another",
+            "recipe: labels in the pretraining only, no shifts)"]
     groups: dict[tuple[str, str], list[Cell]] = {}
     for cell, rows in runs.items():
         if not math.isnan(cells.at_epoch(rows, epoch, "accuracy")):
@@ -83,7 +83,7 @@ def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
             paper = _paper(group[0])
             values.append(text + (f" ({paper[which]:g}{unit})" if paper else ""))
         seeds = f"{len(group)} seed{'s' * (len(group) > 1)}"
-        made.append(f"  {dataset:14s} {label:28s} {values[0]:28s} {values[1]:26s} ({seeds})")
+        made.append(f"  {dataset:13s} {label:26s} {values[0]:25s} {values[1]:22s} ({seeds})")
     return made
 
 

@@ -1,10 +1,11 @@
 """Every step of the paper's mathematics in numbers: claim, exact value, sampled value with its standard error, verdict.
 
     python -m refimpl verify --k 6
+    python -m refimpl verify --h 0.5,-1,0.2 --f 1,2,0 --eps 0.3
 
-The problem is a random one: k values, encoder scores h and decoder scores f of a few nats.  A claim between two exact
-routes must agree to 1e-10; a sampled value must lie within five standard errors of the exact one, so that a true claim
-fails about once in 10^5 runs.
+The problem is a random one, k values, encoder scores h and decoder scores f of a few nats, or the caller's own.  A
+claim between two exact routes must agree to 1e-10; a sampled value must lie within five standard errors of the exact
+one, so that a true claim fails about once in 10^5 runs.
 """
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from refimpl.checks import InputError
 from refimpl.system.files import output_folder
 from refimpl.system.progress import Progress
 
-EPS = 0.5                   # of the sampled claims
+EPS = 0.5                   # of the sampled claims, unless the caller has another
 STANDARD_ERRORS = 5.0
 RELATIVE = 1e-10
 CHUNK = 100_000             # draws of the noise at a time
@@ -34,6 +35,12 @@ class Claim(NamedTuple):
     exact: str
     found: str
     holds: bool
+    short: bool = False
+    """Whether it is one of the five that a class needs."""
+
+
+def _short(claim: Claim) -> Claim:
+    return claim._replace(short=True)
 
 
 class Sampled:
@@ -102,54 +109,82 @@ def problem(k: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return h - danskin.G(h, np.zeros(k), 0.0), 2 * rng.normal(size=k)
 
 
-def run(k: int = 6, seed: int = 0, samples: int = 200_000, out: Path | str | None = None,
-        report: Callable[[Claim], None] = lambda claim: None) -> list[Claim]:
-    """Check all claims on a random problem with k values; write theorem1.png into `out` if it is given.
+def scores(k: int = 6, seed: int = 0, h: np.ndarray | None = None, f: np.ndarray | None = None
+           ) -> tuple[np.ndarray, np.ndarray]:
+    """h (normalised to log q) and f of the problem: the caller's own where they are given, else random with k values.
 
-    Raises InputError if k is not in 2 ... 50, samples not in 1,000 ... 100,000,000, or seed below 0.
+    Raises InputError if one of the two is missing, or they are not 2 ... 50 numbers each, at most 1,000 in size.
+    """
+    if (h is None) != (f is None):
+        raise InputError("--h and --f go together: as many scores of the decoder as of the encoder")
+    if h is None:
+        return problem(k, np.random.default_rng(seed))
+    for name, value in (("h", h), ("f", f)):
+        if not 2 <= len(value) <= 50 or len(value) != len(h) or not (np.abs(value) <= 1e3).all():
+            raise InputError(f"--{name} must be 2 ... 50 numbers of at most 1,000 in size, as many in --h as in --f, "
+                             f"got {','.join(f'{number:g}' for number in value)}")
+    if np.ptp(f) == 0:
+        raise InputError("--f must hold different numbers: with equal ones there is nothing to be gained")
+    return h - danskin.G(h, np.zeros(len(h)), 0.0), np.asarray(f, float)
+
+
+def run(k: int = 6, seed: int = 0, samples: int = 200_000, out: Path | str | None = None,
+        report: Callable[[Claim], None] = lambda claim: None, h: np.ndarray | None = None,
+        f: np.ndarray | None = None, eps: float = EPS,
+        started: Callable[[np.ndarray, np.ndarray], None] = lambda h, f: None) -> list[Claim]:
+    """Check all claims on a random problem with k values, or on h and f; write theorem1.png and component.png into
+    `out` if it is given.  started: called with h and f once nothing has been refused.
+
+    Raises InputError if k is not in 2 ... 50, samples not in 1,000 ... 100,000,000, seed below 0, eps not in
+    0.001 ... 1,000, or h and f are not what scores() takes.
     """
     limits = (("k", k, 2, 50), ("samples", samples, 1_000, 100_000_000), ("seed", seed, 0, None))
     for name, value, least, most in limits:
         if value < least or (most is not None and value > most):
             raise InputError(f"--{name} must be " + (f"in {least} ... {most}" if most else f"at least {least}")
                              + f", got {value}")
+    if not 1e-3 <= eps <= 1e3:
+        raise InputError(f"--eps must be in 0.001 ... 1000, got {eps:g}")
+    h, f = scores(k, seed, h, f)
     folder = output_folder(out) if out is not None else None
+    started(h, f)
     rng = np.random.default_rng(seed)
-    h, f = problem(k, rng)
+    problem(k, rng)                                     # the noise is the same, whether h and f are given or drawn
     claims: list[Claim] = []
-    for claim in _claims(h, f, samples, rng):
+    for claim in _claims(h, f, eps, samples, rng):
         claims.append(claim)
         report(claim)
     if folder is not None:
-        plots.save(_figure(h, f, samples, rng), folder / "theorem1.png")
+        plots.save(_figure(h, f, samples, rng, seed), folder / "theorem1.png")
+        plots.save(_component(h, f, samples, rng), folder / "component.png")
     return claims
 
 
-def _claims(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator):
+def _claims(h: np.ndarray, f: np.ndarray, eps: float, samples: int, rng: np.random.Generator):
     """Generate the claims in the order of the paper."""
     k = len(h)
-    q, q_eps, truth = gumbel.choice_probabilities(h), gumbel.choice_probabilities(h + EPS * f), exact.gradient(h, f)
-    mean_g, variance = direct.expected_gradient(h, f, EPS), direct.variance(h, f, EPS)
-    two_mean = direct.expected_gradient(h, f, EPS, two_sided=True)
-    two_variance = direct.variance(h, f, EPS, two_sided=True)
-    moves = EPS**2 * (variance + mean_g**2)                              # chance that an entry of g is not 0
-    law, best = direct.joint_law(h, f, EPS), float(direct.best_eps(h, f, samples=1))
+    q, q_eps, truth = gumbel.choice_probabilities(h), gumbel.choice_probabilities(h + eps * f), exact.gradient(h, f)
+    mean_g, variance = direct.expected_gradient(h, f, eps), direct.variance(h, f, eps)
+    two_mean = direct.expected_gradient(h, f, eps, two_sided=True)
+    two_variance = direct.variance(h, f, eps, two_sided=True)
+    moves = eps**2 * (variance + mean_g**2)                              # chance that an entry of g is not 0
+    law, best = direct.joint_law(h, f, eps), float(direct.best_eps(h, f, samples=1))
 
     def one_sided(noise):
-        return direct.gradient(h, f, EPS, noise)
+        return direct.gradient(h, f, eps, noise)
 
     def two_sided(noise):
-        return direct.two_sided_gradient(h, f, EPS, noise)
+        return direct.two_sided_gradient(h, f, eps, noise)
 
     def pair(noise):
-        z_star, z_eps = direct.argmax_pair(h, f, EPS, noise)
+        z_star, z_eps = direct.argmax_pair(h, f, eps, noise)
         return z_star * k + z_eps
 
     statistics = {
         "choice": Counted(lambda noise: gumbel.argmax(h, noise), k),
-        "G": Sampled(lambda noise: danskin.perturbed_max(h, f, EPS, noise).value),
-        "slope": Sampled(lambda noise: f[danskin.perturbed_max(h, f, EPS, noise).z_eps]),
-        "winner": Counted(lambda noise: danskin.perturbed_max(h, f, EPS, noise).z_eps, k),
+        "G": Sampled(lambda noise: danskin.perturbed_max(h, f, eps, noise).value),
+        "slope": Sampled(lambda noise: f[danskin.perturbed_max(h, f, eps, noise).z_eps]),
+        "winner": Counted(lambda noise: danskin.perturbed_max(h, f, eps, noise).z_eps, k),
         "gradient": Sampled(one_sided),
         "two-sided": Sampled(two_sided),
         "score": Sampled(lambda noise: gumbel.one_hot(gumbel.argmax(h, noise), k) - q),
@@ -169,28 +204,29 @@ def _claims(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator
 
     yield identity("Theorem 2: P(z* = z) = softmax(h); other route: the integral (6)", q,
                    gumbel.choice_probabilities_by_quadrature(h))
-    yield estimated("Theorem 2: P(z* = z), sampled", q, statistics["choice"], q)
+    yield _short(estimated("Theorem 2: P(z* = z), sampled", q, statistics["choice"], q))
     noise = gumbel.sample((1_000, k), np.random.default_rng(k))         # a generator of its own: no other draw moves
     yield identity("step 1: max {eps f + h + gamma}, draw by draw; other route: the highest line",
-                   danskin.perturbed_max(h, f, EPS, noise).value, (EPS * f + h + noise).max(axis=1))
-    yield estimated(f"step 1: G(h, {EPS}) = E max = logsumexp(h + eps f)", danskin.G(h, f, EPS), statistics["G"])
-    yield estimated("Danskin: dG/deps = E f(z*(eps)) = sum q_eps f", danskin.dG_deps(h, f, EPS), statistics["slope"])
+                   danskin.perturbed_max(h, f, eps, noise).value, (eps * f + h + noise).max(axis=1))
+    yield _short(estimated(f"step 1: G(h, {eps}) = E max = logsumexp(h + eps f)", danskin.G(h, f, eps),
+                           statistics["G"]))
+    yield estimated("Danskin: dG/deps = E f(z*(eps)) = sum q_eps f", danskin.dG_deps(h, f, eps), statistics["slope"])
     yield estimated("Danskin: dG/dh = E onehot(z*(eps)) = q_eps", q_eps, statistics["winner"], q_eps)
-    yield identity("Danskin: dG/deps; other route: differences of G, to 1e-7", danskin.dG_deps(h, f, EPS),
-                   _gradient_by_differences(lambda eps: danskin.G(h, f, eps[:, 0]), np.array([EPS])), 1e-7)
-    yield identity("Danskin: dG/dh; other route: differences of G, to 1e-7", danskin.dG_dh(h, f, EPS),
-                   _gradient_by_differences(lambda x: danskin.G(x, f, EPS), h), 1e-7)
-    yield identity("(2): the Hessian is symmetric; other route: the other order", danskin.d2G_dh_deps(h, f, EPS),
-                   danskin.d2G_deps_dh(h, f, EPS))
+    yield identity("Danskin: dG/deps; other route: differences of G, to 1e-7", danskin.dG_deps(h, f, eps),
+                   _gradient_by_differences(lambda x: danskin.G(h, f, x[:, 0]), np.array([eps])), 1e-7)
+    yield identity("Danskin: dG/dh; other route: differences of G, to 1e-7", danskin.dG_dh(h, f, eps),
+                   _gradient_by_differences(lambda x: danskin.G(x, f, eps), h), 1e-7)
+    yield _short(identity("(2): the Hessian is symmetric; other route: the other order", danskin.d2G_dh_deps(h, f, eps),
+                          danskin.d2G_deps_dh(h, f, eps)))
     yield identity("(3): d/dh d/deps G at eps = 0; other route: grad E f(z*)", danskin.d2G_dh_deps(h, f, 0.0), truth)
     yield identity("(4): d/deps d/dh G at eps = 0; other route: grad E f(z*)", danskin.d2G_deps_dh(h, f, 0.0), truth)
-    yield identity("Theorem 1 (1): grad E f(z*); other route: E g at eps = 1e-7, to 1e-5", truth,
-                   direct.expected_gradient(h, f, 1e-7), 1e-5)
-    yield estimated("finite eps: E g = (q_eps - q) / eps", mean_g, statistics["gradient"], moves)
+    yield _short(identity("Theorem 1 (1): grad E f(z*); other route: E g at eps = 1e-7, to 1e-5", truth,
+                          direct.expected_gradient(h, f, 1e-7), 1e-5))
+    yield _short(estimated("finite eps: E g = (q_eps - q) / eps", mean_g, statistics["gradient"], moves))
     yield identity("finite eps: E g = grad T, T = log E exp(eps f) / eps; by differences, to 1e-7", mean_g,
-                   _gradient_by_differences(lambda x: direct.tilted_objective(x, f, EPS), h), 1e-7)
+                   _gradient_by_differences(lambda x: direct.tilted_objective(x, f, eps), h), 1e-7)
     yield estimated("finite eps, two-sided: E g = (q_eps - q_-eps) / 2 eps", two_mean, statistics["two-sided"],
-                    4 * EPS**2 * (two_variance + two_mean**2))
+                    4 * eps**2 * (two_variance + two_mean**2))
     yield _slope("bias of the one-sided difference is O(eps): slope 1", h, f, False, 1)
     yield _slope("bias of the two-sided difference is O(eps^2): slope 2", h, f, True, 2)
     yield estimated("control variate: E grad log q(z*) = 0", np.zeros(k), statistics["score"], q)
@@ -204,7 +240,13 @@ def _claims(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator
                 bool(wrong == 0))
     yield estimated("total variance of g, from the coupling law", variance.sum(), statistics["spread"])
     yield estimated("total variance of the two-sided g", two_variance.sum(), statistics["two-sided spread"])
-    if np.isfinite(best):
+    if not np.isfinite(best):                           # as eps grows the estimate tends to 0, with this error
+        grid = np.geomspace(1e-3, 1e6, 400) / (f.max() - f.min())
+        least, of_zero = float(direct.mse(h, f, grid).min()), float((truth**2).sum())
+        for words in ("its mean squared error", "a search over nine decades of eps"):
+            yield Claim(f"best eps for one sample: no eps beats the estimate 0 here; {words}", f"{of_zero:.6g}",
+                        f"{least:.6g} at the best of 400 eps", bool(least >= of_zero * (1 - 1e-6)))
+    else:
         yield estimated(f"best eps for one sample is {best:.4g}: mean squared error there", direct.mse(h, f, best),
                         statistics["best"])
         yield identity("best eps for one sample; other route: Brent's search for the least error, to 1e-4", best,
@@ -272,7 +314,7 @@ def _control_variate(h: np.ndarray, f: np.ndarray) -> Claim:
                  f"{without(np.array(small)):.6g} without it{up_to}", bool(with_it(small) < without(np.array(small))))
 
 
-def _figure(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator):
+def _figure(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator, seed: int):
     """Bias, standard deviation and root mean squared error against eps: exact lines, sampled points on them."""
     figure, axes = plots.new_figure(3, width=4.4, height=4.0)
     unit = 1 / (f.max() - f.min())
@@ -304,8 +346,35 @@ def _figure(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator
     axes[0].legend(frameon=False, fontsize=10)
     axes[2].legend(handles=[line for line in axes[2].lines if line.get_linestyle() == ":"], frameon=False, fontsize=10,
                    loc="lower left")
-    title = f"The direct gradient of Theorem 1 at finite eps: k = {len(h)}, {len(noise):,} draws a point"
+    lines = np.concatenate([line.get_ydata() for line in axes[0].lines if line.get_marker() == "None"])
+    lowest = min(lines[lines > 0].min(initial=floor.min()), floor.min()) / 3
+    axes[0].set_ylim(max(lowest, floor.min() / 100), 3 * lines.max())           # a sampled mean may be right to 1e-13
+    title = (f"The direct gradient of Theorem 1 at finite eps: k = {len(h)}, {len(noise):,} draws a point, "
+             f"seed {seed}")
     figure.suptitle(title, fontsize=12)
+    return figure
+
+
+def _component(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator):
+    """For a projector: the largest component of the gradient against eps; its limit, its exact mean, sampled means."""
+    figure, (ax,) = plots.new_figure(1, width=9.0, height=5.5)
+    truth = exact.gradient(h, f)
+    i = int(np.abs(truth).argmax())
+    unit = 1 / (f.max() - f.min())
+    fine, coarse = np.geomspace(0.02, 30, 200) * unit, np.geomspace(0.03, 20, 12) * unit
+    noise = gumbel.sample((min(samples, 1_000_000), len(h)), rng)
+    ax.axhline(truth[i], color=plots.TRUTH, linewidth=2.5, label="the gradient, exact: what Theorem 1 says as eps -> 0")
+    ax.semilogx(fine, direct.expected_gradient(h, f, fine)[:, i], color=plots.colour("direct"), linewidth=2.5,
+                label="mean of the difference of two arg maxes, exact")
+    drawn = [direct.gradient(h, f, eps, noise)[:, i] for eps in coarse]
+    ax.errorbar(coarse, [g.mean() for g in drawn], [2 * g.std() / np.sqrt(len(g)) for g in drawn], fmt="o", capsize=5,
+                color=plots.colour("two-sided"), markersize=8, linewidth=2,
+                label=f"mean of {len(noise):,} draws, two standard errors each way")
+    ax.set_xlabel("eps, 1/nat", fontsize=17)
+    ax.set_ylabel(f"gradient in h_{i}, nats", fontsize=17)
+    ax.tick_params(labelsize=15)
+    ax.legend(frameon=False, fontsize=14)
+    figure.suptitle(f"Theorem 1, one component of {len(h)}", fontsize=18)
     return figure
 
 

@@ -30,7 +30,7 @@ def bounds(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Figure
     gap.plot([row["epoch"] for row in known], [row["gap"] for row in known], color=FURTHER[0], marker=marker)
     gap.set(xlabel="epoch", ylabel="KL(q || posterior), nats", title="gap on the test images", ylim=(0, None))
     for ax in (bound, gap):
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     figure.suptitle(label, fontsize=12)
     return figure
 
@@ -44,7 +44,11 @@ def accuracies(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Fi
         accuracy.plot(epochs, [100 * row[name] for row in rows], color=colour, marker=marker, label=words)
     accuracy.set(xlabel="epoch", ylabel="accuracy, %", title=dataset)
     accuracy.legend(frameon=False, fontsize=10)
-    later = rows[1:] or rows
+    if len(rows) == 1:                              # after the pretraining alone there is no bound worth a panel
+        bound.remove()
+        figure.suptitle(label, fontsize=12)
+        return figure
+    later = rows[1:]
     for name, words, sign, colour in (("test_elbo", "test, -ELBO", -1, FURTHER[0]),
                                       ("reconstruction", "its reconstruction", -1, FURTHER[4]),
                                       ("gaussian_kl", "its Gaussian KL", 1, FURTHER[2]),
@@ -54,6 +58,6 @@ def accuracies(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Fi
     bound.set(xlabel="epoch", ylabel="nats an image", title="bound, class enumerated", ylim=(0, None))
     bound.legend(frameon=False, fontsize=10)
     for ax in (accuracy, bound):
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     figure.suptitle(label, fontsize=12)
     return figure

@@ -18,7 +18,8 @@ def tiles(logits: np.ndarray, dataset: str, label: str, names: list[str] | None 
     shown = min(len(logits), 100)
     columns = min(10, shown)
     rows = math.ceil(shown / columns)
-    side, gap, top = PIXELS[0], 3, 8                            # pixels; `top` leaves room for a tile's name
+    lines = 1 + max((name.count("\n") for name in names), default=0) if names else 1
+    side, gap, top = PIXELS[0], 3, 8 * lines                    # pixels; `top` leaves room for a tile's name
     canvas = np.full((rows * (side + top), columns * (side + gap)), np.nan)
     width = max(0.95 * columns, 4.5)
     figure = Figure(figsize=(width, width * canvas.shape[0] / canvas.shape[1] + 0.4), dpi=110, layout="constrained")
@@ -29,7 +30,7 @@ def tiles(logits: np.ndarray, dataset: str, label: str, names: list[str] | None 
         mean = 1 / (1 + np.exp(-np.clip(logits[tile].astype(np.float64), -700, 700)))
         canvas[down:down + side, right:right + side] = mean.reshape(PIXELS)
         name = names[tile] if names else f"z = {tile}"
-        ax.text(right + side / 2, down - 1, name, ha="center", va="bottom", fontsize=8)
+        ax.text(right + side / 2, down - 1, name, ha="center", va="bottom", fontsize=8 if lines == 1 else 6)
     ax.imshow(canvas, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
     ax.set_axis_off()
     which = f"{shown} values of z" if names or shown < len(logits) else "each z"

@@ -3,14 +3,17 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from refimpl import estimators
-from refimpl.system.files import read_whole, write_whole
+from refimpl.checks import InputError
+from refimpl.system.files import output_folder, read_whole, write_whole
 
 TRUTH = "#000000"
 # Okabe and Ito's palette (Color Universal Design, 2008), for what is no estimator.
@@ -60,11 +63,23 @@ def new_figure(columns: int, rows: int = 1, width: float = 4.6, height: float = 
 
 
 def chapter_style() -> None:
-    """Make pyplot's figures look like these, small enough for a page: the tutorials call it once."""
+    """Make pyplot's figures look like these, small enough for a page: the tutorials call it once.
+
+    Run as a program, `python tutorials/06_discrete_vae.py --save-figures DIR` keeps every figure that the chapter shows
+    as a PNG in DIR, and says where.  Without a display and without that option it says once that figures are not shown.
+    """
     import matplotlib.pyplot as plt                         # here, because only notebooks and chapters need a window
 
     # without a display show() has nothing to do, and need not say so
     warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")
+    program = Path(sys.argv[0]).suffix == ".py"             # and not a notebook's kernel
+    if program and "--save-figures" in sys.argv[1:]:
+        names = sys.argv[sys.argv.index("--save-figures") + 1:]
+        if not names:
+            sys.exit("--save-figures needs the name of a folder")
+        plt.show = partial(_save_all, output_folder(names[0]), Path(sys.argv[0]).stem, [])
+    elif program and plt.get_backend().lower() == "agg":
+        print("There is no display, so figures are not shown; --save-figures DIR keeps them.")
     plt.rcParams.update({
         "axes.prop_cycle": plt.cycler(color=FURTHER),
         "figure.dpi": 80, "figure.figsize": (9.0, 3.4), "figure.constrained_layout.use": True, "font.size": 11,
@@ -94,10 +109,33 @@ def _short(numbers: object) -> list[str]:
     return [f"{number:.6g}" for number in np.asarray(numbers, float).ravel()]
 
 
+FORMATS = ("png", "pdf", "svg")
+
+
+def format_of(path: Path) -> str:
+    """The format that the file's suffix says.  InputError, one line, if it is none of FORMATS."""
+    found = path.suffix.lower().removeprefix(".")
+    if found not in FORMATS:
+        raise InputError(f"{path}: a picture's suffix says its format, which must be one of .{', .'.join(FORMATS)}")
+    return found
+
+
+def _save_all(folder: Path, chapter: str, saved: list[Path]) -> None:
+    """In the place of pyplot.show: save the open figures and close them."""
+    import matplotlib.pyplot as plt
+
+    for number in plt.get_fignums():
+        saved.append(folder / f"{chapter}-{len(saved) + 1}.png")
+        save(plt.figure(number), saved[-1])
+        plt.close(number)
+        print(f"Figure: {saved[-1]}")
+
+
 def save(figure: Figure, path: Path) -> None:
-    """Write the figure as PNG, whole or not at all, with the digest of its content in it."""
-    metadata = {"Drawn": drawn(figure)}
-    write_whole(path, lambda stream: figure.savefig(stream, format="png", metadata=metadata))
+    """Write the figure in the format that the suffix says, whole or not at all; a PNG with its content's digest."""
+    kind = format_of(path)
+    metadata = {"Drawn": drawn(figure)} if kind == "png" else None
+    write_whole(path, lambda stream: figure.savefig(stream, format=kind, metadata=metadata))
 
 
 def digest_of(path: Path) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from refimpl import estimators
 from refimpl.checks import InputError
 from refimpl.runs import KINDS, kind_of
 from refimpl.runs.protocol import Run
@@ -32,7 +33,8 @@ def save(path: Path, run: Run, history: np.ndarray) -> None:
     write_whole(path, lambda stream: np.savez(stream, **content))
 
 
-def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None = None) -> tuple[Run, np.ndarray]:
+def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None = None,
+         missing: str = "is missing: there is no run to continue here") -> tuple[Run, np.ndarray]:
     """The run and its history, (epochs, columns).
 
     Raises InputError, one line, if the file is missing, truncated, foreign, of an earlier version, or, where `settings`
@@ -40,7 +42,7 @@ def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None
     """
     kind = kind_of(settings) if settings is not None else kind
     foreign = InputError(f"{path} {FOREIGN}")
-    content = read_arrays(path, missing="is missing: there is no run to continue here", damaged=FOREIGN)
+    content = read_arrays(path, missing=missing, damaged=FOREIGN)
     try:
         name = str(content["format"])
         if name in EARLIER:
@@ -52,7 +54,7 @@ def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None
         if kind is not None and saved_kind is not kind:
             raise InputError(f"{path} is a run of the command {saved_kind.COMMAND}; "
                              f"one of {kind.COMMAND} is needed here")
-        saved = _settings(saved_kind.SETTINGS, str(content["settings"]), foreign)
+        saved = _settings(saved_kind.SETTINGS, str(content["settings"]), path)
         if settings is not None and settings != saved:
             differing = [f"{name} is {old}, not {new}" for (name, old), new
                          in zip(asdict(saved).items(), asdict(settings).values()) if old != new]
@@ -84,9 +86,17 @@ def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None
     return run, history
 
 
-def _settings(kind: type[RunSettings], text: str, foreign: InputError) -> RunSettings:
-    """Settings from their JSON; `foreign` is raised where they are none that this program would have written."""
+def _settings(kind: type[RunSettings], text: str, path: Path) -> RunSettings:
+    """Settings from their JSON.
+
+    InputError where they are none that this program would have written, or of an estimator that is somebody's own and
+    not registered here.
+    """
+    made = kind(**json.loads(text))
+    if isinstance(made.estimator, str) and made.estimator.isprintable() and made.estimator not in estimators.REGISTRY:
+        raise InputError(f"{path} was trained by the estimator {made.estimator!r}, which is not registered here; "
+                         "register it first, as in tutorials/your_own_estimator.md")
     try:
-        return kind(**json.loads(text)).resolved()
+        return made.resolved()
     except InputError:
-        raise foreign from None
+        raise InputError(f"{path} {FOREIGN}") from None

@@ -64,11 +64,12 @@ def _measure(run: Run, dataset: data.Dataset, epoch: int, last: bool) -> Row:
 
 
 def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = False, data_dir: str | None = None,
-          report: Callable[[Row], None] = lambda row: None) -> list[Row]:
+          report: Callable[[Row], None] = lambda row: None, started: Callable[[], None] = lambda: None) -> list[Row]:
     """Train to `epochs` epochs in all, writing into the folder `out`; returns the rows of metrics.csv.
 
     resume   continue the run that `out` holds, to the bit as if it had never stopped; it must have these settings
     report   called with each new row
+    started  called once, when all that can be refused has been looked at
 
     Killed at any moment, it loses at most the epoch under way.  Raises InputError, one line, before anything is
     written, if a setting, the data or `out` cannot be used; without `resume` a folder that holds a run already is left
@@ -94,6 +95,7 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
             run = kind_of(settings).start(settings)
             history = np.empty((0, len(run.columns)))
             checkpoint.save(out / checkpoint.FILE, run, history)
+        started()
         return _continue(run, history, epochs, out, dataset, report)
 
 

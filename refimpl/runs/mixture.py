@@ -233,8 +233,8 @@ class MixtureRun(Run):
     @classmethod
     def heading(cls, settings: MixtureSettings) -> str:
         start = "labelled images alone" if settings.labels else "untrained"
-        return (f"{settings.dataset}: {settings.label()}, seed {settings.seed}; test images, bound with the class "
-                f"enumerated, nats an image; epoch 0: {start}\n"
+        return (f"{settings.dataset}: {settings.label()}, seed {settings.seed}\n"
+                f"test images, bound with the class enumerated, nats an image; epoch 0: {start}\n"
                 f"epoch {cls._accuracy(settings)} test -ELBO reconstruction class KL Gaussian KL  seconds")
 
     @classmethod

@@ -29,6 +29,17 @@ NOT_A_BOUND = "released_loss_not_a_bound"
 PAIR_START = -3.0                       # softplus(-3) = 0.05: at the start the variables hardly pull on each other
 
 
+NARROWEST = 12                          # columns of a printed number
+SHOWN = 2_000                           # test images that say which joint values samples.png shows
+
+
+def _digits(value: np.ndarray, k: int) -> str:
+    """A joint value as its variables' values one after the other, at most 15 a line."""
+    digits = [f"{digit}" for digit in value]
+    text = "".join(digits) if k <= 10 else ",".join(digits)
+    return text if len(text) <= 15 else text[:14] + "…"
+
+
 @dataclass(frozen=True)
 class VAESettings(RunSettings):
     """All that determines a run of `train`, but for its length.
@@ -184,8 +195,8 @@ class VAERun(Run):
         return row
 
     def pictures(self, rows: Sequence[Row], dataset: data.Dataset) -> dict[str, Figure]:
-        """curves.png, and samples.png: every value of a single latent variable, or 100 joint values at random, named by
-        their index."""
+        """curves.png, and samples.png: every value of a single latent variable, or the 100 joint values that the test
+        images use most, each once, named by its digits and the share of images that take it."""
         from refimpl.plots import curves, images
 
         settings, model = self.settings, self.model
@@ -193,10 +204,14 @@ class VAERun(Run):
         if settings.n == 1:
             logits = model.decode_all()
         else:
-            z = np.eye(settings.k)[np.random.default_rng(settings.seed).integers(settings.k, size=(100, settings.n))]
-            logits = model.decoder.forward(z.reshape(100, -1).astype(model.dtype))
-            countable = joint.count(settings.n, settings.k) <= joint.COUNTABLE
-            names = [str(joint.index(row)) if countable else "" for row in z]
+            x = dataset.test.images(slice(0, SHOWN), model.dtype)
+            z = model.draw(x, np.random.default_rng(settings.seed)).argmax(axis=-1)
+            values, counts = np.unique(z, axis=0, return_counts=True)
+            most = np.argsort(-counts, kind="stable")[:100]
+            hots = np.eye(settings.k)[values[most]].reshape(len(most), -1)
+            logits = model.decoder.forward(hots.astype(model.dtype))
+            names = [_digits(value, settings.k) + f"\n{count / len(x):.1%}"
+                     for value, count in zip(values[most], counts[most])]
         return {"curves.png": curves.bounds(rows, settings.label(), settings.dataset),
                 "samples.png": images.tiles(logits, settings.dataset, settings.label(), names)}
 
@@ -220,13 +235,13 @@ class VAERun(Run):
 
     @classmethod
     def heading(cls, settings: VAESettings) -> str:
-        titles = " ".join(f"{title:>14s}" for title, _, _ in cls._shown(settings))
-        return (f"{settings.dataset}: {settings.label()}, seed {settings.seed}; exact by enumeration, nats an image\n"
-                f"epoch {titles}  seconds")
+        titles = " ".join(f"{title:>{NARROWEST}s}" for title, _, _ in cls._shown(settings))
+        return (f"{settings.dataset}: {settings.label()}, seed {settings.seed}\n"
+                f"exact by enumeration, nats an image\nepoch {titles}  seconds")
 
     @classmethod
     def line(cls, settings: VAESettings, row: Row) -> str:
-        shown = [("" if math.isnan(row[name]) else f"{sign * row[name]:.2f}").rjust(max(14, len(title)))
+        shown = [("" if math.isnan(row[name]) else f"{sign * row[name]:.2f}").rjust(max(NARROWEST, len(title)))
                  for title, name, sign in cls._shown(settings)]
         return " ".join([f"{row['epoch']:5.0f}", *shown, f"{row['seconds']:8.1f}"])
 

@@ -155,4 +155,4 @@ def test_help_does_not_wait_for_matplotlib():
     code = "import sys, refimpl.cli; assert 'matplotlib' not in sys.modules, 'imported'; refimpl.cli.make_parser()"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert cli.make_parser().prog == "refimpl"
+    assert cli.make_parser().prog == "python -m refimpl"

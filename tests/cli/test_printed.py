@@ -9,6 +9,7 @@ import inspect
 import math
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from refimpl.cli.parser import make_parser
 from refimpl.experiments import (benchmark, codes, compare, estimators_table, figures, joint_argmax, structured_timing,
                                  tutorial_runs, variance, verify)
 from refimpl.experiments.cells import Cell
-from refimpl.runs import KINDS, loop
+from refimpl.runs import KINDS, checkpoint, loop
 from refimpl.runs.mixture import MixtureRun, MixtureSettings
 from refimpl.runs.vae import VAERun, VAESettings
 from tests.cli.helpers import call
@@ -72,7 +73,7 @@ def test_estimators(replaced, capsys, tmp_path):
     assert calls == [dict(n=3, k=5, samples=1234, seed=9, out=tmp_path)]
     assert "n = 3, k = 5, seed 9; 1,234 draws" in out
     title, *lines = out.splitlines()[1:5]
-    assert " ".join(title.split()) == "estimator |bias|, nats worst z variance evaluations var. x eval. verdict"
+    assert " ".join(title.split()) == "estimator |bias| worst z variance evals var x ev. verdict"
     assert [re.split(r"  +", line) for line in lines] == [
         ["exact", "0.011", "1.5", "3", "7", "21", "unbiased"],
         ["gumbel-softmax", "0.022", "99.0", "5", "2", "10", "biased, as said"],
@@ -84,16 +85,17 @@ def test_estimators(replaced, capsys, tmp_path):
 
 
 def test_joint_argmax(replaced, capsys, tmp_path):
-    calls = replaced(joint_argmax, [joint_argmax.Row(0.25, 0.11, 0.22, 0.33, 1.1, 2.2, 3.3, 4.4, 5.5)])
+    calls = replaced(joint_argmax, [joint_argmax.Row(0.25, 0.11, 0.22, 0.33, 1.1, 2.2, 3.3, 4.4, 5.5, 6.6, 7.7)])
     status, out, _ = call(capsys, "joint-argmax", "--n", 6, "--dataset", "fashion-mnist", "--seed", 4, "--samples", 31,
-                          "--batch", 17, "--data-dir", tmp_path)
+                          "--batch", 17, "--data-dir", tmp_path, "--out", tmp_path / "o")
     assert status == 0
-    assert calls == [dict(n=6, dataset="fashion-mnist", seed=4, samples=31, batch=17, data_dir=tmp_path)]
+    assert calls == [dict(n=6, dataset="fashion-mnist", seed=4, samples=31, batch=17, data_dir=tmp_path,
+                          out=tmp_path / "o")]
     assert "fashion-mnist, n = 6" in out and "31 draws on 17 images" in out.replace("\n", " ")
     title, row = out.splitlines()[-2:]
-    assert re.split(r"  +", title.strip()) == ["eps", "moved", "coordinates agree", "images agree", "bias", "joint",
-                                               "st. dev.", "joint", "noise of the biases"]
-    assert numbers(row) == [0.25, 11, 22, 33, 1.1, 2.2, 3.3, 4.4, 5.5]
+    assert re.split(r"  +", title.strip()) == ["eps", "moved", "coordinates", "images", "one", "joint", "linear",
+                                               "one", "joint", "linear", "noise"]
+    assert numbers(row) == [0.25, 11, 22, 33, 1.1, 2.2, 3.3, 4.4, 5.5, 6.6, 7.7]
 
 
 def test_structured_timing(replaced, capsys, tmp_path):
@@ -111,10 +113,10 @@ def test_benchmark(replaced, capsys, monkeypatch):
     settings = VAESettings().resolved()
     calls = replaced(benchmark, [benchmark.Row(settings, 0.006, 0.004)])
     monkeypatch.setattr(benchmark, "epoch_seconds", lambda: [2.0, 3.0, 5.0])
-    status, out, _ = call(capsys, "benchmark", "--batch", 300, "--steps", 3, "--rounds", 5)
-    assert status == 0 and calls == [dict(batch=300, steps=3, rounds=5)]
+    status, out, _ = call(capsys, "benchmark", "--batch", 300, "--steps", 3, "--rounds", 5, "--out", "o")
+    assert status == 0 and calls == [dict(batch=300, steps=3, rounds=5, out=Path("o"))]
     title, row, epochs = out.splitlines()
-    assert re.split(r"  +", title) == ["step of", "ms", "products, ms", "ratio", "s an epoch of 50,000"]
+    assert re.split(r"  +", title) == ["step of", "ms", "products, ms", "ratio s an epoch"]
     assert re.split(r"  +", row) == [settings.label(), "6.00", "4.00", "1.50", "1.00"]      # 167 steps of 6 ms
     assert "epochs of 2.00, 3.00, 5.00 s; the third took 2.50 times the first" in epochs
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Prescott")
@@ -131,7 +133,11 @@ def test_codes(replaced, capsys, tmp_path):
         "at the start: 50 test images have 4 different z; 3 of 4 variables never change",
         "  share of ones: 1.00 0.00 0.00 0.25",
         "trained: 50 test images have 7 different z; 1 of 3 variables never change", "  share of ones: 0.10 0.00 0.80"]
-    replaced(codes, 2 * (codes.Codes(8, 3, np.array([[0.5, 0.25, 0.25]])),))        # of three values none is "one"
+    replaced(codes, 2 * (codes.Codes(8, 3, np.array([[0.5, 0.5, 0.0]]), [(7, 0.75), (None, 0.0), (None, 0.0)]),))
+    assert call(capsys, "codes", tmp_path)[1].splitlines()[1:4] == [        # a single variable: value by value
+        "  value 0: 50.0% of the images, most often label 7 (75%)", "  value 1: 50.0% of the images",
+        "  value 2: 0.0% of the images"]
+    replaced(codes, 2 * (codes.Codes(8, 3, np.full((2, 3), 1 / 3)),))       # of three values none is "one"
     assert call(capsys, "codes", tmp_path)[1].count("\n") == 2
 
 
@@ -144,7 +150,7 @@ def test_compare(replaced, capsys, tmp_path):
     assert status == 0 and calls == [dict(folders=[Path("a"), Path("b")], out=tmp_path / "c.png")]
     assert out.splitlines() == [
         f"a: {settings[0].label()}, seed 1: test -ELBO 202.00 nats after 2 epochs, 20.0 s",
-        f"b: {settings[1].label()}, seed 2: test -ELBO 201.00 nats after 1 epochs, 10.0 s",
+        f"b: {settings[1].label()}, seed 2: test -ELBO 201.00 nats after 1 epoch, 10.0 s",
         f"Picture: {tmp_path / 'c.png'}"]
 
 
@@ -172,14 +178,21 @@ def test_tutorial_runs(replaced, capsys):
 @pytest.mark.parametrize("holds, status", [(True, 0), (False, 1)])
 def test_verify(replaced, capsys, tmp_path, holds, status):
     calls = replaced(verify, [verify.Claim("one", "1.5", "2.5", True), verify.Claim("two", "3.5", "4.5", holds)])
+    h, f = verify.problem(5, np.random.default_rng(8))
     found, out, _ = call(capsys, "verify", "--k", 5, "--seed", 8, "--samples", 4321, "--out", tmp_path)
-    assert found == status and calls == [dict(k=5, seed=8, samples=4321, out=tmp_path)]
+    calls[0].pop("started")(h, f)
+    out = capsys.readouterr().out + out
+    assert found == status and calls == [dict(k=5, seed=8, samples=4321, out=tmp_path, h=None, f=None, eps=0.5)]
     assert f"k = 5, seed 8, 4,321 draws of the noise, eps = {verify.EPS}" in out
-    title, one, two = [re.split(r"  +", line.strip()) for line in out.splitlines()[2:5]]
-    assert title == ["claim", "exact", "found", "verdict"] and one == ["one", "1.5", "2.5", "holds"]
-    assert two == ["two", "3.5", "4.5", "holds" if holds else "FAILS"]
-    assert ("2 of 2 claims hold\n" if holds else "1 of 2 claims hold, 1 FAIL\n") in out
-    assert str(tmp_path / "theorem1.png") in out
+    assert out.splitlines()[1] == "h, as log q, = " + ", ".join(f"{value:.4g}" for value in h)
+    assert out.splitlines()[2] == "f = " + ", ".join(f"{value:.4g}" for value in f)
+    assert out.splitlines()[4:8] == ["holds  one", "         exact 1.5; 2.5",
+                                     f"{'holds' if holds else 'FAILS'}  two", "         exact 3.5; 4.5"]
+    assert ("2 of 2 claims hold.\n" if holds else "1 of 2 claims hold, 1 FAIL.\n") in out
+    assert "within 5 standard errors" in " ".join(out.split()) and str(tmp_path / "theorem1.png") in out
+    out = call(capsys, "verify", "--short", "--h=-1,2", "--f", "3,1", "--eps", "0.25", "--out", tmp_path)[1]
+    assert calls[1]["h"].tolist() == [-1, 2] and calls[1]["f"].tolist() == [3, 1] and calls[1]["eps"] == 0.25
+    assert "  one" not in out and ("FAILS  two" in out) != holds            # a claim that fails is never left out
 
 
 @pytest.mark.parametrize("failed", [0, 2])
@@ -189,12 +202,13 @@ def test_quickstart(replaced, capsys, tmp_path, monkeypatch, failed):
     rows = [{"epoch": epoch, "step": 1.0, "eps_or_tau": 0.1, "seconds": 11.0 * epoch,
              **{name: -value - 10.0 - epoch for name, value in names.items()}} for epoch in (1.0, 2.0, 3.0)]
     calls = replaced(loop, rows, "train")
+    calls_of = lambda: [{name: value for name, value in made.items() if name != "started"} for made in calls]
     verified: list[tuple] = []
     monkeypatch.setattr(commands, "verify_and_print", lambda *numbers: verified.append(numbers) or failed)
     status, out, _ = call(capsys, "quickstart", "--out", tmp_path)
     assert status == bool(failed) and verified == [(6, 0, 200_000, tmp_path)]
-    assert calls == [dict(settings=VAESettings().resolved(), epochs=3, out=tmp_path / "mnist", resume=False,
-                          data_dir=None)]
+    assert calls_of() == [dict(settings=VAESettings().resolved(), epochs=3, out=tmp_path / "mnist", resume=False,
+                               data_dir=None)]
     assert ("Every claim held" in out) != failed and ("2 claims FAILED" in out) == bool(failed)
     assert "took 33.0 s" in out and "fell from 211.0 to 213.0 nats" in out and "would need 543" in out
     assert "-log p(x) = 313.0 nats, so the bound is 387.00 nats from" in out
@@ -207,13 +221,17 @@ def test_quickstart(replaced, capsys, tmp_path, monkeypatch, failed):
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_a_kind_s_options_reach_the_loop_and_its_folder_its_settings(replaced, capsys, tmp_path, monkeypatch, kind):
     calls = replaced(loop, [{name: 1.0 for name in kind.start(kind.SETTINGS().resolved()).columns}], "train")
-    status, out, _ = call(capsys, kind.COMMAND, "--seed", 5, "--epochs", 6, "--out", tmp_path / "o", "--resume",
-                          "--data-dir", tmp_path / "d")
     settings = kind.SETTINGS(seed=5).resolved()
-    assert status == 0 and calls == [dict(settings=settings, epochs=6, out=tmp_path / "o", resume=True,
-                                          data_dir=tmp_path / "d")]
+    monkeypatch.setattr(checkpoint, "load", lambda path, kind: (SimpleNamespace(settings=settings), path))
+    status, out, _ = call(capsys, kind.COMMAND, "--epochs", 6, "--out", tmp_path / "o", "--resume",
+                          "--data-dir", tmp_path / "d")
+    (made,) = calls
+    made.pop("started")
+    assert status == 0 and made == dict(settings=settings, epochs=6, out=tmp_path / "o", resume=True,
+                                        data_dir=tmp_path / "d")
     assert f"are in {tmp_path / 'o'}" in out and "1 epoch: " in out
     call(capsys, kind.COMMAND, "--seed", 5)
+    calls[1].pop("started")
     assert calls[1] == dict(settings=settings, epochs=kind.EPOCHS, out=Path("runs") / kind.folder(settings),
                             resume=False, data_dir=None)
 
@@ -269,7 +287,7 @@ def test_a_line_of_semi_supervised(labels):
     for words, value in (("epoch", "2"), (name, "87.50 %"), ("test -ELBO", "100.00"), ("reconstruction", "70.00"),
                          ("class KL", "2.00"), ("Gaussian KL", "28.00"), ("seconds", "12.5")):
         assert line[:title.index(words) + len(words)].endswith(f" {value}"), words
-    assert heading.splitlines()[0].endswith("epoch 0: " + ("labelled images alone" if labels else "untrained"))
+    assert heading.splitlines()[1].endswith("epoch 0: " + ("labelled images alone" if labels else "untrained"))
     assert MixtureRun.result(settings, row) == f"test {name} 87.50 %, -ELBO 100.00 nats"
 
 

@@ -45,11 +45,12 @@ def test_a_reader_that_leaves_early_is_no_error(request):
 
 
 @pytest.mark.parametrize("problem, status, words", [
-    (KeyboardInterrupt(), 130, "refimpl verify: stopped\n"), (BrokenPipeError(32, "Broken pipe"), 141, ""),
-    (InputError("it is so"), 2, "refimpl verify: error: it is so\n"),
-    (OSError(28, "No space left on device", "/x/y"), 2, "refimpl verify: error: /x/y: No space left on device\n"),
-    (OSError(28, "No space left on device"), 2, "refimpl verify: error: No space left on device\n"),
-    (MemoryError(), 2, "refimpl verify: error: there is not enough memory for this; use a smaller --k, --n, "
+    (KeyboardInterrupt(), 130, "python -m refimpl verify: stopped\n"), (BrokenPipeError(32, "Broken pipe"), 141, ""),
+    (InputError("it is so"), 2, "python -m refimpl verify: error: it is so\n"),
+    (OSError(28, "No space left on device", "/x/y"), 2,
+     "python -m refimpl verify: error: /x/y: No space left on device\n"),
+    (OSError(28, "No space left on device"), 2, "python -m refimpl verify: error: No space left on device\n"),
+    (MemoryError(), 2, "python -m refimpl verify: error: there is not enough memory for this; use a smaller --k, --n, "
                        "--hidden or --batch\n")])
 def test_each_way_to_end_has_its_status_and_its_line(monkeypatch, capsys, problem, status, words):
     def end(options):
@@ -69,4 +70,4 @@ def test_who_stops_a_command_is_told_how_to_go_on(monkeypatch, capsys, arguments
         raise KeyboardInterrupt
 
     monkeypatch.setattr(commands, function, stop)
-    assert call(capsys, *arguments) == (130, "", f"refimpl {arguments[0]}: {words}\n")
+    assert call(capsys, *arguments) == (130, "", f"python -m refimpl {arguments[0]}: {words}\n")

@@ -327,18 +327,22 @@ def test_compare_draws_the_test_bound(tmp_path, monkeypatch):
         assert [line.get_linestyle() for line in ax.lines] == ["-", "-", "--"]
 
 
-def test_bars_of_the_estimators():
+def test_dots_of_the_estimators():
+    """The distance from the truth, a diamond where it is beyond four standard errors, beside its noise; variance."""
     made = [estimators_table.Row("exact", 1e-14, 0.1, 0.0, 8, True, True),
             estimators_table.Row("direct", 0.5, 30.0, 9.0, 5, False, False),
             estimators_table.Row("rebar", 0.02, 2.0, 4.0, 3, True, True)]
-    bias, variance = estimators_table._figure(made, "words").axes
-    assert [bar.get_width() for bar in bias.patches] == [1e-14, 0.5, 0.02]
+    bias, variance = estimators_table._figure(made, "words", 400).axes
+    points = {line.get_ydata()[0]: (line.get_xdata()[0], line.get_marker(), line.get_color())
+              for line in bias.lines if line.get_marker() in "oD"}
+    assert points == {2: (1e-14, "o", plots.colour("exact")), 1: (0.5, "D", plots.colour("direct")),
+                      0: (0.02, "o", plots.colour("rebar"))}
+    noise = {line.get_ydata()[0]: line.get_xdata()[0] for line in bias.lines if line.get_marker() == "|"}
+    assert noise == {1: 3 / 20, 0: 2 / 20}                          # root of variance over draws; exact has none
     # variance times evaluations; exact has none
-    assert [bar.get_width() for bar in variance.patches] == [45, 12]
+    assert [(line.get_ydata()[0], line.get_xdata()[0]) for line in variance.lines] == [(1, 45), (0, 12)]
     assert [label.get_text() for label in bias.get_yticklabels()] == ["exact", "direct", "rebar"]
-    assert [bar.get_y() + bar.get_height() / 2 for bar in bias.patches] == list(bias.get_yticks()) == [2, 1, 0]
-    assert [bar.get_y() + bar.get_height() / 2 for bar in variance.patches] == [1, 0]
-    assert [bool(bar.get_hatch()) for bar in bias.patches] == [False, True, False]
+    assert list(bias.get_yticks()) == [2, 1, 0]
 
 
 def test_seconds_against_n():
@@ -438,10 +442,33 @@ def test_the_lines_of_a_run_can_be_told_apart_and_name_their_data(draw):
         assert figure.get_suptitle() == "direct, k = 10" and "fashion-mnist" in figure.axes[0].get_title()
 
 
-def test_the_pretraining_alone_is_drawn_where_there_is_nothing_else():
-    made = rows(1, first=0)
-    for ax in curves.accuracies(made, "words", "mnist").axes:
-        assert all(data_of(line)[0] == [0] for line in ax.lines)
+def test_after_the_pretraining_alone_there_is_one_panel():
+    (accuracy,) = curves.accuracies(rows(1, first=0), "words", "mnist").axes
+    assert all(data_of(line)[0] == [0] for line in accuracy.lines) and len(accuracy.lines) == 2
+
+
+@pytest.mark.parametrize("suffix, start", [(".png", b"\x89PNG"), (".pdf", b"%PDF"), (".svg", b"<?xml"),
+                                           (".SVG", b"<?xml")])
+def test_the_suffix_decides_the_format(tmp_path, suffix, start):
+    figure, _ = plots.new_figure(1)
+    plots.save(figure, tmp_path / f"x{suffix}")
+    assert (tmp_path / f"x{suffix}").read_bytes().startswith(start)
+
+
+@pytest.mark.parametrize("name", ["x.jpg", "x", "x.png.gz", ".png"])
+def test_another_suffix_is_refused(tmp_path, name):
+    figure, _ = plots.new_figure(1)
+    with pytest.raises(InputError, match=r"must be one of \.png, \.pdf, \.svg$"):
+        plots.save(figure, tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_epoch_is_a_point_on_whole_ticks(records_of):
+    records = [replace(record, rows=record.rows[:1]) for record in records_of("binary")]
+    ax = figures.REGISTRY["binary"].draw(records, "").axes[0]
+    assert {line.get_marker() for line in ax.lines} == {"o"}
+    ax.figure.canvas.draw()
+    assert [tick for tick in ax.get_xticks() if ax.get_xlim()[0] <= tick <= ax.get_xlim()[1]] == [1]
 
 
 def test_compare_names_its_axes_and_its_data(tmp_path, monkeypatch, kept):

@@ -58,7 +58,8 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(figures, "plateau", lambda dataset, seed: [
         Cell(cell.label, replace(cell.settings, dataset=dataset, seed=seed)) for cell in cells])
     monkeypatch.setattr(plateau_steps, "IMAGES", 50)
-    assert cli.main(["plateau-steps", "--seeds", "2", "--steps", "3", "--dataset", "mnist", "--out", str(tmp_path)]) == 0
+    options = ["--seeds", "2", "--steps", "3", "--dataset", "mnist", "--out", str(tmp_path)]
+    assert cli.main(["plateau-steps", *options]) == 0
     assert "exact, decoder q" in capsys.readouterr().out and (tmp_path / "plateau-steps.png").exists()
     kept = rows.found(tmp_path)
     assert [(record.label, record.seed) for record in kept] == [(cell.label, seed) for cell in cells for seed in (0, 1)]

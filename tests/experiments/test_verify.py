@@ -160,7 +160,7 @@ def test_the_picture_s_points_lie_on_its_lines(tmp_path, monkeypatch):
     """Lines are the exact bias, deviation and error; points are sampled; the dotted lines stand at the best eps."""
     saved = spied(monkeypatch, verify.plots, "save")
     verify.run(4, 1, 20_000, tmp_path)
-    figure = saved[-1]["figure"]
+    figure = saved[0]["figure"]
     h, f = verify.problem(4, np.random.default_rng(1))
     bias, deviation, error = figure.axes
     for label, two_sided in (("one-sided", False), ("two-sided", True)):
@@ -220,7 +220,7 @@ def test_the_control_variate_pays_up_to_the_eps_that_is_said():
 def test_the_picture_says_what_each_of_its_parts_is():
     """And below the noise of its points, the deviation over the root of the draws, no bias can be seen."""
     h, f = verify.problem(3, np.random.default_rng(2))
-    figure = verify._figure(h, f, 2_500, np.random.default_rng(3))
+    figure = verify._figure(h, f, 2_500, np.random.default_rng(3), 17)
     bias, deviation, _ = figure.axes
     assert [ax.get_title() for ax in figure.axes] == ["bias against grad E f", "one sample", "mean of 100 samples"]
     assert [ax.get_ylabel() for ax in figure.axes] == [
@@ -229,7 +229,7 @@ def test_the_picture_says_what_each_of_its_parts_is():
     floor = next(line for line in bias.lines if line.get_label() == "noise of the points")
     one_sided = next(line for line in deviation.lines if line.get_label() == "one-sided, exact")
     np.testing.assert_allclose(floor.get_ydata(), one_sided.get_ydata() / 50)
-    assert "k = 3, 2,500 draws a point" in figure.get_suptitle()
+    assert "k = 3, 2,500 draws a point, seed 17" in figure.get_suptitle()
 
 
 def test_as_many_draws_as_were_asked_for(monkeypatch):

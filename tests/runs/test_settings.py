@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from refimpl.cli.options import read_settings
 from refimpl.cli.parser import make_parser
 from refimpl.estimators import label_terms
 from refimpl.latent import solvers
-from refimpl.runs import KINDS, kind_of, loop
+from refimpl.runs import KINDS, checkpoint, kind_of, loop
 from refimpl.runs.mixture import PRETRAIN_BATCH, MixtureRun, MixtureSettings, serving
 from refimpl.runs.schedules import released
 from refimpl.runs.settings import TYPES, WIDEST, arguments, check_fields, option
@@ -279,11 +280,13 @@ def test_every_field_is_an_option_whose_value_arrives(kind, monkeypatch, capsys)
 def test_epochs_folder_data_and_resume_arrive_too(kind, monkeypatch, tmp_path):
     calls: list[tuple] = []
 
-    def train(settings, epochs, out, resume, data_dir, report):
+    def train(settings, epochs, out, resume, data_dir, report, started):
         calls.append((settings, epochs, out, resume, data_dir))
         raise InputError("enough")
 
     monkeypatch.setattr(loop, "train", train)
+    saved = kind.SETTINGS(seed=4).resolved()
+    monkeypatch.setattr(checkpoint, "load", lambda path, kind: (SimpleNamespace(settings=saved), None))
     from refimpl import cli
 
     assert cli.main([kind.COMMAND, "--epochs", "7", "--out", str(tmp_path / "x"), "--data-dir", str(tmp_path),

@@ -95,7 +95,7 @@ def test_ctrl_c_and_resume(tmp_path):
     process = subprocess.Popen(command(tmp_path / "stopped", "--epochs", "1000000"), cwd=ROOT, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True,
                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
-    for _ in range(4):                                              # two lines of heading, two epochs
+    for _ in range(5):                                              # three lines of heading, two epochs
         process.stdout.readline()
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)

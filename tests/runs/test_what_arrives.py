@@ -455,16 +455,20 @@ def test_only_the_vae_s_backward_is_asked_of_it(monkeypatch):
 
 
 def test_what_samples_show_follows_from_the_seed(monkeypatch):
-    """Of many joint values 100 are drawn, each under its index; the mixture's Gaussians are drawn too."""
+    """Of many joint values those that the test images use most, each once, under its digits and its share; the
+    mixture's Gaussians are drawn too."""
     from refimpl.plots import images
 
     tiles, drawn = spied(monkeypatch, images, "tiles"), []
     for seed in (0, 7):
         run, dataset = started(small(n=3, k=4, seed=seed))
         run.pictures([{**run.measure(dataset, 1, True), "seconds": 1.0, "evaluations": 1.0}], dataset)
-        values = np.random.default_rng(seed).integers(4, size=(100, 3))
-        assert tiles[-1]["names"] == [str(16 * a + 4 * b + c) for a, b, c in values]
-        hot = np.eye(4, dtype=np.float32)[values].reshape(100, 12)
+        z = run.model.draw(dataset.test.images(), np.random.default_rng(seed)).argmax(axis=-1).tolist()
+        counts = {value: z.count(list(value)) for value in sorted(map(tuple, z))}
+        values = sorted(counts, key=lambda value: (-counts[value], value))[:100]
+        assert tiles[-1]["names"] == ["".join(map(str, value)) + f"\n{counts[value] / len(z):.1%}" for value in values]
+        assert 1 < len(values) == len(tiles[-1]["names"])
+        hot = np.eye(4, dtype=np.float32)[values].reshape(len(values), 12)
         np.testing.assert_allclose(tiles[-1]["logits"], run.model.decoder.forward(hot), rtol=1e-5, atol=1e-6)
         assert tiles[-1]["dataset"] == "mnist" and tiles[-1]["label"] == run.settings.label()
         mixture, _ = started(mixed(seed=seed, labels=0))

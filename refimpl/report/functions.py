@@ -1,0 +1,50 @@
+"""The page of the public functions: tutorials/functions.md, made from their docstrings."""
+from __future__ import annotations
+
+import importlib
+import inspect
+from types import ModuleType
+
+from refimpl.report.markdown import table
+from refimpl.report.pages import ROOT
+from refimpl.system.files import write_text
+
+PAGE = "tutorials/functions.md"
+# What a reader may call: the paper's own mathematics first, then what trains with it.
+MODULES = ("gumbel", "danskin", "direct", "exact", "joint", "check", "nn.layers", "nn.network", "nn.losses", "nn.adam",
+           "nn.gradcheck", "latent.family", "latent.independent", "latent.pairwise", "latent.solvers",
+           "estimators.base", "estimators", "models.vae", "models.mixture", "models.decoder", "models.bounds",
+           "runs.vae", "runs.mixture", "runs.loop", "runs.checkpoint", "data", "plots")
+
+
+def public(module: ModuleType) -> list[tuple[str, object]]:
+    """Functions and classes that are made in this module and do not begin with an underscore."""
+    return [(name, value) for name, value in vars(module).items()
+            if (inspect.isfunction(value) or inspect.isclass(value)) and value.__module__ == module.__name__
+            and not name.startswith("_")]
+
+
+def first_sentence(thing: object) -> str:
+    """Its docstring's first paragraph, up to the first full stop that ends a sentence."""
+    text = " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
+    end = text.find(". ")
+    return (text if end < 0 else text[:end + 1]).replace("|", "\\|")
+
+
+def page() -> str:
+    """The whole page."""
+    parts = ["# Public functions", "", "Made by `python -m refimpl functions --write`. Shapes, units and what is "
+             "raised stand in each docstring:", "`help(refimpl.direct.gradient)`, or the file itself.", ""]
+    for name in MODULES:
+        module = importlib.import_module(f"refimpl.{name}")
+        found = public(module)
+        if found:
+            lines = [[f"`{each}`", first_sentence(value)] for each, value in found]
+            summary = first_sentence(module).rstrip(".:")
+            parts += [f"## `refimpl.{name}`", "", f"{summary}.", "", table(["name", "what it does"], lines), ""]
+    return "\n".join(parts)
+
+
+def write() -> None:
+    """Write the page."""
+    write_text(ROOT / PAGE, page())

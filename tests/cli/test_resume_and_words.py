@@ -1,0 +1,113 @@
+"""What a person meets at the command line: resuming, refusals without a heading, widths, grouped help."""
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from refimpl.cli.parser import make_parser
+from refimpl.runs import checkpoint
+from tests.cli.helpers import SMALL, assert_refused, call, snapshot
+
+
+def test_a_run_goes_on_with_nothing_but_its_folder(run, capsys):
+    """Its settings come from there; what is said besides must agree, and may."""
+    before = checkpoint.load(run / checkpoint.FILE)[1]
+    status, out, _ = call(capsys, "train", "--resume", "--out", run, "--epochs", len(before) + 1)
+    assert status == 0 and f"{len(before) + 1} epochs: test -ELBO" in out
+    assert call(capsys, "train", *SMALL, "--eps", "0.1", "--resume", "--out", run, "--epochs", len(before) + 2)[0] == 0
+    saved, history = checkpoint.load(run / checkpoint.FILE)
+    assert len(history) == len(before) + 2 and (saved.settings.hidden, saved.settings.batch) == (16, 50)
+    assert_refused(capsys, ["semi-supervised", "--resume", "--out", run], "is a run of the command train")
+
+
+def test_a_mixture_s_run_and_one_as_released_go_on_too(tmp_path, capsys):
+    few = ["--limit", 120, "--batch", 60, "--labels", 20, "--pretrain", 1, "--gaussian", 3]
+    for command, options, again in (("semi-supervised", few, []), ("train", [*SMALL, "--as-released"], []),
+                                    ("train", [*SMALL, "--as-released", "--n", 3, "--k", 2], ["--as-released"])):
+        folder = tmp_path / f"{command}{len(options)}"
+        assert call(capsys, command, *options, "--epochs", 1, "--out", folder)[0] == 0
+        assert call(capsys, command, *again, "--resume", "--out", folder, "--epochs", 2)[0] == 0
+        assert len(checkpoint.load(folder / checkpoint.FILE)[1]) >= 2
+
+
+@pytest.mark.parametrize("arguments", [
+    ["train", *SMALL, "--batch", "999"], ["verify", "--samples", "10"], ["verify", "--h", "1,2"],
+    ["verify", "--h", "1,2", "--f", "1,2,3"], ["verify", "--h", "1,2", "--f", "3,3"], ["verify", "--eps", "0"],
+    ["verify", "--h", "1,nan", "--f", "3,4"], ["estimators", "--n", "99"], ["joint-argmax", "--n", "99"],
+    ["structured-timing", "--batch", "0"], ["benchmark", "--batch", "0"], ["plateau-steps", "--seeds", "0"],
+    ["yardsticks", "nowhere"]])
+def test_a_refused_call_prints_no_heading(tmp_path, capsys, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = call(capsys, *arguments)
+    assert status == 2 and out == "" and err.count("\n") == 1 and err.startswith("python -m refimpl ")
+
+
+def test_h_and_f_of_one_s_own(tmp_path, capsys):
+    status, out, _ = call(capsys, "verify", "--h", "0.5,-1,0.2", "--f", "1,2,0", "--eps", "0.3", "--samples", 20_000,
+                          "--out", tmp_path)
+    assert status == 0 and "eps = 0.3" in out and "f = 1, 2, 0" in out and "G(h, 0.3)" in out
+    assert "28 of 28 claims hold." in out and (tmp_path / "component.png").read_bytes().startswith(b"\x89PNG")
+    assert_refused(capsys, ["verify", "--h", "1,x", "--f", "1,2"], "--h", "numbers with commas")
+
+
+def test_no_claim_disappears_where_no_eps_beats_zero(tmp_path, capsys):
+    status, out, _ = call(capsys, "verify", "--k", 20, "--seed", 3, "--samples", 20_000, "--out", tmp_path)
+    assert status == 0 and "28 of 28 claims hold." in out and out.count("no eps beats the estimate 0 here") == 2
+
+
+def test_the_five_lines_for_a_class_fit_eighty_columns(tmp_path, capsys):
+    status, out, _ = call(capsys, "verify", "--short", "--k", 20, "--seed", 3, "--samples", 20_000, "--out", tmp_path)
+    assert status == 0 and out.count("holds  ") == 5 and "5 of them shown" in out
+    assert max(len(line) for line in out.splitlines() if not line.startswith("Pictures")) <= 80
+
+
+def test_tables_fit_a_hundred_columns(run, tmp_path, capsys):
+    made = [["verify", "--samples", 2_000], ["estimators", "--samples", 1_000], ["codes", run],
+            ["joint-argmax", "--n", 2, "--samples", 2, "--batch", 3],
+            ["variance", "--run", run, "--samples", 2, "--batch", 4], ["yardsticks", run, "--images", 50],
+            ["train", *SMALL, "--n", 3, "--k", 2, "--epochs", 1]]
+    for arguments in made:
+        out = [] if arguments[0] == "codes" else ["--out", tmp_path / arguments[0]]
+        status, said, err = call(capsys, *arguments, *out)
+        assert status == 0, err
+        wide = [line for line in said.splitlines() if len(line) > 100 and str(tmp_path) not in line]
+        assert not wide, (arguments[0], wide)
+
+
+def test_help_groups_the_commands_and_fits_a_hundred_columns(capsys):
+    status, out, _ = call(capsys, "--help")
+    assert status == 0 and max(map(len, out.splitlines())) <= 100
+    titles = re.findall(r"^([A-Z].*):$", out, re.M)
+    assert titles == ["See it", "Train it", "Compare it", "Make the paper's figures again",
+                      "For whoever maintains it"]
+    (subparsers,) = [action for action in make_parser()._actions if action.dest == "command"]
+    named = re.findall(r"^  ([a-z][a-z-]+)  ", out, re.M)
+    assert sorted(named) == sorted(subparsers.choices)
+
+
+def test_help_of_experiment_lists_the_labels(capsys):
+    out = call(capsys, "experiment", "--help")[1]
+    assert "labels of the runs:" in out and "direct as released" in out and "pairwise, w >= 0, start 0" in out
+
+
+def test_a_second_quickstart_says_that_it_takes_what_is_there(run, tmp_path, capsys, monkeypatch):
+    from refimpl.cli import commands
+    from refimpl.runs import loop
+    from refimpl.runs.vae import VAESettings
+
+    monkeypatch.setattr(commands, "verify_and_print", lambda *arguments: 0)
+    folder = tmp_path / "mnist"
+    few = VAESettings(limit=100, hidden=5).resolved()
+    monkeypatch.setattr(commands, "VAESettings", lambda: few)
+    first = call(capsys, "quickstart", "--out", tmp_path)[1]
+    before = snapshot(folder)
+    second = call(capsys, "quickstart", "--out", tmp_path)[1]
+    assert "An earlier quickstart has trained this run" in second and "An earlier" not in first
+    rows = [line for line in first.splitlines() if re.match(r"    [123] ", line)]
+    assert len(rows) == 3 and all(line in second for line in rows)
+    assert loop.checkpoint.FILE in before and snapshot(folder)[loop.checkpoint.FILE] == before[loop.checkpoint.FILE]
+
+
+def test_codes_of_what_is_no_run(tmp_path, capsys):
+    assert_refused(capsys, ["codes", tmp_path], "is missing: there is no run here")
