@@ -242,10 +242,10 @@ for name, (g, cost, colour) in estimates.items():
     print(f"{name:26s} {worst:8.1f} {total:9.2f} {cost:12d} {total * cost:23.1f}")
     assert worst < 4 or name.startswith("direct")                           # only direct is biased
     assert worst > 20 or name != "direct, eps = 1"                          # and at eps = 1 there is no missing it
-    left.barh(name, np.linalg.norm(g.mean(axis=0) - truth), color=plots.colour(colour))
+    left.plot(np.linalg.norm(g.mean(axis=0) - truth), name, "o", color=plots.colour(colour), markersize=8)
     left.plot(np.sqrt(total / samples), name, "|", color=plots.TRUTH, markersize=18)
-    right.barh(name, total * cost, color=plots.colour(colour))
-left.set(xlabel="measured bias, nats (bar); its own noise (|)", xscale="log")
+    right.plot(total * cost, name, "o", color=plots.colour(colour), markersize=8)
+left.set(xlabel="measured bias, nats (dot); its own noise (|)", xscale="log")
 right.set(xlabel="variance x evaluations, nats squared", xscale="log")
 left.invert_yaxis()
 plt.show()
@@ -257,11 +257,11 @@ print(f"REBAR without the dependence of s~ on l: worst z {np.abs((careless.mean(
 assert np.abs((careless.mean(axis=0) - truth) / error).max() > 10
 
 # %% [markdown]
-# What to see. Left: a bar of about the length of its noise mark, or shorter, is unbiased as far as these draws can
-# tell. Right: shorter is better. At equal cost REINFORCE, DisARM and local expectation are the shortest here, and
-# direct at $\epsilon = 0.1$ is by far the longest: it trades bias against variance by $\epsilon$. The forgotten
-# derivative does not show in the variance, which is even a little smaller: always test the mean, against enumeration,
-# on a nonlinear $f$.
+# What to see. Left: a dot near its noise mark, or to the left of it, is unbiased as far as these draws can
+# tell. Right: further left is better. At equal cost REINFORCE, DisARM and local expectation are best here, and direct
+# at $\epsilon = 0.1$ is by far the worst: it trades bias against variance by $\epsilon$. The forgotten derivative does
+# not show in the variance, which is even a little smaller: always test the mean, against enumeration, on a nonlinear
+# $f$.
 #
 # ## In training
 #

@@ -238,7 +238,7 @@ from refimpl.latent.solvers import REGISTRY
 
 figure, ax = plt.subplots(figsize=(6, 3.4))
 sizes = {"enumeration": (4, 6, 8, 10, 12), "maxflow": (4, 8, 12, 20), "milp": (4, 6, 8), "persistency": (4, 8, 12)}
-for (name, ns), colour in zip(sizes.items(), plots.FURTHER):
+for name, ns in sizes.items():
     taken = []
     for n in ns:
         u_batch, w_batch = rng.normal(size=(100, n)) - 0.3 * n, rng.exponential(size=(100, n * (n - 1) // 2)) / 2
@@ -246,7 +246,7 @@ for (name, ns), colour in zip(sizes.items(), plots.FURTHER):
         started = time.perf_counter()
         REGISTRY[name].argmax(u_batch, w_batch)
         taken.append(time.perf_counter() - started)
-    ax.semilogy(ns, taken, color=colour, marker="o", label=name)
+    ax.semilogy(ns, taken, color=plots.SOLVERS[name], marker="o", label=name)
 ax.set(xlabel="n, variables", ylabel="seconds, 100 images")
 ax.legend(fontsize=9)
 plt.show()
@@ -265,8 +265,8 @@ plt.show()
 # %%
 figure, ax = plt.subplots(figsize=(6, 3.4))
 for name, words, colour in (("structured-none", "no pairs", plots.colour("direct")),
-                            ("structured-non-negative", "pairs, w >= 0", plots.FURTHER[2]),
-                            ("structured-any-sign", "pairs of any sign", plots.FURTHER[3])):
+                            ("structured-non-negative", "pairs, w >= 0", plots.SOLVERS["maxflow"]),
+                            ("structured-any-sign", "pairs of any sign", plots.SOLVERS["milp"])):
     rows = tutorial_runs.load(name).rows
     ax.plot([row["epoch"] for row in rows], [-row["test_log_likelihood"] for row in rows],
             color=colour, marker="o", label=words)

@@ -126,9 +126,10 @@ def _figure(rows: list[Row], title: str, samples: int) -> Figure:
     figure, (bias, variance) = plots.new_figure(2, width=5.6, height=0.36 * len(rows) + 1.4)
     place = np.arange(len(rows))[::-1]
     colours = [plots.colour(row.name) for row in rows]
+    silent = 1e-9 * max(row.variance for row in rows)           # rounding is no noise
     for y, row, colour in zip(place, rows, colours):
         bias.plot([max(row.bias, 1e-16)], [y], "o" if row.found else "D", color=colour, markersize=8)
-        if row.variance > 1e-20:
+        if row.variance > silent:
             bias.plot([np.sqrt(row.variance / samples)], [y], "|", color=plots.TRUTH, markersize=14)
             variance.plot([row.at_equal_cost], [y], "o", color=colour, markersize=8)
     bias.set(xscale="log", xlabel="|mean - truth|, nats; the upright is its noise",

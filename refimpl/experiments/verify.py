@@ -99,7 +99,8 @@ def estimated(text: str, truth: np.ndarray, sampled: Sampled, probability: np.nd
         truth, mean, error = truth[often], mean[often], error[often]
     z = np.abs(mean - truth) / np.maximum(error, 1e-300)
     worst = z.argmax()
-    return Claim(text, f"{truth[worst]:.6g}", f"{mean[worst]:.6g} ± {error[worst]:.1g} ({z[worst]:.1f} s.e.)",
+    of = f", worst of {len(z)}" if len(z) > 1 else ""
+    return Claim(text, f"{truth[worst]:.6g}", f"{mean[worst]:.6g} ± {error[worst]:.1g} ({z[worst]:.1f} s.e.{of})",
                  bool(z[worst] < STANDARD_ERRORS))
 
 
@@ -333,7 +334,9 @@ def _figure(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator
             floor = deviation / np.sqrt(len(noise))
         best = float(direct.best_eps(h, f, AVERAGED, two_sided))
         if np.isfinite(best):
-            axes[2].axvline(best, color=colour, linestyle=":", label=f"best eps = {best:.2g} /nat")
+            least = float(np.sqrt(direct.mse(h, f, best, AVERAGED, two_sided)))
+            axes[2].loglog([best], [least], "*", color=colour, markersize=15, zorder=5,
+                           label=f"best eps = {best:.2g} /nat")
         sampled = np.array([_sampled_errors(h, f, eps, noise, truth, two_sided) for eps in coarse])
         for column, ax in enumerate(axes):
             ax.loglog(coarse, sampled[:, column], marker, color=colour, markerfacecolor="none", markersize=7,
@@ -344,11 +347,12 @@ def _figure(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator
     for ax, name, title in zip(axes, names, titles):
         ax.set(xlabel="eps, 1/nat", ylabel=name, title=title)
     axes[0].legend(frameon=False, fontsize=10)
-    axes[2].legend(handles=[line for line in axes[2].lines if line.get_linestyle() == ":"], frameon=False, fontsize=10,
+    axes[2].legend(handles=[line for line in axes[2].lines if line.get_marker() == "*"], frameon=False, fontsize=10,
                    loc="lower left")
-    lines = np.concatenate([line.get_ydata() for line in axes[0].lines if line.get_marker() == "None"])
-    lowest = min(lines[lines > 0].min(initial=floor.min()), floor.min()) / 3
-    axes[0].set_ylim(max(lowest, floor.min() / 100), 3 * lines.max())           # a sampled mean may be right to 1e-13
+    for ax in axes:                                     # by the lines: a sampled mean may be right by chance to 1e-13
+        lines = np.concatenate([line.get_ydata() for line in ax.lines if line.get_label().endswith("exact")])
+        least = max(lines[lines > 0].min(), 1e-6 * lines.max())
+        ax.set_ylim(min(least, floor.min() if ax is axes[0] else least) / 3, 3 * lines.max())
     title = (f"The direct gradient of Theorem 1 at finite eps: k = {len(h)}, {len(noise):,} draws a point, "
              f"seed {seed}")
     figure.suptitle(title, fontsize=12)

@@ -45,7 +45,7 @@ def beside_the_layers(settings) -> list[tuple[int, int, int]]:
         return made + ([(30, 20, 2000), (20, 2000, 30)] if settings.estimator == "exact" else [])
     if settings.n == 1:                                             # images with logits, and weights with images
         return [(20, 784, settings.k), (settings.k, 20, 784)] if settings.estimator in ("exact", "direct") else []
-    if settings.estimator in ("direct", "two-sided", "local-expectation"):
+    if settings.estimator in ("direct", "two-sided", "local-expectation", "local-tilted"):
         return [(300, 301, 784), (20, 784, 301)]                    # logits of all neighbours, W x
     return []
 

@@ -164,7 +164,7 @@ def test_table_best_first_a_data_set_at_a_time():
     assert {line[3] for line in cells.table(runs, 1, "test_elbo")} == {
                                             100.0} and cells.table(runs, 3, "test_elbo") == []
     printed = replace(figures.REGISTRY["convergence"]).table(runs, 2)
-    assert "test_elbo after 2 epochs" in printed[0] and len(printed) == 5
+    assert "Test -ELBO after 2 epochs" in printed[0] and len(printed) == 5
     assert printed[3].split() == ["mnist", "b", "2.25", "±", "3.18", "(2", "seeds)"]
     assert printed[2].split() == ["fashion-mnist", "b", "20.00", "(1", "seed)"]
 
@@ -176,12 +176,12 @@ def test_table_of_slide_33():
 
     runs = {cell(0): [row(0, accuracy=0.1), row(1, accuracy=0.8, test_elbo=-100.0)],
             cell(1): [row(0, accuracy=0.2), row(1, accuracy=0.9, test_elbo=-104.0)]}
-    (line,) = semi_supervised.lines(runs, 1)[1:]
+    (line,) = semi_supervised.lines(runs, 1)[3:]
     accuracy, bound = (cells.interval(values)[1] for values in ((80.0, 90.0), (100.0, 104.0)))
     assert f"85.00 % ± {accuracy:.2f} (96.4 %)" in line and f"102.00 ± {bound:.2f} (90.39)" in line
     assert line.endswith("(2 seeds)")
     other = Cell("ours, beta 1", MixtureSettings(labels=300, beta=1.0).resolved())
-    assert "(" not in semi_supervised.lines({other: runs[cell(0)]}, 1)[1].replace("(1 seed)", "")
+    assert "(" not in semi_supervised.lines({other: runs[cell(0)]}, 1)[3].replace("(1 seed)", "")
 
 
 # Slide 33, a line a number of labels: direct's accuracy and bound, then Gumbel-softmax's.

@@ -24,10 +24,13 @@ def small(monkeypatch, quick):
         return Cell(label, replace(made.settings, limit=100, hidden=6, n=n))
 
     monkeypatch.setattr(figures, "_cell", cell)
+    monkeypatch.setattr(figures, "LEARNING_RATES", (1e-3,))
+    monkeypatch.setattr(figures, "TUNED", {"direct": ("eps", (0.1,)), "exact": (None, (None,)),
+                                           "gumbel-softmax": ("tau", (0.5,))})
 
 
-@pytest.mark.parametrize("name", [name for name in figures.REGISTRY if name not in ("semi-supervised",
-                                                                                    "labelled-terms")])
+@pytest.mark.parametrize("name", [name for name in figures.REGISTRY if name not in (
+    "semi-supervised", "labelled-terms", "label-steps")])
 def test_experiment(tmp_path, name):
     lines = []
     seeds = 2 if name == "structured" else 1

@@ -157,7 +157,7 @@ def test_numbers_out_of_range():
 
 
 def test_the_picture_s_points_lie_on_its_lines(tmp_path, monkeypatch):
-    """Lines are the exact bias, deviation and error; points are sampled; the dotted lines stand at the best eps."""
+    """Lines are the exact bias, deviation and error; points are sampled; a star stands at the best eps."""
     saved = spied(monkeypatch, verify.plots, "save")
     verify.run(4, 1, 20_000, tmp_path)
     figure = saved[0]["figure"]
@@ -176,8 +176,8 @@ def test_the_picture_s_points_lie_on_its_lines(tmp_path, monkeypatch):
             for x, y in zip(points.get_xdata(), points.get_ydata()):
                 assert y == pytest.approx(np.sqrt(exact_one(x)), rel=0.25)
         best = float(direct.best_eps(h, f, 100, two_sided))
-        upright = [line.get_xdata()[0] for line in error.lines if line.get_linestyle() == ":"]
-        assert best in upright
+        stars = [line.get_xydata()[0].tolist() for line in error.lines if line.get_marker() == "*"]
+        assert [best, float(np.sqrt(direct.mse(h, f, best, 100, two_sided)))] in stars
     assert [ax.get_xscale() for ax in figure.axes] == [ax.get_yscale() for ax in figure.axes] == 3 * ["log"]
 
 
