@@ -8,6 +8,7 @@ Every few steps the model is looked at on the first 1,000 test images, with ever
     entropy         mean over the images of the entropy of q(z given x), nats; log 10 = 2.3 is uniform
     winner          share of the images whose likeliest value is the one that is likeliest for most images
     values_used     exp of the entropy of the mean of q: 1, all images on one value; 10, all values alike
+    ahead           share of the images that some value explains better by more than 1/eps = 10 nats than their likeliest
     length_exact    mean over the images of |grad_h E_q f|, nats
     length_made     the same of one estimate as the run makes it; with its noise it is longer
 """
@@ -32,6 +33,7 @@ from refimpl.system.files import output_folder
 from refimpl.system.progress import Progress
 
 IMAGES = 1_000
+AHEAD = 10.0                                            # nats
 CLOSE, EVERY, LATER = 200, 5, 50                        # looks every 5 steps up to 200, then every 50
 PANELS = (("elbo", "-ELBO, nats", -1.0), ("values_used", "values used", 1.0),
           ("length_exact", "|dh| of E f, exact, nats", 1.0))
@@ -53,6 +55,7 @@ def look(run: VAERun, x: np.ndarray, step: int) -> Point:
             "entropy": float(entropy.mean()),
             "winner": float(np.bincount(q.argmax(axis=1), minlength=q.shape[1]).max() / len(x)),
             "values_used": float(np.exp(-(mean * np.log(mean)).sum())),
+            "ahead": float((f.max(axis=1) - f[np.arange(len(x)), q.argmax(axis=1)] > AHEAD).mean()),
             "length_exact": float(np.linalg.norm(q * (f - f_of_q), axis=1).mean()),
             "length_made": float(np.linalg.norm(made[:, 0], axis=-1).mean())}
 

@@ -36,6 +36,8 @@ def test_a_look_by_hand():
     assert found["length_exact"] == pytest.approx(np.mean(lengths), rel=1e-4)
     assert found["winner"] == max(np.bincount(q.argmax(axis=1))) / 20
     assert found["values_used"] == pytest.approx(math.exp(-sum(p * math.log(p) for p in share)), rel=1e-5)
+    gaps = [max(f_b) - f_b[list(q_b).index(max(q_b))] for q_b, f_b in zip(q, f)]
+    assert found["ahead"] == sum(gap > 10 for gap in gaps) / 20
     made = found["length_made"]                         # direct: 0, or sqrt(2) / eps where the arg max has moved
     assert made * 20 * 0.1 / math.sqrt(2) == pytest.approx(round(made * 20 * 0.1 / math.sqrt(2)))
 
