@@ -132,7 +132,7 @@ def _figure(rows: list[Row], title: str, samples: int) -> Figure:
         if row.variance > silent:
             bias.plot([np.sqrt(row.variance / samples)], [y], "|", color=plots.TRUTH, markersize=14)
             variance.plot([row.at_equal_cost], [y], "o", color=colour, markersize=8)
-    bias.set(xscale="log", xlabel="|mean - truth|, nats; the upright is its noise",
+    bias.set(xscale="log", xlabel="|mean - truth|, nats; black bar: its standard error",
              title="bias (diamond: more than 4 standard errors)", yticks=place,
              yticklabels=[row.name for row in rows], xlim=(1e-5, None))
     variance.set(xscale="log", xlabel="total variance x decoder evaluations, nats²", title="noise at equal cost",

@@ -71,6 +71,7 @@ def draw(panels: Sequence[Panel], ylabel: str, title: str, columns: int | None =
             ax.set_yscale("log")
         if panel.symlog:
             ax.set_xscale("symlog", linthresh=panel.symlog)
+            ax.set_xlim(0, None)
     handles = {line.get_label(): line for ax in axes for line in ax.lines if not line.get_label().startswith("_")}
     figure.legend(handles.values(), handles.keys(), loc="outside lower center",
                   ncols=min(3 * columns, MOST, len(handles)), frameon=False, fontsize=10)

@@ -8,7 +8,7 @@ Every few steps the model is looked at on the first 1,000 test images, with ever
     entropy         mean over the images of the entropy of q(z given x), nats; log 10 = 2.3 is uniform
     winner          share of the images whose likeliest value is the one that is likeliest for most images
     values_used     exp of the entropy of the mean of q: 1, all images on one value; 10, all values alike
-    ahead           share of the images that some value explains better by more than 1/eps = 10 nats than their likeliest
+    ahead           share of the images that some value explains better than their likeliest one, by 1/eps = 10 nats
     length_exact    mean over the images of |grad_h E_q f|, nats
     length_made     the same of one estimate as the run makes it; with its noise it is longer
 """

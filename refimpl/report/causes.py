@@ -45,30 +45,38 @@ def plateau(store: Store) -> str:
     head = ["encoder's gradient", "has bias, noise", "decoder learns from"]
     for dataset in datasets:
         head += [f"{dataset}: −ELBO", "late"]
+    limits = ", ".join(f"{dataset} {min(value.median for value in runs.values()) + STUCK:.1f}"
+                       for dataset, runs in found.items())
     return (table(head, lines) + f"\n\nAfter {epoch} epochs; median over the seeds, lowest and highest. *Late*: seeds "
-            f"more than {STUCK:g} nats above the best median of the data set. " + made_at(store.of("plateau")))
+            f"more than {STUCK:g} nats above the best median of the data set ({limits}). "
+            + made_at(store.of("plateau")))
 
 
 def plateau_steps(store: Store) -> str:
-    """With the decoder that each estimator brings, at a few steps."""
-    own = {"exact": "q", "tilted": "q", "noisy-exact": "z*", "direct": "z*"}
+    """Every run at a few steps."""
     lines, records = [], []
     for dataset in store.datasets("plateau-steps"):
-        for name, signal in own.items():
-            records = store.of("plateau-steps", dataset, f"{name}, decoder {signal}")
-            if records:
+        for signal in SIGNALS:
+            for name in GRADIENTS:
+                records = store.of("plateau-steps", dataset, f"{name}, decoder {signal}") or records
+                if not records or records[0].label != f"{name}, decoder {signal}":
+                    continue
                 values = {(column, step): float(np.median([record.at(step, column, "step") for record in records]))
-                          for column in ("values_used", "winner", "entropy", "length_exact") for step in STEPS}
-                lines.append([dataset, name, *(f"{values['values_used', step]:.2f}" for step in STEPS),
+                          for column in ("values_used", "winner", "entropy", "length_exact", "ahead")
+                          for step in STEPS}
+                lines.append([dataset, name, signal, *(f"{values['values_used', step]:.2f}" for step in STEPS),
                               f"{values['winner', STEPS[1]]:.0%}", f"{values['entropy', STEPS[1]]:.3f}",
-                              *(f"{values['length_exact', step]:.2g}" for step in STEPS)])
+                              *(f"{values['length_exact', step]:.2g}" for step in STEPS),
+                              f"{values['ahead', STEPS[1]]:.1%}"])
     if not lines:
         return NO_ROWS.format("plateau").replace("experiment plateau", "plateau-steps")
-    head = ["data set", "encoder's gradient", *(f"values used, step {step:,}" for step in STEPS),
+    head = ["data set", "trained by", "decoder learns from", *(f"values used, step {step:,}" for step in STEPS),
             f"images on the winning value, step {STEPS[1]}", f"entropy of q, nats, step {STEPS[1]}",
-            *(f"length of dh, nats, step {step:,}" for step in STEPS)]
+            *(f"length of the exact dh, nats, step {step:,}" for step in STEPS),
+            f"images that another value explains 10 nats better, step {STEPS[1]}"]
     return (table(head, lines) + f"\n\nExact, on 1,000 test images; median over {counted(len(records), 'seed')}. dh is "
-            "the gradient of E f in the scores, the mean length over the images. " + made_at(store.of("plateau-steps")))
+            "the exact gradient of E f in the scores at that run's weights, its mean length over the images. "
+            + made_at(store.of("plateau-steps")))
 
 
 def _by_setting(records: list[Record]) -> dict[str, list[Record]]:

@@ -32,14 +32,15 @@ def noise(store: Store) -> str:
 def joint_argmax(store: Store) -> str:
     lines = []
     for n in (8, 12):
-        for row in store.measured("joint-argmax", f"n = {n}"):
-            lines.append([str(n), f"{row['eps']:g}", f"{row['coordinates_agree']:.1%}", f"{row['images_agree']:.1%}",
-                          f"{row['bias']:.2f}", f"{row['bias_joint']:.2f}", f"{row['bias_linear']:.2f}",
-                          f"{row['floor']:.2f}"])
+        for record in store.of("joint-argmax", label=f"n = {n}"):
+            root = math.sqrt(float(record.settings["samples"]))
+            lines += [[str(n), f"{row['eps']:g}", f"{row['coordinates_agree']:.1%}", f"{row['images_agree']:.1%}",
+                       *(f"{row[f'bias{which}']:.2f} ({row[f'deviation{which}'] / root:.2f})"
+                         for which in ("", "_joint", "_linear"))] for row in record.rows]
     if not lines:
         return NO_ROWS.format("joint-argmax")
-    head = ["n", "ε", "coordinates where both arg maxes agree", "images", "bias, coordinate-wise", "bias, joint",
-            "bias, f linearised (imle)", "noise of these biases"]
+    head = ["n", "ε", "coordinates where both arg maxes agree", "images where all coordinates agree",
+            "bias, coordinate-wise (its noise)", "bias, joint (its noise)", "bias, f linearised, imle (its noise)"]
     return (table(head, lines)
             + "\n\n" + made_at(store.of("joint-argmax")))
 
@@ -67,11 +68,14 @@ def estimators(store: Store) -> str:
             continue
         settings = store.of("estimators", label=f"n = {n}, k = {k}")[0].settings
         ordered = sorted(rows, key=lambda row: row["variance"])
-        lines = [[str(row["name"]), f"{row['bias']:.2g}", "within" if row["found"] else "beyond",
-                  f"{row['variance']:.3g}", f"{row['evaluations']:g}", f"{row['variance'] * row['evaluations']:.3g}"]
-                 for row in ordered]
+        silent = 1e-9 * max(float(row["variance"]) for row in rows)             # rounding is no noise
+        lines = []
+        for row in ordered:
+            variance = float(row["variance"]) if row["variance"] > silent else 0.0
+            lines.append([str(row["name"]), f"{row['bias']:.2g}", "within" if row["found"] else "beyond",
+                          f"{variance:.3g}", f"{row['evaluations']:g}", f"{variance * row['evaluations']:.3g}"])
         parts.append(f"**n = {n}, k = {k}**, {settings['samples']:,} draws\n\n" + table(
-            ["estimator", "distance of the mean from the truth, nats", "four standard errors", "variance of one sample",
+            ["estimator", "distance of the mean from the truth, nats", "that is, of 4 s.e.", "variance of one sample",
              "decoder evaluations", "variance × evaluations"], lines))
     return "\n\n".join([*parts, made_at(store.of("estimators"))]) if parts else NO_ROWS.format("estimators")
 

@@ -105,22 +105,7 @@ def spread(runs: Sequence[Record], epoch: int, column: str, sign: float = -1.0) 
     return Spread(tuple(value for value in values if not math.isnan(value)))
 
 
-def seconds_an_epoch(runs: Sequence[Record]) -> float:
-    """Median over epochs and runs.  Rows lie some epochs apart, and a pause in one of them does not count."""
-    steps = []
-    for record in runs:
-        points = [(0.0, 0.0)] + [(float(row["epoch"]), float(row["seconds"])) for row in record.rows]
-        steps += [(later[1] - earlier[1]) / (later[0] - earlier[0]) for earlier, later in zip(points, points[1:])
-                  if later[0] > earlier[0]]
-    return float(np.median(steps)) if steps else math.nan
-
-
 def evaluations_an_epoch(runs: Sequence[Record]) -> float:
     """Decoder evaluations an epoch; NaN where they were not counted."""
     found = [float(record.rows[-1].get("evaluations", math.nan)) / float(record.rows[-1]["epoch"]) for record in runs]
     return float(np.median(found)) if found else math.nan
-
-
-def epochs_until(record: Record, column: str, level: float) -> float:
-    """The first epoch at which minus the column is below the level; infinite if it never was."""
-    return next((float(row["epoch"]) for row in record.rows if -float(row.get(column, math.nan)) < level), math.inf)

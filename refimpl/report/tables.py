@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from refimpl.experiments.rows import Record
 from refimpl.report.markdown import table
-from refimpl.report.store import Spread, Store, evaluations_an_epoch, lengths, seconds_an_epoch, spread
+from refimpl.report.store import Spread, Store, evaluations_an_epoch, lengths, spread
 
 NO_ROWS = "*No rows yet: `python -m refimpl experiment {}`, then `python -m refimpl report --add DIR`.*"
 
@@ -25,8 +25,8 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
            rename: Callable[[str], str] = str, merit: str = "test_elbo", stuck: bool = False) -> str:
     """Runs of an experiment on one data set, best first.
 
-    At the longest epoch that every run has, and at the longest that one run of each has.  log p(x), gap, seconds and
-    decoder evaluations are those of the last.  stuck: some seeds may sit on a plateau, so that median and range are
+    At the longest epoch that every run has, and at the longest that one run of each has.  log p(x), gap and decoder
+    evaluations are those of the last.  stuck: some seeds may sit on a plateau, so that median and range are
     shown instead of mean and 95 % interval.
     """
     groups = {label: store.of(experiment, dataset, label) for label in labels}
@@ -41,7 +41,7 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
     head += ["its −log p(x)", "its gap"] if has_bound else []
     counts = {label: evaluations_an_epoch(group) for label, group in groups.items()}
     some = any(not math.isnan(count) for count in counts.values())
-    head += ["seconds an epoch"] + (["decoder evaluations an epoch, millions"] if some else [])
+    head += ["decoder evaluations an epoch, millions"] if some else []
     lines = []
     for label, group in sorted(groups.items(), key=lambda pair: spread(pair[1], epochs[-1], merit).median):
         line = [rename(label)]
@@ -53,12 +53,13 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
             line += [Spread(spread(group, epochs[-1], name, sign).values).text() if not stuck else
                      f"{spread(group, epochs[-1], name, sign).median:.2f}"
                      for name, sign in (("test_log_likelihood", -1), ("gap", 1))]
-        line.append(f"{seconds_an_epoch(group):.1f}")
         if some:
             line.append("–" if math.isnan(counts[label]) else f"{counts[label] / 1e6:.2f}")
         lines.append(line)
-    note = ("Median over the seeds, in brackets the lowest and the highest" if stuck else
-            "Mean over the seeds ± half of the 95 % interval") + "; nats an image, lower is better."
+    several = any(len(spread(group, epoch, merit).values) > 1 for group in groups.values() for epoch in epochs)
+    note = ("One seed: no intervals" if not several else "Median over the seeds, in brackets the lowest and the highest"
+            if stuck else "Mean over the seeds ± half of the 95 % interval; one seed alone has none")
+    note += "; nats an image, lower is better."
     return table(head, lines) + "\n\n" + note
 
 

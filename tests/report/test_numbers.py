@@ -9,8 +9,7 @@ from scipy import stats
 
 from refimpl.experiments.rows import Record
 from refimpl.report import causes, claims, labels, measurements, paper, training
-from refimpl.report.store import (Spread, Store, below, epochs_until, evaluations_an_epoch, lengths, seconds_an_epoch,
-                                  spread)
+from refimpl.report.store import Spread, Store, below, evaluations_an_epoch, lengths, spread
 from refimpl.report.tables import bounds, counted
 
 
@@ -50,18 +49,18 @@ def test_lengths_that_runs_have_in_common():
     assert lengths([[long]], "test_elbo") == [20]
 
 
-def test_seconds_are_the_median_step_so_that_a_pause_does_not_count():
-    made = run(values=[(epoch, -1) for epoch in range(1, 8)] + [(12, -1)])
-    made.rows[3]["seconds"] += 1000                                 # paused in the fourth epoch
-    for row in made.rows[4:]:
-        row["seconds"] += 1000
-    assert seconds_an_epoch([made]) == pytest.approx(2.0) and evaluations_an_epoch([made]) == 1e6
-    assert math.isnan(seconds_an_epoch([]))
+def test_evaluations_an_epoch():
+    assert evaluations_an_epoch([run(values=((5, -1), (10, -2)))]) == 1e6 and math.isnan(evaluations_an_epoch([]))
 
 
-def test_the_epoch_at_which_a_level_is_passed():
-    made = run(values=((1, -208), (2, -190), (3, -170)))
-    assert epochs_until(made, "test_elbo", 195) == 2 and epochs_until(made, "test_elbo", 100) == math.inf
+def test_step_times_are_the_benchmark_s():
+    record = Record("benchmark", "batch 100", {}, ("a",), [{"step_of": "exact, k = 50", "step": 0.003, "products": 1.0},
+                                                           {"step_of": "direct, k = 50, eps = 0.1", "step": 0.002,
+                                                            "products": 1.0}])
+    store = Store([record])
+    assert claims.step_ms(store, "exact, k = 50") == 3 and math.isnan(claims.step_ms(store, "other"))
+    (line,) = [line for line in claims.claims(store).split("\n") if "twice the time" in line]
+    assert "1.50 times a step | confirmed |" in line
 
 
 def test_a_table_of_bounds():
@@ -70,7 +69,7 @@ def test_a_table_of_bounds():
     lines = bounds(store, "binary", "fashion-mnist", ("direct", "arm", "rebar"), {"direct": 152.0}).split("\n")
     assert lines[0].split(" | ")[1:4] == ["paper, 300 epochs", "−ELBO, 10 epochs, 1 to 3 seeds",
                                          "−ELBO, 20 epochs, 1 to 2 seeds"]
-    assert lines[2] == "| arm | – | 150.00 | 149.00 | 144.00 | 5.00 | 2.0 | 1.00 |"       # best first
+    assert lines[2] == "| arm | – | 150.00 | 149.00 | 144.00 | 5.00 | 1.00 |"       # best first
     half = Spread((160.0, 161.0)).half
     at_ten = Spread((170.0, 171.0, 172.0)).half
     assert lines[3].startswith(f"| direct | 152 | 171.00 ± {at_ten:.2f} | 160.50 ± {half:.2f} |")

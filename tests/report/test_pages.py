@@ -112,7 +112,7 @@ def test_a_run_is_taken_up_and_shown(root, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "binary/fashion-mnist-direct-seed0.csv: taken up, 1 rows" in said and "binary.png: made anew" in said
     page = (root / "tutorials/results.md").read_text()
-    assert "| direct | – | 166.00 | 165.00 | 1.00 | 1.2 | 0.10 |" in page and page.startswith("b\n")
+    assert "| direct | – | 166.00 | 165.00 | 1.00 | 0.10 |" in page and page.startswith("b\n")
     assert plots.digest_of(root / pages.FIGURES / "binary.png")
     assert cli.main(["report", "--root", str(root), "--check"]) == 0
     assert "are what the rows make" in capsys.readouterr().out
