@@ -18,6 +18,7 @@ from scipy.optimize import brentq, minimize, minimize_scalar
 
 from refimpl import danskin, direct, exact, gumbel, plots
 from refimpl.checks import InputError
+from refimpl.experiments import theorem1
 from refimpl.system.files import output_folder
 from refimpl.system.progress import Progress
 
@@ -25,7 +26,6 @@ EPS = 0.5                   # of the sampled claims, unless the caller has anoth
 STANDARD_ERRORS = 5.0
 RELATIVE = 1e-10
 CHUNK = 100_000             # draws of the noise at a time
-AVERAGED = 100              # samples that the picture's mean squared error averages
 
 
 class Claim(NamedTuple):
@@ -156,8 +156,8 @@ def run(k: int = 6, seed: int = 0, samples: int = 200_000, out: Path | str | Non
         claims.append(claim)
         report(claim)
     if folder is not None:
-        plots.save(_figure(h, f, samples, rng, seed), folder / "theorem1.png")
-        plots.save(_component(h, f, samples, rng), folder / "component.png")
+        plots.save(theorem1.errors(h, f, samples, rng, seed), folder / "theorem1.png")
+        plots.save(theorem1.component(h, f, samples, rng), folder / "component.png")
     return claims
 
 
@@ -313,78 +313,3 @@ def _control_variate(h: np.ndarray, f: np.ndarray) -> Claim:
     up_to = f"; it pays below eps = {eps[pays.argmin()]:.2g}" if not pays.all() else ""
     return Claim(f"control variate: at eps = {small} it lowers the variance", f"{with_it(small):.6g}",
                  f"{without(np.array(small)):.6g} without it{up_to}", bool(with_it(small) < without(np.array(small))))
-
-
-def _figure(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator, seed: int):
-    """Bias, standard deviation and root mean squared error against eps: exact lines, sampled points on them."""
-    figure, axes = plots.new_figure(3, width=4.4, height=4.0)
-    unit = 1 / (f.max() - f.min())
-    fine, coarse = np.geomspace(0.02, 30, 120) * unit, np.geomspace(0.03, 20, 9) * unit
-    truth = exact.gradient(h, f)
-    noise = gumbel.sample((min(samples, 1_000_000), len(h)), rng)
-    floor = None
-    for two_sided, colour, name, marker in ((False, plots.colour("direct"), "one-sided", "o"),
-                                            (True, plots.colour("two-sided"), "two-sided", "s")):
-        bias = np.linalg.norm(direct.bias(h, f, fine, two_sided), axis=-1)
-        deviation = np.sqrt(direct.variance(h, f, fine, two_sided).sum(axis=-1))
-        rmse = np.sqrt(direct.mse(h, f, fine, AVERAGED, two_sided))
-        for ax, line in zip(axes, (bias, deviation, rmse)):
-            ax.loglog(fine, line, color=colour, label=f"{name}, exact")
-        if floor is None:
-            floor = deviation / np.sqrt(len(noise))
-        best = float(direct.best_eps(h, f, AVERAGED, two_sided))
-        if np.isfinite(best):
-            least = float(np.sqrt(direct.mse(h, f, best, AVERAGED, two_sided)))
-            axes[2].loglog([best], [least], "*", color=colour, markersize=15, zorder=5,
-                           label=f"best eps = {best:.2g} /nat")
-        sampled = np.array([_sampled_errors(h, f, eps, noise, truth, two_sided) for eps in coarse])
-        for column, ax in enumerate(axes):
-            ax.loglog(coarse, sampled[:, column], marker, color=colour, markerfacecolor="none", markersize=7,
-                      label=f"{name}, sampled")
-    axes[0].loglog(fine, floor, color="0.7", linestyle="--", label="noise of the points")
-    names = ("|bias|, nats", "standard deviation, nats", "root mean squared error, nats")
-    titles = ("bias against grad E f", "one sample", f"mean of {AVERAGED} samples")
-    for ax, name, title in zip(axes, names, titles):
-        ax.set(xlabel="eps, 1/nat", ylabel=name, title=title)
-    axes[0].legend(frameon=False, fontsize=10)
-    axes[2].legend(handles=[line for line in axes[2].lines if line.get_marker() == "*"], frameon=False, fontsize=10,
-                   loc="lower left")
-    for ax in axes:                                     # by the lines: a sampled mean may be right by chance to 1e-13
-        lines = np.concatenate([line.get_ydata() for line in ax.lines if line.get_label().endswith("exact")])
-        least = max(lines[lines > 0].min(), 1e-6 * lines.max())
-        ax.set_ylim(min(least, floor.min() if ax is axes[0] else least) / 3, 3 * lines.max())
-    title = (f"The direct gradient of Theorem 1 at finite eps: k = {len(h)}, {len(noise):,} draws a point, "
-             f"seed {seed}")
-    figure.suptitle(title, fontsize=12)
-    return figure
-
-
-def _component(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator):
-    """For a projector: the largest component of the gradient against eps; its limit, its exact mean, sampled means."""
-    figure, (ax,) = plots.new_figure(1, width=9.0, height=5.5)
-    truth = exact.gradient(h, f)
-    i = int(np.abs(truth).argmax())
-    unit = 1 / (f.max() - f.min())
-    fine, coarse = np.geomspace(0.02, 30, 200) * unit, np.geomspace(0.03, 20, 12) * unit
-    noise = gumbel.sample((min(samples, 1_000_000), len(h)), rng)
-    ax.axhline(truth[i], color=plots.TRUTH, linewidth=2.5, label="the gradient, exact: what Theorem 1 says as eps -> 0")
-    ax.semilogx(fine, direct.expected_gradient(h, f, fine)[:, i], color=plots.colour("direct"), linewidth=2.5,
-                label="mean of the difference of two arg maxes, exact")
-    drawn = [direct.gradient(h, f, eps, noise)[:, i] for eps in coarse]
-    ax.errorbar(coarse, [g.mean() for g in drawn], [2 * g.std() / np.sqrt(len(g)) for g in drawn], fmt="o", capsize=5,
-                color=plots.colour("two-sided"), markersize=8, linewidth=2,
-                label=f"mean of {len(noise):,} draws, two standard errors each way")
-    ax.set_xlabel("eps, 1/nat", fontsize=17)
-    ax.set_ylabel(f"gradient in h_{i}, nats", fontsize=17)
-    ax.tick_params(labelsize=15)
-    ax.legend(frameon=False, fontsize=14)
-    figure.suptitle(f"Theorem 1, one component of {len(h)}", fontsize=18)
-    return figure
-
-
-def _sampled_errors(h, f, eps, noise, truth, two_sided) -> tuple[float, float, float]:
-    """|mean - truth|, standard deviation, and root mean squared error of means of AVERAGED samples."""
-    g = (direct.two_sided_gradient if two_sided else direct.gradient)(h, f, eps, noise)
-    means = g[: len(g) // AVERAGED * AVERAGED].reshape(-1, AVERAGED, len(h)).mean(axis=1)
-    return (float(np.linalg.norm(g.mean(axis=0) - truth)), float(np.sqrt(g.var(axis=0).sum())),
-            float(np.sqrt(((means - truth) ** 2).sum(axis=-1).mean())))

@@ -15,7 +15,7 @@ from refimpl import plots
 from refimpl.checks import InputError
 from refimpl.experiments import drawings, estimators_table, figures, plateau_steps, rows, structured_timing, variance
 from refimpl.experiments.rows import Record
-from refimpl.report import causes, claims, labels, markdown, measurements, training
+from refimpl.report import causes, choice, claims, labels, markdown, measurements, training
 from refimpl.report.store import Store
 from refimpl.system.files import read_whole, write_text
 
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = ("README.md", "tutorials/results.md")
 ROWS, FIGURES = "tutorials/rows", "tutorials/figures"
 BLOCKS: dict[str, Callable[[Store], str]] = {
-    **claims.BLOCKS, **training.BLOCKS, **causes.BLOCKS, **labels.BLOCKS, **measurements.BLOCKS}
+    **claims.BLOCKS, **choice.BLOCKS, **training.BLOCKS, **causes.BLOCKS, **labels.BLOCKS, **measurements.BLOCKS}
 
 
 # block -> its pictures, below it: file, and what it shows

@@ -8,6 +8,7 @@ from refimpl.experiments.rows import Record
 from refimpl.report.markdown import table
 from refimpl.report.store import Spread, Store, evaluations_an_epoch, lengths, spread
 
+NOT_RUN = "not run yet"
 NO_ROWS = "*No rows yet: `python -m refimpl experiment {}`, then `python -m refimpl report --add DIR`.*"
 
 
@@ -67,3 +68,12 @@ def made_at(records: Sequence[Record]) -> str:
     """By which commits the rows were made."""
     found = sorted({commit for record in records for commit in record.commits})
     return "Rows made at " + ", ".join(f"`{commit}`" for commit in found) + "." if found else ""
+
+
+def step_ms(store: Store, label: str) -> float:
+    """Milliseconds a step by `benchmark`, quiet and one run; NaN if it was not timed.
+
+    The seconds of the runs themselves are no measure: others ran beside them.
+    """
+    rows = store.measured("benchmark", "batch 100")
+    return next((1e3 * float(row["step"]) for row in rows if row["step_of"] == label), math.nan)

@@ -8,7 +8,7 @@ import pytest
 
 from refimpl import danskin, direct, gumbel
 from refimpl.checks import InputError
-from refimpl.experiments import verify
+from refimpl.experiments import theorem1, verify
 from tests.spies import spied
 
 
@@ -220,7 +220,7 @@ def test_the_control_variate_pays_up_to_the_eps_that_is_said():
 def test_the_picture_says_what_each_of_its_parts_is():
     """And below the noise of its points, the deviation over the root of the draws, no bias can be seen."""
     h, f = verify.problem(3, np.random.default_rng(2))
-    figure = verify._figure(h, f, 2_500, np.random.default_rng(3), 17)
+    figure = theorem1.errors(h, f, 2_500, np.random.default_rng(3), 17)
     bias, deviation, _ = figure.axes
     assert [ax.get_title() for ax in figure.axes] == ["bias against grad E f", "one sample", "mean of 100 samples"]
     assert [ax.get_ylabel() for ax in figure.axes] == [

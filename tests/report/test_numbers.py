@@ -8,9 +8,9 @@ import pytest
 from scipy import stats
 
 from refimpl.experiments.rows import Record
-from refimpl.report import causes, claims, labels, measurements, paper, training
+from refimpl.report import causes, choice, claims, labels, measurements, paper, training
 from refimpl.report.store import Spread, Store, below, evaluations_an_epoch, lengths, spread
-from refimpl.report.tables import bounds, counted
+from refimpl.report.tables import bounds, counted, step_ms
 
 
 def run(label="direct", seed=0, values=((10, -170.0),), experiment="binary", dataset="fashion-mnist", **settings):
@@ -58,7 +58,7 @@ def test_step_times_are_the_benchmark_s():
                                                            {"step_of": "direct, k = 50, eps = 0.1", "step": 0.002,
                                                             "products": 1.0}])
     store = Store([record])
-    assert claims.step_ms(store, "exact, k = 50") == 3 and math.isnan(claims.step_ms(store, "other"))
+    assert step_ms(store, "exact, k = 50") == 3 and math.isnan(step_ms(store, "other"))
     (line,) = [line for line in claims.claims(store).split("\n") if "twice the time" in line]
     assert "1.50 times a step | confirmed |" in line
 
@@ -140,7 +140,7 @@ def test_structured_is_measured_by_the_likelihood():
 
 
 def test_every_block_says_so_where_there_are_no_rows():
-    for module in (causes, claims, labels, measurements, training):
+    for module in (causes, choice, claims, labels, measurements, training):
         for name, make in module.BLOCKS.items():
             page = make(Store([]))
             assert "not run yet" in page or "No rows yet: `python -m refimpl" in page, name
