@@ -71,7 +71,10 @@ def draw(panels: Sequence[Panel], ylabel: str, title: str, columns: int | None =
             ax.set_yscale("log")
         if panel.symlog:
             ax.set_xscale("symlog", linthresh=panel.symlog)
-            ax.set_xlim(0, None)
+            last = max(line.get_xdata()[-1] for line in ax.lines)
+            decades = 10.0 ** np.arange(1, 7)
+            ax.set_xticks([0, *decades[(decades > panel.symlog) & (decades <= last)]])
+            ax.set_xlim(0, last)
     handles = {line.get_label(): line for ax in axes for line in ax.lines if not line.get_label().startswith("_")}
     figure.legend(handles.values(), handles.keys(), loc="outside lower center",
                   ncols=min(3 * columns, MOST, len(handles)), frameon=False, fontsize=10)

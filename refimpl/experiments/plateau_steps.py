@@ -112,5 +112,7 @@ def draw(records: Sequence[Record]) -> Figure:
                 and record.settings["learn_from"] is None]
         panels += [Panel(f"{dataset}: {words}", ours, name, "step", "step", symlog=EVERY, sign=sign,
                          log_y=name == "length_exact") for name, words, sign in PANELS]
-    return pictures.draw(panels, "", "The first steps, from inside; line: median of the seeds, band: lowest to highest",
+    title = (f"The first steps, from inside; {drawings.BAND}\n"
+             "decoders: exact and tilted learn from q, noisy-exact and direct from z*")
+    return pictures.draw(panels, "", title,
                          columns=len(PANELS), width=3.6, height=3.0)

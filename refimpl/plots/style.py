@@ -95,6 +95,7 @@ def drawn(figure: Figure) -> str:
     shown: list[object] = [figure.get_suptitle()]
     for ax in figure.axes:
         shown += [ax.get_title(), ax.get_xlabel(), ax.get_ylabel(), ax.get_xscale(), ax.get_yscale()]
+        shown += [_short(limits, 3) for limits in (ax.get_xlim(), ax.get_ylim())]
         shown += [(line.get_label(), str(line.get_color()), line.get_linestyle(), _short(line.get_xydata()))
                   for line in ax.lines]
         shown += [(str(patch.get_facecolor()), _short(patch.get_bbox().bounds))
@@ -104,9 +105,9 @@ def drawn(figure: Figure) -> str:
     return hashlib.sha256(repr(shown).encode()).hexdigest()
 
 
-def _short(numbers: object) -> list[str]:
-    """Six digits of each: a rounding in the last place is no other picture."""
-    return [f"{number:.6g}" for number in np.asarray(numbers, float).ravel()]
+def _short(numbers: object, digits: int = 6) -> list[str]:
+    """A few digits of each: a rounding in the last place is no other picture."""
+    return [f"{number:.{digits}g}" for number in np.asarray(numbers, float).ravel()]
 
 
 FORMATS = ("png", "pdf", "svg")

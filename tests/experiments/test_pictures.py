@@ -289,6 +289,9 @@ def test_a_picture_keeps_a_digest_of_what_it_shows(tmp_path):
     assert len(kept) == 64 and kept == plots.drawn(figure(4.0)) == plots.drawn(figure(4.0 + 1e-9))
     for other in (figure(4.1), figure(4.0, "b"), figure(4.0, title="u")):
         assert plots.drawn(other) != kept
+    wider = figure(4.0)
+    wider.axes[0].set_xlim(0, 9)
+    assert plots.drawn(wider) != kept
     (tmp_path / "y.png").write_bytes(b"no digest")
     assert plots.digest_of(tmp_path / "y.png") == ""
 
