@@ -95,7 +95,8 @@ def drawn(figure: Figure) -> str:
     shown: list[object] = [figure.get_suptitle()]
     for ax in figure.axes:
         shown += [ax.get_title(), ax.get_xlabel(), ax.get_ylabel(), ax.get_xscale(), ax.get_yscale()]
-        shown += [_short(limits, 3) for limits in (ax.get_xlim(), ax.get_ylim())]
+        shown += [_short(limits, 3) for limits, chosen in ((ax.get_xlim(), not ax.get_autoscalex_on()),
+                                                           (ax.get_ylim(), not ax.get_autoscaley_on())) if chosen]
         shown += [(line.get_label(), str(line.get_color()), line.get_linestyle(), _short(line.get_xydata()))
                   for line in ax.lines]
         shown += [(str(patch.get_facecolor()), _short(patch.get_bbox().bounds))
