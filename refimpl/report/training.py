@@ -87,18 +87,19 @@ def structured(store: Store) -> str:
 
 def readme(store: Store) -> str:
     """MNIST, k = 10 and 50, at ten epochs and at the last that all have."""
-    lines = []
-    for k in (10, 50):
-        groups = {name: store.of("convergence", "mnist", f"{name}, k = {k}") for name in METHODS}
-        last = lengths(list(groups.values()), "test_elbo")[-1:]
+    lines, every = [], {k: {name: store.of("convergence", "mnist", f"{name}, k = {k}") for name in METHODS}
+                        for k in (10, 50)}
+    known = lengths([group for groups in every.values() for group in groups.values()], "test_elbo")
+    if not known:
+        return NO_ROWS.format("convergence")
+    epochs = sorted({10, known[-1]})
+    for k, groups in every.items():
         for name, group in groups.items():
-            values = [spread(group, epoch, "test_elbo") for epoch in (10, *last)]
+            values = [spread(group, epoch, "test_elbo") for epoch in epochs]
             seeds = [len(value.values) for value in values]
             lines.append([f"`{name}`".replace(" as released`", " --as-released`"), str(k),
                           *(f"{value.range_text()}, {counted(count, 'seed')}" for value, count in zip(values, seeds))])
-    if not lines or len(lines[0]) < 4:
-        return NO_ROWS.format("convergence")
-    return table(["estimator", "k", "after 10 epochs", f"after {last[0]} epochs"], lines)
+    return table(["estimator", "k", *(f"after {epoch} epochs" for epoch in epochs)], lines)
 
 
 BLOCKS = {"convergence": convergence, "latent-sizes": latent_sizes, "joint": joint, "binary": binary,

@@ -139,6 +139,17 @@ def test_structured_is_measured_by_the_likelihood():
     assert "| unstructured | – | 155.00 |" in page and "| pairwise, any sign | 145.5 | 155.00 |" in page
 
 
+def test_the_readme_s_table_has_a_column_a_length():
+    made = {epochs: [run(f"{name}, k = {k}", seed, [(epoch, -160.0 - epoch - seed) for epoch in (10, epochs)][:1 + (
+        epochs > 10)], "convergence", "mnist") for name in training.METHODS for k in (10, 50) for seed in (0, 1)]
+        for epochs in (10, 30)}
+    for epochs, columns in ((10, "| after 10 epochs |"), (30, "| after 10 epochs | after 30 epochs |")):
+        lines = training.readme(Store(made[epochs])).split("\n")
+        assert lines[0] == f"| estimator | k {columns}" and len(lines) == 2 + 8
+        last = "" if epochs == 10 else " 190.50 (190.00 … 191.00), 2 seeds |"
+        assert lines[2] == "| `direct` | 10 | 170.50 (170.00 … 171.00), 2 seeds |" + last
+
+
 def test_every_block_says_so_where_there_are_no_rows():
     for module in (causes, choice, claims, labels, measurements, training):
         for name, make in module.BLOCKS.items():
