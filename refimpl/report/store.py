@@ -90,11 +90,14 @@ class Store:
 
 def lengths(runs: Sequence[Sequence[Record]], column: str) -> list[int]:
     """Epochs at which a table can stand: the last that every run of every group has, and the last that at least one
-    run of every group has.  One where they are the same; none where a group has no run."""
+    run of every group has.  One where they are the same; none where a group has no run.  A run that has not come to its
+    first value of the column yet does not count."""
     if not runs or not all(runs):
         return []
-    every = [set(record.epochs(column)) for group in runs for record in group]
+    every = [set(epochs) for group in runs for record in group if (epochs := record.epochs(column))]
     some = [set().union(*(record.epochs(column) for record in group)) for group in runs]
+    if not every:
+        return []
     found = {max(common) for common in (set.intersection(*every), set.intersection(*some)) if common}
     return sorted(found)
 

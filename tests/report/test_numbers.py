@@ -45,6 +45,8 @@ def test_lengths_that_runs_have_in_common():
     assert lengths([[long, short]], "test_elbo") == [20, 30] and lengths([[long], []], "test_elbo") == []
     assert lengths([[long], [run("x", values=((5, -1),))]], "test_elbo") == []
     assert spread([long, short], 30, "test_elbo").values == (1,) and spread([long], 7, "test_elbo").values == ()
+    begun = run(seed=2, values=((3, math.nan),))                    # no exact bound yet
+    assert lengths([[long, begun], [other]], "test_elbo") == [20] and lengths([[begun]], "test_elbo") == []
     long.rows[2]["test_elbo"] = math.nan
     assert lengths([[long]], "test_elbo") == [20]
 
