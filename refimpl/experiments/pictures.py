@@ -76,8 +76,10 @@ def draw(panels: Sequence[Panel], ylabel: str, title: str, columns: int | None =
             ax.set_xticks([0, *decades[(decades > panel.symlog) & (decades <= last)]])
             ax.set_xlim(0, last)
     handles = {line.get_label(): line for ax in axes for line in ax.lines if not line.get_label().startswith("_")}
+    letters = 7 + max(map(len, handles), default=0)                         # of an entry, its line and margins included
+    fit = int(11 * width * columns / letters)                               # about eleven letters an inch
     figure.legend(handles.values(), handles.keys(), loc="outside lower center",
-                  ncols=min(3 * columns, MOST, len(handles)), frameon=False, fontsize=10)
+                  ncols=max(1, min(fit, MOST, len(handles))), frameon=False, fontsize=10)
     figure.suptitle(title, fontsize=12)
     return figure
 
