@@ -210,7 +210,8 @@ plt.show()
 # objectives. Does that explain their result? No. Above, direct (solid) has its KL gradient *on*, like the other two,
 # and has no plateau either. The dashed line follows the authors' recipe: no KL gradient, and $\epsilon$ still near 1
 # after ten epochs. At $k = 10$ the two end alike. At $k = 50$ they do not: there the recipe without the KL gradient is
-# ahead by some nats ([results.md](results.md#convergence)). So the other objective explains a part of slide 24.
+# ahead by some nats ([results.md](results.md#convergence)). So the other recipe, objective and $\epsilon$ together,
+# explains a part of slide 24.
 #
 # ## What the second arg max buys
 #

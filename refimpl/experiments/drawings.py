@@ -20,7 +20,13 @@ BAND = "line: median of the seeds, band: lowest to highest"
 
 
 def datasets(records: Records) -> list[str]:
-    return sorted({record.dataset for record in records}, key=("mnist", "fashion-mnist", "omniglot").index)
+    return sorted({record.dataset for record in records}, key=in_order)
+
+
+def in_order(dataset: str) -> tuple[int, str]:
+    """The paper's data sets in its order, then others by name."""
+    known = ("mnist", "fashion-mnist", "omniglot")
+    return (known.index(dataset) if dataset in known else len(known)), dataset
 
 
 def chosen(records: Records, labels: Sequence[str], dataset: str, rename: Callable[[str], str] = str) -> list[Record]:

@@ -61,11 +61,12 @@ class Record:
 
     def at(self, epoch: float, name: str, key: str = "epoch") -> float:
         """A column's value at this epoch, or step if that is the key; NaN if it is not there."""
-        return next((float(row.get(name, math.nan)) for row in self.rows if row[key] == epoch), math.nan)
+        return next((float(row.get(name, math.nan)) for row in self.rows if row.get(key) == epoch),
+                    math.nan)
 
     def epochs(self, name: str = "epoch", key: str = "epoch") -> list[int]:
         """The epochs, or steps, that have this column."""
-        return [int(row[key]) for row in self.rows if not math.isnan(float(row.get(name, math.nan)))]
+        return [int(row[key]) for row in self.rows if key in row and not math.isnan(float(row.get(name, math.nan)))]
 
 
 def file_name(words: str) -> str:
@@ -115,6 +116,8 @@ def parsed(content: str) -> Record:
     words = (record.experiment, record.label, *record.commits)
     if not rows or not all(isinstance(word, str) for word in words) or not isinstance(record.settings, dict):
         raise TypeError("not a record")
+    if not re.fullmatch(r"[\w-]+", record.experiment) or type(record.settings.get("seed", 0)) is not int:
+        raise ValueError("no name of a folder, or no seed")
     if "epoch" in names:                            # a run: numbers only, and epochs that rise
         epochs = [row["epoch"] for row in rows]
         if any(isinstance(value, str) for row in rows for value in row.values()) or sorted(set(epochs)) != epochs:

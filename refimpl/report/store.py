@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from refimpl.experiments import rows
+from refimpl.experiments import drawings, rows
 from refimpl.experiments.rows import Record
 
 
@@ -79,8 +79,7 @@ class Store:
         return list(dict.fromkeys(record.label for record in self.of(experiment, dataset)))
 
     def datasets(self, experiment: str) -> list[str]:
-        order = ("mnist", "fashion-mnist", "omniglot")
-        return sorted({record.dataset for record in self.of(experiment)}, key=order.index)
+        return drawings.datasets(self.of(experiment))
 
     def measured(self, experiment: str, label: str) -> list[dict[str, rows.Value]]:
         """The rows of a table of measurements; none if there is none."""

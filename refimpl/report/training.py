@@ -19,7 +19,7 @@ def convergence(store: Store) -> str:
     for dataset in store.datasets("convergence"):
         for k in (10, 50):
             labels = [f"{name}, k = {k}" for name in METHODS]
-            slide = {f"{name}, k = {k}": value for name, value in paper.CONVERGENCE[dataset][k].items()}
+            slide = {f"{name}, k = {k}": value for name, value in paper.CONVERGENCE.get(dataset, {}).get(k, {}).items()}
             parts.append(f"**{dataset}, k = {k}**\n\n" + bounds(
                 store, "convergence", dataset, labels, slide, lambda label: label.split(", k")[0], stuck=True))
     return "\n\n".join([*parts, made_at(store.of("convergence"))]) if parts else NO_ROWS.format("convergence")

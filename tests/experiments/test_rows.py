@@ -61,6 +61,8 @@ DAMAGED = {
     "epochs that fall": rows.text(RUN).replace("\n2,", "\n0,"),
     "an epoch twice": rows.text(RUN).replace("\n2,", "\n1,"),
     "a column twice": rows.text(RUN).replace("seconds", "epoch"),
+    "a seed in words": rows.text(RUN).replace('"seed": 3', '"seed": "x"'),
+    "a way out of the folder": rows.text(RUN).replace('"binary"', '"../binary"'),
     "a quote": rows.text(TABLE).replace("exact", '"exact'), "deep": "# refimpl rows 1\n# " + "[" * 10**5 + "\n\n"}
 
 
