@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests import background
 
 FOLDER = Path(__file__).resolve().parent.parent / "tutorials"
 SOURCES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
+BACKPROPAGATION = FOLDER / "05_backpropagation.py"
 each = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 
 
@@ -63,10 +65,13 @@ for part, text in zip(parts, sys.stdin.read().split(chr(0))):
 
 
 def run_chapter(source: Path) -> subprocess.CompletedProcess:
-    """In a process of its own, every warning of ours an error; the solutions in order, with the chapter's names."""
+    """In a process of its own, every warning of ours an error; the solutions in order, with the chapter's names.
+
+    `python -c` finds start.py on PYTHONPATH; a program and a notebook find it beside them.
+    """
     text = "\0".join([source.read_text(encoding="utf-8"), *solutions(source)])
     return subprocess.run([sys.executable, "-c", RUNNER], input=text, cwd=FOLDER.parent,
-                          env={**os.environ, "MPLBACKEND": "Agg"}, capture_output=True, text=True, timeout=300)
+                          env={**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(FOLDER)}, capture_output=True, text=True, timeout=300)
 
 
 AHEAD = {"test_chapter_and_solutions_run": run_chapter}
@@ -202,17 +207,39 @@ def test_a_chapter_keeps_its_figures_from_any_folder(tmp_path):
     assert "--save-figures DIR keeps them" in program(SOURCES[0], tmp_path).stdout
 
 
-def test_a_chapter_alone_says_what_it_lacks(tmp_path):
-    (tmp_path / "chapter.py").write_text(SOURCES[0].read_text(encoding="utf-8"), encoding="utf-8")
-    done = program(tmp_path / "chapter.py", tmp_path, alone=True)
-    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
-    assert "clone the whole repository" in done.stderr and "PYTHONPATH" in done.stderr
+FIRST = "import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/"
 
 
 @each
-def test_every_chapter_looks_for_the_package_first(source):
+def test_every_chapter_begins_with_start(source):
     first = next(text for kind, text in cells(source) if kind == "code")
-    assert "This chapter needs the package" in first.partition("from refimpl")[0]
+    assert first.startswith(FIRST) or "This chapter needs the package" in first.partition("from refimpl")[0]
+
+
+def test_a_chapter_alone_says_what_it_lacks(tmp_path):
+    """Before anything else has run, Python quotes the line that failed, and the line says what to do."""
+    shutil.copy(BACKPROPAGATION, tmp_path / "chapter.py")
+    done = program(tmp_path / "chapter.py", tmp_path, alone=True)
+    assert done.returncode == 1 and done.stdout == ""
+    assert [line.strip() for line in done.stderr.splitlines()].count(FIRST) == 1
+    assert done.stderr.count("File ") == 1 and done.stderr.endswith("No module named 'start'\n")
+
+
+def test_the_chapters_without_the_package_say_so(tmp_path):
+    """One line if only the folder was copied; with PYTHONPATH it works."""
+    shutil.copy(FOLDER / "start.py", tmp_path)
+    (tmp_path / "chapter.py").write_text(f"{FIRST}\nprint(start.plots.TRUTH)\n")
+    done = program(tmp_path / "chapter.py", tmp_path, alone=True)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
+    assert "clone the whole repository" in done.stderr and "PYTHONPATH" in done.stderr
+    assert program(tmp_path / "chapter.py", tmp_path).stdout.endswith("#000000\n")
+
+
+@pytest.mark.parametrize("place", [FOLDER, FOLDER.parent, FOLDER.parent.parent],
+                         ids=["its own", "the clone", "above the clone"])
+def test_start_finds_the_package_from_any_folder(place):
+    done = program(FOLDER / "start.py", place, alone=True)
+    assert (done.returncode, done.stderr) == (0, "") and "no display" in done.stdout
 
 
 def test_the_sheets_are_the_exercises_without_their_solutions(tmp_path):

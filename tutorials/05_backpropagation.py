@@ -14,20 +14,13 @@
 # | $\partial L / \partial v$ | `dv` | | derivative of the loss in whatever is called `v` |
 
 # %%
-import sys
-from pathlib import Path
-
-here = Path.cwd()               # find the package, wherever in (or just above) a clone of the repository this runs
-sys.path[:0] = [str(place) for place in (here, *here.parents, *here.glob("*/")) if (place / "refimpl").is_dir()][:1]
-if not any((Path(place) / "refimpl").is_dir() for place in sys.path):
-    sys.exit("This chapter needs the package: clone the whole repository and start in it, or set PYTHONPATH to it.")
+import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 from refimpl import data, plots
 
-plots.chapter_style()
 rng = np.random.default_rng(0)
 
 # %% [markdown]
@@ -168,8 +161,8 @@ def train(optimise, epochs=3):
     shuffle = np.random.default_rng(2)
     for _ in range(epochs):
         order = shuffle.permutation(len(x_all))
-        for start in range(0, len(order), 100):
-            rows = order[start:start + 100]
+        for first in range(0, len(order), 100):
+            rows = order[first:first + 100]
             loss, saved = forward(weights, z_all[rows], x_all[rows])
             optimise(weights, backward(weights, z_all[rows], x_all[rows], saved))
             history.append(loss)

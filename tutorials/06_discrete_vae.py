@@ -17,13 +17,7 @@
 # | $\tau$ | `tau` | $\tau$ | temperature of Gumbel-softmax |
 
 # %%
-import sys
-from pathlib import Path
-
-here = Path.cwd()               # find the package, wherever in (or just above) a clone of the repository this runs
-sys.path[:0] = [str(place) for place in (here, *here.parents, *here.glob("*/")) if (place / "refimpl").is_dir()][:1]
-if not any((Path(place) / "refimpl").is_dir() for place in sys.path):
-    sys.exit("This chapter needs the package: clone the whole repository and start in it, or set PYTHONPATH to it.")
+import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -34,7 +28,6 @@ from refimpl.nn.adam import Adam
 from refimpl.nn.network import MLP
 from refimpl.nn.parameters import bind
 
-plots.chapter_style()
 K, B = 10, 100
 dataset = data.load("mnist", limit=10_000)
 x_all = dataset.train.images()                              # (10000, 784) float32
@@ -152,8 +145,8 @@ for name in ("exact", "direct", "gumbel-softmax"):
     curve = [-elbo(model, test)]
     for epoch in range(5):
         order = rng.permutation(len(x_all))
-        for start in range(0, len(order), B):
-            step(name, model, x_all[order[start:start + B]], rng)
+        for first in range(0, len(order), B):
+            step(name, model, x_all[order[first:first + B]], rng)
             adam.step()
         curve.append(-elbo(model, test))
     ax.plot(range(6), curve, color=plots.colour(name), marker="o", label=name)

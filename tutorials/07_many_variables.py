@@ -15,13 +15,7 @@
 # | $\gamma_i$ | `noise` | $\gamma_i(1) - \gamma_i(0)$ | difference of two Gumbels: logistic noise |
 
 # %%
-import sys
-from pathlib import Path
-
-here = Path.cwd()               # find the package, wherever in (or just above) a clone of the repository this runs
-sys.path[:0] = [str(place) for place in (here, *here.parents, *here.glob("*/")) if (place / "refimpl").is_dir()][:1]
-if not any((Path(place) / "refimpl").is_dir() for place in sys.path):
-    sys.exit("This chapter needs the package: clone the whole repository and start in it, or set PYTHONPATH to it.")
+import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
 
 import itertools
 
@@ -31,7 +25,6 @@ import numpy as np
 from refimpl import plots
 from refimpl.experiments import tutorial_runs
 
-plots.chapter_style()
 rng = np.random.default_rng(2)
 n = 6
 l = rng.normal(size=n)

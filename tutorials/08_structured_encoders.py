@@ -15,13 +15,7 @@
 # | $S(z)$ | `score(u, w, z)` | $\phi(x,z)$ | $\sum_i u_i z_i + \sum_{i<j} w_{ij} z_i z_j$ |
 
 # %%
-import sys
-from pathlib import Path
-
-here = Path.cwd()               # find the package, wherever in (or just above) a clone of the repository this runs
-sys.path[:0] = [str(place) for place in (here, *here.parents, *here.glob("*/")) if (place / "refimpl").is_dir()][:1]
-if not any((Path(place) / "refimpl").is_dir() for place in sys.path):
-    sys.exit("This chapter needs the package: clone the whole repository and start in it, or set PYTHONPATH to it.")
+import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
 
 import itertools
 import time
@@ -35,7 +29,6 @@ from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 from refimpl import plots
 from refimpl.experiments import tutorial_runs
 
-plots.chapter_style()
 rng = np.random.default_rng(4)
 
 
@@ -92,9 +85,9 @@ figure, ax = plt.subplots(figsize=(6.5, 3.6))
 edges = [(i, j, value / 2) for value, (i, j) in zip(w, itertools.combinations(range(4), 2)) if value > 0]
 edges += [("source", i, -t[i]) if t[i] < 0 else (i, "sink", t[i]) for i in range(4) if t[i] != 0]
 side = {**{i: bool(best[i]) for i in range(4)}, "source": True, "sink": False}
-for start, end, capacity in edges:
-    (x0, y0), (x1, y1) = place[start], place[end]
-    cut = side[start] != side[end]
+for a, b, capacity in edges:
+    (x0, y0), (x1, y1) = place[a], place[b]
+    cut = side[a] != side[b]
     ax.plot([x0, x1], [y0, y1], color=plots.FURTHER[0] if cut else "0.6", linestyle="--" if cut else "-",
             linewidth=1 + 3 * capacity, zorder=1)
     ax.text(0.4 * x0 + 0.6 * x1, 0.4 * y0 + 0.6 * y1, f"{capacity:.2f}", fontsize=10, ha="center",
@@ -109,7 +102,7 @@ ax.set_axis_off()
 plt.show()
 
 constant = np.minimum(t, 0).sum()                           # the bill of nobody leaving the source where t < 0
-bill = sum(capacity for start, end, capacity in edges if side[start] != side[end])
+bill = sum(capacity for a, b, capacity in edges if side[a] != side[b])
 assert np.isclose(bill + constant, -score(u, w, best))
 print(f"cut edges add up to {bill:.2f}; with the constant {constant:.2f} that is -S = {-score(u, w, best):.2f}")
 

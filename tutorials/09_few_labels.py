@@ -16,13 +16,7 @@
 # | $\ell$ | `loss` | $\ell(z, z^{\phi+\gamma})$ | 0/1 loss: 1 where the drawn class is not the label |
 
 # %%
-import sys
-from pathlib import Path
-
-here = Path.cwd()               # find the package, wherever in (or just above) a clone of the repository this runs
-sys.path[:0] = [str(place) for place in (here, *here.parents, *here.glob("*/")) if (place / "refimpl").is_dir()][:1]
-if not any((Path(place) / "refimpl").is_dir() for place in sys.path):
-    sys.exit("This chapter needs the package: clone the whole repository and start in it, or set PYTHONPATH to it.")
+import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -31,7 +25,6 @@ from scipy.optimize import linear_sum_assignment
 from refimpl import gumbel, plots
 from refimpl.experiments import tutorial_runs
 
-plots.chapter_style()
 rng = np.random.default_rng(6)
 
 

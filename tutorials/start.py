@@ -1,0 +1,19 @@
+"""Every chapter begins with `import start`: find the package, and give the figures their style.
+
+The package is taken from the clone that this file stands in, wherever the chapter is started; else from PYTHONPATH.
+"""
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+CLONE = Path(__file__).resolve().parent.parent
+if (CLONE / "refimpl").is_dir():
+    sys.path.insert(0, str(CLONE))
+elif importlib.util.find_spec("refimpl") is None:
+    sys.exit("The chapters need the package: clone the whole repository, or set PYTHONPATH to it.")
+
+from refimpl import plots
+
+plots.chapter_style()
