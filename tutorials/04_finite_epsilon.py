@@ -255,7 +255,7 @@ for i in range(3):                                          # the two criteria a
     e = crossing[i]
     assert np.isclose(variance(e)[i], softmax(h + e * f)[i] * (1 - softmax(h + e * f)[i]) / e**2)
 best = ratio**2 * (q * (1 - q)) / np.array([softmax(h + e * f) * (1 - softmax(h + e * f)) for e in eps])
-assert (best <= 1).all()        # with the best multiple of the sample, Cov / Var of it, 1 - best of the variance is left
+assert (best <= 1).all()        # with the best multiple, Cov / Var of the sample, 1 - best of the variance is left
 
 # %% [markdown]
 # What to see. Left: where a line is above 1/2, the sample helps. Right: the variance of $g_i$ over the variance without

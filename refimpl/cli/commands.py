@@ -186,6 +186,13 @@ def estimators(options: argparse.Namespace) -> int:
     return 1 if any(row.claims and not row.found for row in rows) else 0
 
 
+def choose_eps(options: argparse.Namespace) -> int:
+    from refimpl.experiments import choosing_eps
+
+    print("\n".join(choosing_eps.run(options.samples, options.problems, options.seed)))
+    return 0
+
+
 def joint_argmax(options: argparse.Namespace) -> int:
     from refimpl.experiments import joint_argmax
 

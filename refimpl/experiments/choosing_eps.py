@@ -1,5 +1,7 @@
 """Choosing eps without the truth, from what one has in practice: draws of the noise and scores.
 
+    python -m refimpl choose-eps --samples 1000             each rule against the exact best eps, on random problems
+
 The mean of M estimates is off by |bias|^2 + variance / M in mean square.  At small eps (direct.py, chapter 4)
 
     variance = C / eps + O(1),    bias = eps b + O(eps^2),    so the error is least at    eps = (C / (2 M |b|^2))^(1/3)
@@ -20,10 +22,12 @@ from typing import NamedTuple
 import numpy as np
 
 from refimpl import checks, direct, exact, gumbel
+from refimpl.checks import InputError
 
 ROUNDS = 8              # of measuring and moving; eps moves by a factor of at most 2 in each
 FLOOR = 0.25            # of D's sampling variance: what cannot be told from 0 is not taken for 0
 PROBLEMS = 50
+KINDS = {"k = 3 ... 10": (3, 10), "k = 2": (2, 2)}      # with two values the bias may cross 0 at an accidental eps
 
 
 def choose(h: np.ndarray, f: np.ndarray, noise: np.ndarray) -> float:
@@ -105,7 +109,7 @@ def regrets(given: list[tuple[np.ndarray, np.ndarray]], M: int, seed: int) -> li
 def table(M: int, seed: int = 0, count: int = PROBLEMS) -> dict[str, list[Regret]]:
     """The rules on `count` random problems of three to ten values, and on as many of two, for means of M estimates."""
     return {words: regrets(problems(count, least, most, seed), M, seed + 1)
-            for words, least, most in (("k = 3 ... 10", 3, 10), ("k = 2", 2, 2))}
+            for words, (least, most) in KINDS.items()}
 
 
 def lines(found: dict[str, list[Regret]], M: int) -> list[str]:
@@ -116,3 +120,11 @@ def lines(found: dict[str, list[Regret]], M: int) -> list[str]:
         made.append(f"  {rows[0].rule:30s}" + "".join(
             f" {np.median(row.ratios):20.2f} {row.ratios.max():9.1f}" for row in rows))
     return made
+
+
+def run(M: int, count: int = PROBLEMS, seed: int = 0) -> list[str]:
+    """The table for means of M estimates, as lines.  Raises InputError if an option is out of range."""
+    for name, value, least, most in (("samples", M, 2, 100_000), ("problems", count, 1, 1_000), ("seed", seed, 0, 10**9)):
+        if not least <= value <= most:
+            raise InputError(f"--{name} must be in {least} ... {most}, got {value}")
+    return lines(table(M, seed, count), M)
