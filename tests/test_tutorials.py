@@ -70,8 +70,9 @@ def run_chapter(source: Path) -> subprocess.CompletedProcess:
     `python -c` finds start.py on PYTHONPATH; a program and a notebook find it beside them.
     """
     text = "\0".join([source.read_text(encoding="utf-8"), *solutions(source)])
-    return subprocess.run([sys.executable, "-c", RUNNER], input=text, cwd=FOLDER.parent,
-                          env={**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(FOLDER)}, capture_output=True, text=True, timeout=300)
+    environment = {**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(FOLDER)}
+    return subprocess.run([sys.executable, "-c", RUNNER], input=text, cwd=FOLDER.parent, env=environment,
+                          capture_output=True, text=True, timeout=300)
 
 
 AHEAD = {"test_chapter_and_solutions_run": run_chapter}
@@ -207,7 +208,8 @@ def test_a_chapter_keeps_its_figures_from_any_folder(tmp_path):
     assert "--save-figures DIR keeps them" in program(SOURCES[0], tmp_path).stdout
 
 
-FIRST = "import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/"
+FIRST = ("import start    # if it is not found: clone the whole repository, and run this chapter in its folder "
+         "tutorials/")
 
 
 @each
