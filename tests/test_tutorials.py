@@ -4,6 +4,7 @@ The tool that builds them is not needed.
 """
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -242,6 +243,16 @@ def test_the_chapters_without_the_package_say_so(tmp_path):
 def test_start_finds_the_package_from_any_folder(place):
     done = program(FOLDER / "start.py", place, alone=True)
     assert (done.returncode, done.stderr) == (0, "") and "no display" in done.stdout
+
+
+def test_printed_lines_are_one_output_up_to_the_next_figure():
+    spec = importlib.util.spec_from_file_location("build", FOLDER / "build.py")
+    build = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(build)
+    first, second = ({"output_type": "stream", "name": "stdout", "text": [f"{word}\n"]} for word in ("one", "two"))
+    figure, warning = {"output_type": "display_data", "data": {}}, {**first, "name": "stderr"}
+    both = {**first, "text": ["one\n", "two\n"]}
+    assert build.joined([dict(first), second, figure, second, warning]) == [both, figure, second, warning]
 
 
 def test_the_sheets_are_the_exercises_without_their_solutions(tmp_path):
