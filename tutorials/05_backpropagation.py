@@ -149,8 +149,8 @@ for _ in range(3):
 wrong = {**gradient, "bias1": 1.05 * gradient["bias1"]}
 for _ in range(3):
     parts, numeric, error = check(weights, wrong)
-    print("parts:", ", ".join(f"{name} {part:+.2f}" for name, part in parts.items()),
-          f"  sum {sum(parts.values()):+.2f}, measured {numeric:+.2f}: relative {error:.1e}")
+    words = ", ".join(f"{name} {part:+.2f}" for name, part in parts.items())
+    print(f"{words}: sum {sum(parts.values()):+.2f}, measured {numeric:+.2f}, relative {error:.1e}")
     planted = abs(parts["bias1"]) * 0.05 / 1.05
     assert np.isclose(error, planted / max(abs(sum(parts.values())), abs(numeric)), rtol=1e-4)
 errors = [check(weights, wrong)[2] for _ in range(200)]

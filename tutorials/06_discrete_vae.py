@@ -223,8 +223,10 @@ assert q[:, leader].mean() > 0.99 and kl.mean() < np.log(k) < ahead.mean() / 10
 # %% [markdown]
 # What to see. A value that happens to be used more is trained more: its picture gets better, so it is used still more.
 # Soon it is ahead by dozens of nats. The KL term can set only $\log 10 = 2.3$ nats against that, its largest value. So
-# at every step $E f$ pulls harder towards the leader than the KL term pulls back. In the end both pulls vanish
-# together, since both are proportional to the share of $q$ that the other values have left.
+# in every row of the table $E f$ pulls harder towards the leader than the KL term pulls back. In other words: for a
+# decoder held fixed the best $q$ is the softmax of $f$. There a lead of 30 nats leaves a value $e^{-30}$ of the
+# leader's share. In the end both pulls vanish together, since both shrink with the share of $q$ that the other values
+# have left.
 #
 # ## Why does enumeration stay there?
 #
@@ -327,7 +329,7 @@ for e in (0.3, 1.0):                                        # ten times f at a t
 assert with_it[0] < 0.2 * without[0] and with_it[-1] > without[-1]
 
 # %% [markdown]
-# What to see. For small $\epsilon$ the two winners are nearly always the same, and cancel. The variance grows by
+# What to see. For small $\epsilon$ the two winners are nearly always the same, and cancel. The variance grows like
 # $1/\epsilon$ instead of $1/\epsilon^2$. For large $\epsilon$ they have little to do with each other, and the second
 # one adds its own noise. Where the lines cross is a matter of this toy: with $10 f$ in the place of $f$ they cross at a
 # tenth of this $\epsilon$.

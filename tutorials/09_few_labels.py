@@ -3,7 +3,7 @@
 #
 # **You will** mix a discrete and a continuous latent variable, and teach the discrete one with a handful of labels. You
 # find out what three ways of teaching really do. **You will learn** that "replace the perturbed arg max by the label"
-# is cross-entropy under another name, and how few labels it takes to name the classes. **You need** chapters
+# is cross-entropy under another name, and how few labels it takes to find the classes. **You need** chapters
 # [3](03_theorem_1.ipynb), [4](04_finite_epsilon.ipynb), [6](06_discrete_vae.ipynb). It runs in about ten seconds. Three
 # trained runs are loaded; `python -m refimpl tutorial-runs labels-0 labels-50 labels-100` makes them again in a few
 # minutes.
@@ -95,8 +95,13 @@ print("the same first layer for all ten classes, at a tenth of the cost")
 #
 # $$E_q e^{-\epsilon \ell} = q(y) + (1 - q(y))\, e^{-\epsilon}$$
 #
-# Where $q(y)$ is near zero, this hardly depends on $q$ and is near $e^{-\epsilon}$. Check the gradient by differences,
-# and all means by draws.
+# The pull on the label's score is the derivative in $h(y)$. There $q(y)$ has the derivative $q(y)(1 - q(y))$, so the
+# pull is
+#
+# $$\frac{(1 - e^{-\epsilon})\, q(y) (1 - q(y))}{\epsilon\, (q(y) + (1 - q(y)) e^{-\epsilon})}$$
+#
+# It vanishes as $q(y) \to 0$. That of cross-entropy is $1 - q(y)$, and does not. Check the slide's gradient by
+# differences, and all means by draws.
 
 # %%
 h, y = np.array([1.0, -1.5, 0.4, 0.0]), 1                   # the label is the least likely class: the image is misread
@@ -115,6 +120,8 @@ for eps in (0.05, 1.0, 5.0):
     slope = [(slides_objective(h + 1e-5 * unit, eps) - slides_objective(h - 1e-5 * unit, eps)) / 2e-5
              for unit in np.eye(4)]
     assert np.allclose(slope, (softmax(h - eps * ell) - q) / eps, atol=1e-8)
+    pull = (1 - np.exp(-eps)) * q[y] * (1 - q[y]) / (eps * (q[y] + (1 - q[y]) * np.exp(-eps)))
+    assert np.isclose(slope[y], pull)
     for name, sampled, mean in (("released", (onehot - z_star) / eps, (onehot - q) / eps),
                                 ("direct loss", (z_eps - z_star) / eps, (softmax(h - eps * ell) - q) / eps)):
         error = sampled.std(axis=0) / np.sqrt(len(noise))
