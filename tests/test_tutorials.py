@@ -4,6 +4,7 @@ The tool that builds them is not needed.
 """
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -70,8 +71,9 @@ def run_chapter(source: Path) -> subprocess.CompletedProcess:
     `python -c` finds start.py on PYTHONPATH; a program and a notebook find it beside them.
     """
     text = "\0".join([source.read_text(encoding="utf-8"), *solutions(source)])
-    return subprocess.run([sys.executable, "-c", RUNNER], input=text, cwd=FOLDER.parent,
-                          env={**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(FOLDER)}, capture_output=True, text=True, timeout=300)
+    environment = {**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(FOLDER)}
+    return subprocess.run([sys.executable, "-c", RUNNER], input=text, cwd=FOLDER.parent, env=environment,
+                          capture_output=True, text=True, timeout=300)
 
 
 AHEAD = {"test_chapter_and_solutions_run": run_chapter}
@@ -207,7 +209,8 @@ def test_a_chapter_keeps_its_figures_from_any_folder(tmp_path):
     assert "--save-figures DIR keeps them" in program(SOURCES[0], tmp_path).stdout
 
 
-FIRST = "import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/"
+FIRST = ("import start    # if it is not found: clone the whole repository, and run this chapter in its folder "
+         "tutorials/")
 
 
 @each
@@ -240,6 +243,16 @@ def test_the_chapters_without_the_package_say_so(tmp_path):
 def test_start_finds_the_package_from_any_folder(place):
     done = program(FOLDER / "start.py", place, alone=True)
     assert (done.returncode, done.stderr) == (0, "") and "no display" in done.stdout
+
+
+def test_printed_lines_are_one_output_up_to_the_next_figure():
+    spec = importlib.util.spec_from_file_location("build", FOLDER / "build.py")
+    build = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(build)
+    first, second = ({"output_type": "stream", "name": "stdout", "text": [f"{word}\n"]} for word in ("one", "two"))
+    figure, warning = {"output_type": "display_data", "data": {}}, {**first, "name": "stderr"}
+    both = {**first, "text": ["one\n", "two\n"]}
+    assert build.joined([dict(first), second, figure, second, warning]) == [both, figure, second, warning]
 
 
 def test_the_sheets_are_the_exercises_without_their_solutions(tmp_path):

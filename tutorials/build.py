@@ -15,7 +15,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 SOURCES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
-PICTURE = {"01": 1, "02": 1, "03": 0, "04": 2, "05": 0, "06": 1, "07": 0, "08": 0, "09": 0}     # a chapter's picture
+PICTURE = {"01": 1, "02": 1, "03": 0, "04": 2, "05": 0, "06": 1, "07": 1, "08": 0, "09": 0}     # a chapter's picture
 
 
 def build(source: Path) -> None:
@@ -25,11 +25,26 @@ def build(source: Path) -> None:
     for tool in (to_notebook, run):
         subprocess.run([sys.executable, "-m", *map(str, tool)], check=True)
     content = json.loads(notebook.read_text(encoding="utf-8"))
+    for cell in content["cells"]:
+        if "outputs" in cell:
+            cell["outputs"] = joined(cell["outputs"])
+    notebook.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     pictures = [output["data"]["image/png"] for cell in content["cells"] for output in cell.get("outputs", [])
                 if "image/png" in output.get("data", {})]
     chapter = source.name[:2]
     (FOLDER / "figures" / f"chapter-{chapter}.png").write_bytes(base64.b64decode(pictures[PICTURE[chapter]]))
     print(f"{notebook.name}: {notebook.stat().st_size / 1e3:.0f} kB, {len(pictures)} pictures")
+
+
+def joined(outputs: list[dict]) -> list[dict]:
+    """Printed lines that follow each other as one output, however the kernel happened to deliver them."""
+    made: list[dict] = []
+    for output in outputs:
+        if made and output["output_type"] == made[-1]["output_type"] == "stream" and output["name"] == made[-1]["name"]:
+            made[-1]["text"] += output["text"]
+        else:
+            made.append(output)
+    return made
 
 
 def exercises() -> str:
