@@ -186,7 +186,7 @@ COSTS = {"exact": 4, "tilted": 4, "noisy-exact": 4, "direct": 3, "two-sided": 3,
 
 @pytest.mark.parametrize("name", list(estimators.REGISTRY))
 def test_first_estimates_cost_as_much_of_a_decoder_as_of_a_toy(name, rng):
-    """n = k = 2: four joint values, three around one.  A moving average's first estimate needs one more to start from."""
+    """n = k = 2: four joint values, three around one.  A moving average's first estimate needs one more."""
     entry, model = estimators.get(name), VAE(Independent(2, 2), 6, 10, np.float64)
     model.initialise(rng)
     for objective in (Toy(4, 2, 2, rng), model.objective((rng.random((4, 10)) < 0.4).astype(float))):
