@@ -50,8 +50,8 @@ def solutions(source: Path) -> list[str]:
     return ["\n".join(re.findall(r"```python\n(.*?)```", text, re.S)) for text in hidden]
 
 
-def test_there_are_nine_chapters_and_a_notebook_for_each():
-    assert [path.name[:2] for path in SOURCES] == [f"0{number}" for number in range(1, 10)]
+def test_there_are_ten_chapters_and_a_notebook_for_each():
+    assert [path.name[:2] for path in SOURCES] == [f"{number:02d}" for number in range(1, 11)]
     assert sorted(path.stem for path in FOLDER.glob("*.ipynb")) == [path.stem for path in SOURCES]
 
 
@@ -104,7 +104,7 @@ def test_notebook_is_its_source_with_outputs(source):
 @each
 def test_chapter_has_all_its_parts(source):
     text = prose(source)
-    assert re.match(r"# \d\. \S", text)
+    assert re.match(r"# \d+\. \S", text)
     for part in ("**You will**", "**You will learn**", "**You need**", "seconds",
                  "| symbol | in the code | the slides write | meaning |",
                  "## Exercises", "**1 (easy).**", "**2 (middling).**", "**3 (hard).**",
@@ -158,7 +158,7 @@ def test_every_run_is_there_and_is_what_its_plan_says():
         loaded = tutorial_runs.load(name)
         assert loaded.settings == plan.settings.resolved() and loaded.rows[-1]["epoch"] == plan.epochs
         assert (loaded.run is not None) == plan.weights
-        source = next(path for path in SOURCES if path.name.startswith(f"0{plan.chapter}"))
+        source = next(path for path in SOURCES if path.name.startswith(f"{plan.chapter:02d}"))
         text = source.read_text(encoding="utf-8")
         assert name in text or name.partition("-")[0] + "-{" in text
     assert sum(path.stat().st_size for path in tutorial_runs.FOLDER.glob("*.npz")) < 2_000_000
@@ -204,7 +204,7 @@ def test_a_chapter_keeps_its_figures_from_any_folder(tmp_path):
     done = program(SOURCES[0], tmp_path, "--save-figures", "kept")
     assert done.returncode == 0, done.stderr
     made = sorted(path.name for path in (tmp_path / "kept").iterdir())
-    assert made and made == [f"01_gumbel_max-{place + 1}.png" for place in range(len(made))]
+    assert made and made == [f"01_staircase-{place + 1}.png" for place in range(len(made))]
     assert done.stdout.count("Figure: kept") == len(made) and "no display" not in done.stdout
     assert "--save-figures DIR keeps them" in program(SOURCES[0], tmp_path).stdout
 

@@ -4,8 +4,8 @@
 # **You will** put encoder, arg max and decoder together, train them by enumeration, by direct optimisation and by
 # Gumbel-softmax, and measure all three exactly. **You will learn** what a plateau is and why the exact gradient may sit
 # on one, what the second arg max buys, and what the published comparison compared. **You need** chapters
-# [3](03_theorem_1.ipynb), [4](04_finite_epsilon.ipynb), [5](05_backpropagation.ipynb). It runs in about twenty seconds.
-# Four trained runs are loaded;
+# [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb), [4](04_finite_epsilon.ipynb), [5](05_backpropagation.ipynb). It
+# runs in about twenty seconds. Four trained runs are loaded;
 # `python -m refimpl tutorial-runs single-direct single-direct-as-released single-exact single-gumbel-softmax` makes
 # them again in about a minute.
 #

@@ -4,8 +4,8 @@
 # **You will** write direct optimisation for $n$ variables, and REINFORCE, ARM, DisARM, REBAR and local expectation
 # beside it, and hold all of them against enumeration. **You will learn** what the coordinate-wise arg max loses
 # (little), what each estimator pays for being unbiased, and which is best at equal cost. **You need** chapters
-# [3](03_theorem_1.ipynb) and [4](04_finite_epsilon.ipynb). It runs in about ten seconds. Trained runs are loaded;
-# `python -m refimpl tutorial-runs` makes them again.
+# [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb) and [4](04_finite_epsilon.ipynb). It runs in about ten seconds.
+# Trained runs are loaded; `python -m refimpl tutorial-runs` makes them again.
 #
 # | symbol | in the code | the slides write | meaning |
 # | --- | --- | --- | --- |
@@ -144,7 +144,7 @@ for eps in (1.0, 0.3, 0.1, 0.03):
 # What to see. At small $\epsilon$ the two arg maxes agree in nearly all coordinates. Their biases are of one size. Both
 # come from $\epsilon$, as in chapter 4.
 #
-# The joint estimate follows the argument of chapter 3, with other noise: not a Gumbel for every vector, but $n$
+# The joint estimate follows the argument of chapter 2, with other noise: not a Gumbel for every vector, but $n$
 # logistic numbers. The coordinate-wise one has the mean
 # $E_q\left[(\sigma(l_i + \epsilon\, \text{gain}_i) - \sigma(l_i)) / \epsilon\right]$. That is chapter 4, a coordinate
 # at a time. It needs $n + 1$ evaluations of $f$, the joint one $2^n$.

@@ -189,9 +189,7 @@ print("integer program and enumeration agree on 40 random instances with pair sc
 #
 # $$\frac{\partial}{\partial u_i} \approx \frac{z_i(\epsilon) - z^{\star}_i}{\epsilon}, \qquad \frac{\partial}{\partial w_{ij}} \approx \frac{z_i(\epsilon) z_j(\epsilon) - z^{\star}_i z^{\star}_j}{\epsilon}$$
 #
-# The noise sits on the unary scores only. That is enough. A shift of $u$ is a shift of the noise, so that
-# $G = E \max_z \{\epsilon f(z) + h(z) + \sum_i \gamma_i z_i\}$ is an integral over the noise's smooth density, and its
-# two mixed derivatives agree.
+# The noise sits on the unary scores only. The next section proves that this is enough.
 #
 # Check it against differences of $E f(z^{\star})$. These need many draws, with common noise:
 
@@ -233,7 +231,69 @@ assert (np.abs(mean - by_difference) < 4 * np.hypot(error, difference_error) + 0
 # What has no closed form here is $q$. The noise is on single variables only, so the law of the *perturbed* arg max is
 # not the softmax of $h(z)$. So there is no KL term, and no bound. The released code adds the KL of the unary softmax.
 # That is not a bound on anything. What remains exact is $\log p(x)$, by enumeration over $z$, and it is what we report.
+
+# %% [markdown]
+# ## Why noise on the unary scores is enough
 #
+# In chapter 2 every value had noise of its own. Here $2^n$ values share $n$ logistic numbers $\gamma_i$, and the pair
+# scores have none. Theorem 1 holds all the same, for $w$ too. Write $v = u + \gamma$, and $\rho$ for the density of
+# $\gamma$.
+#
+# $$G(u, w, \epsilon) = E \max_z \{ \epsilon f(z) + h(z) + \sum_i \gamma_i z_i \} = \int \rho(v - u) \, \max_z \Big\{ \epsilon f(z) + \sum_i v_i z_i + \sum_{i<j} w_{ij} z_i z_j \Big\} \, dv$$
+#
+# 1. *The shift.* Only $u$ is shifted. It stands in the density alone now, and $w$ and $\epsilon$ in the maximum alone.
+# 2. *Danskin.* For a fixed winner what is maximised is linear in $(u, w, \epsilon)$. So
+#    $\partial G / \partial \epsilon$ is $E f(z(\epsilon))$, and $\partial G / \partial u_i$ and
+#    $\partial G / \partial w_{ij}$ are the chances of $z_i = 1$ and of $z_i = z_j = 1$ at $z(\epsilon)$.
+# 3. *Smoothness.* Each of these is made of chances that a $z$ wins: the mass of $\rho$ in a region of $v$-space. Two
+#    values $z \ne z'$ differ in some $z_i$, so the wall between them, $v \cdot (z - z') = \text{const}$, is a plane
+#    that $v$ can cross. It has no mass. $w$ and $\epsilon$ enter the constant linearly: they shift the wall, and for a
+#    continuous $\rho$ the mass moves with a continuous slope.
+# 4. So the second derivatives are continuous, and their order does not matter (Schwarz):
+#
+# $$\frac{\partial}{\partial w_{ij}} E f(z^{\star}) = \frac{\partial}{\partial \epsilon} P(z_i(\epsilon) = z_j(\epsilon) = 1) \Big|_{\epsilon = 0}$$
+#
+# What was needed is step 3: noise with a continuous density, on enough scores to tell any two values apart. Without
+# noise on $u_1$, two values that differ in $z_1$ alone would be parted by a wall that no noise crosses.
+#
+# Here are both sides for $n = 2$, without sampling. Given $v_1$, the choice of $z_2$ is one sigmoid; the rest is an
+# integral over $v_1$, with a kink where $z_1$ changes beside $z_2 = 0$, and beside $z_2 = 1$.
+
+# %%
+def law(theta, eps, f):
+    """Chances of z = 00, 01, 10, 11 for theta = (u_1, u_2, w_12): Gauss's rule between the kinks, on s = F(gamma_1)."""
+    sigmoid = lambda a: 1 / (1 + np.exp(-a))
+    kinks = np.array([eps * (f[0] - f[2]), eps * (f[1] - f[3]) - theta[2]])             # of v_1
+    edges = np.sort(np.r_[0.0, sigmoid(kinks - theta[0]), 1.0])
+    nodes, weights = np.polynomial.legendre.leggauss(60)
+    chance = np.zeros(4)
+    for low, high in zip(edges[:-1], edges[1:]):
+        s = low + (high - low) * (nodes + 1) / 2
+        v = theta[0] + np.log(s / (1 - s))
+        without = np.array([0 * v + eps * f[0], v + eps * f[2]])                        # z_2 = 0: z_1 = 0 or 1
+        beside = np.array([0 * v + eps * f[1], v + theta[2] + eps * f[3]])              # z_2 = 1
+        one = sigmoid(theta[1] + beside.max(axis=0) - without.max(axis=0))              # P(z_2 = 1 given v_1)
+        for z_1 in (0, 1):
+            chance[2 * z_1] += ((1 - one) * (without.argmax(axis=0) == z_1)) @ weights * (high - low) / 2
+            chance[2 * z_1 + 1] += (one * (beside.argmax(axis=0) == z_1)) @ weights * (high - low) / 2
+    return chance
+
+
+def slope(function, step=1e-3):
+    """d/dt at 0, by differences of fourth order."""
+    return (8 * (function(step) - function(-step)) - function(2 * step) + function(-2 * step)) / (12 * step)
+
+
+theta, f_two = np.array([0.4, -0.7, 0.9]), np.array([0.5, -1.0, 0.3, 2.0])
+phi = np.array([[0, 0, 0], [0, 1, 0], [1, 0, 0], [1, 1, 1]])                            # z_1, z_2, z_1 z_2
+assert abs(law(theta, 0.7, f_two).sum() - 1) < 1e-13
+left = [slope(lambda t: law(theta + t * unit, 0.0, f_two) @ f_two) for unit in np.eye(3)]
+right = slope(lambda eps: law(theta, eps, f_two) @ phi)
+print("d/d(u_1, u_2, w_12) of E f(z*)              ", np.array(left))
+print("d/d eps of the chances of z_1, z_2, z_1 z_2 ", right)
+assert np.allclose(left, right, rtol=0, atol=1e-9)
+
+# %% [markdown]
 # ## Time
 #
 # Seconds for a hundred arg maxes at a time, by the package's solvers. Each has ten tries, and the best one counts. The

@@ -4,9 +4,9 @@
 # **You will** mix a discrete and a continuous latent variable, and teach the discrete one with a handful of labels. You
 # find out what three ways of teaching really do. **You will learn** that "replace the perturbed arg max by the label"
 # is cross-entropy under another name, and how few labels it takes to find the classes. **You need** chapters
-# [3](03_theorem_1.ipynb), [4](04_finite_epsilon.ipynb), [6](06_discrete_vae.ipynb). It runs in about ten seconds. Three
-# trained runs are loaded; `python -m refimpl tutorial-runs labels-0 labels-50 labels-100` makes them again in a few
-# minutes.
+# [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb), [4](04_finite_epsilon.ipynb), [6](06_discrete_vae.ipynb). It runs
+# in about ten seconds. Three trained runs are loaded; `python -m refimpl tutorial-runs labels-0 labels-50 labels-100`
+# makes them again in a few minutes.
 #
 # | symbol | in the code | the slides write | meaning |
 # | --- | --- | --- | --- |

@@ -15,7 +15,8 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 SOURCES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
-PICTURE = {"01": 1, "02": 1, "03": 0, "04": 2, "05": 0, "06": 1, "07": 1, "08": 0, "09": 0}     # a chapter's picture
+# which of its pictures stands for a chapter in the index
+PICTURE = {"01": 0, "02": 1, "03": 1, "04": 3, "05": 0, "06": 1, "07": 1, "08": 0, "09": 0, "10": 3}
 
 
 def build(source: Path) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from refimpl.checks import InputError
 from refimpl.estimators import (arm, direct, exact, gumbel_softmax, imle, local_expectation, local_tilted, noisy_exact,
-                                rebar, reinforce, reinmax, relax, tilted)
+                                perturbed, rebar, reinforce, reinmax, relax, tilted)
 from refimpl.estimators.base import Estimate, Estimator, JointTable, Latent, Memory, Objective, Pass, Table
 
 __all__ = ["REGISTRY", "Estimate", "Estimator", "JointTable", "Latent", "Memory", "Objective", "Pass", "Table", "get"]
@@ -42,6 +42,8 @@ REGISTRY: dict[str, Estimator] = {entry.name: entry for entry in (
               colour="#BFBFBF", memory=reinforce.memory),
     Estimator("reinforce-loo", reinforce.leave_one_out_estimate,
               "score function, two samples, each the other's baseline", unbiased=True, colour="#999933"),
+    Estimator("perturbed", perturbed.estimate, "score function of the noise, moving-average baseline", unbiased=True,
+              colour="#EE3377", memory=perturbed.memory),
     Estimator("rebar", rebar.estimate, "score function, relaxed control variate", unbiased=True, colour="#CC79A7",
               setting="tau", default=0.5, memory=rebar.memory, released=BATCH_MEAN),
     Estimator("relax", relax.estimate, "REBAR with a learnt control variate", unbiased=True, colour="#882255",

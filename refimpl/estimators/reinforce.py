@@ -4,10 +4,12 @@ Unbiased whatever the baseline, as long as the baseline does not depend on b: E[
 """
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.special import softmax
 
-from refimpl.estimators.base import Estimate, Memory, Objective
+from refimpl.estimators.base import Estimate, Memory, Objective, Pass
 from refimpl.estimators.sampling import sample
 
 DECAY = 0.99
@@ -18,19 +20,25 @@ def memory(n: int, k: int) -> Memory:
     return {"baseline": np.zeros(1), "steps": np.zeros(1)}
 
 
-def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, memory: Memory) -> Estimate:
-    """With a moving-average baseline, one number for all images, made of past batches only.
+def centred(run: Pass, memory: Memory, another: Callable[[], float]) -> np.ndarray:
+    """f less the baseline, (B,).  The baseline is made of past batches only, and this batch joins it afterwards.
 
-    Before the first batch there is no past: one more sample, independent of b, stands in for it.
+    Before the first batch there is no past: `another`, the mean f of samples independent of these, stands in for it.
     """
-    b = sample(h, rng)
     if memory["steps"][0] == 0:
-        memory["baseline"][0] = objective.run(sample(h, rng)).f.mean()
-    run = objective.run(b)
-    signal = (run.f - memory["baseline"][0])[:, None, None]             # before this batch joins the average
+        memory["baseline"][0] = another()
+    signal = (run.f - memory["baseline"][0])                            # before this batch joins the average
     memory["baseline"] *= DECAY
     memory["baseline"] += (1 - DECAY) * run.f.mean()
     memory["steps"] += 1
+    return signal
+
+
+def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, memory: Memory) -> Estimate:
+    """With a moving-average baseline, one number for all images."""
+    b = sample(h, rng)
+    run = objective.run(b)
+    signal = centred(run, memory, lambda: objective.run(sample(h, rng)).f.mean())[:, None, None]
     return Estimate(signal * (b - softmax(h, axis=-1)), run)
 
 

@@ -33,6 +33,9 @@ class Family(ABC):
     """Numbers an image that the encoder has to give."""
     normalised: bool
     """Whether q(z), the law of the perturbed arg max, is known in closed form: then there is a KL term, and an ELBO."""
+    noise_on_every_score: bool = False
+    """Whether perturb() adds a Gumbel variable of its own to each number of theta.  Then a shift of a score is a shift
+    of its noise, and the density of the noise can be differentiated in its place (estimators/perturbed.py)."""
 
     @property
     def start(self) -> np.ndarray:

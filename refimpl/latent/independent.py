@@ -18,6 +18,7 @@ class Independent(Family):
     """theta is h (B, n, k), the score of each value of each variable; features(z) is the one-hot z itself."""
 
     normalised = True
+    noise_on_every_score = True
 
     def __init__(self, n: int, k: int) -> None:
         if k < 2:

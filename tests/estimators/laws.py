@@ -51,6 +51,23 @@ def reinforce(h, toy, baseline):
     return summed((f_at(toy, z) - baseline)[:, None, None] * (z - softmax(h, axis=-1)), q)
 
 
+def perturbed(h, toy, baseline):
+    """Given z* = b the first clock of a variable rings after T, T an exponential of rate S = sum r, and each other
+    takes a fresh wait of its own: r_b X_b = q_b R and r_i X_i = q_i R + V_i, with R, V_i standard exponentials.  So
+    1 - r X has mean b - q and covariance q q^T + diag(1 - b), variable by variable.
+    """
+    n, k = h.shape
+    z, weights, q = corners(n, k), np.exp(joint.log_q(h)), softmax(h, axis=-1)
+    mean_of_score = (z - q).reshape(-1, n * k)
+    second = mean_of_score[:, :, None] * mean_of_score[:, None, :]
+    for i in range(n):
+        at = slice(i * k, (i + 1) * k)
+        second[:, at, at] += np.outer(q[i], q[i]) + np.eye(k) * (1 - z[:, i])[:, None, :]
+    signal = f_at(toy, z) - baseline
+    mean = (weights * signal) @ mean_of_score
+    return mean, np.tensordot(weights * signal**2, second, 1) - np.outer(mean, mean)
+
+
 def leave_one_out(h, toy):
     z, q = corners(*h.shape), np.exp(joint.log_q(h))
     f = f_at(toy, z)

@@ -286,6 +286,23 @@ def reinforce(h, waves, rng, memory):
     return grad, hard
 
 
+def perturbed_score(h, waves, rng, memory):
+    """(f(z*) - baseline) (1 - e), e the exponential clocks of the noise; the baseline as reinforce's."""
+    clocks, hard = exponentials(h, rng), []
+    for image, times in zip(h, clocks):
+        hard.append([hot(winner([s - math.log(e) for s, e in zip(row, clock)]), len(row))
+                     for row, clock in zip(image, times)])
+    f = [wave.f(z) for wave, z in zip(waves, hard)]
+    if memory["steps"] == [0]:
+        other = [wave.f(z) for wave, z in zip(waves, samples(h, rng))]
+        memory["baseline"] = [sum(other) / len(other)]
+    baseline = memory["baseline"][0]
+    grad = [[[(f_b - baseline) * (1 - e) for e in clock] for clock in times] for f_b, times in zip(f, clocks)]
+    memory["baseline"] = [DECAY * baseline + (1 - DECAY) * sum(f) / len(f)]
+    memory["steps"] = [memory["steps"][0] + 1]
+    return grad, hard
+
+
 def leave_one_out(h, waves, rng, memory):
     """(1/2) [(f1 - f2) (b1 - p) + (f2 - f1) (b2 - p)]."""
     one, other = samples(h, rng), samples(h, rng)
@@ -430,8 +447,8 @@ TRANSCRIPTS = {
     "tilted": tilted, "noisy-exact": noisy_exact, "imle": imle,
     "local-tilted": local_tilted,
     "gumbel-softmax": gumbel_softmax, "straight-through-gumbel-softmax": straight_through, "reinmax": reinmax,
-    "local-expectation": local_expectation, "reinforce": reinforce, "reinforce-loo": leave_one_out, "rebar": rebar,
-    "relax": relax, "arm": arm, "disarm": disarm}
+    "local-expectation": local_expectation, "reinforce": reinforce, "reinforce-loo": leave_one_out,
+    "perturbed": perturbed_score, "rebar": rebar, "relax": relax, "arm": arm, "disarm": disarm}
 
 
 # --- pair scores: h(z) = sum_i u_i z_i + sum_{i<j} w_ij z_i z_j, z in {0, 1}^n, theta = (u, w) ------------------------

@@ -7,8 +7,10 @@ from scipy.special import softmax
 
 from refimpl import direct, estimators, exact, gumbel, joint
 from refimpl.checks import InputError
-from refimpl.estimators import relax
+from refimpl.estimators import reinforce, relax
+from refimpl.latent import solvers
 from refimpl.latent.independent import Independent
+from refimpl.latent.pairwise import Pairwise
 from refimpl.models.toy import Toy, ToyPass, ToyTable
 from refimpl.models.vae import VAE
 from refimpl.nn.gradcheck import gradcheck, worst
@@ -123,6 +125,7 @@ CLAIMS = {
     "local-tilted": (False, "eps", 0.1, None, False, False, False, {"kl_grad": False}),
     "reinforce": (True, None, None, {"baseline": 1, "steps": 1}, False, False, False, {}),
     "reinforce-loo": (True, None, None, None, False, False, False, {}),
+    "perturbed": (True, None, None, {"baseline": 1, "steps": 1}, False, False, False, {}),
     "rebar": (True, "tau", 0.5, {"a_dot_d": 1, "d_dot_d": 1}, False, False, False, {"batch_mean": True}),
     "relax": (True, "tau", 0.5, {"r": 257, "adam_M": 257, "adam_V": 257, "adam_t": 1}, False, False, False,
               {"batch_mean": True}),
@@ -156,6 +159,12 @@ def test_a_fresh_memory_is_zero_but_for_the_networks_first_layer():
     assert (first == same_for_all).all()
 
 
+def test_perturbed_refuses_scores_without_noise(rng):
+    settings = {"family": Pairwise(2, solvers.get("enumeration"), False), "memory": reinforce.memory(2, 2)}
+    with pytest.raises(ValueError, match="^family must perturb every score"):
+        estimators.get("perturbed").estimate(np.zeros((4, 3)), Toy(4, 2, 2, rng), rng, **settings)
+
+
 LEARNING = [name for name, entry in estimators.REGISTRY.items() if entry.memory]
 
 
@@ -171,13 +180,13 @@ def test_a_memory_is_changed_in_place(name, toy, h, rng):
 
 
 COSTS = {"exact": 4, "tilted": 4, "noisy-exact": 4, "direct": 3, "two-sided": 3, "direct-joint": 4,
-         "local-expectation": 3, "local-tilted": 3, "reinforce": 2, "reinforce-loo": 2, "rebar": 3, "relax": 3,
-         "arm": 2, "disarm": 2}
+         "local-expectation": 3, "local-tilted": 3, "reinforce": 2, "reinforce-loo": 2, "perturbed": 2,
+         "rebar": 3, "relax": 3, "arm": 2, "disarm": 2}
 
 
 @pytest.mark.parametrize("name", list(estimators.REGISTRY))
 def test_first_estimates_cost_as_much_of_a_decoder_as_of_a_toy(name, rng):
-    """n = k = 2: four joint values, three around one.  REINFORCE's first estimate needs one more for its baseline."""
+    """n = k = 2: four joint values, three around one.  A moving average's first estimate needs one more."""
     entry, model = estimators.get(name), VAE(Independent(2, 2), 6, 10, np.float64)
     model.initialise(rng)
     for objective in (Toy(4, 2, 2, rng), model.objective((rng.random((4, 10)) < 0.4).astype(float))):

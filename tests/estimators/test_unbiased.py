@@ -73,8 +73,8 @@ def test_toy_is_what_it_says(rng):
 
 @pytest.mark.parametrize("name, evaluations", [
     ("exact", 16), ("direct", 5), ("two-sided", 5), ("direct-joint", 16), ("tilted", 16), ("noisy-exact", 16),
-    ("imle", 1), ("local-tilted", 5), ("local-expectation", 5), ("reinforce", 1), ("reinforce-loo", 2), ("rebar", 3),
-    ("relax", 3), ("arm", 2), ("disarm", 2), ("reinmax", 1), ("gumbel-softmax", 1),
+    ("imle", 1), ("local-tilted", 5), ("local-expectation", 5), ("reinforce", 1), ("reinforce-loo", 2),
+    ("perturbed", 1), ("rebar", 3), ("relax", 3), ("arm", 2), ("disarm", 2), ("reinmax", 1), ("gumbel-softmax", 1),
     ("straight-through-gumbel-softmax", 1)])
 def test_decoder_evaluations(name, evaluations):
     h, toy, _ = setting(4, 2)
@@ -82,7 +82,7 @@ def test_decoder_evaluations(name, evaluations):
     keywords = {entry.setting: 0.5} if entry.setting else {}
     if entry.memory:
         keywords["memory"] = entry.memory(4, 2)
-        entry.estimate(h[None], toy, np.random.default_rng(0), **keywords)      # reinforce: one more for its baseline
+        entry.estimate(h[None], toy, np.random.default_rng(0), **keywords)      # one more for a baseline's start
     toy.evaluations = 0
     entry.estimate(h[None], toy, np.random.default_rng(0), **keywords)
     assert toy.evaluations == evaluations

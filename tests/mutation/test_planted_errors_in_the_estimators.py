@@ -17,7 +17,7 @@ import pytest
 
 from refimpl import estimators
 from refimpl.estimators import (arm, direct, exact, gumbel_softmax, imle, label_terms, local_expectation, local_tilted,
-                                noisy_exact, rebar, reinforce, reinmax, relax, tilted)
+                                noisy_exact, perturbed, rebar, reinforce, reinmax, relax, tilted)
 from refimpl.latent import pairwise, solvers
 from refimpl.models.decoder import DecoderPass
 from refimpl.models.tables import SharedTable
@@ -156,6 +156,15 @@ SLIPS = {
         ("(first.f - second.f)[:, None, None] * (one - other)",
          "(first.f - second.f)[:, None, None] * (one - softmax(h, axis=-1))", {}),
     ]),
+    "perturbed": (perturbed, "estimate", [
+        ("(1 - X), run)", "-X, run)", {}),
+        ("(1 - X), run)", "(X - 1), run)", {}),
+        ("np.exp(-(noisy - theta) - EULER)", "np.exp(-(noisy - theta))", {}),
+        ("np.exp(-(noisy - theta) - EULER)", "np.exp(-noisy - EULER)", {}),
+        ("np.exp(-(noisy - theta) - EULER)", "np.exp(-(family.perturb(theta, rng) - theta) - EULER)", {}),
+        ("objective.run(family.sample(theta, rng)).f.mean()", "run.f.mean()", {}),
+        ("    run = objective.run(z_star)", "    run = objective.run(family.sample(theta, rng))", {}),
+    ]),
     "rebar": (rebar, "estimate", [
         ("    grad_h = a - eta(memory) * d",
          "    memory['a_dot_d'] += (a * d).sum()\n    memory['d_dot_d'] += (d * d).sum()\n"
@@ -249,6 +258,7 @@ SAME_MEAN = [
     ("reinforce-loo", "(first.f - second.f)[:, None, None] * (one - other)",
      "(first.f - second.f)[:, None, None] * 2 * (one - softmax(h, axis=-1))"),
     ("reinforce", "signal = (run.f - memory[\"baseline\"][0])", "signal = (run.f + memory[\"baseline\"][0])"),
+    ("perturbed", "centred(run, memory, ", "run.f; (lambda *_: 0)(memory, "),
     ("rebar", "a - eta(memory) * d", "a + eta(memory) * d"),
     ("arm", "difference * (u - 0.5)", "difference * (u - 0.5) * 2 * (rng.random(u.shape) < 0.5)"),
 ]
@@ -265,6 +275,8 @@ OTHER_MEAN = [
     ("reinmax", "Estimate(2 * through", "Estimate(1 * through"),
     ("reinmax", " - through_softmax(softmax(h, axis=-1), g) / 2", ""),
     ("reinforce", "signal * (b - softmax(h, axis=-1))", "signal * b"),
+    ("perturbed", "(1 - X), run)", "-X, run)"),
+    ("perturbed", "np.exp(-(noisy - theta) - EULER)", "np.exp(-(noisy - theta))"),
     ("rebar", "np.where(b > 0, 0.0, np.exp(log_waiting - log_total))", "np.zeros(h.shape)"),
     ("relax", "- samples.dz_given_b * grad_c_given_b", "- grad_c_given_b"),
     ("arm", "u > expit(-logit), u < expit(logit)", "u < expit(logit), u > expit(-logit)"),
@@ -290,6 +302,7 @@ def test_the_mean_sees_a_slip(name, right, wrong):
     ("rebar", "return Estimate(grad_h, run)",
      "return Estimate(grad_h, objective.run(one_hot(samples.dz_given_b.argmax(axis=-1), 2)))"),
     ("arm", "u > expit(-logit), u < expit(logit)", "u > expit(-logit), u < expit(-logit)"),
+    ("perturbed", "family.argmax(noisy)", "family.argmax(noisy + theta)"),
     ("reinforce", "b = sample(h, rng)", "b = sample(2 * h, rng)")])
 def test_the_law_of_the_latent_sees_a_slip(name, right, wrong):
     assert test_laws.excess_of_the_latent(name, slipped(name, right, wrong)) > 15

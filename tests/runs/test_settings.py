@@ -36,6 +36,7 @@ PRESETS = {
     "local-tilted": ("released", False, None),
     "reinforce": (None, True, None),
     "reinforce-loo": (None, True, None),
+    "perturbed": (None, True, None),
     "rebar": ("released", True, True),
     "relax": ("released", True, True),
     "arm": (None, True, None),

@@ -1,0 +1,117 @@
+"""Paths over a grid of terrain: from the first cell to the last, each move one cell to the right or one down.
+
+    h(z) = sum_c theta_c z_c        z in {0, 1}^cells, z_c = 1 on the path; features(z) = z; theta_c = -cost of cell c
+
+The best of C(rows + columns - 2, rows - 1) paths is found in one pass over the cells, by dynamic programming (Bellman
+1957).  The noise is a Gumbel variable a cell.  q(z), the law of the perturbed arg max, has no closed form: a path's
+noise is a sum over its cells, and paths that share cells share noise.  So there is no KL term and no ELBO.  Nor do the
+bounds of models/vae.py fit: their prior is uniform over all 0-1 vectors, paths or not.
+"""
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+
+from refimpl import checks, gumbel
+from refimpl.latent.family import Family, Relaxed
+
+LISTED = 100_000            # paths that all_paths lists
+LARGEST_SIDE = 1_000
+
+
+def count(rows: int, columns: int) -> int:
+    """How many paths there are: C(rows + columns - 2, rows - 1), 20 of 4 x 4 cells and 155,117,520 of 16 x 16."""
+    rows, columns = checks.whole("rows", rows, 1, LARGEST_SIDE), checks.whole("columns", columns, 1, LARGEST_SIDE)
+    return math.comb(rows + columns - 2, rows - 1)
+
+
+def all_paths(rows: int, columns: int) -> np.ndarray:
+    """(paths, rows * columns) of 0 and 1: every path, in the order of its moves, right before down.
+
+    Raises ValueError if there are more than LISTED of them.
+    """
+    if count(rows, columns) > LISTED:
+        raise ValueError(f"rows must be so few that there are at most {LISTED:,} paths, got {rows} x {columns} cells "
+                         f"with {count(rows, columns):,}")
+    moves = rows + columns - 2
+    every = np.zeros((count(rows, columns), rows, columns))
+    for path, rights in enumerate(itertools.combinations(range(moves), columns - 1)):
+        row = column = 0
+        every[path, 0, 0] = 1
+        for move in range(moves):
+            row, column = (row, column + 1) if move in rights else (row + 1, column)
+            every[path, row, column] = 1
+    return every.reshape(len(every), -1)
+
+
+class Paths(Family):
+    """theta (B, rows * columns) holds the cells' scores, a row of the grid after the other; z (B, cells, 2) is one-hot
+    off the path and on it.  Raises ValueError if the grid has fewer than two cells, or a side beyond LARGEST_SIDE."""
+
+    k = 2
+    normalised = False
+    noise_on_every_score = True
+
+    def __init__(self, rows: int, columns: int) -> None:
+        count(rows, columns)                                            # checks both
+        if rows * columns < 2:
+            raise ValueError(f"columns must be at least 2 where there is one row, got {columns}")
+        self.rows, self.columns = int(rows), int(columns)
+        self.n = self.outputs = self.rows * self.columns
+
+    def perturb(self, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return self._checked(theta) + gumbel.sample(theta.shape, rng)
+
+    def argmax(self, theta: np.ndarray) -> np.ndarray:
+        """By dynamic programming, all images at once.  Of equal paths the first in the order of all_paths."""
+        cells = self._checked(theta).T.reshape(self.rows, self.columns, -1)
+        best = np.full((self.rows + 1, self.columns + 1, len(theta)), -np.inf)      # of the way from a cell to the end
+        best[-1, -2] = 0                                                            # behind the end there is nothing
+        for row, column in itertools.product(reversed(range(self.rows)), reversed(range(self.columns))):
+            onward = np.maximum(best[row, column + 1], best[row + 1, column])
+            best[row, column] = cells[row, column] + onward                         # Bellman's equation
+        on, image = np.zeros(cells.shape), np.arange(len(theta))
+        row = column = np.zeros(len(theta), int)
+        on[0, 0] = 1
+        for _ in range(self.rows + self.columns - 2):                               # and forward along the best moves
+            down = best[row + 1, column, image] > best[row, column + 1, image]
+            row, column = row + down, column + ~down
+            on[row, column, image] = 1
+        ones = on.reshape(self.n, -1).T
+        return np.stack([1 - ones, ones], axis=-1)
+
+    def features(self, z: np.ndarray) -> np.ndarray:
+        return z[..., 1]
+
+    def tilt(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
+        """Only the difference of a cell's two scores matters, on the path against off it."""
+        checks.finite("f", table)
+        return theta + table[..., 1] - table[..., 0]
+
+    def joint_argmax(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
+        """table (B, 2^cells): of its joint values only the paths are looked at."""
+        if self.n > 30:
+            raise ValueError(f"table must hold all 2^{self.n} joint values, which none does for {self.n} cells")
+        every = all_paths(self.rows, self.columns)
+        place = (every @ 2.0 ** np.arange(self.n - 1, -1, -1)).astype(int)          # in the order of joint.values
+        total = self._checked(theta) @ every.T + checks.finite("f", table[:, place])
+        return gumbel.one_hot(every[total.argmax(axis=1)].astype(int), 2)
+
+    def relax(self, theta: np.ndarray, rng: np.random.Generator, tau: float) -> Relaxed:
+        """Raises TypeError: between the paths there is no path, and a softmax over all of them is what is avoided."""
+        raise TypeError("family must have a relaxed arg max, which paths have not: use direct or imle")
+
+    def kl(self, theta: np.ndarray) -> None:
+        return None
+
+    def unary_kl(self, theta: np.ndarray) -> np.ndarray:
+        """Raises TypeError: a cell alone is not free to be on the path or off it."""
+        raise TypeError("family must have a law of each variable alone, which the cells of a path have not")
+
+    def _checked(self, theta: np.ndarray) -> np.ndarray:
+        if theta.ndim != 2 or theta.shape[1] != self.n:
+            raise ValueError(f"theta must have shape (B, {self.n}) for {self.rows} x {self.columns} cells, "
+                             f"got {theta.shape}")
+        return checks.finite("theta", theta)

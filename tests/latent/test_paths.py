@@ -1,0 +1,233 @@
+"""The paths over a grid: the arg max against all of them, Danskin's theorem, and the estimators that serve them."""
+from __future__ import annotations
+
+import itertools
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from refimpl import estimators, gumbel, joint
+from refimpl.checks import NotFinite
+from refimpl.estimators import reinforce
+from refimpl.latent import paths
+from refimpl.latent.paths import Paths
+from tests.asserts import z_scores
+
+SIZES = [(4, 4), (3, 5), (5, 3), (1, 4), (4, 1), (2, 2)]
+
+
+def by_loops(rows, columns):
+    """Every path as its set of cells, by recursion, right before down."""
+    def onward(row, column):
+        if (row, column) == (rows - 1, columns - 1):
+            return [[(row, column)]]
+        rights = onward(row, column + 1) if column + 1 < columns else []
+        downs = onward(row + 1, column) if row + 1 < rows else []
+        return [[(row, column), *rest] for rest in rights + downs]
+
+    return onward(0, 0)
+
+
+@pytest.mark.parametrize("rows, columns", SIZES)
+def test_all_paths_are_those_of_a_recursion_in_its_order(rows, columns):
+    every, found = paths.all_paths(rows, columns), by_loops(rows, columns)
+    assert every.shape == (paths.count(rows, columns), rows * columns) == (len(found), rows * columns)
+    for cells, path in zip(every, found):
+        assert sorted(np.flatnonzero(cells)) == sorted(row * columns + column for row, column in path)
+
+
+def test_how_many_there_are():
+    assert paths.count(4, 4) == 20 == len(paths.all_paths(4, 4))
+    assert paths.count(16, 16) == 155_117_520 and paths.count(1, 9) == 1
+    assert (paths.all_paths(4, 4).sum(axis=1) == 7).all()
+
+
+def worst_loss(family_class=Paths, seeds=40) -> float:
+    """How much of the best score the arg max loses, at worst, against all paths; infinite if it is no path at all."""
+    worst = 0.0
+    for rows, columns in SIZES:
+        every = paths.all_paths(rows, columns)
+        known = {tuple(path) for path in every}
+        for seed in range(seeds):
+            theta = np.random.default_rng([seed, rows, columns]).normal(size=(5, rows * columns)) - (seed % 3)
+            z = family_class(rows, columns).argmax(theta)
+            if {tuple(path) for path in z[..., 1]} - known or (z[..., 0] != 1 - z[..., 1]).any():
+                return math.inf
+            worst = max(worst, ((theta @ every.T).max(axis=1) - (theta * z[..., 1]).sum(axis=1)).max())
+    return worst
+
+
+def test_the_arg_max_is_the_best_of_all_paths():
+    assert worst_loss() < 1e-12
+
+
+def share_of_first_among_equals(family_class=Paths) -> float:
+    """Small whole scores make many ties: how often the arg max is the first of the best, in the order of all_paths."""
+    rng, hits, ties = np.random.default_rng(0), 0, 0
+    every = paths.all_paths(4, 4)
+    theta = rng.integers(-1, 2, size=(500, 16)).astype(float)
+    scores = theta @ every.T
+    ties = ((scores == scores.max(axis=1, keepdims=True)).sum(axis=1) > 1).mean()
+    assert ties > 0.4
+    hits = (family_class(4, 4).argmax(theta)[..., 1] == every[scores.argmax(axis=1)]).all(axis=1)
+    return float(hits.mean())
+
+
+def test_of_equal_paths_the_first_is_taken():
+    assert share_of_first_among_equals() == 1
+    flat = Paths(3, 4).argmax(np.zeros((2, 12)))[..., 1].reshape(2, 3, 4)
+    assert (flat[:, 0] == 1).all() and (flat[:, 1:, -1] == 1).all() and flat.sum() == 12        # right, then down
+
+
+def test_a_batch_is_its_images_one_by_one_and_may_be_empty(rng):
+    family, theta = Paths(4, 5), rng.normal(size=(7, 20))
+    kept = theta.copy()
+    z = family.argmax(theta)
+    assert z.shape == (7, 20, 2) and z.dtype == np.float64 and (theta == kept).all()
+    for b in range(7):
+        np.testing.assert_array_equal(family.argmax(theta[b:b + 1])[0], z[b])
+    assert family.argmax(np.zeros((0, 20))).shape == (0, 20, 2)
+    np.testing.assert_array_equal(family.argmax(theta.astype(np.float32)), z)
+
+
+def test_features_tilt_and_the_joint_arg_max(rng):
+    family, theta, table = Paths(3, 3), rng.normal(size=(6, 9)), 2 * rng.normal(size=(6, 9, 2))
+    every, hots = paths.all_paths(3, 3), gumbel.one_hot(paths.all_paths(3, 3).astype(int), 2)
+    np.testing.assert_array_equal(family.features(hots), every)
+    tilted = family.argmax(family.tilt(theta, table))
+    joint_table = 3 * rng.normal(size=(6, 2**9))
+    both = family.joint_argmax(theta, joint_table)
+    for b in range(6):
+        of_table = [sum(table[b, c, int(path[c])] for c in range(9)) for path in every]
+        np.testing.assert_array_equal(tilted[b], hots[np.argmax(theta[b] @ every.T + of_table)])
+        at = theta[b] @ every.T + joint_table[b, joint.index(hots)]
+        np.testing.assert_array_equal(both[b], hots[at.argmax()])
+    assert (family.joint_argmax(theta, np.zeros((6, 2**9))) == family.argmax(theta)).all()
+
+
+def test_the_noise_is_a_gumbel_variable_a_cell(rng):
+    family, theta = Paths(2, 3), rng.normal(size=(4, 6))
+    np.testing.assert_array_equal(family.perturb(theta, np.random.default_rng(1)),
+                                  theta + gumbel.sample((4, 6), np.random.default_rng(1)))
+    assert family.noise_on_every_score and family.outputs == family.n == 6 and family.k == 2
+    np.testing.assert_array_equal(family.sample(theta, np.random.default_rng(1)),
+                                  family.argmax(family.perturb(theta, np.random.default_rng(1))))
+
+
+def test_what_has_no_meaning_is_said(rng):
+    family, theta = Paths(2, 3), rng.normal(size=(4, 6))
+    assert family.kl(theta) is None and not family.normalised
+    with pytest.raises(TypeError, match="^family must have a relaxed arg max"):
+        family.relax(theta, rng, 1.0)
+    with pytest.raises(TypeError, match="^family must have a law of each variable alone"):
+        family.unary_kl(theta)
+    with pytest.raises(ValueError, match="^table must hold all 2"):
+        Paths(6, 6).joint_argmax(np.zeros((1, 36)), np.zeros((1, 4)))
+
+
+@pytest.mark.parametrize("rows, columns, error, words", [
+    (0, 4, ValueError, "rows must be in 1"), (4, 1_001, ValueError, "columns must be in 1"),
+    (1, 1, ValueError, "columns must be at least 2"), (2.5, 4, ValueError, "rows must be a whole"),
+    (4, "4", TypeError, "columns must be a whole number")])
+def test_bad_grids(rows, columns, error, words):
+    with pytest.raises(error, match=f"^{words}"):
+        Paths(rows, columns)
+
+
+def test_bad_scores(rng):
+    family = Paths(2, 3)
+    for shape in ((6,), (2, 5), (2, 2, 3)):
+        for call in (family.argmax, lambda theta: family.perturb(theta, rng)):
+            with pytest.raises(ValueError, match=r"^theta must have shape \(B, 6\)"):
+                call(np.zeros(shape))
+    for bad in (np.nan, np.inf):
+        theta = np.zeros((2, 6))
+        theta[1, 3] = bad
+        for call in (family.argmax, lambda theta: family.perturb(theta, rng)):
+            with pytest.raises(NotFinite, match="^theta must be finite"):
+                call(theta)
+        with pytest.raises(NotFinite, match="^f must be finite"):
+            family.tilt(np.zeros((2, 6)), np.full((2, 6, 2), bad))
+        with pytest.raises(NotFinite, match="^f must be finite"):
+            family.joint_argmax(np.zeros((2, 6)), np.full((2, 2**6), bad))
+    with pytest.raises(ValueError, match="^rows must be so few"):
+        paths.all_paths(16, 16)
+
+
+# --- Danskin ----------------------------------------------------------------------------------------------------------
+
+def off_on_two_paths(family_class=Paths) -> float:
+    """2 x 2 cells: the paths part in one cell, so E max = the scores they share + logsumexp of the two others, and its
+    slope is a softmax.  How many standard errors the mean path is off it; infinite where a shared cell is left out."""
+    theta, draws = np.random.default_rng(5).normal(size=4), 200_000
+    z = family_class(2, 2).sample(np.broadcast_to(theta, (draws, 4)), np.random.default_rng(0))[..., 1]
+    if not ((z[:, [0, 3]] == 1).all() and (z[:, 1] + z[:, 2] == 1).all()):
+        return math.inf
+    return float(np.abs(z_scores(z[:, 1:3], softmax(theta[1:3]))).max())
+
+
+def test_danskin_exactly_on_two_paths():
+    assert off_on_two_paths() < 4
+
+
+def test_the_mean_path_is_the_slope_of_the_mean_perturbed_maximum(rng):
+    """By differences with shared noise.  The maximum of each draw is convex and piecewise linear in theta: its central
+    difference lies between the slopes at both ends, so that the means do too, draw by draw and without any tolerance.
+    """
+    rows, columns, draws, step = 3, 4, 20_000, 1e-3
+    family, every, theta = Paths(rows, columns), paths.all_paths(rows, columns), rng.normal(size=12)
+    noise = gumbel.sample((draws, 12), rng)
+    at = lambda shifted: family.argmax(shifted + noise)[..., 1].mean(axis=0)
+    top = lambda shifted: ((shifted + noise) @ every.T).max(axis=1).mean()
+    for cell in range(12):
+        above, below = theta + step * np.eye(12)[cell], theta - step * np.eye(12)[cell]
+        slope = (top(above) - top(below)) / (2 * step)
+        assert at(below)[cell] - 1e-9 <= slope <= at(above)[cell] + 1e-9
+        assert at(above)[cell] - at(below)[cell] < 2e-3
+        assert abs(at(theta)[cell] - slope) < 2e-3
+
+
+# --- the estimators ---------------------------------------------------------------------------------------------------
+
+def bent(rows, columns, rng):
+    """An objective of paths: f(z) = 2 sin(a . z) + 2 sin(b . z), neither linear nor a sum over cells."""
+    waves = rng.normal(size=(2, rows * columns))
+
+    def run(z, counted=True):
+        phase = z[..., 1] @ waves.T
+        slope = np.zeros(z.shape)
+        slope[..., 1] = 2 * np.cos(phase) @ waves
+        return SimpleNamespace(z=z, f=2 * np.sin(phase).sum(axis=-1), df_dz=lambda: slope)
+
+    every = gumbel.one_hot(np.array(list(itertools.product([0, 1], repeat=rows * columns))), 2)
+    return SimpleNamespace(run=run, joint_table=lambda: SimpleNamespace(f=run(every).f[None]))
+
+
+def slope_by_differences(family, f, theta, noise, step=0.05):
+    """grad E f(z*) by central differences with shared noise: (mean, standard error) of each cell."""
+    pairs = []
+    for unit in np.eye(len(theta)):
+        above, below = (f.run(family.argmax(theta + side * step * unit + noise)).f for side in (1, -1))
+        pairs.append((above - below) / (2 * step))
+    pairs = np.array(pairs)
+    return pairs.mean(axis=1), pairs.std(axis=1) / np.sqrt(len(noise))
+
+
+def test_direct_and_perturbed_find_the_slope_of_a_bent_f(rng):
+    """3 x 3 cells, six paths: differences of E f, direct by the joint arg max at a small eps, and perturbed, which is
+    unbiased, agree within their standard errors, and would not with a fifth more of it."""
+    family, draws, theta = Paths(3, 3), 200_000, rng.normal(size=9)
+    f = bent(3, 3, rng)
+    truth, error = slope_by_differences(family, f, theta, gumbel.sample((draws, 9), np.random.default_rng(3)))
+    many = np.broadcast_to(theta, (draws, 9))
+    found = {"direct-joint": estimators.get("direct-joint").estimate(many, f, rng, eps=0.05, family=family).grad,
+             "perturbed": estimators.get("perturbed").estimate(many, f, rng, family=family,
+                                                               memory=reinforce.memory(9, 2)).grad}
+    assert np.abs(truth).max() > 0.2 and (truth[[0, 8]] == 0).all()             # all paths begin and end alike
+    for name, grad in found.items():
+        both = np.hypot(error, grad.std(axis=0) / np.sqrt(draws)).clip(1e-12)
+        assert np.abs((grad.mean(axis=0) - truth) / both).max() < 4.5, name
+        assert np.abs((grad.mean(axis=0) - 1.2 * truth) / both).max() > 6, name
