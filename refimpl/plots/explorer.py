@@ -24,7 +24,7 @@ class Explorer:
         """h, f: (3,), nats.  eps: within EPS, 1/nat.  noise: (N, 3).  The figure must be empty."""
         self.figure, self.given_f, self.noise = figure, np.asarray(f, float), noise
         axes = [figure.add_axes(place) for place in ((0.05, 0.27, 0.40, 0.53), (0.54, 0.53, 0.18, 0.28),
-                                                     (0.79, 0.57, 0.19, 0.29), (0.52, 0.28, 0.46, 0.14))]
+                                                     (0.79, 0.56, 0.19, 0.235), (0.52, 0.28, 0.46, 0.14))]
         for ax in axes:
             for side in ("top", "right"):
                 ax.spines[side].set_visible(False)

@@ -69,10 +69,11 @@ class Errors:
         self.here = ax.axvline(1.0, color="0.6", linewidth=1.2)
         self.points = ax.plot([1.0] * 3, [1.0] * 3, "o", color="0", markersize=7)[0]
         self.value = Outline(ax, 0.03, 0.97, size=11, va="top", transform=ax.transAxes)
-        ax.set(xlim=(GRID[0], GRID[-1]), ylim=(1e-4 * spread, 3 * spread), xlabel="ε, 1/nat", ylabel="nats")
-        ax.set_title(f"Error of a mean of {draws:,} draws", fontsize=12, loc="left", x=-0.22, pad=12)
+        ax.set(xlim=(GRID[0], GRID[-1]), ylim=(2e-4 * spread, 3 * spread), xlabel="ε, 1/nat", ylabel="nats")
+        ax.set_title(f"Error of a mean of {draws:,} draws", fontsize=12, loc="left", x=-0.22, pad=62)
         ax.set_xticks([0.01, 0.1, 1, 10], ["0.01", "0.1", "1", "10"])
-        ax.legend(frameon=False, fontsize=11, loc="lower right")
+        ax.legend(frameon=False, fontsize=11, loc="lower left", bbox_to_anchor=(-0.22, 1.0), borderaxespad=0,
+                  labelspacing=0.25)                    # above: inside, the lines would move over it
 
     @property
     def artists(self) -> list[Artist]:
@@ -119,14 +120,15 @@ class OneDraw:
         """gammas: (3,), the noise of this draw."""
         heights = np.concatenate([h + gammas, eps * f + h + gammas])
         span = max(heights.max(), 0) - min(heights.min(), 0)
-        self.ax.set_ylim(min(heights.min(), 0) - 0.18 * span, max(heights.max(), 0) + 0.3 * span)
+        self.ax.set_ylim(min(heights.min(), 0) - 0.3 * span, max(heights.max(), 0) + 0.55 * span)
         for place, bar, text, height in zip(self.PLACES, self.bars, self.values, heights):
             bar.set_height(height)
             above = height >= 0
             text.set_anchor(place, height + (0.03 if above else -0.03) * span, "baseline" if above else "top")
             text.set_text(f"{height:.2f}".replace("-", "−"))
         old, new = (int(z) for z in direct.argmax_pair(h, f, eps, gammas))
-        tops = np.maximum(heights[[old, 3 + new]], 0) + 0.22 * span
+        tops = heights[[old, 3 + new]]
+        tops = np.where(tops > 0, tops + 0.4 * span, 0.2 * span)            # a number stands on a bar that goes up
         self.winners.set_data(self.PLACES[[old, 3 + new]], tops)
         g = (gumbel.one_hot(np.array(new), 3) - gumbel.one_hot(np.array(old), 3)) / eps
         words = ", ".join(f"{entry:+.3g}" if entry else "0" for entry in g).replace("-", "−")
