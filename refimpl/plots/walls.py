@@ -137,7 +137,7 @@ def draw_cloud(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, noise: np.nda
                                markersize=6.0 * size, markeredgewidth=1.8 * size, zorder=4)[0]
                for i in range(3) for j in range(3) if i != j}
     labels = [ax.text(*corner, name, transform=ax.transAxes, fontsize=12 * size, fontweight="bold", zorder=6,
-                      color=_readable(colour), ha="left" if corner[0] < 0.5 else "right",
+                      color=readable(colour), ha="left" if corner[0] < 0.5 else "right",
                       va="bottom" if corner[1] < 0.5 else "top", bbox=dict(facecolor=colour, edgecolor="none", pad=3))
               for corner, name, colour in zip(CORNERS, names, colours)]
     ax.set(xlim=limits[0], ylim=limits[1], aspect="equal",
@@ -151,6 +151,12 @@ def draw_cloud(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, noise: np.nda
     cloud = Cloud(limits, kept, changed, solid, dashed, labels)
     cloud.update(h, f, eps, noise)
     return cloud
+
+
+def readable(colour: str) -> str:
+    """Black or white, whichever can be read on this colour, #RRGGBB."""
+    red, green, blue = (int(colour[at:at + 2], 16) for at in (1, 3, 5))
+    return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#FFFFFF"
 
 
 def _shaped(name: str, value: object, axes: int) -> np.ndarray:
@@ -174,9 +180,3 @@ def _window(limits: object) -> tuple[np.ndarray, np.ndarray]:
 def _one_path(segments: np.ndarray) -> np.ndarray:
     """(9, 2): the segments as one line, with a gap behind each."""
     return np.concatenate([segments, np.full((3, 1, 2), np.nan)], axis=1).reshape(-1, 2)
-
-
-def _readable(colour: str) -> str:
-    """Black or white, whichever can be read on this colour."""
-    red, green, blue = (int(colour[at:at + 2], 16) for at in (1, 3, 5))
-    return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#FFFFFF"
