@@ -7,7 +7,8 @@
     clocks      one draw as three alarm clocks; as eps grows a second winner overtakes the first
     learning    what ten latent values draw in the first two epochs, by enumeration and by direct; trains
 
-The same command on the same machine makes the same frames: every seed stands in the picture's own file.
+The same command on the same machine makes the same frames: every seed stands in the picture's own file.  Another number
+of threads rounds otherwise, which the later frames of `learning` show.
 """
 from __future__ import annotations
 

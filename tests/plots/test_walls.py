@@ -140,6 +140,12 @@ def test_a_name_stands_in_its_own_region_or_nowhere(noise):
     assert [text.get_visible() for text in cloud.labels] == [False, True, True]
 
 
+@pytest.mark.parametrize("colour, letters", [("#004488", "#FFFFFF"), ("#DDAA33", "#000000"), ("#BB5566", "#FFFFFF"),
+                                             ("#FFFFFF", "#000000"), ("#000000", "#FFFFFF")])
+def test_letters_can_be_read_on_their_colour(colour, letters):
+    assert walls.readable(colour) == letters
+
+
 # --- what is refused --------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("bad", [np.zeros(3), np.zeros((4, 2)), np.zeros((2, 4, 3)), [[np.nan, 0, 0]]])
