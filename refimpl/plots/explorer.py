@@ -42,7 +42,7 @@ class Explorer:
                       for bottom in (0.962, 0.928)]
         figure.text(0.5, 0.485, "The circled draw: move the mouse over the cloud", fontsize=12)
         self.sliders, self.values = self._make_sliders(h, eps)
-        self._still, self._names = None, []
+        self._still, self._names, self._whole = None, [], False
         figure.canvas.mpl_connect("motion_notify_event", self._mouse)
         self.update()
 
@@ -55,7 +55,10 @@ class Explorer:
                 *self.words, *handles, *self.values.values()]
 
     def go_live(self) -> None:
-        """From now on keep the pixels of what does not move, and draw only what does."""
+        """From now on keep the pixels of what does not move, and draw only what does; or all, where that cannot be."""
+        if not self.figure.canvas.supports_blit:        # a few window systems of matplotlib keep no pixels
+            self._whole = True
+            return
         for artist in (*self.moving, *self.cloud.labels):
             artist.set_animated(True)                   # left out of an ordinary drawing, and drawn on top of it
         self.figure.canvas.mpl_connect("draw_event", self._drawn)
@@ -117,15 +120,15 @@ class Explorer:
             self.redraw()
 
     def redraw(self) -> None:
-        """Put what moves over the pixels of what does not."""
-        if self._still is None:                         # nothing has been drawn yet: the first drawing is of all
-            return
-        canvas = self.figure.canvas
-        canvas.restore_region(self._still)
-        self._draw_moving()
-        canvas.blit(self.figure.bbox)
+        """Put what moves over the pixels of what does not, and that on the window."""
+        if self._whole:
+            self.figure.canvas.draw_idle()
+        elif self._still is not None:                   # else nothing has been drawn yet: the first drawing is of all
+            self._draw_moving()
+            self.figure.canvas.blit(self.figure.bbox)
 
     def _draw_moving(self) -> None:
+        self.figure.canvas.restore_region(self._still)
         for artist in self.moving:
             self.figure.draw_artist(artist)
         for text, pixels in self._names:                # the names do not move: they come and go
@@ -143,7 +146,7 @@ class Explorer:
                 self.figure.draw_artist(text)
                 self._names.append((text, canvas.copy_from_bbox(text.get_bbox_patch().get_window_extent())))
                 text.set_visible(shown)
-            self.redraw()
+            self._draw_moving()                         # the window takes it from here: it is in the midst of drawing
 
     def _mouse(self, event) -> None:
         if event.inaxes is self.here.axes:

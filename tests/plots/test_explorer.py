@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from matplotlib.backend_bases import MouseEvent
+from matplotlib.backend_bases import FigureCanvasBase, MouseEvent
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -150,6 +150,23 @@ def test_a_slider_that_is_dragged_moves_the_picture(explorer):
         canvas.callbacks.process(name, MouseEvent(name, canvas, x, y, button=1))
     assert explorer.h[1] == pytest.approx(-2.0, abs=0.02)
     assert_shows(explorer.cloud, explorer.h, explorer.f, explorer.eps, explorer.noise)
+
+
+def test_where_pixels_cannot_be_kept_all_is_drawn(rng):
+    class Plain(FigureCanvasBase):
+        asked = 0
+
+        def draw_idle(self, *arguments, **keywords):
+            self.asked += 1
+
+    figure = Figure(figsize=(13.6, 8.2), dpi=50)
+    canvas = Plain(figure)
+    assert not canvas.supports_blit
+    explorer = Explorer(figure, walls.H, walls.F, 0.3, gumbel.sample((20, 3), rng))
+    explorer.go_live()
+    canvas.asked = 0
+    explorer.sliders["h0"].set_val(1.0)
+    assert canvas.asked == 1 and not any(artist.get_animated() for artist in explorer.moving)
 
 
 def test_what_moves_is_in_a_saved_file_too(explorer, tmp_path):
