@@ -23,6 +23,7 @@ class Explorer:
     def __init__(self, figure: Figure, h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> None:
         """h, f: (3,), nats.  eps: within EPS, 1/nat.  noise: (N, 3).  The figure must be empty."""
         self.figure, self.given_f, self.noise = figure, np.asarray(f, float), noise
+        self.sliders, self.values = self._make_sliders(h, eps)      # first: each draws the whole figure when it is made
         axes = [figure.add_axes(place) for place in ((0.05, 0.27, 0.40, 0.53), (0.54, 0.53, 0.18, 0.28),
                                                      (0.79, 0.56, 0.19, 0.235), (0.52, 0.28, 0.46, 0.14))]
         for ax in axes:
@@ -41,7 +42,6 @@ class Explorer:
         self.words = [Outline(axes[0], 0.03, bottom, size=13, transform=figure.transFigure)
                       for bottom in (0.962, 0.928)]
         figure.text(0.5, 0.485, "The circled draw: move the mouse over the cloud", fontsize=12)
-        self.sliders, self.values = self._make_sliders(h, eps)
         self._still, self._names, self._whole = None, [], False
         figure.canvas.mpl_connect("motion_notify_event", self._mouse)
         self.update()
