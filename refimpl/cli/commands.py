@@ -67,6 +67,20 @@ def verify_and_print(k: int, seed: int, samples: int, out: Path, h=None, f=None,
     return failed
 
 
+def explore(options: argparse.Namespace) -> int:
+    from refimpl.experiments import explore
+
+    taken = explore.run(options.h, options.f, options.eps, options.seed, options.samples, options.save,
+                        options.time)
+    if options.save is not None:
+        print(f"Picture: {options.save}")
+    if taken is not None:
+        clock, processor = (1e3 * seconds for seconds in taken)
+        print(f"A redraw takes {clock:.0f} ms, of which the processor works {processor:.0f} ms:\n"
+              f"medians of {explore.MOVES} moves of a slider, {options.samples:,} draws, drawn into memory")
+    return 0
+
+
 def train(kind: type[Run], options: argparse.Namespace) -> int:
     """Any kind of run: the settings say what is trained.  A run that is continued brings its own."""
     from refimpl.runs import checkpoint
@@ -294,6 +308,13 @@ def tutorial_runs(options: argparse.Namespace) -> int:
     from refimpl.experiments import tutorial_runs
 
     tutorial_runs.make(options.names, report=lambda line: print(line, flush=True))
+    return 0
+
+
+def moving_pictures(options: argparse.Namespace) -> int:
+    from refimpl.experiments import moving_pictures
+
+    moving_pictures.run(options.names, options.out, lambda line: print(line, flush=True))
     return 0
 
 

@@ -81,6 +81,18 @@ def make_parser() -> argparse.ArgumentParser:
     verify.add_argument("--out", type=folder_name, default=Path("runs/verify"),
                         help="folder for theorem1.png and component.png")
 
+    explore = command(SEE, "explore", commands.explore,
+                      "a window with sliders: eps, f and h under your own hands, three values of z")
+    explore.add_argument("--h", type=numbers, metavar="H,H,H",
+                         help="encoder scores of your own, with --f; --h=-1,2,0 where the first is negative")
+    explore.add_argument("--f", type=numbers, metavar="F,F,F", help="decoder scores of your own, three too")
+    explore.add_argument("--eps", type=float, default=0.3, help="where its slider starts, 0.01 ... 10, 1/nat")
+    explore.add_argument("--seed", type=int, default=0, help="of the noise")
+    explore.add_argument("--samples", type=int, default=2_000, help="draws of the noise, 10 ... 20000")
+    explore.add_argument("--save", type=Path, metavar="FILE",
+                         help="draw it into this file, without a window; .png, .pdf or .svg")
+    explore.add_argument("--time", action="store_true", help="measure a redraw instead, without a window")
+
     for kind in KINDS.values():
         trained = command(TRAIN, kind.COMMAND, partial(commands.train, kind), kind.SUMMARY, "; continue with --resume")
         add_settings(trained, kind.SETTINGS)
@@ -189,6 +201,12 @@ def make_parser() -> argparse.ArgumentParser:
     runs = command(KEEP, "tutorial-runs", commands.tutorial_runs,
                    "train the small runs that the tutorials load, into tutorials/runs")
     runs.add_argument("names", nargs="*", metavar="NAME", help="only these")
+
+    pictures = command(KEEP, "moving-pictures", commands.moving_pictures,
+                       "make the GIFs walls, clocks and learning again, with stills for print")
+    pictures.add_argument("names", nargs="*", metavar="NAME", help="only these")
+    pictures.add_argument("--out", type=folder_name, default=REPOSITORY / "tutorials" / "figures",
+                          help="folder for NAME.gif and NAME.png")
 
     benchmark = command(KEEP, "benchmark", commands.benchmark,
                         "seconds a step, beside the matrix products it cannot avoid")

@@ -16,8 +16,8 @@ import pytest
 
 from refimpl.cli import commands
 from refimpl.cli.parser import make_parser
-from refimpl.experiments import (benchmark, codes, compare, estimators_table, figures, joint_argmax, structured_timing,
-                                 tutorial_runs, variance, verify)
+from refimpl.experiments import (benchmark, codes, compare, estimators_table, explore, figures, joint_argmax,
+                                 structured_timing, tutorial_runs, variance, verify)
 from refimpl.experiments.cells import Cell
 from refimpl.runs import KINDS, checkpoint, loop
 from refimpl.runs.mixture import MixtureRun, MixtureSettings
@@ -193,6 +193,19 @@ def test_verify(replaced, capsys, tmp_path, holds, status):
     out = call(capsys, "verify", "--short", "--h=-1,2", "--f", "3,1", "--eps", "0.25", "--out", tmp_path)[1]
     assert calls[1]["h"].tolist() == [-1, 2] and calls[1]["f"].tolist() == [3, 1] and calls[1]["eps"] == 0.25
     assert "  one" not in out and ("FAILS  two" in out) != holds            # a claim that fails is never left out
+
+
+def test_explore(replaced, capsys, tmp_path):
+    calls = replaced(explore, None)
+    status, out, _ = call(capsys, "explore", "--h=-1,2,0.5", "--f", "3,1,2", "--eps", "0.25", "--seed", 4, "--samples",
+                          123, "--save", tmp_path / "e.pdf")
+    made = {name: value.tolist() if name in "hf" else value for name, value in calls[0].items()}
+    assert status == 0 and made == dict(h=[-1, 2, 0.5], f=[3, 1, 2], eps=0.25, seed=4, samples=123,
+                                        save=tmp_path / "e.pdf", measure=False)
+    assert out == f"Picture: {tmp_path / 'e.pdf'}\n"
+    replaced(explore, (0.0123, 0.0456))
+    lines = call(capsys, "explore", "--time")[1].splitlines()
+    assert lines[0] == "A redraw takes 12 ms, of which the processor works 46 ms:" and "2,000 draws" in lines[1]
 
 
 @pytest.mark.parametrize("failed", [0, 2])

@@ -1,0 +1,182 @@
+"""The walls of Theorem 1: where two values tie, in the plane of noise differences, and the draws that eps f sweeps.
+
+With k = 3 an arg max sees two numbers of a draw, (a, b) = (gamma_1 - gamma_0, gamma_2 - gamma_0).  Value 0 wins where
+a < h_0 - h_1 and b < h_0 - h_2; the three regions meet in a Y at (h_0 - h_1, h_0 - h_2).  eps f moves the Y.  A draw
+between its old place and its new one changes its winner, and counts 1/eps in the direct gradient (equation 1).  All
+other draws count nothing.
+
+The problem of the chapters lives here too: NAMES, H, F and COLOURS of its three values.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+
+from refimpl import checks, direct
+from refimpl.plots.style import TRUTH
+
+NAMES = ("shirt", "coat", "dress")
+COLOURS = ("#004488", "#DDAA33", "#BB5566")             # Paul Tol's high-contrast palette
+H = np.array([0.3, -0.4, 0.6])                          # encoder scores, nats
+F = np.array([1.0, -2.0, 0.5])                          # decoder scores, nats
+H.flags.writeable = F.flags.writeable = False           # everybody shares them
+
+WALLS = ((0, 1), (0, 2), (1, 2))                        # the two values that tie on each arm of the Y
+ARMS = ((0.0, -1.0), (-1.0, 0.0), (1.0, 1.0))           # and where the arm goes from the centre
+CORNERS = ((0.03, 0.03), (0.97, 0.03), (0.03, 0.97))    # of the window: far out there, 0, 1 and 2 win
+WINDOW = ((-4.0, 4.0), (-4.0, 4.0))
+
+Limits = tuple[tuple[float, float], tuple[float, float]]
+
+
+def differences(noise: np.ndarray) -> np.ndarray:
+    """(gamma_1 - gamma_0, gamma_2 - gamma_0) of each draw: all that an arg max over three values sees of it.
+
+    noise: (N, 3).  Returns (N, 2).  Raises ValueError for another shape, TypeError for what is no array of numbers.
+    """
+    noise = _shaped("noise", noise, 2)
+    return noise[:, 1:] - noise[:, :1]
+
+
+def y_lines(h: np.ndarray, limits: Limits = WINDOW) -> np.ndarray:
+    """The three walls, clipped to the window: where the two best of h_0, h_1 + a, h_2 + b tie.
+
+    h: (3,), nats.  limits: ((left, right), (bottom, top)) of the window.  Returns (3, 2, 2): a wall, its end nearer to
+    the centre and the other one, (a, b); in the order of WALLS, NaN where a wall does not cross the window.  Raises
+    ValueError for another shape of h, or limits that do not rise.
+    """
+    h = _shaped("h", h, 1)
+    low, high = _window(limits)
+    centre = h[0] - h[1:]
+    segments = np.full((3, 2, 2), np.nan)
+    for place, arm in enumerate(np.array(ARMS)):
+        first, last = 0.0, np.inf                       # the part centre + t arm, first <= t <= last, inside
+        for axis in range(2):
+            if arm[axis] == 0:
+                last = last if low[axis] <= centre[axis] <= high[axis] else -np.inf
+                continue
+            ends = sorted((edge[axis] - centre[axis]) / arm[axis] for edge in (low, high))
+            first, last = max(first, ends[0]), min(last, ends[1])
+        if first < last:
+            segments[place] = centre + np.outer((first, last), arm)
+    return segments
+
+
+@dataclass
+class Cloud:
+    """The artists of draw_cloud, and what they show at the moment; `update` moves them without making new ones."""
+
+    limits: Limits
+    kept: list[Line2D]
+    """An entry a value: the draws that it wins before and after."""
+    changed: dict[tuple[int, int], Line2D]
+    """(old winner, new winner): the draws that change from one to the other; new colour inside, old one as a ring."""
+    solid: Line2D
+    """The Y of h."""
+    dashed: Line2D
+    """The Y of h + eps f."""
+    labels: list[Text]
+    """The names, in the corners that belong to them."""
+    pair: direct.Pair | None = None
+    """Winners of every draw, before and after."""
+    points: np.ndarray | None = None
+    """(N, 2): where every draw lies."""
+
+    @property
+    def artists(self) -> list[Line2D | Text]:
+        """All of them, in the order of drawing."""
+        return [*self.kept, *self.changed.values(), self.solid, self.dashed, *self.labels]
+
+    @property
+    def moved(self) -> int:
+        """How many draws change their winner, those outside the window included."""
+        return int((self.pair.z_star != self.pair.z_eps).sum())
+
+    def update(self, h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> None:
+        """Show this problem, and these draws, instead.  Arguments and errors as those of draw_cloud."""
+        h, f, noise = _shaped("h", h, 1), _shaped("f", f, 1), _shaped("noise", noise, 2)
+        self.pair, self.points = direct.argmax_pair(h, f, eps, noise), differences(noise)
+        old, new = self.pair
+        for value, line in enumerate(self.kept):
+            line.set_data(*self.points[(old == value) & (new == value)].T)
+        for (i, j), line in self.changed.items():
+            line.set_data(*self.points[(old == i) & (new == j)].T)
+        for line, scores in ((self.solid, h), (self.dashed, h + eps * f)):
+            line.set_data(*_one_path(y_lines(scores, self.limits)).T)
+        low, high = _window(self.limits)
+        for value, (text, corner) in enumerate(zip(self.labels, CORNERS)):
+            a, b = np.where(np.array(corner) < 0.5, low, high)          # a corner may lie beyond a wall
+            text.set_visible(bool(np.argmax(h + (0, a, b)) == value))
+
+
+def draw_cloud(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray, limits: Limits = WINDOW,
+               names: Sequence[str] = NAMES, colours: Sequence[str] = COLOURS, size: float = 1.0,
+               legend: bool = True) -> Cloud:
+    """Draw the two Ys and the cloud of draws, each with the colour of its winner, on these axes.
+
+    A draw that changes its winner is large: inside the colour of the new winner, around it a ring of the old one.
+
+    h, f: (3,), nats.  eps: above 0, 1/nat.  noise: (N, 3).  limits: of the window, ((left, right), (bottom, top)).
+    names, colours: of the three values.  size: of points and letters.  legend: whether to say what the lines and
+    rings are.  Returns the artists; Cloud.update moves them.  Raises ValueError for other shapes, an eps that is not
+    above 0, or limits that do not rise.
+    """
+    _window(limits)
+    if len(names) != 3 or len(colours) != 3:
+        raise ValueError(f"names must be three, and colours too, got {len(names)} and {len(colours)}")
+    kept = [ax.plot([], [], "o", color=colour, markersize=2.6 * size, markeredgewidth=0, alpha=0.5, zorder=2)[0]
+            for colour in colours]
+    solid = ax.plot([], [], "-", color=TRUTH, linewidth=2.2 * size, zorder=3, label="the walls of h")[0]
+    dashed = ax.plot([], [], "--", color=TRUTH, linewidth=2.2 * size, zorder=5, label="the walls of h + εf")[0]
+    changed = {(i, j): ax.plot([], [], "o", markerfacecolor=colours[j], markeredgecolor=colours[i],
+                               markersize=6.0 * size, markeredgewidth=1.8 * size, zorder=4)[0]
+               for i in range(3) for j in range(3) if i != j}
+    labels = [ax.text(*corner, name, transform=ax.transAxes, fontsize=12 * size, fontweight="bold", zorder=6,
+                      color=readable(colour), ha="left" if corner[0] < 0.5 else "right",
+                      va="bottom" if corner[1] < 0.5 else "top", bbox=dict(facecolor=colour, edgecolor="none", pad=3))
+              for corner, name, colour in zip(CORNERS, names, colours)]
+    ax.set(xlim=limits[0], ylim=limits[1], aspect="equal",
+           xlabel=f"γ({names[1]}) − γ({names[0]})", ylabel=f"γ({names[2]}) − γ({names[0]})")
+    if legend:
+        ring = Line2D([], [], linestyle="none", marker="o", markerfacecolor="1", markeredgecolor="0.35",
+                      markersize=6.0 * size, markeredgewidth=1.8 * size,
+                      label="changes its winner: ring old, inside new")
+        ax.legend(handles=[solid, dashed, ring], loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False,
+                  fontsize=10 * size, handlelength=1.8, borderaxespad=0.2)
+    cloud = Cloud(limits, kept, changed, solid, dashed, labels)
+    cloud.update(h, f, eps, noise)
+    return cloud
+
+
+def readable(colour: str) -> str:
+    """Black or white, whichever can be read on this colour, #RRGGBB."""
+    red, green, blue = (int(colour[at:at + 2], 16) for at in (1, 3, 5))
+    return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#FFFFFF"
+
+
+def _shaped(name: str, value: object, axes: int) -> np.ndarray:
+    """value as float64, (3,) or (N, 3); ValueError naming it if it has another shape."""
+    (numbers,) = checks.scores(**{name: value})
+    if numbers.ndim != axes or numbers.shape[-1] != 3:
+        raise ValueError(f"{name} must have shape {'(3,)' if axes == 1 else '(N, 3)'}: the picture is of three values "
+                         f"of z, got shape {numbers.shape}")
+    return numbers
+
+
+def _window(limits: object) -> tuple[np.ndarray, np.ndarray]:
+    """Lower left and upper right corner of the window; ValueError if it is none."""
+    edges = checks.array("limits", limits)
+    if edges.shape != (2, 2) or edges.dtype.kind not in "fiu" or not np.isfinite(edges).all() \
+            or not (edges[:, 0] < edges[:, 1]).all():
+        raise ValueError(f"limits must be ((left, right), (bottom, top)), finite and rising, got {limits}")
+    return edges[:, 0].astype(float), edges[:, 1].astype(float)
+
+
+def _one_path(segments: np.ndarray) -> np.ndarray:
+    """(9, 2): the segments as one line, with a gap behind each."""
+    return np.concatenate([segments, np.full((3, 1, 2), np.nan)], axis=1).reshape(-1, 2)

@@ -1,0 +1,65 @@
+"""Moving pictures are written whole: every frame, for as long as it is to stand, for ever."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matplotlib import image
+from matplotlib.figure import Figure
+
+from refimpl import plots
+from refimpl.checks import InputError
+from refimpl.plots import moving
+from tests import gif
+
+
+class Bar:
+    """Frame i is i black eighths of the picture."""
+
+    fps, order, still = 5, [0, 3, 3, 3, 8], 3
+
+    def __init__(self):
+        self.figure = Figure(figsize=(1.6, 0.8))
+        self.ax = self.figure.add_axes((0, 0, 1, 1))
+        self.ax.set(xlim=(0, 8), ylim=(0, 1))
+        self.ax.set_axis_off()
+        (self.bar,) = self.ax.bar([0], [1], align="edge", color="0")
+
+    def show(self, frame):
+        self.bar.set_width(frame)
+
+
+def test_frames_stills_and_the_turns(tmp_path):
+    advanced = []
+    moving.write(Bar(), tmp_path / "bar.gif", lambda: advanced.append(1))
+    assert len(advanced) == 5 and sorted(path.name for path in tmp_path.iterdir()) == ["bar.gif", "bar.png"]
+    found = gif.read(tmp_path / "bar.gif")
+    assert (found.width, found.height, found.loops) == (160, 80, 0)
+    assert sum(found.delays) == 100 and len(found.delays) in (3, 5)         # the same frame again may only stay longer
+    black = (image.imread(tmp_path / "bar.png")[..., 0] < 0.5).mean()
+    assert black == pytest.approx(3 / 8, abs=0.02)
+    still = Bar()
+    still.show(3)
+    assert plots.digest_of(tmp_path / "bar.png") == plots.drawn(still.figure)
+    moving.write(Bar(), tmp_path / "again.gif")
+    assert (tmp_path / "again.gif").read_bytes() == (tmp_path / "bar.gif").read_bytes()
+
+
+def test_the_first_frame_is_the_first_of_the_order(tmp_path):
+    class Late(Bar):
+        order = [8, 0]
+
+    moving.write(Late(), tmp_path / "late.gif")
+    assert np.mean(image.imread(tmp_path / "late.gif")[..., :3] < 128) > 0.95
+
+
+def test_what_goes_wrong_leaves_nothing(tmp_path):
+    with pytest.raises(InputError, match="cannot be written"):
+        moving.write(Bar(), tmp_path / "no" / "bar.gif")
+
+    class Breaks(Bar):
+        def show(self, frame):
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        moving.write(Breaks(), tmp_path / "bar.gif")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,192 @@
+"""The walls are where two values tie, and every draw has the colours of its winners."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+
+from refimpl import direct, gumbel, plots
+from refimpl.plots import walls
+
+DRAWS = 400
+
+
+@pytest.fixture
+def noise(rng):
+    return gumbel.sample((DRAWS, 3), rng)
+
+
+def perturbed(h, points):
+    """h_0, h_1 + a, h_2 + b at the points (..., 2)."""
+    return np.stack([h[0] + 0 * points[..., 0], h[1] + points[..., 0], h[2] + points[..., 1]], axis=-1)
+
+
+def on_the_wall(segment, count=9):
+    return segment[0] + np.linspace(0, 1, count)[:, None] * (segment[1] - segment[0])
+
+
+def points_of(line) -> set[tuple[float, float]]:
+    return set(zip(*(data.tolist() for data in line.get_data())))
+
+
+# --- the walls --------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("h", [walls.H, walls.H + walls.F, [0.0, 0.0, 0.0], [2.0, -1.5, 0.5], [-1.0, 1.0, 2.0]])
+def test_on_a_wall_two_values_tie_and_the_third_is_below(h):
+    segments = walls.y_lines(h)
+    assert segments.shape == (3, 2, 2) and np.isfinite(segments).all()
+    for (i, j), segment in zip(walls.WALLS, segments):
+        scores = perturbed(h, on_the_wall(segment))
+        np.testing.assert_allclose(scores[:, i], scores[:, j], atol=1e-12)
+        other = scores[:, 3 - i - j]
+        np.testing.assert_allclose(other[0], scores[0, i], atol=1e-12)          # all three at the centre
+        assert (other[1:] < scores[1:, i] - 0.02).all()
+
+
+@pytest.mark.parametrize("h", [walls.H, [2.0, -1.5, 0.5]])
+def test_a_step_off_a_wall_either_of_its_two_values_wins(h):
+    """Raising one of the two by a little, along the noise's own axes, decides for it."""
+    for (i, j), segment in zip(walls.WALLS, walls.y_lines(h)):
+        middle = segment.mean(axis=0)
+        gammas = np.array([0.0, *middle])
+        for winner in (i, j):
+            step = 1e-6 * (np.arange(3) == winner)
+            assert np.argmax(h + gammas + step) == winner
+
+
+def test_the_walls_end_at_the_edge_of_the_window():
+    limits = ((-3.0, 2.0), (-1.0, 5.0))
+    segments = walls.y_lines(walls.H, limits)
+    np.testing.assert_allclose(segments[:, 0], np.tile([0.7, -0.3], (3, 1)))
+    np.testing.assert_allclose(segments[:, 1], [[0.7, -1.0], [-3.0, -0.3], [2.0, 1.0]])
+
+
+def test_a_wall_outside_the_window_is_not_drawn_and_the_others_start_at_its_edge():
+    """The centre lies at (5, 1), right of the window: only the wall to its left crosses, from the edge on."""
+    segments = walls.y_lines([5.0, 0.0, 4.0], ((-4.0, 4.0), (-4.0, 4.0)))
+    np.testing.assert_allclose(segments[1], [[4.0, 1.0], [-4.0, 1.0]])
+    assert np.isnan(segments[[0, 2]]).all()
+    # below and to the left of it, at (-6, -5): only the diagonal one does
+    segments = walls.y_lines([-6.0, 0.0, -1.0])
+    np.testing.assert_allclose(segments[2], [[-4.0, -3.0], [3.0, 4.0]])
+    assert np.isnan(segments[:2]).all()
+
+
+def test_the_wall_between_i_and_j_carries_the_density_q_i_q_j():
+    """Noise differences have density 2 e^{-a-b} / (1 + e^-a + e^-b)^3; along a wall, per unit of h_i - h_j: q_i q_j."""
+    q = gumbel.choice_probabilities(walls.H)
+    for (i, j), segment in zip(walls.WALLS, walls.y_lines(walls.H, ((-60.0, 60.0), (-60.0, 60.0)))):
+        a, b = on_the_wall(segment, 200_001).T
+        along = np.maximum(np.abs(a - a[0]), np.abs(b - b[0]))              # the wall 1-2 goes up both axes at once
+        density = 2 * np.exp(-a - b) / (1 + np.exp(-a) + np.exp(-b)) ** 3
+        mass = (np.diff(along) * (density[1:] + density[:-1]) / 2).sum()
+        np.testing.assert_allclose(mass, q[i] * q[j], rtol=1e-6)
+
+
+def test_differences_are_taken_from_the_first_value():
+    np.testing.assert_array_equal(walls.differences([[1.0, 5.0, 2.0], [0.0, -1.0, 3.0]]), [[4.0, 1.0], [-1.0, 3.0]])
+
+
+# --- the cloud --------------------------------------------------------------------------------------------------------
+
+def assert_shows(cloud, h, f, eps, noise):
+    """Every draw is there once, with the colours of its winners before and after."""
+    old, new = direct.argmax_pair(h, f, eps, noise)
+    points = walls.differences(noise)
+    for value, line in enumerate(cloud.kept):
+        assert points_of(line) == set(map(tuple, points[(old == value) & (new == value)].tolist()))
+        assert line.get_color() == walls.COLOURS[value]
+    for (i, j), line in cloud.changed.items():
+        assert points_of(line) == set(map(tuple, points[(old == i) & (new == j)].tolist()))
+        assert (line.get_markeredgecolor(), line.get_markerfacecolor()) == (walls.COLOURS[i], walls.COLOURS[j])
+    assert sum(len(line.get_xdata()) for line in (*cloud.kept, *cloud.changed.values())) == len(noise)
+    assert cloud.moved == (old != new).sum() == sum(len(line.get_xdata()) for line in cloud.changed.values())
+    for line, scores, dash in ((cloud.solid, h, "-"), (cloud.dashed, h + eps * f, "--")):
+        shown = np.stack(line.get_data(), axis=-1).reshape(3, 3, 2)
+        np.testing.assert_array_equal(shown[:, :2], walls.y_lines(scores, cloud.limits))
+        assert np.isnan(shown[:, 2]).all() and line.get_linestyle() == dash
+
+
+def test_the_colours_are_those_of_the_two_arg_maxes(noise):
+    figure, (ax,) = plots.new_figure(1)
+    cloud = walls.draw_cloud(ax, walls.H, walls.F, 0.5, noise)
+    assert 40 < cloud.moved < 200                                           # there is something to be seen
+    assert_shows(cloud, walls.H, walls.F, 0.5, noise)
+    assert ax.get_xlabel() == "γ(coat) − γ(shirt)" and ax.get_ylabel() == "γ(dress) − γ(shirt)"
+    words = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert words == ["the walls of h", "the walls of h + εf", "changes its winner: ring old, inside new"]
+
+
+def test_an_update_shows_the_new_problem_with_the_same_artists(noise, rng):
+    figure, (ax,) = plots.new_figure(1)
+    cloud = walls.draw_cloud(ax, walls.H, walls.F, 0.5, noise, legend=False)
+    before, count = cloud.artists, len(ax.get_children())
+    h, f, other = np.array([-0.5, 0.2, 0.1]), np.array([3.0, 1.0, -1.0]), gumbel.sample((50, 3), rng)
+    cloud.update(h, f, 2.0, other)
+    assert_shows(cloud, h, f, 2.0, other)
+    assert all(one is other for one, other in zip(cloud.artists, before)) and len(ax.get_children()) == count
+    assert ax.get_legend() is None
+
+
+def test_a_name_stands_in_its_own_region_or_nowhere(noise):
+    figure, (ax,) = plots.new_figure(1)
+    cloud = walls.draw_cloud(ax, walls.H, walls.F, 0.5, noise)
+    assert [text.get_text() for text in cloud.labels] == list(walls.NAMES)
+    assert [to_hex(text.get_bbox_patch().get_facecolor()).upper() for text in cloud.labels] == list(walls.COLOURS)
+    assert all(text.get_visible() for text in cloud.labels)
+    cloud.update([9.0, 0.0, 0.0], walls.F, 0.5, noise)                      # shirt wins in the whole window
+    assert [text.get_visible() for text in cloud.labels] == [True, False, False]
+    cloud.update([-9.0, 0.0, 0.0], walls.F, 0.5, noise)
+    assert [text.get_visible() for text in cloud.labels] == [False, True, True]
+
+
+@pytest.mark.parametrize("colour, letters", [("#004488", "#FFFFFF"), ("#DDAA33", "#000000"), ("#BB5566", "#FFFFFF"),
+                                             ("#FFFFFF", "#000000"), ("#000000", "#FFFFFF")])
+def test_letters_can_be_read_on_their_colour(colour, letters):
+    assert walls.readable(colour) == letters
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("bad", [np.zeros(3), np.zeros((4, 2)), np.zeros((2, 4, 3)), [[np.nan, 0, 0]]])
+def test_noise_of_another_shape_is_refused(bad):
+    with pytest.raises(ValueError, match="^noise must "):
+        walls.differences(bad)
+
+
+@pytest.mark.parametrize("bad", [np.zeros(2), np.zeros((1, 3)), np.zeros(4), [np.inf, 0, 0]])
+def test_scores_of_another_shape_are_refused(bad, noise):
+    figure, (ax,) = plots.new_figure(1)
+    with pytest.raises(ValueError, match="^h must "):
+        walls.y_lines(bad)
+    with pytest.raises(ValueError, match="^h must "):
+        walls.draw_cloud(ax, bad, walls.F, 0.5, noise)
+    with pytest.raises(ValueError, match="^f must "):
+        walls.draw_cloud(ax, walls.H, bad, 0.5, noise)
+
+
+@pytest.mark.parametrize("bad", [((1, -1), (0, 1)), ((0, 1), (2, 2)), (0, 1), ((0, np.nan), (0, 1)), None,
+                                 (("a", "b"), (0, 1))])
+def test_a_window_that_is_none_is_refused(bad, noise):
+    figure, (ax,) = plots.new_figure(1)
+    with pytest.raises(ValueError, match="^limits must "):
+        walls.y_lines(walls.H, bad)
+    with pytest.raises(ValueError, match="^limits must "):
+        walls.draw_cloud(ax, walls.H, walls.F, 0.5, noise, bad)
+
+
+def test_other_bad_arguments_are_refused(noise):
+    figure, (ax,) = plots.new_figure(1)
+    for eps in (0.0, -1.0, np.nan):
+        with pytest.raises(ValueError, match="^eps must "):
+            walls.draw_cloud(ax, walls.H, walls.F, eps, noise)
+    with pytest.raises(ValueError, match="^names must "):
+        walls.draw_cloud(ax, walls.H, walls.F, 0.5, noise, names=("a", "b"))
+    with pytest.raises(TypeError, match="^h must "):
+        walls.y_lines(["a", "b", "c"])
+
+
+def test_the_problem_of_the_chapters_cannot_be_changed_by_one_of_them():
+    for scores in (walls.H, walls.F):
+        with pytest.raises(ValueError):
+            scores[0] = 1.0
