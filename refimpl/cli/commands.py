@@ -131,6 +131,14 @@ Where the pictures are
     return 1 if failed else 0
 
 
+def faces_sheet(options: argparse.Namespace) -> int:
+    from refimpl.experiments import faces_sheet
+
+    faces_sheet.run(options.out, options.rows)
+    print(f"Picture: {options.out}")
+    return 0
+
+
 def compare(options: argparse.Namespace) -> int:
     from refimpl.experiments import compare
 

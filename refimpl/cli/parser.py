@@ -81,6 +81,11 @@ def make_parser() -> argparse.ArgumentParser:
     verify.add_argument("--out", type=folder_name, default=Path("runs/verify"),
                         help="folder for theorem1.png and component.png")
 
+    sheet = command(SEE, "faces-sheet", commands.faces_sheet, "examples of the drawn faces, all attributes in a row")
+    sheet.add_argument("--rows", type=int, default=8, help="rows, 1 ... 100")
+    sheet.add_argument("--out", type=Path, required=True, metavar="FILE",
+                       help="the picture; its suffix says the format: .png, .pdf or .svg")
+
     for kind in KINDS.values():
         trained = command(TRAIN, kind.COMMAND, partial(commands.train, kind), kind.SUMMARY, "; continue with --resume")
         add_settings(trained, kind.SETTINGS)

@@ -1,11 +1,11 @@
-"""The data sets by name: binary 28 x 28 images in three parts; data/README.md says where all of them come from."""
+"""The data sets by name: binary images in three parts; data/README.md says where all of them come from."""
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
 from refimpl.checks import InputError
-from refimpl.data import omniglot, shipped
+from refimpl.data import faces, omniglot, shipped
 from refimpl.data.base import PIXELS, Dataset, Entry, Part, Reader
 from refimpl.data.shipped import FOLDER as SHIPPED
 
@@ -15,6 +15,8 @@ REGISTRY: dict[str, Entry] = {entry.name: entry for entry in (
     Entry("mnist", shipped.mnist, 10, "handwritten digits, shipped"),
     Entry("fashion-mnist", shipped.fashion_mnist, 10, "pictures of clothing, shipped"),
     Entry("omniglot", omniglot.read, None, "handwritten characters of many alphabets, from files of your own"),
+    Entry("faces", faces.read, 2 ** len(faces.ATTRIBUTES), "faces drawn from three attributes and nine nuisances",
+          attributes=faces.ATTRIBUTES),
 )}
 NAMES = tuple(REGISTRY)
 
@@ -30,7 +32,7 @@ def load(name: str, data_dir: str | os.PathLike | None = None, limit: int | None
     """Read a data set.
 
     name      one of NAMES; mnist and fashion-mnist have 50,000 / 10,000 / 10,000 images: the last 10,000 training
-              images are for validation
+              images are for validation; faces are as many
     data_dir  a folder to look in first; without it REFIMPL_DATA_DIR, if set; then the shipped data/
     limit     keep only the first `limit` images of each part
 
