@@ -78,6 +78,8 @@ class Entry(NamedTuple):
     shape       (height, width) of every image
     attributes  names of two-valued attributes whose values are the digits of the label as a binary number, the first
                 the slowest, as in joint.values; () where a label is no such number
+    sha256      of a file of one's own; None where the name says which images are meant
+    note        what whoever uses the data should know, a line; mostly empty
     """
 
     name: str
@@ -86,6 +88,8 @@ class Entry(NamedTuple):
     summary: str
     shape: tuple[int, int] = SHAPE
     attributes: tuple[str, ...] = ()
+    sha256: str | None = None
+    note: str = ""
 
 
 def content_digest(images: np.ndarray, labels: np.ndarray) -> str:
