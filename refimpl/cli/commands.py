@@ -10,6 +10,7 @@ import os
 import textwrap
 from pathlib import Path
 
+from refimpl import data
 from refimpl.cli.options import agreed, read_settings
 from refimpl.runs.protocol import Row, Run
 from refimpl.runs.settings import RunSettings
@@ -27,6 +28,12 @@ class _Below:
             print(self.heading)
         self.heading = ""
         print(line, flush=True)
+
+
+def _noted(dataset: str) -> str:
+    """What is to be said of the data set, if anything, as a line."""
+    note = data.get(dataset).note
+    return f"{note}\n" if note else ""
 
 
 def verify(options: argparse.Namespace) -> int:
@@ -101,7 +108,7 @@ def train_and_print(kind: type[Run], settings: RunSettings, epochs: int, out: Pa
     from refimpl.runs import loop
 
     rows = loop.train(settings, epochs, out, resume, data_dir, lambda row: print(kind.line(settings, row), flush=True),
-                      lambda: print(kind.heading(settings), flush=True))
+                      lambda: print(_noted(settings.dataset) + kind.heading(settings), flush=True))
     last = rows[-1]
     print(f"{last['epoch']:.0f} epoch{'s' * (last['epoch'] != 1)}: {kind.result(settings, last)}. "
           f"Weights, metrics.csv, curves.png and samples.png are in {out}")
@@ -135,7 +142,7 @@ What was seen
 - {verdict}: Gumbel-max samples a softmax, and the difference of two arg maxes is, on average, the
   gradient that the theorem says.
 - Training took {last['seconds']:.1f} s. The exact bound fell {fell} on images it has not seen
-  (a fair coin for every pixel would need {784 * math.log(2):.0f}).
+  (a fair coin for every pixel would need {settings.pixels * math.log(2):.0f}).
 - Enumeration says what the model is really worth: {worth}, so the bound is {last['gap']:.2f} nats from the truth.
 
 Where the pictures are
@@ -143,6 +150,14 @@ Where the pictures are
 - {run / 'curves.png'}: the bounds, epoch by epoch
 - {run / 'samples.png'}: what each of the ten values draws""")
     return 1 if failed else 0
+
+
+def faces_sheet(options: argparse.Namespace) -> int:
+    from refimpl.experiments import faces_sheet
+
+    faces_sheet.run(options.out, options.rows)
+    print(f"Picture: {options.out}")
+    return 0
 
 
 def compare(options: argparse.Namespace) -> int:
@@ -178,7 +193,8 @@ def variance(options: argparse.Namespace) -> int:
 
     rows = variance.run(options.out, options.folder, options.dataset, options.k, options.seed, options.samples,
                         options.batch, options.data_dir)
-    print("Standard deviation of the encoder gradient, nats (± standard error)\n"
+    print(("" if options.folder else _noted(options.dataset))
+          + "Standard deviation of the encoder gradient, nats (± standard error)\n"
           f"{'eps, tau':>8s} {'direct, exact':>15s} {'direct, sampled':>22s} {'Gumbel-softmax, sampled':>26s}")
     for row in rows:
         print(f"{row.temperature:8.1f} {row.direct_exact:15.4g} {row.direct:13.4g} ± {row.direct_error:.1g} "
@@ -210,7 +226,8 @@ def choose_eps(options: argparse.Namespace) -> int:
 def joint_argmax(options: argparse.Namespace) -> int:
     from refimpl.experiments import joint_argmax
 
-    show = _Below(f"{options.dataset}, n = {options.n} binary variables, one epoch of direct; "
+    show = _Below(f"{_noted(options.dataset)}{data.get(options.dataset).name}, n = {options.n} binary variables, "
+                  "one epoch of direct; "
                   f"{options.samples} draws on {options.batch} images.\n"
                   "Bias and standard deviation of the mean gradient relative to the exact one's length\n"
                   "of the coordinate-wise arg max, the joint one, and with f linearised; last: the biases' noise\n"

@@ -26,8 +26,12 @@ def add_settings(parser: argparse.ArgumentParser, settings: type[RunSettings]) -
     """
     for each in fields(settings):
         text, kind = each.metadata["help"], each.type.split(" | ")[0]
+        if not each.metadata["said"]:
+            continue
         if each.metadata["choices"] is not None:
             text += ": " + ", ".join(each.metadata["choices"]())
+        if each.metadata["files"]:
+            text += f", or FILE{each.metadata['files']} of your own"
         if each.default is not None and each.default is not False:
             text += f" (default: {each.default})"
         name = option(each.name)

@@ -55,6 +55,7 @@ def make_parser() -> argparse.ArgumentParser:
                                        help=argparse.SUPPRESS, prog=PROGRAM)
     groups: dict[str, list[tuple[str, str]]] = {title: [] for title in (SEE, TRAIN, COMPARE, PAPER, KEEP)}
     datasets = list(data.REGISTRY)
+    any_images = f"{', '.join(datasets)} or FILE{data.own.SUFFIX}"
 
     def command(group: str, name: str, run, summary: str, after_stop: str = "") -> Parser:
         groups[group].append((name, summary))
@@ -92,6 +93,11 @@ def make_parser() -> argparse.ArgumentParser:
     explore.add_argument("--save", type=Path, metavar="FILE",
                          help="draw it into this file, without a window; .png, .pdf or .svg")
     explore.add_argument("--time", action="store_true", help="measure a redraw instead, without a window")
+
+    sheet = command(SEE, "faces-sheet", commands.faces_sheet, "examples of the drawn faces, all attributes in a row")
+    sheet.add_argument("--rows", type=int, default=8, help="rows, 1 ... 100")
+    sheet.add_argument("--out", type=Path, required=True, metavar="FILE",
+                       help="the picture; its suffix says the format: .png, .pdf or .svg")
 
     for kind in KINDS.values():
         trained = command(TRAIN, kind.COMMAND, partial(commands.train, kind), kind.SUMMARY, "; continue with --resume")
@@ -155,7 +161,7 @@ def make_parser() -> argparse.ArgumentParser:
                        "noise of the encoder gradient against eps and tau (slide 21)")
     variance.add_argument("--run", dest="folder", type=Path, metavar="DIR",
                           help="take the model of this run; without it one is trained by direct for one epoch")
-    variance.add_argument("--dataset", choices=datasets, default="mnist", help="without --run: images to train on")
+    variance.add_argument("--dataset", default="mnist", help=f"without --run: images to train on, {any_images}")
     variance.add_argument("--k", type=int, default=10, help="without --run: number of values of z")
     variance.add_argument("--seed", type=int, default=0, help="of the noise, and of the model without --run")
     variance.add_argument("--samples", type=int, default=100, help="draws of the noise a point, 2 ... 1000")
@@ -167,7 +173,7 @@ def make_parser() -> argparse.ArgumentParser:
     both = command(PAPER, "joint-argmax", commands.joint_argmax,
                    "what the coordinate-wise arg max loses against the joint one (slides 29, 30)")
     both.add_argument("--n", type=int, default=8, help="binary latent variables, 2 ... 12")
-    both.add_argument("--dataset", choices=datasets, default="mnist", help="images to train on for one epoch")
+    both.add_argument("--dataset", default="mnist", help=f"images to train on for one epoch, {any_images}")
     both.add_argument("--seed", type=int, default=0, help="of the model and of the noise")
     both.add_argument("--samples", type=int, default=400, help="draws of the noise at each eps")
     both.add_argument("--batch", type=int, default=50, help="images in the batch")

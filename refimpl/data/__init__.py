@@ -1,38 +1,45 @@
-"""The data sets by name: binary 28 x 28 images in three parts; data/README.md says where all of them come from."""
+"""The data sets by name: binary images in three parts; data/README.md says where all of them come from."""
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
 from refimpl.checks import InputError
-from refimpl.data import omniglot, shipped
-from refimpl.data.base import PIXELS, Dataset, Entry, Part, Reader
+from refimpl.data import faces, omniglot, own, shipped
+from refimpl.data.base import PIXELS, SHAPE, Dataset, Entry, Part, Reader
 from refimpl.data.shipped import FOLDER as SHIPPED
 
-__all__ = ["NAMES", "PIXELS", "REGISTRY", "SHIPPED", "Dataset", "Entry", "Part", "Reader", "get", "load"]
+__all__ = ["NAMES", "PIXELS", "REGISTRY", "SHAPE", "SHIPPED", "Dataset", "Entry", "Part", "Reader", "get",
+           "load", "own"]
 
 REGISTRY: dict[str, Entry] = {entry.name: entry for entry in (
     Entry("mnist", shipped.mnist, 10, "handwritten digits, shipped"),
     Entry("fashion-mnist", shipped.fashion_mnist, 10, "pictures of clothing, shipped"),
     Entry("omniglot", omniglot.read, None, "handwritten characters of many alphabets, from files of your own"),
+    Entry("faces", faces.read, 2 ** len(faces.ATTRIBUTES), "faces drawn from three attributes and nine nuisances",
+          attributes=faces.ATTRIBUTES),
 )}
 NAMES = tuple(REGISTRY)
 
 
 def get(name: str) -> Entry:
-    """The entry of this name; InputError, listing the names, if there is none."""
-    if name not in REGISTRY:
-        raise InputError(f"unknown data set {name!r}; there are {', '.join(REGISTRY)}")
-    return REGISTRY[name]
+    """The entry of this name, or of the file FILE.npz; InputError, one line, if there is none or it is no good."""
+    if name in REGISTRY:
+        return REGISTRY[name]
+    if name.endswith(own.SUFFIX):
+        return own.entry(name)
+    raise InputError(f"unknown data set {name!r}; there are {', '.join(REGISTRY)}, and FILE{own.SUFFIX} of your own")
 
 
-def load(name: str, data_dir: str | os.PathLike | None = None, limit: int | None = None) -> Dataset:
+def load(name: str, data_dir: str | os.PathLike | None = None, limit: int | None = None,
+         sha256: str | None = None) -> Dataset:
     """Read a data set.
 
     name      one of NAMES; mnist and fashion-mnist have 50,000 / 10,000 / 10,000 images: the last 10,000 training
-              images are for validation
+              images are for validation; faces are as many; or FILE.npz, images of one's own: see own.py
     data_dir  a folder to look in first; without it REFIMPL_DATA_DIR, if set; then the shipped data/
     limit     keep only the first `limit` images of each part
+    sha256    of a file of one's own that must not have changed
 
     Raises InputError, one line, if the name is unknown or a file is missing, damaged or not what it should be.
     """
@@ -45,7 +52,15 @@ def load(name: str, data_dir: str | os.PathLike | None = None, limit: int | None
             raise InputError(f"--data-dir (or REFIMPL_DATA_DIR) {folder} is not a folder")
         if not os.access(folder, os.R_OK | os.X_OK):        # its files would seem not to be there
             raise InputError(f"--data-dir (or REFIMPL_DATA_DIR) {folder} cannot be read: Permission denied")
-    parts = get(name).read(folder)
+    entry = get(name)
+    if sha256 != entry.sha256 and sha256 is not None:
+        raise InputError(f"{name} holds other images than when this run was started: its sha256 began with "
+                         f"{sha256[:12]} then, and begins with {(entry.sha256 or 'nothing')[:12]} now")
+    parts = entry.read(folder)
     if limit is not None:
         parts = tuple(part.first(limit) for part in parts)
-    return Dataset(name, *parts)
+    for part in parts:
+        if part.shape != entry.shape:
+            raise InputError(f"{name} has images of {part.shape[0]} x {part.shape[1]} pixels, and its entry says "
+                             f"{entry.shape[0]} x {entry.shape[1]}")
+    return Dataset(entry.name, *parts)

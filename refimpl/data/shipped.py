@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from refimpl.checks import InputError
-from refimpl.data.base import PIXELS, Part
+from refimpl.data.base import PIXELS, Part, content_digest
 from refimpl.system.files import file_stamp, read_arrays
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "data"
@@ -55,14 +54,11 @@ def _content(kind: Shipped, path: Path, stamp: tuple[int, ...]) -> tuple[np.ndar
     for key, array, shape in (("images", images, (70_000, PIXELS // 8)), ("labels", labels, (70_000,))):
         if array.shape != shape or array.dtype != np.uint8:
             raise InputError(f"{path}: {key} must be uint8 of shape {shape}, got {array.dtype} {array.shape}; {ADVICE}")
-    digest = hashlib.sha256(np.ascontiguousarray(images))
-    digest.update(labels)
-    if digest.hexdigest() != kind.sha256:
+    if content_digest(images, labels) != kind.sha256:
         raise InputError(f"{path}: the sha256 of its content is not that of {kind.name}; {ADVICE}")
     images.setflags(write=False)
     labels.setflags(write=False)
     return images, labels
-
 
 
 mnist = Shipped("mnist", "mnist.npz", "1ed78d835d8742ca662bfbc21257950328b445cb5d9c03e9dad5d0861200e72e")

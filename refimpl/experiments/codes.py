@@ -55,7 +55,7 @@ def run(folder: Path | str, images: int = 2_000, data_dir: str | None = None) ->
     trained, _ = checkpoint.load(Path(folder) / checkpoint.FILE, kind=VAERun,
                                  missing="is missing: there is no run here")
     settings = trained.settings
-    test = data.load(settings.dataset, data_dir, images).test
+    test = settings.load(data_dir, images).test
     first, now = (count(model, test, np.random.default_rng(settings.seed))
                   for model in (VAERun.start(settings), trained))
     return first, now

@@ -56,10 +56,12 @@ def run(folders: list[Path | str], out: Path | str) -> list[tuple[RunSettings, l
     if not Path(out).is_dir():
         plots.format_of(Path(out))
     runs = [read_run(folder) for folder in folders]
-    datasets = sorted({settings.dataset for settings, _ in runs})
+    datasets = sorted({settings.entry.name for settings, _ in runs})
     if len(datasets) > 1:
         raise InputError(f"the runs are of different data sets, {' and '.join(datasets)}; "
                          "their bounds cannot be compared")
+    if len({settings.file_sha256 for settings, _ in runs}) > 1:
+        raise InputError(f"the runs are of different files of the name {datasets[0]}; their bounds cannot be compared")
     out = Path(out)
     if out.is_dir():
         raise InputError(f"--out {out} is a folder; it must be a file, FILE.png")

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refimpl import data, direct, gumbel, joint
+from refimpl import direct, gumbel, joint
 from refimpl.checks import InputError
 from refimpl.experiments.rows import measured
 from refimpl.models.vae import VAE
@@ -95,9 +95,10 @@ def run(n: int = 8, dataset: str = "mnist", seed: int = 0, samples: int = 400, b
     for name, value, least, most in (("n", n, 2, 12), ("samples", samples, 2, 100_000), ("batch", batch, 1, 1_000)):
         if not least <= value <= most:
             raise InputError(f"--{name} must be in {least} ... {most}, got {value}")
-    images = data.load(dataset, data_dir)
+    settings = VAESettings(dataset=dataset, n=n, k=2, seed=seed).resolved()
+    images = settings.load(data_dir)
     folder = output_folder(out) if out is not None else None
-    trained = VAERun.start(VAESettings(dataset=dataset, n=n, k=2, seed=seed).resolved())
+    trained = VAERun.start(settings)
     progress = Progress("training for one epoch", 500)
     train_epoch(trained, images.train, progress.advance)
     progress.clear()
@@ -110,6 +111,6 @@ def run(n: int = 8, dataset: str = "mnist", seed: int = 0, samples: int = 400, b
         progress.clear()
         report(rows[-1])
     if folder is not None:
-        settings = dict(n=n, dataset=dataset, seed=seed, samples=samples, batch=batch)
-        measured(folder, "joint-argmax", f"n = {n}", settings, rows)
+        made_with = dict(n=n, dataset=dataset, seed=seed, samples=samples, batch=batch)
+        measured(folder, "joint-argmax", f"n = {n}", made_with, rows)
     return rows

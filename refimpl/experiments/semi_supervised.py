@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from refimpl import plots
+from refimpl import data, plots
 from refimpl.experiments import cells
 from refimpl.experiments.cells import Cell
 from refimpl.experiments.rows import Record
@@ -161,5 +161,5 @@ def grids(runs: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str, F
                     words = f"{labels} labels" if labels else "unsupervised"
                     found.append((f"{words}, {history[-1, 0]:.0f} epochs", run.samples()))
         if len(found) == 2:
-            made[f"classes-{dataset}.png"] = images.grids(found, dataset)
+            made[f"classes-{dataset}.png"] = images.grids(found, dataset, data.get(dataset).shape)
     return made

@@ -97,9 +97,9 @@ def trained_model(run: Path | str | None, dataset: str, k: int, seed: int,
         if settings.n > 1:
             raise InputError(f"{run} has {settings.n} latent variables; the exact variance is known for one")
         words = f"{settings.label()}, epoch {len(history)}"
-        return loaded.model, data.load(settings.dataset, data_dir, settings.limit), words
+        return loaded.model, settings.load(data_dir, settings.limit), words
     settings = VAESettings(dataset=dataset, k=k, seed=seed).resolved()
-    images = data.load(dataset, data_dir)
+    images = settings.load(data_dir)
     fresh = VAERun.start(settings)
     train_epoch(fresh, images.train)
     return fresh.model, images, f"{settings.label()}, epoch 1"

@@ -81,8 +81,8 @@ def run(folders: Sequence[Path | str], repetitions: int = 10, images: int = 2_00
     rows = []
     for trained, history in loaded:
         settings = trained.settings
-        part = data.load(settings.dataset, data_dir).test.first(images)
-        words = f"{settings.dataset}, {settings.label()}, {len(history)} epoch{'s' * (len(history) != 1)}"
+        part = settings.load(data_dir).test.first(images)
+        words = f"{settings.entry.name}, {settings.label()}, {len(history)} epoch{'s' * (len(history) != 1)}"
         progress = Progress(words, 1)
         rows.append(measure(trained, words, part, repetitions, np.random.default_rng(settings.seed)))
         progress.clear()

@@ -88,7 +88,8 @@ def chapter_style() -> None:
 
 
 def drawn(figure: Figure) -> str:
-    """A digest of what the figure shows: every line, bar and band with its numbers and colours, and every text.
+    """A digest of what the figure shows: every line, bar, band and image with its numbers and colours, and every
+    text.
 
     The same for the same content, whichever version of matplotlib draws it.
     """
@@ -102,6 +103,7 @@ def drawn(figure: Figure) -> str:
         shown += [(str(patch.get_facecolor()), _short(patch.get_bbox().bounds))
                   for patch in ax.patches if hasattr(patch, "get_bbox")]
         shown += [_short(path.vertices) for band in ax.collections for path in band.get_paths()]
+        shown += [_short(np.ma.filled(image.get_array(), np.nan)) for image in ax.images]
         shown += [text.get_text() for text in ax.texts]
     return hashlib.sha256(repr(shown).encode()).hexdigest()
 

@@ -14,7 +14,7 @@ PAGE = "tutorials/functions.md"
 MODULES = ("gumbel", "danskin", "direct", "exact", "joint", "check", "nn.layers", "nn.network", "nn.losses", "nn.adam",
            "nn.gradcheck", "latent.family", "latent.independent", "latent.pairwise", "latent.paths",
            "latent.solvers", "estimators.base", "estimators", "models.vae", "models.mixture", "models.decoder",
-           "models.bounds", "runs.vae", "runs.mixture", "runs.loop", "runs.checkpoint", "data", "plots",
+           "models.bounds", "runs.vae", "runs.mixture", "runs.loop", "runs.checkpoint", "data", "data.faces", "plots",
            "plots.walls", "experiments.choosing_eps")
 
 

@@ -12,14 +12,17 @@ def draw(part: data.Part, labels: int, classes: int, rng: np.random.Generator) -
     return np.concatenate(chosen).astype(np.intp)
 
 
-def shift(x: np.ndarray, most: int, rng: np.random.Generator, side: int = 28) -> np.ndarray:
-    """Images (B, side^2), each moved by -most ... most pixels down and across, uniformly; what comes in is 0."""
+def shift(x: np.ndarray, most: int, rng: np.random.Generator, shape: tuple[int, int] = data.SHAPE) -> np.ndarray:
+    """Images (B, height width), each moved by -most ... most pixels down and across, uniformly; what comes in is 0.
+
+    shape: (height, width).
+    """
     if most == 0:
         return x
-    batch = len(x)
-    padded = np.zeros((batch, side + 2 * most, side + 2 * most), x.dtype)
-    padded[:, most:-most, most:-most] = x.reshape(batch, side, side)
+    batch, (high, wide) = len(x), shape
+    padded = np.zeros((batch, high + 2 * most, wide + 2 * most), x.dtype)
+    padded[:, most:-most, most:-most] = x.reshape(batch, high, wide)
     down, across = rng.integers(0, 2 * most + 1, size=(2, batch))
-    rows = down[:, None] + np.arange(side)                                  # a window of the padded image
-    columns = across[:, None] + np.arange(side)
+    rows = down[:, None] + np.arange(high)                                  # a window of the padded image
+    columns = across[:, None] + np.arange(wide)
     return padded[np.arange(batch)[:, None, None], rows[:, :, None], columns[:, None, :]].reshape(batch, -1)

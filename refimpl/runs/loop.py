@@ -78,7 +78,7 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
     settings = settings.resolved()
     if epochs < 1:
         raise InputError(f"--epochs must be at least 1, got {epochs}")
-    dataset = data.load(settings.dataset, data_dir, settings.limit)
+    dataset = settings.load(data_dir, settings.limit)
     settings.check_data(dataset)
     out = Path(out)
     if resume:

@@ -18,7 +18,7 @@ import numpy as np
 from refimpl import data, estimators
 from refimpl.checks import InputError
 from refimpl.estimators import label_terms
-from refimpl.models.mixture import CLASSES, MixtureVAE
+from refimpl.models.mixture import MixtureVAE
 from refimpl.runs import labelled_images
 from refimpl.runs.protocol import Row, Run
 from refimpl.runs.settings import RunSettings, setting
@@ -78,24 +78,28 @@ class MixtureSettings(RunSettings):
                                    "image_weight": 0.0, "shift": 0, "beta": 1.0}
 
     def _filled(self) -> MixtureSettings:
-        labelled = [name for name, entry in data.REGISTRY.items() if entry.classes == CLASSES]
-        if self.dataset not in labelled:
-            raise InputError(f"{self.dataset} has no labels of ten classes; "
-                             f"semi-supervised takes {' and '.join(labelled)}")
-        if self.labels % CLASSES:
-            raise InputError(f"--labels must be divisible by the {CLASSES} classes, got {self.labels}")
+        classes, most = self.entry.classes, min(self.shape) - 1
+        if classes is None or classes < 2:
+            labelled = [name for name, entry in data.REGISTRY.items() if entry.classes is not None]
+            raise InputError(f"{self.dataset} has no labels of two classes or more; semi-supervised takes "
+                             f"{', '.join(labelled)}, or FILE{data.own.SUFFIX} with such labels")
+        if self.labels % classes:
+            raise InputError(f"--labels must be divisible by the {classes} classes, got {self.labels}")
+        if self.shift is not None and self.shift > most:
+            raise InputError(f"--shift must be at most {most} for images of {self.shape[0]} x {self.shape[1]} pixels, "
+                             f"got {self.shift}")
         usual = {"labelled_term": "cross-entropy", "label_eps": 0.05, "label_weight": 50.0, "image_weight": 0.2,
-                 "shift": 3, "beta": 5.0, "kl_grad": True}
+                 "shift": min(3, most), "beta": 5.0, "kl_grad": True}
         return replace(self, **{name: value for name, value in usual.items() if getattr(self, name) is None})
 
     def check_data(self, dataset: data.Dataset) -> None:
         super().check_data(dataset)
-        part = dataset.train
+        part, classes = dataset.train, self.entry.classes
         if self.labels > len(part):
             raise InputError(f"--labels must be at most {len(part)}, the number of training images, got {self.labels}")
-        rarest = int(np.bincount(part.labels, minlength=CLASSES)[:CLASSES].min())
-        if self.labels > CLASSES * rarest:
-            raise InputError(f"--labels must be at most {CLASSES * rarest}, got {self.labels}: the rarest class has "
+        rarest = int(np.bincount(part.labels, minlength=classes)[:classes].min())
+        if self.labels > classes * rarest:
+            raise InputError(f"--labels must be at most {classes * rarest}, got {self.labels}: the rarest class has "
                              f"{rarest} of the {len(part)} training images")
 
     def beta_at(self, epochs: float) -> float:
@@ -124,13 +128,14 @@ class MixtureRun(Run):
 
     def __init__(self, settings: MixtureSettings, model: MixtureVAE, rng: np.random.Generator) -> None:
         super().__init__(settings, model, rng)
-        self.x_labelled = np.empty((0, data.PIXELS), model.dtype)
+        self.x_labelled = np.empty((0, settings.pixels), model.dtype)
         self.y_labelled = np.empty(0, np.intp)
         self._steps_an_epoch = 1
 
     @classmethod
     def blank(cls, settings: MixtureSettings, rng: np.random.Generator) -> MixtureRun:
-        return cls(settings, MixtureVAE(settings.gaussian), rng)
+        model = MixtureVAE(settings.gaussian, pixels=settings.pixels, classes=settings.entry.classes)
+        return cls(settings, model, rng)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -190,7 +195,7 @@ class MixtureRun(Run):
     def _learn_labelled(self, rows: np.ndarray, weight: float, image_weight: float, beta: float) -> None:
         settings = self.settings
         term = label_terms.REGISTRY[settings.labelled_term]
-        x = labelled_images.shift(self.x_labelled[rows], settings.shift, self.rng)
+        x = labelled_images.shift(self.x_labelled[rows], settings.shift, self.rng, settings.shape)
         self.model.backward_labelled(x, self.y_labelled[rows], term, settings.label_eps, weight, self.rng, image_weight,
                                      beta)
 
@@ -211,8 +216,9 @@ class MixtureRun(Run):
         from refimpl.plots import curves, images
 
         settings = self.settings
-        return {"curves.png": curves.accuracies(rows, settings.label(), settings.dataset),
-                "samples.png": images.grids([(settings.label(), self.samples())], settings.dataset)}
+        return {"curves.png": curves.accuracies(rows, settings.label(), settings.entry.name),
+                "samples.png": images.grids([(settings.label(), self.samples())], settings.entry.name,
+                                            settings.shape)}
 
     def samples(self, rows: int = 8) -> np.ndarray:
         """Mean images (rows, classes, pixels): each row one draw of g from its prior, in all classes."""
@@ -224,7 +230,7 @@ class MixtureRun(Run):
 
     @classmethod
     def folder(cls, settings: MixtureSettings) -> str:
-        return f"semi-supervised-{settings.dataset}-{settings.estimator}-{settings.labels}-seed{settings.seed}"
+        return f"semi-supervised-{settings.entry.name}-{settings.estimator}-{settings.labels}-seed{settings.seed}"
 
     @classmethod
     def _accuracy(cls, settings: MixtureSettings) -> str:
@@ -233,7 +239,7 @@ class MixtureRun(Run):
     @classmethod
     def heading(cls, settings: MixtureSettings) -> str:
         start = "labelled images alone" if settings.labels else "untrained"
-        return (f"{settings.dataset}: {settings.label()}, seed {settings.seed}\n"
+        return (f"{settings.entry.name}: {settings.label()}, seed {settings.seed}\n"
                 f"test images, bound with the class enumerated, nats an image; epoch 0: {start}\n"
                 f"epoch {cls._accuracy(settings)} test -ELBO reconstruction class KL Gaussian KL  seconds")
 

@@ -17,13 +17,16 @@ WIDEST = 10_000     # values of z, inputs of the decoder, units of a hidden laye
 
 
 def setting(default: object, text: str, *, least: float | None = None, most: float | None = None,
-            above: float | None = None, choices: Callable[[], Iterable[str]] | None = None) -> object:
+            above: float | None = None, choices: Callable[[], Iterable[str]] | None = None,
+            files: str | None = None, said: bool = True) -> object:
     """A field of settings: its default, a line of help, and what is allowed.
 
     least, most: the range, ends included.  above: the end that is not.  choices: makes the names that are allowed, when
-    asked, so that what is registered later counts.
+    asked, so that what is registered later counts.  files: the suffix of files that are allowed beside them.  said:
+    whether a user says it; otherwise it is found in the data, and there is no option for it.
     """
-    return field(default=default, metadata=dict(help=text, least=least, most=most, above=above, choices=choices))
+    return field(default=default, metadata=dict(help=text, least=least, most=most, above=above, choices=choices,
+                                                files=files, said=said))
 
 
 def option(name: str) -> str:
@@ -36,6 +39,8 @@ def arguments(settings: RunSettings) -> list[str]:
     made = []
     for each in fields(settings):
         value, name = getattr(settings, each.name), option(each.name)
+        if not each.metadata["said"]:
+            continue
         if each.type == "bool | None" and value is not None:
             made.append(name if value else name.replace("--", "--no-", 1))
         elif value is True:
@@ -55,8 +60,10 @@ def check_fields(settings: RunSettings) -> None:
         if value is None:
             continue
         allowed = each.metadata
-        if allowed["choices"] is not None and value not in (names := list(allowed["choices"]())):
-            raise InputError(f"unknown {each.name.replace('_', ' ')} {value!r}; there are {', '.join(names)}")
+        if allowed["choices"] is not None and value not in (names := list(allowed["choices"]())) \
+                and not (allowed["files"] and value.endswith(allowed["files"])):
+            more = f", and FILE{allowed['files']} of your own" if allowed["files"] else ""
+            raise InputError(f"unknown {each.name.replace('_', ' ')} {value!r}; there are {', '.join(names)}{more}")
         name = option(each.name)
         if allowed["least"] is not None and not value >= allowed["least"]:
             raise InputError(f"{name} must be at least {allowed['least']}, got {value}")
@@ -72,9 +79,11 @@ class RunSettings:
 
     None, in eps, tau and others, is the estimator's or the kind's own default, which resolved() fills in.  as_released
     is a preset: resolved() turns it into the settings of the authors' code, and contradicting one of them is an error.
+    Where the data set is a file, resolved() also keeps what it found in it, and a run that is continued does not take
+    another.  There, and only there, these are not None.
     """
 
-    dataset: str = setting("mnist", "images to train on", choices=lambda: data.REGISTRY)
+    dataset: str = setting("mnist", "images to train on", choices=lambda: data.REGISTRY, files=data.own.SUFFIX)
     estimator: str = setting("direct", "gradient of the encoder's scores", choices=lambda: estimators.REGISTRY)
     batch: int = setting(100, "images a step", least=1)
     lr: float = setting(1e-3, "Adam's learning rate", above=0)
@@ -90,6 +99,11 @@ class RunSettings:
                                        "what else it does differently")
     seed: int = setting(0, "of weights, order and noise", least=0)
     limit: int | None = setting(None, "use only the first LIMIT images of each part", least=1)
+    file_sha256: str | None = setting(None, "of the file", said=False)
+    file_height: int | None = setting(None, "of its images, pixels", least=1, most=data.own.MOST_PIXELS, said=False)
+    file_width: int | None = setting(None, "of its images, pixels", least=1, most=data.own.MOST_PIXELS, said=False)
+    file_classes: int | None = setting(None, "of its labels, if it has any", least=1, most=data.own.MOST_CLASSES,
+                                       said=False)
 
     def resolved(self) -> RunSettings:
         """The same with the preset expanded and every default filled in; resolved again, it stays as it is.
@@ -99,7 +113,8 @@ class RunSettings:
         check_fields(self)
         estimator = estimators.get(self.estimator)
         self._check_estimator(estimator)
-        settings = self._expanded() if self.as_released else self
+        settings = self._described()
+        settings = settings._expanded() if self.as_released else settings
         settings = settings._filled()
         chosen: dict[str, object] = {"schedule": settings.schedule or "constant"}
         if chosen["schedule"] == "constant" and estimator.setting and getattr(settings, estimator.setting) is None:
@@ -113,6 +128,41 @@ class RunSettings:
         estimator = estimators.get(self.estimator)
         made: dict[str, object] = {"kl_grad": True, **estimator.released}
         return made | ({"schedule": "released"} if estimator.setting else {})
+
+    def _described(self) -> RunSettings:
+        """The same with what is to be found in a file of one's own; InputError if it is no good."""
+        found = (self.file_sha256, self.file_height, self.file_width)
+        if None in found and found != (None, None, None) or self.file_sha256 is None and self.file_classes is not None:
+            raise InputError("file_sha256, file_height and file_width go together, and file_classes with them")
+        if None not in found and self.file_height * self.file_width > data.own.MOST_PIXELS:
+            raise InputError(f"file_height times file_width must be at most {data.own.MOST_PIXELS}, "
+                             f"got {self.file_height * self.file_width}")
+        entry = self.entry
+        if self.file_sha256 is not None or entry.sha256 is None:
+            return self
+        return replace(self, file_sha256=entry.sha256, file_height=entry.shape[0], file_width=entry.shape[1],
+                       file_classes=entry.classes)
+
+    @property
+    def entry(self) -> data.Entry:
+        """What is known of the data set without its images: from the registry, or kept here from the file."""
+        if self.file_sha256 is None:
+            return data.get(self.dataset)
+        return data.own.kept(self.dataset, self.file_sha256, (self.file_height, self.file_width), self.file_classes)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width) of an image."""
+        return self.entry.shape
+
+    @property
+    def pixels(self) -> int:
+        """Of an image."""
+        return math.prod(self.shape)
+
+    def load(self, data_dir: str | None = None, limit: int | None = None) -> data.Dataset:
+        """The images; InputError where they cannot be read, or a file is no longer the one that it was."""
+        return data.load(self.dataset, data_dir, limit, self.file_sha256)
 
     def _filled(self) -> RunSettings:
         """The same with the defaults of this kind of run filled in, and its own choices checked."""

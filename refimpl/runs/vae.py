@@ -152,7 +152,7 @@ class VAERun(Run):
 
     @classmethod
     def blank(cls, settings: VAESettings, rng: np.random.Generator) -> VAERun:
-        return cls(settings, VAE(settings.family(), settings.hidden), rng)
+        return cls(settings, VAE(settings.family(), settings.hidden, settings.pixels), rng)
 
     def step(self, x: np.ndarray) -> int:
         """Forward, backward (models/vae.py), Adam on one batch."""
@@ -212,8 +212,8 @@ class VAERun(Run):
             logits = model.decoder.forward(hots.astype(model.dtype))
             names = [_digits(value, settings.k) + f"\n{count / len(x):.1%}"
                      for value, count in zip(values[most], counts[most])]
-        return {"curves.png": curves.bounds(rows, settings.label(), settings.dataset),
-                "samples.png": images.tiles(logits, settings.dataset, settings.label(), names)}
+        return {"curves.png": curves.bounds(rows, settings.label(), settings.entry.name),
+                "samples.png": images.tiles(logits, settings.entry.name, settings.label(), names, settings.shape)}
 
     # --- in words -----------------------------------------------------------------------------------------------------
 
@@ -221,7 +221,7 @@ class VAERun(Run):
     def folder(cls, settings: VAESettings) -> str:
         size = f"n{settings.n}-k{settings.k}" if settings.n > 1 else f"k{settings.k}"
         structure = f"-{settings.structure}-{settings.solver}" if settings.structure else ""
-        return f"{settings.dataset}-{settings.estimator}{structure}-{size}-seed{settings.seed}"
+        return f"{settings.entry.name}-{settings.estimator}{structure}-{size}-seed{settings.seed}"
 
     @classmethod
     def _shown(cls, settings: VAESettings) -> list[tuple[str, str, int]]:
@@ -236,7 +236,7 @@ class VAERun(Run):
     @classmethod
     def heading(cls, settings: VAESettings) -> str:
         titles = " ".join(f"{title:>{NARROWEST}s}" for title, _, _ in cls._shown(settings))
-        return (f"{settings.dataset}: {settings.label()}, seed {settings.seed}\n"
+        return (f"{settings.entry.name}: {settings.label()}, seed {settings.seed}\n"
                 f"exact by enumeration, nats an image\nepoch {titles}  seconds")
 
     @classmethod

@@ -144,13 +144,17 @@ def read_arrays(path: Path, missing: str, damaged: str) -> dict[str, np.ndarray]
     Raises InputError, `path` and one of the two texts, if it is not there, or is truncated, damaged or something else
     altogether; and one line of its own where it cannot be read at all.
     """
-    content = read_whole(path, missing)
+    return arrays_in(read_whole(path, missing), f"{path} {damaged}")
+
+
+def arrays_in(content: bytes, damaged: str) -> dict[str, np.ndarray]:
+    """The same of a file's content that has been read.  Raises InputError with the text `damaged`."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")                  # numpy warns of headers that it would rather not see
             return _arrays(content)
     except Exception:                                       # zipfile, zlib and numpy's header parser raise anything
-        raise InputError(f"{path} {damaged}") from None
+        raise InputError(damaged) from None
 
 
 def open_archive(content: bytes) -> zipfile.ZipFile:

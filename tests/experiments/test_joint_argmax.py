@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from refimpl import gumbel, joint
+from refimpl import data, gumbel, joint
 from refimpl.checks import InputError
 from refimpl.experiments import joint_argmax as experiment
 from refimpl.latent.independent import Independent
@@ -120,11 +120,11 @@ def test_the_run_measures_the_trained_model_on_training_images(monkeypatch):
 def test_noise_and_data_are_those_that_were_asked_for(monkeypatch, tmp_path):
     from tests.spies import spied
 
-    states, loads = [], spied(monkeypatch, experiment.data, "load")
+    states, loads = [], spied(monkeypatch, data, "load")
     monkeypatch.setattr(experiment, "train_epoch", lambda run, part, *rest: None)
     monkeypatch.setattr(experiment, "measure", lambda *arguments: states.append(arguments[4].bit_generator.state))
     experiment.run(n=2, seed=7, samples=2, batch=3, data_dir=tmp_path)
-    assert loads == [dict(name="mnist", data_dir=tmp_path, limit=None)]
+    assert loads == [dict(name="mnist", data_dir=tmp_path, limit=None, sha256=None)]
     assert states[0] == np.random.default_rng(7).bit_generator.state
 
 

@@ -135,7 +135,7 @@ def test_noise_data_and_limits_of_the_run_are_its_own(tmp_path, monkeypatch, qui
     monkeypatch.setattr(variance.plots, "save", lambda figure, path: None)
     (tmp_path / "d").mkdir()
     variance.run(tmp_path / "v", tmp_path / "run", seed=5, samples=1_000, batch=60, data_dir=tmp_path / "d")
-    assert loads == [dict(name="fashion-mnist", data_dir=tmp_path / "d", limit=60)]
+    assert loads == [dict(name="fashion-mnist", data_dir=tmp_path / "d", limit=60, sha256=None)]
     assert states[0] == np.random.default_rng(5).bit_generator.state
     np.testing.assert_array_equal(batches[0], raw("fashion-mnist", "train", 60)[0])
     for wrong, words in ((dict(batch=61), "--batch must be in 1 ... 60, the number of training images, got 61"),

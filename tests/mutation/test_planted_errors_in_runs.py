@@ -69,13 +69,13 @@ def trained_on_the_validation_part(patch):
     right = loop.train_epoch
     by_length = {}
 
-    def load(name, data_dir=None, limit=None):
+    def load(name, data_dir=None, limit=None, sha256=None):
         dataset = data.REGISTRY[name].read(None)
         parts = [part.first(limit) for part in dataset]
         by_length["valid"] = parts[1]
         return data.Dataset(name, *parts)
 
-    patch.setattr(loop, "data", type("data", (), {"load": staticmethod(load)}))
+    patch.setattr(data, "load", load)
     patch.setattr(loop, "train_epoch", lambda run, part, *rest: right(run, by_length["valid"], *rest))
 
 

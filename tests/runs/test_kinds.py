@@ -179,4 +179,4 @@ def test_a_registered_data_set_trains_and_says_what_it_is_for(classes, tmp_path,
     status = cli.main([*mixture, "--out", str(tmp_path / "mixture")])
     err = capsys.readouterr().err
     assert status == (0 if classes else 2) and (err == "") == (classes is not None)
-    assert classes or "noise has no labels of ten classes; semi-supervised takes mnist and fashion-mnist" in err
+    assert classes or "noise has no labels of two classes or more; semi-supervised takes mnist, fashion-mnist, " in err

@@ -158,10 +158,15 @@ def test_beta_falls_on_a_line():
 
 # --- many settings at random ------------------------------------------------------------------------------------------
 
+def said(kind) -> list:
+    """The fields that a user says; the others are found in the data."""
+    return [each for each in fields(kind) if each.metadata["said"]]
+
+
 def drawn(kind, rng: np.random.Generator):
     """Settings of this kind with random values of random fields; they need not be allowed together."""
     chosen: dict[str, object] = {}
-    for each in fields(kind):
+    for each in said(kind):
         if rng.random() < (0.95 if each.name in ("pair_start", "learn_from") else 0.55):     # they suit few others
             continue
         allowed = each.metadata
@@ -266,7 +271,7 @@ def test_every_field_is_an_option_whose_value_arrives(kind, monkeypatch, capsys)
     with pytest.raises(SystemExit):
         cli.main([kind.COMMAND, "--help"])
     shown = " ".join(capsys.readouterr().out.split())
-    for each in fields(kind.SETTINGS):
+    for each in said(kind.SETTINGS):
         assert each.metadata["help"] and " ".join(each.metadata["help"].split()) in shown, each.name
         assert option(each.name) in shown and each.type.split(" | ")[0] in TYPES
         for words, value in another(each):
@@ -275,6 +280,12 @@ def test_every_field_is_an_option_whose_value_arrives(kind, monkeypatch, capsys)
             assert type(getattr(made.pop(), each.name)) is type(value)
     assert cli.main([kind.COMMAND, "--out", "never"]) == 0
     assert given.pop() == kind.SETTINGS()                           # the parser's defaults are the settings'
+    found = [each for each in fields(kind.SETTINGS) if not each.metadata["said"]]
+    assert [each.name for each in found] == ["file_sha256", "file_height", "file_width", "file_classes"]
+    for each in found:
+        assert option(each.name) not in shown and each.default is None
+        with pytest.raises(SystemExit):
+            make_parser().parse_args([kind.COMMAND, option(each.name), "3"])
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
@@ -312,7 +323,7 @@ def test_kinds_differ_in_all_that_tells_them_apart():
 @pytest.mark.parametrize("settings, problem", [
     ({"labels": 55}, "--labels must be divisible by the 10 classes, got 55"),
     ({"labels": -10}, "--labels must be at least 0"),
-    ({"dataset": "omniglot"}, "omniglot has no labels of ten classes"),
+    ({"dataset": "omniglot"}, "omniglot has no labels of two classes"),
     ({"estimator": "arm"}, "unknown estimator 'arm'; there are exact, direct, two-sided, .*rebar, relax$"),
     ({"labelled_term": "hinge"}, "unknown labelled term 'hinge'"),
     ({"estimator": "exact", "eps": 0.1}, "--eps is not a setting of the estimator exact"),
@@ -401,7 +412,8 @@ def test_as_many_images_as_there_are_make_a_batch_and_as_many_of_the_rarest_clas
 def test_the_recipe_of_both_kinds_in_numbers():
     """A change of these is a change of every result that was written down."""
     common = dict(dataset="mnist", estimator="direct", batch=100, eps=0.1, tau=None, schedule="constant", kl_grad=True,
-                  batch_mean=None, as_released=False, seed=0, limit=None)
+                  batch_mean=None, as_released=False, seed=0, limit=None, file_sha256=None, file_height=None,
+                  file_width=None, file_classes=None)
     assert asdict(VAESettings().resolved()) == common | dict(
         lr=1e-3, n=1, k=10, hidden=300, structure=None, solver=None, non_negative=None, pair_start=None,
         learn_from=None, exact_every=5)
@@ -409,7 +421,7 @@ def test_the_recipe_of_both_kinds_in_numbers():
         lr=8e-4, labels=100, labelled_term="cross-entropy", label_eps=0.05, label_weight=50.0, label_batch=50,
         pretrain=1200, image_weight=0.2, shift=3, beta=5.0, beta_epochs=20, gaussian=30)
     assert (VAERun.EPOCHS, MixtureRun.EPOCHS, PRETRAIN_BATCH, WIDEST) == (10, 60, 100, 10_000)
-    ends = {(kind, each.name): each.metadata["most"] for kind in (VAESettings, MixtureSettings) for each in fields(kind)
+    ends = {(kind, each.name): each.metadata["most"] for kind in (VAESettings, MixtureSettings) for each in said(kind)
             if each.metadata["most"] is not None and each.name not in ("eps", "tau")}
     assert ends == {(VAESettings, "n"): 200, (VAESettings, "k"): 10_000, (VAESettings, "hidden"): 10_000,
                     (VAESettings, "pair_start"): 30,
@@ -465,7 +477,7 @@ def test_a_label_says_what_the_settings_are(settings, words):
 def test_a_switch_can_be_turned_off_only_where_there_is_something_to_turn_off(kind, capsys):
     """--no-kl-grad is an option, --no-as-released is none: without the switch it is off already."""
     parser = make_parser()
-    for each in fields(kind.SETTINGS):
+    for each in said(kind.SETTINGS):
         words = [kind.COMMAND, option(each.name).replace("--", "--no-", 1)]
         if each.type == "bool | None":
             assert getattr(parser.parse_args(words), each.name) is False

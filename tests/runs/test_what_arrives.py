@@ -289,7 +289,7 @@ def test_widths_solver_and_family():
 def test_seed_limit_data_set_and_folder_reach_the_loader(tmp_path, monkeypatch, quick):
     loads = spied(monkeypatch, loop.data, "load")
     loop.train(small(dataset="fashion-mnist", limit=70), 1, tmp_path / "one", data_dir=str(tmp_path))
-    assert loads == [{"name": "fashion-mnist", "data_dir": str(tmp_path), "limit": 70}]
+    assert loads == [{"name": "fashion-mnist", "data_dir": str(tmp_path), "limit": 70, "sha256": None}]
 
 
 def test_both_terms_of_a_mixture_step_add_up():

@@ -1,0 +1,140 @@
+"""Images of one's own, of any size, from an .npz file: `--dataset FILE.npz`.
+
+    np.savez_compressed("own.npz", images=images, labels=labels)
+
+images   (N, height, width), or (N, pixels), which is shown as a square where pixels is one, and as one row otherwise.
+         bool; integers, all 0 or 1; integers 0 ... 255, where 128 and above is 1; floats in [0, 1], where 1/2 and above
+         is 1
+labels   (N,) integers 0 ... C - 1, each of them used; may be missing
+
+The order of the file decides the parts: the last seventh is the test part, the seventh before it is for validation.
+"""
+from __future__ import annotations
+
+import functools
+import hashlib
+import math
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from refimpl.checks import InputError
+from refimpl.data.base import Entry, Part
+from refimpl.system.files import arrays_in, file_stamp, read_whole
+
+SUFFIX = ".npz"
+PARTS = 7                               # one for the test, one for validation, the others to train on
+MOST_PIXELS = 65_536                    # 256 x 256
+MOST_CLASSES = 256
+MISSING = "is missing: --dataset names a file of images"
+DAMAGED = "is damaged or not an .npz file of arrays; arrays of objects are not read, as they would have to be unpickled"
+
+
+class Content(NamedTuple):
+    """A file's images, packed as in Part, and labels, with what its entry says of them."""
+
+    images: np.ndarray
+    labels: np.ndarray | None
+    shape: tuple[int, int]
+    classes: int | None
+    sha256: str
+    note: str
+
+
+def entry(name: str) -> Entry:
+    """What is known of this file.  Raises InputError, one line, if it is missing, damaged, or not such a file."""
+    content = _read(name)
+    return kept(name, content.sha256, content.shape, content.classes)._replace(note=content.note)
+
+
+def kept(name: str, sha256: str, shape: tuple[int, int], classes: int | None) -> Entry:
+    """The same from what was written down; the file is not looked at until its images are read.
+
+    It goes by its name without folders and suffix, in letters that suit a file's name and a picture's title.
+    """
+    title = re.sub(r"[^\w. -]", "_", Path(name).stem)
+    return Entry(title, lambda folder: _parts(_read(name)), classes, "images of your own", shape, sha256=sha256)
+
+
+def _parts(content: Content) -> tuple[Part, Part, Part]:
+    whole, held = len(content.images), len(content.images) // PARTS
+    cuts = slice(0, whole - 2 * held), slice(whole - 2 * held, whole - held), slice(whole - held, whole)
+    train, valid, test = (Part(content.images[cut], None if content.labels is None else content.labels[cut],
+                               content.shape) for cut in cuts)
+    return train, valid, test
+
+
+def _read(name: str) -> Content:
+    path = Path(name)
+    return _content(path, path.resolve(), file_stamp(path, MISSING))
+
+
+@functools.lru_cache(maxsize=2)
+def _content(path: Path, resolved: Path, stamp: tuple[int, ...]) -> Content:
+    """Read once, and anew when the file has been changed; nobody may write to what all share."""
+    content = read_whole(path, MISSING)
+    arrays = arrays_in(content, f"{path} {DAMAGED}")
+    if "images" not in arrays:
+        raise InputError(f"{path} must hold an array named images; it holds {', '.join(sorted(arrays)) or 'nothing'}")
+    shape, images, note = _binary(path, arrays["images"])
+    labels, classes = _labels(path, arrays.get("labels"), len(images))
+    for array in (images, labels):
+        if array is not None:
+            array.setflags(write=False)
+    return Content(images, labels, shape, classes, hashlib.sha256(content).hexdigest(), note)
+
+
+def _binary(path: Path, images: np.ndarray) -> tuple[tuple[int, int], np.ndarray, str]:
+    """(height, width), the packed images, and how many pixels were rounded, in words."""
+    if images.dtype.kind not in "biuf":
+        raise InputError(f"{path}: images must be bool, integers or floats, got {images.dtype}")
+    if images.ndim not in (2, 3) or 0 in images.shape[1:]:
+        raise InputError(f"{path}: images must be (N, height, width) or (N, pixels), got shape {images.shape}")
+    if images.shape == (70_000, 98) and images.dtype == np.uint8:
+        raise InputError(f"{path} holds images that are packed already, as the shipped files are: name those "
+                         "by --dataset mnist or fashion-mnist")
+    number, pixels = len(images), math.prod(images.shape[1:])
+    if pixels > MOST_PIXELS:
+        raise InputError(f"{path}: an image must have at most {MOST_PIXELS:,} pixels, got {pixels:,}")
+    if number < PARTS:
+        raise InputError(f"{path}: at least {PARTS} images are needed, {PARTS - 2} of them to train on, got {number}")
+    side = math.isqrt(pixels)
+    shape = images.shape[1:] if images.ndim == 3 else (side, side) if side * side == pixels else (1, pixels)
+
+    least, most = images.min(), images.max()
+    if images.dtype.kind == "f" and np.isnan(least):
+        raise InputError(f"{path}: images must not hold NaN")
+    allowed = 255 if images.dtype.kind in "iu" and most > 1 else 1
+    if least < 0 or most > allowed:
+        raise InputError(f"{path}: images must be floats in [0, 1], or integers that are 0 or 1, or 0 ... 255; "
+                         f"got {images.dtype} from {least:g} to {most:g}")
+    ink = images if images.dtype.kind == "b" else images >= allowed / 2
+    if ink.all() or not ink.any():
+        raise InputError(f"{path}: every pixel is {int(ink.flat[0])} after rounding at one half")
+    between = int(np.count_nonzero((images > 0) & (images < allowed))) if images.dtype.kind != "b" else 0
+    note = (f"{path}: {between:,} of {images.size:,} pixels ({between / images.size:.1%}) lay strictly between white "
+            "and black, and were rounded at one half") if between else ""
+    return tuple(int(n) for n in shape), np.packbits(ink.reshape(number, pixels), axis=1), note
+
+
+def _labels(path: Path, labels: np.ndarray | None, number: int) -> tuple[np.ndarray | None, int | None]:
+    """The labels as uint8 and the number of classes; None and None where the file has none."""
+    if labels is None:
+        return None, None
+    if labels.dtype.kind not in "iu":
+        raise InputError(f"{path}: labels must be integers, got {labels.dtype}")
+    if labels.shape != (number,):
+        raise InputError(f"{path}: labels must be one a picture, of shape ({number},), got {labels.shape}")
+    found = np.unique(labels)
+    if len(found) > MOST_CLASSES:
+        raise InputError(f"{path}: labels must be of at most {MOST_CLASSES} classes, got {len(found):,}")
+    if found[0] != 0 or found[-1] != len(found) - 1:
+        raise InputError(f"{path}: labels must be 0 ... C - 1, each of them used, got {len(found)} different ones from "
+                         f"{found[0]} to {found[-1]}; np.unique(labels, return_inverse=True)[1] makes such")
+    absent = np.setdiff1d(found, labels[:number - 2 * (number // PARTS)])
+    if len(absent):
+        raise InputError(f"{path}: the class {absent[0]} has no image to train on: the order of the file decides the "
+                         "parts, and the last two sevenths are held out; shuffle images and labels alike")
+    return labels.astype(np.uint8), len(found)

@@ -1,0 +1,37 @@
+"""Examples of the drawn faces: a column a combination of the attributes, a row one draw of all that they do not say.
+
+    python -m refimpl faces-sheet --out faces.png
+"""
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from refimpl import joint, plots
+from refimpl.checks import InputError
+from refimpl.data import faces
+from refimpl.plots import images
+
+
+def draw(rows: int = 8) -> Figure:
+    """With the nuisances of the data set's first images, a row each."""
+    attributes = joint.values(len(faces.ATTRIBUTES), 2)                                 # (8, 3): labels 0 ... 7
+    nuisances = faces.truth(rows).nuisances
+    names = ["\n".join(name for name, there in zip(faces.ATTRIBUTES, bits) if there) or "none" for bits in attributes]
+    return images.sheet(faces.draw(attributes, nuisances[:, None]).astype(np.float64), names,
+                        "a row one draw of the nuisances", "faces: along a row only the attributes change")
+
+
+def run(out: Path | str, rows: int = 8) -> None:
+    """Draw them into the file `out`, whose suffix says the format.
+
+    Raises InputError if rows is not in 1 ... 100, or the format is none of plots.FORMATS.
+    """
+    if not 1 <= rows <= 100:
+        raise InputError(f"--rows must be in 1 ... 100, got {rows}")
+    if Path(out).is_dir():
+        raise InputError(f"--out {out} is a folder; it must be a file, FILE.png")
+    plots.format_of(Path(out))
+    plots.save(draw(rows), Path(out))
