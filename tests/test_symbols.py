@@ -139,16 +139,7 @@ def chapter_of(source: Path) -> int:
     return int(source.name[:2])
 
 
-# Chapters that have still to take over the table's symbols.  A chapter that has done so has to leave this list.
-LATER = {"table": (), "text": ()}
-
-
-def each(what: str) -> pytest.MarkDecorator:
-    """Every chapter; those of LATER are expected to fail."""
-    later = pytest.mark.xfail(strict=True, reason="has its old symbols")
-    return pytest.mark.parametrize("source", [
-        pytest.param(source, id=source.stem, marks=[later] * (chapter_of(source) in LATER[what]))
-        for source in SOURCES])
+each = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 
 
 def test_no_symbol_and_no_name_stands_for_two_things():
@@ -156,13 +147,13 @@ def test_no_symbol_and_no_name_stands_for_two_things():
     assert len(ROWS) > 40 and all(row.chapters for row in ROWS)
 
 
-@each("table")
+@each
 def test_a_chapter_s_table_is_the_readme_s(source):
     assert len(table_of(prose(source))) >= 3
     assert wrong_in_table(prose(source), chapter_of(source)) == []
 
 
-@each("text")
+@each
 def test_a_chapter_s_mathematics_has_no_other_symbols(source):
     assert wrong_in_text(prose(source), chapter_of(source)) == []
 

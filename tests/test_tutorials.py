@@ -216,7 +216,7 @@ FIRST = ("import start    # if it is not found: clone the whole repository, and 
 @each
 def test_every_chapter_begins_with_start(source):
     first = next(text for kind, text in cells(source) if kind == "code")
-    assert first.startswith(FIRST) or "This chapter needs the package" in first.partition("from refimpl")[0]
+    assert first.startswith(FIRST)
 
 
 def test_a_chapter_alone_says_what_it_lacks(tmp_path):

@@ -8,7 +8,7 @@
 #
 # | symbol | in the code | the slides write | meaning |
 # | --- | --- | --- | --- |
-# | $z$ | `z` | $z$ | the value that is chosen, here one of three |
+# | $z$ | `z` | $z$ | the latent variable: the one that is chosen of three values |
 # | $h(z)$ | `h` | $\phi(x,z)$ | the encoder's score of the value $z$, any real number |
 # | $f(z)$ | `f` | $\theta(x,z)$ | the decoder's score of the value $z$, in nats |
 # | $\gamma(z)$ | `noise` | $\gamma(z)$ | noise, one independent number a value |
@@ -17,7 +17,7 @@
 # | $z(\epsilon)$ | `z_eps` | $z^{\epsilon\theta+\phi+\gamma}$ | $\arg\max_z \{\epsilon f(z) + h(z) + \gamma(z)\}$; $z(0)$ is $z^{\star}$ |
 # | $G(h, \epsilon)$ | `G` | $G(w, \epsilon)$ | the mean maximum, $E_\gamma \max_z \{\epsilon f(z) + h(z) + \gamma(z)\}$ |
 # | $w$ | `w` | $w$ | a weight of the encoder |
-# | $M$ | `M` | | a number of draws |
+# | $M$ | `M` | | a number of draws, or samples |
 #
 # **Where this comes from.** "The paper" is G. Lorberbom, A. Gane, T. Jaakkola and T. Hazan, *Direct Optimization
 # through arg max for Discrete Variational Auto-Encoder*, NeurIPS 2019
@@ -253,8 +253,8 @@ plt.show()
 # Chapters 2 and 3 differentiate it twice.
 #
 # **May we differentiate under the mean?** Is the slope of the mean the mean of the slopes? If $\epsilon$ moves by
-# $\Delta$, each line moves by at most $\max |f| \cdot |\Delta|$, and so does their maximum, kinks included. So all
-# difference quotients are bounded by $\max |f|$, whatever the noise. If the scores move by at most $\Delta$ each, so
+# $\delta$, each line moves by at most $\max |f| \cdot |\delta|$, and so does their maximum, kinks included. So all
+# difference quotients are bounded by $\max |f|$, whatever the noise. If the scores move by at most $\delta$ each, so
 # does the maximum. Bounded quotients may be averaged before the limit (dominated convergence), and a kink at a given
 # point has probability zero. Hence
 #
@@ -350,41 +350,41 @@ assert np.abs(np.mean(chosen, axis=0) - observed).max() < 0.02
 # </details>
 #
 # **2 (middling).** Why not simply take differences in $w$? Estimate the slope of $E f(z^{\star})$ at $w = 0$ from
-# $(f(z^{\star}_{w + d}) - f(z^{\star}_{w - d})) / 2d$ at $d = 0.05$: once with the same noise on both sides, once with
-# fresh noise. Compare the standard deviations.
+# $(f(z^{\star}_{w + \delta}) - f(z^{\star}_{w - \delta})) / 2\delta$ at $\delta = 0.05$: once with the same noise on
+# both sides, once with fresh noise. Compare the standard deviations.
 #
 # <details><summary>Solution</summary>
 #
 # The same noise: the two results differ rarely. Fresh noise: they differ most of the time, and each difference is
-# divided by $2d$. Even so, the better one needs two runs for *every weight*. A network has hundreds of thousands.
+# divided by $2\delta$. Even so, the better one needs two runs for *every weight*. A network has hundreds of thousands.
 #
 # ```python
-# d = 0.05
-# same = (program(d, noise) - program(-d, noise)) / (2 * d)
-# fresh = (program(d, noise) - program(-d, np.random.default_rng(2).gumbel(size=(M, 3)))) / (2 * d)
+# delta = 0.05
+# same = (program(delta, noise) - program(-delta, noise)) / (2 * delta)
+# fresh = (program(delta, noise) - program(-delta, np.random.default_rng(2).gumbel(size=(M, 3)))) / (2 * delta)
 # assert abs(same.mean() - fresh.mean()) < 4 * np.hypot(same.std(), fresh.std()) / np.sqrt(M)
 # assert fresh.std() > 3 * same.std()
 # ```
 #
 # </details>
 #
-# **3 (hard).** Danskin's theorem is not about lines. Let $m(a) = \max_{z} \{ \sin(a + z) \}$ over $z = 0, 1, 2$. Find
-# $m'(2.5)$ without differences, then a point where $m$ has a kink.
+# **3 (hard).** Danskin's theorem is not about lines. Take the maximum of $\sin(w + z)$ over $z = 0, 1, 2$, as a
+# function of $w$. Find its slope at $w = 2.5$ without differences, then a point where it has a kink.
 #
 # <details><summary>Solution</summary>
 #
-# The winner's derivative, $\cos(a + z(a))$. A kink where two sines cross at the top: $\sin(a + z) = \sin(a + z')$ with
-# $a + z = \pi - (a + z')$.
+# The winner's derivative, $\cos(w + z)$ at the winning $z$. A kink where two sines cross at the top:
+# $\sin(w + z) = \sin(w + z')$ with $w + z = \pi - (w + z')$.
 #
 # ```python
 # z = np.arange(3)
-# m = lambda a: np.sin(a + z).max()
+# highest = lambda w: np.sin(w + z).max()
 # best = np.sin(2.5 + z).argmax()
-# assert np.isclose(np.cos(2.5 + best), (m(2.5 + 1e-6) - m(2.5 - 1e-6)) / 2e-6, atol=1e-8)
-# a = (np.pi - 1) / 2                                             # a + 0 = pi - (a + 1): values 0 and 1 tie
-# assert np.isclose(np.sin(a), np.sin(a + 1)) and np.sin(a) > np.sin(a + 2)
-# assert (m(a + 1e-6) - m(a)) / 1e-6 > 0.4                        # up on the right,
-# assert (m(a) - m(a - 1e-6)) / 1e-6 < -0.4                       # down on the left
+# assert np.isclose(np.cos(2.5 + best), (highest(2.5 + 1e-6) - highest(2.5 - 1e-6)) / 2e-6, atol=1e-8)
+# kink = (np.pi - 1) / 2                                          # kink + 0 = pi - (kink + 1): values 0 and 1 tie
+# assert np.isclose(np.sin(kink), np.sin(kink + 1)) and np.sin(kink) > np.sin(kink + 2)
+# assert (highest(kink + 1e-6) - highest(kink)) / 1e-6 > 0.4      # up on the right,
+# assert (highest(kink) - highest(kink - 1e-6)) / 1e-6 < -0.4     # down on the left
 # ```
 #
 # </details>

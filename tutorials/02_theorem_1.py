@@ -12,12 +12,13 @@
 # | $\gamma(z)$ | `noise` | $\gamma(z)$ | noise, one independent number a value |
 # | $\epsilon$ | `eps` | $\epsilon$ | how strongly $f$ takes part, in 1/nat |
 # | $z^{\star}$, $z(\epsilon)$ | `z_star`, `z_eps` | $z^{\phi+\gamma}$, $z^{\epsilon\theta+\phi+\gamma}$ | winners of $h + \gamma$ and of $\epsilon f + h + \gamma$, with the *same* $\gamma$ |
-# | $q(z)$, $q_\epsilon(z)$ | `q`, `q_eps` | $e^{\phi(x,z)}$ | the chances that $z^{\star} = z$ and that $z(\epsilon) = z$ |
-# | $\rho_{ij}$ | `rho` | | density of the noise along the wall between $i$ and $j$ |
+# | $q(z)$, $q_\epsilon(z)$ | `q`, `q_eps` | $e^{\phi(x,z)}$ | the laws of $z^{\star}$ and of $z(\epsilon)$: the chances of each value |
+# | $\rho$, $\rho_{ij}$ | `rho` | | density of the noise at a wall, and along the wall between $i$ and $j$ |
+# | $\Delta_1$, $\Delta_2$ | `delta_1` | | differences of the noise, $\gamma_1 - \gamma_0$ and $\gamma_2 - \gamma_0$ |
 # | $F(t)$, $F'(t)$ | `F`, `density` | $G(t)$, $g(t)$ | distribution function and density of the noise of one value |
 # | $G(h, \epsilon)$ | `G` | $G(w, \epsilon)$ | the mean maximum, $E_\gamma \max_z \{\epsilon f(z) + h(z) + \gamma(z)\}$ |
 # | $g$ | `g` | | one estimate, $(\text{onehot}(z(\epsilon)) - \text{onehot}(z^{\star})) / \epsilon$ |
-# | $M$ | `M` | | a number of draws |
+# | $M$ | `M` | | a number of draws, or samples |
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -63,44 +64,44 @@ M = len(noise)
 # ## Two values: a wall on a line
 #
 # Leave *dress* out for a moment. Shirt or coat? All that the arg max sees of the noise is one difference,
-# $a = \gamma_1 - \gamma_0$. The coat wins if $h_1 + \gamma_1 > h_0 + \gamma_0$, that is if
+# $\Delta_1 = \gamma_1 - \gamma_0$. The coat wins if $h_1 + \gamma_1 > h_0 + \gamma_0$, that is if
 #
-# $$a > h_0 - h_1$$
+# $$\Delta_1 > h_0 - h_1$$
 #
-# So the line of all $a$ is cut at one point, a *wall*. Left of it the shirt wins, right of it the coat. Nothing random
-# moves when scores move: the noise stays where it is, and **the wall walks through it**.
+# So the line of all $\Delta_1$ is cut at one point, a *wall*. Left of it the shirt wins, right of it the coat. Nothing
+# random moves when scores move: the noise stays where it is, and **the wall walks through it**.
 #
-# **Guess first.** With $\epsilon = 0.2$ the wall moves from $a = 0.7$ to $a = 1.3$, for $f$ dislikes the coat. How many
-# of 100 draws change their winner?
+# **Guess first.** With $\epsilon = 0.2$ the wall moves from $\Delta_1 = 0.7$ to $1.3$, for $f$ dislikes the coat. How
+# many of 100 draws change their winner?
 
 # %%
-a = noise[:, 1] - noise[:, 0]
+delta_1 = noise[:, 1] - noise[:, 0]
 wall, eps = h[0] - h[1], 0.2
 tilted_wall = wall + eps * (f[0] - f[1])
-changed = np.mean((a > wall) & (a < tilted_wall))
+changed = np.mean((delta_1 > wall) & (delta_1 < tilted_wall))
 
 t = np.linspace(-6, 6, 600)
-density_of_a = np.exp(-t) / (1 + np.exp(-t)) ** 2              # of the difference of two Gumbel variables
+density_there = np.exp(-t) / (1 + np.exp(-t)) ** 2              # of the difference of two Gumbel variables
 figure, ax = plt.subplots(figsize=(6.5, 3.2))
-ax.plot(t, density_of_a, color=plots.TRUTH)
-ax.hist(a, bins=120, range=(-6, 6), density=True, color="0.85")
+ax.plot(t, density_there, color=plots.TRUTH)
+ax.hist(delta_1, bins=120, range=(-6, 6), density=True, color="0.85")
 for place, style, words in ((wall, "-", "wall"), (tilted_wall, "--", "wall, eps = 0.2")):
     ax.axvline(place, color=plots.TRUTH, linestyle=style, label=words)
 strip = (t > wall) & (t < tilted_wall)
-ax.fill_between(t[strip], density_of_a[strip], color=colours[0], alpha=0.6, label="coat before, shirt after")
+ax.fill_between(t[strip], density_there[strip], color=colours[0], alpha=0.6, label="coat before, shirt after")
 ax.text(-4.5, 0.12, "shirt wins", color=colours[0], fontsize=12)
 ax.text(3.2, 0.12, "coat wins", color=colours[1], fontsize=12)
-ax.set(xlabel="$a = \\gamma_1 - \\gamma_0$", ylabel="density")
+ax.set(xlabel="$\\Delta_1 = \\gamma_1 - \\gamma_0$", ylabel="density")
 ax.legend(fontsize=9)
 plt.show()
 print(f"{100 * changed:.1f} of 100 draws change their winner")
-assert abs(density_of_a[strip].mean() * (tilted_wall - wall) - changed) < 0.005
+assert abs(density_there[strip].mean() * (tilted_wall - wall) - changed) < 0.005
 
 # %% [markdown]
 # What to see. The two walls enclose a strip. The draws in it change from *coat* to *shirt*, all others keep their
 # winner. How many there are: width of the strip times density, at first order.
 #
-# Now the theorem for two values. Let $\rho$ be the density of $a$ at the wall.
+# Now the theorem for two values. Let $\rho$ be the density of $\Delta_1$ at the wall.
 #
 # - *Raise $h_1$ by a little $\delta$.* The wall moves left by $\delta$. A share $\delta \rho$ of the draws goes over to
 #   the coat, and each changes $f$ by $f_1 - f_0$. So $\partial E f(z^{\star}) / \partial h_1 = (f_1 - f_0)\, \rho$.
@@ -110,7 +111,7 @@ assert abs(density_of_a[strip].mean() * (tilted_wall - wall) - changed) < 0.005
 # The two are the same. That is all. (Here $f_1 - f_0$ is negative: the wall moves right, and draws leave the coat.) The
 # noise entered by one number, its density at the wall.
 #
-# For Gumbel noise the difference $a$ has the density $e^{-a} / (1 + e^{-a})^2$. The coat wins with the chance
+# For Gumbel noise the difference has the density $e^{-\Delta_1} / (1 + e^{-\Delta_1})^2$. The coat wins with the chance
 # $\sigma(h_1 - h_0)$, a sigmoid, and $\rho = q_0 q_1$. (Chapter 3 says why.)
 
 # %%
@@ -123,15 +124,15 @@ for small in (0.1, 0.01, 0.001):
     print(f"eps = {small:5g}: (chance of the coat at eps - chance at 0) / eps = "
           f"{(sigmoid(h[1] - h[0] + small * (f[1] - f[0])) - q_coat) / small:.6f}")
 assert np.isclose(rho, q_coat * (1 - q_coat), rtol=1e-14) and np.isclose(slope, (f[1] - f[0]) * rho, rtol=1e-8)
-assert abs(np.mean(a > wall) - q_coat) < 4 * np.sqrt(q_coat * (1 - q_coat) / M)
+assert abs(np.mean(delta_1 > wall) - q_coat) < 4 * np.sqrt(q_coat * (1 - q_coat) / M)
 
 # %% [markdown]
 # ## Three values: a Y on a plane
 #
-# With three names the arg max sees two differences, $a = \gamma_1 - \gamma_0$ and $b = \gamma_2 - \gamma_0$. Each draw
-# of the noise is a dot on a plane. The shirt wins where $a < h_0 - h_1$ and $b < h_0 - h_2$. Three regions meet in a Y,
-# at the point $(h_0 - h_1,\; h_0 - h_2)$. Its three arms are the walls: on the arm between $i$ and $j$ these two tie at
-# the top. Scores move the Y. The cloud stays.
+# With three names the arg max sees two differences, $\Delta_1$ and $\Delta_2 = \gamma_2 - \gamma_0$. Each draw of the
+# noise is a dot on a plane. The shirt wins where $\Delta_1 < h_0 - h_1$ and $\Delta_2 < h_0 - h_2$. Three regions meet
+# in a Y, at the point $(h_0 - h_1,\; h_0 - h_2)$. Its three arms are the walls: on the arm between $i$ and $j$ these
+# two tie at the top. Scores move the Y. The cloud stays.
 #
 # **Guess first.** From left to right $\epsilon$ falls to a tenth. How much fewer draws change their winner?
 
@@ -181,11 +182,11 @@ assert 5 < counts[0] / counts[1] < 10
 # swept over when $h_j$ rises by $\delta$, divided by $\delta$. To be on the wall at height $t$, $i$ and $j$ stand at
 # $t$ exactly and all others below. So, with the density $F'$ and the distribution function $F$ of the noise,
 #
-# $$\rho_{ij} = \int F'(t - h_i)\, F'(t - h_j) \prod_{l \ne i, j} F(t - h_l) \, dt$$
+# $$\rho_{ij} = \int F'(t - h_i)\, F'(t - h_j) \prod_{z \ne i, j} F(t - h_z) \, dt$$
 #
-# In the plane it is a line integral of the density of $(a, b)$ along one arm. For Gumbel noise that density is
-# $2 e^{-a-b} / (1 + e^{-a} + e^{-b})^3$. The next cell does both integrals by quadrature. For Gumbel noise both are
-# $q_i q_j$.
+# In the plane it is a line integral of the density of $(\Delta_1, \Delta_2)$ along one arm. For Gumbel noise that
+# density is $2 e^{-\Delta_1-\Delta_2} / (1 + e^{-\Delta_1} + e^{-\Delta_2})^3$. The next cell does both integrals by
+# quadrature. For Gumbel noise both are $q_i q_j$.
 
 # %%
 def plane(a, b):                                                # density of the two differences, Gumbel noise
@@ -330,7 +331,7 @@ assert np.abs(rho_gauss[0, 1] / (q_gauss[0] * q_gauss[1]) - 1) > 0.01
 # ## Where it fails: atoms
 #
 # Why a density? Let two values have equal scores $h = (0, 0)$, and let the noise of each be $+1$ or $-1$, by a fair
-# coin. Let $f = (0, c)$. With chance 1/2 the two coins agree, and the values tie exactly: **half of the mass sits on
+# coin. Let $f = (0, 2)$. With chance 1/2 the two coins agree, and the values tie exactly: **half of the mass sits on
 # the wall**. (A tie goes to the lower index.) Any $\epsilon > 0$, however small, tips all of it over to value 1.
 #
 # **Guess first.** What happens to (chance of value 1 at $\epsilon$ less chance at 0) divided by $\epsilon$, as
@@ -338,7 +339,7 @@ assert np.abs(rho_gauss[0, 1] / (q_gauss[0] * q_gauss[1]) - 1) > 0.01
 
 # %%
 coins = np.array([[s, t] for s in (-1.0, 1.0) for t in (-1.0, 1.0)])        # four draws, 1/4 each: no sampling needed
-f_coins = np.array([0.0, 2.0])                                               # c = 2
+f_coins = np.array([0.0, 2.0])                                               
 
 
 def mean_f(score):
@@ -358,10 +359,10 @@ right.loglog(small, [quotient(eps) for eps in small], ".", color=plots.colour("d
 right.set(xlabel="eps, 1/nat", ylabel="quotient, 1 / eps units")
 plt.show()
 assert all(np.isclose(quotient(eps), 1 / (2 * eps)) for eps in small)
-assert mean_f(1e-9) - mean_f(0.0) == 1.0                                     # c / 2
+assert mean_f(1e-9) - mean_f(0.0) == 1.0                                     
 
 # %% [markdown]
-# What to see. Left: $E f$ is a staircase itself. It jumps by $c/2$ at 0, and it has no gradient there. Elsewhere its
+# What to see. Left: $E f$ is a staircase itself. It jumps by 1 at 0, and it has no gradient there. Elsewhere its
 # gradient is 0. Right: the quotient is $1/(2\epsilon)$. It does not converge. Averaging over this noise does not smooth
 # anything, because a wall meets the noise all at once or not at all. The case $\gamma = 0$, no noise, is the extreme
 # one.
@@ -499,7 +500,8 @@ assert (np.abs(fresh.mean(axis=0) - (q_eps - q) / eps) < 4 * fresh.std(axis=0) /
 #
 # Real encoders have many weights. Nothing changes: $\nabla_w h_w(z)$ is an ordinary backward pass through the encoder,
 # started from $\text{onehot}(z)$. It is linear in what it starts from. So one backward pass, started from the
-# *difference* $g$, does for both terms. A linear encoder $h = W x$ shows it: its gradient is $g\, x^T$.
+# *difference* $g$, does for both terms. A linear encoder $h = W x$ shows it: its gradient is the outer product of $g$
+# and $x$.
 
 # %%
 rng = np.random.default_rng(4)
@@ -655,7 +657,7 @@ assert np.allclose(danskin.d2G_deps_dh(h, f, 0), truth, atol=1e-8)
 #
 # <details><summary>Solution</summary>
 #
-# The difference of two uniform variables has the triangular density $1 - |a|$ on $[-1, 1]$, bounded and continuous. So
+# The difference of two uniform variables has the triangular density $1 - |t|$ on $[-1, 1]$, bounded and continuous. So
 # it holds for every $h_1$, with $\rho = \max(0, 1 - |h_1|)$. At $h_1 = 1.5$ value 1 always wins: no noise reaches the
 # wall, and the gradient is 0 although $f$ may prefer value 0 by far.
 #

@@ -236,19 +236,20 @@ assert (np.abs(mean - by_difference) < 4 * np.hypot(error, difference_error) + 0
 # ## Why noise on the unary scores is enough
 #
 # In chapter 2 every value had noise of its own. Here $2^n$ values share $n$ logistic numbers $\gamma_i$, and the pair
-# scores have none. Theorem 1 holds all the same, for $w$ too. Write $v = u + \gamma$, and $\rho$ for the density of
-# $\gamma$.
+# scores have none. Theorem 1 holds all the same, for the $w_{ij}$ too. Write $v = u + \gamma$, and $\rho$ for the
+# density of $\gamma$.
 #
-# $$G(u, w, \epsilon) = E \max_z \{ \epsilon f(z) + h(z) + \sum_i \gamma_i z_i \} = \int \rho(v - u) \, \max_z \Big\{ \epsilon f(z) + \sum_i v_i z_i + \sum_{i<j} w_{ij} z_i z_j \Big\} \, dv$$
+# $$G(u, w_{ij}, \epsilon) = E \max_z \{ \epsilon f(z) + h(z) + \sum_i \gamma_i z_i \} = \int \rho(v - u) \, \max_z \Big\{ \epsilon f(z) + \sum_i v_i z_i + \sum_{i<j} w_{ij} z_i z_j \Big\} \, dv$$
 #
-# 1. *The shift.* Only $u$ is shifted. It stands in the density alone now, and $w$ and $\epsilon$ in the maximum alone.
-# 2. *Danskin.* For a fixed winner what is maximised is linear in $(u, w, \epsilon)$. So
+# 1. *The shift.* Only $u$ is shifted. It stands in the density alone now, and the $w_{ij}$ and $\epsilon$ in the
+#    maximum alone.
+# 2. *Danskin.* For a fixed winner what is maximised is linear in $u$, the $w_{ij}$ and $\epsilon$. So
 #    $\partial G / \partial \epsilon$ is $E f(z(\epsilon))$, and $\partial G / \partial u_i$ and
 #    $\partial G / \partial w_{ij}$ are the chances of $z_i = 1$ and of $z_i = z_j = 1$ at $z(\epsilon)$.
 # 3. *Smoothness.* Each of these is made of chances that a $z$ wins: the mass of $\rho$ in a region of $v$-space. Two
 #    values $z \ne z'$ differ in some $z_i$, so the wall between them, $v \cdot (z - z') = \text{const}$, is a plane
-#    that $v$ can cross. It has no mass. $w$ and $\epsilon$ enter the constant linearly: they shift the wall, and for a
-#    continuous $\rho$ the mass moves with a continuous slope.
+#    that $v$ can cross. It has no mass. The $w_{ij}$ and $\epsilon$ enter the constant linearly: they shift the wall,
+#    and for a continuous $\rho$ the mass moves with a continuous slope.
 # 4. So the second derivatives are continuous, and their order does not matter (Schwarz):
 #
 # $$\frac{\partial}{\partial w_{ij}} E f(z^{\star}) = \frac{\partial}{\partial \epsilon} P(z_i(\epsilon) = z_j(\epsilon) = 1) \Big|_{\epsilon = 0}$$

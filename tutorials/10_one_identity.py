@@ -14,18 +14,12 @@
 # | $z^{\star}$, $z(\epsilon)$ | `z_star`, `z_eps` | | $\arg\max (h + \gamma)$ and $\arg\max (\epsilon f + h + \gamma)$, one noise |
 # | $q$, $q_\epsilon$ | `q`, `q_eps` | | the laws of the two: softmax of $h$, and of $h + \epsilon f$ |
 # | $G(h, \epsilon)$ | `G` | $G$ | $E \max_z (\epsilon f + h + \gamma)$ |
-# | $r_i X_i$ | `rX` | | $e^{-(\gamma_i + c)}$: the time at which alarm clock $i$ rings, times its rate $r_i = e^{h_i}$ |
+# | $X_z$, $r_i X_i$ | `rX` | | an alarm clock's time, of rate $r_z = e^{h_z}$; times its rate, $e^{-(\gamma_i + c)}$ |
 # | $S$ | | | $\sum_i r_i$, the rate of the first ring |
-# | $y$ | `y` | $y$ | a value, or a path, that was observed |
+# | $y$ | `y` | $y$ | the label: a value, or a path, that was observed |
 
 # %%
-import sys
-from pathlib import Path
-
-here = Path.cwd()               # find the package, wherever in (or just above) a clone of the repository this runs
-sys.path[:0] = [str(place) for place in (here, *here.parents, *here.glob("*/")) if (place / "refimpl").is_dir()][:1]
-if not any((Path(place) / "refimpl").is_dir() for place in sys.path):
-    sys.exit("This chapter needs the package: clone the whole repository and start in it, or set PYTHONPATH to it.")
+import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -39,7 +33,6 @@ from refimpl.nn.adam import Adam
 from refimpl.nn.network import MLP
 from refimpl.nn.parameters import bind
 
-plots.chapter_style()
 rng = np.random.default_rng(10)
 h, f = np.array([0.3, -0.4, 0.6]), np.array([1.0, -2.0, 0.5])       # shirt, coat, dress: the problem of chapters 1 to 4
 k, c, hot = 3, np.euler_gamma, np.eye(3)
@@ -151,15 +144,15 @@ plt.show()
 # $$\frac{\partial}{\partial h_i} E f(z^{\star}) = E\left[ f(z^{\star}) (1 - r_i X_i) \right]$$
 #
 # No bias, one arg max, $f$ at one value. But $r_i X_i$ is also random where $f$ does not care. Average that away: what
-# is its mean, given that clock $b$ rang first?
+# is its mean, given that clock $j$ rang first?
 #
-# 1. The first ring comes after an exponential time of rate $S$, whoever rings. So $r_b X_b$ has mean $r_b / S = q_b$.
-# 2. The other clocks have no memory. Each waits afresh: $r_i X_i = r_i X_b + V_i$, of mean $q_i + 1$.
-# 3. So $E[1 - r_i X_i \mid z^{\star} = b] = [i = b] - q_i$, which is $\partial \log q(b) / \partial h_i$.
+# 1. The first ring comes after an exponential time of rate $S$, whoever rings. So $r_j X_j$ has mean $r_j / S = q_j$.
+# 2. The other clocks have no memory. Each waits afresh: $r_i X_i = r_i X_j + V_i$, of mean $q_i + 1$.
+# 3. So $E[1 - r_i X_i \mid z^{\star} = j] = [i = j] - q_i$, which is $\partial \log q(j) / \partial h_i$.
 #
 # That is REINFORCE. It is the score function of the noise with all noise averaged out but that which decided (Rao and
-# Blackwell), so it never has more variance. How much less follows from the same lines. Given $b$,
-# $r_i X_i = q_i R + [i \ne b] V_i$ with $R$ and $V_i$ independent standard exponentials of variance 1. So
+# Blackwell), so it never has more variance. How much less follows from the same lines. Given $z^{\star} = j$,
+# $r_i X_i = q_i R + [i \ne j] V_i$ with $R$ and $V_i$ independent standard exponentials of variance 1. So
 #
 # $$\text{Var}_{\text{noise}} = \text{Var}_{\text{REINFORCE}} + E\left[ f(z^{\star})^2 \left( q_i^2 + [i \ne z^{\star}] \right) \right]$$
 
@@ -286,9 +279,9 @@ plt.show()
 #
 # ## Paths: an arg max is all that is asked
 #
-# A square of terrain, each cell $s$ with a score $h_s$, minus its cost. A path leads from the first cell to the last,
-# and each step goes right or down. $z_s = 1$ on the path, and $h(z) = \sum_s h_s z_s$ is linear in the scores, so
-# $\partial h(z) / \partial h_s = z_s$. The best path is found backwards, cell by cell (Bellman 1957). The same few
+# A square of terrain, each cell $i$ with a score $h_i$, minus its cost. A path leads from the first cell to the last,
+# and each step goes right or down. $z_i = 1$ on the path, and $h(z) = \sum_i h_i z_i$ is linear in the scores, so
+# $\partial h(z) / \partial h_i = z_i$. The best path is found backwards, cell by cell (Bellman 1957). The same few
 # lines serve a batch of grids:
 
 # %%
@@ -387,8 +380,8 @@ plt.show()
 # from its own three colours. All cells share it. It is trained in two ways:
 #
 # - **Fenchel-Young**: the gradient in the scores is $y - z^{\star}$.
-# - **Direct** with the *Hamming loss*, $f(z) = - \sum_s |z_s - y_s|$. On 0 and 1 it is linear,
-#   $\sum_s z_s (2 y_s - 1)$ less a constant. So $z(\epsilon)$ is the best path for the scores
+# - **Direct** with the *Hamming loss*, $f(z) = - \sum_i |z_i - y_i|$. On 0 and 1 it is linear,
+#   $\sum_i z_i (2 y_i - 1)$ less a constant. So $z(\epsilon)$ is the best path for the scores
 #   $h + \gamma + \epsilon (2 y - 1)$.
 
 # %%

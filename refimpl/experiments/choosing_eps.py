@@ -124,7 +124,8 @@ def lines(found: dict[str, list[Regret]], M: int) -> list[str]:
 
 def run(M: int, count: int = PROBLEMS, seed: int = 0) -> list[str]:
     """The table for means of M estimates, as lines.  Raises InputError if an option is out of range."""
-    for name, value, least, most in (("samples", M, 2, 100_000), ("problems", count, 1, 1_000), ("seed", seed, 0, 10**9)):
+    limits = (("samples", M, 2, 100_000), ("problems", count, 1, 1_000), ("seed", seed, 0, 10**9))
+    for name, value, least, most in limits:
         if not least <= value <= most:
             raise InputError(f"--{name} must be in {least} ... {most}, got {value}")
     return lines(table(M, seed, count), M)

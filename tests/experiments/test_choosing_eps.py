@@ -56,13 +56,13 @@ def test_rules_are_near_the_optimum_and_a_rule_without_a_unit_is_not():
     """Medians over fifty problems; the numbers of chapter 4 at 1,000 draws are of this kind."""
     found = dict(zip(choosing_eps.RULES, choosing_eps.regrets(choosing_eps.problems(50, 3, 10, 5), 300, 6)))
     assert all(row.rule == name and (row.ratios > 1 - 1e-9).all() for name, row in found.items())
-    assert np.median(found["measured"].ratios) < 1.3 and found["measured"].ratios.max() < 20
+    assert np.median(found["measured"].ratios) < 1.2 and np.quantile(found["measured"].ratios, 0.9) < 3
     assert np.median(found["2 / deviation of f / M^(1/3)"].ratios) < 1.15
     assert np.median(found["0.1 always"].ratios) > 2
 
 
 def test_slips_cost_what_they_should(monkeypatch):
-    """The two-sided estimate taken twice: D is 0, and eps stays at its largest; its own noise left in: eps too small."""
+    """The one-sided estimate taken twice: D is 0, and eps stays at its largest.  Its noise taken for bias: too small."""
     noise = gumbel.sample((300, 3), np.random.default_rng(2))
     right = choosing_eps.choose(H, F, noise)
     monkeypatch.setattr(direct, "two_sided_gradient", direct.gradient)
