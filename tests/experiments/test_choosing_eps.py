@@ -62,7 +62,7 @@ def test_rules_are_near_the_optimum_and_a_rule_without_a_unit_is_not():
 
 
 def test_slips_cost_what_they_should(monkeypatch):
-    """The one-sided estimate taken twice: D is 0, and eps stays at its largest.  Its noise taken for bias: too small."""
+    """The one-sided estimate taken twice: D is 0, and eps stays large.  Its noise taken for bias: too small."""
     noise = gumbel.sample((300, 3), np.random.default_rng(2))
     right = choosing_eps.choose(H, F, noise)
     monkeypatch.setattr(direct, "two_sided_gradient", direct.gradient)
