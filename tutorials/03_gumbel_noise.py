@@ -183,6 +183,8 @@ print("each line of the proof holds on the grid")
 # Clock $z$ rings first, at time $t$, with density $r_z e^{-r_z t}$ times the chances $e^{-r_{z'} t}$ that the others
 # are silent still. The product is $r_z e^{-S t}$. It integrates to $r_z / S = q(z)$. And the time of the first ring has
 # the density $S e^{-St}$, whichever clock it is.
+#
+# **Guess first.** Here $S$ is about 3.8. When does the first clock ring, on average?
 
 # %%
 X = np.exp(-(h + noise + c))
@@ -212,8 +214,8 @@ for z in range(3):
 
 # %% [markdown]
 # What to see. Left: eight draws. Each has three rings, and the dot is the first one. Right: the time of the first ring,
-# apart for each winner. The three histograms lie on one another. Chapter 4 uses these clocks for something that the
-# integral cannot do: the joint law of two arg maxes.
+# for each winner by itself. Its mean is $1/S$, about 0.26. The three histograms lie on one another. Chapter 4 uses
+# these clocks for something that the integral cannot do: the joint law of two arg maxes.
 #
 # ![Alarm clocks, and a second winner that overtakes](figures/clocks.gif)
 #
@@ -328,6 +330,8 @@ assert (gumbel.argmax(h, noise) == z_star).all()
 # $G(h_w, 0) - h_w(y)$ for an observed name $y$, needs no draw. Its gradient in the scores is $q - \text{onehot}(y)$. It
 # is $-\log q(y)$, the *cross-entropy*, and this is logistic regression: what every classifier is trained on. Thirty
 # garments, two measurements each, $h = W x$, ten seeds of the sampled version beside the exact one.
+#
+# **Guess first.** By how many nats do the sampled runs miss the closed form at the end: 0.5, 0.05 or 0.005?
 
 # %%
 rng = np.random.default_rng(6)
@@ -367,11 +371,11 @@ ax.legend(fontsize=9)
 plt.show()
 print(f"cross-entropy from {np.log(3):.2f} to {exact[-1]:.3f}; sampled, ten seeds: {sampled[:, -1].min():.3f} to "
       f"{sampled[:, -1].max():.3f}")
-assert np.abs(sampled[:, -1] - exact[-1]).max() < 0.05 and exact[-1] < 0.5 * np.log(3)
+assert np.abs(sampled[:, -1] - exact[-1]).max() < 0.01 and exact[-1] < 0.5 * np.log(3)
 
 # %% [markdown]
-# What to see. Both learn. The ten seeds follow the closed form, with their noise around it. Where the sum $S$ can be
-# written down, one uses it. The sampled version needs an arg max only. Chapter 10 uses it for paths.
+# What to see. Both learn. The ten seeds follow the closed form, and end within 0.01 nats of it. Where the sum $S$ can
+# be written down, one uses it. The sampled version needs an arg max only. Chapter 10 uses it for paths.
 #
 # ## Exercises
 #

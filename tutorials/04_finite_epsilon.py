@@ -109,7 +109,9 @@ plt.show()
 #
 # Take both signs of $\epsilon$: $(\text{onehot}(z(\epsilon)) - \text{onehot}(z(-\epsilon)))/2\epsilon$. Its mean is
 # $\frac12 \nabla (T_\epsilon + T_{-\epsilon})$. That is even in $\epsilon$: the first order cancels, the second is
-# left. No sampling is needed to see it:
+# left. No sampling is needed to see it.
+#
+# **Guess first.** $\epsilon$ falls to a tenth. By what factor does each of the two biases fall?
 
 # %%
 def two_sided_mean(eps):
@@ -146,10 +148,10 @@ print(f"five values: the bias is longer than the gradient for eps from {beyond[0
 assert 1.2 < beyond[0] < 1.6 and 6 < beyond[-1] < 8
 
 # %% [markdown]
-# What to see. Left: slopes 1 and 2 at the left end. At the right end both tend to the length of the gradient itself: at
-# a very large $\epsilon$ the estimate tends to 0, so that the bias is the whole gradient. Right: the way there need not
-# be straight. For these five values the bias overshoots, and in between it is *longer* than the gradient. There
-# answering 0 would be nearer to the truth.
+# What to see. Left: slopes 1 and 2 at the left end: the biases fall by 10 and by 100. At the right end both tend to the
+# length of the gradient itself: at a very large $\epsilon$ the estimate tends to 0, so that the bias is the whole
+# gradient. Right: the way there need not be straight. For these five values the bias overshoots, and in between it is
+# *longer* than the gradient. There answering 0 would be nearer to the truth.
 #
 # ## The variance, derived
 #
@@ -301,6 +303,8 @@ assert 4 < factor < 6
 # 2) it is proportional to 1 / (spread of $f$).
 #
 # The same as a picture. Estimates add up to 0, so they lie in a plane. Each dot below is the mean of 100 estimates.
+#
+# **Guess first.** Of $\epsilon$ = 0.03, 0.3 and 3, which is nearest to the true gradient, and which is worst?
 
 # %%
 axis_1, axis_2 = np.array([1, -1, 0]) / np.sqrt(2), np.array([1, 1, -2]) / np.sqrt(6)
@@ -489,6 +493,8 @@ assert bounds["eps-1-no-kl"] < bounds["eps-0.1-kl"]
 #
 # The smallest case that shows the conflict: ten values, the best one 30 nats ahead, scores trained directly by ten
 # draws a step, the KL gradient on, ten seeds.
+#
+# **Guess first.** The prediction for $\epsilon = 1$ is 0.476. Is the one for $\epsilon = 0.5$ nearer to 0.7 or to 0.95?
 
 # %%
 def train(seed, eps, k=10, steps=600, draws=10):

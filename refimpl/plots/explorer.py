@@ -21,7 +21,7 @@ class Explorer:
     """The panels and sliders on a figure.  sliders: "eps" (its logarithm to base 10), "spread", "h0", "h1", "h2"."""
 
     def __init__(self, figure: Figure, h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> None:
-        """h, f: (3,), nats.  eps: within EPS, 1/nat.  noise: (N, 3).  The figure must be empty."""
+        """h: (3,), pure numbers.  f: (3,), nats.  eps: within EPS, 1/nat.  noise: (N, 3).  The figure must be empty."""
         self.figure, self.given_f, self.noise = figure, np.asarray(f, float), noise
         self.sliders, self.values = self._make_sliders(h, eps)      # first: each draws the whole figure when it is made
         axes = [figure.add_axes(place) for place in ((0.05, 0.27, 0.40, 0.53), (0.54, 0.53, 0.18, 0.28),

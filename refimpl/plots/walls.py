@@ -22,7 +22,7 @@ from refimpl.plots.style import TRUTH
 
 NAMES = ("shirt", "coat", "dress")
 COLOURS = ("#004488", "#DDAA33", "#BB5566")             # Paul Tol's high-contrast palette
-H = np.array([0.3, -0.4, 0.6])                          # encoder scores, nats
+H = np.array([0.3, -0.4, 0.6])                          # encoder scores, pure numbers
 F = np.array([1.0, -2.0, 0.5])                          # decoder scores, nats
 H.flags.writeable = F.flags.writeable = False           # everybody shares them
 
@@ -46,9 +46,9 @@ def differences(noise: np.ndarray) -> np.ndarray:
 def y_lines(h: np.ndarray, limits: Limits = WINDOW) -> np.ndarray:
     """The three walls, clipped to the window: where the two best of h_0, h_1 + a, h_2 + b tie.
 
-    h: (3,), nats.  limits: ((left, right), (bottom, top)) of the window.  Returns (3, 2, 2): a wall, its end nearer to
-    the centre and the other one, (a, b); in the order of WALLS, NaN where a wall does not cross the window.  Raises
-    ValueError for another shape of h, or limits that do not rise.
+    h: (3,), pure numbers.  limits: ((left, right), (bottom, top)) of the window.  Returns (3, 2, 2): a wall, its end
+    nearer to the centre and the other one, (a, b); in the order of WALLS, NaN where a wall does not cross the window.
+    Raises ValueError for another shape of h, or limits that do not rise.
     """
     h = _shaped("h", h, 1)
     low, high = _window(limits)
@@ -121,9 +121,9 @@ def draw_cloud(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, noise: np.nda
 
     A draw that changes its winner is large: inside the colour of the new winner, around it a ring of the old one.
 
-    h, f: (3,), nats.  eps: above 0, 1/nat.  noise: (N, 3).  limits: of the window, ((left, right), (bottom, top)).
-    names, colours: of the three values.  size: of points and letters.  legend: whether to say what the lines and
-    rings are.  Returns the artists; Cloud.update moves them.  Raises ValueError for other shapes, an eps that is not
+    h: (3,), pure numbers.  f: (3,), nats.  eps: above 0, 1/nat.  noise: (N, 3).  limits: of the window, ((left,
+    right), (bottom, top)).  names, colours: of the three values.  size: of points and letters.  legend: whether to say
+    what the lines and rings are.  Returns the artists; Cloud.update moves them.  Raises ValueError for other shapes, an eps that is not
     above 0, or limits that do not rise.
     """
     _window(limits)
