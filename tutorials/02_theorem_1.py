@@ -9,7 +9,7 @@
 # | --- | --- | --- | --- |
 # | $h_w(z)$ | `h` | $\phi(x,z;w)$ | the encoder's score of the value $z$; it depends on weights $w$ |
 # | $f(z)$ | `f` | $\theta(x,z)$ | the decoder's score of the value $z$, in nats |
-# | $\gamma(z)$ | `noise` | $\gamma(z)$ | noise, one independent number a value |
+# | $\gamma(z)$ | `noise` | $\gamma(z)$ | noise, an independent number for each value |
 # | $\epsilon$ | `eps` | $\epsilon$ | how strongly $f$ takes part, in 1/nat |
 # | $z^{\star}$, $z(\epsilon)$ | `z_star`, `z_eps` | $z^{\phi+\gamma}$, $z^{\epsilon\theta+\phi+\gamma}$ | winners of $h + \gamma$ and of $\epsilon f + h + \gamma$, with the *same* $\gamma$ |
 # | $q(z)$, $q_\epsilon(z)$ | `q`, `q_eps` | $e^{\phi(x,z)}$ | the laws of $z^{\star}$ and of $z(\epsilon)$: the chances of each value |
@@ -44,7 +44,7 @@ M = len(noise)
 # - (c) the law of the noise $\gamma$ depends neither on $w$ nor on $\epsilon$;
 # - (d) the $\gamma(z)$ are independent, and each has a bounded density.
 #
-# Then
+# (Gumbel, Gaussian, uniform noise and many more have one.) Then
 #
 # $$\nabla_w E_\gamma [f(z^{\star})] = \lim_{\epsilon \to 0} \frac{1}{\epsilon} E_\gamma [\nabla_w h_w(z(\epsilon)) - \nabla_w h_w(z^{\star})]$$
 #
@@ -109,7 +109,8 @@ assert abs(density_there[strip].mean() * (tilted_wall - wall) - changed) < 0.005
 #   over to the coat. Divide by $\epsilon$: $(f_1 - f_0)\, \rho$.
 #
 # The two are the same. That is all. (Here $f_1 - f_0$ is negative: the wall moves right, and draws leave the coat.) The
-# noise entered by one number, its density at the wall.
+# noise entered by one number, its density at the wall. In formulas: $q_1 = P(\Delta_1 > h_0 - h_1)$, so that
+# $\partial q_1 / \partial h_1 = \rho$, and $E f(z^{\star}) = f_0 + (f_1 - f_0)\, q_1$.
 #
 # For Gumbel noise the difference has the density $e^{-\Delta_1} / (1 + e^{-\Delta_1})^2$. The coat wins with the chance
 # $\sigma(h_1 - h_0)$, a sigmoid, and $\rho = q_0 q_1$. (Chapter 3 says why.)
@@ -132,49 +133,29 @@ assert abs(np.mean(delta_1 > wall) - q_coat) < 4 * np.sqrt(q_coat * (1 - q_coat)
 # With three names the arg max sees two differences, $\Delta_1$ and $\Delta_2 = \gamma_2 - \gamma_0$. Each draw of the
 # noise is a dot on a plane. The shirt wins where $\Delta_1 < h_0 - h_1$ and $\Delta_2 < h_0 - h_2$. Three regions meet
 # in a Y, at the point $(h_0 - h_1,\; h_0 - h_2)$. Its three arms are the walls: on the arm between $i$ and $j$ these
-# two tie at the top. Scores move the Y. The cloud stays.
+# two tie at the top. Scores move the Y. The dots, all together the *cloud*, stay where they are.
 #
 # **Guess first.** From left to right $\epsilon$ falls to a tenth. How much fewer draws change their winner?
 
 # %%
-def arms(scores, reach=9):
-    """The three walls as pairs of points: 0|1 downwards, 0|2 to the left, 1|2 up and to the right."""
-    corner = np.array([scores[0] - scores[1], scores[0] - scores[2]])
-    return [np.stack([corner, corner + reach * way]) for way in np.array([[0, -1], [-1, 0], [1, 1]])]
-
-
-def draw_walls(ax, eps, gamma):
-    before, after = (h + gamma).argmax(axis=1), (eps * f + h + gamma).argmax(axis=1)
-    place = gamma[:, 1:] - gamma[:, :1]
-    for z in range(3):
-        ax.plot(*place[before == z].T, ".", color=colours[z], markersize=3, alpha=0.6)
-        new = (after == z) & (before != z)                      # filled: the new winner; rim: the old one
-        ax.scatter(*place[new].T, s=30, color=colours[z], edgecolors=[colours[old] for old in before[new]],
-                   linewidths=1.5, zorder=3)
-    for scores, style in ((h, "-"), (h + eps * f, "--")):
-        for arm in arms(scores):
-            ax.plot(*arm.T, color=plots.TRUTH, linestyle=style, linewidth=1.5)
-    ax.set(xlim=(-4, 5), ylim=(-4, 5), xlabel="$\\gamma_1 - \\gamma_0$", aspect="equal",
-           title=f"eps = {eps:g}: {np.sum(before != after)} of {len(gamma)} change")
-    for z, spot in enumerate([(-3.7, -3.5), (2.6, -3.5), (-3.7, 4.3)]):
-        ax.text(*spot, names[z], color=colours[z], fontsize=12, weight="bold")
-
+from refimpl.plots import walls as pictures
 
 figure, axes = plt.subplots(1, 3, figsize=(12, 4.6), sharey=True, layout="constrained")
 for ax, value in zip(axes, (1.0, 0.3, 0.1)):
-    draw_walls(ax, value, noise[:800])
-axes[0].set_ylabel("$\\gamma_2 - \\gamma_0$")
+    cloud = pictures.draw_cloud(ax, h, f, value, noise[:600], size=1.1, legend=False)
+    ax.set_title(f"eps = {value:g}: {cloud.moved} of 600 change")
 plt.show()
 counts = [np.mean((h + noise).argmax(axis=1) != (value * f + h + noise).argmax(axis=1)) for value in (1.0, 0.1)]
 print(f"of all draws {counts[0]:.1%} change at eps = 1, {counts[1]:.1%} at eps = 0.1: "
-      f"{counts[0] / counts[1]:.1f} times fewer")
+      f"{counts[0] / counts[1]:.1f} times fewer; share / eps is {counts[0]:.2f} and {counts[1] / 0.1:.2f}")
 assert 5 < counts[0] / counts[1] < 10
 
 # %% [markdown]
 # What to see. A dot is a draw, its colour the winner. Solid: the Y of $h$. Dashed: the Y of $h + \epsilon f$. A large
 # dot lies between the two Ys: it changes its winner, from the colour of its rim to the colour of its middle. As
-# $\epsilon$ falls, the strips get narrower and fewer dots change. At small $\epsilon$ their number is proportional to
-# $\epsilon$. Each of them counts $1/\epsilon$ in the estimate, so what they add up to stays.
+# $\epsilon$ falls, the strips get narrower and fewer dots change: about six times fewer here, and not ten, because the
+# wide strips at $\epsilon = 1$ reach out to where there are few dots. At small $\epsilon$ the number is proportional to
+# $\epsilon$. Each changed dot counts $1/\epsilon$ in the estimate. So what they add up to tends to a limit.
 #
 # ## How much noise lies along a wall
 #
@@ -184,9 +165,10 @@ assert 5 < counts[0] / counts[1] < 10
 #
 # $$\rho_{ij} = \int F'(t - h_i)\, F'(t - h_j) \prod_{z \ne i, j} F(t - h_z) \, dt$$
 #
-# In the plane it is a line integral of the density of $(\Delta_1, \Delta_2)$ along one arm. For Gumbel noise that
-# density is $2 e^{-\Delta_1-\Delta_2} / (1 + e^{-\Delta_1} + e^{-\Delta_2})^3$. The next cell does both integrals by
-# quadrature. For Gumbel noise both are $q_i q_j$.
+# (One law for all values, as here. If each has its own, each has its own $F$.) In the plane it is an integral of the
+# density of $(\Delta_1, \Delta_2)$ along one arm, per unit of $h_i - h_j$. For Gumbel noise that density is
+# $2 e^{-\Delta_1-\Delta_2} / (1 + e^{-\Delta_1} + e^{-\Delta_2})^3$. The next cell does both integrals numerically
+# (*quadrature*). For Gumbel noise both are $q_i q_j$.
 
 # %%
 def plane(a, b):                                                # density of the two differences, Gumbel noise
@@ -257,20 +239,32 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, atol=1e-8)
 # %% [markdown]
 # ## The proof
 #
-# *Left side.* $E f(z^{\star}) = \sum_i q_i f_i$. Raise $h_j$. Each neighbour $i$ gives $\rho_{ij}$ to $j$, and each
-# draw that goes over changes $f$ by $f_j - f_i$:
+# Let $J$ be the table of all $\partial q_i / \partial h_j$. One wall has two sides, so $J$ is symmetric. That is the
+# whole point.
+#
+# *Left side.* $E f(z^{\star}) = \sum_i q_i f_i$. By the chain rule its derivative in $h_j$ is
+# $\sum_i f_i\, \partial q_i / \partial h_j$. With the walls: each neighbour $i$ gives $\rho_{ij}$ to $j$, and each draw
+# that goes over changes $f$ by $f_j - f_i$:
 #
 # $$\frac{\partial}{\partial h_j} E f(z^{\star}) = \sum_{i \ne j} \rho_{ij} (f_j - f_i)$$
 #
-# *Right side.* Mixing in $\epsilon f$ moves the wall between $i$ and $j$ by $\epsilon (f_j - f_i)$. So $j$ gains
-# $\epsilon \rho_{ij} (f_j - f_i)$ from each $i$, at first order:
+# *Right side.* $q_\epsilon$ is $q$ at the scores $h + \epsilon f$. By the chain rule its derivative in $\epsilon$ at 0
+# is $\sum_i f_i\, \partial q_j / \partial h_i$, with the two places the other way round. With the walls: the one
+# between $i$ and $j$ moves by $\epsilon (f_j - f_i)$, and $j$ gains $\epsilon \rho_{ij} (f_j - f_i)$ from $i$, at first
+# order:
 #
 # $$\lim_{\epsilon \to 0} \frac{q_\epsilon(j) - q(j)}{\epsilon} = \sum_{i \ne j} \rho_{ij} (f_j - f_i)$$
 #
-# The two are the same. *Weights.* The chain rule adds up what each score contributes. On the left,
+# The two are the same, because $J$ is symmetric. *Weights.* The chain rule once more. On the left,
 # $\nabla_w E f(z^{\star}) = \sum_j (\partial E f(z^{\star}) / \partial h_j)\, \nabla_w h_w(j)$. On the right,
 # $E[\nabla_w h_w(z(\epsilon)) - \nabla_w h_w(z^{\star})] = \sum_j (q_\epsilon(j) - q(j))\, \nabla_w h_w(j)$. Divide by
 # $\epsilon$ and let it go to 0. $\blacksquare$
+#
+# *Why $J$ exists.* The chain rule needs $q$ to be continuously differentiable in $h$. Take
+# $q_i = \int F'(t - h_i) \prod_{z \ne i} F(t - h_z)\, dt$, with $F'$ bounded. Then no $F$ changes faster than that
+# bound, so we may differentiate under the integral, and get $-\rho_{ij}$. It is finite: the integral of $F'$ is 1, and
+# the other factors are bounded. It is continuous in $h$: a small shift changes an integrable function by little in the
+# mean.
 #
 # | assumption | where it is used |
 # | --- | --- |
@@ -278,10 +272,10 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, atol=1e-8)
 # | (a) $h_w(z)$ continuously differentiable | the chain rule, on the left; twice is not needed |
 # | (b) $f$ free of $w$ | else the left side has one more term, $E \nabla_w f(z^{\star})$ |
 # | (c) noise free of $w$ and $\epsilon$ | only the walls move, not the cloud |
-# | (d) independent, bounded densities | $\rho_{ij}$ exists, is finite and continuous in $h$: then $q$ is continuously differentiable |
+# | (d) independent, bounded densities | $J$ exists and is continuous: the walls have a density |
 #
 # Nothing here asked for Gumbel noise, nor for *the same* noise in both arg maxes: a mean does not see whether its two
-# terms share their draws. (What sharing is good for comes below.)
+# terms share their draws. The variance does. See "What sharing the noise saves" below.
 
 # %%
 def left_side(law, scores, d=1e-4):
@@ -297,117 +291,6 @@ by_walls = np.array([sum(rho[i, j] * (f[j] - f[i]) for i in range(3)) for j in r
 assert np.allclose(truth, by_walls, atol=1e-8)
 assert np.allclose((chances(gumbel_law, h + 1e-5 * f) - q) / 1e-5, by_walls, atol=1e-4)
 assert np.allclose(by_walls, q * (f - q @ f), atol=1e-10)           # for Gumbel noise, rho_ij = q_i q_j
-
-# %% [markdown]
-# For Gumbel noise $\rho_{ij} = q_i q_j$, and the sum becomes $q_j (f_j - \sum_i q_i f_i)$. We write $E_q f$ for
-# $\sum_i q_i f_i$. So **the gradient in the scores is $q (f - E_q f)$**: a name is pushed up if its $f$ is above the
-# average, in proportion to how often it wins.
-#
-# ## Other noise
-#
-# With Gaussian noise all of this stays, with other numbers in $\rho$. Also at finite $\epsilon$ the mean of the
-# estimate is $(q_\epsilon - q)/\epsilon$, if $q$ and $q_\epsilon$ are the laws of *that* arg max, at $h$ and at
-# $h + \epsilon f$. What is lost is $\rho_{ij} = q_i q_j$, and with it every closed form.
-
-# %%
-gaussian = stats.norm(scale=np.pi / np.sqrt(6))                     # of the variance of a Gumbel variable
-q_gauss, rho_gauss = chances(gaussian, h), walls(gaussian, h)
-J = jacobian(gaussian, h)
-assert np.allclose(J, J.T, atol=1e-8) and np.allclose(J, np.diag(rho_gauss.sum(axis=1)) - rho_gauss, atol=1e-8)
-truth_gauss = left_side(gaussian, h)
-assert np.allclose(truth_gauss, [sum(rho_gauss[i, j] * (f[j] - f[i]) for i in range(3)) for j in range(3)], atol=1e-8)
-gamma = np.random.default_rng(2).normal(scale=np.pi / np.sqrt(6), size=(M, 3))
-g = (np.eye(3)[(0.3 * f + h + gamma).argmax(axis=1)] - np.eye(3)[(h + gamma).argmax(axis=1)]) / 0.3
-mean = (chances(gaussian, h + 0.3 * f) - q_gauss) / 0.3
-assert (np.abs(g.mean(axis=0) - mean) < 4 * g.std(axis=0) / np.sqrt(M)).all()
-print("Gaussian noise: q", q_gauss.round(4), "  gradient", truth_gauss.round(4), "  mean of g at eps = 0.3",
-      mean.round(4), "sampled", g.mean(axis=0).round(4))
-print("Gumbel noise:   q", q.round(4), "  gradient", truth.round(4))
-print("rho_ij / (q_i q_j), Gaussian:", [round(float(rho_gauss[i, j] / (q_gauss[i] * q_gauss[j])), 3)
-                                        for i, j in ((0, 1), (0, 2), (1, 2))])
-assert np.abs(rho_gauss[0, 1] / (q_gauss[0] * q_gauss[1]) - 1) > 0.01
-
-# %% [markdown]
-# ## Where it fails: atoms
-#
-# Why a density? Let two values have equal scores $h = (0, 0)$, and let the noise of each be $+1$ or $-1$, by a fair
-# coin. Let $f = (0, 2)$. With chance 1/2 the two coins agree, and the values tie exactly: **half of the mass sits on
-# the wall**. (A tie goes to the lower index.) Any $\epsilon > 0$, however small, tips all of it over to value 1.
-#
-# **Guess first.** What happens to (chance of value 1 at $\epsilon$ less chance at 0) divided by $\epsilon$, as
-# $\epsilon$ falls?
-
-# %%
-coins = np.array([[s, t] for s in (-1.0, 1.0) for t in (-1.0, 1.0)])        # four draws, 1/4 each: no sampling needed
-f_coins = np.array([0.0, 2.0])                                               
-
-
-def mean_f(score):
-    return f_coins[(np.array([0.0, score]) + coins).argmax(axis=1)].mean()
-
-
-def quotient(eps):
-    return ((eps * f_coins + coins).argmax(axis=1).mean() - coins.argmax(axis=1).mean()) / eps
-
-
-figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2))
-scores = np.linspace(-3, 3, 1201)
-left.plot(scores, [mean_f(score) for score in scores], ".", color=plots.TRUTH, markersize=2)
-left.set(xlabel="score of value 1", ylabel="E f, nats")
-small = np.geomspace(0.001, 0.9, 40)
-right.loglog(small, [quotient(eps) for eps in small], ".", color=plots.colour("direct"))
-right.set(xlabel="eps, 1/nat", ylabel="quotient, 1 / eps units")
-plt.show()
-assert all(np.isclose(quotient(eps), 1 / (2 * eps)) for eps in small)
-assert mean_f(1e-9) - mean_f(0.0) == 1.0                                     
-
-# %% [markdown]
-# What to see. Left: $E f$ is a staircase itself. It jumps by 1 at 0, and it has no gradient there. Elsewhere its
-# gradient is 0. Right: the quotient is $1/(2\epsilon)$. It does not converge. Averaging over this noise does not smooth
-# anything, because a wall meets the noise all at once or not at all. The case $\gamma = 0$, no noise, is the extreme
-# one.
-#
-# ## The paper's proof
-#
-# The supplement proves the theorem without pictures, by the mean maximum $G$ of chapter 1. It is short enough for a
-# blackboard.
-#
-# 1. $G(w, \epsilon) = E_\gamma \max_z \{\epsilon f(z) + h_w(z) + \gamma(z)\}$ is smooth in $(w, \epsilon)$. (Substitute
-#    $\hat\gamma = \epsilon f + h_w + \gamma$ in the integral: then only the density carries $w$ and $\epsilon$, and no
-#    max does. This asks for a smooth density and for noise with a finite mean, so that $G$ exists.)
-# 2. Danskin under the mean, in $\epsilon$: $\partial_\epsilon G = E f(z(\epsilon))$. At $\epsilon = 0$ this is
-#    $E f(z^{\star})$, the very thing whose gradient we want. So (equation 3)
-#    $\partial_w \partial_\epsilon G(w, 0) = \nabla_w E f(z^{\star})$.
-# 3. Danskin under the mean, in the scores, and the chain rule: $\partial_w G = E \nabla_w h_w(z(\epsilon))$. Its
-#    derivative in $\epsilon$ at 0 is, by definition, a limit of difference quotients (equation 4):
-#    $\frac{1}{\epsilon} E[\nabla_w h_w(z(\epsilon)) - \nabla_w h_w(z^{\star})]$. **That is where $1/\epsilon$ comes
-#    from.**
-# 4. $G$ is smooth, so the order does not matter (Schwarz): 2 = 3. $\blacksquare$
-#
-# Each step in numbers, with one weight, $h_w = h + w \cdot (1, 0, -1)$. Chapter 3 shows that Gumbel noise has
-# $G = \log \sum_z e^{h_w(z) + \epsilon f(z)}$. Here $G$ is got from this, and checked by the draws.
-
-# %%
-direction, d = np.array([1.0, 0.0, -1.0]), 1e-4
-
-
-def G(w, eps):
-    return np.log(np.exp(h + w * direction + eps * f).sum())
-
-
-at = 0.4
-highest = (h + at * direction + 0.3 * f + noise).max(axis=1)                        # 1: G by its definition
-assert abs(highest.mean() - G(at, 0.3)) < 4 * highest.std() / np.sqrt(M)
-dG_deps = lambda w: (G(w, d) - G(w, -d)) / (2 * d)                                  # at eps = 0
-dG_dw = lambda eps: (G(at + d, eps) - G(at - d, eps)) / (2 * d)
-chance = lambda w, eps: chances(gumbel_law, h + w * direction + eps * f)
-assert np.isclose(dG_deps(at), chance(at, 0) @ f, atol=1e-7)                        # 2: it is E f(z*)
-assert np.isclose(dG_dw(0.3), chance(at, 0.3) @ direction, atol=1e-7)               # 3: it is E grad h(z(eps))
-in_eps_then_w = (dG_deps(at + d) - dG_deps(at - d)) / (2 * d)
-in_w_then_eps = (dG_dw(d) - dG_dw(-d)) / (2 * d)
-print(f"first eps, then w: {in_eps_then_w:.6f}\nfirst w, then eps: {in_w_then_eps:.6f}")
-assert np.isclose(in_eps_then_w, in_w_then_eps, atol=1e-6)                          # 4
-assert np.isclose(in_eps_then_w, (chance(at + d, 0) - chance(at - d, 0)) @ f / (2 * d), atol=1e-6)
 
 # %% [markdown]
 # ## The estimator
@@ -462,11 +345,12 @@ assert several[0].std() > 3 * several[-1].std()
 # What to see. At small $\epsilon$ the mean is right and the error bars are long. At large $\epsilon$ the bars are short
 # and the mean is off. Chapter 4 is about choosing between the two.
 #
-# ## What the noise of the estimate costs, and what sharing saves
+# ## What sharing the noise saves
 #
 # The walls give the variance too. Draws go from $i$ to $j$ only if $f_j > f_i$. They are a share of
 # $\epsilon\, q_i q_j (f_j - f_i)$, for Gumbel noise and small $\epsilon$. A component $g_i$ is $\pm 1/\epsilon$ for the
-# draws that arrive at $i$ or leave it, and 0 for all others. So its mean square is
+# draws that arrive at $i$ or leave it, and 0 for all others. So its mean square is $C_i / \epsilon$ at first order. The
+# square of its mean stays bounded. So
 #
 # $$\text{Var}\, g_i = \frac{C_i}{\epsilon} + O(1), \qquad C_i = q_i \sum_j q_j |f_j - f_i|$$
 #
@@ -496,6 +380,124 @@ assert np.allclose(fresh.var(axis=0), unshared, rtol=0.02)
 assert (np.abs(fresh.mean(axis=0) - (q_eps - q) / eps) < 4 * fresh.std(axis=0) / np.sqrt(M)).all()
 
 # %% [markdown]
+# For Gumbel noise $\rho_{ij} = q_i q_j$, and the sum becomes $q_j (f_j - \sum_i q_i f_i)$. We write $E_q f$ for
+# $\sum_i q_i f_i$. So **the gradient in the scores is $q (f - E_q f)$**: a name is pushed up if its $f$ is above the
+# average, in proportion to how often it wins.
+#
+# ## Other noise
+#
+# With Gaussian noise all of this stays, with other numbers in $\rho$. Also at finite $\epsilon$ the mean of the
+# estimate is $(q_\epsilon - q)/\epsilon$, if $q$ and $q_\epsilon$ are the laws of *that* arg max, at $h$ and at
+# $h + \epsilon f$. Also $f$ never falls from $z^{\star}$ to $z(\epsilon)$ (chapter 1), and the variance grows like
+# $1/\epsilon$, with $\rho_{ij}$ in the place of $q_i q_j$. What is lost, for three values and more, is
+# $\rho_{ij} = q_i q_j$, and with it the closed forms.
+
+# %%
+gaussian = stats.norm(scale=np.pi / np.sqrt(6))                     # of the variance of a Gumbel variable
+q_gauss, rho_gauss = chances(gaussian, h), walls(gaussian, h)
+J = jacobian(gaussian, h)
+assert np.allclose(J, J.T, atol=1e-8) and np.allclose(J, np.diag(rho_gauss.sum(axis=1)) - rho_gauss, atol=1e-8)
+truth_gauss = left_side(gaussian, h)
+assert np.allclose(truth_gauss, [sum(rho_gauss[i, j] * (f[j] - f[i]) for i in range(3)) for j in range(3)], atol=1e-8)
+gamma = np.random.default_rng(2).normal(scale=np.pi / np.sqrt(6), size=(M, 3))
+g = (np.eye(3)[(0.3 * f + h + gamma).argmax(axis=1)] - np.eye(3)[(h + gamma).argmax(axis=1)]) / 0.3
+mean = (chances(gaussian, h + 0.3 * f) - q_gauss) / 0.3
+assert (np.abs(g.mean(axis=0) - mean) < 4 * g.std(axis=0) / np.sqrt(M)).all()
+print("Gaussian noise: q", q_gauss.round(4), "  gradient", truth_gauss.round(4), "  mean of g at eps = 0.3",
+      mean.round(4), "sampled", g.mean(axis=0).round(4))
+print("Gumbel noise:   q", q.round(4), "  gradient", truth.round(4))
+print("rho_ij / (q_i q_j), Gaussian:", [round(float(rho_gauss[i, j] / (q_gauss[i] * q_gauss[j])), 3)
+                                        for i, j in ((0, 1), (0, 2), (1, 2))])
+assert np.abs(rho_gauss[0, 1] / (q_gauss[0] * q_gauss[1]) - 1) > 0.01
+
+# %% [markdown]
+# ## Where it fails: atoms
+#
+# Why a density? An *atom* is a single value that the noise takes with a positive chance. Let two values have equal
+# scores $h = (0, 0)$, and let the noise of each be $+1$ or $-1$, by a fair coin. Let $f = (0, 2)$. With chance 1/2 the
+# two coins agree, and the values tie exactly: **half of the mass sits on the wall**. (A tie goes to the lower index.)
+# Any $\epsilon > 0$, however small, tips all of it over to value 1.
+#
+# **Guess first.** What happens to (chance of value 1 at $\epsilon$ less chance at 0) divided by $\epsilon$, as
+# $\epsilon$ falls?
+
+# %%
+coins = np.array([[s, t] for s in (-1.0, 1.0) for t in (-1.0, 1.0)])        # four draws, 1/4 each: no sampling needed
+f_coins = np.array([0.0, 2.0])                                               
+
+
+def mean_f(score):
+    return f_coins[(np.array([0.0, score]) + coins).argmax(axis=1)].mean()
+
+
+def quotient(eps):
+    return ((eps * f_coins + coins).argmax(axis=1).mean() - coins.argmax(axis=1).mean()) / eps
+
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2))
+scores = np.linspace(-3, 3, 1201)
+left.plot(scores, [mean_f(score) for score in scores], ".", color=plots.TRUTH, markersize=2)
+left.set(xlabel="score of value 1", ylabel="E f, nats")
+small = np.geomspace(0.001, 0.9, 40)
+right.loglog(small, [quotient(eps) for eps in small], ".", color=plots.colour("direct"))
+right.set(xlabel="eps, 1/nat", ylabel="quotient, nats")
+plt.show()
+assert all(np.isclose(quotient(eps), 1 / (2 * eps)) for eps in small)
+assert mean_f(1e-9) - mean_f(0.0) == 1.0                                     
+
+# %% [markdown]
+# What to see. Left: $E f$ is a staircase itself. It jumps by 1 at 0 and by a half at $-2$ and at 2, and has no gradient
+# there. Between the jumps its gradient is 0. Right: the quotient at $h = (0, 0)$ is $1/(2\epsilon)$. It does not
+# converge. Averaging over this noise does not smooth anything, because a moving wall meets nothing, and then a quarter
+# or a half of the noise at once. No noise at all, $\gamma = 0$, is the extreme case.
+#
+# A density is enough. It is needed only where a wall stands: with the coins at $h = (0, 1)$ nothing lies near the wall,
+# and both sides of the theorem are 0.
+#
+# ## The paper's proof
+#
+# The supplement proves the theorem without pictures, by the mean maximum $G$ of chapter 1. It is short enough for a
+# blackboard.
+#
+# 1. $G(w, \epsilon) = E_\gamma \max_z \{\epsilon f(z) + h_w(z) + \gamma(z)\}$ is smooth in $(w, \epsilon)$. (Substitute
+#    $\hat\gamma = \epsilon f + h_w + \gamma$ in the integral: then only the density carries $w$ and $\epsilon$, and no
+#    max does. This asks for a smooth density, and for noise with a finite mean, so that $G$ exists. It asks for scores
+#    with two derivatives, too. With one derivative only, take $h$ itself for $w$, and add the chain rule at the end.)
+# 2. Danskin under the mean, in $\epsilon$: $\partial_\epsilon G = E f(z(\epsilon))$. At $\epsilon = 0$ this is
+#    $E f(z^{\star})$, the very thing whose gradient we want. So (equation 3)
+#    $\partial_w \partial_\epsilon G(w, 0) = \nabla_w E f(z^{\star})$.
+# 3. Danskin under the mean, in the scores, and the chain rule: $\partial_w G = E \nabla_w h_w(z(\epsilon))$. Its
+#    derivative in $\epsilon$ at 0 is, by definition, a limit of difference quotients (equation 4):
+#    $\frac{1}{\epsilon} E[\nabla_w h_w(z(\epsilon)) - \nabla_w h_w(z^{\star})]$. **That is where $1/\epsilon$ comes
+#    from.**
+# 4. $G$ is smooth, so the order does not matter (Schwarz): 2 = 3. $\blacksquare$
+#
+# Each step in numbers, with one weight, $h_w = h + w \cdot (1, 0, -1)$. Chapter 3 shows that Gumbel noise has
+# $G = \log \sum_z e^{h_w(z) + \epsilon f(z)}$. Here $G$ is got from this, and checked by the draws.
+
+# %%
+direction, d = np.array([1.0, 0.0, -1.0]), 1e-4
+
+
+def G(w, eps):
+    return np.log(np.exp(h + w * direction + eps * f).sum())
+
+
+at = 0.4
+highest = (h + at * direction + 0.3 * f + noise).max(axis=1)                        # 1: G by its definition
+assert abs(highest.mean() - G(at, 0.3)) < 4 * highest.std() / np.sqrt(M)
+dG_deps = lambda w: (G(w, d) - G(w, -d)) / (2 * d)                                  # at eps = 0
+dG_dw = lambda eps: (G(at + d, eps) - G(at - d, eps)) / (2 * d)
+chance = lambda w, eps: chances(gumbel_law, h + w * direction + eps * f)
+assert np.isclose(dG_deps(at), chance(at, 0) @ f, atol=1e-7)                        # 2: it is E f(z*)
+assert np.isclose(dG_dw(0.3), chance(at, 0.3) @ direction, atol=1e-7)               # 3: it is E grad h(z(eps))
+in_eps_then_w = (dG_deps(at + d) - dG_deps(at - d)) / (2 * d)
+in_w_then_eps = (dG_dw(d) - dG_dw(-d)) / (2 * d)
+print(f"first eps, then w: {in_eps_then_w:.6f}\nfirst w, then eps: {in_w_then_eps:.6f}")
+assert np.isclose(in_eps_then_w, in_w_then_eps, atol=1e-6)                          # 4
+assert np.isclose(in_eps_then_w, (chance(at + d, 0) - chance(at - d, 0)) @ f / (2 * d), atol=1e-6)
+
+# %% [markdown]
 # ## Weights
 #
 # Real encoders have many weights. Nothing changes: $\nabla_w h_w(z)$ is an ordinary backward pass through the encoder,
@@ -519,81 +521,90 @@ print(f"one of the twelve weights: slope of E f by differences {slope:.6f}, by t
 # %% [markdown]
 # ## Train with it: first, fail
 #
-# Now train the one weight of chapter 1, from $w = 0$, one draw a step. Write the loop as it comes to mind: each arg max
-# draws the noise it needs.
+# Now train the one weight of chapter 1, from $w = 0$, one draw a step. The start lies near the bottom of the valley in
+# chapter 1's first picture. To the right the slope leads to the shirt, $f = 1$. To the left it leads to the dress,
+# $f = 0.5$. The gradient points right. A thousand runs go side by side, to see how often one ends on the wrong side.
+#
+# Write the loop as it comes to mind: each arg max draws the noise that it needs.
 
 # %%
-def train(gradient, seed, steps=3000, lr=0.01, eps=0.1):
-    rng, w, kept = np.random.default_rng(seed), 0.0, []
+RUNS = 1_000
+
+
+def train(gradient, steps=3000, lr=0.01, eps=0.1):
+    """E f at each step of each run, exactly: (steps, RUNS)."""
+    rng, w, kept = np.random.default_rng(5), np.zeros(RUNS), []
     for _ in range(steps):
-        w = w + lr * gradient(h + w * direction, eps, rng) @ direction          # ascend E f
-        kept.append(w)
-    scores = h + np.array(kept)[:, None] * direction
-    return (np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)) @ f     # E f at each step, exactly
+        scores = h + w[:, None] * direction
+        w = w + lr * gradient(scores, eps, rng) @ direction                     # ascend E f
+        kept.append(softmax(scores) @ f)
+    return np.array(kept)
+
+
+def softmax(scores):
+    e = np.exp(scores)
+    return e / e.sum(axis=1, keepdims=True)
 
 
 def gumbel_noise(rng):
-    return rng.gumbel(-np.euler_gamma, size=3)
+    return rng.gumbel(-np.euler_gamma, size=(RUNS, 3))
 
 
 def fresh_noise(h, eps, rng):
-    z_star = np.argmax(h + gumbel_noise(rng))
-    z_eps = np.argmax(eps * f + h + gumbel_noise(rng))
+    z_star = np.argmax(h + gumbel_noise(rng), axis=1)
+    z_eps = np.argmax(eps * f + h + gumbel_noise(rng), axis=1)
     return (np.eye(3)[z_eps] - np.eye(3)[z_star]) / eps
 
 
-failed = [train(fresh_noise, seed) for seed in range(10)]
-print("E f, first 0.240; after 3,000 steps, ten seeds:", np.sort([run[-1] for run in failed]).round(2))
+failed = train(fresh_noise)
+print(f"E f at the start {failed[0, 0]:.2f}; after 3,000 steps {np.mean(failed[-1] < 0.6):.1%} of the runs are on the "
+      "wrong side")
 
 # %% [markdown]
-# Some seeds end near 1, where the shirt is chosen. Others end below 0.5: they went the wrong way, towards the dress.
 # The mean of the estimate is right. Its variance is far too large. Change one line: draw the noise first, use it twice.
 #
-# **Guess first.** How many of ten seeds go the wrong way now?
+# **Guess first.** How many runs in a hundred go the wrong way now?
 
 # %%
 def shared_noise(h, eps, rng):
     gamma = gumbel_noise(rng)                                                   # the one line
-    return (np.eye(3)[np.argmax(eps * f + h + gamma)] - np.eye(3)[np.argmax(h + gamma)]) / eps
-
-
-def softmax(scores):
-    return np.exp(scores) / np.exp(scores).sum()
+    z_star, z_eps = np.argmax(h + gamma, axis=1), np.argmax(eps * f + h + gamma, axis=1)
+    return (np.eye(3)[z_eps] - np.eye(3)[z_star]) / eps
 
 
 def reinforce(h, eps, rng):                     # f(z) grad log q(z), another unbiased estimate; see below
-    z = np.argmax(h + gumbel_noise(rng))
-    return f[z] * (np.eye(3)[z] - softmax(h))
+    z = np.argmax(h + gumbel_noise(rng), axis=1)
+    return f[z][:, None] * (np.eye(3)[z] - softmax(h))
 
 
 def enumeration(h, eps, rng):                   # the exact gradient, no noise
-    return softmax(h) * (f - softmax(h) @ f)
+    q = softmax(h)
+    return q * (f - (q @ f)[:, None])
 
 
 methods = {"fresh noise": (fresh_noise, "0.6"), "shared noise": (shared_noise, plots.colour("direct")),
            "REINFORCE": (reinforce, plots.colour("arm")), "exact": (enumeration, plots.TRUTH)}
 figure, axes = plt.subplots(1, 4, figsize=(12, 3.1), sharey=True)
-finals = {}
+wrong_way = {}
 for ax, (name, (gradient, colour)) in zip(axes, methods.items()):
-    runs = np.array([train(gradient, seed) for seed in range(10)])
-    finals[name] = runs[:, -1]
-    ax.plot(runs.T, color=colour, alpha=0.6)
+    runs = failed if name == "fresh noise" else train(gradient)
+    wrong_way[name] = np.mean(runs[-1] < 0.6)
+    ax.plot(runs[:, :10], color=colour, alpha=0.6)
     ax.set(title=name, xlabel="step")
-    print(f"{name:13s} E f after 3,000 steps: lowest {runs[:, -1].min():.2f}, median {np.median(runs[:, -1]):.2f}")
+    print(f"{name:13s} after 3,000 steps: median E f {np.median(runs[-1]):.2f}, wrong way {wrong_way[name]:.1%}")
 axes[0].set_ylabel("E f, nats")
 plt.show()
-wrong_way = {name: int(np.sum(final < 0.6)) for name, final in finals.items()}
-print("seeds that went the wrong way:", wrong_way)
-assert wrong_way["fresh noise"] > wrong_way["shared noise"] > wrong_way["REINFORCE"] == wrong_way["exact"] == 0
-assert (np.abs(enumeration(h, 0, None) - truth) < 1e-8).all()
+assert wrong_way["fresh noise"] > 0.3 > 0.15 > wrong_way["shared noise"] > wrong_way["REINFORCE"]
+assert wrong_way["exact"] == 0 and np.allclose(enumeration(h[None], 0, None), truth, atol=1e-8)
 
 # %% [markdown]
-# What to see. Each panel: one method, ten seeds. With fresh noise the curves jump up and down, and half of the seeds go
-# the wrong way. With shared noise most climb. (The start lies close to the bottom of the valley of chapter 1's first
-# picture. A few unlucky steps carry a run to its other side, and from there the slope leads to the dress.) REINFORCE is
-# the *score function* estimate, $f(z^{\star}) \nabla \log q(z^{\star})$. It is unbiased, it needs $f$ at one value
-# only, and it has less noise than direct on this problem. So with three values direct is not the tool, as said above.
-# Chapter 7 compares them all where it is. The next cell has the variances.
+# What to see. Each panel: one method, the first ten runs. With fresh noise the curves jump up and down, and a large
+# part of the runs goes the wrong way. With shared noise most climb. A few unlucky steps still carry some to the other
+# side.
+#
+# REINFORCE is the *score function* estimate, $f(z^{\star}) \nabla \log q(z^{\star})$. It is unbiased, it needs $f$ at
+# one value only, and it has less noise than direct on this problem. So with three values direct is not the tool, as
+# said above. Chapter 7 compares the methods on problems with many variables. The variances:
 
 # %%
 draws = (h + noise).argmax(axis=1)
@@ -641,7 +652,8 @@ assert np.allclose(danskin.d2G_deps_dh(h, f, 0), truth, atol=1e-8)
 #
 # $\epsilon \cdot 10 f = 10 \epsilon \cdot f$, so both have the same winners, and only the division differs. An
 # $\epsilon$ that is right for $f$ is ten times too large for $10 f$: the best one is a tenth, with the same error
-# relative to the gradient.
+# relative to the gradient. At an $\epsilon$ that stays fixed, $10 f$ behaves like $f$ at $10 \epsilon$: relative to the
+# gradient, more bias and less noise.
 #
 # ```python
 # assert np.allclose(direct_gradient(h, 10 * f, 0.05, noise), 10 * direct_gradient(h, f, 0.5, noise))
@@ -651,9 +663,8 @@ assert np.allclose(danskin.d2G_deps_dh(h, f, 0), truth, atol=1e-8)
 #
 # </details>
 #
-# **3 (hard).** Noise of only two values failed. Try noise that has a density but is not bounded away from a tie: the
-# uniform law on $[0, 1]$, two values, $h = (0, h_1)$. For which $h_1$ does the theorem hold, and what is the gradient
-# at $h_1 = 1.5$?
+# **3 (hard).** Noise of only two values failed. Try noise with a density on a short interval only: the uniform law on
+# $[0, 1]$, two values, $h = (0, h_1)$. For which $h_1$ does the theorem hold, and what is the gradient at $h_1 = 1.5$?
 #
 # <details><summary>Solution</summary>
 #
@@ -677,7 +688,7 @@ assert np.allclose(danskin.d2G_deps_dh(h, f, 0), truth, atol=1e-8)
 # - Fresh noise for the second arg max: the mean is right, the training is not.
 # - $\epsilon$ too small: nearly all estimates are zero, and a rare one is enormous. $\epsilon$ too large: chapter 4.
 # - $1/\epsilon$ forgotten. The direction is right, and the step shrinks with $\epsilon$.
-# - Scores rounded to few digits tie, and then a little mass sits on the walls.
+# - Noise rounded to few digits has atoms, and then a little mass sits on the walls.
 #
 # ## What to read next
 #
