@@ -582,8 +582,8 @@ def enumeration(h, eps, rng):                   # the exact gradient, no noise
     return q * (f - (q @ f)[:, None])
 
 
-methods = {"fresh noise": (fresh_noise, "0.6"), "shared noise": (shared_noise, plots.colour("direct")),
-           "REINFORCE": (reinforce, plots.colour("arm")), "exact": (enumeration, plots.TRUTH)}
+methods = {"fresh noise": (fresh_noise, "#F0A878"), "shared noise": (shared_noise, plots.colour("direct")),
+           "REINFORCE": (reinforce, plots.colour("reinforce")), "exact": (enumeration, plots.TRUTH)}
 figure, axes = plt.subplots(1, 4, figsize=(12, 3.1), sharey=True)
 wrong_way = {}
 for ax, (name, (gradient, colour)) in zip(axes, methods.items()):

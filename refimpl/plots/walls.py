@@ -123,8 +123,8 @@ def draw_cloud(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, noise: np.nda
 
     h: (3,), pure numbers.  f: (3,), nats.  eps: above 0, 1/nat.  noise: (N, 3).  limits: of the window, ((left,
     right), (bottom, top)).  names, colours: of the three values.  size: of points and letters.  legend: whether to say
-    what the lines and rings are.  Returns the artists; Cloud.update moves them.  Raises ValueError for other shapes, an eps that is not
-    above 0, or limits that do not rise.
+    what the lines and rings are.  Returns the artists; Cloud.update moves them.  Raises ValueError for other shapes, an
+    eps that is not above 0, or limits that do not rise.
     """
     _window(limits)
     if len(names) != 3 or len(colours) != 3:
