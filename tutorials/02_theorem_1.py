@@ -103,9 +103,9 @@ assert abs(density_there[strip].mean() * (tilted_wall - wall) - changed) < 0.005
 #
 # Now the theorem for two values. Let $\rho$ be the density of $\Delta_1$ at the wall.
 #
-# - *Raise $h_1$ by a little $\delta$.* The wall moves left by $\delta$. A share $\delta \rho$ of the draws goes over to
-#   the coat, and each changes $f$ by $f_1 - f_0$. So $\partial E f(z^{\star}) / \partial h_1 = (f_1 - f_0)\, \rho$.
-# - *Mix in $\epsilon f$.* The wall moves left by $\epsilon (f_1 - f_0)$. A share $\epsilon (f_1 - f_0)\, \rho$ goes
+# - **Raise** $h_1$ by a little $\delta$. The wall moves left by $\delta$. A share $\delta \rho$ of the draws goes over
+#   to the coat, and each changes $f$ by $f_1 - f_0$. So $\partial E f(z^{\star}) / \partial h_1 = (f_1 - f_0)\, \rho$.
+# - **Mix in** $\epsilon f$. The wall moves left by $\epsilon (f_1 - f_0)$. A share $\epsilon (f_1 - f_0)\, \rho$ goes
 #   over to the coat. Divide by $\epsilon$: $(f_1 - f_0)\, \rho$.
 #
 # The two are the same. That is all. (Here $f_1 - f_0$ is negative: the wall moves right, and draws leave the coat.) The
