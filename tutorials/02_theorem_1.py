@@ -260,7 +260,7 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, atol=1e-8)
 # $E[\nabla_w h_w(z(\epsilon)) - \nabla_w h_w(z^{\star})] = \sum_j (q_\epsilon(j) - q(j))\, \nabla_w h_w(j)$. Divide by
 # $\epsilon$ and let it go to 0. $\blacksquare$
 #
-# *Why $J$ exists.* The chain rule needs $q$ to be continuously differentiable in $h$. Take
+# **Why $J$ exists.** The chain rule needs $q$ to be continuously differentiable in $h$. Take
 # $q_i = \int F'(t - h_i) \prod_{z \ne i} F(t - h_z)\, dt$, with $F'$ bounded. Then no $F$ changes faster than that
 # bound, so we may differentiate under the integral, and get $-\rho_{ij}$. It is finite: the integral of $F'$ is 1, and
 # the other factors are bounded. It is continuous in $h$: a small shift changes an integrable function by little in the

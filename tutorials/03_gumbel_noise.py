@@ -1,9 +1,10 @@
 # %% [markdown]
 # # 3. Gumbel noise: every chance and every mean in closed form
 #
-# **You will** find the law of the arg max under Gumbel noise in three ways, and with it the mean maximum $G$. **You
-# will learn** why Gumbel noise gives exactly a softmax (Theorem 2 of the paper), what alarm clocks have to do with it,
-# and why the noise is given mean zero. **You need** [chapter 2](02_theorem_1.ipynb). It runs in about ten seconds.
+# **You will** find the law of the arg max under Gumbel noise in three ways, and with it the mean maximum $G$.
+# **You will learn** why Gumbel noise gives exactly a softmax (Theorem 2 of the paper), what alarm clocks have to do
+# with it, and why the noise is given mean zero. **You need** [chapter 2](02_theorem_1.ipynb). It runs in about ten
+# seconds.
 #
 # | symbol | in the code | the slides write | meaning |
 # | --- | --- | --- | --- |

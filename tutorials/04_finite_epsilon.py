@@ -3,8 +3,8 @@
 #
 # **You will** find out what the estimator is the exact gradient of, derive its variance, choose $\epsilon$ with and
 # without knowing the truth, and see $\epsilon$ at work in trained models. **You will learn** that a finite $\epsilon$
-# is not "almost zero": it has an objective of its own, and that objective and a KL term pull against each other. **You
-# need** [chapter 3](03_gumbel_noise.ipynb). It runs in about twenty seconds. Three small trained models are loaded.
+# is not "almost zero": it has an objective of its own, and that objective and a KL term pull against each other.
+# **You need** [chapter 3](03_gumbel_noise.ipynb). It runs in about twenty seconds. Three trained models are loaded.
 # `python -m refimpl tutorial-runs eps-1-kl eps-0.1-kl eps-1-no-kl` makes them again in a quarter of a minute.
 #
 # | symbol | in the code | the slides write | meaning |
