@@ -11,6 +11,7 @@ import textwrap
 from pathlib import Path
 
 from refimpl import data
+from refimpl.checks import InputError
 from refimpl.cli.options import agreed, read_settings
 from refimpl.runs.protocol import Row, Run
 from refimpl.runs.settings import RunSettings
@@ -75,7 +76,11 @@ def verify_and_print(k: int, seed: int, samples: int, out: Path, h=None, f=None,
 
 
 def explore(options: argparse.Namespace) -> int:
-    from refimpl.experiments import explore
+    try:
+        from refimpl.experiments import explore
+    except ValueError:                              # matplotlib refuses a window system that it does not know
+        raise InputError(f"MPLBACKEND={os.environ.get('MPLBACKEND')} is no window system that matplotlib knows; "
+                         "leave it unset, and matplotlib finds one") from None
 
     taken = explore.run(options.h, options.f, options.eps, options.seed, options.samples, options.save,
                         options.time)

@@ -27,7 +27,7 @@ def centred(run: Pass, memory: Memory, another: Callable[[], float]) -> np.ndarr
     """
     if memory["steps"][0] == 0:
         memory["baseline"][0] = another()
-    signal = (run.f - memory["baseline"][0])                            # before this batch joins the average
+    signal = run.f - memory["baseline"][0]                              # before this batch joins the average
     memory["baseline"] *= DECAY
     memory["baseline"] += (1 - DECAY) * run.f.mean()
     memory["steps"] += 1

@@ -42,6 +42,33 @@ def test_a_window_system_that_matplotlib_does_not_know_is_nobodys_business(tmp_p
     assert (tmp_path / "run" / "curves.png").exists()
 
 
+WINDOW = """
+from matplotlib.backend_bases import FigureManagerBase
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+
+class Manager(FigureManagerBase):
+    @classmethod
+    def pyplot_show(cls, *, block=None):
+        print("a window is shown")
+
+
+class FigureCanvas(FigureCanvasAgg):
+    required_interactive_framework = "headless"         # what a process without a display runs
+    manager_class = Manager
+"""
+
+
+def test_the_explorer_opens_a_window_of_the_user_s_system(tmp_path):
+    """As a program: every other command draws into files, whatever MPLBACKEND says, and this one must not."""
+    (tmp_path / "a_window.py").write_text(WINDOW)
+    there = {"PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}", "MPLBACKEND": "module://a_window"}
+    done = in_a_process("explore --samples 50", cwd=tmp_path, env=there)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "a window is shown\n", "")
+    done = in_a_process("explore", cwd=tmp_path, env={"MPLBACKEND": "nosuch"})
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "MPLBACKEND=nosuch" in done.stderr
+
+
 def test_interrupts_that_the_parent_told_us_to_ignore_are_ignored(tmp_path):
     """A background job of a script, or nohup: Python leaves SIGINT alone where it was ignored at the start."""
     command = [sys.executable, "-m", "refimpl", "train", *SMALL, "--epochs", "3", "--out", str(tmp_path / "r")]
