@@ -6,6 +6,7 @@
 # each method replaces; what each is measured against; why the mean of one of them, given the winner, is REINFORCE; and
 # which is the tool for what. **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb) and
 # [4](04_finite_epsilon.ipynb); [8](08_structured_encoders.ipynb) helps. It runs in about thirty seconds.
+#
 # | symbol | in the code | the slides write | meaning |
 # | --- | --- | --- | --- |
 # | $h$, $f$, $\gamma$ | `h`, `f`, `noise` | $\phi$, $\theta$, $\gamma$ | scores of the encoder and the decoder, and zero-mean Gumbel noise |
@@ -19,8 +20,8 @@
 # | $c$ | `c` | | Euler's constant, 0.5772… |
 # | $X_z$, $r_i X_i$ | `rX` | | an alarm clock's time, of rate $r_z = e^{h_z}$; times its rate, $e^{-(\gamma_i + c)}$ |
 # | $S$ | | | the sum $\sum_i r_i$, the rate of the first ring |
-# | $R$, $V$ | | | waiting times of rate 1: of the first ring, times $S$; of clock $i$ after it, times $r_i$ |
-# | $w$, $h_w$ | `w` | $w$ | one weight of the encoder; its scores $h + w\,(1, 0, -1)$ |
+# | $R$, $V_i$ | | | waiting times of rate 1: of the first ring, times $S$, and of clock $i$ after it, times $r_i$ |
+# | $w$ | `w` | $w$ | one weight of the encoder, whose scores are $h + w\,(1, 0, -1)$ |
 # | $y$ | `y` | $y$ | the label: a value, or a path, that was observed |
 
 # %%
@@ -68,7 +69,9 @@ truth = q * (f - q @ f)                                             # grad E f(z
 # Three remarks. The score function of the noise differentiates no maximum. (*Score function* is the statisticians' word
 # for the slope of a log density. It has nothing to do with the scores $h$ and $f$.) Fenchel-Young has no $f$ at all.
 # And in implicit MLE what is mixed in depends on $z^{\star}$. So if the slope of $f$ is not the same everywhere, there
-# is no single $G$ behind it. To compare them without sampling we need the laws of two arg maxes under any noise, not
+# is no single $G$ behind it.
+#
+# To compare them without sampling we need the laws of two arg maxes under any noise, not
 # only Gumbel's. Value $i$ wins if every other noise stays below its own plus a margin, $h_i - h_j$. That is an integral
 # over one number:
 
@@ -102,7 +105,8 @@ for eps in (0.1, 1.0):                                                          
     assert np.allclose(mean, direct.expected_gradient(h, f, eps), atol=1e-10)
     assert np.allclose(variance, direct.variance(h, f, eps), rtol=1e-8)
 G = lambda h, eps: logsumexp(h + eps * f)                                                   # chapter 3, Gumbel noise
-mixed = [(G(h + s, d) - G(h + s, -d) - G(h - s, d) + G(h - s, -d)) / 4e-6 for s in 1e-3 * hot for d in (1e-3,)]
+d = 1e-3
+mixed = [(G(h + s, d) - G(h + s, -d) - G(h - s, d) + G(h - s, -d)) / (4 * d**2) for s in d * hot]
 left = [(softmax(h + s) - softmax(h - s)) @ f / 2e-5 for s in 1e-5 * hot]                   # d/dh of E f(z*)
 right = (softmax(h + 1e-5 * f) - softmax(h - 1e-5 * f)) / 2e-5                              # d/d eps of E onehot
 print("first eps, then h:", np.round(left, 6), "\nfirst h, then eps:", right.round(6))
@@ -121,8 +125,9 @@ assert np.allclose(left, right, atol=1e-9) and np.allclose(mixed, truth, atol=1e
 # $f(z(h))$ wherever the two arg maxes agree, and is linear in between: each jump of the staircase becomes a ramp. ($f$
 # must be linear in the one-hot vector, as any table of values is. A decoder can be asked between the values too, and
 # need not be linear there. Then blackbox differentiation takes its slope at $z(h)$. So does implicit MLE at
-# $z^{\star}$: it is this method with the noise put back.) The picture shows $h_w = h + w\,(1, 0, -1)$: left the
-# staircase and its ramps, right $E f$ and its $T$.
+# $z^{\star}$: it is this method with the noise put back.)
+#
+# The picture shows $h_w = h + w\,(1, 0, -1)$: left the staircase and its ramps, right $E f$ and its $T$.
 
 # %%
 def ramp(h, eps):
@@ -250,6 +255,7 @@ assert (direct.gradient(h, hot[y], 100.0, noise[:20_000]) * 100.0 == hot[y] - ho
 # under another noise. And implicit MLE looks at $f$ *between* the values. We let it be bent there,
 # $f(z) = \sum_i f_i z_i + \frac12 \sum_i z_i (1 - z_i)$, with the same $f$ at all three corners. It bulges upwards
 # between them. So does a decoder whose logits are linear in $z$: its $\log p(x \mid z)$ is concave.
+
 # %%
 def implicit_mle(eps, bend=0.5, f=f):
     """From the joint law of the pair: given z* = b, direct with the slope at corner b in the place of f."""
@@ -312,6 +318,11 @@ assert table["REINFORCE", 0][2] > 50 > 10 > table["direct", 0.3][2] > table["REI
 
 assert np.linalg.norm(implicit_mle(0.01)[0] - truth) > 0.5 * np.linalg.norm(implicit_mle(0.3)[0] - truth)   # it stays
 assert np.linalg.norm(mean_and_variance(h, f, 0.01)[0] - truth) < 0.01                                      # it goes
+too_short = mean_and_variance(h, f, 0.3)[0] - truth
+too_long = implicit_mle(0.3)[0] - mean_and_variance(h, f, 0.3)[0]
+print("along the gradient, at eps = 0.3: bias of the difference "
+      f"{too_short @ truth / np.linalg.norm(truth):+.3f}, of the slope {too_long @ truth / np.linalg.norm(truth):+.3f}")
+assert too_short @ truth < 0 < too_long @ truth
 
 figure, ax = plt.subplots(figsize=(7, 4))
 eps_line, marked = np.geomspace(0.03, 3, 60), (0.03, 0.1, 0.3, 1.0, 3.0)
@@ -343,9 +354,10 @@ plt.show()
 # What to see. A line is a method, its dots are at $\epsilon$ = 0.03, 0.1, 0.3, 1 and 3, as written beside two of the
 # lines. From below upwards $\epsilon$ falls: less bias, more noise. Direct and direct loss minimisation run to no bias
 # and any amount of noise. Their lines nearly coincide: they are one method under two noises of the same variance.
-# Implicit MLE's line turns back. As $\epsilon$ falls, the bias of the difference goes away. What stays is the bias of
-# the slope: where $f$ is bent, the slope at one corner says too much about the next. The diamonds have no bias, and no
-# $\epsilon$ to choose.
+# Implicit MLE's line turns back. It has two biases that point different ways. That of a finite $\epsilon$ makes the
+# mean too short, and goes away as $\epsilon$ falls. That of the slope makes it too long, and stays: where $f$ is bent,
+# the slope at one corner says too much about the next. In between the two cancel in part. The diamonds have no bias,
+# and no $\epsilon$ to choose.
 #
 # The table says what the picture does not. Add 10 to $f$, and both score functions drown in noise. Direct does not
 # notice: it sees differences of $f$ only. But a baseline is one line of code. With it REINFORCE does not notice the
@@ -357,6 +369,7 @@ plt.show()
 #
 # With three values there is no case for two arg maxes: REINFORCE with a baseline asks for $f$ once, and with $f$
 # in a table the exact gradient is free.
+#
 # ## Paths: an arg max is all that is asked
 #
 # A square of terrain, each cell $i$ with a score $h_i$, minus its cost. A path leads from the first cell to the last,
@@ -407,6 +420,7 @@ print(f"paths on 4 x 4 cells: {len(every)}; on 16 x 16: {paths.count(16, 16):,};
 #   same maxima, and hardly differ in any draw: a sharp test.
 # - The score function of the noise is held against differences of $E f$.
 # - Direct against differences of $E f$: here its bias must show, if it is large enough for so many draws.
+
 # %%
 cells = rng.normal(size=16)
 waves = rng.normal(size=(2, 16))
@@ -479,6 +493,7 @@ plt.show()
 #
 # For this $f$ the second arg max went through a list of all paths. That does not scale. An $f$ that is *linear in* $z$
 # does: $\epsilon f$ is added to the cells' scores, and Bellman's equation is solved a second time.
+#
 # ## Learning a landscape from walks
 #
 # Five kinds of ground on $16 \times 16$ cells, with costs that we hide. We see a photograph, three noisy colours a
@@ -493,6 +508,7 @@ plt.show()
 # Each has a learning rate to choose, and direct an $\epsilon$ too. We choose them on *validation* terrains that are
 # used for nothing else. The costs are hidden, so what counts there is the Hamming loss against the walks. Then both
 # train with five other seeds, and are tested on terrains that neither training nor choosing has seen.
+
 # %%
 SIDE, TERRAINS, EPOCHS, BATCH = 16, 200, 20, 20
 COST = np.array([1.0, 1.5, 2.5, 4.0, 7.0])                          # of a step on each of KINDS
@@ -656,6 +672,7 @@ plt.show()
 # Both methods suppose that the walker makes mistakes: the model is the best path for *noisy* scores. Our walkers make
 # none. If that is the reason, then walkers who make just these mistakes must teach the true costs. To test it we leave
 # the network out, and learn one score for each kind of ground, by Fenchel-Young:
+
 # %%
 def five_scores(mistakes, seed, steps=250, rate=0.3):
     """The walkers are sure of the costs, or make mistakes as the model supposes.  Learnt costs (5,)."""
@@ -683,6 +700,7 @@ assert wood[0] - 2.5 > 0.2 > 0.1 > abs(wood[1] - 2.5)
 # %% [markdown]
 # With the model's own mistakes in the walks the costs come out right, up to noise. Without them they do not. It is the
 # model that is off, and not the gradient.
+#
 # ## Which is the tool for what
 #
 # - **All values of $f$ in a table**: enumerate, or take one variable at a time (local expectation, chapter 7). No bias,
