@@ -104,7 +104,8 @@ for one, other, capacity in edges:
     cut = side[one] != side[other]
     ax.plot([x0, x1], [y0, y1], color=plots.FURTHER[0] if cut else "0.6", linestyle="--" if cut else "-",
             linewidth=1 + 3 * capacity, zorder=1)
-    ax.text(0.4 * x0 + 0.6 * x1, 0.4 * y0 + 0.6 * y1, f"{capacity:.2f}", fontsize=10, ha="center",
+    along = 0.45 if one == "source" else 0.6                # where the label is not on another edge
+    ax.text(x0 + along * (x1 - x0), y0 + along * (y1 - y0), f"{capacity:.2f}", fontsize=10, ha="center",
             bbox=dict(facecolor="white", edgecolor="none", pad=1))
 for node, (x, y) in place.items():
     name = node if isinstance(node, str) else f"z{node + 1}={best[node]}"
@@ -260,7 +261,8 @@ for eps in (0.1, 0.02):
         g = estimate(z_eps, eps)
         difference = g - paired                             # draw by draw: they share the noise
         off[name, eps] = np.abs(difference.mean(axis=0)), difference.std(axis=0) / np.sqrt(M)
-        print(f"{name:20s} {eps:4.2f}", g.mean(axis=0).round(3), f"off by {np.linalg.norm(difference.mean(axis=0)):.3f}")
+        print(f"{name:20s} {eps:4.2f}", g.mean(axis=0).round(3),
+              f"off by {np.linalg.norm(difference.mean(axis=0)):.3f}")
 distance, error = off["z(eps) from the list", 0.02]
 assert (distance < 4.5 * error + 0.02).all()                # 0.02: the bias that eps = 0.02 leaves
 assert np.linalg.norm(off["z(eps) by gains", 0.02][0]) > 2 * np.linalg.norm(distance)
@@ -473,10 +475,10 @@ ax.legend(fontsize=9)
 plt.show()
 
 # %% [markdown]
-# What to see. At these sizes the minimum cut's time is mostly overhead: a step more or less of it says nothing, and
-# that it is polynomial cannot be seen yet. Enumeration doubles its work with each variable, but starts so low that it
-# is the fastest while there are few. The integer program takes longest by far. It is one call an image, and takes pair
-# scores of any sign. `persistency` first fixes the variables that are certain, then enumerates the rest.
+# What to see. Enumeration doubles its work with each variable, but starts so low that it is the fastest while there are
+# few. The minimum cut grows more slowly, and overtakes it. The integer program takes longest by far. It is one call an
+# image, and at these sizes its time is overhead. In return it takes pair scores of any sign.
+# `persistency` first fixes the variables that are certain, then enumerates the rest.
 #
 # `maxflow` is not scipy's, which takes one graph a call. It pushes the flows of all hundred images at once, as arrays,
 # and rounds no capacity. `python -m refimpl structured-timing` times whole training steps (slide 32).
