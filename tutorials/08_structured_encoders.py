@@ -102,7 +102,7 @@ side = {**{i: bool(best[i]) for i in range(4)}, "source": True, "sink": False}
 for one, other, capacity in edges:
     (x0, y0), (x1, y1) = place[one], place[other]
     cut = side[one] != side[other]
-    ax.plot([x0, x1], [y0, y1], color=plots.FURTHER[0] if cut else "0.6", linestyle="--" if cut else "-",
+    ax.plot([x0, x1], [y0, y1], color=plots.TRUTH if cut else "0.6", linestyle="--" if cut else "-",
             linewidth=1 + 3 * capacity, zorder=1)
     along = 0.45 if one == "source" else 0.6                # where the label is not on another edge
     ax.text(x0 + along * (x1 - x0), y0 + along * (y1 - y0), f"{capacity:.2f}", fontsize=10, ha="center",
@@ -315,8 +315,8 @@ assert kept[0] < highest - 2 and highest - 0.5 < kept[-1] < highest + 1e-9
 #
 # 1. *A wall is a hyperplane.* Two vectors $z \ne z'$ tie where
 #    $\sum_i \gamma_i (z_i - z'_i) = \epsilon f(z') + h(z') - \epsilon f(z) - h(z)$. They differ in some variable $i$.
-#    There $\gamma_i$ has the coefficient 1 or $-1$. So the left side is not 0 throughout: the wall has the normal
-#    $z - z' \ne 0$, and noise lies on both its sides. The scores stand on the right side only. They shift the wall, and
+#    There $\gamma_i$ has the coefficient 1 or $-1$. So the left side contains noise: the wall is a hyperplane with
+#    the normal $z - z' \ne 0$. The scores stand on the right side only. They shift the wall, and
 #    do not turn it.
 # 2. *What lies along it is finite.* Hold all noises but that $\gamma_i$. It alone decides now, and the wall is one
 #    point on its line. Raise the score of $z'$ by $\delta$: the point moves by $\delta$. So the share that is swept is
@@ -332,7 +332,8 @@ assert kept[0] < highest - 2 and highest - 0.5 < kept[-1] < highest + 1e-9
 #    and $\rho_i$ has changed by little. All of it stays below $\sup \rho_i$. So $\rho_{zz'}$ is continuous in all
 #    scores (dominated convergence).
 # 5. *The rest is chapter 2.* Raising the score of $z'$ by $\delta$ takes $\delta \rho_{zz'}$ from $z$, at first order,
-#    and raising that of $z$ takes as much from $z'$. It is one wall. Raise $w_{ij}$ by $\delta$: the wall moves by
+#    and raising that of $z$ takes as much from $z'$. It is one wall. These slopes are continuous, so when many scores
+#    move at once, what they do adds up (the chain rule). Raise $w_{ij}$ by $\delta$: the wall moves by
 #    $\delta (z'_i z'_j - z_i z_j)$. Mix in $\epsilon f$: it moves by $\epsilon (f(z') - f(z))$. Each draw that crosses
 #    changes $f$ by $f(z') - f(z)$, and $z_i z_j$ by $z'_i z'_j - z_i z_j$. So both sides of the theorem are one sum
 #    over the pairs of vectors:

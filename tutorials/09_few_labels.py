@@ -137,7 +137,7 @@ print(f"           cross-entropy pull on the label's score {1 - q[y]:7.3f}, stan
 shares = np.linspace(0.001, 0.999, 300)                     # q(y), two classes
 figure, ax = plt.subplots(figsize=(6, 3.2))
 ax.plot(shares, 1 - shares, color=plots.TRUTH, linewidth=3, label="cross-entropy; released, times eps")
-for eps, colour in ((0.05, plots.FURTHER[0]), (1.0, plots.FURTHER[1]), (5.0, plots.FURTHER[2])):
+for eps, colour in ((0.05, plots.FURTHER[3]), (1.0, plots.FURTHER[1]), (5.0, plots.FURTHER[2])):
     tilted = shares * np.exp(eps) / (1 + shares * (np.exp(eps) - 1))
     ax.plot(shares, (tilted - shares) / eps, color=colour, label=f"direct loss, eps = {eps:g}")
 ax.set(xlabel="q(y), what the encoder gives the label", ylabel="mean pull on the label's score")
@@ -200,10 +200,10 @@ for ax, with_labels in zip(axes, (False, True)):
     m, predicted = train(with_labels, seed=0)
     accuracy, name_of = ((predicted == labels).mean(), range(3)) if with_labels else matched(predicted)
     for z in range(3):
-        ax.scatter(*x[predicted == z].T, s=6, color=plots.FURTHER[name_of[z]])      # the colour of the name
+        ax.scatter(*x[predicted == z].T, s=6, color=plots.FURTHER[1 + name_of[z]])      # the colour of the name
     ax.scatter(*m.T, s=150, marker="X", color="black", label="decoder's means")
     if with_labels:
-        ax.scatter(*x[known].T, s=110, marker="o", color=plots.FURTHER[:3], edgecolor="black", linewidth=2,
+        ax.scatter(*x[known].T, s=110, marker="o", color=plots.FURTHER[1:4], edgecolor="black", linewidth=2,
                    label="labelled, in its label's colour")
         ax.legend(fontsize=9)
     ax.set(title="three labels" if with_labels else "no labels", xlabel="x1", ylabel="x2")
@@ -232,7 +232,7 @@ plt.show()
 
 # %%
 figure, (left, right) = plt.subplots(1, 2)
-for count, colour in ((0, "0.5"), (50, plots.FURTHER[1]), (100, plots.FURTHER[0])):
+for count, colour in ((0, "0.5"), (50, plots.FURTHER[1]), (100, plots.FURTHER[2])):
     rows = tutorial_runs.load(f"labels-{count}").rows
     left.plot([row["epoch"] for row in rows], [100 * row["accuracy"] for row in rows],
               color=colour, marker="o", label=f"{count} labels")

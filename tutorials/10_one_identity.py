@@ -589,6 +589,7 @@ for method, eps_tried in (("Fenchel-Young", (None,)), ("direct", (0.3, 1.0, 3.0)
         print(f"  {method:14s}", f"eps = {eps}: " if eps else " " * 11,
               ", ".join(f"{tried[rate, eps]:5.2f} at rate {rate}" for rate in RATES))
 print("chosen (rate, eps):", chosen)
+assert chosen["direct"][1] == 3.0                                   # see the text below
 
 SEEDS = range(5)
 held_out = walked(200, np.random.default_rng(200))
@@ -625,7 +626,7 @@ assert reached[0.1] < 0.5 and reached[3.0] > 0.9
 
 # %%
 kind, photo, least = (part[0] for part in held_out)
-figure, axes = plt.subplots(1, 4, figsize=(9, 3.2), layout="constrained")
+figure, axes = plt.subplots(1, 4, figsize=(9, 2.9), layout="constrained")
 shown = [("the cheapest path", least), ("before training", trained["direct", 0][1])]
 shown += [(f"after: {method}", best_path(trained[method, 0][2](photo[None]))[0])
           for method in ("Fenchel-Young", "direct")]
