@@ -3,7 +3,7 @@
 #
 # **You will** mix a discrete and a continuous latent variable, and teach the discrete one with a handful of labels. You
 # find out what three ways of teaching really do. **You will learn** that "replace the perturbed arg max by the label"
-# is cross-entropy under another name, and how few labels it takes to find the classes. **You need** chapters
+# is cross-entropy under another name, and what fifty and a hundred labels do on digits. **You need** chapters
 # [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb), [4](04_finite_epsilon.ipynb), [6](06_discrete_vae.ipynb). It runs
 # in about ten seconds. Three trained runs are loaded; `python -m refimpl tutorial-runs labels-0 labels-50 labels-100`
 # makes them again in a few minutes.
@@ -12,7 +12,7 @@
 # | --- | --- | --- | --- |
 # | $z$ | `z` | part of $z$ | the class, one of $k$ values, chosen by a Gumbel arg max |
 # | $\zeta$ | `zeta` (B, 30) | part of $z$ | Gaussian variable: style, slant, width |
-# | $y$ | `y` | $z$ of $(x, z) \in S_1$ | the label, known for a few images |
+# | $y$ | `y` | $z$, in the labelled set $S_1$ | the label, known for a few images |
 # | $\ell(z)$ | `ell` | $\ell(z, z^{\phi+\gamma})$ | 0/1 loss: 1 where $z$ is not the label |
 # | $h$ | `h` | $\phi(x,z)$ | the encoder's scores of the classes |
 # | $f(x, z)$ | `f` | $\theta(x,z)$ | the decoder's score of class $z$ |
@@ -137,7 +137,7 @@ print(f"           cross-entropy pull on the label's score {1 - q[y]:7.3f}, stan
 shares = np.linspace(0.001, 0.999, 300)                     # q(y), two classes
 figure, ax = plt.subplots(figsize=(6, 3.2))
 ax.plot(shares, 1 - shares, color=plots.TRUTH, linewidth=3, label="cross-entropy; released, times eps")
-for eps, colour in ((0.05, plots.FURTHER[0]), (1.0, plots.FURTHER[1]), (5.0, plots.FURTHER[2])):
+for eps, colour in ((0.05, plots.FURTHER[3]), (1.0, plots.FURTHER[1]), (5.0, plots.FURTHER[2])):
     tilted = shares * np.exp(eps) / (1 + shares * (np.exp(eps) - 1))
     ax.plot(shares, (tilted - shares) / eps, color=colour, label=f"direct loss, eps = {eps:g}")
 ax.set(xlabel="q(y), what the encoder gives the label", ylabel="mean pull on the label's score")
@@ -190,7 +190,7 @@ def matched(predicted):
     counts = np.zeros((3, 3), int)
     np.add.at(counts, (predicted, labels), 1)
     rows, columns = linear_sum_assignment(counts, maximize=True)                    # the best names for the clusters
-    return counts[rows, columns].sum() / len(labels)
+    return counts[rows, columns].sum() / len(labels), columns[rows.argsort()]       # and the name of each cluster
 
 
 nearest = ((x[:, None] - x[known]) ** 2).sum(axis=2).argmin(axis=1)
@@ -198,28 +198,32 @@ print(f"accuracy by the nearest of the three labelled points, nothing learnt: {(
 figure, axes = plt.subplots(1, 2, sharex=True, sharey=True)
 for ax, with_labels in zip(axes, (False, True)):
     m, predicted = train(with_labels, seed=0)
-    accuracy = (predicted == labels).mean() if with_labels else matched(predicted)
+    accuracy, name_of = ((predicted == labels).mean(), range(3)) if with_labels else matched(predicted)
     for z in range(3):
-        ax.scatter(*x[predicted == z].T, s=6, color=plots.FURTHER[z])
+        ax.scatter(*x[predicted == z].T, s=6, color=plots.FURTHER[1 + name_of[z]])      # the colour of the name
     ax.scatter(*m.T, s=150, marker="X", color="black", label="decoder's means")
     if with_labels:
-        ax.scatter(*x[known].T, s=90, marker="o", facecolor="none", edgecolor="black", linewidth=2, label="labelled")
+        ax.scatter(*x[known].T, s=110, marker="o", color=plots.FURTHER[1:4], edgecolor="black", linewidth=2,
+                   label="labelled, in its label's colour")
         ax.legend(fontsize=9)
     ax.set(title="three labels" if with_labels else "no labels", xlabel="x1", ylabel="x2")
     assert accuracy > 0.9
     words = "accuracy" if with_labels else "accuracy, clusters named as well as can be"
-    ten = [(train(True, s)[1] == labels).mean() if with_labels else matched(train(False, s)[1]) for s in range(10)]
+    ten = [(train(True, s)[1] == labels).mean() if with_labels else matched(train(False, s)[1])[0] for s in range(10)]
     print(f"{words}: {accuracy:.3f}; over ten seeds", np.sort(ten).round(2))
     assert sum(value > 0.9 for value in ten) >= 9
 plt.show()
 
 # %% [markdown]
 # What to see. A colour is the class that the encoder gives a point. The clouds are found without labels, in nine runs
-# of ten. Which cluster gets which number is chance, so their accuracy is counted under the best naming.
+# of ten. Which cluster gets which number is chance. So their accuracy is counted, and they are coloured, under the best
+# naming.
 #
 # With three poor labels beside the unlabelled points no such naming is needed. It costs a little accuracy: each label
-# is off its cloud's centre and pulls the boundary with it. The three labels alone, by the nearest one, do worse than
-# either. Here the clusters were there before the labels came. With digits they are not, as the next section shows.
+# is off its cloud's centre and pulls the boundary with it. The nearest of the three labelled points, nothing learnt, is
+# right less often than the picture's two runs. But that is another kind of classifier, and the one unlabelled run that
+# missed a cloud is worse still. Here the clusters were there before the labels came. With digits they are not, as the
+# next section shows.
 #
 # ## In training
 #
@@ -228,7 +232,7 @@ plt.show()
 
 # %%
 figure, (left, right) = plt.subplots(1, 2)
-for count, colour in ((0, "0.5"), (50, plots.FURTHER[1]), (100, plots.FURTHER[0])):
+for count, colour in ((0, "0.5"), (50, plots.FURTHER[1]), (100, plots.FURTHER[2])):
     rows = tutorial_runs.load(f"labels-{count}").rows
     left.plot([row["epoch"] for row in rows], [100 * row["accuracy"] for row in rows],
               color=colour, marker="o", label=f"{count} labels")
@@ -244,10 +248,14 @@ plt.show()
 
 # %% [markdown]
 # What to see. Without labels the classes settle on something else than digits. Several digits share a class, and the
-# best naming of the classes gets less than half of the images right. Fifty labels, read alone, do better. With the
-# other images beside them they do far better still. So a label says *which* clusters to find, and not only what they
-# are called. The bounds of the two runs with labels are close together. Do not compare them with the run without
-# labels: it lacks the steps on the labelled images.
+# best naming of the classes gets less than half of the images right. Fifty labels, read alone, do better. Then, in the
+# same run, the other images carry it to more than nine of ten.
+#
+# What do the labels do, beside giving the classes their names? These three runs do not show it alone. The runs with
+# labels also had more steps, those on the labelled images, before the first epoch. And each is one seed. So we compare
+# a run with its own start, and no more. For the same reason do not compare the bounds of the runs with labels with that
+# of the run without. How *few* labels are enough is not answered here either: that would take more counts than 0, 50
+# and 100, and more seeds.
 #
 # These are short runs on a fifth of the data, by
 # `python -m refimpl semi-supervised --labels 50 --limit 10000 --beta-epochs 10 --epochs 15`. Longer ones are in
@@ -315,7 +323,7 @@ plt.show()
 # labels[known[:2]] = labels[known[:2]][::-1]                                 # `train` reads `labels` at `known` only
 # predicted = train(True, seed=0)[1]
 # labels = right
-# assert (predicted == labels).mean() < 0.5 and matched(predicted) > 0.9
+# assert (predicted == labels).mean() < 0.5 and matched(predicted)[0] > 0.9
 #
 # confident = np.array([6.0, 0.0, 0.0])                                       # sure of class 0, labelled 1
 # wrong = np.eye(3)[1]
