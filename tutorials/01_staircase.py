@@ -125,7 +125,8 @@ assert jumps_of_one == 1 and jumps_of_ten == 13
 # A sum over all values cannot be had when there are too many of them. Fifteen yes-or-no variables have 32,768 joint
 # values; the paths through a grid of 16 x 16 cells are more than a hundred million. Then an arg max can still be cheap:
 # a best path is found in one sweep over the grid. There the method of these chapters pays, and chapters 7, 8 and 10
-# have such cases. We learn it on three values because there every step can be checked.
+# have such cases. (For some of them a clever sum is known as well. Each chapter says so.) We learn it on three values
+# because there every step can be checked.
 #
 # ## One draw: a maximum of three lines
 #

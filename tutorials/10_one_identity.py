@@ -797,7 +797,7 @@ assert wood[0] - 2.5 > 0.2 > 0.1 > abs(wood[1] - 2.5)
 # - Ties. On terrain with whole costs many paths are equally good, and "the" cheapest is whichever the solver takes
 #   first. Compare costs, not paths.
 # - Two noises. Direct needs one noise for both arg maxes. With fresh noise for the second the mean stays and the
-#   variance explodes (chapter 4).
+#   variance explodes (chapter 2).
 # - The scale of $\epsilon f$ against $h$ and the noise. Hamming losses grow with the length of the path. So $\epsilon$
 #   is smaller for long paths, or $z(\epsilon)$ is always $y$.
 #

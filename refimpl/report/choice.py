@@ -40,7 +40,7 @@ def choice(store: Store) -> str:
          after + ", ".join(map(here, ("disarm", "reinforce-loo", "arm")))],
         ["f differentiable between the corners", "`gumbel-softmax`; check it with exact bounds",
          after + ", ".join((here("gumbel-softmax", ", tau = 0.5"), here("reinmax", ", tau = 1")))],
-        ["an arg max that is cheap where the sum is not: pairs, cuts, paths", "`direct`: this is what it is for",
+        ["an arg max that is cheap where the sum is not: pairs, cuts, matchings", "`direct`: this is what it is for",
          structured],
         ["the same, and f's slope cheaper than its values", "`imle`, direct with f linearised; not for f that bends as "
          "a decoder's does", after + here("imle", ", eps = 0.1")]]
