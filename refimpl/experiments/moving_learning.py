@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from refimpl import data, plots
 from refimpl.plots import moving
-from refimpl.plots.images import PIXELS
+from refimpl.plots.images import SHAPE
 from refimpl.runs.vae import VAERun, VAESettings
 from refimpl.system.progress import Progress
 
@@ -108,6 +108,6 @@ class Learning:
 
 def _side_by_side(images: np.ndarray) -> np.ndarray:
     """(k, pixels) as one picture in GREYS shades, with a white margin behind each."""
-    padded = np.zeros((len(images), PIXELS[0], PIXELS[1] + MARGIN))
-    padded[:, :, :PIXELS[1]] = images.reshape((-1, *PIXELS))
+    padded = np.zeros((len(images), SHAPE[0], SHAPE[1] + MARGIN))
+    padded[:, :, :SHAPE[1]] = images.reshape((-1, *SHAPE))
     return np.concatenate(list(np.round(padded * (GREYS - 1)) / (GREYS - 1)), axis=1)
