@@ -7,14 +7,14 @@ from scipy.special import softmax
 
 from refimpl import estimators
 from refimpl.estimators import label_terms as labelled
-from refimpl.models import mixture, tables
+from refimpl.models import inputs, mixture
 from refimpl.models.mixture import MixtureVAE
 from refimpl.nn.gradcheck import gradcheck, worst
 from refimpl.nn.losses import categorical_kl
 from tests.asserts import z_scores
 
 D, CLASSES, PIXELS, BATCH, SEED = 3, 4, 14, 6, 5
-RIGHT_ENCODE, RIGHT_KL, RIGHT_ROWS = MixtureVAE.encode, mixture.gaussian_kl, tables.OwnTable._by_class
+RIGHT_ENCODE, RIGHT_KL, RIGHT_ROWS = MixtureVAE.encode, mixture.gaussian_kl, inputs.ClassRow._by_class
 
 
 def f_of_all(model, x, g):
@@ -79,7 +79,7 @@ def classes_given_each_others_rows(monkeypatch):
     def wrong(self, W):
         by_class = RIGHT_ROWS(self, W).reshape(D, CLASSES, -1)
         return np.ascontiguousarray(by_class[:, ::-1]).reshape(D, -1)
-    monkeypatch.setattr(tables.OwnTable, "_by_class", wrong)
+    monkeypatch.setattr(inputs.ClassRow, "_by_class", wrong)
 
 
 @pytest.mark.parametrize("plant", [half_forgotten_in_the_reparameterisation, noise_forgotten_in_the_reparameterisation,
