@@ -108,10 +108,14 @@ class MixtureVAE:
 
     def decode(self, g: np.ndarray) -> np.ndarray:
         """Logits a (B, K, pixels) of every joint value, K = k^n of them, with each g (B, d)."""
-        every = joint.one_hots(self.n, self.k, self.dtype).reshape(-1, self.n, self.k)
+        every = joint.values(self.n, self.k)
         K = len(every)
-        inputs = with_gaussian(self.n, self.k, np.repeat(g, K, axis=0))
-        return self.decoder.forward(inputs.forward(np.tile(every, (len(g), 1, 1)))).reshape(len(g), K, -1)
+        return self.decode_as(np.tile(every, (len(g), 1)), np.repeat(g, K, axis=0)).reshape(len(g), K, -1)
+
+    def decode_as(self, values: np.ndarray, g: np.ndarray) -> np.ndarray:
+        """Logits a (B, pixels) of these values (B, n), integers, with these g (B, d)."""
+        z = gumbel.one_hot(values, self.k).astype(self.dtype)
+        return self.decoder.forward(with_gaussian(self.n, self.k, g).forward(z))
 
     # --- learning -----------------------------------------------------------------------------------------------------
 
@@ -170,6 +174,12 @@ class MixtureVAE:
     def values(self, labels: np.ndarray) -> np.ndarray:
         """(B, n), each variable's value, of labels (B,)."""
         return joint.values(self.n, self.k)[checks.indices(labels, joint.count(self.n, self.k), "labels")]
+
+    def infer(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The likeliest value of each variable, (B, n), and the mean of g, (B, d), of images x (B, pixels)."""
+        e = self.trunk.forward(x)
+        h = self.family.theta(self.class_head.forward(e))
+        return h.argmax(axis=-1), self.gaussian_head.forward(e)[:, :self.d]
 
     def classify(self, images) -> np.ndarray:
         """The likeliest label (N,) of the images of a data.Part: q being a product, each variable's likeliest value."""

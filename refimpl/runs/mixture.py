@@ -20,7 +20,7 @@ from refimpl import data, estimators
 from refimpl.checks import InputError
 from refimpl.estimators import label_terms
 from refimpl.models.mixture import MixtureVAE
-from refimpl.runs import labelled_images, naming
+from refimpl.runs import attribute_pictures, labelled_images, naming
 from refimpl.runs.protocol import Row, Run
 from refimpl.runs.settings import RunSettings, setting
 
@@ -130,6 +130,7 @@ class MixtureRun(Run):
     SUMMARY = "train the mixture model, a class and a Gaussian, with a few labels (slide 33)"
     FORMAT = "refimpl semi-supervised run 2"
     SETTINGS = MixtureSettings
+    MORE_PICTURES = ("switched.png",)
     EPOCHS = 60
     FIRST_EPOCH = 0                     # the pretraining; what comes after it is counted from 1
 
@@ -227,6 +228,13 @@ class MixtureRun(Run):
         best one-to-one match."""
         return self.accuracies(part).every
 
+    def naming(self, part: data.Part) -> naming.Naming:
+        """Which variable is which attribute: as taught, or without labels by the best match on this part."""
+        n, k = self.settings.variables
+        if self.settings.labels:
+            return naming.as_taught(n, k)
+        return naming.best_match(self.model.values(self.model.classify(part)), self.model.values(part.labels), k)
+
     def accuracies(self, part: data.Part) -> naming.Accuracy:
         """The same, and for each attribute alone."""
         return naming.accuracies(self.model.classify(part), part.labels, *self.settings.variables,
@@ -236,9 +244,12 @@ class MixtureRun(Run):
         from refimpl.plots import curves, images
 
         settings = self.settings
-        return {"curves.png": curves.accuracies(rows, settings.label(), settings.entry.name),
-                "samples.png": images.grids([(settings.label(), self.samples())], settings.entry.name,
-                                            settings.shape)}
+        curve = curves.accuracies(rows, settings.label(), settings.entry.name)
+        if not settings.entry.attributes:
+            return {"curves.png": curve, "samples.png": images.grids([(settings.label(), self.samples())],
+                                                                     settings.entry.name, settings.shape)}
+        return {"curves.png": curve, "samples.png": attribute_pictures.samples(self, dataset.test),
+                "switched.png": attribute_pictures.switched(self, dataset.test)}
 
     def samples(self, rows: int = 8) -> np.ndarray:
         """Mean images (rows, K, pixels): each row one draw of g from its prior, with every joint value."""
