@@ -72,6 +72,8 @@ class Switched(NamedTuple):
     """Wrong pixels of an encoded face drawn again with its own bits, of all 784."""
     pixels_switched: float
     """Wrong pixels of the switched one, against the true face with that attribute switched."""
+    pixels_other: float
+    """The same where g is another test image's: what it comes to if the face is not kept."""
 
 
 def attributes_of(part: data.Part) -> np.ndarray:
@@ -88,6 +90,11 @@ def exactly(before: np.ndarray, after: np.ndarray, j: int) -> float:
     """Share of faces of which attribute j changed and no other: before, after (B, n), the judge's words."""
     changed = before != after
     return float((changed[:, j] & (changed.sum(axis=1) == 1)).mean())
+
+
+def wrong_pixels(pictures: np.ndarray, wanted: np.ndarray) -> float:
+    """How many of a picture's pixels differ, on average: both (B, pixels)."""
+    return float((pictures != wanted).sum(axis=1).mean())
 
 
 def flipped(values: np.ndarray, i: int) -> np.ndarray:
@@ -113,8 +120,9 @@ def switch_test(model: MixtureVAE, naming: Naming, judge: Judge, test: data.Part
     rows = []
     for j, (name, i) in enumerate(zip(faces.ATTRIBUTES, naming.variable)):
         encoded, other = ink(model, flipped(own, i), mean_g), ink(model, flipped(drawn, i), drawn_g)
+        another = ink(model, flipped(own, i), np.roll(mean_g, 1, axis=0))
         wanted = faces.draw(flipped(truth, j), nuisances).reshape(len(part), -1)
         rows.append(Switched(name, int(i), epochs, judged, exactly(judge.says(generated), judge.says(other), j),
                              exactly(judge.says(again), judge.says(encoded), j),
-                             float((again != x).sum(axis=1).mean()), float((encoded != wanted).sum(axis=1).mean())))
+                             wrong_pixels(again, x), wrong_pixels(encoded, wanted), wrong_pixels(another, wanted)))
     return rows
