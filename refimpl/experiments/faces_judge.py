@@ -74,6 +74,12 @@ class Switched(NamedTuple):
     """Wrong pixels of the switched one, against the true face with that attribute switched."""
     pixels_other: float
     """The same where g is another test image's: what it comes to if the face is not kept."""
+    agrees: float
+    """Share of test images whose bit, flipped or not, is the attribute."""
+    nuisance: str
+    """The nuisance that the bit correlates with most, over the test images."""
+    correlation: float
+    """Its absolute value."""
 
 
 def attributes_of(part: data.Part) -> np.ndarray:
@@ -124,5 +130,14 @@ def switch_test(model: MixtureVAE, naming: Naming, judge: Judge, test: data.Part
         wanted = faces.draw(flipped(truth, j), nuisances).reshape(len(part), -1)
         rows.append(Switched(name, int(i), epochs, judged, exactly(judge.says(generated), judge.says(other), j),
                              exactly(judge.says(again), judge.says(encoded), j),
-                             wrong_pixels(again, x), wrong_pixels(encoded, wanted), wrong_pixels(another, wanted)))
+                             wrong_pixels(again, x), wrong_pixels(encoded, wanted), wrong_pixels(another, wanted),
+                             float((naming.read(own)[:, j] == truth[:, j]).mean()),
+                             *_closest(own[:, i], nuisances)))
     return rows
+
+
+def _closest(bit: np.ndarray, nuisances: np.ndarray) -> tuple[str, float]:
+    """The nuisance that correlates most with a bit, and how much; the first with 0 where the bit is always the same."""
+    centred, spread = nuisances - nuisances.mean(axis=0), nuisances.std(axis=0) * max(float(bit.std()), 1e-12)
+    found = np.abs((bit - bit.mean()) @ centred / len(bit)) / spread
+    return list(faces.NUISANCES)[int(found.argmax())], float(found.max())

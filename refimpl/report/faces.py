@@ -99,4 +99,41 @@ def claim(store: Store) -> tuple[str, str]:
     return "; ".join(ours), verdict
 
 
-BLOCKS = {"faces": faces, "faces-switch": switched}
+def attributes(store: Store) -> str:
+    """Of direct, for the page on discovery: what the labelled images alone teach, what all do, and what is found."""
+    lines, records = [], []
+    for labels in LABELS:
+        label = f"direct, {labels} labels"
+        runs, tests = (store.of(experiment, "faces", label) for experiment in ("faces", SWITCH))
+        epochs = lengths([runs], "accuracy")
+        if not epochs or not tests:
+            continue
+        records += runs
+        counts = sorted(map(found_alone, tests))
+        alone = spread(runs, 0, "accuracy", 100).text(1, " %") if labels else "–"
+        lines.append([f"{labels:,}", alone, spread(runs, epochs[0], "accuracy", 100).text(1, " %"),
+                      *(spread(runs, epochs[0], column, 100).text(1, " %") for column in COLUMNS),
+                      f"{counts[0]}" if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]}",
+                      str(epochs[0]), str(len(runs))])
+    if not lines:
+        return NO_ROWS.format("faces")
+    return (table(["labels", "all three right, labelled images alone", "after all images", *ATTRIBUTES,
+                   "attributes with a variable of their own", "epochs", "seeds"], lines)
+            + "\n\nTest images, direct; mean over the seeds ± half of the 95 % interval. Without labels under the best "
+            "naming; chance is 50 % for each attribute. " + made_at(records))
+
+
+def unnamed(store: Store) -> str:
+    """What the variables say that direct finds without labels, a line a variable."""
+    records = store.of(SWITCH, "faces", ALONE)
+    if not records:
+        return NO_ROWS.format("faces")
+    lines = [[str(record.seed), str(row["attribute"]), f"{100 * float(row['agrees']):.1f} %",
+              f"{row['nuisance']}, {float(row['correlation']):.2f}"] for record in records for row in record.rows]
+    return (table(["seed", "variable, by the name that fits best", "agrees with it in",
+                   "nuisance that it correlates with most"], lines)
+            + f"\n\n{FACES:,} test images; a coin agrees in 50 %, and a bit that says in which half of its range a "
+            "nuisance lies correlates with it by 0.87. " + made_at(records))
+
+
+BLOCKS = {"faces": faces, "faces-switch": switched, "attributes": attributes, "attributes-unnamed": unnamed}

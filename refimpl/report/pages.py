@@ -20,7 +20,7 @@ from refimpl.report.store import Store
 from refimpl.system.files import read_whole, write_text
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PAGES = ("README.md", "tutorials/results.md")
+PAGES = ("README.md", "tutorials/results.md", "tutorials/attributes.md")
 ROWS, FIGURES = "tutorials/rows", "tutorials/figures"
 BLOCKS: dict[str, Callable[[Store], str]] = {
     **claims.BLOCKS, **choice.BLOCKS, **training.BLOCKS, **causes.BLOCKS, **labels.BLOCKS, **faces.BLOCKS,

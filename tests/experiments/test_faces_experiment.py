@@ -70,6 +70,7 @@ def check(judge, model, naming=None) -> None:
     for row in found:
         assert row.judge > faces_judge.NEEDED and row.epochs == 7
         assert min(row.generated, row.encoded) > 0.98
+        assert row.agrees == 1 and row.correlation < 0.2                    # standard error 0.05
         assert row.pixels_again < 0.1 and row.pixels_switched < 0.1 and row.pixels_other > 50
 
 
@@ -138,6 +139,16 @@ def test_a_g_that_the_test_does_not_keep_is_caught(judge, monkeypatch):
     monkeypatch.setattr(faces_judge, "ink", lambda model, values, g: right(model, values, np.roll(g, next(calls), 0)))
     with pytest.raises(AssertionError):
         check(judge, Perfect())
+
+
+def test_the_nuisance_that_a_bit_says():
+    nuisances = faces.truth(2_000).nuisances
+    for place, name in enumerate(faces.NUISANCES):
+        bit = (nuisances[:, place] > np.median(nuisances[:, place])).astype(int)
+        found, correlation = faces_judge._closest(bit, nuisances)
+        assert found == name and correlation == pytest.approx(abs(np.corrcoef(bit, nuisances[:, place])[0, 1]))
+        assert correlation == pytest.approx(np.sqrt(3) / 2, abs=0.01)       # of a uniform number and its upper half
+    assert faces_judge._closest(np.ones(2_000, int), nuisances) == ("across", 0.0)
 
 
 # --- the experiment ---------------------------------------------------------------------------------------------------

@@ -93,10 +93,11 @@ def test_marks_that_do_not_fit(page, words):
 
 @pytest.fixture
 def root(tmp_path):
-    """A repository with two pages and the rows of one run."""
+    """A repository with three pages and the rows of one run."""
     (tmp_path / "tutorials/figures").mkdir(parents=True)
     (tmp_path / "README.md").write_text(f"a\n<!-- report: readme-bounds -->\n{END}\n")
     (tmp_path / "tutorials/results.md").write_text(f"b\n<!-- report: binary -->\n{END}\nc\n")
+    (tmp_path / "tutorials/attributes.md").write_text("d\n")
     return tmp_path
 
 
