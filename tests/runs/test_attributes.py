@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from refimpl import data
+from refimpl.checks import InputError
 from refimpl.models.mixture import MixtureVAE
 from refimpl.nn.losses import sigmoid
 from refimpl.runs import attribute_pictures, labelled_images, loop, naming
@@ -242,3 +243,10 @@ def test_g_that_is_not_kept_is_caught(monkeypatch):
     monkeypatch.setattr(MixtureVAE, "decode_as", lambda self, values, g: right(self, values, np.roll(g, 1, axis=0)))
     with pytest.raises(AssertionError):
         check_switched()
+
+
+def test_a_picture_that_is_there_already_is_not_lost(tmp_path):
+    (tmp_path / "switched.png").write_text("mine")
+    with pytest.raises(InputError, match=r"already holds switched\.png"):
+        loop.train(small(), 1, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["switched.png"]
