@@ -230,7 +230,7 @@ def _labels(store: Store, which: int) -> Claim:
     name, words, unit = (("accuracy", "Direct needs fewer labels than Gumbel-softmax (slide 33)", " %"),
                          ("test_elbo", "At bounds like Gumbel-softmax's (slide 33)", ""))[which]
     factor, ours, slide, wins, losses, cells = (100.0, -1.0)[which], [], [], 0, 0, 0
-    for dataset in store.datasets("semi-supervised"):
+    for dataset in filter(PAPER.__contains__, store.datasets("semi-supervised")):
         for place, labels in enumerate(LABELS):
             groups = [store.of("semi-supervised", dataset, f"{estimator}, {labels} labels")
                       for estimator in ESTIMATORS]
