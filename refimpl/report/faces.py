@@ -119,8 +119,8 @@ def attributes(store: Store) -> str:
         return NO_ROWS.format("faces")
     return (table(["labels", "all three right, labelled images alone", "after all images", *ATTRIBUTES,
                    "attributes with a variable of their own", "epochs", "seeds"], lines)
-            + "\n\nTest images, direct; mean over the seeds ± half of the 95 % interval. Without labels under the best "
-            "naming; chance is 50 % for each attribute. " + made_at(records))
+            + "\n\nTest images, direct; mean over the seeds ± half of the 95 % interval. Without labels under the "
+            "best naming; chance is 50 % for each attribute. " + made_at(records))
 
 
 def unnamed(store: Store) -> str:
