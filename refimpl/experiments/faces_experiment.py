@@ -110,11 +110,13 @@ def draw(records: Sequence[Record], title: str) -> Figure:
             if record.settings["estimator"] == estimator:
                 value = factor * float(record.rows[-1][column])
                 points.setdefault(LABELS.index(int(record.settings["labels"])), []).append(value)
+        beside = 0.08 * (ESTIMATORS.index(estimator) - 1.5) * (panel != 1)              # points that would cover others
         if points:
             places = sorted(points)
-            axes[panel].plot(places, [np.median(points[place]) for place in places], color=colour, label=words)
+            axes[panel].plot([place + beside for place in places], [np.median(points[place]) for place in places],
+                             color=colour, label=words)
             for place in places:
-                axes[panel].plot([place] * len(points[place]), points[place], ".", color=colour)
+                axes[panel].plot([place + beside] * len(points[place]), points[place], ".", color=colour)
     for ax, words, name in zip(axes, ("test accuracy, %", "test accuracy, %", "test -ELBO, nats an image"),
                                ("all three attributes right", "each attribute, direct", "bound")):
         ax.set(xlabel="labelled images", ylabel=words, title=name)

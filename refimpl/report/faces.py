@@ -110,9 +110,9 @@ def attributes(store: Store) -> str:
             continue
         records += runs
         counts = sorted(map(found_alone, tests))
-        alone = spread(runs, 0, "accuracy", 100).text(1, " %") if labels else "–"
-        lines.append([f"{labels:,}", alone, spread(runs, epochs[0], "accuracy", 100).text(1, " %"),
-                      *(spread(runs, epochs[0], column, 100).text(1, " %") for column in COLUMNS),
+        alone = spread(runs, 0, "accuracy", 100).text(2, " %") if labels else "–"
+        lines.append([f"{labels:,}", alone, spread(runs, epochs[0], "accuracy", 100).text(2, " %"),
+                      *(spread(runs, epochs[0], column, 100).text(2, " %") for column in COLUMNS),
                       f"{counts[0]}" if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]}",
                       str(epochs[0]), str(len(runs))])
     if not lines:
@@ -128,7 +128,7 @@ def unnamed(store: Store) -> str:
     records = store.of(SWITCH, "faces", ALONE)
     if not records:
         return NO_ROWS.format("faces")
-    lines = [[str(record.seed), str(row["attribute"]), f"{100 * float(row['agrees']):.1f} %",
+    lines = [[str(record.seed), str(row["attribute"]), f"{100 * float(row['agrees']):.2f} %",
               f"{row['nuisance']}, {float(row['correlation']):.2f}"] for record in records for row in record.rows]
     return (table(["seed", "variable, by the name that fits best", "agrees with it in",
                    "nuisance that it correlates with most"], lines)

@@ -243,12 +243,12 @@ def test_the_picture():
               + [(each, "direct", column, 100, words, None) for column, words in zip(NAMES, faces.ATTRIBUTES)])
     for ax, estimator, column, factor, words, colour in panels:
         (line,) = [line for line in ax.lines if line.get_label() == words]
-        assert colour in (None, line.get_color()) and list(line.get_xdata()) == [0, 1, 2, 3, 4]
+        assert colour in (None, line.get_color()) and np.round(line.get_xdata()).tolist() == [0, 1, 2, 3, 4]
         for labels, y in zip((0, 20, 50, 200, 1000), line.get_ydata()):
             group = [record for record in every if record.label == f"{estimator}, {labels} labels"]
             assert len(group) == 2 and y == pytest.approx(np.median(
                 [factor * record.rows[-1][column] for record in group]))
     assert [label.get_text() for label in bound.get_xticklabels()] == ["0", "20", "50", "200", "1,000"]
-    (line,) = [line for line in bound.lines if len(line.get_xdata()) == 5 and line.get_color() == plots.colour("exact")]
+    (line,) = [line for line in bound.lines if len(set(np.round(line.get_xdata()))) == 5 and line.get_color() == plots.colour("exact")]
     assert line.get_ydata()[0] == pytest.approx(-np.median([record.rows[-1]["test_elbo"] for record in every
                                                             if record.label == "exact, 0 labels"]))

@@ -71,11 +71,11 @@ def test_found_alone_counts_attributes_with_a_variable_of_their_own():
 def test_the_page_on_discovery():
     store = Store([trained(), judged(), trained("direct, 0 labels", 1, 0.3), judged("direct, 0 labels", 1, smile=0.2)])
     lines = faces.attributes(store).split("\n")
-    assert lines[2] == "| 0 | – | 30.0 % | 99.9 % | 99.1 % | 30.0 % | 2 | 4 | 1 |"
-    assert lines[3] == "| 50 | 98.0 % | 98.0 % | 99.9 % | 99.0 % | 98.0 % | 3 | 4 | 1 |"
+    assert lines[2] == "| 0 | – | 30.00 % | 99.90 % | 99.10 % | 30.00 % | 2 | 4 | 1 |"
+    assert lines[3] == "| 50 | 98.00 % | 98.00 % | 99.90 % | 99.00 % | 98.00 % | 3 | 4 | 1 |"
     lines = faces.unnamed(store).split("\n")
     assert lines[2:5] == [f"| 1 | {name} | {share} % | across, 0.75 |" for name, share in
-                          zip(ATTRIBUTES, ("50.0", "60.0", "70.0"))]
+                          zip(ATTRIBUTES, ("50.00", "60.00", "70.00"))]
 
 
 def test_without_rows_every_table_says_so():
