@@ -25,13 +25,13 @@ def faces(store: Store) -> str:
     for label, group in groups(store, "faces").items():
         epochs = lengths([group], "accuracy")[0]
         lines.append([label, counted(epochs, "epoch"),
-                      *(spread(group, epochs, column, 100).text(2, " %") for column in (*COLUMNS, "accuracy")),
-                      spread(group, epochs, "test_elbo").text(), str(len(group))])
+                      *(spread(group, epochs, column, 100).range_text(2, " %") for column in (*COLUMNS, "accuracy")),
+                      spread(group, epochs, "test_elbo").range_text(), str(len(group))])
     if not lines:
         return NO_ROWS.format("faces")
     return (table(["run", "after", *ATTRIBUTES, "all three", "−ELBO", "seeds"], lines)
-            + "\n\nTest images; mean over the seeds ± half of the 95 % interval, one seed alone has none. Without "
-            "labels under the best naming of the variables. " + made_at(store.of("faces")))
+            + "\n\nTest images; median over the seeds, lowest and highest. Without labels under the best naming of the "
+            "variables. " + made_at(store.of("faces")))
 
 
 def values(group: list[Record], attribute: str, column: str, factor: float = 1.0) -> Spread:
@@ -44,12 +44,12 @@ def switched(store: Store) -> str:
     lines, found = [], groups(store, SWITCH)
     for label, group in found.items():
         last = group[0].rows[0]["epochs"]
-        shares = [values(group, name, column, 100).text(1, " %") for column in ("generated", "encoded")
+        shares = [values(group, name, column, 100).range_text(1, " %") for column in ("generated", "encoded")
                   for name in ATTRIBUTES]
-        pixels = [values(group, ATTRIBUTES[0], "pixels_again").text(1)]
+        pixels = [values(group, ATTRIBUTES[0], "pixels_again").range_text(1)]
         for column in ("pixels_switched", "pixels_other"):
             every = [values(group, name, column) for name in ATTRIBUTES]
-            pixels.append(Spread(tuple(sum(seed) / len(seed) for seed in zip(*(one.values for one in every)))).text(1))
+            pixels.append(Spread(tuple(sum(seed) / len(seed) for seed in zip(*(one.values for one in every)))).range_text(1))
         lines.append([label, counted(int(last), "epoch"), *shares, *pixels, str(len(group))])
     if not lines:
         return NO_ROWS.format("faces")
@@ -58,7 +58,8 @@ def switched(store: Store) -> str:
             "wrong pixels, drawn again", "switched", "switched, another's g", "seeds"]
     return (table(head, lines) + f"\n\nShare of {FACES:,} faces of which the judge says that the attribute whose "
             f"variable was switched changed, and no other. The judge names all three attributes of {judge:.2%} of the "
-            "test images. Wrong pixels: mean of the three, of 784, against the true face. "
+            "test images. Wrong pixels: mean of the three, of 784, against the true face. Median over the seeds, "
+            "lowest and highest. "
             + made_at(store.of(SWITCH)))
 
 
@@ -110,17 +111,17 @@ def attributes(store: Store) -> str:
             continue
         records += runs
         counts = sorted(map(found_alone, tests))
-        alone = spread(runs, 0, "accuracy", 100).text(2, " %") if labels else "–"
-        lines.append([f"{labels:,}", alone, spread(runs, epochs[0], "accuracy", 100).text(2, " %"),
-                      *(spread(runs, epochs[0], column, 100).text(2, " %") for column in COLUMNS),
+        alone = spread(runs, 0, "accuracy", 100).range_text(2, " %") if labels else "–"
+        lines.append([f"{labels:,}", alone, spread(runs, epochs[0], "accuracy", 100).range_text(2, " %"),
+                      *(spread(runs, epochs[0], column, 100).range_text(2, " %") for column in COLUMNS),
                       f"{counts[0]}" if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]}",
                       str(epochs[0]), str(len(runs))])
     if not lines:
         return NO_ROWS.format("faces")
     return (table(["labels", "all three right, labelled images alone", "after all images", *ATTRIBUTES,
                    "attributes with a variable of their own", "epochs", "seeds"], lines)
-            + "\n\nTest images, direct; mean over the seeds ± half of the 95 % interval. Without labels under the "
-            "best naming; chance is 50 % for each attribute. " + made_at(records))
+            + "\n\nTest images, direct; median over the seeds, lowest and highest. Without labels under the best "
+            "naming; chance is 50 % for each attribute. " + made_at(records))
 
 
 def unnamed(store: Store) -> str:

@@ -31,17 +31,18 @@ def test_accuracies_fewest_labels_first():
     assert lines[0] == "| run | after | glasses | long hair | smile | all three | −ELBO | seeds |"
     assert lines[2] == "| exact, 0 labels | 3 epochs | 99.90 % | 99.00 % | 25.00 % | 25.00 % | 77.00 | 1 |"
     hair, bound = Spread((99.0, 99.1)), Spread((76.0, 77.0))
-    assert lines[3].split(" | ")[:4] == ["| direct, 50 labels", "4 epochs", "99.90 ± 0.00 %", hair.text(2, " %")]
-    assert lines[3].endswith(f"98.00 ± 0.00 % | {bound.text()} | 2 |") and "`abcdefabcdef`" in lines[-1]
+    assert lines[3].split(" | ")[:4] == ["| direct, 50 labels", "4 epochs", "99.90 (99.90 … 99.90) %",
+                                        hair.range_text(2, " %")]
+    assert lines[3].endswith(f"98.00 (98.00 … 98.00) % | {bound.range_text()} | 2 |") and "`abcdefabcdef`" in lines[-1]
 
 
 def test_the_switch_test():
     store = Store([judged(seed=seed, smile=0.9) for seed in (0, 1)])
     lines = faces.switched(store).split("\n")
     cells = lines[2].strip("| ").split(" | ")
-    assert cells[:5] == ["direct, 50 labels", "4 epochs", "97.0 ± 0.0 %", "97.0 ± 0.0 %", "90.0 ± 0.0 %"]
-    assert cells[5:8] == ["98.0 ± 0.0 %", "98.0 ± 0.0 %", "91.0 ± 0.0 %"]
-    assert cells[8:] == [Spread((30.0, 31.0)).text(1), "34.0 ± 0.0", "90.0 ± 0.0", "2"]
+    assert cells[:2] == ["direct, 50 labels", "4 epochs"]
+    assert cells[2:8] == [Spread((share, share)).range_text(1, " %") for share in (97.0, 97.0, 90.0, 98.0, 98.0, 91.0)]
+    assert cells[8:] == [*(Spread(values).range_text(1) for values in ((30.0, 31.0), (34.0, 34.0), (90.0, 90.0))), "2"]
     assert "all three attributes of 99.90%" in lines[-1]
 
 
