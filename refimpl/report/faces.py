@@ -49,7 +49,8 @@ def switched(store: Store) -> str:
         pixels = [values(group, ATTRIBUTES[0], "pixels_again").range_text(1)]
         for column in ("pixels_switched", "pixels_other"):
             every = [values(group, name, column) for name in ATTRIBUTES]
-            pixels.append(Spread(tuple(sum(seed) / len(seed) for seed in zip(*(one.values for one in every)))).range_text(1))
+            means = Spread(tuple(sum(seed) / len(seed) for seed in zip(*(one.values for one in every))))
+            pixels.append(means.range_text(1))
         lines.append([label, counted(int(last), "epoch"), *shares, *pixels, str(len(group))])
     if not lines:
         return NO_ROWS.format("faces")

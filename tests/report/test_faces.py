@@ -33,7 +33,8 @@ def test_accuracies_fewest_labels_first():
     hair, bound = Spread((99.0, 99.1)), Spread((76.0, 77.0))
     assert lines[3].split(" | ")[:4] == ["| direct, 50 labels", "4 epochs", "99.90 (99.90 … 99.90) %",
                                         hair.range_text(2, " %")]
-    assert lines[3].endswith(f"98.00 (98.00 … 98.00) % | {bound.range_text()} | 2 |") and "`abcdefabcdef`" in lines[-1]
+    assert lines[3].endswith(f"98.00 (98.00 … 98.00) % | {bound.range_text()} | 2 |")
+    assert "`abcdefabcdef`" in lines[-1]
 
 
 def test_the_switch_test():
