@@ -249,6 +249,7 @@ def test_the_picture():
             assert len(group) == 2 and y == pytest.approx(np.median(
                 [factor * record.rows[-1][column] for record in group]))
     assert [label.get_text() for label in bound.get_xticklabels()] == ["0", "20", "50", "200", "1,000"]
-    (line,) = [line for line in bound.lines if len(set(np.round(line.get_xdata()))) == 5 and line.get_color() == plots.colour("exact")]
+    (line,) = [line for line in bound.lines if line.get_color() == plots.colour("exact")
+               and len(set(np.round(line.get_xdata()))) == 5]
     assert line.get_ydata()[0] == pytest.approx(-np.median([record.rows[-1]["test_elbo"] for record in every
                                                             if record.label == "exact, 0 labels"]))

@@ -160,6 +160,35 @@ def test_bound_and_labels_image_by_image(model, x):
     np.testing.assert_array_equal(model.classify(Images(x)), q.argmax(axis=1))
 
 
+@pytest.mark.parametrize("name", ["direct", "direct-joint"])
+def test_direct_moves_the_variables_by_the_pair_of_arg_maxes(x, name):
+    """Coordinate-wise: each by f of its own changes around z*.  Joint: by f of all joint values."""
+    model, eps, seen = made(3, 2), 3.0, []
+    entry = estimators.get(name)
+
+    def watch(*arguments, **keywords):
+        seen.append(entry.estimate(*arguments, **keywords))
+        return seen[-1]
+
+    model.backward(x, Estimator(name, watch, "", False), np.random.default_rng(SEED), False, eps=eps)
+    h, g, _, noise = draw(model, x)
+    scores, f, moved = h + gumbel.sample(h.shape, noise), f_of_all(model, x, g), 0
+    for b in range(BATCH):
+        z_star = scores[b].argmax(axis=1)
+        if name == "direct":
+            z_eps = []
+            for i in range(3):
+                changed = [tuple(c if j == i else z_star[j] for j in range(3)) for c in range(2)]
+                z_eps.append(np.argmax([eps * f[b, 4 * z[0] + 2 * z[1] + z[2]] + scores[b, i, z[i]] for z in changed]))
+        else:
+            total = [eps * f[b, place] + scores[b, np.arange(3), z].sum() for place, z in enumerate(every(model))]
+            z_eps = every(model)[int(np.argmax(total))]
+        np.testing.assert_array_equal(seen[0].grad[b], (np.eye(2)[z_eps] - np.eye(2)[z_star]) / eps)
+        np.testing.assert_array_equal(seen[0].latent.z[b], np.eye(2)[z_star])
+        moved += int((np.array(z_eps) != z_star).any())
+    assert moved > 1
+
+
 @pytest.mark.parametrize("name, keywords", [("local-expectation", {}), ("reinforce-loo", {}), ("rebar", {"tau": 0.7})])
 def test_unbiased_estimators_have_the_exact_gradient_as_their_mean(name, keywords, rng):
     """In the scores, for one and the same g: 4,000 draws of each of six images."""
