@@ -25,11 +25,17 @@ def spied(patch: pytest.MonkeyPatch, owner, name: str) -> list[dict]:
 
 
 def raw(dataset: str, part: str, limit: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """(images (N, 784) of 0 and 1 in float32, labels (N,)) of a part, read from the shipped file and cut by hand."""
+    """(images (N, 784) of 0 and 1 in float32, labels (N,)) of a part, read from the shipped file, or drawn as faces
+    are, and cut by hand."""
     from refimpl import data
+    from refimpl.data import faces
 
     start, stop = {"train": (0, 50_000), "valid": (50_000, 60_000), "test": (60_000, 70_000)}[part]
     stop = stop if limit is None else min(stop, start + limit)
+    if dataset == "faces":
+        attributes, nuisances = (array[start:stop] for array in faces.truth(stop))
+        return (faces.draw(attributes, nuisances).reshape(-1, 784).astype(np.float32),
+                4 * attributes[:, 0] + 2 * attributes[:, 1] + attributes[:, 2])
     images, labels = _file(data.SHIPPED / f"{dataset.replace('-', '_')}.npz")
     return np.unpackbits(images[start:stop], axis=1).astype(np.float32), labels[start:stop]
 

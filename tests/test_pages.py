@@ -4,6 +4,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from refimpl.runs.vae import VAESettings
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = {name: (ROOT / "tutorials" / name).read_text(encoding="utf-8")
-         for name in ("check_your_own.md", "your_own_estimator.md")}
+         for name in ("attributes.md", "check_your_own.md", "your_own_estimator.md")}
 
 
 def code(page: str) -> list[str]:
@@ -44,6 +45,27 @@ def test_the_weights_elsewhere_give_the_same_bound(tmp_path):
     from refimpl.runs import checkpoint
     expected = checkpoint.load(tmp_path / checkpoint.FILE)[0].model.bounds(whole).elbo
     assert names["bound"](tmp_path, hidden=12, k=4) == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_code_of_discovering_attributes_holds_what_the_page_says(capsys):
+    names: dict = {}
+    for block in code("attributes.md"):
+        exec(block, names)
+    said = capsys.readouterr().out
+    assert abs(names["after"] - names["before"]) < 1e-9 and names["before"] < -100
+    changed = names["changed"]
+    assert list(changed)[:3] == ["glasses", "long hair", "smile"] and len(changed) == 12
+    assert said.count(" pixels") == 12 and said.count("an attribute") == 3
+    assert said.splitlines()[1].startswith("across") and changed["across"] == max(changed.values())
+
+
+def test_the_commands_of_discovering_attributes_parse():
+    from refimpl.cli.parser import make_parser
+
+    commands = re.findall(r"^python -m refimpl (.*)$", PAGES["attributes.md"], re.M)
+    assert len(commands) == 3
+    for command in commands:
+        make_parser().parse_args(shlex.split(command))
 
 
 @pytest.fixture(scope="module")

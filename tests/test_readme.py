@@ -33,7 +33,8 @@ def test_python_in_the_readme_shows_theorem_1():
     assert np.abs(z_scores(sampled, names["direct"].expected_gradient(names["h"], names["f"], 0.1))).max() < 4
 
 
-@pytest.mark.parametrize("page", ["README.md", "data/README.md", "tutorials/README.md", "tutorials/results.md"])
+@pytest.mark.parametrize("page", ["README.md", "data/README.md", "tutorials/README.md", "tutorials/results.md",
+                                  "tutorials/attributes.md"])
 def test_links_and_pictures_exist(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)\)", text):

@@ -15,7 +15,7 @@ from refimpl.system.files import folder_name
 
 PROGRAM = "python -m refimpl"
 EXPERIMENTS = ("binary", "joint", "structured", "latent-sizes", "convergence", "plateau", "tuning",
-               "semi-supervised", "labelled-terms", "label-steps")
+               "semi-supervised", "labelled-terms", "label-steps", "faces")
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 SEE, TRAIN, COMPARE, PAPER, KEEP = ("See it", "Train it", "Compare it", "Make the paper's figures again",
                                     "For whoever maintains it")
@@ -198,7 +198,7 @@ def make_parser() -> argparse.ArgumentParser:
                        help="folder for the picture and the rows")
 
     report = command(KEEP, "report", commands.report,
-                     "every table and picture of README and results.md, from the rows")
+                     "every table and picture of README, results.md and attributes.md, from the rows")
     report.add_argument("--add", nargs="+", type=Path, default=[], metavar="DIR",
                         help="first take up the rows below these folders of `experiment` and others")
     report.add_argument("--check", action="store_true", help="change nothing; status 1 if something would change")

@@ -8,6 +8,7 @@
     plateau       where the plateau's escape comes from: four encoder gradients times two decoder signals
     tuning        equal tuning for every method
     semi-supervised, labelled-terms, label-steps    slide 33; their cells and pictures are in semi_supervised.py
+    faces         slides 2 and 25: attributes with a few labels and without; in faces_experiment.py
 """
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from matplotlib.figure import Figure
 
 from refimpl import data, plots
 from refimpl.checks import InputError
-from refimpl.experiments import cells, drawings, semi_supervised
+from refimpl.experiments import cells, drawings, faces_experiment, semi_supervised
 from refimpl.experiments.cells import Cell
 from refimpl.experiments.rows import Record
 from refimpl.runs.vae import VAESettings
@@ -46,6 +47,8 @@ class Experiment:
     """(runs, epoch) -> the table to print; None for minus the merit, best first."""
     further: Callable[[Runs, Path], dict[str, Figure]] = lambda runs, folder: {}
     """(runs, their folder) -> more pictures, by file name."""
+    measure: Callable[[Runs, Path, str | None, Callable[[str], None]], None] = lambda *arguments: None
+    """(runs, their folder, data, what prints a line): measures them once more, into rows/ there."""
 
     def table(self, runs: Runs, epoch: int) -> list[str]:
         """Lines to print: what the runs reached at this epoch."""
@@ -156,6 +159,9 @@ REGISTRY = {entry.name: entry for entry in (
                semi_supervised.draw_terms, semi_supervised.lines),
     Experiment("label-steps", "slide 33: the number of labels at an equal number of pretraining steps", ("mnist",),
                "test_elbo", semi_supervised.by_steps, semi_supervised.draw, semi_supervised.lines),
+    Experiment("faces", "slides 2 and 25: faces, a binary variable an attribute", ("faces",), "test_elbo",
+               faces_experiment.by_labels, faces_experiment.draw, faces_experiment.lines, faces_experiment.pictures,
+               faces_experiment.measure),
 )}
 
 
@@ -189,6 +195,7 @@ def run(name: str, epochs: int, seeds: int, out: Path, jobs: int = 1, datasets: 
              for cell in experiment.make(dataset, seed)]
     runs = cells.collect([cell for cell in every if (folder / cell.folder).is_dir()], folder)
     records = cells.write_results(runs, folder, name)
+    experiment.measure(runs, folder, data_dir, report)
     drawn = {f"{name}.png": experiment.draw(records, experiment.summary), **experiment.further(runs, folder)}
     for file, figure in drawn.items():
         plots.save(figure, folder / file)

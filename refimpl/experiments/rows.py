@@ -28,6 +28,7 @@ LARGEST = 10**6                                     # bytes: a file of rows is s
 ALL_UP_TO, THEN_EVERY = 20, 5                       # epochs of a run that are kept, beside the exact ones and the last
 KEPT = ("epoch", "valid_elbo", "test_elbo", "test_log_likelihood", "gap", "sampled_elbo", "accuracy", "valid_accuracy",
         "seconds", "evaluations")
+OF_ATTRIBUTES = "accuracy_"                         # columns that a data set's attributes add
 
 Value = float | str
 
@@ -80,7 +81,8 @@ def thinned(rows: Sequence[dict[str, float]]) -> list[dict[str, float]]:
     sparse = len(exact) < len(rows)                 # exact bounds cost too much to be made each epoch: keep them all
     kept = [row for row in rows if row["epoch"] <= ALL_UP_TO or row["epoch"] % THEN_EVERY == 0 or row is rows[-1]
             or sparse and row in exact]
-    return [{name: row[name] for name in KEPT if name in row} for row in kept]
+    return [{name: row[name] for name in (*KEPT, *(name for name in row if name.startswith(OF_ATTRIBUTES)))
+             if name in row} for row in kept]
 
 
 def text(record: Record) -> str:

@@ -89,7 +89,8 @@ def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
 
 def _paper(cell: Cell) -> tuple[float, float] | None:
     settings = cell.settings
-    if cell.label != f"{settings.estimator}, {settings.labels} labels" or settings.labels not in LABELS:
+    if cell.label != f"{settings.estimator}, {settings.labels} labels" or settings.labels not in LABELS \
+            or settings.dataset not in PAPER:
         return None
     accuracy, bound = PAPER[settings.dataset][settings.estimator]
     place = LABELS.index(settings.labels)
@@ -118,8 +119,9 @@ def draw(records: Sequence[Record], title: str) -> Figure:
                             label=f"{estimator}, here")
                     ax.fill_between(counts, [min(points[count]) for count in counts],
                                     [max(points[count]) for count in counts], color=colour, alpha=0.15, linewidth=0)
-                ax.plot(LABELS, PAPER[dataset][estimator][column], color=colour, marker="x", linestyle=":",
-                        label=f"{estimator}, paper")
+                if dataset in PAPER:
+                    ax.plot(LABELS, PAPER[dataset][estimator][column], color=colour, marker="x", linestyle=":",
+                            label=f"{estimator}, paper")
             ax.set(xscale="log", xlabel="labelled images", ylabel=words, title=dataset)
             ax.set_xticks(LABELS, [str(count) for count in LABELS])
             ax.minorticks_off()

@@ -11,7 +11,7 @@ import numpy as np
 
 from refimpl import checks, joint
 from refimpl.estimators import Table
-from refimpl.models.inputs import ClassRow, OneHots
+from refimpl.models.inputs import Inputs
 from refimpl.models.neighbours import neighbour_scores
 from refimpl.models.tables import EnumeratedPoint, OwnTable, SharedTable
 from refimpl.nn.losses import bernoulli_score, bernoulli_score_backward
@@ -21,7 +21,7 @@ from refimpl.nn.network import MLP, Backward
 class DecoderPass:
     """One z an image: z (B, n, k), kept as a copy; f (B,) = log p(x given z), nats."""
 
-    def __init__(self, decoder: MLP, inputs: OneHots | ClassRow, x: np.ndarray, z: np.ndarray) -> None:
+    def __init__(self, decoder: MLP, inputs: Inputs, x: np.ndarray, z: np.ndarray) -> None:
         self._inputs, self._x = inputs, x
         self.z = np.array(z, x.dtype)                               # a copy: whoever changes z later changes nothing
         self._run = decoder.run(inputs.forward(self.z))             # logits a
@@ -53,7 +53,7 @@ class DecoderObjective:
     Raises ValueError if there is no image.
     """
 
-    def __init__(self, decoder: MLP, inputs: OneHots | ClassRow, x: np.ndarray) -> None:
+    def __init__(self, decoder: MLP, inputs: Inputs, x: np.ndarray) -> None:
         if len(x) == 0:                                                     # their mean would be 0 / 0
             raise ValueError("x must hold at least one image")
         self.decoder, self.inputs, self.x = decoder, inputs, x
@@ -77,7 +77,7 @@ class DecoderObjective:
         here = self.run(z)
         table = np.empty((len(z), self.n, self.k), self.x.dtype)
         np.put_along_axis(table, chosen[..., None], here.f[:, None, None], axis=-1)     # nothing replaced
-        other, f = neighbour_scores(self.decoder, self.x, chosen, self.k)
+        other, f = neighbour_scores(self.decoder, self.inputs, self.x, chosen)
         np.put_along_axis(table, other, f, axis=-1)
         self.evaluations += self.n * (self.k - 1)
         return Table(table, here)

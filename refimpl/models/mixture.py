@@ -1,14 +1,15 @@
-"""The mixture model of slide 33: a class and a Gaussian, for images of which a few have labels.
+"""The mixture model of slide 33: discrete variables and a Gaussian, for images of which a few have labels.
 
-    encoder  x (784) -> 400 ReLU -> 200 ReLU = e     class     e -> 100 ReLU -> h (10)     q(c given x) = softmax(h)
-                                                     Gaussian  e -> mu, log s^2 (d each)   q(g given x) = N(mu, s^2)
-    decoder  the 10 x d matrix with g in row c, zero elsewhere -> hidden ReLU layers -> a (784)
+    encoder  x (784) -> 400 ReLU -> 200 ReLU = e     class     e -> 100 ReLU -> h (n, k)  q(c | x) = prod_i softmax(h_i)
+                                                     Gaussian  e -> mu, log s^2 (d each)  q(g | x) = N(mu, s^2)
+    decoder  c and g (models/inputs.py) -> hidden ReLU layers -> a (784)
              f(x, c, g) = log p(x given c, g)
-    prior    c uniform on the ten classes, g standard normal
+    prior    c uniform on its k^n joint values, g standard normal
 
     -log p(x) <= loss = -E f + KL(q(c) || uniform) + KL(q(g) || N(0, 1)), averaged over the batch
 
-The class is chosen by a Gumbel arg max and any of the estimators of a single variable; g = mu + s xi by its own
+c is one class of ten values, n = 1 and k = 10, or n attributes of two each (slides 2 and 25); a label is the index of a
+joint value, as in joint.values.  c is chosen by a Gumbel arg max and any of the estimators; g = mu + s xi by its own
 reparameterisation.
 """
 from __future__ import annotations
@@ -19,11 +20,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import softmax
 
-from refimpl import checks, gumbel
+from refimpl import checks, gumbel, joint
 from refimpl.estimators import Estimator
 from refimpl.latent.independent import Independent
 from refimpl.models.decoder import DecoderObjective
-from refimpl.models.inputs import ClassRow
+from refimpl.models.inputs import with_gaussian
 from refimpl.models.tables import OwnTable
 from refimpl.nn.layers import Linear, ReLU
 from refimpl.nn.losses import categorical_kl, gaussian_kl
@@ -37,20 +38,17 @@ BLOCK = 500             # images at a time when measuring
 class Draw(NamedTuple):
     """The encoder's view of a batch, and a Gaussian drawn from it; the passes are kept for the way back.
 
-    h (B, 10) scores of the class; mu, log_var (B, d) of the Gaussian; g (B, d) = mu + s xi with xi standard normal and
-    s = exp(log_var / 2), the deviation.
+    h (B, n, k) scores of the discrete variables; mu, log_var (B, d) of the Gaussian; g (B, d) = mu + s xi with xi
+    standard normal and s = exp(log_var / 2), the deviation.
     """
 
     trunk: Pass
     class_head: Pass
     gaussian_head: Pass
+    h: np.ndarray
     g: np.ndarray
     xi: np.ndarray
     deviation: np.ndarray
-
-    @property
-    def h(self) -> np.ndarray:
-        return self.class_head.y
 
     @property
     def mu(self) -> np.ndarray:
@@ -71,20 +69,21 @@ class Bound(NamedTuple):
 
 
 class MixtureVAE:
-    """gaussian: d, the dimension of g.  hidden: the decoder's hidden widths.  dtype: float32 to train, 64 to check.
+    """gaussian: d, the dimension of g.  hidden: the decoder's hidden widths.  classes: k, the values of each of n
+    discrete variables.  dtype: float32 to train, 64 to check.
 
     All parameters are in one flat vector: see nn.parameters.
     """
 
     def __init__(self, gaussian: int = 30, hidden: tuple[int, ...] = (200, 400), pixels: int = 784,
                  trunk: tuple[int, int] = (400, 200), head: int = 100, classes: int = CLASSES,
-                 dtype: np.dtype = np.float32) -> None:
-        self.d, self.classes, self.dtype = gaussian, classes, np.dtype(dtype)
-        self.family = Independent(1, classes)
+                 dtype: np.dtype = np.float32, n: int = 1) -> None:
+        self.d, self.n, self.k, self.dtype = gaussian, n, classes, np.dtype(dtype)
+        self.family = Independent(n, classes)
         self.trunk = Network([Linear(pixels, trunk[0]), ReLU(), Linear(trunk[0], trunk[1]), ReLU()])
-        self.class_head = MLP([trunk[1], head, classes])
+        self.class_head = MLP([trunk[1], head, self.family.outputs])
         self.gaussian_head = Network([Linear(trunk[1], 2 * gaussian)])
-        self.decoder = MLP([classes * gaussian, *hidden, pixels])
+        self.decoder = MLP([with_gaussian(n, classes, np.empty((0, gaussian))).width, *hidden, pixels])
         self._networks = (self.trunk, self.class_head, self.gaussian_head, self.decoder)
         self.parameters = bind(self._networks, dtype)
 
@@ -94,23 +93,29 @@ class MixtureVAE:
             network.initialise(rng)
 
     def encode(self, x: np.ndarray, rng: np.random.Generator) -> Draw:
-        """The class's scores and a Gaussian of each image."""
+        """The discrete variables' scores and a Gaussian of each image."""
         trunk = self.trunk.run(x)
         class_head, gaussian_head = self.class_head.run(trunk.y), self.gaussian_head.run(trunk.y)
         mu, log_var = np.split(gaussian_head.y, 2, axis=1)
         xi = rng.standard_normal(mu.shape, dtype=np.float32).astype(self.dtype, copy=False)
         deviation = np.exp(log_var / 2)
-        return Draw(trunk, class_head, gaussian_head, mu + deviation * xi, xi, deviation)
+        h = self.family.theta(class_head.y)
+        return Draw(trunk, class_head, gaussian_head, h, mu + deviation * xi, xi, deviation)
 
     def objective(self, x: np.ndarray, g: np.ndarray) -> DecoderObjective:
-        """f of each class, for these images and Gaussians."""
-        return DecoderObjective(self.decoder, ClassRow(self.classes, g), x)
+        """f of each joint value, for these images and Gaussians."""
+        return DecoderObjective(self.decoder, with_gaussian(self.n, self.k, g), x)
 
     def decode(self, g: np.ndarray) -> np.ndarray:
-        """Logits a (B, classes, pixels) of every class with each g (B, d)."""
-        classes = np.eye(self.classes, dtype=self.dtype)
-        inputs = np.einsum("ci,bj->bcij", classes, g).reshape(len(g) * self.classes, -1)
-        return self.decoder.forward(inputs).reshape(len(g), self.classes, -1)
+        """Logits a (B, K, pixels) of every joint value, K = k^n of them, with each g (B, d)."""
+        every = joint.values(self.n, self.k)
+        K = len(every)
+        return self.decode_as(np.tile(every, (len(g), 1)), np.repeat(g, K, axis=0)).reshape(len(g), K, -1)
+
+    def decode_as(self, values: np.ndarray, g: np.ndarray) -> np.ndarray:
+        """Logits a (B, pixels) of these values (B, n), integers, with these g (B, d)."""
+        z = gumbel.one_hot(values, self.k).astype(self.dtype)
+        return self.decoder.forward(with_gaussian(self.n, self.k, g).forward(z))
 
     # --- learning -----------------------------------------------------------------------------------------------------
 
@@ -119,15 +124,15 @@ class MixtureVAE:
         """One batch without labels: adds the (estimated) gradient of the loss to the parameters' gradients.
 
         x          (B, pixels) of 0 and 1, in the model's dtype
-        kl_grad    whether the class's KL term takes part in the encoder's gradient
+        kl_grad    whether the discrete KL term takes part in the encoder's gradient
         beta       weight of the Gaussian's KL term; 1 is the bound
         settings   the estimator's own: eps or tau, and its memory
         """
         draw = self.encode(x, rng)
         objective = self.objective(x, draw.g)
         keywords = estimator.keywords(self.family)
-        grad, latent = estimator.estimate(draw.h[:, None, :], objective, rng, **keywords, **settings)
-        dh = grad[:, 0] / -len(x)                                       # loss = -1/B sum_b (E f - KL - beta KL)
+        grad, latent = estimator.estimate(draw.h, objective, rng, **keywords, **settings)
+        dh = grad / -len(x)                                             # loss = -1/B sum_b (E f - KL - beta KL)
         if kl_grad:
             dh = dh + categorical_kl(draw.h)[1] / len(x)
         latent.learn()                                                  # the decoder's gradient, and dg
@@ -141,13 +146,14 @@ class MixtureVAE:
 
             1/B sum_b  image_weight [ -f(x_b, y_b, g) + beta KL(q(g) || N(0, 1)) ] - weight * (what the term ascends)
 
-        labels (B,) integers.  term and its eps: what the label teaches the class's scores (estimators/label_terms.py).
-        The class's KL term is a constant, its q being certain, and the decoder is run for the label alone.
+        labels (B,) integers.  term and its eps: what the label teaches the scores (estimators/label_terms.py), each
+        variable its own value.  The discrete KL term is a constant, its q being certain, and the decoder is run for the
+        label alone.
         """
-        draw = self.encode(x, rng)
-        dh = weight * term(draw.h, labels, rng, eps) / -len(x)
+        draw, values = self.encode(x, rng), self.values(labels)
+        dh = weight * term(draw.h, values, rng, eps) / -len(x)
         objective = self.objective(x, draw.g)
-        objective.run(gumbel.one_hot(labels, self.classes)[:, None, :]).learn(image_weight)
+        objective.run(gumbel.one_hot(values, self.k)).learn(image_weight)
         self._encoder_backward(draw, dh, objective.inputs.dg, image_weight * beta)
 
     def _encoder_backward(self, draw: Draw, dh: np.ndarray, dg: np.ndarray, beta: float) -> None:
@@ -156,7 +162,7 @@ class MixtureVAE:
         dmu = beta * kl_mu / len(dh) + dg                                           # g = mu + s xi
         dlog_var = beta * kl_log_var / len(dh) + dg * draw.xi * draw.deviation / 2  # s = exp(log_var / 2)
         de = 0.0
-        for head, dy in ((draw.class_head, dh.astype(self.dtype, copy=False)),
+        for head, dy in ((draw.class_head, self.family.back(draw.class_head.y, dh).astype(self.dtype, copy=False)),
                          (draw.gaussian_head, np.concatenate([dmu, dlog_var], axis=1))):
             back = head.backward(dy)
             back.accumulate()
@@ -165,20 +171,39 @@ class MixtureVAE:
 
     # --- what it has learnt -------------------------------------------------------------------------------------------
 
+    def values(self, labels: np.ndarray) -> np.ndarray:
+        """(B, n), each variable's value, of labels (B,)."""
+        return joint.values(self.n, self.k)[checks.indices(labels, joint.count(self.n, self.k), "labels")]
+
+    def infer(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The likeliest value of each variable, (B, n), and the mean of g, (B, d), of images x (B, pixels)."""
+        e = self.trunk.forward(x)
+        h = self.family.theta(self.class_head.forward(e))
+        return h.argmax(axis=-1), self.gaussian_head.forward(e)[:, :self.d]
+
     def classify(self, images) -> np.ndarray:
-        """The likeliest class (N,) of the images of a data.Part."""
-        return np.concatenate([self.class_head.forward(self.trunk.forward(x)).argmax(axis=1)
-                               for x in images.blocks(BLOCK, self.dtype)])
+        """The likeliest label (N,) of the images of a data.Part: q being a product, each variable's likeliest value."""
+        digits = self.k ** np.arange(self.n - 1, -1, -1)
+        heads = (self.class_head.forward(self.trunk.forward(x)) for x in images.blocks(BLOCK, self.dtype))
+        return np.concatenate([self.family.theta(head).argmax(axis=-1) @ digits for head in heads])
 
     def bound(self, images, rng: np.random.Generator) -> Bound:
-        """Averages over the images of a data.Part: the class enumerated, g by one sample an image."""
+        """Averages over the images of a data.Part: all k^n joint values enumerated, g by one sample an image."""
         totals = np.zeros(4)
         for x in images.blocks(BLOCK, self.dtype):
             draw = self.encode(x, rng)
             h = draw.h.astype(np.float64)
-            f = OwnTable(self.decoder, ClassRow(self.classes, draw.g), x, keep=False).f
-            reconstruction = (softmax(h, axis=1) * f).sum()
+            f = OwnTable(self.decoder, with_gaussian(self.n, self.k, draw.g), x, keep=False).f
+            reconstruction = (_joint_law(softmax(h, axis=-1)) * f).sum()
             class_kl = categorical_kl(h)[0].sum()
             gaussian = gaussian_kl(draw.mu, draw.log_var)[0].sum(dtype=np.float64)
             totals += reconstruction - class_kl - gaussian, reconstruction, class_kl, gaussian
         return Bound(*(checks.finite("f", totals) / len(images)).tolist())
+
+
+def _joint_law(q: np.ndarray) -> np.ndarray:
+    """prod_i q_i of every joint value, (B, K), the first variable counting slowest: q (B, n, k)."""
+    law = q[:, 0]
+    for i in range(1, q.shape[1]):
+        law = (law[:, :, None] * q[:, i, None, :]).reshape(len(q), -1)
+    return law

@@ -4,28 +4,31 @@ A direct step on n variables needs f(z_1 ... z_i = c ... z_n) for all i and all 
 an image.
 
 - Replacing z_i changes the decoder's first layer by one row of its weights less another: no product at all.
-- Of the second layer only the scores are wanted, not the logits: last_layer.scores.
+- Of the last layer only the scores are wanted, not the logits: last_layer.scores.
 """
 from __future__ import annotations
 
 import numpy as np
 
 from refimpl.models import last_layer
+from refimpl.models.inputs import BesideGaussian, OneHots
 from refimpl.nn.network import MLP
 
 
-def neighbour_scores(decoder: MLP, x: np.ndarray, chosen: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+def neighbour_scores(decoder: MLP, inputs: OneHots | BesideGaussian, x: np.ndarray,
+                     chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(other, f), both (B, n, k-1): the other values of each coordinate, and log p(x given z with that value), nats.
 
-    decoder: n k inputs, one hidden ReLU layer, one output a pixel.  x: (B, pixels).  chosen: (B, n), the values z.
+    decoder: hidden ReLU layers, one output a pixel.  inputs: the one-hots of z, and what stands beside them.
+    x: (B, pixels).  chosen: (B, n), the values z.
     """
-    batch, n = chosen.shape
-    first, _, last = decoder.layers
-    rows = first.W.reshape(n, k, -1)                                                    # a row a value of a variable
+    (batch, n), k = chosen.shape, inputs.k
+    first, _, *middle, last = decoder.layers
+    rows = first.W[:n * k].reshape(n, k, -1)                                            # a row a value of a variable
     other = (chosen[:, :, None] + np.arange(1, k)) % k                                  # (B, n, k-1)
 
     # First layer at z itself, and what each replacement adds to it: all n k (k-1) differences of rows, picked by z.
-    base = first.b + rows[np.arange(n), chosen].sum(axis=1)                             # (B, H)
+    base = inputs.constant(first) + rows[np.arange(n), chosen].sum(axis=1)                             # (B, H)
     base = np.concatenate([base, np.ones((batch, 1), base.dtype)], axis=1)              # and a 1: see last_layer.scores
     values = np.arange(k)
     replacement = (values[:, None] + np.arange(1, k)) % k                               # (k, k-1), as in `other`
@@ -35,4 +38,10 @@ def neighbour_scores(decoder: MLP, x: np.ndarray, chosen: np.ndarray, k: int) ->
     hidden += base[:, None, None]
     np.maximum(hidden, 0, out=hidden)
     hidden = hidden.reshape(batch, n * (k - 1), -1)
+    if middle:                                                                          # further hidden layers
+        y = hidden[:, :, :-1].reshape(-1, first.n_out)
+        for layer in middle:
+            y = layer.forward(y)
+        y = np.concatenate([y, np.ones((len(y), 1), y.dtype)], axis=1)
+        hidden = y.reshape(batch, n * (k - 1), -1)
     return other, last_layer.scores(last, hidden, x).reshape(batch, n, k - 1)

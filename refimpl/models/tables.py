@@ -5,7 +5,7 @@ import numpy as np
 
 from refimpl import joint
 from refimpl.models import last_layer
-from refimpl.models.inputs import ClassRow, OneHots
+from refimpl.models.inputs import Gaussian, OneHots
 from refimpl.nn.losses import bernoulli_score_table, bernoulli_score_table_backward, sigmoid
 from refimpl.nn.network import MLP
 from refimpl.nn.parameters import StalePass
@@ -48,26 +48,21 @@ class SharedTable:
 
 
 class OwnTable:
-    """A Gaussian of its own goes into every image's decoder: k rows an image, for a single variable of k classes.
+    """A Gaussian of its own goes into every image's decoder: K = k^n rows an image.  What the first layer makes of all
+    joint values together is the inputs' business (inputs.py), and cheaper than K inputs."""
 
-    Only one row of the k x d input matrix is not zero, so that the first layer of all classes together costs what one
-    full input would cost: g times each class's d rows of weights.
-    """
-
-    def __init__(self, decoder: MLP, inputs: ClassRow, x: np.ndarray, keep: bool = True) -> None:
-        """keep: whether to keep the logits, B k pixels of them, to learn from all classes."""
+    def __init__(self, decoder: MLP, inputs: Gaussian, x: np.ndarray, keep: bool = True) -> None:
+        """keep: whether to keep the logits, B K pixels of them, to learn from all joint values."""
         self._decoder, self._inputs, self._x = decoder, inputs, x
         self._version = decoder.parameters.version
         first, last = decoder.layers[0], decoder.layers[-1]
-        y = (inputs.g @ self._by_class(first.W)).reshape(-1, first.n_out)               # (B k, H)
-        y += first.b
-        self._outputs = [y]
+        self._outputs = [inputs.every(first)]                                           # (B K, H)
         for layer in decoder.layers[1:-1]:
             self._outputs.append(layer.forward(self._outputs[-1]))
         ones = np.ones((len(self._outputs[-1]), 1), x.dtype)                            # see last_layer.scores
-        hidden = np.concatenate([self._outputs[-1], ones], axis=1).reshape(len(x), inputs.k, -1)
-        self._logits = np.empty((len(x) * inputs.k, last.n_out), x.dtype) if keep else None
-        self.f = last_layer.scores(last, hidden, x, keep=self._logits)                  # (B, k)
+        hidden = np.concatenate([self._outputs[-1], ones], axis=1).reshape(len(x), -1, last.n_in + 1)
+        self._logits = np.empty((len(ones), last.n_out), x.dtype) if keep else None
+        self.f = last_layer.scores(last, hidden, x, keep=self._logits)                  # (B, K)
 
     def weighted(self, weights: np.ndarray) -> Weighted:
         return Weighted(self, weights)
@@ -77,23 +72,14 @@ class OwnTable:
             raise StalePass("this table is stale: the parameters have been updated since; make it again")
         if self._logits is None:
             raise ValueError("this table was made without keep: its logits are gone, and it cannot learn")
-        x, k, (batch, d) = self._x, self._inputs.k, self._inputs.g.shape
-        dy = sigmoid(self._logits).reshape(batch, k, -1)
+        x, (batch, K) = self._x, self.f.shape
+        dy = sigmoid(self._logits).reshape(batch, K, -1)
         dy -= x[:, None]                                                    # -df/da = sigmoid(a) - x
         dy *= (weights * (weight / batch)).astype(x.dtype)[:, :, None]
-        dy = dy.reshape(batch * k, -1)
+        dy = dy.reshape(batch * K, -1)
         layers = self._decoder.layers
         for depth in reversed(range(1, len(layers))):
             before, after = self._outputs[depth - 1], self._outputs[depth] if depth < len(self._outputs) else None
             layers[depth].accumulate(before, dy)
             dy = layers[depth].backward(before, after, dy)
-        first, db = layers[0], dy.sum(axis=0)
-        dy = dy.reshape(batch, k * first.n_out)                             # the first layer, all classes at once
-        dW = (self._inputs.g.T @ dy).reshape(d, k, first.n_out).transpose(1, 0, 2).reshape(first.W.shape)
-        first.add(dW, db)
-        self._inputs.dg += dy @ self._by_class(first.W).T
-
-    def _by_class(self, W: np.ndarray) -> np.ndarray:
-        """The first layer's weights side by side a class, (d, k H): one product with g serves all classes."""
-        k, H = self._inputs.k, W.shape[1]
-        return W.reshape(k, -1, H).transpose(1, 0, 2).reshape(-1, k * H)
+        self._inputs.learn_every(layers[0], dy)

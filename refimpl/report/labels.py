@@ -17,7 +17,7 @@ def label_steps(store: Store) -> str:
 
 def _by_labels(store: Store, experiment: str, pattern: str) -> str:
     lines = []
-    for dataset in store.datasets(experiment):
+    for dataset in filter(PAPER.__contains__, store.datasets(experiment)):
         for place, labels in enumerate(LABELS):
             groups = {name: store.of(experiment, dataset, pattern.format(name=name, labels=labels))
                       for name in ESTIMATORS}

@@ -7,8 +7,14 @@ from refimpl import data
 
 
 def draw(part: data.Part, labels: int, classes: int, rng: np.random.Generator) -> np.ndarray:
-    """Indices (labels,) of training images, labels / classes of each class, without repetition."""
-    chosen = [rng.choice(np.flatnonzero(part.labels == c), labels // classes, replace=False) for c in range(classes)]
+    """Indices (labels,) of training images, labels / classes of each class, without repetition.
+
+    Where that is no whole number, so many classes as needed, drawn at random, have one image more than the others.
+    """
+    counts, more = np.full(classes, labels // classes), labels % classes
+    if more:
+        counts[rng.choice(classes, more, replace=False)] += 1
+    chosen = [rng.choice(np.flatnonzero(part.labels == c), counts[c], replace=False) for c in range(classes)]
     return np.concatenate(chosen).astype(np.intp)
 
 

@@ -84,7 +84,8 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
     if resume:
         checkpoint.load(out / checkpoint.FILE, settings)            # what is wrong with it is said before all else
     else:
-        held = [name for name in WRITTEN if (out / name).exists()] if out.is_dir() else []
+        names = (*WRITTEN, *kind_of(settings).MORE_PICTURES)
+        held = [name for name in names if (out / name).exists()] if out.is_dir() else []
         if held:
             advice = "continue with --resume, or choose" if checkpoint.FILE in held else "no run to continue: choose"
             raise InputError(f"--out {out} already holds {', '.join(held)}; {advice} another folder")

@@ -4,7 +4,8 @@
          + mean over labelled ones   [ image_weight (-E f(x, y, g) + beta KL(q(g) || N(0, 1)))
                                        - label_weight * (what the term ascends) ]
 
-While the labelled images are alone, all weights are 1.
+c is the class; of a data set with attributes, a variable of two values for each.  While the labelled images are alone,
+all weights are 1.
 """
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from refimpl import data, estimators
 from refimpl.checks import InputError
 from refimpl.estimators import label_terms
 from refimpl.models.mixture import MixtureVAE
-from refimpl.runs import labelled_images
+from refimpl.runs import attribute_pictures, labelled_images, naming
 from refimpl.runs.protocol import Row, Run
 from refimpl.runs.settings import RunSettings, setting
 
@@ -29,10 +30,11 @@ if TYPE_CHECKING:
 COLUMNS = ("epoch", "step", "accuracy", "valid_accuracy", "test_elbo", "reconstruction", "class_kl", "gaussian_kl",
            "eps_or_tau", "seconds", "evaluations")
 PRETRAIN_BATCH = 100
+EACH = 9                # width of an attribute's printed accuracy, at least
 
 
 def serving() -> list[str]:
-    """The estimators that serve a single variable of ten values."""
+    """The estimators that serve variables of any number of values, and so a class."""
     return [name for name, entry in estimators.REGISTRY.items() if not entry.binary]
 
 
@@ -40,7 +42,8 @@ def serving() -> list[str]:
 class MixtureSettings(RunSettings):
     """All that determines a run of `semi-supervised`, but for its length.
 
-    labels         labelled images, equally many a class; 0 is clustering
+    labels         labelled images, equally many a class; of each combination of attributes as many, or one more, where
+                   they do not divide; 0 is clustering
     labelled_term  what they teach the class's scores: cross-entropy, released or direct-loss
                    (estimators/label_terms.py), the latter two with label_eps
     pretrain       epochs over the labelled images alone, which are epoch 0 of the run
@@ -83,7 +86,7 @@ class MixtureSettings(RunSettings):
             labelled = [name for name, entry in data.REGISTRY.items() if entry.classes is not None]
             raise InputError(f"{self.dataset} has no labels of two classes or more; semi-supervised takes "
                              f"{', '.join(labelled)}, or FILE{data.own.SUFFIX} with such labels")
-        if self.labels % classes:
+        if self.labels % classes and not self.entry.attributes:
             raise InputError(f"--labels must be divisible by the {classes} classes, got {self.labels}")
         if self.shift is not None and self.shift > most:
             raise InputError(f"--shift must be at most {most} for images of {self.shape[0]} x {self.shape[1]} pixels, "
@@ -99,8 +102,15 @@ class MixtureSettings(RunSettings):
             raise InputError(f"--labels must be at most {len(part)}, the number of training images, got {self.labels}")
         rarest = int(np.bincount(part.labels, minlength=classes)[:classes].min())
         if self.labels > classes * rarest:
-            raise InputError(f"--labels must be at most {classes * rarest}, got {self.labels}: the rarest class has "
+            rare = "combination of attributes" if self.entry.attributes else "class"
+            raise InputError(f"--labels must be at most {classes * rarest}, got {self.labels}: the rarest {rare} has "
                              f"{rarest} of the {len(part)} training images")
+
+    @property
+    def variables(self) -> tuple[int, int]:
+        """n and k of the discrete part: an attribute each, or one class."""
+        attributes = self.entry.attributes
+        return (len(attributes), 2) if attributes else (1, self.entry.classes)
 
     def beta_at(self, epochs: float) -> float:
         """The weight of the Gaussian's KL term, so many epochs after the pretraining."""
@@ -120,6 +130,7 @@ class MixtureRun(Run):
     SUMMARY = "train the mixture model, a class and a Gaussian, with a few labels (slide 33)"
     FORMAT = "refimpl semi-supervised run 2"
     SETTINGS = MixtureSettings
+    MORE_PICTURES = ("switched.png",)
     EPOCHS = 60
     FIRST_EPOCH = 0                     # the pretraining; what comes after it is counted from 1
 
@@ -134,16 +145,18 @@ class MixtureRun(Run):
 
     @classmethod
     def blank(cls, settings: MixtureSettings, rng: np.random.Generator) -> MixtureRun:
-        model = MixtureVAE(settings.gaussian, pixels=settings.pixels, classes=settings.entry.classes)
+        n, k = settings.variables
+        model = MixtureVAE(settings.gaussian, pixels=settings.pixels, classes=k, n=n)
         return cls(settings, model, rng)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return COLUMNS
+        """COLUMNS, and for a data set with attributes the accuracy of each on the test images."""
+        return COLUMNS + tuple(attribute_columns(self.settings.entry.attributes))
 
     def attach(self, dataset: data.Dataset) -> None:
         """Draw the labelled images, from a generator of their own: the same for every estimator and after a resume."""
-        part, classes = dataset.train, self.model.classes
+        part, classes = dataset.train, self.settings.entry.classes
         rows = labelled_images.draw(part, self.settings.labels, classes,
                                     np.random.default_rng([self.settings.seed, classes]))
         self.x_labelled = part.images(rows, self.model.dtype)
@@ -200,28 +213,46 @@ class MixtureRun(Run):
                                      beta)
 
     def measure(self, dataset: data.Dataset, epoch: int, last: bool) -> Row:
-        """Nats an image on the test images; the class enumerated, one Gaussian sample an image."""
+        """Nats an image on the test images; the discrete part enumerated, one Gaussian sample an image."""
         settings = self.settings
         bound = self.model.bound(dataset.test, np.random.default_rng([settings.seed, epoch]))
         temperature = settings.temperature(self._steps_done() - 1) if epoch else {}         # of the last step made
-        return {"epoch": epoch, "step": self.adam.t, "accuracy": self.accuracy(dataset.test),
+        right = self.accuracies(dataset.test)
+        each = zip(attribute_columns(settings.entry.attributes), right.each.tolist())
+        return {"epoch": epoch, "step": self.adam.t, "accuracy": right.every,
                 "valid_accuracy": self.accuracy(dataset.valid), **bound._asdict(),
-                "eps_or_tau": next(iter(temperature.values()), math.nan)}
+                "eps_or_tau": next(iter(temperature.values()), math.nan), **dict(each)}
 
     def accuracy(self, part: data.Part) -> float:
-        """Share of images whose likeliest class is their label; without labels, by the best one-to-one match."""
-        return accuracy(self.model.classify(part), part.labels, self.model.classes, matched=self.settings.labels == 0)
+        """Share of images whose likeliest class, or every attribute, is what their label says; without labels, by the
+        best one-to-one match."""
+        return self.accuracies(part).every
+
+    def naming(self, part: data.Part) -> naming.Naming:
+        """Which variable is which attribute: as taught, or without labels by the best match on this part."""
+        n, k = self.settings.variables
+        if self.settings.labels:
+            return naming.as_taught(n, k)
+        return naming.best_match(self.model.values(self.model.classify(part)), self.model.values(part.labels), k)
+
+    def accuracies(self, part: data.Part) -> naming.Accuracy:
+        """The same, and for each attribute alone."""
+        return naming.accuracies(self.model.classify(part), part.labels, *self.settings.variables,
+                                 matched=self.settings.labels == 0)
 
     def pictures(self, rows: Sequence[Row], dataset: data.Dataset) -> dict[str, Figure]:
         from refimpl.plots import curves, images
 
         settings = self.settings
-        return {"curves.png": curves.accuracies(rows, settings.label(), settings.entry.name),
-                "samples.png": images.grids([(settings.label(), self.samples())], settings.entry.name,
-                                            settings.shape)}
+        curve = curves.accuracies(rows, settings.label(), settings.entry.name)
+        if not settings.entry.attributes:
+            return {"curves.png": curve, "samples.png": images.grids([(settings.label(), self.samples())],
+                                                                     settings.entry.name, settings.shape)}
+        return {"curves.png": curve, "samples.png": attribute_pictures.samples(self, dataset.test),
+                "switched.png": attribute_pictures.switched(self, dataset.test)}
 
     def samples(self, rows: int = 8) -> np.ndarray:
-        """Mean images (rows, classes, pixels): each row one draw of g from its prior, in all classes."""
+        """Mean images (rows, K, pixels): each row one draw of g from its prior, with every joint value."""
         g = np.random.default_rng(self.settings.seed).standard_normal((rows, self.model.d)).astype(self.model.dtype)
         a = self.model.decode(g).astype(np.float64)
         return 1 / (1 + np.exp(-np.clip(a, -700, 700)))
@@ -239,29 +270,27 @@ class MixtureRun(Run):
     @classmethod
     def heading(cls, settings: MixtureSettings) -> str:
         start = "labelled images alone" if settings.labels else "untrained"
+        attributes = settings.entry.attributes
+        enumerated = "attributes" if attributes else "class"
+        each = "".join(f" {name:>{EACH}s}" for name in attributes)
         return (f"{settings.entry.name}: {settings.label()}, seed {settings.seed}\n"
-                f"test images, bound with the class enumerated, nats an image; epoch 0: {start}\n"
-                f"epoch {cls._accuracy(settings)} test -ELBO reconstruction class KL Gaussian KL  seconds")
+                f"test images, bound with the {enumerated} enumerated, nats an image; epoch 0: {start}\n"
+                f"epoch {cls._accuracy(settings)} test -ELBO reconstruction class KL Gaussian KL  seconds{each}")
 
     @classmethod
     def line(cls, settings: MixtureSettings, row: Row) -> str:
         width = len(cls._accuracy(settings)) - 2
+        each = "".join(f" {100 * row[name]:{max(EACH, len(words)) - 2}.2f} %" for words, name in
+                       zip(settings.entry.attributes, attribute_columns(settings.entry.attributes)))
         return (f"{row['epoch']:5.0f} {100 * row['accuracy']:{width}.2f} % {-row['test_elbo']:10.2f} "
                 f"{-row['reconstruction']:14.2f} {row['class_kl']:8.2f} {row['gaussian_kl']:11.2f} "
-                f"{row['seconds']:8.1f}")
+                f"{row['seconds']:8.1f}{each}")
 
     @classmethod
     def result(cls, settings: MixtureSettings, row: Row) -> str:
         return f"test {cls._accuracy(settings)} {100 * row['accuracy']:.2f} %, -ELBO {-row['test_elbo']:.2f} nats"
 
 
-def accuracy(predicted: np.ndarray, labels: np.ndarray, classes: int, matched: bool) -> float:
-    """Share of equal entries; `matched`: after the one-to-one renaming of predictions that makes it largest."""
-    counts = np.zeros((classes, classes), np.int64)
-    np.add.at(counts, (predicted, labels), 1)
-    if matched:
-        from scipy.optimize import linear_sum_assignment    # here: importing it takes longer than all of refimpl
-
-        rows, columns = linear_sum_assignment(counts, maximize=True)
-        return float(counts[rows, columns].sum() / len(labels))
-    return float(np.trace(counts) / len(labels))
+def attribute_columns(attributes: Sequence[str]) -> list[str]:
+    """The column of each attribute's accuracy."""
+    return ["accuracy_" + name.replace(" ", "_") for name in attributes]

@@ -39,6 +39,8 @@ class Run(ABC):
     EPOCHS: ClassVar[int]
     """How many, unless the user says otherwise."""
     FIRST_EPOCH: ClassVar[int] = 1
+    MORE_PICTURES: ClassVar[tuple[str, ...]] = ()
+    """Files of pictures that some of its runs make beside curves.png and samples.png."""
 
     def __init__(self, settings: RunSettings, model, rng: np.random.Generator) -> None:
         """model: with `parameters`, `dtype`, `n`, `k` of its discrete variables and initialise(rng)."""

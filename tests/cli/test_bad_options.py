@@ -92,6 +92,12 @@ def test_bad_options_of_train(tmp_path, capsys, monkeypatch, arguments, words):
     (["--batch", "50001"], ["--batch", "50000"]),
     (["--epochs", "0"], ["--epochs", "at least 1"]),
     (["--as-released", "--beta", "2"], ["--as-released", "beta"]),
+    (["--dataset", "faces", "--labels", "-1"], ["--labels", "at least 0"]),
+    (["--dataset", "faces", "--limit", "300", "--labels", "301"], ["--labels", "at most 300"]),
+    (["--dataset", "faces", "--limit", "300", "--labels", "300"],
+     ["--labels", "at most 256", "rarest combination of attributes has 32 of the 300"]),
+    (["--dataset", "faces", "--labels", "2.5"], ["--labels", "2.5"]),
+    (["--dataset", "faces", "--estimator", "arm"], ["arm", "direct"]),
     (["--resume"], ["checkpoint.npz", "missing"])])
 def test_bad_options_of_semi_supervised(tmp_path, capsys, arguments, words):
     assert_refused(capsys, ["semi-supervised", *arguments, "--out", tmp_path / "run"], *words)
@@ -135,6 +141,8 @@ def test_bad_options_of_semi_supervised(tmp_path, capsys, arguments, words):
     (["experiment", "binary", "--jobs", "0"], ["--jobs"]),
     (["experiment", "latent-sizes", "--dataset", "omniglot"], ["--data-dir"]),
     (["experiment", "semi-supervised", "--dataset", "omniglot"], ["omniglot", "no labels"]),
+    (["experiment", "faces", "--dataset", "mnist"], ["mnist", "attributes", "there are faces"]),
+    (["experiment", "faces", "--only", "direct, 70 labels"], ["direct, 70 labels", "direct, 50 labels"]),
     (["experiment", "binary", "--only", "arm", "leg"], ["leg", "arm"]),
     ([], ["COMMAND"]),
     (["tarin"], ["tarin"]),

@@ -52,7 +52,8 @@ def test_train_with_several_variables(tmp_path, capsys, options):
 
 @pytest.mark.parametrize("options", [
     [], ["--estimator", "gumbel-softmax"], ["--estimator", "exact"], ["--estimator", "relax"], ["--labels", "0"],
-    ["--as-released"], ["--labelled-term", "direct-loss", "--dataset", "fashion-mnist"]])
+    ["--as-released"], ["--labelled-term", "direct-loss", "--dataset", "fashion-mnist"],
+    ["--dataset", "faces"], ["--dataset", "faces", "--labels", "0", "--estimator", "gumbel-softmax"]])
 def test_semi_supervised(tmp_path, capsys, options):
     small = ["semi-supervised", "--labels", 20, "--limit", 300, "--pretrain", 2, "--epochs", 1, *options]
     status, out, err = call(capsys, *small, "--out", tmp_path / "run")

@@ -317,7 +317,7 @@ def test_the_mixture_takes_as_many_classes_as_there_are(file, tmp_path, capsys, 
     status, out, err = call(capsys, *options, "--epochs", 3, "--out", tmp_path / "run")
     assert status == 0 and err == "" and "my bars: direct, 30 labels" in out
     run, history = checkpoint.load(tmp_path / "run" / checkpoint.FILE)
-    assert run.model.classes == 3 and run.samples().shape == (8, 3, HIGH * WIDE)
+    assert (run.model.n, run.model.k) == (1, 3) and run.samples().shape == (8, 3, HIGH * WIDE)
     assert history[-1, run.columns.index("accuracy")] > 0.9         # ink on the left, at the top, on the right
     assert grids[-1]["shape"] == (HIGH, WIDE) and shifts[-1]["shape"] == (HIGH, WIDE) and shifts[-1]["most"] == 3
     assert_refused(capsys, [*options, "--labels", 31], "--labels", "divisible by the 3 classes")

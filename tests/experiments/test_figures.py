@@ -30,7 +30,7 @@ def small(monkeypatch, quick):
 
 
 @pytest.mark.parametrize("name", [name for name in figures.REGISTRY if name not in (
-    "semi-supervised", "labelled-terms", "label-steps")])
+    "semi-supervised", "labelled-terms", "label-steps", "faces")])
 def test_experiment(tmp_path, name):
     lines = []
     seeds = 2 if name == "structured" else 1

@@ -46,6 +46,14 @@ def test_the_paper_stands_beside_ours():
     assert re.search(r"50\.00 % \(95\.4 %\) +123\.46 \(90\.93\)", line)
 
 
+def test_a_data_set_that_the_paper_has_not(tmp_path):
+    runs = figures.run("semi-supervised", 1, 1, tmp_path, datasets=["faces"], report=lambda line: None,
+                       only=["direct, 50 labels"])
+    line = figures.REGISTRY["semi-supervised"].table(runs, 1)[3]
+    assert line.split()[:4] == ["faces", "direct,", "50", "labels"] and line.count("(") == 1        # of the seeds
+    assert (tmp_path / "semi-supervised.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_labelled_terms(tmp_path):
     every = [cell.label for cell in semi_supervised.by_term("mnist", 0)]
     some = [every[1], every[2], every[5]]

@@ -12,6 +12,7 @@ from refimpl.latent.pairwise import Pairwise
 from refimpl.models import last_layer, tables
 from refimpl.models.inputs import ClassRow
 from refimpl.models.mixture import MixtureVAE
+from refimpl.models.inputs import OneHots
 from refimpl.models.neighbours import neighbour_scores
 from refimpl.models.vae import VAE
 from refimpl.nn.layers import Linear
@@ -21,7 +22,8 @@ PIXELS, BATCH = 12, 5
 MODELS = {"one variable": lambda: VAE(Independent(1, 4), 7, PIXELS),
           "several": lambda: VAE(Independent(3, 2), 7, PIXELS),
           "pairs": lambda: VAE(Pairwise(3, solvers.get("enumeration"), True), 7, PIXELS),
-          "mixture": lambda: MixtureVAE(3, (6, 8), PIXELS, (8, 7), 5, 4)}
+          "mixture": lambda: MixtureVAE(3, (6, 8), PIXELS, (8, 7), 5, 4),
+          "attributes": lambda: MixtureVAE(3, (6, 8), PIXELS, (8, 7), 5, 2, n=3)}
 
 
 class Few:
@@ -83,7 +85,7 @@ def test_scores_and_gradients_come_back_in_float32(x, rng):
     objective = model.objective(x)
     run = objective.run(z)
     assert {a.dtype for a in (run.z, run.f, run.df_dz(), objective.table(z).f, objective.joint_table().f)} == {x.dtype}
-    other, f = neighbour_scores(model.decoder, x, z.argmax(axis=-1), 2)
+    other, f = neighbour_scores(model.decoder, OneHots(model.n, 2), x, z.argmax(axis=-1))
     assert f.dtype == np.float32 and other.dtype.kind == "i"
     mixture = MODELS["mixture"]()
     mixture.initialise(rng)
@@ -109,6 +111,6 @@ def test_what_is_reported_is_summed_in_float64(rng):
     mixture = MODELS["mixture"]()
     mixture.initialise(rng)
     draw, bound = mixture.encode(x, np.random.default_rng(3)), mixture.bound(Few(x), np.random.default_rng(3))
-    gaussian, q = gaussian_kl(draw.mu, draw.log_var)[0], softmax(draw.h.astype(float), axis=1)
+    gaussian, q = gaussian_kl(draw.mu, draw.log_var)[0], softmax(draw.h[:, 0].astype(float), axis=1)
     assert bound.gaussian_kl == pytest.approx(gaussian.astype(float).mean(), rel=1e-12)
     assert bound.class_kl == pytest.approx((q * np.log(4 * q)).sum(axis=1).mean(), rel=1e-9)

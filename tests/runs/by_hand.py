@@ -59,11 +59,14 @@ def vae(settings, epochs: int) -> tuple[VAE, Adam]:
 
 
 def labelled_images(settings) -> tuple[np.ndarray, np.ndarray]:
-    """(images, labels): as many of each class, drawn by a generator of their own."""
+    """(images, labels): as many of each class, drawn by a generator of their own; of the eight combinations of
+    attributes some, drawn first, have one more."""
     x, labels = raw(settings.dataset, "train", settings.limit)
-    rng = np.random.default_rng([settings.seed, 10])
-    rows = [row for c in range(10) for row in rng.choice(
-        np.flatnonzero(labels == c), settings.labels // 10, replace=False)]
+    classes = 8 if settings.dataset == "faces" else 10
+    rng = np.random.default_rng([settings.seed, classes])
+    more = rng.choice(classes, settings.labels % classes, replace=False) if settings.labels % classes else []
+    rows = [row for c in range(classes) for row in rng.choice(
+        np.flatnonzero(labels == c), settings.labels // classes + (c in more), replace=False)]
     return x[rows], labels[rows]
 
 
@@ -83,10 +86,11 @@ def shifted(x: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
 def mixture(settings, epochs: int) -> tuple[MixtureVAE, Adam]:
     """The model and its optimiser after the pretraining and so many epochs of `semi-supervised`."""
     rng = np.random.default_rng(settings.seed)
-    model = MixtureVAE(settings.gaussian)
+    n, k = (3, 2) if settings.dataset == "faces" else (1, 10)
+    model = MixtureVAE(settings.gaussian, classes=k, n=n)
     model.initialise(rng)
     adam, entry = Adam(model.parameters, settings.lr), estimators.get(settings.estimator)
-    memory = entry.memory(1, 10) if entry.memory else {}
+    memory = entry.memory(n, k) if entry.memory else {}
     x, _ = raw(settings.dataset, "train", settings.limit)
     x_labelled, y = labelled_images(settings)
     term = label_terms.REGISTRY[settings.labelled_term]

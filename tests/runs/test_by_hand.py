@@ -50,6 +50,9 @@ SEMI = {
     "rebar": MixtureSettings(estimator="rebar", tau=0.8, batch_mean=True, image_weight=0.0, label_weight=2.0, **FEW),
     "schedule alone": MixtureSettings(estimator="straight-through-gumbel-softmax", schedule="released", **FEW),
     "reinforce": MixtureSettings(estimator="reinforce", **FEW),
+    "attributes": MixtureSettings(dataset="faces", **{**FEW, "labels": 19}),
+    "attributes, rebar": MixtureSettings(dataset="faces", estimator="rebar", **FEW),
+    "attributes without labels": MixtureSettings(dataset="faces", estimator="exact", **{**FEW, "labels": 0}),
 }
 CASES = {**{f"train, {name}": settings for name, settings in TRAIN.items()},
          **{f"semi-supervised, {name}": settings for name, settings in SEMI.items()}}

@@ -11,7 +11,8 @@ import pytest
 from refimpl import data
 from refimpl.checks import InputError
 from refimpl.runs import checkpoint, labelled_images as labelled, loop
-from refimpl.runs.mixture import COLUMNS, MixtureRun, MixtureSettings, accuracy
+from refimpl.runs.mixture import COLUMNS, MixtureRun, MixtureSettings
+from refimpl.runs.naming import accuracy
 from refimpl.runs.vae import VAERun, VAESettings
 from tests.asserts import assert_same_to_the_bit
 

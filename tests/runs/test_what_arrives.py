@@ -16,7 +16,8 @@ from refimpl.models.mixture import MixtureVAE
 from refimpl.models.vae import VAE
 from refimpl.nn.parameters import Parameters
 from refimpl.runs import checkpoint, loop
-from refimpl.runs.mixture import MixtureRun, MixtureSettings, accuracy as share
+from refimpl.runs.mixture import MixtureRun, MixtureSettings
+from refimpl.runs.naming import accuracy as share
 from refimpl.runs.vae import VAERun, VAESettings
 from refimpl.system.files import locked
 from tests.runs import by_hand

@@ -1,0 +1,130 @@
+"""Slides 2 and 25: faces, each binary variable an attribute; labels x direct and three others, and the switch test.
+
+Accuracy of each attribute and of all three with 20, 50, 200, 1,000 labels and without any, bounds beside; and what
+changing one variable does to a drawn face and to an encoded one (faces_judge.py).
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from refimpl import data, plots
+from refimpl.checks import InputError
+from refimpl.data import faces
+from refimpl.experiments import cells, faces_judge
+from refimpl.experiments.cells import Cell
+from refimpl.experiments.rows import Record, measured
+from refimpl.runs import attribute_pictures, checkpoint
+from refimpl.runs.mixture import PRETRAIN_BATCH, MixtureSettings, attribute_columns
+
+LABELS = (0, 20, 50, 200, 1000)
+ESTIMATORS = ("direct", "gumbel-softmax", "local-expectation", "exact")
+SWITCH = "faces-switch"                 # the rows of the switch test
+SHOWN = "direct, 50 labels"             # of which the pictures are
+STEPS = 300                             # on the labelled images alone, however many they are
+COLUMNS = attribute_columns(faces.ATTRIBUTES)
+
+Runs = dict[Cell, list[dict[str, float]]]
+
+
+def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
+    return Cell(label, MixtureSettings(dataset=dataset, seed=seed, **settings).resolved())
+
+
+def by_labels(dataset: str, seed: int) -> list[Cell]:
+    """g has ten numbers: about what the nine nuisances need.  Labelled images are moved by a pixel, as faces are."""
+    if not data.get(dataset).attributes:
+        raise InputError(f"experiment faces needs images with attributes, and {dataset} has none; there are "
+                         + ", ".join(name for name, entry in data.REGISTRY.items() if entry.attributes))
+    return [_cell(f"{name}, {labels} labels", dataset, seed, estimator=name, labels=labels, gaussian=10, shift=1,
+                  pretrain=STEPS * PRETRAIN_BATCH // max(labels, PRETRAIN_BATCH))
+            for labels in LABELS for name in ESTIMATORS]
+
+
+def lines(runs: Runs, epoch: int) -> list[str]:
+    """A line a cell: each attribute, all three, and -ELBO; mean over seeds ± 95 % interval."""
+    made = [f"Test accuracy, %, and -ELBO, nats an image, after {epoch} epoch{'s' * (epoch != 1)} on all images",
+            "(0 labels: variables under the best naming)",
+            f"  {'':26s}" + "".join(f"{name:>16s}" for name in (*faces.ATTRIBUTES, "all three", "-ELBO"))]
+    groups: dict[str, list[Cell]] = {}
+    for cell, rows in runs.items():
+        if cells.at_epoch(rows, epoch, "accuracy") == cells.at_epoch(rows, epoch, "accuracy"):
+            groups.setdefault(cell.label, []).append(cell)
+    for label, group in groups.items():
+        words = []
+        for name, factor in [*((column, 100) for column in (*COLUMNS, "accuracy")), ("test_elbo", -1)]:
+            mean, half = cells.interval([factor * cells.at_epoch(runs[cell], epoch, name) for cell in group])
+            words.append(f"{mean:.2f}" + ("" if half != half else f" ± {half:.2f}"))
+        made.append(f"  {label:26s}" + "".join(f"{word:>16s}" for word in words)
+                    + f"  ({len(group)} seed{'s' * (len(group) > 1)})")
+    return made
+
+
+def measure(runs: Runs, folder: Path, data_dir: str | None, report: Callable[[str], None]) -> None:
+    """The switch test of every run, into rows/faces-switch, a line each; the judge is taught first."""
+    if not runs:
+        return
+    whole = data.load("faces", data_dir)
+    judge = faces_judge.Judge(whole.train)
+    report(f"judge: {judge.accuracy(whole.test):.2%} of the test faces right in all attributes")
+    for cell in runs:
+        run, history = checkpoint.load(folder / cell.folder / checkpoint.FILE)
+        rng = np.random.default_rng([cell.settings.seed, len(LABELS)])
+        rows = faces_judge.switch_test(run.model, run.naming(whole.test), judge, whole.test,
+                                       len(whole.train) + len(whole.valid), history[-1, 0], rng)
+        measured(folder, SWITCH, cell.label, {"dataset": cell.settings.dataset, "seed": cell.settings.seed}, rows)
+        words = "; ".join(f"{row.attribute} {row.generated:.1%} drawn, {row.encoded:.1%} encoded" for row in rows)
+        report(f"{cell.label}, seed {cell.settings.seed}, only the attribute that was switched changed: {words}")
+
+
+def pictures(runs: Runs, folder: Path) -> dict[str, Figure]:
+    """faces-samples.png and faces-switched.png of direct with 50 labels, seed 0; faces-unnamed.png without labels."""
+    made, test = {}, data.load("faces").test
+    for label, files in ((SHOWN, ("faces-samples.png", "faces-switched.png")),
+                         ("direct, 0 labels", (None, "faces-unnamed.png"))):
+        for cell in runs:
+            if (cell.label, cell.settings.seed) == (label, 0):
+                run, _ = checkpoint.load(folder / cell.folder / checkpoint.FILE)
+                for file, draw in zip(files, (attribute_pictures.samples, attribute_pictures.switched)):
+                    if file:
+                        made[file] = draw(run, test)
+    return made
+
+
+def draw(records: Sequence[Record], title: str) -> Figure:
+    """Against the number of labels, each run at its last epoch: all three right, each attribute by direct, the bound.
+
+    A line the median of the seeds, a point a seed.
+    """
+    figure, axes = plots.new_figure(3, width=4.6, height=3.8)
+    series = [(0, name, "accuracy", 100, plots.colour(name), name) for name in ESTIMATORS]
+    series += [(1, "direct", column, 100, plots.FURTHER[place + 1], name)
+               for place, (column, name) in enumerate(zip(COLUMNS, faces.ATTRIBUTES))]
+    series += [(2, name, "test_elbo", -1, plots.colour(name), None) for name in ESTIMATORS]
+    for panel, estimator, column, factor, colour, words in series:
+        points: dict[int, list[float]] = {}
+        for record in records:
+            if record.settings["estimator"] == estimator:
+                value = factor * float(record.rows[-1][column])
+                points.setdefault(LABELS.index(int(record.settings["labels"])), []).append(value)
+        beside = 0.08 * (ESTIMATORS.index(estimator) - 1.5) * (panel != 1)              # points that would cover others
+        if points:
+            places = sorted(points)
+            axes[panel].plot([place + beside for place in places], [np.median(points[place]) for place in places],
+                             color=colour, label=words)
+            for place in places:
+                axes[panel].plot([place + beside] * len(points[place]), points[place], ".", color=colour)
+    for ax, words, name in zip(axes, ("test accuracy, %", "test accuracy, %", "test -ELBO, nats an image"),
+                               ("all three attributes right", "each attribute, direct", "bound")):
+        ax.set(xlabel="labelled images", ylabel=words, title=name)
+        ax.set_xticks(range(len(LABELS)), [f"{count:,}" for count in LABELS])
+    for ax in axes[:2]:
+        if ax.lines:
+            ax.legend(frameon=False, fontsize=10)
+    epochs = sorted({record.epochs()[-1] for record in records})
+    length = f"{epochs[0]}" if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}"
+    figure.suptitle(f"{title}; after {length} epochs", fontsize=12)
+    return figure

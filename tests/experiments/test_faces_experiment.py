@@ -1,0 +1,255 @@
+"""Faces: the judge, the switch test on models of which everything is known, and the experiment on a few images."""
+from __future__ import annotations
+
+import itertools
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from refimpl import data, plots
+from refimpl.data import faces
+from refimpl.experiments import faces_experiment, faces_judge, figures, rows
+from refimpl.experiments.cells import Cell
+from refimpl.experiments.faces_judge import Judge, exactly, flipped, switch_test
+from refimpl.experiments.rows import Record
+from refimpl.runs.naming import Naming, as_taught
+from tests.spies import raw
+
+FIRST, IMAGES = 60_000, 400             # the test part's place in faces.truth; faces of a test here
+NAMES = ("accuracy_glasses", "accuracy_long_hair", "accuracy_smile")
+
+
+@pytest.fixture(scope="module")
+def judge():
+    return Judge(data.load("faces").train)
+
+
+def test_the_judge_hardly_errs_and_not_by_attributes_of_others(judge):
+    x, labels = raw("faces", "test", 10_000)
+    says = judge.says(x)
+    right = says == (labels[:, None] >> np.array([2, 1, 0])) % 2
+    assert right.all(axis=1).mean() == judge.accuracy(data.load("faces").test) > faces_judge.NEEDED + 0.005
+    nuisances = faces.truth(200).nuisances
+    for bits in itertools.product((0, 1), repeat=3):
+        drawn = faces.draw(np.array(bits), nuisances).reshape(200, -1).astype(np.float32)
+        assert (judge.says(drawn) == bits).mean() > 0.99
+
+
+def test_exactly():
+    before = np.array([[0, 0, 0], [0, 1, 0], [1, 1, 1], [1, 0, 0]])
+    after = np.array([[1, 0, 0], [1, 0, 0], [1, 1, 1], [0, 0, 0]])      # its own; another too; none; its own
+    assert [exactly(before, after, j) for j in range(3)] == [0.5, 0.0, 0.0]
+    np.testing.assert_array_equal(flipped(before, 1)[:, 1], 1 - before[:, 1])
+    np.testing.assert_array_equal(flipped(before, 1)[:, [0, 2]], before[:, [0, 2]])
+
+
+class Perfect:
+    """A model that draws as the data were drawn: its bits are the attributes, its g the nuisances' normal scores."""
+
+    n, d, dtype = 3, len(faces.LOW), np.float64
+
+    def infer(self, x):
+        attributes, nuisances = (array[FIRST:] for array in faces.truth(FIRST + len(x)))
+        share = (nuisances - faces.LOW) / (faces.HIGH - faces.LOW)
+        return attributes.astype(int), norm.ppf(share)
+
+    def decode_as(self, values, g):
+        nuisances = faces.LOW + (faces.HIGH - faces.LOW) * norm.cdf(g)
+        return np.where(self.drawn(values, nuisances, g), 1.0, -1.0).reshape(len(g), -1)
+
+    def drawn(self, values, nuisances, g):
+        return faces.draw(values, nuisances)
+
+
+def check(judge, model, naming=None) -> None:
+    found = switch_test(model, naming or as_taught(3, 2), judge, data.load("faces").test, FIRST, 7.0,
+                        np.random.default_rng(1), IMAGES)
+    assert [row.attribute for row in found] == list(faces.ATTRIBUTES)
+    for row in found:
+        assert row.judge > faces_judge.NEEDED and row.epochs == 7
+        assert min(row.generated, row.encoded) > 0.98
+        assert row.agrees == 1 and row.correlation < 0.2                    # standard error 0.05
+        assert row.pixels_again < 0.1 and row.pixels_switched < 0.1 and row.pixels_other > 50
+
+
+def test_a_perfect_model_passes(judge):
+    check(judge, Perfect())
+
+
+class Renamed(Perfect):
+    """Its variables 0, 1, 2 are hair, a smile, and no glasses."""
+
+    def infer(self, x):
+        values, g = super().infer(x)
+        return np.stack([values[:, 1], values[:, 2], 1 - values[:, 0]], axis=1), g
+
+    def drawn(self, values, nuisances, g):
+        return faces.draw(np.stack([1 - values[:, 2], values[:, 0], values[:, 1]], axis=1), nuisances)
+
+
+def test_variables_of_other_names_are_read_by_them(judge):
+    check(judge, Renamed(), Naming(np.array([2, 0, 1]), np.array([[1, 0], [0, 1], [0, 1]])))
+    with pytest.raises(AssertionError):
+        check(judge, Renamed())
+
+
+class Swapped(Perfect):
+    """Glasses and hair are drawn for each other, wherever they are switched."""
+
+    def drawn(self, values, nuisances, g):
+        return faces.draw(values[:, [1, 0, 2]], nuisances)
+
+
+class GlassesSmile(Perfect):
+    """Who puts on glasses smiles."""
+
+    def drawn(self, values, nuisances, g):
+        values = values.copy()
+        values[:, 2] |= values[:, 0]
+        return faces.draw(values, nuisances)
+
+
+class ByTheGaussian(Perfect):
+    """g carries the attributes, and the bits nothing."""
+
+    def drawn(self, values, nuisances, g):
+        return faces.draw((g[:, :3] > 0).astype(int), nuisances)
+
+
+class NotKept(Perfect):
+    """Every time another g: the attributes are right, the faces are others."""
+
+    def __init__(self):
+        self.rng = np.random.default_rng(3)
+
+    def decode_as(self, values, g):
+        return super().decode_as(values, self.rng.permutation(g))
+
+
+@pytest.mark.parametrize("wrong", [Swapped, GlassesSmile, ByTheGaussian, NotKept])
+def test_models_that_switch_something_else_are_caught(judge, wrong):
+    with pytest.raises(AssertionError):
+        check(judge, wrong())
+
+
+def test_a_g_that_the_test_does_not_keep_is_caught(judge, monkeypatch):
+    right, calls = faces_judge.ink, itertools.count()
+    monkeypatch.setattr(faces_judge, "ink", lambda model, values, g: right(model, values, np.roll(g, next(calls), 0)))
+    with pytest.raises(AssertionError):
+        check(judge, Perfect())
+
+
+def test_the_nuisance_that_a_bit_says():
+    nuisances = faces.truth(2_000).nuisances
+    for place, name in enumerate(faces.NUISANCES):
+        bit = (nuisances[:, place] > np.median(nuisances[:, place])).astype(int)
+        found, correlation = faces_judge._closest(bit, nuisances)
+        assert found == name and correlation == pytest.approx(abs(np.corrcoef(bit, nuisances[:, place])[0, 1]))
+        assert correlation == pytest.approx(np.sqrt(3) / 2, abs=0.01)       # of a uniform number and its upper half
+    assert faces_judge._closest(np.ones(2_000, int), nuisances) == ("across", 0.0)
+
+
+# --- the experiment ---------------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def small(monkeypatch):
+    right = faces_experiment._cell
+
+    def cell(label, dataset, seed, **settings):
+        made = right(label, dataset, seed, **settings)
+        return Cell(label, replace(made.settings, limit=100, batch=50, pretrain=2,
+                                   labels=min(made.settings.labels, 20), gaussian=5))
+
+    monkeypatch.setattr(faces_experiment, "_cell", cell)
+    monkeypatch.setattr(faces_judge, "FACES", 100)
+
+
+def check_what_the_judge_is_taught(tmp_path, monkeypatch) -> None:
+    """The training images, all of them and no other, and it is measured on the test images."""
+    taught, measured = [], []
+
+    class Watched(Judge):
+        def __init__(self, part):
+            taught.append(part)
+            super().__init__(part.first(100), epochs=1)
+
+        def accuracy(self, part):
+            measured.append(part)
+            return super().accuracy(part)
+
+    monkeypatch.setattr(faces_judge, "Judge", Watched)
+    figures.run("faces", 1, 1, tmp_path, report=lambda line: None, only=["direct, 50 labels"])
+    for parts, name, length in ((taught, "train", 50_000), (measured, "test", 10_000)):
+        assert parts and all(len(part) == length for part in parts)
+        assert all((part.images(slice(0, 200)) == raw("faces", name, 200)[0]).all() for part in parts)
+
+
+def test_what_the_judge_is_taught(tmp_path, monkeypatch, small, quick):
+    check_what_the_judge_is_taught(tmp_path, monkeypatch)
+
+
+def test_a_judge_taught_on_test_images_is_caught(tmp_path, monkeypatch, small, quick):
+    right = faces_experiment.data.load
+
+    def swapped(name, *rest):
+        dataset = right(name, *rest)
+        return dataset._replace(train=dataset.test) if rest == (None,) else dataset
+
+    monkeypatch.setattr(faces_experiment.data, "load", swapped)
+    with pytest.raises(AssertionError):
+        check_what_the_judge_is_taught(tmp_path, monkeypatch)
+
+
+def test_the_experiment(tmp_path, small, quick):
+    lines = []
+    some = ["direct, 0 labels", "direct, 50 labels", "gumbel-softmax, 1000 labels"]
+    runs = figures.run("faces", 1, 1, tmp_path, report=lines.append, only=some)
+    assert [cell.label for cell in runs] == some
+    assert sum("judge: " in line for line in lines) == 1
+    assert sum("only the attribute that was switched changed" in line for line in lines) == 3
+    for picture in ("faces.png", "faces-samples.png", "faces-switched.png", "faces-unnamed.png"):
+        assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
+    found = rows.read_all(tmp_path / "rows")
+    kept = {record.label: record for record in found if record.experiment == "faces"}
+    tested = {record.label: record for record in found if record.experiment == "faces-switch"}
+    assert set(kept) == set(tested) == set(some) and len(found) == 6
+    assert set(NAMES) <= set(kept[some[0]].rows[-1]) and tested[some[0]].settings == {"dataset": "faces", "seed": 0}
+    assert [row["attribute"] for row in tested[some[0]].rows] == list(faces.ATTRIBUTES)
+    assert all(0 <= row[name] <= 1 for row in tested[some[1]].rows for name in ("generated", "encoded", "judge"))
+    table = figures.REGISTRY["faces"].table(runs, 1)
+    assert len(table) == 3 + 3 and table[2].split() == ["glasses", "long", "hair", "smile", "all", "three", "-ELBO"]
+    last = kept[some[1]].rows[-1]
+    expected = [f"{100 * last[name]:.2f}" for name in (*NAMES, "accuracy")] + [f"{-last['test_elbo']:.2f}"]
+    assert table[4].split()[3:8] == expected
+
+
+def records() -> list[Record]:
+    """Rows of all runs, seeds 0 and 1, each with numbers of its own."""
+    made = [cell for seed in (0, 1) for cell in faces_experiment.by_labels("faces", seed)]
+    return [Record("faces", cell.label, asdict(cell.settings), (), [
+        {"epoch": float(epoch), "accuracy": place / 100, "test_elbo": -100.0 - place - epoch,
+         **{name: place / 100 + 0.01 * j for j, name in enumerate(NAMES)}} for epoch in (0, 1, 2)])
+        for place, cell in enumerate(made)]
+
+
+def test_the_picture():
+    every = records()
+    figure = figures.REGISTRY["faces"].draw(every, "title")
+    assert figure.get_suptitle() == "title; after 2 epochs"
+    accuracy, each, bound = figure.axes
+    panels = ([(accuracy, name, "accuracy", 100, name, plots.colour(name)) for name in faces_experiment.ESTIMATORS]
+              + [(each, "direct", column, 100, words, None) for column, words in zip(NAMES, faces.ATTRIBUTES)])
+    for ax, estimator, column, factor, words, colour in panels:
+        (line,) = [line for line in ax.lines if line.get_label() == words]
+        assert colour in (None, line.get_color()) and np.round(line.get_xdata()).tolist() == [0, 1, 2, 3, 4]
+        for labels, y in zip((0, 20, 50, 200, 1000), line.get_ydata()):
+            group = [record for record in every if record.label == f"{estimator}, {labels} labels"]
+            assert len(group) == 2 and y == pytest.approx(np.median(
+                [factor * record.rows[-1][column] for record in group]))
+    assert [label.get_text() for label in bound.get_xticklabels()] == ["0", "20", "50", "200", "1,000"]
+    (line,) = [line for line in bound.lines if line.get_color() == plots.colour("exact")
+               and len(set(np.round(line.get_xdata()))) == 5]
+    assert line.get_ydata()[0] == pytest.approx(-np.median([record.rows[-1]["test_elbo"] for record in every
+                                                            if record.label == "exact, 0 labels"]))
