@@ -18,6 +18,7 @@ import pytest
 
 from refimpl.checks import InputError
 from refimpl.experiments import tutorial_runs
+from refimpl.plots import walls
 from tests import background
 
 FOLDER = Path(__file__).resolve().parent.parent / "tutorials"
@@ -84,6 +85,26 @@ def test_chapter_and_solutions_run(source, request):
     done = background.result(request.node)
     assert done.returncode == 0, done.stderr
     assert done.stderr == "" and "nan" not in done.stdout
+
+
+PROBLEM = """names = ["shirt", "coat", "dress"]              # z = 0, 1, 2
+colours = ["#004488", "#DDAA33", "#BB5566"]
+h = np.array([0.3, -0.4, 0.6])                  # the encoder's scores
+f = np.array([1.0, -2.0, 0.5])                  # the decoder's scores, nats
+noise = np.random.default_rng(1).gumbel(-np.euler_gamma, size=(100_000, 3))     # one row a draw, mean 0
+M = len(noise)
+"""
+
+
+def test_chapters_1_to_4_are_about_one_problem():
+    """The same scores, colours and draws, and those of the pictures that the package makes of it."""
+    for source in SOURCES[:4]:
+        first = next(text for kind, text in cells(source) if kind == "code")
+        assert PROBLEM in first + "\n", source.name
+    there: dict = {"np": np}
+    exec(PROBLEM, there)
+    assert tuple(there["names"]) == walls.NAMES and tuple(there["colours"]) == walls.COLOURS
+    assert (there["h"] == walls.H).all() and (there["f"] == walls.F).all()
 
 
 @each
