@@ -157,6 +157,10 @@ assert 5 < counts[0] / counts[1] < 10
 # wide strips at $\epsilon = 1$ reach out to where there are few dots. At small $\epsilon$ the number is proportional to
 # $\epsilon$. Each changed dot counts $1/\epsilon$ in the estimate. So what they add up to tends to a limit.
 #
+# The same, moving (`python -m refimpl explore` has it under sliders):
+#
+# ![The walls move over the cloud: fewer draws change their winner, and each weighs more](figures/walls.gif)
+#
 # ## How much noise lies along a wall
 #
 # Let $\rho_{ij}$ be the density of the noise along the wall between $i$ and $j$: how large a share of the draws is
