@@ -16,8 +16,8 @@ import pytest
 
 from refimpl.cli import commands
 from refimpl.cli.parser import make_parser
-from refimpl.experiments import (benchmark, codes, compare, estimators_table, explore, figures, joint_argmax,
-                                 structured_timing, tutorial_runs, variance, verify)
+from refimpl.experiments import (benchmark, choosing_eps, codes, compare, estimators_table, explore, figures,
+                                 joint_argmax, structured_timing, tutorial_runs, variance, verify)
 from refimpl.experiments.cells import Cell
 from refimpl.runs import KINDS, checkpoint, loop
 from refimpl.runs.mixture import MixtureRun, MixtureSettings
@@ -193,6 +193,12 @@ def test_verify(replaced, capsys, tmp_path, holds, status):
     out = call(capsys, "verify", "--short", "--h=-1,2", "--f", "3,1", "--eps", "0.25", "--out", tmp_path)[1]
     assert calls[1]["h"].tolist() == [-1, 2] and calls[1]["f"].tolist() == [3, 1] and calls[1]["eps"] == 0.25
     assert "  one" not in out and ("FAILS  two" in out) != holds            # a claim that fails is never left out
+
+
+def test_choose_eps(capsys):
+    """Its options arrive: the table is the one that they make."""
+    status, out, _ = call(capsys, "choose-eps", "--samples", 20, "--problems", 2, "--seed", 3)
+    assert status == 0 and out.splitlines() == choosing_eps.run(20, 2, 3) != choosing_eps.run(20, 2, 4)
 
 
 def test_explore(replaced, capsys, tmp_path):
