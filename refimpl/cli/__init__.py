@@ -1,7 +1,7 @@
 """The command line, `python -m refimpl COMMAND`: its options, its commands, and how problems are said.
 
 Exit status: 0 done; 1 a claim of `verify` failed; 2 the input cannot be used, with one line that says what, where, and
-what is allowed; 130 stopped with Ctrl-C.
+what is allowed; 130 stopped, with Ctrl-C or `kill`.
 """
 from __future__ import annotations
 

@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
 from refimpl.runs import checkpoint, loop
 from refimpl.runs.vae import VAESettings
+from refimpl.system import files
 from tests import background
 from tests.asserts import assert_same_to_the_bit, checkpoint_content
 
@@ -108,6 +110,23 @@ def test_ctrl_c_and_resume(tmp_path):
     assert resumed.returncode == 0 and resumed.stderr == "" and "\r" not in resumed.stdout
     loop.train(SETTINGS, done + 1, tmp_path / "whole")
     assert_same_to_the_bit(tmp_path / "whole", tmp_path / "stopped")
+
+
+def test_kill_ends_an_experiment_and_the_runs_that_it_started(tmp_path):
+    """Each run holds its folder: once nobody does, nobody is left."""
+    process = subprocess.Popen([sys.executable, "-m", "refimpl", "experiment", "binary", "--only", "arm", "disarm",
+                                "--epochs", "100000", "--jobs", "2", "--out", str(tmp_path)], cwd=ROOT,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    folders = [tmp_path / f"fashion-mnist-{name}-seed0" for name in ("arm", "disarm")]
+    while not all((folder / "config.json").exists() for folder in folders):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.terminate()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "the same command continues" in err and "Traceback" not in err
+    for folder in folders:
+        with files.locked(folder):
+            pass
 
 
 def peak_memory() -> subprocess.CompletedProcess:
