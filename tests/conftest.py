@@ -10,11 +10,12 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np                                          # noqa: E402
 import pytest                                               # noqa: E402
 
-from tests import background                                # noqa: E402
+from tests.two_processes import pytest_runtestloop         # noqa: E402, F401  (a hook: pytest finds it here)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="also run the tests that are marked slow")
+    parser.addoption("--helper", help="for two_processes.py: the folder that this process shares with the session")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -24,15 +25,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if slow:
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if not item.get_closest_marker("slow")]
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    if not session.config.option.collectonly:
-        background.start(session.items)
-
-
-def pytest_sessionfinish() -> None:
-    background.stop()
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ import pytest
 from refimpl.checks import InputError
 from refimpl.experiments import tutorial_runs
 from refimpl.plots import walls
-from tests import background
 
 FOLDER = Path(__file__).resolve().parent.parent / "tutorials"
 SOURCES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
@@ -77,12 +76,9 @@ def run_chapter(source: Path) -> subprocess.CompletedProcess:
                           capture_output=True, text=True, timeout=300)
 
 
-AHEAD = {"test_chapter_and_solutions_run": run_chapter}
-
-
 @each
-def test_chapter_and_solutions_run(source, request):
-    done = background.result(request.node)
+def test_chapter_and_solutions_run(source):
+    done = run_chapter(source)
     assert done.returncode == 0, done.stderr
     assert done.stderr == "" and "nan" not in done.stdout
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ import pytest
 from refimpl.cli import commands
 from refimpl.runs import KINDS
 from refimpl.runs.checkpoint import FILE
-from tests import background
 from tests.cli.helpers import ROOT, SMALL, assert_refused, call
 
 
@@ -39,7 +37,7 @@ def test_train(tmp_path, capsys, dataset, estimator):
     ["--n", "5", "--k", "2", "--structure", "pairwise", "--solver", "milp"],
     ["--n", "4", "--k", "2", "--structure", "pairwise", "--estimator", "direct-joint", "--solver", "persistency"],
     ["--n", "4", "--k", "2", "--structure", "pairwise", "--estimator", "gumbel-softmax", "--as-released"]])
-def test_train_with_several_variables(tmp_path, capsys, options):
+def test_train_with_several_variables(tmp_path, capsys, quick, options):
     status, out, err = call(capsys, "train", "--hidden", 10, "--limit", 60, "--batch", 20, *options, "--epochs", 1,
                             "--out", tmp_path / "run")
     assert status == 0 and err == "", err
@@ -54,7 +52,7 @@ def test_train_with_several_variables(tmp_path, capsys, options):
     [], ["--estimator", "gumbel-softmax"], ["--estimator", "exact"], ["--estimator", "relax"], ["--labels", "0"],
     ["--as-released"], ["--labelled-term", "direct-loss", "--dataset", "fashion-mnist"],
     ["--dataset", "faces"], ["--dataset", "faces", "--labels", "0", "--estimator", "gumbel-softmax"]])
-def test_semi_supervised(tmp_path, capsys, options):
+def test_semi_supervised(tmp_path, capsys, quick, options):
     small = ["semi-supervised", "--labels", 20, "--limit", 300, "--pretrain", 2, "--epochs", 1, *options]
     status, out, err = call(capsys, *small, "--out", tmp_path / "run")
     assert status == 0 and err == "" and "nan" not in out
@@ -96,19 +94,9 @@ def test_benchmark(capsys, monkeypatch):
     assert "1.05 times the first" in out
 
 
-def run_quickstart() -> tuple[tempfile.TemporaryDirectory, subprocess.CompletedProcess]:
-    """The folder, which is gone once nobody holds it, and the process."""
-    folder = tempfile.TemporaryDirectory()
-    return folder, subprocess.run([sys.executable, "-m", "refimpl", "quickstart", "--out", folder.name], cwd=ROOT,
-                                  capture_output=True, text=True)
-
-
-AHEAD = {"test_quickstart_in_a_process_of_its_own": run_quickstart}
-
-
-def test_quickstart_in_a_process_of_its_own(request, capsys, monkeypatch):
-    folder, done = background.result(request.node)
-    tmp_path = Path(folder.name)
+def test_quickstart_in_a_process_of_its_own(tmp_path, capsys, monkeypatch):
+    done = subprocess.run([sys.executable, "-m", "refimpl", "quickstart", "--out", str(tmp_path)], cwd=ROOT,
+                          capture_output=True, text=True)
     assert done.returncode == 0 and done.stderr == "", done.stderr
     for picture in re.findall(r"^- (\S+\.png)", done.stdout, re.M):
         assert Path(picture).exists()

@@ -5,14 +5,12 @@ import os
 import subprocess
 import sys
 import tempfile
-from functools import partial
 
 import pytest
 
 from refimpl.checks import InputError
 from refimpl.cli import commands
 from refimpl.runs import KINDS
-from tests import background
 from tests.cli.helpers import ROOT, call
 
 
@@ -24,23 +22,19 @@ def verify(environment: dict[str, str] | None = None, redirect: str = "") -> sub
                               env={**os.environ, **(environment or {})})
 
 
-AHEAD = {"test_odd_streams": verify, "test_output_that_cannot_be_written": partial(verify, redirect=">/dev/full"),
-         "test_a_reader_that_leaves_early_is_no_error": partial(verify, redirect="| head -n 1")}
-
-
 @pytest.mark.parametrize("environment, redirect", [({"PYTHONIOENCODING": "ascii"}, ""), ({}, "2>&-")])
-def test_odd_streams(request, environment, redirect):
-    done = background.result(request.node)
+def test_odd_streams(environment, redirect):
+    done = verify(environment, redirect)
     assert done.returncode == 0, done.stderr
 
 
-def test_output_that_cannot_be_written(request):
-    done = background.result(request.node)
+def test_output_that_cannot_be_written():
+    done = verify(redirect=">/dev/full")
     assert done.returncode == 2 and done.stderr.count("\n") == 1
 
 
-def test_a_reader_that_leaves_early_is_no_error(request):
-    done = background.result(request.node)
+def test_a_reader_that_leaves_early_is_no_error():
+    done = verify(redirect="| head -n 1")
     assert "Traceback" not in done.stderr and "Error" not in done.stderr
 
 

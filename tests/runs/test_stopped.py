@@ -5,7 +5,6 @@ import json
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -14,7 +13,6 @@ import pytest
 from refimpl.runs import checkpoint, loop
 from refimpl.runs.vae import VAESettings
 from refimpl.system import files
-from tests import background
 from tests.asserts import assert_same_to_the_bit, checkpoint_content
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -129,19 +127,11 @@ def test_kill_ends_an_experiment_and_the_runs_that_it_started(tmp_path):
             pass
 
 
-def peak_memory() -> subprocess.CompletedProcess:
+def test_peak_memory_of_training_on_mnist(tmp_path):
     """An epoch of MNIST that ends by printing its peak in MB.  Large batches take more memory, and less time."""
     code = ("import resource, sys; from refimpl import cli; cli.main(sys.argv[1:]); "
             "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)")
-    with tempfile.TemporaryDirectory() as folder:
-        return run([sys.executable, "-c", code, "train", "--k", "50", "--batch", "1000", "--epochs", "1", "--out",
-                    f"{folder}/run"])
-
-
-AHEAD = {"test_peak_memory_of_training_on_mnist": peak_memory}
-
-
-def test_peak_memory_of_training_on_mnist(request):
-    done = background.result(request.node)
+    done = run([sys.executable, "-c", code, "train", "--k", "50", "--batch", "1000", "--epochs", "1", "--out",
+                str(tmp_path / "run")])
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[-1]) < 600, "MB"

@@ -1,0 +1,131 @@
+"""Two processes share a long session: one pytest uses one core, and the tests have two.
+
+The session starts a second pytest, the helper, with the same arguments, so that both hold the same list of test files.
+Whoever first makes a mark for a file in a folder that the two share runs it: the session from the front of the list,
+the helper from the back.  The helper writes its reports as lines of JSON.  The session reads them as they come and
+passes them on, as if its own.  What the helper claimed and did not report, the session runs after all.
+"""
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+MANY = 300                      # tests; fewer end before a helper has imported what it needs
+REPORTS = "reports.jsonl"
+
+
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """True if all was run here; None leaves it to pytest's own loop."""
+    config = session.config
+    if config.getoption("--helper"):
+        folder = Path(config.getoption("--helper"))
+        config.pluginmanager.register(_Writer(config, folder / REPORTS))
+        for items in _claimed(reversed(_by_file(session.items)), folder):
+            _run(session, items)
+        return True
+    if (session.testsfailed or config.option.collectonly or config.option.usepdb or config.option.capture == "no"
+            or len(session.items) < MANY or (os.cpu_count() or 1) < 2):
+        return None
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        command = [sys.executable, "-m", "pytest", *config.invocation_params.args, f"--helper={folder}"]
+        helper = subprocess.Popen([*command, "-p", "no:cacheprovider"], cwd=config.invocation_params.dir,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            reader = _Reader(session, folder / REPORTS)
+            own = []
+            for items in _claimed(_by_file(session.items), folder):
+                own += items
+                _run(session, items)
+                reader.read()
+            while helper.poll() is None:
+                time.sleep(0.1)
+                reader.read()
+            reader.read()
+            done = {item.nodeid for item in own} | reader.done
+            _run(session, [item for item in session.items if item.nodeid not in done])
+        finally:
+            helper.kill()
+            helper.wait()
+    return True
+
+
+def _by_file(items: Sequence[pytest.Item]) -> list[list[pytest.Item]]:
+    return [list(group) for _, group in itertools.groupby(items, lambda item: item.nodeid.split("::")[0])]
+
+
+def _claimed(groups: Iterable[list[pytest.Item]], folder: Path) -> Iterator[list[pytest.Item]]:
+    """The files that nobody else has claimed, claimed one at a time."""
+    for items in groups:
+        try:
+            (folder / items[0].nodeid.split("::")[0].replace("/", "+")).touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        yield items
+
+
+def _run(session: pytest.Session, items: list[pytest.Item]) -> None:
+    """As pytest's own loop does it."""
+    for item, following in itertools.zip_longest(items, items[1:]):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        _stop_if_told(session)
+
+
+def _stop_if_told(session: pytest.Session) -> None:
+    if session.shouldfail:
+        raise session.Failed(session.shouldfail)
+    if session.shouldstop:
+        raise session.Interrupted(session.shouldstop)
+
+
+class _Writer:
+    """In the helper: every report is a line."""
+
+    def __init__(self, config: pytest.Config, path: Path) -> None:
+        self.config, self.path = config, path
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        content = self.config.hook.pytest_report_to_serializable(config=self.config, report=report)
+        with self.path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(content) + "\n")
+
+
+class _Reader:
+    """In the session: the lines that have come since the last look, passed on to whoever counts and prints."""
+
+    def __init__(self, session: pytest.Session, path: Path) -> None:
+        self.session, self.path, self.place = session, path, 0
+        self.done: set[str] = set()
+
+    def read(self) -> None:
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as stream:
+            stream.seek(self.place)
+            for line in stream:
+                if not line.endswith(b"\n"):                    # still being written
+                    break
+                self.place += len(line)
+                self._pass_on(json.loads(line))
+
+    def _pass_on(self, content: dict) -> None:
+        config = self.session.config
+        report = config.hook.pytest_report_from_serializable(config=config, data=content)
+        if isinstance(report.longrepr, list):                   # where a test was skipped; JSON has no tuples
+            report.longrepr = tuple(report.longrepr)
+        if report.when == "setup":
+            config.hook.pytest_runtest_logstart(nodeid=report.nodeid, location=tuple(report.location))
+        config.hook.pytest_runtest_logreport(report=report)
+        if report.when == "teardown":
+            config.hook.pytest_runtest_logfinish(nodeid=report.nodeid, location=tuple(report.location))
+            self.done.add(report.nodeid)
+        _stop_if_told(self.session)
