@@ -35,28 +35,23 @@ class Spread:
             return math.nan
         return float(stats.t.ppf(0.975, count - 1) * np.std(self.values, ddof=1) / math.sqrt(count))
 
-    def text(self, digits: int = 2, unit: str = "") -> str:
-        """The mean and its interval; a single value alone."""
+    def text(self, digits: int = 2, unit: str = "", sign: str = "") -> str:
+        """The mean and its interval; a single value alone.  sign "+": with its sign, as for a difference."""
         if not self.values:
             return "–"
         half = "" if math.isnan(self.half) else f" ± {self.half:.{digits}f}"
-        return f"{self.mean:.{digits}f}{half}{unit}"
+        return f"{self.mean:{sign}.{digits}f}{half}{unit}"
+
+    @property
+    def side(self) -> int | None:
+        """1 where the 95 % interval lies above 0, -1 where it lies below; None where it holds 0, or with one value."""
+        return None if math.isnan(self.half) or abs(self.mean) <= self.half else 1 if self.mean > 0 else -1
 
     def range_text(self, digits: int = 2, unit: str = "") -> str:
         """The median, and the lowest and the highest value: for runs some of which are stuck."""
         if len(self.values) < 2:
             return self.text(digits, unit)
         return f"{self.median:.{digits}f} ({min(self.values):.{digits}f} … {max(self.values):.{digits}f}){unit}"
-
-
-def below(one: Spread, other: Spread) -> bool | None:
-    """Whether the mean of the first is below that of the second, by intervals that part; None where they do not, or
-    one of them has a single seed."""
-    if math.isnan(one.half) or math.isnan(other.half):
-        return None
-    if one.mean + one.half < other.mean - other.half:
-        return True
-    return False if other.mean + other.half < one.mean - one.half else None
 
 
 class Store:
@@ -104,6 +99,17 @@ def lengths(runs: Sequence[Sequence[Record]], column: str) -> list[int]:
 def spread(runs: Sequence[Record], epoch: int, column: str, sign: float = -1.0) -> Spread:
     """sign times a column at this epoch, over the runs that have it."""
     values = (sign * record.at(epoch, column) for record in runs)
+    return Spread(tuple(value for value in values if not math.isnan(value)))
+
+
+def paired(one: Sequence[Record], other: Sequence[Record], epoch: int, column: str, sign: float = -1.0) -> Spread:
+    """sign * (one's column - the other's), seed by seed, for seeds that both have.
+
+    Runs of one seed have their first weights, their batches and their labelled images in common.  What these do to
+    both alike is no longer in the difference.
+    """
+    there = {record.seed: record.at(epoch, column) for record in other}
+    values = (sign * (record.at(epoch, column) - there.get(record.seed, math.nan)) for record in one)
     return Spread(tuple(value for value in values if not math.isnan(value)))
 
 
