@@ -112,9 +112,9 @@ assert jumps_of_one == 1 and jumps_of_ten == 13
 # staircase too, with steps far too small to see. The mean over *all* noise is a smooth curve.
 #
 # A program learns by following the slope of its result. Here the slope of every single run is zero, and where it is not
-# zero it does not exist. More runs do not help: the mean of zeros is zero. Yet the black curve has a slope everywhere.
-# **That slope, from single runs of the program, is what this series is about.** It is the gradient of $E f(z^{\star})$
-# in the weights of the encoder.
+# zero it does not exist. More runs do not help: the mean of zeros is zero. Yet the mean over all noise, which the black
+# curve comes close to, has a slope everywhere. **That slope, from single runs of the program, is what this series is
+# about.** It is the gradient of $E f(z^{\star})$ in the weights of the encoder.
 #
 # ## When to want this, and when not
 #
@@ -123,8 +123,9 @@ assert jumps_of_one == 1 and jumps_of_ten == 13
 # where it can be done it is the better tool. We use it throughout as the truth against which all else is held.
 #
 # A sum over all values cannot be had when there are too many of them. Fifteen yes-or-no variables have 32,768 joint
-# values; the paths through a grid of 16 x 16 cells are more than a hundred million. Then an arg max can still be cheap:
-# a best path is found in one sweep over the grid. There the method of these chapters pays, and chapters 7, 8 and 10
+# values, which can still be added up. A hundred of them have $10^{30}$. The paths through a grid of 16 x 16 cells, to
+# the right or down at each step, are more than a hundred million. Then an arg max can still be cheap: a best path is
+# found in one sweep over the grid. There the method of these chapters pays, and chapters 7, 8 and 10
 # have such cases. (For some of them a clever sum is known as well. Each chapter says so.) We learn it on three values
 # because there every step can be checked.
 #
@@ -193,7 +194,7 @@ winner = (at * f + h + some).argmax(axis=1)
 slope = (maximum(h, at + step, some) - maximum(h, at - step, some)) / (2 * step)
 in_h = np.stack([(maximum(h + step * unit, at, some) - maximum(h - step * unit, at, some)) / (2 * step)
                  for unit in np.eye(3)], axis=1)
-assert np.allclose(slope, f[winner], atol=1e-8) and np.allclose(in_h, np.eye(3)[winner], atol=1e-8)
+assert np.allclose(slope, f[winner], rtol=0, atol=1e-8) and np.allclose(in_h, np.eye(3)[winner], rtol=0, atol=1e-8)
 print("slopes by differences of the first five draws:", slope[:5].round(6))
 print("f of their winners:                           ", f[winner[:5]])
 

@@ -149,7 +149,8 @@ def test_labels_beside_the_paper_s():
     line = labels.semi_supervised(store).split("\n")[2]
     accuracy, bound = Spread((45.0, 45.5)), Spread((90.0, 91.0))        # the same for both: no difference
     assert line == (f"| mnist, 100 | 60 | {accuracy.text(2, ' %')} (95.4 %) | {bound.text()} (90.93) | 2 | "
-                    f"{accuracy.text(2, ' %')} (88.4 %) | {bound.text()} (90.64) | 2 | +0.00 ± 0.00 % | +0.00 ± 0.00 |")
+                    f"{accuracy.text(2, ' %')} (88.4 %) | {bound.text()} (90.64) | 2 "
+                    "| +0.00 ± 0.00 % | +0.00 ± 0.00 |")
 
 
 def test_the_claims_about_labels_go_by_the_differences():
