@@ -103,6 +103,17 @@ def test_the_verdict_on_an_order(ours, words):
     assert found.startswith(words)
 
 
+@pytest.mark.parametrize("tilted, fair, words", [
+    ((150, 151), (155, 156), "direct's bias: "), ((157, 158), (155, 156), "not direct's bias: "),
+    ((150, 156), (155, 157), "not decided: "), ((150,), (155, 157), "not decided: ")])
+def test_whether_the_bias_is_the_cause_is_worked_out(tilted, fair, words):
+    every = {"direct": (150, 151), "relax": (155, 156), "arm": (155, 156), "rebar": (158, 159),
+             "local-tilted": tilted, "local-expectation": fair}
+    found = claims._binary(Store([run(name, seed, ((100, -value),)) for name, values in every.items()
+                                  for seed, value in enumerate(values)]))
+    assert found.cause.startswith(words) and found.verdict == "confirmed"
+
+
 def test_from_when_on_direct_is_lowest():
     others = [run(name, values=((10, -165), (20, -160), (30, -159))) for name in ("arm", "rebar", "relax")]
     assert claims.crossing(Store([run(values=((10, -190), (20, -159.5), (30, -150))), *others])) == 20
