@@ -1,7 +1,6 @@
 """The pictures of the experiments: which runs answer which question, in which panels."""
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -9,14 +8,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from refimpl import plots
-from refimpl.experiments.pictures import Panel, draw
+from refimpl.experiments.pictures import Panel, draw, how_to_read
 from refimpl.experiments.rows import Record
 
 Records = Sequence[Record]
 NATS = "test -ELBO, nats an image"
 COMPARED = ("direct", "local-expectation", "disarm", "rebar", "relax", "arm")       # slide 31 and what it left out
 GRADIENTS = ("exact", "tilted", "noisy-exact", "direct")            # neither bias nor noise, bias, noise, both
-BAND = "line: median of the seeds, band: lowest to highest"
 
 
 def datasets(records: Records) -> list[str]:
@@ -42,7 +40,7 @@ def binary(records: Records, title: str) -> Figure:
         ours = chosen(records, COMPARED, dataset)
         panels += [Panel(dataset, ours, above=25), Panel(dataset, ours, against="evaluations", unit=1e6, log=True,
                                                          words="decoder evaluations, millions", above=25)]
-    return draw(panels, NATS, f"{title}\n{BAND}", columns=2)
+    return draw(panels, NATS, f"{title}\n{how_to_read(panels)}", columns=2)
 
 
 def released(records: Records, title: str = "What the released settings change, one estimator a panel") -> Figure:
@@ -53,7 +51,7 @@ def released(records: Records, title: str = "What the released settings change, 
                               ("relax", "relax, batch mean")):
             labels = (name, between, f"{name} as released")
             panels.append(Panel(f"{dataset}: {name}", chosen(records, labels, dataset), above=50))
-    return draw(panels, NATS, f"{title}\n{BAND}", columns=3, width=4.0)
+    return draw(panels, NATS, f"{title}\n{how_to_read(panels)}", columns=3, width=4.0)
 
 
 def joint(records: Records, title: str) -> Figure:
@@ -61,19 +59,16 @@ def joint(records: Records, title: str) -> Figure:
     panels = [Panel(f"{dataset}, n = {n}", chosen(records, [f"{name}, n = {n}" for name in names], dataset,
                                                   lambda label: label.split(",")[0]))
               for dataset in datasets(records) for n in (8, 12)]
-    return draw(panels, NATS, f"{title}\n{BAND}", columns=2)
+    return draw(panels, NATS, f"{title}\n{how_to_read(panels)}", columns=2)
 
 
 def structured(records: Records, title: str) -> Figure:
-    """-log p(x), since pair scores have no bound; against epochs and training time."""
+    """-log p(x), since pair scores have no bound."""
     labels = ("unstructured", "unstructured, no KL", "pairwise, w >= 0", "pairwise, w >= 0, start 0",
               "pairwise, any sign")
-    panels = []
-    for dataset in datasets(records):
-        ours = chosen(records, labels, dataset)
-        panels += [Panel(dataset, ours, "test_log_likelihood", above=25),
-                   Panel(dataset, ours, "test_log_likelihood", "seconds", "training time, seconds", log=True, above=25)]
-    return draw(panels, "test -log p(x), nats an image", f"{title}\n{BAND}", columns=2)
+    panels = [Panel(dataset, chosen(records, labels, dataset), "test_log_likelihood", above=25)
+              for dataset in datasets(records)]
+    return draw(panels, "test -log p(x), nats an image", f"{title}\n{how_to_read(panels)}", width=6.5, height=3.2)
 
 
 def convergence(records: Records, title: str) -> Figure:
@@ -81,7 +76,7 @@ def convergence(records: Records, title: str) -> Figure:
     panels = [Panel(f"{dataset}, k = {k}", chosen(records, [f"{name}, k = {k}" for name in names], dataset,
                                                   lambda label: label.split(", k")[0]), log=True, above=60)
               for dataset in datasets(records) for k in (10, 50)]
-    return draw(panels, NATS, f"{title}\n{BAND}", columns=2)
+    return draw(panels, NATS, f"{title}\n{how_to_read(panels)}", columns=2)
 
 
 def plateau(records: Records, title: str) -> Figure:
@@ -89,13 +84,12 @@ def plateau(records: Records, title: str) -> Figure:
                     chosen(records, [f"{name}, decoder {signal}" for name in GRADIENTS], dataset,
                            lambda label: label.split(",")[0]), above=60)
               for dataset in datasets(records) for signal in ("q", "z*")]
-    return draw(panels, NATS, f"{title}\n{BAND}", columns=2)
+    return draw(panels, NATS, f"{title}\n{how_to_read(panels)}", columns=2)
 
 
 def latent_sizes(records: Records, title: str) -> Figure:
-    """Against k, at the last epoch that all runs of a data set have: the mean and its 95 % interval."""
-    from refimpl.experiments.cells import interval
-
+    """Against k, at the last epoch that all runs of a data set have: the median, a bar from the lowest to the highest.
+    Some seeds may sit on a plateau, so that a mean would tell nothing."""
     figure, axes = plots.new_figure(len(datasets(records)), width=4.4, height=3.6)
     for ax, dataset in zip(axes, datasets(records)):
         here = [record for record in records if record.dataset == dataset]
@@ -106,14 +100,15 @@ def latent_sizes(records: Records, title: str) -> Figure:
                 if record.settings["estimator"] == name:
                     points.setdefault(int(record.settings["k"]), []).append(-record.at(epoch, "test_elbo"))
             sizes = sorted(points)
-            middle, half = zip(*(interval(points[k]) for k in sizes))
-            known = None if all(map(math.isnan, half)) else np.nan_to_num(half)
+            middle = np.array([np.median(points[k]) for k in sizes])
+            low, high = (np.array([end(points[k]) for k in sizes]) for end in (min, max))
+            known = (middle - low, high - middle) if (high > low).any() else None
             ax.errorbar(sizes, middle, known, marker="o", capsize=3, label=name, **plots.line_style(name))
         ax.set(xlabel="k, values of z", ylabel=NATS if ax is axes[0] else "", title=f"{dataset}, {epoch} epochs",
                xticks=sizes)
     handles = {line.get_label(): line for line in axes[0].containers}
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False, fontsize=10)
-    figure.suptitle(title, fontsize=12)
+    figure.suptitle(f"{title}\ndot: median of the seeds, bar: lowest to highest", fontsize=12)
     return figure
 
 

@@ -1,6 +1,7 @@
 """How runs of an experiment are drawn, from their rows: one question a picture, at most six lines.
 
-A line is the median over the seeds, its band reaches from the lowest to the highest.
+A line is the median over the seeds, its band reaches from the lowest to the highest.  Runs that were measured at one
+epoch only make no line: each seed is a dot then, a row a run, the best at the top.
 """
 from __future__ import annotations
 
@@ -16,6 +17,8 @@ from refimpl import plots
 from refimpl.experiments.rows import Record
 
 MOST = 6                                                # lines a panel
+BAND = "line: median of the seeds, band: lowest to highest"
+DOTS = "a dot is a seed, a stroke the median of the seeds"
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,32 @@ def curve(runs: Sequence[Record], column: str, against: str = "epoch", sign: flo
     return x, np.median(values, axis=0), values.min(axis=0), values.max(axis=0)
 
 
+def only_epoch(panel: Panel) -> float | None:
+    """The one epoch at which all runs of the panel have the column; None if there is a curve to be drawn."""
+    if panel.against != "epoch":
+        return None
+    common = [set.intersection(*(set(record.epochs(panel.merit)) for record in runs))
+              for runs in by_label(panel.records).values()]
+    epochs = set().union(*common)
+    return epochs.pop() if len(epochs) == 1 and all(common) else None
+
+
+def how_to_read(panels: Sequence[Panel]) -> str:
+    alone = [only_epoch(panel) is not None for panel in panels]
+    return "; ".join(words for words, some in ((BAND, not all(alone)), (DOTS, any(alone))) if some)
+
+
 def draw(panels: Sequence[Panel], ylabel: str, title: str, columns: int | None = None, width: float = 4.6,
          height: float = 3.5) -> Figure:
     """The panels side by side, one legend below them all."""
     columns = columns or len(panels)
     figure, axes = plots.new_figure(columns, math.ceil(len(panels) / columns), width=width, height=height)
     for place, (ax, panel) in enumerate(zip(axes, panels)):
+        epoch = only_epoch(panel)
+        if epoch is not None:
+            _dots(ax, panel, epoch)
+            ax.set(xlabel=ylabel, title=f"{panel.title}, after {epoch:g} epoch{'s' * (epoch != 1)}")
+            continue
         _panel(ax, panel)
         ax.set(xlabel=panel.words, ylabel=ylabel if place % columns == 0 else "", title=panel.title)
         if panel.log:
@@ -78,8 +101,9 @@ def draw(panels: Sequence[Panel], ylabel: str, title: str, columns: int | None =
     handles = {line.get_label(): line for ax in axes for line in ax.lines if not line.get_label().startswith("_")}
     letters = 7 + max(map(len, handles), default=0)                         # of an entry, its line and margins included
     fit = int(11 * width * columns / letters)                               # about eleven letters an inch
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center",
-                  ncols=max(1, min(fit, MOST, len(handles))), frameon=False, fontsize=10)
+    if handles:
+        figure.legend(handles.values(), handles.keys(), loc="outside lower center",
+                      ncols=max(1, min(fit, MOST, len(handles))), frameon=False, fontsize=10)
     figure.suptitle(title, fontsize=12)
     return figure
 
@@ -104,3 +128,15 @@ def _panel(ax: Axes, panel: Panel) -> None:
         ends.append(end)
     if ends and panel.above is not None:
         ax.set_ylim(min(ends) - 1, min(ends) + panel.above)
+
+
+def _dots(ax: Axes, panel: Panel, epoch: float) -> None:
+    values = {label: [panel.sign * record.at(epoch, panel.merit) for record in runs]
+              for label, runs in by_label(panel.records).items()}
+    order = sorted(values, key=lambda label: float(np.median(values[label])), reverse=True)
+    for place, label in enumerate(order):
+        style = {"color": plots.line_style(label)["color"], "linestyle": "none"}
+        ax.plot(values[label], [place] * len(values[label]), marker="o", markersize=6, alpha=0.7, **style)
+        ax.plot(np.median(values[label]), place, marker="|", markersize=20, markeredgewidth=2, **style)
+    ax.set_yticks(range(len(order)), order)
+    ax.set_ylim(-0.6, len(order) - 0.4)

@@ -112,7 +112,7 @@ def draw(records: Sequence[Record]) -> Figure:
                 and record.settings["learn_from"] is None]
         panels += [Panel(f"{dataset}: {words}", ours, name, "step", "step", symlog=EVERY, sign=sign,
                          log_y=name == "length_exact") for name, words, sign in PANELS]
-    title = (f"The first steps, from inside; {drawings.BAND}\n"
+    title = (f"The first steps, from inside; {pictures.BAND}\n"
              "decoders: exact and tilted learn from q, noisy-exact and direct from z*")
     return pictures.draw(panels, "", title,
                          columns=len(PANELS), width=3.6, height=3.0)

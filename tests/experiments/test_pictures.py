@@ -13,7 +13,7 @@ import pytest
 
 from refimpl import estimators, plots
 from refimpl.checks import InputError
-from refimpl.experiments import (cells, compare, drawings, estimators_table, figures, plateau_steps, semi_supervised,
+from refimpl.experiments import (compare, drawings, estimators_table, figures, pictures, plateau_steps, semi_supervised,
                                 structured_timing)
 from refimpl.experiments.cells import Cell
 from refimpl.experiments.rows import Record
@@ -106,20 +106,20 @@ PANELS = {
     "binary": [("mnist", SIX, SIX, "epoch", 1, "test_elbo"), ("mnist", SIX, SIX, "evaluations", 1e6, "test_elbo")],
     "joint": [(f"mnist, n = {n}", [f"{name}, n = {n}" for name in JOINT], JOINT, "epoch", 1, "test_elbo")
               for n in (8, 12)],
-    "structured": [("fashion-mnist", FIVE, FIVE, against, 1, "test_log_likelihood")
-                   for against in ("epoch", "seconds")],
+    "structured": [("fashion-mnist", FIVE, FIVE, "epoch", 1, "test_log_likelihood")],
     "convergence": [(f"mnist, k = {k}", [f"{name}, k = {k}" for name in FOUR], FOUR, "epoch", 1, "test_elbo")
                     for k in (10, 50)],
     "plateau": [(f"mnist, decoder learns from {signal}", [f"{name}, decoder {signal}" for name in PLATEAU], PLATEAU,
                  "epoch", 1, "test_elbo") for signal in ("q", "z*")]}
-WORDS = {"epoch": "epoch", "seconds": "training time, seconds", "evaluations": "decoder evaluations, millions"}
+WORDS = {"epoch": "epoch", "evaluations": "decoder evaluations, millions"}
 
 
 @pytest.mark.parametrize("name", PANELS)
 def test_experiments_show_the_median_of_the_seeds_and_their_range(records_of, name):
     records = records_of(name)
     figure = figures.REGISTRY[name].draw(records, "title")
-    assert figure.get_suptitle().startswith("title\n")
+    assert figure.get_suptitle() == f"title\n{pictures.BAND}"
+    assert len(figure.axes) == len(PANELS[name]) * len({record.dataset for record in records})
     dataset = PANELS[name][0][0].split(",")[0]
     for place, (ax, (title, kept, shown, against, unit, merit)) in enumerate(zip(figure.axes, PANELS[name])):
         assert ax.get_title() == title and ax.get_xlabel() == WORDS[against]
@@ -180,7 +180,7 @@ def test_an_axis_is_cut_to_what_is_discussed(records_of):
 
 
 def test_latent_sizes(records_of):
-    """All are compared where all have got to; bars are the 95 % intervals over the seeds."""
+    """All are compared where all have got to; a bar reaches from the lowest seed to the highest."""
     records = records_of("latent-sizes")
     place = next(place for place, record in enumerate(records) if record.dataset == "mnist")
     records[place] = replace(records[place], rows=records[place].rows[:2])
@@ -193,9 +193,8 @@ def test_latent_sizes(records_of):
             for k, y, segment in zip(*data_of(line), bars.get_segments()):
                 values = [-record.at(epoch, "test_elbo")
                           for record in of(records, dataset=dataset, k=k, estimator=name)]
-                mean, half = cells.interval(values)
-                assert len(values) == 3 and y == pytest.approx(mean)
-                assert half > 0 and (segment[1, 1] - segment[0, 1]) / 2 == pytest.approx(half)
+                assert len(values) == 3 and y == pytest.approx(np.median(values))
+                assert list(segment[:, 1]) == pytest.approx([min(values), max(values)]) and segment[1, 1] > y
 
 
 def test_tuning_shows_the_validation_part(records_of):
@@ -466,12 +465,33 @@ def test_another_suffix_is_refused(tmp_path, name):
     assert not list(tmp_path.iterdir())
 
 
-def test_one_epoch_is_a_point_on_whole_ticks(records_of):
-    records = [replace(record, rows=record.rows[:1]) for record in records_of("binary")]
-    ax = figures.REGISTRY["binary"].draw(records, "").axes[0]
-    assert {line.get_marker() for line in ax.lines} == {"o"}
-    ax.figure.canvas.draw()
-    assert [tick for tick in ax.get_xticks() if ax.get_xlim()[0] <= tick <= ax.get_xlim()[1]] == [1]
+def test_a_single_epoch_makes_no_line_but_a_dot_for_each_seed(records_of):
+    """The best run at the top; the stroke at the median; and what lies far off is not cut away."""
+    records = [replace(record, rows=record.rows[:1]) for record in records_of("structured")]
+    records[0] = replace(records[0], rows=[{**records[0].rows[0], "test_log_likelihood": -900.0}])
+    figure = figures.REGISTRY["structured"].draw(records, "title")
+    assert figure.get_suptitle() == f"title\n{pictures.DOTS}" and not figure.legends
+    (ax,) = figure.axes
+    assert ax.get_title() == "fashion-mnist, after 1 epoch" and ax.get_xlabel() == "test -log p(x), nats an image"
+    names, medians = [label.get_text() for label in ax.get_yticklabels()], []
+    for place, name in enumerate(names):
+        dots, stroke = (line for line in ax.lines if line.get_ydata()[0] == place)
+        values = [-record.at(1, "test_log_likelihood") for record in of(records, label=name)]
+        assert list(dots.get_xdata()) == values and len(values) == 3 and dots.get_marker() == "o"
+        assert list(stroke.get_xdata()) == [np.median(values)] and stroke.get_marker() == "|"
+        assert dots.get_color() == stroke.get_color() == plots.line_style(name)["color"]
+        medians.append(np.median(values))
+    assert sorted(names) == sorted(FIVE) and medians == sorted(medians, reverse=True)
+    assert ax.get_xlim()[1] > 900
+
+
+def test_a_picture_of_both_says_how_to_read_both(records_of):
+    records = [replace(record, rows=record.rows[:1]) if "n = 12" in record.label else record
+               for record in records_of("joint")]
+    figure = figures.REGISTRY["joint"].draw(records, "title")
+    assert figure.get_suptitle() == f"title\n{pictures.BAND}; {pictures.DOTS}"
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == JOINT
+    assert figure.axes[0].get_xlabel() == "epoch" and figure.axes[1].get_title() == "mnist, n = 12, after 1 epoch"
 
 
 def test_compare_names_its_axes_and_its_data(tmp_path, monkeypatch, kept):
