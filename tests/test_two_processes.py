@@ -83,8 +83,8 @@ def test_end():
     assert (tmp_path / "test_d.log").read_text().count("helper") == MANY // 4 + 1
 
 
-def test_few_tests_and_a_debugger_get_no_helper(tmp_path):
-    for options in (("test_a.py", "test_b.py"), ("--pdb",), ("-s",), ("--collect-only",)):
+def test_what_cannot_be_shared_is_not(tmp_path):
+    for options in (("test_a.py", "test_b.py"), ("--pdb",), ("-s",), ("--basetemp=t",), ("--collect-only",)):
         status, out = run(tmp_path, *options)
         assert status == 0 and not any(line.startswith("helper") for line in ran(tmp_path)), out
         assert re.search(r"\d+ (passed|tests collected)", out)

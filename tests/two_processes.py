@@ -32,7 +32,8 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
         for items in _claimed(reversed(_by_file(session.items)), folder):
             _run(session, items)
         return True
-    if (session.testsfailed or config.option.collectonly or config.option.usepdb or config.option.capture == "no"
+    option = config.option
+    if (session.testsfailed or option.collectonly or option.usepdb or option.capture == "no" or option.basetemp
             or len(session.items) < MANY or (os.cpu_count() or 1) < 2):
         return None
     with tempfile.TemporaryDirectory() as name:
