@@ -5,9 +5,9 @@
 # Gumbel-softmax, and measure all three exactly. **You will learn** what a plateau is and why the exact gradient may sit
 # on one, what the second arg max buys, and what the published comparison compared. **You need** chapters
 # [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb), [4](04_finite_epsilon.ipynb), [5](05_backpropagation.ipynb). It
-# runs in about twenty seconds. Four trained runs are loaded;
-# `python -m refimpl tutorial-runs single-direct single-direct-as-released single-exact single-gumbel-softmax` makes
-# them again in about a minute.
+# runs in about twenty seconds. Tables of runs are read from `rows/`, and five trained runs are loaded;
+# `python -m refimpl tutorial-runs eps-0.1-kl single-direct single-direct-as-released single-exact
+# single-gumbel-softmax` makes these again in about two minutes.
 #
 # | symbol | in the code | the slides write | meaning |
 # | --- | --- | --- | --- |
@@ -15,6 +15,7 @@
 # | $f(x, z)$ | `f` (B, k) | $\theta(x,z)$ | the decoder's score $\log p(x \mid z)$, nats |
 # | $a$ | `a` (k, 784) | | the decoder's logits, one a pixel |
 # | $\gamma$ | `noise` | $\gamma(z)$ | Gumbel noise, one number a value |
+# | $z$ | `z` | $z$ | one of the $k$ values; in Gumbel-softmax a mixture of them |
 # | $z^{\star}$, $z(\epsilon)$ | `z_star`, `z_eps` | $z^{\phi+\gamma}$, $z^{\epsilon\theta+\phi+\gamma}$ | arg max of $h + \gamma$, and of $\epsilon f + h + \gamma$ |
 # | $q$, $q_\epsilon$ | `q` | | softmax of $h$, and of $h + \epsilon f$ |
 # | ELBO | `elbo` | | the bound $E_q f - \text{KL}(q \| \text{uniform}) \le \log p(x)$, nats |
@@ -90,8 +91,8 @@ for image in range(5):                                      # naive: one image, 
 # %% [markdown]
 # ## Three gradients
 #
-# Each of the first two returns two tables, an image a row: the gradient of $E_q f$ in the encoder's scores, and the
-# shares by which the decoder learns from the values.
+# Each of the first two returns two tables, an image a row: the gradient of $E_q f$ in the encoder's scores, or an
+# estimate of it, and the shares by which the decoder learns from the values.
 
 # %%
 def enumeration(h, f, rng):
@@ -165,8 +166,9 @@ plt.show()
 
 # %% [markdown]
 # What to see. Enumeration is black, since its gradient is the *truth*; the other two approximate it. Direct alone gets
-# away from 202 nats here. But the models differ twice: enumeration's decoder learns from all values, weighted by $q$,
-# and direct's from the one value $z^{\star}$. And one seed with 10,000 images proves nothing, so:
+# away from 202 nats here. But the two differ in more than the mean of the encoder's gradient: enumeration's decoder
+# learns from all values, weighted by $q$, and direct's from the one value $z^{\star}$. And one seed with 10,000 images
+# proves nothing, so:
 #
 # ## The same with the whole data set
 #
@@ -194,12 +196,13 @@ plt.show()
 
 # %% [markdown]
 # What to see. Two curves start on a *plateau* near 208 nats. There all images are given one and the same value, and its
-# picture is the mean of all digits (exercise 1 computes its height).
+# picture is the mean of all digits. (Exercise 1 computes the height of the plateau in the first figure, near 202: its
+# images are others.)
 #
 # ## Why does q fall on one value?
 #
-# The KL term pulls the other way: it is smallest when all values are used alike. Watch both pulls in the first forty
-# steps of enumeration, on 1,000 images. The *leader* is the value with the most of $q$.
+# The KL term pulls the other way: it is smallest, 0, when each image gives all values the same chance. Watch both pulls
+# in the first forty steps of enumeration, on 1,000 images. The *leader* is the value with the most of $q$.
 
 # %%
 watched, rng = Model(seed=0), np.random.default_rng(1)
@@ -218,15 +221,15 @@ for count in range(41):
         assert pull[:, leader].mean() > -against[:, leader].mean() > 0      # E f pulls harder at every step shown
     step("exact", watched, x_all[count * B:(count + 1) * B], rng)
     adam.step()
-assert q[:, leader].mean() > 0.99 and kl.mean() < np.log(k) < ahead.mean() / 10
+assert q[:, leader].mean() > 0.99 and ahead.mean() > 20
 
 # %% [markdown]
 # What to see. A value that happens to be used more is trained more: its picture gets better, so it is used still more.
-# Soon it is ahead by dozens of nats. The KL term can set only $\log 10 = 2.3$ nats against that, its largest value. So
-# in every row of the table $E f$ pulls harder towards the leader than the KL term pulls back. In other words: for a
-# decoder held fixed the best $q$ is the softmax of $f$. There a lead of 30 nats leaves a value $e^{-30}$ of the
-# leader's share. In the end both pulls vanish together, since both shrink with the share of $q$ that the other values
-# have left.
+# Soon it is ahead by dozens of nats. In a leader's score $h_j$, $E f$ pulls with $q_j \sum_i q_i (f_j - f_i)$, and the
+# KL term pulls back with $q_j \sum_i q_i (h_j - h_i)$. So $E f$ pulls harder as long as the leader is further ahead in
+# $f$ than in $h$, as in every row of the table. They balance where $h$ is ahead as far as $f$: for a decoder held fixed
+# the best $q$ is the softmax of $f$. There a lead of 30 nats leaves a value $e^{-30}$ of the leader's share. In the end
+# both pulls vanish together, since both shrink with the share of $q$ that the other values have left.
 #
 # ## Why does enumeration stay there?
 #
@@ -259,6 +262,7 @@ late = {}
 print("-ELBO, nats: median (lowest to highest) of five seeds; seeds on the plateau, above 200 nats")
 for name, words in (("exact, decoder q", "enumeration"), ("tilted, decoder q", "the bias alone"),
                     ("noisy-exact, decoder q", "the noise alone"), ("exact, decoder z*", "the decoder alone"),
+                    ("tilted, decoder z*", "bias and decoder"), ("noisy-exact, decoder z*", "noise and decoder"),
                     ("direct, decoder q", "bias and noise"), ("direct, decoder z*", "direct: all three")):
     for dataset, epoch in (("mnist", 3), ("mnist", 10), ("fashion-mnist", 10)):
         runs = rows.of("plateau", dataset, name)
@@ -268,22 +272,26 @@ for name, words in (("exact, decoder q", "enumeration"), ("tilted, decoder q", "
         print(f"{words:18s} {dataset:13s} epoch {epoch:2d}: {found.median:.1f} "
               f"({min(found.values):.1f} to {max(found.values):.1f}){stuck}")
         late[words, dataset, epoch] = np.array(found.values)
-        if (words, dataset, epoch) == ("enumeration", "mnist", 10):     # the seed drawn above is the slowest of these
+        if (words, dataset, epoch) == ("enumeration", "mnist", 10):     # the seed drawn above ends worst of these
             assert abs(max(found.values) + tutorial_runs.load("single-exact").rows[-1]["test_elbo"]) < 0.1
 plateau = {words: (late[words, "mnist", 3] > 200).sum() for words, dataset, epoch in late}
 assert plateau["the bias alone"] == plateau["direct: all three"] == plateau["bias and noise"] == 0
+assert plateau["the noise alone"] == plateau["bias and decoder"] == 0 < plateau["noise and decoder"] < 5
 assert min(plateau["enumeration"], plateau["the decoder alone"]) >= 3
+ten = {words: late[words, "mnist", 10] for words in plateau}
+assert min(ten["the noise alone"]) > np.median(ten["direct: all three"]) and max(ten["the noise alone"]) > 185
 fashion = {words: np.median(late[words, "fashion-mnist", 10]) for words in plateau}
 assert fashion["direct: all three"] < fashion["the noise alone"] < fashion["the bias alone"] < fashion["enumeration"]
 
 # %% [markdown]
 # What to see. After three epochs most seeds of enumeration are on the plateau. The decoder alone does not change that.
-# The bias alone leaves the plateau in every seed. But so does the noise alone. So it is *either* of the two. The noise
-# alone has a price: on MNIST one seed ends far behind. On Fashion-MNIST neither alone is as good as both together, by
-# the medians.
+# With a decoder that learns from $q$, either of bias and noise is enough: each leaves the plateau in every seed. With
+# direct's own decoder, which learns from $z^{\star}$, the bias is enough in every seed, and the noise is not. And the
+# noise has a price: on MNIST all its seeds end behind direct's median, one of them far behind. On Fashion-MNIST neither
+# alone is as good as both together, by the medians.
 #
 # After ten epochs enumeration's median on MNIST is as good as direct's. So who is first in the end cannot be read off
-# one seed. The seed drawn above is enumeration's slowest.
+# one seed. The seed drawn above ends worst of enumeration's five, though it left the plateau before most of them.
 #
 # ## What the published comparison compared
 #
@@ -309,9 +317,10 @@ assert max(bounds[50, "direct as released"].values) < min(bounds[50, "direct"].v
 assert min(bounds[50, "exact"].values) < min(bounds[50, "direct"].values) < 150 < max(bounds[50, "exact"].values)
 
 # %% [markdown]
-# It explains a part.
+# It explains a part at most. (Their recipe has another $\epsilon$ too. The two were not taken apart here.)
 #
-# - *The plateau: no.* The solid curve of direct above has its KL gradient on, like the other two, and has no plateau.
+# - *The plateau: no.* The solid curve of direct above has its KL gradient on, like the other two, and is off the
+#   plateau within its first epoch.
 # - *The end at* $k = 10$: *no.* Direct ends alike by both recipes.
 # - *The end at* $k = 50$: *in part.* Their recipe, objective and $\epsilon$ together, is some nats ahead of direct with
 #   its KL gradient. With the same objective for all, enumeration's best seed is ahead of direct, and its worst far
@@ -380,8 +389,7 @@ plt.show()
 # What to see. The ten pictures of the decoder. No labels were used. Most look like a digit, and the others like a
 # mixture of several. And look at the two lines of numbers: the first 2,000 test images are easier than the rest, by
 # nats. The first figure of this chapter is about these 2,000. The second figure, the tables of runs and chapter 4 are
-# about all 10,000. Bounds on different images must
-# not be compared.
+# about all 10,000. Bounds on different images must not be compared.
 #
 # ## Exercises
 #
@@ -390,14 +398,15 @@ plt.show()
 #
 # <details><summary>Solution</summary>
 #
-# Give every value the mean image as its picture. Then a uniform $q$ pays no KL. On the plateau itself $q$ has fallen on
-# one value, and pays $\log 10 = 2.3$ nats more.
+# Its picture is the mean image. Its $q$ has fallen on one value, and pays $\log 10 = 2.3$ nats of KL. (With the mean
+# image for *every* value, and $q$ uniform, these would be saved.)
 #
 # ```python
 # share = np.clip(x_all.mean(axis=0), 1e-4, 1 - 1e-4).astype(float)
-# plateau = -(test * np.log(share) + (1 - test) * np.log(1 - share)).sum(axis=1).mean()
+# mean_image = -(test * np.log(share) + (1 - test) * np.log(1 - share)).sum(axis=1).mean()
 # stuck = -elbo(model, test)                                  # `model` is the last one trained above, by Gumbel-softmax
-# assert abs(plateau + np.log(10) - stuck) < 1
+# print(f"{mean_image + np.log(10):.1f} nats; the model that is stuck has {stuck:.1f}")
+# assert abs(mean_image + np.log(10) - stuck) < 1
 # ```
 #
 # </details>
@@ -415,6 +424,7 @@ plt.show()
 # error = many.std(axis=0) / np.sqrt(len(many)) + 1e-12
 # assert (np.abs(many.mean(axis=0) - exact_mean) < 4.5 * error).all()
 # bias = np.linalg.norm(exact_mean - enumeration(h, f, None)[0]) / np.linalg.norm(enumeration(h, f, None)[0])
+# print(f"the bias is {bias:.2f} of the gradient's length")
 # assert 0 < bias < 1
 # ```
 #
@@ -446,9 +456,8 @@ plt.show()
 # - Runs are compared by different yardsticks: one sample, a hundred samples, exact. The released code did so. With few
 #   values there is no need to.
 # - One seed is read near a plateau. When the plateau ends is luck.
-# - $\tau$ and $\epsilon$ are often tuned on the test bound of one seed, and nobody says so. Our default $\tau = 0.5$
-#   was chosen that way. [results.md](results.md#equal-tuning) is where all methods are tuned alike, on the validation
-#   part.
+# - $\tau$ and $\epsilon$ are easily tuned on the test bound of one seed. Our default $\tau = 0.5$ was chosen that way.
+#   [results.md](results.md#equal-tuning) is where all methods are tuned alike, on the validation part.
 #
 # ## What to read next
 #

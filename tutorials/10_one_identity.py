@@ -63,13 +63,14 @@ truth = q * (f - q @ f)                                             # grad E f(z
 # | implicit MLE (Niepert et al. 2021) | right | the limit; and $f$, by its slope at $z^{\star}$ |
 # | blackbox differentiation (Vlastelica et al. 2020) | right | the limit; $f$, by its slope at the arg max; and the mean over the noise, by no noise at all |
 # | direct loss minimisation (McAllester et al. 2010) | right | the limit; and the mean over the noise, by a mean over the data |
-# | score function of the noise (Berthet et al. 2020) | left | the slope of a mean, by the mean of a slope: that of the noise's log density |
+# | score function of the noise (Berthet et al. 2020) | left | the slope of a mean, by the mean of $f$ times a slope: that of the noise's log density |
 # | perturbed Fenchel-Young loss (Berthet et al. 2020) | neither | the second derivative, by the first: $\partial G / \partial h$ at $\epsilon = 0$, less an observed $y$ |
 #
 # Three remarks. The score function of the noise differentiates no maximum. (*Score function* is the statisticians' word
 # for the slope of a log density. It has nothing to do with the scores $h$ and $f$.) Fenchel-Young has no $f$ at all.
 # And in implicit MLE what is mixed in depends on $z^{\star}$. So if the slope of $f$ is not the same everywhere, there
-# is no single $G$ behind it.
+# is no single $G$ behind it. (Chapter 9, like the slide, says *direct loss minimisation* for direct with minus a loss
+# in the place of $f$, the noise kept. McAllester et al. have no noise.)
 #
 # To compare them without sampling we need the laws of two arg maxes under any noise, not
 # only Gumbel's. Value $i$ wins if every other noise stays below its own plus a margin, $h_i - h_j$. That is an integral
@@ -122,9 +123,9 @@ assert np.allclose(left, right, atol=1e-9) and np.allclose(mixed, truth, atol=1e
 # $$\text{ramp}(h) = \frac{1}{\epsilon} \left( \max_z (\epsilon f + h) - \max_z h \right)$$
 #
 # By Danskin its gradient is exactly $(\text{onehot}(z(h + \epsilon f)) - \text{onehot}(z(h))) / \epsilon$. It equals
-# $f(z(h))$ wherever the two arg maxes agree, and is linear in between: each jump of the staircase becomes a ramp. ($f$
-# must be linear in the one-hot vector, as any table of values is. A decoder can be asked between the values too, and
-# need not be linear there. Then blackbox differentiation takes its slope at $z(h)$. So does implicit MLE at
+# $f(z(h))$ wherever the two arg maxes agree, and is piecewise linear in between: each jump of the staircase becomes a
+# ramp. ($f$ must be linear in the one-hot vector, as any table of values is. A decoder can be asked between the values
+# too, and need not be linear there. Then blackbox differentiation takes its slope at $z(h)$. So does implicit MLE at
 # $z^{\star}$: it is this method with the noise put back.)
 #
 # The picture shows $h_w = h + w\,(1, 0, -1)$: left the staircase and its ramps, right $E f$ and its $T$.
@@ -220,7 +221,7 @@ assert (np.abs(square_error.mean(axis=0) - noise_variance) < 4 * square_error.st
 # winner less the observed one: $q - \text{onehot}(y)$. With Gumbel noise $E \max (h + \gamma)$ is $\log \sum e^h$, and
 # the loss is $-\log q(y)$, cross-entropy. ($q$ is known here, and nobody would sample. Where a solver gives the winner
 # and $q$ has no formula, $z^{\star} - y$ is sampled in the place of $q - \text{onehot}(y)$.) It is also what direct
-# becomes for $f = [z = y]$ at large $\epsilon$: then $z(\epsilon) = y$ in every draw, and
+# becomes for $f = [z = y]$ at large $\epsilon$: then $z(\epsilon) = y$ in practically every draw, and
 # $\epsilon g = \text{onehot}(y) - \text{onehot}(z^{\star})$.
 
 # %%
@@ -233,8 +234,8 @@ assert (direct.gradient(h, hot[y], 100.0, noise[:20_000]) * 100.0 == hot[y] - ho
 # %% [markdown]
 # ## One table
 #
-# All numbers are computed without sampling: by enumeration, by the joint law of the two arg maxes, by the integral
-# above, and in one place by a difference of integrals.
+# All numbers are computed without sampling: by enumeration, by the joint law of the two arg maxes, by the integrals
+# above, and in one place by a difference of integrals. (Fenchel-Young's bias is 0 by what it is measured against.)
 #
 # *Bias* is measured against a different target for each method:
 #
@@ -276,10 +277,11 @@ def data_truth():
 assert np.allclose(implicit_mle(0.3, bend=0), mean_and_variance(h, f, 0.3), atol=1e-9)      # f linear: it is direct
 
 
-def score_variance(f, of_noise, baseline=0.0):
-    """Of REINFORCE with a constant baseline, or of the score function of the noise."""
+def score_function(f, of_noise, baseline=0.0):
+    """Mean and variance of REINFORCE with a constant baseline, or of the score function of the noise."""
+    mean = (q * (f - baseline)) @ (conditional if of_noise else hot - q)
     square = q * (f - baseline) ** 2
-    return square @ (hot - q) ** 2 - truth**2 + of_noise * (square @ (q**2 + 1 - hot))
+    return mean, square @ (hot - q) ** 2 - mean**2 + of_noise * (square @ (q**2 + 1 - hot))
 
 
 def row(name, target, law, costs):
@@ -305,12 +307,13 @@ for eps in (0.3, 1.0):
         table[name, eps] = row(f"{name}, eps = {eps}", target, law, "{:6d} {:9d} {:6d}".format(*costs))
 for name, of_noise in (("score function of the noise", 1), ("REINFORCE", 0)):
     for words, share in (("", 0), (", with a baseline", 1)):
-        table[name, share] = row(name + words, "a", lambda f: (truth, score_variance(f, of_noise, share * (q @ f))),
+        table[name, share] = row(name + words, "a", lambda f: score_function(f, of_noise, share * (q @ f)),
                                  f"{1:6d} {0:9d} {1:6d}")
 table["Fenchel-Young"] = row("Fenchel-Young, y = shirt, sampled", "d", lambda f: (hot[y] - q, q * (1 - q)),
                              f"{0:6d} {0:9d} {1:6d}")
 row("Fenchel-Young, y = shirt, q known", "d", lambda f: (hot[y] - q, np.zeros(k)), f"{0:6d} {0:9d} {0:6d}")
-assert np.allclose(score_variance(f, 1), noise_variance) and np.allclose(score_variance(f, 0), reinforce_variance)
+assert np.allclose(score_function(f, 1)[1], noise_variance)
+assert np.allclose(score_function(f, 0)[1], reinforce_variance)
 assert table["blackbox", 0.3][:2] == (0, 0) and (blackbox(h, 0.3) == 0).all()       # no bias, no noise, no use
 for name in ("direct", "implicit MLE, f bent", "direct loss minimisation"):
     assert np.isclose(*table[name, 0.3][1:], rtol=1e-6)                             # the constant does nothing
@@ -320,9 +323,12 @@ assert np.linalg.norm(implicit_mle(0.01)[0] - truth) > 0.5 * np.linalg.norm(impl
 assert np.linalg.norm(mean_and_variance(h, f, 0.01)[0] - truth) < 0.01                                      # it goes
 too_short = mean_and_variance(h, f, 0.3)[0] - truth
 too_long = implicit_mle(0.3)[0] - mean_and_variance(h, f, 0.3)[0]
-print("along the gradient, at eps = 0.3: bias of the difference "
-      f"{too_short @ truth / np.linalg.norm(truth):+.3f}, of the slope {too_long @ truth / np.linalg.norm(truth):+.3f}")
-assert too_short @ truth < 0 < too_long @ truth
+along = truth / np.linalg.norm(truth)
+across = np.cross(along, np.ones(k) / np.sqrt(k))       # the entries of a gradient add up to 0: one direction is left
+print("bias at eps = 0.3 of the difference and of the slope: along the gradient "
+      f"{too_short @ along:+.3f} and {too_long @ along:+.3f}, across it {too_short @ across:+.3f} and "
+      f"{too_long @ across:+.3f}")
+assert too_short @ along < 0 < too_long @ along and (too_short @ across) * (too_long @ across) > 0
 
 figure, ax = plt.subplots(figsize=(7, 4))
 eps_line, marked = np.geomspace(0.03, 3, 60), (0.03, 0.1, 0.3, 1.0, 3.0)
@@ -341,7 +347,7 @@ for name, law, target, shade, dash in (
                         textcoords="offset points", ha="left" if ahead else "right")
 for shade, variance, words in ((plots.colour("perturbed"), noise_variance, "score function of the noise (a)"),
                                (plots.TRUTH, reinforce_variance, "REINFORCE (a)"),
-                               ("0.55", score_variance(f, 0, q @ f), "REINFORCE, with a baseline (a)")):
+                               ("0.55", score_function(f, 0, q @ f)[1], "REINFORCE, with a baseline (a)")):
     ax.plot(0, np.sqrt(variance.sum()), "D", color=shade, clip_on=False, label=words)
 ax.set(xlabel="bias, nats, against the method's own target", ylabel="standard deviation, nats", yscale="log",
        xlim=(0, 0.75))
@@ -354,10 +360,10 @@ plt.show()
 # What to see. A line is a method, its dots are at $\epsilon$ = 0.03, 0.1, 0.3, 1 and 3, as written beside two of the
 # lines. From below upwards $\epsilon$ falls: less bias, more noise. Direct and direct loss minimisation run to no bias
 # and any amount of noise. Their lines nearly coincide: they are one method under two noises of the same variance.
-# Implicit MLE's line turns back. It has two biases that point different ways. That of a finite $\epsilon$ makes the
-# mean too short, and goes away as $\epsilon$ falls. That of the slope makes it too long, and stays: where $f$ is bent,
-# the slope at one corner says too much about the next. In between the two cancel in part. The diamonds have no bias,
-# and no $\epsilon$ to choose.
+# Implicit MLE's line turns back. It has two biases. That of a finite $\epsilon$ makes the mean too short, and goes away
+# as $\epsilon$ falls. That of the slope makes it too long, and stays: where $f$ is bent, the slope at one corner says
+# too much about the next. Along the gradient the two cancel at $\epsilon = 0.3$. Across it they add up: that is the
+# bias in the table. The diamonds have no bias, and no $\epsilon$ to choose.
 #
 # The table says what the picture does not. Add 10 to $f$, and both score functions drown in noise. Direct does not
 # notice: it sees differences of $f$ only. But a baseline is one line of code. With it REINFORCE does not notice the
@@ -618,8 +624,10 @@ assert reached[0.1] < 0.5 and reached[3.0] > 0.9
 # Both start where all scores mean nothing and end close to the least cost. Neither was told a cost, and neither ever
 # added up anything over paths. Neither wins. Seed by seed their difference is about as large as its standard error, for
 # all three measures. And validation chose the $\epsilon$ at which direct *is* nearly Fenchel-Young: at $\epsilon = 3$
-# the second arg max is nearly always $y$. A smaller $\epsilon$ did no better there. So on these walks the second arg
-# max, twice the work, bought nothing.
+# the second arg max is nearly always $y$, so that the gradient is Fenchel-Young's divided by 3, and Adam does not see
+# the 3. So the comparison says that the second arg max, twice the work, bought nothing here. It does not say how good
+# direct is at a small $\epsilon$. (Validation had one run a setting. Seeds differ by more than these settings do, so
+# its choice may be chance.)
 #
 # The Hamming loss looks large beside the cost. Many paths cost nearly the same, or just the same, and differ in many
 # cells. And now the pictures, of the first terrain that was held out.
@@ -666,9 +674,10 @@ plt.show()
 
 # %% [markdown]
 # What to see. Above: black the path. Before training it runs through anything. Below left: a line a seed. The two
-# methods lie on top of each other. Below right: the learnt score of each pure colour. Walks fix the costs up to a scale
-# and a constant only, since all paths have 31 cells. So water and meadow are set to their true costs, and the other
-# three can be judged. They are too high: wood, 2.5 in truth, comes out near 2.7 with both methods. Why?
+# methods lie on top of each other. Below right: the learnt score of each pure colour. Walks fix the costs up to a
+# constant, since all paths have 31 cells, and up to a scale, since the cheapest path does not depend on it. So water
+# and meadow are set to their true costs, and the other three can be judged. In the mean of the seeds they are too high,
+# wood (2.5 in truth) with both methods, though single seeds come out right. Why?
 #
 # Both methods suppose that the walker makes mistakes: the model is the best path for *noisy* scores. Our walkers make
 # none. If that is the reason, then walkers who make just these mistakes must teach the true costs. To test it we leave
@@ -699,8 +708,9 @@ print(f"{'true':34s} sand, wood, rock: {COST[1:4]}")
 assert wood[0] - 2.5 > 0.2 > 0.1 > abs(wood[1] - 2.5)
 
 # %% [markdown]
-# With the model's own mistakes in the walks the costs come out right, up to noise. Without them they do not. It is the
-# model that is off, and not the gradient.
+# With the model's own mistakes in the walks the costs come out right, up to noise. Without them they are too high with
+# all three seeds. So where the model is true, the gradient finds the true costs. Whether more steps would mend the
+# other case was not tried. Single networks above found the costs all the same.
 #
 # ## Which is the tool for what
 #
@@ -714,18 +724,19 @@ assert wood[0] - 2.5 > 0.2 > 0.1 > abs(wood[1] - 2.5)
 #   solver. If $f$ is a distance to an observed $y$, try Fenchel-Young first. Ours showed no difference. Where there is
 #   no $y$, and $f$ is linear, direct needs no baseline.
 # - **Any other $f$**: the second arg max needs the list of all values, as for the twenty paths. Or $f$ is replaced: by
-#   its slope at $z^{\star}$, which is implicit MLE, or by its single changes there (chapters 7 and 8). Both have a bias
-#   that does not go away.
+#   its slope at $z^{\star}$, which is implicit MLE, whose bias stays where $f$ is bent; or by its single changes there,
+#   whose bias goes away with $\epsilon$ where the variables are independent (chapter 7), and stays where they pull each
+#   other (chapter 8).
 # - **Decisions without noise that must stay so**: blackbox differentiation, with an $\epsilon$ so large that the ramps
 #   reach where $h$ is.
 #
 # Our example could do without: on a grid the *sum* over paths is as cheap as the maximum, with logsumexp in the place
-# of max (exercise 3), if every path has a noise of its own. So for a linear score the exact gradient costs no more than
-# an arg max. It is so for chains and trees too. For the cuts of chapter
-# 8 and for matchings no such recursion is known: the best matching of $n$ pairs is found in about $n^3$ steps, but
-# counting the perfect matchings of a bipartite graph is #P-complete (Valiant 1979). What was done here for paths asks
-# for an arg max and nothing else, so that it can be done for these word by word. Paths were taken because twenty of
-# them can be listed.
+# of max (exercise 3), if every path has a noise of its own. So for a linear score the exact gradient costs a few such
+# sweeps. (Exercise 3 has the first derivative. That of $E f$ is one more, in the direction of $f$.) It is so for chains
+# and trees too. For the cuts of chapter 8 and for matchings no such recursion is known: the best matching of $n$ pairs
+# is found in about $n^3$ steps, but counting the perfect matchings of a bipartite graph is #P-complete (Valiant 1979).
+# What was done here for paths asks for an arg max and nothing else, so that it can be done for these word by word.
+# Paths were taken because twenty of them can be listed.
 #
 # ## Exercises
 #
