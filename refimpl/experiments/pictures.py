@@ -48,11 +48,21 @@ def by_label(records: Sequence[Record]) -> dict[str, list[Record]]:
     return groups
 
 
+def _in_common(runs: Sequence[Record], column: str, key: str) -> list[float]:
+    """The epochs, or steps, at which all runs that have the column at all have it."""
+    begun = [set(epochs) for record in runs if (epochs := record.epochs(column, key))]
+    return sorted(set.intersection(*begun)) if begun else []
+
+
 def curve(runs: Sequence[Record], column: str, against: str = "epoch", sign: float = -1.0
           ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """(x, median, lowest, highest) of a column over the seeds, at the epochs that every run has it."""
+    """(x, median, lowest, highest) of a column over the seeds, at the epochs that every run has it.  A run that has not
+    come to its first value yet does not count."""
     key = "step" if against == "step" else "epoch"
-    epochs = sorted(set.intersection(*(set(record.epochs(column, key)) for record in runs)))
+    runs = [record for record in runs if record.epochs(column, key)]
+    if not runs:
+        return (np.empty(0),) * 4
+    epochs = _in_common(runs, column, key)
     values = np.array([[sign * record.at(epoch, column, key) for epoch in epochs] for record in runs])
     x = np.median([[record.at(epoch, against, key) for epoch in epochs] for record in runs], axis=0)
     return x, np.median(values, axis=0), values.min(axis=0), values.max(axis=0)
@@ -62,10 +72,8 @@ def only_epoch(panel: Panel) -> float | None:
     """The one epoch at which all runs of the panel have the column; None if there is a curve to be drawn."""
     if panel.against != "epoch":
         return None
-    common = [set.intersection(*(set(record.epochs(panel.merit)) for record in runs))
-              for runs in by_label(panel.records).values()]
-    epochs = set().union(*common)
-    return epochs.pop() if len(epochs) == 1 and all(common) else None
+    epochs = {epoch for runs in by_label(panel.records).values() for epoch in _in_common(runs, panel.merit, "epoch")}
+    return epochs.pop() if len(epochs) == 1 else None
 
 
 def how_to_read(panels: Sequence[Panel]) -> str:
@@ -115,12 +123,14 @@ def _panel(ax: Axes, panel: Panel) -> None:
         if not len(x):
             continue
         style = plots.line_style(label)
-        longest = max(runs, key=lambda record: len(record.rows))
-        far = curve([longest], panel.merit, panel.against, panel.sign)       # beyond what all seeds have: one of them
+        key = "step" if panel.against == "step" else "epoch"
         end = middle[-1]
-        if len(far[0]) > len(x):
+        longest = max(runs, key=lambda record: max(record.epochs(panel.merit, key), default=0))
+        far = curve([longest], panel.merit, panel.against, panel.sign)       # beyond what all seeds have: one of them
+        alone = np.array(longest.epochs(panel.merit, key)) >= _in_common(runs, panel.merit, key)[-1]
+        if alone.sum() > 1:
             end = min(end, far[1][-1])
-            ax.plot(far[0][len(x) - 1:] / panel.unit, far[1][len(x) - 1:], linewidth=1.0, **style)
+            ax.plot(far[0][alone] / panel.unit, far[1][alone], linewidth=1.0, **style)
         ax.plot(x / panel.unit, middle, linewidth=1.8, label=label, marker="o" if len(x) < 8 else None, markersize=4,
                 **style)
         if len(runs) > 1:
@@ -131,8 +141,9 @@ def _panel(ax: Axes, panel: Panel) -> None:
 
 
 def _dots(ax: Axes, panel: Panel, epoch: float) -> None:
-    values = {label: [panel.sign * record.at(epoch, panel.merit) for record in runs]
-              for label, runs in by_label(panel.records).items()}
+    values = {label: found for label, runs in by_label(panel.records).items()
+              if (found := [panel.sign * record.at(epoch, panel.merit) for record in runs
+                            if record.epochs(panel.merit)])}
     order = sorted(values, key=lambda label: float(np.median(values[label])), reverse=True)
     for place, label in enumerate(order):
         style = {"color": plots.line_style(label)["color"], "linestyle": "none"}

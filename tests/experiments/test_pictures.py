@@ -152,6 +152,20 @@ def test_a_longer_seed_goes_on_alone(records_of):
     assert alone.get_linewidth() < median.get_linewidth() and not alone.get_label().startswith("direct")
 
 
+@pytest.mark.parametrize("epochs", [3, 1])
+def test_a_run_without_a_value_yet_hides_no_other(records_of, epochs):
+    """One seed has just begun: the other two are drawn, as a line or as dots."""
+    records = [replace(record, rows=record.rows[:epochs]) for record in records_of("binary")]
+    records[0] = replace(records[0], rows=[{**records[0].rows[0], "test_elbo": math.nan}])
+    ax = figures.REGISTRY["binary"].draw(records, "").axes[2]           # after the two of MNIST
+    assert ax.get_title().startswith(records[0].dataset)
+    begun = of(records, label=records[0].label, dataset=records[0].dataset)[1:]
+    values = [column(record.rows, "test_elbo", -1) for record in begun]
+    assert len(begun) == 2
+    drawn = [list(line.get_ydata() if epochs > 1 else line.get_xdata()) for line in ax.lines]
+    assert (list(np.median(values, axis=0)) if epochs > 1 else [value for (value,) in values]) in drawn
+
+
 def test_exact_bounds_only(records_of):
     """Between exact bounds there is nothing to be drawn: a sampled one is another quantity."""
     records = records_of("binary")
