@@ -38,8 +38,8 @@ def binary(records: Records, title: str) -> Figure:
     panels = []
     for dataset in datasets(records):
         ours = chosen(records, COMPARED, dataset)
-        panels += [Panel(dataset, ours, above=25), Panel(dataset, ours, against="evaluations", unit=1e6, log=True,
-                                                         words="decoder evaluations, millions", above=25)]
+        panels += [Panel(dataset, ours, above=40), Panel(dataset, ours, against="evaluations", unit=1e6, log=True,
+                                                         words="decoder evaluations, millions", above=40)]
     return draw(panels, NATS, f"{title}\n{how_to_read(panels)}", columns=2)
 
 
@@ -51,7 +51,11 @@ def released(records: Records, title: str = "What the released settings change, 
                               ("relax", "relax, batch mean")):
             labels = (name, between, f"{name} as released")
             panels.append(Panel(f"{dataset}: {name}", chosen(records, labels, dataset), above=50))
-    return draw(panels, NATS, f"{title}\n{how_to_read(panels)}", columns=3, width=4.0)
+    figure = draw(panels, NATS, f"{title}\n{how_to_read(panels)}", columns=3, width=4.0)
+    low, high = zip(*(ax.get_ylim() for ax in figure.axes))             # one scale for one quantity
+    for ax in figure.axes:
+        ax.set_ylim(min(low), max(high))
+    return figure
 
 
 def joint(records: Records, title: str) -> Figure:

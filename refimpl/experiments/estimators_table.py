@@ -137,7 +137,7 @@ def _figure(rows: list[Row], title: str, samples: int) -> Figure:
              yticklabels=[row.name for row in rows], xlim=(1e-5, None))
     variance.set(xscale="log", xlabel="total variance x decoder evaluations, nats²", title="noise at equal cost",
                  yticks=place, yticklabels=[], ylim=bias.get_ylim())
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(f"{title}\nleft is better; no mark: 0, which has no place on this axis", fontsize=11)
     return figure
 
 

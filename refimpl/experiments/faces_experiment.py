@@ -97,14 +97,15 @@ def pictures(runs: Runs, folder: Path) -> dict[str, Figure]:
 def draw(records: Sequence[Record], title: str) -> Figure:
     """Against the number of labels, each run at its last epoch: all three right, each attribute by direct, the bound.
 
-    A line the median of the seeds, a point a seed.
+    A line the median of the seeds, a point a seed.  All that is direct's has direct's colour.
     """
     figure, axes = plots.new_figure(3, width=4.6, height=3.8)
-    series = [(0, name, "accuracy", 100, plots.colour(name), name) for name in ESTIMATORS]
-    series += [(1, "direct", column, 100, plots.FURTHER[place + 1], name)
-               for place, (column, name) in enumerate(zip(COLUMNS, faces.ATTRIBUTES))]
-    series += [(2, name, "test_elbo", -1, plots.colour(name), None) for name in ESTIMATORS]
-    for panel, estimator, column, factor, colour, words in series:
+    series = [(0, name, "accuracy", 100, "-", name) for name in ESTIMATORS]
+    series += [(1, "direct", column, 100, dash, name)
+               for column, name, dash in zip(COLUMNS, faces.ATTRIBUTES, ("-", "--", ":"))]
+    series += [(2, name, "test_elbo", -1, "-", None) for name in ESTIMATORS]
+    for panel, estimator, column, factor, dash, words in series:
+        colour = plots.colour(estimator)
         points: dict[int, list[float]] = {}
         for record in records:
             if record.settings["estimator"] == estimator:
@@ -114,7 +115,7 @@ def draw(records: Sequence[Record], title: str) -> Figure:
         if points:
             places = sorted(points)
             axes[panel].plot([place + beside for place in places], [np.median(points[place]) for place in places],
-                             color=colour, label=words)
+                             color=colour, linestyle=dash, label=words)
             for place in places:
                 axes[panel].plot([place + beside] * len(points[place]), points[place], ".", color=colour)
     for ax, words, name in zip(axes, ("test accuracy, %", "test accuracy, %", "test -ELBO, nats an image"),
@@ -126,5 +127,6 @@ def draw(records: Sequence[Record], title: str) -> Figure:
             ax.legend(frameon=False, fontsize=10)
     epochs = sorted({record.epochs()[-1] for record in records})
     length = f"{epochs[0]}" if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}"
-    figure.suptitle(f"{title}; after {length} epochs", fontsize=12)
+    figure.suptitle(f"{title}; after {length} epochs\na dot is a seed, a line their median; estimators are moved aside to "
+                    "be seen; labels not to scale", fontsize=12)
     return figure

@@ -19,6 +19,7 @@ from refimpl.experiments.rows import Record
 MOST = 6                                                # lines a panel
 BAND = "line: median of the seeds, band: lowest to highest"
 DOTS = "a dot is a seed, a stroke the median of the seeds"
+ONE = "one seed"
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ def only_epoch(panel: Panel) -> float | None:
 
 
 def how_to_read(panels: Sequence[Panel]) -> str:
+    if all(len(runs) == 1 for panel in panels for runs in by_label(panel.records).values()):
+        return ONE
     alone = [only_epoch(panel) is not None for panel in panels]
     return "; ".join(words for words, some in ((BAND, not all(alone)), (DOTS, any(alone))) if some)
 

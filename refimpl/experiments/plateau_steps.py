@@ -113,6 +113,6 @@ def draw(records: Sequence[Record]) -> Figure:
         panels += [Panel(f"{dataset}: {words}", ours, name, "step", "step", symlog=EVERY, sign=sign,
                          log_y=name == "length_exact") for name, words, sign in PANELS]
     title = (f"The first steps, from inside; {pictures.BAND}\n"
-             "decoders: exact and tilted learn from q, noisy-exact and direct from z*")
+             "decoders: exact and tilted learn from q, noisy-exact and direct from z*; the table has the others too")
     return pictures.draw(panels, "", title,
                          columns=len(PANELS), width=3.6, height=3.0)

@@ -98,7 +98,8 @@ def _paper(cell: Cell) -> tuple[float, float] | None:
 
 
 def draw(records: Sequence[Record], title: str) -> Figure:
-    """Accuracy and bound against the number of labels at the last epoch that all have, ours and the paper's."""
+    """Accuracy and bound against the number of labels at the last epoch that all have, ours and the paper's: the mean
+    of the seeds, as in the table, and their range."""
     records = [record for record in records if record.settings["labels"]] or list(records)
     datasets = list(dict.fromkeys(record.dataset for record in records))
     epoch = min(record.epochs()[-1] for record in records)
@@ -115,7 +116,7 @@ def draw(records: Sequence[Record], title: str) -> Figure:
                         points.setdefault(labels, []).append(factor * record.at(epoch, name))
                 colour, counts = plots.colour(estimator), sorted(points)
                 if points:
-                    ax.plot(counts, [np.median(points[count]) for count in counts], color=colour, marker="o",
+                    ax.plot(counts, [np.mean(points[count]) for count in counts], color=colour, marker="o",
                             label=f"{estimator}, here")
                     ax.fill_between(counts, [min(points[count]) for count in counts],
                                     [max(points[count]) for count in counts], color=colour, alpha=0.15, linewidth=0)
@@ -127,7 +128,8 @@ def draw(records: Sequence[Record], title: str) -> Figure:
             ax.minorticks_off()
     handles = {line.get_label(): line for line in axes[0].lines}
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False, fontsize=10)
-    figure.suptitle(f"{title}; here after {epoch} epochs, paper after 400", fontsize=12)
+    figure.suptitle(f"{title}; here after {epoch} epochs, paper after 400\n"
+                    "dot: mean of the seeds, band: lowest to highest; cross: paper", fontsize=12)
     return figure
 
 

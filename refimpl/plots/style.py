@@ -30,7 +30,8 @@ SOLVERS = {"enumeration": "#AA4499", "persistency": "#DDCC77", "maxflow": "#1177
            "coordinate": "#88CCEE"}
 """The colour of each solver of structured arg maxes: Paul Tol's muted palette, apart from those of the estimators."""
 # What is said of an estimator behind its name, and the dash that goes with it in every picture; the first that fits.
-DASHES = (("as released", "--"), ("batch mean", ":"), ("no KL", "-."), ("start 0", "--"), ("", "-"))
+# DisARM's green is close to ARM's.
+DASHES = (("as released", "--"), ("batch mean", ":"), ("no KL", "-."), ("start 0", "--"), ("disarm", "--"), ("", "-"))
 
 
 def line_style(words: str) -> dict[str, object]:

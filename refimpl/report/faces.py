@@ -96,8 +96,9 @@ def claim(store: Store) -> tuple[str, str]:
     if alone and judge >= NEEDED:
         counts = sorted(map(found_alone, alone))
         number = f"{counts[0]}" if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]}"
-        ours.append(f"without labels, {counted(len(alone), 'seed')}: {number} of {len(ATTRIBUTES)} attributes found")
-        verdict += "; without labels " + ("confirmed" if counts[0] == len(ATTRIBUTES) else "refuted")
+        ours.append(f"without labels, {counted(len(alone), 'seed')}: a variable that switches it alone has {number} of "
+                    f"{len(ATTRIBUTES)} attributes")
+        verdict += "; without labels " + ("too" if counts[0] == len(ATTRIBUTES) else "not")
     return "; ".join(ours), verdict
 
 

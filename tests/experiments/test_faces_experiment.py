@@ -237,7 +237,7 @@ def records() -> list[Record]:
 def test_the_picture():
     every = records()
     figure = figures.REGISTRY["faces"].draw(every, "title")
-    assert figure.get_suptitle() == "title; after 2 epochs"
+    assert figure.get_suptitle().startswith("title; after 2 epochs\na dot is a seed, a line their median")
     accuracy, each, bound = figure.axes
     panels = ([(accuracy, name, "accuracy", 100, name, plots.colour(name)) for name in faces_experiment.ESTIMATORS]
               + [(each, "direct", column, 100, words, None) for column, words in zip(NAMES, faces.ATTRIBUTES)])

@@ -186,7 +186,7 @@ def test_the_released_settings_one_estimator_a_panel(records_of):
 
 def test_an_axis_is_cut_to_what_is_discussed(records_of):
     """From a nat below the best end; what lies far above is out of the picture."""
-    for name, above in (("binary", 25), ("convergence", 60)):
+    for name, above in (("binary", 40), ("convergence", 60)):
         for ax in figures.REGISTRY[name].draw(records_of(name), "").axes:
             low, high = ax.get_ylim()
             best = min(line.get_ydata()[-1] for line in ax.lines)
@@ -247,7 +247,7 @@ def test_slide_33(records_of):
     clusters = next(place for place, record in enumerate(records) if not record.settings["labels"])
     records[clusters] = replace(records[clusters], rows=records[clusters].rows[:1])
     figure = figures.REGISTRY["semi-supervised"].draw(records, "title")
-    assert figure.get_suptitle() == "title; here after 1 epochs, paper after 400"
+    assert figure.get_suptitle().startswith("title; here after 1 epochs, paper after 400\ndot: mean of the seeds")
     assert [ax.get_ylabel() for ax in figure.axes] == 2 * ["test accuracy, %", NATS]
     for row, dataset in enumerate(("mnist", "fashion-mnist")):
         for place, (name, factor) in enumerate((("accuracy", 100), ("test_elbo", -1))):
@@ -261,7 +261,7 @@ def test_slide_33(records_of):
                 for labels, y in zip(*data_of(ours)):
                     values = [factor * record.at(1, name) for record in of(
                         records, dataset=dataset, estimator=estimator, labels=labels)]
-                    assert len(values) == 3 and y == pytest.approx(np.median(values))
+                    assert len(values) == 3 and y == pytest.approx(np.mean(values))
 
 
 def test_labelled_terms(records_of):
@@ -539,7 +539,7 @@ def test_the_picture_of_the_estimators_names_the_toy(tmp_path, monkeypatch, kept
         measured.clear()
         estimators_table.run(2, 3, 1_000, seed, tmp_path)
         lengths.append(np.linalg.norm(measured[0]["truth"]))
-        assert kept[tmp_path / "estimators.png"].get_suptitle() == \
+        assert kept[tmp_path / "estimators.png"].get_suptitle().split("\n")[0] == \
             f"n = 2, k = 3: 1,000 draws, seed {seed}; |truth| = {lengths[-1]:.2g} nats"
         assert measured[0]["h"] is measured[1]["h"] and measured[0]["rng"] is not measured[1]["rng"]
         np.testing.assert_array_equal(measured[0]["h"], np.random.default_rng(seed).normal(size=(2, 3)))

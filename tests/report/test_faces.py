@@ -54,14 +54,15 @@ def test_the_switch_test():
     ([judged(), judged(seed=1, smile=0.94)], "refuted with 50 labels"),
     ([judged(judge=0.98), judged(seed=1)], "not decided: the judge errs"),
     ([judged(), judged(seed=1), judged("direct, 0 labels", smile=0.1, glasses=0.2)],
-     "confirmed with 50 labels; without labels refuted"),
-    ([judged(), judged(seed=1), judged("direct, 0 labels")], "confirmed with 50 labels; without labels confirmed")])
+     "confirmed with 50 labels; without labels not"),
+    ([judged(), judged(seed=1), judged("direct, 0 labels")], "confirmed with 50 labels; without labels too")])
 def test_the_verdict_is_worked_out_from_the_rows(records, verdict):
     store = Store([*records, *(trained(seed=record.seed) for record in records if record.label == faces.SHOWN)])
     (line,) = [line for line in claims.claims(store).split("\n") if line.startswith("| Faces: ")]
     assert f" | {verdict} | " in line
-    if "without labels refuted" in verdict:
-        assert "without labels, 1 seed: 1 of 3 attributes found" in line and "all three right 98.0 ± 0.0 %" in line
+    if "without labels not" in verdict:
+        assert "without labels, 1 seed: a variable that switches it alone has 1 of 3 attributes" in line
+        assert "all three right 98.0 ± 0.0 %" in line
         assert line.endswith("[section](#faces) |")
 
 
