@@ -127,6 +127,6 @@ def draw(records: Sequence[Record], title: str) -> Figure:
             ax.legend(frameon=False, fontsize=10)
     epochs = sorted({record.epochs()[-1] for record in records})
     length = f"{epochs[0]}" if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}"
-    figure.suptitle(f"{title}; after {length} epochs\na dot is a seed, a line their median; estimators are moved aside to "
-                    "be seen; labels not to scale", fontsize=12)
+    figure.suptitle(f"{title}; after {length} epochs\na dot is a seed, a line their median; estimators are moved aside "
+                    "to be seen; labels not to scale", fontsize=12)
     return figure

@@ -44,8 +44,8 @@ def apart(one: Spread, other: Spread) -> bool | None:
 
 
 def ahead(one: Sequence[Record], other: Sequence[Record], epoch: int, column: str) -> bool | None:
-    """Whether the first is lower: the 95 % intervals part, or that of the differences, seed by seed, leaves 0 out.  None
-    where neither is so."""
+    """Whether the first is lower: the 95 % intervals part, or that of the differences, seed by seed, leaves 0 out.
+    None where neither is so."""
     a, b = spread(one, epoch, column), spread(other, epoch, column)
     if not math.isnan(a.half + b.half) and abs(a.mean - b.mean) > a.half + b.half:
         return a.mean < b.mean
@@ -144,8 +144,8 @@ def _sizes(store: Store) -> Claim:
                 cells += 1
                 best += all(apart(values["direct"], values[name]) is True for name in ("exact", "gumbel-softmax"))
                 here = f"{dataset}, {counted(min(len(value.values) for value in values.values()), 'seed')}"
-                ours = [f"{here}, {counted(epochs[0], 'epoch')}: every seed of direct below every seed of both others in "
-                        f"{best} of {cells} cells"]
+                ours = [f"{here}, {counted(epochs[0], 'epoch')}: every seed of direct below every seed of both others "
+                        f"in {best} of {cells} cells"]
     verdict = NOT_RUN if not cells else "confirmed" if best == cells else "qualified" if best else "not decided"
     return Claim("Direct is best at k = 20, 30, 40, 50 (supplement, figure 1)", "curves, 300 epochs", "; ".join(ours),
                  verdict, "enumeration's seeds are late, as on the plateau; Gumbel-softmax: not looked for",
@@ -219,9 +219,9 @@ def _crossing(store: Store) -> Claim:
     verdict = "confirmed" if near and first == "arm" else "refuted" if not found else \
         f"qualified: {'the crossing is near, but ' if near else ''}{first} falls fastest, ARM " \
         f"{'slowest of the three baselines' if max(names[1:], key=lambda name: early[name].median) == 'arm' else 'not'}"
-    return Claim(words, f"epoch {paper.CROSSING}", f"of the four, lowest at epoch 10: {first}; {shown} (looked at every "
-                 "tenth)", verdict if seeds > 1 else f"one seed; on it {verdict}", "not looked for",
-                 "fifteen-binary-variables")
+    return Claim(words, f"epoch {paper.CROSSING}",
+                 f"of the four, lowest at epoch 10: {first}; {shown} (looked at every tenth)",
+                 verdict if seeds > 1 else f"one seed; on it {verdict}", "not looked for", "fifteen-binary-variables")
 
 
 def _step(store: Store) -> Claim:

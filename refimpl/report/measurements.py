@@ -80,8 +80,8 @@ def estimators(store: Store) -> str:
             lines.append([str(row["name"]), f"{row['bias']:.2g}", "within" if row["found"] else "beyond",
                           f"{variance:.3g}", f"{row['evaluations']:g}", f"{variance * row['evaluations']:.3g}"])
         parts.append(f"**n = {n}, k = {k}**, {settings['samples']:,} draws\n\n" + table(
-            ["estimator", "distance of the mean from the truth, nats", "that is, of 4 s.e.", "variance of one sample",
-             "decoder evaluations", "variance × evaluations"], lines))
+            ["estimator", "distance of the mean from the truth, nats", "within 4 standard errors?",
+             "variance of one sample", "decoder evaluations", "variance × evaluations"], lines))
     return "\n\n".join([*parts, made_at(store.of("estimators"))]) if parts else NO_ROWS.format("estimators")
 
 
@@ -107,7 +107,7 @@ def benchmark(store: Store) -> str:
     if not rows:
         return NO_ROWS.format("benchmark")
     lines = [[str(row["step_of"]), f"{1e3 * row['step']:.2f}", f"{row['step'] / row['products']:.1f}"] for row in rows]
-    return (table(["step of 100 images", "ms", "times its matrix products"], lines) + "\n\n"
+    return (table(["step of 100 images", "ms", "ms ÷ ms of its matrix products alone"], lines) + "\n\n"
             + made_at(store.of("benchmark")))
 
 
