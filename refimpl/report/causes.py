@@ -108,7 +108,8 @@ def tuning(store: Store) -> str:
     seeds = counted(len(next(iter(groups.values()))), "seed")
     return (table(["k", "method", "settings tried", "chosen on the validation part", "its validation −ELBO",
                    "its test −ELBO", "test −ELBO of the default"], lines)
-            + f"\n\nMNIST, after {epoch} epochs, {seeds}; median, lowest and highest. " + made_at(store.of("tuning")))
+            + f"\n\nMNIST, after {epoch} epochs, {seeds}{'' if seeds == '1 seed' else '; median, lowest and highest'}. "
+            + made_at(store.of("tuning")))
 
 
 BLOCKS = {"plateau": plateau, "plateau-steps": plateau_steps, "tuning": tuning}
