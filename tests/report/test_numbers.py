@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from refimpl.experiments.rows import Record
-from refimpl.report import causes, choice, claims, labels, measurements, paper, training
+from refimpl.report import causes, choice, claims, labels, measurements, paper, training, verdicts
 from refimpl.report.store import Spread, Store, evaluations_an_epoch, lengths, paired, spread
 from refimpl.report.tables import bounds, counted, step_ms
 
@@ -34,22 +34,22 @@ def test_an_effect_is_one_where_intervals_part():
     near, far = Spread((1.0, 1.1, 1.2)), Spread((2.0, 2.1, 2.2))
     assert Spread((1.0, 1.1, 1.2)).side == 1 and Spread((-1.0, -1.1, -1.2)).side == -1
     assert Spread((-0.1, 0.1, 0.2)).side is None and Spread((9.0,)).side is None and Spread(()).side is None
-    assert claims.apart(near, far) is True and claims.apart(far, near) is False
-    assert claims.apart(near, Spread((1.15, 5.0, 6.0))) is None
+    assert verdicts.apart(near, far) is True and verdicts.apart(far, near) is False
+    assert verdicts.apart(near, Spread((1.15, 5.0, 6.0))) is None
     for few in ((9.0,), (9.0, 9.1)):                    # two ranges of two seeds part by chance one time in three
-        assert claims.apart(near, Spread(few)) is None and claims.apart(Spread(few), near) is None
+        assert verdicts.apart(near, Spread(few)) is None and verdicts.apart(Spread(few), near) is None
 
 
 def test_a_run_is_ahead_where_the_differences_seed_by_seed_say_so():
     one = [run("a", seed, ((10, -150.0 - 10 * seed),)) for seed in (0, 1, 2)]
     above = [run("b", seed, ((10, -153.0 - 10.1 * seed),)) for seed in (0, 1, 2)]
     mixed = [run("c", seed, ((10, -150.0 - 10 * seed + (-1) ** seed),)) for seed in (0, 1, 2)]
-    assert claims.ahead(one, above, 10, "test_elbo") is True and claims.ahead(above, one, 10, "test_elbo") is False
-    assert claims.ahead(one, mixed, 10, "test_elbo") is None and claims.ahead(one, above[:1], 10, "test_elbo") is None
+    assert verdicts.ahead(one, above, 10, "test_elbo") is True and verdicts.ahead(above, one, 10, "test_elbo") is False
+    assert verdicts.ahead(one, mixed, 10, "test_elbo") is None and verdicts.ahead(one, above[:1], 10, "test_elbo") is None
     other_seeds = [run("d", seed + 7, ((10, -190.0 - seed),)) for seed in (0, 1, 2)]        # none in common
     few = [run("e", seed, ((10, -150.0 - seed),)) for seed in (0, 1, 2)]
-    assert claims.ahead(few, other_seeds, 10, "test_elbo") is True
-    assert claims.ahead(other_seeds, few, 10, "test_elbo") is False
+    assert verdicts.ahead(few, other_seeds, 10, "test_elbo") is True
+    assert verdicts.ahead(other_seeds, few, 10, "test_elbo") is False
 
 
 def test_differences_are_taken_seed_by_seed():
@@ -116,7 +116,7 @@ def test_the_verdict_on_an_order(ours, words):
     def told(one, other):
         return True if max(ours[one]) < min(ours[other]) else False if max(ours[other]) < min(ours[one]) else None
 
-    assert claims.order_verdict({name: len(values) for name, values in ours.items()}, ORDER, told).startswith(words)
+    assert verdicts.order_verdict({name: len(values) for name, values in ours.items()}, ORDER, told).startswith(words)
 
 
 @pytest.mark.parametrize("tilted, fair, words", [
