@@ -55,7 +55,8 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
                      f"{spread(group, epochs[-1], name, sign).median:.2f}"
                      for name, sign in (("test_log_likelihood", -1), ("gap", 1))]
         if some:
-            line.append("–" if math.isnan(counts[label]) else f"{counts[label] / 1e6:.2f}")
+            millions = counts[label] / 1e6
+            line.append("–" if math.isnan(millions) else f"{millions:.2f}" if millions >= 0.01 else f"{millions:.1g}")
         lines.append(line)
     several = any(len(spread(group, epoch, merit).values) > 1 for group in groups.values() for epoch in epochs)
     note = ("One seed: no intervals" if not several else "Median over the seeds, in brackets the lowest and the highest"
