@@ -128,7 +128,7 @@ def draw(records: Sequence[Record], title: str) -> Figure:
             ax.minorticks_off()
     handles = {line.get_label(): line for line in axes[0].lines}
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False, fontsize=10)
-    figure.suptitle(f"{title}; here after {epoch} epochs, paper after 400\n"
+    figure.suptitle(f"{title}; here after {epoch} epoch{'s' * (epoch != 1)}, paper after 400\n"
                     "dot: mean of the seeds, band: lowest to highest; cross: paper", fontsize=12)
     return figure
 
@@ -142,13 +142,13 @@ def draw_terms(records: Sequence[Record], title: str) -> Figure:
                                                 ("test_elbo", -1, "test -ELBO, nats an image"))):
         values = [[factor * record.at(epoch, name) for record in records if record.label == label] for label in labels]
         means = [np.mean(each) for each in values]
-        ax.barh(range(len(labels)), means, color=plots.FURTHER[1])
+        ax.barh(range(len(labels)), means, color="0.75")
         for place, each in enumerate(values):
             ax.plot(each, [place] * len(each), ".", color=plots.TRUTH)
         room = 0.2 * (max(means) - min(means)) + 1
         ax.set(xlabel=words, yticks=range(len(labels)), yticklabels=labels if ax is axes[0] else [],
                xlim=(min(means) - room, max(means) + room))
-    figure.suptitle(f"{title}, after {epoch} epochs; points: seeds; axes cut", fontsize=12)
+    figure.suptitle(f"{title}, after {epoch} epoch{'s' * (epoch != 1)}; bar: mean, dot: a seed; axes cut", fontsize=12)
     return figure
 
 

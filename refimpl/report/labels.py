@@ -50,9 +50,10 @@ def labelled_terms(store: Store) -> str:
               spread(group, epochs[0], "accuracy", 100).text(2, " %"), spread(group, epochs[0], "test_elbo").text()]
              for label, group in groups.items()]
     seeds = counted(len(next(iter(groups.values()))), "seed")
-    head = ["variant", "after the labelled images alone", f"after {epochs[0]} epochs on all", "its −ELBO"]
+    head = ["variant", "after the labelled images alone", f"after {counted(epochs[0], 'epoch')} on all", "its −ELBO"]
     return (table(head, lines)
-            + f"\n\nMNIST, 100 labels, {seeds}: test accuracy, mean over the seeds ± half of the 95 % interval. "
+            + f"\n\nMNIST, 100 labels, {seeds}: test accuracy"
+            + (". " if seeds == "1 seed" else ", mean over the seeds ± half of the 95 % interval. ")
             + made_at(store.of("labelled-terms")))
 
 

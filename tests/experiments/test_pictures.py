@@ -247,7 +247,7 @@ def test_slide_33(records_of):
     clusters = next(place for place, record in enumerate(records) if not record.settings["labels"])
     records[clusters] = replace(records[clusters], rows=records[clusters].rows[:1])
     figure = figures.REGISTRY["semi-supervised"].draw(records, "title")
-    assert figure.get_suptitle().startswith("title; here after 1 epochs, paper after 400\ndot: mean of the seeds")
+    assert figure.get_suptitle().startswith("title; here after 1 epoch, paper after 400\ndot: mean of the seeds")
     assert [ax.get_ylabel() for ax in figure.axes] == 2 * ["test accuracy, %", NATS]
     for row, dataset in enumerate(("mnist", "fashion-mnist")):
         for place, (name, factor) in enumerate((("accuracy", 100), ("test_elbo", -1))):
