@@ -20,6 +20,7 @@ MOST = 6                                                # lines a panel
 BAND = "line: median of the seeds, band: lowest to highest"
 DOTS = "a dot is a seed, a stroke the median of the seeds"
 ONE = "one seed"
+THIN = "thin: one seed goes on alone"
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,9 @@ def how_to_read(panels: Sequence[Panel]) -> str:
     if all(len(runs) == 1 for panel in panels for runs in by_label(panel.records).values()):
         return ONE
     alone = [only_epoch(panel) is not None for panel in panels]
-    return "; ".join(words for words, some in ((BAND, not all(alone)), (DOTS, any(alone))) if some)
+    longer = any(len({max(epochs) for record in runs if (epochs := record.epochs(panel.merit))}) > 1
+                 for panel in panels if panel.against != "step" for runs in by_label(panel.records).values())
+    return "; ".join(words for words, some in ((BAND, not all(alone)), (THIN, longer), (DOTS, any(alone))) if some)
 
 
 def draw(panels: Sequence[Panel], ylabel: str, title: str, columns: int | None = None, width: float = 4.6,

@@ -145,7 +145,9 @@ def test_a_longer_seed_goes_on_alone(records_of):
     """The first seed has five epochs, the others three: the median ends at the third, a thin line goes on."""
     records = records_of("convergence")
     records[0] = replace(records[0], rows=rows(5))
-    ax = figures.REGISTRY["convergence"].draw(records, "").axes[0]
+    figure = figures.REGISTRY["convergence"].draw(records, "title")
+    assert figure.get_suptitle() == f"title\n{pictures.BAND}; {pictures.THIN}"
+    ax = figure.axes[0]
     alone, median = [line for line in ax.lines if line.get_color() == plots.colour("direct")][:2]
     assert list(median.get_xdata()) == [1, 2, 3] and list(alone.get_xdata()) == [3, 4, 5]
     assert list(alone.get_ydata()) == column(records[0].rows, "test_elbo", -1)[2:]
