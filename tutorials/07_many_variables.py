@@ -161,7 +161,7 @@ for eps in (1.0, 0.3, 0.1, 0.03):
 # variance than direct at an $\epsilon$ that keeps the bias small.
 #
 # Slide 31 does not show it. [results.md](results.md#fifteen-binary-variables) does. There it is ahead at first, and
-# behind direct in the end. The page asks whether that is direct's bias or its noise.
+# behind direct in the end. The page shows that it is direct's bias that does this.
 
 # %%
 def local_expectation():
