@@ -184,6 +184,7 @@ def test_the_released_settings_one_estimator_a_panel(records_of):
         assert ax.get_title() == f"mnist: {name}"
         assert [line.get_label() for line in ax.lines] == [name, middle, f"{name} as released"]
         assert len({line.get_linestyle() for line in ax.lines}) == 3
+    assert len({ax.get_ylim() for ax in figure.axes}) == 1              # one scale for one quantity
 
 
 def test_an_axis_is_cut_to_what_is_discussed(records_of):
