@@ -14,7 +14,7 @@ from refimpl.runs import KINDS
 from refimpl.system.files import folder_name
 
 PROGRAM = "python -m refimpl"
-EXPERIMENTS = ("binary", "joint", "structured", "latent-sizes", "convergence", "plateau", "tuning",
+EXPERIMENTS = ("binary", "joint", "structured", "latent-sizes", "convergence", "plateau", "plateau-exits", "tuning",
                "semi-supervised", "labelled-terms", "label-steps", "faces")
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 SEE, TRAIN, COMPARE, PAPER, KEEP = ("See it", "Train it", "Compare it", "Make the paper's figures again",

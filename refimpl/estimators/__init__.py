@@ -2,8 +2,8 @@
 from __future__ import annotations
 
 from refimpl.checks import InputError
-from refimpl.estimators import (arm, direct, exact, gumbel_softmax, imle, local_expectation, local_tilted, noisy_exact,
-                                perturbed, rebar, reinforce, reinmax, relax, tilted)
+from refimpl.estimators import (arm, direct, exact, gumbel_softmax, halves, imle, local_expectation, local_tilted,
+                                noisy_exact, perturbed, rebar, reinforce, reinmax, relax, tilted)
 from refimpl.estimators.base import Estimate, Estimator, JointTable, Latent, Memory, Objective, Pass, Table
 
 __all__ = ["REGISTRY", "Estimate", "Estimator", "JointTable", "Latent", "Memory", "Objective", "Pass", "Table", "get"]
@@ -23,6 +23,11 @@ REGISTRY: dict[str, Estimator] = {entry.name: entry for entry in (
               colour="#8C3B00", setting="eps", default=0.1, any_family=True, enumerates=True, released=NO_KL),
     Estimator("tilted", tilted.estimate, "direct's mean at finite eps by enumeration; no noise", unbiased=False,
               colour="#B8860B", setting="eps", default=0.1, enumerates=True, released=NO_KL),
+    Estimator("capped", halves.capped_estimate, "the half of the tilt that bounds the push on worse values; no noise",
+              unbiased=False, colour="#1B7837", setting="eps", default=0.1, enumerates=True, released=NO_KL),
+    Estimator("amplified", halves.amplified_estimate,
+              "the half of the tilt that magnifies the pull of better values; no noise", unbiased=False,
+              colour="#762A83", setting="eps", default=0.1, enumerates=True, released=NO_KL),
     Estimator("noisy-exact", noisy_exact.estimate, "exact, plus direct's noise without its mean", unbiased=True,
               colour="#6A51A3", setting="eps", default=0.1, enumerates=True, released=NO_KL),
     Estimator("imle", imle.estimate, "direct with f linearised at z*: one evaluation", unbiased=False,

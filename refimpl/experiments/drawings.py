@@ -91,6 +91,21 @@ def plateau(records: Records, title: str) -> Figure:
     return draw(panels, NATS, f"{title}\n{how_to_read(panels)}", columns=2)
 
 
+EXITS = ("exact", "tilted", "capped", "amplified", "noisy-exact", "direct")
+
+
+def plateau_exits(records: Records, title: str) -> Figure:
+    """A row for each data set; with the KL gradient at both eps, then without it."""
+    panels = []
+    for dataset in datasets(records):
+        for words, name_of_panel in (("", "with the KL gradient"), (", no KL", "without the KL gradient")):
+            for eps in (0.1, 1.0):
+                labels = [(f"exact{words}" if name == "exact" else f"{name}, eps {eps:g}{words}") for name in EXITS]
+                panels.append(Panel(f"{dataset}, {name_of_panel}, eps = {eps:g}",
+                                    chosen(records, labels, dataset, lambda label: label.split(",")[0]), above=60))
+    return draw(panels, NATS, f"{title}\n{how_to_read(panels)}", columns=4)
+
+
 def latent_sizes(records: Records, title: str) -> Figure:
     """Against k, at the last epoch that all runs of a data set have: the median, a bar from the lowest to the highest.
     Some seeds may sit on a plateau, so that a mean would tell nothing."""

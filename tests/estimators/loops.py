@@ -184,6 +184,31 @@ def tilted(h, waves, rng, memory, eps):
     return grad, weights
 
 
+def _half(h, waves, eps, push):
+    """q_i (u_i - sum q u) in its margins, u_i = push(d_i, E exp(eps d)), d_i = f_i - f of the likeliest value."""
+    grad, weights = [], []
+    for scores, wave in zip(h, waves):
+        values, q, f = _joint(scores, wave)
+        d = [f_z - f[q.index(max(q))] for f_z in f]
+        normaliser = sum(w * math.exp(eps * d_z) for w, d_z in zip(q, d))
+        u = [push(d_z, normaliser) for d_z in d]
+        mean = sum(w * u_z for w, u_z in zip(q, u))
+        grad.append(_margins([w * (u_z - mean) for w, u_z in zip(q, u)], values, len(scores), len(scores[0])))
+        weights.append(q)
+    return grad, weights
+
+
+def capped(h, waves, rng, memory, eps):
+    """u = (exp(eps d) - 1) / eps for d < 0, d for d > 0."""
+    return _half(h, waves, eps, lambda d, normaliser: (math.exp(eps * d) - 1) / eps if d < 0 else d)
+
+
+def amplified(h, waves, rng, memory, eps):
+    """u = (exp(eps d) - 1) / (eps max(1, E exp(eps d))) for d > 0, d for d < 0."""
+    return _half(h, waves, eps, lambda d, normaliser:
+                 d if d < 0 else (math.exp(eps * d) - 1) / eps / max(1, normaliser))
+
+
 def noisy_exact(h, waves, rng, memory, eps):
     """exact + (z(eps) - z*) / eps - tilted, with a Gumbel variable for every joint value."""
     silent, weights = exact(h, waves, rng, memory)
@@ -444,7 +469,7 @@ def disarm(h, waves, rng, memory):
 
 TRANSCRIPTS = {
     "exact": exact, "direct": direct, "two-sided": two_sided, "direct-joint": direct_joint,
-    "tilted": tilted, "noisy-exact": noisy_exact, "imle": imle,
+    "tilted": tilted, "capped": capped, "amplified": amplified, "noisy-exact": noisy_exact, "imle": imle,
     "local-tilted": local_tilted,
     "gumbel-softmax": gumbel_softmax, "straight-through-gumbel-softmax": straight_through, "reinmax": reinmax,
     "local-expectation": local_expectation, "reinforce": reinforce, "reinforce-loo": leave_one_out,
@@ -532,7 +557,7 @@ OF_PAIRS = {"direct": direct_pairs, "two-sided": two_sided_pairs, "direct-joint"
             "gumbel-softmax": gumbel_softmax_pairs}
 
 
-SILENT = ("exact", "tilted")                    # their decoder learns from all joint values, weighted by q
+SILENT = ("exact", "tilted", "capped", "amplified")     # their decoder learns from all joint values, weighted by q
 
 # --- the comparison ---------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ import pytest
 from scipy.special import softmax
 
 from refimpl import direct, estimators, gumbel, joint
-from refimpl.estimators import rebar, reinmax, relax
+from refimpl.estimators import halves, rebar, reinmax, relax, tilted
 from refimpl.models.toy import Toy
 from tests.estimators import laws
 
@@ -71,7 +71,7 @@ def worst_moment(name, estimate=None) -> tuple[float, float]:
 
 
 def test_all_but_the_silent_ones_are_here():
-    assert set(CASES) | {"exact", "tilted"} == set(estimators.REGISTRY)
+    assert set(CASES) | {"exact", "tilted", "capped", "amplified"} == set(estimators.REGISTRY)
 
 
 @pytest.mark.parametrize("name", list(CASES))
@@ -109,6 +109,26 @@ def test_one_variable_has_the_law_of_the_pair(rng):
         truth = direct.covariance(h[0], f, EPS, two_sided)
         for samples, exactly in ((grad, mean), (products, truth)):
             assert (np.abs(samples.mean(axis=0) - exactly) < 4.5 * samples.std(axis=0) / np.sqrt(SAMPLES)).all()
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 100.0])
+@pytest.mark.parametrize("eps", [1e-6, 0.1, 1.0, 20.0])
+def test_the_halves_of_the_tilt_split_it_at_the_likeliest_value(scale, eps, rng):
+    """Where every other value is worse, `capped` is the tilt up to its normaliser, and `amplified` the exact gradient.
+    Where every other value is better, it is the other way round."""
+    q = softmax(h := rng.normal(size=(20, 1, 5)), axis=-1)[:, 0]
+    best = h.argmax(axis=-1)
+    for sign in (-1.0, 1.0):
+        f = sign * scale * np.abs(rng.normal(size=(20, 5)))
+        np.put_along_axis(f, best, 0.0, axis=-1)                            # d = f
+        exact = joint.gradient(h, f)
+        normaliser = (q * np.exp(np.minimum(eps * f, 700))).sum(axis=-1)[:, None, None]
+        tilt = tilted.gradient(h, f, eps) * (normaliser if sign < 0 else 1)
+        like_tilt, like_exact = (halves.capped_gradient, halves.amplified_gradient)[::int(-sign)]
+        if eps * scale < 100:                                               # the comparison's own exponential is finite
+            np.testing.assert_allclose(like_tilt(h, f, eps), tilt, rtol=1e-9, atol=1e-13 * np.abs(tilt).max())
+        np.testing.assert_allclose(like_exact(h, f, eps), exact, rtol=1e-12, atol=1e-14 * np.abs(exact).max())
+        assert np.isfinite(like_tilt(h, f, eps)).all()
 
 
 @pytest.mark.parametrize("n, k", [(1, 4), (3, 2), (2, 3)])

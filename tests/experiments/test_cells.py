@@ -27,7 +27,7 @@ TAU = {"gumbel-softmax": 0.5, "rebar": 0.5, "relax": 0.5, "reinmax": 1.0}
 
 def of(name: str, **settings) -> dict[str, object]:
     """What differs from the resolved defaults of direct, for another estimator."""
-    if name in ("direct", "direct-joint", "tilted", "noisy-exact", "imle", "local-tilted"):
+    if name in ("direct", "direct-joint", "tilted", "capped", "amplified", "noisy-exact", "imle", "local-tilted"):
         made: dict[str, object] = {}
     else:
         made = {"eps": None} | ({"tau": TAU[name]} if name in TAU else {})
@@ -63,6 +63,13 @@ LABELS: dict[str, dict[str, dict[str, object]]] = {
         "tilted, decoder q": of("tilted"), "tilted, decoder z*": of("tilted", learn_from="z_star"),
         "direct, decoder q": of("direct", learn_from="q"), "direct, decoder z*": of("direct"),
         "noisy-exact, decoder q": of("noisy-exact", learn_from="q"), "noisy-exact, decoder z*": of("noisy-exact")},
+    "plateau-exits": {
+        f"{name}{f', eps {eps:g}' if eps else ''}{words}": of(
+            name, kl_grad=kl_grad, **({"eps": eps} if eps else {}),
+            **({"learn_from": "q"} if name in ("noisy-exact", "direct") else {}))
+        for kl_grad, words in ((True, ""), (False, ", no KL"))
+        for name, eps in (("exact", None), *((name, eps) for eps in (0.1, 1.0) for name in (
+            "tilted", "capped", "amplified", "noisy-exact", "direct")))},
     "tuning": {
         **{f"direct, k = {k}, eps {eps:g}, lr {lr:g}": of("direct", k=k, eps=eps, lr=lr)
            for k in (10, 50) for eps in (0.03, 0.1, 0.3, 1.0) for lr in (3e-4, 1e-3, 3e-3)},
@@ -95,7 +102,7 @@ DATASETS = {"binary": ("fashion-mnist", "mnist"), "joint": ("mnist",), "structur
             "convergence": ("mnist", "fashion-mnist", "omniglot"),
             "semi-supervised": ("mnist", "fashion-mnist"), "labelled-terms": ("mnist",), "label-steps": ("mnist",),
             "faces": ("faces",),
-            "plateau": ("mnist", "fashion-mnist"), "tuning": ("mnist",)}
+            "plateau": ("mnist", "fashion-mnist"), "plateau-exits": ("mnist", "fashion-mnist"), "tuning": ("mnist",)}
 MERIT = {name: {"structured": "test_log_likelihood", "tuning": "valid_elbo"}.get(name, "test_elbo") for name in LABELS}
 
 

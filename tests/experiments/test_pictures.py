@@ -101,6 +101,7 @@ FOUR = ["direct", "direct as released", "exact", "gumbel-softmax"]
 SIX = ["direct", "local-expectation", "disarm", "rebar", "relax", "arm"]
 FIVE = ["unstructured", "unstructured, no KL", "pairwise, w >= 0", "pairwise, w >= 0, start 0", "pairwise, any sign"]
 JOINT = ["direct", "direct-joint", "local-expectation", "exact"]
+EXITS = ["exact", "tilted", "capped", "amplified", "noisy-exact", "direct"]
 PLATEAU = ["exact", "tilted", "noisy-exact", "direct"]
 PANELS = {
     "binary": [("mnist", SIX, SIX, "epoch", 1, "test_elbo"), ("mnist", SIX, SIX, "evaluations", 1e6, "test_elbo")],
@@ -110,7 +111,11 @@ PANELS = {
     "convergence": [(f"mnist, k = {k}", [f"{name}, k = {k}" for name in FOUR], FOUR, "epoch", 1, "test_elbo")
                     for k in (10, 50)],
     "plateau": [(f"mnist, decoder learns from {signal}", [f"{name}, decoder {signal}" for name in PLATEAU], PLATEAU,
-                 "epoch", 1, "test_elbo") for signal in ("q", "z*")]}
+                 "epoch", 1, "test_elbo") for signal in ("q", "z*")],
+    "plateau-exits": [(f"mnist, {words} the KL gradient, eps = {eps:g}",
+                       [f"exact{end}", *(f"{name}, eps {eps:g}{end}" for name in EXITS[1:])], EXITS,
+                       "epoch", 1, "test_elbo")
+                      for words, end in (("with", ""), ("without", ", no KL")) for eps in (0.1, 1.0)]}
 WORDS = {"epoch": "epoch", "evaluations": "decoder evaluations, millions"}
 
 
@@ -124,7 +129,7 @@ def test_experiments_show_the_median_of_the_seeds_and_their_range(records_of, na
     for place, (ax, (title, kept, shown, against, unit, merit)) in enumerate(zip(figure.axes, PANELS[name])):
         assert ax.get_title() == title and ax.get_xlabel() == WORDS[against]
         expected = "test -log p(x), nats an image" if name == "structured" else NATS
-        assert ax.get_ylabel() == (expected if place % 2 == 0 else "")
+        assert ax.get_ylabel() == (expected if place % (4 if name == "plateau-exits" else 2) == 0 else "")
         assert [line.get_label() for line in ax.lines] == shown, title
         assert len(ax.lines) <= 6
         assert len({(line.get_color(), line.get_linestyle()) for line in ax.lines}) == len(shown)

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from refimpl import estimators
-from refimpl.estimators import (arm, direct, exact, gumbel_softmax, imle, label_terms, local_expectation, local_tilted,
-                                noisy_exact, perturbed, rebar, reinforce, reinmax, relax, tilted)
+from refimpl.estimators import (arm, direct, exact, gumbel_softmax, halves, imle, label_terms, local_expectation,
+                                local_tilted, noisy_exact, perturbed, rebar, reinforce, reinmax, relax, tilted)
 from refimpl.latent import pairwise, solvers
 from refimpl.models.decoder import DecoderPass
 from refimpl.models.tables import SharedTable
@@ -94,6 +94,18 @@ SLIPS = {
         ("(joint.log_q(h), f, eps)", "(joint.log_q(h), f, 0.5)", {}),
         ("(joint.log_q(h), f, eps)", "(joint.log_q(h), f, eps, two_sided=True)", {}),
         ("table.weighted(np.exp(joint.log_q(h)))", "table.weighted(np.exp(joint.log_q(-h)))", {}),
+    ]),
+    "capped": (halves, "capped_estimate", [
+        ("np.where(d < 0,", "np.where(d > 0,", {}),
+        ("np.expm1(eps * np.minimum(d, 0)) / eps", "np.expm1(eps * np.minimum(d, 0))", {}),
+        ("np.expm1(eps * np.minimum(d, 0)) / eps", "np.maximum(d, -1 / eps)", {}),
+    ]),
+    "amplified": (halves, "amplified_estimate", [
+        ("np.where(d > 0, amplified", "np.where(d < 0, amplified", {}),
+        ("np.maximum(logsumexp(log_q + eps * d, axis=-1, keepdims=True), 0)",
+         "logsumexp(log_q + eps * d, axis=-1, keepdims=True)", {}),
+        ("np.maximum(logsumexp(log_q + eps * d, axis=-1, keepdims=True), 0)", "0", {}),
+        ("np.minimum(gain, 1)", "gain.clip(0, 0.5)", {}),
     ]),
     "noisy-exact": (noisy_exact, "estimate", [
         (" - tilted.gradient(h, f, eps)", "", {}),

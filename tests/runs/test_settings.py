@@ -27,6 +27,8 @@ PRESETS = {
     "two-sided": ("released", False, None),
     "direct-joint": ("released", False, None),
     "tilted": ("released", False, None),
+    "capped": ("released", False, None),
+    "amplified": ("released", False, None),
     "noisy-exact": ("released", False, None),
     "imle": ("released", False, None),
     "gumbel-softmax": ("released", True, None),
@@ -47,7 +49,8 @@ RECIPE = {"labelled_term": "released", "label_eps": 0.05,
 
 # Defaults of an estimator's own setting, without the preset.
 DEFAULTS = {"direct": {"eps": 0.1}, "two-sided": {"eps": 0.1}, "direct-joint": {"eps": 0.1},
-            "tilted": {"eps": 0.1}, "noisy-exact": {"eps": 0.1}, "imle": {"eps": 0.1},
+            "tilted": {"eps": 0.1}, "capped": {"eps": 0.1}, "amplified": {"eps": 0.1},
+            "noisy-exact": {"eps": 0.1}, "imle": {"eps": 0.1},
             "local-tilted": {"eps": 0.1},
             "gumbel-softmax": {"tau": 0.5},
             "straight-through-gumbel-softmax": {"tau": 0.5}, "reinmax": {"tau": 1.0}, "rebar": {"tau": 0.5},
