@@ -80,7 +80,7 @@ def gradients(weights: list[np.ndarray], x: np.ndarray, noise: np.ndarray, eps: 
 
 
 def adam(weights: list, grads: list, M: list, V: list, t: int) -> tuple[list, list, list]:
-    """Step t = 1, 2, ...  M and V are sums of the past gradients and of their squares, and every step fades what is old.
+    """Step t = 1, 2, ...  M and V are sums of the gradients and of their squares, in which older ones count for less.
 
     Adam's means are m_hat = M (1 - 0.9) / (1 - 0.9^t) and v_hat = V / root^2; the factors are in rate and tiny."""
     root = ((1 - 0.999**t) / (1 - 0.999)) ** 0.5                                            # ()             (f)
