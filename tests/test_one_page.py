@@ -140,7 +140,8 @@ def test_three_epochs_end_where_train_does_and_ctrl_c_ends_it_quietly(tmp_path):
     assert len(mine) == 3 and mine[2] < mine[1] < mine[0]
     np.testing.assert_allclose(mine, theirs, rtol=0, atol=1.0)
 
-    process = start()
+    # A suite that runs in the background of a script ignores SIGINT, and so would its children: this one may not.
+    process = start(preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     assert process.stdout.readline() == out.splitlines(keepends=True)[0]        # it has begun, and it goes the same way
     process.send_signal(signal.SIGINT)
     rest, err = process.communicate(timeout=60)
