@@ -1,5 +1,7 @@
 """Direct optimisation through arg max, in NumPy: every gradient by hand, every estimate beside its exact value.
 
+To read first: one_page, the whole method from noise to Adam in 130 lines, which uses nothing below but the images.
+
 The ground floor is the paper (Lorberbom, Gane, Jaakkola and Hazan, NeurIPS 2019; arXiv 1806.02867) as pure functions:
 
     gumbel    the Gumbel-max trick                                        Theorem 2

@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "refimpl"
 # From the ground up; files and folders of one line stand side by side.
 FLOORS = ("checks", "gumbel", "exact joint clocks", "danskin direct", "check", "system nn", "data latent", "estimators",
-          "models plots",
+          "models plots one_page",
           "runs", "experiments", "report", "cli", "__main__")
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

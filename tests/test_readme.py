@@ -1,6 +1,8 @@
 """What the README says must run."""
 from __future__ import annotations
 
+import ast
+import importlib.util
 import re
 from pathlib import Path
 
@@ -41,3 +43,41 @@ def test_links_and_pictures_exist(page):
         assert target.startswith("https://") or (ROOT / page).parent.joinpath(target).exists(), target
     for path in re.findall(r"`((?:refimpl|tests|data|tutorials)/[\w./]*)`", text):
         assert (ROOT / path).exists(), path
+
+
+EQUATIONS = re.findall(r"^\| of the paper \| in words \|.*\n\|[ -|]+\n((?:\|.*\n)+)", README, re.M)[0].splitlines()
+
+
+def found(path: str) -> bool:
+    """Whether refimpl has this function, class or method: `danskin.G`, `models.bounds.bounds`."""
+    module, names = "refimpl", path.split(".")
+    while names and importlib.util.find_spec(f"{module}.{names[0]}"):
+        module = f"{module}.{names.pop(0)}"
+        if not hasattr(importlib.import_module(module), "__path__"):
+            break
+    thing = importlib.import_module(module)
+    for name in names:
+        thing = getattr(thing, name, None)
+    return bool(names) and callable(thing)
+
+
+def test_the_table_of_equations_names_functions_that_exist():
+    source = ast.parse((ROOT / "refimpl/one_page.py").read_text(encoding="utf-8"))
+    on_the_page = {node.id for node in ast.walk(source) if isinstance(node, ast.Name)
+                   and isinstance(node.ctx, ast.Store)} | {node.name for node in ast.walk(source)
+                                                           if isinstance(node, ast.FunctionDef)}
+    for line in EQUATIONS:
+        _, _, page, package = (cell.strip() for cell in line.strip("|").split("|"))
+        assert set(re.findall(r"`([^`]+)`", page)) <= on_the_page, line
+        functions = re.findall(r"`([^`]+)`", package)
+        assert functions and all(map(found, functions)), line
+    said = " ".join(line.split("|")[1] for line in EQUATIONS)
+    for part in ("Theorem 1, equation 1", "equation 2", "equation 3", "equation 4", "Theorem 2", "equation 5",
+                 "equations 6 and 7", "slide 29", "slide 30"):
+        assert part in said
+
+
+def test_what_does_not_exist_is_not_found():
+    assert found("direct.gradient") and found("models.decoder.DecoderObjective.table")
+    assert not any(map(found, ("direct.gradients", "models.decoder", "direct", "nothing.at_all",
+                               "models.decoder.DecoderObjective.tables")))
