@@ -2,6 +2,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
 
 import numpy as np
 
@@ -13,6 +16,98 @@ class InputError(ValueError):
 
 class NotFinite(ValueError):
     """NaN, infinity, or a number beyond LARGEST where there should be a score."""
+
+
+Value = bool | int | float | str
+
+TRUTH_VALUES = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A hyperparameter of an estimator, or an option of a family of latent variables: what it is and what is allowed.
+
+    kind     its type: bool, int, float or str
+    default  its value unless the user gives another; None where whoever declares it works it out
+    help     a line of help, with the unit
+    least, most, above    the range of a number: both ends included, or the lower end excluded
+    choices  a function that lists the allowed values of a str
+    """
+
+    kind: type
+    default: Value | None
+    help: str
+    least: float | None = None
+    most: float | None = None
+    above: float | None = None
+    choices: Callable[[], Iterable[str]] | None = None
+
+    def check(self, name: str, value: Value) -> Value:
+        """The value itself, as `kind`.  Raises InputError, one line that names the setting, if it is not allowed."""
+        accepted = (int, float) if self.kind is float else (self.kind,)
+        if type(value) not in accepted:
+            raise InputError(f"{name} must be of the type {self.kind.__name__}, got {value!r}")
+        value = self.kind(value)
+        if self.choices is not None and value not in (allowed := list(self.choices())):
+            raise InputError(unknown(name, value, allowed))
+        in_range(name, value, self.least, self.most, self.above)
+        return value
+
+    def parse(self, name: str, text: str) -> Value:
+        """The value that a text on the command line stands for.  Raises InputError as check() does."""
+        try:
+            value = TRUTH_VALUES[text.lower()] if self.kind is bool else self.kind(text)
+        except (KeyError, ValueError):
+            words = {bool: "true or false", int: "a whole number", float: "a number"}[self.kind]
+            raise InputError(f"{name} must be {words}, got {text!r}") from None
+        return self.check(name, value)
+
+
+def in_range(name: str, value: Value, least: float | None = None, most: float | None = None,
+             above: float | None = None) -> None:
+    """Raises InputError, one line, if a number lies outside its range or is not finite."""
+    if least is not None and not value >= least:
+        raise InputError(f"{name} must be at least {least}, got {value}")
+    if most is not None and not value <= most:
+        raise InputError(f"{name} must be at most {most}, got {value}")
+    if above is not None and not (value > above and math.isfinite(value)):
+        raise InputError(f"{name} must be above {above} and finite, got {value}")
+
+
+def unknown(what: str, given: str, known: Iterable[str]) -> str:
+    """The message for a name that does not exist: the nearest known one, if any is near, and all that there are."""
+    known = list(known)
+    near = get_close_matches(str(given), known, 1)
+    suggestion = f"did you mean {near[0]!r}? " if near else ""
+    return f"unknown {what} {given!r}; {suggestion}there are {', '.join(known)}"
+
+
+class Options(Mapping[str, Value]):
+    """Settings by name, in the order of their names: a mapping that does not change and can be hashed."""
+
+    def __init__(self, values: Mapping[str, Value] = {}, **more: Value) -> None:
+        self._values = dict(sorted({**values, **more}.items()))
+
+    def __getitem__(self, name: str) -> Value:
+        return self._values[name]
+
+    def __iter__(self):
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._values.items()))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Mapping) and self._values == dict(other)
+
+    def __repr__(self) -> str:
+        return f"Options({self._values})"
+
+    def __or__(self, other: Mapping[str, Value]) -> Options:
+        return Options(self._values, **other)
 
 
 # Scores, noise, and eps f may be this large in absolute value.  Beyond 1.8e308 float64 overflows; below this limit

@@ -6,7 +6,8 @@ from dataclasses import fields
 
 import numpy as np
 
-from refimpl.checks import InputError
+from refimpl import estimators, latent
+from refimpl.checks import InputError, Options, Setting, Value
 from refimpl.runs.settings import TYPES, RunSettings, option
 
 
@@ -20,13 +21,14 @@ def numbers(text: str) -> np.ndarray:
 
 
 def add_settings(parser: argparse.ArgumentParser, settings: type[RunSettings]) -> None:
-    """An option a field.  What is allowed is checked by the settings themselves, in one place for files too.
+    """One option for each field, and one for each setting that a registered estimator or family declares.
 
-    An option that is not given is not there: whoever continues a run need not say its settings again.
+    What is allowed is checked by the settings themselves, in one place for files too.  An option that is not given is
+    absent from the result: whoever continues a run need not repeat its settings.
     """
     for each in fields(settings):
         text, kind = each.metadata["help"], each.type.split(" | ")[0]
-        if not each.metadata["said"]:
+        if not each.metadata["option"] or isinstance(each.default, Options):
             continue
         if each.metadata["choices"] is not None:
             text += ": " + ", ".join(each.metadata["choices"]())
@@ -42,25 +44,74 @@ def add_settings(parser: argparse.ArgumentParser, settings: type[RunSettings]) -
         else:
             parser.add_argument(name, type=TYPES[kind], default=argparse.SUPPRESS, help=text,
                                 metavar=each.name.upper())
+    declared = _declared(settings)
+    parser.add_argument("--set", nargs="+", action="extend", default=argparse.SUPPRESS, metavar="NAME=VALUE",
+                        help="settings of the estimator or of the family by name; those below have options of their own")
+    for name, setting in declared.items():
+        text = setting.help + (f": {', '.join(setting.choices())}" if setting.choices else "")
+        if setting.kind is bool:
+            parser.add_argument(option(name), action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS,
+                                help=text)
+        else:
+            parser.add_argument(option(name), type=setting.kind, default=argparse.SUPPRESS, help=text,
+                                metavar=name.upper())
 
 
-def given(options: argparse.Namespace, settings: type[RunSettings]) -> dict[str, object]:
-    """The settings that were said on the command line."""
-    return {each.name: getattr(options, each.name) for each in fields(settings) if hasattr(options, each.name)}
+def _declared(settings: type[RunSettings]) -> dict[str, Setting]:
+    """The settings of all estimators and families, by name.  A name that is a field already keeps its one meaning."""
+    taken = {each.name for each in fields(settings)}
+    sources = [entry.hyperparameters for entry in estimators.REGISTRY.values()]
+    sources += [family.options for family in latent.REGISTRY.values()] if "family" in taken else []
+    return {name: setting for source in reversed(sources) for name, setting in source.items() if name not in taken}
+
+
+def given(options: argparse.Namespace, settings: type[RunSettings], base: RunSettings | None = None
+          ) -> dict[str, object]:
+    """The fields that the command line gives, for a run of its own or one that continues `base`."""
+    values = {each.name: getattr(options, each.name) for each in fields(settings) if hasattr(options, each.name)}
+    names = {each.name for each in fields(settings)}
+    start = base or settings()
+    known = {"hyperparameters": estimators.get(values.get("estimator", start.estimator)).hyperparameters}
+    if "family" in names:
+        known["family_options"] = latent.get(values.get("family", start.family)).options
+    found: dict[str, dict[str, Value]] = {field: {} for field in known}
+    for name, value in _named(options, settings):
+        field = next((field for field, declared in known.items() if name in declared), None)
+        if field is None:
+            every = [name for declared in known.values() for name in declared]
+            raise InputError(f"{name} is not a setting of the estimator or family of this run; "
+                             + (f"there are {', '.join(every)}" if every else "they have none"))
+        found[field][name] = known[field][name].parse(option(name), value) if isinstance(value, str) else value
+    return values | {field: Options(chosen) for field, chosen in found.items() if chosen}
+
+
+def _named(options: argparse.Namespace, settings: type[RunSettings]) -> list[tuple[str, Value]]:
+    """(name, value) of what --set and the options of single settings give; texts where they come from --set."""
+    pairs: list[tuple[str, Value]] = []
+    for text in getattr(options, "set", []):
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise InputError(f"--set must be NAME=VALUE, got {text!r}")
+        pairs.append((name.replace("-", "_"), value))
+    return pairs + [(name, getattr(options, name)) for name in _declared(settings) if hasattr(options, name)]
 
 
 def read_settings(options: argparse.Namespace, settings: type[RunSettings]) -> RunSettings:
-    """The settings that these options say, resolved."""
+    """The settings that these options give, resolved."""
     return settings(**given(options, settings)).resolved()
 
 
 def agreed(options: argparse.Namespace, saved: RunSettings, where: str) -> RunSettings:
-    """The settings of a run that is to be continued; InputError if what was said besides is something else."""
-    said = given(options, type(saved))
-    if said.pop("as_released", False):
-        said = {**saved.preset(), **said}
-    differing = [f"{name} is {getattr(saved, name)}, not {value}" for name, value in said.items()
-                 if getattr(saved, name) != value]
+    """The settings of a run that is to be continued; InputError if the options contradict them."""
+    wanted = given(options, type(saved), saved)
+    if wanted.pop("as_released", False):
+        wanted = {**saved.preset(), **wanted}
+    differing = []
+    for name, value in wanted.items():
+        before = getattr(saved, name)
+        pairs = [(key, before.get(key), entry) for key, entry in value.items()] if isinstance(value, Options) else \
+            [(name, before, value)]
+        differing += [f"{key} is {old}, not {new}" for key, old, new in pairs if old != new]
     if differing:
         raise InputError(f"{where} was made with other settings: {'; '.join(differing)}")
     return saved

@@ -1,6 +1,6 @@
 """What every estimator is: one signature, one result, and what it may ask of a model.
 
-    estimate(theta, objective, rng, **settings) -> Estimate(grad, latent)
+    estimate(theta, objective, rng, **hyperparameters) -> Estimate(grad, decoder_term)
 
 theta are the encoder's scores, for independent variables h (B, n, k): n variables of k values each, an image a row.
 The estimate is of grad_theta E f(z*), for independent variables grad_h E_q f with q the product of softmax(h_i), and
@@ -12,21 +12,25 @@ sees it.
 """
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from refimpl.checks import Options, Setting, Value
+from refimpl.latent.family import Family
+from refimpl.latent.independent import Independent
 
-class Latent(Protocol):
-    """What the decoder learns from, at the end of a step: a pass that was made, or a table and its weights."""
 
-    def learn(self, weight: float = 1.0) -> None:
+class DecoderTerm(Protocol):
+    """The decoder's part of the loss at the end of a step: one pass, or all joint values with their weights."""
+
+    def accumulate(self, weight: float = 1.0) -> None:
         """Add weight times the gradient of the batch's loss, -1/B sum_b f_b, to the decoder's parameter gradients."""
 
 
-class Pass(Latent, Protocol):
+class Pass(DecoderTerm, Protocol):
     """One z an image, run through the decoder."""
 
     z: np.ndarray
@@ -44,8 +48,8 @@ class Table(NamedTuple):
     f: np.ndarray
     """(B, n, k): f with z_i replaced by each of its values in turn, the other coordinates as in z.  For n = 1 there are
     no others, and this is f of all values, by enumeration."""
-    at_z: Latent
-    """To learn from z itself, by the pass that was made for it."""
+    at_z: DecoderTerm
+    """The pass at z itself, for the decoder to learn from."""
 
 
 class JointTable(Protocol):
@@ -54,8 +58,8 @@ class JointTable(Protocol):
     f: np.ndarray
     """(B, k^n), in the order of joint.values."""
 
-    def weighted(self, weights: np.ndarray) -> Latent:
-        """To learn from all joint values at once: weights (B, K), rows sum to 1."""
+    def weighted(self, weights: np.ndarray) -> DecoderTerm:
+        """All joint values at once, for the decoder to learn from: weights (B, K), rows sum to 1."""
 
 
 class Objective(Protocol):
@@ -78,10 +82,10 @@ class Objective(Protocol):
 
 
 class Estimate(NamedTuple):
-    """grad: the estimate, in the shape of theta, in nats an image.  latent: what the decoder learns from."""
+    """grad: the estimate, in the shape of theta, in nats per image.  decoder_term: what the decoder learns from."""
 
     grad: np.ndarray
-    latent: Latent
+    decoder_term: DecoderTerm
 
 
 Memory = dict[str, np.ndarray]
@@ -89,33 +93,67 @@ Memory = dict[str, np.ndarray]
 Whoever trains keeps them, and saves them with the run."""
 
 
+def independent(family: Family) -> bool:
+    """Serves independent variables only."""
+    return isinstance(family, Independent)
+
+
+def binary(family: Family) -> bool:
+    """Serves independent variables of two values only."""
+    return isinstance(family, Independent) and family.k == 2
+
+
+def every_family(family: Family) -> bool:
+    """Serves every family of latent variables."""
+    return True
+
+
+def relaxable(family: Family) -> bool:
+    """Serves the families that have a relaxed arg max."""
+    return family.relaxable
+
+
+def noise_on_every_score(family: Family) -> bool:
+    """Serves the families that add a Gumbel variable to every score."""
+    return family.noise_on_every_score
+
+
 @dataclass(frozen=True)
 class Estimator:
-    """An entry of the registry."""
+    """An entry of the registry: the function, and what it declares about itself."""
 
     name: str
     estimate: Callable[..., Estimate]
     summary: str
     unbiased: bool
     """Whether it claims E[grad] = grad_h E_q f, for every f."""
-    colour: str = "#5F5F5F"
-    """Of its curves, in every picture."""
-    setting: str | None = None
-    """The keyword of its temperature-like setting, "eps" or "tau"; None where there is none."""
-    default: float | None = None
-    """The value of that setting unless the user says otherwise."""
+    bias_order: int | None = None
+    """The order of its bias in eps: 1 for O(eps), 2 for O(eps^2); None where it has no eps, or where the bias does not
+    vanish as eps -> 0."""
+    hyperparameters: Mapping[str, Setting] = field(default_factory=dict)
+    """Its hyperparameters by name; they are passed to estimate() as keywords."""
+    serves: Callable[[Family], bool] = independent
+    """Which families of latent variables it serves: one of the functions above, or another.  Those that serve more than
+    independent variables are given the family as the keyword `family`."""
     memory: Callable[[int, int], Memory] | None = None
     """Makes its memory for n variables of k values; it is then passed as the keyword `memory`."""
-    any_family: bool = False
-    """Whether it serves every family of latent variables (latent/family.py), passed as the keyword `family`; else only
-    independent ones."""
-    binary: bool = False
-    """Whether it serves k = 2 only."""
     enumerates: bool = False
     """Whether it evaluates f at all k^n joint values."""
-    released: dict[str, object] = field(default_factory=dict)
-    """Settings of a run that the authors' code has for it (runs/settings.py)."""
+    released: Mapping[str, Value] = field(default_factory=dict)
+    """The settings of a run (runs/settings.py) and the hyperparameters that the authors' code has for it."""
+    colour: str = "#5F5F5F"
+    """Of its curves, in every picture."""
 
-    def keywords(self, family: object) -> dict[str, object]:
-        """The keyword `family` of estimate(), for those that serve every family."""
-        return {"family": family} if self.any_family else {}
+    @property
+    def temperature(self) -> str | None:
+        """The hyperparameter that the released schedule moves, "eps" or "tau"; None if it has neither."""
+        return next((name for name in ("eps", "tau") if name in self.hyperparameters), None)
+
+    @property
+    def defaults(self) -> Options:
+        """The default of every hyperparameter."""
+        return Options({name: setting.default for name, setting in self.hyperparameters.items()})
+
+    def keywords(self, family: Family) -> dict[str, Family]:
+        """The keyword `family` of estimate(), for those that serve more than independent variables."""
+        return {} if self.serves in (independent, binary) else {"family": family}

@@ -19,7 +19,7 @@ from refimpl.latent.independent import Independent
 def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, *, tau: float,
              family: Family | None = None) -> Estimate:
     """The gradient of f at the relaxed sample; the decoder learns from the relaxed sample too."""
-    family = Independent(*theta.shape[1:]) if family is None else family
+    family = family or Independent(*theta.shape[1:])
     relaxed = family.relax(theta, rng, positive("tau", tau))
     run = objective.run(relaxed.z)
     return Estimate(relaxed.back(run.df_dz()), run)

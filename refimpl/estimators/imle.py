@@ -19,7 +19,7 @@ from refimpl.latent.independent import Independent
 def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float,
              family: Family | None = None) -> Estimate:
     """Biased; one decoder evaluation."""
-    family = Independent(*theta.shape[1:]) if family is None else family
+    family = family or Independent(*theta.shape[1:])
     eps = positive("eps", eps)
     noisy = family.perturb(theta, rng)                                      # h + gamma
     z_star = family.argmax(noisy)

@@ -28,7 +28,7 @@ __all__ = ["estimate", "memory"]
 def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, *, memory: Memory,
              family: Family | None = None) -> Estimate:
     """Unbiased; f at one z.  ValueError for a family that perturbs some of its scores only."""
-    family = Independent(*theta.shape[1:]) if family is None else family
+    family = family or Independent(*theta.shape[1:])
     if not family.noise_on_every_score:
         raise ValueError("family must perturb every score: 1 - X says nothing of a score without noise")
     noisy = family.perturb(theta, rng)                                      # h + gamma

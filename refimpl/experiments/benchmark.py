@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from refimpl import data, estimators
-from refimpl.checks import InputError
+from refimpl.checks import InputError, Options
 from refimpl.experiments.rows import measured
 from refimpl.runs import kind_of
 from refimpl.runs.loop import train_epoch
@@ -34,7 +34,7 @@ def cases(batch: int) -> list[RunSettings]:
     made: list[RunSettings] = [VAESettings(batch=batch, estimator=name, k=k) for k in (10, 50) for name in SINGLE]
     made += [VAESettings(batch=batch, estimator=name, n=15, k=2) for name, entry in estimators.REGISTRY.items()
              if not entry.enumerates]
-    made += [VAESettings(batch=batch, structure="pairwise", solver=solver, n=15, k=2)
+    made += [VAESettings(batch=batch, family="pairwise", family_options=Options(solver=solver), n=15, k=2)
              for solver in ("persistency", "maxflow", "enumeration", "coordinate")]
     made += [MixtureSettings(batch=batch, estimator=name, labels=100) for name in ("direct", "gumbel-softmax", "exact")]
     return [settings.resolved() for settings in made]

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -150,7 +150,7 @@ def write_results(runs: dict[Cell, list[Row]], out: Path, name: str) -> list[Rec
         writer.writerow([cell.settings.dataset, cell.label, cell.settings.seed,
                          *("" if math.isnan(value) else f"{value:.10g}" for value in values)])
     write_text(out / f"{name}.csv", stream.getvalue())
-    records = [Record(name, cell.label, asdict(cell.settings), tuple(loop.made_by(out / cell.folder)), thinned(every))
+    records = [Record(name, cell.label, cell.settings.as_dict(), tuple(loop.made_by(out / cell.folder)), thinned(every))
                for cell, every in runs.items()]
     for record in records:
         put(out / "rows", record)

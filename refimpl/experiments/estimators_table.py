@@ -19,6 +19,7 @@ from refimpl import estimators, joint, plots
 from refimpl.checks import InputError
 from refimpl.estimators import Estimator
 from refimpl.experiments.rows import Record, measured
+from refimpl.latent.independent import Independent
 from refimpl.models.toy import Toy
 from refimpl.system.files import output_folder
 from refimpl.system.progress import Progress
@@ -58,7 +59,7 @@ def measure(estimator: Estimator, h: np.ndarray, toy: Toy, truth: np.ndarray, sa
     and is then measured as it is: each chunk starts from a copy of what it has learnt.
     """
     n, k = h.shape
-    keywords = {estimator.setting: estimator.default} if estimator.setting else {}
+    keywords = dict(estimator.defaults)
     learnt = estimator.memory(n, k) if estimator.memory else {}
     if learnt:
         batch, few = np.broadcast_to(h, (WARM_UP_BATCH, n, k)), toy.repeated(0, WARM_UP_BATCH)
@@ -99,7 +100,7 @@ def run(n: int = 4, k: int = 2, samples: int = 400_000, seed: int = 0, out: Path
     rng = np.random.default_rng(seed)
     h, toy = rng.normal(size=(n, k)), Toy(1, n, k, rng)
     truth = joint.gradient(h, toy.joint_table().f[0])
-    served = [entry for entry in estimators.REGISTRY.values() if k == 2 or not entry.binary]
+    served = [entry for entry in estimators.REGISTRY.values() if entry.serves(Independent(n, k))]
     rows = []
     for entry in served:
         progress = Progress(entry.name, samples)

@@ -21,7 +21,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from refimpl import data, plots
-from refimpl.checks import InputError
+from refimpl.checks import InputError, Options
 from refimpl.experiments import cells, drawings, faces_experiment, semi_supervised
 from refimpl.experiments.cells import Cell
 from refimpl.experiments.rows import Record
@@ -65,7 +65,12 @@ class Experiment:
 
 
 def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
-    return Cell(label, VAESettings(dataset=dataset, seed=seed, exact_every=10, **settings).resolved())
+    """settings: fields of VAESettings, and hyperparameters of the estimator by name."""
+    fields = VAESettings.__dataclass_fields__
+    own = Options({name: value for name, value in settings.items() if name not in fields})
+    settings = {name: value for name, value in settings.items() if name in fields}
+    return Cell(label, VAESettings(dataset=dataset, seed=seed, exact_every=10, hyperparameters=own,
+                                   **settings).resolved())
 
 
 BINARY = ("direct", "local-expectation", "rebar", "relax", "arm", "disarm", "reinforce-loo", "gumbel-softmax",
@@ -88,12 +93,14 @@ def joint(dataset: str, seed: int) -> list[Cell]:
 
 
 def structured(dataset: str, seed: int) -> list[Cell]:
-    pairwise = dict(n=15, k=2, structure="pairwise")
+    def pairwise(label: str, **options) -> Cell:
+        return _cell(label, dataset, seed, n=15, k=2, family="pairwise", family_options=Options(options))
+
     return [_cell("unstructured", dataset, seed, n=15, k=2),
             _cell("unstructured, no KL", dataset, seed, n=15, k=2, kl_grad=False),
-            _cell("pairwise, w >= 0", dataset, seed, solver="persistency", **pairwise),
-            _cell("pairwise, w >= 0, start 0", dataset, seed, solver="persistency", pair_start=0.0, **pairwise),
-            _cell("pairwise, any sign", dataset, seed, solver="enumeration", non_negative=False, **pairwise)]
+            pairwise("pairwise, w >= 0", solver="persistency"),
+            pairwise("pairwise, w >= 0, start 0", solver="persistency", pair_start=0.0),
+            pairwise("pairwise, any sign", solver="enumeration", non_negative=False)]
 
 
 def latent_sizes(dataset: str, seed: int) -> list[Cell]:

@@ -15,7 +15,7 @@ Every few steps the model is looked at on the first 1,000 test images, with ever
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +92,7 @@ def run(out: Path | str, seeds: int = 5, steps: int = 200, datasets: Sequence[st
             progress = Progress(f"{dataset}, {label}", seeds)
             for cell in cells:
                 points = follow(VAERun.start(cell.settings), images, steps)
-                settings = asdict(cell.settings) | {"steps": steps}
+                settings = cell.settings.as_dict() | {"steps": steps}
                 records.append(Record("plateau-steps", label, settings, (commit(),), points))
                 put(folder / "rows", records[-1])
                 progress.advance()

@@ -1,6 +1,6 @@
 """What was measured, as small text files that are kept with the pages that quote them: one file a run.
 
-    # refimpl rows 1
+    # refimpl rows 2
     # {"experiment": "binary", "label": "direct", "commits": ["960579f7e4fc"], "settings": {"dataset": "mnist", ...}}
     epoch,test_elbo,test_log_likelihood,gap,seconds,evaluations
     1,-245.3102,...
@@ -23,7 +23,8 @@ from refimpl.checks import InputError
 from refimpl.system.commit import commit
 from refimpl.system.files import output_folder, read_whole, write_text
 
-FIRST_LINE = "# refimpl rows 1"
+FIRST_LINE = "# refimpl rows 2"
+EARLIER = "# refimpl rows 1"                        # read too: see _upgraded
 LARGEST = 10**6                                     # bytes: a file of rows is small
 ALL_UP_TO, THEN_EVERY = 20, 5                       # epochs of a run that are kept, beside the exact ones and the last
 KEPT = ("epoch", "valid_elbo", "test_elbo", "test_log_likelihood", "gap", "sampled_elbo", "accuracy", "valid_accuracy",
@@ -105,9 +106,11 @@ def _written(value: Value) -> str:
 def parsed(content: str) -> Record:
     """The record of a file's content.  ValueError, TypeError or KeyError, saying little, if it is none."""
     first, second, rest = content.split("\n", 2)
-    if first != FIRST_LINE:
+    if first not in (FIRST_LINE, EARLIER):
         raise ValueError("another format")
     head = json.loads(second.removeprefix("# "))
+    if first == EARLIER:
+        head["settings"] = _upgraded(head["settings"])
     lines = list(csv.reader(io.StringIO(rest, newline=""), strict=True))
     names, rows = lines[0], []
     if not names or len(set(names)) != len(names) or any(len(line) != len(names) for line in lines):
@@ -127,6 +130,29 @@ def parsed(content: str) -> Record:
     return record
 
 
+def _upgraded(settings: dict[str, object]) -> dict[str, object]:
+    """The settings of a run as they are written now, from those of the first version of the format.
+
+    It had the hyperparameters eps, tau and batch_mean, and the options of pairwise scores, as settings of the run.
+    """
+    if "estimator" not in settings:                 # a table of measurements
+        return settings
+    moved = {"hyperparameters": ("eps", "tau", "batch_mean"),
+             "family_options": ("solver", "non_negative", "pair_start")}
+    upgraded: dict[str, object] = {}
+    for name, value in settings.items():
+        field = next((field for field, names in moved.items() if name in names), None)
+        if name == "eps":
+            upgraded["hyperparameters"] = {}        # in the place where it stands now
+        if name == "structure":
+            upgraded |= {"family": value or "independent", "family_options": {}}
+        elif field is None:
+            upgraded[name] = value
+        elif value is not None:
+            upgraded[field][name] = value
+    return {name: dict(sorted(value.items())) if isinstance(value, dict) else value for name, value in upgraded.items()}
+
+
 def _read(value: str) -> Value:
     try:
         number = float(value or "nan")
@@ -140,8 +166,8 @@ def _read(value: str) -> Value:
 def read(path: Path) -> Record:
     """The record in this file.  InputError, one line, if it is missing, damaged, foreign or of another version."""
     content = read_whole(path, "is missing")
-    if len(content) <= LARGEST and content.startswith(b"# refimpl rows ") and content.split(b"\n")[0] != \
-            FIRST_LINE.encode():
+    if len(content) <= LARGEST and content.startswith(b"# refimpl rows ") and content.split(b"\n")[0] not in (
+            FIRST_LINE.encode(), EARLIER.encode()):
         raise InputError(f"{path} is of another version of the format: {FIRST_LINE!r} is read here")
     try:
         if len(content) > LARGEST:

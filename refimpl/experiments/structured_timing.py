@@ -19,7 +19,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from refimpl import data, plots
-from refimpl.checks import InputError
+from refimpl.checks import InputError, Options
 from refimpl.experiments.rows import Record, measured
 from refimpl.runs.vae import VAERun, VAESettings
 from refimpl.system.files import output_folder, write_text
@@ -69,7 +69,8 @@ def run(out: Path | str, batch: int = 100, largest: int = 40,
     for method, settings in METHODS.items():
         polynomial = settings["solver"] in ("maxflow", "coordinate")
         for n in [n for n in SIZES + (LONGER if polynomial else ()) if n <= largest]:
-            made = VAESettings(n=n, k=2, batch=batch, structure="pairwise", **settings).resolved()
+            made = VAESettings(n=n, k=2, batch=batch, family="pairwise", estimator=settings.get("estimator", "direct"),
+                               family_options=Options(solver=settings["solver"])).resolved()
             rows.append(Row(method, n, _seconds(made, dataset, f"{method}, n = {n}")))
             report(rows[-1])
     stream = io.StringIO()

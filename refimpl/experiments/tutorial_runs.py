@@ -11,13 +11,12 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from refimpl.checks import InputError
+from refimpl.checks import InputError, Options
 from refimpl.runs import checkpoint, kind_of, loop
 from refimpl.runs.mixture import MixtureSettings
 from refimpl.runs.protocol import Row, Run
@@ -47,11 +46,11 @@ class Loaded(NamedTuple):
 
 SMALL = dict(hidden=40)
 BINARY = dict(n=8, k=2, hidden=100)
-PAIRWISE = dict(dataset="fashion-mnist", structure="pairwise", **BINARY)
+PAIRWISE = dict(dataset="fashion-mnist", family="pairwise", **BINARY)
 PLANS: dict[str, Plan] = {
-    "eps-1-kl": Plan(4, VAESettings(eps=1.0, **SMALL), 8, True),
-    "eps-0.1-kl": Plan(4, VAESettings(eps=0.1, **SMALL), 8, True),
-    "eps-1-no-kl": Plan(4, VAESettings(eps=1.0, kl_grad=False, **SMALL), 8, True),
+    "eps-1-kl": Plan(4, VAESettings(hyperparameters=Options(eps=1.0), **SMALL), 8, True),
+    "eps-0.1-kl": Plan(4, VAESettings(hyperparameters=Options(eps=0.1), **SMALL), 8, True),
+    "eps-1-no-kl": Plan(4, VAESettings(hyperparameters=Options(eps=1.0), kl_grad=False, **SMALL), 8, True),
     "single-direct": Plan(6, VAESettings(), 10),
     "single-direct-as-released": Plan(6, VAESettings(as_released=True), 10),
     "single-exact": Plan(6, VAESettings(estimator="exact"), 10),
@@ -59,8 +58,9 @@ PLANS: dict[str, Plan] = {
     **{f"binary-{name}": Plan(7, VAESettings(estimator=name, **BINARY), 8)
        for name in ("exact", "direct", "local-expectation", "rebar", "relax", "arm", "disarm", "reinforce-loo")},
     "structured-none": Plan(8, VAESettings(dataset="fashion-mnist", kl_grad=False, **BINARY), 8),
-    "structured-non-negative": Plan(8, VAESettings(solver="persistency", **PAIRWISE), 8),
-    "structured-any-sign": Plan(8, VAESettings(solver="enumeration", non_negative=False, **PAIRWISE), 8),
+    "structured-non-negative": Plan(8, VAESettings(family_options=Options(solver="persistency"), **PAIRWISE), 8),
+    "structured-any-sign": Plan(8, VAESettings(family_options=Options(solver="enumeration", non_negative=False),
+                                                **PAIRWISE), 8),
     **{f"labels-{labels}": Plan(9, MixtureSettings(labels=labels, limit=10_000, beta_epochs=10), 15)
        for labels in (0, 50, 100)},
 }
@@ -75,7 +75,7 @@ def make(names: Sequence[str] = (), folder: Path = FOLDER, report: Callable[[str
         plan = PLANS[name]
         with tempfile.TemporaryDirectory() as scratch:
             rows = loop.train(plan.settings, plan.epochs, Path(scratch) / "run")
-            content = {"settings": json.dumps(asdict(plan.settings.resolved())), "columns": np.array(list(rows[0])),
+            content = {"settings": json.dumps(plan.settings.resolved().as_dict()), "columns": np.array(list(rows[0])),
                        "history": np.array([list(row.values()) for row in rows])}
             if plan.weights:
                 with np.load(Path(scratch) / "run" / checkpoint.FILE, allow_pickle=False) as saved:
@@ -91,7 +91,7 @@ def load(name: str, folder: Path = FOLDER) -> Loaded:
     content = read_arrays(folder / f"{name}.npz", missing="is missing" + advice, damaged="is damaged" + advice)
     kind = kind_of(PLANS[name].settings)
     try:
-        settings = kind.SETTINGS(**json.loads(str(content["settings"]))).resolved()
+        settings = kind.SETTINGS.from_dict(json.loads(str(content["settings"]))).resolved()
         rows = [dict(zip(content["columns"].tolist(), row)) for row in content["history"].tolist()]
         run = None
         if "values" in content:

@@ -1,1 +1,19 @@
-"""What is perturbed and arg-maxed: the families of latent variables, a file a family, and their arg maxes' solvers."""
+"""The families of latent variables, by name, and the solvers of their arg maxes.  One file a family."""
+from __future__ import annotations
+
+from refimpl.checks import InputError, unknown
+from refimpl.latent.family import Family
+from refimpl.latent.independent import Independent
+from refimpl.latent.pairwise import Pairwise
+from refimpl.latent.paths import Paths
+
+__all__ = ["REGISTRY", "Family", "get"]
+
+REGISTRY: dict[str, type[Family]] = {"independent": Independent, "pairwise": Pairwise, "paths": Paths}
+
+
+def get(name: str) -> type[Family]:
+    """The family of this name.  Raises InputError, which suggests the nearest name and lists all, if there is none."""
+    if name not in REGISTRY:
+        raise InputError(unknown("family", name, REGISTRY))
+    return REGISTRY[name]

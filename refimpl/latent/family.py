@@ -11,10 +11,13 @@ theta is an array with an image a row; z is (B, n, k), a one-hot vector a variab
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import ClassVar, NamedTuple
 
 import numpy as np
+
+from refimpl import joint
+from refimpl.checks import Setting, Value
 
 
 class Relaxed(NamedTuple):
@@ -25,7 +28,12 @@ class Relaxed(NamedTuple):
 
 
 class Family(ABC):
-    """n variables of k values.  A new family is one file with these members."""
+    """n variables of k values.  A new family is one file with these members, and one entry in latent.REGISTRY."""
+
+    options: ClassVar[Mapping[str, Setting]] = {}
+    """What a user may choose beside n and k, by name: the keywords of create()."""
+    released: ClassVar[Mapping[str, Value]] = {}
+    """The options that the authors' code has."""
 
     n: int
     k: int
@@ -33,9 +41,43 @@ class Family(ABC):
     """Numbers an image that the encoder has to give."""
     normalised: bool
     """Whether q(z), the law of the perturbed arg max, is known in closed form: then there is a KL term, and an ELBO."""
+    relaxable: bool = True
+    """Whether it has a relaxed arg max: relax()."""
+    has_unary_kl: bool = True
+    """Whether each variable has a law of its own scores alone: unary_kl()."""
     noise_on_every_score: bool = False
     """Whether perturb() adds a Gumbel variable of its own to each number of theta.  Then a shift of a score is a shift
     of its noise, and the density of the noise can be differentiated in its place (estimators/perturbed.py)."""
+
+    @classmethod
+    def complete(cls, n: int, k: int, options: Mapping[str, Value]) -> dict[str, Value]:
+        """All options, the user's own and the defaults of the others, for n variables of k values.
+
+        Raises InputError, one line that names the option, if one is not allowed or does not go with n and k.
+        """
+        defaults = {name: setting.default for name, setting in cls.options.items()}
+        return defaults | {name: cls.options[name].check(name, value) for name, value in options.items()}
+
+    @classmethod
+    def create(cls, n: int, k: int, **options: Value) -> Family:
+        """The family of n variables of k values with these options, as complete() returns them."""
+        return cls(n, k, **options)
+
+    def label(self) -> str:
+        """A few words for the legend of a picture; empty for the family that every reader expects."""
+        return ""
+
+    def values(self, dtype: np.dtype = np.float64) -> np.ndarray:
+        """Every joint value that the family can take, (K, n k), one-hot: the prior is uniform on them.
+
+        Raises InputError, one line, if they are too many to be listed.
+        """
+        joint.require(self.n, self.k, joint.COUNTABLE, "listing every z", "use fewer variables")
+        return joint.one_hots(self.n, self.k, dtype)
+
+    def count(self) -> int:
+        """How many joint values there are."""
+        return joint.count(self.n, self.k)
 
     @property
     def start(self) -> np.ndarray:
@@ -73,17 +115,18 @@ class Family(ABC):
         table (B, K) is in the order of joint.values.
         """
 
-    @abstractmethod
     def relax(self, theta: np.ndarray, rng: np.random.Generator, tau: float) -> Relaxed:
-        """A Gumbel-softmax sample, with its way back to theta."""
+        """A Gumbel-softmax sample, with its way back to theta.  TypeError for a family that is not relaxable."""
+        raise TypeError(f"{type(self).__name__} has no relaxed arg max: use direct or imle")
 
-    @abstractmethod
     def kl(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """KL(q || uniform) (B,), and its gradient in theta; None where q has no closed form."""
+        return None
 
-    @abstractmethod
     def unary_kl(self, theta: np.ndarray) -> np.ndarray:
-        """KL(prod_i softmax(scores of z_i alone) || uniform), (B,): kl() itself where nothing couples the variables."""
+        """KL(prod_i softmax(scores of z_i alone) || uniform), (B,): kl() itself where nothing couples the variables.
+        TypeError for a family whose variables have no law of their own."""
+        raise TypeError(f"{type(self).__name__} has no law of each variable alone")
 
     def sample(self, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """One z* an image, (B, n, k) one-hot."""

@@ -8,15 +8,22 @@ term to train on and no ELBO to report.  The exact log-likelihood, which needs n
 """
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy.special import softmax
 
 from refimpl import checks, gumbel
+from refimpl.checks import InputError, Setting, Value
+from refimpl.latent import solvers
 from refimpl.latent.family import Family, Relaxed
 from refimpl.latent.independent import through_softmax
 from refimpl.latent.solvers import Solver, enumeration
 from refimpl.latent.solvers.base import products
 from refimpl.nn.losses import categorical_kl, softplus_and_sigmoid
+
+
+PAIR_START = -3.0           # softplus(-3) = 0.05: at the start the variables hardly pull on each other
 
 
 class Pairwise(Family):
@@ -29,6 +36,41 @@ class Pairwise(Family):
 
     k = 2
     normalised = False
+    options = {
+        "solver": Setting(str, "maxflow", "arg max of the pair scores", choices=lambda: solvers.REGISTRY),
+        "non_negative": Setting(bool, None, "pair scores through a softplus (default: yes, but for milp)"),
+        "pair_start": Setting(float, None, "where pair scores start, before their softplus (default: -3, that is w = "
+                                           "0.05; as released: 0, that is w = 0.7)", least=-30, most=30)}
+
+    released = {"pair_start": 0.0}
+
+    @classmethod
+    def complete(cls, n: int, k: int, options: Mapping[str, Value]) -> dict[str, Value]:
+        chosen = super().complete(n, k, options)
+        solver = solvers.get(chosen["solver"])
+        if k != 2:
+            raise InputError(f"--family pairwise needs binary variables, --k 2, got --k {k}")
+        if not 2 <= n <= solver.most:
+            raise InputError(f"--n must be in 2 ... {solver.most} for --solver {solver.name}, got {n}")
+        if chosen["non_negative"] is None:
+            chosen["non_negative"] = solver.name != "milp"
+        if solver.non_negative and not chosen["non_negative"]:
+            raise InputError(f"--solver {solver.name} needs pair scores that are not negative; leave out "
+                             "--no-non-negative, or use --solver milp or enumeration")
+        if chosen["pair_start"] is not None and not chosen["non_negative"]:
+            raise InputError("--pair-start is where a softplus starts, and these pair scores have none; leave it out")
+        if chosen["non_negative"] and chosen["pair_start"] is None:
+            chosen["pair_start"] = PAIR_START
+        return chosen
+
+    @classmethod
+    def create(cls, n: int, k: int, *, solver: str, non_negative: bool, pair_start: float | None) -> Pairwise:
+        return cls(n, solvers.get(solver), non_negative, pair_start or 0.0)
+
+    def label(self) -> str:
+        words = f"pairwise by {self.solver.name}" + ("" if self.non_negative else ", any sign")
+        start = self.non_negative and self.pair_start != PAIR_START
+        return words + (f", pairs start at {self.pair_start:g}" if start else "")
 
     def __init__(self, n: int, solver: Solver, non_negative: bool, pair_start: float = 0.0) -> None:
         if not 2 <= n <= solver.most:
@@ -88,9 +130,6 @@ class Pairwise(Family):
             return through_softmax(weights, df_dweights) / tau @ phi
 
         return Relaxed(np.stack([1 - ones, ones], axis=-1), back)
-
-    def kl(self, theta: np.ndarray) -> None:
-        return None
 
     def unary_kl(self, theta: np.ndarray) -> np.ndarray:
         u = theta[:, :self.n]

@@ -4,18 +4,20 @@
 
 The best of C(rows + columns - 2, rows - 1) paths is found in one pass over the cells, by dynamic programming (Bellman
 1957).  The noise is a Gumbel variable a cell.  q(z), the law of the perturbed arg max, has no closed form: a path's
-noise is a sum over its cells, and paths that share cells share noise.  So there is no KL term and no ELBO.  Nor do the
-bounds of models/vae.py fit: their prior is uniform over all 0-1 vectors, paths or not.
+noise is a sum over its cells, and paths that share cells share noise.  So there is no KL term and no ELBO.  The prior is
+uniform on the paths: a path is the code of an image in `train --family paths`.
 """
 from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
 from refimpl import checks, gumbel
-from refimpl.latent.family import Family, Relaxed
+from refimpl.checks import InputError, Setting, Value
+from refimpl.latent.family import Family
 
 LISTED = 100_000            # paths that all_paths lists
 LARGEST_SIDE = 1_000
@@ -52,7 +54,38 @@ class Paths(Family):
 
     k = 2
     normalised = False
+    relaxable = False
+    has_unary_kl = False
     noise_on_every_score = True
+    options = {"rows": Setting(int, None, "rows of the grid, which divide --n (default: a square)", least=1,
+                               most=LARGEST_SIDE)}
+
+    @classmethod
+    def complete(cls, n: int, k: int, options: Mapping[str, Value]) -> dict[str, Value]:
+        rows = super().complete(n, k, options)["rows"] or math.isqrt(n)
+        if k != 2 or n < 2:
+            raise InputError(f"--family paths needs --k 2 and --n above 1, a binary variable for each cell of the grid, "
+                             f"got --k {k} and --n {n}")
+        if n % rows or n // rows > LARGEST_SIDE:
+            raise InputError(f"rows must divide --n {n} into at most {LARGEST_SIDE:,} columns, got {rows}")
+        return {"rows": rows}
+
+    @classmethod
+    def create(cls, n: int, k: int, *, rows: int) -> Paths:
+        return cls(rows, n // rows)
+
+    def label(self) -> str:
+        return f"paths over {self.rows} x {self.columns} cells"
+
+    def values(self, dtype: np.dtype = np.float64) -> np.ndarray:
+        if self.count() > LISTED:
+            raise InputError(f"listing every path of {self.rows} x {self.columns} cells needs at most {LISTED:,} paths, "
+                             f"and there are {self.count():,}; use a smaller grid")
+        ones = all_paths(self.rows, self.columns)
+        return np.stack([1 - ones, ones], axis=-1).reshape(len(ones), -1).astype(dtype)
+
+    def count(self) -> int:
+        return count(self.rows, self.columns)
 
     def __init__(self, rows: int, columns: int) -> None:
         count(rows, columns)                                            # checks both
@@ -98,17 +131,6 @@ class Paths(Family):
         place = (every @ 2.0 ** np.arange(self.n - 1, -1, -1)).astype(int)          # in the order of joint.values
         total = self._checked(theta) @ every.T + checks.finite("f", table[:, place])
         return gumbel.one_hot(every[total.argmax(axis=1)].astype(int), 2)
-
-    def relax(self, theta: np.ndarray, rng: np.random.Generator, tau: float) -> Relaxed:
-        """Raises TypeError: between the paths there is no path, and a softmax over all of them is what is avoided."""
-        raise TypeError("family must have a relaxed arg max, which paths have not: use direct or imle")
-
-    def kl(self, theta: np.ndarray) -> None:
-        return None
-
-    def unary_kl(self, theta: np.ndarray) -> np.ndarray:
-        """Raises TypeError: a cell alone is not free to be on the path or off it."""
-        raise TypeError("family must have a law of each variable alone, which the cells of a path have not")
 
     def _checked(self, theta: np.ndarray) -> np.ndarray:
         if theta.ndim != 2 or theta.shape[1] != self.n:

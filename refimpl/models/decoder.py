@@ -36,7 +36,7 @@ class DecoderPass:
         """(B, n, k), an image at a time."""
         return self._inputs.backward(self.z, self._back.dx)
 
-    def learn(self, weight: float = 1.0) -> None:
+    def accumulate(self, weight: float = 1.0) -> None:
         """Add weight times the gradient of -1/B sum_b f_b to the decoder's gradients, and to what feeds it."""
         self._back.accumulate(-weight / len(self.z))
         self._inputs.accumulate(self.z, self._back, -weight / len(self.z))

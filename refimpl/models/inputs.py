@@ -66,7 +66,7 @@ class ClassRow:
         y += first.b
         return y
 
-    def learn_every(self, first: Linear, dy: np.ndarray) -> None:
+    def accumulate_every(self, first: Linear, dy: np.ndarray) -> None:
         """The way back of every(): from dy (B k, H) to the first layer's gradients and to dg."""
         db = dy.sum(axis=0)
         dy = dy.reshape(len(self.g), self.k * first.n_out)                  # the first layer, all classes at once
@@ -113,7 +113,7 @@ class BesideGaussian:
         of_z = joint.one_hots(self.n, self.k, self.g.dtype) @ first.W[:self.n * self.k]         # (K, H)
         return (self.constant(first)[:, None] + of_z).reshape(-1, first.n_out)
 
-    def learn_every(self, first: Linear, dy: np.ndarray) -> None:
+    def accumulate_every(self, first: Linear, dy: np.ndarray) -> None:
         """The way back of every(): from dy (B K, H) to the first layer's gradients and to dg."""
         dy = dy.reshape(len(self.g), -1, first.n_out)
         of_g = dy.sum(axis=1)

@@ -131,11 +131,11 @@ class MixtureVAE:
         draw = self.encode(x, rng)
         objective = self.objective(x, draw.g)
         keywords = estimator.keywords(self.family)
-        grad, latent = estimator.estimate(draw.h, objective, rng, **keywords, **settings)
+        grad, decoder_term = estimator.estimate(draw.h, objective, rng, **keywords, **settings)
         dh = grad / -len(x)                                             # loss = -1/B sum_b (E f - KL - beta KL)
         if kl_grad:
             dh = dh + categorical_kl(draw.h)[1] / len(x)
-        latent.learn()                                                  # the decoder's gradient, and dg
+        decoder_term.accumulate()                                                  # the decoder's gradient, and dg
         self._encoder_backward(draw, dh, objective.inputs.dg, beta)
         return objective
 
@@ -153,7 +153,7 @@ class MixtureVAE:
         draw, values = self.encode(x, rng), self.values(labels)
         dh = weight * term(draw.h, values, rng, eps) / -len(x)
         objective = self.objective(x, draw.g)
-        objective.run(gumbel.one_hot(values, self.k)).learn(image_weight)
+        objective.run(gumbel.one_hot(values, self.k)).accumulate(image_weight)
         self._encoder_backward(draw, dh, objective.inputs.dg, image_weight * beta)
 
     def _encoder_backward(self, draw: Draw, dh: np.ndarray, dg: np.ndarray, beta: float) -> None:

@@ -17,9 +17,9 @@ class Weighted:
     def __init__(self, table: SharedTable | OwnTable, weights: np.ndarray) -> None:
         self.table, self.weights = table, np.array(weights)             # a copy, as in DecoderPass
 
-    def learn(self, weight: float = 1.0) -> None:
+    def accumulate(self, weight: float = 1.0) -> None:
         """Add weight times the gradient of -1/B sum_bz weights_bz f_bz to the decoder's gradients."""
-        self.table.learn(self.weights, weight)
+        self.table.accumulate(self.weights, weight)
 
 
 class EnumeratedPoint(Weighted):
@@ -41,7 +41,7 @@ class SharedTable:
     def weighted(self, weights: np.ndarray) -> Weighted:
         return Weighted(self, weights)
 
-    def learn(self, weights: np.ndarray, weight: float) -> None:
+    def accumulate(self, weights: np.ndarray, weight: float) -> None:
         weights = (weights * (-weight / len(self._x))).astype(self._x.dtype, copy=False)
         da = bernoulli_score_table_backward(weights, self._x, self._run.y)
         self._run.backward(da).accumulate()
@@ -67,7 +67,7 @@ class OwnTable:
     def weighted(self, weights: np.ndarray) -> Weighted:
         return Weighted(self, weights)
 
-    def learn(self, weights: np.ndarray, weight: float) -> None:
+    def accumulate(self, weights: np.ndarray, weight: float) -> None:
         if self._decoder.parameters.version != self._version:
             raise StalePass("this table is stale: the parameters have been updated since; make it again")
         if self._logits is None:
@@ -82,4 +82,4 @@ class OwnTable:
             before, after = self._outputs[depth - 1], self._outputs[depth] if depth < len(self._outputs) else None
             layers[depth].accumulate(before, dy)
             dy = layers[depth].backward(before, after, dy)
-        self._inputs.learn_every(layers[0], dy)
+        self._inputs.accumulate_every(layers[0], dy)

@@ -35,7 +35,7 @@ class ToyPass:
         toy = self._toy
         return np.einsum("bm,bmd->bd", toy.c * np.cos(self._phase), toy.a).reshape(self.z.shape)
 
-    def learn(self, weight: float = 1.0) -> None:
+    def accumulate(self, weight: float = 1.0) -> None:
         """A toy has nothing to learn."""
 
 
@@ -48,7 +48,7 @@ class ToyTable(NamedTuple):
     def weighted(self, weights: np.ndarray) -> ToyTable:
         return self._replace(weights=weights)
 
-    def learn(self, weight: float = 1.0) -> None:
+    def accumulate(self, weight: float = 1.0) -> None:
         """A toy has nothing to learn."""
 
 

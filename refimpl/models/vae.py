@@ -3,7 +3,7 @@
     encoder  x (784) -> 300 ReLU -> theta               the family's scores: h (n, k), or u and w of pairwise scores
     latent   z* = argmax of the perturbed scores        for independent variables a sample of q = prod_i softmax(h_i)
     decoder  n one-hots (n k) -> 300 ReLU -> a (784)    f(x, z) = log p(x given z) = sum_d x_d a_d - log(1 + e^{a_d})
-    prior    uniform on the k^n joint values
+    prior    uniform on the joint values that the family can take
 
     -log p(x) <= loss = -E_q f + KL(q || uniform), averaged over the batch
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from refimpl import checks, joint
+from refimpl import checks
 from refimpl.estimators import Estimator
 from refimpl.latent.family import Family
 from refimpl.models import bounds
@@ -60,22 +60,22 @@ class VAE:
 
         x          (B, pixels) of 0 and 1, in the model's dtype
         kl_grad    whether the KL term takes part in the encoder's gradient
-        settings   the estimator's own: eps or tau, and its memory
+        settings   the estimator's hyperparameters, and its memory
         Returns the objective, with its count of decoder evaluations.  Raises ValueError for a KL term that has no
         closed form, or an estimator that does not serve this family.
         """
-        if not (estimator.any_family or self.family.normalised):
-            raise ValueError("estimator must serve every family here, "
-                             f"and {estimator.name} needs independent variables")
+        if not estimator.serves(self.family):
+            raise ValueError(f"estimator must serve this family of latent variables, and {estimator.name} does not: "
+                             f"{estimator.serves.__doc__}")
         run = self.encoder.run(x)                                                   # image -> scores
         theta = self.family.theta(run.y)
         objective = self.objective(x)
         keywords = estimator.keywords(self.family)
-        grad, latent = estimator.estimate(theta, objective, rng, **keywords, **settings)    # of E f, an image a row
+        grad, decoder_term = estimator.estimate(theta, objective, rng, **keywords, **settings)    # of E f, an image a row
         dtheta = grad / -len(x)                                                     # loss = -1/B sum_b (E f - KL)
         if kl_grad:
             dtheta = dtheta + self._kl_gradient(theta) / len(x)
-        latent.learn()                                                              # the decoder's gradient
+        decoder_term.accumulate()                                                              # the decoder's gradient
         dout = self.family.back(run.y, dtheta).astype(self.dtype, copy=False)
         run.backward(dout).accumulate()                                             # the encoder's
         return objective
@@ -89,12 +89,11 @@ class VAE:
     # --- what it has learnt -------------------------------------------------------------------------------------------
 
     def decode_all(self) -> np.ndarray:
-        """The logits a (k^n, pixels) of every joint value.  InputError if there are more than joint.COUNTABLE."""
-        joint.require(self.n, self.k, joint.COUNTABLE, "decoding every z", "use fewer variables")
-        return self.decoder.forward(joint.one_hots(self.n, self.k, self.dtype))
+        """The logits a (K, pixels) of every joint value.  InputError if there are too many to be listed."""
+        return self.decoder.forward(self.family.values(self.dtype))
 
     def score_all(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(theta, f (B, k^n)) of these images in float64: all that exact expectations need."""
+        """(theta, f (B, K)) of these images in float64: all that exact expectations need."""
         a = self.decode_all().astype(np.float64)
         f = x.astype(np.float64) @ a.T - softplus_sum(a.copy())
         return self.encode(x).astype(np.float64), f
@@ -102,7 +101,7 @@ class VAE:
     def bounds(self, images) -> bounds.Bounds:
         """Exact ELBO, log-likelihood and gap, averaged over the images of a data.Part, by enumeration.
 
-        ELBO and gap are NaN where q has no closed form.  Raises InputError for more than joint.COUNTABLE joint values.
+        ELBO and gap are NaN where q has no closed form.  Raises InputError where the joint values are too many.
         """
         return bounds.bounds(self.decode_all(), images, self.encode if self.family.normalised else None)
 

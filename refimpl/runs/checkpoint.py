@@ -5,7 +5,6 @@ Being one file, written in one step, it cannot disagree with itself: metrics.csv
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +18,14 @@ from refimpl.system.files import read_arrays, write_whole
 
 FILE = "checkpoint.npz"
 FOREIGN = "is truncated, damaged, or not a checkpoint of this program"
-EARLIER = ("refimpl run 1", "refimpl run 2", "refimpl semi-supervised run 1")       # what earlier versions wrote
+EARLIER = ("refimpl run 1", "refimpl run 2", "refimpl run 3", "refimpl semi-supervised run 1",
+           "refimpl semi-supervised run 2")       # what earlier versions wrote
 MEMORY = "memory_"
 
 
 def save(path: Path, run: Run, history: np.ndarray) -> None:
     """Write everything that the next epoch depends on, whole or not at all."""
-    content = {"format": run.FORMAT, "settings": json.dumps(asdict(run.settings)),
+    content = {"format": run.FORMAT, "settings": json.dumps(run.settings.as_dict()),
                "values": run.model.parameters.values,
                "adam_M": run.adam.M, "adam_V": run.adam.V, "adam_t": run.adam.t,
                "rng": json.dumps(run.rng.bit_generator.state), "history": history,
@@ -57,7 +57,7 @@ def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None
         saved = _settings(saved_kind.SETTINGS, str(content["settings"]), path)
         if settings is not None and settings != saved:
             differing = [f"{name} is {old}, not {new}" for (name, old), new
-                         in zip(asdict(saved).items(), asdict(settings).values()) if old != new]
+                         in zip(saved.as_dict().items(), settings.as_dict().values()) if old != new]
             raise InputError(f"{path} was made with other settings: {'; '.join(differing)}")
         run = saved_kind.blank(saved, np.random.default_rng(0))
         for name, target in (("values", run.model.parameters.values), ("adam_M", run.adam.M), ("adam_V", run.adam.V),
@@ -92,7 +92,7 @@ def _settings(kind: type[RunSettings], text: str, path: Path) -> RunSettings:
     InputError where they are none that this program would have written, or of an estimator that is somebody's own and
     not registered here.
     """
-    made = kind(**json.loads(text))
+    made = kind.from_dict(json.loads(text))
     if isinstance(made.estimator, str) and made.estimator.isprintable() and made.estimator not in estimators.REGISTRY:
         raise InputError(f"{path} was trained by the estimator {made.estimator!r}, which is not registered here; "
                          "register it first, as in tutorials/your_own_estimator.md")

@@ -11,7 +11,6 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +105,7 @@ def _continue(run: Run, history: np.ndarray, epochs: int, out: Path, dataset: da
     from refimpl import plots                                       # matplotlib, which --help need not wait for
 
     settings, names = run.settings, run.columns
-    write_text(out / "config.json", json.dumps(asdict(settings), indent=2) + "\n")
+    write_text(out / "config.json", json.dumps({"kind": type(run).COMMAND} | settings.as_dict(), indent=2) + "\n")
     _write_metrics(out, names, history)
     _note_commit(out / COMMIT)
     run.attach(dataset)

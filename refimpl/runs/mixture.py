@@ -19,6 +19,7 @@ import numpy as np
 from refimpl import data, estimators
 from refimpl.checks import InputError
 from refimpl.estimators import label_terms
+from refimpl.latent.independent import Independent
 from refimpl.models.mixture import MixtureVAE
 from refimpl.runs import attribute_pictures, labelled_images, naming
 from refimpl.runs.protocol import Row, Run
@@ -35,7 +36,7 @@ EACH = 9                # width of an attribute's printed accuracy, at least
 
 def serving() -> list[str]:
     """The estimators that serve variables of any number of values, and so a class."""
-    return [name for name, entry in estimators.REGISTRY.items() if not entry.binary]
+    return [name for name, entry in estimators.REGISTRY.items() if entry.serves(Independent(1, 10))]
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ class MixtureRun(Run):
 
     COMMAND = "semi-supervised"
     SUMMARY = "train the mixture model, a class and a Gaussian, with a few labels (slide 33)"
-    FORMAT = "refimpl semi-supervised run 2"
+    FORMAT = "refimpl semi-supervised run 3"
     SETTINGS = MixtureSettings
     MORE_PICTURES = ("switched.png",)
     EPOCHS = 60

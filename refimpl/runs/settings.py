@@ -5,11 +5,11 @@ A kind of run has a dataclass of its own that adds to RunSettings.  The command 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 
 from refimpl import data, estimators
-from refimpl.checks import InputError
+from refimpl.checks import InputError, Options, Setting, Value, in_range, unknown
 from refimpl.runs import schedules
 
 TYPES = {"str": str, "int": int, "float": float, "bool": bool, "None": type(None)}
@@ -18,15 +18,15 @@ WIDEST = 10_000     # values of z, inputs of the decoder, units of a hidden laye
 
 def setting(default: object, text: str, *, least: float | None = None, most: float | None = None,
             above: float | None = None, choices: Callable[[], Iterable[str]] | None = None,
-            files: str | None = None, said: bool = True) -> object:
+            files: str | None = None, option: bool = True) -> object:
     """A field of settings: its default, a line of help, and what is allowed.
 
     least, most: the range, ends included.  above: the end that is not.  choices: makes the names that are allowed, when
-    asked, so that what is registered later counts.  files: the suffix of files that are allowed beside them.  said:
-    whether a user says it; otherwise it is found in the data, and there is no option for it.
+    asked, so that what is registered later counts.  files: the suffix of files that are allowed beside them.  option:
+    whether the command line has an option for it; otherwise it is found in the data.
     """
     return field(default=default, metadata=dict(help=text, least=least, most=most, above=above, choices=choices,
-                                                files=files, said=said))
+                                                files=files, option=option))
 
 
 def option(name: str) -> str:
@@ -36,18 +36,20 @@ def option(name: str) -> str:
 
 def arguments(settings: RunSettings) -> list[str]:
     """The command line's options for these settings, those that have a value."""
-    made = []
+    words, chosen = [], []
     for each in fields(settings):
         value, name = getattr(settings, each.name), option(each.name)
-        if not each.metadata["said"]:
+        if not each.metadata["option"]:
             continue
-        if each.type == "bool | None" and value is not None:
-            made.append(name if value else name.replace("--", "--no-", 1))
+        if isinstance(value, Mapping):
+            chosen += [f"{key}={entry}" for key, entry in value.items() if entry is not None]
+        elif each.type == "bool | None" and value is not None:
+            words.append(name if value else name.replace("--", "--no-", 1))
         elif value is True:
-            made.append(name)
+            words.append(name)
         elif value is not None and value is not False:
-            made += [name, str(value)]
-    return made
+            words += [name, str(value)]
+    return words + (["--set", *chosen] if chosen else [])
 
 
 def check_fields(settings: RunSettings) -> None:
@@ -55,6 +57,10 @@ def check_fields(settings: RunSettings) -> None:
     may have edited."""
     for each in fields(settings):
         value, kinds = getattr(settings, each.name), [kind.strip() for kind in each.type.split("|")]
+        if kinds == ["Options"]:
+            if not isinstance(value, Options):
+                raise InputError(f"{each.name} must be settings by name, got {value!r}")
+            continue
         if not any(type(value) is TYPES[kind] or (kind == "float" and type(value) is int) for kind in kinds):
             raise InputError(f"{each.name} must be {each.type.replace(' | ', ' or ')}, got {value!r}")
         if value is None:
@@ -63,47 +69,57 @@ def check_fields(settings: RunSettings) -> None:
         if allowed["choices"] is not None and value not in (names := list(allowed["choices"]())) \
                 and not (allowed["files"] and value.endswith(allowed["files"])):
             more = f", and FILE{allowed['files']} of your own" if allowed["files"] else ""
-            raise InputError(f"unknown {each.name.replace('_', ' ')} {value!r}; there are {', '.join(names)}{more}")
-        name = option(each.name)
-        if allowed["least"] is not None and not value >= allowed["least"]:
-            raise InputError(f"{name} must be at least {allowed['least']}, got {value}")
-        if allowed["most"] is not None and not value <= allowed["most"]:
-            raise InputError(f"{name} must be at most {allowed['most']}, got {value}")
-        if allowed["above"] is not None and not (value > allowed["above"] and math.isfinite(value)):
-            raise InputError(f"{name} must be above {allowed['above']} and finite, got {value}")
+            raise InputError(unknown(each.name.replace("_", " "), value, names) + more)
+        in_range(option(each.name), value, allowed["least"], allowed["most"], allowed["above"])
+
+
+def check_options(known: Mapping[str, Setting], given: Mapping[str, Value], of: str) -> None:
+    """InputError, one line, if a name is not among the settings that `of` declares, or its value is not allowed."""
+    for name, value in given.items():
+        if name not in known:
+            has = f", which has {', '.join(known)}" if known else ", which has no settings"
+            raise InputError(f"{name} is not a setting of {of}{has}")
+        known[name].check(option(name), value)
 
 
 @dataclass(frozen=True)
 class RunSettings:
     """All that determines a run, but for its length: a run may be resumed for more epochs, not with other settings.
 
-    None, in eps, tau and others, is the estimator's or the kind's own default, which resolved() fills in.  as_released
-    is a preset: resolved() turns it into the settings of the authors' code, and contradicting one of them is an error.
+    None is the estimator's or the kind's own default, which resolved() fills in, and so it does with hyperparameters
+    that are left out.  as_released is a preset: resolved() turns it into the settings of the authors' code, and contradicting one of them is an error.
     Where the data set is a file, resolved() also keeps what it found in it, and a run that is continued does not take
     another.  There, and only there, these are not None.
     """
 
     dataset: str = setting("mnist", "images to train on", choices=lambda: data.REGISTRY, files=data.own.SUFFIX)
     estimator: str = setting("direct", "gradient of the encoder's scores", choices=lambda: estimators.REGISTRY)
-    batch: int = setting(100, "images a step", least=1)
+    batch: int = setting(100, "images per step", least=1)
     lr: float = setting(1e-3, "Adam's learning rate", above=0)
-    eps: float | None = setting(None, "of direct and its kin, constant, in 1/nat (default: the estimator's)", above=0,
-                                most=1e6)
-    tau: float | None = setting(None, "of relaxed estimators, constant (default: the estimator's)", above=0, most=1e6)
+    hyperparameters: Options = setting(Options(), "of the estimator, by name")
     schedule: str | None = setting(None, "of eps or tau; released falls from 1 to 0.1 (default: constant)",
                                    choices=lambda: ("constant", "released"))
     kl_grad: bool | None = setting(None, "whether the KL term takes part in the gradient (default: it does)")
-    batch_mean: bool | None = setting(None, "rebar and relax: the batch's mean score as every image's learning signal "
-                                            "(default: its own)")
     as_released: bool = setting(False, "as the authors' code: the released schedule, no KL gradient for direct, and "
                                        "what else it does differently")
     seed: int = setting(0, "of weights, order and noise", least=0)
     limit: int | None = setting(None, "use only the first LIMIT images of each part", least=1)
-    file_sha256: str | None = setting(None, "of the file", said=False)
-    file_height: int | None = setting(None, "of its images, pixels", least=1, most=data.own.MOST_PIXELS, said=False)
-    file_width: int | None = setting(None, "of its images, pixels", least=1, most=data.own.MOST_PIXELS, said=False)
+    file_sha256: str | None = setting(None, "of the file", option=False)
+    file_height: int | None = setting(None, "of its images, pixels", least=1, most=data.own.MOST_PIXELS, option=False)
+    file_width: int | None = setting(None, "of its images, pixels", least=1, most=data.own.MOST_PIXELS, option=False)
     file_classes: int | None = setting(None, "of its labels, if it has any", least=1, most=data.own.MOST_CLASSES,
-                                       said=False)
+                                       option=False)
+
+    def as_dict(self) -> dict[str, object]:
+        """The fields by name, as JSON can hold them."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: dict(value) if isinstance(value, Options) else value for name, value in values.items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, object]) -> RunSettings:
+        """The settings that as_dict() describes.  TypeError if a name is unknown, or there are none for a mapping."""
+        return cls(**{name: Options(value) if isinstance(cls.__dataclass_fields__[name].default, Options) else value
+                      for name, value in values.items()})
 
     def resolved(self) -> RunSettings:
         """The same with the preset expanded and every default filled in; resolved again, it stays as it is.
@@ -116,18 +132,20 @@ class RunSettings:
         settings = self._described()
         settings = settings._expanded() if self.as_released else settings
         settings = settings._filled()
-        chosen: dict[str, object] = {"schedule": settings.schedule or "constant"}
-        if chosen["schedule"] == "constant" and estimator.setting and getattr(settings, estimator.setting) is None:
-            chosen[estimator.setting] = estimator.default
-        if "batch_mean" in estimator.released:
-            chosen["batch_mean"] = bool(settings.batch_mean)
-        return replace(settings, **chosen)
+        schedule, given = settings.schedule or "constant", settings.hyperparameters
+        moved = estimator.temperature if schedule == "released" else None       # a schedule gives it its values
+        chosen = {name: given.get(name, value) for name, value in estimator.defaults.items() if name != moved}
+        return replace(settings, schedule=schedule, hyperparameters=Options(chosen))
 
     def preset(self) -> dict[str, object]:
         """The settings that as_released stands for; a kind of run adds its own."""
         estimator = estimators.get(self.estimator)
-        made: dict[str, object] = {"kl_grad": True, **estimator.released}
-        return made | ({"schedule": "released"} if estimator.setting else {})
+        names = {each.name for each in fields(self)}
+        preset: dict[str, object] = {"kl_grad": True} | {
+            name: value for name, value in estimator.released.items() if name in names}
+        own = {name: value for name, value in estimator.released.items() if name not in names}
+        preset |= {"schedule": "released"} if estimator.temperature else {}
+        return preset | ({"hyperparameters": Options(own)} if own else {})
 
     def _described(self) -> RunSettings:
         """The same with what is to be found in a file of one's own; InputError if it is no good."""
@@ -169,34 +187,40 @@ class RunSettings:
         raise TypeError(f"{type(self).__name__} has no defaults of its own")
 
     def _expanded(self) -> RunSettings:
-        for name, value in self.preset().items():
-            if getattr(self, name) not in (None, value):
+        preset = self.preset()
+        for name, value in preset.items():
+            given = getattr(self, name)
+            if isinstance(given, Options):
+                for key in sorted(given.keys() & value.keys()):
+                    if given[key] != value[key]:
+                        raise InputError(f"--as-released has its own {key}, {value[key]}; leave out {option(key)}")
+                preset[name] = given | value
+            elif given not in (None, value):
                 raise InputError(f"--as-released has its own {name.replace('_', ' ')}, {value}; leave out "
                                  f"{option(name)}")
-        return replace(self, as_released=False, **self.preset())
+        return replace(self, as_released=False, **preset)
 
     def _check_estimator(self, estimator: estimators.Estimator) -> None:
-        """InputError if eps, tau, a schedule or a signal is given to an estimator that has no such thing."""
+        """InputError if a hyperparameter or a schedule is given to an estimator that has no such thing."""
+        check_options(estimator.hyperparameters, self.hyperparameters, f"the estimator {estimator.name}")
         released = "--schedule released" if self.schedule == "released" else ""
         scheduled = "--as-released" if self.as_released else released
-        for name in ("eps", "tau"):
-            if getattr(self, name) is not None and estimator.setting != name:
-                raise InputError(f"--{name} is not a setting of the estimator {estimator.name}"
-                                 + (f", which has --{estimator.setting}" if estimator.setting else ""))
-            if getattr(self, name) is not None and scheduled:
-                raise InputError(f"{scheduled} has a schedule of its own for {name}; leave out --{name}")
-        if self.schedule == "released" and not estimator.setting:
+        if scheduled and estimator.temperature in self.hyperparameters:
+            raise InputError(f"{scheduled} has a schedule of its own for {estimator.temperature}; leave out "
+                             f"--{estimator.temperature}")
+        if self.schedule == "released" and not estimator.temperature:
             raise InputError("--schedule released needs an estimator with eps or tau, "
                              f"and {estimator.name} has neither")
-        if self.batch_mean is not None and "batch_mean" not in estimator.released:
-            raise InputError(f"--batch-mean is not a setting of the estimator {estimator.name}")
 
     @property
     def released(self) -> bool:
         """Whether these, resolved, are the settings of the authors' code, where those differ from the defaults."""
         preset = self.preset()
-        plain = replace(self, **{name: None for name in preset}).resolved()
-        return plain != self and all(getattr(self, name) == value for name, value in preset.items())
+        plain = replace(self, **{name: Options() if isinstance(value, Options) else None
+                                 for name, value in preset.items()}).resolved()
+        return plain != self and all(
+            value.items() <= getattr(self, name).items() if isinstance(value, Options) else getattr(self, name) == value
+            for name, value in preset.items())
 
     def check_data(self, dataset: data.Dataset) -> None:
         """InputError if the data cannot serve these settings."""
@@ -205,13 +229,12 @@ class RunSettings:
                              f"got {self.batch}")
 
     def temperature(self, step: int) -> dict[str, float]:
-        """The estimator's keyword, eps or tau, at this step; {} if it has none.  Of resolved settings."""
-        name = estimators.get(self.estimator).setting
+        """The value of eps or tau at this step, by name; {} for an estimator that has neither.  Of resolved settings."""
+        name = estimators.get(self.estimator).temperature
         if name is None:
             return {}
-        return {name: schedules.released(name, step) if self.schedule == "released" else getattr(self, name)}
+        return {name: schedules.released(name, step) if self.schedule == "released" else self.hyperparameters[name]}
 
-    def keywords(self, step: int) -> dict[str, object]:
-        """All keywords of the estimator at this step that follow from the settings."""
-        return self.temperature(step) | ({"batch_mean": True} if self.batch_mean else {})
-
+    def keywords(self, step: int) -> dict[str, Value]:
+        """All hyperparameters of the estimator at this step, as its keywords."""
+        return dict(self.hyperparameters) | self.temperature(step)

@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from refimpl import data, estimators, joint
-from refimpl.checks import InputError
+from refimpl import data, estimators, joint, latent
+from refimpl.checks import InputError, Options
+from refimpl.estimators import relaxable
 from refimpl.estimators.learning import SIGNALS, learning_from
-from refimpl.latent import solvers
-from refimpl.latent.family import Family
-from refimpl.latent.independent import Independent
-from refimpl.latent.pairwise import Pairwise
+from refimpl.latent import Family
 from refimpl.models.bounds import DOUBLE_UP_TO, Bounds
 from refimpl.models.vae import VAE
 from refimpl.runs.protocol import Row, Run
-from refimpl.runs.settings import WIDEST, RunSettings, option, setting
+from refimpl.runs.settings import WIDEST, RunSettings, check_options, setting
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,9 +24,6 @@ if TYPE_CHECKING:
 COLUMNS = ("epoch", "step", "train_elbo", "valid_elbo", "test_elbo", "test_log_likelihood", "gap", "eps_or_tau",
            "seconds")
 NOT_A_BOUND = "released_loss_not_a_bound"
-PAIR_START = -3.0                       # softplus(-3) = 0.05: at the start the variables hardly pull on each other
-
-
 NARROWEST = 12                          # columns of a printed number
 SHOWN = 2_000                           # test images that say which joint values samples.png shows
 
@@ -42,95 +37,73 @@ def _digits(value: np.ndarray, k: int) -> str:
 
 @dataclass(frozen=True)
 class VAESettings(RunSettings):
-    """All that determines a run of `train`, but for its length.
-
-    structure "pairwise": pair scores beside the unary ones, arg max by `solver`; non_negative: through a softplus.
-    """
+    """All that determines a run of `train`, but for its length."""
 
     n: int = setting(1, "number of latent variables", least=1, most=200)
     k: int = setting(10, "values of each latent variable", least=2, most=WIDEST)
     hidden: int = setting(300, "width of both hidden layers", least=1, most=WIDEST)
-    structure: str | None = setting(None, "pair scores in the encoder; needs --k 2 and --n above 1",
-                                    choices=lambda: ("pairwise",))
-    solver: str | None = setting(None, "arg max of a structured encoder (default: maxflow)",
-                                 choices=lambda: solvers.REGISTRY)
-    non_negative: bool | None = setting(None, "pair scores through a softplus (default: yes, but for milp)")
-    pair_start: float | None = setting(None, "where pair scores start, before their softplus (default: -3, that is "
-                                             "w = 0.05; released: 0, that is w = 0.7)", least=-30, most=30)
+    family: str = setting("independent", "family of the latent variables", choices=lambda: latent.REGISTRY)
+    family_options: Options = setting(Options(), "of the family, by name")
     learn_from: str | None = setting(None, "what the decoder learns from (default: the estimator's own choice)",
                                      choices=lambda: SIGNALS)
     exact_every: int = setting(5, "with more than 1,024 joint values: epochs between exact test bounds", least=1)
 
     def preset(self) -> dict[str, object]:
-        made = super().preset() | ({"kl_grad": False} if self.structure else {})
-        return made | ({"pair_start": 0.0} if self.structure and self._softplus() else {})
-
-    def _softplus(self) -> bool:
-        """Whether pair scores go through a softplus: as said, or else wherever the solver does not take any sign."""
-        return self.non_negative if self.non_negative is not None else (self.solver or "maxflow") != "milp"
+        family = latent.get(self.family)
+        preset = super().preset() | ({} if family.normalised else {"kl_grad": False})
+        released = {name: value for name, value in family.released.items()
+                    if family.complete(self.n, self.k, self.family_options)[name] is not None}
+        return preset | ({"family_options": Options(released)} if released else {})
 
     def _filled(self) -> VAESettings:
-        estimator = estimators.get(self.estimator)
+        estimator, family = estimators.get(self.estimator), latent.get(self.family)
         if self.n * self.k > WIDEST:
             raise InputError(f"--n times --k must be at most {WIDEST}, got {self.n * self.k}")
-        if estimator.binary and self.k != 2:
-            raise InputError(f"--estimator {self.estimator} serves binary variables only; use --k 2, got --k {self.k}")
+        check_options(family.options, self.family_options, f"the family {self.family}")
+        options = Options(family.complete(self.n, self.k, self.family_options))
+        settings = replace(self, family_options=options)
+        if not estimator.serves(settings.make_family()):
+            able = ", ".join(name for name, entry in estimators.REGISTRY.items()
+                             if entry.serves(settings.make_family()))
+            raise InputError(f"--estimator {self.estimator} does not serve --family {self.family} with --k {self.k}; "
+                             f"{able} do")
         if estimator.enumerates and self.n > 1:
             joint.require(self.n, self.k, joint.TRAINABLE, f"--estimator {self.estimator}",
                           "use direct, local-expectation or another that does not enumerate")
-        if self.structure:
-            return self._structured(estimator)
-        for name in ("solver", "non_negative", "pair_start"):
-            if getattr(self, name) is not None:
-                raise InputError(f"{option(name)} goes with --structure pairwise only")
+        if not family.normalised:
+            return settings._without_a_law(estimator)
         if self.learn_from == "q":
             joint.require(self.n, self.k, joint.TRAINABLE, "--learn-from q", "use z_star")
-        return replace(self, kl_grad=self.kl_grad is not False)
+        return replace(settings, kl_grad=self.kl_grad is not False)
 
-    def _structured(self, estimator: estimators.Estimator) -> VAESettings:
-        if self.k != 2:
-            raise InputError(f"--structure pairwise needs binary variables, --k 2, got --k {self.k}")
-        if not estimator.any_family:
-            able = ", ".join(name for name, entry in estimators.REGISTRY.items() if entry.any_family)
-            raise InputError(f"--estimator {self.estimator} does not serve a structured encoder; {able} do")
+    def _without_a_law(self, estimator: estimators.Estimator) -> VAESettings:
+        """Of a family whose q has no closed form."""
         if self.kl_grad:
-            raise InputError("a structured encoder has no KL term in closed form; leave out --kl-grad")
-        solver = solvers.get(self.solver or "maxflow")
-        if not 2 <= self.n <= solver.most:
-            raise InputError(f"--n must be in 2 ... {solver.most} for --solver {solver.name}, got {self.n}")
-        if self.estimator == "gumbel-softmax":
-            joint.require(self.n, 2, joint.COUNTABLE, "gumbel-softmax over joint values", "use direct")
+            raise InputError(f"--family {self.family} has no KL term in closed form; leave out --kl-grad")
+        if estimator.serves is relaxable:
+            joint.require(self.n, self.k, joint.COUNTABLE, f"{self.estimator} over joint values", "use direct")
         if self.learn_from is not None:
-            raise InputError("--learn-from needs independent variables; leave it out with --structure")
-        non_negative = self._softplus()
-        if solver.non_negative and not non_negative:
-            raise InputError(f"--solver {solver.name} needs pair scores that are not negative; leave out "
-                             "--no-non-negative, or use --solver milp or enumeration")
-        if self.pair_start is not None and not non_negative:
-            raise InputError("--pair-start is where a softplus starts, and these pair scores have none; leave it out")
-        start = (PAIR_START if self.pair_start is None else self.pair_start) if non_negative else None
-        return replace(self, kl_grad=False, solver=solver.name, non_negative=non_negative, pair_start=start)
+            raise InputError(f"--learn-from needs independent variables; leave it out with --family {self.family}")
+        return replace(self, kl_grad=False)
 
-    def family(self) -> Family:
+    def make_family(self) -> Family:
         """The latent variables, of resolved settings."""
-        if self.structure:
-            return Pairwise(self.n, solvers.get(self.solver), self.non_negative, self.pair_start or 0.0)
-        return Independent(self.n, self.k)
+        return latent.get(self.family).create(self.n, self.k, **self.family_options)
 
     def label(self) -> str:
         """A few words for the legend of a picture."""
+        estimator, family = estimators.get(self.estimator), self.make_family()
         words = [self.estimator, f"n = {self.n}, k = {self.k}" if self.n > 1 else f"k = {self.k}"]
-        if self.structure:
-            words.append(f"pairwise by {self.solver}" + ("" if self.non_negative else ", any sign"))
+        words += [family.label()] if family.label() else []
         if self.released:
             return ", ".join([*words, "as released"])
-        name = estimators.get(self.estimator).setting
-        if name:
-            words.append(f"{name} released" if self.schedule == "released" else f"{name} = {getattr(self, name):g}")
-        words += ["batch's mean score"] if self.batch_mean else []
-        words += [] if self.kl_grad or self.structure else ["no KL gradient"]
+        if self.schedule == "released":
+            words.append(f"{estimator.temperature} released")
+        words += [f"{name} = {value:g}" if isinstance(value, (int, float)) else f"{name} = {value}"
+                  for name, value in self.hyperparameters.items() if type(value) is not bool]
+        words += [name.replace("_", " ") for name, value in self.hyperparameters.items() if value is True]
+        words += [] if self.kl_grad or not family.normalised else ["no KL gradient"]
         words += [f"decoder learns from {self.learn_from}"] if self.learn_from else []
-        words += [f"pairs start at {self.pair_start:g}"] if self.pair_start not in (None, PAIR_START) else []
         return ", ".join(words)
 
 
@@ -138,7 +111,7 @@ class VAERun(Run):
     """A run of `train` under way."""
 
     COMMAND, SUMMARY = "train", "train a discrete variational auto-encoder"
-    FORMAT = "refimpl run 3"
+    FORMAT = "refimpl run 4"
     SETTINGS = VAESettings
     EPOCHS = 10
 
@@ -152,7 +125,7 @@ class VAERun(Run):
 
     @classmethod
     def blank(cls, settings: VAESettings, rng: np.random.Generator) -> VAERun:
-        return cls(settings, VAE(settings.family(), settings.hidden, settings.pixels), rng)
+        return cls(settings, VAE(settings.make_family(), settings.hidden, settings.pixels), rng)
 
     def step(self, x: np.ndarray) -> int:
         """Forward, backward (models/vae.py), Adam on one batch."""
@@ -168,7 +141,8 @@ class VAERun(Run):
         if self.settings.n == 1:
             return COLUMNS + ("evaluations",)
         if not self.model.family.normalised:
-            return COLUMNS + ((NOT_A_BOUND,) if self.settings.released else ()) + ("evaluations",)
+            released = self.settings.released and self.model.family.has_unary_kl
+            return COLUMNS + ((NOT_A_BOUND,) if released else ()) + ("evaluations",)
         return COLUMNS + ("sampled_elbo", "evaluations")
 
     def measure(self, dataset: data.Dataset, epoch: int, last: bool) -> Row:
@@ -179,7 +153,7 @@ class VAERun(Run):
         end.  sampled_elbo, one z an image, is there each epoch; its noise is a generator's of its own.
         """
         settings, model = self.settings, self.model
-        values = joint.count(settings.n, settings.k)
+        values = model.family.count()
         train = valid = test = Bounds(math.nan, math.nan, math.nan)
         if values <= DOUBLE_UP_TO or settings.n == 1:
             train, valid, test = (model.bounds(part) for part in (dataset.train, dataset.valid, dataset.test))
@@ -220,14 +194,16 @@ class VAERun(Run):
     @classmethod
     def folder(cls, settings: VAESettings) -> str:
         size = f"n{settings.n}-k{settings.k}" if settings.n > 1 else f"k{settings.k}"
-        structure = f"-{settings.structure}-{settings.solver}" if settings.structure else ""
-        return f"{settings.entry.name}-{settings.estimator}{structure}-{size}-seed{settings.seed}"
+        family = "".join(f"-{word}" for word in (settings.family, settings.family_options.get("solver")) if word)
+        family = "" if settings.family == "independent" else family
+        return f"{settings.entry.name}-{settings.estimator}{family}-{size}-seed{settings.seed}"
 
     @classmethod
     def _shown(cls, settings: VAESettings) -> list[tuple[str, str, int]]:
         """(title, column, sign) of what is printed."""
-        if not settings.family().normalised:    # what the released code calls its loss is not a bound on anything
-            more = [("unary-KL loss, no bound", NOT_A_BOUND, -1)] if settings.released else []
+        if not latent.get(settings.family).normalised:     # what the released code calls its loss is not a bound on anything
+            more = [("unary-KL loss, no bound", NOT_A_BOUND, -1)] if settings.released and \
+                latent.get(settings.family).has_unary_kl else []
             return [("test -log p(x)", "test_log_likelihood", -1), *more]
         more = [("one-sample -ELBO", "sampled_elbo", -1)] if settings.n > 1 else []
         return [("train -ELBO", "train_elbo", -1), ("valid -ELBO", "valid_elbo", -1), ("test -ELBO", "test_elbo", -1),
@@ -248,7 +224,7 @@ class VAERun(Run):
     @classmethod
     def result(cls, settings: VAESettings, row: Row) -> str:
         name, words = "test_elbo", "-ELBO"
-        if not settings.family().normalised:
+        if not latent.get(settings.family).normalised:
             name, words = "test_log_likelihood", "-log p(x)"
         elif math.isnan(row["test_elbo"]):
             name, words = "sampled_elbo", "-ELBO (one sample)"

@@ -444,7 +444,7 @@ def relax(h, waves, rng, memory, tau, batch_mean=False):
 def _opposed(h, waves, rng, formula):
     """b1 = [u > sigmoid(-l)], b2 = [u < sigmoid(l)], l = h_1 - h_0; formula(f1 - f2, u, b1, b2, l) is for d/dl."""
     u = [[rng.random() for _ in image] for image in h]
-    grad, latent = [], []
+    grad, decoder_term = [], []
     for scores, wave, draws in zip(h, waves, u):
         logits = [row[1] - row[0] for row in scores]
         b1 = [draw > sigmoid(-logit) for draw, logit in zip(draws, logits)]
@@ -581,7 +581,7 @@ def off(value, truth) -> float:
 
 
 def worst_difference(name, estimate=None, n=2, k=2, value=0.6, dtype=np.float64, old_memory=False, **keywords) -> float:
-    """The largest difference between the package's estimator and its transcript: over gradients, latent, memory.
+    """The largest difference between the package's estimator and its transcript: over gradients, decoder_term, memory.
 
     Two images, the same generator state for both, several updates one after the other.  Infinite where one of the two
     has drawn more random numbers than the other.  estimate: to be compared in the place of the registry's.
@@ -600,13 +600,13 @@ def worst_difference(name, estimate=None, n=2, k=2, value=0.6, dtype=np.float64,
         for _ in range(UPDATES if memory else 1):
             h = rng.normal(size=(2, n, k)).astype(dtype)
             given = {"memory": memory} if memory else {}
-            grad, latent = estimate(h, toy, ours, **settings, **given, **keywords)
+            grad, decoder_term = estimate(h, toy, ours, **settings, **given, **keywords)
             scores = h.astype(float).tolist()
             truth, at = TRANSCRIPTS[name](scores, waves, theirs, known, *settings.values(), **keywords)
-            worst = max(worst, off(grad, truth), off(latent.weights if name in SILENT else latent.z, at),
+            worst = max(worst, off(grad, truth), off(decoder_term.weights if name in SILENT else decoder_term.z, at),
                         *(off(memory[key], known[key]) for key in memory))
             if name not in SILENT:                                  # f was asked at the z that is handed back
-                worst = max(worst, off(latent.f, [wave.f(z) for wave, z in zip(waves, latent.z.tolist())]))
+                worst = max(worst, off(decoder_term.f, [wave.f(z) for wave, z in zip(waves, decoder_term.z.tolist())]))
             if ours.bit_generator.state != theirs.bit_generator.state:
                 return np.inf
     return worst
@@ -620,10 +620,10 @@ def worst_difference_with_pairs(name, estimate=None, n=3, value=0.6) -> float:
         rng = np.random.default_rng([seed, n])
         toy, theta = Toy(2, n, 2, rng), rng.normal(size=(2, family.outputs))
         ours, theirs = (np.random.default_rng(seed) for _ in range(2))
-        grad, latent = (estimate or entry.estimate)(theta, toy, ours, family=family, **{entry.setting: value})
+        grad, decoder_term = (estimate or entry.estimate)(theta, toy, ours, family=family, **{entry.setting: value})
         waves = [Wave(toy, image) for image in range(2)]
         truth, at = OF_PAIRS[name](theta.tolist(), waves, theirs, n, value)
-        worst, moved = max(worst, off(grad, truth), off(latent.z, at)), moved + np.abs(truth).sum()
+        worst, moved = max(worst, off(grad, truth), off(decoder_term.z, at)), moved + np.abs(truth).sum()
         if ours.bit_generator.state != theirs.bit_generator.state:
             return np.inf
     return worst if moved > 0 else np.nan                           # only zeros would say nothing

@@ -36,52 +36,52 @@ def draws(name, toy, h, rng, image=1, times=200_000, **settings):
 
 
 def test_exact_is_enumeration(toy, h, rng):
-    grad, latent = estimators.get("exact").estimate(h, toy, rng)
+    grad, decoder_term = estimators.get("exact").estimate(h, toy, rng)
     corners = np.stack([toy.run(np.tile(np.eye(K)[z], (3, 1, 1))).f for z in range(K)], axis=-1)
     assert_relative(grad[:, 0], exact.gradient(h[:, 0], corners), 1e-11)
-    assert isinstance(latent, ToyTable)
-    assert_relative(latent.weights, softmax(h[:, 0], axis=-1), 1e-13)
+    assert isinstance(decoder_term, ToyTable)
+    assert_relative(decoder_term.weights, softmax(h[:, 0], axis=-1), 1e-13)
 
 
 @pytest.mark.parametrize("eps", [0.1, 1.0])
 def test_direct_has_the_exact_mean_and_variance(toy, h, rng, eps):
-    grad, latent = draws("direct", toy, h, rng, eps=eps)
+    grad, decoder_term = draws("direct", toy, h, rng, eps=eps)
     f = toy.joint_table().f[1]
     mean, variance = direct.expected_gradient(h[1, 0], f, eps), direct.variance(h[1, 0], f, eps)
     assert np.abs(z_scores(grad[:, 0], mean)).max() < 4
     assert np.abs(z_scores((grad[:, 0] - mean) ** 2, variance)).max() < 4
-    assert isinstance(latent, ToyPass)
-    assert np.abs(z_scores(latent.z[:, 0], softmax(h[1, 0]))).max() < 4
+    assert isinstance(decoder_term, ToyPass)
+    assert np.abs(z_scores(decoder_term.z[:, 0], softmax(h[1, 0]))).max() < 4
     assert np.abs(z_scores(grad[:, 0], exact.gradient(h[1, 0], f))).max() > 5 or eps < 1      # at eps = 1 it is biased
 
 
 def test_direct_uses_one_noise_for_both(toy, h):
     """Only pairs that climb: no draw may move to a lower f."""
-    grad, latent = draws("direct", toy, h, np.random.default_rng(0), eps=0.5, times=20_000)
+    grad, decoder_term = draws("direct", toy, h, np.random.default_rng(0), eps=0.5, times=20_000)
     f = toy.joint_table().f[1]
     assert ((grad[:, 0] * f).sum(axis=-1) >= 0).all()
-    assert (grad[:, 0][latent.z[:, 0] == 0] >= 0).all()           # what is not z* can only be arrived at
+    assert (grad[:, 0][decoder_term.z[:, 0] == 0] >= 0).all()           # what is not z* can only be arrived at
 
 
 @pytest.mark.parametrize("tau", [0.3, 1.0])
 def test_gumbel_softmax_is_the_derivative_of_the_relaxed_score(toy, h, tau):
     seed = 5
-    grad, latent = estimators.get("gumbel-softmax").estimate(h, toy, np.random.default_rng(seed), tau=tau)
+    grad, decoder_term = estimators.get("gumbel-softmax").estimate(h, toy, np.random.default_rng(seed), tau=tau)
     noise = gumbel.sample(h.shape, np.random.default_rng(seed))
     loss = lambda: toy.run(softmax((h + noise) / tau, axis=-1)).f.sum()
     assert worst(gradcheck(loss, h, grad, np.random.default_rng(1))) < 1e-7
     assert worst(gradcheck(loss, h, 1.001 * grad, np.random.default_rng(1))) > 1e-5
-    assert_relative(latent.z, softmax((h + noise) / tau, axis=-1), 1e-12)
+    assert_relative(decoder_term.z, softmax((h + noise) / tau, axis=-1), 1e-12)
 
 
 def test_straight_through_is_hard_forward_and_soft_backward(toy, h):
     tau, seed = 0.7, 5
     estimate = estimators.get("straight-through-gumbel-softmax").estimate
-    grad, latent = estimate(h, toy, np.random.default_rng(seed), tau=tau)
+    grad, decoder_term = estimate(h, toy, np.random.default_rng(seed), tau=tau)
     noise = gumbel.sample(h.shape, np.random.default_rng(seed))
-    assert (latent.z.argmax(axis=-1) == gumbel.argmax(h, noise)).all()
-    assert set(np.unique(latent.z)) == {0.0, 1.0}
-    df_dz = toy.run(latent.z).df_dz()                                # at the corner
+    assert (decoder_term.z.argmax(axis=-1) == gumbel.argmax(h, noise)).all()
+    assert set(np.unique(decoder_term.z)) == {0.0, 1.0}
+    df_dz = toy.run(decoder_term.z).df_dz()                                # at the corner
     loss = lambda: (df_dz * softmax((h + noise) / tau, axis=-1)).sum()
     assert worst(gradcheck(loss, h, grad, np.random.default_rng(1))) < 1e-7
 
@@ -211,11 +211,11 @@ def test_the_decoder_learns_from_the_latent(name, n, k, rng):
     x, h = (rng.random((4, 10)) < 0.4).astype(float), rng.normal(size=(4, n, k))
     settings = {entry.setting: 0.5} if entry.setting else {}
     settings |= {"memory": entry.memory(n, k)} if entry.memory else {}
-    grad, latent = entry.estimate(h, model.objective(x), np.random.default_rng(2), **settings)
+    grad, decoder_term = entry.estimate(h, model.objective(x), np.random.default_rng(2), **settings)
     found = {}
     for weight in (1.0, -2.5):
         model.parameters.zero_grads()
-        latent.learn(weight)
+        decoder_term.accumulate(weight)
         found[weight] = model.parameters.grads.copy()
     assert np.abs(found[1.0]).max() > 0.01
     assert_close_in_norm(found[-2.5], -2.5 * found[1.0], 1e-12)
@@ -223,7 +223,7 @@ def test_the_decoder_learns_from_the_latent(name, n, k, rng):
 
     def loss():
         silent = name in ("exact", "tilted", "capped", "amplified")
-        z = joint.one_hots(n, k).reshape(-1, 1, n, k).repeat(4, 1) if silent else latent.z[None]
+        z = joint.one_hots(n, k).reshape(-1, 1, n, k).repeat(4, 1) if silent else decoder_term.z[None]
         f = np.stack([model.objective(x).run(one).f for one in z])
         q = np.exp(joint.log_q(h)).T if silent else 1.0
         return -(q * f).sum() / 4

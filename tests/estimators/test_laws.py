@@ -1,4 +1,4 @@
-"""Mean and covariance of each estimator's draws, and the law of its latent, by enumeration and quadrature (laws.py)."""
+"""Mean and covariance of each estimator's draws, and the law of its decoder_term, by enumeration and quadrature (laws.py)."""
 from __future__ import annotations
 
 from types import SimpleNamespace
@@ -203,10 +203,10 @@ def test_imle_is_direct_where_f_is_linear(rng):
 
 def excess_of_the_latent(name, estimate=None) -> float:
     """Chi-square of the joint values that the latent takes against q, in its standard deviations above its mean."""
-    h, _, (_, latent) = draw(name, estimate)
-    corner = gumbel.one_hot(latent.z.argmax(axis=-1), h.shape[-1])
+    h, _, (_, decoder_term) = draw(name, estimate)
+    corner = gumbel.one_hot(decoder_term.z.argmax(axis=-1), h.shape[-1])
     counts = np.bincount(joint.index(corner), minlength=joint.count(*h.shape))
-    expected = np.exp(joint.log_q(h)) * len(latent.z)
+    expected = np.exp(joint.log_q(h)) * len(decoder_term.z)
     freedom = len(counts) - 1
     return float((((counts - expected) ** 2 / expected).sum() - freedom) / np.sqrt(2 * freedom))
 
@@ -234,9 +234,9 @@ def test_no_score_no_gradient(name):
 
 def falls_of_the_joint_pair(estimate=None) -> int:
     """In how many draws f(z*(eps)) < f(z*).  None, with one noise for both."""
-    _, toy, (grad, latent) = draw("direct-joint", estimate, 5_000)
-    moved = latent.z + EPS * grad
-    return int((laws.f_at(toy, moved.round()) < latent.f - 1e-9).sum())
+    _, toy, (grad, decoder_term) = draw("direct-joint", estimate, 5_000)
+    moved = decoder_term.z + EPS * grad
+    return int((laws.f_at(toy, moved.round()) < decoder_term.f - 1e-9).sum())
 
 
 def test_the_joint_pair_only_climbs():

@@ -23,19 +23,19 @@ def test_the_gradient_stays_and_the_signal_is_the_one_asked_for(name, signal, h)
     settings = {"eps": 0.5} if entry.setting else {}
     own = entry.estimate(h, toy, np.random.default_rng(2), **settings)
     other = learning_from(entry, signal)
-    grad, latent = other.estimate(h, toy, np.random.default_rng(2), **settings)
+    grad, decoder_term = other.estimate(h, toy, np.random.default_rng(2), **settings)
     assert (grad == own.grad).all() and replace(other, estimate=entry.estimate) == entry
     if signal == "q":
-        np.testing.assert_allclose(latent.weights, np.exp(joint.log_q(h)), rtol=1e-12)
+        np.testing.assert_allclose(decoder_term.weights, np.exp(joint.log_q(h)), rtol=1e-12)
 
 
 def test_the_sample_is_one_of_q(rng):
     """Counts of 40,000 samples, in standard deviations."""
     h, times = rng.normal(size=(2, 2)), 40_000
     many, toy = np.broadcast_to(h, (times, 2, 2)), Toy(1, 2, 2, rng).repeated(0, times)
-    _, latent = learning_from(estimators.get("exact"), "z_star").estimate(many, toy, rng)
+    _, decoder_term = learning_from(estimators.get("exact"), "z_star").estimate(many, toy, rng)
     q = np.exp(joint.log_q(h))
-    counts = np.bincount(joint.index(latent.z), minlength=4)
+    counts = np.bincount(joint.index(decoder_term.z), minlength=4)
     assert (np.abs(counts - times * q) < 4 * np.sqrt(times * q * (1 - q))).all()
 
 

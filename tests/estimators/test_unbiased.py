@@ -243,16 +243,16 @@ def test_noise_not_shared_across_coordinates():
 
 def test_arm_with_its_two_samples_swapped():
     def swapped(h, objective, rng):
-        _, u, _, _, difference, latent = arm._pair(h, objective, rng)
-        return Estimate(arm._to_scores(-difference * (u - 0.5)), latent)
+        _, u, _, _, difference, decoder_term = arm._pair(h, objective, rng)
+        return Estimate(arm._to_scores(-difference * (u - 0.5)), decoder_term)
 
     assert check("arm", estimate=swapped).z > 8
 
 
 def test_disarm_without_its_sign():
     def unsigned(h, objective, rng):
-        logit, _, b1, b2, difference, latent = arm._pair(h, objective, rng)
-        return Estimate(arm._to_scores(0.5 * difference * (b1 != b2) * expit(np.abs(logit))), latent)
+        logit, _, b1, b2, difference, decoder_term = arm._pair(h, objective, rng)
+        return Estimate(arm._to_scores(0.5 * difference * (b1 != b2) * expit(np.abs(logit))), decoder_term)
 
     assert check("disarm", estimate=unsigned).z > 8
 

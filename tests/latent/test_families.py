@@ -201,7 +201,7 @@ def test_without_pair_scores_it_is_the_independent_gradient(name, rng):
     h = np.stack([np.zeros_like(u), u], axis=-1)
     theirs = estimate(name, h, toy, 3, None, eps=0.4)
     assert np.allclose(ours.grad[:, :N], theirs.grad[..., 1]) and (ours.grad[:, :N] != 0).any()
-    assert (ours.latent.z == theirs.latent.z).all()
+    assert (ours.decoder_term.z == theirs.decoder_term.z).all()
 
 
 class Linear:

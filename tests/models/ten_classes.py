@@ -49,7 +49,7 @@ class Classes:
     def weighted(self, weights):
         return Mixed(self, weights)
 
-    def learn(self, weights, weight):
+    def accumulate(self, weights, weight):
         (batch, d), k, layers, first = self.rows.g.shape, self.rows.k, self.decoder.layers, self.decoder.layers[0]
         dy = sigmoid(self.logits).reshape(batch, k, -1) - self.x[:, None]
         dy *= (weights * (weight / batch)).astype(self.x.dtype)[:, :, None]
@@ -67,8 +67,8 @@ class Mixed:
     def __init__(self, table, weights):
         self.table, self.weights, self.z = table, np.array(weights), np.array(weights)[:, None]
 
-    def learn(self, weight=1.0):
-        self.table.learn(self.weights, weight)
+    def accumulate(self, weight=1.0):
+        self.table.accumulate(self.weights, weight)
 
 
 class Objective:
@@ -106,11 +106,11 @@ class OneClass(MixtureVAE):
     def backward(self, x, estimator, rng, kl_grad=True, beta=1.0, **settings):
         drawn = self.drawn(x, rng)
         h, objective = drawn[1].y, Objective(self.decoder, self.k, drawn[5], x)
-        grad, latent = estimator.estimate(h[:, None, :], objective, rng, **estimator.keywords(self.family), **settings)
+        grad, decoder_term = estimator.estimate(h[:, None, :], objective, rng, **estimator.keywords(self.family), **settings)
         dh = grad[:, 0] / -len(x)
         if kl_grad:
             dh = dh + categorical_kl(h)[1] / len(x)
-        latent.learn()
+        decoder_term.accumulate()
         self.back(drawn, dh, objective.rows.dg, beta)
         return objective
 
@@ -118,7 +118,7 @@ class OneClass(MixtureVAE):
         drawn = self.drawn(x, rng)
         dh = weight * term(drawn[1].y, labels, rng, eps) / -len(x)
         objective = Objective(self.decoder, self.k, drawn[5], x)
-        objective.run(gumbel.one_hot(labels, self.k)[:, None, :]).learn(image_weight)
+        objective.run(gumbel.one_hot(labels, self.k)[:, None, :]).accumulate(image_weight)
         self.back(drawn, dh, objective.rows.dg, image_weight * beta)
 
     def back(self, drawn, dh, dg, beta):

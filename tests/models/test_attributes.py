@@ -184,7 +184,7 @@ def test_direct_moves_the_variables_by_the_pair_of_arg_maxes(x, name):
             total = [eps * f[b, place] + scores[b, np.arange(3), z].sum() for place, z in enumerate(every(model))]
             z_eps = every(model)[int(np.argmax(total))]
         np.testing.assert_array_equal(seen[0].grad[b], (np.eye(2)[z_eps] - np.eye(2)[z_star]) / eps)
-        np.testing.assert_array_equal(seen[0].latent.z[b], np.eye(2)[z_star])
+        np.testing.assert_array_equal(seen[0].decoder_term.z[b], np.eye(2)[z_star])
         moved += int((np.array(z_eps) != z_star).any())
     assert moved > 1
 

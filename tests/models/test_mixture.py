@@ -132,7 +132,7 @@ def test_direct_moves_the_class_by_the_pair_of_arg_maxes(model, x):
     z_star, z_eps = (h + gamma).argmax(axis=1), (eps * f_of_all(model, x, g) + h + gamma).argmax(axis=1)
     assert (z_star != z_eps).any()
     np.testing.assert_array_equal(seen[0][1].grad[:, 0], (np.eye(CLASSES)[z_eps] - np.eye(CLASSES)[z_star]) / eps)
-    np.testing.assert_array_equal(seen[0][1].latent.z[:, 0], np.eye(CLASSES)[z_star])
+    np.testing.assert_array_equal(seen[0][1].decoder_term.z[:, 0], np.eye(CLASSES)[z_star])
 
 
 @pytest.mark.parametrize("weight, image_weight, beta", [(1.0, 1.0, 1.0), (3.0, 0.2, 2.0), (2.0, 0.0, 1.0)])
@@ -213,11 +213,11 @@ def test_what_feeds_the_gaussian_adds_up_with_its_weights(model, x, rng):
     alone = []
     for way in ways:
         objective = model.objective(x, g)
-        way(objective).learn()
+        way(objective).accumulate()
         alone.append(objective.inputs.dg.copy())
     objective = model.objective(x, g)
     for way, weight in ((ways[0], 2.0), (ways[1], -0.5), (ways[0], 0.25), (ways[1], 1.0)):
-        way(objective).learn(weight)
+        way(objective).accumulate(weight)
     assert_close_in_norm(objective.inputs.dg, 2.25 * alone[0] + 0.5 * alone[1], 1e-12)
 
 
@@ -226,11 +226,11 @@ def test_a_table_without_its_logits_or_of_old_weights_does_not_learn(model, x, r
     kept, lost = (OwnTable(model.decoder, inputs, x, keep) for keep in (True, False))
     assert_close_in_norm(lost.f, kept.f, 1e-14)
     with pytest.raises(ValueError, match="^this table was made without keep"):
-        lost.weighted(weights).learn()
-    kept.weighted(weights).learn()
+        lost.weighted(weights).accumulate()
+    kept.weighted(weights).accumulate()
     Adam(model.parameters).step()
     with pytest.raises(StalePass, match="make it again"):
-        kept.weighted(weights).learn()
+        kept.weighted(weights).accumulate()
 
 
 def test_the_kl_gradient_is_on_and_beta_is_one_unless_told_otherwise(model, x):

@@ -110,9 +110,9 @@ def one_hots(rng, batch=BATCH, n=1, k=K):
 
 def test_a_sampled_value_learns_the_same_through_the_table_and_through_its_own_pass(model, x, rng):
     z = one_hots(rng)
-    own = learnt(model, lambda: model.objective(x).run(z).learn())
-    for latent in (model.objective(x).table(z).at_z, model.objective(x).joint_table().weighted(z[:, 0])):
-        assert np.allclose(learnt(model, latent.learn), own, rtol=1e-12, atol=1e-14)
+    own = learnt(model, lambda: model.objective(x).run(z).accumulate())
+    for decoder_term in (model.objective(x).table(z).at_z, model.objective(x).joint_table().weighted(z[:, 0])):
+        assert np.allclose(learnt(model, decoder_term.accumulate), own, rtol=1e-12, atol=1e-14)
     assert (model.objective(x).table(z).at_z.z == z).all()
 
 
@@ -121,19 +121,19 @@ def test_what_is_asked_later_changes_no_earlier_pass(model, x, rng):
     x = x[:K]                                               # as many images as values: shapes give nothing away
     z, other = one_hots(rng, K), one_hots(rng, K)
     one, two = model.objective(x), model.objective(1 - x)
-    alone = learnt(model, lambda: model.objective(x).run(z).learn())
+    alone = learnt(model, lambda: model.objective(x).run(z).accumulate())
     df_dz = model.objective(x).run(z).df_dz()
     mine = z.copy()
     latents = [one.run(mine), one.table(mine).at_z, one.joint_table().weighted(mine[:, 0])]
     f = latents[0].f.copy()
     for objective in (one, two):
         objective.run(other).df_dz()
-        objective.table(other).at_z.learn()
-        objective.joint_table().weighted(softmax(rng.normal(size=(K, K)))).learn()
-        objective.run(softmax(rng.normal(size=(K, 1, K)), axis=-1)).learn()
+        objective.table(other).at_z.accumulate()
+        objective.joint_table().weighted(softmax(rng.normal(size=(K, K)))).accumulate()
+        objective.run(softmax(rng.normal(size=(K, 1, K)), axis=-1)).accumulate()
     mine[...] = other
-    for latent in latents:
-        assert np.allclose(learnt(model, latent.learn), alone, rtol=1e-12, atol=1e-14)
+    for decoder_term in latents:
+        assert np.allclose(learnt(model, decoder_term.accumulate), alone, rtol=1e-12, atol=1e-14)
     assert (latents[0].f == f).all() and np.allclose(latents[0].df_dz(), df_dz, rtol=1e-12)
 
 
@@ -145,8 +145,8 @@ def test_weights_of_terms_and_their_sum(n, k, x, rng):
     first, second = (learnt(model, objective.run(each).learn) for each in (z, other))
 
     def both():
-        objective.table(z).at_z.learn(2.0)
-        objective.run(other).learn(-0.5)
+        objective.table(z).at_z.accumulate(2.0)
+        objective.run(other).accumulate(-0.5)
 
     assert np.allclose(learnt(model, both), 2 * first - 0.5 * second, rtol=1e-12, atol=1e-14)
 
@@ -186,12 +186,12 @@ def test_a_pass_of_weights_that_have_moved_is_refused(n, k, x, rng):
     model.initialise(rng)
     objective, z = model.objective(x), one_hots(rng, n=n, k=k)
     run, table, every = objective.run(z), objective.table(z), objective.joint_table()
-    run.learn()
+    run.accumulate()
     Adam(model.parameters).step()
     for call in (run.learn, table.at_z.learn, every.weighted(np.full((BATCH, k**n), k**-n)).learn, run.df_dz):
         with pytest.raises(StalePass):
             call()
-    objective.run(z).learn()                                # made with the new weights
+    objective.run(z).accumulate()                                # made with the new weights
 
 
 def test_objective_scores(model, x, rng):
@@ -295,7 +295,7 @@ def test_decoder_gradient_with_several_variables_is_that_of_the_latent(several, 
 
     def spy(*arguments, **more):
         estimate = entry.estimate(*arguments, **more)
-        latents.append(estimate.latent)
+        latents.append(estimate.decoder_term)
         return estimate
 
     several.backward(x, replace(entry, estimate=spy), rng, True, **keywords)

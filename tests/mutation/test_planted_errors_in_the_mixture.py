@@ -103,7 +103,7 @@ def test_a_wrong_labelled_term_is_caught(wrong):
 
 # --- several variables beside g ---------------------------------------------------------------------------------------
 
-RIGHT_EVERY, RIGHT_LEARN = inputs.BesideGaussian.every, inputs.BesideGaussian.learn_every
+RIGHT_EVERY, RIGHT_LEARN = inputs.BesideGaussian.every, inputs.BesideGaussian.accumulate_every
 
 
 def check_attributes() -> float:
@@ -173,7 +173,7 @@ def nothing_for_g_from_the_table(monkeypatch):
         before = self.dg.copy()
         RIGHT_LEARN(self, first, dy)
         self.dg = before
-    monkeypatch.setattr(inputs.BesideGaussian, "learn_every", wrong)
+    monkeypatch.setattr(inputs.BesideGaussian, "accumulate_every", wrong)
 
 
 def nothing_for_g_from_a_point(monkeypatch):
