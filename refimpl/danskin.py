@@ -22,7 +22,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import logsumexp, softmax
 
-from refimpl import checks, exact
+from refimpl import checks
+from refimpl._digits import from_likeliest, tilted
 
 # Step of the complex-step derivative.  There is no subtraction, hence no cancellation: it may be as small as it likes.
 COMPLEX_STEP = 1e-25
@@ -53,16 +54,16 @@ def perturbed_max(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -
     h, f, noise = checks.scores(h=h, f=f, noise=noise)
     eps = checks.epsilon(eps, np.broadcast_shapes(h.shape, f.shape, noise.shape)[:-1], positive=False)
     checks.product(eps, f)
-    tilted, largest = exact._tilted(h, f, eps)                      # h + eps f = tilted + largest
-    total = tilted + noise
+    scores, largest = tilted(h, f, eps)                             # h + eps f = scores + largest
+    total = scores + noise
     z_eps = np.argmax(total, axis=-1)
     return PerturbedMax((np.take_along_axis(total, z_eps[..., None], axis=-1) + largest)[..., 0], z_eps)
 
 
 def G(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
     """G(h, eps) exactly: logsumexp(h + eps f), with no constant because the noise has mean zero.  Returns (...)."""
-    tilted, largest = exact._tilted(*_check(h, f, eps))             # h + eps f = tilted + largest
-    return logsumexp(tilted, axis=-1) + largest[..., 0]
+    scores, largest = tilted(*_check(h, f, eps))             # h + eps f = scores + largest
+    return logsumexp(scores, axis=-1) + largest[..., 0]
 
 
 def G_monte_carlo(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> np.ndarray:
@@ -83,12 +84,12 @@ def G_monte_carlo(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -
 def dG_deps(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
     """dG/deps = E f(z*(eps)) = sum_z q_eps(z) f(z), q_eps = softmax(h + eps f).  Returns (...)."""
     h, f, eps = _check(h, f, eps)
-    return (softmax(exact._tilted(h, f, eps)[0], axis=-1) * f).sum(axis=-1)
+    return (softmax(tilted(h, f, eps)[0], axis=-1) * f).sum(axis=-1)
 
 
 def dG_dh(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
     """dG/dh = E onehot(z*(eps)) = q_eps = softmax(h + eps f).  Returns (..., k)."""
-    return softmax(exact._tilted(*_check(h, f, eps))[0], axis=-1)
+    return softmax(tilted(*_check(h, f, eps))[0], axis=-1)
 
 
 def d2G_dh_deps(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
@@ -97,10 +98,10 @@ def d2G_dh_deps(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
     Route: algebra.  dG/deps = q_eps . f, and the Jacobian of a softmax is diag(q) - q q^T, written out in full.
     """
     h, f, eps = _check(h, f, eps)
-    tilted, _ = exact._tilted(h, f, eps)
-    q_eps = softmax(tilted, axis=-1)
+    scores, _ = tilted(h, f, eps)
+    q_eps = softmax(scores, axis=-1)
     jacobian = q_eps[..., :, None] * (np.eye(q_eps.shape[-1]) - q_eps[..., None, :])     # d q_eps(z) / d h(z')
-    return (jacobian @ exact._from_likeliest(tilted, f)[..., None])[..., 0]
+    return (jacobian @ from_likeliest(scores, f)[..., None])[..., 0]
 
 
 def d2G_deps_dh(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
@@ -110,9 +111,9 @@ def d2G_deps_dh(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
     is subtracted, applied to softmax(h + eps f) evaluated at a complex eps.
     """
     h, f, eps = _check(h, f, eps)
-    tilted, _ = exact._tilted(h, f, eps)
-    slope = exact._from_likeliest(tilted, f)
+    scores, _ = tilted(h, f, eps)
+    slope = from_likeliest(scores, f)
     scale = np.abs(slope).max(axis=-1, keepdims=True)               # times the step it is small, in any unit of f
     slope = slope / np.where(scale > 0, scale, 1)
-    weights = np.exp(tilted + 1j * COMPLEX_STEP * slope)
+    weights = np.exp(scores + 1j * COMPLEX_STEP * slope)
     return (weights / weights.sum(axis=-1, keepdims=True)).imag / COMPLEX_STEP * scale

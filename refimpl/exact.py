@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import log_softmax, logsumexp, softmax
 
-from refimpl import checks
+from refimpl import _digits, checks
 
 
 def expectation(h: np.ndarray, f: np.ndarray) -> np.ndarray:
@@ -23,7 +23,7 @@ def gradient(h: np.ndarray, f: np.ndarray) -> np.ndarray:
     Its entries sum to 0: moving all scores together changes nothing.
     """
     h, f = checks.scores(h=h, f=f)
-    q, f = softmax(h, axis=-1), _from_likeliest(h, f)
+    q, f = softmax(h, axis=-1), _digits.from_likeliest(h, f)
     return q * (f - (q * f).sum(axis=-1, keepdims=True))
 
 
@@ -35,28 +35,7 @@ def from_likeliest(h: np.ndarray, f: np.ndarray) -> np.ndarray:
     As q gathers on one value b, f_b - E_q f becomes the difference of two equal numbers and loses all its digits.  With
     f_b = 0 it is minus a sum over the other values, however small they are.
     """
-    return _from_likeliest(*checks.scores(h=h, f=f))
-
-
-def _from_likeliest(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """from_likeliest without the checks: h may be h + eps f, beyond the limit of a score."""
-    h, f = np.broadcast_arrays(h, f)
-    return f - np.take_along_axis(f, h.argmax(axis=-1)[..., None], axis=-1)
-
-
-def _tilted(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """h + eps f in two parts, (..., k) and (..., 1): measured from its largest entry, and that entry.
-
-    h and f are measured from their values there before they are added up, so that what ties there stays apart by the
-    exact difference of its scores, however large eps f is.  eps has a last axis of length 1.
-    """
-    h, f = np.broadcast_arrays(h, f)
-    shape = np.broadcast_shapes(h.shape, eps.shape)                  # eps may bring batch axes of its own
-    h, f = np.broadcast_to(h, shape), np.broadcast_to(f, shape)
-    best_f = np.where(eps > 0, f.max(axis=-1, keepdims=True), f.min(axis=-1, keepdims=True))
-    best = (h - h.max(axis=-1, keepdims=True) + eps * (f - best_f)).argmax(axis=-1)[..., None]
-    h_best, f_best = np.take_along_axis(h, best, axis=-1), np.take_along_axis(f, best, axis=-1)
-    return h - h_best + eps * (f - f_best), h_best + eps * f_best
+    return _digits.from_likeliest(*checks.scores(h=h, f=f))
 
 
 def kl(h: np.ndarray) -> np.ndarray:

@@ -3,8 +3,8 @@
 Add independent zero-mean Gumbel noise gamma(z) to every score h(z) and take the arg max.  The winner is distributed as
 softmax(h).  Scores have shape (..., k): the last axis runs over the values of z, all others are batch.
 
-    CDF      G(t) = exp(-exp(-(t + c)))               c = 0.5772..., Euler's constant, makes the mean 0
-    density  g(t) = exp(-(t + c)) G(t)
+    CDF      F(t) = exp(-exp(-(t + c)))               c = 0.5772..., Euler's constant, makes the mean 0
+    density  F'(t) = exp(-(t + c)) F(t)               on the slides F is G and F' is g; here G is the mean of the maximum
 
 One picture carries the whole file: E(z) = exp(-(h(z) + gamma(z) + c)) is an exponential variable of rate
 w(z) = exp(h(z)).  The largest score is the smallest E, the first alarm clock to ring.
@@ -63,7 +63,7 @@ def choice_probabilities(h: np.ndarray) -> np.ndarray:
 def choice_probabilities_by_quadrature(h: np.ndarray) -> np.ndarray:
     """P(z* = z) as the integral in the proof of Theorem 2 (equation 6), done numerically: no algebra, no sampling.
 
-        P(z* = z) = integral g(t - h(z)) prod_{z' != z} G(t - h(z')) dt
+        P(z* = z) = integral F'(t - h(z)) prod_{z' != z} F(t - h(z')) dt
 
     z wins at height t: it lies at t exactly, all others below.  The integrand is analytic and dies off at both ends,
     where the plain trapezoid rule converges faster than any power of its step.
@@ -72,12 +72,12 @@ def choice_probabilities_by_quadrature(h: np.ndarray) -> np.ndarray:
     """
     (h,) = checks.scores(h=h)
     h = h - h.max(axis=-1, keepdims=True)                  # only differences matter; t - h would lose them at 1e16
-    # Left of the window G(t) < exp(-e^7.4) = 0; right of it, what is missed is below e^-45 of the whole.
+    # Left of the window F(t) < exp(-e^7.4) = 0; right of it, what is missed is below e^-45 of the whole.
     t = np.arange(-8.0, np.log(h.shape[-1]) + 45.0, 0.125)                       # (T,)
     u = t[:, None] - h[..., None, :] + EULER                                     # (..., T, k)
-    log_G = -np.exp(-u)                                                          # log G(t - h(z))
-    # g = e^{-u} G, so g(t - h(z)) times the other G's is e^{-u(z)} times the product of all of them.
-    return np.exp(-u + log_G.sum(axis=-1, keepdims=True)).sum(axis=-2) * 0.125   # (..., k)
+    log_F = -np.exp(-u)                                                          # log F(t - h(z))
+    # F' = e^{-u} F, so F'(t - h(z)) times the other F's is e^{-u(z)} times the product of all of them.
+    return np.exp(-u + log_F.sum(axis=-1, keepdims=True)).sum(axis=-2) * 0.125   # (..., k)
 
 
 def sample_given_argmax(h: np.ndarray, index: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -100,9 +100,9 @@ def expectation(h: np.ndarray, f: np.ndarray) -> np.ndarray:
 
 
 def gradient(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """grad_h E_q f, (..., n, k): for variable i, q_i(c) (F(c) - E F), F(c) = E(f given z_i = c).
+    """grad_h E_q f, (..., n, k): for variable i, q_i(c) (m(c) - E m), m(c) = E(f given z_i = c).
 
-    F is measured from its value at the likeliest c, and f with it, before the mean over the other variables is taken.
+    m is measured from its value at the likeliest c, and f with it, before the mean over the other variables is taken.
     So the small entries keep their digits where q is all but certain, as by exact.from_likeliest.
     """
     h, f = _check(h, f)
@@ -121,9 +121,9 @@ def gradient(h: np.ndarray, f: np.ndarray) -> np.ndarray:
         likeliest = h[..., i, :].argmax(axis=-1)[..., None, None, None]
         table = table - np.take_along_axis(table, likeliest, axis=-2)
         table = (table @ behind[n - 1 - i][..., None, :, None])[..., 0]          # (..., those before, z_i)
-        F = (before[i][..., None, :] @ table)[..., 0, :]                         # (..., k)
+        m = (before[i][..., None, :] @ table)[..., 0, :]                         # (..., k)
         q_i = q[..., i, :]
-        result[..., i, :] = q_i * (F - (q_i * F).sum(axis=-1, keepdims=True))
+        result[..., i, :] = q_i * (m - (q_i * m).sum(axis=-1, keepdims=True))
     return result
 
 

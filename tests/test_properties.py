@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from refimpl import danskin, direct, exact, gumbel, joint
+from refimpl import coupling, danskin, direct, error, exact, gumbel, joint
 
 CALLS = 2_000
 GOOD, EXTREME, BAD = "good", "extreme", "bad"       # must be accepted; may be refused; must be refused
@@ -313,7 +313,7 @@ def test_two_thousand_calls():
 
 
 def test_every_public_function_is_among_them():
-    public = {function for module in (gumbel, danskin, direct, exact, joint) for name, function in vars(module).items()
+    public = {function for module in (gumbel, danskin, direct, coupling, error, exact, joint) for name, function in vars(module).items()
               if inspect.isfunction(function) and function.__module__ == module.__name__ and not name.startswith("_")}
     assert {case.function for case in cases()} == public
 

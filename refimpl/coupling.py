@@ -1,0 +1,203 @@
+"""The coupling of the two arg maxes: how the pair (z*, z*(eps)) moves together, exactly.  A result beyond the paper.
+
+    E_z = exp(-(h_z + gamma_z + c))   independent exponentials of rate w_z = exp(h_z): alarm clocks
+    z*       the smallest E_z
+    z*(eps)  the smallest a_z E_z,    a_z = exp(-eps f_z)
+
+The chance that both are i, and the rates (chances over eps) at which the pair leaves i, arrives at j, or moves from i
+to j, are sums of positive terms in logs: nothing cancels, however small eps or a q is.  From them follow the joint law
+of the pair, and variance and covariance of one sampled gradient.
+
+Shapes as in direct.py.  The functions of Clocks take scores (..., k) and eps (..., 1), checked and broadcast.
+"""
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import log_softmax, softmax
+
+from refimpl import checks, gumbel
+from refimpl._digits import as_one_sided, others, ratio, tilted
+
+# --- the law of the pair, and what one sampled gradient is worth -----------------------------------------------------
+
+def stay_probability(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
+    """P(z* = z*(eps) = i), the diagonal of joint_law, in O(k log k) and without a k x k array.  Returns (..., k).
+
+    P(i, i) = w_i / C(a_i) = 1 / sum_j exp(max(h_j - h_i, h_j - h_i + eps (f_j - f_i))): i must beat every j both ways.
+    Its sum is the chance that the sampled gradient is zero.
+    """
+    return _stay(_make_clocks(*as_one_sided(h, f, eps, two_sided)))
+
+
+def joint_law(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
+    """P(z* = i, z*(eps) = j), exactly.  Returns (..., k, k), i on the last axis but one.  Two-sided: z*(-eps) = i.
+
+    Off the diagonal only pairs that climb, a_j < a_i, have mass:
+
+        P(i, j) = (w_i w_j / a_j) (I(a_i) - I(a_j)),     I(t) = integral^t ds / C(s)^2
+
+    C is linear between neighbouring a's, A + B s, and there the integral from s0 to s1 is (s1 - s0) / (C(s0) C(s1)):
+    positive terms only, nothing cancels.  Rows sum to q, columns to q_eps.
+    """
+    h, f, eps = as_one_sided(h, f, eps, two_sided)
+    pair = _make_clocks(h, f, eps)
+    law = eps[..., None] * _move_rates(pair)
+    diagonal = np.arange(h.shape[-1])
+    law[..., diagonal, diagonal] = _stay(pair)
+    return law
+
+
+TOO_SMALL = "be larger: the variance grows as the spread of f over eps"
+
+
+def variance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
+    """Variance of each component of one sampled gradient, exactly, in units of f squared.  Returns (..., k).
+
+    A component is +1/eps where the pair arrives, z*(eps) = i alone, -1/eps where it leaves, z* = i alone, and else 0:
+    variance = (arrive + leave - (arrive - leave)^2) / eps^2, written below with positive terms only.
+    """
+    h, f, eps = as_one_sided(h, f, eps, two_sided)
+    pair = _make_clocks(h, f, eps)
+    leave, arrive, both = _leave_rate(pair), _arrive_rate(pair), _stay(pair)
+    # q = stay + eps leave, so 1 - eps leave = stay + the q of all others.  It keeps its digits where a move is certain.
+    q, q_eps = softmax(h, axis=-1), softmax(tilted(h, f, eps)[0], axis=-1)
+    no_leave, no_arrive = both + others(q), both + others(q_eps)
+    with np.errstate(over="ignore"):
+        result = (arrive * no_arrive + leave * no_leave + 2 * arrive * (eps * leave)) / eps
+    return checks.fits(result, "eps", TOO_SMALL)
+
+
+def covariance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
+    """Covariance matrix of one sampled gradient, exactly.  Returns (..., k, k); rows and columns sum to 0.
+
+    With P the joint law off its diagonal, D = onehot(z*(eps)) - onehot(z*) has E D = P's column sums - its row sums.
+    E D D^T has -(P + P^T) off the diagonal, and on it the sums of P's row and column.
+
+    One outcome (i, j) may be all but certain.  Then D is measured from its value D* there, which changes no covariance
+    and leaves only the small chances of the other outcomes, rest in all:
+
+        E (D - D*)            = E' D - rest D*                      E' without the likeliest outcome
+        E (D - D*) (D - D*)^T = E' D D^T - E' D D*^T - D* E' D^T + rest D* D*^T
+    """
+    h, f, eps = as_one_sided(h, f, eps, two_sided)
+    k = h.shape[-1]
+    diagonal = np.arange(k)
+    pair = _make_clocks(h, f, eps)
+    P = _move_rates(pair)                                              # chances over eps from here on
+    P[..., diagonal, diagonal] = _stay(pair) / eps
+    outcomes = P.reshape(h.shape[:-1] + (k * k,))                        # the pair (i, j) at i k + j
+    likeliest = outcomes.argmax(axis=-1)
+    np.put_along_axis(outcomes, likeliest[..., None], 0.0, axis=-1)
+    rest = outcomes.sum(axis=-1, keepdims=True)
+    P = outcomes.reshape(P.shape)
+    P[..., diagonal, diagonal] = 0                                       # where the pair stays, D = 0
+    D_star = gumbel.one_hot(likeliest % k, k) - gumbel.one_hot(likeliest // k, k)
+
+    leave, arrive = P.sum(axis=-1), P.sum(axis=-2)
+    mean = arrive - leave
+    second = -(P + np.swapaxes(P, -1, -2))
+    second[..., diagonal, diagonal] = leave + arrive
+    cross = _outer(mean, D_star)
+    second += rest[..., None] * _outer(D_star, D_star) - (cross + np.swapaxes(cross, -1, -2))
+    mean -= rest * D_star
+    with np.errstate(over="ignore", invalid="ignore"):
+        result = second / eps[..., None] - _outer(mean, mean)
+    return checks.fits(result, "eps", TOO_SMALL)
+
+
+def _outer(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """(..., k), (..., k) -> (..., k, k)."""
+    return one[..., :, None] * other[..., None, :]
+
+
+# --- the clocks --------------------------------------------------------------------------------------------------------
+
+class Clocks(NamedTuple):
+    """Sorted so that the perturbation favours the first most, s = eps f = -log a.
+
+    Only s relative to its maximum matters.  All in logs: eps f of a real image spans thousands of nats.
+    """
+
+    order: np.ndarray       # (..., k)    sorts the values of z by falling s
+    log_w: np.ndarray       # (..., k)    in that order, sum of w = 1
+    s: np.ndarray           # (..., k)    in that order, falling from 0
+    log_fall: np.ndarray    # (..., k-1)  log((e^{s_m} - e^{s_{m+1}}) / eps), -inf where two are tied
+    log_D: np.ndarray       # (..., k)    log of C(a_z) / a_z,  C(t) = sum_z w_z max(1, t / a_z)
+
+
+def _make_clocks(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> Clocks:
+    """The clocks of this pair."""
+    order = np.argsort(-f, axis=-1, kind="stable")
+    f = np.take_along_axis(f, order, axis=-1)
+    log_w = np.take_along_axis(log_softmax(h, axis=-1), order, axis=-1)
+    s = eps * (f - f[..., :1])
+    drop = f[..., :-1] - f[..., 1:]
+    step = eps * drop                                                # s_m - s_{m+1}, by one rounding only
+    mean_slope = ratio(-np.expm1(-step), step)
+    with np.errstate(divide="ignore"):
+        log_fall = s[..., :-1] + np.log(drop * mean_slope)           # e^{s_m} (1 - e^-step) / eps
+    # C(a_i) / a_i = sum over j favoured more (before i) of w_j e^{s_j}  +  e^{s_i} sum over the others, with i, of w_j.
+    # Both are running sums over the sorted values; the first is shifted by one place, as i itself is not in it.
+    favoured_more = np.full(s.shape, -np.inf)
+    favoured_more[..., 1:] = np.logaddexp.accumulate(log_w + s, axis=-1)[..., :-1]
+    others = np.logaddexp.accumulate(log_w[..., ::-1], axis=-1)[..., ::-1]
+    return Clocks(order, log_w, s, log_fall, np.logaddexp(favoured_more, s + others))
+
+
+def _unsort(values: np.ndarray, clocks: Clocks) -> np.ndarray:
+    """(..., k) from the clocks' order back to the caller's."""
+    result = np.empty(values.shape)
+    np.put_along_axis(result, clocks.order, values, axis=-1)
+    return result
+
+
+def _stay(clocks: Clocks) -> np.ndarray:
+    """P(z* = z*(eps) = i) = w_i / C(a_i), (..., k)."""
+    return _unsort(np.exp(clocks.log_w + clocks.s - clocks.log_D), clocks)
+
+
+def _leave_rate(clocks: Clocks) -> np.ndarray:
+    """P(z* = i, z*(eps) != i) / eps = (q_i - P(i, i)) / eps, without that subtraction: a tiny eps leaves it few digits.
+
+    q_i - P(i, i) = w_i (C(a_i) - 1) / C(a_i), and C(a_i) - 1 = sum over j before i of w_j (e^{s_j - s_i} - 1), which by
+    parts is e^{-s_i} sum over m before i of (e^{s_m} - e^{s_{m+1}}) (w_1 + ... + w_m): positive terms only.
+    """
+    log_W = np.logaddexp.accumulate(clocks.log_w, axis=-1)
+    log_excess = np.full(clocks.s.shape, -np.inf)                        # the most favoured value never leaves
+    log_excess[..., 1:] = np.logaddexp.accumulate(clocks.log_fall + log_W[..., :-1], axis=-1)
+    return _unsort(np.exp(clocks.log_w + log_excess - clocks.log_D), clocks)
+
+
+def _log_piece(clocks: Clocks) -> np.ndarray:
+    """log of (1 / eps) integral dt / C(t)^2 between neighbouring a's, as joint_law needs it.  (..., k-1)."""
+    # Piece m lies between a_m and a_{m+1}.  With C(a) = a D, and here, as in log_fall, over eps:
+    # (a_{m+1} - a_m) / (C C') = (e^{s_m} - e^{s_{m+1}}) / (D D')
+    return clocks.log_fall - clocks.log_D[..., :-1] - clocks.log_D[..., 1:]
+
+
+def _arrive_rate(clocks: Clocks) -> np.ndarray:
+    """P(z*(eps) = j, z* != j) / eps, the sum of joint_law's column j off the diagonal, without a k x k array.
+
+    Each i behind j adds (w_i w_j / a_j) times the pieces from a_j to a_i.  So piece m is met by all i behind it.
+    """
+    log_behind = np.logaddexp.accumulate(clocks.log_w[..., ::-1], axis=-1)[..., -2::-1]       # of w_{m+1} + ... + w_k
+    log_terms = _log_piece(clocks) + log_behind
+    log_sum = np.full(clocks.s.shape, -np.inf)                           # at the least favoured value none arrives
+    log_sum[..., :-1] = np.logaddexp.accumulate(log_terms[..., ::-1], axis=-1)[..., ::-1]     # over m from j on
+    return _unsort(np.exp(clocks.log_w + clocks.s + log_sum), clocks)
+
+
+def _move_rates(clocks: Clocks) -> np.ndarray:
+    """joint_law / eps off the diagonal, and 0 on it."""
+    k = clocks.s.shape[-1]
+    # For each j (row) the running sum of the pieces from m = j on: entry i-1 is log (I(a_i) - I(a_j)).
+    from_j = np.where(np.arange(k)[:, None] <= np.arange(k - 1), _log_piece(clocks)[..., None, :], -np.inf)
+    log_I = np.logaddexp.accumulate(from_j, axis=-1)
+    log_climb = clocks.log_w[..., 1:, None] + (clocks.log_w + clocks.s)[..., None, :]                   # i = 1 ..., j
+    sorted_law = np.zeros(clocks.s.shape + (k,))                                                        # (..., i, j)
+    sorted_law[..., 1:, :] = np.exp(log_climb + np.swapaxes(log_I, -1, -2))
+    back = np.argsort(clocks.order, axis=-1)                             # from the sorted order to the caller's
+    law = np.take_along_axis(sorted_law, back[..., :, None], axis=-2)
+    return np.take_along_axis(law, back[..., None, :], axis=-1)

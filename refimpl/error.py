@@ -1,0 +1,109 @@
+"""The error of the direct gradient at finite eps: bias, mean squared error, and the eps that makes it least, exactly.
+
+At finite eps the estimator is biased by (eps/2) grad Var_q f + O(eps^2), two-sided by O(eps^2), and its variance grows
+as 1/eps: between the two lies a best eps.  Shapes as in direct.py.
+"""
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import log_softmax
+
+from refimpl import checks, exact
+from refimpl._digits import as_one_sided, checked, even_and_odd, mean_change, tilt
+from refimpl.coupling import TOO_SMALL, variance
+
+
+def bias(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
+    """E g - grad_h E_q f, exactly.  Returns (..., k).  O(eps) one-sided, O(eps^2) two-sided; need not be monotone.
+
+    Measure f from its mean: c = f - E_q f, x = eps c.  Then grad_h E_q f = q c, and what is left is of second order:
+
+        C = (cosh x - 1) / eps                      S = (sinh x - x) / eps
+        E_i = C_i - E_q C - x_i E_q S               even in eps
+        O_i = S_i - E_q S - x_i E_q C               odd in eps
+        Z(+-eps) = 1 + eps E_q C +- eps E_q S
+
+        one-sided bias = q (E + O) / Z(eps)
+        two-sided bias = q (O (1 + eps E_q C) - E eps E_q S) / (Z(eps) Z(-eps))
+
+    The two-sided bias is the mean of the one-sided ones at eps and -eps; written so, their leading terms are gone.
+    """
+    h, f, eps = checked(h, f, eps)
+    change = tilt(h, f, eps)
+    mean_d = (change.q * change.d).sum(axis=-1, keepdims=True)
+    # A large tilt has a bias of the size of the gradient itself: there the difference of the two loses nothing.
+    small = ~change.moved & (np.abs(eps * mean_d) <= 1)
+    if two_sided:
+        small &= ~tilt(h, f, -eps).moved
+    difference = mean_change(*as_one_sided(h, f, eps[..., 0], two_sided)) - exact.gradient(h, f)
+
+    q, c = change.q, np.where(small, change.d - mean_d, 0)
+    x = eps * c
+    qC, qS = even_and_odd(log_softmax(h, axis=-1), c, eps, two_sided)
+    mean_C, mean_S = qC.sum(axis=-1, keepdims=True), qS.sum(axis=-1, keepdims=True)
+    qE = qC - q * mean_C - q * x * mean_S
+    qO = qS - q * mean_S - q * x * mean_C
+    rise, tip = eps * mean_C, eps * mean_S
+    if two_sided:
+        series = (qO * (1 + rise) - qE * tip) / ((1 + rise + tip) * (1 + rise - tip))
+    else:
+        series = (qE + qO) / (1 + rise + tip)
+    return np.where(small, series, difference)
+
+
+def mse(h: np.ndarray, f: np.ndarray, eps: float, samples: int = 1, two_sided: bool = False) -> np.ndarray:
+    """E |mean of `samples` gradients - grad_h E_q f|^2 = |bias|^2 + trace(covariance) / samples, exactly.
+
+    Returns (...).  Raises ValueError if samples < 1.
+    """
+    samples = checks.whole("samples", samples, 1)
+    with np.errstate(over="ignore"):
+        squared_bias = (bias(h, f, eps, two_sided) ** 2).sum(axis=-1)
+        checks.fits(squared_bias, "f", "have a spread below about 1e150, as its square is returned")
+        result = squared_bias + variance(h, f, eps, two_sided).sum(axis=-1) / float(samples)
+    return checks.fits(result, "eps", TOO_SMALL)
+
+
+def best_eps(h: np.ndarray, f: np.ndarray, samples: int = 1, two_sided: bool = False) -> np.ndarray:
+    """The eps with the least exact mean squared error, of a single gradient unless samples says more.  Returns (...).
+
+    Too small an eps and the rare +-1/eps dominates; too large and the bias does.  The natural unit is 1 over the spread
+    max f - min f, in which everything below is computed: a grid over 38 decades of eps finds the right valley, a
+    golden-section search its floor, to about seven digits.  The error need not have one valley only, and where q is all
+    but certain the best eps grows as one over the gradient: then the grid goes on, up to 150 decades.
+
+    Infinity is returned where no eps on the grid beats it: as eps grows the estimate tends to 0, whose error is
+    |grad_h E_q f|^2, and a single noisy sample can be worse than that at every eps.  Where f is constant, or k = 1,
+    every eps is perfect and 1 is returned.  Raises ValueError if samples < 1, or if f varies by so little that the best
+    eps is no float64.
+    """
+    samples = checks.whole("samples", samples, 1)
+    h, f, _ = checked(h, f, 1.0)
+    spread = f.max(axis=-1) - f.min(axis=-1)
+    varies = spread > 0
+    f = (f - f.max(axis=-1, keepdims=True)) / np.where(varies, spread, 1)[..., None]        # 0 ... -1
+
+    def error(log_eps: np.ndarray) -> np.ndarray:
+        return mse(h, f, np.exp(log_eps), samples, two_sided)
+
+    at_infinity = (exact.gradient(h, f) ** 2).sum(axis=-1)                          # the error of the estimate 0
+    decades = 2 - np.log10(np.where(at_infinity > 0, at_infinity, 1)) / 2           # beyond 1 / |gradient|
+    decades = float(np.clip(decades, 32, 150).max(initial=32))
+    grid = np.log(10.0) * np.linspace(-6, decades, round(10 * (6 + decades)) + 1)
+    # Many points of the grid at a time, as far as memory allows: errors is (points, ...).
+    points, block = grid.reshape((-1,) + (1,) * spread.ndim), max(1, 100_000 // max(h.size, 1))
+    errors = np.concatenate([error(points[start:start + block] + np.zeros(spread.shape))
+                             for start in range(0, len(grid), block)])
+    lowest = np.clip(errors.argmin(axis=0), 1, len(grid) - 2)
+    left, right = grid[lowest - 1], grid[lowest + 1]
+    golden = (np.sqrt(5) - 1) / 2
+    for _ in range(42):                                                              # 0.618^42 = 2e-9 of two grid steps
+        inner_left, inner_right = right - golden * (right - left), left + golden * (right - left)
+        keep_left = error(inner_left) < error(inner_right)
+        left, right = np.where(keep_left, left, inner_left), np.where(keep_left, inner_right, right)
+    best = (left + right) / 2
+    beats_zero = np.minimum(error(best), errors.min(axis=0)) < at_infinity * (1 - 1e-9)       # by more than rounding
+    with np.errstate(over="ignore"):
+        in_units_of_f = np.exp(best) / np.where(varies, spread, 1)
+    checks.fits(np.where(varies & beats_zero, in_units_of_f, 0), "f", "vary by more, or not at all, for its best eps")
+    return np.where(varies, np.where(beats_zero, in_units_of_f, np.inf), 1.0)
