@@ -128,7 +128,7 @@ def at_zero(h: np.ndarray, f: np.ndarray) -> np.ndarray:
 
 def problems(count: int, least: int, most: int, seed: int,
              concentrated: bool = False) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Random (h, f) with a number of values in least ... most; the scale of f spreads over two decades.
+    """Random (h, f) of k values, k from `least` to `most`; the scale of f spreads over two decades.
 
     Concentrated: one score is raised by 2 to 12, so that one value has nearly all of q.
     """
@@ -155,7 +155,7 @@ def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarr
 
 
 def least_up_to_bound(h: np.ndarray, f: np.ndarray, M: int) -> float:
-    """The least exact mean squared error among 200 eps in 0.01 ... 1, over max f - min f, and answering 0."""
+    """The least exact mean squared error among 200 eps from 0.01 / R to 1 / R, and answering 0."""
     return min(float(direct.mse(h, f, np.geomspace(0.01, 1, 200) / np.ptp(f), M).min()), float(at_zero(h, f)))
 
 
