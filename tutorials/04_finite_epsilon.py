@@ -390,26 +390,27 @@ plt.show()
 #
 # ## Choosing epsilon without the truth
 #
-# In practice nobody knows the gradient. One has draws, and the range $R = \max f - \min f$. The first thing that it
-# gives is a bound. Let $x = \epsilon R$ and $|v|_1 = \sum_i |v_i|$. For all $h$ and $f$
+# In practice nobody knows the gradient. One has draws, and the range of $f$, which is $\max f - \min f$ (`R` in the
+# code). The range gives a bound. Let $|\ldots|_1$ be the sum of the absolute values. For all $h$ and $f$
 #
-# $$|\text{bias}|_1 \le \left( \frac{e^x - 1}{x} - 1 \right) |\text{gradient}|_1$$
+# $$|\text{bias}|_1 \le \left( \frac{e^{\epsilon\, \text{range}} - 1}{\epsilon\, \text{range}} - 1 \right) |\text{gradient}|_1$$
 #
-# (`refimpl/experiments/choosing_eps.py` has the proof, of four lines.) At $\epsilon = 1/R$ the bracket is
-# $e - 2 = 0.72$; from $1.26/R$ on the bias may be longer than the gradient. So $\epsilon$ shall be at most $1/R$.
+# (`refimpl/experiments/choosing_eps.py` has the proof, of four lines.) At $\epsilon = 1/\text{range}$ the bracket is
+# $e - 2 = 0.72$; from $1.26/\text{range}$ on the bias may be longer than the gradient. So $\epsilon$ shall be at most
+# $1/\text{range}$.
 #
 # How much smaller it should be depends on the noise. An estimate is noisy because only few draws change their winner.
-# So count them: $N$ of the $M$ draws change their winner at $\epsilon = 1/R$. The rule is
+# So count how many of the $M$ draws do so at $\epsilon = 1/\text{range}$. The rule is
 #
-# $$\epsilon = \frac{1}{R} \min\left( 1, \left( \frac{20}{N} \right)^{1/3} \right)$$
+# $$\epsilon = \frac{1}{\text{range}} \min\left( 1, \left( \frac{20}{\text{changed draws}} \right)^{1/3} \right)$$
 #
-# It has both scaling laws: $\epsilon$ goes like $1/R$, and like $M^{-1/3}$ when there are many draws. (20 was chosen
-# among 5, 10, 20 and 30 on other random problems.) If $N$ is below 5, the draws cannot tell $\epsilon$. The rule says
-# so, and answers 0.
+# It has both scaling laws: $\epsilon$ goes like $1/\text{range}$, and like $M^{-1/3}$ when there are many draws. (20
+# was chosen among 5, 10, 20 and 30 on other random problems.) If fewer than 5 draws change, they cannot tell
+# $\epsilon$. The rule says so, and answers 0.
 #
 # This rule cannot run away. Use its $\epsilon$ with $M$ further draws. For all $h$, $f$ and $M$ its mean squared error
-# is at most $1.7\, |\text{gradient}|_1^2$. That is at most $1.7\, k$ times the error of answering 0, because
-# $|v|_1^2 \le k \sum_i v_i^2$.
+# is at most $1.7\, |\text{gradient}|_1^2$. That is at most $1.7\, k$ times the error of answering 0, by Schwarz's
+# inequality.
 #
 # **Guess first.** $h = (8, 0, 0)$ and $f = (0, 10, 20)$: $q$ is nearly certain. How many of 500 draws change their
 # winner at $\epsilon = 1/20$?
@@ -417,14 +418,14 @@ plt.show()
 # %%
 def choose(h, f, noise):
     R = f.max() - f.min()
-    N = np.sum((h + noise).argmax(axis=1) != (h + f / R + noise).argmax(axis=1))
-    return min(1, (20 / max(N, 1)) ** (1 / 3)) / R, N
+    changed = np.sum((h + noise).argmax(axis=1) != (h + f / R + noise).argmax(axis=1))
+    return min(1, (20 / max(changed, 1)) ** (1 / 3)) / R, changed
 
 
 assert abs(brentq(lambda x: np.expm1(x) / x - 2, 1, 2) - 1.26) < 0.005
 for draws in (100, 1_000, 10_000):
-    (chosen, N), known = choose(h, f, noise[:draws]), direct.best_eps(h, f, samples=draws)
-    print(f"{draws:6,} draws, {N:5,} change: eps {chosen:.3f}, best {known:.3f}; "
+    (chosen, changed), known = choose(h, f, noise[:draws]), direct.best_eps(h, f, samples=draws)
+    print(f"{draws:6,} draws, {changed:5,} change: eps {chosen:.3f}, best {known:.3f}; "
           f"mean squared error {direct.mse(h, f, chosen, draws) / direct.mse(h, f, known, draws):.2f} times the least")
     assert np.isclose(chosen, choosing_eps.choose(h, f, noise[:draws]).eps)
 for h_sure in (np.array([8.0, 0, 0]), np.array([12.0, 0, 0])):
@@ -461,7 +462,7 @@ assert np.median(found["k = 3 ... 10"][choosing_eps.COUNTED]) < 1.2
 # The worst cases over the least possible error are huge for two values. Where $h$ and $f$ prefer different values, the
 # bias is a single number that crosses zero at one accidental $\epsilon$. There the best error is tiny, and nobody
 # without the truth can find it. With more values the bias is a vector, which seldom comes so close to zero. The line
-# "over best up to 1/R" compares with the best $\epsilon$ up to $1/R$, or with answering 0 if that is better. There the
+# "over best up to 1/R" compares with the best $\epsilon$ up to `1/R`, or with answering 0 if that is better. There the
 # factor is below 4 on all two hundred problems.
 #
 # ## A KL term beside it: the 0.476

@@ -77,8 +77,8 @@ def choose(h: np.ndarray, f: np.ndarray, noise: np.ndarray) -> Choice:
     z_star, z_eps = direct.argmax_pair(h, f_of_unit_range, 1.0, noise)
     changed = int((z_star != z_eps).sum())
     reason = "" if changed >= ENOUGH else (
-        f"{changed} of {len(noise):,} draws change their winner at eps = 1 / (max f - min f); fewer than {ENOUGH} cannot "
-        "tell eps, and 0 may be the better answer")
+        f"{changed} of {len(noise):,} draws change their winner at eps = 1 / (max f - min f); fewer than {ENOUGH} "
+        "cannot tell eps, and 0 may be the better answer")
     return Choice(float(_eps(changed, R)), changed, reason)
 
 
