@@ -130,10 +130,10 @@ def make_parser() -> argparse.ArgumentParser:
     compared.add_argument("--out", type=folder_name, default=Path("runs/estimators"), help="folder for estimators.png")
 
     choosing = command(COMPARE, "choose-eps", commands.choose_eps,
-                       "rules that choose eps without the truth, against the best one")
+                       "a rule that chooses eps without the truth, against the best one")
     choosing.add_argument("--samples", type=int, default=1_000, help="estimates that are averaged, 2 ... 100000")
     choosing.add_argument("--problems", type=int, default=50, help="random problems of each kind, 1 ... 1000")
-    choosing.add_argument("--seed", type=int, default=0, help="of the problems and of the noise")
+    choosing.add_argument("--seed", type=int, default=0, help="of the problems")
 
     yardsticks = command(COMPARE, "yardsticks", commands.yardsticks,
                          "one sample, a hundred, relaxed ones, enumeration: the bound of one model")

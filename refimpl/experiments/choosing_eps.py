@@ -1,105 +1,145 @@
-"""Choosing eps without the truth, from what one has in practice: draws of the noise and scores.
+"""Choosing eps without the truth, from what one has in practice: draws of the noise, and the range of f.
 
-    python -m refimpl choose-eps --samples 1000             each rule against the exact best eps, on random problems
+    python -m refimpl choose-eps --samples 1000     the rule against the exact best eps, on random problems
 
-The mean of M estimates is off by |bias|^2 + variance / M in mean square.  At small eps (direct.py, chapter 4)
+The mean of M estimates is off by |bias|^2 + variance / M in mean square.  Let R = max f - min f, x = eps R and
+phi(x) = (e^x - 1) / x - 1, let grad = grad_h E_q f, and let |.|_1 be the sum of absolute values.  For all h and f
 
-    variance = C / eps + O(1),    bias = eps b + O(eps^2),    so the error is least at    eps = (C / (2 M |b|^2))^(1/3)
+    |bias|_1   <= phi(x) |grad|_1                                       (1)
+    chance that the winner changes = P(eps) <= (1 + phi(x)) eps |grad|_1            (2)
+    variance   <= 2 P(eps) / eps^2                                      (3)
 
-Both constants can be measured at any one eps with the same draws: C from the spread of the estimates, and b from the
-one-sided estimate less the two-sided one, whose mean has no first order:
+(1) Let y = eps (f - E_q f) and Z = E_q e^y >= 1.  Then bias = q (e^y / Z - 1 - y) / eps, and |bias|_1 is at most
+2 (Z - 1) / eps, as e^y / Z - 1 - y = (e^y - 1 - y) - (1 - 1/Z) e^y.  Next, Z - 1 = E_q phi(y) y, one half of E_q |y|
+comes from the y above 0, which are at most a, the other half from those below, which are at least -b, and a + b <= x:
+2 (Z - 1) <= (phi(a) - phi(-b)) E_q |y| <= phi(x) E_q |y|, because phi is convex, phi(0) = 0 and phi'(0) = 1/2.
+(2) In direct.stay_probability, q_i - P(i, i) <= q_i sum_j q_j (e^(eps (f_j - f_i)) - 1) over the j with f_j > f_i, and
+e^y - 1 <= (1 + phi(x)) y for 0 <= y <= x.  What is left is E |f - f'| / 2 <= |grad|_1, f and f' drawn from q.
+(3) An estimate that is not 0 has two entries of 1 / eps in absolute value.
 
-    D = (onehot(z*(eps)) - 2 onehot(z*) + onehot(z*(-eps))) / (2 eps),    E D = eps b + O(eps^3)
+So eps is never above 1 / R: there the bias has at most e - 2 = 0.72 of the gradient's length |.|_1.  How much smaller
+it should be depends on the noise, and that on how often winners change.  Count N, the draws whose winner changes at
+eps = 1 / R:
 
-|E D|^2 is estimated without bias by |mean D|^2 less its own sampling variance.  Start at 1 / (deviation of f), measure,
-move, repeat: the laws hold nearby only.
+    N < ENOUGH:     the draws cannot tell; answer 0, or use eps = 1 / R if there must be an answer
+    otherwise:      eps = min(1, (AIM / N)^(1/3)) / R            with M^(-1/3), as the best eps at small bias
+
+The guarantee, for all h, f and M, over the draws that choose and M further ones that are averaged:
+
+    E |answer - grad|^2 <= 1.7 |grad|_1^2 <= 1.7 k |grad|^2,      1.7 k times the error of answering 0
+
+Proof: N < ENOUGH costs |grad|^2 <= |grad|_1^2 / 2, since grad sums to 0; the bias costs |bias|_1^2 / 2, at most
+0.26 |grad|_1^2, where N >= ENOUGH.  The variance over M is at most 2 (e - 1) |grad|_1 / (eps M) there.  As
+1 / (eps R) <= N / ENOUGH and E N = M P(1 / R), its mean is at most 2 (e - 1)^2 |grad|_1^2 / ENOUGH = 1.19 |grad|_1^2.
 """
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import gammaln, xlog1py, xlogy
 
-from refimpl import checks, direct, exact, gumbel
+from refimpl import checks, direct, exact
 from refimpl.checks import InputError
 
-ROUNDS = 8              # of measuring and moving; eps moves by a factor of at most 2 in each
-FLOOR = 0.25            # of D's sampling variance: what cannot be told from 0 is not taken for 0
+ENOUGH = 5              # changed winners: a count of 5 is known to about a half, its cube root to a sixth
+AIM = 20                # chosen among 5, 10, 20 and 30 on other random problems
+GUARANTEE = 1.7         # times |grad|_1^2, see above
 PROBLEMS = 50
-KINDS = {"k = 3 ... 10": (3, 10), "k = 2": (2, 2)}      # with two values the bias may cross 0 at an accidental eps
+# (least k, most k, whether q is concentrated).  With two values the bias may cross 0 at an accidental eps.
+KINDS = {"k = 3 ... 10": (3, 10, False), "k = 2": (2, 2, False),
+         "concentrated": (3, 10, True), "conc., k = 2": (2, 2, True)}
 
 
-def choose(h: np.ndarray, f: np.ndarray, noise: np.ndarray) -> float:
-    """An eps for the mean of the one-sided estimates with this noise, from scores (k,) and noise (M, k), M >= 2.
+class Choice(NamedTuple):
+    """An eps, and whether the draws had anything to say about it."""
 
-    Uses no expectation, only the draws.  Returns eps > 0, in 1 / the unit of f; at most 1 / (deviation of f).  Raises
-    ValueError for other shapes, or where f is the same for all values: then every estimate is 0.
+    eps: float
+    """At most 1 / (max f - min f), in 1 / the unit of f."""
+    changed: int
+    """How many of the draws change their winner at eps = 1 / (max f - min f)."""
+    reason: str
+    """Why the draws cannot tell eps; empty where they can."""
+
+
+def choose(h: np.ndarray, f: np.ndarray, noise: np.ndarray) -> Choice:
+    """An eps for the mean of M one-sided estimates, from scores h and f (k,) and noise (M, k), M >= 2.
+
+    Uses no expectation, only two arg maxes of each draw and R = max f - min f.  For M up to AIM it is 1 / R, beyond it
+    at least (AIM / M)^(1/3) / R.  Raises ValueError for other shapes, or where f is the same for all values: then every
+    estimate is 0.
     """
     h, f, noise = checks.scores(h=h, f=f, noise=noise)
     if h.ndim != 1 or f.shape != h.shape or noise.ndim != 2 or noise.shape[1] != len(h) or len(noise) < 2:
         raise ValueError(f"h and f must have shape (k,) and noise (M, k) with M at least 2, "
                          f"got {h.shape}, {f.shape}, {noise.shape}")
-    if np.ptp(f) == 0:
+    f_of_unit_range, R = _unit_range(f)
+    z_star, z_eps = direct.argmax_pair(h, f_of_unit_range, 1.0, noise)
+    changed = int((z_star != z_eps).sum())
+    reason = "" if changed >= ENOUGH else (
+        f"{changed} of {len(noise):,} draws change their winner at eps = 1 / (max f - min f); fewer than {ENOUGH} "
+        "cannot tell eps, and 0 may be the better answer")
+    return Choice(float(_eps(changed, R)), changed, reason)
+
+
+def _unit_range(f: np.ndarray) -> tuple[np.ndarray, float]:
+    """(f - min f) / R and R, its range."""
+    R = float(np.ptp(f))
+    if R == 0:
         raise ValueError("f must differ between the values of z: if it is constant, so is every estimate")
-    M = len(noise)
-    deviation = f[gumbel.argmax(h, noise)].std()
-    largest = 1 / (deviation if deviation > 0 else f.std())
-    eps = largest
-    for _ in range(ROUNDS):
-        one = direct.gradient(h, f, eps, noise)
-        D = one - direct.two_sided_gradient(h, f, eps, noise)
-        C = eps * one.var(axis=0, ddof=1).sum()
-        if C == 0:                                                  # no winner has changed: a smaller eps shows less
-            return eps
-        sampling = D.var(axis=0, ddof=1).sum() / M
-        b_squared = max((D.mean(axis=0) ** 2).sum() - sampling, FLOOR * sampling) / eps**2
-        best = largest if b_squared == 0 else (C / (2 * M * b_squared)) ** (1 / 3)
-        eps = min(float(np.clip(best, eps / 2, 2 * eps)), largest)
-    return eps
+    return (f - f.min()) / R, R
 
 
-def by_deviation(h: np.ndarray, f: np.ndarray, noise: np.ndarray) -> float:
-    """2 / (deviation of f under q) / M^(1/3): the scaling law alone, with one constant for all problems."""
-    deviation = np.asarray(f)[gumbel.argmax(h, noise)].std()
-    return 2 / (deviation if deviation > 0 else np.std(f)) / len(noise) ** (1 / 3)
+def _eps(changed: np.ndarray | int, R: float) -> np.ndarray:
+    """The rule, from numbers of changed winners; the largest eps allowed where 1 / R is beyond it."""
+    return np.minimum(1, (AIM / np.maximum(changed, 1)) ** (1 / 3)) * min(1 / max(R, 1e-307), checks.LARGEST_EPS)
 
 
-def always(h: np.ndarray, f: np.ndarray, noise: np.ndarray) -> float:
-    """0.1, whatever f is."""
-    return 0.1
+class Expected(NamedTuple):
+    """What the rule does on average over the draws, exactly."""
+
+    error: float
+    """Mean squared error of its answer: 0 where M draws cannot tell eps, else the mean of M further estimates."""
+    cannot_tell: float
+    """Chance that the M draws cannot tell eps."""
 
 
-RULES: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], float]] = {
-    "measured": choose, "2 / deviation of f / M^(1/3)": by_deviation, "0.1 always": always}
+def expected(h: np.ndarray, f: np.ndarray, M: int) -> Expected:
+    """The rule's error on the problem h, f (k,), without sampling: the number of changed winners is binomial."""
+    M = checks.whole("M", M, 1)
+    f_of_unit_range, R = _unit_range(np.asarray(f))
+    law = direct.joint_law(h, f_of_unit_range, 1.0)
+    chance = min(law[~np.eye(len(law), dtype=bool)].sum(), 1.0)
+    changed = np.arange(M + 1)
+    logarithm = gammaln(M + 1) - gammaln(changed + 1) - gammaln(M - changed + 1)
+    weight = np.exp(logarithm + xlogy(changed, chance) + xlog1py(M - changed, -chance))
+    few, used = changed < ENOUGH, (changed >= ENOUGH) & (weight > 1e-25)
+    cannot_tell = min(float(weight[few].sum()), 1.0)
+    error = cannot_tell * float(at_zero(h, f))
+    if used.any():
+        error += float(weight[used] @ direct.mse(h, f, _eps(changed[used], R), M))
+    return Expected(error, cannot_tell)
 
 
-class Regret(NamedTuple):
-    """Mean squared error by a rule over the least possible one, for each problem: 1 is the optimum."""
-
-    rule: str
-    ratios: np.ndarray
-    """(problems,)"""
+def at_zero(h: np.ndarray, f: np.ndarray) -> np.ndarray:
+    """The squared error of answering 0, |grad_h E_q f|^2.  Returns (...)."""
+    return (exact.gradient(h, f) ** 2).sum(axis=-1)
 
 
-def problems(count: int, least: int, most: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Random (h, f) of least ... most values; f's scale spreads over two decades."""
+def problems(count: int, least: int, most: int, seed: int,
+             concentrated: bool = False) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Random (h, f) of k values, k from `least` to `most`; the scale of f spreads over two decades.
+
+    Concentrated: one score is raised by 2 to 12, so that one value has nearly all of q.
+    """
     rng, made = np.random.default_rng(seed), []
     for _ in range(count):
         k = int(rng.integers(least, most + 1))
-        made.append((rng.normal(size=k), rng.normal(size=k) * np.exp(rng.uniform(-2, 3))))
+        h, f = rng.normal(size=k), rng.normal(size=k) * np.exp(rng.uniform(-2, 3))
+        if concentrated:
+            h[rng.integers(k)] += rng.uniform(2, 12)
+        made.append((h, f))
     return made
-
-
-def regrets(given: list[tuple[np.ndarray, np.ndarray]], M: int, seed: int) -> list[Regret]:
-    """Each rule on each problem, against the exact best eps; answering 0 counts as a rival where it is better."""
-    found: dict[str, list[float]] = {name: [] for name in RULES}
-    rng = np.random.default_rng(seed)
-    for (h, f), least in zip(given, least_errors(given, M)):
-        noise = gumbel.sample((M, len(h)), rng)
-        for name, rule in RULES.items():
-            found[name].append(float(direct.mse(h, f, rule(h, f, noise), M)) / least)
-    return [Regret(name, np.array(ratios)) for name, ratios in found.items()]
 
 
 def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarray:
@@ -109,26 +149,52 @@ def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarr
         rows = [row for row, (h, _) in enumerate(given) if len(h) == k]
         h, f = (np.stack([given[row][part] for row in rows]) for part in (0, 1))
         best = direct.best_eps(h, f, samples=M)
-        at_zero = (exact.gradient(h, f) ** 2).sum(axis=-1)
         at_best = direct.mse(h, f, np.where(np.isfinite(best), best, 1.0), M)
-        least[rows] = np.where(np.isfinite(best), np.minimum(at_best, at_zero), at_zero)
+        least[rows] = np.where(np.isfinite(best), np.minimum(at_best, at_zero(h, f)), at_zero(h, f))
     return least
 
 
-def table(M: int, seed: int = 0, count: int = PROBLEMS) -> dict[str, list[Regret]]:
-    """The rules on `count` random problems of three to ten values, and on as many of two, for means of M estimates."""
-    return {words: regrets(problems(count, least, most, seed), M, seed + 1)
-            for words, (least, most) in KINDS.items()}
+def least_up_to_bound(h: np.ndarray, f: np.ndarray, M: int) -> float:
+    """The least exact mean squared error among 200 eps from 0.01 / R to 1 / R, and answering 0."""
+    return min(float(direct.mse(h, f, np.geomspace(0.01, 1, 200) / np.ptp(f), M).min()), float(at_zero(h, f)))
 
 
-def lines(found: dict[str, list[Regret]], M: int) -> list[str]:
-    """The table to print."""
-    made = [f"Mean squared error of the mean of {M:,} estimates, over the least possible; random problems",
-            "  " + 30 * " " + "".join(f" {words + ': median':>20s} {'worst':>9s}" for words in found)]
-    for rows in zip(*found.values()):
-        made.append(f"  {rows[0].rule:30s}" + "".join(
-            f" {np.median(row.ratios):20.2f} {row.ratios.max():9.1f}" for row in rows))
+COUNTED, OVER_BOUND, OVER_ZERO = "the rule", "the rule, over best up to 1/R", "the rule, over answering 0"
+CANNOT_TELL = "chance that it cannot tell"
+
+
+def table(M: int, seed: int = 0, count: int = PROBLEMS) -> dict[str, dict[str, np.ndarray]]:
+    """For each of KINDS, `count` random problems: the rows of the table, each (count,), for means of M estimates.
+
+    Mean squared errors over the least possible one, of the rule, of a fixed eps in the unit of f and without it, and of
+    answering 0; then the rule's error over the least one with eps up to 1 / R, and over that of answering 0; and the
+    chance that the draws cannot tell eps.
+    """
+    made = {}
+    for words, (least_k, most_k, concentrated) in KINDS.items():
+        given = problems(count, least_k, most_k, seed, concentrated)
+        least, zero = least_errors(given, M), np.array([at_zero(h, f) for h, f in given])
+        bounded = np.array([least_up_to_bound(h, f, M) for h, f in given])
+        rule = np.array([expected(h, f, M) for h, f in given])
+        fixed = [np.array([direct.mse(h, f, eps(f), M) for h, f in given])
+                 for eps in (lambda f: 1 / np.ptp(f), lambda f: 0.1)]
+        made[words] = {COUNTED: rule[:, 0] / least, "1/R always": fixed[0] / least, "0.1 always": fixed[1] / least,
+                       "answering 0": zero / least, OVER_BOUND: rule[:, 0] / bounded, OVER_ZERO: rule[:, 0] / zero,
+                       CANNOT_TELL: rule[:, 1]}
     return made
+
+
+def lines(found: dict[str, dict[str, np.ndarray]], M: int) -> list[str]:
+    """The table to print."""
+    made = [f"Mean squared error of the mean of {M:,} estimates, over the least possible; R = max f - min f",
+            f"{'random problems:':31s}" + "".join(f" {words:>19s}" for words in found),
+            f"{'':31s}" + f" {'median':>9s} {'worst':>9s}" * len(found)]
+    for row in next(iter(found.values())):
+        show = ".2f" if row == CANNOT_TELL else ".3g"
+        made.append(f"  {row:29s}" + "".join(f" {np.median(rows[row]):9{show}} {rows[row].max():9{show}}"
+                                             for rows in found.values()))
+    return made + [f"Fewer than {ENOUGH} draws that change their winner at eps = 1/R cannot tell eps; the rule then "
+                   "answers 0."]
 
 
 def run(M: int, count: int = PROBLEMS, seed: int = 0) -> list[str]:
