@@ -13,6 +13,7 @@ from pathlib import Path
 from refimpl import data
 from refimpl.checks import InputError
 from refimpl.cli.options import agreed, read_settings
+from refimpl.cli.words import words_of
 from refimpl.runs.protocol import Row, Run
 from refimpl.runs.settings import RunSettings
 from refimpl.runs.vae import VAERun, VAESettings
@@ -102,7 +103,7 @@ def train(kind: type[Run], options: argparse.Namespace) -> int:
         settings = agreed(options, checkpoint.load(path, kind=kind)[0].settings, str(path))
     else:
         settings = read_settings(options, kind.SETTINGS)
-    out = options.out or Path("runs") / kind.folder(settings)
+    out = options.out or Path("runs") / words_of(kind.COMMAND).folder(settings)
     train_and_print(kind, settings, options.epochs, out, options.resume, options.data_dir)
     return 0
 
@@ -112,12 +113,20 @@ def train_and_print(kind: type[Run], settings: RunSettings, epochs: int, out: Pa
     """Train and print a line an epoch, below a heading that comes once nothing has been refused."""
     from refimpl.runs import loop
 
-    rows = loop.train(settings, epochs, out, resume, data_dir, lambda row: print(kind.line(settings, row), flush=True),
-                      lambda: print(_noted(settings.dataset) + kind.heading(settings), flush=True))
+    words = words_of(kind.COMMAND)
+    rows = loop.train(settings, epochs, out, resume, data_dir, lambda row: print(words.line(settings, row), flush=True),
+                      lambda: print(_noted(settings.dataset) + words.heading(settings), flush=True), draw=draw_run)
     last = rows[-1]
-    print(f"{last['epoch']:.0f} epoch{'s' * (last['epoch'] != 1)}: {kind.result(settings, last)}. "
+    print(f"{last['epoch']:.0f} epoch{'s' * (last['epoch'] != 1)}: {words.result(settings, last)}. "
           f"Weights, metrics.csv, curves.png and samples.png are in {out}")
     return rows
+
+
+def draw_run(run, rows, dataset):
+    """The pictures of a run; matplotlib is imported only now, because `--help` need not wait for it."""
+    from refimpl.plots import runs
+
+    return runs.of_run(run, rows, dataset)
 
 
 def quickstart(options: argparse.Namespace) -> int:
@@ -133,9 +142,10 @@ def quickstart(options: argparse.Namespace) -> int:
     run, settings = out / "mnist", VAESettings().resolved()
     if (run / FILE).exists():
         print(f"An earlier quickstart has trained this run, in {run}; remove it to see it trained. Its epochs:")
-        print(VAERun.heading(settings))
+        words = words_of(VAERun.COMMAND)
+        print(words.heading(settings))
         for row in read_rows(run):
-            print(VAERun.line(settings, row))
+            print(words.line(settings, row))
         print()
     rows = train_and_print(VAERun, settings, 3, run, resume=(run / FILE).exists(), data_dir=None)
     first, last = rows[0], rows[-1]

@@ -19,6 +19,7 @@ from scipy import stats
 
 from refimpl.checks import InputError
 from refimpl.experiments.rows import Record, put, thinned
+from refimpl.plots.runs import of_run
 from refimpl.runs import checkpoint, kind_of, loop
 from refimpl.runs.protocol import Row
 from refimpl.runs.settings import RunSettings, arguments
@@ -67,7 +68,8 @@ def run_cells(cells: Sequence[Cell], epochs: int, out: Path, jobs: int, data_dir
     if jobs == 1:
         for cell in waiting:
             folder = out / cell.folder
-            rows = loop.train(cell.settings, epochs, folder, (folder / checkpoint.FILE).exists(), data_dir)
+            rows = loop.train(cell.settings, epochs, folder, (folder / checkpoint.FILE).exists(), data_dir,
+                              draw=of_run)
             ended(cell, rows[-1])
         return
     running: dict[subprocess.Popen, Cell] = {}

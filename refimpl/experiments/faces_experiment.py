@@ -17,7 +17,8 @@ from refimpl.data import faces
 from refimpl.experiments import cells, faces_judge
 from refimpl.experiments.cells import Cell
 from refimpl.experiments.rows import Record, measured
-from refimpl.runs import attribute_pictures, checkpoint
+from refimpl.plots import runs as pictures_of_runs
+from refimpl.runs import checkpoint
 from refimpl.runs.mixture import PRETRAIN_BATCH, MixtureSettings, attribute_columns
 
 LABELS = (0, 20, 50, 200, 1000)
@@ -88,7 +89,7 @@ def pictures(runs: Runs, folder: Path) -> dict[str, Figure]:
         for cell in runs:
             if (cell.label, cell.settings.seed) == (label, 0):
                 run, _ = checkpoint.load(folder / cell.folder / checkpoint.FILE)
-                for file, draw in zip(files, (attribute_pictures.samples, attribute_pictures.switched)):
+                for file, draw in zip(files, (pictures_of_runs.samples, pictures_of_runs.switched)):
                     if file:
                         made[file] = draw(run, test)
     return made

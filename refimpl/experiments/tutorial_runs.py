@@ -95,7 +95,7 @@ def load(name: str, folder: Path = FOLDER) -> Loaded:
         rows = [dict(zip(content["columns"].tolist(), row)) for row in content["history"].tolist()]
         run = None
         if "values" in content:
-            run = kind.blank(settings, np.random.default_rng(0))
+            run = kind.create(settings, np.random.default_rng(0))
             run.model.parameters.values[...] = content["values"]
     except (KeyError, ValueError, TypeError):
         raise InputError(f"{folder / name}.npz is damaged{advice}") from None

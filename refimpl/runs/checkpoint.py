@@ -59,7 +59,7 @@ def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None
             differing = [f"{name} is {old}, not {new}" for (name, old), new
                          in zip(saved.as_dict().items(), settings.as_dict().values()) if old != new]
             raise InputError(f"{path} was made with other settings: {'; '.join(differing)}")
-        run = saved_kind.blank(saved, np.random.default_rng(0))
+        run = saved_kind.create(saved, np.random.default_rng(0))
         for name, target in (("values", run.model.parameters.values), ("adam_M", run.adam.M), ("adam_V", run.adam.V),
                              *((MEMORY + name, array) for name, array in run.memory.items())):
             if content[name].shape != target.shape or content[name].dtype != target.dtype \

@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,8 +25,11 @@ from refimpl.system.commit import commit
 from refimpl.system.files import locked, output_folder, read_whole, write_text
 from refimpl.system.progress import Progress
 
+if TYPE_CHECKING:                       # matplotlib takes a third of a second to import: only pictures need it
+    from matplotlib.figure import Figure
+
 COMMIT = "commit.txt"
-WRITTEN = (checkpoint.FILE, "config.json", "metrics.csv", COMMIT, "curves.png", "samples.png")
+WRITTEN = (checkpoint.FILE, "config.json", "metrics.csv", COMMIT, "curves.png", "samples.png", "switched.png")
 
 
 def train_epoch(run: Run, part: data.Part, after_step: Callable[[], None] = lambda: None, epoch: int = 1) -> int:
@@ -63,12 +67,14 @@ def _measure(run: Run, dataset: data.Dataset, epoch: int, last: bool) -> Row:
 
 
 def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = False, data_dir: str | None = None,
-          report: Callable[[Row], None] = lambda row: None, started: Callable[[], None] = lambda: None) -> list[Row]:
+          report: Callable[[Row], None] = lambda row: None, started: Callable[[], None] = lambda: None,
+          draw: Callable[[Run, list[Row], data.Dataset], dict[str, Figure]] | None = None) -> list[Row]:
     """Train to `epochs` epochs in all, writing into the folder `out`; returns the rows of metrics.csv.
 
     resume   continue the run that `out` holds, to the bit as if it had never stopped; it must have these settings
     report   called with each new row
     started  called once, when all that can be refused has been looked at
+    draw     makes the pictures at the end, by file name (plots/runs.py); without it there are none
 
     Killed at any moment, it loses at most the epoch under way.  Raises InputError, one line, before anything is
     written, if a setting, the data or `out` cannot be used; without `resume` a folder that holds a run already is left
@@ -83,8 +89,7 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
     if resume:
         checkpoint.load(out / checkpoint.FILE, settings)            # what is wrong with it is said before all else
     else:
-        names = (*WRITTEN, *kind_of(settings).MORE_PICTURES)
-        held = [name for name in names if (out / name).exists()] if out.is_dir() else []
+        held = [name for name in WRITTEN if (out / name).exists()] if out.is_dir() else []
         if held:
             advice = "continue with --resume, or choose" if checkpoint.FILE in held else "no run to continue: choose"
             raise InputError(f"--out {out} already holds {', '.join(held)}; {advice} another folder")
@@ -96,14 +101,18 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
             history = np.empty((0, len(run.columns)))
             checkpoint.save(out / checkpoint.FILE, run, history)
         started()
-        return _continue(run, history, epochs, out, dataset, report)
+        rows = _continue(run, history, epochs, out, dataset, report)
+        if draw is not None:
+            from refimpl import plots
+
+            for name, figure in draw(run, rows, dataset).items():
+                plots.save(figure, out / name)
+        return rows
 
 
 def _continue(run: Run, history: np.ndarray, epochs: int, out: Path, dataset: data.Dataset,
               report: Callable[[Row], None]) -> list[Row]:
     """Train from where the run stands, and write everything but the first checkpoint."""
-    from refimpl import plots                                       # matplotlib, which --help need not wait for
-
     settings, names = run.settings, run.columns
     write_text(out / "config.json", json.dumps({"kind": type(run).COMMAND} | settings.as_dict(), indent=2) + "\n")
     _write_metrics(out, names, history)
@@ -124,10 +133,7 @@ def _continue(run: Run, history: np.ndarray, epochs: int, out: Path, dataset: da
         _write_metrics(out, names, history)
         report(row)
 
-    rows = [dict(zip(names, row)) for row in history.tolist()]
-    for name, figure in run.pictures(rows, dataset).items():
-        plots.save(figure, out / name)
-    return rows
+    return [dict(zip(names, row)) for row in history.tolist()]
 
 
 def made_by(folder: Path) -> list[str]:

@@ -12,26 +12,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import expit
 
 from refimpl import data, estimators
 from refimpl.checks import InputError
 from refimpl.estimators import label_terms
 from refimpl.latent.independent import Independent
 from refimpl.models.mixture import MixtureVAE
-from refimpl.runs import attribute_pictures, labelled_images, naming
+from refimpl.runs import labelled_images, naming
 from refimpl.runs.protocol import Row, Run
 from refimpl.runs.settings import RunSettings, setting
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 COLUMNS = ("epoch", "step", "accuracy", "valid_accuracy", "test_elbo", "reconstruction", "class_kl", "gaussian_kl",
            "eps_or_tau", "seconds", "evaluations")
 PRETRAIN_BATCH = 100
-EACH = 9                # width of an attribute's printed accuracy, at least
 
 
 def serving() -> list[str]:
@@ -131,7 +127,6 @@ class MixtureRun(Run):
     SUMMARY = "train the mixture model, a class and a Gaussian, with a few labels (slide 33)"
     FORMAT = "refimpl semi-supervised run 3"
     SETTINGS = MixtureSettings
-    MORE_PICTURES = ("switched.png",)
     EPOCHS = 60
     FIRST_EPOCH = 0                     # the pretraining; what comes after it is counted from 1
 
@@ -145,7 +140,7 @@ class MixtureRun(Run):
         self._steps_an_epoch = 1
 
     @classmethod
-    def blank(cls, settings: MixtureSettings, rng: np.random.Generator) -> MixtureRun:
+    def create(cls, settings: MixtureSettings, rng: np.random.Generator) -> MixtureRun:
         n, k = settings.variables
         model = MixtureVAE(settings.gaussian, pixels=settings.pixels, classes=k, n=n)
         return cls(settings, model, rng)
@@ -241,55 +236,11 @@ class MixtureRun(Run):
         return naming.accuracies(self.model.classify(part), part.labels, *self.settings.variables,
                                  matched=self.settings.labels == 0)
 
-    def pictures(self, rows: Sequence[Row], dataset: data.Dataset) -> dict[str, Figure]:
-        from refimpl.plots import curves, images
-
-        settings = self.settings
-        curve = curves.accuracies(rows, settings.label(), settings.entry.name)
-        if not settings.entry.attributes:
-            return {"curves.png": curve, "samples.png": images.grids([(settings.label(), self.samples())],
-                                                                     settings.entry.name, settings.shape)}
-        return {"curves.png": curve, "samples.png": attribute_pictures.samples(self, dataset.test),
-                "switched.png": attribute_pictures.switched(self, dataset.test)}
-
     def samples(self, rows: int = 8) -> np.ndarray:
         """Mean images (rows, K, pixels): each row one draw of g from its prior, with every joint value."""
         g = np.random.default_rng(self.settings.seed).standard_normal((rows, self.model.d)).astype(self.model.dtype)
         a = self.model.decode(g).astype(np.float64)
-        return 1 / (1 + np.exp(-np.clip(a, -700, 700)))
-
-    # --- in words -----------------------------------------------------------------------------------------------------
-
-    @classmethod
-    def folder(cls, settings: MixtureSettings) -> str:
-        return f"semi-supervised-{settings.entry.name}-{settings.estimator}-{settings.labels}-seed{settings.seed}"
-
-    @classmethod
-    def _accuracy(cls, settings: MixtureSettings) -> str:
-        return "accuracy" if settings.labels else "accuracy (best match)"
-
-    @classmethod
-    def heading(cls, settings: MixtureSettings) -> str:
-        start = "labelled images alone" if settings.labels else "untrained"
-        attributes = settings.entry.attributes
-        enumerated = "attributes" if attributes else "class"
-        each = "".join(f" {name:>{EACH}s}" for name in attributes)
-        return (f"{settings.entry.name}: {settings.label()}, seed {settings.seed}\n"
-                f"test images, bound with the {enumerated} enumerated, nats an image; epoch 0: {start}\n"
-                f"epoch {cls._accuracy(settings)} test -ELBO reconstruction class KL Gaussian KL  seconds{each}")
-
-    @classmethod
-    def line(cls, settings: MixtureSettings, row: Row) -> str:
-        width = len(cls._accuracy(settings)) - 2
-        each = "".join(f" {100 * row[name]:{max(EACH, len(words)) - 2}.2f} %" for words, name in
-                       zip(settings.entry.attributes, attribute_columns(settings.entry.attributes)))
-        return (f"{row['epoch']:5.0f} {100 * row['accuracy']:{width}.2f} % {-row['test_elbo']:10.2f} "
-                f"{-row['reconstruction']:14.2f} {row['class_kl']:8.2f} {row['gaussian_kl']:11.2f} "
-                f"{row['seconds']:8.1f}{each}")
-
-    @classmethod
-    def result(cls, settings: MixtureSettings, row: Row) -> str:
-        return f"test {cls._accuracy(settings)} {100 * row['accuracy']:.2f} %, -ELBO {-row['test_elbo']:.2f} nats"
+        return expit(a)
 
 
 def attribute_columns(attributes: Sequence[str]) -> list[str]:

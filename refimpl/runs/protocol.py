@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 
@@ -19,15 +19,15 @@ from refimpl.estimators import Memory
 from refimpl.nn.adam import Adam
 from refimpl.runs.settings import RunSettings
 
-if TYPE_CHECKING:                       # matplotlib takes a third of a second to import: only pictures need it
-    from matplotlib.figure import Figure
-
 Row = dict[str, float]
 """A row of metrics, by column; NaN where nothing was computed."""
 
 
 class Run(ABC):
-    """Everything that the next step depends on.  A new kind of run: one file with these members, a line in KINDS."""
+    """Everything that the next step depends on.  A new kind of run is one file with these members and a line in KINDS.
+
+    What is printed of it, and its pictures, may have lines of their own in cli/words.py and plots/runs.py.
+    """
 
     COMMAND: ClassVar[str]
     """Its command, `python -m refimpl COMMAND`."""
@@ -39,8 +39,6 @@ class Run(ABC):
     EPOCHS: ClassVar[int]
     """How many, unless the user says otherwise."""
     FIRST_EPOCH: ClassVar[int] = 1
-    MORE_PICTURES: ClassVar[tuple[str, ...]] = ()
-    """Files of pictures that some of its runs make beside curves.png and samples.png."""
 
     def __init__(self, settings: RunSettings, model, rng: np.random.Generator) -> None:
         """model: with `parameters`, `dtype`, `n`, `k` of its discrete variables and initialise(rng)."""
@@ -54,13 +52,13 @@ class Run(ABC):
     def start(cls, settings: RunSettings) -> Run:
         """A new run of resolved settings: weights drawn from the seed, the same for every estimator."""
         rng = np.random.default_rng(settings.seed)
-        run = cls.blank(settings, rng)
+        run = cls.create(settings, rng)
         run.model.initialise(rng)
         return run
 
     @classmethod
     @abstractmethod
-    def blank(cls, settings: RunSettings, rng: np.random.Generator) -> Run:
+    def create(cls, settings: RunSettings, rng: np.random.Generator) -> Run:
         """The same with all weights 0, to be filled from a checkpoint."""
 
     def attach(self, dataset: data.Dataset) -> None:
@@ -93,29 +91,3 @@ class Run(ABC):
     @abstractmethod
     def measure(self, dataset: data.Dataset, epoch: int, last: bool) -> Row:
         """What the model is worth after this epoch: all columns but seconds and evaluations, which the loop adds."""
-
-    @abstractmethod
-    def pictures(self, rows: Sequence[Row], dataset: data.Dataset) -> dict[str, Figure]:
-        """curves.png and samples.png."""
-
-    # --- in words -----------------------------------------------------------------------------------------------------
-
-    @classmethod
-    @abstractmethod
-    def folder(cls, settings: RunSettings) -> str:
-        """The folder's name, below runs/, unless the user gives another."""
-
-    @classmethod
-    @abstractmethod
-    def heading(cls, settings: RunSettings) -> str:
-        """What is printed above the rows."""
-
-    @classmethod
-    @abstractmethod
-    def line(cls, settings: RunSettings, row: Row) -> str:
-        """A row, as it is printed."""
-
-    @classmethod
-    @abstractmethod
-    def result(cls, settings: RunSettings, row: Row) -> str:
-        """What the last row came to, in a few words."""

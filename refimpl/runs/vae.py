@@ -2,9 +2,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,23 +16,9 @@ from refimpl.models.vae import VAE
 from refimpl.runs.protocol import Row, Run
 from refimpl.runs.settings import WIDEST, RunSettings, check_options, setting
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 COLUMNS = ("epoch", "step", "train_elbo", "valid_elbo", "test_elbo", "test_log_likelihood", "gap", "eps_or_tau",
            "seconds")
 NOT_A_BOUND = "released_loss_not_a_bound"
-NARROWEST = 12                          # columns of a printed number
-SHOWN = 2_000                           # test images that say which joint values samples.png shows
-
-
-def _digits(value: np.ndarray, k: int) -> str:
-    """A joint value as its variables' values one after the other, at most 15 a line."""
-    digits = [f"{digit}" for digit in value]
-    text = "".join(digits) if k <= 10 else ",".join(digits)
-    return text if len(text) <= 15 else text[:14] + "…"
-
-
 @dataclass(frozen=True)
 class VAESettings(RunSettings):
     """All that determines a run of `train`, but for its length."""
@@ -124,7 +108,7 @@ class VAERun(Run):
             self.estimator = learning_from(self.estimator, settings.learn_from)
 
     @classmethod
-    def blank(cls, settings: VAESettings, rng: np.random.Generator) -> VAERun:
+    def create(cls, settings: VAESettings, rng: np.random.Generator) -> VAERun:
         return cls(settings, VAE(settings.make_family(), settings.hidden, settings.pixels), rng)
 
     def step(self, x: np.ndarray) -> int:
@@ -167,65 +151,3 @@ class VAERun(Run):
             if name in self.columns:
                 row[name] = model.sampled_elbo(dataset.test, np.random.default_rng([settings.seed, epoch]))
         return row
-
-    def pictures(self, rows: Sequence[Row], dataset: data.Dataset) -> dict[str, Figure]:
-        """curves.png, and samples.png: every value of a single latent variable, or the 100 joint values that the test
-        images use most, each once, named by its digits and the share of images that take it."""
-        from refimpl.plots import curves, images
-
-        settings, model = self.settings, self.model
-        names = None
-        if settings.n == 1:
-            logits = model.decode_all()
-        else:
-            x = dataset.test.images(slice(0, SHOWN), model.dtype)
-            z = model.draw(x, np.random.default_rng(settings.seed)).argmax(axis=-1)
-            values, counts = np.unique(z, axis=0, return_counts=True)
-            most = np.argsort(-counts, kind="stable")[:100]
-            hots = np.eye(settings.k)[values[most]].reshape(len(most), -1)
-            logits = model.decoder.forward(hots.astype(model.dtype))
-            names = [_digits(value, settings.k) + f"\n{count / len(x):.1%}"
-                     for value, count in zip(values[most], counts[most])]
-        return {"curves.png": curves.bounds(rows, settings.label(), settings.entry.name),
-                "samples.png": images.tiles(logits, settings.entry.name, settings.label(), names, settings.shape)}
-
-    # --- in words -----------------------------------------------------------------------------------------------------
-
-    @classmethod
-    def folder(cls, settings: VAESettings) -> str:
-        size = f"n{settings.n}-k{settings.k}" if settings.n > 1 else f"k{settings.k}"
-        family = "".join(f"-{word}" for word in (settings.family, settings.family_options.get("solver")) if word)
-        family = "" if settings.family == "independent" else family
-        return f"{settings.entry.name}-{settings.estimator}{family}-{size}-seed{settings.seed}"
-
-    @classmethod
-    def _shown(cls, settings: VAESettings) -> list[tuple[str, str, int]]:
-        """(title, column, sign) of what is printed."""
-        if not latent.get(settings.family).normalised:     # what the released code calls its loss is not a bound on anything
-            more = [("unary-KL loss, no bound", NOT_A_BOUND, -1)] if settings.released and \
-                latent.get(settings.family).has_unary_kl else []
-            return [("test -log p(x)", "test_log_likelihood", -1), *more]
-        more = [("one-sample -ELBO", "sampled_elbo", -1)] if settings.n > 1 else []
-        return [("train -ELBO", "train_elbo", -1), ("valid -ELBO", "valid_elbo", -1), ("test -ELBO", "test_elbo", -1),
-                ("test -log p(x)", "test_log_likelihood", -1), ("gap", "gap", 1), *more]
-
-    @classmethod
-    def heading(cls, settings: VAESettings) -> str:
-        titles = " ".join(f"{title:>{NARROWEST}s}" for title, _, _ in cls._shown(settings))
-        return (f"{settings.entry.name}: {settings.label()}, seed {settings.seed}\n"
-                f"exact by enumeration, nats an image\nepoch {titles}  seconds")
-
-    @classmethod
-    def line(cls, settings: VAESettings, row: Row) -> str:
-        shown = [("" if math.isnan(row[name]) else f"{sign * row[name]:.2f}").rjust(max(NARROWEST, len(title)))
-                 for title, name, sign in cls._shown(settings)]
-        return " ".join([f"{row['epoch']:5.0f}", *shown, f"{row['seconds']:8.1f}"])
-
-    @classmethod
-    def result(cls, settings: VAESettings, row: Row) -> str:
-        name, words = "test_elbo", "-ELBO"
-        if not latent.get(settings.family).normalised:
-            name, words = "test_log_likelihood", "-log p(x)"
-        elif math.isnan(row["test_elbo"]):
-            name, words = "sampled_elbo", "-ELBO (one sample)"
-        return f"test {words} {-row[name]:.2f} nats"

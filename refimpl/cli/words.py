@@ -1,0 +1,111 @@
+"""What is printed of a run, by its kind: the heading, a line for each epoch, the result, the name of its folder."""
+from __future__ import annotations
+
+import math
+
+from refimpl import latent
+from refimpl.runs import kind_of
+from refimpl.runs.mixture import MixtureSettings, attribute_columns
+from refimpl.runs.protocol import Row
+from refimpl.runs.settings import RunSettings
+from refimpl.runs.vae import NOT_A_BOUND, VAESettings
+
+NARROWEST = 12                          # columns of a printed number
+EACH = 9                                # width of an attribute's printed accuracy, at least
+
+
+class Words:
+    """Of a kind that has no line in KINDS: every column of its metrics under its name."""
+
+    def folder(self, settings: RunSettings) -> str:
+        """The folder's name, below runs/, unless the user gives another."""
+        kind = kind_of(settings).COMMAND
+        return f"{kind}-{settings.entry.name}-{settings.estimator}-seed{settings.seed}"
+
+    def heading(self, settings: RunSettings) -> str:
+        """What is printed above the lines."""
+        return f"{settings.entry.name}: {settings.label()}, seed {settings.seed}"
+
+    def line(self, settings: RunSettings, row: Row) -> str:
+        """A row of the metrics."""
+        return ", ".join(f"{name} {value:.6g}" for name, value in row.items() if not math.isnan(value))
+
+    def result(self, settings: RunSettings, row: Row) -> str:
+        """What the last row came to, in a few words."""
+        return self.line(settings, row)
+
+
+class VAEWords(Words):
+    """Of `train`."""
+
+    def folder(self, settings: VAESettings) -> str:
+        size = f"n{settings.n}-k{settings.k}" if settings.n > 1 else f"k{settings.k}"
+        family = "".join(f"-{word}" for word in (settings.family, settings.family_options.get("solver")) if word)
+        family = "" if settings.family == "independent" else family
+        return f"{settings.entry.name}-{settings.estimator}{family}-{size}-seed{settings.seed}"
+
+    def _shown(self, settings: VAESettings) -> list[tuple[str, str, int]]:
+        """(title, column, sign) of what is printed."""
+        if not latent.get(settings.family).normalised:     # what the released code calls its loss is not a bound on anything
+            more = [("unary-KL loss, no bound", NOT_A_BOUND, -1)] if settings.released and \
+                latent.get(settings.family).has_unary_kl else []
+            return [("test -log p(x)", "test_log_likelihood", -1), *more]
+        more = [("one-sample -ELBO", "sampled_elbo", -1)] if settings.n > 1 else []
+        return [("train -ELBO", "train_elbo", -1), ("valid -ELBO", "valid_elbo", -1), ("test -ELBO", "test_elbo", -1),
+                ("test -log p(x)", "test_log_likelihood", -1), ("gap", "gap", 1), *more]
+
+    def heading(self, settings: VAESettings) -> str:
+        titles = " ".join(f"{title:>{NARROWEST}s}" for title, _, _ in self._shown(settings))
+        return (f"{settings.entry.name}: {settings.label()}, seed {settings.seed}\n"
+                f"exact by enumeration, nats an image\nepoch {titles}  seconds")
+
+    def line(self, settings: VAESettings, row: Row) -> str:
+        shown = [("" if math.isnan(row[name]) else f"{sign * row[name]:.2f}").rjust(max(NARROWEST, len(title)))
+                 for title, name, sign in self._shown(settings)]
+        return " ".join([f"{row['epoch']:5.0f}", *shown, f"{row['seconds']:8.1f}"])
+
+    def result(self, settings: VAESettings, row: Row) -> str:
+        name, words = "test_elbo", "-ELBO"
+        if not latent.get(settings.family).normalised:
+            name, words = "test_log_likelihood", "-log p(x)"
+        elif math.isnan(row["test_elbo"]):
+            name, words = "sampled_elbo", "-ELBO (one sample)"
+        return f"test {words} {-row[name]:.2f} nats"
+
+
+class MixtureWords(Words):
+    """Of `semi-supervised`."""
+
+    def folder(self, settings: MixtureSettings) -> str:
+        return f"semi-supervised-{settings.entry.name}-{settings.estimator}-{settings.labels}-seed{settings.seed}"
+
+    def _accuracy(self, settings: MixtureSettings) -> str:
+        return "accuracy" if settings.labels else "accuracy (best match)"
+
+    def heading(self, settings: MixtureSettings) -> str:
+        start = "labelled images alone" if settings.labels else "untrained"
+        attributes = settings.entry.attributes
+        enumerated = "attributes" if attributes else "class"
+        each = "".join(f" {name:>{EACH}s}" for name in attributes)
+        return (f"{settings.entry.name}: {settings.label()}, seed {settings.seed}\n"
+                f"test images, bound with the {enumerated} enumerated, nats an image; epoch 0: {start}\n"
+                f"epoch {self._accuracy(settings)} test -ELBO reconstruction class KL Gaussian KL  seconds{each}")
+
+    def line(self, settings: MixtureSettings, row: Row) -> str:
+        width = len(self._accuracy(settings)) - 2
+        each = "".join(f" {100 * row[name]:{max(EACH, len(words)) - 2}.2f} %" for words, name in
+                       zip(settings.entry.attributes, attribute_columns(settings.entry.attributes)))
+        return (f"{row['epoch']:5.0f} {100 * row['accuracy']:{width}.2f} % {-row['test_elbo']:10.2f} "
+                f"{-row['reconstruction']:14.2f} {row['class_kl']:8.2f} {row['gaussian_kl']:11.2f} "
+                f"{row['seconds']:8.1f}{each}")
+
+    def result(self, settings: MixtureSettings, row: Row) -> str:
+        return f"test {self._accuracy(settings)} {100 * row['accuracy']:.2f} %, -ELBO {-row['test_elbo']:.2f} nats"
+
+
+KINDS: dict[str, Words] = {"train": VAEWords(), "semi-supervised": MixtureWords()}
+
+
+def words_of(kind: str) -> Words:
+    """The words for runs of this command."""
+    return KINDS.get(kind, Words())

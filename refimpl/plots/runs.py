@@ -1,0 +1,103 @@
+"""The pictures of one run, by its kind: curves.png, samples.png, and for attributes switched.png.
+
+Slides 2 and 25 show pictures like those of the attributes, of photographed faces.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from refimpl import data, joint
+from refimpl.nn.losses import sigmoid
+from refimpl.plots import curves, images
+
+SHOWN = 2_000                           # test images that decide which joint values samples.png shows
+FILES = ("curves.png", "samples.png", "switched.png")
+Rows = Sequence[Mapping[str, float]]
+
+
+def of_run(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
+    """The pictures of a run, by file name; none for a kind that has no line in KINDS.
+
+    run: of any kind (runs/protocol.py); rows: of its metrics.
+    """
+    draw = KINDS.get(type(run).COMMAND)
+    return draw(run, rows, dataset) if draw else {}
+
+
+def vae(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
+    """curves.png, and samples.png: every value of a single latent variable, or the 100 joint values that the test
+    images use most, each once, named by its digits and the share of images that take it."""
+    settings, model = run.settings, run.model
+    names = None
+    if settings.n == 1:
+        logits = model.decode_all()
+    else:
+        x = dataset.test.images(slice(0, SHOWN), model.dtype)
+        z = model.draw(x, np.random.default_rng(settings.seed)).argmax(axis=-1)
+        values, counts = np.unique(z, axis=0, return_counts=True)
+        most = np.argsort(-counts, kind="stable")[:100]
+        hots = np.eye(settings.k)[values[most]].reshape(len(most), -1)
+        logits = model.decoder.forward(hots.astype(model.dtype))
+        names = [_digits(value, settings.k) + f"\n{count / len(x):.1%}"
+                 for value, count in zip(values[most], counts[most])]
+    return {"curves.png": curves.bounds(rows, settings.label(), settings.entry.name),
+            "samples.png": images.tiles(logits, settings.entry.name, settings.label(), names, settings.shape)}
+
+
+def _digits(value: np.ndarray, k: int) -> str:
+    """A joint value as its variables' values one after the other, at most 15 characters long."""
+    digits = [f"{digit}" for digit in value]
+    text = "".join(digits) if k <= 10 else ",".join(digits)
+    return text if len(text) <= 15 else text[:14] + "…"
+
+
+def mixture(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
+    """curves.png and samples.png; for a data set with attributes switched.png too."""
+    settings = run.settings
+    curve = curves.accuracies(rows, settings.label(), settings.entry.name)
+    if not settings.entry.attributes:
+        return {"curves.png": curve, "samples.png": images.grids([(settings.label(), run.samples())],
+                                                                 settings.entry.name, settings.shape)}
+    return {"curves.png": curve, "samples.png": samples(run, dataset.test), "switched.png": switched(run, dataset.test)}
+
+
+def combination(attributes: tuple[str, ...], bits: np.ndarray) -> str:
+    """The names of those that are there, a line each."""
+    return "\n".join(name for name, there in zip(attributes, bits) if there) or "none"
+
+
+def samples(run, part: data.Part) -> Figure:
+    """A column a combination of the attributes, a row one g from its prior: along a row only the attributes change.
+
+    Without labels the columns are named and put in order by the best match on this part.
+    """
+    settings, (n, k) = run.settings, run.settings.variables
+    says = run.naming(part).read(joint.values(n, k))                            # what each combination of bits is
+    order = np.lexsort(says.T[::-1])
+    drawn = run.samples()[:, order]
+    return images.sheet(drawn.reshape(drawn.shape[:2] + settings.shape),
+                        [combination(settings.entry.attributes, bits) for bits in says[order]],
+                        "a row one Gaussian", f"{settings.entry.name}, {settings.label()}: mean images")
+
+
+def switched(run, part: data.Part) -> Figure:
+    """A test image of each combination, the same drawn again from its own bits and its mean g, and then with one bit
+    changed at a time, g kept."""
+    settings, model = run.settings, run.model
+    found = [np.flatnonzero(part.labels == label)[:1] for label in range(settings.entry.classes)]
+    x = part.images(np.concatenate(found), model.dtype)
+    values, g = model.infer(x)
+    drawn = [x, sigmoid(model.decode_as(values, g))]
+    for i in run.naming(part).variable:
+        changed = values.copy()
+        changed[:, i] = 1 - changed[:, i]
+        drawn.append(sigmoid(model.decode_as(changed, g)))
+    names = ["test image", "drawn\nagain"] + [name + "\nswitched" for name in settings.entry.attributes]
+    return images.sheet(np.stack(drawn, axis=1).reshape((len(x), len(names)) + settings.shape), names,
+                        "a row one g", f"{settings.label()}: one bit switched, g kept")
+
+
+KINDS: dict[str, Callable[..., dict[str, Figure]]] = {"train": vae, "semi-supervised": mixture}
