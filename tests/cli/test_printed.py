@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from refimpl.cli.words import words_of
 from refimpl.cli import commands
 from refimpl.cli.parser import make_parser
 from refimpl.experiments import (benchmark, choosing_eps, codes, compare, estimators_table, explore, figures,
@@ -245,23 +246,23 @@ def test_a_kind_s_options_reach_the_loop_and_its_folder_its_settings(replaced, c
     status, out, _ = call(capsys, kind.COMMAND, "--epochs", 6, "--out", tmp_path / "o", "--resume",
                           "--data-dir", tmp_path / "d")
     (made,) = calls
-    made.pop("started")
+    made.pop("started"), made.pop("draw")
     assert status == 0 and made == dict(settings=settings, epochs=6, out=tmp_path / "o", resume=True,
                                         data_dir=tmp_path / "d")
     assert f"are in {tmp_path / 'o'}" in out and "1 epoch: " in out
     call(capsys, kind.COMMAND, "--seed", 5)
-    calls[1].pop("started")
-    assert calls[1] == dict(settings=settings, epochs=kind.EPOCHS, out=Path("runs") / kind.folder(settings),
+    calls[1].pop("started"), calls[1].pop("draw")
+    assert calls[1] == dict(settings=settings, epochs=kind.EPOCHS, out=Path("runs") / words_of(kind.COMMAND).folder(settings),
                             resume=False, data_dir=None)
 
 
 def test_a_folder_s_name_tells_its_run_from_others():
     vae, mixture = VAESettings, MixtureSettings
-    assert [VAERun.folder(settings.resolved()) for settings in (
+    assert [words_of("train").folder(settings.resolved()) for settings in (
         vae(), vae(dataset="fashion-mnist", estimator="arm", n=15, k=2, seed=3),
         vae(n=5, k=2, structure="pairwise", solver="persistency"))] == [
             "mnist-direct-k10-seed0", "fashion-mnist-arm-n15-k2-seed3", "mnist-direct-pairwise-persistency-n5-k2-seed0"]
-    assert MixtureRun.folder(mixture(dataset="fashion-mnist", estimator="exact", labels=50, seed=2).resolved()) == \
+    assert words_of("semi-supervised").folder(mixture(dataset="fashion-mnist", estimator="exact", labels=50, seed=2).resolved()) == \
         "semi-supervised-fashion-mnist-exact-50-seed2"
 
 
@@ -276,12 +277,12 @@ def test_a_line_of_train(settings, names, ends):
     settings = settings.resolved()
     row = {"epoch": 2.0, "train_elbo": -100.0, "valid_elbo": -200.0, "test_elbo": -300.0, "test_log_likelihood": -400.0,
            "gap": 50.0, "sampled_elbo": -600.0, "released_loss_not_a_bound": -700.0, "seconds": 12.5}
-    title, line = VAERun.heading(settings).splitlines()[-1], VAERun.line(settings, row)
+    title, line = words_of("train").heading(settings).splitlines()[-1], words_of("train").line(settings, row)
     assert title.split() == ["epoch", *" ".join(names).split(), "seconds"]
     assert numbers(line) == [2, *ends, 12.5] and len(line) == len(title)
     for name, value in zip(names, ends):
         assert line[:title.index(name) + len(name)].endswith(f"{value}.00")     # under its title
-    blank = VAERun.line(settings, row | {"test_log_likelihood": math.nan})
+    blank = words_of("train").line(settings, row | {"test_log_likelihood": math.nan})
     assert len(blank) == len(line) and "nan" not in blank
 
 
@@ -291,7 +292,7 @@ def test_a_line_of_train(settings, names, ends):
     (VAESettings(n=3, k=2, structure="pairwise"), {}, "test -log p(x) 400.00 nats")])
 def test_the_result_of_train(settings, row, words):
     row = {"test_elbo": -300.0, "test_log_likelihood": -400.0, "sampled_elbo": -600.0} | row
-    assert VAERun.result(settings.resolved(), row) == words
+    assert words_of("train").result(settings.resolved(), row) == words
 
 
 @pytest.mark.parametrize("labels", [0, 100])
@@ -299,7 +300,7 @@ def test_a_line_of_semi_supervised(labels):
     settings = MixtureSettings(labels=labels, pretrain=3).resolved()
     row = {"epoch": 2.0, "accuracy": 0.875, "valid_accuracy": 0.25, "test_elbo": -100.0, "reconstruction": -70.0,
            "class_kl": 2.0, "gaussian_kl": 28.0, "seconds": 12.5}
-    heading, line = MixtureRun.heading(settings), MixtureRun.line(settings, row)
+    heading, line = words_of("semi-supervised").heading(settings), words_of("semi-supervised").line(settings, row)
     name = "accuracy" if labels else "accuracy (best match)"
     title = heading.splitlines()[-1]
     assert title == f"epoch {name} test -ELBO reconstruction class KL Gaussian KL  seconds" and len(line) == len(title)
@@ -307,7 +308,7 @@ def test_a_line_of_semi_supervised(labels):
                          ("class KL", "2.00"), ("Gaussian KL", "28.00"), ("seconds", "12.5")):
         assert line[:title.index(words) + len(words)].endswith(f" {value}"), words
     assert heading.splitlines()[1].endswith("epoch 0: " + ("labelled images alone" if labels else "untrained"))
-    assert MixtureRun.result(settings, row) == f"test {name} 87.50 %, -ELBO 100.00 nats"
+    assert words_of("semi-supervised").result(settings, row) == f"test {name} 87.50 %, -ELBO 100.00 nats"
 
 
 # --- defaults ---------------------------------------------------------------------------------------------------------

@@ -200,7 +200,7 @@ def setting_lost(kind: type[Run], **usual) -> Plant:
     """A run is made as if these settings had not been given."""
     def plant(patch):
         right = kind.blank.__func__
-        patch.setattr(kind, "blank", classmethod(lambda cls, settings,
+        patch.setattr(kind, "create", classmethod(lambda cls, settings,
                       rng: right(cls, replace(settings, **usual), rng)))
     return plant
 

@@ -11,7 +11,9 @@ from refimpl import data
 from refimpl.checks import InputError
 from refimpl.models.mixture import MixtureVAE
 from refimpl.nn.losses import sigmoid
-from refimpl.runs import attribute_pictures, labelled_images, loop, naming
+from refimpl.cli.words import words_of
+from refimpl.plots import runs as pictures_of_runs
+from refimpl.runs import labelled_images, loop, naming
 from refimpl.runs.mixture import COLUMNS, MixtureRun, MixtureSettings
 from refimpl.runs.naming import Naming, accuracies, as_taught, best_match
 from tests.asserts import assert_same_to_the_bit
@@ -94,8 +96,8 @@ def test_resumed_equals_uninterrupted(tmp_path, quick, settings):
 
 def test_files_rows_and_lines_of_a_run(tmp_path):
     settings = small()
-    rows = loop.train(settings, 1, tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted((*loop.WRITTEN, "switched.png"))
+    rows = loop.train(settings, 1, tmp_path, draw=pictures_of_runs.of_run)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(loop.WRITTEN)
     with open(tmp_path / "metrics.csv", newline="") as stream:
         assert tuple(next(csv.reader(stream))) == COLUMNS + NAMES
     # 8 joint values are not enumerated by direct: 1 + 3 (2 - 1) evaluations an image, and 21 labelled ones a batch of 5
@@ -103,11 +105,11 @@ def test_files_rows_and_lines_of_a_run(tmp_path):
     for row in rows:
         assert row["accuracy"] <= min(row[name] for name in NAMES) + 1e-12
         assert row["test_elbo"] == pytest.approx(row["reconstruction"] - row["class_kl"] - row["gaussian_kl"], abs=1e-9)
-    title, line = MixtureRun.heading(settings).splitlines()[-1], MixtureRun.line(settings, rows[-1])
+    title, line = words_of("semi-supervised").heading(settings).splitlines()[-1], words_of("semi-supervised").line(settings, rows[-1])
     assert len(title) == len(line) and title.endswith("seconds   glasses long hair     smile")
     for words, name in (("glasses", NAMES[0]), ("long hair", NAMES[1]), ("smile", NAMES[2])):
         assert line[:title.index(words) + len(words)].endswith(f" {100 * rows[-1][name]:.2f} %")
-    assert "attributes enumerated" in MixtureRun.heading(settings)
+    assert "attributes enumerated" in words_of("semi-supervised").heading(settings)
 
 
 def taught(**settings):
@@ -194,7 +196,7 @@ def tiles(figure, gap=4):
 
 def test_samples_have_a_column_a_combination_and_one_g_a_row():
     run, dataset = taught()
-    figure = attribute_pictures.samples(run, dataset.test)
+    figure = pictures_of_runs.samples(run, dataset.test)
     shown = tiles(figure)
     assert shown.shape[:2] == (8, 8)
     names = [label.get_text().split("\n") for label in figure.axes[0].get_xticklabels()]
@@ -208,10 +210,10 @@ def test_samples_have_a_column_a_combination_and_one_g_a_row():
 def test_columns_go_by_their_names_where_variables_have_others(monkeypatch):
     """Variable 2, flipped, is glasses; 0 is long hair; 1 is a smile."""
     run, dataset = taught()
-    as_drawn = tiles(attribute_pictures.samples(run, dataset.test)).reshape(8, 2, 2, 2, 28, 28)
+    as_drawn = tiles(pictures_of_runs.samples(run, dataset.test)).reshape(8, 2, 2, 2, 28, 28)
     named = Naming(np.array([2, 0, 1]), np.array([[1, 0], [0, 1], [0, 1]]))
     monkeypatch.setattr(MixtureRun, "naming", lambda self, part: named)
-    shown = tiles(attribute_pictures.samples(run, dataset.test)).reshape(8, 2, 2, 2, 28, 28)
+    shown = tiles(pictures_of_runs.samples(run, dataset.test)).reshape(8, 2, 2, 2, 28, 28)
     for glasses, hair, smile in itertools.product((0, 1), repeat=3):
         np.testing.assert_array_equal(shown[:, glasses, hair, smile], as_drawn[:, hair, smile, 1 - glasses])
 
@@ -219,7 +221,7 @@ def test_columns_go_by_their_names_where_variables_have_others(monkeypatch):
 def check_switched() -> None:
     """A test image a combination, drawn again with its own bits and mean g, and with one bit changed and that g."""
     run, dataset = taught()
-    model, shown = run.model, tiles(attribute_pictures.switched(run, dataset.test))
+    model, shown = run.model, tiles(pictures_of_runs.switched(run, dataset.test))
     images, labels = raw("faces", "test", 300)
     assert shown.shape[:2] == (8, 5)
     for row in range(8):

@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 
 from refimpl import cli, data, estimators, plots
+from refimpl.cli import words
+from refimpl.cli.words import Words
 from refimpl.estimators import Estimate, Estimator
 from refimpl.estimators.sampling import sample
 from refimpl.experiments import compare, estimators_table
 from refimpl.latent.independent import Independent
 from refimpl.models.vae import VAE
+from refimpl.plots import runs as pictures_of_runs
 from refimpl.runs import KINDS, checkpoint, kind_of
 from refimpl.runs.protocol import Run
 from refimpl.runs.settings import RunSettings, setting
@@ -38,7 +41,7 @@ class Sketch(Run):
     columns = ("epoch", "step", "test_elbo", "seconds", "evaluations")
 
     @classmethod
-    def blank(cls, settings, rng):
+    def create(cls, settings, rng):
         return cls(settings, VAE(Independent(1, 4), settings.width), rng)
 
     def step(self, x):
@@ -50,31 +53,40 @@ class Sketch(Run):
     def measure(self, dataset, epoch, last):
         return {"epoch": epoch, "step": self.adam.t, "test_elbo": self.model.bounds(dataset.test).elbo}
 
-    def pictures(self, rows, dataset):
-        figure, (ax,) = plots.new_figure(1)
-        ax.plot([row["epoch"] for row in rows], [-row["test_elbo"] for row in rows])
-        return {"curves.png": figure}
 
-    @classmethod
-    def folder(cls, settings):
+def drawn(run, rows, dataset):
+    figure, (ax,) = plots.new_figure(1)
+    ax.plot([row["epoch"] for row in rows], [-row["test_elbo"] for row in rows])
+    return {"curves.png": figure}
+
+
+class SketchWords(Words):
+    def folder(self, settings):
         return f"sketch-{settings.width}"
 
-    @classmethod
-    def heading(cls, settings):
+    def heading(self, settings):
         return settings.label()
 
-    @classmethod
-    def line(cls, settings, row):
+    def line(self, settings, row):
         return f"sketched {row['epoch']:.0f}"
 
-    @classmethod
-    def result(cls, settings, row):
+    def result(self, settings, row):
         return f"bound {row['test_elbo']:.1f}"
 
 
 @pytest.fixture
 def sketch(monkeypatch) -> None:
     monkeypatch.setitem(KINDS, "sketch", Sketch)
+    monkeypatch.setitem(words.KINDS, "sketch", SketchWords())
+    monkeypatch.setitem(pictures_of_runs.KINDS, "sketch", drawn)
+
+
+def test_a_kind_without_words_or_pictures_of_its_own_prints_its_metrics(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(KINDS, "sketch", Sketch)
+    assert cli.main(["sketch", "--limit", "70", "--batch", "30", "--epochs", "1", "--out", str(tmp_path / "run")]) == 0
+    out = capsys.readouterr().out
+    assert "mnist: sketch 5, seed 0" in out and "epoch 1, step 3, test_elbo -" in out
+    assert not list((tmp_path / "run").glob("*.png"))
 
 
 def test_a_third_kind_trains_is_saved_and_resumes(sketch, tmp_path, capsys, monkeypatch):

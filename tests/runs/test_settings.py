@@ -10,6 +10,7 @@ import pytest
 from refimpl import data, estimators
 from refimpl.checks import InputError
 from refimpl.cli import commands
+from refimpl.cli.words import words_of
 from refimpl.cli.options import read_settings
 from refimpl.cli.parser import make_parser
 from refimpl.estimators import label_terms
@@ -311,7 +312,7 @@ def test_epochs_folder_data_and_resume_arrive_too(kind, monkeypatch, tmp_path):
     (settings, *first), (plain, *second) = calls
     assert settings == kind.SETTINGS(seed=4).resolved() and first == [7, tmp_path / "x", True, tmp_path]
     assert plain == kind.SETTINGS().resolved() and second[0] == kind.EPOCHS and second[2:] == [False, None]
-    assert second[1].parts == ("runs", kind.folder(plain))
+    assert second[1].parts == ("runs", words_of(kind.COMMAND).folder(plain))
 
 
 def test_kinds_differ_in_all_that_tells_them_apart():

@@ -15,6 +15,7 @@ from refimpl.checks import InputError
 from refimpl.models.mixture import MixtureVAE
 from refimpl.models.vae import VAE
 from refimpl.nn.parameters import Parameters
+from refimpl.plots.runs import of_run
 from refimpl.runs import checkpoint, loop
 from refimpl.runs.mixture import MixtureRun, MixtureSettings
 from refimpl.runs.naming import accuracy as share
@@ -439,7 +440,7 @@ def test_the_model_that_draws_samples_is_the_trained_one(monkeypatch):
     loop.train_epoch(run, dataset.train)
     rows = [{**run.measure(dataset, 1, True), "seconds": 1.0}]
     tiles = spied(monkeypatch, images, "tiles")
-    run.pictures(rows, dataset)
+    of_run(run, rows, dataset)
     np.testing.assert_array_equal(tiles[0]["logits"], run.model.decoder.forward(np.eye(4, dtype=np.float32)))
     run, dataset = taught()
     g = np.random.default_rng(0).standard_normal((8, 4)).astype(np.float32)
@@ -463,7 +464,7 @@ def test_what_samples_show_follows_from_the_seed(monkeypatch):
     tiles, drawn = spied(monkeypatch, images, "tiles"), []
     for seed in (0, 7):
         run, dataset = started(small(n=3, k=4, seed=seed))
-        run.pictures([{**run.measure(dataset, 1, True), "seconds": 1.0, "evaluations": 1.0}], dataset)
+        of_run(run, [{**run.measure(dataset, 1, True), "seconds": 1.0, "evaluations": 1.0}], dataset)
         z = run.model.draw(dataset.test.images(), np.random.default_rng(seed)).argmax(axis=-1).tolist()
         counts = {value: z.count(list(value)) for value in sorted(map(tuple, z))}
         values = sorted(counts, key=lambda value: (-counts[value], value))[:100]
