@@ -175,7 +175,7 @@ def test_tutorial_runs(replaced, capsys):
     assert status == 0 and out == "made\n" and calls[0]["names"] == ["single-exact", "labels-0"]
 
 
-@pytest.mark.parametrize("holds, status", [(True, 0), (False, 1)])
+@pytest.mark.parametrize("holds, status", [(True, 0), (False, 1), (None, 0)])
 def test_verify(replaced, capsys, tmp_path, holds, status):
     calls = replaced(verify, [verify.Claim("one", "1.5", "2.5", True), verify.Claim("two", "3.5", "4.5", holds)])
     h, f = verify.problem(5, np.random.default_rng(8))
@@ -187,12 +187,14 @@ def test_verify(replaced, capsys, tmp_path, holds, status):
     assert out.splitlines()[1] == "h, as log q, = " + ", ".join(f"{value:.4g}" for value in h)
     assert out.splitlines()[2] == "f = " + ", ".join(f"{value:.4g}" for value in f)
     assert out.splitlines()[4:8] == ["holds  one", "         exact 1.5; 2.5",
-                                     f"{'holds' if holds else 'FAILS'}  two", "         exact 3.5; 4.5"]
-    assert ("2 of 2 claims hold.\n" if holds else "1 of 2 claims hold, 1 FAIL.\n") in out
+                                     f"{ {True: 'holds', False: 'FAILS', None: '-    '}[holds]}  two",
+                                     "         exact 3.5; 4.5"]
+    assert {True: "2 of 2 claims hold.\n", False: "1 of 2 claims hold, 1 FAIL.\n",
+            None: "1 of 2 claims hold, 1 cannot be tested here.\n"}[holds] in out
     assert "within 5 standard errors" in " ".join(out.split()) and str(tmp_path / "theorem1.png") in out
     out = call(capsys, "verify", "--short", "--h=-1,2", "--f", "3,1", "--eps", "0.25", "--out", tmp_path)[1]
     assert calls[1]["h"].tolist() == [-1, 2] and calls[1]["f"].tolist() == [3, 1] and calls[1]["eps"] == 0.25
-    assert "  one" not in out and ("FAILS  two" in out) != holds            # a claim that fails is never left out
+    assert "  one" not in out and ("FAILS  two" in out) == (holds is False)       # a failing claim is never left out
 
 
 def test_choose_eps(capsys):
