@@ -204,7 +204,8 @@ def variance(options: argparse.Namespace) -> int:
           + "Standard deviation of the encoder gradient, nats (± standard error)\n"
           f"{'eps, tau':>8s} {'direct, exact':>15s} {'direct, sampled':>22s} {'Gumbel-softmax, sampled':>26s}")
     for row in rows:
-        print(f"{row.temperature:8.1f} {row.direct_exact:15.4g} {row.direct:13.4g} ± {row.direct_error:.1g} "
+        direct = f"{row.direct:13.4g} ± {row.direct_error:.1g}" if row.direct else f"{'no draw moved it':>21s}"
+        print(f"{row.temperature:8.1f} {row.direct_exact:15.4g} {direct} "
               f"{row.gumbel_softmax:17.4g} ± {row.gumbel_softmax_error:.1g}")
     print(f"Picture: {options.out / 'variance.png'}")
     return 0
@@ -216,8 +217,9 @@ def estimators(options: argparse.Namespace) -> int:
     show = _Below(f"Toy with n = {options.n}, k = {options.k}, seed {options.seed}; {options.samples:,} draws each\n"
                   f"{'estimator':31s} {'|bias|':>7s} {'worst z':>8s} {'variance':>8s} {'evals':>5s} {'var x ev.':>9s}  "
                   "verdict")
+    z = lambda row: f"{row.z:.1f}" if row.tested and not row.silent else "-"
     rows = estimators_table.run(options.n, options.k, options.samples, options.seed, options.out, lambda row: show(
-        f"{row.name:31s} {row.bias:7.2g} {row.z:8.1f} {row.variance:8.4g} {row.evaluations:5d} "
+        f"{row.name:31s} {row.bias:7.2g} {z(row):>8s} {row.variance:8.4g} {row.evaluations:5d} "
         f"{row.at_equal_cost:9.4g}  {estimators_table.verdict(row)}"))
     print(f"Picture: {options.out / 'estimators.png'}")
     return 1 if any(row.claims and not row.found for row in rows) else 0

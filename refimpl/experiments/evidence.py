@@ -110,12 +110,10 @@ def of_values(probability: np.ndarray, values: np.ndarray) -> Law:
                scale * (probability @ np.abs(off)), np.abs(values).max(axis=0))
 
 
-def allowed(values: int) -> float:
-    """Standard errors that the worst of so many values may be off: five for one, and for more as many as are as rare.
-
-    So the chance of a false alarm is that of a single value, 6e-7 for a normal one.
-    """
-    return float(-ndtri(ndtr(-STANDARD_ERRORS) / values))
+def allowed(values: int, errors: float = STANDARD_ERRORS) -> float:
+    """Standard errors that the worst of so many values may be off: `errors` for one, and for more as many as are as
+    rare.  So the chance of a false alarm is that of a single value, 6e-7 for a normal one and five errors."""
+    return float(-ndtri(ndtr(-errors) / values))
 
 
 def identity(text: str, one: np.ndarray, other: np.ndarray, tolerance: float = RELATIVE, scale: float = 0.0) -> Claim:

@@ -66,18 +66,22 @@ def test_variance(replaced, capsys, tmp_path):
 def test_estimators(replaced, capsys, tmp_path):
     made = [estimators_table.Row("exact", 0.011, 1.5, 3.0, 7, True, True),
             estimators_table.Row("gumbel-softmax", 0.022, 99.0, 5.0, 2, False, False),
-            estimators_table.Row("direct", 0.033, 0.5, 6.0, 3, False, True)]
+            estimators_table.Row("direct", 0.033, 0.5, 6.0, 3, False, True),
+            estimators_table.Row("tilted", 0.033, 4e8, 0.0, 3, False, False),
+            estimators_table.Row("perturbed", 0.033, 0.0, 6.0, 3, True, True)]
     calls = replaced(estimators_table, made)
     status, out, _ = call(capsys, "estimators", "--n", 3, "--k", 5, "--samples", 1234, "--seed", 9, "--out", tmp_path)
     assert status == 0                                      # biased, but it never said that it was not
     assert calls == [dict(n=3, k=5, samples=1234, seed=9, out=tmp_path)]
     assert "n = 3, k = 5, seed 9; 1,234 draws" in out
-    title, *lines = out.splitlines()[1:5]
+    title, *lines = out.splitlines()[1:7]
     assert " ".join(title.split()) == "estimator |bias| worst z variance evals var x ev. verdict"
     assert [re.split(r"  +", line) for line in lines] == [
         ["exact", "0.011", "1.5", "3", "7", "21", "unbiased"],
         ["gumbel-softmax", "0.022", "99.0", "5", "2", "10", "biased, as said"],
-        ["direct", "0.033", "0.5", "6", "3", "18", "bias below the noise"]]
+        ["direct", "0.033", "0.5", "6", "3", "18", "bias below the noise"],
+        ["tilted", "0.033", "-", "0", "3", "0", "biased, as said"],
+        ["perturbed", "0.033", "-", "6", "3", "18", "cannot be tested: too few draws"]]
     assert str(tmp_path / "estimators.png") in out
     made.append(estimators_table.Row("rebar", 0.022, 99.0, 5.0, 2, True, False))
     status, out, _ = call(capsys, "estimators", "--out", tmp_path)
