@@ -51,7 +51,7 @@ def _check(h, f, eps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _as_one_sided(h, f, eps, two_sided: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The one-sided problem (scores, f, eps) whose pair and gradient are the wanted ones."""
     h, f, eps = _check(h, f, eps)
-    return (exact._tilted(h, f, -eps)[0], f, 2 * eps) if two_sided else (h, f, eps)
+    return (exact._tilted(h, f, -eps)[0], f, 2 * eps) if checks.flag("two_sided", two_sided) else (h, f, eps)
 
 
 # --- one sample -----------------------------------------------------------------------------------------------------
@@ -63,6 +63,7 @@ def argmax_pair(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> 
 
 def _argmax_pair(h, f, eps, noise, two_sided: bool) -> Pair:
     """argmax_pair; two-sided, z*(-eps) takes the place of z*."""
+    two_sided = checks.flag("two_sided", two_sided)
     h, f, noise = checks.scores(h=h, f=f, noise=noise)
     eps = checks.epsilon(eps, np.broadcast_shapes(h.shape, f.shape, noise.shape)[:-1])
     checks.product(eps, f)
@@ -163,7 +164,7 @@ def bias(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> n
     The two-sided bias is the mean of the one-sided ones at eps and -eps; written so, their leading terms are gone.
     """
     h, f, eps = _check(h, f, eps)
-    tilt = _tilt(h, f, eps)
+    two_sided, tilt = checks.flag("two_sided", two_sided), _tilt(h, f, eps)
     mean_d = (tilt.q * tilt.d).sum(axis=-1, keepdims=True)
     # A large tilt has a bias of the size of the gradient itself: there the difference of the two loses nothing.
     small = ~tilt.moved & (np.abs(eps * mean_d) <= 1)
