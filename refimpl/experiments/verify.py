@@ -55,7 +55,7 @@ def scores(k: int = 6, seed: int = 0, h: np.ndarray | None = None, f: np.ndarray
             raise InputError(f"--{name} must be 2 ... 50 numbers of at most 1,000 in size, as many in --h as in --f, "
                              f"got {','.join(f'{number:g}' for number in value)}")
     if np.ptp(f) < LEAST_SPREAD:
-        raise InputError(f"--f must hold numbers that differ by at least {LEAST_SPREAD:g}: with equal ones there is "
+        raise InputError(f"--f must hold different numbers, at least {LEAST_SPREAD:g} apart: with equal ones there is "
                          "nothing to be gained")
     return h - danskin.G(h, np.zeros(len(h)), 0.0), np.asarray(f, float)
 

@@ -67,6 +67,7 @@ class VAE:
         if not (estimator.any_family or self.family.normalised):
             raise ValueError("estimator must serve every family here, "
                              f"and {estimator.name} needs independent variables")
+        kl_grad = checks.flag("kl_grad", kl_grad)
         run = self.encoder.run(x)                                                   # image -> scores
         theta = self.family.theta(run.y)
         objective = self.objective(x)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, replace
 
 from refimpl import data, estimators
-from refimpl.checks import InputError
+from refimpl.checks import COUNTS, InputError, learning_rate, temperature
 from refimpl.runs import schedules
 
 TYPES = {"str": str, "int": int, "float": float, "bool": bool, "None": type(None)}
@@ -17,15 +17,16 @@ WIDEST = 10_000     # values of z, inputs of the decoder, units of a hidden laye
 
 
 def setting(default: object, text: str, *, least: float | None = None, most: float | None = None,
-            above: float | None = None, choices: Callable[[], Iterable[str]] | None = None,
+            check: Callable[[str, float], float] | None = None, choices: Callable[[], Iterable[str]] | None = None,
             files: str | None = None, said: bool = True) -> object:
     """A field of settings: its default, a line of help, and what is allowed.
 
-    least, most: the range, ends included.  above: the end that is not.  choices: makes the names that are allowed, when
+    least, most: the range of a count, ends included.  check: of any other number, one of checks.py, which the library
+    asks too.  choices: makes the names that are allowed, when
     asked, so that what is registered later counts.  files: the suffix of files that are allowed beside them.  said:
     whether a user says it; otherwise it is found in the data, and there is no option for it.
     """
-    return field(default=default, metadata=dict(help=text, least=least, most=most, above=above, choices=choices,
+    return field(default=default, metadata=dict(help=text, least=least, most=most, check=check, choices=choices,
                                                 files=files, said=said))
 
 
@@ -67,10 +68,16 @@ def check_fields(settings: RunSettings) -> None:
         name = option(each.name)
         if allowed["least"] is not None and not value >= allowed["least"]:
             raise InputError(f"{name} must be at least {allowed['least']}, got {value}")
-        if allowed["most"] is not None and not value <= allowed["most"]:
-            raise InputError(f"{name} must be at most {allowed['most']}, got {value}")
-        if allowed["above"] is not None and not (value > allowed["above"] and math.isfinite(value)):
-            raise InputError(f"{name} must be above {allowed['above']} and finite, got {value}")
+        most = allowed["most"]
+        if most is None and type(value) is int and each.name != "seed":     # a seed may be as long as it likes
+            most = COUNTS
+        if most is not None and not value <= most:
+            raise InputError(f"{name} must be at most {most}, got {value}")
+        if allowed["check"] is not None:
+            try:
+                allowed["check"](name, value)
+            except (TypeError, ValueError) as problem:
+                raise InputError(str(problem)) from None
 
 
 @dataclass(frozen=True)
@@ -86,10 +93,10 @@ class RunSettings:
     dataset: str = setting("mnist", "images to train on", choices=lambda: data.REGISTRY, files=data.own.SUFFIX)
     estimator: str = setting("direct", "gradient of the encoder's scores", choices=lambda: estimators.REGISTRY)
     batch: int = setting(100, "images a step", least=1)
-    lr: float = setting(1e-3, "Adam's learning rate", above=0)
-    eps: float | None = setting(None, "of direct and its kin, constant, in 1/nat (default: the estimator's)", above=0,
-                                most=1e6)
-    tau: float | None = setting(None, "of relaxed estimators, constant (default: the estimator's)", above=0, most=1e6)
+    lr: float = setting(1e-3, "Adam's learning rate", check=learning_rate)
+    eps: float | None = setting(None, "of direct and its kin, constant, in 1/nat (default: the estimator's)",
+                                check=temperature)
+    tau: float | None = setting(None, "of relaxed estimators, constant (default: the estimator's)", check=temperature)
     schedule: str | None = setting(None, "of eps or tau; released falls from 1 to 0.1 (default: constant)",
                                    choices=lambda: ("constant", "released"))
     kl_grad: bool | None = setting(None, "whether the KL term takes part in the gradient (default: it does)")
