@@ -81,7 +81,8 @@ def test_numbers_that_must_be_finite_or_positive():
 
 @pytest.mark.parametrize("check, least, most", [(checks.temperature, *checks.TEMPERATURES),
                                                 (checks.learning_rate, *checks.LEARNING_RATES),
-                                                (checks.kl_weight, *checks.KL_WEIGHTS), (checks.weight, *checks.WEIGHTS)])
+                                                (checks.kl_weight, *checks.KL_WEIGHTS),
+                                                (checks.weight, *checks.WEIGHTS)])
 def test_what_a_run_is_set_to_has_a_range(check, least, most):
     for good in (least, most, int(most), 1):
         assert check("x", good) == good and type(check("x", good)) is float

@@ -97,7 +97,7 @@ class VAE:
     def score_all(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(theta, f (B, k^n)) of these images in float64: all that exact expectations need."""
         a = self.decode_all().astype(np.float64)
-        f = x.astype(np.float64) @ a.T - softplus_sum(a.copy())
+        f = x.astype(np.float64) @ a.T - softplus_sum(a)
         return self.encode(x).astype(np.float64), f
 
     def bounds(self, images) -> bounds.Bounds:

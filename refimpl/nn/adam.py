@@ -12,10 +12,10 @@ from refimpl.nn.parameters import Parameters
 BLOCK = 32_768
 
 # Every FLUSH_EVERY steps, moments too small for their dtype become 0.  A moment whose gradient has died decays by a
-# factor each step and would end up below 1.2e-38, where float32 arithmetic falls back to slow "denormal" numbers and an
-# epoch takes up to twice as long.  From 1e-30, FLUSH_EVERY steps of beta1 = 0.9 lead to 1e-33 at the least, well above that; float64
-# falls back below 2.2e-308.  A moment is small beside the eps that it is divided by: with an eps below the usual one,
-# smaller moments count, and are kept.
+# factor each step and would end up below 1.2e-38, where float32 arithmetic falls back to slow "denormal" numbers and
+# an epoch takes up to twice as long.  From 1e-30, FLUSH_EVERY steps of beta1 = 0.9 lead to 1e-33 at the least, well
+# above that; float64 falls back below 2.2e-308.  A moment is small beside the eps that it is divided by: with an eps
+# below the usual one, smaller moments count, and are kept.
 FLUSH_EVERY = 64
 TINY = {np.dtype(np.float32): 1e-30, np.dtype(np.float64): 1e-290}
 USUAL_EPS = 1e-8

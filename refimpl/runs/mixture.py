@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import expit
 
 from refimpl import data, estimators
 from refimpl.checks import InputError, kl_weight, learning_rate, temperature, weight
@@ -254,8 +255,7 @@ class MixtureRun(Run):
     def samples(self, rows: int = 8) -> np.ndarray:
         """Mean images (rows, K, pixels): each row one draw of g from its prior, with every joint value."""
         g = np.random.default_rng(self.settings.seed).standard_normal((rows, self.model.d)).astype(self.model.dtype)
-        a = self.model.decode(g).astype(np.float64)
-        return 1 / (1 + np.exp(-np.clip(a, -700, 700)))
+        return expit(self.model.decode(g).astype(np.float64))
 
     # --- in words -----------------------------------------------------------------------------------------------------
 
