@@ -29,7 +29,7 @@ def checked(h, f, eps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def as_one_sided(h, f, eps, two_sided: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The one-sided problem (scores, f, eps) whose pair and gradient are the wanted ones."""
     h, f, eps = checked(h, f, eps)
-    return (tilted(h, f, -eps)[0], f, 2 * eps) if two_sided else (h, f, eps)
+    return (tilted(h, f, -eps)[0], f, 2 * eps) if checks.flag("two_sided", two_sided) else (h, f, eps)
 
 
 def from_likeliest(h: np.ndarray, f: np.ndarray) -> np.ndarray:

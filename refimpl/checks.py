@@ -30,7 +30,8 @@ class Setting:
     kind     its type: bool, int, float or str
     default  its value unless the user gives another; None where whoever declares it works it out
     help     a line of help, with the unit
-    least, most, above    the range of a number: both ends included, or the lower end excluded
+    least, most           the range of a number, ends included
+    within                a function (name, value) of this file that raises ValueError outside a range of its own
     choices  a function that lists the allowed values of a str
     """
 
@@ -39,7 +40,7 @@ class Setting:
     help: str
     least: float | None = None
     most: float | None = None
-    above: float | None = None
+    within: Callable[[str, float], float] | None = None
     choices: Callable[[], Iterable[str]] | None = None
 
     def check(self, name: str, value: Value) -> Value:
@@ -50,7 +51,7 @@ class Setting:
         value = self.kind(value)
         if self.choices is not None and value not in (allowed := list(self.choices())):
             raise InputError(unknown(name, value, allowed))
-        in_range(name, value, self.least, self.most, self.above)
+        in_range(name, value, self.least, self.most, self.within)
         return value
 
     def parse(self, name: str, text: str) -> Value:
@@ -64,14 +65,17 @@ class Setting:
 
 
 def in_range(name: str, value: Value, least: float | None = None, most: float | None = None,
-             above: float | None = None) -> None:
+             within: Callable[[str, float], float] | None = None) -> None:
     """Raises InputError, one line, if a number lies outside its range or is not finite."""
     if least is not None and not value >= least:
         raise InputError(f"{name} must be at least {least}, got {value}")
     if most is not None and not value <= most:
         raise InputError(f"{name} must be at most {most}, got {value}")
-    if above is not None and not (value > above and math.isfinite(value)):
-        raise InputError(f"{name} must be above {above} and finite, got {value}")
+    if within is not None:
+        try:
+            within(name, value)
+        except (TypeError, ValueError) as problem:
+            raise InputError(str(problem)) from None
 
 
 def unknown(what: str, given: str, known: Iterable[str]) -> str:
@@ -114,18 +118,32 @@ class Options(Mapping[str, Value]):
 # differences, and sums of millions of terms, do not.
 LARGEST = 1e300
 
+MOST_AXES = 24
+
 # The range of eps.  Within it 2 eps and 1 / eps are ordinary numbers.
 SMALLEST_EPS, LARGEST_EPS = 1e-305, 1e305
+
+# The ranges of what a training run is set to.  Within them an estimate and its square are ordinary float32 numbers.
+TEMPERATURES = (1e-6, 1e6)          # eps and tau
+LEARNING_RATES = (1e-20, 1e3)
+WEIGHTS, KL_WEIGHTS = (0.0, 1e6), (1e-6, 1e6)
+COUNTS = 10**9
 
 
 def array(name: str, value: object) -> np.ndarray:
     """value as an array.  TypeError naming it if it is masked, ValueError if it is ragged."""
-    if _masked(value):                                              # np.asarray would drop the mask without a word
-        raise TypeError(f"{name} must not be a masked array")
     try:
-        return np.asarray(value)
+        if _masked(value):                                          # np.asarray would drop the mask without a word
+            raise TypeError(f"{name} must not be a masked array")
+    except RecursionError:
+        raise ValueError(f"{name} must be an array, not a list that holds itself") from None
+    try:
+        found = np.asarray(value)
     except (ValueError, TypeError, OverflowError):
         raise ValueError(f"{name} must be an array, its rows all of one length") from None
+    if found.ndim > MOST_AXES:                                      # NumPy's own limit is 32 in some of its functions
+        raise ValueError(f"{name} must have at most {MOST_AXES} axes, got {found.ndim}")
+    return found
 
 
 def _masked(value: object) -> bool:
@@ -165,7 +183,7 @@ def scores(**named: object) -> list[np.ndarray]:
             raise ValueError(f"{name} must have shape (..., k) with k >= 1, got shape {numbers.shape}")
         if not (np.abs(numbers) <= LARGEST).all():
             raise NotFinite(f"{name} must be finite and at most {LARGEST:g} in absolute value, "
-                            f"got NaN, infinity or more")
+                            f"got NaN, infinity or more{_excluded(numbers)}")
         for other, earlier in arrays.items():
             if numbers.shape[-1] != earlier.shape[-1]:
                 raise ValueError(f"{name} must have as many values of z on its last axis as {other}: "
@@ -241,15 +259,68 @@ def shape(value: object) -> tuple[int, ...]:
 def finite(name: str, values: np.ndarray) -> np.ndarray:
     """The values themselves, if all of them are finite; NotFinite that names them otherwise."""
     if not np.isfinite(values).all():
-        raise NotFinite(f"{name} must be finite, got NaN or infinity")
+        raise NotFinite(f"{name} must be finite, got NaN or infinity{_excluded(values)}")
     return values
 
 
+def _excluded(numbers: np.ndarray) -> str:
+    """How a value is excluded, for the end of a message, if that is what minus infinity was meant to do."""
+    low = "-1e30" if numbers.dtype == np.float32 else f"{-LARGEST:g}"
+    return f"; to exclude a value, give it a score of {low}" if np.isneginf(numbers).any() else ""
+
+
+def number(name: str, value: object) -> float:
+    """value as a float; TypeError that names it unless it is one real number."""
+    found = _real(name, value, "fiu")
+    if found.ndim:
+        raise TypeError(f"{name} must be one number, got an array of shape {found.shape}")
+    return float(found)
+
+
 def positive(name: str, value: float) -> float:
-    """value, if it is above 0 and finite; ValueError that names it otherwise."""
-    if not (np.isfinite(value) and value > 0):
+    """value as a float, if it is above 0 and finite; ValueError or TypeError that names it otherwise."""
+    found = number(name, value)
+    if not (math.isfinite(found) and found > 0):
         raise ValueError(f"{name} must be above 0 and finite, got {value}")
-    return value
+    return found
+
+
+def _within(name: str, value: float, limits: tuple[float, float]) -> float:
+    found, (least, most) = number(name, value), limits
+    if least > 0 and not least <= found <= most:
+        raise ValueError(f"{name} must be above 0, in {least:g} ... {most:g}, got {found:g}")
+    if not found >= least:
+        raise ValueError(f"{name} must be at least {least:g}, got {found:g}")
+    if not found <= most:
+        raise ValueError(f"{name} must be at most {most:g}, got {found:g}")
+    return found
+
+
+def temperature(name: str, value: float) -> float:
+    """eps or tau of an estimator, as a float; ValueError or TypeError that names it unless it is in TEMPERATURES."""
+    return _within(name, value, TEMPERATURES)
+
+
+def learning_rate(name: str, value: float) -> float:
+    """As a float; ValueError or TypeError that names it unless it is in LEARNING_RATES."""
+    return _within(name, value, LEARNING_RATES)
+
+
+def weight(name: str, value: float) -> float:
+    """Of a term of the loss, as a float; ValueError or TypeError that names it unless it is in WEIGHTS."""
+    return _within(name, value, WEIGHTS)
+
+
+def kl_weight(name: str, value: float) -> float:
+    """Of a KL term, as a float; ValueError or TypeError that names it unless it is in KL_WEIGHTS."""
+    return _within(name, value, KL_WEIGHTS)
+
+
+def flag(name: str, value: object) -> bool:
+    """value as a bool; TypeError that names it for anything else, such as a number or a word."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
 
 
 def corners(name: str, z: np.ndarray) -> np.ndarray:

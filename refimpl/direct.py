@@ -50,6 +50,7 @@ def argmax_pair(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> 
 
 def _argmax_pair(h, f, eps, noise, two_sided: bool) -> Pair:
     """argmax_pair; two-sided, z*(-eps) takes the place of z*."""
+    two_sided = checks.flag("two_sided", two_sided)
     h, f, noise = checks.scores(h=h, f=f, noise=noise)
     eps = checks.epsilon(eps, np.broadcast_shapes(h.shape, f.shape, noise.shape)[:-1])
     checks.product(eps, f)

@@ -29,7 +29,7 @@ def bias(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> n
     The two-sided bias is the mean of the one-sided ones at eps and -eps; written so, their leading terms are gone.
     """
     h, f, eps = checked(h, f, eps)
-    change = tilt(h, f, eps)
+    two_sided, change = checks.flag("two_sided", two_sided), tilt(h, f, eps)
     mean_d = (change.q * change.d).sum(axis=-1, keepdims=True)
     # A large tilt has a bias of the size of the gradient itself: there the difference of the two loses nothing.
     small = ~change.moved & (np.abs(eps * mean_d) <= 1)

@@ -79,6 +79,43 @@ def test_numbers_that_must_be_finite_or_positive():
     assert checks.positive("lr", 5e-324) == 5e-324
 
 
+@pytest.mark.parametrize("check, least, most", [(checks.temperature, *checks.TEMPERATURES),
+                                                (checks.learning_rate, *checks.LEARNING_RATES),
+                                                (checks.kl_weight, *checks.KL_WEIGHTS),
+                                                (checks.weight, *checks.WEIGHTS)])
+def test_what_a_run_is_set_to_has_a_range(check, least, most):
+    for good in (least, most, int(most), 1):
+        assert check("x", good) == good and type(check("x", good)) is float
+    for bad in (least * 0.999 or -1e-300, most * 1.001, -1.0, np.nan, np.inf, 1e308):
+        refused(lambda: check("x", bad), "^x must be (above 0, in .* ... |at (least|most) ).*, got [^\n]*$")
+    for wrong in ("x", 1j, [0.3], None, True, np.ones(2), 10**400):
+        refused(lambda: check("x", wrong), "^x must be [^\n]*$", TypeError)
+
+
+def test_a_flag_is_true_or_false():
+    assert checks.flag("x", True) is True and checks.flag("x", np.False_) is False
+    for wrong in (1, 0, "no", None, [True], 1000):
+        refused(lambda: checks.flag("x", wrong), "^x must be True or False, got ", TypeError)
+
+
+def test_arrays_that_are_none():
+    own = [1.0]
+    own.append(own)
+    refused(lambda: checks.array("h", own), "^h must be an array, not a list that holds itself$")
+    refused(lambda: checks.array("h", np.zeros((1,) * 25)), "^h must have at most 24 axes, got 25$")
+    assert checks.array("h", np.zeros((1,) * 24)).ndim == 24
+    refused(lambda: checks.array("h", [[1, 2], [1]]), "^h must be an array, its rows all of one length$")
+
+
+def test_how_a_value_is_excluded_is_said():
+    refused(lambda: checks.scores(h=[0, -np.inf]), "^h must be .*; to exclude a value, give it a score of -1e.300$",
+            NotFinite)
+    refused(lambda: checks.finite("h", np.array([0, -np.inf], np.float32)), "give it a score of -1e30$", NotFinite)
+    with pytest.raises(NotFinite) as problem:
+        checks.scores(h=[0, np.inf])
+    assert "exclude" not in str(problem.value)
+
+
 def test_corners_are_one_hot():
     assert checks.corners("z", np.eye(3)).tolist() == [0, 1, 2]
     for wrong in ([0.5, 0.5], [0.0, 0.0], [1.0, 1.0], [2.0, -1.0], [np.nan, 1.0]):

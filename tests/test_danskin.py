@@ -187,3 +187,14 @@ def test_perturbed_max_takes_the_lower_of_two_that_tie_and_names_what_does_not_f
     assert danskin.perturbed_max(np.zeros(3), np.zeros(3), 0.1, [0.0, 1.0, 1.0]).z_eps == 1
     with pytest.raises(ValueError, match="^eps must broadcast with the batch axes"):
         danskin.perturbed_max(np.zeros(3), np.zeros(3), np.ones(4), np.zeros((5, 3)))
+
+
+def test_what_ties_at_a_huge_negative_tilt_stays_apart_by_its_scores():
+    """eps = -1e20: the two of the smallest f tie, and h alone decides between them, for every function."""
+    h, f, eps = np.array([0.0, 1.0, 2.0]), np.array([-3.0, -3.0, 0.0]), -1e20
+    q = np.array([1.0, np.e, 0.0]) / (1 + np.e)
+    np.testing.assert_allclose(danskin.dG_dh(h, f, eps), q, rtol=1e-14)
+    np.testing.assert_allclose(danskin.dG_deps(h, f, eps), -3.0, rtol=1e-14)
+    assert danskin.perturbed_max(h, f, eps, np.zeros(3)).z_eps == 1
+    assert danskin.perturbed_max(h, f, eps, np.array([1.5, 0.0, 0.0])).z_eps == 0
+    assert danskin.G(h, f, eps) == pytest.approx(3e20)

@@ -29,6 +29,18 @@ def test_noise_is_finite_when_the_generator_returns_zero():
         assert np.isfinite(gumbel.sample(3, Zeros(np.random.PCG64(0)), dtype)).all()
 
 
+@pytest.mark.parametrize("waiting", [1e-7, 1e-20, 1e-100, 1e-300, 40.0, 700.0])
+def test_the_noise_has_both_its_tails_to_the_end(waiting):
+    """gamma = -log E - c of whatever exponential the generator returns: no draw of a billion would show a cut."""
+    class Given(np.random.Generator):
+        def standard_exponential(self, size=None, dtype=np.float64):
+            return np.full(size, waiting, dtype)
+
+    for dtype, digits in ((np.float64, 1e-14), (np.float32, 1e-6)):
+        noise = gumbel.sample(3, Given(np.random.PCG64(0)), dtype)
+        np.testing.assert_allclose(noise, -np.log(waiting) - np.euler_gamma, rtol=digits)
+
+
 def test_sampler_chooses_like_a_softmax(rng):
     h = np.array([1.0, -0.5, 2.0, 0.0, -3.0, 1.5])
     n = 300_000

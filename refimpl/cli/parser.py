@@ -164,7 +164,7 @@ def make_parser() -> argparse.ArgumentParser:
     variance.add_argument("--dataset", default="mnist", help=f"without --run: images to train on, {any_images}")
     variance.add_argument("--k", type=int, default=10, help="without --run: number of values of z")
     variance.add_argument("--seed", type=int, default=0, help="of the noise, and of the model without --run")
-    variance.add_argument("--samples", type=int, default=100, help="draws of the noise a point, 2 ... 1000")
+    variance.add_argument("--samples", type=int, default=100, help="draws of the noise a point, 5 ... 1000")
     variance.add_argument("--batch", type=int, default=100, help="images in the batch")
     variance.add_argument("--data-dir", type=Path, help="folder to look for data in first")
     variance.add_argument("--out", type=folder_name, default=Path("runs/variance"),

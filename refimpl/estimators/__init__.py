@@ -1,7 +1,7 @@
 """The gradient estimators, by name.  One file an idea, one signature (see base.py), one entry here."""
 from __future__ import annotations
 
-from refimpl.checks import InputError, Setting, unknown
+from refimpl.checks import InputError, Setting, temperature, unknown
 from refimpl.estimators import (arm, direct, exact, gumbel_softmax, halves, imle, local_expectation, local_tilted,
                                 noisy_exact, perturbed, rebar, reinforce, reinmax, relax, tilted)
 from refimpl.estimators.base import (DecoderTerm, Estimate, Estimator, JointTable, Memory, Objective, Pass, Table,
@@ -10,7 +10,7 @@ from refimpl.estimators.base import (DecoderTerm, Estimate, Estimator, JointTabl
 __all__ = ["REGISTRY", "DecoderTerm", "Estimate", "Estimator", "JointTable", "Memory", "Objective", "Pass", "Setting",
            "Table", "get"]
 
-EPS = {"eps": Setting(float, 0.1, "strength of the perturbation by f, 1/nat", above=0, most=1e6)}
+EPS = {"eps": Setting(float, 0.1, "strength of the perturbation by f, 1/nat", within=temperature)}
 NO_KL = {"kl_grad": False}              # the released code trains direct without the gradient of the KL term
 SIGNAL = {"batch_mean": Setting(bool, False, "use the mean score of the batch as the learning signal of every image")}
 BATCH_MEAN = {"batch_mean": True}       # as the released baselines do
@@ -18,7 +18,7 @@ BATCH_MEAN = {"batch_mean": True}       # as the released baselines do
 
 def tau(default: float) -> dict[str, Setting]:
     """The temperature of a relaxed arg max."""
-    return {"tau": Setting(float, default, "temperature of the relaxed arg max", above=0, most=1e6)}
+    return {"tau": Setting(float, default, "temperature of the relaxed arg max", within=temperature)}
 
 
 # Colours: Okabe and Ito's palette (Color Universal Design, 2008) and neighbours of it, safe for the colour-blind.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from refimpl.checks import positive
+from refimpl.checks import temperature
 from refimpl.estimators.base import Estimate, Objective
 from refimpl.latent.family import Family
 from refimpl.latent.independent import Independent
@@ -25,7 +25,7 @@ def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, 
 
     is an approximation of the joint arg max: each coordinate moves as if the others stayed at z*.
     """
-    family, eps = family or Independent(*theta.shape[1:]), positive("eps", eps)
+    family, eps = family or Independent(*theta.shape[1:]), temperature("eps", eps)
     noisy = family.perturb(theta, rng)                                      # h + gamma
     z_star = family.argmax(noisy)
     table = objective.table(z_star)                                         # f around z*
@@ -37,7 +37,7 @@ def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, 
 def two_sided_estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float,
                        family: Family | None = None) -> Estimate:
     """Both signs, (grad h(z*(eps)) - grad h(z*(-eps))) / (2 eps): bias O(eps^2) for n = 1, at no more evaluations."""
-    family, eps = family or Independent(*theta.shape[1:]), positive("eps", eps)
+    family, eps = family or Independent(*theta.shape[1:]), temperature("eps", eps)
     noisy = family.perturb(theta, rng)
     z_star = family.argmax(noisy)
     table = objective.table(z_star)
@@ -55,7 +55,7 @@ def joint_estimate(theta: np.ndarray, objective: Objective, rng: np.random.Gener
 
     The noise is low-dimensional, a Gumbel variable for each value of each variable and not for each joint value.
     """
-    family, eps = family or Independent(*theta.shape[1:]), positive("eps", eps)
+    family, eps = family or Independent(*theta.shape[1:]), temperature("eps", eps)
     noisy = family.perturb(theta, rng)
     z_star = family.argmax(noisy)
     z_eps = family.joint_argmax(noisy, eps * objective.joint_table().f)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from refimpl.checks import positive
+from refimpl.checks import temperature
 from refimpl.estimators.base import Estimate, Objective
 from refimpl.gumbel import one_hot
 from refimpl.latent.family import Family
@@ -20,7 +20,7 @@ def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, 
              family: Family | None = None) -> Estimate:
     """The gradient of f at the relaxed sample; the decoder learns from the relaxed sample too."""
     family = family or Independent(*theta.shape[1:])
-    relaxed = family.relax(theta, rng, positive("tau", tau))
+    relaxed = family.relax(theta, rng, temperature("tau", tau))
     run = objective.run(relaxed.z)
     return Estimate(relaxed.back(run.df_dz()), run)
 
@@ -28,6 +28,6 @@ def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, 
 def straight_through_estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *,
                               tau: float) -> Estimate:
     """Straight-through: forward with the hard sample argmax(h + gamma), backward as if it had been the relaxed one."""
-    relaxed = Independent(*h.shape[1:]).relax(h, rng, positive("tau", tau))
+    relaxed = Independent(*h.shape[1:]).relax(h, rng, temperature("tau", tau))
     run = objective.run(one_hot(relaxed.z.argmax(axis=-1), h.shape[-1]))
     return Estimate(relaxed.back(run.df_dz()), run)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from refimpl.checks import positive
+from refimpl.checks import temperature
 from refimpl.estimators.base import Estimate, Objective
 from refimpl.latent.family import Family
 from refimpl.latent.independent import Independent
@@ -20,7 +20,7 @@ def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, 
              family: Family | None = None) -> Estimate:
     """Biased; one decoder evaluation."""
     family = family or Independent(*theta.shape[1:])
-    eps = positive("eps", eps)
+    eps = temperature("eps", eps)
     noisy = family.perturb(theta, rng)                                      # h + gamma
     z_star = family.argmax(noisy)
     run = objective.run(z_star)

@@ -22,13 +22,13 @@ from refimpl import checks, direct, gumbel
 
 
 def released(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator, eps: float) -> np.ndarray:
-    """(onehot(y) - onehot(z*)) / eps.  h (B, k), labels (B,) integers; eps > 0.  Returns (B, k).
+    """(onehot(y) - onehot(z*)) / eps.  h (B, k), labels (B,) integers; eps a number in 1e-6 ... 1e6.  Returns (B, k).
 
     E = (onehot(y) - q) / eps = grad_h log q(y) / eps.
     """
-    (h,), k = checks.scores(h=h), np.shape(h)[-1]
+    (h,), k, eps = checks.scores(h=h), np.shape(h)[-1], checks.temperature("eps", eps)
     z_star = gumbel.argmax(h, gumbel.sample(h.shape, rng))
-    return (gumbel.one_hot(checks.indices(labels, k, "labels"), k) - gumbel.one_hot(z_star, k)) / checks.epsilon(eps)
+    return (gumbel.one_hot(checks.indices(labels, k, "labels"), k) - gumbel.one_hot(z_star, k)) / eps
 
 
 def direct_loss(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator, eps: float) -> np.ndarray:
@@ -36,7 +36,7 @@ def direct_loss(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator, eps
 
     E = (q_eps - q) / eps, q_eps = softmax(h + eps onehot(y)).
     """
-    (h,), k = checks.scores(h=h), np.shape(h)[-1]
+    (h,), k, eps = checks.scores(h=h), np.shape(h)[-1], checks.temperature("eps", eps)
     f = gumbel.one_hot(checks.indices(labels, k, "labels"), k) - 1
     return direct.gradient(h, f, eps, gumbel.sample(h.shape, rng))
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 import numpy as np
 
 from refimpl import direct
-from refimpl.checks import positive
+from refimpl.checks import temperature
 from refimpl.estimators.base import Estimate, Objective
 from refimpl.estimators.sampling import sample
 
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float) -> Estimate:
     """Biased as direct is; 1 + n (k - 1) decoder evaluations."""
+    eps = temperature("eps", eps)
     table = objective.table(sample(h, rng))
-    return Estimate(direct.expected_gradient(h, table.f, positive("eps", eps)), table.at_z)
+    return Estimate(direct.expected_gradient(h, table.f, eps), table.at_z)

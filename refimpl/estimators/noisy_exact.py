@@ -11,14 +11,14 @@ from __future__ import annotations
 import numpy as np
 
 from refimpl import gumbel, joint
-from refimpl.checks import positive
+from refimpl.checks import temperature
 from refimpl.estimators import tilted
 from refimpl.estimators.base import Estimate, Objective
 
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float) -> Estimate:
     """Unbiased at every eps; the decoder learns from z*, as direct's does."""
-    h, eps = h.astype(np.float64), positive("eps", eps)
+    h, eps = h.astype(np.float64), temperature("eps", eps)
     f = objective.joint_table().f
     log_q, hots = joint.log_q(h), joint.one_hots(*h.shape[1:])
     noisy = log_q + gumbel.sample(log_q.shape, rng)                         # h + gamma, of every joint value

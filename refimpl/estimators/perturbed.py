@@ -31,9 +31,9 @@ def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, 
     family = family or Independent(*theta.shape[1:])
     if not family.noise_on_every_score:
         raise ValueError("family must perturb every score: 1 - X says nothing of a score without noise")
-    noisy = family.perturb(theta, rng)                                      # h + gamma
-    z_star = family.argmax(noisy)
+    noise = family.noise(theta, rng)                                        # gamma
+    z_star = family.argmax(theta + noise)
     run = objective.run(z_star)
     signal = centred(run, memory, lambda: objective.run(family.sample(theta, rng)).f.mean())
-    X = np.exp(-(noisy - theta) - EULER)                                    # of mean 1
+    X = np.exp(-noise - EULER)                                    # of mean 1
     return Estimate(signal.reshape((-1,) + (1,) * (theta.ndim - 1)) * (1 - X), run)

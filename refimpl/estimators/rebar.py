@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import softmax
 
-from refimpl.checks import positive
+from refimpl.checks import flag, temperature
 from refimpl.estimators.base import Estimate, Memory, Objective
 from refimpl.estimators.sampling import through_log_softmax
 from refimpl.gumbel import one_hot
@@ -84,8 +84,9 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, t
     all scores.  Still unbiased, since the other images' scores have nothing to do with an image's b; they are pure
     noise.
     """
+    tau, batch_mean = temperature("tau", tau), flag("batch_mean", batch_mean)
     samples = coupled_samples(h, rng)
-    f_z, grad_z = relaxed_score(samples.z, objective, positive("tau", tau))
+    f_z, grad_z = relaxed_score(samples.z, objective, tau)
     f_given_b, grad_given_b = relaxed_score(samples.z_given_b, objective, tau)
     run = objective.run(samples.b)
     f = run.f

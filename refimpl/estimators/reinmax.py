@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import softmax
 
-from refimpl.checks import positive
+from refimpl.checks import temperature
 from refimpl.estimators.base import Estimate, Objective
 from refimpl.estimators.sampling import sample
 from refimpl.latent.independent import through_softmax
@@ -18,8 +18,9 @@ from refimpl.latent.independent import through_softmax
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, tau: float) -> Estimate:
     """Needs df/dz at the corners; one decoder evaluation."""
+    tau = temperature("tau", tau)
     D = sample(h, rng)
     run = objective.run(D)
     g = run.df_dz()
-    pi = (softmax(h / positive("tau", tau), axis=-1) + D) / 2
+    pi = (softmax(h / tau, axis=-1) + D) / 2
     return Estimate(2 * through_softmax(pi, g) - through_softmax(softmax(h, axis=-1), g) / 2, run)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refimpl.checks import positive
+from refimpl.checks import flag, temperature
 from refimpl.estimators.base import Estimate, Memory, Objective, Pass
 from refimpl.estimators.rebar import Coupled, coupled_samples, relaxed_score
 from refimpl.estimators.sampling import through_log_softmax
@@ -82,7 +82,7 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, t
 
     batch_mean: as in rebar.estimate.
     """
-    found = gradients(h, objective, rng, positive("tau", tau), memory["r"], batch_mean)
+    found = gradients(h, objective, rng, temperature("tau", tau), memory["r"], flag("batch_mean", batch_mean))
     adam = Adam(Parameters(memory["r"], found.grads_r), LR)
     adam.M, adam.V, adam.t = memory["adam_M"], memory["adam_V"], int(memory["adam_t"][0])
     adam.step()

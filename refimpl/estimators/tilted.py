@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from refimpl import direct, joint
-from refimpl.checks import positive
+from refimpl.checks import temperature
 from refimpl.estimators.base import Estimate, Objective
 
 
@@ -22,6 +22,6 @@ def gradient(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float) -> Estimate:
     """Biased as direct is, and silent; the decoder learns from all joint values, weighted by q."""
-    h = h.astype(np.float64)
+    h, eps = h.astype(np.float64), temperature("eps", eps)
     table = objective.joint_table()
-    return Estimate(gradient(h, table.f, positive("eps", eps)), table.weighted(np.exp(joint.log_q(h))))
+    return Estimate(gradient(h, table.f, eps), table.weighted(np.exp(joint.log_q(h))))

@@ -81,7 +81,7 @@ def product_shapes(settings: RunSettings) -> list[tuple[int, int, int]]:
     stop = 0
     for layer in parameters.layers:
         start, stop = stop, stop + layer.n_parameters
-        layer.bind(parameters.values.view(Counted)[start:stop], parameters.flat_grads.view(Counted)[start:stop])
+        layer.bind(parameters.values.view(Counted)[start:stop], parameters.grads.view(Counted)[start:stop])
     # the images too: a table's weights, multiplied with them, come from no parameter
     x = dataset.train.images(slice(0, settings.batch), run.model.dtype).view(Counted)
     run.step(x)                                                             # reinforce's first step makes one pass more

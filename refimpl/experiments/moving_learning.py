@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
+from scipy.special import expit
 
 from refimpl import data, plots
 from refimpl.plots import moving
@@ -40,7 +41,7 @@ def follow(settings: VAESettings, dataset: data.Dataset, steps: Sequence[int],
 
     def look() -> None:
         logits = run.model.decode_all().astype(np.float64)
-        images.append(1 / (1 + np.exp(-np.clip(logits, -700, 700))))
+        images.append(expit(logits))
         bounds.append(-run.model.bounds(tested).elbo)
 
     look()

@@ -5,6 +5,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from refimpl import direct, exact, gumbel, plots
+from refimpl.experiments.evidence import SMALLEST
 
 AVERAGED = 100              # samples that the mean squared error averages
 
@@ -40,13 +41,16 @@ def errors(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator,
     titles = ("bias against grad E f", "one sample", f"mean of {AVERAGED} samples")
     for ax, name, title in zip(axes, names, titles):
         ax.set(xlabel="eps, 1/nat", ylabel=name, title=title)
+    for ax in axes:                                     # by the lines: a sampled mean may be right by chance to 1e-13
+        lines = np.concatenate([line.get_ydata() for line in ax.lines if line.get_label().endswith("exact")])
+        if not (lines > SMALLEST).any():                # nothing moves, to float64
+            ax.set_yscale("linear")
+        else:
+            least = max(lines[lines > SMALLEST].min(), 1e-6 * lines.max())
+            ax.set_ylim(min(least, floor.min() if ax is axes[0] else least) / 3, 3 * lines.max())
     axes[0].legend(frameon=False, fontsize=10)
     axes[2].legend(handles=[line for line in axes[2].lines if line.get_marker() == "*"], frameon=False, fontsize=10,
                    loc="lower left")
-    for ax in axes:                                     # by the lines: a sampled mean may be right by chance to 1e-13
-        lines = np.concatenate([line.get_ydata() for line in ax.lines if line.get_label().endswith("exact")])
-        least = max(lines[lines > 0].min(), 1e-6 * lines.max())
-        ax.set_ylim(min(least, floor.min() if ax is axes[0] else least) / 3, 3 * lines.max())
     title = (f"The direct gradient of Theorem 1 at finite eps: k = {len(h)}, {len(noise):,} draws a point, "
              f"seed {seed}")
     figure.suptitle(title, fontsize=12)

@@ -109,10 +109,11 @@ def run(out: Path | str, run_folder: Path | str | None = None, dataset: str = "m
         samples: int = 100, batch: int = 100, data_dir: str | None = None) -> list[Row]:
     """Measure at ten values of eps = tau; writes variance.csv and variance.png into `out`.
 
-    Raises InputError if samples is not in 2 ... 1,000, the batch larger than the data, or the run's folder unusable.
+    Raises InputError if samples is not in 5 ... 1,000 (the two of a pair are equally far from their mean, and show no
+    standard error of the deviation), the batch larger than the data, or the run's folder unusable.
     """
-    if not 2 <= samples <= 1_000:
-        raise InputError(f"--samples must be in 2 ... 1000, got {samples}")
+    if not 5 <= samples <= 1_000:
+        raise InputError(f"--samples must be in 5 ... 1000, got {samples}")
     model, images, words = trained_model(run_folder, dataset, k, seed, data_dir)
     if not 1 <= batch <= len(images.train):
         raise InputError(f"--batch must be in 1 ... {len(images.train)}, the number of training images, got {batch}")

@@ -96,6 +96,14 @@ class Family(ABC):
     def perturb(self, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """theta with fresh Gumbel noise added.  Raises checks.NotFinite if theta is not finite."""
 
+    def noise(self, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The noise alone that perturb() adds, from the same draws, in the shape of theta.
+
+        Taken from noisy - theta it would have lost the digits that a large theta rounds away.  Raises NotFinite if
+        theta is not finite, TypeError unless noise_on_every_score.
+        """
+        raise TypeError("family must perturb every score to have noise in the shape of its scores")
+
     @abstractmethod
     def argmax(self, theta: np.ndarray) -> np.ndarray:
         """The joint value of the highest score: z (B, n, k) one-hot, float64."""
@@ -116,7 +124,9 @@ class Family(ABC):
         """
 
     def relax(self, theta: np.ndarray, rng: np.random.Generator, tau: float) -> Relaxed:
-        """A Gumbel-softmax sample, with its way back to theta.  TypeError for a family that is not relaxable."""
+        """A Gumbel-softmax sample, with its way back to theta.  tau as in checks.temperature.
+
+        TypeError for a family that is not relaxable."""
         raise TypeError(f"{type(self).__name__} has no relaxed arg max: use direct or imle")
 
     def kl(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:

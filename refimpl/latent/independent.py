@@ -33,8 +33,11 @@ class Independent(Family):
     def back(self, out: np.ndarray, dtheta: np.ndarray) -> np.ndarray:
         return dtheta.reshape(out.shape)
 
+    def noise(self, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return gumbel.sample(checks.finite("h", theta).shape, rng)
+
     def perturb(self, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return checks.finite("h", theta) + gumbel.sample(theta.shape, rng)
+        return theta + self.noise(theta, rng)
 
     def argmax(self, theta: np.ndarray) -> np.ndarray:
         return gumbel.one_hot(theta.argmax(axis=-1), theta.shape[-1])
@@ -52,6 +55,7 @@ class Independent(Family):
 
     def relax(self, theta: np.ndarray, rng: np.random.Generator, tau: float) -> Relaxed:
         """z = softmax((h + gamma) / tau), the arg max of Gumbel-max replaced by a softmax."""
+        tau = checks.temperature("tau", tau)
         z = softmax(self.perturb(theta, rng) / tau, axis=-1)
         return Relaxed(z, lambda df_dz: through_softmax(z, df_dz) / tau)
 

@@ -120,6 +120,7 @@ class Pairwise(Family):
 
     def relax(self, theta: np.ndarray, rng: np.random.Generator, tau: float) -> Relaxed:
         """Gumbel-softmax over the 2^n joint values, a Gumbel variable each: exponential in n, as slide 32 shows."""
+        tau = checks.temperature("tau", tau)
         scores = self._joint_scores(checks.finite("theta", theta))
         weights = softmax((scores + gumbel.sample(scores.shape, rng)) / tau, axis=1)    # (B, 2^n)
         phi = enumeration.features(self.n, weights.dtype)                               # (2^n, outputs)

@@ -94,8 +94,11 @@ class Paths(Family):
         self.rows, self.columns = int(rows), int(columns)
         self.n = self.outputs = self.rows * self.columns
 
+    def noise(self, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return gumbel.sample(self._checked(theta).shape, rng)
+
     def perturb(self, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return self._checked(theta) + gumbel.sample(theta.shape, rng)
+        return theta + self.noise(theta, rng)
 
     def argmax(self, theta: np.ndarray) -> np.ndarray:
         """By dynamic programming, all images at once.  Of equal paths the first in the order of all_paths."""

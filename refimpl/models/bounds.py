@@ -39,7 +39,7 @@ def bounds(logits: np.ndarray, images, encode: Callable[[np.ndarray], np.ndarray
     total, hots = np.zeros(2), None
     dtype = np.float64 if len(logits) <= DOUBLE_UP_TO else np.float32
     a = logits.astype(dtype)
-    normaliser = softplus_sum(a.copy())
+    normaliser = softplus_sum(a)
     block = max(1, min(2_000, SCORES // len(a)))
     for x in images.blocks(block, logits.dtype):
         f = x.astype(dtype, copy=False) @ a.T

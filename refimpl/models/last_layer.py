@@ -33,5 +33,5 @@ def scores(last: Linear, hidden: np.ndarray, x: np.ndarray, keep: np.ndarray | N
             keep[start:start + PRODUCT] = a
         for inner in range(0, len(block), CACHED):
             few = a[inner:inner + CACHED]
-            flat[start + inner:][:len(few)] -= softplus_sum(few)
+            flat[start + inner:][:len(few)] -= softplus_sum(few, scratch=few)
     return f

@@ -128,6 +128,7 @@ class MixtureVAE:
         beta       weight of the Gaussian's KL term; 1 is the bound
         settings   the estimator's own: eps or tau, and its memory
         """
+        beta, kl_grad = checks.kl_weight("beta", beta), checks.flag("kl_grad", kl_grad)
         draw = self.encode(x, rng)
         objective = self.objective(x, draw.g)
         keywords = estimator.keywords(self.family)
@@ -150,6 +151,8 @@ class MixtureVAE:
         variable its own value.  The discrete KL term is a constant, its q being certain, and the decoder is run for the
         label alone.
         """
+        weight, image_weight = checks.weight("weight", weight), checks.weight("image_weight", image_weight)
+        beta = checks.kl_weight("beta", beta)
         draw, values = self.encode(x, rng), self.values(labels)
         dh = weight * term(draw.h, values, rng, eps) / -len(x)
         objective = self.objective(x, draw.g)

@@ -67,6 +67,7 @@ class VAE:
         if not estimator.serves(self.family):
             raise ValueError(f"estimator must serve this family of latent variables, and {estimator.name} does not: "
                              f"{estimator.serves.__doc__}")
+        kl_grad = checks.flag("kl_grad", kl_grad)
         run = self.encoder.run(x)                                                   # image -> scores
         theta = self.family.theta(run.y)
         objective = self.objective(x)
@@ -95,7 +96,7 @@ class VAE:
     def score_all(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(theta, f (B, K)) of these images in float64: all that exact expectations need."""
         a = self.decode_all().astype(np.float64)
-        f = x.astype(np.float64) @ a.T - softplus_sum(a.copy())
+        f = x.astype(np.float64) @ a.T - softplus_sum(a)
         return self.encode(x).astype(np.float64), f
 
     def bounds(self, images) -> bounds.Bounds:

@@ -5,16 +5,20 @@ import math
 
 import numpy as np
 
+from refimpl.checks import learning_rate
 from refimpl.nn.parameters import Parameters
 
 # The update makes ten passes over four arrays.  In blocks of this many entries they stay in the core's own cache.
 BLOCK = 32_768
 
-# Every FLUSH_EVERY steps, moments below TINY become 0.  A moment whose gradient has died decays by a factor each step
-# and would end up below 1.2e-38, where float32 arithmetic falls back to slow "denormal" numbers and an epoch takes up
-# to twice as long.  From TINY, FLUSH_EVERY steps of beta1 = 0.9 lead to 1e-33 at the least, well above that.
+# Every FLUSH_EVERY steps, moments too small for their dtype become 0.  A moment whose gradient has died decays by a
+# factor each step and would end up below 1.2e-38, where float32 arithmetic falls back to slow "denormal" numbers and
+# an epoch takes up to twice as long.  From 1e-30, FLUSH_EVERY steps of beta1 = 0.9 lead to 1e-33 at the least, well
+# above that; float64 falls back below 2.2e-308.  A moment is small beside the eps that it is divided by: with an eps
+# below the usual one, smaller moments count, and are kept.
 FLUSH_EVERY = 64
-TINY = 1e-30
+TINY = {np.dtype(np.float32): 1e-30, np.dtype(np.float64): 1e-290}
+USUAL_EPS = 1e-8
 
 
 class Adam:
@@ -30,9 +34,8 @@ class Adam:
     """
 
     def __init__(self, parameters: Parameters, lr: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999,
-                 eps: float = 1e-8) -> None:
-        if not (math.isfinite(lr) and lr > 0):
-            raise ValueError(f"Adam: lr must be positive and finite, got {lr}")
+                 eps: float = USUAL_EPS) -> None:
+        lr = learning_rate("Adam: lr", lr)
         if not (0 <= beta1 < 1 and 0 <= beta2 < 1):
             raise ValueError(f"Adam: beta1 and beta2 must lie in [0, 1), got {beta1} and {beta2}")
         if not eps > 0:
@@ -41,6 +44,9 @@ class Adam:
         self.lr, self.beta1, self.beta2, self.eps = lr, beta1, beta2, eps
         self.M, self.V = np.zeros_like(values), np.zeros_like(values)
         self.t = 0
+        tiny = TINY.get(values.dtype, 0.0)
+        share = min(1.0, eps / USUAL_EPS)
+        self._tiny_M, self._tiny_V = tiny * share, tiny * share**2
         self._scratch = np.empty(min(BLOCK, max(len(values), 1)), values.dtype)
 
     def step(self) -> None:
@@ -67,5 +73,5 @@ class Adam:
             u *= rate
             w -= u                                      # w -= rate M / (sqrt(V) + floor)
             if flush:
-                M[np.abs(M) < TINY] = 0
-                V[V < TINY] = 0
+                M[np.abs(M) < self._tiny_M] = 0
+                V[V < self._tiny_V] = 0

@@ -42,7 +42,7 @@ class Linear(Layer):
             raise ValueError(f"Linear: n_in and n_out must be at least 1, got {n_in} and {n_out}")
         self.n_in, self.n_out = n_in, n_out
         self.n_parameters = n_in * n_out + n_out
-        self.empty = False              # the gradients count as 0, whatever the memory holds: Parameters.zero_grads
+        self.bind(*np.zeros((2, self.n_parameters), np.float32))        # its own, until a network joins several
 
     def bind(self, values: np.ndarray, grads: np.ndarray) -> None:
         n_weights = self.n_in * self.n_out
@@ -51,7 +51,6 @@ class Linear(Layer):
         self.W_over_b = values.reshape(self.n_in + 1, self.n_out)       # [x, 1] @ W_over_b = x W + b, in one product
         self.dW = grads[:n_weights].reshape(self.n_in, self.n_out)
         self.db = grads[n_weights:]
-        self.grads = grads
 
     def initialise(self, rng: np.random.Generator) -> None:
         """Uniform on +-1/sqrt(n_in), weights and bias alike: the default of the library the released code used."""
@@ -73,19 +72,10 @@ class Linear(Layer):
         """y_bj = sum_i x_bi W_ij + b_j  =>  dW_ij = sum_b x_bi dy_bj,  db_j = sum_b dy_bj."""
         if weight != 1:
             x = x * x.dtype.type(weight)                # the product carries the weight to dW
-        db = dy.sum(axis=0) * dy.dtype.type(weight)
-        if self.empty:                                  # the first term after zero_grads writes, the others add
-            np.matmul(x.T, dy, out=self.dW)
-            self.db[...] = db
-            self.empty = False
-        else:
-            self.add(x.T @ dy, db)
+        self.add(x.T @ dy, dy.sum(axis=0) * dy.dtype.type(weight))
 
     def add(self, dW: np.ndarray, db: np.ndarray) -> None:
         """Add to the gradients, for whoever has made them by another way."""
-        if self.empty:
-            self.grads.fill(0)
-            self.empty = False
         self.dW += dW
         self.db += db
 

@@ -5,6 +5,7 @@ All are in nats.  Nothing here divides by the batch size: what is averaged is th
 from __future__ import annotations
 
 import numpy as np
+from scipy import special
 
 SAFE = 22.0         # e^(4 * 22) = e^88 is still a float32
 
@@ -19,24 +20,26 @@ def softplus_and_sigmoid(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return softplus, sigmoid
 
 
-def softplus_sum(a: np.ndarray) -> np.ndarray:
-    """sum over the last axis of log(1 + e^a).  a: (rows, width), OVERWRITTEN.
+def softplus_sum(a: np.ndarray, scratch: np.ndarray | None = None) -> np.ndarray:
+    """sum over the last axis of log(1 + e^a).  a: (rows, width).
+
+    scratch: an array like a to work in; a itself, where it is not needed any more.
 
     A logarithm costs several times a product: one is taken of four factors 1 + e^a, where no a is above SAFE.
     Otherwise log(1 + e^a) = a/2 + |a|/2 + log(1 + e^-|a|), whose factors lie between 1 and 2.
     """
     rows, width = a.shape
-    outside = 0.0
+    outside, factors = 0.0, np.empty_like(a) if scratch is None else scratch
     if a.max(initial=0) > SAFE:
         outside = a.sum(axis=1) / 2
-        np.abs(a, out=a)
+        a = np.abs(a, out=factors)
         outside += a.sum(axis=1) / 2
         np.negative(a, out=a)
-    np.exp(a, out=a)
-    a += 1
+    np.exp(a, out=factors)
+    factors += 1
     whole = width // 4 * 4
-    products = np.multiply.reduce(a[:, :whole].reshape(rows, 4, -1), axis=1)
-    return outside + np.log(products).sum(axis=1) + np.log(a[:, whole:]).sum(axis=1)
+    products = np.multiply.reduce(factors[:, :whole].reshape(rows, 4, -1), axis=1)
+    return outside + np.log(products).sum(axis=1) + np.log(factors[:, whole:]).sum(axis=1)
 
 
 def sigmoid(a: np.ndarray) -> np.ndarray:
@@ -51,7 +54,7 @@ def sigmoid(a: np.ndarray) -> np.ndarray:
 
 def bernoulli_score(x: np.ndarray, a: np.ndarray) -> np.ndarray:
     """log p(x given logits a) of binary pixels, an example a row: f (B,) in nats.  x, a: (B, D), x in [0, 1]."""
-    return np.einsum("bd,bd->b", x, a) - softplus_sum(a.copy())     # f = sum_d x_d a_d - log(1 + e^{a_d})
+    return np.einsum("bd,bd->b", x, a) - softplus_sum(a)     # f = sum_d x_d a_d - log(1 + e^{a_d})
 
 
 def bernoulli_score_backward(x: np.ndarray, a: np.ndarray) -> np.ndarray:
@@ -66,7 +69,7 @@ def bernoulli_score_table(x: np.ndarray, a: np.ndarray) -> np.ndarray:
     The decoder does not depend on x: its K rows are computed once, and one matrix product compares them with the batch.
     """
     f = x @ a.T
-    f -= softplus_sum(a.copy())                                     # f_bz = x_b . a_z - sum_d log(1 + e^{a_zd})
+    f -= softplus_sum(a)                                     # f_bz = x_b . a_z - sum_d log(1 + e^{a_zd})
     return f
 
 
@@ -79,8 +82,7 @@ def bernoulli_score_table_backward(weights: np.ndarray, x: np.ndarray, a: np.nda
 
 def log_softmax(h: np.ndarray) -> np.ndarray:
     """log softmax over the last axis, in the dtype of h."""
-    shifted = h - h.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return special.log_softmax(h, axis=-1)
 
 
 def categorical_kl(h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

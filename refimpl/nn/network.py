@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from refimpl.nn.layers import Layer, Linear, ReLU
-from refimpl.nn.parameters import Parameters, StalePass
+from refimpl.nn.parameters import Parameters, StalePass, bind
 
 
 class Pass:
@@ -70,13 +70,18 @@ class Backward:
 
 
 class Network:
-    """Layers one after the other.  Its parameters are views of the Parameters that nn.parameters.bind gave it."""
+    """Layers one after the other.
+
+    It has Parameters of its own in float32, all 0, until nn.parameters.bind joins it with others, or gives it another
+    dtype.
+    """
 
     parameters: Parameters
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.layers = list(layers)
         self.n_parameters = sum(layer.n_parameters for layer in self.layers)
+        bind([self])
 
     def initialise(self, rng: np.random.Generator) -> None:
         """Draw the initial parameters, layer by layer."""

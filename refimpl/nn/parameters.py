@@ -28,40 +28,26 @@ class Parameters:
         if values.ndim != 1 or values.shape != grads.shape or values.dtype != grads.dtype:
             raise ValueError("Parameters: values and grads must be flat vectors of one length and dtype, got "
                              f"{values.shape} {values.dtype} and {grads.shape} {grads.dtype}")
-        self.values, self.layers = values, list(layers)
-        self.flat_grads = grads         # as the memory stands; `grads` is the one to read
+        self.values, self.grads, self.layers = values, grads, list(layers)
         self.version = 0
 
     def zero_grads(self) -> None:
-        """From here on all gradients count as 0.
-
-        Writing zeros that the next backward pass writes over would cost a pass over memory a step.  So each layer only
-        notes that its gradients are empty: its next accumulate() writes instead of adding.
-        """
-        if not self.layers:
-            self.flat_grads.fill(0)
-        for layer in self.layers:
-            layer.empty = True
-
-    @property
-    def grads(self) -> np.ndarray:
-        """The gradients; those that no term has reached since zero_grads() are 0."""
-        for layer in self.layers:
-            if layer.empty:
-                layer.grads.fill(0)
-                layer.empty = False
-        return self.flat_grads
+        """All gradients become 0, those that the layers see too."""
+        self.grads.fill(0)
 
 
 def bind(layers: Sequence[Layer], dtype: np.dtype = np.float32) -> Parameters:
-    """Give all these layers (or networks of layers) views of one Parameters, which is returned; all values are 0."""
+    """Join these layers (or networks of layers): views of one Parameters, which is returned, in the place of their own.
+
+    All values are 0.
+    """
     flat = [layer for given in layers for layer in getattr(given, "layers", [given]) if layer.n_parameters]
     size = sum(layer.n_parameters for layer in flat)
     parameters = Parameters(np.zeros(size, dtype), np.zeros(size, dtype), flat)
     start = 0
     for layer in flat:
         stop = start + layer.n_parameters
-        layer.bind(parameters.values[start:stop], parameters.flat_grads[start:stop])
+        layer.bind(parameters.values[start:stop], parameters.grads[start:stop])
         start = stop
     for given in layers:
         given.parameters = parameters

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.special import expit
 
 SHAPE = (28, 28)
 
@@ -31,7 +32,7 @@ def tiles(logits: np.ndarray, dataset: str, label: str, names: list[str] | None 
     for tile in range(shown):
         row, column = divmod(tile, columns)
         down, right = row * (high + top) + top, column * (wide + gap)
-        mean = 1 / (1 + np.exp(-np.clip(logits[tile].astype(np.float64), -700, 700)))
+        mean = expit(logits[tile].astype(np.float64))
         canvas[down:down + high, right:right + wide] = mean.reshape(shape)
         name = names[tile] if names else f"z = {tile}"
         ax.text(right + wide / 2, down - 1, name, ha="center", va="bottom", fontsize=8 if lines == 1 else 6)

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import expit
 
 from refimpl import data, estimators
-from refimpl.checks import InputError
+from refimpl.checks import InputError, kl_weight, learning_rate, temperature, weight
 from refimpl.estimators import label_terms
 from refimpl.latent.independent import Independent
 from refimpl.models.mixture import MixtureVAE
@@ -54,21 +54,21 @@ class MixtureSettings(RunSettings):
     """
 
     estimator: str = setting("direct", "gradient of the class's scores", choices=serving)
-    lr: float = setting(8e-4, "Adam's learning rate", above=0)
+    lr: float = setting(8e-4, "Adam's learning rate", check=learning_rate)
     labels: int = setting(100, "labelled images, as many of each class; 0: clustering", least=0)
     labelled_term: str | None = setting(None, "what a label teaches the class's scores (default: cross-entropy)",
                                         choices=lambda: label_terms.REGISTRY)
-    label_eps: float | None = setting(None, "of the terms released and direct-loss (default: 0.05)", above=0)
-    label_weight: float | None = setting(None, "weight of that term after the pretraining (default: 50)", least=0,
-                                         most=1e6)
+    label_eps: float | None = setting(None, "of the terms released and direct-loss (default: 0.05)",
+                                      check=temperature)
+    label_weight: float | None = setting(None, "weight of that term after the pretraining (default: 50)", check=weight)
     image_weight: float | None = setting(None, "weight of the labelled images as images of a known class, after the "
-                                               "pretraining (default: 0.2)", least=0, most=1e6)
+                                               "pretraining (default: 0.2)", check=weight)
     label_batch: int = setting(50, "labelled images beside each batch", least=1)
     pretrain: int = setting(1200, "epochs over the labelled images alone, before the first", least=0)
     shift: int | None = setting(None, "pixels that labelled images are moved by, at most, anew each time (default: 3)",
                                 least=0, most=27)
     beta: float | None = setting(None, "weight of the Gaussian's KL term at the start; it goes to 1 (default: 5)",
-                                 above=0)
+                                 check=kl_weight)
     beta_epochs: int = setting(20, "epochs in which it does", least=0)
     gaussian: int = setting(30, "dimension of the Gaussian", least=1, most=1_000)
 
@@ -239,8 +239,7 @@ class MixtureRun(Run):
     def samples(self, rows: int = 8) -> np.ndarray:
         """Mean images (rows, K, pixels): each row one draw of g from its prior, with every joint value."""
         g = np.random.default_rng(self.settings.seed).standard_normal((rows, self.model.d)).astype(self.model.dtype)
-        a = self.model.decode(g).astype(np.float64)
-        return expit(a)
+        return expit(self.model.decode(g).astype(np.float64))
 
 
 def attribute_columns(attributes: Sequence[str]) -> list[str]:

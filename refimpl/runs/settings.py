@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 
 from refimpl import data, estimators
-from refimpl.checks import InputError, Options, Setting, Value, in_range, unknown
+from refimpl.checks import (COUNTS, InputError, Options, Setting, Value, in_range, learning_rate, temperature,
+                            unknown)
 from refimpl.runs import schedules
 
 TYPES = {"str": str, "int": int, "float": float, "bool": bool, "None": type(None)}
@@ -17,15 +18,16 @@ WIDEST = 10_000     # values of z, inputs of the decoder, units of a hidden laye
 
 
 def setting(default: object, text: str, *, least: float | None = None, most: float | None = None,
-            above: float | None = None, choices: Callable[[], Iterable[str]] | None = None,
+            check: Callable[[str, float], float] | None = None, choices: Callable[[], Iterable[str]] | None = None,
             files: str | None = None, option: bool = True) -> object:
     """A field of settings: its default, a line of help, and what is allowed.
 
-    least, most: the range, ends included.  above: the end that is not.  choices: makes the names that are allowed, when
-    asked, so that what is registered later counts.  files: the suffix of files that are allowed beside them.  option:
-    whether the command line has an option for it; otherwise it is found in the data.
+    least, most: the range of a count, ends included.  check: of any other number, a function of checks.py, which the
+    library uses too.  choices: makes the names that are allowed, when asked, so that what is registered later counts.
+    files: the suffix of files that are allowed beside them.  option: whether the command line has an option for it;
+    otherwise it is found in the data.
     """
-    return field(default=default, metadata=dict(help=text, least=least, most=most, above=above, choices=choices,
+    return field(default=default, metadata=dict(help=text, least=least, most=most, check=check, choices=choices,
                                                 files=files, option=option))
 
 
@@ -70,7 +72,10 @@ def check_fields(settings: RunSettings) -> None:
                 and not (allowed["files"] and value.endswith(allowed["files"])):
             more = f", and FILE{allowed['files']} of your own" if allowed["files"] else ""
             raise InputError(unknown(each.name.replace("_", " "), value, names) + more)
-        in_range(option(each.name), value, allowed["least"], allowed["most"], allowed["above"])
+        most = allowed["most"]
+        if most is None and type(value) is int and each.name != "seed":     # a seed may be as long as it likes
+            most = COUNTS
+        in_range(option(each.name), value, allowed["least"], most, allowed["check"])
 
 
 def check_options(known: Mapping[str, Setting], given: Mapping[str, Value], of: str) -> None:
@@ -95,7 +100,7 @@ class RunSettings:
     dataset: str = setting("mnist", "images to train on", choices=lambda: data.REGISTRY, files=data.own.SUFFIX)
     estimator: str = setting("direct", "gradient of the encoder's scores", choices=lambda: estimators.REGISTRY)
     batch: int = setting(100, "images per step", least=1)
-    lr: float = setting(1e-3, "Adam's learning rate", above=0)
+    lr: float = setting(1e-3, "Adam's learning rate", check=learning_rate)
     hyperparameters: Options = setting(Options(), "of the estimator, by name")
     schedule: str | None = setting(None, "of eps or tau; released falls from 1 to 0.1 (default: constant)",
                                    choices=lambda: ("constant", "released"))

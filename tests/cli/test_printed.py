@@ -67,18 +67,22 @@ def test_variance(replaced, capsys, tmp_path):
 def test_estimators(replaced, capsys, tmp_path):
     made = [estimators_table.Row("exact", 0.011, 1.5, 3.0, 7, True, True),
             estimators_table.Row("gumbel-softmax", 0.022, 99.0, 5.0, 2, False, False),
-            estimators_table.Row("direct", 0.033, 0.5, 6.0, 3, False, True)]
+            estimators_table.Row("direct", 0.033, 0.5, 6.0, 3, False, True),
+            estimators_table.Row("tilted", 0.033, 4e8, 0.0, 3, False, False),
+            estimators_table.Row("perturbed", 0.033, 0.0, 6.0, 3, True, True)]
     calls = replaced(estimators_table, made)
     status, out, _ = call(capsys, "estimators", "--n", 3, "--k", 5, "--samples", 1234, "--seed", 9, "--out", tmp_path)
     assert status == 0                                      # biased, but it never said that it was not
     assert calls == [dict(n=3, k=5, samples=1234, seed=9, out=tmp_path)]
     assert "n = 3, k = 5, seed 9; 1,234 draws" in out
-    title, *lines = out.splitlines()[1:5]
+    title, *lines = out.splitlines()[1:7]
     assert " ".join(title.split()) == "estimator |bias| worst z variance evals var x ev. verdict"
     assert [re.split(r"  +", line) for line in lines] == [
         ["exact", "0.011", "1.5", "3", "7", "21", "unbiased"],
         ["gumbel-softmax", "0.022", "99.0", "5", "2", "10", "biased, as said"],
-        ["direct", "0.033", "0.5", "6", "3", "18", "bias below the noise"]]
+        ["direct", "0.033", "0.5", "6", "3", "18", "bias below the noise"],
+        ["tilted", "0.033", "-", "0", "3", "0", "biased, as said"],
+        ["perturbed", "0.033", "-", "6", "3", "18", "cannot be tested: too few draws"]]
     assert str(tmp_path / "estimators.png") in out
     made.append(estimators_table.Row("rebar", 0.022, 99.0, 5.0, 2, True, False))
     status, out, _ = call(capsys, "estimators", "--out", tmp_path)
@@ -176,7 +180,7 @@ def test_tutorial_runs(replaced, capsys):
     assert status == 0 and out == "made\n" and calls[0]["names"] == ["single-exact", "labels-0"]
 
 
-@pytest.mark.parametrize("holds, status", [(True, 0), (False, 1)])
+@pytest.mark.parametrize("holds, status", [(True, 0), (False, 1), (None, 0)])
 def test_verify(replaced, capsys, tmp_path, holds, status):
     calls = replaced(verify, [verify.Claim("one", "1.5", "2.5", True), verify.Claim("two", "3.5", "4.5", holds)])
     h, f = verify.problem(5, np.random.default_rng(8))
@@ -188,12 +192,14 @@ def test_verify(replaced, capsys, tmp_path, holds, status):
     assert out.splitlines()[1] == "h, as log q, = " + ", ".join(f"{value:.4g}" for value in h)
     assert out.splitlines()[2] == "f = " + ", ".join(f"{value:.4g}" for value in f)
     assert out.splitlines()[4:8] == ["holds  one", "         exact 1.5; 2.5",
-                                     f"{'holds' if holds else 'FAILS'}  two", "         exact 3.5; 4.5"]
-    assert ("2 of 2 claims hold.\n" if holds else "1 of 2 claims hold, 1 FAIL.\n") in out
+                                     f"{ {True: 'holds', False: 'FAILS', None: '-    '}[holds]}  two",
+                                     "         exact 3.5; 4.5"]
+    assert {True: "2 of 2 claims hold.\n", False: "1 of 2 claims hold, 1 FAIL.\n",
+            None: "1 of 2 claims hold, 1 cannot be tested here.\n"}[holds] in out
     assert "within 5 standard errors" in " ".join(out.split()) and str(tmp_path / "theorem1.png") in out
     out = call(capsys, "verify", "--short", "--h=-1,2", "--f", "3,1", "--eps", "0.25", "--out", tmp_path)[1]
     assert calls[1]["h"].tolist() == [-1, 2] and calls[1]["f"].tolist() == [3, 1] and calls[1]["eps"] == 0.25
-    assert "  one" not in out and ("FAILS  two" in out) != holds            # a claim that fails is never left out
+    assert "  one" not in out and ("FAILS  two" in out) == (holds is False)       # a failing claim is never left out
 
 
 def test_choose_eps(capsys):

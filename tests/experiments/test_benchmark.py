@@ -85,7 +85,7 @@ def test_counting_changes_nothing():
     for layer in parameters.layers:
         start, stop = stop, stop + layer.n_parameters
         layer.bind(parameters.values.view(benchmark.Counted)[start:stop],
-                   parameters.flat_grads.view(benchmark.Counted)[start:stop])
+                   parameters.grads.view(benchmark.Counted)[start:stop])
     for run in (plain, watched):
         run.step(dataset.train.images(slice(0, 20), run.model.dtype))
     np.testing.assert_array_equal(plain.model.parameters.values, np.asarray(parameters.values))

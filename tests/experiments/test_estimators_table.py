@@ -76,7 +76,45 @@ def test_what_an_estimator_has_learnt_is_kept_from_the_warm_up_on(monkeypatch, r
     assert seen == [(100, 0.4, 0.0), (100, 0.4, 1.0), (100, 0.4, 2.0), (100, 0.4, 3.0), (100, 0.4, 3.0), (50, 0.4, 3.0)]
 
 
-@pytest.mark.parametrize("off, found", [(3.5, True), (4.5, False)])
+@pytest.mark.parametrize("n, k, samples", [(1, 64, 1_000), (2, 16, 1_000), (1, 8, 100_000)])
+def test_a_value_that_is_rare_condemns_no_estimator(n, k, samples, monkeypatch):
+    """Of 64 values most are drawn a few times in 1,000: their standard errors cannot be had from the draws."""
+    monkeypatch.setattr(estimators_table, "WARM_UP", 50)
+    for row in estimators_table.run(n, k, samples):
+        assert row.found or not row.claims, row
+        assert row.silent or row.z < 1_000, row
+
+
+
+def test_what_no_draw_has_shown_is_not_tested(rng):
+    """Two of the four values never come; then none but one does."""
+    truth = np.zeros((1, 4))
+
+    def estimate(h, objective, rng):
+        grad = np.zeros((len(h), 1, 4))
+        grad[::moves, 0, :2] = [1.0, -1.0]
+        grad[moves // 2::moves, 0, :2] = [-1.0, 1.0]
+        return estimators.Estimate(grad + np.array([0, 0, 0.5, -0.5]), None)
+
+    entry = estimators.Estimator("rare", estimate, "", unbiased=True)
+    for moves, tested in ((20, True), (200, False)):                        # 100 events of 1,000, and 10
+        row = estimators_table.measure(entry, np.zeros((1, 4)), Toy(1, 1, 4, rng), truth + 1e-4, 1_000, rng)
+        assert row.tested is tested and row.found
+        assert (estimators_table.verdict(row) == "cannot be tested: too few draws") is not tested
+    moves = 2                                                               # q says that the first two are rare
+    row = estimators_table.measure(entry, np.array([[-9.0, -9, 0, 0]]), Toy(1, 1, 4, rng), truth + 1, 1_000, rng)
+    assert not row.tested
+
+
+@pytest.mark.parametrize("off, found", [(3e-10, True), (5e-10, False)])
+def test_without_noise_ten_digits_decide(off, found, rng):
+    entry = estimators.Estimator("silent", lambda h, objective, rng: estimators.Estimate(
+        np.broadcast_to([1.0, 1.0 + off], h.shape), None), "", unbiased=True)
+    row = estimators_table.measure(entry, np.zeros((1, 2)), Toy(1, 1, 2, rng), np.ones((1, 2)), 1_000, rng)
+    assert row.silent and row.tested and row.found is found
+
+
+@pytest.mark.parametrize("off, found", [(3.5, True), (4.2, True), (4.5, False)])
 def test_an_estimator_is_unbiased_up_to_four_standard_errors(monkeypatch, rng, off, found):
     """A coin of deviation 1 in each coordinate; the mean of the first is off by so many standard errors."""
     truth, samples = np.ones((2, 2)), 1_000

@@ -140,7 +140,7 @@ def test_noise_data_and_limits_of_the_run_are_its_own(tmp_path, monkeypatch, qui
     np.testing.assert_array_equal(batches[0], raw("fashion-mnist", "train", 60)[0])
     for wrong, words in ((dict(batch=61), "--batch must be in 1 ... 60, the number of training images, got 61"),
                          (dict(batch=0), "--batch must be in 1 ... 60, the number of training images, got 0"),
-                         (dict(samples=1_001), "--samples must be in 2 ... 1000, got 1001")):
+                         (dict(samples=1_001), "--samples must be in 5 ... 1000, got 1001")):
         with pytest.raises(InputError) as problem:
             variance.run(tmp_path / "w", tmp_path / "run", **wrong)
         assert str(problem.value) == words
@@ -150,4 +150,4 @@ def test_noise_data_and_limits_of_the_run_are_its_own(tmp_path, monkeypatch, qui
 def test_of_several_variables_the_exact_variance_is_not_known(tmp_path, quick):
     loop.train(VAESettings(n=2, k=2, limit=60, batch=30, hidden=5), 1, tmp_path / "run")
     with pytest.raises(InputError, match="run has 2 latent variables; the exact variance is known for one"):
-        variance.run(tmp_path / "v", tmp_path / "run", samples=2, batch=10)
+        variance.run(tmp_path / "v", tmp_path / "run", samples=5, batch=10)

@@ -75,7 +75,7 @@ def test_bad_arguments():
 def test_flush_reaches_every_block_and_spares_what_lives(rng):
     """Two blocks: dead gradients end at exactly 0 in both, gradients of 1e-12 keep moving their weights."""
     size = module.BLOCK + 100
-    values, grads = np.zeros(size), np.zeros(size)
+    values, grads = np.zeros(size, np.float32), np.zeros(size, np.float32)
     adam = Adam(Parameters(values, grads), eps=1e-15)
     grads[:] = 1.0
     adam.step()
@@ -108,6 +108,17 @@ def test_gradients_of_1e_14_move_their_weights_as_any_others(rng):
         adam.step()
     expected = textbook(np.zeros(20), gradients, eps=1e-25)
     assert np.abs(values - expected).max() < 1e-12 and np.abs(expected).max() > 1e-3
+
+
+@pytest.mark.parametrize("dtype, gradient, eps", [(np.float64, 1e-16, 1e-20), (np.float32, 1e-16, 1e-20),
+                                                  (np.float64, 1e-40, 1e-8), (np.float64, 1e-100, 1e-110)])
+def test_a_small_gradient_is_never_taken_for_dead(dtype, gradient, eps):
+    """Two flushes pass in 130 steps.  A constant gradient moves its weight by lr g / (g + eps) a step."""
+    values = np.zeros(1, dtype)
+    adam = Adam(Parameters(values, np.full(1, gradient, dtype)), eps=eps)
+    for _ in range(130):
+        adam.step()
+    assert values[0] == pytest.approx(-0.13 * gradient / (gradient + eps), rel=1e-3)
 
 
 def test_moments_are_kept_in_the_dtype_of_the_values():

@@ -301,3 +301,30 @@ def test_gradcheck_takes_the_gradient_as_it_was(rng):
     start = values.copy()
     moving = lambda: loss() if (values != start).any() else float((values**2).sum())
     assert worst(gradcheck(moving, values, grads, rng)) < 1e-8
+
+
+def test_gradients_are_zero_wherever_they_are_looked_at(rng):
+    """zero_grads() writes zeros: no view keeps what was there, and to look at them changes nothing."""
+    one, other = MLP([4, 3]), MLP([3, 2])
+    parameters = bind([one, other], np.float64)
+    parameters.grads[:] = rng.normal(size=parameters.grads.shape)
+    parameters.zero_grads()
+    for layer in (*one.layers, *other.layers):
+        assert not layer.dW.any() and not layer.db.any()
+    assert parameters.grads is parameters.grads and not parameters.grads.any()
+
+
+def test_a_network_has_parameters_of_its_own_from_the_start(rng):
+    """In float32 and 0; bind() joins several into one vector, from where they are moved together."""
+    network, x = MLP([3, 4, 2]), np.ones((5, 3), np.float32)
+    assert (network.forward(x) == 0).all() and network.parameters.values.shape == (network.n_parameters,) == (26,)
+    network.initialise(rng)
+    run = network.run(x)
+    run.backward(np.ones((5, 2), np.float32)).accumulate()
+    assert run.y.any() and network.parameters.grads.any()
+    assert Linear(3, 2).forward(x).shape == (5, 2)
+    other = MLP([2, 2])
+    joined = bind([network, other], np.float64)
+    assert network.parameters is other.parameters is joined and joined.values.shape == (26 + 6,)
+    joined.values[:] = 1
+    assert (network.forward(x.astype(np.float64)) == 4 * 4 + 1).all()

@@ -130,3 +130,27 @@ def test_a_limit_of_the_fast_way_that_is_too_high_is_caught(monkeypatch, safe):
     monkeypatch.setattr(losses, "SAFE", safe)
     with np.errstate(over="ignore"):
         assert not np.allclose(losses.softplus_sum(a.copy()), truth, rtol=0.1)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_log_softmax_of_each_row_by_itself(dtype):
+    """Rows a million apart: shifted by the largest score of all, the others would underflow to log 0."""
+    row = np.array([0.5, -1.0, 2.0, 80.0, 0.25], dtype)
+    h = np.stack([row, row + dtype(1e6), row - dtype(1e6)])[:, None]
+    found = losses.log_softmax(h)
+    assert found.dtype == dtype and found.shape == h.shape
+    for one, of in zip(found[:, 0], h[:, 0].astype(np.longdouble)):
+        truth = of - of.max() - np.log(np.exp(of - of.max()).sum())
+        np.testing.assert_allclose(one, truth.astype(float), rtol=1e-6 if dtype is np.float32 else 1e-13)
+
+
+@pytest.mark.parametrize("largest", [5.0, 500.0])
+def test_softplus_sum_leaves_its_input_alone_unless_that_is_given_as_scratch(rng, largest):
+    a = rng.uniform(-largest, largest, (7, 13)).astype(np.float32)
+    kept = a.copy()
+    found = losses.softplus_sum(a)
+    assert (a == kept).all()
+    scratch = np.empty_like(a)
+    assert (losses.softplus_sum(a, scratch=scratch) == found).all() and (a == kept).all()
+    assert (losses.softplus_sum(a, scratch=a) == found).all() and (a != kept).any()

@@ -1,13 +1,14 @@
 """Settings: presets, defaults, options of the command line, and the way back from settings to options."""
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, fields, replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from refimpl import data, estimators
+from refimpl import checks, data, estimators
 from refimpl.checks import InputError
 from refimpl.cli import commands
 from refimpl.cli.words import words_of
@@ -355,7 +356,8 @@ def test_a_field_of_another_type_or_out_of_its_range_is_refused(kind):
         wrong += ["nothing of the kind"] if allowed["choices"] is not None else []
         wrong += [allowed["least"] - 1] if allowed["least"] is not None else []
         wrong += [allowed["most"] + 1] if allowed["most"] is not None else []
-        wrong += [allowed["above"], float("nan"), float("inf")] if allowed["above"] is not None else []
+        wrong += [-1.0, 1e308, float("nan"), float("inf")] if allowed["check"] is not None else []
+        wrong += [10**300] if each.type.startswith("int") and each.name != "seed" else []
         for value in wrong:
             with pytest.raises(InputError, match=f"{each.name.replace('_', '.')}"):
                 replace(kind(), **{each.name: value}).resolved()
@@ -379,11 +381,25 @@ def test_the_ends_of_a_range_are_allowed_and_the_message_names_the_end(kind):
                 with pytest.raises(InputError) as problem:
                     check_fields(replace(kind(), **{each.name: allowed[end] + beyond}))
                 assert str(problem.value) == f"{name} must be {words} {allowed[end]}, got {allowed[end] + beyond}"
-        if allowed["above"] is not None:
-            check_fields(replace(kind(), **{each.name: 1e-9}))
-            for value in (allowed["above"], float("nan"), *(() if allowed["most"] else (float("inf"),))):
-                with pytest.raises(InputError, match=f"^{name} must be "):
+        if allowed["check"] is not None:                                # the library's own, with its words
+            for value in (0.0, 5e-324, 1e-6, 1.0, 1e3, 1e6, 1e308, float("nan"), float("inf")):
+                try:
+                    allowed["check"](name, value)
+                except ValueError as problem:
+                    with pytest.raises(InputError, match=f"^{re.escape(str(problem))}$"):
+                        check_fields(replace(kind(), **{each.name: value}))
+                else:
                     check_fields(replace(kind(), **{each.name: value}))
+
+
+def test_the_ranges_of_numbers_are_those_of_the_library():
+    found = {(kind, each.name): each.metadata["check"] for kind in (VAESettings, MixtureSettings)
+             for each in said(kind) if each.type.startswith("float") and each.metadata["least"] is None}
+    both = {"lr": checks.learning_rate, "eps": checks.temperature, "tau": checks.temperature}
+    assert found == {(VAESettings, name): check for name, check in both.items()} | {
+        (MixtureSettings, name): check for name, check in (both | dict(
+            label_eps=checks.temperature, label_weight=checks.weight, image_weight=checks.weight,
+            beta=checks.kl_weight)).items()}
 
 
 def test_what_two_settings_allow_together_has_its_ends_too():
@@ -429,8 +445,7 @@ def test_the_recipe_of_both_kinds_in_numbers():
             if each.metadata["most"] is not None and each.name not in ("eps", "tau")}
     assert ends == {(VAESettings, "n"): 200, (VAESettings, "k"): 10_000, (VAESettings, "hidden"): 10_000,
                     (VAESettings, "pair_start"): 30,
-                    (MixtureSettings, "shift"): 27, (MixtureSettings, "gaussian"): 1_000,
-                    (MixtureSettings, "label_weight"): 1e6, (MixtureSettings, "image_weight"): 1e6}
+                    (MixtureSettings, "shift"): 27, (MixtureSettings, "gaussian"): 1_000}
 
 
 def test_where_pair_scores_start():

@@ -1,6 +1,7 @@
 """All 2^n values of z in one matrix product: [z, z_i z_j] for every z, times the batch's (u, w)."""
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -43,6 +44,35 @@ def all_scores(u: np.ndarray, w: np.ndarray) -> np.ndarray:
     return np.concatenate([u, w], axis=1) @ features(u.shape[1], np.result_type(u, w)).T
 
 
+def _exact(terms: np.ndarray) -> bool:
+    """Whether every sum of some of these float64 numbers is a float64: multiples of one unit, below 2^53 of it."""
+    mantissa, exponent = np.frexp(terms[terms != 0])
+    digits = (mantissa * 2.0**53).astype(np.int64)
+    lowest = np.frexp((digits & -digits).astype(np.float64))[1] + exponent - 53         # each is a multiple of 2^lowest
+    return not len(lowest) or np.abs(terms).sum() < np.ldexp(1.0, int(lowest.min()) + 52)
+
+
+def _first_best(scores: np.ndarray, u: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """The first maximiser (B,) of the scores, exactly: what rounding cannot keep apart is added up without rounding."""
+    best = scores.argmax(axis=1)
+    size = np.abs(u).sum(axis=1) + np.abs(w).sum(axis=1)
+    rounding = 2 * (u.shape[1] + w.shape[1]) * np.finfo(scores.dtype).eps * size
+    near = scores >= (np.take_along_axis(scores, best[:, None], axis=1)[:, 0] - rounding)[:, None]
+    for b in np.flatnonzero(near.sum(axis=1) > 1):
+        candidates = np.flatnonzero(near[b])
+        terms = np.concatenate([u[b], w[b]]).astype(np.float64)
+        values = all_values(u.shape[1])[candidates]
+        phi = np.concatenate([values, products(values)], axis=1)
+        first = int((phi @ terms).argmax())
+        if not _exact(terms):
+            first = 0
+            for other in range(1, len(phi)):
+                if math.fsum((phi[other] - phi[first]) * terms) > 0:    # the sign of a sum without any rounding
+                    first = other
+        best[b] = candidates[first]
+    return best
+
+
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
     """The first maximiser in the order of all_values, by looking at all of them.  n <= 20."""
     u, w = check(u, w)
@@ -51,5 +81,5 @@ def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
         raise ValueError(f"u must have at most {MOST} variables for enumeration, got {n}")
     block = max(1, SCORES // 2**n)
     blocks = (slice(start, start + block) for start in range(0, len(u), block))
-    best = [all_scores(u[rows], w[rows]).argmax(axis=1) for rows in blocks]
+    best = [_first_best(all_scores(u[rows], w[rows]), u[rows], w[rows]) for rows in blocks]
     return all_values(n)[np.concatenate(best)] if best else np.zeros((0, n), np.int8)
