@@ -42,11 +42,15 @@ class Cell:
         return re.sub(r"[^\w-]", "", "-".join(words).replace(" ", "_"))
 
 
-def epochs_done(folder: Path) -> int:
-    """Epochs that the run in this folder has behind it; 0 if there is none."""
-    if not (folder / checkpoint.FILE).exists():
+def epochs_done(cell: Cell, out: Path) -> int:
+    """Epochs that this cell has behind it; 0 if there is no such run in `out`.
+
+    Raises InputError where its folder holds a run of other settings: the names of folders leave out commas and more.
+    """
+    path = out / cell.folder / checkpoint.FILE
+    if not path.exists():
         return 0
-    history = checkpoint.load(folder / checkpoint.FILE)[1]
+    history = checkpoint.load(path, cell.settings)[1]
     return int(history[-1, 0]) if len(history) else 0
 
 
@@ -54,7 +58,7 @@ def run_cells(cells: Sequence[Cell], epochs: int, out: Path, jobs: int, data_dir
               report: Callable[[str], None]) -> None:
     """Train every cell to `epochs` epochs.  With jobs > 1 in processes of their own, each with one thread for its
     matrix products.  Reports each cell as it ends, with the time that the others will take if they are like it."""
-    done = {cell: epochs_done(out / cell.folder) for cell in cells}
+    done = {cell: epochs_done(cell, out) for cell in cells}
     waiting = [cell for cell in cells if done[cell] < epochs]
     to_do, made, started = sum(epochs - done[cell] for cell in waiting), 0, time.monotonic()
 
@@ -119,7 +123,7 @@ def _line(cell: Cell, row: Row) -> str:
 
 def collect(cells: Sequence[Cell], out: Path) -> dict[Cell, list[Row]]:
     """The rows of every cell that has any."""
-    return {cell: read_rows(out / cell.folder) for cell in cells if epochs_done(out / cell.folder)}
+    return {cell: read_rows(out / cell.folder) for cell in cells if epochs_done(cell, out)}
 
 
 def at_epoch(rows: list[Row], epoch: int, name: str) -> float:

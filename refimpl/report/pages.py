@@ -82,13 +82,23 @@ def run(root: Path = ROOT, add: Sequence[Path] = (), check: bool = False,
         if not (root / page).is_file():
             raise InputError(f"{root} has no {page}: the pages and their rows are in the repository, not in an "
                              "installed package")
+    refused: list[InputError] = []
+
+    def refuse(problem: InputError) -> None:
+        refused.append(problem)
+        report(f"left out: {problem}")
+
     for source in add:
-        for record in rows.found(source):
-            if rows.take(root / ROWS, record):
-                report(f"{record.file}: taken up, {len(record.rows)} rows")
-            else:
-                report(f"{record.file}: left as it is, it holds a longer run")
-    store, same = Store.read(root / ROWS), True
+        for record in rows.found(source, refuse):
+            try:
+                figures.check(record)
+                taken = rows.take(root / ROWS, record)
+            except InputError as problem:
+                refuse(problem)
+                continue
+            report(f"{record.file}: " + (f"taken up, {len(record.rows)} rows" if taken else
+                                         "left as it is, it holds a longer run"))
+    store, same = Store.read(root / ROWS, refuse), True
     for page in PAGES:
         before = read_whole(root / page, "is missing").decode("utf-8")
         try:
@@ -100,6 +110,9 @@ def run(root: Path = ROOT, add: Sequence[Path] = (), check: bool = False,
         path, figure = root / FIGURES / file, draw()
         known = path.is_file() and plots.digest_of(path) == plots.drawn(figure)
         same &= _settle(f"{FIGURES}/{file}", known, check, report, lambda: plots.save(figure, path))
+    if refused:
+        raise InputError(f"{len(refused)} file{'s' * (len(refused) != 1)} of rows could not be used, the first because "
+                         f"{refused[0]}")
     return same
 
 

@@ -134,7 +134,7 @@ def test_jobs_find_the_package_from_any_folder(tmp_path, monkeypatch):
     monkeypatch.delenv("PYTHONPATH", raising=False)
     cell = Cell("one", VAESettings(hidden=4, limit=60, batch=20).resolved())
     cells.run_cells([cell], 1, tmp_path / "out", 2, None, lambda line: None)
-    assert cells.epochs_done(tmp_path / "out" / cell.folder) == 1
+    assert cells.epochs_done(cell, tmp_path / "out") == 1
 
 
 # --- runs that are not finite, checkpoints that are not ours ----------------------------------------------------------

@@ -218,9 +218,21 @@ def test_results_are_written_whole(tmp_path):
                         "seconds": "1"}]
     assert [record.settings for record in records] == [asdict(cell.settings) for cell in made]
     assert [record.file for record in records] == ["x/mnist-a-seed2.csv", "x/fashion-mnist-b-seed0.csv"]
-    kept = rows.read(tmp_path / "rows" / records[0].file)
-    assert kept.label == "a" and [row["test_elbo"] for row in kept.rows] == [-3.0, -2.0]
-    assert math.isnan(rows.read(tmp_path / "rows" / records[1].file).rows[0]["test_elbo"])
+    kept = (tmp_path / "rows" / records[0].file).read_text()
+    assert '"label": "a"' in kept and kept.endswith("\nepoch,test_elbo,seconds\n1,-3,1\n2,-2,5.5\n")
+    assert (tmp_path / "rows" / records[1].file).read_text().endswith("\n1,,1\n")
+
+
+def test_a_folder_of_another_cell_is_not_taken_for_this_one_s(tmp_path):
+    """The names of folders leave out commas."""
+    one, other = (Cell(label, VAESettings(hidden=hidden, **SMALL).resolved())
+                  for label, hidden in (("direct, q", 4), ("direct q", 5)))
+    assert one.folder == other.folder
+    cells.run_cells([one], 1, tmp_path, 1, None, lambda line: None)
+    for use in (lambda: cells.run_cells([other], 1, tmp_path, 1, None, lambda line: None),
+                lambda: cells.collect([other], tmp_path)):
+        with pytest.raises(InputError, match="was made with other settings: hidden is 4, not 5"):
+            use()
 
 
 # --- cells under way --------------------------------------------------------------------------------------------------
@@ -310,7 +322,7 @@ def test_the_time_left_is_that_of_the_epochs_left(tmp_path, monkeypatch):
     made = [Cell(f"k = {k}", VAESettings(k=k).resolved()) for k in (3, 4, 5)]
     now, done = [1000.0], {made[0].folder: 6, made[1].folder: 0, made[2].folder: 0}
     monkeypatch.setattr(cells.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(cells, "epochs_done", lambda folder: done[folder.name])
+    monkeypatch.setattr(cells, "epochs_done", lambda cell, out: done[cell.folder])
 
     def train(settings, epochs, out, *rest):
         now[0] += 120.0 * (epochs - done[out.name])         # two minutes an epoch
