@@ -47,12 +47,11 @@ def main(arguments: list[str]) -> None:
     grey = np.concatenate([read_idx(folder, f"{part}-images-idx3-ubyte", (n, 28, 28)) for part, n in PARTS])
     labels = np.concatenate([read_idx(folder, f"{part}-labels-idx1-ubyte", (n,)) for part, n in PARTS])
     images = np.packbits(grey.reshape(len(grey), 784) >= 128, axis=1)
-    temporary = out.with_name(out.name + ".tmp")
-    for place in (out, temporary):
-        if place.exists() and not place.is_file():
-            raise SystemExit(f"pack.py: {place} cannot be written: it is not a plain file")
+    temporary = out.with_name(f"{out.name}.{os.getpid()}.tmp")
+    if out.exists() and not out.is_file():
+        raise SystemExit(f"pack.py: {out} cannot be written: it is not a plain file")
     try:
-        with open(temporary, "wb") as stream:
+        with open(temporary, "xb") as stream:
             np.savez_compressed(stream, images=images, labels=labels)
         os.replace(temporary, out)
     except OSError as problem:

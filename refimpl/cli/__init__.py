@@ -20,6 +20,10 @@ def main(arguments: list[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
+        try:
+            os.getcwd()
+        except FileNotFoundError:
+            raise InputError("the current folder has been deleted; change to one that is there") from None
         status = options.run(options)
         if sys.stdout is not None:              # None where the program was started without one, as by >&-
             sys.stdout.flush()

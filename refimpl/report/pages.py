@@ -6,6 +6,7 @@
 """
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from refimpl.experiments import drawings, estimators_table, figures, plateau_ste
 from refimpl.experiments.rows import Record
 from refimpl.report import causes, choice, claims, faces, labels, markdown, measurements, training
 from refimpl.report.store import Store
-from refimpl.system.files import read_whole, write_text
+from refimpl.system.files import locked, output_folder, read_whole, write_text
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = ("README.md", "tutorials/results.md", "tutorials/attributes.md")
@@ -88,8 +89,8 @@ def run(root: Path = ROOT, add: Sequence[Path] = (), check: bool = False,
         refused.append(problem)
         report(f"left out: {problem}")
 
-    for source in add:
-        for record in rows.found(source, refuse):
+    with locked(output_folder(root / ROWS)) if add else contextlib.nullcontext():
+        for record in [record for source in add for record in rows.found(source, refuse)]:
             try:
                 figures.check(record)
                 taken = rows.take(root / ROWS, record)

@@ -84,20 +84,26 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
     if resume:
         checkpoint.load(out / checkpoint.FILE, settings)            # what is wrong with it is said before all else
     else:
-        names = (*WRITTEN, *kind_of(settings).MORE_PICTURES)
-        held = [name for name in names if (out / name).exists()] if out.is_dir() else []
-        if held:
-            advice = "continue with --resume, or choose" if checkpoint.FILE in held else "no run to continue: choose"
-            raise InputError(f"--out {out} already holds {', '.join(held)}; {advice} another folder")
+        _refuse_what_is_held(settings, out)
     with locked(output_folder(out)):
         if resume:
             run, history = checkpoint.load(out / checkpoint.FILE, settings)
         else:
+            _refuse_what_is_held(settings, out)                     # another process may have been here in between
             run = kind_of(settings).start(settings)
             history = np.empty((0, len(run.columns)))
             checkpoint.save(out / checkpoint.FILE, run, history)
         started()
         return _continue(run, history, epochs, out, dataset, report)
+
+
+def _refuse_what_is_held(settings: RunSettings, out: Path) -> None:
+    """InputError if the folder holds a run, or a part of one."""
+    names = (*WRITTEN, *kind_of(settings).MORE_PICTURES)
+    held = [name for name in names if (out / name).exists()] if out.is_dir() else []
+    if held:
+        advice = "continue with --resume, or choose" if checkpoint.FILE in held else "no run to continue: choose"
+        raise InputError(f"--out {out} already holds {', '.join(held)}; {advice} another folder")
 
 
 def _continue(run: Run, history: np.ndarray, epochs: int, out: Path, dataset: data.Dataset,

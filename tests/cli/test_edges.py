@@ -22,10 +22,10 @@ from tests.cli.helpers import SMALL, assert_refused, call
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def in_a_process(arguments: str, **more) -> subprocess.CompletedProcess:
+def in_a_process(arguments: str, before: str = "", **more) -> subprocess.CompletedProcess:
     """A command line through a shell, with the package on the path, from wherever `cwd` says."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **more.pop("env", {})}
-    return subprocess.run(f"{sys.executable} -m refimpl {arguments}", shell=True, capture_output=True, text=True,
+    return subprocess.run(f"{before}{sys.executable} -m refimpl {arguments}", shell=True, capture_output=True, text=True,
                           env=environment, **more)
 
 
@@ -33,6 +33,13 @@ def test_standard_output_may_be_closed(tmp_path):
     """Status 0, not 1, which for verify would mean that a claim failed."""
     done = in_a_process(f"verify --k 2 --samples 1000 --out {tmp_path} >&-", cwd=tmp_path)
     assert done.returncode == 0 and done.stderr == ""
+
+
+def test_a_folder_that_has_been_deleted_is_named(tmp_path):
+    (tmp_path / "gone").mkdir()
+    done = in_a_process("verify --k 2 --samples 1000 --out q", cwd=tmp_path / "gone",
+                        before=f"rmdir {tmp_path / 'gone'}; ")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "the current folder has been deleted" in done.stderr
 
 
 def test_a_window_system_that_matplotlib_does_not_know_is_nobodys_business(tmp_path):
