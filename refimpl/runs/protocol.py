@@ -71,6 +71,11 @@ class Run(ABC):
     def columns(self) -> tuple[str, ...]:
         """The columns of metrics.csv."""
 
+    @property
+    def may_be_missing(self) -> tuple[str, ...]:
+        """Those that are NaN in rows for which they were not computed; an estimator may have neither eps nor tau."""
+        return ("eps_or_tau",)
+
     def keywords(self, step: int) -> dict[str, object]:
         """The estimator's keywords at this step: eps or tau, the batch's mean score, what it has learnt."""
         return self.settings.keywords(step) | ({"memory": self.memory} if self.memory else {})

@@ -171,6 +171,12 @@ class VAERun(Run):
             return COLUMNS + ((NOT_A_BOUND,) if self.settings.released else ()) + ("evaluations",)
         return COLUMNS + ("sampled_elbo", "evaluations")
 
+    @property
+    def may_be_missing(self) -> tuple[str, ...]:
+        """Exact bounds too, where there are several latent variables."""
+        several = ("train_elbo", "valid_elbo", "test_elbo", "test_log_likelihood", "gap") if self.settings.n > 1 else ()
+        return (*super().may_be_missing, *several)
+
     def measure(self, dataset: data.Dataset, epoch: int, last: bool) -> Row:
         """Bounds are exact, by enumeration, whatever the estimator; NaN where none was computed.
 
