@@ -75,8 +75,9 @@ def run(root: Path = ROOT, add: Sequence[Path] = (), check: bool = False,
         report: Callable[[str], None] = print) -> bool:
     """Take up the rows at `add`, then make every block and picture; whether the pages were as they are made.
 
-    check: change nothing, only say what would be.  Raises InputError, one line, for a folder without pages, rows that
-    cannot be read, a block that nobody makes, a mark without its end.
+    check: change nothing, only say what would be.  Raises InputError, one line, for a folder without pages, a page
+    that cannot be read, a block that nobody makes or that no page has, a mark without its end; and, when all others are
+    reported, for rows that cannot be used.
     """
     root = Path(root)
     for page in PAGES:
@@ -99,18 +100,23 @@ def run(root: Path = ROOT, add: Sequence[Path] = (), check: bool = False,
                 continue
             report(f"{record.file}: " + (f"taken up, {len(record.rows)} rows" if taken else
                                          "left as it is, it holds a longer run"))
-    store, same = Store.read(root / ROWS, refuse), True
+    store, same, missing = Store.read(root / ROWS, refuse), True, set(BLOCKS)
     for page in PAGES:
-        before = read_whole(root / page, "is missing").decode("utf-8")
         try:
+            before = read_whole(root / page, "is missing").decode("utf-8").replace("\r\n", "\n")
             after = markdown.filled(before, lambda name: block(store, name))
+        except UnicodeDecodeError:
+            raise InputError(f"{root / page} is not a text in UTF-8") from None
         except InputError as problem:
             raise InputError(f"{root / page}: {problem}") from None
+        missing -= set(markdown.blocks(before))
         same &= _settle(page, after == before, check, report, lambda: write_text(root / page, after))
     for file, draw in pictures(store).items():
         path, figure = root / FIGURES / file, draw()
         known = path.is_file() and plots.digest_of(path) == plots.drawn(figure)
         same &= _settle(f"{FIGURES}/{file}", known, check, report, lambda: plots.save(figure, path))
+    if missing:
+        raise InputError(f"no page has a block {', '.join(sorted(missing))}: its marks have been removed or changed")
     if refused:
         raise InputError(f"{len(refused)} file{'s' * (len(refused) != 1)} of rows could not be used, the first because "
                          f"{refused[0]}")

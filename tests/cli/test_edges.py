@@ -25,8 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 def in_a_process(arguments: str, before: str = "", **more) -> subprocess.CompletedProcess:
     """A command line through a shell, with the package on the path, from wherever `cwd` says."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **more.pop("env", {})}
-    return subprocess.run(f"{before}{sys.executable} -m refimpl {arguments}", shell=True, capture_output=True, text=True,
-                          env=environment, **more)
+    command = f"{before}{sys.executable} -m refimpl {arguments}"
+    return subprocess.run(command, shell=True, capture_output=True, text=True, env=environment, **more)
 
 
 def test_standard_output_may_be_closed(tmp_path):
@@ -39,7 +39,8 @@ def test_a_folder_that_has_been_deleted_is_named(tmp_path):
     (tmp_path / "gone").mkdir()
     done = in_a_process("verify --k 2 --samples 1000 --out q", cwd=tmp_path / "gone",
                         before=f"rmdir {tmp_path / 'gone'}; ")
-    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "the current folder has been deleted" in done.stderr
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "the current folder has been deleted" in done.stderr
 
 
 def test_a_window_system_that_matplotlib_does_not_know_is_nobodys_business(tmp_path):

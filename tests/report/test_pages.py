@@ -93,11 +93,13 @@ def test_marks_that_do_not_fit(page, words):
 
 @pytest.fixture
 def root(tmp_path):
-    """A repository with three pages and the rows of one run."""
+    """A repository with three pages, which have all blocks, and without rows."""
     (tmp_path / "tutorials/figures").mkdir(parents=True)
     (tmp_path / "README.md").write_text(f"a\n<!-- report: readme-bounds -->\n{END}\n")
     (tmp_path / "tutorials/results.md").write_text(f"b\n<!-- report: binary -->\n{END}\nc\n")
-    (tmp_path / "tutorials/attributes.md").write_text("d\n")
+    others = [name for name in pages.BLOCKS if name not in ("readme-bounds", "binary")]
+    (tmp_path / "tutorials/attributes.md").write_text(
+        "d\n" + "".join(f"<!-- report: {name} -->\n{END}\n" for name in others))
     return tmp_path
 
 
@@ -136,6 +138,37 @@ def test_what_is_wrong_is_one_line_and_changes_no_row(root, tmp_path, capsys):
         assert {path: path.read_bytes() for path in root.rglob("*.csv")} == before
 
 
+def test_a_check_that_can_fail(root, capsys):
+    """Lines may end as git ends them on Windows; numbers may not be others, and marks not be gone."""
+    page = root / "tutorials/results.md"
+    rows.put(root / pages.ROWS, run_of())
+    assert cli.main(["report", "--root", str(root)]) == 0
+    right = page.read_bytes()
+    for content, status in ((right.replace(b"\n", b"\r\n"), 0), (right.replace(b"166.00", b"99.00"), 1),
+                            (right.replace(b"166.00", b"99.00").replace(b"\n", b"\r\n"), 1),
+                            (re.sub(rb"<!--.*-->\n", b"", right), 2), (right.replace(b"binary", b"joint"), 2),
+                            (b"\xff" + right, 2)):
+        page.write_bytes(content)
+        assert cli.main(["report", "--root", str(root), "--check"]) == status, content
+        assert capsys.readouterr().err.count("\n") == (status == 2) and page.read_bytes() == content
+
+
+def test_what_is_to_be_added_is_named(root, tmp_path, capsys, monkeypatch):
+    """An empty name is no folder, and links may lead in circles."""
+    rows.put(tmp_path / "x/rows", run_of())
+    monkeypatch.chdir(tmp_path / "x")
+    with pytest.raises(SystemExit):
+        cli.main(["report", "--root", str(root), "--add", ""])
+    assert "must name a folder, got an empty name" in capsys.readouterr().err
+    (tmp_path / "x/rows/loop.csv").symlink_to("loop.csv")
+    (tmp_path / "loop").symlink_to("loop")
+    for add in (tmp_path / "x", tmp_path / "loop"):
+        assert cli.main(["report", "--root", str(root), "--add", str(add)]) == 2
+        said = capsys.readouterr()
+        assert said.err.count("\n") == 1 and "Too many levels of symbolic links" in said.err
+    assert (root / pages.ROWS / run_of().file).exists()
+
+
 def test_a_bad_file_is_named_and_the_others_are_reported(root, tmp_path, capsys):
     for label in ("direct", "arm"):
         rows.put(root / pages.ROWS, run_of(label))
@@ -149,7 +182,8 @@ def test_a_bad_file_is_named_and_the_others_are_reported(root, tmp_path, capsys)
 
 
 def test_a_page_that_asks_for_a_label_that_is_none_is_told_so(store):
-    for asked in (("binary", "mnist", "dirct"), ("binery",), ("variance", None, "k 10"), ("faces-switch", "faces", "x")):
+    for asked in (("binary", "mnist", "dirct"), ("binery",), ("variance", None, "k 10"),
+                  ("faces-switch", "faces", "x")):
         with pytest.raises(ValueError, match="no label|no experiment"):
             store.of(*asked)
     assert store.of("binary", "omniglot", "direct") == []                              # which has not been run
