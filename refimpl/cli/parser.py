@@ -27,6 +27,11 @@ class Parser(argparse.ArgumentParser):
     late: Callable[[], str] | None = None
     """Makes more text for the end of --help, when it is asked for."""
 
+    def _print_message(self, message: str, file=None) -> None:
+        """A closed stream, which is None, takes nothing; argparse would take the other one."""
+        if file is not None:
+            super()._print_message(message, file)
+
     def error(self, message: str):
         self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
 

@@ -75,25 +75,30 @@ def run_cells(cells: Sequence[Cell], epochs: int, out: Path, jobs: int, data_dir
             ended(cell, rows[-1])
         return
     running: dict[subprocess.Popen, Cell] = {}
+    theirs, ours = os.pipe()                        # `ours` is closed however this process ends, and then they end too
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
                 cell = waiting.pop(0)
-                running[_start(cell, epochs, out / cell.folder, data_dir)] = cell
-            for process in [process for process in running if process.poll() is not None]:
+                running[_start(cell, epochs, out / cell.folder, data_dir, theirs)] = cell
+            for process in list(running):
+                try:
+                    _, problem = process.communicate(timeout=0.2 / len(running))       # it also reads what is said
+                except subprocess.TimeoutExpired:
+                    continue
                 cell = running.pop(process)
-                _, problem = process.communicate()
                 if process.returncode:
-                    raise InputError(f"{cell.folder}: {problem.strip() or 'stopped'}")
+                    raise InputError(f"{cell.folder}: {(problem.strip() or 'stopped').splitlines()[-1]}")
                 ended(cell, read_rows(out / cell.folder)[-1])
-            time.sleep(0.2)
     finally:
         for process in running:
             process.terminate()
             process.communicate()
+        os.close(ours)
+        os.close(theirs)
 
 
-def _start(cell: Cell, epochs: int, folder: Path, data_dir: str | None) -> subprocess.Popen:
+def _start(cell: Cell, epochs: int, folder: Path, data_dir: str | None, stdin: int) -> subprocess.Popen:
     command = [sys.executable, "-m", "refimpl", kind_of(cell.settings).COMMAND, *arguments(cell.settings),
                "--epochs", str(epochs), "--out", str(folder)]
     command += ["--data-dir", str(data_dir)] if data_dir else []
@@ -102,7 +107,9 @@ def _start(cell: Cell, epochs: int, folder: Path, data_dir: str | None) -> subpr
     environment = {**os.environ, **one_thread}
     above = os.environ.get("PYTHONPATH")                                # the package need not be in the current folder
     environment["PYTHONPATH"] = str(PACKAGE) + (os.pathsep + above if above else "")
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    environment["REFIMPL_UNTIL_STDIN_CLOSES"] = "1"                     # see __main__.py
+    return subprocess.Popen(command, env=environment, stdin=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                            text=True, errors="replace")
 
 
 def read_rows(folder: Path) -> list[Row]:

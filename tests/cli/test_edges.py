@@ -35,6 +35,42 @@ def test_standard_output_may_be_closed(tmp_path):
     assert done.returncode == 0 and done.stderr == ""
 
 
+@pytest.mark.parametrize("words", ["--help", "--version", "train --help"])
+def test_help_is_not_an_error(tmp_path, words):
+    done = in_a_process(f"{words} >&-", cwd=tmp_path)
+    assert done.returncode == 0 and done.stderr == ""
+
+
+@pytest.mark.parametrize("name", ["numpy", "matplotlib"])
+def test_a_package_that_is_missing_is_named_in_a_line(tmp_path, name):
+    """At the start, and where only some commands need it."""
+    (tmp_path / "missing" / name).mkdir(parents=True)
+    (tmp_path / "missing" / name / "__init__.py").write_text(f"raise ModuleNotFoundError(\"No module named '{name}'\")")
+    done = in_a_process("train --limit 60 --batch 20 --hidden 4 --epochs 1", cwd=tmp_path,
+                        env={"PYTHONPATH": f"{tmp_path / 'missing'}{os.pathsep}{ROOT}"})
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and f"No module named '{name}'" in done.stderr
+
+
+@pytest.mark.parametrize("when", ["refimpl.cli", "numpy", "refimpl.cli.parser", "matplotlib.figure"])
+def test_ctrl_c_while_a_module_is_imported(tmp_path, when):
+    """Inside any import, however deep; what is imported may swallow exceptions."""
+    (tmp_path / "sitecustomize.py").write_text(f"""
+import os, signal, sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == {when!r}:
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+            except BaseException:
+                raise RuntimeError("an extension module was not initialised") from None
+sys.meta_path.insert(0, Finder())
+""")
+    done = in_a_process("train --limit 60 --batch 20 --hidden 4 --epochs 1", cwd=tmp_path,
+                        env={"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+                        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    assert done.returncode == 130 and "Traceback" not in done.stderr
+
+
 def test_a_folder_that_has_been_deleted_is_named(tmp_path):
     (tmp_path / "gone").mkdir()
     done = in_a_process("verify --k 2 --samples 1000 --out q", cwd=tmp_path / "gone",

@@ -4,6 +4,7 @@ from __future__ import annotations
 import csv
 import math
 import os
+import subprocess
 from dataclasses import asdict, fields, replace
 
 import pytest
@@ -272,22 +273,19 @@ def test_as_many_processes_as_jobs(tmp_path, monkeypatch):
         def __init__(self, command, **keywords):
             Process.running += 1
             Process.most = max(Process.most, Process.running)
-            self.command, self.left, self.returncode = command, 2, None
+            self.left, self.returncode = 2, None
             commands.append(command)
             environments.append(keywords["env"])
 
-        def poll(self):
+        def communicate(self, timeout=None):
             self.left -= 1
-            if self.left == 0:
-                self.returncode, Process.running = 0, Process.running - 1
-            return self.returncode
-
-        def communicate(self):
+            if self.left:
+                raise subprocess.TimeoutExpired("train", timeout)
+            self.returncode, Process.running = 0, Process.running - 1
             return "", ""
 
     commands, environments = [], []
     monkeypatch.setattr(cells.subprocess, "Popen", Process)
-    monkeypatch.setattr(cells.time, "sleep", lambda seconds: None)
     monkeypatch.setattr(cells, "read_rows", lambda folder: [row(4)])
     made = [Cell(f"k = {k}", VAESettings(k=k).resolved()) for k in range(2, 13)]
     cells.run_cells(made, 4, tmp_path, 5, "/data", lambda line: None)
@@ -368,7 +366,7 @@ def test_a_process_of_its_own_finds_the_package_and_what_was_there_before(tmp_pa
         monkeypatch.delenv("PYTHONPATH", raising=False)
         if above:
             monkeypatch.setenv("PYTHONPATH", above)
-        cells._start(cell, 1, tmp_path, None)
+        cells._start(cell, 1, tmp_path, None, 0)
         assert started[-1]["env"]["PYTHONPATH"].split(os.pathsep) == paths
     assert (cells.PACKAGE / "refimpl" / "cli").is_dir()
 
@@ -381,20 +379,17 @@ def test_where_one_fails_the_others_are_ended(tmp_path, monkeypatch):
             self.returncode, self.calls = None, []
             made.append(self)
 
-        def poll(self):
-            if self is made[1]:
-                self.returncode = 2
-            return self.returncode
-
-        def communicate(self):
+        def communicate(self, timeout=None):
+            if timeout and self is not made[1]:
+                raise subprocess.TimeoutExpired("train", timeout)
+            self.returncode = 2
             self.calls.append("communicate")
-            return None, "it was not to be\n"
+            return None, "said before\nit was not to be\n"
 
         def terminate(self):
             self.calls.append("terminate")
 
     monkeypatch.setattr(cells.subprocess, "Popen", Process)
-    monkeypatch.setattr(cells.time, "sleep", lambda seconds: None)
     several = [Cell(f"k = {k}", VAESettings(k=k).resolved()) for k in (3, 4, 5, 6)]
     with pytest.raises(InputError, match="^mnist-k__4-seed0: it was not to be$"):
         cells.run_cells(several, 1, tmp_path, 3, None, lambda line: None)
