@@ -1,4 +1,5 @@
 """`python -m refimpl`."""
+import logging
 import os
 import signal
 import sys
@@ -42,6 +43,8 @@ if sys.version_info < (3, 11):
 # Pictures go into files, whatever window system the user's other programs draw with.  `explore` alone opens a window.
 if sys.argv[1:2] != ["explore"]:
     os.environ["MPLBACKEND"] = "agg"
+
+logging.getLogger("matplotlib").setLevel(logging.ERROR)     # where it keeps its cache is nothing for a user of ours
 
 signal.signal(signal.SIGTERM, stop)
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:       # not where the parent had it ignored

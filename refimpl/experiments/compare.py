@@ -46,6 +46,7 @@ def read_run(folder: Path | str) -> tuple[RunSettings, list[Row]]:
     return settings, measured
 
 
+@plots.own_settings()
 def run(folders: list[Path | str], out: Path | str) -> list[tuple[RunSettings, list[Row]]]:
     """Draw all runs into the file `out`, whose suffix says the format.
 

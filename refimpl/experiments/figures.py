@@ -234,7 +234,8 @@ def run(name: str, epochs: int, seeds: int, out: Path, jobs: int = 1, datasets: 
     runs = cells.collect([cell for cell in every if (folder / cell.folder).is_dir()], folder)
     records = cells.write_results(runs, folder, name)
     experiment.measure(runs, folder, data_dir, report)
-    drawn = {f"{name}.png": experiment.draw(records, experiment.summary), **experiment.further(runs, folder)}
-    for file, figure in drawn.items():
-        plots.save(figure, folder / file)
+    with plots.may_fail(folder / f"{name}.png"):
+        plots.save(experiment.draw(records, experiment.summary), folder / f"{name}.png")
+        for file, figure in experiment.further(runs, folder).items():
+            plots.save(figure, folder / file)
     return runs

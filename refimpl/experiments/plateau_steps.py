@@ -99,7 +99,8 @@ def run(out: Path | str, seeds: int = 5, steps: int = 200, datasets: Sequence[st
             progress.clear()
             last = [record.rows[-1] for record in records[-seeds:]]
             report(dataset, label, {name: float(np.mean([row[name] for row in last])) for name in last[0]})
-    plots.save(draw(records), folder / "plateau-steps.png")
+    with plots.may_fail(folder / "plateau-steps.png"):
+        plots.save(draw(records), folder / "plateau-steps.png")
     return records
 
 

@@ -71,6 +71,7 @@ def pictures(store: Store) -> dict[str, Callable[[], Figure]]:
     return made
 
 
+@plots.own_settings()
 def run(root: Path = ROOT, add: Sequence[Path] = (), check: bool = False,
         report: Callable[[str], None] = print) -> bool:
     """Take up the rows at `add`, then make every block and picture; whether the pages were as they are made.

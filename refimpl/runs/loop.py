@@ -132,8 +132,9 @@ def _continue(run: Run, history: np.ndarray, epochs: int, out: Path, dataset: da
         report(row)
 
     rows = [dict(zip(names, row)) for row in history.tolist()]
-    for name, figure in run.pictures(rows, dataset).items():
-        plots.save(figure, out / name)
+    with plots.may_fail(out / "curves.png"):
+        for name, figure in run.pictures(rows, dataset).items():
+            plots.save(figure, out / name)
     return rows
 
 

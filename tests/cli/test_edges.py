@@ -8,13 +8,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import matplotlib as mpl
+import matplotlib.image
 import numpy as np
 import pytest
 
-from refimpl import cli
+from refimpl import cli, plots
 from refimpl.checks import InputError, NotFinite
 from refimpl.experiments import cells
 from refimpl.experiments.cells import Cell
+from refimpl.plots import images
 from refimpl.runs import checkpoint, loop
 from refimpl.runs.vae import VAERun, VAESettings
 from tests.cli.helpers import SMALL, assert_refused, call
@@ -33,6 +36,45 @@ def test_standard_output_may_be_closed(tmp_path):
     """Status 0, not 1, which for verify would mean that a claim failed."""
     done = in_a_process(f"verify --k 2 --samples 1000 --out {tmp_path} >&-", cwd=tmp_path)
     assert done.returncode == 0 and done.stderr == ""
+
+
+RC = """text.usetex: True
+figure.figsize: 9000, 9000
+font.family: No Such Font
+lines.linewidth: 700
+"""
+
+
+def test_pictures_are_drawn_under_settings_of_our_own(tmp_path):
+    """As a program, with a matplotlibrc that would not let a run end well, and no place for matplotlib's cache."""
+    (tmp_path / "matplotlibrc").write_text(RC)
+    done = in_a_process("train --limit 60 --batch 20 --hidden 4 --epochs 1 --out run", cwd=tmp_path,
+                        env={"MPLCONFIGDIR": "/proc/none"})
+    assert (done.returncode, done.stderr) == (0, "")
+    with mpl.rc_context(fname=tmp_path / "matplotlibrc"):
+        loop.train(VAESettings(hidden=4, limit=60, batch=20), 1, tmp_path / "here")
+        assert mpl.rcParams["lines.linewidth"] == 700                       # the user's own settings stay
+    for name in ("curves.png", "samples.png"):
+        assert plots.digest_of(tmp_path / "run" / name) == plots.digest_of(tmp_path / "here" / name) != ""
+
+
+def test_a_picture_that_fails_costs_a_run_nothing(tmp_path, capsys, monkeypatch):
+    def pictures(self, rows, dataset):
+        raise OverflowError("no tick\nfor this")
+
+    monkeypatch.setattr(VAERun, "pictures", pictures)
+    status, out, err = call(capsys, "train", *SMALL, "--epochs", 1, "--out", tmp_path)
+    assert status == 0 and "1 epoch: test" in out
+    assert err == f"{tmp_path / 'curves.png'} could not be drawn: OverflowError: no tick\n"
+    assert (tmp_path / "metrics.csv").exists()
+
+
+@pytest.mark.parametrize("shape", [(3_000, 1), (1, 3_000), (1_000, 3)])
+def test_pictures_of_images_of_extreme_shape_stay_small(tmp_path, shape, recwarn):
+    figure = images.tiles(np.zeros((16, shape[0] * shape[1])), "数据 देव", "direct", shape=shape)
+    plots.save(figure, tmp_path / "x.png")
+    high, wide = mpl.image.imread(tmp_path / "x.png").shape[:2]
+    assert max(high, wide) < 4_000 and not recwarn.list
 
 
 @pytest.mark.parametrize("words", ["--help", "--version", "train --help"])
