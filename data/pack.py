@@ -3,8 +3,9 @@
 usage: python data/pack.py FOLDER OUT.npz
 
 FOLDER holds train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, plain
-or with .gz behind the name.  OUT.npz gets `images` (70000, 98) uint8, eight pixels a byte, a pixel 1 where the grey
-value is at least 128, the 60,000 training images first; and `labels` (70000,) uint8.
+or with .gz behind the name, or with a point before idx, as some programs unpack them.  OUT.npz gets `images` (70000,
+98) uint8, eight pixels a byte, a pixel 1 where the grey value is at least 128, the 60,000 training images first; and
+`labels` (70000,) uint8.
 """
 from __future__ import annotations
 
@@ -22,14 +23,14 @@ PARTS = (("train", 60_000), ("t10k", 10_000))
 
 def read_idx(folder: Path, name: str, shape: tuple[int, ...]) -> np.ndarray:
     """One IDX file of unsigned bytes (magic 0, 0, 8, number of axes; sizes as big-endian 32 bits; then the bytes)."""
-    plain, zipped = folder / name, folder / (name + ".gz")
-    path = plain if plain.exists() else zipped
-    if not path.exists():
-        raise SystemExit(f"pack.py: {plain} is missing (and no {zipped.name} either)")
+    names = [each + suffix for each in (name, name.replace("-idx", ".idx")) for suffix in ("", ".gz")]
+    path = next((folder / each for each in names if (folder / each).exists()), None)
+    if path is None:
+        raise SystemExit(f"pack.py: {folder / name} is missing (and no {', '.join(names[1:])} either)")
     if not path.is_file():                                  # a pipe would be waited for
         raise SystemExit(f"pack.py: {path} cannot be read: it is not a plain file")
     try:
-        content = gzip.decompress(path.read_bytes()) if path is zipped else path.read_bytes()
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as problem:
         raise SystemExit(f"pack.py: {path} cannot be read: {problem}")
     header = bytes([0, 0, 8, len(shape)]) + b"".join(size.to_bytes(4, "big") for size in shape)

@@ -2,10 +2,11 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 
+from refimpl import data
 from refimpl.checks import InputError
 from refimpl.runs.settings import TYPES, RunSettings, option
 
@@ -59,6 +60,9 @@ def agreed(options: argparse.Namespace, saved: RunSettings, where: str) -> RunSe
     said = given(options, type(saved))
     if said.pop("as_released", False):
         said = {**saved.preset(), **said}
+    moved = saved.file_sha256 is not None and said.get("dataset", saved.dataset) != saved.dataset
+    if moved and data.get(said["dataset"]).sha256 == saved.file_sha256:
+        saved = replace(saved, dataset=said["dataset"])             # the same images, wherever the file lies now
     differing = [f"{name} is {getattr(saved, name)}, not {value}" for name, value in said.items()
                  if getattr(saved, name) != value]
     if differing:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +57,8 @@ def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None
                              f"one of {kind.COMMAND} is needed here")
         saved = _settings(saved_kind.SETTINGS, str(content["settings"]), path)
         state = json.loads(str(content["rng"]))
+    if settings is not None and settings.file_sha256 == saved.file_sha256 is not None:
+        saved = replace(saved, dataset=settings.dataset)            # the same images, wherever the file lies now
     if settings is not None and settings != saved:
         differing = [f"{name} is {old}, not {new}" for (name, old), new
                      in zip(asdict(saved).items(), asdict(settings).values()) if old != new]

@@ -23,6 +23,7 @@ from refimpl.runs.protocol import Row, Run
 from refimpl.runs.settings import RunSettings
 from refimpl.system.commit import commit
 from refimpl.system.files import locked, output_folder, read_whole, write_text
+from refimpl.system.memory import available
 from refimpl.system.progress import Progress
 
 COMMIT = "commit.txt"
@@ -80,6 +81,7 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
         raise InputError(f"--epochs must be at least 1, got {epochs}")
     dataset = settings.load(data_dir, settings.limit)
     settings.check_data(dataset)
+    _refuse_what_does_not_fit(settings)
     out = Path(out)
     if resume:
         checkpoint.load(out / checkpoint.FILE, settings)            # what is wrong with it is said before all else
@@ -95,6 +97,21 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
             checkpoint.save(out / checkpoint.FILE, run, history)
         started()
         return _continue(run, history, epochs, out, dataset, report)
+
+
+def _refuse_what_does_not_fit(settings: RunSettings) -> None:
+    """InputError if the run needs more memory than this process may have: the system would end it without a word.
+
+    Counted are weights, gradients and Adam's moments, a batch of images with what the decoder makes of it, and, of a
+    single latent variable, the decoder's image of each value: the run takes more, but not less.
+    """
+    model = kind_of(settings).blank(settings, np.random.default_rng(0)).model           # zeros, which take no memory
+    images = 3 * settings.batch + (2 * model.k if model.n == 1 else 0)
+    numbers = 4 * model.parameters.values.size + images * settings.pixels + 2 * settings.batch * model.n * model.k
+    needed, there = numbers * model.dtype.itemsize, available()
+    if needed > there:
+        raise InputError(f"it needs at least {needed / 1e9:.2g} GB of memory, and {there / 1e9:.2g} GB are there; "
+                         "use smaller images, or a smaller --k, --n, --hidden or --batch")
 
 
 def _refuse_what_is_held(settings: RunSettings, out: Path) -> None:
