@@ -17,6 +17,7 @@ import numpy as np
 from refimpl import data, estimators
 from refimpl.estimators import Memory
 from refimpl.nn.adam import Adam
+from refimpl.runs import streams
 from refimpl.runs.settings import RunSettings
 
 if TYPE_CHECKING:                       # matplotlib takes a third of a second to import: only pictures need it
@@ -53,7 +54,7 @@ class Run(ABC):
     @classmethod
     def start(cls, settings: RunSettings) -> Run:
         """A new run of resolved settings: weights drawn from the seed, the same for every estimator."""
-        rng = np.random.default_rng(settings.seed)
+        rng = streams.training(settings.seed)
         run = cls.blank(settings, rng)
         run.model.initialise(rng)
         return run

@@ -17,6 +17,7 @@ from refimpl.latent.independent import Independent
 from refimpl.latent.pairwise import Pairwise
 from refimpl.models.bounds import DOUBLE_UP_TO, Bounds
 from refimpl.models.vae import VAE
+from refimpl.runs import streams
 from refimpl.runs.protocol import Row, Run
 from refimpl.runs.settings import WIDEST, RunSettings, option, setting
 
@@ -197,7 +198,7 @@ class VAERun(Run):
                "eps_or_tau": next(iter(temperature.values()), math.nan)}
         for name in ("sampled_elbo", NOT_A_BOUND):
             if name in self.columns:
-                row[name] = model.sampled_elbo(dataset.test, np.random.default_rng([settings.seed, epoch]))
+                row[name] = model.sampled_elbo(dataset.test, streams.measuring(settings.seed, epoch))
         return row
 
     def pictures(self, rows: Sequence[Row], dataset: data.Dataset) -> dict[str, Figure]:
@@ -211,7 +212,7 @@ class VAERun(Run):
             logits = model.decode_all()
         else:
             x = dataset.test.images(slice(0, SHOWN), model.dtype)
-            z = model.draw(x, np.random.default_rng(settings.seed)).argmax(axis=-1)
+            z = model.draw(x, streams.samples(settings.seed)).argmax(axis=-1)
             values, counts = np.unique(z, axis=0, return_counts=True)
             most = np.argsort(-counts, kind="stable")[:100]
             hots = np.eye(settings.k)[values[most]].reshape(len(most), -1)
