@@ -3,8 +3,9 @@
 usage: python data/pack.py FOLDER OUT.npz
 
 FOLDER holds train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, plain
-or with .gz behind the name.  OUT.npz gets `images` (70000, 98) uint8, eight pixels a byte, a pixel 1 where the grey
-value is at least 128, the 60,000 training images first; and `labels` (70000,) uint8.
+or with .gz behind the name, or with a point before idx, as some programs unpack them.  OUT.npz gets `images` (70000,
+98) uint8, eight pixels a byte, a pixel 1 where the grey value is at least 128, the 60,000 training images first; and
+`labels` (70000,) uint8.
 """
 from __future__ import annotations
 
@@ -22,14 +23,14 @@ PARTS = (("train", 60_000), ("t10k", 10_000))
 
 def read_idx(folder: Path, name: str, shape: tuple[int, ...]) -> np.ndarray:
     """One IDX file of unsigned bytes (magic 0, 0, 8, number of axes; sizes as big-endian 32 bits; then the bytes)."""
-    plain, zipped = folder / name, folder / (name + ".gz")
-    path = plain if plain.exists() else zipped
-    if not path.exists():
-        raise SystemExit(f"pack.py: {plain} is missing (and no {zipped.name} either)")
+    names = [each + suffix for each in (name, name.replace("-idx", ".idx")) for suffix in ("", ".gz")]
+    path = next((folder / each for each in names if (folder / each).exists()), None)
+    if path is None:
+        raise SystemExit(f"pack.py: {folder / name} is missing (and no {', '.join(names[1:])} either)")
     if not path.is_file():                                  # a pipe would be waited for
         raise SystemExit(f"pack.py: {path} cannot be read: it is not a plain file")
     try:
-        content = gzip.decompress(path.read_bytes()) if path is zipped else path.read_bytes()
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as problem:
         raise SystemExit(f"pack.py: {path} cannot be read: {problem}")
     header = bytes([0, 0, 8, len(shape)]) + b"".join(size.to_bytes(4, "big") for size in shape)
@@ -47,12 +48,11 @@ def main(arguments: list[str]) -> None:
     grey = np.concatenate([read_idx(folder, f"{part}-images-idx3-ubyte", (n, 28, 28)) for part, n in PARTS])
     labels = np.concatenate([read_idx(folder, f"{part}-labels-idx1-ubyte", (n,)) for part, n in PARTS])
     images = np.packbits(grey.reshape(len(grey), 784) >= 128, axis=1)
-    temporary = out.with_name(out.name + ".tmp")
-    for place in (out, temporary):
-        if place.exists() and not place.is_file():
-            raise SystemExit(f"pack.py: {place} cannot be written: it is not a plain file")
+    temporary = out.with_name(f"{out.name}.{os.getpid()}.tmp")
+    if out.exists() and not out.is_file():
+        raise SystemExit(f"pack.py: {out} cannot be written: it is not a plain file")
     try:
-        with open(temporary, "wb") as stream:
+        with open(temporary, "xb") as stream:
             np.savez_compressed(stream, images=images, labels=labels)
         os.replace(temporary, out)
     except OSError as problem:

@@ -15,11 +15,18 @@ from refimpl.cli.parser import PROGRAM, make_parser
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit status."""
-    options = make_parser().parse_args(arguments)
+    try:
+        options = make_parser().parse_args(arguments)
+    except KeyboardInterrupt:
+        return 130
     for stream in (sys.stdout, sys.stderr):     # a terminal that knows no ± gets a question mark
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
+        try:
+            os.getcwd()
+        except FileNotFoundError:
+            raise InputError("the current folder has been deleted; change to one that is there") from None
         status = options.run(options)
         if sys.stdout is not None:              # None where the program was started without one, as by >&-
             sys.stdout.flush()
@@ -28,6 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
         message, status = f"error: {problem}", 2
     except MemoryError:
         message, status = "error: there is not enough memory for this; use a smaller --k, --n, --hidden or --batch", 2
+    except ImportError as problem:
+        message, status = f"error: {problem}; `python -m pip install -r requirements.txt` installs what is needed", 2
     except KeyboardInterrupt:
         message, status = f"stopped{options.after_stop}", 130
     except BrokenPipeError:                     # the reader of a pipe has gone, as with `| head`

@@ -2,11 +2,11 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 
-from refimpl import estimators, latent
+from refimpl import data, estimators, latent
 from refimpl.checks import InputError, Options, Setting, Value
 from refimpl.runs.settings import TYPES, RunSettings, option
 
@@ -106,6 +106,9 @@ def agreed(options: argparse.Namespace, saved: RunSettings, where: str) -> RunSe
     wanted = given(options, type(saved), saved)
     if wanted.pop("as_released", False):
         wanted = {**saved.preset(), **wanted}
+    moved = saved.file_sha256 is not None and wanted.get("dataset", saved.dataset) != saved.dataset
+    if moved and data.get(wanted["dataset"]).sha256 == saved.file_sha256:
+        saved = replace(saved, dataset=wanted["dataset"])           # the same images, wherever the file lies now
     differing = []
     for name, value in wanted.items():
         before = getattr(saved, name)

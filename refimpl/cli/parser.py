@@ -27,6 +27,11 @@ class Parser(argparse.ArgumentParser):
     late: Callable[[], str] | None = None
     """Makes more text for the end of --help, when it is asked for."""
 
+    def _print_message(self, message: str, file=None) -> None:
+        """A closed stream, which is None, takes nothing; argparse would take the other one."""
+        if file is not None:
+            super()._print_message(message, file)
+
     def error(self, message: str):
         self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
 
@@ -104,20 +109,20 @@ def make_parser() -> argparse.ArgumentParser:
         add_settings(trained, kind.SETTINGS)
         trained.add_argument("--epochs", type=int, default=kind.EPOCHS,
                              help="epochs in all, those already done included")
-        trained.add_argument("--data-dir", type=Path, help="folder to look for data in first; Omniglot needs it")
+        trained.add_argument("--data-dir", type=folder_name, help="folder to look for data in first; Omniglot needs it")
         trained.add_argument("--out", type=folder_name,
                              help="folder for the run (default: below runs/, named after the settings)")
         trained.add_argument("--resume", action="store_true",
                              help="continue the run in --out; its settings are taken from there")
 
     codes = command(TRAIN, "codes", commands.codes, "which latent values a trained model uses, at the start and now")
-    codes.add_argument("folder", type=Path, metavar="DIR", help="folder of a run")
+    codes.add_argument("folder", type=folder_name, metavar="DIR", help="folder of a run")
     codes.add_argument("--images", type=int, default=2_000, help="test images to draw a z for")
-    codes.add_argument("--data-dir", type=Path, help="folder to look for data in first; Omniglot needs it")
+    codes.add_argument("--data-dir", type=folder_name, help="folder to look for data in first; Omniglot needs it")
 
     compare = command(COMPARE, "compare", commands.compare,
                       "test bounds of several runs in one picture (slides 23 and 24)")
-    compare.add_argument("runs", nargs="+", type=Path, metavar="DIR", help="folder of a run")
+    compare.add_argument("runs", nargs="+", type=folder_name, metavar="DIR", help="folder of a run")
     compare.add_argument("--out", type=Path, required=True, metavar="FILE",
                          help="the picture; its suffix says the format: .png, .pdf or .svg")
 
@@ -137,10 +142,10 @@ def make_parser() -> argparse.ArgumentParser:
 
     yardsticks = command(COMPARE, "yardsticks", commands.yardsticks,
                          "one sample, a hundred, relaxed ones, enumeration: the bound of one model")
-    yardsticks.add_argument("runs", nargs="+", type=Path, metavar="DIR", help="folder of a run of `train`")
+    yardsticks.add_argument("runs", nargs="+", type=folder_name, metavar="DIR", help="folder of a run of `train`")
     yardsticks.add_argument("--repetitions", type=int, default=10, help="of each sampled bound")
     yardsticks.add_argument("--images", type=int, default=2_000, help="test images")
-    yardsticks.add_argument("--data-dir", type=Path, help="folder to look for data in first; Omniglot needs it")
+    yardsticks.add_argument("--data-dir", type=folder_name, help="folder to look for data in first; Omniglot needs it")
     yardsticks.add_argument("--out", type=folder_name, default=Path("runs/yardsticks"), help="folder for the rows")
 
     experiment = command(PAPER, "experiment", commands.experiment,
@@ -152,21 +157,21 @@ def make_parser() -> argparse.ArgumentParser:
     experiment.add_argument("--only", nargs="+", metavar="LABEL", help="only the runs of these labels, listed below")
     experiment.add_argument("--jobs", type=int, default=1,
                             help="runs at a time, each with one thread; 1: one after the other")
-    experiment.add_argument("--data-dir", type=Path, help="folder to look for data in first; Omniglot needs it")
+    experiment.add_argument("--data-dir", type=folder_name, help="folder to look for data in first; Omniglot needs it")
     experiment.add_argument("--out", type=folder_name,
                             help="folder for runs, rows, NAME.csv and NAME.png (default: runs/experiment-NAME)")
     experiment.late = commands.labels_of_experiments
 
     variance = command(PAPER, "variance", commands.variance,
                        "noise of the encoder gradient against eps and tau (slide 21)")
-    variance.add_argument("--run", dest="folder", type=Path, metavar="DIR",
+    variance.add_argument("--run", dest="folder", type=folder_name, metavar="DIR",
                           help="take the model of this run; without it one is trained by direct for one epoch")
     variance.add_argument("--dataset", default="mnist", help=f"without --run: images to train on, {any_images}")
     variance.add_argument("--k", type=int, default=10, help="without --run: number of values of z")
     variance.add_argument("--seed", type=int, default=0, help="of the noise, and of the model without --run")
     variance.add_argument("--samples", type=int, default=100, help="draws of the noise a point, 5 ... 1000")
     variance.add_argument("--batch", type=int, default=100, help="images in the batch")
-    variance.add_argument("--data-dir", type=Path, help="folder to look for data in first")
+    variance.add_argument("--data-dir", type=folder_name, help="folder to look for data in first")
     variance.add_argument("--out", type=folder_name, default=Path("runs/variance"),
                           help="folder for variance.png and variance.csv")
 
@@ -177,7 +182,7 @@ def make_parser() -> argparse.ArgumentParser:
     both.add_argument("--seed", type=int, default=0, help="of the model and of the noise")
     both.add_argument("--samples", type=int, default=400, help="draws of the noise at each eps")
     both.add_argument("--batch", type=int, default=50, help="images in the batch")
-    both.add_argument("--data-dir", type=Path, help="folder to look for data in first; Omniglot needs it")
+    both.add_argument("--data-dir", type=folder_name, help="folder to look for data in first; Omniglot needs it")
     both.add_argument("--out", type=folder_name, default=Path("runs/joint-argmax"), help="folder for the rows")
 
     timing = command(PAPER, "structured-timing", commands.structured_timing,
@@ -199,7 +204,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     report = command(KEEP, "report", commands.report,
                      "every table and picture of README, results.md and attributes.md, from the rows")
-    report.add_argument("--add", nargs="+", type=Path, default=[], metavar="DIR",
+    report.add_argument("--add", nargs="+", type=folder_name, default=[], metavar="DIR",
                         help="first take up the rows below these folders of `experiment` and others")
     report.add_argument("--check", action="store_true", help="change nothing; status 1 if something would change")
     report.add_argument("--root", type=folder_name, default=REPOSITORY, help="folder of README.md and tutorials/")

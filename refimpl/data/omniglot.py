@@ -59,7 +59,7 @@ def _from_drawings(archives: list[Path]) -> tuple[Part, Part, Part]:
                     if entry.endswith(".png") and key not in packed:
                         _drawer(key, path)                  # a name of another kind is said with its file
                         packed[key] = _one_drawing(archive.read(entry), f"{path}: {entry}", weights)
-        except InputError:
+        except (InputError, MemoryError):
             raise
         except Exception:                                   # zipfile, zlib and the decoder of PNG raise anything
             raise InputError(f"{path} is truncated or not a zip file of Omniglot drawings; {ADVICE}") from None
@@ -110,6 +110,8 @@ def _from_chardata(path: Path) -> tuple[Part, Part, Part]:
     try:
         content = loadmat(stream, variable_names=("data", "testdata"))
         grey = [content[key] for key in ("data", "testdata")]
+    except MemoryError:
+        raise
     except Exception:                                       # loadmat raises anything at all on a damaged file
         raise InputError(f"{path} is truncated or not the chardata.mat of the IWAE code; {ADVICE}") from None
     packed = []

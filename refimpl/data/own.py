@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
+import os
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -68,7 +69,7 @@ def _parts(content: Content) -> tuple[Part, Part, Part]:
 
 def _read(name: str) -> Content:
     path = Path(name)
-    return _content(path, path.resolve(), file_stamp(path, MISSING))
+    return _content(path, Path(os.path.realpath(path)), file_stamp(path, MISSING))
 
 
 @functools.lru_cache(maxsize=2)

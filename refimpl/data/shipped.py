@@ -34,7 +34,7 @@ class Shipped(NamedTuple):
         if folder is not None and os.path.lexists(folder / self.file):      # a link to nowhere is no reason to look on
             path = folder / self.file
         stamp = file_stamp(path, MISSING)
-        images, labels = _content(self, path.resolve(), stamp)
+        images, labels = _content(self, Path(os.path.realpath(path)), stamp)
         train, valid, test = (Part(images[cut], labels[cut]) for cut in CUTS)
         return train, valid, test
 

@@ -43,11 +43,15 @@ class Cell:
         return re.sub(r"[^\w-]", "", "-".join(words).replace(" ", "_"))
 
 
-def epochs_done(folder: Path) -> int:
-    """Epochs that the run in this folder has behind it; 0 if there is none."""
-    if not (folder / checkpoint.FILE).exists():
+def epochs_done(cell: Cell, out: Path) -> int:
+    """Epochs that this cell has behind it; 0 if there is no such run in `out`.
+
+    Raises InputError where its folder holds a run of other settings: the names of folders leave out commas and more.
+    """
+    path = out / cell.folder / checkpoint.FILE
+    if not path.exists():
         return 0
-    history = checkpoint.load(folder / checkpoint.FILE)[1]
+    history = checkpoint.load(path, cell.settings)[1]
     return int(history[-1, 0]) if len(history) else 0
 
 
@@ -55,7 +59,7 @@ def run_cells(cells: Sequence[Cell], epochs: int, out: Path, jobs: int, data_dir
               report: Callable[[str], None]) -> None:
     """Train every cell to `epochs` epochs.  With jobs > 1 in processes of their own, each with one thread for its
     matrix products.  Reports each cell as it ends, with the time that the others will take if they are like it."""
-    done = {cell: epochs_done(out / cell.folder) for cell in cells}
+    done = {cell: epochs_done(cell, out) for cell in cells}
     waiting = [cell for cell in cells if done[cell] < epochs]
     to_do, made, started = sum(epochs - done[cell] for cell in waiting), 0, time.monotonic()
 
@@ -73,25 +77,30 @@ def run_cells(cells: Sequence[Cell], epochs: int, out: Path, jobs: int, data_dir
             ended(cell, rows[-1])
         return
     running: dict[subprocess.Popen, Cell] = {}
+    theirs, ours = os.pipe()                        # `ours` is closed however this process ends, and then they end too
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
                 cell = waiting.pop(0)
-                running[_start(cell, epochs, out / cell.folder, data_dir)] = cell
-            for process in [process for process in running if process.poll() is not None]:
+                running[_start(cell, epochs, out / cell.folder, data_dir, theirs)] = cell
+            for process in list(running):
+                try:
+                    _, problem = process.communicate(timeout=0.2 / len(running))       # it also reads what is said
+                except subprocess.TimeoutExpired:
+                    continue
                 cell = running.pop(process)
-                _, problem = process.communicate()
                 if process.returncode:
-                    raise InputError(f"{cell.folder}: {problem.strip() or 'stopped'}")
+                    raise InputError(f"{cell.folder}: {(problem.strip() or 'stopped').splitlines()[-1]}")
                 ended(cell, read_rows(out / cell.folder)[-1])
-            time.sleep(0.2)
     finally:
         for process in running:
             process.terminate()
             process.communicate()
+        os.close(ours)
+        os.close(theirs)
 
 
-def _start(cell: Cell, epochs: int, folder: Path, data_dir: str | None) -> subprocess.Popen:
+def _start(cell: Cell, epochs: int, folder: Path, data_dir: str | None, stdin: int) -> subprocess.Popen:
     command = [sys.executable, "-m", "refimpl", kind_of(cell.settings).COMMAND, *arguments(cell.settings),
                "--epochs", str(epochs), "--out", str(folder)]
     command += ["--data-dir", str(data_dir)] if data_dir else []
@@ -100,7 +109,9 @@ def _start(cell: Cell, epochs: int, folder: Path, data_dir: str | None) -> subpr
     environment = {**os.environ, **one_thread}
     above = os.environ.get("PYTHONPATH")                                # the package need not be in the current folder
     environment["PYTHONPATH"] = str(PACKAGE) + (os.pathsep + above if above else "")
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    environment["REFIMPL_UNTIL_STDIN_CLOSES"] = "1"                     # see __main__.py
+    return subprocess.Popen(command, env=environment, stdin=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                            text=True, errors="replace")
 
 
 def read_rows(folder: Path) -> list[Row]:
@@ -121,7 +132,7 @@ def _line(cell: Cell, row: Row) -> str:
 
 def collect(cells: Sequence[Cell], out: Path) -> dict[Cell, list[Row]]:
     """The rows of every cell that has any."""
-    return {cell: read_rows(out / cell.folder) for cell in cells if epochs_done(out / cell.folder)}
+    return {cell: read_rows(out / cell.folder) for cell in cells if epochs_done(cell, out)}
 
 
 def at_epoch(rows: list[Row], epoch: int, name: str) -> float:

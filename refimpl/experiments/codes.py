@@ -15,7 +15,7 @@ import numpy as np
 
 from refimpl import data
 from refimpl.checks import InputError
-from refimpl.runs import checkpoint
+from refimpl.runs import checkpoint, streams
 from refimpl.runs.vae import VAERun
 
 
@@ -56,6 +56,6 @@ def run(folder: Path | str, images: int = 2_000, data_dir: str | None = None) ->
                                  missing="is missing: there is no run here")
     settings = trained.settings
     test = settings.load(data_dir, images).test
-    first, now = (count(model, test, np.random.default_rng(settings.seed))
+    first, now = (count(model, test, streams.samples(settings.seed))
                   for model in (VAERun.start(settings), trained))
     return first, now

@@ -9,12 +9,10 @@ from pathlib import Path
 
 from refimpl import estimators, plots
 from refimpl.checks import InputError
-from refimpl.runs import KINDS
+from refimpl.runs import KINDS, checkpoint
 from refimpl.runs.protocol import Row
 from refimpl.runs.settings import RunSettings
 from refimpl.system.files import read_whole
-
-LARGEST = 1e12                  # nats, epochs, seconds: beyond it a number is no measurement, and no axis can show it
 
 
 def read_run(folder: Path | str) -> tuple[RunSettings, list[Row]]:
@@ -45,13 +43,14 @@ def read_run(folder: Path | str) -> tuple[RunSettings, list[Row]]:
     if settings is None:
         raise InputError(f"{folder} was trained by the estimator {fields['estimator']!r}, which is not registered "
                          "here; register it first, as in tutorials/your_own_estimator.md")
-    if any(abs(row[name]) > LARGEST for row in measured for name in ("epoch", "seconds", "test_elbo")):
-        raise InputError(f"{folder}: metrics.csv holds a number beyond {LARGEST:g}, which is no measurement")
+    if any(abs(row[name]) > checkpoint.LARGEST for row in measured for name in ("epoch", "seconds", "test_elbo")):
+        raise InputError(f"{folder}: metrics.csv holds a number beyond {checkpoint.LARGEST:g}, which is no measurement")
     if not measured:
         raise InputError(f"{folder} has no epoch with a test bound yet in its metrics.csv")
     return settings, measured
 
 
+@plots.own_settings()
 def run(folders: list[Path | str], out: Path | str) -> list[tuple[RunSettings, list[Row]]]:
     """Draw all runs into the file `out`, whose suffix says the format.
 

@@ -18,7 +18,7 @@ from refimpl.experiments import cells, faces_judge
 from refimpl.experiments.cells import Cell
 from refimpl.experiments.rows import Record, measured
 from refimpl.plots import runs as pictures_of_runs
-from refimpl.runs import checkpoint
+from refimpl.runs import checkpoint, streams
 from refimpl.runs.mixture import PRETRAIN_BATCH, MixtureSettings, attribute_columns
 
 LABELS = (0, 20, 50, 200, 1000)
@@ -73,7 +73,7 @@ def measure(runs: Runs, folder: Path, data_dir: str | None, report: Callable[[st
     report(f"judge: {judge.accuracy(whole.test):.2%} of the test faces right in all attributes")
     for cell in runs:
         run, history = checkpoint.load(folder / cell.folder / checkpoint.FILE)
-        rng = np.random.default_rng([cell.settings.seed, len(LABELS)])
+        rng = streams.switch_test(cell.settings.seed)
         rows = faces_judge.switch_test(run.model, run.naming(whole.test), judge, whole.test,
                                        len(whole.train) + len(whole.valid), history[-1, 0], rng)
         measured(folder, SWITCH, cell.label, {"dataset": cell.settings.dataset, "seed": cell.settings.seed}, rows)

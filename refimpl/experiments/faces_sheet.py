@@ -24,6 +24,7 @@ def draw(rows: int = 8) -> Figure:
                         "a row one draw of the nuisances", "faces: along a row only the attributes change")
 
 
+@plots.own_settings()
 def run(out: Path | str, rows: int = 8) -> None:
     """Draw them into the file `out`, whose suffix says the format.
 

@@ -13,16 +13,18 @@
 """
 from __future__ import annotations
 
+import functools
 import math
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from refimpl import data, plots
 from refimpl.checks import InputError, Options
-from refimpl.experiments import cells, drawings, faces_experiment, semi_supervised
+from refimpl.experiments import cells, columns, drawings, faces_experiment, semi_supervised
 from refimpl.experiments.cells import Cell
 from refimpl.experiments.rows import Record
 from refimpl.runs.vae import VAESettings
@@ -191,6 +193,42 @@ REGISTRY = {entry.name: entry for entry in (
                faces_experiment.measure),
 )}
 
+CELLS_OF = {"plateau-steps": "plateau", "faces-switch": "faces"}       # measurements of the runs of an experiment
+
+
+@functools.cache
+def settings_of(name: str, dataset: str, seed: int) -> dict[str, dict[str, object]]:
+    """Label -> settings of all runs of this experiment, or of the runs that it measures; none if it has no runs."""
+    experiment = REGISTRY.get(CELLS_OF.get(name, name))
+    made = experiment.make(dataset, seed) if experiment and dataset in data.REGISTRY else []
+    return {cell.label: asdict(cell.settings) for cell in made}
+
+
+def require(name: str, dataset: str | None = None, label: str | None = None) -> None:
+    """ValueError if nothing that is measured has this name, or no row of it this label."""
+    table = columns.TABLES.get(name) if name not in CELLS_OF else None
+    if table is None and name not in REGISTRY and name not in CELLS_OF:
+        raise ValueError(f"{name!r} is no experiment")
+    known = {} if table else settings_of(name, dataset or REGISTRY[CELLS_OF.get(name, name)].datasets[0], 0)
+    if label is not None and label not in known and not (table and re.fullmatch(table.label, label)):
+        raise ValueError(f"{name} has no label {label!r}" + (f"; there are {'; '.join(known)}" if known else ""))
+
+
+def check(record: Record) -> None:
+    """InputError, one line, where the record is none of the experiments' runs and tables, or one of other settings."""
+    if record.experiment in columns.TABLES and record.experiment not in CELLS_OF:
+        return
+    known = settings_of(record.experiment, record.dataset, record.seed)
+    if record.label not in known:
+        raise InputError(f"{record.file} is no run of {record.experiment} on {record.dataset!r}"
+                         + (f"; there are {'; '.join(known)}" if known else ""))
+    wanted = known[record.label]
+    names = [name for name, value in wanted.items() if value is not None] if record.experiment != "faces-switch" else []
+    differing = [name for name in dict.fromkeys((*names, *record.settings))
+                 if name in wanted and (name not in record.settings or record.settings[name] != wanted[name])]
+    if differing:
+        raise InputError(f"{record.file} has other settings than {record.label!r} says: {', '.join(differing)}")
+
 
 def run(name: str, epochs: int, seeds: int, out: Path, jobs: int = 1, datasets: Sequence[str] | None = None,
         data_dir: str | None = None, report: Callable[[str], None] = print, only: Sequence[str] | None = None) -> Runs:
@@ -223,7 +261,8 @@ def run(name: str, epochs: int, seeds: int, out: Path, jobs: int = 1, datasets: 
     runs = cells.collect([cell for cell in every if (folder / cell.folder).is_dir()], folder)
     records = cells.write_results(runs, folder, name)
     experiment.measure(runs, folder, data_dir, report)
-    drawn = {f"{name}.png": experiment.draw(records, experiment.summary), **experiment.further(runs, folder)}
-    for file, figure in drawn.items():
-        plots.save(figure, folder / file)
+    with plots.may_fail(folder / f"{name}.png"):
+        plots.save(experiment.draw(records, experiment.summary), folder / f"{name}.png")
+        for file, figure in experiment.further(runs, folder).items():
+            plots.save(figure, folder / file)
     return runs

@@ -111,6 +111,6 @@ def run(n: int = 8, dataset: str = "mnist", seed: int = 0, samples: int = 400, b
         progress.clear()
         report(rows[-1])
     if folder is not None:
-        made_with = dict(n=n, dataset=dataset, seed=seed, samples=samples, batch=batch)
+        made_with = dict(n=n, dataset=images.name, seed=seed, samples=samples, batch=batch)
         measured(folder, "joint-argmax", f"n = {n}", made_with, rows)
     return rows

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from refimpl import plots
 from refimpl.checks import InputError
 from refimpl.experiments.moving_clocks import Clocks
 from refimpl.experiments.moving_learning import Learning
@@ -26,6 +27,7 @@ from refimpl.system.progress import Progress
 REGISTRY: dict[str, Callable[[], moving.Moving]] = {"walls": Walls, "clocks": Clocks, "learning": Learning}
 
 
+@plots.own_settings()
 def run(names: Sequence[str], out: Path, report: Callable[[str], None] = print) -> None:
     """Make the pictures of these names, or all, into the folder `out`: NAME.gif and NAME.png.
 

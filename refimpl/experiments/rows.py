@@ -10,16 +10,19 @@ into tutorials/rows, and `report` makes every table and picture of the pages fro
 """
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import math
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from refimpl.checks import InputError
+from refimpl.experiments import columns
 from refimpl.system.commit import commit
 from refimpl.system.files import output_folder, read_whole, write_text
 
@@ -60,6 +63,11 @@ class Record:
         words = [self.dataset] * bool(self.dataset) + [self.label]
         words += [f"seed{self.seed}"] * ("seed" in self.settings)
         return f"{self.experiment}/{file_name('-'.join(words))}.csv"
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What tells it apart from all others; names of files leave out commas and more, and may be the same."""
+        return self.experiment, self.dataset, self.label, self.settings.get("seed")
 
     def at(self, epoch: float, name: str, key: str = "epoch") -> float:
         """A column's value at this epoch, or step if that is the key; NaN if it is not there."""
@@ -104,7 +112,7 @@ def _written(value: Value) -> str:
 
 
 def parsed(content: str) -> Record:
-    """The record of a file's content.  ValueError, TypeError or KeyError, saying little, if it is none."""
+    """The record of a file's content.  columns.Refused, ValueError, TypeError or KeyError if it is none."""
     first, second, rest = content.split("\n", 2)
     if first not in (FIRST_LINE, EARLIER):
         raise ValueError("another format")
@@ -118,15 +126,9 @@ def parsed(content: str) -> Record:
     for line in lines[1:]:
         rows.append({name: _read(value) for name, value in zip(names, line)})
     record = Record(head["experiment"], head["label"], head["settings"], tuple(head["commits"]), rows)
-    words = (record.experiment, record.label, *record.commits)
-    if not rows or not all(isinstance(word, str) for word in words) or not isinstance(record.settings, dict):
+    if not all(isinstance(word, str) for word in (*record.identity[:3], *record.commits)):
         raise TypeError("not a record")
-    if not re.fullmatch(r"[\w-]+", record.experiment) or type(record.settings.get("seed", 0)) is not int:
-        raise ValueError("no name of a folder, or no seed")
-    if "epoch" in names:                            # a run: numbers only, and epochs that rise
-        epochs = [row["epoch"] for row in rows]
-        if any(isinstance(value, str) for row in rows for value in row.values()) or sorted(set(epochs)) != epochs:
-            raise ValueError("not a run")
+    columns.check(record)
     return record
 
 
@@ -166,22 +168,40 @@ def _read(value: str) -> Value:
 def read(path: Path) -> Record:
     """The record in this file.  InputError, one line, if it is missing, damaged, foreign or of another version."""
     content = read_whole(path, "is missing")
-    if len(content) <= LARGEST and content.startswith(b"# refimpl rows ") and content.split(b"\n")[0] not in (
-            FIRST_LINE.encode(), EARLIER.encode()):
+    if len(content) <= LARGEST and content.startswith(b"# refimpl rows ") and \
+            content.split(b"\n")[0].rstrip(b"\r") not in (FIRST_LINE.encode(), EARLIER.encode()):
         raise InputError(f"{path} is of another version of the format: {FIRST_LINE!r} is read here")
     try:
         if len(content) > LARGEST:
             raise ValueError
-        return parsed(content.decode("utf-8"))
+        return parsed(content.decode("utf-8").replace("\r\n", "\n"))       # git may have written its lines so
+    except columns.Refused as problem:
+        raise InputError(f"{path} is damaged, or is no file of rows: {problem}") from None
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError, csv.Error):
         raise InputError(f"{path} is damaged, or is no file of rows") from None
 
 
 def put(folder: Path, record: Record) -> None:
-    """Write the record to its place below the folder of all rows, whatever is there."""
+    """Write the record to its place below the folder of all rows, over an earlier one of the same run or table.
+
+    Raises InputError, and writes nothing, where its place holds that of another label.
+    """
     path = folder / record.file
+    clash = None
+    with contextlib.suppress(InputError):           # what cannot be read is written over
+        before = read(path)
+        clash = _clash(path, read(path), record)
+    if clash:
+        raise clash
     output_folder(path.parent)
     write_text(path, text(record))
+
+
+def _clash(path: Path, before: Record, record: Record) -> InputError | None:
+    """What is to be said where the two are different runs or tables with the same name of a file."""
+    return None if before.identity == record.identity else InputError(
+        f"{path} holds the rows of {before.label!r}, and those of {record.label!r} would have the same name: name the "
+        "new one otherwise")
 
 
 def measured(out: Path, experiment: str, label: str, settings: dict[str, object], rows: Sequence[tuple]) -> None:
@@ -200,37 +220,52 @@ def take(folder: Path, record: Record) -> bool:
     path = folder / record.file
     if path.exists():
         before = read(path)
+        if clash := _clash(path, before, record):
+            raise clash
         differing = [name for name in dict.fromkeys((*before.settings, *record.settings))
                      if before.settings.get(name) != record.settings.get(name)]
         if differing:
             raise InputError(f"{path} holds a run of other settings ({', '.join(differing)}) under the same label; "
                              "remove it first, or name the new one otherwise")
-        if "epoch" in before.rows[0] and before.rows[-1]["epoch"] > record.rows[-1].get("epoch", 0):
+        if "epoch" in before.rows[0] and before.rows[-1]["epoch"] > record.rows[-1]["epoch"]:
             return False
     put(folder, record)
     return True
 
 
-def read_all(folder: Path) -> list[Record]:
-    """Every record below this folder, in the order of their names.  InputError if one of them cannot be read, or lies
-    in another place than its label says."""
-    records = []
-    for path in sorted(Path(folder).rglob("*.csv")):
-        record = read(path)
-        if path != folder / record.file:
-            raise InputError(f"{path} holds the rows of {record.file}: a file must have the name of its run")
-        records.append(record)
-    return records
+def read_all(folder: Path, refused: Callable[[InputError], None] | None = None) -> list[Record]:
+    """Every record below this folder, in the order of their names.
+
+    One that cannot be read, or lies in another place than its label says, goes to refused(problem), and the others are
+    read.  Without `refused` the InputError is raised.
+    """
+    return _each(sorted(Path(folder).rglob("*.csv")), refused, Path(folder))
 
 
-def found(source: Path) -> list[Record]:
-    """Every record at `source`: a file, or a folder with files below a folder rows/.
+def found(source: Path, refused: Callable[[InputError], None] | None = None) -> list[Record]:
+    """The same of every record at `source`: a file, or a folder with files below a folder rows/.
 
-    Raises InputError if there is none, or one of them cannot be read.
+    Raises InputError if there is none.
     """
     source = Path(source)
-    paths = sorted(path for path in source.rglob("*.csv") if "rows" in path.resolve().parts) \
+    paths = sorted(path for path in source.rglob("*.csv") if "rows" in Path(os.path.abspath(path)).parts) \
         if source.is_dir() else [source]
     if not paths:
         raise InputError(f"{source} holds no rows; `experiment` writes them below rows/ in its folder")
-    return [read(path) for path in paths]
+    return _each(paths, refused)
+
+
+def _each(paths: Sequence[Path], refused: Callable[[InputError], None] | None, folder: Path | None = None
+          ) -> list[Record]:
+    records = []
+    for path in paths:
+        try:
+            record = read(path)
+            if folder is not None and path != folder / record.file:
+                raise InputError(f"{path} holds the rows of {record.file}: a file must have the name of its run")
+            records.append(record)
+        except InputError as problem:
+            if refused is None:
+                raise
+            refused(problem)
+    return records

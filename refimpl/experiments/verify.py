@@ -87,8 +87,10 @@ def run(k: int = 6, seed: int = 0, samples: int = 200_000, out: Path | str | Non
         claims.append(claim)
         report(claim)
     if folder is not None:
-        plots.save(theorem1.errors(h, f, samples, rng, seed), folder / "theorem1.png")
-        plots.save(theorem1.component(h, f, samples, rng), folder / "component.png")
+        with plots.may_fail(folder / "theorem1.png"):
+            plots.save(theorem1.errors(h, f, samples, rng, seed), folder / "theorem1.png")
+        with plots.may_fail(folder / "component.png"):
+            plots.save(theorem1.component(h, f, samples, rng), folder / "component.png")
     return claims
 
 

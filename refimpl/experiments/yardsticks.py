@@ -18,7 +18,7 @@ from refimpl import data
 from refimpl.checks import InputError
 from refimpl.experiments.rows import measured
 from refimpl.models.vae import VAE
-from refimpl.runs import checkpoint
+from refimpl.runs import checkpoint, streams
 from refimpl.runs.vae import VAERun
 from refimpl.system.files import output_folder
 from refimpl.system.progress import Progress
@@ -84,7 +84,7 @@ def run(folders: Sequence[Path | str], repetitions: int = 10, images: int = 2_00
         part = settings.load(data_dir).test.first(images)
         words = f"{settings.entry.name}, {settings.label()}, {len(history)} epoch{'s' * (len(history) != 1)}"
         progress = Progress(words, 1)
-        rows.append(measure(trained, words, part, repetitions, np.random.default_rng(settings.seed)))
+        rows.append(measure(trained, words, part, repetitions, streams.samples(settings.seed)))
         progress.clear()
         report(rows[-1])
     if folder is not None:

@@ -27,7 +27,8 @@ def tiles(logits: np.ndarray, dataset: str, label: str, names: list[str] | None 
     (high, wide), gap, top = shape, 3, 8 * lines                # pixels; `top` leaves room for a tile's name
     canvas = np.full((rows * (high + top), columns * (wide + gap)), np.nan)
     width = max(0.95 * columns, 4.5)
-    figure = Figure(figsize=(width, width * canvas.shape[0] / canvas.shape[1] + 0.4), dpi=110, layout="constrained")
+    height = min(width * canvas.shape[0] / canvas.shape[1], 3 * width) + 0.4       # images may be very high, or wide
+    figure = Figure(figsize=(width, max(height, 1.5)), dpi=110, layout="constrained")
     ax = figure.add_subplot()
     for tile in range(shown):
         row, column = divmod(tile, columns)

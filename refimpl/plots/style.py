@@ -1,13 +1,16 @@
 """One style for all pictures: one palette, safe for the colour-blind, the same colour for the same estimator."""
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 import sys
 import warnings
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -136,11 +139,38 @@ def _save_all(folder: Path, chapter: str, saved: list[Path]) -> None:
         print(f"Figure: {saved[-1]}")
 
 
+@contextlib.contextmanager
+def own_settings() -> Iterator[None]:
+    """Draw under matplotlib's defaults, whatever the user's matplotlibrc says; also a decorator."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        yield
+
+
+@contextlib.contextmanager
+def may_fail(path: Path) -> Iterator[None]:
+    """Draw this picture, under own_settings.  Where it cannot be drawn, a line on standard error says so, no more.
+
+    Raises InputError where the file cannot be written.
+    """
+    try:
+        with own_settings():
+            yield
+    except InputError:
+        raise
+    except Exception as problem:                            # a picture must not cost a run that is done
+        if sys.stderr is not None:
+            reason = f"{type(problem).__name__}: {problem}".splitlines()[0]
+            print(f"{path} could not be drawn: {reason}", file=sys.stderr)
+
+
 def save(figure: Figure, path: Path) -> None:
     """Write the figure in the format that the suffix says, whole or not at all; a PNG with its content's digest."""
     kind = format_of(path)
     metadata = {"Drawn": drawn(figure)} if kind == "png" else None
-    write_whole(path, lambda stream: figure.savefig(stream, format=kind, metadata=metadata))
+    with own_settings(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")         # names in any script: a box is drawn
+        write_whole(path, lambda stream: figure.savefig(stream, format=kind, metadata=metadata))
 
 
 def digest_of(path: Path) -> str:

@@ -6,6 +6,7 @@
 """
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from refimpl.experiments import drawings, estimators_table, figures, plateau_ste
 from refimpl.experiments.rows import Record
 from refimpl.report import causes, choice, claims, faces, labels, markdown, measurements, training
 from refimpl.report.store import Store
-from refimpl.system.files import read_whole, write_text
+from refimpl.system.files import locked, output_folder, read_whole, write_text
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = ("README.md", "tutorials/results.md", "tutorials/attributes.md")
@@ -70,36 +71,56 @@ def pictures(store: Store) -> dict[str, Callable[[], Figure]]:
     return made
 
 
+@plots.own_settings()
 def run(root: Path = ROOT, add: Sequence[Path] = (), check: bool = False,
         report: Callable[[str], None] = print) -> bool:
     """Take up the rows at `add`, then make every block and picture; whether the pages were as they are made.
 
-    check: change nothing, only say what would be.  Raises InputError, one line, for a folder without pages, rows that
-    cannot be read, a block that nobody makes, a mark without its end.
+    check: change nothing, only say what would be.  Raises InputError, one line, for a folder without pages, a page
+    that cannot be read, a block that nobody makes or that no page has, a mark without its end; and, when all others are
+    reported, for rows that cannot be used.
     """
     root = Path(root)
     for page in PAGES:
         if not (root / page).is_file():
             raise InputError(f"{root} has no {page}: the pages and their rows are in the repository, not in an "
                              "installed package")
-    for source in add:
-        for record in rows.found(source):
-            if rows.take(root / ROWS, record):
-                report(f"{record.file}: taken up, {len(record.rows)} rows")
-            else:
-                report(f"{record.file}: left as it is, it holds a longer run")
-    store, same = Store.read(root / ROWS), True
+    refused: list[InputError] = []
+
+    def refuse(problem: InputError) -> None:
+        refused.append(problem)
+        report(f"left out: {problem}")
+
+    with locked(output_folder(root / ROWS)) if add else contextlib.nullcontext():
+        for record in [record for source in add for record in rows.found(source, refuse)]:
+            try:
+                figures.check(record)
+                taken = rows.take(root / ROWS, record)
+            except InputError as problem:
+                refuse(problem)
+                continue
+            report(f"{record.file}: " + (f"taken up, {len(record.rows)} rows" if taken else
+                                         "left as it is, it holds a longer run"))
+    store, same, missing = Store.read(root / ROWS, refuse), True, set(BLOCKS)
     for page in PAGES:
-        before = read_whole(root / page, "is missing").decode("utf-8")
         try:
+            before = read_whole(root / page, "is missing").decode("utf-8").replace("\r\n", "\n")
             after = markdown.filled(before, lambda name: block(store, name))
+        except UnicodeDecodeError:
+            raise InputError(f"{root / page} is not a text in UTF-8") from None
         except InputError as problem:
             raise InputError(f"{root / page}: {problem}") from None
+        missing -= set(markdown.blocks(before))
         same &= _settle(page, after == before, check, report, lambda: write_text(root / page, after))
     for file, draw in pictures(store).items():
         path, figure = root / FIGURES / file, draw()
         known = path.is_file() and plots.digest_of(path) == plots.drawn(figure)
         same &= _settle(f"{FIGURES}/{file}", known, check, report, lambda: plots.save(figure, path))
+    if missing:
+        raise InputError(f"no page has a block {', '.join(sorted(missing))}: its marks have been removed or changed")
+    if refused:
+        raise InputError(f"{len(refused)} file{'s' * (len(refused) != 1)} of rows could not be used, the first because "
+                         f"{refused[0]}")
     return same
 
 

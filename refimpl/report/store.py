@@ -2,14 +2,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from scipy import stats
 
-from refimpl.experiments import drawings, rows
+from refimpl.checks import InputError
+from refimpl.experiments import drawings, figures, rows
 from refimpl.experiments.rows import Record
 
 
@@ -61,11 +62,25 @@ class Store:
         self.records = list(records)
 
     @classmethod
-    def read(cls, folder: Path) -> Store:
-        return cls(rows.read_all(folder))
+    def read(cls, folder: Path, refused: Callable[[InputError], None] | None = None) -> Store:
+        """The records below a folder; what is wrong with one goes to refused(problem), and the others are read."""
+        records = []
+        for record in rows.read_all(folder, refused):
+            try:
+                figures.check(record)
+                records.append(record)
+            except InputError as problem:
+                if refused is None:
+                    raise
+                refused(problem)
+        return cls(records)
 
     def of(self, experiment: str, dataset: str | None = None, label: str | None = None) -> list[Record]:
-        """The records of an experiment, by seed, of one data set or label if they are named."""
+        """The records of an experiment, by seed, of one data set or label if they are named.
+
+        Raises ValueError where there is no such experiment or label, which is not the same as no record of it.
+        """
+        figures.require(experiment, dataset, label)
         found = [record for record in self.records if record.experiment == experiment
                  and dataset in (None, record.dataset) and label in (None, record.label)]
         return sorted(found, key=lambda record: record.seed)

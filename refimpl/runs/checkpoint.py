@@ -4,7 +4,10 @@ Being one file, written in one step, it cannot disagree with itself: metrics.csv
 """
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +24,8 @@ FOREIGN = "is truncated, damaged, or not a checkpoint of this program"
 EARLIER = ("refimpl run 1", "refimpl run 2", "refimpl run 3", "refimpl semi-supervised run 1",
            "refimpl semi-supervised run 2")       # what earlier versions wrote
 MEMORY = "memory_"
+LARGEST = 1e12                      # nats, seconds, evaluations: beyond it nothing has been measured
+RISING = ("step", "seconds", "evaluations")
 
 
 def save(path: Path, run: Run, history: np.ndarray) -> None:
@@ -41,49 +46,71 @@ def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None
     are given, was made with others, or, where `kind` is given, is a run of another kind.
     """
     kind = kind_of(settings) if settings is not None else kind
-    foreign = InputError(f"{path} {FOREIGN}")
     content = read_arrays(path, missing=missing, damaged=FOREIGN)
-    try:
+    with _parsing(path):
         name = str(content["format"])
         if name in EARLIER:
             raise InputError(f"{path} was made by an earlier version of this program, which kept runs otherwise; "
                              "train it again in another folder")
-        saved_kind = {made.FORMAT: made for made in KINDS.values()}.get(name)
-        if saved_kind is None:
-            raise foreign
+        saved_kind = {made.FORMAT: made for made in KINDS.values()}[name]
         if kind is not None and saved_kind is not kind:
             raise InputError(f"{path} is a run of the command {saved_kind.COMMAND}; "
                              f"one of {kind.COMMAND} is needed here")
         saved = _settings(saved_kind.SETTINGS, str(content["settings"]), path)
-        if settings is not None and settings != saved:
-            differing = [f"{name} is {old}, not {new}" for (name, old), new
-                         in zip(saved.as_dict().items(), settings.as_dict().values()) if old != new]
-            raise InputError(f"{path} was made with other settings: {'; '.join(differing)}")
-        run = saved_kind.create(saved, np.random.default_rng(0))
+        state = json.loads(str(content["rng"]))
+    if settings is not None and settings.file_sha256 == saved.file_sha256 is not None:
+        saved = replace(saved, dataset=settings.dataset)            # the same images, wherever the file lies now
+    if settings is not None and settings != saved:
+        differing = [f"{name} is {old}, not {new}" for (name, old), new
+                     in zip(saved.as_dict().items(), settings.as_dict().values()) if old != new]
+        raise InputError(f"{path} was made with other settings: {'; '.join(differing)}")
+    run = saved_kind.create(saved, np.random.default_rng(0))     # an estimator of the user's own may raise what it likes
+    with _parsing(path):
         for name, target in (("values", run.model.parameters.values), ("adam_M", run.adam.M), ("adam_V", run.adam.V),
                              *((MEMORY + name, array) for name, array in run.memory.items())):
-            if content[name].shape != target.shape or content[name].dtype != target.dtype \
-                    or not np.isfinite(content[name]).all():
-                raise foreign
+            _require(content[name].shape == target.shape and content[name].dtype == target.dtype
+                     and np.isfinite(content[name]).all())
             target[...] = content[name]
+        _require((run.adam.V >= 0).all())
         run.adam.t = int(content["adam_t"])
-        state = json.loads(str(content["rng"]))
-        if not all(0 <= number < 2**128 for number in state["state"].values()):
-            raise foreign                               # some versions of NumPy take them modulo 2^128
+        # Some versions of NumPy take numbers modulo 2^128.
+        _require(all(0 <= number < 2**128 for number in state["state"].values()))
         run.rng.bit_generator.state = state
-        if run.rng.bit_generator.state != state:
-            raise foreign
+        _require(run.rng.bit_generator.state == state)
         history = content["history"]
-        width = len(run.columns)
-        epochs, steps = run.FIRST_EPOCH + np.arange(len(history)), history[-1, 1] if len(history) else 0
-        if history.shape[1:] != (width,) or history.dtype != np.float64 or (history[:, 0] != epochs).any() \
-                or steps != run.adam.t or (run.adam.V < 0).any():
-            raise foreign
+        _check_history(run, history)
+    return run, history
+
+
+@contextlib.contextmanager
+def _parsing(path: Path) -> Iterator[None]:
+    """What goes wrong at reading the file's own content, in one line."""
+    try:
+        yield
     except InputError:
         raise
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError):
-        raise foreign from None
-    return run, history
+        raise InputError(f"{path} {FOREIGN}") from None
+
+
+def _require(right: bool) -> None:
+    if not right:
+        raise ValueError
+
+
+def _check_history(run: Run, history: np.ndarray) -> None:
+    """ValueError unless these can be the rows of this run: no number beyond LARGEST, NaN only where a run has it."""
+    _require(history.shape[1:] == (len(run.columns),) and history.dtype == np.float64)
+    column = dict(zip(run.columns, history.T))
+    _require((column["epoch"] == run.FIRST_EPOCH + np.arange(len(history))).all())
+    _require((column["step"][-1] if len(history) else 0) == run.adam.t)
+    for name, values in column.items():
+        known = values[~np.isnan(values)] if name in run.may_be_missing else values
+        _require((np.abs(known) <= LARGEST).all())
+        if name in RISING:
+            _require((np.diff(known, prepend=0.0) >= 0).all() and (name == "seconds" or (known % 1 == 0).all()))
+        elif "accuracy" in name:
+            _require(((known >= 0) & (known <= 1)).all())
 
 
 def _settings(kind: type[RunSettings], text: str, path: Path) -> RunSettings:

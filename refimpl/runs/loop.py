@@ -23,6 +23,7 @@ from refimpl.runs.protocol import Row, Run
 from refimpl.runs.settings import RunSettings
 from refimpl.system.commit import commit
 from refimpl.system.files import locked, output_folder, read_whole, write_text
+from refimpl.system.memory import available
 from refimpl.system.progress import Progress
 
 if TYPE_CHECKING:                       # matplotlib takes a third of a second to import: only pictures need it
@@ -85,18 +86,17 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
         raise InputError(f"--epochs must be at least 1, got {epochs}")
     dataset = settings.load(data_dir, settings.limit)
     settings.check_data(dataset)
+    _refuse_what_does_not_fit(settings)
     out = Path(out)
     if resume:
         checkpoint.load(out / checkpoint.FILE, settings)            # what is wrong with it is said before all else
     else:
-        held = [name for name in WRITTEN if (out / name).exists()] if out.is_dir() else []
-        if held:
-            advice = "continue with --resume, or choose" if checkpoint.FILE in held else "no run to continue: choose"
-            raise InputError(f"--out {out} already holds {', '.join(held)}; {advice} another folder")
+        _refuse_what_is_held(out)
     with locked(output_folder(out)):
         if resume:
             run, history = checkpoint.load(out / checkpoint.FILE, settings)
         else:
+            _refuse_what_is_held(out)                     # another process may have been here in between
             run = kind_of(settings).start(settings)
             history = np.empty((0, len(run.columns)))
             checkpoint.save(out / checkpoint.FILE, run, history)
@@ -105,9 +105,33 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
         if draw is not None:
             from refimpl import plots
 
-            for name, figure in draw(run, rows, dataset).items():
-                plots.save(figure, out / name)
+            with plots.may_fail(out / "curves.png"):
+                for name, figure in draw(run, rows, dataset).items():
+                    plots.save(figure, out / name)
         return rows
+
+
+def _refuse_what_does_not_fit(settings: RunSettings) -> None:
+    """InputError if the run needs more memory than this process may have: the system would end it without a word.
+
+    Counted are weights, gradients and Adam's moments, a batch of images with what the decoder makes of it, and, of a
+    single latent variable, the decoder's image of each value: the run takes more, but not less.
+    """
+    model = kind_of(settings).create(settings, np.random.default_rng(0)).model          # zeros, which take no memory
+    images = 3 * settings.batch + (2 * model.k if model.n == 1 else 0)
+    numbers = 4 * model.parameters.values.size + images * settings.pixels + 2 * settings.batch * model.n * model.k
+    needed, there = numbers * model.dtype.itemsize, available()
+    if needed > there:
+        raise InputError(f"it needs at least {needed / 1e9:.2g} GB of memory, and {there / 1e9:.2g} GB are there; "
+                         "use smaller images, or a smaller --k, --n, --hidden or --batch")
+
+
+def _refuse_what_is_held(out: Path) -> None:
+    """InputError if the folder holds a run, or a part of one."""
+    held = [name for name in WRITTEN if (out / name).exists()] if out.is_dir() else []
+    if held:
+        advice = "continue with --resume, or choose" if checkpoint.FILE in held else "no run to continue: choose"
+        raise InputError(f"--out {out} already holds {', '.join(held)}; {advice} another folder")
 
 
 def _continue(run: Run, history: np.ndarray, epochs: int, out: Path, dataset: data.Dataset,

@@ -21,7 +21,7 @@ from refimpl.checks import InputError, kl_weight, learning_rate, temperature, we
 from refimpl.estimators import label_terms
 from refimpl.latent.independent import Independent
 from refimpl.models.mixture import MixtureVAE
-from refimpl.runs import labelled_images, naming
+from refimpl.runs import labelled_images, naming, streams
 from refimpl.runs.protocol import Row, Run
 from refimpl.runs.settings import RunSettings, setting
 
@@ -154,7 +154,7 @@ class MixtureRun(Run):
         """Draw the labelled images, from a generator of their own: the same for every estimator and after a resume."""
         part, classes = dataset.train, self.settings.entry.classes
         rows = labelled_images.draw(part, self.settings.labels, classes,
-                                    np.random.default_rng([self.settings.seed, classes]))
+                                    streams.labelled_images(self.settings.seed, classes))
         self.x_labelled = part.images(rows, self.model.dtype)
         self.y_labelled = part.labels[rows].astype(np.intp)
         self._steps_an_epoch = super().steps(1, part)
@@ -211,7 +211,7 @@ class MixtureRun(Run):
     def measure(self, dataset: data.Dataset, epoch: int, last: bool) -> Row:
         """Nats an image on the test images; the discrete part enumerated, one Gaussian sample an image."""
         settings = self.settings
-        bound = self.model.bound(dataset.test, np.random.default_rng([settings.seed, epoch]))
+        bound = self.model.bound(dataset.test, streams.measuring(settings.seed, epoch, settings.entry.classes))
         temperature = settings.temperature(self._steps_done() - 1) if epoch else {}         # of the last step made
         right = self.accuracies(dataset.test)
         each = zip(attribute_columns(settings.entry.attributes), right.each.tolist())
@@ -238,7 +238,7 @@ class MixtureRun(Run):
 
     def samples(self, rows: int = 8) -> np.ndarray:
         """Mean images (rows, K, pixels): each row one draw of g from its prior, with every joint value."""
-        g = np.random.default_rng(self.settings.seed).standard_normal((rows, self.model.d)).astype(self.model.dtype)
+        g = streams.samples(self.settings.seed).standard_normal((rows, self.model.d)).astype(self.model.dtype)
         return expit(self.model.decode(g).astype(np.float64))
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from refimpl import data, estimators
 from refimpl.estimators import Memory
 from refimpl.nn.adam import Adam
+from refimpl.runs import streams
 from refimpl.runs.settings import RunSettings
 
 Row = dict[str, float]
@@ -51,7 +52,7 @@ class Run(ABC):
     @classmethod
     def start(cls, settings: RunSettings) -> Run:
         """A new run of resolved settings: weights drawn from the seed, the same for every estimator."""
-        rng = np.random.default_rng(settings.seed)
+        rng = streams.training(settings.seed)
         run = cls.create(settings, rng)
         run.model.initialise(rng)
         return run
@@ -68,6 +69,11 @@ class Run(ABC):
     @abstractmethod
     def columns(self) -> tuple[str, ...]:
         """The columns of metrics.csv."""
+
+    @property
+    def may_be_missing(self) -> tuple[str, ...]:
+        """Those that are NaN in rows for which they were not computed; an estimator may have neither eps nor tau."""
+        return ("eps_or_tau",)
 
     def keywords(self, step: int) -> dict[str, object]:
         """The estimator's keywords at this step: eps or tau, the batch's mean score, what it has learnt."""

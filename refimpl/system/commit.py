@@ -21,8 +21,10 @@ def commit() -> str:
     if not (ROOT / ".git").exists():                            # whatever checkout is above it, is another project's
         return version
     command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    # What GIT_DIR and its kin say, a hook of git for one, is of another project.
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
-        done = subprocess.run(command, env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"}, capture_output=True, text=True)
+        done = subprocess.run(command, env={**ours, "GIT_OPTIONAL_LOCKS": "0"}, capture_output=True, text=True)
     except OSError:
         return version
     return done.stdout.strip() or version

@@ -3,8 +3,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import glob
 import io
+import math
 import os
+import secrets
 import stat
 import warnings
 import zipfile
@@ -25,28 +28,54 @@ except ImportError:                                 # not on Windows, where fold
 def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
     """Call write(stream) on a temporary file beside `path`, then put it in the place of `path` in one step.
 
-    Whatever stops the program, and whenever, `path` holds the old content or the new one.  The temporary file's name
-    is fixed, so that one left behind by a kill is written over by the next save and does not pile up.  A symbolic link
-    stays one: what it points to is replaced.  Raises InputError, one line, if the file cannot be written or is no
-    plain file; and what write() raises, if that is no OSError.  The temporary file is then taken away again.
+    Whatever stops the program, and whenever, `path` holds the old content or the new one.  Several processes may do
+    this at once: each has a temporary file of its own, and the last one's content stays.  The next save removes what
+    a killed process has left.  A symbolic link stays one: what it points to is replaced.  A file keeps its mode.
+    Raises InputError, one line, if the file cannot be written or is no plain file; and what write() raises, if that is
+    no OSError.  The temporary file is then removed.
     """
     path = Path(os.path.realpath(path))
-    temporary = Path(f"{path}.tmp")
-    for place in (path, temporary):                     # a pipe would wait for a reader, a link lead elsewhere
-        if os.path.islink(place) or os.path.lexists(place) and not os.path.isfile(place):
-            raise InputError(f"{place} cannot be written: it is not a plain file")
+    if os.path.islink(path) or os.path.lexists(path) and not os.path.isfile(path):      # a pipe would wait for a reader
+        raise InputError(f"{path} cannot be written: it is not a plain file")
+    temporary = None
     try:
-        with open(temporary, "wb") as stream:
+        temporary, stream = _temporary(path)
+        with stream:
             write(stream)
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(temporary, path)
+            if fcntl is None:                           # Windows replaces closed files only
+                stream.close()
+            os.replace(temporary, path)
     except BaseException as problem:                    # write() may raise anything, and Ctrl-C comes at any moment
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, AttributeError):
             temporary.unlink()
         if isinstance(problem, OSError):
             raise InputError(f"{path} cannot be written: {problem.strerror or problem}") from None
         raise
+
+
+def _temporary(path: Path) -> tuple[Path, BinaryIO]:
+    """A new file beside `path`, with the mode of `path`, opened and locked; unlocked ones, of the dead, are removed."""
+    if fcntl is not None:
+        for left in path.parent.glob(f"{glob.escape(path.name)}.*.tmp"):
+            with contextlib.suppress(OSError):
+                descriptor = os.open(left, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+                with open(descriptor, "rb"):
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                        left.unlink()
+    while True:
+        temporary = Path(f"{path}.{secrets.token_hex(4)}.tmp")
+        stream = open(temporary, "xb")
+        if fcntl is not None:
+            with contextlib.suppress(OSError):
+                fcntl.flock(stream, fcntl.LOCK_EX)
+            with contextlib.suppress(FileNotFoundError):
+                os.fchmod(stream.fileno(), stat.S_IMODE(os.stat(path).st_mode))
+        if temporary.exists():                          # another process may have removed it before it was locked
+            return temporary, stream
+        stream.close()
 
 
 def write_text(path: Path, text: str) -> None:
@@ -89,7 +118,10 @@ def output_folder(path: Path | str) -> Path:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder for this process; InputError if another one does.  A killed process holds nothing."""
+    """Hold the folder for this process; InputError if another one does, or the file system knows no locks.
+
+    A killed process holds nothing.
+    """
     if fcntl is None:
         yield
         return
@@ -97,8 +129,11 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(f"{folder} is in use by another process that is training into it") from None
+        except BlockingIOError:
+            raise InputError(f"{folder} is in use by another process that writes into it") from None
+        except OSError as problem:
+            raise InputError(f"{folder} lies on a file system where folders cannot be locked "
+                             f"({problem.strerror or problem}); choose a folder on another one") from None
         yield
     finally:
         os.close(descriptor)
@@ -148,11 +183,13 @@ def read_arrays(path: Path, missing: str, damaged: str) -> dict[str, np.ndarray]
 
 
 def arrays_in(content: bytes, damaged: str) -> dict[str, np.ndarray]:
-    """The same of a file's content that has been read.  Raises InputError with the text `damaged`."""
+    """The same of a file's content that has been read.  Raises InputError with the text `damaged`, and MemoryError."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")                  # numpy warns of headers that it would rather not see
             return _arrays(content)
+    except MemoryError:                                     # which says nothing of the file
+        raise
     except Exception:                                       # zipfile, zlib and numpy's header parser raise anything
         raise InputError(damaged) from None
 
@@ -175,14 +212,17 @@ def _arrays(content: bytes) -> dict[str, np.ndarray]:
 
     numpy.load looks at a checksum only when a member is read to its end, which it is not where a damaged header asks
     for less: here each member is read whole before anything in it is believed, and must hold its array and no more.
+    Nothing is allocated because a header asks for it.
     """
     arrays = {}
     archive = open_archive(content)
     for name in archive.namelist():
-        stream = io.BytesIO(archive.read(name))
-        array = np.lib.format.read_array(stream, allow_pickle=False)
-        key = name.removesuffix(".npy")
-        if stream.read(1) or key == name or key in arrays:
+        member = archive.read(name)
+        stream = io.BytesIO(member)
+        read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        shape, columns_first, dtype = read_header[np.lib.format.read_magic(stream)](stream)
+        key, start = name.removesuffix(".npy"), stream.tell()
+        if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(member) - start or key == name or key in arrays:
             raise ValueError(f"{name} is not one array")
-        arrays[key] = array
+        arrays[key] = np.ndarray(shape, dtype, member, start, order="F" if columns_first else "C")
     return arrays

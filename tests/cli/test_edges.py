@@ -8,13 +8,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import matplotlib as mpl
+import matplotlib.image
 import numpy as np
 import pytest
 
-from refimpl import cli
+from refimpl import cli, plots
 from refimpl.checks import InputError, NotFinite
 from refimpl.experiments import cells
 from refimpl.experiments.cells import Cell
+from refimpl.plots import images
 from refimpl.runs import checkpoint, loop
 from refimpl.runs.vae import VAERun, VAESettings
 from tests.cli.helpers import SMALL, assert_refused, call
@@ -22,17 +25,100 @@ from tests.cli.helpers import SMALL, assert_refused, call
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def in_a_process(arguments: str, **more) -> subprocess.CompletedProcess:
+def in_a_process(arguments: str, before: str = "", **more) -> subprocess.CompletedProcess:
     """A command line through a shell, with the package on the path, from wherever `cwd` says."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **more.pop("env", {})}
-    return subprocess.run(f"{sys.executable} -m refimpl {arguments}", shell=True, capture_output=True, text=True,
-                          env=environment, **more)
+    command = f"{before}{sys.executable} -m refimpl {arguments}"
+    return subprocess.run(command, shell=True, capture_output=True, text=True, env=environment, **more)
 
 
 def test_standard_output_may_be_closed(tmp_path):
     """Status 0, not 1, which for verify would mean that a claim failed."""
     done = in_a_process(f"verify --k 2 --samples 1000 --out {tmp_path} >&-", cwd=tmp_path)
     assert done.returncode == 0 and done.stderr == ""
+
+
+RC = """text.usetex: True
+figure.figsize: 9000, 9000
+font.family: No Such Font
+lines.linewidth: 700
+"""
+
+
+def test_pictures_are_drawn_under_settings_of_our_own(tmp_path):
+    """As a program, with a matplotlibrc that would not let a run end well, and no place for matplotlib's cache."""
+    (tmp_path / "matplotlibrc").write_text(RC)
+    done = in_a_process("train --limit 60 --batch 20 --hidden 4 --epochs 1 --out run", cwd=tmp_path,
+                        env={"MPLCONFIGDIR": "/proc/none"})
+    assert (done.returncode, done.stderr) == (0, "")
+    with mpl.rc_context(fname=tmp_path / "matplotlibrc"):
+        loop.train(VAESettings(hidden=4, limit=60, batch=20), 1, tmp_path / "here")
+        assert mpl.rcParams["lines.linewidth"] == 700                       # the user's own settings stay
+    for name in ("curves.png", "samples.png"):
+        assert plots.digest_of(tmp_path / "run" / name) == plots.digest_of(tmp_path / "here" / name) != ""
+
+
+def test_a_picture_that_fails_costs_a_run_nothing(tmp_path, capsys, monkeypatch):
+    def pictures(self, rows, dataset):
+        raise OverflowError("no tick\nfor this")
+
+    monkeypatch.setattr(VAERun, "pictures", pictures)
+    status, out, err = call(capsys, "train", *SMALL, "--epochs", 1, "--out", tmp_path)
+    assert status == 0 and "1 epoch: test" in out
+    assert err == f"{tmp_path / 'curves.png'} could not be drawn: OverflowError: no tick\n"
+    assert (tmp_path / "metrics.csv").exists()
+
+
+@pytest.mark.parametrize("shape", [(3_000, 1), (1, 3_000), (1_000, 3)])
+def test_pictures_of_images_of_extreme_shape_stay_small(tmp_path, shape, recwarn):
+    figure = images.tiles(np.zeros((16, shape[0] * shape[1])), "数据 देव", "direct", shape=shape)
+    plots.save(figure, tmp_path / "x.png")
+    high, wide = mpl.image.imread(tmp_path / "x.png").shape[:2]
+    assert max(high, wide) < 4_000 and not recwarn.list
+
+
+@pytest.mark.parametrize("words", ["--help", "--version", "train --help"])
+def test_help_is_not_an_error(tmp_path, words):
+    done = in_a_process(f"{words} >&-", cwd=tmp_path)
+    assert done.returncode == 0 and done.stderr == ""
+
+
+@pytest.mark.parametrize("name", ["numpy", "matplotlib"])
+def test_a_package_that_is_missing_is_named_in_a_line(tmp_path, name):
+    """At the start, and where only some commands need it."""
+    (tmp_path / "missing" / name).mkdir(parents=True)
+    (tmp_path / "missing" / name / "__init__.py").write_text(f"raise ModuleNotFoundError(\"No module named '{name}'\")")
+    done = in_a_process("train --limit 60 --batch 20 --hidden 4 --epochs 1", cwd=tmp_path,
+                        env={"PYTHONPATH": f"{tmp_path / 'missing'}{os.pathsep}{ROOT}"})
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and f"No module named '{name}'" in done.stderr
+
+
+@pytest.mark.parametrize("when", ["refimpl.cli", "numpy", "refimpl.cli.parser", "matplotlib.figure"])
+def test_ctrl_c_while_a_module_is_imported(tmp_path, when):
+    """Inside any import, however deep; what is imported may swallow exceptions."""
+    (tmp_path / "sitecustomize.py").write_text(f"""
+import os, signal, sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == {when!r}:
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+            except BaseException:
+                raise RuntimeError("an extension module was not initialised") from None
+sys.meta_path.insert(0, Finder())
+""")
+    done = in_a_process("train --limit 60 --batch 20 --hidden 4 --epochs 1", cwd=tmp_path,
+                        env={"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+                        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    assert done.returncode == 130 and "Traceback" not in done.stderr
+
+
+def test_a_folder_that_has_been_deleted_is_named(tmp_path):
+    (tmp_path / "gone").mkdir()
+    done = in_a_process("verify --k 2 --samples 1000 --out q", cwd=tmp_path / "gone",
+                        before=f"rmdir {tmp_path / 'gone'}; ")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "the current folder has been deleted" in done.stderr
 
 
 def test_a_window_system_that_matplotlib_does_not_know_is_nobodys_business(tmp_path):
@@ -134,7 +220,7 @@ def test_jobs_find_the_package_from_any_folder(tmp_path, monkeypatch):
     monkeypatch.delenv("PYTHONPATH", raising=False)
     cell = Cell("one", VAESettings(hidden=4, limit=60, batch=20).resolved())
     cells.run_cells([cell], 1, tmp_path / "out", 2, None, lambda line: None)
-    assert cells.epochs_done(tmp_path / "out" / cell.folder) == 1
+    assert cells.epochs_done(cell, tmp_path / "out") == 1
 
 
 # --- runs that are not finite, checkpoints that are not ours ----------------------------------------------------------

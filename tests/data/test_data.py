@@ -222,6 +222,9 @@ def pack(*arguments) -> subprocess.CompletedProcess:
 @pytest.mark.parametrize("zipped", [False, True])
 def test_pack_rounds_at_one_half(tmp_path, rng, zipped):
     grey, labels = write_idx(tmp_path, zipped, rng)
+    if zipped:                                              # as some programs name them
+        for path in list(tmp_path.iterdir()):
+            path.rename(tmp_path / path.name.replace("-idx", ".idx"))
     done = pack(tmp_path, tmp_path / "out.npz")
     assert done.returncode == 0, done.stderr
     with np.load(tmp_path / "out.npz", allow_pickle=False) as archive:
@@ -241,10 +244,9 @@ def test_pack_refuses_what_is_not_idx(tmp_path, rng):
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "not a plain file" in done.stderr
     (tmp_path / "train-images-idx3-ubyte").unlink()
     write_idx(tmp_path, False, rng)
-    (tmp_path / "blocked.tmp").mkdir()
+    (tmp_path / "blocked").mkdir()
     done = pack(tmp_path, tmp_path / "blocked")
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "not a plain file" in done.stderr
-    (tmp_path / "blocked.tmp").rmdir()
     with open(tmp_path / "t10k-labels-idx1-ubyte", "r+b") as stream:
         stream.truncate(500)
     done = pack(tmp_path, tmp_path / "out.npz")

@@ -3,9 +3,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -281,6 +284,41 @@ def test_train_resume_and_all_that_looks_at_the_run(file, tmp_path, capsys, monk
         assert status == 0 and err == "", err
     monkeypatch.chdir(tmp_path)
     assert call(capsys, *options, "--epochs", 1)[0] == 0 and Path("runs/my bars-direct-k3-seed0").is_dir()
+
+
+def test_a_file_that_has_been_moved_is_known_by_its_content(file, tmp_path, capsys):
+    options = ["train", *SMALL, "--out", tmp_path / "run"]
+    assert call(capsys, *options, "--k", 3, "--dataset", file, "--epochs", 1)[0] == 0
+    (tmp_path / "new").mkdir()
+    moved = file.rename(tmp_path / "new" / "renamed.npz")
+    assert_refused(capsys, [*options, "--resume", "--epochs", 2], "my bars.npz is missing")
+    assert call(capsys, *options, "--resume", "--epochs", 2, "--dataset", moved)[0] == 0
+    assert call(capsys, *options, "--resume", "--epochs", 3)[0] == 0                   # it is known there from now on
+    np.savez(file, **bars(np.random.default_rng(1)))
+    assert_refused(capsys, [*options, "--resume", "--epochs", 4, "--dataset", file], "was made with other settings")
+
+
+def test_a_file_that_is_a_loop_of_links(tmp_path, capsys):
+    (tmp_path / "loop.npz").symlink_to("loop.npz")
+    assert_refused(capsys, ["train", *SMALL, "--dataset", tmp_path / "loop.npz"], "Too many levels of symbolic links")
+    (tmp_path / "mnist.npz").symlink_to("mnist.npz")
+    assert_refused(capsys, ["train", *SMALL, "--data-dir", tmp_path], "Too many levels of symbolic links")
+
+
+def test_a_run_that_does_not_fit_into_memory_says_so_before_it_starts(file, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(loop, "available", lambda: 1e6)
+    options = ["train", "--dataset", file, "--out", tmp_path / "run", "--epochs", 1, "--batch", 50, "--k", 2]
+    assert_refused(capsys, [*options, "--hidden", 5_000], "needs at least", "0.001 GB are there", "--hidden")
+    assert not (tmp_path / "run").exists()
+    assert call(capsys, *options, "--hidden", 8)[0] == 0
+
+
+def test_memory_is_what_the_machine_has_or_less_where_it_is_limited():
+    code = ("import resource; from refimpl.system.memory import available; print(available()); "
+            "resource.setrlimit(resource.RLIMIT_AS, (4 * 10**9,) * 2); print(available())")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    unlimited, limited = map(float, done.stdout.split())
+    assert 1e8 < limited <= 4e9 and limited <= unlimited < math.inf
 
 
 def test_a_changed_file_is_noticed_by_all_that_would_use_it(file, tmp_path, capsys, rng):

@@ -4,6 +4,7 @@ from __future__ import annotations
 import csv
 import math
 import os
+import subprocess
 from dataclasses import asdict, fields, replace
 
 import pytest
@@ -225,9 +226,21 @@ def test_results_are_written_whole(tmp_path):
                         "seconds": "1"}]
     assert [record.settings for record in records] == [asdict(cell.settings) for cell in made]
     assert [record.file for record in records] == ["x/mnist-a-seed2.csv", "x/fashion-mnist-b-seed0.csv"]
-    kept = rows.read(tmp_path / "rows" / records[0].file)
-    assert kept.label == "a" and [row["test_elbo"] for row in kept.rows] == [-3.0, -2.0]
-    assert math.isnan(rows.read(tmp_path / "rows" / records[1].file).rows[0]["test_elbo"])
+    kept = (tmp_path / "rows" / records[0].file).read_text()
+    assert '"label": "a"' in kept and kept.endswith("\nepoch,test_elbo,seconds\n1,-3,1\n2,-2,5.5\n")
+    assert (tmp_path / "rows" / records[1].file).read_text().endswith("\n1,,1\n")
+
+
+def test_a_folder_of_another_cell_is_not_taken_for_this_one_s(tmp_path):
+    """The names of folders leave out commas."""
+    one, other = (Cell(label, VAESettings(hidden=hidden, **SMALL).resolved())
+                  for label, hidden in (("direct, q", 4), ("direct q", 5)))
+    assert one.folder == other.folder
+    cells.run_cells([one], 1, tmp_path, 1, None, lambda line: None)
+    for use in (lambda: cells.run_cells([other], 1, tmp_path, 1, None, lambda line: None),
+                lambda: cells.collect([other], tmp_path)):
+        with pytest.raises(InputError, match="was made with other settings: hidden is 4, not 5"):
+            use()
 
 
 # --- cells under way --------------------------------------------------------------------------------------------------
@@ -267,22 +280,19 @@ def test_as_many_processes_as_jobs(tmp_path, monkeypatch):
         def __init__(self, command, **keywords):
             Process.running += 1
             Process.most = max(Process.most, Process.running)
-            self.command, self.left, self.returncode = command, 2, None
+            self.left, self.returncode = 2, None
             commands.append(command)
             environments.append(keywords["env"])
 
-        def poll(self):
+        def communicate(self, timeout=None):
             self.left -= 1
-            if self.left == 0:
-                self.returncode, Process.running = 0, Process.running - 1
-            return self.returncode
-
-        def communicate(self):
+            if self.left:
+                raise subprocess.TimeoutExpired("train", timeout)
+            self.returncode, Process.running = 0, Process.running - 1
             return "", ""
 
     commands, environments = [], []
     monkeypatch.setattr(cells.subprocess, "Popen", Process)
-    monkeypatch.setattr(cells.time, "sleep", lambda seconds: None)
     monkeypatch.setattr(cells, "read_rows", lambda folder: [row(4)])
     made = [Cell(f"k = {k}", VAESettings(k=k).resolved()) for k in range(2, 13)]
     cells.run_cells(made, 4, tmp_path, 5, "/data", lambda line: None)
@@ -317,7 +327,7 @@ def test_the_time_left_is_that_of_the_epochs_left(tmp_path, monkeypatch):
     made = [Cell(f"k = {k}", VAESettings(k=k).resolved()) for k in (3, 4, 5)]
     now, done = [1000.0], {made[0].folder: 6, made[1].folder: 0, made[2].folder: 0}
     monkeypatch.setattr(cells.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(cells, "epochs_done", lambda folder: done[folder.name])
+    monkeypatch.setattr(cells, "epochs_done", lambda cell, out: done[cell.folder])
 
     def train(settings, epochs, out, *rest):
         now[0] += 120.0 * (epochs - done[out.name])         # two minutes an epoch
@@ -363,7 +373,7 @@ def test_a_process_of_its_own_finds_the_package_and_what_was_there_before(tmp_pa
         monkeypatch.delenv("PYTHONPATH", raising=False)
         if above:
             monkeypatch.setenv("PYTHONPATH", above)
-        cells._start(cell, 1, tmp_path, None)
+        cells._start(cell, 1, tmp_path, None, 0)
         assert started[-1]["env"]["PYTHONPATH"].split(os.pathsep) == paths
     assert (cells.PACKAGE / "refimpl" / "cli").is_dir()
 
@@ -376,20 +386,17 @@ def test_where_one_fails_the_others_are_ended(tmp_path, monkeypatch):
             self.returncode, self.calls = None, []
             made.append(self)
 
-        def poll(self):
-            if self is made[1]:
-                self.returncode = 2
-            return self.returncode
-
-        def communicate(self):
+        def communicate(self, timeout=None):
+            if timeout and self is not made[1]:
+                raise subprocess.TimeoutExpired("train", timeout)
+            self.returncode = 2
             self.calls.append("communicate")
-            return None, "it was not to be\n"
+            return None, "said before\nit was not to be\n"
 
         def terminate(self):
             self.calls.append("terminate")
 
     monkeypatch.setattr(cells.subprocess, "Popen", Process)
-    monkeypatch.setattr(cells.time, "sleep", lambda seconds: None)
     several = [Cell(f"k = {k}", VAESettings(k=k).resolved()) for k in (3, 4, 5, 6)]
     with pytest.raises(InputError, match="^mnist-k__4-seed0: it was not to be$"):
         cells.run_cells(several, 1, tmp_path, 3, None, lambda line: None)

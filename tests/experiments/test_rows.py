@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -10,11 +11,13 @@ from refimpl.checks import InputError
 from refimpl.experiments import rows
 from refimpl.experiments.rows import Record
 
+MORE = {"valid_elbo": math.nan, "test_log_likelihood": -190.0, "gap": 1.0, "evaluations": 8e5}
 RUN = Record("binary", "rebar as released", {"dataset": "mnist", "seed": 3, "eps": None, "lr": 1e-3}, ("abc", "def"),
-             [{"epoch": 1.0, "test_elbo": -200.125, "seconds": 4.5}, {"epoch": 2.0, "test_elbo": math.nan,
-                                                                     "seconds": 9.25}])
+             [{"epoch": 1.0, "test_elbo": math.nan, "seconds": 4.5, **MORE},
+              {"epoch": 2.0, "test_elbo": -200.125, "seconds": 9.25, **MORE}])
 TABLE = Record("estimators", "n = 4, k = 2", {"samples": 100}, ("abc",),
-               [{"name": "exact", "bias": 1e-14}, {"name": "arm, old", "bias": 0.25}])
+               [{"name": name, "bias": bias, "z": 2.0, "variance": 0.5, "evaluations": 4.0, "claims": 1.0, "found": 1.0}
+                for name, bias in (("exact", 1e-14), ("arm, old", 0.25))])
 
 
 def same(one: Record, other: Record) -> bool:
@@ -35,9 +38,9 @@ def test_names_of_files():
 
 
 def test_what_a_record_says_of_its_epochs():
-    assert RUN.at(1, "test_elbo") == -200.125
-    assert math.isnan(RUN.at(2, "test_elbo")) and math.isnan(RUN.at(3, "seconds"))
-    assert RUN.epochs() == [1, 2] and RUN.epochs("test_elbo") == [1]
+    assert RUN.at(2, "test_elbo") == -200.125
+    assert math.isnan(RUN.at(1, "test_elbo")) and math.isnan(RUN.at(3, "seconds"))
+    assert RUN.epochs() == [1, 2] and RUN.epochs("test_elbo") == [2]
     assert (RUN.dataset, RUN.seed) == ("mnist", 3) and (TABLE.dataset, TABLE.seed) == ("", 0)
 
 
@@ -56,13 +59,23 @@ DAMAGED = {
     "empty": "", "no rows": "\n".join(rows.text(RUN).split("\n")[:3]) + "\n", "other": "epoch,test_elbo\n1,2\n",
     "head cut": rows.text(RUN).replace('"settings"', '"set'), "no label": rows.text(RUN).replace('"label"', '"words"'),
     "settings a list": rows.text(RUN).replace('{"dataset": "mnist", "seed": 3, "eps": null, "lr": 0.001}', "[]"),
-    "a line too short": rows.text(RUN).replace("1,-200.125,4.5", "1,-200.125"),
+    "a line too short": rows.text(RUN).replace("1,,4.5", "1,"),
     "a word in a run": rows.text(RUN).replace("-200.125", "lots"), "infinite": rows.text(RUN).replace("4.5", "inf"),
     "epochs that fall": rows.text(RUN).replace("\n2,", "\n0,"),
     "an epoch twice": rows.text(RUN).replace("\n2,", "\n1,"),
     "a column twice": rows.text(RUN).replace("seconds", "epoch"),
     "a seed in words": rows.text(RUN).replace('"seed": 3', '"seed": "x"'),
     "a way out of the folder": rows.text(RUN).replace('"binary"', '"../binary"'),
+    "no epoch": re.sub("\n1,.*\n2,", "\n,,,,,,\n,", rows.text(RUN)),
+    "an epoch that is no number": rows.text(RUN).replace("\n2,", "\nnan,"),
+    "half an epoch": rows.text(RUN).replace("\n2,", "\n1.5,"),
+    "a column missing": rows.text(RUN).replace("test_log_likelihood", "test_likelihood"),
+    "a page's mark in a commit": rows.text(RUN).replace('"abc"', '"a\\n<!-- end of report -->"'),
+    "a column of a page in a label": rows.text(RUN).replace("rebar as", "rebar | as"),
+    "HTML in a word": rows.text(TABLE).replace("exact", "<b>exact"),
+    "a link in a word": rows.text(TABLE).replace("exact", "[exact](x)"),
+    "no table of ours": rows.text(TABLE).replace("n = 4", "n is 4"),
+    "a count that is none": rows.text(TABLE).replace("0.5,4,", "0.5,4.5,"),
     "a quote": rows.text(TABLE).replace("exact", '"exact'), "deep": "# refimpl rows 1\n# " + "[" * 10**5 + "\n\n"}
 
 
@@ -101,6 +114,23 @@ def test_a_run_of_other_settings_under_the_same_label(tmp_path):
     assert same(rows.read(tmp_path / RUN.file), RUN)
     newer = replace(RUN, settings={**RUN.settings, "learn_from": None})         # a setting that was not there yet
     assert rows.take(tmp_path, newer)
+
+
+def test_two_labels_with_one_name_of_a_file_are_not_one_run(tmp_path):
+    one, other = (replace(RUN, label=label) for label in ("direct, decoder q", "direct decoder q"))
+    assert one.file == other.file
+    rows.put(tmp_path, one)
+    for write in (rows.put, rows.take):
+        with pytest.raises(InputError, match="holds the rows of 'direct, decoder q', and those of 'direct decoder q'"):
+            write(tmp_path, other)
+    assert same(rows.read(tmp_path / one.file), one)
+
+
+def test_lines_that_git_ended_in_its_own_way_are_read(tmp_path):
+    rows.put(tmp_path, RUN)
+    path = tmp_path / RUN.file
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert same(rows.read(path), RUN)
 
 
 def test_a_longer_run_stays_and_a_longer_one_is_taken(tmp_path):

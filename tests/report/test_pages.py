@@ -8,7 +8,7 @@ import pytest
 
 from refimpl import cli, plots
 from refimpl.checks import InputError
-from refimpl.experiments import rows
+from refimpl.experiments import figures, rows
 from refimpl.report import markdown, pages
 from refimpl.report.store import Store
 from tests.experiments.test_rows import RUN
@@ -93,16 +93,18 @@ def test_marks_that_do_not_fit(page, words):
 
 @pytest.fixture
 def root(tmp_path):
-    """A repository with three pages and the rows of one run."""
+    """A repository with three pages, which have all blocks, and without rows."""
     (tmp_path / "tutorials/figures").mkdir(parents=True)
     (tmp_path / "README.md").write_text(f"a\n<!-- report: readme-bounds -->\n{END}\n")
     (tmp_path / "tutorials/results.md").write_text(f"b\n<!-- report: binary -->\n{END}\nc\n")
-    (tmp_path / "tutorials/attributes.md").write_text("d\n")
+    others = [name for name in pages.BLOCKS if name not in ("readme-bounds", "binary")]
+    (tmp_path / "tutorials/attributes.md").write_text(
+        "d\n" + "".join(f"<!-- report: {name} -->\n{END}\n" for name in others))
     return tmp_path
 
 
 def run_of(label="direct", **changed):
-    settings = {"dataset": "fashion-mnist", "seed": 0, "estimator": label, **changed}
+    settings = {**figures.settings_of("binary", "fashion-mnist", 0)[label], **changed}
     return replace(RUN, label=label, settings=settings, rows=[TEN])
 
 
@@ -120,20 +122,97 @@ def test_a_run_is_taken_up_and_shown(root, tmp_path, capsys):
     assert "are what the rows make" in capsys.readouterr().out
 
 
-def test_what_is_wrong_is_one_line_and_changes_nothing(root, tmp_path, capsys):
+def test_what_is_wrong_is_one_line_and_changes_no_row(root, tmp_path, capsys):
     good = run_of()
     rows.put(root / pages.ROWS, good)
     for name, record in (("other", run_of(lr=5.0)),):
         rows.put(tmp_path / name / "rows", record)
     (tmp_path / "bad/rows").mkdir(parents=True)
     (tmp_path / "bad/rows/x.csv").write_text("no rows")
-    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
-    for add, words in ((tmp_path / "other", "other settings (lr)"), (tmp_path / "bad", "is damaged"),
+    before = {path: path.read_bytes() for path in root.rglob("*.csv")}
+    for add, words in ((tmp_path / "other", "other settings than 'direct' says: lr"), (tmp_path / "bad", "is damaged"),
                        (tmp_path / "none", "is missing")):
         assert cli.main(["report", "--root", str(root), "--add", str(add)]) == 2
         said = capsys.readouterr()
         assert words in said.err and said.err.count("\n") == 1
-        assert {path: path.read_bytes() for path in before} == before
+        assert {path: path.read_bytes() for path in root.rglob("*.csv")} == before
+
+
+def test_a_check_that_can_fail(root, capsys):
+    """Lines may end as git ends them on Windows; numbers may not be others, and marks not be gone."""
+    page = root / "tutorials/results.md"
+    rows.put(root / pages.ROWS, run_of())
+    assert cli.main(["report", "--root", str(root)]) == 0
+    right = page.read_bytes()
+    for content, status in ((right.replace(b"\n", b"\r\n"), 0), (right.replace(b"166.00", b"99.00"), 1),
+                            (right.replace(b"166.00", b"99.00").replace(b"\n", b"\r\n"), 1),
+                            (re.sub(rb"<!--.*-->\n", b"", right), 2), (right.replace(b"binary", b"joint"), 2),
+                            (b"\xff" + right, 2)):
+        page.write_bytes(content)
+        assert cli.main(["report", "--root", str(root), "--check"]) == status, content
+        assert capsys.readouterr().err.count("\n") == (status == 2) and page.read_bytes() == content
+
+
+def test_what_is_to_be_added_is_named(root, tmp_path, capsys, monkeypatch):
+    """An empty name is no folder, and links may lead in circles."""
+    rows.put(tmp_path / "x/rows", run_of())
+    monkeypatch.chdir(tmp_path / "x")
+    with pytest.raises(SystemExit):
+        cli.main(["report", "--root", str(root), "--add", ""])
+    assert "must name a folder, got an empty name" in capsys.readouterr().err
+    (tmp_path / "x/rows/loop.csv").symlink_to("loop.csv")
+    (tmp_path / "loop").symlink_to("loop")
+    for add in (tmp_path / "x", tmp_path / "loop"):
+        assert cli.main(["report", "--root", str(root), "--add", str(add)]) == 2
+        said = capsys.readouterr()
+        assert said.err.count("\n") == 1 and "Too many levels of symbolic links" in said.err
+    assert (root / pages.ROWS / run_of().file).exists()
+
+
+def test_a_bad_file_is_named_and_the_others_are_reported(root, tmp_path, capsys):
+    for label in ("direct", "arm"):
+        rows.put(root / pages.ROWS, run_of(label))
+    bad = root / pages.ROWS / "binary/fashion-mnist-arm-seed0.csv"
+    bad.write_text(bad.read_text().replace("-166", "lots"))
+    assert cli.main(["report", "--root", str(root)]) == 2
+    said = capsys.readouterr()
+    assert said.err.count("\n") == 1 and f"{bad} is damaged" in said.err and "test_elbo of row 1" in said.err
+    page = (root / "tutorials/results.md").read_text()
+    assert "| direct | – | 166.00 |" in page and "| arm |" not in page
+
+
+def test_a_page_that_asks_for_a_label_that_is_none_is_told_so(store):
+    for asked in (("binary", "mnist", "dirct"), ("binery",), ("variance", None, "k 10"),
+                  ("faces-switch", "faces", "x")):
+        with pytest.raises(ValueError, match="no label|no experiment"):
+            store.of(*asked)
+    assert store.of("binary", "omniglot", "direct") == []                              # which has not been run
+
+
+def test_no_damage_to_a_row_passes_and_breaks_the_pages(root, store):
+    """Each cell of a row of each kind of table, emptied, made a word, moved out of its range, or gone."""
+    firsts = {record.experiment: record for record in reversed(store.records)}
+    for name, record in firsts.items():
+        path = root / pages.ROWS / record.file
+        rows.put(root / pages.ROWS, record)
+        _, head, titles, *lines = path.read_text().split("\n")
+        for place in range(titles.count(",") + 1 if '"' not in lines[0] else 1):
+            for value in ("", "x|y", "-1e200"):
+                cells = lines[0].split(",")
+                cells[place] = value
+                path.write_text("\n".join([rows.FIRST_LINE, head, titles, ",".join(cells), *lines[1:]]))
+                try:
+                    damaged = rows.read(path)
+                except InputError as problem:
+                    assert str(path) in str(problem) and "\n" not in str(problem)
+                    continue
+                assert value == ""                                     # where nothing was computed
+                others = [one for one in store.records if one.file != record.file]
+                changed = Store([*others, damaged])
+                for block in pages.BLOCKS:
+                    pages.block(changed, block)
+                for draw in pages.pictures(changed).values():
+                    draw()
 
 
 def test_a_folder_without_pages_and_a_block_that_nobody_makes(root, tmp_path, capsys):

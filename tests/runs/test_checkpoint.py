@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 import pytest
 
 from refimpl import data
 from refimpl.checks import InputError
-from refimpl.runs import checkpoint, loop
+from refimpl.runs import checkpoint, kind_of, loop
 from refimpl.runs.mixture import MixtureSettings
 from refimpl.runs.protocol import Run
 from refimpl.runs.vae import VAERun, VAESettings
@@ -171,3 +172,39 @@ def test_numbers_that_no_run_can_have_are_refused(tmp_path, quick, name, place, 
     np.savez(tmp_path / "x.npz", **content)
     with pytest.raises(InputError, match="not a checkpoint of this program"):
         checkpoint.load(tmp_path / "x.npz", settings)
+
+
+def columns_of(settings) -> list[tuple[str, float]]:
+    run = kind_of(settings).start(settings)
+    return [(name, value) for name in run.columns for value in (math.inf, 1e300, math.nan)
+            if not (math.isnan(value) and name in run.may_be_missing)]
+
+
+SMALL = {"one variable": VAESettings(hidden=4, limit=30, batch=10).resolved(),
+         "several": VAESettings(hidden=4, n=12, k=2, limit=30, batch=10).resolved(),
+         "classes": MixtureSettings(labels=10, pretrain=1, gaussian=2, limit=60, batch=30).resolved()}
+
+
+@pytest.mark.parametrize("words", SMALL)
+def test_a_history_of_what_cannot_have_been_measured_is_refused(tmp_path, quick, words):
+    """Infinite, too large for an axis, or NaN where every epoch has a number; in each column."""
+    loop.train(SMALL[words], 1, tmp_path)
+    content = dict(np.load(tmp_path / checkpoint.FILE, allow_pickle=False))
+    names = checkpoint.load(tmp_path / checkpoint.FILE)[0].columns
+    for name, value in columns_of(SMALL[words]):
+        history = content["history"].copy()
+        history[-1, names.index(name)] = value
+        np.savez(tmp_path / "x.npz", **{**content, "history": history})
+        with pytest.raises(InputError, match="not a checkpoint of this program"):
+            checkpoint.load(tmp_path / "x.npz")
+
+
+def test_what_an_estimator_of_one_s_own_raises_is_no_damage(tmp_path, quick, monkeypatch):
+    loop.train(SMALL["one variable"], 1, tmp_path)
+
+    def blank(cls, settings, rng):
+        raise KeyError("a slip in somebody's memory()")
+
+    monkeypatch.setattr(VAERun, "blank", classmethod(blank))
+    with pytest.raises(KeyError, match="a slip"):
+        checkpoint.load(tmp_path / checkpoint.FILE)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from refimpl.checks import InputError
 from refimpl.runs import checkpoint, loop
 from refimpl.runs.vae import VAESettings
 from refimpl.system import files
@@ -110,21 +112,32 @@ def test_ctrl_c_and_resume(tmp_path):
     assert_same_to_the_bit(tmp_path / "whole", tmp_path / "stopped")
 
 
-def test_kill_ends_an_experiment_and_the_runs_that_it_started(tmp_path):
-    """Each run holds its folder: once nobody does, nobody is left."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
+def test_an_experiment_that_is_killed_ends_with_the_runs_that_it_started(tmp_path, number):
+    """Each run holds its folder: once nobody does, nobody is left.  A run that says much does not wait to be read."""
     process = subprocess.Popen([sys.executable, "-m", "refimpl", "experiment", "binary", "--only", "arm", "disarm",
                                 "--epochs", "100000", "--jobs", "2", "--out", str(tmp_path)], cwd=ROOT,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL if number == signal.SIGKILL else
+                               subprocess.PIPE, text=True,
+                               env={**os.environ, **({"PYTHONVERBOSE": "1"} if number == signal.SIGKILL else {})})
     folders = [tmp_path / f"fashion-mnist-{name}-seed0" for name in ("arm", "disarm")]
     while not all((folder / "config.json").exists() for folder in folders):
         assert process.poll() is None
         time.sleep(0.05)
-    process.terminate()
+    process.send_signal(number)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and "the same command continues" in err and "Traceback" not in err
-    for folder in folders:
-        with files.locked(folder):
-            pass
+    if number == signal.SIGTERM:
+        assert process.returncode == 130 and "the same command continues" in err and "Traceback" not in err
+    end = time.monotonic() + (0 if number == signal.SIGTERM else 20)
+    while True:
+        try:
+            for folder in folders:
+                with files.locked(folder):
+                    pass
+            break
+        except InputError:
+            assert time.monotonic() < end, "a run goes on"
+            time.sleep(0.1)
 
 
 def test_peak_memory_of_training_on_mnist(tmp_path):

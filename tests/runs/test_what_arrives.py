@@ -1,6 +1,7 @@
 """What a run passes on and what it measures: each part of the data in its own column, each setting at its own place."""
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import math
@@ -431,6 +432,24 @@ def test_a_folder_is_locked_while_it_is_trained_in(tmp_path, quick):
         with pytest.raises(InputError, match="in use"):
             loop.train(small(), 2, tmp_path, resume=True)
         assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_run_that_ended_while_another_one_waited_is_not_written_over(tmp_path, quick, monkeypatch):
+    """Between the first look at the folder and the lock."""
+    @contextlib.contextmanager
+    def too_late(folder):
+        with monkeypatch.context() as patch:
+            patch.setattr(loop, "locked", locked)
+            loop.train(small(), 1, tmp_path)
+        before.update({path.name: path.read_bytes() for path in tmp_path.iterdir()})
+        with locked(folder):
+            yield
+
+    before: dict[str, bytes] = {}
+    monkeypatch.setattr(loop, "locked", too_late)
+    with pytest.raises(InputError, match="already holds checkpoint.npz"):
+        loop.train(small(), 1, tmp_path)
+    assert before and {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_the_model_that_draws_samples_is_the_trained_one(monkeypatch):

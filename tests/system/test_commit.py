@@ -35,6 +35,19 @@ def test_the_commit_and_whether_files_have_been_changed(checkout):
     assert commit.commit() == clean + "-dirty"
 
 
+def test_another_project_in_the_environment_is_not_noted(checkout, tmp_path_factory, monkeypatch):
+    """As in a hook of git, which sets GIT_DIR for all that it starts."""
+    other = tmp_path_factory.mktemp("other")
+    for folder in (checkout, other):
+        git(folder, "init")
+        git(folder, "commit", "--allow-empty", "-m", folder.name)
+    clean = commit.commit()
+    commit.commit.cache_clear()
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(other))
+    assert commit.commit() == clean
+
+
 def test_without_a_checkout_or_without_git_it_is_the_version(checkout, monkeypatch):
     assert commit.commit() == f"version {__version__}"
     commit.commit.cache_clear()

@@ -6,6 +6,9 @@ import contextlib
 import errno
 import os
 import socket
+import stat
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -14,6 +17,9 @@ import pytest
 
 from refimpl.checks import InputError
 from refimpl.system import files
+
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def write(path, content=b"new"):
@@ -73,15 +79,57 @@ def test_nothing_is_left_over_where_the_disk_is_full(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "device", "socket", "link"])
-def test_what_has_the_temporary_name_is_left_alone(tmp_path, kind):
+def test_what_has_the_name_of_a_temporary_file_is_left_alone(tmp_path, kind):
     """A pipe there hung; through a link another file was overwritten."""
     (tmp_path / "other").write_bytes(b"other")
-    temporary = tmp_path / "file.tmp"
-    temporary.symlink_to("other") if kind == "link" else special(temporary, kind)
-    with pytest.raises(InputError, match="file.tmp cannot be written: it is not a plain file$"):
-        write(tmp_path / "file")
-    assert (tmp_path / "other").read_bytes() == b"other" and os.path.lexists(temporary)
-    assert not (tmp_path / "file").exists()
+    for name in ("file.tmp", "file.0.tmp"):
+        (tmp_path / name).symlink_to("other") if kind == "link" else special(tmp_path / name, kind)
+    write(tmp_path / "file")
+    assert (tmp_path / "other").read_bytes() == b"other" and (tmp_path / "file").read_bytes() == b"new"
+    assert os.path.lexists(tmp_path / "file.tmp") and os.path.lexists(tmp_path / "file.0.tmp")
+
+
+def test_the_next_save_removes_what_the_dead_have_left_and_nothing_of_the_living(tmp_path):
+    path = tmp_path / "file"
+    (tmp_path / "file.dead.tmp").write_bytes(b"half")
+
+    def meanwhile(stream):
+        write(path, b"another's")
+        stream.write(b"last")
+
+    files.write_whole(path, meanwhile)
+    assert path.read_bytes() == b"last" and [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from refimpl.system import files
+for _ in range(60):
+    files.write_whole(Path(sys.argv[1]), lambda stream: [stream.write(sys.argv[2].encode() * 10_000) for _ in range(5)])
+"""
+
+
+def test_processes_that_write_one_file_at_once(tmp_path):
+    """A reader sees one of them whole, never an empty, a half or a mixed file, and all end well."""
+    path = tmp_path / "file"
+    write(path, b"a" * 50_000)
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(path), letter], cwd=ROOT, stderr=subprocess.PIPE)
+               for letter in "bcd"]
+    while any(writer.poll() is None for writer in writers):
+        content = path.read_bytes()
+        assert len(content) == 50_000 and len(set(content)) == 1
+    assert [(writer.communicate()[1], writer.returncode) for writer in writers] == [(b"", 0)] * 3
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_file_keeps_its_mode(tmp_path):
+    write(tmp_path / "new")
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "new").stat().st_mode == (tmp_path / "plain").stat().st_mode
+    (tmp_path / "new").chmod(0o600)
+    write(tmp_path / "new")
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o600
 
 
 def test_a_link_stays_a_link(tmp_path):
@@ -104,8 +152,7 @@ def test_what_is_no_plain_file_is_left_alone(tmp_path):
 
 def test_every_failure_is_one_line(tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    (tmp_path / "blocked.tmp").mkdir()
-    for path in (tmp_path / "none" / "file", tmp_path / "file" / "below", tmp_path / ("x" * 300), tmp_path / "blocked"):
+    for path in (tmp_path / "none" / "file", tmp_path / "file" / "below", tmp_path / ("x" * 300)):
         with pytest.raises(InputError) as problem:
             write(path)
         assert "\n" not in str(problem.value)
@@ -118,6 +165,18 @@ def test_a_folder_is_held_by_one(tmp_path):
                 pass
     with files.locked(tmp_path):
         pass
+
+
+def test_a_file_system_without_locks_is_said_to_be_one(tmp_path, monkeypatch):
+    def flock(descriptor, how):
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    monkeypatch.setattr(files.fcntl, "flock", flock)
+    with pytest.raises(InputError, match="a file system where folders cannot be locked .Operation not supported."):
+        with files.locked(tmp_path):
+            pass
+    write(tmp_path / "file")
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
 def test_an_empty_name_is_no_folder(tmp_path, monkeypatch, capsys):
@@ -225,6 +284,17 @@ def test_whole_archives_of_something_else(tmp_path, members):
         for name, content in members.items():
             made.writestr(name, content)
     with pytest.raises(InputError, match="a.npz d$"):
+        files.read_arrays(tmp_path / "a.npz", "m", "d")
+
+
+def test_memory_that_runs_out_says_nothing_of_the_file(tmp_path, monkeypatch):
+    archive(tmp_path / "a.npz")
+
+    def full(*arguments, **more):
+        raise MemoryError
+
+    monkeypatch.setattr(files.zipfile.ZipFile, "read", full)
+    with pytest.raises(MemoryError):
         files.read_arrays(tmp_path / "a.npz", "m", "d")
 
 

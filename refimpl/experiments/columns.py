@@ -1,0 +1,131 @@
+"""What a file of rows may hold: the columns of each table, their ranges, and words that a page can show as they are."""
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from refimpl import data
+from refimpl.runs.mixture import attribute_columns
+
+if TYPE_CHECKING:
+    from refimpl.experiments.rows import Record
+
+# Words go into Markdown tables.  What these characters make stays a word: no column, link, code, HTML or new line.
+WORDS = re.compile(r"[\w .,+*=>()-]{1,300}")
+COMMIT = re.compile(r"[\w .+-]{1,100}")
+
+
+class Refused(ValueError):
+    """What is wrong with a record, in a few words."""
+
+
+class Column(NamedTuple):
+    """The numbers that a column may hold, ends included."""
+
+    least: float = -1e12
+    most: float = 1e12
+    whole: bool = False
+    missing: bool = False
+    """Whether a cell may be empty."""
+
+
+class Table(NamedTuple):
+    """label: a pattern; settings: those that are needed, whole numbers; columns: all there are, None for words.
+
+    rising: the column whose numbers rise from row to row, if there is one.
+    """
+
+    label: str
+    settings: tuple[str, ...]
+    columns: Mapping[str, Column | None]
+    rising: str | None = None
+
+
+NUMBER, PERHAPS = Column(), Column(missing=True)
+SIZE, ABOVE_0, SHARE, COUNT = Column(0), Column(1e-12), Column(0, 1), Column(0, 1e15, whole=True)
+FLAG, FROM_1 = Column(0, 1, whole=True), Column(1, 1e6, whole=True)
+
+TABLES: dict[str, Table] = {
+    "benchmark": Table(r"batch \d+", (), {"step_of": None, "step": ABOVE_0, "products": ABOVE_0}),
+    "estimators": Table(r"n = \d+, k = \d+", ("samples",), {
+        "name": None, "bias": SIZE, "z": Column(0, 1e300), "variance": SIZE, "evaluations": COUNT, "claims": FLAG,
+        "found": FLAG}),
+    "faces-switch": Table(WORDS.pattern, ("seed",), {
+        "attribute": None, "bit": COUNT, "epochs": COUNT, "judge": SHARE, "generated": SHARE, "encoded": SHARE,
+        "pixels_again": SIZE, "pixels_switched": SIZE, "pixels_other": SIZE, "agrees": SHARE, "nuisance": None,
+        "correlation": Column(-1.000001, 1.000001, missing=True)}),
+    "joint-argmax": Table(r"n = \d+", ("samples",), {
+        "eps": ABOVE_0, "moved": SHARE, "coordinates_agree": SHARE, "images_agree": SHARE, "bias": SIZE,
+        "bias_joint": SIZE, "bias_linear": SIZE, "deviation": SIZE, "deviation_joint": SIZE, "deviation_linear": SIZE,
+        "floor": SIZE}, "eps"),
+    "plateau-steps": Table(WORDS.pattern, ("seed", "steps"), {
+        "step": COUNT, "elbo": NUMBER, "entropy": SIZE, "winner": SHARE, "values_used": Column(0.999, 1e4),
+        "ahead": SHARE, "length_exact": SIZE, "length_made": SIZE}, "step"),
+    "structured-timing": Table(r"batch \d+", (), {"method": None, "n": FROM_1, "seconds": ABOVE_0}),
+    "variance": Table(r"k = \d+", ("k", "samples", "batch"), {
+        "temperature": ABOVE_0, "direct_exact": SIZE, "direct": ABOVE_0, "direct_error": SIZE,
+        "gumbel_softmax": ABOVE_0, "gumbel_softmax_error": SIZE}, "temperature"),
+    "yardsticks": Table("all", ("repetitions", "images"), {
+        "run": None, "exact": NUMBER, "one": NUMBER, "one_spread": SIZE, "hundred": NUMBER, "hundred_spread": SIZE,
+        "relaxed_one": PERHAPS, "relaxed_hundred": PERHAPS}),
+}
+"""The tables of measurements, by experiment; all others are runs."""
+
+
+def of_run(record: Record) -> Table:
+    """The columns of a run: those of its kind and its data set."""
+    entry = data.REGISTRY.get(record.dataset)
+    columns = {"epoch": FROM_1, "test_elbo": PERHAPS, "seconds": SIZE, "evaluations": COUNT}
+    if "labels" in record.settings:
+        attributes = attribute_columns(entry.attributes if entry else ())
+        columns |= {"epoch": COUNT, "test_elbo": NUMBER, "accuracy": SHARE, "valid_accuracy": SHARE,
+                    **dict.fromkeys(attributes, SHARE)}
+    else:
+        exact = NUMBER if record.settings.get("n") == 1 else PERHAPS        # of many variables not at every epoch
+        columns |= {name: exact for name in ("valid_elbo", "test_elbo", "test_log_likelihood", "gap")}
+        columns |= {"sampled_elbo": NUMBER} if "sampled_elbo" in record.rows[0] else {}
+    return Table(WORDS.pattern, ("seed",), columns, "epoch")
+
+
+def check(record: Record) -> None:
+    """Refused, saying where, if the record is not what its table's description says."""
+    for words in (record.label, record.dataset or "-"):
+        if not WORDS.fullmatch(words):
+            raise Refused(f"{words!r} is no label or data set that a page can show")
+    for commit in record.commits:
+        if not COMMIT.fullmatch(commit):
+            raise Refused(f"{commit!r} is no commit")
+    if not re.fullmatch(r"[\w-]+", record.experiment) or not record.rows:
+        raise Refused("it has no rows, or no experiment")
+    table = TABLES.get(record.experiment) or of_run(record)
+    if not re.fullmatch(table.label, record.label):
+        raise Refused(f"{record.experiment} has no label {record.label!r}")
+    for name in dict.fromkeys((*table.settings, *{"seed", *table.settings} & {*record.settings})):
+        value = record.settings.get(name)
+        if type(value) is not int or not 0 <= value < 10**15:
+            raise Refused(f"the setting {name} must be a whole number that is not negative")
+    before = -math.inf
+    for number, row in enumerate(record.rows, start=1):
+        if set(row) != set(table.columns):
+            odd = ", ".join(sorted(set(row) ^ set(table.columns)))
+            raise Refused(f"it needs the columns {', '.join(table.columns)}, which disagree in {odd}")
+        for name, column in table.columns.items():
+            if not _allowed(row[name], column):
+                raise Refused(f"{name} of row {number} cannot be {row[name]!r}")
+        if table.rising:
+            if not row[table.rising] > before:
+                raise Refused(f"{table.rising} must rise from row to row")
+            before = row[table.rising]
+    if table.rising == "epoch" and math.isnan(last := record.rows[-1]["test_elbo"]) \
+            and math.isnan(record.rows[-1].get("test_log_likelihood", last)):
+        raise Refused("its last row holds no exact bound")
+
+
+def _allowed(value: float | str, column: Column | None) -> bool:
+    if column is None or isinstance(value, str):
+        return column is None and isinstance(value, str) and bool(WORDS.fullmatch(value))
+    if math.isnan(value):
+        return column.missing
+    return column.least <= value <= column.most and (not column.whole or value == int(value))
