@@ -17,7 +17,7 @@ import functools
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -201,7 +201,7 @@ def settings_of(name: str, dataset: str, seed: int) -> dict[str, dict[str, objec
     """Label -> settings of all runs of this experiment, or of the runs that it measures; none if it has no runs."""
     experiment = REGISTRY.get(CELLS_OF.get(name, name))
     made = experiment.make(dataset, seed) if experiment and dataset in data.REGISTRY else []
-    return {cell.label: asdict(cell.settings) for cell in made}
+    return {cell.label: cell.settings.as_dict() for cell in made}
 
 
 def require(name: str, dataset: str | None = None, label: str | None = None) -> None:
