@@ -14,7 +14,7 @@ import pytest
 from refimpl import cli
 from refimpl.report import functions
 from refimpl.runs import loop
-from refimpl.runs.vae import VAESettings
+from tests.settings import vae
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = {name: (ROOT / "tutorials" / name).read_text(encoding="utf-8")
@@ -37,7 +37,7 @@ def test_the_functions_for_other_frameworks_are_python():
 
 
 def test_the_weights_elsewhere_give_the_same_bound(tmp_path):
-    loop.train(VAESettings(k=4, hidden=12, limit=2_000), 1, tmp_path)
+    loop.train(vae(k=4, hidden=12, limit=2_000), 1, tmp_path)
     names: dict = {}
     exec(code("check_your_own.md")[1], names)
     from refimpl import data

@@ -9,17 +9,17 @@ import pytest
 from refimpl import data
 from refimpl.checks import InputError
 from refimpl.runs import checkpoint, loop
-from refimpl.runs.mixture import MixtureSettings
 from refimpl.runs.protocol import Run
-from refimpl.runs.vae import VAERun, VAESettings
+from refimpl.runs.vae import VAERun
+from tests.settings import mixture, vae
 
 CASES = {
-    "train, relax": VAESettings(estimator="relax", n=3, k=2, hidden=6, limit=70, batch=30),
-    "train, rebar": VAESettings(estimator="rebar", n=3, k=2, hidden=6, limit=70, batch=30),
-    "train, reinforce": VAESettings(estimator="reinforce", n=3, k=2, hidden=6, limit=70, batch=30),
-    "semi-supervised, reinforce": MixtureSettings(estimator="reinforce", labels=20, pretrain=2, limit=90, batch=40,
+    "train, relax": vae(estimator="relax", n=3, k=2, hidden=6, limit=70, batch=30),
+    "train, rebar": vae(estimator="rebar", n=3, k=2, hidden=6, limit=70, batch=30),
+    "train, reinforce": vae(estimator="reinforce", n=3, k=2, hidden=6, limit=70, batch=30),
+    "semi-supervised, reinforce": mixture(estimator="reinforce", labels=20, pretrain=2, limit=90, batch=40,
                                                   gaussian=3),
-    "semi-supervised, relax": MixtureSettings(estimator="relax", labels=20, pretrain=2, limit=90, batch=40, gaussian=3),
+    "semi-supervised, relax": mixture(estimator="relax", labels=20, pretrain=2, limit=90, batch=40, gaussian=3),
 }
 
 
@@ -145,7 +145,7 @@ def test_a_generator_that_takes_another_state_than_it_is_given_is_refused(tmp_pa
         def __setattr__(self, name, value):
             self.__dict__[name] = {**value, "state": {**value["state"], "state": value["state"]["state"] % 2**128}}
 
-    settings = VAESettings(hidden=4, limit=30, batch=30).resolved()
+    settings = vae(hidden=4, limit=30, batch=30).resolved()
     loop.train(settings, 1, tmp_path)
     right, content = VAERun.blank.__func__, dict(np.load(tmp_path / checkpoint.FILE, allow_pickle=False))
 
@@ -166,7 +166,7 @@ def test_a_generator_that_takes_another_state_than_it_is_given_is_refused(tmp_pa
 @pytest.mark.parametrize("name, place, value", [("adam_t", (), 1), ("adam_V", 0, -1e-9), ("history", (0, 0), 2.0)])
 def test_numbers_that_no_run_can_have_are_refused(tmp_path, quick, name, place, value):
     """Another number of steps than the history's, a negative second moment, a first epoch that is not the first."""
-    settings = VAESettings(hidden=4, limit=30, batch=10).resolved()
+    settings = vae(hidden=4, limit=30, batch=10).resolved()
     loop.train(settings, 1, tmp_path)
     content = dict(np.load(tmp_path / checkpoint.FILE, allow_pickle=False))
     content[name] = content[name].copy()

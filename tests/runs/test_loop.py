@@ -11,12 +11,13 @@ from refimpl.checks import InputError
 from refimpl.runs import checkpoint, loop
 from refimpl.runs.vae import COLUMNS, VAERun, VAESettings
 from tests.asserts import assert_same_to_the_bit, checkpoint_content
+from tests.settings import vae
 
 SMALL = dict(hidden=20, limit=400, batch=64)                        # the last batch of an epoch is smaller
 
 
 def small(**settings) -> VAESettings:
-    return VAESettings(**{**SMALL, **settings}).resolved()
+    return vae(**{**SMALL, **settings}).resolved()
 
 
 @pytest.mark.parametrize("settings", [
@@ -40,7 +41,7 @@ def test_same_seed_same_run_other_seed_other_run(tmp_path, quick):
 
 
 def test_training_learns(tmp_path, quick):
-    rows = loop.train(VAESettings(limit=1_000), 6, tmp_path)
+    rows = loop.train(vae(limit=1_000), 6, tmp_path)
     assert rows[-1]["train_elbo"] > rows[0]["train_elbo"] + 20
 
 
