@@ -381,7 +381,7 @@ def test_a_registered_data_set_may_have_any_size(tmp_path, monkeypatch, quick):
 @pytest.mark.parametrize("kind, run", [(VAESettings, VAERun), (MixtureSettings, MixtureRun)])
 def test_settings_written_before_there_were_files_mean_what_they_meant(kind, run):
     old = {name: value for name, value in kind().resolved().as_dict().items() if not name.startswith("file_")}
-    settings = kind(**old).resolved()
+    settings = kind.from_dict(old).resolved()
     assert settings == kind().resolved() and settings.shape == (28, 28)
     assert all(value is None for name, value in settings.as_dict().items() if name.startswith("file_"))
 

@@ -63,7 +63,7 @@ DAMAGED = {
     "a column twice": rows.text(RUN).replace("seconds", "epoch"),
     "a seed in words": rows.text(RUN).replace('"seed": 3', '"seed": "x"'),
     "a way out of the folder": rows.text(RUN).replace('"binary"', '"../binary"'),
-    "a quote": rows.text(TABLE).replace("exact", '"exact'), "deep": "# refimpl rows 1\n# " + "[" * 10**5 + "\n\n"}
+    "a quote": rows.text(TABLE).replace("exact", '"exact'), "deep": "# refimpl rows 2\n# " + "[" * 10**5 + "\n\n"}
 
 
 @pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
@@ -88,8 +88,8 @@ def test_bytes_that_are_no_text_and_files_that_are_too_large(tmp_path):
 
 def test_another_version_of_the_format(tmp_path):
     path = tmp_path / "x.csv"
-    path.write_text(rows.text(RUN).replace("rows 1", "rows 2"))
-    with pytest.raises(InputError, match="x.csv is of another version of the format: '# refimpl rows 1' is read here$"):
+    path.write_text(rows.text(RUN).replace("rows 2", "rows 3"))
+    with pytest.raises(InputError, match="x.csv is of another version of the format: '# refimpl rows 2' is read here$"):
         rows.read(path)
 
 

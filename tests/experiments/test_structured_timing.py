@@ -34,7 +34,7 @@ def test_each_method_is_timed_with_its_own_settings(tmp_path, monkeypatch):
         for method, solver in solvers.items()
         for n in (5, 7, 9, 11, 13, 15) + ((20,) if solver in ("maxflow", "coordinate") else ())]
     assert made == expected
-    assert [settings.non_negative for words, settings in made if "milp" in words] == 6 * [False]
+    assert [settings.family_options["non_negative"] for words, settings in made if "milp" in words] == 6 * [False]
 
 
 def test_the_median_of_the_steps_without_the_first(monkeypatch):
