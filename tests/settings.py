@@ -42,4 +42,5 @@ def changed(settings: RunSettings, **flat: object) -> RunSettings:
 def flat(settings: RunSettings) -> dict[str, object]:
     """Every field, hyperparameter and option of the family that has a value."""
     values = settings.as_dict()
-    return values | values.pop("hyperparameters") | values.pop("family_options", {})
+    own = {**values.pop("hyperparameters"), **values.pop("family_options", {})}
+    return values | own

@@ -28,20 +28,17 @@ def read_run(folder: Path | str) -> tuple[RunSettings, list[Row]]:
     try:
         config, metrics = (text.decode("utf-8") for text in texts)
         fields = json.loads(config)
-        if "kind" not in fields:
-            raise InputError(f"{folder} was made by an earlier version of this program; "
-                             "train it again in another folder")
-        kind = KINDS[fields.pop("kind")]
-        problem = unregistered(fields)
-        settings = None if problem else kind.SETTINGS.from_dict(fields).resolved()
+        problem, settings = unregistered(fields), None
+        if "kind" not in fields and "estimator" in fields:
+            problem = "was made by an earlier version of this program; train it again in another folder"
+        if problem is None:
+            settings = KINDS[fields.pop("kind")].SETTINGS.from_dict(fields).resolved()
         rows = [{name: float(value or "nan") for name, value in row.items()}
                 for row in csv.DictReader(io.StringIO(metrics, newline=""))]
         if not all(math.isfinite(row[name]) for row in rows for name in ("epoch", "seconds")):
             raise ValueError
         measured = [row for row in rows if math.isfinite(row["test_elbo"])]
-    except InputError:
-        raise
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError, csv.Error):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, csv.Error):
         raise InputError(f"{folder} is not a run: config.json or metrics.csv cannot be read") from None
     if settings is None:
         raise InputError(f"{folder} {problem}")

@@ -67,7 +67,7 @@ class Paths(Family):
             raise InputError(f"--family paths needs --k 2 and --n above 1, a binary variable for each cell of the grid, "
                              f"got --k {k} and --n {n}")
         if n % rows or n // rows > LARGEST_SIDE:
-            raise InputError(f"rows must divide --n {n} into at most {LARGEST_SIDE:,} columns, got {rows}")
+            raise InputError(f"--rows must divide --n {n} into at most {LARGEST_SIDE:,} columns, got {rows}")
         return {"rows": rows}
 
     @classmethod

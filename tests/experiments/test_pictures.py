@@ -555,7 +555,7 @@ def test_the_picture_of_the_estimators_names_the_toy(tmp_path, monkeypatch, kept
 
 @pytest.mark.parametrize("name", ["epoch", "seconds", "test_elbo"])
 def test_a_number_that_is_no_measurement_is_not_drawn(tmp_path, name):
-    (tmp_path / "config.json").write_text(json.dumps(vae().resolved().as_dict()))
+    (tmp_path / "config.json").write_text(json.dumps({"kind": "train"} | vae().resolved().as_dict()))
     for value, refused in ((-1e12, False), (1e12, False), (1.1e12, True), (-1.1e12, True)):
         row = {"epoch": 1.0, "seconds": 2.0, "test_elbo": -3.0, name: value}
         (tmp_path / "metrics.csv").write_text(f"{','.join(row)}\n{','.join(map(str, row.values()))}\n")

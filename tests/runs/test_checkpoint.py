@@ -119,7 +119,7 @@ def test_an_array_that_is_missing_or_of_another_shape_is_refused(saved, tmp_path
                 checkpoint.load(tmp_path / "x.npz", settings)
 
 
-@pytest.mark.parametrize("name", ["refimpl run 1", "refimpl semi-supervised run 1"])
+@pytest.mark.parametrize("name", checkpoint.EARLIER)
 def test_an_earlier_version_s_is_refused_in_a_line_that_says_so(saved, tmp_path, name):
     settings, path, _ = saved
     np.savez(tmp_path / "x.npz", **{**np.load(path, allow_pickle=False), "format": name})

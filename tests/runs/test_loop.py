@@ -63,7 +63,7 @@ def test_files_of_a_run(tmp_path):
         assert float(text["test_elbo"]) == pytest.approx(row["test_elbo"], abs=1e-6)
         assert row["gap"] == pytest.approx(row["test_log_likelihood"] - row["test_elbo"], abs=1e-9) and row["gap"] >= 0
         assert float(text["eps_or_tau"]) == 0.1
-    assert json.loads((tmp_path / "config.json").read_text())["eps"] == 0.1
+    assert json.loads((tmp_path / "config.json").read_text())["hyperparameters"] == {"eps": 0.1}
     for picture in ("curves.png", "samples.png"):
         assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
 

@@ -399,7 +399,8 @@ def test_files_say_what_the_run_knows(tmp_path, settings, quick):
     reported: list[dict] = []
     rows = loop.train(settings, 2, tmp_path, report=reported.append)
     run, history = checkpoint.load(tmp_path / checkpoint.FILE)
-    assert json.loads((tmp_path / "config.json").read_text()) == settings.as_dict() == run.settings.as_dict()
+    assert json.loads((tmp_path / "config.json").read_text()) == {"kind": run.COMMAND} | settings.as_dict()
+    assert settings.as_dict() == run.settings.as_dict()
     assert not settings.as_released and settings.schedule == "released"
     np.testing.assert_array_equal(history, [[row[name] for name in run.columns] for row in rows])
     assert [sorted(row) for row in reported] == [sorted(row) for row in rows]
