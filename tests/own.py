@@ -39,7 +39,8 @@ class Subsets(Family):
     k = 2
     normalised = relaxable = has_unary_kl = False
     noise_on_every_score = True
-    options = {"size": Setting(int, 1, "variables that are 1", least=1), "mirrored": Setting(bool, False, "the other way")}
+    options = {"size": Setting(int, 1, "variables that are 1", least=1),
+               "mirrored": Setting(bool, False, "the other way")}
 
     @classmethod
     def complete(cls, n, k, options):

@@ -4,8 +4,8 @@
 
 The best of C(rows + columns - 2, rows - 1) paths is found in one pass over the cells, by dynamic programming (Bellman
 1957).  The noise is a Gumbel variable a cell.  q(z), the law of the perturbed arg max, has no closed form: a path's
-noise is a sum over its cells, and paths that share cells share noise.  So there is no KL term and no ELBO.  The prior is
-uniform on the paths: a path is the code of an image in `train --family paths`.
+noise is a sum over its cells, and paths that share cells share noise.  So there is no KL term and no ELBO.  The prior
+is uniform on the paths: a path is the code of an image in `train --family paths`.
 """
 from __future__ import annotations
 

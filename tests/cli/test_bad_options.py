@@ -81,7 +81,7 @@ from tests.cli.helpers import SMALL, assert_refused, snapshot
     (["--n", "9", "--k", "2", "--family", "paths", "--rows", "0"], ["--rows", "at least 1"]),
     (["--n", "9", "--k", "2", "--family", "paths", "--rows", "two"], ["--rows", "a whole number"]),
     (["--n", "9", "--k", "3", "--family", "paths"], ["--family paths", "--k 2"]),
-    (["--n", "9", "--k", "2", "--family", "paths", "--estimator", "gumbel-softmax"], ["gumbel-softmax", "paths", "direct"]),
+    (["--n", "9", "--k", "2", "--family", "paths", "--estimator", "reinmax"], ["reinmax", "paths", "direct"]),
 ])
 def test_bad_options_of_train(tmp_path, capsys, monkeypatch, arguments, words):
     monkeypatch.delenv("REFIMPL_DATA_DIR", raising=False)
