@@ -444,7 +444,7 @@ def relax(h, waves, rng, memory, tau, batch_mean=False):
 def _opposed(h, waves, rng, formula):
     """b1 = [u > sigmoid(-l)], b2 = [u < sigmoid(l)], l = h_1 - h_0; formula(f1 - f2, u, b1, b2, l) is for d/dl."""
     u = [[rng.random() for _ in image] for image in h]
-    grad, decoder_term = [], []
+    grad, latent = [], []
     for scores, wave, draws in zip(h, waves, u):
         logits = [row[1] - row[0] for row in scores]
         b1 = [draw > sigmoid(-logit) for draw, logit in zip(draws, logits)]

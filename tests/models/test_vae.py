@@ -370,7 +370,7 @@ def test_all_solvers_train_the_same_model(x):
 def test_a_term_or_an_estimator_that_does_not_serve_the_family_is_refused(structured, x, rng):
     with pytest.raises(ValueError, match="^kl_grad must be False"):
         structured.backward(x, estimators.get("direct"), rng, True, eps=0.1)
-    with pytest.raises(ValueError, match="^estimator must serve every family here, and rebar"):
+    with pytest.raises(ValueError, match="^estimator must serve this family of latent variables, and rebar does not: Serves independent"):
         structured.backward(x, estimators.get("rebar"), rng, False, tau=0.5)
 
 

@@ -110,7 +110,8 @@ def coin(theta, objective, rng, *, tau):
 @pytest.fixture
 def registered(monkeypatch) -> Estimator:
     """An estimator of this file, in the registry for as long as a test takes."""
-    entry = Estimator("coin", coin, "a coin", unbiased=False, colour="#123456", hyperparameters={"tau": Setting(float, 0.7, "of the coin", above=0)})
+    entry = Estimator("coin", coin, "a coin", unbiased=False, colour="#123456",
+                      hyperparameters={"tau": Setting(float, 0.7, "of the coin", above=0)})
     monkeypatch.setitem(estimators.REGISTRY, "coin", entry)
     return entry
 

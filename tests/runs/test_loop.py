@@ -25,7 +25,7 @@ def small(**settings) -> VAESettings:
     {"estimator": "straight-through-gumbel-softmax", "as_released": True}, {"k": 5, "kl_grad": False, "eps": 0.3},
     {"estimator": "reinforce", "n": 3, "k": 2}, {"estimator": "rebar",
         "n": 3, "k": 2}, {"estimator": "relax", "n": 3, "k": 2},
-    {"structure": "pairwise", "n": 4, "k": 2}])
+    {"family": "pairwise", "n": 4, "k": 2}])
 def test_resumed_equals_uninterrupted(tmp_path, quick, settings):
     loop.train(small(**settings), 4, tmp_path / "whole")
     for epochs in (1, 3, 4):
