@@ -35,7 +35,7 @@ def mixture(**flat: object) -> MixtureSettings:
 def changed(settings: RunSettings, **flat: object) -> RunSettings:
     """The settings with other values of these names."""
     made = sorted_out(type(settings), flat)
-    return replace(settings, **{name: getattr(settings, name) | value if isinstance(value, Options) else value
+    return replace(settings, **{name: getattr(settings, name) | value if name not in flat else value
                                 for name, value in made.items()})
 
 
