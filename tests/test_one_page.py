@@ -17,7 +17,8 @@ from refimpl.latent.independent import Independent
 from refimpl.models.vae import VAE
 from refimpl.nn.adam import Adam
 from refimpl.runs import loop
-from refimpl.runs.vae import VAERun, VAESettings
+from refimpl.runs.vae import VAERun
+from tests.settings import vae
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = Path(one_page.__file__).read_text(encoding="utf-8")
@@ -90,7 +91,7 @@ def test_the_noise_is_gumbel_s():
 
 def test_training_is_train_s_with_the_same_seed():
     """Weights drawn, order of the images, noise, a smaller last batch: two epochs of three steps."""
-    run = VAERun.start(VAESettings(seed=4).resolved())
+    run = VAERun.start(vae(seed=4).resolved())
     for epoch, weights in enumerate(one_page.train(IMAGES.train, np.random.default_rng(4), epochs=2), start=1):
         loop.train_epoch(run, IMAGES.train, epoch=epoch)
         assert weights[0].dtype == np.float32
@@ -99,7 +100,7 @@ def test_training_is_train_s_with_the_same_seed():
 
 
 def test_its_settings_are_train_s_defaults():
-    settings = VAESettings().resolved()
+    settings = vae().resolved()
     assert (settings.pixels, settings.hidden, settings.k) == (one_page.PIXELS, one_page.HIDDEN, one_page.K)
     assert (settings.eps, settings.lr, settings.batch) == (one_page.EPS, one_page.RATE, one_page.BATCH)
     assert (settings.seed, settings.dataset, settings.estimator) == (one_page.SEED, "mnist", "direct")
@@ -135,7 +136,7 @@ def test_three_epochs_end_where_train_does_and_ctrl_c_ends_it_quietly(tmp_path):
     out, err = process.communicate(timeout=600)
     assert process.returncode == 0 and err == ""
     mine = [float(nats) for nats in re.findall(r"^epoch \d: test bound -ELBO ([\d.]+) nats$", out, re.M)]
-    theirs = [-row["test_elbo"] for row in loop.train(VAESettings(), 3, tmp_path / "run")]
+    theirs = [-row["test_elbo"] for row in loop.train(vae(), 3, tmp_path / "run")]
     print(f"one_page: {mine}, train: {theirs}")
     assert len(mine) == 3 and mine[2] < mine[1] < mine[0]
     np.testing.assert_allclose(mine, theirs, rtol=0, atol=1.0)

@@ -14,7 +14,7 @@ import pytest
 from refimpl import cli
 from refimpl.report import functions
 from refimpl.runs import loop
-from refimpl.runs.vae import VAESettings
+from tests.settings import vae
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = {name: (ROOT / "tutorials" / name).read_text(encoding="utf-8")
@@ -37,7 +37,7 @@ def test_the_functions_for_other_frameworks_are_python():
 
 
 def test_the_weights_elsewhere_give_the_same_bound(tmp_path):
-    loop.train(VAESettings(k=4, hidden=12, limit=2_000), 1, tmp_path)
+    loop.train(vae(k=4, hidden=12, limit=2_000), 1, tmp_path)
     names: dict = {}
     exec(code("check_your_own.md")[1], names)
     from refimpl import data
@@ -72,13 +72,14 @@ def test_the_commands_of_discovering_attributes_parse():
 def mine(tmp_path_factory):
     """The file of the page, in a folder of its own."""
     folder = tmp_path_factory.mktemp("mine")
-    (folder / "mine.py").write_text(code("your_own_estimator.md")[0])
+    for name, content in zip(("mine.py", "subsets.py"), code("your_own_estimator.md"), strict=True):
+        (folder / name).write_text(content)
     return folder
 
 
-def called(folder, *arguments):
+def called(folder, *arguments, file="mine.py"):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
-    return subprocess.run([sys.executable, "mine.py", *arguments], cwd=folder, env=environment, capture_output=True,
+    return subprocess.run([sys.executable, file, *arguments], cwd=folder, env=environment, capture_output=True,
                           text=True)
 
 
@@ -97,6 +98,22 @@ def test_an_estimator_of_one_s_own_trains_and_is_drawn_and_measured(mine, capsys
                       ["train", "--resume", "--out", str(mine / "runs/mine")]):
         assert cli.main(arguments) == 2
         assert "'mine'" in (said := capsys.readouterr().err) and said.count("\n") == 1
+
+
+def test_its_hyperparameter_is_set_and_a_wrong_name_is_answered_as_the_page_says(mine):
+    small = ["train", "--estimator", "mine", "--epochs", "1", "--limit", "300"]
+    done = called(mine, *small, "--set", "lam=0.3", "--out", "runs/lam")
+    assert done.returncode == 0 and "mine, k = 10, lam = 0.3" in done.stdout, done.stderr
+    done = called(mine, *small, "--set", "lamb=0.3", "--out", "runs/lamb")
+    (answer,) = [line for line in PAGES["your_own_estimator.md"].splitlines() if line.startswith("python mine.py train: ")]
+    assert done.returncode == 2 and done.stderr.split("error: ")[1].strip() == answer.split("error: ")[1]
+
+
+def test_a_family_of_one_s_own_trains_as_the_page_says(mine):
+    (command,) = re.findall(r"^python subsets.py (.*)$", PAGES["your_own_estimator.md"], re.M)
+    done = called(mine, *shlex.split(command), "--limit", "300", "--hidden", "20", file="subsets.py")
+    assert done.returncode == 0 and "direct, n = 10, k = 2, subsets of 3" in done.stdout, done.stderr
+    assert "-log p(x)" in done.stdout and "nan" not in done.stdout
 
 
 def test_the_index_of_the_functions_is_what_the_command_makes(capsys):

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 import numpy as np
 
 from refimpl import data, estimators, latent
-from refimpl.checks import InputError, Options, Setting, Value
+from refimpl.checks import InputError, Options, Setting, Value, unknown
 from refimpl.runs.settings import TYPES, RunSettings, option
 
 
@@ -46,15 +46,14 @@ def add_settings(parser: argparse.ArgumentParser, settings: type[RunSettings]) -
                                 metavar=each.name.upper())
     declared = _declared(settings)
     parser.add_argument("--set", nargs="+", action="extend", default=argparse.SUPPRESS, metavar="NAME=VALUE",
-                        help="settings of the estimator or of the family by name; those below have options of their own")
+                        help="settings of the estimator or of the family, by name; those below also have an option each")
     for name, setting in declared.items():
         text = setting.help + (f": {', '.join(setting.choices())}" if setting.choices else "")
         if setting.kind is bool:
             parser.add_argument(option(name), action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS,
                                 help=text)
         else:
-            parser.add_argument(option(name), type=setting.kind, default=argparse.SUPPRESS, help=text,
-                                metavar=name.upper())
+            parser.add_argument(option(name), default=argparse.SUPPRESS, help=text, metavar=name.upper())
 
 
 def _declared(settings: type[RunSettings]) -> dict[str, Setting]:
@@ -78,11 +77,19 @@ def given(options: argparse.Namespace, settings: type[RunSettings], base: RunSet
     for name, value in _named(options, settings):
         field = next((field for field, declared in known.items() if name in declared), None)
         if field is None:
-            every = [name for declared in known.values() for name in declared]
-            raise InputError(f"{name} is not a setting of the estimator or family of this run; "
-                             + (f"there are {', '.join(every)}" if every else "they have none"))
+            raise InputError(_foreign(name, [each for declared in known.values() for each in declared]))
         found[field][name] = known[field][name].parse(option(name), value) if isinstance(value, str) else value
     return values | {field: Options(chosen) for field, chosen in found.items() if chosen}
+
+
+def _foreign(name: str, known: list[str]) -> str:
+    """The message for a setting that neither the estimator nor the family of this run declares."""
+    owners = [f"the estimator {entry.name}" for entry in estimators.REGISTRY.values() if name in entry.hyperparameters]
+    owners += [f"the family {owner}" for owner, family in latent.REGISTRY.items() if name in family.options]
+    if not owners:
+        return unknown("setting", name, known) if known else f"unknown setting {name!r}; there are none here"
+    has = f"which has {', '.join(map(option, known))}" if known else "which has none"
+    return f"{option(name)} is a setting of {' and '.join(owners)}, not of this run, {has}"
 
 
 def _named(options: argparse.Namespace, settings: type[RunSettings]) -> list[tuple[str, Value]]:

@@ -7,11 +7,11 @@ import json
 import math
 from pathlib import Path
 
-from refimpl import estimators, plots
+from refimpl import plots
 from refimpl.checks import InputError
 from refimpl.runs import KINDS, checkpoint
 from refimpl.runs.protocol import Row
-from refimpl.runs.settings import RunSettings
+from refimpl.runs.settings import RunSettings, unregistered
 from refimpl.system.files import read_whole
 
 
@@ -26,23 +26,20 @@ def read_run(folder: Path | str) -> tuple[RunSettings, list[Row]]:
     try:
         config, metrics = (text.decode("utf-8") for text in texts)
         fields = json.loads(config)
-        if "kind" not in fields:
-            raise InputError(f"{folder} was made by an earlier version of this program; train it again in another folder")
-        kind = KINDS[fields.pop("kind")]
-        unknown = isinstance(fields["estimator"], str) and fields["estimator"] not in estimators.REGISTRY
-        settings = None if unknown else kind.SETTINGS.from_dict(fields).resolved()
+        problem, settings = unregistered(fields), None
+        if "kind" not in fields and "estimator" in fields:
+            problem = "was made by an earlier version of this program; train it again in another folder"
+        if problem is None:
+            settings = KINDS[fields.pop("kind")].SETTINGS.from_dict(fields).resolved()
         rows = [{name: float(value or "nan") for name, value in row.items()}
                 for row in csv.DictReader(io.StringIO(metrics, newline=""))]
         if not all(math.isfinite(row[name]) for row in rows for name in ("epoch", "seconds")):
             raise ValueError
         measured = [row for row in rows if math.isfinite(row["test_elbo"])]
-    except InputError:
-        raise
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError, csv.Error):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, csv.Error):
         raise InputError(f"{folder} is not a run: config.json or metrics.csv cannot be read") from None
     if settings is None:
-        raise InputError(f"{folder} was trained by the estimator {fields['estimator']!r}, which is not registered "
-                         "here; register it first, as in tutorials/your_own_estimator.md")
+        raise InputError(f"{folder} {problem}")
     if any(abs(row[name]) > checkpoint.LARGEST for row in measured for name in ("epoch", "seconds", "test_elbo")):
         raise InputError(f"{folder}: metrics.csv holds a number beyond {checkpoint.LARGEST:g}, which is no measurement")
     if not measured:

@@ -142,7 +142,8 @@ def tuning(records: Records, title: str) -> Figure:
             points: dict[float, list[float]] = {}
             for record in records:
                 if (record.settings["k"], record.settings["estimator"], record.settings["lr"]) == (k, name, lr):
-                    points.setdefault(float(record.settings["hyperparameters"][setting]), []).append(-record.at(epoch, "valid_elbo"))
+                    value = float(record.settings["hyperparameters"][setting])
+                    points.setdefault(value, []).append(-record.at(epoch, "valid_elbo"))
             values = sorted(points)
             ax.plot(values, [np.median(points[value]) for value in values], color=plots.colour(name), marker="o",
                     linestyle=("-", "--", ":")[place % 3], label=f"{name}, lr {lr:g}")

@@ -76,7 +76,7 @@ def sampled_deviation(model: VAE, x: np.ndarray, name: str, temperature: float, 
     gradients = np.empty((samples, model.encoder.n_parameters), model.dtype)
     for sample in range(samples):
         model.parameters.zero_grads()
-        model.backward(x, estimator, rng, kl_grad=False, **{estimator.temperature: temperature})    # the KL has no noise
+        model.backward(x, estimator, rng, kl_grad=False, **{estimator.temperature: temperature})  # no KL: no noise
         gradients[sample] = model.encoder_grads
         after_sample()
     gradients -= gradients.mean(axis=0)

@@ -51,7 +51,8 @@ class Family(ABC):
 
     @classmethod
     def complete(cls, n: int, k: int, options: Mapping[str, Value]) -> dict[str, Value]:
-        """All options, the user's own and the defaults of the others, for n variables of k values.
+        """All options, the user's own and the defaults of the others, for n variables of k values; None where an option
+        plays no part.
 
         Raises InputError, one line that names the option, if one is not allowed or does not go with n and k.
         """
@@ -60,7 +61,8 @@ class Family(ABC):
 
     @classmethod
     def create(cls, n: int, k: int, **options: Value) -> Family:
-        """The family of n variables of k values with these options, as complete() returns them."""
+        """The family of n variables of k values with these options, as complete() returns them but for those that are
+        None."""
         return cls(n, k, **options)
 
     def label(self) -> str:

@@ -64,8 +64,8 @@ class Pairwise(Family):
         return chosen
 
     @classmethod
-    def create(cls, n: int, k: int, *, solver: str, non_negative: bool, pair_start: float | None) -> Pairwise:
-        return cls(n, solvers.get(solver), non_negative, pair_start or 0.0)
+    def create(cls, n: int, k: int, *, solver: str, non_negative: bool, pair_start: float = 0.0) -> Pairwise:
+        return cls(n, solvers.get(solver), non_negative, pair_start)
 
     def label(self) -> str:
         words = f"pairwise by {self.solver.name}" + ("" if self.non_negative else ", any sign")

@@ -4,8 +4,8 @@
 
 The best of C(rows + columns - 2, rows - 1) paths is found in one pass over the cells, by dynamic programming (Bellman
 1957).  The noise is a Gumbel variable a cell.  q(z), the law of the perturbed arg max, has no closed form: a path's
-noise is a sum over its cells, and paths that share cells share noise.  So there is no KL term and no ELBO.  The prior is
-uniform on the paths: a path is the code of an image in `train --family paths`.
+noise is a sum over its cells, and paths that share cells share noise.  So there is no KL term and no ELBO.  The prior
+is uniform on the paths: a path is the code of an image in `train --family paths`.
 """
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Paths(Family):
             raise InputError(f"--family paths needs --k 2 and --n above 1, a binary variable for each cell of the grid, "
                              f"got --k {k} and --n {n}")
         if n % rows or n // rows > LARGEST_SIDE:
-            raise InputError(f"rows must divide --n {n} into at most {LARGEST_SIDE:,} columns, got {rows}")
+            raise InputError(f"--rows must divide --n {n} into at most {LARGEST_SIDE:,} columns, got {rows}")
         return {"rows": rows}
 
     @classmethod

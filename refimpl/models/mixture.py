@@ -136,7 +136,7 @@ class MixtureVAE:
         dh = grad / -len(x)                                             # loss = -1/B sum_b (E f - KL - beta KL)
         if kl_grad:
             dh = dh + categorical_kl(draw.h)[1] / len(x)
-        decoder_term.accumulate()                                                  # the decoder's gradient, and dg
+        decoder_term.accumulate()                                      # the decoder's gradient, and dg
         self._encoder_backward(draw, dh, objective.inputs.dg, beta)
         return objective
 

@@ -72,11 +72,11 @@ class VAE:
         theta = self.family.theta(run.y)
         objective = self.objective(x)
         keywords = estimator.keywords(self.family)
-        grad, decoder_term = estimator.estimate(theta, objective, rng, **keywords, **settings)    # of E f, an image a row
+        grad, decoder_term = estimator.estimate(theta, objective, rng, **keywords, **settings)  # of E f, an image a row
         dtheta = grad / -len(x)                                                     # loss = -1/B sum_b (E f - KL)
         if kl_grad:
             dtheta = dtheta + self._kl_gradient(theta) / len(x)
-        decoder_term.accumulate()                                                              # the decoder's gradient
+        decoder_term.accumulate()                                      # the decoder's gradient
         dout = self.family.back(run.y, dtheta).astype(self.dtype, copy=False)
         run.backward(dout).accumulate()                                             # the encoder's
         return objective

@@ -12,11 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from refimpl import estimators
 from refimpl.checks import InputError
 from refimpl.runs import KINDS, kind_of
 from refimpl.runs.protocol import Run
-from refimpl.runs.settings import RunSettings
+from refimpl.runs.settings import RunSettings, unregistered
 from refimpl.system.files import read_arrays, write_whole
 
 FILE = "checkpoint.npz"
@@ -116,13 +115,13 @@ def _check_history(run: Run, history: np.ndarray) -> None:
 def _settings(kind: type[RunSettings], text: str, path: Path) -> RunSettings:
     """Settings from their JSON.
 
-    InputError where they are none that this program would have written, or of an estimator that is somebody's own and
-    not registered here.
+    InputError where they are none that this program would have written, or of an estimator or a family that is
+    somebody's own and not registered here.
     """
-    made = kind.from_dict(json.loads(text))
-    if isinstance(made.estimator, str) and made.estimator.isprintable() and made.estimator not in estimators.REGISTRY:
-        raise InputError(f"{path} was trained by the estimator {made.estimator!r}, which is not registered here; "
-                         "register it first, as in tutorials/your_own_estimator.md")
+    values = json.loads(text)
+    made, problem = kind.from_dict(values), unregistered(values)
+    if problem:
+        raise InputError(f"{path} {problem}")
     try:
         return made.resolved()
     except InputError:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 
-from refimpl import data, estimators
+from refimpl import data, estimators, latent
 from refimpl.checks import (COUNTS, InputError, Options, Setting, Value, in_range, learning_rate, temperature,
                             unknown)
 from refimpl.runs import schedules
@@ -87,12 +87,24 @@ def check_options(known: Mapping[str, Setting], given: Mapping[str, Value], of: 
         known[name].check(option(name), value)
 
 
+def unregistered(values: Mapping[str, object]) -> str | None:
+    """What to say of settings, by name, whose estimator or family is somebody's own and not registered here."""
+    for name, words, registry in (("estimator", "was trained by the estimator", estimators.REGISTRY),
+                                  ("family", "has latent variables of the family", latent.REGISTRY)):
+        value = values.get(name)
+        if isinstance(value, str) and value.isprintable() and value not in registry:
+            return (f"{words} {value!r}, which is not registered here; register it first, as in "
+                    "tutorials/your_own_estimator.md")
+    return None
+
+
 @dataclass(frozen=True)
 class RunSettings:
     """All that determines a run, but for its length: a run may be resumed for more epochs, not with other settings.
 
     None is the estimator's or the kind's own default, which resolved() fills in, and so it does with hyperparameters
-    that are left out.  as_released is a preset: resolved() turns it into the settings of the authors' code, and contradicting one of them is an error.
+    that are left out.  as_released is a preset: resolved() turns it into the settings of the authors' code, and
+    contradicting one of them is an error.
     Where the data set is a file, resolved() also keeps what it found in it, and a run that is continued does not take
     another.  There, and only there, these are not None.
     """

@@ -34,24 +34,28 @@ class VAESettings(RunSettings):
     exact_every: int = setting(5, "with more than 1,024 joint values: epochs between exact test bounds", least=1)
 
     def preset(self) -> dict[str, object]:
-        family = latent.get(self.family)
+        family, options = latent.get(self.family), self._completed()
         preset = super().preset() | ({} if family.normalised else {"kl_grad": False})
-        released = {name: value for name, value in family.released.items()
-                    if family.complete(self.n, self.k, self.family_options)[name] is not None}
+        released = {name: value for name, value in family.released.items() if name in options}
         return preset | ({"family_options": Options(released)} if released else {})
+
+    def _completed(self) -> Options:
+        """Every option of the family that has a value with these others."""
+        family = latent.get(self.family)
+        check_options(family.options, self.family_options, f"the family {self.family}")
+        completed = family.complete(self.n, self.k, self.family_options)
+        return Options({name: value for name, value in completed.items() if value is not None})
 
     def _filled(self) -> VAESettings:
         estimator, family = estimators.get(self.estimator), latent.get(self.family)
         if self.n * self.k > WIDEST:
             raise InputError(f"--n times --k must be at most {WIDEST}, got {self.n * self.k}")
-        check_options(family.options, self.family_options, f"the family {self.family}")
-        options = Options(family.complete(self.n, self.k, self.family_options))
-        settings = replace(self, family_options=options)
+        settings = replace(self, family_options=self._completed())
         if not estimator.serves(settings.make_family()):
             able = ", ".join(name for name, entry in estimators.REGISTRY.items()
                              if entry.serves(settings.make_family()))
-            raise InputError(f"--estimator {self.estimator} does not serve --family {self.family} with --k {self.k}; "
-                             f"{able} do")
+            raise InputError(f"--estimator {self.estimator} does not serve --family {self.family} with --k {self.k} "
+                             f"({estimator.serves.__doc__ or 'as it declares'}); {able} do")
         if estimator.enumerates and self.n > 1:
             joint.require(self.n, self.k, joint.TRAINABLE, f"--estimator {self.estimator}",
                           "use direct, local-expectation or another that does not enumerate")

@@ -33,16 +33,16 @@ def test_train(tmp_path, capsys, dataset, estimator):
 @pytest.mark.parametrize("options", [
     ["--n", "4", "--k", "2"], ["--n", "3", "--k", "3", "--estimator", "direct-joint"], ["--n", "12", "--k", "2"],
     ["--n", "20", "--k", "2", "--estimator", "arm"], ["--n", "4", "--k", "2", "--estimator", "relax", "--as-released"],
-    ["--n", "5", "--k", "2", "--structure", "pairwise"],
-    ["--n", "5", "--k", "2", "--structure", "pairwise", "--solver", "milp"],
-    ["--n", "4", "--k", "2", "--structure", "pairwise", "--estimator", "direct-joint", "--solver", "persistency"],
-    ["--n", "4", "--k", "2", "--structure", "pairwise", "--estimator", "gumbel-softmax", "--as-released"]])
+    ["--n", "5", "--k", "2", "--family", "pairwise"],
+    ["--n", "5", "--k", "2", "--family", "pairwise", "--solver", "milp"],
+    ["--n", "4", "--k", "2", "--family", "pairwise", "--estimator", "direct-joint", "--solver", "persistency"],
+    ["--n", "4", "--k", "2", "--family", "pairwise", "--estimator", "gumbel-softmax", "--as-released"]])
 def test_train_with_several_variables(tmp_path, capsys, quick, options):
     status, out, err = call(capsys, "train", "--hidden", 10, "--limit", 60, "--batch", 20, *options, "--epochs", 1,
                             "--out", tmp_path / "run")
     assert status == 0 and err == "", err
     assert "nan" not in out
-    if "--structure" in options:
+    if "--family" in options:
         assert "-log p(x)" in out and ("no bound" in out) == ("--as-released" in options)
     elif "20" in options:
         assert "(one sample)" in out                                # 2^20 joint values: no exact bound

@@ -31,7 +31,7 @@ def test_resume_with_other_settings(run, capsys, other, words):
     assert snapshot(run) == before
 
 
-@pytest.mark.parametrize("name", ["refimpl run 1", "refimpl semi-supervised run 1"])
+@pytest.mark.parametrize("name", ["refimpl run 1", "refimpl run 3", "refimpl semi-supervised run 2"])
 def test_a_checkpoint_of_an_earlier_version_says_so(run, capsys, name):
     arrays(format=name)(b"", run / FILE)
     before = snapshot(run)
@@ -123,12 +123,21 @@ def test_compare_refuses_different_data_sets(run, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name, text", [
-    ("config.json", '{"k": null}'), ("config.json", '{"eps": 1' + "0" * 400 + "}"), ("config.json", "[" * 100_000),
+    ("config.json", '{"kind": "train", "k": null}'), ("config.json", '{"kind": "none", "estimator": "direct"}'),
+    ("config.json", '{"kind": "train", "estimator": "direct", "hyperparameters": {"eps": 1' + "0" * 400 + "}}"),
+    ("config.json", '{"kind": [], "estimator": "direct"}'), ("config.json", '{"estimator": "direct", "eps": 0.1}'),
+    ("config.json", '{"kind": "train", "estimator": "direct", "hyperparameters": 3}'), ("config.json", "[" * 100_000),
     ("config.json", "[]"), ("metrics.csv", "epoch,seconds,test_elbo\n1,nan,-3\n"),
     ("metrics.csv", "epoch\n" + "x" * 200_000), ("metrics.csv", "\0")])
 def test_compare_refuses_damaged_runs(run, tmp_path, capsys, name, text):
     (run / name).write_text(text)
     assert_refused(capsys, ["compare", run, "--out", tmp_path / "c.png"], str(run))
+
+
+def test_compare_says_that_a_run_is_of_an_earlier_version(run, tmp_path, capsys):
+    (run / "config.json").write_text('{"dataset": "mnist", "estimator": "direct", "eps": 0.1}')
+    assert_refused(capsys, ["compare", run, "--out", tmp_path / "c.png"], str(run), "earlier version",
+                   "train it again in another folder")
 
 
 def test_variance_refuses_a_folder_that_is_not_a_run(tmp_path, capsys):

@@ -19,8 +19,9 @@ from refimpl.experiments import cells
 from refimpl.experiments.cells import Cell
 from refimpl.plots import images
 from refimpl.runs import checkpoint, loop
-from refimpl.runs.vae import VAERun, VAESettings
+from refimpl.runs.vae import VAERun
 from tests.cli.helpers import SMALL, assert_refused, call
+from tests.settings import vae
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -186,7 +187,7 @@ def test_a_folder_with_settings_and_no_checkpoint_is_not_told_to_resume(tmp_path
 @pytest.fixture
 def finished(tmp_path, quick) -> Path:
     """A run of one epoch, without pictures."""
-    loop.train(VAESettings(hidden=4, limit=60, batch=20), 1, tmp_path / "run")
+    loop.train(vae(hidden=4, limit=60, batch=20), 1, tmp_path / "run")
     return tmp_path / "run"
 
 
@@ -218,7 +219,7 @@ def test_compare_takes_runs_of_every_kind(finished, tmp_path, capsys):
 def test_jobs_find_the_package_from_any_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("PYTHONPATH", raising=False)
-    cell = Cell("one", VAESettings(hidden=4, limit=60, batch=20).resolved())
+    cell = Cell("one", vae(hidden=4, limit=60, batch=20).resolved())
     cells.run_cells([cell], 1, tmp_path / "out", 2, None, lambda line: None)
     assert cells.epochs_done(cell, tmp_path / "out") == 1
 
@@ -234,7 +235,7 @@ def test_finite_weights_whose_scores_are_not_are_said_in_one_line(tmp_path, monk
 
     monkeypatch.setattr(VAERun, "step", blow_up)
     with pytest.raises(InputError, match=r"^training diverged: .*smaller --lr than 0.001, or another eps than 0.1$"):
-        loop.train(VAESettings(hidden=4, limit=60, batch=20), 1, tmp_path)
+        loop.train(vae(hidden=4, limit=60, batch=20), 1, tmp_path)
     assert not recwarn.list
 
 
@@ -244,7 +245,7 @@ def test_an_estimate_that_is_not_finite_ends_the_epoch(tmp_path, monkeypatch):
 
     monkeypatch.setattr(VAERun, "step", step)
     with pytest.raises(InputError, match="^training diverged"):
-        loop.train(VAESettings(hidden=4, limit=60, batch=20), 1, tmp_path)
+        loop.train(vae(hidden=4, limit=60, batch=20), 1, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["eps", "tau"])

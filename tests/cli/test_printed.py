@@ -24,6 +24,7 @@ from refimpl.runs import KINDS, checkpoint, loop
 from refimpl.runs.mixture import MixtureRun, MixtureSettings
 from refimpl.runs.vae import VAERun, VAESettings
 from tests.cli.helpers import call
+from tests.settings import mixture, vae
 
 
 @pytest.fixture
@@ -115,7 +116,7 @@ def test_structured_timing(replaced, capsys, tmp_path):
 
 def test_benchmark(replaced, capsys, monkeypatch):
     monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
-    settings = VAESettings().resolved()
+    settings = vae().resolved()
     calls = replaced(benchmark, [benchmark.Row(settings, 0.006, 0.004)])
     monkeypatch.setattr(benchmark, "epoch_seconds", lambda: [2.0, 3.0, 5.0])
     status, out, _ = call(capsys, "benchmark", "--batch", 300, "--steps", 3, "--rounds", 5, "--out", "o")
@@ -149,7 +150,7 @@ def test_codes(replaced, capsys, tmp_path):
 def test_compare(replaced, capsys, tmp_path):
     """The last row of each run, beside the folder that it came from."""
     rows = [{"epoch": epoch, "test_elbo": -200.0 - epoch, "seconds": 10.0 * epoch} for epoch in (1.0, 2.0)]
-    settings = [VAESettings(estimator=name, seed=seed).resolved() for name, seed in (("direct", 1), ("exact", 2))]
+    settings = [vae(estimator=name, seed=seed).resolved() for name, seed in (("direct", 1), ("exact", 2))]
     calls = replaced(compare, [(settings[0], rows), (settings[1], rows[:1])])
     status, out, _ = call(capsys, "compare", "a", "b", "--out", tmp_path / "c.png")
     assert status == 0 and calls == [dict(folders=[Path("a"), Path("b")], out=tmp_path / "c.png")]
@@ -160,7 +161,7 @@ def test_compare(replaced, capsys, tmp_path):
 
 
 def test_experiment(replaced, capsys, tmp_path, monkeypatch):
-    cell = Cell("direct", VAESettings().resolved())
+    cell = Cell("direct", vae().resolved())
     calls = replaced(figures, {cell: [{"epoch": 3.0, "test_elbo": -123.0}]})
     status, out, _ = call(capsys, "experiment", "binary", "--epochs", 3, "--seeds", 2, "--dataset", "mnist",
                           "fashion-mnist", "--only", "arm", "rebar", "--jobs", 5, "--data-dir", tmp_path / "d",
@@ -233,7 +234,7 @@ def test_quickstart(replaced, capsys, tmp_path, monkeypatch, failed):
     monkeypatch.setattr(commands, "verify_and_print", lambda *numbers: verified.append(numbers) or failed)
     status, out, _ = call(capsys, "quickstart", "--out", tmp_path)
     assert status == bool(failed) and verified == [(6, 0, 200_000, tmp_path)]
-    assert calls_of() == [dict(settings=VAESettings().resolved(), epochs=3, out=tmp_path / "mnist", resume=False,
+    assert calls_of() == [dict(settings=vae().resolved(), epochs=3, out=tmp_path / "mnist", resume=False,
                                data_dir=None)]
     assert ("Every claim held" in out) != failed and ("2 claims FAILED" in out) == bool(failed)
     assert "took 33.0 s" in out and "fell from 211.0 to 213.0 nats" in out and "would need 543" in out
@@ -263,21 +264,20 @@ def test_a_kind_s_options_reach_the_loop_and_its_folder_its_settings(replaced, c
 
 
 def test_a_folder_s_name_tells_its_run_from_others():
-    vae, mixture = VAESettings, MixtureSettings
     assert [words_of("train").folder(settings.resolved()) for settings in (
         vae(), vae(dataset="fashion-mnist", estimator="arm", n=15, k=2, seed=3),
-        vae(n=5, k=2, structure="pairwise", solver="persistency"))] == [
+        vae(n=5, k=2, family="pairwise", solver="persistency"))] == [
             "mnist-direct-k10-seed0", "fashion-mnist-arm-n15-k2-seed3", "mnist-direct-pairwise-persistency-n5-k2-seed0"]
     assert words_of("semi-supervised").folder(mixture(dataset="fashion-mnist", estimator="exact", labels=50, seed=2).resolved()) == \
         "semi-supervised-fashion-mnist-exact-50-seed2"
 
 
 @pytest.mark.parametrize("settings, names, ends", [
-    (VAESettings(), ("train -ELBO", "valid -ELBO", "test -ELBO", "test -log p(x)", "gap"), [100, 200, 300, 400, 50]),
-    (VAESettings(n=3, k=2), ("train -ELBO", "valid -ELBO", "test -ELBO", "test -log p(x)", "gap", "one-sample -ELBO"),
+    (vae(), ("train -ELBO", "valid -ELBO", "test -ELBO", "test -log p(x)", "gap"), [100, 200, 300, 400, 50]),
+    (vae(n=3, k=2), ("train -ELBO", "valid -ELBO", "test -ELBO", "test -log p(x)", "gap", "one-sample -ELBO"),
      [100, 200, 300, 400, 50, 600]),
-    (VAESettings(n=3, k=2, structure="pairwise"), ("test -log p(x)",), [400]),
-    (VAESettings(n=3, k=2, structure="pairwise", as_released=True),
+    (vae(n=3, k=2, family="pairwise"), ("test -log p(x)",), [400]),
+    (vae(n=3, k=2, family="pairwise", as_released=True),
      ("test -log p(x)", "unary-KL loss, no bound"), [400, 700])])
 def test_a_line_of_train(settings, names, ends):
     settings = settings.resolved()
@@ -293,9 +293,9 @@ def test_a_line_of_train(settings, names, ends):
 
 
 @pytest.mark.parametrize("settings, row, words", [
-    (VAESettings(), {}, "test -ELBO 300.00 nats"),
-    (VAESettings(n=3, k=2), {"test_elbo": math.nan}, "test -ELBO (one sample) 600.00 nats"),
-    (VAESettings(n=3, k=2, structure="pairwise"), {}, "test -log p(x) 400.00 nats")])
+    (vae(), {}, "test -ELBO 300.00 nats"),
+    (vae(n=3, k=2), {"test_elbo": math.nan}, "test -ELBO (one sample) 600.00 nats"),
+    (vae(n=3, k=2, family="pairwise"), {}, "test -log p(x) 400.00 nats")])
 def test_the_result_of_train(settings, row, words):
     row = {"test_elbo": -300.0, "test_log_likelihood": -400.0, "sampled_elbo": -600.0} | row
     assert words_of("train").result(settings.resolved(), row) == words
@@ -303,7 +303,7 @@ def test_the_result_of_train(settings, row, words):
 
 @pytest.mark.parametrize("labels", [0, 100])
 def test_a_line_of_semi_supervised(labels):
-    settings = MixtureSettings(labels=labels, pretrain=3).resolved()
+    settings = mixture(labels=labels, pretrain=3).resolved()
     row = {"epoch": 2.0, "accuracy": 0.875, "valid_accuracy": 0.25, "test_elbo": -100.0, "reconstruction": -70.0,
            "class_kl": 2.0, "gaussian_kl": 28.0, "seconds": 12.5}
     heading, line = words_of("semi-supervised").heading(settings), words_of("semi-supervised").line(settings, row)

@@ -9,6 +9,7 @@ from refimpl.cli.parser import make_parser
 from refimpl.experiments import estimators_table, joint_argmax
 from refimpl.runs import checkpoint
 from tests.cli.helpers import SMALL, assert_refused, call, snapshot
+from tests.settings import vae
 
 
 def test_a_run_goes_on_with_nothing_but_its_folder(run, capsys):
@@ -101,7 +102,7 @@ def test_a_second_quickstart_says_that_it_takes_what_is_there(run, tmp_path, cap
 
     monkeypatch.setattr(commands, "verify_and_print", lambda *arguments: 0)
     folder = tmp_path / "mnist"
-    few = VAESettings(limit=100, hidden=5).resolved()
+    few = vae(limit=100, hidden=5).resolved()
     monkeypatch.setattr(commands, "VAESettings", lambda: few)
     first = call(capsys, "quickstart", "--out", tmp_path)[1]
     before = snapshot(folder)

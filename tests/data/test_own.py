@@ -9,7 +9,6 @@ import pickle
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +23,7 @@ from refimpl.runs import checkpoint, labelled_images, loop
 from refimpl.runs.mixture import MixtureRun, MixtureSettings
 from refimpl.runs.vae import VAERun, VAESettings
 from tests.cli.helpers import assert_refused, call, snapshot
+from tests.settings import mixture, vae
 from tests.spies import raw, spied
 
 HIGH, WIDE, NUMBER = 9, 6, 350                              # 54 pixels: no whole number of bytes
@@ -113,7 +113,7 @@ def test_the_shape_is_the_file_s_and_a_flat_square_is_a_square(tmp_path, rng, sh
     images = rng.random((7, *shape)) < 0.5
     images[0], images[1] = True, False
     dataset = data.load(written(tmp_path / "x.npz", images=images, else_="text", more=np.arange(3)))
-    assert dataset.shape == expected and VAESettings(dataset=str(tmp_path / "x.npz")).resolved().shape == expected
+    assert dataset.shape == expected and vae(dataset=str(tmp_path / "x.npz")).resolved().shape == expected
     np.testing.assert_array_equal(dataset.train.images(), images.reshape(7, -1)[:5])
 
 
@@ -376,7 +376,7 @@ def test_without_labels_or_with_one_class_there_is_nothing_to_classify(tmp_path,
 def test_one_row_of_pixels_is_not_shifted(tmp_path, rng):
     made = bars(rng)
     name = written(tmp_path / "x.npz", images=made["images"].reshape(NUMBER, -1), labels=made["labels"])
-    settings = MixtureSettings(dataset=name, labels=30).resolved()
+    settings = mixture(dataset=name, labels=30).resolved()
     assert settings.shape == (1, HIGH * WIDE) and settings.shift == 0
 
 
@@ -408,7 +408,7 @@ def test_pictures_have_the_shape_of_the_images(rng, shape):
 def test_a_registered_data_set_may_have_any_size(tmp_path, monkeypatch, quick):
     part = data.Part(np.packbits(np.random.default_rng(0).random((60, 35)) < 0.5, axis=1), None, (5, 7))
     monkeypatch.setitem(data.REGISTRY, "small", data.Entry("small", lambda folder: (part,) * 3, None, "", (5, 7)))
-    loop.train(VAESettings(dataset="small", batch=60, hidden=4, k=3), 1, tmp_path / "run")
+    loop.train(vae(dataset="small", batch=60, hidden=4, k=3), 1, tmp_path / "run")
     run, _ = checkpoint.load(tmp_path / "run" / checkpoint.FILE)
     assert run.model.encoder.layers[0].W.shape == (35, 4) and run.settings.file_sha256 is None
     monkeypatch.setitem(data.REGISTRY, "small", data.Entry("small", lambda folder: (part,) * 3, None, "", (7, 5)))
@@ -418,10 +418,10 @@ def test_a_registered_data_set_may_have_any_size(tmp_path, monkeypatch, quick):
 
 @pytest.mark.parametrize("kind, run", [(VAESettings, VAERun), (MixtureSettings, MixtureRun)])
 def test_settings_written_before_there_were_files_mean_what_they_meant(kind, run):
-    old = {name: value for name, value in asdict(kind().resolved()).items() if not name.startswith("file_")}
-    settings = kind(**old).resolved()
+    old = {name: value for name, value in kind().resolved().as_dict().items() if not name.startswith("file_")}
+    settings = kind.from_dict(old).resolved()
     assert settings == kind().resolved() and settings.shape == (28, 28)
-    assert all(value is None for name, value in asdict(settings).items() if name.startswith("file_"))
+    assert all(value is None for name, value in settings.as_dict().items() if name.startswith("file_"))
 
 
 def test_the_runs_of_the_tutorials_load():
@@ -435,4 +435,4 @@ def test_the_runs_of_the_tutorials_load():
     (dict(file_height=0), "file-height must be at least 1"), (dict(file_classes=257), "file-classes must be at most")])
 def test_settings_that_no_file_has_given_are_refused(more, words):
     with pytest.raises(InputError, match=words):
-        VAESettings(**more).resolved()
+        vae(**more).resolved()

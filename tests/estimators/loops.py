@@ -444,7 +444,7 @@ def relax(h, waves, rng, memory, tau, batch_mean=False):
 def _opposed(h, waves, rng, formula):
     """b1 = [u > sigmoid(-l)], b2 = [u < sigmoid(l)], l = h_1 - h_0; formula(f1 - f2, u, b1, b2, l) is for d/dl."""
     u = [[rng.random() for _ in image] for image in h]
-    grad, decoder_term = [], []
+    grad, latent = [], []
     for scores, wave, draws in zip(h, waves, u):
         logits = [row[1] - row[0] for row in scores]
         b1 = [draw > sigmoid(-logit) for draw, logit in zip(draws, logits)]
@@ -588,7 +588,7 @@ def worst_difference(name, estimate=None, n=2, k=2, value=0.6, dtype=np.float64,
     """
     entry = estimators.get(name)
     estimate = estimate or entry.estimate
-    settings = {entry.setting: value} if entry.setting else {}
+    settings = {entry.temperature: value} if entry.temperature else {}
     worst = 0.0
     for seed in range(SEEDS_WITH_MEMORY if entry.memory else SEEDS):
         rng = np.random.default_rng([seed, n, k])
@@ -620,7 +620,7 @@ def worst_difference_with_pairs(name, estimate=None, n=3, value=0.6) -> float:
         rng = np.random.default_rng([seed, n])
         toy, theta = Toy(2, n, 2, rng), rng.normal(size=(2, family.outputs))
         ours, theirs = (np.random.default_rng(seed) for _ in range(2))
-        grad, decoder_term = (estimate or entry.estimate)(theta, toy, ours, family=family, **{entry.setting: value})
+        grad, decoder_term = (estimate or entry.estimate)(theta, toy, ours, family=family, **{entry.temperature: value})
         waves = [Wave(toy, image) for image in range(2)]
         truth, at = OF_PAIRS[name](theta.tolist(), waves, theirs, n, value)
         worst, moved = max(worst, off(grad, truth), off(decoder_term.z, at)), moved + np.abs(truth).sum()

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from refimpl import estimators
-from refimpl.estimators import relax
+from refimpl.estimators import binary, relax
+from refimpl.latent import solvers
+from refimpl.latent.pairwise import Pairwise
 from tests.estimators.loops import OF_PAIRS, TRANSCRIPTS, worst_difference, worst_difference_with_pairs
 
 LIMIT = 1e-12               # numbers of size 1 to 100, in double precision
@@ -20,14 +22,14 @@ def small_network(monkeypatch):
 
 def test_every_estimator_has_its_loops():
     assert set(TRANSCRIPTS) == set(estimators.REGISTRY)
-    assert set(OF_PAIRS) == {name for name, entry in estimators.REGISTRY.items() if entry.any_family}
+    assert set(OF_PAIRS) == {name for name, entry in estimators.REGISTRY.items() if entry.serves(Pairwise(3, solvers.get("enumeration"), False))}
 
 
 SIZES = [(2, 2), (2, 3), (1, 2), (1, 4)]
 
 
 @pytest.mark.parametrize("name, n, k", [(name, n, k) for name in TRANSCRIPTS for n, k in SIZES
-                                        if k == 2 or not estimators.get(name).binary])
+                                        if k == 2 or estimators.get(name).serves is not binary])
 def test_estimators_are_their_formulas(name, n, k):
     for value in (0.35, 1.2):                               # of eps or tau
         assert worst_difference(name, n=n, k=k, value=value) < LIMIT

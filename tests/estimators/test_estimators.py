@@ -7,7 +7,7 @@ from scipy.special import softmax
 
 from refimpl import direct, estimators, exact, gumbel, joint
 from refimpl.checks import InputError
-from refimpl.estimators import reinforce, relax
+from refimpl.estimators import binary, reinforce, relax
 from refimpl.latent import solvers
 from refimpl.latent.independent import Independent
 from refimpl.latent.pairwise import Pairwise
@@ -109,43 +109,32 @@ def test_same_generator_same_estimate_and_the_stated_cost(toy, h, name, settings
     assert np.abs(first.grad.sum(axis=-1)).max() < 1e-12          # moving all scores together changes nothing
 
 
-# name: unbiased, setting, default, arrays of its memory for n = 2, k = 3, any_family, binary, enumerates, released
-CLAIMS = {
-    "exact": (True, None, None, None, False, False, True, {}),
-    "direct": (False, "eps", 0.1, None, True, False, False, {"kl_grad": False}),
-    "two-sided": (False, "eps", 0.1, None, True, False, False, {"kl_grad": False}),
-    "direct-joint": (False, "eps", 0.1, None, True, False, True, {"kl_grad": False}),
-    "tilted": (False, "eps", 0.1, None, False, False, True, {"kl_grad": False}),
-    "capped": (False, "eps", 0.1, None, False, False, True, {"kl_grad": False}),
-    "amplified": (False, "eps", 0.1, None, False, False, True, {"kl_grad": False}),
-    "noisy-exact": (True, "eps", 0.1, None, False, False, True, {"kl_grad": False}),
-    "imle": (False, "eps", 0.1, None, True, False, False, {"kl_grad": False}),
-    "gumbel-softmax": (False, "tau", 0.5, None, True, False, False, {}),
-    "straight-through-gumbel-softmax": (False, "tau", 0.5, None, False, False, False, {}),
-    "reinmax": (False, "tau", 1.0, None, False, False, False, {}),
-    "local-expectation": (True, None, None, None, False, False, False, {}),
-    "local-tilted": (False, "eps", 0.1, None, False, False, False, {"kl_grad": False}),
-    "reinforce": (True, None, None, {"baseline": 1, "steps": 1}, False, False, False, {}),
-    "reinforce-loo": (True, None, None, None, False, False, False, {}),
-    "perturbed": (True, None, None, {"baseline": 1, "steps": 1}, False, False, False, {}),
-    "rebar": (True, "tau", 0.5, {"a_dot_d": 1, "d_dot_d": 1}, False, False, False, {"batch_mean": True}),
-    "relax": (True, "tau", 0.5, {"r": 257, "adam_M": 257, "adam_V": 257, "adam_t": 1}, False, False, False,
-              {"batch_mean": True}),
-    "arm": (True, None, None, None, False, True, False, {}),
-    "disarm": (True, None, None, None, False, True, False, {}),
-}
-
-
-def test_registry_claims_what_is_written_here():
-    found = {}
+def test_every_entry_has_a_name_words_and_a_colour_of_its_own():
     for name, entry in estimators.REGISTRY.items():
-        memory = {key: array.size for key, array in entry.memory(2, 3).items()} if entry.memory else None
-        found[name] = (entry.unbiased, entry.setting, entry.default, memory, entry.any_family, entry.binary,
-                       entry.enumerates, entry.released)
         assert entry.name == name and entry.summary and estimators.get(name) is entry
-        assert entry.keywords("a family") == ({"family": "a family"} if entry.any_family else {})
-    assert found == CLAIMS and list(found) == list(CLAIMS)
-    assert len({entry.colour for entry in estimators.REGISTRY.values()}) == len(CLAIMS)
+        assert entry.serves.__doc__.startswith("Serves ")
+        assert not (entry.unbiased and entry.bias_order)
+        assert all(setting.help for setting in entry.hyperparameters.values())
+    assert len({entry.colour for entry in estimators.REGISTRY.values()}) == len(estimators.REGISTRY)
+
+
+MEMORIES = {"reinforce": {"baseline": 1, "steps": 1}, "perturbed": {"baseline": 1, "steps": 1},
+            "rebar": {"a_dot_d": 1, "d_dot_d": 1}, "relax": {"r": 257, "adam_M": 257, "adam_V": 257, "adam_t": 1}}
+
+
+def test_the_sizes_of_the_memories():
+    """Of n = 2 variables of k = 3 values."""
+    assert MEMORIES == {name: {key: array.size for key, array in entry.memory(2, 3).items()}
+                        for name, entry in estimators.REGISTRY.items() if entry.memory}
+
+
+@pytest.mark.parametrize("name", list(estimators.REGISTRY))
+def test_those_that_enumerate_evaluate_every_joint_value_and_the_others_do_not(name, rng):
+    """n = 4, k = 2: sixteen joint values, five around one."""
+    entry, toy = estimators.get(name), Toy(3, 4, 2, rng)
+    memory = {"memory": entry.memory(4, 2)} if entry.memory else {}
+    entry.estimate(rng.normal(size=(3, 4, 2)), toy, rng, **entry.defaults, **memory)
+    assert toy.evaluations == 16 if entry.enumerates else toy.evaluations <= 5
 
 
 def test_a_fresh_memory_is_zero_but_for_the_networks_first_layer():
@@ -176,7 +165,7 @@ def test_a_memory_is_changed_in_place(name, toy, h, rng):
     entry = estimators.get(name)
     memory = entry.memory(1, K)
     held, before = dict(memory), {key: array.copy() for key, array in memory.items()}
-    entry.estimate(h, toy, rng, memory=memory, **({entry.setting: 0.5} if entry.setting else {}))
+    entry.estimate(h, toy, rng, memory=memory, **({entry.temperature: 0.5} if entry.temperature else {}))
     assert set(memory) == set(held) and all(memory[key] is held[key] for key in held)
     assert all((held[key] != before[key]).any() for key in held)
 
@@ -193,7 +182,7 @@ def test_first_estimates_cost_as_much_of_a_decoder_as_of_a_toy(name, rng):
     entry, model = estimators.get(name), VAE(Independent(2, 2), 6, 10, np.float64)
     model.initialise(rng)
     for objective in (Toy(4, 2, 2, rng), model.objective((rng.random((4, 10)) < 0.4).astype(float))):
-        settings = {entry.setting: 0.5} if entry.setting else {}
+        settings = {entry.temperature: 0.5} if entry.temperature else {}
         settings |= {"memory": entry.memory(2, 2)} if entry.memory else {}
         entry.estimate(rng.normal(size=(4, 2, 2)), objective, rng, **settings)
         assert objective.evaluations == COSTS.get(name, 1)
@@ -202,14 +191,14 @@ def test_first_estimates_cost_as_much_of_a_decoder_as_of_a_toy(name, rng):
 # --- the decoder learns from the latent -------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("name, n, k", [(name, n, k) for name, entry in estimators.REGISTRY.items()
-                                        for n, k in ((2, 2), (1, 3)) if k == 2 or not entry.binary])
+                                        for n, k in ((2, 2), (1, 3)) if k == 2 or entry.serves is not binary])
 def test_the_decoder_learns_from_the_latent(name, n, k, rng):
     """learn() adds the gradient of -1/B sum_b f(x_b, z_b) at the latent's z; for enumeration, of the mean under q."""
     entry = estimators.get(name)
     model = VAE(Independent(n, k), 6, 10, np.float64)
     model.initialise(rng)
     x, h = (rng.random((4, 10)) < 0.4).astype(float), rng.normal(size=(4, n, k))
-    settings = {entry.setting: 0.5} if entry.setting else {}
+    settings = {entry.temperature: 0.5} if entry.temperature else {}
     settings |= {"memory": entry.memory(n, k)} if entry.memory else {}
     grad, decoder_term = entry.estimate(h, model.objective(x), np.random.default_rng(2), **settings)
     found = {}
@@ -232,15 +221,15 @@ def test_the_decoder_learns_from_the_latent(name, n, k, rng):
 
 
 def test_unknown_names():
-    assert estimators.get("direct").setting == "eps" and estimators.get("exact").setting is None
+    assert estimators.get("direct").temperature == "eps" and estimators.get("exact").temperature is None
     with pytest.raises(InputError, match="exact, direct, two-sided"):
         estimators.get("rebarr")
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
-@pytest.mark.parametrize("name", [name for name, entry in estimators.REGISTRY.items() if entry.setting])
+@pytest.mark.parametrize("name", [name for name, entry in estimators.REGISTRY.items() if entry.temperature])
 def test_bad_temperatures(toy, h, rng, name, value):
     entry = estimators.get(name)
     memory = {"memory": entry.memory(1, K)} if entry.memory else {}
-    with pytest.raises(ValueError, match=f"^{entry.setting} must"):
-        entry.estimate(h, toy, rng, **{entry.setting: value}, **memory)
+    with pytest.raises(ValueError, match=f"^{entry.temperature} must"):
+        entry.estimate(h, toy, rng, **{entry.temperature: value}, **memory)

@@ -20,7 +20,7 @@ def h(rng):
 @pytest.mark.parametrize("name", ["exact", "direct", "local-expectation"])
 def test_the_gradient_stays_and_the_signal_is_the_one_asked_for(name, signal, h):
     entry, toy = estimators.get(name), Toy(3, 2, 2, np.random.default_rng(1))
-    settings = {"eps": 0.5} if entry.setting else {}
+    settings = {"eps": 0.5} if entry.temperature else {}
     own = entry.estimate(h, toy, np.random.default_rng(2), **settings)
     other = learning_from(entry, signal)
     grad, decoder_term = other.estimate(h, toy, np.random.default_rng(2), **settings)

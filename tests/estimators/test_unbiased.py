@@ -8,7 +8,7 @@ import pytest
 from scipy.special import expit
 
 from refimpl import estimators, joint
-from refimpl.estimators import arm, rebar, relax
+from refimpl.estimators import arm, binary, rebar, relax
 from refimpl.estimators.base import Estimate
 from refimpl.experiments.estimators_table import measure
 from refimpl.models.toy import Toy
@@ -32,7 +32,7 @@ def check(name, n=4, k=2, samples=60_000, **changed):
 @pytest.mark.parametrize("n, k", [(4, 2), (1, 8), (3, 3)])
 @pytest.mark.parametrize("name", UNBIASED)
 def test_claims_of_unbiasedness(name, n, k):
-    if estimators.get(name).binary and k != 2:
+    if estimators.get(name).serves is binary and k != 2:
         with pytest.raises(ValueError, match="^h must"):
             check(name, n, k, 10)
         return
@@ -80,7 +80,7 @@ def test_toy_is_what_it_says(rng):
 def test_decoder_evaluations(name, evaluations):
     h, toy, _ = setting(4, 2)
     entry = estimators.get(name)
-    keywords = {entry.setting: 0.5} if entry.setting else {}
+    keywords = {entry.temperature: 0.5} if entry.temperature else {}
     if entry.memory:
         keywords["memory"] = entry.memory(4, 2)
         entry.estimate(h[None], toy, np.random.default_rng(0), **keywords)      # one more for a baseline's start

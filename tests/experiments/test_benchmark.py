@@ -10,6 +10,7 @@ from refimpl.experiments import benchmark
 from refimpl.nn.layers import Linear
 from refimpl.runs.mixture import MixtureSettings
 from refimpl.runs.vae import VAESettings
+from tests.settings import vae
 
 CASES = benchmark.cases(20)
 NAMES = [settings.label() for settings in CASES]
@@ -69,7 +70,7 @@ def test_the_products_of_a_step_are_those_of_its_layers_and_a_few_more(settings,
 
 def test_by_hand_the_products_of_the_simplest_step():
     """gumbel-softmax with k = 10: forward 4, gradients of 4 weight matrices, and the way back through 3 of them."""
-    shapes = benchmark.product_shapes(VAESettings(batch=20, estimator="gumbel-softmax").resolved())
+    shapes = benchmark.product_shapes(vae(batch=20, estimator="gumbel-softmax").resolved())
     forward = [(20, 784, 300), (20, 300, 10), (20, 10, 300), (20, 300, 784)]
     weights = [(inner, rows, columns) for rows, inner, columns in forward]
     back = [(rows, columns, inner) for rows, inner, columns in forward[1:]]
@@ -78,7 +79,7 @@ def test_by_hand_the_products_of_the_simplest_step():
 
 def test_counting_changes_nothing():
     """A step with counting arrays gives the weights that a plain one gives, to the bit."""
-    settings = VAESettings(batch=20, estimator="direct", n=15, k=2).resolved()
+    settings = vae(batch=20, estimator="direct", n=15, k=2).resolved()
     dataset = data.load("mnist", limit=200)
     plain, watched = (benchmark.started(settings, dataset) for _ in range(2))
     parameters, stop = watched.model.parameters, 0
@@ -96,7 +97,7 @@ def test_what_is_timed():
     made = [(settings.estimator, settings.n, settings.k) for settings in train]
     for name in ("exact", "direct", "gumbel-softmax", "straight-through-gumbel-softmax"):
         assert (name, 1, 10) in made and (name, 1, 50) in made
-    assert {settings.estimator for settings in train if settings.n == 15 and not settings.structure} == {
+    assert {settings.estimator for settings in train if settings.n == 15 and settings.family == "independent"} == {
         name for name, entry in estimators.REGISTRY.items() if not entry.enumerates}
     assert {settings.solver for settings in train} == {
         None, "persistency", "maxflow", "enumeration", "coordinate"}
@@ -107,7 +108,7 @@ def test_what_is_timed():
 
 def test_medians_over_rounds(monkeypatch):
     """Seconds a step: the median over the rounds, the warm-up left out; steps and products take turns."""
-    monkeypatch.setattr(benchmark, "cases", lambda batch: [VAESettings(batch=batch, hidden=8).resolved()])
+    monkeypatch.setattr(benchmark, "cases", lambda batch: [vae(batch=batch, hidden=8).resolved()])
     times = iter([99, 99, 3, 30, 1, 10, 2, 20])
     monkeypatch.setattr(benchmark, "seconds", lambda function, count: float(next(times)))
     (row,) = benchmark.run(batch=10, steps=1, rounds=3)
@@ -136,7 +137,7 @@ def test_epochs_are_those_of_direct_one_after_the_other(monkeypatch):
     monkeypatch.setattr(benchmark, "train_epoch", train)
     assert benchmark.epoch_seconds(k=7, epochs=4) == [2.0, 3.0, 4.0, 5.0]
     assert len({id(run) for run, _ in trained}) == 1 and {images for _, images in trained} == {50_000}
-    assert trained[0][0].settings == VAESettings(k=7).resolved() and trained[0][0].settings.estimator == "direct"
+    assert trained[0][0].settings == vae(k=7).resolved() and trained[0][0].settings.estimator == "direct"
 
 
 @pytest.mark.parametrize("wrong, words", [

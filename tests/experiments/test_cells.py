@@ -5,7 +5,7 @@ import csv
 import math
 import os
 import subprocess
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 
 import pytest
 
@@ -18,10 +18,11 @@ from refimpl.runs import checkpoint, kind_of
 from refimpl.runs.mixture import MixtureSettings
 from refimpl.runs.settings import arguments
 from refimpl.runs.vae import VAESettings
+from tests.settings import flat, mixture, vae
 from tests.spies import spied
 
 BINARY = dict(n=15, k=2)
-PAIRWISE = dict(n=15, k=2, structure="pairwise", kl_grad=False)
+PAIRWISE = dict(n=15, k=2, family="pairwise", kl_grad=False)
 RELEASED = dict(schedule="released", eps=None, kl_grad=False)
 TAU = {"gumbel-softmax": 0.5, "rebar": 0.5, "relax": 0.5, "reinmax": 1.0}
 
@@ -119,10 +120,10 @@ def test_every_cell_has_the_settings_that_its_label_says(name):
             for cell in made:
                 usual = type(cell.settings)().resolved()
                 extra = {"exact_every": 10} if isinstance(cell.settings, VAESettings) else {}
-                differing = {each.name: getattr(cell.settings, each.name) for each in fields(usual)
-                             if getattr(cell.settings, each.name) != getattr(usual, each.name)}
+                own, defaults = flat(cell.settings), flat(usual)
+                differing = {key: own.get(key) for key in own | defaults if own.get(key) != defaults.get(key)}
                 expected = {**LABELS[name][cell.label], **extra, "dataset": dataset, "seed": seed}
-                assert differing == {key: value for key, value in expected.items() if value != getattr(usual, key)}
+                assert differing == {key: value for key, value in expected.items() if value != defaults.get(key)}
 
 
 def test_the_command_line_knows_every_experiment():
@@ -162,7 +163,7 @@ def test_interval():
 
 
 def test_table_best_first_a_data_set_at_a_time():
-    made = [Cell(label, VAESettings(dataset=dataset, seed=seed).resolved())
+    made = [Cell(label, vae(dataset=dataset, seed=seed).resolved())
             for dataset in ("mnist", "fashion-mnist") for label in ("a", "b") for seed in (0, 1)]
     bounds = {("mnist", "a"): (-3.0, -5.0), ("mnist", "b"): (-2.0, -2.5), ("fashion-mnist", "a"): (-9.0, -8.0),
               ("fashion-mnist", "b"): (-20.0, math.nan)}
@@ -184,7 +185,7 @@ def test_table_best_first_a_data_set_at_a_time():
 def test_table_of_slide_33():
     """Accuracy in %, minus the bound, mean over seeds with its interval, and the paper's beside it."""
     def cell(seed, **settings):
-        return Cell("direct, 300 labels", MixtureSettings(labels=300, seed=seed, **settings).resolved())
+        return Cell("direct, 300 labels", mixture(labels=300, seed=seed, **settings).resolved())
 
     runs = {cell(0): [row(0, accuracy=0.1), row(1, accuracy=0.8, test_elbo=-100.0)],
             cell(1): [row(0, accuracy=0.2), row(1, accuracy=0.9, test_elbo=-104.0)]}
@@ -192,7 +193,7 @@ def test_table_of_slide_33():
     accuracy, bound = (cells.interval(values)[1] for values in ((80.0, 90.0), (100.0, 104.0)))
     assert f"85.00 % ± {accuracy:.2f} (96.4 %)" in line and f"102.00 ± {bound:.2f} (90.39)" in line
     assert line.endswith("(2 seeds)")
-    other = Cell("ours, beta 1", MixtureSettings(labels=300, beta=1.0).resolved())
+    other = Cell("ours, beta 1", mixture(labels=300, beta=1.0).resolved())
     assert "(" not in semi_supervised.lines({other: runs[cell(0)]}, 1)[3].replace("(1 seed)", "")
 
 
@@ -209,13 +210,13 @@ def test_the_paper_s_table():
     for dataset, lines in SLIDE.items():
         for labels, values in lines.items():
             for estimator, expected in (("direct", values[:2]), ("gumbel-softmax", values[2:])):
-                cell = Cell(f"{estimator}, {labels} labels", MixtureSettings(
+                cell = Cell(f"{estimator}, {labels} labels", mixture(
                     dataset=dataset, estimator=estimator, labels=labels).resolved())
                 assert semi_supervised._paper(cell) == expected
 
 
 def test_results_are_written_whole(tmp_path):
-    made = [Cell("a", VAESettings(seed=2).resolved()), Cell("b", VAESettings(dataset="fashion-mnist").resolved())]
+    made = [Cell("a", vae(seed=2).resolved()), Cell("b", vae(dataset="fashion-mnist").resolved())]
     runs = {made[0]: [row(1, test_elbo=-3.0), row(2, test_elbo=-2.0, seconds=5.5)], made[1]: [row(1)]}
     records = cells.write_results(runs, tmp_path, "x")
     with open(tmp_path / "x.csv", newline="") as stream:
@@ -224,7 +225,7 @@ def test_results_are_written_whole(tmp_path):
                         "seconds": "5.5"},
                        {"dataset": "fashion-mnist", "label": "b", "seed": "0", "epochs": "1", "test_elbo": "",
                         "seconds": "1"}]
-    assert [record.settings for record in records] == [asdict(cell.settings) for cell in made]
+    assert [record.settings for record in records] == [cell.settings.as_dict() for cell in made]
     assert [record.file for record in records] == ["x/mnist-a-seed2.csv", "x/fashion-mnist-b-seed0.csv"]
     kept = (tmp_path / "rows" / records[0].file).read_text()
     assert '"label": "a"' in kept and kept.endswith("\nepoch,test_elbo,seconds\n1,-3,1\n2,-2,5.5\n")
@@ -250,11 +251,11 @@ SMALL = dict(limit=60, batch=30)
 
 def test_three_jobs_give_the_settings_of_one_and_go_on_where_they_stopped(tmp_path):
     """The command line that a cell is turned into trains just that cell, of either kind."""
-    made = [Cell("rebar as released", VAESettings(estimator="rebar", n=4, k=2, hidden=6, as_released=True,
+    made = [Cell("rebar as released", vae(estimator="rebar", n=4, k=2, hidden=6, as_released=True,
                                                   **SMALL).resolved()),
-            Cell("pairwise, any sign", VAESettings(n=4, k=2, hidden=6, structure="pairwise", solver="enumeration",
+            Cell("pairwise, any sign", vae(n=4, k=2, hidden=6, family="pairwise", solver="enumeration",
                                                    non_negative=False, **SMALL).resolved()),
-            Cell("as released", MixtureSettings(labels=10, pretrain=2, gaussian=3, as_released=True, seed=1,
+            Cell("as released", mixture(labels=10, pretrain=2, gaussian=3, as_released=True, seed=1,
                                                 **SMALL).resolved())]
     cells.run_cells(made[:1], 1, tmp_path, 1, None, lambda line: None)
     lines: list[str] = []
@@ -294,7 +295,7 @@ def test_as_many_processes_as_jobs(tmp_path, monkeypatch):
     commands, environments = [], []
     monkeypatch.setattr(cells.subprocess, "Popen", Process)
     monkeypatch.setattr(cells, "read_rows", lambda folder: [row(4)])
-    made = [Cell(f"k = {k}", VAESettings(k=k).resolved()) for k in range(2, 13)]
+    made = [Cell(f"k = {k}", vae(k=k).resolved()) for k in range(2, 13)]
     cells.run_cells(made, 4, tmp_path, 5, "/data", lambda line: None)
     assert Process.most == 5 and len(commands) == 11
     for command, cell in zip(commands, made):
@@ -306,7 +307,7 @@ def test_as_many_processes_as_jobs(tmp_path, monkeypatch):
 
 
 def test_a_cell_that_fails_is_named_in_one_line(tmp_path):
-    cell = Cell("too many", VAESettings(batch=30, limit=20).resolved())
+    cell = Cell("too many", vae(batch=30, limit=20).resolved())
     with pytest.raises(InputError, match=r"mnist-too_many-seed0: .*--batch must be at most 20"):
         cells.run_cells([cell], 1, tmp_path, 2, None, lambda line: None)
 
@@ -314,7 +315,7 @@ def test_a_cell_that_fails_is_named_in_one_line(tmp_path):
 def test_one_job_trains_here_with_what_the_cell_says(tmp_path, monkeypatch):
     monkeypatch.setattr(cells.loop, "train", lambda settings, epochs, out, resume, data_dir: [row(epochs)])
     trained = spied(monkeypatch, cells.loop, "train")
-    made = [Cell(f"k = {k}", VAESettings(k=k).resolved()) for k in (3, 4)]
+    made = [Cell(f"k = {k}", vae(k=k).resolved()) for k in (3, 4)]
     lines: list[str] = []
     cells.run_cells(made, 7, tmp_path, 1, "/data", lines.append)
     assert trained == [dict(settings=cell.settings, epochs=7, out=tmp_path / cell.folder, resume=False,
@@ -324,7 +325,7 @@ def test_one_job_trains_here_with_what_the_cell_says(tmp_path, monkeypatch):
 
 def test_the_time_left_is_that_of_the_epochs_left(tmp_path, monkeypatch):
     """Epochs that were there before count neither as made nor as to be made."""
-    made = [Cell(f"k = {k}", VAESettings(k=k).resolved()) for k in (3, 4, 5)]
+    made = [Cell(f"k = {k}", vae(k=k).resolved()) for k in (3, 4, 5)]
     now, done = [1000.0], {made[0].folder: 6, made[1].folder: 0, made[2].folder: 0}
     monkeypatch.setattr(cells.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(cells, "epochs_done", lambda cell, out: done[cell.folder])
@@ -340,7 +341,7 @@ def test_the_time_left_is_that_of_the_epochs_left(tmp_path, monkeypatch):
 
 
 def test_a_line_says_cell_and_numbers():
-    cell = Cell("direct, no KL", VAESettings(dataset="fashion-mnist", seed=3).resolved())
+    cell = Cell("direct, no KL", vae(dataset="fashion-mnist", seed=3).resolved())
     assert cells._line(cell, row(7, test_elbo=-123.0, test_log_likelihood=-99.5, seconds=61.0)) == (
         "fashion-mnist, direct, no KL, seed 3: test -ELBO 123.00 nats, -log p(x) 99.50 nats after 7 epochs, 61 s")
     assert cells._line(cell, row(7, accuracy=0.875, test_elbo=-3.0)) == (
@@ -355,8 +356,8 @@ def test_results_hold_every_column_to_ten_digits(tmp_path):
     names = sorted(known - left_out | {"evaluations"})
     assert set(cells.MEASURED) == set(names)
     values = {name: -(place + 1.23456789) * 1e3 for place, name in enumerate(names)}
-    runs = {Cell("a", VAESettings().resolved()): [row(1) | {names[0]: 5.0}],
-            Cell("b", VAESettings().resolved()): [row(1) | values]}
+    runs = {Cell("a", vae().resolved()): [row(1) | {names[0]: 5.0}],
+            Cell("b", vae().resolved()): [row(1) | values]}
     cells.write_results(runs, tmp_path, "x")
     with open(tmp_path / "x.csv", newline="") as stream:
         written = list(csv.DictReader(stream))
@@ -368,7 +369,7 @@ def test_results_hold_every_column_to_ten_digits(tmp_path):
 def test_a_process_of_its_own_finds_the_package_and_what_was_there_before(tmp_path, monkeypatch):
     started: list[dict] = []
     monkeypatch.setattr(cells.subprocess, "Popen", lambda command, **keywords: started.append(keywords))
-    cell = Cell("k = 3", VAESettings(k=3).resolved())
+    cell = Cell("k = 3", vae(k=3).resolved())
     for above, paths in ((None, [str(cells.PACKAGE)]), ("/a", [str(cells.PACKAGE), "/a"])):
         monkeypatch.delenv("PYTHONPATH", raising=False)
         if above:
@@ -397,7 +398,7 @@ def test_where_one_fails_the_others_are_ended(tmp_path, monkeypatch):
             self.calls.append("terminate")
 
     monkeypatch.setattr(cells.subprocess, "Popen", Process)
-    several = [Cell(f"k = {k}", VAESettings(k=k).resolved()) for k in (3, 4, 5, 6)]
+    several = [Cell(f"k = {k}", vae(k=k).resolved()) for k in (3, 4, 5, 6)]
     with pytest.raises(InputError, match="^mnist-k__4-seed0: it was not to be$"):
         cells.run_cells(several, 1, tmp_path, 3, None, lambda line: None)
     ended = ["terminate", "communicate"]

@@ -6,26 +6,27 @@ import numpy as np
 from refimpl import data, gumbel
 from refimpl.experiments import codes
 from refimpl.runs import checkpoint, loop
-from refimpl.runs.vae import VAERun, VAESettings
+from refimpl.runs.vae import VAERun
+from tests.settings import vae
 from tests.spies import raw
 
 
 def test_pair_scores_that_start_at_zero_start_with_one_code_for_all_images():
     """softplus(0) = 0.7 from each of 14 neighbours: every image gets z = all ones."""
     images = data.load("fashion-mnist", limit=300).test
-    pairs = dict(n=15, k=2, structure="pairwise")
-    start = VAERun.start(VAESettings(solver="persistency", pair_start=0.0, **pairs).resolved())
+    pairs = dict(n=15, k=2, family="pairwise")
+    start = VAERun.start(vae(solver="persistency", pair_start=0.0, **pairs).resolved())
     counted = codes.count(start, images, np.random.default_rng(0))
     assert counted.different == 1 and (counted.shares[:, 1] == 1).all()
     for other in (dict(solver="persistency"), dict(solver="enumeration", non_negative=False)):
-        free = VAERun.start(VAESettings(**other, **pairs).resolved())           # the default start, and any sign
+        free = VAERun.start(vae(**other, **pairs).resolved())           # the default start, and any sign
         assert codes.count(free, images, np.random.default_rng(0)).different > 250
 
 
 def test_counts_of_a_run(tmp_path, capsys):
     from refimpl import cli
 
-    loop.train(VAESettings(n=2, k=3, limit=200, hidden=8), 1, tmp_path)
+    loop.train(vae(n=2, k=3, limit=200, hidden=8), 1, tmp_path)
     first, now = codes.run(tmp_path, 150)
     assert first.images == now.images == 150 and 1 <= now.different <= 9
     assert np.allclose(now.shares.sum(axis=1), 1)
@@ -37,7 +38,7 @@ def test_counts_of_a_run(tmp_path, capsys):
 
 def test_first_the_model_at_its_start_then_the_trained_one(tmp_path, quick, monkeypatch):
     """On the first test images, by each model's own arg max with the seed's noise."""
-    settings = VAESettings(n=3, k=2, limit=200, hidden=8, seed=5, dataset="fashion-mnist", lr=0.05).resolved()
+    settings = vae(n=3, k=2, limit=200, hidden=8, seed=5, dataset="fashion-mnist", lr=0.05).resolved()
     loop.train(settings, 2, tmp_path)
     trained, _ = checkpoint.load(tmp_path / checkpoint.FILE)
     x, _ = raw("fashion-mnist", "test", 150)

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -228,7 +228,7 @@ def test_the_experiment(tmp_path, small, quick):
 def records() -> list[Record]:
     """Rows of all runs, seeds 0 and 1, each with numbers of its own."""
     made = [cell for seed in (0, 1) for cell in faces_experiment.by_labels("faces", seed)]
-    return [Record("faces", cell.label, asdict(cell.settings), (), [
+    return [Record("faces", cell.label, cell.settings.as_dict(), (), [
         {"epoch": float(epoch), "accuracy": place / 100, "test_elbo": -100.0 - place - epoch,
          **{name: place / 100 + 0.01 * j for j, name in enumerate(NAMES)}} for epoch in (0, 1, 2)])
         for place, cell in enumerate(made)]

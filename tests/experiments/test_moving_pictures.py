@@ -10,11 +10,12 @@ import pytest
 from refimpl import data, direct, exact, gumbel, plots
 from refimpl.experiments import moving_clocks, moving_learning, moving_pictures, moving_walls
 from refimpl.plots import walls
-from refimpl.runs.vae import VAERun, VAESettings
+from refimpl.runs.vae import VAERun
 from tests import gif
 from tests.cli.helpers import assert_refused, call
 from tests.plots.test_moving import Bar
 from tests.plots.test_walls import assert_shows
+from tests.settings import vae
 
 FIGURES = Path(__file__).resolve().parent.parent.parent / "tutorials" / "figures"
 
@@ -141,7 +142,7 @@ def learning():
 
 def by_hand(name: str, steps: int) -> VAERun:
     """The same run, step by step: an epoch has three."""
-    settings = VAESettings(estimator=name, k=10, seed=moving_learning.SEED, limit=300, hidden=8).resolved()
+    settings = vae(estimator=name, k=10, seed=moving_learning.SEED, limit=300, hidden=8).resolved()
     run, part, done, epoch = VAERun.start(settings), data.load("mnist", limit=300).train, 0, 1
     while done < steps:
         for _ in run.epoch(epoch, part):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +19,7 @@ from refimpl.experiments.cells import Cell
 from refimpl.experiments.rows import Record
 from refimpl.latent import solvers
 from refimpl.plots import curves, images
-from refimpl.runs.mixture import MixtureSettings
-from refimpl.runs.vae import VAESettings
+from tests.settings import mixture, vae
 from tests.spies import spied
 
 # No two columns hold the same numbers, so that one in the place of another would be seen.
@@ -83,7 +82,7 @@ def records_of():
         experiment = figures.REGISTRY[name]
         made = [cell for dataset in experiment.datasets[:2] for seed in (0, 1, 2)
                 for cell in experiment.make(dataset, seed)]
-        return [Record(name, cell.label, asdict(cell.settings), (), rows(3, first, more=-0.125 * place))
+        return [Record(name, cell.label, cell.settings.as_dict(), (), rows(3, first, more=-0.125 * place))
                 for place, cell in enumerate(made)]
     return make
 
@@ -318,7 +317,7 @@ def test_a_picture_keeps_a_digest_of_what_it_shows(tmp_path):
 
 
 def test_samples_of_clusters_stand_beside_those_of_labels(monkeypatch, tmp_path):
-    made = {Cell(f"direct, {labels} labels", MixtureSettings(labels=labels, seed=seed).resolved()): rows(2)
+    made = {Cell(f"direct, {labels} labels", mixture(labels=labels, seed=seed).resolved()): rows(2)
             for labels in (0, 100) for seed in (0, 1)}
     loaded = []
 
@@ -336,7 +335,7 @@ def test_samples_of_clusters_stand_beside_those_of_labels(monkeypatch, tmp_path)
 
 
 def test_compare_draws_the_test_bound(tmp_path, monkeypatch):
-    runs = [(VAESettings(estimator=name, seed=seed).resolved(), rows(3, more=float(-seed)))
+    runs = [(vae(estimator=name, seed=seed).resolved(), rows(3, more=float(-seed)))
             for name, seed in (("direct", 0), ("exact", 1), ("direct", 2))]
     found = iter(runs)
     monkeypatch.setattr(compare, "read_run", lambda folder: next(found))
@@ -518,7 +517,7 @@ def test_a_picture_of_both_says_how_to_read_both(records_of):
 
 def test_compare_names_its_axes_and_its_data(tmp_path, monkeypatch, kept):
     """Few epochs are marked, many are a line."""
-    settings = VAESettings(dataset="fashion-mnist").resolved()
+    settings = vae(dataset="fashion-mnist").resolved()
     for epochs, marker in ((3, "o"), (20, "None")):
         monkeypatch.setattr(compare, "read_run", lambda folder: (settings, rows(epochs)))
         compare.run(["a"], tmp_path / "c.png")
@@ -556,7 +555,7 @@ def test_the_picture_of_the_estimators_names_the_toy(tmp_path, monkeypatch, kept
 
 @pytest.mark.parametrize("name", ["epoch", "seconds", "test_elbo"])
 def test_a_number_that_is_no_measurement_is_not_drawn(tmp_path, name):
-    (tmp_path / "config.json").write_text(json.dumps(asdict(VAESettings().resolved())))
+    (tmp_path / "config.json").write_text(json.dumps({"kind": "train"} | vae().resolved().as_dict()))
     for value, refused in ((-1e12, False), (1e12, False), (1.1e12, True), (-1.1e12, True)):
         row = {"epoch": 1.0, "seconds": 2.0, "test_elbo": -3.0, name: value}
         (tmp_path / "metrics.csv").write_text(f"{','.join(row)}\n{','.join(map(str, row.values()))}\n")
@@ -564,4 +563,4 @@ def test_a_number_that_is_no_measurement_is_not_drawn(tmp_path, name):
             with pytest.raises(InputError, match="holds a number beyond 1e\\+12, which is no measurement"):
                 compare.read_run(tmp_path)
         else:
-            assert compare.read_run(tmp_path) == (VAESettings().resolved(), [row])
+            assert compare.read_run(tmp_path) == (vae().resolved(), [row])

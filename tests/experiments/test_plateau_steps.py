@@ -12,9 +12,10 @@ from refimpl.checks import InputError
 from refimpl.experiments import figures, plateau_steps, rows
 from refimpl.experiments.cells import Cell
 from refimpl.runs.loop import train_epoch
-from refimpl.runs.vae import VAERun, VAESettings
+from refimpl.runs.vae import VAERun
+from tests.settings import vae
 
-SMALL = VAESettings(estimator="direct", k=3, hidden=5, limit=400, batch=50).resolved()
+SMALL = vae(estimator="direct", k=3, hidden=5, limit=400, batch=50).resolved()
 
 
 def test_a_look_by_hand():

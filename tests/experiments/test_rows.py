@@ -10,6 +10,9 @@ import pytest
 from refimpl.checks import InputError
 from refimpl.experiments import rows
 from refimpl.experiments.rows import Record
+from refimpl.runs.mixture import MixtureSettings
+from refimpl.runs.vae import VAESettings
+from tests.settings import mixture, vae
 
 MORE = {"valid_elbo": math.nan, "test_log_likelihood": -190.0, "gap": 1.0, "evaluations": 8e5}
 RUN = Record("binary", "rebar as released", {"dataset": "mnist", "seed": 3, "eps": None, "lr": 1e-3}, ("abc", "def"),
@@ -76,7 +79,7 @@ DAMAGED = {
     "a link in a word": rows.text(TABLE).replace("exact", "[exact](x)"),
     "no table of ours": rows.text(TABLE).replace("n = 4", "n is 4"),
     "a count that is none": rows.text(TABLE).replace("0.5,4,", "0.5,4.5,"),
-    "a quote": rows.text(TABLE).replace("exact", '"exact'), "deep": "# refimpl rows 1\n# " + "[" * 10**5 + "\n\n"}
+    "a quote": rows.text(TABLE).replace("exact", '"exact'), "deep": "# refimpl rows 2\n# " + "[" * 10**5 + "\n\n"}
 
 
 @pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
@@ -101,8 +104,8 @@ def test_bytes_that_are_no_text_and_files_that_are_too_large(tmp_path):
 
 def test_another_version_of_the_format(tmp_path):
     path = tmp_path / "x.csv"
-    path.write_text(rows.text(RUN).replace("rows 1", "rows 2"))
-    with pytest.raises(InputError, match="x.csv is of another version of the format: '# refimpl rows 1' is read here$"):
+    path.write_text(rows.text(RUN).replace("rows 2", "rows 3"))
+    with pytest.raises(InputError, match="x.csv is of another version of the format: '# refimpl rows 2' is read here$"):
         rows.read(path)
 
 
@@ -156,3 +159,62 @@ def test_rows_are_looked_for_below_a_folder_of_that_name(tmp_path):
         rows.found(tmp_path / "empty")
     with pytest.raises(InputError, match="is missing"):
         rows.found(tmp_path / "none")
+
+
+# --- the first version of the format ----------------------------------------------------------------------------------
+
+COMMON = {"dataset": "mnist", "estimator": "direct", "batch": 100, "lr": 0.001, "eps": 0.1, "tau": None,
+          "schedule": "constant", "kl_grad": True, "batch_mean": None, "as_released": False, "seed": 0, "limit": None}
+TRAIN = {"n": 1, "k": 10, "hidden": 300, "structure": None, "solver": None, "non_negative": None, "pair_start": None,
+         "learn_from": None, "exact_every": 10}
+PAIRS = {"n": 15, "k": 2, "kl_grad": False, "structure": "pairwise"}
+OF_THE_MIXTURE = {"labels": 50, "labelled_term": "cross-entropy", "label_eps": 0.05, "label_weight": 50.0,
+                  "image_weight": 0.2, "label_batch": 50, "pretrain": 1200, "shift": 3, "beta": 5.0, "beta_epochs": 20,
+                  "gaussian": 30}
+FIRST_VERSION = {
+    "direct": (COMMON | TRAIN, dict(exact_every=10)),
+    "direct as released": (COMMON | TRAIN | {"eps": None, "schedule": "released", "kl_grad": False},
+                           dict(as_released=True, exact_every=10)),
+    "exact": (COMMON | TRAIN | {"eps": None, "estimator": "exact"}, dict(estimator="exact", exact_every=10)),
+    "gumbel-softmax": (COMMON | TRAIN | {"eps": None, "tau": 0.25, "estimator": "gumbel-softmax"},
+                       dict(estimator="gumbel-softmax", tau=0.25, exact_every=10)),
+    "rebar": (COMMON | TRAIN | {"eps": None, "tau": 0.5, "batch_mean": True, "estimator": "rebar"},
+              dict(estimator="rebar", batch_mean=True, exact_every=10)),
+    "pairs": (COMMON | TRAIN | PAIRS | {"solver": "persistency", "non_negative": True, "pair_start": 0.0},
+              dict(n=15, k=2, family="pairwise", solver="persistency", pair_start=0.0, exact_every=10)),
+    "pairs of any sign": (COMMON | TRAIN | PAIRS | {"solver": "enumeration", "non_negative": False},
+                          dict(n=15, k=2, family="pairwise", solver="enumeration", non_negative=False,
+                               exact_every=10)),
+    "mixture": (COMMON | {"lr": 8e-4} | OF_THE_MIXTURE, dict(labels=50)),
+}
+
+
+@pytest.mark.parametrize("name", FIRST_VERSION)
+def test_rows_of_the_first_version_are_read_with_the_settings_that_they_would_have_now(name, tmp_path):
+    written, flat = FIRST_VERSION[name]
+    path = tmp_path / "old.csv"
+    path.write_text(rows.text(replace(RUN, settings=written)).replace("rows 2", "rows 1"))
+    record = rows.read(path)
+    kind, made = (MixtureSettings, mixture(**flat)) if name == "mixture" else (VAESettings, vae(**flat))
+    now = made.resolved().as_dict()
+    assert record.settings == {key: value for key, value in now.items() if not key.startswith("file_")}
+    assert list(record.settings) == [key for key in now if not key.startswith("file_")]
+    assert kind.from_dict(record.settings).resolved() == made.resolved()
+    assert (record.label, record.commits, record.rows[0]) == (RUN.label, RUN.commits, RUN.rows[0])
+    rows.put(tmp_path, record)                                                          # kept as it is written now
+    content = (tmp_path / record.file).read_text()
+    assert content.startswith("# refimpl rows 2\n") and same(rows.read(tmp_path / record.file), record)
+    assert rows.take(tmp_path, rows.read(path))                                         # the same run, not another
+
+
+def test_tables_of_the_first_version_stay_as_they_are(tmp_path):
+    (tmp_path / "old.csv").write_text(rows.text(TABLE).replace("rows 2", "rows 1"))
+    assert same(rows.read(tmp_path / "old.csv"), TABLE)
+    (tmp_path / "bad.csv").write_text(rows.text(RUN).replace("rows 2", "rows 1").replace(
+        '{"dataset": "mnist", "seed": 3, "eps": null, "lr": 0.001}', '[]'))
+    with pytest.raises(InputError, match="is damaged, or is no file of rows$"):
+        rows.read(tmp_path / "bad.csv")
+    for settings in ({"estimator": "direct", "tau": 0.5}, {"estimator": "direct", "solver": "milp", "eps": 0.1}):
+        (tmp_path / "bad.csv").write_text(rows.text(replace(RUN, settings=settings)).replace("rows 2", "rows 1"))
+        with pytest.raises(InputError, match="is damaged, or is no file of rows$"):
+            rows.read(tmp_path / "bad.csv")

@@ -6,7 +6,7 @@ import pytest
 from refimpl import data
 from refimpl.checks import InputError
 from refimpl.experiments import structured_timing
-from refimpl.runs.vae import VAESettings
+from tests.settings import vae
 
 
 def test_small(tmp_path, monkeypatch):
@@ -28,13 +28,13 @@ def test_each_method_is_timed_with_its_own_settings(tmp_path, monkeypatch):
     solvers = {"direct, maxflow": "maxflow", "direct, persistency": "persistency", "direct, enumeration": "enumeration",
                "direct, milp (any sign)": "milp", "direct, coordinate ascent": "coordinate",
                "joint Gumbel-softmax": "enumeration"}
-    expected = [(f"{method}, n = {n}", VAESettings(
-        n=n, k=2, batch=9, structure="pairwise", solver=solver,
+    expected = [(f"{method}, n = {n}", vae(
+        n=n, k=2, batch=9, family="pairwise", solver=solver,
         estimator="gumbel-softmax" if method == "joint Gumbel-softmax" else "direct").resolved())
         for method, solver in solvers.items()
         for n in (5, 7, 9, 11, 13, 15) + ((20,) if solver in ("maxflow", "coordinate") else ())]
     assert made == expected
-    assert [settings.non_negative for words, settings in made if "milp" in words] == 6 * [False]
+    assert [settings.family_options["non_negative"] for words, settings in made if "milp" in words] == 6 * [False]
 
 
 def test_the_median_of_the_steps_without_the_first(monkeypatch):
@@ -42,7 +42,7 @@ def test_the_median_of_the_steps_without_the_first(monkeypatch):
     monkeypatch.setattr(structured_timing.time, "perf_counter", lambda: float(next(ticks)))
     # three steps of 105 s, then a fourth, then enough
     monkeypatch.setattr(structured_timing, "BUDGET", 107.5)
-    settings = VAESettings(n=5, k=2, batch=4, hidden=5, structure="pairwise", solver="persistency").resolved()
+    settings = vae(n=5, k=2, batch=4, hidden=5, family="pairwise", solver="persistency").resolved()
     assert structured_timing._seconds(settings, data.load("mnist", limit=50), "words") == 3.0
 
 

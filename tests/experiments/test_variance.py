@@ -12,7 +12,7 @@ from refimpl.experiments import variance
 from refimpl.latent.independent import Independent
 from refimpl.models.vae import VAE
 from refimpl.runs import loop
-from refimpl.runs.vae import VAESettings
+from tests.settings import vae
 from tests.spies import raw, spied
 
 
@@ -76,7 +76,7 @@ def test_sampled_deviation_by_hand(model_and_batch):
 @pytest.fixture
 def rows(tmp_path, monkeypatch, quick):
     """(rows, figure, csv rows) of the experiment on a run of its own."""
-    loop.train(VAESettings(k=4, limit=80, batch=40, hidden=6, seed=2), 2, tmp_path / "run")
+    loop.train(vae(k=4, limit=80, batch=40, hidden=6, seed=2), 2, tmp_path / "run")
     saved, measured = spied(monkeypatch, variance.plots, "save"), spied(monkeypatch, variance, "sampled_deviation")
     made = variance.run(tmp_path / "v", tmp_path / "run", samples=6, batch=40)
     with open(tmp_path / "v" / "variance.csv", newline="") as stream:
@@ -123,7 +123,7 @@ def test_where_no_draw_moves_an_arg_max_the_deviation_is_0(model_and_batch, rng)
 
 def test_noise_data_and_limits_of_the_run_are_its_own(tmp_path, monkeypatch, quick):
     """The noise follows from the seed given here; the images are those of the run, all of them if asked."""
-    loop.train(VAESettings(k=3, limit=60, batch=30, hidden=5, seed=2, dataset="fashion-mnist"), 1, tmp_path / "run")
+    loop.train(vae(k=3, limit=60, batch=30, hidden=5, seed=2, dataset="fashion-mnist"), 1, tmp_path / "run")
     loads, states, batches = spied(monkeypatch, variance.data, "load"), [], []
 
     def measure(model, x, name, temperature, samples, rng, after):
@@ -148,6 +148,6 @@ def test_noise_data_and_limits_of_the_run_are_its_own(tmp_path, monkeypatch, qui
 
 
 def test_of_several_variables_the_exact_variance_is_not_known(tmp_path, quick):
-    loop.train(VAESettings(n=2, k=2, limit=60, batch=30, hidden=5), 1, tmp_path / "run")
+    loop.train(vae(n=2, k=2, limit=60, batch=30, hidden=5), 1, tmp_path / "run")
     with pytest.raises(InputError, match="run has 2 latent variables; the exact variance is known for one"):
         variance.run(tmp_path / "v", tmp_path / "run", samples=5, batch=10)

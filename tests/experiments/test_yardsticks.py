@@ -10,7 +10,8 @@ from refimpl import cli, data
 from refimpl.checks import InputError
 from refimpl.experiments import rows, yardsticks
 from refimpl.runs import loop
-from refimpl.runs.vae import VAERun, VAESettings
+from refimpl.runs.vae import VAERun
+from tests.settings import vae
 
 
 @pytest.fixture(scope="module")
@@ -18,15 +19,15 @@ def trained(tmp_path_factory):
     """Folders of a run of direct, of Gumbel-softmax, and of one with pair scores."""
     folder = tmp_path_factory.mktemp("runs")
     common = dict(limit=300, hidden=8, lr=0.01)
-    for name, settings in (("direct", VAESettings(k=4, **common)),
-                           ("gumbel-softmax", VAESettings(k=4, estimator="gumbel-softmax", **common)),
-                           ("pairs", VAESettings(n=3, k=2, structure="pairwise", solver="enumeration", **common))):
+    for name, settings in (("direct", vae(k=4, **common)),
+                           ("gumbel-softmax", vae(k=4, estimator="gumbel-softmax", **common)),
+                           ("pairs", vae(n=3, k=2, family="pairwise", solver="enumeration", **common))):
         loop.train(settings, 2, folder / name)
     return folder
 
 
 def test_one_hot_samples_have_the_exact_bound_as_their_mean():
-    run = VAERun.start(VAESettings(k=4, hidden=8).resolved())
+    run = VAERun.start(vae(k=4, hidden=8).resolved())
     run.model.parameters.values *= 4
     part, rng = data.load("mnist", limit=50).test, np.random.default_rng(1)
     exact = -run.model.bounds(part).elbo

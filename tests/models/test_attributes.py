@@ -8,7 +8,7 @@ import pytest
 from scipy.special import log_softmax, softmax
 
 from refimpl import data, estimators, gumbel, joint
-from refimpl.estimators import Estimate, Estimator, label_terms
+from refimpl.estimators import Estimate, Estimator, binary, label_terms
 from refimpl.models.mixture import MixtureVAE
 from refimpl.nn.adam import Adam
 from refimpl.nn.gradcheck import gradcheck, worst
@@ -226,8 +226,8 @@ def test_labels_that_are_no_joint_value_are_refused(x):
 
 # --- one class is the former model ------------------------------------------------------------------------------------
 
-EVERY = [(name, {entry.setting: entry.default} if entry.setting else {}) for name, entry in estimators.REGISTRY.items()
-         if not entry.binary]
+EVERY = [(name, dict(entry.defaults)) for name, entry in estimators.REGISTRY.items()
+         if entry.serves is not binary]
 
 
 @pytest.mark.parametrize("name, keywords", EVERY)

@@ -69,10 +69,10 @@ def seen(monkeypatch):
 @pytest.mark.parametrize("name", MODELS)
 def test_every_product_is_of_float32(name, estimator, x, seen, rng):
     model, entry = MODELS[name](), estimators.get(estimator)
-    if name == "pairs" and not entry.any_family:
+    if not entry.serves(getattr(model, "family")):
         pytest.skip("needs independent variables")
     model.initialise(rng)
-    model.backward(x, entry, rng, name != "pairs", **({entry.setting: 0.5} if entry.setting else {}))
+    model.backward(x, entry, rng, name != "pairs", **({entry.temperature: 0.5} if entry.temperature else {}))
     assert {"forward", "backward", "accumulate"} <= set(seen)
     assert {kind for kinds in seen.values() for kind in kinds} == {np.dtype(np.float32)}, seen
     assert model.parameters.grads.dtype == np.float32

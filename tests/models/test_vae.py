@@ -9,7 +9,7 @@ from scipy.special import softmax
 
 from refimpl import data, direct, estimators, exact, gumbel, joint
 from refimpl.checks import NotFinite
-from refimpl.estimators import Estimate, Estimator
+from refimpl.estimators import Estimate, Estimator, every_family
 from refimpl.latent import solvers
 from refimpl.latent.independent import Independent
 from refimpl.latent.pairwise import Pairwise
@@ -142,7 +142,7 @@ def test_weights_of_terms_and_their_sum(n, k, x, rng):
     model = VAE(Independent(n, k), HIDDEN, PIXELS, np.float64)
     model.initialise(rng)
     objective, z, other = model.objective(x), one_hots(rng, n=n, k=k), one_hots(rng, n=n, k=k)
-    first, second = (learnt(model, objective.run(each).learn) for each in (z, other))
+    first, second = (learnt(model, objective.run(each).accumulate) for each in (z, other))
 
     def both():
         objective.table(z).at_z.accumulate(2.0)
@@ -155,11 +155,11 @@ def test_a_relaxed_z_learns_at_its_own_place(model, x, rng):
     """For n = 1 too: f of a mixture of values is not the mixture of their f."""
     z = softmax(rng.normal(size=(BATCH, 1, K)), axis=-1)
     run = model.objective(x).run(z)
-    grads = learnt(model, run.learn)
+    grads = learnt(model, run.accumulate)
     start = model.encoder.n_parameters
     loss = lambda: -model.objective(x).run(z).f.mean()
     assert worst(gradcheck(loss, model.parameters.values[start:], grads, rng)) < 1e-7
-    mixture = learnt(model, model.objective(x).joint_table().weighted(z[:, 0]).learn)
+    mixture = learnt(model, model.objective(x).joint_table().weighted(z[:, 0]).accumulate)
     assert np.abs(mixture - grads).max() > 1e-3
     for bad in (z, np.zeros_like(z), 2 * one_hots(rng)):
         with pytest.raises(ValueError, match="^z must be one-hot"):
@@ -188,7 +188,7 @@ def test_a_pass_of_weights_that_have_moved_is_refused(n, k, x, rng):
     run, table, every = objective.run(z), objective.table(z), objective.joint_table()
     run.accumulate()
     Adam(model.parameters).step()
-    for call in (run.learn, table.at_z.learn, every.weighted(np.full((BATCH, k**n), k**-n)).learn, run.df_dz):
+    for call in (run.accumulate, table.at_z.accumulate, every.weighted(np.full((BATCH, k**n), k**-n)).accumulate, run.df_dz):
         with pytest.raises(StalePass):
             call()
     objective.run(z).accumulate()                                # made with the new weights
@@ -288,7 +288,7 @@ def test_fast_table_in_float32(rng):
 def test_decoder_gradient_with_several_variables_is_that_of_the_latent(several, x, rng, name):
     """Whatever the estimator passed through the decoder, what is left in the layers is the gradient at its latent."""
     entry = estimators.get(name)
-    keywords = {entry.setting: 0.5} if entry.setting else {}
+    keywords = {entry.temperature: 0.5} if entry.temperature else {}
     if entry.memory:
         keywords["memory"] = entry.memory(2, 3)
     latents = []
@@ -349,7 +349,7 @@ def test_encoder_gradient_is_the_chain_rule_from_the_estimate(structured, x, rng
     def estimate(theta, objective, rng, family):
         return Estimate(fixed, objective.run(family.argmax(theta)))
 
-    structured.backward(x, Estimator("fixed", estimate, "", False, any_family=True), rng, False)
+    structured.backward(x, Estimator("fixed", estimate, "", False, serves=every_family), rng, False)
     loss = lambda: -(fixed * structured.encode(x)).sum() / BATCH
     values = structured.parameters.values[:structured.encoder.n_parameters]
     assert worst(gradcheck(loss, values, structured.encoder_grads.copy(), rng)) < 1e-7
@@ -370,7 +370,7 @@ def test_all_solvers_train_the_same_model(x):
 def test_a_term_or_an_estimator_that_does_not_serve_the_family_is_refused(structured, x, rng):
     with pytest.raises(ValueError, match="^kl_grad must be False"):
         structured.backward(x, estimators.get("direct"), rng, True, eps=0.1)
-    with pytest.raises(ValueError, match="^estimator must serve every family here, and rebar"):
+    with pytest.raises(ValueError, match="^estimator must serve this family of latent variables, and rebar does not: Serves independent"):
         structured.backward(x, estimators.get("rebar"), rng, False, tau=0.5)
 
 

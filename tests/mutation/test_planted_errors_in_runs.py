@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from refimpl import data
-from refimpl.checks import InputError
+from refimpl.checks import InputError, Options
 from refimpl.estimators import label_terms
 from refimpl.models.mixture import MixtureVAE
 from refimpl.models.vae import VAE
@@ -26,6 +26,7 @@ from refimpl.runs.vae import VAERun
 from tests.runs import test_what_arrives as arrives
 from tests.runs.test_by_hand import CASES, distance
 from tests.runs.test_settings import test_released_schedule
+from tests.settings import changed
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -201,7 +202,7 @@ def setting_lost(kind: type[Run], **usual) -> Plant:
     def plant(patch):
         right = kind.blank.__func__
         patch.setattr(kind, "create", classmethod(lambda cls, settings,
-                      rng: right(cls, replace(settings, **usual), rng)))
+                      rng: right(cls, changed(settings, **usual), rng)))
     return plant
 
 
@@ -347,7 +348,7 @@ PLANTED: dict[str, tuple[Plant, Callable[[], None]]] = {
     "lr lost": (setting_lost(VAERun, lr=1e-3), by_hand("train, exact")),
     "seed lost": (setting_lost(VAERun, seed=0), arrives.check_noise_of_the_sampled_bound),
     "lr lost, mixture": (setting_lost(MixtureRun, lr=8e-4), by_hand("semi-supervised, direct")),
-    "estimator lost": (setting_lost(VAERun, estimator="exact", eps=None, tau=None), by_hand("train, gumbel-softmax")),
+    "estimator lost": (setting_lost(VAERun, estimator="exact", hyperparameters=Options()), by_hand("train, gumbel-softmax")),
     "solver's sign lost": (setting_lost(VAERun, non_negative=True), by_hand("train, pairwise, any sign")),
     "solver lost": (setting_lost(VAERun, solver="maxflow"), arrives.test_widths_solver_and_family),
     "gradients never zeroed": (never_zeroed, arrives.check_sum_of_both_terms),

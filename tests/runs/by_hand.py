@@ -24,11 +24,11 @@ from tests.spies import raw
 def keywords(settings, step: int, memory: dict) -> dict:
     """The estimator's keywords at this step: eps is refreshed every 500 steps, tau every 1,000."""
     entry, made = estimators.get(settings.estimator), {}
-    if entry.setting:
-        refreshed = step // {"eps": 500, "tau": 1_000}[entry.setting] * {"eps": 500, "tau": 1_000}[entry.setting]
-        made[entry.setting] = (max(0.1, math.exp(-1e-5 * refreshed)) if settings.schedule == "released"
-                               else getattr(settings, entry.setting))
-    if settings.batch_mean:
+    if entry.temperature:
+        refreshed = step // {"eps": 500, "tau": 1_000}[entry.temperature] * {"eps": 500, "tau": 1_000}[entry.temperature]
+        made[entry.temperature] = (max(0.1, math.exp(-1e-5 * refreshed)) if settings.schedule == "released"
+                               else settings.hyperparameters[entry.temperature])
+    if settings.hyperparameters.get("batch_mean"):
         made["batch_mean"] = True
     return made | ({"memory": memory} if memory else {})
 
@@ -36,13 +36,14 @@ def keywords(settings, step: int, memory: dict) -> dict:
 def vae(settings, epochs: int) -> tuple[VAE, Adam]:
     """The model and its optimiser after so many epochs of `train`."""
     rng = np.random.default_rng(settings.seed)
-    family = (Pairwise(settings.n, solvers.get(settings.solver), settings.non_negative, 0.0) if settings.structure
+    options = settings.family_options
+    family = (Pairwise(settings.n, solvers.get(options["solver"]), options["non_negative"], 0.0) if options
               else Independent(settings.n, settings.k))
     model = VAE(family, settings.hidden)
     model.initialise(rng)
-    if settings.non_negative:
+    if options.get("non_negative"):
         pairs = model.encoder.layers[-1].b[settings.n:]
-        pairs += np.float32(settings.pair_start)
+        pairs += np.float32(options["pair_start"])
     adam, entry = Adam(model.parameters, settings.lr), estimators.get(settings.estimator)
     if settings.learn_from:
         entry = learning_from(entry, settings.learn_from)

@@ -17,13 +17,14 @@ from refimpl.runs import labelled_images, loop, naming
 from refimpl.runs.mixture import COLUMNS, MixtureRun, MixtureSettings
 from refimpl.runs.naming import Naming, accuracies, as_taught, best_match
 from tests.asserts import assert_same_to_the_bit
+from tests.settings import mixture
 from tests.spies import raw
 
 NAMES = ("accuracy_glasses", "accuracy_long_hair", "accuracy_smile")
 
 
 def small(**settings) -> MixtureSettings:
-    return MixtureSettings(**{**dict(dataset="faces", limit=300, batch=64, labels=21, pretrain=4, gaussian=4,
+    return mixture(**{**dict(dataset="faces", limit=300, batch=64, labels=21, pretrain=4, gaussian=4,
                                      shift=1), **settings}).resolved()
 
 

@@ -12,15 +12,16 @@ from refimpl.checks import InputError
 from refimpl.runs import checkpoint, kind_of, loop
 from refimpl.runs.mixture import MixtureSettings
 from refimpl.runs.protocol import Run
-from refimpl.runs.vae import VAERun, VAESettings
+from refimpl.runs.vae import VAERun
+from tests.settings import mixture, vae
 
 CASES = {
-    "train, relax": VAESettings(estimator="relax", n=3, k=2, hidden=6, limit=70, batch=30),
-    "train, rebar": VAESettings(estimator="rebar", n=3, k=2, hidden=6, limit=70, batch=30),
-    "train, reinforce": VAESettings(estimator="reinforce", n=3, k=2, hidden=6, limit=70, batch=30),
-    "semi-supervised, reinforce": MixtureSettings(estimator="reinforce", labels=20, pretrain=2, limit=90, batch=40,
+    "train, relax": vae(estimator="relax", n=3, k=2, hidden=6, limit=70, batch=30),
+    "train, rebar": vae(estimator="rebar", n=3, k=2, hidden=6, limit=70, batch=30),
+    "train, reinforce": vae(estimator="reinforce", n=3, k=2, hidden=6, limit=70, batch=30),
+    "semi-supervised, reinforce": mixture(estimator="reinforce", labels=20, pretrain=2, limit=90, batch=40,
                                                   gaussian=3),
-    "semi-supervised, relax": MixtureSettings(estimator="relax", labels=20, pretrain=2, limit=90, batch=40, gaussian=3),
+    "semi-supervised, relax": mixture(estimator="relax", labels=20, pretrain=2, limit=90, batch=40, gaussian=3),
 }
 
 
@@ -117,7 +118,7 @@ def test_an_array_that_is_missing_or_of_another_shape_is_refused(saved, tmp_path
                 checkpoint.load(tmp_path / "x.npz", settings)
 
 
-@pytest.mark.parametrize("name", ["refimpl run 1", "refimpl semi-supervised run 1"])
+@pytest.mark.parametrize("name", checkpoint.EARLIER)
 def test_an_earlier_version_s_is_refused_in_a_line_that_says_so(saved, tmp_path, name):
     settings, path, _ = saved
     np.savez(tmp_path / "x.npz", **{**np.load(path, allow_pickle=False), "format": name})
@@ -143,7 +144,7 @@ def test_a_generator_that_takes_another_state_than_it_is_given_is_refused(tmp_pa
         def __setattr__(self, name, value):
             self.__dict__[name] = {**value, "state": {**value["state"], "state": value["state"]["state"] % 2**128}}
 
-    settings = VAESettings(hidden=4, limit=30, batch=30).resolved()
+    settings = vae(hidden=4, limit=30, batch=30).resolved()
     loop.train(settings, 1, tmp_path)
     right, content = VAERun.blank.__func__, dict(np.load(tmp_path / checkpoint.FILE, allow_pickle=False))
 
@@ -164,7 +165,7 @@ def test_a_generator_that_takes_another_state_than_it_is_given_is_refused(tmp_pa
 @pytest.mark.parametrize("name, place, value", [("adam_t", (), 1), ("adam_V", 0, -1e-9), ("history", (0, 0), 2.0)])
 def test_numbers_that_no_run_can_have_are_refused(tmp_path, quick, name, place, value):
     """Another number of steps than the history's, a negative second moment, a first epoch that is not the first."""
-    settings = VAESettings(hidden=4, limit=30, batch=10).resolved()
+    settings = vae(hidden=4, limit=30, batch=10).resolved()
     loop.train(settings, 1, tmp_path)
     content = dict(np.load(tmp_path / checkpoint.FILE, allow_pickle=False))
     content[name] = content[name].copy()
@@ -205,6 +206,6 @@ def test_what_an_estimator_of_one_s_own_raises_is_no_damage(tmp_path, quick, mon
     def blank(cls, settings, rng):
         raise KeyError("a slip in somebody's memory()")
 
-    monkeypatch.setattr(VAERun, "blank", classmethod(blank))
+    monkeypatch.setattr(VAERun, "create", classmethod(blank))
     with pytest.raises(KeyError, match="a slip"):
         checkpoint.load(tmp_path / checkpoint.FILE)

@@ -9,7 +9,7 @@ import pytest
 from refimpl import cli, data, estimators, plots
 from refimpl.cli import words
 from refimpl.cli.words import Words
-from refimpl.estimators import Estimate, Estimator
+from refimpl.estimators import Estimate, Estimator, Setting
 from refimpl.estimators.sampling import sample
 from refimpl.experiments import compare, estimators_table
 from refimpl.latent.independent import Independent
@@ -122,7 +122,8 @@ def coin(theta, objective, rng, *, tau):
 @pytest.fixture
 def registered(monkeypatch) -> Estimator:
     """An estimator of this file, in the registry for as long as a test takes."""
-    entry = Estimator("coin", coin, "a coin", unbiased=False, colour="#123456", setting="tau", default=0.7)
+    entry = Estimator("coin", coin, "a coin", unbiased=False, colour="#123456",
+                      hyperparameters={"tau": Setting(float, 0.7, "of the coin", above=0)})
     monkeypatch.setitem(estimators.REGISTRY, "coin", entry)
     return entry
 

@@ -12,12 +12,13 @@ from refimpl.plots.runs import of_run
 from refimpl.runs import checkpoint, loop
 from refimpl.runs.vae import COLUMNS, VAERun, VAESettings
 from tests.asserts import assert_same_to_the_bit, checkpoint_content
+from tests.settings import vae
 
 SMALL = dict(hidden=20, limit=400, batch=64)                        # the last batch of an epoch is smaller
 
 
 def small(**settings) -> VAESettings:
-    return VAESettings(**{**SMALL, **settings}).resolved()
+    return vae(**{**SMALL, **settings}).resolved()
 
 
 @pytest.mark.parametrize("settings", [
@@ -25,7 +26,7 @@ def small(**settings) -> VAESettings:
     {"estimator": "straight-through-gumbel-softmax", "as_released": True}, {"k": 5, "kl_grad": False, "eps": 0.3},
     {"estimator": "reinforce", "n": 3, "k": 2}, {"estimator": "rebar",
         "n": 3, "k": 2}, {"estimator": "relax", "n": 3, "k": 2},
-    {"structure": "pairwise", "n": 4, "k": 2}])
+    {"family": "pairwise", "n": 4, "k": 2}])
 def test_resumed_equals_uninterrupted(tmp_path, quick, settings):
     loop.train(small(**settings), 4, tmp_path / "whole")
     for epochs in (1, 3, 4):
@@ -41,7 +42,7 @@ def test_same_seed_same_run_other_seed_other_run(tmp_path, quick):
 
 
 def test_training_learns(tmp_path, quick):
-    rows = loop.train(VAESettings(limit=1_000), 6, tmp_path)
+    rows = loop.train(vae(limit=1_000), 6, tmp_path)
     assert rows[-1]["train_elbo"] > rows[0]["train_elbo"] + 20
 
 
@@ -63,7 +64,7 @@ def test_files_of_a_run(tmp_path):
         assert float(text["test_elbo"]) == pytest.approx(row["test_elbo"], abs=1e-6)
         assert row["gap"] == pytest.approx(row["test_log_likelihood"] - row["test_elbo"], abs=1e-9) and row["gap"] >= 0
         assert float(text["eps_or_tau"]) == 0.1
-    assert json.loads((tmp_path / "config.json").read_text())["eps"] == 0.1
+    assert json.loads((tmp_path / "config.json").read_text())["hyperparameters"] == {"eps": 0.1}
     for picture in ("curves.png", "samples.png"):
         assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
 

@@ -14,14 +14,15 @@ from refimpl.plots.runs import of_run
 from refimpl.runs import checkpoint, labelled_images as labelled, loop
 from refimpl.runs.mixture import COLUMNS, MixtureRun, MixtureSettings
 from refimpl.runs.naming import accuracy
-from refimpl.runs.vae import VAERun, VAESettings
+from refimpl.runs.vae import VAERun
 from tests.asserts import assert_same_to_the_bit
+from tests.settings import mixture, vae
 
 SMALL = dict(limit=300, batch=64, labels=20, pretrain=5)
 
 
 def small(**settings) -> MixtureSettings:
-    return MixtureSettings(**{**SMALL, **settings}).resolved()
+    return mixture(**{**SMALL, **settings}).resolved()
 
 
 # --- the labelled images ----------------------------------------------------------------------------------------------
@@ -102,7 +103,7 @@ def test_files_and_rows_of_a_run(tmp_path):
 
 
 def test_it_learns_from_labels_and_from_images_without(tmp_path, quick):
-    settings = MixtureSettings(labels=50, limit=1_500, pretrain=120, batch=20, lr=2e-3, beta=1.0).resolved()
+    settings = mixture(labels=50, limit=1_500, pretrain=120, batch=20, lr=2e-3, beta=1.0).resolved()
     rows = loop.train(settings, 2, tmp_path)
     assert rows[0]["accuracy"] > 0.25                                       # chance is 0.1
     assert rows[-1]["accuracy"] > rows[0]["accuracy"] + 0.1
@@ -125,7 +126,7 @@ def test_commands_that_need_a_run_of_train_say_so(tmp_path, quick):
     loop.train(small(), 0 + 1, tmp_path / "mixture")
     with pytest.raises(InputError, match="is a run of the command semi-supervised; one of train is needed"):
         checkpoint.load(tmp_path / "mixture" / checkpoint.FILE, kind=VAERun)
-    loop.train(VAESettings(limit=300, hidden=8).resolved(), 1, tmp_path / "other")
+    loop.train(vae(limit=300, hidden=8).resolved(), 1, tmp_path / "other")
     with pytest.raises(InputError, match="is a run of the command train; one of semi-supervised is needed"):
         loop.train(small(), 2, tmp_path / "other", resume=True)
 

@@ -2,25 +2,27 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from refimpl import checks, data, estimators
-from refimpl.checks import InputError
+from refimpl import checks, data, estimators, latent
+from refimpl.checks import InputError, Options
 from refimpl.cli import commands
 from refimpl.cli.words import words_of
 from refimpl.cli.options import read_settings
 from refimpl.cli.parser import make_parser
 from refimpl.estimators import label_terms
 from refimpl.latent import solvers
+from refimpl.latent.pairwise import PAIR_START
 from refimpl.runs import KINDS, checkpoint, kind_of, loop
 from refimpl.runs.mixture import PRETRAIN_BATCH, MixtureRun, MixtureSettings, serving
 from refimpl.runs.schedules import released
 from refimpl.runs.settings import TYPES, WIDEST, arguments, check_fields, option
-from refimpl.runs.vae import PAIR_START, VAERun, VAESettings
+from refimpl.runs.vae import VAERun, VAESettings
+from tests.settings import flat, mixture, sorted_out, vae
 
 # What --as-released stands for: (schedule, KL gradient, batch's mean signal) of every estimator, in both kinds.
 PRESETS = {
@@ -60,9 +62,9 @@ DEFAULTS = {"direct": {"eps": 0.1}, "two-sided": {"eps": 0.1}, "direct-joint": {
 
 
 def changed(settings) -> dict[str, object]:
-    """The fields that are not what the class says."""
-    return {each.name: getattr(settings, each.name) for each in fields(settings)
-            if getattr(settings, each.name) != each.default}
+    """The fields that are not what the class says, and all hyperparameters."""
+    defaults = {each.name: each.default for each in fields(settings)}
+    return {name: value for name, value in flat(settings).items() if name not in defaults or value != defaults[name]}
 
 
 def without_none(**settings) -> dict[str, object]:
@@ -78,13 +80,13 @@ def test_every_estimator_has_its_line_in_the_table():
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_preset_of_train(name):
     schedule, kl_grad, batch_mean = PRESETS[name]
-    made = VAESettings(estimator=name, n=2, k=2, as_released=True).resolved()
+    made = vae(estimator=name, n=2, k=2, as_released=True).resolved()
     expected = without_none(schedule=schedule or "constant", kl_grad=kl_grad, batch_mean=batch_mean, n=2, k=2)
     expected |= {} if name == "direct" else {"estimator": name}
-    assert changed(made) == expected and made.eps is made.tau is None and made.as_released is False
+    assert changed(made) == expected and made.as_released is False
     assert made.released is (schedule is not None)          # without a schedule nothing differs from the defaults
     assert ("as released" in made.label()) is made.released
-    temperature = {} if schedule is None else {estimators.get(name).setting: 1.0}
+    temperature = {} if schedule is None else {estimators.get(name).temperature: 1.0}
     assert made.temperature(0) == made.temperature(499) == temperature
     assert made.keywords(0) == temperature | ({"batch_mean": True} if batch_mean else {})
 
@@ -92,7 +94,7 @@ def test_the_preset_of_train(name):
 @pytest.mark.parametrize("name", [name for name in PRESETS if name not in ("arm", "disarm")])
 def test_the_preset_of_semi_supervised(name):
     schedule, kl_grad, batch_mean = PRESETS[name]
-    made = MixtureSettings(estimator=name, as_released=True).resolved()
+    made = mixture(estimator=name, as_released=True).resolved()
     expected = RECIPE | without_none(schedule=schedule or "constant", kl_grad=kl_grad, batch_mean=batch_mean)
     expected |= {} if name == "direct" else {"estimator": name}
     assert changed(made) == expected and made.as_released is False
@@ -101,43 +103,43 @@ def test_the_preset_of_semi_supervised(name):
 
 @pytest.mark.parametrize("name", ["direct", "two-sided", "direct-joint", "gumbel-softmax"])
 def test_the_preset_of_a_structured_encoder_has_no_kl_gradient(name):
-    made = VAESettings(estimator=name, n=4, k=2, structure="pairwise", as_released=True).resolved()
-    assert made.schedule == "released" and made.kl_grad is False and made.released and not made.batch_mean
-    assert VAESettings(estimator=name, n=4, k=2, structure="pairwise").resolved().kl_grad is False
+    made = vae(estimator=name, n=4, k=2, family="pairwise", as_released=True).resolved()
+    assert made.schedule == "released" and made.kl_grad is False and made.released
+    assert vae(estimator=name, n=4, k=2, family="pairwise").resolved().kl_grad is False
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_defaults_of_every_estimator(name):
     own = DEFAULTS.get(name, {}) | ({"batch_mean": False} if name in ("rebar", "relax") else {})
     named = {} if name == "direct" else {"estimator": name}
-    made = VAESettings(estimator=name, k=2).resolved()
+    made = vae(estimator=name, k=2).resolved()
     assert changed(made) == {"schedule": "constant", "kl_grad": True, "k": 2} | own | named and not made.released
     for step in (0, 500, 10**6):
-        assert made.temperature(step) == DEFAULTS.get(name, {}) == made.keywords(step)
+        assert made.temperature(step) == DEFAULTS.get(name, {}) and made.keywords(step) == own
     if name in serving():
-        mixed = MixtureSettings(estimator=name).resolved()
+        mixed = mixture(estimator=name).resolved()
         assert changed(mixed) == {"schedule": "constant", "kl_grad": True, "labelled_term": "cross-entropy",
                                   "label_eps": 0.05, "label_weight": 50.0, "image_weight": 0.2, "shift": 3,
                                   "beta": 5.0} | own | named and not mixed.released
 
 
 def test_a_preset_may_be_said_again_but_not_contradicted():
-    same = VAESettings(as_released=True, kl_grad=False, schedule="released").resolved()
-    assert same == VAESettings(as_released=True).resolved() == VAESettings(
+    same = vae(as_released=True, kl_grad=False, schedule="released").resolved()
+    assert same == vae(as_released=True).resolved() == vae(
         kl_grad=False, schedule="released").resolved()
-    for settings, name in ((VAESettings(as_released=True, kl_grad=True), "kl grad, False; leave out --kl-grad"),
-                           (VAESettings(as_released=True, schedule="constant"), "schedule, released"),
-                           (VAESettings(as_released=True, estimator="rebar", batch_mean=False), "batch mean, True"),
-                           (VAESettings(as_released=True, estimator="exact", kl_grad=False), "kl grad, True")):
+    for settings, name in ((vae(as_released=True, kl_grad=True), "kl grad, False; leave out --kl-grad"),
+                           (vae(as_released=True, schedule="constant"), "schedule, released"),
+                           (vae(as_released=True, estimator="rebar", batch_mean=False), "batch_mean, True; leave out --batch-mean"),
+                           (vae(as_released=True, estimator="exact", kl_grad=False), "kl grad, True")):
         with pytest.raises(InputError, match=f"--as-released has its own {name}"):
             settings.resolved()
     with pytest.raises(InputError, match="--schedule released has a schedule of its own for eps; leave out --eps"):
-        VAESettings(schedule="released", eps=0.1).resolved()
-    with pytest.raises(InputError, match="--batch-mean is not a setting of the estimator direct"):
-        VAESettings(batch_mean=False).resolved()
+        vae(schedule="released", eps=0.1).resolved()
+    with pytest.raises(InputError, match="^batch_mean is not a setting of the estimator direct, which has eps$"):
+        vae(batch_mean=False).resolved()
     problem = "--schedule released needs an estimator with eps or tau, and exact has neither"
     with pytest.raises(InputError, match=problem):
-        VAESettings(estimator="exact", schedule="released").resolved()
+        vae(estimator="exact", schedule="released").resolved()
 
 
 def test_released_schedule():
@@ -146,33 +148,33 @@ def test_released_schedule():
     assert released("eps", 999) == released("eps", 500) != released("eps", 1_000)
     assert released("tau", 1_000) == released("tau", 1_999) == pytest.approx(np.exp(-0.01))
     assert released("eps", 10**6) == released("tau", 10**6) == 0.1
-    settings = VAESettings(as_released=True).resolved()
+    settings = vae(as_released=True).resolved()
     assert not settings.kl_grad and settings.temperature(0) == {"eps": 1.0}
     assert settings.temperature(500) == {"eps": released("eps", 500)}
-    relaxed = VAESettings(as_released=True, estimator="gumbel-softmax").resolved()
+    relaxed = vae(as_released=True, estimator="gumbel-softmax").resolved()
     assert relaxed.temperature(500) == {"tau": 1.0} and relaxed.temperature(1_000) == {"tau": released("tau", 1_000)}
-    assert VAESettings(estimator="exact", as_released=True).resolved().kl_grad
-    assert VAESettings().resolved().temperature(10**6) == {"eps": 0.1}
+    assert vae(estimator="exact", as_released=True).resolved().kl_grad
+    assert vae().resolved().temperature(10**6) == {"eps": 0.1}
 
 
 def test_beta_falls_on_a_line():
-    settings = MixtureSettings(beta=5.0, beta_epochs=10).resolved()
+    settings = mixture(beta=5.0, beta_epochs=10).resolved()
     assert [settings.beta_at(epochs) for epochs in (0, 2.5, 10, 99)] == [5, 4, 1, 1]
-    assert MixtureSettings(beta=5.0, beta_epochs=0).resolved().beta_at(0) == 1
+    assert mixture(beta=5.0, beta_epochs=0).resolved().beta_at(0) == 1
 
 
 # --- many settings at random ------------------------------------------------------------------------------------------
 
 def said(kind) -> list:
-    """The fields that a user says; the others are found in the data."""
-    return [each for each in fields(kind) if each.metadata["said"]]
+    """The fields that a user says one by one; the others are found in the data, or are settings by name."""
+    return [each for each in fields(kind) if each.metadata["option"] and not isinstance(each.default, Options)]
 
 
 def drawn(kind, rng: np.random.Generator):
     """Settings of this kind with random values of random fields; they need not be allowed together."""
     chosen: dict[str, object] = {}
     for each in said(kind):
-        if rng.random() < (0.95 if each.name in ("pair_start", "learn_from") else 0.55):     # they suit few others
+        if rng.random() < (0.95 if each.name == "learn_from" else 0.55):                    # it suits few others
             continue
         allowed = each.metadata
         if allowed["choices"] is not None:
@@ -190,7 +192,14 @@ def drawn(kind, rng: np.random.Generator):
         chosen["k"] = 2
     if "n" in chosen and rng.random() < 0.7:
         chosen["n"] = int(rng.integers(1, 13))
-    return kind(**chosen)
+    own = dict(estimators.get(chosen.get("estimator", "direct")).hyperparameters)
+    own |= latent.get(chosen.get("family", "independent")).options if kind is VAESettings else {}
+    for name, each in own.items():
+        if rng.random() < 0.3:
+            chosen[name] = (str(rng.choice(list(each.choices()))) if each.choices else bool(rng.random() < 0.5)
+                            if each.kind is bool else int(rng.integers(1, 5)) if each.kind is int
+                            else float(np.exp(rng.normal())))
+    return kind(**sorted_out(kind, chosen))
 
 
 @pytest.fixture(scope="module", params=[VAESettings, MixtureSettings], ids=["train", "semi-supervised"])
@@ -213,7 +222,8 @@ def test_the_random_settings_are_a_wide_set(many):
     assert {made.as_released for made, _ in many} == {True, False}
     assert {resolved.schedule for _, resolved in many} == {"constant", "released"}
     if kind is VAESettings:
-        assert {resolved.solver for _, resolved in many} == {None, *solvers.REGISTRY}
+        assert {resolved.family_options.get("solver") for _, resolved in many} == {None, *solvers.REGISTRY}
+        assert {resolved.family for _, resolved in many} == set(latent.REGISTRY)
     else:
         assert {resolved.labelled_term for _, resolved in many} == set(label_terms.REGISTRY)
 
@@ -222,14 +232,13 @@ def test_resolved_again_they_stay(many):
     for settings, resolved in many:
         assert resolved.resolved() == resolved, settings
         assert not resolved.as_released and resolved.schedule and resolved.kl_grad is not None
-        setting = estimators.get(resolved.estimator).setting
-        for name in ("eps", "tau"):                         # a constant value where there is one to have, else none
-            assert (getattr(resolved, name) is not None) == (
-                setting == name and resolved.schedule == "constant"), settings
+        entry = estimators.get(resolved.estimator)
+        moved = {entry.temperature} if resolved.schedule == "released" else set()
+        assert set(resolved.hyperparameters) == set(entry.hyperparameters) - moved, settings
         for each in fields(settings):                       # what somebody said is never changed, but for the preset
-            said = getattr(settings, each.name)
-            assert said is None or each.name == "as_released" or getattr(
-                resolved, each.name) == said, (settings, each.name)
+            said, found = getattr(settings, each.name), getattr(resolved, each.name)
+            kept = said.items() <= found.items() if isinstance(said, Options) else said is None or found == said
+            assert kept or each.name == "as_released", (settings, each.name)
 
 
 def test_parsed_again_from_their_own_options_they_are_the_same(many):
@@ -245,7 +254,7 @@ def test_from_json_they_are_the_same(many):
     import json
 
     for _, resolved in many:
-        assert type(resolved)(**json.loads(json.dumps(asdict(resolved)))) == resolved
+        assert type(resolved).from_dict(json.loads(json.dumps(resolved.as_dict()))) == resolved
 
 
 # --- options ----------------------------------------------------------------------------------------------------------
@@ -285,7 +294,7 @@ def test_every_field_is_an_option_whose_value_arrives(kind, monkeypatch, capsys)
             assert type(getattr(made.pop(), each.name)) is type(value)
     assert cli.main([kind.COMMAND, "--out", "never"]) == 0
     assert given.pop() == kind.SETTINGS()                           # the parser's defaults are the settings'
-    found = [each for each in fields(kind.SETTINGS) if not each.metadata["said"]]
+    found = [each for each in fields(kind.SETTINGS) if not each.metadata["option"]]
     assert [each.name for each in found] == ["file_sha256", "file_height", "file_width", "file_classes"]
     for each in found:
         assert option(each.name) not in shown and each.default is None
@@ -320,7 +329,7 @@ def test_kinds_differ_in_all_that_tells_them_apart():
     assert list(KINDS) == ["train", "semi-supervised"] and KINDS["train"] is VAERun
     for name in ("COMMAND", "SUMMARY", "FORMAT", "SETTINGS"):
         assert len({getattr(kind, name) for kind in KINDS.values()}) == len(KINDS)
-    assert kind_of(VAESettings()) is VAERun and kind_of(MixtureSettings()) is MixtureRun
+    assert kind_of(vae()) is VAERun and kind_of(mixture()) is MixtureRun
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------
@@ -331,7 +340,9 @@ def test_kinds_differ_in_all_that_tells_them_apart():
     ({"dataset": "omniglot"}, "omniglot has no labels of two classes"),
     ({"estimator": "arm"}, "unknown estimator 'arm'; there are exact, direct, two-sided, .*rebar, relax$"),
     ({"labelled_term": "hinge"}, "unknown labelled term 'hinge'"),
-    ({"estimator": "exact", "eps": 0.1}, "--eps is not a setting of the estimator exact"),
+    ({"estimator": "exact", "eps": 0.1}, "^eps is not a setting of the estimator exact, which has no settings$"),
+    ({"eps": 0.0}, "^--eps must be above 0 and finite, got 0.0$"), ({"eps": 1e7}, "^--eps must be at most 1000000.0"),
+    ({"eps": "1"}, "^--eps must be of the type float, got '1'$"), ({"eps": True}, "^--eps must be of the type float"),
     ({"as_released": True, "eps": 0.1}, "--as-released has a schedule of its own for eps"),
     ({"as_released": True, "shift": 2}, "--as-released has its own shift, 0; leave out --shift"),
     ({"as_released": True, "labelled_term": "cross-entropy"}, "--as-released has its own labelled term, released"),
@@ -344,13 +355,18 @@ def test_kinds_differ_in_all_that_tells_them_apart():
     ({"pretrain": -1}, "--pretrain must be at least 0"), ({"labels": "100"}, "labels must be int")])
 def test_settings_refused(settings, problem):
     with pytest.raises(InputError, match=problem):
-        MixtureSettings(**settings).resolved()
+        mixture(**settings).resolved()
 
 
 @pytest.mark.parametrize("kind", [VAESettings, MixtureSettings])
 def test_a_field_of_another_type_or_out_of_its_range_is_refused(kind):
     for each in fields(kind):
         allowed = each.metadata
+        if isinstance(each.default, Options):
+            for value in ({}, None, "eps=1"):
+                with pytest.raises(InputError, match=f"^{each.name} must be settings by name"):
+                    replace(kind(), **{each.name: value}).resolved()
+            continue
         wrong: list[object] = [[], b"x", 1.5 if each.type.startswith(("int", "bool", "str")) else "1"]
         wrong += [None] if "None" not in each.type else []
         wrong += ["nothing of the kind"] if allowed["choices"] is not None else []
@@ -366,7 +382,7 @@ def test_a_field_of_another_type_or_out_of_its_range_is_refused(kind):
 def test_data_sets_with_labels_are_those_that_the_mixture_takes():
     assert [name for name in data.NAMES if data.REGISTRY[name].classes == 10] == ["mnist", "fashion-mnist"]
     for name in ("mnist", "fashion-mnist"):
-        assert MixtureSettings(dataset=name).resolved().dataset == name
+        assert mixture(dataset=name).resolved().dataset == name
 
 
 # --- limits, defaults, words ------------------------------------------------------------------------------------------
@@ -404,15 +420,15 @@ def test_the_ranges_of_numbers_are_those_of_the_library():
 
 def test_what_two_settings_allow_together_has_its_ends_too():
     for allowed, beyond in (
-            (VAESettings(k=10_000), None), (VAESettings(n=100, k=100), VAESettings(n=101, k=100)),
-            (VAESettings(n=200, k=50), VAESettings(n=200, k=51)),
-            (VAESettings(n=12, k=2, estimator="exact"), VAESettings(n=13, k=2, estimator="exact")),
-            *((VAESettings(n=solver.most, k=2, structure="pairwise", solver=name),
-               VAESettings(n=solver.most + 1, k=2, structure="pairwise", solver=name))
+            (vae(k=10_000), None), (vae(n=100, k=100), vae(n=101, k=100)),
+            (vae(n=200, k=50), vae(n=200, k=51)),
+            (vae(n=12, k=2, estimator="exact"), vae(n=13, k=2, estimator="exact")),
+            *((vae(n=solver.most, k=2, family="pairwise", solver=name),
+               vae(n=solver.most + 1, k=2, family="pairwise", solver=name))
               for name, solver in solvers.REGISTRY.items()),
-            (VAESettings(n=2, k=2, structure="pairwise"), VAESettings(n=1, k=2, structure="pairwise")),
-            (VAESettings(n=16, k=2, structure="pairwise", estimator="gumbel-softmax"),
-             VAESettings(n=17, k=2, structure="pairwise", estimator="gumbel-softmax"))):
+            (vae(n=2, k=2, family="pairwise"), vae(n=1, k=2, family="pairwise")),
+            (vae(n=16, k=2, family="pairwise", estimator="gumbel-softmax"),
+             vae(n=17, k=2, family="pairwise", estimator="gumbel-softmax"))):
         allowed.resolved()
         if beyond:
             with pytest.raises(InputError):
@@ -422,8 +438,8 @@ def test_what_two_settings_allow_together_has_its_ends_too():
 def test_as_many_images_as_there_are_make_a_batch_and_as_many_of_the_rarest_class_its_labels():
     dataset = data.load("mnist", limit=300)
     rarest = int(np.bincount(dataset.train.labels).min())
-    for settings, beyond in ((VAESettings(batch=300), VAESettings(batch=301)),
-                             (MixtureSettings(labels=10 * rarest), MixtureSettings(labels=10 * rarest + 10))):
+    for settings, beyond in ((vae(batch=300), vae(batch=301)),
+                             (mixture(labels=10 * rarest), mixture(labels=10 * rarest + 10))):
         settings.resolved().check_data(dataset)
         with pytest.raises(InputError, match="must be at most"):
             beyond.resolved().check_data(dataset)
@@ -431,63 +447,62 @@ def test_as_many_images_as_there_are_make_a_batch_and_as_many_of_the_rarest_clas
 
 def test_the_recipe_of_both_kinds_in_numbers():
     """A change of these is a change of every result that was written down."""
-    common = dict(dataset="mnist", estimator="direct", batch=100, eps=0.1, tau=None, schedule="constant", kl_grad=True,
-                  batch_mean=None, as_released=False, seed=0, limit=None, file_sha256=None, file_height=None,
+    common = dict(dataset="mnist", estimator="direct", batch=100, hyperparameters={"eps": 0.1}, schedule="constant",
+                  kl_grad=True, as_released=False, seed=0, limit=None, file_sha256=None, file_height=None,
                   file_width=None, file_classes=None)
-    assert asdict(VAESettings().resolved()) == common | dict(
-        lr=1e-3, n=1, k=10, hidden=300, structure=None, solver=None, non_negative=None, pair_start=None,
-        learn_from=None, exact_every=5)
-    assert asdict(MixtureSettings().resolved()) == common | dict(
+    assert vae().resolved().as_dict() == common | dict(
+        lr=1e-3, n=1, k=10, hidden=300, family="independent", family_options={}, learn_from=None, exact_every=5)
+    assert mixture().resolved().as_dict() == common | dict(
         lr=8e-4, labels=100, labelled_term="cross-entropy", label_eps=0.05, label_weight=50.0, label_batch=50,
         pretrain=1200, image_weight=0.2, shift=3, beta=5.0, beta_epochs=20, gaussian=30)
     assert (VAERun.EPOCHS, MixtureRun.EPOCHS, PRETRAIN_BATCH, WIDEST) == (10, 60, 100, 10_000)
     ends = {(kind, each.name): each.metadata["most"] for kind in (VAESettings, MixtureSettings) for each in said(kind)
-            if each.metadata["most"] is not None and each.name not in ("eps", "tau")}
+            if each.metadata["most"] is not None}
     assert ends == {(VAESettings, "n"): 200, (VAESettings, "k"): 10_000, (VAESettings, "hidden"): 10_000,
                     (VAESettings, "pair_start"): 30,
                     (MixtureSettings, "shift"): 27, (MixtureSettings, "gaussian"): 1_000}
 
 
 def test_where_pair_scores_start():
-    pairs = dict(n=4, k=2, structure="pairwise")
-    assert VAESettings(**pairs).resolved().pair_start == PAIR_START == -3
-    assert VAESettings(as_released=True, **pairs).resolved().pair_start == 0
-    assert VAESettings(pair_start=1.5, **pairs).resolved().family().pair_start == 1.5
+    pairs = dict(n=4, k=2, family="pairwise")
+    assert vae(**pairs).resolved().family_options["pair_start"] == PAIR_START == -3
+    assert vae(as_released=True, **pairs).resolved().family_options["pair_start"] == 0
+    assert vae(pair_start=1.5, **pairs).resolved().make_family().pair_start == 1.5
     for free in (dict(solver="milp"), dict(solver="enumeration", non_negative=False)):
-        assert VAESettings(**free, **pairs).resolved().pair_start is None
-        assert VAESettings(as_released=True, **free, **pairs).resolved().pair_start is None
+        assert vae(**free, **pairs).resolved().make_family().pair_start == 0
+        assert vae(as_released=True, **free, **pairs).resolved().make_family().pair_start == 0
         with pytest.raises(InputError, match="^--pair-start is where a softplus starts"):
-            VAESettings(pair_start=1.0, **free, **pairs).resolved()
-    with pytest.raises(InputError, match="^--pair-start goes with --structure pairwise only"):
-        VAESettings(pair_start=0.0).resolved()
+            vae(pair_start=1.0, **free, **pairs).resolved()
+    with pytest.raises(InputError, match="^pair_start is not a setting of the family independent, which has no settings$"):
+        vae(pair_start=0.0).resolved()
 
 
 def test_what_the_decoder_learns_from_has_its_limits():
-    assert VAESettings(n=12, k=2, learn_from="q").resolved().learn_from == "q"
-    for settings, words in ((VAESettings(n=13, k=2, learn_from="q"), "^--learn-from q enumerates all"),
-                            (VAESettings(n=3, k=2, structure="pairwise", learn_from="z_star"), "^--learn-from needs"),
-                            (VAESettings(learn_from="z"), "^unknown learn from 'z'; there are z_star, q")):
+    assert vae(n=12, k=2, learn_from="q").resolved().learn_from == "q"
+    for settings, words in ((vae(n=13, k=2, learn_from="q"), "^--learn-from q enumerates all"),
+                            (vae(n=3, k=2, family="pairwise", learn_from="z_star"), "^--learn-from needs"),
+                            (vae(learn_from="z"), "^unknown learn from 'z'; there are z_star, q")):
         with pytest.raises(InputError, match=words):
             settings.resolved()
 
 
 @pytest.mark.parametrize("settings, words", [
-    (VAESettings(learn_from="q"), "direct, k = 10, eps = 0.1, decoder learns from q"),
-    (VAESettings(n=3, k=2, structure="pairwise", pair_start=0.5),
-     "direct, n = 3, k = 2, pairwise by maxflow, eps = 0.1, pairs start at 0.5"),
-    (VAESettings(), "direct, k = 10, eps = 0.1"), (VAESettings(n=5, k=3, eps=2.0), "direct, n = 5, k = 3, eps = 2"),
-    (VAESettings(kl_grad=False), "direct, k = 10, eps = 0.1, no KL gradient"),
-    (VAESettings(schedule="released"), "direct, k = 10, eps released"),
-    (VAESettings(estimator="gumbel-softmax", tau=0.25), "gumbel-softmax, k = 10, tau = 0.25"),
-    (VAESettings(estimator="exact"), "exact, k = 10"),
-    (VAESettings(estimator="rebar", k=2), "rebar, k = 2, tau = 0.5"),
-    (VAESettings(estimator="rebar", k=2, batch_mean=True), "rebar, k = 2, tau = 0.5, batch's mean score"),
-    (VAESettings(estimator="rebar", k=2, as_released=True), "rebar, k = 2, as released"),
-    (VAESettings(n=4, k=2, structure="pairwise"), "direct, n = 4, k = 2, pairwise by maxflow, eps = 0.1"),
-    (VAESettings(n=4, k=2, structure="pairwise", solver="milp"),
+    (vae(learn_from="q"), "direct, k = 10, eps = 0.1, decoder learns from q"),
+    (vae(n=3, k=2, family="pairwise", pair_start=0.5),
+     "direct, n = 3, k = 2, pairwise by maxflow, pairs start at 0.5, eps = 0.1"),
+    (vae(), "direct, k = 10, eps = 0.1"), (vae(n=5, k=3, eps=2.0), "direct, n = 5, k = 3, eps = 2"),
+    (vae(kl_grad=False), "direct, k = 10, eps = 0.1, no KL gradient"),
+    (vae(schedule="released"), "direct, k = 10, eps released"),
+    (vae(estimator="gumbel-softmax", tau=0.25), "gumbel-softmax, k = 10, tau = 0.25"),
+    (vae(estimator="exact"), "exact, k = 10"),
+    (vae(estimator="rebar", k=2), "rebar, k = 2, tau = 0.5"),
+    (vae(estimator="rebar", k=2, batch_mean=True), "rebar, k = 2, tau = 0.5, batch mean"),
+    (vae(estimator="rebar", k=2, as_released=True), "rebar, k = 2, as released"),
+    (vae(n=4, k=2, family="pairwise"), "direct, n = 4, k = 2, pairwise by maxflow, eps = 0.1"),
+    (vae(n=4, k=2, family="pairwise", solver="milp"),
      "direct, n = 4, k = 2, pairwise by milp, any sign, eps = 0.1"),
-    (MixtureSettings(), "direct, 100 labels"), (MixtureSettings(labels=0, estimator="exact"), "exact, no labels"),
-    (MixtureSettings(labels=50, as_released=True), "direct, 50 labels, as released")])
+    (mixture(), "direct, 100 labels"), (mixture(labels=0, estimator="exact"), "exact, no labels"),
+    (mixture(labels=50, as_released=True), "direct, 50 labels, as released")])
 def test_a_label_says_what_the_settings_are(settings, words):
     assert settings.resolved().label() == words
 

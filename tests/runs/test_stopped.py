@@ -13,12 +13,12 @@ import pytest
 
 from refimpl.checks import InputError
 from refimpl.runs import checkpoint, loop
-from refimpl.runs.vae import VAESettings
 from refimpl.system import files
 from tests.asserts import assert_same_to_the_bit, checkpoint_content
+from tests.settings import vae
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SETTINGS = VAESettings(hidden=20, limit=400, batch=64).resolved()
+SETTINGS = vae(hidden=20, limit=400, batch=64).resolved()
 OPTIONS = ["--hidden", "20", "--limit", "400", "--batch", "64"]
 
 

@@ -5,7 +5,6 @@ import contextlib
 import csv
 import json
 import math
-from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
@@ -23,17 +22,18 @@ from refimpl.runs.naming import accuracy as share
 from refimpl.runs.vae import VAERun, VAESettings
 from refimpl.system.files import locked
 from tests.runs import by_hand
+from tests.settings import mixture, vae
 from tests.spies import raw, spied
 
 FEW = dict(limit=150, batch=64, labels=20, pretrain=2, gaussian=4)
 
 
 def small(**settings) -> VAESettings:
-    return VAESettings(**{**dict(hidden=8, limit=150, batch=64), **settings}).resolved()
+    return vae(**{**dict(hidden=8, limit=150, batch=64), **settings}).resolved()
 
 
 def mixed(**settings) -> MixtureSettings:
-    return MixtureSettings(**{**FEW, **settings}).resolved()
+    return mixture(**{**FEW, **settings}).resolved()
 
 
 def started(settings):
@@ -150,8 +150,8 @@ def test_the_noise_of_the_sampled_bound():
 
 @pytest.mark.parametrize("settings, rows", [
     (dict(n=11, k=2, estimator="direct"), {"sampled_elbo"}),
-    (dict(n=4, k=2, structure="pairwise"), set()),
-    (dict(n=4, k=2, structure="pairwise", as_released=True), {"released_loss_not_a_bound"})])
+    (dict(n=4, k=2, family="pairwise"), set()),
+    (dict(n=4, k=2, family="pairwise", as_released=True), {"released_loss_not_a_bound"})])
 def test_the_last_step_s_temperature_and_the_columns(settings, rows):
     run, dataset = started(small(limit=64, **settings))
     run.adam.t = 501
@@ -278,9 +278,9 @@ def test_the_batch_s_mean_signal_reaches_every_step(kind, monkeypatch):
 
 
 def test_widths_solver_and_family():
-    run = VAERun.start(small(n=4, k=2, hidden=9, structure="pairwise", solver="persistency"))
+    run = VAERun.start(small(n=4, k=2, hidden=9, family="pairwise", solver="persistency"))
     assert run.model.family.solver.name == "persistency" and run.model.family.non_negative is True
-    free = VAERun.start(small(n=4, k=2, hidden=9, structure="pairwise", solver="enumeration", non_negative=False))
+    free = VAERun.start(small(n=4, k=2, hidden=9, family="pairwise", solver="enumeration", non_negative=False))
     assert free.model.family.solver.name == "enumeration" and free.model.family.non_negative is False
     widths = lambda network: [layer.W.shape for layer in network.layers if hasattr(layer, "W")]
     plain = VAERun.start(small(n=3, k=5, hidden=9)).model
@@ -401,7 +401,8 @@ def test_files_say_what_the_run_knows(tmp_path, settings, quick):
     reported: list[dict] = []
     rows = loop.train(settings, 2, tmp_path, report=reported.append)
     run, history = checkpoint.load(tmp_path / checkpoint.FILE)
-    assert json.loads((tmp_path / "config.json").read_text()) == asdict(settings) == asdict(run.settings)
+    assert json.loads((tmp_path / "config.json").read_text()) == {"kind": run.COMMAND} | settings.as_dict()
+    assert settings.as_dict() == run.settings.as_dict()
     assert not settings.as_released and settings.schedule == "released"
     np.testing.assert_array_equal(history, [[row[name] for name in run.columns] for row in rows])
     assert [sorted(row) for row in reported] == [sorted(row) for row in rows]
