@@ -200,7 +200,7 @@ def fresh_memory(arguments) -> None:
 def setting_lost(kind: type[Run], **usual) -> Plant:
     """A run is made as if these settings had not been given."""
     def plant(patch):
-        right = kind.blank.__func__
+        right = kind.create.__func__
         patch.setattr(kind, "create", classmethod(lambda cls, settings,
                       rng: right(cls, changed(settings, **usual), rng)))
     return plant
