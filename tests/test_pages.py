@@ -2,11 +2,8 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +12,7 @@ from refimpl import cli
 from refimpl.report import functions
 from refimpl.runs import loop
 from refimpl.runs.vae import VAESettings
+from tests import spawn
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = {name: (ROOT / "tutorials" / name).read_text(encoding="utf-8")
@@ -77,9 +75,7 @@ def mine(tmp_path_factory):
 
 
 def called(folder, *arguments):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
-    return subprocess.run([sys.executable, "mine.py", *arguments], cwd=folder, env=environment, capture_output=True,
-                          text=True)
+    return spawn.python(folder / "mine.py", *arguments, cwd=folder, env={"PYTHONPATH": str(ROOT)})
 
 
 def test_an_estimator_of_one_s_own_trains_and_is_drawn_and_measured(mine, capsys):

@@ -24,7 +24,7 @@ from refimpl.runs.protocol import Run
 from refimpl.runs.settings import RunSettings
 from refimpl.runs.vae import VAERun
 from tests.runs import test_what_arrives as arrives
-from tests.runs.test_by_hand import CASES, distance
+from tests.runs.cases import CASES, distance, truth
 from tests.runs.test_settings import test_released_schedule
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -32,10 +32,12 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 
 def by_hand(*cases: str) -> Callable[[], None]:
     """The check that these runs come to what they come to by hand: a slip must move them by a thousandth of their
-    way."""
+    way.  What they come to is found here, before any slip is planted."""
     def check() -> None:
         for case in cases:
             assert distance(CASES[case]) < 1e-3
+
+    check.before = lambda: [truth(CASES[case].resolved(), 2) for case in cases]
     return check
 
 
@@ -402,6 +404,7 @@ def test_every_check_passes_on_the_code_as_it_is(check):
 @pytest.mark.parametrize("name", PLANTED)
 def test_each_slip_is_caught(monkeypatch, name):
     plant, check = PLANTED[name]
+    getattr(check, "before", lambda: None)()
     plant(monkeypatch)
     with pytest.raises(AssertionError):
         check()

@@ -6,7 +6,7 @@ import pytest
 
 from refimpl.latent import paths
 from tests.latent import test_paths
-from tests.mutation.test_planted_errors_in_the_estimators import planted
+from tests.mutation.slips import planted
 
 
 def slipped(right, wrong):
@@ -14,15 +14,14 @@ def slipped(right, wrong):
 
 
 @pytest.mark.parametrize("right, wrong", [
-    ("np.maximum(best[row, column + 1]", "np.minimum(best[row, column + 1]"),
+    ("np.maximum(_right, _down)", "np.minimum(_right, _down)"),
     ("np.maximum(best[row, column + 1], best[row + 1, column])", "best[row, column + 1]"),
     ("cells[row, column] + onward", "onward"),
     ("cells[row, column] + onward", "cells[column % self.rows, row % self.columns] + onward"),
     ("best[row + 1, column, image] > best[row, column + 1, image]",
      "best[row + 1, column, image] < best[row, column + 1, image]"),
     ("    on[0, 0] = 1", "    pass"),
-    ("self._checked(theta).T.reshape(self.rows, self.columns, -1)",
-     "-self._checked(theta).T.reshape(self.rows, self.columns, -1)"),
+    ("_theta.T.reshape(self.rows, self.columns, -1)", "-_theta.T.reshape(self.rows, self.columns, -1)"),
     ("np.stack([1 - ones, ones], axis=-1)", "np.stack([ones, 1 - ones], axis=-1)")])
 def test_enumeration_sees_a_wrong_arg_max(right, wrong):
     try:
@@ -32,7 +31,7 @@ def test_enumeration_sees_a_wrong_arg_max(right, wrong):
 
 
 def test_a_tie_that_goes_to_the_last_is_seen():
-    wrong = slipped("image] > best[row, column + 1, image]", "image] >= best[row, column + 1, image]")
+    wrong = slipped("_down > best[row, column + 1, image]", "_down >= best[row, column + 1, image]")
     assert test_paths.share_of_first_among_equals(wrong) < 0.8
 
 
@@ -46,8 +45,8 @@ def test_the_law_of_two_paths_sees_other_noise(right, wrong):
 
 @pytest.mark.parametrize("right, wrong", [
     ("return z[..., 1]", "return z[..., 0]"),
-    ("table[..., 1] - table[..., 0]", "table[..., 1]"),
-    ("table[..., 1] - table[..., 0]", "table[..., 0] + table[..., 1]"),
+    ("_theta + table[..., 1] - table[..., 0]", "_theta + table[..., 1]"),
+    ("_theta + table[..., 1] - table[..., 0]", "_theta + table[..., 0] + table[..., 1]"),
     ("np.arange(self.n - 1, -1, -1)", "np.arange(self.n)"),
     ("checks.finite(\"f\", table[:, place])", "0 * table[:, place]")])
 def test_the_loops_see_a_slip_in_features_and_tilt(monkeypatch, right, wrong):
