@@ -8,7 +8,8 @@ import pytest
 
 from refimpl import estimators
 from refimpl.runs.mixture import MixtureSettings
-from tests.runs.cases import CASES, FEW, SEMI, TRAIN, distance, trained
+from tests.runs.cases import CASES, FEW, SEMI, TRAIN, distance, trained, truth
+
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_run_is_what_its_settings_say(case):
@@ -36,5 +37,5 @@ def test_the_mixture_takes_every_estimator_that_is_not_binary(name):
 def test_each_setting_of_the_mixture_matters(changed):
     """Another value gives another run: the comparison by hand is not blind to it."""
     settings = SEMI["direct"].resolved()
-    one, other = (trained(each, 2).model.parameters.values for each in (settings, replace(settings, **changed)))
+    one, other = truth(settings, 2).values, trained(replace(settings, **changed), 2).model.parameters.values
     assert len(one) != len(other) or np.abs(one - other).max() > 1e-4
