@@ -6,7 +6,7 @@ import pytest
 
 from refimpl import danskin, direct, exact, gumbel
 from tests.asserts import assert_close_in_norm, assert_relative, z_scores
-from tests.test_danskin import central
+from tests.differences import central
 
 N = 400_000
 EXTREMES = [(1.0, 1.0, 1e-4), (1.0, 1.0, 0.5), (10.0, 500.0, 0.1), (3.0, 1e4, 1e-4), (1e3, 1e4, 10.0), (1e3, 1e4, 1e-4),

@@ -85,7 +85,7 @@ def test_an_estimator_of_one_s_own_trains_and_is_drawn_and_measured(mine, capsys
         assert len(list(csv.DictReader(stream))) == 1
     done = called(mine, "compare", "runs/mine", "--out", "mine.png")
     assert done.returncode == 0 and (mine / "mine.png").read_bytes().startswith(b"\x89PNG"), done.stderr
-    short = ("from refimpl.experiments import estimators_table as table; table.WARM_UP = 5; "      # it takes the longest
+    short = ("from refimpl.experiments import estimators_table as table; table.WARM_UP = 5; "
              "import runpy; runpy.run_path('mine.py', run_name='__main__')")
     done = spawn.python("-c", short, "estimators", "--n", "2", "--k", "2", "--samples", "5000", "--out", "runs/e",
                         cwd=mine)

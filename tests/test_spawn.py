@@ -48,7 +48,8 @@ def test_a_program_has_its_folder_its_environment_and_its_path(tmp_path, monkeyp
 def test_nothing_is_handed_down_from_one_child_to_the_next():
     code = ("import os, random, numpy, matplotlib.pyplot as plt; from refimpl import gumbel\n"
             "print(numpy.random.random(), random.random(), numpy.random.default_rng().random())\n"
-            "print(plt.get_fignums(), os.environ.get('LEFT'), hasattr(gumbel, 'left'), plt.rcParams['lines.linewidth'])\n"
+            "print(plt.get_fignums(), os.environ.get('LEFT'), hasattr(gumbel, 'left'),"
+            " plt.rcParams['lines.linewidth'])\n"
             "plt.figure(); os.environ['LEFT'] = '1'; gumbel.left = 1; plt.rcParams['lines.linewidth'] = 9")
     first, second = (spawn.python("-c", code).stdout.splitlines() for _ in range(2))
     assert not set(first[0].split()) & set(second[0].split()) and len(first[0].split()) == 3

@@ -20,29 +20,10 @@ from refimpl.checks import InputError
 from refimpl.experiments import tutorial_runs
 from refimpl.plots import walls
 from tests import spawn
+from tests.chapters import FOLDER, SOURCES, cells, prose
 
-FOLDER = Path(__file__).resolve().parent.parent / "tutorials"
-SOURCES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
 BACKPROPAGATION = FOLDER / "05_backpropagation.py"
 each = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
-
-
-def cells(source: Path) -> list[tuple[str, str]]:
-    """(kind, text) of each cell of a source in percent format."""
-    made = []
-    for block in re.split(r"^# %%", source.read_text(encoding="utf-8"), flags=re.M)[1:]:
-        head, _, body = block.partition("\n")
-        if head.strip() == "[markdown]":
-            lines = [line[2:] if line.startswith("# ") else line[1:] for line in body.rstrip("\n").split("\n")]
-            made.append(("markdown", "\n".join(lines).strip()))
-        else:
-            assert head.strip() == "", f"unknown cell {head!r}"
-            made.append(("code", body.strip()))
-    return made
-
-
-def prose(source: Path) -> str:
-    return "\n\n".join(text for kind, text in cells(source) if kind == "markdown")
 
 
 def solutions(source: Path) -> list[str]:

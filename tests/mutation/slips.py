@@ -23,12 +23,12 @@ def planted(module: ModuleType, right: str, wrong: str, function: str = "") -> M
     """A copy of the module with one piece changed: in this function, if it is there, else anywhere."""
     tree = ast.parse(inspect.getsource(module))
     scopes = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == function]
-    assert scopes or not function, f"{module.__name__} has no function {function}: name another one for the slip {right!r}"
+    assert scopes or not function, f"{module.__name__} has no function {function}; name another for the slip {right!r}"
     search = _Search(module, right)
     found = next((found for scope in (*scopes, tree) for exact in (True, False)
                   if (found := list(search.places(scope, exact)))), [])
     where = f"{module.__name__}.{function}".rstrip(".")
-    assert len(found) == 1, (f"{where} does this {len(found)} times, not once: {right}\n"
+    assert len(found) == 1, (f"{where} does this {len(found)} times, not once: {right}.  "
                              "Write this slip anew: say what the function does now, and what it is to do instead.")
     (owner, field, place, names) = found[0]
     _replace(owner, field, place, search, _Renamed(names, search.known, tree, f"{where}, slip {wrong!r}"), wrong)

@@ -17,7 +17,7 @@ from refimpl.estimators import (arm, direct, exact, gumbel_softmax, imle, label_
 from refimpl.latent import pairwise, solvers
 from refimpl.models.decoder import DecoderPass
 from refimpl.models.tables import SharedTable
-from tests.estimators import loops, test_estimators, test_labelled, test_laws
+from tests.estimators import drawn, label_loops, loops, relations
 from tests.mutation.slips import planted
 
 LIMIT = 1e-12               # of tests/estimators/test_by_loops.py
@@ -262,13 +262,13 @@ OTHER_MEAN = [
 
 @pytest.mark.parametrize("name, right, wrong", SAME_MEAN, ids=labels(SAME_MEAN))
 def test_the_covariance_sees_what_the_mean_does_not(name, right, wrong):
-    of_mean, of_covariance = test_laws.worst_moment(name, slipped(name, right, wrong))
+    of_mean, of_covariance = drawn.worst_moment(name, slipped(name, right, wrong))
     assert of_mean < 4.5 and of_covariance > 3 * 4.5
 
 
 @pytest.mark.parametrize("name, right, wrong", OTHER_MEAN, ids=labels(OTHER_MEAN))
 def test_the_mean_sees_a_slip(name, right, wrong):
-    assert test_laws.worst_moment(name, slipped(name, right, wrong))[0] > 3 * 4.5
+    assert drawn.worst_moment(name, slipped(name, right, wrong))[0] > 3 * 4.5
 
 
 @pytest.mark.parametrize("name, right, wrong", [
@@ -281,21 +281,22 @@ def test_the_mean_sees_a_slip(name, right, wrong):
     ("perturbed", "family.argmax(noisy)", "family.argmax(noisy + theta)"),
     ("reinforce", "b = sample(h, rng)", "b = sample(2 * h, rng)")])
 def test_the_law_of_the_latent_sees_a_slip(name, right, wrong):
-    assert test_laws.excess_of_the_latent(name, slipped(name, right, wrong)) > 15
+    assert drawn.excess_of_the_latent(name, slipped(name, right, wrong)) > 15
 
 
 def test_a_joint_pair_without_common_noise_falls():
-    fresh = slipped("direct-joint", "family.joint_argmax(noisy, _f)", "family.joint_argmax(family.perturb(theta, rng), _f)")
-    assert test_laws.falls_of_the_joint_pair(fresh) > 50
+    fresh = slipped("direct-joint", "family.joint_argmax(noisy, _f)",
+                    "family.joint_argmax(family.perturb(theta, rng), _f)")
+    assert drawn.falls_of_the_joint_pair(fresh) > 50
 
 
 def test_disarm_without_its_zeros():
-    assert test_laws.zeros_of_disarm(slipped("disarm", "_signed * (b1 != b2)", "_signed")) > 0.5
+    assert drawn.zeros_of_disarm(slipped("disarm", "_signed * (b1 != b2)", "_signed")) > 0.5
 
 
 @pytest.mark.parametrize("right, wrong", [row[:2] for row in SLIPS["reinmax"][2][:3]])
 def test_the_quadratic_sees_a_wrong_reinmax(monkeypatch, right, wrong):
-    assert test_laws.error_of_reinmax(planted(reinmax, right, wrong), monkeypatch) > 0.05
+    assert drawn.error_of_reinmax(planted(reinmax, right, wrong), monkeypatch) > 0.05
 
 
 @pytest.mark.parametrize("right, wrong", [
@@ -304,7 +305,7 @@ def test_the_quadratic_sees_a_wrong_reinmax(monkeypatch, right, wrong):
     ("log_waiting = np.log(E_v) - log_p", "log_waiting = np.log(E_v)"),                 # p_i forgotten
     ("z = log_p - np.log(E_u)", "z = h - np.log(E_u)")])                                # scores that are not normalised
 def test_the_law_of_z_given_b_sees_a_slip(right, wrong):
-    assert test_laws.worst_law_of_z_given_b(planted(rebar, right, wrong).coupled_samples) > 3 * 2.2
+    assert drawn.worst_law_of_z_given_b(planted(rebar, right, wrong).coupled_samples) > 3 * 2.2
 
 
 def test_a_z_given_b_that_is_z_itself_is_seen():
@@ -313,8 +314,8 @@ def test_a_z_given_b_that_is_z_itself_is_seen():
         drawn = rebar.coupled_samples(h, rng)
         return drawn._replace(z_given_b=drawn.z)
 
-    assert test_laws.worst_law_of_z_given_b(same) < 2.2
-    assert test_laws.correlation_of_the_winners(same) > 100
+    assert drawn.worst_law_of_z_given_b(same) < 2.2
+    assert drawn.correlation_of_the_winners(same) > 100
 
 
 # --- what labels teach ------------------------------------------------------------------------------------------------
@@ -331,7 +332,7 @@ def test_a_z_given_b_that_is_z_itself_is_seen():
     ("cross-entropy", "cross_entropy", "softmax(h, axis=-1)", "softmax(h / eps, axis=-1)"),
 ])
 def test_the_loops_see_a_wrong_label_term(name, function, right, wrong):
-    assert test_labelled.worst_difference(name, getattr(planted(label_terms, right, wrong, function), function)) > 0.01
+    assert label_loops.worst_difference(name, getattr(planted(label_terms, right, wrong, function), function)) > 0.01
 
 
 # --- pair scores ------------------------------------------------------------------------------------------------------
@@ -358,32 +359,32 @@ def test_the_loops_see_a_slip_in_the_pairwise_family(name, right, wrong):
 # --- tests that hold exactly or not at all: with the slip in the registry they fail -----------------------------------
 
 @pytest.mark.parametrize("test, name, right, wrong", [
-    (test_laws.test_no_score_no_gradient, "direct-joint", "family.joint_argmax(noisy, _f)",
+    (drawn.check_no_score_no_gradient, "direct-joint", "family.joint_argmax(noisy, _f)",
      "family.joint_argmax(family.perturb(theta, rng), _f)"),
-    (test_laws.test_no_score_no_gradient, "two-sided", "family.tilt(noisy, -eps * table.f)",
+    (drawn.check_no_score_no_gradient, "two-sided", "family.tilt(noisy, -eps * table.f)",
      "family.tilt(family.perturb(theta, rng), -eps * table.f)"),
-    (test_laws.test_no_score_no_gradient, "rebar", "a - eta(memory) * d", "a - d + samples.b"),
-    (test_laws.test_scaling_f_is_scaling_eps, "direct",
+    (drawn.check_no_score_no_gradient, "rebar", "a - eta(memory) * d", "a - d + samples.b"),
+    (drawn.check_scaling_f_is_scaling_eps, "direct",
      "(family.features(z_eps) - family.features(z_star)) / eps",
      "(family.features(z_eps) - family.features(z_star))"),
-    (test_laws.test_scaling_f_is_scaling_eps, "two-sided", "-eps * table.f", "-eps**2 * table.f"),
-    (test_laws.test_scaling_f_is_scaling_eps, "direct-joint", "eps * objective.joint_table().f",
+    (drawn.check_scaling_f_is_scaling_eps, "two-sided", "-eps * table.f", "-eps**2 * table.f"),
+    (drawn.check_scaling_f_is_scaling_eps, "direct-joint", "eps * objective.joint_table().f",
      "objective.joint_table().f"),
-    (test_laws.test_two_sided_is_the_pure_function_of_one_variable, "two-sided",
+    (drawn.check_two_sided_is_the_pure_function_of_one_variable, "two-sided",
      "-eps * table.f", "-2 * eps * table.f"),
-    (test_laws.test_two_sided_is_the_pure_function_of_one_variable, "two-sided", "(2 * eps)", "eps"),
-    (test_estimators.test_bad_temperatures, "reinmax", "positive(\"tau\", tau)", "tau"),
-    (test_estimators.test_bad_temperatures, "rebar", "positive(\"tau\", tau)", "tau"),
-    (test_estimators.test_a_memory_is_changed_in_place, "reinforce", "memory[\"baseline\"] *= DECAY",
+    (drawn.check_two_sided_is_the_pure_function_of_one_variable, "two-sided", "(2 * eps)", "eps"),
+    (relations.check_bad_temperatures, "reinmax", "positive(\"tau\", tau)", "tau"),
+    (relations.check_bad_temperatures, "rebar", "positive(\"tau\", tau)", "tau"),
+    (relations.check_a_memory_is_changed_in_place, "reinforce", "memory[\"baseline\"] *= DECAY",
      "memory[\"baseline\"] = memory[\"baseline\"] * DECAY"),
-    (test_estimators.test_a_memory_is_changed_in_place, "relax", "adam.step()", "None"),
-    (test_estimators.test_first_estimates_cost_as_much_of_a_decoder_as_of_a_toy, "direct-joint",
+    (relations.check_a_memory_is_changed_in_place, "relax", "adam.step()", "None"),
+    (relations.check_first_estimates_cost_as_much_of_a_decoder_as_of_a_toy, "direct-joint",
      "objective.run(z_star, counted=False)", "objective.run(z_star, counted=True)"),
-    (test_estimators.test_first_estimates_cost_as_much_of_a_decoder_as_of_a_toy, "reinforce",
+    (relations.check_first_estimates_cost_as_much_of_a_decoder_as_of_a_toy, "reinforce",
      "objective.run(sample(h, rng)).f.mean()", "objective.run(sample(h, rng), counted=False).f.mean()"),
 ])
 def test_exact_relations_see_a_slip(monkeypatch, rng, test, name, right, wrong):
-    h, toy = test_laws.problem(1, 5)
+    h, toy = drawn.problem(1, 5)
     given = {"name": name, "toy": toy, "h": h[None], "rng": rng, "value": -1.0}
     given = {key: given[key] for key in inspect.signature(test).parameters}
     test(**given)
@@ -398,7 +399,7 @@ def test_exact_relations_see_a_slip(monkeypatch, rng, test, name, right, wrong):
 def test_another_claim_is_seen(monkeypatch, change):
     monkeypatch.setitem(estimators.REGISTRY, "rebar", replace(estimators.get("rebar"), **change))
     with pytest.raises(AssertionError):
-        test_estimators.test_registry_claims_what_is_written_here()
+        relations.check_registry_claims_what_is_written_here()
 
 
 RIGHT_LEARN, RIGHT_TABLE = DecoderPass.learn, SharedTable.learn
@@ -413,4 +414,4 @@ RIGHT_LEARN, RIGHT_TABLE = DecoderPass.learn, SharedTable.learn
 def test_a_decoder_that_learns_something_else_is_seen(monkeypatch, rng, name, target, wrong):
     monkeypatch.setattr(target, "learn", wrong)
     with pytest.raises(AssertionError):
-        test_estimators.test_the_decoder_learns_from_the_latent(name, 2, 2, rng)
+        relations.check_the_decoder_learns_from_the_latent(name, 2, 2, rng)

@@ -128,7 +128,7 @@ def test_peak_memory_of_training_on_mnist(tmp_path):
     """An epoch of MNIST that ends by printing its peak in MB.  Large batches take more memory, and less time."""
     code = ("import resource, sys; from refimpl import cli; cli.main(sys.argv[1:]); "
             "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)")
-    done = subprocess.run([sys.executable, "-c", code, "train", "--k", "50", "--batch", "1000", "--epochs", "1", "--out",
-                           str(tmp_path / "run")], cwd=ROOT, capture_output=True, text=True)
+    arguments = ["train", "--k", "50", "--batch", "1000", "--epochs", "1", "--out", str(tmp_path / "run")]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[-1]) < 600, "MB"
