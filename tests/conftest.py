@@ -10,6 +10,9 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np                                          # noqa: E402
 import pytest                                               # noqa: E402
 
+# Checks stand beside the tests too, in files of their own.
+pytest.register_assert_rewrite("tests.estimators", "tests.latent", "tests.plots", "tests.runs")
+
 from tests.two_processes import pytest_runtestloop         # noqa: E402, F401  (a hook: pytest finds it here)
 
 

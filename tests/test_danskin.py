@@ -7,6 +7,7 @@ from scipy.special import logsumexp
 
 from refimpl import danskin, exact, gumbel
 from tests.asserts import assert_close_in_norm, assert_relative, z_scores
+from tests.differences import central
 
 SCALES = [(1.0, 1.0), (5.0, 300.0), (1e3, 1e4)]
 EPSILONS = [-0.5, 0.0, 1e-4, 0.3, 10.0]
@@ -15,17 +16,6 @@ EPSILONS = [-0.5, 0.0, 1e-4, 0.3, 10.0]
 @pytest.fixture
 def problem(rng):
     return rng.normal(size=6), 2 * rng.normal(size=6)
-
-
-def central(function, x, step=1e-5):
-    """Derivative of function(x) in each entry of x, by central differences; stacked on the last axis."""
-    x = np.asarray(x, float)
-    columns = []
-    for place in np.ndindex(x.shape):
-        shift = np.zeros(x.shape)
-        shift[place] = step
-        columns.append((function(x + shift) - function(x - shift)) / (2 * step))
-    return np.stack(columns, axis=-1)
 
 
 def test_G_is_the_mean_perturbed_maximum(rng, problem):

@@ -8,7 +8,7 @@ import pytest
 
 from refimpl import exact
 from tests.asserts import assert_relative
-from tests.test_danskin import central
+from tests.differences import central
 
 
 def test_expectation_bound_and_likelihood_by_plain_loops(rng):

@@ -2,11 +2,8 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +11,7 @@ import pytest
 from refimpl import cli
 from refimpl.report import functions
 from refimpl.runs import loop
+from tests import spawn
 from tests.settings import vae
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -78,9 +76,7 @@ def mine(tmp_path_factory):
 
 
 def called(folder, *arguments, file="mine.py"):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
-    return subprocess.run([sys.executable, file, *arguments], cwd=folder, env=environment, capture_output=True,
-                          text=True)
+    return spawn.python(folder / file, *arguments, cwd=folder, env={"PYTHONPATH": str(ROOT)})
 
 
 def test_an_estimator_of_one_s_own_trains_and_is_drawn_and_measured(mine, capsys):
@@ -90,7 +86,10 @@ def test_an_estimator_of_one_s_own_trains_and_is_drawn_and_measured(mine, capsys
         assert len(list(csv.DictReader(stream))) == 1
     done = called(mine, "compare", "runs/mine", "--out", "mine.png")
     assert done.returncode == 0 and (mine / "mine.png").read_bytes().startswith(b"\x89PNG"), done.stderr
-    done = called(mine, "estimators", "--n", "2", "--k", "2", "--samples", "5000", "--out", "runs/e")
+    short = ("from refimpl.experiments import estimators_table as table; table.WARM_UP = 5; "
+             "import runpy; runpy.run_path('mine.py', run_name='__main__')")
+    done = spawn.python("-c", short, "estimators", "--n", "2", "--k", "2", "--samples", "5000", "--out", "runs/e",
+                        cwd=mine)
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("mine ")]
     assert done.returncode == 0 and line.rstrip().endswith("unbiased")
     # whoever has not registered it is told so, in one line

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.test_tutorials import FOLDER, SOURCES, prose
+from tests.chapters import FOLDER, SOURCES, prose
 
 HEAD = "| symbol | in the code |"
 GREEK = ("alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi "

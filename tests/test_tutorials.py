@@ -19,29 +19,11 @@ import pytest
 from refimpl.checks import InputError
 from refimpl.experiments import tutorial_runs
 from refimpl.plots import walls
+from tests import spawn
+from tests.chapters import FOLDER, SOURCES, cells, prose
 
-FOLDER = Path(__file__).resolve().parent.parent / "tutorials"
-SOURCES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
 BACKPROPAGATION = FOLDER / "05_backpropagation.py"
 each = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
-
-
-def cells(source: Path) -> list[tuple[str, str]]:
-    """(kind, text) of each cell of a source in percent format."""
-    made = []
-    for block in re.split(r"^# %%", source.read_text(encoding="utf-8"), flags=re.M)[1:]:
-        head, _, body = block.partition("\n")
-        if head.strip() == "[markdown]":
-            lines = [line[2:] if line.startswith("# ") else line[1:] for line in body.rstrip("\n").split("\n")]
-            made.append(("markdown", "\n".join(lines).strip()))
-        else:
-            assert head.strip() == "", f"unknown cell {head!r}"
-            made.append(("code", body.strip()))
-    return made
-
-
-def prose(source: Path) -> str:
-    return "\n\n".join(text for kind, text in cells(source) if kind == "markdown")
 
 
 def solutions(source: Path) -> list[str]:
@@ -71,9 +53,7 @@ def run_chapter(source: Path) -> subprocess.CompletedProcess:
     `python -c` finds start.py on PYTHONPATH; a program and a notebook find it beside them.
     """
     text = "\0".join([source.read_text(encoding="utf-8"), *solutions(source)])
-    environment = {**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(FOLDER)}
-    return subprocess.run([sys.executable, "-c", RUNNER], input=text, cwd=FOLDER.parent, env=environment,
-                          capture_output=True, text=True, timeout=300)
+    return spawn.python("-c", RUNNER, text=text, env={"PYTHONPATH": str(FOLDER)})
 
 
 @each
@@ -209,10 +189,11 @@ def test_a_run_is_made_as_it_is_loaded(tmp_path, monkeypatch, capsys):
 # --- run as programs, alone, as sheets --------------------------------------------------------------------------------
 
 def program(source: Path, folder: Path, *arguments: str, alone: bool = False) -> subprocess.CompletedProcess:
-    """The chapter as a program, in another folder, with or without the way to the package."""
-    environment = {**os.environ, "MPLBACKEND": "agg", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(FOLDER.parent)}
-    if alone:
-        del environment["PYTHONPATH"]
+    """The chapter as a program, in another folder; alone, with an interpreter that has to find the package."""
+    if not alone:
+        return spawn.python(source, *arguments, cwd=folder)
+    environment = {**os.environ, "MPLBACKEND": "agg", "OPENBLAS_NUM_THREADS": "1"}
+    environment.pop("PYTHONPATH", None)
     return subprocess.run([sys.executable, str(source), *arguments], cwd=folder, env=environment, capture_output=True,
                           text=True)
 
@@ -273,8 +254,8 @@ def test_printed_lines_are_one_output_up_to_the_next_figure():
 
 
 def test_the_sheets_are_the_exercises_without_their_solutions(tmp_path):
-    done = subprocess.run([sys.executable, "-c", "import build; print(build.exercises(), end='')"], cwd=FOLDER,
-                          capture_output=True, text=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+    code = "import sys; sys.dont_write_bytecode = True; import build; print(build.exercises(), end='')"
+    done = spawn.python("-c", code, cwd=FOLDER)
     assert done.returncode == 0, done.stderr
     sheets = (FOLDER / "exercises.md").read_text(encoding="utf-8")
     assert done.stdout == sheets, "`python tutorials/build.py --exercises`"

@@ -2,8 +2,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +9,8 @@ import pytest
 from refimpl.cli import commands
 from refimpl.runs import KINDS
 from refimpl.runs.checkpoint import FILE
-from tests.cli.helpers import ROOT, SMALL, assert_refused, call
+from tests import spawn
+from tests.cli.helpers import SMALL, assert_refused, call
 
 
 def test_verify(tmp_path, capsys):
@@ -95,8 +94,7 @@ def test_benchmark(capsys, monkeypatch):
 
 
 def test_quickstart_in_a_process_of_its_own(tmp_path, capsys, monkeypatch):
-    done = subprocess.run([sys.executable, "-m", "refimpl", "quickstart", "--out", str(tmp_path)], cwd=ROOT,
-                          capture_output=True, text=True)
+    done = spawn.refimpl("quickstart", "--out", tmp_path)
     assert done.returncode == 0 and done.stderr == "", done.stderr
     for picture in re.findall(r"^- (\S+\.png)", done.stdout, re.M):
         assert Path(picture).exists()

@@ -4,15 +4,23 @@ from __future__ import annotations
 import re
 
 import pytest
+from matplotlib.figure import Figure
 
 from refimpl.cli.parser import make_parser
-from refimpl.experiments import estimators_table, joint_argmax
+from refimpl.experiments import estimators_table, joint_argmax, theorem1
 from refimpl.runs import checkpoint
 from tests.cli.helpers import SMALL, assert_refused, call, snapshot
 from tests.settings import vae
 
 
-def test_a_run_goes_on_with_nothing_but_its_folder(run, capsys):
+@pytest.fixture
+def undrawn(monkeypatch) -> None:
+    """For tests of what verify prints: its two longest pictures are empty."""
+    for picture in ("errors", "component"):
+        monkeypatch.setattr(theorem1, picture, lambda *numbers: Figure())
+
+
+def test_a_run_goes_on_with_nothing_but_its_folder(run, capsys, quick):
     """Its settings come from there; what is said besides must agree, and may."""
     before = checkpoint.load(run / checkpoint.FILE)[1]
     status, out, _ = call(capsys, "train", "--resume", "--out", run, "--epochs", len(before) + 1)
@@ -23,7 +31,7 @@ def test_a_run_goes_on_with_nothing_but_its_folder(run, capsys):
     assert_refused(capsys, ["semi-supervised", "--resume", "--out", run], "is a run of the command train")
 
 
-def test_a_mixture_s_run_and_one_as_released_go_on_too(tmp_path, capsys):
+def test_a_mixture_s_run_and_one_as_released_go_on_too(tmp_path, capsys, quick):
     few = ["--limit", 120, "--batch", 60, "--labels", 20, "--pretrain", 1, "--gaussian", 3]
     for command, options, again in (("semi-supervised", few, []), ("train", [*SMALL, "--as-released"], []),
                                     ("train", [*SMALL, "--as-released", "--n", 3, "--k", 2], ["--as-released"])):
@@ -53,18 +61,18 @@ def test_h_and_f_of_one_s_own(tmp_path, capsys):
     assert_refused(capsys, ["verify", "--h", "1,x", "--f", "1,2"], "--h", "numbers with commas")
 
 
-def test_no_claim_disappears_where_no_eps_beats_zero(tmp_path, capsys):
+def test_no_claim_disappears_where_no_eps_beats_zero(tmp_path, capsys, undrawn):
     status, out, _ = call(capsys, "verify", "--k", 20, "--seed", 3, "--samples", 20_000, "--out", tmp_path)
     assert status == 0 and "28 of 28 claims hold." in out and out.count("no eps beats the estimate 0 here") == 2
 
 
-def test_the_five_lines_for_a_class_fit_eighty_columns(tmp_path, capsys):
+def test_the_five_lines_for_a_class_fit_eighty_columns(tmp_path, capsys, undrawn):
     status, out, _ = call(capsys, "verify", "--short", "--k", 20, "--seed", 3, "--samples", 20_000, "--out", tmp_path)
     assert status == 0 and out.count("holds  ") == 5 and "5 of them shown" in out
     assert max(len(line) for line in out.splitlines() if not line.startswith("Pictures")) <= 80
 
 
-def test_tables_fit_a_hundred_columns(run, tmp_path, capsys, monkeypatch):
+def test_tables_fit_a_hundred_columns(run, tmp_path, capsys, monkeypatch, quick, undrawn):
     monkeypatch.setattr(estimators_table, "WARM_UP", 5)
     monkeypatch.setattr(joint_argmax, "train_epoch", lambda run, part, after_step: 0)       # the table is what counts
     made = [["verify", "--samples", 2_000], ["estimators", "--samples", 1_000], ["codes", run],

@@ -5,12 +5,14 @@ import os
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 import pytest
 
 from refimpl.checks import InputError
 from refimpl.cli import commands
 from refimpl.runs import KINDS
+from tests import spawn
 from tests.cli.helpers import ROOT, call
 
 
@@ -28,8 +30,8 @@ def test_odd_streams(environment, redirect):
     assert done.returncode == 0, done.stderr
 
 
-def test_output_that_cannot_be_written():
-    done = verify(redirect=">/dev/full")
+def test_output_that_cannot_be_written(tmp_path):
+    done = spawn.refimpl("verify", "--samples", 1000, "--out", tmp_path, stdout=Path("/dev/full"))
     assert done.returncode == 2 and done.stderr.count("\n") == 1
 
 

@@ -6,8 +6,6 @@ import gzip
 import importlib
 import os
 import struct
-import subprocess
-import sys
 import tracemalloc
 import zipfile
 import zlib
@@ -21,6 +19,7 @@ from scipy.sparse import csc_array
 from refimpl import data
 from refimpl.checks import InputError
 from refimpl.data import omniglot, shipped
+from tests import spawn
 from tests.spies import raw
 
 OFFICIAL = os.environ.get("REFIMPL_DATA_DIR")
@@ -214,9 +213,8 @@ def write_idx(folder: Path, zipped: bool, rng) -> tuple[np.ndarray, np.ndarray]:
     return grey, labels
 
 
-def pack(*arguments) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, str(PACK), *map(str, arguments)], capture_output=True, text=True,
-                          timeout=60)
+def pack(*arguments):
+    return spawn.python(PACK, *arguments)
 
 
 @pytest.mark.parametrize("zipped", [False, True])

@@ -466,7 +466,6 @@ def disarm(h, waves, rng, memory):
     return _opposed(h, waves, rng, lambda gap, u, b1, b2, logit:
                     0.5 * gap * (-1) ** b2 * (b1 != b2) * sigmoid(abs(logit)))
 
-
 TRANSCRIPTS = {
     "exact": exact, "direct": direct, "two-sided": two_sided, "direct-joint": direct_joint,
     "tilted": tilted, "capped": capped, "amplified": amplified, "noisy-exact": noisy_exact, "imle": imle,

@@ -5,18 +5,18 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from refimpl import direct, estimators, exact, gumbel, joint
+from refimpl import direct, estimators, exact, gumbel
 from refimpl.checks import InputError
 from refimpl.estimators import binary, reinforce, relax
 from refimpl.latent import solvers
-from refimpl.latent.independent import Independent
 from refimpl.latent.pairwise import Pairwise
 from refimpl.models.toy import Toy, ToyPass, ToyTable
-from refimpl.models.vae import VAE
 from refimpl.nn.gradcheck import gradcheck, worst
-from tests.asserts import assert_close_in_norm, assert_relative, z_scores
-
-K = 5
+from tests.asserts import assert_relative, z_scores
+from tests.estimators.relations import (K, check_a_memory_is_changed_in_place, check_bad_temperatures,
+                                        check_first_estimates_cost_as_much_of_a_decoder_as_of_a_toy,
+                                        check_registry_claims_what_is_written_here,
+                                        check_the_decoder_learns_from_the_latent)
 
 
 @pytest.fixture
@@ -161,31 +161,12 @@ LEARNING = [name for name, entry in estimators.REGISTRY.items() if entry.memory]
 
 @pytest.mark.parametrize("name", LEARNING)
 def test_a_memory_is_changed_in_place(name, toy, h, rng):
-    """Whoever holds the arrays, to save them, sees what has been learnt."""
-    entry = estimators.get(name)
-    memory = entry.memory(1, K)
-    held, before = dict(memory), {key: array.copy() for key, array in memory.items()}
-    entry.estimate(h, toy, rng, memory=memory, **({entry.temperature: 0.5} if entry.temperature else {}))
-    assert set(memory) == set(held) and all(memory[key] is held[key] for key in held)
-    assert all((held[key] != before[key]).any() for key in held)
-
-
-COSTS = {"exact": 4, "tilted": 4, "capped": 4, "amplified": 4, "noisy-exact": 4, "direct": 3,
-         "two-sided": 3, "direct-joint": 4,
-         "local-expectation": 3, "local-tilted": 3, "reinforce": 2, "reinforce-loo": 2, "perturbed": 2,
-         "rebar": 3, "relax": 3, "arm": 2, "disarm": 2}
+    check_a_memory_is_changed_in_place(name, toy, h, rng)
 
 
 @pytest.mark.parametrize("name", list(estimators.REGISTRY))
 def test_first_estimates_cost_as_much_of_a_decoder_as_of_a_toy(name, rng):
-    """n = k = 2: four joint values, three around one.  A moving average's first estimate needs one more."""
-    entry, model = estimators.get(name), VAE(Independent(2, 2), 6, 10, np.float64)
-    model.initialise(rng)
-    for objective in (Toy(4, 2, 2, rng), model.objective((rng.random((4, 10)) < 0.4).astype(float))):
-        settings = {entry.temperature: 0.5} if entry.temperature else {}
-        settings |= {"memory": entry.memory(2, 2)} if entry.memory else {}
-        entry.estimate(rng.normal(size=(4, 2, 2)), objective, rng, **settings)
-        assert objective.evaluations == COSTS.get(name, 1)
+    check_first_estimates_cost_as_much_of_a_decoder_as_of_a_toy(name, rng)
 
 
 # --- the decoder learns from the latent -------------------------------------------------------------------------------
@@ -193,31 +174,7 @@ def test_first_estimates_cost_as_much_of_a_decoder_as_of_a_toy(name, rng):
 @pytest.mark.parametrize("name, n, k", [(name, n, k) for name, entry in estimators.REGISTRY.items()
                                         for n, k in ((2, 2), (1, 3)) if k == 2 or entry.serves is not binary])
 def test_the_decoder_learns_from_the_latent(name, n, k, rng):
-    """learn() adds the gradient of -1/B sum_b f(x_b, z_b) at the latent's z; for enumeration, of the mean under q."""
-    entry = estimators.get(name)
-    model = VAE(Independent(n, k), 6, 10, np.float64)
-    model.initialise(rng)
-    x, h = (rng.random((4, 10)) < 0.4).astype(float), rng.normal(size=(4, n, k))
-    settings = {entry.temperature: 0.5} if entry.temperature else {}
-    settings |= {"memory": entry.memory(n, k)} if entry.memory else {}
-    grad, decoder_term = entry.estimate(h, model.objective(x), np.random.default_rng(2), **settings)
-    found = {}
-    for weight in (1.0, -2.5):
-        model.parameters.zero_grads()
-        decoder_term.accumulate(weight)
-        found[weight] = model.parameters.grads.copy()
-    assert np.abs(found[1.0]).max() > 0.01
-    assert_close_in_norm(found[-2.5], -2.5 * found[1.0], 1e-12)
-    assert (found[1.0][:model.encoder.n_parameters] == 0).all()
-
-    def loss():
-        silent = name in ("exact", "tilted", "capped", "amplified")
-        z = joint.one_hots(n, k).reshape(-1, 1, n, k).repeat(4, 1) if silent else decoder_term.z[None]
-        f = np.stack([model.objective(x).run(one).f for one in z])
-        q = np.exp(joint.log_q(h)).T if silent else 1.0
-        return -(q * f).sum() / 4
-
-    assert worst(gradcheck(loss, model.parameters.values, found[1.0], rng)) < 1e-7
+    check_the_decoder_learns_from_the_latent(name, n, k, rng)
 
 
 def test_unknown_names():
@@ -229,7 +186,4 @@ def test_unknown_names():
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
 @pytest.mark.parametrize("name", [name for name, entry in estimators.REGISTRY.items() if entry.temperature])
 def test_bad_temperatures(toy, h, rng, name, value):
-    entry = estimators.get(name)
-    memory = {"memory": entry.memory(1, K)} if entry.memory else {}
-    with pytest.raises(ValueError, match=f"^{entry.temperature} must"):
-        entry.estimate(h, toy, rng, **{entry.temperature: value}, **memory)
+    check_bad_temperatures(toy, h, rng, name, value)

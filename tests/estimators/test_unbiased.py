@@ -5,17 +5,24 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.special import expit
 
 from refimpl import estimators, joint
 from refimpl.estimators import arm, binary, rebar, relax
-from refimpl.estimators.base import Estimate
-from refimpl.experiments.estimators_table import measure
+from refimpl.experiments import estimators_table
+from refimpl.experiments.estimators_table import WARM_UP, measure
 from refimpl.models.toy import Toy
 from refimpl.nn.gradcheck import gradcheck, worst
 from tests.asserts import assert_relative
+from tests.mutation.slips import planted
 
 UNBIASED = [name for name, entry in estimators.REGISTRY.items() if entry.unbiased]
+
+
+@pytest.fixture(autouse=True)
+def short_warm_up(monkeypatch):
+    """An estimator is as unbiased after few batches as after many: its memory is of other draws.  The slow test keeps
+    the long one."""
+    monkeypatch.setattr(estimators_table, "WARM_UP", 100)
 
 
 def setting(n, k, seed=1):
@@ -42,7 +49,8 @@ def test_claims_of_unbiasedness(name, n, k):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", UNBIASED)
-def test_claims_of_unbiasedness_at_four_hundred_thousand_samples(name):
+def test_claims_of_unbiasedness_at_four_hundred_thousand_samples(name, monkeypatch):
+    monkeypatch.setattr(estimators_table, "WARM_UP", WARM_UP)
     assert check(name, samples=400_000).z < 4
 
 
@@ -232,28 +240,20 @@ def test_derivative_of_the_conditional_relaxation(rng):
 
 def test_noise_not_shared_across_coordinates():
     """Each coordinate's signal from a z of its own: the u of one pair, the f of another, and the mean goes wrong."""
-    def not_shared(h, objective, rng):
-        z, other = arm._pair(h, objective, rng), arm._pair(h, objective, rng)
-        difference = np.where(np.arange(h.shape[1]) % 2 == 0, z[4], other[4])
-        return Estimate(arm._to_scores(difference * (z[1] - 0.5)), z[5])
-
+    pair = "_, u, _, _, difference, run = _pair(h, objective, rng)"
+    not_shared = planted(arm, pair, f"{pair}\ndifference = np.where(np.arange(h.shape[1]) % 2 == 0, difference, "
+                                    "_pair(h, objective, rng)[4])", "estimate").estimate
     assert check("arm").z < 4
     assert check("arm", estimate=not_shared).z > 8
 
 
 def test_arm_with_its_two_samples_swapped():
-    def swapped(h, objective, rng):
-        _, u, _, _, difference, decoder_term = arm._pair(h, objective, rng)
-        return Estimate(arm._to_scores(-difference * (u - 0.5)), decoder_term)
-
+    swapped = planted(arm, "difference * (u - 0.5)", "-difference * (u - 0.5)", "estimate").estimate
     assert check("arm", estimate=swapped).z > 8
 
 
 def test_disarm_without_its_sign():
-    def unsigned(h, objective, rng):
-        logit, _, b1, b2, difference, decoder_term = arm._pair(h, objective, rng)
-        return Estimate(arm._to_scores(0.5 * difference * (b1 != b2) * expit(np.abs(logit))), decoder_term)
-
+    unsigned = planted(arm, "0.5 * difference * sign", "0.5 * difference", "disarm_estimate").disarm_estimate
     assert check("disarm", estimate=unsigned).z > 8
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from scipy.stats import norm
 
 from refimpl import data, plots
@@ -180,6 +181,8 @@ def check_what_the_judge_is_taught(tmp_path, monkeypatch) -> None:
             return super().accuracy(part)
 
     monkeypatch.setattr(faces_judge, "Judge", Watched)
+    undrawn = replace(figures.REGISTRY["faces"], draw=lambda records, title: Figure(), further=lambda *rest: {})
+    monkeypatch.setitem(figures.REGISTRY, "faces", undrawn)
     figures.run("faces", 1, 1, tmp_path, report=lambda line: None, only=["direct, 50 labels"])
     for parts, name, length in ((taught, "train", 50_000), (measured, "test", 10_000)):
         assert parts and all(len(part) == length for part in parts)
@@ -202,7 +205,8 @@ def test_a_judge_taught_on_test_images_is_caught(tmp_path, monkeypatch, small, q
         check_what_the_judge_is_taught(tmp_path, monkeypatch)
 
 
-def test_the_experiment(tmp_path, small, quick):
+def test_the_experiment(tmp_path, monkeypatch, judge, small, quick):
+    monkeypatch.setattr(faces_judge, "Judge", lambda part: judge)           # what it is taught is seen above
     lines = []
     some = ["direct, 0 labels", "direct, 50 labels", "gumbel-softmax, 1000 labels"]
     runs = figures.run("faces", 1, 1, tmp_path, report=lines.append, only=some)

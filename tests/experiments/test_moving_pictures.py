@@ -13,8 +13,8 @@ from refimpl.plots import walls
 from refimpl.runs.vae import VAERun
 from tests import gif
 from tests.cli.helpers import assert_refused, call
-from tests.plots.test_moving import Bar
-from tests.plots.test_walls import assert_shows
+from tests.plots.bar import Bar
+from tests.plots.shown import assert_shows
 from tests.settings import vae
 
 FIGURES = Path(__file__).resolve().parent.parent.parent / "tutorials" / "figures"

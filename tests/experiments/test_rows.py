@@ -12,15 +12,8 @@ from refimpl.experiments import rows
 from refimpl.experiments.rows import Record
 from refimpl.runs.mixture import MixtureSettings
 from refimpl.runs.vae import VAESettings
+from tests.experiments.records import RUN, TABLE
 from tests.settings import mixture, vae
-
-MORE = {"valid_elbo": math.nan, "test_log_likelihood": -190.0, "gap": 1.0, "evaluations": 8e5}
-RUN = Record("binary", "rebar as released", {"dataset": "mnist", "seed": 3, "eps": None, "lr": 1e-3}, ("abc", "def"),
-             [{"epoch": 1.0, "test_elbo": math.nan, "seconds": 4.5, **MORE},
-              {"epoch": 2.0, "test_elbo": -200.125, "seconds": 9.25, **MORE}])
-TABLE = Record("estimators", "n = 4, k = 2", {"samples": 100}, ("abc",),
-               [{"name": name, "bias": bias, "z": 2.0, "variance": 0.5, "evaluations": 4.0, "claims": 1.0, "found": 1.0}
-                for name, bias in (("exact", 1e-14), ("arm, old", 0.25))])
 
 
 def same(one: Record, other: Record) -> bool:

@@ -82,17 +82,17 @@ def test_a_temperature_that_is_none_is_refused_by_the_families(family, tau, rng)
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("name", [name for name, entry in estimators.REGISTRY.items() if entry.setting])
+@pytest.mark.parametrize("name", [name for name, entry in estimators.REGISTRY.items() if entry.temperature])
 @pytest.mark.parametrize("value", [0.0, 5e-324, 1e-300, 1e300, np.nan, -1.0, "x", 1j, [0.3]])
 def test_a_temperature_that_is_none_is_refused_by_the_estimators(name, value, rng):
     entry = estimators.get(name)
     keywords = {"memory": entry.memory(2, 2)} if entry.memory else {}
     toy = Toy(3, 2, 2, rng)
-    with pytest.raises((ValueError, TypeError), match=f"^{entry.setting} must be ") as problem:
-        entry.estimate(np.zeros((3, 2, 2)), toy, rng, **{entry.setting: value}, **keywords)
+    with pytest.raises((ValueError, TypeError), match=f"^{entry.temperature} must be ") as problem:
+        entry.estimate(np.zeros((3, 2, 2)), toy, rng, **{entry.temperature: value}, **keywords)
     assert "\n" not in str(problem.value) and toy.evaluations == 0
     for good in (1e-6, 1e6):
-        grad = entry.estimate(np.zeros((3, 2, 2)), toy, rng, **{entry.setting: good}, **keywords).grad
+        grad = entry.estimate(np.zeros((3, 2, 2)), toy, rng, **{entry.temperature: good}, **keywords).grad
         assert np.isfinite(grad).all()
 
 

@@ -23,9 +23,8 @@ from refimpl.runs.mixture import MixtureRun, MixtureSettings
 from refimpl.runs.protocol import Run
 from refimpl.runs.settings import RunSettings
 from refimpl.runs.vae import VAERun
-from tests.runs import test_what_arrives as arrives
-from tests.runs.test_by_hand import CASES, distance
-from tests.runs.test_settings import test_released_schedule
+from tests.runs import arriving as arrives
+from tests.runs.cases import CASES, distance, truth
 from tests.settings import changed
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -33,10 +32,12 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 
 def by_hand(*cases: str) -> Callable[[], None]:
     """The check that these runs come to what they come to by hand: a slip must move them by a thousandth of their
-    way."""
+    way.  What they come to is found here, before any slip is planted."""
     def check() -> None:
         for case in cases:
             assert distance(CASES[case]) < 1e-3
+
+    check.before = lambda: [truth(CASES[case].resolved(), 2) for case in cases]
     return check
 
 
@@ -350,10 +351,10 @@ PLANTED: dict[str, tuple[Plant, Callable[[], None]]] = {
     "lr lost, mixture": (setting_lost(MixtureRun, lr=8e-4), by_hand("semi-supervised, direct")),
     "estimator lost": (setting_lost(VAERun, estimator="exact", hyperparameters=Options()), by_hand("train, gumbel-softmax")),
     "solver's sign lost": (setting_lost(VAERun, non_negative=True), by_hand("train, pairwise, any sign")),
-    "solver lost": (setting_lost(VAERun, solver="maxflow"), arrives.test_widths_solver_and_family),
+    "solver lost": (setting_lost(VAERun, solver="maxflow"), arrives.check_widths_solver_and_family),
     "gradients never zeroed": (never_zeroed, arrives.check_sum_of_both_terms),
-    "eps refreshed as tau": (refreshed({"eps": 1_000, "tau": 1_000}), test_released_schedule),
-    "tau refreshed as eps": (refreshed({"eps": 500, "tau": 500}), test_released_schedule),
+    "eps refreshed as tau": (refreshed({"eps": 1_000, "tau": 1_000}), arrives.check_released_schedule),
+    "tau refreshed as eps": (refreshed({"eps": 500, "tau": 500}), arrives.check_released_schedule),
     "pretraining counted by the schedule": (schedule_counts_the_pretraining, arrives.check_end_of_the_pretraining),
     "pretraining counted by beta": (schedule_counts_the_pretraining, by_hand("semi-supervised, direct")),
     "temperature of the step after": (temperature_of_the_step_after, arrives.check_temperature_of_train),
@@ -391,7 +392,7 @@ PLANTED: dict[str, tuple[Plant, Callable[[], None]]] = {
     "no labels counted as some": (lambda patch: patch.setattr(
         MixtureRun, "accuracies", lambda self, part: naming.accuracies(
             self.model.classify(part), part.labels, 1, 10, matched=False)),
-                                  arrives.test_clusters_are_matched_and_classes_are_not),
+                                  arrives.check_clusters_are_matched_and_classes_are_not),
 }
 
 
@@ -403,6 +404,7 @@ def test_every_check_passes_on_the_code_as_it_is(check):
 @pytest.mark.parametrize("name", PLANTED)
 def test_each_slip_is_caught(monkeypatch, name):
     plant, check = PLANTED[name]
+    getattr(check, "before", lambda: None)()
     plant(monkeypatch)
     with pytest.raises(AssertionError):
         check()
@@ -445,9 +447,7 @@ def not_restored(name: str) -> Plant:
 @pytest.mark.parametrize("name", ["M", "V", "adam_t", "rng", "memory", "adam_M and adam_V swapped"])
 def test_what_a_checkpoint_does_not_bring_back_is_caught(tmp_path, monkeypatch, quick, name):
     """Resumed is then no longer uninterrupted, and by far."""
-    from tests.runs.test_checkpoint import CASES as SAVED
-
-    settings = SAVED["train, reinforce"].resolved()
+    settings = VAESettings(estimator="reinforce", n=3, k=2, hidden=6, limit=70, batch=30).resolved()
     loop.train(settings, 3, tmp_path / "whole")
     loop.train(settings, 1, tmp_path / "parts")
     with monkeypatch.context() as patch:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from refimpl import direct, gumbel
 from refimpl.plots import panels, walls
 from refimpl.plots.explorer import Explorer
-from tests.plots.test_walls import assert_shows
+from tests.plots.shown import assert_shows
 
 DRAWS = 300
 

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from refimpl import direct, gumbel, plots
+from refimpl import gumbel, plots
 from refimpl.plots import walls
+from tests.plots.shown import assert_shows
 
 DRAWS = 400
 
@@ -23,10 +24,6 @@ def perturbed(h, points):
 
 def on_the_wall(segment, count=9):
     return segment[0] + np.linspace(0, 1, count)[:, None] * (segment[1] - segment[0])
-
-
-def points_of(line) -> set[tuple[float, float]]:
-    return set(zip(*(data.tolist() for data in line.get_data())))
 
 
 # --- the walls --------------------------------------------------------------------------------------------------------
@@ -88,24 +85,6 @@ def test_differences_are_taken_from_the_first_value():
 
 
 # --- the cloud --------------------------------------------------------------------------------------------------------
-
-def assert_shows(cloud, h, f, eps, noise):
-    """Every draw is there once, with the colours of its winners before and after."""
-    old, new = direct.argmax_pair(h, f, eps, noise)
-    points = walls.differences(noise)
-    for value, line in enumerate(cloud.kept):
-        assert points_of(line) == set(map(tuple, points[(old == value) & (new == value)].tolist()))
-        assert line.get_color() == walls.COLOURS[value]
-    for (i, j), line in cloud.changed.items():
-        assert points_of(line) == set(map(tuple, points[(old == i) & (new == j)].tolist()))
-        assert (line.get_markeredgecolor(), line.get_markerfacecolor()) == (walls.COLOURS[i], walls.COLOURS[j])
-    assert sum(len(line.get_xdata()) for line in (*cloud.kept, *cloud.changed.values())) == len(noise)
-    assert cloud.moved == (old != new).sum() == sum(len(line.get_xdata()) for line in cloud.changed.values())
-    for line, scores, dash in ((cloud.solid, h, "-"), (cloud.dashed, h + eps * f, "--")):
-        shown = np.stack(line.get_data(), axis=-1).reshape(3, 3, 2)
-        np.testing.assert_array_equal(shown[:, :2], walls.y_lines(scores, cloud.limits))
-        assert np.isnan(shown[:, 2]).all() and line.get_linestyle() == dash
-
 
 def test_the_colours_are_those_of_the_two_arg_maxes(noise):
     figure, (ax,) = plots.new_figure(1)

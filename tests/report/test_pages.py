@@ -11,7 +11,7 @@ from refimpl.checks import InputError
 from refimpl.experiments import figures, rows
 from refimpl.report import markdown, pages
 from refimpl.report.store import Store
-from tests.experiments.test_rows import RUN
+from tests.experiments.records import RUN
 
 END = markdown.END
 TEN = {"epoch": 10.0, "valid_elbo": -170.0, "test_elbo": -166.0, "test_log_likelihood": -165.0, "gap": 1.0,

@@ -89,9 +89,10 @@ def test_accuracy_of_each_attribute_and_of_all():
                                       {"estimator": "rebar", "labelled_term": "direct-loss"}, {"as_released": True,
                                                                                               "shift": None}])
 def test_resumed_equals_uninterrupted(tmp_path, quick, settings):
-    loop.train(small(**settings), 2, tmp_path / "whole")
+    settings = small(limit=80, batch=30, pretrain=2, **settings)            # batches of 30, 30 and 20
+    loop.train(settings, 2, tmp_path / "whole")
     for epochs in (1, 2):
-        loop.train(small(**settings), epochs, tmp_path / "parts", resume=epochs > 1)
+        loop.train(settings, epochs, tmp_path / "parts", resume=epochs > 1)
     assert_same_to_the_bit(tmp_path / "whole", tmp_path / "parts")
 
 

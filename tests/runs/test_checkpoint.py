@@ -146,14 +146,14 @@ def test_a_generator_that_takes_another_state_than_it_is_given_is_refused(tmp_pa
 
     settings = vae(hidden=4, limit=30, batch=30).resolved()
     loop.train(settings, 1, tmp_path)
-    right, content = VAERun.blank.__func__, dict(np.load(tmp_path / checkpoint.FILE, allow_pickle=False))
+    right, content = VAERun.create.__func__, dict(np.load(tmp_path / checkpoint.FILE, allow_pickle=False))
 
-    def blank(cls, settings, rng):
+    def create(cls, settings, rng):
         run = right(cls, settings, rng)
         run.rng = Lax()
         return run
 
-    monkeypatch.setattr(VAERun, "create", classmethod(blank))
+    monkeypatch.setattr(VAERun, "create", classmethod(create))
     checkpoint.load(tmp_path / checkpoint.FILE)
     state = json.loads(str(content["rng"]))
     state["state"]["state"] += 2**128
@@ -181,9 +181,9 @@ def columns_of(settings) -> list[tuple[str, float]]:
             if not (math.isnan(value) and name in run.may_be_missing)]
 
 
-SMALL = {"one variable": VAESettings(hidden=4, limit=30, batch=10).resolved(),
-         "several": VAESettings(hidden=4, n=12, k=2, limit=30, batch=10).resolved(),
-         "classes": MixtureSettings(labels=10, pretrain=1, gaussian=2, limit=60, batch=30).resolved()}
+SMALL = {"one variable": vae(hidden=4, limit=30, batch=10).resolved(),
+         "several": vae(hidden=4, n=12, k=2, limit=30, batch=10).resolved(),
+         "classes": mixture(labels=10, pretrain=1, gaussian=2, limit=60, batch=30).resolved()}
 
 
 @pytest.mark.parametrize("words", SMALL)
@@ -203,9 +203,9 @@ def test_a_history_of_what_cannot_have_been_measured_is_refused(tmp_path, quick,
 def test_what_an_estimator_of_one_s_own_raises_is_no_damage(tmp_path, quick, monkeypatch):
     loop.train(SMALL["one variable"], 1, tmp_path)
 
-    def blank(cls, settings, rng):
+    def create(cls, settings, rng):
         raise KeyError("a slip in somebody's memory()")
 
-    monkeypatch.setattr(VAERun, "create", classmethod(blank))
+    monkeypatch.setattr(VAERun, "create", classmethod(create))
     with pytest.raises(KeyError, match="a slip"):
         checkpoint.load(tmp_path / checkpoint.FILE)

@@ -19,9 +19,9 @@ from refimpl.latent import solvers
 from refimpl.latent.pairwise import PAIR_START
 from refimpl.runs import KINDS, checkpoint, kind_of, loop
 from refimpl.runs.mixture import PRETRAIN_BATCH, MixtureRun, MixtureSettings, serving
-from refimpl.runs.schedules import released
 from refimpl.runs.settings import TYPES, WIDEST, arguments, check_fields, option
 from refimpl.runs.vae import VAERun, VAESettings
+from tests.runs.arriving import check_released_schedule
 from tests.settings import flat, mixture, sorted_out, vae
 
 # What --as-released stands for: (schedule, KL gradient, batch's mean signal) of every estimator, in both kinds.
@@ -143,18 +143,7 @@ def test_a_preset_may_be_said_again_but_not_contradicted():
 
 
 def test_released_schedule():
-    assert released("eps", 0) == released("eps", 499) == 1
-    assert released("eps", 500) == pytest.approx(np.exp(-0.005)) and released("tau", 999) == 1
-    assert released("eps", 999) == released("eps", 500) != released("eps", 1_000)
-    assert released("tau", 1_000) == released("tau", 1_999) == pytest.approx(np.exp(-0.01))
-    assert released("eps", 10**6) == released("tau", 10**6) == 0.1
-    settings = vae(as_released=True).resolved()
-    assert not settings.kl_grad and settings.temperature(0) == {"eps": 1.0}
-    assert settings.temperature(500) == {"eps": released("eps", 500)}
-    relaxed = vae(as_released=True, estimator="gumbel-softmax").resolved()
-    assert relaxed.temperature(500) == {"tau": 1.0} and relaxed.temperature(1_000) == {"tau": released("tau", 1_000)}
-    assert vae(estimator="exact", as_released=True).resolved().kl_grad
-    assert vae().resolved().temperature(10**6) == {"eps": 0.1}
+    check_released_schedule()
 
 
 def test_beta_falls_on_a_line():

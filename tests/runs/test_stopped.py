@@ -14,6 +14,7 @@ import pytest
 from refimpl.checks import InputError
 from refimpl.runs import checkpoint, loop
 from refimpl.system import files
+from tests import spawn
 from tests.asserts import assert_same_to_the_bit, checkpoint_content
 from tests.settings import vae
 
@@ -23,14 +24,10 @@ OPTIONS = ["--hidden", "20", "--limit", "400", "--batch", "64"]
 
 
 def command(out: Path, *more: str) -> list[str]:
-    return [sys.executable, "-m", "refimpl", "train", *OPTIONS, "--out", str(out), *more]
+    return ["-m", "refimpl", "train", *OPTIONS, "--out", str(out), *more]
 
 
-def run(arguments: list[str], **more) -> subprocess.CompletedProcess:
-    return subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, **more)
-
-
-# One process for all moments: what it imports takes longer than the training.  Each child dies by its own hand.
+# One process for all moments.  Each child dies by its own hand.
 KILLED_WHILE_SAVING = """
 import json, os, signal, sys
 from refimpl import cli, plots
@@ -65,7 +62,7 @@ def killed(tmp_path_factory) -> Path:
     """A folder with a run for each moment, killed at it."""
     folder = tmp_path_factory.mktemp("killed")
     cases = [(moment, which, str(folder / f"{moment}-{which}")) for moment, which in MOMENTS]
-    done = run([sys.executable, "-c", KILLED_WHILE_SAVING, json.dumps(cases), "train", *OPTIONS])
+    done = spawn.python("-c", KILLED_WHILE_SAVING, json.dumps(cases), "train", *OPTIONS)
     assert done.returncode == 0, done.stderr
     assert set(json.loads(done.stdout).values()) == {-signal.SIGKILL} and len(json.loads(done.stdout)) == len(MOMENTS)
     return folder
@@ -94,8 +91,8 @@ def test_killed_in_the_middle_of_a_save(killed, whole, moment, which):
 def test_ctrl_c_and_resume(tmp_path):
     """Stopped wherever it is, in a run far too long to end by itself; continued for one epoch more."""
     # A suite that runs in the background of a script ignores SIGINT, and so would its children: this one may not.
-    process = subprocess.Popen(command(tmp_path / "stopped", "--epochs", "1000000"), cwd=ROOT, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, text=True,
+    process = subprocess.Popen([sys.executable, *command(tmp_path / "stopped", "--epochs", "1000000")], cwd=ROOT,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     for _ in range(5):                                              # three lines of heading, two epochs
         process.stdout.readline()
@@ -105,7 +102,7 @@ def test_ctrl_c_and_resume(tmp_path):
     assert "--resume" in err
     done = len(checkpoint_content(tmp_path / "stopped")["history"])
     assert done >= 2
-    resumed = run(command(tmp_path / "stopped", "--epochs", str(done + 1), "--resume"))
+    resumed = spawn.python(*command(tmp_path / "stopped", "--epochs", str(done + 1), "--resume"))
     # a pipe gets no progress line
     assert resumed.returncode == 0 and resumed.stderr == "" and "\r" not in resumed.stdout
     loop.train(SETTINGS, done + 1, tmp_path / "whole")
@@ -144,7 +141,7 @@ def test_peak_memory_of_training_on_mnist(tmp_path):
     """An epoch of MNIST that ends by printing its peak in MB.  Large batches take more memory, and less time."""
     code = ("import resource, sys; from refimpl import cli; cli.main(sys.argv[1:]); "
             "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)")
-    done = run([sys.executable, "-c", code, "train", "--k", "50", "--batch", "1000", "--epochs", "1", "--out",
-                str(tmp_path / "run")])
+    arguments = ["train", "--k", "50", "--batch", "1000", "--epochs", "1", "--out", str(tmp_path / "run")]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[-1]) < 600, "MB"

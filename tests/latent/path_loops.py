@@ -1,0 +1,78 @@
+"""Paths one by one: what the arg max, its noise and its features must be."""
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.special import softmax
+
+from refimpl import gumbel, joint
+from refimpl.latent import paths
+from refimpl.latent.paths import Paths
+from tests.asserts import z_scores
+
+SIZES = [(4, 4), (3, 5), (5, 3), (1, 4), (4, 1), (2, 2)]
+
+
+def by_loops(rows, columns):
+    """Every path as its set of cells, by recursion, right before down."""
+    def onward(row, column):
+        if (row, column) == (rows - 1, columns - 1):
+            return [[(row, column)]]
+        rights = onward(row, column + 1) if column + 1 < columns else []
+        downs = onward(row + 1, column) if row + 1 < rows else []
+        return [[(row, column), *rest] for rest in rights + downs]
+
+    return onward(0, 0)
+
+
+def worst_loss(family_class=Paths, seeds=40) -> float:
+    """How much of the best score the arg max loses, at worst, against all paths; infinite if it is no path at all."""
+    worst = 0.0
+    for rows, columns in SIZES:
+        every = paths.all_paths(rows, columns)
+        known = {tuple(path) for path in every}
+        for seed in range(seeds):
+            theta = np.random.default_rng([seed, rows, columns]).normal(size=(5, rows * columns)) - (seed % 3)
+            z = family_class(rows, columns).argmax(theta)
+            if {tuple(path) for path in z[..., 1]} - known or (z[..., 0] != 1 - z[..., 1]).any():
+                return math.inf
+            worst = max(worst, ((theta @ every.T).max(axis=1) - (theta * z[..., 1]).sum(axis=1)).max())
+    return worst
+
+
+def share_of_first_among_equals(family_class=Paths) -> float:
+    """Small whole scores make many ties: how often the arg max is the first of the best, in the order of all_paths."""
+    rng, hits, ties = np.random.default_rng(0), 0, 0
+    every = paths.all_paths(4, 4)
+    theta = rng.integers(-1, 2, size=(500, 16)).astype(float)
+    scores = theta @ every.T
+    ties = ((scores == scores.max(axis=1, keepdims=True)).sum(axis=1) > 1).mean()
+    assert ties > 0.4
+    hits = (family_class(4, 4).argmax(theta)[..., 1] == every[scores.argmax(axis=1)]).all(axis=1)
+    return float(hits.mean())
+
+
+def check_features_tilt_and_the_joint_arg_max(rng, family_class=Paths) -> None:
+    family, theta, table = family_class(3, 3), rng.normal(size=(6, 9)), 2 * rng.normal(size=(6, 9, 2))
+    every, hots = paths.all_paths(3, 3), gumbel.one_hot(paths.all_paths(3, 3).astype(int), 2)
+    np.testing.assert_array_equal(family.features(hots), every)
+    tilted = family.argmax(family.tilt(theta, table))
+    joint_table = 3 * rng.normal(size=(6, 2**9))
+    both = family.joint_argmax(theta, joint_table)
+    for b in range(6):
+        of_table = [sum(table[b, c, int(path[c])] for c in range(9)) for path in every]
+        np.testing.assert_array_equal(tilted[b], hots[np.argmax(theta[b] @ every.T + of_table)])
+        at = theta[b] @ every.T + joint_table[b, joint.index(hots)]
+        np.testing.assert_array_equal(both[b], hots[at.argmax()])
+    assert (family.joint_argmax(theta, np.zeros((6, 2**9))) == family.argmax(theta)).all()
+
+
+def off_on_two_paths(family_class=Paths) -> float:
+    """2 x 2 cells: the paths part in one cell, so E max = the scores they share + logsumexp of the two others, and its
+    slope is a softmax.  How many standard errors the mean path is off it; infinite where a shared cell is left out."""
+    theta, draws = np.random.default_rng(5).normal(size=4), 200_000
+    z = family_class(2, 2).sample(np.broadcast_to(theta, (draws, 4)), np.random.default_rng(0))[..., 1]
+    if not ((z[:, [0, 3]] == 1).all() and (z[:, 1] + z[:, 2] == 1).all()):
+        return math.inf
+    return float(np.abs(z_scores(z[:, 1:3], softmax(theta[1:3]))).max())
