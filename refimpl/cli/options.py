@@ -46,7 +46,7 @@ def add_settings(parser: argparse.ArgumentParser, settings: type[RunSettings]) -
                                 metavar=each.name.upper())
     declared = _declared(settings)
     parser.add_argument("--set", nargs="+", action="extend", default=argparse.SUPPRESS, metavar="NAME=VALUE",
-                        help="settings of the estimator or of the family, by name; those below also have an option each")
+                        help="settings of the estimator or of the family, by name; those below have an option each")
     for name, setting in declared.items():
         text = setting.help + (f": {', '.join(setting.choices())}" if setting.choices else "")
         if setting.kind is bool:

@@ -241,7 +241,7 @@ class RunSettings:
                              f"got {self.batch}")
 
     def temperature(self, step: int) -> dict[str, float]:
-        """The value of eps or tau at this step, by name; {} for an estimator that has neither.  Of resolved settings."""
+        """The value of eps or tau at this step, by name; {} for an estimator without.  Of resolved settings."""
         name = estimators.get(self.estimator).temperature
         if name is None:
             return {}
