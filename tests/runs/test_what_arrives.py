@@ -241,7 +241,8 @@ def test_the_estimator_s_keywords_reach_every_step(kind, estimator, name, monkey
     assert len(backward) == len(zeroed) == len(moved) == 3
     for call in backward:
         assert call["estimator"] is estimators.get(estimator) and call["rng"] is run.rng and call["kl_grad"] is False
-        assert {name: value for name, value in call["settings"].items() if name != "memory"} == setting
+        assert {name: value for name, value in call["settings"].items() if name != "memory"} == {
+            **estimators.get(estimator).defaults, **setting}
         assert call["settings"].get("memory") is (run.memory if run.memory else None)
     assert bool(run.memory) == (estimator in ("reinforce", "rebar", "relax"))
     assert run.estimator is estimators.get(estimator) and run.adam.lr == made.lr
@@ -267,12 +268,12 @@ def test_the_temperature_of_every_step(estimator, name):
 
 @pytest.mark.parametrize("kind", ["train", "semi-supervised"])
 def test_the_batch_s_mean_signal_reaches_every_step(kind, monkeypatch):
-    for asked in (True, False, None):
-        run, dataset = started((small if kind == "train" else mixed)(estimator="relax", batch_mean=asked))
+    for given in ({"batch_mean": True}, {"batch_mean": False}, {}):
+        run, dataset = started((small if kind == "train" else mixed)(estimator="relax", **given))
         with monkeypatch.context() as patch:
             backward = spied(patch, type(run.model), "backward")
             loop.train_epoch(run, dataset.train)
-        assert all(call["settings"].get("batch_mean", False) is bool(asked) for call in backward)
+        assert all(call["settings"]["batch_mean"] is given.get("batch_mean", False) for call in backward)
 
 
 def test_widths_solver_and_family():
