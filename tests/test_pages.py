@@ -104,7 +104,7 @@ def test_its_hyperparameter_is_set_and_a_wrong_name_is_answered_as_the_page_says
     done = called(mine, *small, "--set", "lam=0.3", "--out", "runs/lam")
     assert done.returncode == 0 and "mine, k = 10, lam = 0.3" in done.stdout, done.stderr
     done = called(mine, *small, "--set", "lamb=0.3", "--out", "runs/lamb")
-    (answer,) = [line for line in PAGES["your_own_estimator.md"].splitlines() if line.startswith("python mine.py train: ")]
+    (answer,) = re.findall(r"^python mine.py train: .*$", PAGES["your_own_estimator.md"], re.M)
     assert done.returncode == 2 and done.stderr.split("error: ")[1].strip() == answer.split("error: ")[1]
 
 

@@ -46,7 +46,7 @@ def add_settings(parser: argparse.ArgumentParser, settings: type[RunSettings]) -
                                 metavar=each.name.upper())
     declared = _declared(settings)
     parser.add_argument("--set", nargs="+", action="extend", default=argparse.SUPPRESS, metavar="NAME=VALUE",
-                        help="settings of the estimator or of the family, by name; those below also have an option each")
+                        help="settings of the estimator or of the family, by name; those below have an option each")
     for name, setting in declared.items():
         text = setting.help + (f": {', '.join(setting.choices())}" if setting.choices else "")
         if setting.kind is bool:
@@ -56,9 +56,12 @@ def add_settings(parser: argparse.ArgumentParser, settings: type[RunSettings]) -
             parser.add_argument(option(name), default=argparse.SUPPRESS, help=text, metavar=name.upper())
 
 
+OTHER_OPTIONS = {"epochs", "out", "resume", "data_dir", "set", "run", "command", "after_stop"}
+
+
 def _declared(settings: type[RunSettings]) -> dict[str, Setting]:
     """The settings of all estimators and families, by name.  A name that is a field already keeps its one meaning."""
-    taken = {each.name for each in fields(settings)}
+    taken = {each.name for each in fields(settings)} | OTHER_OPTIONS
     sources = [entry.hyperparameters for entry in estimators.REGISTRY.values()]
     sources += [family.options for family in latent.REGISTRY.values()] if "family" in taken else []
     return {name: setting for source in reversed(sources) for name, setting in source.items() if name not in taken}

@@ -71,7 +71,7 @@ REGISTRY: dict[str, Estimator] = {entry.name: entry for entry in (
 
 
 def get(name: str) -> Estimator:
-    """The estimator of this name.  Raises InputError, which suggests the nearest name and lists all, if there is none."""
+    """The estimator of this name.  Raises InputError, which suggests the nearest name and lists all, if not."""
     if name not in REGISTRY:
         raise InputError(unknown("estimator", name, REGISTRY))
     return REGISTRY[name]

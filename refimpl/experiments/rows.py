@@ -189,7 +189,6 @@ def put(folder: Path, record: Record) -> None:
     path = folder / record.file
     clash = None
     with contextlib.suppress(InputError):           # what cannot be read is written over
-        before = read(path)
         clash = _clash(path, read(path), record)
     if clash:
         raise clash

@@ -64,7 +64,7 @@ class Paths(Family):
     def complete(cls, n: int, k: int, options: Mapping[str, Value]) -> dict[str, Value]:
         rows = super().complete(n, k, options)["rows"] or math.isqrt(n)
         if k != 2 or n < 2:
-            raise InputError(f"--family paths needs --k 2 and --n above 1, a binary variable for each cell of the grid, "
+            raise InputError(f"--family paths needs --k 2 and --n above 1, a binary variable for each cell, "
                              f"got --k {k} and --n {n}")
         if n % rows or n // rows > LARGEST_SIDE:
             raise InputError(f"--rows must divide --n {n} into at most {LARGEST_SIDE:,} columns, got {rows}")
@@ -79,7 +79,7 @@ class Paths(Family):
 
     def values(self, dtype: np.dtype = np.float64) -> np.ndarray:
         if self.count() > LISTED:
-            raise InputError(f"listing every path of {self.rows} x {self.columns} cells needs at most {LISTED:,} paths, "
+            raise InputError(f"listing every path of {self.rows} x {self.columns} cells needs at most {LISTED:,}, "
                              f"and there are {self.count():,}; use a smaller grid")
         ones = all_paths(self.rows, self.columns)
         return np.stack([1 - ones, ones], axis=-1).reshape(len(ones), -1).astype(dtype)

@@ -14,6 +14,7 @@ import numpy as np
 from refimpl import checks
 from refimpl.estimators import Estimator
 from refimpl.latent.family import Family
+from refimpl.latent.independent import Independent
 from refimpl.models import bounds
 from refimpl.models.decoder import DecoderObjective
 from refimpl.models.inputs import OneHots
@@ -29,6 +30,8 @@ class VAE:
     """
 
     def __init__(self, family: Family, hidden: int = 300, pixels: int = 784, dtype: np.dtype = np.float32) -> None:
+        if family.normalised and not isinstance(family, Independent):
+            raise ValueError("family must not be normalised: the exact bound is known for independent variables only")
         self.family, self.dtype = family, np.dtype(dtype)
         self.n, self.k = family.n, family.k
         self.encoder = MLP([pixels, hidden, family.outputs])

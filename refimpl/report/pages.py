@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 from refimpl import plots
 from refimpl.checks import InputError
 from refimpl.experiments import drawings, estimators_table, figures, plateau_steps, rows, structured_timing, variance
-from refimpl.experiments.rows import Record
 from refimpl.report import causes, choice, claims, faces, labels, markdown, measurements, training
 from refimpl.report.store import Store
 from refimpl.system.files import locked, output_folder, read_whole, write_text

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 
 from refimpl import data, estimators, latent
-from refimpl.checks import (COUNTS, InputError, Options, Setting, Value, in_range, learning_rate, temperature,
+from refimpl.checks import (COUNTS, InputError, Options, Setting, Value, in_range, learning_rate,
                             unknown)
 from refimpl.runs import schedules
 
@@ -246,7 +246,7 @@ class RunSettings:
                              f"got {self.batch}")
 
     def temperature(self, step: int) -> dict[str, float]:
-        """The value of eps or tau at this step, by name; {} for an estimator that has neither.  Of resolved settings."""
+        """The value of eps or tau at this step, by name; {} for an estimator without.  Of resolved settings."""
         name = estimators.get(self.estimator).temperature
         if name is None:
             return {}

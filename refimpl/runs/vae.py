@@ -162,3 +162,68 @@ class VAERun(Run):
             if name in self.columns:
                 row[name] = model.sampled_elbo(dataset.test, streams.measuring(settings.seed, epoch))
         return row
+<<<<<<< HEAD
+=======
+
+    def pictures(self, rows: Sequence[Row], dataset: data.Dataset) -> dict[str, Figure]:
+        """curves.png, and samples.png: every value of a single latent variable, or the 100 joint values that the test
+        images use most, each once, named by its digits and the share of images that take it."""
+        from refimpl.plots import curves, images
+
+        settings, model = self.settings, self.model
+        names = None
+        if settings.n == 1:
+            logits = model.decode_all()
+        else:
+            x = dataset.test.images(slice(0, SHOWN), model.dtype)
+            z = model.draw(x, np.random.default_rng(settings.seed)).argmax(axis=-1)
+            values, counts = np.unique(z, axis=0, return_counts=True)
+            most = np.argsort(-counts, kind="stable")[:100]
+            hots = np.eye(settings.k)[values[most]].reshape(len(most), -1)
+            logits = model.decoder.forward(hots.astype(model.dtype))
+            names = [_digits(value, settings.k) + f"\n{count / len(x):.1%}"
+                     for value, count in zip(values[most], counts[most])]
+        return {"curves.png": curves.bounds(rows, settings.label(), settings.entry.name),
+                "samples.png": images.tiles(logits, settings.entry.name, settings.label(), names, settings.shape)}
+
+    # --- in words -----------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def folder(cls, settings: VAESettings) -> str:
+        size = f"n{settings.n}-k{settings.k}" if settings.n > 1 else f"k{settings.k}"
+        family = "".join(f"-{word}" for word in (settings.family, settings.family_options.get("solver")) if word)
+        family = "" if settings.family == "independent" else family
+        return f"{settings.entry.name}-{settings.estimator}{family}-{size}-seed{settings.seed}"
+
+    @classmethod
+    def _shown(cls, settings: VAESettings) -> list[tuple[str, str, int]]:
+        """(title, column, sign) of what is printed."""
+        if not latent.get(settings.family).normalised:      # what the released code calls its loss is not a bound
+            more = [("unary-KL loss, no bound", NOT_A_BOUND, -1)] if settings.released and \
+                latent.get(settings.family).has_unary_kl else []
+            return [("test -log p(x)", "test_log_likelihood", -1), *more]
+        more = [("one-sample -ELBO", "sampled_elbo", -1)] if settings.n > 1 else []
+        return [("train -ELBO", "train_elbo", -1), ("valid -ELBO", "valid_elbo", -1), ("test -ELBO", "test_elbo", -1),
+                ("test -log p(x)", "test_log_likelihood", -1), ("gap", "gap", 1), *more]
+
+    @classmethod
+    def heading(cls, settings: VAESettings) -> str:
+        titles = " ".join(f"{title:>{NARROWEST}s}" for title, _, _ in cls._shown(settings))
+        return (f"{settings.entry.name}: {settings.label()}, seed {settings.seed}\n"
+                f"exact by enumeration, nats an image\nepoch {titles}  seconds")
+
+    @classmethod
+    def line(cls, settings: VAESettings, row: Row) -> str:
+        shown = [("" if math.isnan(row[name]) else f"{sign * row[name]:.2f}").rjust(max(NARROWEST, len(title)))
+                 for title, name, sign in cls._shown(settings)]
+        return " ".join([f"{row['epoch']:5.0f}", *shown, f"{row['seconds']:8.1f}"])
+
+    @classmethod
+    def result(cls, settings: VAESettings, row: Row) -> str:
+        name, words = "test_elbo", "-ELBO"
+        if not latent.get(settings.family).normalised:
+            name, words = "test_log_likelihood", "-log p(x)"
+        elif math.isnan(row["test_elbo"]):
+            name, words = "sampled_elbo", "-ELBO (one sample)"
+        return f"test {words} {-row[name]:.2f} nats"
+>>>>>>> settings

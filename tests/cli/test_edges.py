@@ -53,7 +53,7 @@ def test_pictures_are_drawn_under_settings_of_our_own(tmp_path):
                         env={"MPLCONFIGDIR": "/proc/none"})
     assert (done.returncode, done.stderr) == (0, "")
     with mpl.rc_context(fname=tmp_path / "matplotlibrc"):
-        loop.train(VAESettings(hidden=4, limit=60, batch=20), 1, tmp_path / "here")
+        loop.train(vae(hidden=4, limit=60, batch=20), 1, tmp_path / "here")
         assert mpl.rcParams["lines.linewidth"] == 700                       # the user's own settings stay
     for name in ("curves.png", "samples.png"):
         assert plots.digest_of(tmp_path / "run" / name) == plots.digest_of(tmp_path / "here" / name) != ""

@@ -21,8 +21,6 @@ from refimpl.experiments import (benchmark, choosing_eps, codes, compare, estima
                                  joint_argmax, structured_timing, tutorial_runs, variance, verify)
 from refimpl.experiments.cells import Cell
 from refimpl.runs import KINDS, checkpoint, loop
-from refimpl.runs.mixture import MixtureRun, MixtureSettings
-from refimpl.runs.vae import VAERun, VAESettings
 from tests.cli.helpers import call
 from tests.settings import mixture, vae
 

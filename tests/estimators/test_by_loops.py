@@ -22,7 +22,8 @@ def small_network(monkeypatch):
 
 def test_every_estimator_has_its_loops():
     assert set(TRANSCRIPTS) == set(estimators.REGISTRY)
-    assert set(OF_PAIRS) == {name for name, entry in estimators.REGISTRY.items() if entry.serves(Pairwise(3, solvers.get("enumeration"), False))}
+    pairs = Pairwise(3, solvers.get("enumeration"), False)
+    assert set(OF_PAIRS) == {name for name, entry in estimators.REGISTRY.items() if entry.serves(pairs)}
 
 
 SIZES = [(2, 2), (2, 3), (1, 2), (1, 4)]

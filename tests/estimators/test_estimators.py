@@ -14,9 +14,10 @@ from refimpl.models.toy import Toy, ToyPass, ToyTable
 from refimpl.nn.gradcheck import gradcheck, worst
 from tests.asserts import assert_relative, z_scores
 from tests.estimators.relations import (K, check_a_memory_is_changed_in_place, check_bad_temperatures,
-                                        check_first_estimates_cost_as_much_of_a_decoder_as_of_a_toy,
-                                        check_registry_claims_what_is_written_here,
-                                        check_the_decoder_learns_from_the_latent)
+                                       check_every_entry_has_a_name_words_and_a_colour_of_its_own,
+                                       check_first_estimates_cost_as_much_of_a_decoder_as_of_a_toy,
+                                       check_the_decoder_learns_from_the_latent, check_the_sizes_of_the_memories,
+                                       check_those_that_enumerate_evaluate_every_joint_value_and_the_others_do_not)
 
 
 @pytest.fixture
@@ -110,53 +111,16 @@ def test_same_generator_same_estimate_and_the_stated_cost(toy, h, name, settings
 
 
 def test_every_entry_has_a_name_words_and_a_colour_of_its_own():
-    for name, entry in estimators.REGISTRY.items():
-        assert entry.name == name and entry.summary and estimators.get(name) is entry
-        assert entry.serves.__doc__.startswith("Serves ")
-        assert not (entry.unbiased and entry.bias_order)
-        assert all(setting.help for setting in entry.hyperparameters.values())
-    assert len({entry.colour for entry in estimators.REGISTRY.values()}) == len(estimators.REGISTRY)
-
-
-MEMORIES = {"reinforce": {"baseline": 1, "steps": 1}, "perturbed": {"baseline": 1, "steps": 1},
-            "rebar": {"a_dot_d": 1, "d_dot_d": 1}, "relax": {"r": 257, "adam_M": 257, "adam_V": 257, "adam_t": 1}}
+    check_every_entry_has_a_name_words_and_a_colour_of_its_own()
 
 
 def test_the_sizes_of_the_memories():
-    """Of n = 2 variables of k = 3 values."""
-    assert MEMORIES == {name: {key: array.size for key, array in entry.memory(2, 3).items()}
-                        for name, entry in estimators.REGISTRY.items() if entry.memory}
+    check_the_sizes_of_the_memories()
 
 
 @pytest.mark.parametrize("name", list(estimators.REGISTRY))
 def test_those_that_enumerate_evaluate_every_joint_value_and_the_others_do_not(name, rng):
-    """n = 4, k = 2: sixteen joint values, five around one."""
-    entry, toy = estimators.get(name), Toy(3, 4, 2, rng)
-    memory = {"memory": entry.memory(4, 2)} if entry.memory else {}
-    entry.estimate(rng.normal(size=(3, 4, 2)), toy, rng, **entry.defaults, **memory)
-    assert toy.evaluations == 16 if entry.enumerates else toy.evaluations <= 5
-
-
-def test_a_fresh_memory_is_zero_but_for_the_networks_first_layer():
-    for name, entry in estimators.REGISTRY.items():
-        for n, k in ((1, 4), (3, 2)):
-            for key, array in (entry.memory(n, k) if entry.memory else {}).items():
-                assert array.dtype == np.float64
-                nonzero = n * k * relax.HIDDEN if key == "r" else 0
-                assert (array[:nonzero] != 0).all() and (array[nonzero:] == 0).all()
-    first = relax.memory(50, 2)["r"][:100 * relax.HIDDEN]
-    assert abs(first.std() * 10 - 1) < 0.05 and abs(first.mean() * 10) < 0.05       # standard deviation 1 / sqrt(n k)
-    same_for_all = np.random.default_rng(0).normal(size=first.size) / 10      # a run that goes on finds it again
-    assert (first == same_for_all).all()
-
-
-def test_perturbed_refuses_scores_without_noise(rng):
-    settings = {"family": Pairwise(2, solvers.get("enumeration"), False), "memory": reinforce.memory(2, 2)}
-    with pytest.raises(ValueError, match="^family must perturb every score"):
-        estimators.get("perturbed").estimate(np.zeros((4, 3)), Toy(4, 2, 2, rng), rng, **settings)
-
-
-LEARNING = [name for name, entry in estimators.REGISTRY.items() if entry.memory]
+    check_those_that_enumerate_evaluate_every_joint_value_and_the_others_do_not(name, rng)
 
 
 @pytest.mark.parametrize("name", LEARNING)

@@ -1,4 +1,4 @@
-"""Mean and covariance of each estimator's draws, and the law of its decoder_term, by enumeration and quadrature (laws.py)."""
+"""Mean and covariance of each estimator's draws, and the law of its latent, by enumeration and quadrature (laws.py)."""
 from __future__ import annotations
 
 from types import SimpleNamespace

@@ -99,7 +99,7 @@ def test_what_is_timed():
         assert (name, 1, 10) in made and (name, 1, 50) in made
     assert {settings.estimator for settings in train if settings.n == 15 and settings.family == "independent"} == {
         name for name, entry in estimators.REGISTRY.items() if not entry.enumerates}
-    assert {settings.solver for settings in train} == {
+    assert {settings.family_options.get("solver") for settings in train} == {
         None, "persistency", "maxflow", "enumeration", "coordinate"}
     assert [settings.estimator for settings in CASES if isinstance(settings, MixtureSettings)] == [
         "direct", "gumbel-softmax", "exact"]

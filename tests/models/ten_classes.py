@@ -106,7 +106,8 @@ class OneClass(MixtureVAE):
     def backward(self, x, estimator, rng, kl_grad=True, beta=1.0, **settings):
         drawn = self.drawn(x, rng)
         h, objective = drawn[1].y, Objective(self.decoder, self.k, drawn[5], x)
-        grad, decoder_term = estimator.estimate(h[:, None, :], objective, rng, **estimator.keywords(self.family), **settings)
+        grad, decoder_term = estimator.estimate(h[:, None, :], objective, rng, **estimator.keywords(self.family),
+                                                  **settings)
         dh = grad[:, 0] / -len(x)
         if kl_grad:
             dh = dh + categorical_kl(h)[1] / len(x)

@@ -188,7 +188,8 @@ def test_a_pass_of_weights_that_have_moved_is_refused(n, k, x, rng):
     run, table, every = objective.run(z), objective.table(z), objective.joint_table()
     run.accumulate()
     Adam(model.parameters).step()
-    for call in (run.accumulate, table.at_z.accumulate, every.weighted(np.full((BATCH, k**n), k**-n)).accumulate, run.df_dz):
+    weighted = every.weighted(np.full((BATCH, k**n), k**-n))
+    for call in (run.accumulate, table.at_z.accumulate, weighted.accumulate, run.df_dz):
         with pytest.raises(StalePass):
             call()
     objective.run(z).accumulate()                                # made with the new weights
@@ -370,7 +371,7 @@ def test_all_solvers_train_the_same_model(x):
 def test_a_term_or_an_estimator_that_does_not_serve_the_family_is_refused(structured, x, rng):
     with pytest.raises(ValueError, match="^kl_grad must be False"):
         structured.backward(x, estimators.get("direct"), rng, True, eps=0.1)
-    with pytest.raises(ValueError, match="^estimator must serve this family of latent variables, and rebar does not: Serves independent"):
+    with pytest.raises(ValueError, match="^estimator must serve this family of latent variables, and rebar"):
         structured.backward(x, estimators.get("rebar"), rng, False, tau=0.5)
 
 

@@ -25,7 +25,7 @@ from refimpl.runs.settings import RunSettings
 from refimpl.runs.vae import VAERun
 from tests.runs import arriving as arrives
 from tests.runs.cases import CASES, distance, truth
-from tests.settings import changed
+from tests.settings import changed, vae
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -349,7 +349,8 @@ PLANTED: dict[str, tuple[Plant, Callable[[], None]]] = {
     "lr lost": (setting_lost(VAERun, lr=1e-3), by_hand("train, exact")),
     "seed lost": (setting_lost(VAERun, seed=0), arrives.check_noise_of_the_sampled_bound),
     "lr lost, mixture": (setting_lost(MixtureRun, lr=8e-4), by_hand("semi-supervised, direct")),
-    "estimator lost": (setting_lost(VAERun, estimator="exact", hyperparameters=Options()), by_hand("train, gumbel-softmax")),
+    "estimator lost": (setting_lost(VAERun, estimator="exact", hyperparameters=Options()),
+                       by_hand("train, gumbel-softmax")),
     "solver's sign lost": (setting_lost(VAERun, non_negative=True), by_hand("train, pairwise, any sign")),
     "solver lost": (setting_lost(VAERun, solver="maxflow"), arrives.check_widths_solver_and_family),
     "gradients never zeroed": (never_zeroed, arrives.check_sum_of_both_terms),
@@ -447,7 +448,7 @@ def not_restored(name: str) -> Plant:
 @pytest.mark.parametrize("name", ["M", "V", "adam_t", "rng", "memory", "adam_M and adam_V swapped"])
 def test_what_a_checkpoint_does_not_bring_back_is_caught(tmp_path, monkeypatch, quick, name):
     """Resumed is then no longer uninterrupted, and by far."""
-    settings = VAESettings(estimator="reinforce", n=3, k=2, hidden=6, limit=70, batch=30).resolved()
+    settings = vae(estimator="reinforce", n=3, k=2, hidden=6, limit=70, batch=30).resolved()
     loop.train(settings, 3, tmp_path / "whole")
     loop.train(settings, 1, tmp_path / "parts")
     with monkeypatch.context() as patch:

@@ -8,7 +8,6 @@ import inspect
 from dataclasses import replace
 from functools import cache
 
-import numpy as np
 import pytest
 
 from refimpl import estimators
@@ -410,9 +409,9 @@ def test_exact_relations_see_a_slip(monkeypatch, rng, test, name, right, wrong):
 def test_another_claim_is_seen(monkeypatch, rng, change):
     monkeypatch.setitem(estimators.REGISTRY, "rebar", replace(estimators.get("rebar"), **change))
     with pytest.raises((AssertionError, TypeError)):
-        test_estimators.test_every_entry_has_a_name_words_and_a_colour_of_its_own()
-        test_estimators.test_the_sizes_of_the_memories()
-        test_estimators.test_those_that_enumerate_evaluate_every_joint_value_and_the_others_do_not("rebar", rng)
+        relations.check_every_entry_has_a_name_words_and_a_colour_of_its_own()
+        relations.check_the_sizes_of_the_memories()
+        relations.check_those_that_enumerate_evaluate_every_joint_value_and_the_others_do_not("rebar", rng)
 
 
 RIGHT_LEARN, RIGHT_TABLE = DecoderPass.accumulate, SharedTable.accumulate

@@ -25,7 +25,8 @@ def keywords(settings, step: int, memory: dict) -> dict:
     """The estimator's keywords at this step: eps is refreshed every 500 steps, tau every 1,000."""
     entry, made = estimators.get(settings.estimator), {}
     if entry.temperature:
-        refreshed = step // {"eps": 500, "tau": 1_000}[entry.temperature] * {"eps": 500, "tau": 1_000}[entry.temperature]
+        every = {"eps": 500, "tau": 1_000}[entry.temperature]
+        refreshed = step // every * every
         made[entry.temperature] = (max(0.1, math.exp(-1e-5 * refreshed)) if settings.schedule == "released"
                                else settings.hyperparameters[entry.temperature])
     if settings.hyperparameters.get("batch_mean"):

@@ -10,7 +10,6 @@ import pytest
 from refimpl import data
 from refimpl.checks import InputError
 from refimpl.runs import checkpoint, kind_of, loop
-from refimpl.runs.mixture import MixtureSettings
 from refimpl.runs.protocol import Run
 from refimpl.runs.vae import VAERun
 from tests.settings import mixture, vae

@@ -5,7 +5,6 @@ import contextlib
 import csv
 import json
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,7 +23,6 @@ from tests.runs.arriving import (check_an_epoch, check_clusters_are_matched_and_
                                  check_totals, check_training_images, check_widths_solver_and_family, mixed, part,
                                  small, started, taught)
 from tests.spies import spied
-from tests.settings import vae
 
 
 # --- the epoch --------------------------------------------------------------------------------------------------------
@@ -92,7 +90,8 @@ def test_the_estimator_s_keywords_reach_every_step(kind, estimator, name, monkey
     assert len(backward) == len(zeroed) == len(moved) == 3
     for call in backward:
         assert call["estimator"] is estimators.get(estimator) and call["rng"] is run.rng and call["kl_grad"] is False
-        assert {name: value for name, value in call["settings"].items() if name != "memory"} == setting
+        assert {name: value for name, value in call["settings"].items() if name != "memory"} == {
+            **estimators.get(estimator).defaults, **setting}
         assert call["settings"].get("memory") is (run.memory if run.memory else None)
     assert bool(run.memory) == (estimator in ("reinforce", "rebar", "relax"))
     assert run.estimator is estimators.get(estimator) and run.adam.lr == made.lr
@@ -105,12 +104,12 @@ def test_the_temperature_of_every_step(estimator, name):
 
 @pytest.mark.parametrize("kind", ["train", "semi-supervised"])
 def test_the_batch_s_mean_signal_reaches_every_step(kind, monkeypatch):
-    for asked in (True, False, None):
-        run, dataset = started((small if kind == "train" else mixed)(estimator="relax", batch_mean=asked))
+    for given in ({"batch_mean": True}, {"batch_mean": False}, {}):
+        run, dataset = started((small if kind == "train" else mixed)(estimator="relax", **given))
         with monkeypatch.context() as patch:
             backward = spied(patch, type(run.model), "backward")
             loop.train_epoch(run, dataset.train)
-        assert all(call["settings"].get("batch_mean", False) is bool(asked) for call in backward)
+        assert all(call["settings"]["batch_mean"] is given.get("batch_mean", False) for call in backward)
 
 
 def test_seed_limit_data_set_and_folder_reach_the_loader(tmp_path, monkeypatch, quick):
