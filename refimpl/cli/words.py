@@ -46,7 +46,7 @@ class VAEWords(Words):
 
     def _shown(self, settings: VAESettings) -> list[tuple[str, str, int]]:
         """(title, column, sign) of what is printed."""
-        if not latent.get(settings.family).normalised:     # what the released code calls its loss is not a bound on anything
+        if not latent.get(settings.family).normalised:      # what the released code calls its loss is not a bound
             more = [("unary-KL loss, no bound", NOT_A_BOUND, -1)] if settings.released and \
                 latent.get(settings.family).has_unary_kl else []
             return [("test -log p(x)", "test_log_likelihood", -1), *more]

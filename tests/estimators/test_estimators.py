@@ -123,6 +123,28 @@ def test_those_that_enumerate_evaluate_every_joint_value_and_the_others_do_not(n
     check_those_that_enumerate_evaluate_every_joint_value_and_the_others_do_not(name, rng)
 
 
+def test_a_fresh_memory_is_zero_but_for_the_networks_first_layer():
+    for name, entry in estimators.REGISTRY.items():
+        for n, k in ((1, 4), (3, 2)):
+            for key, array in (entry.memory(n, k) if entry.memory else {}).items():
+                assert array.dtype == np.float64
+                nonzero = n * k * relax.HIDDEN if key == "r" else 0
+                assert (array[:nonzero] != 0).all() and (array[nonzero:] == 0).all()
+    first = relax.memory(50, 2)["r"][:100 * relax.HIDDEN]
+    assert abs(first.std() * 10 - 1) < 0.05 and abs(first.mean() * 10) < 0.05       # standard deviation 1 / sqrt(n k)
+    same_for_all = np.random.default_rng(0).normal(size=first.size) / 10      # a run that goes on finds it again
+    assert (first == same_for_all).all()
+
+
+def test_perturbed_refuses_scores_without_noise(rng):
+    settings = {"family": Pairwise(2, solvers.get("enumeration"), False), "memory": reinforce.memory(2, 2)}
+    with pytest.raises(ValueError, match="^family must perturb every score"):
+        estimators.get("perturbed").estimate(np.zeros((4, 3)), Toy(4, 2, 2, rng), rng, **settings)
+
+
+LEARNING = [name for name, entry in estimators.REGISTRY.items() if entry.memory]
+
+
 @pytest.mark.parametrize("name", LEARNING)
 def test_a_memory_is_changed_in_place(name, toy, h, rng):
     check_a_memory_is_changed_in_place(name, toy, h, rng)
