@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from refimpl import joint
-from refimpl.checks import positive
+from refimpl.checks import temperature
 from refimpl.estimators.base import Estimate, Objective
 
 
@@ -54,12 +54,12 @@ def amplified_gradient(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
 def capped_estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float) -> Estimate:
     """`capped`, without noise; the decoder learns from all joint values, weighted by q."""
     table = objective.joint_table()
-    return Estimate(capped_gradient(h, table.f, positive("eps", eps)),
+    return Estimate(capped_gradient(h, table.f, temperature("eps", eps)),
                     table.weighted(np.exp(joint.log_q(h.astype(np.float64)))))
 
 
 def amplified_estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float) -> Estimate:
     """`amplified`, without noise; the decoder learns from all joint values, weighted by q."""
     table = objective.joint_table()
-    return Estimate(amplified_gradient(h, table.f, positive("eps", eps)),
+    return Estimate(amplified_gradient(h, table.f, temperature("eps", eps)),
                     table.weighted(np.exp(joint.log_q(h.astype(np.float64)))))
