@@ -57,8 +57,9 @@ def _first_best(scores: np.ndarray, u: np.ndarray, w: np.ndarray) -> np.ndarray:
     best = scores.argmax(axis=1)
     size = np.abs(u).sum(axis=1) + np.abs(w).sum(axis=1)
     rounding = 2 * (u.shape[1] + w.shape[1]) * np.finfo(scores.dtype).eps * size
-    near = scores >= (np.take_along_axis(scores, best[:, None], axis=1)[:, 0] - rounding)[:, None]
-    for b in np.flatnonzero(near.sum(axis=1) > 1):
+    least = (np.take_along_axis(scores, best[:, None], axis=1)[:, 0] - rounding).astype(scores.dtype)
+    near = scores >= least[:, None]
+    for b in np.flatnonzero(np.count_nonzero(near, axis=1) > 1):
         candidates = np.flatnonzero(near[b])
         terms = np.concatenate([u[b], w[b]]).astype(np.float64)
         values = all_values(u.shape[1])[candidates]
