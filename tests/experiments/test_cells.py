@@ -14,6 +14,7 @@ from refimpl.cli.options import read_settings
 from refimpl.cli.parser import EXPERIMENTS, make_parser
 from refimpl.experiments import cells, figures, rows, semi_supervised
 from refimpl.experiments.cells import Cell
+from refimpl.plots.runs import of_run
 from refimpl.runs import checkpoint, kind_of
 from refimpl.runs.mixture import MixtureSettings
 from refimpl.runs.settings import arguments
@@ -313,13 +314,13 @@ def test_a_cell_that_fails_is_named_in_one_line(tmp_path):
 
 
 def test_one_job_trains_here_with_what_the_cell_says(tmp_path, monkeypatch):
-    monkeypatch.setattr(cells.loop, "train", lambda settings, epochs, out, resume, data_dir: [row(epochs)])
+    monkeypatch.setattr(cells.loop, "train", lambda settings, epochs, out, resume, data_dir, draw: [row(epochs)])
     trained = spied(monkeypatch, cells.loop, "train")
     made = [Cell(f"k = {k}", vae(k=k).resolved()) for k in (3, 4)]
     lines: list[str] = []
     cells.run_cells(made, 7, tmp_path, 1, "/data", lines.append)
     assert trained == [dict(settings=cell.settings, epochs=7, out=tmp_path / cell.folder, resume=False,
-                            data_dir="/data")
+                            data_dir="/data", draw=of_run)
                        for cell in made] and len(lines) == 2
 
 
@@ -330,7 +331,7 @@ def test_the_time_left_is_that_of_the_epochs_left(tmp_path, monkeypatch):
     monkeypatch.setattr(cells.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(cells, "epochs_done", lambda cell, out: done[cell.folder])
 
-    def train(settings, epochs, out, *rest):
+    def train(settings, epochs, out, *rest, draw):
         now[0] += 120.0 * (epochs - done[out.name])         # two minutes an epoch
         return [row(epochs)]
 

@@ -89,8 +89,9 @@ def records_of():
 
 def of(records, **wanted) -> list[Record]:
     """Those with these settings, or this label."""
-    return [record for record in records if all({"label": record.label, **record.settings}[name] == value
-                                                for name, value in wanted.items())]
+    return [record for record in records
+            if all({"label": record.label, **record.settings, **record.settings.get("hyperparameters", {})}[name] == value
+                   for name, value in wanted.items())]
 
 
 NATS = "test -ELBO, nats an image"

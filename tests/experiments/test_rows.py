@@ -186,14 +186,17 @@ FIRST_VERSION = {
 def test_rows_of_the_first_version_are_read_with_the_settings_that_they_would_have_now(name, tmp_path):
     written, flat = FIRST_VERSION[name]
     path = tmp_path / "old.csv"
-    path.write_text(rows.text(replace(RUN, settings=written)).replace("rows 2", "rows 1"))
+    common = {"epoch": 1.0, "valid_elbo": -150.5, "test_elbo": -151.25, "seconds": 4.5, "evaluations": 8e5}
+    more = {"test_log_likelihood": -149.0, "gap": 2.25}
+    run = replace(RUN, rows=[common | (more if name != "mixture" else {"accuracy": 0.5, "valid_accuracy": 0.75})])
+    path.write_text(rows.text(replace(run, settings=written)).replace("rows 2", "rows 1"))
     record = rows.read(path)
     kind, made = (MixtureSettings, mixture(**flat)) if name == "mixture" else (VAESettings, vae(**flat))
     now = made.resolved().as_dict()
     assert record.settings == {key: value for key, value in now.items() if not key.startswith("file_")}
     assert list(record.settings) == [key for key in now if not key.startswith("file_")]
     assert kind.from_dict(record.settings).resolved() == made.resolved()
-    assert (record.label, record.commits, record.rows[0]) == (RUN.label, RUN.commits, RUN.rows[0])
+    assert (record.label, record.commits, record.rows[0]) == (run.label, run.commits, run.rows[0])
     rows.put(tmp_path, record)                                                          # kept as it is written now
     content = (tmp_path / record.file).read_text()
     assert content.startswith("# refimpl rows 2\n") and same(rows.read(tmp_path / record.file), record)

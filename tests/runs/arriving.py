@@ -210,7 +210,7 @@ def check_sum_of_both_terms() -> None:
             return result
         return made
 
-    run.model.parameters.flat_grads.fill(1e3)               # what was there before counts for nothing
+    run.model.parameters.grads.fill(1e3)               # what was there before counts for nothing
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(MixtureVAE, "backward", alone(right[0]))
         patch.setattr(MixtureVAE, "backward_labelled", alone(right[1]))

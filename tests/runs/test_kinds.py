@@ -123,7 +123,7 @@ def coin(theta, objective, rng, *, tau):
 def registered(monkeypatch) -> Estimator:
     """An estimator of this file, in the registry for as long as a test takes."""
     entry = Estimator("coin", coin, "a coin", unbiased=False, colour="#123456",
-                      hyperparameters={"tau": Setting(float, 0.7, "of the coin", above=0)})
+                      hyperparameters={"tau": Setting(float, 0.7, "of the coin", least=0)})
     monkeypatch.setitem(estimators.REGISTRY, "coin", entry)
     return entry
 
