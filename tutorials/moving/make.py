@@ -16,14 +16,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from refimpl.checks import InputError
-from refimpl.experiments.moving_clocks import Clocks
-from refimpl.experiments.moving_learning import Learning
-from refimpl.experiments.moving_walls import Walls
-from refimpl.plots import moving
+from moving.clocks import Clocks
+from moving.learning import Learning
+from moving.walls import Walls
+from moving import gif
 from refimpl.system.files import output_folder
 from refimpl.system.progress import Progress
 
-REGISTRY: dict[str, Callable[[], moving.Moving]] = {"walls": Walls, "clocks": Clocks, "learning": Learning}
+REGISTRY: dict[str, Callable[[], gif.Moving]] = {"walls": Walls, "clocks": Clocks, "learning": Learning}
 
 
 def run(names: Sequence[str], out: Path, report: Callable[[str], None] = print) -> None:
@@ -39,7 +39,7 @@ def run(names: Sequence[str], out: Path, report: Callable[[str], None] = print) 
         made = REGISTRY[name]()
         progress = Progress(f"{name}.gif", len(made.order))
         path = folder / f"{name}.gif"
-        moving.write(made, path, progress.advance)
+        gif.write(made, path, progress.advance)
         progress.clear()
         seconds = len(made.order) / made.fps
         report(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {seconds:.0f} s a turn; to print: {name}.png")

@@ -5,7 +5,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from refimpl import direct, exact, gumbel, plots
-from refimpl.plots import moving, walls
+from moving import gif
+from refimpl.plots import walls
 
 DRAWS, SEED = 2_000, 0
 VALUE = 0                                               # the component that is followed: the shirt's
@@ -21,7 +22,7 @@ class Walls:
 
     def __init__(self) -> None:
         self.noise = gumbel.sample((DRAWS, 3), np.random.default_rng(SEED))
-        self.figure = Figure(figsize=moving.SIZE, dpi=moving.DPI)
+        self.figure = Figure(figsize=gif.SIZE, dpi=gif.DPI)
         left, right = (self.figure.add_axes(place) for place in ((0.075, 0.13, 0.40, 0.67), (0.60, 0.13, 0.375, 0.54)))
         for ax in (left, right):
             ax.tick_params(labelsize=13)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from refimpl import plots
 from refimpl.checks import InputError
-from refimpl.plots import moving
+from moving import gif as moving
 from tests import gif
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from refimpl import direct, gumbel, plots
-from refimpl.plots import moving, walls
+from moving import gif
+from refimpl.plots import walls
 
 SEED, DRAWS = 0, 20_000
 TIMES = np.linspace(0.0, 1.75, 15)                      # the first race, frame by frame
@@ -45,7 +46,7 @@ class Clocks:
     def __init__(self) -> None:
         self.noise = chosen_draw()
         self.X = times(walls.H, self.noise)
-        self.figure = Figure(figsize=moving.SIZE, dpi=moving.DPI)
+        self.figure = Figure(figsize=gif.SIZE, dpi=gif.DPI)
         ax = self.figure.add_axes((0.12, 0.27, 0.85, 0.51))
         for side in ("top", "right", "left"):
             ax.spines[side].set_visible(False)
