@@ -343,13 +343,6 @@ def tutorial_runs(options: argparse.Namespace) -> int:
     return 0
 
 
-def moving_pictures(options: argparse.Namespace) -> int:
-    from refimpl.experiments import moving_pictures
-
-    moving_pictures.run(options.names, options.out, lambda line: print(line, flush=True))
-    return 0
-
-
 def benchmark(options: argparse.Namespace) -> int:
     from refimpl.experiments import benchmark
 

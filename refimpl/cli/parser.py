@@ -208,12 +208,6 @@ def make_parser() -> argparse.ArgumentParser:
                    "train the small runs that the tutorials load, into tutorials/runs")
     runs.add_argument("names", nargs="*", metavar="NAME", help="only these")
 
-    pictures = command(KEEP, "moving-pictures", commands.moving_pictures,
-                       "make the GIFs walls, clocks and learning again, with stills for print")
-    pictures.add_argument("names", nargs="*", metavar="NAME", help="only these")
-    pictures.add_argument("--out", type=folder_name, default=REPOSITORY / "tutorials" / "figures",
-                          help="folder for NAME.gif and NAME.png")
-
     benchmark = command(KEEP, "benchmark", commands.benchmark,
                         "seconds a step, beside the matrix products it cannot avoid")
     benchmark.add_argument("--batch", type=int, default=100, help="images a step")
