@@ -83,14 +83,9 @@ def explore(options: argparse.Namespace) -> int:
         raise InputError(f"MPLBACKEND={os.environ.get('MPLBACKEND')} is no window system that matplotlib knows; "
                          "leave it unset, and matplotlib finds one") from None
 
-    taken = explore.run(options.h, options.f, options.eps, options.seed, options.samples, options.save,
-                        options.time)
+    explore.run(options.h, options.f, options.eps, options.seed, options.samples, options.save)
     if options.save is not None:
         print(f"Picture: {options.save}")
-    if taken is not None:
-        clock, processor = (1e3 * seconds for seconds in taken)
-        print(f"A redraw takes {clock:.0f} ms, of which the processor works {processor:.0f} ms:\n"
-              f"medians of {explore.MOVES} moves of a slider, {options.samples:,} draws, drawn into memory")
     return 0
 
 

@@ -92,7 +92,6 @@ def make_parser() -> argparse.ArgumentParser:
     explore.add_argument("--samples", type=int, default=2_000, help="draws of the noise, 10 ... 20000")
     explore.add_argument("--save", type=Path, metavar="FILE",
                          help="draw it into this file, without a window; .png, .pdf or .svg")
-    explore.add_argument("--time", action="store_true", help="measure a redraw instead, without a window")
 
     sheet = command(SEE, "faces-sheet", commands.faces_sheet, "examples of the drawn faces, all attributes in a row")
     sheet.add_argument("--rows", type=int, default=8, help="rows, 1 ... 100")
