@@ -85,14 +85,9 @@ def explore(options: argparse.Namespace) -> int:
         raise InputError(f"MPLBACKEND={os.environ.get('MPLBACKEND')} is no window system that matplotlib knows; "
                          "leave it unset, and matplotlib finds one") from None
 
-    taken = explore.run(options.h, options.f, options.eps, options.seed, options.samples, options.save,
-                        options.time)
+    explore.run(options.h, options.f, options.eps, options.seed, options.samples, options.save)
     if options.save is not None:
         print(f"Picture: {options.save}")
-    if taken is not None:
-        clock, processor = (1e3 * seconds for seconds in taken)
-        print(f"A redraw takes {clock:.0f} ms, of which the processor works {processor:.0f} ms:\n"
-              f"medians of {explore.MOVES} moves of a slider, {options.samples:,} draws, drawn into memory")
     return 0
 
 
@@ -344,13 +339,6 @@ def tutorial_runs(options: argparse.Namespace) -> int:
     from refimpl.experiments import tutorial_runs
 
     tutorial_runs.make(options.names, report=lambda line: print(line, flush=True))
-    return 0
-
-
-def moving_pictures(options: argparse.Namespace) -> int:
-    from refimpl.experiments import moving_pictures
-
-    moving_pictures.run(options.names, options.out, lambda line: print(line, flush=True))
     return 0
 
 

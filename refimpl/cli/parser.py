@@ -97,7 +97,6 @@ def make_parser() -> argparse.ArgumentParser:
     explore.add_argument("--samples", type=int, default=2_000, help="draws of the noise, 10 ... 20000")
     explore.add_argument("--save", type=Path, metavar="FILE",
                          help="draw it into this file, without a window; .png, .pdf or .svg")
-    explore.add_argument("--time", action="store_true", help="measure a redraw instead, without a window")
 
     sheet = command(SEE, "faces-sheet", commands.faces_sheet, "examples of the drawn faces, all attributes in a row")
     sheet.add_argument("--rows", type=int, default=8, help="rows, 1 ... 100")
@@ -212,12 +211,6 @@ def make_parser() -> argparse.ArgumentParser:
     runs = command(KEEP, "tutorial-runs", commands.tutorial_runs,
                    "train the small runs that the tutorials load, into tutorials/runs")
     runs.add_argument("names", nargs="*", metavar="NAME", help="only these")
-
-    pictures = command(KEEP, "moving-pictures", commands.moving_pictures,
-                       "make the GIFs walls, clocks and learning again, with stills for print")
-    pictures.add_argument("names", nargs="*", metavar="NAME", help="only these")
-    pictures.add_argument("--out", type=folder_name, default=REPOSITORY / "tutorials" / "figures",
-                          help="folder for NAME.gif and NAME.png")
 
     benchmark = command(KEEP, "benchmark", commands.benchmark,
                         "seconds a step, beside the matrix products it cannot avoid")

@@ -2,18 +2,16 @@
 
     python -m refimpl explore
     python -m refimpl explore --save explore.png            without a display
-    python -m refimpl explore --time                        how long a redraw takes
 
 The walls and a cloud of draws; the joint law of the two winners, with its exact numbers; the errors of the mean of
 these draws against eps, exact; and the draw that lies under the mouse, with its two arg maxes.
 """
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from refimpl import gumbel, plots
@@ -24,63 +22,43 @@ from refimpl.plots.explorer import EPS, Explorer
 
 SAMPLES = (10, 20_000)
 SIZE = (13.6, 8.2)                                      # inches, at 100 dots each
-MOVES = 60                                              # of the measurement
 
 
-def problem(h: np.ndarray | None, f: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """h and f, or those of the chapters where both are missing.  InputError, one line, if they are not three each."""
+def problem(h: np.ndarray | None, f: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, Sequence[str]]:
+    """h, f and the names of the values; those of the chapters where h and f are both missing.
+
+    Raises InputError, one line, if h and f are not three numbers each, of the sizes that the sliders have.
+    """
     if h is None and f is None:
-        return walls.H, walls.F
+        return walls.H, walls.F, walls.NAMES
     verify.scores(h=h, f=f)                             # refuses what `verify` refuses
     if len(h) != 3:
         raise InputError(f"--h and --f must be three numbers each, got {len(h)}: the walls are those of three values")
     if np.abs(h).max() > 10:
         raise InputError(f"--h must be numbers of at most 10 in size, for their sliders, got {np.abs(h).max():g}")
-    return np.asarray(h, float), np.asarray(f, float)
+    return np.asarray(h, float), np.asarray(f, float), ("value 0", "value 1", "value 2")
 
 
 def run(h: np.ndarray | None = None, f: np.ndarray | None = None, eps: float = 0.3, seed: int = 0,
-        samples: int = 2_000, save: Path | None = None, measure: bool = False) -> tuple[float, float] | None:
-    """Open the window and wait until it is closed; or draw into the file `save`; or measure, in a memory image.
+        samples: int = 2_000, save: Path | None = None) -> None:
+    """Draw into the file `save`; or, without one, open the window and wait until it is closed.
 
-    Returns what median_seconds() does if it was measured.  Raises InputError if an option is out of range, the
-    file's suffix is no format, or there is neither a display nor a file to draw into.
+    Raises InputError if an option is out of range, the file's suffix is no format, or there is neither a display nor a
+    file to draw into.
     """
     for name, value, (least, most) in (("eps", eps, EPS), ("samples", samples, SAMPLES)):
         if not least <= value <= most:
             raise InputError(f"--{name} must be in {least:g} ... {most:g}, got {value:g}")
     if seed < 0:
         raise InputError(f"--seed must be at least 0, got {seed}")
-    h, f = problem(h, f)
+    h, f, names = problem(h, f)
     noise = gumbel.sample((samples, 3), np.random.default_rng(seed))
     if save is not None:
         plots.format_of(save)
-        plots.save(Explorer(Figure(figsize=SIZE, dpi=100), h, f, eps, noise).figure, save)
-    if measure:
-        return median_seconds(h, f, eps, noise)
-    if save is None:
-        explorer = Explorer(_window(), h, f, eps, noise)        # has a name: sliders that nobody holds do not answer
-        explorer.go_live()
+        plots.save(Explorer(Figure(figsize=SIZE, dpi=100), h, f, eps, noise, names).figure, save)
+    else:
+        explorer = Explorer(_window(), h, f, eps, noise, names)         # noqa: F841  sliders must be held
         _wait()
-    return None
-
-
-def median_seconds(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> tuple[float, float]:
-    """Seconds of one redraw by the clock, and seconds of the processor: medians over MOVES moves of all sliders, drawn
-    into memory and onto no window.  Where the processor is shared, the first is longer."""
-    figure = Figure(figsize=SIZE, dpi=100)
-    FigureCanvasAgg(figure)
-    explorer, rng, taken = Explorer(figure, h, f, eps, noise), np.random.default_rng(0), []
-    explorer.go_live()
-    figure.canvas.draw()
-    for move in range(MOVES):
-        slider = list(explorer.sliders.values())[move % 5]
-        value = rng.uniform(slider.valmin, slider.valmax)
-        start = time.perf_counter(), time.process_time()
-        slider.set_val(value)
-        taken.append((time.perf_counter() - start[0], time.process_time() - start[1]))
-    clock, processor = np.median(taken, axis=0)
-    return float(clock), float(processor)
 
 
 def _window() -> Figure:

@@ -82,6 +82,8 @@ class Cloud:
     """The Y of h + eps f."""
     labels: list[Text]
     """The names, in the corners that belong to them."""
+    key: list[Line2D]
+    """What a legend shows: the two Ys and a draw that changes its winner, each with its label."""
     pair: direct.Pair | None = None
     """Winners of every draw, before and after."""
     points: np.ndarray | None = None
@@ -142,13 +144,12 @@ def draw_cloud(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, noise: np.nda
               for corner, name, colour in zip(CORNERS, names, colours)]
     ax.set(xlim=limits[0], ylim=limits[1], aspect="equal",
            xlabel=f"γ({names[1]}) − γ({names[0]})", ylabel=f"γ({names[2]}) − γ({names[0]})")
+    ring = Line2D([], [], linestyle="none", marker="o", markerfacecolor="1", markeredgecolor="0.35",
+                  markersize=6.0 * size, markeredgewidth=1.8 * size, label="changes its winner: ring old, inside new")
+    cloud = Cloud(limits, kept, changed, solid, dashed, labels, [solid, dashed, ring])
     if legend:
-        ring = Line2D([], [], linestyle="none", marker="o", markerfacecolor="1", markeredgecolor="0.35",
-                      markersize=6.0 * size, markeredgewidth=1.8 * size,
-                      label="changes its winner: ring old, inside new")
-        ax.legend(handles=[solid, dashed, ring], loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False,
+        ax.legend(handles=cloud.key, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False,
                   fontsize=10 * size, handlelength=1.8, borderaxespad=0.2)
-    cloud = Cloud(limits, kept, changed, solid, dashed, labels)
     cloud.update(h, f, eps, noise)
     return cloud
 

@@ -213,11 +213,8 @@ def test_explore(replaced, capsys, tmp_path):
                           123, "--save", tmp_path / "e.pdf")
     made = {name: value.tolist() if name in "hf" else value for name, value in calls[0].items()}
     assert status == 0 and made == dict(h=[-1, 2, 0.5], f=[3, 1, 2], eps=0.25, seed=4, samples=123,
-                                        save=tmp_path / "e.pdf", measure=False)
+                                        save=tmp_path / "e.pdf")
     assert out == f"Picture: {tmp_path / 'e.pdf'}\n"
-    replaced(explore, (0.0123, 0.0456))
-    lines = call(capsys, "explore", "--time")[1].splitlines()
-    assert lines[0] == "A redraw takes 12 ms, of which the processor works 46 ms:" and "2,000 draws" in lines[1]
 
 
 @pytest.mark.parametrize("failed", [0, 2])

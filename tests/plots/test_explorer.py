@@ -8,6 +8,7 @@ import pytest
 from matplotlib.backend_bases import FigureCanvasBase, MouseEvent
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from refimpl import direct, gumbel
 from refimpl.plots import panels, walls
@@ -35,59 +36,65 @@ def numbers(text: str) -> list[float]:
     return [float(found) for found in re.findall(r"-?\d+(?:\.\d+)?", text.replace("−", "-").replace(",", ""))]
 
 
+def words(ax) -> list[str]:
+    return [text.get_text() for text in ax.texts]
+
+
 def assert_all_shown(explorer, h, f, eps):
     np.testing.assert_allclose(explorer.h, h)
     np.testing.assert_allclose(explorer.f, f)
     assert explorer.eps == pytest.approx(eps)
     h, f, eps = explorer.h, explorer.f, explorer.eps
     assert_shows(explorer.cloud, h, f, eps, explorer.noise)
-    law = direct.joint_law(h, f, eps)
-    shown = np.array([[float(cell.get_text()) for cell in row] for row in explorer.law.cells])
-    np.testing.assert_allclose(shown, law, atol=5.001e-4)
-    assert [[cell.get_text() == "0" for cell in row] for row in explorer.law.cells] == (law == 0).tolist()
-    np.testing.assert_array_equal(explorer.law.image.get_array(), law)
-    np.testing.assert_allclose([float(text.get_text()) for text in explorer.law.q],
-                               gumbel.choice_probabilities(h), atol=5.001e-4)
-    np.testing.assert_allclose([float(text.get_text()) for text in explorer.law.q_eps],
-                               gumbel.choice_probabilities(h + eps * f), atol=5.001e-4)
-    assert numbers(explorer.law.stays.get_text()) == [pytest.approx(100 * np.trace(law), abs=0.0501)]
-    errors = explorer.errors
-    here = [np.linalg.norm(direct.bias(h, f, eps)), np.sqrt(direct.variance(h, f, eps).sum() / DRAWS),
-            np.sqrt(direct.mse(h, f, eps, DRAWS))]
-    np.testing.assert_allclose(errors.points.get_data(), [[eps] * 3, here])
-    assert list(errors.here.get_xdata()) == [eps, eps]
-    assert numbers(errors.value.get_text()) == [pytest.approx(here[2], rel=5e-3)]
-    for at in (0, 20, 40):
-        eps_at = panels.GRID[at]
-        assert [line.get_xdata()[at] for line in errors.lines] == [eps_at] * 3
-        np.testing.assert_allclose(
-            [line.get_ydata()[at] for line in errors.lines],
-            [np.linalg.norm(direct.bias(h, f, eps_at)), np.sqrt(direct.variance(h, f, eps_at).sum() / DRAWS),
-             np.sqrt(direct.mse(h, f, eps_at, DRAWS))])
-    changed, of, weight = numbers(explorer.words[0].get_text())[:2] + numbers(explorer.words[0].get_text())[-1:]
+    law, shown = direct.joint_law(h, f, eps), words(explorer.axes[1])
+    sums = [*gumbel.choice_probabilities(h), *gumbel.choice_probabilities(h + eps * f)]
+    np.testing.assert_allclose([float(text) for text in shown], [*law.ravel(), *sums], atol=5.001e-4)
+    assert [text == "0" for text in shown[:9]] == (law.ravel() == 0).tolist()
+    np.testing.assert_array_equal(explorer.axes[1].images[0].get_array(), law)
+    assert numbers(explorer.axes[1].get_title(loc="left")) == [pytest.approx(100 * np.trace(law), abs=0.0501)]
+    assert_errors_shown(explorer.axes[2], h, f, eps)
+    first, second = explorer.words.get_text().split("\n")
+    changed, of, weight = numbers(first)[:2] + numbers(first)[-1:]
     assert (changed, of) == (explorer.cloud.moved, DRAWS) and weight == pytest.approx(1 / eps, rel=5e-3)
-    found = numbers(explorer.words[1].get_text())
-    np.testing.assert_allclose(found[:3], direct.gradient(h, f, eps, explorer.noise).mean(axis=0), atol=5.001e-4)
-    np.testing.assert_allclose(found[3:], direct.expected_gradient(h, f, eps), atol=5.001e-4)
-    assert [numbers(text.get_text())[0] for text in explorer.values.values()] == [
+    np.testing.assert_allclose(numbers(second)[:3], direct.gradient(h, f, eps, explorer.noise).mean(axis=0),
+                               atol=5.001e-4)
+    np.testing.assert_allclose(numbers(second)[3:], direct.expected_gradient(h, f, eps), atol=5.001e-4)
+    assert [numbers(slider.valtext.get_text())[0] for slider in explorer.sliders.values()] == [
         pytest.approx(value, abs=5.001e-3) for value in (eps, f[0] / walls.F[0], *h)]
     assert_draw_shown(explorer)
+
+
+def assert_errors_shown(ax, h, f, eps):
+    """Three lines against eps, a stroke and three points at this eps, and their numbers in the key."""
+    def errors(eps):
+        return [np.linalg.norm(direct.bias(h, f, eps)), np.sqrt(direct.variance(h, f, eps).sum() / DRAWS),
+                np.sqrt(direct.mse(h, f, eps, DRAWS))]
+
+    *lines, stroke, points = ax.lines
+    np.testing.assert_allclose(points.get_data(), [[eps] * 3, errors(eps)])
+    assert list(stroke.get_xdata()) == [eps, eps]
+    key = ax.get_legend()
+    assert [numbers(text.get_text())[0] for text in key.get_texts()] == [
+        pytest.approx(error, rel=5e-3) for error in errors(eps)]
+    assert numbers(key.get_title().get_text()) == [DRAWS]
+    for at in (0, 20, 40):
+        assert [line.get_xdata()[at] for line in lines] == [panels.GRID[at]] * 3
+        np.testing.assert_allclose([line.get_ydata()[at] for line in lines], errors(panels.GRID[at]))
 
 
 def assert_draw_shown(explorer):
     """The bars are this draw's perturbed scores; stars and words are of its winners."""
     h, f, eps, gammas = explorer.h, explorer.f, explorer.eps, explorer.noise[explorer.chosen]
-    heights = np.concatenate([h + gammas, eps * f + h + gammas])
-    np.testing.assert_allclose([bar.get_height() for bar in explorer.draw.bars], heights)
-    assert [numbers(text.get_text())[0] for text in explorer.draw.values] == [
-        pytest.approx(height, abs=5.001e-3) for height in heights]
+    ax, heights = explorer.axes[3], np.concatenate([h + gammas, eps * f + h + gammas])
+    np.testing.assert_allclose([bar.get_height() for bar in ax.patches], heights)
+    assert [numbers(text)[0] for text in words(ax)] == [pytest.approx(height, abs=5.001e-3) for height in heights]
     old, new = direct.argmax_pair(h, f, eps, gammas)
-    assert list(explorer.draw.winners.get_xdata()) == [panels.OneDraw.PLACES[old], panels.OneDraw.PLACES[3 + new]]
-    low, high = explorer.draw.ax.get_ylim()
-    assert low < min(0, heights.min()) and max(explorer.draw.winners.get_ydata()) < high > heights.max()
-    words, g = explorer.draw.gradient.get_text(), direct.gradient(h, f, eps, gammas)
-    assert walls.NAMES[old] in words and walls.NAMES[new] in words
-    np.testing.assert_allclose(numbers(words), g, rtol=5e-3)
+    stars, (low, high) = ax.lines[0], ax.get_ylim()
+    assert stars.get_marker() == "*" and list(stars.get_xdata()) == [panels.PLACES[old], panels.PLACES[3 + new]]
+    assert low < min(0, heights.min()) and max(stars.get_ydata()) < high > heights.max()
+    change, g = ax.get_title(loc="left").split("\n")[1], direct.gradient(h, f, eps, gammas)
+    assert walls.NAMES[old] in change and walls.NAMES[new] in change
+    np.testing.assert_allclose(numbers(change), g, rtol=5e-3)
     np.testing.assert_array_equal(np.ravel(explorer.here.get_data()), walls.differences(gammas[None])[0])
 
 
@@ -106,7 +113,7 @@ def test_the_draw_under_the_mouse_is_shown(explorer):
     canvas.draw()
     inside = np.flatnonzero((np.abs(explorer.cloud.points) < 3.9).all(axis=1))
     for index in inside[[5, 50]]:
-        x, y = explorer.here.axes.transData.transform(explorer.cloud.points[index])
+        x, y = explorer.axes[0].transData.transform(explorer.cloud.points[index])
         canvas.callbacks.process("motion_notify_event", MouseEvent("motion_notify_event", canvas, x + 0.2, y))
         assert explorer.chosen == index
         assert_draw_shown(explorer)
@@ -114,35 +121,26 @@ def test_the_draw_under_the_mouse_is_shown(explorer):
     assert explorer.chosen == index
 
 
-def pixels(explorer) -> np.ndarray:
-    return np.array(explorer.figure.canvas.buffer_rgba())
-
-
-def test_a_redraw_of_what_moves_is_the_whole_drawing(explorer, rng):
-    """After moves of the sliders the pixels are those of a new figure of the same problem, drawn in one go."""
-    explorer.go_live()
-    explorer.figure.canvas.draw()
-    before = pixels(explorer)
-    h, f, eps = moved(explorer)
+def test_a_redraw_leaves_nothing_old_behind(explorer):
+    """After moves of the sliders the pixels are those of a new figure of the same problem, and each move is drawn."""
+    canvas = explorer.figure.canvas
+    canvas.draw()
+    before = np.array(canvas.buffer_rgba())
+    moved(explorer)
     explorer.sliders["h0"].set_val(3.0)                                     # some name disappears, and comes back
     explorer.sliders["h0"].set_val(-1.0)
-    after = pixels(explorer)
-    explorer.figure.canvas.draw()
-    np.testing.assert_array_equal(after, pixels(explorer))                  # nothing old is left
-    assert (np.abs(after.astype(int) - before) > 50).any(axis=-1).mean() > 0.01
+    after = np.array(canvas.buffer_rgba())
     figure = Figure(figsize=(13.6, 8.2), dpi=50)
     FigureCanvasAgg(figure)
     other = Explorer(figure, walls.H, walls.F, 0.3, explorer.noise)
     other.chosen = explorer.chosen
     moved(other)
-    figure.canvas.draw()
-    different = (np.abs(after.astype(int) - pixels(other)) > 50).any(axis=-1)
-    assert different.mean() < 2e-3                                          # only what lies over what
+    np.testing.assert_array_equal(after, figure.canvas.buffer_rgba())
+    assert (np.abs(after.astype(int) - before) > 50).any(axis=-1).mean() > 0.01
 
 
 def test_a_slider_that_is_dragged_moves_the_picture(explorer):
     canvas = explorer.figure.canvas
-    explorer.go_live()
     canvas.draw()
     slider = explorer.sliders["h1"]
     x, y = slider.ax.transData.transform((-2.0, 0.5))
@@ -152,7 +150,7 @@ def test_a_slider_that_is_dragged_moves_the_picture(explorer):
     assert_shows(explorer.cloud, explorer.h, explorer.f, explorer.eps, explorer.noise)
 
 
-def test_where_pixels_cannot_be_kept_all_is_drawn(rng):
+def test_a_move_asks_for_one_drawing(rng):
     class Plain(FigureCanvasBase):
         asked = 0
 
@@ -161,17 +159,34 @@ def test_where_pixels_cannot_be_kept_all_is_drawn(rng):
 
     figure = Figure(figsize=(13.6, 8.2), dpi=50)
     canvas = Plain(figure)
-    assert not canvas.supports_blit
     explorer = Explorer(figure, walls.H, walls.F, 0.3, gumbel.sample((20, 3), rng))
-    explorer.go_live()
     canvas.asked = 0
     explorer.sliders["h0"].set_val(1.0)
-    assert canvas.asked == 1 and not any(artist.get_animated() for artist in explorer.moving)
+    assert canvas.asked == 1
 
 
-def test_what_moves_is_in_a_saved_file_too(explorer, tmp_path):
-    explorer.figure.savefig(tmp_path / "a.png", dpi=50)
-    explorer.go_live()
-    explorer.figure.canvas.draw()
-    explorer.figure.savefig(tmp_path / "b.png", dpi=50)
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+def test_no_text_covers_another_and_all_are_of_one_size(rng, monkeypatch):
+    drawn, draw = [], Text.draw
+    monkeypatch.setattr(Text, "draw", lambda self, renderer: drawn.append(self) or draw(self, renderer))
+    figure = Figure(figsize=(13.6, 8.2), dpi=100)
+    FigureCanvasAgg(figure)
+    names = ("value 0", "value 1", "value 2")
+    explorer = Explorer(figure, [-9.0, 2.0, -10.0], [-30.0, 1.0, 50.0], 0.01, gumbel.sample((20_000, 3), rng), names)
+    for eps in (-2.0, 1.0):
+        drawn.clear()
+        explorer.sliders["eps"].set_val(eps)
+        texts = [text for text in drawn if text.get_visible() and text.get_text().strip()]
+        assert len(texts) > 60 and {text.get_fontsize() for text in texts} == {12}
+        boxes = [text.get_window_extent() for text in texts]
+        for place, box in enumerate(boxes):
+            assert 0 <= box.x0 and box.x1 <= 1360 and 0 <= box.y0 and box.y1 <= 820, texts[place]
+            for other, text in zip(boxes[:place], texts):
+                across = min(box.x1, other.x1) - max(box.x0, other.x0)
+                if across > 1 and min(box.y1, other.y1) - max(box.y0, other.y0) > 1:
+                    raise AssertionError(f"{texts[place].get_text()!r} covers {text.get_text()!r}")
+
+
+def test_the_cloud_has_a_key(explorer):
+    key = explorer.axes[0].get_legend()
+    assert [text.get_text() for text in key.get_texts()] == [
+        "the walls of h", "the walls of h + εf", "changes its winner: ring old, inside new"]

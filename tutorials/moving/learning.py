@@ -11,8 +11,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.special import expit
 
+from moving import gif
 from refimpl import data, plots
-from refimpl.plots import moving
 from refimpl.plots.images import SHAPE
 from refimpl.runs.vae import VAERun, VAESettings
 from refimpl.system.progress import Progress
@@ -70,9 +70,9 @@ class Learning:
         self.seen = {name: follow(VAESettings(estimator=name, k=10, seed=SEED, limit=limit, hidden=hidden), dataset,
                                   steps, progress.advance) for name in NAMES}
         progress.clear()
-        self.figure = Figure(figsize=moving.SIZE, dpi=moving.DPI)
+        self.figure = Figure(figsize=gif.SIZE, dpi=gif.DPI)
         self.rows, self.lines, self.points = {}, {}, {}
-        across, up = (inches * moving.DPI for inches in moving.SIZE)
+        across, up = (inches * gif.DPI for inches in gif.SIZE)
         for name, bottom in zip(NAMES, (388, 268)):
             row = _side_by_side(self.seen[name].images[0])
             height, width = (PIXEL * pixels for pixels in row.shape)

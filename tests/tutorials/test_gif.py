@@ -5,16 +5,16 @@ import numpy as np
 import pytest
 from matplotlib import image
 
+from moving.gif import write
 from refimpl import plots
 from refimpl.checks import InputError
-from refimpl.plots import moving
 from tests import gif
 from tests.plots.bar import Bar
 
 
 def test_frames_stills_and_the_turns(tmp_path):
     advanced = []
-    moving.write(Bar(), tmp_path / "bar.gif", lambda: advanced.append(1))
+    write(Bar(), tmp_path / "bar.gif", lambda: advanced.append(1))
     assert len(advanced) == 5 and sorted(path.name for path in tmp_path.iterdir()) == ["bar.gif", "bar.png"]
     found = gif.read(tmp_path / "bar.gif")
     assert (found.width, found.height, found.loops) == (160, 80, 0)
@@ -24,7 +24,7 @@ def test_frames_stills_and_the_turns(tmp_path):
     still = Bar()
     still.show(3)
     assert plots.digest_of(tmp_path / "bar.png") == plots.drawn(still.figure)
-    moving.write(Bar(), tmp_path / "again.gif")
+    write(Bar(), tmp_path / "again.gif")
     assert (tmp_path / "again.gif").read_bytes() == (tmp_path / "bar.gif").read_bytes()
 
 
@@ -32,18 +32,18 @@ def test_the_first_frame_is_the_first_of_the_order(tmp_path):
     class Late(Bar):
         order = [8, 0]
 
-    moving.write(Late(), tmp_path / "late.gif")
+    write(Late(), tmp_path / "late.gif")
     assert np.mean(image.imread(tmp_path / "late.gif")[..., :3] < 128) > 0.95
 
 
 def test_what_goes_wrong_leaves_nothing(tmp_path):
     with pytest.raises(InputError, match="cannot be written"):
-        moving.write(Bar(), tmp_path / "no" / "bar.gif")
+        write(Bar(), tmp_path / "no" / "bar.gif")
 
     class Breaks(Bar):
         def show(self, frame):
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        moving.write(Breaks(), tmp_path / "bar.gif")
+        write(Breaks(), tmp_path / "bar.gif")
     assert not list(tmp_path.iterdir())

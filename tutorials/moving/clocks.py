@@ -3,15 +3,16 @@
     X_z = exp(-(h_z + gamma_z + c))     exponential of rate e^{h_z}; the first to ring is z* = argmax(h + gamma)
     e^{-eps f_z} X_z                    the second race; the first to ring is z(eps) = argmax(eps f + h + gamma)
 
-That is the coupling behind direct.joint_law: see refimpl/clocks.py.
+That is the coupling behind direct.joint_law.
 """
 from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from refimpl import direct, gumbel, plots
-from refimpl.plots import moving, walls
+from moving import gif
+from refimpl import direct, gumbel
+from refimpl.plots import walls
 
 SEED, DRAWS = 0, 20_000
 TIMES = np.linspace(0.0, 1.75, 15)                      # the first race, frame by frame
@@ -40,32 +41,35 @@ class Clocks:
     fps = 6
     frames = len(TIMES) + len(EPS)
     still = frames - 12
-    order = [*range(len(TIMES)), *[len(TIMES) - 1] * 8, *range(len(TIMES), frames), *[frames - 1] * 14]
+    order = [*[0] * 8, *range(len(TIMES)), *[len(TIMES) - 1] * 8, *range(len(TIMES), frames), *[frames - 1] * 14]
 
     def __init__(self) -> None:
         self.noise = chosen_draw()
         self.X = times(walls.H, self.noise)
-        self.figure = Figure(figsize=moving.SIZE, dpi=moving.DPI)
-        ax = self.figure.add_axes((0.12, 0.27, 0.85, 0.51))
+        self.figure = Figure(figsize=gif.SIZE, dpi=gif.DPI)
+        ax = self.figure.add_axes((0.235, 0.27, 0.735, 0.51))
         for side in ("top", "right", "left"):
             ax.spines[side].set_visible(False)
         rows = [2, 1, 0]                                # the first value on top
         self.waits = [ax.plot([], [], "-", color=colour, linewidth=9, alpha=0.35, solid_capstyle="butt")[0]
                       for colour in walls.COLOURS]
         self.first = [ax.plot([], [], "o", markersize=17, markerfacecolor="1", markeredgecolor=colour,
-                              markeredgewidth=3)[0] for colour in walls.COLOURS]
+                              markeredgewidth=3, clip_on=False)[0] for colour in walls.COLOURS]
         self.second = [ax.plot([], [], "o", markersize=17, color=colour)[0] for colour in walls.COLOURS]
         self.wins = [ax.plot([], [], "*", markersize=13, color=shade, zorder=5)[0] for shade in ("0", "1")]
         self.rows = rows
         ax.set(xlim=(0, END), ylim=(-0.6, 2.6))
-        ax.set_yticks(rows, walls.NAMES, fontsize=16)
+        ax.set_yticks(rows, [f"{name}, f = {value:g}".replace("-", "−") for name, value in zip(walls.NAMES, walls.F)],
+                      fontsize=16)
         for label, colour in zip(ax.get_yticklabels(), walls.COLOURS):
             label.set_bbox(dict(facecolor=colour, edgecolor="none", pad=3))
             label.set_color(walls.readable(colour))
-        ax.tick_params(axis="y", length=0, pad=10)
+        ax.tick_params(axis="y", length=0, pad=16)
         ax.tick_params(axis="x", labelsize=14)
         ax.set_xlabel("time", fontsize=15)
         self.words = [self.figure.text(0.02, height, "", fontsize=16, va="center") for height in (0.94, 0.85)]
+        self.figure.text(0.98, 0.77, "○ first race     ● second race     ★ rings first", fontsize=15, va="center",
+                         ha="right")
         self.result = self.figure.text(0.02, 0.055, "", fontsize=16, va="center", fontweight="bold")
         self.show(0)
 
@@ -77,7 +81,7 @@ class Clocks:
 
     def _first_race(self, now: float) -> None:
         z_star = int(self.X.argmin())
-        self._place(np.minimum(self.X, now), np.where(self.X <= now, self.X, np.nan), np.full(3, np.nan))
+        self._place(np.minimum(self.X, now), np.minimum(self.X, now), np.full(3, np.nan))
         rung = now >= self.X[z_star]
         self._star(0, z_star if rung else None, self.X)
         self._star(1, None, self.X)
@@ -91,7 +95,7 @@ class Clocks:
         self._place(later, self.X, later)
         self._star(0, z_star, self.X)
         self._star(1, z_eps, later)
-        self.words[0].set_text(f"Second race, times × exp(−εf):  ε = {eps:.2f}   (open rings: the first race)")
+        self.words[0].set_text(f"Second race, all times × exp(−εf):  ε = {eps:.2f}")
         if eps == 0:
             self.words[1].set_text("")
             self.result.set_text(f"z* = {walls.NAMES[z_star]},  z(ε) = {walls.NAMES[z_eps]}")
@@ -103,7 +107,7 @@ class Clocks:
         self.result.set_text(f"z* = {walls.NAMES[z_star]},  z(ε) = {walls.NAMES[z_eps]}:  gradient in h ({entries})")
 
     def _place(self, waits: np.ndarray, first: np.ndarray, second: np.ndarray) -> None:
-        """Bars up to `waits`, an open ring at the first race's times, a full one at the second's; NaN: not there."""
+        """Bars up to `waits`, an open ring at the first race's times, a full dot at the second's; NaN: not there."""
         for z, row in enumerate(self.rows):
             self.waits[z].set_data([0, waits[z]], [row, row])
             self.first[z].set_data([first[z]], [row])

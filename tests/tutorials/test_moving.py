@@ -1,21 +1,25 @@
 """The moving pictures by their artists, frame by frame; and the files that are kept with the pages."""
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from moving import clocks as clocks_program
+from moving import learning as learning_program
+from moving import make
+from moving import walls as walls_program
 from refimpl import data, direct, exact, gumbel, plots
-from refimpl.experiments import moving_clocks, moving_learning, moving_pictures, moving_walls
 from refimpl.plots import walls
 from refimpl.runs.vae import VAERun
 from tests import gif
-from tests.cli.helpers import assert_refused, call
 from tests.plots.bar import Bar
 from tests.plots.shown import assert_shows
-from tests.settings import vae
 
 FIGURES = Path(__file__).resolve().parent.parent.parent / "tutorials" / "figures"
 
@@ -28,53 +32,66 @@ def numbers(text: str) -> list[float]:
 
 @pytest.fixture(scope="module")
 def moving_cloud():
-    return moving_walls.Walls()
+    return walls_program.Walls()
 
 
-@pytest.mark.parametrize("frame", [0, 11, 20, 30])
+@pytest.mark.parametrize("frame", [0, 11, 23, 25, 27])
 def test_a_frame_of_the_walls(moving_cloud, frame):
     made, h, f = moving_cloud, walls.H, walls.F
     made.show(frame)
-    eps = moving_walls.EPS[frame]
-    assert_shows(made.cloud, h, f, eps, made.noise)
-    all_three = direct.gradient(h, f, eps, made.noise)
+    eps, draws = walls_program.FRAMES[frame]
+    noise = made.noise[:draws]
+    assert_shows(made.cloud, h, f, eps, noise)
+    all_three = direct.gradient(h, f, eps, noise)
     g = all_three[:, 0]
     said, moved, of, weight = numbers(made.words[0].get_text().replace("1/ε", ""))
-    assert (said, moved, of) == (eps, (all_three != 0).any(axis=1).sum(), len(made.noise))
+    assert (said, moved, of) == (eps, (all_three != 0).any(axis=1).sum(), draws)
     assert weight == pytest.approx(1 / eps, abs=0.0501)
     first, total, divisor, count, quotient = numbers(made.words[1].get_text())
-    assert first == total == round(g.sum() * eps) and (divisor, count) == (eps, len(made.noise))
+    assert first == total == round(g.sum() * eps) and (divisor, count) == (eps, draws)
     assert quotient == pytest.approx(g.mean(), abs=5.001e-4)
     assert quotient == pytest.approx(total / (eps * count), abs=5.001e-4)
     mean, limit = numbers(made.exact.get_text())
     assert mean == pytest.approx(direct.expected_gradient(h, f, eps)[0], abs=5.001e-4)
     assert limit == pytest.approx(exact.gradient(h, f)[0], abs=5.001e-4)
-    shown = moving_walls.EPS[:frame + 1]
-    for line, values in ((made.curve, direct.expected_gradient(h, f, shown)[:, 0]),
-                         (made.points, [direct.gradient(h, f, each, made.noise)[:, 0].mean() for each in shown])):
-        np.testing.assert_array_equal(line.get_xdata(), shown)
+    shown = walls_program.FRAMES[:frame + 1]
+    for line, values in ((made.curve, [direct.expected_gradient(h, f, each)[0] for each, _ in shown]),
+                         (made.points, [direct.gradient(h, f, each, made.noise[:draws])[:, 0].mean()
+                                        for each, draws in shown])):
+        np.testing.assert_array_equal(line.get_xdata(), [each for each, _ in shown])
         np.testing.assert_allclose(line.get_ydata(), values, rtol=1e-12)
     np.testing.assert_allclose(made.now.get_data(), [[eps], [g.mean()]])
 
 
-def test_the_walls_come_to_rest_at_a_small_eps(moving_cloud):
-    """eps falls, fewer draws change; all draws are inside the scales, and every frame has its turn."""
-    assert (np.diff(moving_walls.EPS) < 0).all() and moving_walls.EPS[0] == 1 and moving_walls.EPS[-1] == 0.02
-    assert set(moving_cloud.order) == set(range(len(moving_walls.EPS))) and moving_cloud.still in moving_cloud.order
+def test_the_walls_come_to_rest_on_a_good_estimate(moving_cloud):
+    """eps falls, fewer draws change; then the draws become more, and what is left is within the last standard error."""
+    eps, draws = (np.array(each) for each in zip(*walls_program.FRAMES))
+    falls, grows = np.diff(eps) < 0, np.diff(draws) > 0
+    assert (falls ^ grows).all() and falls.tolist() == sorted(falls, reverse=True) and eps[0] == 1 and eps[-1] == 0.05
+    assert set(moving_cloud.order) == set(range(len(eps))) and moving_cloud.still in moving_cloud.order
+    assert moving_cloud.order[-1] == len(eps) - 1
     low, high = moving_cloud.now.axes.get_ylim()
-    assert low < moving_cloud.estimates.min() and moving_cloud.estimates.max() < high
+    assert low < min(moving_cloud.estimates) and max(moving_cloud.estimates) < high
     counts = []
-    for frame in (0, 10, 20, 30):
+    for frame in (0, 10, 23):
         moving_cloud.show(frame)
         counts.append(moving_cloud.cloud.moved)
     assert counts == sorted(counts, reverse=True) and counts[-1] > 5
+    error = np.sqrt(direct.variance(walls.H, walls.F, eps[-1])[0] / draws[-1])
+    assert abs(moving_cloud.estimates[-1] - moving_cloud.limit) < error < 0.02
+
+
+def test_the_walls_have_a_key(moving_cloud):
+    (key,) = moving_cloud.figure.legends
+    words = [text.get_text() for text in key.get_texts()]
+    assert words == ["the walls of h", "the walls of h + εf", "changes its winner: ring old, inside new"]
 
 
 # --- the clocks -------------------------------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
 def clocks():
-    return moving_clocks.Clocks()
+    return clocks_program.Clocks()
 
 
 def at(line) -> tuple[float, float]:
@@ -85,7 +102,7 @@ def at(line) -> tuple[float, float]:
 def test_the_clocks_are_the_scores(rng):
     """The first clock is the arg max; its time is exponential, of the rates' sum."""
     noise = gumbel.sample((20_000, 3), rng)
-    X = moving_clocks.times(walls.H, noise)
+    X = clocks_program.times(walls.H, noise)
     np.testing.assert_array_equal(X.argmin(axis=1), gumbel.argmax(walls.H, noise))
     S = np.exp(walls.H).sum()
     assert abs(X.min(axis=1).mean() * S - 1) < 4 / np.sqrt(len(X))                  # its standard error, relative
@@ -94,23 +111,23 @@ def test_the_clocks_are_the_scores(rng):
 
 def test_the_first_race(clocks):
     X, seen = clocks.X, []
-    for frame, now in enumerate(moving_clocks.TIMES):
+    for frame, now in enumerate(clocks_program.TIMES):
         clocks.show(frame)
         for z in range(3):
             assert list(clocks.waits[z].get_xdata()) == [0, min(now, X[z])]
-            assert at(clocks.first[z])[0] == X[z] if now >= X[z] else np.isnan(at(clocks.first[z])[0])
+            assert at(clocks.first[z]) == (min(now, X[z]), 2 - z)                   # in the first frame, too
             assert np.isnan(at(clocks.second[z])[0])
         rung = now >= X.min()
         assert clocks.result.get_text() == ("z* = coat" if rung else "")
         assert at(clocks.wins[0]) == (X[1], 1) if rung else np.isnan(at(clocks.wins[0])).all()
         seen.append(rung)
-    assert 0 < sum(seen) < len(seen) and moving_clocks.TIMES[-1] > X.max()          # all of them ring in the end
+    assert 0 < sum(seen) < len(seen) and clocks_program.TIMES[-1] > X.max()          # all of them ring in the end
 
 
 @pytest.mark.parametrize("step", [0, 1, 5, 15, 30])
 def test_the_second_race(clocks, step):
-    eps, X = moving_clocks.EPS[step], clocks.X
-    clocks.show(len(moving_clocks.TIMES) + step)
+    eps, X = clocks_program.EPS[step], clocks.X
+    clocks.show(len(clocks_program.TIMES) + step)
     later = X * np.exp(-eps * walls.F)
     assert [at(line)[0] for line in clocks.first] == X.tolist()
     np.testing.assert_allclose([at(line)[0] for line in clocks.second], later)
@@ -127,8 +144,14 @@ def test_the_second_race(clocks, step):
         assert numbers(clocks.words[1].get_text()) == [pytest.approx(100 * (1 - np.trace(law)), abs=0.0501)]
 
 
+def test_each_clock_has_its_name_its_f_and_a_key(clocks):
+    labels = [label.get_text() for label in clocks.first[0].axes.get_yticklabels()]
+    assert labels == ["shirt, f = 1", "coat, f = −2", "dress, f = 0.5"]
+    assert any("★ rings first" in text.get_text() for text in clocks.figure.texts)
+
+
 def test_another_clock_overtakes_once_half_way(clocks):
-    winners = [int((clocks.X * np.exp(-eps * walls.F)).argmin()) for eps in moving_clocks.EPS]
+    winners = [int((clocks.X * np.exp(-eps * walls.F)).argmin()) for eps in clocks_program.EPS]
     assert winners == sorted(winners, reverse=True) and set(winners) == {0, 1}
     assert 10 <= winners.index(0) <= 15 and set(clocks.order) == set(range(clocks.frames))
 
@@ -137,12 +160,12 @@ def test_another_clock_overtakes_once_half_way(clocks):
 
 @pytest.fixture(scope="module")
 def learning():
-    return moving_learning.Learning(steps=(0, 1, 4, 7), limit=300, hidden=8)
+    return learning_program.Learning(steps=(0, 1, 4, 7), limit=300, hidden=8)
 
 
 def by_hand(name: str, steps: int) -> VAERun:
     """The same run, step by step: an epoch has three."""
-    settings = vae(estimator=name, k=10, seed=moving_learning.SEED, limit=300, hidden=8).resolved()
+    settings = VAESettings(estimator=name, k=10, seed=learning_program.SEED, limit=300, hidden=8).resolved()
     run, part, done, epoch = VAERun.start(settings), data.load("mnist", limit=300).train, 0, 1
     while done < steps:
         for _ in run.epoch(epoch, part):
@@ -159,23 +182,23 @@ def test_a_frame_of_the_learning(learning, name):
         learning.show(frame)
         run = by_hand(name, learning.steps[frame])
         mean = 1 / (1 + np.exp(-run.model.decode_all().astype(float)))
-        shown = learning.rows[name].get_array().reshape(28, 10, 28 + moving_learning.MARGIN)
+        shown = learning.rows[name].get_array().reshape(28, 10, 28 + learning_program.MARGIN)
         for z in range(10):                                 # in shades that are this far apart
             np.testing.assert_allclose(shown[:, z, :28], mean[z].reshape(28, 28),
-                                       atol=0.501 / (moving_learning.GREYS - 1))
+                                       atol=0.501 / (learning_program.GREYS - 1))
             assert (shown[:, z, 28:] == 0).all()
         bounds = -run.model.bounds(data.load("mnist", limit=300).test).elbo
         assert at(learning.points[name]) == (learning.steps[frame], pytest.approx(bounds, rel=1e-9))
         assert list(learning.lines[name].get_xdata()) == list(learning.steps[:frame + 1])
         assert learning.lines[name].get_ydata()[-1] == pytest.approx(bounds, rel=1e-9)
-        place = list(moving_learning.NAMES).index(name)
+        place = list(learning_program.NAMES).index(name)
         assert numbers(learning.step.get_text())[1 + place] == round(bounds)
         assert learning.lines[name].get_color() == plots.colour(name)
 
 
 def test_learning_is_dense_at_first_and_two_epochs_long(learning):
-    gaps = np.diff(moving_learning.STEPS)
-    assert moving_learning.STEPS[0] == 0 and moving_learning.STEPS[-1] == 2 * 500
+    gaps = np.diff(learning_program.STEPS)
+    assert learning_program.STEPS[0] == 0 and learning_program.STEPS[-1] == 2 * 500
     assert (np.diff(gaps) >= 0).all() and gaps[0] < 5 and len(gaps) < 40
     assert set(learning.order) == {0, 1, 2, 3} and learning.still == 3
     words = [text.get_text() for text in learning.figure.texts]
@@ -184,21 +207,50 @@ def test_learning_is_dense_at_first_and_two_epochs_long(learning):
 
 # --- the command and its files ----------------------------------------------------------------------------------------
 
-def test_the_command_makes_those_that_are_named(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(moving_pictures, "REGISTRY", {"one": Bar, "two": Bar, "three": Bar})
-    status, out, err = call(capsys, "moving-pictures", "two", "--out", tmp_path / "some")
-    assert status == 0 and err == "" and out.startswith(f"{tmp_path / 'some' / 'two.gif'}: 0.00 MB, 1 s a turn")
+@pytest.fixture
+def bars(monkeypatch, tmp_path) -> Path:
+    """Three small pictures instead of the real ones, and a folder of figures that holds one of them."""
+    monkeypatch.setattr(make, "REGISTRY", {"one": Bar, "two": Bar, "three": Bar})
+    monkeypatch.setattr(make, "FIGURES", tmp_path / "figures")
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "two.gif").write_text("precious")
+    return tmp_path / "figures"
+
+
+def test_the_program_makes_those_that_are_named(bars, tmp_path, capsys):
+    assert make.main(["two", "--out", str(tmp_path / "some")]) == 0
+    out, err = capsys.readouterr()
+    assert err == "" and out.startswith(f"{tmp_path / 'some' / 'two.gif'}: 0.00 MB, 1 s a turn")
     assert sorted(path.name for path in (tmp_path / "some").iterdir()) == ["two.gif", "two.png"]
-    assert call(capsys, "moving-pictures", "--out", tmp_path / "all")[0] == 0
+    assert make.main(["--out", str(tmp_path / "all")]) == 0
     assert len(list((tmp_path / "all").iterdir())) == 6
+    assert make.main(["two", "--write"]) == 0
+    assert sorted(path.name for path in bars.iterdir()) == ["two.gif", "two.png"]
+    assert gif.read(bars / "two.gif").loops == 0
 
 
-def test_what_is_refused(tmp_path, capsys):
+def test_what_is_refused(bars, tmp_path, capsys):
     (tmp_path / "file").write_text("precious")
-    assert_refused(capsys, ["moving-pictures", "walls", "flying", "--out", tmp_path / "o"], "flying", "walls, clocks")
-    assert_refused(capsys, ["moving-pictures", "--out", tmp_path / "file"], "--out", "file")
-    assert_refused(capsys, ["moving-pictures", "--out", ""], "--out", "empty name")
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    for arguments, words in ((["one", "flying", "--out", str(tmp_path / "o")], ["flying", "one, two, three"]),
+                             (["--out", str(tmp_path / "file")], ["file"]),
+                             ([], ["tutorials/figures", "--write", "--out DIR"]),
+                             (["two", "--out", f"{tmp_path}/o/../figures"], ["--write"])):
+        assert make.main(arguments) == 2
+        out, err = capsys.readouterr()
+        assert out == "" and err.startswith("make.py: error: ") and err.count("\n") == 1
+        assert all(word in err for word in words), err
+    with pytest.raises(SystemExit) as left:
+        make.main(["--out", ""])
+    assert left.value.code == 2 and "empty name" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["figures", "file"]
+    assert [path.read_text() for path in bars.iterdir()] == ["precious"]
+
+
+def test_the_program_starts_in_any_folder(tmp_path):
+    """It finds the package; and without --write it leaves the files of the pages alone."""
+    done = subprocess.run([sys.executable, make.__file__], cwd=tmp_path, capture_output=True, text=True,
+                          env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"})
+    assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1 and "--write" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["walls", "clocks", "learning"])
@@ -210,7 +262,7 @@ def test_the_files_of_the_pages(name):
     assert (FIGURES / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_stills_of_the_pages_are_what_the_command_draws(moving_cloud, clocks):
+def test_the_stills_of_the_pages_are_what_the_program_draws(moving_cloud, clocks):
     for name, made in (("walls", moving_cloud), ("clocks", clocks)):
         made.show(made.still)
         assert plots.digest_of(FIGURES / f"{name}.png") == plots.drawn(made.figure), name
