@@ -30,11 +30,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from refimpl import data, gumbel, plots
-from refimpl.experiments import tutorial_runs
+from refimpl.experiments import paper, tutorial_runs
 from refimpl.nn.adam import Adam
 from refimpl.nn.network import MLP
 from refimpl.nn.parameters import bind
-from refimpl.report import paper, store
+from refimpl.report import store
 
 k, B = 10, 100
 dataset = data.load("mnist", limit=10_000)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import math
 
-from refimpl.report import paper
+from refimpl.experiments import paper
 from refimpl.report.markdown import table
 from refimpl.report.store import Store
 from refimpl.report.tables import made_at

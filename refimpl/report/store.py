@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
 
-from refimpl.experiments import drawings, rows
+from refimpl.experiments import cells, drawings, rows
 from refimpl.experiments.rows import Record
 
 
@@ -30,10 +29,7 @@ class Spread:
     @property
     def half(self) -> float:
         """Half the 95 % interval of Student's t of the mean; NaN for fewer than two values."""
-        count = len(self.values)
-        if count < 2:
-            return math.nan
-        return float(stats.t.ppf(0.975, count - 1) * np.std(self.values, ddof=1) / math.sqrt(count))
+        return cells.interval(self.values)[1]
 
     def text(self, digits: int = 2, unit: str = "", sign: str = "") -> str:
         """The mean and its interval; a single value alone.  sign "+": with its sign, as for a difference."""

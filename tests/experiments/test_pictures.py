@@ -13,7 +13,7 @@ import pytest
 
 from refimpl import estimators, plots
 from refimpl.checks import InputError
-from refimpl.experiments import (compare, drawings, estimators_table, figures, pictures, plateau_steps, semi_supervised,
+from refimpl.experiments import (compare, drawings, estimators_table, figures, paper, pictures, plateau_steps, semi_supervised,
                                 structured_timing)
 from refimpl.experiments.cells import Cell
 from refimpl.experiments.rows import Record
@@ -264,7 +264,7 @@ def test_slide_33(records_of):
                 ours, paper = lines[f"{estimator}, here"], lines[f"{estimator}, paper"]
                 assert ours.get_color() == paper.get_color() == plots.colour(estimator)
                 assert data_of(paper) == ([50, 100, 300, 600, 1200], list(
-                    semi_supervised.PAPER[dataset][estimator][place]))
+                    paper.LABELLED[dataset][estimator][place]))
                 assert list(ours.get_xdata()) == [50, 100, 300, 600, 1200]
                 for labels, y in zip(*data_of(ours)):
                     values = [factor * record.at(1, name) for record in of(
