@@ -8,8 +8,8 @@ NeurIPS 2019.
 from __future__ import annotations
 
 EPOCHS = 300                                        # slides 23, 24, 31 and 32
-# Slides 23 (k = 10) and 24 (k = 50): data set -> k -> method -> test loss.  The names are those of our runs: the slides'
-# direct leaves the KL term out of its gradient, and their Gumbel-softmax is the straight-through one with a falling tau.
+# Slides 23 (k = 10) and 24 (k = 50): data set -> k -> method -> test loss, by the names of our runs.  The slides' direct
+# leaves the KL term out of its gradient, and their Gumbel-softmax is the straight-through one with a falling tau.
 CONVERGENCE = {
     "mnist": {10: {"exact": 165.5, "direct as released": 166.0, "straight-through as released": 169.0},
               50: {"exact": 144.0, "direct as released": 141.0, "straight-through as released": 147.0}},
@@ -27,7 +27,7 @@ CROSSING = 40                                       # slide 31: epoch from which
 # Slide 32, right: test loss, which is no bound there.
 STRUCTURED = {"unstructured, no KL": 153.0, "pairwise, w >= 0, start 0": 149.0, "pairwise, any sign": 145.5}
 STEP = {"direct, maxflow": 0.05, "joint Gumbel-softmax": 6.0}       # slide 32, left: seconds a step at n = 15
-# Slide 33, the table as printed there: data set -> method -> (accuracy in %, bound in nats) for these numbers of labels.
+# Slide 33, the table as printed: data set -> method -> (accuracy in %, bound in nats) for these numbers of labels.
 LABELS, LABEL_EPOCHS = (50, 100, 300, 600, 1200), 400
 LABELLED = {
     "mnist": {"direct": ((92.6, 95.4, 96.4, 96.7, 96.8), (90.24, 90.93, 90.39, 90.78, 90.45)),
