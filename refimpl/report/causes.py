@@ -16,41 +16,31 @@ EARLY, ON_PLATEAU = 3, 10.0         # an early epoch; nats above the best median
 STUCK = 5.0             # nats above the best median of the data set: beyond any difference between runs that got off
 
 
-def plateau_runs(store: Store, dataset: str) -> dict[tuple[str, str], Spread]:
-    """(gradient, decoder's signal) -> minus the test bounds of the seeds at the last epoch that all have."""
-    groups = {(name, signal): store.of("plateau", dataset, f"{name}, decoder {signal}")
-              for name in GRADIENTS for signal in SIGNALS}
-    epochs = lengths(list(groups.values()), "test_elbo")
-    return {key: spread(group, epochs[0], "test_elbo") for key, group in groups.items()} if epochs else {}
-
-
-def stuck(runs: dict[tuple[str, str], Spread]) -> dict[tuple[str, str], int]:
-    """How many seeds of each are still nats above the best."""
-    best = min(value.median for value in runs.values())
-    return {key: sum(value > best + STUCK for value in spread_.values) for key, spread_ in runs.items()}
+def far(values: Spread, limit: float) -> str:
+    """How many seeds of all are above the limit."""
+    return f"{sum(value > limit for value in values.values)} of {len(values.values)}"
 
 
 def plateau(store: Store) -> str:
-    lines, datasets = [], [dataset for dataset in store.datasets("plateau") if plateau_runs(store, dataset)]
-    if not datasets:
+    found: dict[str, dict[tuple[str, str], Spread]] = {}
+    for dataset in store.datasets("plateau"):
+        groups = {(name, signal): store.of("plateau", dataset, f"{name}, decoder {signal}")
+                  for signal in SIGNALS for name in GRADIENTS}
+        epochs = lengths(list(groups.values()), "test_elbo")
+        if epochs:
+            found[dataset] = {key: spread(group, epochs[0], "test_elbo") for key, group in groups.items()}
+    if not found:
         return NO_ROWS.format("plateau")
-    found = {dataset: plateau_runs(store, dataset) for dataset in datasets}
-    far = {dataset: stuck(runs) for dataset, runs in found.items()}
-    for signal in SIGNALS:
-        for name, has in GRADIENTS.items():
-            line = [name, has, signal]
-            for dataset in datasets:
-                value = found[dataset][name, signal]
-                line += [value.range_text(), f"{far[dataset][name, signal]} of {len(value.values)}"]
-            lines.append(line)
-    epoch = lengths([store.of("plateau", datasets[0])], "test_elbo")[0]
-    head = ["encoder's gradient", "has bias, noise", "decoder learns from"]
-    for dataset in datasets:
-        head += [f"{dataset}: −ELBO", "far above"]
-    limits = ", ".join(f"{dataset} {min(value.median for value in runs.values()) + STUCK:.1f}"
-                       for dataset, runs in found.items())
+    limits = {dataset: min(value.median for value in runs.values()) + STUCK for dataset, runs in found.items()}
+    lines = [[name, has, signal, *(cell for dataset, runs in found.items() for cell in (
+        runs[name, signal].range_text(), far(runs[name, signal], limits[dataset])))]
+        for signal in SIGNALS for name, has in GRADIENTS.items()]
+    epoch = lengths([store.of("plateau", next(iter(found)))], "test_elbo")[0]
+    head = ["encoder's gradient", "has bias, noise", "decoder learns from",
+            *(words for dataset in found for words in (f"{dataset}: −ELBO", "far above"))]
     return (table(head, lines) + f"\n\nAfter {epoch} epochs; median over the seeds, lowest and highest. *Far above*: "
-            f"seeds more than {STUCK:g} nats above the best median of the data set ({limits}). "
+            f"seeds more than {STUCK:g} nats above the best median of the data set ("
+            + ", ".join(f"{dataset} {limit:.1f}" for dataset, limit in limits.items()) + "). "
             + made_at(store.of("plateau")))
 
 
@@ -59,14 +49,16 @@ def exits(store: Store) -> str:
     lines, records = [], store.of("plateau-exits")
     for dataset in store.datasets("plateau-exits"):
         groups = by_label([record for record in records if record.dataset == dataset])
-        last = lengths(list(groups.values()), "test_elbo")[0]
+        epochs = lengths(list(groups.values()), "test_elbo")
+        if not epochs:
+            continue
+        last = epochs[0]
         ends = {label: spread(group, last, "test_elbo") for label, group in groups.items()}
         limit = min(end.median for end in ends.values()) + ON_PLATEAU
         for label in sorted(groups, key=lambda label: ("no KL" in label, _eps(label), EXITS.index(_name(label)))):
             early = spread(groups[label], EARLY, "test_elbo")
             lines.append([dataset, _name(label), _eps(label) or "–", "no" if "no KL" in label else "yes",
-                          *(f"{sum(value > limit for value in found.values)} of {len(found.values)}"
-                            for found in (early, ends[label])), ends[label].range_text(), str(last)])
+                          far(early, limit), far(ends[label], limit), ends[label].range_text(), str(last)])
     if not lines:
         return NO_ROWS.format("plateau-exits").replace("No rows yet", "Not run yet")
     head = ["data set", "gradient", "ε", "KL gradient", f"on the plateau after {EARLY} epochs", "after the last",

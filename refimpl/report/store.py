@@ -110,6 +110,6 @@ def paired(one: Sequence[Record], other: Sequence[Record], epoch: int, column: s
 
 
 def evaluations_an_epoch(runs: Sequence[Record]) -> float:
-    """Decoder evaluations an epoch; NaN where they were not counted."""
+    """Decoder evaluations per epoch; NaN where they were not counted."""
     found = [float(record.rows[-1].get("evaluations", math.nan)) / float(record.rows[-1]["epoch"]) for record in runs]
     return float(np.median(found)) if found else math.nan

@@ -42,7 +42,7 @@ def latent_sizes(store: Store) -> str:
     if not lines:
         return NO_ROWS.format("latent-sizes")
     return (table(["", "after", *(f"k = {k}" for k in ks)], lines)
-            + "\n\nTest −ELBO: median over the seeds, in brackets the lowest and the highest; nats an image. "
+            + "\n\nTest −ELBO: median over the seeds, in brackets the lowest and the highest; nats per image. "
             + made_at(store.of("latent-sizes")))
 
 
@@ -82,7 +82,7 @@ def structured(store: Store) -> str:
             for label, group in zip(labels, groups)]
         head = ["encoder", "paper's test loss, 300 epochs"] + [
             f"{counted(epoch, 'epoch')}, {seeds_at(groups, epoch, 'test_log_likelihood')}" for epoch in between]
-        parts.append(f"**{dataset}**: exact test −log p(x), nats an image\n\n" + table(head, lines))
+        parts.append(f"**{dataset}**: exact test −log p(x), nats per image\n\n" + table(head, lines))
     return "\n\n".join([*parts, made_at(store.of("structured"))]) if parts else NO_ROWS.format("structured")
 
 

@@ -41,6 +41,10 @@ class Finding(NamedTuple):
     seeds: str = ""
 
 
+Look = Callable[[Store], Finding | None]
+"""What the rows of a store show; None where rows are missing."""
+
+
 class Runs(NamedTuple):
     """Runs that are compared, by the name that the table of claims gives them, at one epoch."""
 
@@ -63,9 +67,9 @@ class Runs(NamedTuple):
         return max((record.epochs()[-1] for record in self.groups[name]), default=0)
 
 
-def compared(experiment: str, dataset: str, names: Mapping[str, str], rule: Callable[[Runs], bool], *,
-             epoch: int | None = None, column: str = "test_elbo", sign: float = -1.0, median: bool = False,
-             some: bool = False, words: str = "", shown: bool = True) -> Callable[[Store], Finding | None]:
+def compared(experiment: str, dataset: str, names: Mapping[str, str], rule: Callable[[Runs], bool] = lambda runs: True,
+             *, epoch: int | None = None, column: str = "test_elbo", sign: float = -1.0, median: bool = False,
+             some: bool = False, words: str = "", shown: bool = True) -> Look:
     """What finds the runs with these labels in a store, their values, and whether the rule holds for them.
 
     names: label -> name.  At `epoch`, or the last that every run has.  median: of the seeds, instead of the mean.
