@@ -298,8 +298,8 @@ assert fashion["direct: all three"] < fashion["the noise alone"] < fashion["the 
 # What did the authors find? On slide 23 ($k = 10$) enumeration and Gumbel-softmax sit on a plateau first, and direct
 # does not. In the end enumeration and direct are alike. On slide 24 ($k = 50$) direct is ahead of both. But their code
 # trains *direct without the KL gradient*, and enumeration and Gumbel-softmax with it. These are different objectives.
-# Does that explain their result? Here is MNIST by both recipes. (Their Gumbel-softmax is the straight-through one with a
-# falling temperature. Ours here is not, so no number of the paper stands beside it.)
+# Does that explain their result? Here is MNIST by both recipes. (Their Gumbel-softmax is the straight-through one with
+# a falling temperature. Ours here is not, so no number of the paper stands beside it.)
 
 # %%
 names = {"exact": "enumeration", "gumbel-softmax": "Gumbel-softmax", "direct as released": "direct, their recipe",

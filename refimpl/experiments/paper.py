@@ -8,8 +8,8 @@ NeurIPS 2019.
 from __future__ import annotations
 
 EPOCHS = 300                                        # slides 23, 24, 31 and 32
-# Slides 23 (k = 10) and 24 (k = 50): data set -> k -> method -> test loss, by the names of our runs.  The slides' direct
-# leaves the KL term out of its gradient, and their Gumbel-softmax is the straight-through one with a falling tau.
+# Slides 23 (k = 10) and 24 (k = 50): data set -> k -> method -> test loss, by the names of our runs.  The slides'
+# direct leaves the KL term out of its gradient, and their Gumbel-softmax is the straight-through one, tau falling.
 CONVERGENCE = {
     "mnist": {10: {"exact": 165.5, "direct as released": 166.0, "straight-through as released": 169.0},
               50: {"exact": 144.0, "direct as released": 141.0, "straight-through as released": 147.0}},

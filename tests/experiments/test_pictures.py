@@ -13,8 +13,8 @@ import pytest
 
 from refimpl import estimators, plots
 from refimpl.checks import InputError
-from refimpl.experiments import (compare, drawings, estimators_table, figures, paper, pictures, plateau_steps, semi_supervised,
-                                structured_timing)
+from refimpl.experiments import (compare, drawings, estimators_table, figures, paper, pictures, plateau_steps,
+                                 semi_supervised, structured_timing)
 from refimpl.experiments.cells import Cell
 from refimpl.experiments.rows import Record
 from refimpl.latent import solvers
