@@ -76,7 +76,8 @@ def structured(records: Records, title: str) -> Figure:
 
 
 def convergence(records: Records, title: str) -> Figure:
-    names = ("direct", "direct as released", "exact", "gumbel-softmax")
+    names = ("direct", "direct as released", "exact", "gumbel-softmax", "gumbel-softmax as released",
+             "straight-through as released")
     panels = [Panel(f"{dataset}, k = {k}", chosen(records, [f"{name}, k = {k}" for name in names], dataset,
                                                   lambda label: label.split(", k")[0]), log=True, above=60)
               for dataset in datasets(records) for k in (10, 50)]

@@ -17,20 +17,13 @@ from matplotlib.figure import Figure
 from refimpl import data, plots
 from refimpl.experiments import cells
 from refimpl.experiments.cells import Cell
+from refimpl.experiments.paper import LABELLED, LABELS
 from refimpl.experiments.rows import Record
 from refimpl.plots import images
 from refimpl.runs import checkpoint
 from refimpl.runs.mixture import PRETRAIN_BATCH, MixtureSettings
 
-LABELS = (50, 100, 300, 600, 1200)
 ESTIMATORS = ("direct", "gumbel-softmax")
-
-# The table of slide 33, as printed there: accuracy in %, bound in nats.
-PAPER = {"mnist": {"direct": ((92.6, 95.4, 96.4, 96.7, 96.8), (90.24, 90.93, 90.39, 90.78, 90.45)),
-                   "gumbel-softmax": ((84.7, 88.4, 91.7, 92.3, 92.7), (91.23, 90.64, 90.01, 89.77, 90.37))},
-         "fashion-mnist": {"direct": ((63.3, 67.2, 70.0, 72.1, 73.7), (129.66, 130.822, 130.653, 130.81, 130.921)),
-                            "gumbel-softmax": ((61.2, 64.2, 69.3, 71.6, 73.2),
-                                               (129.813, 129.054, 130.371, 129.973, 130.063))}}
 
 
 def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
@@ -80,8 +73,8 @@ def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
         for name, factor, unit, which in (("accuracy", 100, " %", 0), ("test_elbo", -1, "", 1)):
             mean, half = cells.interval([factor * cells.at_epoch(runs[cell], epoch, name) for cell in group])
             text = f"{mean:.2f}{unit}" + ("" if math.isnan(half) else f" ± {half:.2f}")
-            paper = _paper(group[0])
-            values.append(text + (f" ({paper[which]:g}{unit})" if paper else ""))
+            slide = _paper(group[0])
+            values.append(text + (f" ({slide[which]:g}{unit})" if slide else ""))
         seeds = f"{len(group)} seed{'s' * (len(group) > 1)}"
         made.append(f"  {dataset:13s} {label:26s} {values[0]:25s} {values[1]:22s} ({seeds})")
     return made
@@ -90,9 +83,9 @@ def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
 def _paper(cell: Cell) -> tuple[float, float] | None:
     settings = cell.settings
     if cell.label != f"{settings.estimator}, {settings.labels} labels" or settings.labels not in LABELS \
-            or settings.dataset not in PAPER:
+            or settings.dataset not in LABELLED:
         return None
-    accuracy, bound = PAPER[settings.dataset][settings.estimator]
+    accuracy, bound = LABELLED[settings.dataset][settings.estimator]
     place = LABELS.index(settings.labels)
     return accuracy[place], bound[place]
 
@@ -120,8 +113,8 @@ def draw(records: Sequence[Record], title: str) -> Figure:
                             label=f"{estimator}, here")
                     ax.fill_between(counts, [min(points[count]) for count in counts],
                                     [max(points[count]) for count in counts], color=colour, alpha=0.15, linewidth=0)
-                if dataset in PAPER:
-                    ax.plot(LABELS, PAPER[dataset][estimator][column], color=colour, marker="x", linestyle=":",
+                if dataset in LABELLED:
+                    ax.plot(LABELS, LABELLED[dataset][estimator][column], color=colour, marker="x", linestyle=":",
                             label=f"{estimator}, paper")
             ax.set(xscale="log", xlabel="labelled images", ylabel=words, title=dataset)
             ax.set_xticks(LABELS, [str(count) for count in LABELS])

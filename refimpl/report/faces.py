@@ -7,7 +7,8 @@ from refimpl.experiments.faces_judge import FACES, NEEDED
 from refimpl.experiments.rows import Record
 from refimpl.report.markdown import table
 from refimpl.report.store import Spread, Store, lengths, spread
-from refimpl.report.tables import NO_ROWS, NOT_RUN, counted, made_at
+from refimpl.report.tables import NO_ROWS, counted, made_at
+from refimpl.report.verdicts import Finding
 
 SHARE = 0.95            # of faces whose other attributes stay as they are: what counts as "switches one attribute"
 ALONE = "direct, 0 labels"
@@ -75,31 +76,18 @@ def found_alone(record: Record) -> int:
     return sum(min(float(row["generated"]), float(row["encoded"])) >= SHARE for row in record.rows)
 
 
-def claim(store: Store) -> tuple[str, str]:
-    """(what came out, verdict) of "each binary variable switches one attribute"."""
+def look(store: Store) -> Finding | None:
+    """Slides 2 and 25: with 50 labels every variable switches its attribute alone, and without labels no run has a
+    variable for each."""
     taught, alone = (store.of(SWITCH, "faces", label) for label in (SHOWN, ALONE))
-    runs = store.of("faces", "faces", SHOWN)
-    epochs = lengths([runs], "accuracy")
-    if not taught or not epochs:
-        return "", NOT_RUN
-    share, right = worst(taught), spread(runs, epochs[0], "accuracy", 100)
-    ours = [f"50 labels, {counted(epochs[0], 'epoch')}, {counted(len(taught), 'seed')}: all three right "
-            f"{right.text(1, ' %')}; only the switched one changed in "
-            + ", ".join(f"{name} {values(taught, name, 'generated', 100).text(1, ' %')}" for name in ATTRIBUTES)
-            + " of drawn faces"]
-    judge = min(float(row["judge"]) for record in taught for row in record.rows)
-    if judge < NEEDED:
-        verdict = "not decided: the judge errs"
-    else:
-        verdict = "confirmed with 50 labels" if min(share.values) >= SHARE else "refuted with 50 labels"
-        verdict = verdict if len(share.values) > 1 else f"one seed; on it {verdict}"
-    if alone and judge >= NEEDED:
-        counts = sorted(map(found_alone, alone))
-        number = f"{counts[0]}" if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]}"
-        ours.append(f"without labels, {counted(len(alone), 'seed')}: a variable that switches it alone has {number} of "
-                    f"{len(ATTRIBUTES)} attributes")
-        verdict += "; without labels " + ("too" if counts[0] == len(ATTRIBUTES) else "not")
-    return "; ".join(ours), verdict
+    if not taught or not alone:
+        return None
+    judged = all(float(row["judge"]) >= NEEDED for record in taught + alone for row in record.rows)
+    share, counts = worst(taught), sorted(map(found_alone, alone))
+    holds = judged and min(share.values) >= SHARE and counts[-1] < len(ATTRIBUTES) and min(len(taught), len(alone)) > 1
+    return Finding(holds, f"50 labels: {100 * min(share.values):.1f} % of the switches change that attribute alone; no "
+                   f"labels: {counts[-1]} of {len(ATTRIBUTES)} attributes are found", int(taught[0].rows[0]["epochs"]),
+                   str(len(taught)))
 
 
 def attributes(store: Store) -> str:

@@ -1,7 +1,8 @@
 """Slide 33: accuracy and bound against the number of labels, beside the paper's."""
 from __future__ import annotations
 
-from refimpl.experiments.semi_supervised import ESTIMATORS, LABELS, PAPER
+from refimpl.experiments.paper import LABEL_EPOCHS, LABELLED, LABELS
+from refimpl.experiments.semi_supervised import ESTIMATORS
 from refimpl.report.markdown import table
 from refimpl.report.store import Store, lengths, paired, spread
 from refimpl.report.tables import NO_ROWS, counted, made_at
@@ -17,7 +18,7 @@ def label_steps(store: Store) -> str:
 
 def _by_labels(store: Store, experiment: str, pattern: str) -> str:
     lines = []
-    for dataset in filter(PAPER.__contains__, store.datasets(experiment)):
+    for dataset in filter(LABELLED.__contains__, store.datasets(experiment)):
         for place, labels in enumerate(LABELS):
             groups = {name: store.of(experiment, dataset, pattern.format(name=name, labels=labels))
                       for name in ESTIMATORS}
@@ -26,7 +27,7 @@ def _by_labels(store: Store, experiment: str, pattern: str) -> str:
                 continue
             line = [f"{dataset}, {labels}", str(epochs[0])]
             for name, group in groups.items():
-                accuracy, bound = (PAPER[dataset][name][which][place] for which in (0, 1))
+                accuracy, bound = (LABELLED[dataset][name][which][place] for which in (0, 1))
                 line += [spread(group, epochs[0], "accuracy", 100).text(2, " %") + f" ({accuracy:g} %)",
                          spread(group, epochs[0], "test_elbo").text() + f" ({bound:g})", str(len(group))]
             line += [paired(*groups.values(), epochs[0], "accuracy", 100).text(2, " %", "+"),
@@ -36,8 +37,8 @@ def _by_labels(store: Store, experiment: str, pattern: str) -> str:
         return NO_ROWS.format(experiment)
     return (table(["labels", "epochs", "direct: accuracy", "−ELBO", "seeds", "Gumbel-softmax: accuracy", "−ELBO",
                    "seeds", "direct minus Gumbel-softmax: accuracy", "−ELBO"], lines)
-            + "\n\nIn brackets the paper's, after 400 epochs. Mean over the seeds ± half of the 95 % interval. The "
-              "difference is taken seed by seed: both have the same labelled images. "
+            + f"\n\nIn brackets the paper's, after {LABEL_EPOCHS} epochs. Mean over the seeds ± half of the 95 % "
+              "interval. The difference is taken seed by seed: both have the same labelled images. "
             + made_at(store.of(experiment)))
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import math
 
-from refimpl.report import paper
+from refimpl.experiments import paper
 from refimpl.report.markdown import table
 from refimpl.report.store import Store
 from refimpl.report.tables import made_at
@@ -30,7 +30,7 @@ def noise(store: Store) -> str:
         at_our_settings = (f"At the settings of the runs, ε = 0.1 and τ = 0.5, direct has "
                            f"{float(ours[0.5]['gumbel_softmax']) / float(ours[0.1]['direct']):.1f} times less. ")
     return (table(["estimator", "at", "slide 21", "here, sampled ± standard error", "here, exact"], lines)
-            + "\n\nStandard deviation of the encoder's gradient, nats, a parameter. " + at_our_settings
+            + "\n\nStandard deviation of the encoder's gradient, in nats per parameter. " + at_our_settings
             + made_at(store.of("variance", label="k = 10")))
 
 
@@ -60,7 +60,7 @@ def structured_timing(store: Store) -> str:
         of = {int(row["n"]): float(row["seconds"]) for row in rows if row["method"] == method}
         slide = f"{1e3 * paper.STEP[method]:g}" if method in paper.STEP else "–"
         lines.append([method, slide, *(f"{1e3 * of[n]:.1f}" if n in of else "–" for n in sizes)])
-    return (table(["milliseconds a step", "slide, n = 15", *(f"n = {n}" for n in sizes)], lines)
+    return (table(["milliseconds per step", "slide, n = 15", *(f"n = {n}" for n in sizes)], lines)
             + "\n\n" + made_at(store.of("structured-timing")))
 
 
@@ -96,9 +96,9 @@ def yardsticks(store: Store) -> str:
         lines.append([str(row["run"]), f"{row['exact']:.2f}", f"{row['one']:.2f} ± {row['one_spread']:.2f}",
                       f"{row['hundred']:.2f} ± {row['hundred_spread']:.2f}",
                       *("–" if math.isnan(value) else f"{value:.2f}" for value in relaxed)])
-    return (table(["model", "exact", "one sample an image", "a hundred", "one relaxed sample", "a hundred relaxed"],
+    return (table(["model", "exact", "one sample per image", "a hundred", "one relaxed sample", "a hundred relaxed"],
                   lines)
-            + f"\n\nTest −ELBO on {settings['images']:,} images, nats an image; ± is the standard deviation over "
+            + f"\n\nTest −ELBO on {settings['images']:,} images, nats per image; ± is the standard deviation over "
             + f"{settings['repetitions']} repetitions. " + made_at(store.of("yardsticks")))
 
 

@@ -20,7 +20,7 @@ from refimpl.report.store import Store
 from refimpl.system.files import locked, output_folder, read_whole, write_text
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PAGES = ("README.md", "tutorials/results.md", "tutorials/attributes.md")
+PAGES = ("README.md", "tutorials/results.md", "tutorials/results-details.md", "tutorials/attributes.md")
 ROWS, FIGURES = "tutorials/rows", "tutorials/figures"
 BLOCKS: dict[str, Callable[[Store], str]] = {
     **claims.BLOCKS, **choice.BLOCKS, **training.BLOCKS, **causes.BLOCKS, **labels.BLOCKS, **faces.BLOCKS,
@@ -30,6 +30,7 @@ BLOCKS: dict[str, Callable[[Store], str]] = {
 # block -> its pictures, below it: file, and what it shows
 SHOWN = {
     "plateau": (("plateau.png", "Test bound of four encoder gradients, by what the decoder learns from"),),
+    "plateau-exits": (("plateau-exits.png", "Test bound of the exact gradient, each part of direct's, and direct"),),
     "plateau-steps": (("plateau-steps.png", "Bound, values used and length of the gradient in the first steps"),),
     "convergence": (("convergence.png", "Test bound against epochs, k = 10 and 50"),),
     "latent-sizes": (("latent-sizes.png", "Test bound against the number of values of z"),),

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
 
 from refimpl.checks import InputError
-from refimpl.experiments import drawings, figures, rows
+from refimpl.experiments import cells, drawings, figures, rows
 from refimpl.experiments.rows import Record
 
 
@@ -31,10 +30,7 @@ class Spread:
     @property
     def half(self) -> float:
         """Half the 95 % interval of Student's t of the mean; NaN for fewer than two values."""
-        count = len(self.values)
-        if count < 2:
-            return math.nan
-        return float(stats.t.ppf(0.975, count - 1) * np.std(self.values, ddof=1) / math.sqrt(count))
+        return cells.interval(self.values)[1]
 
     def text(self, digits: int = 2, unit: str = "", sign: str = "") -> str:
         """The mean and its interval; a single value alone.  sign "+": with its sign, as for a difference."""
@@ -129,6 +125,6 @@ def paired(one: Sequence[Record], other: Sequence[Record], epoch: int, column: s
 
 
 def evaluations_an_epoch(runs: Sequence[Record]) -> float:
-    """Decoder evaluations an epoch; NaN where they were not counted."""
+    """Decoder evaluations per epoch; NaN where they were not counted."""
     found = [float(record.rows[-1].get("evaluations", math.nan)) / float(record.rows[-1]["epoch"]) for record in runs]
     return float(np.median(found)) if found else math.nan

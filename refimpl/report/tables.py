@@ -42,7 +42,7 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
     head += ["its −log p(x)", "its gap"] if has_bound else []
     counts = {label: evaluations_an_epoch(group) for label, group in groups.items()}
     some = any(not math.isnan(count) for count in counts.values())
-    head += ["decoder evaluations an epoch, millions"] if some else []
+    head += ["decoder evaluations per epoch, millions"] if some else []
     lines = []
     for label, group in sorted(groups.items(), key=lambda pair: spread(pair[1], epochs[-1], merit).median):
         line = [rename(label)]
@@ -61,7 +61,7 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
     several = any(len(spread(group, epoch, merit).values) > 1 for group in groups.values() for epoch in epochs)
     note = ("One seed: no intervals" if not several else "Median over the seeds, in brackets the lowest and the highest"
             if stuck else "Mean over the seeds ± half of the 95 % interval; one seed alone has none")
-    note += "; nats an image, lower is better."
+    note += "; nats per image, lower is better."
     return table(head, lines) + "\n\n" + note
 
 
@@ -72,7 +72,7 @@ def made_at(records: Sequence[Record]) -> str:
 
 
 def step_ms(store: Store, label: str) -> float:
-    """Milliseconds a step by `benchmark`, quiet and one run; NaN if it was not timed.
+    """Milliseconds per step by `benchmark`, quiet and one run; NaN if it was not timed.
 
     The seconds of the runs themselves are no measure: others ran beside them.
     """

@@ -1,25 +1,19 @@
-"""When a difference counts, and whether an order comes out as on a slide.
-
-Where some seeds may sit on a plateau, a difference counts if the ranges of at least three seeds each part; else if the
-95 % intervals part, or that of the differences, seed by seed, leaves 0 out.
-"""
+"""What the verdict on a claim stands on: when a difference counts, and what the rows show of the runs of a claim."""
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from refimpl.experiments.rows import Record
-from refimpl.report.store import Spread, paired, spread
-from refimpl.report.tables import NOT_RUN, counted
+from refimpl.report.store import Spread, Store, lengths, paired, spread
 
-READING = 2.0           # nats: what two curves of a slide have to be apart to be told apart by eye
-FEWEST = 3              # seeds whose ranges are compared: those of two part by chance one time in three
+FEWEST = 3              # seeds whose ranges are compared: the ranges of two lie apart by chance one time in three
 
 
 def apart(one: Spread, other: Spread) -> bool | None:
-    """Whether every seed of the first lies below every seed of the second; None where they overlap, or where one of
-    them has fewer than FEWEST seeds."""
+    """Whether every seed of the first lies below every seed of the second; None where the ranges overlap, or where one
+    of them has fewer than FEWEST seeds.  For runs that may still be on a plateau."""
     if min(len(one.values), len(other.values)) < FEWEST:
         return None
     if max(one.values) < min(other.values):
@@ -27,31 +21,74 @@ def apart(one: Spread, other: Spread) -> bool | None:
     return False if max(other.values) < min(one.values) else None
 
 
-def ahead(one: Sequence[Record], other: Sequence[Record], epoch: int, column: str) -> bool | None:
-    """Whether the first is lower: the 95 % intervals part, or that of the differences, seed by seed, leaves 0 out.
-    None where neither is so."""
-    a, b = spread(one, epoch, column), spread(other, epoch, column)
+def ahead(one: Sequence[Record], other: Sequence[Record], epoch: int, column: str, sign: float = -1.0) -> bool | None:
+    """Whether the first is lower: the 95 % intervals do not overlap, or that of the differences, seed by seed, excludes
+    0.  None where neither is so."""
+    a, b = spread(one, epoch, column, sign), spread(other, epoch, column, sign)
     if not math.isnan(a.half + b.half) and abs(a.mean - b.mean) > a.half + b.half:
         return a.mean < b.mean
-    return {-1: True, 1: False, None: None}[paired(one, other, epoch, column).side]
+    return {-1: True, 1: False, None: None}[paired(one, other, epoch, column, sign).side]
 
 
-def order_verdict(seeds: Mapping[str, int], slide: Mapping[str, float], told: Callable[[str, str], bool | None]) -> str:
-    """Do the pairs that the slide tells apart come out in the same order?
+class Finding(NamedTuple):
+    """What the rows show of a claim."""
 
-    seeds: how many we have of each; told(one, other): whether the first is lower here, None where that is open.
+    holds: bool
+    """Whether they still support the sentence that was written about it."""
+    here: str = ""
+    epochs: int = 0
+    """Of the runs; 0 for what was measured without training."""
+    seeds: str = ""
+
+
+Look = Callable[[Store], Finding | None]
+"""What the rows of a store show; None where rows are missing."""
+
+
+class Runs(NamedTuple):
+    """Runs that are compared, by the name that the table of claims gives them, at one epoch."""
+
+    groups: Mapping[str, Sequence[Record]]
+    epoch: int
+    column: str
+    sign: float
+
+    def of(self, name: str) -> Spread:
+        return spread(self.groups[name], self.epoch, self.column, self.sign)
+
+    def apart(self, one: str, other: str) -> bool | None:
+        return apart(self.of(one), self.of(other))
+
+    def ahead(self, one: str, other: str) -> bool | None:
+        return ahead(self.groups[one], self.groups[other], self.epoch, self.column, self.sign)
+
+    def last(self, name: str) -> int:
+        """The longest run's last epoch; 0 if there is none."""
+        return max((record.epochs()[-1] for record in self.groups[name]), default=0)
+
+
+def compared(experiment: str, dataset: str, names: Mapping[str, str], rule: Callable[[Runs], bool] = lambda runs: True,
+             *, epoch: int | None = None, column: str = "test_elbo", sign: float = -1.0, median: bool = False,
+             some: bool = False, words: str = "", shown: bool = True) -> Look:
+    """What finds the runs with these labels in a store, their values, and whether the rule holds for them.
+
+    names: label -> name.  At `epoch`, or the last that every run has.  median: of the seeds, instead of the mean.
+    some: any label but the first may have no run.  shown: whether the table shows the values, with `words` before them.
+    None is found where runs are missing.
     """
-    pairs = [(one, other) for one, other in itertools.permutations(slide, 2)
-             if one in seeds and other in seeds and slide[one] < slide[other] - READING]
-    if not pairs:
-        return NOT_RUN
-    if any(seeds[name] < 2 for pair in pairs for name in pair):
-        return "not decided: one seed"
-    found = [told(one, other) for one, other in pairs]
-    agree, against = found.count(True), found.count(False)
-    if agree == len(found):
-        return "confirmed"
-    if against == len(found):
-        return "refuted"
-    return (f"qualified: of {counted(len(found), 'difference')} {agree} as on the slide, {against} the other way "
-            f"round, {len(found) - agree - against} within the seeds")
+    def look(store: Store) -> Finding | None:
+        groups = {name: store.of(experiment, dataset, label) for label, name in names.items()}
+        there = [group for group in groups.values() if group]
+        epochs = lengths(there, column)
+        if not epochs or len(there) < len(groups) and not (some and next(iter(groups.values()))):
+            return None
+        runs = Runs(groups, epoch or epochs[0], column, sign)
+        values = {name: runs.of(name) for name in groups}
+        if not shown:
+            return Finding(rule(runs))
+        here = ", ".join(f"{name} {value.median if median else value.mean:.1f}" if value.values else f"{name} not run"
+                         for name, value in values.items())
+        counts = sorted({len(value.values) for value in values.values() if value.values})
+        seeds = " to ".join(map(str, counts if len(counts) < 2 else (counts[0], counts[-1])))
+        return Finding(rule(runs), words + here, runs.epoch, seeds)
+    return look

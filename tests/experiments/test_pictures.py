@@ -13,8 +13,8 @@ import pytest
 
 from refimpl import estimators, plots
 from refimpl.checks import InputError
-from refimpl.experiments import (compare, drawings, estimators_table, figures, pictures, plateau_steps, semi_supervised,
-                                structured_timing)
+from refimpl.experiments import (compare, drawings, estimators_table, figures, paper, pictures, plateau_steps,
+                                 semi_supervised, structured_timing)
 from refimpl.experiments.cells import Cell
 from refimpl.experiments.rows import Record
 from refimpl.latent import solvers
@@ -97,7 +97,8 @@ def of(records, **wanted) -> list[Record]:
 NATS = "test -ELBO, nats an image"
 # experiment -> (title, labels as they are kept, as they are drawn, abscissa, its unit, column) of the panels of MNIST,
 # or of Fashion-MNIST where there is no other
-FOUR = ["direct", "direct as released", "exact", "gumbel-softmax"]
+METHODS = ["direct", "direct as released", "exact", "gumbel-softmax", "gumbel-softmax as released",
+           "straight-through as released"]
 SIX = ["direct", "local-expectation", "disarm", "rebar", "relax", "arm"]
 FIVE = ["unstructured", "unstructured, no KL", "pairwise, w >= 0", "pairwise, w >= 0, start 0", "pairwise, any sign"]
 JOINT = ["direct", "direct-joint", "local-expectation", "exact"]
@@ -108,7 +109,7 @@ PANELS = {
     "joint": [(f"mnist, n = {n}", [f"{name}, n = {n}" for name in JOINT], JOINT, "epoch", 1, "test_elbo")
               for n in (8, 12)],
     "structured": [("fashion-mnist", FIVE, FIVE, "epoch", 1, "test_log_likelihood")],
-    "convergence": [(f"mnist, k = {k}", [f"{name}, k = {k}" for name in FOUR], FOUR, "epoch", 1, "test_elbo")
+    "convergence": [(f"mnist, k = {k}", [f"{name}, k = {k}" for name in METHODS], METHODS, "epoch", 1, "test_elbo")
                     for k in (10, 50)],
     "plateau": [(f"mnist, decoder learns from {signal}", [f"{name}, decoder {signal}" for name in PLATEAU], PLATEAU,
                  "epoch", 1, "test_elbo") for signal in ("q", "z*")],
@@ -261,10 +262,10 @@ def test_slide_33(records_of):
         for place, (name, factor) in enumerate((("accuracy", 100), ("test_elbo", -1))):
             lines = by_label(figure.axes[2 * row + place])
             for estimator in ("direct", "gumbel-softmax"):
-                ours, paper = lines[f"{estimator}, here"], lines[f"{estimator}, paper"]
-                assert ours.get_color() == paper.get_color() == plots.colour(estimator)
-                assert data_of(paper) == ([50, 100, 300, 600, 1200], list(
-                    semi_supervised.PAPER[dataset][estimator][place]))
+                ours, theirs = lines[f"{estimator}, here"], lines[f"{estimator}, paper"]
+                assert ours.get_color() == theirs.get_color() == plots.colour(estimator)
+                assert data_of(theirs) == ([50, 100, 300, 600, 1200], list(
+                    paper.LABELLED[dataset][estimator][place]))
                 assert list(ours.get_xdata()) == [50, 100, 300, 600, 1200]
                 for labels, y in zip(*data_of(ours)):
                     values = [factor * record.at(1, name) for record in of(

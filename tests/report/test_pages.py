@@ -14,6 +14,7 @@ from refimpl.report.store import Store
 from tests.experiments.records import RUN
 
 END = markdown.END
+RESULTS = ("tutorials/results.md", "tutorials/results-details.md")
 TEN = {"epoch": 10.0, "valid_elbo": -170.0, "test_elbo": -166.0, "test_log_likelihood": -165.0, "gap": 1.0,
        "seconds": 12.0, "evaluations": 1e6}
 
@@ -48,7 +49,7 @@ def test_every_block_stands_on_a_page():
 
 
 def test_every_picture_that_is_made_is_shown_and_every_one_shown_is_there(store):
-    text = (pages.ROOT / "tutorials/results.md").read_text(encoding="utf-8")
+    text = "".join((pages.ROOT / page).read_text(encoding="utf-8") for page in RESULTS)
     shown = set(re.findall(r"\]\(figures/([\w-]+\.png)\)", text))
     drawn = {"classes-mnist.png", "faces-samples.png", "faces-switched.png"}        # show what a model draws
     assert set(pages.pictures(store)) == shown - drawn
@@ -62,12 +63,26 @@ def test_the_rows_are_few_bytes_and_of_known_commits(store):
         assert record.commits and all(re.fullmatch("[0-9a-f]{12}", commit) for commit in record.commits), record.file
 
 
-def test_links_of_the_claims_lead_to_sections():
+def test_links_into_the_results_lead_to_sections():
+    """From either page, from the other pages and from the notebooks."""
+    texts = {page.name: page.read_text(encoding="utf-8") for page in (
+        pages.ROOT / "README.md", *sorted((pages.ROOT / "tutorials").glob("*.md")),
+        *sorted((pages.ROOT / "tutorials").glob("*.py")))}
+    for name in ("results.md", "results-details.md"):
+        sections = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+                    for title in re.findall(r"^###? (.*)$", texts[name], re.MULTILINE)}
+        linked = set(re.findall(r"\]\(#([\w-]+)\)", texts[name]))
+        for text in texts.values():
+            linked |= set(re.findall(rf"\]\((?:tutorials/)?{re.escape(name)}#([\w-]+)\)", text))
+        assert len(linked) > 8 and linked <= sections, linked - sections
+
+
+def test_the_first_table_is_narrow():
+    """Cells of few characters, since a page shows about 130 of them side by side."""
     text = (pages.ROOT / "tutorials/results.md").read_text(encoding="utf-8")
-    sections = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
-                for title in re.findall(r"^###? (.*)$", text, re.MULTILINE)}
-    linked = set(re.findall(r"\[section\]\(#([\w-]+)\)", text))
-    assert linked and linked <= sections
+    for line in text.split(markdown.END)[0].split("\n"):
+        for cell in re.sub(r"\]\([^)]*\)", "]", line).strip("| ").split(" | ") if line.startswith("|") else []:
+            assert len(cell) <= 170 and max(map(len, re.split(r"[ -]", cell))) <= 14, cell
 
 
 # --- marks ------------------------------------------------------------------------------------------------------------
@@ -93,11 +108,12 @@ def test_marks_that_do_not_fit(page, words):
 
 @pytest.fixture
 def root(tmp_path):
-    """A repository with three pages, which have all blocks, and without rows."""
+    """A repository with four pages, which have all blocks, and without rows."""
     (tmp_path / "tutorials/figures").mkdir(parents=True)
-    (tmp_path / "README.md").write_text(f"a\n<!-- report: readme-bounds -->\n{END}\n")
+    (tmp_path / "README.md").write_text(f"a\n<!-- report: readme-claims -->\n{END}\n")
     (tmp_path / "tutorials/results.md").write_text(f"b\n<!-- report: binary -->\n{END}\nc\n")
-    others = [name for name in pages.BLOCKS if name not in ("readme-bounds", "binary")]
+    (tmp_path / "tutorials/results-details.md").write_text("d\n")
+    others = [name for name in pages.BLOCKS if name not in ("readme-claims", "binary")]
     (tmp_path / "tutorials/attributes.md").write_text(
         "d\n" + "".join(f"<!-- report: {name} -->\n{END}\n" for name in others))
     return tmp_path

@@ -20,6 +20,7 @@ from refimpl.runs.vae import VAERun
 from tests import gif
 from tests.plots.bar import Bar
 from tests.plots.shown import assert_shows
+from tests.settings import vae
 
 FIGURES = Path(__file__).resolve().parent.parent.parent / "tutorials" / "figures"
 
@@ -165,7 +166,7 @@ def learning():
 
 def by_hand(name: str, steps: int) -> VAERun:
     """The same run, step by step: an epoch has three."""
-    settings = VAESettings(estimator=name, k=10, seed=learning_program.SEED, limit=300, hidden=8).resolved()
+    settings = vae(estimator=name, k=10, seed=learning_program.SEED, limit=300, hidden=8).resolved()
     run, part, done, epoch = VAERun.start(settings), data.load("mnist", limit=300).train, 0, 1
     while done < steps:
         for _ in run.epoch(epoch, part):

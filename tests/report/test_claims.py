@@ -1,0 +1,133 @@
+"""The first table of results.md: what it says stands on the rows, and is refused where they say something else."""
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from refimpl.checks import InputError
+from refimpl.experiments import paper
+from refimpl.report import claims, pages
+from refimpl.report.claims import CLAIMS
+from refimpl.report.store import Store
+from refimpl.report.verdicts import compared
+from tests.report.test_numbers import run
+
+
+@pytest.fixture(scope="module")
+def store():
+    return Store.read(pages.ROOT / pages.ROWS)
+
+
+REFUSED = "^the claim .* the rows no longer support the sentence that says why; they show [^\\n]*$"
+
+
+def claim_about(words: str) -> claims.Claim:
+    (found,) = [claim for claim in CLAIMS if words in claim.words]
+    return found
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.words)
+def test_the_committed_rows_support_what_is_written(claim, store):
+    assert claim.verdict in claims.VERDICTS and claim.why.endswith(".")
+    finding = claims.found(claim, store)
+    assert finding is not None and finding.holds and finding.here
+
+
+def changed(store: Store, experiment: str, labels: str, column: str, by: float) -> Store:
+    """The rows with a column of all runs moved whose label begins like this."""
+    return Store([replace(record, rows=[{**row, column: row[column] + by} if column in row else row
+                                        for row in record.rows])
+                  if record.experiment == experiment and record.label.startswith(labels) else record
+                  for record in store.records])
+
+
+@pytest.mark.parametrize("words, experiment, label, column, by", [
+    ("Enumeration stays", "convergence", "exact, k = 10", "test_elbo", 60),
+    ("Enumeration stays", "plateau", "tilted", "test_elbo", -60),
+    ("With k = 10", "convergence", "direct as released, k = 10", "test_elbo", 5),
+    ("With k = 50", "convergence", "exact, k = 50", "test_elbo", 30),
+    ("With k = 50", "convergence", "exact, k = 50", "test_elbo", -4),
+    ("twice the time", "benchmark", "batch 100", "step", -0.0029),
+    ("less noise", "variance", "k = 10", "direct", -0.01),
+    ("coordinate-wise", "joint-argmax", "n = 8", "bias", 0.5),
+    ("from the 40th", "binary", "direct as released", "test_elbo", 9),
+    ("with a fixed", "binary", "rebar", "test_elbo", -30), ("with a fixed", "binary", "relax", "test_elbo", 9),
+    ("with a fixed", "binary", "local-tilted", "test_elbo", -9),
+    ("stays cheap", "structured-timing", "batch 100", "seconds", 9.0),
+    ("structured encoder", "structured", "pairwise, any sign", "test_log_likelihood", -3),
+    ("structured encoder", "structured", "pairwise, w >= 0", "test_log_likelihood", 60),
+    ("more accurate", "semi-supervised", "direct, 50", "accuracy", -0.05),
+    ("more accurate", "semi-supervised", "direct, 100", "accuracy", 0.05),
+    ("bound is no worse", "semi-supervised", "direct, 100", "test_elbo", -5),
+    ("switches one", "faces-switch", "direct, 50", "generated", -0.2)])
+def test_rows_that_say_something_else_are_refused(store, words, experiment, label, column, by):
+    other = changed(store, experiment, label, column, by)
+    with pytest.raises(InputError, match=REFUSED):
+        claims.found(claim_about(words), other)
+    with pytest.raises(InputError):
+        claims.claims(other)
+
+
+@pytest.mark.parametrize("words, made", [
+    ("Direct ends below", run("straight-through as released, k = 10", 0, ((10, -170.0),), "convergence", "mnist")),
+    ("k = 20, 30", run("direct as released, k = 20", 0, ((10, -170.0),), "latent-sizes", "mnist"))])
+def test_what_cannot_be_compared_can_be_once_it_was_run(store, words, made):
+    with pytest.raises(InputError):
+        claims.found(claim_about(words), Store([*store.records, made]))
+
+
+def test_slide_31_can_be_decided_by_runs_of_its_length():
+    claim = claim_about("direct ends lowest")
+    shorter = [run(label, 0, ((299, -160.0),)) for label in paper.BINARY]
+    assert claims.found(claim, Store(shorter)).here == "direct 160.0, RELAX 160.0, ARM 160.0, REBAR 160.0"
+    assert claims.found(claim, Store(shorter[:1] + shorter[2:])).here.startswith("direct 160.0, RELAX not run, ARM")
+    with pytest.raises(InputError, match="With 15 binary variables direct ends lowest"):
+        claims.found(claim, Store([run(label, 0, ((300, -160.0),)) for label in paper.BINARY]))
+
+
+def test_a_claim_without_rows_is_not_run(store):
+    """Of all its looks: here of the one that is not shown."""
+    some = Store([record for record in store.records if record.experiment != "plateau"])
+    (line,) = [line for line in claims.claims(some).split("\n") if line.startswith("| Enumeration stays")]
+    assert "| not run yet | MNIST: a plateau at 208 | – | – | – |" in line
+    assert "1 is confirmed" in claims.counts(some) and "1 is not run yet. The runs" in claims.counts(some)
+    assert claims.counts(Store([])) == f"Of {len(CLAIMS)} claims, {len(CLAIMS)} are not run yet."
+
+
+def test_the_counts_are_of_the_table(store):
+    table = claims.claims(store)
+    for verdict in claims.VERDICTS:
+        number = table.count(f" | **{verdict}** | ")
+        assert f"{number} {'is' if number == 1 else 'are'} {verdict}" in table.split("\n")[0]
+    assert f"{len(CLAIMS)} claims" in table and "at most 100 epochs, the paper's 300 or 400." in table
+
+
+def test_the_command_refuses_in_one_line(tmp_path, store, monkeypatch):
+    for page in pages.PAGES:
+        (tmp_path / page).parent.mkdir(exist_ok=True)
+        (tmp_path / page).write_text(f"<!-- report: claims -->\n{pages.markdown.END}\n")
+    slow = changed(store, "structured-timing", "batch", "seconds", 9.0)
+    monkeypatch.setattr(pages.Store, "read", lambda folder: slow)
+    with pytest.raises(InputError, match=r"README.md: the claim .Direct's step stays.* show direct 9014 ms, [^\n]*$"):
+        pages.run(tmp_path)
+
+
+def test_what_is_compared():
+    """At the epoch that is named, or the last that all have; means, or medians; under the names that were given."""
+    made = Store([run("a", seed, ((10, -160.0 - seed), (20, -150.0 - seed * seed))) for seed in (0, 1, 2)]
+                 + [run("b", seed, ((10, -170.0), (20, -169.0 - seed), (30, -1.0))) for seed in (0, 1, 2)])
+    seen = []
+    look = compared("binary", "fashion-mnist", {"a": "ours", "b": "theirs"}, lambda runs: seen.append(runs) or True)
+    finding = look(made)
+    assert finding.here == "ours 151.7, theirs 170.0" and (finding.epochs, finding.seeds) == (20, "3")
+    assert seen[0].apart("ours", "theirs") is True and seen[0].ahead("theirs", "ours") is False
+    assert seen[0].last("theirs") == 30
+    early = compared("binary", "fashion-mnist", {"a": "ours", "b": "theirs"}, lambda runs: False, epoch=10, median=True,
+                     words="x: ")
+    assert early(made) == (False, "x: ours 161.0, theirs 170.0", 10, "3")
+    missing = compared("binary", "fashion-mnist", {"a": "ours", "c": "none"}, lambda runs: True)
+    assert missing(made) is None
+    assert compared("binary", "fashion-mnist", {"a": "ours", "c": "none"}, lambda runs: True, some=True)(made).here == (
+        "ours 151.7, none not run")
+    assert compared("binary", "fashion-mnist", {"c": "none", "a": "ours"}, lambda runs: True, some=True)(made) is None
