@@ -163,7 +163,8 @@ def write_results(runs: dict[Cell, list[Row]], out: Path, name: str) -> list[Rec
         writer.writerow([cell.settings.dataset, cell.label, cell.settings.seed,
                          *("" if math.isnan(value) else f"{value:.10g}" for value in values)])
     write_text(out / f"{name}.csv", stream.getvalue())
-    records = [Record(name, cell.label, cell.settings.as_dict(), tuple(loop.made_by(out / cell.folder)), thinned(every))
+    records = [Record(name, cell.label, cell.settings.as_dict(), tuple(loop.made_by(out / cell.folder)), thinned(every),
+                      tuple(loop.threads_of(out / cell.folder)))
                for cell, every in runs.items()]
     for record in records:
         put(out / "rows", record)

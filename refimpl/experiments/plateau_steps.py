@@ -29,7 +29,7 @@ from refimpl.experiments.pictures import Panel
 from refimpl.experiments.rows import Record, put
 from refimpl.runs import streams
 from refimpl.runs.vae import VAERun
-from refimpl.system.commit import commit
+from refimpl.system.commit import commit, threads
 from refimpl.system.files import output_folder
 from refimpl.system.progress import Progress
 
@@ -94,7 +94,8 @@ def run(out: Path | str, seeds: int = 5, steps: int = 200, datasets: Sequence[st
             for cell in cells:
                 points = follow(VAERun.start(cell.settings), images, steps)
                 settings = cell.settings.as_dict() | {"steps": steps}
-                records.append(Record("plateau-steps", label, settings, (commit(),), points))
+                records.append(Record("plateau-steps", label, settings, (commit(),), points,
+                                      (threads(),)))
                 put(folder / "rows", records[-1])
                 progress.advance()
             progress.clear()

@@ -1,7 +1,7 @@
 """What was measured, as small text files that are kept with the pages that quote them: one file a run.
 
     # refimpl rows 2
-    # {"experiment": "binary", "label": "direct", "commits": ["960579f7e4fc"], "settings": {"dataset": "mnist", ...}}
+    # {"experiment": "binary", "label": "direct", "commits": ["960579f7e4fc"], "threads": [1], "settings": {"dataset": "mnist", ...}}
     epoch,test_elbo,test_log_likelihood,gap,seconds,evaluations
     1,-245.3102,...
 
@@ -23,7 +23,7 @@ from pathlib import Path
 
 from refimpl.checks import InputError
 from refimpl.experiments import columns
-from refimpl.system.commit import commit
+from refimpl.system.commit import commit, threads
 from refimpl.system.files import output_folder, read_whole, write_text
 
 FIRST_LINE = "# refimpl rows 2"
@@ -48,6 +48,8 @@ class Record:
     commits: tuple[str, ...]
     """By which commits, in order; a run may be continued by a later one."""
     rows: list[dict[str, Value]]
+    threads: tuple[int, ...] = ()
+    """With how many threads, in order; empty where nobody noted it.  Another number gives other digits."""
 
     @property
     def dataset(self) -> str:
@@ -97,6 +99,7 @@ def thinned(rows: Sequence[dict[str, float]]) -> list[dict[str, float]]:
 def text(record: Record) -> str:
     """The file's content."""
     head = {"experiment": record.experiment, "label": record.label, "commits": list(record.commits),
+            "threads": list(record.threads),
             "settings": record.settings}
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -125,7 +128,10 @@ def parsed(content: str) -> Record:
         raise ValueError("ragged")
     for line in lines[1:]:
         rows.append({name: _read(value) for name, value in zip(names, line)})
-    record = Record(head["experiment"], head["label"], head["settings"], tuple(head["commits"]), rows)
+    record = Record(head["experiment"], head["label"], head["settings"], tuple(head["commits"]), rows,
+                    tuple(head.get("threads", ())))
+    if not all(type(count) is int and count > 0 for count in record.threads):
+        raise TypeError("its threads must be whole numbers above 0")
     if not all(isinstance(word, str) for word in (*record.identity[:3], *record.commits)):
         raise TypeError("not a record")
     columns.check(record)
@@ -207,7 +213,7 @@ def measured(out: Path, experiment: str, label: str, settings: dict[str, object]
     """Put a table of measurements, named tuples of numbers and words, below rows/ in `out`."""
     made = [{name: value if isinstance(value, str) else float(value) for name, value in row._asdict().items()}
             for row in rows]
-    put(out / "rows", Record(experiment, label, settings, (commit(),), made))
+    put(out / "rows", Record(experiment, label, settings, (commit(),), made, (threads(),)))
 
 
 def take(folder: Path, record: Record) -> bool:

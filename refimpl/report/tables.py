@@ -68,7 +68,9 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
 def made_at(records: Sequence[Record]) -> str:
     """By which commits the rows were made."""
     found = sorted({commit for record in records for commit in record.commits})
-    return "Rows made at " + ", ".join(f"`{commit}`" for commit in found) + "." if found else ""
+    counts = sorted({count for record in records for count in record.threads})
+    threads = f", with {' and '.join(map(str, counts))} thread{'s' * (counts != [1])} where noted" if counts else ""
+    return "Rows made at " + ", ".join(f"`{commit}`" for commit in found) + f"{threads}." if found else ""
 
 
 def step_ms(store: Store, label: str) -> float:

@@ -1,6 +1,6 @@
 """Training: epochs of steps, what the model is worth after each, a checkpoint that a run continues from to the bit.
 
-An output folder holds config.json, metrics.csv (a row an epoch), commit.txt (what it was made by), checkpoint.npz,
+An output folder holds config.json, metrics.csv (a row an epoch), commit.txt and threads.txt (what it was made by), checkpoint.npz,
 curves.png and samples.png.
 """
 from __future__ import annotations
@@ -21,7 +21,7 @@ from refimpl.checks import InputError, NotFinite
 from refimpl.runs import checkpoint, kind_of
 from refimpl.runs.protocol import Row, Run
 from refimpl.runs.settings import RunSettings
-from refimpl.system.commit import commit
+from refimpl.system.commit import commit, threads
 from refimpl.system.files import locked, output_folder, read_whole, write_text
 from refimpl.system.memory import available
 from refimpl.system.progress import Progress
@@ -29,8 +29,8 @@ from refimpl.system.progress import Progress
 if TYPE_CHECKING:                       # matplotlib takes a third of a second to import: only pictures need it
     from matplotlib.figure import Figure
 
-COMMIT = "commit.txt"
-WRITTEN = (checkpoint.FILE, "config.json", "metrics.csv", COMMIT, "curves.png", "samples.png", "switched.png")
+COMMIT, THREADS = "commit.txt", "threads.txt"
+WRITTEN = (checkpoint.FILE, "config.json", "metrics.csv", COMMIT, THREADS, "curves.png", "samples.png", "switched.png")
 
 
 def train_epoch(run: Run, part: data.Part, after_step: Callable[[], None] = lambda: None, epoch: int = 1) -> int:
@@ -140,7 +140,8 @@ def _continue(run: Run, history: np.ndarray, epochs: int, out: Path, dataset: da
     settings, names = run.settings, run.columns
     write_text(out / "config.json", json.dumps({"kind": type(run).COMMAND} | settings.as_dict(), indent=2) + "\n")
     _write_metrics(out, names, history)
-    _note_commit(out / COMMIT)
+    _note(out / COMMIT, commit())
+    _note(out / THREADS, str(threads()))
     run.attach(dataset)
     for epoch in range(run.FIRST_EPOCH + len(history), epochs + 1):
         progress = Progress(f"epoch {epoch} of {epochs}", run.steps(epoch, dataset.train))
@@ -162,15 +163,23 @@ def _continue(run: Run, history: np.ndarray, epochs: int, out: Path, dataset: da
 
 def made_by(folder: Path) -> list[str]:
     """The commits, or versions, that the run in this folder was trained by, in order; none if nobody noted them."""
-    path = folder / COMMIT
+    return _lines(folder / COMMIT)
+
+
+def threads_of(folder: Path) -> list[int]:
+    """The numbers of threads that the run in this folder was trained with, in order; none if nobody noted them."""
+    return [int(line) for line in _lines(folder / THREADS)]
+
+
+def _lines(path: Path) -> list[str]:
     return read_whole(path, "is missing").decode("utf-8", "replace").split("\n")[:-1] if path.exists() else []
 
 
-def _note_commit(path: Path) -> None:
-    """A line for each commit that trained this run: it may be continued by a later one."""
-    before = made_by(path.parent)
-    if commit() not in before[-1:]:
-        write_text(path, "".join(f"{line}\n" for line in (*before, commit())))
+def _note(path: Path, value: str) -> None:
+    """A line for each commit, or number of threads, that trained this run: it may be continued by a later one."""
+    before = _lines(path)
+    if value not in before[-1:]:
+        write_text(path, "".join(f"{line}\n" for line in (*before, value)))
 
 
 def _write_metrics(out: Path, names: tuple[str, ...], history: np.ndarray) -> None:

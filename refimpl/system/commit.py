@@ -1,4 +1,4 @@
-"""Which version of this program is running, for the files that it writes."""
+"""Which version of this program is running, and with how many threads, for the files that it writes."""
 from __future__ import annotations
 
 import os
@@ -28,3 +28,14 @@ def commit() -> str:
     except OSError:
         return version
     return done.stdout.strip() or version
+
+
+def threads() -> int:
+    """The number of threads of a matrix product: what the environment says, or one for each processor.
+
+    Another number rounds otherwise, so a run with the same seed then ends with other digits.
+    """
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        if os.environ.get(name, "").isdigit() and int(os.environ[name]) > 0:
+            return int(os.environ[name])
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -108,26 +108,26 @@ def test_the_command_refuses_in_one_line(tmp_path, store, monkeypatch):
         (tmp_path / page).parent.mkdir(exist_ok=True)
         (tmp_path / page).write_text(f"<!-- report: claims -->\n{pages.markdown.END}\n")
     slow = changed(store, "structured-timing", "batch", "seconds", 9.0)
-    monkeypatch.setattr(pages.Store, "read", lambda folder: slow)
+    monkeypatch.setattr(pages.Store, "read", lambda folder, bad: slow)
     with pytest.raises(InputError, match=r"README.md: the claim .Direct's step stays.* show direct 9014 ms, [^\n]*$"):
         pages.run(tmp_path)
 
 
 def test_what_is_compared():
     """At the epoch that is named, or the last that all have; means, or medians; under the names that were given."""
-    made = Store([run("a", seed, ((10, -160.0 - seed), (20, -150.0 - seed * seed))) for seed in (0, 1, 2)]
-                 + [run("b", seed, ((10, -170.0), (20, -169.0 - seed), (30, -1.0))) for seed in (0, 1, 2)])
+    made = Store([run("direct", seed, ((10, -160.0 - seed), (20, -150.0 - seed * seed))) for seed in (0, 1, 2)]
+                 + [run("arm", seed, ((10, -170.0), (20, -169.0 - seed), (30, -1.0))) for seed in (0, 1, 2)])
     seen = []
-    look = compared("binary", "fashion-mnist", {"a": "ours", "b": "theirs"}, lambda runs: seen.append(runs) or True)
+    look = compared("binary", "fashion-mnist", {"direct": "ours", "arm": "theirs"}, lambda runs: seen.append(runs) or True)
     finding = look(made)
     assert finding.here == "ours 151.7, theirs 170.0" and (finding.epochs, finding.seeds) == (20, "3")
     assert seen[0].apart("ours", "theirs") is True and seen[0].ahead("theirs", "ours") is False
     assert seen[0].last("theirs") == 30
-    early = compared("binary", "fashion-mnist", {"a": "ours", "b": "theirs"}, lambda runs: False, epoch=10, median=True,
+    early = compared("binary", "fashion-mnist", {"direct": "ours", "arm": "theirs"}, lambda runs: False, epoch=10, median=True,
                      words="x: ")
     assert early(made) == (False, "x: ours 161.0, theirs 170.0", 10, "3")
-    missing = compared("binary", "fashion-mnist", {"a": "ours", "c": "none"}, lambda runs: True)
+    missing = compared("binary", "fashion-mnist", {"direct": "ours", "rebar": "none"}, lambda runs: True)
     assert missing(made) is None
-    assert compared("binary", "fashion-mnist", {"a": "ours", "c": "none"}, lambda runs: True, some=True)(made).here == (
+    assert compared("binary", "fashion-mnist", {"direct": "ours", "rebar": "none"}, lambda runs: True, some=True)(made).here == (
         "ours 151.7, none not run")
-    assert compared("binary", "fashion-mnist", {"c": "none", "a": "ours"}, lambda runs: True, some=True)(made) is None
+    assert compared("binary", "fashion-mnist", {"rebar": "none", "direct": "ours"}, lambda runs: True, some=True)(made) is None
