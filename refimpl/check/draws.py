@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from refimpl.check import rounding
+from refimpl.check.laws import snapped
 from refimpl.check.problem import Problem
-from refimpl.check.slips import ACCEPTED, Decoded, Draws, Score, Slip
+from refimpl.check.slips import ACCEPTED, Decoded, Draws, Score, Slip, cooled
 
 TOP = 16                    # best joint values among which a near-tie is sought, for several variables
 ROUNDED = 20_000            # draws on which the share of near-ties is simulated
@@ -48,7 +49,9 @@ def _gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, minus: np
     problem = draws.problem
     largest_h, _ = problem.largest()
     step = max(abs(score.f) for score in (slip.plus, slip.minus) if score is not None)
-    largest = largest_h + step * np.abs(problem.f).max() + np.abs(draws.noise[rows]).max(axis=-1).sum(axis=-1)
+    largest = largest_h + step * np.abs(problem.f).max() + np.zeros(len(rows))
+    if any(score is not None and score.noise for score in (slip.plus, slip.minus)):
+        largest += np.abs(draws.noise[rows]).max(axis=-1).sum(axis=-1)
     if slip.plus is not None and slip.plus.local:
         gap = _local_gap(draws, slip.plus, rows, plus, minus)
     elif len(problem.h) == 1:
@@ -116,14 +119,21 @@ def expected_near_ties(problem: Problem, slip: Slip, precision: str, noise: np.n
     """The share of draws that this precision alone makes unequal, by rounding at every step."""
     rows = max(1, min(len(noise), ROUNDED, 4_000_000 // len(problem.f)))
     draws = Draws(problem, noise[:rows])
-    low = [rounding.to(precision, values) for values in (problem.scores(problem.h), problem.scores(noise[:rows]))]
-    base = rounding.to(precision, low[0] + low[1])
+    low_noise = rounding.to(precision, problem.scores(noise[:rows]))
     unequal = np.zeros(rows, dtype=bool)
     for score in (slip.plus, slip.minus):
         if score is not None and not score.local:
+            h = rounding.to(precision, score.h * problem.scores(problem.q if score.probabilities else problem.h))
+            base = rounding.to(precision, h + score.noise * low_noise)
             step = rounding.to(precision, rounding.to(precision, np.array(score.f)) * rounding.to(precision, problem.f))
             unequal |= rounding.to(precision, step + base).argmax(axis=-1) != draws.winner(score)
     return float(unequal.mean())
+
+
+def usual(problem: Problem, match: Match, level: str, allowed: list[str], noise: np.ndarray, draws: int) -> str | None:
+    """The precision, this or a coarser one, whose rounding makes about so many draws unequal; None if none does."""
+    return next((each for each in allowed[allowed.index(level):] if
+                 0.1 <= match.unequal / (draws * expected_near_ties(problem, match.slip, each, noise) + 1e-9) <= 3), None)
 
 
 def decide(compared: dict[tuple[str, int], Match], allowed: list[str], eps: float) -> dict[tuple[str, int], str]:
@@ -138,3 +148,44 @@ def decide(compared: dict[tuple[str, int], Match], allowed: list[str], eps: floa
     return {key: level for key, level in found.items()
             if (key[0] in ACCEPTED and key[1] > 0)
             or (order.index(level) == finest and compared[key].unequal <= 5 * fewest + 20)}
+
+
+def temperatures(problem: Problem, noise: np.ndarray, found: Decoded) -> dict[tuple[str, int], Slip]:
+    """Noise times sigma, for one variable: every draw that moves bounds sigma from both sides.
+
+    i = argmax(h + sigma noise) says that sigma (noise_j - noise_i) <= h_i - h_j for every j.
+    """
+    result = {}
+    if len(problem.h) > 1 or not found.fits:
+        return result
+    for name in cooled(problem, 1.0):
+        for sign in (1, -1):
+            plus, minus = (found.plus, found.minus) if sign > 0 else (found.minus, found.plus)
+            rows = np.flatnonzero((plus >= 0).all(axis=-1) & (minus >= 0).all(axis=-1))[:2_000]
+            if len(rows) < 3:
+                continue
+            inside = name == "1/sigma missing"                          # there eps f is multiplied by sigma, too
+            least, most = _bounds(problem.h[0], noise[rows, 0], minus[rows, 0])
+            both = _bounds(problem.h[0], noise[rows, 0] + problem.eps * problem.f, plus[rows, 0]) if inside else \
+                _bounds(problem.h[0] + problem.eps * problem.f, noise[rows, 0], plus[rows, 0])
+            least, most = max(least, both[0]), min(most, both[1])
+            if not 0 < least <= most * 1.001 or not np.isfinite(most):
+                continue
+            middle = float(np.sqrt(least * most))
+            usual = snapped(middle, abs(np.log(most / least)) / 2 + 1e-9)
+            slip = cooled(problem, usual)[name]
+            match = Match(slip, sign)
+            match.compare(Draws(problem, noise), found)
+            if match.unequal <= max(2, 0.02 * found.moved.sum()) and match.share < 1:
+                result[name, sign] = slip
+    return result
+
+
+def _bounds(h: np.ndarray, noise: np.ndarray, winner: np.ndarray) -> tuple[float, float]:
+    """Between which sigma > 0 the winner of h + sigma noise is this one, in all rows."""
+    each = np.arange(len(winner))
+    gain = noise - noise[each, winner][:, None]                         # sigma gain <= lead
+    lead = h[winner][:, None] - h
+    with np.errstate(divide="ignore", invalid="ignore"):
+        bound = lead / gain
+    return (float(np.where(gain < 0, bound, -np.inf).max()), float(np.where(gain > 0, bound, np.inf).min()))

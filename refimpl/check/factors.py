@@ -28,11 +28,11 @@ TWO_SIDED = {"twice": "it is divided by eps, and should be by 2 eps", "times 2 e
              "times eps": "the factor 1/eps is missing"}
 
 
-def named(found: float, problem: Problem, draws: int, allowed: list[str]) -> set[str]:
-    """The usual factors that this number is, but for rounding; if it is none, one name that says the number."""
+def named(found: float, unit: float, problem: Problem, draws: int, allowed: list[str]) -> set[str]:
+    """The usual factors by which this number is the unit, but for rounding; if none, a name that says the factor."""
     names = {name for name, value in factors(problem, draws).items()
-             if rounding.of_value(found, value, allowed, problem.eps)}
-    return names or {f"times {found:.3g}"}
+             if rounding.of_value(found, value * unit, allowed, problem.eps)}
+    return names or {f"times {found / unit:.3g}"}
 
 
 def near(found: float, problem: Problem, draws: int, within: float) -> set[str]:

@@ -4,6 +4,7 @@ Counts are binomial whatever their chance is, so that rare changes need no norma
 """
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -91,12 +92,18 @@ def simulated(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator
     return total
 
 
-def chance(counts: Counts, problem: Problem, slip: Slip, rng: np.random.Generator) -> float:
+def excluded(counts: Counts, problem: Problem, slip: Slip, rng: np.random.Generator) -> bool:
+    """Whether the counts are not those of this slip.  Most are excluded by a few simulated draws already."""
+    few = exact_chances(problem, slip) is None and chance(counts, problem, slip, rng, 4_000) < LEVEL
+    return few or chance(counts, problem, slip, rng) < LEVEL
+
+
+def chance(counts: Counts, problem: Problem, slip: Slip, rng: np.random.Generator, draws: int = SIMULATED) -> float:
     """The smallest two-sided p-value of all counts, multiplied by their number: below LEVEL the slip is excluded."""
     found = counts.all()
     p = exact_chances(problem, slip)
     if p is None:
-        other = simulated(problem, slip, counts.draws, rng)
+        other = simulated(problem, slip, min(counts.draws, draws), rng)
         found, total = found.astype(float), found + other.all()         # given the sum, the share is binomial
         p = np.full(found.shape, counts.draws / (counts.draws + other.draws))
     else:
@@ -115,15 +122,15 @@ def expected_changes(problem: Problem, slip: Slip) -> float | None:
     return None if chances is None else float(chances[0, :problem.h.shape[1]].sum())
 
 
-def temperature(counts: Counts, problem: Problem, family, sign: int) -> float:
-    """The sigma of family(problem, sigma) -> slip whose exact law fits the counts best (largest likelihood)."""
+def temperature(counts: Counts, problem: Problem, family: Callable[[Problem, float], Slip], sign: int) -> float:
+    """The sigma of family(problem, sigma) whose exact law fits the counts best (largest likelihood)."""
     found = (counts if sign > 0 else counts.negated()).all()
 
     def misfit(log_sigma: float) -> float:
         p = exact_chances(problem, family(problem, float(np.exp(log_sigma))))
         return -float((found * np.log(np.maximum(p, 1e-300))).sum())
 
-    return snapped(float(np.exp(smallest(misfit))), 0.03)
+    return snapped(float(np.exp(smallest(misfit))), 3 / np.sqrt(counts.draws - counts.stay.min() + 1))
 
 
 def smallest(misfit, least: float = -3.0, most: float = 3.0) -> float:

@@ -29,8 +29,10 @@ class Finding:
     unequal: int = 0                    # draws that are not the direct gradient's
     best_unequal: int = 0               # draws that are not those of the accepted one that fits best
     precision: str = "float64"          # whose near-ties explain them
+    coarse: bool = True                 # nothing explains the draws at single precision
     odd_share: bool = False             # near-ties, and fewer than that precision would give
     law_fits: bool = False              # the counts are those of the direct gradient
+    by_counts: bool = False             # the explanations come from counts, and not from single draws
     spoiled: set[str] = field(default_factory=set)
     overflowed: bool = False
     returned: str = "float64"
@@ -47,7 +49,7 @@ def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, pr
     compared = draws.matches(known) if by_draws else {}
     counts, sizes, kept, lattice, alike, single_rows = None, [], [], True, True, set()
     tail, unequal = max(1, min(20_000, BLOCK // max(len(problem.f), n * k))), 0
-    few = max(1, min(FIRST, tail, samples // 10))
+    few = max(1, min(FIRST, tail, samples // 60))
     start = 0
     while start < samples:
         rows = min(few if alike else tail, samples - start)             # more calls while all rows are the same
@@ -86,14 +88,27 @@ def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, pr
     allowed = _allowed(precision)
     if lattice and by_draws and compared:
         _by_draws(found, compared, allowed, sizes, kept)
+    if lattice and by_draws and found.coarse:
+        g, noise = (np.concatenate([each[i] for each in kept]) for i in (0, 1))
+        cooled = draws.temperatures(problem, noise, slips.decode(g))
+        if cooled:                      # exact beside near-ties of a low precision
+            found.explanations = {each: words for each, words in found.explanations.items() if each.name in
+                                  slips.ACCEPTED and each.sign > 0}
+        for (name, sign), slip in cooled.items():
+            _explain(found, name, sign, slip, sizes, allowed)
     if lattice and counts is not None and not found.explanations:
         _by_counts(found, counts, sizes, allowed, kept, rng)
     if not any(each.factor[:6] != "times " or each.factor in factors.WORDS for each in found.explanations) or \
             not found.moved:
         _smooth(found, kept, by_draws, f_gradient, rng)
-    if alike and (len(single_rows) > 1 or not found.moved):
+    chance = laws.expected_changes(problem, known["direct"]) or 0.0
+    if alike and (len(single_rows) > 1 or (not found.moved and (1 - chance) ** (samples / few) > laws.LEVEL)):
         found.explanations |= {Hypothesis("one noise", 1, factors.RIGHT): "all draws of a call share one noise vector: "
                                "every draw must have noise of its own"}
+    for each in [each for each in found.explanations if each.factor != factors.RIGHT and
+                 each.name in ("temperature", "1/sigma missing outside")]:
+        if any(other.factor == factors.RIGHT for other in found.explanations):      # the same numbers, simpler
+            del found.explanations[each]
     plain = {each: words for each, words in found.explanations.items()
              if not each.factor.startswith("times ") or each.factor in factors.WORDS}
     found.explanations = plain or found.explanations
@@ -106,7 +121,7 @@ def _unequal(block: slips.Draws, slip: slips.Slip, decoded: slips.Decoded, allow
         return len(block.noise)
     plus, minus = block.expected(slip)
     wrong = ((plus != decoded.plus) | (minus != decoded.minus)).any(axis=-1)
-    if decoded.most and not all(rounding.of_value(size / slip.unit, 1.0, allowed, block.problem.eps)
+    if decoded.most and not all(rounding.of_value(size, slip.unit, allowed, block.problem.eps)
                                 for size in (decoded.least, decoded.most)):
         wrong |= decoded.moved
     return int(wrong.sum())
@@ -130,8 +145,8 @@ def _factor_names(found: Finding, slip: slips.Slip, sizes: list, allowed: list[s
     """The factors that every block's size is; None where no draw is other than zero."""
     names = None
     for least, most, rows in sizes:
-        here = factors.named(least / slip.unit, found.problem, rows, allowed) & \
-            factors.named(most / slip.unit, found.problem, rows, allowed)
+        here = factors.named(least, slip.unit, found.problem, rows, allowed) & \
+            factors.named(most, slip.unit, found.problem, rows, allowed)
         names = here if names is None else names & here
     return names
 
@@ -145,42 +160,49 @@ def _explain(found: Finding, name: str, sign: int, slip: slips.Slip, sizes: list
 
 def _by_draws(found: Finding, compared: dict, allowed: list[str], sizes: list, kept: list) -> None:
     """What explains all draws."""
-    problem = found.problem
+    problem, told = found.problem, found.returned in ("float16", "bfloat16")
+    noise = np.concatenate([noise for _, noise, _ in kept])
     levels = draws.decide(compared, allowed, problem.eps)
+    precisions = {}
     for (name, sign), level in levels.items():
-        _explain(found, name, sign, compared[name, sign].slip, sizes, allowed)
-    right = [(name, compared[name, 1], levels[name, 1]) for name in slips.ACCEPTED if (name, 1) in levels]
+        match = compared[name, sign]
+        precisions[name, sign] = level
+        found.coarse &= rounding.PRECISIONS[level] > 1e-6
+        if rounding.PRECISIONS[level] > 1e-6 and not told and allowed[-1] != level:
+            precisions[name, sign] = draws.usual(problem, match, level, allowed, noise, found.moments.draws)
+        few = match.unequal <= (10 if name in slips.ACCEPTED else min(10, 0.01 * found.moved))
+        if few or precisions[name, sign] or (name in slips.ACCEPTED and sign > 0):
+            _explain(found, name, sign, match.slip, sizes, allowed)
+            precisions[name, sign] = precisions[name, sign] or (level if few else None)
+    right = [(compared[name, 1].unequal, (name, 1)) for name in slips.ACCEPTED if (name, 1) in levels]
     if right:
-        _, match, found.precision = min(right, key=lambda each: each[1].unequal)
-        found.best_unequal = match.unequal
-        told = allowed[-1] == found.precision or found.returned in ("float16", "bfloat16")
-        if rounding.PRECISIONS[found.precision] > 1e-6 and match.unequal > 10 and not told:
-            share = draws.expected_near_ties(problem, match.slip, found.precision, np.concatenate(
-                [noise for _, noise, _ in kept]))
-            found.odd_share = not share / 10 <= match.unequal / found.moments.draws <= 3 * share + 1e-3
+        found.best_unequal, key = min(right)
+        found.odd_share, found.precision = precisions[key] is None, precisions[key] or levels[key]
 
 
 def _by_counts(found: Finding, counts: laws.Counts, sizes: list, allowed: list[str], kept: list,
                rng: np.random.Generator) -> None:
     """What has these counts."""
     problem = found.problem
-    known = slips.slips(problem) | slips.of_own_noise(problem)
+    known = slips.slips(problem)
+    if found.by_draws:                  # the noise is used, so that its draws have excluded all but another order
+        known = {name: slip for name, slip in known.items() if name in slips.ACCEPTED}
+    known |= slips.of_own_noise(problem)
     for name, slip in known.items():
         for sign in (1, -1):
             some = counts if sign > 0 else counts.negated()
-            if laws.chance(some, problem, slip, rng) > laws.LEVEL:
+            if not laws.excluded(some, problem, slip, rng):
                 found.law_fits |= name in slips.ACCEPTED and sign > 0
                 _explain(found, name, sign, slip, sizes, allowed)
-    if found.explanations or len(problem.h) > 1 or found.moved < 100:
+    found.by_counts = True
+    if len(problem.h) > 1 or found.moved < laws.CHANGES or found.law_fits or found.by_draws:
         return
     for name in slips.cooled(problem, 1.0):
-        def family(problem: Problem, sigma: float) -> slips.Slip:
+        def family(problem: Problem, sigma: float, name: str = name) -> slips.Slip:
             return slips.cooled(problem, sigma)[name]
         for sign in (1, -1):
-            sigma = laws.temperature(counts, problem, family, sign)
-            some = counts if sign > 0 else counts.negated()
-            slip = family(problem, sigma)
-            if laws.chance(some, problem, slip, rng) > laws.LEVEL:
+            slip = family(problem, laws.temperature(counts, problem, family, sign))
+            if not laws.excluded(counts if sign > 0 else counts.negated(), problem, slip, rng):
                 _explain(found, name, sign, slip, sizes, allowed)
 
 

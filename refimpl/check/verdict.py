@@ -40,19 +40,20 @@ def decide(hook: Hook, finding: Finding, rng: np.random.Generator, precision: st
            two_sided: bool | None) -> Decided:
     """Try the function on other problems while several explanations are left, and say what remains."""
     left, tried = dict(finding.explanations), []
+    sure = not finding.by_counts                            # a name that rests on counts is tried elsewhere
     for number in range(4):
-        if len(left) < 2:
+        if len(left) < 2 and (sure or not left or any(map(accepted, left))):
             break
         try:
             other = recognise.run(hook, probe(finding.problem, number), PROBE, rng, precision, slope)
         except (TypeError, ValueError):                     # it is made for these h, f or eps only
             continue
         both = {each: words for each, words in left.items() if each in other.explanations}
-        if not both:                                        # there it is something else: that says nothing of it here
+        if not both and any(map(accepted, left)):           # there it is something else: that condemns nothing here
             continue
         if len(both) < len(left):
             tried.append(other.problem)
-        left = both
+        left, sure = both, True
     here = _coincide(finding, left, tried)
     if any(map(accepted, left)):
         return _accepted(finding, left, here, two_sided)
