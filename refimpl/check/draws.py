@@ -145,9 +145,11 @@ def decide(compared: dict[tuple[str, int], Match], allowed: list[str], eps: floa
         return {}
     finest = min(order.index(level) for level in found.values())
     fewest = min(compared[key].unequal for key in found)
+    right = {key for key in found if key[0] in ACCEPTED and key[1] > 0}
+    fewest_right = min((compared[key].unequal for key in right), default=0)
     return {key: level for key, level in found.items()
-            if (key[0] in ACCEPTED and key[1] > 0)
-            or (order.index(level) == finest and compared[key].unequal <= 5 * fewest + 20)}
+            if (key in right and compared[key].unequal <= 5 * fewest_right + 20)
+            or (key not in right and order.index(level) == finest and compared[key].unequal <= 5 * fewest + 20)}
 
 
 def temperatures(problem: Problem, noise: np.ndarray, found: Decoded) -> dict[tuple[str, int], Slip]:
@@ -176,7 +178,7 @@ def temperatures(problem: Problem, noise: np.ndarray, found: Decoded) -> dict[tu
             slip = cooled(problem, usual)[name]
             match = Match(slip, sign)
             match.compare(Draws(problem, noise), found)
-            if match.unequal <= max(2, 0.02 * found.moved.sum()) and match.share < 1:
+            if match.unequal <= max(2, 0.02 * found.moved.sum()) and match.share <= 1e-4:
                 result[name, sign] = slip
     return result
 

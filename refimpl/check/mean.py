@@ -110,8 +110,9 @@ def variance_sentence(variances: dict[str, float]) -> str:
     parts = []
     for name, words in (("direct", "the direct gradient"), ("reinforce", "REINFORCE"),
                         ("baseline", "REINFORCE with the best constant baseline")):
-        ratio = f"{found / variances[name]:.3g} times" if variances[name] > 0 else "beside 0, the one of"
-        parts.append(f"{ratio} that of {words} ({_number(variances[name])})")
+        other = variances[name]
+        parts.append(f"{found / other:.3g} times that of {words} ({_number(other)})" if other > 0 else
+                     f"that of {words} is 0")
     return f"Variance of one gradient, summed over the components: {_number(found)}; " + ", ".join(parts) + "."
 
 

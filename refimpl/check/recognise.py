@@ -93,7 +93,7 @@ def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, pr
         cooled = draws.temperatures(problem, noise, slips.decode(g))
         if cooled:                      # exact beside near-ties of a low precision
             found.explanations = {each: words for each, words in found.explanations.items() if each.name in
-                                  slips.ACCEPTED and each.sign > 0}
+                                  slips.ACCEPTED and each.sign > 0 and not found.odd_share}
         for (name, sign), slip in cooled.items():
             _explain(found, name, sign, slip, sizes, allowed)
     if lattice and counts is not None and not found.explanations:

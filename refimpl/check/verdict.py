@@ -40,7 +40,7 @@ def decide(hook: Hook, finding: Finding, rng: np.random.Generator, precision: st
            two_sided: bool | None) -> Decided:
     """Try the function on other problems while several explanations are left, and say what remains."""
     left, tried = dict(finding.explanations), []
-    sure = not finding.by_counts                            # a name that rests on counts is tried elsewhere
+    sure = not finding.by_counts and not (finding.coarse and finding.by_draws)     # else the name is tried elsewhere
     for number in range(4):
         if len(left) < 2 and (sure or not left or any(map(accepted, left))):
             break
@@ -58,6 +58,9 @@ def decide(hook: Hook, finding: Finding, rng: np.random.Generator, precision: st
     if any(map(accepted, left)):
         return _accepted(finding, left, here, two_sided)
     if not left:
+        named = _elsewhere(hook, finding, rng, precision, slope)
+        if named:
+            return named
         return Decided(left, False, "NOT the direct gradient, and none of the slips that are known here.")
     said = [_clause(each, words) for each, words in left.items()]
     if len(left) == 1:
@@ -66,6 +69,24 @@ def decide(hook: Hook, finding: Finding, rng: np.random.Generator, precision: st
         return Decided(left, False, f"{start}{said[0]}.{here}")
     return Decided(left, False, f"NOT the direct gradient; several slips give the same here, and one cannot tell which "
                                 f"it is: {'; or '.join(said)}.{here}")
+
+
+def _elsewhere(hook: Hook, finding: Finding, rng: np.random.Generator, precision: str | None, slope: Callable
+               ) -> Decided | None:
+    """The name of a slip that cannot be read off here, if it is the only one on two problems of the check's own."""
+    names: list[dict[Hypothesis, str]] = []
+    for number in range(4):
+        try:
+            names.append(recognise.run(hook, probe(finding.problem, number), PROBE, rng, precision, slope).explanations)
+        except (TypeError, ValueError):
+            continue
+        if len(names) == 2:
+            break
+    both = {each: words for each, words in names[0].items() if each in names[1]} if len(names) == 2 else {}
+    if len(both) != 1 or accepted(next(iter(both))):
+        return None
+    each, words = next(iter(both.items()))
+    return Decided(both, False, f"NOT the direct gradient: on other problems of the same kind {_clause(each, words)}.")
 
 
 def _clause(hypothesis: Hypothesis, words: str) -> str:

@@ -51,11 +51,11 @@ def direct_in(precision: str, two_sided: bool = False, told: bool = True):
         step = r(r(eps) * r(f))
         first, second = (r(base - step) if two_sided else base).argmax(-1), r(step + base).argmax(-1)
         places = np.arange(h.shape[-1])
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        with np.errstate(over="ignore"):
             size = r(1 / r(2 * r(eps) if two_sided else eps))
-        g = np.where(places == second[..., None], size, 0.0) - np.where(places == first[..., None], size, 0.0)
-        g = np.where(second[..., None] == first[..., None], 0.0, g)
+        stays = second[..., None] == first[..., None]
+        g = np.where(stays, 0, np.where(places == second[..., None], size, np.where(places == first[..., None], -size, 0)))
         if not told:
-            return g.astype(np.float32) if np.isfinite(size) else g.astype(np.float16)
+            return g.astype(np.float32 if np.isfinite(size) else np.float16)
         return Tensor(g) if precision == "bfloat16" else g.astype(precision)
     return function
