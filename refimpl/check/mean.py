@@ -56,7 +56,7 @@ class Mean(NamedTuple):
 
 
 def of(finding: Finding, kind: str | None, truth: Known) -> Mean:
-    """The mean's name, and the sentences; kind is "direct" or "two-sided" where the estimator is known to be that."""
+    """The mean's name, and the sentences; kind is "direct", "two-sided" or "reinforce" if it is known."""
     problem, found = finding.problem, finding.moments
     least_event = max(np.ptp(problem.f), 1 / problem.eps) if not finding.moved else 0.0
     error = found.careful_error(least_event)
@@ -73,13 +73,16 @@ def of(finding: Finding, kind: str | None, truth: Known) -> Mean:
             distances[sign + name] = moments.farthest(off, np.hypot(error, truth.errors[name]))
     fits = [name for name, distance in distances.items() if distance < limit]
     bias = float(np.abs(found.mean - truth.means["E f"]).max())
-    if kind is not None and len(problem.h) == 1:
+    if kind in ("direct", "two-sided") and len(problem.h) == 1:
         mean = "two-sided" if kind == "two-sided" else "tilted"
         bias = float(np.abs(direct.bias(problem.h, problem.f, problem.eps, kind == "two-sided")).max())
         return Mean(mean, distances, bias, [
             f"Mean: {NAMES[mean]}, as this estimator's always is; its bias, the distance from the gradient of E f, is "
             f"{_number(bias)} in the worst component, known exactly (sampled: {distances[mean]:.1f} standard errors "
             f"off)."])
+    if kind == "reinforce":
+        return Mean("E f", distances, 0.0, [f"Mean: the gradient of E f, as that of REINFORCE with a constant baseline "
+                                            f"always is (sampled: {_z(distances['E f'])} standard errors off)."])
     words = _sentence(fits, distances, bias, limit)
     name = "neither" if not fits else fits[0] if len(fits) == 1 else "both"
     if name == "both" and "E f" in fits and any(each != "E f" for each in fits):

@@ -2,11 +2,13 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import NamedTuple
 
 import numpy as np
 
 SHOWN = 12                              # components that are printed
+WIDTH = 99                              # columns
 
 
 class Report(NamedTuple):
@@ -64,4 +66,6 @@ class Report(NamedTuple):
                          f"{variance:11.5g} {spread:11.5g}")
         if len(places) < len(self.rows):
             lines.append(f"(the {len(places)} of {len(self.rows):,} components that are farthest off)")
-        return "\n".join([*lines, *self.sentences, *(f"Note: {note}" for note in self.notes)])
+        for words in [*self.sentences, *(f"Note: {note}" for note in self.notes)]:
+            lines += textwrap.wrap(words, WIDTH, subsequent_indent="    ", break_on_hyphens=False)
+        return "\n".join(lines)

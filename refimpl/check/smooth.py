@@ -67,8 +67,11 @@ def recognised(seen: Seen, rng: np.random.Generator) -> dict[Hypothesis, str]:
             return _misfit(seen, template)
         some = noise[:300] if seen.noise is not None else noise[:5_000]
         tau = float(np.exp(smallest(misfit)))
-        tau = snapped(tau, 1e-3 if seen.noise is not None and seen.rough < 0.01 else 0.05)
-        found |= _named(seen, name, words.format(tau), _factor(seen, make(noise, tau)))
+        usual = snapped(tau, 1e-3 if seen.noise is not None and seen.rough < 0.01 else 0.15)
+        factor, at = _factor(seen, make(noise, usual)), usual           # the usual number, if it fits
+        if factor is None:
+            factor, at = _factor(seen, make(noise, tau)), tau
+        found |= _named(seen, name, words.format(at), factor)
     return found
 
 

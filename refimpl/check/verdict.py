@@ -13,6 +13,7 @@ from refimpl.check.mean import Known, of, variance_sentence
 from refimpl.check.problem import Problem, probe
 from refimpl.check.recognise import Finding
 from refimpl.check.report import Report
+from refimpl.check.rounding import PRECISIONS
 from refimpl.check.smooth import Hypothesis
 
 PROBE = 20_000                          # draws on a problem of the check's own
@@ -163,7 +164,8 @@ def report(finding: Finding, decided: Decided, truth: Known) -> Report:
     problem, found = finding.problem, finding.moments
     kind = next(iter(decided.left)) if len(decided.left) == 1 else None
     known = kind.name if kind is not None and accepted(kind) and decided.holds is not False else None
-    mean = of(finding, known if known in ("direct", "two-sided") else None, truth)
+    plain = kind is not None and kind.sign > 0 and kind.factor == factors.RIGHT and kind in finding.explanations
+    mean = of(finding, known or ("reinforce" if plain and kind.name == "reinforce" else None), truth)
     variances = {"found": float(found.variance.sum())} | {name: float(value.sum())
                                                           for name, value in truth.variances.items()}
     two = kind is not None and kind.name == "two-sided"
@@ -187,7 +189,7 @@ def report(finding: Finding, decided: Decided, truth: Known) -> Report:
     sentences.append(verdict)
     notes = _notes(finding, near_ties)
     return Report(found.draws, decided.holds, verdict, None if kind is None else kind.name, equal, near_ties,
-                  finding.precision if by_draws else None, mean.name, mean.distances["two-sided" if two else "tilted"],
+                  max(finding.precision, finding.returned, key=list(PRECISIONS).index) if by_draws else None, mean.name, mean.distances["two-sided" if two else "tilted"],
                   mean.distances["E f"], mean.bias, variances, rows,
                   tuple(map(float, truth.means["E f"].ravel())), tuple(sentences), notes)
 
