@@ -127,19 +127,19 @@ def temperature(counts: Counts, problem: Problem, family: Callable[[Problem, flo
     found = (counts if sign > 0 else counts.negated()).all()
 
     def misfit(log_sigma: float) -> float:
-        p = exact_chances(problem, family(problem, float(np.exp(log_sigma))))
-        return -float((found * np.log(np.maximum(p, 1e-300))).sum())
+        p = np.clip(exact_chances(problem, family(problem, float(np.exp(log_sigma)))), 1e-300, 1 - 1e-16)
+        return -float((found * np.log(p) + (counts.draws - found) * np.log1p(-p)).sum())
 
     return snapped(float(np.exp(smallest(misfit))), 3 / np.sqrt(counts.draws - counts.stay.min() + 1))
 
 
 def smallest(misfit, least: float = -3.0, most: float = 3.0) -> float:
     """Where in least ... most a function of one number is smallest: a grid, and golden sections between its points."""
-    grid = np.linspace(least, most, 49)
+    grid = np.linspace(least, most, 25)
     best = int(np.argmin([misfit(point) for point in grid]))
     left, right = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
     golden = (np.sqrt(5) - 1) / 2
-    for _ in range(40):
+    for _ in range(22):
         one, two = right - golden * (right - left), left + golden * (right - left)
         left, right = (left, two) if misfit(one) < misfit(two) else (one, right)
     return float((left + right) / 2)

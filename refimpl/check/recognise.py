@@ -197,13 +197,17 @@ def _by_counts(found: Finding, counts: laws.Counts, sizes: list, allowed: list[s
     found.by_counts = True
     if len(problem.h) > 1 or found.moved < laws.CHANGES or found.law_fits or found.by_draws:
         return
-    for name in slips.cooled(problem, 1.0):
-        def family(problem: Problem, sigma: float, name: str = name) -> slips.Slip:
+    if found.explanations and found.moved > 1_000:          # so many counts leave no room beside what fits
+        return
+    for names in (("temperature", "1/sigma missing outside"), ("1/sigma missing",)):        # of one law each
+        def family(problem: Problem, sigma: float, name: str = names[0]) -> slips.Slip:
             return slips.cooled(problem, sigma)[name]
         for sign in (1, -1):
-            slip = family(problem, laws.temperature(counts, problem, family, sign))
-            if not laws.excluded(counts if sign > 0 else counts.negated(), problem, slip, rng):
-                _explain(found, name, sign, slip, sizes, allowed)
+            sigma = laws.temperature(counts, problem, family, sign)
+            if laws.excluded(counts if sign > 0 else counts.negated(), problem, family(problem, sigma), rng):
+                continue
+            for name in names:
+                _explain(found, name, sign, slips.cooled(problem, sigma)[name], sizes, allowed)
 
 
 def _smooth(found: Finding, kept: list, by_draws: bool, f_gradient: Callable, rng: np.random.Generator) -> None:

@@ -89,21 +89,25 @@ def _factor(seen: Seen, template: np.ndarray) -> float | None:
     if size == 0:
         return None
     if len(template) != len(g) or (seen.noise is None and np.ptp(template, axis=0).max() > 0):
-        return _factor_in_law(g, template)
+        return _factor_in_law(seen, template)
     factor = float((g * template).sum() / (template**2).sum())
     off, rows = np.abs(g - factor * template).max(axis=(1, 2)), np.abs(factor * template).max(axis=(1, 2))
     fits = off <= seen.rough * np.where(seen.rough > 0.01, abs(factor) * size, rows) + 1e-6 * abs(factor) * size
     return factor if factor and fits.mean() >= 0.99 else None
 
 
-def _factor_in_law(g: np.ndarray, template: np.ndarray) -> float | None:
+def _factor_in_law(seen: Seen, template: np.ndarray) -> float | None:
     """By the sizes, and the sign that fits; every component is then compared by Kolmogorov and Smirnov's distance."""
+    g = seen.g
+    if g[0].size > 100:
+        return None
     size = float(np.sqrt((g**2).mean() / (template**2).mean()))
     limit = np.sqrt(np.log(2e6 * g[0].size) / 2 * (1 / len(g) + 1 / len(template)))
-    distance = {c: max(_distance(g[:, i, a], c * template[:, i, a]) for i in range(g.shape[1]) for a in
-                       range(g.shape[2])) for c in (size, -size)} if g[0].size <= 100 else {}
-    best = min(distance, key=distance.__getitem__, default=None)
-    return best if best is not None and distance[best] < limit else None
+    usual = [each for each in set(factors.factors(seen.problem, seen.draws).values()) if 0.9 < size / each < 1.1]
+    for c in [sign * each for each in (*usual, size) for sign in (1, -1)]:
+        if all(_distance(g[:, i, a], c * template[:, i, a]) < limit for i, a in np.ndindex(g.shape[1:])):
+            return c
+    return None
 
 
 def _distance(one: np.ndarray, other: np.ndarray) -> float:
