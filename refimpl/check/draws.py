@@ -152,7 +152,7 @@ def decide(compared: dict[tuple[str, int], Match], allowed: list[str], eps: floa
             or (key not in right and order.index(level) == finest and compared[key].unequal <= 5 * fewest + 20)}
 
 
-def temperatures(problem: Problem, noise: np.ndarray, found: Decoded) -> dict[tuple[str, int], Slip]:
+def temperatures(problem: Problem, noise: np.ndarray, found: Decoded) -> dict[tuple[str, int], Match]:
     """Noise times sigma, for one variable: every draw that moves bounds sigma from both sides.
 
     i = argmax(h + sigma noise) says that sigma (noise_j - noise_i) <= h_i - h_j for every j.
@@ -179,7 +179,7 @@ def temperatures(problem: Problem, noise: np.ndarray, found: Decoded) -> dict[tu
             match = Match(slip, sign)
             match.compare(Draws(problem, noise), found)
             if match.unequal <= max(2, 0.02 * found.moved.sum()) and match.share <= 1e-4:
-                result[name, sign] = slip
+                result[name, sign] = match
     return result
 
 

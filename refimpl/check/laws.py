@@ -84,7 +84,7 @@ def sampled(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) 
 def simulated(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) -> Counts:
     """Counts of as many draws as were asked for, at most SIMULATED, and fewer where there are many values."""
     total, block = None, max(1, 1_000_000 // len(problem.f))
-    draws = max(1_000, min(draws, SIMULATED, 20_000_000 // len(problem.f)))
+    draws = max(1_000, min(draws, SIMULATED, 5_000_000 // len(problem.f)))
     for start in range(0, draws, block):
         plus, minus = sampled(problem, slip, min(block, draws - start), rng)
         counts = count(plus, minus, problem.h.shape[1])
@@ -130,7 +130,7 @@ def temperature(counts: Counts, problem: Problem, family: Callable[[Problem, flo
         p = np.clip(exact_chances(problem, family(problem, float(np.exp(log_sigma)))), 1e-300, 1 - 1e-16)
         return -float((found * np.log(p) + (counts.draws - found) * np.log1p(-p)).sum())
 
-    return snapped(float(np.exp(smallest(misfit))), 3 / np.sqrt(counts.draws - counts.stay.min() + 1))
+    return float(np.exp(smallest(misfit)))
 
 
 def smallest(misfit, least: float = -3.0, most: float = 3.0) -> float:

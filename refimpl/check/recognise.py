@@ -91,11 +91,12 @@ def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, pr
     if lattice and by_draws and found.coarse:
         g, noise = (np.concatenate([each[i] for each in kept]) for i in (0, 1))
         cooled = draws.temperatures(problem, noise, slips.decode(g))
-        if cooled:                      # exact beside near-ties of a low precision
+        if cooled:                      # exact, or nearly so, beside near-ties of a low precision
+            fewest = min(match.unequal for match in cooled.values())
             found.explanations = {each: words for each, words in found.explanations.items() if each.name in
-                                  slips.ACCEPTED and each.sign > 0 and not found.odd_share}
-        for (name, sign), slip in cooled.items():
-            _explain(found, name, sign, slip, sizes, allowed)
+                                  slips.ACCEPTED and each.sign > 0 and found.best_unequal <= 10 * fewest + 20}
+        for (name, sign), match in cooled.items():
+            _explain(found, name, sign, match.slip, sizes, allowed)
     if lattice and counts is not None and not found.explanations:
         _by_counts(found, counts, sizes, allowed, kept, rng)
     if not any(each.factor[:6] != "times " or each.factor in factors.WORDS for each in found.explanations) or \
@@ -203,10 +204,10 @@ def _by_counts(found: Finding, counts: laws.Counts, sizes: list, allowed: list[s
         def family(problem: Problem, sigma: float, name: str = names[0]) -> slips.Slip:
             return slips.cooled(problem, sigma)[name]
         for sign in (1, -1):
-            sigma = laws.temperature(counts, problem, family, sign)
-            if laws.excluded(counts if sign > 0 else counts.negated(), problem, family(problem, sigma), rng):
-                continue
-            for name in names:
+            fitted, some = laws.temperature(counts, problem, family, sign), counts if sign > 0 else counts.negated()
+            sigma = next((each for each in (laws.snapped(fitted, 0.15), fitted)      # the usual number, if it fits
+                          if not laws.excluded(some, problem, family(problem, each), rng)), None)
+            for name in names if sigma is not None else ():
                 _explain(found, name, sign, slips.cooled(problem, sigma)[name], sizes, allowed)
 
 

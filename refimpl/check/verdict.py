@@ -40,7 +40,7 @@ def accepted(hypothesis: Hypothesis, two_sided: bool | None = None) -> bool:
 def decide(hook: Hook, finding: Finding, rng: np.random.Generator, precision: str | None, slope: Callable,
            two_sided: bool | None) -> Decided:
     """Try the function on other problems while several explanations are left, and say what remains."""
-    left, tried = dict(finding.explanations), []
+    left, tried, differs = dict(finding.explanations), [], False
     sure = not finding.by_counts and not (finding.coarse and finding.by_draws)     # else the name is tried elsewhere
     for number in range(4):
         if len(left) < 2 and (sure or not left or any(map(accepted, left))):
@@ -50,11 +50,16 @@ def decide(hook: Hook, finding: Finding, rng: np.random.Generator, precision: st
         except (TypeError, ValueError):                     # it is made for these h, f or eps only
             continue
         both = {each: words for each, words in left.items() if each in other.explanations}
-        if not both and any(map(accepted, left)):           # there it is something else: that condemns nothing here
+        if not both and any(map(accepted, left)):
+            differs = True                                  # there it is something else
             continue
         if len(both) < len(left):
             tried.append(other.problem)
         left, sure = both, True
+    if differs and len(left) > 1:                           # and here it coincides with the right one
+        named = _elsewhere(hook, finding, rng, precision, slope)
+        if named:
+            return named
     here = _coincide(finding, left, tried)
     if any(map(accepted, left)):
         return _accepted(finding, left, here, two_sided)
