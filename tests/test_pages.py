@@ -39,7 +39,8 @@ def test_the_cases_of_check_your_own_print_what_the_page_shows():
         assert said.getvalue() == shown
     assert names["report"].holds and "It is the direct gradient." in blocks[0][1]
     verdicts = [" ".join(shown.split()).rpartition("direct gradient: ")[2] for _, shown in blocks[1:]]
-    for words, verdict in zip(("the sign is wrong", "the noise is not shared", "Gumbel-softmax", "REINFORCE"), verdicts):
+    expected = "the sign is wrong", "the noise is not shared", "Gumbel-softmax", "REINFORCE"
+    for words, verdict in zip(expected, verdicts):
         assert words in verdict
 
 

@@ -132,12 +132,14 @@ def expected_near_ties(problem: Problem, slip: Slip, precision: str, noise: np.n
 
 def usual(problem: Problem, match: Match, level: str, allowed: list[str], noise: np.ndarray, draws: int) -> str | None:
     """The precision, this or a coarser one, whose rounding makes about so many draws unequal; None if none does."""
-    return next((each for each in allowed[allowed.index(level):] if
-                 0.1 <= match.unequal / (draws * expected_near_ties(problem, match.slip, each, noise) + 1e-9) <= 3), None)
+    def expected(each: str) -> float:
+        return draws * expected_near_ties(problem, match.slip, each, noise) + 1e-9
+
+    return next((each for each in allowed[allowed.index(level):] if 0.1 <= match.unequal / expected(each) <= 3), None)
 
 
 def decide(compared: dict[tuple[str, int], Match], allowed: list[str], eps: float) -> dict[tuple[str, int], str]:
-    """What explains the draws, and at which precision: the accepted ones if they do, slips only where none is better."""
+    """What explains the draws, and at which precision: accepted ones if they do, slips only where none is better."""
     order = list(rounding.PRECISIONS)
     found = {key: match.level(allowed, eps) for key, match in compared.items()}
     found = {key: level for key, level in found.items() if level is not None}

@@ -12,10 +12,10 @@ f, eps f and the two sums are rounded, in both scores."""
 
 def check(precision: object) -> str | None:
     """precision itself, if it is None or a known name; ValueError otherwise."""
-    name = precision if isinstance(precision, str) or precision is None else str(getattr(precision, "__name__", precision))
-    if name is not None:
-        name = name.removeprefix("torch.")
-    if name is not None and name not in PRECISIONS:
+    if precision is None:
+        return None
+    name = str(getattr(precision, "__name__", precision)).removeprefix("torch.")
+    if name not in PRECISIONS:
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, or None, got {precision!r}")
     return name
 

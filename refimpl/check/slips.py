@@ -55,7 +55,8 @@ def slips(problem: Problem) -> dict[str, Slip]:
                                "the first term alone, with the wrong sign: it is -onehot(z_eps)", one),
         "first dropped": Slip(None, plain, "the first term is dropped: it is -onehot(z_star)",
                               "the second term alone, with the wrong sign: it is onehot(z_star)", one),
-        "f without eps": Slip(Score(1, 1), plain, "f enters without eps: z_eps is the arg max of h + f + noise", "", one),
+        "f without eps": Slip(Score(1, 1), plain, "f enters without eps: z_eps is the arg max of h + f + noise", "",
+                              one),
         "f over eps": Slip(Score(1, one), plain, "f is divided by eps: z_eps is the arg max of h + f / eps + noise", "",
                            one),
         "f times eps twice": Slip(Score(1, eps**2), plain, "f is multiplied by eps twice", "", one),
@@ -96,8 +97,8 @@ def of_own_noise(problem: Problem) -> dict[str, Slip]:
                                    one / 2, shared=False),
         "one logarithm": Slip(tilted, plain, "a logarithm is missing in the noise: it is -log(U), and should be "
                               "-log(-log(U))", "", one, law="exponential"),
-        "one logarithm, reversed": Slip(Score(1, eps, -1), Score(1, 0, -1), "a logarithm is missing in the noise: it is "
-                                        "log(U), and should be -log(-log(U))", "", one, law="exponential"),
+        "one logarithm, reversed": Slip(Score(1, eps, -1), Score(1, 0, -1), "a logarithm is missing in the noise: it "
+                                        "is log(U), and should be -log(-log(U))", "", one, law="exponential"),
         "normal": Slip(tilted, plain, "the noise is normal, and should be Gumbel", "", one, law="normal"),
         "uniform": Slip(tilted, plain, "the noise is uniform on 0 ... 1, and should be Gumbel", "", one, law="uniform"),
     }
@@ -187,5 +188,6 @@ def decode(g: np.ndarray) -> Decoded:
     if not sizes.size:
         return Decoded(plus, minus, True, 0.0, 0.0)
     least, most = float(sizes.min()), float(sizes.max())
-    fits = most <= least * 1.0001 and bool((np.count_nonzero(g, axis=-1) == (plus >= 0).astype(int) + (minus >= 0)).all())
+    entries = (plus >= 0).astype(int) + (minus >= 0)
+    fits = most <= least * 1.0001 and bool((np.count_nonzero(g, axis=-1) == entries).all())
     return Decoded(plus, minus, fits, least, most)

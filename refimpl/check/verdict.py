@@ -135,14 +135,15 @@ def _accepted(finding: Finding, left: dict[Hypothesis, str], here: str, two_side
                                     f"{here}")
     if finding.by_draws and finding.explanations and finding.best_unequal < finding.moments.draws and _matched(finding):
         if finding.odd_share:
-            return Decided(left, None, f"{CANNOT}: {finding.best_unequal:,} draws differ from the direct gradient's, each "
-                           f"at a near-tie of {finding.precision}, but not as often as its rounding would make them. If "
-                           f"the function computes in {finding.precision}, pass precision='{finding.precision}'.{here}")
+            return Decided(left, None, f"{CANNOT}: {finding.best_unequal:,} draws differ from the direct gradient's, "
+                           f"each at a near-tie of {finding.precision}, but not as often as its rounding would make "
+                           f"them. If the function computes in {finding.precision}, pass precision='{finding.precision}'.{here}")
         return Decided(left, True, IS[names[0]] + here)
     slip = slips.slips(problem)[names[0]]
     if finding.own_noise:
         return Decided(left, None, "Its law is that of the direct gradient, but it does not use the noise that it is "
-                                   f"given: it draws its own. Call its fourth parameter rng, and its law decides.{here}")
+                                   "given: it draws its own. Call its fourth parameter rng, and its law decides."
+                                   f"{here}")
     if finding.by_draws:
         return Decided(left, False, "Mean and variance are those of the direct gradient, but it does not use the noise "
                                     "that it is given: it draws its own from a fixed seed, or takes its entries in "
@@ -194,7 +195,8 @@ def report(finding: Finding, decided: Decided, truth: Known) -> Report:
     sentences.append(verdict)
     notes = _notes(finding, near_ties)
     return Report(found.draws, decided.holds, verdict, None if kind is None else kind.name, equal, near_ties,
-                  max(finding.precision, finding.returned, key=list(PRECISIONS).index) if by_draws else None, mean.name, mean.distances["two-sided" if two else "tilted"],
+                  max(finding.precision, finding.returned, key=list(PRECISIONS).index) if by_draws else None,
+                  mean.name, mean.distances["two-sided" if two else "tilted"],
                   mean.distances["E f"], mean.bias, variances, rows,
                   tuple(map(float, truth.means["E f"].ravel())), tuple(sentences), notes)
 
@@ -207,6 +209,6 @@ def _notes(finding: Finding, near_ties: int) -> tuple[str, ...]:
         notes.append("float16 ends at 65,504 and cannot hold 1/eps: the function returns infinity; divide by eps in "
                      "single precision")
     if near_ties > 0.01 * finding.moments.draws:
-        notes.append(f"{finding.precision} changes {near_ties / finding.moments.draws:.1%} of the draws: measure h and f "
-                     "from their largest entries first, and add the noise in single precision")
+        notes.append(f"{finding.precision} changes {near_ties / finding.moments.draws:.1%} of the draws: measure h and "
+                     "f from their largest entries first, and add the noise in single precision")
     return tuple(notes)

@@ -11,7 +11,8 @@ def rounded(values, precision: str) -> np.ndarray:
     bits = np.asarray(values, dtype=np.float32).view(np.uint32)
     low = bits & np.uint32(0xFFFF)
     up = (low > 0x8000) | ((low == 0x8000) & ((bits >> 16) & 1 == 1))
-    return ((bits - low) + np.where(up, np.uint32(0x10000), np.uint32(0))).astype(np.uint32).view(np.float32).astype(float)
+    nearest = (bits - low) + np.where(up, np.uint32(0x10000), np.uint32(0))
+    return nearest.astype(np.uint32).view(np.float32).astype(float)
 
 
 class Tensor:
@@ -54,7 +55,8 @@ def direct_in(precision: str, two_sided: bool = False, told: bool = True):
         with np.errstate(over="ignore"):
             size = r(1 / r(2 * r(eps) if two_sided else eps))
         stays = second[..., None] == first[..., None]
-        g = np.where(stays, 0, np.where(places == second[..., None], size, np.where(places == first[..., None], -size, 0)))
+        g = np.where(places == second[..., None], size, np.where(places == first[..., None], -size, 0))
+        g = np.where(stays, 0, g)
         if not told:
             return g.astype(np.float32 if np.isfinite(size) else np.float16)
         return Tensor(g) if precision == "bfloat16" else g.astype(precision)

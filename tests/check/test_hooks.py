@@ -119,18 +119,20 @@ LOOP.append(LOOP)
 
 
 @pytest.mark.parametrize("arguments, more, problem, words", [
-    ((5, H, F), {}, TypeError, "^function must be a function"), ((lambda h, f: h, H, F), {}, TypeError, "four arguments"),
+    ((5, H, F), {}, TypeError, "^function must be a function"),
+    ((lambda h, f: h, H, F), {}, TypeError, "four arguments"),
     ((right, H, F[:2]), {}, ValueError, "^h and f must be vectors of one length"),
     ((right, H, 0 * F), {}, ValueError, "^f must hold diff"), ((right, [H] * 2, F), {}, ValueError, "^h and f"),
     ((right, np.zeros((30, 2)), F), {}, ValueError, "joint values"), ((right, np.zeros((1,) * 40 + (4,)), F), {},
                                                                      ValueError, "^h must have shape"),
     ((right, LOOP, F), {}, ValueError, "holds itself"), ((right, [np.nan, 1], [1, 2]), {}, ValueError, "^h"),
     *[((right, H, F, eps), {}, problem, "^eps") for eps, problem in (
-        (0.0, ValueError), (-1, ValueError), (np.inf, ValueError), ("x", TypeError), ([0.3], TypeError), (1j, TypeError),
-        (None, TypeError), (True, TypeError), (1e300, ValueError), (1e-200, ValueError))],
+        (0.0, ValueError), (-1, ValueError), (np.inf, ValueError), ("x", TypeError), ([0.3], TypeError),
+        (1j, TypeError), (None, TypeError), (True, TypeError), (1e300, ValueError), (1e-200, ValueError))],
     ((right, H, F, 0.3, 10), {}, ValueError, "^samples"), ((right, H, F, 0.3, 1_000, 5), {}, TypeError, "^rng"),
     ((right, H, F), {"precision": "half"}, ValueError, "^precision"), ((right, H, F), {"loss": 1}, TypeError, "^loss"),
-    ((right, H, F), {"two_sided": "no"}, TypeError, "^two_sided"), ((right, H, F), {"convert": 3}, TypeError, "^convert"),
+    ((right, H, F), {"two_sided": "no"}, TypeError, "^two_sided"),
+    ((right, H, F), {"convert": 3}, TypeError, "^convert"),
     ((right, H, lambda z: z), {}, ValueError, "^f must return a number for each z"),
     ((right, H, lambda z: 1 / 0), {}, ValueError, r"^f\(z\) raised"),
     ((right, H, F), {"convert": lambda array: 1 / 0}, ValueError, r"^convert\(h\) raised ZeroDivisionError")])

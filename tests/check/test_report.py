@@ -42,7 +42,8 @@ def test_the_distances(kept):
     """In standard errors, with 16 more events of the largest size."""
     report, _, g = kept
     error = np.sqrt((g.var(axis=0) + 16 * np.abs(g).max() ** 2 / 4_000) / 4_000)
-    for target, found in ((direct.expected_gradient(H, F, 0.3), report.mean_z), (exact.gradient(H, F), report.mean_z_exact)):
+    for target, found in ((direct.expected_gradient(H, F, 0.3), report.mean_z),
+                          (exact.gradient(H, F), report.mean_z_exact)):
         assert found == pytest.approx((np.abs(g.mean(axis=0) - target) / error).max(), rel=1e-9)
 
 
@@ -135,11 +136,13 @@ def test_a_function_that_works_in_place_is_noticed_and_judged_by_what_it_was_giv
 
 def test_as_dict_and_ascii():
     many = np.linspace(-1, 1, 40)
-    for report in (check.gradient(right, H, F, 1.0, 2_000), check.gradient(own(right), [20, 0, 0], [1, 2, 0], 0.3, 2_000),
+    for report in (check.gradient(right, H, F, 1.0, 2_000),
+                   check.gradient(own(right), [20, 0, 0], [1, 2, 0], 0.3, 2_000),
                    check.gradient(right, many, many[::-1], 0.3, 2_000)):
         found = json.loads(json.dumps(report.as_dict()))
         assert found["verdict"] == report.verdict and found["rows"] == [list(row) for row in report.rows]
         assert found["holds"] is report.holds and found["variances"] == report.variances
         text = str(report)
         assert text.isascii() and max(map(len, text.splitlines())) < 100
-    assert "the 12 of 40 components" in text and len([line for line in text.splitlines() if line[:9].strip().isdigit()]) == 12
+    assert "the 12 of 40 components" in text
+    assert len([line for line in text.splitlines() if line[:9].strip().isdigit()]) == 12

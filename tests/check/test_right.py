@@ -15,7 +15,8 @@ def problem(number: int, most: float):
     """k = 2 ... 1,000, h spread by up to 20, f by up to 200, eps = 1e-5 ... 10, 1,000 ... 100,000 samples."""
     rng = np.random.default_rng([20, number])
     k = round(2 * 500 ** rng.random())
-    h, f = rng.uniform(0, rng.uniform(0, 20), k), rng.uniform(0, 0.02 * 10_000 ** rng.random(), k) - rng.choice([0, 100])
+    h = rng.uniform(0, rng.uniform(0, 20), k)
+    f = rng.uniform(0, 0.02 * 10_000 ** rng.random(), k) - rng.choice([0, 100])
     samples = max(1_000, min(round(10 ** rng.uniform(3, 5)), int(most / k)))
     return h, f, 10 ** rng.uniform(-5, 1), samples
 
