@@ -98,7 +98,7 @@ def _sentence(fits: list[str], distances: dict[str, float], bias: float, limit: 
     if not fits:
         return (f"Mean: neither the gradient of E f ({_z(distances['E f'])} standard errors off, the bias is about "
                 f"{_number(bias)}) nor that of the tilted objective ({_z(distances['tilted'])} standard errors off).")
-    named = [f"{'minus ' if each[0] == '-' else ''}{NAMES[each.lstrip('-')]} ({_z(distances[each])} standard errors off)"
+    named = [f"{'minus ' * (each[0] == '-')}{NAMES[each.lstrip('-')]} ({_z(distances[each])} standard errors off)"
              for each in fits]
     if len(fits) == 1:
         extra = "" if fits[0] == "E f" else (f"; from the gradient of E f it is {_z(distances['E f'])} standard "

@@ -16,7 +16,7 @@ from refimpl.check.report import Report
 from refimpl.check.rounding import PRECISIONS
 from refimpl.check.smooth import Hypothesis
 
-PROBE = 20_000                          # draws on a problem of the check's own
+PROBE = 10_000                          # draws on a problem of the check's own
 CANNOT = "One cannot tell with these samples"
 IS = {"direct": "It is the direct gradient.", "two-sided": "It is the two-sided direct gradient.",
       "local": "It is the direct gradient by single changes around z_star (slides 18 and 30), an approximation of the "
@@ -137,7 +137,8 @@ def _accepted(finding: Finding, left: dict[Hypothesis, str], here: str, two_side
         if finding.odd_share:
             return Decided(left, None, f"{CANNOT}: {finding.best_unequal:,} draws differ from the direct gradient's, "
                            f"each at a near-tie of {finding.precision}, but not as often as its rounding would make "
-                           f"them. If the function computes in {finding.precision}, pass precision='{finding.precision}'.{here}")
+                           f"them. If the function computes in {finding.precision}, pass "
+                           f"precision='{finding.precision}'.{here}")
         return Decided(left, True, IS[names[0]] + here)
     slip = slips.slips(problem)[names[0]]
     if finding.own_noise:

@@ -36,7 +36,7 @@ def accepted(number: int, most: float) -> None:
 
 @pytest.mark.parametrize("number", range(0, 64))
 def test_right_ones_are_accepted(number):
-    accepted(number, most=300_000)
+    accepted(number, most=60_000)
 
 
 @pytest.mark.slow
@@ -62,17 +62,17 @@ def test_a_thousand_values_in_a_gigabyte():
     rng = np.random.default_rng(0)
     h, f = rng.normal(size=(2, 1_000)) * 3
     tracemalloc.start()
-    report = check.gradient(direct.gradient, h, f, 0.1, 4_000)
+    report = check.gradient(direct.gradient, h, f, 0.1, 2_000)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert report.holds and peak < 2e8
 
 
 def test_a_function_with_its_own_noise_is_held_to_the_exact_law():
-    """False rejections at the level of 1e-6: 8 problems, none rejected; where nothing changes it cannot be told."""
+    """False rejections at the level of 1e-6: 4 problems, none rejected; where nothing changes it cannot be told."""
     problems = [problem(number, 1e5)[:3] for number in range(64, 100)]
     found = [check.gradient(own(right), h[:10], f[:10], eps, 1_000, np.random.default_rng(0))
-             for h, f, eps in problems[:8] if np.ptp(f[:10])]
+             for h, f, eps in problems[:4] if np.ptp(f[:10])]
     assert all(report.holds is not False for report in found)
     assert any(report.holds for report in found) and any(report.holds is None for report in found)
 
@@ -126,7 +126,8 @@ def joint(h, f, eps, noise):
     return (pick[1] - pick[0]) / eps
 
 
-@pytest.mark.parametrize("n, k", [(1, 4), (2, 3), (3, 2)])
+@pytest.mark.parametrize("n, k", [(2, 3), pytest.param(1, 4, marks=pytest.mark.slow),
+                                  pytest.param(3, 2, marks=pytest.mark.slow)])
 def test_several_variables(n, k):
     rng = np.random.default_rng(3)
     h, f = rng.normal(size=(n, k)), rng.normal(size=(k,) * n)
