@@ -16,7 +16,7 @@ from refimpl.check.report import Report
 from refimpl.check.rounding import PRECISIONS
 from refimpl.check.smooth import Hypothesis
 
-PROBE = 10_000                          # draws on a problem of the check's own
+PROBE, PROBE_BY_COUNTS = 10_000, 20_000 # draws on a problem of the check's own
 CANNOT = "One cannot tell with these samples"
 IS = {"direct": "It is the direct gradient.", "two-sided": "It is the two-sided direct gradient.",
       "local": "It is the direct gradient by single changes around z_star (slides 18 and 30), an approximation of the "
@@ -46,7 +46,7 @@ def decide(hook: Hook, finding: Finding, rng: np.random.Generator, precision: st
         if len(left) < 2 and (sure or not left or any(map(accepted, left))):
             break
         try:
-            other = recognise.run(hook, probe(finding.problem, number), PROBE, rng, precision, slope)
+            other = recognise.run(hook, probe(finding.problem, number), _draws(finding), rng, precision, slope)
         except (TypeError, ValueError):                     # it is made for these h, f or eps only
             continue
         both = {each: words for each, words in left.items() if each in other.explanations}
@@ -77,13 +77,19 @@ def decide(hook: Hook, finding: Finding, rng: np.random.Generator, precision: st
                                 f"it is: {'; or '.join(said)}.{here}")
 
 
+def _draws(finding: Finding) -> int:
+    """How many draws a problem of the check's own gets: counts need more than single draws."""
+    return PROBE if finding.by_draws else PROBE_BY_COUNTS
+
+
 def _elsewhere(hook: Hook, finding: Finding, rng: np.random.Generator, precision: str | None, slope: Callable
                ) -> Decided | None:
     """The name of a slip that cannot be read off here, if it is the only one on two problems of the check's own."""
     names: list[dict[Hypothesis, str]] = []
     for number in range(4):
         try:
-            names.append(recognise.run(hook, probe(finding.problem, number), PROBE, rng, precision, slope).explanations)
+            other = recognise.run(hook, probe(finding.problem, number), _draws(finding), rng, precision, slope)
+            names.append(other.explanations)
         except (TypeError, ValueError):
             continue
         if len(names) == 2:
