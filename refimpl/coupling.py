@@ -28,7 +28,7 @@ def stay_probability(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool =
     P(i, i) = w_i / C(a_i) = 1 / sum_j exp(max(h_j - h_i, h_j - h_i + eps (f_j - f_i))): i must beat every j both ways.
     Its sum is the chance that the sampled gradient is zero.
     """
-    return _stay(_make_clocks(*as_one_sided(h, f, eps, two_sided)))
+    return stay(make_clocks(*as_one_sided(h, f, eps, two_sided)))
 
 
 def joint_law(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
@@ -42,10 +42,10 @@ def joint_law(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False)
     positive terms only, nothing cancels.  Rows sum to q, columns to q_eps.
     """
     h, f, eps = as_one_sided(h, f, eps, two_sided)
-    pair = _make_clocks(h, f, eps)
-    law = eps[..., None] * _move_rates(pair)
+    pair = make_clocks(h, f, eps)
+    law = eps[..., None] * move_rates(pair)
     diagonal = np.arange(h.shape[-1])
-    law[..., diagonal, diagonal] = _stay(pair)
+    law[..., diagonal, diagonal] = stay(pair)
     return law
 
 
@@ -59,8 +59,8 @@ def variance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) 
     variance = (arrive + leave - (arrive - leave)^2) / eps^2, written below with positive terms only.
     """
     h, f, eps = as_one_sided(h, f, eps, two_sided)
-    pair = _make_clocks(h, f, eps)
-    leave, arrive, both = _leave_rate(pair), _arrive_rate(pair), _stay(pair)
+    pair = make_clocks(h, f, eps)
+    leave, arrive, both = leave_rate(pair), arrive_rate(pair), stay(pair)
     # q = stay + eps leave, so 1 - eps leave = stay + the q of all others.  It keeps its digits where a move is certain.
     q, q_eps = softmax(h, axis=-1), softmax(tilted(h, f, eps)[0], axis=-1)
     no_leave, no_arrive = both + others(q), both + others(q_eps)
@@ -84,9 +84,9 @@ def covariance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False
     h, f, eps = as_one_sided(h, f, eps, two_sided)
     k = h.shape[-1]
     diagonal = np.arange(k)
-    pair = _make_clocks(h, f, eps)
-    P = _move_rates(pair)                                              # chances over eps from here on
-    P[..., diagonal, diagonal] = _stay(pair) / eps
+    pair = make_clocks(h, f, eps)
+    P = move_rates(pair)                                              # chances over eps from here on
+    P[..., diagonal, diagonal] = stay(pair) / eps
     outcomes = P.reshape(h.shape[:-1] + (k * k,))                        # the pair (i, j) at i k + j
     likeliest = outcomes.argmax(axis=-1)
     np.put_along_axis(outcomes, likeliest[..., None], 0.0, axis=-1)
@@ -127,7 +127,7 @@ class Clocks(NamedTuple):
     log_D: np.ndarray       # (..., k)    log of C(a_z) / a_z,  C(t) = sum_z w_z max(1, t / a_z)
 
 
-def _make_clocks(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> Clocks:
+def make_clocks(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> Clocks:
     """The clocks of this pair."""
     order = np.argsort(-f, axis=-1, kind="stable")
     f = np.take_along_axis(f, order, axis=-1)
@@ -153,12 +153,12 @@ def _unsort(values: np.ndarray, clocks: Clocks) -> np.ndarray:
     return result
 
 
-def _stay(clocks: Clocks) -> np.ndarray:
+def stay(clocks: Clocks) -> np.ndarray:
     """P(z* = z*(eps) = i) = w_i / C(a_i), (..., k)."""
     return _unsort(np.exp(clocks.log_w + clocks.s - clocks.log_D), clocks)
 
 
-def _leave_rate(clocks: Clocks) -> np.ndarray:
+def leave_rate(clocks: Clocks) -> np.ndarray:
     """P(z* = i, z*(eps) != i) / eps = (q_i - P(i, i)) / eps, without that subtraction: a tiny eps leaves it few digits.
 
     q_i - P(i, i) = w_i (C(a_i) - 1) / C(a_i), and C(a_i) - 1 = sum over j before i of w_j (e^{s_j - s_i} - 1), which by
@@ -177,7 +177,7 @@ def _log_piece(clocks: Clocks) -> np.ndarray:
     return clocks.log_fall - clocks.log_D[..., :-1] - clocks.log_D[..., 1:]
 
 
-def _arrive_rate(clocks: Clocks) -> np.ndarray:
+def arrive_rate(clocks: Clocks) -> np.ndarray:
     """P(z*(eps) = j, z* != j) / eps, the sum of joint_law's column j off the diagonal, without a k x k array.
 
     Each i behind j adds (w_i w_j / a_j) times the pieces from a_j to a_i.  So piece m is met by all i behind it.
@@ -189,7 +189,7 @@ def _arrive_rate(clocks: Clocks) -> np.ndarray:
     return _unsort(np.exp(clocks.log_w + clocks.s + log_sum), clocks)
 
 
-def _move_rates(clocks: Clocks) -> np.ndarray:
+def move_rates(clocks: Clocks) -> np.ndarray:
     """joint_law / eps off the diagonal, and 0 on it."""
     k = clocks.s.shape[-1]
     # For each j (row) the running sum of the pieces from m = j on: entry i-1 is log (I(a_i) - I(a_j)).

@@ -1,7 +1,9 @@
 """The pages beside the chapters: what they show runs, and does what they say."""
 from __future__ import annotations
 
+import contextlib
 import csv
+import io
 import re
 import shlex
 from pathlib import Path
@@ -23,21 +25,34 @@ def code(page: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", PAGES[page], re.S)
 
 
-def test_the_stand_in_of_check_your_own_passes(capsys):
+def test_the_cases_of_check_your_own_print_what_the_page_shows():
+    """Every block, in order; what it prints stands in the block below it."""
     names: dict = {}
-    exec(code("check_your_own.md")[0], names)
-    assert names["report"].holds and "It is the direct gradient." in capsys.readouterr().out
+    blocks = re.findall(r"```python\n([^`]*?)```\n\n```text\n([^`]*?)```", PAGES["check_your_own.md"])
+    assert len(blocks) == 5
+    for source, shown in blocks:
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            exec(source, names)
+        assert said.getvalue() == shown
+    assert names["report"].holds and "It is the direct gradient." in blocks[0][1]
+    verdicts = [" ".join(shown.split()).rpartition("direct gradient: ")[2] for _, shown in blocks[1:]]
+    expected = "the sign is wrong", "the noise is not shared", "Gumbel-softmax", "REINFORCE"
+    for words, verdict in zip(expected, verdicts):
+        assert words in verdict
 
 
 def test_the_functions_for_other_frameworks_are_python():
-    for block in re.findall(r"```text\n(.*?)```", PAGES["check_your_own.md"], re.S):
+    blocks = re.findall(r"```py\n(.*?)```", PAGES["check_your_own.md"], re.S)
+    assert len(blocks) == 3
+    for block in blocks:
         compile(block, "check_your_own.md", "exec")
 
 
 def test_the_weights_elsewhere_give_the_same_bound(tmp_path):
     loop.train(vae(k=4, hidden=12, limit=2_000), 1, tmp_path)
     names: dict = {}
-    exec(code("check_your_own.md")[1], names)
+    exec(code("check_your_own.md")[-1], names)
     from refimpl import data
     whole = data.load("mnist").test
     from refimpl.runs import checkpoint

@@ -1,0 +1,209 @@
+"""Calling the function that is checked: what it gets, what may come back, and the one line where something is wrong."""
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from refimpl import checks
+from refimpl.check.problem import Problem
+from refimpl.check.rounding import PRECISIONS
+
+LARGEST = 1e150                                             # squares and their sums stay finite
+NAMES = {"rng": "numpy", "generator": "numpy", "gen": "numpy", "random_generator": "numpy", "numpy_rng": "numpy",
+         "np_rng": "numpy", "random_state": "numpy", "prng": "numpy", "random": "numpy", "seed": "seed",
+         "random_seed": "seed", "seed_sequence": "sequence", "key": "key", "rng_key": "key", "prng_key": "key",
+         "prngkey": "key", "random_key": "key", "jax_key": "key", "subkey": "key"}
+
+
+class Hook(NamedTuple):
+    """The function, and how it is called."""
+
+    function: Callable
+    fourth: str                         # "noise", "none", or what kind of generator it draws its own noise with
+    keyword: str | None                 # the fourth argument's name, where it can only be given by name
+    convert: Callable | None
+    differentiate: Callable | None
+    generator: Callable | None
+    loss: bool
+
+
+def hook(function: object, convert: object, differentiate: object, generator: object, loss: bool) -> Hook:
+    """Look at the function's parameters; TypeError if it does not take (h, f, eps, noise)."""
+    for name, value in (("convert", convert), ("differentiate", differentiate), ("generator", generator)):
+        if value is not None and not callable(value):
+            raise TypeError(f"{name} must be a function, got {type(value).__name__}")
+    if not isinstance(loss, (bool, np.bool_)):
+        raise TypeError(f"loss must be True or False, got {type(loss).__name__}")
+    fourth, keyword = _fourth(function)
+    if generator is not None and fourth != "none":
+        fourth = "made"
+    return Hook(function, fourth, keyword, convert, differentiate, generator, bool(loss))
+
+
+def _fourth(function: object) -> tuple[str, str | None]:
+    if not callable(function):
+        raise TypeError(f"function must be a function (h, f, eps, noise) -> gradient, got {type(function).__name__}")
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):                         # some compiled functions do not tell
+        return "noise", None
+    places = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+    needed = [each for each in places if each.default is each.empty]
+    by_name = [each for each in parameters if each.kind is each.KEYWORD_ONLY]
+    missing = [each.name for each in by_name if each.default is each.empty]
+    many = any(each.kind is each.VAR_POSITIONAL for each in parameters)
+    if len(places) + (4 if many else 0) >= 4 and len(needed) <= 4 and not missing:
+        return (NAMES.get(places[3].name.lower(), "noise") if len(places) > 3 else "noise"), None
+    if len(places) == 3 and len(missing) <= 1:              # (h, f, eps), and perhaps a generator that has a name only
+        names = missing or [each.name for each in by_name if each.name.lower() in NAMES or each.name == "noise"]
+        return (NAMES.get(names[0].lower(), "noise"), names[0]) if names else ("none", None)
+    raise TypeError("function must take four arguments (h, f, eps, noise), or (h, f, eps, rng)")
+
+
+class Result(NamedTuple):
+    """What one call gave."""
+
+    g: np.ndarray                       # (draws, n, k) float64, an ascent direction if all is well
+    precision: str                      # of the returned numbers
+    spoiled: tuple[str, ...]            # the arguments that it has changed
+    overflowed: bool                    # float16 could not hold 1 / eps
+
+
+def call(hook: Hook, problem: Problem, noise: np.ndarray, rng: np.random.Generator) -> Result:
+    """One call with as many draws as noise (draws, n, k) has.  ValueError or TypeError of one line if it fails."""
+    draws = len(noise)
+    given = {"h": problem.shaped(np.repeat(problem.h[None], draws, axis=0)), "noise": problem.shaped(noise).copy()}
+    if problem.callable is None:
+        given["f"] = np.repeat(problem.f[None], draws, axis=0) if problem.single else _table(problem)
+    before = {name: each.copy() for name, each in given.items() if name != "noise"} | {"noise": problem.shaped(noise)}
+    handed = {name: _converted(hook, name, each) for name, each in given.items()}
+    f = handed.get("f", problem.callable)
+    fourth = handed["noise"] if hook.fourth == "noise" else _generator(hook, rng)
+
+    def once(h: object) -> object:
+        if hook.fourth == "none":
+            return hook.function(h, f, problem.eps)
+        if hook.keyword is not None:
+            return hook.function(h, f, problem.eps, **{hook.keyword: fourth})
+        return hook.function(h, f, problem.eps, fourth)
+
+    if hook.differentiate is None:
+        returned = _guarded("function", hook, once, handed["h"])
+    else:
+        returned = _guarded("differentiate(function, h)", hook, hook.differentiate, once, handed["h"])
+    spoiled = tuple(name for name in before if not np.array_equal(before[name], given[name]))
+    g, precision = read("function", returned)
+    shape = problem.shaped(noise).shape
+    if g.shape != shape:
+        raise ValueError(f"function must return an array of shape {shape}, a gradient a draw, got {g.shape}")
+    overflowed = precision == "float16" and 1 / problem.eps > 65504 and bool(np.isinf(g).any())
+    if overflowed:
+        g = np.where(np.isinf(g), np.copysign(1 / problem.eps, g), g)
+    peak = np.abs(g).max()
+    if not np.isfinite(peak):
+        raise ValueError("function must return finite numbers, got NaN or infinity")
+    if peak > LARGEST:
+        raise ValueError(f"function must return numbers of at most {LARGEST:g} in absolute value, got {peak:g}")
+    g = g.reshape(noise.shape)
+    return Result(-g if hook.loss else g, precision, spoiled, overflowed)
+
+
+def _table(problem: Problem) -> np.ndarray:
+    n, k = problem.h.shape
+    return problem.f.reshape((k,) * n).copy()
+
+
+def _converted(hook: Hook, name: str, array: np.ndarray) -> object:
+    return array if hook.convert is None else _guarded(f"convert({name})", hook, hook.convert, array)
+
+
+def _generator(hook: Hook, rng: np.random.Generator) -> object:
+    if hook.fourth == "numpy":
+        return rng
+    seed = int(rng.integers(2**31))
+    if hook.fourth == "made":
+        return _guarded("generator(seed)", hook, hook.generator, seed)
+    if hook.fourth == "sequence":
+        return np.random.SeedSequence(seed)
+    # JAX takes two 32-bit numbers for a key.
+    return np.array([0, seed], dtype=np.uint32) if hook.fourth == "key" else seed
+
+
+def _guarded(what: str, hook: Hook | None, function: Callable, *arguments: object) -> object:
+    """function(*arguments); whatever it raises comes out as one line."""
+    try:
+        return function(*arguments)
+    except Exception as error:
+        words = " ".join(str(error).split())
+        words = words if len(words) <= 300 else words[:300] + " ..."
+        hint = ""
+        if hook is not None and hook.fourth in ("numpy", "key", "seed", "sequence"):
+            hint = "; if it needs another random generator, pass generator=, a function that makes one from a seed"
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{what} raised {type(error).__name__}: {words}{hint}") from error
+
+
+def read(name: str, value: object) -> tuple[np.ndarray, str]:
+    """An array or tensor as float64, and the precision it came in; TypeError or ValueError of one line otherwise."""
+    if isinstance(value, tuple) and len(value) == 1:        # as torch.autograd.grad gives it
+        value = value[0]
+    if value is None or isinstance(value, (dict, set, str, bytes)):
+        raise TypeError(f"{name} must return an array of numbers, got {type(value).__name__}")
+    told = str(getattr(value, "dtype", ""))
+    for method in ("detach", "cpu"):
+        value = getattr(value, method)() if callable(getattr(value, method, None)) else value
+    if "bfloat16" in told:
+        value = value.float() if callable(getattr(value, "float", None)) else np.asarray(value).astype(np.float32)
+    if not isinstance(value, np.ndarray) and callable(getattr(value, "numpy", None)):
+        value = value.numpy()
+    try:
+        array = checks.array(f"{name}'s result", value)
+    except RecursionError:
+        raise ValueError(f"{name} must return an array, got a list that holds itself") from None
+    if array.dtype.kind == "c":
+        raise TypeError(f"{name} must return real numbers, got complex ones")
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must return an array of numbers, got dtype {array.dtype}")
+    precision = "bfloat16" if "bfloat16" in told else array.dtype.name
+    with np.errstate(over="ignore"):
+        return array.astype(np.float64, copy=False), precision if precision in PRECISIONS else "float64"
+
+
+def of_z(convert: Callable | None) -> Callable:
+    """Calls f, a function of z, with z (..., n, k) or (..., k): its values (...) as float64."""
+    def values(f: Callable, z: np.ndarray) -> np.ndarray:
+        handed = z if convert is None else _guarded("convert(z)", None, convert, z)
+        result, _ = read("f", _guarded("f(z)", None, f, handed))
+        if result.shape != (len(z),):
+            raise ValueError(f"f must return a number for each z, shape ({len(z)},), got shape {result.shape}")
+        return checks.finite("f(z)", result)
+    return values
+
+
+def slope(problem: Problem, z: np.ndarray, values: Callable) -> np.ndarray:
+    """The derivative of f in z (draws, n, k), also between the corners; values is what of_z gave.
+
+    A table is continued as its mean under independent variables with the probabilities z.
+    """
+    n, k = problem.h.shape
+    if problem.callable is None:
+        result = np.empty(z.shape)
+        for i in range(n):
+            part = np.broadcast_to(np.moveaxis(problem.f.reshape((k,) * n), i, -1), (len(z),) + (k,) * n)
+            for j in range(n):
+                if j != i:                                  # the first axis left is that of the first variable left
+                    part = np.einsum("da...,da->d...", part, z[:, j])
+            result[:, i] = part
+        return result
+    step, result = 1e-3, np.empty(z.shape)
+    for i in range(n):
+        for a in range(k):
+            both = [z.copy(), z.copy()]
+            both[0][:, i, a] += step
+            both[1][:, i, a] -= step
+            high, low = (values(problem.callable, problem.shaped(each)) for each in both)
+            result[:, i, a] = (high - low) / (2 * step)
+    return result

@@ -1,0 +1,195 @@
+"""Draw by draw: which difference of two arg maxes of the same noise is it, but for near-ties of its precision?"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from refimpl.check import rounding
+from refimpl.check.laws import snapped
+from refimpl.check.problem import Problem
+from refimpl.check.slips import ACCEPTED, Decoded, Draws, Score, Slip, cooled
+
+TOP = 16                    # best joint values among which a near-tie is sought, for several variables
+ROUNDED = 20_000            # draws on which the share of near-ties is simulated
+
+
+@dataclass
+class Match:
+    """How one slip, or minus it, compares with the draws so far."""
+
+    slip: Slip
+    sign: int
+    unequal: int = 0
+    share: float = 0.0      # the largest gap of an unequal draw, in units of its largest scores; infinite: no near-tie
+
+    def compare(self, draws: Draws, found: Decoded) -> None:
+        """Count the draws of a block that are not equal, and measure how near a tie they are."""
+        plus, minus = (found.plus, found.minus) if self.sign > 0 else (found.minus, found.plus)
+        expected_plus, expected_minus = draws.expected(self.slip)
+        rows = np.flatnonzero(((plus != expected_plus) | (minus != expected_minus)).any(axis=-1))
+        self.unequal += len(rows)
+        for start in range(0, len(rows), 500):
+            if np.isfinite(self.share):
+                some = rows[start:start + 500]
+                self.share = max(self.share, float(_gap(draws, self.slip, some, plus[some], minus[some]).max()))
+
+    def level(self, allowed: list[str], eps: float) -> str | None:
+        """The precision whose near-ties explain every unequal draw; None if none does."""
+        return rounding.level(self.share, allowed, eps)
+
+
+def matches(slips: dict[str, Slip]) -> dict[tuple[str, int], Match]:
+    """Every slip and minus every slip, nothing compared yet."""
+    return {(name, sign): Match(slip, sign) for name, slip in slips.items() for sign in (1, -1)}
+
+
+def _gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
+    """How far the scores of these rows are from giving this result, over the largest scores: (rows,)."""
+    problem = draws.problem
+    largest_h, _ = problem.largest()
+    step = max(abs(score.f) for score in (slip.plus, slip.minus) if score is not None)
+    largest = largest_h + step * np.abs(problem.f).max() + np.zeros(len(rows))
+    if any(score is not None and score.noise for score in (slip.plus, slip.minus)):
+        largest += np.abs(draws.noise[rows]).max(axis=-1).sum(axis=-1)
+    if slip.plus is not None and slip.plus.local:
+        gap = _local_gap(draws, slip.plus, rows, plus, minus)
+    elif len(problem.h) == 1:
+        gap = _single_gap(draws, slip, rows, plus[:, 0], minus[:, 0])
+    else:
+        gap = _joint_gap(draws, slip, rows, plus, minus)
+    return gap / largest
+
+
+def _below(draws: Draws, score: Score | None, rows: np.ndarray) -> np.ndarray:
+    """How far each joint value is below the best, (rows, K)."""
+    if score is None:
+        return np.zeros((len(rows), len(draws.problem.f)))
+    scores = draws.scores(score, rows)
+    return scores.max(axis=-1, keepdims=True) - scores
+
+
+def _single_gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
+    above, below = _below(draws, slip.plus, rows), _below(draws, slip.minus, rows)
+    each = np.arange(len(rows))
+    needed = (plus >= 0) if slip.minus is None else (minus >= 0) if slip.plus is None else (plus >= 0) & (minus >= 0)
+    of_pair = np.maximum(above[each, plus], below[each, minus])
+    if slip.plus is None or slip.minus is None:
+        of_pair = above[each, plus] if slip.minus is None else below[each, minus]
+        wrong = (minus >= 0) if slip.minus is None else (plus >= 0)
+        return np.where(needed & ~wrong, of_pair, np.inf)
+    stays = np.maximum(above, below).min(axis=-1)
+    return np.where(needed, of_pair, np.where((plus < 0) & (minus < 0), stays, np.inf))
+
+
+def _joint_gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
+    """The pair of joint values nearest to the best ones whose difference is the one found."""
+    problem = draws.problem
+    n, k = problem.h.shape
+    weights = np.random.default_rng(0).random((n, k))
+    wanted = np.zeros(len(rows))
+    for places, sign in ((plus, 1), (minus, -1)):
+        wanted += sign * np.where(places >= 0, weights[np.arange(n), places], 0).sum(axis=-1)
+    code = problem._corner(weights).sum(axis=-1)
+    result = np.full(len(rows), np.inf)
+    above, below = _below(draws, slip.plus, rows), _below(draws, slip.minus, rows)
+    top = min(TOP, len(problem.f))
+    first, second = (np.argpartition(each, top - 1, axis=-1)[:, :top] for each in (above, below))
+    gap = np.maximum(np.take_along_axis(above, first, -1)[:, :, None], np.take_along_axis(below, second, -1)[:, None])
+    of_plus = code[first] if slip.plus is not None else np.zeros(first.shape)
+    of_minus = code[second] if slip.minus is not None else np.zeros(second.shape)
+    same = np.abs(of_plus[:, :, None] - of_minus[:, None] - wanted[:, None, None]) < 1e-9
+    np.minimum(result, np.where(same, gap, np.inf).min(axis=(1, 2)), out=result)
+    return result
+
+
+def _local_gap(draws: Draws, score: Score, rows: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
+    problem = draws.problem
+    n = len(problem.h)
+    new, old = draws.local_scores(score, rows), problem.h + draws.noise[rows]
+    above, below = (each.max(axis=-1, keepdims=True) - each for each in (new, old))
+    each, variable = np.arange(len(rows))[:, None], np.arange(n)
+    pair = np.maximum(above[each, variable, plus], below[each, variable, minus])
+    stays = np.maximum(above, below).min(axis=-1)
+    moved = (plus >= 0) & (minus >= 0)
+    return np.where(moved, pair, np.where((plus < 0) & (minus < 0), stays, np.inf)).max(axis=-1)
+
+
+def expected_near_ties(problem: Problem, slip: Slip, precision: str, noise: np.ndarray) -> float:
+    """The share of draws that this precision alone makes unequal, by rounding at every step."""
+    rows = max(1, min(len(noise), ROUNDED, 4_000_000 // len(problem.f)))
+    draws = Draws(problem, noise[:rows])
+    low_noise = rounding.to(precision, problem.scores(noise[:rows]))
+    unequal = np.zeros(rows, dtype=bool)
+    for score in (slip.plus, slip.minus):
+        if score is not None and not score.local:
+            h = rounding.to(precision, score.h * problem.scores(problem.q if score.probabilities else problem.h))
+            base = rounding.to(precision, h + score.noise * low_noise)
+            step = rounding.to(precision, rounding.to(precision, np.array(score.f)) * rounding.to(precision, problem.f))
+            unequal |= rounding.to(precision, step + base).argmax(axis=-1) != draws.winner(score)
+    return float(unequal.mean())
+
+
+def usual(problem: Problem, match: Match, level: str, allowed: list[str], noise: np.ndarray, draws: int) -> str | None:
+    """The precision, this or a coarser one, whose rounding makes about so many draws unequal; None if none does."""
+    def expected(each: str) -> float:
+        return draws * expected_near_ties(problem, match.slip, each, noise) + 1e-9
+
+    return next((each for each in allowed[allowed.index(level):] if 0.1 <= match.unequal / expected(each) <= 3), None)
+
+
+def decide(compared: dict[tuple[str, int], Match], allowed: list[str], eps: float) -> dict[tuple[str, int], str]:
+    """What explains the draws, and at which precision: accepted ones if they do, slips only where none is better."""
+    order = list(rounding.PRECISIONS)
+    found = {key: match.level(allowed, eps) for key, match in compared.items()}
+    found = {key: level for key, level in found.items() if level is not None}
+    if not found:
+        return {}
+    finest = min(order.index(level) for level in found.values())
+    fewest = min(compared[key].unequal for key in found)
+    right = {key for key in found if key[0] in ACCEPTED and key[1] > 0}
+    fewest_right = min((compared[key].unequal for key in right), default=0)
+    return {key: level for key, level in found.items()
+            if (key in right and compared[key].unequal <= 5 * fewest_right + 20)
+            or (key not in right and order.index(level) == finest and compared[key].unequal <= 5 * fewest + 20)}
+
+
+def temperatures(problem: Problem, noise: np.ndarray, found: Decoded) -> dict[tuple[str, int], Match]:
+    """Noise times sigma, for one variable: every draw that moves bounds sigma from both sides.
+
+    i = argmax(h + sigma noise) says that sigma (noise_j - noise_i) <= h_i - h_j for every j.
+    """
+    result = {}
+    if len(problem.h) > 1 or not found.fits:
+        return result
+    for name in cooled(problem, 1.0):
+        for sign in (1, -1):
+            plus, minus = (found.plus, found.minus) if sign > 0 else (found.minus, found.plus)
+            rows = np.flatnonzero((plus >= 0).all(axis=-1) & (minus >= 0).all(axis=-1))[:2_000]
+            if len(rows) < 3:
+                continue
+            inside = name == "1/sigma missing"                          # there eps f is multiplied by sigma, too
+            least, most = _bounds(problem.h[0], noise[rows, 0], minus[rows, 0])
+            both = _bounds(problem.h[0], noise[rows, 0] + problem.eps * problem.f, plus[rows, 0]) if inside else \
+                _bounds(problem.h[0] + problem.eps * problem.f, noise[rows, 0], plus[rows, 0])
+            least, most = max(least, both[0]), min(most, both[1])
+            if not 0 < least <= most * 1.001 or not np.isfinite(most):
+                continue
+            middle = float(np.sqrt(least * most))
+            usual = snapped(middle, abs(np.log(most / least)) / 2 + 1e-9)
+            slip = cooled(problem, usual)[name]
+            match = Match(slip, sign)
+            match.compare(Draws(problem, noise), found)
+            if match.unequal <= max(2, 0.02 * found.moved.sum()) and match.share <= 1e-4:
+                result[name, sign] = match
+    return result
+
+
+def _bounds(h: np.ndarray, noise: np.ndarray, winner: np.ndarray) -> tuple[float, float]:
+    """Between which sigma > 0 the winner of h + sigma noise is this one, in all rows."""
+    each = np.arange(len(winner))
+    gain = noise - noise[each, winner][:, None]                         # sigma gain <= lead
+    lead = h[winner][:, None] - h
+    with np.errstate(divide="ignore", invalid="ignore"):
+        bound = lead / gain
+    return (float(np.where(gain < 0, bound, -np.inf).max()), float(np.where(gain > 0, bound, np.inf).min()))

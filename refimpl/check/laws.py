@@ -1,0 +1,155 @@
+"""Where a function draws its own noise: how often each value is left and reached, against the exact law of a slip.
+
+Counts are binomial whatever their chance is, so that rare changes need no normal approximation: the test is exact.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import bdtr, bdtrc, softmax
+
+from refimpl import coupling, gumbel
+from refimpl._digits import tilted
+from refimpl.check.problem import Problem
+from refimpl.check.slips import Draws, Slip
+
+LEVEL = 1e-6                # chance of rejecting what is right, over all counts of one comparison
+SIMULATED = 100_000         # draws of a slip whose law is not known in closed form
+CHANGES = 30.0              # so many changes are expected before counts decide anything
+
+
+class Counts(NamedTuple):
+    """Of some draws, how many reach and leave each value, and in how many a variable does not change."""
+
+    draws: int
+    arrive: np.ndarray                  # (n, k)
+    leave: np.ndarray                   # (n, k)
+    stay: np.ndarray                    # (n, 1)
+
+    def __add__(self, other: Counts) -> Counts:         # type: ignore[override]
+        return Counts(*(one + two for one, two in zip(self, other)))
+
+    def negated(self) -> Counts:
+        """Of minus the gradients."""
+        return Counts(self.draws, self.leave, self.arrive, self.stay)
+
+    def all(self) -> np.ndarray:
+        """Side by side."""
+        return np.concatenate([self.arrive, self.leave, self.stay], axis=1)
+
+
+def count(plus: np.ndarray, minus: np.ndarray, k: int) -> Counts:
+    """Of decoded gradients, (draws, n) each."""
+    arrive, leave = (np.array([np.bincount(column[column >= 0], minlength=k) for column in places.T])
+                     for places in (plus, minus))
+    return Counts(len(plus), arrive, leave, ((plus < 0) & (minus < 0)).sum(axis=0)[:, None])
+
+
+def exact_chances(problem: Problem, slip: Slip) -> np.ndarray | None:
+    """The chances of Counts.all(), where they are known in closed form; None elsewhere."""
+    plus, minus = slip.plus, slip.minus
+    if len(problem.h) > 1 or slip.law != "gumbel" or plus is None or minus is None:
+        return None
+    if not all(score.noise == plus.noise > 0 and score.h == 1 and not score.local and score.probabilities ==
+               plus.probabilities for score in (plus, minus)):
+        return None
+    h = (problem.q if plus.probabilities else problem.h) / plus.noise
+    first, second = minus.f / plus.noise, plus.f / plus.noise
+    if not slip.shared:
+        q, q_eps = (softmax(h + step * (problem.f - problem.f.max()), axis=-1) for step in (first, second))
+        return np.concatenate([q_eps * (1 - q), q * (1 - q_eps), (q * q_eps).sum(axis=-1, keepdims=True)], axis=1)
+    if first == second:
+        return np.concatenate([np.zeros((1, 2 * h.shape[1])), np.ones((1, 1))], axis=1)
+    step = np.array([[abs(second - first)]])
+    start = tilted(h, problem.f[None], np.array([[first]]))[0]
+    pair = coupling.make_clocks(start, np.sign(second - first) * problem.f[None], step)
+    move = step * np.concatenate([coupling.arrive_rate(pair), coupling.leave_rate(pair)], axis=1)
+    return np.concatenate([move, coupling.stay(pair).sum(axis=-1, keepdims=True)], axis=1)
+
+
+def sampled(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Decoded gradients of this slip, with noise of its own: (draws, n) each."""
+    shape = (draws,) + problem.h.shape
+    make = {"gumbel": lambda: gumbel.sample(shape, rng), "exponential": lambda: rng.standard_exponential(shape),
+            "normal": lambda: rng.standard_normal(shape), "uniform": lambda: rng.random(shape)}[slip.law]
+    first = Draws(problem, make())
+    if slip.shared:
+        return first.expected(slip)
+    plus, _ = first.expected(slip._replace(minus=None))
+    _, minus = Draws(problem, make()).expected(slip._replace(plus=None))
+    return np.where(plus == minus, -1, plus), np.where(plus == minus, -1, minus)
+
+
+def simulated(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) -> Counts:
+    """Counts of as many draws as were asked for, at most SIMULATED, and fewer where there are many values."""
+    total, block = None, max(1, 1_000_000 // len(problem.f))
+    draws = max(1_000, min(draws, SIMULATED, 5_000_000 // len(problem.f)))
+    for start in range(0, draws, block):
+        plus, minus = sampled(problem, slip, min(block, draws - start), rng)
+        counts = count(plus, minus, problem.h.shape[1])
+        total = counts if total is None else total + counts
+    return total
+
+
+def excluded(counts: Counts, problem: Problem, slip: Slip, rng: np.random.Generator) -> bool:
+    """Whether the counts are not those of this slip.  Most are excluded by a few simulated draws already."""
+    few = exact_chances(problem, slip) is None and chance(counts, problem, slip, rng, 4_000) < LEVEL
+    return few or chance(counts, problem, slip, rng) < LEVEL
+
+
+def chance(counts: Counts, problem: Problem, slip: Slip, rng: np.random.Generator, draws: int = SIMULATED) -> float:
+    """The smallest two-sided p-value of all counts, multiplied by their number: below LEVEL the slip is excluded."""
+    found = counts.all()
+    p = exact_chances(problem, slip)
+    if p is None:
+        other = simulated(problem, slip, min(counts.draws, draws), rng)
+        found, total = found.astype(float), found + other.all()         # given the sum, the share is binomial
+        p = np.full(found.shape, counts.draws / (counts.draws + other.draws))
+    else:
+        total, p = np.full(found.shape, counts.draws), np.clip(p, 0, 1)
+    with np.errstate(invalid="ignore"):
+        low = np.where(total > found, bdtr(found, total, p), 1.0)
+        high = np.where(found > 0, bdtrc(found - 1, total, p), 1.0)
+    tails = np.minimum(np.minimum(low, high) * 2, 1)
+    tails = np.where((total == 0) | (p >= 1), np.where(found == total, 1, 0), tails)
+    return float(tails.min() * found.size)
+
+
+def expected_changes(problem: Problem, slip: Slip) -> float | None:
+    """The chance that a draw is not zero, where it is known."""
+    chances = exact_chances(problem, slip)
+    return None if chances is None else float(chances[0, :problem.h.shape[1]].sum())
+
+
+def temperature(counts: Counts, problem: Problem, family: Callable[[Problem, float], Slip], sign: int) -> float:
+    """The sigma of family(problem, sigma) whose exact law fits the counts best (largest likelihood)."""
+    found = (counts if sign > 0 else counts.negated()).all()
+
+    def misfit(log_sigma: float) -> float:
+        p = np.clip(exact_chances(problem, family(problem, float(np.exp(log_sigma)))), 1e-300, 1 - 1e-16)
+        return -float((found * np.log(p) + (counts.draws - found) * np.log1p(-p)).sum())
+
+    return float(np.exp(smallest(misfit)))
+
+
+def smallest(misfit, least: float = -3.0, most: float = 3.0) -> float:
+    """Where in least ... most a function of one number is smallest: a grid, and golden sections between its points."""
+    grid = np.linspace(least, most, 25)
+    best = int(np.argmin([misfit(point) for point in grid]))
+    left, right = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
+    golden = (np.sqrt(5) - 1) / 2
+    for _ in range(22):
+        one, two = right - golden * (right - left), left + golden * (right - left)
+        left, right = (left, two) if misfit(one) < misfit(two) else (one, right)
+    return float((left + right) / 2)
+
+
+def snapped(value: float, within: float) -> float:
+    """The usual number near it, if there is one."""
+    usual = np.array([0.1, 0.2, 0.25, 0.3, 1 / 3, 0.4, 0.5, 0.6, 2 / 3, 0.7, 0.75, 0.8, 0.9, 1, 1.5, 2, 3, 4, 5, 10])
+    nearest = usual[np.abs(np.log(usual / value)).argmin()]
+    return float(nearest if abs(np.log(nearest / value)) < within else value)
+
+

@@ -1,0 +1,147 @@
+"""A problem to check an estimator on: scores h, a function f, eps, and everything that is known exactly about them."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import softmax
+
+from refimpl import checks, direct, exact, joint
+
+JOINT = joint.TRAINABLE                                     # joint values of several variables that are enumerated
+
+
+class Problem(NamedTuple):
+    """n variables of k values; K = k^n joint values, the first variable counting slowest."""
+
+    h: np.ndarray                       # (n, k)
+    f: np.ndarray                       # (K,)
+    eps: float
+    single: bool                        # h came as (k,): the function gets (draws, k), not (draws, n, k)
+    callable: Callable | None           # f as a function of z, where it came as one
+    digits: np.ndarray                  # (K, n) integers
+
+    @property
+    def q(self) -> np.ndarray:
+        """(n, k)."""
+        return softmax(self.h, axis=-1)
+
+    @property
+    def joint_q(self) -> np.ndarray:
+        """(K,)."""
+        return self._corner(self.q).prod(axis=-1)
+
+    def _corner(self, values: np.ndarray) -> np.ndarray:
+        """values (n, k) at the joint values: (K, n)."""
+        return values[np.arange(len(self.h)), self.digits]
+
+    def scores(self, values: np.ndarray) -> np.ndarray:
+        """The sum over the variables of values (..., n, k) at each joint value: (..., K)."""
+        total = values[..., 0, :]
+        for i in range(1, values.shape[-2]):
+            total = (total[..., :, None] + values[..., i, None, :]).reshape(values.shape[:-2] + (-1,))
+        return total
+
+    def shaped(self, values: np.ndarray) -> np.ndarray:
+        """(draws, n, k) as the function gets it."""
+        return values[:, 0] if self.single else values
+
+    def gradient(self) -> np.ndarray:
+        """grad_h E f, exactly: q_i(a) (E[f given z_i = a] - E f).  (n, k)."""
+        if len(self.h) == 1:
+            return exact.gradient(self.h, self.f)
+        return self._conditional(self.joint_q * (self.f - self.joint_q @ self.f))
+
+    def tilted(self, two_sided: bool = False) -> np.ndarray | None:
+        """The mean of the direct gradient, exactly; None for several variables, where no closed form is known."""
+        return direct.expected_gradient(self.h, self.f, self.eps, two_sided) if len(self.h) == 1 else None
+
+    def _conditional(self, mass: np.ndarray) -> np.ndarray:
+        """The sums of mass (K,) over the joint values with z_i = a: (n, k)."""
+        k = self.h.shape[1]
+        return np.array([np.bincount(digit, mass, k) for digit in self.digits.T])
+
+    def reinforce_variance(self, best_baseline: bool) -> np.ndarray:
+        """Variance of (f(z) - b) grad log q(z), exactly: b = 0, or the constant b with the least trace.  (n, k)."""
+        q, joint_q = self.q, self.joint_q
+        lengths = (1 - 2 * self._corner(q) + (q**2).sum(axis=-1)).sum(axis=-1)          # |grad log q(z)|^2, (K,)
+        worth = joint_q @ lengths
+        b = joint_q @ (lengths * self.f) / worth if best_baseline and worth > 0 else 0.0
+        mass = joint_q * (self.f - b) ** 2
+        second = self._conditional(mass) * (1 - 2 * q) + q**2 * mass.sum()
+        return np.maximum(second - self.gradient() ** 2, 0)
+
+    def largest(self) -> tuple[float, float]:
+        """The largest |h|, summed over the variables, and eps |f|: what rounding is measured by."""
+        return float(np.abs(self.h).max(axis=-1).sum()), float(self.eps * np.abs(self.f).max())
+
+
+def make(h: object, f: object, eps: object, of_z: Callable | None = None) -> Problem:
+    """The problem, if the arguments are in range; ValueError or TypeError of one line otherwise.
+
+    h (k,) or (n, k); f (k,), (k, ..., k), (k^n,), or a function; of_z calls that function with one-hot z.
+    """
+    h = _vector("h", h)
+    if h.ndim not in (1, 2) or h.shape[-1] < 2:
+        raise ValueError(f"h must have shape (k,) or (n, k) with k >= 2, got shape {h.shape}")
+    single, h = h.ndim == 1, np.atleast_2d(h)
+    n, k = h.shape
+    if n > 1 and joint.count(n, k) > JOINT:
+        raise ValueError(f"h must have at most {JOINT:,} joint values k^n, which are enumerated, got {k}^{n}")
+    digits = joint.values(n, k)
+    if callable(f):
+        z = (digits[:, :, None] == np.arange(k)).astype(np.float64)
+        table, given = of_z(f, z[:, 0] if single else z), f
+    else:
+        table, given = _vector("f", f), None
+        allowed = ((k,),) if single else ((k,) * n, (k**n,))
+        if table.shape not in allowed:
+            raise ValueError(f"h and f must be vectors of one length, or h (n, k) and f (k, ..., k) with n axes: "
+                             f"got shapes {h[0].shape if single else h.shape} and {table.shape}")
+        table = table.reshape(-1)
+    if np.ptp(table) == 0:
+        raise ValueError("f must hold different numbers: with equal ones every estimate is 0")
+    if np.ndim(checks.array("eps", eps)) or isinstance(eps, bool):
+        raise TypeError("eps must be a single number above 0")
+    eps = float(checks.epsilon(eps)[0])
+    checks.product(np.array(2 * eps), table)
+    if np.abs(table).max() > 1e100 or np.abs(h).max() > 1e100:
+        raise ValueError("h and f must be at most 1e100 in absolute value, as their squares are compared")
+    if not 1e-100 <= eps <= 1e100:
+        raise ValueError(f"eps must be in 1e-100 ... 1e100 here, as variances are compared, got {eps:g}")
+    return Problem(h, table, eps, single, given, digits)
+
+
+def _vector(name: str, value: object) -> np.ndarray:
+    try:
+        (numbers,) = checks.scores(**{name: value})
+    except RecursionError:
+        raise ValueError(f"{name} must be an array, got a list that holds itself") from None
+    return numbers
+
+
+def probe(like: Problem, number: int) -> Problem:
+    """A problem of the same kind on which slips differ: moderate h and f, frequent changes, eps neither 1, .5 nor 2.
+
+    number 0, 1 have other numbers of values than `like`, as far as f is a table; 2, 3 have the same.
+    """
+    n, k = like.h.shape
+    if like.callable is None and number < 2:
+        k = (4, 5)[number] + (k in (4, 5)) * 2
+        while n > 1 and k**n > JOINT:
+            k -= 1
+    for seed in range(200):
+        rng = np.random.default_rng([7, number, seed])
+        h = rng.permuted(np.tile(np.linspace(-0.9, 0.9, k), (n, 1)), axis=1) + 0.1 * rng.normal(size=(n, k))
+        if like.callable is not None:
+            eps = (1.3, 2.7, 0.77, 3.1)[number] / np.ptp(like.f)
+            problem = Problem(h, like.f, eps, like.single, like.callable, like.digits)
+        else:
+            f = rng.permuted(np.linspace(-1.1, 1.6, k**n)) + 0.05 * rng.normal(size=k**n)
+            problem = Problem(h, f, (0.7, 1.7, 0.6, 1.6)[number], like.single, None, joint.values(n, k))
+        scores = problem.scores(h)
+        first, *others = [(scores + step * problem.f).argmax() for step in (0, problem.eps, -problem.eps, 1, -1)]
+        if first not in others[:2] and (others[0] != others[2] or k == 2 or like.callable is not None):
+            break                                           # without noise, too, the slips differ
+    return problem

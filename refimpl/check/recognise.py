@@ -1,0 +1,225 @@
+"""One problem: call the function, compare, and collect every explanation that fits."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from refimpl import gumbel
+from refimpl.check import calling, draws, factors, laws, moments, rounding, slips, smooth
+from refimpl.check.calling import Hook
+from refimpl.check.problem import Problem
+from refimpl.check.smooth import Hypothesis
+
+FIRST = 2_000                           # draws on which most slips are excluded
+BLOCK = 1_000_000                       # scores that are held at a time
+
+
+@dataclass
+class Finding:
+    """What was found on one problem."""
+
+    problem: Problem
+    moments: moments.Moments
+    explanations: dict[Hypothesis, str] = field(default_factory=dict)
+    by_draws: bool = False              # the noise was given and is used
+    own_noise: bool = False             # two calls with the same noise differ
+    moved: int = 0                      # draws that are not zero
+    unequal: int = 0                    # draws that are not the direct gradient's
+    best_unequal: int = 0               # draws that are not those of the accepted one that fits best
+    precision: str = "float64"          # whose near-ties explain them
+    coarse: bool = True                 # nothing explains the draws at single precision
+    odd_share: bool = False             # near-ties, and fewer than that precision would give
+    law_fits: bool = False              # the counts are those of the direct gradient
+    by_counts: bool = False             # the explanations come from counts, and not from single draws
+    spoiled: set[str] = field(default_factory=set)
+    overflowed: bool = False
+    returned: str = "float64"
+
+
+def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, precision: str | None,
+        f_gradient: Callable) -> Finding:
+    """Draw, call, and compare."""
+    n, k = problem.h.shape
+    found = Finding(problem, moments.none(problem.gradient()))
+    by_draws = hook.fourth == "noise" and not _draws_its_own(hook, problem, rng, found)
+    found.own_noise = hook.fourth == "noise" and not by_draws
+    known = slips.slips(problem)
+    compared = draws.matches(known) if by_draws else {}
+    counts, sizes, kept, lattice, alike, single_rows = None, [], [], True, True, set()
+    tail, unequal = max(1, min(20_000, BLOCK // max(len(problem.f), n * k))), 0
+    few = max(1, min(FIRST, tail, samples // 60))
+    start = 0
+    while start < samples:
+        rows = min(few if alike else tail, samples - start)             # more calls while all rows are the same
+        noise = gumbel.sample((rows, n, k), rng)
+        result = calling.call(hook, problem, noise, rng)
+        g = result.g
+        found.moments, found.returned = found.moments.add(g), result.precision
+        found.spoiled |= set(result.spoiled)
+        found.overflowed |= result.overflowed
+        decoded = slips.decode(g)
+        found.moved += int(decoded.moved.sum())
+        if decoded.most:
+            sizes.append((decoded.least, decoded.most, rows))
+        lattice &= decoded.fits
+        same = rows > 1 and bool((g == g[0]).all())
+        alike &= same or rows == 1
+        single_rows.add(g[0].tobytes() if same else b"")
+        if by_draws:
+            block = slips.Draws(problem, noise)
+            unequal += _unequal(block, known["direct"], decoded, _allowed(precision))
+            if not decoded.fits:
+                compared = {}
+            for match in compared.values():
+                match.compare(block, decoded)
+            compared = {key: match for key, match in compared.items() if np.isfinite(match.share)
+                        and match.level(list(rounding.PRECISIONS), problem.eps)}
+        if decoded.fits:
+            counts = (counts + laws.count(decoded.plus, decoded.minus, k)) if counts else \
+                laws.count(decoded.plus, decoded.minus, k)
+        if sum(len(each[0]) for each in kept) < 20_000 and sum(each[0].size for each in kept) < 2_000_000:
+            kept.append((g.copy(), noise, rows))
+        start += rows
+    found.unequal, found.by_draws = unequal, by_draws
+    lattice &= not sizes or max(size[1] for size in sizes) <= 1.0001 * min(size[0] for size in sizes) or \
+        all(abs(size[1] * size[2] / (sizes[0][1] * sizes[0][2]) - 1) < 1e-3 for size in sizes)
+    allowed = _allowed(precision)
+    if lattice and by_draws and compared:
+        _by_draws(found, compared, allowed, sizes, kept)
+    if lattice and by_draws and found.coarse:
+        g, noise = (np.concatenate([each[i] for each in kept]) for i in (0, 1))
+        cooled = draws.temperatures(problem, noise, slips.decode(g))
+        if cooled:                      # exact, or nearly so, beside near-ties of a low precision
+            fewest = min(match.unequal for match in cooled.values())
+            found.explanations = {each: words for each, words in found.explanations.items() if each.name in
+                                  slips.ACCEPTED and each.sign > 0 and found.best_unequal <= 10 * fewest + 20}
+        for (name, sign), match in cooled.items():
+            _explain(found, name, sign, match.slip, sizes, allowed)
+    if lattice and counts is not None and not found.explanations:
+        _by_counts(found, counts, sizes, allowed, kept, rng)
+    if not any(each.factor[:6] != "times " or each.factor in factors.WORDS for each in found.explanations) or \
+            not found.moved:
+        _smooth(found, kept, by_draws, f_gradient, rng)
+    chance = laws.expected_changes(problem, known["direct"]) or 0.0
+    if alike and (len(single_rows) > 1 or (not found.moved and (1 - chance) ** (samples / few) > laws.LEVEL)):
+        found.explanations |= {Hypothesis("one noise", 1, factors.RIGHT): "all draws of a call share one noise vector: "
+                               "every draw must have noise of its own"}
+    for each in [each for each in found.explanations if each.factor != factors.RIGHT and
+                 each.name in ("temperature", "1/sigma missing outside")]:
+        if any(other.factor == factors.RIGHT for other in found.explanations):      # the same numbers, simpler
+            del found.explanations[each]
+    plain = {each: words for each, words in found.explanations.items()
+             if not each.factor.startswith("times ") or each.factor in factors.WORDS}
+    found.explanations = plain or found.explanations
+    return found
+
+
+def _unequal(block: slips.Draws, slip: slips.Slip, decoded: slips.Decoded, allowed: list[str]) -> int:
+    """Draws that are not this slip's, its factor included."""
+    if not decoded.fits:
+        return len(block.noise)
+    plus, minus = block.expected(slip)
+    wrong = ((plus != decoded.plus) | (minus != decoded.minus)).any(axis=-1)
+    if decoded.most and not all(rounding.of_value(size, slip.unit, allowed, block.problem.eps)
+                                for size in (decoded.least, decoded.most)):
+        wrong |= decoded.moved
+    return int(wrong.sum())
+
+
+def _draws_its_own(hook: Hook, problem: Problem, rng: np.random.Generator, found: Finding) -> bool:
+    """Whether two calls with the same noise differ."""
+    n, k = problem.h.shape
+    noise = gumbel.sample((max(2, min(256, 100_000 // (n * k))), n, k), rng)
+    one, two = (calling.call(hook, problem, noise, rng) for _ in range(2))
+    found.spoiled |= set(one.spoiled)
+    return not np.array_equal(one.g, two.g)
+
+
+def _allowed(precision: str | None) -> list[str]:
+    order = list(rounding.PRECISIONS)
+    return order if precision is None else order[:order.index(precision) + 1]
+
+
+def _factor_names(found: Finding, slip: slips.Slip, sizes: list, allowed: list[str]) -> set[str] | None:
+    """The factors that every block's size is; None where no draw is other than zero."""
+    names = None
+    for least, most, rows in sizes:
+        here = factors.named(least, slip.unit, found.problem, rows, allowed) & \
+            factors.named(most, slip.unit, found.problem, rows, allowed)
+        names = here if names is None else names & here
+    return names
+
+
+def _explain(found: Finding, name: str, sign: int, slip: slips.Slip, sizes: list, allowed: list[str]) -> None:
+    names = _factor_names(found, slip, sizes, allowed)
+    words = slip.words if sign > 0 else slip.negated or f"{slip.words}, and the sign is wrong"
+    for factor in {factors.RIGHT} if names is None else names:
+        found.explanations[Hypothesis(name, sign, factor)] = words
+
+
+def _by_draws(found: Finding, compared: dict, allowed: list[str], sizes: list, kept: list) -> None:
+    """What explains all draws."""
+    problem, told = found.problem, found.returned in ("float16", "bfloat16")
+    noise = np.concatenate([noise for _, noise, _ in kept])
+    levels = draws.decide(compared, allowed, problem.eps)
+    precisions = {}
+    for (name, sign), level in levels.items():
+        match = compared[name, sign]
+        precisions[name, sign] = level
+        found.coarse &= rounding.PRECISIONS[level] > 1e-6
+        if rounding.PRECISIONS[level] > 1e-6 and not told and allowed[-1] != level:
+            precisions[name, sign] = draws.usual(problem, match, level, allowed, noise, found.moments.draws)
+        few = match.unequal <= (10 if name in slips.ACCEPTED else min(10, 0.01 * found.moved))
+        if few or precisions[name, sign] or (name in slips.ACCEPTED and sign > 0):
+            _explain(found, name, sign, match.slip, sizes, allowed)
+            precisions[name, sign] = precisions[name, sign] or (level if few else None)
+    right = [(compared[name, 1].unequal, (name, 1)) for name in slips.ACCEPTED if (name, 1) in levels]
+    if right:
+        found.best_unequal, key = min(right)
+        found.odd_share, found.precision = precisions[key] is None, precisions[key] or levels[key]
+
+
+def _by_counts(found: Finding, counts: laws.Counts, sizes: list, allowed: list[str], kept: list,
+               rng: np.random.Generator) -> None:
+    """What has these counts."""
+    problem = found.problem
+    known = slips.slips(problem)
+    if found.by_draws:                  # the noise is used, so that its draws have excluded all but another order
+        known = {name: slip for name, slip in known.items() if name in slips.ACCEPTED}
+    known |= slips.of_own_noise(problem)
+    for name, slip in known.items():
+        for sign in (1, -1):
+            some = counts if sign > 0 else counts.negated()
+            if not laws.excluded(some, problem, slip, rng):
+                found.law_fits |= name in slips.ACCEPTED and sign > 0
+                _explain(found, name, sign, slip, sizes, allowed)
+    found.by_counts = True
+    if len(problem.h) > 1 or found.moved < laws.CHANGES or found.law_fits or found.by_draws:
+        return
+    if found.explanations and found.moved > 1_000:          # so many counts leave no room beside what fits
+        return
+    for names in (("temperature", "1/sigma missing outside"), ("1/sigma missing",)):        # of one law each
+        def family(problem: Problem, sigma: float, name: str = names[0]) -> slips.Slip:
+            return slips.cooled(problem, sigma)[name]
+        for sign in (1, -1):
+            fitted, some = laws.temperature(counts, problem, family, sign), counts if sign > 0 else counts.negated()
+            sigma = next((each for each in (laws.snapped(fitted, 0.15), fitted)      # the usual number, if it fits
+                          if not laws.excluded(some, problem, family(problem, each), rng)), None)
+            for name in names if sigma is not None else ():
+                _explain(found, name, sign, slips.cooled(problem, sigma)[name], sizes, allowed)
+
+
+def _smooth(found: Finding, kept: list, by_draws: bool, f_gradient: Callable, rng: np.random.Generator) -> None:
+    """What else it could be."""
+    most = 2 if by_draws else len(kept)
+    rows = slice(0, smooth.ROWS if by_draws else None)
+    g = np.concatenate([each[0] for each in kept[:most]])[rows]
+    noise = np.concatenate([each[1] for each in kept[:most]])[rows]
+    rough = {"float64": 1e-4, "float32": 1e-3}.get(found.returned, 0.05)
+    if len({each[2] for each in kept[:most]}) > 1:          # blocks of one size: a factor may be one over it
+        g, noise = kept[0][0][rows], kept[0][1][rows]
+    seen = smooth.Seen(found.problem, g, noise if by_draws else None, kept[0][2], rough,
+                       lambda z: f_gradient(found.problem, z))
+    found.explanations |= smooth.recognised(seen, rng)

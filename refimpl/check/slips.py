@@ -1,0 +1,193 @@
+"""Estimators that are a difference of two arg maxes: the direct gradient, and the slips that are made in writing it.
+
+Each is described by the scores of its two arg maxes, a h + b f + c noise, and by the factor before the difference.
+Factor and scores are recognised separately, so that two slips at once are named, too.
+"""
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from refimpl.check.problem import Problem
+
+
+class Score(NamedTuple):
+    """h h + f f + noise noise, of each joint value."""
+
+    h: float
+    f: float
+    noise: float = 1.0
+    probabilities: bool = False         # softmax(h) in the place of h
+    local: bool = False                 # f around z*, one variable changed at a time
+
+
+class Slip(NamedTuple):
+    """(onehot(argmax plus) - onehot(argmax minus)) * unit; None leaves a term out."""
+
+    plus: Score | None
+    minus: Score | None
+    words: str                          # what it is, a clause
+    negated: str                        # what minus that is
+    unit: float
+    law: str = "gumbel"                 # of the noise, where the function draws its own
+    shared: bool = True
+
+
+RIGHT, TWO_SIDED, LOCAL = "direct", "two-sided", "local"
+ACCEPTED = (RIGHT, TWO_SIDED, LOCAL)
+
+
+def slips(problem: Problem) -> dict[str, Slip]:
+    """All of them, for this eps."""
+    eps = problem.eps
+    plain, tilted, back = Score(1, 0), Score(1, eps), Score(1, -eps)
+    one = 1 / eps
+    known = {
+        RIGHT: Slip(tilted, plain, "the direct gradient", "minus the direct gradient: the sign is wrong, or it is the "
+                    "gradient of the loss -f (then pass loss=True)", one),
+        TWO_SIDED: Slip(tilted, back, "the two-sided direct gradient", "minus the two-sided direct gradient: the sign "
+                        "is wrong, or it is the gradient of the loss -f (then pass loss=True)", one / 2),
+        "f negated": Slip(back, plain, "f enters with the wrong sign: z_eps is the arg max of h - eps f + noise",
+                          "it is the backward difference: z_eps is the arg max of h - eps f + noise, and is subtracted "
+                          "from z_star", one),
+        "second dropped": Slip(tilted, None, "the second term is dropped: onehot(z_star) is not subtracted",
+                               "the first term alone, with the wrong sign: it is -onehot(z_eps)", one),
+        "first dropped": Slip(None, plain, "the first term is dropped: it is -onehot(z_star)",
+                              "the second term alone, with the wrong sign: it is onehot(z_star)", one),
+        "f without eps": Slip(Score(1, 1), plain, "f enters without eps: z_eps is the arg max of h + f + noise", "",
+                              one),
+        "f over eps": Slip(Score(1, one), plain, "f is divided by eps: z_eps is the arg max of h + f / eps + noise", "",
+                           one),
+        "f times eps twice": Slip(Score(1, eps**2), plain, "f is multiplied by eps twice", "", one),
+        "no noise": Slip(Score(1, eps, 0), Score(1, 0, 0), "there is no noise in the arg maxes: h decides alone", "",
+                         one),
+        "no noise, f without eps": Slip(Score(1, 1, 0), Score(1, 0, 0), "there is no noise in the arg maxes, and f "
+                                        "enters without eps", "", one),
+        "no noise, f negated": Slip(Score(1, -eps, 0), Score(1, 0, 0), "there is no noise in the arg maxes, and f "
+                                    "enters with the wrong sign", "there is no noise in the arg maxes, and it is the "
+                                    "backward difference", one),
+        "noise in z_eps only": Slip(tilted, Score(1, 0, 0), "the noise is missing in z_star", "", one),
+        "noise in z_star only": Slip(Score(1, eps, 0), plain, "the noise is missing in z_eps", "", one),
+        "noise reversed": Slip(Score(1, eps, -1), Score(1, 0, -1), "the noise has the wrong sign: -noise is added", "",
+                               one),
+        "noise reversed in z_star": Slip(tilted, Score(1, 0, -1), "the noise has the wrong sign in z_star", "", one),
+        "probabilities": Slip(Score(1, eps, 1, True), Score(1, 0, 1, True), "the noise is added to the probabilities "
+                              "softmax(h), and not to the scores h", "", one),
+        "h left out": Slip(Score(0, eps), plain, "h is left out of z_eps", "", one),
+        "h left out twice": Slip(Score(0, eps), Score(0, 0), "h is left out of both arg maxes", "", one),
+        "f and h exchanged": Slip(Score(eps, 1), plain, "eps multiplies h, and not f, in z_eps", "", one),
+    }
+    if len(problem.h) > 1:
+        known[LOCAL] = Slip(Score(1, eps, local=True), plain, "the direct gradient by single changes around z_star "
+                            "(slides 18 and 30), an approximation of the joint arg max", "minus the direct gradient by "
+                            "single changes around z_star: the sign is wrong, or it is the gradient of the loss -f "
+                            "(then pass loss=True)", one)
+    return known
+
+
+def of_own_noise(problem: Problem) -> dict[str, Slip]:
+    """Slips that can be made only where the function draws its own noise."""
+    eps = problem.eps
+    plain, tilted, one = Score(1, 0), Score(1, eps), 1 / problem.eps
+    return {
+        "unshared": Slip(tilted, plain, "the noise is not shared: each arg max has drawn its own", "the noise is not "
+                         "shared: each arg max has drawn its own, and the sign is wrong", one, shared=False),
+        "unshared two-sided": Slip(tilted, Score(1, -eps), "the two-sided difference with noise that is not shared", "",
+                                   one / 2, shared=False),
+        "one logarithm": Slip(tilted, plain, "a logarithm is missing in the noise: it is -log(U), and should be "
+                              "-log(-log(U))", "", one, law="exponential"),
+        "one logarithm, reversed": Slip(Score(1, eps, -1), Score(1, 0, -1), "a logarithm is missing in the noise: it "
+                                        "is log(U), and should be -log(-log(U))", "", one, law="exponential"),
+        "normal": Slip(tilted, plain, "the noise is normal, and should be Gumbel", "", one, law="normal"),
+        "uniform": Slip(tilted, plain, "the noise is uniform on 0 ... 1, and should be Gumbel", "", one, law="uniform"),
+    }
+
+
+def cooled(problem: Problem, sigma: float) -> dict[str, Slip]:
+    """Noise with a temperature, with and without the factor 1/sigma that then belongs before or inside."""
+    eps, one, words = problem.eps, 1 / problem.eps, f"the noise is multiplied by {sigma:.3g}"
+    missing = f"the scores are divided by {sigma:.3g} (or the noise is multiplied by it), and a factor 1/{sigma:.3g} " \
+              "is missing"
+    # h + eps f + sigma noise, or h / sigma + eps f + noise: the same arg maxes as of
+    return {"temperature": Slip(Score(1, eps, sigma), Score(1, 0, sigma), f"{words}: its mean belongs to "
+                                f"softmax(h / {sigma:.3g})", "", one),
+            "1/sigma missing": Slip(Score(1, eps * sigma, sigma), Score(1, 0, sigma), missing, "", one),
+            "1/sigma missing outside": Slip(Score(1, eps, sigma), Score(1, 0, sigma), missing, "", sigma * one)}
+
+
+class Draws:
+    """The arg maxes of a block of draws, each computed once."""
+
+    def __init__(self, problem: Problem, noise: np.ndarray) -> None:
+        self.problem, self.noise, self.kept = problem, noise, {}
+        self.base = problem.scores(noise)                               # (draws, K)
+        h = problem.h - problem.h.max(axis=-1, keepdims=True)           # only differences of h and f matter
+        self.h, self.q = problem.scores(h), problem.scores(problem.q)
+        self.f = problem.f - problem.f.max()
+
+    def scores(self, score: Score, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """(draws, K)."""
+        fixed = score.h * (self.q if score.probabilities else self.h) + score.f * self.f
+        if score.noise == 0:
+            return np.broadcast_to(fixed, self.base[rows].shape)
+        if score.noise == 1:
+            return self.base[rows] + fixed
+        return score.noise * self.base[rows] + fixed
+
+    def local_scores(self, score: Score, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """Of each variable alone, the others at z*: (draws, n, k)."""
+        n, k = self.problem.h.shape
+        z_star = self.winner(Score(1, 0))[rows]
+        place = k ** np.arange(n - 1, -1, -1)
+        around = z_star[:, None, None] + (np.arange(k) - self.problem.digits[z_star][:, :, None]) * place[:, None]
+        return self.problem.h + self.noise[rows] + score.f * self.f[around]
+
+    def winner(self, score: Score) -> np.ndarray:
+        """Index of the joint value with the largest score, (draws,)."""
+        if score not in self.kept:
+            if score.local:
+                digits = self.local_scores(score).argmax(axis=-1)
+                k = self.problem.h.shape[1]
+                self.kept[score] = digits @ k ** np.arange(digits.shape[1] - 1, -1, -1)
+            else:
+                self.kept[score] = self.scores(score).argmax(axis=-1)
+        return self.kept[score]
+
+    def expected(self, slip: Slip) -> tuple[np.ndarray, np.ndarray]:
+        """Which entry of each variable has +1 and which -1, (draws, n) each; -1 stands for none."""
+        none = np.full((len(self.noise), len(self.problem.h)), -1)
+        plus, minus = (none if score is None else self.problem.digits[self.winner(score)]
+                       for score in (slip.plus, slip.minus))
+        same = plus == minus
+        return np.where(same, -1, plus), np.where(same, -1, minus)
+
+
+class Decoded(NamedTuple):
+    """Gradients read as differences of one-hot vectors, (draws, n) each."""
+
+    plus: np.ndarray                    # place of the positive entry, -1 for none
+    minus: np.ndarray
+    fits: bool                          # no row has more than one of each, and all have one size
+    least: float                        # the smallest and the largest size of an entry; 0 where all are zero
+    most: float
+
+    @property
+    def moved(self) -> np.ndarray:
+        """Draws that are not zero, (draws,)."""
+        return ((self.plus >= 0) | (self.minus >= 0)).any(axis=-1)
+
+
+def decode(g: np.ndarray) -> Decoded:
+    """g (draws, n, k)."""
+    plus, minus = g.argmax(axis=-1), g.argmin(axis=-1)
+    above = np.take_along_axis(g, plus[..., None], axis=-1)[..., 0]
+    below = -np.take_along_axis(g, minus[..., None], axis=-1)[..., 0]
+    plus, minus = np.where(above > 0, plus, -1), np.where(below > 0, minus, -1)
+    sizes = np.concatenate([above[above > 0], below[below > 0]])
+    if not sizes.size:
+        return Decoded(plus, minus, True, 0.0, 0.0)
+    least, most = float(sizes.min()), float(sizes.max())
+    entries = (plus >= 0).astype(int) + (minus >= 0)
+    fits = most <= least * 1.0001 and bool((np.count_nonzero(g, axis=-1) == entries).all())
+    return Decoded(plus, minus, fits, least, most)

@@ -1,0 +1,221 @@
+"""One explanation: the only one that fits, here or on problems that separate those that fit here."""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from refimpl.check import factors, laws, moments, recognise, slips
+from refimpl.check.calling import Hook
+from refimpl.check.mean import Known, of, variance_sentence
+from refimpl.check.problem import Problem, probe
+from refimpl.check.recognise import Finding
+from refimpl.check.report import Report
+from refimpl.check.rounding import PRECISIONS
+from refimpl.check.smooth import Hypothesis
+
+PROBE, PROBE_BY_COUNTS = 10_000, 20_000 # draws on a problem of the check's own
+CANNOT = "One cannot tell with these samples"
+IS = {"direct": "It is the direct gradient.", "two-sided": "It is the two-sided direct gradient.",
+      "local": "It is the direct gradient by single changes around z_star (slides 18 and 30), an approximation of the "
+               "joint arg max."}
+
+
+class Decided(NamedTuple):
+    """What is left of the explanations."""
+
+    left: dict[Hypothesis, str]
+    holds: bool | None
+    verdict: str
+
+
+def accepted(hypothesis: Hypothesis, two_sided: bool | None = None) -> bool:
+    """Whether this is a direct gradient as it should be, of the kind that was asked for."""
+    names = slips.ACCEPTED if two_sided is None else ("two-sided",) if two_sided else ("direct", "local")
+    return hypothesis.name in names and hypothesis.sign > 0 and hypothesis.factor == factors.RIGHT
+
+
+def decide(hook: Hook, finding: Finding, rng: np.random.Generator, precision: str | None, slope: Callable,
+           two_sided: bool | None) -> Decided:
+    """Try the function on other problems while several explanations are left, and say what remains."""
+    left, tried, differs = dict(finding.explanations), [], False
+    sure = not finding.by_counts and not (finding.coarse and finding.by_draws)     # else the name is tried elsewhere
+    for number in range(4):
+        if len(left) < 2 and (sure or not left or any(map(accepted, left))):
+            break
+        try:
+            other = recognise.run(hook, probe(finding.problem, number), _draws(finding), rng, precision, slope)
+        except (TypeError, ValueError):                     # it is made for these h, f or eps only
+            continue
+        both = {each: words for each, words in left.items() if each in other.explanations}
+        if not both and any(map(accepted, left)):
+            differs = True                                  # there it is something else
+            continue
+        if len(both) < len(left):
+            tried.append(other.problem)
+        left, sure = both, True
+    if differs and len(left) > 1:                           # and here it coincides with the right one
+        named = _elsewhere(hook, finding, rng, precision, slope)
+        if named:
+            return named
+    here = _coincide(finding, left, tried)
+    if any(map(accepted, left)):
+        return _accepted(finding, left, here, two_sided)
+    if not left:
+        named = _elsewhere(hook, finding, rng, precision, slope)
+        if named:
+            return named
+        return Decided(left, False, "NOT the direct gradient, and none of the slips that are known here.")
+    said = [_clause(each, words) for each, words in left.items()]
+    if len(left) == 1:
+        other = next(iter(left)).name in ("reinforce", "exact")
+        start = "NOT the direct gradient: " if not other else "Not the direct gradient: "
+        return Decided(left, False, f"{start}{said[0]}.{here}")
+    return Decided(left, False, f"NOT the direct gradient; several slips give the same here, and one cannot tell which "
+                                f"it is: {'; or '.join(said)}.{here}")
+
+
+def _draws(finding: Finding) -> int:
+    """How many draws a problem of the check's own gets: counts need more than single draws."""
+    return PROBE if finding.by_draws else PROBE_BY_COUNTS
+
+
+def _elsewhere(hook: Hook, finding: Finding, rng: np.random.Generator, precision: str | None, slope: Callable
+               ) -> Decided | None:
+    """The name of a slip that cannot be read off here, if it is the only one on two problems of the check's own."""
+    names: list[dict[Hypothesis, str]] = []
+    for number in range(4):
+        try:
+            other = recognise.run(hook, probe(finding.problem, number), _draws(finding), rng, precision, slope)
+            names.append(other.explanations)
+        except (TypeError, ValueError):
+            continue
+        if len(names) == 2:
+            break
+    both = {each: words for each, words in names[0].items() if each in names[1]} if len(names) == 2 else {}
+    if len(both) != 1 or accepted(next(iter(both))):
+        return None
+    each, words = next(iter(both.items()))
+    return Decided(both, False, f"NOT the direct gradient: on other problems of the same kind {_clause(each, words)}.")
+
+
+def _clause(hypothesis: Hypothesis, words: str) -> str:
+    """What it is and which factor is wrong."""
+    factor = factors.words(hypothesis.factor, hypothesis.name.startswith(("two-sided", "unshared two")))
+    smooth = hypothesis.name in ("reinforce", "exact", "mean", "mean of two", "gumbel-softmax", "straight",
+                                 "straight-through") or hypothesis.name.startswith("times ")
+    if smooth and hypothesis.sign < 0:
+        words += ", with the wrong sign (or of the loss -f: then pass loss=True)"
+    if not factor:
+        return words
+    if hypothesis.name in ("direct", "two-sided") and hypothesis.sign > 0:
+        return factor if hypothesis.name == "direct" else f"{words}, but {factor}"
+    return f"{words}; and {factor}"
+
+
+def _coincide(finding: Finding, left: dict[Hypothesis, str], tried: list[Problem]) -> str:
+    """The sentence that says what else fits here, and where it was tried."""
+    others = [_clause(each, words).split(":")[0] for each, words in finding.explanations.items() if each not in left]
+    others = list(dict.fromkeys(others))
+    if not tried or not others:
+        return ""
+    where = " and ".join(f"k = {each.h.shape[1]}, eps = {each.eps:.3g}" for each in tried)
+    shown = others if len(others) <= 4 else others[:3] + [f"{len(others) - 3} more"]
+    return (f" At these h, f and eps (k = {finding.problem.h.shape[1]}, eps = {finding.problem.eps:.4g}) other "
+            f"explanations give the same and cannot be excluded ({'; '.join(shown)}); another problem of the same kind "
+            f"excludes them ({where}).")
+
+
+def _accepted(finding: Finding, left: dict[Hypothesis, str], here: str, two_sided: bool | None) -> Decided:
+    """A direct gradient is among the explanations."""
+    problem = finding.problem
+    names = [each.name for each in left if accepted(each)]
+    if len(left) > 1:
+        said = "; or ".join(_clause(each, words) for each, words in left.items())
+        return Decided(left, None, f"{CANNOT}: {said}. Try an h, f and eps at which they differ.{here}")
+    if not accepted(next(iter(left)), two_sided):
+        asked = "two-sided" if two_sided else "one-sided"
+        return Decided(left, False, f"NOT the {asked} direct gradient that was asked for: {next(iter(left.values()))}."
+                                    f"{here}")
+    if finding.by_draws and finding.explanations and finding.best_unequal < finding.moments.draws and _matched(finding):
+        if finding.odd_share:
+            return Decided(left, None, f"{CANNOT}: {finding.best_unequal:,} draws differ from the direct gradient's, "
+                           f"each at a near-tie of {finding.precision}, but not as often as its rounding would make "
+                           f"them. If the function computes in {finding.precision}, pass "
+                           f"precision='{finding.precision}'.{here}")
+        return Decided(left, True, IS[names[0]] + here)
+    slip = slips.slips(problem)[names[0]]
+    if finding.own_noise:
+        return Decided(left, None, "Its law is that of the direct gradient, but it does not use the noise that it is "
+                                   "given: it draws its own. Call its fourth parameter rng, and its law decides."
+                                   f"{here}")
+    if finding.by_draws:
+        return Decided(left, False, "Mean and variance are those of the direct gradient, but it does not use the noise "
+                                    "that it is given: it draws its own from a fixed seed, or takes its entries in "
+                                    f"another order.{here}")
+    chance = laws.expected_changes(problem, slip)
+    chance = finding.moved / finding.moments.draws if chance is None else chance
+    expected = chance * finding.moments.draws
+    if expected < laws.CHANGES:
+        needed = moments.round_up(laws.CHANGES / chance) if chance > 0 else math.inf
+        more = f"{needed:,.0f} would do" if needed < 1e15 else "no practicable number would do"
+        return Decided(left, None, f"{CANNOT}: only {expected:.2g} of {finding.moments.draws:,} draws are expected to "
+                                   f"change the winner at these h, f and eps; {more}. What was seen agrees with: "
+                                   f"{IS[names[0]]}{here}")
+    return Decided(left, True, IS[names[0]] + here)
+
+
+def _matched(finding: Finding) -> bool:
+    """Whether the draws, and not the counts alone, have led to the explanations."""
+    return not finding.law_fits
+
+
+def report(finding: Finding, decided: Decided, truth: Known) -> Report:
+    """The table and all sentences."""
+    problem, found = finding.problem, finding.moments
+    kind = next(iter(decided.left)) if len(decided.left) == 1 else None
+    known = kind.name if kind is not None and accepted(kind) and decided.holds is not False else None
+    plain = kind is not None and kind.sign > 0 and kind.factor == factors.RIGHT and kind in finding.explanations
+    mean = of(finding, known or ("reinforce" if plain and kind.name == "reinforce" else None), truth)
+    variances = {"found": float(found.variance.sum())} | {name: float(value.sum())
+                                                          for name, value in truth.variances.items()}
+    two = kind is not None and kind.name == "two-sided"
+    target = truth.means["two-sided" if two else "tilted"], truth.variances["two-sided" if two else "direct"]
+    rows = tuple(tuple(float(each) for each in row) for row in
+                 zip(target[0].ravel(), found.mean.ravel(), found.error.ravel(), target[1].ravel(),
+                     found.variance.ravel()))
+    by_draws = finding.by_draws
+    unequal = finding.best_unequal if known else finding.unequal
+    equal = 1 - unequal / found.draws if by_draws else None
+    near_ties = unequal if by_draws and known and _matched(finding) else 0
+    sentences = [f"{found.draws:,} draws.", *mean.sentences, variance_sentence(variances)]
+    if by_draws:
+        share = f"{equal:.2%}" if unequal == 0 or equal < 0.9999 else f"All but {unequal:,}"
+        names = "two-sided direct gradient" if two and known else "direct gradient"
+        near = f"; each of the {near_ties:,} others is a near-tie of {finding.precision}" if near_ties else ""
+        sentences.append(f"{share} of the draws are the {names} of the same noise{near}.")
+    verdict = decided.verdict
+    if kind is None and not decided.left and decided.holds is False and mean.name in ("E f", "both"):
+        verdict += " Another estimator, then: as far as these draws can tell, its mean is the gradient of E f."
+    sentences.append(verdict)
+    notes = _notes(finding, near_ties)
+    return Report(found.draws, decided.holds, verdict, None if kind is None else kind.name, equal, near_ties,
+                  max(finding.precision, finding.returned, key=list(PRECISIONS).index) if by_draws else None,
+                  mean.name, mean.distances["two-sided" if two else "tilted"],
+                  mean.distances["E f"], mean.bias, variances, rows,
+                  tuple(map(float, truth.means["E f"].ravel())), tuple(sentences), notes)
+
+
+def _notes(finding: Finding, near_ties: int) -> tuple[str, ...]:
+    notes = [f"the function changes the array {name} that it is given, in place" for name in sorted(finding.spoiled)]
+    if finding.own_noise:
+        notes.append("the function does not use the noise that it is given: two calls with the same noise differ")
+    if finding.overflowed:
+        notes.append("float16 ends at 65,504 and cannot hold 1/eps: the function returns infinity; divide by eps in "
+                     "single precision")
+    if near_ties > 0.01 * finding.moments.draws:
+        notes.append(f"{finding.precision} changes {near_ties / finding.moments.draws:.1%} of the draws: measure h and "
+                     "f from their largest entries first, and add the noise in single precision")
+    return tuple(notes)
