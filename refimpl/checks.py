@@ -65,21 +65,27 @@ class Setting:
 
 def in_range(name: str, value: Value, least: float | None = None, most: float | None = None,
              above: float | None = None) -> None:
-    """Raises InputError, one line, if a number lies outside its range or is not finite."""
+    """Raises InputError, one line that states the whole range, if a number lies outside it or is not finite."""
     if least is not None and not value >= least:
-        raise InputError(f"{name} must be at least {least}, got {value}")
+        also = "" if most is None else f" and at most {most}"
+        raise InputError(f"{name} must be at least {least}{also}, got {value}")
     if most is not None and not value <= most:
-        raise InputError(f"{name} must be at most {most}, got {value}")
+        also = "" if least is None else f" and at least {least}"
+        raise InputError(f"{name} must be at most {most}{also}, got {value}")
     if above is not None and not (value > above and math.isfinite(value)):
         raise InputError(f"{name} must be above {above} and finite, got {value}")
 
 
-def unknown(what: str, given: str, known: Iterable[str]) -> str:
-    """The message for a name that does not exist: the nearest known one, if any is near, and all that there are."""
+def unknown(what: str, given: str, known: Iterable[str], elsewhere: Mapping[str, str] = {}) -> str:
+    """The message for a name that does not exist: the nearest one, if any is near, and all that are known.
+
+    elsewhere: names that are not known here, and what the user should write instead of each.
+    """
     known = list(known)
-    near = get_close_matches(str(given), known, 1)
-    suggestion = f"did you mean {near[0]!r}? " if near else ""
-    return f"unknown {what} {given!r}; {suggestion}there are {', '.join(known)}"
+    near = get_close_matches(str(given), [*known, *elsewhere], 1)
+    suggestion = f"did you mean {near[0] if near[0] in known else elsewhere[near[0]]!r}? " if near else ""
+    separator = "; " if any("," in name for name in known) else ", "
+    return f"unknown {what} {given!r}; {suggestion}there are {separator.join(known)}"
 
 
 class Options(Mapping[str, Value]):

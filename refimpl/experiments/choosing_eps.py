@@ -40,7 +40,7 @@ import numpy as np
 from scipy.special import gammaln, xlog1py, xlogy
 
 from refimpl import checks, direct, exact
-from refimpl.checks import InputError
+from refimpl.experiments import options
 
 ENOUGH = 5              # changed winners: a count of 5 is known to about a half, its cube root to a sixth
 AIM = 20                # chosen among 5, 10, 20 and 30 on other random problems
@@ -199,8 +199,5 @@ def lines(found: dict[str, dict[str, np.ndarray]], M: int) -> list[str]:
 
 def run(M: int, count: int = PROBLEMS, seed: int = 0) -> list[str]:
     """The table for means of M estimates, as lines.  Raises InputError if an option is out of range."""
-    limits = (("samples", M, 2, 100_000), ("problems", count, 1, 1_000), ("seed", seed, 0, 10**9))
-    for name, value, least, most in limits:
-        if not least <= value <= most:
-            raise InputError(f"--{name} must be in {least} ... {most}, got {value}")
+    options.check("choose-eps", average=M, problems=count, seed=seed)
     return lines(table(M, seed, count), M)

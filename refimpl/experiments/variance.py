@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 
 from refimpl import data, direct, estimators, plots
 from refimpl.checks import InputError
+from refimpl.experiments import options
 from refimpl.experiments.rows import Record, measured
 from refimpl.models.vae import VAE
 from refimpl.runs import checkpoint
@@ -109,13 +110,12 @@ def run(out: Path | str, run_folder: Path | str | None = None, dataset: str = "m
         samples: int = 100, batch: int = 100, data_dir: str | None = None) -> list[Row]:
     """Measure at ten values of eps = tau; writes variance.csv and variance.png into `out`.
 
-    Raises InputError if samples is not in 2 ... 1,000, the batch larger than the data, or the run's folder unusable.
+    Raises InputError if a number is out of range, the batch larger than the data, or the run's folder unusable.
     """
-    if not 2 <= samples <= 1_000:
-        raise InputError(f"--samples must be in 2 ... 1000, got {samples}")
+    options.check("variance", k=k, seed=seed, samples=samples, batch=batch)
     model, images, words = trained_model(run_folder, dataset, k, seed, data_dir)
-    if not 1 <= batch <= len(images.train):
-        raise InputError(f"--batch must be in 1 ... {len(images.train)}, the number of training images, got {batch}")
+    if batch > len(images.train):
+        raise InputError(f"--batch must be at most {len(images.train)}, the number of training images, got {batch}")
     folder = output_folder(out)
     x = images.train.images(slice(0, batch), model.dtype)
     rng = np.random.default_rng(seed)

@@ -18,7 +18,7 @@ from scipy.optimize import brentq, minimize, minimize_scalar
 
 from refimpl import danskin, direct, exact, gumbel, plots
 from refimpl.checks import InputError
-from refimpl.experiments import theorem1
+from refimpl.experiments import options, theorem1
 from refimpl.system.files import output_folder
 from refimpl.system.progress import Progress
 
@@ -79,11 +79,11 @@ class Counted(Sampled):
 
 
 def identity(text: str, one: np.ndarray, other: np.ndarray, tolerance: float = RELATIVE) -> Claim:
-    """Two exact routes to one quantity: shown is the first route's largest entry and how far the other is off."""
+    """Two exact routes to one quantity: shown is the first route's largest entry and how far the second differs."""
     one, other = np.atleast_1d(one), np.atleast_1d(other)
     scale = np.abs(one).max()
     off = float(np.abs(one - other).max() / scale) if scale > 0 else float(np.abs(other).max())
-    return Claim(text, f"{one.flat[np.abs(one).argmax()]:.6g}", f"other route off by {off:.0e}", off <= tolerance)
+    return Claim(text, f"{one.flat[np.abs(one).argmax()]:.6g}", f"second method differs by {off:.0e}", off <= tolerance)
 
 
 def estimated(text: str, truth: np.ndarray, sampled: Sampled, probability: np.ndarray | None = None) -> Claim:
@@ -136,16 +136,9 @@ def run(k: int = 6, seed: int = 0, samples: int = 200_000, out: Path | str | Non
     """Check all claims on a random problem with k values, or on h and f; write theorem1.png and component.png into
     `out` if it is given.  started: called with h and f once nothing has been refused.
 
-    Raises InputError if k is not in 2 ... 50, samples not in 1,000 ... 100,000,000, seed below 0, eps not in
-    0.001 ... 1,000, or h and f are not what scores() takes.
+    Raises InputError if a number is out of range, or h and f are not what scores() takes.
     """
-    limits = (("k", k, 2, 50), ("samples", samples, 1_000, 100_000_000), ("seed", seed, 0, None))
-    for name, value, least, most in limits:
-        if value < least or (most is not None and value > most):
-            raise InputError(f"--{name} must be " + (f"in {least} ... {most}" if most else f"at least {least}")
-                             + f", got {value}")
-    if not 1e-3 <= eps <= 1e3:
-        raise InputError(f"--eps must be in 0.001 ... 1000, got {eps:g}")
+    options.check("verify", k=k, eps=eps, seed=seed, samples=samples)
     h, f = scores(k, seed, h, f)
     folder = output_folder(out) if out is not None else None
     started(h, f)
@@ -203,25 +196,25 @@ def _claims(h: np.ndarray, f: np.ndarray, eps: float, samples: int, rng: np.rand
         progress.advance(len(noise))
     progress.clear()
 
-    yield identity("Theorem 2: P(z* = z) = softmax(h); other route: the integral (6)", q,
+    yield identity("Theorem 2: P(z* = z) = softmax(h); second method: the integral (6)", q,
                    gumbel.choice_probabilities_by_quadrature(h))
     yield _short(estimated("Theorem 2: P(z* = z), sampled", q, statistics["choice"], q))
     noise = gumbel.sample((1_000, k), np.random.default_rng(k))         # a generator of its own: no other draw moves
-    yield identity("step 1: max {eps f + h + gamma}, draw by draw; other route: the highest line",
+    yield identity("step 1: max {eps f + h + gamma}, draw by draw; second method: the highest line",
                    danskin.perturbed_max(h, f, eps, noise).value, (eps * f + h + noise).max(axis=1))
     yield _short(estimated(f"step 1: G(h, {eps}) = E max = logsumexp(h + eps f)", danskin.G(h, f, eps),
                            statistics["G"]))
     yield estimated("Danskin: dG/deps = E f(z*(eps)) = sum q_eps f", danskin.dG_deps(h, f, eps), statistics["slope"])
     yield estimated("Danskin: dG/dh = E onehot(z*(eps)) = q_eps", q_eps, statistics["winner"], q_eps)
-    yield identity("Danskin: dG/deps; other route: differences of G, to 1e-7", danskin.dG_deps(h, f, eps),
+    yield identity("Danskin: dG/deps; second method: differences of G, to 1e-7", danskin.dG_deps(h, f, eps),
                    _gradient_by_differences(lambda x: danskin.G(h, f, x[:, 0]), np.array([eps])), 1e-7)
-    yield identity("Danskin: dG/dh; other route: differences of G, to 1e-7", danskin.dG_dh(h, f, eps),
+    yield identity("Danskin: dG/dh; second method: differences of G, to 1e-7", danskin.dG_dh(h, f, eps),
                    _gradient_by_differences(lambda x: danskin.G(x, f, eps), h), 1e-7)
-    yield _short(identity("(2): the Hessian is symmetric; other route: the other order", danskin.d2G_dh_deps(h, f, eps),
-                          danskin.d2G_deps_dh(h, f, eps)))
-    yield identity("(3): d/dh d/deps G at eps = 0; other route: grad E f(z*)", danskin.d2G_dh_deps(h, f, 0.0), truth)
-    yield identity("(4): d/deps d/dh G at eps = 0; other route: grad E f(z*)", danskin.d2G_deps_dh(h, f, 0.0), truth)
-    yield _short(identity("Theorem 1 (1): grad E f(z*); other route: E g at eps = 1e-7, to 1e-5", truth,
+    yield _short(identity("(2): the Hessian is symmetric; second method: the other order",
+                          danskin.d2G_dh_deps(h, f, eps), danskin.d2G_deps_dh(h, f, eps)))
+    yield identity("(3): d/dh d/deps G at eps = 0; second method: grad E f(z*)", danskin.d2G_dh_deps(h, f, 0.0), truth)
+    yield identity("(4): d/deps d/dh G at eps = 0; second method: grad E f(z*)", danskin.d2G_deps_dh(h, f, 0.0), truth)
+    yield _short(identity("Theorem 1 (1): grad E f(z*); second method: E g at eps = 1e-7, to 1e-5", truth,
                           direct.expected_gradient(h, f, 1e-7), 1e-5))
     yield _short(estimated("finite eps: E g = (q_eps - q) / eps", mean_g, statistics["gradient"], moves))
     yield identity("finite eps: E g = grad T, T = log E exp(eps f) / eps; by differences, to 1e-7", mean_g,
@@ -232,8 +225,8 @@ def _claims(h: np.ndarray, f: np.ndarray, eps: float, samples: int, rng: np.rand
     yield _slope("bias of the two-sided difference is O(eps^2): slope 2", h, f, True, 2)
     yield estimated("control variate: E grad log q(z*) = 0", np.zeros(k), statistics["score"], q)
     yield _control_variate(h, f)
-    yield identity("coupling law: rows; other route: q", law.sum(axis=1), q)
-    yield identity("coupling law: columns; other route: q_eps", law.sum(axis=0), q_eps)
+    yield identity("coupling law: rows; second method: q", law.sum(axis=1), q)
+    yield identity("coupling law: columns; second method: q_eps", law.sum(axis=0), q_eps)
     yield estimated("coupling law: P(z* = i, z*(eps) = j), sampled", law, statistics["pair"], law)
     climbs = np.subtract.outer(f, f).T >= 0                             # f(z*(eps)) >= f(z*), (i, j)
     wrong = statistics["pair"].mean.reshape(k, k)[~climbs].sum()
@@ -250,10 +243,10 @@ def _claims(h: np.ndarray, f: np.ndarray, eps: float, samples: int, rng: np.rand
     else:
         yield estimated(f"best eps for one sample is {best:.4g}: mean squared error there", direct.mse(h, f, best),
                         statistics["best"])
-        yield identity("best eps for one sample; other route: Brent's search for the least error, to 1e-4", best,
+        yield identity("best eps for one sample; second method: Brent's search for the least error, to 1e-4", best,
                        _least_error(h, f, best), 1e-4)
     probability = preferred_probability(10, 1.0)
-    yield identity("T - KL at eps = 1, k = 10, one value far the best: its q; other route: maximised, to 1e-5",
+    yield identity("T - KL at eps = 1, k = 10, one value far the best: its q; second method: maximised, to 1e-5",
                    probability, _maximised_probability(10, 1.0), 1e-5)
 
 

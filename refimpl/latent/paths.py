@@ -57,7 +57,7 @@ class Paths(Family):
     relaxable = False
     has_unary_kl = False
     noise_on_every_score = True
-    options = {"rows": Setting(int, None, "rows of the grid, which divide --n (default: a square)", least=1,
+    options = {"rows": Setting(int, None, "number of rows of the grid, which must divide --n (default: the root of --n)", least=1,
                                most=LARGEST_SIDE)}
 
     @classmethod
