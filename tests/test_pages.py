@@ -87,22 +87,22 @@ def test_an_estimator_of_one_s_own_trains_and_is_drawn_and_measured(mine, capsys
     assert done.returncode == 0, done.stderr
     with open(mine / "runs/mine/metrics.csv", newline="") as stream:
         assert len(list(csv.DictReader(stream))) == 1
-    done = called(mine, "compare", "runs/mine", "--out", "mine.png")
+    done = called(mine, "compare", "runs/mine", "--save", "mine.png")
     assert done.returncode == 0 and (mine / "mine.png").read_bytes().startswith(b"\x89PNG"), done.stderr
-    done = called(mine, "estimators", "--n", "2", "--k", "2", "--samples", "5000", "--out", "runs/e")
+    done = called(mine, "measure", "estimators", "--n", "2", "--k", "2", "--samples", "5000", "--out", "runs/e")
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("mine ")]
     assert done.returncode == 0 and line.rstrip().endswith("unbiased")
     # whoever has not registered it is told so, in one line
-    for arguments in (["compare", str(mine / "runs/mine"), "--out", str(mine / "x.png")],
+    for arguments in (["compare", str(mine / "runs/mine"), "--save", str(mine / "x.png")],
                       ["train", "--resume", "--out", str(mine / "runs/mine")]):
         assert cli.main(arguments) == 2
         assert "'mine'" in (said := capsys.readouterr().err) and said.count("\n") == 1
 
 
 def test_the_index_of_the_functions_is_what_the_command_makes(capsys):
-    assert cli.main(["functions"]) == 0
+    assert cli.main(["make", "functions"]) == 0
     made = capsys.readouterr().out
-    assert made == (ROOT / functions.PAGE).read_text(encoding="utf-8"), "`python -m refimpl functions --write`"
+    assert made == (ROOT / functions.PAGE).read_text(encoding="utf-8"), "`python -m refimpl make functions --write`"
     assert "| `gradient` | (onehot(z*(eps)) - onehot(z*)) / eps, one estimate a draw of the noise" in made
 
 
@@ -117,5 +117,5 @@ def test_every_public_function_has_a_first_line():
 def test_functions_write(tmp_path, monkeypatch, capsys):
     (tmp_path / "tutorials").mkdir()
     monkeypatch.setattr(functions, "ROOT", tmp_path)
-    assert cli.main(["functions", "--write"]) == 0
+    assert cli.main(["make", "functions", "--write"]) == 0
     assert (tmp_path / functions.PAGE).read_text() == functions.page()

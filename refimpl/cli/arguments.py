@@ -52,9 +52,8 @@ class Help(argparse.ArgumentDefaultsHelpFormatter):
     """--help with the defaults, where there are any."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
-        if action.default is None or action.default is False or "(default: " in action.help:
-            return action.help
-        return super()._get_help_string(action)
+        empty = action.default is None or action.default is False or action.default == []
+        return action.help if empty or "(default: " in action.help else super()._get_help_string(action)
 
 
 class Commands:

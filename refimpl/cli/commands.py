@@ -46,10 +46,10 @@ def verify_and_print(k: int, seed: int, samples: int, out: Path, h=None, f=None,
 
     def started(h, f) -> None:
         print(f"k = {len(h)}, seed {seed}, {samples:,} draws of the noise, eps = {eps:g}")
-        for name, values in (("h, normalised to log q, which changes no probability,", h), ("f", f)):
+        for name, values in (("h", h), ("f", f)):
             print(textwrap.fill(", ".join(f"{value:.4g}" for value in values), 78, initial_indent=f"{name} = ",
                                 subsequent_indent="    "))
-        print()
+        print("h is normalised to log q, which changes no probability.\n")
 
     def show(claim: verify.Claim) -> None:
         if short and not claim.short and claim.holds:

@@ -33,9 +33,9 @@ def _errors(z: float) -> str:
 def estimators(options: argparse.Namespace) -> int:
     from refimpl.experiments import estimators_table
 
-    show = _Below(f"A toy problem with n = {options.n}, k = {options.k}, seed {options.seed}; {options.samples:,} draws "
-                  "for each estimator.\nworst: the worst component of the bias, in standard errors; cost: variance times "
-                  "evaluations\n"
+    show = _Below(f"A toy problem with n = {options.n}, k = {options.k}, seed {options.seed}; "
+                  f"{options.samples:,} draws for each estimator.\n"
+                  "worst: the worst component of the bias, in standard errors; cost: variance times evaluations\n"
                   f"{'estimator':31s} {'|bias|':>7s} {'worst':>8s} {'variance':>8s} {'evals':>5s} {'cost':>9s}  "
                   "verdict")
     rows = estimators_table.run(options.n, options.k, options.samples, options.seed, options.out, lambda row: show(
@@ -136,9 +136,9 @@ def codes(options: argparse.Namespace) -> int:
 def structured_timing(options: argparse.Namespace) -> int:
     from refimpl.experiments import structured_timing
 
-    show = _Below(f"{'method':28s} {'n':>3s} {'ms per step':>11s}")
+    show = _Below(f"{'method':28s} {'n':>3s} {'ms per step':>12s}")
     structured_timing.run(options.out, options.batch, options.largest, lambda row: show(
-        f"{row.method:28s} {row.n:3d} {1e3 * row.seconds:11.1f}"))
+        f"{row.method:28s} {row.n:3d} {1e3 * row.seconds:12.1f}"))
     print(f"Picture: {options.out / 'structured-timing.png'}")
     return 0
 
@@ -149,10 +149,10 @@ def benchmark(options: argparse.Namespace) -> int:
     kernels = os.environ.get("OPENBLAS_CORETYPE")
     if kernels:                                     # it may halve the speed of every product
         print(f"OPENBLAS_CORETYPE={kernels} is set: OpenBLAS uses the kernels of that processor, not of this one")
-    show = _Below(f"{'step of':60s} {'ms':>7s} {'products, ms':>13s} {'ratio':>6s} {'s per epoch':>11s}")
+    show = _Below(f"{'step of':60s} {'ms':>7s} {'products, ms':>13s} {'ratio':>6s} {'s per epoch':>12s}")
     benchmark.run(options.batch, options.steps, options.rounds, lambda row: show(
         f"{row.settings.label():60s} {1e3 * row.step:7.2f} {1e3 * row.products:13.2f} {row.step / row.products:6.2f} "
-        f"{row.step * math.ceil(50_000 / options.batch):11.2f}"), options.out)
+        f"{row.step * math.ceil(50_000 / options.batch):12.2f}"), options.out)
     taken = benchmark.epoch_seconds()
     print(f"direct, k = 10: epochs of {', '.join(f'{s:.2f}' for s in taken)} s; "
           f"the third took {taken[-1] / taken[0]:.2f} times as long as the first")

@@ -56,11 +56,11 @@ class VAEWords(Words):
         return shown + ([("unary-KL loss, no bound", NOT_A_BOUND, -1)] if released else [])
 
     def heading(self, settings: VAESettings) -> str:
-        titles = " ".join(f"{title:>{NARROWEST}s}" for title, _, _ in self._shown(settings))
+        titles = "".join(f" {title:>{NARROWEST}s}" for title, _, _ in self._shown(settings))
         how = "exact by enumeration, unless the title says otherwise" if settings.exact_parts else \
             "nothing is exact: there are too many joint values to enumerate"
         return (f"{settings.entry.name}: {settings.label()}, seed {settings.seed}\n"
-                f"nats per image; {how}\nepoch {titles}  seconds")
+                f"nats per image; {how}\nepoch{titles}  seconds")
 
     def line(self, settings: VAESettings, row: Row) -> str:
         shown = [("" if math.isnan(row[name]) else f"{sign * row[name]:.2f}").rjust(max(NARROWEST, len(title)))

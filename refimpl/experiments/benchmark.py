@@ -1,6 +1,6 @@
 """How long does a training step take, beside the matrix products that it cannot avoid?
 
-    python -m refimpl benchmark
+    python -m refimpl measure benchmark
 
 Seconds depend on the machine and on what else it is doing; the ratio of two times measured in the same minute says
 more.  Steps and products take turns, round by round, after a warm-up, and the medians over the rounds are shown.

@@ -1,6 +1,6 @@
 """Choosing eps without the truth, from what one has in practice: draws of the noise, and the range of f.
 
-    python -m refimpl choose-eps --samples 1000     the rule against the exact best eps, on random problems
+    python -m refimpl measure choose-eps --average 1000     the rule against the exact best eps, on random problems
 
 The mean of M estimates is off by |bias|^2 + variance / M in mean square.  Let R = max f - min f, x = eps R and
 phi(x) = (e^x - 1) / x - 1, let grad = grad_h E_q f, and let |.|_1 be the sum of absolute values.  For all h and f

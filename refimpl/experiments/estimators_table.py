@@ -1,6 +1,6 @@
 """Every estimator against the truth by enumeration, on a nonlinear toy: bias, variance, cost.
 
-    python -m refimpl estimators --n 4 --k 2        or --n 1 --k 8
+    python -m refimpl measure estimators --n 4 --k 2        or --n 1 --k 8
 
 The toy (models/toy.py) has n variables of k values and a score f that is nonlinear in each and joint in all.
 Enumeration gives grad_h E_q f exactly.  An estimator that claims to be unbiased must have every coordinate's mean

@@ -1,6 +1,6 @@
 """Examples of the drawn faces: a column a combination of the attributes, a row one draw of all that they do not say.
 
-    python -m refimpl faces-sheet --out faces.png
+    python -m refimpl make faces-sheet --save faces.png
 """
 from __future__ import annotations
 

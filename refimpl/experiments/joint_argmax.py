@@ -1,6 +1,6 @@
 """What does the coordinate-wise arg max of slide 30 lose against the joint one of slide 29?
 
-    python -m refimpl joint-argmax --n 8
+    python -m refimpl measure joint-argmax --n 8
 
 A model with n binary variables is trained for an epoch.  On a batch of training images, with the same noise, both arg
 maxes are taken again and again: how often they agree, and how far the mean gradient of either is from the exact

@@ -27,7 +27,7 @@ OPTIONS: dict[str, dict[str, Setting]] = {
     "explore": {"eps": Setting(float, 0.3, "strength of the perturbation by f at the start, 1/nat", 0.01, 10),
                 "seed": _seed("the noise"), "samples": _samples(2_000, 10, 20_000)},
     "experiment": {"epochs": Setting(int, 10, "epochs of each run", 1, 100_000),
-                   "seeds": Setting(int, 1, "number of seeds of each run: 0, 1, ... SEEDS - 1", 1, 100),
+                   "seeds": Setting(int, 1, "number of seeds of each run, which are 0, 1, 2 and so on", 1, 100),
                    "jobs": Setting(int, 1, "number of runs at the same time, each in one thread", 1, 64)},
     "variance": {"k": Setting(int, 10, "without --run: number of values of z", 2, WIDEST),
                  "seed": _seed("the noise and, without --run, of the model"),
@@ -44,7 +44,7 @@ OPTIONS: dict[str, dict[str, Setting]] = {
                      "batch": _batch(1_000, 50, "images in the batch")},
     "structured-timing": {"batch": _batch(1_000), "largest": Setting(
         int, 40, "largest n for the solvers of polynomial cost; the others stop at 15", 5, 40)},
-    "plateau-steps": {"seeds": Setting(int, 5, "number of seeds of each run: 0, 1, ... SEEDS - 1", 1, 100),
+    "plateau-steps": {"seeds": Setting(int, 5, "number of seeds of each run, which are 0, 1, 2 and so on", 1, 100),
                       "steps": Setting(int, 1_000, "training steps of 100 images", 1, 100_000)},
     "yardsticks": {"repetitions": Setting(int, 10, "number of repetitions of each sampled bound", 2, 1_000),
                    "images": Setting(int, 2_000, "number of test images", 1, 10_000)},

@@ -1,6 +1,6 @@
 """The first steps of the runs of `experiment plateau`, from inside: what goes on while a run sits on its plateau.
 
-    python -m refimpl plateau-steps
+    python -m refimpl measure plateau-steps
 
 Every few steps the model is looked at on the first 1,000 test images, with everything exact:
 

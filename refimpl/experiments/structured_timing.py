@@ -1,6 +1,6 @@
 """Slide 32, left: seconds a training step of a structured encoder against n, by every solver and joint Gumbel-softmax.
 
-    python -m refimpl structured-timing
+    python -m refimpl measure structured-timing
 
 Gumbel-softmax over joint values takes 2^n of everything; a minimum cut is polynomial.  Each point is the median of a
 few steps on MNIST after a warm-up; the integer program, by far the slowest, gets a single step where a step takes more

@@ -1,6 +1,6 @@
 """Slide 21: how noisy is the encoder's gradient, against eps of direct optimisation and tau of Gumbel-softmax?
 
-    python -m refimpl variance [--run DIR]
+    python -m refimpl measure variance [--run DIR]
 
 One trained model, one batch of training images, fresh noise again and again.  For direct the answer is also known
 exactly, from the coupling law: the sampled points have to lie on that line.

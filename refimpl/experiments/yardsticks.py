@@ -1,6 +1,6 @@
 """What the paper measured its methods by, on one and the same model: one sample, a hundred, enumeration.
 
-    python -m refimpl yardsticks DIR ...
+    python -m refimpl measure yardsticks DIR ...
 
 On the slides direct is reported by one sample an image, Gumbel-softmax by a hundred and enumeration exactly.  One-hot
 samples have the exact bound as their mean, one or a hundred, so that only noise is left between them.  Relaxed samples,

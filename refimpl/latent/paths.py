@@ -57,7 +57,8 @@ class Paths(Family):
     relaxable = False
     has_unary_kl = False
     noise_on_every_score = True
-    options = {"rows": Setting(int, None, "number of rows of the grid, which must divide --n (default: the root of --n)", least=1,
+    options = {"rows": Setting(int, None, "number of rows of the grid, which must divide --n (default: the root of "
+                                          "--n, rounded down)", least=1,
                                most=LARGEST_SIDE)}
 
     @classmethod

@@ -58,7 +58,7 @@ class MixtureSettings(RunSettings):
     labels: int = setting(100, "number of labelled images, the same for each class; 0 means clustering", least=0)
     labelled_term: str | None = setting(None, "what a label teaches the class's scores (default: cross-entropy)",
                                         choices=lambda: label_terms.REGISTRY)
-    label_eps: float | None = setting(None, "eps of the labelled terms released and direct-loss (default: 0.05)", above=0)
+    label_eps: float | None = setting(None, "eps of the terms released and direct-loss (default: 0.05)", above=0)
     label_weight: float | None = setting(None, "weight of the labelled term after the pretraining (default: 50)",
                                          least=0, most=1e6)
     image_weight: float | None = setting(None, "weight of the labelled images as images of a known class, after the "

@@ -80,8 +80,9 @@ def test_interrupts_that_the_parent_told_us_to_ignore_are_ignored(tmp_path):
     assert process.returncode == 0 and "3 epochs" in out and err == ""
 
 
-@pytest.mark.parametrize("command", [["train"], ["semi-supervised"], ["verify"], ["variance"], ["estimators"],
-                                     ["structured-timing"], ["experiment", "binary"], ["quickstart"]])
+@pytest.mark.parametrize("command", [["train"], ["semi-supervised"], ["verify"], ["measure", "variance"],
+                                     ["measure", "estimators"], ["measure", "structured-timing"],
+                                     ["experiment", "binary"], ["quickstart"]])
 def test_an_empty_name_is_no_folder(tmp_path, capsys, monkeypatch, command):
     monkeypatch.chdir(tmp_path)
     assert_refused(capsys, [*command, "--out", ""], "--out", "empty name")
@@ -110,7 +111,7 @@ def test_compare_refuses_numbers_that_are_no_measurement(finished, tmp_path, cap
     names, values = text[0].split(","), text[1].split(",")
     values[names.index("test_elbo")] = number
     (finished / "metrics.csv").write_text("\n".join([text[0], ",".join(values)]) + "\n")
-    assert_refused(capsys, ["compare", finished, "--out", tmp_path / "c.png"], "metrics.csv", "beyond 1e+12")
+    assert_refused(capsys, ["compare", finished, "--save", tmp_path / "c.png"], "metrics.csv", "beyond 1e+12")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
 
 
@@ -118,14 +119,15 @@ def test_compare_refuses_numbers_that_are_no_measurement(finished, tmp_path, cap
 def test_a_pipe_in_the_place_of_a_file_is_refused_unopened(finished, tmp_path, capsys, name):
     (finished / name).unlink()
     os.mkfifo(finished / name)
-    command = ["codes", finished] if name == checkpoint.FILE else ["compare", finished, "--out", tmp_path / "c.png"]
+    command = ["measure", "codes", finished] if name == checkpoint.FILE else \
+        ["compare", finished, "--save", tmp_path / "c.png"]
     assert_refused(capsys, command, name, "not a plain file")
 
 
 def test_compare_takes_runs_of_every_kind(finished, tmp_path, capsys):
     small = ["--labels", "10", "--limit", "60", "--batch", "20", "--pretrain", "1", "--epochs", "1", "--gaussian", "2"]
     assert call(capsys, "semi-supervised", *small, "--out", tmp_path / "mixture")[0] == 0
-    status, out, err = call(capsys, "compare", finished, tmp_path / "mixture", "--out", tmp_path / "c.png")
+    status, out, err = call(capsys, "compare", finished, tmp_path / "mixture", "--save", tmp_path / "c.png")
     assert status == 0 and err == "" and "10 labels" in out and "k = 10" in out
 
 

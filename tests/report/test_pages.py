@@ -30,7 +30,7 @@ def test_the_committed_pages_are_what_the_rows_make(page, store):
     text = (pages.ROOT / page).read_text(encoding="utf-8")
     assert markdown.blocks(text), "a page without blocks"
     assert markdown.filled(text, lambda name: pages.block(store, name)) == text, \
-        "`python -m refimpl report` makes them again"
+        "`python -m refimpl make report` makes them again"
 
 
 def test_the_committed_pictures_are_what_the_rows_make(store):
@@ -38,7 +38,7 @@ def test_the_committed_pictures_are_what_the_rows_make(store):
     assert len(made) > 4
     for file, draw in made.items():
         path = pages.ROOT / pages.FIGURES / file
-        assert plots.digest_of(path) == plots.drawn(draw()), f"{file}: `python -m refimpl report` makes it again"
+        assert plots.digest_of(path) == plots.drawn(draw()), f"{file}: `python -m refimpl make report` makes it again"
 
 
 def test_every_block_stands_on_a_page():
@@ -108,16 +108,18 @@ def run_of(label="direct", **changed):
 
 def test_a_run_is_taken_up_and_shown(root, tmp_path, capsys):
     rows.put(tmp_path / "x/rows", run_of())
-    assert cli.main(["report", "--root", str(root), "--check"]) == 1                 # nothing is written
-    assert "direct" not in (root / "tutorials/results.md").read_text()
-    assert cli.main(["report", "--root", str(root), "--add", str(tmp_path / "x")]) == 0
+    assert cli.main(["make", "report", "--root", str(root)]) == 1                             # nothing is written
     said = capsys.readouterr().out
-    assert "binary/fashion-mnist-direct-seed0.csv: taken up, 1 rows" in said and "binary.png: made anew" in said
+    assert "results.md: would change" in said and "Nothing was changed" in said
+    assert "direct" not in (root / "tutorials/results.md").read_text()
+    assert cli.main(["make", "report", "--root", str(root), "--write", "--add", str(tmp_path / "x")]) == 0
+    said = capsys.readouterr().out
+    assert "binary/fashion-mnist-direct-seed0.csv: added, 1 rows" in said and "binary.png: written" in said
     page = (root / "tutorials/results.md").read_text()
     assert "| direct | – | 166.00 | 165.00 | 1.00 | 0.10 |" in page and page.startswith("b\n")
     assert plots.digest_of(root / pages.FIGURES / "binary.png")
-    assert cli.main(["report", "--root", str(root), "--check"]) == 0
-    assert "are what the rows make" in capsys.readouterr().out
+    assert cli.main(["make", "report", "--root", str(root)]) == 0
+    assert "are up to date with the rows" in capsys.readouterr().out
 
 
 def test_what_is_wrong_is_one_line_and_changes_nothing(root, tmp_path, capsys):
@@ -130,15 +132,15 @@ def test_what_is_wrong_is_one_line_and_changes_nothing(root, tmp_path, capsys):
     before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
     for add, words in ((tmp_path / "other", "other settings (lr)"), (tmp_path / "bad", "is damaged"),
                        (tmp_path / "none", "is missing")):
-        assert cli.main(["report", "--root", str(root), "--add", str(add)]) == 2
+        assert cli.main(["make", "report", "--root", str(root), "--write", "--add", str(add)]) == 2
         said = capsys.readouterr()
         assert words in said.err and said.err.count("\n") == 1
         assert {path: path.read_bytes() for path in before} == before
 
 
 def test_a_folder_without_pages_and_a_block_that_nobody_makes(root, tmp_path, capsys):
-    assert cli.main(["report", "--root", str(tmp_path / "tutorials")]) == 2
+    assert cli.main(["make", "report", "--root", str(tmp_path / "tutorials")]) == 2
     assert "has no README.md" in capsys.readouterr().err
     (root / "tutorials/results.md").write_text(f"<!-- report: binery -->\n{END}\n")
-    assert cli.main(["report", "--root", str(root)]) == 2
-    assert "results.md: unknown block 'binery'; there are claims," in capsys.readouterr().err
+    assert cli.main(["make", "report", "--root", str(root)]) == 2
+    assert "results.md: unknown block 'binery'; did you mean 'binary'? there are claims," in capsys.readouterr().err
