@@ -66,11 +66,13 @@ class Setting:
 
 def in_range(name: str, value: Value, least: float | None = None, most: float | None = None,
              within: Callable[[str, float], float] | None = None) -> None:
-    """Raises InputError, one line, if a number lies outside its range or is not finite."""
+    """Raises InputError, one line that states the whole range, if a number lies outside it or is not finite."""
     if least is not None and not value >= least:
-        raise InputError(f"{name} must be at least {least}, got {value}")
+        also = "" if most is None else f" and at most {most}"
+        raise InputError(f"{name} must be at least {least}{also}, got {value}")
     if most is not None and not value <= most:
-        raise InputError(f"{name} must be at most {most}, got {value}")
+        also = "" if least is None else f" and at least {least}"
+        raise InputError(f"{name} must be at most {most}{also}, got {value}")
     if within is not None:
         try:
             within(name, value)
@@ -78,12 +80,16 @@ def in_range(name: str, value: Value, least: float | None = None, most: float | 
             raise InputError(str(problem)) from None
 
 
-def unknown(what: str, given: str, known: Iterable[str]) -> str:
-    """The message for a name that does not exist: the nearest known one, if any is near, and all that there are."""
+def unknown(what: str, given: str, known: Iterable[str], elsewhere: Mapping[str, str] = {}) -> str:
+    """The message for a name that does not exist: the nearest one, if any is near, and all that are known.
+
+    elsewhere: names that are not known here, and what the user should write instead of each.
+    """
     known = list(known)
-    near = get_close_matches(str(given), known, 1)
-    suggestion = f"did you mean {near[0]!r}? " if near else ""
-    return f"unknown {what} {given!r}; {suggestion}there are {', '.join(known)}"
+    near = get_close_matches(str(given), [*known, *elsewhere], 1)
+    suggestion = f"did you mean {near[0] if near[0] in known else elsewhere[near[0]]!r}? " if near else ""
+    separator = "; " if any("," in name for name in known) else ", "
+    return f"unknown {what} {given!r}; {suggestion}there are {separator.join(known)}"
 
 
 class Options(Mapping[str, Value]):
@@ -287,12 +293,8 @@ def positive(name: str, value: float) -> float:
 
 def _within(name: str, value: float, limits: tuple[float, float]) -> float:
     found, (least, most) = number(name, value), limits
-    if least > 0 and not least <= found <= most:
-        raise ValueError(f"{name} must be above 0, in {least:g} ... {most:g}, got {found:g}")
-    if not found >= least:
-        raise ValueError(f"{name} must be at least {least:g}, got {found:g}")
-    if not found <= most:
-        raise ValueError(f"{name} must be at most {most:g}, got {found:g}")
+    if not least <= found <= most:
+        raise ValueError(f"{name} must be at least {least:.10g} and at most {most:.10g}, got {found:.10g}")
     return found
 
 
@@ -314,6 +316,9 @@ def weight(name: str, value: float) -> float:
 def kl_weight(name: str, value: float) -> float:
     """Of a KL term, as a float; ValueError or TypeError that names it unless it is in KL_WEIGHTS."""
     return _within(name, value, KL_WEIGHTS)
+
+
+RANGES = {temperature: TEMPERATURES, learning_rate: LEARNING_RATES, weight: WEIGHTS, kl_weight: KL_WEIGHTS}
 
 
 def flag(name: str, value: object) -> bool:

@@ -8,7 +8,7 @@ The chance that both are i, and the rates (chances over eps) at which the pair l
 to j, are sums of positive terms in logs: nothing cancels, however small eps or a q is.  From them follow the joint law
 of the pair, and variance and covariance of one sampled gradient.
 
-Shapes as in direct.py.  The functions of Clocks take scores (..., k) and eps (..., 1), checked and broadcast.
+Shapes as in direct.py.  Clocks takes scores (..., k) and eps (..., 1), checked and broadcast.
 """
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def stay_probability(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool =
     P(i, i) = w_i / C(a_i) = 1 / sum_j exp(max(h_j - h_i, h_j - h_i + eps (f_j - f_i))): i must beat every j both ways.
     Its sum is the chance that the sampled gradient is zero.
     """
-    return stay(make_clocks(*as_one_sided(h, f, eps, two_sided)))
+    return Clocks.of(*as_one_sided(h, f, eps, two_sided)).stay()
 
 
 def joint_law(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
@@ -42,10 +42,10 @@ def joint_law(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False)
     positive terms only, nothing cancels.  Rows sum to q, columns to q_eps.
     """
     h, f, eps = as_one_sided(h, f, eps, two_sided)
-    pair = make_clocks(h, f, eps)
-    law = eps[..., None] * move_rates(pair)
+    pair = Clocks.of(h, f, eps)
+    law = eps[..., None] * pair.move_rates()
     diagonal = np.arange(h.shape[-1])
-    law[..., diagonal, diagonal] = stay(pair)
+    law[..., diagonal, diagonal] = pair.stay()
     return law
 
 
@@ -59,8 +59,8 @@ def variance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) 
     variance = (arrive + leave - (arrive - leave)^2) / eps^2, written below with positive terms only.
     """
     h, f, eps = as_one_sided(h, f, eps, two_sided)
-    pair = make_clocks(h, f, eps)
-    leave, arrive, both = leave_rate(pair), arrive_rate(pair), stay(pair)
+    pair = Clocks.of(h, f, eps)
+    leave, arrive, both = pair.leave_rate(), pair.arrive_rate(), pair.stay()
     # q = stay + eps leave, so 1 - eps leave = stay + the q of all others.  It keeps its digits where a move is certain.
     q, q_eps = softmax(h, axis=-1), softmax(tilted(h, f, eps)[0], axis=-1)
     no_leave, no_arrive = both + others(q), both + others(q_eps)
@@ -84,9 +84,9 @@ def covariance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False
     h, f, eps = as_one_sided(h, f, eps, two_sided)
     k = h.shape[-1]
     diagonal = np.arange(k)
-    pair = make_clocks(h, f, eps)
-    P = move_rates(pair)                                              # chances over eps from here on
-    P[..., diagonal, diagonal] = stay(pair) / eps
+    pair = Clocks.of(h, f, eps)
+    P = pair.move_rates()                                               # chances over eps from here on
+    P[..., diagonal, diagonal] = pair.stay() / eps
     outcomes = P.reshape(h.shape[:-1] + (k * k,))                        # the pair (i, j) at i k + j
     likeliest = outcomes.argmax(axis=-1)
     np.put_along_axis(outcomes, likeliest[..., None], 0.0, axis=-1)
@@ -126,78 +126,72 @@ class Clocks(NamedTuple):
     log_fall: np.ndarray    # (..., k-1)  log((e^{s_m} - e^{s_{m+1}}) / eps), -inf where two are tied
     log_D: np.ndarray       # (..., k)    log of C(a_z) / a_z,  C(t) = sum_z w_z max(1, t / a_z)
 
+    @classmethod
+    def of(cls, h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> Clocks:
+        """The clocks of this pair."""
+        order = np.argsort(-f, axis=-1, kind="stable")
+        f = np.take_along_axis(f, order, axis=-1)
+        log_w = np.take_along_axis(log_softmax(h, axis=-1), order, axis=-1)
+        s = eps * (f - f[..., :1])
+        drop = f[..., :-1] - f[..., 1:]
+        step = eps * drop                                                # s_m - s_{m+1}, by one rounding only
+        mean_slope = ratio(-np.expm1(-step), step)
+        with np.errstate(divide="ignore"):
+            log_fall = s[..., :-1] + np.log(drop * mean_slope)           # e^{s_m} (1 - e^-step) / eps
+        # C(a_i) / a_i = sum over j favoured more (before i) of w_j e^{s_j}  +  e^{s_i} sum over the others, with i, of w_j.
+        # Both are running sums over the sorted values; the first is shifted by one place, as i itself is not in it.
+        favoured_more = np.full(s.shape, -np.inf)
+        favoured_more[..., 1:] = np.logaddexp.accumulate(log_w + s, axis=-1)[..., :-1]
+        others = np.logaddexp.accumulate(log_w[..., ::-1], axis=-1)[..., ::-1]
+        return cls(order, log_w, s, log_fall, np.logaddexp(favoured_more, s + others))
 
-def make_clocks(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> Clocks:
-    """The clocks of this pair."""
-    order = np.argsort(-f, axis=-1, kind="stable")
-    f = np.take_along_axis(f, order, axis=-1)
-    log_w = np.take_along_axis(log_softmax(h, axis=-1), order, axis=-1)
-    s = eps * (f - f[..., :1])
-    drop = f[..., :-1] - f[..., 1:]
-    step = eps * drop                                                # s_m - s_{m+1}, by one rounding only
-    mean_slope = ratio(-np.expm1(-step), step)
-    with np.errstate(divide="ignore"):
-        log_fall = s[..., :-1] + np.log(drop * mean_slope)           # e^{s_m} (1 - e^-step) / eps
-    # C(a_i) / a_i = sum over j favoured more (before i) of w_j e^{s_j}  +  e^{s_i} sum over the others, with i, of w_j.
-    # Both are running sums over the sorted values; the first is shifted by one place, as i itself is not in it.
-    favoured_more = np.full(s.shape, -np.inf)
-    favoured_more[..., 1:] = np.logaddexp.accumulate(log_w + s, axis=-1)[..., :-1]
-    others = np.logaddexp.accumulate(log_w[..., ::-1], axis=-1)[..., ::-1]
-    return Clocks(order, log_w, s, log_fall, np.logaddexp(favoured_more, s + others))
+    def _unsort(self, values: np.ndarray) -> np.ndarray:
+        """(..., k) from this order back to the caller's."""
+        result = np.empty(values.shape)
+        np.put_along_axis(result, self.order, values, axis=-1)
+        return result
 
+    def stay(self) -> np.ndarray:
+        """P(z* = z*(eps) = i) = w_i / C(a_i), (..., k)."""
+        return self._unsort(np.exp(self.log_w + self.s - self.log_D))
 
-def _unsort(values: np.ndarray, clocks: Clocks) -> np.ndarray:
-    """(..., k) from the clocks' order back to the caller's."""
-    result = np.empty(values.shape)
-    np.put_along_axis(result, clocks.order, values, axis=-1)
-    return result
+    def leave_rate(self) -> np.ndarray:
+        """P(z* = i, z*(eps) != i) / eps = (q_i - P(i, i)) / eps, without that subtraction: a tiny eps leaves it few digits.
 
+        q_i - P(i, i) = w_i (C(a_i) - 1) / C(a_i), and C(a_i) - 1 = sum over j before i of w_j (e^{s_j - s_i} - 1), which by
+        parts is e^{-s_i} sum over m before i of (e^{s_m} - e^{s_{m+1}}) (w_1 + ... + w_m): positive terms only.
+        """
+        log_W = np.logaddexp.accumulate(self.log_w, axis=-1)
+        log_excess = np.full(self.s.shape, -np.inf)                        # the most favoured value never leaves
+        log_excess[..., 1:] = np.logaddexp.accumulate(self.log_fall + log_W[..., :-1], axis=-1)
+        return self._unsort(np.exp(self.log_w + log_excess - self.log_D))
 
-def stay(clocks: Clocks) -> np.ndarray:
-    """P(z* = z*(eps) = i) = w_i / C(a_i), (..., k)."""
-    return _unsort(np.exp(clocks.log_w + clocks.s - clocks.log_D), clocks)
+    def _log_piece(self) -> np.ndarray:
+        """log of (1 / eps) integral dt / C(t)^2 between neighbouring a's, as joint_law needs it.  (..., k-1)."""
+        # Piece m lies between a_m and a_{m+1}.  With C(a) = a D, and here, as in log_fall, over eps:
+        # (a_{m+1} - a_m) / (C C') = (e^{s_m} - e^{s_{m+1}}) / (D D')
+        return self.log_fall - self.log_D[..., :-1] - self.log_D[..., 1:]
 
+    def arrive_rate(self) -> np.ndarray:
+        """P(z*(eps) = j, z* != j) / eps, the sum of joint_law's column j off the diagonal, without a k x k array.
 
-def leave_rate(clocks: Clocks) -> np.ndarray:
-    """P(z* = i, z*(eps) != i) / eps = (q_i - P(i, i)) / eps, without that subtraction: a tiny eps leaves it few digits.
+        Each i behind j adds (w_i w_j / a_j) times the pieces from a_j to a_i.  So piece m is met by all i behind it.
+        """
+        log_behind = np.logaddexp.accumulate(self.log_w[..., ::-1], axis=-1)[..., -2::-1]       # of w_{m+1} + ... + w_k
+        log_terms = self._log_piece() + log_behind
+        log_sum = np.full(self.s.shape, -np.inf)                           # at the least favoured value none arrives
+        log_sum[..., :-1] = np.logaddexp.accumulate(log_terms[..., ::-1], axis=-1)[..., ::-1]     # over m from j on
+        return self._unsort(np.exp(self.log_w + self.s + log_sum))
 
-    q_i - P(i, i) = w_i (C(a_i) - 1) / C(a_i), and C(a_i) - 1 = sum over j before i of w_j (e^{s_j - s_i} - 1), which by
-    parts is e^{-s_i} sum over m before i of (e^{s_m} - e^{s_{m+1}}) (w_1 + ... + w_m): positive terms only.
-    """
-    log_W = np.logaddexp.accumulate(clocks.log_w, axis=-1)
-    log_excess = np.full(clocks.s.shape, -np.inf)                        # the most favoured value never leaves
-    log_excess[..., 1:] = np.logaddexp.accumulate(clocks.log_fall + log_W[..., :-1], axis=-1)
-    return _unsort(np.exp(clocks.log_w + log_excess - clocks.log_D), clocks)
-
-
-def _log_piece(clocks: Clocks) -> np.ndarray:
-    """log of (1 / eps) integral dt / C(t)^2 between neighbouring a's, as joint_law needs it.  (..., k-1)."""
-    # Piece m lies between a_m and a_{m+1}.  With C(a) = a D, and here, as in log_fall, over eps:
-    # (a_{m+1} - a_m) / (C C') = (e^{s_m} - e^{s_{m+1}}) / (D D')
-    return clocks.log_fall - clocks.log_D[..., :-1] - clocks.log_D[..., 1:]
-
-
-def arrive_rate(clocks: Clocks) -> np.ndarray:
-    """P(z*(eps) = j, z* != j) / eps, the sum of joint_law's column j off the diagonal, without a k x k array.
-
-    Each i behind j adds (w_i w_j / a_j) times the pieces from a_j to a_i.  So piece m is met by all i behind it.
-    """
-    log_behind = np.logaddexp.accumulate(clocks.log_w[..., ::-1], axis=-1)[..., -2::-1]       # of w_{m+1} + ... + w_k
-    log_terms = _log_piece(clocks) + log_behind
-    log_sum = np.full(clocks.s.shape, -np.inf)                           # at the least favoured value none arrives
-    log_sum[..., :-1] = np.logaddexp.accumulate(log_terms[..., ::-1], axis=-1)[..., ::-1]     # over m from j on
-    return _unsort(np.exp(clocks.log_w + clocks.s + log_sum), clocks)
-
-
-def move_rates(clocks: Clocks) -> np.ndarray:
-    """joint_law / eps off the diagonal, and 0 on it."""
-    k = clocks.s.shape[-1]
-    # For each j (row) the running sum of the pieces from m = j on: entry i-1 is log (I(a_i) - I(a_j)).
-    from_j = np.where(np.arange(k)[:, None] <= np.arange(k - 1), _log_piece(clocks)[..., None, :], -np.inf)
-    log_I = np.logaddexp.accumulate(from_j, axis=-1)
-    log_climb = clocks.log_w[..., 1:, None] + (clocks.log_w + clocks.s)[..., None, :]                   # i = 1 ..., j
-    sorted_law = np.zeros(clocks.s.shape + (k,))                                                        # (..., i, j)
-    sorted_law[..., 1:, :] = np.exp(log_climb + np.swapaxes(log_I, -1, -2))
-    back = np.argsort(clocks.order, axis=-1)                             # from the sorted order to the caller's
-    law = np.take_along_axis(sorted_law, back[..., :, None], axis=-2)
-    return np.take_along_axis(law, back[..., None, :], axis=-1)
+    def move_rates(self) -> np.ndarray:
+        """joint_law / eps off the diagonal, and 0 on it."""
+        k = self.s.shape[-1]
+        # For each j (row) the running sum of the pieces from m = j on: entry i-1 is log (I(a_i) - I(a_j)).
+        from_j = np.where(np.arange(k)[:, None] <= np.arange(k - 1), self._log_piece()[..., None, :], -np.inf)
+        log_I = np.logaddexp.accumulate(from_j, axis=-1)
+        log_climb = self.log_w[..., 1:, None] + (self.log_w + self.s)[..., None, :]                   # i = 1 ..., j
+        sorted_law = np.zeros(self.s.shape + (k,))                                                        # (..., i, j)
+        sorted_law[..., 1:, :] = np.exp(log_climb + np.swapaxes(log_I, -1, -2))
+        back = np.argsort(self.order, axis=-1)                             # from the sorted order to the caller's
+        law = np.take_along_axis(sorted_law, back[..., :, None], axis=-2)
+        return np.take_along_axis(law, back[..., None, :], axis=-1)

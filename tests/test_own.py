@@ -155,7 +155,7 @@ def test_whoever_has_not_registered_the_family_is_told_so(subsets, tmp_path, cap
     assert call(capsys, *train)[0] == 0
     monkeypatch.delitem(latent.REGISTRY, "subsets")
     for arguments in (["train", "--resume", "--out", tmp_path / "run"],
-                      ["compare", tmp_path / "run", "--out", tmp_path / "x.png"]):
+                      ["compare", tmp_path / "run", "--save", tmp_path / "x.png"]):
         assert_refused(capsys, arguments, "'subsets'", "not registered here; register it first")
 
 

@@ -99,16 +99,16 @@ def test_an_estimator_of_one_s_own_trains_and_is_drawn_and_measured(mine, capsys
     assert done.returncode == 0, done.stderr
     with open(mine / "runs/mine/metrics.csv", newline="") as stream:
         assert len(list(csv.DictReader(stream))) == 1
-    done = called(mine, "compare", "runs/mine", "--out", "mine.png")
+    done = called(mine, "compare", "runs/mine", "--save", "mine.png")
     assert done.returncode == 0 and (mine / "mine.png").read_bytes().startswith(b"\x89PNG"), done.stderr
     short = ("from refimpl.experiments import estimators_table as table; table.WARM_UP = 5; "
              "import runpy; runpy.run_path('mine.py', run_name='__main__')")
-    done = spawn.python("-c", short, "estimators", "--n", "2", "--k", "2", "--samples", "5000", "--out", "runs/e",
-                        cwd=mine)
+    done = spawn.python("-c", short, "measure", "estimators", "--n", "2", "--k", "2", "--samples", "5000", "--out",
+                        "runs/e", cwd=mine)
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("mine ")]
     assert done.returncode == 0 and line.rstrip().endswith("unbiased")
     # whoever has not registered it is told so, in one line
-    for arguments in (["compare", str(mine / "runs/mine"), "--out", str(mine / "x.png")],
+    for arguments in (["compare", str(mine / "runs/mine"), "--save", str(mine / "x.png")],
                       ["train", "--resume", "--out", str(mine / "runs/mine")]):
         assert cli.main(arguments) == 2
         assert "'mine'" in (said := capsys.readouterr().err) and said.count("\n") == 1
@@ -131,9 +131,9 @@ def test_a_family_of_one_s_own_trains_as_the_page_says(mine):
 
 
 def test_the_index_of_the_functions_is_what_the_command_makes(capsys):
-    assert cli.main(["functions"]) == 0
+    assert cli.main(["make", "functions"]) == 0
     made = capsys.readouterr().out
-    assert made == (ROOT / functions.PAGE).read_text(encoding="utf-8"), "`python -m refimpl functions --write`"
+    assert made == (ROOT / functions.PAGE).read_text(encoding="utf-8"), "`python -m refimpl make functions --write`"
     assert "| `gradient` | (onehot(z*(eps)) - onehot(z*)) / eps, one estimate a draw of the noise" in made
 
 
@@ -148,5 +148,5 @@ def test_every_public_function_has_a_first_line():
 def test_functions_write(tmp_path, monkeypatch, capsys):
     (tmp_path / "tutorials").mkdir()
     monkeypatch.setattr(functions, "ROOT", tmp_path)
-    assert cli.main(["functions", "--write"]) == 0
+    assert cli.main(["make", "functions", "--write"]) == 0
     assert (tmp_path / functions.PAGE).read_text() == functions.page()

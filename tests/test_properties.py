@@ -313,7 +313,8 @@ def test_two_thousand_calls():
 
 
 def test_every_public_function_is_among_them():
-    public = {function for module in (gumbel, danskin, direct, coupling, error, exact, joint) for name, function in vars(module).items()
+    public = {function for module in (gumbel, danskin, direct, coupling, error, exact, joint)
+              for name, function in vars(module).items()
               if inspect.isfunction(function) and function.__module__ == module.__name__ and not name.startswith("_")}
     assert {case.function for case in cases()} == public
 

@@ -182,7 +182,7 @@ def test_a_run_is_made_as_it_is_loaded(tmp_path, monkeypatch, capsys):
                                   ("eps-0.1-kl", tmp_path, "is missing; make it with")):
         with pytest.raises(InputError, match=problem):
             tutorial_runs.load(name, folder)
-    with pytest.raises(InputError, match="unknown run 'eps-2-kl'; there are eps-1-kl"):
+    with pytest.raises(InputError, match="unknown run 'eps-2-kl'; did you mean 'eps-1-kl'. there are eps-1-kl"):
         tutorial_runs.make(["eps-2-kl"], tmp_path)
 
 

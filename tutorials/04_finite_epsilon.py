@@ -5,7 +5,8 @@
 # without knowing the truth, and see $\epsilon$ at work in trained models. **You will learn** that a finite $\epsilon$
 # is not "almost zero": it has an objective of its own, and that objective and a KL term pull against each other.
 # **You need** [chapter 3](03_gumbel_noise.ipynb). It runs in about twenty seconds. Three trained models are loaded.
-# `python -m refimpl tutorial-runs eps-1-kl eps-0.1-kl eps-1-no-kl` makes them again in a quarter of a minute.
+# `python -m refimpl make tutorial-runs --write eps-1-kl eps-0.1-kl eps-1-no-kl` makes them again in a quarter of a
+# minute.
 #
 # | symbol | in the code | the slides write | meaning |
 # | --- | --- | --- | --- |
@@ -436,7 +437,8 @@ for h_sure in (np.array([8.0, 0, 0]), np.array([12.0, 0, 0])):
 # %% [markdown]
 # (The answer: none of them.) One problem proves little. Here are fifty random ones of each of four kinds, with $f$ on
 # scales from small to large. In the concentrated ones a single value has most of $q$. The errors are means over all
-# draws, computed exactly. (`python -m refimpl choose-eps` prints the same table, for other numbers of draws too.)
+# draws, computed exactly. (`python -m refimpl measure choose-eps` prints the same table, for other numbers of draws
+# too.)
 
 # %%
 found = choosing_eps.table(1_000)

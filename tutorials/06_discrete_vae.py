@@ -6,7 +6,7 @@
 # on one, what the second arg max buys, and what the published comparison compared. **You need** chapters
 # [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb), [4](04_finite_epsilon.ipynb), [5](05_backpropagation.ipynb). It
 # runs in about twenty seconds. Tables of runs are read from `rows/`, and five trained runs are loaded;
-# `python -m refimpl tutorial-runs eps-0.1-kl single-direct single-direct-as-released single-exact
+# `python -m refimpl make tutorial-runs --write eps-0.1-kl single-direct single-direct-as-released single-exact
 # single-gumbel-softmax` makes these again in about two minutes.
 #
 # | symbol | in the code | the slides write | meaning |

@@ -5,7 +5,7 @@
 # beside it, and hold all of them against enumeration. **You will learn** what the coordinate-wise arg max loses
 # (little), what each estimator pays for being unbiased, and which is best at equal cost. **You need** chapters
 # [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb) and [4](04_finite_epsilon.ipynb). It runs in about ten seconds.
-# Trained runs are loaded; `python -m refimpl tutorial-runs` makes them again.
+# Trained runs are loaded; `python -m refimpl make tutorial-runs --write` makes them again.
 #
 # | symbol | in the code | the slides write | meaning |
 # | --- | --- | --- | --- |
@@ -510,5 +510,5 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # ## What to read next
 #
 # [Chapter 8](08_structured_encoders.ipynb): variables that depend on each other. In the package: `refimpl/estimators/`,
-# one file an idea, and `python -m refimpl estimators`. Tucker et al. (REBAR, 2017), Grathwohl et al. (RELAX, 2018), Yin
-# and Zhou (ARM, 2019), Dong et al. (DisARM, 2020).
+# one file an idea, and `python -m refimpl measure estimators`. Tucker et al. (REBAR, 2017), Grathwohl et al. (RELAX,
+# 2018), Yin and Zhou (ARM, 2019), Dong et al. (DisARM, 2020).

@@ -5,8 +5,8 @@
 # differentiate through it. **You will learn** that direct optimisation needs nothing of the encoder but an arg max, so
 # that any solver will do; what its second arg max asks of $f$; and why noise on the variables is enough. **You need**
 # chapters [2](02_theorem_1.ipynb) and [7](07_many_variables.ipynb). It runs in about fifteen seconds. Three trained
-# runs are loaded; `python -m refimpl tutorial-runs structured-none structured-non-negative structured-any-sign` makes
-# them again in about a minute and a half.
+# runs are loaded; `python -m refimpl make tutorial-runs --write structured-none structured-non-negative
+# structured-any-sign` makes them again in about a minute and a half.
 #
 # In formulas the variables are counted from 1, in the code from 0.
 #
@@ -491,7 +491,7 @@ plt.show()
 # pair scores of any sign. `persistency` first fixes the variables that are certain, then enumerates the rest.
 #
 # `maxflow` is not scipy's, which takes one graph a call. It pushes the flows of all hundred images at once, as arrays,
-# and rounds no capacity. `python -m refimpl structured-timing` times whole training steps (slide 32).
+# and rounds no capacity. `python -m refimpl measure structured-timing` times whole training steps (slide 32).
 #
 # ## In training
 #
@@ -582,8 +582,8 @@ plt.show()
 # - *Undirected* edges need their capacity both ways.
 # - As released, $w_{ij}$ is the softplus of a network's output, which is near 0 at the start. Softplus of 0 is 0.7. So
 #   each variable gains $0.7 (n-1)$ from the others, and all images start with $z = (1, \ldots, 1)$. Training has to
-#   undo that first (`python -m refimpl codes DIR` counts it). The package starts that output at $-3$, unless told
-#   `--pair-start 0`.
+#   undo that first (`python -m refimpl measure codes DIR` counts it). The package starts that output at $-3$, unless
+#   told `--pair-start 0`.
 # - The unary KL is reported as if it belonged to the pairwise arg max.
 #
 # ## What to read next

@@ -5,8 +5,8 @@
 # find out what three ways of teaching really do. **You will learn** that "replace the perturbed arg max by the label"
 # is cross-entropy under another name, and what fifty and a hundred labels do on digits. **You need** chapters
 # [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb), [4](04_finite_epsilon.ipynb), [6](06_discrete_vae.ipynb). It runs
-# in about ten seconds. Three trained runs are loaded; `python -m refimpl tutorial-runs labels-0 labels-50 labels-100`
-# makes them again in a few minutes.
+# in about ten seconds. Three trained runs are loaded; `python -m refimpl make tutorial-runs --write labels-0 labels-50
+# labels-100` makes them again in a few minutes.
 #
 # | symbol | in the code | the slides write | meaning |
 # | --- | --- | --- | --- |

@@ -64,9 +64,9 @@ def exact_chances(problem: Problem, slip: Slip) -> np.ndarray | None:
         return np.concatenate([np.zeros((1, 2 * h.shape[1])), np.ones((1, 1))], axis=1)
     step = np.array([[abs(second - first)]])
     start = tilted(h, problem.f[None], np.array([[first]]))[0]
-    pair = coupling.make_clocks(start, np.sign(second - first) * problem.f[None], step)
-    move = step * np.concatenate([coupling.arrive_rate(pair), coupling.leave_rate(pair)], axis=1)
-    return np.concatenate([move, coupling.stay(pair).sum(axis=-1, keepdims=True)], axis=1)
+    pair = coupling.Clocks.of(start, np.sign(second - first) * problem.f[None], step)
+    move = step * np.concatenate([pair.arrive_rate(), pair.leave_rate()], axis=1)
+    return np.concatenate([move, pair.stay().sum(axis=-1, keepdims=True)], axis=1)
 
 
 def sampled(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -36,7 +36,7 @@ def known(problem: Problem, rng: np.random.Generator) -> Known:
             means[name], errors[name] = problem.tilted(two_sided), zero
             variances[kind] = direct.variance(problem.h, problem.f, problem.eps, two_sided)
             continue
-        slip, k = slips.slips(problem)[kind], problem.h.shape[1]
+        slip = slips.slips(problem)[kind]
         counts = laws.simulated(problem, slip, SIMULATED, rng)
         draws = counts.draws
         means[name] = (counts.arrive - counts.leave) / draws * slip.unit

@@ -174,7 +174,7 @@ def _matched(finding: Finding) -> bool:
 
 def report(finding: Finding, decided: Decided, truth: Known) -> Report:
     """The table and all sentences."""
-    problem, found = finding.problem, finding.moments
+    found = finding.moments
     kind = next(iter(decided.left)) if len(decided.left) == 1 else None
     known = kind.name if kind is not None and accepted(kind) and decided.holds is not False else None
     plain = kind is not None and kind.sign > 0 and kind.factor == factors.RIGHT and kind in finding.explanations

@@ -10,7 +10,7 @@ import os
 import sys
 
 from refimpl.checks import InputError
-from refimpl.cli.parser import PROGRAM, make_parser
+from refimpl.cli.parser import make_parser
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         message, status = f"error: {place}{problem.strerror or problem}", 2
         _discard_output()
     if sys.stderr is not None:
-        print(f"{PROGRAM} {options.command}: {message}", file=sys.stderr)
+        print(f"{options.prog}: {message}", file=sys.stderr)
     return status
 
 

@@ -1,13 +1,18 @@
-"""Options of the command line, made from the fields of a run's settings: name, default, help, type, what is allowed."""
+"""Options of the command line, made from what is declared once elsewhere: name, default, help, type, what is allowed.
+
+Runs declare theirs as fields of their settings, estimators and families as Settings, experiments in
+experiments/options.py.
+"""
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 
 import numpy as np
 
 from refimpl import data, estimators, latent
-from refimpl.checks import InputError, Options, Setting, Value, unknown
+from refimpl.checks import RANGES, InputError, Options, Setting, Value, unknown
 from refimpl.runs.settings import TYPES, RunSettings, option
 
 
@@ -20,6 +25,38 @@ def numbers(text: str) -> np.ndarray:
     return found
 
 
+def number(kind: type, least: float | None = None, most: float | None = None) -> Callable[[str], Value]:
+    """A `type` for argparse: a number of this kind in this range, both ends included; or a word, for str."""
+    declared = Setting(kind, None, "", least, most)
+
+    def parsed(text: str) -> Value:
+        try:
+            return declared.parse("", text)
+        except InputError as problem:
+            raise argparse.ArgumentTypeError(str(problem).strip()) from None
+
+    return parsed
+
+
+def described(text: str, least: float | None = None, most: float | None = None,
+              within: Callable[[str, float], float] | None = None, choices: Iterable[str] = (),
+              default: object = None) -> str:
+    """A line of help: what the option is, what is allowed, and the default where the text does not name it."""
+    least, most = RANGES.get(within, (least, most))
+    ends = [f"{words} {end:,.10g}" for words, end in (("at least", least), ("at most", most)) if end is not None]
+    both = f"from {least:,.10g} to {most:,.10g}" if least is not None and most is not None else " and ".join(ends)
+    allowed = f": {', '.join(choices)}" if choices else f", {both}" if both else ""
+    text, said, more = text.partition(" (default: ")
+    return text + allowed + said + more + (f" (default: {default})" if default is not None and not said else "")
+
+
+def add_numbers(parser: argparse.ArgumentParser, declared: Mapping[str, Setting]) -> None:
+    """One option for each of an experiment's numbers."""
+    for name, each in declared.items():
+        parser.add_argument(option(name), type=number(each.kind, each.least, each.most), default=each.default,
+                            help=described(each.help, each.least, each.most), metavar=name.upper())
+
+
 def add_settings(parser: argparse.ArgumentParser, settings: type[RunSettings]) -> None:
     """One option for each field, and one for each setting that a registered estimator or family declares.
 
@@ -27,44 +64,61 @@ def add_settings(parser: argparse.ArgumentParser, settings: type[RunSettings]) -
     absent from the result: whoever continues a run need not repeat its settings.
     """
     for each in fields(settings):
-        text, kind = each.metadata["help"], each.type.split(" | ")[0]
-        if not each.metadata["option"] or isinstance(each.default, Options):
+        allowed, kind = each.metadata, each.type.split(" | ")[0]
+        if not allowed["option"] or isinstance(each.default, Options):
             continue
-        if each.metadata["choices"] is not None:
-            text += ": " + ", ".join(each.metadata["choices"]())
-        if each.metadata["files"]:
-            text += f", or FILE{each.metadata['files']} of your own"
-        if each.default is not None and each.default is not False:
-            text += f" (default: {each.default})"
+        choices = list(allowed["choices"]()) if allowed["choices"] else []
+        choices += [f"or FILE{allowed['files']} of your own"] if allowed["files"] else []
+        text = described(allowed["help"], allowed["least"], allowed["most"], allowed["check"], choices,
+                         each.default if each.default is not False else None)
         name = option(each.name)
         if each.type == "bool | None":
             parser.add_argument(name, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text)
         elif kind == "bool":
             parser.add_argument(name, action="store_true", default=argparse.SUPPRESS, help=text)
         else:
-            parser.add_argument(name, type=TYPES[kind], default=argparse.SUPPRESS, help=text,
+            parser.add_argument(name, type=number(TYPES[kind]), default=argparse.SUPPRESS, help=text,
                                 metavar=each.name.upper())
-    declared = _declared(settings)
     parser.add_argument("--set", nargs="+", action="extend", default=argparse.SUPPRESS, metavar="NAME=VALUE",
-                        help="settings of the estimator or of the family, by name; those below have an option each")
-    for name, setting in declared.items():
-        text = setting.help + (f": {', '.join(setting.choices())}" if setting.choices else "")
+                        help="settings of the estimator or of the family, by name; each of them also has an option "
+                             "of its own, listed below")
+    for name, setting in _declared(settings).items():
+        text = described(setting.help, setting.least, setting.most, setting.within,
+                         setting.choices() if setting.choices else (), _default(settings, name))
         if setting.kind is bool:
             parser.add_argument(option(name), action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS,
                                 help=text)
         else:
-            parser.add_argument(option(name), default=argparse.SUPPRESS, help=text, metavar=name.upper())
+            parser.add_argument(option(name), type=number(setting.kind), default=argparse.SUPPRESS, help=text,
+                                metavar=name.upper())
 
 
 OTHER_OPTIONS = {"epochs", "out", "resume", "data_dir", "set", "run", "command", "after_stop"}
 
 
+def _sources(settings: type[RunSettings]) -> dict[str, Mapping[str, Setting]]:
+    """What each estimator that serves these runs and each family declares, by its name."""
+    allowed = settings.__dataclass_fields__["estimator"].metadata["choices"]()
+    sources = {name: estimators.REGISTRY[name].hyperparameters for name in allowed}
+    if "family" in settings.__dataclass_fields__:
+        sources |= {name: family.options for name, family in latent.REGISTRY.items()}
+    return sources
+
+
 def _declared(settings: type[RunSettings]) -> dict[str, Setting]:
     """The settings of all estimators and families, by name.  A name that is a field already keeps its one meaning."""
-    taken = {each.name for each in fields(settings)} | OTHER_OPTIONS
-    sources = [entry.hyperparameters for entry in estimators.REGISTRY.values()]
-    sources += [family.options for family in latent.REGISTRY.values()] if "family" in taken else []
-    return {name: setting for source in reversed(sources) for name, setting in source.items() if name not in taken}
+    taken = {*settings.__dataclass_fields__, *OTHER_OPTIONS}
+    return {name: setting for source in reversed(_sources(settings).values()) for name, setting in source.items()
+            if name not in taken}
+
+
+def _default(settings: type[RunSettings], name: str) -> str | None:
+    """The default of a declared setting in words: the usual one, and those of the estimators that have another."""
+    defaults = {owner: source[name].default for owner, source in _sources(settings).items() if name in source}
+    usual = max(defaults.values(), key=list(defaults.values()).count)
+    others = [f"{value} for {owner}" for owner, value in defaults.items() if value != usual]
+    words = {True: "yes", False: "no"}.get(usual, usual) if type(usual) is bool else usual
+    return None if usual is None else ", ".join([str(words), *others])
 
 
 def given(options: argparse.Namespace, settings: type[RunSettings], base: RunSettings | None = None

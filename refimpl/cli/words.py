@@ -18,7 +18,7 @@ class Words:
     """Of a kind that has no line in KINDS: every column of its metrics under its name."""
 
     def folder(self, settings: RunSettings) -> str:
-        """The folder's name, below runs/, unless the user gives another."""
+        """The name of its folder below runs/, unless the user gives another."""
         kind = kind_of(settings).COMMAND
         return f"{kind}-{settings.entry.name}-{settings.estimator}-seed{settings.seed}"
 
@@ -31,7 +31,7 @@ class Words:
         return ", ".join(f"{name} {value:.6g}" for name, value in row.items() if not math.isnan(value))
 
     def result(self, settings: RunSettings, row: Row) -> str:
-        """What the last row came to, in a few words."""
+        """The result in the last row, in a few words."""
         return self.line(settings, row)
 
 
@@ -46,18 +46,21 @@ class VAEWords(Words):
 
     def _shown(self, settings: VAESettings) -> list[tuple[str, str, int]]:
         """(title, column, sign) of what is printed."""
-        if not latent.get(settings.family).normalised:      # what the released code calls its loss is not a bound
-            more = [("unary-KL loss, no bound", NOT_A_BOUND, -1)] if settings.released and \
-                latent.get(settings.family).has_unary_kl else []
-            return [("test -log p(x)", "test_log_likelihood", -1), *more]
-        more = [("one-sample -ELBO", "sampled_elbo", -1)] if settings.n > 1 else []
-        return [("train -ELBO", "train_elbo", -1), ("valid -ELBO", "valid_elbo", -1), ("test -ELBO", "test_elbo", -1),
-                ("test -log p(x)", "test_log_likelihood", -1), ("gap", "gap", 1), *more]
+        family, parts = latent.get(settings.family), settings.exact_parts
+        shown = [(f"{part} -ELBO", f"{part}_elbo", -1) for part in parts if family.normalised]
+        shown += [("test -log p(x)", "test_log_likelihood", -1)] if parts else []
+        if family.normalised:
+            return shown + ([("gap", "gap", 1)] if parts else []) + \
+                ([("one-sample -ELBO", "sampled_elbo", -1)] if settings.n > 1 else [])
+        released = settings.released and family.has_unary_kl        # the released code's loss, a bound on nothing
+        return shown + ([("unary-KL loss, no bound", NOT_A_BOUND, -1)] if released else [])
 
     def heading(self, settings: VAESettings) -> str:
-        titles = " ".join(f"{title:>{NARROWEST}s}" for title, _, _ in self._shown(settings))
+        titles = "".join(f" {title:>{NARROWEST}s}" for title, _, _ in self._shown(settings))
+        how = "exact by enumeration, unless the title says otherwise" if settings.exact_parts else \
+            "nothing is exact: there are too many joint values to enumerate"
         return (f"{settings.entry.name}: {settings.label()}, seed {settings.seed}\n"
-                f"exact by enumeration, nats an image\nepoch {titles}  seconds")
+                f"nats per image; {how}\nepoch{titles}  seconds")
 
     def line(self, settings: VAESettings, row: Row) -> str:
         shown = [("" if math.isnan(row[name]) else f"{sign * row[name]:.2f}").rjust(max(NARROWEST, len(title)))
@@ -68,6 +71,8 @@ class VAEWords(Words):
         name, words = "test_elbo", "-ELBO"
         if not latent.get(settings.family).normalised:
             name, words = "test_log_likelihood", "-log p(x)"
+            if math.isnan(row[name]):
+                return "no test bound, because there are too many joint values to enumerate"
         elif math.isnan(row["test_elbo"]):
             name, words = "sampled_elbo", "-ELBO (one sample)"
         return f"test {words} {-row[name]:.2f} nats"
@@ -83,12 +88,12 @@ class MixtureWords(Words):
         return "accuracy" if settings.labels else "accuracy (best match)"
 
     def heading(self, settings: MixtureSettings) -> str:
-        start = "labelled images alone" if settings.labels else "untrained"
+        start = "trained on the labelled images alone" if settings.labels else "untrained"
         attributes = settings.entry.attributes
         enumerated = "attributes" if attributes else "class"
         each = "".join(f" {name:>{EACH}s}" for name in attributes)
         return (f"{settings.entry.name}: {settings.label()}, seed {settings.seed}\n"
-                f"test images, bound with the {enumerated} enumerated, nats an image; epoch 0: {start}\n"
+                f"test images; bound with the {enumerated} enumerated, in nats per image; epoch 0: {start}\n"
                 f"epoch {self._accuracy(settings)} test -ELBO reconstruction class KL Gaussian KL  seconds{each}")
 
     def line(self, settings: MixtureSettings, row: Row) -> str:

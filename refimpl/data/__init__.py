@@ -4,7 +4,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from refimpl.checks import InputError
+from refimpl.checks import InputError, unknown
 from refimpl.data import faces, omniglot, own, shipped
 from refimpl.data.base import PIXELS, SHAPE, Dataset, Entry, Part, Reader
 from refimpl.data.shipped import FOLDER as SHIPPED
@@ -28,7 +28,7 @@ def get(name: str) -> Entry:
         return REGISTRY[name]
     if name.endswith(own.SUFFIX):
         return own.entry(name)
-    raise InputError(f"unknown data set {name!r}; there are {', '.join(REGISTRY)}, and FILE{own.SUFFIX} of your own")
+    raise InputError(unknown("data set", name, REGISTRY) + f", and FILE{own.SUFFIX} of your own")
 
 
 def load(name: str, data_dir: str | os.PathLike | None = None, limit: int | None = None,

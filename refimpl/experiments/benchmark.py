@@ -1,6 +1,6 @@
 """How long does a training step take, beside the matrix products that it cannot avoid?
 
-    python -m refimpl benchmark
+    python -m refimpl measure benchmark
 
 Seconds depend on the machine and on what else it is doing; the ratio of two times measured in the same minute says
 more.  Steps and products take turns, round by round, after a warm-up, and the medians over the rounds are shown.
@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from refimpl import data, estimators
-from refimpl.checks import InputError, Options
+from refimpl.checks import Options
+from refimpl.experiments import options
 from refimpl.experiments.rows import measured
 from refimpl.runs import kind_of
 from refimpl.runs.loop import train_epoch
@@ -133,10 +134,7 @@ def run(batch: int = 100, steps: int = 30, rounds: int = 7,
         report: Callable[[Row], None] = lambda row: None, out: Path | str | None = None) -> list[Row]:
     """Time the cases on MNIST; `out` is a folder for the rows.  Raises InputError if a number is out of range."""
     dataset = data.load("mnist")
-    for name, value, most in (("batch", batch, 10_000), ("steps", steps, None), ("rounds", rounds, None)):
-        if value < 1 or (most is not None and value > most):
-            limit = f" and at most {most}" if most else ""
-            raise InputError(f"--{name} must be at least 1{limit}, got {value}")
+    options.check("benchmark", batch=batch, steps=steps, rounds=rounds)
     folder = output_folder(out) if out is not None else None
     rows = []
     for settings in cases(batch):

@@ -1,6 +1,6 @@
 """Choosing eps without the truth, from what one has in practice: draws of the noise, and the range of f.
 
-    python -m refimpl choose-eps --samples 1000     the rule against the exact best eps, on random problems
+    python -m refimpl measure choose-eps --average 1000     the rule against the exact best eps, on random problems
 
 The mean of M estimates is off by |bias|^2 + variance / M in mean square.  Let R = max f - min f, x = eps R and
 phi(x) = (e^x - 1) / x - 1, let grad = grad_h E_q f, and let |.|_1 be the sum of absolute values.  For all h and f
@@ -40,7 +40,7 @@ import numpy as np
 from scipy.special import gammaln, xlog1py, xlogy
 
 from refimpl import checks, direct, exact
-from refimpl.checks import InputError
+from refimpl.experiments import options
 
 ENOUGH = 5              # changed winners: a count of 5 is known to about a half, its cube root to a sixth
 AIM = 20                # chosen among 5, 10, 20 and 30 on other random problems
@@ -199,8 +199,5 @@ def lines(found: dict[str, dict[str, np.ndarray]], M: int) -> list[str]:
 
 def run(M: int, count: int = PROBLEMS, seed: int = 0) -> list[str]:
     """The table for means of M estimates, as lines.  Raises InputError if an option is out of range."""
-    limits = (("samples", M, 2, 100_000), ("problems", count, 1, 1_000), ("seed", seed, 0, 10**9))
-    for name, value, least, most in limits:
-        if not least <= value <= most:
-            raise InputError(f"--{name} must be in {least} ... {most}, got {value}")
+    options.check("choose-eps", average=M, problems=count, seed=seed)
     return lines(table(M, seed, count), M)

@@ -1,6 +1,6 @@
 """Which latent values does a trained model use?
 
-    python -m refimpl codes DIR
+    python -m refimpl measure codes DIR
 
 One z an image is drawn for test images, by the model's own arg max: how many different ones there are, and how often
 each variable is 1.  A variable that never changes carries nothing; a start from which all images get the same z
@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from refimpl import data
-from refimpl.checks import InputError
+from refimpl.experiments import options
 from refimpl.runs import checkpoint, streams
 from refimpl.runs.vae import VAERun
 
@@ -50,8 +50,7 @@ def _labels(z: np.ndarray, labels: np.ndarray | None) -> list[tuple[int | None, 
 
 def run(folder: Path | str, images: int = 2_000, data_dir: str | None = None) -> tuple[Codes, Codes]:
     """(at the start of training, now) of the run in this folder.  Raises InputError if there is none, or images < 1."""
-    if images < 1:
-        raise InputError(f"--images must be at least 1, got {images}")
+    options.check("codes", images=images)
     trained, _ = checkpoint.load(Path(folder) / checkpoint.FILE, kind=VAERun,
                                  missing="is missing: there is no run here")
     settings = trained.settings

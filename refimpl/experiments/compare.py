@@ -64,7 +64,7 @@ def run(folders: list[Path | str], out: Path | str) -> list[tuple[RunSettings, l
         raise InputError(f"the runs are of different files of the name {datasets[0]}; their bounds cannot be compared")
     out = Path(out)
     if out.is_dir():
-        raise InputError(f"--out {out} is a folder; it must be a file, FILE.png")
+        raise InputError(f"--save {out} is a folder; it must be a file, FILE.png")
     figure, axes = plots.new_figure(2, width=5.2, height=4.2)
     drawn: dict[str, int] = {}
     for settings, rows in runs:

@@ -1,6 +1,6 @@
 """Every estimator against the truth by enumeration, on a nonlinear toy: bias, variance, cost.
 
-    python -m refimpl estimators --n 4 --k 2        or --n 1 --k 8
+    python -m refimpl measure estimators --n 4 --k 2        or --n 1 --k 8
 
 The toy (models/toy.py) has n variables of k values and a score f that is nonlinear in each and joint in all.
 Enumeration gives grad_h E_q f exactly.  An estimator that claims to be unbiased must have every coordinate's mean
@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from scipy.special import softmax
 
 from refimpl import estimators, joint, plots
-from refimpl.checks import InputError
+from refimpl.experiments import options
 from refimpl.estimators import Estimator
 from refimpl.experiments.evidence import EVENTS, RELATIVE, allowed
 from refimpl.experiments.rows import Record, measured
@@ -113,11 +113,7 @@ def run(n: int = 4, k: int = 2, samples: int = 400_000, seed: int = 0, out: Path
 
     Raises InputError if a number is out of range or k^n too large to enumerate.
     """
-    for name, value, least, most in (("n", n, 1, 12), ("k", k, 2, 64), ("samples", samples, 1_000, 100_000_000),
-                                     ("seed", seed, 0, None)):
-        if value < least or (most is not None and value > most):
-            raise InputError(f"--{name} must be " + (f"in {least} ... {most}" if most else f"at least {least}")
-                             + f", got {value}")
+    options.check("estimators", n=n, k=k, samples=samples, seed=seed)
     joint.require(n, k, joint.TRAINABLE, "the truth", "use a smaller --n or --k")
     folder = output_folder(out) if out is not None else None
     rng = np.random.default_rng(seed)
@@ -167,9 +163,9 @@ def _figure(rows: list[Row], title: str, samples: int) -> Figure:
 
 
 def verdict(row: Row) -> str:
-    """What it claims and what was found, in words."""
+    """What is declared and what was found, in words."""
     if not row.tested:
         return "cannot be tested: too few draws"
     if row.claims:
-        return "unbiased" if row.found else "BIASED, claims not to be"
-    return "bias below the noise" if row.found else "biased, as said"
+        return "unbiased" if row.found else "BIASED, but declared not to be"
+    return "no bias seen" if row.found else "biased, as declared"

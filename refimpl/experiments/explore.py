@@ -16,11 +16,10 @@ from matplotlib.figure import Figure
 
 from refimpl import gumbel, plots
 from refimpl.checks import InputError
-from refimpl.experiments import verify
+from refimpl.experiments import options, verify
 from refimpl.plots import walls
-from refimpl.plots.explorer import EPS, Explorer
+from refimpl.plots.explorer import Explorer
 
-SAMPLES = (10, 20_000)
 SIZE = (13.6, 8.2)                                      # inches, at 100 dots each
 
 
@@ -46,11 +45,7 @@ def run(h: np.ndarray | None = None, f: np.ndarray | None = None, eps: float = 0
     Raises InputError if an option is out of range, the file's suffix is no format, or there is neither a display nor a
     file to draw into.
     """
-    for name, value, (least, most) in (("eps", eps, EPS), ("samples", samples, SAMPLES)):
-        if not least <= value <= most:
-            raise InputError(f"--{name} must be in {least:g} ... {most:g}, got {value:g}")
-    if seed < 0:
-        raise InputError(f"--seed must be at least 0, got {seed}")
+    options.check("explore", eps=eps, seed=seed, samples=samples)
     h, f, names = problem(h, f)
     noise = gumbel.sample((samples, 3), np.random.default_rng(seed))
     if save is not None:

@@ -47,8 +47,8 @@ def by_labels(dataset: str, seed: int) -> list[Cell]:
 
 def lines(runs: Runs, epoch: int) -> list[str]:
     """A line a cell: each attribute, all three, and -ELBO; mean over seeds ± 95 % interval."""
-    made = [f"Test accuracy, %, and -ELBO, nats an image, after {epoch} epoch{'s' * (epoch != 1)} on all images",
-            "(0 labels: variables under the best naming)",
+    made = [f"Test accuracy, %, and -ELBO, nats per image, after {epoch} epoch{'s' * (epoch != 1)} on all images",
+            "(with 0 labels: under the best assignment of variables to attributes)",
             f"  {'':26s}" + "".join(f"{name:>16s}" for name in (*faces.ATTRIBUTES, "all three", "-ELBO"))]
     groups: dict[str, list[Cell]] = {}
     for cell, rows in runs.items():
@@ -70,7 +70,7 @@ def measure(runs: Runs, folder: Path, data_dir: str | None, report: Callable[[st
         return
     whole = data.load("faces", data_dir)
     judge = faces_judge.Judge(whole.train)
-    report(f"judge: {judge.accuracy(whole.test):.2%} of the test faces right in all attributes")
+    report(f"judge: {judge.accuracy(whole.test):.2%} of the test faces are classified correctly in all attributes")
     for cell in runs:
         run, history = checkpoint.load(folder / cell.folder / checkpoint.FILE)
         rng = streams.switch_test(cell.settings.seed)
@@ -78,7 +78,7 @@ def measure(runs: Runs, folder: Path, data_dir: str | None, report: Callable[[st
                                        len(whole.train) + len(whole.valid), history[-1, 0], rng)
         measured(folder, SWITCH, cell.label, {"dataset": cell.settings.dataset, "seed": cell.settings.seed}, rows)
         words = "; ".join(f"{row.attribute} {row.generated:.1%} drawn, {row.encoded:.1%} encoded" for row in rows)
-        report(f"{cell.label}, seed {cell.settings.seed}, only the attribute that was switched changed: {words}")
+        report(f"{cell.label}, seed {cell.settings.seed}, faces in which only the switched attribute changed: {words}")
 
 
 def pictures(runs: Runs, folder: Path) -> dict[str, Figure]:

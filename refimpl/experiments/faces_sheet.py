@@ -1,6 +1,6 @@
 """Examples of the drawn faces: a column a combination of the attributes, a row one draw of all that they do not say.
 
-    python -m refimpl faces-sheet --out faces.png
+    python -m refimpl make faces-sheet --save faces.png
 """
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from refimpl import joint, plots
 from refimpl.checks import InputError
+from refimpl.experiments import options
 from refimpl.data import faces
 from refimpl.plots import images
 
@@ -28,11 +29,10 @@ def draw(rows: int = 8) -> Figure:
 def run(out: Path | str, rows: int = 8) -> None:
     """Draw them into the file `out`, whose suffix says the format.
 
-    Raises InputError if rows is not in 1 ... 100, or the format is none of plots.FORMATS.
+    Raises InputError if rows is out of range, or the format is none of plots.FORMATS.
     """
-    if not 1 <= rows <= 100:
-        raise InputError(f"--rows must be in 1 ... 100, got {rows}")
+    options.check("faces-sheet", faces=rows)
     if Path(out).is_dir():
-        raise InputError(f"--out {out} is a folder; it must be a file, FILE.png")
+        raise InputError(f"--save {out} is a folder; it must be a file, FILE.png")
     plots.format_of(Path(out))
     plots.save(draw(rows), Path(out))

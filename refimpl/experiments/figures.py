@@ -23,8 +23,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from refimpl import data, plots
-from refimpl.checks import InputError, Options
-from refimpl.experiments import cells, columns, drawings, faces_experiment, semi_supervised
+from refimpl.checks import InputError, Options, unknown
+from refimpl.experiments import cells, columns, drawings, faces_experiment, options, semi_supervised
 from refimpl.experiments.cells import Cell
 from refimpl.experiments.rows import Record
 from refimpl.runs.vae import VAESettings
@@ -59,7 +59,7 @@ class Experiment:
             return self.lines(runs, epoch)
         words = {"test_elbo": "Test -ELBO", "test_log_likelihood": "Test -log p(x)",
                  "valid_elbo": "Validation -ELBO"}[self.merit]
-        made = [f"{words} after {epoch} epoch{'s' * (epoch != 1)}, nats an image: mean over seeds ± 95 % interval"]
+        made = [f"{words} after {epoch} epoch{'s' * (epoch != 1)}, nats per image: mean over seeds ± 95 % interval"]
         for dataset, label, seeds, mean, half in cells.table(runs, epoch, self.merit):
             made.append(f"  {dataset:14s} {label:28s} {mean:8.2f}" + ("" if math.isnan(half) else f" ± {half:.2f}")
                         + f"  ({seeds} seed{'s' * (seeds > 1)})")
@@ -95,8 +95,8 @@ def joint(dataset: str, seed: int) -> list[Cell]:
 
 
 def structured(dataset: str, seed: int) -> list[Cell]:
-    def pairwise(label: str, **options) -> Cell:
-        return _cell(label, dataset, seed, n=15, k=2, family="pairwise", family_options=Options(options))
+    def pairwise(label: str, **chosen) -> Cell:
+        return _cell(label, dataset, seed, n=15, k=2, family="pairwise", family_options=Options(chosen))
 
     return [_cell("unstructured", dataset, seed, n=15, k=2),
             _cell("unstructured, no KL", dataset, seed, n=15, k=2, kl_grad=False),
@@ -242,9 +242,7 @@ def run(name: str, epochs: int, seeds: int, out: Path, jobs: int = 1, datasets: 
     of the cells to run.
     """
     experiment = REGISTRY[name]
-    for option, value, most in (("seeds", seeds, 100), ("epochs", epochs, 100_000), ("jobs", jobs, 64)):
-        if not 1 <= value <= most:
-            raise InputError(f"--{option} must be in 1 ... {most}, got {value}")
+    options.check("experiment", epochs=epochs, seeds=seeds, jobs=jobs)
     datasets = list(datasets or experiment.datasets)
     wanted = [cell for dataset in datasets for seed in range(seeds) for cell in experiment.make(dataset, seed)]
     for dataset in datasets:
@@ -253,11 +251,11 @@ def run(name: str, epochs: int, seeds: int, out: Path, jobs: int = 1, datasets: 
         known = list(dict.fromkeys(cell.label for cell in wanted))
         for label in only:
             if label not in known:
-                raise InputError(f"--only {label!r} is no run of {name}; there are {'; '.join(known)}")
+                raise InputError(unknown(f"label of {name}", label, known))
         wanted = [cell for cell in wanted if cell.label in only]
     folder = output_folder(out)
     report(f"{name}: {len(wanted)} run{'s' * (len(wanted) != 1)} of {epochs} epoch{'s' * (epochs != 1)}; "
-           "stop it at any time, the same command continues")
+           "you may stop it at any time, and the same command continues")
     cells.run_cells(wanted, epochs, folder, jobs, data_dir, report)
     every = [cell for dataset in dict.fromkeys((*experiment.datasets, *datasets)) for seed in range(100)
              for cell in experiment.make(dataset, seed)]

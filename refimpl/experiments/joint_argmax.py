@@ -1,6 +1,6 @@
 """What does the coordinate-wise arg max of slide 30 lose against the joint one of slide 29?
 
-    python -m refimpl joint-argmax --n 8
+    python -m refimpl measure joint-argmax --n 8
 
 A model with n binary variables is trained for an epoch.  On a batch of training images, with the same noise, both arg
 maxes are taken again and again: how often they agree, and how far the mean gradient of either is from the exact
@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from refimpl import direct, gumbel, joint
-from refimpl.checks import InputError
+from refimpl.experiments import options
 from refimpl.experiments.rows import measured
 from refimpl.models.vae import VAE
 from refimpl.runs.loop import train_epoch
@@ -92,9 +92,7 @@ def run(n: int = 8, dataset: str = "mnist", seed: int = 0, samples: int = 400, b
         data_dir: str | None = None, report: Callable[[Row], None] = lambda row: None,
         out: Path | str | None = None) -> list[Row]:
     """Train, then measure at each eps; `out` is a folder for the rows.  InputError if a number is out of range."""
-    for name, value, least, most in (("n", n, 2, 12), ("samples", samples, 2, 100_000), ("batch", batch, 1, 1_000)):
-        if not least <= value <= most:
-            raise InputError(f"--{name} must be in {least} ... {most}, got {value}")
+    options.check("joint-argmax", n=n, seed=seed, samples=samples, batch=batch)
     settings = VAESettings(dataset=dataset, n=n, k=2, seed=seed).resolved()
     images = settings.load(data_dir)
     folder = output_folder(out) if out is not None else None

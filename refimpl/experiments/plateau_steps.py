@@ -1,6 +1,6 @@
 """The first steps of the runs of `experiment plateau`, from inside: what goes on while a run sits on its plateau.
 
-    python -m refimpl plateau-steps
+    python -m refimpl measure plateau-steps
 
 Every few steps the model is looked at on the first 1,000 test images, with everything exact:
 
@@ -23,8 +23,7 @@ from matplotlib.figure import Figure
 from scipy.special import log_softmax
 
 from refimpl import data, plots
-from refimpl.checks import InputError
-from refimpl.experiments import drawings, figures, pictures
+from refimpl.experiments import drawings, figures, options, pictures
 from refimpl.experiments.pictures import Panel
 from refimpl.experiments.rows import Record, put
 from refimpl.runs import streams
@@ -76,15 +75,13 @@ def follow(run: VAERun, images: data.Dataset, steps: int) -> list[Point]:
     return points
 
 
-def run(out: Path | str, seeds: int = 5, steps: int = 200, datasets: Sequence[str] = ("mnist", "fashion-mnist"),
+def run(out: Path | str, seeds: int = 5, steps: int = 1_000, datasets: Sequence[str] = ("mnist", "fashion-mnist"),
         report: Callable[[str, str, Point], None] = lambda dataset, label, row: None) -> list[Record]:
     """Follow every run; writes rows and plateau-steps.png into `out`, and reports each run's mean at its last step.
 
     Raises InputError if a number is out of range.
     """
-    for name, value, most in (("seeds", seeds, 100), ("steps", steps, 100_000)):
-        if not 1 <= value <= most:
-            raise InputError(f"--{name} must be in 1 ... {most}, got {value}")
+    options.check("plateau-steps", seeds=seeds, steps=steps)
     folder, records = output_folder(out), []
     for dataset in datasets:
         images = data.load(dataset)

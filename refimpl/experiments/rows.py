@@ -5,8 +5,8 @@
     epoch,test_elbo,test_log_likelihood,gap,seconds,evaluations
     1,-245.3102,...
 
-`experiment` and the other measuring commands write them below rows/ in their folder; `report --add FOLDER` takes them
-into tutorials/rows, and `report` makes every table and picture of the pages from there.
+`experiment` and the other measuring commands write them below rows/ in their folder; `make report --write --add
+FOLDER` adds them to tutorials/rows, and `make report --write` makes every table and picture of the pages from there.
 """
 from __future__ import annotations
 

@@ -61,9 +61,9 @@ def by_term(dataset: str, seed: int) -> list[Cell]:
 
 def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
     """Slide 33's table: accuracy and -ELBO at this epoch, mean over seeds ± 95 % interval, the paper's in brackets."""
-    made = [f"Test accuracy and -ELBO, nats an image, after {epoch} epoch{'s' * (epoch != 1)} on all images",
-            "(0 labels: of clusters under the best naming; in brackets the paper's after 400 epochs, by another",
-            "recipe: labels in the pretraining only, no shifts)"]
+    made = [f"Test accuracy and -ELBO, nats per image, after {epoch} epoch{'s' * (epoch != 1)} on all images",
+            "(with 0 labels: of clusters under the best assignment to classes; in brackets the paper's values after",
+            "400 epochs of another recipe: labels in the pretraining only, no shifts)"]
     groups: dict[tuple[str, str], list[Cell]] = {}
     for cell, rows in runs.items():
         if not math.isnan(cells.at_epoch(rows, epoch, "accuracy")):

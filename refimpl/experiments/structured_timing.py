@@ -1,6 +1,6 @@
 """Slide 32, left: seconds a training step of a structured encoder against n, by every solver and joint Gumbel-softmax.
 
-    python -m refimpl structured-timing
+    python -m refimpl measure structured-timing
 
 Gumbel-softmax over joint values takes 2^n of everything; a minimum cut is polynomial.  Each point is the median of a
 few steps on MNIST after a warm-up; the integer program, by far the slowest, gets a single step where a step takes more
@@ -19,7 +19,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from refimpl import data, plots
-from refimpl.checks import InputError, Options
+from refimpl.checks import Options
+from refimpl.experiments import options
 from refimpl.experiments.rows import Record, measured
 from refimpl.runs.vae import VAERun, VAESettings
 from refimpl.system.files import output_folder, write_text
@@ -58,11 +59,9 @@ def run(out: Path | str, batch: int = 100, largest: int = 40,
         report: Callable[[Row], None] = lambda row: None) -> list[Row]:
     """Time all methods at n = 5 ... 15, and the polynomial ones up to `largest`; writes structured-timing.csv and .png.
 
-    Raises InputError if batch is not in 1 ... 1,000 or largest not in 5 ... 40.
+    Raises InputError if batch or largest is out of its range in experiments/options.py.
     """
-    for name, value, least, most in (("batch", batch, 1, 1_000), ("largest", largest, 5, 40)):
-        if not least <= value <= most:
-            raise InputError(f"--{name} must be in {least} ... {most}, got {value}")
+    options.check("structured-timing", batch=batch, largest=largest)
     folder = output_folder(out)
     dataset = data.load("mnist")
     rows = []

@@ -1,6 +1,6 @@
 """The small trained runs that the tutorials load instead of training for minutes.
 
-    python -m refimpl tutorial-runs [NAME ...]
+    python -m refimpl make tutorial-runs --write [NAME ...]
 
 trains them (all: about ten minutes) and writes tutorials/runs/NAME.npz: settings, metrics row by row, and for some the
 weights, without the optimiser's moments.  The same seed on the same machine gives the same numbers, but for the
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refimpl.checks import InputError, Options
+from refimpl.checks import InputError, Options, unknown
 from refimpl.runs import checkpoint, kind_of, loop
 from refimpl.runs.mixture import MixtureSettings
 from refimpl.runs.protocol import Row, Run
@@ -66,6 +66,12 @@ PLANS: dict[str, Plan] = {
 }
 
 
+def described(name: str, folder: Path = FOLDER) -> str:
+    """The file of this run, the chapter that loads it, and its epochs.  InputError if the name is unknown."""
+    _known(name)
+    return f"{folder / name}.npz: chapter {PLANS[name].chapter}, {PLANS[name].epochs} epochs"
+
+
 def make(names: Sequence[str] = (), folder: Path = FOLDER, report: Callable[[str], None] = print) -> None:
     """Train the runs of these names, or all, and write them.  InputError names what there is if a name is unknown."""
     for name in names:
@@ -81,13 +87,13 @@ def make(names: Sequence[str] = (), folder: Path = FOLDER, report: Callable[[str
                 with np.load(Path(scratch) / "run" / checkpoint.FILE, allow_pickle=False) as saved:
                     content["values"] = saved["values"]
         write_whole(folder / f"{name}.npz", lambda stream: np.savez_compressed(stream, **content))
-        report(f"{folder / name}.npz: chapter {plan.chapter}, {plan.epochs} epochs, {rows[-1]['seconds']:.0f} s")
+        report(f"{described(name, folder)}, {rows[-1]['seconds']:.0f} s")
 
 
 def load(name: str, folder: Path = FOLDER) -> Loaded:
     """A run by its name.  Raises InputError, one line, if none has this name, or its file is missing or damaged."""
     _known(name)
-    advice = f"; make it with python -m refimpl tutorial-runs {name}"
+    advice = f"; make it with python -m refimpl make tutorial-runs --write {name}"
     content = read_arrays(folder / f"{name}.npz", missing="is missing" + advice, damaged="is damaged" + advice)
     kind = kind_of(PLANS[name].settings)
     try:
@@ -104,4 +110,4 @@ def load(name: str, folder: Path = FOLDER) -> Loaded:
 
 def _known(name: str) -> None:
     if name not in PLANS:
-        raise InputError(f"unknown run {name!r}; there are {', '.join(PLANS)}")
+        raise InputError(unknown("run", name, PLANS))

@@ -1,6 +1,6 @@
 """Slide 21: how noisy is the encoder's gradient, against eps of direct optimisation and tau of Gumbel-softmax?
 
-    python -m refimpl variance [--run DIR]
+    python -m refimpl measure variance [--run DIR]
 
 One trained model, one batch of training images, fresh noise again and again.  For direct the answer is also known
 exactly, from the coupling law: the sampled points have to lie on that line.
@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 
 from refimpl import data, direct, estimators, plots
 from refimpl.checks import InputError
+from refimpl.experiments import options
 from refimpl.experiments.rows import Record, measured
 from refimpl.models.vae import VAE
 from refimpl.runs import checkpoint
@@ -109,14 +110,12 @@ def run(out: Path | str, run_folder: Path | str | None = None, dataset: str = "m
         samples: int = 100, batch: int = 100, data_dir: str | None = None) -> list[Row]:
     """Measure at ten values of eps = tau; writes variance.csv and variance.png into `out`.
 
-    Raises InputError if samples is not in 5 ... 1,000 (the two of a pair are equally far from their mean, and show no
-    standard error of the deviation), the batch larger than the data, or the run's folder unusable.
+    Raises InputError if a number is out of range, the batch larger than the data, or the run's folder unusable.
     """
-    if not 5 <= samples <= 1_000:
-        raise InputError(f"--samples must be in 5 ... 1000, got {samples}")
+    options.check("variance", k=k, seed=seed, samples=samples, batch=batch)
     model, images, words = trained_model(run_folder, dataset, k, seed, data_dir)
-    if not 1 <= batch <= len(images.train):
-        raise InputError(f"--batch must be in 1 ... {len(images.train)}, the number of training images, got {batch}")
+    if batch > len(images.train):
+        raise InputError(f"--batch must be at most {len(images.train)}, the number of training images, got {batch}")
     folder = output_folder(out)
     x = images.train.images(slice(0, batch), model.dtype)
     rng = np.random.default_rng(seed)

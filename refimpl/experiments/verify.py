@@ -18,7 +18,7 @@ from scipy.optimize import brentq, minimize, minimize_scalar
 
 from refimpl import danskin, direct, exact, gumbel, plots
 from refimpl.checks import InputError
-from refimpl.experiments import theorem1
+from refimpl.experiments import options, theorem1
 from refimpl.experiments.evidence import (SMALLEST, Claim, Counted, Sampled, estimated, identity, normal, of_events,
                                           of_values)
 from refimpl.system.files import output_folder
@@ -67,16 +67,9 @@ def run(k: int = 6, seed: int = 0, samples: int = 200_000, out: Path | str | Non
     """Check all claims on a random problem with k values, or on h and f; write theorem1.png and component.png into
     `out` if it is given.  started: called with h and f once nothing has been refused.
 
-    Raises InputError if k is not in 2 ... 50, samples not in 1,000 ... 100,000,000, seed below 0, eps not in
-    0.001 ... 1,000, or h and f are not what scores() takes.
+    Raises InputError if a number is out of range, or h and f are not what scores() takes.
     """
-    limits = (("k", k, 2, 50), ("samples", samples, 1_000, 100_000_000), ("seed", seed, 0, None))
-    for name, value, least, most in limits:
-        if value < least or (most is not None and value > most):
-            raise InputError(f"--{name} must be " + (f"in {least} ... {most}" if most else f"at least {least}")
-                             + f", got {value}")
-    if not 1e-3 <= eps <= 1e3:
-        raise InputError(f"--eps must be in 0.001 ... 1000, got {eps:g}")
+    options.check("verify", k=k, eps=eps, seed=seed, samples=samples)
     h, f = scores(k, seed, h, f)
     folder = output_folder(out) if out is not None else None
     started(h, f)
@@ -142,11 +135,11 @@ def _claims(h: np.ndarray, f: np.ndarray, eps: float, samples: int, rng: np.rand
         progress.advance(len(noise))
     progress.clear()
 
-    yield identity("Theorem 2: P(z* = z) = softmax(h); other route: the integral (6)", q,
+    yield identity("Theorem 2: P(z* = z) = softmax(h); second method: the integral (6)", q,
                    gumbel.choice_probabilities_by_quadrature(h))
     yield _short(estimated("Theorem 2: P(z* = z), sampled", q, statistics["choice"], of_events(q)))
     noise = gumbel.sample((1_000, k), np.random.default_rng(k))         # a generator of its own: no other draw moves
-    yield identity("step 1: max {eps f + h + gamma}, draw by draw; other route: the highest line",
+    yield identity("step 1: max {eps f + h + gamma}, draw by draw; second method: the highest line",
                    danskin.perturbed_max(h, f, eps, noise).value, (eps * f + h + noise).max(axis=1))
     # The maximum is a Gumbel variable about G: its variance is pi^2 / 6, its kurtosis 5.4.
     yield _short(estimated(f"step 1: G(h, {eps}) = E max = logsumexp(h + eps f)", danskin.G(h, f, eps),
@@ -157,17 +150,17 @@ def _claims(h: np.ndarray, f: np.ndarray, eps: float, samples: int, rng: np.rand
     # A constant in f only moves G and T.  Measured from f of the winner they are small, and rounding hides no slope.
     f_best = f[(h + eps * f).argmax()]
     centred = f - f_best
-    yield identity("Danskin: dG/deps; other route: differences of G, to 1e-7", danskin.dG_deps(h, f, eps), f_best
+    yield identity("Danskin: dG/deps; second method: differences of G, to 1e-7", danskin.dG_deps(h, f, eps), f_best
                    + _gradient_by_differences(lambda x: danskin.G(h, centred, x[:, 0]), np.array([eps]), 1 / spread),
                    1e-7, spread)
-    yield identity("Danskin: dG/dh; other route: differences of G, to 1e-7", danskin.dG_dh(h, f, eps),
+    yield identity("Danskin: dG/dh; second method: differences of G, to 1e-7", danskin.dG_dh(h, f, eps),
                    _gradient_by_differences(lambda x: danskin.G(x, centred, eps), h), 1e-7)
-    yield _short(identity("(2): the Hessian is symmetric; other route: the other order", danskin.d2G_dh_deps(h, f, eps),
+    yield _short(identity("(2): the Hessian is symmetric; second method: the other order", danskin.d2G_dh_deps(h, f, eps),
                           danskin.d2G_deps_dh(h, f, eps)))
-    yield identity("(3): d/dh d/deps G at eps = 0; other route: grad E f(z*)", danskin.d2G_dh_deps(h, f, 0.0), truth)
-    yield identity("(4): d/deps d/dh G at eps = 0; other route: grad E f(z*)", danskin.d2G_deps_dh(h, f, 0.0), truth)
+    yield identity("(3): d/dh d/deps G at eps = 0; second method: grad E f(z*)", danskin.d2G_dh_deps(h, f, 0.0), truth)
+    yield identity("(4): d/deps d/dh G at eps = 0; second method: grad E f(z*)", danskin.d2G_deps_dh(h, f, 0.0), truth)
     power = min(-7, -int(np.ceil(np.log10(spread))) - 6)                # eps spread is 1e-6 at the most
-    yield _short(identity(f"Theorem 1 (1): grad E f(z*); other route: E g at eps = 1e{power}, to 1e-5", truth,
+    yield _short(identity(f"Theorem 1 (1): grad E f(z*); second method: E g at eps = 1e{power}, to 1e-5", truth,
                           direct.expected_gradient(h, f, 10.0**power), 1e-5))
     yield _short(estimated("finite eps: E g = (q_eps - q) / eps", mean_g, statistics["gradient"],
                            of_values(law, moves / eps)))
@@ -180,8 +173,8 @@ def _claims(h: np.ndarray, f: np.ndarray, eps: float, samples: int, rng: np.rand
     yield estimated("control variate: E grad log q(z*) = 0", np.zeros(k), statistics["score"],
                     of_values(q, one_hots - q))
     yield _control_variate(h, f)
-    yield identity("coupling law: rows; other route: q", law.sum(axis=1), q)
-    yield identity("coupling law: columns; other route: q_eps", law.sum(axis=0), q_eps)
+    yield identity("coupling law: rows; second method: q", law.sum(axis=1), q)
+    yield identity("coupling law: columns; second method: q_eps", law.sum(axis=0), q_eps)
     yield estimated("coupling law: P(z* = i, z*(eps) = j), sampled", law, statistics["pair"], of_events(law))
     climbs = np.subtract.outer(f, f).T >= 0                             # f(z*(eps)) >= f(z*), (i, j)
     wrong = statistics["pair"].mean.reshape(k, k)[~climbs].sum()
@@ -193,7 +186,7 @@ def _claims(h: np.ndarray, f: np.ndarray, eps: float, samples: int, rng: np.rand
                     of_values(two_law, squared(moves / (2 * eps), two_mean)))
     of_zero = float((truth**2).sum())                   # the error of the estimate 0, to which it tends as eps grows
     if best is None or of_zero < SMALLEST:
-        for words in ("mean squared error there", "other route: Brent's search for the least error"):
+        for words in ("mean squared error there", "second method: Brent's search for the least error"):
             yield Claim(f"best eps for one sample; {words}", f"{of_zero:.6g}", "cannot be tested: the square of the "
                         f"gradient is below {SMALLEST:g} and has lost digits", None)
     elif not np.isfinite(best):
@@ -204,9 +197,9 @@ def _claims(h: np.ndarray, f: np.ndarray, eps: float, samples: int, rng: np.rand
     else:
         yield estimated(f"best eps for one sample is {best:.4g}: mean squared error there", direct.mse(h, f, best),
                         statistics["best"], of_values(direct.joint_law(h, f, best), squared(moves / best, truth)))
-        yield _best_eps("best eps for one sample; other route: Brent's search for the least error, to 1e-4", h, f, best)
+        yield _best_eps("best eps for one sample; second method: Brent's search for the least error, to 1e-4", h, f, best)
     probability = preferred_probability(10, 1.0)
-    yield identity("T - KL at eps = 1, k = 10, one value far the best: its q; other route: maximised, to 1e-5",
+    yield identity("T - KL at eps = 1, k = 10, one value far the best: its q; second method: maximised, to 1e-5",
                    probability, _maximised_probability(10, 1.0), 1e-5)
 
 

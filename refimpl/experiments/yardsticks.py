@@ -1,6 +1,6 @@
 """What the paper measured its methods by, on one and the same model: one sample, a hundred, enumeration.
 
-    python -m refimpl yardsticks DIR ...
+    python -m refimpl measure yardsticks DIR ...
 
 On the slides direct is reported by one sample an image, Gumbel-softmax by a hundred and enumeration exactly.  One-hot
 samples have the exact bound as their mean, one or a hundred, so that only noise is left between them.  Relaxed samples,
@@ -16,6 +16,7 @@ import numpy as np
 
 from refimpl import data
 from refimpl.checks import InputError
+from refimpl.experiments import options
 from refimpl.experiments.rows import measured
 from refimpl.models.vae import VAE
 from refimpl.runs import checkpoint, streams
@@ -70,9 +71,7 @@ def run(folders: Sequence[Path | str], repetitions: int = 10, images: int = 2_00
 
     Raises InputError if a number is out of range, or a folder is no run of `train` with a bound.
     """
-    for name, value, least, most in (("repetitions", repetitions, 2, 1_000), ("images", images, 1, 10_000)):
-        if not least <= value <= most:
-            raise InputError(f"--{name} must be in {least} ... {most}, got {value}")
+    options.check("yardsticks", repetitions=repetitions, images=images)
     loaded = [checkpoint.load(Path(folder) / checkpoint.FILE, kind=VAERun) for folder in folders]
     for place, (trained, _) in zip(folders, loaded):
         if not trained.model.family.normalised:

@@ -17,7 +17,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from refimpl import joint
-from refimpl.checks import Setting, Value
+from refimpl.checks import Setting, Value, finite
 
 
 class Relaxed(NamedTuple):
@@ -101,10 +101,12 @@ class Family(ABC):
     def noise(self, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """The noise alone that perturb() adds, from the same draws, in the shape of theta.
 
-        Taken from noisy - theta it would have lost the digits that a large theta rounds away.  Raises NotFinite if
-        theta is not finite, TypeError unless noise_on_every_score.
+        The difference perturb(theta) - theta would have lost the digits that a large theta rounds away.  Raises
+        NotFinite if theta is not finite, TypeError unless noise_on_every_score.
         """
-        raise TypeError("family must perturb every score to have noise in the shape of its scores")
+        if not self.noise_on_every_score:
+            raise TypeError("family must perturb every score to have noise in the shape of its scores")
+        return self.perturb(np.zeros_like(finite("h", theta)), rng)
 
     @abstractmethod
     def argmax(self, theta: np.ndarray) -> np.ndarray:

@@ -33,11 +33,8 @@ class Independent(Family):
     def back(self, out: np.ndarray, dtheta: np.ndarray) -> np.ndarray:
         return dtheta.reshape(out.shape)
 
-    def noise(self, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return gumbel.sample(checks.finite("h", theta).shape, rng)
-
     def perturb(self, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return theta + self.noise(theta, rng)
+        return theta + gumbel.sample(checks.finite("h", theta).shape, rng)
 
     def argmax(self, theta: np.ndarray) -> np.ndarray:
         return gumbel.one_hot(theta.argmax(axis=-1), theta.shape[-1])

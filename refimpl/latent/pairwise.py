@@ -37,10 +37,10 @@ class Pairwise(Family):
     k = 2
     normalised = False
     options = {
-        "solver": Setting(str, "maxflow", "arg max of the pair scores", choices=lambda: solvers.REGISTRY),
-        "non_negative": Setting(bool, None, "pair scores through a softplus (default: yes, but for milp)"),
-        "pair_start": Setting(float, None, "where pair scores start, before their softplus (default: -3, that is w = "
-                                           "0.05; as released: 0, that is w = 0.7)", least=-30, most=30)}
+        "solver": Setting(str, "maxflow", "solver for the arg max with pair scores", choices=lambda: solvers.REGISTRY),
+        "non_negative": Setting(bool, None, "make pair scores positive by a softplus (default: yes, but no for milp)"),
+        "pair_start": Setting(float, None, "initial value of the pair scores, before their softplus (default: -3, that "
+                                           "is w = 0.05; as released: 0, that is w = 0.7)", least=-30, most=30)}
 
     released = {"pair_start": 0.0}
 

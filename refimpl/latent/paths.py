@@ -57,7 +57,8 @@ class Paths(Family):
     relaxable = False
     has_unary_kl = False
     noise_on_every_score = True
-    options = {"rows": Setting(int, None, "rows of the grid, which divide --n (default: a square)", least=1,
+    options = {"rows": Setting(int, None, "number of rows of the grid, which must divide --n (default: the root of "
+                                          "--n, rounded down)", least=1,
                                most=LARGEST_SIDE)}
 
     @classmethod
@@ -94,11 +95,8 @@ class Paths(Family):
         self.rows, self.columns = int(rows), int(columns)
         self.n = self.outputs = self.rows * self.columns
 
-    def noise(self, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return gumbel.sample(self._checked(theta).shape, rng)
-
     def perturb(self, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return theta + self.noise(theta, rng)
+        return theta + gumbel.sample(self._checked(theta).shape, rng)
 
     def argmax(self, theta: np.ndarray) -> np.ndarray:
         """By dynamic programming, all images at once.  Of equal paths the first in the order of all_paths."""

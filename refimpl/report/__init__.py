@@ -1,1 +1,1 @@
-"""Every measured number and picture of the pages, made from the committed rows: `python -m refimpl report`."""
+"""Every measured number and picture of the pages, made from the committed rows: `python -m refimpl make report`."""

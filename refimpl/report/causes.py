@@ -93,7 +93,7 @@ def plateau_steps(store: Store) -> str:
                               *(f"{values['length_exact', step]:.2g}" for step in STEPS),
                               f"{values['ahead', STEPS[1]]:.1%}"])
     if not lines:
-        return NO_ROWS.format("plateau").replace("experiment plateau", "plateau-steps")
+        return NO_ROWS.format("plateau").replace("experiment plateau", "measure plateau-steps")
     head = ["data set", "trained by", "decoder learns from", *(f"values used, step {step:,}" for step in STEPS),
             f"images on the winning value, step {STEPS[1]}", f"entropy of q, nats, step {STEPS[1]}",
             *(f"length of the exact dh, nats, step {step:,}" for step in STEPS),

@@ -34,7 +34,7 @@ def first_sentence(thing: object) -> str:
 
 def page() -> str:
     """The whole page."""
-    parts = ["# Public functions", "", "Made by `python -m refimpl functions --write`. Shapes, units and what is "
+    parts = ["# Public functions", "", "Made by `python -m refimpl make functions --write`. Shapes, units and what is "
              "raised stand in each docstring:", "`help(refimpl.direct.gradient)`, or the file itself.", ""]
     for name in MODULES:
         module = importlib.import_module(f"refimpl.{name}")

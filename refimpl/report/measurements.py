@@ -8,7 +8,7 @@ from refimpl.report.markdown import table
 from refimpl.report.store import Store
 from refimpl.report.tables import made_at
 
-NO_ROWS = "*No rows yet: `python -m refimpl {}`, then `python -m refimpl report --add DIR`.*"
+NO_ROWS = "*No rows yet: `python -m refimpl measure {}`, then `python -m refimpl make report --write --add DIR`.*"
 SIZES = ((4, 2), (1, 8))
 
 

@@ -1,4 +1,4 @@
-"""`report`: fill the marked blocks of the pages and draw their pictures, from the committed rows.
+"""`make report`: fill the marked blocks of the pages and draw their pictures, from the committed rows.
 
     <!-- report: binary -->
     ... made by refimpl/report, never by hand ...
@@ -13,7 +13,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from refimpl import plots
-from refimpl.checks import InputError
+from refimpl.checks import InputError, unknown
 from refimpl.experiments import drawings, estimators_table, figures, plateau_steps, rows, structured_timing, variance
 from refimpl.report import causes, choice, claims, faces, labels, markdown, measurements, training
 from refimpl.report.store import Store
@@ -72,13 +72,13 @@ def pictures(store: Store) -> dict[str, Callable[[], Figure]]:
 
 
 @plots.own_settings()
-def run(root: Path = ROOT, add: Sequence[Path] = (), check: bool = False,
+def run(root: Path = ROOT, add: Sequence[Path] = (), write: bool = False,
         report: Callable[[str], None] = print) -> bool:
-    """Take up the rows at `add`, then make every block and picture; whether the pages were as they are made.
+    """Compare every block and picture with what the rows make; returns whether all of them were up to date.
 
-    check: change nothing, only say what would be.  Raises InputError, one line, for a folder without pages, a page
-    that cannot be read, a block that nobody makes or that no page has, a mark without its end; and, when all others are
-    reported, for rows that cannot be used.
+    write: add the rows at `add`, and write what was not up to date; without it nothing is changed.  Raises InputError,
+    one line, for a folder without pages, a page that cannot be read, a block that nobody makes or that no page has, a
+    mark without its end; and, when all others are reported, for rows that cannot be used.
     """
     root = Path(root)
     for page in PAGES:
@@ -91,6 +91,7 @@ def run(root: Path = ROOT, add: Sequence[Path] = (), check: bool = False,
         refused.append(problem)
         report(f"left out: {problem}")
 
+    add = add if write else ()
     with locked(output_folder(root / ROWS)) if add else contextlib.nullcontext():
         for record in [record for source in add for record in rows.found(source, refuse)]:
             try:
@@ -99,8 +100,8 @@ def run(root: Path = ROOT, add: Sequence[Path] = (), check: bool = False,
             except InputError as problem:
                 refuse(problem)
                 continue
-            report(f"{record.file}: " + (f"taken up, {len(record.rows)} rows" if taken else
-                                         "left as it is, it holds a longer run"))
+            report(f"{record.file}: " + (f"added, {len(record.rows)} rows" if taken else
+                                         "not changed, because it holds a longer run"))
     store, same, missing = Store.read(root / ROWS, refuse), True, set(BLOCKS)
     for page in PAGES:
         try:
@@ -111,11 +112,11 @@ def run(root: Path = ROOT, add: Sequence[Path] = (), check: bool = False,
         except InputError as problem:
             raise InputError(f"{root / page}: {problem}") from None
         missing -= set(markdown.blocks(before))
-        same &= _settle(page, after == before, check, report, lambda: write_text(root / page, after))
+        same &= _settle(page, after == before, write, report, lambda: write_text(root / page, after))
     for file, draw in pictures(store).items():
         path, figure = root / FIGURES / file, draw()
         known = path.is_file() and plots.digest_of(path) == plots.drawn(figure)
-        same &= _settle(f"{FIGURES}/{file}", known, check, report, lambda: plots.save(figure, path))
+        same &= _settle(f"{FIGURES}/{file}", known, write, report, lambda: plots.save(figure, path))
     if missing:
         raise InputError(f"no page has a block {', '.join(sorted(missing))}: its marks have been removed or changed")
     if refused:
@@ -124,18 +125,18 @@ def run(root: Path = ROOT, add: Sequence[Path] = (), check: bool = False,
     return same
 
 
-def _settle(name: str, same: bool, check: bool, report: Callable[[str], None], write: Callable[[], None]) -> bool:
+def _settle(name: str, same: bool, write: bool, report: Callable[[str], None], make: Callable[[], None]) -> bool:
     if not same:
-        report(f"{name}: " + ("is not what the rows make" if check else "made anew"))
-        if not check:
-            write()
+        report(f"{name}: " + ("written" if write else "would change"))
+        if write:
+            make()
     return same
 
 
 def block(store: Store, name: str) -> str:
     """What stands between the marks of this block: its table, and its pictures.  InputError if nobody makes it."""
     if name not in BLOCKS:
-        raise InputError(f"unknown block {name!r}; there are {', '.join(BLOCKS)}")
+        raise InputError(unknown("block", name, BLOCKS))
     drawn = pictures(store)
     return "\n\n".join([BLOCKS[name](store)] + [f"![{words}](figures/{file})" for file, words in SHOWN.get(name, ())
                                                 if file in drawn])

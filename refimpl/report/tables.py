@@ -9,7 +9,7 @@ from refimpl.report.markdown import table
 from refimpl.report.store import Spread, Store, evaluations_an_epoch, lengths, spread
 
 NOT_RUN = "not run yet"
-NO_ROWS = "*No rows yet: `python -m refimpl experiment {}`, then `python -m refimpl report --add DIR`.*"
+NO_ROWS = "*No rows yet: `python -m refimpl experiment {}`, then `python -m refimpl make report --write --add DIR`.*"
 
 
 def counted(count: int, noun: str) -> str:
@@ -74,7 +74,7 @@ def made_at(records: Sequence[Record]) -> str:
 
 
 def step_ms(store: Store, label: str) -> float:
-    """Milliseconds per step by `benchmark`, quiet and one run; NaN if it was not timed.
+    """Milliseconds per step by `measure benchmark`, quiet and one run; NaN if it was not timed.
 
     The seconds of the runs themselves are no measure: others ran beside them.
     """

@@ -53,23 +53,24 @@ class MixtureSettings(RunSettings):
     Without labels (0) whatever concerns them plays no part.
     """
 
-    estimator: str = setting("direct", "gradient of the class's scores", choices=serving)
+    estimator: str = setting("direct", "estimator of the gradient in the class's scores", choices=serving)
     lr: float = setting(8e-4, "Adam's learning rate", check=learning_rate)
-    labels: int = setting(100, "labelled images, as many of each class; 0: clustering", least=0)
+    labels: int = setting(100, "number of labelled images, the same for each class; 0 means clustering", least=0)
     labelled_term: str | None = setting(None, "what a label teaches the class's scores (default: cross-entropy)",
                                         choices=lambda: label_terms.REGISTRY)
-    label_eps: float | None = setting(None, "of the terms released and direct-loss (default: 0.05)",
+    label_eps: float | None = setting(None, "eps of the terms released and direct-loss (default: 0.05)",
                                       check=temperature)
-    label_weight: float | None = setting(None, "weight of that term after the pretraining (default: 50)", check=weight)
+    label_weight: float | None = setting(None, "weight of the labelled term after the pretraining (default: 50)",
+                                         check=weight)
     image_weight: float | None = setting(None, "weight of the labelled images as images of a known class, after the "
                                                "pretraining (default: 0.2)", check=weight)
-    label_batch: int = setting(50, "labelled images beside each batch", least=1)
-    pretrain: int = setting(1200, "epochs over the labelled images alone, before the first", least=0)
-    shift: int | None = setting(None, "pixels that labelled images are moved by, at most, anew each time (default: 3)",
+    label_batch: int = setting(50, "number of labelled images that are added to each batch", least=1)
+    pretrain: int = setting(1200, "number of epochs over the labelled images alone, before the first epoch", least=0)
+    shift: int | None = setting(None, "largest random shift of a labelled image at each use, in pixels (default: 3)",
                                 least=0, most=27)
-    beta: float | None = setting(None, "weight of the Gaussian's KL term at the start; it goes to 1 (default: 5)",
+    beta: float | None = setting(None, "first weight of the Gaussian's KL term, which then goes to 1 (default: 5)",
                                  check=kl_weight)
-    beta_epochs: int = setting(20, "epochs in which it does", least=0)
+    beta_epochs: int = setting(20, "number of epochs in which that weight goes to 1", least=0)
     gaussian: int = setting(30, "dimension of the Gaussian", least=1, most=1_000)
 
     def preset(self) -> dict[str, object]:

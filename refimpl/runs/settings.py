@@ -110,17 +110,19 @@ class RunSettings:
     """
 
     dataset: str = setting("mnist", "images to train on", choices=lambda: data.REGISTRY, files=data.own.SUFFIX)
-    estimator: str = setting("direct", "gradient of the encoder's scores", choices=lambda: estimators.REGISTRY)
+    estimator: str = setting("direct", "estimator of the gradient in the encoder's scores",
+                             choices=lambda: estimators.REGISTRY)
     batch: int = setting(100, "images per step", least=1)
     lr: float = setting(1e-3, "Adam's learning rate", check=learning_rate)
     hyperparameters: Options = setting(Options(), "of the estimator, by name")
-    schedule: str | None = setting(None, "of eps or tau; released falls from 1 to 0.1 (default: constant)",
+    schedule: str | None = setting(None, "schedule of eps or tau; released falls from 1 to 0.1 (default: constant)",
                                    choices=lambda: ("constant", "released"))
-    kl_grad: bool | None = setting(None, "whether the KL term takes part in the gradient (default: it does)")
-    as_released: bool = setting(False, "as the authors' code: the released schedule, no KL gradient for direct, and "
-                                       "what else it does differently")
-    seed: int = setting(0, "of weights, order and noise", least=0)
-    limit: int | None = setting(None, "use only the first LIMIT images of each part", least=1)
+    kl_grad: bool | None = setting(None, "whether the gradient contains that of the KL term (default: yes, unless "
+                                               "--as-released or the family excludes it)")
+    as_released: bool = setting(False, "train as the authors' code does: with the released schedule, without the KL "
+                                       "gradient for direct, and with its other differences")
+    seed: int = setting(0, "seed of the weights, of the order of the images and of the noise", least=0)
+    limit: int | None = setting(None, "use only the first LIMIT images of each part (default: all)", least=1)
     file_sha256: str | None = setting(None, "of the file", option=False)
     file_height: int | None = setting(None, "of its images, pixels", least=1, most=data.own.MOST_PIXELS, option=False)
     file_width: int | None = setting(None, "of its images, pixels", least=1, most=data.own.MOST_PIXELS, option=False)

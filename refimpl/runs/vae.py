@@ -25,13 +25,15 @@ class VAESettings(RunSettings):
     """All that determines a run of `train`, but for its length."""
 
     n: int = setting(1, "number of latent variables", least=1, most=200)
-    k: int = setting(10, "values of each latent variable", least=2, most=WIDEST)
+    k: int = setting(10, "number of values of each latent variable", least=2, most=WIDEST)
     hidden: int = setting(300, "width of both hidden layers", least=1, most=WIDEST)
     family: str = setting("independent", "family of the latent variables", choices=lambda: latent.REGISTRY)
     family_options: Options = setting(Options(), "of the family, by name")
-    learn_from: str | None = setting(None, "what the decoder learns from (default: the estimator's own choice)",
+    learn_from: str | None = setting(None, "what the decoder learns from (default: q for exact, tilted, capped and "
+                                           "amplified; a relaxed sample for gumbel-softmax; z_star for all others)",
                                      choices=lambda: SIGNALS)
-    exact_every: int = setting(5, "with more than 1,024 joint values: epochs between exact test bounds", least=1)
+    exact_every: int = setting(5, "number of epochs from one exact test bound to the next, with more than 1,024 joint "
+                                  "values", least=1)
 
     def preset(self) -> dict[str, object]:
         family, options = latent.get(self.family), self._completed()
@@ -78,6 +80,15 @@ class VAESettings(RunSettings):
     def make_family(self) -> Family:
         """The latent variables, of resolved settings."""
         return latent.get(self.family).create(self.n, self.k, **self.family_options)
+
+    @property
+    def exact_parts(self) -> tuple[str, ...]:
+        """The parts of the data whose bounds are computed by enumeration, of resolved settings: all three in each epoch
+        up to 1,024 joint values, and the test images in some epochs up to 65,536."""
+        values = self.make_family().count()
+        if values <= DOUBLE_UP_TO or self.n == 1:
+            return "train", "valid", "test"
+        return ("test",) if values <= joint.COUNTABLE else ()
 
     def label(self) -> str:
         """A few words for the legend of a picture."""
@@ -148,11 +159,10 @@ class VAERun(Run):
         end.  sampled_elbo, one z an image, is there each epoch; its noise is a generator's of its own.
         """
         settings, model = self.settings, self.model
-        values = model.family.count()
         train = valid = test = Bounds(math.nan, math.nan, math.nan)
-        if values <= DOUBLE_UP_TO or settings.n == 1:
+        if len(settings.exact_parts) == 3:
             train, valid, test = (model.bounds(part) for part in (dataset.train, dataset.valid, dataset.test))
-        elif values <= joint.COUNTABLE and (last or epoch % settings.exact_every == 0):
+        elif settings.exact_parts and (last or epoch % settings.exact_every == 0):
             test = model.bounds(dataset.test)
         temperature = settings.temperature(self.adam.t - 1)                                 # of the last step made
         row = {"epoch": epoch, "step": self.adam.t, "train_elbo": train.elbo, "valid_elbo": valid.elbo,

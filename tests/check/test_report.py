@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from refimpl import check, direct, exact, gumbel
+from refimpl import check, direct, exact
 from refimpl.check import moments, problem
 from tests.check.planted import own, reinforce, right
 

@@ -1,9 +1,13 @@
 """What the tests of the command line share: calling it in this process, and what a refusal looks like."""
 from __future__ import annotations
 
+import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 from refimpl import cli
+from refimpl.cli.arguments import Parser
+from refimpl.cli.parser import make_parser
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SMALL = ["--hidden", "16", "--limit", "300", "--batch", "50"]
@@ -31,3 +35,12 @@ def assert_refused(capsys, arguments, *words) -> None:
 def snapshot(folder: Path) -> dict[str, bytes]:
     """Every file below the folder, with its content."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def every_command(parser: Parser | None = None) -> Iterator[Parser]:
+    """The parser of each command, that of `measure` and of `make` followed by those below them."""
+    for action in (parser or make_parser())._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield command
+                yield from every_command(command)

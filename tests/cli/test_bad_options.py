@@ -16,7 +16,7 @@ from tests.cli.helpers import SMALL, assert_refused, snapshot
     (["--k", "0"], ["--k"]),
     (["--k", "1000000000"], ["--k", "at most"]),
     (["--k", "ten"], ["--k", "ten"]),
-    (["--eps", "0"], ["--eps", "above 0"]),
+    (["--eps", "0"], ["--eps", "at least 1e-06"]),
     (["--eps", "-0.1"], ["--eps"]),
     (["--eps", "nan"], ["--eps"]),
     (["--eps", "inf"], ["--eps"]),
@@ -32,7 +32,7 @@ from tests.cli.helpers import SMALL, assert_refused, snapshot
     (["--limit", "30", "--batch", "31"], ["--batch", "30"]),
     (["--limit", "0"], ["--limit"]),
     (["--lr", "0"], ["--lr"]),
-    (["--lr", "nan"], ["--lr"]), (["--lr", "1e308"], ["--lr", "1000"]), (["--lr", "5e-324"], ["--lr", "above 0"]),
+    (["--lr", "nan"], ["--lr"]), (["--lr", "1e308"], ["--lr", "1000"]), (["--lr", "5e-324"], ["--lr", "at least 1e-20"]),
     *[(["--estimator", name, "--eps", value], ["--eps", "1e-06 ... 1e+06"])
       for name in ("tilted", "local-tilted", "noisy-exact", "direct") for value in ("5e-324", "1e-300", "1e300")],
     *[(["--estimator", name, "--tau", value], ["--tau", "1e-06 ... 1e+06"])
@@ -71,7 +71,7 @@ from tests.cli.helpers import SMALL, assert_refused, snapshot
     (["--n", "5", "--k", "2", "--no-non-negative"], ["--non-negative", "the family pairwise"]),
     (["--estimator", "rebar", "--eps", "1"], ["--eps", "--tau"]),
     (["--eps", "ten"], ["--eps", "a number", "ten"]), (["--eps", "1e7"], ["--eps", "at most 1000000"]),
-    (["--set", "eps=0"], ["--eps", "above 0"]), (["--set", "eps=ten"], ["--eps", "a number"]),
+    (["--set", "eps=0"], ["--eps", "at least 1e-06"]), (["--set", "eps=ten"], ["--eps", "a number"]),
     (["--set", "eps"], ["--set", "NAME=VALUE", "eps"]), (["--set", "=1"], ["--set", "NAME=VALUE"]),
     (["--set"], ["--set"]),
     (["--set", "epz=0.1"], ["epz", "did you mean 'eps'?"]), (["--set", "k=3"], ["unknown setting 'k'", "eps"]),
@@ -131,13 +131,13 @@ def test_bad_options_of_semi_supervised(tmp_path, capsys, arguments, words):
 
 
 @pytest.mark.parametrize("arguments, words", [
-    (["verify", "--k", "1"], ["--k", "2 ... 50"]),
+    (["verify", "--k", "1"], ["--k must be at least 2 and at most 50, got 1"]),
     (["verify", "--k", "51"], ["--k"]),
     (["verify", "--samples", "10"], ["--samples"]),
     (["verify", "--seed", "-1"], ["--seed"]),
-    (["choose-eps", "--samples", "1"], ["--samples", "2 ... 100000"]),
-    (["choose-eps", "--problems", "0"], ["--problems", "1 ... 1000"]),
-    (["choose-eps", "--seed", "-1"], ["--seed"]),
+    (["measure", "choose-eps", "--average", "1"], ["--average", "at least 2 and at most 100000"]),
+    (["measure", "choose-eps", "--problems", "0"], ["--problems", "at least 1 and at most 1000"]),
+    (["measure", "choose-eps", "--seed", "-1"], ["--seed"]),
     (["explore", "--h", "1,2"], ["--h and --f go together"]),
     (["explore", "--h", "1,2", "--f", "3,4"], ["--h and --f", "three", "got 2", "walls"]),
     (["explore", "--h", "1,2,3,4", "--f", "1,2,3,4", "--save", "x.png"], ["three", "got 4"]),
@@ -145,28 +145,28 @@ def test_bad_options_of_semi_supervised(tmp_path, capsys, arguments, words):
     (["explore", "--h", "1,11,0", "--f", "3,4,5"], ["--h", "at most 10", "11"]),
     (["explore", "--h", "1,2,0", "--f", "3,3,3"], ["--f", "different"]),
     (["explore", "--h", "1,x,0", "--f", "3,3,3"], ["--h", "numbers with commas"]),
-    (["explore", "--eps", "0"], ["--eps", "0.01 ... 10"]),
+    (["explore", "--eps", "0"], ["--eps", "at least 0.01 and at most 10"]),
     (["explore", "--eps", "nan", "--save", "x.png"], ["--eps", "nan"]),
-    (["explore", "--samples", "9"], ["--samples", "10 ... 20000"]),
+    (["explore", "--samples", "9"], ["--samples", "at least 10 and at most 20000"]),
     (["explore", "--samples", "20001"], ["--samples"]),
     (["explore", "--seed", "-1"], ["--seed", "at least 0"]),
     (["explore", "--save", "x.jpg"], ["x.jpg", ".svg"]),
     (["explore", "--save", ""], [".svg"]),
     (["explore", "--save", "no/such/folder.png"], ["no/such/folder.png", "cannot be written"]),
-    (["variance", "--samples", "1"], ["--samples"]),
-    (["variance", "--k", "1"], ["--k"]),
-    (["variance", "--seed", "-1"], ["--seed"]),
-    (["benchmark", "--steps", "0"], ["--steps"]),
-    (["benchmark", "--batch", "100000"], ["--batch"]),
-    (["benchmark", "--rounds", "0"], ["--rounds"]),
-    (["estimators", "--n", "0"], ["--n"]),
-    (["estimators", "--n", "12", "--k", "4"], ["4^12", "4,096"]),
-    (["estimators", "--samples", "5"], ["--samples"]),
-    (["structured-timing", "--largest", "99"], ["--largest"]),
+    (["measure", "variance", "--samples", "1"], ["--samples"]),
+    (["measure", "variance", "--k", "1"], ["--k"]),
+    (["measure", "variance", "--seed", "-1"], ["--seed"]),
+    (["measure", "benchmark", "--steps", "0"], ["--steps"]),
+    (["measure", "benchmark", "--batch", "100000"], ["--batch"]),
+    (["measure", "benchmark", "--rounds", "0"], ["--rounds"]),
+    (["measure", "estimators", "--n", "0"], ["--n"]),
+    (["measure", "estimators", "--n", "12", "--k", "4"], ["4^12", "4,096"]),
+    (["measure", "estimators", "--samples", "5"], ["--samples"]),
+    (["measure", "structured-timing", "--largest", "99"], ["--largest"]),
     (["experiment", "everything"], ["everything", "binary"]),
     (["experiment", "binary", "--epochs", "0", "--dataset", "mnist"], ["--epochs"]),
     (["experiment", "binary", "--seeds", "0"], ["--seeds"]),
-    (["experiment", "binary", "--jobs", "65"], ["--jobs", "1 ... 64"]),
+    (["experiment", "binary", "--jobs", "65"], ["--jobs", "at most 64 and at least 1"]),
     (["experiment", "binary", "--jobs", "0"], ["--jobs"]),
     (["experiment", "latent-sizes", "--dataset", "omniglot"], ["--data-dir"]),
     (["experiment", "semi-supervised", "--dataset", "omniglot"], ["omniglot", "no labels"]),
@@ -187,7 +187,8 @@ def test_out_that_cannot_be_used(tmp_path, capsys):
     (tmp_path / "file").write_text("precious")
     for out in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/nowhere/run")):
         for command in (["train", *SMALL, "--epochs", 1], ["verify", "--samples", 1000], ["quickstart"],
-                        ["estimators", "--samples", 1000], ["structured-timing"], ["experiment", "binary"]):
+                        ["measure", "estimators", "--samples", 1000], ["measure", "structured-timing"],
+                        ["experiment", "binary"]):
             assert_refused(capsys, [*command, "--out", out], "--out")
     assert (tmp_path / "file").read_text() == "precious"
 
@@ -213,5 +214,5 @@ def test_foreign_files_are_not_written_over(tmp_path, capsys):
 def test_names_too_long(tmp_path, capsys, run):
     long = tmp_path / ("x" * 300)
     for arguments in (["train", *SMALL, "--out", long], ["train", *SMALL, "--data-dir", long, "--out", tmp_path / "r"],
-                      ["compare", run, "--out", long], ["verify", "--samples", 1000, "--out", long]):
+                      ["compare", run, "--save", long], ["verify", "--samples", 1000, "--out", long]):
         assert_refused(capsys, arguments)

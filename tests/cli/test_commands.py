@@ -59,8 +59,8 @@ def test_semi_supervised(tmp_path, capsys, quick, options):
     assert ("best match" in out) == ("0" in options)
     status, out, err = call(capsys, *small, "--epochs", 2, "--out", tmp_path / "run", "--resume")
     assert status == 0 and err == "" and "2 epochs" in out
-    assert_refused(capsys, ["codes", tmp_path / "run"], "semi-supervised", "train")
-    assert_refused(capsys, ["variance", "--run", tmp_path / "run"], "semi-supervised", "train")
+    assert_refused(capsys, ["measure", "codes", tmp_path / "run"], "semi-supervised", "train")
+    assert_refused(capsys, ["measure", "variance", "--run", tmp_path / "run"], "semi-supervised", "train")
 
 
 def test_resume_more_epochs(run, capsys):
@@ -72,13 +72,14 @@ def test_resume_more_epochs(run, capsys):
 def test_compare(run, tmp_path, capsys):
     other = tmp_path / "other"
     call(capsys, "train", *SMALL, "--estimator", "exact", "--epochs", 1, "--out", other)
-    status, out, _ = call(capsys, "compare", run, other, run, "--out", tmp_path / "both.png")
+    status, out, _ = call(capsys, "compare", run, other, run, "--save", tmp_path / "both.png")
     assert status == 0 and out.count("test -ELBO") == 3
     assert (tmp_path / "both.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_variance(run, tmp_path, capsys):
-    status, out, err = call(capsys, "variance", "--run", run, "--samples", 20, "--batch", 30, "--out", tmp_path / "v")
+    status, out, err = call(capsys, "measure", "variance", "--run", run, "--samples", 20, "--batch", 30,
+                            "--out", tmp_path / "v")
     assert status == 0 and err == ""
     assert len((tmp_path / "v" / "variance.csv").read_text().splitlines()) == 11
     assert (tmp_path / "v" / "variance.png").exists()
@@ -88,9 +89,9 @@ def test_benchmark(capsys, monkeypatch):
     from refimpl.experiments import benchmark
 
     monkeypatch.setattr(benchmark, "epoch_seconds", lambda: [1.0, 1.0, 1.05])       # an epoch takes too long here
-    status, out, _ = call(capsys, "benchmark", "--steps", 1, "--rounds", 1)
+    status, out, _ = call(capsys, "measure", "benchmark", "--steps", 1, "--rounds", 1)
     assert status == 0 and len(out.splitlines()) == 1 + len(benchmark.cases(100)) + 1
-    assert "1.05 times the first" in out
+    assert "1.05 times as long as the first" in out
 
 
 def test_quickstart_in_a_process_of_its_own(tmp_path, capsys, monkeypatch):
@@ -111,6 +112,6 @@ def test_quickstart_in_a_process_of_its_own(tmp_path, capsys, monkeypatch):
 def test_help_names_every_command(capsys):
     status, out, _ = call(capsys, "--help")
     assert status == 0
-    for name in (*KINDS, "quickstart", "verify", "train", "compare", "variance", "benchmark"):
+    for name in (*KINDS, "quickstart", "verify", "train", "compare", "experiment", "measure", "make"):
         assert name in out
         assert call(capsys, name, "--help")[0] == 0

@@ -35,8 +35,8 @@ def test_resume_with_other_settings(run, capsys, other, words):
 def test_a_checkpoint_of_an_earlier_version_says_so(run, capsys, name):
     arrays(format=name)(b"", run / FILE)
     before = snapshot(run)
-    for command in (["train", *SMALL, "--epochs", 3, "--out", run, "--resume"], ["codes", run],
-                    ["variance", "--run", run, "--out", run / "v"]):
+    for command in (["train", *SMALL, "--epochs", 3, "--out", run, "--resume"], ["measure", "codes", run],
+                    ["measure", "variance", "--run", run, "--out", run / "v"]):
         assert_refused(capsys, command, "checkpoint.npz", "earlier version", "train it again in another folder")
     assert snapshot(run) == before
 
@@ -106,20 +106,20 @@ def test_compare_refuses_what_is_not_a_run(run, tmp_path, capsys):
     out = tmp_path / "c.png"
     empty = tmp_path / "empty"
     empty.mkdir()
-    assert_refused(capsys, ["compare", empty, "--out", out], "config.json")
-    assert_refused(capsys, ["compare", tmp_path / "none", "--out", out], "none")
-    assert_refused(capsys, ["compare", run, "--out", tmp_path], "folder")
-    assert_refused(capsys, ["compare", run, "--out", tmp_path / "no" / "c.png"], "cannot be written")
+    assert_refused(capsys, ["compare", empty, "--save", out], "config.json")
+    assert_refused(capsys, ["compare", tmp_path / "none", "--save", out], "none")
+    assert_refused(capsys, ["compare", run, "--save", tmp_path], "folder")
+    assert_refused(capsys, ["compare", run, "--save", tmp_path / "no" / "c.png"], "cannot be written")
     (run / "metrics.csv").write_text("epoch\nsoon\n")
-    assert_refused(capsys, ["compare", run, "--out", out], "cannot be read")
+    assert_refused(capsys, ["compare", run, "--save", out], "cannot be read")
     (run / "metrics.csv").write_text("epoch,step,test_elbo,seconds\n")
-    assert_refused(capsys, ["compare", run, "--out", out], "no epoch")
+    assert_refused(capsys, ["compare", run, "--save", out], "no epoch")
     assert not out.exists()
 
 
 def test_compare_refuses_different_data_sets(run, tmp_path, capsys):
     call(capsys, "train", *SMALL, "--dataset", "fashion-mnist", "--epochs", 1, "--out", tmp_path / "other")
-    assert_refused(capsys, ["compare", run, tmp_path / "other", "--out", tmp_path / "c.png"], "different data sets")
+    assert_refused(capsys, ["compare", run, tmp_path / "other", "--save", tmp_path / "c.png"], "different data sets")
 
 
 @pytest.mark.parametrize("name, text", [
@@ -131,15 +131,15 @@ def test_compare_refuses_different_data_sets(run, tmp_path, capsys):
     ("metrics.csv", "epoch\n" + "x" * 200_000), ("metrics.csv", "\0")])
 def test_compare_refuses_damaged_runs(run, tmp_path, capsys, name, text):
     (run / name).write_text(text)
-    assert_refused(capsys, ["compare", run, "--out", tmp_path / "c.png"], str(run))
+    assert_refused(capsys, ["compare", run, "--save", tmp_path / "c.png"], str(run))
 
 
 def test_compare_says_that_a_run_is_of_an_earlier_version(run, tmp_path, capsys):
     (run / "config.json").write_text('{"dataset": "mnist", "estimator": "direct", "eps": 0.1}')
-    assert_refused(capsys, ["compare", run, "--out", tmp_path / "c.png"], str(run), "earlier version",
+    assert_refused(capsys, ["compare", run, "--save", tmp_path / "c.png"], str(run), "earlier version",
                    "train it again in another folder")
 
 
 def test_variance_refuses_a_folder_that_is_not_a_run(tmp_path, capsys):
-    assert_refused(capsys, ["variance", "--run", tmp_path, "--out", tmp_path / "v"], "checkpoint.npz")
+    assert_refused(capsys, ["measure", "variance", "--run", tmp_path, "--out", tmp_path / "v"], "checkpoint.npz")
     assert not (tmp_path / "v").exists()

@@ -17,9 +17,8 @@ from refimpl import cli, plots
 from refimpl.checks import InputError, NotFinite
 from refimpl.experiments import cells
 from refimpl.experiments.cells import Cell
-from refimpl.plots import images
+from refimpl.plots import images, runs
 from refimpl.runs import checkpoint, loop
-from refimpl.runs.vae import VAERun
 from tests.cli.helpers import SMALL, assert_refused, call
 from tests.settings import vae
 
@@ -53,17 +52,17 @@ def test_pictures_are_drawn_under_settings_of_our_own(tmp_path):
                         env={"MPLCONFIGDIR": "/proc/none"})
     assert (done.returncode, done.stderr) == (0, "")
     with mpl.rc_context(fname=tmp_path / "matplotlibrc"):
-        loop.train(vae(hidden=4, limit=60, batch=20), 1, tmp_path / "here")
+        loop.train(vae(hidden=4, limit=60, batch=20), 1, tmp_path / "here", draw=runs.of_run)
         assert mpl.rcParams["lines.linewidth"] == 700                       # the user's own settings stay
     for name in ("curves.png", "samples.png"):
         assert plots.digest_of(tmp_path / "run" / name) == plots.digest_of(tmp_path / "here" / name) != ""
 
 
 def test_a_picture_that_fails_costs_a_run_nothing(tmp_path, capsys, monkeypatch):
-    def pictures(self, rows, dataset):
+    def of_run(run, rows, dataset):
         raise OverflowError("no tick\nfor this")
 
-    monkeypatch.setattr(VAERun, "pictures", pictures)
+    monkeypatch.setattr(runs, "of_run", of_run)
     status, out, err = call(capsys, "train", *SMALL, "--epochs", 1, "--out", tmp_path)
     assert status == 0 and "1 epoch: test" in out
     assert err == f"{tmp_path / 'curves.png'} could not be drawn: OverflowError: no tick\n"
@@ -167,8 +166,9 @@ def test_interrupts_that_the_parent_told_us_to_ignore_are_ignored(tmp_path):
     assert process.returncode == 0 and "3 epochs" in out and err == ""
 
 
-@pytest.mark.parametrize("command", [["train"], ["semi-supervised"], ["verify"], ["variance"], ["estimators"],
-                                     ["structured-timing"], ["experiment", "binary"], ["quickstart"]])
+@pytest.mark.parametrize("command", [["train"], ["semi-supervised"], ["verify"], ["measure", "variance"],
+                                     ["measure", "estimators"], ["measure", "structured-timing"],
+                                     ["experiment", "binary"], ["quickstart"]])
 def test_an_empty_name_is_no_folder(tmp_path, capsys, monkeypatch, command):
     monkeypatch.chdir(tmp_path)
     assert_refused(capsys, [*command, "--out", ""], "--out", "empty name")
@@ -197,7 +197,7 @@ def test_compare_refuses_numbers_that_are_no_measurement(finished, tmp_path, cap
     names, values = text[0].split(","), text[1].split(",")
     values[names.index("test_elbo")] = number
     (finished / "metrics.csv").write_text("\n".join([text[0], ",".join(values)]) + "\n")
-    assert_refused(capsys, ["compare", finished, "--out", tmp_path / "c.png"], "metrics.csv", "beyond 1e+12")
+    assert_refused(capsys, ["compare", finished, "--save", tmp_path / "c.png"], "metrics.csv", "beyond 1e+12")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
 
 
@@ -205,14 +205,15 @@ def test_compare_refuses_numbers_that_are_no_measurement(finished, tmp_path, cap
 def test_a_pipe_in_the_place_of_a_file_is_refused_unopened(finished, tmp_path, capsys, name):
     (finished / name).unlink()
     os.mkfifo(finished / name)
-    command = ["codes", finished] if name == checkpoint.FILE else ["compare", finished, "--out", tmp_path / "c.png"]
+    command = ["measure", "codes", finished] if name == checkpoint.FILE else \
+        ["compare", finished, "--save", tmp_path / "c.png"]
     assert_refused(capsys, command, name, "not a plain file")
 
 
 def test_compare_takes_runs_of_every_kind(finished, tmp_path, capsys):
     small = ["--labels", "10", "--limit", "60", "--batch", "20", "--pretrain", "1", "--epochs", "1", "--gaussian", "2"]
     assert call(capsys, "semi-supervised", *small, "--out", tmp_path / "mixture")[0] == 0
-    status, out, err = call(capsys, "compare", finished, tmp_path / "mixture", "--out", tmp_path / "c.png")
+    status, out, err = call(capsys, "compare", finished, tmp_path / "mixture", "--save", tmp_path / "c.png")
     assert status == 0 and err == "" and "10 labels" in out and "k = 10" in out
 
 

@@ -4,7 +4,6 @@ The experiments are replaced by rows in which no two numbers are the same: one i
 """
 from __future__ import annotations
 
-import argparse
 import inspect
 import math
 import re
@@ -18,10 +17,11 @@ from refimpl.cli.words import words_of
 from refimpl.cli import commands
 from refimpl.cli.parser import make_parser
 from refimpl.experiments import (benchmark, choosing_eps, codes, compare, estimators_table, explore, figures,
-                                 joint_argmax, structured_timing, tutorial_runs, variance, verify)
+                                 joint_argmax, plateau_steps, structured_timing, tutorial_runs, variance, verify,
+                                 yardsticks)
 from refimpl.experiments.cells import Cell
 from refimpl.runs import KINDS, checkpoint, loop
-from tests.cli.helpers import call
+from tests.cli.helpers import call, every_command
 from tests.settings import mixture, vae
 
 
@@ -52,8 +52,8 @@ def numbers(line: str) -> list[float]:
 
 def test_variance(replaced, capsys, tmp_path):
     calls = replaced(variance, [variance.Row(0.1, 11.0, 22.0, 0.3, 44.0, 0.5)])
-    status, out, _ = call(capsys, "variance", "--run", tmp_path / "r", "--dataset", "fashion-mnist", "--k", 7,
-                          "--seed", 3, "--samples", 21, "--batch", 34, "--data-dir", tmp_path / "d",
+    status, out, _ = call(capsys, "measure", "variance", "--run", tmp_path / "r", "--dataset", "fashion-mnist",
+                          "--k", 7, "--seed", 3, "--samples", 21, "--batch", 34, "--data-dir", tmp_path / "d",
                           "--out", tmp_path / "v")
     assert status == 0 and calls == [dict(out=tmp_path / "v", run_folder=tmp_path / "r", dataset="fashion-mnist", k=7,
                                           seed=3, samples=21, batch=34, data_dir=tmp_path / "d")]
@@ -70,28 +70,29 @@ def test_estimators(replaced, capsys, tmp_path):
             estimators_table.Row("tilted", 0.033, 4e8, 0.0, 3, False, False),
             estimators_table.Row("perturbed", 0.033, 0.0, 6.0, 3, True, True)]
     calls = replaced(estimators_table, made)
-    status, out, _ = call(capsys, "estimators", "--n", 3, "--k", 5, "--samples", 1234, "--seed", 9, "--out", tmp_path)
+    status, out, _ = call(capsys, "measure", "estimators", "--n", 3, "--k", 5, "--samples", 1234,
+                          "--seed", 9, "--out", tmp_path)
     assert status == 0                                      # biased, but it never said that it was not
     assert calls == [dict(n=3, k=5, samples=1234, seed=9, out=tmp_path)]
     assert "n = 3, k = 5, seed 9; 1,234 draws" in out
-    title, *lines = out.splitlines()[1:7]
-    assert " ".join(title.split()) == "estimator |bias| worst z variance evals var x ev. verdict"
+    title, *lines = out.splitlines()[2:8]
+    assert " ".join(title.split()) == "estimator |bias| worst variance evals cost verdict"
     assert [re.split(r"  +", line) for line in lines] == [
         ["exact", "0.011", "1.5", "3", "7", "21", "unbiased"],
-        ["gumbel-softmax", "0.022", "99.0", "5", "2", "10", "biased, as said"],
-        ["direct", "0.033", "0.5", "6", "3", "18", "bias below the noise"],
-        ["tilted", "0.033", "-", "0", "3", "0", "biased, as said"],
+        ["gumbel-softmax", "0.022", "99.0", "5", "2", "10", "biased, as declared"],
+        ["direct", "0.033", "0.5", "6", "3", "18", "no bias seen"],
+        ["tilted", "0.033", "-", "0", "3", "0", "biased, as declared"],
         ["perturbed", "0.033", "-", "6", "3", "18", "cannot be tested: too few draws"]]
     assert str(tmp_path / "estimators.png") in out
     made.append(estimators_table.Row("rebar", 0.022, 99.0, 5.0, 2, True, False))
-    status, out, _ = call(capsys, "estimators", "--out", tmp_path)
-    assert status == 1 and "BIASED, claims not to be" in out
+    status, out, _ = call(capsys, "measure", "estimators", "--out", tmp_path)
+    assert status == 1 and "BIASED, but declared not to be" in out
 
 
 def test_joint_argmax(replaced, capsys, tmp_path):
     calls = replaced(joint_argmax, [joint_argmax.Row(0.25, 0.11, 0.22, 0.33, 1.1, 2.2, 3.3, 4.4, 5.5, 6.6, 7.7)])
-    status, out, _ = call(capsys, "joint-argmax", "--n", 6, "--dataset", "fashion-mnist", "--seed", 4, "--samples", 31,
-                          "--batch", 17, "--data-dir", tmp_path, "--out", tmp_path / "o")
+    status, out, _ = call(capsys, "measure", "joint-argmax", "--n", 6, "--dataset", "fashion-mnist", "--seed", 4,
+                          "--samples", 31, "--batch", 17, "--data-dir", tmp_path, "--out", tmp_path / "o")
     assert status == 0
     assert calls == [dict(n=6, dataset="fashion-mnist", seed=4, samples=31, batch=17, data_dir=tmp_path,
                           out=tmp_path / "o")]
@@ -104,10 +105,10 @@ def test_joint_argmax(replaced, capsys, tmp_path):
 
 def test_structured_timing(replaced, capsys, tmp_path):
     calls = replaced(structured_timing, [structured_timing.Row("direct, maxflow", 7, 0.0123)])
-    status, out, _ = call(capsys, "structured-timing", "--batch", 12, "--largest", 9, "--out", tmp_path)
+    status, out, _ = call(capsys, "measure", "structured-timing", "--batch", 12, "--largest", 9, "--out", tmp_path)
     assert status == 0 and calls == [dict(out=tmp_path, batch=12, largest=9)]
     title, row = out.splitlines()[:2]
-    assert re.split(r"  +", title) == ["method", "n", "ms a step"]
+    assert re.split(r"  +", title) == ["method", "n", "ms per step"]
     assert re.split(r"  +", row) == ["direct, maxflow", "7", "12.3"]
     assert str(tmp_path / "structured-timing.png") in out
 
@@ -117,32 +118,33 @@ def test_benchmark(replaced, capsys, monkeypatch):
     settings = vae().resolved()
     calls = replaced(benchmark, [benchmark.Row(settings, 0.006, 0.004)])
     monkeypatch.setattr(benchmark, "epoch_seconds", lambda: [2.0, 3.0, 5.0])
-    status, out, _ = call(capsys, "benchmark", "--batch", 300, "--steps", 3, "--rounds", 5, "--out", "o")
+    status, out, _ = call(capsys, "measure", "benchmark", "--batch", 300, "--steps", 3, "--rounds", 5, "--out", "o")
     assert status == 0 and calls == [dict(batch=300, steps=3, rounds=5, out=Path("o"))]
     title, row, epochs = out.splitlines()
-    assert re.split(r"  +", title) == ["step of", "ms", "products, ms", "ratio s an epoch"]
+    assert re.split(r"  +", title) == ["step of", "ms", "products, ms", "ratio", "s per epoch"]
     assert re.split(r"  +", row) == [settings.label(), "6.00", "4.00", "1.50", "1.00"]      # 167 steps of 6 ms
-    assert "epochs of 2.00, 3.00, 5.00 s; the third took 2.50 times the first" in epochs
+    assert "epochs of 2.00, 3.00, 5.00 s; the third took 2.50 times as long as the first" in epochs
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Prescott")
-    assert "OPENBLAS_CORETYPE=Prescott is set" in call(capsys, "benchmark")[1]
+    assert "OPENBLAS_CORETYPE=Prescott is set" in call(capsys, "measure", "benchmark")[1]
 
 
 def test_codes(replaced, capsys, tmp_path):
     start = codes.Codes(50, 4, np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 0.0], [0.75, 0.25]]))
     now = codes.Codes(50, 7, np.array([[0.9, 0.1], [1.0, 0.0], [0.2, 0.8]]))
     calls = replaced(codes, (start, now))
-    status, out, _ = call(capsys, "codes", tmp_path, "--images", 50, "--data-dir", tmp_path / "d")
+    status, out, _ = call(capsys, "measure", "codes", tmp_path, "--images", 50, "--data-dir", tmp_path / "d")
     assert status == 0 and calls == [dict(folder=tmp_path, images=50, data_dir=tmp_path / "d")]
     assert out.splitlines() == [
-        "at the start: 50 test images have 4 different z; 3 of 4 variables never change",
+        "before training: 50 test images have 4 different z, and 3 of 4 variables are the same for all of them",
         "  share of ones: 1.00 0.00 0.00 0.25",
-        "trained: 50 test images have 7 different z; 1 of 3 variables never change", "  share of ones: 0.10 0.00 0.80"]
+        "after training: 50 test images have 7 different z, and 1 of 3 variables are the same for all of them",
+        "  share of ones: 0.10 0.00 0.80"]
     replaced(codes, 2 * (codes.Codes(8, 3, np.array([[0.5, 0.5, 0.0]]), [(7, 0.75), (None, 0.0), (None, 0.0)]),))
-    assert call(capsys, "codes", tmp_path)[1].splitlines()[1:4] == [        # a single variable: value by value
+    assert call(capsys, "measure", "codes", tmp_path)[1].splitlines()[1:4] == [     # one variable: value by value
         "  value 0: 50.0% of the images, most often label 7 (75%)", "  value 1: 50.0% of the images",
         "  value 2: 0.0% of the images"]
     replaced(codes, 2 * (codes.Codes(8, 3, np.full((2, 3), 1 / 3)),))       # of three values none is "one"
-    assert call(capsys, "codes", tmp_path)[1].count("\n") == 2
+    assert call(capsys, "measure", "codes", tmp_path)[1].count("\n") == 2
 
 
 def test_compare(replaced, capsys, tmp_path):
@@ -150,7 +152,7 @@ def test_compare(replaced, capsys, tmp_path):
     rows = [{"epoch": epoch, "test_elbo": -200.0 - epoch, "seconds": 10.0 * epoch} for epoch in (1.0, 2.0)]
     settings = [vae(estimator=name, seed=seed).resolved() for name, seed in (("direct", 1), ("exact", 2))]
     calls = replaced(compare, [(settings[0], rows), (settings[1], rows[:1])])
-    status, out, _ = call(capsys, "compare", "a", "b", "--out", tmp_path / "c.png")
+    status, out, _ = call(capsys, "compare", "a", "b", "--save", tmp_path / "c.png")
     assert status == 0 and calls == [dict(folders=[Path("a"), Path("b")], out=tmp_path / "c.png")]
     assert out.splitlines() == [
         f"a: {settings[0].label()}, seed 1: test -ELBO 202.00 nats after 2 epochs, 20.0 s",
@@ -175,7 +177,11 @@ def test_experiment(replaced, capsys, tmp_path, monkeypatch):
 
 def test_tutorial_runs(replaced, capsys):
     calls = replaced(tutorial_runs, ["made"], "make")
-    status, out, _ = call(capsys, "tutorial-runs", "single-exact", "labels-0")
+    status, out, _ = call(capsys, "make", "tutorial-runs", "single-exact", "labels-0")
+    lines = out.splitlines()
+    assert status == 0 and not calls and "--write" in lines.pop() and len(lines) == 2        # nothing is trained
+    assert "single-exact.npz: chapter 6, 10 epochs" in lines[0] and "labels-0.npz: chapter 9, 15 epochs" in lines[1]
+    status, out, _ = call(capsys, "make", "tutorial-runs", "single-exact", "labels-0", "--write")
     assert status == 0 and out == "made\n" and calls[0]["names"] == ["single-exact", "labels-0"]
 
 
@@ -188,9 +194,10 @@ def test_verify(replaced, capsys, tmp_path, holds, status):
     out = capsys.readouterr().out + out
     assert found == status and calls == [dict(k=5, seed=8, samples=4321, out=tmp_path, h=None, f=None, eps=0.5)]
     assert f"k = 5, seed 8, 4,321 draws of the noise, eps = {verify.EPS}" in out
-    assert out.splitlines()[1] == "h, as log q, = " + ", ".join(f"{value:.4g}" for value in h)
+    assert out.splitlines()[1] == "h = " + ", ".join(f"{value:.4g}" for value in h)
     assert out.splitlines()[2] == "f = " + ", ".join(f"{value:.4g}" for value in f)
-    assert out.splitlines()[4:8] == ["holds  one", "         exact 1.5; 2.5",
+    assert out.splitlines()[3:5] == ["h is normalised to log q, which changes no probability.", ""]
+    assert out.splitlines()[5:9] == ["holds  one", "         exact 1.5; 2.5",
                                      f"{ {True: 'holds', False: 'FAILS', None: '-    '}[holds]}  two",
                                      "         exact 3.5; 4.5"]
     assert {True: "2 of 2 claims hold.\n", False: "1 of 2 claims hold, 1 FAIL.\n",
@@ -203,7 +210,7 @@ def test_verify(replaced, capsys, tmp_path, holds, status):
 
 def test_choose_eps(capsys):
     """Its options arrive: the table is the one that they make."""
-    status, out, _ = call(capsys, "choose-eps", "--samples", 20, "--problems", 2, "--seed", 3)
+    status, out, _ = call(capsys, "measure", "choose-eps", "--average", 20, "--problems", 2, "--seed", 3)
     assert status == 0 and out.splitlines() == choosing_eps.run(20, 2, 3) != choosing_eps.run(20, 2, 4)
 
 
@@ -224,7 +231,7 @@ def test_quickstart(replaced, capsys, tmp_path, monkeypatch, failed):
     rows = [{"epoch": epoch, "step": 1.0, "eps_or_tau": 0.1, "seconds": 11.0 * epoch,
              **{name: -value - 10.0 - epoch for name, value in names.items()}} for epoch in (1.0, 2.0, 3.0)]
     calls = replaced(loop, rows, "train")
-    calls_of = lambda: [{name: value for name, value in made.items() if name != "started"} for made in calls]
+    calls_of = lambda: [{name: value for name, value in made.items() if name not in ("started", "draw")} for made in calls]
     verified: list[tuple] = []
     monkeypatch.setattr(commands, "verify_and_print", lambda *numbers: verified.append(numbers) or failed)
     status, out, _ = call(capsys, "quickstart", "--out", tmp_path)
@@ -308,17 +315,19 @@ def test_a_line_of_semi_supervised(labels):
     for words, value in (("epoch", "2"), (name, "87.50 %"), ("test -ELBO", "100.00"), ("reconstruction", "70.00"),
                          ("class KL", "2.00"), ("Gaussian KL", "28.00"), ("seconds", "12.5")):
         assert line[:title.index(words) + len(words)].endswith(f" {value}"), words
-    assert heading.splitlines()[1].endswith("epoch 0: " + ("labelled images alone" if labels else "untrained"))
+    assert heading.splitlines()[1].endswith("epoch 0: " + ("trained on the labelled images alone" if labels else "untrained"))
     assert words_of("semi-supervised").result(settings, row) == f"test {name} 87.50 %, -ELBO 100.00 nats"
 
 
 # --- defaults ---------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("arguments, function", [
-    (["verify"], verify.run), (["codes", "x"], codes.run), (["variance"], variance.run),
-    (["estimators"], estimators_table.run), (["joint-argmax"], joint_argmax.run), (["benchmark"], benchmark.run),
-    (["structured-timing"], structured_timing.run), (["experiment", "joint"], figures.run)],
-    ids=lambda value: value[0] if isinstance(value, list) else "")
+    (["verify"], verify.run), (["measure", "codes", "x"], codes.run), (["measure", "variance"], variance.run),
+    (["measure", "estimators"], estimators_table.run), (["measure", "joint-argmax"], joint_argmax.run),
+    (["measure", "benchmark"], benchmark.run), (["measure", "plateau-steps"], plateau_steps.run),
+    (["measure", "yardsticks", "x"], yardsticks.run),
+    (["measure", "structured-timing"], structured_timing.run), (["experiment", "joint"], figures.run)],
+    ids=lambda value: value[-1] if isinstance(value, list) else "")
 def test_a_command_s_defaults_are_those_of_what_it_runs(arguments, function):
     options = vars(make_parser().parse_args(arguments))
     usual = {name: each.default for name, each in inspect.signature(function).parameters.items()
@@ -326,18 +335,21 @@ def test_a_command_s_defaults_are_those_of_what_it_runs(arguments, function):
     assert usual and {name: options[name] for name in usual} == usual
 
 
-@pytest.mark.parametrize("command", ["quickstart", "verify", "variance", "estimators", "structured-timing"])
+@pytest.mark.parametrize("command", ["quickstart", "verify", "measure variance", "measure estimators",
+                                     "measure structured-timing", "measure plateau-steps", "measure benchmark"])
 def test_a_command_s_folder_is_named_after_it(command):
-    assert make_parser().parse_args([command]).out == Path("runs") / command
+    assert make_parser().parse_args(command.split()).out == Path("runs") / command.split()[-1]
 
 
 def test_every_option_and_command_is_described():
-    """Help is what people see: no option without words, no default that is not the option's own."""
-    parser = make_parser()
-    (subparsers,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
-    for name, command in subparsers.choices.items():
+    """Help is what people see: no option without words, no default that is not in its range."""
+    ranges = 0
+    for command in every_command():
         for action in command._actions:
-            assert action.help, (name, action.dest)
-            given = re.search(r"(\d+) \.\.\. (\d+)", action.help)
-            if given and isinstance(action.default, int):
-                assert int(given[1]) <= action.default <= int(given[2]), (name, action.dest)
+            assert action.help, (command.prog, action.dest)
+            given = re.search(r"from ([\d.,]+) to ([\d.,]+)", action.help)
+            if given and isinstance(action.default, (int, float)):
+                least, most = (float(text.strip(",").replace(",", "")) for text in given.groups())
+                assert least <= action.default <= most, (command.prog, action.dest)
+                ranges += 1
+    assert ranges >= 25

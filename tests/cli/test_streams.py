@@ -60,10 +60,11 @@ def test_each_way_to_end_has_its_status_and_its_line(monkeypatch, capsys, proble
     *(([name], "train", "stopped; continue with --resume") for name in KINDS),
     (["quickstart"], "quickstart", "stopped; the same command continues"),
     (["experiment", "joint"], "experiment", "stopped; the same command continues"),
-    (["variance"], "variance", "stopped"), (["benchmark"], "benchmark", "stopped")])
+    (["compare", "a", "--save", "b.png"], "compare", "stopped"), (["make", "functions"], "functions", "stopped")])
 def test_who_stops_a_command_is_told_how_to_go_on(monkeypatch, capsys, arguments, function, words):
     def stop(*options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(commands, function, stop)
-    assert call(capsys, *arguments) == (130, "", f"python -m refimpl {arguments[0]}: {words}\n")
+    named = arguments[:2] if arguments[0] == "make" else arguments[:1]
+    assert call(capsys, *arguments) == (130, "", f"python -m refimpl {' '.join(named)}: {words}\n")

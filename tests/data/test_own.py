@@ -193,7 +193,8 @@ def test_a_file_that_is_no_good_is_refused_in_one_line(tmp_path, capsys, case):
         assert data.get(name).classes == 2
         return
     for command in (["train", "--out", tmp_path / "run"], ["semi-supervised", "--out", tmp_path / "run"],
-                    ["variance", "--out", tmp_path / "run"], ["joint-argmax", "--out", tmp_path / "run"]):
+                    ["measure", "variance", "--out", tmp_path / "run"],
+                    ["measure", "joint-argmax", "--out", tmp_path / "run"]):
         assert_refused(capsys, [*command, "--dataset", name], "own.npz", *words)
     assert not (tmp_path / "run").exists()
 
@@ -277,8 +278,9 @@ def test_train_resume_and_all_that_looks_at_the_run(file, tmp_path, capsys, monk
     config = json.loads((tmp_path / "whole" / "config.json").read_text())
     assert config["file_sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
     assert (config["file_height"], config["file_width"], config["file_classes"]) == (HIGH, WIDE, 3)
-    for command in (["codes", tmp_path / "whole"], ["yardsticks", tmp_path / "whole", "--out", tmp_path / "y"],
-                    ["variance", "--run", tmp_path / "whole", "--samples", 3, "--out", tmp_path / "v"],
+    for command in (["measure", "codes", tmp_path / "whole"],
+                    ["measure", "yardsticks", tmp_path / "whole", "--out", tmp_path / "y"],
+                    ["measure", "variance", "--run", tmp_path / "whole", "--samples", 3, "--out", tmp_path / "v"],
                     ["compare", tmp_path / "whole", tmp_path / "parts", "--out", tmp_path / "c.png"]):
         status, _, err = call(capsys, *command)
         assert status == 0 and err == "", err
@@ -327,7 +329,8 @@ def test_a_changed_file_is_noticed_by_all_that_would_use_it(file, tmp_path, caps
     assert call(capsys, *options, "--epochs", 1, "--out", run)[0] == 0
     before, content = snapshot(run), file.read_bytes()
     using = (["train", "--epochs", 2, "--resume", "--out", run], [*options, "--epochs", 2, "--resume", "--out", run],
-             ["codes", run], ["yardsticks", run, "--out", tmp_path / "y"], ["variance", "--run", run])
+             ["measure", "codes", run], ["measure", "yardsticks", run, "--out", tmp_path / "y"],
+             ["measure", "variance", "--run", run])
     first = hashlib.sha256(content).hexdigest()[:12]
     for number, shape in ((NUMBER, (HIGH, WIDE)), (NUMBER + 1, (HIGH, WIDE)), (NUMBER, (WIDE, HIGH)), (NUMBER, (5, 4))):
         np.savez(file, **bars(np.random.default_rng(1), number, shape))
@@ -385,7 +388,8 @@ def test_variance_and_joint_argmax_take_a_file_and_say_what_was_rounded(tmp_path
     made[0, 0, :2] = 0.4, 0.5
     name = written(tmp_path / "grey.npz", images=made)
     note = f"grey.npz: 2 of {made.size:,} pixels (0.0%) lay strictly between white and black"
-    for command in (["variance", "--samples", 3, "--k", 3], ["joint-argmax", "--samples", 3, "--n", 3],
+    for command in (["measure", "variance", "--samples", 3, "--k", 3],
+                    ["measure", "joint-argmax", "--samples", 3, "--n", 3],
                     ["train", *SMALL, "--epochs", 1]):
         status, out, err = call(capsys, *command, "--dataset", name, "--out", tmp_path / command[0])
         assert status == 0 and err == "" and out.count(note) == 1, out

@@ -6,7 +6,6 @@ import math
 import numpy as np
 
 from refimpl.estimators import label_terms
-from refimpl.nn.gradcheck import worst
 
 
 def by_loops(name, h, labels, rng, eps):

@@ -143,7 +143,7 @@ def test_epochs_are_those_of_direct_one_after_the_other(monkeypatch):
 @pytest.mark.parametrize("wrong, words", [
     (dict(batch=0), "--batch must be at least 1 and at most 10000, got 0"),
     (dict(steps=0), "--steps must be at least 1, got 0"),
-    (dict(batch=10_001), "--batch must be at least 1 and at most 10000, got 10001"),
+    (dict(batch=10_001), "--batch must be at most 10000 and at least 1, got 10001"),
     (dict(rounds=0), "--rounds must be at least 1, got 0")])
 def test_a_number_out_of_range_is_named(wrong, words):
     with pytest.raises(InputError) as problem:

@@ -5,14 +5,14 @@ import csv
 import math
 import os
 import subprocess
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pytest
 
 from refimpl.checks import InputError
 from refimpl.cli.options import read_settings
 from refimpl.cli.parser import EXPERIMENTS, make_parser
-from refimpl.experiments import cells, figures, paper, rows, semi_supervised
+from refimpl.experiments import cells, figures, paper, semi_supervised
 from refimpl.experiments.cells import Cell
 from refimpl.plots.runs import of_run
 from refimpl.runs import checkpoint, kind_of

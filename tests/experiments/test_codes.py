@@ -7,6 +7,7 @@ from refimpl import data, gumbel
 from refimpl.experiments import codes
 from refimpl.runs import checkpoint, loop
 from refimpl.runs.vae import VAERun
+from tests.cli.helpers import assert_refused
 from tests.settings import vae
 from tests.spies import raw
 
@@ -30,10 +31,10 @@ def test_counts_of_a_run(tmp_path, capsys):
     first, now = codes.run(tmp_path, 150)
     assert first.images == now.images == 150 and 1 <= now.different <= 9
     assert np.allclose(now.shares.sum(axis=1), 1)
-    assert cli.main(["codes", str(tmp_path)]) == 0
+    assert cli.main(["measure", "codes", str(tmp_path)]) == 0
     assert "different z" in capsys.readouterr().out
-    assert cli.main(["codes", str(tmp_path / "none")]) == 2
-    assert cli.main(["codes", str(tmp_path), "--images", "0"]) == 2
+    assert cli.main(["measure", "codes", str(tmp_path / "none")]) == 2
+    assert_refused(capsys, ["measure", "codes", tmp_path, "--images", 0], "--images must be at least 1, got 0")
 
 
 def test_first_the_model_at_its_start_then_the_trained_one(tmp_path, quick, monkeypatch):

@@ -29,8 +29,8 @@ def test_a_false_claim_is_exit_status_1(tmp_path, capsys, monkeypatch):
     false = replace(estimators.get("gumbel-softmax"), unbiased=True)
     few = {"exact": estimators.get("exact"), "gumbel-softmax": false}                      # the others take their time
     monkeypatch.setattr(estimators, "REGISTRY", few)
-    assert cli.main(["estimators", "--samples", "20000", "--out", str(tmp_path)]) == 1
-    assert "BIASED, claims not to be" in capsys.readouterr().out
+    assert cli.main(["measure", "estimators", "--samples", "20000", "--out", str(tmp_path)]) == 1
+    assert "BIASED, but declared not to be" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("arguments", [dict(n=0), dict(k=1), dict(samples=10), dict(seed=-1), dict(n=12, k=8)])
@@ -55,7 +55,7 @@ def test_bias_variance_and_errors_of_an_estimator_whose_law_is_known(rng):
     assert row.bias == pytest.approx(np.linalg.norm(shift), abs=0.05)
     assert row.variance == pytest.approx(1 + 4 + 9 + 0.25, rel=0.03) and row.at_equal_cost == 7 * row.variance
     assert row.z == pytest.approx(0.2 / 0.5 * np.sqrt(45_000), rel=0.1)             # the furthest in standard errors
-    assert row.claims and not row.found and estimators_table.verdict(row) == "BIASED, claims not to be"
+    assert row.claims and not row.found and estimators_table.verdict(row) == "BIASED, but declared not to be"
     shift[...] = 0
     row = estimators_table.measure(entry, np.zeros((2, 2)), toy, truth, 45_000, rng)
     assert row.found and row.z < 4 and estimators_table.verdict(row) == "unbiased"
@@ -129,13 +129,15 @@ def test_an_estimator_is_unbiased_up_to_four_standard_errors(monkeypatch, rng, o
     row = estimators_table.measure(entry, np.zeros((2, 2)), Toy(1, 2, 2, rng), truth, samples, rng)
     assert row.found is found and row.claims and row.z == pytest.approx(off, rel=1e-9)
     assert row.bias == pytest.approx(off / np.sqrt(samples)) and row.variance == pytest.approx(4.0)
-    assert estimators_table.verdict(row) == ("unbiased" if found else "BIASED, claims not to be")
+    assert estimators_table.verdict(row) == ("unbiased" if found else "BIASED, but declared not to be")
 
 
 @pytest.mark.parametrize("wrong, words", [
-    (dict(n=0), "--n must be in 1 ... 12, got 0"), (dict(n=13), "--n must be in 1 ... 12, got 13"),
-    (dict(k=1), "--k must be in 2 ... 64, got 1"), (dict(k=65), "--k must be in 2 ... 64, got 65"),
-    (dict(samples=999), "--samples must be in 1000 ... 100000000, got 999"),
+    (dict(n=0), "--n must be at least 1 and at most 12, got 0"),
+    (dict(n=13), "--n must be at most 12 and at least 1, got 13"),
+    (dict(k=1), "--k must be at least 2 and at most 64, got 1"),
+    (dict(k=65), "--k must be at most 64 and at least 2, got 65"),
+    (dict(samples=999), "--samples must be at least 1000 and at most 100000000, got 999"),
     (dict(seed=-1), "--seed must be at least 0, got -1")])
 def test_a_number_out_of_range_is_named(wrong, words):
     with pytest.raises(InputError) as problem:

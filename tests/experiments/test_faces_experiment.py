@@ -212,7 +212,7 @@ def test_the_experiment(tmp_path, monkeypatch, judge, small, quick):
     runs = figures.run("faces", 1, 1, tmp_path, report=lines.append, only=some)
     assert [cell.label for cell in runs] == some
     assert sum("judge: " in line for line in lines) == 1
-    assert sum("only the attribute that was switched changed" in line for line in lines) == 3
+    assert sum("faces in which only the switched attribute changed" in line for line in lines) == 3
     for picture in ("faces.png", "faces-samples.png", "faces-switched.png", "faces-unnamed.png"):
         assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
     found = rows.read_all(tmp_path / "rows")

@@ -105,7 +105,7 @@ def test_what_an_experiment_passes_on(tmp_path, passed_on):
     assert {(cell.settings.dataset, cell.settings.seed) for cell in made} == {
         (dataset, seed) for dataset in ("mnist", "omniglot") for seed in range(100)}
     assert written == [tmp_path / "x" / name for name in ("structured", "structured.png", "more.png")]
-    assert lines == ["structured: 1000 runs of 100000 epochs; stop it at any time, the same command continues"]
+    assert lines == ["structured: 1000 runs of 100000 epochs; you may stop it at any time, and the same command continues"]
 
 
 def test_all_that_the_folder_holds_is_drawn(tmp_path, passed_on):
@@ -124,5 +124,5 @@ def test_all_that_the_folder_holds_is_drawn(tmp_path, passed_on):
 
 @pytest.mark.parametrize("name, value, most", [("epochs", 100_001, 100_000), ("seeds", 101, 100), ("jobs", 65, 64)])
 def test_a_number_out_of_range_is_named(tmp_path, name, value, most):
-    with pytest.raises(InputError, match=f"^--{name} must be in 1 ... {most}, got {value}$"):
+    with pytest.raises(InputError, match=f"^--{name} must be at most {most} and at least 1, got {value}$"):
         figures.run("joint", **{"epochs": 1, "seeds": 1, "out": tmp_path / "x", name: value})

@@ -134,6 +134,7 @@ def test_the_ends_of_a_range_are_allowed_and_what_lies_beyond_is_named(monkeypat
     monkeypatch.setattr(experiment, "measure", lambda *arguments: None)
     for value in (least, most):
         assert len(experiment.run(**{"n": 2, name: value})) == len(experiment.EPSILONS)
-    for value in (least - 1, most + 1):
-        with pytest.raises(InputError, match=f"^--{name} must be in {least} ... {most}, got {value}$"):
+    for value, words in ((least - 1, f"at least {least} and at most {most}"),
+                         (most + 1, f"at most {most} and at least {least}")):
+        with pytest.raises(InputError, match=f"^--{name} must be {words}, got {value}$"):
             experiment.run(**{name: value})

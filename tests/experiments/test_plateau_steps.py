@@ -62,11 +62,11 @@ def test_the_command(tmp_path, monkeypatch, capsys):
         Cell(cell.label, replace(cell.settings, dataset=dataset, seed=seed)) for cell in cells])
     monkeypatch.setattr(plateau_steps, "IMAGES", 50)
     options = ["--seeds", "2", "--steps", "3", "--dataset", "mnist", "--out", str(tmp_path)]
-    assert cli.main(["plateau-steps", *options]) == 0
+    assert cli.main(["measure", "plateau-steps", *options]) == 0
     assert "exact, decoder q" in capsys.readouterr().out and (tmp_path / "plateau-steps.png").exists()
     kept = rows.found(tmp_path)
     assert [(record.label, record.seed) for record in kept] == [(cell.label, seed) for cell in cells for seed in (0, 1)]
     assert all([row["step"] for row in record.rows] == [0, 3] for record in kept)
     for name in ("seeds", "steps"):
-        with pytest.raises(InputError, match=f"--{name} must be in 1"):
+        with pytest.raises(InputError, match=f"--{name} must be at least 1 and"):
             plateau_steps.run(tmp_path, **{name: 0})

@@ -34,7 +34,8 @@ def test_slide_33(tmp_path):
     assert len(table) == 3 + 3 and all("(2 seeds)" in line for line in table[3:])
     header = (tmp_path / "semi-supervised.csv").read_text().splitlines()[0]
     assert header.startswith("dataset,label,seed,epochs,accuracy,valid_accuracy,test_elbo,reconstruction")
-    problem = "--only 'direct, 70 labels' is no run of semi-supervised; there are direct, 50 labels;"
+    problem = ("unknown label of semi-supervised 'direct, 70 labels'; did you mean 'direct, .*0 labels'. "
+               "there are direct, 50 labels;")
     with pytest.raises(InputError, match=problem):
         figures.run("semi-supervised", 1, 1, tmp_path, only=["direct, 70 labels"])
 

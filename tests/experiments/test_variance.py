@@ -138,9 +138,9 @@ def test_noise_data_and_limits_of_the_run_are_its_own(tmp_path, monkeypatch, qui
     assert loads == [dict(name="fashion-mnist", data_dir=tmp_path / "d", limit=60, sha256=None)]
     assert states[0] == np.random.default_rng(5).bit_generator.state
     np.testing.assert_array_equal(batches[0], raw("fashion-mnist", "train", 60)[0])
-    for wrong, words in ((dict(batch=61), "--batch must be in 1 ... 60, the number of training images, got 61"),
-                         (dict(batch=0), "--batch must be in 1 ... 60, the number of training images, got 0"),
-                         (dict(samples=1_001), "--samples must be in 5 ... 1000, got 1001")):
+    for wrong, words in ((dict(batch=61), "--batch must be at most 60, the number of training images, got 61"),
+                         (dict(batch=0), "--batch must be at least 1, got 0"),
+                         (dict(samples=1_001), "--samples must be at most 1000 and at least 5, got 1001")):
         with pytest.raises(InputError) as problem:
             variance.run(tmp_path / "w", tmp_path / "run", **wrong)
         assert str(problem.value) == words

@@ -11,6 +11,7 @@ from refimpl.checks import InputError
 from refimpl.experiments import rows, yardsticks
 from refimpl.runs import loop
 from refimpl.runs.vae import VAERun
+from tests.cli.helpers import assert_refused
 from tests.settings import vae
 
 
@@ -43,7 +44,8 @@ def test_one_hot_samples_have_the_exact_bound_as_their_mean():
 
 def test_the_command(trained, tmp_path, capsys):
     folders = [str(trained / name) for name in ("direct", "gumbel-softmax")]
-    assert cli.main(["yardsticks", *folders, "--images", "100", "--repetitions", "3", "--out", str(tmp_path)]) == 0
+    assert cli.main(["measure", "yardsticks", *folders, "--images", "100", "--repetitions", "3",
+                     "--out", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert "mnist, direct, k = 4, eps = 0.1, 2 epochs" in out
     (record,) = rows.found(tmp_path)
@@ -57,10 +59,8 @@ def test_the_command(trained, tmp_path, capsys):
 def test_bad_input_is_one_line(trained, tmp_path, capsys):
     for arguments, words in (([str(tmp_path / "none")], "is missing"),
                              ([str(trained / "pairs")], "has a structured encoder: there is no bound"),
-                             ([str(trained / "direct"), "--repetitions", "1"], "--repetitions must be in 2"),
-                             ([str(trained / "direct"), "--images", "0"], "--images must be in 1")):
-        assert cli.main(["yardsticks", *arguments, "--out", str(tmp_path)]) == 2
-        said = capsys.readouterr().err
-        assert words in said and said.count("\n") == 1
+                             ([str(trained / "direct"), "--repetitions", "1"], "--repetitions must be at least 2"),
+                             ([str(trained / "direct"), "--images", "0"], "--images must be at least 1")):
+        assert_refused(capsys, ["measure", "yardsticks", *arguments, "--out", tmp_path], words)
     with pytest.raises(InputError):
         yardsticks.run([trained / "direct"], repetitions=1)

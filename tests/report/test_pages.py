@@ -31,7 +31,7 @@ def test_the_committed_pages_are_what_the_rows_make(page, store):
     text = (pages.ROOT / page).read_text(encoding="utf-8")
     assert markdown.blocks(text), "a page without blocks"
     assert markdown.filled(text, lambda name: pages.block(store, name)) == text, \
-        "`python -m refimpl report` makes them again"
+        "`python -m refimpl make report` makes them again"
 
 
 def test_the_committed_pictures_are_what_the_rows_make(store):
@@ -39,7 +39,7 @@ def test_the_committed_pictures_are_what_the_rows_make(store):
     assert len(made) > 4
     for file, draw in made.items():
         path = pages.ROOT / pages.FIGURES / file
-        assert plots.digest_of(path) == plots.drawn(draw()), f"{file}: `python -m refimpl report` makes it again"
+        assert plots.digest_of(path) == plots.drawn(draw()), f"{file}: `python -m refimpl make report` makes it again"
 
 
 def test_every_block_stands_on_a_page():
@@ -126,16 +126,19 @@ def run_of(label="direct", **changed):
 
 def test_a_run_is_taken_up_and_shown(root, tmp_path, capsys):
     rows.put(tmp_path / "x/rows", run_of())
-    assert cli.main(["report", "--root", str(root), "--check"]) == 1                 # nothing is written
-    assert "direct" not in (root / "tutorials/results.md").read_text()
-    assert cli.main(["report", "--root", str(root), "--add", str(tmp_path / "x")]) == 0
+    before = (root / "tutorials/results.md").read_text()
+    assert cli.main(["make", "report", "--root", str(root)]) == 1                             # nothing is written
     said = capsys.readouterr().out
-    assert "binary/fashion-mnist-direct-seed0.csv: taken up, 1 rows" in said and "binary.png: made anew" in said
+    assert "results.md: would change" in said and "Nothing was changed" in said
+    assert (root / "tutorials/results.md").read_text() == before
+    assert cli.main(["make", "report", "--root", str(root), "--write", "--add", str(tmp_path / "x")]) == 0
+    said = capsys.readouterr().out
+    assert "binary/fashion-mnist-direct-seed0.csv: added, 1 rows" in said and "binary.png: written" in said
     page = (root / "tutorials/results.md").read_text()
     assert "| direct | – | 166.00 | 165.00 | 1.00 | 0.10 |" in page and page.startswith("b\n")
     assert plots.digest_of(root / pages.FIGURES / "binary.png")
-    assert cli.main(["report", "--root", str(root), "--check"]) == 0
-    assert "are what the rows make" in capsys.readouterr().out
+    assert cli.main(["make", "report", "--root", str(root)]) == 0
+    assert "are up to date with the rows" in capsys.readouterr().out
 
 
 def test_what_is_wrong_is_one_line_and_changes_no_row(root, tmp_path, capsys):
@@ -148,7 +151,7 @@ def test_what_is_wrong_is_one_line_and_changes_no_row(root, tmp_path, capsys):
     before = {path: path.read_bytes() for path in root.rglob("*.csv")}
     for add, words in ((tmp_path / "other", "other settings than 'direct' says: lr"), (tmp_path / "bad", "is damaged"),
                        (tmp_path / "none", "is missing")):
-        assert cli.main(["report", "--root", str(root), "--add", str(add)]) == 2
+        assert cli.main(["make", "report", "--root", str(root), "--write", "--add", str(add)]) == 2
         said = capsys.readouterr()
         assert words in said.err and said.err.count("\n") == 1
         assert {path: path.read_bytes() for path in root.rglob("*.csv")} == before
@@ -158,14 +161,14 @@ def test_a_check_that_can_fail(root, capsys):
     """Lines may end as git ends them on Windows; numbers may not be others, and marks not be gone."""
     page = root / "tutorials/results.md"
     rows.put(root / pages.ROWS, run_of())
-    assert cli.main(["report", "--root", str(root)]) == 0
+    assert cli.main(["make", "report", "--root", str(root), "--write"]) == 0
     right = page.read_bytes()
     for content, status in ((right.replace(b"\n", b"\r\n"), 0), (right.replace(b"166.00", b"99.00"), 1),
                             (right.replace(b"166.00", b"99.00").replace(b"\n", b"\r\n"), 1),
                             (re.sub(rb"<!--.*-->\n", b"", right), 2), (right.replace(b"binary", b"joint"), 2),
                             (b"\xff" + right, 2)):
         page.write_bytes(content)
-        assert cli.main(["report", "--root", str(root), "--check"]) == status, content
+        assert cli.main(["make", "report", "--root", str(root)]) == status, content
         assert capsys.readouterr().err.count("\n") == (status == 2) and page.read_bytes() == content
 
 
@@ -174,12 +177,12 @@ def test_what_is_to_be_added_is_named(root, tmp_path, capsys, monkeypatch):
     rows.put(tmp_path / "x/rows", run_of())
     monkeypatch.chdir(tmp_path / "x")
     with pytest.raises(SystemExit):
-        cli.main(["report", "--root", str(root), "--add", ""])
+        cli.main(["make", "report", "--root", str(root), "--write", "--add", ""])
     assert "must name a folder, got an empty name" in capsys.readouterr().err
     (tmp_path / "x/rows/loop.csv").symlink_to("loop.csv")
     (tmp_path / "loop").symlink_to("loop")
     for add in (tmp_path / "x", tmp_path / "loop"):
-        assert cli.main(["report", "--root", str(root), "--add", str(add)]) == 2
+        assert cli.main(["make", "report", "--root", str(root), "--write", "--add", str(add)]) == 2
         said = capsys.readouterr()
         assert said.err.count("\n") == 1 and "Too many levels of symbolic links" in said.err
     assert (root / pages.ROWS / run_of().file).exists()
@@ -190,7 +193,7 @@ def test_a_bad_file_is_named_and_the_others_are_reported(root, tmp_path, capsys)
         rows.put(root / pages.ROWS, run_of(label))
     bad = root / pages.ROWS / "binary/fashion-mnist-arm-seed0.csv"
     bad.write_text(bad.read_text().replace("-166", "lots"))
-    assert cli.main(["report", "--root", str(root)]) == 2
+    assert cli.main(["make", "report", "--root", str(root), "--write"]) == 2
     said = capsys.readouterr()
     assert said.err.count("\n") == 1 and f"{bad} is damaged" in said.err and "test_elbo of row 1" in said.err
     page = (root / "tutorials/results.md").read_text()
@@ -232,8 +235,8 @@ def test_no_damage_to_a_row_passes_and_breaks_the_pages(root, store):
 
 
 def test_a_folder_without_pages_and_a_block_that_nobody_makes(root, tmp_path, capsys):
-    assert cli.main(["report", "--root", str(tmp_path / "tutorials")]) == 2
+    assert cli.main(["make", "report", "--root", str(tmp_path / "tutorials")]) == 2
     assert "has no README.md" in capsys.readouterr().err
     (root / "tutorials/results.md").write_text(f"<!-- report: binery -->\n{END}\n")
-    assert cli.main(["report", "--root", str(root)]) == 2
-    assert "results.md: unknown block 'binery'; there are claims," in capsys.readouterr().err
+    assert cli.main(["make", "report", "--root", str(root)]) == 2
+    assert "results.md: unknown block 'binery'; did you mean 'binary'? there are claims," in capsys.readouterr().err

@@ -101,8 +101,8 @@ def test_a_third_kind_trains_is_saved_and_resumes(sketch, tmp_path, capsys, monk
     assert type(run) is Sketch is kind_of(run.settings) and history.shape == (3, 5) and run.memory["steps"][0] == 9
     assert run.settings.width == 6 and run.settings.bold is False and (tmp_path / "whole" / "curves.png").exists()
     capsys.readouterr()
-    for command in (["codes", str(tmp_path / "whole")], ["variance", "--run", str(tmp_path / "whole"), "--out",
-                                                         str(tmp_path)]):
+    for command in (["measure", "codes", str(tmp_path / "whole")],
+                    ["measure", "variance", "--run", str(tmp_path / "whole"), "--out", str(tmp_path)]):
         assert cli.main(command) == 2
         assert "is a run of the command sketch; one of train is needed here" in capsys.readouterr().err
     with pytest.raises(SystemExit):

@@ -276,7 +276,7 @@ def test_every_field_is_an_option_whose_value_arrives(kind, monkeypatch, capsys)
         cli.main([kind.COMMAND, "--help"])
     shown = " ".join(capsys.readouterr().out.split())
     for each in said(kind.SETTINGS):
-        assert each.metadata["help"] and " ".join(each.metadata["help"].split()) in shown, each.name
+        assert each.metadata["help"].partition(" (default: ")[0] in shown, each.name
         assert option(each.name) in shown and each.type.split(" | ")[0] in TYPES
         for words, value in another(each):
             assert cli.main([kind.COMMAND, *words, "--out", "never"]) == 0
@@ -331,8 +331,8 @@ def test_kinds_differ_in_all_that_tells_them_apart():
     ({"estimator": "arm"}, "unknown estimator 'arm'; there are exact, direct, two-sided, .*rebar, relax$"),
     ({"labelled_term": "hinge"}, "unknown labelled term 'hinge'"),
     ({"estimator": "exact", "eps": 0.1}, "^eps is not a setting of the estimator exact, which has no settings$"),
-    ({"eps": 0.0}, r"^--eps must be above 0, in 1e-06 \.\.\. 1e\+06, got 0$"),
-    ({"eps": 1e7}, r"^--eps must be above 0, in 1e-06 \.\.\. 1e\+06, got 1e\+07$"),
+    ({"eps": 0.0}, "^--eps must be at least 1e-06 and at most 1000000, got 0$"),
+    ({"eps": 1e7}, "^--eps must be at least 1e-06 and at most 1000000, got 10000000$"),
     ({"eps": "1"}, "^--eps must be of the type float, got '1'$"), ({"eps": True}, "^--eps must be of the type float"),
     ({"as_released": True, "eps": 0.1}, "--as-released has a schedule of its own for eps"),
     ({"as_released": True, "shift": 2}, "--as-released has its own shift, 0; leave out --shift"),
@@ -340,7 +340,7 @@ def test_kinds_differ_in_all_that_tells_them_apart():
     ({"as_released": True, "label_eps": 1.0}, "--as-released has its own label eps, 0.05"),
     ({"as_released": True, "image_weight": 0.2}, "--as-released has its own image weight, 0.0"),
     ({"as_released": True, "label_weight": 0.2}, "--as-released has its own label weight, 0.0"),
-    ({"label_eps": 0.0}, "--label-eps must be above 0"), ({"beta": float("nan")}, "--beta must be above 0"),
+    ({"label_eps": 0.0}, "--label-eps must be at least 1e-06"), ({"beta": float("nan")}, "--beta must be at least 1e-06"),
     ({"label_weight": float("inf")}, "--label-weight must be at most"), ({"shift": 28}, "--shift must be at most 27"),
     ({"image_weight": float("nan")}, "--image-weight must be at least 0"),
     ({"pretrain": -1}, "--pretrain must be at least 0"), ({"labels": "100"}, "labels must be int")])
@@ -387,7 +387,8 @@ def test_the_ends_of_a_range_are_allowed_and_the_message_names_the_end(kind):
                 check_fields(replace(kind(), **{each.name: type(each.default or 0)(allowed[end])}))
                 with pytest.raises(InputError) as problem:
                     check_fields(replace(kind(), **{each.name: allowed[end] + beyond}))
-                assert str(problem.value) == f"{name} must be {words} {allowed[end]}, got {allowed[end] + beyond}"
+                assert str(problem.value).startswith(f"{name} must be {words} {allowed[end]}")
+                assert str(problem.value).endswith(f", got {allowed[end] + beyond}")
         if allowed["check"] is not None:                                # the library's own, with its words
             for value in (0.0, 5e-324, 1e-6, 1.0, 1e3, 1e6, 1e308, float("nan"), float("inf")):
                 try:
@@ -508,4 +509,4 @@ def test_a_switch_can_be_turned_off_only_where_there_is_something_to_turn_off(ki
         elif each.type == "bool":
             with pytest.raises(SystemExit):
                 parser.parse_args(words)
-            assert "unrecognized arguments" in capsys.readouterr().err
+            assert "unknown argument" in capsys.readouterr().err

@@ -1,7 +1,7 @@
 """Solvers for the arg max of pairwise scores, by name.  One file a solver, one signature (see base.py)."""
 from __future__ import annotations
 
-from refimpl.checks import InputError
+from refimpl.checks import InputError, unknown
 from refimpl.latent.solvers import coordinate, enumeration, maxflow, milp, persistency
 from refimpl.latent.solvers.base import Solver
 
@@ -18,7 +18,7 @@ REGISTRY: dict[str, Solver] = {entry.name: entry for entry in (
 
 
 def get(name: str) -> Solver:
-    """The solver of this name; InputError, listing the names, if there is none."""
+    """The solver of this name; InputError, which suggests the nearest name, if there is none."""
     if name not in REGISTRY:
-        raise InputError(f"unknown solver {name!r}; there are {', '.join(REGISTRY)}")
+        raise InputError(unknown("solver", name, REGISTRY))
     return REGISTRY[name]

@@ -1,0 +1,93 @@
+"""argparse, adapted: errors in one line with the nearest known name, and commands that --help lists in groups."""
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+
+from refimpl.checks import unknown
+from refimpl.cli.options import add_numbers
+from refimpl.experiments.options import OPTIONS
+
+PROGRAM = "python -m refimpl"
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with its errors in one line, with the nearest known name: the usage stays with --help, and so does what
+    only --help has time for."""
+
+    late: Callable[[], str] | None = None
+    """Makes more text for the end of --help, when it is asked for."""
+    elsewhere: dict[str, str]
+    """The whole command, by its last word, for all commands: a name that is not known here may be one of them."""
+
+    def __init__(self, *arguments, **keywords) -> None:
+        super().__init__(*arguments, **keywords)
+        self.elsewhere = {}
+
+    def _print_message(self, message: str, file=None) -> None:
+        """A closed stream, which is None, takes nothing; argparse would use the other one."""
+        if file is not None:
+            super()._print_message(message, file)
+
+    def error(self, message: str):
+        message = re.sub(r"^argument (\S+): (?=must )", r"\1 ", message)
+        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        if action.choices is not None and value not in action.choices:
+            program = "" if self.prog == PROGRAM else f"{PROGRAM} "
+            elsewhere = {name: program + whole for name, whole in self.elsewhere.items()}
+            self.error(unknown(action.dest.replace("_", " "), value, action.choices,
+                               {} if action.option_strings else elsewhere))
+
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None):
+        found, rest = super().parse_known_args(args, namespace)
+        if rest:
+            near = get_close_matches(rest[0], self._option_string_actions, 1)
+            self.error(f"unknown argument {rest[0]!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+        return found, rest
+
+    def format_help(self) -> str:
+        return super().format_help() + ("\n" + self.late() if self.late else "")
+
+
+class Help(argparse.ArgumentDefaultsHelpFormatter):
+    """--help with the defaults, where there are any."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        empty = action.default is None or action.default is False or action.default == []
+        return action.help if empty or "(default: " in action.help else super()._get_help_string(action)
+
+
+class Commands:
+    """The commands below a parser: its help lists them, a line each, below what they are for."""
+
+    def __init__(self, parser: Parser, dest: str) -> None:
+        self.prog, self.elsewhere = parser.prog, parser.elsewhere
+        self.groups: dict[str, list[tuple[str, str]]] = {}
+        parser.usage, parser.late = f"{parser.prog} {dest.upper()} ...", self.overview
+        self.subparsers = parser.add_subparsers(dest=dest, required=True, metavar=dest.upper(), parser_class=Parser,
+                                                help=argparse.SUPPRESS, prog=parser.prog)
+
+    def add(self, group: str, name: str, run: Callable[[argparse.Namespace], int] | None, summary: str,
+            after_stop: str = "", shown: str = "") -> Parser:
+        """A command, with the numbers of its experiment if it has any.
+
+        run: called with the parsed options; None for a parser of further commands.  after_stop: what is said after
+        Ctrl-C.  shown: what the list of commands calls it, if not by its name.
+        """
+        self.groups.setdefault(group, []).append((shown or name, summary))
+        added = self.subparsers.add_parser(name, description=summary.partition("; see ")[0], formatter_class=Help,
+                                           allow_abbrev=False)      # --no-n is a slip, and not --no-non-negative
+        added.elsewhere = self.elsewhere
+        self.elsewhere.setdefault(name, added.prog.removeprefix(PROGRAM).strip())
+        added.set_defaults(run=run, after_stop=after_stop, prog=added.prog)
+        add_numbers(added, OPTIONS.get(name, {}))
+        return added
+
+    def overview(self) -> str:
+        """The commands, a line each."""
+        return "\n\n".join("\n".join([f"{title}:", *(f"  {name:18s} {summary}" for name, summary in entries)])
+                           for title, entries in self.groups.items()) + "\n"

@@ -1,0 +1,162 @@
+"""The commands of `python -m refimpl measure`: each takes the parsed options, prints a table, returns the status.
+
+Modules that a command alone needs are imported by it, so that `--help` and bad options answer at once.
+"""
+from __future__ import annotations
+
+import argparse
+import math
+import os
+
+from refimpl import data
+from refimpl.cli.commands import noted
+
+
+class _Below:
+    """Prints lines below a heading, which is printed with the first of them: a call that is refused prints nothing."""
+
+    def __init__(self, heading: str) -> None:
+        self.heading = heading
+
+    def __call__(self, line: str) -> None:
+        if self.heading:
+            print(self.heading)
+        self.heading = ""
+        print(line, flush=True)
+
+
+def _errors(row) -> str:
+    """The worst component of the bias in standard errors; "-" if it was not tested against them."""
+    if not row.tested or row.silent:
+        return "-"
+    return f"{row.z:.1f}" if row.z < 1_000 else "> 1,000"
+
+
+def estimators(options: argparse.Namespace) -> int:
+    from refimpl.experiments import estimators_table
+
+    show = _Below(f"A toy problem with n = {options.n}, k = {options.k}, seed {options.seed}; "
+                  f"{options.samples:,} draws for each estimator.\n"
+                  "worst: the worst component of the bias, in standard errors; cost: variance times evaluations\n"
+                  f"{'estimator':31s} {'|bias|':>7s} {'worst':>8s} {'variance':>8s} {'evals':>5s} {'cost':>9s}  "
+                  "verdict")
+    rows = estimators_table.run(options.n, options.k, options.samples, options.seed, options.out, lambda row: show(
+        f"{row.name:31s} {row.bias:7.2g} {_errors(row):>8s} {row.variance:8.4g} {row.evaluations:5d} "
+        f"{row.at_equal_cost:9.4g}  {estimators_table.verdict(row)}"))
+    print(f"Picture: {options.out / 'estimators.png'}")
+    return 1 if any(row.claims and not row.found for row in rows) else 0
+
+
+def choose_eps(options: argparse.Namespace) -> int:
+    from refimpl.experiments import choosing_eps
+
+    print("\n".join(choosing_eps.run(options.average, options.problems, options.seed)))
+    return 0
+
+
+def variance(options: argparse.Namespace) -> int:
+    from refimpl.experiments import variance
+
+    rows = variance.run(options.out, options.folder, options.dataset, options.k, options.seed, options.samples,
+                        options.batch, options.data_dir)
+    print(("" if options.folder else noted(options.dataset))
+          + "Standard deviation of the encoder gradient, nats (± standard error)\n"
+          f"{'eps, tau':>8s} {'direct, exact':>15s} {'direct, sampled':>22s} {'Gumbel-softmax, sampled':>26s}")
+    for row in rows:
+        direct = f"{row.direct:13.4g} ± {row.direct_error:.1g}" if row.direct else f"{'no draw moved it':>21s}"
+        print(f"{row.temperature:8.1f} {row.direct_exact:15.4g} {direct} "
+              f"{row.gumbel_softmax:17.4g} ± {row.gumbel_softmax_error:.1g}")
+    print(f"Picture: {options.out / 'variance.png'}")
+    return 0
+
+
+def joint_argmax(options: argparse.Namespace) -> int:
+    from refimpl.experiments import joint_argmax
+
+    show = _Below(f"{noted(options.dataset)}{data.get(options.dataset).name}, n = {options.n} binary variables, "
+                  "one epoch of direct; "
+                  f"{options.samples} draws on {options.batch} images.\n"
+                  "Bias and standard deviation of the mean gradient, relative to the length of the exact one, for the\n"
+                  "coordinate-wise arg max (one), the joint one, and f linearised; noise: what the biases would\n"
+                  "show if there were none\n"
+                  f"{'':5s} {'':7s} {'both arg maxes agree in':>24s} {'bias':>19s} {'standard deviation':>26s}\n"
+                  f"{'eps':>5s} {'moved':>7s} {'coordinates':>12s} {'images':>11s} {'one':>7s} {'joint':>7s} "
+                  f"{'linear':>7s} {'one':>7s} {'joint':>7s} {'linear':>7s} {'noise':>7s}")
+    joint_argmax.run(options.n, options.dataset, options.seed, options.samples, options.batch, options.data_dir,
+                     lambda row: show(f"{row.eps:5.2f} {row.moved:7.2%} {row.coordinates_agree:12.2%} "
+                                       f"{row.images_agree:11.2%} {row.bias:7.3f} {row.bias_joint:7.3f} "
+                                       f"{row.bias_linear:7.3f} {row.deviation:7.2f} {row.deviation_joint:7.2f} "
+                                       f"{row.deviation_linear:7.2f} {row.floor:7.3f}"), options.out)
+    return 0
+
+
+def plateau_steps(options: argparse.Namespace) -> int:
+    from refimpl.experiments import plateau_steps
+
+    show = _Below(f"k = 10, after {options.steps} steps; means over {options.seeds} seed{'s' * (options.seeds > 1)}\n"
+                  f"{'data set':13s} {'run':24s} {'-ELBO':>7s} {'entropy':>8s} {'winner':>7s} {'values':>7s} "
+                  f"{'|dh| exact':>10s} {'estimated':>10s}")
+    plateau_steps.run(options.out, options.seeds, options.steps, options.dataset, lambda dataset, label, row: show(
+        f"{dataset:13s} {label:24s} {-row['elbo']:7.2f} {row['entropy']:8.3f} {row['winner']:7.1%} "
+        f"{row['values_used']:7.2f} {row['length_exact']:10.3g} {row['length_made']:10.3g}"))
+    print(f"Picture: {options.out / 'plateau-steps.png'}")
+    return 0
+
+
+def yardsticks(options: argparse.Namespace) -> int:
+    from refimpl.experiments import yardsticks
+
+    show = _Below("Minus the test bound of the same model, in nats per image; ±: standard deviation over repetitions\n"
+                  f"{'exact':>8s} {'one sample':>16s} {'a hundred':>16s} {'relaxed, one':>14s} "
+                  f"{'relaxed, hundred':>17s}")
+    yardsticks.run(options.runs, options.repetitions, options.images, options.data_dir, options.out,
+                   lambda row: show(f"{row.run}\n{row.exact:8.2f} "
+                                     f"{f'{row.one:.2f} ± {row.one_spread:.2f}':>16s} "
+                                     f"{f'{row.hundred:.2f} ± {row.hundred_spread:.2f}':>16s} "
+                                     + (f"{row.relaxed_one:14.2f} {row.relaxed_hundred:17.2f}"
+                                        if row.relaxed_one == row.relaxed_one else "")))
+    return 0
+
+
+def codes(options: argparse.Namespace) -> int:
+    from refimpl.experiments import codes as experiment
+
+    at_the_start, trained = experiment.run(options.folder, options.images, options.data_dir)
+    for words, counted in (("before training", at_the_start), ("after training", trained)):
+        still = int((counted.shares.max(axis=1) == 1).sum())
+        constant = f"{still} of {len(counted.shares)} variables are the same for all of them" if still else \
+            "every variable varies"
+        print(f"{words}: {counted.images} test images have {counted.different} different z, and {constant}")
+        if counted.shares.shape[1] == 2:
+            print("  share of ones: " + " ".join(f"{share:.2f}" for share in counted.shares[:, 1]))
+        elif len(counted.shares) == 1:
+            for value, (share, (label, part)) in enumerate(zip(counted.shares[0], counted.labels)):
+                most = f", most often label {label} ({part:.0%})" if label is not None and share else ""
+                print(f"  value {value}: {share:.1%} of the images{most}")
+    return 0
+
+
+def structured_timing(options: argparse.Namespace) -> int:
+    from refimpl.experiments import structured_timing
+
+    show = _Below(f"{'method':28s} {'n':>3s} {'ms per step':>12s}")
+    structured_timing.run(options.out, options.batch, options.largest, lambda row: show(
+        f"{row.method:28s} {row.n:3d} {1e3 * row.seconds:12.1f}"))
+    print(f"Picture: {options.out / 'structured-timing.png'}")
+    return 0
+
+
+def benchmark(options: argparse.Namespace) -> int:
+    from refimpl.experiments import benchmark
+
+    kernels = os.environ.get("OPENBLAS_CORETYPE")
+    if kernels:                                     # it may halve the speed of every product
+        print(f"OPENBLAS_CORETYPE={kernels} is set: OpenBLAS uses the kernels of that processor, not of this one")
+    show = _Below(f"{'step of':60s} {'ms':>7s} {'products, ms':>13s} {'ratio':>6s} {'s per epoch':>12s}")
+    benchmark.run(options.batch, options.steps, options.rounds, lambda row: show(
+        f"{row.settings.label():60s} {1e3 * row.step:7.2f} {1e3 * row.products:13.2f} {row.step / row.products:6.2f} "
+        f"{row.step * math.ceil(50_000 / options.batch):12.2f}"), options.out)
+    taken = benchmark.epoch_seconds()
+    print(f"direct, k = 10: epochs of {', '.join(f'{s:.2f}' for s in taken)} s; "
+          f"the third took {taken[-1] / taken[0]:.2f} times as long as the first")
+    return 0

@@ -1,0 +1,201 @@
+"""Names, ranges and defaults at the command line: one meaning each, stated once, and the nearest name for a slip."""
+from __future__ import annotations
+
+import argparse
+import re
+
+import pytest
+
+from refimpl.checks import InputError, Options, unknown
+from refimpl.cli.parser import EXPERIMENTS, make_parser
+from refimpl.cli.words import words_of
+from refimpl.experiments import figures, options
+from refimpl.experiments.estimators_table import Row
+from refimpl.experiments.options import OPTIONS
+from refimpl.experiments.rows import found
+from refimpl.plots import explorer
+from refimpl.report import functions
+from refimpl.runs import KINDS
+from refimpl.runs.vae import VAESettings
+from tests.cli.helpers import ROOT, assert_refused, call, every_command, snapshot
+
+PARSERS = {command.prog.removeprefix("python -m refimpl "): command for command in every_command()}
+BELOW = {name: [each.split()[1] for each in PARSERS if each.startswith(f"{name} ")] for name in ("measure", "make")}
+NUMBERS = [(command, name) for command, declared in OPTIONS.items() for name in declared]
+
+
+def full(command: str) -> list[str]:
+    """The words of the command with this last word, and its required arguments."""
+    (words,) = [each for each in PARSERS if each.split()[-1] == command]
+    needed = {"experiment": ["binary"], "codes": ["x"], "yardsticks": ["x"], "faces-sheet": ["--save", "x.png"]}
+    return [*words.split(), *needed.get(command, [])]
+
+
+# --- suggestions ------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("arguments, suggested", [
+    (["tarin"], "train"), (["mesure"], "measure"), (["compre"], "compare"), (["varience"], "measure variance"),
+    (["binary"], "experiment binary"), (["measure", "yardstick"], "yardsticks"), (["make", "reprot"], "report"),
+    (["measure", "report"], "python -m refimpl make report"), (["make", "train"], "python -m refimpl train"),
+    (["experiment", "binery"], "binary"), (["experiment", "variance"], "python -m refimpl measure variance"),
+    (["experiment", "binary", "--dataset", "minst"], "mnist"), (["measure", "plateau-steps", "--dataset", "fashion"],
+                                                                "fashion-mnist"),
+    (["experiment", "binary", "--only", "arm", "relaks"], "relax"),
+    (["experiment", "binary", "--only", "rebar, bach mean"], "rebar, batch mean"),
+    (["train", "--dataset", "mnits"], "mnist"), (["measure", "variance", "--dataset", "face"], "faces"),
+    (["measure", "joint-argmax", "--dataset", "omniglott"], "omniglot"), (["train", "--estimator", "dirct"], "direct"),
+    (["train", "--n", "3", "--k", "2", "--family", "pairwise", "--solver", "maxflo"], "maxflow"),
+    (["train", "--family", "pairwse"], "pairwise"), (["train", "--schedule", "relased"], "released"),
+    (["train", "--learn-from", "zstar"], "z_star"), (["train", "--set", "esp=0.1"], "eps"),
+    (["semi-supervised", "--labelled-term", "cross-entrpy"], "cross-entropy"),
+    (["semi-supervised", "--estimator", "exat"], "exact"), (["make", "tutorial-runs", "single-exat"], "single-exact"),
+    (["verify", "--sampels", "10"], "--samples"), (["train", "--frobnicate"], None), (["xyzzy"], None)])
+def test_a_slip_gets_the_nearest_name(tmp_path, capsys, monkeypatch, arguments, suggested):
+    monkeypatch.chdir(tmp_path)
+    assert_refused(capsys, arguments, "did you mean" if suggested else "unknown")
+    _, _, said = call(capsys, *arguments)
+    assert re.findall(r"did you mean '(.*?)'\?", said) == ([suggested] if suggested else []), said
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("group, name", [(group, name) for group, names in BELOW.items() for name in names])
+def test_who_types_a_name_without_its_group_is_told_the_whole(capsys, group, name):
+    assert_refused(capsys, [name], f"unknown command '{name}'; did you mean '{group} {name}'?")
+
+
+def test_names_with_commas_are_listed_between_semicolons():
+    assert unknown("label", "a, c", ["a, b", "z"]) == "unknown label 'a, c'; did you mean 'a, b'? there are a, b; z"
+    assert unknown("name", "q", ["ab", "cd"]) == "unknown name 'q'; there are ab, cd"
+    assert "did you mean 'here'?" in unknown("name", "here", ["here"], {"here": "elsewhere"})
+
+
+# --- the commands -----------------------------------------------------------------------------------------------------
+
+def test_nine_or_ten_commands_stand_at_the_top():
+    top = {name for name in PARSERS if " " not in name}
+    assert top == {"quickstart", "verify", "explore", *KINDS, "compare", "measure", "experiment", "make"}
+
+
+@pytest.mark.parametrize("group", BELOW)
+def test_help_of_a_group_lists_its_names_with_a_line_each(capsys, group):
+    status, out, _ = call(capsys, group, "--help")
+    listed = re.findall(r"^  ([a-z][a-z-]+) +(\S.*)$", out, re.M)
+    assert status == 0 and sorted(name for name, _ in listed) == sorted(BELOW[group])
+    assert max(map(len, out.splitlines())) <= 100
+    assert_refused(capsys, [group], "NAME")
+
+
+def test_the_experiments_are_those_of_the_registry():
+    assert set(EXPERIMENTS) == set(figures.REGISTRY)
+
+
+def test_out_is_a_folder_save_a_file_and_samples_are_draws_of_the_noise():
+    seen = {"--out": 0, "--save": 0, "--samples": 0}
+    for name, command in PARSERS.items():
+        for action in command._actions:
+            for option in seen.keys() & set(action.option_strings):
+                seen[option] += 1
+                start, metavar = {"--out": ("folder for ", None), "--save": ("file for ", "FILE"),
+                                  "--samples": ("number of draws of the noise", "SAMPLES")}[option]
+                assert action.help.startswith(start) and action.metavar == metavar, name
+    assert seen["--out"] >= 11 and seen["--save"] == 3 and seen["--samples"] == 5
+
+
+def test_every_default_can_be_read():
+    for name, command in PARSERS.items():
+        for action in command._actions:
+            free = action.option_strings in (["--set"], ["--save"], ["--add"]) or action.required
+            if not action.option_strings or free or action.nargs == 0 and not isinstance(
+                    action, argparse.BooleanOptionalAction):
+                continue
+            said = command._get_formatter()._get_help_string(action)
+            assert "(default: " in said and "(default: None" not in said and "own choice" not in said, (name, said)
+
+
+def test_the_default_of_a_setting_names_the_estimators_that_have_another(capsys):
+    said = " ".join(call(capsys, "train", "--help")[1].split())
+    assert "(default: 0.5, 1.0 for reinmax)" in said and "to 1,000,000 (default: 0.1)" in said
+
+
+# --- ranges -----------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("command, name", NUMBERS)
+def test_a_range_is_the_same_in_help_at_the_command_line_and_in_the_library(capsys, command, name):
+    declared = OPTIONS[command][name]
+    parser = PARSERS.get(command) or PARSERS[" ".join(full(command)[:2])]
+    (action,) = [action for action in parser._actions if action.dest == name]
+    for end, words, beyond in ((declared.least, "at least", -1), (declared.most, "at most", 1)):
+        if end is None:
+            continue
+        assert f"{end:,.10g}" in action.help
+        make_parser().parse_args([*full(command), f"--{name}={end}"])
+        options.check(command, **{name: end})
+        with pytest.raises(InputError, match=f"^--{name} must be {words} {end}"):
+            options.check(command, **{name: end + beyond})
+        assert_refused(capsys, [*full(command), f"--{name}={end + beyond}"], f"error: --{name} must be {words} {end}")
+    assert_refused(capsys, [*full(command), f"--{name}=ten"], f"--{name} must be a ", "got 'ten'")
+
+
+def test_the_explorer_s_slider_has_the_range_of_its_option():
+    assert explorer.EPS == (OPTIONS["explore"]["eps"].least, OPTIONS["explore"]["eps"].most)
+
+
+def test_plateau_steps_makes_what_the_page_shows():
+    steps = {record.settings["steps"] for record in found(ROOT / "tutorials/rows/plateau-steps")}
+    assert steps == {make_parser().parse_args(["measure", "plateau-steps"]).steps}
+
+
+# --- what overwrites tracked files ------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name", ["report", "tutorial-runs", "functions"])
+def test_what_overwrites_tracked_files_says_so(capsys, name):
+    said = " ".join(call(capsys, "make", name, "--help")[1].split())
+    assert "--write" in said and "overwrite these files, which the repository tracks" in said
+
+
+def test_nothing_is_written_without_write(tmp_path, capsys, monkeypatch):
+    (tmp_path / "tutorials").mkdir()
+    (tmp_path / functions.PAGE).write_text("old")
+    monkeypatch.setattr(functions, "ROOT", tmp_path)
+    before = snapshot(tmp_path)
+    assert call(capsys, "make", "functions")[0] == 0 and snapshot(tmp_path) == before
+    assert_refused(capsys, ["make", "report", "--add", "x", "--root", tmp_path], "--add", "--write")
+    assert call(capsys, "make", "functions", "--write")[0] == 0 and snapshot(tmp_path) != before
+
+
+# --- what is printed --------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("settings, titles", [
+    (dict(n=1, k=2_000), ["train -ELBO", "valid -ELBO", "test -ELBO", "test -log p(x)", "gap"]),
+    (dict(n=10, k=2), ["train -ELBO", "valid -ELBO", "test -ELBO", "test -log p(x)", "gap", "one-sample -ELBO"]),
+    (dict(n=15, k=2), ["test -ELBO", "test -log p(x)", "gap", "one-sample -ELBO"]),
+    (dict(n=15, k=10), ["one-sample -ELBO"]), (dict(n=10, k=2, family="pairwise"), ["test -log p(x)"]),
+    (dict(n=17, k=2, family="pairwise", family_options=Options(solver="maxflow")), [])])
+def test_only_columns_with_values_are_printed(settings, titles):
+    settings = VAESettings(**settings).resolved()
+    heading = words_of("train").heading(settings)
+    assert " ".join(heading.splitlines()[-1].split()) == " ".join(["epoch", *titles, "seconds"])
+    assert ("exact by enumeration" in heading) == any("one-sample" not in title for title in titles)
+    row = dict.fromkeys(("epoch", "train_elbo", "valid_elbo", "test_elbo", "test_log_likelihood", "gap",
+                         "sampled_elbo", "seconds"), 1.0)
+    assert len(words_of("train").line(settings, row)) == len(heading.splitlines()[-1])
+    if not titles:
+        nothing = words_of("train").result(settings, row | {"test_log_likelihood": float("nan")})
+        assert "too many joint values" in nothing
+
+
+def test_verify_says_what_it_prints_of_h(tmp_path, capsys):
+    out = call(capsys, "verify", "--h", "0.5,-1,0.2", "--f", "1,2,0", "--samples", 1_000, "--out", tmp_path)[1]
+    assert "h is normalised to log q, which changes no probability." in out
+
+
+@pytest.mark.parametrize("z, words", [(0.0, "-"), (413397112.9, "> 1,000"), (999.94, "999.9"), (0.04, "0.0")])
+def test_a_number_of_standard_errors_without_noise_is_said_to_be_large(z, words):
+    from refimpl.cli import measurements
+
+    assert measurements._errors(Row("direct", 0.1, z, 1.0, 3, False, False)) == words
+
+
+def test_only_make_has_the_word_write():
+    assert {name for name, command in PARSERS.items() if "--write" in command._option_string_actions} == {
+        "make report", "make tutorial-runs", "make functions"}
