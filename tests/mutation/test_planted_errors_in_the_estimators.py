@@ -8,7 +8,6 @@ import inspect
 from dataclasses import replace
 from functools import cache
 
-import numpy as np
 import pytest
 
 from refimpl import estimators
