@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from refimpl import cli
-from refimpl.cli.arguments import Parser
+from refimpl.cli.parsing import Parser
 from refimpl.cli.parser import make_parser
 
 ROOT = Path(__file__).resolve().parent.parent.parent
