@@ -13,15 +13,15 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import log_softmax, softmax
 
-from refimpl import checks
+from refimpl import arguments
 
 
 def checked(h, f, eps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """h and f broadcast together, and eps (..., 1) ready to multiply them.  Raises what checks.scores and epsilon do."""
-    h, f = checks.scores(h=h, f=f)
+    """h and f broadcast together, and eps (..., 1) ready to multiply them.  Raises what scores and epsilon do."""
+    h, f = arguments.scores(h=h, f=f)
     h, f = np.broadcast_arrays(h, f)
-    eps = checks.epsilon(eps, h.shape[:-1])
-    checks.product(eps, f)
+    eps = arguments.epsilon(eps, h.shape[:-1])
+    arguments.product(eps, f)
     shape = np.broadcast_shapes(h.shape, eps.shape)                  # eps may bring batch axes of its own
     return np.broadcast_to(h, shape), np.broadcast_to(f, shape), eps
 
@@ -29,7 +29,7 @@ def checked(h, f, eps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def as_one_sided(h, f, eps, two_sided: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The one-sided problem (scores, f, eps) whose pair and gradient are the wanted ones."""
     h, f, eps = checked(h, f, eps)
-    return (tilted(h, f, -eps)[0], f, 2 * eps) if checks.flag("two_sided", two_sided) else (h, f, eps)
+    return (tilted(h, f, -eps)[0], f, 2 * eps) if arguments.flag("two_sided", two_sided) else (h, f, eps)
 
 
 def from_likeliest(h: np.ndarray, f: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import log_softmax, softmax
 
-from refimpl import checks, gumbel
+from refimpl import arguments, gumbel
 from refimpl._digits import as_one_sided, others, ratio, tilted
 
 # --- the law of the pair, and what one sampled gradient is worth -----------------------------------------------------
@@ -66,7 +66,7 @@ def variance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) 
     no_leave, no_arrive = both + others(q), both + others(q_eps)
     with np.errstate(over="ignore"):
         result = (arrive * no_arrive + leave * no_leave + 2 * arrive * (eps * leave)) / eps
-    return checks.fits(result, "eps", TOO_SMALL)
+    return arguments.fits(result, "eps", TOO_SMALL)
 
 
 def covariance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
@@ -104,7 +104,7 @@ def covariance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False
     mean -= rest * D_star
     with np.errstate(over="ignore", invalid="ignore"):
         result = second / eps[..., None] - _outer(mean, mean)
-    return checks.fits(result, "eps", TOO_SMALL)
+    return arguments.fits(result, "eps", TOO_SMALL)
 
 
 def _outer(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -112,7 +112,7 @@ def _outer(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return one[..., :, None] * other[..., None, :]
 
 
-# --- the clocks --------------------------------------------------------------------------------------------------------
+# --- the clocks -------------------------------------------------------------------------------------------------------
 
 class Clocks(NamedTuple):
     """Sorted so that the perturbation favours the first most, s = eps f = -log a.
@@ -138,8 +138,8 @@ class Clocks(NamedTuple):
         mean_slope = ratio(-np.expm1(-step), step)
         with np.errstate(divide="ignore"):
             log_fall = s[..., :-1] + np.log(drop * mean_slope)           # e^{s_m} (1 - e^-step) / eps
-        # C(a_i) / a_i = sum over j favoured more (before i) of w_j e^{s_j}  +  e^{s_i} sum over the others, with i, of w_j.
-        # Both are running sums over the sorted values; the first is shifted by one place, as i itself is not in it.
+        # C(a_i) / a_i = sum over j favoured more (before i) of w_j e^{s_j}  +  e^{s_i} sum over the others, with i,
+        # of w_j.  Both are running sums over the sorted values; the first is shifted by one place, as i itself is not in it.
         favoured_more = np.full(s.shape, -np.inf)
         favoured_more[..., 1:] = np.logaddexp.accumulate(log_w + s, axis=-1)[..., :-1]
         others = np.logaddexp.accumulate(log_w[..., ::-1], axis=-1)[..., ::-1]
@@ -156,10 +156,10 @@ class Clocks(NamedTuple):
         return self._unsort(np.exp(self.log_w + self.s - self.log_D))
 
     def leave_rate(self) -> np.ndarray:
-        """P(z* = i, z*(eps) != i) / eps = (q_i - P(i, i)) / eps, without that subtraction: a tiny eps leaves it few digits.
+        """P(z* = i, z*(eps) != i) / eps = (q_i - P(i, i)) / eps, without that subtraction: a tiny eps costs digits.
 
-        q_i - P(i, i) = w_i (C(a_i) - 1) / C(a_i), and C(a_i) - 1 = sum over j before i of w_j (e^{s_j - s_i} - 1), which by
-        parts is e^{-s_i} sum over m before i of (e^{s_m} - e^{s_{m+1}}) (w_1 + ... + w_m): positive terms only.
+        q_i - P(i, i) = w_i (C(a_i) - 1) / C(a_i), and C(a_i) - 1 = sum over j before i of w_j (e^{s_j - s_i} - 1), which
+        by parts is e^{-s_i} sum over m before i of (e^{s_m} - e^{s_{m+1}}) (w_1 + ... + w_m): positive terms only.
         """
         log_W = np.logaddexp.accumulate(self.log_w, axis=-1)
         log_excess = np.full(self.s.shape, -np.inf)                        # the most favoured value never leaves

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import logsumexp, softmax
 
-from refimpl import checks
+from refimpl import arguments
 from refimpl._digits import from_likeliest, tilted
 
 # Step of the complex-step derivative.  There is no subtraction, hence no cancellation: it may be as small as it likes.
@@ -38,9 +38,9 @@ class PerturbedMax(NamedTuple):
 
 def _check(h, f, eps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """h, f and eps (..., 1), checked; eps may have any sign."""
-    h, f = checks.scores(h=h, f=f)
-    eps = checks.epsilon(eps, np.broadcast_shapes(h.shape, f.shape)[:-1], positive=False)
-    checks.product(eps, f)
+    h, f = arguments.scores(h=h, f=f)
+    eps = arguments.epsilon(eps, np.broadcast_shapes(h.shape, f.shape)[:-1], positive=False)
+    arguments.product(eps, f)
     return h, f, eps
 
 
@@ -51,9 +51,9 @@ def perturbed_max(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -
     wins alone, the derivative in eps is its slope f(z_eps), and the derivative in h is onehot(z_eps).  At a kink,
     where two lines tie (probability 0), the lower index is reported; every slope between the two is a subgradient.
     """
-    h, f, noise = checks.scores(h=h, f=f, noise=noise)
-    eps = checks.epsilon(eps, np.broadcast_shapes(h.shape, f.shape, noise.shape)[:-1], positive=False)
-    checks.product(eps, f)
+    h, f, noise = arguments.scores(h=h, f=f, noise=noise)
+    eps = arguments.epsilon(eps, np.broadcast_shapes(h.shape, f.shape, noise.shape)[:-1], positive=False)
+    arguments.product(eps, f)
     scores, largest = tilted(h, f, eps)                             # h + eps f = scores + largest
     total = scores + noise
     z_eps = np.argmax(total, axis=-1)
@@ -72,8 +72,8 @@ def G_monte_carlo(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -
     noise: (samples, ..., k); the first axis is averaged over, the others broadcast with those of h, f and eps.
     Returns (...).  The standard error is the standard deviation of perturbed_max(...).value over sqrt(samples).
     """
-    (h,), (f,), (noise,) = checks.scores(h=h), checks.scores(f=f), checks.scores(noise=noise)
-    checks.epsilon(eps, positive=False)                             # whether it broadcasts, perturbed_max will see
+    (h,), (f,), (noise,) = arguments.scores(h=h), arguments.scores(f=f), arguments.scores(noise=noise)
+    arguments.epsilon(eps, positive=False)                             # whether it broadcasts, perturbed_max will see
     if noise.ndim < 2 or noise.shape[0] == 0:
         raise ValueError(f"noise must have shape (samples, ..., k) with samples >= 1, got shape {noise.shape}")
     axes = max(np.ndim(h), np.ndim(f), np.ndim(eps) + 1)            # of one sample; missing ones go behind the first

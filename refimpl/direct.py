@@ -27,7 +27,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import log_softmax, logsumexp
 
-from refimpl import checks, gumbel
+from refimpl import arguments, gumbel
 from refimpl._digits import as_one_sided, checked, mean_change, ratio, tilt, tilted
 from refimpl.coupling import covariance, joint_law, stay_probability, variance
 from refimpl.error import best_eps, bias, mse
@@ -50,10 +50,10 @@ def argmax_pair(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> 
 
 def _argmax_pair(h, f, eps, noise, two_sided: bool) -> Pair:
     """argmax_pair; two-sided, z*(-eps) takes the place of z*."""
-    two_sided = checks.flag("two_sided", two_sided)
-    h, f, noise = checks.scores(h=h, f=f, noise=noise)
-    eps = checks.epsilon(eps, np.broadcast_shapes(h.shape, f.shape, noise.shape)[:-1])
-    checks.product(eps, f)
+    two_sided = arguments.flag("two_sided", two_sided)
+    h, f, noise = arguments.scores(h=h, f=f, noise=noise)
+    eps = arguments.epsilon(eps, np.broadcast_shapes(h.shape, f.shape, noise.shape)[:-1])
+    arguments.product(eps, f)
     first, second = (tilted(h, f, step)[0] + noise for step in (-eps if two_sided else 0 * eps, eps))
     return Pair(np.argmax(first, axis=-1), np.argmax(second, axis=-1))
 
@@ -66,7 +66,7 @@ def gradient(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray, two_si
     """
     first, second = _argmax_pair(h, f, eps, noise, two_sided)
     k = np.shape(noise)[-1]
-    width = checks.epsilon(eps) * (2 if two_sided else 1)
+    width = arguments.epsilon(eps) * (2 if two_sided else 1)
     return (gumbel.one_hot(second, k) - gumbel.one_hot(first, k)) / width
 
 

@@ -4,7 +4,7 @@ Add independent zero-mean Gumbel noise gamma(z) to every score h(z) and take the
 softmax(h).  Scores have shape (..., k): the last axis runs over the values of z, all others are batch.
 
     CDF      F(t) = exp(-exp(-(t + c)))               c = 0.5772..., Euler's constant, makes the mean 0
-    density  F'(t) = exp(-(t + c)) F(t)               on the slides F is G and F' is g; here G is the mean of the maximum
+    density  F'(t) = exp(-(t + c)) F(t)               the slides write G for F, and g for F'; here G is E max
 
 One picture carries the whole file: E(z) = exp(-(h(z) + gamma(z) + c)) is an exponential variable of rate
 w(z) = exp(h(z)).  The largest score is the smallest E, the first alarm clock to ring.
@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import logsumexp, softmax
 
-from refimpl import checks
+from refimpl import arguments
 
 EULER = float(np.euler_gamma)
 
@@ -29,9 +29,9 @@ def sample(shape: int | tuple[int, ...], rng: np.random.Generator, dtype: np.dty
     shape: of the result, an int or a tuple of ints.  dtype: float64 or float32.  Raises TypeError for another generator
     or dtype.
     """
-    shape = checks.shape(shape)
-    checks.generator(rng)
-    dtype = checks.dtype(dtype)
+    shape = arguments.shape(shape)
+    arguments.generator(rng)
+    dtype = arguments.dtype(dtype)
     if dtype not in (np.float64, np.float32):
         raise TypeError(f"dtype must be float64 or float32, got {dtype}")
     return np.asarray(-_log_exponential(shape, rng) - EULER).astype(dtype, copy=False)
@@ -39,8 +39,8 @@ def sample(shape: int | tuple[int, ...], rng: np.random.Generator, dtype: np.dty
 
 def one_hot(index: np.ndarray, k: int) -> np.ndarray:
     """1 at the index, 0 elsewhere: integers (...) in 0 ... k-1 to float64 (..., k)."""
-    k = checks.whole("k", k, 1, most=10**9)
-    return (checks.indices(index, k)[..., None] == np.arange(k)).astype(np.float64)
+    k = arguments.whole("k", k, 1, most=10**9)
+    return (arguments.indices(index, k)[..., None] == np.arange(k)).astype(np.float64)
 
 
 def argmax(h: np.ndarray, noise: np.ndarray) -> np.ndarray:
@@ -49,14 +49,14 @@ def argmax(h: np.ndarray, noise: np.ndarray) -> np.ndarray:
     h, noise: (..., k), batch axes broadcast.  Returns integers (...).  Ties, of probability 0 under the noise's
     density, go to the lowest index; k = 1 gives 0.
     """
-    h, noise = checks.scores(h=h, noise=noise)
+    h, noise = arguments.scores(h=h, noise=noise)
     # Only differences of h matter.  Taken first they are nearly exact; h + noise would round the noise away at 1e16.
     return np.argmax(h - h.max(axis=-1, keepdims=True) + noise, axis=-1)
 
 
 def choice_probabilities(h: np.ndarray) -> np.ndarray:
     """P(z* = z) = exp(h(z)) / sum exp(h): Theorem 2.  h: (..., k) -> (..., k)."""
-    (h,) = checks.scores(h=h)
+    (h,) = arguments.scores(h=h)
     return softmax(h, axis=-1)
 
 
@@ -70,7 +70,7 @@ def choice_probabilities_by_quadrature(h: np.ndarray) -> np.ndarray:
 
     h: (..., k) -> (..., k), to about 1e-13 relative.
     """
-    (h,) = checks.scores(h=h)
+    (h,) = arguments.scores(h=h)
     h = h - h.max(axis=-1, keepdims=True)                  # only differences matter; t - h would lose them at 1e16
     # Left of the window F(t) < exp(-e^7.4) = 0; right of it, what is missed is below e^-45 of the whole.
     t = np.arange(-8.0, np.log(h.shape[-1]) + 45.0, 0.125)                       # (T,)
@@ -89,11 +89,11 @@ def sample_given_argmax(h: np.ndarray, index: np.ndarray, rng: np.random.Generat
     h: (..., k).  index: integers (...), broadcasts with h's batch axes.  Returns noise of the broadcast shape (..., k).
     Raises ValueError if an index is outside 0 ... k-1.
     """
-    (h,) = checks.scores(h=h)
-    checks.generator(rng)
+    (h,) = arguments.scores(h=h)
+    arguments.generator(rng)
     k = h.shape[-1]
-    index = checks.indices(index, k)
-    shape = checks.broadcast(("index", "the batch axes of h"), (index.shape, h.shape[:-1])) + (k,)
+    index = arguments.indices(index, k)
+    shape = arguments.broadcast(("index", "the batch axes of h"), (index.shape, h.shape[:-1])) + (k,)
     h = h - h.max(axis=-1, keepdims=True)                                  # the law of the noise sees differences only
     log_sum = logsumexp(h, axis=-1, keepdims=True)
     log_first = _log_exponential(shape[:-1] + (1,), rng) - log_sum         # the first to ring: rate sum w

@@ -11,8 +11,8 @@ import math
 import numpy as np
 from scipy.special import log_softmax, softmax
 
-from refimpl import checks
-from refimpl.checks import InputError
+from refimpl import arguments
+from refimpl.arguments import InputError
 
 TRAINABLE = 4_096       # joint values that a training step may enumerate
 COUNTABLE = 65_536      # joint values over which an exact likelihood is summed
@@ -21,7 +21,7 @@ LISTED = 10**9          # entries of a list of all joint values, one-hot: 8 GB
 
 def count(n: int, k: int) -> int:
     """k^n.  n and k in 1 ... 1,000,000."""
-    return checks.whole("k", k, 1, most=10**6) ** checks.whole("n", n, 1, most=10**6)
+    return arguments.whole("k", k, 1, most=10**6) ** arguments.whole("n", n, 1, most=10**6)
 
 
 def _listable(n: int, k: int, name: str) -> tuple[int, int, int]:
@@ -35,7 +35,7 @@ def _listable(n: int, k: int, name: str) -> tuple[int, int, int]:
 
 def require(n: int, k: int, most: int, what: str, instead: str) -> None:
     """InputError, one line, if there are more than `most` joint values for `what`; `instead` says what to use."""
-    most = checks.whole("most", most, 1)
+    most = arguments.whole("most", most, 1)
     if count(n, k) > most:
         size = f"{count(n, k):,}" if count(n, k) < 10**15 else f"about 10^{n * math.log10(k):.0f}"
         raise InputError(f"{what} enumerates all {k}^{n} = {size} joint values, "
@@ -51,7 +51,7 @@ def values(n: int, k: int) -> np.ndarray:
 def one_hots(n: int, k: int, dtype: np.dtype = np.float64) -> np.ndarray:
     """(K, n k): row z holds the one-hot vectors of z_1 ... z_n one after the other, as a decoder takes them."""
     n, k, _ = _listable(n, k, "n")
-    dtype = checks.dtype(dtype)
+    dtype = arguments.dtype(dtype)
     if dtype.kind not in "fiub":
         raise TypeError(f"dtype must be one of real numbers, got {dtype}")
     return (values(n, k)[:, :, None] == np.arange(k)).reshape(-1, n * k).astype(dtype)
@@ -70,7 +70,7 @@ def index(z: np.ndarray) -> np.ndarray:
 
 def _variables(name: str, value: np.ndarray) -> np.ndarray:
     """(..., n, k), n >= 1, checked."""
-    (scores,) = checks.scores(**{name: value})
+    (scores,) = arguments.scores(**{name: value})
     if scores.ndim < 2 or scores.shape[-2] == 0:
         raise ValueError(f"{name} must have shape (..., n, k) with n >= 1, got shape {scores.shape}")
     return scores
@@ -84,12 +84,12 @@ def log_q(h: np.ndarray) -> np.ndarray:
 
 
 def _check(h: np.ndarray, f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    h, (f,) = _variables("h", h), checks.scores(f=f)
+    h, (f,) = _variables("h", h), arguments.scores(f=f)
     _, _, K = _listable(*h.shape[-2:], "h")
     if f.shape[-1] != K:
         raise ValueError(f"f must hold all k^n = {K} joint values of h (..., n, k) on its last axis: "
                          f"got shapes {f.shape} and {h.shape}")
-    checks.broadcast(("f", "h in its batch axes"), (f.shape[:-1], h.shape[:-2]))
+    arguments.broadcast(("f", "h in its batch axes"), (f.shape[:-1], h.shape[:-2]))
     return h, f
 
 

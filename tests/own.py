@@ -29,7 +29,7 @@ import itertools
 
 import numpy as np
 from refimpl import gumbel, joint, latent
-from refimpl.checks import InputError, Setting
+from refimpl.arguments import InputError, Setting
 from refimpl.latent import Family
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 from refimpl import latent
-from refimpl.checks import Options
+from refimpl.arguments import Options
 from refimpl.runs.mixture import MixtureSettings
 from refimpl.runs.settings import RunSettings
 from refimpl.runs.vae import VAESettings

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from refimpl.checks import InputError
-from refimpl.experiments import tutorial_runs
+from refimpl.arguments import InputError
+from refimpl.experiments.training import tutorial_runs
 from refimpl.plots import walls
 from tests import spawn
 from tests.chapters import FOLDER, SOURCES, cells, prose

@@ -33,7 +33,8 @@ from scipy import integrate
 from scipy.optimize import brentq
 
 from refimpl import data, direct, plots
-from refimpl.experiments import choosing_eps, tutorial_runs
+from refimpl.experiments.theory import choosing_eps
+from refimpl.experiments.training import tutorial_runs
 
 names = ["shirt", "coat", "dress"]              # z = 0, 1, 2
 colours = ["#004488", "#DDAA33", "#BB5566"]
@@ -396,8 +397,8 @@ plt.show()
 #
 # $$|\text{bias}|_1 \le \left( \frac{e^{\epsilon\, \text{range}} - 1}{\epsilon\, \text{range}} - 1 \right) |\text{gradient}|_1$$
 #
-# (`refimpl/experiments/choosing_eps.py` has the proof, of four lines.) At $\epsilon = 1/\text{range}$ the bracket is
-# $e - 2 = 0.72$; from $1.26/\text{range}$ on the bias may be longer than the gradient. So $\epsilon$ shall be at most
+# (`refimpl/experiments/theory/choosing_eps.py` has the proof, of four lines.) At $\epsilon = 1/\text{range}$ the
+# bracket is $e - 2 = 0.72$; from $1.26/\text{range}$ on the bias may be longer than the gradient. So $\epsilon$ shall be at most
 # $1/\text{range}$.
 #
 # How much smaller it should be depends on the noise. An estimate is noisy because only few draws change their winner.
@@ -683,5 +684,5 @@ plt.show()
 # ## What to read next
 #
 # [Chapter 5](05_backpropagation.ipynb) builds the networks, [chapter 6](06_discrete_vae.ipynb) trains them. In the
-# package: `refimpl/direct.py`, whose `joint_law` has the whole of $P_{ij}$, and `refimpl/experiments/choosing_eps.py`.
-# `python -m refimpl explore` has sliders for $\epsilon$, $h$ and the spread of $f$.
+# package: `refimpl/coupling.py`, whose `joint_law` has the whole of $P_{ij}$, and
+# `refimpl/experiments/theory/choosing_eps.py`. `python -m refimpl explore` has sliders for $\epsilon$, $h$ and the spread of $f$.

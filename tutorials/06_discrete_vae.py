@@ -30,7 +30,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from refimpl import data, gumbel, plots
-from refimpl.experiments import paper, tutorial_runs
+from refimpl.experiments import paper
+from refimpl.experiments.training import tutorial_runs
 from refimpl.nn.adam import Adam
 from refimpl.nn.network import MLP
 from refimpl.nn.parameters import bind

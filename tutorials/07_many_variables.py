@@ -34,7 +34,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from refimpl import plots
-from refimpl.experiments import tutorial_runs
+from refimpl.experiments.training import tutorial_runs
 
 rng = np.random.default_rng(2)
 n = 6

@@ -41,7 +41,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
 from refimpl import plots
-from refimpl.experiments import tutorial_runs
+from refimpl.experiments.training import tutorial_runs
 
 rng = np.random.default_rng(4)
 

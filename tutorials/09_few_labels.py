@@ -31,7 +31,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from refimpl import gumbel, plots
-from refimpl.experiments import tutorial_runs
+from refimpl.experiments.training import tutorial_runs
 
 rng = np.random.default_rng(6)
 

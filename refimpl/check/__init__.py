@@ -25,7 +25,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from refimpl import checks
+from refimpl import arguments
 from refimpl.check import calling, mean, problem, recognise, rounding, verdict
 from refimpl.check.report import Report
 
@@ -70,8 +70,8 @@ def gradient(function: Callable, h: np.ndarray, f: np.ndarray | Callable, eps: f
     precision = rounding.check(precision)
     if samples is None:
         samples = max(1_000, min(DEFAULT, BUDGET // max(len(wanted.f), wanted.h.size)))
-    samples = checks.whole("samples", samples, 1_000, most=MOST_SAMPLES)
-    rng = np.random.default_rng(0) if rng is None else checks.generator(rng)
+    samples = arguments.whole("samples", samples, 1_000, most=MOST_SAMPLES)
+    rng = np.random.default_rng(0) if rng is None else arguments.generator(rng)
 
     def slope(of: problem.Problem, z: np.ndarray) -> np.ndarray:
         return calling.slope(of, z, values)

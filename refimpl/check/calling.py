@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refimpl import checks
+from refimpl import arguments
 from refimpl.check.problem import Problem
 from refimpl.check.rounding import PRECISIONS
 
@@ -160,7 +160,7 @@ def read(name: str, value: object) -> tuple[np.ndarray, str]:
     if not isinstance(value, np.ndarray) and callable(getattr(value, "numpy", None)):
         value = value.numpy()
     try:
-        array = checks.array(f"{name}'s result", value)
+        array = arguments.array(f"{name}'s result", value)
     except RecursionError:
         raise ValueError(f"{name} must return an array, got a list that holds itself") from None
     if array.dtype.kind == "c":
@@ -179,7 +179,7 @@ def of_z(convert: Callable | None) -> Callable:
         result, _ = read("f", _guarded("f(z)", None, f, handed))
         if result.shape != (len(z),):
             raise ValueError(f"f must return a number for each z, shape ({len(z)},), got shape {result.shape}")
-        return checks.finite("f(z)", result)
+        return arguments.finite("f(z)", result)
     return values
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import softmax
 
-from refimpl import checks, direct, exact, joint
+from refimpl import arguments, direct, exact, joint
 
 JOINT = joint.TRAINABLE                                     # joint values of several variables that are enumerated
 
@@ -102,10 +102,10 @@ def make(h: object, f: object, eps: object, of_z: Callable | None = None) -> Pro
         table = table.reshape(-1)
     if np.ptp(table) == 0:
         raise ValueError("f must hold different numbers: with equal ones every estimate is 0")
-    if np.ndim(checks.array("eps", eps)) or isinstance(eps, bool):
+    if np.ndim(arguments.array("eps", eps)) or isinstance(eps, bool):
         raise TypeError("eps must be a single number above 0")
-    eps = float(checks.epsilon(eps)[0])
-    checks.product(np.array(2 * eps), table)
+    eps = float(arguments.epsilon(eps)[0])
+    arguments.product(np.array(2 * eps), table)
     if np.abs(table).max() > 1e100 or np.abs(h).max() > 1e100:
         raise ValueError("h and f must be at most 1e100 in absolute value, as their squares are compared")
     if not 1e-100 <= eps <= 1e100:
@@ -115,7 +115,7 @@ def make(h: object, f: object, eps: object, of_z: Callable | None = None) -> Pro
 
 def _vector(name: str, value: object) -> np.ndarray:
     try:
-        (numbers,) = checks.scores(**{name: value})
+        (numbers,) = arguments.scores(**{name: value})
     except RecursionError:
         raise ValueError(f"{name} must be an array, got a list that holds itself") from None
     return numbers

@@ -9,7 +9,7 @@ import contextlib
 import os
 import sys
 
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 from refimpl.cli.parser import make_parser
 
 

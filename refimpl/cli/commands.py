@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from refimpl import data
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 from refimpl.cli.options import agreed, read_settings
 from refimpl.cli.words import words_of
 from refimpl.runs.protocol import Row, Run
@@ -35,15 +35,15 @@ def verify(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-RULE = """Two exact methods must agree to 1e-10, or to the tolerance that the line gives. A sampled value must lie within
-5 standard errors (s.e.) of the exact one; if many components are compared, the worst of them must lie within a number
-of standard errors that is exceeded as rarely."""
+RULE = """Two exact methods must agree to 1e-10, or to the tolerance that the line gives. A sampled value must lie
+within 5 standard errors (s.e.) of the exact one; if many components are compared, the worst of them must lie within a
+number of standard errors that is exceeded as rarely."""
 
 
 def verify_and_print(k: int, seed: int, samples: int, out: Path, h=None, f=None, eps: float = 0.5,
                      short: bool = False) -> int:
     """Print the claims as they are checked, two lines each; returns the number of those that failed."""
-    from refimpl.experiments import verify
+    from refimpl.experiments.theory import verify
 
     def started(h, f) -> None:
         print(f"k = {len(h)}, seed {seed}, {samples:,} draws of the noise, eps = {eps:g}")
@@ -71,7 +71,7 @@ def verify_and_print(k: int, seed: int, samples: int, out: Path, h=None, f=None,
 
 def explore(options: argparse.Namespace) -> int:
     try:
-        from refimpl.experiments import explore
+        from refimpl.experiments.theory import explore
     except ValueError:                              # matplotlib refuses a window system that it does not know
         raise InputError(f"MPLBACKEND={os.environ.get('MPLBACKEND')} is not a window system that matplotlib knows; "
                          "if it is not set, matplotlib chooses one") from None
@@ -118,7 +118,7 @@ def draw_run(run, rows, dataset):
 
 
 def quickstart(options: argparse.Namespace) -> int:
-    from refimpl.experiments.cells import read_rows
+    from refimpl.experiments.training.cells import read_rows
     from refimpl.runs.checkpoint import FILE
     from refimpl.system.files import output_folder
 
@@ -156,7 +156,7 @@ Where the pictures are
 
 
 def faces_sheet(options: argparse.Namespace) -> int:
-    from refimpl.experiments import faces_sheet
+    from refimpl.experiments.faces import sheet as faces_sheet
 
     faces_sheet.run(options.save, options.faces)
     print(f"Picture: {options.save}")
@@ -164,7 +164,7 @@ def faces_sheet(options: argparse.Namespace) -> int:
 
 
 def compare(options: argparse.Namespace) -> int:
-    from refimpl.experiments import compare
+    from refimpl.experiments.training import compare
 
     for folder, (settings, rows) in zip(options.runs, compare.run(options.runs, options.save)):
         last = rows[-1]
@@ -175,12 +175,12 @@ def compare(options: argparse.Namespace) -> int:
 
 
 def experiment(options: argparse.Namespace) -> int:
-    from refimpl.experiments import figures
+    from refimpl.experiments import registry
 
     out = options.out or Path(f"runs/experiment-{options.name}")
-    runs = figures.run(options.name, options.epochs, options.seeds, out, options.jobs, options.dataset,
+    runs = registry.run(options.name, options.epochs, options.seeds, out, options.jobs, options.dataset,
                        options.data_dir, say, options.only)
-    print("\n" + "\n".join(figures.REGISTRY[options.name].table(runs, options.epochs)))
+    print("\n" + "\n".join(registry.REGISTRY[options.name].table(runs, options.epochs)))
     print(f"Picture: {out / (options.name + '.png')}")
     return 0
 
@@ -200,10 +200,10 @@ def report(options: argparse.Namespace) -> int:
 
 def labels_of_experiments() -> str:
     """For --help: what --only takes."""
-    from refimpl.experiments import figures
+    from refimpl.experiments import registry
 
     made = []
-    for name, entry in figures.REGISTRY.items():
+    for name, entry in registry.REGISTRY.items():
         labels = "; ".join(cell.label for cell in entry.make(entry.datasets[0], 0))
         made.append(textwrap.fill(f"{name} ({' '.join(entry.datasets)}): {labels}", 98, initial_indent="  ",
                                   subsequent_indent="      "))
@@ -221,7 +221,7 @@ def functions(options: argparse.Namespace) -> int:
 
 
 def tutorial_runs(options: argparse.Namespace) -> int:
-    from refimpl.experiments import tutorial_runs
+    from refimpl.experiments.training import tutorial_runs
 
     if options.write:
         tutorial_runs.make(options.names, report=say)

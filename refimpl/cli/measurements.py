@@ -33,7 +33,7 @@ def _errors(row) -> str:
 
 
 def estimators(options: argparse.Namespace) -> int:
-    from refimpl.experiments import estimators_table
+    from refimpl.experiments.theory import estimators_table
 
     show = _Below(f"A toy problem with n = {options.n}, k = {options.k}, seed {options.seed}; "
                   f"{options.samples:,} draws for each estimator.\n"
@@ -48,14 +48,14 @@ def estimators(options: argparse.Namespace) -> int:
 
 
 def choose_eps(options: argparse.Namespace) -> int:
-    from refimpl.experiments import choosing_eps
+    from refimpl.experiments.theory import choosing_eps
 
     print("\n".join(choosing_eps.run(options.average, options.problems, options.seed)))
     return 0
 
 
 def variance(options: argparse.Namespace) -> int:
-    from refimpl.experiments import variance
+    from refimpl.experiments.measuring import variance
 
     rows = variance.run(options.out, options.folder, options.dataset, options.k, options.seed, options.samples,
                         options.batch, options.data_dir)
@@ -71,7 +71,7 @@ def variance(options: argparse.Namespace) -> int:
 
 
 def joint_argmax(options: argparse.Namespace) -> int:
-    from refimpl.experiments import joint_argmax
+    from refimpl.experiments.measuring import joint_argmax
 
     show = _Below(f"{noted(options.dataset)}{data.get(options.dataset).name}, n = {options.n} binary variables, "
                   "one epoch of direct; "
@@ -91,7 +91,7 @@ def joint_argmax(options: argparse.Namespace) -> int:
 
 
 def plateau_steps(options: argparse.Namespace) -> int:
-    from refimpl.experiments import plateau_steps
+    from refimpl.experiments.measuring import plateau_steps
 
     show = _Below(f"k = 10, after {options.steps} steps; means over {options.seeds} seed{'s' * (options.seeds > 1)}\n"
                   f"{'data set':13s} {'run':24s} {'-ELBO':>7s} {'entropy':>8s} {'winner':>7s} {'values':>7s} "
@@ -104,7 +104,7 @@ def plateau_steps(options: argparse.Namespace) -> int:
 
 
 def yardsticks(options: argparse.Namespace) -> int:
-    from refimpl.experiments import yardsticks
+    from refimpl.experiments.measuring import yardsticks
 
     show = _Below("Minus the test bound of the same model, in nats per image; ±: standard deviation over repetitions\n"
                   f"{'exact':>8s} {'one sample':>16s} {'a hundred':>16s} {'relaxed, one':>14s} "
@@ -119,7 +119,7 @@ def yardsticks(options: argparse.Namespace) -> int:
 
 
 def codes(options: argparse.Namespace) -> int:
-    from refimpl.experiments import codes as experiment
+    from refimpl.experiments.measuring import codes as experiment
 
     at_the_start, trained = experiment.run(options.folder, options.images, options.data_dir)
     for words, counted in (("before training", at_the_start), ("after training", trained)):
@@ -137,7 +137,7 @@ def codes(options: argparse.Namespace) -> int:
 
 
 def structured_timing(options: argparse.Namespace) -> int:
-    from refimpl.experiments import structured_timing
+    from refimpl.experiments.measuring import structured_timing
 
     show = _Below(f"{'method':28s} {'n':>3s} {'ms per step':>12s}")
     structured_timing.run(options.out, options.batch, options.largest, lambda row: show(
@@ -147,7 +147,7 @@ def structured_timing(options: argparse.Namespace) -> int:
 
 
 def benchmark(options: argparse.Namespace) -> int:
-    from refimpl.experiments import benchmark
+    from refimpl.experiments.measuring import benchmark
 
     kernels = os.environ.get("OPENBLAS_CORETYPE")
     if kernels:                                     # it may halve the speed of every product

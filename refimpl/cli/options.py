@@ -12,7 +12,7 @@ from dataclasses import fields, replace
 import numpy as np
 
 from refimpl import data, estimators, latent
-from refimpl.checks import RANGES, InputError, Options, Setting, Value, unknown
+from refimpl.arguments import RANGES, InputError, Options, Setting, Value, unknown
 from refimpl.runs.settings import TYPES, RunSettings, option
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from refimpl import __version__, data
 from refimpl.cli import commands, measurements
-from refimpl.cli.parsing import PROGRAM, Commands, Parser
 from refimpl.cli.options import add_settings, number, numbers
+from refimpl.cli.parsing import PROGRAM, Commands, Parser
 from refimpl.runs import KINDS
 from refimpl.system.files import folder_name
 
@@ -23,8 +23,8 @@ OVERWRITES = "overwrite these files, which the repository tracks"
 
 
 def _add_data_dir(parser: Parser) -> None:
-    parser.add_argument("--data-dir", type=folder_name, help="folder to look for data in first; Omniglot needs it (default: "
-                                                      "the environment variable REFIMPL_DATA_DIR, if it is set)")
+    parser.add_argument("--data-dir", type=folder_name, help="folder to look for data in first; Omniglot needs it "
+                                                             "(default: the environment variable REFIMPL_DATA_DIR, if it is set)")
 
 
 def _add_out(parser: Parser, default: str | None, holds: str) -> None:
@@ -109,8 +109,8 @@ def _add_measurements(measure: Commands, datasets: list[str], any_images: str) -
     command = partial(measure.add, "Trained models")
     variance = command("variance", measurements.variance,
                        "noise of the encoder gradient against eps and tau (slide 21)")
-    variance.add_argument("--run", dest="folder", type=folder_name, metavar="DIR", help="folder of the run whose model is "
-                          "measured (default: none; a model is trained by direct for one epoch)")
+    variance.add_argument("--run", dest="folder", type=folder_name, metavar="DIR", help="folder of the run whose model "
+                          "is measured (default: none; a model is trained by direct for one epoch)")
     variance.add_argument("--dataset", default="mnist", help=f"without --run: images to train on, {any_images}")
     _add_out(variance, "runs/variance", "variance.png and variance.csv")
 
@@ -150,8 +150,8 @@ def _add_made(make: Commands) -> None:
     report = command("report", commands.report, "all tables and charts of README.md, results.md and attributes.md")
     report.add_argument("--write", action="store_true", help=f"{OVERWRITES}; without it nothing changes, and the "
                         "status is 1 if something would")
-    report.add_argument("--add", nargs="+", type=folder_name, default=[], metavar="DIR", help="first add the rows below these "
-                        "folders of `experiment` and `measure` to tutorials/rows; needs --write")
+    report.add_argument("--add", nargs="+", type=folder_name, default=[], metavar="DIR", help="first add the rows below "
+                        "these folders of `experiment` and `measure` to tutorials/rows; needs --write")
     report.add_argument("--root", type=folder_name, default=REPOSITORY, help="folder of README.md and tutorials/")
 
     runs = command("tutorial-runs", commands.tutorial_runs, "the small trained runs that the tutorials load")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 
-from refimpl.checks import unknown
+from refimpl.arguments import unknown
 from refimpl.cli.options import add_numbers
 from refimpl.experiments.options import OPTIONS
 

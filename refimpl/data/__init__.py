@@ -4,7 +4,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from refimpl.checks import InputError, unknown
+from refimpl.arguments import InputError, unknown
 from refimpl.data import faces, omniglot, own, shipped
 from refimpl.data.base import PIXELS, SHAPE, Dataset, Entry, Part, Reader
 from refimpl.data.shipped import FOLDER as SHIPPED

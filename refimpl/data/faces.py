@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refimpl import checks
-from refimpl.checks import InputError
+from refimpl import arguments
+from refimpl.arguments import InputError
 from refimpl.data.base import Part, content_digest
 from refimpl.data.shipped import CUTS
 
@@ -61,7 +61,7 @@ def truth(images: int = IMAGES) -> Truth:
     Attributes are fair coins, nuisances uniform, all independent of each other.  ValueError if images is not in
     1 ... 70,000.
     """
-    images = checks.whole("images", images, 1, IMAGES)
+    images = arguments.whole("images", images, 1, IMAGES)
     raw = np.random.PCG64(SEED).random_raw(images * (1 + len(LOW))).reshape(images, -1)
     code = (raw[:, :1] >> np.uint64(61)).astype(np.uint8)
     level = (raw[:, 1:] >> np.uint64(48)).astype(np.float64)                        # 0 ... 65,535
@@ -78,7 +78,7 @@ def draw(attributes: np.ndarray, nuisances: np.ndarray) -> np.ndarray:
     Raises TypeError or ValueError, naming the argument, for another shape, an attribute that is neither 0 nor 1, or a
     nuisance outside its range.
     """
-    wanted, given = checks.array("attributes", attributes), checks.array("nuisances", nuisances)
+    wanted, given = arguments.array("attributes", attributes), arguments.array("nuisances", nuisances)
     for name, array, length, kinds in (("attributes", wanted, len(ATTRIBUTES), "biuf"),
                                        ("nuisances", given, len(LOW), "iuf")):
         if array.dtype.kind not in kinds:
@@ -92,7 +92,7 @@ def draw(attributes: np.ndarray, nuisances: np.ndarray) -> np.ndarray:
         outside = ~((given >= LOW) & (given <= HIGH)).reshape(-1, len(LOW)).all(axis=0)
         name = list(NUISANCES)[int(outside.argmax())]
         raise ValueError(f"nuisances must lie in their ranges, and {name} is not in {NUISANCES[name]}")
-    batch = checks.broadcast(("attributes", "nuisances"), (wanted.shape[:-1], given.shape[:-1]))
+    batch = arguments.broadcast(("attributes", "nuisances"), (wanted.shape[:-1], given.shape[:-1]))
     wanted = np.broadcast_to(wanted == 1, batch + wanted.shape[-1:]).reshape(-1, len(ATTRIBUTES))
     given = np.broadcast_to(given, batch + given.shape[-1:]).reshape(-1, len(LOW))
     pictures = np.empty((len(given), SIDE, SIDE), bool)

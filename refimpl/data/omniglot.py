@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 from refimpl.data.base import PIXELS, Part
 from refimpl.system.files import open_archive, read_whole
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 from refimpl.data.base import Entry, Part
 from refimpl.system.files import arrays_in, file_stamp, read_whole
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 from refimpl.data.base import PIXELS, Part, content_digest
 from refimpl.system.files import file_stamp, read_arrays
 

@@ -1,7 +1,7 @@
 """The gradient estimators, by name.  One file an idea, one signature (see base.py), one entry here."""
 from __future__ import annotations
 
-from refimpl.checks import InputError, Setting, temperature, unknown
+from refimpl.arguments import InputError, Setting, temperature, unknown
 from refimpl.estimators import (arm, direct, exact, gumbel_softmax, halves, imle, local_expectation, local_tilted,
                                 noisy_exact, perturbed, rebar, reinforce, reinmax, relax, tilted)
 from refimpl.estimators.base import (DecoderTerm, Estimate, Estimator, JointTable, Memory, Objective, Pass, Table,

@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from refimpl.checks import Options, Setting, Value
+from refimpl.arguments import Options, Setting, Value
 from refimpl.latent.family import Family
 from refimpl.latent.independent import Independent
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from refimpl.checks import temperature
+from refimpl.arguments import temperature
 from refimpl.estimators.base import Estimate, Objective
 from refimpl.latent.family import Family
 from refimpl.latent.independent import Independent

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from refimpl import joint
-from refimpl.checks import temperature
+from refimpl.arguments import temperature
 from refimpl.estimators.base import Estimate, Objective
 
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import softmax
 
-from refimpl import checks, direct, gumbel
+from refimpl import arguments, direct, gumbel
 
 
 def released(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator, eps: float) -> np.ndarray:
@@ -26,9 +26,9 @@ def released(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator, eps: f
 
     E = (onehot(y) - q) / eps = grad_h log q(y) / eps.
     """
-    (h,), k, eps = checks.scores(h=h), np.shape(h)[-1], checks.temperature("eps", eps)
+    (h,), k, eps = arguments.scores(h=h), np.shape(h)[-1], arguments.temperature("eps", eps)
     z_star = gumbel.argmax(h, gumbel.sample(h.shape, rng))
-    return (gumbel.one_hot(checks.indices(labels, k, "labels"), k) - gumbel.one_hot(z_star, k)) / eps
+    return (gumbel.one_hot(arguments.indices(labels, k, "labels"), k) - gumbel.one_hot(z_star, k)) / eps
 
 
 def direct_loss(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator, eps: float) -> np.ndarray:
@@ -36,16 +36,16 @@ def direct_loss(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator, eps
 
     E = (q_eps - q) / eps, q_eps = softmax(h + eps onehot(y)).
     """
-    (h,), k, eps = checks.scores(h=h), np.shape(h)[-1], checks.temperature("eps", eps)
-    f = gumbel.one_hot(checks.indices(labels, k, "labels"), k) - 1
+    (h,), k, eps = arguments.scores(h=h), np.shape(h)[-1], arguments.temperature("eps", eps)
+    f = gumbel.one_hot(arguments.indices(labels, k, "labels"), k) - 1
     return direct.gradient(h, f, eps, gumbel.sample(h.shape, rng))
 
 
 def cross_entropy(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator | None = None,
                   eps: float | None = None) -> np.ndarray:
     """grad_h log q(y) = onehot(y) - q, with neither noise nor eps.  As above otherwise."""
-    (h,), k = checks.scores(h=h), np.shape(h)[-1]
-    return gumbel.one_hot(checks.indices(labels, k, "labels"), k) - softmax(h, axis=-1)
+    (h,), k = arguments.scores(h=h), np.shape(h)[-1]
+    return gumbel.one_hot(arguments.indices(labels, k, "labels"), k) - softmax(h, axis=-1)
 
 
 REGISTRY: dict[str, Callable[..., np.ndarray]] = {

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from refimpl import direct
-from refimpl.checks import temperature
+from refimpl.arguments import temperature
 from refimpl.estimators.base import Estimate, Objective
 from refimpl.estimators.sampling import sample
 

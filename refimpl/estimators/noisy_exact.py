@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from refimpl import gumbel, joint
-from refimpl.checks import temperature
+from refimpl.arguments import temperature
 from refimpl.estimators import tilted
 from refimpl.estimators.base import Estimate, Objective
 

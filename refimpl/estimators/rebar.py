@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import softmax
 
-from refimpl.checks import flag, temperature
+from refimpl.arguments import flag, temperature
 from refimpl.estimators.base import Estimate, Memory, Objective
 from refimpl.estimators.sampling import through_log_softmax
 from refimpl.gumbel import one_hot

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import softmax
 
-from refimpl.checks import temperature
+from refimpl.arguments import temperature
 from refimpl.estimators.base import Estimate, Objective
 from refimpl.estimators.sampling import sample
 from refimpl.latent.independent import through_softmax

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refimpl.checks import flag, temperature
+from refimpl.arguments import flag, temperature
 from refimpl.estimators.base import Estimate, Memory, Objective, Pass
 from refimpl.estimators.rebar import Coupled, coupled_samples, relaxed_score
 from refimpl.estimators.sampling import through_log_softmax

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from refimpl import direct, joint
-from refimpl.checks import temperature
+from refimpl.arguments import temperature
 from refimpl.estimators.base import Estimate, Objective
 
 

@@ -10,7 +10,7 @@ from refimpl import data
 from refimpl.runs.mixture import attribute_columns
 
 if TYPE_CHECKING:
-    from refimpl.experiments.rows import Record
+    from refimpl.experiments.records import Record
 
 # Words go into Markdown tables.  What these characters make stays a word: no column, link, code, HTML or new line.
 WORDS = re.compile(r"[\w .,+*=>()-]{1,300}")

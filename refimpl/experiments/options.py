@@ -4,7 +4,7 @@ The command line makes its options from them, and each run() checks what it is g
 """
 from __future__ import annotations
 
-from refimpl.checks import Setting, in_range
+from refimpl.arguments import Setting, in_range
 from refimpl.runs.settings import WIDEST
 
 

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from refimpl import plots
-from refimpl.experiments.rows import Record
+from refimpl.experiments.records import Record
 
 MOST = 6                                                # lines a panel
 BAND = "line: median of the seeds, band: lowest to highest"

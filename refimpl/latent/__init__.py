@@ -1,7 +1,7 @@
 """The families of latent variables, by name, and the solvers of their arg maxes.  One file a family."""
 from __future__ import annotations
 
-from refimpl.checks import InputError, unknown
+from refimpl.arguments import InputError, unknown
 from refimpl.latent.family import Family
 from refimpl.latent.independent import Independent
 from refimpl.latent.pairwise import Pairwise

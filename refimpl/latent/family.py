@@ -17,7 +17,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from refimpl import joint
-from refimpl.checks import Setting, Value, finite
+from refimpl.arguments import Setting, Value, finite
 
 
 class Relaxed(NamedTuple):
@@ -96,7 +96,7 @@ class Family(ABC):
 
     @abstractmethod
     def perturb(self, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """theta with fresh Gumbel noise added.  Raises checks.NotFinite if theta is not finite."""
+        """theta with fresh Gumbel noise added.  Raises arguments.NotFinite if theta is not finite."""
 
     def noise(self, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """The noise alone that perturb() adds, from the same draws, in the shape of theta.
@@ -128,7 +128,7 @@ class Family(ABC):
         """
 
     def relax(self, theta: np.ndarray, rng: np.random.Generator, tau: float) -> Relaxed:
-        """A Gumbel-softmax sample, with its way back to theta.  tau as in checks.temperature.
+        """A Gumbel-softmax sample, with its way back to theta.  tau as in arguments.temperature.
 
         TypeError for a family that is not relaxable."""
         raise TypeError(f"{type(self).__name__} has no relaxed arg max: use direct or imle")

@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import softmax
 
-from refimpl import checks, gumbel, joint
+from refimpl import arguments, gumbel, joint
 from refimpl.latent.family import Family, Relaxed
 from refimpl.nn.losses import categorical_kl
 
@@ -34,7 +34,7 @@ class Independent(Family):
         return dtheta.reshape(out.shape)
 
     def perturb(self, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return theta + gumbel.sample(checks.finite("h", theta).shape, rng)
+        return theta + gumbel.sample(arguments.finite("h", theta).shape, rng)
 
     def argmax(self, theta: np.ndarray) -> np.ndarray:
         return gumbel.one_hot(theta.argmax(axis=-1), theta.shape[-1])
@@ -43,16 +43,16 @@ class Independent(Family):
         return z
 
     def tilt(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
-        return theta + checks.finite("f", table)
+        return theta + arguments.finite("f", table)
 
     def joint_argmax(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
         hots = joint.one_hots(*theta.shape[1:])                                         # (K, n k)
-        total = theta.reshape(len(theta), -1) @ hots.T + checks.finite("f", table)
+        total = theta.reshape(len(theta), -1) @ hots.T + arguments.finite("f", table)
         return hots[total.argmax(axis=-1)].reshape(theta.shape)
 
     def relax(self, theta: np.ndarray, rng: np.random.Generator, tau: float) -> Relaxed:
         """z = softmax((h + gamma) / tau), the arg max of Gumbel-max replaced by a softmax."""
-        tau = checks.temperature("tau", tau)
+        tau = arguments.temperature("tau", tau)
         z = softmax(self.perturb(theta, rng) / tau, axis=-1)
         return Relaxed(z, lambda df_dz: through_softmax(z, df_dz) / tau)
 

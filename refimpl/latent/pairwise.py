@@ -13,8 +13,8 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.special import softmax
 
-from refimpl import checks, gumbel
-from refimpl.checks import InputError, Setting, Value
+from refimpl import arguments, gumbel
+from refimpl.arguments import InputError, Setting, Value
 from refimpl.latent import solvers
 from refimpl.latent.family import Family, Relaxed
 from refimpl.latent.independent import through_softmax
@@ -96,7 +96,7 @@ class Pairwise(Family):
         return np.concatenate([dtheta[:, :self.n], dtheta[:, self.n:] * slope], axis=1)
 
     def perturb(self, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        noisy = checks.finite("theta", theta).copy()
+        noisy = arguments.finite("theta", theta).copy()
         gamma = gumbel.sample((len(theta), self.n, 2), rng)
         noisy[:, :self.n] += gamma[..., 1] - gamma[..., 0]
         return noisy
@@ -111,17 +111,17 @@ class Pairwise(Family):
     def tilt(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
         """Only the difference of a variable's two scores matters; it goes to u."""
         tilted = theta.copy()
-        tilted[:, :self.n] += checks.finite("f", table[..., 1] - table[..., 0])
+        tilted[:, :self.n] += arguments.finite("f", table[..., 1] - table[..., 0])
         return tilted
 
     def joint_argmax(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
-        total = self._joint_scores(theta) + checks.finite("f", table)
+        total = self._joint_scores(theta) + arguments.finite("f", table)
         return gumbel.one_hot(enumeration.all_values(self.n)[total.argmax(axis=1)], 2)
 
     def relax(self, theta: np.ndarray, rng: np.random.Generator, tau: float) -> Relaxed:
         """Gumbel-softmax over the 2^n joint values, a Gumbel variable each: exponential in n, as slide 32 shows."""
-        tau = checks.temperature("tau", tau)
-        scores = self._joint_scores(checks.finite("theta", theta))
+        tau = arguments.temperature("tau", tau)
+        scores = self._joint_scores(arguments.finite("theta", theta))
         weights = softmax((scores + gumbel.sample(scores.shape, rng)) / tau, axis=1)    # (B, 2^n)
         phi = enumeration.features(self.n, weights.dtype)                               # (2^n, outputs)
         ones = weights @ phi[:, :self.n]                                                # (B, n)

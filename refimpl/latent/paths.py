@@ -15,8 +15,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from refimpl import checks, gumbel
-from refimpl.checks import InputError, Setting, Value
+from refimpl import arguments, gumbel
+from refimpl.arguments import InputError, Setting, Value
 from refimpl.latent.family import Family
 
 LISTED = 100_000            # paths that all_paths lists
@@ -25,7 +25,7 @@ LARGEST_SIDE = 1_000
 
 def count(rows: int, columns: int) -> int:
     """How many paths there are: C(rows + columns - 2, rows - 1), 20 of 4 x 4 cells and 155,117,520 of 16 x 16."""
-    rows, columns = checks.whole("rows", rows, 1, LARGEST_SIDE), checks.whole("columns", columns, 1, LARGEST_SIDE)
+    rows, columns = arguments.whole("rows", rows, 1, LARGEST_SIDE), arguments.whole("columns", columns, 1, LARGEST_SIDE)
     return math.comb(rows + columns - 2, rows - 1)
 
 
@@ -121,7 +121,7 @@ class Paths(Family):
 
     def tilt(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
         """Only the difference of a cell's two scores matters, on the path against off it."""
-        checks.finite("f", table)
+        arguments.finite("f", table)
         return theta + table[..., 1] - table[..., 0]
 
     def joint_argmax(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
@@ -130,11 +130,11 @@ class Paths(Family):
             raise ValueError(f"table must hold all 2^{self.n} joint values, which none does for {self.n} cells")
         every = all_paths(self.rows, self.columns)
         place = (every @ 2.0 ** np.arange(self.n - 1, -1, -1)).astype(int)          # in the order of joint.values
-        total = self._checked(theta) @ every.T + checks.finite("f", table[:, place])
+        total = self._checked(theta) @ every.T + arguments.finite("f", table[:, place])
         return gumbel.one_hot(every[total.argmax(axis=1)].astype(int), 2)
 
     def _checked(self, theta: np.ndarray) -> np.ndarray:
         if theta.ndim != 2 or theta.shape[1] != self.n:
             raise ValueError(f"theta must have shape (B, {self.n}) for {self.rows} x {self.columns} cells, "
                              f"got {theta.shape}")
-        return checks.finite("theta", theta)
+        return arguments.finite("theta", theta)

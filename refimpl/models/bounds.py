@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refimpl import checks, joint
+from refimpl import arguments, joint
 from refimpl.nn.losses import categorical_kl, log_softmax, softplus_sum
 
 SCORES = 8_000_000          # of a block: 32 MB in float32
@@ -34,7 +34,7 @@ def bounds(logits: np.ndarray, images, encode: Callable[[np.ndarray], np.ndarray
     logits   (K, pixels), the decoder's output for every joint value in the order of joint.values
     encode   x -> h (B, n, k), the scores of a factorised q; None where q has no closed form: elbo and gap are then NaN
 
-    Raises checks.NotFinite if scores are not finite.
+    Raises arguments.NotFinite if scores are not finite.
     """
     total, hots = np.zeros(2), None
     dtype = np.float64 if len(logits) <= DOUBLE_UP_TO else np.float32
@@ -59,7 +59,7 @@ def bounds(logits: np.ndarray, images, encode: Callable[[np.ndarray], np.ndarray
         # f is measured from its top, so that the mean keeps its digits in float32; q sums to 1 but for rounding
         expected = top[:, 0] + np.einsum("bz,bz->b", q, f) / q.sum(axis=1)
         total[0] += expected.sum(dtype=np.float64) - categorical_kl(h)[0].sum()
-    checks.finite("f", total)
+    arguments.finite("f", total)
     log_likelihood = float(total[1] / len(images))
     if encode is None:
         return Bounds(np.nan, log_likelihood, np.nan)

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from refimpl import checks, joint
+from refimpl import arguments, joint
 from refimpl.estimators import Table
 from refimpl.models.inputs import Inputs
 from refimpl.models.neighbours import neighbour_scores
@@ -69,7 +69,7 @@ class DecoderObjective:
     def table(self, z: np.ndarray) -> Table:
         """f around the one-hot z (B, n, k).  Raises ValueError if z is relaxed: it has no neighbours."""
         self._check(z)
-        chosen = checks.corners("z", z)                                                 # (B, n)
+        chosen = arguments.corners("z", z)                                                 # (B, n)
         if self.n == 1:                                                     # no other coordinates: the enumeration
             every = self._enumerate(keep=False)
             at_z = EnumeratedPoint(every, z) if self.inputs.shared else self.run(z, counted=False)

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import softmax
 
-from refimpl import checks, gumbel, joint
+from refimpl import arguments, gumbel, joint
 from refimpl.estimators import Estimator
 from refimpl.latent.independent import Independent
 from refimpl.models.decoder import DecoderObjective
@@ -128,7 +128,7 @@ class MixtureVAE:
         beta       weight of the Gaussian's KL term; 1 is the bound
         settings   the estimator's own: eps or tau, and its memory
         """
-        beta, kl_grad = checks.kl_weight("beta", beta), checks.flag("kl_grad", kl_grad)
+        beta, kl_grad = arguments.kl_weight("beta", beta), arguments.flag("kl_grad", kl_grad)
         draw = self.encode(x, rng)
         objective = self.objective(x, draw.g)
         keywords = estimator.keywords(self.family)
@@ -151,8 +151,8 @@ class MixtureVAE:
         variable its own value.  The discrete KL term is a constant, its q being certain, and the decoder is run for the
         label alone.
         """
-        weight, image_weight = checks.weight("weight", weight), checks.weight("image_weight", image_weight)
-        beta = checks.kl_weight("beta", beta)
+        weight, image_weight = arguments.weight("weight", weight), arguments.weight("image_weight", image_weight)
+        beta = arguments.kl_weight("beta", beta)
         draw, values = self.encode(x, rng), self.values(labels)
         dh = weight * term(draw.h, values, rng, eps) / -len(x)
         objective = self.objective(x, draw.g)
@@ -176,7 +176,7 @@ class MixtureVAE:
 
     def values(self, labels: np.ndarray) -> np.ndarray:
         """(B, n), each variable's value, of labels (B,)."""
-        return joint.values(self.n, self.k)[checks.indices(labels, joint.count(self.n, self.k), "labels")]
+        return joint.values(self.n, self.k)[arguments.indices(labels, joint.count(self.n, self.k), "labels")]
 
     def infer(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The likeliest value of each variable, (B, n), and the mean of g, (B, d), of images x (B, pixels)."""
@@ -201,7 +201,7 @@ class MixtureVAE:
             class_kl = categorical_kl(h)[0].sum()
             gaussian = gaussian_kl(draw.mu, draw.log_var)[0].sum(dtype=np.float64)
             totals += reconstruction - class_kl - gaussian, reconstruction, class_kl, gaussian
-        return Bound(*(checks.finite("f", totals) / len(images)).tolist())
+        return Bound(*(arguments.finite("f", totals) / len(images)).tolist())
 
 
 def _joint_law(q: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refimpl import checks, joint
+from refimpl import arguments, joint
 from refimpl.estimators import Table
 
 WAVES = 5
@@ -73,7 +73,7 @@ class Toy:
         return ToyPass(self, z)
 
     def table(self, z: np.ndarray) -> Table:
-        checks.corners("z", z)
+        arguments.corners("z", z)
         self.evaluations += 1 + self.n * (self.k - 1)
         a = self.a.reshape(self.a.shape[:2] + (self.n, self.k))
         at_z = np.einsum("bmik,bik->bmi", a, z)

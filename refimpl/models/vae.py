@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from refimpl import checks
+from refimpl import arguments
 from refimpl.estimators import Estimator
 from refimpl.latent.family import Family
 from refimpl.latent.independent import Independent
@@ -70,7 +70,7 @@ class VAE:
         if not estimator.serves(self.family):
             raise ValueError(f"estimator must serve this family of latent variables, and {estimator.name} does not: "
                              f"{estimator.serves.__doc__}")
-        kl_grad = checks.flag("kl_grad", kl_grad)
+        kl_grad = arguments.flag("kl_grad", kl_grad)
         run = self.encoder.run(x)                                                   # image -> scores
         theta = self.family.theta(run.y)
         objective = self.objective(x)
@@ -125,4 +125,4 @@ class VAE:
             theta = self.encode(x)
             f = self.objective(x).run(self.family.sample(theta, rng)).f
             total += (f - self.family.unary_kl(theta)).sum(dtype=np.float64)
-        return float(checks.finite("f", total) / len(images))
+        return float(arguments.finite("f", total) / len(images))

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from refimpl.checks import learning_rate
+from refimpl.arguments import learning_rate
 from refimpl.nn.parameters import Parameters
 
 # The update makes ten passes over four arrays.  In blocks of this many entries they stay in the core's own cache.

@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from refimpl import estimators
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 from refimpl.system.files import output_folder, read_whole, write_whole
 
 TRUTH = "#000000"

@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from refimpl import checks, direct
+from refimpl import arguments, direct
 from refimpl.plots.style import TRUTH
 
 NAMES = ("shirt", "coat", "dress")
@@ -162,7 +162,7 @@ def readable(colour: str) -> str:
 
 def _shaped(name: str, value: object, axes: int) -> np.ndarray:
     """value as float64, (3,) or (N, 3); ValueError naming it if it has another shape."""
-    (numbers,) = checks.scores(**{name: value})
+    (numbers,) = arguments.scores(**{name: value})
     if numbers.ndim != axes or numbers.shape[-1] != 3:
         raise ValueError(f"{name} must have shape {'(3,)' if axes == 1 else '(N, 3)'}: the picture is of three values "
                          f"of z, got shape {numbers.shape}")
@@ -171,7 +171,7 @@ def _shaped(name: str, value: object, axes: int) -> np.ndarray:
 
 def _window(limits: object) -> tuple[np.ndarray, np.ndarray]:
     """Lower left and upper right corner of the window; ValueError if it is none."""
-    edges = checks.array("limits", limits)
+    edges = arguments.array("limits", limits)
     if edges.shape != (2, 2) or edges.dtype.kind not in "fiu" or not np.isfinite(edges).all() \
             or not (edges[:, 0] < edges[:, 1]).all():
         raise ValueError(f"limits must be ((left, right), (bottom, top)), finite and rising, got {limits}")

@@ -3,8 +3,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from refimpl.experiments.drawings import EXITS
 from refimpl.experiments.pictures import by_label
+from refimpl.experiments.training.panels import EXITS
 from refimpl.report.markdown import table
 from refimpl.report.store import Spread, Store, lengths, spread
 from refimpl.report.tables import NO_ROWS, counted, made_at

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 from refimpl.experiments import paper
 from refimpl.report import faces
 from refimpl.report.markdown import table

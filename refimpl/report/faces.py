@@ -2,9 +2,9 @@
 from __future__ import annotations
 
 from refimpl.data.faces import ATTRIBUTES
-from refimpl.experiments.faces_experiment import COLUMNS, ESTIMATORS, LABELS, SHOWN, SWITCH
-from refimpl.experiments.faces_judge import FACES, NEEDED
-from refimpl.experiments.rows import Record
+from refimpl.experiments.faces.experiment import COLUMNS, ESTIMATORS, LABELS, SHOWN, SWITCH
+from refimpl.experiments.faces.judge import FACES, NEEDED
+from refimpl.experiments.records import Record
 from refimpl.report.markdown import table
 from refimpl.report.store import Spread, Store, lengths, spread
 from refimpl.report.tables import NO_ROWS, counted, made_at

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from refimpl.experiments.paper import LABEL_EPOCHS, LABELLED, LABELS
-from refimpl.experiments.semi_supervised import ESTIMATORS
+from refimpl.experiments.training.semi_supervised import ESTIMATORS
 from refimpl.report.markdown import table
 from refimpl.report.store import Store, lengths, paired, spread
 from refimpl.report.tables import NO_ROWS, counted, made_at

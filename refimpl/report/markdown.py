@@ -5,7 +5,7 @@ import re
 import textwrap
 from collections.abc import Callable, Sequence
 
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 
 START = re.compile(r"^<!-- report: ([\w-]+) -->$")
 END = "<!-- end of report -->"

@@ -13,8 +13,11 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from refimpl import plots
-from refimpl.checks import InputError, unknown
-from refimpl.experiments import drawings, estimators_table, figures, plateau_steps, rows, structured_timing, variance
+from refimpl.arguments import InputError, unknown
+from refimpl.experiments import records, registry
+from refimpl.experiments.measuring import plateau_steps, structured_timing, variance
+from refimpl.experiments.theory import estimators_table
+from refimpl.experiments.training import panels
 from refimpl.report import causes, choice, claims, faces, labels, markdown, measurements, training
 from refimpl.report.store import Store
 from refimpl.system.files import locked, output_folder, read_whole, write_text
@@ -54,13 +57,13 @@ RENAMED = {"faces": "faces-accuracy.png"}           # faces.png shows the data s
 def pictures(store: Store) -> dict[str, Callable[[], Figure]]:
     """File name -> how it is drawn, for all that there are rows of."""
     made: dict[str, Callable[[], Figure]] = {}
-    for name, experiment in figures.REGISTRY.items():
+    for name, experiment in registry.REGISTRY.items():
         records = store.of(name)
         if records and name != "tuning":
             made[RENAMED.get(name, f"{name}.png")] = lambda experiment=experiment, records=records: experiment.draw(
                 records, experiment.summary)
     if store.of("binary"):
-        made["binary-released.png"] = lambda: drawings.released(store.of("binary"))
+        made["binary-released.png"] = lambda: panels.released(store.of("binary"))
     if store.of("plateau-steps"):
         made["plateau-steps.png"] = lambda: plateau_steps.draw(store.of("plateau-steps"))
     for file, name, label, draw in (("variance.png", "variance", "k = 10", variance.draw),
@@ -93,10 +96,10 @@ def run(root: Path = ROOT, add: Sequence[Path] = (), write: bool = False,
 
     add = add if write else ()
     with locked(output_folder(root / ROWS)) if add else contextlib.nullcontext():
-        for record in [record for source in add for record in rows.found(source, refuse)]:
+        for record in [record for source in add for record in records.found(source, refuse)]:
             try:
-                figures.check(record)
-                taken = rows.take(root / ROWS, record)
+                registry.check(record)
+                taken = records.take(root / ROWS, record)
             except InputError as problem:
                 refuse(problem)
                 continue

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from refimpl.checks import InputError
-from refimpl.experiments import cells, drawings, figures, rows
-from refimpl.experiments.rows import Record
+from refimpl.arguments import InputError
+from refimpl.experiments import records, registry
+from refimpl.experiments.records import Record
+from refimpl.experiments.training import cells, panels
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,9 @@ class Store:
     def read(cls, folder: Path, refused: Callable[[InputError], None] | None = None) -> Store:
         """The records below a folder; what is wrong with one goes to refused(problem), and the others are read."""
         records = []
-        for record in rows.read_all(folder, refused):
+        for record in records.read_all(folder, refused):
             try:
-                figures.check(record)
+                registry.check(record)
                 records.append(record)
             except InputError as problem:
                 if refused is None:
@@ -76,7 +77,7 @@ class Store:
 
         Raises ValueError where there is no such experiment or label, which is not the same as no record of it.
         """
-        figures.require(experiment, dataset, label)
+        registry.require(experiment, dataset, label)
         found = [record for record in self.records if record.experiment == experiment
                  and dataset in (None, record.dataset) and label in (None, record.label)]
         return sorted(found, key=lambda record: record.seed)
@@ -85,9 +86,9 @@ class Store:
         return list(dict.fromkeys(record.label for record in self.of(experiment, dataset)))
 
     def datasets(self, experiment: str) -> list[str]:
-        return drawings.datasets(self.of(experiment))
+        return panels.datasets(self.of(experiment))
 
-    def measured(self, experiment: str, label: str) -> list[dict[str, rows.Value]]:
+    def measured(self, experiment: str, label: str) -> list[dict[str, records.Value]]:
         """The rows of a table of measurements; none if there is none."""
         found = self.of(experiment, label=label)
         return found[0].rows if found else []

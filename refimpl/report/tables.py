@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from refimpl.experiments.rows import Record
+from refimpl.experiments.records import Record
 from refimpl.report.markdown import table
 from refimpl.report.store import Spread, Store, evaluations_an_epoch, lengths, spread
 

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from refimpl.experiments.rows import Record
+from refimpl.experiments.records import Record
 from refimpl.report.store import Spread, Store, lengths, paired, spread
 
 FEWEST = 3              # seeds whose ranges are compared: the ranges of two lie apart by chance one time in three

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 from refimpl.runs import KINDS, kind_of
 from refimpl.runs.protocol import Run
 from refimpl.runs.settings import RunSettings, unregistered
@@ -63,7 +63,7 @@ def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None
         differing = [f"{name} is {old}, not {new}" for (name, old), new
                      in zip(saved.as_dict().items(), settings.as_dict().values()) if old != new]
         raise InputError(f"{path} was made with other settings: {'; '.join(differing)}")
-    run = saved_kind.create(saved, np.random.default_rng(0))     # an estimator of the user's own may raise what it likes
+    run = saved_kind.create(saved, np.random.default_rng(0))        # an estimator of one's own may raise anything
     with _parsing(path):
         for name, target in (("values", run.model.parameters.values), ("adam_M", run.adam.M), ("adam_V", run.adam.V),
                              *((MEMORY + name, array) for name, array in run.memory.items())):

@@ -1,7 +1,7 @@
 """Training: epochs of steps, what the model is worth after each, a checkpoint that a run continues from to the bit.
 
-An output folder holds config.json, metrics.csv (a row an epoch), commit.txt and threads.txt (what it was made by), checkpoint.npz,
-curves.png and samples.png.
+An output folder holds config.json, metrics.csv (a row per epoch), commit.txt and threads.txt (the code and the threads
+that trained it), checkpoint.npz, curves.png and samples.png.
 """
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from refimpl import data
-from refimpl.checks import InputError, NotFinite
+from refimpl.arguments import InputError, NotFinite
 from refimpl.runs import checkpoint, kind_of
 from refimpl.runs.protocol import Row, Run
 from refimpl.runs.settings import RunSettings

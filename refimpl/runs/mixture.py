@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import expit
 
 from refimpl import data, estimators
-from refimpl.checks import InputError, kl_weight, learning_rate, temperature, weight
+from refimpl.arguments import InputError, kl_weight, learning_rate, temperature, weight
 from refimpl.estimators import label_terms
 from refimpl.latent.independent import Independent
 from refimpl.models.mixture import MixtureVAE

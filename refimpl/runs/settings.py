@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 
 from refimpl import data, estimators, latent
-from refimpl.checks import (COUNTS, InputError, Options, Setting, Value, in_range, learning_rate,
+from refimpl.arguments import (COUNTS, InputError, Options, Setting, Value, in_range, learning_rate,
                             unknown)
 from refimpl.runs import schedules
 
@@ -22,7 +22,7 @@ def setting(default: object, text: str, *, least: float | None = None, most: flo
             files: str | None = None, option: bool = True) -> object:
     """A field of settings: its default, a line of help, and what is allowed.
 
-    least, most: the range of a count, ends included.  check: of any other number, a function of checks.py, which the
+    least, most: the range of a count, ends included.  check: of any other number, a function of arguments.py, which the
     library uses too.  choices: makes the names that are allowed, when asked, so that what is registered later counts.
     files: the suffix of files that are allowed beside them.  option: whether the command line has an option for it;
     otherwise it is found in the data.
@@ -36,7 +36,7 @@ def option(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def arguments(settings: RunSettings) -> list[str]:
+def command_line(settings: RunSettings) -> list[str]:
     """The command line's options for these settings, those that have a value."""
     words, chosen = [], []
     for each in fields(settings):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from refimpl import data, estimators, joint, latent
-from refimpl.checks import InputError, Options
+from refimpl.arguments import InputError, Options
 from refimpl.estimators import relaxable
 from refimpl.estimators.learning import SIGNALS, learning_from
 from refimpl.latent import Family

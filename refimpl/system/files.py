@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 
 try:
     import fcntl

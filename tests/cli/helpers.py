@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from refimpl import cli
-from refimpl.cli.parsing import Parser
 from refimpl.cli.parser import make_parser
+from refimpl.cli.parsing import Parser
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SMALL = ["--hidden", "16", "--limit", "300", "--batch", "50"]

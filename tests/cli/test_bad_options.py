@@ -32,7 +32,8 @@ from tests.cli.helpers import SMALL, assert_refused, snapshot
     (["--limit", "30", "--batch", "31"], ["--batch", "30"]),
     (["--limit", "0"], ["--limit"]),
     (["--lr", "0"], ["--lr"]),
-    (["--lr", "nan"], ["--lr"]), (["--lr", "1e308"], ["--lr", "1000"]), (["--lr", "5e-324"], ["--lr", "at least 1e-20"]),
+    (["--lr", "nan"], ["--lr"]), (["--lr", "1e308"], ["--lr", "1000"]),
+    (["--lr", "5e-324"], ["--lr", "at least 1e-20"]),
     *[(["--estimator", name, "--eps", value], ["--eps", "1e-06 ... 1e+06"])
       for name in ("tilted", "local-tilted", "noisy-exact", "direct") for value in ("5e-324", "1e-300", "1e300")],
     *[(["--estimator", name, "--tau", value], ["--tau", "1e-06 ... 1e+06"])

@@ -86,7 +86,7 @@ def test_variance(run, tmp_path, capsys):
 
 
 def test_benchmark(capsys, monkeypatch):
-    from refimpl.experiments import benchmark
+    from refimpl.experiments.measuring import benchmark
 
     monkeypatch.setattr(benchmark, "epoch_seconds", lambda: [1.0, 1.0, 1.05])       # an epoch takes too long here
     status, out, _ = call(capsys, "measure", "benchmark", "--steps", 1, "--rounds", 1)

@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 from refimpl import cli, plots
-from refimpl.checks import InputError, NotFinite
-from refimpl.experiments import cells
-from refimpl.experiments.cells import Cell
+from refimpl.arguments import InputError, NotFinite
+from refimpl.experiments.training import cells
+from refimpl.experiments.training.cells import Cell
 from refimpl.plots import images, runs
 from refimpl.runs import checkpoint, loop
+from refimpl.runs.vae import VAERun
 from tests.cli.helpers import SMALL, assert_refused, call
 from tests.settings import vae
 

@@ -6,13 +6,13 @@ import re
 
 import pytest
 
-from refimpl.checks import InputError, Options, unknown
+from refimpl.arguments import InputError, Options, unknown
 from refimpl.cli.parser import EXPERIMENTS, make_parser
 from refimpl.cli.words import words_of
-from refimpl.experiments import figures, options
-from refimpl.experiments.estimators_table import Row
+from refimpl.experiments import options, registry
 from refimpl.experiments.options import OPTIONS
-from refimpl.experiments.rows import found
+from refimpl.experiments.records import found
+from refimpl.experiments.theory.estimators_table import Row
 from refimpl.plots import explorer
 from refimpl.report import functions
 from refimpl.runs import KINDS
@@ -86,7 +86,7 @@ def test_help_of_a_group_lists_its_names_with_a_line_each(capsys, group):
 
 
 def test_the_experiments_are_those_of_the_registry():
-    assert set(EXPERIMENTS) == set(figures.REGISTRY)
+    assert set(EXPERIMENTS) == set(registry.REGISTRY)
 
 
 def test_out_is_a_folder_save_a_file_and_samples_are_draws_of_the_noise():

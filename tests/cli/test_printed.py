@@ -13,13 +13,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from refimpl.cli.words import words_of
 from refimpl.cli import commands
 from refimpl.cli.parser import make_parser
-from refimpl.experiments import (benchmark, choosing_eps, codes, compare, estimators_table, explore, figures,
-                                 joint_argmax, plateau_steps, structured_timing, tutorial_runs, variance, verify,
-                                 yardsticks)
-from refimpl.experiments.cells import Cell
+from refimpl.cli.words import words_of
+from refimpl.experiments import registry
+from refimpl.experiments.measuring import (benchmark, codes, joint_argmax, plateau_steps, structured_timing, variance,
+                                           yardsticks)
+from refimpl.experiments.theory import choosing_eps, estimators_table, explore, verify
+from refimpl.experiments.training import compare, tutorial_runs
+from refimpl.experiments.training.cells import Cell
 from refimpl.runs import KINDS, checkpoint, loop
 from tests.cli.helpers import call, every_command
 from tests.settings import mixture, vae
@@ -162,7 +164,7 @@ def test_compare(replaced, capsys, tmp_path):
 
 def test_experiment(replaced, capsys, tmp_path, monkeypatch):
     cell = Cell("direct", vae().resolved())
-    calls = replaced(figures, {cell: [{"epoch": 3.0, "test_elbo": -123.0}]})
+    calls = replaced(registry, {cell: [{"epoch": 3.0, "test_elbo": -123.0}]})
     status, out, _ = call(capsys, "experiment", "binary", "--epochs", 3, "--seeds", 2, "--dataset", "mnist",
                           "fashion-mnist", "--only", "arm", "rebar", "--jobs", 5, "--data-dir", tmp_path / "d",
                           "--out", tmp_path)
@@ -231,7 +233,8 @@ def test_quickstart(replaced, capsys, tmp_path, monkeypatch, failed):
     rows = [{"epoch": epoch, "step": 1.0, "eps_or_tau": 0.1, "seconds": 11.0 * epoch,
              **{name: -value - 10.0 - epoch for name, value in names.items()}} for epoch in (1.0, 2.0, 3.0)]
     calls = replaced(loop, rows, "train")
-    calls_of = lambda: [{name: value for name, value in made.items() if name not in ("started", "draw")} for made in calls]
+    calls_of = lambda: [{name: value for name, value in made.items() if name not in ("started", "draw")}
+                        for made in calls]
     verified: list[tuple] = []
     monkeypatch.setattr(commands, "verify_and_print", lambda *numbers: verified.append(numbers) or failed)
     status, out, _ = call(capsys, "quickstart", "--out", tmp_path)
@@ -261,8 +264,8 @@ def test_a_kind_s_options_reach_the_loop_and_its_folder_its_settings(replaced, c
     assert f"are in {tmp_path / 'o'}" in out and "1 epoch: " in out
     call(capsys, kind.COMMAND, "--seed", 5)
     calls[1].pop("started"), calls[1].pop("draw")
-    assert calls[1] == dict(settings=settings, epochs=kind.EPOCHS, out=Path("runs") / words_of(kind.COMMAND).folder(settings),
-                            resume=False, data_dir=None)
+    folder = Path("runs") / words_of(kind.COMMAND).folder(settings)
+    assert calls[1] == dict(settings=settings, epochs=kind.EPOCHS, out=folder, resume=False, data_dir=None)
 
 
 def test_a_folder_s_name_tells_its_run_from_others():
@@ -270,7 +273,8 @@ def test_a_folder_s_name_tells_its_run_from_others():
         vae(), vae(dataset="fashion-mnist", estimator="arm", n=15, k=2, seed=3),
         vae(n=5, k=2, family="pairwise", solver="persistency"))] == [
             "mnist-direct-k10-seed0", "fashion-mnist-arm-n15-k2-seed3", "mnist-direct-pairwise-persistency-n5-k2-seed0"]
-    assert words_of("semi-supervised").folder(mixture(dataset="fashion-mnist", estimator="exact", labels=50, seed=2).resolved()) == \
+    fifty = mixture(dataset="fashion-mnist", estimator="exact", labels=50, seed=2).resolved()
+    assert words_of("semi-supervised").folder(fifty) == \
         "semi-supervised-fashion-mnist-exact-50-seed2"
 
 
@@ -315,7 +319,8 @@ def test_a_line_of_semi_supervised(labels):
     for words, value in (("epoch", "2"), (name, "87.50 %"), ("test -ELBO", "100.00"), ("reconstruction", "70.00"),
                          ("class KL", "2.00"), ("Gaussian KL", "28.00"), ("seconds", "12.5")):
         assert line[:title.index(words) + len(words)].endswith(f" {value}"), words
-    assert heading.splitlines()[1].endswith("epoch 0: " + ("trained on the labelled images alone" if labels else "untrained"))
+    start = "trained on the labelled images alone" if labels else "untrained"
+    assert heading.splitlines()[1].endswith(f"epoch 0: {start}")
     assert words_of("semi-supervised").result(settings, row) == f"test {name} 87.50 %, -ELBO 100.00 nats"
 
 
@@ -326,7 +331,7 @@ def test_a_line_of_semi_supervised(labels):
     (["measure", "estimators"], estimators_table.run), (["measure", "joint-argmax"], joint_argmax.run),
     (["measure", "benchmark"], benchmark.run), (["measure", "plateau-steps"], plateau_steps.run),
     (["measure", "yardsticks", "x"], yardsticks.run),
-    (["measure", "structured-timing"], structured_timing.run), (["experiment", "joint"], figures.run)],
+    (["measure", "structured-timing"], structured_timing.run), (["experiment", "joint"], registry.run)],
     ids=lambda value: value[-1] if isinstance(value, list) else "")
 def test_a_command_s_defaults_are_those_of_what_it_runs(arguments, function):
     options = vars(make_parser().parse_args(arguments))

@@ -6,7 +6,9 @@ import re
 import pytest
 from matplotlib.figure import Figure
 
-from refimpl.experiments import estimators_table, joint_argmax, theorem1
+from refimpl.experiments.measuring import joint_argmax
+from refimpl.experiments.theory import estimators_table
+from refimpl.plots import theorem1
 from refimpl.runs import checkpoint
 from tests.cli.helpers import SMALL, assert_refused, call, every_command, snapshot
 from tests.settings import vae

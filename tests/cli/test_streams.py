@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 from refimpl.cli import commands
 from refimpl.runs import KINDS
 from tests import spawn

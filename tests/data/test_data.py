@@ -17,7 +17,7 @@ from scipy.io import savemat
 from scipy.sparse import csc_array
 
 from refimpl import data
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 from refimpl.data import omniglot, shipped
 from tests import spawn
 from tests.spies import raw

@@ -12,10 +12,10 @@ import pytest
 from scipy import stats
 
 from refimpl import data, joint, plots
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 from refimpl.data import faces
 from refimpl.data.base import content_digest
-from refimpl.experiments import faces_sheet
+from refimpl.experiments.faces import sheet as faces_sheet
 
 FIGURE = Path(__file__).resolve().parent.parent.parent / "tutorials" / "figures" / "faces.png"
 ALL = joint.values(3, 2)

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from refimpl import data
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 from refimpl.data import own
-from refimpl.experiments import compare, tutorial_runs
+from refimpl.experiments.training import compare, tutorial_runs
 from refimpl.plots import images as drawing
 from refimpl.runs import checkpoint, labelled_images, loop
 from refimpl.runs.mixture import MixtureRun, MixtureSettings

@@ -1,4 +1,4 @@
-"""What an estimator's draws come to: their moments beside the laws, the law of their decoder_term, and exact relations."""
+"""Tests of an estimator's draws: their moments beside the laws, the law of their decoder_term, exact relations."""
 from __future__ import annotations
 
 import numpy as np

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from refimpl import direct, estimators, exact, latent
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 from refimpl.estimators.base import independent
 from refimpl.models.toy import Toy
 from tests.estimators import laws

@@ -6,7 +6,7 @@ import pytest
 from scipy.special import softmax
 
 from refimpl import direct, estimators, exact, gumbel
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 from refimpl.estimators import binary, reinforce, relax
 from refimpl.latent import solvers
 from refimpl.latent.pairwise import Pairwise

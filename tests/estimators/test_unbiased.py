@@ -8,8 +8,8 @@ import pytest
 
 from refimpl import estimators, joint
 from refimpl.estimators import arm, binary, rebar, relax
-from refimpl.experiments import estimators_table
-from refimpl.experiments.estimators_table import WARM_UP, measure
+from refimpl.experiments.theory import estimators_table
+from refimpl.experiments.theory.estimators_table import WARM_UP, measure
 from refimpl.models.toy import Toy
 from refimpl.nn.gradcheck import gradcheck, worst
 from tests.asserts import assert_relative

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import math
 
-from refimpl.experiments.rows import Record
+from refimpl.experiments.records import Record
 
 MORE = {"valid_elbo": math.nan, "test_log_likelihood": -190.0, "gap": 1.0, "evaluations": 8e5}
 RUN = Record("binary", "rebar as released", {"dataset": "mnist", "seed": 3, "eps": None, "lr": 1e-3}, ("abc", "def"),

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from refimpl import data, estimators
-from refimpl.checks import InputError
-from refimpl.experiments import benchmark
+from refimpl.arguments import InputError
+from refimpl.experiments.measuring import benchmark
 from refimpl.nn.layers import Linear
 from refimpl.runs.mixture import MixtureSettings
 from refimpl.runs.vae import VAESettings

@@ -9,15 +9,16 @@ from dataclasses import replace
 
 import pytest
 
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 from refimpl.cli.options import read_settings
 from refimpl.cli.parser import EXPERIMENTS, make_parser
-from refimpl.experiments import cells, figures, paper, semi_supervised
-from refimpl.experiments.cells import Cell
+from refimpl.experiments import paper, registry
+from refimpl.experiments.training import cells, semi_supervised
+from refimpl.experiments.training.cells import Cell
 from refimpl.plots.runs import of_run
 from refimpl.runs import checkpoint, kind_of
 from refimpl.runs.mixture import MixtureSettings
-from refimpl.runs.settings import arguments
+from refimpl.runs.settings import command_line
 from refimpl.runs.vae import VAESettings
 from tests.settings import flat, mixture, vae
 from tests.spies import spied
@@ -114,7 +115,7 @@ MERIT = {name: {"structured": "test_log_likelihood", "tuning": "valid_elbo"}.get
 
 @pytest.mark.parametrize("name", LABELS)
 def test_every_cell_has_the_settings_that_its_label_says(name):
-    experiment = figures.REGISTRY[name]
+    experiment = registry.REGISTRY[name]
     assert experiment.datasets == DATASETS[name] and experiment.merit == MERIT[name] and experiment.name == name
     for dataset in experiment.datasets:
         for seed in (0, 3):
@@ -131,16 +132,16 @@ def test_every_cell_has_the_settings_that_its_label_says(name):
 
 
 def test_the_command_line_knows_every_experiment():
-    assert set(EXPERIMENTS) == set(figures.REGISTRY) == set(LABELS)
+    assert set(EXPERIMENTS) == set(registry.REGISTRY) == set(LABELS)
 
 
 def test_every_cell_s_command_line_is_its_settings():
     """What a process of its own is told."""
     parser = make_parser()
-    for experiment in figures.REGISTRY.values():
+    for experiment in registry.REGISTRY.values():
         for cell in experiment.make(experiment.datasets[0], 1):
             kind = kind_of(cell.settings)
-            options = parser.parse_args([kind.COMMAND, *arguments(cell.settings)])
+            options = parser.parse_args([kind.COMMAND, *command_line(cell.settings)])
             assert read_settings(options, kind.SETTINGS) == cell.settings, cell.label
 
 
@@ -180,7 +181,7 @@ def test_table_best_first_a_data_set_at_a_time():
     assert lines[3][4] == pytest.approx(cells.interval([3.0, 5.0])[1]) and math.isnan(lines[1][4])
     assert {line[3] for line in cells.table(runs, 1, "test_elbo")} == {
                                             100.0} and cells.table(runs, 3, "test_elbo") == []
-    printed = replace(figures.REGISTRY["convergence"]).table(runs, 2)
+    printed = replace(registry.REGISTRY["convergence"]).table(runs, 2)
     assert "Test -ELBO after 2 epochs" in printed[0] and len(printed) == 5
     assert printed[3].split() == ["mnist", "b", "2.25", "±", "3.18", "(2", "seeds)"]
     assert printed[2].split() == ["fashion-mnist", "b", "20.00", "(1", "seed)"]

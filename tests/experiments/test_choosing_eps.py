@@ -8,7 +8,7 @@ import pytest
 from scipy.special import softmax
 
 from refimpl import direct, exact, gumbel
-from refimpl.experiments import choosing_eps
+from refimpl.experiments.theory import choosing_eps
 
 H, F = np.array([0.3, -0.4, 0.6]), np.array([1.0, -2.0, 0.5])
 RUNAWAY = np.array([8.0, 0, 0]), np.array([0.0, 10, 20])

@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 
 from refimpl import data, gumbel
-from refimpl.experiments import codes
+from refimpl.experiments.measuring import codes
 from refimpl.runs import checkpoint, loop
 from refimpl.runs.vae import VAERun
 from tests.cli.helpers import assert_refused

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from refimpl import cli, estimators
-from refimpl.checks import InputError, Setting
+from refimpl.arguments import InputError, Setting
 from refimpl.estimators import binary
-from refimpl.experiments import estimators_table
+from refimpl.experiments.theory import estimators_table
 from refimpl.models.toy import Toy
 
 
@@ -71,7 +71,8 @@ def test_what_an_estimator_has_learnt_is_kept_from_the_warm_up_on(monkeypatch, r
         memory["steps"] += 1
         return estimators.Estimate(np.zeros(h.shape), None)
 
-    entry = estimators.Estimator("learner", learner, "", unbiased=False, hyperparameters={"tau": Setting(float, 0.4, "of the learner")},
+    entry = estimators.Estimator("learner", learner, "", unbiased=False,
+                                 hyperparameters={"tau": Setting(float, 0.4, "of the learner")},
                                  memory=lambda n, k: {"steps": np.zeros(1)})
     estimators_table.measure(entry, np.zeros((2, 2)), Toy(1, 2, 2, rng), np.ones((2, 2)), 250, rng)
     assert seen == [(100, 0.4, 0.0), (100, 0.4, 1.0), (100, 0.4, 2.0), (100, 0.4, 3.0), (100, 0.4, 3.0), (50, 0.4, 3.0)]

@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from refimpl.experiments import explore
+from refimpl.experiments.theory import explore
 from refimpl.plots import walls
 from tests.cli.helpers import assert_refused, call, snapshot
 

@@ -11,10 +11,11 @@ from scipy.stats import norm
 
 from refimpl import data, plots
 from refimpl.data import faces
-from refimpl.experiments import faces_experiment, faces_judge, figures, rows
-from refimpl.experiments.cells import Cell
-from refimpl.experiments.faces_judge import Judge, exactly, flipped, switch_test
-from refimpl.experiments.rows import Record
+from refimpl.experiments import records, registry
+from refimpl.experiments.faces import experiment as faces_experiment, judge as faces_judge
+from refimpl.experiments.faces.judge import Judge, exactly, flipped, switch_test
+from refimpl.experiments.records import Record
+from refimpl.experiments.training.cells import Cell
 from refimpl.runs.naming import Naming, as_taught
 from tests.spies import raw
 
@@ -181,9 +182,9 @@ def check_what_the_judge_is_taught(tmp_path, monkeypatch) -> None:
             return super().accuracy(part)
 
     monkeypatch.setattr(faces_judge, "Judge", Watched)
-    undrawn = replace(figures.REGISTRY["faces"], draw=lambda records, title: Figure(), further=lambda *rest: {})
-    monkeypatch.setitem(figures.REGISTRY, "faces", undrawn)
-    figures.run("faces", 1, 1, tmp_path, report=lambda line: None, only=["direct, 50 labels"])
+    undrawn = replace(registry.REGISTRY["faces"], draw=lambda records, title: Figure(), further=lambda *rest: {})
+    monkeypatch.setitem(registry.REGISTRY, "faces", undrawn)
+    registry.run("faces", 1, 1, tmp_path, report=lambda line: None, only=["direct, 50 labels"])
     for parts, name, length in ((taught, "train", 50_000), (measured, "test", 10_000)):
         assert parts and all(len(part) == length for part in parts)
         assert all((part.images(slice(0, 200)) == raw("faces", name, 200)[0]).all() for part in parts)
@@ -209,27 +210,27 @@ def test_the_experiment(tmp_path, monkeypatch, judge, small, quick):
     monkeypatch.setattr(faces_judge, "Judge", lambda part: judge)           # what it is taught is seen above
     lines = []
     some = ["direct, 0 labels", "direct, 50 labels", "gumbel-softmax, 1000 labels"]
-    runs = figures.run("faces", 1, 1, tmp_path, report=lines.append, only=some)
+    runs = registry.run("faces", 1, 1, tmp_path, report=lines.append, only=some)
     assert [cell.label for cell in runs] == some
     assert sum("judge: " in line for line in lines) == 1
     assert sum("faces in which only the switched attribute changed" in line for line in lines) == 3
     for picture in ("faces.png", "faces-samples.png", "faces-switched.png", "faces-unnamed.png"):
         assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
-    found = rows.read_all(tmp_path / "rows")
+    found = records.read_all(tmp_path / "rows")
     kept = {record.label: record for record in found if record.experiment == "faces"}
     tested = {record.label: record for record in found if record.experiment == "faces-switch"}
     assert set(kept) == set(tested) == set(some) and len(found) == 6
     assert set(NAMES) <= set(kept[some[0]].rows[-1]) and tested[some[0]].settings == {"dataset": "faces", "seed": 0}
     assert [row["attribute"] for row in tested[some[0]].rows] == list(faces.ATTRIBUTES)
     assert all(0 <= row[name] <= 1 for row in tested[some[1]].rows for name in ("generated", "encoded", "judge"))
-    table = figures.REGISTRY["faces"].table(runs, 1)
+    table = registry.REGISTRY["faces"].table(runs, 1)
     assert len(table) == 3 + 3 and table[2].split() == ["glasses", "long", "hair", "smile", "all", "three", "-ELBO"]
     last = kept[some[1]].rows[-1]
     expected = [f"{100 * last[name]:.2f}" for name in (*NAMES, "accuracy")] + [f"{-last['test_elbo']:.2f}"]
     assert table[4].split()[3:8] == expected
 
 
-def records() -> list[Record]:
+def four_runs() -> list[Record]:
     """Rows of all runs, seeds 0 and 1, each with numbers of its own."""
     made = [cell for seed in (0, 1) for cell in faces_experiment.by_labels("faces", seed)]
     return [Record("faces", cell.label, cell.settings.as_dict(), (), [
@@ -239,8 +240,8 @@ def records() -> list[Record]:
 
 
 def test_the_picture():
-    every = records()
-    figure = figures.REGISTRY["faces"].draw(every, "title")
+    every = four_runs()
+    figure = registry.REGISTRY["faces"].draw(every, "title")
     assert figure.get_suptitle().startswith("title; after 2 epochs\na dot is a seed, a line their median")
     accuracy, each, bound = figure.axes
     panels = ([(accuracy, name, "accuracy", 100, name, plots.colour(name)) for name in faces_experiment.ESTIMATORS]

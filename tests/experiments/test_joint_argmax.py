@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from refimpl import data, gumbel, joint
-from refimpl.checks import InputError
-from refimpl.experiments import joint_argmax as experiment
+from refimpl.arguments import InputError
+from refimpl.experiments.measuring import joint_argmax as experiment
 from refimpl.latent.independent import Independent
 from refimpl.models.vae import VAE
 

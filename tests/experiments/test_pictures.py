@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 from refimpl import estimators, plots
-from refimpl.checks import InputError
-from refimpl.experiments import (compare, drawings, estimators_table, figures, paper, pictures, plateau_steps,
-                                 semi_supervised, structured_timing)
-from refimpl.experiments.cells import Cell
-from refimpl.experiments.rows import Record
+from refimpl.arguments import InputError
+from refimpl.experiments import paper, pictures, registry
+from refimpl.experiments.measuring import plateau_steps, structured_timing
+from refimpl.experiments.records import Record
+from refimpl.experiments.theory import estimators_table
+from refimpl.experiments.training import compare, panels, semi_supervised
+from refimpl.experiments.training.cells import Cell
 from refimpl.latent import solvers
 from refimpl.plots import curves, images
 from tests.settings import mixture, vae
@@ -79,7 +81,7 @@ def records_of():
     """Rows of all runs of an experiment, two data sets where there are two, seeds 0, 1 and 2; each with numbers of its
     own."""
     def make(name: str, first: int = 1) -> list[Record]:
-        experiment = figures.REGISTRY[name]
+        experiment = registry.REGISTRY[name]
         made = [cell for dataset in experiment.datasets[:2] for seed in (0, 1, 2)
                 for cell in experiment.make(dataset, seed)]
         return [Record(name, cell.label, cell.settings.as_dict(), (), rows(3, first, more=-0.125 * place))
@@ -89,9 +91,10 @@ def records_of():
 
 def of(records, **wanted) -> list[Record]:
     """Those with these settings, or this label."""
-    return [record for record in records
-            if all({"label": record.label, **record.settings, **record.settings.get("hyperparameters", {})}[name] == value
-                   for name, value in wanted.items())]
+    every = [{"label": record.label, **record.settings, **record.settings.get("hyperparameters", {})}
+             for record in records]
+    return [record for record, values in zip(records, every)
+            if all(values[name] == value for name, value in wanted.items())]
 
 
 NATS = "test -ELBO, nats an image"
@@ -123,7 +126,7 @@ WORDS = {"epoch": "epoch", "evaluations": "decoder evaluations, millions"}
 @pytest.mark.parametrize("name", PANELS)
 def test_experiments_show_the_median_of_the_seeds_and_their_range(records_of, name):
     records = records_of(name)
-    figure = figures.REGISTRY[name].draw(records, "title")
+    figure = registry.REGISTRY[name].draw(records, "title")
     assert figure.get_suptitle() == f"title\n{pictures.BAND}"
     assert len(figure.axes) == len(PANELS[name]) * len({record.dataset for record in records})
     dataset = PANELS[name][0][0].split(",")[0]
@@ -151,7 +154,7 @@ def test_a_longer_seed_goes_on_alone(records_of):
     """The first seed has five epochs, the others three: the median ends at the third, a thin line goes on."""
     records = records_of("convergence")
     records[0] = replace(records[0], rows=rows(5))
-    figure = figures.REGISTRY["convergence"].draw(records, "title")
+    figure = registry.REGISTRY["convergence"].draw(records, "title")
     assert figure.get_suptitle() == f"title\n{pictures.BAND}; {pictures.THIN}"
     ax = figure.axes[0]
     alone, median = [line for line in ax.lines if line.get_color() == plots.colour("direct")][:2]
@@ -165,7 +168,7 @@ def test_a_run_without_a_value_yet_hides_no_other(records_of, epochs):
     """One seed has just begun: the other two are drawn, as a line or as dots."""
     records = [replace(record, rows=record.rows[:epochs]) for record in records_of("binary")]
     records[0] = replace(records[0], rows=[{**records[0].rows[0], "test_elbo": math.nan}])
-    ax = figures.REGISTRY["binary"].draw(records, "").axes[2]           # after the two of MNIST
+    ax = registry.REGISTRY["binary"].draw(records, "").axes[2]           # after the two of MNIST
     assert ax.get_title().startswith(records[0].dataset)
     begun = of(records, label=records[0].label, dataset=records[0].dataset)[1:]
     values = [column(record.rows, "test_elbo", -1) for record in begun]
@@ -179,12 +182,12 @@ def test_exact_bounds_only(records_of):
     records = records_of("binary")
     for record in records:
         record.rows[1]["test_elbo"] = math.nan
-    for line in figures.REGISTRY["binary"].draw(records, "").axes[0].lines:
+    for line in registry.REGISTRY["binary"].draw(records, "").axes[0].lines:
         assert list(line.get_xdata()) == [1, 3]
 
 
 def test_the_released_settings_one_estimator_a_panel(records_of):
-    figure = drawings.released(records_of("binary"))
+    figure = panels.released(records_of("binary"))
     between = {"direct": "direct, no KL", "rebar": "rebar, batch mean", "relax": "relax, batch mean"}
     for ax, (name, middle) in zip(figure.axes, between.items()):
         assert ax.get_title() == f"mnist: {name}"
@@ -196,7 +199,7 @@ def test_the_released_settings_one_estimator_a_panel(records_of):
 def test_an_axis_is_cut_to_what_is_discussed(records_of):
     """From a nat below the best end; what lies far above is out of the picture."""
     for name, above in (("binary", 40), ("convergence", 60)):
-        for ax in figures.REGISTRY[name].draw(records_of(name), "").axes:
+        for ax in registry.REGISTRY[name].draw(records_of(name), "").axes:
             low, high = ax.get_ylim()
             best = min(line.get_ydata()[-1] for line in ax.lines)
             assert low == pytest.approx(best - 1) and high == pytest.approx(best + above)
@@ -207,7 +210,7 @@ def test_latent_sizes(records_of):
     records = records_of("latent-sizes")
     place = next(place for place, record in enumerate(records) if record.dataset == "mnist")
     records[place] = replace(records[place], rows=records[place].rows[:2])
-    axes = figures.REGISTRY["latent-sizes"].draw(records, "").axes
+    axes = registry.REGISTRY["latent-sizes"].draw(records, "").axes
     for ax, dataset, epoch in zip(axes, ("mnist", "fashion-mnist"), (2, 3)):
         assert ax.get_title() == f"{dataset}, {epoch} epochs" and len(ax.containers) == 3
         for container in ax.containers:
@@ -222,7 +225,7 @@ def test_latent_sizes(records_of):
 
 def test_tuning_shows_the_validation_part(records_of):
     records = records_of("tuning")
-    axes = figures.REGISTRY["tuning"].draw(records, "title").axes
+    axes = registry.REGISTRY["tuning"].draw(records, "title").axes
     for ax, (k, name, setting) in zip(axes, ((10, "direct", "eps"), (10, "gumbel-softmax", "tau"),
                                             (50, "direct", "eps"), (50, "gumbel-softmax", "tau"))):
         assert ax.get_title() == f"{name}, k = {k}" and len(ax.lines) == 3 and ax.get_xlabel() == setting
@@ -255,7 +258,7 @@ def test_slide_33(records_of):
     records[labelled] = replace(records[labelled], rows=records[labelled].rows[:2])
     clusters = next(place for place, record in enumerate(records) if not record.settings["labels"])
     records[clusters] = replace(records[clusters], rows=records[clusters].rows[:1])
-    figure = figures.REGISTRY["semi-supervised"].draw(records, "title")
+    figure = registry.REGISTRY["semi-supervised"].draw(records, "title")
     assert figure.get_suptitle().startswith("title; here after 1 epoch, paper after 400\ndot: mean of the seeds")
     assert [ax.get_ylabel() for ax in figure.axes] == 2 * ["test accuracy, %", NATS]
     for row, dataset in enumerate(("mnist", "fashion-mnist")):
@@ -276,7 +279,7 @@ def test_slide_33(records_of):
 def test_labelled_terms(records_of):
     """A bar a variant, a point a seed."""
     records = records_of("labelled-terms", first=0)
-    axes = figures.REGISTRY["labelled-terms"].draw(records, "").axes
+    axes = registry.REGISTRY["labelled-terms"].draw(records, "").axes
     labels = list(dict.fromkeys(record.label for record in records))
     assert [text.get_text() for text in axes[0].get_yticklabels()] == labels[::-1] and len(labels) == 10
     for ax, (name, factor) in zip(axes, (("accuracy", 100), ("test_elbo", -1))):
@@ -492,7 +495,7 @@ def test_a_single_epoch_makes_no_line_but_a_dot_for_each_seed(records_of):
     """The best run at the top; the stroke at the median; and what lies far off is not cut away."""
     records = [replace(record, rows=record.rows[:1]) for record in records_of("structured")]
     records[0] = replace(records[0], rows=[{**records[0].rows[0], "test_log_likelihood": -900.0}])
-    figure = figures.REGISTRY["structured"].draw(records, "title")
+    figure = registry.REGISTRY["structured"].draw(records, "title")
     assert figure.get_suptitle() == f"title\n{pictures.DOTS}" and not figure.legends
     (ax,) = figure.axes
     assert ax.get_title() == "fashion-mnist, after 1 epoch" and ax.get_xlabel() == "test -log p(x), nats an image"
@@ -511,7 +514,7 @@ def test_a_single_epoch_makes_no_line_but_a_dot_for_each_seed(records_of):
 def test_a_picture_of_both_says_how_to_read_both(records_of):
     records = [replace(record, rows=record.rows[:1]) if "n = 12" in record.label else record
                for record in records_of("joint")]
-    figure = figures.REGISTRY["joint"].draw(records, "title")
+    figure = registry.REGISTRY["joint"].draw(records, "title")
     assert figure.get_suptitle() == f"title\n{pictures.BAND}; {pictures.DOTS}"
     assert [text.get_text() for text in figure.legends[0].get_texts()] == JOINT
     assert figure.axes[0].get_xlabel() == "epoch" and figure.axes[1].get_title() == "mnist, n = 12, after 1 epoch"

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from refimpl import cli, data
-from refimpl.checks import InputError
-from refimpl.experiments import figures, plateau_steps, rows
-from refimpl.experiments.cells import Cell
+from refimpl.arguments import InputError
+from refimpl.experiments import records, registry
+from refimpl.experiments.measuring import plateau_steps
+from refimpl.experiments.training.cells import Cell
 from refimpl.runs.loop import train_epoch
 from refimpl.runs.vae import VAERun
 from tests.settings import vae
@@ -57,14 +58,14 @@ def test_looking_changes_nothing_and_every_step_is_made(monkeypatch):
 
 
 def test_the_command(tmp_path, monkeypatch, capsys):
-    cells = [Cell(cell.label, replace(cell.settings, k=3, hidden=5)) for cell in figures.plateau("mnist", 0)[:2]]
-    monkeypatch.setattr(figures, "plateau", lambda dataset, seed: [
+    cells = [Cell(cell.label, replace(cell.settings, k=3, hidden=5)) for cell in registry.plateau("mnist", 0)[:2]]
+    monkeypatch.setattr(registry, "plateau", lambda dataset, seed: [
         Cell(cell.label, replace(cell.settings, dataset=dataset, seed=seed)) for cell in cells])
     monkeypatch.setattr(plateau_steps, "IMAGES", 50)
     options = ["--seeds", "2", "--steps", "3", "--dataset", "mnist", "--out", str(tmp_path)]
     assert cli.main(["measure", "plateau-steps", *options]) == 0
     assert "exact, decoder q" in capsys.readouterr().out and (tmp_path / "plateau-steps.png").exists()
-    kept = rows.found(tmp_path)
+    kept = records.found(tmp_path)
     assert [(record.label, record.seed) for record in kept] == [(cell.label, seed) for cell in cells for seed in (0, 1)]
     assert all([row["step"] for row in record.rows] == [0, 3] for record in kept)
     for name in ("seeds", "steps"):

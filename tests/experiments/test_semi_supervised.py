@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from refimpl.checks import InputError
-from refimpl.experiments import figures, semi_supervised
-from refimpl.experiments.cells import Cell
+from refimpl.arguments import InputError
+from refimpl.experiments import registry
+from refimpl.experiments.training import semi_supervised
+from refimpl.experiments.training.cells import Cell
 
 
 @pytest.fixture(autouse=True)
@@ -26,18 +27,18 @@ def small(monkeypatch, quick):
 def test_slide_33(tmp_path):
     lines = []
     some = ["direct, 0 labels", "direct, 100 labels", "gumbel-softmax, 50 labels"]
-    runs = figures.run("semi-supervised", 1, 2, tmp_path, datasets=["mnist"], report=lines.append, only=some)
+    runs = registry.run("semi-supervised", 1, 2, tmp_path, datasets=["mnist"], report=lines.append, only=some)
     assert len(runs) == 6 and sum("accuracy" in line for line in lines) == 6
     for picture in ("semi-supervised.png", "classes-mnist.png"):
         assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
-    table = figures.REGISTRY["semi-supervised"].table(runs, 1)
+    table = registry.REGISTRY["semi-supervised"].table(runs, 1)
     assert len(table) == 3 + 3 and all("(2 seeds)" in line for line in table[3:])
     header = (tmp_path / "semi-supervised.csv").read_text().splitlines()[0]
     assert header.startswith("dataset,label,seed,epochs,accuracy,valid_accuracy,test_elbo,reconstruction")
     problem = ("unknown label of semi-supervised 'direct, 70 labels'; did you mean 'direct, .*0 labels'. "
                "there are direct, 50 labels;")
     with pytest.raises(InputError, match=problem):
-        figures.run("semi-supervised", 1, 1, tmp_path, only=["direct, 70 labels"])
+        registry.run("semi-supervised", 1, 1, tmp_path, only=["direct, 70 labels"])
 
 
 def test_the_paper_stands_beside_ours():
@@ -48,9 +49,9 @@ def test_the_paper_stands_beside_ours():
 
 
 def test_a_data_set_that_the_paper_has_not(tmp_path):
-    runs = figures.run("semi-supervised", 1, 1, tmp_path, datasets=["faces"], report=lambda line: None,
+    runs = registry.run("semi-supervised", 1, 1, tmp_path, datasets=["faces"], report=lambda line: None,
                        only=["direct, 50 labels"])
-    line = figures.REGISTRY["semi-supervised"].table(runs, 1)[3]
+    line = registry.REGISTRY["semi-supervised"].table(runs, 1)[3]
     assert line.split()[:4] == ["faces", "direct,", "50", "labels"] and line.count("(") == 1        # of the seeds
     assert (tmp_path / "semi-supervised.png").read_bytes().startswith(b"\x89PNG")
 
@@ -58,6 +59,6 @@ def test_a_data_set_that_the_paper_has_not(tmp_path):
 def test_labelled_terms(tmp_path):
     every = [cell.label for cell in semi_supervised.by_term("mnist", 0)]
     some = [every[1], every[2], every[5]]
-    runs = figures.run("labelled-terms", 1, 1, tmp_path, report=lambda line: None, only=some)
+    runs = registry.run("labelled-terms", 1, 1, tmp_path, report=lambda line: None, only=some)
     assert len(set(every)) == len(every) == 10 and [cell.label for cell in runs] == some
     assert (tmp_path / "labelled-terms.png").read_bytes().startswith(b"\x89PNG")

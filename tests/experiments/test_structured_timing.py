@@ -4,8 +4,8 @@ from __future__ import annotations
 import pytest
 
 from refimpl import data
-from refimpl.checks import InputError
-from refimpl.experiments import structured_timing
+from refimpl.arguments import InputError
+from refimpl.experiments.measuring import structured_timing
 from tests.settings import vae
 
 

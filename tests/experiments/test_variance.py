@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from refimpl import data, direct, estimators
-from refimpl.checks import InputError
-from refimpl.experiments import variance
+from refimpl.arguments import InputError
+from refimpl.experiments.measuring import variance
 from refimpl.latent.independent import Independent
 from refimpl.models.vae import VAE
 from refimpl.runs import loop

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from refimpl import danskin, direct, gumbel
-from refimpl.checks import InputError
-from refimpl.experiments import evidence, theorem1, verify
+from refimpl.arguments import InputError
+from refimpl.experiments.theory import evidence, verify
+from refimpl.plots import theorem1
 from tests.spies import spied
 
 

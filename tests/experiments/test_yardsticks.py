@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from refimpl import cli, data
-from refimpl.checks import InputError
-from refimpl.experiments import rows, yardsticks
+from refimpl.arguments import InputError
+from refimpl.experiments import records
+from refimpl.experiments.measuring import yardsticks
 from refimpl.runs import loop
 from refimpl.runs.vae import VAERun
 from tests.cli.helpers import assert_refused
@@ -48,7 +49,7 @@ def test_the_command(trained, tmp_path, capsys):
                      "--out", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert "mnist, direct, k = 4, eps = 0.1, 2 epochs" in out
-    (record,) = rows.found(tmp_path)
+    (record,) = records.found(tmp_path)
     assert record.settings == {"repetitions": 3, "images": 100} and len(record.rows) == 2
     direct, soft = record.rows
     assert math.isnan(direct["relaxed_one"]) and abs(soft["relaxed_one"] - soft["relaxed_hundred"]) < 5

@@ -9,7 +9,7 @@ from scipy.special import softmax
 from scipy.stats import chi2
 
 from refimpl import estimators, exact, gumbel, joint
-from refimpl.checks import NotFinite
+from refimpl.arguments import NotFinite
 from refimpl.latent import solvers
 from refimpl.latent.family import Family, Relaxed
 from refimpl.latent.independent import Independent

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from refimpl import estimators, gumbel
-from refimpl.checks import NotFinite
+from refimpl.arguments import NotFinite
 from refimpl.estimators import reinforce
 from refimpl.latent import paths
 from refimpl.latent.paths import Paths

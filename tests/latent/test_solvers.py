@@ -8,7 +8,7 @@ import pytest
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_flow
 
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 from refimpl.latent import solvers
 from refimpl.latent.solvers import base, coordinate, enumeration, maxflow, milp, persistency
 

@@ -9,7 +9,7 @@ import pytest
 from scipy.special import expit
 
 from refimpl import data, joint
-from refimpl.checks import NotFinite
+from refimpl.arguments import NotFinite
 from refimpl.latent.independent import Independent
 from refimpl.models import bounds as truth
 from refimpl.models.vae import VAE
@@ -73,7 +73,7 @@ def test_without_a_closed_form_of_q_there_is_no_bound(rng):
 
 
 def test_too_many_joint_values_are_refused():
-    from refimpl.checks import InputError
+    from refimpl.arguments import InputError
 
     with pytest.raises(InputError, match="131,072"):
         VAE(Independent(17, 2), 2, 3).decode_all()

@@ -6,7 +6,7 @@ import pytest
 from scipy.special import log_softmax, softmax
 
 from refimpl import estimators, gumbel
-from refimpl.checks import NotFinite
+from refimpl.arguments import NotFinite
 from refimpl.estimators import Estimate, Estimator, label_terms as labelled
 from refimpl.models import mixture
 from refimpl.models.inputs import ClassRow

@@ -11,8 +11,8 @@ from refimpl.latent.independent import Independent
 from refimpl.latent.pairwise import Pairwise
 from refimpl.models import last_layer, tables
 from refimpl.models.inputs import ClassRow
-from refimpl.models.mixture import MixtureVAE
 from refimpl.models.inputs import OneHots
+from refimpl.models.mixture import MixtureVAE
 from refimpl.models.neighbours import neighbour_scores
 from refimpl.models.vae import VAE
 from refimpl.nn.layers import Linear

@@ -8,7 +8,7 @@ import pytest
 from scipy.special import softmax
 
 from refimpl import data, direct, estimators, exact, gumbel, joint
-from refimpl.checks import NotFinite
+from refimpl.arguments import NotFinite
 from refimpl.estimators import Estimate, Estimator, every_family
 from refimpl.latent import solvers
 from refimpl.latent.independent import Independent

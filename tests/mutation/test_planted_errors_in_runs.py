@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from refimpl import data
-from refimpl.checks import InputError, Options
+from refimpl.arguments import InputError, Options
 from refimpl.estimators import label_terms
 from refimpl.models.mixture import MixtureVAE
 from refimpl.models.vae import VAE

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 from refimpl.experiments import paper
 from refimpl.report import claims, pages
 from refimpl.report.claims import CLAIMS
@@ -118,16 +118,18 @@ def test_what_is_compared():
     made = Store([run("direct", seed, ((10, -160.0 - seed), (20, -150.0 - seed * seed))) for seed in (0, 1, 2)]
                  + [run("arm", seed, ((10, -170.0), (20, -169.0 - seed), (30, -1.0))) for seed in (0, 1, 2)])
     seen = []
-    look = compared("binary", "fashion-mnist", {"direct": "ours", "arm": "theirs"}, lambda runs: seen.append(runs) or True)
+    look = compared("binary", "fashion-mnist", {"direct": "ours", "arm": "theirs"},
+                    lambda runs: seen.append(runs) or True)
     finding = look(made)
     assert finding.here == "ours 151.7, theirs 170.0" and (finding.epochs, finding.seeds) == (20, "3")
     assert seen[0].apart("ours", "theirs") is True and seen[0].ahead("theirs", "ours") is False
     assert seen[0].last("theirs") == 30
-    early = compared("binary", "fashion-mnist", {"direct": "ours", "arm": "theirs"}, lambda runs: False, epoch=10, median=True,
-                     words="x: ")
+    early = compared("binary", "fashion-mnist", {"direct": "ours", "arm": "theirs"}, lambda runs: False, epoch=10,
+                     median=True, words="x: ")
     assert early(made) == (False, "x: ours 161.0, theirs 170.0", 10, "3")
     missing = compared("binary", "fashion-mnist", {"direct": "ours", "rebar": "none"}, lambda runs: True)
     assert missing(made) is None
-    assert compared("binary", "fashion-mnist", {"direct": "ours", "rebar": "none"}, lambda runs: True, some=True)(made).here == (
-        "ours 151.7, none not run")
-    assert compared("binary", "fashion-mnist", {"rebar": "none", "direct": "ours"}, lambda runs: True, some=True)(made) is None
+    some = compared("binary", "fashion-mnist", {"direct": "ours", "rebar": "none"}, lambda runs: True, some=True)
+    assert some(made).here == "ours 151.7, none not run"
+    first = compared("binary", "fashion-mnist", {"rebar": "none", "direct": "ours"}, lambda runs: True, some=True)
+    assert first(made) is None

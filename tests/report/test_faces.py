@@ -4,7 +4,7 @@ from __future__ import annotations
 import pytest
 
 from refimpl.data.faces import ATTRIBUTES
-from refimpl.experiments.rows import Record
+from refimpl.experiments.records import Record
 from refimpl.report import faces
 from refimpl.report.store import Spread, Store
 

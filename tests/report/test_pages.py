@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from refimpl import cli, plots
-from refimpl.checks import InputError
-from refimpl.experiments import figures, rows
+from refimpl.arguments import InputError
+from refimpl.experiments import records, registry
 from refimpl.report import markdown, pages
 from refimpl.report.store import Store
 from tests.experiments.records import RUN
@@ -120,12 +120,12 @@ def root(tmp_path):
 
 
 def run_of(label="direct", **changed):
-    settings = {**figures.settings_of("binary", "fashion-mnist", 0)[label], **changed}
+    settings = {**registry.settings_of("binary", "fashion-mnist", 0)[label], **changed}
     return replace(RUN, label=label, settings=settings, rows=[TEN])
 
 
 def test_a_run_is_taken_up_and_shown(root, tmp_path, capsys):
-    rows.put(tmp_path / "x/rows", run_of())
+    records.put(tmp_path / "x/rows", run_of())
     before = (root / "tutorials/results.md").read_text()
     assert cli.main(["make", "report", "--root", str(root)]) == 1                             # nothing is written
     said = capsys.readouterr().out
@@ -143,9 +143,9 @@ def test_a_run_is_taken_up_and_shown(root, tmp_path, capsys):
 
 def test_what_is_wrong_is_one_line_and_changes_no_row(root, tmp_path, capsys):
     good = run_of()
-    rows.put(root / pages.ROWS, good)
+    records.put(root / pages.ROWS, good)
     for name, record in (("other", run_of(lr=5.0)),):
-        rows.put(tmp_path / name / "rows", record)
+        records.put(tmp_path / name / "rows", record)
     (tmp_path / "bad/rows").mkdir(parents=True)
     (tmp_path / "bad/rows/x.csv").write_text("no rows")
     before = {path: path.read_bytes() for path in root.rglob("*.csv")}
@@ -160,7 +160,7 @@ def test_what_is_wrong_is_one_line_and_changes_no_row(root, tmp_path, capsys):
 def test_a_check_that_can_fail(root, capsys):
     """Lines may end as git ends them on Windows; numbers may not be others, and marks not be gone."""
     page = root / "tutorials/results.md"
-    rows.put(root / pages.ROWS, run_of())
+    records.put(root / pages.ROWS, run_of())
     assert cli.main(["make", "report", "--root", str(root), "--write"]) == 0
     right = page.read_bytes()
     for content, status in ((right.replace(b"\n", b"\r\n"), 0), (right.replace(b"166.00", b"99.00"), 1),
@@ -174,7 +174,7 @@ def test_a_check_that_can_fail(root, capsys):
 
 def test_what_is_to_be_added_is_named(root, tmp_path, capsys, monkeypatch):
     """An empty name is no folder, and links may lead in circles."""
-    rows.put(tmp_path / "x/rows", run_of())
+    records.put(tmp_path / "x/rows", run_of())
     monkeypatch.chdir(tmp_path / "x")
     with pytest.raises(SystemExit):
         cli.main(["make", "report", "--root", str(root), "--write", "--add", ""])
@@ -190,7 +190,7 @@ def test_what_is_to_be_added_is_named(root, tmp_path, capsys, monkeypatch):
 
 def test_a_bad_file_is_named_and_the_others_are_reported(root, tmp_path, capsys):
     for label in ("direct", "arm"):
-        rows.put(root / pages.ROWS, run_of(label))
+        records.put(root / pages.ROWS, run_of(label))
     bad = root / pages.ROWS / "binary/fashion-mnist-arm-seed0.csv"
     bad.write_text(bad.read_text().replace("-166", "lots"))
     assert cli.main(["make", "report", "--root", str(root), "--write"]) == 2
@@ -213,15 +213,15 @@ def test_no_damage_to_a_row_passes_and_breaks_the_pages(root, store):
     firsts = {record.experiment: record for record in reversed(store.records)}
     for name, record in firsts.items():
         path = root / pages.ROWS / record.file
-        rows.put(root / pages.ROWS, record)
+        records.put(root / pages.ROWS, record)
         _, head, titles, *lines = path.read_text().split("\n")
         for place in range(titles.count(",") + 1 if '"' not in lines[0] else 1):
             for value in ("", "x|y", "-1e200"):
                 cells = lines[0].split(",")
                 cells[place] = value
-                path.write_text("\n".join([rows.FIRST_LINE, head, titles, ",".join(cells), *lines[1:]]))
+                path.write_text("\n".join([records.FIRST_LINE, head, titles, ",".join(cells), *lines[1:]]))
                 try:
-                    damaged = rows.read(path)
+                    damaged = records.read(path)
                 except InputError as problem:
                     assert str(path) in str(problem) and "\n" not in str(problem)
                     continue

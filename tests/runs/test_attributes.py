@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from refimpl import data
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
+from refimpl.cli.words import words_of
 from refimpl.models.mixture import MixtureVAE
 from refimpl.nn.losses import sigmoid
-from refimpl.cli.words import words_of
 from refimpl.plots import runs as pictures_of_runs
 from refimpl.runs import labelled_images, loop, naming
 from refimpl.runs.mixture import COLUMNS, MixtureRun, MixtureSettings
@@ -107,7 +107,8 @@ def test_files_rows_and_lines_of_a_run(tmp_path):
     for row in rows:
         assert row["accuracy"] <= min(row[name] for name in NAMES) + 1e-12
         assert row["test_elbo"] == pytest.approx(row["reconstruction"] - row["class_kl"] - row["gaussian_kl"], abs=1e-9)
-    title, line = words_of("semi-supervised").heading(settings).splitlines()[-1], words_of("semi-supervised").line(settings, rows[-1])
+    words_here = words_of("semi-supervised")
+    title, line = words_here.heading(settings).splitlines()[-1], words_here.line(settings, rows[-1])
     assert len(title) == len(line) and title.endswith("seconds   glasses long hair     smile")
     for words, name in (("glasses", NAMES[0]), ("long hair", NAMES[1]), ("smile", NAMES[2])):
         assert line[:title.index(words) + len(words)].endswith(f" {100 * rows[-1][name]:.2f} %")

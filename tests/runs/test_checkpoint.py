@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from refimpl import data
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 from refimpl.runs import checkpoint, kind_of, loop
 from refimpl.runs.protocol import Run
 from refimpl.runs.vae import VAERun

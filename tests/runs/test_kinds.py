@@ -11,7 +11,8 @@ from refimpl.cli import words
 from refimpl.cli.words import Words
 from refimpl.estimators import Estimate, Estimator, Setting
 from refimpl.estimators.sampling import sample
-from refimpl.experiments import compare, estimators_table
+from refimpl.experiments.theory import estimators_table
+from refimpl.experiments.training import compare
 from refimpl.latent.independent import Independent
 from refimpl.models.vae import VAE
 from refimpl.plots import runs as pictures_of_runs

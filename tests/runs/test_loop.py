@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 from refimpl.plots.runs import of_run
 from refimpl.runs import checkpoint, loop
 from refimpl.runs.vae import COLUMNS, VAERun, VAESettings

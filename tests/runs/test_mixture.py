@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from refimpl import data
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 from refimpl.plots.runs import of_run
 from refimpl.runs import checkpoint, labelled_images as labelled, loop
 from refimpl.runs.mixture import COLUMNS, MixtureRun, MixtureSettings

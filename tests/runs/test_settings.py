@@ -8,18 +8,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from refimpl import checks, data, estimators, latent
-from refimpl.checks import InputError, Options
+from refimpl import arguments, data, estimators, latent
+from refimpl.arguments import InputError, Options
 from refimpl.cli import commands
-from refimpl.cli.words import words_of
 from refimpl.cli.options import read_settings
 from refimpl.cli.parser import make_parser
+from refimpl.cli.words import words_of
 from refimpl.estimators import label_terms
 from refimpl.latent import solvers
 from refimpl.latent.pairwise import PAIR_START
 from refimpl.runs import KINDS, checkpoint, kind_of, loop
 from refimpl.runs.mixture import PRETRAIN_BATCH, MixtureRun, MixtureSettings, serving
-from refimpl.runs.settings import TYPES, WIDEST, arguments, check_fields, option
+from refimpl.runs.settings import TYPES, WIDEST, check_fields, command_line, option
 from refimpl.runs.vae import VAERun, VAESettings
 from tests.runs.arriving import check_released_schedule
 from tests.settings import flat, mixture, sorted_out, vae
@@ -236,8 +236,8 @@ def test_parsed_again_from_their_own_options_they_are_the_same(many):
     for settings, resolved in many[:250]:
         for made in (settings, resolved):
             kind = kind_of(made)
-            options = parser.parse_args([kind.COMMAND, *arguments(made)])
-            assert read_settings(options, kind.SETTINGS) == resolved, arguments(made)
+            options = parser.parse_args([kind.COMMAND, *command_line(made)])
+            assert read_settings(options, kind.SETTINGS) == resolved, command_line(made)
 
 
 def test_from_json_they_are_the_same(many):
@@ -340,7 +340,8 @@ def test_kinds_differ_in_all_that_tells_them_apart():
     ({"as_released": True, "label_eps": 1.0}, "--as-released has its own label eps, 0.05"),
     ({"as_released": True, "image_weight": 0.2}, "--as-released has its own image weight, 0.0"),
     ({"as_released": True, "label_weight": 0.2}, "--as-released has its own label weight, 0.0"),
-    ({"label_eps": 0.0}, "--label-eps must be at least 1e-06"), ({"beta": float("nan")}, "--beta must be at least 1e-06"),
+    ({"label_eps": 0.0}, "--label-eps must be at least 1e-06"),
+    ({"beta": float("nan")}, "--beta must be at least 1e-06"),
     ({"label_weight": float("inf")}, "--label-weight must be at most"), ({"shift": 28}, "--shift must be at most 27"),
     ({"image_weight": float("nan")}, "--image-weight must be at least 0"),
     ({"pretrain": -1}, "--pretrain must be at least 0"), ({"labels": "100"}, "labels must be int")])
@@ -403,11 +404,11 @@ def test_the_ends_of_a_range_are_allowed_and_the_message_names_the_end(kind):
 def test_the_ranges_of_numbers_are_those_of_the_library():
     found = {(kind, each.name): each.metadata["check"] for kind in (VAESettings, MixtureSettings)
              for each in said(kind) if each.type.startswith("float") and each.metadata["least"] is None}
-    both = {"lr": checks.learning_rate}
+    both = {"lr": arguments.learning_rate}
     assert found == {(VAESettings, name): check for name, check in both.items()} | {
         (MixtureSettings, name): check for name, check in (both | dict(
-            label_eps=checks.temperature, label_weight=checks.weight, image_weight=checks.weight,
-            beta=checks.kl_weight)).items()}
+            label_eps=arguments.temperature, label_weight=arguments.weight, image_weight=arguments.weight,
+            beta=arguments.kl_weight)).items()}
 
 
 def test_what_two_settings_allow_together_has_its_ends_too():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 from refimpl.runs import checkpoint, loop
 from refimpl.system import files
 from tests import spawn

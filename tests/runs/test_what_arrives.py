@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from refimpl import estimators
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 from refimpl.models.vae import VAE
 from refimpl.nn.parameters import Parameters
 from refimpl.plots.runs import of_run

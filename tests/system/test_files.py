@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 from refimpl.system import files
 
 

@@ -7,7 +7,7 @@ from matplotlib import image
 
 from moving.gif import write
 from refimpl import plots
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 from tests import gif
 from tests.plots.bar import Bar
 

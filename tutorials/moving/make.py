@@ -25,7 +25,7 @@ from moving import gif                                  # noqa: E402
 from moving.clocks import Clocks                        # noqa: E402
 from moving.learning import Learning                    # noqa: E402
 from moving.walls import Walls                          # noqa: E402
-from refimpl.checks import InputError                   # noqa: E402
+from refimpl.arguments import InputError                   # noqa: E402
 from refimpl.system.files import folder_name, output_folder         # noqa: E402
 from refimpl.system.progress import Progress            # noqa: E402
 

@@ -1,7 +1,7 @@
 """Solvers for the arg max of pairwise scores, by name.  One file a solver, one signature (see base.py)."""
 from __future__ import annotations
 
-from refimpl.checks import InputError, unknown
+from refimpl.arguments import InputError, unknown
 from refimpl.latent.solvers import coordinate, enumeration, maxflow, milp, persistency
 from refimpl.latent.solvers.base import Solver
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from refimpl.checks import NotFinite
+from refimpl.arguments import NotFinite
 
 
 @dataclass(frozen=True)

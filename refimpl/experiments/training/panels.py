@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from refimpl import plots
 from refimpl.experiments.pictures import Panel, draw, how_to_read
-from refimpl.experiments.rows import Record
+from refimpl.experiments.records import Record
 
 Records = Sequence[Record]
 NATS = "test -ELBO, nats an image"

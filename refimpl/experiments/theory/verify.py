@@ -17,10 +17,11 @@ import numpy as np
 from scipy.optimize import brentq, minimize, minimize_scalar
 
 from refimpl import danskin, direct, exact, gumbel, plots
-from refimpl.checks import InputError
-from refimpl.experiments import options, theorem1
-from refimpl.experiments.evidence import (SMALLEST, Claim, Counted, Sampled, estimated, identity, normal, of_events,
-                                          of_values)
+from refimpl.arguments import InputError
+from refimpl.experiments import options
+from refimpl.experiments.theory.evidence import (SMALLEST, Claim, Counted, Sampled, estimated, identity, normal,
+                                                 of_events, of_values)
+from refimpl.plots import theorem1
 from refimpl.system.files import output_folder
 from refimpl.system.progress import Progress
 
@@ -155,8 +156,8 @@ def _claims(h: np.ndarray, f: np.ndarray, eps: float, samples: int, rng: np.rand
                    1e-7, spread)
     yield identity("Danskin: dG/dh; second method: differences of G, to 1e-7", danskin.dG_dh(h, f, eps),
                    _gradient_by_differences(lambda x: danskin.G(x, centred, eps), h), 1e-7)
-    yield _short(identity("(2): the Hessian is symmetric; second method: the other order", danskin.d2G_dh_deps(h, f, eps),
-                          danskin.d2G_deps_dh(h, f, eps)))
+    yield _short(identity("(2): the Hessian is symmetric; second method: the other order",
+                          danskin.d2G_dh_deps(h, f, eps), danskin.d2G_deps_dh(h, f, eps)))
     yield identity("(3): d/dh d/deps G at eps = 0; second method: grad E f(z*)", danskin.d2G_dh_deps(h, f, 0.0), truth)
     yield identity("(4): d/deps d/dh G at eps = 0; second method: grad E f(z*)", danskin.d2G_deps_dh(h, f, 0.0), truth)
     power = min(-7, -int(np.ceil(np.log10(spread))) - 6)                # eps spread is 1e-6 at the most
@@ -197,7 +198,8 @@ def _claims(h: np.ndarray, f: np.ndarray, eps: float, samples: int, rng: np.rand
     else:
         yield estimated(f"best eps for one sample is {best:.4g}: mean squared error there", direct.mse(h, f, best),
                         statistics["best"], of_values(direct.joint_law(h, f, best), squared(moves / best, truth)))
-        yield _best_eps("best eps for one sample; second method: Brent's search for the least error, to 1e-4", h, f, best)
+        yield _best_eps("best eps for one sample; second method: Brent's search for the least error, to 1e-4", h, f,
+                        best)
     probability = preferred_probability(10, 1.0)
     yield identity("T - KL at eps = 1, k = 10, one value far the best: its q; second method: maximised, to 1e-5",
                    probability, _maximised_probability(10, 1.0), 1e-5)

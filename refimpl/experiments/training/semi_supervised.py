@@ -15,10 +15,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from refimpl import data, plots
-from refimpl.experiments import cells
-from refimpl.experiments.cells import Cell
 from refimpl.experiments.paper import LABELLED, LABELS
-from refimpl.experiments.rows import Record
+from refimpl.experiments.records import Record
+from refimpl.experiments.training import cells
+from refimpl.experiments.training.cells import Cell
 from refimpl.plots import images
 from refimpl.runs import checkpoint
 from refimpl.runs.mixture import PRETRAIN_BATCH, MixtureSettings

@@ -39,7 +39,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import gammaln, xlog1py, xlogy
 
-from refimpl import checks, direct, exact
+from refimpl import arguments, direct, exact
 from refimpl.experiments import options
 
 ENOUGH = 5              # changed winners: a count of 5 is known to about a half, its cube root to a sixth
@@ -69,7 +69,7 @@ def choose(h: np.ndarray, f: np.ndarray, noise: np.ndarray) -> Choice:
     at least (AIM / M)^(1/3) / R.  Raises ValueError for other shapes, or where f is the same for all values: then every
     estimate is 0.
     """
-    h, f, noise = checks.scores(h=h, f=f, noise=noise)
+    h, f, noise = arguments.scores(h=h, f=f, noise=noise)
     if h.ndim != 1 or f.shape != h.shape or noise.ndim != 2 or noise.shape[1] != len(h) or len(noise) < 2:
         raise ValueError(f"h and f must have shape (k,) and noise (M, k) with M at least 2, "
                          f"got {h.shape}, {f.shape}, {noise.shape}")
@@ -92,7 +92,7 @@ def _unit_range(f: np.ndarray) -> tuple[np.ndarray, float]:
 
 def _eps(changed: np.ndarray | int, R: float) -> np.ndarray:
     """The rule, from numbers of changed winners; the largest eps allowed where 1 / R is beyond it."""
-    return np.minimum(1, (AIM / np.maximum(changed, 1)) ** (1 / 3)) * min(1 / max(R, 1e-307), checks.LARGEST_EPS)
+    return np.minimum(1, (AIM / np.maximum(changed, 1)) ** (1 / 3)) * min(1 / max(R, 1e-307), arguments.LARGEST_EPS)
 
 
 class Expected(NamedTuple):
@@ -106,7 +106,7 @@ class Expected(NamedTuple):
 
 def expected(h: np.ndarray, f: np.ndarray, M: int) -> Expected:
     """The rule's error on the problem h, f (k,), without sampling: the number of changed winners is binomial."""
-    M = checks.whole("M", M, 1)
+    M = arguments.whole("M", M, 1)
     f_of_unit_range, R = _unit_range(np.asarray(f))
     law = direct.joint_law(h, f_of_unit_range, 1.0)
     chance = min(law[~np.eye(len(law), dtype=bool)].sum(), 1.0)

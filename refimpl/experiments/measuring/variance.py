@@ -19,9 +19,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from refimpl import data, direct, estimators, plots
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 from refimpl.experiments import options
-from refimpl.experiments.rows import Record, measured
+from refimpl.experiments.records import Record, measured
 from refimpl.models.vae import VAE
 from refimpl.runs import checkpoint
 from refimpl.runs.loop import train_epoch

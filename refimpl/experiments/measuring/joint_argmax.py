@@ -16,7 +16,7 @@ import numpy as np
 
 from refimpl import direct, gumbel, joint
 from refimpl.experiments import options
-from refimpl.experiments.rows import measured
+from refimpl.experiments.records import measured
 from refimpl.models.vae import VAE
 from refimpl.runs.loop import train_epoch
 from refimpl.runs.vae import VAERun, VAESettings

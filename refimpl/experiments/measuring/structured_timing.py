@@ -19,9 +19,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from refimpl import data, plots
-from refimpl.checks import Options
+from refimpl.arguments import Options
 from refimpl.experiments import options
-from refimpl.experiments.rows import Record, measured
+from refimpl.experiments.records import Record, measured
 from refimpl.runs.vae import VAERun, VAESettings
 from refimpl.system.files import output_folder, write_text
 from refimpl.system.progress import Progress

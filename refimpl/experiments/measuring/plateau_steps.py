@@ -23,9 +23,10 @@ from matplotlib.figure import Figure
 from scipy.special import log_softmax
 
 from refimpl import data, plots
-from refimpl.experiments import drawings, figures, options, pictures
+from refimpl.experiments import options, pictures, registry
 from refimpl.experiments.pictures import Panel
-from refimpl.experiments.rows import Record, put
+from refimpl.experiments.records import Record, put
+from refimpl.experiments.training import panels
 from refimpl.runs import streams
 from refimpl.runs.vae import VAERun
 from refimpl.system.commit import commit, threads
@@ -85,8 +86,8 @@ def run(out: Path | str, seeds: int = 5, steps: int = 1_000, datasets: Sequence[
     folder, records = output_folder(out), []
     for dataset in datasets:
         images = data.load(dataset)
-        for label in [cell.label for cell in figures.plateau(dataset, 0)]:
-            cells = [cell for seed in range(seeds) for cell in figures.plateau(dataset, seed) if cell.label == label]
+        for label in [cell.label for cell in registry.plateau(dataset, 0)]:
+            cells = [cell for seed in range(seeds) for cell in registry.plateau(dataset, seed) if cell.label == label]
             progress = Progress(f"{dataset}, {label}", seeds)
             for cell in cells:
                 points = follow(VAERun.start(cell.settings), images, steps)
@@ -105,14 +106,14 @@ def run(out: Path | str, seeds: int = 5, steps: int = 1_000, datasets: Sequence[
 
 def draw(records: Sequence[Record]) -> Figure:
     """With the decoder that each gradient's estimator brings: a row a data set, a column a quantity."""
-    panels = []
-    for dataset in drawings.datasets(records):
-        ours = [replace(record, label=name) for name in drawings.GRADIENTS for record in records
+    drawn = []
+    for dataset in panels.datasets(records):
+        ours = [replace(record, label=name) for name in panels.GRADIENTS for record in records
                 if (record.dataset, record.settings["estimator"]) == (dataset, name)
                 and record.settings["learn_from"] is None]
-        panels += [Panel(f"{dataset}: {words}", ours, name, "step", "step", symlog=EVERY, sign=sign,
+        drawn += [Panel(f"{dataset}: {words}", ours, name, "step", "step", symlog=EVERY, sign=sign,
                          log_y=name == "length_exact") for name, words, sign in PANELS]
     title = (f"The first steps, from inside; {pictures.BAND}\n"
              "decoders: exact and tilted learn from q, noisy-exact and direct from z*; the table has the others too")
-    return pictures.draw(panels, "", title,
+    return pictures.draw(drawn, "", title,
                          columns=len(PANELS), width=3.6, height=3.0)

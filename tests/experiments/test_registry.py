@@ -7,48 +7,49 @@ from dataclasses import replace
 
 import pytest
 
-from refimpl.checks import InputError
-from refimpl.experiments import cells, figures, rows
-from refimpl.experiments.cells import Cell
+from refimpl.arguments import InputError
+from refimpl.experiments import records, registry
+from refimpl.experiments.training import cells
+from refimpl.experiments.training.cells import Cell
 from refimpl.runs import checkpoint
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch, quick):
     """All cells on few images, with few hidden units and small latents; their own pictures are looked at elsewhere."""
-    right = figures._cell
+    right = registry._cell
 
     def cell(label, dataset, seed, **settings):
         made = right(label, dataset, seed, **settings)
         n = min(made.settings.n, 5)
         return Cell(label, replace(made.settings, limit=100, hidden=6, n=n))
 
-    monkeypatch.setattr(figures, "_cell", cell)
-    monkeypatch.setattr(figures, "LEARNING_RATES", (1e-3,))
-    monkeypatch.setattr(figures, "TUNED", {"direct": ("eps", (0.1,)), "exact": (None, (None,)),
+    monkeypatch.setattr(registry, "_cell", cell)
+    monkeypatch.setattr(registry, "LEARNING_RATES", (1e-3,))
+    monkeypatch.setattr(registry, "TUNED", {"direct": ("eps", (0.1,)), "exact": (None, (None,)),
                                            "gumbel-softmax": ("tau", (0.5,))})
 
 
-@pytest.mark.parametrize("name", [name for name in figures.REGISTRY if name not in (
+@pytest.mark.parametrize("name", [name for name in registry.REGISTRY if name not in (
     "semi-supervised", "labelled-terms", "label-steps", "faces")])
 def test_experiment(tmp_path, name):
     lines = []
     seeds = 2 if name == "structured" else 1
-    runs = figures.run(name, 1, seeds, tmp_path, datasets=["fashion-mnist"], report=lines.append)
-    made = figures.REGISTRY[name].make("fashion-mnist", 0)
+    runs = registry.run(name, 1, seeds, tmp_path, datasets=["fashion-mnist"], report=lines.append)
+    made = registry.REGISTRY[name].make("fashion-mnist", 0)
     assert len(runs) == seeds * len(made) and f"{len(runs)} runs of 1 epoch" in lines[0]
     assert len(lines) == 1 + len(runs) and all("min left" in line for line in lines[1:-1]) and "left" not in lines[-1]
     assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     with open(tmp_path / f"{name}.csv", newline="") as stream:
         assert len(list(csv.DictReader(stream))) == len(runs)
-    assert {record.label for record in rows.found(tmp_path)} == {cell.label for cell in made}
-    table = cells.table(runs, 1, figures.REGISTRY[name].merit)
+    assert {record.label for record in records.found(tmp_path)} == {cell.label for cell in made}
+    table = cells.table(runs, 1, registry.REGISTRY[name].merit)
     assert table and all(found == seeds and math.isfinite(mean) for _, _, found, mean, _ in table)
 
 
 def test_cells_are_skipped_when_done_and_lengthened_when_not(tmp_path):
     def run(epochs, seeds):
-        return figures.run("structured", epochs, seeds, tmp_path, datasets=["fashion-mnist"], report=lines.append)
+        return registry.run("structured", epochs, seeds, tmp_path, datasets=["fashion-mnist"], report=lines.append)
 
     lines: list[str] = []
     run(1, 2)
@@ -62,10 +63,10 @@ def test_cells_are_skipped_when_done_and_lengthened_when_not(tmp_path):
 
 
 def test_folders_differ():
-    made = [cell.folder for experiment in figures.REGISTRY.values() for dataset in experiment.datasets
+    made = [cell.folder for experiment in registry.REGISTRY.values() for dataset in experiment.datasets
             for seed in (0, 1)
             for cell in experiment.make(dataset, seed)]
-    for experiment in figures.REGISTRY.values():
+    for experiment in registry.REGISTRY.values():
         folders = [cell.folder for dataset in experiment.datasets for cell in experiment.make(dataset, 0)]
         assert len(set(folders)) == len(folders)
     assert all("/" not in folder and " " not in folder for folder in made)
@@ -76,20 +77,20 @@ def test_folders_differ():
                                        dict(epochs=1, seeds=1, jobs=65), dict(epochs=1, seeds=101)])
 def test_numbers_out_of_range(tmp_path, arguments):
     with pytest.raises(InputError):
-        figures.run("convergence", out=tmp_path, datasets=["mnist"], report=lambda line: None, **arguments)
+        registry.run("convergence", out=tmp_path, datasets=["mnist"], report=lambda line: None, **arguments)
 
 
 @pytest.fixture
 def passed_on(monkeypatch):
-    """What figures.run passes on, with nothing trained or drawn: (loads, cells run, cells collected, files written)."""
+    """What registry.run passes on, nothing trained or drawn: (loads, cells run, cells collected, files written)."""
     loads, ran, collected, written = [], [], [], []
-    monkeypatch.setattr(figures.data, "load", lambda *arguments: loads.append(arguments))
+    monkeypatch.setattr(registry.data, "load", lambda *arguments: loads.append(arguments))
     monkeypatch.setattr(cells, "run_cells", lambda *arguments: ran.append(arguments))
     monkeypatch.setattr(cells, "collect", lambda made, folder: collected.append(made) or {})
     monkeypatch.setattr(cells, "write_results", lambda runs, folder, name: written.append(folder / name) or [])
-    monkeypatch.setattr(figures.plots, "save", lambda figure, path: written.append(path))
-    for name, entry in figures.REGISTRY.items():
-        monkeypatch.setitem(figures.REGISTRY, name, replace(
+    monkeypatch.setattr(registry.plots, "save", lambda figure, path: written.append(path))
+    for name, entry in registry.REGISTRY.items():
+        monkeypatch.setitem(registry.REGISTRY, name, replace(
             entry, draw=lambda runs, title: title, further=lambda runs, folder: {"more.png": None}))
     return loads, ran, collected, written
 
@@ -98,31 +99,32 @@ def test_what_an_experiment_passes_on(tmp_path, passed_on):
     """The largest numbers allowed; the data are looked at first, in the folder that was named."""
     loads, ran, collected, written = passed_on
     lines: list[str] = []
-    figures.run("structured", 100_000, 100, tmp_path / "x", 64, ["mnist", "omniglot"], "/data", lines.append)
+    registry.run("structured", 100_000, 100, tmp_path / "x", 64, ["mnist", "omniglot"], "/data", lines.append)
     assert loads == [("mnist", "/data"), ("omniglot", "/data")]
     ((made, *rest),) = ran
     assert rest == [100_000, tmp_path / "x", 64, "/data", lines.append] and len(made) == 2 * 100 * 5
     assert {(cell.settings.dataset, cell.settings.seed) for cell in made} == {
         (dataset, seed) for dataset in ("mnist", "omniglot") for seed in range(100)}
     assert written == [tmp_path / "x" / name for name in ("structured", "structured.png", "more.png")]
-    assert lines == ["structured: 1000 runs of 100000 epochs; you may stop it at any time, and the same command continues"]
+    assert lines == ["structured: 1000 runs of 100000 epochs; you may stop it at any time, and the same command "
+                     "continues"]
 
 
 def test_all_that_the_folder_holds_is_drawn(tmp_path, passed_on):
     """Of this call's data sets and of the paper's, of any seed and label."""
     _, ran, collected, _ = passed_on
-    some = [figures.REGISTRY["binary"].make(dataset, seed)[place]
+    some = [registry.REGISTRY["binary"].make(dataset, seed)[place]
             for dataset, seed, place in (("fashion-mnist", 0, 2), ("mnist", 57, 1), ("omniglot", 99, 0))]
     for cell in some:
         (tmp_path / cell.folder).mkdir()
-    figures.run("binary", 1, 1, tmp_path, datasets=["omniglot"], report=lambda line: None, only=["arm"])
+    registry.run("binary", 1, 1, tmp_path, datasets=["omniglot"], report=lambda line: None, only=["arm"])
     assert [cell.label for cell in ran[0][0]] == ["arm"]
     assert {cell.folder for cell in collected[0]} == {cell.folder for cell in some}
-    figures.run("binary", 1, 1, tmp_path, datasets=["mnist"], report=lambda line: None)
+    registry.run("binary", 1, 1, tmp_path, datasets=["mnist"], report=lambda line: None)
     assert {cell.folder for cell in collected[1]} == {cell.folder for cell in some[:2]}
 
 
 @pytest.mark.parametrize("name, value, most", [("epochs", 100_001, 100_000), ("seeds", 101, 100), ("jobs", 65, 64)])
 def test_a_number_out_of_range_is_named(tmp_path, name, value, most):
     with pytest.raises(InputError, match=f"^--{name} must be at most {most} and at least 1, got {value}$"):
-        figures.run("joint", **{"epochs": 1, "seeds": 1, "out": tmp_path / "x", name: value})
+        registry.run("joint", **{"epochs": 1, "seeds": 1, "out": tmp_path / "x", name: value})

@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from refimpl import data
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 from refimpl.experiments import options
-from refimpl.experiments.rows import measured
+from refimpl.experiments.records import measured
 from refimpl.models.vae import VAE
 from refimpl.runs import checkpoint, streams
 from refimpl.runs.vae import VAERun

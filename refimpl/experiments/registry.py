@@ -23,10 +23,12 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from refimpl import data, plots
-from refimpl.checks import InputError, Options, unknown
-from refimpl.experiments import cells, columns, drawings, faces_experiment, options, semi_supervised
-from refimpl.experiments.cells import Cell
-from refimpl.experiments.rows import Record
+from refimpl.arguments import InputError, Options, unknown
+from refimpl.experiments import columns, options
+from refimpl.experiments.faces import experiment as faces_experiment
+from refimpl.experiments.records import Record
+from refimpl.experiments.training import cells, panels, semi_supervised
+from refimpl.experiments.training.cells import Cell
 from refimpl.runs.vae import VAESettings
 from refimpl.system.files import output_folder
 
@@ -171,20 +173,20 @@ def tuning(dataset: str, seed: int) -> list[Cell]:
 ALL = ("mnist", "fashion-mnist", "omniglot")
 REGISTRY = {entry.name: entry for entry in (
     Experiment("binary", "slide 31: n = 15 binary variables, every estimator", ("fashion-mnist", "mnist"), "test_elbo",
-               binary, drawings.binary),
+               binary, panels.binary),
     Experiment("joint", "slides 29 and 30: coordinate-wise and joint arg max, n = 8 and 12", ("mnist",), "test_elbo",
-               joint, drawings.joint),
+               joint, panels.joint),
     Experiment("structured", "slide 32: structured encoders", ("fashion-mnist",), "test_log_likelihood", structured,
-               drawings.structured),
+               panels.structured),
     Experiment("latent-sizes", "supplement, figure 1: k = 20, 30, 40, 50", ALL, "test_elbo", latent_sizes,
-               drawings.latent_sizes),
-    Experiment("convergence", "slides 23 and 24: k = 10 and 50", ALL, "test_elbo", convergence, drawings.convergence),
+               panels.latent_sizes),
+    Experiment("convergence", "slides 23 and 24: k = 10 and 50", ALL, "test_elbo", convergence, panels.convergence),
     Experiment("plateau", "what leaves the plateau: direct's bias, its noise, or its decoder's sample", ALL[:2],
-               "test_elbo", plateau, drawings.plateau),
+               "test_elbo", plateau, panels.plateau),
     Experiment("plateau-exits", "which half of direct's bias leaves the plateau", ALL[:2], "test_elbo", plateau_exits,
-               drawings.plateau_exits),
+               panels.plateau_exits),
     Experiment("tuning", "every method at every setting, to be chosen on the validation part", ALL[:1], "valid_elbo",
-               tuning, drawings.tuning),
+               tuning, panels.tuning),
     Experiment("semi-supervised", "slide 33: a few labels", ("mnist", "fashion-mnist"), "test_elbo",
                semi_supervised.by_labels, semi_supervised.draw, semi_supervised.lines, semi_supervised.grids),
     Experiment("labelled-terms", "slide 33: what 100 labels teach", ("mnist",), "test_elbo", semi_supervised.by_term,

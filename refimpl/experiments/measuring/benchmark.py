@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from refimpl import data, estimators
-from refimpl.checks import Options
+from refimpl.arguments import Options
 from refimpl.experiments import options
-from refimpl.experiments.rows import measured
+from refimpl.experiments.records import measured
 from refimpl.runs import kind_of
 from refimpl.runs.loop import train_epoch
 from refimpl.runs.mixture import MixtureSettings

@@ -10,9 +10,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from refimpl import joint, plots
-from refimpl.checks import InputError
-from refimpl.experiments import options
+from refimpl.arguments import InputError
 from refimpl.data import faces
+from refimpl.experiments import options
 from refimpl.plots import images
 
 

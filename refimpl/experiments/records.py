@@ -1,7 +1,7 @@
 """What was measured, as small text files that are kept with the pages that quote them: one file a run.
 
     # refimpl rows 2
-    # {"experiment": "binary", "label": "direct", "commits": ["960579f7e4fc"], "threads": [1], "settings": {"dataset": "mnist", ...}}
+    # {"experiment": "binary", "label": "direct", "commits": ["960579f7e4fc"], "threads": [1], "settings": {...}}
     epoch,test_elbo,test_log_likelihood,gap,seconds,evaluations
     1,-245.3102,...
 
@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 from refimpl.experiments import columns
 from refimpl.system.commit import commit, threads
 from refimpl.system.files import output_folder, read_whole, write_text

@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 
 from refimpl import plots
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 from refimpl.runs import KINDS, checkpoint
 from refimpl.runs.protocol import Row
 from refimpl.runs.settings import RunSettings, unregistered

@@ -15,8 +15,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from refimpl import gumbel, plots
-from refimpl.checks import InputError
-from refimpl.experiments import options, verify
+from refimpl.arguments import InputError
+from refimpl.experiments import options
+from refimpl.experiments.theory import verify
 from refimpl.plots import walls
 from refimpl.plots.explorer import Explorer
 

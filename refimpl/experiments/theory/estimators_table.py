@@ -17,10 +17,10 @@ from matplotlib.figure import Figure
 from scipy.special import softmax
 
 from refimpl import estimators, joint, plots
-from refimpl.experiments import options
 from refimpl.estimators import Estimator
-from refimpl.experiments.evidence import EVENTS, RELATIVE, allowed
-from refimpl.experiments.rows import Record, measured
+from refimpl.experiments import options
+from refimpl.experiments.records import Record, measured
+from refimpl.experiments.theory.evidence import EVENTS, RELATIVE, allowed
 from refimpl.latent.independent import Independent
 from refimpl.models.toy import Toy
 from refimpl.system.files import output_folder

@@ -17,17 +17,17 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from refimpl.checks import InputError
-from refimpl.experiments.rows import Record, put, thinned
+from refimpl.arguments import InputError
+from refimpl.experiments.records import Record, put, thinned
 from refimpl.plots.runs import of_run
 from refimpl.runs import checkpoint, kind_of, loop
 from refimpl.runs.protocol import Row
-from refimpl.runs.settings import RunSettings, arguments
+from refimpl.runs.settings import RunSettings, command_line
 from refimpl.system.files import write_text
 
 MEASURED = ("accuracy", "valid_accuracy", "test_elbo", "test_log_likelihood", "reconstruction", "class_kl",
             "gaussian_kl", "gap", "seconds", "evaluations")
-PACKAGE = Path(__file__).resolve().parent.parent.parent             # where a process of its own finds refimpl
+PACKAGE = Path(__file__).resolve().parents[3]             # where a process of its own finds refimpl
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def run_cells(cells: Sequence[Cell], epochs: int, out: Path, jobs: int, data_dir
 
 
 def _start(cell: Cell, epochs: int, folder: Path, data_dir: str | None, stdin: int) -> subprocess.Popen:
-    command = [sys.executable, "-m", "refimpl", kind_of(cell.settings).COMMAND, *arguments(cell.settings),
+    command = [sys.executable, "-m", "refimpl", kind_of(cell.settings).COMMAND, *command_line(cell.settings),
                "--epochs", str(epochs), "--out", str(folder)]
     command += ["--data-dir", str(data_dir)] if data_dir else []
     command += ["--resume"] if (folder / checkpoint.FILE).exists() else []

@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from refimpl import direct, exact, gumbel, plots
-from refimpl.experiments.evidence import SMALLEST
+from refimpl.experiments.theory.evidence import SMALLEST
 
 AVERAGED = 100              # samples that the mean squared error averages
 

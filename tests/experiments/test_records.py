@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from refimpl.checks import InputError
-from refimpl.experiments import rows
-from refimpl.experiments.rows import Record
+from refimpl.arguments import InputError
+from refimpl.experiments import records
+from refimpl.experiments.records import Record
 from refimpl.runs.mixture import MixtureSettings
 from refimpl.runs.vae import VAESettings
 from tests.experiments.records import RUN, TABLE
@@ -17,20 +17,20 @@ from tests.settings import mixture, vae
 
 
 def same(one: Record, other: Record) -> bool:
-    return rows.text(one) == rows.text(other) and one.file == other.file
+    return records.text(one) == records.text(other) and one.file == other.file
 
 
 @pytest.mark.parametrize("record", [RUN, TABLE])
 def test_written_and_read_it_is_the_same(record, tmp_path):
-    rows.put(tmp_path, record)
-    assert same(rows.read(tmp_path / record.file), record) and same(rows.read_all(tmp_path)[0], record)
-    assert same(rows.found(tmp_path / record.file)[0], record)
+    records.put(tmp_path, record)
+    assert same(records.read(tmp_path / record.file), record) and same(records.read_all(tmp_path)[0], record)
+    assert same(records.found(tmp_path / record.file)[0], record)
 
 
 def test_names_of_files():
     assert RUN.file == "binary/mnist-rebar_as_released-seed3.csv"
     assert TABLE.file == "estimators/n__4_k__2.csv"
-    assert rows.file_name("eps 0.03, lr 0.001") == "eps_0p03_lr_0p001"       # and not that of eps 0.3, lr 0.01
+    assert records.file_name("eps 0.03, lr 0.001") == "eps_0p03_lr_0p001"       # and not that of eps 0.3, lr 0.01
 
 
 def test_what_a_record_says_of_its_epochs():
@@ -43,36 +43,38 @@ def test_what_a_record_says_of_its_epochs():
 def test_which_rows_of_a_long_run_are_kept():
     every = [{"epoch": float(epoch), "test_elbo": -1.0, "test_log_likelihood": -1.0, "train_elbo": 5.0}
              for epoch in range(1, 44)]
-    kept = rows.thinned(every)
+    kept = records.thinned(every)
     assert [row["epoch"] for row in kept] == [*range(1, 21), 25, 30, 35, 40, 43]
     assert set(kept[0]) == {"epoch", "test_elbo", "test_log_likelihood"}
     for row in every:                               # exact bounds each seventh epoch only: all of those are kept
         row["test_log_likelihood"] = -1.0 if row["epoch"] % 7 == 0 else math.nan
-    assert [row["epoch"] for row in rows.thinned(every)] == [*range(1, 22), 25, 28, 30, 35, 40, 42, 43]
+    assert [row["epoch"] for row in records.thinned(every)] == [*range(1, 22), 25, 28, 30, 35, 40, 42, 43]
 
 
 DAMAGED = {
-    "empty": "", "no rows": "\n".join(rows.text(RUN).split("\n")[:3]) + "\n", "other": "epoch,test_elbo\n1,2\n",
-    "head cut": rows.text(RUN).replace('"settings"', '"set'), "no label": rows.text(RUN).replace('"label"', '"words"'),
-    "settings a list": rows.text(RUN).replace('{"dataset": "mnist", "seed": 3, "eps": null, "lr": 0.001}', "[]"),
-    "a line too short": rows.text(RUN).replace("1,,4.5", "1,"),
-    "a word in a run": rows.text(RUN).replace("-200.125", "lots"), "infinite": rows.text(RUN).replace("4.5", "inf"),
-    "epochs that fall": rows.text(RUN).replace("\n2,", "\n0,"),
-    "an epoch twice": rows.text(RUN).replace("\n2,", "\n1,"),
-    "a column twice": rows.text(RUN).replace("seconds", "epoch"),
-    "a seed in words": rows.text(RUN).replace('"seed": 3', '"seed": "x"'),
-    "a way out of the folder": rows.text(RUN).replace('"binary"', '"../binary"'),
-    "no epoch": re.sub("\n1,.*\n2,", "\n,,,,,,\n,", rows.text(RUN)),
-    "an epoch that is no number": rows.text(RUN).replace("\n2,", "\nnan,"),
-    "half an epoch": rows.text(RUN).replace("\n2,", "\n1.5,"),
-    "a column missing": rows.text(RUN).replace("test_log_likelihood", "test_likelihood"),
-    "a page's mark in a commit": rows.text(RUN).replace('"abc"', '"a\\n<!-- end of report -->"'),
-    "a column of a page in a label": rows.text(RUN).replace("rebar as", "rebar | as"),
-    "HTML in a word": rows.text(TABLE).replace("exact", "<b>exact"),
-    "a link in a word": rows.text(TABLE).replace("exact", "[exact](x)"),
-    "no table of ours": rows.text(TABLE).replace("n = 4", "n is 4"),
-    "a count that is none": rows.text(TABLE).replace("0.5,4,", "0.5,4.5,"),
-    "a quote": rows.text(TABLE).replace("exact", '"exact'), "deep": "# refimpl rows 2\n# " + "[" * 10**5 + "\n\n"}
+    "empty": "", "no rows": "\n".join(records.text(RUN).split("\n")[:3]) + "\n", "other": "epoch,test_elbo\n1,2\n",
+    "head cut": records.text(RUN).replace('"settings"', '"set'),
+    "no label": records.text(RUN).replace('"label"', '"words"'),
+    "settings a list": records.text(RUN).replace('{"dataset": "mnist", "seed": 3, "eps": null, "lr": 0.001}', "[]"),
+    "a line too short": records.text(RUN).replace("1,,4.5", "1,"),
+    "a word in a run": records.text(RUN).replace("-200.125", "lots"),
+    "infinite": records.text(RUN).replace("4.5", "inf"),
+    "epochs that fall": records.text(RUN).replace("\n2,", "\n0,"),
+    "an epoch twice": records.text(RUN).replace("\n2,", "\n1,"),
+    "a column twice": records.text(RUN).replace("seconds", "epoch"),
+    "a seed in words": records.text(RUN).replace('"seed": 3', '"seed": "x"'),
+    "a way out of the folder": records.text(RUN).replace('"binary"', '"../binary"'),
+    "no epoch": re.sub("\n1,.*\n2,", "\n,,,,,,\n,", records.text(RUN)),
+    "an epoch that is no number": records.text(RUN).replace("\n2,", "\nnan,"),
+    "half an epoch": records.text(RUN).replace("\n2,", "\n1.5,"),
+    "a column missing": records.text(RUN).replace("test_log_likelihood", "test_likelihood"),
+    "a page's mark in a commit": records.text(RUN).replace('"abc"', '"a\\n<!-- end of report -->"'),
+    "a column of a page in a label": records.text(RUN).replace("rebar as", "rebar | as"),
+    "HTML in a word": records.text(TABLE).replace("exact", "<b>exact"),
+    "a link in a word": records.text(TABLE).replace("exact", "[exact](x)"),
+    "no table of ours": records.text(TABLE).replace("n = 4", "n is 4"),
+    "a count that is none": records.text(TABLE).replace("0.5,4,", "0.5,4.5,"),
+    "a quote": records.text(TABLE).replace("exact", '"exact'), "deep": "# refimpl rows 2\n# " + "[" * 10**5 + "\n\n"}
 
 
 @pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
@@ -80,8 +82,8 @@ def test_damaged_files_are_refused_in_one_line_and_not_overwritten(content, tmp_
     path = tmp_path / RUN.file
     path.parent.mkdir()
     path.write_text(content)
-    for use in (lambda: rows.read(path), lambda: rows.read_all(tmp_path), lambda: rows.found(path),
-                lambda: rows.take(tmp_path, RUN)):
+    for use in (lambda: records.read(path), lambda: records.read_all(tmp_path), lambda: records.found(path),
+                lambda: records.take(tmp_path, RUN)):
         with pytest.raises(InputError) as problem:
             use()
         assert "is damaged, or is no file of rows" in str(problem.value) and "\n" not in str(problem.value)
@@ -89,69 +91,69 @@ def test_damaged_files_are_refused_in_one_line_and_not_overwritten(content, tmp_
 
 
 def test_bytes_that_are_no_text_and_files_that_are_too_large(tmp_path):
-    for content in (b"\xff\xfe# refimpl", rows.text(RUN).encode() + b"3,1,1\n" * 200_000):
+    for content in (b"\xff\xfe# refimpl", records.text(RUN).encode() + b"3,1,1\n" * 200_000):
         (tmp_path / "x.csv").write_bytes(content)
         with pytest.raises(InputError, match="is damaged"):
-            rows.read(tmp_path / "x.csv")
+            records.read(tmp_path / "x.csv")
 
 
 def test_another_version_of_the_format(tmp_path):
     path = tmp_path / "x.csv"
-    path.write_text(rows.text(RUN).replace("rows 2", "rows 3"))
+    path.write_text(records.text(RUN).replace("rows 2", "rows 3"))
     with pytest.raises(InputError, match="x.csv is of another version of the format: '# refimpl rows 2' is read here$"):
-        rows.read(path)
+        records.read(path)
 
 
 def test_a_run_of_other_settings_under_the_same_label(tmp_path):
-    assert rows.take(tmp_path, RUN)
+    assert records.take(tmp_path, RUN)
     other = replace(RUN, settings={**RUN.settings, "lr": 2e-3, "k": 5})
     with pytest.raises(InputError, match=r"holds a run of other settings \(lr, k\) under the same label"):
-        rows.take(tmp_path, other)
-    assert same(rows.read(tmp_path / RUN.file), RUN)
+        records.take(tmp_path, other)
+    assert same(records.read(tmp_path / RUN.file), RUN)
     newer = replace(RUN, settings={**RUN.settings, "learn_from": None})         # a setting that was not there yet
-    assert rows.take(tmp_path, newer)
+    assert records.take(tmp_path, newer)
 
 
 def test_two_labels_with_one_name_of_a_file_are_not_one_run(tmp_path):
     one, other = (replace(RUN, label=label) for label in ("direct, decoder q", "direct decoder q"))
     assert one.file == other.file
-    rows.put(tmp_path, one)
-    for write in (rows.put, rows.take):
+    records.put(tmp_path, one)
+    for write in (records.put, records.take):
         with pytest.raises(InputError, match="holds the rows of 'direct, decoder q', and those of 'direct decoder q'"):
             write(tmp_path, other)
-    assert same(rows.read(tmp_path / one.file), one)
+    assert same(records.read(tmp_path / one.file), one)
 
 
 def test_lines_that_git_ended_in_its_own_way_are_read(tmp_path):
-    rows.put(tmp_path, RUN)
+    records.put(tmp_path, RUN)
     path = tmp_path / RUN.file
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
-    assert same(rows.read(path), RUN)
+    assert same(records.read(path), RUN)
 
 
 def test_a_longer_run_stays_and_a_longer_one_is_taken(tmp_path):
     shorter, longer = replace(RUN, rows=RUN.rows[:1]), replace(RUN, rows=[*RUN.rows, {**RUN.rows[0], "epoch": 3.0}])
-    assert rows.take(tmp_path, RUN) and not rows.take(tmp_path, shorter)
-    assert same(rows.read(tmp_path / RUN.file), RUN)
-    assert rows.take(tmp_path, longer) and same(rows.read(tmp_path / RUN.file), longer)
+    assert records.take(tmp_path, RUN) and not records.take(tmp_path, shorter)
+    assert same(records.read(tmp_path / RUN.file), RUN)
+    assert records.take(tmp_path, longer) and same(records.read(tmp_path / RUN.file), longer)
 
 
 def test_a_file_must_have_the_name_of_its_run(tmp_path):
-    rows.put(tmp_path, RUN)
+    records.put(tmp_path, RUN)
     (tmp_path / RUN.file).rename(tmp_path / "binary" / "other.csv")
     with pytest.raises(InputError, match="a file must have the name of its run"):
-        rows.read_all(tmp_path)
+        records.read_all(tmp_path)
 
 
 def test_rows_are_looked_for_below_a_folder_of_that_name(tmp_path):
-    rows.put(tmp_path / "run" / "rows", RUN)
+    records.put(tmp_path / "run" / "rows", RUN)
     (tmp_path / "run" / "metrics.csv").write_text("epoch\n1\n")                # a run's own file is none of them
-    assert [record.label for record in rows.found(tmp_path / "run")] == [RUN.label]
+    assert [record.label for record in records.found(tmp_path / "run")] == [RUN.label]
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="holds no rows"):
-        rows.found(tmp_path / "empty")
+        records.found(tmp_path / "empty")
     with pytest.raises(InputError, match="is missing"):
-        rows.found(tmp_path / "none")
+        records.found(tmp_path / "none")
 
 
 # --- the first version of the format ----------------------------------------------------------------------------------
@@ -189,28 +191,28 @@ def test_rows_of_the_first_version_are_read_with_the_settings_that_they_would_ha
     common = {"epoch": 1.0, "test_elbo": -151.25, "seconds": 4.5, "evaluations": 8e5}
     more = {"valid_elbo": -150.5, "test_log_likelihood": -149.0, "gap": 2.25}
     run = replace(RUN, rows=[common | (more if name != "mixture" else {"accuracy": 0.5, "valid_accuracy": 0.75})])
-    path.write_text(rows.text(replace(run, settings=written)).replace("rows 2", "rows 1"))
-    record = rows.read(path)
+    path.write_text(records.text(replace(run, settings=written)).replace("rows 2", "rows 1"))
+    record = records.read(path)
     kind, made = (MixtureSettings, mixture(**flat)) if name == "mixture" else (VAESettings, vae(**flat))
     now = made.resolved().as_dict()
     assert record.settings == {key: value for key, value in now.items() if not key.startswith("file_")}
     assert list(record.settings) == [key for key in now if not key.startswith("file_")]
     assert kind.from_dict(record.settings).resolved() == made.resolved()
     assert (record.label, record.commits, record.rows[0]) == (run.label, run.commits, run.rows[0])
-    rows.put(tmp_path, record)                                                          # kept as it is written now
+    records.put(tmp_path, record)                                                          # kept as it is written now
     content = (tmp_path / record.file).read_text()
-    assert content.startswith("# refimpl rows 2\n") and same(rows.read(tmp_path / record.file), record)
-    assert rows.take(tmp_path, rows.read(path))                                         # the same run, not another
+    assert content.startswith("# refimpl rows 2\n") and same(records.read(tmp_path / record.file), record)
+    assert records.take(tmp_path, records.read(path))                         # the same run, not another
 
 
 def test_tables_of_the_first_version_stay_as_they_are(tmp_path):
-    (tmp_path / "old.csv").write_text(rows.text(TABLE).replace("rows 2", "rows 1"))
-    assert same(rows.read(tmp_path / "old.csv"), TABLE)
-    (tmp_path / "bad.csv").write_text(rows.text(RUN).replace("rows 2", "rows 1").replace(
+    (tmp_path / "old.csv").write_text(records.text(TABLE).replace("rows 2", "rows 1"))
+    assert same(records.read(tmp_path / "old.csv"), TABLE)
+    (tmp_path / "bad.csv").write_text(records.text(RUN).replace("rows 2", "rows 1").replace(
         '{"dataset": "mnist", "seed": 3, "eps": null, "lr": 0.001}', '[]'))
     with pytest.raises(InputError, match="is damaged, or is no file of rows$"):
-        rows.read(tmp_path / "bad.csv")
+        records.read(tmp_path / "bad.csv")
     for settings in ({"estimator": "direct", "tau": 0.5}, {"estimator": "direct", "solver": "milp", "eps": 0.1}):
-        (tmp_path / "bad.csv").write_text(rows.text(replace(RUN, settings=settings)).replace("rows 2", "rows 1"))
+        (tmp_path / "bad.csv").write_text(records.text(replace(RUN, settings=settings)).replace("rows 2", "rows 1"))
         with pytest.raises(InputError, match="is damaged, or is no file of rows$"):
-            rows.read(tmp_path / "bad.csv")
+            records.read(tmp_path / "bad.csv")

@@ -12,11 +12,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from refimpl import data, plots
-from refimpl.checks import InputError
+from refimpl.arguments import InputError
 from refimpl.data import faces
-from refimpl.experiments import cells, faces_judge
-from refimpl.experiments.cells import Cell
-from refimpl.experiments.rows import Record, measured
+from refimpl.experiments.faces import judge as faces_judge
+from refimpl.experiments.records import Record, measured
+from refimpl.experiments.training import cells
+from refimpl.experiments.training.cells import Cell
 from refimpl.plots import runs as pictures_of_runs
 from refimpl.runs import checkpoint, streams
 from refimpl.runs.mixture import PRETRAIN_BATCH, MixtureSettings, attribute_columns

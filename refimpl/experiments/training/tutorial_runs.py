@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refimpl.checks import InputError, Options, unknown
+from refimpl.arguments import InputError, Options, unknown
 from refimpl.runs import checkpoint, kind_of, loop
 from refimpl.runs.mixture import MixtureSettings
 from refimpl.runs.protocol import Row, Run
@@ -24,7 +24,7 @@ from refimpl.runs.settings import RunSettings
 from refimpl.runs.vae import VAESettings
 from refimpl.system.files import output_folder, read_arrays, write_whole
 
-FOLDER = Path(__file__).resolve().parent.parent.parent / "tutorials" / "runs"
+FOLDER = Path(__file__).resolve().parents[3] / "tutorials" / "runs"
 
 
 class Plan(NamedTuple):

@@ -1,0 +1,1 @@
+"""Drawn faces, one binary variable for each attribute (slides 2 and 25)."""

@@ -1,0 +1,1 @@
+"""Measurements on models that are trained or being trained: noise, bias, time, yardsticks."""
