@@ -294,7 +294,7 @@ def positive(name: str, value: float) -> float:
 def _within(name: str, value: float, limits: tuple[float, float]) -> float:
     found, (least, most) = number(name, value), limits
     if not least <= found <= most:
-        raise ValueError(f"{name} must be at least {least:.10g} and at most {most:.10g}, got {found:.10g}")
+        raise ValueError(f"{name} must be at least {least:.10g} and at most {most:.10g}, got {found:g}")
     return found
 
 

@@ -139,7 +139,8 @@ class Clocks(NamedTuple):
         with np.errstate(divide="ignore"):
             log_fall = s[..., :-1] + np.log(drop * mean_slope)           # e^{s_m} (1 - e^-step) / eps
         # C(a_i) / a_i = sum over j favoured more (before i) of w_j e^{s_j}  +  e^{s_i} sum over the others, with i,
-        # of w_j.  Both are running sums over the sorted values; the first is shifted by one place, as i itself is not in it.
+        # of w_j.  Both are running sums over the sorted values; the first is shifted by one place, as i itself is not
+        # in it.
         favoured_more = np.full(s.shape, -np.inf)
         favoured_more[..., 1:] = np.logaddexp.accumulate(log_w + s, axis=-1)[..., :-1]
         others = np.logaddexp.accumulate(log_w[..., ::-1], axis=-1)[..., ::-1]
@@ -158,8 +159,9 @@ class Clocks(NamedTuple):
     def leave_rate(self) -> np.ndarray:
         """P(z* = i, z*(eps) != i) / eps = (q_i - P(i, i)) / eps, without that subtraction: a tiny eps costs digits.
 
-        q_i - P(i, i) = w_i (C(a_i) - 1) / C(a_i), and C(a_i) - 1 = sum over j before i of w_j (e^{s_j - s_i} - 1), which
-        by parts is e^{-s_i} sum over m before i of (e^{s_m} - e^{s_{m+1}}) (w_1 + ... + w_m): positive terms only.
+        q_i - P(i, i) = w_i (C(a_i) - 1) / C(a_i), and C(a_i) - 1 = sum over j before i of w_j (e^{s_j - s_i} - 1),
+        which by parts is e^{-s_i} sum over m before i of (e^{s_m} - e^{s_{m+1}}) (w_1 + ... + w_m): all terms
+        are positive.
         """
         log_W = np.logaddexp.accumulate(self.log_w, axis=-1)
         log_excess = np.full(self.s.shape, -np.inf)                        # the most favoured value never leaves

@@ -101,8 +101,8 @@ def test_an_estimator_of_one_s_own_trains_and_is_drawn_and_measured(mine, capsys
         assert len(list(csv.DictReader(stream))) == 1
     done = called(mine, "compare", "runs/mine", "--save", "mine.png")
     assert done.returncode == 0 and (mine / "mine.png").read_bytes().startswith(b"\x89PNG"), done.stderr
-    short = ("from refimpl.experiments import estimators_table as table; table.WARM_UP = 5; "
-             "import runpy; runpy.run_path('mine.py', run_name='__main__')")
+    short = ("from refimpl.experiments.theory import estimators_table as table; "
+             "table.WARM_UP = 5; import runpy; runpy.run_path('mine.py', run_name='__main__')")
     done = spawn.python("-c", short, "measure", "estimators", "--n", "2", "--k", "2", "--samples", "5000", "--out",
                         "runs/e", cwd=mine)
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("mine ")]

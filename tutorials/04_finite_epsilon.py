@@ -398,8 +398,8 @@ plt.show()
 # $$|\text{bias}|_1 \le \left( \frac{e^{\epsilon\, \text{range}} - 1}{\epsilon\, \text{range}} - 1 \right) |\text{gradient}|_1$$
 #
 # (`refimpl/experiments/theory/choosing_eps.py` has the proof, of four lines.) At $\epsilon = 1/\text{range}$ the
-# bracket is $e - 2 = 0.72$; from $1.26/\text{range}$ on the bias may be longer than the gradient. So $\epsilon$ shall be at most
-# $1/\text{range}$.
+# bracket is $e - 2 = 0.72$; from $1.26/\text{range}$ on the bias may be longer than the gradient. So $\epsilon$
+# shall be at most $1/\text{range}$.
 #
 # How much smaller it should be depends on the noise. An estimate is noisy because only few draws change their winner.
 # So count how many of the $M$ draws do so at $\epsilon = 1/\text{range}$. The rule is
@@ -685,4 +685,5 @@ plt.show()
 #
 # [Chapter 5](05_backpropagation.ipynb) builds the networks, [chapter 6](06_discrete_vae.ipynb) trains them. In the
 # package: `refimpl/coupling.py`, whose `joint_law` has the whole of $P_{ij}$, and
-# `refimpl/experiments/theory/choosing_eps.py`. `python -m refimpl explore` has sliders for $\epsilon$, $h$ and the spread of $f$.
+# `refimpl/experiments/theory/choosing_eps.py`. `python -m refimpl explore` has sliders for $\epsilon$, $h$ and the
+# spread of $f$.

@@ -23,8 +23,9 @@ OVERWRITES = "overwrite these files, which the repository tracks"
 
 
 def _add_data_dir(parser: Parser) -> None:
-    parser.add_argument("--data-dir", type=folder_name, help="folder to look for data in first; Omniglot needs it "
-                                                             "(default: the environment variable REFIMPL_DATA_DIR, if it is set)")
+    parser.add_argument("--data-dir", type=folder_name,
+                        help="folder to look for data in first; Omniglot needs it (default: the environment variable "
+                             "REFIMPL_DATA_DIR, if it is set)")
 
 
 def _add_out(parser: Parser, default: str | None, holds: str) -> None:
@@ -150,8 +151,9 @@ def _add_made(make: Commands) -> None:
     report = command("report", commands.report, "all tables and charts of README.md, results.md and attributes.md")
     report.add_argument("--write", action="store_true", help=f"{OVERWRITES}; without it nothing changes, and the "
                         "status is 1 if something would")
-    report.add_argument("--add", nargs="+", type=folder_name, default=[], metavar="DIR", help="first add the rows below "
-                        "these folders of `experiment` and `measure` to tutorials/rows; needs --write")
+    report.add_argument("--add", nargs="+", type=folder_name, default=[], metavar="DIR",
+                        help="first add the rows below these folders of `experiment` and `measure` to "
+                             "tutorials/rows; needs --write")
     report.add_argument("--root", type=folder_name, default=REPOSITORY, help="folder of README.md and tutorials/")
 
     runs = command("tutorial-runs", commands.tutorial_runs, "the small trained runs that the tutorials load")

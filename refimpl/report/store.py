@@ -61,16 +61,16 @@ class Store:
     @classmethod
     def read(cls, folder: Path, refused: Callable[[InputError], None] | None = None) -> Store:
         """The records below a folder; what is wrong with one goes to refused(problem), and the others are read."""
-        records = []
+        kept = []
         for record in records.read_all(folder, refused):
             try:
                 registry.check(record)
-                records.append(record)
+                kept.append(record)
             except InputError as problem:
                 if refused is None:
                     raise
                 refused(problem)
-        return cls(records)
+        return cls(kept)
 
     def of(self, experiment: str, dataset: str | None = None, label: str | None = None) -> list[Record]:
         """The records of an experiment, by seed, of one data set or label if they are named.

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from refimpl.experiments.measuring import joint_argmax
 from refimpl.experiments.theory import estimators_table
-from refimpl.plots import theorem1
+from refimpl.experiments.theory import theorem1
 from refimpl.runs import checkpoint
 from tests.cli.helpers import SMALL, assert_refused, call, every_command, snapshot
 from tests.settings import vae

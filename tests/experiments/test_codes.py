@@ -33,7 +33,7 @@ def test_counts_of_a_run(tmp_path, capsys):
     assert np.allclose(now.shares.sum(axis=1), 1)
     assert cli.main(["measure", "codes", str(tmp_path)]) == 0
     assert "different z" in capsys.readouterr().out
-    assert cli.main(["measure", "codes", str(tmp_path / "none")]) == 2
+    assert_refused(capsys, ["measure", "codes", tmp_path / "none"], "checkpoint.npz is missing")
     assert_refused(capsys, ["measure", "codes", tmp_path, "--images", 0], "--images must be at least 1, got 0")
 
 

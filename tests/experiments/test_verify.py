@@ -10,7 +10,7 @@ import pytest
 from refimpl import danskin, direct, gumbel
 from refimpl.arguments import InputError
 from refimpl.experiments.theory import evidence, verify
-from refimpl.plots import theorem1
+from refimpl.experiments.theory import theorem1
 from tests.spies import spied
 
 
@@ -131,7 +131,7 @@ SLIPS = {
     "direct.mse": (times(1.01), DEFAULT, "best eps for one sample is"),
     "direct.tilted_objective": (times(1.01), FEW, "grad T"),
     "direct.argmax_pair": (second_argmax_off, FEW, "the pair only climbs"),
-    "experiments.verify.preferred_probability": (times(1.01), FEW, "T - KL"),
+    "experiments.theory.verify.preferred_probability": (times(1.01), FEW, "T - KL"),
 }
 
 

@@ -184,6 +184,6 @@ def test_a_decoder_that_learns_from_z_eps_is_caught():
 def test_verify_fails_on_wrong_mathematics(monkeypatch, tmp_path, capsys, target, wrong):
     monkeypatch.setattr(f"refimpl.{target}", wrong)
     for picture in ("errors", "component"):                                             # they take the longest
-        monkeypatch.setattr(f"refimpl.plots.theorem1.{picture}", lambda *numbers: Figure())
+        monkeypatch.setattr(f"refimpl.experiments.theory.theorem1.{picture}", lambda *numbers: Figure())
     assert cli.main(["verify", "--samples", "20000", "--out", str(tmp_path)]) == 1
     assert "FAILS" in capsys.readouterr().out

@@ -21,7 +21,7 @@ from refimpl.arguments import InputError
 from refimpl.experiments import options
 from refimpl.experiments.theory.evidence import (SMALLEST, Claim, Counted, Sampled, estimated, identity, normal,
                                                  of_events, of_values)
-from refimpl.plots import theorem1
+from refimpl.experiments.theory import theorem1
 from refimpl.system.files import output_folder
 from refimpl.system.progress import Progress
 
