@@ -21,7 +21,7 @@ def checked(h, f, eps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     h, f = arguments.scores(h=h, f=f)
     h, f = np.broadcast_arrays(h, f)
     eps = arguments.epsilon(eps, h.shape[:-1])
-    arguments.product(eps, f)
+    arguments.perturbation(eps, f)
     shape = np.broadcast_shapes(h.shape, eps.shape)                  # eps may bring batch axes of its own
     return np.broadcast_to(h, shape), np.broadcast_to(f, shape), eps
 

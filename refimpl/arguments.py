@@ -218,7 +218,7 @@ def epsilon(eps, batch_shape: tuple[int, ...] = (), positive: bool = True) -> np
     return numbers[..., None]
 
 
-def product(eps: np.ndarray, f: np.ndarray) -> None:
+def perturbation(eps: np.ndarray, f: np.ndarray) -> None:
     """ValueError naming eps unless eps f stays within LARGEST.  Both come from `epsilon` and `scores`."""
     with np.errstate(over="ignore"):
         if not (np.abs(eps * f) <= LARGEST).all():
@@ -226,14 +226,14 @@ def product(eps: np.ndarray, f: np.ndarray) -> None:
                              f"got eps = {np.abs(eps).max():g} and |f| up to {np.abs(f).max():g}")
 
 
-def fits(result: np.ndarray, name: str, allowed: str) -> np.ndarray:
+def no_overflow(result: np.ndarray, name: str, allowed: str) -> np.ndarray:
     """result itself; ValueError naming the argument that is at fault if an entry overflowed."""
     if not np.isfinite(result).all():
         raise ValueError(f"{name} must {allowed}: the result exceeds the largest float64, 1.8e308")
     return result
 
 
-def whole(name: str, value: object, least: int, most: int = 10**300) -> int:
+def integer(name: str, value: object, least: int, most: int = 10**300) -> int:
     """value as an int; TypeError unless it is a number, ValueError unless it is whole and in least ... most.
 
     A float counts if it is whole: 1e6 is a handy way to write a million.
@@ -256,7 +256,7 @@ def shape(value: object) -> tuple[int, ...]:
     axes = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     if len(axes) > 64:
         raise ValueError(f"shape must have at most 64 axes, got {len(axes)}")
-    sizes = tuple(whole("shape", axis, 0) for axis in axes)
+    sizes = tuple(integer("shape", axis, 0) for axis in axes)
     if math.prod(sizes) >= 2**59:
         raise ValueError("shape must hold fewer than 2^59 numbers")
     return sizes

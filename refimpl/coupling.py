@@ -66,7 +66,7 @@ def variance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) 
     no_leave, no_arrive = both + others(q), both + others(q_eps)
     with np.errstate(over="ignore"):
         result = (arrive * no_arrive + leave * no_leave + 2 * arrive * (eps * leave)) / eps
-    return arguments.fits(result, "eps", TOO_SMALL)
+    return arguments.no_overflow(result, "eps", TOO_SMALL)
 
 
 def covariance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
@@ -104,7 +104,7 @@ def covariance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False
     mean -= rest * D_star
     with np.errstate(over="ignore", invalid="ignore"):
         result = second / eps[..., None] - _outer(mean, mean)
-    return arguments.fits(result, "eps", TOO_SMALL)
+    return arguments.no_overflow(result, "eps", TOO_SMALL)
 
 
 def _outer(one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -40,7 +40,7 @@ def _check(h, f, eps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """h, f and eps (..., 1), checked; eps may have any sign."""
     h, f = arguments.scores(h=h, f=f)
     eps = arguments.epsilon(eps, np.broadcast_shapes(h.shape, f.shape)[:-1], positive=False)
-    arguments.product(eps, f)
+    arguments.perturbation(eps, f)
     return h, f, eps
 
 
@@ -53,7 +53,7 @@ def perturbed_max(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -
     """
     h, f, noise = arguments.scores(h=h, f=f, noise=noise)
     eps = arguments.epsilon(eps, np.broadcast_shapes(h.shape, f.shape, noise.shape)[:-1], positive=False)
-    arguments.product(eps, f)
+    arguments.perturbation(eps, f)
     scores, largest = tilted(h, f, eps)                             # h + eps f = scores + largest
     total = scores + noise
     z_eps = np.argmax(total, axis=-1)

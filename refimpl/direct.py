@@ -53,7 +53,7 @@ def _argmax_pair(h, f, eps, noise, two_sided: bool) -> Pair:
     two_sided = arguments.flag("two_sided", two_sided)
     h, f, noise = arguments.scores(h=h, f=f, noise=noise)
     eps = arguments.epsilon(eps, np.broadcast_shapes(h.shape, f.shape, noise.shape)[:-1])
-    arguments.product(eps, f)
+    arguments.perturbation(eps, f)
     first, second = (tilted(h, f, step)[0] + noise for step in (-eps if two_sided else 0 * eps, eps))
     return Pair(np.argmax(first, axis=-1), np.argmax(second, axis=-1))
 

@@ -56,12 +56,12 @@ def mse(h: np.ndarray, f: np.ndarray, eps: float, samples: int = 1, two_sided: b
 
     Returns (...).  Raises ValueError if samples < 1.
     """
-    samples = arguments.whole("samples", samples, 1)
+    samples = arguments.integer("samples", samples, 1)
     with np.errstate(over="ignore"):
         squared_bias = (bias(h, f, eps, two_sided) ** 2).sum(axis=-1)
-        arguments.fits(squared_bias, "f", "have a spread below about 1e150, as its square is returned")
+        arguments.no_overflow(squared_bias, "f", "have a spread below about 1e150, as its square is returned")
         result = squared_bias + variance(h, f, eps, two_sided).sum(axis=-1) / float(samples)
-    return arguments.fits(result, "eps", TOO_SMALL)
+    return arguments.no_overflow(result, "eps", TOO_SMALL)
 
 
 def best_eps(h: np.ndarray, f: np.ndarray, samples: int = 1, two_sided: bool = False) -> np.ndarray:
@@ -77,7 +77,7 @@ def best_eps(h: np.ndarray, f: np.ndarray, samples: int = 1, two_sided: bool = F
     every eps is perfect and 1 is returned.  Raises ValueError if samples < 1, or if f varies by so little that the best
     eps is no float64.
     """
-    samples = arguments.whole("samples", samples, 1)
+    samples = arguments.integer("samples", samples, 1)
     h, f, _ = checked(h, f, 1.0)
     spread = f.max(axis=-1) - f.min(axis=-1)
     varies = spread > 0
@@ -105,6 +105,6 @@ def best_eps(h: np.ndarray, f: np.ndarray, samples: int = 1, two_sided: bool = F
     beats_zero = np.minimum(error(best), errors.min(axis=0)) < at_infinity * (1 - 1e-9)       # by more than rounding
     with np.errstate(over="ignore"):
         in_units_of_f = np.exp(best) / np.where(varies, spread, 1)
-    arguments.fits(np.where(varies & beats_zero, in_units_of_f, 0), "f",
+    arguments.no_overflow(np.where(varies & beats_zero, in_units_of_f, 0), "f",
                    "vary by more, or not at all, for its best eps")
     return np.where(varies, np.where(beats_zero, in_units_of_f, np.inf), 1.0)

@@ -39,7 +39,7 @@ def sample(shape: int | tuple[int, ...], rng: np.random.Generator, dtype: np.dty
 
 def one_hot(index: np.ndarray, k: int) -> np.ndarray:
     """1 at the index, 0 elsewhere: integers (...) in 0 ... k-1 to float64 (..., k)."""
-    k = arguments.whole("k", k, 1, most=10**9)
+    k = arguments.integer("k", k, 1, most=10**9)
     return (arguments.indices(index, k)[..., None] == np.arange(k)).astype(np.float64)
 
 

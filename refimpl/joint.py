@@ -21,7 +21,7 @@ LISTED = 10**9          # entries of a list of all joint values, one-hot: 8 GB
 
 def count(n: int, k: int) -> int:
     """k^n.  n and k in 1 ... 1,000,000."""
-    return arguments.whole("k", k, 1, most=10**6) ** arguments.whole("n", n, 1, most=10**6)
+    return arguments.integer("k", k, 1, most=10**6) ** arguments.integer("n", n, 1, most=10**6)
 
 
 def _listable(n: int, k: int, name: str) -> tuple[int, int, int]:
@@ -35,7 +35,7 @@ def _listable(n: int, k: int, name: str) -> tuple[int, int, int]:
 
 def require(n: int, k: int, most: int, what: str, instead: str) -> None:
     """InputError, one line, if there are more than `most` joint values for `what`; `instead` says what to use."""
-    most = arguments.whole("most", most, 1)
+    most = arguments.integer("most", most, 1)
     if count(n, k) > most:
         size = f"{count(n, k):,}" if count(n, k) < 10**15 else f"about 10^{n * math.log10(k):.0f}"
         raise InputError(f"{what} enumerates all {k}^{n} = {size} joint values, "

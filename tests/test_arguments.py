@@ -43,18 +43,18 @@ def test_eps_from_1e_305_to_1e305():
 
 
 def test_the_product_with_eps_up_to_1e300():
-    arguments.product(np.array([1e150]), np.array([1e150]))
-    refused(lambda: arguments.product(np.array([1e150]), np.array([-1.0001e150])), "^eps must be so small")
+    arguments.perturbation(np.array([1e150]), np.array([1e150]))
+    refused(lambda: arguments.perturbation(np.array([1e150]), np.array([-1.0001e150])), "^eps must be so small")
 
 
 def test_whole_numbers_within_their_limits():
-    assert [arguments.whole("n", value, 1, 5) for value in (1, 5, 5.0, np.int8(3))] == [1, 5, 5, 3]
+    assert [arguments.integer("n", value, 1, 5) for value in (1, 5, 5.0, np.int8(3))] == [1, 5, 5, 3]
     for wrong in (0, 6):
-        refused(lambda: arguments.whole("n", wrong, 1, 5), "^n must be in 1 ... 5, got")
-    refused(lambda: arguments.whole("n", 2, 3, 10**6), "^n must be in 3 ... 1,000,000, got 2")
-    assert arguments.whole("n", 10**300, 1) == 10**300                     # beyond 64 bits too
-    refused(lambda: arguments.whole("n", 10**300 + 1, 1), "^n must be in 1 ... 1e\\+300")
-    refused(lambda: arguments.whole("n", True, 1), "^n must be a whole number, got bool", TypeError)
+        refused(lambda: arguments.integer("n", wrong, 1, 5), "^n must be in 1 ... 5, got")
+    refused(lambda: arguments.integer("n", 2, 3, 10**6), "^n must be in 3 ... 1,000,000, got 2")
+    assert arguments.integer("n", 10**300, 1) == 10**300                     # beyond 64 bits too
+    refused(lambda: arguments.integer("n", 10**300 + 1, 1), "^n must be in 1 ... 1e\\+300")
+    refused(lambda: arguments.integer("n", True, 1), "^n must be a whole number, got bool", TypeError)
 
 
 def test_shapes_of_64_axes_and_fewer_than_2_to_the_59_numbers():
@@ -76,7 +76,8 @@ def test_numbers_that_must_be_finite_or_positive():
         refused(lambda: arguments.finite("f", np.array([0.0, bad])),
                 "^f must be finite, got NaN or infinity", NotFinite)
         refused(lambda: arguments.positive("lr", bad), "^lr must be above 0 and finite")
-        refused(lambda: arguments.fits(np.array([0.0, bad]), "f", "be small"), "^f must be small: the result exceeds")
+        refused(lambda: arguments.no_overflow(np.array([0.0, bad]), "f", "be small"),
+                "^f must be small: the result exceeds")
     refused(lambda: arguments.positive("lr", 0.0), "^lr must be above 0 and finite, got 0.0")
     assert arguments.positive("lr", 5e-324) == 5e-324
 

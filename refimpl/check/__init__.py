@@ -70,7 +70,7 @@ def gradient(function: Callable, h: np.ndarray, f: np.ndarray | Callable, eps: f
     precision = rounding.check(precision)
     if samples is None:
         samples = max(1_000, min(DEFAULT, BUDGET // max(len(wanted.f), wanted.h.size)))
-    samples = arguments.whole("samples", samples, 1_000, most=MOST_SAMPLES)
+    samples = arguments.integer("samples", samples, 1_000, most=MOST_SAMPLES)
     rng = np.random.default_rng(0) if rng is None else arguments.generator(rng)
 
     def slope(of: problem.Problem, z: np.ndarray) -> np.ndarray:

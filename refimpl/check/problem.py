@@ -105,7 +105,7 @@ def make(h: object, f: object, eps: object, of_z: Callable | None = None) -> Pro
     if np.ndim(arguments.array("eps", eps)) or isinstance(eps, bool):
         raise TypeError("eps must be a single number above 0")
     eps = float(arguments.epsilon(eps)[0])
-    arguments.product(np.array(2 * eps), table)
+    arguments.perturbation(np.array(2 * eps), table)
     if np.abs(table).max() > 1e100 or np.abs(h).max() > 1e100:
         raise ValueError("h and f must be at most 1e100 in absolute value, as their squares are compared")
     if not 1e-100 <= eps <= 1e100:

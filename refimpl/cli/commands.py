@@ -13,7 +13,7 @@ from pathlib import Path
 
 from refimpl import data
 from refimpl.arguments import InputError
-from refimpl.cli.options import agreed, read_settings
+from refimpl.cli.options import resumed_settings, read_settings
 from refimpl.cli.words import words_of
 from refimpl.runs.protocol import Row, Run
 from refimpl.runs.settings import RunSettings
@@ -88,7 +88,7 @@ def train(kind: type[Run], options: argparse.Namespace) -> int:
 
     if options.resume and options.out is not None:
         path = options.out / checkpoint.FILE
-        settings = agreed(options, checkpoint.load(path, kind=kind)[0].settings, str(path))
+        settings = resumed_settings(options, checkpoint.load(path, kind=kind)[0].settings, str(path))
     else:
         settings = read_settings(options, kind.SETTINGS)
     out = options.out or Path("runs") / words_of(kind.COMMAND).folder(settings)

@@ -165,7 +165,7 @@ def read_settings(options: argparse.Namespace, settings: type[RunSettings]) -> R
     return settings(**given(options, settings)).resolved()
 
 
-def agreed(options: argparse.Namespace, saved: RunSettings, where: str) -> RunSettings:
+def resumed_settings(options: argparse.Namespace, saved: RunSettings, where: str) -> RunSettings:
     """The settings of a run that is to be continued; InputError if the options contradict them."""
     wanted = given(options, type(saved), saved)
     if wanted.pop("as_released", False):

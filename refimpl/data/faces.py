@@ -61,7 +61,7 @@ def truth(images: int = IMAGES) -> Truth:
     Attributes are fair coins, nuisances uniform, all independent of each other.  ValueError if images is not in
     1 ... 70,000.
     """
-    images = arguments.whole("images", images, 1, IMAGES)
+    images = arguments.integer("images", images, 1, IMAGES)
     raw = np.random.PCG64(SEED).random_raw(images * (1 + len(LOW))).reshape(images, -1)
     code = (raw[:, :1] >> np.uint64(61)).astype(np.uint8)
     level = (raw[:, 1:] >> np.uint64(48)).astype(np.float64)                        # 0 ... 65,535

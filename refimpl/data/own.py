@@ -47,10 +47,10 @@ class Content(NamedTuple):
 def entry(name: str) -> Entry:
     """What is known of this file.  Raises InputError, one line, if it is missing, damaged, or not such a file."""
     content = _read(name)
-    return kept(name, content.sha256, content.shape, content.classes)._replace(note=content.note)
+    return cached(name, content.sha256, content.shape, content.classes)._replace(note=content.note)
 
 
-def kept(name: str, sha256: str, shape: tuple[int, int], classes: int | None) -> Entry:
+def cached(name: str, sha256: str, shape: tuple[int, int], classes: int | None) -> Entry:
     """The same from what was written down; the file is not looked at until its images are read.
 
     It goes by its name without folders and suffix, in letters that suit a file's name and a picture's title.

@@ -187,7 +187,7 @@ def read(path: Path) -> Record:
         raise InputError(f"{path} is damaged, or is no file of rows") from None
 
 
-def put(folder: Path, record: Record) -> None:
+def write(folder: Path, record: Record) -> None:
     """Write the record to its place below the folder of all rows, over an earlier one of the same run or table.
 
     Raises InputError, and writes nothing, where its place holds that of another label.
@@ -209,14 +209,15 @@ def _clash(path: Path, before: Record, record: Record) -> InputError | None:
         "new one otherwise")
 
 
-def measured(out: Path, experiment: str, label: str, settings: dict[str, object], rows: Sequence[tuple]) -> None:
+def write_measurements(out: Path, experiment: str, label: str, settings: dict[str, object],
+                       rows: Sequence[tuple]) -> None:
     """Put a table of measurements, named tuples of numbers and words, below rows/ in `out`."""
     made = [{name: value if isinstance(value, str) else float(value) for name, value in row._asdict().items()}
             for row in rows]
-    put(out / "rows", Record(experiment, label, settings, (commit(),), made, (threads(),)))
+    write(out / "rows", Record(experiment, label, settings, (commit(),), made, (threads(),)))
 
 
-def take(folder: Path, record: Record) -> bool:
+def add(folder: Path, record: Record) -> bool:
     """The same for a folder of rows that pages quote: whether it was written.
 
     A longer run of the same settings stays as it is.  Raises InputError, and writes nothing, where the place holds a
@@ -234,7 +235,7 @@ def take(folder: Path, record: Record) -> bool:
                              "remove it first, or name the new one otherwise")
         if "epoch" in before.rows[0] and before.rows[-1]["epoch"] > record.rows[-1]["epoch"]:
             return False
-    put(folder, record)
+    write(folder, record)
     return True
 
 
@@ -247,7 +248,7 @@ def read_all(folder: Path, refused: Callable[[InputError], None] | None = None) 
     return _each(sorted(Path(folder).rglob("*.csv")), refused, Path(folder))
 
 
-def found(source: Path, refused: Callable[[InputError], None] | None = None) -> list[Record]:
+def read_source(source: Path, refused: Callable[[InputError], None] | None = None) -> list[Record]:
     """The same of every record at `source`: a file, or a folder with files below a folder rows/.
 
     Raises InputError if there is none.

@@ -25,7 +25,8 @@ LARGEST_SIDE = 1_000
 
 def count(rows: int, columns: int) -> int:
     """How many paths there are: C(rows + columns - 2, rows - 1), 20 of 4 x 4 cells and 155,117,520 of 16 x 16."""
-    rows, columns = arguments.whole("rows", rows, 1, LARGEST_SIDE), arguments.whole("columns", columns, 1, LARGEST_SIDE)
+    rows = arguments.integer("rows", rows, 1, LARGEST_SIDE)
+    columns = arguments.integer("columns", columns, 1, LARGEST_SIDE)
     return math.comb(rows + columns - 2, rows - 1)
 
 

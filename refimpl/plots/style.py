@@ -92,7 +92,7 @@ def chapter_style() -> None:
         "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False, "axes.titlesize": 12})
 
 
-def drawn(figure: Figure) -> str:
+def figure_digest(figure: Figure) -> str:
     """A digest of what the figure shows: every line, bar, band and image with its numbers and colours, and every
     text.
 
@@ -168,7 +168,7 @@ def may_fail(path: Path) -> Iterator[None]:
 def save(figure: Figure, path: Path) -> None:
     """Write the figure in the format that the suffix says, whole or not at all; a PNG with its content's digest."""
     kind = format_of(path)
-    metadata = {"Drawn": drawn(figure)} if kind == "png" else None
+    metadata = {"Drawn": figure_digest(figure)} if kind == "png" else None
     with own_settings(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")         # names in any script: a box is drawn
         write_whole(path, lambda stream: figure.savefig(stream, format=kind, metadata=metadata))

@@ -7,7 +7,7 @@ from refimpl.experiments.pictures import by_label
 from refimpl.experiments.training.panels import EXITS
 from refimpl.report.markdown import table
 from refimpl.report.store import Spread, Store, lengths, spread
-from refimpl.report.tables import NO_ROWS, counted, made_at
+from refimpl.report.tables import NO_ROWS, plural, commits_line
 
 GRADIENTS = {"exact": "neither", "tilted": "bias", "noisy-exact": "noise", "direct": "both"}
 SIGNALS = ("q", "z*")
@@ -24,7 +24,7 @@ def far(values: Spread, limit: float) -> str:
 def plateau(store: Store) -> str:
     found: dict[str, dict[tuple[str, str], Spread]] = {}
     for dataset in store.datasets("plateau"):
-        groups = {(name, signal): store.of("plateau", dataset, f"{name}, decoder {signal}")
+        groups = {(name, signal): store.select("plateau", dataset, f"{name}, decoder {signal}")
                   for signal in SIGNALS for name in GRADIENTS}
         epochs = lengths(list(groups.values()), "test_elbo")
         if epochs:
@@ -35,18 +35,18 @@ def plateau(store: Store) -> str:
     lines = [[name, has, signal, *(cell for dataset, runs in found.items() for cell in (
         runs[name, signal].range_text(), far(runs[name, signal], limits[dataset])))]
         for signal in SIGNALS for name, has in GRADIENTS.items()]
-    epoch = lengths([store.of("plateau", next(iter(found)))], "test_elbo")[0]
+    epoch = lengths([store.select("plateau", next(iter(found)))], "test_elbo")[0]
     head = ["encoder's gradient", "has bias, noise", "decoder learns from",
             *(words for dataset in found for words in (f"{dataset}: −ELBO", "far above"))]
     return (table(head, lines) + f"\n\nAfter {epoch} epochs; median over the seeds, lowest and highest. *Far above*: "
             f"seeds more than {STUCK:g} nats above the best median of the data set ("
             + ", ".join(f"{dataset} {limit:.1f}" for dataset, limit in limits.items()) + "). "
-            + made_at(store.of("plateau")))
+            + commits_line(store.select("plateau")))
 
 
 def exits(store: Store) -> str:
     """Which part of direct's gradient leaves the plateau: seeds that are still on it, early and at the end."""
-    lines, records = [], store.of("plateau-exits")
+    lines, records = [], store.select("plateau-exits")
     for dataset in store.datasets("plateau-exits"):
         groups = by_label([record for record in records if record.dataset == dataset])
         epochs = lengths(list(groups.values()), "test_elbo")
@@ -64,7 +64,7 @@ def exits(store: Store) -> str:
     head = ["data set", "gradient", "ε", "KL gradient", f"on the plateau after {EARLY} epochs", "after the last",
             "−ELBO after the last", "epochs"]
     return (table(head, lines) + f"\n\n*On the plateau*: seeds more than {ON_PLATEAU:g} nats above the best median of "
-            "the data set. −ELBO: median over the seeds, lowest and highest. " + made_at(records))
+            "the data set. −ELBO: median over the seeds, lowest and highest. " + commits_line(records))
 
 
 def _name(label: str) -> str:
@@ -82,7 +82,7 @@ def plateau_steps(store: Store) -> str:
     for dataset in store.datasets("plateau-steps"):
         for signal in SIGNALS:
             for name in GRADIENTS:
-                records = store.of("plateau-steps", dataset, f"{name}, decoder {signal}") or records
+                records = store.select("plateau-steps", dataset, f"{name}, decoder {signal}") or records
                 if not records or records[0].label != f"{name}, decoder {signal}":
                     continue
                 values = {(column, step): float(np.median([record.at(step, column, "step") for record in records]))
@@ -98,14 +98,14 @@ def plateau_steps(store: Store) -> str:
             f"images on the winning value, step {STEPS[1]}", f"entropy of q, nats, step {STEPS[1]}",
             *(f"length of the exact dh, nats, step {step:,}" for step in STEPS),
             f"images that another value explains 10 nats better, step {STEPS[1]}"]
-    return (table(head, lines) + f"\n\nExact, on 1,000 test images; median over {counted(len(records), 'seed')}. dh is "
+    return (table(head, lines) + f"\n\nExact, on 1,000 test images; median over {plural(len(records), 'seed')}. dh is "
             "the exact gradient of E f in the scores at that run's weights, its mean length over the images. "
-            + made_at(store.of("plateau-steps")))
+            + commits_line(store.select("plateau-steps")))
 
 
 def tuning(store: Store) -> str:
     """Each method's setting with the best median validation bound, and its test bound beside the default's."""
-    groups = by_label(store.of("tuning"))
+    groups = by_label(store.select("tuning"))
     epochs = lengths(list(groups.values()), "valid_elbo")
     if not epochs:
         return NO_ROWS.format("tuning")
@@ -122,11 +122,11 @@ def tuning(store: Store) -> str:
                           spread(ours[best], epoch, "valid_elbo").range_text(),
                           spread(ours[best], epoch, "test_elbo").range_text(),
                           spread(usual, epoch, "test_elbo").range_text()])
-    seeds = counted(len(next(iter(groups.values()))), "seed")
+    seeds = plural(len(next(iter(groups.values()))), "seed")
     return (table(["k", "method", "settings tried", "chosen on the validation part", "its validation −ELBO",
                    "its test −ELBO", "test −ELBO of the default"], lines)
             + f"\n\nMNIST, after {epoch} epochs, {seeds}{'' if seeds == '1 seed' else '; median, lowest and highest'}. "
-            + made_at(store.of("tuning")))
+            + commits_line(store.select("tuning")))
 
 
 BLOCKS = {"plateau": plateau, "plateau-exits": exits, "plateau-steps": plateau_steps, "tuning": tuning}

@@ -5,7 +5,7 @@ import math
 
 from refimpl.report.markdown import table
 from refimpl.report.store import Store
-from refimpl.report.tables import NOT_RUN, counted, step_ms
+from refimpl.report.tables import NOT_RUN, plural, step_ms
 from refimpl.report.verdicts import Look, compared
 
 
@@ -38,7 +38,7 @@ def choice(store: Store) -> str:
     for have, use, look, step in CHOICES:
         finding, ms = look(store), step_ms(store, step)
         time = "" if math.isnan(ms) else f"; a step of {step.split(',')[0]} takes {ms:.1f} ms"
-        lines.append([have, use, f"{finding.here} nats ({counted(finding.epochs, 'epoch')}){time}" if finding
+        lines.append([have, use, f"{finding.here} nats ({plural(finding.epochs, 'epoch')}){time}" if finding
                       else NOT_RUN])
     return table(["what you have", "what to use", "measured here"], lines)
 

@@ -47,7 +47,7 @@ def _wall_clock(store: Store) -> Finding | None:
 
 
 def _noise(store: Store) -> Finding | None:
-    rows = store.measured("variance", "k = 10")
+    rows = store.measurements("variance", "k = 10")
     if not rows:
         return None
     far = all(row[name.replace("-", "_")] > 10 * value for name, values in paper.NOISE.items()
@@ -56,7 +56,7 @@ def _noise(store: Store) -> Finding | None:
 
 
 def _coordinates(store: Store) -> Finding | None:
-    found = [(record, row) for n in (8, 12) for record in store.of("joint-argmax", label=f"n = {n}")
+    found = [(record, row) for n in (8, 12) for record in store.select("joint-argmax", label=f"n = {n}")
              for row in record.rows if abs(row["eps"] - 0.1) < 1e-9]
     near = all(abs(row["bias"] - row["bias_joint"]) < max(row["deviation"], row["deviation_joint"]) / math.sqrt(
         record.settings["samples"]) for record, row in found)
@@ -66,7 +66,7 @@ def _coordinates(store: Store) -> Finding | None:
 
 def _step(store: Store) -> Finding | None:
     of = {str(row["method"]): 1e3 * float(row["seconds"])
-          for row in store.measured("structured-timing", "batch 100") if row["n"] == 15}
+          for row in store.measurements("structured-timing", "batch 100") if row["n"] == 15}
     return Finding(of["joint Gumbel-softmax"] > 3 * of["direct, maxflow"],
                    f"direct {of['direct, maxflow']:.0f} ms, Gumbel-softmax {of['joint Gumbel-softmax']:.0f} ms"
                    ) if of else None
@@ -185,7 +185,7 @@ CLAIMS = (
           "pictures only", (faces.look,)))
 
 
-def found(claim: Claim, store: Store) -> Finding | None:
+def find(claim: Claim, store: Store) -> Finding | None:
     """What the rows show of a claim; None where rows are missing.
 
     Raises InputError, one line, where they do not support its verdict.
@@ -203,7 +203,7 @@ def found(claim: Claim, store: Store) -> Finding | None:
 
 def counts(store: Store) -> str:
     """One sentence: how many claims have which verdict, on runs of which length."""
-    findings = {claim: found(claim, store) for claim in CLAIMS}
+    findings = {claim: find(claim, store) for claim in CLAIMS}
     number = Counter(claim.verdict if finding else NOT_RUN for claim, finding in findings.items())
     *first, last = [f"{number[verdict]} {'is' if number[verdict] == 1 else 'are'} {verdict}"
                     for verdict in (*VERDICTS, NOT_RUN) if number[verdict]]
@@ -216,7 +216,7 @@ def counts(store: Store) -> str:
 def claims(store: Store) -> str:
     lines = []
     for claim in CLAIMS:
-        finding = found(claim, store)
+        finding = find(claim, store)
         length = f"{finding.epochs}, {finding.seeds}" if finding and finding.epochs else "–"
         lines.append([f"{claim.words} ([{claim.slide}](#{claim.section}))",
                       *((f"**{claim.verdict}**", claim.paper, finding.here, length, claim.why) if finding else
@@ -226,7 +226,7 @@ def claims(store: Store) -> str:
 
 def readme(store: Store) -> str:
     """The counts, and the claims with the clearer verdicts."""
-    run = [claim for claim in CLAIMS if found(claim, store)]
+    run = [claim for claim in CLAIMS if find(claim, store)]
     return "\n".join([counts(store), ""] + [f"- *{verdict}*: " + "; ".join(
         f"{claim.words} ({claim.slide})" for claim in run if claim.verdict == verdict) + "."
         for verdict in (CONFIRMED, PARTLY, REFUTED)])

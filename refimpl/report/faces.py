@@ -7,7 +7,7 @@ from refimpl.experiments.faces.judge import FACES, NEEDED
 from refimpl.experiments.records import Record
 from refimpl.report.markdown import table
 from refimpl.report.store import Spread, Store, lengths, spread
-from refimpl.report.tables import NO_ROWS, counted, made_at
+from refimpl.report.tables import NO_ROWS, plural, commits_line
 from refimpl.report.verdicts import Finding
 
 SHARE = 0.95            # of faces whose other attributes stay as they are: what counts as "switches one attribute"
@@ -16,7 +16,7 @@ ALONE = "direct, 0 labels"
 
 def groups(store: Store, experiment: str) -> dict[str, list[Record]]:
     """The runs by label, fewest labels first."""
-    found = {f"{name}, {labels} labels": store.of(experiment, "faces", f"{name}, {labels} labels")
+    found = {f"{name}, {labels} labels": store.select(experiment, "faces", f"{name}, {labels} labels")
              for labels in LABELS for name in ESTIMATORS}
     return {label: group for label, group in found.items() if group}
 
@@ -25,14 +25,14 @@ def faces(store: Store) -> str:
     lines = []
     for label, group in groups(store, "faces").items():
         epochs = lengths([group], "accuracy")[0]
-        lines.append([label, counted(epochs, "epoch"),
+        lines.append([label, plural(epochs, "epoch"),
                       *(spread(group, epochs, column, 100).range_text(2, " %") for column in (*COLUMNS, "accuracy")),
                       spread(group, epochs, "test_elbo").range_text(), str(len(group))])
     if not lines:
         return NO_ROWS.format("faces")
     return (table(["run", "after", *ATTRIBUTES, "all three", "−ELBO", "seeds"], lines)
             + "\n\nTest images; median over the seeds, lowest and highest. Without labels under the best naming of the "
-            "variables. " + made_at(store.of("faces")))
+            "variables. " + commits_line(store.select("faces")))
 
 
 def values(group: list[Record], attribute: str, column: str, factor: float = 1.0) -> Spread:
@@ -52,7 +52,7 @@ def switched(store: Store) -> str:
             every = [values(group, name, column) for name in ATTRIBUTES]
             means = Spread(tuple(sum(seed) / len(seed) for seed in zip(*(one.values for one in every))))
             pixels.append(means.range_text(1))
-        lines.append([label, counted(int(last), "epoch"), *shares, *pixels, str(len(group))])
+        lines.append([label, plural(int(last), "epoch"), *shares, *pixels, str(len(group))])
     if not lines:
         return NO_ROWS.format("faces")
     judge = min(float(row["judge"]) for group in found.values() for record in group for row in record.rows)
@@ -62,7 +62,7 @@ def switched(store: Store) -> str:
             f"variable was switched changed, and no other. The judge names all three attributes of {judge:.2%} of the "
             "test images. Wrong pixels: mean of the three, of 784, against the true face. Median over the seeds, "
             "lowest and highest. "
-            + made_at(store.of(SWITCH)))
+            + commits_line(store.select(SWITCH)))
 
 
 def worst(group: list[Record]) -> Spread:
@@ -79,7 +79,7 @@ def found_alone(record: Record) -> int:
 def look(store: Store) -> Finding | None:
     """Slides 2 and 25: with 50 labels every variable switches its attribute alone, and without labels no run has a
     variable for each."""
-    taught, alone = (store.of(SWITCH, "faces", label) for label in (SHOWN, ALONE))
+    taught, alone = (store.select(SWITCH, "faces", label) for label in (SHOWN, ALONE))
     if not taught or not alone:
         return None
     judged = all(float(row["judge"]) >= NEEDED for record in taught + alone for row in record.rows)
@@ -95,7 +95,7 @@ def attributes(store: Store) -> str:
     lines, records = [], []
     for labels in LABELS:
         label = f"direct, {labels} labels"
-        runs, tests = (store.of(experiment, "faces", label) for experiment in ("faces", SWITCH))
+        runs, tests = (store.select(experiment, "faces", label) for experiment in ("faces", SWITCH))
         epochs = lengths([runs], "accuracy")
         if not epochs or not tests:
             continue
@@ -111,12 +111,12 @@ def attributes(store: Store) -> str:
     return (table(["labels", "all three right, labelled images alone", "after all images", *ATTRIBUTES,
                    "attributes with a variable of their own", "epochs", "seeds"], lines)
             + "\n\nTest images, direct; median over the seeds, lowest and highest. Without labels under the best "
-            "naming; chance is 50 % for each attribute. " + made_at(records))
+            "naming; chance is 50 % for each attribute. " + commits_line(records))
 
 
 def unnamed(store: Store) -> str:
     """What the variables say that direct finds without labels, a line a variable."""
-    records = store.of(SWITCH, "faces", ALONE)
+    records = store.select(SWITCH, "faces", ALONE)
     if not records:
         return NO_ROWS.format("faces")
     lines = [[str(record.seed), str(row["attribute"]), f"{100 * float(row['agrees']):.2f} %",
@@ -124,7 +124,7 @@ def unnamed(store: Store) -> str:
     return (table(["seed", "variable, by the name that fits best", "agrees with it in",
                    "nuisance that it correlates with most"], lines)
             + f"\n\n{FACES:,} test images; a coin agrees in 50 %, and a bit that says in which half of its range a "
-            "nuisance lies correlates with it by 0.87. " + made_at(records))
+            "nuisance lies correlates with it by 0.87. " + commits_line(records))
 
 
 BLOCKS = {"faces": faces, "faces-switch": switched, "attributes": attributes, "attributes-unnamed": unnamed}

@@ -5,7 +5,7 @@ from refimpl.experiments.paper import LABEL_EPOCHS, LABELLED, LABELS
 from refimpl.experiments.training.semi_supervised import ESTIMATORS
 from refimpl.report.markdown import table
 from refimpl.report.store import Store, lengths, paired, spread
-from refimpl.report.tables import NO_ROWS, counted, made_at
+from refimpl.report.tables import NO_ROWS, plural, commits_line
 
 
 def semi_supervised(store: Store) -> str:
@@ -20,7 +20,7 @@ def _by_labels(store: Store, experiment: str, pattern: str) -> str:
     lines = []
     for dataset in filter(LABELLED.__contains__, store.datasets(experiment)):
         for place, labels in enumerate(LABELS):
-            groups = {name: store.of(experiment, dataset, pattern.format(name=name, labels=labels))
+            groups = {name: store.select(experiment, dataset, pattern.format(name=name, labels=labels))
                       for name in ESTIMATORS}
             epochs = lengths([group for group in groups.values() if group], "accuracy")
             if not epochs:
@@ -39,23 +39,24 @@ def _by_labels(store: Store, experiment: str, pattern: str) -> str:
                    "seeds", "direct minus Gumbel-softmax: accuracy", "−ELBO"], lines)
             + f"\n\nIn brackets the paper's, after {LABEL_EPOCHS} epochs. Mean over the seeds ± half of the 95 % "
               "interval. The difference is taken seed by seed: both have the same labelled images. "
-            + made_at(store.of(experiment)))
+            + commits_line(store.select(experiment)))
 
 
 def labelled_terms(store: Store) -> str:
-    groups = {label: store.of("labelled-terms", "mnist", label) for label in store.labels("labelled-terms", "mnist")}
+    groups = {label: store.select("labelled-terms", "mnist", label)
+              for label in store.labels("labelled-terms", "mnist")}
     epochs = lengths(list(groups.values()), "accuracy")
     if not epochs:
         return NO_ROWS.format("labelled-terms")
     lines = [[label, spread(group, 0, "accuracy", 100).text(2, " %"),
               spread(group, epochs[0], "accuracy", 100).text(2, " %"), spread(group, epochs[0], "test_elbo").text()]
              for label, group in groups.items()]
-    seeds = counted(len(next(iter(groups.values()))), "seed")
-    head = ["variant", "after the labelled images alone", f"after {counted(epochs[0], 'epoch')} on all", "its −ELBO"]
+    seeds = plural(len(next(iter(groups.values()))), "seed")
+    head = ["variant", "after the labelled images alone", f"after {plural(epochs[0], 'epoch')} on all", "its −ELBO"]
     return (table(head, lines)
             + f"\n\nMNIST, 100 labels, {seeds}: test accuracy"
             + (". " if seeds == "1 seed" else ", mean over the seeds ± half of the 95 % interval. ")
-            + made_at(store.of("labelled-terms")))
+            + commits_line(store.select("labelled-terms")))
 
 
 BLOCKS = {"semi-supervised": semi_supervised, "label-steps": label_steps, "labelled-terms": labelled_terms}

@@ -6,7 +6,7 @@ import math
 from refimpl.experiments import paper
 from refimpl.report.markdown import table
 from refimpl.report.store import Store
-from refimpl.report.tables import made_at
+from refimpl.report.tables import commits_line
 
 NO_ROWS = "*No rows yet: `python -m refimpl measure {}`, then `python -m refimpl make report --write --add DIR`.*"
 SIZES = ((4, 2), (1, 8))
@@ -14,7 +14,7 @@ SIZES = ((4, 2), (1, 8))
 
 def noise(store: Store) -> str:
     """Slide 21: the two ends, beside the slide's."""
-    rows = store.measured("variance", "k = 10")
+    rows = store.measurements("variance", "k = 10")
     if not rows:
         return NO_ROWS.format("variance")
     lines = []
@@ -31,13 +31,13 @@ def noise(store: Store) -> str:
                            f"{float(ours[0.5]['gumbel_softmax']) / float(ours[0.1]['direct']):.1f} times less. ")
     return (table(["estimator", "at", "slide 21", "here, sampled ± standard error", "here, exact"], lines)
             + "\n\nStandard deviation of the encoder's gradient, in nats per parameter. " + at_our_settings
-            + made_at(store.of("variance", label="k = 10")))
+            + commits_line(store.select("variance", label="k = 10")))
 
 
 def joint_argmax(store: Store) -> str:
     lines = []
     for n in (8, 12):
-        for record in store.of("joint-argmax", label=f"n = {n}"):
+        for record in store.select("joint-argmax", label=f"n = {n}"):
             root = math.sqrt(float(record.settings["samples"]))
             lines += [[str(n), f"{row['eps']:g}", f"{row['coordinates_agree']:.1%}", f"{row['images_agree']:.1%}",
                        *(f"{row[f'bias{which}']:.2f} ({row[f'deviation{which}'] / root:.2f})"
@@ -47,11 +47,11 @@ def joint_argmax(store: Store) -> str:
     head = ["n", "ε", "coordinates where both arg maxes agree", "images where all coordinates agree",
             "bias, coordinate-wise (its noise)", "bias, joint (its noise)", "bias, f linearised, imle (its noise)"]
     return (table(head, lines)
-            + "\n\n" + made_at(store.of("joint-argmax")))
+            + "\n\n" + commits_line(store.select("joint-argmax")))
 
 
 def structured_timing(store: Store) -> str:
-    rows = store.measured("structured-timing", "batch 100")
+    rows = store.measurements("structured-timing", "batch 100")
     if not rows:
         return NO_ROWS.format("structured-timing")
     sizes = sorted({int(row["n"]) for row in rows})
@@ -61,17 +61,17 @@ def structured_timing(store: Store) -> str:
         slide = f"{1e3 * paper.STEP[method]:g}" if method in paper.STEP else "–"
         lines.append([method, slide, *(f"{1e3 * of[n]:.1f}" if n in of else "–" for n in sizes)])
     return (table(["milliseconds per step", "slide, n = 15", *(f"n = {n}" for n in sizes)], lines)
-            + "\n\n" + made_at(store.of("structured-timing")))
+            + "\n\n" + commits_line(store.select("structured-timing")))
 
 
 def estimators(store: Store) -> str:
     """Bias, variance and cost on the toys, by enumeration."""
     parts = []
     for n, k in SIZES:
-        rows = store.measured("estimators", f"n = {n}, k = {k}")
+        rows = store.measurements("estimators", f"n = {n}, k = {k}")
         if not rows:
             continue
-        settings = store.of("estimators", label=f"n = {n}, k = {k}")[0].settings
+        settings = store.select("estimators", label=f"n = {n}, k = {k}")[0].settings
         ordered = sorted(rows, key=lambda row: row["variance"])
         silent = 1e-9 * max(float(row["variance"]) for row in rows)             # rounding is no noise
         lines = []
@@ -82,14 +82,14 @@ def estimators(store: Store) -> str:
         parts.append(f"**n = {n}, k = {k}**, {settings['samples']:,} draws\n\n" + table(
             ["estimator", "distance of the mean from the truth, nats", "within 4 standard errors?",
              "variance of one sample", "decoder evaluations", "variance × evaluations"], lines))
-    return "\n\n".join([*parts, made_at(store.of("estimators"))]) if parts else NO_ROWS.format("estimators")
+    return "\n\n".join([*parts, commits_line(store.select("estimators"))]) if parts else NO_ROWS.format("estimators")
 
 
 def yardsticks(store: Store) -> str:
-    rows = store.measured("yardsticks", "all")
+    rows = store.measurements("yardsticks", "all")
     if not rows:
         return NO_ROWS.format("yardsticks DIR …")
-    settings = store.of("yardsticks")[0].settings
+    settings = store.select("yardsticks")[0].settings
     lines = []
     for row in rows:
         relaxed = [row["relaxed_one"], row["relaxed_hundred"]]
@@ -99,16 +99,16 @@ def yardsticks(store: Store) -> str:
     return (table(["model", "exact", "one sample per image", "a hundred", "one relaxed sample", "a hundred relaxed"],
                   lines)
             + f"\n\nTest −ELBO on {settings['images']:,} images, nats per image; ± is the standard deviation over "
-            + f"{settings['repetitions']} repetitions. " + made_at(store.of("yardsticks")))
+            + f"{settings['repetitions']} repetitions. " + commits_line(store.select("yardsticks")))
 
 
 def benchmark(store: Store) -> str:
-    rows = store.measured("benchmark", "batch 100")
+    rows = store.measurements("benchmark", "batch 100")
     if not rows:
         return NO_ROWS.format("benchmark")
     lines = [[str(row["step_of"]), f"{1e3 * row['step']:.2f}", f"{row['step'] / row['products']:.1f}"] for row in rows]
     return (table(["step of 100 images", "ms", "ms ÷ ms of its matrix products alone"], lines) + "\n\n"
-            + made_at(store.of("benchmark")))
+            + commits_line(store.select("benchmark")))
 
 
 BLOCKS = {"noise": noise, "joint-argmax": joint_argmax, "structured-timing": structured_timing,

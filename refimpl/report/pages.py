@@ -58,18 +58,18 @@ def pictures(store: Store) -> dict[str, Callable[[], Figure]]:
     """File name -> how it is drawn, for all that there are rows of."""
     made: dict[str, Callable[[], Figure]] = {}
     for name, experiment in registry.REGISTRY.items():
-        records = store.of(name)
+        records = store.select(name)
         if records and name != "tuning":
             made[RENAMED.get(name, f"{name}.png")] = lambda experiment=experiment, records=records: experiment.draw(
                 records, experiment.summary)
-    if store.of("binary"):
-        made["binary-released.png"] = lambda: panels.released(store.of("binary"))
-    if store.of("plateau-steps"):
-        made["plateau-steps.png"] = lambda: plateau_steps.draw(store.of("plateau-steps"))
+    if store.select("binary"):
+        made["binary-released.png"] = lambda: panels.released(store.select("binary"))
+    if store.select("plateau-steps"):
+        made["plateau-steps.png"] = lambda: plateau_steps.draw(store.select("plateau-steps"))
     for file, name, label, draw in (("variance.png", "variance", "k = 10", variance.draw),
                                     ("structured-timing.png", "structured-timing", "batch 100", structured_timing.draw),
                                     ("estimators.png", "estimators", "n = 4, k = 2", estimators_table.draw)):
-        for record in store.of(name, label=label):
+        for record in store.select(name, label=label):
             made[file] = lambda draw=draw, record=record: draw(record)
     return made
 
@@ -96,10 +96,10 @@ def run(root: Path = ROOT, add: Sequence[Path] = (), write: bool = False,
 
     add = add if write else ()
     with locked(output_folder(root / ROWS)) if add else contextlib.nullcontext():
-        for record in [record for source in add for record in records.found(source, refuse)]:
+        for record in [record for source in add for record in records.read_source(source, refuse)]:
             try:
                 registry.check(record)
-                taken = records.take(root / ROWS, record)
+                taken = records.add(root / ROWS, record)
             except InputError as problem:
                 refuse(problem)
                 continue
@@ -118,7 +118,7 @@ def run(root: Path = ROOT, add: Sequence[Path] = (), write: bool = False,
         same &= _settle(page, after == before, write, report, lambda: write_text(root / page, after))
     for file, draw in pictures(store).items():
         path, figure = root / FIGURES / file, draw()
-        known = path.is_file() and plots.digest_of(path) == plots.drawn(figure)
+        known = path.is_file() and plots.digest_of(path) == plots.figure_digest(figure)
         same &= _settle(f"{FIGURES}/{file}", known, write, report, lambda: plots.save(figure, path))
     if missing:
         raise InputError(f"no page has a block {', '.join(sorted(missing))}: its marks have been removed or changed")

@@ -72,7 +72,7 @@ class Store:
                 refused(problem)
         return cls(kept)
 
-    def of(self, experiment: str, dataset: str | None = None, label: str | None = None) -> list[Record]:
+    def select(self, experiment: str, dataset: str | None = None, label: str | None = None) -> list[Record]:
         """The records of an experiment, by seed, of one data set or label if they are named.
 
         Raises ValueError where there is no such experiment or label, which is not the same as no record of it.
@@ -83,14 +83,14 @@ class Store:
         return sorted(found, key=lambda record: record.seed)
 
     def labels(self, experiment: str, dataset: str | None = None) -> list[str]:
-        return list(dict.fromkeys(record.label for record in self.of(experiment, dataset)))
+        return list(dict.fromkeys(record.label for record in self.select(experiment, dataset)))
 
     def datasets(self, experiment: str) -> list[str]:
-        return panels.datasets(self.of(experiment))
+        return panels.datasets(self.select(experiment))
 
-    def measured(self, experiment: str, label: str) -> list[dict[str, records.Value]]:
+    def measurements(self, experiment: str, label: str) -> list[dict[str, records.Value]]:
         """The rows of a table of measurements; none if there is none."""
-        found = self.of(experiment, label=label)
+        found = self.select(experiment, label=label)
         return found[0].rows if found else []
 
 

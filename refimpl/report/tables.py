@@ -12,14 +12,14 @@ NOT_RUN = "not run yet"
 NO_ROWS = "*No rows yet: `python -m refimpl experiment {}`, then `python -m refimpl make report --write --add DIR`.*"
 
 
-def counted(count: int, noun: str) -> str:
+def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def seeds_at(groups: Sequence[Sequence[Record]], epoch: int, column: str) -> str:
     """How many seeds stand behind the numbers at this epoch."""
     counts = sorted({len(spread(group, epoch, column).values) for group in groups})
-    return counted(counts[0], "seed") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
+    return plural(counts[0], "seed") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
 
 
 def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], paper: Mapping[str, float] | None = None,
@@ -30,7 +30,7 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
     evaluations are those of the last.  stuck: some seeds may sit on a plateau, so that median and range are
     shown instead of mean and 95 % interval.
     """
-    groups = {label: store.of(experiment, dataset, label) for label in labels}
+    groups = {label: store.select(experiment, dataset, label) for label in labels}
     groups = {label: group for label, group in groups.items() if group}
     epochs = lengths(list(groups.values()), merit)
     if not epochs:
@@ -38,7 +38,7 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
     has_bound = merit == "test_elbo"
     words = "−ELBO" if has_bound else "−log p(x)"
     head = ["run"] + (["paper, 300 epochs"] if paper else [])
-    head += [f"{words}, {counted(epoch, 'epoch')}, {seeds_at(list(groups.values()), epoch, merit)}" for epoch in epochs]
+    head += [f"{words}, {plural(epoch, 'epoch')}, {seeds_at(list(groups.values()), epoch, merit)}" for epoch in epochs]
     head += ["its −log p(x)", "its gap"] if has_bound else []
     counts = {label: evaluations_an_epoch(group) for label, group in groups.items()}
     some = any(not math.isnan(count) for count in counts.values())
@@ -65,7 +65,7 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
     return table(head, lines) + "\n\n" + note
 
 
-def made_at(records: Sequence[Record]) -> str:
+def commits_line(records: Sequence[Record]) -> str:
     """By which commits the rows were made."""
     found = sorted({commit for record in records for commit in record.commits})
     counts = sorted({count for record in records for count in record.threads})
@@ -78,5 +78,5 @@ def step_ms(store: Store, label: str) -> float:
 
     The seconds of the runs themselves are no measure: others ran beside them.
     """
-    rows = store.measured("benchmark", "batch 100")
+    rows = store.measurements("benchmark", "batch 100")
     return next((1e3 * float(row["step"]) for row in rows if row["step_of"] == label), math.nan)

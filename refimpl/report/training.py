@@ -4,7 +4,7 @@ from __future__ import annotations
 from refimpl.experiments import paper
 from refimpl.report.markdown import table
 from refimpl.report.store import Store, lengths, spread
-from refimpl.report.tables import NO_ROWS, bounds, counted, made_at, seeds_at
+from refimpl.report.tables import NO_ROWS, bounds, plural, commits_line, seeds_at
 
 METHODS = ("direct", "direct as released", "exact", "gumbel-softmax", "gumbel-softmax as released",
            "straight-through as released")
@@ -23,27 +23,27 @@ def convergence(store: Store) -> str:
             slide = {f"{name}, k = {k}": value for name, value in paper.CONVERGENCE.get(dataset, {}).get(k, {}).items()}
             parts.append(f"**{dataset}, k = {k}**\n\n" + bounds(
                 store, "convergence", dataset, labels, slide, lambda label: label.split(", k")[0], stuck=True))
-    return "\n\n".join([*parts, made_at(store.of("convergence"))]) if parts else NO_ROWS.format("convergence")
+    return "\n\n".join([*parts, commits_line(store.select("convergence"))]) if parts else NO_ROWS.format("convergence")
 
 
 def latent_sizes(store: Store) -> str:
     """A line a data set and method, a column a k; k = 50 of `convergence` is not repeated."""
     lines, ks, epochs = [], (20, 30, 40, 50), {}
     for dataset in store.datasets("latent-sizes"):
-        groups = {(name, k): store.of("latent-sizes", dataset, f"{name}, k = {k}")
+        groups = {(name, k): store.select("latent-sizes", dataset, f"{name}, k = {k}")
                   for name in ("direct", "exact", "gumbel-softmax") for k in ks}
         known = lengths([group for group in groups.values() if group], "test_elbo")
         if not known:
             continue
         epochs[dataset] = known[0]
         for name in ("direct", "exact", "gumbel-softmax"):
-            lines.append([f"{dataset}, {name}", counted(known[0], "epoch")] + [
+            lines.append([f"{dataset}, {name}", plural(known[0], "epoch")] + [
                 spread(groups[name, k], known[0], "test_elbo").range_text() for k in ks])
     if not lines:
         return NO_ROWS.format("latent-sizes")
     return (table(["", "after", *(f"k = {k}" for k in ks)], lines)
             + "\n\nTest −ELBO: median over the seeds, in brackets the lowest and the highest; nats per image. "
-            + made_at(store.of("latent-sizes")))
+            + commits_line(store.select("latent-sizes")))
 
 
 def joint(store: Store) -> str:
@@ -53,14 +53,14 @@ def joint(store: Store) -> str:
         for dataset in store.datasets("joint"):
             parts.append(f"**{dataset}, n = {n}**\n\n" + bounds(store, "joint", dataset, labels,
                                                                rename=lambda label: label.split(",")[0]))
-    return "\n\n".join([*parts, made_at(store.of("joint"))]) if parts else NO_ROWS.format("joint")
+    return "\n\n".join([*parts, commits_line(store.select("joint"))]) if parts else NO_ROWS.format("joint")
 
 
 def binary(store: Store) -> str:
-    parts = [f"**{dataset}**\n\n" + bounds(store, "binary", dataset, [label for label in BINARY if store.of(
+    parts = [f"**{dataset}**\n\n" + bounds(store, "binary", dataset, [label for label in BINARY if store.select(
         "binary", dataset, label)], paper.BINARY if dataset == "fashion-mnist" else None)
         for dataset in store.datasets("binary")]
-    return "\n\n".join([*parts, made_at(store.of("binary"))]) if parts else NO_ROWS.format("binary")
+    return "\n\n".join([*parts, commits_line(store.select("binary"))]) if parts else NO_ROWS.format("binary")
 
 
 def released_signal(store: Store) -> str:
@@ -73,17 +73,17 @@ def released_signal(store: Store) -> str:
 def structured(store: Store) -> str:
     parts = []
     for dataset in store.datasets("structured"):
-        labels = [label for label in STRUCTURED if store.of("structured", dataset, label)]
-        groups = [store.of("structured", dataset, label) for label in labels]
+        labels = [label for label in STRUCTURED if store.select("structured", dataset, label)]
+        groups = [store.select("structured", dataset, label) for label in labels]
         epochs = lengths(groups, "test_log_likelihood")
         between = sorted({epoch for epoch in (10, 30, 50, 100, *epochs) if epochs and epoch <= epochs[-1]})
         lines = [[label, f"{paper.STRUCTURED[label]:g}" if label in paper.STRUCTURED else "–"] + [
             spread(group, epoch, "test_log_likelihood").text() for epoch in between]
             for label, group in zip(labels, groups)]
         head = ["encoder", "paper's test loss, 300 epochs"] + [
-            f"{counted(epoch, 'epoch')}, {seeds_at(groups, epoch, 'test_log_likelihood')}" for epoch in between]
+            f"{plural(epoch, 'epoch')}, {seeds_at(groups, epoch, 'test_log_likelihood')}" for epoch in between]
         parts.append(f"**{dataset}**: exact test −log p(x), nats per image\n\n" + table(head, lines))
-    return "\n\n".join([*parts, made_at(store.of("structured"))]) if parts else NO_ROWS.format("structured")
+    return "\n\n".join([*parts, commits_line(store.select("structured"))]) if parts else NO_ROWS.format("structured")
 
 
 BLOCKS = {"convergence": convergence, "latent-sizes": latent_sizes, "joint": joint, "binary": binary,

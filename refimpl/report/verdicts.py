@@ -77,7 +77,7 @@ def compared(experiment: str, dataset: str, names: Mapping[str, str], rule: Call
     None is found where runs are missing.
     """
     def look(store: Store) -> Finding | None:
-        groups = {name: store.of(experiment, dataset, label) for label, name in names.items()}
+        groups = {name: store.select(experiment, dataset, label) for label, name in names.items()}
         there = [group for group in groups.values() if group]
         epochs = lengths(there, column)
         if not epochs or len(there) < len(groups) and not (some and next(iter(groups.values()))):

@@ -161,7 +161,7 @@ def _continue(run: Run, history: np.ndarray, epochs: int, out: Path, dataset: da
     return [dict(zip(names, row)) for row in history.tolist()]
 
 
-def made_by(folder: Path) -> list[str]:
+def commits_of(folder: Path) -> list[str]:
     """The commits, or versions, that the run in this folder was trained by, in order; none if nobody noted them."""
     return _lines(folder / COMMIT)
 

@@ -185,7 +185,7 @@ class RunSettings:
         """What is known of the data set without its images: from the registry, or kept here from the file."""
         if self.file_sha256 is None:
             return data.get(self.dataset)
-        return data.own.kept(self.dataset, self.file_sha256, (self.file_height, self.file_width), self.file_classes)
+        return data.own.cached(self.dataset, self.file_sha256, (self.file_height, self.file_width), self.file_classes)
 
     @property
     def shape(self) -> tuple[int, int]:

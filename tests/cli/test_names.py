@@ -11,7 +11,7 @@ from refimpl.cli.parser import EXPERIMENTS, make_parser
 from refimpl.cli.words import words_of
 from refimpl.experiments import options, registry
 from refimpl.experiments.options import OPTIONS
-from refimpl.experiments.records import found
+from refimpl.experiments.records import read_source
 from refimpl.experiments.theory.estimators_table import Row
 from refimpl.plots import explorer
 from refimpl.report import functions
@@ -141,7 +141,7 @@ def test_the_explorer_s_slider_has_the_range_of_its_option():
 
 
 def test_plateau_steps_makes_what_the_page_shows():
-    steps = {record.settings["steps"] for record in found(ROOT / "tutorials/rows/plateau-steps")}
+    steps = {record.settings["steps"] for record in read_source(ROOT / "tutorials/rows/plateau-steps")}
     assert steps == {make_parser().parse_args(["measure", "plateau-steps"]).steps}
 
 

@@ -308,9 +308,9 @@ def test_the_truth_of_no_image_or_too_many_is_refused():
 
 def test_the_sheet_of_the_page_is_what_the_command_draws():
     figure = faces_sheet.draw()
-    assert plots.digest_of(FIGURE) == plots.drawn(figure), \
+    assert plots.digest_of(FIGURE) == plots.figure_digest(figure), \
         "`python -m refimpl make faces-sheet --save tutorials/figures/…`"
-    assert plots.drawn(faces_sheet.draw(7)) != plots.drawn(figure)
+    assert plots.figure_digest(faces_sheet.draw(7)) != plots.figure_digest(figure)
     canvas = np.asarray(figure.axes[0].images[0].get_array())
     np.testing.assert_array_equal(canvas[32:60, 5 * 32:5 * 32 + 28], faces.draw((1, 0, 1), faces.truth(2).nuisances[1]))
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == [

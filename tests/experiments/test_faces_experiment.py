@@ -30,13 +30,13 @@ def judge():
 
 def test_the_judge_hardly_errs_and_not_by_attributes_of_others(judge):
     x, labels = raw("faces", "test", 10_000)
-    says = judge.says(x)
+    says = judge.predict(x)
     right = says == (labels[:, None] >> np.array([2, 1, 0])) % 2
     assert right.all(axis=1).mean() == judge.accuracy(data.load("faces").test) > faces_judge.NEEDED + 0.005
     nuisances = faces.truth(200).nuisances
     for bits in itertools.product((0, 1), repeat=3):
         drawn = faces.draw(np.array(bits), nuisances).reshape(200, -1).astype(np.float32)
-        assert (judge.says(drawn) == bits).mean() > 0.99
+        assert (judge.predict(drawn) == bits).mean() > 0.99
 
 
 def test_exactly():
@@ -137,8 +137,9 @@ def test_models_that_switch_something_else_are_caught(judge, wrong):
 
 
 def test_a_g_that_the_test_does_not_keep_is_caught(judge, monkeypatch):
-    right, calls = faces_judge.ink, itertools.count()
-    monkeypatch.setattr(faces_judge, "ink", lambda model, values, g: right(model, values, np.roll(g, next(calls), 0)))
+    right, calls = faces_judge.binarise, itertools.count()
+    monkeypatch.setattr(faces_judge, "binarise",
+                        lambda model, values, g: right(model, values, np.roll(g, next(calls), 0)))
     with pytest.raises(AssertionError):
         check(judge, Perfect())
 

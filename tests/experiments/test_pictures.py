@@ -311,12 +311,12 @@ def test_a_picture_keeps_a_digest_of_what_it_shows(tmp_path):
 
     plots.save(figure(4.0), tmp_path / "x.png")
     kept = plots.digest_of(tmp_path / "x.png")
-    assert len(kept) == 64 and kept == plots.drawn(figure(4.0)) == plots.drawn(figure(4.0 + 1e-9))
+    assert len(kept) == 64 and kept == plots.figure_digest(figure(4.0)) == plots.figure_digest(figure(4.0 + 1e-9))
     for other in (figure(4.1), figure(4.0, "b"), figure(4.0, title="u")):
-        assert plots.drawn(other) != kept
+        assert plots.figure_digest(other) != kept
     wider = figure(4.0)
     wider.axes[0].set_xlim(0, 9)
-    assert plots.drawn(wider) != kept
+    assert plots.figure_digest(wider) != kept
     (tmp_path / "y.png").write_bytes(b"no digest")
     assert plots.digest_of(tmp_path / "y.png") == ""
 

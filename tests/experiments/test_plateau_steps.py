@@ -65,7 +65,7 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     options = ["--seeds", "2", "--steps", "3", "--dataset", "mnist", "--out", str(tmp_path)]
     assert cli.main(["measure", "plateau-steps", *options]) == 0
     assert "exact, decoder q" in capsys.readouterr().out and (tmp_path / "plateau-steps.png").exists()
-    kept = records.found(tmp_path)
+    kept = records.read_source(tmp_path)
     assert [(record.label, record.seed) for record in kept] == [(cell.label, seed) for cell in cells for seed in (0, 1)]
     assert all([row["step"] for row in record.rows] == [0, 3] for record in kept)
     for name in ("seeds", "steps"):

@@ -22,9 +22,9 @@ def same(one: Record, other: Record) -> bool:
 
 @pytest.mark.parametrize("record", [RUN, TABLE])
 def test_written_and_read_it_is_the_same(record, tmp_path):
-    records.put(tmp_path, record)
+    records.write(tmp_path, record)
     assert same(records.read(tmp_path / record.file), record) and same(records.read_all(tmp_path)[0], record)
-    assert same(records.found(tmp_path / record.file)[0], record)
+    assert same(records.read_source(tmp_path / record.file)[0], record)
 
 
 def test_names_of_files():
@@ -82,8 +82,8 @@ def test_damaged_files_are_refused_in_one_line_and_not_overwritten(content, tmp_
     path = tmp_path / RUN.file
     path.parent.mkdir()
     path.write_text(content)
-    for use in (lambda: records.read(path), lambda: records.read_all(tmp_path), lambda: records.found(path),
-                lambda: records.take(tmp_path, RUN)):
+    for use in (lambda: records.read(path), lambda: records.read_all(tmp_path), lambda: records.read_source(path),
+                lambda: records.add(tmp_path, RUN)):
         with pytest.raises(InputError) as problem:
             use()
         assert "is damaged, or is no file of rows" in str(problem.value) and "\n" not in str(problem.value)
@@ -105,27 +105,27 @@ def test_another_version_of_the_format(tmp_path):
 
 
 def test_a_run_of_other_settings_under_the_same_label(tmp_path):
-    assert records.take(tmp_path, RUN)
+    assert records.add(tmp_path, RUN)
     other = replace(RUN, settings={**RUN.settings, "lr": 2e-3, "k": 5})
     with pytest.raises(InputError, match=r"holds a run of other settings \(lr, k\) under the same label"):
-        records.take(tmp_path, other)
+        records.add(tmp_path, other)
     assert same(records.read(tmp_path / RUN.file), RUN)
     newer = replace(RUN, settings={**RUN.settings, "learn_from": None})         # a setting that was not there yet
-    assert records.take(tmp_path, newer)
+    assert records.add(tmp_path, newer)
 
 
 def test_two_labels_with_one_name_of_a_file_are_not_one_run(tmp_path):
     one, other = (replace(RUN, label=label) for label in ("direct, decoder q", "direct decoder q"))
     assert one.file == other.file
-    records.put(tmp_path, one)
-    for write in (records.put, records.take):
+    records.write(tmp_path, one)
+    for write in (records.write, records.add):
         with pytest.raises(InputError, match="holds the rows of 'direct, decoder q', and those of 'direct decoder q'"):
             write(tmp_path, other)
     assert same(records.read(tmp_path / one.file), one)
 
 
 def test_lines_that_git_ended_in_its_own_way_are_read(tmp_path):
-    records.put(tmp_path, RUN)
+    records.write(tmp_path, RUN)
     path = tmp_path / RUN.file
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     assert same(records.read(path), RUN)
@@ -133,27 +133,27 @@ def test_lines_that_git_ended_in_its_own_way_are_read(tmp_path):
 
 def test_a_longer_run_stays_and_a_longer_one_is_taken(tmp_path):
     shorter, longer = replace(RUN, rows=RUN.rows[:1]), replace(RUN, rows=[*RUN.rows, {**RUN.rows[0], "epoch": 3.0}])
-    assert records.take(tmp_path, RUN) and not records.take(tmp_path, shorter)
+    assert records.add(tmp_path, RUN) and not records.add(tmp_path, shorter)
     assert same(records.read(tmp_path / RUN.file), RUN)
-    assert records.take(tmp_path, longer) and same(records.read(tmp_path / RUN.file), longer)
+    assert records.add(tmp_path, longer) and same(records.read(tmp_path / RUN.file), longer)
 
 
 def test_a_file_must_have_the_name_of_its_run(tmp_path):
-    records.put(tmp_path, RUN)
+    records.write(tmp_path, RUN)
     (tmp_path / RUN.file).rename(tmp_path / "binary" / "other.csv")
     with pytest.raises(InputError, match="a file must have the name of its run"):
         records.read_all(tmp_path)
 
 
 def test_rows_are_looked_for_below_a_folder_of_that_name(tmp_path):
-    records.put(tmp_path / "run" / "rows", RUN)
+    records.write(tmp_path / "run" / "rows", RUN)
     (tmp_path / "run" / "metrics.csv").write_text("epoch\n1\n")                # a run's own file is none of them
-    assert [record.label for record in records.found(tmp_path / "run")] == [RUN.label]
+    assert [record.label for record in records.read_source(tmp_path / "run")] == [RUN.label]
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="holds no rows"):
-        records.found(tmp_path / "empty")
+        records.read_source(tmp_path / "empty")
     with pytest.raises(InputError, match="is missing"):
-        records.found(tmp_path / "none")
+        records.read_source(tmp_path / "none")
 
 
 # --- the first version of the format ----------------------------------------------------------------------------------
@@ -199,10 +199,10 @@ def test_rows_of_the_first_version_are_read_with_the_settings_that_they_would_ha
     assert list(record.settings) == [key for key in now if not key.startswith("file_")]
     assert kind.from_dict(record.settings).resolved() == made.resolved()
     assert (record.label, record.commits, record.rows[0]) == (run.label, run.commits, run.rows[0])
-    records.put(tmp_path, record)                                                          # kept as it is written now
+    records.write(tmp_path, record)                                                          # kept as it is written now
     content = (tmp_path / record.file).read_text()
     assert content.startswith("# refimpl rows 2\n") and same(records.read(tmp_path / record.file), record)
-    assert records.take(tmp_path, records.read(path))                         # the same run, not another
+    assert records.add(tmp_path, records.read(path))                         # the same run, not another
 
 
 def test_tables_of_the_first_version_stay_as_they_are(tmp_path):

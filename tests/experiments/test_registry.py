@@ -42,7 +42,7 @@ def test_experiment(tmp_path, name):
     assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     with open(tmp_path / f"{name}.csv", newline="") as stream:
         assert len(list(csv.DictReader(stream))) == len(runs)
-    assert {record.label for record in records.found(tmp_path)} == {cell.label for cell in made}
+    assert {record.label for record in records.read_source(tmp_path)} == {cell.label for cell in made}
     table = cells.table(runs, 1, registry.REGISTRY[name].merit)
     assert table and all(found == seeds and math.isfinite(mean) for _, _, found, mean, _ in table)
 

@@ -49,7 +49,7 @@ def test_the_command(trained, tmp_path, capsys):
                      "--out", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert "mnist, direct, k = 4, eps = 0.1, 2 epochs" in out
-    (record,) = records.found(tmp_path)
+    (record,) = records.read_source(tmp_path)
     assert record.settings == {"repetitions": 3, "images": 100} and len(record.rows) == 2
     direct, soft = record.rows
     assert math.isnan(direct["relaxed_one"]) and abs(soft["relaxed_one"] - soft["relaxed_hundred"]) < 5

@@ -10,7 +10,7 @@ from refimpl.experiments import registry
 from refimpl.experiments.records import Record
 from refimpl.report import causes, choice, claims, labels, measurements, training, verdicts
 from refimpl.report.store import Spread, Store, evaluations_an_epoch, lengths, paired, spread
-from refimpl.report.tables import bounds, counted, step_ms
+from refimpl.report.tables import bounds, plural, step_ms
 
 
 def run(label="direct", seed=0, values=((10, -170.0),), experiment="binary", dataset="fashion-mnist", **settings):
@@ -140,7 +140,7 @@ def test_the_setting_is_chosen_on_the_validation_part():
     """The one that is best on the test part is not."""
     store = Store([run(f"direct, k = 10, eps {eps}, lr 0.001", seed, ((30, value),), "tuning", "mnist")
                    for eps, value in (("0.1", -166.0), ("1", -160.0)) for seed in (0, 1)])
-    for record in store.of("tuning", label="direct, k = 10, eps 1, lr 0.001"):
+    for record in store.select("tuning", label="direct, k = 10, eps 1, lr 0.001"):
         record.rows[0]["valid_elbo"] = -180.0
     assert "| 10 | direct | 2 | eps 0.1, lr 0.001 | 167.00 (167.00 … 167.00) | 166.00 (166.00 … 166.00) |" in \
         causes.tuning(store)
@@ -171,4 +171,4 @@ def test_every_block_says_so_where_there_are_no_rows():
 
 @pytest.mark.parametrize("count, words", [(0, "0 seeds"), (1, "1 seed"), (1200, "1,200 seeds")])
 def test_counted(count, words):
-    assert counted(count, "seed") == words
+    assert plural(count, "seed") == words

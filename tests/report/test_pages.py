@@ -39,7 +39,7 @@ def test_the_committed_pictures_are_what_the_rows_make(store):
     assert len(made) > 4
     for file, draw in made.items():
         path = pages.ROOT / pages.FIGURES / file
-        assert plots.digest_of(path) == plots.drawn(draw()), f"{file}: `python -m refimpl make report` makes it again"
+        assert plots.digest_of(path) == plots.figure_digest(draw()), f"{file}: see `make report`"
 
 
 def test_every_block_stands_on_a_page():
@@ -125,7 +125,7 @@ def run_of(label="direct", **changed):
 
 
 def test_a_run_is_taken_up_and_shown(root, tmp_path, capsys):
-    records.put(tmp_path / "x/rows", run_of())
+    records.write(tmp_path / "x/rows", run_of())
     before = (root / "tutorials/results.md").read_text()
     assert cli.main(["make", "report", "--root", str(root)]) == 1                             # nothing is written
     said = capsys.readouterr().out
@@ -143,9 +143,9 @@ def test_a_run_is_taken_up_and_shown(root, tmp_path, capsys):
 
 def test_what_is_wrong_is_one_line_and_changes_no_row(root, tmp_path, capsys):
     good = run_of()
-    records.put(root / pages.ROWS, good)
+    records.write(root / pages.ROWS, good)
     for name, record in (("other", run_of(lr=5.0)),):
-        records.put(tmp_path / name / "rows", record)
+        records.write(tmp_path / name / "rows", record)
     (tmp_path / "bad/rows").mkdir(parents=True)
     (tmp_path / "bad/rows/x.csv").write_text("no rows")
     before = {path: path.read_bytes() for path in root.rglob("*.csv")}
@@ -160,7 +160,7 @@ def test_what_is_wrong_is_one_line_and_changes_no_row(root, tmp_path, capsys):
 def test_a_check_that_can_fail(root, capsys):
     """Lines may end as git ends them on Windows; numbers may not be others, and marks not be gone."""
     page = root / "tutorials/results.md"
-    records.put(root / pages.ROWS, run_of())
+    records.write(root / pages.ROWS, run_of())
     assert cli.main(["make", "report", "--root", str(root), "--write"]) == 0
     right = page.read_bytes()
     for content, status in ((right.replace(b"\n", b"\r\n"), 0), (right.replace(b"166.00", b"99.00"), 1),
@@ -174,7 +174,7 @@ def test_a_check_that_can_fail(root, capsys):
 
 def test_what_is_to_be_added_is_named(root, tmp_path, capsys, monkeypatch):
     """An empty name is no folder, and links may lead in circles."""
-    records.put(tmp_path / "x/rows", run_of())
+    records.write(tmp_path / "x/rows", run_of())
     monkeypatch.chdir(tmp_path / "x")
     with pytest.raises(SystemExit):
         cli.main(["make", "report", "--root", str(root), "--write", "--add", ""])
@@ -190,7 +190,7 @@ def test_what_is_to_be_added_is_named(root, tmp_path, capsys, monkeypatch):
 
 def test_a_bad_file_is_named_and_the_others_are_reported(root, tmp_path, capsys):
     for label in ("direct", "arm"):
-        records.put(root / pages.ROWS, run_of(label))
+        records.write(root / pages.ROWS, run_of(label))
     bad = root / pages.ROWS / "binary/fashion-mnist-arm-seed0.csv"
     bad.write_text(bad.read_text().replace("-166", "lots"))
     assert cli.main(["make", "report", "--root", str(root), "--write"]) == 2
@@ -204,8 +204,8 @@ def test_a_page_that_asks_for_a_label_that_is_none_is_told_so(store):
     for asked in (("binary", "mnist", "dirct"), ("binery",), ("variance", None, "k 10"),
                   ("faces-switch", "faces", "x")):
         with pytest.raises(ValueError, match="no label|no experiment"):
-            store.of(*asked)
-    assert store.of("binary", "omniglot", "direct") == []                              # which has not been run
+            store.select(*asked)
+    assert store.select("binary", "omniglot", "direct") == []                              # which has not been run
 
 
 def test_no_damage_to_a_row_passes_and_breaks_the_pages(root, store):
@@ -213,7 +213,7 @@ def test_no_damage_to_a_row_passes_and_breaks_the_pages(root, store):
     firsts = {record.experiment: record for record in reversed(store.records)}
     for name, record in firsts.items():
         path = root / pages.ROWS / record.file
-        records.put(root / pages.ROWS, record)
+        records.write(root / pages.ROWS, record)
         _, head, titles, *lines = path.read_text().split("\n")
         for place in range(titles.count(",") + 1 if '"' not in lines[0] else 1):
             for value in ("", "x|y", "-1e200"):

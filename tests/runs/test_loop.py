@@ -47,10 +47,10 @@ def test_training_learns(tmp_path, quick):
 
 
 def test_every_commit_that_trained_a_run_is_noted_once(tmp_path, monkeypatch):
-    for epochs, made_by in enumerate(("a", "a", "b", "a"), start=1):
-        monkeypatch.setattr(loop, "commit", lambda: made_by)
+    for epochs, commits_of in enumerate(("a", "a", "b", "a"), start=1):
+        monkeypatch.setattr(loop, "commit", lambda: commits_of)
         loop.train(small(), epochs, tmp_path, resume=epochs > 1)
-    assert loop.made_by(tmp_path) == ["a", "b", "a"] and loop.made_by(tmp_path / "none") == []
+    assert loop.commits_of(tmp_path) == ["a", "b", "a"] and loop.commits_of(tmp_path / "none") == []
 
 
 def test_files_of_a_run(tmp_path):

@@ -23,7 +23,7 @@ def test_frames_stills_and_the_turns(tmp_path):
     assert black == pytest.approx(3 / 8, abs=0.02)
     still = Bar()
     still.show(3)
-    assert plots.digest_of(tmp_path / "bar.png") == plots.drawn(still.figure)
+    assert plots.digest_of(tmp_path / "bar.png") == plots.figure_digest(still.figure)
     write(Bar(), tmp_path / "again.gif")
     assert (tmp_path / "again.gif").read_bytes() == (tmp_path / "bar.gif").read_bytes()
 

@@ -266,4 +266,4 @@ def test_the_files_of_the_pages(name):
 def test_the_stills_of_the_pages_are_what_the_program_draws(moving_cloud, clocks):
     for name, made in (("walls", moving_cloud), ("clocks", clocks)):
         made.show(made.still)
-        assert plots.digest_of(FIGURES / f"{name}.png") == plots.drawn(made.figure), name
+        assert plots.digest_of(FIGURES / f"{name}.png") == plots.figure_digest(made.figure), name

@@ -15,7 +15,7 @@ from refimpl import data, plots
 from refimpl.arguments import InputError
 from refimpl.data import faces
 from refimpl.experiments.faces import judge as faces_judge
-from refimpl.experiments.records import Record, measured
+from refimpl.experiments.records import Record, write_measurements
 from refimpl.experiments.training import cells
 from refimpl.experiments.training.cells import Cell
 from refimpl.plots import runs as pictures_of_runs
@@ -77,7 +77,8 @@ def measure(runs: Runs, folder: Path, data_dir: str | None, report: Callable[[st
         rng = streams.switch_test(cell.settings.seed)
         rows = faces_judge.switch_test(run.model, run.naming(whole.test), judge, whole.test,
                                        len(whole.train) + len(whole.valid), history[-1, 0], rng)
-        measured(folder, SWITCH, cell.label, {"dataset": cell.settings.dataset, "seed": cell.settings.seed}, rows)
+        settings = {"dataset": cell.settings.dataset, "seed": cell.settings.seed}
+        write_measurements(folder, SWITCH, cell.label, settings, rows)
         words = "; ".join(f"{row.attribute} {row.generated:.1%} drawn, {row.encoded:.1%} encoded" for row in rows)
         report(f"{cell.label}, seed {cell.settings.seed}, faces in which only the switched attribute changed: {words}")
 

@@ -45,13 +45,13 @@ class Judge:
                     -1 / len(rows))                                         # loss = -mean log p(attributes given x)
                 adam.step()
 
-    def says(self, x: np.ndarray) -> np.ndarray:
+    def predict(self, x: np.ndarray) -> np.ndarray:
         """Attributes (B, n) of pictures x (B, pixels) of 0 and 1."""
         return (self.network.forward(x) > 0).astype(np.int64)
 
     def accuracy(self, part: data.Part) -> float:
         """Share of images all of whose attributes it names."""
-        right = [self.says(x) for x in part.blocks(1_000)]
+        right = [self.predict(x) for x in part.blocks(1_000)]
         return float((np.concatenate(right) == attributes_of(part)).all(axis=1).mean())
 
 
@@ -87,7 +87,7 @@ def attributes_of(part: data.Part) -> np.ndarray:
     return joint.values(len(faces.ATTRIBUTES), 2)[part.labels]
 
 
-def ink(model: MixtureVAE, values: np.ndarray, g: np.ndarray) -> np.ndarray:
+def binarise(model: MixtureVAE, values: np.ndarray, g: np.ndarray) -> np.ndarray:
     """Pictures (B, pixels) of 0 and 1: each pixel's likelier colour."""
     return (model.decode_as(values, g) > 0).astype(np.float32)
 
@@ -122,14 +122,14 @@ def switch_test(model: MixtureVAE, naming: Naming, judge: Judge, test: data.Part
     own, mean_g = model.infer(x)
     drawn = rng.integers(2, size=(images, model.n))
     drawn_g = rng.standard_normal((images, model.d)).astype(model.dtype)
-    again, generated = ink(model, own, mean_g), ink(model, drawn, drawn_g)
+    again, generated = binarise(model, own, mean_g), binarise(model, drawn, drawn_g)
     rows = []
     for j, (name, i) in enumerate(zip(faces.ATTRIBUTES, naming.variable)):
-        encoded, other = ink(model, flipped(own, i), mean_g), ink(model, flipped(drawn, i), drawn_g)
-        another = ink(model, flipped(own, i), np.roll(mean_g, 1, axis=0))
+        encoded, other = binarise(model, flipped(own, i), mean_g), binarise(model, flipped(drawn, i), drawn_g)
+        another = binarise(model, flipped(own, i), np.roll(mean_g, 1, axis=0))
         wanted = faces.draw(flipped(truth, j), nuisances).reshape(len(part), -1)
-        rows.append(Switched(name, int(i), epochs, judged, exactly(judge.says(generated), judge.says(other), j),
-                             exactly(judge.says(again), judge.says(encoded), j),
+        rows.append(Switched(name, int(i), epochs, judged, exactly(judge.predict(generated), judge.predict(other), j),
+                             exactly(judge.predict(again), judge.predict(encoded), j),
                              wrong_pixels(again, x), wrong_pixels(encoded, wanted), wrong_pixels(another, wanted),
                              float((naming.read(own)[:, j] == truth[:, j]).mean()),
                              *_closest(own[:, i], nuisances)))

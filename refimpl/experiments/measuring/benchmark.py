@@ -17,7 +17,7 @@ import numpy as np
 from refimpl import data, estimators
 from refimpl.arguments import Options
 from refimpl.experiments import options
-from refimpl.experiments.records import measured
+from refimpl.experiments.records import write_measurements
 from refimpl.runs import kind_of
 from refimpl.runs.loop import train_epoch
 from refimpl.runs.mixture import MixtureSettings
@@ -151,7 +151,7 @@ def run(batch: int = 100, steps: int = 30, rounds: int = 7,
         report(rows[-1])
     if folder is not None:
         named = [Named(row.settings.label(), row.step, row.products) for row in rows]
-        measured(folder, "benchmark", f"batch {batch}", dict(batch=batch, steps=steps, rounds=rounds), named)
+        write_measurements(folder, "benchmark", f"batch {batch}", dict(batch=batch, steps=steps, rounds=rounds), named)
     return rows
 
 

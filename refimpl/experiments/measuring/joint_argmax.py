@@ -16,7 +16,7 @@ import numpy as np
 
 from refimpl import direct, gumbel, joint
 from refimpl.experiments import options
-from refimpl.experiments.records import measured
+from refimpl.experiments.records import write_measurements
 from refimpl.models.vae import VAE
 from refimpl.runs.loop import train_epoch
 from refimpl.runs.vae import VAERun, VAESettings
@@ -110,5 +110,5 @@ def run(n: int = 8, dataset: str = "mnist", seed: int = 0, samples: int = 400, b
         report(rows[-1])
     if folder is not None:
         made_with = dict(n=n, dataset=images.name, seed=seed, samples=samples, batch=batch)
-        measured(folder, "joint-argmax", f"n = {n}", made_with, rows)
+        write_measurements(folder, "joint-argmax", f"n = {n}", made_with, rows)
     return rows

@@ -25,7 +25,7 @@ from scipy.special import log_softmax
 from refimpl import data, plots
 from refimpl.experiments import options, pictures, registry
 from refimpl.experiments.pictures import Panel
-from refimpl.experiments.records import Record, put
+from refimpl.experiments.records import Record, write
 from refimpl.experiments.training import panels
 from refimpl.runs import streams
 from refimpl.runs.vae import VAERun
@@ -94,7 +94,7 @@ def run(out: Path | str, seeds: int = 5, steps: int = 1_000, datasets: Sequence[
                 settings = cell.settings.as_dict() | {"steps": steps}
                 records.append(Record("plateau-steps", label, settings, (commit(),), points,
                                       (threads(),)))
-                put(folder / "rows", records[-1])
+                write(folder / "rows", records[-1])
                 progress.advance()
             progress.clear()
             last = [record.rows[-1] for record in records[-seeds:]]

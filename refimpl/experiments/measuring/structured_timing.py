@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from refimpl import data, plots
 from refimpl.arguments import Options
 from refimpl.experiments import options
-from refimpl.experiments.records import Record, measured
+from refimpl.experiments.records import Record, write_measurements
 from refimpl.runs.vae import VAERun, VAESettings
 from refimpl.system.files import output_folder, write_text
 from refimpl.system.progress import Progress
@@ -77,7 +77,7 @@ def run(out: Path | str, batch: int = 100, largest: int = 40,
     writer.writerow(Row._fields)
     writer.writerows([row.method, row.n, f"{row.seconds:.6f}"] for row in rows)
     write_text(folder / "structured-timing.csv", stream.getvalue())
-    measured(folder, "structured-timing", f"batch {batch}", dict(batch=batch, largest=largest), rows)
+    write_measurements(folder, "structured-timing", f"batch {batch}", dict(batch=batch, largest=largest), rows)
     with plots.may_fail(folder / "structured-timing.png"):
         plots.save(_figure(rows, batch), folder / "structured-timing.png")
     return rows

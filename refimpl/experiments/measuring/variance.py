@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from refimpl import data, direct, estimators, plots
 from refimpl.arguments import InputError
 from refimpl.experiments import options
-from refimpl.experiments.records import Record, measured
+from refimpl.experiments.records import Record, write_measurements
 from refimpl.models.vae import VAE
 from refimpl.runs import checkpoint
 from refimpl.runs.loop import train_epoch
@@ -133,7 +133,7 @@ def run(out: Path | str, run_folder: Path | str | None = None, dataset: str = "m
     write_text(folder / "variance.csv", stream.getvalue())
     if run_folder is None:                                  # of a model that anybody can train again
         settings = dict(dataset=images.name, k=k, seed=seed, samples=samples, batch=batch)
-        measured(folder, "variance", f"k = {k}", settings, rows)
+        write_measurements(folder, "variance", f"k = {k}", settings, rows)
     title = f"{images.name}, {words}; batch of {batch}, {samples} draws a point"
     with plots.may_fail(folder / "variance.png"):
         plots.save(_figure(rows, title), folder / "variance.png")

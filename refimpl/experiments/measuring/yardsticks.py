@@ -17,7 +17,7 @@ import numpy as np
 from refimpl import data
 from refimpl.arguments import InputError
 from refimpl.experiments import options
-from refimpl.experiments.records import measured
+from refimpl.experiments.records import write_measurements
 from refimpl.models.vae import VAE
 from refimpl.runs import checkpoint, streams
 from refimpl.runs.vae import VAERun
@@ -87,5 +87,5 @@ def run(folders: Sequence[Path | str], repetitions: int = 10, images: int = 2_00
         progress.clear()
         report(rows[-1])
     if folder is not None:
-        measured(folder, "yardsticks", "all", dict(repetitions=repetitions, images=images), rows)
+        write_measurements(folder, "yardsticks", "all", dict(repetitions=repetitions, images=images), rows)
     return rows

@@ -106,7 +106,7 @@ class Expected(NamedTuple):
 
 def expected(h: np.ndarray, f: np.ndarray, M: int) -> Expected:
     """The rule's error on the problem h, f (k,), without sampling: the number of changed winners is binomial."""
-    M = arguments.whole("M", M, 1)
+    M = arguments.integer("M", M, 1)
     f_of_unit_range, R = _unit_range(np.asarray(f))
     law = direct.joint_law(h, f_of_unit_range, 1.0)
     chance = min(law[~np.eye(len(law), dtype=bool)].sum(), 1.0)

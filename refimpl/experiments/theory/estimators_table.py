@@ -19,7 +19,7 @@ from scipy.special import softmax
 from refimpl import estimators, joint, plots
 from refimpl.estimators import Estimator
 from refimpl.experiments import options
-from refimpl.experiments.records import Record, measured
+from refimpl.experiments.records import Record, write_measurements
 from refimpl.experiments.theory.evidence import EVENTS, RELATIVE, allowed
 from refimpl.latent.independent import Independent
 from refimpl.models.toy import Toy
@@ -127,7 +127,7 @@ def run(n: int = 4, k: int = 2, samples: int = 400_000, seed: int = 0, out: Path
         progress.clear()
         report(rows[-1])
     if folder is not None:
-        measured(folder, "estimators", f"n = {n}, k = {k}", dict(n=n, k=k, samples=samples, seed=seed), rows)
+        write_measurements(folder, "estimators", f"n = {n}, k = {k}", dict(n=n, k=k, samples=samples, seed=seed), rows)
         title = f"n = {n}, k = {k}: {samples:,} draws, seed {seed}; |truth| = {np.linalg.norm(truth):.2g} nats"
         with plots.may_fail(folder / "estimators.png"):
             plots.save(_figure(rows, title, samples), folder / "estimators.png")

@@ -18,7 +18,7 @@ import numpy as np
 from scipy import stats
 
 from refimpl.arguments import InputError
-from refimpl.experiments.records import Record, put, thinned
+from refimpl.experiments.records import Record, write, thinned
 from refimpl.plots.runs import of_run
 from refimpl.runs import checkpoint, kind_of, loop
 from refimpl.runs.protocol import Row
@@ -163,11 +163,11 @@ def write_results(runs: dict[Cell, list[Row]], out: Path, name: str) -> list[Rec
         writer.writerow([cell.settings.dataset, cell.label, cell.settings.seed,
                          *("" if math.isnan(value) else f"{value:.10g}" for value in values)])
     write_text(out / f"{name}.csv", stream.getvalue())
-    records = [Record(name, cell.label, cell.settings.as_dict(), tuple(loop.made_by(out / cell.folder)), thinned(every),
-                      tuple(loop.threads_of(out / cell.folder)))
+    records = [Record(name, cell.label, cell.settings.as_dict(), tuple(loop.commits_of(out / cell.folder)),
+                      thinned(every), tuple(loop.threads_of(out / cell.folder)))
                for cell, every in runs.items()]
     for record in records:
-        put(out / "rows", record)
+        write(out / "rows", record)
     return records
 
 
