@@ -266,7 +266,7 @@ for name, words in (("exact, decoder q", "enumeration"), ("tilted, decoder q", "
                     ("tilted, decoder z*", "bias and decoder"), ("noisy-exact, decoder z*", "noise and decoder"),
                     ("direct, decoder q", "bias and noise"), ("direct, decoder z*", "direct: all three")):
     for dataset, epoch in (("mnist", 3), ("mnist", 10), ("fashion-mnist", 10)):
-        runs = rows.of("plateau", dataset, name)
+        runs = rows.select("plateau", dataset, name)
         found = store.spread(runs, epoch, "test_elbo")
         assert len(runs) == 5
         stuck = f"; {sum(value > 200 for value in found.values)} on the plateau" if dataset == "mnist" else ""
@@ -309,7 +309,7 @@ bounds = {}
 print("test -ELBO, nats                   paper, 300 epochs   here, 10 epochs: median (lowest to highest)")
 for size in (10, 50):
     for name, words in names.items():
-        found = store.spread(rows.of("convergence", "mnist", f"{name}, k = {size}"), 10, "test_elbo")
+        found = store.spread(rows.select("convergence", "mnist", f"{name}, k = {size}"), 10, "test_elbo")
         theirs = paper.CONVERGENCE["mnist"][size].get(name, "-")
         bounds[size, name] = found
         print(f"k = {size}   {words:22s} {theirs:>18}   {found.median:14.1f} ({min(found.values):.1f} to "

@@ -9,7 +9,7 @@ from pathlib import Path
 from refimpl import __version__, data
 from refimpl.cli import commands, measurements
 from refimpl.cli.options import add_settings, number, numbers
-from refimpl.cli.parsing import PROGRAM, Commands, Parser
+from refimpl.cli.subcommands import PROGRAM, Commands, Parser
 from refimpl.runs import KINDS
 from refimpl.system.files import folder_name
 

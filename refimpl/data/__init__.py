@@ -5,16 +5,16 @@ import os
 from pathlib import Path
 
 from refimpl.arguments import InputError, unknown
-from refimpl.data import faces, omniglot, own, shipped
+from refimpl.data import faces, mnist, omniglot, own
 from refimpl.data.base import PIXELS, SHAPE, Dataset, Entry, Part, Reader
-from refimpl.data.shipped import FOLDER as SHIPPED
+from refimpl.data.mnist import FOLDER as SHIPPED
 
 __all__ = ["NAMES", "PIXELS", "REGISTRY", "SHAPE", "SHIPPED", "Dataset", "Entry", "Part", "Reader", "get",
            "load", "own"]
 
 REGISTRY: dict[str, Entry] = {entry.name: entry for entry in (
-    Entry("mnist", shipped.mnist, 10, "handwritten digits, shipped"),
-    Entry("fashion-mnist", shipped.fashion_mnist, 10, "pictures of clothing, shipped"),
+    Entry("mnist", mnist.mnist, 10, "handwritten digits, shipped"),
+    Entry("fashion-mnist", mnist.fashion_mnist, 10, "pictures of clothing, shipped"),
     Entry("omniglot", omniglot.read, None, "handwritten characters of many alphabets, from files of your own"),
     Entry("faces", faces.read, 2 ** len(faces.ATTRIBUTES), "faces drawn from three attributes and nine nuisances",
           attributes=faces.ATTRIBUTES),

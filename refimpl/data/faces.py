@@ -21,7 +21,7 @@ import numpy as np
 from refimpl import arguments
 from refimpl.arguments import InputError
 from refimpl.data.base import Part, content_digest
-from refimpl.data.shipped import CUTS
+from refimpl.data.mnist import CUTS
 
 SIDE = 28
 IMAGES = 70_000

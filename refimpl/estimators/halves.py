@@ -53,13 +53,13 @@ def amplified_gradient(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
 
 def capped_estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float) -> Estimate:
     """`capped`, without noise; the decoder learns from all joint values, weighted by q."""
-    table = objective.joint_table()
-    return Estimate(capped_gradient(h, table.f, temperature("eps", eps)),
+    eps, table = temperature("eps", eps), objective.joint_table()
+    return Estimate(capped_gradient(h, table.f, eps),
                     table.weighted(np.exp(joint.log_q(h.astype(np.float64)))))
 
 
 def amplified_estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float) -> Estimate:
     """`amplified`, without noise; the decoder learns from all joint values, weighted by q."""
-    table = objective.joint_table()
-    return Estimate(amplified_gradient(h, table.f, temperature("eps", eps)),
+    eps, table = temperature("eps", eps), objective.joint_table()
+    return Estimate(amplified_gradient(h, table.f, eps),
                     table.weighted(np.exp(joint.log_q(h.astype(np.float64)))))

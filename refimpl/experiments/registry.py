@@ -1,16 +1,4 @@
-"""The paper's comparisons as experiments: which runs they are made of, and how they are drawn.
-
-    binary        slide 31: 15 binary variables, direct beside the estimators it was compared with and newer ones
-    joint         slides 29 and 30: the coordinate-wise arg max beside the joint one, and the truth, n = 8 and 12
-    structured    slide 32: unstructured, pairs with non-negative scores (max-flow) and of any sign (integer program)
-    latent-sizes  supplement, figure 1: k = 20, 30, 40, 50
-    convergence   slides 23 and 24: k = 10 and 50 against epochs and wall clock
-    plateau       where the plateau's escape comes from: four encoder gradients times two decoder signals
-    plateau-exits which half of the bias leaves the plateau, with and without the KL gradient, at two eps
-    tuning        equal tuning for every method
-    semi-supervised, labelled-terms, label-steps    slide 33; their cells and pictures are in semi_supervised.py
-    faces         slides 2 and 25: attributes with a few labels and without; in faces_experiment.py
-"""
+"""Every experiment by its name: the runs it is made of, how they are drawn, and how all of it is run and resumed."""
 from __future__ import annotations
 
 import functools
@@ -23,13 +11,12 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from refimpl import data, plots
-from refimpl.arguments import InputError, Options, unknown
+from refimpl.arguments import InputError, unknown
 from refimpl.experiments import columns, options
 from refimpl.experiments.faces import experiment as faces_experiment
 from refimpl.experiments.records import Record
-from refimpl.experiments.training import cells, panels, semi_supervised
+from refimpl.experiments.training import cells, comparisons, panels, semi_supervised
 from refimpl.experiments.training.cells import Cell
-from refimpl.runs.vae import VAESettings
 from refimpl.system.files import output_folder
 
 Runs = dict[Cell, list[dict[str, float]]]
@@ -68,125 +55,24 @@ class Experiment:
         return made
 
 
-def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
-    """settings: fields of VAESettings, and hyperparameters of the estimator by name."""
-    fields = VAESettings.__dataclass_fields__
-    own = Options({name: value for name, value in settings.items() if name not in fields})
-    settings = {name: value for name, value in settings.items() if name in fields}
-    return Cell(label, VAESettings(dataset=dataset, seed=seed, exact_every=10, hyperparameters=own,
-                                   **settings).resolved())
-
-
-BINARY = ("direct", "local-expectation", "rebar", "relax", "arm", "disarm", "reinforce-loo", "gumbel-softmax",
-          "reinmax", "imle", "local-tilted")
-
-
-def binary(dataset: str, seed: int) -> list[Cell]:
-    made = [_cell(name, dataset, seed, estimator=name, n=15, k=2) for name in BINARY]
-    made.append(_cell("direct, no KL", dataset, seed, estimator="direct", n=15, k=2, kl_grad=False))
-    made.append(_cell("direct as released", dataset, seed, estimator="direct", n=15, k=2, as_released=True))
-    for name in ("rebar", "relax"):                         # the released signal alone, and all that was released
-        made.append(_cell(f"{name}, batch mean", dataset, seed, estimator=name, n=15, k=2, batch_mean=True))
-        made.append(_cell(f"{name} as released", dataset, seed, estimator=name, n=15, k=2, as_released=True))
-    return made
-
-
-def joint(dataset: str, seed: int) -> list[Cell]:
-    return [_cell(f"{name}, n = {n}", dataset, seed, estimator=name, n=n, k=2)
-            for n in (8, 12) for name in ("direct", "direct-joint", "local-expectation", "exact")]
-
-
-def structured(dataset: str, seed: int) -> list[Cell]:
-    def pairwise(label: str, **chosen) -> Cell:
-        return _cell(label, dataset, seed, n=15, k=2, family="pairwise", family_options=Options(chosen))
-
-    return [_cell("unstructured", dataset, seed, n=15, k=2),
-            _cell("unstructured, no KL", dataset, seed, n=15, k=2, kl_grad=False),
-            pairwise("pairwise, w >= 0", solver="persistency"),
-            pairwise("pairwise, w >= 0, start 0", solver="persistency", pair_start=0.0),
-            pairwise("pairwise, any sign", solver="enumeration", non_negative=False)]
-
-
-def latent_sizes(dataset: str, seed: int) -> list[Cell]:
-    return [_cell(f"{name}, k = {k}", dataset, seed, estimator=name, k=k)
-            for k in (20, 30, 40, 50) for name in ("direct", "exact", "gumbel-softmax")]
-
-
-def convergence(dataset: str, seed: int) -> list[Cell]:
-    made = []
-    for k in (10, 50):
-        made += [_cell(f"{name}, k = {k}", dataset, seed, estimator=name, k=k)
-                 for name in ("direct", "exact", "gumbel-softmax")]
-        # the slides' Gumbel-softmax is the released straight-through one
-        made += [_cell(f"{words} as released, k = {k}", dataset, seed, estimator=name, k=k, as_released=True)
-                 for words, name in (("direct", "direct"), ("gumbel-softmax", "gumbel-softmax"),
-                                     ("straight-through", "straight-through-gumbel-softmax"))]
-    return made
-
-
-def plateau(dataset: str, seed: int) -> list[Cell]:
-    """Neither bias nor noise, bias alone, noise alone, both; each with both decoder signals.  An estimator that brings
-    the signal itself is left to it."""
-    own = {"exact": "q", "tilted": "q", "direct": "z_star", "noisy-exact": "z_star"}
-    return [_cell(f"{name}, decoder {words}", dataset, seed, estimator=name, k=10,
-                  learn_from=None if own[name] == signal else signal)
-            for signal, words in (("q", "q"), ("z_star", "z*")) for name in own]
-
-
-TILTS = ("tilted", "capped", "amplified", "noisy-exact", "direct")
-
-
-def plateau_exits(dataset: str, seed: int) -> list[Cell]:
-    """The exact gradient, both halves of the bias, each half alone, the noise alone, and direct with both; the decoder
-    learns from q throughout, so that the encoder's gradient is the only difference."""
-    cells = []
-    for kl_grad, words in ((True, ""), (False, ", no KL")):
-        cells.append(_cell(f"exact{words}", dataset, seed, estimator="exact", k=10, kl_grad=kl_grad))
-        for eps in (0.1, 1.0):
-            for name in TILTS:
-                signal = "q" if name in ("noisy-exact", "direct") else None     # the others learn from q by themselves
-                cells.append(_cell(f"{name}, eps {eps:g}{words}", dataset, seed, estimator=name, k=10, eps=eps,
-                                   kl_grad=kl_grad, learn_from=signal))
-    return cells
-
-
-LEARNING_RATES = (3e-4, 1e-3, 3e-3)
-TUNED = {"direct": ("eps", (0.03, 0.1, 0.3, 1.0)), "exact": (None, (None,)),
-         "gumbel-softmax": ("tau", (0.25, 0.5, 1.0))}
-
-
-def tuning(dataset: str, seed: int) -> list[Cell]:
-    """Every method at every setting of its own and every learning rate."""
-    made = []
-    for k in (10, 50):
-        for name, (setting, values) in TUNED.items():
-            for value in values:
-                for lr in LEARNING_RATES:
-                    words = f", {setting} {value:g}" if setting else ""
-                    made.append(_cell(f"{name}, k = {k}{words}, lr {lr:g}", dataset, seed, estimator=name, k=k, lr=lr,
-                                      **({setting: value} if setting else {})))
-    return made
-
-
-# --- the list ---------------------------------------------------------------------------------------------------------
-
 ALL = ("mnist", "fashion-mnist", "omniglot")
 REGISTRY = {entry.name: entry for entry in (
     Experiment("binary", "slide 31: n = 15 binary variables, every estimator", ("fashion-mnist", "mnist"), "test_elbo",
-               binary, panels.binary),
+               comparisons.binary, panels.binary),
     Experiment("joint", "slides 29 and 30: coordinate-wise and joint arg max, n = 8 and 12", ("mnist",), "test_elbo",
-               joint, panels.joint),
-    Experiment("structured", "slide 32: structured encoders", ("fashion-mnist",), "test_log_likelihood", structured,
-               panels.structured),
-    Experiment("latent-sizes", "supplement, figure 1: k = 20, 30, 40, 50", ALL, "test_elbo", latent_sizes,
+               comparisons.joint, panels.joint),
+    Experiment("structured", "slide 32: structured encoders", ("fashion-mnist",), "test_log_likelihood",
+               comparisons.structured, panels.structured),
+    Experiment("latent-sizes", "supplement, figure 1: k = 20, 30, 40, 50", ALL, "test_elbo", comparisons.latent_sizes,
                panels.latent_sizes),
-    Experiment("convergence", "slides 23 and 24: k = 10 and 50", ALL, "test_elbo", convergence, panels.convergence),
+    Experiment("convergence", "slides 23 and 24: k = 10 and 50", ALL, "test_elbo", comparisons.convergence,
+               panels.convergence),
     Experiment("plateau", "what leaves the plateau: direct's bias, its noise, or its decoder's sample", ALL[:2],
-               "test_elbo", plateau, panels.plateau),
-    Experiment("plateau-exits", "which half of direct's bias leaves the plateau", ALL[:2], "test_elbo", plateau_exits,
-               panels.plateau_exits),
+               "test_elbo", comparisons.plateau, panels.plateau),
+    Experiment("plateau-exits", "which half of direct's bias leaves the plateau", ALL[:2], "test_elbo",
+               comparisons.plateau_exits, panels.plateau_exits),
     Experiment("tuning", "every method at every setting, to be chosen on the validation part", ALL[:1], "valid_elbo",
-               tuning, panels.tuning),
+               comparisons.tuning, panels.tuning),
     Experiment("semi-supervised", "slide 33: a few labels", ("mnist", "fashion-mnist"), "test_elbo",
                semi_supervised.by_labels, semi_supervised.draw, semi_supervised.lines, semi_supervised.grids),
     Experiment("labelled-terms", "slide 33: what 100 labels teach", ("mnist",), "test_elbo", semi_supervised.by_term,

@@ -2,5 +2,5 @@
 from refimpl.plots.style import (FORMATS, FURTHER, SOLVERS, TRUTH, chapter_style, colour, digest_of, figure_digest,
                                  format_of, line_style, may_fail, new_figure, own_settings, save)
 
-__all__ = ["FORMATS", "FURTHER", "SOLVERS", "TRUTH", "chapter_style", "colour", "digest_of", "figure_digest", "format_of",
-           "line_style", "may_fail", "new_figure", "own_settings", "save"]
+__all__ = ["FORMATS", "FURTHER", "SOLVERS", "TRUTH", "chapter_style", "colour", "digest_of", "figure_digest",
+           "format_of", "line_style", "may_fail", "new_figure", "own_settings", "save"]

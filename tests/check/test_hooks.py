@@ -100,7 +100,7 @@ BAD = {"dict": (lambda h, f, eps, noise: {"g": h}, TypeError, "got dict"),
        "nan": (lambda h, f, eps, noise: h * np.nan, ValueError, "finite"),
        "infinite": (lambda h, f, eps, noise: h + np.inf, ValueError, "finite"),
        "shape": (lambda h, f, eps, noise: h[:3], ValueError, "an array of shape \\(256, 4\\)"),
-       "axes": (lambda h, f, eps, noise: h.reshape((1,) * 40 + h.shape), ValueError, "an array of shape"),
+       "axes": (lambda h, f, eps, noise: h.reshape((1,) * 40 + h.shape), ValueError, "at most 24 axes, got 42"),
        "itself": (itself, ValueError, "holds itself"),
        "raises": (lambda h, f, eps, noise: 1 / 0, ValueError, "raised ZeroDivisionError: division by zero"),
        "types": (lambda h, f, eps, rng: rng.manual_seed(0), ValueError, "pass generator=")}
@@ -124,7 +124,7 @@ LOOP.append(LOOP)
     ((right, H, F[:2]), {}, ValueError, "^h and f must be vectors of one length"),
     ((right, H, 0 * F), {}, ValueError, "^f must hold diff"), ((right, [H] * 2, F), {}, ValueError, "^h and f"),
     ((right, np.zeros((30, 2)), F), {}, ValueError, "joint values"), ((right, np.zeros((1,) * 40 + (4,)), F), {},
-                                                                     ValueError, "^h must have shape"),
+                                                                     ValueError, "^h must have at most 24 axes"),
     ((right, LOOP, F), {}, ValueError, "holds itself"), ((right, [np.nan, 1], [1, 2]), {}, ValueError, "^h"),
     *[((right, H, F, eps), {}, problem, "^eps") for eps, problem in (
         (0.0, ValueError), (-1, ValueError), (np.inf, ValueError), ("x", TypeError), ([0.3], TypeError),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from refimpl import cli
 from refimpl.cli.parser import make_parser
-from refimpl.cli.parsing import Parser
+from refimpl.cli.subcommands import Parser
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SMALL = ["--hidden", "16", "--limit", "300", "--batch", "50"]

@@ -254,7 +254,7 @@ def test_an_estimate_that_is_not_finite_ends_the_epoch(tmp_path, monkeypatch):
 def test_a_temperature_beyond_all_use_is_refused_by_its_name(tmp_path, capsys, name):
     estimator = {"eps": "two-sided", "tau": "gumbel-softmax"}[name]
     assert_refused(capsys, ["train", "--estimator", estimator, f"--{name}", "1e308", "--out", tmp_path / "run"],
-                   f"--{name} must be at most")
+                   f"--{name} must be at least 1e-06 and at most 1000000")
 
 
 @pytest.mark.parametrize("place, value", [("state", -1), ("inc", -1), ("state", 2**128)])

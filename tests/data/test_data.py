@@ -18,7 +18,7 @@ from scipy.sparse import csc_array
 
 from refimpl import data
 from refimpl.arguments import InputError
-from refimpl.data import omniglot, shipped
+from refimpl.data import mnist, omniglot
 from tests import spawn
 from tests.spies import raw
 
@@ -144,14 +144,14 @@ def test_the_registry_says_how_many_classes_there_are():
 @pytest.fixture
 def reads(monkeypatch) -> list[Path]:
     """The paths of the archives read from here on."""
-    shipped._content.cache_clear()
-    paths, right = [], shipped.read_arrays
+    mnist._content.cache_clear()
+    paths, right = [], mnist.read_arrays
 
     def counted(path, **more):
         paths.append(path)
         return right(path, **more)
 
-    monkeypatch.setattr(shipped, "read_arrays", counted)
+    monkeypatch.setattr(mnist, "read_arrays", counted)
     return paths
 
 

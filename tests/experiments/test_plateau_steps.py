@@ -9,7 +9,8 @@ import pytest
 
 from refimpl import cli, data
 from refimpl.arguments import InputError
-from refimpl.experiments import records, registry
+from refimpl.experiments import records
+from refimpl.experiments.training import comparisons
 from refimpl.experiments.measuring import plateau_steps
 from refimpl.experiments.training.cells import Cell
 from refimpl.runs.loop import train_epoch
@@ -58,8 +59,8 @@ def test_looking_changes_nothing_and_every_step_is_made(monkeypatch):
 
 
 def test_the_command(tmp_path, monkeypatch, capsys):
-    cells = [Cell(cell.label, replace(cell.settings, k=3, hidden=5)) for cell in registry.plateau("mnist", 0)[:2]]
-    monkeypatch.setattr(registry, "plateau", lambda dataset, seed: [
+    cells = [Cell(cell.label, replace(cell.settings, k=3, hidden=5)) for cell in comparisons.plateau("mnist", 0)[:2]]
+    monkeypatch.setattr(comparisons, "plateau", lambda dataset, seed: [
         Cell(cell.label, replace(cell.settings, dataset=dataset, seed=seed)) for cell in cells])
     monkeypatch.setattr(plateau_steps, "IMAGES", 50)
     options = ["--seeds", "2", "--steps", "3", "--dataset", "mnist", "--out", str(tmp_path)]

@@ -9,7 +9,7 @@ import pytest
 
 from refimpl.arguments import InputError
 from refimpl.experiments import records, registry
-from refimpl.experiments.training import cells
+from refimpl.experiments.training import cells, comparisons
 from refimpl.experiments.training.cells import Cell
 from refimpl.runs import checkpoint
 
@@ -17,16 +17,16 @@ from refimpl.runs import checkpoint
 @pytest.fixture(autouse=True)
 def small(monkeypatch, quick):
     """All cells on few images, with few hidden units and small latents; their own pictures are looked at elsewhere."""
-    right = registry._cell
+    right = comparisons._cell
 
     def cell(label, dataset, seed, **settings):
         made = right(label, dataset, seed, **settings)
         n = min(made.settings.n, 5)
         return Cell(label, replace(made.settings, limit=100, hidden=6, n=n))
 
-    monkeypatch.setattr(registry, "_cell", cell)
-    monkeypatch.setattr(registry, "LEARNING_RATES", (1e-3,))
-    monkeypatch.setattr(registry, "TUNED", {"direct": ("eps", (0.1,)), "exact": (None, (None,)),
+    monkeypatch.setattr(comparisons, "_cell", cell)
+    monkeypatch.setattr(comparisons, "LEARNING_RATES", (1e-3,))
+    monkeypatch.setattr(comparisons, "TUNED", {"direct": ("eps", (0.1,)), "exact": (None, (None,)),
                                            "gumbel-softmax": ("tau", (0.5,))})
 
 

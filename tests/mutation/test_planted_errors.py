@@ -179,7 +179,7 @@ def test_a_decoder_that_learns_from_z_eps_is_caught():
     ("direct.gradient", lambda *arguments, **named: -direct_gradient(*arguments, **named)),
     ("gumbel.sample", lambda shape, rng: np.asarray(rng.gumbel(size=shape))),                  # mean 0.577, not 0
     ("danskin.d2G_deps_dh", lambda h, f, eps: 1.0001 * d2G_deps_dh(h, f, eps)),
-    ("direct.joint_law", lambda h, f, eps: np.multiply.outer(*(2 * [np.full(6, 1 / 6)]))),
+    ("direct.joint_law", lambda h, f, eps, two_sided=False: np.multiply.outer(*(2 * [np.full(6, 1 / 6)]))),
 ])
 def test_verify_fails_on_wrong_mathematics(monkeypatch, tmp_path, capsys, target, wrong):
     monkeypatch.setattr(f"refimpl.{target}", wrong)

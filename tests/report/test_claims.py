@@ -30,7 +30,7 @@ def claim_about(words: str) -> claims.Claim:
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.words)
 def test_the_committed_rows_support_what_is_written(claim, store):
     assert claim.verdict in claims.VERDICTS and claim.why.endswith(".")
-    finding = claims.finding(claim, store)
+    finding = claims.find(claim, store)
     assert finding is not None and finding.holds and finding.here
 
 
@@ -64,7 +64,7 @@ def changed(store: Store, experiment: str, labels: str, column: str, by: float) 
 def test_rows_that_say_something_else_are_refused(store, words, experiment, label, column, by):
     other = changed(store, experiment, label, column, by)
     with pytest.raises(InputError, match=REFUSED):
-        claims.finding(claim_about(words), other)
+        claims.find(claim_about(words), other)
     with pytest.raises(InputError):
         claims.claims(other)
 
@@ -74,16 +74,16 @@ def test_rows_that_say_something_else_are_refused(store, words, experiment, labe
     ("k = 20, 30", run("direct as released, k = 20", 0, ((10, -170.0),), "latent-sizes", "mnist"))])
 def test_what_cannot_be_compared_can_be_once_it_was_run(store, words, made):
     with pytest.raises(InputError):
-        claims.finding(claim_about(words), Store([*store.records, made]))
+        claims.find(claim_about(words), Store([*store.records, made]))
 
 
 def test_slide_31_can_be_decided_by_runs_of_its_length():
     claim = claim_about("direct ends lowest")
     shorter = [run(label, 0, ((299, -160.0),)) for label in paper.BINARY]
-    assert claims.finding(claim, Store(shorter)).here == "direct 160.0, RELAX 160.0, ARM 160.0, REBAR 160.0"
-    assert claims.finding(claim, Store(shorter[:1] + shorter[2:])).here.startswith("direct 160.0, RELAX not run, ARM")
+    assert claims.find(claim, Store(shorter)).here == "direct 160.0, RELAX 160.0, ARM 160.0, REBAR 160.0"
+    assert claims.find(claim, Store(shorter[:1] + shorter[2:])).here.startswith("direct 160.0, RELAX not run, ARM")
     with pytest.raises(InputError, match="With 15 binary variables direct ends lowest"):
-        claims.finding(claim, Store([run(label, 0, ((300, -160.0),)) for label in paper.BINARY]))
+        claims.find(claim, Store([run(label, 0, ((300, -160.0),)) for label in paper.BINARY]))
 
 
 def test_a_claim_without_rows_is_not_run(store):

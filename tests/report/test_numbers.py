@@ -6,7 +6,7 @@ import math
 import pytest
 from scipy import stats
 
-from refimpl.experiments import registry
+from refimpl.experiments.training import comparisons
 from refimpl.experiments.records import Record
 from refimpl.report import causes, choice, claims, labels, measurements, training, verdicts
 from refimpl.report.store import Spread, Store, evaluations_an_epoch, lengths, paired, spread
@@ -131,7 +131,7 @@ def test_who_leaves_the_plateau_early_and_who_at_the_end():
         "| mnist | amplified | 1 | no | 2 of 3 | 0 of 3 | 166.00 (165.00 … 167.00) | 10 |",
         "| fashion-mnist | exact | – | yes | 0 of 1 | 0 of 1 | 225.00 | 5 |"]
     assert causes.exits(Store([])).startswith("*Not run yet: `python -m refimpl experiment plateau-exits`")
-    labels = [cell.label for cell in registry.plateau_exits("mnist", 0)]
+    labels = [cell.label for cell in comparisons.plateau_exits("mnist", 0)]
     every = causes.exits(Store([made for label in labels for made in three(label, (-170,), (-165,))]))
     assert every.count("| mnist |") == len(labels) == 22
 

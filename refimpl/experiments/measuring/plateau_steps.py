@@ -23,10 +23,10 @@ from matplotlib.figure import Figure
 from scipy.special import log_softmax
 
 from refimpl import data, plots
-from refimpl.experiments import options, pictures, registry
+from refimpl.experiments import options, pictures
 from refimpl.experiments.pictures import Panel
 from refimpl.experiments.records import Record, write
-from refimpl.experiments.training import panels
+from refimpl.experiments.training import comparisons, panels
 from refimpl.runs import streams
 from refimpl.runs.vae import VAERun
 from refimpl.system.commit import commit, threads
@@ -86,8 +86,8 @@ def run(out: Path | str, seeds: int = 5, steps: int = 1_000, datasets: Sequence[
     folder, records = output_folder(out), []
     for dataset in datasets:
         images = data.load(dataset)
-        for label in [cell.label for cell in registry.plateau(dataset, 0)]:
-            cells = [cell for seed in range(seeds) for cell in registry.plateau(dataset, seed) if cell.label == label]
+        for label in [cell.label for cell in comparisons.plateau(dataset, 0)]:
+            cells = [cell for seed in range(seeds) for cell in comparisons.plateau(dataset, seed) if cell.label == label]
             progress = Progress(f"{dataset}, {label}", seeds)
             for cell in cells:
                 points = follow(VAERun.start(cell.settings), images, steps)

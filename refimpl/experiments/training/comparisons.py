@@ -1,0 +1,121 @@
+"""The runs that each of the paper's comparisons is made of, and of those that we added: a label and its settings.
+
+    binary        slide 31: 15 binary variables, direct beside the estimators it was compared with and newer ones
+    joint         slides 29 and 30: the coordinate-wise arg max beside the joint one, and the truth, n = 8 and 12
+    structured    slide 32: unstructured, pairs with non-negative scores (max-flow) and of any sign (integer program)
+    latent_sizes  supplement, figure 1: k = 20, 30, 40, 50
+    convergence   slides 23 and 24: k = 10 and 50 against epochs and wall clock
+    plateau       where the plateau's escape comes from: four encoder gradients times two decoder signals
+    plateau_exits which half of the bias leaves the plateau, with and without the KL gradient, at two eps
+    tuning        equal tuning for every method
+
+Those of slide 33 are in semi_supervised.py, those of the faces in experiments/faces/experiment.py.
+"""
+from __future__ import annotations
+
+from refimpl.arguments import Options
+from refimpl.experiments.training.cells import Cell
+from refimpl.runs.vae import VAESettings
+
+
+def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
+    """settings: fields of VAESettings, and hyperparameters of the estimator by name."""
+    fields = VAESettings.__dataclass_fields__
+    own = Options({name: value for name, value in settings.items() if name not in fields})
+    settings = {name: value for name, value in settings.items() if name in fields}
+    return Cell(label, VAESettings(dataset=dataset, seed=seed, exact_every=10, hyperparameters=own,
+                                   **settings).resolved())
+
+
+BINARY = ("direct", "local-expectation", "rebar", "relax", "arm", "disarm", "reinforce-loo", "gumbel-softmax",
+          "reinmax", "imle", "local-tilted")
+
+
+def binary(dataset: str, seed: int) -> list[Cell]:
+    made = [_cell(name, dataset, seed, estimator=name, n=15, k=2) for name in BINARY]
+    made.append(_cell("direct, no KL", dataset, seed, estimator="direct", n=15, k=2, kl_grad=False))
+    made.append(_cell("direct as released", dataset, seed, estimator="direct", n=15, k=2, as_released=True))
+    for name in ("rebar", "relax"):                         # the released signal alone, and all that was released
+        made.append(_cell(f"{name}, batch mean", dataset, seed, estimator=name, n=15, k=2, batch_mean=True))
+        made.append(_cell(f"{name} as released", dataset, seed, estimator=name, n=15, k=2, as_released=True))
+    return made
+
+
+def joint(dataset: str, seed: int) -> list[Cell]:
+    return [_cell(f"{name}, n = {n}", dataset, seed, estimator=name, n=n, k=2)
+            for n in (8, 12) for name in ("direct", "direct-joint", "local-expectation", "exact")]
+
+
+def structured(dataset: str, seed: int) -> list[Cell]:
+    def pairwise(label: str, **chosen) -> Cell:
+        return _cell(label, dataset, seed, n=15, k=2, family="pairwise", family_options=Options(chosen))
+
+    return [_cell("unstructured", dataset, seed, n=15, k=2),
+            _cell("unstructured, no KL", dataset, seed, n=15, k=2, kl_grad=False),
+            pairwise("pairwise, w >= 0", solver="persistency"),
+            pairwise("pairwise, w >= 0, start 0", solver="persistency", pair_start=0.0),
+            pairwise("pairwise, any sign", solver="enumeration", non_negative=False)]
+
+
+def latent_sizes(dataset: str, seed: int) -> list[Cell]:
+    return [_cell(f"{name}, k = {k}", dataset, seed, estimator=name, k=k)
+            for k in (20, 30, 40, 50) for name in ("direct", "exact", "gumbel-softmax")]
+
+
+def convergence(dataset: str, seed: int) -> list[Cell]:
+    made = []
+    for k in (10, 50):
+        made += [_cell(f"{name}, k = {k}", dataset, seed, estimator=name, k=k)
+                 for name in ("direct", "exact", "gumbel-softmax")]
+        # the slides' Gumbel-softmax is the released straight-through one
+        made += [_cell(f"{words} as released, k = {k}", dataset, seed, estimator=name, k=k, as_released=True)
+                 for words, name in (("direct", "direct"), ("gumbel-softmax", "gumbel-softmax"),
+                                     ("straight-through", "straight-through-gumbel-softmax"))]
+    return made
+
+
+def plateau(dataset: str, seed: int) -> list[Cell]:
+    """Neither bias nor noise, bias alone, noise alone, both; each with both decoder signals.  An estimator that brings
+    the signal itself is left to it."""
+    own = {"exact": "q", "tilted": "q", "direct": "z_star", "noisy-exact": "z_star"}
+    return [_cell(f"{name}, decoder {words}", dataset, seed, estimator=name, k=10,
+                  learn_from=None if own[name] == signal else signal)
+            for signal, words in (("q", "q"), ("z_star", "z*")) for name in own]
+
+
+TILTS = ("tilted", "capped", "amplified", "noisy-exact", "direct")
+
+
+def plateau_exits(dataset: str, seed: int) -> list[Cell]:
+    """The exact gradient, both halves of the bias, each half alone, the noise alone, and direct with both; the decoder
+    learns from q throughout, so that the encoder's gradient is the only difference."""
+    cells = []
+    for kl_grad, words in ((True, ""), (False, ", no KL")):
+        cells.append(_cell(f"exact{words}", dataset, seed, estimator="exact", k=10, kl_grad=kl_grad))
+        for eps in (0.1, 1.0):
+            for name in TILTS:
+                signal = "q" if name in ("noisy-exact", "direct") else None     # the others learn from q by themselves
+                cells.append(_cell(f"{name}, eps {eps:g}{words}", dataset, seed, estimator=name, k=10, eps=eps,
+                                   kl_grad=kl_grad, learn_from=signal))
+    return cells
+
+
+LEARNING_RATES = (3e-4, 1e-3, 3e-3)
+TUNED = {"direct": ("eps", (0.03, 0.1, 0.3, 1.0)), "exact": (None, (None,)),
+         "gumbel-softmax": ("tau", (0.25, 0.5, 1.0))}
+
+
+def tuning(dataset: str, seed: int) -> list[Cell]:
+    """Every method at every setting of its own and every learning rate."""
+    made = []
+    for k in (10, 50):
+        for name, (setting, values) in TUNED.items():
+            for value in values:
+                for lr in LEARNING_RATES:
+                    words = f", {setting} {value:g}" if setting else ""
+                    made.append(_cell(f"{name}, k = {k}{words}, lr {lr:g}", dataset, seed, estimator=name, k=k, lr=lr,
+                                      **({setting: value} if setting else {})))
+    return made
+
+
+# --- the list ---------------------------------------------------------------------------------------------------------
