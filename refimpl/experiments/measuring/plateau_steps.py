@@ -87,7 +87,8 @@ def run(out: Path | str, seeds: int = 5, steps: int = 1_000, datasets: Sequence[
     for dataset in datasets:
         images = data.load(dataset)
         for label in [cell.label for cell in comparisons.plateau(dataset, 0)]:
-            cells = [cell for seed in range(seeds) for cell in comparisons.plateau(dataset, seed) if cell.label == label]
+            cells = [cell for seed in range(seeds) for cell in comparisons.plateau(dataset, seed)
+                     if cell.label == label]
             progress = Progress(f"{dataset}, {label}", seeds)
             for cell in cells:
                 points = follow(VAERun.start(cell.settings), images, steps)
