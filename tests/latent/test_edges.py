@@ -48,9 +48,9 @@ def test_enumeration_is_exact_where_scores_cancel(rng, dtype):
 
 
 def test_enumeration_of_ties_takes_the_first_at_once():
-    """A million values that all tie: by one look at the digits, not one by one."""
-    assert not enumeration.argmax(np.zeros((1, 20)), np.zeros((1, 190))).any()
-    assert enumeration.argmax(np.full((1, 20), -0.0), np.zeros((1, 190))).tolist() == [[0] * 20]
+    """32,768 values that all tie: by one look at the digits, not one by one."""
+    assert not enumeration.argmax(np.zeros((1, 15)), np.zeros((1, 105))).any()
+    assert enumeration.argmax(np.full((1, 15), -0.0), np.zeros((1, 105))).tolist() == [[0] * 15]
 
 
 def test_the_integer_program_sees_ordinary_scores_beside_one_of_3e5():

@@ -246,7 +246,7 @@ def flips(path, whole, places, bits) -> dict[str, int]:
     return outcomes
 
 
-@pytest.mark.parametrize("save, bits", [(np.savez, 2), (np.savez_compressed, 1)])
+@pytest.mark.parametrize("save, bits", [(np.savez, 1), (np.savez_compressed, 1)])
 def test_a_flipped_bit_is_refused_or_does_not_matter(tmp_path, save, bits):
     """Each byte of the file, `bits` bits of it: headers of members and arrays, data, central directory."""
     path = tmp_path / "a.npz"
