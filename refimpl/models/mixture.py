@@ -1,8 +1,8 @@
 """The mixture model of slide 33: discrete variables and a Gaussian, for images of which a few have labels.
 
 It is the model M2 of Kingma, Rezende, Mohamed and Welling (Semi-supervised learning with deep generative models,
-NeurIPS 2014).  Unlike there, the posterior of the Gaussian does not depend on the class, both share the first layers of the
-encoder, and the class need not be enumerated.
+NeurIPS 2014).  Unlike there, the posterior of the Gaussian does not depend on the class, both share the first layers of
+the encoder, and the class need not be enumerated.
 
     encoder  x (784) -> 400 ReLU -> 200 ReLU = e     class     e -> 100 ReLU -> h (n, k)  q(c | x) = prod_i softmax(h_i)
                                                      Gaussian  e -> mu, log s^2 (d each)  q(g | x) = N(mu, s^2)
