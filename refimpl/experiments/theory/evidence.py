@@ -128,7 +128,7 @@ def identity(text: str, one: np.ndarray, other: np.ndarray, tolerance: float = R
         return Claim(text, shown, f"cannot be tested: numbers below {SMALLEST:g} have lost digits", None)
     scale = max(float(np.abs(one).max()), scale)
     off = float(np.abs(one - other).max() / scale) if scale > 0 else largest
-    return Claim(text, shown, f"other route off by {off:.0e}", off <= tolerance)
+    return Claim(text, shown, f"second method differs by {off:.0e}", off <= tolerance)
 
 
 def estimated(text: str, truth: np.ndarray, sampled: Sampled, law: Law) -> Claim:
