@@ -113,7 +113,7 @@ def next_request() -> dict | None:
 
 
 def become(request: dict) -> None:
-    """Take up the streams, the folder and the environment of a program, and its module search path."""
+    """Set the streams, the working folder, the environment, the arguments and the module search path of a program."""
     import numpy as np
 
     for place, (path, mode) in enumerate(zip(request["streams"], (os.O_RDONLY, os.O_WRONLY, os.O_WRONLY))):
@@ -128,11 +128,11 @@ def become(request: dict) -> None:
     home = {"-m": os.getcwd(), "-c": ""}.get(first, str(Path(first).absolute().parent))
     sys.path[:] = [home, *searched, *(path for path in sys.path if path not in ("", str(ROOT)))]
     sys.argv[:] = [first, *rest] if first not in ("-m", "-c") else [first, *rest[1:]]
-    np.random.seed()
+    np.random.seed()            # a program of a user's own may draw from it: a new interpreter starts anew
 
 
 def end(problem: BaseException | None) -> None:
-    """End as an interpreter does, but at once: to take all that was imported to pieces takes half a second."""
+    """End as an interpreter does, but at once, because unloading all imported modules would take half a second."""
     status = 0
     if isinstance(problem, SystemExit):
         status = problem.code if isinstance(problem.code, int) else int(problem.code is not None)

@@ -162,8 +162,8 @@ def _accepted(finding: Finding, left: dict[Hypothesis, str], here: str, two_side
         needed = moments.round_up(laws.CHANGES / chance) if chance > 0 else math.inf
         more = f"{needed:,.0f} would do" if needed < 1e15 else "no practicable number would do"
         return Decided(left, None, f"{CANNOT}: only {expected:.2g} of {finding.moments.draws:,} draws are expected to "
-                                   f"change the winner at these h, f and eps; {more}. What was seen agrees with: "
-                                   f"{IS[names[0]]}{here}")
+                                   f"change the winner at these h, f and eps; {more}. The draws are consistent "
+                                   f"with this: {IS[names[0]]}{here}")
     return Decided(left, True, IS[names[0]] + here)
 
 

@@ -13,9 +13,9 @@ BLOCK = 32_768
 
 # Every FLUSH_EVERY steps, moments too small for their dtype become 0.  A moment whose gradient has died decays by a
 # factor each step and would end up below 1.2e-38, where float32 arithmetic falls back to slow "denormal" numbers and
-# an epoch takes up to twice as long.  From 1e-30, FLUSH_EVERY steps of beta1 = 0.9 lead to 1e-33 at the least, well
-# above that; float64 falls back below 2.2e-308.  A moment is small beside the eps that it is divided by: with an eps
-# below the usual one, smaller moments count, and are kept.
+# an epoch takes up to twice as long.  A moment of 1e-30 is still above 1e-33 after FLUSH_EVERY steps with beta1 = 0.9,
+# so it does not reach that range before the next flush.  For float64 the range begins below 2.2e-308.  A flushed
+# moment is negligible beside the eps of the division; if eps is smaller than usual, smaller moments matter and stay.
 FLUSH_EVERY = 64
 TINY = {np.dtype(np.float32): 1e-30, np.dtype(np.float64): 1e-290}
 USUAL_EPS = 1e-8

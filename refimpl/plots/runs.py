@@ -65,12 +65,12 @@ def mixture(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
 
 
 def combination(attributes: tuple[str, ...], bits: np.ndarray) -> str:
-    """The names of those that are there, a line each."""
+    """The names of the attributes that are present, one per line."""
     return "\n".join(name for name, there in zip(attributes, bits) if there) or "none"
 
 
 def samples(run, part: data.Part) -> Figure:
-    """A column a combination of the attributes, a row one g from its prior: along a row only the attributes change.
+    """Drawn images: each column is a combination of the attributes, and each row uses one g, drawn from its prior.
 
     Without labels the columns are named and put in order by the best match on this part.
     """

@@ -79,7 +79,7 @@ def check_row_of_train() -> None:
     row = run.measure(dataset, 1, True)
     parts = {name: run.model.bounds(part(name, 150)) for name in ("train", "valid", "test")}
     elbos = [bounds.elbo for bounds in parts.values()]
-    assert np.diff(sorted(elbos)).min() > 0.05                              # they can be told apart
+    assert np.diff(sorted(elbos)).min() > 0.05                              # no two values are close
     for name in parts:
         assert row[f"{name}_elbo"] == pytest.approx(parts[name].elbo, rel=1e-12), name
     assert row["test_log_likelihood"] == pytest.approx(parts["test"].log_likelihood, rel=1e-12)
@@ -136,7 +136,7 @@ def check_row_of_the_mixture() -> None:
         found[name] = np.mean(predicted == labels)
     labelled = np.mean(run.model.class_head.forward(
         run.model.trunk.forward(run.x_labelled)).argmax(axis=1) == run.y_labelled)
-    assert np.diff(sorted([*found.values(), labelled])).min() > 0.004       # they can be told apart
+    assert np.diff(sorted([*found.values(), labelled])).min() > 0.004       # no two values are close
     assert row["accuracy"] == pytest.approx(found["test"], abs=1e-12)
     assert row["valid_accuracy"] == pytest.approx(found["valid"], abs=1e-12)
     bounds = {name: run.model.bound(part(name, 150), np.random.default_rng([0, 1])) for name in found}

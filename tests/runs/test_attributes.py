@@ -131,7 +131,7 @@ def check_row() -> None:
     h = run.model.class_head.forward(run.model.trunk.forward(x)).reshape(-1, 3, 2)
     right = [(h[:, j, 1] > h[:, j, 0]) == (labels >> (2 - j)) % 2 for j in range(3)]
     shares = [float(np.mean(each)) for each in right]
-    assert np.diff(sorted(shares)).min() > 0.01                         # they can be told apart
+    assert np.diff(sorted(shares)).min() > 0.01                         # no two values are close
     row = run.measure(dataset, 1, True)
     assert [row[name] for name in NAMES] == pytest.approx(shares, abs=1e-12)
     assert row["accuracy"] == pytest.approx(np.mean(np.all(right, axis=0)), abs=1e-12)
