@@ -69,8 +69,9 @@ def measure(estimator: Estimator, h: np.ndarray, toy: Toy, truth: np.ndarray, sa
     An estimator that learns (a baseline, a scale, a control variate) first sees WARM_UP small batches of other draws,
     and is then measured as it is: each chunk starts from a copy of what it has learnt.
 
-    A coordinate whose value is rare, or whose draws hardly ever differ, has no mean of a normal law, nor a standard
-    error to be had from the draws.  So it counts only where q and the draws both promise EVENTS events (evidence.py).
+    If a coordinate's value is rare, or its draws hardly ever differ, its mean is not normally distributed and its
+    standard error cannot be estimated from the draws.  Such a coordinate counts only if q and the draws both promise
+    at least EVENTS events (evidence.py).
     """
     n, k = h.shape
     keywords = dict(estimator.defaults)
