@@ -210,14 +210,24 @@ def labels_of_experiments() -> str:
     return "data sets and labels of the runs:\n" + "\n".join(made) + "\n"
 
 
+def _written_or_printed(module, options: argparse.Namespace) -> int:
+    if options.write:
+        module.write()
+    else:
+        print(module.page(), end="")
+    return 0
+
+
 def functions(options: argparse.Namespace) -> int:
     from refimpl.report import functions
 
-    if options.write:
-        functions.write()
-    else:
-        print(functions.page(), end="")
-    return 0
+    return _written_or_printed(functions, options)
+
+
+def reference(options: argparse.Namespace) -> int:
+    from refimpl.cli import reference
+
+    return _written_or_printed(reference, options)
 
 
 def tutorial_runs(options: argparse.Namespace) -> int:

@@ -52,18 +52,21 @@ def make_parser() -> argparse.ArgumentParser:
                          "; the same command continues")
     _add_out(quickstart, "runs/quickstart", "the pictures and the run")
 
-    verify = command(SEE, "verify", commands.verify, "check the mathematics claim by claim: exact, sampled, verdict")
+    verify = command(SEE, "verify", commands.verify, "check the mathematics claim by claim: exact, sampled, verdict",
+                     example="--h=0.5,-1,0.2 --f=1,2,0 --eps 0.3 --short")
     _add_scores(verify, "H,H,...", "-1,2", "random scores")
     verify.add_argument("--short", action="store_true", help="print only the five claims that a class needs")
     _add_out(verify, "runs/verify", "theorem1.png and component.png")
 
     explore = command(SEE, "explore", commands.explore,
-                      "open a window with sliders for eps, f and h, for three values of z")
+                      "open a window with sliders for eps, f and h, for three values of z",
+                      example="--save explorer.png")
     _add_scores(explore, "H,H,H", "-1,2,0", "those of the chapters")
     explore.add_argument("--save", type=Path, metavar="FILE", help=f"{SAVED}; no window is opened")
 
     for kind in KINDS.values():
-        trained = command(TRAIN, kind.COMMAND, partial(commands.train, kind), kind.SUMMARY, "; continue with --resume")
+        trained = command(TRAIN, kind.COMMAND, partial(commands.train, kind), kind.SUMMARY, "; continue with --resume",
+                          example=kind.EXAMPLE)
         add_settings(trained, kind.SETTINGS)
         trained.add_argument("--epochs", type=number(int), default=kind.EPOCHS,
                              help="epochs in all, including those already done, at least 1")
@@ -73,7 +76,8 @@ def make_parser() -> argparse.ArgumentParser:
                              help="continue the run in --out; its settings are taken from there")
 
     compare = command(COMPARE, "compare", commands.compare,
-                      "draw the test bounds of several runs in one picture (slides 23 and 24)")
+                      "draw the test bounds of several runs in one picture (slides 23 and 24)",
+                      example="runs/a runs/b --save compared.png")
     compare.add_argument("runs", nargs="+", type=Path, metavar="DIR", help="folder of a run")
     compare.add_argument("--save", type=Path, required=True, metavar="FILE", help=SAVED)
 
@@ -83,7 +87,8 @@ def make_parser() -> argparse.ArgumentParser:
 
     experiment = command(PAPER, "experiment", commands.experiment,
                          "train all runs of one of the paper's comparisons; see `experiment --help`",
-                         "; the same command continues", shown="experiment NAME")
+                         "; the same command continues", shown="experiment NAME",
+                         example="binary --epochs 10 --seeds 3 --only arm direct")
     experiment.add_argument("name", choices=EXPERIMENTS, metavar="NAME", help=f"which one: {', '.join(EXPERIMENTS)}")
     parser.elsewhere |= {name: f"experiment {name}" for name in EXPERIMENTS if name not in parser.elsewhere}
     experiment.add_argument("--dataset", nargs="+", choices=datasets, metavar="DATASET",
@@ -103,67 +108,77 @@ def make_parser() -> argparse.ArgumentParser:
 def _add_measurements(measure: Commands, datasets: list[str], any_images: str) -> None:
     """`measure NAME`."""
     command = partial(measure.add, "Estimators, on small problems with a known truth")
-    estimators = command("estimators", measurements.estimators, "bias, variance and cost of every gradient estimator")
+    estimators = command("estimators", measurements.estimators, "bias, variance and cost of every gradient estimator",
+                         example="--n 4 --k 2")
     _add_out(estimators, "runs/estimators", "estimators.png and the rows")
-    command("choose-eps", measurements.choose_eps, "a rule that chooses eps without the truth, beside the best eps")
+    command("choose-eps", measurements.choose_eps, "a rule that chooses eps without the truth, beside the best eps",
+            example="--average 1000")
 
     command = partial(measure.add, "Trained models")
     variance = command("variance", measurements.variance,
-                       "noise of the encoder gradient against eps and tau (slide 21)")
+                       "noise of the encoder gradient against eps and tau (slide 21)", example="--k 10")
     variance.add_argument("--run", dest="folder", type=folder_name, metavar="DIR", help="folder of the run whose model "
                           "is measured (default: none; a model is trained by direct for one epoch)")
     variance.add_argument("--dataset", default="mnist", help=f"without --run: images to train on, {any_images}")
     _add_out(variance, "runs/variance", "variance.png and variance.csv")
 
     joint = command("joint-argmax", measurements.joint_argmax,
-                    "what the coordinate-wise arg max loses against the joint one (slides 29, 30)")
+                    "what the coordinate-wise arg max loses against the joint one (slides 29, 30)", example="--n 8")
     joint.add_argument("--dataset", default="mnist", help=f"images to train on for one epoch, {any_images}")
     _add_out(joint, "runs/joint-argmax", "the rows")
 
     steps = command("plateau-steps", measurements.plateau_steps,
-                    "gradients and values used in the first steps of `experiment plateau`")
+                    "gradients and values used in the first steps of `experiment plateau`",
+                    example="--dataset mnist --seeds 1")
     steps.add_argument("--dataset", nargs="+", choices=datasets, default=["mnist", "fashion-mnist"], metavar="DATASET",
                        help=f"images to train on: {', '.join(datasets)} (default: mnist fashion-mnist)")
     _add_out(steps, "runs/plateau-steps", "the picture and the rows")
 
     yardsticks = command("yardsticks", measurements.yardsticks,
-                         "the bound of one model from one sample, a hundred, relaxed samples and exactly")
+                         "the bound of one model from one sample, a hundred, relaxed samples and exactly",
+                         example="runs/mnist-direct-k10-seed0")
     yardsticks.add_argument("runs", nargs="+", type=Path, metavar="DIR", help="folder of a run of `train`")
     _add_out(yardsticks, "runs/yardsticks", "the rows")
 
-    codes = command("codes", measurements.codes, "which latent values a model uses, before and after training")
+    codes = command("codes", measurements.codes, "which latent values a model uses, before and after training",
+                    example="runs/mnist-direct-k10-seed0")
     codes.add_argument("folder", type=Path, metavar="DIR", help="folder of a run of `train`")
     for parser in (variance, joint, yardsticks, codes):
         _add_data_dir(parser)
 
     command = partial(measure.add, "Times")
     timing = command("structured-timing", measurements.structured_timing,
-                     "seconds per step of structured encoders against n (slide 32)")
+                     "seconds per step of structured encoders against n (slide 32)", example="--largest 20")
     _add_out(timing, "runs/structured-timing", "the picture and its numbers")
     benchmark = command("benchmark", measurements.benchmark,
-                        "milliseconds per step, compared with its matrix products alone")
+                        "milliseconds per step, compared with its matrix products alone", example="--rounds 3")
     _add_out(benchmark, "runs/benchmark", "the rows")
 
 
 def _add_made(make: Commands) -> None:
     """`make NAME`."""
     command = partial(make.add, "Checks, and overwrites tracked files with --write only")
-    report = command("report", commands.report, "all tables and charts of README.md, results.md and attributes.md")
+    report = command("report", commands.report, "all tables and charts of README.md, results.md and attributes.md",
+                     example="--write --add runs/experiment-binary")
     report.add_argument("--write", action="store_true", help=f"{OVERWRITES}; without it nothing changes, and the "
                         "status is 1 if something would")
     report.add_argument("--add", nargs="+", type=folder_name, default=[], metavar="DIR",
                         help="first add the rows below these folders of `experiment` and `measure` to "
                              "tutorials/rows; needs --write")
-    report.add_argument("--root", type=folder_name, default=REPOSITORY, help="folder of README.md and tutorials/")
+    report.add_argument("--root", type=folder_name, default=REPOSITORY,
+                        help="folder of README.md and tutorials/ (default: that of this package)")
 
     runs = command("tutorial-runs", commands.tutorial_runs, "the small trained runs that the tutorials load")
     runs.add_argument("names", nargs="*", metavar="NAME", help="only these runs (default: all)")
     runs.add_argument("--write", action="store_true",
                       help=f"train the runs and {OVERWRITES}; without it they are only listed")
 
-    functions = command("functions", commands.functions, "tutorials/functions.md, the page of the public functions")
+    functions = command("functions", commands.functions, "the page of the public functions, tutorials/functions.md")
     functions.add_argument("--write", action="store_true", help=f"{OVERWRITES}; without it the page is only printed")
 
+    page = command("commands", commands.reference, "the page of the commands and estimators, tutorials/commands.md")
+    page.add_argument("--write", action="store_true", help=f"{OVERWRITES}; without it the page is only printed")
+
     sheet = make.add("Writes the file that you name", "faces-sheet", commands.faces_sheet,
-                     "a picture of the drawn faces with every combination of attributes")
+                     "a picture of the drawn faces with every combination of attributes", example="--save faces.png")
     sheet.add_argument("--save", type=Path, required=True, metavar="FILE", help=SAVED)

@@ -21,6 +21,10 @@ class Parser(argparse.ArgumentParser):
     """Makes more text for the end of --help, when it is asked for."""
     elsewhere: dict[str, str]
     """The whole command, by its last word, for all commands: a name that is not known here may be one of them."""
+    example = ""
+    """The rest of a command line that works as it stands."""
+    below: Commands | None = None
+    """The commands below this one, if it has any."""
 
     def __init__(self, *arguments, **keywords) -> None:
         super().__init__(*arguments, **keywords)
@@ -50,7 +54,21 @@ class Parser(argparse.ArgumentParser):
         return found, rest
 
     def format_help(self) -> str:
-        return super().format_help() + ("\n" + self.late() if self.late else "")
+        example = f"\nexample:\n  {self.prog} {self.example}\n" if self.example else ""
+        return super().format_help() + example + ("\n" + self.late() if self.late else "")
+
+    def described(self) -> list[tuple[str, str]]:
+        """(option and what it takes, its help with the default), as --help prints them."""
+        made = self._get_formatter()
+        lines = []
+        for action in self._actions:
+            if action.help is argparse.SUPPRESS or "--help" in action.option_strings:
+                continue
+            takes = "" if action.nargs == 0 or isinstance(action, argparse.BooleanOptionalAction) else \
+                made._format_args(action, action.dest.upper())
+            names = ", ".join(action.option_strings)
+            lines.append((f"{names} {takes}".strip(), made._expand_help(action)))
+        return lines
 
 
 class Help(argparse.ArgumentDefaultsHelpFormatter):
@@ -67,21 +85,21 @@ class Commands:
     def __init__(self, parser: Parser, dest: str) -> None:
         self.prog, self.elsewhere = parser.prog, parser.elsewhere
         self.groups: dict[str, list[tuple[str, str]]] = {}
-        parser.usage, parser.late = f"{parser.prog} {dest.upper()} ...", self.overview
+        parser.usage, parser.late, parser.below = f"{parser.prog} {dest.upper()} ...", self.overview, self
         self.subparsers = parser.add_subparsers(dest=dest, required=True, metavar=dest.upper(), parser_class=Parser,
                                                 help=argparse.SUPPRESS, prog=parser.prog)
 
     def add(self, group: str, name: str, run: Callable[[argparse.Namespace], int] | None, summary: str,
-            after_stop: str = "", shown: str = "") -> Parser:
+            after_stop: str = "", shown: str = "", example: str = "") -> Parser:
         """A command, with the numbers of its experiment if it has any.
 
         run: called with the parsed options; None for a parser of further commands.  after_stop: what is said after
-        Ctrl-C.  shown: what the list of commands calls it, if not by its name.
+        Ctrl-C.  shown: what the list of commands calls it, if not by its name.  example: options that work as they stand.
         """
         self.groups.setdefault(group, []).append((shown or name, summary))
         added = self.subparsers.add_parser(name, description=summary.partition("; see ")[0], formatter_class=Help,
                                            allow_abbrev=False)      # --no-n is a slip, and not --no-non-negative
-        added.elsewhere = self.elsewhere
+        added.elsewhere, added.example = self.elsewhere, example
         self.elsewhere.setdefault(name, added.prog.removeprefix(PROGRAM).strip())
         added.set_defaults(run=run, after_stop=after_stop, prog=added.prog)
         add_numbers(added, OPTIONS.get(name, {}))

@@ -126,6 +126,7 @@ class MixtureRun(Run):
 
     COMMAND = "semi-supervised"
     SUMMARY = "train the mixture model, a class and a Gaussian, with a few labels (slide 33)"
+    EXAMPLE = "--labels 100 --epochs 60"
     FORMAT = "refimpl semi-supervised run 3"
     SETTINGS = MixtureSettings
     EPOCHS = 60

@@ -34,6 +34,8 @@ class Run(ABC):
     """Its command, `python -m refimpl COMMAND`."""
     SUMMARY: ClassVar[str]
     """What the command does, in a line."""
+    EXAMPLE: ClassVar[str] = ""
+    """Options for an example in the help."""
     FORMAT: ClassVar[str]
     """What its checkpoints say they are."""
     SETTINGS: ClassVar[type[RunSettings]]

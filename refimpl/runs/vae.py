@@ -111,6 +111,7 @@ class VAERun(Run):
     """A run of `train` under way."""
 
     COMMAND, SUMMARY = "train", "train a discrete variational auto-encoder"
+    EXAMPLE = "--dataset fashion-mnist --estimator direct --k 10 --epochs 8"
     FORMAT = "refimpl run 4"
     SETTINGS = VAESettings
     EPOCHS = 10

@@ -1,0 +1,45 @@
+"""The page of all commands is what the parser makes, and every example on it is a command that works."""
+from __future__ import annotations
+
+import shlex
+
+from refimpl import estimators
+from refimpl.cli import reference
+from refimpl.cli.parser import make_parser
+from refimpl.experiments import registry
+from tests.cli.helpers import call, snapshot
+
+TEXT = (reference.ROOT / reference.PAGE).read_text(encoding="utf-8")
+
+
+def test_the_page_is_up_to_date():
+    assert TEXT == reference.page()
+
+
+def test_every_command_with_its_options_stands_on_the_page():
+    for commands in (make_parser().below, *(parser.below for parser in make_parser().below.subparsers.choices.values())):
+        for name, parser in commands.subparsers.choices.items() if commands else ():
+            words = parser.prog.removeprefix("python -m refimpl ")
+            assert parser.below or f"### `{words}`\n" in TEXT
+            for option, said in parser.described():
+                assert f"| `{option}` | " in TEXT and said.split(",")[0].replace("|", "\\|") in TEXT
+    for names in (estimators.REGISTRY, registry.REGISTRY):
+        assert all(f"| `{name}` |" in TEXT for name in names)
+
+
+def test_the_examples_are_commands(capsys):
+    examples = [line for line in TEXT.splitlines() if line.startswith("python -m refimpl ")]
+    assert len(examples) > 12
+    for line in examples:
+        make_parser().parse_args(shlex.split(line)[3:])
+    assert examples[0] in call(capsys, "verify", "--help")[1]
+
+
+def test_commands_are_written_with_write_only(tmp_path, capsys, monkeypatch):
+    (tmp_path / "tutorials").mkdir()
+    (tmp_path / reference.PAGE).write_text("old")
+    monkeypatch.setattr(reference, "ROOT", tmp_path)
+    before = snapshot(tmp_path)
+    assert call(capsys, "make", "commands")[0] == 0 and snapshot(tmp_path) == before
+    assert call(capsys, "make", "commands", "--write")[0] == 0
+    assert (tmp_path / reference.PAGE).read_text(encoding="utf-8") == TEXT
