@@ -6,10 +6,11 @@ The ground floor is the paper (Lorberbom, Gane, Jaakkola and Hazan, NeurIPS 2019
 
     gumbel    the Gumbel-max trick                                        Theorem 2
     danskin   the proof of Theorem 1, step by step                        equations 2 to 4
-    direct    the finite-eps gradient, its mean, variance and coupling    Theorem 1, equation 1
+    direct    the finite-eps gradient and its exact mean                  Theorem 1, equation 1
+    coupling  the joint law of the two arg maxes, and the variance
+    error     the bias, and the best eps
     exact     the truth by enumeration
     joint     all joint values of several variables
-    clocks    the alarm clocks behind direct's joint law
     check     whether a gradient of your own is direct's
 
 Beside them, a folder an idea, each importing only what stands below it here:

@@ -85,7 +85,8 @@ class Commands:
     def __init__(self, parser: Parser, dest: str) -> None:
         self.prog, self.elsewhere = parser.prog, parser.elsewhere
         self.groups: dict[str, list[tuple[str, str]]] = {}
-        parser.usage, parser.late, parser.below = f"{parser.prog} {dest.upper()} ...", self.overview, self
+        parser.usage, parser.late = f"{parser.prog} {dest.upper()} ...", self.overview
+        parser.below = self
         self.subparsers = parser.add_subparsers(dest=dest, required=True, metavar=dest.upper(), parser_class=Parser,
                                                 help=argparse.SUPPRESS, prog=parser.prog)
 

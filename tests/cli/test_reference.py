@@ -17,7 +17,8 @@ def test_the_page_is_up_to_date():
 
 
 def test_every_command_with_its_options_stands_on_the_page():
-    for commands in (make_parser().below, *(parser.below for parser in make_parser().below.subparsers.choices.values())):
+    top = make_parser().below
+    for commands in (top, *(parser.below for parser in top.subparsers.choices.values())):
         for name, parser in commands.subparsers.choices.items() if commands else ():
             words = parser.prog.removeprefix("python -m refimpl ")
             assert parser.below or f"### `{words}`\n" in TEXT

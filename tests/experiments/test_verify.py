@@ -336,7 +336,7 @@ def test_the_picture_says_what_each_of_its_parts_is():
     floor = next(line for line in bias.lines if line.get_label() == "noise of the points")
     one_sided = next(line for line in deviation.lines if line.get_label() == "one-sided, exact")
     np.testing.assert_allclose(floor.get_ydata(), one_sided.get_ydata() / 50)
-    assert "k = 3, 2,500 draws a point, seed 17" in figure.get_suptitle()
+    assert "k = 3, 2,500 draws per point, seed 17" in figure.get_suptitle()
 
 
 def test_as_many_draws_as_were_asked_for(monkeypatch):

@@ -51,7 +51,7 @@ def errors(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator,
     axes[0].legend(frameon=False, fontsize=10)
     axes[2].legend(handles=[line for line in axes[2].lines if line.get_marker() == "*"], frameon=False, fontsize=10,
                    loc="lower left")
-    title = (f"The direct gradient of Theorem 1 at finite eps: k = {len(h)}, {len(noise):,} draws a point, "
+    title = (f"The direct gradient of Theorem 1 at finite eps: k = {len(h)}, {len(noise):,} draws per point, "
              f"seed {seed}")
     figure.suptitle(title, fontsize=12)
     return figure
@@ -65,18 +65,18 @@ def component(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generat
     unit = 1 / (f.max() - f.min())
     fine, coarse = np.geomspace(0.02, 30, 200) * unit, np.geomspace(0.03, 20, 12) * unit
     noise = gumbel.sample((min(samples, 1_000_000), len(h)), rng)
-    ax.axhline(truth[i], color=plots.TRUTH, linewidth=2.5, label="the gradient, exact: what Theorem 1 says as eps -> 0")
+    ax.axhline(truth[i], color=plots.TRUTH, linewidth=2.5, label="∇E f, by enumeration")
     ax.semilogx(fine, direct.expected_gradient(h, f, fine)[:, i], color=plots.colour("direct"), linewidth=2.5,
-                label="mean of the difference of two arg maxes, exact")
+                label="difference of two arg maxes: exact mean")
     drawn = [direct.gradient(h, f, eps, noise)[:, i] for eps in coarse]
     ax.errorbar(coarse, [g.mean() for g in drawn], [2 * g.std() / np.sqrt(len(g)) for g in drawn], fmt="o", capsize=5,
                 color=plots.colour("two-sided"), markersize=8, linewidth=2,
-                label=f"mean of {len(noise):,} draws, two standard errors each way")
-    ax.set_xlabel("eps, 1/nat", fontsize=17)
-    ax.set_ylabel(f"gradient in h_{i}, nats", fontsize=17)
+                label=f"its mean over {len(noise):,} draws, ± 2 standard errors")
+    ax.set_xlabel("ε, 1/nat", fontsize=17)
+    ax.set_ylabel(f"gradient in h, component {i}, nats", fontsize=17)
     ax.tick_params(labelsize=15)
-    ax.legend(frameon=False, fontsize=14)
-    figure.suptitle(f"Theorem 1, one component of {len(h)}", fontsize=18)
+    ax.legend(frameon=False, fontsize=15)
+    figure.suptitle("Theorem 1: as ε falls, the difference of two arg maxes\nbecomes the gradient of E f", fontsize=19)
     return figure
 
 
