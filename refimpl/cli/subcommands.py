@@ -95,7 +95,8 @@ class Commands:
         """A command, with the numbers of its experiment if it has any.
 
         run: called with the parsed options; None for a parser of further commands.  after_stop: what is said after
-        Ctrl-C.  shown: what the list of commands calls it, if not by its name.  example: options that work as they stand.
+        Ctrl-C.  shown: what the list of commands calls it, if not by its name.  example: options that work as they
+        stand.
         """
         self.groups.setdefault(group, []).append((shown or name, summary))
         added = self.subparsers.add_parser(name, description=summary.partition("; see ")[0], formatter_class=Help,
