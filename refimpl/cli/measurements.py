@@ -103,6 +103,19 @@ def plateau_steps(options: argparse.Namespace) -> int:
     return 0
 
 
+def plateau_forces(options: argparse.Namespace) -> int:
+    from refimpl.experiments.measuring import plateau_forces
+
+    show = _Below(f"k = 10, after {options.steps} steps; means over {options.seeds} seed{'s' * (options.seeds > 1)}\n"
+                  f"{'data set':13s} {'run':24s} {'-ELBO':>7s} {'values':>7s} {'lead in f':>9s} {'lead in h':>9s} "
+                  f"{'push':>7s} {'pull':>7s}")
+    plateau_forces.run(options.out, options.seeds, options.steps, options.dataset, lambda dataset, label, row: show(
+        f"{dataset:13s} {label:24s} {-row['elbo']:7.2f} {row['values_used']:7.2f} {row['lead_f']:9.1f} "
+        f"{row['lead_h']:9.1f} {row['push']:7.1f} {row['pull']:7.1f}"))
+    print(f"Picture: {options.out / 'plateau-forces.png'}")
+    return 0
+
+
 def yardsticks(options: argparse.Namespace) -> int:
     from refimpl.experiments.measuring import yardsticks
 

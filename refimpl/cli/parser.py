@@ -127,12 +127,16 @@ def _add_measurements(measure: Commands, datasets: list[str], any_images: str) -
     joint.add_argument("--dataset", default="mnist", help=f"images to train on for one epoch, {any_images}")
     _add_out(joint, "runs/joint-argmax", "the rows")
 
-    steps = command("plateau-steps", measurements.plateau_steps,
-                    "gradients and values used in the first steps of `experiment plateau`",
-                    example="--dataset mnist --seeds 1")
-    steps.add_argument("--dataset", nargs="+", choices=datasets, default=["mnist", "fashion-mnist"], metavar="DATASET",
-                       help=f"images to train on: {', '.join(datasets)} (default: mnist fashion-mnist)")
-    _add_out(steps, "runs/plateau-steps", "the picture and the rows")
+    for name, run, default, words, example in (
+            ("plateau-steps", measurements.plateau_steps, ["mnist", "fashion-mnist"],
+             "gradients and values used in the first steps of `experiment plateau`", "--dataset mnist --seeds 1"),
+            ("plateau-forces", measurements.plateau_forces, ["mnist"],
+             "push and pull on losing values on the plateau, `experiment plateau-exits`",
+             "--seeds 1")):
+        steps = command(name, run, words, example=example)
+        steps.add_argument("--dataset", nargs="+", choices=datasets, default=default, metavar="DATASET",
+                           help=f"images to train on: {', '.join(datasets)} (default: {' '.join(default)})")
+        _add_out(steps, f"runs/{name}", "the picture and the rows")
 
     yardsticks = command("yardsticks", measurements.yardsticks,
                          "the bound of one model from one sample, a hundred, relaxed samples and exactly",

@@ -60,6 +60,9 @@ TABLES: dict[str, Table] = {
         "eps": ABOVE_0, "moved": SHARE, "coordinates_agree": SHARE, "images_agree": SHARE, "bias": SIZE,
         "bias_joint": SIZE, "bias_linear": SIZE, "deviation": SIZE, "deviation_joint": SIZE, "deviation_linear": SIZE,
         "floor": SIZE}, "eps"),
+    "plateau-forces": Table(WORDS.pattern, ("seed", "steps"), {
+        "step": COUNT, "elbo": NUMBER, "values_used": Column(0.999, 1e4), "lead_f": NUMBER, "lead_h": NUMBER,
+        "push": NUMBER, "pull": NUMBER}, "step"),
     "plateau-steps": Table(WORDS.pattern, ("seed", "steps"), {
         "step": COUNT, "elbo": NUMBER, "entropy": SIZE, "winner": SHARE, "values_used": Column(0.999, 1e4),
         "ahead": SHARE, "length_exact": SIZE, "length_made": SIZE}, "step"),

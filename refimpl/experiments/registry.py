@@ -84,7 +84,8 @@ REGISTRY = {entry.name: entry for entry in (
                faces_experiment.measure),
 )}
 
-CELLS_OF = {"plateau-steps": "plateau", "faces-switch": "faces"}       # measurements of the runs of an experiment
+# measurements of the runs of an experiment
+CELLS_OF = {"plateau-steps": "plateau", "plateau-forces": "plateau-exits", "faces-switch": "faces"}
 
 
 @functools.cache

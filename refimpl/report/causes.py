@@ -103,6 +103,22 @@ def plateau_steps(store: Store) -> str:
             + commits_line(store.select("plateau-steps")))
 
 
+def plateau_forces(store: Store) -> str:
+    """Push and pull on the losing values at a few steps."""
+    lines = []
+    for dataset in store.datasets("plateau-forces"):
+        for label, group in by_label(store.select("plateau-forces", dataset)).items():
+            median = lambda step, column: float(np.median([record.at(step, column, "step") for record in group]))
+            lines.append([dataset, label, *(f"{median(step, column):.1f}" for column in ("push", "pull", "lead_f")
+                                            for step in STEPS[:2]), f"{-median(STEPS[2], 'elbo'):.1f}"])
+    if not lines:
+        return NO_ROWS.format("plateau").replace("experiment plateau", "measure plateau-forces")
+    head = ["data set", "gradient", *(f"{words}, step {step}" for words in ("push", "pull", "lead of the winner in f")
+                                      for step in STEPS[:2]), f"−ELBO, step {STEPS[2]:,}"]
+    return (table(head, lines) + f"\n\nMedian over {plural(len(group), 'seed')}; nats, of the losing values of 1,000 test "
+            "images, exact. " + commits_line(store.select("plateau-forces")))
+
+
 def tuning(store: Store) -> str:
     """Each method's setting with the best median validation bound, and its test bound beside the default's."""
     groups = by_label(store.select("tuning"))
@@ -129,4 +145,5 @@ def tuning(store: Store) -> str:
             + commits_line(store.select("tuning")))
 
 
-BLOCKS = {"plateau": plateau, "plateau-exits": exits, "plateau-steps": plateau_steps, "tuning": tuning}
+BLOCKS = {"plateau": plateau, "plateau-exits": exits, "plateau-steps": plateau_steps,
+          "plateau-forces": plateau_forces, "tuning": tuning}

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from refimpl import plots
 from refimpl.arguments import InputError, unknown
 from refimpl.experiments import records, registry
-from refimpl.experiments.measuring import plateau_steps, structured_timing, variance
+from refimpl.experiments.measuring import plateau_forces, plateau_steps, structured_timing, variance
 from refimpl.experiments.theory import estimators_table
 from refimpl.experiments.training import panels
 from refimpl.report import causes, choice, claims, faces, labels, markdown, measurements, training
@@ -35,6 +35,7 @@ SHOWN = {
     "plateau": (("plateau.png", "Test bound of four encoder gradients, by what the decoder learns from"),),
     "plateau-exits": (("plateau-exits.png", "Test bound of the exact gradient, each part of direct's, and direct"),),
     "plateau-steps": (("plateau-steps.png", "Bound, values used and length of the gradient in the first steps"),),
+    "plateau-forces": (("plateau-forces.png", "Push by E f and pull by the KL term on the losing values, and the bound"),),
     "convergence": (("convergence.png", "Test bound against epochs, k = 10 and 50"),),
     "latent-sizes": (("latent-sizes.png", "Test bound against the number of values of z"),),
     "noise": (("variance.png", "Standard deviation of the encoder gradient against ε and τ"),),
@@ -64,8 +65,9 @@ def pictures(store: Store) -> dict[str, Callable[[], Figure]]:
                 records, experiment.summary)
     if store.select("binary"):
         made["binary-released.png"] = lambda: panels.released(store.select("binary"))
-    if store.select("plateau-steps"):
-        made["plateau-steps.png"] = lambda: plateau_steps.draw(store.select("plateau-steps"))
+    for name, draw in (("plateau-steps", plateau_steps.draw), ("plateau-forces", plateau_forces.draw)):
+        if store.select(name):
+            made[f"{name}.png"] = lambda name=name, draw=draw: draw(store.select(name))
     for file, name, label, draw in (("variance.png", "variance", "k = 10", variance.draw),
                                     ("structured-timing.png", "structured-timing", "batch 100", structured_timing.draw),
                                     ("estimators.png", "estimators", "n = 4, k = 2", estimators_table.draw)):

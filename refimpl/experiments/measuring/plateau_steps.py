@@ -27,6 +27,7 @@ from refimpl.experiments import options, pictures
 from refimpl.experiments.pictures import Panel
 from refimpl.experiments.records import Record, write
 from refimpl.experiments.training import comparisons, panels
+from refimpl.experiments.training.cells import Cell
 from refimpl.runs import streams
 from refimpl.runs.vae import VAERun
 from refimpl.system.commit import commit, threads
@@ -39,6 +40,7 @@ CLOSE, EVERY, LATER = 200, 5, 50                        # looks every 5 steps up
 PANELS = (("elbo", "-ELBO, nats", -1.0), ("values_used", "values used", 1.0),
           ("length_exact", "|dh| of E f, exact, nats", 1.0))
 Point = dict[str, float]
+Look = Callable[[VAERun, np.ndarray, int], Point]
 
 
 def look(run: VAERun, x: np.ndarray, step: int) -> Point:
@@ -61,7 +63,7 @@ def look(run: VAERun, x: np.ndarray, step: int) -> Point:
             "length_made": float(np.linalg.norm(made[:, 0], axis=-1).mean())}
 
 
-def follow(run: VAERun, images: data.Dataset, steps: int) -> list[Point]:
+def follow(run: VAERun, images: data.Dataset, steps: int, look: Look = look) -> list[Point]:
     """Train for so many steps, looking every few of them and at the end."""
     x = images.test.images(slice(0, IMAGES), run.model.dtype)
     points, done, epoch = [look(run, x, 0)], 0, 1
@@ -76,6 +78,28 @@ def follow(run: VAERun, images: data.Dataset, steps: int) -> list[Point]:
     return points
 
 
+def measure(name: str, make: Callable[[str, int], list[Cell]], labels: Sequence[str], datasets: Sequence[str],
+            seeds: int, steps: int, look: Look, folder: Path, report: Callable[[str, str, Point], None]) -> list[Record]:
+    """Follow the runs with these labels; writes the rows of each below `folder` when it is done, and reports the mean
+    over the seeds at the last step."""
+    records = []
+    for dataset in datasets:
+        images = data.load(dataset)
+        for label in labels:
+            cells = [cell for seed in range(seeds) for cell in make(dataset, seed) if cell.label == label]
+            progress = Progress(f"{dataset}, {label}", seeds)
+            for cell in cells:
+                points = follow(VAERun.start(cell.settings), images, steps, look)
+                records.append(Record(name, label, cell.settings.as_dict() | {"steps": steps}, (commit(),), points,
+                                      (threads(),)))
+                write(folder / "rows", records[-1])
+                progress.advance()
+            progress.clear()
+            last = [record.rows[-1] for record in records[-seeds:]]
+            report(dataset, label, {column: float(np.mean([row[column] for row in last])) for column in last[0]})
+    return records
+
+
 def run(out: Path | str, seeds: int = 5, steps: int = 1_000, datasets: Sequence[str] = ("mnist", "fashion-mnist"),
         report: Callable[[str, str, Point], None] = lambda dataset, label, row: None) -> list[Record]:
     """Follow every run; writes rows and plateau-steps.png into `out`, and reports each run's mean at its last step.
@@ -83,23 +107,9 @@ def run(out: Path | str, seeds: int = 5, steps: int = 1_000, datasets: Sequence[
     Raises InputError if a number is out of range.
     """
     options.check("plateau-steps", seeds=seeds, steps=steps)
-    folder, records = output_folder(out), []
-    for dataset in datasets:
-        images = data.load(dataset)
-        for label in [cell.label for cell in comparisons.plateau(dataset, 0)]:
-            cells = [cell for seed in range(seeds) for cell in comparisons.plateau(dataset, seed)
-                     if cell.label == label]
-            progress = Progress(f"{dataset}, {label}", seeds)
-            for cell in cells:
-                points = follow(VAERun.start(cell.settings), images, steps)
-                settings = cell.settings.as_dict() | {"steps": steps}
-                records.append(Record("plateau-steps", label, settings, (commit(),), points,
-                                      (threads(),)))
-                write(folder / "rows", records[-1])
-                progress.advance()
-            progress.clear()
-            last = [record.rows[-1] for record in records[-seeds:]]
-            report(dataset, label, {name: float(np.mean([row[name] for row in last])) for name in last[0]})
+    folder = output_folder(out)
+    labels = [cell.label for cell in comparisons.plateau(datasets[0], 0)]
+    records = measure("plateau-steps", comparisons.plateau, labels, datasets, seeds, steps, look, folder, report)
     with plots.may_fail(folder / "plateau-steps.png"):
         plots.save(draw(records), folder / "plateau-steps.png")
     return records

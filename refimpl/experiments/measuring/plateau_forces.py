@@ -1,0 +1,102 @@
+"""What pushes the losing values down and what pulls them up, in the first steps of `experiment plateau-exits`.
+
+    python -m refimpl measure plateau-forces
+
+An image's winner w is its likeliest value, and all others lose.  Per unit of its probability q_i, a losing value is
+
+    pushed    by E f: g_i / q_i, where g is the encoder's gradient in use; f_i - E f for the exact one, and never below
+              -1/eps where the bias caps it
+    pulled    by the KL term: log q_w - log q_i, up to a term that is the same for all values, its lead in h
+
+Both are in nats, and all estimators that are looked at here have no noise.  Every few steps the first 1,000 test images
+are looked at, with everything exact:
+
+    elbo          the bound, nats an image
+    values_used   exp of the entropy of the mean of q: 1, all images on one value; 10, all values alike
+    lead_f        by how much the winner explains its image better: mean of f_w - f_i over images and losing values, nats
+    lead_h        mean of log q_w - log q_i, nats
+    push          mean of g_i / q_i, nats
+    pull          mean of what the KL gradient adds to it, nats; 0 where the KL term is left out of the gradient
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.special import log_softmax
+
+from refimpl import exact, plots
+from refimpl.experiments import options
+from refimpl.experiments.measuring.plateau_steps import EVERY, Point, measure
+from refimpl.experiments.pictures import by_label, curve
+from refimpl.experiments.records import Record
+from refimpl.experiments.training import comparisons
+from refimpl.runs import streams
+from refimpl.runs.vae import VAERun
+from refimpl.system.files import output_folder
+
+LABELS = ("exact", "amplified, eps 0.1", "capped, eps 0.1", "tilted, eps 0.1", "capped, eps 0.1, no KL")
+TITLES = {"exact": "exact: the losing values are lost\nbefore the pull exceeds the push",
+          "capped, eps 0.1": "capped at 1/ε: the pull soon exceeds the push,\nand the losing values return"}
+SMALLEST = 1e-290                       # a losing value below this probability is left out: its ratio would be 0 / 0
+
+
+def look(run: VAERun, x: np.ndarray, step: int) -> Point:
+    """The state of the model at this step, on the images x; takes nothing from the run's generator."""
+    h, f = run.model.score_all(x)
+    log_q = log_softmax(h[:, 0], axis=-1)
+    q = np.exp(log_q)
+    g, _ = run.estimator.estimate(h, run.model.objective(x), streams.measuring(run.settings.seed, step),
+                                  **run.keywords(step), **run.estimator.keywords(run.model.family))
+    image, winner = np.arange(len(x)), q.argmax(axis=1)
+    loses = q > SMALLEST
+    loses[image, winner] = False
+    lead = lambda scores: (scores[image, winner][:, None] - scores)[loses].mean()
+    mean = q.mean(axis=0)
+    pull = -run.model.family.kl(h)[1][:, 0][loses] / q[loses] if run.settings.kl_grad else np.zeros(1)
+    return {"step": step, "elbo": float(exact.elbo(h[:, 0], f).mean()),
+            "values_used": float(np.exp(-(mean * np.log(np.maximum(mean, SMALLEST))).sum())),
+            "lead_f": float(lead(f)), "lead_h": float(lead(log_q)),
+            "push": float((g[:, 0][loses] / q[loses]).mean()), "pull": float(pull.mean())}
+
+
+def run(out: Path | str, seeds: int = 3, steps: int = 1_000, datasets: Sequence[str] = ("mnist",),
+        report: Callable[[str, str, Point], None] = lambda dataset, label, row: None) -> list[Record]:
+    """Follow every run; writes rows and plateau-forces.png into `out`, and reports each run's mean at its last step.
+
+    Raises InputError if a number is out of range.
+    """
+    options.check("plateau-forces", seeds=seeds, steps=steps)
+    folder = output_folder(out)
+    records = measure("plateau-forces", comparisons.plateau_exits, LABELS, datasets, seeds, steps, look, folder, report)
+    with plots.may_fail(folder / "plateau-forces.png"):
+        plots.save(draw(records), folder / "plateau-forces.png")
+    return records
+
+
+def draw(records: Sequence[Record]) -> Figure:
+    """Push and pull of the exact and of the capped gradient, and the bound of both, on the first data set."""
+    groups = by_label([record for record in records if record.dataset == records[0].dataset])
+    figure, axes = plots.new_figure(3, width=4.4, height=3.8)
+    for ax, (label, title) in zip(axes, TITLES.items()):
+        for column, sign, words, dash in (("push", -1.0, "push down by E f", "-"),
+                                          ("pull", 1.0, "pull up by the KL term", "--")):
+            x, middle, low, high = curve(groups.get(label, []), column, "step", sign)
+            ax.plot(x, middle, dash, color=plots.line_style(label)["color"], linewidth=2, label=words)
+            ax.fill_between(x, low, high, color=plots.line_style(label)["color"], alpha=0.15, linewidth=0)
+        ax.set(title=title, ylabel="nats per unit of probability", ylim=(0, None))
+        ax.legend(frameon=False, fontsize=10)
+    for label in TITLES:
+        x, middle, low, high = curve(groups.get(label, []), "elbo", "step", -1.0)
+        axes[2].plot(x, middle, linewidth=2, label=label, **plots.line_style(label))
+        axes[2].fill_between(x, low, high, color=plots.line_style(label)["color"], alpha=0.15, linewidth=0)
+    axes[2].set(title="the bound", ylabel="test −ELBO, nats per image")
+    axes[2].legend(frameon=False, fontsize=10)
+    for ax in axes:
+        ax.set_xscale("symlog", linthresh=EVERY)
+        ax.set(xlabel="training step", xlim=(0, None))
+    figure.suptitle(f"{records[0].dataset}, KL gradient on, ε = 0.1; line: median of the seeds, band: lowest to highest",
+                    fontsize=11)
+    return figure
