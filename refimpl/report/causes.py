@@ -115,8 +115,8 @@ def plateau_forces(store: Store) -> str:
         return NO_ROWS.format("plateau").replace("experiment plateau", "measure plateau-forces")
     head = ["data set", "gradient", *(f"{words}, step {step}" for words in ("push", "pull", "lead of the winner in f")
                                       for step in STEPS[:2]), f"−ELBO, step {STEPS[2]:,}"]
-    return (table(head, lines) + f"\n\nMedian over {plural(len(group), 'seed')}; nats, of the losing values of 1,000 test "
-            "images, exact. " + commits_line(store.select("plateau-forces")))
+    return (table(head, lines) + f"\n\nMedian over {plural(len(group), 'seed')}; nats, of the losing values of 1,000 "
+            "test images, exact. " + commits_line(store.select("plateau-forces")))
 
 
 def tuning(store: Store) -> str:

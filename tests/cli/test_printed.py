@@ -17,8 +17,8 @@ from refimpl.cli import commands
 from refimpl.cli.parser import make_parser
 from refimpl.cli.words import words_of
 from refimpl.experiments import registry
-from refimpl.experiments.measuring import (benchmark, codes, joint_argmax, plateau_forces, plateau_steps, structured_timing, variance,
-                                           yardsticks)
+from refimpl.experiments.measuring import (benchmark, codes, joint_argmax, plateau_forces, plateau_steps,
+                                           structured_timing, variance, yardsticks)
 from refimpl.experiments.theory import choosing_eps, estimators_table, explore, verify
 from refimpl.experiments.training import compare, tutorial_runs
 from refimpl.experiments.training.cells import Cell

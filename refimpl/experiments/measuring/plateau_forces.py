@@ -13,7 +13,7 @@ are looked at, with everything exact:
 
     elbo          the bound, nats an image
     values_used   exp of the entropy of the mean of q: 1, all images on one value; 10, all values alike
-    lead_f        by how much the winner explains its image better: mean of f_w - f_i over images and losing values, nats
+    lead_f        by how much the winner explains its image better: mean of f_w - f_i, nats
     lead_h        mean of log q_w - log q_i, nats
     push          mean of g_i / q_i, nats
     pull          mean of what the KL gradient adds to it, nats; 0 where the KL term is left out of the gradient
@@ -28,7 +28,7 @@ from matplotlib.figure import Figure
 from scipy.special import log_softmax
 
 from refimpl import exact, plots
-from refimpl.experiments import options
+from refimpl.experiments import options, pictures
 from refimpl.experiments.measuring.plateau_steps import EVERY, Point, measure
 from refimpl.experiments.pictures import by_label, curve
 from refimpl.experiments.records import Record
@@ -97,6 +97,5 @@ def draw(records: Sequence[Record]) -> Figure:
     for ax in axes:
         ax.set_xscale("symlog", linthresh=EVERY)
         ax.set(xlabel="training step", xlim=(0, None))
-    figure.suptitle(f"{records[0].dataset}, KL gradient on, ε = 0.1; line: median of the seeds, band: lowest to highest",
-                    fontsize=11)
+    figure.suptitle(f"{records[0].dataset}, KL gradient on, ε = 0.1; {pictures.BAND}", fontsize=11)
     return figure

@@ -79,7 +79,8 @@ def follow(run: VAERun, images: data.Dataset, steps: int, look: Look = look) -> 
 
 
 def measure(name: str, make: Callable[[str, int], list[Cell]], labels: Sequence[str], datasets: Sequence[str],
-            seeds: int, steps: int, look: Look, folder: Path, report: Callable[[str, str, Point], None]) -> list[Record]:
+            seeds: int, steps: int, look: Look, folder: Path, report: Callable[[str, str, Point], None]
+            ) -> list[Record]:
     """Follow the runs with these labels; writes the rows of each below `folder` when it is done, and reports the mean
     over the seeds at the last step."""
     records = []
