@@ -141,7 +141,8 @@ def test_its_options_are_checked_and_only_its_own(subsets, tmp_path, capsys):
     assert_refused(capsys, [*train, "--set", "sizes=2"], "unknown setting 'sizes'", "did you mean 'size'?")
     assert_refused(capsys, [*train, "--solver", "maxflow"], "--solver is a setting of the family pairwise", "--size")
     assert_refused(capsys, [*train, "--estimator", "gumbel-softmax"], "does not serve --family subsets", "direct")
-    assert_refused(capsys, [*train, "--kl-grad"], "--family subsets has no KL term in closed form")
+    for given in (["--kl-grad"], ["--kl-weight", "0.5"]):
+        assert_refused(capsys, [*train, *given], "--family subsets has no KL term in closed form")
     assert_refused(capsys, ["train", "--size", 2, *TINY, "--out", tmp_path / "run"],
                    "--size is a setting of the family subsets, not of this run")
     assert not (tmp_path / "run").exists()

@@ -13,7 +13,8 @@ from refimpl.cli.subcommands import PROGRAM, Commands, Parser
 from refimpl.runs import KINDS
 from refimpl.system.files import folder_name
 
-EXPERIMENTS = ("binary", "joint", "structured", "latent-sizes", "convergence", "plateau", "plateau-exits", "tuning",
+EXPERIMENTS = ("binary", "joint", "structured", "latent-sizes", "convergence", "plateau", "plateau-exits",
+               "plateau-tests", "tuning",
                "semi-supervised", "labelled-terms", "label-steps", "faces")
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 SEE, TRAIN, COMPARE, PAPER, KEEP = ("See it", "Train it", "Compare it", "Make the paper's figures again",

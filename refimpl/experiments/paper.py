@@ -1,6 +1,6 @@
 """All numbers of the paper that tables, pictures and verdicts quote, each with its slide.
 
-They are read off the slides, curves by eye to about 2 nats.  "Test loss" is minus the bound, in nats an image.
+They are read off the slides, curves by eye to about 2 nats.  "Test loss" is minus the bound, in nats per image.
 
 Lorberbom, Gane, Jaakkola and Hazan, "Direct Optimization through arg max for Discrete Variational Auto-Encoder",
 NeurIPS 2019.
@@ -26,7 +26,7 @@ BINARY = {"direct as released": 152.0, "relax as released": 156.5, "arm": 156.5,
 CROSSING = 40                                       # slide 31: epoch from which direct is lowest
 # Slide 32, right: test loss, which is no bound there.
 STRUCTURED = {"unstructured, no KL": 153.0, "pairwise, w >= 0, start 0": 149.0, "pairwise, any sign": 145.5}
-STEP = {"direct, maxflow": 0.05, "joint Gumbel-softmax": 6.0}       # slide 32, left: seconds a step at n = 15
+STEP = {"direct, maxflow": 0.05, "joint Gumbel-softmax": 6.0}       # slide 32, left: seconds per step at n = 15
 # Slide 33, the table as printed: data set -> method -> (accuracy in %, bound in nats) for these numbers of labels.
 LABELS, LABEL_EPOCHS = (50, 100, 300, 600, 1200), 400
 LABELLED = {

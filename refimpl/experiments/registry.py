@@ -71,6 +71,8 @@ REGISTRY = {entry.name: entry for entry in (
                "test_elbo", comparisons.plateau, panels.plateau),
     Experiment("plateau-exits", "which half of direct's bias leaves the plateau", ALL[:2], "test_elbo",
                comparisons.plateau_exits, panels.plateau_exits),
+    Experiment("plateau-tests", "whether the capped half still leaves the plateau when one setting is changed", ALL[:1],
+               "test_elbo", comparisons.plateau_tests, panels.plateau_tests),
     Experiment("tuning", "every method at every setting, to be chosen on the validation part", ALL[:1], "valid_elbo",
                comparisons.tuning, panels.tuning),
     Experiment("semi-supervised", "slide 33: a few labels", ("mnist", "fashion-mnist"), "test_elbo",

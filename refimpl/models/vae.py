@@ -58,11 +58,12 @@ class VAE:
         return DecoderObjective(self.decoder, OneHots(self.n, self.k), x)
 
     def backward(self, x: np.ndarray, estimator: Estimator, rng: np.random.Generator, kl_grad: bool = True,
-                 **settings) -> DecoderObjective:
+                 kl_weight: float = 1.0, **settings) -> DecoderObjective:
         """One batch's way: adds the (estimated) gradient of the loss to the parameters' gradients.
 
         x          (B, pixels) of 0 and 1, in the model's dtype
         kl_grad    whether the KL term takes part in the encoder's gradient
+        kl_weight  with this weight; 1 is the bound
         settings   the estimator's hyperparameters, and its memory
         Returns the objective, with its count of decoder evaluations.  Raises ValueError for a KL term that has no
         closed form, or an estimator that does not serve this family.
@@ -70,7 +71,7 @@ class VAE:
         if not estimator.serves(self.family):
             raise ValueError(f"estimator must serve this family of latent variables, and {estimator.name} does not: "
                              f"{estimator.serves.__doc__}")
-        kl_grad = arguments.flag("kl_grad", kl_grad)
+        kl_grad, kl_weight = arguments.flag("kl_grad", kl_grad), arguments.weight("kl_weight", kl_weight)
         run = self.encoder.run(x)                                                   # image -> scores
         theta = self.family.theta(run.y)
         objective = self.objective(x)
@@ -78,7 +79,7 @@ class VAE:
         grad, decoder_term = estimator.estimate(theta, objective, rng, **keywords, **settings)  # of E f, an image a row
         dtheta = grad / -len(x)                                                     # loss = -1/B sum_b (E f - KL)
         if kl_grad:
-            dtheta = dtheta + self._kl_gradient(theta) / len(x)
+            dtheta = dtheta + self._kl_gradient(theta) * (kl_weight / len(x))
         decoder_term.accumulate()                                      # the decoder's gradient
         dout = self.family.back(run.y, dtheta).astype(self.dtype, copy=False)
         run.backward(dout).accumulate()                                             # the encoder's

@@ -24,7 +24,7 @@ def bounds(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Figure
         if known:                                           # exact values are not computed each epoch of a large latent
             bound.plot([row["epoch"] for row in known], [-row[name] for row in known], color=colour, linestyle=style,
                        marker=marker, label=label_)
-    bound.set(xlabel="epoch", ylabel="nats an image (lower is better)", title=f"{dataset}: exact bounds")
+    bound.set(xlabel="epoch", ylabel="nats per image (lower is better)", title=f"{dataset}: exact bounds")
     bound.legend(frameon=False, fontsize=10)
     known = [row for row in rows if not math.isnan(row["gap"])]
     gap.plot([row["epoch"] for row in known], [row["gap"] for row in known], color=FURTHER[0], marker=marker)
@@ -55,7 +55,7 @@ def accuracies(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Fi
                                       ("class_kl", "its class KL", 1, FURTHER[3])):
         bound.plot([row["epoch"] for row in later], [sign * row[name] for row in later],
                    color=colour, marker=marker, label=words)
-    bound.set(xlabel="epoch", ylabel="nats an image", title="bound, class enumerated", ylim=(0, None))
+    bound.set(xlabel="epoch", ylabel="nats per image", title="bound, class enumerated", ylim=(0, None))
     bound.legend(frameon=False, fontsize=10)
     for ax in (accuracy, bound):
         ax.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)

@@ -67,6 +67,27 @@ def exits(store: Store) -> str:
             "the data set. −ELBO: median over the seeds, lowest and highest. " + commits_line(records))
 
 
+def tests(store: Store) -> str:
+    """The same with one setting changed: seeds that are still on the plateau."""
+    groups = by_label(store.select("plateau-tests"))
+    epochs = lengths(list(groups.values()), "test_elbo")
+    if not epochs:
+        return NO_ROWS.format("plateau-tests")
+    lines = []
+    for label, group in groups.items():
+        name, changed = label.split(", ")
+        ends = spread(group, epochs[0], "test_elbo")
+        same = [spread(other, epochs[0], "test_elbo").median for other in groups.values()
+                if other[0].settings["k"] == group[0].settings["k"]]
+        limit = min(same) + ON_PLATEAU
+        lines.append([changed, name, far(spread(group, EARLY, "test_elbo"), limit), far(ends, limit),
+                      ends.range_text()])
+    head = ["changed", "gradient", f"on the plateau after {EARLY} epochs", f"after {epochs[0]}",
+            "−ELBO after the last"]
+    return (table(head, lines) + f"\n\nMNIST, ε = 0.1. *On the plateau*: seeds more than {ON_PLATEAU:g} nats above "
+            "the best median of this table with the same k. " + commits_line(store.select("plateau-tests")))
+
+
 def _name(label: str) -> str:
     return label.split(",")[0]
 
@@ -145,5 +166,5 @@ def tuning(store: Store) -> str:
             + commits_line(store.select("tuning")))
 
 
-BLOCKS = {"plateau": plateau, "plateau-exits": exits, "plateau-steps": plateau_steps,
+BLOCKS = {"plateau": plateau, "plateau-exits": exits, "plateau-tests": tests, "plateau-steps": plateau_steps,
           "plateau-forces": plateau_forces, "tuning": tuning}

@@ -35,6 +35,7 @@ SHOWN = {
     "plateau": (("plateau.png", "Test bound of four encoder gradients, by what the decoder learns from"),),
     "plateau-exits": (("plateau-exits.png", "Test bound of the exact gradient, each part of direct's, and direct"),),
     "plateau-steps": (("plateau-steps.png", "Bound, values used and length of the gradient in the first steps"),),
+    "plateau-tests": (("plateau-tests.png", "Test bound with one setting changed"),),
     "plateau-forces": (("plateau-forces.png", "Push and pull on the losing values, and the bound"),),
     "convergence": (("convergence.png", "Test bound against epochs, k = 10 and 50"),),
     "latent-sizes": (("latent-sizes.png", "Test bound against the number of values of z"),),

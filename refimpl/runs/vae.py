@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from refimpl import data, estimators, joint, latent
-from refimpl.arguments import InputError, Options
+from refimpl.arguments import InputError, Options, weight
 from refimpl.estimators import relaxable
 from refimpl.estimators.learning import SIGNALS, learning_from
 from refimpl.latent import Family
@@ -32,6 +32,7 @@ class VAESettings(RunSettings):
     learn_from: str | None = setting(None, "what the decoder learns from (default: q for exact, tilted, capped and "
                                            "amplified; a relaxed sample for gumbel-softmax; z_star for all others)",
                                      choices=lambda: SIGNALS)
+    kl_weight: float | None = setting(None, "weight of the KL term in the gradient (default: 1)", check=weight)
     exact_every: int = setting(5, "number of epochs from one exact test bound to the next, with more than 1,024 joint "
                                   "values", least=1)
 
@@ -52,6 +53,8 @@ class VAESettings(RunSettings):
         estimator, family = estimators.get(self.estimator), latent.get(self.family)
         if self.n * self.k > WIDEST:
             raise InputError(f"--n times --k must be at most {WIDEST}, got {self.n * self.k}")
+        if self.kl_weight is not None and self.kl_grad is False:
+            raise InputError("--kl-weight needs the KL term in the gradient; leave out --no-kl-grad")
         settings = replace(self, family_options=self._completed())
         if not estimator.serves(settings.make_family()):
             able = ", ".join(name for name, entry in estimators.REGISTRY.items()
@@ -69,8 +72,9 @@ class VAESettings(RunSettings):
 
     def _without_a_law(self, estimator: estimators.Estimator) -> VAESettings:
         """Of a family whose q has no closed form."""
-        if self.kl_grad:
-            raise InputError(f"--family {self.family} has no KL term in closed form; leave out --kl-grad")
+        if self.kl_grad or self.kl_weight is not None:
+            given = "--kl-grad" if self.kl_grad else "--kl-weight"
+            raise InputError(f"--family {self.family} has no KL term in closed form; leave out {given}")
         if estimator.serves is relaxable:
             joint.require(self.n, self.k, joint.COUNTABLE, f"{self.estimator} over joint values", "use direct")
         if self.learn_from is not None:
@@ -103,6 +107,7 @@ class VAESettings(RunSettings):
                   for name, value in self.hyperparameters.items() if type(value) is not bool]
         words += [name.replace("_", " ") for name, value in self.hyperparameters.items() if value is True]
         words += [] if self.kl_grad or not family.normalised else ["no KL gradient"]
+        words += [] if self.kl_weight is None else [f"KL weight {self.kl_weight:g}"]
         words += [f"decoder learns from {self.learn_from}"] if self.learn_from else []
         return ", ".join(words)
 
@@ -132,7 +137,8 @@ class VAERun(Run):
         """Forward, backward (models/vae.py), Adam on one batch."""
         self.model.parameters.zero_grads()
         keywords = self.keywords(self.adam.t)
-        objective = self.model.backward(x, self.estimator, self.rng, self.settings.kl_grad, **keywords)
+        kl_weight = 1.0 if self.settings.kl_weight is None else self.settings.kl_weight
+        objective = self.model.backward(x, self.estimator, self.rng, self.settings.kl_grad, kl_weight, **keywords)
         self.adam.step()
         return objective.evaluations * len(x)
 

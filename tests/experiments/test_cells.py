@@ -77,6 +77,12 @@ LABELS: dict[str, dict[str, dict[str, object]]] = {
         for kl_grad, words in ((True, ""), (False, ", no KL"))
         for name, eps in (("exact", None), *((name, eps) for eps in (0.1, 1.0) for name in (
             "tilted", "capped", "amplified", "noisy-exact", "direct")))},
+    "plateau-tests": {
+        **{f"{name}, {words}": of(name, **changed, **({} if name == "exact" else {"eps": 0.1}))
+           for words, changed in (("lr 0.0003", {"lr": 3e-4}), ("lr 0.003", {"lr": 3e-3}), ("k 50", {"k": 50}),
+                                  ("decoder z*", {"learn_from": "z_star"}))
+           for name in ("exact", "capped", "amplified")},
+        **{f"capped, KL weight {weight:g}": of("capped", kl_weight=weight) for weight in (0.1, 0.2, 0.4, 0.6, 0.8)}},
     "tuning": {
         **{f"direct, k = {k}, eps {eps:g}, lr {lr:g}": of("direct", k=k, eps=eps, lr=lr)
            for k in (10, 50) for eps in (0.03, 0.1, 0.3, 1.0) for lr in (3e-4, 1e-3, 3e-3)},
@@ -109,7 +115,8 @@ DATASETS = {"binary": ("fashion-mnist", "mnist"), "joint": ("mnist",), "structur
             "convergence": ("mnist", "fashion-mnist", "omniglot"),
             "semi-supervised": ("mnist", "fashion-mnist"), "labelled-terms": ("mnist",), "label-steps": ("mnist",),
             "faces": ("faces",),
-            "plateau": ("mnist", "fashion-mnist"), "plateau-exits": ("mnist", "fashion-mnist"), "tuning": ("mnist",)}
+            "plateau": ("mnist", "fashion-mnist"), "plateau-exits": ("mnist", "fashion-mnist"),
+            "plateau-tests": ("mnist",), "tuning": ("mnist",)}
 MERIT = {name: {"structured": "test_log_likelihood", "tuning": "valid_elbo"}.get(name, "test_elbo") for name in LABELS}
 
 

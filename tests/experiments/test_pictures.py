@@ -97,7 +97,7 @@ def of(records, **wanted) -> list[Record]:
             if all(values[name] == value for name, value in wanted.items())]
 
 
-NATS = "test -ELBO, nats an image"
+NATS = "test -ELBO, nats per image"
 # experiment -> (title, labels as they are kept, as they are drawn, abscissa, its unit, column) of the panels of MNIST,
 # or of Fashion-MNIST where there is no other
 METHODS = ["direct", "direct as released", "exact", "gumbel-softmax", "gumbel-softmax as released",
@@ -132,7 +132,7 @@ def test_experiments_show_the_median_of_the_seeds_and_their_range(records_of, na
     dataset = PANELS[name][0][0].split(",")[0]
     for place, (ax, (title, kept, shown, against, unit, merit)) in enumerate(zip(figure.axes, PANELS[name])):
         assert ax.get_title() == title and ax.get_xlabel() == WORDS[against]
-        expected = "test -log p(x), nats an image" if name == "structured" else NATS
+        expected = "test -log p(x), nats per image" if name == "structured" else NATS
         assert ax.get_ylabel() == (expected if place % (4 if name == "plateau-exits" else 2) == 0 else "")
         assert [line.get_label() for line in ax.lines] == shown, title
         assert len(ax.lines) <= 6
@@ -498,7 +498,7 @@ def test_a_single_epoch_makes_no_line_but_a_dot_for_each_seed(records_of):
     figure = registry.REGISTRY["structured"].draw(records, "title")
     assert figure.get_suptitle() == f"title\n{pictures.DOTS}" and not figure.legends
     (ax,) = figure.axes
-    assert ax.get_title() == "fashion-mnist, after 1 epoch" and ax.get_xlabel() == "test -log p(x), nats an image"
+    assert ax.get_title() == "fashion-mnist, after 1 epoch" and ax.get_xlabel() == "test -log p(x), nats per image"
     names, medians = [label.get_text() for label in ax.get_yticklabels()], []
     for place, name in enumerate(names):
         dots, stroke = (line for line in ax.lines if line.get_ydata()[0] == place)

@@ -37,10 +37,10 @@ def x(rng):
     return (rng.random((BATCH, PIXELS)) < 0.4).astype(float)
 
 
-def expected_loss(model, x, objective, kl_grad):
-    """-1/B sum_b (objective(h_b, f_b) - KL_b), objective one of the pure functions of h and f."""
+def expected_loss(model, x, objective, kl_weight):
+    """-1/B sum_b (objective(h_b, f_b) - kl_weight KL_b), objective one of the pure functions of h and f."""
     h, f = model.score_all(x)
-    return -(objective(h[:, 0], f) - (exact.kl(h[:, 0]) if kl_grad else 0)).mean()
+    return -(objective(h[:, 0], f) - kl_weight * exact.kl(h[:, 0])).mean()
 
 
 @pytest.mark.parametrize("kl_grad", [True, False])
@@ -50,6 +50,16 @@ def test_exact_gradient_of_the_whole_model(model, x, rng, kl_grad):
     assert worst(gradcheck(loss, model.parameters.values, model.parameters.grads, rng)) < 1e-7
     other = lambda: expected_loss(model, x, exact.expectation, not kl_grad)
     assert worst(gradcheck(other, model.parameters.values, model.parameters.grads, rng)) > 1e-3     # the KL is seen
+
+
+def test_the_kl_term_enters_with_its_weight(model, x, rng):
+    model.backward(x, estimators.get("exact"), rng, True, 0.3)
+    loss = lambda weight: lambda: expected_loss(model, x, exact.expectation, weight)
+    errors = [worst(gradcheck(loss(weight), model.parameters.values, model.parameters.grads, rng))
+              for weight in (0.3, 0.0, 1.0)]
+    assert errors[0] < 1e-7 and min(errors[1:]) > 1e-3
+    with pytest.raises(ValueError, match="^kl_weight must be"):
+        model.backward(x, estimators.get("exact"), rng, True, -0.1)
 
 
 def test_relaxed_gradient_of_the_whole_model(model, x, rng):

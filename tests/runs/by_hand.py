@@ -55,6 +55,7 @@ def vae(settings, epochs: int) -> tuple[VAE, Adam]:
         for start in range(0, len(x), settings.batch):
             model.parameters.zero_grads()
             model.backward(x[order[start:start + settings.batch]], entry, rng, settings.kl_grad,
+                           1.0 if settings.kl_weight is None else settings.kl_weight,
                            **keywords(settings, adam.t, memory))
             adam.step()
     return model, adam

@@ -406,7 +406,7 @@ def test_the_ranges_of_numbers_are_those_of_the_library():
     found = {(kind, each.name): each.metadata["check"] for kind in (VAESettings, MixtureSettings)
              for each in said(kind) if each.type.startswith("float") and each.metadata["least"] is None}
     both = {"lr": arguments.learning_rate}
-    assert found == {(VAESettings, name): check for name, check in both.items()} | {
+    assert found == {(VAESettings, name): check for name, check in (both | dict(kl_weight=arguments.weight)).items()} | {
         (MixtureSettings, name): check for name, check in (both | dict(
             label_eps=arguments.temperature, label_weight=arguments.weight, image_weight=arguments.weight,
             beta=arguments.kl_weight)).items()}
@@ -439,13 +439,22 @@ def test_as_many_images_as_there_are_make_a_batch_and_as_many_of_the_rarest_clas
             beyond.resolved().check_data(dataset)
 
 
+def test_a_weight_of_the_kl_term_needs_the_term():
+    assert "KL weight 0.2" in vae(kl_weight=0.2).resolved().label()
+    with pytest.raises(InputError, match="^--kl-weight needs the KL term in the gradient"):
+        vae(kl_weight=0.2, kl_grad=False).resolved()
+    with pytest.raises(InputError, match="^--kl-weight must be"):
+        vae(kl_weight=-0.2).resolved()
+
+
 def test_the_recipe_of_both_kinds_in_numbers():
     """A change of these is a change of every result that was written down."""
     common = dict(dataset="mnist", estimator="direct", batch=100, hyperparameters={"eps": 0.1}, schedule="constant",
                   kl_grad=True, as_released=False, seed=0, limit=None, file_sha256=None, file_height=None,
                   file_width=None, file_classes=None)
     assert vae().resolved().as_dict() == common | dict(
-        lr=1e-3, n=1, k=10, hidden=300, family="independent", family_options={}, learn_from=None, exact_every=5)
+        lr=1e-3, n=1, k=10, hidden=300, family="independent", family_options={}, learn_from=None, kl_weight=None,
+        exact_every=5)
     assert mixture().resolved().as_dict() == common | dict(
         lr=8e-4, labels=100, labelled_term="cross-entropy", label_eps=0.05, label_weight=50.0, label_batch=50,
         pretrain=1200, image_weight=0.2, shift=3, beta=5.0, beta_epochs=20, gaussian=30)

@@ -121,7 +121,7 @@ def draw(records: Sequence[Record], title: str) -> Figure:
                              color=colour, linestyle=dash, label=words)
             for place in places:
                 axes[panel].plot([place + beside] * len(points[place]), points[place], ".", color=colour)
-    for ax, words, name in zip(axes, ("test accuracy, %", "test accuracy, %", "test -ELBO, nats an image"),
+    for ax, words, name in zip(axes, ("test accuracy, %", "test accuracy, %", "test -ELBO, nats per image"),
                                ("all three attributes right", "each attribute, direct", "bound")):
         ax.set(xlabel="labelled images", ylabel=words, title=name)
         ax.set_xticks(range(len(LABELS)), [f"{count:,}" for count in LABELS])

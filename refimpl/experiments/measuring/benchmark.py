@@ -42,7 +42,7 @@ def cases(batch: int) -> list[RunSettings]:
 
 
 class Row(NamedTuple):
-    """Medians over the rounds, in seconds a step."""
+    """Medians over the rounds, in seconds per step."""
 
     settings: RunSettings
     step: float

@@ -11,7 +11,7 @@ An image's winner w is its likeliest value, and all others lose.  Per unit of it
 Both are in nats, and all estimators that are looked at here have no noise.  Every few steps the first 1,000 test images
 are looked at, with everything exact:
 
-    elbo          the bound, nats an image
+    elbo          the bound, nats per image
     values_used   exp of the entropy of the mean of q: 1, all images on one value; 10, all values alike
     lead_f        by how much the winner explains its image better: mean of f_w - f_i, nats
     lead_h        mean of log q_w - log q_i, nats

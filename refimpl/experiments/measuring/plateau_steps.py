@@ -4,7 +4,7 @@
 
 Every few steps the model is looked at on the first 1,000 test images, with everything exact:
 
-    elbo            the bound, nats an image
+    elbo            the bound, nats per image
     entropy         mean over the images of the entropy of q(z given x), nats; log 10 = 2.3 is uniform
     winner          share of the images whose likeliest value is the one that is likeliest for most images
     values_used     exp of the entropy of the mean of q: 1, all images on one value; 10, all values alike

@@ -32,7 +32,7 @@ BUDGET = 4.0                                # seconds a point, roughly
 
 
 class Row(NamedTuple):
-    """Median seconds a step."""
+    """Median seconds per step."""
 
     method: str
     n: int
@@ -108,7 +108,7 @@ def _figure(rows: list[Row], batch: int) -> Figure:
     for method in METHODS:
         points = [(row.n, row.seconds) for row in rows if row.method == method]
         ax.semilogy(*zip(*points), marker="o", color=method_colour(method), label=method)
-    ax.set(xlabel="n, binary latent variables", ylabel="seconds a step", title=f"structured encoders, batch {batch}")
+    ax.set(xlabel="n, binary latent variables", ylabel="seconds per step", title=f"structured encoders, batch {batch}")
     ax.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     ax.legend(frameon=False, fontsize=9)
     return figure

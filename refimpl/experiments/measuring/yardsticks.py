@@ -28,7 +28,7 @@ HUNDRED = 100
 
 
 class Row(NamedTuple):
-    """Minus the test bound, nats an image; a spread is the standard deviation over repetitions."""
+    """Minus the test bound, nats per image; a spread is the standard deviation over repetitions."""
 
     run: str
     exact: float

@@ -74,7 +74,7 @@ def run(folders: list[Path | str], out: Path | str) -> list[tuple[RunSettings, l
                      label=f"{settings.label()}, seed {settings.seed}")
         for ax, against in zip(axes, ("epoch", "seconds")):
             ax.plot([row[against] for row in rows], [-row["test_elbo"] for row in rows], **style)
-    axes[0].set(xlabel="epoch", ylabel="test -ELBO, exact, nats an image")
+    axes[0].set(xlabel="epoch", ylabel="test -ELBO, exact, nats per image")
     axes[1].set(xlabel="training time, seconds")
     axes[0].xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     axes[0].legend(frameon=False, fontsize=9)

@@ -7,6 +7,7 @@
     convergence   slides 23 and 24: k = 10 and 50 against epochs and wall clock
     plateau       where the plateau's escape comes from: four encoder gradients times two decoder signals
     plateau_exits which half of the bias leaves the plateau, with and without the KL gradient, at two eps
+    plateau_tests whether that holds for other learning rates and sizes, and at which weight of the KL term it ends
     tuning        equal tuning for every method
 
 Those of slide 33 are in semi_supervised.py, those of the faces in experiments/faces/experiment.py.
@@ -98,6 +99,21 @@ def plateau_exits(dataset: str, seed: int) -> list[Cell]:
                 cells.append(_cell(f"{name}, eps {eps:g}{words}", dataset, seed, estimator=name, k=10, eps=eps,
                                    kl_grad=kl_grad, learn_from=signal))
     return cells
+
+
+KL_WEIGHTS = (0.1, 0.2, 0.4, 0.6, 0.8)
+CHANGES = {"lr 0.0003": {"lr": 3e-4}, "lr 0.003": {"lr": 3e-3}, "k 50": {"k": 50},
+           "decoder z*": {"learn_from": "z_star"}}
+
+
+def plateau_tests(dataset: str, seed: int) -> list[Cell]:
+    """plateau_exits at eps = 0.1 with one thing changed: the learning rate, the number of values or what the decoder
+    learns from; and the capped half with other weights of the KL term (0 and 1 are in plateau_exits)."""
+    cells = [_cell(f"{name}, {words}", dataset, seed, estimator=name, **{"k": 10} | changed,
+                   **{} if name == "exact" else {"eps": 0.1})
+             for words, changed in CHANGES.items() for name in ("exact", "capped", "amplified")]
+    return cells + [_cell(f"capped, KL weight {weight:g}", dataset, seed, estimator="capped", k=10, eps=0.1,
+                          kl_weight=weight) for weight in KL_WEIGHTS]
 
 
 LEARNING_RATES = (3e-4, 1e-3, 3e-3)

@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 from refimpl import plots
 from refimpl.experiments.pictures import Panel, draw, how_to_read
 from refimpl.experiments.records import Record
+from refimpl.experiments.training import comparisons
 
 Records = Sequence[Record]
-NATS = "test -ELBO, nats an image"
+NATS = "test -ELBO, nats per image"
 COMPARED = ("direct", "local-expectation", "disarm", "rebar", "relax", "arm")       # slide 31 and what it left out
 GRADIENTS = ("exact", "tilted", "noisy-exact", "direct")            # neither bias nor noise, bias, noise, both
 
@@ -72,7 +73,7 @@ def structured(records: Records, title: str) -> Figure:
               "pairwise, any sign")
     panels = [Panel(dataset, chosen(records, labels, dataset), "test_log_likelihood", above=25)
               for dataset in datasets(records)]
-    return draw(panels, "test -log p(x), nats an image", f"{title}\n{how_to_read(panels)}", width=6.5, height=3.2)
+    return draw(panels, "test -log p(x), nats per image", f"{title}\n{how_to_read(panels)}", width=6.5, height=3.2)
 
 
 def convergence(records: Records, title: str) -> Figure:
@@ -105,6 +106,14 @@ def plateau_exits(records: Records, title: str) -> Figure:
                 panels.append(Panel(f"{dataset}, {name_of_panel}, eps = {eps:g}",
                                     chosen(records, labels, dataset, lambda label: label.split(",")[0]), above=60))
     return draw(panels, NATS, f"{title}\n{how_to_read(panels)}", columns=4)
+
+
+def plateau_tests(records: Records, title: str) -> Figure:
+    """A panel for each setting that is changed; the weights of the KL term are in the table."""
+    panels = [Panel(words, chosen(records, [f"{name}, {words}" for name in EXITS], "mnist",
+                                  lambda label: label.split(",")[0]), above=60)
+              for words in comparisons.CHANGES]
+    return draw(panels, NATS, f"{title}\n{how_to_read(panels)}", columns=len(panels), width=3.6)
 
 
 def latent_sizes(records: Records, title: str) -> Figure:

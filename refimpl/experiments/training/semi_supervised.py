@@ -99,7 +99,7 @@ def draw(records: Sequence[Record], title: str) -> Figure:
     figure, axes = plots.new_figure(2, len(datasets), width=5.0, height=3.6)
     for row, dataset in enumerate(datasets):
         for column, (name, factor, words) in enumerate((("accuracy", 100, "test accuracy, %"),
-                                                        ("test_elbo", -1, "test -ELBO, nats an image"))):
+                                                        ("test_elbo", -1, "test -ELBO, nats per image"))):
             ax = axes[2 * row + column]
             for estimator in ESTIMATORS:
                 points: dict[int, list[float]] = {}
@@ -132,7 +132,7 @@ def draw_terms(records: Sequence[Record], title: str) -> Figure:
     epoch = min(record.epochs()[-1] for record in records)
     figure, axes = plots.new_figure(2, width=5.2, height=0.36 * len(labels) + 1.6)
     for ax, (name, factor, words) in zip(axes, (("accuracy", 100, "test accuracy, %"),
-                                                ("test_elbo", -1, "test -ELBO, nats an image"))):
+                                                ("test_elbo", -1, "test -ELBO, nats per image"))):
         values = [[factor * record.at(epoch, name) for record in records if record.label == label] for label in labels]
         means = [np.mean(each) for each in values]
         ax.barh(range(len(labels)), means, color="0.75")
