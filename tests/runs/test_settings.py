@@ -406,7 +406,8 @@ def test_the_ranges_of_numbers_are_those_of_the_library():
     found = {(kind, each.name): each.metadata["check"] for kind in (VAESettings, MixtureSettings)
              for each in said(kind) if each.type.startswith("float") and each.metadata["least"] is None}
     both = {"lr": arguments.learning_rate}
-    assert found == {(VAESettings, name): check for name, check in (both | dict(kl_weight=arguments.weight)).items()} | {
+    own = both | dict(kl_weight=arguments.weight)
+    assert found == {(VAESettings, name): check for name, check in own.items()} | {
         (MixtureSettings, name): check for name, check in (both | dict(
             label_eps=arguments.temperature, label_weight=arguments.weight, image_weight=arguments.weight,
             beta=arguments.kl_weight)).items()}
