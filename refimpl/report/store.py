@@ -114,6 +114,16 @@ def spread(runs: Sequence[Record], epoch: int, column: str, sign: float = -1.0) 
     return Spread(tuple(value for value in values if not math.isnan(value)))
 
 
+def at_best_validation(runs: Sequence[Record], epoch: int) -> Spread:
+    """Test -ELBO at the epoch of the best validation bound, up to this epoch, over the runs that reach it."""
+    values = []
+    for record in runs:
+        rows = [row for row in record.rows if row["epoch"] <= epoch and not math.isnan(row.get("valid_elbo", math.nan))]
+        if rows and not math.isnan(record.at(epoch, "test_elbo")):
+            values.append(-max(rows, key=lambda row: row["valid_elbo"])["test_elbo"])
+    return Spread(tuple(values))
+
+
 def paired(one: Sequence[Record], other: Sequence[Record], epoch: int, column: str, sign: float = -1.0) -> Spread:
     """sign * (one's column - the other's), seed by seed, for seeds that both have.
 

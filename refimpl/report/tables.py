@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from refimpl.experiments.records import Record
 from refimpl.report.markdown import table
-from refimpl.report.store import Spread, Store, evaluations_an_epoch, lengths, spread
+from refimpl.report.store import Spread, Store, at_best_validation, evaluations_an_epoch, lengths, spread
 
 NOT_RUN = "not run yet"
+WORSE = 0.5             # nats above its own best: a run that gets worse
 NO_ROWS = "*No rows yet: `python -m refimpl experiment {}`, then `python -m refimpl make report --write --add DIR`.*"
 
 
@@ -27,7 +28,8 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
     """Runs of an experiment on one data set, best first.
 
     At the longest epoch that every run has, and at the longest that one run of each has.  log p(x), gap and decoder
-    evaluations are those of the last.  stuck: some seeds may sit on a plateau, so that median and range are
+    evaluations are those of the last.  Where a method gets worse, the bounds at the best validation epoch stand beside
+    the last ones, as the paper's slides have it for Gumbel-softmax.  stuck: some seeds may sit on a plateau, so that median and range are
     shown instead of mean and 95 % interval.
     """
     groups = {label: store.select(experiment, dataset, label) for label in labels}
@@ -39,6 +41,10 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
     words = "−ELBO" if has_bound else "−log p(x)"
     head = ["run"] + (["paper, 300 epochs"] if paper else [])
     head += [f"{words}, {plural(epoch, 'epoch')}, {seeds_at(list(groups.values()), epoch, merit)}" for epoch in epochs]
+    chosen = {label: at_best_validation(group, epochs[-1]) for label, group in groups.items()}
+    validated = has_bound and any(spread(group, epochs[-1], merit).median - chosen[label].median > WORSE
+                                  for label, group in groups.items())
+    head += ["at the best validation epoch"] if validated else []
     head += ["its −log p(x)", "its gap"] if has_bound else []
     counts = {label: evaluations_an_epoch(group) for label, group in groups.items()}
     some = any(not math.isnan(count) for count in counts.values())
@@ -50,6 +56,7 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
             line.append(f"{paper[label]:g}" if label in paper else "–")
         values = [spread(group, epoch, merit) for epoch in epochs]
         line += [value.range_text() if stuck else value.text() for value in values]
+        line += [chosen[label].range_text() if stuck else chosen[label].text()] if validated else []
         if has_bound:
             line += [Spread(spread(group, epochs[-1], name, sign).values).text() if not stuck else
                      f"{spread(group, epochs[-1], name, sign).median:.2f}"

@@ -90,6 +90,18 @@ def test_step_times_are_the_benchmark_s():
     assert step_ms(store, "exact, k = 50") == 3 and math.isnan(step_ms(store, "other"))
 
 
+def test_a_method_that_gets_worse_is_shown_at_its_best_validation_epoch_too():
+    better, worse = ((10, -170.0), (20, -160.0)), ((10, -165.0), (20, -180.0))
+    rows = {label: run(label, 0, values) for label, values in (("direct", better), ("arm", worse))}
+    rows["arm"].rows[0]["test_elbo"] = -166.5                       # chosen by validation, shown on the test images
+    lines = bounds(Store(rows.values()), "binary", "fashion-mnist", ("direct", "arm")).split("\n")
+    head, direct, arm = ([cell.strip() for cell in line.split("|")] for line in (lines[0], *lines[2:4]))
+    place = head.index("at the best validation epoch")
+    assert (direct[place - 1], direct[place]) == ("160.00", "160.00") and arm[place - 1:place + 1] == ["180.00", "166.50"]
+    alone = bounds(Store([rows["direct"]]), "binary", "fashion-mnist", ("direct",))
+    assert "best validation" not in alone
+
+
 def test_a_table_of_bounds():
     store = Store([run(seed=seed, values=((10, -170 - seed), (20, -160 - seed))) for seed in (0, 1)]
                   + [run(seed=2, values=((10, -172),)), run("arm", values=((10, -150), (20, -149)))])
