@@ -29,8 +29,8 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
 
     At the longest epoch that every run has, and at the longest that one run of each has.  log p(x), gap and decoder
     evaluations are those of the last.  Where a method gets worse, the bounds at the best validation epoch stand beside
-    the last ones, as the paper's slides have it for Gumbel-softmax.  stuck: some seeds may sit on a plateau, so that median and range are
-    shown instead of mean and 95 % interval.
+    the last ones, as the paper's slides have it for Gumbel-softmax.  stuck: some seeds may sit on a plateau, so that
+    median and range are shown instead of mean and 95 % interval.
     """
     groups = {label: store.select(experiment, dataset, label) for label in labels}
     groups = {label: group for label, group in groups.items() if group}

@@ -97,7 +97,7 @@ def test_a_method_that_gets_worse_is_shown_at_its_best_validation_epoch_too():
     lines = bounds(Store(rows.values()), "binary", "fashion-mnist", ("direct", "arm")).split("\n")
     head, direct, arm = ([cell.strip() for cell in line.split("|")] for line in (lines[0], *lines[2:4]))
     place = head.index("at the best validation epoch")
-    assert (direct[place - 1], direct[place]) == ("160.00", "160.00") and arm[place - 1:place + 1] == ["180.00", "166.50"]
+    assert direct[place - 1:place + 1] == ["160.00", "160.00"] and arm[place - 1:place + 1] == ["180.00", "166.50"]
     alone = bounds(Store([rows["direct"]]), "binary", "fashion-mnist", ("direct",))
     assert "best validation" not in alone
 
