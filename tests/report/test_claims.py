@@ -133,3 +133,23 @@ def test_what_is_compared():
     assert some(made).here == "ours 151.7, none not run"
     first = compared("binary", "fashion-mnist", {"rebar": "none", "direct": "ours"}, lambda runs: True, some=True)
     assert first(made) is None
+
+
+def test_what_results_md_says_of_push_and_pull(store):
+    """The sentences below the table of plateau-forces, seed by seed."""
+    of = {label: store.select("plateau-forces", "mnist", label) for label in store.labels("plateau-forces")}
+    column = lambda record, name: {row["step"]: row[name] for row in record.rows if row["step"] >= 5}
+    for name in ("exact", "amplified, eps 0.1"):
+        for record in of[name]:
+            push, pull, lead = (column(record, part) for part in ("push", "pull", "lead_f"))
+            assert all(-push[step] > pull[step] for step in push if 5 <= step <= 100)
+            assert abs(push[40] + lead[40]) < 1
+        assert sum(-record.rows[-1]["elbo"] < 190 for record in of[name]) == 1 and len(of[name]) == 5
+    assert 1.8 < -sum(column(record, "push")[40] for record in of["exact"]) / sum(
+        column(record, "pull")[40] for record in of["exact"]) < 2.2
+    for record in of["capped, eps 0.1"]:
+        push, pull = (column(record, part) for part in ("push", "pull"))
+        assert max(-value for value in push.values()) < 10 and -record.rows[-1]["elbo"] < 190
+        assert all(pull[step] > -push[step] for step in push if 25 <= step <= 400)
+    for record in of["capped, eps 0.1, no KL"]:
+        assert set(column(record, "pull").values()) == {0.0} and -record.rows[-1]["elbo"] > 200

@@ -38,8 +38,8 @@ from refimpl.runs.vae import VAERun
 from refimpl.system.files import output_folder
 
 LABELS = ("exact", "amplified, eps 0.1", "capped, eps 0.1", "tilted, eps 0.1", "capped, eps 0.1, no KL")
-TITLES = {"exact": "exact: the losing values are lost\nbefore the pull exceeds the push",
-          "capped, eps 0.1": "capped at 1/ε: the pull soon exceeds the push,\nand the losing values return"}
+TITLES = {"exact": "exact: the push exceeds the pull\nfor more than a hundred steps",
+          "capped, eps 0.1": "capped at 1/ε = 10: the pull exceeds the push\nfrom about step 25 on"}
 SMALLEST = 1e-290                       # a losing value below this probability is left out: its ratio would be 0 / 0
 
 
@@ -86,13 +86,17 @@ def draw(records: Sequence[Record]) -> Figure:
             x, middle, low, high = curve(groups.get(label, []), column, "step", sign)
             ax.plot(x, middle, dash, color=plots.line_style(label)["color"], linewidth=2, label=words)
             ax.fill_between(x, low, high, color=plots.line_style(label)["color"], alpha=0.15, linewidth=0)
-        ax.set(title=title, ylabel="nats per unit of probability", ylim=(0, None))
+        ax.set(title=title, ylabel="nats per unit of probability")
         ax.legend(frameon=False, fontsize=10)
+    top = max(ax.get_ylim()[1] for ax in axes[:2])                          # one scale for one quantity
+    for ax in axes[:2]:
+        ax.set_ylim(0, top)
     for label in TITLES:
         x, middle, low, high = curve(groups.get(label, []), "elbo", "step", -1.0)
         axes[2].plot(x, middle, linewidth=2, label=label, **plots.line_style(label))
         axes[2].fill_between(x, low, high, color=plots.line_style(label)["color"], alpha=0.15, linewidth=0)
-    axes[2].set(title="the bound", ylabel="test −ELBO, nats per image")
+    axes[2].set(title="the bound: every seed of the capped one\nleaves the plateau", ylabel="test −ELBO, nats per image",
+                ylim=(150, 300))
     axes[2].legend(frameon=False, fontsize=10)
     for ax in axes:
         ax.set_xscale("symlog", linthresh=EVERY)
