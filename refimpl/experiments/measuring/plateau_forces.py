@@ -95,8 +95,8 @@ def draw(records: Sequence[Record]) -> Figure:
         x, middle, low, high = curve(groups.get(label, []), "elbo", "step", -1.0)
         axes[2].plot(x, middle, linewidth=2, label=label, **plots.line_style(label))
         axes[2].fill_between(x, low, high, color=plots.line_style(label)["color"], alpha=0.15, linewidth=0)
-    axes[2].set(title="the bound: every seed of the capped one\nleaves the plateau", ylabel="test −ELBO, nats per image",
-                ylim=(150, 300))
+    axes[2].set(title="the bound: every seed of the capped one\nleaves the plateau",
+                ylabel="test −ELBO, nats per image", ylim=(150, 300))
     axes[2].legend(frameon=False, fontsize=10)
     for ax in axes:
         ax.set_xscale("symlog", linthresh=EVERY)
