@@ -75,7 +75,7 @@ def test_the_bias_falls_with_eps_or_with_its_square(name):
         assert abs(math.log2(sizes[0] / sizes[1]) - order) < 0.1
 
 
-@pytest.mark.parametrize("name, gap", [("matchings", -1.0), ("paths", -2.5)])
+@pytest.mark.parametrize("name, gap", [("matchings", -1.25), ("paths", -2.5)])
 def test_the_bias_of_the_gradients_themselves(name, gap):
     """All noise of these two is one number s: at its quantiles the mean gradient is known to 1 / (draws eps)."""
     family, law, _, _ = problem(name)
@@ -91,7 +91,7 @@ def test_the_bias_of_the_gradients_themselves(name, gap):
     for two_sided, order in ((False, 1), (True, 2)):
         bias = [np.abs(family.gradient(theta, c, eps, gamma, two_sided).mean(axis=0) - truth).max()
                 for eps in (1.0, 0.5)]
-        assert bias[1] > 1e-3 and abs(math.log2(bias[0] / bias[1]) - order) < 0.25, bias
+        assert bias[1] > 5e-4 and abs(math.log2(bias[0] / bias[1]) - order) < 0.25, bias
 
 
 def test_the_mean_matching_is_the_slope_of_the_mean_maximum(rng):
