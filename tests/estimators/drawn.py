@@ -23,6 +23,7 @@ CASES = {
     "gumbel-softmax": ((2, 2), {"tau": TAU}, lambda h, toy: laws.gumbel_softmax(h, toy, TAU)),
     "straight-through-gumbel-softmax": ((2, 2), {"tau": TAU},
                                         lambda h, toy: laws.gumbel_softmax(h, toy, TAU, hard=True)),
+    "gumbel-rao": ((2, 2), {"tau": TAU, "samples": 3}, lambda h, toy: laws.gumbel_rao(h, toy, TAU, 3)),
     "reinmax": ((2, 3), {"tau": TAU}, lambda h, toy: laws.reinmax(h, toy, TAU)),
     "local-expectation": ((2, 3), {}, laws.local_expectation),
     "local-tilted": ((2, 3), {"eps": EPS}, lambda h, toy: laws.local_tilted(h, toy, EPS)),
