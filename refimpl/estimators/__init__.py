@@ -11,7 +11,8 @@ __all__ = ["REGISTRY", "DecoderTerm", "Estimate", "Estimator", "JointTable", "Me
            "Table", "get"]
 
 EPS = {"eps": Setting(float, 0.1, "strength of the perturbation by f, 1/nat", within=temperature)}
-RAO = {"samples": Setting(int, gumbel_rao.SAMPLES, "draws of the noise given the arg max", least=1, most=COUNTS)}
+RAO = {"samples": Setting(int, gumbel_rao.SAMPLES, "number of draws of the noise given the arg max", least=1,
+                         most=COUNTS)}
 NO_KL = {"kl_grad": False}              # the released code trains direct without the gradient of the KL term
 SIGNAL = {"batch_mean": Setting(bool, False, "use the mean score of the batch as the learning signal of every image")}
 BATCH_MEAN = {"batch_mean": True}       # as the released baselines do

@@ -70,7 +70,7 @@ def test_noise_on_every_z_in_place_of_every_score_is_seen():
      "np.argsort(theta, axis=-1, kind='stable')[:, :k]"),
     (lambda m: m.subsets(6, 3), "np.argsort(-theta, axis=-1, kind='stable')[:, :k]",
      "np.argsort(-theta, axis=-1, kind='stable')[:, :k - 1]"),
-    (lambda m: m.matchings(4), "linear_sum_assignment(costs)", "linear_sum_assignment(-costs)"),    # minimises
+    (lambda m: m.matchings(4), "linear_sum_assignment(costs)", "linear_sum_assignment(-costs)"),  # minimises
     (lambda m: m.matchings(4), "np.arange(0, z.size, n) + _columns", "np.arange(0, z.size, n)"),
     (lambda m: m.trees(4, linear_laws.CHORD), "np.argsort(order, axis=-1) + 1.0", "-np.argsort(order, axis=-1) - 1.0"),
     (lambda m: m.trees(4, linear_laws.CHORD), "np.argsort(order, axis=-1) + 1.0", "np.argsort(order, axis=-1) + 0.0"),
