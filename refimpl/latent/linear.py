@@ -70,7 +70,7 @@ class Linear:
         self._argmax, self._batched = (argmax, batched) if argmax is not None else (self._compare, True)
 
     def values(self) -> np.ndarray:
-        """Every z, (K, *shape).  Raises ValueError if no list was given, or if they are too many to be listed."""
+        """Every z, (K, *shape), read-only.  Raises ValueError if no list was given, or if they are too many to list."""
         if self._values is None:
             raise ValueError("values must be given to list every z: this set is known by its solver alone")
         if self._listed is None:
@@ -78,6 +78,7 @@ class Linear:
             if len(listed) == 0:
                 raise ValueError("values must hold at least one z")
             self._listed = self._zeros_and_ones("values", listed, (len(listed), *self.shape))
+            self._listed.flags.writeable = False
         return self._listed
 
     def perturb(self, theta: np.ndarray, noise: np.ndarray | np.random.Generator) -> np.ndarray:
@@ -146,7 +147,8 @@ class Linear:
         """value as float64 (..., *shape), every number finite, or minus infinity if it may exclude an entry."""
         found = arguments.array(name, value)
         if found.dtype.kind not in "fiub":
-            raise TypeError(f"{name} must be an array of real numbers, got dtype {found.dtype}")
+            also = " or a numpy.random.Generator" if name == "noise" else ""
+            raise TypeError(f"{name} must be an array of real numbers{also}, got dtype {found.dtype}")
         if found.ndim < len(self.shape) or found.shape[found.ndim - len(self.shape):] != self.shape:
             raise ValueError(f"{name} must have shape (..., {', '.join(map(str, self.shape))}), got {found.shape}")
         found = found.astype(np.float64, copy=False)
