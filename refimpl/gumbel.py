@@ -106,6 +106,41 @@ def sample_given_argmax(h: np.ndarray, index: np.ndarray, rng: np.random.Generat
     return np.where(won, np.maximum(noise, np.nextafter(best_other - h, np.inf)), noise)
 
 
+def top_k(h: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+    """Gumbel-top-k: the k highest of h + gamma, the highest first (Yellott 1977; Kool et al., ICML 2019).
+
+    A sample of k of the n values without replacement, in its order: the alarm clocks in the order in which they ring.
+    h: (..., n) -> integers (..., k), k in 0 ... n; top_k_probability is its law.
+    """
+    (h,) = arguments.scores(h=h)
+    k = arguments.integer("k", k, 0, h.shape[-1])
+    noisy = h - h.max(axis=-1, keepdims=True) + sample(h.shape, rng)
+    return np.argsort(-noisy, axis=-1, kind="stable")[..., :k]
+
+
+def top_k_probability(h: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """P(top_k(h, k) == order), the law of Plackett (1975) and Luce (1959): each of the k is drawn from a softmax over
+    the values that are left.
+
+        P = prod_j exp(h(o_j)) / sum over z not in {o_1 ... o_{j-1}} of exp(h(z))
+
+    h: (..., n).  order: integers (..., k), batch axes broadcast.  Returns (...); 1 where k = 0.  Raises ValueError if a
+    value comes twice.
+    """
+    (h,) = arguments.scores(h=h)
+    n, order = h.shape[-1], arguments.array("order", order)
+    order = arguments.indices(order if order.size else order.astype(int), n, "order")
+    if order.ndim == 0 or order.shape[-1] and (np.diff(np.sort(order, axis=-1), axis=-1) == 0).any():
+        raise ValueError("order must have shape (..., k) and hold each value at most once")
+    batch = arguments.broadcast(("order", "the batch axes of h"), (order.shape[:-1], h.shape[:-1]))
+    left, log_p = np.broadcast_to(h - h.max(axis=-1, keepdims=True), batch + (n,)).copy(), np.zeros(batch)
+    for j in range(order.shape[-1]):
+        at = np.broadcast_to(order[..., j, None], batch + (1,))
+        log_p += np.take_along_axis(left, at, -1)[..., 0] - logsumexp(left, axis=-1)
+        np.put_along_axis(left, at, -np.inf, -1)
+    return np.exp(log_p)
+
+
 def _log_exponential(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     """log E, E a standard exponential.  An exact 0 is lifted to the smallest normal number."""
     return np.log(np.maximum(rng.standard_exponential(shape), np.finfo(np.float64).tiny))

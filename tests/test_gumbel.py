@@ -1,6 +1,9 @@
 """Theorem 2 and the sampler."""
 from __future__ import annotations
 
+import itertools
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -215,3 +218,70 @@ def test_one_hot_of_many_values():
     """As many as a table of joint values has."""
     hot = gumbel.one_hot(99_999, 100_000)
     assert hot.shape == (100_000,) and hot[-1] == 1 == hot.sum()
+
+
+# --- Gumbel-top-k -----------------------------------------------------------------------------------------------------
+
+def excess_of_top_k(draw=gumbel.top_k, draws=20_000) -> float:
+    """Chi-square of the ordered draws against top_k_probability, in standard deviations above its mean."""
+    h, k = np.array([0.6, -0.4, 1.2, 0.0, -1.0]), 3
+    orders = np.array(list(itertools.permutations(range(5), k)))
+    found = draw(np.broadcast_to(h, (draws, 5)), k, np.random.default_rng(4))
+    place = np.full(5**k, len(orders))                      # what is no order of three different values comes last
+    place[orders @ 5 ** np.arange(k)] = np.arange(len(orders))
+    counts = np.bincount(place[found @ 5 ** np.arange(k)], minlength=len(orders) + 1)
+    expected = draws * gumbel.top_k_probability(h, orders)
+    statistic = ((counts[:-1] - expected) ** 2 / expected).sum() + counts[-1]
+    return float((statistic - (len(orders) - 1)) / np.sqrt(2 * (len(orders) - 1)))
+
+
+def test_top_k_has_the_law_of_plackett_and_luce():
+    assert abs(excess_of_top_k()) < 4
+
+
+@pytest.mark.parametrize("scale", [1.0, 30.0, 1e3])
+def test_probability_of_an_order_by_its_definition(rng, scale):
+    """In fractions of the weights, and it sums to 1 over all orders; the set that is left over plays no part."""
+    h = scale * rng.normal(size=4)
+    for k in range(5):
+        orders = np.array(list(itertools.permutations(range(4), k)), int).reshape(math.perm(4, k), k)
+        p = gumbel.top_k_probability(h, orders)
+        assert p.sum() == pytest.approx(1, abs=1e-12)
+        for order, value in zip(orders, p):
+            left, product = list(range(4)), 1.0
+            for z in order:
+                product *= np.exp(h[z] - h[left].max()) / np.exp(h[left] - h[left].max()).sum()
+                left.remove(z)
+            assert value == pytest.approx(product, rel=1e-10, abs=1e-290)
+    assert_relative(gumbel.top_k_probability(h, np.arange(4)[:, None]), gumbel.choice_probabilities(h), 1e-10)
+
+
+def test_top_k_at_its_edges(rng):
+    h = rng.normal(size=(3, 1, 4))
+    assert gumbel.top_k(h, 0, rng).shape == (3, 1, 0) and gumbel.top_k_probability(h, []).tolist() == [[1.0]] * 3
+    assert (np.sort(gumbel.top_k(h, 4, rng), axis=-1) == np.arange(4)).all()
+    first = gumbel.top_k(h, 2, np.random.default_rng(1))[..., 0]
+    assert (first == gumbel.argmax(h, gumbel.sample(h.shape, np.random.default_rng(1)))).all()
+    assert gumbel.top_k_probability(h, np.zeros((2, 1), int)).shape == (3, 2)
+    low = np.array([-1e300, 0, 0])                          # an excluded value comes last
+    assert (gumbel.top_k(np.broadcast_to(low, (500, 3)), 2, rng) > 0).all()
+    assert gumbel.top_k_probability(low, [[1, 2], [2, 1], [0, 1]]).tolist() == [0.5, 0.5, 0.0]
+    assert gumbel.top_k([1e17, 1e17 + 64], 1, rng).tolist() == [1]
+
+
+@pytest.mark.parametrize("call, error, words", [
+    (lambda r: gumbel.top_k(np.zeros(3), 4, r), ValueError, "k must be in 0"),
+    (lambda r: gumbel.top_k(np.zeros(3), -1, r), ValueError, "k must be in 0"),
+    (lambda r: gumbel.top_k(np.zeros(3), 1.5, r), ValueError, "k must be a whole number"),
+    (lambda r: gumbel.top_k([0, np.nan], 1, r), ValueError, "h must be finite"),
+    (lambda r: gumbel.top_k([0, -np.inf], 1, r), ValueError, "h must be finite"),
+    (lambda r: gumbel.top_k([0, 1], 1, np.random), TypeError, "rng must"),
+    (lambda r: gumbel.top_k_probability([0, 1], [1, 1]), ValueError, "order must have shape"),
+    (lambda r: gumbel.top_k_probability([0, 1], 1), ValueError, "order must have shape"),
+    (lambda r: gumbel.top_k_probability([0, 1], [2]), ValueError, "order must lie in 0"),
+    (lambda r: gumbel.top_k_probability([0, 1], [0.5]), TypeError, "order must hold integers"),
+    (lambda r: gumbel.top_k_probability(np.zeros((2, 3)), np.zeros((4, 1), int)), ValueError, "order must broadcast"),
+])
+def test_bad_arguments_of_top_k_are_named(rng, call, error, words):
+    with pytest.raises(error, match=f"^{words}"):
+        call(rng)

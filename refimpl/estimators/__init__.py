@@ -1,9 +1,9 @@
 """The gradient estimators, by name.  One file an idea, one signature (see base.py), one entry here."""
 from __future__ import annotations
 
-from refimpl.arguments import InputError, Setting, temperature, unknown
-from refimpl.estimators import (arm, direct, exact, gumbel_softmax, halves, imle, local_expectation, local_tilted,
-                                noisy_exact, perturbed, rebar, reinforce, reinmax, relax, tilted)
+from refimpl.arguments import COUNTS, InputError, Setting, temperature, unknown
+from refimpl.estimators import (arm, direct, exact, gumbel_rao, gumbel_softmax, halves, imle, local_expectation,
+                                local_tilted, noisy_exact, perturbed, rebar, reinforce, reinmax, relax, tilted)
 from refimpl.estimators.base import (DecoderTerm, Estimate, Estimator, JointTable, Memory, Objective, Pass, Table,
                                      binary, every_family, noise_on_every_score, relaxable)
 
@@ -11,6 +11,8 @@ __all__ = ["REGISTRY", "DecoderTerm", "Estimate", "Estimator", "JointTable", "Me
            "Table", "get"]
 
 EPS = {"eps": Setting(float, 0.1, "strength of the perturbation by f, 1/nat", within=temperature)}
+RAO = {"samples": Setting(int, gumbel_rao.SAMPLES, "number of draws of the noise given the arg max", least=1,
+                         most=COUNTS)}
 NO_KL = {"kl_grad": False}              # the released code trains direct without the gradient of the KL term
 SIGNAL = {"batch_mean": Setting(bool, False, "use the mean score of the batch as the learning signal of every image")}
 BATCH_MEAN = {"batch_mean": True}       # as the released baselines do
@@ -48,6 +50,8 @@ REGISTRY: dict[str, Estimator] = {entry.name: entry for entry in (
     Estimator("straight-through-gumbel-softmax", gumbel_softmax.straight_through_estimate,
               "hard sample forward, relaxed sample backward", unbiased=False, hyperparameters=tau(0.5),
               colour="#56B4E9"),
+    Estimator("gumbel-rao", gumbel_rao.estimate, "straight-through, its noise averaged given the arg max",
+              unbiased=False, hyperparameters=tau(0.5) | RAO, colour="#88CCEE"),
     Estimator("reinmax", reinmax.estimate, "straight-through with a second-order correction", unbiased=False,
               hyperparameters=tau(1.0), colour="#003F5C"),
     Estimator("local-expectation", local_expectation.estimate, "one coordinate enumerated, the others sampled",

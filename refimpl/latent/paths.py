@@ -18,6 +18,7 @@ import numpy as np
 from refimpl import arguments, gumbel
 from refimpl.arguments import InputError, Setting, Value
 from refimpl.latent.family import Family
+from refimpl.latent.linear import EXCLUDED
 
 LISTED = 100_000            # paths that all_paths lists
 LARGEST_SIDE = 1_000
@@ -101,12 +102,20 @@ class Paths(Family):
 
     def argmax(self, theta: np.ndarray) -> np.ndarray:
         """By dynamic programming, all images at once.  Of equal paths the first in the order of all_paths."""
-        cells = self._checked(theta).T.reshape(self.rows, self.columns, -1)
+        ones = self.best(self._checked(theta))
+        return np.stack([1 - ones, ones], axis=-1)
+
+    def best(self, theta: np.ndarray) -> np.ndarray:
+        """The cells of the best path, (B, cells) of 0 and 1.  theta may be minus infinity where a cell is excluded;
+        ValueError if no path is left."""
+        cells = theta.T.reshape(self.rows, self.columns, -1)
         best = np.full((self.rows + 1, self.columns + 1, len(theta)), -np.inf)      # of the way from a cell to the end
         best[-1, -2] = 0                                                            # behind the end there is nothing
         for row, column in itertools.product(reversed(range(self.rows)), reversed(range(self.columns))):
             onward = np.maximum(best[row, column + 1], best[row + 1, column])
             best[row, column] = cells[row, column] + onward                         # Bellman's equation
+        if np.isneginf(best[0, 0]).any():
+            raise ValueError(EXCLUDED)
         on, image = np.zeros(cells.shape), np.arange(len(theta))
         row = column = np.zeros(len(theta), int)
         on[0, 0] = 1
@@ -114,8 +123,7 @@ class Paths(Family):
             down = best[row + 1, column, image] > best[row, column + 1, image]
             row, column = row + down, column + ~down
             on[row, column, image] = 1
-        ones = on.reshape(self.n, -1).T
-        return np.stack([1 - ones, ones], axis=-1)
+        return on.reshape(self.n, -1).T
 
     def features(self, z: np.ndarray) -> np.ndarray:
         return z[..., 1]

@@ -13,9 +13,9 @@ PAGE = "tutorials/functions.md"
 # What a reader may call: the paper's own mathematics first, then what trains with it.
 MODULES = ("gumbel", "danskin", "direct", "coupling", "error", "exact", "joint", "check", "nn.layers", "nn.network",
            "nn.losses", "nn.adam", "nn.gradcheck", "latent.family", "latent.independent", "latent.pairwise",
-           "latent.paths", "latent.solvers", "estimators.base", "estimators", "models.vae", "models.mixture",
-           "models.decoder", "models.bounds", "runs.vae", "runs.mixture", "runs.loop", "runs.checkpoint", "data",
-           "data.faces", "plots", "plots.walls", "experiments.theory.choosing_eps")
+           "latent.paths", "latent.linear", "latent.sets", "latent.solvers", "estimators.base", "estimators",
+           "models.vae", "models.mixture", "models.decoder", "models.bounds", "runs.vae", "runs.mixture", "runs.loop",
+           "runs.checkpoint", "data", "data.faces", "plots", "plots.walls", "experiments.theory.choosing_eps")
 
 
 def public(module: ModuleType) -> list[tuple[str, object]]:

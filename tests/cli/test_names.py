@@ -98,7 +98,7 @@ def test_out_is_a_folder_save_a_file_and_samples_are_draws_of_the_noise():
                 start, metavar = {"--out": ("folder for ", None), "--save": ("file for ", "FILE"),
                                   "--samples": ("number of draws of the noise", "SAMPLES")}[option]
                 assert action.help.startswith(start) and action.metavar == metavar, name
-    assert seen["--out"] >= 11 and seen["--save"] == 3 and seen["--samples"] == 5
+    assert seen["--out"] >= 11 and seen["--save"] == 3 and seen["--samples"] == 7
 
 
 def test_every_default_can_be_read():

@@ -23,6 +23,7 @@ CASES = {
     "gumbel-softmax": ((2, 2), {"tau": TAU}, lambda h, toy: laws.gumbel_softmax(h, toy, TAU)),
     "straight-through-gumbel-softmax": ((2, 2), {"tau": TAU},
                                         lambda h, toy: laws.gumbel_softmax(h, toy, TAU, hard=True)),
+    "gumbel-rao": ((2, 2), {"tau": TAU, "samples": 3}, lambda h, toy: laws.gumbel_rao(h, toy, TAU, 3)),
     "reinmax": ((2, 3), {"tau": TAU}, lambda h, toy: laws.reinmax(h, toy, TAU)),
     "local-expectation": ((2, 3), {}, laws.local_expectation),
     "local-tilted": ((2, 3), {"eps": EPS}, lambda h, toy: laws.local_tilted(h, toy, EPS)),
@@ -45,7 +46,7 @@ def problem(n, k):
 def draw(name, estimate=None, samples=SAMPLES):
     """(h, toy, what came out) of one image, many times."""
     (n, k), settings, _ = CASES[name]
-    samples = min(samples, 20_000) if name == "relax" else samples          # its network takes its time
+    samples = min(samples, {"relax": 20_000, "gumbel-rao": 30_000}.get(name, samples))      # these take their time
     settings = {key: {part: np.array(array) for part, array in value.items()} if key == "memory" else value
                 for key, value in settings.items()}
     h, toy = problem(n, k)

@@ -198,6 +198,23 @@ def gumbel_softmax(h, toy, tau, hard=False):
     return summed(J(soft, slope_at(toy, ones(score > 0) if hard else soft)) / tau, weights)
 
 
+def gumbel_rao(h, toy, tau, m):
+    """Straight-through's mean; of its covariance, what b decides in full, and the rest, given b, over m."""
+    l = h[:, 1] - h[:, 0]
+    u, weights = grid([gauss(expit(-l_i)) for l_i in l])
+    score = l + logit(u)
+    soft, b = np.stack([expit(-score / tau), expit(score / tau)], axis=-1), ones(score > 0)
+    values = J(soft, slope_at(toy, b)) / tau
+    parts = []
+    for corner in corners(*h.shape):
+        given = (b == corner).all(axis=(1, 2))
+        share = weights[given].sum()
+        parts.append((share, *summed(values[given], weights[given] / share)))
+    shares, means, covariances = (np.array(part) for part in zip(*parts))
+    mean, between = summed(means, shares)
+    return mean, between + np.tensordot(shares, covariances, 1) / m
+
+
 def arm(h, toy):
     l = h[:, 1] - h[:, 0]
     u, weights = grid([gauss([expit(l_i), expit(-l_i)]) for l_i in l])

@@ -194,3 +194,16 @@ def test_z_given_b_has_its_law():
 
 def test_z_given_b_is_drawn_afresh():
     assert correlation_of_the_winners() < 4
+
+
+def test_gumbel_rao_is_straight_through_with_less_variance():
+    """By quadrature: one mean, whatever the number of draws, and a covariance that shrinks in every direction."""
+    h, toy = problem(2, 2)
+    mean, covariance = laws.gumbel_softmax(h, toy, 0.7, hard=True)
+    traces = [np.trace(covariance)]
+    for samples in (1, 3, 30):
+        same, smaller = laws.gumbel_rao(h, toy, 0.7, samples)
+        np.testing.assert_allclose(same, mean, rtol=0, atol=1e-12)
+        assert np.linalg.eigvalsh(covariance - smaller).min() > -1e-12
+        traces.append(np.trace(smaller))
+    assert traces[0] == pytest.approx(traces[1], rel=1e-9) and traces[1] > 1.05 * traces[2] > 1.05 * traces[3]

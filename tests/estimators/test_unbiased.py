@@ -85,7 +85,7 @@ def test_toy_is_what_it_says(rng):
     ("exact", 16), ("direct", 5), ("two-sided", 5), ("direct-joint", 16), ("tilted", 16), ("capped", 16),
     ("amplified", 16), ("noisy-exact", 16), ("imle", 1), ("local-tilted", 5), ("local-expectation", 5),
     ("reinforce", 1), ("reinforce-loo", 2), ("perturbed", 1), ("rebar", 3),
-    ("relax", 3), ("arm", 2), ("disarm", 2), ("reinmax", 1), ("gumbel-softmax", 1),
+    ("relax", 3), ("arm", 2), ("disarm", 2), ("reinmax", 1), ("gumbel-softmax", 1), ("gumbel-rao", 1),
     ("straight-through-gumbel-softmax", 1)])
 def test_decoder_evaluations(name, evaluations):
     h, toy, _ = setting(4, 2)

@@ -11,8 +11,9 @@ from functools import cache
 import pytest
 
 from refimpl import estimators
-from refimpl.estimators import (arm, direct, exact, gumbel_softmax, halves, imle, label_terms, local_expectation,
-                                local_tilted, noisy_exact, perturbed, rebar, reinforce, reinmax, relax, tilted)
+from refimpl.estimators import (arm, direct, exact, gumbel_rao, gumbel_softmax, halves, imle, label_terms,
+                                local_expectation, local_tilted, noisy_exact, perturbed, rebar, reinforce, reinmax,
+                                relax, tilted)
 from refimpl.latent import pairwise, solvers
 from refimpl.models.decoder import DecoderPass
 from refimpl.models.tables import SharedTable
@@ -103,6 +104,15 @@ SLIPS = {
     "straight-through-gumbel-softmax": (gumbel_softmax, "straight_through_estimate", [
         ("objective.run(one_hot(relaxed.z.argmax(axis=-1), h.shape[-1]))", "objective.run(relaxed.z)", {}),
         ("_family.relax(h, rng, temperature(\"tau\", tau))", "_family.relax(h, rng, 1.0)", {}),
+    ]),
+    "gumbel-rao": (gumbel_rao, "estimate", [
+        ("total / (samples * tau)", "total / samples", {}),
+        ("total / (samples * tau)", "total / tau", {}),
+        ("gumbel.sample_given_argmax(h, b.argmax(axis=-1), rng)", "gumbel.sample(h.shape, rng)", {}),
+        ("gumbel.sample_given_argmax(h, b.argmax(axis=-1), rng)",
+         "gumbel.sample_given_argmax(0 * h, b.argmax(axis=-1), rng)", {}),
+        ("range(samples)", "range(1, samples)", {}),
+        ("objective.run(b)", "objective.run(softmax(h, axis=-1))", {}),
     ]),
     "reinmax": (reinmax, "estimate", [
         ("2 * through_softmax(_pi, g)", "1 * through_softmax(_pi, g)", {}),
@@ -248,6 +258,8 @@ SAME_MEAN = [
     ("reinforce-loo", "_difference * (one - other)", "_difference * 2 * (one - softmax(h, axis=-1))"),
     ("reinforce", "signal = run.f - memory[\"baseline\"][0]", "signal = run.f + memory[\"baseline\"][0]"),
     ("perturbed", "centred(run, memory, _another)", "run.f"),
+    ("gumbel-rao", "gumbel.sample_given_argmax(h, b.argmax(axis=-1), rng)",                  # one draw for all
+     "gumbel.sample_given_argmax(h, b.argmax(axis=-1), np.random.default_rng(5))"),
     ("rebar", "a - eta(memory) * d", "a + eta(memory) * d"),
     ("arm", "difference * (u - 0.5)", "difference * (u - 0.5) * 2 * (rng.random(u.shape) < 0.5)"),
 ]
@@ -261,6 +273,8 @@ OTHER_MEAN = [
     ("gumbel-softmax", "family.relax(theta, rng, temperature(\"tau\", tau))", "family.relax(theta, rng, 2 * tau)"),
     ("straight-through-gumbel-softmax", "objective.run(one_hot(relaxed.z.argmax(axis=-1), h.shape[-1]))",
      "objective.run(relaxed.z)"),
+    ("gumbel-rao", "gumbel.sample_given_argmax(h, b.argmax(axis=-1), rng)", "gumbel.sample(h.shape, rng)"),
+    ("gumbel-rao", "b.argmax(axis=-1)", "sample(h, rng).argmax(axis=-1)"),
     ("reinmax", "2 * through_softmax(_pi, g)", "1 * through_softmax(_pi, g)"),
     ("reinmax", "_two - through_softmax(softmax(h, axis=-1), g) / 2", "_two"),
     ("reinforce", "signal * (b - softmax(h, axis=-1))", "signal * b"),

@@ -37,6 +37,7 @@ PRESETS = {
     "imle": ("released", False, None),
     "gumbel-softmax": ("released", True, None),
     "straight-through-gumbel-softmax": ("released", True, None),
+    "gumbel-rao": ("released", True, None),
     "reinmax": ("released", True, None),
     "local-expectation": (None, True, None),
     "local-tilted": ("released", False, None),
@@ -57,8 +58,11 @@ DEFAULTS = {"direct": {"eps": 0.1}, "two-sided": {"eps": 0.1}, "direct-joint": {
             "noisy-exact": {"eps": 0.1}, "imle": {"eps": 0.1},
             "local-tilted": {"eps": 0.1},
             "gumbel-softmax": {"tau": 0.5},
-            "straight-through-gumbel-softmax": {"tau": 0.5}, "reinmax": {"tau": 1.0}, "rebar": {"tau": 0.5},
+            "straight-through-gumbel-softmax": {"tau": 0.5}, "gumbel-rao": {"tau": 0.5},
+            "reinmax": {"tau": 1.0}, "rebar": {"tau": 0.5},
             "relax": {"tau": 0.5}}
+# Settings that neither the preset nor a schedule moves.
+OTHERS = {"gumbel-rao": {"samples": 10}}
 
 
 def changed(settings) -> dict[str, object]:
@@ -82,13 +86,13 @@ def test_the_preset_of_train(name):
     schedule, kl_grad, batch_mean = PRESETS[name]
     made = vae(estimator=name, n=2, k=2, as_released=True).resolved()
     expected = without_none(schedule=schedule or "constant", kl_grad=kl_grad, batch_mean=batch_mean, n=2, k=2)
-    expected |= {} if name == "direct" else {"estimator": name}
+    expected |= OTHERS.get(name, {}) | ({} if name == "direct" else {"estimator": name})
     assert changed(made) == expected and made.as_released is False
     assert made.released is (schedule is not None)          # without a schedule nothing differs from the defaults
     assert ("as released" in made.label()) is made.released
     temperature = {} if schedule is None else {estimators.get(name).temperature: 1.0}
     assert made.temperature(0) == made.temperature(499) == temperature
-    assert made.keywords(0) == temperature | ({"batch_mean": True} if batch_mean else {})
+    assert made.keywords(0) == temperature | OTHERS.get(name, {}) | ({"batch_mean": True} if batch_mean else {})
 
 
 @pytest.mark.parametrize("name", [name for name in PRESETS if name not in ("arm", "disarm")])
@@ -96,7 +100,7 @@ def test_the_preset_of_semi_supervised(name):
     schedule, kl_grad, batch_mean = PRESETS[name]
     made = mixture(estimator=name, as_released=True).resolved()
     expected = RECIPE | without_none(schedule=schedule or "constant", kl_grad=kl_grad, batch_mean=batch_mean)
-    expected |= {} if name == "direct" else {"estimator": name}
+    expected |= OTHERS.get(name, {}) | ({} if name == "direct" else {"estimator": name})
     assert changed(made) == expected and made.as_released is False
     assert made.released and "as released" in made.label()
 
@@ -110,7 +114,7 @@ def test_the_preset_of_a_structured_encoder_has_no_kl_gradient(name):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_defaults_of_every_estimator(name):
-    own = DEFAULTS.get(name, {}) | ({"batch_mean": False} if name in ("rebar", "relax") else {})
+    own = DEFAULTS.get(name, {}) | OTHERS.get(name, {}) | ({"batch_mean": False} if name in ("rebar", "relax") else {})
     named = {} if name == "direct" else {"estimator": name}
     made = vae(estimator=name, k=2).resolved()
     assert changed(made) == {"schedule": "constant", "kl_grad": True, "k": 2} | own | named and not made.released

@@ -1,0 +1,35 @@
+"""Gumbel-Rao (Paulus, Maddison and Krause, ICLR 2021): straight-through Gumbel-softmax, averaged given its arg max.
+
+    b = onehot(argmax(h + gamma)),    g = df/dz at b,    z = softmax((h + gamma) / tau)
+    straight-through: J(z) g / tau,   J(z) = diag(z) - z z^T
+    here:             1/m sum of J(z_j) g / tau,   z_j from m draws of gamma given that b is the arg max
+
+f is evaluated at b alone, so that the noise that is left over given b can be averaged out without another evaluation
+(Rao and Blackwell): the same mean, hence the same bias, and less variance, down to that of E[J(z) given b] g / tau as m
+grows.  gumbel.sample_given_argmax draws the noise.
+"""
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import softmax
+
+from refimpl import gumbel
+from refimpl.arguments import COUNTS, integer, temperature
+from refimpl.estimators.base import Estimate, Objective
+from refimpl.estimators.sampling import sample
+from refimpl.latent.independent import through_softmax
+
+SAMPLES = 10
+
+
+def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, tau: float,
+             samples: int = SAMPLES) -> Estimate:
+    """Biased as straight-through is; one decoder evaluation and `samples` draws of the noise."""
+    tau, samples = temperature("tau", tau), integer("samples", samples, 1, COUNTS)
+    b = sample(h, rng)
+    run = objective.run(b)
+    g, total = run.df_dz(), np.zeros(h.shape)
+    for _ in range(samples):
+        z = softmax((h + gumbel.sample_given_argmax(h, b.argmax(axis=-1), rng)) / tau, axis=-1)
+        total += through_softmax(z, g)
+    return Estimate(total / (samples * tau), run)

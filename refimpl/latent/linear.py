@@ -1,0 +1,168 @@
+"""Any arg max of a linear score: subsets, matchings, spanning trees, paths, and whatever else a solver can find.
+
+    h(z) = theta . z        z in Z, a finite set of arrays of 0 and 1 in the shape of theta;  grad_theta h(z) = z
+    z*     = argmax (theta + gamma) . z                     gamma: a Gumbel variable for each entry of theta
+    z(eps) = argmax (theta + gamma + eps c) . z             f(z) = c . z, the same gamma, and the same solver
+    E (z(eps) - z*) / eps = (mu_eps - mu) / eps,  mu = E z*                                     Theorem 1
+
+That is exactly the gradient of (G(theta + eps c) - G(theta)) / eps, with G(theta) = E max (theta + gamma) . z, and it
+tends to grad_theta E f(z*) as eps -> 0: the bias is O(eps), or O(eps^2) if both signs of eps are used.  Only the arg
+max has to be found; the sum over Z, which may be out of reach, appears nowhere.  The law of z* is not the Gibbs
+distribution exp(theta . z) / sum.
+
+Where f is not linear, c may be a function that returns the slope of f at z*: then direct becomes I-MLE (Niepert,
+Minervini and Franceschi, NeurIPS 2021).
+
+A solver of one's own is one function.  Here z marks three neighbouring places of six:
+
+    >>> import numpy as np
+    >>> from refimpl.latent.linear import Linear
+    >>> def best_window(theta):
+    ...     start = np.convolve(theta, np.ones(3), "valid").argmax()
+    ...     return [start <= place < start + 3 for place in range(6)]
+    >>> windows = Linear(6, argmax=best_window)
+    >>> windows.argmax([0, 0, 1, 2, 0, 0]).tolist()
+    [0.0, 1.0, 1.0, 1.0, 0.0, 0.0]
+    >>> theta, c = np.zeros((1000, 6)), np.array([0, 0, 0, 0, 0, 1])
+    >>> g = windows.gradient(theta, c, eps=0.5, noise=np.random.default_rng(0))
+    >>> g.mean(axis=0).round(2).tolist()                        # towards the windows that hold the last place
+    [-0.03, -0.05, -0.16, 0.03, 0.05, 0.16]
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from refimpl import arguments, gumbel
+from refimpl.arguments import LARGEST, NotFinite
+from refimpl.direct import Pair
+
+Solver = Callable[[np.ndarray], np.ndarray]
+EXCLUDED = "theta must leave at least one z: its entries of minus infinity exclude them all"
+
+
+class Linear:
+    """A finite set Z of arrays of 0 and 1, known by a solver of its linear arg max, or by a list of its members.
+
+    shape    of one z and of one theta; batch axes may stand before it everywhere
+    argmax   the solver: theta of this shape (float64, read-only) to the best z of this shape.  Entries of theta may be
+             minus infinity, and the best z has none of them.  Left out, all z are compared
+    values   every z, an array (K, *shape), or a function without arguments that lists them
+    batched  whether the solver takes many thetas at once, (B, *shape) to (B, *shape)
+
+    theta holds finite scores, or minus infinity where an entry is excluded: z is 0 there.  Which of several equal z is
+    returned is up to the solver; comparison takes the first of the list.
+
+    Raises TypeError if it has neither argmax nor values.  Its methods raise ValueError, one line, for arrays of another
+    shape, for NaN and infinity (NotFinite), where no z is left, and for a solver that returns no array of 0 and 1.
+    """
+
+    def __init__(self, shape: int | tuple[int, ...], argmax: Solver | None = None,
+                 values: np.ndarray | Callable[[], np.ndarray] | None = None, batched: bool = False) -> None:
+        if argmax is None and values is None:
+            raise TypeError("argmax or values must be given: a solver, or the list of every z")
+        if argmax is not None and not callable(argmax):
+            raise TypeError(f"argmax must be a function, got {type(argmax).__name__}")
+        self.shape = arguments.shape(shape)
+        self._values, self._listed = values, None
+        self._argmax, self._batched = (argmax, batched) if argmax is not None else (self._compare, True)
+
+    def values(self) -> np.ndarray:
+        """Every z, (K, *shape), read-only.  Raises ValueError if no list was given, or if they are too many to list."""
+        if self._values is None:
+            raise ValueError("values must be given to list every z: this set is known by its solver alone")
+        if self._listed is None:
+            listed = self._values() if callable(self._values) else self._values
+            if len(listed) == 0:
+                raise ValueError("values must hold at least one z")
+            self._listed = self._zeros_and_ones("values", listed, (len(listed), *self.shape))
+            self._listed.flags.writeable = False
+        return self._listed
+
+    def perturb(self, theta: np.ndarray, noise: np.ndarray | np.random.Generator) -> np.ndarray:
+        """theta + gamma, (..., *shape).  noise: gamma itself, whose batch axes broadcast with those of theta, or a
+        Generator that draws it, a Gumbel variable for each number in theta."""
+        theta = self._scores("theta", theta, excluding=True)
+        if isinstance(noise, np.random.Generator):
+            return theta + gumbel.sample(theta.shape, noise)
+        noise = self._scores("noise", noise)
+        arguments.broadcast(("noise", "theta"), (noise.shape, theta.shape))
+        return theta + noise
+
+    def argmax(self, theta: np.ndarray) -> np.ndarray:
+        """The z of the highest score, (..., *shape), float64."""
+        return self._solve(self._scores("theta", theta, excluding=True))
+
+    def sample(self, theta: np.ndarray, noise: np.ndarray | np.random.Generator) -> np.ndarray:
+        """z* = argmax (theta + gamma) . z, (..., *shape): one sample for each theta, or for each draw of the noise."""
+        return self._solve(self.perturb(theta, noise))
+
+    def argmax_pair(self, theta: np.ndarray, c: np.ndarray | Solver, eps: float,
+                    noise: np.ndarray | np.random.Generator, two_sided: bool = False) -> Pair:
+        """(z*, z(eps)) with the same noise, each (..., *shape); two-sided, (z(-eps), z(eps)).
+
+        c      (..., *shape): f(z) = c . z, to be maximised; or a function from z* to the slope of f there
+        eps    above 0: a number, or an array over the batch axes
+        noise  as in perturb()
+        """
+        two_sided, noisy = arguments.flag("two_sided", two_sided), self.perturb(theta, noise)
+        z_star = None if two_sided and not callable(c) else self._solve(noisy)
+        c = self._scores("c", c(z_star) if callable(c) else c)
+        step = self._width(eps, arguments.broadcast(("c", "theta"), (c.shape, noisy.shape)))
+        arguments.perturbation(step, c)
+        z_eps = self._solve(noisy + step * c)
+        return Pair(self._solve(noisy - step * c) if two_sided else np.broadcast_to(z_star, z_eps.shape), z_eps)
+
+    def gradient(self, theta: np.ndarray, c: np.ndarray | Solver, eps: float,
+                 noise: np.ndarray | np.random.Generator, two_sided: bool = False) -> np.ndarray:
+        """(z(eps) - z*) / eps, or (z(eps) - z(-eps)) / (2 eps): an estimate of grad_theta E f(z*) for each draw of the
+        noise, (..., *shape), in units of f.  Arguments as in argmax_pair()."""
+        first, second = self.argmax_pair(theta, c, eps, noise, two_sided)
+        return (second - first) / (self._width(eps, first.shape) * (2 if two_sided else 1))
+
+    def _width(self, eps: float, shape: tuple[int, ...]) -> np.ndarray:
+        """eps with an axis of length 1 for each axis of z."""
+        width = arguments.epsilon(eps, shape[:len(shape) - len(self.shape)])[..., 0]
+        return width.reshape(width.shape + (1,) * len(self.shape))
+
+    def _solve(self, theta: np.ndarray) -> np.ndarray:
+        flat = theta.reshape(math.prod(theta.shape[:theta.ndim - len(self.shape)]), *self.shape)
+        flat.flags.writeable = False
+        found = self._argmax(flat) if self._batched else [self._argmax(each) for each in flat]
+        z = self._zeros_and_ones("argmax", found, flat.shape)
+        if flat.size and flat.min() == -np.inf and z[np.isneginf(flat)].any():
+            raise ValueError(EXCLUDED)
+        return z.reshape(theta.shape)
+
+    def _compare(self, theta: np.ndarray) -> np.ndarray:
+        """The best of all z, by looking at each of them."""
+        values, rows = self.values(), theta.reshape(len(theta), -1)
+        every, excluded = values.reshape(len(values), -1).T, np.isneginf(rows)
+        scores = np.where(excluded, 0, rows) @ every
+        return values[np.where(excluded @ every > 0, -np.inf, scores).argmax(axis=1)]
+
+    def _scores(self, name: str, value: np.ndarray, excluding: bool = False) -> np.ndarray:
+        """value as float64 (..., *shape), every number finite, or minus infinity if it may exclude an entry."""
+        found = arguments.array(name, value)
+        if found.dtype.kind not in "fiub":
+            also = " or a numpy.random.Generator" if name == "noise" else ""
+            raise TypeError(f"{name} must be an array of real numbers{also}, got dtype {found.dtype}")
+        if found.ndim < len(self.shape) or found.shape[found.ndim - len(self.shape):] != self.shape:
+            raise ValueError(f"{name} must have shape (..., {', '.join(map(str, self.shape))}), got {found.shape}")
+        found = found.astype(np.float64, copy=False)
+        ordinary = found.max(initial=0) <= LARGEST and found.min(initial=0) >= -LARGEST
+        if not (ordinary or excluding and ((np.abs(found) <= LARGEST) | np.isneginf(found)).all()):
+            also = ", or minus infinity to exclude an entry" if excluding else ""
+            raise NotFinite(f"{name} must be finite and at most {LARGEST:g} in absolute value{also}")
+        return found
+
+    @staticmethod
+    def _zeros_and_ones(name: str, value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        z = arguments.array(name, value)
+        if z.shape != shape and (z.size or math.prod(shape)):
+            raise ValueError(f"{name} must return arrays of the shape of theta, {shape} in all, got {z.shape}")
+        if np.count_nonzero(z) != np.count_nonzero(z == 1):
+            raise ValueError(f"{name} must return arrays of 0 and 1, got other numbers")
+        return z.astype(np.float64, copy=False).reshape(shape)

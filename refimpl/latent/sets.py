@@ -1,0 +1,131 @@
+"""Sets with a linear arg max that is known: subsets, matchings, spanning trees and paths.  Each is a Linear.
+
+    set                   one z                           arg max                the sum over the set
+    subsets(n, k)         (n,), k ones                    sorting                polynomial in n and k
+    matchings(n)          (n, n), a permutation matrix    assignment, O(n^3)     a permanent, #P-hard (Valiant 1979)
+    trees(nodes, edges)   (edges,), nodes - 1 ones        Kruskal (1956)         a determinant
+    paths(rows, columns)  (rows, columns)                 dynamic programming    dynamic programming
+
+Scores of minus infinity exclude an entry: a forbidden pair of a matching, a missing edge of a tree.  Of several equal z
+the first one in the order of values() is returned, but of equal matchings any one.
+"""
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
+
+from refimpl import arguments
+from refimpl.latent.linear import EXCLUDED, Linear
+from refimpl.latent.paths import LISTED, Paths, all_paths
+
+LARGEST_SIZE = 100_000
+
+
+def _chosen(n: int, k: int) -> np.ndarray:
+    """Every choice of k of n, (C(n, k), k), in lexicographic order.  ValueError beyond LISTED of them."""
+    if math.comb(n, k) > LISTED:
+        raise ValueError(f"n must be so small that there are at most {LISTED:,} choices to list, got {k} of {n} with "
+                         f"{math.comb(n, k):,}")
+    return np.array(list(itertools.combinations(range(n), k)), int).reshape(math.comb(n, k), k)
+
+
+def _ones(places: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """0, but 1 at these places on the last axis."""
+    z = np.zeros(shape)
+    np.put_along_axis(z, places, 1, axis=-1)
+    return z
+
+
+def subsets(n: int, k: int) -> Linear:
+    """The subsets of k of n places: z (n,) with k ones, the k highest scores.
+
+    The law of z* is Plackett and Luce's, summed over orders (gumbel.top_k_probability).
+    """
+    n = arguments.integer("n", n, 1, LARGEST_SIZE)
+    k = arguments.integer("k", k, 0, n)
+
+    def highest(theta: np.ndarray) -> np.ndarray:
+        return _ones(np.argsort(-theta, axis=-1, kind="stable")[:, :k], theta.shape)
+
+    def every() -> np.ndarray:
+        places = _chosen(n, k)
+        return _ones(places, (len(places), n))
+
+    return Linear(n, highest, every, batched=True)
+
+
+def matchings(n: int) -> Linear:
+    """The perfect matchings of n with n places: z (n, n) with a one in each row and in each column.
+
+    Solved by scipy.optimize.linear_sum_assignment.  Listed while n! is at most LISTED: n = 8.
+    """
+    n = arguments.integer("n", n, 1, 10_000)
+
+    def assign(theta: np.ndarray) -> np.ndarray:
+        try:
+            columns = [linear_sum_assignment(costs)[1] for costs in -theta]
+        except ValueError:                              # scipy's "cost matrix is infeasible": the scores are checked
+            raise ValueError(EXCLUDED) from None
+        z = np.zeros(theta.size)
+        z[np.arange(0, z.size, n) + np.concatenate([np.zeros(0, int), *columns])] = 1
+        return z.reshape(theta.shape)
+
+    def every() -> np.ndarray:
+        if n > 20 or math.factorial(n) > LISTED:
+            raise ValueError(f"n must be so small that there are at most {LISTED:,} matchings to list, got {n}")
+        return np.eye(n)[list(itertools.permutations(range(n)))]
+
+    return Linear((n, n), assign, every, batched=True)
+
+
+def trees(nodes: int, edges: Sequence[tuple[int, int]]) -> Linear:
+    """The spanning trees of a graph: z (edges,) with a one for each of the nodes - 1 edges of the tree.
+
+    edges: pairs of different nodes, numbered from 0, each pair once.  Solved by scipy's minimum_spanning_tree, which is
+    given the edges' ranks: only their order matters, and a weight of 0 would mean a missing edge there.
+
+    Raises ValueError if the edges do not connect all nodes.
+    """
+    nodes = arguments.integer("nodes", nodes, 1, LARGEST_SIZE)
+    ends = arguments.array("edges", edges)
+    ends = ends if ends.size else np.zeros((0, 2), int)
+    if ends.ndim != 2 or ends.shape[1] != 2:
+        raise ValueError(f"edges must be pairs of nodes, got an array of shape {ends.shape}")
+    ends = np.sort(arguments.indices(ends, nodes, "edges"), axis=1)
+    if (ends[:, 0] == ends[:, 1]).any() or len(np.unique(ends, axis=0)) < len(ends):
+        raise ValueError("edges must be pairs of different nodes, each pair once")
+    m, graph = len(ends), csr_matrix((np.arange(1.0, len(ends) + 1), ends.T), (nodes, nodes))
+    if connected_components(graph, directed=False)[0] > 1:
+        raise ValueError(f"edges must connect all {nodes} nodes")
+    number = graph.data.astype(int) - 1                                     # of the edge at each entry of the matrix
+
+    def kruskal(theta: np.ndarray) -> np.ndarray:
+        order, z = np.argsort(-theta, axis=-1, kind="stable"), np.zeros(theta.shape)
+        rank = np.argsort(order, axis=-1) + 1.0                             # 1 for the best edge
+        for image in range(len(theta) if m else 0):
+            graph.data = rank[image, number]
+            tree = minimum_spanning_tree(graph)
+            z[image, order[image, tree.data.astype(int) - 1]] = 1
+        return z
+
+    def every() -> np.ndarray:
+        chosen, incidence = _chosen(m, nodes - 1), np.zeros((m, nodes))
+        incidence[np.arange(m), ends[:, 0]], incidence[np.arange(m), ends[:, 1]] = 1, -1
+        trees = chosen[np.abs(np.linalg.det(incidence[chosen, 1:])) > 0.5]  # +-1 for a tree, 0 where there is a cycle
+        return _ones(trees, (len(trees), m))
+
+    return Linear(m, kruskal, every, batched=True)
+
+
+def paths(rows: int, columns: int) -> Linear:
+    """The paths over a grid from the first cell to the last, each move to the right or down: z (rows, columns), ones on
+    the path.  latent.paths.Paths is the same set, as a family that train uses."""
+    grid = Paths(rows, columns)
+    return Linear((rows, columns), lambda theta: grid.best(theta.reshape(-1, grid.n)).reshape(theta.shape),
+                  lambda: all_paths(rows, columns).reshape(-1, rows, columns), batched=True)

@@ -1,0 +1,118 @@
+"""Sets with a linear arg max beside their exact laws: by enumeration of orders, or in closed form."""
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from scipy.special import expit, softmax
+
+from refimpl import gumbel
+from refimpl.latent import sets
+from refimpl.latent.linear import Linear
+from tests.asserts import z_scores
+
+CHORD = ((0, 1), (1, 2), (2, 3), (3, 0), (2, 0))            # a square with a diagonal: eight trees
+EPS = 0.7
+
+
+def subset_law(family, theta):
+    """Plackett and Luce, summed over the orders of each subset."""
+    return np.array([sum(gumbel.top_k_probability(theta, list(order))
+                         for order in itertools.permutations(np.flatnonzero(z))) for z in family.values()])
+
+
+def tree_law(family, theta, edges=CHORD):
+    """Kruskal draws, one after the other, an edge that closes no cycle: of those left, by a softmax (memoryless)."""
+    law = dict.fromkeys((tuple(np.flatnonzero(z)) for z in family.values()), 0.0)
+
+    def grow(taken, part, p):
+        open_ = [e for e, (i, j) in enumerate(edges) if part[i] != part[j]]
+        if not open_:
+            law[tuple(sorted(taken))] += p
+        for e, share in zip(open_, softmax([theta[e] for e in open_]) if open_ else ()):
+            i, j = edges[e]
+            grow([*taken, e], [part[i] if each == part[j] else each for each in part], p * share)
+
+    grow([], range(1 + max(itertools.chain(*edges))), 1.0)
+    return np.array(list(law.values()))
+
+
+def matching_law(family, theta):
+    """2 x 2: the gap of the two sums of noise is the sum of two logistic variables, with a CDF in closed form."""
+    t = theta[0, 0] + theta[1, 1] - theta[0, 1] - theta[1, 0]
+    p = np.exp(t) * (np.exp(t) - 1 - t) / np.expm1(t)**2
+    return np.array([p, 1 - p])                             # values() begins with the identity
+
+
+def path_law(family, theta):
+    """2 x 2 cells: right or down, by the two cells in which they part."""
+    right = expit(theta[0, 1] - theta[1, 0])
+    return np.array([right, 1 - right])
+
+
+def one_law(family, theta):
+    return softmax(theta)
+
+
+CASES = {"subsets": (lambda: sets.subsets(5, 2), subset_law), "trees": (lambda: sets.trees(4, CHORD), tree_law),
+         "matchings": (lambda: sets.matchings(2), matching_law), "paths": (lambda: sets.paths(2, 2), path_law),
+         "one of four": (lambda: Linear(4, lambda theta: np.arange(4) == theta.argmax()), None),
+         "compared": (lambda: Linear(4, values=np.eye(4)), one_law)}
+
+
+def problem(name):
+    """(family, law, theta, c)."""
+    make, law = CASES[name]
+    family, rng = make(), np.random.default_rng(7)
+    return family, law or one_law, rng.normal(size=family.shape), 1.5 * rng.normal(size=family.shape)
+
+
+def mu(family, law, theta):
+    values = np.eye(4) if law is one_law else family.values()
+    return np.tensordot(law(family, theta), values, 1)
+
+
+def expected(family, law, theta, c, eps, two_sided=False):
+    """(mu_eps - mu) / eps, exactly."""
+    below = mu(family, law, theta - eps * c) if two_sided else mu(family, law, theta)
+    return (mu(family, law, theta + eps * c) - below) / (eps * (2 if two_sided else 1))
+
+
+def off(name, gradient=None, draws=10_000, two_sided=False, family=None) -> float:
+    """How many standard errors the mean of the direct gradient is off (mu_eps - mu) / eps, in its worst entry."""
+    made, law, theta, c = problem(name)
+    family = family or made
+    if name == "trees":                                     # scipy's solver is compared with this one in a test
+        family = Linear(family.shape, values=family.values)
+    draws = min(draws, 2_000) if name == "one of four" else draws       # its solver takes one theta at a time
+    many = np.broadcast_to(theta, (draws, *theta.shape))
+    grad = (gradient or family.gradient)(many, c, EPS, np.random.default_rng(3), two_sided=two_sided)
+    return float(np.abs(z_scores(grad, expected(made, law, theta, c, EPS, two_sided))).max())
+
+
+def falls(family, theta, c) -> int:
+    """In how many draws f(z(eps)) < f(z*), or f = 0 moves z.  None, with one noise for both."""
+    many = np.broadcast_to(theta, (300, *theta.shape))
+    axes = tuple(range(1, many.ndim))
+    grad = family.gradient(many, c, EPS, np.random.default_rng(3))
+    still = family.gradient(many, 0 * c, EPS, np.random.default_rng(3))
+    return int(((grad * c).sum(axis=axes) < -1e-12).sum() + (still != 0).any(axis=axes).sum())
+
+
+def worst_loss(family, rounds=25) -> float:
+    """How much the solver loses against a comparison of all z, at worst; with some entries excluded too."""
+    compared, rng, worst = Linear(family.shape, values=family.values), np.random.default_rng(0), 0.0
+    for share in (0.0, 0.15):
+        for theta in rng.normal(size=(rounds, *family.shape)):
+            theta[rng.random(family.shape) < share] = -np.inf
+            try:
+                best = compared.argmax(theta)
+            except ValueError as problem:
+                try:
+                    family.argmax(theta)
+                except ValueError as other:
+                    assert str(other) == str(problem)
+                    continue
+                return np.inf
+            worst = max(worst, (theta[best == 1].sum() - theta[family.argmax(theta) == 1].sum()))
+    return float(worst)
