@@ -1,0 +1,45 @@
+"""Numbers and messages as they are printed."""
+from __future__ import annotations
+
+import numpy as np
+
+MOST = 12                                       # numbers of an array that are shown
+PLAIN = {"✓": "ok", "✗": "x", "…": "...", "ε": "eps", "γ": "gamma", "−": "-", "×": "x", "█": "#", "░": "."}
+
+
+def shown(value: object) -> str:
+    """A number or an array in one line; a large array by its shape."""
+    if callable(value):
+        return " ".join((value.__doc__ or "a function").split()).rstrip(".")
+    if isinstance(value, list):
+        return "[" + ", ".join(map(shown, value)) + "]"
+    value = np.asarray(value)
+    if value.size > MOST:
+        return f"(array of shape {value.shape})"
+    if value.ndim == 0:
+        return f"{value.item():.5g}" if value.dtype.kind == "f" else str(value.item())
+    with np.printoptions(precision=4, suppress=bool(np.abs(value).max(initial=0) < 1e5), floatmode="maxprec",
+                         linewidth=10_000):
+        return " ".join(str(value).split()).replace("[ ", "[").replace(". ", " ").replace(".]", "]")
+
+
+def example(case: dict[str, object], mine: np.ndarray, right: np.ndarray) -> tuple[str, str]:
+    """The arguments, and the two results, in two lines; of large arrays the first number that differs."""
+    given = "For " + ", ".join(f"{name} = {shown(value)}" for name, value in case.items())
+    if mine.shape != right.shape:
+        return given, f"yours has the shape {mine.shape}, right is {right.shape}."
+    if right.size <= MOST:
+        return given, f"yours is {shown(mine)}, right is {shown(right)}."
+    place = tuple(int(each) for each in np.argwhere(~np.isclose(mine, right, rtol=1e-5, atol=1e-8, equal_nan=True))[0])
+    return given, f"at {list(place)} yours is {shown(mine[place])}, right is {shown(right[place])}."
+
+
+def plain(text: str, encoding: str | None) -> str:
+    """The text as a stream of this encoding can write it: signs that it has not are spelt in ASCII."""
+    try:
+        text.encode(encoding or "ascii")
+        return text
+    except (UnicodeEncodeError, LookupError):
+        for sign, ascii_text in PLAIN.items():
+            text = text.replace(sign, ascii_text)
+        return text.encode("ascii", "replace").decode()
