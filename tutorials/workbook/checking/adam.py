@@ -82,7 +82,8 @@ TASKS = (Task("adam", adam, CASES, {
     "V has the factor 0.01 in the place of 0.001": _with(new=(0.1, 0.01)),
     "it is a plain gradient step, without M and V": _plain,
     "the step uses the M before this step, and must use the new one": _from(lambda g, old, m, t: old / (1 - 0.9**t)),
-    "the step uses the V before this step, and must use the new one": _from(None, lambda g, old, v, t: old / (1 - 0.999**t)),
+    "the step uses the V before this step, and must use the new one": _from(
+        None, lambda g, old, v, t: old / (1 - 0.999**t)),
     "the step has the gradient in the place of M_hat": _from(lambda g, old, m, t: g),
     "M_hat is multiplied by 1 - 0.9^t, and must be divided": _from(lambda g, old, m, t: m * (1 - 0.9**t)),
     "V_hat is multiplied by 1 - 0.999^t, and must be divided": _from(None, lambda g, old, v, t: v * (1 - 0.999**t)),

@@ -23,8 +23,8 @@ def _law_of(q, log_q=None):
     return lambda h: (q(h), np.log(q(h)) if log_q is None else log_q(h))
 
 
-def _over_columns(h: np.ndarray) -> np.ndarray:
-    return softmax(h, axis=0)
+def _g(h: np.ndarray) -> np.ndarray:
+    return h - h.max(axis=1, keepdims=True)
 
 
 ARG_MAX = Task("arg_max", lambda h, noise: one_hot(h + noise), perturbed("h", "noise"), {
@@ -54,15 +54,14 @@ LAW = Task("law", law, H, {
     "log q is computed as log(q), which is -infinity where q is rounded to 0: use g - log(sum of e^g)":
         _law_of(lambda h: softmax(h, axis=1)),
     "the sum runs over the rows (axis=0), and must run over the values of z (axis=1)": _law_of(
-        _over_columns, lambda h: log_softmax(h, axis=0)),
+        lambda h: softmax(h, axis=0), lambda h: log_softmax(h, axis=0)),
     "the sum runs over the whole array: axis=1 is missing": _law_of(softmax, log_softmax),
     "the sum is missing: it is e^g, which is not divided by its sum": _law_of(
-        lambda h: np.exp(h - h.max(axis=1, keepdims=True)), lambda h: h - h.max(axis=1, keepdims=True)),
+        lambda h: np.exp(_g(h)), _g),
     "in log q the sum is missing: it is g alone": _law_of(
-        lambda h: softmax(h, axis=1), lambda h: h - h.max(axis=1, keepdims=True)),
+        lambda h: softmax(h, axis=1), _g),
     "in log q the logarithm of the sum is missing: the sum itself is subtracted": _law_of(
-        lambda h: softmax(h, axis=1),
-        lambda h: h - h.max(axis=1, keepdims=True) - np.exp(h - h.max(axis=1, keepdims=True)).sum(axis=1, keepdims=True)),
+        lambda h: softmax(h, axis=1), lambda h: _g(h) - np.exp(_g(h)).sum(axis=1, keepdims=True)),
     "h has the wrong sign": _law_of(lambda h: softmax(-h, axis=1), lambda h: log_softmax(-h, axis=1)),
     "the logarithm has the base 2, and must be natural": _law_of(
         lambda h: softmax(h, axis=1), lambda h: log_softmax(h, axis=1) / np.log(2))}, outputs=("q", "log_q"))

@@ -20,7 +20,8 @@ def images(B: int, D: int, seed: int) -> np.ndarray:
     return (np.random.default_rng(seed).random((B, D)) < 0.5).astype(float)
 
 
-CASES = [{"weights": model(2, 2, 2, 60), "x": np.array([[1.0, 0.0]])}, {"weights": model(3, 3, 3, 70), "x": images(3, 3, 1)},
+CASES = [{"weights": model(2, 2, 2, 60), "x": np.array([[1.0, 0.0]])},
+         {"weights": model(3, 3, 3, 70), "x": images(3, 3, 1)},
          {"weights": model(6, 5, 4, 80), "x": images(3, 6, 2)}]
 
 
@@ -57,8 +58,9 @@ def _last(weights, x, f_of=None, q_of=None):
 FORWARD = Task("forward", forward, CASES, {
     "the weights of encoder and decoder are exchanged: the first four belong to the encoder": _with(swap=True),
     "the decoder runs with the encoder's weights": _encoder_twice,
-    "the decoder's input is all ones, and must be the one-hot vectors np.eye(k)": _with(one_hot=lambda k: np.ones((k, k))),
-    "the decoder's input is one one-hot vector after the other in reversed order": _with(one_hot=lambda k: np.eye(k)[::-1]),
+    "the decoder's input is all ones, and must be the one-hot vectors np.eye(k)": _with(
+        one_hot=lambda k: np.ones((k, k))),
+    "the decoder's one-hot vectors stand in reversed order": _with(one_hot=lambda k: np.eye(k)[::-1]),
     "the decoder's input is 0, so that every z gives the same image": _with(one_hot=lambda k: np.zeros((k, k))),
     "the sigmoid of the logits is returned as a, and must be the logits themselves": _with(
         logits=lambda a: 1 / (1 + np.exp(-a))),

@@ -37,7 +37,8 @@ def _naive(a):
 
 
 SCORE = Task("score", score, CASES, {
-    "e^a overflows where a is large: np.logaddexp(0, a) does not": lambda x, a: score(x, a, lambda a: np.log(1 + np.exp(a))),
+    "e^a overflows where a is large: np.logaddexp(0, a) does not": lambda x, a: score(
+        x, a, lambda a: np.log(1 + np.exp(a))),
     "log(1 + e^a) as a + log(1 + e^-a) overflows where a is very negative: use np.logaddexp(0, a)":
         lambda x, a: score(x, a, lambda a: a + np.log(1 + np.exp(-a))),
     "log(sigmoid) and log(1 - sigmoid) are taken, of numbers that are rounded to 0: use x a - log(1 + e^a)":

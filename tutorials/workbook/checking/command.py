@@ -6,7 +6,7 @@ from pathlib import Path
 
 from checking import process, progress, topics
 from checking.showing import plain
-from checking.topics import TOPICS, Topic
+from checking.topics import RIGHT, TOPICS, Topic
 
 TRAIN = "train"
 TRAINING_SECONDS = 600.0
@@ -49,7 +49,8 @@ def _asked(word: str) -> Topic | str:
         return FOLDER_NAMES[stem]
     if word.isdecimal() and 1 <= int(word) <= len(TOPICS):
         return TOPICS[int(word) - 1]
-    raise BadArgument(f"{word!r} is none of the files: give a number from 1 to {len(TOPICS)}, a file's name, or {TRAIN}")
+    raise BadArgument(f"{word!r} is none of the files: give a number from 1 to {len(TOPICS)}, a file's name, "
+                      f"or {TRAIN}")
 
 
 class Checked:
@@ -62,46 +63,48 @@ class Checked:
     def answer(self, topic: Topic) -> tuple[str, list[str]]:
         """State and lines; first of the files that this one imports."""
         if topic.number not in self.answers:
-            waits = [each for number in topic.needs if self.answer(each := TOPICS[number - 1])[0] != "right"]
+            waits = [each for number in topic.needs if self.answer(each := TOPICS[number - 1])[0] != RIGHT]
             if waits:
-                found = "waiting", [f"it uses your {waits[0].stem}.py, which is not right yet: do that one first "
-                                    f"(check.py {waits[0].number})."]
+                found = waiting(waits[0]), []
             else:
                 found = process.run(topics.judge, (self.folder, topic), self.folder, self.seconds)
             self.answers[topic.number] = found
-            (self.right.add if found[0] == "right" else self.right.discard)(topic.number)
+            (self.right.add if found[0] == RIGHT else self.right.discard)(topic.number)
         return self.answers[topic.number]
 
     def show(self, topic: Topic) -> bool:
         """Print the answer; whether the file is right."""
         state, lines = self.answer(topic)
-        say(f"{'✓' if state == 'right' else '✗' if state == 'wrong' else '…'} {topic.stem}.py: {state}")
+        say(f"{'✓' if state == RIGHT else '✗' if state == 'wrong' else '…'} {topic.stem}.py: {state}")
         for line in lines:
             say(f"      {line}")
-        return state == "right"
+        return state == RIGHT
 
     def train(self) -> bool:
         """Train, and print what came of it."""
-        waits = [topic for topic in TOPICS[:11] if self.answer(topic)[0] != "right"]
+        waits = [topic for topic in TOPICS[:11] if self.answer(topic)[0] != RIGHT]
         if waits:
-            say(f"… {TRAIN}: waiting")
-            say(f"      it uses your {waits[0].stem}.py, which is not right yet: do that one first "
-                f"(check.py {waits[0].number}).")
+            say(f"… {TRAIN}: {waiting(waits[0])}")
             return False
         from checking import training
 
         say("  Now your own functions train a discrete auto-encoder on MNIST, in a minute or less.")
         state, lines = process.run(training.check, (self.folder, sys.stdout.encoding), self.folder, TRAINING_SECONDS)
-        say(f"{'✓' if state == 'right' else '✗'} {TRAIN}: {state}")
+        say(f"{'✓' if state == RIGHT else '✗'} {TRAIN}: {state}")
         for line in lines:
             say(f"      {line}")
-        return state == "right"
+        return state == RIGHT
 
     def finish(self) -> None:
         """Print the progress, and keep it."""
         progress.write(self.folder, self.right)
         say("")
         say(progress.bar(self.right))
+
+
+def waiting(topic: Topic) -> str:
+    """The state of what cannot be checked yet."""
+    return f"waiting, because it uses your {topic.stem}.py, which is not right yet (check.py {topic.number})"
 
 
 def say(line: str) -> None:

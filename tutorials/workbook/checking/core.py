@@ -74,11 +74,12 @@ class Task:
                 raise Problem(f"{which} is wrong.  Likely slip: {slip}.", *where)
             if not same(again()[name], mine[-1]):
                 told = self.at_random and self.at_random(cases, mine)
-                raise Problem(f"{which} is wrong.  Likely slip: {told or 'it draws random numbers of its own'}.", *where)
+                told = told or "it draws random numbers of its own"
+                raise Problem(f"{which} is wrong.  Likely slip: {told}.", *where)
             raise Problem(f"{which} is wrong: {self._in_general(cases, mine, right)}.", *where)
 
     def _slip(self, name: str, cases: list[dict], results: list[dict[str, np.ndarray]]) -> str | None:
-        """The words of the slip that gives all that was returned, or else of the first that gives what has this name."""
+        """The words of the slip that gives all that was returned; else of the first that gives what has this name."""
         partly = None
         for words, slip in self.slips.items():
             try:
@@ -135,7 +136,8 @@ class Task:
         return f"{direction}it is {sign} times a number that differs from case to case"
 
 
-def named(function: str, returned: object, outputs: tuple[str, ...], right: dict | None = None) -> dict[str, np.ndarray]:
+def named(function: str, returned: object, outputs: tuple[str, ...],
+          right: dict[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
     """Arrays by name: those of a list in a place of their own.  Problem, if `returned` is something else."""
     if not outputs:
         return {"": array(f"`{function}`", returned, right and right[""])}

@@ -2,69 +2,71 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import softmax
+from scipy.special import logsumexp, softmax
 
 from checking.arg_max import one_hot
 from checking.core import Task
 from checking.problems import perturbed
 
 
-def maximum(h, f, eps, noise, d_eps=None, d_h=None, value=None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The right one, or with other results put in place of one."""
-    scores = h + eps * f + noise
-    z_eps = one_hot(scores)
-    return (scores.max(axis=1) if value is None else value, (z_eps * f).sum(axis=1) if d_eps is None else d_eps,
-            z_eps if d_h is None else d_h)
+def maximum(h, f, eps, noise, scores=lambda h, f, eps, noise: h + eps * f + noise) -> tuple[np.ndarray, ...]:
+    """The value, and its derivatives in eps and in h, of these scores."""
+    made = scores(h, f, eps, noise)
+    z = one_hot(made)
+    return made.max(axis=1), (z * f).sum(axis=1), z
 
 
-def _all_of(scores):
+def _scores(scores):
     """A slip in the scores, with its consequences."""
+    return lambda **case: maximum(**case, scores=scores)
+
+
+def _instead(place: int, of):
+    """A slip in one of the three results; `of` gets the scores and the right one-hot vectors as well."""
     def slip(h, f, eps, noise):
-        made = scores(h, f, eps, noise)
-        z = one_hot(made)
-        return made.max(axis=1), (z * f).sum(axis=1), z
+        results = list(maximum(h, f, eps, noise))
+        results[place] = of(h, f, eps, noise, h + eps * f + noise, results[2])
+        return tuple(results)
     return slip
 
 
-def _z_star(h, noise):
-    return one_hot(h + noise)
-
-
+VALUE, D_EPS, D_H = 0, 1, 2
 TASKS = (Task("maximum", maximum, perturbed("h", "f", "eps", "noise"), {
-    "eps f is left out of the scores": _all_of(lambda h, f, eps, noise: h + noise),
-    "f enters without eps": _all_of(lambda h, f, eps, noise: h + f + noise),
-    "f is divided by eps": _all_of(lambda h, f, eps, noise: h + f / eps + noise),
-    "f enters with the wrong sign": _all_of(lambda h, f, eps, noise: h - eps * f + noise),
-    "the noise is left out of the scores": _all_of(lambda h, f, eps, noise: h + eps * f),
-    "h is left out of the scores": _all_of(lambda h, f, eps, noise: eps * f + noise),
-    "it is one maximum over all rows: axis=1 is missing":
-        lambda h, f, eps, noise: maximum(h, f, eps, noise, value=(h + eps * f + noise).max()),
-    "it is the sum of the three maxima; the maximum must be taken of the sum":
-        lambda h, f, eps, noise: maximum(h, f, eps, noise, value=h.max(axis=1) + eps * f.max(axis=1) + noise.max(axis=1)),
-    "it is the mean over z (logsumexp) instead of the maximum": lambda h, f, eps, noise: maximum(
-        h, f, eps, noise, value=np.log(np.exp(h + eps * f + noise).sum(axis=1))),
-    "it is the largest f, and must be f of the winner z(eps)":
-        lambda h, f, eps, noise: maximum(h, f, eps, noise, d_eps=f.max(axis=1)),
-    "it is f of z*, and must be f of z(eps): the winner with eps f in the scores":
-        lambda h, f, eps, noise: maximum(h, f, eps, noise, d_eps=(_z_star(h, noise) * f).sum(axis=1)),
-    "it is eps f(z(eps)); the derivative of eps f in eps is f":
-        lambda h, f, eps, noise: maximum(h, f, eps, noise, d_eps=eps * maximum(h, f, eps, noise)[1]),
-    "it is the sum over z of softmax times f; that is the mean over the noise, and this noise is fixed":
-        lambda h, f, eps, noise: maximum(h, f, eps, noise, d_eps=(softmax(h + eps * f, axis=1) * f).sum(axis=1)),
-    "it is the score of the winner, and must be its slope in eps, f":
-        lambda h, f, eps, noise: maximum(h, f, eps, noise, d_eps=(h + eps * f + noise).max(axis=1)),
-    "it is the derivative for each z (f at z(eps), 0 elsewhere): the sum over z is missing":
-        lambda h, f, eps, noise: maximum(h, f, eps, noise, d_eps=maximum(h, f, eps, noise)[2] * f),
-    "it is softmax(h + eps f); that is the mean over the noise, and this noise is fixed":
-        lambda h, f, eps, noise: maximum(h, f, eps, noise, d_h=softmax(h + eps * f, axis=1)),
-    "it is softmax(h + eps f + noise), and must be the one-hot vector of the winner":
-        lambda h, f, eps, noise: maximum(h, f, eps, noise, d_h=softmax(h + eps * f + noise, axis=1)),
-    "it is the one-hot vector of z*, and must be that of z(eps)":
-        lambda h, f, eps, noise: maximum(h, f, eps, noise, d_h=_z_star(h, noise)),
-    "it is the index of the winner, and must be its one-hot vector":
-        lambda h, f, eps, noise: maximum(h, f, eps, noise, d_h=(h + eps * f + noise).argmax(axis=1)),
-    "it is onehot times f, which belongs to the derivative in eps":
-        lambda h, f, eps, noise: maximum(h, f, eps, noise, d_h=maximum(h, f, eps, noise)[2] * f),
-    "it is the difference of two arg maxes; of a maximum the derivative is one one-hot vector":
-        lambda h, f, eps, noise: maximum(h, f, eps, noise, d_h=(maximum(h, f, eps, noise)[2] - _z_star(h, noise)) / eps),
+    "eps f is left out of the scores": _scores(lambda h, f, eps, noise: h + noise),
+    "f enters without eps": _scores(lambda h, f, eps, noise: h + f + noise),
+    "f is divided by eps": _scores(lambda h, f, eps, noise: h + f / eps + noise),
+    "f enters with the wrong sign": _scores(lambda h, f, eps, noise: h - eps * f + noise),
+    "the noise is left out of the scores": _scores(lambda h, f, eps, noise: h + eps * f),
+    "the noise is subtracted, and must be added": _scores(lambda h, f, eps, noise: h + eps * f - noise),
+    "h is left out of the scores": _scores(lambda h, f, eps, noise: eps * f + noise),
+    "it is one maximum over all rows: axis=1 is missing": _instead(
+        VALUE, lambda h, f, eps, noise, scores, z: scores.max()),
+    "it is the sum of the three maxima, and must be the maximum of the sum": _instead(
+        VALUE, lambda h, f, eps, noise, scores, z: h.max(axis=1) + eps * f.max(axis=1) + noise.max(axis=1)),
+    "it is logsumexp, the mean over the noise, and must be the maximum": _instead(
+        VALUE, lambda h, f, eps, noise, scores, z: logsumexp(scores, axis=1)),
+    "it is the largest f, and must be f of the winner z(eps)": _instead(
+        D_EPS, lambda h, f, eps, noise, scores, z: f.max(axis=1)),
+    "it is f of z*, and must be f of z(eps): the winner with eps f in the scores": _instead(
+        D_EPS, lambda h, f, eps, noise, scores, z: (one_hot(h + noise) * f).sum(axis=1)),
+    "it is eps f(z(eps)); the derivative of eps f in eps is f": _instead(
+        D_EPS, lambda h, f, eps, noise, scores, z: eps * (z * f).sum(axis=1)),
+    "it is the sum over z of softmax times f, which is the mean over the noise; here the noise is fixed": _instead(
+        D_EPS, lambda h, f, eps, noise, scores, z: (softmax(h + eps * f, axis=1) * f).sum(axis=1)),
+    "it is the score of the winner, and must be its slope in eps, which is f": _instead(
+        D_EPS, lambda h, f, eps, noise, scores, z: scores.max(axis=1)),
+    "it is f at z(eps) and 0 elsewhere: the sum over z is missing": _instead(
+        D_EPS, lambda h, f, eps, noise, scores, z: z * f),
+    "it is softmax(h + eps f), which is the mean over the noise; here the noise is fixed": _instead(
+        D_H, lambda h, f, eps, noise, scores, z: softmax(h + eps * f, axis=1)),
+    "it is softmax(h + eps f + noise), and must be the one-hot vector of the winner": _instead(
+        D_H, lambda h, f, eps, noise, scores, z: softmax(scores, axis=1)),
+    "it is the one-hot vector of z*, and must be that of z(eps)": _instead(
+        D_H, lambda h, f, eps, noise, scores, z: one_hot(h + noise)),
+    "it is the index of the winner, and must be its one-hot vector": _instead(
+        D_H, lambda h, f, eps, noise, scores, z: scores.argmax(axis=1)),
+    "it is the one-hot vector times f; f belongs to the derivative in eps": _instead(
+        D_H, lambda h, f, eps, noise, scores, z: z * f),
+    "it is the difference of two arg maxes; the derivative of a maximum is one one-hot vector": _instead(
+        D_H, lambda h, f, eps, noise, scores, z: (z - one_hot(h + noise)) / eps),
 }, outputs=("value", "d_eps", "d_h"), factors={"eps": lambda eps, **rest: eps}),)

@@ -92,8 +92,8 @@ def step(weights, M, V, t, x, noise, eps, rate, sign=1.0, **keywords) -> tuple[l
 def _step_case(case: dict[str, object], t: int) -> dict[str, object]:
     M = [0.1 * np.roll(each, 1) for each in case["weights"]]
     V = [0.01 * each**2 + 0.001 for each in case["weights"]]
-    return {"weights": case["weights"], "M": M, "V": V, "t": t} | {name: case[name] for name in ("x", "noise", "eps")} | {
-        "rate": 0.05}
+    rest = {name: case[name] for name in ("x", "noise", "eps")}
+    return {"weights": case["weights"], "M": M, "V": V, "t": t} | rest | {"rate": 0.05}
 
 
 STEP = Task("step", step, [_step_case(CASES[0], 1), _step_case(CASES[1], 3)], {

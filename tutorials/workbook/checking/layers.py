@@ -41,8 +41,8 @@ def _of_dr(dr_of):
 FORWARD_CASES = [{"x": np.array([[1.0, -0.5]]), "W1": np.array([[1.0, -2.0], [0.5, 3.0]]), "b1": np.array([0.5, 1.0]),
                   "W2": np.array([[2.0, -1.0], [1.0, 0.5]]), "b2": np.array([0.25, -2.0])},
                  {"x": rows(3, 4, 11)} | weights(4, 5, 2, 12), {"x": rows(6, 3, 16)} | weights(3, 4, 5, 17)]
-CASES = [{"x": case["x"], "r": network(**case)[0], "W2": case["W2"], "dout": rows(len(case["x"]), len(case["b2"]), 21 + i)}
-         for i, case in enumerate(FORWARD_CASES)]
+CASES = [{"x": case["x"], "r": network(**case)[0], "W2": case["W2"],
+          "dout": rows(len(case["x"]), len(case["b2"]), 21 + place)} for place, case in enumerate(FORWARD_CASES)]
 FACTORS = {"B": lambda x, **rest: len(x)}
 
 NETWORK = Task("network", network, FORWARD_CASES, {

@@ -120,7 +120,7 @@ def explained(problem: BaseException, folder: Path, stem: str, arguments: dict[s
     if isinstance(problem, EOFError):
         return Problem(f"{where}nothing can be typed in here: work with the arguments, and without input().")
     if isinstance(problem, ValueError) and "read-only" in said:
-        return Problem(f"{where}an argument is changed in place.  Whoever passed it still needs it: compute a new array "
+        return Problem(f"{where}an argument is changed in place, and the caller still needs it: make a new array "
                        "(`h = h - m` instead of `h -= m`, or `.copy()` first).")
     shapes = ""
     if isinstance(problem, (ValueError, IndexError)) and arguments:

@@ -9,7 +9,8 @@ from checking.problems import rows
 from refimpl import direct, exact
 
 CASES = [{"h": np.array([[0.5, 0.0]]), "f": np.array([[-1.0, 2.0]]), "eps": 0.5},
-         {"h": rows(2, 3, 1), "f": rows(2, 3, 2, 2.0), "eps": 0.8}, {"h": rows(5, 4, 4), "f": rows(5, 4, 5), "eps": 2.0}]
+         {"h": rows(2, 3, 1), "f": rows(2, 3, 2, 2.0), "eps": 0.8},
+         {"h": rows(5, 4, 4), "f": rows(5, 4, 5), "eps": 2.0}]
 FACTORS = {"eps": lambda eps, **rest: eps}
 
 

@@ -75,33 +75,33 @@ class Noise:
         self._judge_generator(draw)
         gamma = draw(SHAPE, np.random.default_rng(20191208))
         if not np.isfinite(gamma).all():
-            raise Problem("`gumbel` returns infinite numbers, or NaN.  Likely slip: the logarithm of 0 or of a negative "
-                          "number.")
+            raise Problem("`gumbel` returns infinite numbers, or NaN.  Likely slip: the logarithm of 0 or of a "
+                          "negative number.")
         self._judge_independence(gamma)
         ordered = np.sort(gamma, axis=None).astype(float)
         if distance(ordered, RIGHT) > MOST:
             fitting = [words for words, law in LAWS.items() if distance(ordered, law) < MOST]
             said = f"Likely slip: {fitting[0]}." if fitting else "It is none of the usual slips."
-            raise Problem(f"`gumbel` draws from another law.  {said}", f"Its mean is {gamma.mean():.3f} and its variance "
-                          f"{gamma.var():.3f}; right are 0 and {np.pi**2 / 6:.3f}.")
+            raise Problem(f"`gumbel` draws from another law.  {said}", f"Its mean is {gamma.mean():.3f} and its "
+                          f"variance {gamma.var():.3f}; right are 0 and {np.pi**2 / 6:.3f}.")
 
     def _judge_generator(self, draw) -> None:
         one, other = (draw((2, 3), np.random.default_rng(7)) for _ in range(2))
         if not np.array_equal(one, other):
-            raise Problem("`gumbel` gives other numbers with the same rng.  Likely slip: it draws from np.random, or from "
-                          "a generator of its own, and must draw from rng alone.")
+            raise Problem("`gumbel` gives other numbers with the same rng.  Likely slip: it draws from np.random, or "
+                          "from a generator of its own, and must draw from rng alone.")
         rng = np.random.default_rng(7)
         if np.array_equal(draw((2, 3), rng), draw((2, 3), rng)):
-            raise Problem("`gumbel` gives the same numbers when it is called again.  Likely slip: it makes a generator of "
-                          "its own, with a fixed seed, and must draw from rng.")
+            raise Problem("`gumbel` gives the same numbers when it is called again.  Likely slip: it makes a generator "
+                          "of its own, with a fixed seed, and must draw from rng.")
 
     def _judge_independence(self, gamma: np.ndarray) -> None:
         if np.ptp(gamma, axis=0).max() < 1e-9:
-            raise Problem("`gumbel` gives the same noise in every row.  Likely slip: one row is drawn and repeated; each "
-                          "row needs its own (rng.standard_exponential(shape)).")
+            raise Problem("`gumbel` gives the same noise in every row.  Likely slip: one row is drawn and repeated; "
+                          "each row needs its own (rng.standard_exponential(shape)).")
         if np.ptp(gamma, axis=1).max() < 1e-9:
-            raise Problem("`gumbel` gives one number for a whole row.  Likely slip: the shape drawn is (B, 1); each value "
-                          "of z needs its own number, else no arg max changes.")
+            raise Problem("`gumbel` gives one number for a whole row.  Likely slip: the shape drawn is (B, 1); each "
+                          "value of z needs its own number, else no arg max changes.")
         bounded = np.tanh(gamma)                            # where moments cannot be large by chance
         off = np.corrcoef(bounded, rowvar=False) - np.eye(SHAPE[1])
         if np.abs(off).max() * np.sqrt(SHAPE[0]) > MOST_CORRELATED:

@@ -17,7 +17,7 @@ def noise(B: int, k: int, seed: int) -> np.ndarray:
 
 
 def perturbed(*names: str) -> list[dict[str, object]]:
-    """These of h, f, eps and noise: a draw in which the winner changes, two rows, and 300 draws, which tell slips apart."""
+    """These of h, f, eps and noise: a draw in which the winner changes, two rows, and 300 draws, where slips differ."""
     cases = [{"h": np.array([[0.5, 0.0]]), "f": np.array([[-1.0, 2.0]]), "eps": 0.5, "noise": np.array([[0.2, -0.4]])},
              {"h": rows(2, 3, 1), "f": rows(2, 3, 2, 2.0), "eps": 0.8, "noise": noise(2, 3, 3)},
              {"h": rows(300, 4, 4), "f": rows(300, 4, 5, 2.0), "eps": 0.3, "noise": noise(300, 4, 6)}]

@@ -43,9 +43,9 @@ def run(work: Callable, arguments: tuple, folder: Path, seconds: float) -> tuple
             return state, lines
         written = place.read_text(encoding="utf-8", errors="replace") if place.exists() else ""
         if endless or written.startswith("Timeout"):
-            return "wrong", [f"{_line(written, folder)}it had not ended after {seconds:g} seconds.  Likely slip: a loop "
-                             "whose condition never becomes false."]
-        return "wrong", [f"the process ended without an answer (status {process.exitcode}): does the code call os._exit?"]
+            return "wrong", [f"{_line(written, folder)}it had not ended after {seconds:g} seconds.  Likely slip: a "
+                             "loop whose condition never becomes false."]
+        return "wrong", [f"its process ended without an answer (status {process.exitcode}): is there an os._exit?"]
 
 
 def _child(work: Callable, arguments: tuple, scratch: str, seconds: float) -> None:

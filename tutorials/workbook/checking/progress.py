@@ -39,4 +39,5 @@ def write(folder: Path, right: set[int]) -> None:
 
 def bar(right: set[int]) -> str:
     """One sign for each file."""
-    return "".join("█" if topic.number in right else "░" for topic in TOPICS) + f"  {len(right)} of {len(TOPICS)} right"
+    signs = "".join("█" if topic.number in right else "░" for topic in TOPICS)
+    return f"{signs}  {len(right)} of {len(TOPICS)} right"

@@ -4,7 +4,8 @@ from __future__ import annotations
 import numpy as np
 
 MOST = 12                                       # numbers of an array that are shown
-PLAIN = {"✓": "ok", "✗": "x", "…": "...", "ε": "eps", "γ": "gamma", "−": "-", "×": "x", "█": "#", "░": "."}
+PLAIN = {"✓": "ok", "✗": "x", "…": "...", "ε": "eps", "γ": "gamma", "−": "-", "×": "x",
+         "█": "#", "░": "."}
 
 
 def shown(value: object) -> str:

@@ -27,6 +27,7 @@ TOPICS = (
     Topic("06_layers", "layers"), Topic("07_bernoulli_score", "bernoulli"), Topic("08_kl", "kl"),
     Topic("09_adam", "adam"), Topic("10_encoder_decoder", "auto_encoder", (2, 6, 7, 8)),
     Topic("11_direct_step", "direct_step", (2, 4, 6, 7, 8, 9, 10)), Topic("12_flip_table", "flips"))
+RIGHT = "right"
 STEMS = tuple(topic.stem for topic in TOPICS)
 
 
@@ -41,7 +42,7 @@ def loaded(folder: Path, topic: Topic):
 
 
 def judge(folder: Path, topic: Topic) -> tuple[str, list[str]]:
-    """("right", []), or what is wrong: a state and lines for the student.  Runs the student's code in this process."""
+    """RIGHT, or another state, and lines for the student.  Runs the student's code in this process."""
     unwritten = []
     try:
         module = loaded(folder, topic)
@@ -51,7 +52,7 @@ def judge(folder: Path, topic: Topic) -> tuple[str, list[str]]:
             except Problem as problem:
                 if problem.state != loading.NOT_WRITTEN:
                     raise
-                unwritten += problem.lines
+                unwritten.append(f"`{task.name}`")
     except Problem as problem:
         return problem.state, list(problem.lines)
-    return (loading.NOT_WRITTEN, unwritten) if unwritten else ("right", [])
+    return (f"{loading.NOT_WRITTEN}: {', '.join(unwritten)}" if unwritten else RIGHT), []

@@ -1,4 +1,4 @@
-"""The last check: a discrete auto-encoder, trained on MNIST with the student's functions alone, beside the package's."""
+"""The last check: a discrete auto-encoder, trained on MNIST with the student's functions, beside the package's."""
 from __future__ import annotations
 
 import sys
