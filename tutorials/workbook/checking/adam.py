@@ -12,7 +12,7 @@ def _case(shapes: list[tuple[int, int]], seed: int, t: int, started: bool) -> di
              for place, name in enumerate(("weights", "grads", "M"))}
     lists["V"] = [rows(*shape, seed + 30 + i) ** 2 for i, shape in enumerate(shapes)]
     if not started:
-        lists |= {name: [0 * each for each in lists[name]] for name in ("M", "V")}
+        lists |= {name: [np.zeros_like(each) for each in lists[name]] for name in ("M", "V")}
     return lists | {"t": t, "rate": 0.1}
 
 
@@ -21,13 +21,13 @@ CASES = [_case([(1, 2)], 41, 1, False), _case([(1, 2)], 44, 2, True), _case([(2,
          _case([(1, 3)], 53, 1, False) | {"grads": [np.array([[1e-8, -3e-8, 0.0]])]}]
 
 
-def adam(weights, grads, M, V, t, rate, beta=(0.9, 0.999), new=(0.1, 0.001), square=np.square, first=True, second=True,
+def adam(weights, grads, M, V, t, rate, kept=(0.9, 0.999), beta=(0.9, 0.999), new=(0.1, 0.001), square=np.square, first=True, second=True,
          root=np.sqrt, tiny="outside", sign=-1.0, shift=0, keep=("weights", "M", "V")):
     """Step t; the keywords are the places for slips."""
     old = {"weights": weights, "M": M, "V": V}
     t = t + shift
-    M = [beta[0] * m + new[0] * g for m, g in zip(M, grads)]
-    V = [beta[1] * v + new[1] * square(g) for v, g in zip(V, grads)]
+    M = [kept[0] * m + new[0] * g for m, g in zip(M, grads)]
+    V = [kept[1] * v + new[1] * square(g) for v, g in zip(V, grads)]
     made = []
     for w, m, v in zip(weights, M, V):
         m_hat = m / (1 - beta[0] ** t) if first else m
@@ -72,13 +72,20 @@ TASKS = (Task("adam", adam, CASES, {
     "the root of V_hat is missing": _with(root=lambda v: v),
     "1e-8 is added under the root, and must be added to the root": _with(tiny="inside"),
     "1e-8 is missing: where the gradient is 0 it divides 0 by 0": _with(tiny="none"),
-    "0.9 and 0.999 are exchanged": _with(beta=(0.999, 0.9), new=(0.001, 0.1)),
+    "0.9 and 0.999 are exchanged": _with(kept=(0.999, 0.9), beta=(0.999, 0.9), new=(0.001, 0.1)),
+    "0.9 and 0.999 are exchanged in M and V": _with(kept=(0.999, 0.9), new=(0.001, 0.1)),
+    "0.9 and 0.999 are exchanged in the corrections": _with(beta=(0.999, 0.9)),
+    "the correction of V has 0.9 in the place of 0.999": _with(beta=(0.9, 0.9)),
     "M and V are the plain sums 0.9 M + g and 0.999 V + g^2: the factors 0.1 and 0.001 are missing":
         _with(new=(1.0, 1.0)),
     "the factor 0.1 of g is missing in M": _with(new=(1.0, 0.001)),
     "the factor 0.001 of g^2 is missing in V": _with(new=(0.1, 1.0)),
-    "the factors are exchanged: it is 0.9 M + 0.1 g, and not 0.1 M + 0.9 g": _with(beta=(0.1, 0.001), new=(0.9, 0.999)),
-    "V has the factors of M (0.9 and 0.1); it must have 0.999 and 0.001": _with(beta=(0.9, 0.9), new=(0.1, 0.1)),
+    "the factors are exchanged: it is 0.9 M + 0.1 g, and not 0.1 M + 0.9 g; V likewise": _with(kept=(0.1, 0.001), new=(0.9, 0.999)),
+    "in M the factors are exchanged: it is 0.9 M + 0.1 g, and not 0.1 M + 0.9 g": _with(
+        kept=(0.1, 0.999), new=(0.9, 0.001)),
+    "V has the factors of M (0.9 and 0.1); it must have 0.999 and 0.001": _with(kept=(0.9, 0.9), new=(0.1, 0.1)),
+    "V and its correction have 0.9 and 0.1; they must have 0.999 and 0.001": _with(
+        kept=(0.9, 0.9), beta=(0.9, 0.9), new=(0.1, 0.1)),
     "V has the factor 0.01 in the place of 0.001": _with(new=(0.1, 0.01)),
     "it is a plain gradient step, without M and V": _plain,
     "the step uses the M before this step, and must use the new one": _from(lambda g, old, m, t: old / (1 - 0.9**t)),

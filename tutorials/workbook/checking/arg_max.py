@@ -49,6 +49,9 @@ H = [{"h": np.array([[1.0, 0.0]])}, {"h": rows(2, 3, 7)}, {"h": np.array([[1000.
 LAW = Task("law", law, H, {
     "e^h overflows, because max h is not subtracted from h first": _law_of(
         lambda h: np.exp(h) / np.exp(h).sum(axis=1, keepdims=True)),
+    "e^h overflows, because max h is not subtracted from h first, and log q is -infinity": _law_of(
+        lambda h: np.exp(h - np.log(np.exp(h).sum(axis=1, keepdims=True))),
+        lambda h: h - np.log(np.exp(h).sum(axis=1, keepdims=True))),
     "e^h overflows in log q, because max h is not subtracted from h first":
         _law_of(lambda h: softmax(h, axis=1), lambda h: h - np.log(np.exp(h).sum(axis=1, keepdims=True))),
     "log q is computed as log(q), which is -infinity where q is rounded to 0: use g - log(sum of e^g)":
@@ -60,6 +63,9 @@ LAW = Task("law", law, H, {
         lambda h: np.exp(_g(h)), _g),
     "in log q the sum is missing: it is g alone": _law_of(
         lambda h: softmax(h, axis=1), _g),
+    "in log q the logarithm of the sum is missing: the sum itself is subtracted (and q is e^log q)": _law_of(
+        lambda h: np.exp(_g(h) - np.exp(_g(h)).sum(axis=1, keepdims=True)),
+        lambda h: _g(h) - np.exp(_g(h)).sum(axis=1, keepdims=True)),
     "in log q the logarithm of the sum is missing: the sum itself is subtracted": _law_of(
         lambda h: softmax(h, axis=1), lambda h: _g(h) - np.exp(_g(h)).sum(axis=1, keepdims=True)),
     "h has the wrong sign": _law_of(lambda h: softmax(-h, axis=1), lambda h: log_softmax(-h, axis=1)),

@@ -10,9 +10,9 @@ from checking.layers import network, weights
 from refimpl import exact
 
 
-def model(D: int, H: int, k: int, seed: int) -> list[np.ndarray]:
+def model(D: int, H: int, k: int, seed: int, spread: float = 1.0) -> list[np.ndarray]:
     """[W1, b1, W2, b2, V1, c1, V2, c2]."""
-    return [*weights(D, H, k, seed).values(), *weights(k, H, D, seed + 4).values()]
+    return [*weights(D, H, k, seed, spread).values(), *weights(k, H, D, seed + 4, spread).values()]
 
 
 def images(B: int, D: int, seed: int) -> np.ndarray:

@@ -12,7 +12,7 @@ def _images(B: int, D: int, seed: int) -> np.ndarray:
     return (np.random.default_rng(seed).random((B, D)) < 0.4).astype(float)
 
 
-CASES = [{"x": np.array([[1.0, 0.0, 1.0]]), "a": np.array([[0.5, -1.0, 2.0], [0.0, 1.0, -0.5]])},
+CASES = [{"x": np.array([[1.0, 0.0]]), "a": np.array([[0.5, -1.0], [2.0, 1.0]])},
          {"x": _images(2, 3, 1), "a": rows(2, 3, 2)}, {"x": _images(5, 7, 3), "a": rows(4, 7, 4, 2.0)},
          {"x": _images(3, 4, 5), "a": np.array([[1000.0, -1000.0, 3.0, 0.0], [-900.0, 0.5, 100.0, -100.0]])}]
 BACK_CASES = [case | {"df": rows(len(case["x"]), len(case["a"]), 9 + place)} for place, case in enumerate(CASES)]
@@ -47,8 +47,7 @@ SCORE = Task("score", score, CASES, {
     "log(1 + e^a) has the wrong sign: it is subtracted": lambda x, a: score(x, a, lambda a: -_softplus(a)),
     "the sign is wrong: it is -f, the loss": lambda x, a: -score(x, a),
     "it is log(1 + e^-a), and must be log(1 + e^a)": lambda x, a: score(x, a, lambda a: _softplus(-a)),
-    "log(1 + e^a) is counted only where a pixel is 1": lambda x, a: x @ (a - _softplus(a)).T,
-    "only the pixels that are 1 take part (log sigmoid(a)); the zeros count too": lambda x, a: -x @ _softplus(-a).T,
+    "log(1 + e^a) is counted only where a pixel is 1: it counts for every pixel": lambda x, a: x @ (a - _softplus(a)).T,
     "log(1 + e^a) is summed over the values z (axis=0), and must be summed over the pixels (axis=1)":
         lambda x, a: x @ a.T - _softplus(a).sum(axis=0),
     "log(1 + e^a) is summed over everything: axis=1 is missing": lambda x, a: x @ a.T - _softplus(a).sum(),

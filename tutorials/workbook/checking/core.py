@@ -5,6 +5,7 @@ student's numbers in all cases, up to rounding.
 """
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -69,25 +70,29 @@ class Task:
             which = f"`{name}` of `{self.name}`" if name else f"`{self.name}`"
             first = wrong[0]
             where = example(cases[first], mine[first], right[first])
-            slip = self._slip(name, cases, results)
+            if not same(again()[name], mine[-1]):
+                slip = (self.at_random and self.at_random(cases, mine)) or "it draws random numbers of its own"
+            else:
+                slip = self._slip(name, results)
             if slip:
                 raise Problem(f"{which} is wrong.  Likely slip: {slip}.", *where)
-            if not same(again()[name], mine[-1]):
-                told = self.at_random and self.at_random(cases, mine)
-                told = told or "it draws random numbers of its own"
-                raise Problem(f"{which} is wrong.  Likely slip: {told}.", *where)
             raise Problem(f"{which} is wrong: {self._in_general(cases, mine, right)}.", *where)
 
-    def _slip(self, name: str, cases: list[dict], results: list[dict[str, np.ndarray]]) -> str | None:
+    def of_slip(self, slip: Callable) -> list[dict[str, np.ndarray]]:
+        """What the slip gives, as far as the first case whose shapes it cannot take."""
+        made = []
+        with np.errstate(all="ignore"), contextlib.suppress(ValueError, IndexError, TypeError):
+            for case in self.cases:
+                made.append(named("", slip(**case), self.outputs))
+        return made
+
+    def _slip(self, name: str, results: list[dict[str, np.ndarray]]) -> str | None:
         """The words of the slip that gives all that was returned; else of the first that gives what has this name."""
         partly = None
         for words, slip in self.slips.items():
-            try:
-                with np.errstate(all="ignore"):
-                    made = [named("", slip(**case), self.outputs) for case in cases]
-            except (ValueError, IndexError, TypeError):             # shapes that do not fit, in one of the cases
-                continue
-            if not all(name in each and same(mine[name], each[name]) for mine, each in zip(results, made)):
+            made = self.of_slip(slip)
+            if len(made) != len(results) or not all(
+                    name in each and same(mine[name], each[name]) for mine, each in zip(results, made)):
                 continue
             if all(same(mine[each], those[each]) for mine, those in zip(results, made) for each in mine):
                 return words
@@ -104,7 +109,7 @@ class Task:
                 kind = "NaN (not a number)" if np.isnan(one).any() else "infinite"
                 return f"{np.count_nonzero(~np.isfinite(one))} of {one.size} numbers are {kind}"
         factors = [_factor(one, other) for one, other in zip(mine, right)]
-        if all(factor is not None for factor in factors) and any(np.any(other) for other in right):
+        if not any(factor is None or abs(factor - 1) < 1e-6 for factor in factors):
             return self._of_factor(cases, factors)
         if all(np.allclose(one, other, rtol=1e-3, atol=1e-3 * np.abs(other).max(initial=0))
                for one, other in zip(mine, right)):
@@ -188,7 +193,7 @@ def _factor(mine: np.ndarray, right: np.ndarray) -> float | None:
     """c with mine = c right, or None."""
     square = float((right * right).sum())
     if square == 0:
-        return None if mine.any() else 1.0
+        return None
     factor = float((mine * right).sum()) / square
     return factor if same(mine, factor * right) else None
 

@@ -18,11 +18,11 @@ NAMES = "dW1", "db1", "dW2", "db2", "dV1", "dc1", "dV2", "dc2"
 
 
 def _case(D: int, H: int, k: int, B: int, eps: float, seed: int) -> dict[str, object]:
-    weights = model(D, H, k, seed)
+    weights = model(D, H, k, seed, 0.5)
     return {"weights": weights, "x": images(B, D, seed + 1), "noise": noise(B, k, seed + 2), "eps": eps}
 
 
-CASES = [_case(3, 3, 3, 2, 0.8, 105), _case(6, 5, 4, 20, 0.4, 110), _case(5, 4, 3, 12, 1.5, 120)]
+CASES = [_case(3, 3, 3, 2, 2.0, 105), _case(6, 5, 4, 20, 1.5, 110), _case(5, 4, 3, 100, 3.0, 120)]
 
 
 def gradients(weights, x, noise, eps, df=None, dh=None, B=None, B_df=None, B_dh=None) -> list[np.ndarray]:

@@ -7,7 +7,7 @@ from scipy.special import log_softmax, softmax
 from checking.core import Task
 from checking.problems import rows
 
-H = [np.array([[1.0, 0.0]]), rows(2, 3, 31), rows(3, 3, 34), rows(4, 5, 32, 2.0), np.array([[900.0, 0.0, 0.0, 1.0]])]
+H = [np.array([[1.0, 0.0]]), rows(2, 2, 34), rows(2, 3, 31), rows(4, 5, 32, 2.0), np.array([[900.0, 0.0, 0.0, 1.0]])]
 CASES = [{"q": softmax(h, axis=1), "log_q": log_softmax(h, axis=1)} for h in H]
 
 

@@ -7,10 +7,10 @@ from checking.core import Task
 from checking.problems import rows
 
 
-def weights(I: int, H: int, O: int, seed: int) -> dict[str, np.ndarray]:
+def weights(I: int, H: int, O: int, seed: int, spread: float = 1.0) -> dict[str, np.ndarray]:
     """W1, b1, W2, b2."""
-    return {"W1": rows(I, H, seed), "b1": rows(1, H, seed + 1)[0], "W2": rows(H, O, seed + 2),
-            "b2": rows(1, O, seed + 3)[0]}
+    return {"W1": rows(I, H, seed, spread), "b1": rows(1, H, seed + 1, spread)[0],
+            "W2": rows(H, O, seed + 2, spread), "b2": rows(1, O, seed + 3, spread)[0]}
 
 
 def network(x, W1, b1, W2, b2, relu=lambda v: np.maximum(v, 0), out=lambda v: v) -> tuple[np.ndarray, np.ndarray]:
@@ -66,13 +66,11 @@ NETWORK = Task("network", network, FORWARD_CASES, {
 }, outputs=("r", "out"))
 
 BACKWARD = Task("network_backward", backward, CASES, {
-    "the ReLU's mask is missing: dr must be 0 where r = 0": lambda **case: backward(**case, mask=np.ones_like),
+    "the ReLU's mask is missing, or always true (r >= 0): dr must be 0 where r = 0": lambda **case: backward(**case, mask=np.ones_like),
     "the ReLU's mask is the wrong way round: dr must be 0 where r = 0, not where r > 0": lambda **case: backward(
         **case, mask=lambda r: r <= 0),
     "dr is multiplied by r itself, and must be multiplied by (r > 0)": lambda **case: backward(
         **case, mask=lambda r: r),
-    "the mask is (r >= 0), which is always true; it must be (r > 0)": lambda **case: backward(
-        **case, mask=lambda r: r >= 0),
     "the ReLU's mask is applied to dout, and must be applied to dr = dout W2^T": _before,
     "the bias gradient lacks the sum over the batch": lambda **case: backward(**case, total=lambda d: d),
     "the bias gradient is the mean over the batch, and must be the sum": lambda **case: backward(

@@ -46,6 +46,8 @@ MEAN = Task("mean_and_bias", lambda h, f, eps: (direct.expected_gradient(h, f, e
         lambda h, f, eps: (_q(h) * np.exp(eps * f) - _q(h)) / eps),
     "it is the gradient itself, q (f - E f), which is the limit for eps to 0; at this eps the mean is another":
         _with_mean(lambda h, f, eps: exact.gradient(h, f)),
+    "it is the gradient of E f; the bias is the mean less this gradient": _with_bias(
+        lambda h, f, eps, mean: exact.gradient(h, f)),
     "it has the wrong sign: the bias is the mean less the gradient": _with_bias(
         lambda h, f, eps, mean: exact.gradient(h, f) - mean),
     "in the gradient q f the term - q E f is missing": _with_bias(lambda h, f, eps, mean: mean - _q(h) * f),

@@ -1,6 +1,8 @@
 """Numbers and messages as they are printed."""
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 MOST = 12                                       # numbers of an array that are shown
@@ -13,7 +15,8 @@ def shown(value: object) -> str:
     if callable(value):
         return " ".join((value.__doc__ or "a function").split()).rstrip(".")
     if isinstance(value, list):
-        return "[" + ", ".join(map(shown, value)) + "]"
+        small = sum(each.size for each in value) <= MOST
+        return "[" + ", ".join(map(shown, value)) + "]" if small else f"({len(value)} arrays)"
     value = np.asarray(value)
     if value.size > MOST:
         return f"(array of shape {value.shape})"
@@ -21,7 +24,7 @@ def shown(value: object) -> str:
         return f"{value.item():.5g}" if value.dtype.kind == "f" else str(value.item())
     with np.printoptions(precision=4, suppress=bool(np.abs(value).max(initial=0) < 1e5), floatmode="maxprec",
                          linewidth=10_000):
-        return " ".join(str(value).split()).replace("[ ", "[").replace(". ", " ").replace(".]", "]")
+        return re.sub(r"(?<=\[) | (?=\])|\.(?=[ \]])", "", " ".join(str(value).split())).replace(" ]", "]")
 
 
 def example(case: dict[str, object], mine: np.ndarray, right: np.ndarray) -> tuple[str, str]:

@@ -61,6 +61,8 @@ SLIPS = {
         lambda h, f, eps, noise: np.subtract(*_pair(h, f, eps, noise)) / (2 * eps),
     "it is the two-sided difference (z(-eps) in the place of z*); it is a good estimate too, but not the one asked for":
         _evaluated(known.TWO_SIDED, 1),
+    "z(-eps) stands in the place of z*: the first arg max must be without f": lambda h, f, eps, noise: (
+        one_hot(h + eps * f + noise) - one_hot(h - eps * f + noise)) / eps,
     "z(eps) and z* stand in the wrong order, so that the sign is wrong (z(eps) comes first)":
         lambda h, f, eps, noise: -np.subtract(*_pair(h, f, eps, noise)) / eps,
     "only the division of the second term by eps is there: brackets around the difference are missing":
