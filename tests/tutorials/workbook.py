@@ -1,4 +1,4 @@
-"""What the tests of the workbook share: a folder of right solutions, in which one file at a time is written otherwise."""
+"""What tests of the workbook share: a folder of right solutions, in which one file at a time is written otherwise."""
 from __future__ import annotations
 
 import sys

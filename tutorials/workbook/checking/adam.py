@@ -21,8 +21,8 @@ CASES = [_case([(1, 2)], 41, 1, False), _case([(1, 2)], 44, 2, True), _case([(2,
          _case([(1, 3)], 53, 1, False) | {"grads": [np.array([[1e-8, -3e-8, 0.0]])]}]
 
 
-def adam(weights, grads, M, V, t, rate, kept=(0.9, 0.999), beta=(0.9, 0.999), new=(0.1, 0.001), square=np.square, first=True, second=True,
-         root=np.sqrt, tiny="outside", sign=-1.0, shift=0, keep=("weights", "M", "V")):
+def adam(weights, grads, M, V, t, rate, kept=(0.9, 0.999), beta=(0.9, 0.999), new=(0.1, 0.001), square=np.square,
+         first=True, second=True, root=np.sqrt, tiny="outside", sign=-1.0, shift=0, keep=("weights", "M", "V")):
     """Step t; the keywords are the places for slips."""
     old = {"weights": weights, "M": M, "V": V}
     t = t + shift
@@ -80,7 +80,8 @@ TASKS = (Task("adam", adam, CASES, {
         _with(new=(1.0, 1.0)),
     "the factor 0.1 of g is missing in M": _with(new=(1.0, 0.001)),
     "the factor 0.001 of g^2 is missing in V": _with(new=(0.1, 1.0)),
-    "the factors are exchanged: it is 0.9 M + 0.1 g, and not 0.1 M + 0.9 g; V likewise": _with(kept=(0.1, 0.001), new=(0.9, 0.999)),
+    "the factors are exchanged: it is 0.9 M + 0.1 g, and not 0.1 M + 0.9 g; V likewise": _with(
+        kept=(0.1, 0.001), new=(0.9, 0.999)),
     "in M the factors are exchanged: it is 0.9 M + 0.1 g, and not 0.1 M + 0.9 g": _with(
         kept=(0.1, 0.999), new=(0.9, 0.001)),
     "V has the factors of M (0.9 and 0.1); it must have 0.999 and 0.001": _with(kept=(0.9, 0.9), new=(0.1, 0.1)),

@@ -59,6 +59,10 @@ LAW = Task("law", law, H, {
     "the sum runs over the rows (axis=0), and must run over the values of z (axis=1)": _law_of(
         lambda h: softmax(h, axis=0), lambda h: log_softmax(h, axis=0)),
     "the sum runs over the whole array: axis=1 is missing": _law_of(softmax, log_softmax),
+    "the sum runs over the whole array: axis=1 is missing in it": _law_of(
+        lambda h: np.exp(_g(h)) / np.exp(_g(h)).sum(), lambda h: _g(h) - np.log(np.exp(_g(h)).sum())),
+    "the sum runs over the rows (axis=0) once the maximum is taken, and must run over the values of z": _law_of(
+        lambda h: np.exp(_g(h)) / np.exp(_g(h)).sum(axis=0), lambda h: _g(h) - np.log(np.exp(_g(h)).sum(axis=0))),
     "the sum is missing: it is e^g, which is not divided by its sum": _law_of(
         lambda h: np.exp(_g(h)), _g),
     "in log q the sum is missing: it is g alone": _law_of(

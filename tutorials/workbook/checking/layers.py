@@ -66,7 +66,8 @@ NETWORK = Task("network", network, FORWARD_CASES, {
 }, outputs=("r", "out"))
 
 BACKWARD = Task("network_backward", backward, CASES, {
-    "the ReLU's mask is missing, or always true (r >= 0): dr must be 0 where r = 0": lambda **case: backward(**case, mask=np.ones_like),
+    "the ReLU's mask is missing, or always true (r >= 0): dr must be 0 where r = 0": lambda **case: backward(
+        **case, mask=np.ones_like),
     "the ReLU's mask is the wrong way round: dr must be 0 where r = 0, not where r > 0": lambda **case: backward(
         **case, mask=lambda r: r <= 0),
     "dr is multiplied by r itself, and must be multiplied by (r > 0)": lambda **case: backward(
