@@ -24,10 +24,9 @@ def run(what: list[str], folder: Path, seconds: float) -> int:
         raise BadArgument(f"--seconds must be a positive number, got {seconds:g}")
     if not folder.is_dir():
         raise BadArgument(f"--folder {folder} is not a folder")
-    folder = folder.resolve()
     if not any((folder / f"{topic.stem}.py").exists() for topic in TOPICS):
         raise BadArgument(f"--folder {folder} has none of the files {TOPICS[0].stem}.py ... {TOPICS[-1].stem}.py")
-    checked = Checked(folder, seconds)
+    checked = Checked(folder.resolve(), seconds)
     good = True
     for each in asked:
         if each == TRAIN:

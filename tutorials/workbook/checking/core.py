@@ -108,9 +108,11 @@ class Task:
             if not np.isfinite(one).all() and np.isfinite(other).all():
                 kind = "NaN (not a number)" if np.isnan(one).any() else "infinite"
                 return f"{np.count_nonzero(~np.isfinite(one))} of {one.size} numbers are {kind}"
-        factors = [_factor(one, other) for one, other in zip(mine, right)]
-        if not any(factor is None or abs(factor - 1) < 1e-6 for factor in factors):
-            return self._of_factor(cases, factors)
+        told = [place for place, other in enumerate(right) if other.any()]         # where a factor can be seen
+        factors = [_factor(mine[place], right[place]) for place in told]
+        if told and not any(factor is None or abs(factor - 1) < 1e-6 for factor in factors) and not any(
+                one.any() for place, one in enumerate(mine) if place not in told):
+            return self._of_factor([cases[place] for place in told], factors)
         if all(np.allclose(one, other, rtol=1e-3, atol=1e-3 * np.abs(other).max(initial=0))
                for one, other in zip(mine, right)):
             return "it is nearly right, but less exact than rounding explains (rounded constants, or float16)"
@@ -190,11 +192,8 @@ def same(mine: np.ndarray, right: np.ndarray) -> bool:
 
 
 def _factor(mine: np.ndarray, right: np.ndarray) -> float | None:
-    """c with mine = c right, or None."""
-    square = float((right * right).sum())
-    if square == 0:
-        return None
-    factor = float((mine * right).sum()) / square
+    """c with mine = c right, or None; right is not zero everywhere."""
+    factor = float((mine * right).sum()) / float((right * right).sum())
     return factor if same(mine, factor * right) else None
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -105,7 +106,7 @@ def _frozen(value: object) -> object:
 def explained(problem: BaseException, folder: Path, stem: str, arguments: dict[str, object] | None = None) -> Problem:
     """The exception in a line or two, with the line of the student's file at which it arose, and no traceback."""
     where = _line(problem, folder, stem)
-    said = " ".join(str(problem).split())
+    said = re.sub(r",? with gufunc signature \S+", "", " ".join(str(problem).split()))         # of matmul, and long
     if isinstance(problem, NotImplementedError):
         return Problem("it raises NotImplementedError: there is no body yet.", state=NOT_WRITTEN)
     if isinstance(problem, SyntaxError):

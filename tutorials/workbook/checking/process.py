@@ -10,6 +10,7 @@ import faulthandler
 import io
 import json
 import multiprocessing
+import os
 import re
 import sys
 import tempfile
@@ -52,16 +53,21 @@ def _child(work: Callable, arguments: tuple, scratch: str, seconds: float) -> No
     said = io.StringIO()
     with open(Path(scratch, PLACE), "w", encoding="utf-8") as place:
         faulthandler.dump_traceback_later(seconds, exit=True, file=place)
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            state, lines = work(*arguments)
+        try:
+            with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+                state, lines = work(*arguments)
+            printed = said.getvalue().strip().splitlines()
+        except BaseException as problem:                        # the code has changed NumPy, or has closed sys.stdout
+            state, printed = "wrong", []
+            lines = [f"it breaks the check ({type(problem).__name__}: {problem}).  Does the code change NumPy or sys?"]
         faulthandler.cancel_dump_traceback_later()
-    printed = said.getvalue().strip().splitlines()
     if printed:
         more = f" and {len(printed) - 1} more lines" if len(printed) > 1 else ""
         lines = [*lines, f"(Your code prints: {printed[0][:60]!r}{more}.  Remove the print when you are done.)"]
     unfinished = Path(scratch, ANSWER + ".part")                # a file that is there is whole
     unfinished.write_text(json.dumps([state, lines]), encoding="utf-8")
     unfinished.rename(Path(scratch, ANSWER))
+    os._exit(0)                                                 # do not wait for threads that the code has left behind
 
 
 def _line(traceback: str, folder: Path) -> str:
