@@ -93,6 +93,8 @@ TASKS = (Task("adam", adam, CASES, {
     "the step uses the V before this step, and must use the new one": _from(
         None, lambda g, old, v, t: old / (1 - 0.999**t)),
     "the step has the gradient in the place of M_hat": _from(lambda g, old, m, t: g),
+    "the step has the gradient, divided by 1 - 0.9^t, in the place of M_hat": _from(
+        lambda g, old, m, t: g / (1 - 0.9**t)),
     "M_hat is multiplied by 1 - 0.9^t, and must be divided": _from(lambda g, old, m, t: m * (1 - 0.9**t)),
     "V_hat is multiplied by 1 - 0.999^t, and must be divided": _from(None, lambda g, old, v, t: v * (1 - 0.999**t)),
     "the corrections are 1 - 0.9 t and 1 - 0.999 t: a product where a power belongs": _from(

@@ -70,6 +70,8 @@ FORWARD = Task("forward", forward, CASES, {
     "q is the softmax of f, the posterior, and must be the softmax of h": _with(law_of=lambda h, f: f),
     "q is the softmax of h + f, and must be the softmax of h": _with(law_of=lambda h, f: h + f),
     "f has the wrong sign": lambda weights, x: _last(weights, x, lambda x, a, f: -f),
+    "f is the score of 1 - x: ones and zeros are exchanged": lambda weights, x: _last(
+        weights, x, lambda x, a, f: score(1 - x, a)),
     "f is averaged over the pixels": lambda weights, x: _last(weights, x, lambda x, a, f: f / x.shape[1]),
     "f is transposed": lambda weights, x: _last(weights, x, lambda x, a, f: f.T),
     "q and log_q are exchanged": lambda weights, x: _last(weights, x, None, lambda h: (

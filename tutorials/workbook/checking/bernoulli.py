@@ -39,6 +39,9 @@ def _naive(a):
 SCORE = Task("score", score, CASES, {
     "e^a overflows where a is large: np.logaddexp(0, a) does not": lambda x, a: score(
         x, a, lambda a: np.log(1 + np.exp(a))),
+    "it is log(1 + a), and must be log(1 + e^a)": lambda x, a: score(x, a, np.log1p),
+    "log(1 + e^a) is taken of the sum over the pixels; it must be taken of each pixel": lambda x, a: (
+        x @ a.T - _softplus(a.sum(axis=1))),
     "log(1 + e^a) as a + log(1 + e^-a) overflows where a is very negative: use np.logaddexp(0, a)":
         lambda x, a: score(x, a, lambda a: a + np.log(1 + np.exp(-a))),
     "log(sigmoid) and log(1 - sigmoid) are taken, of numbers that are rounded to 0: use x a - log(1 + e^a)":
@@ -68,6 +71,8 @@ BACK = Task("score_backward", back, BACK_CASES, {
     "sigmoid(a) is added, and must be subtracted": lambda x, a, df: back(x, a, df, lambda a: -expit(a)),
     "it is sigmoid(-a) in the place of sigmoid(a)": lambda x, a, df: back(x, a, df, lambda a: expit(-a)),
     "it is x - a, without the sigmoid": lambda x, a, df: back(x, a, df, lambda a: a),
+    "it is (1 + tanh(a)) / 2, which is sigmoid(2 a): a must be halved": lambda x, a, df: back(
+        x, a, df, lambda a: expit(2 * a)),
     "it is tanh(a) in the place of sigmoid(a)": lambda x, a, df: back(x, a, df, np.tanh),
     "the derivative of the sigmoid, s (1 - s), is taken; x - sigmoid(a) is the whole derivative":
         lambda x, a, df: back(x, a, df, lambda a: expit(a) * expit(-a)),

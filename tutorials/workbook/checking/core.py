@@ -74,6 +74,7 @@ class Task:
                 slip = (self.at_random and self.at_random(cases, mine)) or "it draws random numbers of its own"
             else:
                 slip = self._slip(name, results)
+                slip = slip or _exchanged(name, results, rights)
             if slip:
                 raise Problem(f"{which} is wrong.  Likely slip: {slip}.", *where)
             raise Problem(f"{which} is wrong: {self._in_general(cases, mine, right)}.", *where)
@@ -189,6 +190,14 @@ def close(mine: np.ndarray, right: np.ndarray) -> np.ndarray:
 def same(mine: np.ndarray, right: np.ndarray) -> bool:
     """Whether shape and numbers agree."""
     return mine.shape == right.shape and bool(close(mine, right).all())
+
+
+def _exchanged(name: str, results: list[dict[str, np.ndarray]], rights: list[dict[str, np.ndarray]]) -> str | None:
+    """Words, if what was returned under this name is another one of the results."""
+    for other in rights[0]:
+        if other != name and all(same(mine[name], right[other]) for mine, right in zip(results, rights)):
+            return f"it is `{other}`: the results are returned in the wrong order"
+    return None
 
 
 def _factor(mine: np.ndarray, right: np.ndarray) -> float | None:

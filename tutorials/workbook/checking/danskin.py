@@ -34,6 +34,7 @@ VALUE, D_EPS, D_H = 0, 1, 2
 TASKS = (Task("maximum", maximum, perturbed("h", "f", "eps", "noise"), {
     "eps f is left out of the scores": _scores(lambda h, f, eps, noise: h + noise),
     "f enters without eps": _scores(lambda h, f, eps, noise: h + f + noise),
+    "eps multiplies h too, and must multiply f alone": _scores(lambda h, f, eps, noise: eps * (h + f) + noise),
     "f is divided by eps": _scores(lambda h, f, eps, noise: h + f / eps + noise),
     "f enters with the wrong sign": _scores(lambda h, f, eps, noise: h - eps * f + noise),
     "the noise is left out of the scores": _scores(lambda h, f, eps, noise: h + eps * f),
@@ -55,6 +56,8 @@ TASKS = (Task("maximum", maximum, perturbed("h", "f", "eps", "noise"), {
         D_EPS, lambda h, f, eps, noise, scores, z: (softmax(h + eps * f, axis=1) * f).sum(axis=1)),
     "it is the score of the winner, and must be its slope in eps, which is f": _instead(
         D_EPS, lambda h, f, eps, noise, scores, z: scores.max(axis=1)),
+    "it is the difference of two maxima, divided by eps; the derivative is known exactly": _instead(
+        D_EPS, lambda h, f, eps, noise, scores, z: (scores.max(axis=1) - (h + noise).max(axis=1)) / eps),
     "it is f at z(eps) and 0 elsewhere: the sum over z is missing": _instead(
         D_EPS, lambda h, f, eps, noise, scores, z: z * f),
     "it is softmax(h + eps f), which is the mean over the noise; here the noise is fixed": _instead(

@@ -66,6 +66,9 @@ SLIPS = {
         lambda KL, g, q, f, h: KL - q * (f - (q * f).sum(axis=1, keepdims=True))),
     "dh has the exact mean (q_eps - q) / eps in the place of the difference of two arg maxes": lambda eps, **case:
         gradients(eps=eps, **case, dh=lambda KL, g, q, f, h: KL - (softmax(h + eps * f, axis=1) - q) / eps),
+    "h and f are exchanged in direct_gradient(h, f, eps, noise)": lambda noise, eps, **case: gradients(
+        noise=noise, eps=eps, **case, dh=lambda KL, g, q, f, h: (
+            KL - (one_hot(f + eps * h + noise) - one_hot(f + noise)) / eps)),
     "the sign of df is wrong: the loss holds -f(z*)": _df(lambda z_star, z_eps, q: z_star),
     "the decoder learns from z(eps), and must learn from z*": _df(lambda z_star, z_eps, q: -z_eps),
     "the decoder learns from all z with the weight q; here it learns from z* alone": _df(lambda z_star, z_eps, q: -q),

@@ -137,6 +137,7 @@ DIRECT = Task("direct_flips", direct_flips, DIRECT_CASES, {
     "eps gain stands alone in z(eps): l and the noise are missing": _second(lambda l, noise, eps, gain: gain),
     "the noise is missing in both arg maxes": _both(lambda l, noise: l + 0 * noise, lambda l, noise: l + 0 * noise),
     "the noise is subtracted, and must be added": _both(lambda l, noise: l - noise, lambda l, noise: l - noise),
+    "l is missing in z*": _both(lambda l, noise: noise, lambda l, noise: l + noise),
     "the noise is missing in z*": _both(lambda l, noise: l + 0 * noise, lambda l, noise: l + noise),
     "l is missing in both arg maxes": _both(lambda l, noise: noise, lambda l, noise: noise),
     "the noise is added to the probabilities sigmoid(l), and must be added to the logits l": _both(

@@ -121,8 +121,8 @@ def explained(problem: BaseException, folder: Path, stem: str, arguments: dict[s
     if isinstance(problem, EOFError):
         return Problem(f"{where}nothing can be typed in here: work with the arguments, and without input().")
     if isinstance(problem, ValueError) and "read-only" in said:
-        return Problem(f"{where}an argument is changed in place, and the caller still needs it: make a new array "
-                       "(`h = h - m` instead of `h -= m`, or `.copy()` first).")
+        return Problem(f"{where}an argument (or a view of one) is changed in place, and the caller still needs it: "
+                       "make a new array (`h = h - m` instead of `h -= m`, or `.copy()` first).")
     shapes = ""
     if isinstance(problem, (ValueError, IndexError)) and arguments:
         arrays = {name: value.shape for name, value in arguments.items() if isinstance(value, np.ndarray)}

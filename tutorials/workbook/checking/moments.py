@@ -50,6 +50,8 @@ MEAN = Task("mean_and_bias", lambda h, f, eps: (direct.expected_gradient(h, f, e
         lambda h, f, eps, mean: exact.gradient(h, f)),
     "it has the wrong sign: the bias is the mean less the gradient": _with_bias(
         lambda h, f, eps, mean: exact.gradient(h, f) - mean),
+    "the gradient is added, and must be subtracted from the mean": _with_bias(
+        lambda h, f, eps, mean: mean + exact.gradient(h, f)),
     "in the gradient q f the term - q E f is missing": _with_bias(lambda h, f, eps, mean: mean - _q(h) * f),
     "in the gradient the factor q is missing: it is q (f - E f)": _with_bias(
         lambda h, f, eps, mean: mean - (f - _total(_q(h) * f))),
@@ -80,6 +82,10 @@ def _variance(h, f, eps, both=_both, twice=2.0, mean=1.0, power=2):
 
 VARIANCE = Task("variance", direct.variance, CASES, {
     "the square of the mean is not subtracted: it is E g^2": lambda h, f, eps: _variance(h, f, eps, mean=0),
+    "the mean is subtracted, and must be squared first": lambda h, f, eps: (
+        _variance(h, f, eps, mean=0) - direct.expected_gradient(h, f, eps)),
+    "the bias is squared and subtracted, and must be the mean": lambda h, f, eps: (
+        _variance(h, f, eps, mean=0) - direct.bias(h, f, eps) ** 2),
     "P_ii is missing: that is the variance with noise that is not shared, plus the product of the chances":
         lambda h, f, eps: _variance(h, f, eps, twice=0),
     "P_ii counts twice: both one-hot vectors lose it": lambda h, f, eps: _variance(h, f, eps, twice=1),

@@ -81,6 +81,9 @@ class Noise:
         ordered = np.sort(gamma, axis=None).astype(float)
         if distance(ordered, RIGHT) > MOST:
             fitting = [words for words, law in LAWS.items() if distance(ordered, law) < MOST]
+            if not fitting and distance(ordered - ordered.mean(), RIGHT) < MOST:
+                fitting = ["it is Gumbel noise with another mean; E must have the mean 1, and what is subtracted must "
+                           "be 0.5772... (np.euler_gamma)"]
             said = f"Likely slip: {fitting[0]}." if fitting else "It is none of the usual slips."
             raise Problem(f"`gumbel` draws from another law.  {said}", f"Its mean is {gamma.mean():.3f} and its "
                           f"variance {gamma.var():.3f}; right are 0 and {np.pi**2 / 6:.3f}.")

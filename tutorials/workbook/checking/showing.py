@@ -29,13 +29,31 @@ def shown(value: object) -> str:
 
 def example(case: dict[str, object], mine: np.ndarray, right: np.ndarray) -> tuple[str, str]:
     """The arguments, and the two results, in two lines; of large arrays the first number that differs."""
+    if mine.shape == right.shape:
+        case, mine, right = _one_row(case, mine, right)
     given = "For " + ", ".join(f"{name} = {shown(value)}" for name, value in case.items())
     if mine.shape != right.shape:
         return given, f"yours has the shape {mine.shape}, right is {right.shape}."
     if right.size <= MOST:
         return given, f"yours is {shown(mine)}, right is {shown(right)}."
-    place = tuple(int(each) for each in np.argwhere(~np.isclose(mine, right, rtol=1e-5, atol=1e-8, equal_nan=True))[0])
+    place = _first_difference(mine, right)
     return given, f"at {list(place)} yours is {shown(mine[place])}, right is {shown(right[place])}."
+
+
+def _one_row(case: dict[str, object], mine: np.ndarray, right: np.ndarray) -> tuple[dict, np.ndarray, np.ndarray]:
+    """The first row that differs alone, where all arrays have a row for each row of the result."""
+    tables = {name: value for name, value in case.items() if isinstance(value, np.ndarray) and value.ndim > 1}
+    B = len(right) if right.ndim else 0
+    if B < 2 or not tables or any(len(value) != B for value in tables.values()) or any(
+            isinstance(value, list) for value in case.values()):
+        return case, mine, right
+    row = slice(first := _first_difference(mine, right)[0], first + 1)
+    return case | {name: value[row] for name, value in tables.items()}, mine[row], right[row]
+
+
+def _first_difference(mine: np.ndarray, right: np.ndarray) -> tuple[int, ...]:
+    differs = ~np.isclose(mine, right, rtol=1e-5, atol=1e-8, equal_nan=True)
+    return tuple(int(each) for each in np.argwhere(differs)[0])
 
 
 def plain(text: str, encoding: str | None) -> str:
