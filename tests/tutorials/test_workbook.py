@@ -86,7 +86,7 @@ KINDLY = {
     "exit at the top": (solution("08_kl") + "raise SystemExit\n", f"line {LAST + 1}: this ends the program"),
     "interrupt": (kl("    raise KeyboardInterrupt"), f"line {FIRST}: it raises KeyboardInterrupt."),
     "in place": (kl("    q *= log_q\n    return q.sum(axis=1)"), f"line {FIRST}: an argument (or a view of one) is chan"),
-    "one entry": (kl("    q[0, 0] = 1\n    return q.sum(axis=1)"), f"line {FIRST}: an argument (or a view of one) is"),
+    "one entry": (kl("    q[0, 0] = 1\n    return q.sum(axis=1)"), f"line {FIRST}: an argument (or"),
     "recursion": (kl("    return kl(q, log_q)"), f"line {FIRST}: a function calls itself without end"),
 }
 UNWRITTEN = {"not implemented": kl("    raise NotImplementedError"), "pass": kl("    pass"), "dots": kl("    ...")}
