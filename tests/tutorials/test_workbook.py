@@ -1,0 +1,269 @@
+"""The workbook's check.py: whatever a student's file does is answered in a line or two, with the right status."""
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import runpy
+import subprocess
+import sys
+
+import pytest
+
+from tests.tutorials.workbook import STEMS, WORKBOOK, edited, folder_of, judged, solution
+
+from checking import command, loading, process, progress, showing, topics, training
+
+KL = "    return (q * log_q).sum(axis=1) + np.log(q.shape[1])"
+GRADIENT = "    return q * (log_q - (q * log_q).sum(axis=1, keepdims=True))"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return folder_of(tmp_path_factory.mktemp("student"))
+
+
+@pytest.fixture
+def answer(folder, capsys):
+    """(status, lines printed) of check.py with these arguments, after a file has been written otherwise."""
+    def ask(*what, stem="08_kl", text=None, seconds=20.0):
+        path, kept = folder / f"{stem}.py", (folder / f"{stem}.py").read_bytes()
+        if text is not None:
+            path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        try:
+            status = command.run(list(what), folder, seconds)
+        finally:
+            path.write_bytes(kept)
+        return status, capsys.readouterr().out.splitlines()
+    return ask
+
+
+def kl(body: str) -> str:
+    """08_kl.py with this body of `kl`."""
+    return edited("08_kl", KL, body)
+
+
+FIRST = solution("08_kl").splitlines().index(KL) + 1          # the line of the body of `kl`
+LAST = len(solution("08_kl").splitlines())
+KINDLY = {
+    "syntax": (kl("    return (q * log_q"), f"line {FIRST}: Python cannot read this line ('(' was never closed): `"),
+    "indentation": (kl("   x = 1\n    return q"), "Python cannot read this line (unindent does not match"),
+    "null byte": (solution("08_kl") + "\0", "null bytes"),
+    "exception": (kl("    x = 1\n    return x / 0"), f"line {FIRST + 1}: ZeroDivisionError: division by zero."),
+    "inner function": (kl("    return inner()\n\n\ndef inner():\n    return {}['a']"), f"line {FIRST + 4}: KeyError"),
+    "shapes": (kl("    return q @ log_q"), "(size 1 is different from 2).  Shapes here: q (1, 2), log_q (1, 2)."),
+    "no name": (kl("    return undefined"), f"line {FIRST}: NameError: name 'undefined' is not defined."),
+    "import": ("import numpyy\n" + solution("08_kl"), "line 1: ModuleNotFoundError: No module named 'numpyy'."),
+    "at the top": (solution("08_kl") + "raise RuntimeError\n", f"line {LAST + 1}: RuntimeError."),
+    "renamed": (solution("08_kl").replace("def kl(", "def KL("), "there is no function `kl` in the file"),
+    "other arguments": (edited("08_kl", "def kl(q: np.ndarray, log_q: np.ndarray)", "def kl(q)"),
+                        "`kl` must take 2 arguments, in this order: (q, log_q)."),
+    "no return": (kl("    x = q.sum()"), "`kl` returns None: is its line `return ...` missing?"),
+    "a list": (kl("    return list(q[:, 0])"), "`kl` is of type list, and must be a NumPy array of shape (1,)."),
+    "a string": (kl("    return 'right'"), "`kl` is of type str, and must be a NumPy array"),
+    "a generator": (kl("    yield q"), "`kl` is of type generator, and must be"),
+    "strings": (kl("    return np.array(['a'])"), "`kl` holds <U1 instead of real numbers."),
+    "complex": (kl("    return 1j * q[:, 0]"), "`kl` holds complex128 instead of real numbers."),
+    "objects": (kl("    return np.array([None])"), "`kl` holds object instead of real numbers."),
+    "NaN": (kl("    return q[:, 0] * np.nan"), "`kl` is wrong: 1 of 1 numbers are NaN (not a number)."),
+    "infinite": (kl("    return 1 / (q[:, 0] * 0)"), "`kl` is wrong: 1 of 1 numbers are infinite."),
+    "keepdims": (kl("    return (q * log_q).sum(axis=1, keepdims=True) + np.log(q.shape[1])"),
+                 "its shape is (1, 1), and must be (1,): an axis of length 1 is too many"),
+    "transposed": (edited("08_kl", GRADIENT, GRADIENT.replace("return ", "return (") + ").T"),
+                   "its shape is (2, 1), and must be (1, 2): it is transposed"),
+    "factor": (edited("08_kl", GRADIENT, GRADIENT.replace("return ", "return 3 * ")),
+               "the direction is right, and the length is not: it is the right result times 3."),
+    "factor k": (edited("08_kl", GRADIENT, GRADIENT.replace("return ", "return q.shape[1] * ")),
+                 "it is the right result times k (times k once too often"),
+    "zeros": (edited("08_kl", GRADIENT, "    return 0 * q"), "all its numbers are 0"),
+    "constant": (edited("08_kl", GRADIENT, GRADIENT + " + 5"), "right but for a constant"),
+    "places": (edited("08_kl", GRADIENT, GRADIENT.replace("return ", "return (") + ")[:, ::-1]"),
+               "these are the right numbers, but they stand in the wrong places"),
+    "nearly": (kl(KL + " * 1.0001"), "it is nearly right, but less exact"),
+    "random": (kl("    return np.random.random(len(q))"), "it draws random numbers of its own"),
+    "sys.exit": (kl("    raise SystemExit('bye')"), f"line {FIRST}: this ends the program (sys.exit, exit or quit)"),
+    "exit at the top": (solution("08_kl") + "raise SystemExit\n", f"line {LAST + 1}: this ends the program"),
+    "interrupt": (kl("    raise KeyboardInterrupt"), f"line {FIRST}: it raises KeyboardInterrupt."),
+    "in place": (kl("    q *= log_q\n    return q.sum(axis=1)"), f"line {FIRST}: an argument (or a view of one) is chan"),
+    "one entry": (kl("    q[0, 0] = 1\n    return q.sum(axis=1)"), f"line {FIRST}: an argument (or"),
+    "recursion": (kl("    return kl(q, log_q)"), f"line {FIRST}: a function calls itself without end"),
+}
+UNWRITTEN = {"not implemented": kl("    raise NotImplementedError"), "pass": kl("    pass"), "dots": kl("    ...")}
+IN_A_PROCESS = {
+    "encoding": (solution("08_kl").encode() + b"x = '\xff'\n", "Python cannot read this line"),
+    "os._exit": (kl("    import os\n    os._exit(0)"), "its process ended without an answer (status 0)"),
+    "input": (kl("    return float(input('q? '))"), f"line {FIRST}: nothing can be typed in here"),
+    "NumPy changed": (solution("08_kl") + "\nnp.isclose = np.isfinite = None\n", "Does the code change NumPy or sys?"),
+    "stream closed": (kl("    import sys\n    sys.stdout.close()\n    return q"), "Does the code change NumPy or sys?"),
+}
+
+
+@pytest.mark.parametrize("name", KINDLY)
+def test_it_is_answered_in_a_line_or_two(folder, name):
+    text, words = KINDLY[name]
+    state, said = judged(folder, "08_kl", text)
+    assert state == "wrong" and words in said
+    lines = said.split("\n")
+    assert len(lines) in (1, 3) and "Traceback" not in said and all(len(line) < 190 for line in lines)
+
+
+@pytest.mark.parametrize("name", UNWRITTEN)
+def test_a_function_without_a_body_is_not_written_yet(folder, name):
+    assert judged(folder, "08_kl", UNWRITTEN[name]) == ("not written yet: `kl`", "")
+
+
+@pytest.mark.parametrize("name", IN_A_PROCESS)
+def test_code_that_breaks_its_process_is_answered(answer, name):
+    text, words = IN_A_PROCESS[name]
+    status, said = answer("8", text=text)
+    assert status == 1 and said[0] == "✗ 08_kl.py: wrong" and words in said[1] and len(said) <= 5
+
+
+def test_a_missing_file(folder):
+    (folder / "08_kl.py").rename(folder / "kept")
+    try:
+        state, (line,) = topics.judge(folder, topics.TOPICS[7])
+    finally:
+        (folder / "kept").rename(folder / "08_kl.py")
+    assert state == "wrong" and line.endswith("08_kl.py cannot be read: No such file or directory.")
+
+
+@pytest.mark.parametrize("loop", ["    x = 1\n    while True: pass", "    x = 1\n    x = sum(range(10**13))"])
+def test_an_endless_loop_is_ended(answer, loop):
+    """Also one that never comes back from C."""
+    status, said = answer("8", text=kl(loop), seconds=0.3)
+    assert status == 1 and f"line {FIRST + 1} of 08_kl.py: it had not ended after 0.3 seconds" in said[1]
+
+
+def test_what_the_code_prints_is_said_and_does_no_harm(answer):
+    status, said = answer("8", text=kl("    print('q is', q.shape)\n" + KL))
+    assert status == 0 and said[0] == "✓ 08_kl.py: right"
+    assert said[1].strip() == ("(Your code prints: 'q is (1, 2)' and 4 more lines.  Remove the print when you are "
+                               "done.)")
+
+
+def test_a_file_that_uses_a_wrong_one_waits_for_it(answer):
+    status, said = answer("10", text=kl("    return q"))
+    waits = "waiting, because it uses your 08_kl.py, which is not right yet (check.py 8)"
+    assert status == 1 and said[0] == f"… 10_encoder_decoder.py: {waits}"
+
+
+def test_everything_is_right_and_then_it_trains(answer, monkeypatch):
+    monkeypatch.setattr(training, "check", lambda folder, encoding: ("right", ["trained"]))
+    status, said = answer()
+    assert status == 0 and said[:12] == [f"✓ {stem}.py: right" for stem in STEMS]
+    assert "✓ train: right" in said and said[-1] == "█" * 12 + "  12 of 12 right"
+    monkeypatch.setattr(process, "run", lambda work, arguments, *more: (
+        ("not written yet: `kl`" if arguments[1].number == 8 else "right"), []))
+    status, said = answer()
+    assert status == 1 and "train" not in "".join(said) and said[-1].endswith("9 of 12 right")
+    assert said[7] == "… 08_kl.py: not written yet: `kl`" and "waiting" in said[9] + said[10]
+    status, said = answer("train")
+    assert status == 1 and said[0].startswith("… train: waiting, because it uses your 08_kl.py")
+
+
+def test_progress_is_remembered_until_a_file_changes(folder, answer):
+    for name in ("6", "07_bernoulli_score.py", "tutorials/workbook/08_kl", "10"):
+        assert answer(name)[0] == 0
+    assert {6, 7, 8, 10} <= progress.read(folder)
+    kept = (folder / "07_bernoulli_score.py").read_bytes()
+    (folder / "07_bernoulli_score.py").write_bytes(kept + b"\n")
+    assert not {7, 10} & progress.read(folder) and 8 in progress.read(folder)       # 10 imports 7
+    (folder / "07_bernoulli_score.py").write_bytes(kept)
+    (folder / progress.FILE).write_text(json.dumps([1, 2]))
+    assert progress.read(folder) == set()
+
+
+def main(monkeypatch, capsys, *arguments: str) -> tuple[int, str, str]:
+    """Status, output and errors of the program check.py."""
+    monkeypatch.setattr(sys, "argv", ["check.py", *arguments])
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(WORKBOOK / "check.py"), run_name="__main__")
+    return ended.value.code, *capsys.readouterr()
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["13"], "'13' is none of the files: give a number from 1 to 12"), (["kl"], "'kl' is none of the files"),
+    (["8", "--folder", "no/such"], "--folder no/such is not a folder"), (["--folder", "."], "--folder . has none of"),
+    (["8", "--seconds", "0"], "--seconds must be a positive number"), (["--what"], "unrecognized arguments: --what")])
+def test_a_bad_argument_is_status_2(tmp_path, monkeypatch, capsys, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = main(monkeypatch, capsys, *arguments)
+    assert status == 2 and words in err.splitlines()[-1] and out == ""
+
+
+def test_the_workbook_as_it_comes_is_not_written_yet(tmp_path, monkeypatch, capsys):
+    """From another folder, with a copy of the files."""
+    for stem in STEMS:
+        (tmp_path / f"{stem}.py").write_bytes((WORKBOOK / f"{stem}.py").read_bytes())
+    status, out, err = main(monkeypatch, capsys, "--folder", str(tmp_path))
+    assert status == 1 and err == "" and out.endswith("░" * 12 + "  0 of 12 right\n")
+    assert out.count("not written yet") + out.count("waiting") == 12
+
+
+def test_a_new_interpreter_where_a_process_cannot_be_forked(folder):
+    """As on Windows and macOS."""
+    code = ("import multiprocessing, sys; from checking import command, process; from pathlib import Path; "
+            "process.CONTEXT = multiprocessing.get_context('spawn'); "
+            "sys.exit(command.run(['8'], Path(sys.argv[1]), 20.0))")
+    there = os.environ | {"PYTHONPATH": os.pathsep.join([str(WORKBOOK), str(WORKBOOK.parent.parent)]),
+                          "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run([sys.executable, "-c", code, folder], env=there, text=True, capture_output=True,
+                          encoding="utf-8")
+    assert done.returncode == 0 and done.stdout.startswith("✓ 08_kl.py: right"), done.stderr
+
+
+def test_a_student_s_file_runs_by_itself_from_any_folder(folder, tmp_path):
+    done = subprocess.run([sys.executable, folder / "11_direct_step.py"], cwd=tmp_path, text=True, capture_output=True)
+    assert done.returncode == 0 and done.stderr == ""
+
+
+def test_a_stream_without_these_signs_gets_ascii(monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", stream)
+    command.say("✓ ε … é")
+    assert stream.buffer.getvalue() == b"ok eps ... ?\n"
+    assert showing.plain("✓ é", "utf-8") == "✓ é"
+    assert showing.plain("✓", None) == showing.plain("✓", "no such encoding") == "ok"
+
+
+def test_training_is_compared_with_the_package_s(folder, tmp_path, monkeypatch, capfd):
+    """On 200 images, one epoch: with the same noise it is the same run, and a model that does not learn is seen."""
+    monkeypatch.setattr(training, "EPOCHS", 1)
+    state, lines = training.check(folder, "ascii", limit=200)
+    assert state == "right" and lines[0].startswith("The bounds differ by 0.0")
+    assert (folder / training.PICTURE).read_bytes().startswith(b"\x89PNG")
+    assert "yours,    epoch 1: test bound -ELBO" in capfd.readouterr().out
+    lazy = folder_of(tmp_path, _09_adam=edited("09_adam", "w - rate", "w - 0 * rate"))
+    assert training.check(lazy, None, limit=200)[0] == "wrong"
+    broken = folder_of(tmp_path, _09_adam=edited("09_adam", "w - rate", "w - rat"))
+    assert training.check(broken, None, limit=200) == ("wrong", ["line 23 of 09_adam.py: NameError: name 'rat' is not "
+                                                                  "defined."])
+
+
+@pytest.mark.slow
+def test_the_solutions_train_on_mnist(folder):
+    done = subprocess.run([sys.executable, WORKBOOK / "check.py", "train", "--folder", folder], text=True,
+                          capture_output=True, timeout=900)
+    assert done.returncode == 0 and "train: right" in done.stdout, done.stdout + done.stderr
+    assert (folder / training.PICTURE).exists()
+
+
+def test_the_readme_names_every_file_and_shows_what_is_printed(tmp_path, capsys):
+    page = (WORKBOOK / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\d\d_\w+)\.py` \|", page, re.M) == list(STEMS)
+    for path in (WORKBOOK / "README.md", WORKBOOK / "solutions" / "README.md"):
+        links = re.findall(r"\]\(([^)]+)\)", path.read_text(encoding="utf-8"))
+        assert links and all((path.parent / link).exists() for link in links)
+    folder_of(tmp_path, _04_two_arg_maxes=edited("04_two_arg_maxes", " / eps", ""))
+    assert command.run(["4"], tmp_path, 20.0) == 1
+    (shown,) = re.findall(r"```text\n(.*?)```", page, re.S)
+    assert capsys.readouterr().out == shown
+
+
+def test_a_problem_without_a_line_of_the_student_s():
+    assert loading.explained(ValueError("no line"), WORKBOOK, "08_kl").lines == ("ValueError: no line.",)
+    assert process.CONTEXT.get_start_method() == ("fork" if sys.platform == "linux" else "spawn")
+    assert [topic.number for topic in topics.TOPICS] == list(range(1, 13))

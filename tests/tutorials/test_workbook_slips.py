@@ -1,0 +1,119 @@
+"""Every file of the workbook: usual slips, planted in the solutions, are named; right code in other words passes."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.tutorials.workbook import STEMS, edited, folder_of, judged
+from tests.tutorials.workbook_slips import GUMBEL, SLIPS
+
+from checking import core, topics                               # tutorials/workbook, found by tests.tutorials.workbook
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return folder_of(tmp_path_factory.mktemp("student"))
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_a_slip_is_named(folder, stem):
+    """Each with its own words, and an example where the result is an array."""
+    answers = set()
+    for old, new, words in SLIPS[stem]:
+        state, said = judged(folder, stem, edited(stem, old, new))
+        assert state == "wrong" and words in said, f"{old} -> {new}: {said}"
+        assert "Traceback" not in said and said.count("\n") <= 2
+        answers.add(said.splitlines()[0])
+    assert len(answers) >= 5
+
+
+RIGHT = {
+    "01_gumbel_noise": [(GUMBEL, "-np.log(-np.log(rng.random(shape))) - 0.5772156649"),
+                        (GUMBEL, "rng.gumbel(-np.euler_gamma, 1.0, shape)"),
+                        (GUMBEL, "(-np.log(rng.standard_exponential(shape)) - np.euler_gamma).astype(np.float32)")],
+    "02_arg_max": [
+        ("np.eye(h.shape[1])[(h + noise).argmax(axis=1)]",
+         "((h + noise) == (h + noise).max(axis=1, keepdims=True)).astype(int)"),
+        ("    g = h - h.max(axis=1, keepdims=True)\n    log_q = g - np.log(np.exp(g).sum(axis=1, keepdims=True))\n"
+         "    return np.exp(log_q), log_q",
+         "    from scipy.special import log_softmax, softmax\n    return [softmax(h, axis=1), log_softmax(h, axis=1)]"),
+        ("    g = h - h.max(axis=1, keepdims=True)",
+         "    h = h.astype(np.float32)\n    g = h - h.max(axis=1)[:, None]")],
+    "03_danskin": [
+        ("scores.max(axis=1), (z_eps * f).sum(axis=1), z_eps",
+         "np.array([max(row) for row in scores]), f[np.arange(len(f)), scores.argmax(1)], z_eps.astype(bool)")],
+    "04_two_arg_maxes": [
+        ("    return (arg_max(h + eps * f, noise) - arg_max(h, noise)) / eps",
+         "    g = np.zeros(h.shape, np.float32)\n    for b in range(len(h)):\n"
+         "        g[b, np.argmax(h[b] + eps * f[b] + noise[b])] += 1 / eps\n"
+         "        g[b, np.argmax(h[b] + noise[b])] -= 1 / eps\n    return g"),
+        ("arg_max(h + eps * f, noise) - arg_max(h, noise)", "arg_max(noise + h, f * eps) - arg_max(noise, h)")],
+    "05_mean_and_variance": [
+        ("    both = 1 / np.exp(gap_h + np.maximum(0, eps * gap_f)).sum(axis=2)\n",
+         "    k = h.shape[1]\n    both = np.array([[1 / sum(np.exp(a[j] - a[i] + max(0, eps * (c[j] - c[i])))\n"
+         "                      for j in range(k)) for i in range(k)] for a, c in zip(h, f)])\n"),
+        ("mean - q * (f - (q * f).sum(axis=1, keepdims=True))",
+         "mean - np.stack([(np.diag(p) - np.outer(p, p)) @ v for p, v in zip(q, f)])")],
+    "06_layers": [
+        ("    r = np.maximum(x @ W1 + b1, 0)", "    v = np.einsum('bi,ij->bj', x, W1) + b1\n    r = v * (v > 0)"),
+        ("    dr = dout @ W2.T * (r > 0)\n    return x.T @ dr,", "    dr = dout.dot(W2.T)\n    dr[r == 0] = 0\n"
+         "    return np.einsum('bi,bj->ij', x, dr).astype(np.float32),")],
+    "07_bernoulli_score": [
+        ("x @ a.T - np.logaddexp(0, a).sum(axis=1)",
+         "np.array([[sum(p * v - max(v, 0) - np.log1p(np.exp(-abs(v))) for p, v in zip(row, z)) for z in a]\n"
+         "                     for row in x])"),
+        ("    return df.T @ x - df.sum(axis=0)[:, None] * (1 + np.tanh(a / 2)) / 2",
+         "    from scipy.special import expit\n"
+         "    return sum(np.outer(df[b], x[b]) - df[b][:, None] * expit(a) for b in range(len(x)))"),
+        ("x @ a.T - np.logaddexp(0, a).sum(axis=1)",
+         "(x.astype('f4') @ a.T.astype('f4') - np.logaddexp(0, a.astype('f4')).sum(axis=1))")],
+    "08_kl": [("(q * log_q).sum(axis=1) + np.log(q.shape[1])", "np.einsum('bk,bk->b', q, log_q + np.log(q.shape[1]))"),
+              ("q * (log_q - (q * log_q).sum(axis=1, keepdims=True))",
+               "np.stack([(np.diag(p) - np.outer(p, p)) @ l for p, l in zip(q, log_q)])")],
+    "09_adam": [
+        ("    M = [0.9 * m + 0.1 * g for m, g in zip(M, grads)]",
+         "    M = [m.copy() for m in M]\n    for m, g in zip(M, grads):\n        m *= 0.9\n        m += (1 - 0.9) * g"),
+        ("return weights, M, V", "return [w.astype(np.float32) for w in weights], tuple(M), V")],
+    "10_encoder_decoder": [
+        ("    s, a = network(np.eye(len(V1), dtype=V1.dtype), V1, c1, V2, c2)\n",
+         "    s = np.maximum(V1 + c1, 0)\n    a = s @ V2 + c2\n"),
+        ("float((-(q * f).sum(axis=1) + kl(q, log_q)).mean(dtype=np.float64))", 
+         "-np.mean((q * f).sum(1) - kl(q, log_q))")],
+    "11_direct_step": [
+        ("*network_backward(np.eye(len(a), dtype=x.dtype), s, V2, da)",
+         "da @ V2.T * (s > 0), (da @ V2.T * (s > 0)).sum(0), s.T @ da, da.sum(0)"),
+        ("(-arg_max(h, noise) / len(x)).astype(x.dtype)", "-arg_max(h, noise) / x.shape[0]")],
+    "12_flip_table": [
+        ("    put = np.repeat(np.repeat(z[:, None, None, :], n, axis=1), 2, axis=2)\n    for i in range(n):\n"
+         "        put[:, i, 0, i], put[:, i, 1, i] = 0, 1\n    return f(put)",
+         "    table = np.zeros((len(z), n, 2))\n    for b in range(len(z)):\n        for i in range(n):\n"
+         "            for c in (0, 1):\n                changed = z[b].copy()\n                changed[i] = c\n"
+         "                table[b, i, c] = f(changed)\n    return table"),
+        ("    return ((l + noise + eps * gain > 0) - z_star) / eps",
+         "    return np.where(l + noise + eps * gain > 0, 1, 0) / eps - z_star / eps")],
+}
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_right_code_in_other_words_passes(folder, stem):
+    for old, new in RIGHT[stem]:
+        state, said = judged(folder, stem, edited(stem, old, new))
+        assert state == "right", f"{new}: {said}"
+
+
+def test_no_two_slips_of_a_function_give_the_same():
+    """Nor does one give what is right: else it would be named wrongly, or not seen.  In single precision."""
+    for topic in topics.TOPICS[1:]:
+        for task in topics.tasks(topic):
+            known = {words: task.of_slip(slip) for words, slip in {"right": task.right, **task.slips}.items()}
+            assert len(known["right"]) == len(task.cases) and all(known.values())
+            given = list(known.items())
+            for place, (words, made) in enumerate(given):
+                for others, other in given[:place]:
+                    assert not alike(made, other), f"{task.name}: {words} | {others}"
+
+
+def alike(made, other) -> bool:
+    return len(made) == len(other) and all(
+        one.keys() == two.keys() and all(core.same(one[name].astype(np.float32), two[name]) for name in one)
+        for one, two in zip(made, other))

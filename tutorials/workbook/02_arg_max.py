@@ -1,0 +1,24 @@
+"""2. The arg max and its law.
+
+The value with the largest perturbed score is called z*, and we write it as a one-hot vector: 1 at z*, 0 elsewhere.
+Over the noise, z* has the law q = softmax(h): this is the Gumbel-max trick (Theorem 2).
+We need log q too, and it must be right where q is so small that it is rounded to 0.
+
+    z*     = argmax_z  h(z) + gamma(z)
+    q(z)   = e^h(z) / sum_z' e^h(z')
+    log q  = g - log sum_z' e^g(z'),    g(z) = h(z) - max_z' h(z')
+
+Shapes: (B, k), a row for each of B images, a column for each of k values.  h and gamma are pure numbers, log q is in
+nats.  e^h may be too large for a floating-point number; e^g is at most 1.
+"""
+import numpy as np
+
+
+def arg_max(h: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """One-hot vectors of z*, (B, k), from the scores h (B, k) and the Gumbel noise (B, k)."""
+    ...
+
+
+def law(h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """q (B, k) and log q (B, k) of the scores h (B, k)."""
+    ...

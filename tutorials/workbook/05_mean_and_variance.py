@@ -1,0 +1,28 @@
+"""5. Mean, bias and variance of the difference, exactly.
+
+Theorem 2 holds for both arg maxes, so the mean of g is known at every eps, without sampling.
+The bias is how far this mean is from the gradient of E f(z*), and it grows with eps; the variance falls with eps.
+For the variance we need P_ii, the chance that both arg maxes are i.
+
+    E g_i    = (q_eps(i) - q(i)) / eps                       q = softmax(h),  q_eps = softmax(h + eps f)
+    bias_i   = E g_i - q(i) (f(i) - sum_z q(z) f(z))
+    1 / P_ii = sum_j exp( h_j - h_i + max(0, eps (f_j - f_i)) )
+    Var g_i  = (q_eps(i) + q(i) - 2 P_ii) / eps^2 - (E g_i)^2
+
+Shapes: h, f and all results (B, k); eps > 0 is one number.  Units: mean and bias in nats, the variance in nats squared.
+"""
+from importlib import import_module
+
+import numpy as np
+
+law = import_module("02_arg_max").law
+
+
+def mean_and_bias(h: np.ndarray, f: np.ndarray, eps: float) -> tuple[np.ndarray, np.ndarray]:
+    """E g (B, k), and the bias (B, k)."""
+    ...
+
+
+def variance(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
+    """Var g of each component, (B, k)."""
+    ...

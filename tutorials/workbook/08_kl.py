@@ -1,0 +1,23 @@
+"""8. The KL term.
+
+The bound has a second term, the divergence of q from the prior, which is uniform over the k values.
+It keeps q from putting everything on one value before it knows which one is good.
+Its gradient in the scores h is known exactly, so no estimate is needed.
+
+    KL         = sum_z q(z) log q(z) + log k
+    dKL/dh(z)  = q(z) (log q(z) - sum_z' q(z') log q(z'))
+
+Shapes: q, log_q and the gradient (B, k), KL (B,).  Unit: nats.  Where q is rounded to 0, log_q is still a finite
+number, so use log_q and not np.log(q).
+"""
+import numpy as np
+
+
+def kl(q: np.ndarray, log_q: np.ndarray) -> np.ndarray:
+    """KL of each row, (B,)."""
+    ...
+
+
+def kl_gradient(q: np.ndarray, log_q: np.ndarray) -> np.ndarray:
+    """The gradient of each row's KL in the scores h of this row, (B, k)."""
+    ...

@@ -1,0 +1,36 @@
+"""11. The direct training step.
+
+The loss is the bound, averaged over the batch, and its gradient has two parts.
+The decoder learns from z*, as if z* had been given: its part of the loss is -f(z*).
+The encoder learns from the difference of two arg maxes, which estimates the gradient of E f(z*), and from the KL term.
+
+    df   = -onehot z* / B                            backward through score and decoder
+    dh   = (dKL/dh - g) / B                          backward through the encoder, g from 04_two_arg_maxes.py
+    step: the gradients, then Adam
+
+weights is [W1, b1, W2, b2, V1, c1, V2, c2], and the gradients are a list in the same order and of the same shapes.
+Shapes: x (B, D), noise (B, k); eps is one number in 1/nat.  The loss is in nats an image.  The precision of x should be
+kept: .astype(x.dtype) makes a float32 gradient of a float64 one.
+"""
+from importlib import import_module
+
+import numpy as np
+
+arg_max = import_module("02_arg_max").arg_max
+direct_gradient = import_module("04_two_arg_maxes").direct_gradient
+network_backward = import_module("06_layers").network_backward
+score_backward = import_module("07_bernoulli_score").score_backward
+kl_gradient = import_module("08_kl").kl_gradient
+adam = import_module("09_adam").adam
+forward = import_module("10_encoder_decoder").forward
+
+
+def gradients(weights: list[np.ndarray], x: np.ndarray, noise: np.ndarray, eps: float) -> list[np.ndarray]:
+    """[dW1, db1, dW2, db2, dV1, dc1, dV2, dc2] for images x (B, D) and Gumbel noise (B, k)."""
+    ...
+
+
+def step(weights: list[np.ndarray], M: list[np.ndarray], V: list[np.ndarray], t: int, x: np.ndarray, noise: np.ndarray,
+         eps: float, rate: float) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+    """The weights, M and V after step t = 1, 2, ... of Adam: three lists."""
+    ...

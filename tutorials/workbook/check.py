@@ -1,0 +1,36 @@
+"""Check what you have written in the workbook: `python check.py`, `python check.py 4`, `python check.py train`."""
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent.parent)]
+sys.dont_write_bytecode = True
+
+try:
+    from checking import command
+except ModuleNotFoundError as missing:
+    print(f"error: {missing.name} is not found.  Run check.py in the folder tutorials/workbook of the clone, after "
+          "`pip install -r requirements.txt`; your own copy of the files is named with --folder DIR.")
+    raise SystemExit(2) from None
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Check the workbook: all twelve files and then the training, or one.")
+    parser.add_argument("what", nargs="*", help="numbers or names of files, or train (default: everything)")
+    parser.add_argument("--folder", type=Path, default=HERE, help="your copy of the files (default: this folder)")
+    parser.add_argument("--seconds", type=float, default=20.0, help="time limit for a file (default: 20)")
+    given = parser.parse_args()
+    try:
+        return command.run(given.what, given.folder, given.seconds)
+    except command.BadArgument as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:                               # Ctrl-C
+        return 130
+
+
+if __name__ == "__main__":                                  # a new process may import this file
+    raise SystemExit(main())

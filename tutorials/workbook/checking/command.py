@@ -1,0 +1,111 @@
+"""What check.py does: each file in a process of its own, an answer in a few lines, and the progress."""
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from checking import process, progress, topics
+from checking.showing import plain
+from checking.topics import RIGHT, TOPICS, Topic
+
+TRAIN = "train"
+TRAINING_SECONDS = 600.0
+FOLDER_NAMES = {topic.stem: topic for topic in TOPICS}
+
+
+class BadArgument(ValueError):
+    """One line: what is wrong with an argument."""
+
+
+def run(what: list[str], folder: Path, seconds: float) -> int:
+    """Check these files, or everything; 0 if all is right, else 1.  Raises BadArgument."""
+    asked = [_asked(each) for each in what] or [*TOPICS, TRAIN]
+    if not 0 < seconds < 1e6:
+        raise BadArgument(f"--seconds must be a positive number, got {seconds:g}")
+    if not folder.is_dir():
+        raise BadArgument(f"--folder {folder} is not a folder")
+    if not any((folder / f"{topic.stem}.py").exists() for topic in TOPICS):
+        raise BadArgument(f"--folder {folder} has none of the files {TOPICS[0].stem}.py ... {TOPICS[-1].stem}.py")
+    checked = Checked(folder.resolve(), seconds)
+    good = True
+    for each in asked:
+        if each == TRAIN:
+            if not what and not good:
+                continue                                    # the training comes last, when all twelve are right
+            good &= checked.train()
+        else:
+            good &= checked.show(each)
+    checked.finish()
+    return 0 if good else 1
+
+
+def _asked(word: str) -> Topic | str:
+    """4, 04, 04_two_arg_maxes, tutorials/workbook/04_two_arg_maxes.py, or train."""
+    stem = Path(word).name.removesuffix(".py")
+    if word == TRAIN:
+        return TRAIN
+    if stem in FOLDER_NAMES:
+        return FOLDER_NAMES[stem]
+    if word.isdecimal() and 1 <= int(word) <= len(TOPICS):
+        return TOPICS[int(word) - 1]
+    raise BadArgument(f"{word!r} is none of the files: give a number from 1 to {len(TOPICS)}, a file's name, "
+                      f"or {TRAIN}")
+
+
+class Checked:
+    """The answers of this run, each file judged once."""
+
+    def __init__(self, folder: Path, seconds: float) -> None:
+        self.folder, self.seconds, self.answers = folder, seconds, {}
+        self.right = progress.read(folder)
+
+    def answer(self, topic: Topic) -> tuple[str, list[str]]:
+        """State and lines; first of the files that this one imports."""
+        if topic.number not in self.answers:
+            waits = [each for number in topic.needs if self.answer(each := TOPICS[number - 1])[0] != RIGHT]
+            if waits:
+                found = waiting(waits[0]), []
+            else:
+                found = process.run(topics.judge, (self.folder, topic), self.folder, self.seconds)
+            self.answers[topic.number] = found
+            (self.right.add if found[0] == RIGHT else self.right.discard)(topic.number)
+        return self.answers[topic.number]
+
+    def show(self, topic: Topic) -> bool:
+        """Print the answer; whether the file is right."""
+        state, lines = self.answer(topic)
+        say(f"{'✓' if state == RIGHT else '✗' if state == 'wrong' else '…'} {topic.stem}.py: {state}")
+        for line in lines:
+            say(f"      {line}")
+        return state == RIGHT
+
+    def train(self) -> bool:
+        """Train, and print what came of it."""
+        waits = [topic for topic in TOPICS[:11] if self.answer(topic)[0] != RIGHT]
+        if waits:
+            say(f"… {TRAIN}: {waiting(waits[0])}")
+            return False
+        from checking import training
+
+        say("  Now your own functions train a discrete auto-encoder on MNIST, in a minute or less.")
+        state, lines = process.run(training.check, (self.folder, sys.stdout.encoding), self.folder, TRAINING_SECONDS)
+        say(f"{'✓' if state == RIGHT else '✗'} {TRAIN}: {state}")
+        for line in lines:
+            say(f"      {line}")
+        return state == RIGHT
+
+    def finish(self) -> None:
+        """Print the progress, and keep it."""
+        progress.write(self.folder, self.right)
+        say("")
+        say(progress.bar(self.right))
+
+
+def waiting(topic: Topic) -> str:
+    """The state of what cannot be checked yet."""
+    return f"waiting, because it uses your {topic.stem}.py, which is not right yet (check.py {topic.number})"
+
+
+def say(line: str) -> None:
+    """Print in the characters that the stream has."""
+    print(plain(line, sys.stdout.encoding), flush=True)

@@ -1,0 +1,214 @@
+"""Compare what a student's function returns with the exact numbers, and find the slip that gives what it returned.
+
+A slip is a function of the same arguments that computes what one gets with this slip.  It is named only if it gives the
+student's numbers in all cases, up to rounding.
+"""
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import ModuleType
+
+import numpy as np
+
+from checking import loading
+from checking.loading import Problem
+from checking.showing import example
+
+
+@dataclass(frozen=True)
+class Task:
+    """One function to write.
+
+    name        of the function
+    right       the exact function, of the same arguments
+    cases       arguments by name, the smallest first
+    slips       from a clause that names the slip to the function that has it
+    outputs     names of what is returned; () where it is one thing without a name
+    factors     from a name to a number, of the arguments: what a wrong factor may be made of
+    at_random   what to say if the function gives another result each time; None: it draws random numbers
+    """
+
+    name: str
+    right: Callable
+    cases: list[dict[str, object]]
+    slips: dict[str, Callable] = field(default_factory=dict)
+    outputs: tuple[str, ...] = ()
+    factors: dict[str, Callable] = field(default_factory=dict)
+    at_random: Callable | None = None
+
+    def judge(self, module: ModuleType) -> None:
+        """Problem, if the student's function is not right."""
+        results, later = [], None
+        for case in self.cases:
+            try:
+                results.append(self._called(module, case))
+            except Problem as problem:
+                if not results or problem.state != loading.WRONG:
+                    raise
+                later = problem                         # the smaller cases may say more
+                break
+        self._compare(results, lambda: self._called(module, self.cases[len(results) - 1]))
+        if later:
+            raise later
+
+    def _called(self, module: ModuleType, case: dict[str, object]) -> dict[str, np.ndarray]:
+        """What is returned, by names, lists of arrays one array at a time; Problem for what is no array of numbers."""
+        right = named("", self.right(**case), self.outputs)
+        return named(self.name, loading.call(module, self.name, case), self.outputs, right)
+
+    def _compare(self, results: list[dict[str, np.ndarray]], again: Callable) -> None:
+        """Problem, if a result differs from the right one."""
+        cases = self.cases[:len(results)]
+        rights = [named("", self.right(**case), self.outputs) for case in cases]
+        for name in rights[0]:
+            mine, right = [result[name] for result in results], [each[name] for each in rights]
+            wrong = [place for place in range(len(cases)) if not same(mine[place], right[place])]
+            if not wrong:
+                continue
+            which = f"`{name}` of `{self.name}`" if name else f"`{self.name}`"
+            first = wrong[0]
+            where = example(cases[first], mine[first], right[first])
+            if not same(again()[name], mine[-1]):
+                slip = (self.at_random and self.at_random(cases, mine)) or "it draws random numbers of its own"
+            else:
+                slip = self._slip(name, results)
+                slip = slip or _exchanged(name, results, rights)
+            if slip:
+                raise Problem(f"{which} is wrong.  Likely slip: {slip}.", *where)
+            raise Problem(f"{which} is wrong: {self._in_general(cases, mine, right)}.", *where)
+
+    def of_slip(self, slip: Callable) -> list[dict[str, np.ndarray]]:
+        """What the slip gives, as far as the first case whose shapes it cannot take."""
+        made = []
+        with np.errstate(all="ignore"), contextlib.suppress(ValueError, IndexError, TypeError):
+            for case in self.cases:
+                made.append(named("", slip(**case), self.outputs))
+        return made
+
+    def _slip(self, name: str, results: list[dict[str, np.ndarray]]) -> str | None:
+        """The words of the slip that gives all that was returned; else of the first that gives what has this name."""
+        partly = None
+        for words, slip in self.slips.items():
+            made = self.of_slip(slip)
+            if len(made) != len(results) or not all(
+                    name in each and same(mine[name], each[name]) for mine, each in zip(results, made)):
+                continue
+            if all(same(mine[each], those[each]) for mine, those in zip(results, made) for each in mine):
+                return words
+            partly = partly or words
+        return partly
+
+    def _in_general(self, cases: list[dict], mine: list[np.ndarray], right: list[np.ndarray]) -> str:
+        """What can be said of any function."""
+        for one, other in zip(mine, right):
+            if one.shape != other.shape:
+                return f"its shape is {one.shape}, and must be {other.shape}" + _why(one, other)
+        for one, other in zip(mine, right):
+            if not np.isfinite(one).all() and np.isfinite(other).all():
+                kind = "NaN (not a number)" if np.isnan(one).any() else "infinite"
+                return f"{np.count_nonzero(~np.isfinite(one))} of {one.size} numbers are {kind}"
+        told = [place for place, other in enumerate(right) if other.any()]         # where a factor can be seen
+        factors = [_factor(mine[place], right[place]) for place in told]
+        if told and not any(factor is None or abs(factor - 1) < 1e-6 for factor in factors) and not any(
+                one.any() for place, one in enumerate(mine) if place not in told):
+            return self._of_factor([cases[place] for place in told], factors)
+        if all(np.allclose(one, other, rtol=1e-3, atol=1e-3 * np.abs(other).max(initial=0))
+               for one, other in zip(mine, right)):
+            return "it is nearly right, but less exact than rounding explains (rounded constants, or float16)"
+        if all(one.ndim and same(one - one[..., :1], other - other[..., :1]) for one, other in zip(mine, right)):
+            return "the numbers of a row are right but for a constant, the same for the whole row"
+        if all(same(np.sort(one, axis=None), np.sort(other, axis=None)) for one, other in zip(mine, right)):
+            return "these are the right numbers, but they stand in the wrong places"
+        wrong = sum(int(np.count_nonzero(~close(one, other))) for one, other in zip(mine, right))
+        return f"{wrong} of {sum(each.size for each in mine)} numbers are not right, and no common slip explains them"
+
+    def _of_factor(self, cases: list[dict], factors: list[float]) -> str:
+        """A right direction and a wrong length."""
+        if np.allclose(factors, 0):
+            return "all its numbers are 0"
+        if np.allclose(factors, -1):
+            return "the sign is wrong: it is minus the right result"
+        sign = "minus the right result" if factors[0] < 0 else "the right result"
+        direction = "the direction is right, and the length is not: " if factors[0] > 0 else ""
+        for name, number in self.factors.items():
+            values = np.array([number(**case) for case in cases], float)
+            for power, words in ((-1, f"1/{name}"), (1, name), (-2, f"1/{name}^2"), (2, f"{name}^2")):
+                if np.ptp(values) and np.allclose(np.abs(factors), values**power):
+                    much = {-1: f" (divided by {name} once too often)", 1: f" (times {name} once too often, or the "
+                            f"division by {name} is missing)"}.get(power, "")
+                    return f"{direction}it is {sign} times {words}{much}"
+        if np.allclose(factors, factors[0]):
+            return f"{direction}it is {sign} times {factors[0] if factors[0] > 0 else -factors[0]:.4g}"
+        return f"{direction}it is {sign} times a number that differs from case to case"
+
+
+def named(function: str, returned: object, outputs: tuple[str, ...],
+          right: dict[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
+    """Arrays by name: those of a list in a place of their own.  Problem, if `returned` is something else."""
+    if not outputs:
+        return {"": array(f"`{function}`", returned, right and right[""])}
+    if not isinstance(returned, (tuple, list)) or len(returned) != len(outputs):
+        found = f"{len(returned)} things" if isinstance(returned, (tuple, list)) else f"one {type(returned).__name__}"
+        raise Problem(f"`{function}` returns {found}, and must return {len(outputs)}: {', '.join(outputs)}.")
+    made = {}
+    for name, value in zip(outputs, returned):
+        many = right is not None and f"{name}[0]" in right or right is None and isinstance(value, list)
+        if not many:
+            made[name] = array(f"`{name}` of `{function}`", value, right and right[name])
+            continue
+        count = len(value) if right is None else sum(each.startswith(f"{name}[") for each in right)
+        if not isinstance(value, (tuple, list)) or len(value) != count:
+            raise Problem(f"`{name}` of `{function}` must be a list of {count} arrays.")
+        for place, each in enumerate(value):
+            made[f"{name}[{place}]"] = array(f"`{name}[{place}]` of `{function}`", each, None)
+    return made
+
+
+def array(what: str, value: object, right: np.ndarray | None) -> np.ndarray:
+    """The value as an array of numbers; Problem, if it is none."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not (isinstance(value, (np.ndarray, np.generic)) or number):
+        wanted = "a number" if right is not None and right.ndim == 0 else "a NumPy array" + (
+            f" of shape {right.shape}" if right is not None and right.size else "")
+        raise Problem(f"{what} is of type {type(value).__name__}, and must be {wanted}.")
+    made = np.asarray(value)
+    if made.dtype.kind not in "fiub":
+        raise Problem(f"{what} holds {made.dtype} instead of real numbers.")
+    return made if made.dtype.kind == "f" else made.astype(float)
+
+
+def close(mine: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Which entries agree up to the rounding of the student's precision."""
+    unit = 1e-8 if mine.dtype.itemsize >= 8 else 2e-5
+    finite = np.abs(right[np.isfinite(right)])
+    with np.errstate(all="ignore"):
+        return np.isclose(mine, right, rtol=unit, atol=unit * min(finite.max(initial=1), 100), equal_nan=True)
+
+
+def same(mine: np.ndarray, right: np.ndarray) -> bool:
+    """Whether shape and numbers agree."""
+    return mine.shape == right.shape and bool(close(mine, right).all())
+
+
+def _exchanged(name: str, results: list[dict[str, np.ndarray]], rights: list[dict[str, np.ndarray]]) -> str | None:
+    """Words, if what was returned under this name is another one of the results."""
+    for other in rights[0]:
+        if other != name and all(same(mine[name], right[other]) for mine, right in zip(results, rights)):
+            return f"it is `{other}`: the results are returned in the wrong order"
+    return None
+
+
+def _factor(mine: np.ndarray, right: np.ndarray) -> float | None:
+    """c with mine = c right, or None; right is not zero everywhere."""
+    factor = float((mine * right).sum()) / float((right * right).sum())
+    return factor if same(mine, factor * right) else None
+
+
+def _why(mine: np.ndarray, right: np.ndarray) -> str:
+    if mine.ndim == 2 and mine.shape[::-1] == right.shape:
+        return ": it is transposed"
+    if np.squeeze(mine).shape == np.squeeze(right).shape and mine.size:
+        return ": an axis of length 1 is too many or missing (keepdims=True keeps one)"
+    return ""

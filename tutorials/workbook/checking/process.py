@@ -1,0 +1,78 @@
+"""Run a student's code in a process of its own, which is ended where the code does not end by itself.
+
+The answer comes back as a file of JSON.  A watchdog of the standard library (faulthandler) ends the process after the
+time limit, also where a single call of NumPy does not end, and writes down at which line it was.
+"""
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import io
+import json
+import multiprocessing
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+START = 120.0                       # seconds that the start of a process may take on a busy machine
+ANSWER, PLACE = "answer.json", "place.txt"
+# A fork has all modules already.  It is safe on Linux only; elsewhere a new interpreter imports them.
+CONTEXT = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+
+
+def run(work: Callable, arguments: tuple, folder: Path, seconds: float) -> tuple[str, list[str]]:
+    """The answer of work(*arguments), a state and lines, computed in a process of its own; an answer in any case.
+
+    work: a function of a module, since a new interpreter has to find it.  folder: the student's.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        process = CONTEXT.Process(target=_child, args=(work, arguments, scratch, seconds), daemon=True)
+        process.start()
+        try:
+            process.join(seconds + START)
+        finally:
+            endless = process.is_alive()
+            if endless:
+                process.kill()
+                process.join()
+        answer, place = Path(scratch, ANSWER), Path(scratch, PLACE)
+        if answer.exists():
+            state, lines = json.loads(answer.read_text(encoding="utf-8"))
+            return state, lines
+        written = place.read_text(encoding="utf-8", errors="replace") if place.exists() else ""
+        if endless or written.startswith("Timeout"):
+            return "wrong", [f"{_line(written, folder)}it had not ended after {seconds:g} seconds.  Likely slip: a "
+                             "loop whose condition never becomes false."]
+        return "wrong", [f"its process ended without an answer (status {process.exitcode}): is there an os._exit?"]
+
+
+def _child(work: Callable, arguments: tuple, scratch: str, seconds: float) -> None:
+    said = io.StringIO()
+    with open(Path(scratch, PLACE), "w", encoding="utf-8") as place:
+        faulthandler.dump_traceback_later(seconds, exit=True, file=place)
+        try:
+            with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+                state, lines = work(*arguments)
+            printed = said.getvalue().strip().splitlines()
+        except BaseException as problem:                        # the code has changed NumPy, or has closed sys.stdout
+            state, printed = "wrong", []
+            lines = [f"it breaks the check ({type(problem).__name__}: {problem}).  Does the code change NumPy or sys?"]
+        faulthandler.cancel_dump_traceback_later()
+    if printed:
+        more = f" and {len(printed) - 1} more lines" if len(printed) > 1 else ""
+        lines = [*lines, f"(Your code prints: {printed[0][:60]!r}{more}.  Remove the print when you are done.)"]
+    unfinished = Path(scratch, ANSWER + ".part")                # a file that is there is whole
+    unfinished.write_text(json.dumps([state, lines]), encoding="utf-8")
+    unfinished.rename(Path(scratch, ANSWER))
+    os._exit(0)                                                 # do not wait for threads that the code has left behind
+
+
+def _line(traceback: str, folder: Path) -> str:
+    """The innermost line of the student's files in what the watchdog wrote: "line 7 of 04_two_arg_maxes.py: "."""
+    for path, number in re.findall(r'File "(.*)", line (\d+)', traceback):
+        if Path(path).parent == folder:
+            return f"line {number} of {Path(path).name}: "
+    return ""

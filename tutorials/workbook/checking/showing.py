@@ -1,0 +1,67 @@
+"""Numbers and messages as they are printed."""
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+MOST = 12                                       # numbers of an array that are shown
+PLAIN = {"✓": "ok", "✗": "x", "…": "...", "ε": "eps", "γ": "gamma", "−": "-", "×": "x",
+         "█": "#", "░": "."}
+
+
+def shown(value: object) -> str:
+    """A number or an array in one line; a large array by its shape."""
+    if callable(value):
+        return " ".join((value.__doc__ or "a function").split()).rstrip(".")
+    if isinstance(value, list):
+        small = sum(each.size for each in value) <= MOST
+        return "[" + ", ".join(map(shown, value)) + "]" if small else f"({len(value)} arrays)"
+    value = np.asarray(value)
+    if value.size > MOST:
+        return f"(array of shape {value.shape})"
+    if value.ndim == 0:
+        return f"{value.item():.5g}" if value.dtype.kind == "f" else str(value.item())
+    with np.printoptions(precision=4, suppress=bool(np.abs(value).max(initial=0) < 1e5), floatmode="maxprec",
+                         linewidth=10_000):
+        return re.sub(r"(?<=\[) | (?=\])|\.(?=[ \]])", "", " ".join(str(value).split())).replace(" ]", "]")
+
+
+def example(case: dict[str, object], mine: np.ndarray, right: np.ndarray) -> tuple[str, str]:
+    """The arguments, and the two results, in two lines; of large arrays the first number that differs."""
+    if mine.shape == right.shape:
+        case, mine, right = _one_row(case, mine, right)
+    given = "For " + ", ".join(f"{name} = {shown(value)}" for name, value in case.items())
+    if mine.shape != right.shape:
+        return given, f"yours has the shape {mine.shape}, right is {right.shape}."
+    if right.size <= MOST:
+        return given, f"yours is {shown(mine)}, right is {shown(right)}."
+    place = _first_difference(mine, right)
+    return given, f"at {list(place)} yours is {shown(mine[place])}, right is {shown(right[place])}."
+
+
+def _one_row(case: dict[str, object], mine: np.ndarray, right: np.ndarray) -> tuple[dict, np.ndarray, np.ndarray]:
+    """The first row that differs alone, where all arrays have a row for each row of the result."""
+    tables = {name: value for name, value in case.items() if isinstance(value, np.ndarray) and value.ndim > 1}
+    B = len(right) if right.ndim else 0
+    if B < 2 or not tables or any(len(value) != B for value in tables.values()) or any(
+            isinstance(value, list) for value in case.values()):
+        return case, mine, right
+    row = slice(first := _first_difference(mine, right)[0], first + 1)
+    return case | {name: value[row] for name, value in tables.items()}, mine[row], right[row]
+
+
+def _first_difference(mine: np.ndarray, right: np.ndarray) -> tuple[int, ...]:
+    differs = ~np.isclose(mine, right, rtol=1e-5, atol=1e-8, equal_nan=True)
+    return tuple(int(each) for each in np.argwhere(differs)[0])
+
+
+def plain(text: str, encoding: str | None) -> str:
+    """The text as a stream of this encoding can write it: signs that it has not are spelt in ASCII."""
+    try:
+        text.encode(encoding or "ascii")
+        return text
+    except (UnicodeEncodeError, LookupError):
+        for sign, ascii_text in PLAIN.items():
+            text = text.replace(sign, ascii_text)
+        return text.encode("ascii", "replace").decode()

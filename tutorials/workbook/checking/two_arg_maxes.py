@@ -1,0 +1,86 @@
+"""4. The difference of two arg maxes: the slips of `refimpl.check`, and those in the result.
+
+check.slips describes a slip by the scores of the two arg maxes and a factor; here they are evaluated.
+"""
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+from scipy.special import softmax
+
+from checking.arg_max import one_hot
+from checking.core import Task
+from checking.problems import perturbed
+from refimpl import direct
+from refimpl.check import slips as known
+
+
+def _arg_max(score: known.Score | None, h, f, noise) -> np.ndarray | float:
+    """One-hot vectors (B, k) of the winner of these scores; 0 if the term is left out."""
+    if score is None:
+        return 0.0
+    return one_hot(score.h * (softmax(h, axis=1) if score.probabilities else h) + score.f * f + score.noise * noise)
+
+
+def _table(eps: float) -> dict[str, known.Slip]:
+    return known.slips(SimpleNamespace(eps=eps, h=np.zeros((1, 1))))
+
+
+def _evaluated(name: str, sign: float):
+    def slip(h, f, eps, noise):
+        each = _table(eps)[name]
+        return sign * (_arg_max(each.plus, h, f, noise) - _arg_max(each.minus, h, f, noise)) * each.unit
+    return slip
+
+
+def _unshared(cases: list[dict], mine: list[np.ndarray]) -> str | None:
+    """Which of the two arg maxes is right where a function draws noise of its own."""
+    (h, f, eps, noise), g = cases[-1].values(), mine[-1]
+    z_star, z_eps = one_hot(h + noise), one_hot(h + eps * f + noise)
+    if g.shape != h.shape:
+        return None
+    if (z_star[g < 0] == 1).all():
+        return "the second arg max draws its own noise; both must have the same"
+    if (z_eps[g > 0] == 1).all():
+        return "the first arg max draws its own noise; both must have the same"
+    return "it draws noise of its own; both arg maxes must have the noise that is given"
+
+
+def _pair(h, f, eps, noise):
+    return one_hot(h + eps * f + noise), one_hot(h + noise)
+
+
+SLIPS = {
+    "the division by eps is missing": lambda h, f, eps, noise: np.subtract(*_pair(h, f, eps, noise)),
+    "it is divided by eps twice: it has the right direction and is 1/eps too large":
+        lambda h, f, eps, noise: np.subtract(*_pair(h, f, eps, noise)) / eps**2,
+    "it is multiplied by eps, and must be divided by eps":
+        lambda h, f, eps, noise: np.subtract(*_pair(h, f, eps, noise)) * eps,
+    "it is divided by 2 eps, which belongs to the two-sided difference":
+        lambda h, f, eps, noise: np.subtract(*_pair(h, f, eps, noise)) / (2 * eps),
+    "it is the two-sided difference (z(-eps) in the place of z*); it is a good estimate too, but not the one asked for":
+        _evaluated(known.TWO_SIDED, 1),
+    "z(-eps) stands in the place of z*: the first arg max must be without f": lambda h, f, eps, noise: (
+        one_hot(h + eps * f + noise) - one_hot(h - eps * f + noise)) / eps,
+    "z(eps) and z* stand in the wrong order, so that the sign is wrong (z(eps) comes first)":
+        lambda h, f, eps, noise: -np.subtract(*_pair(h, f, eps, noise)) / eps,
+    "only the division of the second term by eps is there: brackets around the difference are missing":
+        lambda h, f, eps, noise: _pair(h, f, eps, noise)[0] - _pair(h, f, eps, noise)[1] / eps,
+    "the difference of the indices is taken, and must be that of the one-hot vectors": lambda h, f, eps, noise: (
+        (h + eps * f + noise).argmax(axis=1) - (h + noise).argmax(axis=1)) / eps,
+    "it is multiplied by f: f takes part in the arg max only": lambda h, f, eps, noise: f * np.subtract(
+        *_pair(h, f, eps, noise)) / eps,
+    "it is the mean over the rows; each row must keep its own estimate": lambda h, f, eps, noise: (
+        np.subtract(*_pair(h, f, eps, noise)) / eps).mean(axis=0),
+    "it is the exact mean (q_eps - q) / eps; here the two arg maxes are asked for": lambda h, f, eps, noise: (
+        softmax(h + eps * f, axis=1) - softmax(h, axis=1)) / eps,
+}
+for _name, _slip in _table(0.5).items():
+    if _name not in known.ACCEPTED:
+        SLIPS[_slip.words] = _evaluated(_name, 1)
+        if _slip.negated:
+            SLIPS[_slip.negated] = _evaluated(_name, -1)
+
+TASKS = (Task("direct_gradient", direct.gradient, perturbed("h", "f", "eps", "noise"), SLIPS, factors={
+    "eps": lambda eps, **rest: eps, "B": lambda h, **rest: len(h)}, at_random=_unshared),)

@@ -1,0 +1,36 @@
+"""10. The encoder-decoder, and its bound by enumeration.
+
+The encoder gives an image x the scores h of k values, and the decoder gives each value z the logits a of all pixels.
+The decoder does not see x, so it runs once for all values: its input is the table of the k one-hot vectors, np.eye(k).
+With the scores f of all values the bound is a sum over z, exact and without noise.
+
+    r, h = network(x, W1, b1, W2, b2)            encoder
+    s, a = network(one-hot z, V1, c1, V2, c2)    decoder, a row for each z
+    f    = score(x, a)                           log p(x given z)
+    -log p(x) <= -ELBO = -sum_z q(z) f(z) + KL
+
+weights is the list [W1, b1, W2, b2, V1, c1, V2, c2].  Shapes: x (B, D), r (B, H), h, f, q, log_q (B, k), s (k, H),
+a (k, D).  Units: h and a are pure numbers, f and the bound are in nats, the bound is a mean over the images.
+"""
+from importlib import import_module
+
+import numpy as np
+
+law = import_module("02_arg_max").law
+network = import_module("06_layers").network
+score = import_module("07_bernoulli_score").score
+kl = import_module("08_kl").kl
+
+
+def forward(weights: list[np.ndarray], x: np.ndarray) -> tuple[np.ndarray, ...]:
+    """r, h, s, a, f, q, log_q of a batch of images x (B, D)."""
+    W1, b1, W2, b2, V1, c1, V2, c2 = weights
+    r, h = network(x, W1, b1, W2, b2)
+    s, a = network(np.eye(len(V1), dtype=V1.dtype), V1, c1, V2, c2)
+    return r, h, s, a, score(x, a), *law(h)
+
+
+def bound(weights: list[np.ndarray], x: np.ndarray) -> float:
+    """-ELBO of the images x (B, D): one number, the mean over the images."""
+    *_, f, q, log_q = forward(weights, x)
+    return float((-(q * f).sum(axis=1) + kl(q, log_q)).mean(dtype=np.float64))
