@@ -220,6 +220,18 @@ def functions(options: argparse.Namespace) -> int:
     return 0
 
 
+def lecture(options: argparse.Namespace) -> int:
+    from refimpl.report import lecture
+
+    print("\n".join(f"{number:2d}  {title}" for number, (title, _) in enumerate(lecture.pages(), start=1)))
+    if options.write:
+        lecture.write()
+        print(f"Written: {lecture.PDF}")
+    else:
+        print(f"Nothing was written; --write draws these pages into {lecture.PDF}.")
+    return 0
+
+
 def tutorial_runs(options: argparse.Namespace) -> int:
     from refimpl.experiments.training import tutorial_runs
 

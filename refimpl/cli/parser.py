@@ -164,6 +164,10 @@ def _add_made(make: Commands) -> None:
     functions = command("functions", commands.functions, "tutorials/functions.md, the page of the public functions")
     functions.add_argument("--write", action="store_true", help=f"{OVERWRITES}; without it the page is only printed")
 
+    lecture = command("lecture", commands.lecture, "tutorials/lecture/lecture.pdf, the pages that a lecturer shows")
+    lecture.add_argument("--write", action="store_true", help=f"draw the pages and {OVERWRITES}; "
+                         "without it the pages are only listed")
+
     sheet = make.add("Writes the file that you name", "faces-sheet", commands.faces_sheet,
                      "a picture of the drawn faces with every combination of attributes")
     sheet.add_argument("--save", type=Path, required=True, metavar="FILE", help=SAVED)
