@@ -16,7 +16,7 @@ DRAWS = 100                             # of the mean whose error is drawn
 
 def race(figure: Figure) -> None:
     """One draw as three clocks, and their times after eps f has changed their speed."""
-    ax, eps = figure.add_axes((0.27, 0.16, 0.69, 0.40)), 0.9
+    ax, eps = figure.add_axes((0.27, 0.16, 0.69, 0.37)), 0.9
     noise = clocks.chosen_draw()
     first = clocks.times(H, noise)
     second = np.exp(-eps * F) * first
@@ -31,15 +31,16 @@ def race(figure: Figure) -> None:
     z_star, z_eps = direct.argmax_pair(H, F, eps, noise)
     q = gumbel.choice_probabilities(H)
     shares = ", ".join(f"{name} {share:.3f}" for name, share in zip(NAMES, q))
-    slide.formula(figure, 0.04, 0.725, r"Clock $z$ rings with rate $e^{h(z)}$, so $P(z^{\star} = z) = \mathrm{softmax}(h)(z)$: "
-                  + shares, 22)
-    slide.formula(figure, 0.04, 0.635, f"○ first race: z* = {NAMES[z_star]}     ● times × exp(−ε f), ε = {eps:g}: "
+    slide.formula(figure, 0.04, 0.74, r"Clock $z$ rings with rate $e^{h(z)}$. It is the first with the chance "
+                  r"$\mathrm{softmax}(h)(z)$:", 22)
+    slide.formula(figure, 0.04, 0.67, shares + " (Theorem 2)", 22)
+    slide.formula(figure, 0.04, 0.59, f"○ first race: z* = {NAMES[z_star]}     ● times × exp(−ε f), ε = {eps:g}: "
                   f"z(ε) = {NAMES[z_eps]}", 22)
 
 
 def joint_law(figure: Figure) -> None:
     """P(z* = i, z(eps) = j) with its sums, as in the explorer."""
-    ax, eps = figure.add_axes((0.12, 0.17, 0.47, 0.55)), 0.5
+    ax, eps = figure.add_axes((0.13, 0.17, 0.46, 0.55)), 0.5
     panels.law(ax, H, F, eps, NAMES)
     ax.set_title("")
     ax.grid(visible=False)
@@ -48,7 +49,7 @@ def joint_law(figure: Figure) -> None:
     lines = (f"ε = {eps:g}", f"the same winner: {np.trace(law):.1%}", "", "never down in f:",
              *(f"{NAMES[i]} → {NAMES[j]}:  {law[i, j]:g}" for i, j in ((0, 1), (0, 2), (2, 1))))
     for place, words in enumerate(lines):
-        slide.formula(figure, 0.65, 0.68 - 0.075 * place, words, 26)
+        slide.formula(figure, 0.64, 0.68 - 0.075 * place, words, 24)
 
 
 def sharing(figure: Figure) -> None:
@@ -57,17 +58,15 @@ def sharing(figure: Figure) -> None:
     q, q_eps = gumbel.choice_probabilities(H), gumbel.choice_probabilities(H + eps[:, None] * F)
     fresh = ((q * (1 - q) + q_eps * (1 - q_eps)) / eps[:, None] ** 2).sum(axis=1)
     shared = direct.variance(H, F, eps).sum(axis=-1)
-    for values, colour, words in ((fresh, plots.FURTHER[0], "fresh noise for the second arg max"),
-                                  (shared, plots.FURTHER[1], "the same noise for both")):
+    for values, colour, words, place in ((fresh, plots.FURTHER[0], "fresh noise for the second arg max", (0.017, 8e3)),
+                                         (shared, plots.FURTHER[1], "the same noise for both", (0.0115, 1.6))):
         ax.loglog(eps, values, color=colour, linewidth=5)
-        ax.text(0.0115, values[0] * (0.13 if values is shared else 1.2), words, color=colour, fontsize=24)
         slope = np.log(values[1] / values[0]) / np.log(eps[1] / eps[0])
-        ax.text(0.0115, values[0] * (0.05 if values is shared else 0.5) / 1.6, f"slope {slide.number(slope, 2)}" if
-                values is shared else "", color=colour, fontsize=24)
+        ax.text(*place, f"{words}: slope {slide.number(slope, 2)}", color=colour, fontsize=24)
     ratio = (fresh / shared)[np.abs(eps - 0.1).argmin()]
-    ax.text(0.98, 0.93, f"at ε = 0.1: {ratio:.0f} times the variance\nwithout sharing", transform=ax.transAxes, ha="right",
+    ax.text(0.98, 0.74, f"at ε = 0.1: {ratio:.0f} times\nthe variance", transform=ax.transAxes, ha="right",
             va="top", fontsize=24)
-    ax.set(xlabel="ε, 1/nat", ylabel="variance of one estimate", xlim=(0.01, 1))
+    ax.set(xlabel="ε, 1/nat", ylabel="variance of one estimate", xlim=(0.01, 1), ylim=(0.2, 3e4))
     log_ticks(ax, (0.01, 0.1, 1))
 
 
@@ -88,9 +87,9 @@ def errors(figure: Figure) -> None:
     ax.loglog(eps, bias, "--", color=plots.FURTHER[0], label="bias")
     ax.loglog(eps, deviation, ":", color=plots.FURTHER[1], linewidth=5, label="standard deviation")
     ax.plot(best, least, "o", color=plots.TRUTH, markersize=16)
-    ax.annotate(f"best ε = {best:.2f},  error {least:.2f} nats", (best, least), (0.42, 0.06), textcoords="axes fraction",
+    ax.annotate(f"best ε = {best:.2f},  error {least:.2f} nats", (best, least), (0.28, 0.06), textcoords="axes fraction",
                 fontsize=24, arrowprops=dict(arrowstyle="-", color="0.4", linewidth=2, shrinkB=10))
-    ax.set(xlabel=f"ε, 1/nat  (mean of {DRAWS} estimates)", ylabel="nats", xlim=(0.01, 10), ylim=(1e-3, 3))
+    ax.set(xlabel=f"ε, 1/nat  (mean of {DRAWS} estimates)", ylabel="nats", xlim=(0.01, 10), ylim=(2e-3, 20))
     ax.legend(loc="upper right", borderaxespad=0)
     log_ticks(ax, (0.01, 0.1, 1, 10))
 
@@ -101,14 +100,14 @@ def tilted(figure: Figure) -> None:
     ax.semilogx(eps, direct.tilted_objective(H, F, eps), color=plots.colour("direct"), linewidth=6)
     for height, words, shift in ((exact.expectation(H, F), "E f: what we want to raise", 0.06), (F.max(), "max f", -0.14)):
         ax.axhline(height, color="0.3", linestyle=":")
-        ax.text(0.011 if shift < 0 else 8, height + shift, f"{words} = {slide.number(float(height), 2)}")
+        ax.text(0.011 if shift < 0 else 1.3, height + shift, f"{words} = {slide.number(float(height), 2)}")
     one = float(direct.tilted_objective(H, F, 1.0))
     ax.plot(1, one, "o", markersize=16, color=plots.TRUTH)
     ax.text(1.25, one - 0.10, r"$\epsilon = 1$:  $\log E\,e^{f}$ = " + slide.number(one, 2))
     ax.set(xlabel="ε, 1/nat", ylabel="nats", xlim=(0.01, 100))
     log_ticks(ax, (0.01, 0.1, 1, 10, 100))
-    slide.formula(figure, 0.10, 0.715, r"$E\,g\;=\;\frac{q_\epsilon - q}{\epsilon}\;=\;\nabla_{\!h}\,T,\qquad "
-                  r"T\;=\;\frac{1}{\epsilon}\,\log E_q\,e^{\epsilon f}$", 32)
+    slide.formula(figure, 0.10, 0.715, r"$E\,g\;=\;\dfrac{q_\epsilon - q}{\epsilon}\;=\;\nabla_{\!h}\,T,\qquad "
+                  r"T\;=\;\dfrac{1}{\epsilon}\,\log E_q\,e^{\epsilon f}$", 32)
 
 
 def atoms(figure: Figure) -> None:
@@ -124,4 +123,4 @@ def atoms(figure: Figure) -> None:
             fontsize=26, va="bottom")
     ax.set(xlabel="ε, 1/nat", ylabel="mean of the estimate", xlim=(0.001, 1), ylim=(0.2, 900))
     log_ticks(ax, (0.001, 0.01, 0.1, 1))
-    slide.formula(figure, 0.10, 0.72, "h = (0, 0),  f = (0, 2),  noise +1 or −1: in half of all draws the values tie.", 24)
+    slide.formula(figure, 0.10, 0.72, "h = (0, 0),  f = (0, 2),  noise +1 or −1: half of all draws tie.", 24)

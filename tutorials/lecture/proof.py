@@ -24,7 +24,7 @@ def density(t: np.ndarray | float) -> np.ndarray:
     return chance(t) * (1 - chance(t))
 
 
-def strip(ax: Axes, before: float, after: float, words: tuple[str, str], limits: tuple[float, float]) -> None:
+def strip(ax: Axes, before: float, after: float, words: tuple[str, str], limits: tuple[float, float], top: float = 0.29) -> None:
     """The density, a wall before and after it moves, and the draws in between, in the colour of their new winner."""
     t = np.linspace(*limits, 601)
     ax.plot(t, density(t), color=plots.TRUTH)
@@ -32,7 +32,7 @@ def strip(ax: Axes, before: float, after: float, words: tuple[str, str], limits:
     ax.fill_between(inside, density(inside), color=COLOURS[0] if after > before else COLOURS[1], alpha=0.65)
     for place, dash, word in ((before, "-", words[0]), (after, "--", words[1])):
         ax.axvline(place, color=plots.TRUTH, linestyle=dash, label=word)
-    ax.set(xlim=limits, ylim=(0, 0.29), xlabel="γ(coat) − γ(shirt)")
+    ax.set(xlim=limits, ylim=(0, top), xlabel="γ(coat) − γ(shirt)")
 
 
 def wall(figure: Figure) -> None:
@@ -44,7 +44,7 @@ def wall(figure: Figure) -> None:
     for x, z in ((-4.6, 0), (2.6, 1)):
         ax.text(x, 0.075, f"{NAMES[z]} wins", fontsize=26, color=walls.readable(COLOURS[z]),
                 bbox=dict(facecolor=COLOURS[z], edgecolor="none", pad=5))
-    ax.text(2.6, 0.15, f"{chance(after) - chance(place):.1%} of the draws\nchange from coat to shirt", va="center")
+    ax.text(1.6, 0.2, f"{chance(after) - chance(place):.1%} of the draws\nchange from coat to shirt", va="center")
     ax.legend(loc="upper left", borderaxespad=0)
 
 
@@ -53,33 +53,33 @@ def two_moves(figure: Figure) -> None:
     place, step, difference = H[0] - H[1], 0.3, F[1] - F[0]
     tiny = 1e-4
     moves = (("raise h(coat) by δ", place - step, (chance(place) - chance(place - tiny)) / tiny * difference,
-              r"$\frac{\partial}{\partial h_1} E f(z^{\star})$"),
+              r"\dfrac{\partial}{\partial h_1} E f(z^{\star})"),
              ("mix in ε f", place - step * difference,
-              (chance(place) - chance(place - tiny * difference)) / tiny, r"$\frac{q_\epsilon(1) - q(1)}{\epsilon}$"))
+              (chance(place) - chance(place - tiny * difference)) / tiny, r"\dfrac{q_\epsilon(1) - q(1)}{\epsilon}"))
     for box, (title, after, slope, left_side) in zip((slide.LEFT, slide.RIGHT), moves):
         ax = figure.add_axes((box[0], 0.36, box[2], 0.35))
-        strip(ax, place, after, ("before", "after"), (-2.5, 3.5))
+        strip(ax, place, after, ("before", "after"), (-2.5, 3.5), top=0.4)
         ax.set_title(title, pad=10)
         ax.set(yticks=(0, 0.1, 0.2))
-        slide.formula(figure, box[0] + 0.03, 0.155, left_side + r"$\;=\;(f_1 - f_0)\,\rho\;=$", 30)
-        slide.formula(figure, box[0] + 0.285, 0.152, slide.number(slope), 28)
+        slide.formula(figure, box[0] + 0.2, 0.155, f"${left_side} = (f_1 - f_0)\\,\\rho = {slope:.3f}$", 25, ha="center")
     figure.axes[0].legend(loc="upper left", borderaxespad=0)
     slide.formula(figure, 0.5, 0.045, f"ρ = {density(place):.3f}: the density of the noise at the wall", 24, ha="center")
 
 
 def cloud(figure: Figure) -> None:
-    """The two Ys and 2,000 draws at eps = 1, with a key."""
-    ax, eps = figure.add_axes((0.07, 0.13, 0.36, 0.64)), 1.0
-    drawn = walls.draw_cloud(ax, H, F, eps, NOISE[:2000], legend=False, size=1.75)
+    """The two Ys and 800 draws at eps = 1, with a key."""
+    ax, eps = figure.add_axes((0.085, 0.13, 0.36, 0.64)), 1.0
+    drawn = walls.draw_cloud(ax, H, F, eps, NOISE[:800], legend=False, size=1.75)
     ax.set(xticks=(-4, -2, 0, 2, 4), yticks=(-4, -2, 0, 2, 4))
     ax.grid(visible=False)
+    drawn.key[2].set_markersize(16)
     drawn.key[2].set_label("changes its winner:\nring old, inside new")
-    figure.legend(handles=drawn.key, loc="upper left", bbox_to_anchor=(0.53, 0.74), fontsize=24, handlelength=1.8,
+    figure.legend(handles=drawn.key, loc="upper left", bbox_to_anchor=(0.54, 0.74), fontsize=24, handlelength=1.8,
                   labelspacing=0.7)
     share = 1 - direct.stay_probability(H, F, eps).sum()
-    for height, words in ((0.34, f"ε = {eps:g}: {drawn.moved} of these {len(NOISE[:2000]):,} draws"),
-                          (0.27, f"change their winner;"), (0.20, f"of all noise it is {share:.1%}, exactly.")):
-        slide.formula(figure, 0.55, height, words, 26)
+    for height, words in ((0.34, f"ε = {eps:g}: {drawn.moved} of these {len(NOISE[:800])} draws"),
+                          (0.27, "change their winner;"), (0.20, f"of all noise it is {share:.1%}, exactly.")):
+        slide.formula(figure, 0.56, height, words, 24)
 
 
 def three_clouds(figure: Figure) -> None:
@@ -90,7 +90,7 @@ def three_clouds(figure: Figure) -> None:
         drawn = walls.draw_cloud(ax, H, F, eps, noise, legend=False, size=1.35)
         slide.bare(ax)
         ax.set(xlabel="", ylabel="")
-        ax.set_title(f"ε = {eps:g}: {drawn.moved} of {len(noise)} change", pad=8)
+        ax.set_title(f"ε = {eps:g}: {drawn.moved} of {len(noise)} change", pad=8, fontsize=20)
         figure.text(0.175 + 0.325 * place, 0.175, estimate_line(eps, noise), ha="center", fontsize=20)
     figure.text(0.5, 0.105, "gradient in h(shirt): draws that come, less draws that leave, over ε × draws", ha="center",
                 fontsize=22)
@@ -106,11 +106,11 @@ def jacobian() -> np.ndarray:
 def two_sides(figure: Figure) -> None:
     """The Y with the density along each arm, and the table of the derivatives of q, which is symmetric."""
     ax, J = figure.add_axes((0.05, 0.10, 0.37, 0.66)), jacobian()
-    walls.draw_cloud(ax, H, F, 1e-9, NOISE[:1], legend=False, size=1.7)
+    walls.draw_cloud(ax, H, F, 1e-9, NOISE[:0], legend=False, size=1.7)
     slide.bare(ax)
     ax.set(xlabel="", ylabel="")
     for (i, j), (near, far) in zip(walls.WALLS, walls.y_lines(H)):
-        ax.text(*(0.35 * near + 0.65 * far), f"ρ = {-J[i, j]:.3f}", ha="center", va="center", bbox=BOX)
+        ax.text(*(0.35 * near + 0.65 * far), f"ρ = {-J[i, j]:.3f}", ha="center", va="center", bbox=BOX, zorder=9)
     slide.formula(figure, 0.50, 0.70, r"$\frac{\partial q_i}{\partial h_j}\;=\;-\rho_{ij}\;=\;\frac{\partial q_j}{\partial h_i}$",
                   38)
     table = figure.add_axes((0.62, 0.10, 0.34, 0.42))
@@ -132,27 +132,27 @@ def order(figure: Figure) -> None:
              (r"$\partial_\epsilon\, \partial_h G\,|_{\epsilon=0} = \lim\,\frac{1}{\epsilon}\,"
               r"E\,[\mathrm{onehot}(z(\epsilon)) - \mathrm{onehot}(z^{\star})]$", slide.vector(ways[1])))
     for place, (text, words) in enumerate(steps):
-        height = (0.70, 0.60, 0.43, 0.33)[place]
+        height = (0.71, 0.61, 0.46, 0.36)[place]
         slide.formula(figure, 0.05, height, text, 28)
-        slide.formula(figure, 0.955, height, words, 24, ha="right", color=plots.FURTHER[place // 2])
-    slide.formula(figure, 0.5, 0.14, "G is smooth (Schwarz), so both orders agree: Theorem 1.", 28, ha="center")
+        slide.formula(figure, 0.955, height - 0.1 * (place == 3), words, 24, ha="right", color=plots.FURTHER[place // 2])
+    slide.formula(figure, 0.5, 0.13, "G is smooth (Schwarz), so both orders agree: Theorem 1.", 28, ha="center")
 
 
 def numbers(figure: Figure) -> None:
     """Sampled means with their errors, the exact mean at each eps, and the gradient."""
     ax, grid, draws = figure.add_axes(slide.WHOLE), np.geomspace(0.02, 4, 12), 40_000
-    fine, truth, rng = np.geomspace(0.014, 5.5, 200), exact.gradient(H, F), np.random.default_rng(7)
+    fine, truth, rng = np.geomspace(0.006, 5.5, 200), exact.gradient(H, F), np.random.default_rng(7)
     sampled = [direct.gradient(H, F, eps, gumbel.sample((draws, 3), rng)) for eps in grid]
     for z in range(3):
         ax.axhline(truth[z], color=COLOURS[z], linestyle=":", linewidth=3)
         ax.plot(fine, direct.expected_gradient(H, F, fine)[:, z], color=COLOURS[z])
         ax.errorbar(grid, [g[:, z].mean() for g in sampled], [2 * g[:, z].std() / np.sqrt(draws) for g in sampled],
                     fmt="o", color=COLOURS[z], markersize=10, elinewidth=3)
-        ax.text(5.7, direct.expected_gradient(H, F, 5.5)[z] + (-0.02, 0, 0.02)[z], NAMES[z], color=COLOURS[z], va="center")
+        ax.text(0.0065, truth[z] + 0.02, NAMES[z], color=COLOURS[z], va="bottom", fontsize=24)
     for look, words in ((":", "gradient of E f, exact"), ("-", "mean at this ε, exact")):
         ax.plot([], [], look, color="0.3", label=words)
     ax.errorbar([], [], [], fmt="o", color="0.3", markersize=10, label=f"{draws:,} draws, ± 2 s.e.")
-    ax.set(xscale="log", xlim=(0.014, 9.5), ylim=(-0.5, 0.42), xlabel="ε, 1/nat", ylabel="gradient in h, nats")
+    ax.set(xscale="log", xlim=(0.006, 5.5), ylim=(-0.46, 0.72), xlabel="ε, 1/nat", ylabel="gradient in h, nats")
     ax.set_xticks([0.02, 0.1, 0.5, 1, 4], ["0.02", "0.1", "0.5", "1", "4"])
     ax.minorticks_off()
-    ax.legend(loc="lower right", bbox_to_anchor=(0.86, 0.0), borderaxespad=0.1)
+    ax.legend(loc="upper right", borderaxespad=0)

@@ -19,8 +19,8 @@ SETTINGS = {"font.size": LABEL, "axes.labelsize": LABEL, "axes.titlesize": LABEL
             "axes.linewidth": 1.5, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
             "axes.axisbelow": True, "grid.color": "0.9", "grid.linewidth": 1.2, "mathtext.fontset": "cm",
             "figure.dpi": 100}
-WHOLE = (0.10, 0.14, 0.86, 0.60)        # where a single picture stands: left, bottom, width, height, of the page
-LEFT, RIGHT = (0.08, 0.14, 0.40, 0.60), (0.57, 0.14, 0.40, 0.60)
+WHOLE = (0.11, 0.14, 0.85, 0.60)        # where a single picture stands: left, bottom, width, height, of the page
+LEFT, RIGHT = (0.08, 0.14, 0.40, 0.56), (0.57, 0.14, 0.40, 0.56)
 
 
 def new(title: str, number: int) -> Figure:

@@ -11,7 +11,7 @@ from refimpl.plots import walls
 H, F, NAMES, COLOURS = walls.H, walls.F, walls.NAMES, walls.COLOURS
 DIRECTION = np.array([1.0, 0.0, -1.0])          # a weight w moves score from the dress to the shirt
 NOISE = gumbel.sample((100_000, 3), np.random.default_rng(1))
-THEOREM = (r"$\nabla_{\!w}\; E_\gamma\, [\,f(z^{\star})\,]\;\;=\;\;\lim_{\epsilon \to 0}\;\frac{1}{\epsilon}\;"
+THEOREM = (r"$\nabla_{\!w}\; E_\gamma\, [\,f(z^{\star})\,]\;\;=\;\;\lim_{\epsilon \to 0}\;\dfrac{1}{\epsilon}\;"
            r"E_\gamma\,[\,\nabla_{\!w} h_w(z(\epsilon)) - \nabla_{\!w} h_w(z^{\star})\,]$")
 
 
@@ -21,7 +21,7 @@ def opening(figure: Figure) -> None:
     walls.draw_cloud(ax, H, F, 1.0, NOISE[:600], legend=False, size=1.5)
     slide.bare(ax)
     ax.set(xlabel="", ylabel="")
-    for height, words, size in ((0.66, "Direct optimisation through arg max", 30), (0.56, "seen, proved, and computed", 26),
+    for height, words, size in ((0.66, "Direct optimisation through arg max", 26), (0.56, "seen, proved, and computed", 24),
                                 (0.30, "after G. Lorberbom, A. Gane, T. Jaakkola\nand T. Hazan, NeurIPS 2019", 22),
                                 (0.18, "arXiv 1806.02867", 22)):
         slide.formula(figure, 0.05, height, words, size)
@@ -29,8 +29,10 @@ def opening(figure: Figure) -> None:
 
 def choice(figure: Figure) -> None:
     """Scores, scores and one draw of the noise, and f of the winner, as bars."""
-    z_star = int(gumbel.argmax(H, NOISE[3]))
-    panels = (("the encoder: h", H), ("one draw of the noise: h + γ", H + NOISE[3]), ("the decoder: f, nats", F))
+    won = gumbel.argmax(H, NOISE[:1000])
+    place = np.flatnonzero((won != H.argmax()) & (np.abs(H + NOISE[:1000]).min(axis=1) > 0.3))[0]
+    z_star, sums = won[place], H + NOISE[place]         # a draw in which the noise decides, and no bar is too low
+    panels = (("the encoder: h", H), ("one draw of noise: h + γ", sums), ("the decoder: f, nats", F))
     for place, (title, heights) in enumerate(panels):
         ax = figure.add_axes((0.05 + 0.325 * place, 0.17, 0.26, 0.50))
         for z, height in enumerate(heights):
@@ -57,8 +59,8 @@ def staircase(figure: Figure) -> None:
     ax.plot(w, of_draws[:, 0], color=plots.FURTHER[1], label="one draw")
     ax.plot(w, of_draws.mean(axis=1), color=plots.FURTHER[0], label="mean of ten draws")
     ax.plot(w, exact.expectation(scores(w), F), color=plots.TRUTH, linewidth=5, label="mean over all noise, exact")
-    ax.set(xlabel="weight w", ylabel="f(z*), nats", xlim=(-3, 3), ylim=(-1.55, 1.15))
-    ax.legend(loc="lower right", bbox_to_anchor=(1.0, 0.02))
+    ax.set(xlabel="weight w", ylabel="f(z*), nats", xlim=(-3, 3), ylim=(-2.2, 1.2))
+    ax.legend(loc="lower right", borderaxespad=0.1, handlelength=1.2)
 
 
 def theorem(figure: Figure) -> None:
@@ -73,9 +75,9 @@ def theorem(figure: Figure) -> None:
 
 
 def three_winners(eps: np.ndarray) -> np.ndarray:
-    """(len(eps), 3): the lines of the first draw in which all three values win somewhere."""
+    """(len(eps), 3): the lines of the draw, of a thousand, in which no value wins on a short interval only."""
     lines = eps[None, :, None] * F + H + NOISE[:1000, None, :]
-    return lines[[len(set(row)) for row in lines.argmax(axis=2).tolist()].index(3)]
+    return lines[(lines.argmax(axis=2)[..., None] == np.arange(3)).sum(axis=1).min(axis=1).argmax()]
 
 
 def danskin_lines(figure: Figure) -> None:
@@ -90,10 +92,10 @@ def danskin_lines(figure: Figure) -> None:
         right.plot(eps[winner == z], F[winner[winner == z]], color=COLOURS[z], linewidth=9, solid_capstyle="butt")
     left.set_title("one draw: ε f + h + γ", pad=12)
     right.set_title("slope of the maximum, nats", pad=12)
-    left.legend(loc="lower right", borderaxespad=0)
+    left.legend(loc="lower left", borderaxespad=0, handlelength=1.2)
     for ax in (left, right):
         ax.set(xlabel="ε, 1/nat", xticks=(-2, -1, 0, 1, 2))
-    left.set_ylim(lines.min() - 1.2, lines.max() + 0.4)
+    left.set_ylim(lines.min() - 0.4, lines.max() + 0.4)
 
 
 def mean_maximum(figure: Figure) -> None:
