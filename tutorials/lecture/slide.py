@@ -23,11 +23,16 @@ WHOLE = (0.11, 0.14, 0.85, 0.60)        # where a single picture stands: left, b
 LEFT, RIGHT = (0.08, 0.14, 0.40, 0.56), (0.57, 0.14, 0.40, 0.56)
 
 
+def lines(title: str) -> str:
+    """The title as it is broken into lines."""
+    return textwrap.fill(title, LETTERS)
+
+
 def new(title: str, number: int) -> Figure:
     """An empty page with its title and its number, under SETTINGS, which stay."""
     matplotlib.rcParams.update(SETTINGS)
     figure = Figure(figsize=SIZE)
-    figure.text(0.04, 0.955, textwrap.fill(title, LETTERS), fontsize=TITLE, va="top", linespacing=1.15)
+    figure.text(0.04, 0.955, lines(title), fontsize=TITLE, va="top", linespacing=1.15)
     figure.add_artist(Line2D([0.04, 0.96], [0.795, 0.795], color="0.75", linewidth=2))
     figure.text(0.97, 0.025, f"{number}", fontsize=SMALL, color="0.4", ha="right")
     return figure
