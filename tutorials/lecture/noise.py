@@ -34,8 +34,8 @@ def race(figure: Figure) -> None:
     slide.formula(figure, 0.04, 0.74, r"Clock $z$ rings with rate $e^{h(z)}$. It is the first with the chance "
                   r"$\mathrm{softmax}(h)(z)$:", 22)
     slide.formula(figure, 0.04, 0.67, shares + " (Theorem 2)", 22)
-    slide.formula(figure, 0.04, 0.59, f"○ first race: z* = {NAMES[z_star]}     ● times × exp(−ε f), ε = {eps:g}: "
-                  f"z(ε) = {NAMES[z_eps]}", 22)
+    slide.formula(figure, 0.04, 0.59, f"○ first race: z* = {NAMES[z_star]}     "
+                  f"● times × exp(−ε f), ε = {eps:g}: z(ε) = {NAMES[z_eps]}", 22)
 
 
 def joint_law(figure: Figure) -> None:
@@ -87,8 +87,8 @@ def errors(figure: Figure) -> None:
     ax.loglog(eps, bias, "--", color=plots.FURTHER[0], label="bias")
     ax.loglog(eps, deviation, ":", color=plots.FURTHER[1], linewidth=5, label="standard deviation")
     ax.plot(best, least, "o", color=plots.TRUTH, markersize=16)
-    ax.annotate(f"best ε = {best:.2f},  error {least:.2f} nats", (best, least), (0.28, 0.06), textcoords="axes fraction",
-                fontsize=24, arrowprops=dict(arrowstyle="-", color="0.4", linewidth=2, shrinkB=10))
+    ax.annotate(f"best ε = {best:.2f},  error {least:.2f} nats", (best, least), (0.28, 0.06), fontsize=24,
+                textcoords="axes fraction", arrowprops=dict(arrowstyle="-", color="0.4", linewidth=2, shrinkB=10))
     ax.set(xlabel=f"ε, 1/nat  (mean of {DRAWS} estimates)", ylabel="nats", xlim=(0.01, 10), ylim=(2e-3, 20))
     ax.legend(loc="upper right", borderaxespad=0)
     log_ticks(ax, (0.01, 0.1, 1, 10))
@@ -98,7 +98,8 @@ def tilted(figure: Figure) -> None:
     """T against eps, between E f and max f."""
     ax, eps = figure.add_axes((0.10, 0.14, 0.86, 0.50)), np.geomspace(0.01, 100, 200)
     ax.semilogx(eps, direct.tilted_objective(H, F, eps), color=plots.colour("direct"), linewidth=6)
-    for height, words, shift in ((exact.expectation(H, F), "E f: what we want to raise", 0.06), (F.max(), "max f", -0.14)):
+    for height, words, shift in ((exact.expectation(H, F), "E f: what we want to raise", 0.06),
+                                 (F.max(), "max f", -0.14)):
         ax.axhline(height, color="0.3", linestyle=":")
         ax.text(0.011 if shift < 0 else 1.3, height + shift, f"{words} = {slide.number(float(height), 2)}")
     one = float(direct.tilted_objective(H, F, 1.0))
@@ -113,14 +114,14 @@ def tilted(figure: Figure) -> None:
 def atoms(figure: Figure) -> None:
     """The quotient with noise of +1 or -1, over all four draws, beside the same with Gumbel noise."""
     ax, eps = figure.add_axes((0.10, 0.14, 0.86, 0.52)), np.geomspace(0.001, 0.9, 60)
-    coins = np.array([[one, other] for one in (-1.0, 1.0) for other in (-1.0, 1.0)])        # each draw has the chance 1/4
+    coins = np.array([[one, other] for one in (-1.0, 1.0) for other in (-1.0, 1.0)])        # each has the chance 1/4
     h, f = np.zeros(2), np.array([0.0, 2.0])
     quotient = [direct.gradient(h, f, value, coins)[:, 1].mean() for value in eps]
     ax.loglog(eps, quotient, color=plots.FURTHER[0], linewidth=5)
     ax.loglog(eps, direct.expected_gradient(h, f, eps)[:, 1], color=plots.FURTHER[1], linewidth=5)
     ax.text(0.004, 1.7 * quotient[0] / 4, "coins: no limit", color=plots.FURTHER[0], fontsize=26)
-    ax.text(0.0012, 0.62, f"Gumbel noise: tends to {exact.gradient(h, f)[1]:g}, the gradient", color=plots.FURTHER[1],
-            fontsize=26, va="bottom")
+    ax.text(0.0012, 0.62, f"Gumbel noise: tends to {exact.gradient(h, f)[1]:g}, the gradient", fontsize=26,
+            color=plots.FURTHER[1], va="bottom")
     ax.set(xlabel="ε, 1/nat", ylabel="mean of the estimate", xlim=(0.001, 1), ylim=(0.2, 900))
     log_ticks(ax, (0.001, 0.01, 0.1, 1))
     slide.formula(figure, 0.10, 0.72, "h = (0, 0),  f = (0, 2),  noise +1 or −1: half of all draws tie.", 24)

@@ -24,7 +24,8 @@ def density(t: np.ndarray | float) -> np.ndarray:
     return chance(t) * (1 - chance(t))
 
 
-def strip(ax: Axes, before: float, after: float, words: tuple[str, str], limits: tuple[float, float], top: float = 0.29) -> None:
+def strip(ax: Axes, before: float, after: float, words: tuple[str, str], limits: tuple[float, float],
+          top: float = 0.29) -> None:
     """The density, a wall before and after it moves, and the draws in between, in the colour of their new winner."""
     t = np.linspace(*limits, 601)
     ax.plot(t, density(t), color=plots.TRUTH)
@@ -61,9 +62,11 @@ def two_moves(figure: Figure) -> None:
         strip(ax, place, after, ("before", "after"), (-2.5, 3.5), top=0.4)
         ax.set_title(title, pad=10)
         ax.set(yticks=(0, 0.1, 0.2))
-        slide.formula(figure, box[0] + 0.2, 0.155, f"${left_side} = (f_1 - f_0)\\,\\rho = {slope:.3f}$", 25, ha="center")
+        slide.formula(figure, box[0] + 0.2, 0.155, f"${left_side} = (f_1 - f_0)\\,\\rho = {slope:.3f}$", 25,
+                      ha="center")
     figure.axes[0].legend(loc="upper left", borderaxespad=0)
-    slide.formula(figure, 0.5, 0.045, f"ρ = {density(place):.3f}: the density of the noise at the wall", 24, ha="center")
+    slide.formula(figure, 0.5, 0.045, f"ρ = {density(place):.3f}: the density of the noise at the wall", 24,
+                  ha="center")
 
 
 def cloud(figure: Figure) -> None:
@@ -87,13 +90,13 @@ def three_clouds(figure: Figure) -> None:
     noise = NOISE[:600]
     for place, eps in enumerate((1.0, 0.3, 0.1)):
         ax = figure.add_axes((0.03 + 0.325 * place, 0.235, 0.29, 0.49))
-        drawn = walls.draw_cloud(ax, H, F, eps, noise, legend=False, size=1.35)
+        drawn = walls.draw_cloud(ax, H, F, eps, noise, legend=False, size=1.5)
         slide.bare(ax)
         ax.set(xlabel="", ylabel="")
         ax.set_title(f"ε = {eps:g}: {drawn.moved} of {len(noise)} change", pad=8, fontsize=20)
         figure.text(0.175 + 0.325 * place, 0.175, estimate_line(eps, noise), ha="center", fontsize=20)
-    figure.text(0.5, 0.105, "gradient in h(shirt): draws that come, less draws that leave, over ε × draws", ha="center",
-                fontsize=22)
+    figure.text(0.5, 0.105, "gradient in h(shirt): draws that come, less draws that leave, over ε × draws",
+                ha="center", fontsize=22)
     figure.text(0.5, 0.04, f"exact limit, ε → 0:  {slide.number(exact.gradient(H, F)[0])}", ha="center", fontsize=24)
 
 
@@ -111,8 +114,8 @@ def two_sides(figure: Figure) -> None:
     ax.set(xlabel="", ylabel="")
     for (i, j), (near, far) in zip(walls.WALLS, walls.y_lines(H)):
         ax.text(*(0.35 * near + 0.65 * far), f"ρ = {-J[i, j]:.3f}", ha="center", va="center", bbox=BOX, zorder=9)
-    slide.formula(figure, 0.50, 0.70, r"$\frac{\partial q_i}{\partial h_j}\;=\;-\rho_{ij}\;=\;\frac{\partial q_j}{\partial h_i}$",
-                  38)
+    slide.formula(figure, 0.50, 0.70, r"$\frac{\partial q_i}{\partial h_j}\;=\;-\rho_{ij}\;=\;"
+                  r"\frac{\partial q_j}{\partial h_i}$", 38)
     table = figure.add_axes((0.62, 0.10, 0.34, 0.42))
     table.imshow(J, cmap="PuOr", vmin=-0.6, vmax=0.6, aspect="auto")
     for (i, j), value in np.ndenumerate(J):
@@ -127,14 +130,16 @@ def order(figure: Figure) -> None:
     """The four steps, and both orders computed."""
     ways = (danskin.d2G_dh_deps(H, F, 0.0), danskin.d2G_deps_dh(H, F, 0.0))
     steps = ((r"$\partial_\epsilon G = E f(z(\epsilon))$", "Danskin, in ε"),
-             (r"$\partial_h\, \partial_\epsilon G\,|_{\epsilon=0} = \nabla_{\!h}\, E f(z^{\star})$", slide.vector(ways[0])),
+             (r"$\partial_h\, \partial_\epsilon G\,|_{\epsilon=0} = \nabla_{\!h}\, E f(z^{\star})$",
+              slide.vector(ways[0])),
              (r"$\partial_h G = E\,\mathrm{onehot}(z(\epsilon))$", "Danskin, in h"),
              (r"$\partial_\epsilon\, \partial_h G\,|_{\epsilon=0} = \lim\,\frac{1}{\epsilon}\,"
               r"E\,[\mathrm{onehot}(z(\epsilon)) - \mathrm{onehot}(z^{\star})]$", slide.vector(ways[1])))
     for place, (text, words) in enumerate(steps):
         height = (0.71, 0.61, 0.46, 0.36)[place]
         slide.formula(figure, 0.05, height, text, 28)
-        slide.formula(figure, 0.955, height - 0.1 * (place == 3), words, 24, ha="right", color=plots.FURTHER[place // 2])
+        slide.formula(figure, 0.955, height - 0.1 * (place == 3), words, 24, ha="right",
+                      color=plots.FURTHER[place // 2])
     slide.formula(figure, 0.5, 0.13, "G is smooth (Schwarz), so both orders agree: Theorem 1.", 28, ha="center")
 
 

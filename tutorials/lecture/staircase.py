@@ -21,7 +21,8 @@ def opening(figure: Figure) -> None:
     walls.draw_cloud(ax, H, F, 1.0, NOISE[:600], legend=False, size=1.5)
     slide.bare(ax)
     ax.set(xlabel="", ylabel="")
-    for height, words, size in ((0.66, "Direct optimisation through arg max", 26), (0.56, "seen, proved, and computed", 24),
+    for height, words, size in ((0.66, "Direct optimisation through arg max", 26),
+                                (0.56, "seen, proved, and computed", 24),
                                 (0.30, "after G. Lorberbom, A. Gane, T. Jaakkola\nand T. Hazan, NeurIPS 2019", 22),
                                 (0.18, "arXiv 1806.02867", 22)):
         slide.formula(figure, 0.05, height, words, size)
@@ -67,8 +68,8 @@ def theorem(figure: Figure) -> None:
     """Equation 1, and what stands on either side."""
     slide.formula(figure, 0.5, 0.63, THEOREM, 38, ha="center")
     slide.formula(figure, 0.07, 0.46, "what we want:\nthe slope of\nthe smooth curve", 24, color=plots.FURTHER[1])
-    slide.formula(figure, 0.40, 0.46, "what runs of the program give:\ntwo winners with the same noise,\nand slopes of scores",
-                  24, color=plots.FURTHER[0])
+    slide.formula(figure, 0.40, 0.46, "what runs of the program give:\ntwo winners with the same noise,\n"
+                  "and slopes of scores", 24, color=plots.FURTHER[0])
     for height, text in ((0.26, r"$z^{\star} = \mathrm{arg\,max}_z\;\{h_w(z) + \gamma(z)\}$"),
                          (0.16, r"$z(\epsilon) = \mathrm{arg\,max}_z\;\{\epsilon f(z) + h_w(z) + \gamma(z)\}$")):
         slide.formula(figure, 0.40, height, text, 32)
@@ -107,7 +108,8 @@ def mean_maximum(figure: Figure) -> None:
     ax.plot(eps, danskin.G(H, F, eps), color=plots.TRUTH, linewidth=5, label="all noise, exact")
     ax.set(xlabel="ε, 1/nat", ylabel="mean maximum", xlim=(-2, 2))
     ax.legend(loc="upper center")
-    slide.formula(figure, 0.10, 0.725, r"$G(h, \epsilon)\;=\;E_\gamma\,\max_z\,\{\epsilon f(z) + h(z) + \gamma(z)\}$", 30)
+    slide.formula(figure, 0.10, 0.725, r"$G(h, \epsilon)\;=\;E_\gamma\,\max_z\,\{\epsilon f(z) + h(z) + \gamma(z)\}$",
+                  30)
 
 
 def estimate_line(eps: float, noise: np.ndarray, value: int = 0) -> str:

@@ -31,7 +31,8 @@ def bounds(figure: Figure) -> None:
                     color=plots.colour(name), markersize=8, alpha=0.8)
             epochs = max(epochs, len(record.rows))
         ax.plot([], [], "o-", color=plots.colour(name), label=f"{words}, {len(runs)} seeds")
-    ax.set(xlabel="epoch  (MNIST, one variable of ten values; lower is better)", ylabel="test −ELBO, nats", xlim=(0.7, epochs + 0.3), ylim=(160, 222))
+    ax.set(xlabel="epoch  (MNIST, one variable of ten values; lower is better)", ylabel="test −ELBO, nats",
+           xlim=(0.7, epochs + 0.3), ylim=(160, 222))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(loc="upper right", borderaxespad=0)
 
