@@ -223,7 +223,7 @@ def functions(options: argparse.Namespace) -> int:
 def lecture(options: argparse.Namespace) -> int:
     from refimpl.report import lecture
 
-    print("\n".join(f"{number:2d}  {title}" for number, (title, _) in enumerate(lecture.pages(), start=1)))
+    print("\n".join(f"{number:2d}  {title}" for number, (title, _) in enumerate(lecture.pages().PAGES, start=1)))
     if options.write:
         lecture.write()
         print(f"Written: {lecture.PDF}")

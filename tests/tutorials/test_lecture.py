@@ -109,7 +109,7 @@ def test_titles_are_sentences_of_two_lines_at_most():
 
 
 def test_without_write_the_pages_are_only_listed(monkeypatch, capsys):
-    monkeypatch.setattr(lecture, "draw", lambda: pytest.fail("drawn"))
+    monkeypatch.setattr(pages, "draw", lambda: pytest.fail("drawn"))
     assert cli.main(["make", "lecture"]) == 0
     said = capsys.readouterr().out
     assert all(title in said for title in TITLES) and "--write" in said
@@ -130,12 +130,12 @@ def test_what_the_pages_compute_beside_the_package():
 
 @pytest.fixture(scope="module")
 def figures() -> list[Figure]:
-    return lecture.draw()
+    return pages.draw()
 
 
 @pytest.mark.slow
 def test_the_committed_pdf_shows_what_is_drawn_now(figures):
-    assert lecture.content(figures).encode() in PDF.read_bytes(), "`python -m refimpl make lecture --write`"
+    assert pages.about(figures)["Keywords"].encode() in PDF.read_bytes(), "`python -m refimpl make lecture --write`"
 
 
 def texts(figure: Figure) -> list[tuple[Text, Bbox]]:
@@ -169,7 +169,7 @@ def test_every_page_can_be_read_from_the_last_row(figures):
 
 @pytest.mark.slow
 def test_the_same_pages_are_the_same_bytes(figures, tmp_path, monkeypatch):
-    monkeypatch.setattr(lecture, "draw", lambda: figures)
+    monkeypatch.setattr(pages, "draw", lambda: figures)
     for name in ("one.pdf", "two.pdf"):
         lecture.write(tmp_path / name)
     assert (tmp_path / "one.pdf").read_bytes() == (tmp_path / "two.pdf").read_bytes()

@@ -4,7 +4,12 @@
 """
 from __future__ import annotations
 
-from lecture import noise, proof, staircase, training
+import hashlib
+
+from matplotlib.figure import Figure
+
+from lecture import noise, proof, slide, staircase, training
+from refimpl.plots import figure_digest, own_settings
 
 PAGES = (
     ("Two arg maxes give the gradient that one arg max does not have", staircase.opening),
@@ -30,3 +35,21 @@ PAGES = (
      training.bounds),
     ("Sum where the sum is cheap: two arg maxes are for problems where only the arg max is cheap",
      training.seconds))
+
+
+@own_settings()
+def draw() -> list[Figure]:
+    """All pages, in order."""
+    figures = []
+    for number, (title, picture) in enumerate(PAGES, start=1):
+        figures.append(slide.new(title, number))
+        picture(figures[-1])
+    return figures
+
+
+def about(figures: list[Figure]) -> dict[str, str]:
+    """What the PDF says of itself: its titles, a line each, and as keyword a digest of what is drawn, the same whichever
+    version of matplotlib draws it."""
+    digest = hashlib.sha256("".join(map(figure_digest, figures)).encode()).hexdigest()
+    return {"Title": "Direct optimisation through arg max", "Subject": "\n".join(title for title, _ in PAGES),
+            "Keywords": digest}
