@@ -253,11 +253,7 @@ def test_printed_lines_are_one_output_up_to_the_next_figure():
     assert build.joined([dict(first), second, figure, second, warning]) == [both, figure, second, warning]
 
 
-def test_the_sheets_are_the_exercises_without_their_solutions(tmp_path):
-    code = "import sys; sys.dont_write_bytecode = True; import build; print(build.exercises(), end='')"
-    done = spawn.python("-c", code, cwd=FOLDER)
-    assert done.returncode == 0, done.stderr
-    sheets = (FOLDER / "exercises.md").read_text(encoding="utf-8")
-    assert done.stdout == sheets, "`python tutorials/build.py --exercises`"
-    assert sheets.count("(easy).") == sheets.count("(middling).") == sheets.count("(hard).") == len(SOURCES)
-    assert "<details>" not in sheets and "```python" not in sheets
+def test_every_chapter_has_three_exercises_with_their_solutions():
+    for source in SOURCES:
+        exercises = source.read_text(encoding="utf-8").partition("# ## Exercises\n")[2].partition("\n# ## ")[0]
+        assert [exercises.count(words) for words in ("(easy).", "(middling).", "(hard).", "<details>")] == [1, 1, 1, 3]

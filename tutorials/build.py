@@ -2,13 +2,11 @@
 
     pip install jupytext nbconvert ipykernel        # for whoever maintains the tutorials; nothing else needs them
     python tutorials/build.py [NN ...]
-    python tutorials/build.py --exercises           # exercises.md, the sheets without solutions; needs no package
 """
 from __future__ import annotations
 
 import base64
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -48,26 +46,7 @@ def joined(outputs: list[dict]) -> list[dict]:
     return made
 
 
-def exercises() -> str:
-    """The exercises of all chapters without their solutions: sheets to hand out."""
-    parts = ["# Exercises", "", "Made by `python tutorials/build.py --exercises` from the chapters, which have the "
-             "solutions.", ""]
-    for source in SOURCES:
-        cells = re.split(r"^# %% ?", source.read_text(encoding="utf-8"), flags=re.M)
-        prose = ["\n".join(line[2:] for line in cell.split("\n")[1:])
-                 for cell in cells if cell.startswith("[markdown]")]
-        text = "\n\n".join(prose)
-        title = re.search(r"^# (.*)$", text, re.M)[1]
-        sheet = text.partition("## Exercises\n")[2].partition("\n## ")[0]
-        sheet = re.sub(r"\n<details>.*?</details>\n", "", sheet, flags=re.S)
-        parts += [f"## {title}", sheet.rstrip(), ""]
-    return "\n".join(parts)
-
-
 if __name__ == "__main__":
-    if "--exercises" in sys.argv:
-        (FOLDER / "exercises.md").write_text(exercises(), encoding="utf-8")
-    else:
-        for path in SOURCES:
-            if len(sys.argv) == 1 or path.name[:2] in sys.argv[1:]:
-                build(path)
+    for path in SOURCES:
+        if len(sys.argv) == 1 or path.name[:2] in sys.argv[1:]:
+            build(path)

@@ -230,6 +230,18 @@ def reference(options: argparse.Namespace) -> int:
     return _written_or_printed(reference, options)
 
 
+def lecture(options: argparse.Namespace) -> int:
+    from refimpl.report import lecture
+
+    print("\n".join(f"{number:2d}  {title}" for number, (title, _) in enumerate(lecture.pages().PAGES, start=1)))
+    if options.write:
+        lecture.write()
+        print(f"Written: {lecture.PDF}")
+    else:
+        print(f"Nothing was written; --write draws these pages into {lecture.PDF}.")
+    return 0
+
+
 def tutorial_runs(options: argparse.Namespace) -> int:
     from refimpl.experiments.training import tutorial_runs
 

@@ -184,6 +184,10 @@ def _add_made(make: Commands) -> None:
     page = command("commands", commands.reference, "the page of the commands and estimators, tutorials/commands.md")
     page.add_argument("--write", action="store_true", help=f"{OVERWRITES}; without it the page is only printed")
 
+    lecture = command("lecture", commands.lecture, "the pages that a lecturer shows, tutorials/lecture/lecture.pdf")
+    lecture.add_argument("--write", action="store_true", help=f"draw the pages and {OVERWRITES}; "
+                         "without it the pages are only listed")
+
     sheet = make.add("Writes the file that you name", "faces-sheet", commands.faces_sheet,
                      "a picture of the drawn faces with every combination of attributes", example="--save faces.png")
     sheet.add_argument("--save", type=Path, required=True, metavar="FILE", help=SAVED)

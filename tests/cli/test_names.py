@@ -147,7 +147,7 @@ def test_plateau_steps_makes_what_the_page_shows():
 
 # --- what overwrites tracked files ------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("name", ["report", "tutorial-runs", "functions", "commands"])
+@pytest.mark.parametrize("name", ["report", "tutorial-runs", "functions", "commands", "lecture"])
 def test_what_overwrites_tracked_files_says_so(capsys, name):
     said = " ".join(call(capsys, "make", name, "--help")[1].split())
     assert "--write" in said and "overwrite these files, which the repository tracks" in said
@@ -198,4 +198,4 @@ def test_a_number_of_standard_errors_without_noise_is_said_to_be_large(z, words)
 
 def test_only_make_has_the_word_write():
     assert {name for name, command in PARSERS.items() if "--write" in command._option_string_actions} == {
-        "make report", "make tutorial-runs", "make functions", "make commands"}
+        "make report", "make tutorial-runs", "make functions", "make commands", "make lecture"}
