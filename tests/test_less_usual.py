@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from refimpl import danskin, data, direct
+from refimpl import danskin, data, direct, exact
 from refimpl.arguments import InputError, Setting
 from refimpl.experiments.measuring import codes, yardsticks
 from refimpl.latent.solvers import milp
 from refimpl.report.store import Spread
-from refimpl.runs import loop
+from refimpl.runs import checkpoint, loop, streams
 from refimpl.runs.vae import NOT_A_BOUND, VAERun
 from tests.cli.helpers import call
 from tests.settings import vae
-from tests.spies import spied
+from tests.spies import raw, spied
 
 
 # --- the mathematics --------------------------------------------------------------------------------------------------
@@ -42,6 +42,13 @@ def test_the_integer_program_may_leave_no_gap(monkeypatch):
     asked = spied(monkeypatch, scipy.optimize, "milp")
     milp.argmax(np.ones((1, 3)), np.array([[1.0, -2.0, 0.5]]))
     assert asked[0]["options"]["mip_rel_gap"] == 0
+
+
+def test_no_divergence_is_below_0():
+    """Neither that of q from the uniform law nor that of q from the posterior, at any of 1,000 equal laws."""
+    h = np.random.default_rng(0).normal(size=(1_000, 5)) * 1e-9
+    assert (exact.kl(h) >= 0).all() and (exact.gap(h, h + 0.1) >= 0).all()
+    assert (exact.gap(3e9 * h, 3e9 * h) == 0).all()
 
 
 # --- settings and runs ------------------------------------------------------------------------------------------------
@@ -81,6 +88,10 @@ def test_memory_that_a_run_needs_at_least(monkeypatch):
         loop._refuse_what_does_not_fit(settings)
 
 
+def test_the_noise_of_a_look_at_step_0_is_that_of_the_committed_rows():
+    assert streams.measuring(3, 0).random() == np.random.default_rng([3, 0]).random()
+
+
 # --- what is measured and printed -------------------------------------------------------------------------------------
 
 def test_yardsticks_of_a_schedule_are_taken_at_its_end(monkeypatch):
@@ -99,6 +110,21 @@ def test_yardsticks_of_a_schedule_are_taken_at_its_end(monkeypatch):
     assert [samples for samples, _ in asked] == [1] * 3 + [100] * 3 + [1, 100]
     assert [tau for _, tau in asked[:6]] == [None] * 6
     assert [tau for _, tau in asked[6:]] == pytest.approx([math.exp(-1)] * 2)
+
+
+@pytest.mark.parametrize("dataset, limit", [("mnist", None), ("fashion-mnist", 40)])
+def test_a_finished_run_is_looked_at_on_test_images(monkeypatch, dataset, limit):
+    """As many as are asked for, whatever the run's own limit was."""
+    run, seen = VAERun.start(vae(k=2, hidden=2, dataset=dataset, limit=limit, batch=10).resolved()), []
+    monkeypatch.setattr(checkpoint, "load", lambda *arguments, **named: (run, np.ones((1, len(run.columns)))))
+    monkeypatch.setattr(yardsticks, "measure", lambda run, words, part, *more: seen.append(part))
+    monkeypatch.setattr(codes, "count", lambda run, part, rng: seen.append(part))
+    yardsticks.run(["folder"], images=60)
+    codes.run("folder", images=60)
+    x, labels = raw(dataset, "test", 60)
+    assert len(seen) == 3
+    for part in seen:
+        assert (part.images() == x).all() and (part.labels == labels).all()
 
 
 def test_a_variable_that_hardly_varies_does_vary(monkeypatch, capsys, tmp_path):
