@@ -9,9 +9,20 @@ from difflib import get_close_matches
 import numpy as np
 
 
+def one_line(text: object) -> str:
+    """The text with every character that breaks a line or moves a terminal's cursor written as Python writes it.
+
+    A path may hold any character but NUL, and so may a word on the command line.
+    """
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in str(text))
+
+
 class InputError(ValueError):
     """Something that the user gave cannot be used: a file, a folder, an option.  One line says what, where, and what is
     allowed; the command line prints it and exits with status 2."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(one_line(message))
 
 
 class NotFinite(ValueError):

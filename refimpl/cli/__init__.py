@@ -9,7 +9,7 @@ import contextlib
 import os
 import sys
 
-from refimpl.arguments import InputError
+from refimpl.arguments import InputError, one_line
 from refimpl.cli.parser import make_parser
 
 
@@ -37,6 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
         message, status = "error: there is not enough memory for this; use a smaller --k, --n, --hidden or --batch", 2
     except ImportError as problem:
         message, status = f"error: {problem}; `python -m pip install -r requirements.txt` installs what is needed", 2
+    except UnicodeDecodeError as problem:       # this package decodes what it reads itself
+        message, status = ("error: matplotlib cannot read its settings, a matplotlibrc in the current folder or where "
+                           f"MATPLOTLIBRC or MPLCONFIGDIR says: {problem}"), 2
     except KeyboardInterrupt:
         message, status = f"stopped{options.after_stop}", 130
     except BrokenPipeError:                     # the reader of a pipe has gone, as with `| head`
@@ -47,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
         message, status = f"error: {place}{problem.strerror or problem}", 2
         _discard_output()
     if sys.stderr is not None:
-        print(f"{options.prog}: {message}", file=sys.stderr)
+        print(f"{options.prog}: {one_line(message)}", file=sys.stderr)
     return status
 
 

@@ -72,6 +72,8 @@ def verify_and_print(k: int, seed: int, samples: int, out: Path, h=None, f=None,
 def explore(options: argparse.Namespace) -> int:
     try:
         from refimpl.experiments.theory import explore
+    except UnicodeDecodeError:                      # its settings
+        raise
     except ValueError:                              # matplotlib refuses a window system that it does not know
         raise InputError(f"MPLBACKEND={os.environ.get('MPLBACKEND')} is not a window system that matplotlib knows; "
                          "if it is not set, matplotlib chooses one") from None

@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from refimpl import estimators
-from refimpl.arguments import InputError
+from refimpl.arguments import InputError, one_line
 from refimpl.system.files import output_folder, read_whole, write_whole
 
 TRUTH = "#000000"
@@ -162,7 +162,7 @@ def may_fail(path: Path) -> Iterator[None]:
     except Exception as problem:                            # a picture must not cost a run that is done
         if sys.stderr is not None:
             reason = f"{type(problem).__name__}: {problem}".splitlines()[0]
-            print(f"{path} could not be drawn: {reason}", file=sys.stderr)
+            print(one_line(f"{path} could not be drawn: {reason}"), file=sys.stderr)
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -87,6 +87,9 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
     dataset = settings.load(data_dir, settings.limit)
     settings.check_data(dataset)
     _refuse_what_does_not_fit(settings)
+    if draw is not None:
+        from refimpl import plots                       # before anything is written: matplotlib may fail to start
+
     out = Path(out)
     if resume:
         checkpoint.load(out / checkpoint.FILE, settings)            # what is wrong with it is said before all else
@@ -103,8 +106,6 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
         started()
         rows = _continue(run, history, epochs, out, dataset, report)
         if draw is not None:
-            from refimpl import plots
-
             with plots.may_fail(out / "curves.png"):
                 for name, figure in draw(run, rows, dataset).items():
                     plots.save(figure, out / name)

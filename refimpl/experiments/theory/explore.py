@@ -39,6 +39,7 @@ def problem(h: np.ndarray | None, f: np.ndarray | None) -> tuple[np.ndarray, np.
     return np.asarray(h, float), np.asarray(f, float), ("value 0", "value 1", "value 2")
 
 
+@plots.own_settings()
 def run(h: np.ndarray | None = None, f: np.ndarray | None = None, eps: float = 0.3, seed: int = 0,
         samples: int = 2_000, save: Path | None = None) -> None:
     """Draw into the file `save`; or, without one, open the window and wait until it is closed.

@@ -1,0 +1,74 @@
+"""An error is one line whatever characters a path has, and whatever matplotlib finds in its settings."""
+from __future__ import annotations
+
+import matplotlib as mpl
+import pytest
+
+from refimpl import plots
+from refimpl.arguments import InputError, one_line
+from refimpl.experiments.theory import explore
+from tests.cli.helpers import SMALL, call
+from tests.cli.test_edges import in_a_process
+
+ODD = "a\nb\rc\x1b[31md\x0be\x85f\u2028g\x00h\udcff"
+SHOWN = r"a\nb\rc\x1b[31md\x0be\x85f\u2028g\x00h\udcff"
+NAME = ODD.replace("\x00", "").replace("\udcff", "")            # what a file can be called
+NAME_SHOWN = SHOWN.replace(r"\x00", "").replace(r"\udcff", "")
+
+
+def test_the_message_of_an_input_error_is_one_line():
+    assert str(InputError(ODD)) == one_line(ODD) == SHOWN and SHOWN.isprintable()
+    assert one_line(SHOWN) == SHOWN and one_line("ε = 0,1 … 数据") == "ε = 0,1 … 数据"
+
+
+@pytest.mark.parametrize("arguments", [
+    ["compare", NAME, "--save", "x.png"], ["compare", "there", "--save", NAME], ["train", "--dataset", NAME + ".npz"],
+    ["train", "--dataset", NAME], ["train", "--data-dir", NAME], ["train", *SMALL, "--out", "file/" + NAME],
+    ["train", *SMALL, "--out", NAME], ["train", "--resume", "--out", NAME], ["train", "--" + NAME],
+    ["train", "--set", NAME], ["train", "--estimator", NAME], [NAME], ["measure", "codes", NAME],
+    ["measure", "variance", "--run", NAME], ["make", "report", "--root", NAME], ["explore", "--save", NAME],
+    ["experiment", "binary", "--only", NAME], ["verify", "--h", NAME, "--f", "1,2"]],
+    ids=lambda arguments: " ".join(arguments).replace(NAME, "ODD"))
+def test_every_refusal_is_one_line(tmp_path, capsys, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    if arguments[-2:] == ["--out", NAME] and "--resume" not in arguments:
+        (tmp_path / NAME).write_text("")
+    status, _, err = call(capsys, *arguments)
+    assert status == 2 and err[-1] == "\n" and err[:-1].isprintable() and NAME_SHOWN in err.replace("\\\\", "\\"), err
+
+
+def test_a_picture_that_fails_is_said_in_one_line(tmp_path, capsys):
+    with plots.may_fail(tmp_path / NAME):
+        raise OverflowError("no tick")
+    assert capsys.readouterr().err == f"{tmp_path}/{NAME_SHOWN} could not be drawn: OverflowError: no tick\n"
+
+
+@pytest.mark.parametrize("command", ["train --limit 60 --batch 20 --hidden 4 --epochs 1 --out run", "explore"])
+def test_settings_of_matplotlib_that_cannot_be_decoded(tmp_path, command):
+    """Refused before a run is trained whose pictures could not be drawn."""
+    (tmp_path / "matplotlibrc").write_bytes(b"font.family: \xff\n")
+    done = in_a_process(command, cwd=tmp_path)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+    assert "matplotlibrc" in done.stderr and "can't decode byte 0xff" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["matplotlibrc"]
+
+
+def test_the_explorer_has_settings_of_its_own(tmp_path, monkeypatch):
+    """From the first line that is drawn until its window is closed."""
+    found = []
+
+    class Explorer:
+        def __init__(self, figure, *problem):
+            found.append(mpl.rcParams["lines.linewidth"])
+            self.figure = figure
+
+    monkeypatch.setattr(explore, "Explorer", Explorer)
+    monkeypatch.setattr(explore, "_window", lambda: found.append(mpl.rcParams["lines.linewidth"]))
+    monkeypatch.setattr(explore, "_wait", lambda: found.append(mpl.rcParams["lines.linewidth"]))
+    monkeypatch.setattr(plots, "save", lambda figure, path: None)
+    with mpl.rc_context({"lines.linewidth": 700}):
+        explore.run(samples=10)
+        explore.run(samples=10, save=tmp_path / "x.png")
+        assert mpl.rcParams["lines.linewidth"] == 700
+    assert found == [mpl.rcParamsDefault["lines.linewidth"]] * 4
