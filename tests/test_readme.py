@@ -26,7 +26,7 @@ def test_the_readme_fits_in_one_reading():
 
 def test_commands_in_the_readme_parse():
     commands = re.findall(r"python -m refimpl ([^`\n…]+)", README)
-    assert len(commands) >= 3
+    assert len(commands) >= 2
     for command in commands:
         make_parser().parse_args(command.split())
 
@@ -56,7 +56,8 @@ def test_the_pictures_of_the_readme_are_those_that_the_commands_draw(tmp_path):
 
 @pytest.mark.parametrize("page", ["README.md", "data/README.md", "tutorials/README.md", "tutorials/results.md",
                                   "tutorials/results-details.md", "tutorials/attributes.md", "tutorials/teach.md",
-                                  "tutorials/lecture/problems.md", "tutorials/lecture/solutions.md", "tutorials/commands.md"])
+                                  "tutorials/lecture/problems.md", "tutorials/lecture/solutions.md",
+                                  "tutorials/commands.md"])
 def test_links_and_pictures_exist(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)\)", text):
