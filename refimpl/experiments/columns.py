@@ -69,7 +69,8 @@ TABLES: dict[str, Table] = {
     "structured-timing": Table(r"batch \d+", (), {"method": None, "n": FROM_1, "seconds": ABOVE_0}),
     "variance": Table(r"k = \d+", ("k", "samples", "batch"), {
         "temperature": ABOVE_0, "direct_exact": SIZE, "direct": ABOVE_0, "direct_error": SIZE,
-        "gumbel_softmax": ABOVE_0, "gumbel_softmax_error": SIZE}, "temperature"),
+        "direct_mean": ABOVE_0, "gumbel_softmax": ABOVE_0, "gumbel_softmax_error": SIZE,
+        "gumbel_softmax_mean": ABOVE_0}, "temperature"),
     "yardsticks": Table("all", ("repetitions", "images"), {
         "run": None, "exact": NUMBER, "one": NUMBER, "one_spread": SIZE, "hundred": NUMBER, "hundred_spread": SIZE,
         "relaxed_one": PERHAPS, "relaxed_hundred": PERHAPS}),

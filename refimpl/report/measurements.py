@@ -23,14 +23,16 @@ def noise(store: Store) -> str:
             exact = f"{row['direct_exact']:.3g}" if name == "direct" else "–"
             setting = "eps" if name == "direct" else "tau"
             lines.append([name, f"{setting} = {row['temperature']:g}", f"{paper.NOISE[name][place]:g}",
-                          f"{row[column]:.3g} ± {row[column + '_error']:.1g}", exact])
+                          f"{row[column]:.3g} ± {row[column + '_error']:.1g}", exact, f"{row[column + '_mean']:.2g}"])
     ours = {round(float(row["temperature"]), 6): row for row in rows}
     at_our_settings = ""
     if {0.1, 0.5} <= set(ours):
         at_our_settings = (f"At the settings of the runs, ε = 0.1 and τ = 0.5, direct has "
                            f"{float(ours[0.5]['gumbel_softmax']) / float(ours[0.1]['direct']):.1f} times less. ")
-    return (table(["estimator", "at", "slide 21", "here, sampled ± standard error", "here, exact"], lines)
-            + "\n\nStandard deviation of the encoder's gradient, in nats per parameter. " + at_our_settings
+    return (table(["estimator", "at", "slide 21", "here, sampled ± standard error", "here, exact",
+                   "here, mean over the weights"], lines)
+            + "\n\nStandard deviation of the encoder's gradient, in nats: root of the mean square over the weights "
+            "and, in the last column, their mean. " + at_our_settings
             + commits_line(store.select("variance", label="k = 10")))
 
 

@@ -53,7 +53,7 @@ def numbers(line: str) -> list[float]:
 
 
 def test_variance(replaced, capsys, tmp_path):
-    calls = replaced(variance, [variance.Row(0.1, 11.0, 22.0, 0.3, 44.0, 0.5)])
+    calls = replaced(variance, [variance.Row(0.1, 11.0, 22.0, 0.3, 9.0, 44.0, 0.5, 9.0)])
     status, out, _ = call(capsys, "measure", "variance", "--run", tmp_path / "r", "--dataset", "fashion-mnist",
                           "--k", 7, "--seed", 3, "--samples", 21, "--batch", 34, "--data-dir", tmp_path / "d",
                           "--out", tmp_path / "v")

@@ -27,7 +27,7 @@ def model_and_batch(rng):
 @pytest.mark.parametrize("eps", [0.1, 1.0])
 def test_sampled_points_lie_on_the_exact_line(model_and_batch, rng, eps):
     model, x = model_and_batch
-    sampled, error = variance.sampled_deviation(model, x, "direct", eps, 400, rng)
+    sampled, error, _ = variance.sampled_deviation(model, x, "direct", eps, 400, rng)
     exact = variance.exact_deviation(model, x, eps)
     assert abs(sampled - exact) < 4 * error and error < 0.05 * exact
 
@@ -69,6 +69,7 @@ def test_sampled_deviation_by_hand(model_and_batch):
             gradients.append(model.parameters.grads[:model.encoder.n_parameters].astype(float))
         each = np.var(gradients, axis=0, ddof=1)
         assert found[0] == pytest.approx(np.sqrt(each.mean()), rel=1e-4)
+        assert found[2] == pytest.approx(np.sqrt(each).mean(), rel=1e-4) and found[2] < 0.9 * found[0]
         squares = ((gradients - np.mean(gradients, axis=0)) ** 2).mean(axis=1) * 30 / 29
         assert found[1] == pytest.approx(squares.std(ddof=1) / np.sqrt(30) / 2 / np.sqrt(each.mean()), rel=1e-3)
 
@@ -118,7 +119,7 @@ def test_without_a_run_one_is_trained(monkeypatch):
 
 def test_where_no_draw_moves_an_arg_max_the_deviation_is_0(model_and_batch, rng):
     model, x = model_and_batch
-    assert variance.sampled_deviation(model, x[:1], "direct", 1e-6, 3, rng) == (0.0, 0.0)
+    assert variance.sampled_deviation(model, x[:1], "direct", 1e-6, 3, rng) == (0.0, 0.0, 0.0)
 
 
 def test_noise_data_and_limits_of_the_run_are_its_own(tmp_path, monkeypatch, quick):
@@ -129,7 +130,7 @@ def test_noise_data_and_limits_of_the_run_are_its_own(tmp_path, monkeypatch, qui
     def measure(model, x, name, temperature, samples, rng, after):
         states.append(rng.bit_generator.state)
         batches.append(x)
-        return 1.0, 0.1
+        return 1.0, 0.1, 0.5
 
     monkeypatch.setattr(variance, "sampled_deviation", measure)
     monkeypatch.setattr(variance.plots, "save", lambda figure, path: None)
