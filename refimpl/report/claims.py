@@ -50,8 +50,8 @@ def _noise(store: Store) -> Finding | None:
     rows = store.measurements("variance", "k = 10")
     if not rows:
         return None
-    far = all(row[name.replace("-", "_")] > 10 * value for name, values in paper.NOISE.items()
-              for row, value in zip((rows[0], rows[-1]), values))
+    far = all(row[name.replace("-", "_") + which] > factor * value for which, factor in (("", 8), ("_mean", 1.5))
+              for name, values in paper.NOISE.items() for row, value in zip((rows[0], rows[-1]), values))
     return Finding(far, f"{rows[0]['gumbel_softmax'] / rows[0]['direct']:.1f} times less at 0.1")
 
 
@@ -134,7 +134,8 @@ CLAIMS = (
           "The decoder's output does not depend on the image, so here one pass per batch covers all values of z.",
           f"{paper.WALL_CLOCK:g} times", (_wall_clock,)),
     Claim("Direct's gradient has less noise than Gumbel-softmax's", "slide 21", "noise-of-the-gradient", OTHER,
-          "Every value here is at least ten times the slide's. Equal numbers for ε and τ are not equal settings.",
+          "As a root mean square over the weights every value is at least eight times the slide's, as a mean still 1.5 "
+          "times. Equal numbers for ε and τ are not equal settings.",
           f"{paper.NOISE['gumbel-softmax'][0] / paper.NOISE['direct'][0]:.0f} times less at 0.1", (_noise,)),
     Claim("Direct is best at k = 20, 30, 40, 50", "supplement, figure 1", "sizes-of-a-single-latent-variable", OTHER,
           "No method was run with the released settings at these sizes.", "curves only",
