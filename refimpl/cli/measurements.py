@@ -116,6 +116,18 @@ def plateau_forces(options: argparse.Namespace) -> int:
     return 0
 
 
+def relaxation(options: argparse.Namespace) -> int:
+    from refimpl.experiments.measuring import relaxation
+
+    show = _Below(f"k = 10, minus bounds on 2,000 test images after {options.epochs} epochs, nats per image\n"
+                  f"{'run':28s} {'relaxed':>8s} {'exact':>8s} {'-log p(x)':>9s}")
+    relaxation.run(options.out, options.epochs, options.seeds, options.dataset, lambda label, row: show(
+        f"{label:28s} {'-' if math.isnan(row['relaxed']) else format(-row['relaxed'], '.2f'):>8s} {-row['elbo']:8.2f} "
+        f"{-row['log_likelihood']:9.2f}"))
+    print(f"Picture: {options.out / 'relaxation.png'}")
+    return 0
+
+
 def yardsticks(options: argparse.Namespace) -> int:
     from refimpl.experiments.measuring import yardsticks
 

@@ -139,6 +139,12 @@ def _add_measurements(measure: Commands, datasets: list[str], any_images: str) -
                            help=f"images to train on: {', '.join(datasets)} (default: {' '.join(default)})")
         _add_out(steps, f"runs/{name}", "the picture and the rows")
 
+    relaxation = command("relaxation", measurements.relaxation,
+                         "what Gumbel-softmax maximises at a fixed tau, beside the exact bound", example="--epochs 10")
+    relaxation.add_argument("--dataset", choices=datasets, default="mnist", metavar="DATASET",
+                            help=f"images to train on: {', '.join(datasets)}")
+    _add_out(relaxation, "runs/relaxation", "the picture and the rows")
+
     yardsticks = command("yardsticks", measurements.yardsticks,
                          "the bound of one model from one sample, a hundred, relaxed samples and exactly",
                          example="runs/mnist-direct-k10-seed0")

@@ -48,6 +48,8 @@ OPTIONS: dict[str, dict[str, Setting]] = {
                       "steps": Setting(int, 1_000, "training steps of 100 images", 1, 100_000)},
     "plateau-forces": {"seeds": Setting(int, 3, "number of seeds of each run, which are 0, 1, 2 and so on", 1, 100),
                        "steps": Setting(int, 1_000, "training steps of 100 images", 1, 100_000)},
+    "relaxation": {"epochs": Setting(int, 60, "epochs of each run", 1, 100_000),
+                   "seeds": Setting(int, 1, "number of seeds of each run, which are 0, 1, 2 and so on", 1, 100)},
     "yardsticks": {"repetitions": Setting(int, 10, "number of repetitions of each sampled bound", 2, 1_000),
                    "images": Setting(int, 2_000, "number of test images", 1, 10_000)},
     "codes": {"images": Setting(int, 2_000, "number of test images for which a z is drawn", 1)},

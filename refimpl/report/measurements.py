@@ -4,9 +4,10 @@ from __future__ import annotations
 import math
 
 from refimpl.experiments import paper
+from refimpl.experiments.measuring import relaxation
 from refimpl.report.markdown import table
 from refimpl.report.store import Store
-from refimpl.report.tables import commits_line
+from refimpl.report.tables import commits_line, plural
 
 NO_ROWS = "*No rows yet: `python -m refimpl measure {}`, then `python -m refimpl make report --write --add DIR`.*"
 SIZES = ((4, 2), (1, 8))
@@ -34,6 +35,23 @@ def noise(store: Store) -> str:
             + "\n\nStandard deviation of the encoder's gradient, in nats: root of the mean square over the weights "
             "and, in the last column, their mean. " + at_our_settings
             + commits_line(store.select("variance", label="k = 10")))
+
+
+def relaxed(store: Store) -> str:
+    """Gumbel-softmax at a fixed tau: its own bound and the exact one, at the best epoch of each and at the last."""
+    lines, records = [], store.select("relaxation")
+    for record in records:
+        last = record.rows[-1]
+        soft, exact = (relaxation.best(record, column) for column in ("relaxed", "elbo"))
+        own = ["–"] * 2 if math.isnan(last["relaxed"]) else [f"{-last['relaxed']:.2f}", f"{soft[1]:.2f} ({soft[0]})"]
+        lines.append([record.dataset, record.label, str(record.seed), *own, f"{-last['elbo']:.2f}",
+                      f"{exact[1]:.2f} ({exact[0]})", f"{-last['log_likelihood']:.2f}"])
+    if not lines:
+        return NO_ROWS.format("relaxation").replace("experiment", "measure")
+    head = ["data set", "run", "seed", "relaxed −ELBO, last", "lowest (epoch)", "exact −ELBO, last", "lowest (epoch)",
+            "its −log p(x)"]
+    return (table(head, lines) + f"\n\nOn 2,000 test images, k = 10, {plural(int(last['epoch']), 'epoch')}; nats "
+            "per image. " + commits_line(records))
 
 
 def joint_argmax(store: Store) -> str:
@@ -114,4 +132,4 @@ def benchmark(store: Store) -> str:
 
 
 BLOCKS = {"noise": noise, "joint-argmax": joint_argmax, "structured-timing": structured_timing,
-          "estimators": estimators, "yardsticks": yardsticks, "benchmark": benchmark}
+          "estimators": estimators, "yardsticks": yardsticks, "benchmark": benchmark, "relaxation": relaxed}

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from refimpl import plots
 from refimpl.arguments import InputError, unknown
 from refimpl.experiments import records, registry
-from refimpl.experiments.measuring import plateau_forces, plateau_steps, structured_timing, variance
+from refimpl.experiments.measuring import plateau_forces, plateau_steps, relaxation, structured_timing, variance
 from refimpl.experiments.theory import estimators_table
 from refimpl.experiments.training import panels
 from refimpl.report import causes, choice, claims, faces, labels, markdown, measurements, training
@@ -37,6 +37,7 @@ SHOWN = {
     "plateau-steps": (("plateau-steps.png", "Bound, values used and length of the gradient in the first steps"),),
     "plateau-tests": (("plateau-tests.png", "Test bound with one setting changed"),),
     "plateau-forces": (("plateau-forces.png", "Push and pull on the losing values, and the bound"),),
+    "relaxation": (("relaxation.png", "The bound of relaxed samples, the exact bound and log p(x), epoch by epoch"),),
     "convergence": (("convergence.png", "Test bound against epochs, k = 10 and 50"),),
     "latent-sizes": (("latent-sizes.png", "Test bound against the number of values of z"),),
     "noise": (("variance.png", "Standard deviation of the encoder gradient against ε and τ"),),
@@ -66,7 +67,8 @@ def pictures(store: Store) -> dict[str, Callable[[], Figure]]:
                 records, experiment.summary)
     if store.select("binary"):
         made["binary-released.png"] = lambda: panels.released(store.select("binary"))
-    for name, draw in (("plateau-steps", plateau_steps.draw), ("plateau-forces", plateau_forces.draw)):
+    for name, draw in (("plateau-steps", plateau_steps.draw), ("plateau-forces", plateau_forces.draw),
+                       ("relaxation", relaxation.draw)):
         if store.select(name):
             made[f"{name}.png"] = lambda name=name, draw=draw: draw(store.select(name))
     for file, name, label, draw in (("variance.png", "variance", "k = 10", variance.draw),

@@ -18,7 +18,7 @@ from refimpl.cli.parser import make_parser
 from refimpl.cli.words import words_of
 from refimpl.experiments import registry
 from refimpl.experiments.measuring import (benchmark, codes, joint_argmax, plateau_forces, plateau_steps,
-                                           structured_timing, variance, yardsticks)
+                                           relaxation, structured_timing, variance, yardsticks)
 from refimpl.experiments.theory import choosing_eps, estimators_table, explore, verify
 from refimpl.experiments.training import compare, tutorial_runs
 from refimpl.experiments.training.cells import Cell
@@ -330,7 +330,7 @@ def test_a_line_of_semi_supervised(labels):
     (["verify"], verify.run), (["measure", "codes", "x"], codes.run), (["measure", "variance"], variance.run),
     (["measure", "estimators"], estimators_table.run), (["measure", "joint-argmax"], joint_argmax.run),
     (["measure", "benchmark"], benchmark.run), (["measure", "plateau-steps"], plateau_steps.run),
-    (["measure", "plateau-forces"], plateau_forces.run),
+    (["measure", "plateau-forces"], plateau_forces.run), (["measure", "relaxation"], relaxation.run),
     (["measure", "yardsticks", "x"], yardsticks.run),
     (["measure", "structured-timing"], structured_timing.run), (["experiment", "joint"], registry.run)],
     ids=lambda value: value[-1] if isinstance(value, list) else "")
@@ -343,7 +343,7 @@ def test_a_command_s_defaults_are_those_of_what_it_runs(arguments, function):
 
 @pytest.mark.parametrize("command", ["quickstart", "verify", "measure variance", "measure estimators",
                                      "measure structured-timing", "measure plateau-steps", "measure plateau-forces",
-                                     "measure benchmark"])
+                                     "measure relaxation", "measure benchmark"])
 def test_a_command_s_folder_is_named_after_it(command):
     assert make_parser().parse_args(command.split()).out == Path("runs") / command.split()[-1]
 

@@ -1,0 +1,103 @@
+"""Gumbel-softmax at a fixed tau: what it maximises, beside the exact bound, epoch by epoch.
+
+    python -m refimpl measure relaxation
+
+Gumbel-softmax maximises the bound of relaxed samples, softmax((h + gamma) / tau), whose values lie between the corners.
+The model that is used has one-hot samples.  After every epoch both are measured on the first 2,000 test images:
+
+    relaxed           the bound of ten relaxed samples per image, nats per image; NaN for straight-through, which
+                      decodes one-hot samples
+    elbo              the exact bound of the same model
+    log_likelihood    log p(x), exact: what the decoder alone is worth
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from refimpl import data, plots
+from refimpl.arguments import Options
+from refimpl.experiments import options
+from refimpl.experiments.measuring.yardsticks import sampled
+from refimpl.experiments.records import Record, write
+from refimpl.runs import streams
+from refimpl.runs.loop import train_epoch
+from refimpl.runs.vae import VAERun, VAESettings
+from refimpl.system.commit import commit, threads
+from refimpl.system.files import output_folder
+from refimpl.system.progress import Progress
+
+IMAGES, SAMPLES = 2_000, 10
+TAUS = (0.25, 0.5, 1.0)
+HARD = "straight-through-gumbel-softmax"
+LABELS = {**{f"gumbel-softmax, tau {tau:g}": ("gumbel-softmax", tau) for tau in TAUS}, "straight-through, tau 0.5": (
+    HARD, 0.5)}
+Point = dict[str, float]
+
+
+def look(run: VAERun, images: data.Part, epoch: int) -> Point:
+    """The model after this epoch; takes nothing from the run's generator."""
+    bounds = run.model.bounds(images)
+    relaxed = float("nan") if run.settings.estimator == HARD else -sampled(
+        run.model, images, SAMPLES, streams.measuring(run.settings.seed, epoch),
+        run.settings.temperature(run.adam.t)["tau"])
+    return {"epoch": epoch, "relaxed": relaxed, "elbo": bounds.elbo, "log_likelihood": bounds.log_likelihood}
+
+
+def run(out: Path | str, epochs: int = 60, seeds: int = 1, dataset: str = "mnist",
+        report: Callable[[str, Point], None] = lambda label, row: None) -> list[Record]:
+    """Follow every run; writes rows and relaxation.png into `out`, and reports each run's last epoch.
+
+    Raises InputError if a number is out of range.
+    """
+    options.check("relaxation", epochs=epochs, seeds=seeds)
+    folder, images, records = output_folder(out), data.load(dataset), []
+    part = images.test.first(IMAGES)
+    for label, (name, tau) in LABELS.items():
+        for seed in range(seeds):
+            trained = VAERun.start(VAESettings(dataset=dataset, estimator=name, seed=seed,
+                                               hyperparameters=Options(tau=tau)).resolved())
+            points, progress = [], Progress(f"{label}, seed {seed}", epochs)
+            for epoch in range(1, epochs + 1):
+                train_epoch(trained, images.train, epoch=epoch)
+                points.append(look(trained, part, epoch))
+                progress.advance()
+            progress.clear()
+            settings = trained.settings.as_dict() | {"epochs": epochs}
+            records.append(Record("relaxation", label, settings, (commit(),), points, (threads(),)))
+            write(folder / "rows", records[-1])
+            report(label, points[-1])
+    with plots.may_fail(folder / "relaxation.png"):
+        plots.save(draw(records), folder / "relaxation.png")
+    return records
+
+
+def draw(records: Sequence[Record]) -> Figure:
+    """A panel for each run of the first seed: the relaxed bound, the exact bound and log p(x)."""
+    first = [record for record in records if record.seed == 0]
+    figure, axes = plots.new_figure(len(first), width=3.6, height=3.6)
+    for ax, record in zip(axes, first):
+        style = dict(color=plots.colour(str(record.settings["estimator"])), linewidth=2)
+        for column, words, dash in (("relaxed", "relaxed: what it is trained for", ":"), ("elbo", "exact bound", "-"),
+                                    ("log_likelihood", "−log p(x), exact", "--")):
+            ax.plot([row["epoch"] for row in record.rows], [-row[column] for row in record.rows], dash, label=words,
+                    **style)
+        ax.set(title=record.label, xlabel="epoch")
+    axes[0].set_ylabel("test −ELBO, nats per image")
+    low, high = zip(*(ax.get_ylim() for ax in axes))
+    for ax in axes:
+        ax.set_ylim(min(low), min(max(high), 230))
+    handles = axes[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=3, frameon=False, fontsize=10)
+    figure.suptitle(f"{first[0].dataset}, k = 10: at a fixed τ the relaxed bound falls while the exact one rises",
+                    fontsize=12)
+    return figure
+
+
+def best(record: Record, column: str) -> tuple[int, float]:
+    """(epoch, minus the value) of the lowest minus a column."""
+    row = max(record.rows, key=lambda row: np.nan_to_num(row[column], nan=-np.inf))
+    return int(row["epoch"]), -row[column]
