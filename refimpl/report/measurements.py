@@ -48,10 +48,10 @@ def relaxed(store: Store) -> str:
                       f"{exact[1]:.2f} ({exact[0]})", f"{-last['log_likelihood']:.2f}"])
     if not lines:
         return NO_ROWS.format("relaxation").replace("experiment", "measure")
-    head = ["data set", "run", "seed", "relaxed −ELBO, last", "lowest (epoch)", "exact −ELBO, last", "lowest (epoch)",
-            "its −log p(x)"]
-    return (table(head, lines) + f"\n\nOn 2,000 test images, k = 10, {plural(int(last['epoch']), 'epoch')}; nats "
-            "per image. " + commits_line(records))
+    head = ["data set", "run", "seed", "relaxed −ELBO, last", "lowest (epoch)", "exact −ELBO, last",
+            "lowest (epoch)", "its −log p(x)"]
+    note = f"\n\nOn 2,000 test images, k = 10, {plural(int(last['epoch']), 'epoch')}; nats per image. "
+    return table(head, lines) + note + commits_line(records)
 
 
 def joint_argmax(store: Store) -> str:

@@ -64,7 +64,10 @@ LABELS: dict[str, dict[str, dict[str, object]]] = {
         **{f"direct as released, k = {k}": of("direct", k=k, **RELEASED) for k in (10, 50)},
         **{f"{words} as released, k = {k}": of(name, k=k) | dict(schedule="released", tau=None) for k in (10, 50)
            for words, name in (("gumbel-softmax", "gumbel-softmax"),
-                               ("straight-through", "straight-through-gumbel-softmax"))}},
+                               ("straight-through", "straight-through-gumbel-softmax"))},
+        **{f"direct without KL, k = {k}": of("direct", k=k, kl_grad=False) for k in (10, 50)},
+        **{f"direct with falling eps, k = {k}": of("direct", k=k) | dict(schedule="released", eps=None)
+           for k in (10, 50)}},
     "plateau": {
         "exact, decoder q": of("exact"), "exact, decoder z*": of("exact", learn_from="z_star"),
         "tilted, decoder q": of("tilted"), "tilted, decoder z*": of("tilted", learn_from="z_star"),

@@ -28,7 +28,8 @@ def test_a_look_by_hand():
     kl = (np.exp(log_q) * log_q).sum(axis=1) + math.log(3)
     f = []
     for _ in range(relaxation.SAMPLES):
-        a = run.model.decoder.forward(softmax((h + gumbel.sample(h.shape, rng)) / 0.4, axis=-1).astype(np.float32)[:, 0])
+        z = softmax((h + gumbel.sample(h.shape, rng)) / 0.4, axis=-1)
+        a = run.model.decoder.forward(z.astype(np.float32)[:, 0])
         f.append((x * a - np.logaddexp(0, a)).sum(axis=-1))
     assert found["relaxed"] == pytest.approx((np.mean(f, axis=0) - kl).mean(), rel=1e-4)
     exact = run.model.bounds(part)

@@ -72,6 +72,10 @@ def convergence(dataset: str, seed: int) -> list[Cell]:
         made += [_cell(f"{words} as released, k = {k}", dataset, seed, estimator=name, k=k, as_released=True)
                  for words, name in (("direct", "direct"), ("gumbel-softmax", "gumbel-softmax"),
                                      ("straight-through", "straight-through-gumbel-softmax"))]
+        # each of the two settings in which the released direct differs, alone
+        made += [_cell(f"direct without KL, k = {k}", dataset, seed, estimator="direct", k=k, kl_grad=False),
+                 _cell(f"direct with falling eps, k = {k}", dataset, seed, estimator="direct", k=k,
+                       schedule="released")]
     return made
 
 
