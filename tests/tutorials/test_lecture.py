@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from lecture import pages, proof, slide
+from lecture import pages, proof, slide, training
 from refimpl import cli, direct, exact, gumbel, plots
 from refimpl.experiments.theory import theorem1
 from refimpl.report import lecture
@@ -165,6 +165,20 @@ def test_every_page_can_be_read_from_the_last_row(figures):
                 shared = both.width * both.height if both else 0
                 assert shared < 0.1 * min(box.width * box.height, another.width * another.height), (
                     *where, other.get_text())       # corners of tick names may meet at the origin
+
+
+@pytest.mark.slow
+def test_the_committed_rows_support_the_last_two_sentences():
+    """Every seed of direct has left the plateau after its first epoch, most of enumeration's are on it after two; at
+    n = 15 two minimum cuts take less time than the sum."""
+    on = 205.0                                          # nats; the plateau is at 208
+    after = {(label, epoch): [-record.rows[epoch - 1]["test_elbo"] for record in
+                              training.store().select("plateau", "mnist", label)]
+             for label, epoch in (("direct, decoder z*", 1), ("exact, decoder q", 2))}
+    assert max(after["direct, decoder z*", 1]) < 195 and sum(x > on for x in after["exact, decoder q", 2]) >= 3
+    seconds = {row["method"]: row["seconds"] for row in training.store().measurements("structured-timing", "batch 100")
+               if row["n"] == 15}
+    assert 4 * seconds["direct, maxflow"] < seconds["joint Gumbel-softmax"]
 
 
 @pytest.mark.slow

@@ -31,8 +31,7 @@ def race(figure: Figure) -> None:
     z_star, z_eps = direct.argmax_pair(H, F, eps, noise)
     q = gumbel.choice_probabilities(H)
     shares = ", ".join(f"{name} {share:.3f}" for name, share in zip(NAMES, q))
-    slide.formula(figure, 0.04, 0.74, r"Clock $z$ rings with rate $e^{h(z)}$. It is the first with the chance "
-                  r"$\mathrm{softmax}(h)(z)$:", 22)
+    slide.formula(figure, 0.04, 0.74, "Clock z rings at the rate exp h(z), and first with the chance softmax(h):", 22)
     slide.formula(figure, 0.04, 0.67, shares + " (Theorem 2)", 22)
     slide.formula(figure, 0.04, 0.59, f"○ first race: z* = {NAMES[z_star]}     "
                   f"● times × exp(−ε f), ε = {eps:g}: z(ε) = {NAMES[z_eps]}", 22)
@@ -45,6 +44,7 @@ def joint_law(figure: Figure) -> None:
     ax.set_title("")
     ax.grid(visible=False)
     ax.set(xlabel="z(ε), by h + ε f", ylabel="z*, by h")
+    ax.get_yticklabels()[-1].set_fontsize(30)
     law = direct.joint_law(H, F, eps)
     lines = (f"ε = {eps:g}", f"the same winner: {np.trace(law):.1%}", "", "never down in f:",
              *(f"{NAMES[i]} → {NAMES[j]}:  {law[i, j]:g}" for i, j in ((0, 1), (0, 2), (2, 1))))
@@ -104,7 +104,7 @@ def tilted(figure: Figure) -> None:
         ax.text(0.011 if shift < 0 else 1.3, height + shift, f"{words} = {slide.number(float(height), 2)}")
     one = float(direct.tilted_objective(H, F, 1.0))
     ax.plot(1, one, "o", markersize=16, color=plots.TRUTH)
-    ax.text(1.25, one - 0.10, r"$\epsilon = 1$:  $\log E\,e^{f}$ = " + slide.number(one, 2))
+    ax.text(1.25, one - 0.10, r"$\epsilon = 1$:  $\log E\,e^{f}$ = " + slide.number(one, 2), fontsize=26)
     ax.set(xlabel="ε, 1/nat", ylabel="nats", xlim=(0.01, 100))
     log_ticks(ax, (0.01, 0.1, 1, 10, 100))
     slide.formula(figure, 0.10, 0.715, r"$E\,g\;=\;\dfrac{q_\epsilon - q}{\epsilon}\;=\;\nabla_{\!h}\,T,\qquad "

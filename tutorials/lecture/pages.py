@@ -48,8 +48,8 @@ def draw() -> list[Figure]:
 
 
 def about(figures: list[Figure]) -> dict[str, str]:
-    """What the PDF says of itself: its titles, a line each, and as keyword a digest of what is drawn, the same whichever
-    version of matplotlib draws it."""
+    """What the PDF says of itself: its titles, a line each, and as keyword a digest of what is drawn, the same
+    whichever version of matplotlib draws it."""
     digest = hashlib.sha256("".join(map(figure_digest, figures)).encode()).hexdigest()
     return {"Title": "Direct optimisation through arg max", "Subject": "\n".join(title for title, _ in PAGES),
             "Keywords": digest}

@@ -137,7 +137,7 @@ def order(figure: Figure) -> None:
               r"E\,[\mathrm{onehot}(z(\epsilon)) - \mathrm{onehot}(z^{\star})]$", slide.vector(ways[1])))
     for place, (text, words) in enumerate(steps):
         height = (0.71, 0.61, 0.46, 0.36)[place]
-        slide.formula(figure, 0.05, height, text, 28)
+        slide.formula(figure, 0.05, height, text, 32)
         slide.formula(figure, 0.955, height - 0.1 * (place == 3), words, 24, ha="right",
                       color=plots.FURTHER[place // 2])
     slide.formula(figure, 0.5, 0.13, "G is smooth (Schwarz), so both orders agree: Theorem 1.", 28, ha="center")
