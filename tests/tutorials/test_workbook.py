@@ -85,7 +85,7 @@ KINDLY = {
     "sys.exit": (kl("    raise SystemExit('bye')"), f"line {FIRST}: this ends the program (sys.exit, exit or quit)"),
     "exit at the top": (solution("08_kl") + "raise SystemExit\n", f"line {LAST + 1}: this ends the program"),
     "interrupt": (kl("    raise KeyboardInterrupt"), f"line {FIRST}: it raises KeyboardInterrupt."),
-    "in place": (kl("    q *= log_q\n    return q.sum(axis=1)"), f"line {FIRST}: an argument (or a view of one) is chan"),
+    "in place": (kl("    q *= log_q\n    return q.sum(axis=1)"), f"line {FIRST}: an argument (or"),
     "one entry": (kl("    q[0, 0] = 1\n    return q.sum(axis=1)"), f"line {FIRST}: an argument (or"),
     "recursion": (kl("    return kl(q, log_q)"), f"line {FIRST}: a function calls itself without end"),
 }

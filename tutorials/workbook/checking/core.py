@@ -6,6 +6,7 @@ student's numbers in all cases, up to rounding.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -41,29 +42,29 @@ class Task:
     def judge(self, module: ModuleType) -> None:
         """Problem, if the student's function is not right."""
         results, later = [], None
-        for case in self.cases:
+        for place in range(len(self.cases)):
             try:
-                results.append(self._called(module, case))
+                results.append(self._called(module, place))
             except Problem as problem:
                 if not results or problem.state != loading.WRONG:
                     raise
                 later = problem                         # the smaller cases may say more
                 break
-        self._compare(results, lambda: self._called(module, self.cases[len(results) - 1]))
+        self._compare(results, lambda: self._called(module, len(results) - 1))
         if later:
             raise later
 
-    def _called(self, module: ModuleType, case: dict[str, object]) -> dict[str, np.ndarray]:
-        """What is returned, by names, lists of arrays one array at a time; Problem for what is no array of numbers."""
-        right = named("", self.right(**case), self.outputs)
-        return named(self.name, loading.call(module, self.name, case), self.outputs, right)
+    def _called(self, module: ModuleType, place: int) -> dict[str, np.ndarray]:
+        """What is returned in this case, by names, lists one array at a time; Problem for what is no array of numbers."""
+        returned = loading.call(module, self.name, self.cases[place])
+        return named(self.name, returned, self.outputs, self.rights[place])
 
     def _compare(self, results: list[dict[str, np.ndarray]], again: Callable) -> None:
         """Problem, if a result differs from the right one."""
         cases = self.cases[:len(results)]
-        rights = [named("", self.right(**case), self.outputs) for case in cases]
+        rights = self.rights
         for name in rights[0]:
-            mine, right = [result[name] for result in results], [each[name] for each in rights]
+            mine, right = [result[name] for result in results], [each[name] for each in rights[:len(results)]]
             wrong = [place for place in range(len(cases)) if not same(mine[place], right[place])]
             if not wrong:
                 continue
@@ -79,6 +80,16 @@ class Task:
                 raise Problem(f"{which} is wrong.  Likely slip: {slip}.", *where)
             raise Problem(f"{which} is wrong: {self._in_general(cases, mine, right)}.", *where)
 
+    @functools.cached_property
+    def rights(self) -> list[dict[str, np.ndarray]]:
+        """The right results of all cases."""
+        return [named("", self.right(**case), self.outputs) for case in self.cases]
+
+    @functools.cached_property
+    def known(self) -> dict[str, list[dict[str, np.ndarray]]]:
+        """What each slip gives, by its words."""
+        return {words: self.of_slip(slip) for words, slip in self.slips.items()}
+
     def of_slip(self, slip: Callable) -> list[dict[str, np.ndarray]]:
         """What the slip gives, as far as the first case whose shapes it cannot take."""
         made = []
@@ -90,8 +101,7 @@ class Task:
     def _slip(self, name: str, results: list[dict[str, np.ndarray]]) -> str | None:
         """The words of the slip that gives all that was returned; else of the first that gives what has this name."""
         partly = None
-        for words, slip in self.slips.items():
-            made = self.of_slip(slip)
+        for words, made in self.known.items():
             if len(made) != len(results) or not all(
                     name in each and same(mine[name], each[name]) for mine, each in zip(results, made)):
                 continue
