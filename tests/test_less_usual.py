@@ -9,12 +9,16 @@ import scipy.optimize
 
 from refimpl import danskin, data, direct, exact
 from refimpl.arguments import InputError, Setting
+from refimpl.check import rounding
 from refimpl.experiments.measuring import codes, yardsticks
 from refimpl.latent.solvers import milp
+from refimpl.models.mixture import MixtureVAE
 from refimpl.report.store import Spread
 from refimpl.runs import checkpoint, loop, streams
 from refimpl.runs.vae import NOT_A_BOUND, VAERun
+from tests.check.precisions import rounded
 from tests.cli.helpers import call
+from tests.runs.arriving import mixed, started
 from tests.settings import vae
 from tests.spies import raw, spied
 
@@ -49,6 +53,13 @@ def test_no_divergence_is_below_0():
     h = np.random.default_rng(0).normal(size=(1_000, 5)) * 1e-9
     assert (exact.kl(h) >= 0).all() and (exact.gap(h, h + 0.1) >= 0).all()
     assert (exact.gap(3e9 * h, 3e9 * h) == 0).all()
+
+
+@pytest.mark.parametrize("precision", rounding.PRECISIONS)
+def test_numbers_are_rounded_to_the_nearest_of_a_precision(precision):
+    """Ties to even, as a second implementation does it."""
+    values = np.concatenate([np.random.default_rng(0).normal(size=1_000) * 10, 1 + np.arange(64) / 2**9])
+    np.testing.assert_array_equal(rounding.to(precision, values), rounded(values, precision))
 
 
 # --- settings and runs ------------------------------------------------------------------------------------------------
@@ -86,6 +97,24 @@ def test_memory_that_a_run_needs_at_least(monkeypatch):
     monkeypatch.setattr(loop, "available", lambda: needed - 1)
     with pytest.raises(InputError, match="^it needs at least .* GB of memory"):
         loop._refuse_what_does_not_fit(settings)
+
+
+def test_the_weight_of_the_gaussian_s_kl_falls_with_every_step(monkeypatch):
+    """Three steps an epoch, and two epochs from 5 to 1."""
+    run, dataset = started(mixed(labels=0, beta=5.0, beta_epochs=2))
+    backward = spied(monkeypatch, MixtureVAE, "backward")
+    for epoch in (0, 1, 2, 3):
+        loop.train_epoch(run, dataset.train, epoch=epoch)
+    assert [call["beta"] for call in backward] == pytest.approx([*np.linspace(5, 1, 6, endpoint=False), 1, 1, 1])
+
+
+@pytest.mark.parametrize("weights, there", [((1.0, 0.0), True), ((0.0, 1.0), True), ((1.0, 1.0), True),
+                                            ((0.0, 0.0), False)])
+def test_labelled_images_take_part_while_either_weight_is_above_0(monkeypatch, weights, there):
+    run, dataset = started(mixed(label_weight=weights[0], image_weight=weights[1], limit=64))
+    labelled, done = spied(monkeypatch, MixtureVAE, "backward_labelled"), list(run.epoch(1, dataset.train))
+    assert [(call["weight"], call["image_weight"]) for call in labelled] == [weights] * there
+    assert done == [64 * 10 + 20 * there]
 
 
 def test_the_noise_of_a_look_at_step_0_is_that_of_the_committed_rows():

@@ -79,12 +79,13 @@ def test_curves_of_semi_supervised():
 @pytest.fixture
 def records_of():
     """Rows of all runs of an experiment, two data sets where there are two, seeds 0, 1 and 2; each with numbers of its
-    own."""
+    own.  The seeds lie unevenly: a mean is no median, and the lowest is not as far from it as the highest."""
     def make(name: str, first: int = 1) -> list[Record]:
         experiment = registry.REGISTRY[name]
         made = [cell for dataset in experiment.datasets[:2] for seed in (0, 1, 2)
                 for cell in experiment.make(dataset, seed)]
-        return [Record(name, cell.label, cell.settings.as_dict(), (), rows(3, first, more=-0.125 * place))
+        return [Record(name, cell.label, cell.settings.as_dict(), (),
+                       rows(3, first, more=-0.125 * place - 0.3 * (cell.settings.seed == 2)))
                 for place, cell in enumerate(made)]
     return make
 
