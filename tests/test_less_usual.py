@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from refimpl.check import rounding
 from refimpl.experiments.measuring import codes, yardsticks
 from refimpl.latent.solvers import milp
 from refimpl.models.mixture import MixtureVAE
+from refimpl.plots import curves, runs
 from refimpl.report.store import Spread
 from refimpl.runs import checkpoint, loop, streams
 from refimpl.runs.vae import NOT_A_BOUND, VAERun
@@ -154,6 +156,17 @@ def test_a_finished_run_is_looked_at_on_test_images(monkeypatch, dataset, limit)
     assert len(seen) == 3
     for part in seen:
         assert (part.images() == x).all() and (part.labels == labels).all()
+
+
+def test_pictures_of_attributes_are_of_test_images(monkeypatch):
+    seen = []
+    monkeypatch.setattr(curves, "accuracies", lambda *arguments: "curves")
+    for name in ("samples", "switched"):
+        monkeypatch.setattr(runs, name, lambda run, part, name=name: seen.append((name, part)) or name)
+    settings = SimpleNamespace(label=lambda: "words", entry=SimpleNamespace(name="faces", attributes=("smile",)))
+    made = runs.mixture(SimpleNamespace(settings=settings), [], SimpleNamespace(train=1, valid=2, test=3))
+    assert made == {f"{name}.png": name for name in ("curves", "samples", "switched")}
+    assert seen == [("samples", 3), ("switched", 3)]
 
 
 def test_a_variable_that_hardly_varies_does_vary(monkeypatch, capsys, tmp_path):
