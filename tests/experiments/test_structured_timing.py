@@ -38,7 +38,8 @@ def test_each_method_is_timed_with_its_own_settings(tmp_path, monkeypatch):
 
 
 def test_the_median_of_the_steps_without_the_first(monkeypatch):
-    ticks = iter([value for start, took in ((0, 99), (100, 2), (200, 3.5), (300, 3)) for value in (start, start + took)])
+    took = ((0, 99), (100, 2), (200, 3.5), (300, 3))
+    ticks = iter([value for start, seconds in took for value in (start, start + seconds)])
     monkeypatch.setattr(structured_timing.time, "perf_counter", lambda: float(next(ticks)))
     # three steps of 104.5 s, then a fourth, then enough
     monkeypatch.setattr(structured_timing, "BUDGET", 107.5)
