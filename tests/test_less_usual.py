@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,12 +10,17 @@ import scipy.optimize
 
 from refimpl import danskin, data, direct, exact
 from refimpl.arguments import InputError, Setting
+from refimpl.check import rounding
 from refimpl.experiments.measuring import codes, yardsticks
 from refimpl.latent.solvers import milp
+from refimpl.models.mixture import MixtureVAE
+from refimpl.plots import curves, runs
 from refimpl.report.store import Spread
 from refimpl.runs import checkpoint, loop, streams
 from refimpl.runs.vae import NOT_A_BOUND, VAERun
+from tests.check.precisions import rounded
 from tests.cli.helpers import call
+from tests.runs.arriving import mixed, started
 from tests.settings import vae
 from tests.spies import raw, spied
 
@@ -25,7 +31,8 @@ def test_every_problem_of_a_batch_has_a_best_eps_of_its_own():
     """In the unit of its f, and beside a constant f, for which every eps is perfect."""
     h, f = np.array([0.5, -1, 0.2]), np.array([1.0, 2, 0])
     found = direct.best_eps(h, np.array([f, 0 * f + 3, 1e6 * f]), 5)
-    assert np.isfinite(found).all() and found[0] != 1 == found[1] and found[2] == pytest.approx(1e-6 * found[0], rel=1e-5)
+    assert np.isfinite(found).all() and found[0] != 1 == found[1]
+    assert found[2] == pytest.approx(1e-6 * found[0], rel=1e-5)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -49,6 +56,13 @@ def test_no_divergence_is_below_0():
     h = np.random.default_rng(0).normal(size=(1_000, 5)) * 1e-9
     assert (exact.kl(h) >= 0).all() and (exact.gap(h, h + 0.1) >= 0).all()
     assert (exact.gap(3e9 * h, 3e9 * h) == 0).all()
+
+
+@pytest.mark.parametrize("precision", rounding.PRECISIONS)
+def test_numbers_are_rounded_to_the_nearest_of_a_precision(precision):
+    """Ties to even, as a second implementation does it."""
+    values = np.concatenate([np.random.default_rng(0).normal(size=1_000) * 10, 1 + np.arange(64) / 2**9])
+    np.testing.assert_array_equal(rounding.to(precision, values), rounded(values, precision))
 
 
 # --- settings and runs ------------------------------------------------------------------------------------------------
@@ -88,6 +102,24 @@ def test_memory_that_a_run_needs_at_least(monkeypatch):
         loop._refuse_what_does_not_fit(settings)
 
 
+def test_the_weight_of_the_gaussian_s_kl_falls_with_every_step(monkeypatch):
+    """Three steps an epoch, and two epochs from 5 to 1."""
+    run, dataset = started(mixed(labels=0, beta=5.0, beta_epochs=2))
+    backward = spied(monkeypatch, MixtureVAE, "backward")
+    for epoch in (0, 1, 2, 3):
+        loop.train_epoch(run, dataset.train, epoch=epoch)
+    assert [call["beta"] for call in backward] == pytest.approx([*np.linspace(5, 1, 6, endpoint=False), 1, 1, 1])
+
+
+@pytest.mark.parametrize("weights, there", [((1.0, 0.0), True), ((0.0, 1.0), True), ((1.0, 1.0), True),
+                                            ((0.0, 0.0), False)])
+def test_labelled_images_take_part_while_either_weight_is_above_0(monkeypatch, weights, there):
+    run, dataset = started(mixed(label_weight=weights[0], image_weight=weights[1], limit=64))
+    labelled, done = spied(monkeypatch, MixtureVAE, "backward_labelled"), list(run.epoch(1, dataset.train))
+    assert [(call["weight"], call["image_weight"]) for call in labelled] == [weights] * there
+    assert done == [64 * 10 + 20 * there]
+
+
 def test_the_noise_of_a_look_at_step_0_is_that_of_the_committed_rows():
     assert streams.measuring(3, 0).random() == np.random.default_rng([3, 0]).random()
 
@@ -125,6 +157,28 @@ def test_a_finished_run_is_looked_at_on_test_images(monkeypatch, dataset, limit)
     assert len(seen) == 3
     for part in seen:
         assert (part.images() == x).all() and (part.labels == labels).all()
+
+
+def test_pictures_of_attributes_are_of_test_images(monkeypatch):
+    seen = []
+    monkeypatch.setattr(curves, "accuracies", lambda *arguments: "curves")
+    for name in ("samples", "switched"):
+        monkeypatch.setattr(runs, name, lambda run, part, name=name: seen.append((name, part)) or name)
+    settings = SimpleNamespace(label=lambda: "words", entry=SimpleNamespace(name="faces", attributes=("smile",)))
+    made = runs.mixture(SimpleNamespace(settings=settings), [], SimpleNamespace(train=1, valid=2, test=3))
+    assert made == {f"{name}.png": name for name in ("curves", "samples", "switched")}
+    assert seen == [("samples", 3), ("switched", 3)]
+
+
+def test_the_column_of_an_attribute_switches_the_variable_that_has_its_name(monkeypatch):
+    """Without labels the variables have found an order of their own: here each attribute is the other's place."""
+    asked, part = [], data.Part(np.zeros((4, 1), np.uint8), np.arange(4), (2, 3))
+    model = SimpleNamespace(dtype=np.float32, infer=lambda x: (np.array([[0, 1]] * 4), None),
+                            decode_as=lambda values, g: asked.append(values.tolist()) or np.zeros((4, 6)))
+    settings = SimpleNamespace(entry=SimpleNamespace(classes=4, attributes=("a", "b")), shape=(2, 3), label=lambda: "")
+    runs.switched(SimpleNamespace(settings=settings, model=model,
+                                  naming=lambda part: SimpleNamespace(variable=np.array([1, 0]))), part)
+    assert asked == [[[0, 1]] * 4, [[0, 0]] * 4, [[1, 1]] * 4]
 
 
 def test_a_variable_that_hardly_varies_does_vary(monkeypatch, capsys, tmp_path):

@@ -38,9 +38,10 @@ def test_each_method_is_timed_with_its_own_settings(tmp_path, monkeypatch):
 
 
 def test_the_median_of_the_steps_without_the_first(monkeypatch):
-    ticks = iter([value for start, took in ((0, 99), (100, 2), (200, 4), (300, 3)) for value in (start, start + took)])
+    took = ((0, 99), (100, 2), (200, 3.5), (300, 3))
+    ticks = iter([value for start, seconds in took for value in (start, start + seconds)])
     monkeypatch.setattr(structured_timing.time, "perf_counter", lambda: float(next(ticks)))
-    # three steps of 105 s, then a fourth, then enough
+    # three steps of 104.5 s, then a fourth, then enough
     monkeypatch.setattr(structured_timing, "BUDGET", 107.5)
     settings = vae(n=5, k=2, batch=4, hidden=5, family="pairwise", solver="persistency").resolved()
     assert structured_timing._seconds(settings, data.load("mnist", limit=50), "words") == 3.0
