@@ -64,6 +64,8 @@ TABLES: dict[str, Table] = {
         "step": COUNT, "elbo": NUMBER, "entropy": SIZE, "winner": SHARE, "values_used": Column(0.999, 1e4),
         "ahead": SHARE, "length_exact": SIZE, "length_made": SIZE}, "step"),
     "structured-timing": Table(r"batch \d+", (), {"method": None, "n": FROM_1, "seconds": ABOVE_0}),
+    "subset": Table(r"k = \d+", ("k", "steps", "seeds"), {
+        "method": None, "setting": SIZE, "seed": COUNT, "valid": SHARE, "test": SHARE, "test_f": NUMBER}),
     "variance": Table(r"k = \d+", ("k", "samples", "batch"), {
         "temperature": ABOVE_0, "direct_exact": SIZE, "direct": ABOVE_0, "direct_error": SIZE,
         "gumbel_softmax": ABOVE_0, "gumbel_softmax_error": SIZE}, "temperature"),
