@@ -161,6 +161,20 @@ def codes(options: argparse.Namespace) -> int:
     return 0
 
 
+def subset(options: argparse.Namespace) -> int:
+    from refimpl.experiments.measuring import subset as experiment
+    from refimpl.experiments.training.cells import interval
+
+    show = _Below(f"{'method':18s} {'setting':>8s} {'seed':>5s} {'validation':>11s} {'test':>8s} {'log p, nats':>12s}")
+    rows = experiment.run(options.out, options.k, options.steps, options.seeds, options.data_dir, lambda row: show(
+        f"{row.method:18s} {row.setting:8g} {row.seed:5.0f} {row.valid:11.2%} {row.test:8.2%} {row.test_f:12.3f}"))
+    for method in experiment.METHODS:
+        mean, half = interval([100 * row.test for row in rows if row.method == method])
+        print(f"{method}: {mean:.1f}" + ("" if math.isnan(half) else f" ± {half:.1f}") + " % of the test labels")
+    print(f"Picture: {options.out / 'subset.png'}")
+    return 0
+
+
 def structured_timing(options: argparse.Namespace) -> int:
     from refimpl.experiments.measuring import structured_timing
 

@@ -154,7 +154,9 @@ def _add_measurements(measure: Commands, datasets: list[str], any_images: str) -
     codes = command("codes", measurements.codes, "which latent values a model uses, before and after training",
                     example="runs/mnist-direct-k10-seed0")
     codes.add_argument("folder", type=Path, metavar="DIR", help="folder of a run of `train`")
-    for parser in (variance, joint, yardsticks, codes):
+    subset = command("subset", measurements.subset, "which few pixels suffice to read a digit: direct and others")
+    _add_out(subset, "runs/subset", "the picture and the rows")
+    for parser in (variance, joint, yardsticks, codes, subset):
         _add_data_dir(parser)
 
     command = partial(measure.add, "Times")

@@ -69,6 +69,8 @@ TABLES: dict[str, Table] = {
     "relaxation": Table(WORDS.pattern, ("seed", "epochs"), {
         "epoch": FROM_1, "relaxed": PERHAPS, "elbo": NUMBER, "log_likelihood": NUMBER}, "epoch"),
     "structured-timing": Table(r"batch \d+", (), {"method": None, "n": FROM_1, "seconds": ABOVE_0}),
+    "subset": Table(r"k = \d+", ("k", "steps", "seeds"), {
+        "method": None, "setting": SIZE, "seed": COUNT, "valid": SHARE, "test": SHARE, "test_f": NUMBER}),
     "variance": Table(r"k = \d+", ("k", "samples", "batch"), {
         "temperature": ABOVE_0, "direct_exact": SIZE, "direct": ABOVE_0, "direct_error": SIZE,
         "direct_mean": ABOVE_0, "gumbel_softmax": ABOVE_0, "gumbel_softmax_error": SIZE,

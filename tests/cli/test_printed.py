@@ -18,7 +18,7 @@ from refimpl.cli.parser import make_parser
 from refimpl.cli.words import words_of
 from refimpl.experiments import registry
 from refimpl.experiments.measuring import (benchmark, codes, joint_argmax, plateau_forces, plateau_steps,
-                                           relaxation, structured_timing, variance, yardsticks)
+                                           relaxation, structured_timing, subset, variance, yardsticks)
 from refimpl.experiments.theory import choosing_eps, estimators_table, explore, verify
 from refimpl.experiments.training import compare, tutorial_runs
 from refimpl.experiments.training.cells import Cell
@@ -331,7 +331,7 @@ def test_a_line_of_semi_supervised(labels):
     (["measure", "estimators"], estimators_table.run), (["measure", "joint-argmax"], joint_argmax.run),
     (["measure", "benchmark"], benchmark.run), (["measure", "plateau-steps"], plateau_steps.run),
     (["measure", "plateau-forces"], plateau_forces.run), (["measure", "relaxation"], relaxation.run),
-    (["measure", "yardsticks", "x"], yardsticks.run),
+    (["measure", "yardsticks", "x"], yardsticks.run), (["measure", "subset"], subset.run),
     (["measure", "structured-timing"], structured_timing.run), (["experiment", "joint"], registry.run)],
     ids=lambda value: value[-1] if isinstance(value, list) else "")
 def test_a_command_s_defaults_are_those_of_what_it_runs(arguments, function):

@@ -1,0 +1,118 @@
+"""Which few pixels of a digit suffice to read it?  A network chooses k of 784, another sees only these and classifies.
+
+    python -m refimpl measure subset
+
+theta(x), of the first network, scores the pixels; z is the subset of the k highest theta + gamma; the second network
+reads x z, and f(z) = log p(label given x z).  Both are trained to raise E f.  What differs is the gradient in theta:
+
+    direct, two-sided      with c = df/dz at z* in the place of f, which is I-MLE for subsets (latent/linear.py)
+    straight-through       c itself, as if z were theta + gamma
+    relaxed                straight-through with z = k softmax((theta + gamma) / tau) on the way back
+    random, most variable  pixels that are not learnt: drawn for each image, or the same k of largest variance for all
+
+Each method's setting is the best of three, by the validation images at seed 0.  For the test images z is argmax theta.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import log_softmax, softmax
+
+from refimpl import data, gumbel, plots
+from refimpl.latent.independent import through_softmax
+from refimpl.experiments import options
+from refimpl.experiments.records import write_measurements
+from refimpl.latent import sets
+from refimpl.nn.adam import Adam
+from refimpl.nn.network import MLP
+from refimpl.nn.parameters import bind
+from refimpl.plots.images import sheet
+from refimpl.system.files import output_folder
+
+METHODS = {"direct": (3.0, 10.0, 30.0), "two-sided": (3.0, 10.0, 30.0), "relaxed": (0.3, 1.0, 3.0),
+           "straight-through": (1e-3, 3e-3, 1e-2), "random": (0.0,), "most variable": (0.0,)}
+"""The settings that are tried: eps, tau, or for straight-through, which has neither, the learning rate."""
+HIDDEN, BATCH, LR, IMAGES = 32, 50, 3e-3, 3_000
+
+
+class Row(NamedTuple):
+    """Of one run: share of right labels and mean f, in nats, with the k pixels of highest score."""
+
+    method: str
+    setting: float
+    seed: float
+    valid: float
+    test: float
+    test_f: float
+
+
+def train(part: data.Part, method: str, setting: float, k: int, steps: int, seed: int) -> Callable[..., tuple]:
+    """A function from images to (z, log p of each class), after training."""
+    rng, family = np.random.default_rng(seed), sets.subsets(784, k)
+    selector, reader = MLP([784, HIDDEN, 784]), MLP([784, HIDDEN, 10])
+    parameters = bind([selector, reader])
+    selector.initialise(rng), reader.initialise(rng)
+    adam = Adam(parameters, setting if method == "straight-through" else LR)
+    variance = part.images(slice(0, IMAGES)).var(axis=0).astype(np.float64)
+
+    def scores(x: np.ndarray) -> np.ndarray:
+        if method == "random":
+            return gumbel.sample(x.shape, rng)
+        return np.broadcast_to(variance, x.shape) if method == "most variable" else selector.forward(x).astype(float)
+
+    def read(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        z = family.argmax(scores(x))
+        return z, log_softmax(reader.forward(x * z.astype(np.float32)).astype(np.float64), axis=1)
+
+    for _ in range(steps):
+        rows = rng.integers(len(part), size=BATCH)
+        x, learns = part.images(rows), method not in ("random", "most variable")
+        run = selector.run(x)
+        theta = run.y.astype(np.float64) if learns else scores(x)
+        noise = gumbel.sample(theta.shape, rng) if learns else np.zeros(theta.shape)
+        z = family.sample(theta, noise)
+        seen = reader.run(x * z.astype(np.float32))
+        back = seen.backward((softmax(seen.y, axis=1) - gumbel.one_hot(part.labels[rows].astype(int), 10))
+                             .astype(np.float32))
+        parameters.grads[:] = 0
+        back.accumulate(1 / BATCH)
+        if learns:
+            c, soft = (-back.dx * x).astype(np.float64), softmax((theta + noise) / setting, axis=1)
+            grad = (c if method == "straight-through" else k * through_softmax(soft, c) / setting
+                    if method == "relaxed" else family.gradient(theta, c, setting, noise, method == "two-sided"))
+            run.backward(-grad.astype(np.float32)).accumulate(1 / BATCH)
+        adam.step()
+    return read
+
+
+def run(out: Path | str, k: int = 10, steps: int = 300, seeds: int = 3, data_dir: str | None = None,
+        report: Callable[[Row], None] = lambda row: None) -> list[Row]:
+    """Train and test every method; the rows and subset.png go into `out`.  InputError if a number is out of range."""
+    options.check("subset", k=k, steps=steps, seeds=seeds)
+    images, folder = data.load("mnist", data_dir), output_folder(out)
+    x, labels = images.test.images(slice(0, IMAGES)), images.test.labels[:IMAGES].astype(int)
+    valid, known = images.valid.images(slice(0, IMAGES)), images.valid.labels[:IMAGES]
+    rows, shown = [], []
+    for method, settings in METHODS.items():
+        first = {setting: train(images.train, method, setting, k, steps, 0) for setting in settings}
+        right = {setting: (read(valid)[1].argmax(axis=1) == known).mean() for setting, read in first.items()}
+        best = max(settings, key=right.get)
+        for seed in range(seeds):
+            read = train(images.train, method, best, k, steps, seed) if seed else first[best]
+            z, log_p = read(x)
+            share = (read(valid)[1].argmax(axis=1) == known).mean() if seed else right[best]
+            rows.append(Row(method, best, seed, float(share),
+                            float((log_p.argmax(axis=1) == labels).mean()),
+                            float(log_p[np.arange(len(x)), labels].mean())))
+            report(rows[-1])
+            if not seed:
+                shown.append(0.35 * x[:10] + 0.65 * z[:10])             # a chosen pixel is black, or grey off the ink
+    write_measurements(folder, "subset", f"k = {k}", dict(k=k, steps=steps, seeds=seeds), rows)
+    with plots.may_fail(folder / "subset.png"):
+        grid = np.array(shown).reshape(len(shown), 10, 28, 28)
+        plots.save(sheet(grid, [str(label) for label in labels[:10]], ", ".join(reversed(METHODS)),
+                                      f"{k} pixels a digit, test images"), folder / "subset.png")
+    return rows
