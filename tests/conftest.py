@@ -13,6 +13,7 @@ import pytest                                               # noqa: E402
 # Checks stand beside the tests too, in files of their own.
 pytest.register_assert_rewrite("tests.estimators", "tests.latent", "tests.plots", "tests.runs")
 
+from tests import drawn_once                               # noqa: E402
 from tests.two_processes import pytest_runtestloop         # noqa: E402, F401  (a hook: pytest finds it here)
 
 
@@ -34,6 +35,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def rng() -> np.random.Generator:
     """The same generator state for every test, whatever ran before it."""
     return np.random.default_rng(20191208)
+
+
+@pytest.fixture(autouse=True)
+def pictures_alike_are_drawn_once(request, monkeypatch) -> None:
+    if request.node.get_closest_marker("drawn"):
+        return
+    from refimpl import plots
+
+    monkeypatch.setattr(plots, "save", drawn_once.saving(plots.save))
 
 
 @pytest.fixture

@@ -70,6 +70,7 @@ def test_a_picture_that_fails_costs_a_run_nothing(tmp_path, capsys, monkeypatch)
     assert (tmp_path / "metrics.csv").exists()
 
 
+@pytest.mark.drawn
 @pytest.mark.parametrize("shape", [(3_000, 1), (1, 3_000), (1_000, 3)])
 def test_pictures_of_images_of_extreme_shape_stay_small(tmp_path, shape, recwarn):
     figure = images.tiles(np.zeros((16, shape[0] * shape[1])), "数据 देव", "direct", shape=shape)
