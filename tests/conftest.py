@@ -31,19 +31,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if not item.get_closest_marker("slow")]
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    drawn_once.begin(every=item.get_closest_marker("drawn") is not None)
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     """The same generator state for every test, whatever ran before it."""
     return np.random.default_rng(20191208)
-
-
-@pytest.fixture(autouse=True)
-def pictures_alike_are_drawn_once(request, monkeypatch) -> None:
-    if request.node.get_closest_marker("drawn"):
-        return
-    from refimpl import plots
-
-    monkeypatch.setattr(plots, "save", drawn_once.saving(plots.save))
 
 
 @pytest.fixture
