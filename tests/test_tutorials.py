@@ -19,7 +19,7 @@ import pytest
 from refimpl.arguments import InputError
 from refimpl.experiments.training import tutorial_runs
 from refimpl.plots import walls
-from tests import spawn
+from tests import long_cells, spawn
 from tests.chapters import FOLDER, SOURCES, cells, prose
 
 BACKPROPAGATION = FOLDER / "05_backpropagation.py"
@@ -41,24 +41,28 @@ RUNNER = """
 import sys, warnings
 warnings.filterwarnings("error", module="__main__|refimpl")     # ours; other packages warn about each other
 names = {"__name__": "__main__"}
-parts = "chapter", "first solution", "second solution", "third solution"
-for part, text in zip(parts, sys.stdin.read().split(chr(0))):
-    exec(compile(text, part, "exec"), names)
+for place, text in enumerate(sys.stdin.read().split(chr(0)), start=1):      # cells, then solutions
+    exec(compile(text, f"part {place}", "exec"), names)
 """
 
 
-def run_chapter(source: Path) -> subprocess.CompletedProcess:
+def run_chapter(source: Path, whole: bool) -> subprocess.CompletedProcess:
     """In a process of its own, every warning of ours an error; the solutions in order, with the chapter's names.
+
+    whole: the cells that take long, too, and the solutions that need them.
 
     `python -c` finds start.py on PYTHONPATH; a program and a notebook find it beside them.
     """
-    text = "\0".join([source.read_text(encoding="utf-8"), *solutions(source)])
+    parts = [text for kind, text in cells(source) if kind == "code"]
+    parts += solutions(source)
+    text = "\0".join(parts if whole else long_cells.short(parts))
     return spawn.python("-c", RUNNER, text=text, env={"PYTHONPATH": str(FOLDER)})
 
 
 @each
-def test_chapter_and_solutions_run(source):
-    done = run_chapter(source)
+def test_chapter_and_solutions_run(source, request):
+    """Without --slow all but the cells that take long, and what needs them: see long_cells.py."""
+    done = run_chapter(source, request.config.getoption("--slow"))
     assert done.returncode == 0, done.stderr
     assert done.stderr == "" and "nan" not in done.stdout
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.two_processes import MANY
 
-pytestmark = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores")]
 ROOT = Path(__file__).resolve().parent.parent
 CONFTEST = """
 from tests.two_processes import pytest_runtestloop

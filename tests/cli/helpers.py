@@ -10,6 +10,9 @@ from refimpl.cli.parser import make_parser
 from refimpl.cli.subcommands import Parser
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+# `python -m refimpl`, with pictures that are made and not drawn, which takes most of the time of a short `verify`.
+UNDRAWN = ('-c "import runpy, refimpl.plots; refimpl.plots.save = lambda figure, path: None; '
+           'runpy.run_module(\'refimpl\', run_name=\'__main__\', alter_sys=True)"')
 SMALL = ["--hidden", "16", "--limit", "300", "--batch", "50"]
 
 

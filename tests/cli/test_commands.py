@@ -94,6 +94,7 @@ def test_benchmark(capsys, monkeypatch):
     assert "1.05 times as long as the first" in out
 
 
+@pytest.mark.slow                                           # each part of it by itself: here and in test_printed.py
 def test_quickstart_in_a_process_of_its_own(tmp_path, capsys, monkeypatch):
     done = spawn.refimpl("quickstart", "--out", tmp_path)
     assert done.returncode == 0 and done.stderr == "", done.stderr

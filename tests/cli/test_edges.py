@@ -15,27 +15,26 @@ import pytest
 
 from refimpl import cli, plots
 from refimpl.arguments import InputError, NotFinite
-from refimpl.experiments.training import cells
-from refimpl.experiments.training.cells import Cell
 from refimpl.plots import images, runs
 from refimpl.runs import checkpoint, loop
 from refimpl.runs.vae import VAERun
-from tests.cli.helpers import SMALL, assert_refused, call
+from tests.cli.helpers import SMALL, UNDRAWN, assert_refused, call
 from tests.settings import vae
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def in_a_process(arguments: str, before: str = "", **more) -> subprocess.CompletedProcess:
+def in_a_process(arguments: str, before: str = "", program: str = "-m refimpl",
+                 **more) -> subprocess.CompletedProcess:
     """A command line through a shell, with the package on the path, from wherever `cwd` says."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **more.pop("env", {})}
-    command = f"{before}{sys.executable} -m refimpl {arguments}"
+    command = f"{before}{sys.executable} {program} {arguments}"
     return subprocess.run(command, shell=True, capture_output=True, text=True, env=environment, **more)
 
 
 def test_standard_output_may_be_closed(tmp_path):
     """Status 0, not 1, which for verify would mean that a claim failed."""
-    done = in_a_process(f"verify --k 2 --samples 1000 --out {tmp_path} >&-", cwd=tmp_path)
+    done = in_a_process(f"verify --k 2 --samples 1000 --out {tmp_path} >&-", cwd=tmp_path, program=UNDRAWN)
     assert done.returncode == 0 and done.stderr == ""
 
 
@@ -47,10 +46,11 @@ lines.linewidth: 700
 
 
 def test_pictures_are_drawn_under_settings_of_our_own(tmp_path):
-    """As a program, with a matplotlibrc that would not let a run end well, and no place for matplotlib's cache."""
+    """As a program, with a matplotlibrc that would not let a run end well, no place for matplotlib's cache, and a
+    window system that matplotlib does not know."""
     (tmp_path / "matplotlibrc").write_text(RC)
     done = in_a_process("train --limit 60 --batch 20 --hidden 4 --epochs 1 --out run", cwd=tmp_path,
-                        env={"MPLCONFIGDIR": "/proc/none"})
+                        env={"MPLCONFIGDIR": "/proc/none", "MPLBACKEND": "nosuch"})
     assert (done.returncode, done.stderr) == (0, "")
     with mpl.rc_context(fname=tmp_path / "matplotlibrc"):
         loop.train(vae(hidden=4, limit=60, batch=20), 1, tmp_path / "here", draw=runs.of_run)
@@ -70,6 +70,7 @@ def test_a_picture_that_fails_costs_a_run_nothing(tmp_path, capsys, monkeypatch)
     assert (tmp_path / "metrics.csv").exists()
 
 
+@pytest.mark.drawn
 @pytest.mark.parametrize("shape", [(3_000, 1), (1, 3_000), (1_000, 3)])
 def test_pictures_of_images_of_extreme_shape_stay_small(tmp_path, shape, recwarn):
     figure = images.tiles(np.zeros((16, shape[0] * shape[1])), "数据 देव", "direct", shape=shape)
@@ -120,13 +121,6 @@ def test_a_folder_that_has_been_deleted_is_named(tmp_path):
                         before=f"rmdir {tmp_path / 'gone'}; ")
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert "the current folder has been deleted" in done.stderr
-
-
-def test_a_window_system_that_matplotlib_does_not_know_is_nobodys_business(tmp_path):
-    done = in_a_process(f"train --limit 60 --batch 20 --hidden 4 --epochs 1 --out {tmp_path / 'run'}", cwd=tmp_path,
-                        env={"MPLBACKEND": "nosuch"})
-    assert done.returncode == 0 and done.stderr == ""
-    assert (tmp_path / "run" / "curves.png").exists()
 
 
 WINDOW = """
@@ -216,14 +210,6 @@ def test_compare_takes_runs_of_every_kind(finished, tmp_path, capsys):
     assert call(capsys, "semi-supervised", *small, "--out", tmp_path / "mixture")[0] == 0
     status, out, err = call(capsys, "compare", finished, tmp_path / "mixture", "--save", tmp_path / "c.png")
     assert status == 0 and err == "" and "10 labels" in out and "k = 10" in out
-
-
-def test_jobs_find_the_package_from_any_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("PYTHONPATH", raising=False)
-    cell = Cell("one", vae(hidden=4, limit=60, batch=20).resolved())
-    cells.run_cells([cell], 1, tmp_path / "out", 2, None, lambda line: None)
-    assert cells.epochs_done(cell, tmp_path / "out") == 1
 
 
 # --- runs that are not finite, checkpoints that are not ours ----------------------------------------------------------

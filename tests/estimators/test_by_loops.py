@@ -32,7 +32,7 @@ SIZES = [(2, 2), (2, 3), (1, 2), (1, 4)]
 @pytest.mark.parametrize("name, n, k", [(name, n, k) for name in TRANSCRIPTS for n, k in SIZES
                                         if k == 2 or estimators.get(name).serves is not binary])
 def test_estimators_are_their_formulas(name, n, k):
-    for value in (0.35, 1.2):                               # of eps or tau
+    for value in (0.35, 1.2) if (n, k) == (2, 2) else (0.35,):                     # of eps or tau
         assert worst_difference(name, n=n, k=k, value=value) < LIMIT
 
 

@@ -22,7 +22,7 @@ UNBIASED = [name for name, entry in estimators.REGISTRY.items() if entry.unbiase
 def short_warm_up(monkeypatch):
     """An estimator is as unbiased after few batches as after many: its memory is of other draws.  The slow test keeps
     the long one."""
-    monkeypatch.setattr(estimators_table, "WARM_UP", 100)
+    monkeypatch.setattr(estimators_table, "WARM_UP", 30)
 
 
 def setting(n, k, seed=1):
@@ -43,7 +43,7 @@ def test_claims_of_unbiasedness(name, n, k):
         with pytest.raises(ValueError, match="^h must"):
             check(name, n, k, 10)
         return
-    row = check(name, n, k)
+    row = check(name, n, k, 20_000)         # draw by draw they are their formulas in test_by_loops.py
     assert row.z < 4, row
 
 
@@ -117,7 +117,7 @@ def test_disarm_is_arm_averaged_over_what_the_pair_leaves_open(rng):
 def test_local_expectation_is_the_limit_of_the_coordinate_wise_direct_gradient():
     """At eps -> 0, averaged over the noise, direct has the mean of local expectation, whose mean is the truth."""
     h, toy, truth = setting(4, 2)
-    row = measure(estimators.get("two-sided"), h, toy, truth, 400_000, np.random.default_rng(3))
+    row = measure(estimators.get("two-sided"), h, toy, truth, 100_000, np.random.default_rng(3))
     assert row.z < 5
     assert check("local-expectation").variance < row.variance / 4
 
@@ -128,12 +128,12 @@ def test_eta_minimises_the_variance():
     memory = rebar.memory(4, 2)
     rng = np.random.default_rng(0)
     many = np.broadcast_to(h, (500, 4, 2))
-    for _ in range(400):
+    for _ in range(200):
         rebar.estimate(many, toy.repeated(0, 500), rng, tau=0.5, memory=memory)
     variances = {}
     for scale in (0.0, 0.5, 1.0, 1.5):
         fixed = {"a_dot_d": np.array([scale * rebar.eta(memory)]), "d_dot_d": np.ones(1)}
-        draws = rebar.estimate(np.broadcast_to(h, (50_000, 4, 2)), toy.repeated(0, 50_000), np.random.default_rng(1),
+        draws = rebar.estimate(np.broadcast_to(h, (20_000, 4, 2)), toy.repeated(0, 20_000), np.random.default_rng(1),
                                tau=0.5, memory=fixed).grad
         variances[scale] = draws.var(axis=0).sum()
     assert variances[1.0] == min(variances.values())
@@ -162,8 +162,8 @@ def test_relax_learns_to_lower_its_variance():
     rng = np.random.default_rng(0)
     many = np.broadcast_to(h, (200, 4, 2))
     squares = [(relax.estimate(many, toy.repeated(0, 200), rng, tau=0.5, memory=memory).grad ** 2).sum() / 200
-               for _ in range(1_000)]
-    assert np.mean(squares[-200:]) < 0.9 * np.mean(squares[:200])
+               for _ in range(600)]
+    assert np.mean(squares[-200:]) < 0.9 * np.mean(squares[:100])
 
 
 # --- RELAX's network: a gradient of a gradient ------------------------------------------------------------------------
@@ -199,9 +199,9 @@ def test_gradient_of_the_squared_gradient(rng, batch_mean):
 def test_rebar_without_the_derivative_of_the_conditional_relaxation(monkeypatch):
     """It lowers the variance, which is why it is tempting, and biases the result."""
     right = rebar.coupled_samples
-    assert check("rebar", samples=200_000).z < 4
+    assert check("rebar", samples=100_000).z < 4
     monkeypatch.setattr(rebar, "coupled_samples", lambda h, rng: right(h, rng)._replace(dz_given_b=np.zeros(h.shape)))
-    assert check("rebar", samples=200_000).z > 12
+    assert check("rebar", samples=100_000).z > 8
 
 
 def test_rebar_with_a_z_given_b_that_is_not_given_b(monkeypatch):
@@ -212,7 +212,7 @@ def test_rebar_with_a_z_given_b_that_is_not_given_b(monkeypatch):
         return samples._replace(z_given_b=right(h, rng).z)
 
     monkeypatch.setattr(rebar, "coupled_samples", independent)
-    assert check("rebar", samples=200_000).z > 8
+    assert check("rebar", samples=100_000).z > 5.5
 
 
 def test_conditional_relaxation_has_the_law_of_the_relaxation(rng):
@@ -262,7 +262,7 @@ def test_disarm_without_its_sign():
 def test_the_batch_mean_score_is_unbiased_and_far_noisier():
     """The released baselines' learning signal: images with scores of their own, each given the mean of all."""
     rng = np.random.default_rng(1)
-    images, n, times = 50, 4, 1_500
+    images, n, times = 50, 4, 500
     h, toy = rng.normal(size=(images, n, 2)), Toy(images, n, 2, rng)
     toy.c *= 3
     truth = joint.gradient(h, toy.joint_table().f)

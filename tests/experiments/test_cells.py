@@ -264,8 +264,10 @@ def test_a_folder_of_another_cell_is_not_taken_for_this_one_s(tmp_path):
 SMALL = dict(limit=60, batch=30)
 
 
-def test_three_jobs_give_the_settings_of_one_and_go_on_where_they_stopped(tmp_path):
-    """The command line that a cell is turned into trains just that cell, of either kind."""
+def test_three_jobs_give_the_settings_of_one_and_go_on_where_they_stopped(tmp_path, monkeypatch):
+    """The command line that a cell is turned into trains just that cell, of either kind, and from any folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
     made = [Cell("rebar as released", vae(estimator="rebar", n=4, k=2, hidden=6, as_released=True,
                                                   **SMALL).resolved()),
             Cell("pairwise, any sign", vae(n=4, k=2, hidden=6, family="pairwise", solver="enumeration",

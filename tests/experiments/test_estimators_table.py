@@ -15,7 +15,7 @@ from refimpl.models.toy import Toy
 
 @pytest.mark.parametrize("n, k", [(3, 2), (1, 5)])
 def test_all_claims_stand(n, k, tmp_path, monkeypatch):
-    monkeypatch.setattr(estimators_table, "WARM_UP", 200)       # no claim rests on how much a baseline has learnt
+    monkeypatch.setattr(estimators_table, "WARM_UP", 30)       # no claim rests on how much a baseline has learnt
     rows = estimators_table.run(n, k, 20_000, 0, tmp_path)
     served = {name for name, entry in estimators.REGISTRY.items() if k == 2 or entry.serves is not binary}
     assert {row.name for row in rows} == served
@@ -81,7 +81,7 @@ def test_what_an_estimator_has_learnt_is_kept_from_the_warm_up_on(monkeypatch, r
 @pytest.mark.parametrize("n, k, samples", [(1, 64, 1_000), (2, 16, 1_000), (1, 8, 100_000)])
 def test_a_value_that_is_rare_condemns_no_estimator(n, k, samples, monkeypatch):
     """Of 64 values most are drawn a few times in 1,000: their standard errors cannot be had from the draws."""
-    monkeypatch.setattr(estimators_table, "WARM_UP", 50)
+    monkeypatch.setattr(estimators_table, "WARM_UP", 10)
     for row in estimators_table.run(n, k, samples):
         assert row.found or not row.claims, row
         assert row.silent or row.z < 1_000, row

@@ -24,6 +24,8 @@ from refimpl.plots import curves, images
 from tests.settings import mixture, vae
 from tests.spies import spied
 
+pytestmark = pytest.mark.drawn
+
 # No two columns hold the same numbers, so that one in the place of another would be seen.
 COLUMNS = {"train_elbo": -300.0, "valid_elbo": -400.0, "test_elbo": -500.0, "test_log_likelihood": -600.0, "gap": 70.0,
            "sampled_elbo": -700.0, "accuracy": 0.3, "valid_accuracy": 0.5, "reconstruction": -80.0, "class_kl": 2.0,

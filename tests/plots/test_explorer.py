@@ -134,7 +134,9 @@ def test_a_redraw_leaves_nothing_old_behind(explorer):
     FigureCanvasAgg(figure)
     other = Explorer(figure, walls.H, walls.F, 0.3, explorer.noise)
     other.chosen = explorer.chosen
+    figure.canvas.draw_idle = lambda: None                                  # drawn once, with all moves made
     moved(other)
+    figure.canvas.draw()
     np.testing.assert_array_equal(after, figure.canvas.buffer_rgba())
     assert (np.abs(after.astype(int) - before) > 50).any(axis=-1).mean() > 0.01
 

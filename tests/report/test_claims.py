@@ -11,7 +11,7 @@ from refimpl.report import claims, pages
 from refimpl.report.claims import CLAIMS
 from refimpl.report.store import Store
 from refimpl.report.verdicts import compared
-from tests.report.test_numbers import run
+from tests.report.rows import run
 
 
 @pytest.fixture(scope="module")

@@ -11,13 +11,7 @@ from refimpl.experiments.records import Record
 from refimpl.report import causes, choice, claims, labels, measurements, training, verdicts
 from refimpl.report.store import Spread, Store, evaluations_an_epoch, lengths, paired, spread
 from refimpl.report.tables import bounds, plural, step_ms
-
-
-def run(label="direct", seed=0, values=((10, -170.0),), experiment="binary", dataset="fashion-mnist", **settings):
-    rows = [{"epoch": float(epoch), "valid_elbo": value - 1, "test_elbo": value, "test_log_likelihood": value + 5,
-             "gap": 5.0, "accuracy": -value / 200, "seconds": 2.0 * epoch, "evaluations": 1e6 * epoch}
-            for epoch, value in values]
-    return Record(experiment, label, {"dataset": dataset, "seed": seed, **settings}, ("abcdefabcdef",), rows)
+from tests.report.rows import run
 
 
 def test_a_spread():

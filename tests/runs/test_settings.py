@@ -237,7 +237,7 @@ def test_resolved_again_they_stay(many):
 
 def test_parsed_again_from_their_own_options_they_are_the_same(many):
     parser = make_parser()
-    for settings, resolved in many[:250]:
+    for settings, resolved in many[:120]:
         for made in (settings, resolved):
             kind = kind_of(made)
             options = parser.parse_args([kind.COMMAND, *command_line(made)])

@@ -109,7 +109,8 @@ def test_ctrl_c_and_resume(tmp_path):
     assert_same_to_the_bit(tmp_path / "whole", tmp_path / "stopped")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL,
+                                    pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])       # ends like SIGKILL
 def test_an_experiment_that_is_killed_ends_with_the_runs_that_it_started(tmp_path, number):
     """Each run holds its folder: once nobody does, nobody is left.  A run that says much does not wait to be read."""
     process = subprocess.Popen([sys.executable, "-m", "refimpl", "experiment", "binary", "--only", "arm", "disarm",

@@ -260,8 +260,9 @@ def test_a_flipped_bit_in_the_header_of_a_long_array(tmp_path):
     path = tmp_path / "a.npz"
     whole = {"values": np.arange(3_000, dtype=np.float32)}
     np.savez(path, **whole)
-    start = path.read_bytes().index(b"\x93NUMPY")
-    assert flips(path, whole, range(start, start + 128), 8) == {"refused": 1_024, "the same": 0}
+    start, end = (path.read_bytes().index(text) for text in (b"\x93NUMPY", b"}"))
+    assert flips(path, whole, range(start, end + 1), 8) == {"refused": 8 * (end + 1 - start), "the same": 0}
+    assert flips(path, whole, range(end + 1, start + 128), 1) == {"refused": start + 127 - end, "the same": 0}  # blanks
 
 
 def npy(header: str) -> bytes:

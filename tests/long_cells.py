@@ -1,0 +1,39 @@
+"""The cells of the chapters that take long: they, and what needs a name of theirs, run with --slow only."""
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+# Each stands in one cell of one chapter, and says what takes so long there.
+LONG = ("found = choosing_eps.table(1_000)", "errors = [check(weights, wrong)[2] for _ in range(200)]",
+        'RATES = 0.1, 0.3, 1.0', "def five_scores(mistakes, seed, steps=250, rate=0.3):")
+
+
+def short(parts: Sequence[str]) -> list[str]:
+    """The parts of a program, with an empty text in the place of each that takes long or needs one that does."""
+    missing: set[str] = set()
+    kept = []
+    for code in parts:
+        tree = ast.parse(code)
+        stored = set(_stored(tree))
+        own = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+        needed = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - stored - own
+        changed = {node.value.id for node in ast.walk(tree)                     # a name that it changes and uses
+                   if isinstance(node, (ast.Attribute, ast.Subscript)) and isinstance(node.value, ast.Name)} & missing
+        left_out = any(text in code for text in LONG) or needed & missing or changed
+        missing = missing | stored if left_out else missing - stored
+        kept.append("" if left_out else code)
+    return kept
+
+
+def _stored(tree: ast.AST) -> Iterator[str]:
+    """The names that a program has of its own when it has run; those within functions are gone."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, ast.alias):
+            yield node.asname or node.name.partition(".")[0]
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif not isinstance(node, (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+            yield from _stored(node)
