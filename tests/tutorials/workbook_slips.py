@@ -4,7 +4,7 @@ from __future__ import annotations
 GUMBEL = "-np.log(rng.standard_exponential(shape)) - np.euler_gamma"
 SLIPS = {
     "01_gumbel_noise": [
-        (GUMBEL, "rng.gumbel(size=shape)", "Euler's constant 0.5772 subtracted"),
+        (GUMBEL, "rng.gumbel(size=shape)", "(np.euler_gamma) is not subtracted, so that"),
         (GUMBEL, "rng.gumbel(size=shape) + np.euler_gamma", "Euler's constant is added"),
         (GUMBEL, "np.log(rng.standard_exponential(shape)) + np.euler_gamma", "the sign is wrong: the first sign"),
         (GUMBEL, "-np.log(rng.random(shape)) - np.euler_gamma", "one logarithm is missing: -log(U) - c"),

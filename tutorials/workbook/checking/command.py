@@ -87,7 +87,7 @@ class Checked:
             return False
         from checking import training
 
-        say("  Now your own functions train a discrete auto-encoder on MNIST, in a minute or less.")
+        say("  Now your own functions train a discrete auto-encoder on MNIST, in less than two minutes.")
         state, lines = process.run(training.check, (self.folder, sys.stdout.encoding), self.folder, TRAINING_SECONDS)
         say(f"{'✓' if state == RIGHT else '✗'} {TRAIN}: {state}")
         for line in lines:

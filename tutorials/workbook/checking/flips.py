@@ -117,7 +117,7 @@ def _unshared(cases: list[dict], mine: list[np.ndarray]) -> str:
 
 DIRECT_CASES = [{"f": pair, "l": np.array([0.5, -0.5]), "noise": np.array([[0.3, -1.0]]), "eps": 2.0},
                 {"f": waves(3, 1), "l": rows(1, 3, 5)[0], "noise": _logistic(2, 3, 6), "eps": 0.6},
-                {"f": waves(4, 2), "l": rows(1, 4, 7)[0], "noise": _logistic(200, 4, 8), "eps": 0.5}]
+                {"f": waves(4, 2), "l": rows(1, 4, 7)[0] + 0.003, "noise": _logistic(200, 4, 8), "eps": 0.5}]
 DIRECT = Task("direct_flips", direct_flips, DIRECT_CASES, {
     "the division by eps is missing": lambda **case: direct_flips(**case, unit=1.0),
     "it is divided by eps twice: it has the right direction and is 1/eps too large": lambda eps, **case: direct_flips(
