@@ -1,10 +1,12 @@
 """Every file of the workbook: usual slips, planted in the solutions, are named; right code in other words passes."""
 from __future__ import annotations
 
+import ast
+
 import numpy as np
 import pytest
 
-from tests.tutorials.workbook import STEMS, edited, folder_of, judged
+from tests.tutorials.workbook import STEMS, edited, folder_of, judged, solution
 from tests.tutorials.workbook_slips import GUMBEL, SLIPS
 
 from checking import auto_encoder, core, direct_step, flips, layers, topics, two_arg_maxes
@@ -99,6 +101,24 @@ def test_right_code_in_other_words_passes(folder, stem):
     for old, new in RIGHT[stem]:
         state, said = judged(folder, stem, edited(stem, old, new))
         assert state == "right", f"{new}: {said}"
+
+
+SINGLE = """
+def single(value):
+    if isinstance(value, list):
+        return [single(each) for each in value]
+    return value.astype(np.float32) if isinstance(value, np.ndarray) else value
+"""
+
+
+@pytest.mark.parametrize("stem", STEMS[1:])
+def test_right_code_in_single_precision_passes(folder, stem):
+    """Every function casts its arguments first."""
+    tree = ast.parse(solution(stem))
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            node.body[1:1] = [ast.parse(f"{each.arg} = single({each.arg})").body[0] for each in node.args.args]
+    assert judged(folder, stem, ast.unparse(tree) + SINGLE) == ("right", "")
 
 
 def test_no_two_slips_of_a_function_give_the_same():

@@ -55,7 +55,7 @@ class Task:
             raise later
 
     def _called(self, module: ModuleType, place: int) -> dict[str, np.ndarray]:
-        """What is returned in this case, by names, lists one array at a time; Problem for what is no array of numbers."""
+        """What is returned in this case, by names, lists array by array; Problem for what is no array of numbers."""
         returned = loading.call(module, self.name, self.cases[place])
         return named(self.name, returned, self.outputs, self.rights[place])
 
@@ -126,7 +126,7 @@ class Task:
             return self._of_factor([cases[place] for place in told], factors)
         if all(np.allclose(one, other, rtol=1e-3, atol=1e-3 * np.abs(other).max(initial=0))
                for one, other in zip(mine, right)):
-            return "it is nearly right, but less exact than rounding explains (rounded constants, or float16)"
+            return "it is nearly right, but less exact than rounding explains (a rounded constant, or half precision)"
         if all(one.ndim and same(one - one[..., :1], other - other[..., :1]) for one, other in zip(mine, right)):
             return "the numbers of a row are right but for a constant, the same for the whole row"
         if all(same(np.sort(one, axis=None), np.sort(other, axis=None)) for one, other in zip(mine, right)):
@@ -191,7 +191,7 @@ def array(what: str, value: object, right: np.ndarray | None) -> np.ndarray:
 
 def close(mine: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Which entries agree up to the rounding of the student's precision."""
-    unit = 1e-8 if mine.dtype.itemsize >= 8 else 2e-5
+    unit = 1e-6 if mine.dtype.itemsize >= 8 else 2e-5           # a part of it may be in single precision
     finite = np.abs(right[np.isfinite(right)])
     with np.errstate(all="ignore"):
         return np.isclose(mine, right, rtol=unit, atol=unit * min(finite.max(initial=1), 100), equal_nan=True)
