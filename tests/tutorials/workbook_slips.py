@@ -145,7 +145,7 @@ SLIPS = {
         ("(m / (1 - 0.9**t))", "m", "the correction 1 - 0.9^t of M is missing"),
         ("np.sqrt(v / (1 - 0.999**t))", "np.sqrt(v)", "the correction 1 - 0.999^t of V"),
         ("(m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)", "m / (np.sqrt(v) + 1e-8)", "both corrections"),
-        ("0.001 * g * g", "0.001 * g", "V takes up g and not g^2"),
+        ("0.001 * g * g", "0.001 * g", "V has g in the place of g^2"),
         ("(np.sqrt(v / (1 - 0.999**t)) + 1e-8)", "(v / (1 - 0.999**t) + 1e-8)", "the root of V_hat is missing"),
         ("(np.sqrt(v / (1 - 0.999**t)) + 1e-8)", "np.sqrt(v / (1 - 0.999**t) + 1e-8)", "under the root"),
         ("0.9 * m + 0.1 * g", "0.9 * m + g", "the factor 0.1 of g"),

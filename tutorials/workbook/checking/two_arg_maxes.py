@@ -65,7 +65,7 @@ SLIPS = {
         one_hot(h + eps * f + noise) - one_hot(h - eps * f + noise)) / eps,
     "z(eps) and z* stand in the wrong order, so that the sign is wrong (z(eps) comes first)":
         lambda h, f, eps, noise: -np.subtract(*_pair(h, f, eps, noise)) / eps,
-    "only the division of the second term by eps is there: brackets around the difference are missing":
+    "only the second term is divided by eps: brackets around the difference are missing":
         lambda h, f, eps, noise: _pair(h, f, eps, noise)[0] - _pair(h, f, eps, noise)[1] / eps,
     "the difference of the indices is taken, and must be that of the one-hot vectors": lambda h, f, eps, noise: (
         (h + eps * f + noise).argmax(axis=1) - (h + noise).argmax(axis=1)) / eps,
