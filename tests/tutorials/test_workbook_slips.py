@@ -1,13 +1,15 @@
 """Every file of the workbook: usual slips, planted in the solutions, are named; right code in other words passes."""
 from __future__ import annotations
 
+import ast
+
 import numpy as np
 import pytest
 
-from tests.tutorials.workbook import STEMS, edited, folder_of, judged
+from tests.tutorials.workbook import STEMS, edited, folder_of, judged, solution
 from tests.tutorials.workbook_slips import GUMBEL, SLIPS
 
-from checking import core, topics                               # tutorials/workbook, found by tests.tutorials.workbook
+from checking import auto_encoder, core, direct_step, flips, layers, topics, two_arg_maxes
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +103,24 @@ def test_right_code_in_other_words_passes(folder, stem):
         assert state == "right", f"{new}: {said}"
 
 
+SINGLE = """
+def single(value):
+    if isinstance(value, list):
+        return [single(each) for each in value]
+    return value.astype(np.float32) if isinstance(value, np.ndarray) else value
+"""
+
+
+@pytest.mark.parametrize("stem", STEMS[1:])
+def test_right_code_in_single_precision_passes(folder, stem):
+    """Every function casts its arguments first."""
+    tree = ast.parse(solution(stem))
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            node.body[1:1] = [ast.parse(f"{each.arg} = single({each.arg})").body[0] for each in node.args.args]
+    assert judged(folder, stem, ast.unparse(tree) + SINGLE) == ("right", "")
+
+
 def test_no_two_slips_of_a_function_give_the_same():
     """Nor does one give what is right: else it would be named wrongly, or not seen.  In single precision."""
     for topic in topics.TOPICS[1:]:
@@ -111,6 +131,27 @@ def test_no_two_slips_of_a_function_give_the_same():
             for place, (words, made) in enumerate(given):
                 for others, other in given[:place]:
                     assert not alike(made, other), f"{task.name}: {words} | {others}"
+
+
+def test_no_case_is_a_near_tie():
+    """Rounding in another order, or single precision, must not change a winner, or what a ReLU does."""
+    gaps = []
+
+    def winner(scores):
+        ordered = np.sort(scores, axis=1)
+        gaps.append((ordered[:, -1] - ordered[:, -2]).min())
+
+    for case in [*two_arg_maxes.TASKS[0].cases, *direct_step.CASES]:
+        h, f = (case["h"], case["f"]) if "h" in case else auto_encoder.forward(case["weights"], case["x"])[1:5:3]
+        winner(h + case["noise"])
+        winner(h + case["noise"] + case["eps"] * f)
+    for f, l, noise, eps in (case.values() for case in flips.DIRECT_CASES):
+        gain = np.diff(flips.flip_table(f, (l + noise > 0) * 1.0), axis=2)[:, :, 0]
+        gaps += [np.abs(l + noise).min(), np.abs(l + noise + eps * gain).min()]
+    for W1, b1, _, _, V1, c1, _, _ in (case["weights"] for case in [*auto_encoder.CASES, *direct_step.CASES]):
+        gaps.append(np.abs(V1 + c1).min())
+    gaps += [np.abs(case["x"] @ case["W1"] + case["b1"]).min() for case in layers.FORWARD_CASES]
+    assert len(gaps) > 20 and min(gaps) > 3e-4
 
 
 def alike(made, other) -> bool:

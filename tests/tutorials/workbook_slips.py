@@ -4,7 +4,7 @@ from __future__ import annotations
 GUMBEL = "-np.log(rng.standard_exponential(shape)) - np.euler_gamma"
 SLIPS = {
     "01_gumbel_noise": [
-        (GUMBEL, "rng.gumbel(size=shape)", "Euler's constant 0.5772 subtracted"),
+        (GUMBEL, "rng.gumbel(size=shape)", "(np.euler_gamma) is not subtracted, so that"),
         (GUMBEL, "rng.gumbel(size=shape) + np.euler_gamma", "Euler's constant is added"),
         (GUMBEL, "np.log(rng.standard_exponential(shape)) + np.euler_gamma", "the sign is wrong: the first sign"),
         (GUMBEL, "-np.log(rng.random(shape)) - np.euler_gamma", "one logarithm is missing: -log(U) - c"),
@@ -66,6 +66,8 @@ SLIPS = {
         ("eps * f, noise", "eps * f, 0 * noise", "the noise is missing in z_eps"),
         ("eps * f, noise", "eps * f, np.random.default_rng().gumbel(size=h.shape)", "the second arg max draws its own"),
         ("eps * f, noise", "eps * f, np.random.gumbel(size=h.shape)", "the second arg max draws its own"),
+        ("eps * f, noise", "eps * f, np.random.default_rng(0).gumbel(size=h.shape)", "z* is right and z(eps) is not"),
+        ("arg_max(h, noise)", "arg_max(h, noise / 2)", "z(eps) is right and z* is not"),
         ("arg_max(h, noise)", "arg_max(h, np.random.gumbel(size=h.shape))", "the first arg max draws its own"),
         ("(arg_max(h + eps * f, noise) - arg_max(h, noise)) / eps",
          "arg_max(h + eps * f, noise) - arg_max(h, noise) / eps", "brackets around the difference"),
@@ -145,7 +147,7 @@ SLIPS = {
         ("(m / (1 - 0.9**t))", "m", "the correction 1 - 0.9^t of M is missing"),
         ("np.sqrt(v / (1 - 0.999**t))", "np.sqrt(v)", "the correction 1 - 0.999^t of V"),
         ("(m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)", "m / (np.sqrt(v) + 1e-8)", "both corrections"),
-        ("0.001 * g * g", "0.001 * g", "V takes up g and not g^2"),
+        ("0.001 * g * g", "0.001 * g", "V has g in the place of g^2"),
         ("(np.sqrt(v / (1 - 0.999**t)) + 1e-8)", "(v / (1 - 0.999**t) + 1e-8)", "the root of V_hat is missing"),
         ("(np.sqrt(v / (1 - 0.999**t)) + 1e-8)", "np.sqrt(v / (1 - 0.999**t) + 1e-8)", "under the root"),
         ("0.9 * m + 0.1 * g", "0.9 * m + g", "the factor 0.1 of g"),
@@ -219,6 +221,7 @@ SLIPS = {
          "the changed vector less f of z*"),
         ("noise + eps * gain", "noise + gain", "gain enters without eps"),
         ("((l + noise + eps", "((l + eps", "the noise is missing in z(eps)"),
+        ("((l + noise + eps", "((l + noise / 2 + eps", "z* is right and z(eps) is not"),
         ("((l + noise + eps", "((l + np.random.logistic(size=noise.shape) + eps", "draws its own noise"),
         ("((l + noise + eps * gain > 0) - z_star)", "(z_star - (l + noise + eps * gain > 0))", "the sign is wrong"),
     ],

@@ -56,8 +56,8 @@ SCORE = Task("score", score, CASES, {
     "log(1 + e^a) is summed over everything: axis=1 is missing": lambda x, a: x @ a.T - _softplus(a).sum(),
     "it is the mean over the pixels, and must be the sum": lambda x, a: score(x, a) / x.shape[1],
     "the table is transposed: a row is an image, a column a value z": lambda x, a: score(x, a).T,
-    "the score is 1 - x in the place of x: ones and zeros are exchanged": lambda x, a: score(1 - x, a),
-    "the score of each image under one value only, and must be a table of all": lambda x, a: (
+    "1 - x stands in the place of x: ones and zeros are exchanged": lambda x, a: score(1 - x, a),
+    "it is the score of each image under one value only; a table of all values is asked for": lambda x, a: (
         x * a[:len(x)] - _softplus(a[:len(x)])).sum(axis=1),
 }, factors={"D": lambda x, a: x.shape[1]})
 
@@ -81,7 +81,7 @@ BACK = Task("score_backward", back, BACK_CASES, {
     "df is summed over the values z (axis=1), and must be summed over the images (axis=0)": lambda x, a, df: (
         df.T @ x - df.sum(axis=1)[:, None] * expit(a)),
     "df is summed over everything: axis=0 is missing": lambda x, a, df: df.T @ x - df.sum() * expit(a),
-    "df does not take part: each image counts alike": lambda x, a, df: back(x, a, np.ones_like(df)),
+    "df is left out: all images and values count equally": lambda x, a, df: back(x, a, np.ones_like(df)),
     "the result is transposed: it must have the shape of a": lambda x, a, df: back(x, a, df).T,
     "it is divided by B; a factor 1/B is in df already": lambda x, a, df: back(x, a, df) / len(x),
 }, factors={"B": lambda x, **rest: len(x)})

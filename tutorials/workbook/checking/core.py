@@ -28,7 +28,8 @@ class Task:
     slips       from a clause that names the slip to the function that has it
     outputs     names of what is returned; () where it is one thing without a name
     factors     from a name to a number, of the arguments: what a wrong factor may be made of
-    at_random   what to say if the function gives another result each time; None: it draws random numbers
+    explain     words, or None, for results that no slip gives, of (cases, results, at_random); at_random: whether the
+                function gives another result each time
     """
 
     name: str
@@ -37,7 +38,7 @@ class Task:
     slips: dict[str, Callable] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
     factors: dict[str, Callable] = field(default_factory=dict)
-    at_random: Callable | None = None
+    explain: Callable = lambda cases, results, at_random: None
 
     def judge(self, module: ModuleType) -> None:
         """Problem, if the student's function is not right."""
@@ -55,7 +56,7 @@ class Task:
             raise later
 
     def _called(self, module: ModuleType, place: int) -> dict[str, np.ndarray]:
-        """What is returned in this case, by names, lists one array at a time; Problem for what is no array of numbers."""
+        """What is returned in this case, by names, lists array by array; Problem for what is no array of numbers."""
         returned = loading.call(module, self.name, self.cases[place])
         return named(self.name, returned, self.outputs, self.rights[place])
 
@@ -71,11 +72,11 @@ class Task:
             which = f"`{name}` of `{self.name}`" if name else f"`{self.name}`"
             first = wrong[0]
             where = example(cases[first], mine[first], right[first])
-            if not same(again()[name], mine[-1]):
-                slip = (self.at_random and self.at_random(cases, mine)) or "it draws random numbers of its own"
-            else:
-                slip = self._slip(name, results)
-                slip = slip or _exchanged(name, results, rights)
+            at_random = not same(again()[name], mine[-1])
+            slip = None if at_random else self._slip(name, results) or _exchanged(name, results, rights)
+            slip = slip or self.explain(cases, mine, at_random)
+            if at_random:
+                slip = slip or "it draws random numbers of its own"
             if slip:
                 raise Problem(f"{which} is wrong.  Likely slip: {slip}.", *where)
             raise Problem(f"{which} is wrong: {self._in_general(cases, mine, right)}.", *where)
@@ -126,7 +127,7 @@ class Task:
             return self._of_factor([cases[place] for place in told], factors)
         if all(np.allclose(one, other, rtol=1e-3, atol=1e-3 * np.abs(other).max(initial=0))
                for one, other in zip(mine, right)):
-            return "it is nearly right, but less exact than rounding explains (rounded constants, or float16)"
+            return "it is nearly right, but less exact than rounding explains (a rounded constant, or half precision)"
         if all(one.ndim and same(one - one[..., :1], other - other[..., :1]) for one, other in zip(mine, right)):
             return "the numbers of a row are right but for a constant, the same for the whole row"
         if all(same(np.sort(one, axis=None), np.sort(other, axis=None)) for one, other in zip(mine, right)):
@@ -191,7 +192,7 @@ def array(what: str, value: object, right: np.ndarray | None) -> np.ndarray:
 
 def close(mine: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Which entries agree up to the rounding of the student's precision."""
-    unit = 1e-8 if mine.dtype.itemsize >= 8 else 2e-5
+    unit = 1e-6 if mine.dtype.itemsize >= 8 else 2e-5           # a part of it may be in single precision
     finite = np.abs(right[np.isfinite(right)])
     with np.errstate(all="ignore"):
         return np.isclose(mine, right, rtol=unit, atol=unit * min(finite.max(initial=1), 100), equal_nan=True)

@@ -74,10 +74,10 @@ SLIPS = {
     "the decoder learns from all z with the weight q; here it learns from z* alone": _df(lambda z_star, z_eps, q: -q),
     "the decoder learns from the difference z(eps) - z*; that is the encoder's": _df(
         lambda z_star, z_eps, q: z_eps - z_star),
-    "the decoder learns from every z alike": _df(lambda z_star, z_eps, q: -np.ones_like(q)),
+    "the decoder learns from all z equally": _df(lambda z_star, z_eps, q: -np.ones_like(q)),
     "the gradients of encoder and decoder stand in the wrong order: the encoder's four come first": lambda **case: (
         gradients(**case)[4:] + gradients(**case)[:4]),
-    "df is used with the noise left out: z* must be the arg max of h + noise": lambda weights, x, noise, eps: (
+    "the noise is left out of the z* from which the decoder learns": lambda weights, x, noise, eps: (
         gradients(weights, x, noise, eps)[:4] + gradients(weights, x, 0 * noise, eps)[4:]),
     "the noise is left out of the encoder's arg maxes": lambda weights, x, noise, eps: (
         gradients(weights, x, 0 * noise, eps)[:4] + gradients(weights, x, noise, eps)[4:]),

@@ -111,13 +111,19 @@ def _logistic(B: int, n: int, seed: int) -> np.ndarray:
     return np.round(np.random.default_rng(seed).logistic(size=(B, n)), 2)
 
 
-def _unshared(cases: list[dict], mine: list[np.ndarray]) -> str:
-    return "the second arg max draws its own noise; both must have the noise that is given"
+def _which(cases: list[dict], mine: list[np.ndarray], at_random: bool) -> str | None:
+    """Whether z* is right."""
+    (_, l, noise, _), g = cases[-1].values(), mine[-1]
+    if g.shape != noise.shape or not g.any() or (np.sign(g) * (l + noise) > 0).any():
+        return None
+    if at_random:
+        return "the second arg max draws its own noise; both must have the noise that is given"
+    return "z* is right and z(eps) is not: it is not 1 where l + noise + eps gain > 0, and else 0"
 
 
 DIRECT_CASES = [{"f": pair, "l": np.array([0.5, -0.5]), "noise": np.array([[0.3, -1.0]]), "eps": 2.0},
                 {"f": waves(3, 1), "l": rows(1, 3, 5)[0], "noise": _logistic(2, 3, 6), "eps": 0.6},
-                {"f": waves(4, 2), "l": rows(1, 4, 7)[0], "noise": _logistic(200, 4, 8), "eps": 0.5}]
+                {"f": waves(4, 2), "l": rows(1, 4, 7)[0] + 0.003, "noise": _logistic(200, 4, 8), "eps": 0.5}]
 DIRECT = Task("direct_flips", direct_flips, DIRECT_CASES, {
     "the division by eps is missing": lambda **case: direct_flips(**case, unit=1.0),
     "it is divided by eps twice: it has the right direction and is 1/eps too large": lambda eps, **case: direct_flips(
@@ -148,6 +154,6 @@ DIRECT = Task("direct_flips", direct_flips, DIRECT_CASES, {
         lambda f, l, noise, eps: expit(l) * expit(-l) * np.diff(flip_table(f, (l + noise > 0) * 1.0), axis=2)[:, :, 0],
     "it is z(eps) / eps: z* is not subtracted": lambda f, l, noise, eps: (
         l + noise + eps * np.diff(flip_table(f, (l + noise > 0) * 1.0), axis=2)[:, :, 0] > 0) / eps,
-}, factors={"eps": lambda eps, **rest: eps}, at_random=_unshared)
+}, factors={"eps": lambda eps, **rest: eps}, explain=_which)
 
 TASKS = TABLE, DIRECT

@@ -84,7 +84,7 @@ BACKWARD = Task("network_backward", backward, CASES, {
         lambda **case: backward(**case, total=lambda d: d.sum(axis=0, keepdims=True)),
     "the weight gradients are divided by B; the factor 1/B is in dout already": lambda x, r, W2, dout: backward(
         x, r, W2, dout, of_W=lambda d: d / len(x)),
-    "the weight gradients are transposed (x^T dr, and not dr^T x)": lambda **case: backward(
+    "the weight gradients are transposed: dW1 is x^T dr, and not dr^T x": lambda **case: backward(
         **case, of_W=lambda d: d.T),
     "W2 is not transposed in dr = dout W2^T": _of_dr(lambda x, r, W2, dout: dout @ W2 * (r > 0)),
     "the factor W2^T is missing in dr = dout W2^T": _of_dr(lambda x, r, W2, dout: dout * (r > 0)),

@@ -86,8 +86,7 @@ VARIANCE = Task("variance", direct.variance, CASES, {
         _variance(h, f, eps, mean=0) - direct.expected_gradient(h, f, eps)),
     "the bias is squared and subtracted, and must be the mean": lambda h, f, eps: (
         _variance(h, f, eps, mean=0) - direct.bias(h, f, eps) ** 2),
-    "P_ii is missing: that is the variance with noise that is not shared, plus the product of the chances":
-        lambda h, f, eps: _variance(h, f, eps, twice=0),
+    "P_ii is missing": lambda h, f, eps: _variance(h, f, eps, twice=0),
     "P_ii counts twice: both one-hot vectors lose it": lambda h, f, eps: _variance(h, f, eps, twice=1),
     "the division is by eps, and must be by eps squared": lambda h, f, eps: _variance(h, f, eps, power=1),
     "P_ii is taken as q q_eps, as if the two arg maxes had noise of their own": lambda h, f, eps: _variance(

@@ -35,7 +35,7 @@ def exponential(loc: float = 0.0):
 
 
 LAWS = {
-    "the mean is not zero: the noise must have Euler's constant 0.5772 subtracted": right_tail(),
+    "Euler's constant 0.5772... (np.euler_gamma) is not subtracted, so that the mean is not zero": right_tail(),
     "Euler's constant is added, and must be subtracted": right_tail(loc=C),
     "the sign is wrong: the first sign of -log must be a minus (the long tail must be on the right)":
         left_tail(C),

@@ -54,7 +54,7 @@ def _child(work: Callable, arguments: tuple, scratch: str, seconds: float) -> No
     with open(Path(scratch, PLACE), "w", encoding="utf-8") as place:
         faulthandler.dump_traceback_later(seconds, exit=True, file=place)
         try:
-            with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            with contextlib.redirect_stdout(said), contextlib.redirect_stderr(io.StringIO()):
                 state, lines = work(*arguments)
             printed = said.getvalue().strip().splitlines()
         except BaseException as problem:                        # the code has changed NumPy, or has closed sys.stdout

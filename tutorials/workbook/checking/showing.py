@@ -1,8 +1,6 @@
 """Numbers and messages as they are printed."""
 from __future__ import annotations
 
-import re
-
 import numpy as np
 
 MOST = 12                                       # numbers of an array that are shown
@@ -20,11 +18,14 @@ def shown(value: object) -> str:
     value = np.asarray(value)
     if value.size > MOST:
         return f"(array of shape {value.shape})"
-    if value.ndim == 0:
-        return f"{value.item():.5g}" if value.dtype.kind == "f" else str(value.item())
-    with np.printoptions(precision=4, suppress=bool(np.abs(value).max(initial=0) < 1e5), floatmode="maxprec",
-                         linewidth=10_000):
-        return re.sub(r"(?<=\[) | (?=\])|\.(?=[ \]])", "", " ".join(str(value).split())).replace(" ]", "]")
+    return _written(value.tolist())
+
+
+def _written(value: object) -> str:
+    """Nested lists of numbers, with four digits; -0 is 0."""
+    if isinstance(value, list):
+        return "[" + " ".join(map(_written, value)) + "]"
+    return f"{value + 0:.4g}" if isinstance(value, (int, float)) else str(value)
 
 
 def example(case: dict[str, object], mine: np.ndarray, right: np.ndarray) -> tuple[str, str]:

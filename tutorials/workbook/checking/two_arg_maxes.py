@@ -34,17 +34,19 @@ def _evaluated(name: str, sign: float):
     return slip
 
 
-def _unshared(cases: list[dict], mine: list[np.ndarray]) -> str | None:
-    """Which of the two arg maxes is right where a function draws noise of its own."""
+def _which(cases: list[dict], mine: list[np.ndarray], at_random: bool) -> str | None:
+    """Which of the two arg maxes is right, if one is."""
     (h, f, eps, noise), g = cases[-1].values(), mine[-1]
-    z_star, z_eps = one_hot(h + noise), one_hot(h + eps * f + noise)
-    if g.shape != h.shape:
+    if g.shape != h.shape or not ((g > 0).any() and (g < 0).any()):
         return None
-    if (z_star[g < 0] == 1).all():
-        return "the second arg max draws its own noise; both must have the same"
-    if (z_eps[g > 0] == 1).all():
-        return "the first arg max draws its own noise; both must have the same"
-    return "it draws noise of its own; both arg maxes must have the noise that is given"
+    first, second = (one_hot(h + noise)[g < 0] == 1).all(), (one_hot(h + eps * f + noise)[g > 0] == 1).all()
+    if at_random and first != second:
+        return f"the {'second' if first else 'first'} arg max draws its own noise; both must have the same"
+    if first and not second:
+        return "z* is right and z(eps) is not: it is not the arg max of h + eps f + noise"
+    if second and not first:
+        return "z(eps) is right and z* is not: it is not the arg max of h + noise"
+    return None
 
 
 def _pair(h, f, eps, noise):
@@ -65,7 +67,7 @@ SLIPS = {
         one_hot(h + eps * f + noise) - one_hot(h - eps * f + noise)) / eps,
     "z(eps) and z* stand in the wrong order, so that the sign is wrong (z(eps) comes first)":
         lambda h, f, eps, noise: -np.subtract(*_pair(h, f, eps, noise)) / eps,
-    "only the division of the second term by eps is there: brackets around the difference are missing":
+    "only the second term is divided by eps: brackets around the difference are missing":
         lambda h, f, eps, noise: _pair(h, f, eps, noise)[0] - _pair(h, f, eps, noise)[1] / eps,
     "the difference of the indices is taken, and must be that of the one-hot vectors": lambda h, f, eps, noise: (
         (h + eps * f + noise).argmax(axis=1) - (h + noise).argmax(axis=1)) / eps,
@@ -83,4 +85,4 @@ for _name, _slip in _table(0.5).items():
             SLIPS[_slip.negated] = _evaluated(_name, -1)
 
 TASKS = (Task("direct_gradient", direct.gradient, perturbed("h", "f", "eps", "noise"), SLIPS, factors={
-    "eps": lambda eps, **rest: eps, "B": lambda h, **rest: len(h)}, at_random=_unshared),)
+    "eps": lambda eps, **rest: eps, "B": lambda h, **rest: len(h)}, explain=_which),)

@@ -1,7 +1,7 @@
 """5. Mean, bias and variance of the difference, exactly.
 
 Theorem 2 holds for both arg maxes, so the mean of g is known at every eps, without sampling.
-The bias is how far this mean is from the gradient of E f(z*), and it grows with eps; the variance falls with eps.
+The bias is how far this mean is from the gradient of E f(z*); it goes to 0 with eps, and the variance grows instead.
 For the variance we need P_ii, the chance that both arg maxes are i.
 
     E g_i    = (q_eps(i) - q(i)) / eps                       q = softmax(h),  q_eps = softmax(h + eps f)

@@ -1,7 +1,7 @@
 """8. The KL term.
 
 The bound has a second term, the divergence of q from the prior, which is uniform over the k values.
-It keeps q from putting everything on one value before it knows which one is good.
+It keeps q from giving all its weight to one value too early.
 Its gradient in the scores h is known exactly, so no estimate is needed.
 
     KL         = sum_z q(z) log q(z) + log k
