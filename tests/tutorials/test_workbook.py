@@ -92,7 +92,7 @@ KINDLY = {
 UNWRITTEN = {"not implemented": kl("    raise NotImplementedError"), "pass": kl("    pass"), "dots": kl("    ...")}
 IN_A_PROCESS = {
     "encoding": (solution("08_kl").encode() + b"x = '\xff'\n", "Python cannot read this line"),
-    "os._exit": (kl("    import os\n    os._exit(0)"), "its process ended without an answer (status 0)"),
+    "os._exit": (kl("    import os\n    os._exit(0)"), "its process ended without an answer (status 0): does the code end it"),
     "input": (kl("    return float(input('q? '))"), f"line {FIRST}: nothing can be typed in here"),
     "NumPy changed": (solution("08_kl") + "\nnp.isclose = np.isfinite = None\n", "Does the code change NumPy or sys?"),
     "stream closed": (kl("    import sys\n    sys.stdout.close()\n    return q"), "Does the code change NumPy or sys?"),
@@ -232,6 +232,7 @@ def test_a_stream_without_these_signs_gets_ascii(monkeypatch):
 def test_training_is_compared_with_the_package_s(folder, tmp_path, monkeypatch, capfd):
     """On 200 images, one epoch: with the same noise it is the same run, and a model that does not learn is seen."""
     monkeypatch.setattr(training, "EPOCHS", 1)
+    monkeypatch.setattr(sys, "path", list(sys.path))
     state, lines = training.check(folder, "ascii", limit=200)
     assert state == "right" and lines[0].startswith("The bounds differ by 0.0")
     assert (folder / training.PICTURE).read_bytes().startswith(b"\x89PNG")
