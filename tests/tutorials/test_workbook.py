@@ -92,7 +92,7 @@ KINDLY = {
 UNWRITTEN = {"not implemented": kl("    raise NotImplementedError"), "pass": kl("    pass"), "dots": kl("    ...")}
 IN_A_PROCESS = {
     "encoding": (solution("08_kl").encode() + b"x = '\xff'\n", "Python cannot read this line"),
-    "os._exit": (kl("    import os\n    os._exit(0)"), "its process ended without an answer (status 0): does the code end it"),
+    "os._exit": (kl("    import os\n    os._exit(0)"), "its process ended without an answer (status 0)"),
     "input": (kl("    return float(input('q? '))"), f"line {FIRST}: nothing can be typed in here"),
     "NumPy changed": (solution("08_kl") + "\nnp.isclose = np.isfinite = None\n", "Does the code change NumPy or sys?"),
     "stream closed": (kl("    import sys\n    sys.stdout.close()\n    return q"), "Does the code change NumPy or sys?"),
