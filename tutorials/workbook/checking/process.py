@@ -46,7 +46,8 @@ def run(work: Callable, arguments: tuple, folder: Path, seconds: float) -> tuple
         if endless or written.startswith("Timeout"):
             return "wrong", [f"{_line(written, folder)}it had not ended after {seconds:g} seconds.  Likely slip: a "
                              "loop whose condition never becomes false."]
-        return "wrong", [f"its process ended without an answer (status {process.exitcode}): is there an os._exit?"]
+        return "wrong", [f"its process ended without an answer (status {process.exitcode}): does the code end it "
+                         "(os._exit, os.kill)?"]
 
 
 def _child(work: Callable, arguments: tuple, scratch: str, seconds: float) -> None:
