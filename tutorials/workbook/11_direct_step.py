@@ -9,8 +9,8 @@ The encoder learns from the difference of two arg maxes, which estimates the gra
     step: the gradients, then Adam
 
 weights is [W1, b1, W2, b2, V1, c1, V2, c2], and the gradients are a list in the same order and of the same shapes.
-Shapes: x (B, D), noise (B, k); eps is one number in 1/nat.  The loss is in nats per image.  The precision of x should be
-kept: .astype(x.dtype) makes a float32 gradient of a float64 one.
+Shapes: x (B, D), noise (B, k); eps is one number in 1/nat. The loss is in nats per image. The precision of x should
+be kept: .astype(x.dtype) makes a float32 gradient of a float64 one.
 """
 from importlib import import_module
 
