@@ -11,13 +11,15 @@ import scipy.optimize
 from refimpl import danskin, data, direct, exact
 from refimpl.arguments import InputError, Setting
 from refimpl.check import rounding
+from refimpl.cli.options import read_settings, resumed_settings
+from refimpl.cli.parser import make_parser
 from refimpl.experiments.measuring import codes, yardsticks
 from refimpl.latent.solvers import milp
 from refimpl.models.mixture import MixtureVAE
 from refimpl.plots import curves, runs
 from refimpl.report.store import Spread
 from refimpl.runs import checkpoint, loop, streams
-from refimpl.runs.vae import NOT_A_BOUND, VAERun
+from refimpl.runs.vae import NOT_A_BOUND, VAERun, VAESettings
 from tests.check.precisions import rounded
 from tests.cli.helpers import call
 from tests.runs.arriving import mixed, started
@@ -71,6 +73,21 @@ def test_numbers_are_rounded_to_the_nearest_of_a_precision(precision):
                                          ("No", False), ("0", False)])
 def test_a_switch_in_any_case(text, value):
     assert Setting(bool, None, "").parse("name", text) is value
+
+
+def test_the_preset_contradicts_a_run_that_was_made_without_it():
+    options = make_parser().parse_args(["train", "--resume", "--out", "x", "--as-released"])
+    as_released = vae(as_released=True).resolved()
+    assert resumed_settings(options, as_released, "x") == as_released
+    with pytest.raises(InputError, match="^x was made with other settings: kl_grad is True, not False"):
+        resumed_settings(options, vae().resolved(), "x")
+
+
+def test_a_setting_by_its_name_on_the_command_line():
+    """With a hyphen or an underscore, as an option of its own or after --set."""
+    for words in (["--set", "batch-mean=TRUE"], ["--set", "batch_mean=yes"], ["--batch-mean"]):
+        options = make_parser().parse_args(["train", "--estimator", "rebar", *words])
+        assert read_settings(options, VAESettings).hyperparameters["batch_mean"] is True
 
 
 @pytest.mark.parametrize("family, n, chosen, more", [
