@@ -8,16 +8,19 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from refimpl import danskin, data, direct, exact
-from refimpl.arguments import InputError, Setting
+from refimpl import check, danskin, data, direct, exact
+from refimpl.arguments import InputError, Options, Setting
 from refimpl.check import rounding
+from refimpl.check.report import Report
+from refimpl.cli.options import read_settings, resumed_settings
+from refimpl.cli.parser import make_parser
 from refimpl.experiments.measuring import codes, yardsticks
 from refimpl.latent.solvers import milp
 from refimpl.models.mixture import MixtureVAE
 from refimpl.plots import curves, runs
 from refimpl.report.store import Spread
 from refimpl.runs import checkpoint, loop, streams
-from refimpl.runs.vae import NOT_A_BOUND, VAERun
+from refimpl.runs.vae import NOT_A_BOUND, VAERun, VAESettings
 from tests.check.precisions import rounded
 from tests.cli.helpers import call
 from tests.runs.arriving import mixed, started
@@ -58,11 +61,39 @@ def test_no_divergence_is_below_0():
     assert (exact.gap(3e9 * h, 3e9 * h) == 0).all()
 
 
+def test_every_problem_of_a_batch_is_divided_by_its_own_eps():
+    h, f, eps = np.zeros((2, 2)), [0, 9], np.array([0.5, 4.0])
+    for two_sided, width in ((False, 1), (True, 2)):
+        found = direct.gradient(h, f, eps, [[1.0, 0], [1.0, 0]], two_sided)
+        np.testing.assert_array_equal(found, [[-1 / (width * each), 1 / (width * each)] for each in eps])
+
+
+@pytest.mark.parametrize("n, k, samples", [(1, 3, 100_000), (1, 1_000, 50_000), (12, 2, 12_207)])
+def test_so_many_draws_are_checked_by_default(monkeypatch, n, k, samples):
+    def run(hook, problem, asked, *more):
+        raise StopIteration(asked)
+
+    monkeypatch.setattr(check.recognise, "run", run)
+    f = np.arange(k**n).reshape((k,) * n)
+    with pytest.raises(StopIteration, match=f"^{samples}$"):
+        check.gradient(direct.gradient, np.zeros((n, k)) if n > 1 else np.zeros(k), f)
+
+
+def test_the_components_that_are_farthest_off_are_shown():
+    rows = tuple((0.0, float(i if i % 2 else -i), 1.0, 1.0, 1.0) for i in range(20))
+    report = Report(1_000, None, "", None, None, 0, None, "", 0.0, 0.0, 0.0, {}, rows, (0.0,) * 20, (), ())
+    assert [int(line.split()[0]) for line in str(report).splitlines()[2:-1]] == list(range(8, 20))
+
+
 @pytest.mark.parametrize("precision", rounding.PRECISIONS)
 def test_numbers_are_rounded_to_the_nearest_of_a_precision(precision):
     """Ties to even, as a second implementation does it."""
     values = np.concatenate([np.random.default_rng(0).normal(size=1_000) * 10, 1 + np.arange(64) / 2**9])
     np.testing.assert_array_equal(rounding.to(precision, values), rounded(values, precision))
+
+
+def test_the_later_of_two_options_counts():
+    assert Options(a=1, b=2) | {"a": 3, "c": 4} == {"a": 3, "b": 2, "c": 4}
 
 
 # --- settings and runs ------------------------------------------------------------------------------------------------
@@ -71,6 +102,21 @@ def test_numbers_are_rounded_to_the_nearest_of_a_precision(precision):
                                          ("No", False), ("0", False)])
 def test_a_switch_in_any_case(text, value):
     assert Setting(bool, None, "").parse("name", text) is value
+
+
+def test_the_preset_contradicts_a_run_that_was_made_without_it():
+    options = make_parser().parse_args(["train", "--resume", "--out", "x", "--as-released"])
+    as_released = vae(as_released=True).resolved()
+    assert resumed_settings(options, as_released, "x") == as_released
+    with pytest.raises(InputError, match="^x was made with other settings: kl_grad is True, not False"):
+        resumed_settings(options, vae().resolved(), "x")
+
+
+def test_a_setting_by_its_name_on_the_command_line():
+    """With a hyphen or an underscore, as an option of its own or after --set."""
+    for words in (["--set", "batch-mean=TRUE"], ["--set", "batch_mean=yes"], ["--batch-mean"]):
+        options = make_parser().parse_args(["train", "--estimator", "rebar", *words])
+        assert read_settings(options, VAESettings).hyperparameters["batch_mean"] is True
 
 
 @pytest.mark.parametrize("family, n, chosen, more", [

@@ -1,13 +1,16 @@
 """An error is one line whatever characters a path has, and whatever matplotlib finds in its settings."""
 from __future__ import annotations
 
+import sys
+
 import matplotlib as mpl
 import pytest
 
 from refimpl import plots
 from refimpl.arguments import InputError, one_line
+from refimpl.experiments import theory
 from refimpl.experiments.theory import explore
-from tests.cli.helpers import SMALL, call
+from tests.cli.helpers import SMALL, assert_refused, call
 from tests.cli.test_edges import in_a_process
 
 ODD = "a\nb\rc\x1b[31md\x0be\x85f\u2028g\x00h\udcff"
@@ -44,14 +47,24 @@ def test_a_picture_that_fails_is_said_in_one_line(tmp_path, capsys):
     assert capsys.readouterr().err == f"{tmp_path}/{NAME_SHOWN} could not be drawn: OverflowError: no tick\n"
 
 
-@pytest.mark.parametrize("command", ["train --limit 60 --batch 20 --hidden 4 --epochs 1 --out run", "explore"])
-def test_settings_of_matplotlib_that_cannot_be_decoded(tmp_path, command):
-    """Refused before a run is trained whose pictures could not be drawn."""
+def test_settings_of_matplotlib_that_cannot_be_decoded(tmp_path):
+    """As a program: refused before a run is trained whose pictures could not be drawn."""
     (tmp_path / "matplotlibrc").write_bytes(b"font.family: \xff\n")
-    done = in_a_process(command, cwd=tmp_path)
+    done = in_a_process("train --limit 60 --batch 20 --hidden 4 --epochs 1 --out run", cwd=tmp_path)
     assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
     assert "matplotlibrc" in done.stderr and "can't decode byte 0xff" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["matplotlibrc"]
+
+
+def test_the_explorer_says_the_same_of_them(capsys, monkeypatch):
+    class Finder:
+        def find_spec(self, name, *more):
+            raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+
+    monkeypatch.delattr(theory, "explore")
+    monkeypatch.delitem(sys.modules, "refimpl.experiments.theory.explore")
+    monkeypatch.setattr(sys, "meta_path", [Finder()])
+    assert_refused(capsys, ["explore"], "matplotlibrc in the current folder", "can't decode byte 0xff")
 
 
 def test_the_explorer_has_settings_of_its_own(tmp_path, monkeypatch):

@@ -150,7 +150,7 @@ def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarr
         h, f = (np.stack([given[row][part] for row in rows]) for part in (0, 1))
         best = direct.best_eps(h, f, samples=M)
         at_best = direct.mse(h, f, np.where(np.isfinite(best), best, 1.0), M)
-        least[rows] = np.where(np.isfinite(best), np.minimum(at_best, at_zero(h, f)), at_zero(h, f))
+        least[rows] = np.where(np.isfinite(best), at_best, at_zero(h, f))
     return least
 
 
