@@ -39,8 +39,8 @@ M = len(noise)
 # As in chapter 1, there are two arg maxes: $z^{\star}$ of $h + \gamma$ and $z(\epsilon)$ of $\epsilon f + h + \gamma$,
 # with the *same* $\gamma$.
 #
-# **Guess first.** With $\epsilon = 0.2$ the wall moves from $\Delta_1 = 0.7$ to $1.3$, because $f$ is low for the coat.
-# How many of 100 draws change their winner?
+# **Guess first.** With $\epsilon = 0.2$ the wall moves from $\Delta_1 = 0.7$ to $1.3$. How many of 100 draws change their
+# winner?
 
 # %%
 delta_1 = noise[:, 1] - noise[:, 0]
@@ -64,11 +64,11 @@ print(f"{100 * changed:.1f} of 100 draws change their winner")
 #   over to the coat. Divide by $\epsilon$: $(f_1 - f_0)\, \rho$.
 #
 # The two are the same. That is all. (Here $f_1 - f_0$ is negative: the wall moves right, and draws leave the coat.) The
-# first is the slope that we want. The second is something that a program can count: how often a second arg max, with a
-# little of $f$ mixed in, differs from the first. That is Theorem 1. What follows is the same for many values.
+# first is the slope that we want. The second is what a program can count: how often a second arg max, with a little of
+# $f$ mixed in, differs from the first. What follows is the same for many values.
 #
 # For Gumbel noise the coat wins with the chance $\sigma(h_1 - h_0)$, a sigmoid, and then $\rho = q_0 q_1$, the product
-# of the two chances (chapter 3 proves both). Check it here:
+# of the two chances (chapter 3 proves both):
 
 # %%
 sigmoid = lambda score: 1 / (1 + np.exp(-score))
@@ -105,7 +105,7 @@ print(f"of all draws {share[1.0]:.1%} change at eps = 1, {share[0.1]:.1%} at eps
 # because the wide strips at $\epsilon = 1$ reach out to where there are few dots. At small $\epsilon$ their number is
 # proportional to $\epsilon$. Each changed dot counts $1/\epsilon$ in the estimate, so their sum tends to a limit.
 #
-# The same, moving (`python -m refimpl explore` has it under sliders):
+# The same, moving:
 #
 # ![The walls move over the cloud: fewer draws change their winner, and each weighs more](figures/walls.gif)
 #
@@ -186,9 +186,8 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 # right, $E[\nabla_w h_w(z(\epsilon)) - \nabla_w h_w(z^{\star})] = \sum_j (q_\epsilon(j) - q(j))\, \nabla_w h_w(j)$.
 # Divide by $\epsilon$ and let it go to 0. $\blacksquare$
 #
-# (That $J$ exists and is continuous, as the chain rule needs, follows from the bounded density:
-# [appendix A](appendix_a_walls_and_noise.ipynb). It also has the paper's own proof, which needs no picture: differentiate
-# the mean maximum $G$ of chapter 1 in $w$ and in $\epsilon$, in both orders.)
+# (That $J$ exists and is continuous follows from the bounded density: [appendix A](appendix_a_walls_and_noise.ipynb). It
+# also has the paper's own proof, by the mean maximum $G$ of chapter 1.)
 #
 # Nothing here asked for Gumbel noise, nor for *the same* noise in both arg maxes: a mean does not depend on whether its
 # two terms share their draws. The variance does. With Gumbel noise $\rho_{ij} = q_i q_j$, and the sum becomes
@@ -199,7 +198,7 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 # **Where $h$ has a kink.** Take two values, $h_w = (0, |w|)$ and $f = (0, 1)$. Then $E f(z^{\star}) = \sigma(|w|)$. At
 # $w = 0$ its slope is $\rho = 1/4$ to the right and $-1/4$ to the left, so there is no gradient. The recipe still returns
 # a number: $1/4$ times whatever slope of $|w|$ the program puts in at 0, which is 0 in most libraries. At every other $w$
-# the theorem holds. A network with ReLUs is like that: its kinks are a set of weights of measure zero.
+# the theorem holds. So it is with ReLUs: their kinks are a set of weights of measure zero.
 
 # %%
 truth = np.array([(chances(gumbel_law, h + 1e-4 * unit) - chances(gumbel_law, h - 1e-4 * unit)) @ f / 2e-4
@@ -252,8 +251,8 @@ plt.show()
 print(f"at eps = 0.02 {np.mean(several[0] == 0):.1%} of the estimates are 0, the others are 50 or -50")
 
 # %% [markdown]
-# What to see. At small $\epsilon$ the mean is right and the error bars are long. At large $\epsilon$ the bars are short
-# and the mean is off. Chapter 4 is about choosing between the two.
+# What to see. At small $\epsilon$ the mean is right and the error bars are long; at large $\epsilon$ they are short and the
+# mean is off. Chapter 4 is about choosing between the two.
 #
 # ## What sharing the noise saves
 #
@@ -267,7 +266,7 @@ print(f"at eps = 0.02 {np.mean(several[0] == 0):.1%} of the estimates are 0, the
 # With *fresh* noise for the second arg max, two independent winners differ with a chance that does not fall with
 # $\epsilon$. Then
 # $\text{Var}\, g_i = (q_i (1 - q_i) + q_\epsilon(i) (1 - q_\epsilon(i))) / \epsilon^2$, about
-# $2 q_i (1 - q_i) / \epsilon^2$. The mean is the same. Sharing the noise saves a whole order of $\epsilon$.
+# $2 q_i (1 - q_i) / \epsilon^2$. Sharing the noise saves a whole order of $\epsilon$.
 
 # %%
 C = q * (np.abs(f[None, :] - f[:, None]) @ q)
@@ -302,9 +301,9 @@ plt.show()
 
 # %% [markdown]
 # What to see. Left: $E f$ is a staircase itself. It has no gradient at 0 and at $\pm 2$, and elsewhere its gradient is 0.
-# Right: the quotient at $h = (0, 0)$ is $1/(2\epsilon)$, which does not converge. Averaging over this noise does not smooth
-# anything: a moving wall meets nothing for a while, and then a quarter or a half of the noise at once. The density is
-# needed only near a wall: with the coins at $h = (0, 1)$ nothing lies there, and both sides of the theorem are 0.
+# Right: the quotient at $h = (0, 0)$ is $1/(2\epsilon)$, which does not converge. A moving wall meets nothing for a while,
+# and then a quarter or a half of the noise at once. The density is needed only near a wall: with the coins at
+# $h = (0, 1)$ nothing lies there, and both sides of the theorem are 0.
 #
 # ## Train with it: first, fail
 #
@@ -353,13 +352,13 @@ draw.race({name: (colour, race.mean_of_f(w[:, :10])) for name, (colour, w) in ru
 plt.show()
 wrong_way = {name: np.mean(w[-1] < bottom) for name, (_, w) in runs.items()}
 for name, (_, w) in runs.items():
-    print(f"{name:13s} after 3,000 steps: median E f {np.median(race.mean_of_f(w[-1])):.2f}, "
+    print(f"{name:14s} after 3,000 steps: median E f {np.median(race.mean_of_f(w[-1])):.2f}, "
           f"wrong way {wrong_way[name]:.1%}")
 
 # %% [markdown]
 # What to see. Each panel shows ten runs. With fresh noise the curves jump up and down, and many
 # runs go the wrong way. With shared noise most of them climb, but a few unlucky steps still carry some to the other side.
-# That is the price of a small $\epsilon$ and a single draw. Chapter 4 chooses $\epsilon$ better, and runs the race again.
+# Chapter 4 chooses $\epsilon$ better, and runs the race again.
 #
 # The exact gradient has no noise at all, so with three values direct is not the tool: it needs $f$ of all values here too.
 # It pays where the sum is out of reach and the arg max is not.
@@ -414,7 +413,7 @@ assert np.allclose(danskin.d2G_dh_deps(h, f, 0), danskin.d2G_deps_dh(h, f, 0), r
 #
 # The difference of two uniform variables has the triangular density $1 - |t|$ on $[-1, 1]$, bounded and continuous. So
 # it holds for every $h_1$, with $\rho = \max(0, 1 - |h_1|)$. At $h_1 = 1.5$ value 1 always wins: no noise reaches the
-# wall, and the gradient is 0 although $f$ may prefer value 0 by far.
+# wall, and the gradient is 0.
 #
 # ```python
 # uniform = np.random.default_rng(5).random((M, 2))
@@ -431,7 +430,7 @@ assert np.allclose(danskin.d2G_dh_deps(h, f, 0), danskin.d2G_deps_dh(h, f, 0), r
 # - Fresh noise for the second arg max: the mean stays as it was, but training fails.
 # - $\epsilon$ too small: nearly all estimates are zero, and a rare one is enormous.
 # - $1/\epsilon$ is forgotten. The direction is right, but the step shrinks with $\epsilon$.
-# - Noise rounded to few digits has atoms, and then a little mass sits on the walls.
+# - Noise that is rounded to a few digits has atoms.
 #
 # ## Now write it yourself
 #
@@ -441,8 +440,7 @@ assert np.allclose(danskin.d2G_dh_deps(h, f, 0), danskin.d2G_deps_dh(h, f, 0), r
 # ## What to read next
 #
 # [Chapter 3](03_gumbel_noise.ipynb) says what is special about Gumbel noise: every chance and every mean has a closed
-# form. [Appendix A](appendix_a_walls_and_noise.ipynb) has more about the walls. In the package: `refimpl/danskin.py` has
-# the paper's proof, one function for each step, and `refimpl/direct.py` the estimator.
+# form. In the package: `refimpl/danskin.py` has the paper's proof, and `refimpl/direct.py` the estimator.
 #
 # ## Symbols
 #
@@ -453,6 +451,5 @@ assert np.allclose(danskin.d2G_dh_deps(h, f, 0), danskin.d2G_deps_dh(h, f, 0), r
 # | $q(z)$, $q_\epsilon(z)$ | `q`, `q_eps` | $e^{\phi(x,z)}$ | the laws of $z^{\star}$ and of $z(\epsilon)$: the chances of each value |
 # | $\rho$, $\rho_{ij}$ | `rho` | | density of the noise at a wall, and along the wall between $i$ and $j$ |
 # | $\Delta_1$, $\Delta_2$ | `delta_1` | | differences of the noise, $\gamma_1 - \gamma_0$ and $\gamma_2 - \gamma_0$ |
-# | $F(t)$, $F'(t)$ | | $G(t)$, $g(t)$ | distribution function and density of the noise of one value |
 # | $g$ | `g` | | one estimate, $(\text{onehot}(z(\epsilon)) - \text{onehot}(z^{\star})) / \epsilon$ |
 # | $C_i$ | `C` | | the variance of $g_i$ at small $\epsilon$, times $\epsilon$ |
