@@ -58,8 +58,8 @@ for z in range(3):
 print(f"mean f = {f[z_star].mean():.3f} nats")
 
 # %% [markdown]
-# The noise is now an *input* of the program, separate from the scores. The same noise with other scores may give another
-# choice. Writing a random choice in this way is called a *reparameterisation*.
+# The noise is now an *input* of the program, separate from the scores. The same noise with other scores may give
+# another choice. Writing a random choice in this way is called a *reparameterisation*.
 #
 # ## The staircase
 #
@@ -90,14 +90,15 @@ print(f"steps with a slope: {jumps_of_one} for one draw, {jumps_of_ten} for the 
       f"{600 - jumps_of_ten} steps of that mean are exactly flat")
 
 # %% [markdown]
-# What to see. One draw makes a staircase. Here it has one jump, and nothing happens on either side of it. The mean of ten
-# draws is a finer staircase with 13 jumps, and it is still flat between them. The black curve is the mean of 100,000
-# draws. It is a staircase too, but its steps are far too small to see. The mean over *all* noise is a smooth curve.
+# What to see. One draw makes a staircase. Here it has one jump, and nothing happens on either side of it. The mean of
+# ten draws is a finer staircase with 13 jumps, and it is still flat between them. The black curve is the mean of
+# 100,000 draws. It is a staircase too, but its steps are far too small to see. The mean over *all* noise is a smooth
+# curve.
 #
 # A program learns by following the slope of its result. Here the slope of a single run is zero, except at the jumps,
-# where it does not exist. More runs do not help, because the mean of zeros is zero. Yet the mean over all noise, which
-# the black curve approximates, has a slope everywhere. **That slope, from single runs of the program, is what this series is
-# about.** It is the gradient of $E f(z^{\star})$ in the weights of the encoder.
+# where it does not exist. More runs do not help, because the mean of zeros is zero. Yet the mean over all noise,
+# which the black curve approximates, has a slope everywhere. **That slope, from single runs of the program, is what
+# this series is about.** It is the gradient of $E f(z^{\star})$ in the weights of the encoder.
 #
 # ## When to want this, and when not
 #
@@ -105,20 +106,20 @@ print(f"steps with a slope: {jumps_of_one} for one draw, {jumps_of_ten} for the 
 # mean is a sum, $\sum_z q(z) f(z)$, and a sum can be differentiated. This is called *enumeration*. It has no noise, and
 # where it can be done it is the better tool. We use it throughout as the truth that everything else is compared with.
 #
-# The sum is out of reach when there are too many values. Here is such a case. Twenty photos lie on a table beside their
-# twenty captions, out of order. A value of $z$ is a *matching*: one caption for each photo. There are
-# $20! \approx 2.4 \cdot 10^{18}$ matchings, and no way is known to add up a weight for each of them that is much faster
-# than doing so one by one (the sum is a *permanent*; Valiant 1979). But the *best* matching is found at once. SciPy has
-# the algorithm.
+# The sum is out of reach when there are too many values. Here is such a case. Fifty photos lie on a table beside their
+# fifty captions, out of order. A value of $z$ is a *matching*: one caption for each photo. There are
+# $50! \approx 3 \cdot 10^{64}$ matchings. To add up a weight for each of them is to compute a *permanent*. No
+# exact way is known whose work does not grow exponentially with the number of photos, and there is probably none
+# (Valiant 1979). But the *best* matching is found at once. SciPy has the algorithm.
 #
-# The next cell trains an encoder with 36 weights $W$ in that situation, by two arg maxes for each step and no sum. The
-# score of a matching is the sum of the scores of its twenty pairs, $f$ counts the photos that get their own caption, and
-# each step has new photos. Why its last line is the right one is what chapter 2 explains.
+# The next cell trains an encoder with 36 weights $W$ in that situation, by two arg maxes for each step and no sum.
+# The score of a matching is the sum of the scores of its fifty pairs, $f$ counts the photos that get their own caption,
+# and each step has new photos. Chapter 2 explains why its last line is the right one.
 #
-# **Guess first.** By pure chance one photo of the twenty gets its own caption, on average. How many do after 300 steps?
+# **Guess first.** By pure chance one photo of the fifty gets its own caption, on average. How many do after 300 steps?
 
 # %%
-n, own = 20, np.eye(20)                         # own: 1 where a photo meets its own caption
+n, own = 50, np.eye(50)                         # own: 1 where a photo meets its own caption
 
 
 def best_matching(scores):
@@ -139,15 +140,16 @@ def learn_to_match(seed, steps=300, eps=1.0, lr=0.02):
     return right
 
 
-right = np.array([learn_to_match(seed) for seed in range(10)])
+right = np.array([learn_to_match(seed) for seed in range(5)])
 draw.matching(right, n)
 plt.show()
-print(f"right captions, mean of ten seeds: {n * right[:, 0].mean():.1f} of 20 at the first step, "
+print(f"right captions, mean of five seeds: {n * right[:, 0].mean():.1f} of 50 at the first step, "
       f"{n * right[:, -50:].mean():.1f} in the last 50 steps")
 
 # %% [markdown]
-# What to see. Left: the sum has $20!$ terms where the dotted line is, while the number of steps of the arg max grows
-# like the third power of the number of photos. Right: each thin line is one seed, and the thick one is their mean. Most
+# What to see. Left: the sum has $50!$ terms where the dotted line is. Even the best exact way known, Ryser's formula,
+# needs $5 \cdot 10^{16}$ steps there, while the steps of the arg max grow like the third power of the number of photos.
+# Right: each thin line is one seed, and the thick one is their mean. Most
 # photos soon get their own caption.
 #
 # That is what the method of these chapters is for: problems where the sum is out of reach and the arg max is not.
@@ -156,10 +158,11 @@ print(f"right captions, mean of ten seeds: {n * right[:, 0].mean():.1f} of 20 at
 #
 # ## One draw: a maximum of three lines
 #
-# Back to the three names. The way out is to look at the *height* of the maximum instead of its place. Let the decoder's score take part in the
-# choice with a small weight $\epsilon$, so that $\epsilon f(z) + h(z) + \gamma(z)$ is compared. ($\epsilon$ has the
-# unit 1/nat, so that $\epsilon f$ is a pure number like $h$ and $\gamma$.) Hold the noise fixed. As $\epsilon$ moves,
-# each name is a straight line. Its slope is $f(z)$, its height at $\epsilon = 0$ is $h(z) + \gamma(z)$.
+# Back to the three names. The way out is to look at the *height* of the maximum instead of its place. Let the
+# decoder's score take part in the choice with a small weight $\epsilon$, so that $\epsilon f(z) + h(z) + \gamma(z)$
+# is compared. ($\epsilon$ has the unit 1/nat, so that $\epsilon f$ is a pure number like $h$ and $\gamma$.) Hold the
+# noise fixed. As $\epsilon$ moves, each name is a straight line. Its slope is $f(z)$, its height at $\epsilon = 0$ is
+# $h(z) + \gamma(z)$.
 #
 # **Guess first.** The maximum follows the uppermost line. From left to right, in which order do the three names win?
 
@@ -179,13 +182,13 @@ print("winners from left to right:", ", ".join(order))
 # %% [markdown]
 # What to see. Left: the maximum bends only upwards, with a kink where the winner changes. Middle: its slope is a
 # staircase, and the height of each step is $f$ of the winner. The names win in the order of their slopes, because a
-# steeper line ends above a flatter one. Right: the same maximum as a function of the shirt's score, with $\epsilon = 0$.
-# It is flat as long as another name wins, and rises with slope 1 once the shirt does.
+# steeper line ends above a flatter one. Right: the same maximum as a function of the shirt's score, with
+# $\epsilon = 0$. It is flat as long as another name wins, and rises with slope 1 once the shirt does.
 #
 # **It bends only upwards.** A function that does so is called *convex*. *Proof.* Take $\epsilon_1$, $\epsilon_2$ and
-# their midpoint. At the midpoint each line has the mean of its heights at the two ends, which is at most the mean of the
-# two maxima. So the maximum at the midpoint is at most that mean as well. $\square$ The same words hold for the scores in
-# the place of $\epsilon$, and for a mean of many maxima.
+# their midpoint. At the midpoint each line has the mean of its heights at the two ends, which is at most the mean of
+# the two maxima. So the maximum at the midpoint is at most that mean as well. $\square$ The same words hold for the
+# scores in the place of $\epsilon$, and for a mean of many maxima.
 #
 # ## Danskin's theorem
 #
@@ -203,11 +206,11 @@ print("winners from left to right:", ", ".join(order))
 # wins, and not at all if it does not. So its gradient in $h$ is $\text{onehot}(z(\epsilon))$, a 1 at the winner and 0
 # elsewhere.
 #
-# **At a kink** two values tie, and the maximum has no derivative there. In $\epsilon$ its slope is the larger of the two
-# $f$ to the right of the kink and the smaller one to the left. In the scores it is the same: raise one of the two tied
-# scores, and the maximum rises at the full rate. Lower it, and the maximum stays where it is, because the other value
-# holds it. So there is a slope of 1 to the right and of 0 to the left, as in the right panel. With noise that has a
-# density, a given $\epsilon$ and a given $h$ are at a kink with probability zero.
+# **At a kink** two values tie, and the maximum has no derivative there. In $\epsilon$ its slope is the larger of the
+# two $f$ to the right of the kink and the smaller one to the left. In the scores it is the same: raise one of the two
+# tied scores, and the maximum rises at the full rate. Lower it, and the maximum stays where it is, because the other
+# value holds it. So there is a slope of 1 to the right and of 0 to the left, as in the right panel. With noise that
+# has a density, a given $\epsilon$ and a given $h$ are at a kink with probability zero.
 #
 # Check both, for 1,000 draws at once: differences of the maximum against the winner.
 
@@ -277,8 +280,8 @@ plt.show()
 
 # %% [markdown]
 # What to see. One draw gives a bent line and a staircase. A thousand draws give kinks and steps that are too small to
-# see, close to the black lines. Only the mean over *all* noise has no kink at all. It is a function of the scores and of
-# $\epsilon$:
+# see, close to the black lines. Only the mean over *all* noise has no kink at all. It is a function of the scores and
+# of $\epsilon$:
 #
 # $$G(h, \epsilon) = E_\gamma \max_z \{\epsilon f(z) + h(z) + \gamma(z)\}$$
 #
@@ -325,8 +328,8 @@ assert np.allclose(value, maximum(h, at, noise)) and (place == won).all()
 #
 # $$L(h) = G(h, 0) - \sum_z \text{observed}(z)\, h(z)$$
 #
-# By Danskin, its gradient in $h(z)$ is the chance of $z$ to win minus the observed share of $z$. It is zero when the two
-# agree. Nobody differentiates an arg max: we only count who wins.
+# By Danskin, its gradient in $h(z)$ is the chance of $z$ to win minus the observed share of $z$. It is zero when the
+# two agree. Nobody differentiates an arg max: we only count who wins.
 #
 # **Guess first.** All scores start at 0. Where does the score of *coat* end, above or below $-0.5$?
 
@@ -359,8 +362,8 @@ print("the furthest of the ten seeds is off by", np.abs(np.array(chosen) - obser
 #
 # This worked because the loss contains a mean maximum. But what we want to raise is $E f(z^{\star})$, which is not a
 # mean maximum. It is the *slope* of one, $\partial G / \partial \epsilon$ at $\epsilon = 0$. Its gradient is a second
-# derivative of $G$, and the staircases of single draws have no slope that could be averaged. That is the difficulty, and
-# chapter 2 gets around it.
+# derivative of $G$, and the staircases of single draws have no slope that could be averaged. That is the difficulty,
+# and chapter 2 gets around it.
 #
 # ## Exercises
 #
@@ -384,8 +387,9 @@ print("the furthest of the ten seeds is off by", np.abs(np.array(chosen) - obser
 #
 # <details><summary>Solution</summary>
 #
-# With the same noise the two results rarely differ. With fresh noise they differ most of the time, and each difference is
-# divided by $2\delta$. Even the better way needs two runs for *every weight*, and a network has hundreds of thousands.
+# With the same noise the two results rarely differ. With fresh noise they differ most of the time, and each
+# difference is divided by $2\delta$. Even the better way needs two runs for *every weight*, and a network has
+# hundreds of thousands.
 #
 # ```python
 # delta = 0.05

@@ -28,8 +28,9 @@ M = len(noise)
 # %% [markdown]
 # ## Two values: a wall on a line
 #
-# We want the slope of chapter 1's smooth curve: the gradient of $E f(z^{\star})$ in the scores. Leave *dress* out for a
-# moment. Shirt or coat? Only one difference of the noise matters, $\Delta_1 = \gamma_1 - \gamma_0$. The coat wins if $h_1 + \gamma_1 > h_0 + \gamma_0$, that is if
+# We want the slope of chapter 1's smooth curve: the gradient of $E f(z^{\star})$ in the scores. Leave *dress* out for
+# a moment. Shirt or coat? Only one difference of the noise matters, $\Delta_1 = \gamma_1 - \gamma_0$. The coat wins
+# if $h_1 + \gamma_1 > h_0 + \gamma_0$, that is if
 #
 # $$\Delta_1 > h_0 - h_1$$
 #
@@ -39,8 +40,8 @@ M = len(noise)
 # As in chapter 1, there are two arg maxes: $z^{\star}$ of $h + \gamma$ and $z(\epsilon)$ of $\epsilon f + h + \gamma$,
 # with the *same* $\gamma$.
 #
-# **Guess first.** With $\epsilon = 0.2$ the wall moves from $\Delta_1 = 0.7$ to $1.3$. How many of 100 draws change their
-# winner?
+# **Guess first.** With $\epsilon = 0.2$ the wall moves from $\Delta_1 = 0.7$ to $1.3$. How many of 100 draws change
+# their winner?
 
 # %%
 delta_1 = noise[:, 1] - noise[:, 0]
@@ -55,8 +56,8 @@ print(f"{100 * changed:.1f} of 100 draws change their winner")
 
 # %% [markdown]
 # What to see. The two walls enclose a strip. The draws in it change from *coat* to *shirt*, and all others keep their
-# winner. Their share is the width of the strip times the density in it, for a narrow strip the density at the wall. Call
-# that $\rho$.
+# winner. Their share is the width of the strip times the density in it, for a narrow strip the density at the wall.
+# Call that $\rho$.
 #
 # - **Raise** $h_1$ by a little $\delta$. The wall moves left by $\delta$. A share $\delta \rho$ of the draws goes over
 #   to the coat, and each changes $f$ by $f_1 - f_0$. So $\partial E f(z^{\star}) / \partial h_1 = (f_1 - f_0)\, \rho$.
@@ -101,9 +102,10 @@ print(f"of all draws {share[1.0]:.1%} change at eps = 1, {share[0.1]:.1%} at eps
 # %% [markdown]
 # What to see. A dot is a draw, and its colour is the winner. The solid Y is that of $h$, the dashed one that of
 # $h + \epsilon f$. The winner of a large dot changes from the colour of its left half to that of its right half. As
-# $\epsilon$ falls, the strips between the Ys get narrower and fewer dots change: about six times fewer here, and not ten,
-# because the wide strips at $\epsilon = 1$ reach out to where there are few dots. At small $\epsilon$ their number is
-# proportional to $\epsilon$. Each changed dot counts $1/\epsilon$ in the estimate, so their sum tends to a limit.
+# $\epsilon$ falls, the strips between the Ys get narrower and fewer dots change: about six times fewer here, and not
+# ten, because the wide strips at $\epsilon = 1$ reach out to where there are few dots. At small $\epsilon$ their
+# number is proportional to $\epsilon$. Each changed dot counts $1/\epsilon$ in the estimate, so their sum tends to a
+# limit.
 #
 # The same, moving:
 #
@@ -120,9 +122,9 @@ print(f"of all draws {share[1.0]:.1%} change at eps = 1, {share[0.1]:.1%} at eps
 #
 # $$\rho_{ij} = \int F'(t - h_i)\, F'(t - h_j) \prod_{z \ne i, j} F(t - h_z) \, dt$$
 #
-# This is the density of the noise along the wall between $i$ and $j$: the share of the draws that is swept over, for each
-# unit by which $h_j$ rises. It does not change if $i$ and $j$ change places. The next cell adds it up numerically
-# (*quadrature*, `tutorials/quadrature.py`). For Gumbel noise it is $q_i q_j$, as chapter 3 proves.
+# This is the density of the noise along the wall between $i$ and $j$: the share of the draws that is swept over, for
+# each unit by which $h_j$ rises. It does not change if $i$ and $j$ change places. The next cell adds it up
+# numerically (*quadrature*, `tutorials/quadrature.py`). For Gumbel noise it is $q_i q_j$, as chapter 3 proves.
 
 # %%
 gumbel_law = stats.gumbel_r(loc=-np.euler_gamma)
@@ -138,9 +140,10 @@ for i, j in ((0, 1), (0, 2), (1, 2)):
 #
 # $$\frac{\partial q_i}{\partial h_j} = -\rho_{ij} \quad (i \ne j), \qquad \frac{\partial q_j}{\partial h_j} = \sum_{i \ne j} \rho_{ij}$$
 #
-# The wall between $i$ and $j$ is *one* wall. What raising $h_j$ takes from $i$ is what raising $h_i$ takes from $j$, so
-# $\partial q_i / \partial h_j = \partial q_j / \partial h_i$. By Danskin (chapter 1) $q = \partial G / \partial h$, so the
-# second derivatives of $G$ do not depend on their order. That is Schwarz's theorem, and here one can see it.
+# The wall between $i$ and $j$ is *one* wall. What raising $h_j$ takes from $i$ is what raising $h_i$ takes from $j$,
+# so $\partial q_i / \partial h_j = \partial q_j / \partial h_i$. By Danskin (chapter 1)
+# $q = \partial G / \partial h$, so the second derivatives of $G$ do not depend on their order. That is Schwarz's
+# theorem, and here one can see it.
 
 # %%
 J = jacobian(gumbel_law, h)                                     # by differences of the chances
@@ -154,19 +157,19 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 # **Theorem 1** (equation 1 of the paper). Let $z$ take finitely many values, and let the scores $h_w(z)$ depend on
 # weights $w$. Assume
 #
-# - (a) $h_w(z)$ is differentiable at $w$, for each $z$ (if the gradient is to be continuous, continuously);
+# - (a) $h_w(z)$ is differentiable at $w$, for each $z$ (continuously, if the gradient is to be continuous);
 # - (b) $f(z)$ does not depend on $w$ (otherwise the left side has one more term, $E \nabla_w f(z^{\star})$);
 # - (c) the law of the noise $\gamma$ depends neither on $w$ nor on $\epsilon$ (only the walls move, not the cloud);
-# - (d) the $\gamma(z)$ are independent, and each has a bounded density, like Gumbel, Gaussian or uniform noise (the walls
-#   have a density).
+# - (d) the $\gamma(z)$ are independent, and each has a bounded density, like Gumbel, Gaussian or uniform noise (the
+#   walls have a density).
 #
 # Then
 #
 # $$\nabla_w E_\gamma [f(z^{\star})] = \lim_{\epsilon \to 0} \frac{1}{\epsilon} E_\gamma [\nabla_w h_w(z(\epsilon)) - \nabla_w h_w(z^{\star})]$$
 #
-# Read it as a recipe. Draw the noise once. Find the winner. Find the winner again, with the decoder's scores mixed in a
-# little. Push the second winner's score up and the first one's down. (In an auto-encoder $f$ has weights too, those of the
-# decoder. They are trained by the ordinary gradient of $f$ at $z^{\star}$.)
+# Read it as a recipe. Draw the noise once. Find the winner. Find the winner again, with the decoder's scores mixed in
+# a little. Push the second winner's score up and the first one's down. (In an auto-encoder $f$ has weights too, those
+# of the decoder. They are trained by the ordinary gradient of $f$ at $z^{\star}$.)
 #
 # *Proof.* Let $J$ be the table of all $\partial q_i / \partial h_j$. *Left side.* $E f(z^{\star}) = \sum_i q_i f_i$. By
 # the chain rule its derivative in $h_j$ is $\sum_i f_i\, \partial q_i / \partial h_j$. In walls: each neighbour $i$
@@ -186,19 +189,19 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 # right, $E[\nabla_w h_w(z(\epsilon)) - \nabla_w h_w(z^{\star})] = \sum_j (q_\epsilon(j) - q(j))\, \nabla_w h_w(j)$.
 # Divide by $\epsilon$ and let it go to 0. $\blacksquare$
 #
-# (That $J$ exists and is continuous follows from the bounded density: [appendix A](appendix_a_walls_and_noise.ipynb). It
-# also has the paper's own proof, by the mean maximum $G$ of chapter 1.)
+# (That $J$ exists and is continuous follows from the bounded density: [appendix A](appendix_a_walls_and_noise.ipynb).
+# It also has the paper's own proof, by the mean maximum $G$ of chapter 1.)
 #
-# Nothing here asked for Gumbel noise, nor for *the same* noise in both arg maxes: a mean does not depend on whether its
-# two terms share their draws. The variance does. With Gumbel noise $\rho_{ij} = q_i q_j$, and the sum becomes
-# $q_j (f_j - \sum_i q_i f_i)$. We write $E_q f$ for $\sum_i q_i f_i$. So **with Gumbel noise the gradient in the scores is
-# $q (f - E_q f)$**: a name is pushed up if its $f$ is above the average, in proportion to how often it wins. With other
-# noise only the values of $\rho_{ij}$ change.
+# Nothing here asked for Gumbel noise, nor for *the same* noise in both arg maxes: a mean does not depend on whether
+# its two terms share their draws. The variance does. With Gumbel noise $\rho_{ij} = q_i q_j$, and the sum becomes
+# $q_j (f_j - \sum_i q_i f_i)$. We write $E_q f$ for $\sum_i q_i f_i$. So **with Gumbel noise the gradient in the
+# scores is $q (f - E_q f)$**: a name is pushed up if its $f$ is above the average, in proportion to how often it
+# wins. With other noise only the values of $\rho_{ij}$ change.
 #
-# **Where $h$ has a kink.** Take two values, $h_w = (0, |w|)$ and $f = (0, 1)$. Then $E f(z^{\star}) = \sigma(|w|)$. At
-# $w = 0$ its slope is $\rho = 1/4$ to the right and $-1/4$ to the left, so there is no gradient. The recipe still returns
-# a number: $1/4$ times whatever slope of $|w|$ the program puts in at 0, which is 0 in most libraries. At every other $w$
-# the theorem holds. So it is with ReLUs: their kinks are a set of weights of measure zero.
+# **Where $h$ has a kink.** Take two values, $h_w = (0, |w|)$ and $f = (0, 1)$. Then $E f(z^{\star}) = \sigma(|w|)$.
+# At $w = 0$ its slope is $\rho = 1/4$ to the right and $-1/4$ to the left, so there is no gradient. The recipe still
+# returns a number: $1/4$ times whatever slope of $|w|$ the program puts in at 0, which is 0 in most libraries. At
+# every other $w$ the theorem holds. So it is with ReLUs: their kinks are a set of weights of measure zero.
 
 # %%
 truth = np.array([(chances(gumbel_law, h + 1e-4 * unit) - chances(gumbel_law, h - 1e-4 * unit)) @ f / 2e-4
@@ -214,8 +217,8 @@ assert np.allclose(truth, q * (f - q @ f), rtol=0, atol=1e-8)
 # %% [markdown]
 # ## The estimator
 #
-# Drop the limit and the expectation: draw the noise once, take two arg maxes, subtract. Here it is draw by draw, and then
-# for all draws at once. With $h$ itself in the place of $w$, $\nabla_h h(z)$ is $\text{onehot}(z)$.
+# Drop the limit and the expectation: draw the noise once, take two arg maxes, subtract. Here it is draw by draw, and
+# then for all draws at once. With $h$ itself in the place of $w$, $\nabla_h h(z)$ is $\text{onehot}(z)$.
 
 # %%
 def direct_gradient_loop(h, f, eps, noise):
@@ -235,8 +238,8 @@ def direct_gradient(h, f, eps, noise):
 assert (direct_gradient_loop(h, f, 0.2, noise[:500]) == direct_gradient(h, f, 0.2, noise[:500])).all()
 
 # %% [markdown]
-# For an encoder with many weights, $\nabla_w h_w(z)$ is an ordinary backward pass started from $\text{onehot}(z)$. It is
-# linear in what it starts from, so one pass, started from the *difference* $g$, does for both terms.
+# For an encoder with many weights, $\nabla_w h_w(z)$ is an ordinary backward pass started from $\text{onehot}(z)$. It
+# is linear in what it starts from, so one pass, started from the *difference* $g$, does for both terms.
 #
 # **Guess first.** In the next picture each point is the mean of 4,000 estimates, with fresh draws at each $\epsilon$.
 # Where are the error bars longest, and where are the points off the black line?
@@ -251,8 +254,8 @@ plt.show()
 print(f"at eps = 0.02 {np.mean(several[0] == 0):.1%} of the estimates are 0, the others are 50 or -50")
 
 # %% [markdown]
-# What to see. At small $\epsilon$ the mean is right and the error bars are long; at large $\epsilon$ they are short and the
-# mean is off. Chapter 4 is about choosing between the two.
+# What to see. At small $\epsilon$ the mean is right and the error bars are long; at large $\epsilon$ they are short
+# and the mean is off. Chapter 4 is about choosing between the two.
 #
 # ## What sharing the noise saves
 #
@@ -300,17 +303,17 @@ draw.atoms(scores, [mean_f(score) for score in scores], small, [quotient(eps) fo
 plt.show()
 
 # %% [markdown]
-# What to see. Left: $E f$ is a staircase itself. It has no gradient at 0 and at $\pm 2$, and elsewhere its gradient is 0.
-# Right: the quotient at $h = (0, 0)$ is $1/(2\epsilon)$, which does not converge. A moving wall meets nothing for a while,
-# and then a quarter or a half of the noise at once. The density is needed only near a wall: with the coins at
-# $h = (0, 1)$ nothing lies there, and both sides of the theorem are 0.
+# What to see. Left: $E f$ is a staircase itself. It has no gradient at 0 and at $\pm 2$, and elsewhere its gradient
+# is 0. Right: the quotient at $h = (0, 0)$ is $1/(2\epsilon)$, which does not converge. A moving wall meets nothing
+# for a while, and then a quarter or a half of the noise at once. The density is needed only near a wall: with the
+# coins at $h = (0, 1)$ nothing lies there, and both sides of the theorem are 0.
 #
 # ## Train with it: first, fail
 #
-# Now train the one weight of chapter 1, with one draw for each step. The start, $w = 0$, lies near the bottom of the valley
-# in chapter 1's first picture. To the right the slope leads to the shirt, $f = 1$, and to the left to the dress,
-# $f = 0.5$. The gradient points right. How many of a thousand runs end on the wrong side? (`tutorials/race.py` has the
-# loop of six lines: each step adds 0.01 times the estimate to $w$.)
+# Now train the one weight of chapter 1, with one draw for each step. The start, $w = 0$, lies near the bottom of the
+# valley in chapter 1's first picture. To the right the slope leads to the shirt, $f = 1$, and to the left to the
+# dress, $f = 0.5$. The gradient points right. How many of a thousand runs end on the wrong side? (`tutorials/race.py`
+# has the loop of six lines: each step adds 0.01 times the estimate to $w$.)
 #
 # Write the estimate as it comes to mind: each arg max draws the noise that it needs.
 
@@ -356,12 +359,12 @@ for name, (_, w) in runs.items():
           f"wrong way {wrong_way[name]:.1%}")
 
 # %% [markdown]
-# What to see. Each panel shows ten runs. With fresh noise the curves jump up and down, and many
-# runs go the wrong way. With shared noise most of them climb, but a few unlucky steps still carry some to the other side.
-# Chapter 4 chooses $\epsilon$ better, and runs the race again.
+# What to see. Each panel shows ten runs. With fresh noise the curves jump up and down, and many runs go the wrong
+# way. With shared noise most of them climb, but a few unlucky steps still carry some to the other side. Chapter 4
+# chooses $\epsilon$ better, and runs the race again.
 #
-# The exact gradient has no noise at all, so with three values direct is not the tool: it needs $f$ of all values here too.
-# It pays where the sum is out of reach and the arg max is not.
+# The exact gradient has no noise at all, so with three values direct is not the tool: it needs $f$ of all values here
+# too. It pays where the sum is out of reach and the arg max is not.
 #
 # The same in the package:
 
@@ -395,8 +398,8 @@ assert np.allclose(danskin.d2G_dh_deps(h, f, 0), danskin.d2G_deps_dh(h, f, 0), r
 # <details><summary>Solution</summary>
 #
 # $\epsilon \cdot 10 f = 10 \epsilon \cdot f$, so both have the same winners, and only the division differs. The true
-# gradient is ten times as long too. So, relative to the gradient, $10 f$ at $\epsilon$ has the same bias and noise as $f$
-# at $10 \epsilon$, and its best $\epsilon$ is a tenth.
+# gradient is ten times as long too. So, relative to the gradient, $10 f$ at $\epsilon$ has the same bias and noise as
+# $f$ at $10 \epsilon$, and its best $\epsilon$ is a tenth.
 #
 # ```python
 # assert np.allclose(direct_gradient(h, 10 * f, 0.05, noise), 10 * direct_gradient(h, f, 0.5, noise))

@@ -32,8 +32,9 @@ print("softmax of h:", dict(zip(names, q.round(4).tolist())))
 #
 # $$P(\gamma \le t) = F(t) = e^{-e^{-(t+c)}}$$
 #
-# To draw one, take $U$ uniform on $[0, 1]$, set $U = F(\gamma)$ and solve: $\gamma = -\log(-\log U) - c$. The shift by
-# $c$ makes the mean zero, as the next cell measures. (The slides print $e^{-e^{-t+c}}$, which would have the mean $2c$.)
+# To draw one, take $U$ uniform on $[0, 1]$, set $U = F(\gamma)$ and solve: $\gamma = -\log(-\log U) - c$. The shift
+# by $c$ makes the mean zero, as the next cell measures. (The slides print $e^{-e^{-t+c}}$, which would have the mean
+# $2c$.)
 #
 # **Guess first.** Which is more common, a value above 3 or one below $-3$?
 
@@ -63,16 +64,16 @@ print(f"above 3: {np.mean(flat > 3):.2%} (exactly {1 - F(3):.2%});  below -3: {n
 
 # %% [markdown]
 # What to see. The density is not symmetric. On the right it falls slowly, like $e^{-(t+c)}$. On the left it falls
-# abruptly, because of the factor $e^{-e^{-(t+c)}}$. A value above 3 comes once in 36 draws, one below $-3$ once in 79,000.
-# So it is the slow right side that decides a maximum.
+# abruptly, because of the factor $e^{-e^{-(t+c)}}$. A value above 3 comes once in 36 draws, one below $-3$ once in
+# 79,000. So it is the slow right side that decides a maximum.
 #
 # ## Theorem 2
 #
 # **Theorem 2** (Fisher 1928, Gumbel 1954, McFadden 1973). With Gumbel noise $P(z^{\star} = z) = q(z)$, the softmax of
 # the scores.
 #
-# So one can draw from a softmax without computing it: no score is exponentiated, and nothing is divided by a sum. Here it
-# is first draw by draw, as one would explain it, and then for all draws at once:
+# So one can draw from a softmax without computing it: no score is exponentiated, and nothing is divided by a sum.
+# Here it is first draw by draw, as one would explain it, and then for all draws at once:
 
 # %%
 def draw_one(h, rng):
@@ -96,9 +97,9 @@ for name, drawn in (("loop", slow), ("all at once", z_star)):
 # %% [markdown]
 # ## Why: the integral
 #
-# The value $z$ wins at height $t$ if it stands at $t$ exactly and all others stand below. It stands there if its noise is
-# $t - h(z)$, which has the density $F'(t-h(z))$. Each of the others is below with probability $F(t-h(z'))$. Integrate
-# over all heights (equation 6 of the supplement):
+# The value $z$ wins at height $t$ if it stands at $t$ exactly and all others stand below. It stands there if its
+# noise is $t - h(z)$, which has the density $F'(t-h(z))$. Each of the others is below with probability $F(t-h(z'))$.
+# Integrate over all heights (equation 6 of the supplement):
 #
 # $$P(z^{\star} = z) = \int F'(t - h(z)) \prod_{z' \ne z} F(t - h(z')) \, dt$$
 #
@@ -158,9 +159,9 @@ print("each line of the proof holds on the grid")
 # have become three alarm clocks. Each rings at a random time, the one with the larger rate earlier on average, and
 # **the first to ring is $z^{\star}$**.
 #
-# The density of clock $z$ ringing first, at time $t$, is $r_z e^{-r_z t}$ times the chances $e^{-r_{z'} t}$ that the others
-# are still silent. The product is $r_z e^{-S t}$. It integrates to $r_z / S = q(z)$. And the time of the first ring has
-# the density $S e^{-St}$, whichever clock it is.
+# The density of clock $z$ ringing first, at time $t$, is $r_z e^{-r_z t}$ times the chances $e^{-r_{z'} t}$ that the
+# others are still silent. The product is $r_z e^{-S t}$. It integrates to $r_z / S = q(z)$. And the time of the first
+# ring has the density $S e^{-St}$, whichever clock it is.
 #
 # **Guess first.** Here $S$ is about 3.8. When does the first clock ring, on average?
 
@@ -186,17 +187,18 @@ for z in range(3):
 #
 # Chapter 2 used three formulas for Gumbel noise and promised their proofs. Theorem 2 gives them all.
 #
-# *On the line.* With two values the shirt wins if $\Delta_1 = \gamma_1 - \gamma_0 < h_0 - h_1$. By Theorem 2 the chance
-# of that is $e^{h_0} / (e^{h_0} + e^{h_1}) = 1 / (1 + e^{-(h_0 - h_1)})$. The scores can be chosen so that $h_0 - h_1$ is
-# any number $t$. Hence $P(\Delta_1 < t) = 1/(1 + e^{-t})$, and its derivative is the density $e^{-t} / (1 + e^{-t})^2$.
+# *On the line.* With two values the shirt wins if $\Delta_1 = \gamma_1 - \gamma_0 < h_0 - h_1$. By Theorem 2 the
+# chance of that is $e^{h_0} / (e^{h_0} + e^{h_1}) = 1 / (1 + e^{-(h_0 - h_1)})$. The scores can be chosen so that
+# $h_0 - h_1$ is any number $t$. Hence $P(\Delta_1 < t) = 1/(1 + e^{-t})$, and its derivative is the density
+# $e^{-t} / (1 + e^{-t})^2$.
 #
 # *On the plane.* With three values the shirt wins if $\Delta_1 < h_0 - h_1$ and $\Delta_2 < h_0 - h_2$. In the same way
 # $P(\Delta_1 < t_1, \Delta_2 < t_2) = 1 / (1 + e^{-t_1} + e^{-t_2})$. Differentiate it in $t_1$ and then in $t_2$: the
 # density of the cloud is $2 e^{-t_1 - t_2} / (1 + e^{-t_1} + e^{-t_2})^3$.
 #
-# *Along the walls.* Chapter 2 has $\rho_{ij} = \int F'(t - h_i)\, F'(t - h_j) \prod_{z \ne i, j} F(t - h_z)\, dt$. Each
-# $F'$ gives a factor $r\, e^{-(t+c)}$ and its missing $F$, as in the algebra above. With $X = e^{-(t+c)}$ in the place of
-# $t$, so that $dt = -dX / X$:
+# *Along the walls.* Chapter 2 has $\rho_{ij} = \int F'(t - h_i)\, F'(t - h_j) \prod_{z \ne i, j} F(t - h_z)\, dt$.
+# Each $F'$ gives a factor $r\, e^{-(t+c)}$ and its missing $F$, as in the algebra above. With $X = e^{-(t+c)}$ in the
+# place of $t$, so that $dt = -dX / X$:
 #
 # $$\rho_{ij} = r_i r_j \int e^{-2(t+c)} e^{-S e^{-(t+c)}} dt = r_i r_j \int_0^\infty X e^{-S X} dX = \frac{r_i r_j}{S^2} = q_i q_j$$
 #
@@ -240,8 +242,8 @@ for eps in (-1.0, 0.0, 0.5):
 # %% [markdown]
 # ## Theorem 1 in closed form
 #
-# Now all of chapter 2 has a formula. By Danskin, $\partial G / \partial h$ is the law of the winner, and the gradient of
-# a logsumexp is a softmax. So $q_\epsilon = \text{softmax}(h + \epsilon f)$, which is Theorem 2 once more. And
+# Now all of chapter 2 has a formula. By Danskin, $\partial G / \partial h$ is the law of the winner, and the gradient
+# of a logsumexp is a softmax. So $q_\epsilon = \text{softmax}(h + \epsilon f)$, which is Theorem 2 once more. And
 # $\partial G / \partial \epsilon = \sum_z q_\epsilon(z) f(z)$, the mean of $f$. A softmax has
 #
 # $$\frac{\partial q_\epsilon(z)}{\partial h(z')} = q_\epsilon(z) ([z = z'] - q_\epsilon(z')), \qquad \frac{\partial q_\epsilon(z)}{\partial \epsilon} = q_\epsilon(z) (f(z) - E_{q_\epsilon} f)$$
@@ -298,17 +300,17 @@ plt.show()
 print({name: f"odds from {values.min():.2f} to {values.max():.2f}" for name, values in odds.items()})
 
 # %% [markdown]
-# What to see. Left: the three curves are much alike, and Laplace's differs a little. Right: for Gumbel noise the odds are
-# $e^{h_0 - h_1}$, whatever the third score does (the *independence of irrelevant alternatives*). For the other noises the
-# score of the dress changes the odds of the other two. With Gumbel noise the encoder's scores *are* its
+# What to see. Left: the three curves are much alike, and Laplace's differs a little. Right: for Gumbel noise the odds
+# are $e^{h_0 - h_1}$, whatever the third score does (the *independence of irrelevant alternatives*). For the other
+# noises the score of the dress changes the odds of the other two. With Gumbel noise the encoder's scores *are* its
 # log-probabilities, up to a constant. With other noise they are not. (We have seen that Gumbel noise gives a softmax.
 # Yellott's theorem of 1977, not proved here, says that for three or more values *only* Gumbel noise does, among
 # independent noises of one law.)
 #
 # ## What you built is in the package
 #
-# `refimpl/gumbel.py` has the sampler, the quadrature and the law of the noise given its winner. It draws the exponential
-# variable directly rather than as $-\log U$, for a reason that is given near the end.
+# `refimpl/gumbel.py` has the sampler, the quadrature and the law of the noise given its winner. It draws the
+# exponential variable directly rather than as $-\log U$, for a reason that is given near the end.
 
 # %%
 assert np.allclose(gumbel.choice_probabilities(h), q)
@@ -371,9 +373,10 @@ assert np.isclose(danskin.G(h, f, eps), G(h, eps)) and (gumbel.argmax(h, noise) 
 #
 # ## Where it goes wrong in practice
 #
-# - In float32, $-\log(-\log U)$ is infinite where $U$ rounds to 0 or 1, about once in ten million draws. An arg max can
-#   cope with that. But where $\gamma$ itself is used (in a mean maximum, or in chapter 6's Gumbel-softmax), one such draw
-#   spoils a run. Draw an exponential variable $X$ of rate 1 in float64 instead, and take $\gamma = -\log X - c$.
+# - In float32, $-\log(-\log U)$ is infinite where $U$ rounds to 0 or 1, about once in ten million draws. An arg max
+#   can cope with that. But where $\gamma$ itself is used (in a mean maximum, or in chapter 6's Gumbel-softmax), one
+#   such draw spoils a run. Draw an exponential variable $X$ of rate 1 in float64 instead, and take
+#   $\gamma = -\log X - c$.
 # - Noise is added to *scores*, not to probabilities.
 # - Each value needs a number of its own. The same number added to all values changes nothing.
 # - If the noise is rounded coarsely there are ties, and then the lowest index wins too often.
@@ -385,10 +388,10 @@ assert np.isclose(danskin.G(h, f, eps), G(h, eps)) and (gumbel.argmax(h, noise) 
 #
 # ## What to read next
 #
-# [Chapter 4](04_finite_epsilon.ipynb): at a finite $\epsilon$, what is the estimate the exact gradient of, and how noisy
-# is it? [Appendix A](appendix_a_walls_and_noise.ipynb) ends with logistic regression, learnt by counting winners instead
-# of computing a softmax. In the package: `refimpl/gumbel.py`. Further away: Maddison, Tarlow and Minka, *A\* sampling*
-# (NeurIPS 2014), for maxima over continuous sets.
+# [Chapter 4](04_finite_epsilon.ipynb): at a finite $\epsilon$, what is the estimate the exact gradient of, and how
+# noisy is it? [Appendix A](appendix_a_walls_and_noise.ipynb) ends with logistic regression, learnt by counting
+# winners instead of computing a softmax. In the package: `refimpl/gumbel.py`. Further away: Maddison, Tarlow and
+# Minka, *A\* sampling* (NeurIPS 2014), for maxima over continuous sets.
 #
 # ## Symbols
 #

@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 4. Finite epsilon
 #
-# **You will** find out which objective the estimator is the exact gradient of, derive its variance, choose $\epsilon$ with
-# and without knowing the truth, and choose between estimators. **You will learn** that a finite $\epsilon$ is not "almost
-# zero": it has an objective of its own. **You need** [chapter 3](03_gumbel_noise.ipynb). The chapter runs in about twenty
-# seconds. Its symbols are listed at the end.
+# **You will** find out which objective the estimator is the exact gradient of, derive its variance, choose $\epsilon$
+# with and without knowing the truth, and choose between estimators. **You will learn** that a finite $\epsilon$ is
+# not "almost zero": it has an objective of its own. **You need** [chapter 3](03_gumbel_noise.ipynb). The chapter runs
+# in about twenty seconds. Its symbols are listed at the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -72,14 +72,15 @@ draw.tilted(eps, [T(h, e) for e in eps], q @ f, f.max(), np.log(q @ np.exp(f)))
 plt.show()
 
 # %% [markdown]
-# What to see. At small $\epsilon$, $T$ is $E_q f$. At large $\epsilon$ it is the best $f$ alone, whatever $q$ is, as long
-# as the best value is possible at all. At $\epsilon = 1$, with $f = \log p(x | z)$, it is $\log E_q\, p(x|z)$: a mixture's
-# log-likelihood.
+# What to see. At small $\epsilon$, $T$ is $E_q f$. At large $\epsilon$ it is the best $f$ alone, whatever $q$ is, as
+# long as the best value is possible at all. At $\epsilon = 1$, with $f = \log p(x \mid z)$, it is
+# $\log E_q\, p(x \mid z)$: a mixture's log-likelihood.
 #
 # $T$ forgives spread. Halve the share of the best value, and give the other half to the rest in proportion to their
-# shares. In $E_q e^{\epsilon f}$ the term of the best value is halved, and all other terms grow. So the sum is at least
-# half of what it was, and $T$ falls by at most $(\log 2) / \epsilon$ nats, however bad the other values are. $E_q f$ can
-# fall by any amount. (With other noise $T$ is still $(G(h, \epsilon) - G(h, 0))/\epsilon$, without the logarithm.)
+# shares. In $E_q e^{\epsilon f}$ the term of the best value is halved, and all other terms grow. So the sum is at
+# least half of what it was, and $T$ falls by at most $(\log 2) / \epsilon$ nats, however bad the other values are.
+# $E_q f$ can fall by any amount. (With other noise $T$ is still $(G(h, \epsilon) - G(h, 0))/\epsilon$, without the
+# logarithm.)
 #
 # ## The bias and its order
 #
@@ -89,8 +90,8 @@ plt.show()
 # $\frac{\epsilon}{2} \nabla \text{Var}_q f + O(\epsilon^2)$: first order.
 #
 # Take both signs of $\epsilon$: $(\text{onehot}(z(\epsilon)) - \text{onehot}(z(-\epsilon)))/2\epsilon$. Its mean is
-# $\frac12 \nabla (T_\epsilon + T_{-\epsilon})$. The first-order term of the bias is an odd function of $\epsilon$, so it
-# cancels in this sum, and the second order is left.
+# $\frac12 \nabla (T_\epsilon + T_{-\epsilon})$. The first-order term of the bias is an odd function of $\epsilon$, so
+# it cancels in this sum, and the second order is left.
 #
 # **Guess first.** $\epsilon$ falls to a tenth. By what factor does each of the two biases fall?
 
@@ -115,25 +116,26 @@ begins, ends = brentq(excess, 0.5, 3), brentq(excess, 3, 12)
 print(f"five values: the bias is longer than the gradient for eps from {begins:.2f} to {ends:.2f}")
 
 # %% [markdown]
-# What to see. Left: the slopes are 1 and 2 at the left end, so the biases fall by 10 and by 100. At the right end both tend
-# to the length of the gradient itself: at a very large $\epsilon$ the estimate tends to 0, and the bias is the whole
-# gradient. Right: in between, the bias need not rise steadily. For these five values it overshoots, and for a while it is
-# *longer* than the gradient. There answering 0 would be nearer to the truth.
+# What to see. Left: the slopes are 1 and 2 at the left end, so the biases fall by 10 and by 100. At the right end
+# both tend to the length of the gradient itself: at a very large $\epsilon$ the estimate tends to 0, and the bias is
+# the whole gradient. Right: in between, the bias need not rise steadily. For these five values it overshoots, and for
+# a while it is *longer* than the gradient. There answering 0 would be nearer to the truth.
 #
 # ## The variance, derived
 #
-# A component $g_i$ is $1/\epsilon$ if only $z(\epsilon)$ is $i$, $-1/\epsilon$ if only $z^{\star}$ is $i$, and 0 otherwise.
-# So all that is missing is the chance $P_{ii}$ that *both* are $i$:
+# A component $g_i$ is $1/\epsilon$ if only $z(\epsilon)$ is $i$, $-1/\epsilon$ if only $z^{\star}$ is $i$, and 0
+# otherwise. So all that is missing is the chance $P_{ii}$ that *both* are $i$:
 #
 # $$\text{Var}\, g_i = \frac{q_\epsilon(i) + q(i) - 2 P_{ii}}{\epsilon^2} - (E g_i)^2$$
 #
-# The alarm clocks of chapter 3 give it. The times $X_z$ are independent exponential variables of rates $r_z = e^{h_z}$,
-# and the first to ring is $z^{\star}$. Mixing in $\epsilon f$ turns the time $X_z$ into $e^{-\epsilon f_z} X_z$: each
-# clock runs faster or slower by a factor. In this second race the first to ring is $z(\epsilon)$. The clock $i$ wins both races if for
-# every other $j$ both $X_j > X_i$ and $e^{-\epsilon f_j} X_j > e^{-\epsilon f_i} X_i$, that is
-# $X_j > X_i \max(1, e^{\epsilon (f_j - f_i)})$. Given $X_i = t$ these are independent events. Clock $j$ has the chance
-# $e^{-r_j t \max(1, e^{\epsilon (f_j - f_i)})}$. Integrate over $t$ with the density $r_i e^{-r_i t}$ of $X_i$. (Its
-# exponent is the term $j = i$ of the sum below, where the maximum is 1.)
+# The alarm clocks of chapter 3 give it. The times $X_z$ are independent exponential variables of rates
+# $r_z = e^{h_z}$, and the first to ring is $z^{\star}$. Mixing in $\epsilon f$ turns the time $X_z$ into
+# $e^{-\epsilon f_z} X_z$: each clock runs faster or slower by a factor. In this second race the first to ring is
+# $z(\epsilon)$. The clock $i$ wins both races if for every other $j$ both $X_j > X_i$ and
+# $e^{-\epsilon f_j} X_j > e^{-\epsilon f_i} X_i$, that is $X_j > X_i \max(1, e^{\epsilon (f_j - f_i)})$. Given
+# $X_i = t$ these are independent events. Clock $j$ has the chance $e^{-r_j t \max(1, e^{\epsilon (f_j - f_i)})}$.
+# Integrate over $t$ with the density $r_i e^{-r_i t}$ of $X_i$. (Its exponent is the term $j = i$ of the sum below,
+# where the maximum is 1.)
 #
 # $$P_{ii} = \int_0^\infty r_i\, e^{-t \sum_j r_j \max(1, e^{\epsilon (f_j - f_i)})}\, dt = \frac{r_i}{\sum_j r_j \max(1, e^{\epsilon (f_j - f_i)})}$$
 #
@@ -161,15 +163,15 @@ assert np.allclose(direct.variance(h, f, 0.5), variance(0.5))
 
 # %% [markdown]
 # As $\epsilon \to 0$ the winners differ with a chance proportional to $\epsilon$, and then the estimate is
-# $\pm 1/\epsilon$. So the variance grows like $C_i / \epsilon$, with $C_i = q_i \sum_j q_j |f_j - f_i|$ (chapter 2), and
-# not like $1/\epsilon^2$. ([Appendix B](appendix_b_joint_law.ipynb) has the whole joint law $P_{ij}$ of the two winners,
-# and judges the slides' "built-in control variate" by it.)
+# $\pm 1/\epsilon$. So the variance grows like $C_i / \epsilon$, with $C_i = q_i \sum_j q_j |f_j - f_i|$ (chapter 2),
+# and not like $1/\epsilon^2$. ([Appendix B](appendix_b_joint_law.ipynb) has the whole joint law $P_{ij}$ of the two
+# winners, and judges the slides' "built-in control variate" by it.)
 #
 # ![One draw as three alarm clocks; in the second race another one overtakes](figures/clocks.gif)
 #
-# What to see. First the three clocks of one draw run, and the coat rings first. Then $\epsilon$ grows from 0. The open
-# rings are the times of the first race, the full dots the same times multiplied by $e^{-\epsilon f_z}$, and the stars the
-# winners. At some $\epsilon$ the shirt overtakes.
+# What to see. First the three clocks of one draw run, and the coat rings first. Then $\epsilon$ grows from 0. The
+# open rings are the times of the first race, the full dots the same times multiplied by $e^{-\epsilon f_z}$, and the
+# stars the winners. At some $\epsilon$ the shirt overtakes.
 #
 # ## The best epsilon, if the truth is known
 #
@@ -192,9 +194,9 @@ print(f"from 100 to 10,000 draws the best eps falls by {factor:.2f}; 100^(1/3) =
 
 # %% [markdown]
 # What to see. Far to the left of the dots the noise rules, and far to the right the bias. With more draws a smaller
-# $\epsilon$ pays: the best one falls by a bit more than the factor of 4.6 of the law below. A *single* estimate is hardly
-# better than answering 0 at any $\epsilon$. That does not mean that training by single estimates fails, because training
-# averages many of them (see the last section).
+# $\epsilon$ pays: the best one falls by a bit more than the factor of 4.6 of the law below. A *single* estimate is
+# hardly better than answering 0 at any $\epsilon$. That does not mean that training by single estimates fails,
+# because training averages many of them (see the last section).
 #
 # At small $\epsilon$ the error is $\epsilon^2 |\beta|^2 + C / (\epsilon M)$, with $C = \sum_i C_i$ and
 # $\epsilon \beta$ the leading bias. Set its derivative to zero:
@@ -216,10 +218,10 @@ draw.clouds(means, gradient, mean_of_g, off)
 plt.show()
 
 # %% [markdown]
-# What to see. The arrow is the true gradient, and the ring is the exact mean of the estimate. At $\epsilon = 0.03$ the ring
-# is around the arrow's head, and the cloud is wide. (Its dots lie on a grid, because each component is a small whole
-# number times $1/(100\, \epsilon)$. A larger dot stands for more means.) At 3 the cloud is narrow and in the wrong place.
-# At 0.3 both are tolerable. ("Off by" is the root mean square of the distance to the arrow's head.)
+# What to see. The arrow is the true gradient, and the ring is the exact mean of the estimate. At $\epsilon = 0.03$
+# the ring is around the arrow's head, and the cloud is wide. (Its dots lie on a grid, because each component is a
+# small whole number times $1/(100\, \epsilon)$. A larger dot stands for more means.) At 3 the cloud is narrow and in
+# the wrong place. At 0.3 both are tolerable. ("Off by" is the root mean square of the distance to the arrow's head.)
 #
 # ## Choosing epsilon without the truth
 #
@@ -235,14 +237,14 @@ plt.show()
 #
 # $$\epsilon = \frac{1}{\text{range}} \min\left( 1, \left( \frac{20}{\text{changed draws}} \right)^{1/3} \right)$$
 #
-# It has both scaling laws: $1/\text{range}$, and $M^{-1/3}$ when there are many draws. (20 was chosen among 5, 10, 20 and
-# 30 on other random problems.) If fewer than 5 draws change, they cannot tell $\epsilon$. Then the rule returns the
-# largest $\epsilon$ that it allows, together with a warning that 0 may be the better answer.
+# It has both scaling laws: $1/\text{range}$, and $M^{-1/3}$ when there are many draws. If fewer than 5 draws change,
+# they cannot tell $\epsilon$. Then the rule returns the largest $\epsilon$ that it allows, together with a warning
+# that 0 may be the better answer.
 #
-# The rule divides by nothing that can be 0 (only an $f$ that is the same for all values is refused, with an error). For
-# all $h$, $f$ and $M$ its $\epsilon$ is a number between $(20/M)^{1/3}$ and 1 times $1/\text{range}$, the 20 counting as
-# $M$ if $M$ is smaller. So it cannot run away. And there is a guarantee. Use its $\epsilon$ with $M$ further draws, and
-# answer 0 where it warns. Then the mean squared error is at most $1.7\, |\text{gradient}|_1^2$, which is at most $1.7\, k$
+# The rule divides by nothing that can be 0 (only an $f$ that is the same for all values is refused, with an error). And
+# it cannot run away: for all $h$, $f$ and $M$ its $\epsilon$ times the range is at most 1 and at least the smaller of 1
+# and $(20/M)^{1/3}$. There is a guarantee, too. Use its $\epsilon$ with $M$ further draws, and answer 0 where it warns.
+# Then the mean squared error is at most $1.7\, |\text{gradient}|_1^2$, which is at most $1.7\, k$
 # times that of answering 0, by Schwarz's inequality.
 #
 # **Guess first.** $h = (8, 0, 0)$ and $f = (0, 10, 20)$: $q$ is nearly certain. How many of 500 draws change their
@@ -255,45 +257,49 @@ def choose(h, f, noise):
     return min(1, (20 / max(changed, 1)) ** (1 / 3)) / R, changed
 
 
-for draws in (100, 1_000, 10_000):
-    (chosen, changed), known = choose(h, f, noise[:draws]), direct.best_eps(h, f, samples=draws)
-    print(f"{draws:6,} draws, {changed:5,} change: eps {chosen:.3f}, best {known:.3f}; "
-          f"mean squared error {direct.mse(h, f, chosen, draws) / direct.mse(h, f, known, draws):.2f} times the least")
+for draws in (100, 10_000):
+    chosen, changed = choose(h, f, noise[:draws])
+    print(f"{draws:6,} draws, {changed:5,} change: eps {chosen:.3f}, best {best[draws][0]:.3f}; mean squared error "
+          f"{direct.mse(h, f, chosen, draws) / best[draws][1] ** 2:.2f} times the least")
 for h_sure in (np.array([8.0, 0, 0]), np.array([12.0, 0, 0])):
     sure = choosing_eps.choose(h_sure, np.array([0.0, 10, 20]), noise[:500])
     print(f"h = {h_sure}: eps {sure.eps:.2f}; {sure.reason}")
 
 # %% [markdown]
-# (The answer: none of them.) One problem proves little. Here are 25 random ones of each of four kinds, with $f$ on
+# (The answer: none of them.) One problem proves little. Here are twelve random ones of each of four kinds, with $f$ on
 # scales from small to large. In the concentrated ones a single value has most of $q$. The errors are means over all
-# draws, computed exactly. (`python -m refimpl measure choose-eps` prints the same table.)
+# draws, computed exactly. (`python -m refimpl measure choose-eps` prints the table for fifty of each.)
 
 # %%
-found = choosing_eps.table(1_000, count=25)
+found = choosing_eps.table(1_000, count=12)
 print("\n".join(choosing_eps.lines(found, 1_000)))
 
 # %% [markdown]
-# What to see. 1 is the optimum. With three to ten values the rule is close to it. A fixed $\epsilon = 0.1$ is about three
+# What to see. 1 is the optimum. With three to ten values the rule is close to it. A fixed $\epsilon = 0.1$ is several
 # times off in the median, since it does not know the unit of $f$. On most concentrated problems a thousand draws cannot
-# tell $\epsilon$, and the rule says so. On all one hundred problems its error is less than 1.7 times that of answering 0.
+# tell $\epsilon$, and the rule says so. On all of these problems its error is less than 1.7 times that of answering 0.
 #
-# The worst cases over the least possible error are huge for two values. There the bias is a single number. Where $h$ and
-# $f$ prefer different values it crosses zero at one accidental $\epsilon$, which nobody can find without the truth. The
-# line "over best up to 1/R" compares with the best $\epsilon$ up to `1/R`, or with answering 0 if that is better. There
-# the factor is below 4 on all one hundred problems.
+# The worst cases over the least possible error are huge for two values. There the bias is a single number. Where $h$
+# and $f$ prefer different values it crosses zero at one accidental $\epsilon$, which nobody can find without the
+# truth. The line "over best up to 1/R" compares with the best $\epsilon$ up to `1/R`, or with answering 0 if that is
+# better. There the factor is below 4 on all of these problems.
 #
 # ## Which estimator, which epsilon
 #
 # **One-sided or two-sided?** The two-sided estimate is the one-sided one seen from the scores $h - \epsilon f$, with
-# $2\epsilon$. So at small $\epsilon$ its variance is $C_i / (2\epsilon)$, against $C_i / \epsilon$, and its bias is of
-# second order. Both take two arg maxes. (But if the decoder is trained at $z^{\star}$, the one-sided estimate has that one
-# already, and the two-sided one needs a third.) Give each its own best $\epsilon$. Beside them stands REINFORCE with a
-# *baseline*: $(f(z^{\star}) - E_q f) \nabla \log q(z^{\star})$. The baseline changes no mean, because $\nabla \log q$ has the
-# mean 0, and it takes the constant in $f$ away.
+# $2\epsilon$. So at small $\epsilon$ its variance is $C_i / (2\epsilon)$, against $C_i / \epsilon$, and its bias is
+# of second order. Both take two arg maxes. (But if the decoder is trained at $z^{\star}$, the one-sided estimate has
+# that one already, and the two-sided one needs a third.) Give each its own best $\epsilon$. Beside them stands
+# REINFORCE with a *baseline*: $(f(z^{\star}) - E_q f) \nabla \log q(z^{\star})$. The baseline changes no mean,
+# because $\nabla \log q$ has the mean 0, and it removes the constant in $f$. (Without it, add 100 to $f$, and
+# REINFORCE is useless.)
 #
 # **Guess first.** Is two-sided always better?
 
 # %%
+E = lambda h, f: (softmax(h) * f).sum(axis=-1, keepdims=True)
+
+
 def score_function_error(baseline, draws):
     """Exact root mean squared error of a mean of REINFORCE estimates."""
     squares = ((np.eye(3) - q) ** 2).sum(axis=1) * (f - baseline) ** 2
@@ -307,33 +313,35 @@ def least_error(h, f, draws, two_sided):
     return np.sqrt(np.where(np.isfinite(best), at_best, ((softmax(h) * (f - E(h, f))) ** 2).sum(axis=-1)))
 
 
-E = lambda h, f: (softmax(h) * f).sum(axis=-1, keepdims=True)
-counts = np.array([1, 30, 1_000, 30_000])
-curves = {"one-sided": [least_error(h, f, n, False) for n in counts],
+counts = np.array([1, 100, 10_000])
+curves = {"one-sided": [best[n][1] for n in counts],
           "two-sided": [least_error(h, f, n, True) for n in counts],
           "REINFORCE, baseline": score_function_error(q @ f, counts)}
 random = np.random.default_rng(0).normal(size=(2, 40, 3))                   # forty problems of three values
 ratios = {n: least_error(*random, n, True) / least_error(*random, n, False) for n in (1, 1_000)}
+assert (np.array(curves["two-sided"]) < curves["one-sided"]).all()
 draw.sides(counts, curves, ratios)
 plt.show()
 for name, errors in curves.items():
     print(f"{name:20s}", "  ".join(f"M = {n:,}: {each:.3f}" for n, each in zip(counts, errors)))
+print(f"error of one REINFORCE estimate with 100 added to f: {score_function_error(-100, 1):.1f} without a baseline, "
+      f"{score_function_error(q @ f, 1):.2f} with it")
 for n, ratio in ratios.items():
-    print(f"M = {n:5,}: two- over one-sided, median {np.median(ratio):.2f}, from {ratio.min():.2f} to {ratio.max():.2f}; "
+    print(f"M = {n:5,}: two- over one-sided, median {np.median(ratio):.2f}, {ratio.min():.2f} to {ratio.max():.2f}; "
           f"two-sided is worse on {np.sum(ratio > 1)} of 40")
 
 # %% [markdown]
-# What to see. Left: two-sided has about half the error or less at every number of draws. Its bias is so much smaller that
-# it can afford a larger $\epsilon$. Its error falls like $M^{-2/5}$ and the one-sided one like $M^{-1/3}$, but that of
-# REINFORCE, which has no bias, falls like $M^{-1/2}$ and wins in the end. Right: two-sided is nearly always better. It is
-# worse on two of the forty problems. There the one-sided bias happens to be small at one large $\epsilon$, beyond
-# $1/\text{range}$, which nobody would choose without the truth. So **use two-sided, unless a third arg max costs too
-# much.** (The paper and the authors' code are one-sided, and so is this package unless told otherwise.)
+# What to see. Left: two-sided has about half the error or less. Its bias is so much smaller that it can afford a
+# larger $\epsilon$. Its error falls like $M^{-2/5}$ and the one-sided one like $M^{-1/3}$, but that of REINFORCE,
+# which has no bias, falls like $M^{-1/2}$ and wins in the end. Right: two-sided is worse on two of the forty problems
+# only. There the one-sided bias happens to be small at one large $\epsilon$, beyond $1/\text{range}$, which nobody
+# would choose without the truth. So **use two-sided, unless a third arg max costs too much.** (The paper and the
+# authors' code are one-sided, and so is this package unless told otherwise.)
 #
-# **What is $M$ in training?** There are many images with one draw each, and the weights move. Images and steps average the
-# noise, as draws do. They do not average the bias. The next cell shows both. First: images with scores $h$ and $f$ of
-# their own, one draw each, estimate the slope in the weight $w$ that they share. Second: $w$ is trained on
-# $E f - w^2/20$, which has an optimum, with a single draw for each step.
+# **What is $M$ in training?** There are many images with one draw each, and the weights move. Images and steps
+# average the noise, as draws do. They do not average the bias. The next cell shows both. First: images with scores
+# $h$ and $f$ of their own, one draw each, estimate the slope in the weight $w$ that they share. Second: $w$ is
+# trained on $E f - w^2/20$, which has an optimum, with a single draw for each step.
 #
 # **Guess first.** With $\epsilon = 3$, does $w$ settle above or below the true optimum?
 
@@ -346,16 +354,16 @@ numbers, error, floor, paths, settles = [8, 80, 800, 8_000], {}, {}, {}, {}
 tried = np.linspace(0, 4, 2001)
 from_w = lambda w: h + w[:, None] * race.DIRECTION
 for eps in (0.1, 0.5, 3.0):
-    off = direct_gradient(h_all, f_all, eps, gumbel) @ race.DIRECTION - slopes
-    error[eps] = [np.sqrt(np.mean(off.reshape(-1, n).mean(axis=1) ** 2)) for n in numbers]
+    miss = direct_gradient(h_all, f_all, eps, gumbel) @ race.DIRECTION - slopes
+    error[eps] = [np.sqrt(np.mean(miss.reshape(-1, n).mean(axis=1) ** 2)) for n in numbers]
     floor[eps] = abs(((softmax(h_all + eps * f_all) - q_all) / eps @ race.DIRECTION - slopes).mean())
     w, paths[eps] = np.full(200, 0.5), []
     for _ in range(3000):                                                           # 200 runs side by side
         w = w + 0.02 * (direct_gradient(from_w(w), f, eps, rng.gumbel(size=(200, 3))) @ race.DIRECTION - w / 10)
         paths[eps].append(w.mean())
     settles[eps] = tried[(np.log(softmax(from_w(tried)) @ np.exp(eps * f)) / eps - tried**2 / 20).argmax()]
-    print(f"eps = {eps:3g}: error of the slope {error[eps][0]:.3f} with 8 images, {error[eps][-1]:.3f} with 8,000, bias "
-          f"{floor[eps]:.3f}; w settles at {np.mean(paths[eps][-1000:]):.2f}, the optimum of T is {settles[eps]:.2f}")
+    print(f"eps = {eps:3g}: error of the slope {error[eps][0]:.3f} with 8 images, {error[eps][-1]:.3f} with 8,000, "
+          f"bias {floor[eps]:.3f}; w settles at {np.mean(paths[eps][-1000:]):.2f}, optimum of T {settles[eps]:.2f}")
 optimum = tried[(race.mean_of_f(tried) - tried**2 / 20).argmax()]
 draw.training(numbers, error, floor, paths, settles, optimum)
 plt.show()
@@ -364,12 +372,12 @@ plt.show()
 # What to see. Left: with more images the error falls to the bias (dashed), and stays there. Right: although single
 # estimates are mostly 0, $w$ climbs and settles, at the optimum of $T - w^2/20$ (dashed) and not of $E f - w^2/20$
 # (black). So in the rule above $M$ is the number of draws over which training averages: images in a batch, times the
-# steps in which the weights hardly move. That is a large number, and a smaller $\epsilon$ than a single draw would want.
+# steps in which the weights hardly move. That is a large number.
 #
-# **Where $q$ is concentrated** few draws change their winner: at most a share of $1.72\, \epsilon\, |\text{gradient}|_1$ for
-# $\epsilon$ up to $1/\text{range}$. If the gradient is a thousandth of the range of $f$, then at most two draws in a
-# thousand say anything. More draws, two sides or a larger $\epsilon$ do not help, and REINFORCE sees the other values as
-# rarely. Enumerate, if you can.
+# **Where $q$ is concentrated** few draws change their winner: at most a share of
+# $1.72\, \epsilon\, |\text{gradient}|_1$ for $\epsilon$ up to $1/\text{range}$. If the gradient is a thousandth of
+# the range of $f$, then at most two draws in a thousand say anything. A second side at best doubles that, a larger
+# $\epsilon$ brings bias, and REINFORCE sees the other values just as rarely. Enumerate, if you can.
 #
 # **The race of chapter 2 again.** At $\epsilon = 0.1$ and one draw for each step, 6.6 % of the runs went the wrong way.
 
@@ -378,28 +386,25 @@ def direct_with(eps):
     return lambda h, rng: direct_gradient(h, f, eps, race.gumbel_noise(rng))
 
 
-def reinforce(f, baseline):
-    def estimate(h, rng):
-        z, q = np.argmax(h + race.gumbel_noise(rng), axis=1), softmax(h)
-        return (f[z] - baseline * (q @ f))[:, None] * (np.eye(3)[z] - q)
-    return estimate
+def reinforce_with_baseline(h, rng):
+    z, q = np.argmax(h + race.gumbel_noise(rng), axis=1), softmax(h)
+    return (f[z] - q @ f)[:, None] * (np.eye(3)[z] - q)
 
 
-methods = {"eps = 0.3": direct_with(0.3), "eps = 1": direct_with(1.0), "REINFORCE, f + 100": reinforce(f + 100, 0),
-           "the same, baseline": reinforce(f + 100, 1)}
-ends, shown = {}, {}
+methods = {"eps = 0.3": direct_with(0.3), "eps = 1": direct_with(1.0), "REINFORCE, baseline": reinforce_with_baseline}
+final, shown = {}, {}
 for name, method in methods.items():
     w = race.train(method)
     colour = plots.colour("direct") if name.startswith("eps") else "0.4"
-    ends[name], shown[name] = w[-1], (colour, race.mean_of_f(w[:, :10]))
-    print(f"{name:18s}: {np.mean(w[-1] < race.bottom_of_the_valley()):5.1%} of the runs go the wrong way, "
+    final[name], shown[name] = w[-1], (colour, race.mean_of_f(w[:, :10]))
+    print(f"{name:20s} {np.mean(w[-1] < race.bottom_of_the_valley()):5.1%} of the runs go the wrong way, "
           f"median E f {np.median(race.mean_of_f(w[-1])):.2f}")
 chapter_2.race(shown)
 plt.show()
 
 # %% [markdown]
 # What to see. At $\epsilon = 0.3$ and 1 hardly any run goes the wrong way. At 1 the bias makes the climb slower.
-# REINFORCE depends on the constant in $f$, unless it has a baseline: then it does as well as direct.
+# REINFORCE with a baseline does as well as direct.
 #
 # | your problem | use |
 # | --- | --- |
@@ -425,8 +430,8 @@ plt.show()
 #
 # </details>
 #
-# **2 (middling).** Two-sided estimation uses $z(\epsilon)$ and $z(-\epsilon)$. Get its variance from the functions above
-# without a new derivation, and from it the constant at small $\epsilon$, $C_i / (2 \epsilon)$.
+# **2 (middling).** Two-sided estimation uses $z(\epsilon)$ and $z(-\epsilon)$. Get its variance from the functions
+# above without a new derivation, and from it the constant at small $\epsilon$, $C_i / (2 \epsilon)$.
 #
 # <details><summary>Solution</summary>
 #
@@ -476,10 +481,10 @@ plt.show()
 #
 # ## What to read next
 #
-# [Appendix C](appendix_c_kl_term.ipynb) puts a KL term beside $\epsilon$, predicts a number from it, 0.476, and finds it on
-# MNIST. [Chapter 5](05_backpropagation.ipynb) builds the networks, [chapter 6](06_discrete_vae.ipynb) trains them. In the
-# package: `refimpl/coupling.py` and `refimpl/experiments/theory/choosing_eps.py`. `python -m refimpl explore` has sliders
-# for $\epsilon$, $h$ and the spread of $f$.
+# [Appendix C](appendix_c_kl_term.ipynb) puts a KL term beside $\epsilon$, predicts a number from it, 0.476, and finds
+# it on MNIST. [Chapter 5](05_backpropagation.ipynb) builds the networks, [chapter 6](06_discrete_vae.ipynb) trains
+# them. In the package: `refimpl/coupling.py` and `refimpl/experiments/theory/choosing_eps.py`.
+# `python -m refimpl explore` has sliders for $\epsilon$, $h$ and the spread of $f$.
 #
 # ## Symbols
 #

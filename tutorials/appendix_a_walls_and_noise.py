@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Appendix A. More about walls and noise
 #
-# This belongs to [chapter 2](02_theorem_1.ipynb) and [chapter 3](03_gumbel_noise.ipynb): why the derivatives in the proof
-# of Theorem 1 exist, the density along a wall as an integral in the plane, Gaussian noise, an encoder with twelve weights,
-# the paper's own proof, and logistic regression by counting winners. It runs in about five seconds.
+# This belongs to [chapter 2](02_theorem_1.ipynb) and [chapter 3](03_gumbel_noise.ipynb): why the derivatives in the
+# proof of Theorem 1 exist, the density along a wall as an integral in the plane, Gaussian noise, an encoder with
+# twelve weights, the paper's own proof, and logistic regression by counting winners. It runs in about five seconds.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -37,21 +37,21 @@ def left_side(law, scores, d=1e-4):
 # %% [markdown]
 # ## Why the derivatives exist
 #
-# The proof of Theorem 1 uses the chain rule twice. The chain rule needs $q$ to be continuously differentiable in $h$. Take
-# $q_i = \int F'(t - h_i) \prod_{z \ne i} F(t - h_z)\, dt$, with $F'$ bounded. Then no $F$ changes faster than that
-# bound, so for $j \ne i$ we may differentiate under the integral, and get $-\rho_{ij}$. It is finite, because the
-# integral of $F'$ is 1 and the other factors are bounded. It is continuous in $h$, because a small shift of an integrable
-# function changes it by little in the mean. The diagonal follows from $\sum_i q_i = 1$.
+# The proof of Theorem 1 uses the chain rule twice. The chain rule needs $q$ to be continuously differentiable in $h$.
+# Take $q_i = \int F'(t - h_i) \prod_{z \ne i} F(t - h_z)\, dt$, with $F'$ bounded. Then no $F$ changes faster than
+# that bound, so for $j \ne i$ we may differentiate under the integral, and get $-\rho_{ij}$. It is finite, because
+# the integral of $F'$ is 1 and the other factors are bounded. It is continuous in $h$, because a small shift of an
+# integrable function changes it by little in the mean. The diagonal follows from $\sum_i q_i = 1$.
 #
 # ## Along the arms of the Y
 #
-# Chapter 2 adds up $\rho_{ij}$ over heights $t$. In the plane of $(\Delta_1, \Delta_2)$ it is an integral of the density
-# of the cloud, $2 e^{-\Delta_1-\Delta_2} / (1 + e^{-\Delta_1} + e^{-\Delta_2})^3$ (chapter 3), along one arm. In which
-# unit is the arm's length measured? A strip has an area, its length times its width, and the width is given: when
-# $h_i - h_j$ changes by $\delta$, the wall moves by $\delta$ *along a coordinate*. So the length is measured along the
-# other coordinate. On the two arms that are parallel to an axis this is the arc length. The third one, between 1 and 2, is
-# diagonal. When $h_2$ rises by $\delta$ it moves down by $\delta$, and its length is measured along $\Delta_1$. Its arc
-# length is $\sqrt 2$ times that, and the strip is thinner by the same factor across.
+# Chapter 2 adds up $\rho_{ij}$ over heights $t$. In the plane of $(\Delta_1, \Delta_2)$ it is an integral of the
+# density of the cloud, $2 e^{-\Delta_1-\Delta_2} / (1 + e^{-\Delta_1} + e^{-\Delta_2})^3$ (chapter 3), along one arm.
+# In which unit is the arm's length measured? A strip has an area, its length times its width, and the width is given:
+# when $h_i - h_j$ changes by $\delta$, the wall moves by $\delta$ *along a coordinate*. So the length is measured
+# along the other coordinate. On the two arms that are parallel to an axis this is the arc length. The third one,
+# between 1 and 2, is diagonal. When $h_2$ rises by $\delta$ it moves down by $\delta$, and its length is measured
+# along $\Delta_1$. Its arc length is $\sqrt 2$ times that, and the strip is thinner by the same factor across.
 
 # %%
 def plane(a, b):                                                # density of the two differences, Gumbel noise
@@ -68,16 +68,18 @@ def line_integral(i, j):
 
 
 for i, j in ((0, 1), (0, 2), (1, 2)):
-    print(f"{i} | {j}: along the arm {line_integral(i, j):.12f}, over heights {rho[i, j]:.12f}, q_i q_j {q[i] * q[j]:.12f}")
+    print(f"{i} | {j}: along the arm {line_integral(i, j):.12f}, over heights {rho[i, j]:.12f}, "
+          f"q_i q_j {q[i] * q[j]:.12f}")
     assert abs(line_integral(i, j) - q[i] * q[j]) < 1e-10 and abs(rho[i, j] - q[i] * q[j]) < 1e-10
 
 # %% [markdown]
 # ## Gaussian noise
 #
 # With Gaussian noise the proof stays, with other numbers in $\rho$. At finite $\epsilon$ the mean of the estimate is
-# $(q_\epsilon - q)/\epsilon$, if $q$ and $q_\epsilon$ are the laws of *that* arg max, at $h$ and at $h + \epsilon f$. And
-# $f$ never falls from $z^{\star}$ to $z(\epsilon)$ (chapter 1), and the variance grows like $1/\epsilon$, with $\rho_{ij}$
-# in the place of $q_i q_j$. What is lost is $\rho_{ij} = q_i q_j$, and with it the formula $q (f - E_q f)$.
+# $(q_\epsilon - q)/\epsilon$, if $q$ and $q_\epsilon$ are the laws of *that* arg max, at $h$ and at $h + \epsilon f$.
+# And $f$ never falls from $z^{\star}$ to $z(\epsilon)$ (chapter 1), and the variance grows like $1/\epsilon$, with
+# $\rho_{ij}$ in the place of $q_i q_j$. What is lost is $\rho_{ij} = q_i q_j$, and with it the formula
+# $q (f - E_q f)$.
 
 # %%
 gaussian = stats.norm(scale=np.pi / np.sqrt(6))                     # of the variance of a Gumbel variable
@@ -97,8 +99,8 @@ assert (np.abs(g.mean(axis=0) - mean) < 4 * g.std(axis=0) / np.sqrt(M)).all()
 # %% [markdown]
 # ## Many weights
 #
-# A linear encoder $h = W x$ has the gradient $\nabla_W h(z)$, which is $x$ in row $z$ and 0 elsewhere. So the estimate in
-# the weights is the outer product of $g$ and $x$: one backward pass, started from $g$.
+# A linear encoder $h = W x$ has the gradient $\nabla_W h(z)$, which is $x$ in row $z$ and 0 elsewhere. So the
+# estimate in the weights is the outer product of $g$ and $x$: one backward pass, started from $g$.
 
 # %%
 rng = np.random.default_rng(4)
@@ -162,10 +164,11 @@ assert np.isclose(in_eps_then_w, in_w_then_eps, rtol=0, atol=1e-7)              
 # %% [markdown]
 # ## Logistic regression by counting winners
 #
-# This belongs to [chapter 3](03_gumbel_noise.ipynb). Chapter 1 fitted scores to observed choices by counting who wins. With $G$ in closed form the same loss,
-# $G(h_w, 0) - h_w(y)$ for an observed name $y$, needs no draw. The loss is $-\log q(y)$, the *cross-entropy*: with it
-# most neural classifiers are trained, and with $h = W x$ it is logistic regression. Its gradient in the scores is
-# $q - \text{onehot}(y)$. Thirty garments, two measurements each, ten seeds of the sampled version beside the exact one.
+# This belongs to [chapter 3](03_gumbel_noise.ipynb). Chapter 1 fitted scores to observed choices by counting who
+# wins. With $G$ in closed form the same loss, $G(h_w, 0) - h_w(y)$ for an observed name $y$, needs no draw. The loss
+# is $-\log q(y)$, the *cross-entropy*: with it most neural classifiers are trained, and with $h = W x$ it is logistic
+# regression. Its gradient in the scores is $q - \text{onehot}(y)$. Thirty garments, two measurements each, ten seeds
+# of the sampled version beside the exact one.
 #
 # **Guess first.** By how many nats do the sampled runs miss the closed form at the end: 0.5, 0.05 or 0.005?
 

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Appendix B. The whole joint law of the two arg maxes
 #
-# This belongs to [chapter 4](04_finite_epsilon.ipynb), which needs only the chance $P_{ii}$ that both winners are $i$. Here
-# are all the $P_{ij}$, and what they say about the "built-in control variate" of the authors' slides. It runs in about
-# five seconds.
+# This belongs to [chapter 4](04_finite_epsilon.ipynb), which needs only the chance $P_{ii}$ that both winners are
+# $i$. Here are all the $P_{ij}$, and what they say about the "built-in control variate" of the authors' slides. It
+# runs in about five seconds.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -32,11 +32,12 @@ def both(h, f, eps):                            # P_ii, from chapter 4
 # %% [markdown]
 # ## The whole joint law
 #
-# The two races of chapter 4 give $P_{ij}$ for $i \ne j$ as well, the chance that $z^{\star} = i$ and $z(\epsilon) = j$. Say
-# $i$ rings first at time $t$ in the first race, and $j$ wins the second one. Write $j$'s second time as a multiple $\lambda$ of $t$: $e^{-\epsilon f_j} X_j = \lambda\, t$. For $j$ to
-# lose the first race and to win the second, $\lambda$ must lie between $e^{-\epsilon f_j}$ and $e^{-\epsilon f_i}$.
-# Every other clock must ring after $t$ in the first race and after $\lambda\, t$ in the second. With the exponents of
-# the densities of $i$ and $j$ this makes the factor $e^{-t S(\lambda)}$, where
+# The two races of chapter 4 give $P_{ij}$ for $i \ne j$ as well, the chance that $z^{\star} = i$ and
+# $z(\epsilon) = j$. Say $i$ rings first at time $t$ in the first race, and $j$ wins the second one. Write $j$'s
+# second time as a multiple $\lambda$ of $t$: $e^{-\epsilon f_j} X_j = \lambda\, t$. For $j$ to lose the first race
+# and to win the second, $\lambda$ must lie between $e^{-\epsilon f_j}$ and $e^{-\epsilon f_i}$. Every other clock
+# must ring after $t$ in the first race and after $\lambda\, t$ in the second. With the exponents of the densities of
+# $i$ and $j$ this makes the factor $e^{-t S(\lambda)}$, where
 #
 # $$S(\lambda) = \sum_z r_z \max(1, \lambda\, e^{\epsilon f_z})$$
 #

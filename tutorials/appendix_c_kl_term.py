@@ -1,10 +1,11 @@
 # %% [markdown]
 # # Appendix C. A KL term beside epsilon: the 0.476
 #
-# This belongs to [chapter 4](04_finite_epsilon.ipynb). **You will** predict from the tilted objective $T$ what training with
-# a KL term does to $q$, and then find the predicted number in trained models. **You will learn** that $T$ and a KL term
-# pull against each other when $\epsilon$ is large. It runs in about ten seconds. Three trained models are loaded.
-# `python -m refimpl make tutorial-runs --write eps-1-kl eps-0.1-kl eps-1-no-kl` makes them again in a quarter of a minute.
+# This belongs to [chapter 4](04_finite_epsilon.ipynb). **You will** predict from the tilted objective $T$ what
+# training with a KL term does to $q$, and then find the predicted number in trained models. **You will learn** that
+# $T$ and a KL term pull against each other when $\epsilon$ is large. It runs in about ten seconds. Three trained
+# models are loaded. `python -m refimpl make tutorial-runs --write eps-1-kl eps-0.1-kl eps-1-no-kl` makes them again
+# in a quarter of a minute.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -95,15 +96,15 @@ print(f"eps = 1 with KL is {behind:.1f} nats behind eps = 0.1: {by_gap:.1f} by t
       "decoder")
 
 # %% [markdown]
-# What to see. Left: the bounds. Middle: the force of $T$ on $p$ falls as $p$ rises, that of the KL term grows, and the top
-# is where they cross (dots). Right: $q(\hat z)$ in the two models with the KL term, for images whose best value leads by
-# over 10 nats; the dashed lines are the predicted tops. At $\epsilon = 1$ a lead of 10 nats is many times $1/\epsilon$, as
-# the prediction asks for, and the histogram stands around the prediction, 0.476. (Over all images the median is lower:
-# where two values are about equally good, $q$ is shared between them.) At $\epsilon = 0.1$ the lead is just $1/\epsilon$,
-# so the dashed line holds for larger leads only. There nearly all images stand at 1, and some twenty at 0, where $q$ has
-# settled on a wrong value. The bound at $\epsilon = 1$ is more than 20 nats behind. Part of this is the gap, because $q$ is
-# far from the posterior. The rest is due to the decoder: it is fed wrong values half of the time, and learns less from
-# them.
+# What to see. Left: the bounds. Middle: the force of $T$ on $p$ falls as $p$ rises, that of the KL term grows, and
+# the top is where they cross (dots). Right: $q(\hat z)$ in the two models with the KL term, for images whose best
+# value leads by over 10 nats; the dashed lines are the predicted tops. At $\epsilon = 1$ a lead of 10 nats is many
+# times $1/\epsilon$, as the prediction asks for, and the histogram stands around the prediction, 0.476. (Over all
+# images the median is lower: where two values are about equally good, $q$ is shared between them.) At
+# $\epsilon = 0.1$ the lead is just $1/\epsilon$, so the dashed line holds for larger leads only. There nearly all
+# images stand at 1, and some twenty at 0, where $q$ has settled on a wrong value. The bound at $\epsilon = 1$ is more
+# than 20 nats behind. Part of this is the gap, because $q$ is far from the posterior. The rest is due to the decoder:
+# it is fed wrong values half of the time, and learns less from them.
 #
 # A smaller $\epsilon$ makes the conflict small, and leaving the KL gradient out removes it. On this one seed the run
 # without it is the best of the three. The authors' code starts at $\epsilon = 1$ *and* leaves the KL gradient out.
@@ -150,7 +151,7 @@ draw.settling(exact_run, runs, {eps: best_share(10, eps) for eps in runs})
 plt.show()
 settled = {eps: runs[eps][:, -200:].mean() for eps in runs}
 for eps in runs:
-    print(f"eps = {eps:g}: predicted {best_share(10, eps):.3f}, mean of the last 200 steps of ten seeds {settled[eps]:.3f}")
+    print(f"eps = {eps:g}: predicted {best_share(10, eps):.3f}, the last 200 steps of ten seeds {settled[eps]:.3f}")
 print(f"exact gradient: {exact_run[-1]:.6f}")
 
 # %% [markdown]

@@ -51,10 +51,11 @@ def bounds_and_shares(elbos, forces, shares, tops) -> None:
                    color=colour, alpha=0.6, label=RUNS[name][0])
         right.axvline(top, color=colour, linestyle="--", linewidth=2)
     ticks = np.array([0.1, 0.5, 0.9, 0.99, 0.999])
-    middle.set(xlabel="p, the chance of the best value", ylabel="the two forces on p", ylim=(0, 14),
+    middle.set(xlabel="p, the chance of the best value", ylabel="the two forces on p", ylim=(0, 18),
                xticks=np.log(ticks / (1 - ticks)), xticklabels=[f"{tick:g}" for tick in ticks])
-    right.set(xlabel="q of the best value, where it leads clearly", ylabel="share of the images")
-    for ax, place in ((left, "best"), (middle, "upper right"), (right, "upper center")):
+    right.set(xlabel="q of the best value, where it leads clearly", ylabel="share of the images",
+              ylim=(0, 1.15))
+    for ax, place in ((left, "best"), (middle, "upper right"), (right, "upper left")):
         ax.legend(fontsize=9, loc=place)
 
 

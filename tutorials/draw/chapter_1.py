@@ -23,14 +23,16 @@ def staircase(w, one, ten, coarse, smooth) -> None:
 def matching(right, n) -> None:
     """The sizes of the sum and of the arg max; the share of right captions (runs, steps) while W is learnt."""
     _, (left, ax) = plt.subplots(1, 2, figsize=(9, 3.5))
-    sizes = np.arange(2, 31)
-    left.semilogy(sizes, [math.factorial(size) for size in sizes], color=plots.TRUTH, linewidth=2.5)
+    sizes = np.arange(2, 61)
+    left.semilogy(sizes, [float(math.factorial(size)) for size in sizes], color="0.6", linewidth=2.5)
+    left.semilogy(sizes, sizes * 2.0**sizes, color=plots.TRUTH, linewidth=2.5)
     left.semilogy(sizes, sizes**3.0, color=plots.colour("direct"), linewidth=2.5)
-    left.text(13.5, 1e22, "terms of the sum", ha="right", fontsize=11)
-    left.text(29, 1e6, "steps of the arg max", color=plots.colour("direct"), ha="right", fontsize=11,
-              bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
+    left.text(33, 1e50, "terms of the sum", color="0.4", ha="right", fontsize=11)
+    left.text(60, 1e23, "sum, best way known", ha="right", fontsize=11)
+    left.text(60, 1e-8, "steps of the arg max", color=plots.colour("direct"), ha="right", fontsize=11)
     left.axvline(n, color="0.6", linestyle=":", zorder=0)
-    left.set(xlabel="number of photos and captions", ylabel="operations", yticks=[1, 1e10, 1e20, 1e30])
+    left.set(xlabel="number of photos and captions", ylabel="number",
+             yticks=[1, 1e20, 1e40, 1e60, 1e80], ylim=(1e-12, 1e85))
     ax.plot(np.asarray(right).T, color=plots.colour("direct"), alpha=0.35, linewidth=1)
     ax.plot(np.mean(right, axis=0), color=plots.TRUTH, linewidth=2.5)
     ax.set(xlabel="step, two arg maxes each", ylabel="share of right captions", ylim=(0, 1.02))

@@ -24,5 +24,6 @@ for eps, (with_shared, with_fresh) in variances.items():
     assert np.allclose(with_shared, direct.variance(h, f, eps), rtol=0.1)
 assert all(np.isclose(quotient(eps), 1 / (2 * eps)) for eps in small)
 assert mean_f(1e-9) - mean_f(0.0) == 1.0
-assert wrong_way["fresh noise"] > 0.3 > 0.15 > wrong_way["shared noise"] > 0.03
+assert wrong_way["fresh noise"] > 0.3 > 0.15 > wrong_way["shared noise"]
+assert abs(wrong_way["shared noise"] - 0.066) < 6e-4                           # chapter 4 names it
 assert wrong_way["exact gradient"] == 0 and np.allclose(enumeration(h[None], None), truth, rtol=0, atol=1e-8)
