@@ -40,7 +40,7 @@ gradient = q * (f - q @ f)                      # the truth, the gradient of E f
 # %% [markdown]
 # ## The gradient of what?
 #
-# Theorem 2 holds for both arg maxes, so the mean of $g$ is known exactly at *every* $\epsilon$:
+# Theorem 2 holds for both arg maxes, so the mean of the estimate $g$ is known exactly at *every* $\epsilon$:
 #
 # $$E\, g = \frac{q_\epsilon - q}{\epsilon}$$
 #
