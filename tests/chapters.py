@@ -1,4 +1,4 @@
-"""The chapters as their sources say them."""
+"""The chapters and the appendices as their sources say them."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -6,6 +6,7 @@ import re
 
 FOLDER = Path(__file__).resolve().parent.parent / "tutorials"
 SOURCES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
+APPENDICES = sorted(FOLDER.glob("appendix_?_*.py"))
 
 
 def cells(source: Path) -> list[tuple[str, str]]:

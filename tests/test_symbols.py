@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.chapters import FOLDER, SOURCES, prose
+from tests.chapters import APPENDICES, FOLDER, SOURCES, prose
 
 HEAD = "| symbol | in the code |"
 GREEK = ("alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi "
@@ -20,7 +20,7 @@ class Row(NamedTuple):
     symbols: tuple[str, ...]
     codes: tuple[str, ...]
     words: tuple[str, ...]          # in bold: a chapter's meaning has one of them
-    chapters: frozenset[int]
+    chapters: frozenset[int | str]  # 1 ... of chapters, "A" ... of appendices
 
 
 def split(line: str) -> list[str]:
@@ -42,10 +42,12 @@ def codes_in(cell: str) -> tuple[str, ...]:
     return tuple(re.findall(r"`([^`]+)`", cell))
 
 
-def numbers(cell: str) -> frozenset[int]:
-    """1-3, 7 -> 1, 2, 3, 7."""
-    ends = [[int(end) for end in part.split("-")] for part in cell.split(",")]
-    return frozenset(number for pair in ends for number in range(pair[0], pair[-1] + 1))
+def numbers(cell: str) -> frozenset[int | str]:
+    """1-3, 7, A -> 1, 2, 3, 7, "A"."""
+    parts = [part.strip() for part in cell.split(",")]
+    ends = [[int(end) for end in part.split("-")] for part in parts if not part.isalpha()]
+    letters = {part for part in parts if part.isalpha()}
+    return frozenset(number for pair in ends for number in range(pair[0], pair[-1] + 1)) | letters
 
 
 def parsed(page: str) -> list[Row]:
@@ -81,7 +83,7 @@ def meanings(symbols: tuple[str, ...], cell: str) -> list[str]:
     return parts if len(parts) == len(symbols) else ["; ".join(parts)] * len(symbols)
 
 
-def wrong_in_table(text: str, chapter: int, rows: list[Row] = ROWS) -> list[str]:
+def wrong_in_table(text: str, chapter: int | str, rows: list[Row] = ROWS) -> list[str]:
     """What the chapter's own table has otherwise than the README's."""
     place, wrong = {symbol: row for row in rows for symbol in row.symbols}, []
     for first, code, last in table_of(text):
@@ -125,7 +127,7 @@ def read(formulas: list[str], rows: list[Row] = ROWS) -> tuple[set[int], set[str
     return used, unknown
 
 
-def wrong_in_text(text: str, chapter: int, rows: list[Row] = ROWS) -> list[str]:
+def wrong_in_text(text: str, chapter: int | str, rows: list[Row] = ROWS) -> list[str]:
     """Letters of the chapter's mathematics that the README's table does not have, and where its last column errs."""
     used, unknown = read(mathematics(text), rows)
     wrong = [f"{letter} is not in the README's table" for letter in sorted(unknown)]
@@ -135,8 +137,8 @@ def wrong_in_text(text: str, chapter: int, rows: list[Row] = ROWS) -> list[str]:
     return wrong
 
 
-def chapter_of(source: Path) -> int:
-    return int(source.name[:2])
+def chapter_of(source: Path) -> int | str:
+    return source.name.split("_")[1].upper() if source in APPENDICES else int(source.name[:2])
 
 
 each = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
@@ -153,7 +155,7 @@ def test_a_chapter_s_table_is_the_readme_s(source):
     assert wrong_in_table(prose(source), chapter_of(source)) == []
 
 
-@each
+@pytest.mark.parametrize("source", SOURCES + APPENDICES, ids=lambda path: path.stem)
 def test_a_chapter_s_mathematics_has_no_other_symbols(source):
     assert wrong_in_text(prose(source), chapter_of(source)) == []
 
@@ -182,6 +184,7 @@ Text with $x$ and $q_\\epsilon$ and $\\epsilon$, `$ no formula $`.
 def test_a_table_and_a_chapter_that_agree():
     rows = parsed(PAGE)
     assert rows[0] == Row(("h", "h(x,z)"), ("h",), ("score",), frozenset({1, 2, 3}))
+    assert numbers("1-2, 7, A") == {1, 2, 7, "A"}
     assert twice(rows) == wrong_in_table(CHAPTER, 1, rows) == wrong_in_text(CHAPTER, 1, rows) == []
 
 

@@ -1,6 +1,7 @@
-"""The chapters run, their solutions too, and each notebook is its source with outputs.
+"""The chapters and appendices run, their solutions too, and each notebook is its source with outputs.
 
-The tool that builds them is not needed.
+The tool that builds them is not needed.  What a chapter says in numbers and does not assert itself is asserted by the
+file of its name in tests/tutorials/numbers.
 """
 from __future__ import annotations
 
@@ -20,10 +21,12 @@ from refimpl.arguments import InputError
 from refimpl.experiments.training import tutorial_runs
 from refimpl.plots import walls
 from tests import long_cells, spawn
-from tests.chapters import FOLDER, SOURCES, cells, prose
+from tests.chapters import APPENDICES, FOLDER, SOURCES, cells, prose
 
 BACKPROPAGATION = FOLDER / "05_backpropagation.py"
+NUMBERS = Path(__file__).resolve().parent / "tutorials" / "numbers"
 each = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+each_or_appendix = pytest.mark.parametrize("source", SOURCES + APPENDICES, ids=lambda path: path.stem)
 
 
 def solutions(source: Path) -> list[str]:
@@ -34,32 +37,43 @@ def solutions(source: Path) -> list[str]:
 
 def test_there_are_ten_chapters_and_a_notebook_for_each():
     assert [path.name[:2] for path in SOURCES] == [f"{number:02d}" for number in range(1, 11)]
-    assert sorted(path.stem for path in FOLDER.glob("*.ipynb")) == [path.stem for path in SOURCES]
+    assert sorted(path.stem for path in FOLDER.glob("*.ipynb")) == [path.stem for path in SOURCES + APPENDICES]
 
 
 RUNNER = """
 import sys, warnings
 warnings.filterwarnings("error", module="__main__|refimpl")     # ours; other packages warn about each other
 names = {"__name__": "__main__"}
-for place, text in enumerate(sys.stdin.read().split(chr(0)), start=1):      # cells, then solutions
-    exec(compile(text, f"part {place}", "exec"), names)
+for place, text in enumerate(sys.stdin.read().split(chr(0)), start=1):      # cells, then numbers, then solutions
+    exec(compile(text, f"part {place}", "exec"), dict(names) if text.startswith("# numbers") else names)
 """
+
+
+def numbers(source: Path) -> list[str]:
+    """What holds the numbers of this chapter, beside its own asserts; it changes no name of the chapter's."""
+    path = NUMBERS / source.name
+    return ["# numbers\n" + path.read_text(encoding="utf-8")] if path.exists() else []
 
 
 def run_chapter(source: Path, whole: bool) -> subprocess.CompletedProcess:
     """In a process of its own, every warning of ours an error; the solutions in order, with the chapter's names.
 
-    whole: the cells that take long, too, and the solutions that need them.
+    whole: the cells that take long, too, and the numbers and the solutions that need them.
 
     `python -c` finds start.py on PYTHONPATH; a program and a notebook find it beside them.
     """
-    parts = [text for kind, text in cells(source) if kind == "code"]
-    parts += solutions(source)
+    parts = [text for kind, text in cells(source) if kind == "code"] + numbers(source) + solutions(source)
     text = "\0".join(parts if whole else long_cells.short(parts))
     return spawn.python("-c", RUNNER, text=text, env={"PYTHONPATH": str(FOLDER)})
 
 
-@each
+def test_every_file_of_numbers_belongs_to_a_chapter():
+    files = sorted(NUMBERS.glob("*.py"))
+    assert files and {path.name for path in files} <= {path.name for path in SOURCES + APPENDICES}
+    assert all("\nassert " in path.read_text(encoding="utf-8") for path in files)
+
+
+@each_or_appendix
 def test_chapter_and_solutions_run(source, request):
     """Without --slow all but the cells that take long, and what needs them: see long_cells.py."""
     done = run_chapter(source, request.config.getoption("--slow"))
@@ -87,7 +101,7 @@ def test_chapters_1_to_4_are_about_one_problem():
     assert (there["h"] == walls.H).all() and (there["f"] == walls.F).all()
 
 
-@each
+@each_or_appendix
 def test_notebook_is_its_source_with_outputs(source):
     notebook = source.with_suffix(".ipynb")
     content = json.loads(notebook.read_text(encoding="utf-8"))
@@ -100,6 +114,18 @@ def test_notebook_is_its_source_with_outputs(source):
     pictures = sum("image/png" in output.get("data", {}) for output in outputs)
     assert pictures == sum(text.count("plt.show()") for kind, text in built if kind == "code")
     assert notebook.stat().st_size < 1_000_000
+
+
+MOST_WORDS, MOST_LINES = 3_000, 200             # of a chapter that is read at one sitting
+
+
+@pytest.mark.parametrize("source", SOURCES[:4], ids=lambda path: path.stem)
+def test_a_chapter_of_the_theory_is_short_enough(source):
+    """And names the files of the workbook that it makes possible, with its symbols at the very end."""
+    code = "\n".join(text for kind, text in cells(source) if kind == "code")
+    assert len(prose(source).split()) <= MOST_WORDS and len(code.split("\n")) <= MOST_LINES
+    assert re.search(r"^## Now write it yourself\n[^#]*`python tutorials/workbook/check\.py \d+`", prose(source), re.M)
+    assert re.fullmatch(r"\n+(These are new; [^\n]*\n+)?\|.*", prose(source).rpartition("\n## Symbols\n")[2], re.S)
 
 
 @each
@@ -117,7 +143,7 @@ def test_chapter_has_all_its_parts(source):
     assert "from refimpl" in code
 
 
-@each
+@each_or_appendix
 def test_mathematics_renders_on_github(source):
     """$…$ on one line and closed, no star in it, and none of it in *emphasis*, where an underscore would end it."""
     text = re.sub(r"```.*?```", "", prose(source), flags=re.S)
@@ -136,7 +162,7 @@ def test_mathematics_renders_on_github(source):
         assert "_" not in emphasis and "$" not in emphasis, emphasis
 
 
-@pytest.mark.parametrize("page", [*SOURCES, FOLDER / "README.md"], ids=lambda path: path.name)
+@pytest.mark.parametrize("page", [*SOURCES, *APPENDICES, FOLDER / "README.md"], ids=lambda path: path.name)
 def test_links_lead_somewhere(page):
     text = prose(page) if page.suffix == ".py" else page.read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)\)", text):
@@ -149,6 +175,8 @@ def test_the_index_names_every_chapter_with_a_picture():
     index = (FOLDER / "README.md").read_text(encoding="utf-8")
     for source in SOURCES:
         assert f"]({source.stem}.ipynb)" in index and f"](figures/chapter-{source.name[:2]}.png)" in index
+    for source in APPENDICES:
+        assert f"]({source.stem}.ipynb)" in index
 
 
 # --- the small trained runs -------------------------------------------------------------------------------------------
@@ -159,8 +187,9 @@ def test_every_run_is_there_and_is_what_its_plan_says():
         loaded = tutorial_runs.load(name)
         assert loaded.settings == plan.settings.resolved() and loaded.rows[-1]["epoch"] == plan.epochs
         assert (loaded.run is not None) == plan.weights
-        source = next(path for path in SOURCES if path.name.startswith(f"{plan.chapter:02d}"))
-        text = source.read_text(encoding="utf-8")
+        pages = [path for path in SOURCES if path.name.startswith(f"{plan.chapter:02d}")]
+        pages += [path for path in APPENDICES if f"({pages[0].stem}.ipynb)" in prose(path)]    # those to this chapter
+        text = "".join(path.read_text(encoding="utf-8") for path in pages)
         assert name in text or name.partition("-")[0] + "-{" in text
     assert sum(path.stat().st_size for path in tutorial_runs.FOLDER.glob("*.npz")) < 2_000_000
 
@@ -215,7 +244,7 @@ FIRST = ("import start    # if it is not found: clone the whole repository, and 
          "tutorials/")
 
 
-@each
+@each_or_appendix
 def test_every_chapter_begins_with_start(source):
     first = next(text for kind, text in cells(source) if kind == "code")
     assert first.startswith(FIRST)

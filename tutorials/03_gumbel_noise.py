@@ -1,24 +1,10 @@
 # %% [markdown]
 # # 3. Gumbel noise: every chance and every mean in closed form
 #
-# **You will** find the law of the arg max under Gumbel noise in three ways, and with it the mean maximum $G$.
-# **You will learn** why Gumbel noise gives exactly a softmax (Theorem 2 of the paper), what alarm clocks have to do
-# with it, and why the noise is given mean zero. **You need** [chapter 2](02_theorem_1.ipynb). It runs in about ten
-# seconds.
-#
-# | symbol | in the code | the slides write | meaning |
-# | --- | --- | --- | --- |
-# | $h(z)$ | `h` | $\phi(x,z)$ | the encoder's score of the value $z$, any real number |
-# | $f(z)$ | `f` | $\theta(x,z)$ | the decoder's score of the value $z$, in nats |
-# | $\gamma(z)$ | `noise` | $\gamma(z)$ | Gumbel noise, an independent number for each value |
-# | $z^{\star}$ | `z_star` | $z^{\phi+\gamma}$ | $\arg\max_z \{h(z) + \gamma(z)\}$ |
-# | $F(t)$, $F'(t)$ | `F`, `density` | $G(t)$, $g(t)$ | distribution function and density of the noise of one value |
-# | $c$ | `c` | $c$ | Euler's constant, 0.5772… |
-# | $q(z)$, $q_\epsilon(z)$ | `q`, `q_eps` | $e^{\phi(x,z)}$ | softmax of $h$, of $h + \epsilon f$ |
-# | $S$ | `S` | | $\sum_z e^{h(z)}$ |
-# | $X_z$ | `X` | | time of an alarm clock, an exponential variable of rate $r_z = e^{h(z)}$ |
-# | $G(h, \epsilon)$ | `G` | $G(w, \epsilon)$ | the mean maximum, $E_\gamma \max_z \{\epsilon f(z) + h(z) + \gamma(z)\}$ |
-# | $\tau$ | `tau` | | a temperature |
+# **You will** find the law of the arg max under Gumbel noise in three ways, and with it the mean maximum $G$ and the
+# density along every wall of chapter 2. **You will learn** why Gumbel noise gives exactly a softmax (Theorem 2 of the
+# paper), what alarm clocks have to do with it, and why the noise is given mean zero. **You need**
+# [chapter 2](02_theorem_1.ipynb). The chapter runs in about ten seconds. Its symbols are listed at the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -27,7 +13,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from scipy import stats
 
-from refimpl import danskin, gumbel, plots
+from draw import chapter_3 as draw
+from refimpl import danskin, gumbel
 
 names = ["shirt", "coat", "dress"]              # z = 0, 1, 2
 colours = ["#004488", "#DDAA33", "#BB5566"]
@@ -41,13 +28,13 @@ print("softmax of h:", dict(zip(names, q.round(4).tolist())))
 # %% [markdown]
 # ## The noise
 #
-# Chapters 1 and 2 took NumPy's Gumbel noise and asked nothing. A Gumbel variable has the distribution function
+# Chapters 1 and 2 used NumPy's Gumbel noise without looking into it. A Gumbel variable has the distribution function
 #
 # $$P(\gamma \le t) = F(t) = e^{-e^{-(t+c)}}$$
 #
-# To draw one, take $U$ uniform on $[0, 1]$, set $U = F(\gamma)$ and solve: $\gamma = -\log(-\log U) - c$. The shift by
-# $c$ makes the mean zero. (The slides print $e^{-e^{-t+c}}$. With $c > 0$ that would have mean $2c$. The sign above is
-# the one that gives zero, as the next cell measures.)
+# To draw one, take $U$ uniform on $[0, 1]$, set $U = F(\gamma)$ and solve: $\gamma = -\log(-\log U) - c$. The shift
+# by $c$ makes the mean zero, as the next cell measures. (The slides print $e^{-e^{-t+c}}$, which would have the mean
+# $2c$.)
 #
 # **Guess first.** Which is more common, a value above 3 or one below $-3$?
 
@@ -59,9 +46,6 @@ error = flat.std() / np.sqrt(flat.size)
 squares = (flat - flat.mean()) ** 2
 print(f"mean {flat.mean():+.4f} ± {error:.4f} (0);  variance {squares.mean():.4f} ± "
       f"{squares.std() / np.sqrt(flat.size):.4f} (pi^2 / 6 = {np.pi**2 / 6:.4f})")
-assert abs(flat.mean()) < 4 * error
-assert abs(squares.mean() - np.pi**2 / 6) < 4 * squares.std() / np.sqrt(flat.size)
-assert abs(noise.mean()) < 4 * noise.std() / np.sqrt(noise.size)            # NumPy's, moved by -c, is the same
 
 
 def F(t):
@@ -73,27 +57,23 @@ def density(t):                 # F'
 
 
 t = np.linspace(-4, 7, 400)
-figure, ax = plt.subplots(figsize=(6, 3.2))
-ax.hist(flat, bins=130, range=(-4, 7), density=True, color="0.8", label="drawn")
-ax.plot(t, density(t), color=plots.TRUTH, label="density $F'(t)$")
-ax.set(xlabel="t", ylabel="density")
-ax.legend()
+draw.noise(flat, t, density(t))
 plt.show()
 print(f"above 3: {np.mean(flat > 3):.2%} (exactly {1 - F(3):.2%});  below -3: {np.mean(flat < -3):.4%} "
       f"(exactly {F(-3):.4%})")
-assert 1 / 36.5 < 1 - F(3) < 1 / 35.5 and 1 / 79_500 < F(-3) < 1 / 78_500
 
 # %% [markdown]
-# What to see. The density leans. On the right it falls like $e^{-t}$, slowly. On the left it falls like $e^{-e^{-t}}$,
-# abruptly. A value above 3 comes once in 36 draws, one below $-3$ once in 79,000. A maximum is decided on the right.
+# What to see. The density is not symmetric. On the right it falls slowly, like $e^{-(t+c)}$. On the left it falls
+# abruptly, because of the factor $e^{-e^{-(t+c)}}$. A value above 3 comes once in 36 draws, one below $-3$ once in
+# 79,000. So it is the slow right side that decides a maximum.
 #
 # ## Theorem 2
 #
 # **Theorem 2** (Fisher 1928, Gumbel 1954, McFadden 1973). With Gumbel noise $P(z^{\star} = z) = q(z)$, the softmax of
 # the scores.
 #
-# So a softmax can be drawn from without computing one. Nobody exponentiates a score or divides by a sum. First draw by
-# draw, as one would say it, then all draws at once:
+# So one can draw from a softmax without computing it: no score is exponentiated, and nothing is divided by a sum.
+# Here it is first draw by draw, as one would explain it, and then for all draws at once:
 
 # %%
 def draw_one(h, rng):
@@ -117,13 +97,13 @@ for name, drawn in (("loop", slow), ("all at once", z_star)):
 # %% [markdown]
 # ## Why: the integral
 #
-# The value $z$ wins at height $t$ if it stands at $t$ exactly and all others stand below. Noise at $t - h(z)$ has
-# density $F'(t-h(z))$. The others are below with probability $F(t-h(z'))$. Sum over all heights (equation 6 of the
-# supplement):
+# The value $z$ wins at height $t$ if it stands at $t$ exactly and all others stand below. It stands there if its
+# noise is $t - h(z)$, which has the density $F'(t-h(z))$. Each of the others is below with probability $F(t-h(z'))$.
+# Integrate over all heights (equation 6 of the supplement):
 #
 # $$P(z^{\star} = z) = \int F'(t - h(z)) \prod_{z' \ne z} F(t - h(z')) \, dt$$
 #
-# No theory yet: just add it up on a fine grid.
+# Before any theory, just add it up on a fine grid.
 #
 # **Guess first.** The dress wins more often than the shirt. Does it also win at greater heights?
 
@@ -135,21 +115,14 @@ integrand = np.stack([density(t - h[z]) * np.prod([F(t - h[other]) for other in 
 by_integral = integrand.sum(axis=1) * step
 print("integral", by_integral.round(6), "  softmax", q.round(6),
       f"  largest difference {np.abs(by_integral - q).max():.0e}")
-assert np.abs(by_integral - q).max() < 1e-12
-
-figure, ax = plt.subplots(figsize=(6, 3.2))
-for z in range(3):
-    ax.plot(t, integrand[z], color=colours[z], label=f"{names[z]}, area {by_integral[z]:.3f}")
-ax.set(xlim=(-2, 8), xlabel="height t of the maximum", ylabel="density of: z wins, at t")
-ax.legend(fontsize=9)
+draw.heights(t, integrand, by_integral)
 plt.show()
 heights = [integrand[z] @ t / integrand[z].sum() for z in range(3)]
 print("mean height at which each wins:", np.round(heights, 6))
-assert np.ptp(heights) < 1e-9
 
 # %% [markdown]
-# What to see. Three curves of *one* shape, scaled. Whoever wins, the height at which it wins is distributed alike. What
-# is left to show: the scale of each curve is $e^{h(z)}$.
+# What to see. The three curves have *one* shape, at different scales. Whoever wins, the height at which it wins has the
+# same distribution. It remains to show that the scale of each curve is $e^{h(z)}$.
 #
 # ## Why: the algebra
 #
@@ -161,8 +134,8 @@ assert np.ptp(heights) < 1e-9
 #
 # $$e^{h(z)} \cdot e^{-(t+c)} e^{-S e^{-(t+c)}}$$
 #
-# Only the first factor knows $z$. The rest integrates to $1/S$, since its antiderivative is $e^{-S e^{-(t+c)}} / S$.
-# Together: $e^{h(z)}/S = q(z)$. Check each line against the grid:
+# Only the first factor depends on $z$. The rest integrates to $1/S$, since its antiderivative is
+# $e^{-S e^{-(t+c)}} / S$. Together this is $e^{h(z)}/S = q(z)$. Check each line against the grid:
 
 # %%
 S = np.exp(h).sum()
@@ -176,37 +149,28 @@ print("each line of the proof holds on the grid")
 # %% [markdown]
 # ## Why: alarm clocks
 #
-# Turn the axis around. Let $X_z = e^{-(h(z) + \gamma(z) + c)}$. The largest perturbed score is the smallest $X_z$.
-# Since $-\log U$ is an exponential variable of rate 1, $X_z$ is an exponential variable of rate $r_z = e^{h(z)}$. So
-# the scores have become three alarm clocks. Each rings at a random time, the one with the larger rate earlier on
-# average, and **the first to ring is $z^{\star}$**.
+# Turn the axis around. Let $X_z = e^{-(h(z) + \gamma(z) + c)}$. This falls as the perturbed score rises, so the largest
+# perturbed score is the smallest $X_z$. Which law does it have? Put in $\gamma(z) = -\log(-\log U) - c$:
 #
-# Clock $z$ rings first, at time $t$, with density $r_z e^{-r_z t}$ times the chances $e^{-r_{z'} t}$ that the others
-# are silent still. The product is $r_z e^{-S t}$. It integrates to $r_z / S = q(z)$. And the time of the first ring has
-# the density $S e^{-St}$, whichever clock it is.
+# $$X_z = e^{-h(z)} \cdot e^{\log(-\log U)} = \frac{-\log U}{r_z}, \qquad r_z = e^{h(z)}$$
+#
+# $-\log U$ is an exponential variable of rate 1, since $P(-\log U > t) = P(U < e^{-t}) = e^{-t}$. Divided by $r_z$ it
+# exceeds $t$ with the chance $P(-\log U > r_z t) = e^{-r_z t}$: an exponential variable of *rate* $r_z$. So the scores
+# have become three alarm clocks. Each rings at a random time, the one with the larger rate earlier on average, and
+# **the first to ring is $z^{\star}$**.
+#
+# The density of clock $z$ ringing first, at time $t$, is $r_z e^{-r_z t}$ times the chances $e^{-r_{z'} t}$ that the
+# others are still silent. The product is $r_z e^{-S t}$. It integrates to $r_z / S = q(z)$. And the time of the first
+# ring has the density $S e^{-St}$, whichever clock it is.
 #
 # **Guess first.** Here $S$ is about 3.8. When does the first clock ring, on average?
 
 # %%
 X = np.exp(-(h + noise + c))
 first, when = X.argmin(axis=-1), X.min(axis=-1)
-assert (first == z_star).all()
+assert (first == z_star).all()          # the first to ring is the arg max
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.2), width_ratios=[1.4, 1])
-for row in range(8):
-    left.hlines(row, 0, 3, color="0.9", linewidth=1)
-    for z in range(3):
-        won = first[row] == z
-        left.plot(X[row, z], row, marker="o" if won else "|", color=colours[z], markersize=10 if won else 12,
-                  markeredgewidth=2)
-left.set(xlabel="time (later rings are not shown)", yticks=[], ylabel="eight draws", xlim=(-0.05, 3),
-         title="dot: the first to ring")
-times = np.linspace(0, 2, 41)
-for z in range(3):
-    right.hist(when[first == z], bins=times, density=True, histtype="step", color=colours[z], label=names[z])
-right.plot(times, S * np.exp(-S * times), color=plots.TRUTH, linewidth=1, label="$S e^{-S t}$")
-right.set(xlabel="time of the first ring", title="whoever it is: the same law")
-right.legend(fontsize=9)
+draw.clocks(X, first, when, S)
 plt.show()
 for z in range(3):
     mean_time, error = when[first == z].mean(), when[first == z].std() / np.sqrt(np.sum(first == z))
@@ -216,9 +180,43 @@ for z in range(3):
 
 # %% [markdown]
 # What to see. Left: eight draws. Each has three rings, and the dot is the first one. Right: the time of the first ring,
-# for each winner by itself. Its mean is $1/S$, about 0.26. The three histograms lie on one another. Chapter 4 lets the
-# same clocks run a second race. That gives the joint law of two arg maxes.
+# one panel for each winner. All three follow the same black curve, with the mean $1/S$, about 0.26. Chapter 4 lets the
+# same clocks run a second race. That gives the chance that two arg maxes agree.
 #
+# ## The walls of chapter 2 in closed form
+#
+# Chapter 2 used three formulas for Gumbel noise and promised their proofs. Theorem 2 gives them all.
+#
+# *On the line.* With two values the shirt wins if $\Delta_1 = \gamma_1 - \gamma_0 < h_0 - h_1$. By Theorem 2 the
+# chance of that is $e^{h_0} / (e^{h_0} + e^{h_1}) = 1 / (1 + e^{-(h_0 - h_1)})$. The scores can be chosen so that
+# $h_0 - h_1$ is any number $t$. Hence $P(\Delta_1 < t) = 1/(1 + e^{-t})$, and its derivative is the density
+# $e^{-t} / (1 + e^{-t})^2$.
+#
+# *On the plane.* With three values the shirt wins if $\Delta_1 < h_0 - h_1$ and $\Delta_2 < h_0 - h_2$. In the same way
+# $P(\Delta_1 < t_1, \Delta_2 < t_2) = 1 / (1 + e^{-t_1} + e^{-t_2})$. Differentiate it in $t_1$ and then in $t_2$: the
+# density of the cloud is $2 e^{-t_1 - t_2} / (1 + e^{-t_1} + e^{-t_2})^3$.
+#
+# *Along the walls.* Chapter 2 has $\rho_{ij} = \int F'(t - h_i)\, F'(t - h_j) \prod_{z \ne i, j} F(t - h_z)\, dt$.
+# Each $F'$ gives a factor $r\, e^{-(t+c)}$ and its missing $F$, as in the algebra above. With $X = e^{-(t+c)}$ in the
+# place of $t$, so that $dt = -dX / X$:
+#
+# $$\rho_{ij} = r_i r_j \int e^{-2(t+c)} e^{-S e^{-(t+c)}} dt = r_i r_j \int_0^\infty X e^{-S X} dX = \frac{r_i r_j}{S^2} = q_i q_j$$
+#
+# In clocks: $i$ and $j$ ring together, before all others.
+
+# %%
+at, width = (0.4, -0.3), 0.4                                            # a square of the plane around this point
+inside = np.abs(noise[:, 1:] - noise[:, :1] - at).max(axis=1) < width
+plane = lambda t_1, t_2: 2 * np.exp(-t_1 - t_2) / (1 + np.exp(-t_1) + np.exp(-t_2)) ** 3
+grid = np.linspace(-width, width, 41)
+there = plane(at[0] + grid[:, None], at[1] + grid).mean() * (2 * width) ** 2
+print(f"draws in the square: {inside.mean():.4f} ± {inside.std() / np.sqrt(M):.4f}, by the density {there:.4f}")
+rho = np.array([[(density(t - h[i]) * density(t - h[j]) * F(t - h[3 - i - j])).sum() * step for j in range(3) if j != i]
+                for i in range(3)])
+print("rho by the integral", rho.ravel().round(6))
+print("q_i q_j            ", np.array([q[i] * q[j] for i in range(3) for j in range(3) if i != j]).round(6))
+
+# %% [markdown]
 # ## Why mean zero: the mean maximum in closed form
 #
 # The maximum itself has the distribution function $\prod F(t-h(z)) = e^{-S e^{-(t+c)}}$. That is a Gumbel variable,
@@ -226,9 +224,9 @@ for z in range(3):
 #
 # $$G(h, \epsilon) = E_\gamma \max_z \{\epsilon f(z) + h(z) + \gamma(z)\} = \log \sum_z e^{h(z) + \epsilon f(z)}$$
 #
-# without a constant. The arg max does not care about the shift of the noise. The maximum does. This *logsumexp* is an
-# analytic function of $h$ and $\epsilon$. It has no kink left. The black line of chapter 1's third picture, a mean of
-# draws, comes close to it.
+# without a constant. A shift of all the noise changes no arg max, but it does shift the maximum. This *logsumexp* is an
+# analytic function of $h$ and $\epsilon$, so no kink is left. The black line of chapter 1, a mean of draws, comes close
+# to it.
 
 # %%
 def G(scores, eps):
@@ -244,13 +242,14 @@ for eps in (-1.0, 0.0, 0.5):
 # %% [markdown]
 # ## Theorem 1 in closed form
 #
-# Now all of chapter 2 has a formula. Danskin: $\partial G / \partial h$ is the law of the winner, and the gradient of a
-# logsumexp is a softmax. So $q_\epsilon = \text{softmax}(h + \epsilon f)$, which is Theorem 2 once more. And
+# Now all of chapter 2 has a formula. By Danskin, $\partial G / \partial h$ is the law of the winner, and the gradient
+# of a logsumexp is a softmax. So $q_\epsilon = \text{softmax}(h + \epsilon f)$, which is Theorem 2 once more. And
 # $\partial G / \partial \epsilon = \sum_z q_\epsilon(z) f(z)$, the mean of $f$. A softmax has
 #
 # $$\frac{\partial q_\epsilon(z)}{\partial h(z')} = q_\epsilon(z) ([z = z'] - q_\epsilon(z')), \qquad \frac{\partial q_\epsilon(z)}{\partial \epsilon} = q_\epsilon(z) (f(z) - E_{q_\epsilon} f)$$
 #
-# ($[z = z']$ is 1 if the two are the same value, else 0.) The first one is the wall: $-q_i q_j$ off the diagonal.
+# ($[z = z']$ is 1 if the two are the same value, else 0.) The first one is the wall once more: $-q_i q_j$ off the
+# diagonal.
 # Multiply it by $f(z)$ and add over $z$: that is $\partial E_{q_\epsilon} f / \partial h(z')$. Multiply it by $f(z')$
 # and add over $z'$: that is $\partial q_\epsilon(z) / \partial \epsilon$. The table of all
 # $\partial q_\epsilon(z) / \partial h(z')$ is symmetric, so both come out the same,
@@ -269,16 +268,13 @@ print("first eps, then h ", in_eps_then_h.round(6))
 print("first h, then eps ", in_h_then_eps.round(6))
 assert np.allclose(in_eps_then_h, formula, rtol=0, atol=1e-6)
 assert np.allclose(in_h_then_eps, formula, rtol=0, atol=1e-6)
-assert np.allclose(dG_dh(eps), q_eps, rtol=0, atol=1e-8) and np.isclose(dG_deps(h), q_eps @ f, rtol=0, atol=1e-8)
-assert np.isclose(danskin.G(h, f, eps), G(h, eps)) and np.allclose(danskin.dG_dh(h, f, eps), q_eps)
-assert np.allclose(danskin.d2G_dh_deps(h, f, eps), formula) and np.allclose(danskin.d2G_deps_dh(h, f, eps), formula)
 
 # %% [markdown]
 # ## Other noise
 #
-# Slide 11 shows Gumbel beside Gaussian and Laplace noise. Chapter 2 said that any noise with a bounded density will do
-# for Theorem 1. What is special about Gumbel? The next cell computes the law of the arg max by the integral, with all
-# three noises scaled to the same variance. Shirt and coat keep their scores, and the dress's score moves.
+# Chapter 2 said that any noise with a bounded density will do for Theorem 1. What is special about Gumbel noise? The
+# next cell computes the law of the arg max by the integral for Gumbel, Gaussian and Laplace noise, all scaled to the
+# same variance. Shirt and coat keep their scores, while the score of the dress moves.
 #
 # **Guess first.** The dress gets more attractive. Do the odds of shirt against coat change?
 
@@ -295,92 +291,33 @@ def chances(law, scores, t=np.arange(-40, 60, 0.02)):
 
 
 moving = np.linspace(-4, 4, 33)
-figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2))
-odds = {}
-for name, shade in (("Gumbel", plots.TRUTH), ("Gaussian", plots.FURTHER[1]), ("Laplace", plots.FURTHER[2])):
-    chosen = np.array([chances(laws[name], [h[0], h[1], score]) for score in moving])
-    odds[name] = chosen[:, 0] / chosen[:, 1]
-    left.plot(moving, chosen[:, 2], color=shade, label=name)
-    right.plot(moving, odds[name], color=shade, label=name)
-left.set(xlabel="score of dress", ylabel="chance of dress")
-right.set(xlabel="score of dress", ylabel="odds, shirt : coat", ylim=(1.5, 3.2))
-left.legend(fontsize=9)
+odds, of_dress = {}, {}
+for name, law in laws.items():
+    chosen = np.array([chances(law, [h[0], h[1], score]) for score in moving])
+    odds[name], of_dress[name] = chosen[:, 0] / chosen[:, 1], chosen[:, 2]
+draw.other_noise(moving, of_dress, odds)
 plt.show()
-assert np.allclose(odds["Gumbel"], np.exp(h[0] - h[1]), rtol=1e-9)
-assert np.ptp(odds["Gaussian"]) > 1 and np.ptp(odds["Laplace"]) > 0.2
 print({name: f"odds from {values.min():.2f} to {values.max():.2f}" for name, values in odds.items()})
 
 # %% [markdown]
-# What to see. Left: much the same curve, Laplace a little apart. Right: for Gumbel noise the odds are $e^{h_0 - h_1}$,
-# whatever the third score does (the *independence of irrelevant alternatives*). For the others the dress moves the odds
-# of the other two. With Gumbel noise the encoder's scores *are* its log-probabilities, up to a constant. With other
-# noise they are not. (That among independent noises of one law *only* Gumbel's gives the softmax for three or more
-# values is Yellott's theorem of 1977. It is not shown here. What is shown is that Gumbel's does.)
+# What to see. Left: the three curves are much alike, and Laplace's differs a little. Right: for Gumbel noise the odds
+# are $e^{h_0 - h_1}$, whatever the third score does (the *independence of irrelevant alternatives*). For the other
+# noises the score of the dress changes the odds of the other two. With Gumbel noise the encoder's scores *are* its
+# log-probabilities, up to a constant. With other noise they are not. (We have seen that Gumbel noise gives a softmax.
+# Yellott's theorem of 1977, not proved here, says that for three or more values *only* Gumbel noise does, among
+# independent noises of one law.)
 #
 # ## What you built is in the package
 #
-# `refimpl/gumbel.py` holds the sampler, the quadrature and the law of the noise given its winner. It draws the
-# exponential variable directly rather than as $-\log U$, for a reason that the last section names.
+# `refimpl/gumbel.py` has the sampler, the quadrature and the law of the noise given its winner. It draws the
+# exponential variable directly rather than as $-\log U$, for a reason that is given near the end.
 
 # %%
 assert np.allclose(gumbel.choice_probabilities(h), q)
 assert np.allclose(gumbel.choice_probabilities_by_quadrature(h), by_integral, atol=1e-12)
-assert (gumbel.argmax(h, noise) == z_star).all()
+assert np.isclose(danskin.G(h, f, eps), G(h, eps)) and (gumbel.argmax(h, noise) == z_star).all()
 
 # %% [markdown]
-# ## Train with it
-#
-# Chapter 1 fitted scores to observed choices by counting who wins. With $G$ in closed form the same loss,
-# $G(h_w, 0) - h_w(y)$ for an observed name $y$, needs no draw. This loss is $-\log q(y)$, the *cross-entropy*: with it
-# most neural classifiers are trained, and with $h = W x$ it is logistic regression. Its gradient in the scores is
-# $q - \text{onehot}(y)$. Thirty garments, two measurements each, ten seeds of the sampled version beside the exact one.
-#
-# **Guess first.** By how many nats do the sampled runs miss the closed form at the end: 0.5, 0.05 or 0.005?
-
-# %%
-rng = np.random.default_rng(6)
-labels = np.repeat([0, 1, 2], 10)
-measured = np.array([[0.0, 1.0], [1.2, -0.2], [-1.0, -0.8]])[labels] + 0.8 * rng.normal(size=(30, 2))
-inputs = np.column_stack([measured, np.ones(30)])                           # (30, 3), a constant one for the intercept
-targets = np.eye(3)[labels]
-
-
-def softmax(scores):
-    e = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
-
-
-def fit(winners, steps=300, lr=0.02):
-    """winners(scores) -> the chance, or the share, of each name to win."""
-    W, kept = np.zeros((3, 3)), []
-    for _ in range(steps):
-        scores = inputs @ W.T
-        W = W - lr * (winners(scores) - targets).T @ inputs                 # backward of h = W x
-        kept.append(-np.log(softmax(inputs @ W.T)[np.arange(30), labels]).mean())
-    return np.array(kept)
-
-
-def one_draw(seed):
-    rng = np.random.default_rng(seed)
-    return lambda scores: np.eye(3)[(scores + rng.gumbel(size=scores.shape)).argmax(axis=1)]
-
-
-exact, sampled = fit(softmax), np.array([fit(one_draw(seed)) for seed in range(10)])
-figure, ax = plt.subplots(figsize=(6, 3.2))
-ax.plot(sampled.T, color=plots.colour("direct"), alpha=0.4)
-ax.plot([], [], color=plots.colour("direct"), label="one arg max an image, ten seeds")
-ax.plot(exact, color=plots.TRUTH, label="closed form, no noise")
-ax.set(xlabel="step", ylabel="cross-entropy, nats")
-ax.legend(fontsize=9)
-plt.show()
-print(f"cross-entropy from {np.log(3):.2f} to {exact[-1]:.3f}; sampled, ten seeds: {sampled[:, -1].min():.3f} to "
-      f"{sampled[:, -1].max():.3f}")
-assert np.abs(sampled[:, -1] - exact[-1]).max() < 0.01 and exact[-1] < 0.5 * np.log(3)
-
-# %% [markdown]
-# What to see. Both learn. The ten seeds follow the closed form, and end within 0.01 nats of it. Where the sum $S$ can
-# be written down, one uses it. The sampled version needs an arg max only. Chapter 10 uses it for paths.
-#
 # ## Exercises
 #
 # **1 (easy).** A temperature $\tau$: show by sampling that $\arg\max\{h/\tau + \gamma\}$ and
@@ -392,7 +329,7 @@ assert np.abs(sampled[:, -1] - exact[-1]).max() < 0.01 and exact[-1] < 0.5 * np.
 # tau = 0.5
 # one, other = np.argmax(h / tau + noise, axis=-1), np.argmax(h + tau * noise, axis=-1)
 # assert (one == other).all()                         # the arg max does not see a positive factor
-# law = softmax(h / tau)
+# law = np.exp(h / tau) / np.exp(h / tau).sum()
 # share = np.bincount(one, minlength=3) / M
 # assert np.abs((share - law) / np.sqrt(law * (1 - law) / M)).max() < 4
 # ```
@@ -405,7 +342,7 @@ assert np.abs(sampled[:, -1] - exact[-1]).max() < 0.01 and exact[-1] < 0.5 * np.
 #
 # <details><summary>Solution</summary>
 #
-# (i) Exponential clocks have no memory: after the first ring the race starts anew among the others. (ii) Differentiate
+# (i) Exponential clocks have no memory: after the first ring the race starts again among the others. (ii) Differentiate
 # $\sum_z q_\epsilon(z) f(z)$ with $\partial q_\epsilon / \partial \epsilon = q_\epsilon (f - E f)$.
 #
 # ```python
@@ -424,7 +361,7 @@ assert np.abs(sampled[:, -1] - exact[-1]).max() < 0.01 and exact[-1] < 0.5 * np.
 # <details><summary>Solution</summary>
 #
 # The maximum is $h(z^{\star}) + \gamma(z^{\star})$, so $E[\gamma(z^{\star})] = \log S - \sum_z q(z) h(z)$: the entropy
-# of $q$. Never negative, and 0 when one value is certain, for then its noise is not selected at all.
+# of $q$. It is never negative. It tends to 0 when one value is certain, because then its noise is not selected at all.
 #
 # ```python
 # winners = noise[np.arange(M), z_star]
@@ -436,15 +373,38 @@ assert np.abs(sampled[:, -1] - exact[-1]).max() < 0.01 and exact[-1] < 0.5 * np.
 #
 # ## Where it goes wrong in practice
 #
-# - In float32, $-\log(-\log U)$ is infinite where $U$ rounds to 0 or 1, once in ten million draws or so. An arg max
-#   bears that. But where $\gamma$ itself is used (a mean maximum, chapter 6's Gumbel-softmax), one such draw spoils a
-#   run. Draw an exponential variable $X$ of rate 1 in float64 instead, and take $\gamma = -\log X - c$.
+# - In float32, $-\log(-\log U)$ is infinite where $U$ rounds to 0 or 1, about once in ten million draws. An arg max
+#   can cope with that. But where $\gamma$ itself is used (in a mean maximum, or in chapter 6's Gumbel-softmax), one
+#   such draw spoils a run. Draw an exponential variable $X$ of rate 1 in float64 instead, and take
+#   $\gamma = -\log X - c$.
 # - Noise is added to *scores*, not to probabilities.
 # - Each value needs a number of its own. The same number added to all values changes nothing.
-# - With ties (noise rounded coarsely) the lowest index wins too often.
+# - If the noise is rounded coarsely there are ties, and then the lowest index wins too often.
+#
+# ## Now write it yourself
+#
+# The workbook checks what you write. After this chapter you can write file 1, Gumbel noise, and file 2, the arg max and
+# its law: `python tutorials/workbook/check.py 1` and `python tutorials/workbook/check.py 2`.
 #
 # ## What to read next
 #
-# [Chapter 4](04_finite_epsilon.ipynb): at a finite $\epsilon$, what is the estimate exactly right for, and how noisy is
-# it? In the package: `refimpl/gumbel.py`. Further away: Maddison, Tarlow and Minka, *A\* sampling* (NeurIPS 2014), for
-# maxima over continuous sets.
+# [Chapter 4](04_finite_epsilon.ipynb): at a finite $\epsilon$, what is the estimate the exact gradient of, and how
+# noisy is it? [Appendix A](appendix_a_walls_and_noise.ipynb) ends with logistic regression, learnt by counting
+# winners instead of computing a softmax. In the package: `refimpl/gumbel.py`. Further away: Maddison, Tarlow and
+# Minka, *A\* sampling* (NeurIPS 2014), for maxima over continuous sets.
+#
+# ## Symbols
+#
+# | symbol | in the code | the slides write | meaning |
+# | --- | --- | --- | --- |
+# | $h(z)$ | `h` | $\phi(x,z)$ | the encoder's score of the value $z$, any real number |
+# | $f(z)$ | `f` | $\theta(x,z)$ | the decoder's score of the value $z$, in nats |
+# | $\gamma(z)$ | `noise` | $\gamma(z)$ | Gumbel noise, an independent number for each value |
+# | $z^{\star}$ | `z_star` | $z^{\phi+\gamma}$ | $\arg\max_z \{h(z) + \gamma(z)\}$ |
+# | $F(t)$, $F'(t)$ | `F`, `density` | $G(t)$, $g(t)$ | distribution function and density of the noise of one value |
+# | $c$ | `c` | $c$ | Euler's constant, 0.5772… |
+# | $q(z)$, $q_\epsilon(z)$ | `q`, `q_eps` | $e^{\phi(x,z)}$ | softmax of $h$, of $h + \epsilon f$ |
+# | $S$ | `S` | | $\sum_z e^{h(z)}$ |
+# | $X_z$ | `X` | | time of an alarm clock, an exponential variable of rate $r_z = e^{h(z)}$ |
+# | $G(h, \epsilon)$ | `G` | $G(w, \epsilon)$ | the mean maximum, $E_\gamma \max_z \{\epsilon f(z) + h(z) + \gamma(z)\}$ |
+# | $\tau$ | `tau` | | a temperature |

@@ -367,7 +367,7 @@ assert with_it[0] < 0.2 * without[0] and with_it[-1] > without[-1]
 # logarithm and the ELBO is $\text{KL}(q \| p(z \mid x))$, by how much the encoder misses the posterior.
 
 # %%
-loaded = tutorial_runs.load("eps-0.1-kl").run                           # the small model of chapter 4
+loaded = tutorial_runs.load("eps-0.1-kl").run                           # the small model of appendix C
 for count, images in ((10_000, data.load("mnist").test.images()), (2_000, test)):
     h, f = loaded.model.score_all(images)
     q, posterior = softmax(h[:, 0].astype(float)), softmax(f.astype(float))
@@ -390,7 +390,7 @@ plt.show()
 # %% [markdown]
 # What to see. The ten pictures of the decoder. No labels were used. Most look like a digit, and the others like a
 # mixture of several. And look at the two lines of numbers: the first 2,000 test images are easier than the rest, by
-# nats. The first figure of this chapter is about these 2,000. The second figure, the tables of runs and chapter 4 are
+# nats. The first figure of this chapter is about these 2,000. The second figure, the tables of runs and appendix C are
 # about all 10,000. Bounds on different images must not be compared.
 #
 # ## Exercises

@@ -346,7 +346,7 @@ assert kept[0] < highest - 2 and highest - 0.5 < kept[-1] < highest + 1e-9
 #
 # $$\frac{\partial}{\partial w_{ij}} E f(z^{\star}) = \frac12 \sum_{z, z'} \rho_{zz'} (f(z') - f(z)) (z'_i z'_j - z_i z_j) = \frac{\partial}{\partial \epsilon} P(z_i(\epsilon) = z_j(\epsilon) = 1) \Big|_{\epsilon = 0}$$
 #
-# For $u_i$ read $z_i$ in the place of $z_i z_j$. $\blacksquare$ (In the words of chapter 2's last proof: $G$ has
+# For $u_i$ read $z_i$ in the place of $z_i z_j$. $\blacksquare$ (In the words of the paper's proof, appendix A: $G$ has
 # continuous second derivatives, and their order does not matter.)
 #
 # The formula of step 2 can be computed: draw the other noises, put $\gamma_i$ on the wall. Here it is for the eight

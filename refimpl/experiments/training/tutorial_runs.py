@@ -28,7 +28,7 @@ FOLDER = Path(__file__).resolve().parents[3] / "tutorials" / "runs"
 
 
 class Plan(NamedTuple):
-    """How a run is made: chapter that loads it, settings, epochs, and whether its weights are kept."""
+    """How a run is made: chapter that loads it (itself or its appendix), settings, epochs, whether weights are kept."""
 
     chapter: int
     settings: RunSettings

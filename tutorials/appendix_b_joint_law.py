@@ -1,0 +1,131 @@
+# %% [markdown]
+# # Appendix B. The whole joint law of the two arg maxes
+#
+# This belongs to [chapter 4](04_finite_epsilon.ipynb), which needs only the chance $P_{ii}$ that both winners are
+# $i$. Here are all the $P_{ij}$, and what they say about the "built-in control variate" of the authors' slides. It
+# runs in about five seconds.
+
+# %%
+import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
+
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy import integrate
+from scipy.optimize import brentq
+
+from draw import appendices as draw
+from race import softmax
+from refimpl import direct
+
+h = np.array([0.3, -0.4, 0.6])                  # the encoder's scores of shirt, coat and dress
+f = np.array([1.0, -2.0, 0.5])                  # the decoder's scores, nats
+noise = np.random.default_rng(1).gumbel(-np.euler_gamma, size=(100_000, 3))     # one row a draw, mean 0
+M = len(noise)
+q = softmax(h)
+z_star = (h + noise).argmax(axis=1)
+
+
+def both(h, f, eps):                            # P_ii, from chapter 4
+    gap_h, gap_f = h[None, :] - h[:, None], f[None, :] - f[:, None]     # [i, j]: j less i
+    return 1 / np.exp(np.maximum(gap_h, gap_h + eps * gap_f)).sum(axis=1)
+
+# %% [markdown]
+# ## The whole joint law
+#
+# The two races of chapter 4 give $P_{ij}$ for $i \ne j$ as well, the chance that $z^{\star} = i$ and
+# $z(\epsilon) = j$. Say $i$ rings first at time $t$ in the first race, and $j$ wins the second one. Write $j$'s
+# second time as a multiple $\lambda$ of $t$: $e^{-\epsilon f_j} X_j = \lambda\, t$. For $j$ to lose the first race
+# and to win the second, $\lambda$ must lie between $e^{-\epsilon f_j}$ and $e^{-\epsilon f_i}$. Every other clock
+# must ring after $t$ in the first race and after $\lambda\, t$ in the second. With the exponents of the densities of
+# $i$ and $j$ this makes the factor $e^{-t S(\lambda)}$, where
+#
+# $$S(\lambda) = \sum_z r_z \max(1, \lambda\, e^{\epsilon f_z})$$
+#
+# The density of $i$ at $t$ and of $j$ at $\lambda$ brings the factors $r_i$ and $r_j e^{\epsilon f_j} t$. The integral
+# over $t$ is $\int t\, e^{-t S(\lambda)} dt = 1/S(\lambda)^2$. So
+#
+# $$P_{ij} = r_i r_j e^{\epsilon f_j} \int_{e^{-\epsilon f_j}}^{e^{-\epsilon f_i}} \frac{d\lambda}{S(\lambda)^2} \quad \text{if } f_j > f_i, \text{ else } 0$$
+#
+# No draw goes from a better to a worse value, as chapter 1 proved. The sums over $j$ are $q$, the sums over $i$ are
+# $q_\epsilon$.
+
+# %%
+def whole_law(h, f, eps):
+    P = np.diag(both(h, f, eps))
+    S_of = lambda s: (np.exp(h) * np.maximum(1, s * np.exp(eps * f))).sum()
+    for i in range(len(h)):
+        for j in range(len(h)):
+            if f[j] > f[i]:
+                kinks = np.sort(np.exp(-eps * f))
+                area = integrate.quad(lambda s: S_of(s) ** -2, np.exp(-eps * f[j]), np.exp(-eps * f[i]),
+                                      points=kinks, epsabs=1e-13)[0]
+                P[i, j] = np.exp(h[i] + h[j] + eps * f[j]) * area
+    return P
+
+
+for eps in (0.3, 2.0):
+    P = whole_law(h, f, eps)
+    z_eps = (h + eps * f + noise).argmax(axis=1)
+    share = np.array([[np.mean((z_star == i) & (z_eps == j)) for j in range(3)] for i in range(3)])
+    print(f"eps = {eps}: rows z*, columns z(eps)\n{P.round(4)}")
+    assert np.allclose(P.sum(axis=1), q, rtol=0, atol=1e-10)
+    assert np.allclose(P.sum(axis=0), softmax(h + eps * f), rtol=0, atol=1e-10)
+    assert np.allclose(P, direct.joint_law(h, f, eps), rtol=0, atol=1e-10)
+    assert (np.abs(share - P) <= 4 * np.sqrt(P * (1 - P) / M)).all()
+swept = direct.joint_law(h, f, 1e-3) / (1e-3 * np.outer(q, q))
+print(f"eps = 0.001: swept from coat to shirt / (eps q q) = {swept[1, 0]:.3f}, and f_j - f_i = {f[0] - f[1]:g}")
+assert np.isclose(swept[1, 0], f[0] - f[1], rtol=2e-3) and swept[0, 1] == 0
+
+# %% [markdown]
+# ## A control variate inside the difference
+#
+# The slides call the second term a *built-in control variate*. Take $q/\epsilon$, the known mean of
+# $\text{onehot}(z^{\star})/\epsilon$, from both terms of $g$:
+#
+# $$g = \frac{\text{onehot}(z(\epsilon)) - q}{\epsilon} - \frac{\text{onehot}(z^{\star}) - q}{\epsilon}$$
+#
+# The first part alone has the right mean. The second part has the mean 0. To subtract it changes no mean, and where it
+# goes up and down together with the first part, it takes noise away. That is a *control variate*. (In terms of weights:
+# if $h$ is normalised, so that $h = \log q$, the mean of the second term $\nabla_w h_w(z^{\star})$ is 0. That is what
+# the slide says.)
+#
+# Does it lower the variance? The variance of a difference is the first variance, less twice the covariance, plus the
+# second variance. So it helps where
+#
+# $$\text{Cov}(\text{onehot}_i(z(\epsilon)),\, \text{onehot}_i(z^{\star})) > \tfrac12 \text{Var}\, \text{onehot}_i(z^{\star})$$
+#
+# and hurts elsewhere. The covariance is $P_{ii} - q_i q_\epsilon(i)$, exactly.
+#
+# **Guess first.** As $\epsilon$ grows, for which of the three names does the control variate stop helping first?
+
+# %%
+def coefficient(eps):
+    """Cov(onehot_i(z(eps)), onehot_i(z*)) / Var(onehot_i(z*)): above 1/2 the sample helps."""
+    law = direct.joint_law(h, f, eps)
+    return (np.diag(law) - q * law.sum(axis=0)) / (q * (1 - q))
+
+
+def with_over_without(eps):
+    q_eps = softmax(h + eps * f)
+    return direct.variance(h, f, eps) / (q_eps * (1 - q_eps) / eps**2)
+
+
+eps = np.geomspace(0.02, 10, 60)
+ratio, variances = (np.array([of(e) for e in eps]) for of in (coefficient, with_over_without))
+crossing = [brentq(lambda e: coefficient(e)[i] - 0.5, 0.02, 10) for i in range(3)]
+draw.control_variate(eps, ratio, crossing, variances)
+plt.show()
+print("variance with / without at eps = 0.02:", variances[0].round(3))
+assert np.argmin(crossing) == 1 and (variances[0] < 0.1).all()
+assert np.allclose([with_over_without(crossing[i])[i] for i in range(3)], 1)                # the two criteria are one
+
+# %% [markdown]
+# What to see. Left: where a line is above 1/2, the sample helps. Right: the variance of $g_i$ over the variance without
+# the sample. Below 1 it helps. At small $\epsilon$ the two winners nearly always agree, and it helps by more than a
+# factor of ten. At large $\epsilon$ it hurts, the coat first. Its $f$ is the worst, so that it wins the second race
+# only if it has won the first: $P_{ii} = q_\epsilon(i)$, and this soon gets small. So "built-in control variate" is
+# right for small $\epsilon$ only. (One could take Cov / Var times the sample less its mean. That never hurts.)
+#
+# ## What to read next
+#
+# Back to [chapter 4](04_finite_epsilon.ipynb). In the package: `refimpl/coupling.py`.

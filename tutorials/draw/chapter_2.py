@@ -1,0 +1,77 @@
+"""The figures of chapter 2."""
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from draw import COLOURS, NAMES
+from refimpl import plots
+from refimpl.plots import walls
+
+
+def wall(delta_1, t, density, old, new) -> None:
+    """The density of the difference of two noises, with the wall before and after."""
+    _, ax = plt.subplots(figsize=(6.5, 3.4))
+    ax.plot(t, density, color=plots.TRUTH)
+    ax.hist(delta_1, bins=120, range=(-6, 6), density=True, color="0.85")
+    for place, style, words in ((old, "-", "wall"), (new, "--", "wall, eps = 0.2")):
+        ax.axvline(place, color=plots.TRUTH, linestyle=style, label=words)
+    strip = (t > old) & (t < new)
+    ax.fill_between(t[strip], density[strip], color=COLOURS[0], alpha=0.6, label="coat before, shirt after")
+    ax.text(-4.5, 0.12, "shirt wins", color=COLOURS[0], fontsize=12)
+    ax.text(3.2, 0.12, "coat wins", color=COLOURS[1], fontsize=12)
+    ax.set(xlabel="$\\Delta_1 = \\gamma_1 - \\gamma_0$", ylabel="density")
+    ax.legend(fontsize=9)
+
+
+def clouds(h, f, values, noise) -> None:
+    """The Y of h and that of h + eps f over the draws; those that change are halved: old colour left, new one right."""
+    _, axes = plt.subplots(1, len(values), figsize=(12, 4.7), sharey=True)
+    points = walls.differences(noise)
+    old = (h + noise).argmax(axis=1)
+    for ax, eps in zip(axes, values):
+        new = (h + eps * f + noise).argmax(axis=1)
+        for scores, style, width in ((h, "-", 2.5), (h + eps * f, "--", 2.5)):
+            for segment in walls.y_lines(scores):
+                ax.plot(*segment.T, style, color=plots.TRUTH, linewidth=width, zorder=2)
+        for z in range(3):
+            ax.plot(*points[(old == z) & (new == z)].T, "o", color=COLOURS[z], markersize=3.5, alpha=0.6,
+                    markeredgewidth=0)
+        for place in np.flatnonzero(old != new):
+            ax.plot(*points[place], "o", markersize=13, fillstyle="left", markerfacecolor=COLOURS[old[place]],
+                    markerfacecoloralt=COLOURS[new[place]], markeredgecolor="white", markeredgewidth=1, zorder=3)
+        for z, (corner, name) in enumerate(zip(walls.CORNERS, NAMES)):
+            ax.text(*corner, name, transform=ax.transAxes, color=COLOURS[z], fontsize=16, fontweight="bold",
+                    ha="left" if corner[0] < 0.5 else "right", va="bottom" if corner[1] < 0.5 else "top",
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
+        ax.set(xlim=(-4, 4), ylim=(-4, 4), aspect="equal", xlabel="$\\Delta_1$, coat less shirt")
+        ax.set_title(f"eps = {eps:g}: {np.sum(old != new)} of {len(noise)} change", fontsize=15)
+    axes[0].set_ylabel("$\\Delta_2$, dress less shirt")
+
+
+def estimates(grid, means, errors, fine, exact, limit) -> None:
+    """Means of estimates with two standard errors, against eps, over their exact mean and its limit."""
+    _, ax = plt.subplots(figsize=(6.5, 3.4))
+    ax.axhline(limit, color=plots.TRUTH, linewidth=3, label="the gradient")
+    ax.semilogx(fine, exact, color="0.5", label="exact mean $(q_\\epsilon - q) / \\epsilon$")
+    ax.errorbar(grid, means, errors, fmt="o", color=plots.colour("direct"), label="4,000 draws, ± 2 standard errors")
+    ax.set(xlabel="eps, 1/nat", ylabel="component of shirt, nats")
+    ax.legend(fontsize=9)
+
+
+def atoms(scores, means, eps, quotients) -> None:
+    """Noise of two values: E f against a score, and the quotient against eps."""
+    _, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2))
+    left.plot(scores, means, ".", color=plots.TRUTH, markersize=3)
+    left.set(xlabel="score of value 1", ylabel="E f, nats")
+    right.loglog(eps, quotients, "o", color=plots.colour("direct"), markersize=4)
+    right.set(xlabel="eps, 1/nat", ylabel="quotient, nats")
+
+
+def race(runs) -> None:
+    """E f against the step, one panel for each method: {title: (colour, (steps, few runs))}."""
+    _, axes = plt.subplots(1, len(runs), figsize=(3 * len(runs), 3.2), sharey=True)
+    for ax, (name, (colour, values)) in zip(axes, runs.items()):
+        ax.plot(values, color=colour, alpha=0.6)
+        ax.set(title=name, xlabel="step")
+    axes[0].set_ylabel("E f, nats")

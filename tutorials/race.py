@@ -1,0 +1,43 @@
+"""The race of chapters 2 and 4: one weight w moves score from the dress to the shirt, and E f has two ways up.
+
+A gradient is a function of (scores (RUNS, 3), rng) that returns one estimate for each run, (RUNS, 3).
+"""
+from __future__ import annotations
+
+import numpy as np
+
+from refimpl.plots.walls import F as f
+from refimpl.plots.walls import H as h
+
+RUNS = 1_000
+DIRECTION = np.array([1.0, 0.0, -1.0])
+
+
+def softmax(scores: np.ndarray) -> np.ndarray:
+    """The chances of the winners, with Gumbel noise (chapter 3)."""
+    e = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def mean_of_f(w: np.ndarray) -> np.ndarray:
+    """E f at these weights, exactly."""
+    return softmax(h + w[..., None] * DIRECTION) @ f
+
+
+def gumbel_noise(rng: np.random.Generator) -> np.ndarray:
+    return rng.gumbel(-np.euler_gamma, size=(RUNS, 3))
+
+
+def train(gradient, steps: int = 3000, lr: float = 0.01) -> np.ndarray:
+    """Climb E f from w = 0, one estimate a step, all runs side by side: w at each step of each run, (steps, RUNS)."""
+    rng, w, kept = np.random.default_rng(5), np.zeros(RUNS), []
+    for _ in range(steps):
+        kept.append(w)
+        w = w + lr * gradient(h + w[:, None] * DIRECTION, rng) @ DIRECTION
+    return np.array(kept)
+
+
+def bottom_of_the_valley() -> float:
+    """The weight at which E f is least: whoever ends to the left of it went the wrong way."""
+    weights = np.linspace(-2, 2, 4001)
+    return float(weights[mean_of_f(weights).argmin()])
