@@ -153,3 +153,12 @@ def test_what_results_md_says_of_push_and_pull(store):
         assert all(pull[step] > -push[step] for step in push if 25 <= step <= 400)
     for record in of["capped, eps 0.1, no KL"]:
         assert set(column(record, "pull").values()) == {0.0} and -record.rows[-1]["elbo"] > 200
+
+
+def test_what_results_md_says_of_the_released_settings_at_k_50(store):
+    """Either alone stays on the plateau, and together they are ahead of direct, seed by seed."""
+    at = {name: [-record.at(10, "test_elbo") for record in store.select("convergence", "mnist", f"{name}, k = 50")]
+          for name in ("direct", "direct as released", "direct without KL", "direct with falling eps")}
+    assert all(len(values) == 3 for values in at.values())
+    assert all(ours < plain for ours, plain in zip(at["direct as released"], at["direct"]))
+    assert min(at["direct without KL"] + at["direct with falling eps"]) > max(at["direct"]) + 40
