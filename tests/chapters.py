@@ -6,6 +6,7 @@ import re
 
 FOLDER = Path(__file__).resolve().parent.parent / "tutorials"
 SOURCES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
+APPENDICES = sorted(FOLDER.glob("appendix_*.py"))          # they run and are built like chapters, without exercises
 
 
 def cells(source: Path) -> list[tuple[str, str]]:

@@ -20,10 +20,11 @@ from refimpl.arguments import InputError
 from refimpl.experiments.training import tutorial_runs
 from refimpl.plots import walls
 from tests import spawn
-from tests.chapters import FOLDER, SOURCES, cells, prose
+from tests.chapters import APPENDICES, FOLDER, SOURCES, cells, prose
 
 BACKPROPAGATION = FOLDER / "05_backpropagation.py"
 each = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+with_appendices = pytest.mark.parametrize("source", SOURCES + APPENDICES, ids=lambda path: path.stem)
 
 
 def solutions(source: Path) -> list[str]:
@@ -34,7 +35,7 @@ def solutions(source: Path) -> list[str]:
 
 def test_there_are_ten_chapters_and_a_notebook_for_each():
     assert [path.name[:2] for path in SOURCES] == [f"{number:02d}" for number in range(1, 11)]
-    assert sorted(path.stem for path in FOLDER.glob("*.ipynb")) == [path.stem for path in SOURCES]
+    assert sorted(path.stem for path in FOLDER.glob("*.ipynb")) == [path.stem for path in SOURCES + APPENDICES]
 
 
 RUNNER = """
@@ -56,7 +57,7 @@ def run_chapter(source: Path) -> subprocess.CompletedProcess:
     return spawn.python("-c", RUNNER, text=text, env={"PYTHONPATH": str(FOLDER)})
 
 
-@each
+@with_appendices
 def test_chapter_and_solutions_run(source):
     done = run_chapter(source)
     assert done.returncode == 0, done.stderr
@@ -83,7 +84,7 @@ def test_chapters_1_to_4_are_about_one_problem():
     assert (there["h"] == walls.H).all() and (there["f"] == walls.F).all()
 
 
-@each
+@with_appendices
 def test_notebook_is_its_source_with_outputs(source):
     notebook = source.with_suffix(".ipynb")
     content = json.loads(notebook.read_text(encoding="utf-8"))
@@ -113,7 +114,7 @@ def test_chapter_has_all_its_parts(source):
     assert "from refimpl" in code
 
 
-@each
+@with_appendices
 def test_mathematics_renders_on_github(source):
     """$…$ on one line and closed, no star in it, and none of it in *emphasis*, where an underscore would end it."""
     text = re.sub(r"```.*?```", "", prose(source), flags=re.S)
@@ -132,7 +133,7 @@ def test_mathematics_renders_on_github(source):
         assert "_" not in emphasis and "$" not in emphasis, emphasis
 
 
-@pytest.mark.parametrize("page", [*SOURCES, FOLDER / "README.md"], ids=lambda path: path.name)
+@pytest.mark.parametrize("page", [*SOURCES, *APPENDICES, FOLDER / "README.md"], ids=lambda path: path.name)
 def test_links_lead_somewhere(page):
     text = prose(page) if page.suffix == ".py" else page.read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)\)", text):
@@ -145,6 +146,8 @@ def test_the_index_names_every_chapter_with_a_picture():
     index = (FOLDER / "README.md").read_text(encoding="utf-8")
     for source in SOURCES:
         assert f"]({source.stem}.ipynb)" in index and f"](figures/chapter-{source.name[:2]}.png)" in index
+    for source in APPENDICES:
+        assert f"]({source.stem}.ipynb)" in index
 
 
 # --- the small trained runs -------------------------------------------------------------------------------------------
@@ -211,7 +214,7 @@ FIRST = ("import start    # if it is not found: clone the whole repository, and 
          "tutorials/")
 
 
-@each
+@with_appendices
 def test_every_chapter_begins_with_start(source):
     first = next(text for kind, text in cells(source) if kind == "code")
     assert first.startswith(FIRST)

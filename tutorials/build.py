@@ -1,7 +1,7 @@
 """Build the notebooks from their sources, with outputs, and take one picture of each for the index.
 
     pip install jupytext nbconvert ipykernel        # for whoever maintains the tutorials; nothing else needs them
-    python tutorials/build.py [NN ...]
+    python tutorials/build.py [NN ...]              # and appendix_…, by the beginnings of their names
     python tutorials/build.py --exercises           # exercises.md, the sheets without solutions; needs no package
 """
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 SOURCES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
+APPENDICES = sorted(FOLDER.glob("appendix_*.py"))           # built like the chapters, without a picture in the index
 # which of its pictures stands for a chapter in the index
 PICTURE = {"01": 0, "02": 1, "03": 1, "04": 3, "05": 0, "06": 1, "07": 1, "08": 0, "09": 0, "10": 3}
 
@@ -32,8 +33,9 @@ def build(source: Path) -> None:
     notebook.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     pictures = [output["data"]["image/png"] for cell in content["cells"] for output in cell.get("outputs", [])
                 if "image/png" in output.get("data", {})]
-    chapter = source.name[:2]
-    (FOLDER / "figures" / f"chapter-{chapter}.png").write_bytes(base64.b64decode(pictures[PICTURE[chapter]]))
+    if source in SOURCES:
+        chapter = source.name[:2]
+        (FOLDER / "figures" / f"chapter-{chapter}.png").write_bytes(base64.b64decode(pictures[PICTURE[chapter]]))
     print(f"{notebook.name}: {notebook.stat().st_size / 1e3:.0f} kB, {len(pictures)} pictures")
 
 
@@ -68,6 +70,6 @@ if __name__ == "__main__":
     if "--exercises" in sys.argv:
         (FOLDER / "exercises.md").write_text(exercises(), encoding="utf-8")
     else:
-        for path in SOURCES:
-            if len(sys.argv) == 1 or path.name[:2] in sys.argv[1:]:
+        for path in SOURCES + APPENDICES:
+            if len(sys.argv) == 1 or path.name.startswith(tuple(sys.argv[1:])):
                 build(path)
