@@ -413,9 +413,10 @@ assert np.median(five["direct: all three"]["mnist", 10]) < min(five["the noise a
 # - *Without the KL gradient and* $\epsilon = 1$, where the released recipe starts, it is the amplification. `amplified`
 #   is off after three epochs and `capped` is not, though it gets off later. With the KL gradient on, `amplified` leaves
 #   too, and whatever has the cap ends near 200: that is the bound lost above.
-# - *Noise alone* is no such exit at $\epsilon = 1$ with the KL gradient, nor at 0.1 without it: there `noisy-exact` ends
-#   where enumeration ends. (At 1 without it nothing was run.) At 0.1 with the KL gradient it does help. The lower table
-#   has that case in five seeds: all leave 208 by the third epoch, and all are still behind direct's median at the end.
+# - *Noise alone* is no such exit at $\epsilon = 1$ with the KL gradient, nor at 0.1 without it: there `noisy-exact`
+#   ends where enumeration ends. (At 1 without it nothing was run.) At 0.1 with the KL gradient it does help. The lower
+#   table has that case in five seeds: all leave 208 by the third epoch, and all are still behind direct's median at the
+#   end.
 #
 # The lower table also says that direct's mean alone, with a decoder that learns from $q$, leaves the plateau in every
 # seed, that a decoder which learns from $z^{\star}$ does not help enumeration, and that after ten epochs enumeration's

@@ -68,3 +68,87 @@ def second_arg_max(eps: np.ndarray, panels: Mapping[str, Sequence[np.ndarray]]) 
         ax.set(title=title, xlabel="eps, 1/nat")
     axes[0].set(ylabel="total variance, nats squared")
     axes[1].legend(fontsize=10)
+
+
+def disarm(logits: Sequence[float]) -> None:
+    """Chapter 7: the unit interval in the three parts on which the two samples of ARM are fixed."""
+    sigmoid = lambda logit: 1 / (1 + np.exp(-logit))
+    _, axes = plt.subplots(len(logits), 1, sharex=True, figsize=(7, 2.6))
+    for ax, logit in zip(axes, logits):
+        edges = 0, sigmoid(-abs(logit)), sigmoid(abs(logit)), 1
+        for left, right, shade in zip(edges, edges[1:], (plots.FURTHER[5], "0.88", plots.FURTHER[4])):
+            middle = (left + right) / 2
+            first, second = int(middle > sigmoid(-logit)), int(middle < sigmoid(logit))
+            ax.barh(0, right - left, left=left, color=shade, edgecolor="white", height=1)
+            ax.text(middle, 0.6, f"$b_1$, $b_2$ = {first}, {second}", ha="center", fontsize=11)
+            ax.plot(middle, 0.1, "o", color=plots.TRUTH)
+            ax.text(middle, -0.38, f"{middle - 0.5:+.2f}", ha="center", fontsize=11)
+        ax.set(yticks=[], ylim=(-0.5, 1.05), xlim=(0, 1))
+        ax.set_ylabel(f"l = {logit:g}", rotation=0, ha="right")
+        ax.grid(False)
+    axes[-1].set(xlabel="U; a dot is its mean in each part, the number that mean less 1/2")
+
+
+def estimators(colours: Mapping[str, str], bias: Mapping[str, float], noise: Mapping[str, float],
+               at_equal_cost: Mapping[str, float]) -> None:
+    """Chapter 7: distance of each mean from the truth beside its own noise, and variance times evaluations."""
+    _, (left, right) = plt.subplots(1, 2, sharey=True, figsize=(9, 4.2))
+    for name, estimator in colours.items():
+        shade = plots.colour(estimator)
+        left.plot(noise[name], name, "|", color=plots.TRUTH, markersize=22, markeredgewidth=2.5)
+        left.plot(bias[name], name, "o", color=shade, markersize=11)
+        right.barh(name, at_equal_cost[name], color=shade, height=0.6)
+        right.text(at_equal_cost[name] * 1.1, name, f"{at_equal_cost[name]:.0f}", va="center", fontsize=12)
+    left.set(xlabel="mean less truth (dot), its own noise (|), nats", xscale="log")
+    right.set(xlabel="variance x evaluations, nats squared", xscale="log", xlim=(1, 1.8 * max(at_equal_cost.values())))
+    left.tick_params(axis="y", labelsize=13)
+    left.invert_yaxis()
+
+
+def binary_runs(runs: Mapping[str, Sequence[Mapping]]) -> None:
+    """Chapter 7: the bound by epochs and by evaluations of f; the names stand on the right."""
+    _, (left, right) = plt.subplots(1, 2, sharey=True, figsize=(9, 4.6), gridspec_kw={"width_ratios": (2, 3)})
+    marks = dict(zip(runs, "osD^vPX*"))
+    for name, rows in runs.items():
+        bound = [-row["test_elbo"] for row in rows]
+        line = dict(color=plots.colour(name), marker=marks[name], linewidth=2.2, markersize=6, label=name)
+        left.plot([row["epoch"] for row in rows], bound, **line)
+        right.plot([row["evaluations"] / 1e6 for row in rows], bound, **line)
+    left.set(xlabel="epoch", ylabel="test -ELBO, exact, nats", ylim=(140, 175), xticks=(1, 4, 8))
+    right.set(xlabel="evaluations of f, millions", xscale="log")
+    right.legend(fontsize=11, loc="center left", bbox_to_anchor=(1, 0.5))
+
+
+def cut(edges: Sequence[tuple], side: Mapping) -> None:
+    """Chapter 8: the graph of four variables and the cut; a variable on the source's side is 1."""
+    place = {0: (0.9, 1.2), 1: (2.0, 2.3), 2: (2.0, 0.6), 3: (3.1, 1.4), "source": (0.0, 2.6), "sink": (4.2, 1.4)}
+    _, ax = plt.subplots(figsize=(7, 3.9))
+    for one, other, capacity in edges:
+        (x0, y0), (x1, y1) = place[one], place[other]
+        apart = side[one] != side[other]
+        ax.plot([x0, x1], [y0, y1], color=plots.TRUTH if apart else "0.6", linestyle="--" if apart else "-",
+                linewidth=1.5 + 3 * capacity, zorder=1)
+        along = 0.45 if one == "source" else 0.6                # where the label is not on another edge
+        ax.text(x0 + along * (x1 - x0), y0 + along * (y1 - y0), f"{capacity:.2f}", fontsize=12, ha="center",
+                bbox=dict(facecolor="white", edgecolor="none", pad=1))
+    for node, (x, y) in place.items():
+        name = node if isinstance(node, str) else f"$z_{node + 1}$ = {side[node]:d}"
+        ax.scatter([x], [y], s=1_900, color=plots.FURTHER[1] if side[node] else "0.85", edgecolor="0.3", zorder=2)
+        ax.text(x, y, name, ha="center", va="center", fontsize=11, zorder=3, color="white" if side[node] else "black")
+    ax.margins(0.15)
+    ax.set_axis_off()
+
+
+def structured(runs: Mapping[str, Sequence[float]], sizes: Mapping[str, Sequence[int]],
+               taken: Mapping[str, Sequence[float]]) -> None:
+    """Chapter 8: -log p(x) of three encoders by epochs, and the time of a hundred arg maxes of each solver."""
+    _, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8))
+    shades = plots.colour("direct"), plots.SOLVERS["maxflow"], plots.SOLVERS["milp"]
+    for (words, nats), shade, mark in zip(runs.items(), shades, "os^"):
+        left.plot(range(1, len(nats) + 1), nats, color=shade, marker=mark, linewidth=2, label=words)
+    left.set(xlabel="epoch", ylabel="test -log p(x), exact, nats", xticks=range(1, 9))
+    left.legend(fontsize=11)
+    for (name, ns), mark in zip(sizes.items(), "os^"):
+        right.semilogy(ns, taken[name], color=plots.SOLVERS[name], marker=mark, linewidth=2, label=name)
+    right.set(xlabel="n, variables", ylabel="ms for 100 images")
+    right.legend(fontsize=11, loc=(0.5, 0.5))
