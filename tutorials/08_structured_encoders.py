@@ -130,8 +130,9 @@ print("minimum cut and enumeration agree on 100 random instances")
 #
 # Negative pair scores ("not both") make the problem NP-hard in general. (A cut can still fix *some* variables with
 # certainty. That method is called QPBO, quadratic pseudo-Boolean optimisation, or roof duality.) An integer linear
-# program takes any sign. Each product gets a variable of its own, $z_{ij}$, which is held to the product from both
-# sides by $z_{ij} \le z_i$, $z_{ij} \le z_j$ and $z_{ij} \ge z_i + z_j - 1$. Then $\sum_i u_i z_i + \sum_{i<j} w_{ij} z_{ij}$ is linear, and is maximised.
+# program takes any sign. Each product gets a variable of its own, $z_{ij}$. Three inequalities hold it to the product
+# from both sides: $z_{ij} \le z_i$, $z_{ij} \le z_j$ and $z_{ij} \ge z_i + z_j - 1$. Then
+# $\sum_i u_i z_i + \sum_{i<j} w_{ij} z_{ij}$ is linear, and is maximised.
 
 # %%
 def by_integer_program(u, w):
@@ -257,9 +258,8 @@ assert np.linalg.norm(off["z(eps) by gains", 0.02][0]) > 2 * np.linalg.norm(dist
 # When $f$ is a pairwise score itself, neither arg max is approximated. (A finite $\epsilon$ still is an approximation,
 # here 0.5.) The scores of $\epsilon f$ are added to those of $h$. If no pair score is negative, both arg maxes are
 # minimum cuts. Here are twenty variables, a million vectors, and a hundred draws in each step, with the package's
-# solver for many cuts at once. $E f$ is raised from $u = 0$ and $w_{ij} = 0$.
-# A pair score that would fall below 0 is put back
-# to 0. (It is a climb, and may end on a lower hill.)
+# solver for many cuts at once. $E f$ is raised from $u = 0$ and $w_{ij} = 0$. A pair score that would fall below 0 is
+# put back to 0. (It is a climb, and may end on a lower hill.)
 
 # %%
 from refimpl.latent.solvers import REGISTRY
@@ -288,12 +288,14 @@ assert kept[0] < highest - 2 and highest - 0.5 < kept[-1] < highest + 1e-9
 # $z_2 = 0$, and another beside $z_2 = 1$.
 
 # %%
+nodes, weights = np.polynomial.legendre.leggauss(60)
+
+
 def law(at, eps, f):
     """Chances of z = 00, 01, 10, 11 at (u_1, u_2, w_12): Gauss's rule between kinks, on s = sigmoid(gamma_1)."""
     sigmoid = lambda a: 1 / (1 + np.exp(-a))
     kinks = np.array([eps * (f[0] - f[2]), eps * (f[1] - f[3]) - at[2]])             # of v_1
     edges = np.sort(np.r_[0.0, sigmoid(kinks - at[0]), 1.0])
-    nodes, weights = np.polynomial.legendre.leggauss(60)
     chance = np.zeros(4)
     for low, high in zip(edges[:-1], edges[1:]):
         s = low + (high - low) * (nodes + 1) / 2
@@ -369,9 +371,10 @@ for coupling in (0.0, 1.0, 2.0, 4.0):
 
 # %% [markdown]
 # What to see. Without coupling pairs are of no use. With it, an encoder without pairs can only choose one of the two
-# modes, 00 and 11, or spread over wrong vectors, and pays up to $\log 2 = 0.69$ nats. With a pair score nothing is lost:
-# two unary scores and one pair score can give any law of two variables. Direct finds them. Is a decoder's posterior coupled? That depends on training: a decoder can also learn to
-# code its images with independent variables. So trained models decide:
+# modes, 00 and 11, or spread over wrong vectors, and pays up to $\log 2 = 0.69$ nats. With a pair score nothing is
+# lost: two unary scores and one pair score can give any law of two variables. Direct finds them. Is a decoder's
+# posterior coupled? That depends on training: a decoder can also learn to code its images with independent variables.
+# So trained models decide:
 
 # %%
 runs = {"no pairs": "structured-none", "pairs, w >= 0": "structured-non-negative",

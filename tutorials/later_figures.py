@@ -152,3 +152,45 @@ def structured(runs: Mapping[str, Sequence[float]], sizes: Mapping[str, Sequence
         right.semilogy(ns, taken[name], color=plots.SOLVERS[name], marker=mark, linewidth=2, label=name)
     right.set(xlabel="n, variables", ylabel="ms for 100 images")
     right.legend(fontsize=11, loc=(0.5, 0.5))
+
+
+def pulls(shares: np.ndarray, direct_loss: Mapping[float, np.ndarray]) -> None:
+    """Chapter 9: mean pull on the label's score against q(y): as it is, and times eps."""
+    _, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True)
+    for ax, scaled in zip(axes, (False, True)):
+        words = "cross-entropy" + "; released, times eps" * scaled
+        ax.plot(shares, 1 - shares, color=plots.TRUTH, linewidth=3, label=words)
+        for (eps, values), shade, dash in zip(direct_loss.items(), plots.FURTHER[1:], (":", "--", "-")):
+            ax.plot(shares, values * (eps if scaled else 1), color=shade, linestyle=dash, linewidth=2.2,
+                    label=f"direct loss, eps = {eps:g}")
+        ax.set(xlabel="q(y), what the encoder gives the label", title="eps x pull" if scaled else "pull")
+        ax.legend(fontsize=10)
+    axes[0].set(ylabel="mean pull on the label's score")
+
+
+def clouds(x: np.ndarray, pictures: Mapping[str, tuple], known: np.ndarray) -> None:
+    """Chapter 9: the points in the colours of their classes, the decoder's means, and the labelled points."""
+    _, axes = plt.subplots(1, len(pictures), sharex=True, sharey=True, figsize=(9, 3.8))
+    shades = plots.FURTHER[1:4]
+    for ax, (title, (m, predicted, name_of)) in zip(axes, pictures.items()):
+        for z in range(3):
+            ax.scatter(*x[predicted == z].T, s=7, color=shades[name_of[z]])
+        ax.scatter(*m.T, s=170, marker="X", color="black", label="decoder's means")
+        if ax is axes[-1]:
+            ax.scatter(*known.T, s=120, color=shades, edgecolor="black", linewidth=2, label="labelled points")
+            ax.legend(fontsize=10)
+        ax.set(title=title, xlabel="x1", ylabel="x2")
+
+
+def labels(runs: Mapping[int, Sequence[Mapping]]) -> None:
+    """Chapter 9: accuracy and bound by epochs for each number of labels."""
+    _, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6))
+    for (count, rows), shade, mark in zip(runs.items(), ("0.45", *plots.FURTHER[1:]), "os^"):
+        style = dict(color=shade, marker=mark, linewidth=2)
+        left.plot([row["epoch"] for row in rows], [100 * row["accuracy"] for row in rows], label=f"{count} labels",
+                  **style)
+        right.plot([row["epoch"] for row in rows[1:]], [-row["test_elbo"] for row in rows[1:]], **style)
+    left.set(xlabel="epoch (0: labelled images alone, or nothing)", ylabel="test accuracy, %")
+    right.set(xlabel="epoch", ylabel="test -ELBO, nats per image")
+    left.xaxis.get_major_locator().set_params(integer=True)
+    left.legend(fontsize=11)
