@@ -277,19 +277,19 @@ assert abs(through_s - signal - inner) < 1e-5
 # %% [markdown]
 # ## RELAX
 #
-# Nothing in this argument used what $f_\tau$ is. Any function $c(s)$ may stand in its place:
+# Nothing in this argument used what $f_\tau$ is. Any function of $s$, call it the control, may stand in its place:
 #
-# $$f(z) \nabla \log q(z) + \left[ -c(\tilde s)\, \nabla \log q(z) + \nabla c(s) - \nabla c(\tilde s) \right]$$
+# $$f(z) \nabla \log q(z) + \left[ -\text{control}(\tilde s)\, \nabla \log q(z) + \nabla \text{control}(s) - \nabla \text{control}(\tilde s) \right]$$
 #
-# has the right mean for *every* $c$. REBAR takes $c = \eta f_\tau$ and can only choose $\eta$ and $\tau$. RELAX
-# (Grathwohl et al. 2018) takes $c = f_\tau$ plus a small network, and trains the network's weights to *lower the
+# has the right mean for *every* control. REBAR takes $\eta f_\tau$ and can only choose $\eta$ and $\tau$. RELAX
+# (Grathwohl et al. 2018) takes $f_\tau$ plus a small network, and trains the network's weights to *lower the
 # variance*. How, when the true gradient is not known? The mean does not depend on the weights. So the variance and the
 # mean square $E g^2$ differ by a constant, and $g^2$ of each sample can be differentiated in the weights. (Since $g$
-# contains $\nabla c$, that is a derivative of a derivative.) If $f$ cannot be evaluated between 0 and 1, or says little
-# there, the network alone can be $c$.
+# contains the control's slope, that is a derivative of a derivative.) If $f$ cannot be evaluated between 0 and 1, or says little
+# there, the network alone can be the control.
 #
-# Here the network is small enough to need no training: $c = \eta f_\tau + \sum_i \eta_i\, \sigma(s_i / \tau)$. It is
-# linear in its $n + 1$ weights, so $g$ is linear in them too, and $E g^2$ is least where least squares says. The
+# Here the network is small enough to need no training: the control is $\eta f_\tau + \sum_i \eta_i\, \sigma(s_i / \tau)$. It
+# is linear in its $n + 1$ weights, so $g$ is linear in them too, and $E g^2$ is least where least squares says. The
 # weights are fitted on draws of their own. REBAR is the case with a fixed $\eta = 1$ and no network.
 
 # %%
@@ -318,7 +318,7 @@ z_more = (l + more > 0).astype(float)
 fit = corrections(z_more, l + more, rng.random(more.shape))
 eta = np.linalg.lstsq(fit.transpose(0, 2, 1).reshape(-1, n + 1),
                       -(f(z_more)[:, None] * (z_more - on)).ravel(), rcond=None)[0]
-print("weights of the fitted c:", eta.round(2))
+print("weights of the fitted control:", eta.round(2))
 
 
 def relaxed(weights):
@@ -380,8 +380,8 @@ assert (np.abs(unshared.mean(axis=0) - exact_mean(0.1)) < 4 * error).all()
 #
 # Which is best at equal cost? On this problem REINFORCE with its constant baseline: one evaluation, no bias, the lowest
 # product. DisARM and local expectation come next, and these draws cannot separate the two. RELAX's fitted weights take
-# away a quarter of the variance of REBAR at $\eta = 1$. Direct at $\epsilon = 0.1$ is last by far. At $\epsilon = 1$ its
-# variance is low, but it has a bias that no number of draws removes.
+# away a quarter of the variance of REBAR at $\eta = 1$. Direct at $\epsilon = 0.1$ is last by far. At $\epsilon = 1$
+# its variance is low, but it has a bias that no number of draws removes.
 #
 # The forgotten derivative does not show in the variance, which is even a little smaller. So always test the mean,
 # against enumeration, on a nonlinear $f$.
@@ -538,5 +538,6 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # | $b_1$, $b_2$ | `b1`, `b2` | | two opposed binary samples, of ARM |
 # | $s$ | `s` | | perturbed logit $l + \gamma$, of REBAR |
 # | $\tau$, $\eta$ | `tau`, `eta` | | temperature of the relaxed sample; how much of it REBAR subtracts |
+# | $\rho$ | | | the logistic density of the noise |
 # | $g$ | `g` (M, n) | | one estimate of the gradient |
 # | $M$ | `M` | | number of samples |

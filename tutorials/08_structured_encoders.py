@@ -401,7 +401,7 @@ assert all(runs["no pairs"][-1] < runs[words][-1] for words in runs if words != 
 # What to see. Left: Fashion-MNIST, eight variables, eight epochs, one seed, no KL gradient in any. All three improve,
 # and *the encoders with pairs are behind at the end*. The second arg max is by gains, as above. With fifteen variables,
 # ten epochs and three seeds [results.md](results.md#structured-encoders) has pairs of any sign ahead by 1.4 nats, and
-# pairs with $w \ge 0$ behind.
+# pairs with $w_{ij} \ge 0$ behind.
 #
 # Right: the time of a hundred arg maxes. Enumeration doubles with each variable, but is the fastest while there are
 # few. The minimum cut grows more slowly and overtakes it. The integer program is one call for each image (timed on

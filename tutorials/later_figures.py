@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import ListedColormap
+from matplotlib.patches import Patch
 
 from refimpl import plots
 
@@ -151,7 +153,7 @@ def structured(runs: Mapping[str, Sequence[float]], sizes: Mapping[str, Sequence
     for (name, ns), mark in zip(sizes.items(), "os^"):
         right.semilogy(ns, taken[name], color=plots.SOLVERS[name], marker=mark, linewidth=2, label=name)
     right.set(xlabel="n, variables", ylabel="ms for 100 images")
-    right.legend(fontsize=11, loc=(0.5, 0.5))
+    right.legend(fontsize=11, loc=(0.5, 0.62))
 
 
 def pulls(shares: np.ndarray, direct_loss: Mapping[float, np.ndarray]) -> None:
@@ -194,3 +196,80 @@ def labels(runs: Mapping[int, Sequence[Mapping]]) -> None:
     right.set(xlabel="epoch", ylabel="test -ELBO, nats per image")
     left.xaxis.get_major_locator().set_params(integer=True)
     left.legend(fontsize=11)
+
+
+def ramps(w: np.ndarray, curves: Sequence[np.ndarray], families: Sequence[Mapping[float, np.ndarray]]) -> None:
+    """Chapter 10: left the staircase and its ramps, right E f and the tilted objectives."""
+    _, axes = plt.subplots(1, 2, sharey=True, figsize=(9, 3.8))
+    words = ("$f(z(h))$", "ramp", "without noise"), ("$E\\, f(z^{\\star})$", "$T$", "averaged over Gumbel noise")
+    for ax, curve, family, (truth, name, title) in zip(axes, curves, families, words):
+        for (eps, values), shade, dash in zip(family.items(), plots.FURTHER[1:], ("-.", "--", ":")):
+            ax.plot(w, values, color=shade, linestyle=dash, linewidth=2.4, label=f"{name}, eps = {eps}")
+        ax.plot(w, curve, color=plots.TRUTH, linewidth=1.6, label=truth)
+        ax.set(xlabel="w", title=title)
+        ax.legend(fontsize=11)
+    axes[0].set(ylabel="nats")
+
+
+def bias_and_noise(lines: Mapping[str, Mapping[float, tuple[float, float]]], diamonds: Mapping[str, float],
+                   marked: Sequence[float]) -> None:
+    """Chapter 10: a line for each method over eps, (bias, standard deviation); diamonds for those without bias."""
+    _, ax = plt.subplots(figsize=(8, 5))
+    for (name, points), shade, dash in zip(lines.items(), (plots.colour("direct"), plots.colour("imle"),
+                                                           plots.FURTHER[2]), ("-", "--", ":")):
+        ax.plot(*zip(*(points[eps] for eps in sorted(points))), color=shade, linestyle=dash, linewidth=2.8, label=name)
+        ax.plot(*zip(*(points[eps] for eps in marked)), "o", color=shade, markersize=8)
+        for eps in marked if dash != ":" else ():
+            ahead = dash == "--"
+            ax.annotate(f"{eps:g}", points[eps], xytext=(9, 3) if ahead else (-8, -16), fontsize=14, color=shade,
+                        textcoords="offset points", ha="left" if ahead else "right")
+    for (words, height), shade in zip(diamonds.items(), (plots.colour("perturbed"), plots.TRUTH)):
+        ax.plot(0, height, "D", color=shade, clip_on=False, markersize=9, label=words)
+    ax.set(yscale="log", xlim=(0, 0.5))
+    ax.set_xlabel("bias, nats, against the method's own target", fontsize=13)
+    ax.set_ylabel("standard deviation, nats", fontsize=13)
+    ax.set_yticks([0.3, 1, 3, 10], ["0.3", "1", "3", "10"])
+    ax.tick_params(labelsize=13)
+    ax.minorticks_off()
+    ax.legend(fontsize=12)
+
+
+def grids(pictures: Mapping[str, np.ndarray]) -> None:
+    """Appendix: gradients in the sixteen cells, one shade for all pictures."""
+    figure, axes = plt.subplots(1, len(pictures), figsize=(9, 2.8))
+    largest = max(np.abs(mean).max() for mean in pictures.values())
+    for ax, (title, mean) in zip(axes, pictures.items()):
+        shown = ax.imshow(mean.reshape(4, 4), cmap="RdBu_r", vmin=-largest, vmax=largest)
+        ax.set_title(title, fontsize=11)
+        ax.set_axis_off()
+    figure.colorbar(shown, ax=axes, shrink=0.8, label="nats")
+
+
+def terrains(kind: np.ndarray, shown: Mapping[str, np.ndarray], paint: np.ndarray, cost: np.ndarray) -> None:
+    """Appendix: a terrain with a path, for each title."""
+    figure, axes = plt.subplots(1, len(shown), figsize=(9, 3.1), layout="constrained")
+    for ax, (title, z) in zip(axes, shown.items()):
+        ax.imshow(kind, cmap=ListedColormap(paint), vmin=-0.5, vmax=4.5)
+        cells = np.argwhere(z)
+        ax.plot(*cells[np.argsort(cells.sum(axis=1))].T[::-1], color="black", linewidth=3)
+        ax.set_title(title, fontsize=11)
+        ax.set_axis_off()
+    figure.legend(handles=[Patch(color=shade, label=f"{word}, {each:g}") for word, shade, each in
+                           zip(("meadow", "sand", "wood", "rock", "water"), paint, cost)],
+                  loc="outside lower center", ncols=5, fontsize=11)
+
+
+def landscape(methods: Mapping[str, tuple[np.ndarray, np.ndarray]], epochs: Sequence[int], cost: np.ndarray) -> None:
+    """Appendix: what is paid above the least cost by epochs (seeds, times), and the learnt costs (seeds, 5)."""
+    _, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6))
+    right.plot(cost, cost, color=plots.TRUTH, linewidth=1.2, label="true")
+    for (method, (curves, learnt)), shade, dash in zip(methods.items(), (plots.FURTHER[1], plots.colour("direct")),
+                                                       ("-", "--")):
+        once = [method, *["_"] * (len(curves) - 1)]
+        left.plot(epochs, 100 * curves.T, color=shade, linestyle=dash, linewidth=1.8, label=once)
+        right.plot(cost, learnt.T, color=shade, linestyle=dash, marker="o", label=once)
+    left.set(xlabel="epoch of 200 terrains", ylabel="cost above the least, %", yscale="log")
+    left.set_yticks([1, 3, 10, 30], ["1", "3", "10", "30"])
+    right.set(xlabel="true cost of a step", ylabel="learnt cost, rescaled")
+    left.legend(fontsize=11)
+    right.legend(fontsize=11)

@@ -19,7 +19,7 @@ FIVE = {"exact, decoder q": "enumeration", "tilted, decoder q": "the mean alone"
 
 
 def exits() -> dict[tuple, list[float]]:
-    """Test -ELBO by epochs of each (method, eps, KL gradient on) of plateau-exits on MNIST that has been run: seed 0."""
+    """Test -ELBO by epochs of each (method, eps, KL gradient on) of plateau-exits on MNIST, seed 0."""
     found = {}
     for record in STORE.select("plateau-exits", "mnist"):
         name, *rest = record.label.split(", ")
