@@ -282,15 +282,16 @@ assert abs(through_s - signal - inner) < 1e-5
 # $$f(z) \nabla \log q(z) + \left[ -\text{control}(\tilde s)\, \nabla \log q(z) + \nabla \text{control}(s) - \nabla \text{control}(\tilde s) \right]$$
 #
 # has the right mean for *every* control. REBAR takes $\eta f_\tau$ and can only choose $\eta$ and $\tau$. RELAX
-# (Grathwohl et al. 2018) takes $f_\tau$ plus a small network, and trains the network's weights to *lower the
-# variance*. How, when the true gradient is not known? The mean does not depend on the weights. So the variance and the
-# mean square $E g^2$ differ by a constant, and $g^2$ of each sample can be differentiated in the weights. (Since $g$
-# contains the control's slope, that is a derivative of a derivative.) If $f$ cannot be evaluated between 0 and 1, or says little
+# (Grathwohl et al. 2018) takes $f_\tau$ plus a small network, and trains the network's weights to *lower the variance*.
+# How, when the true gradient is not known? The mean does not depend on the weights. So the variance and the mean square
+# $E g^2$ differ by a constant, and $g^2$ of each sample can be differentiated in the weights. (Since $g$ contains the
+# control's slope, that is a derivative of a derivative.) If $f$ cannot be evaluated between 0 and 1, or says little
 # there, the network alone can be the control.
 #
-# Here the network is small enough to need no training: the control is $\eta f_\tau + \sum_i \eta_i\, \sigma(s_i / \tau)$. It
-# is linear in its $n + 1$ weights, so $g$ is linear in them too, and $E g^2$ is least where least squares says. The
-# weights are fitted on draws of their own. REBAR is the case with a fixed $\eta = 1$ and no network.
+# Here the network is small enough to need no training: the control is
+# $\eta f_\tau + \sum_i \eta_i\, \sigma(s_i / \tau)$. It is linear in its $n + 1$ weights, so $g$ is linear in them too,
+# and $E g^2$ is least where least squares says. The weights are fitted on draws of their own. REBAR in the table below
+# has $\eta = 1$ and no network.
 
 # %%
 def grad_f(z):

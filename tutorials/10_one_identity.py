@@ -419,7 +419,8 @@ plt.show()
 #
 # <details><summary>Solution</summary>
 #
-# The best one minimises $E[(f - \text{baseline})^2 ([i = z^{\star}] - q_i)^2]$, so it is the mean of $f$ weighted by that square.
+# The best one minimises $E[(f - \text{baseline})^2 ([i = z^{\star}] - q_i)^2]$. So it is the mean of $f$ weighted by the
+# second square.
 #
 # ```python
 # weight = q[:, None] * (hot - q) ** 2                                        # value, component
