@@ -350,7 +350,8 @@ assert q[:, leader].mean() > 0.99 and ahead.mean() > 20
 #
 # $$\frac{q_\epsilon(i) - q_i}{\epsilon} = q_i (\text{push}_i - E_q\, \text{push}), \qquad \text{push}_i = \frac{e^{\epsilon\, \text{lead}_i} - 1}{\epsilon\, E_q e^{\epsilon\, \text{lead}}}$$
 #
-# The denominator's mean is near 1 on the plateau. So the bias has two halves, and they can be had separately:
+# The expectation in the denominator is near 1 where nearly all of $q$ is on the winner. So the bias has two halves,
+# which can be had separately:
 #
 # - **The cap.** Where the loser explains the image *worse*, which is the case for nearly all images, the push is at
 #   least $-1/\epsilon$, however far behind it is. `capped` uses the push for these, and the lead itself for the others.

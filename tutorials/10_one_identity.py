@@ -1,9 +1,10 @@
 # %% [markdown]
 # # 10. One identity, many papers
 #
-# **You will** put six published methods into one table of bias, variance and cost, computed without sampling. **You
-# will learn** which part of one identity each method replaces; what each is measured against; why the mean of one of
-# them, given the winner, is REINFORCE; and which is the tool for what. **You need** chapters [2](02_theorem_1.ipynb),
+# **You will** put six published methods into one table of bias, variance and cost, computed without sampling.
+# **You will learn** which part of one identity each method replaces; what each is measured against; why the mean of
+# one of them, given the winner, is REINFORCE; and which is the tool for what. **You need** chapters
+# [2](02_theorem_1.ipynb),
 # [3](03_gumbel_noise.ipynb) and [4](04_finite_epsilon.ipynb); [8](08_structured_encoders.ipynb) helps. It runs in about
 # three seconds. [The appendix](appendix_landscape.ipynb) applies two of the methods to paths: the costs of a landscape
 # are learnt from the paths that were walked in it. The symbols are listed at the end.
@@ -419,8 +420,8 @@ plt.show()
 #
 # <details><summary>Solution</summary>
 #
-# The best one minimises $E[(f - \text{baseline})^2 ([i = z^{\star}] - q_i)^2]$. So it is the mean of $f$ weighted by the
-# second square.
+# The best one minimises $E[(f - \text{baseline})^2 ([i = z^{\star}] - q_i)^2]$. So it is the mean of $f$ weighted by
+# the second square.
 #
 # ```python
 # weight = q[:, None] * (hot - q) ** 2                                        # value, component
