@@ -395,9 +395,9 @@ print("layers and Adam of the package do what ours do")
 #
 # ## Now write it yourself
 #
-# The workbook, in the folder `workbook`, has files with the code left out, and a program that checks what you write. After
-# this chapter you can write 6 (a linear layer and a ReLU, forward and backward), 7 (the Bernoulli score), 8 (the KL
-# term, exercise 2 above) and 9 (Adam). Check each with its number: `python tutorials/workbook/check.py 6`.
+# The workbook, in the folder `workbook`, has files with the code left out, and a program that checks what you write.
+# After this chapter you can write 6 (a linear layer and a ReLU, forward and backward), 7 (the Bernoulli score), 8 (the
+# KL term, exercise 2 above) and 9 (Adam). Check each with its number: `python tutorials/workbook/check.py 6`.
 #
 # ## What to read next
 #

@@ -135,7 +135,7 @@ plt.show()
 # are white, up to noise: every path goes through them. The last three pictures agree up to their noise and direct's
 # bias. That bias is too small for the test at $\epsilon = 0.1$, and plain at 0.5. The first picture is of another
 # gradient: other noise, another $q$. The score function of the noise asks for $f$ once and for one arg max. With a
-# baseline it is about as noisy as direct at this $\epsilon$, which asks for $f$ of all twenty.
+# baseline it is less than twice as noisy as direct at this $\epsilon$, which asks for $f$ of all twenty.
 #
 # For this $f$ the second arg max went through a list of all paths. That does not scale. An $f$ that is *linear in* $z$
 # does: $\epsilon f$ is added to the cells' scores, and Bellman's equation is solved a second time.
