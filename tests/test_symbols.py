@@ -1,4 +1,4 @@
-"""One symbol, one meaning: every chapter's table of symbols and its mathematics against the table of the README."""
+"""One symbol, one meaning: every chapter's table of symbols and its mathematics against the table of the glossary."""
 from __future__ import annotations
 
 import re
@@ -15,7 +15,7 @@ GREEK = ("alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu 
 
 
 class Row(NamedTuple):
-    """A row of the README's table: it may give one thing several spellings."""
+    """A row of the glossary's table: it may give one thing several spellings."""
 
     symbols: tuple[str, ...]
     codes: tuple[str, ...]
@@ -56,7 +56,7 @@ def parsed(page: str) -> list[Row]:
             for symbol, code, meaning, chapters in map(split, table.splitlines())]
 
 
-ROWS = parsed((FOLDER / "README.md").read_text(encoding="utf-8"))
+ROWS = parsed((FOLDER / "glossary.md").read_text(encoding="utf-8"))
 
 
 def twice(rows: list[Row]) -> list[str]:
@@ -84,20 +84,20 @@ def meanings(symbols: tuple[str, ...], cell: str) -> list[str]:
 
 
 def wrong_in_table(text: str, chapter: int | str, rows: list[Row] = ROWS) -> list[str]:
-    """What the chapter's own table has otherwise than the README's."""
+    """What the chapter's own table has otherwise than the glossary's."""
     place, wrong = {symbol: row for row in rows for symbol in row.symbols}, []
     for first, code, last in table_of(text):
         symbols = symbols_in(first)
         unknown = [symbol for symbol in symbols if symbol not in place]
-        wrong += [f"{symbol} is not in the README's table" for symbol in unknown]
+        wrong += [f"{symbol} is not in the glossary's table" for symbol in unknown]
         for symbol, meaning in zip(symbols, meanings(symbols, last)):
             row = place.get(symbol)
             if row and row.words and not any(word.lower() in meaning for word in row.words):
                 wrong.append(f"{symbol}: {meaning!r} has none of {row.words}")
             if row and chapter not in row.chapters:
-                wrong.append(f"{symbol}: the README does not name chapter {chapter}")
+                wrong.append(f"{symbol}: the glossary does not name chapter {chapter}")
         known = [name for symbol in symbols if symbol in place for name in place[symbol].codes]
-        wrong += [f"`{name}` is not the README's name of {first}" for name in codes_in(code)
+        wrong += [f"`{name}` is not the glossary's name of {first}" for name in codes_in(code)
                   if not unknown and name not in known]
     return wrong
 
@@ -128,9 +128,9 @@ def read(formulas: list[str], rows: list[Row] = ROWS) -> tuple[set[int], set[str
 
 
 def wrong_in_text(text: str, chapter: int | str, rows: list[Row] = ROWS) -> list[str]:
-    """Letters of the chapter's mathematics that the README's table does not have, and where its last column errs."""
+    """Letters of the chapter's mathematics that the glossary's table does not have, and where its last column errs."""
     used, unknown = read(mathematics(text), rows)
-    wrong = [f"{letter} is not in the README's table" for letter in sorted(unknown)]
+    wrong = [f"{letter} is not in the glossary's table" for letter in sorted(unknown)]
     for number, row in enumerate(rows):
         if row.symbols != ("ELBO",) and (number in used) != (chapter in row.chapters):
             wrong.append(f"{row.symbols[0]} is {'' if number in used else 'not '}used in chapter {chapter}")
@@ -150,7 +150,7 @@ def test_no_symbol_and_no_name_stands_for_two_things():
 
 
 @each
-def test_a_chapter_s_table_is_the_readme_s(source):
+def test_a_chapter_s_table_is_the_glossary_s(source):
     assert len(table_of(prose(source))) >= 3
     assert wrong_in_table(prose(source), chapter_of(source)) == []
 
@@ -189,9 +189,9 @@ def test_a_table_and_a_chapter_that_agree():
 
 
 @pytest.mark.parametrize("old, new, said", [
-    ("the score of it", "a threshold", "h(x,z): 'a threshold' has none"), ("`tau`", "`T`", "`T` is not the README's"),
+    ("the score of it", "a threshold", "h(x,z): 'a threshold' has none"), ("`tau`", "`T`", "`T` is not the glossary's"),
     ("softmax of $h$; a", "mean of $h$; a", "q: 'mean of $h$' has none"),
-    ("$h(x, z) = 1$", "$r$", "r is not in the README's table")])
+    ("$h(x, z) = 1$", "$r$", "r is not in the glossary's table")])
 def test_another_meaning_name_or_symbol_is_seen(old, new, said):
     wrong = wrong_in_table(CHAPTER.replace(old, new), 1, parsed(PAGE))
     assert len(wrong) == 1 and said in wrong[0]
@@ -200,10 +200,10 @@ def test_another_meaning_name_or_symbol_is_seen(old, new, said):
 def test_a_letter_or_a_chapter_that_is_missing_is_seen():
     rows = parsed(PAGE)
     assert wrong_in_text(CHAPTER + "$\\lambda$ and $T$", 1, rows) == [
-        "T is not in the README's table", "\\lambda is not in the README's table"]
+        "T is not in the glossary's table", "\\lambda is not in the glossary's table"]
     assert wrong_in_text(CHAPTER.replace("$q_\\epsilon$ and", ""), 1, rows) == ["q_\\epsilon is not used in chapter 1"]
     assert "q is used in chapter 2" in wrong_in_text(CHAPTER, 2, rows)
-    assert "q: the README does not name chapter 2" in wrong_in_table(CHAPTER, 2, rows)
+    assert "q: the glossary does not name chapter 2" in wrong_in_table(CHAPTER, 2, rows)
 
 
 def test_a_symbol_of_two_rows_is_seen():

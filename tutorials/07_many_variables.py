@@ -1,29 +1,12 @@
 # %% [markdown]
 # # 7. Many binary variables
 #
-# **You will** write direct optimisation for $n$ variables, and REINFORCE, ARM, DisARM, REBAR and local expectation
-# beside it, and hold all of them against enumeration. **You will learn** what the coordinate-wise arg max loses
-# (little), what each estimator pays for being unbiased, and which is best at equal cost. **You need** chapters
-# [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb) and [4](04_finite_epsilon.ipynb). It runs in about ten seconds.
-# Trained runs are loaded; `python -m refimpl make tutorial-runs --write` makes them again.
-#
-# | symbol | in the code | the slides write | meaning |
-# | --- | --- | --- | --- |
-# | $z = (z_1, \ldots, z_n)$ | `z` (M, n) | $z_1, \ldots, z_n$ | $n$ binary variables, given $x$ independent under $q$ |
-# | $l_i = h_i(1) - h_i(0)$ | `l` (n,) | $\phi_i$ | logit of variable $i$ |
-# | $\sigma(l_i)$ | `on` (n,) | | the sigmoid of it: $q(z_i = 1)$ |
-# | $f(z)$ | `f(z)` | $\theta(z_1, \ldots, z_n)$ | the decoder's score of the *whole* vector |
-# | $\text{gain}_i$ | `gain` (M, n) | | what $f$ gains by $z_i = 1$ over $z_i = 0$, the other variables staying at $z^{\star}$ |
-# | $\gamma_i$ | `noise` (M, n) | $\gamma_i(1) - \gamma_i(0)$ | logistic noise of variable $i$: the difference of two Gumbels |
-# | $z^{\star}$, $z(\epsilon)$ | `z_star` (M, n) | $z^{\phi+\gamma}$, $z^{\epsilon\theta+\phi+\gamma}$ | the arg max without and with $\epsilon f$ |
-# | $G$ | | $G(w, \epsilon)$ | the mean maximum, $E \max_z \{\epsilon f(z) + \sum_i (l_i + \gamma_i) z_i\}$ |
-# | $q$ | `q` (64,) | | law of $z^{\star}$, the product of the $q(z_i)$ |
-# | $U$ | `uniform`, `fresh` | | uniform random number between 0 and 1 |
-# | $b_1$, $b_2$ | `b1`, `b2` | | two opposed binary samples, of ARM |
-# | $s$ | `s` | | perturbed logit $l + \gamma$, of REBAR |
-# | $\tau$, $\eta$ | `tau`, `eta` | | temperature of the relaxed sample; how much of it REBAR subtracts |
-# | $g$ | `g` (M, n) | | one estimate of the gradient |
-# | $M$ | `M` | | number of samples |
+# **You will** write direct optimisation for $n$ variables, and REINFORCE, ARM, DisARM, REBAR, RELAX and local
+# expectation beside it, and hold all of them against enumeration. **You will learn** what the coordinate-wise arg max
+# loses (little), what each estimator pays for being unbiased, and when to pick which. **You need** chapters
+# [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb) and [4](04_finite_epsilon.ipynb). It runs in about five seconds.
+# Trained runs are loaded; `python -m refimpl make tutorial-runs --write` makes them again. The symbols are listed at
+# the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -33,7 +16,7 @@ import itertools
 import matplotlib.pyplot as plt
 import numpy as np
 
-from refimpl import plots
+import later_figures
 from refimpl.experiments.training import tutorial_runs
 
 rng = np.random.default_rng(2)
@@ -74,9 +57,9 @@ for i in range(n):                                                          # no
 # %% [markdown]
 # ## Direct, jointly and coordinate by coordinate
 #
-# The noise is low-dimensional: two Gumbels a variable, or one logistic number. So $z^{\star}$ is found variable by
-# variable: $z^{\star}_i = 1$ where $l_i + \gamma_i > 0$. The *perturbed* arg max is not, since $f$ ties the variables
-# together (slide 29):
+# The noise is low-dimensional: two Gumbel numbers per variable, or their difference, one logistic number. So
+# $z^{\star}$ is found variable by variable: $z^{\star}_i = 1$ where $l_i + \gamma_i > 0$. The *perturbed* arg max is
+# not, because $f$ ties the variables together (slide 29):
 #
 # $$z(\epsilon) = \arg\max_z \; \epsilon f(z_1, \ldots, z_n) + \sum_i (l_i + \gamma_i) z_i$$
 #
@@ -147,21 +130,27 @@ for eps in (1.0, 0.3, 0.1, 0.03):
 #
 # Is the joint estimate that of Theorem 1? Not quite. Assumption (d) of chapter 2 does not hold: there is not a Gumbel
 # variable for every vector but one logistic number for every coordinate, so the noise of two vectors is not
-# independent. The argument by the mean maximum $G$ survives. $\partial G / \partial l_i = E z_i(\epsilon)$ and
-# $\partial G / \partial \epsilon = E f(z(\epsilon))$. Substitute $l + \gamma$ in the integral, and only its smooth
-# density carries $l$. So the mixed derivative exists and is continuous. The coordinate-wise estimate has the mean
-# $E_q\left[(\sigma(l_i + \epsilon\, \text{gain}_i) - \sigma(l_i)) / \epsilon\right]$. That is chapter 4, a coordinate
-# at a time. It needs $n + 1$ evaluations of $f$, the joint one $2^n$.
+# independent. The argument by the mean maximum $G$ survives. Write it as an integral over the perturbed logits
+# $s_i = l_i + \gamma_i$, where $\rho$ is the logistic density:
+#
+# $$G(l, \epsilon) = \int \max_z \Big\{ \epsilon f(z) + \sum_i s_i z_i \Big\} \prod_i \rho(s_i - l_i)\, ds$$
+#
+# The logits stand in the smooth density only, and $\epsilon$ stands in the maximum only. So $\partial G / \partial l_i$
+# differentiates $\rho$ and leaves the maximum as it is, and $\partial / \partial \epsilon$ of that, by Danskin, puts
+# $f(z(\epsilon))$ in its place. The mixed derivative exists and is continuous, so the order does not matter. The two
+# first derivatives are $\partial G / \partial l_i = E z_i(\epsilon)$ and
+# $\partial G / \partial \epsilon = E f(z(\epsilon))$, and Theorem 1 follows as in chapter 2.
+#
+# The coordinate-wise estimate has the mean
+# $E_q\left[(\sigma(l_i + \epsilon\, \text{gain}_i) - \sigma(l_i)) / \epsilon\right]$. That is chapter 4 for one
+# coordinate at a time. It needs $n + 1$ evaluations of $f$, the joint one $2^n$.
 #
 # ## Local expectation
 #
 # Why sample the coordinate at all? Average the coordinate-wise estimate over the noise of coordinate $i$ alone, and let
-# $\epsilon \to 0$. By Theorem 1 for one variable the exact gradient in $l_i$, given the other coordinates, comes out:
+# $\epsilon \to 0$. By Theorem 1 for one variable this gives the exact gradient in $l_i$, given the other coordinates:
 # $\sigma(l_i) (1 - \sigma(l_i))\, \text{gain}_i$. It takes the same $n + 1$ evaluations, has no bias, and far less
-# variance than direct at an $\epsilon$ that keeps the bias small.
-#
-# Slide 31 does not show it. [results.md](results.md#fifteen-binary-variables) does. There it is ahead at first, and
-# behind direct in the end. The page shows that it is direct's bias that does this.
+# variance than direct at an $\epsilon$ that keeps the bias small. The slides do not show it.
 
 # %%
 def local_expectation():
@@ -175,7 +164,7 @@ def local_expectation():
 # $\partial \log q / \partial l_i = z_i - \sigma(l_i)$. Any baseline that does not depend on this $z$ is allowed. With
 # two samples each can be the other's.
 #
-# **ARM.** One uniform number $U$ a variable makes two *opposed* samples: $b_1 = [U > \sigma(-l)]$ and
+# **ARM.** One uniform number $U$ per variable makes two *opposed* samples: $b_1 = [U > \sigma(-l)]$ and
 # $b_2 = [U < \sigma(l)]$, where $[\ldots]$ is 1 if it holds and else 0. The estimate is
 # $(f(b_1) - f(b_2))(U - \frac12)$. Why is its mean right? Given $b_1$, the mean of $2 (U - \frac12)$ is
 # $b_1 - \sigma(l)$. So $2 f(b_1) (U - \frac12)$ has the mean of REINFORCE. To put $1 - U$ for $U$ turns $b_1$ into
@@ -185,27 +174,16 @@ def local_expectation():
 # thresholds cut it into three parts, and in each part $b_1$ and $b_2$ are fixed:
 
 # %%
-figure, axes = plt.subplots(2, 1, sharex=True, figsize=(7, 2.4))
-for ax, logit in zip(axes, (1.0, -0.4)):
-    low, high = sigmoid(-abs(logit)), sigmoid(abs(logit))
-    for left, right, shade in ((0, low, plots.FURTHER[5]), (low, high, "0.88"), (high, 1, plots.FURTHER[4])):
-        middle = (left + right) / 2
-        first, second = int(middle > sigmoid(-logit)), int(middle < sigmoid(logit))
-        ax.barh(0, right - left, left=left, color=shade, edgecolor="white", height=1)
-        ax.text(middle, 0.62, f"$b_1$, $b_2$ = {first}, {second}", ha="center", fontsize=10)
-        ax.plot(middle, 0, "o", color=plots.TRUTH)
-        expected = 0.5 * (-1) ** second * (first != second) * sigmoid(abs(logit))
-        ax.text(middle, -0.36, f"{middle - 0.5:+.2f}", ha="center", fontsize=10)
-        assert np.isclose(middle - 0.5, expected)
-    ax.set(yticks=[], ylabel=f"l = {logit:g}", ylim=(-0.5, 1.05))
-    ax.yaxis.label.set_rotation(0)
-    ax.yaxis.label.set_ha("right")
-    ax.grid(False)
-axes[1].set(xlabel="U, with its mean in each part (dot) and that mean less 1/2", xlim=(0, 1))
+later_figures.disarm((1.0, -0.4))
 plt.show()
+for logit in (1.0, -0.4):                                                   # the three parts, by their middles
+    low, high = sigmoid(-abs(logit)), sigmoid(abs(logit))
+    for middle in (low / 2, (low + high) / 2, (1 + high) / 2):
+        first, second = int(middle > sigmoid(-logit)), int(middle < sigmoid(logit))
+        assert np.isclose(middle - 0.5, 0.5 * (-1) ** second * (first != second) * sigmoid(abs(logit)))
 
 # %% [markdown]
-# What to see. Left and right, where the samples differ, all that is known of $U$ is the part it lies in. Its mean there
+# What to see. Left and right the samples differ. All that they say about $U$ is which part it lies in. Its mean there
 # is the middle of the part, at a distance of $\sigma(|l|)/2$ from $\frac12$: to the left where $b_2 = 1$, to the right
 # where $b_2 = 0$. In the middle part the samples agree, and the mean of $U - \frac12$ is zero. So replace $U - \frac12$
 # by its mean. That is DisARM: $\frac12 (f(b_1) - f(b_2)) (-1)^{b_2} [b_1 \ne b_2]\, \sigma(|l|)$. Taking such a mean
@@ -242,7 +220,7 @@ def disarm():
 #
 # Subtract something that is correlated with the estimate, and put its mean back. What is at hand is the relaxed score
 # $f_\tau(s) = f(\sigma(s / \tau))$ of the perturbed logit $s = l + \gamma$. For this $f$ must be defined between 0 and
-# 1too, as it is here. At small $\tau$ it is close to $f(z)$, since $z = [s > 0]$.
+# 1 too, as it is here. At small $\tau$ it is close to $f(z)$, since $z = [s > 0]$.
 #
 # Take one variable, $n = 1$. The mean $E f_\tau(s)$ depends on $l$. Differentiate it in two ways.
 #
@@ -254,7 +232,7 @@ def disarm():
 #   $\sum_z q'(z) E[f_\tau(\tilde s) \mid z] = E[f_\tau(\tilde s) \frac{d}{dl} \log q(z)]$. In the second, $\tilde s$
 #   is: $E \frac{d}{dl} f_\tau(\tilde s)$.
 #
-# It is the same derivative. So what REINFORCE's signal loses is put back by the two other terms:
+# Both are the same derivative. So what REINFORCE's signal loses is put back by the two other terms:
 #
 # $$E\left[-f_\tau(\tilde s) \frac{d}{dl} \log q(z) + \frac{d}{dl} f_\tau(s) - \frac{d}{dl} f_\tau(\tilde s)\right] = 0$$
 #
@@ -297,31 +275,64 @@ print(f"through s: {through_s:.5f}   through z first: {signal:+.5f} {inner:+.5f}
 assert abs(through_s - signal - inner) < 1e-5
 
 # %% [markdown]
-# Now for $n$ variables, with samples.
+# ## RELAX
+#
+# Nothing in this argument used what $f_\tau$ is. Any function of $s$, call it the control, may stand in its place:
+#
+# $$f(z) \nabla \log q(z) + \left[ -\text{control}(\tilde s)\, \nabla \log q(z) + \nabla \text{control}(s) - \nabla \text{control}(\tilde s) \right]$$
+#
+# has the right mean for *every* control. REBAR takes $\eta f_\tau$ and can only choose $\eta$ and $\tau$. RELAX
+# (Grathwohl et al. 2018) takes $f_\tau$ plus a small network, and trains the network's weights to *lower the variance*.
+# How, when the true gradient is not known? The mean does not depend on the weights. So the variance and the mean square
+# $E g^2$ differ by a constant, and $g^2$ of each sample can be differentiated in the weights. (Since $g$ contains the
+# control's slope, that is a derivative of a derivative.) If $f$ cannot be evaluated between 0 and 1, or says little
+# there, the network alone can be the control.
+#
+# Here the network is small enough to need no training: the control is
+# $\eta f_\tau + \sum_i \eta_i\, \sigma(s_i / \tau)$. It is linear in its $n + 1$ weights, so $g$ is linear in them too,
+# and $E g^2$ is least where least squares says. The weights are fitted on draws of their own. REBAR in the table below
+# has $\eta = 1$ and no network.
 
 # %%
 def grad_f(z):
     return (np.cos(z @ waves.T + 1) * heights) @ waves
 
 
-def rebar(eta=1.0, tau=0.5, forget=False):
-    s, (s_given, ds_given) = l + noise, redrawn(z_star, rng.random((M, n)), l)
+def corrections(z, s, fresh, tau=0.5, forget=False):
+    """The bracket above for f_tau and for each of the n sigmoids: (draws, n + 1, n)."""
+    (again, slope), made = redrawn(z, fresh, l), []
     if forget:
-        ds_given = 1.0                                                      # s~ depends on l through U~ too
-    soft, soft_given = sigmoid(s / tau), sigmoid(s_given / tau)
-    slope = grad_f(soft) * soft * (1 - soft) / tau
-    slope_given = grad_f(soft_given) * soft_given * (1 - soft_given) / tau * ds_given
-    return (f(z_star) - eta * f(soft_given))[:, None] * (z_star - on) + eta * (slope - slope_given)
+        slope = 1.0                                                         # s~ depends on l through U~ too
+    for point, ds in ((s, 1.0), (again, slope)):
+        soft = sigmoid(point / tau)
+        rate = soft * (1 - soft) / tau * ds                                 # of soft, in l
+        made.append((np.c_[f(soft), soft], np.concatenate([(grad_f(soft) * rate)[:, None],
+                                                           rate[:, :, None] * np.eye(n)], axis=1)))
+    (_, slopes), (values, slopes_given) = made
+    return -values[:, :, None] * (z - on)[:, None] + slopes - slopes_given
+
+
+parts = corrections(z_star, l + noise, rng.random((M, n)))
+signal_only = f(z_star)[:, None] * (z_star - on)                            # REINFORCE without a baseline
+more = logistic(10_000)                                                     # draws for the weights alone
+z_more = (l + more > 0).astype(float)
+fit = corrections(z_more, l + more, rng.random(more.shape))
+eta = np.linalg.lstsq(fit.transpose(0, 2, 1).reshape(-1, n + 1),
+                      -(f(z_more)[:, None] * (z_more - on)).ravel(), rcond=None)[0]
+print("weights of the fitted control:", eta.round(2))
+
+
+def relaxed(weights):
+    return signal_only + np.einsum("j,mjn->mn", weights, parts)
 
 
 # %% [markdown]
 # ## The table
 #
 # For each estimator: how far the worst coordinate's mean is from the truth, in standard errors; the total variance of
-# one estimate; and the evaluations of $f$ it takes. The product of the last two is the variance at equal cost, with its
-# standard error. (REBAR also asks for two
-# gradients of $f$. They are not counted. Nor are the 1,000 draws that REINFORCE's baseline is made of. In training a
-# running mean of earlier scores takes their place, at no evaluation.)
+# one estimate; and the evaluations of $f$ that it takes. The product of the last two is the variance at equal cost,
+# with its standard error. (REBAR and RELAX also ask for two gradients of $f$. They are not counted. Nor are the draws
+# that REINFORCE's baseline and RELAX's weights are made of. In training they come from earlier batches.)
 
 # %%
 estimates = {"direct, eps = 0.1": (direct_coordinates(0.1), n + 1, "direct"),
@@ -331,9 +342,9 @@ estimates = {"direct, eps = 0.1": (direct_coordinates(0.1), n + 1, "direct"),
              "REINFORCE, leave one out": (reinforce_loo(), 2, "reinforce-loo"),
              "ARM": (arm(), 2, "arm"),
              "DisARM": (disarm(), 2, "disarm"),
-             "REBAR": (rebar(), 3, "rebar")}
-figure, (left, right) = plt.subplots(1, 2, sharey=True, figsize=(9, 3.4))
-at_equal_cost = {}
+             "REBAR": (relaxed(np.eye(n + 1)[0]), 3, "rebar"),
+             "RELAX": (relaxed(eta), 3, "relax")}
+at_equal_cost, bias, own_noise = {}, {}, {}
 print(f"{'estimator':26s} {'worst, s.e.':>12s} {'variance':>9s} {'evaluations':>12s} {'variance x evaluations':>24s}")
 product_error = {}
 for name, (g, cost, colour) in estimates.items():
@@ -344,19 +355,15 @@ for name, (g, cost, colour) in estimates.items():
     print(f"{name:26s} {worst:12.1f} {total:9.2f} {cost:12d} {total * cost:16.2f} ± {product_error[name]:.2f}")
     assert worst < 4 or name.startswith("direct")                           # only direct is biased
     assert worst > 20 or name != "direct, eps = 1"                          # and at eps = 1 there is no missing it
-    left.plot(np.linalg.norm(g.mean(axis=0) - truth), name, "o", color=plots.colour(colour), markersize=8)
-    left.plot(np.sqrt(total / M), name, "|", color=plots.TRUTH, markersize=18)
-    at_equal_cost[name] = total * cost
-    right.plot(total * cost, name, "o", color=plots.colour(colour), markersize=8)
-left.set(xlabel="mean less truth, nats (dot); its own noise (|)", xscale="log")
-right.set(xlabel="variance x evaluations, nats squared", xscale="log")
-left.invert_yaxis()
+    at_equal_cost[name], bias[name] = total * cost, np.linalg.norm(g.mean(axis=0) - truth)
+    own_noise[name] = np.sqrt(total / M)
+later_figures.estimators({name: colour for name, (_, _, colour) in estimates.items()}, bias, own_noise, at_equal_cost)
 plt.show()
 print("from the lowest variance at equal cost:", "; ".join(sorted(at_equal_cost, key=at_equal_cost.get)))
 assert min(at_equal_cost, key=at_equal_cost.get) == "REINFORCE"
 assert max(at_equal_cost, key=at_equal_cost.get) == "direct, eps = 0.1"
 
-careless = rebar(forget=True)
+careless = signal_only + corrections(z_star, l + noise, rng.random((M, n)), forget=True)[:, 0]
 error = careless.std(axis=0) / np.sqrt(M)
 print(f"REBAR without the dependence of s~ on l: worst {np.abs((careless.mean(axis=0) - truth) / error).max():.0f} "
       f"s.e., variance {careless.var(axis=0).sum():.2f}")
@@ -373,8 +380,9 @@ assert (np.abs(unshared.mean(axis=0) - exact_mean(0.1)) < 4 * error).all()
 # show it.) Right: further left is better.
 #
 # Which is best at equal cost? On this problem REINFORCE with its constant baseline: one evaluation, no bias, the lowest
-# product. DisARM and local expectation come next, and these draws do not tell the two apart. Direct at $\epsilon = 0.1$
-# is last by far. At $\epsilon = 1$ its variance is low, but it has a bias that no number of draws removes.
+# product. DisARM and local expectation come next, and these draws cannot separate the two. RELAX's fitted weights take
+# away a quarter of the variance of REBAR at $\eta = 1$. Direct at $\epsilon = 0.1$ is last by far. At $\epsilon = 1$
+# its variance is low, but it has a bias that no number of draws removes.
 #
 # The forgotten derivative does not show in the variance, which is even a little smaller. So always test the mean,
 # against enumeration, on a nonlinear $f$.
@@ -382,40 +390,24 @@ assert (np.abs(unshared.mean(axis=0) - exact_mean(0.1)) < 4 * error).all()
 # ## In training
 #
 # Is it the same when a model is trained? Eight binary variables on MNIST, eight epochs, one seed, 100 hidden units. All
-# else is alike, but for enumeration's decoder: it learns from all vectors, weighted by $q$, the others' from a sample.
-# The bound is exact, over 256 vectors. ([results.md](results.md#fifteen-binary-variables) has fifteen variables,
-# Fashion-MNIST and more epochs.) Plain REINFORCE was not trained. RELAX was, and is not in the table: it subtracts the
-# relaxed score plus a small network, trained to lower the variance. And the REBAR that is trained learns its $\eta$
-# from earlier batches; the table's has $\eta = 1$.
+# else is alike, except that enumeration's decoder learns from all vectors, weighted by $q$, and the others' from a
+# sample. The bound is exact, over 256 vectors. (The REBAR and the RELAX that are trained learn their weights from
+# earlier batches.)
 
 # %%
-figure, (left, right) = plt.subplots(1, 2, sharey=True, figsize=(9, 4.2), layout="constrained")
-at_budget, at_end, budget = {}, {}, 0.8                                     # million evaluations: eight epochs of two
-dashes = {"rebar": "--", "relax": ":", "arm": ":", "disarm": "--", "reinforce-loo": "-."}
-for name in ("exact", "direct", "local-expectation", "rebar", "relax", "arm", "disarm", "reinforce-loo"):
-    rows = tutorial_runs.load(f"binary-{name}").rows
-    bound = [-row["test_elbo"] for row in rows]
-    line = dict(color=plots.colour(name), linestyle=dashes.get(name, "-"), linewidth=1.8)
-    left.plot([row["epoch"] for row in rows], bound, **line)
-    millions = [row["evaluations"] / 1e6 for row in rows]
-    right.plot(millions, bound, label=name, **line)
-    at_end[name] = bound[-1]
-    if millions[0] <= budget:
-        at_budget[name] = np.interp(budget, millions, bound)
-    print(f"{name:18s} after {len(rows)} epochs {bound[-1]:.2f} nats, "
-          f"{rows[-1]['evaluations'] / 1e6:.1f} million evaluations")
-left.set(xlabel="epoch", ylabel="test -ELBO, exact, nats", ylim=(140, 175))
-right.set(xlabel="evaluations of f, millions", xscale="log")
-figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", fontsize=9, ncols=4)
+names = ("exact", "direct", "local-expectation", "rebar", "relax", "arm", "disarm", "reinforce-loo")
+runs, budget = {name: tutorial_runs.load(f"binary-{name}").rows for name in names}, 0.8     # million evaluations
+later_figures.binary_runs(runs)
 plt.show()
-print(f"after {budget} million evaluations:",
-      ", ".join(f"{name} {at_budget[name]:.1f}" for name in sorted(at_budget, key=at_budget.get)))
+at_end = {name: -rows[-1]["test_elbo"] for name, rows in runs.items()}
+at_budget = {name: np.interp(budget, [row["evaluations"] / 1e6 for row in rows], [-row["test_elbo"] for row in rows])
+             for name, rows in runs.items() if rows[0]["evaluations"] <= budget * 1e6}
+for words, bounds in (("after eight epochs", at_end), (f"after {budget} million evaluations", at_budget)):
+    print(f"{words:>29s}:", ", ".join(f"{name} {bounds[name]:.1f}" for name in sorted(bounds, key=bounds.get)))
 in_table = {"disarm": "DisARM", "local-expectation": "local expectation", "arm": "ARM",
             "reinforce-loo": "REINFORCE, leave one out", "rebar": "REBAR"}
 by_variance = sorted(in_table, key=lambda name: at_equal_cost[in_table[name]])
-print("the five unbiased ones that are in both, from the best: by the table", by_variance)
-for words, bounds in (("trained, by evaluations", at_budget), ("trained, by epochs", at_end)):
-    print(f"{words:>60s}", sorted(in_table, key=bounds.get))
+print("from the lowest variance at equal cost, in the table:", ", ".join(by_variance))
 assert set(sorted(at_budget, key=at_budget.get)[:2]) == {"disarm", "reinforce-loo"}
 assert set(by_variance[:2]) == {"disarm", "local-expectation"} and at_end["arm"] == max(at_end.values())
 for one, other in (("DisARM", "local expectation"), ("ARM", "REINFORCE, leave one out")):        # level in the table
@@ -424,18 +416,30 @@ for one, other in (("DisARM", "local expectation"), ("ARM", "REINFORCE, leave on
 assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-1] == "rebar"
 
 # %% [markdown]
-# What to see. Left: by epochs most lie close together, and ARM is behind. Enumeration, in black, is not the lowest,
-# though with one seed a nat more or less may be chance. Right: by evaluations those that ask for two or three scores
-# are far ahead of those that ask for all neighbours.
+# What to see. Left: by epochs most lie close together, and ARM is behind. Right: by evaluations those that ask for two
+# or three scores are far ahead of those that ask for all neighbours. The order by variance in the table is not the
+# order in training: DisARM and local expectation are level there, and in training at equal evaluations DisARM is first
+# and local expectation last. So a variance at one point of a toy does not say who trains best. It is also one seed, and
+# eight epochs.
 #
-# Is the answer at equal cost the same in training? In part. Of the five unbiased estimators that are in both, DisARM
-# and local expectation are level in the table, and so are ARM and leave one out. In training at equal evaluations
-# DisARM is first, and local expectation last; leave one out is far ahead of ARM. (By epochs local expectation is
-# first.) REBAR is last in the table, and third in training, where it has another $\eta$. So a variance at one point, on
-# one toy, does not say who trains best. It is also one seed.
+# ## When to pick which
 #
-# And these are eight epochs. After a hundred, on Fashion-MNIST with fifteen variables, it looks otherwise
-# ([results.md](results.md#fifteen-binary-variables)).
+# Longer runs are in [results.md](results.md#fifteen-binary-variables): fifteen variables on Fashion-MNIST, a hundred
+# epochs, one to three seeds. There direct ends at 150.8 nats, DisARM at 155.0, RELAX at 155.5, REBAR at 157.1, local
+# expectation at 157.3 and ARM at 160.8. The page shows that it is direct's *bias* that helps, and that it helps the
+# decoder.
+#
+# | estimator | it asks for | bias | pick it when |
+# | --- | --- | --- | --- |
+# | local expectation | $f$ at $z$ and its $n$ neighbours | none | the neighbours are cheap and $q$ is a product |
+# | DisARM | $f$ at two samples | none | $f$ is a black box or expensive, and the variables are binary |
+# | ARM | the same two samples | none | never before DisARM, which is its mean given the same samples |
+# | REBAR | $f$ at three points, two of them relaxed, and two gradients | none | $f$ is differentiable and nearly says between 0 and 1 what it says at the ends |
+# | RELAX | the same, and a network | none | as REBAR, but $f_\tau$ follows $f$ badly, and training is long enough to fit the network |
+# | direct | $f$ at $z^{\star}$ and its $n$ neighbours | order $\epsilon$ | the arg max comes from a solver and $q$ has no formula (chapter 8), or a long training may profit from its bias |
+#
+# REINFORCE, with the mean of earlier scores or of other samples as its baseline, asks for least, and is the one to beat
+# at small budgets, as above.
 #
 # ## Exercises
 #
@@ -507,8 +511,34 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # - The variance alone is watched. A biased estimator can always have less of it.
 # - Methods of 16 and of 2 evaluations a step are compared by epochs.
 #
+# ## Now write it yourself
+#
+# Workbook file 12 is the table of single changes for $n$ binary variables, from which direct and local expectation are
+# both made. Check it with `python tutorials/workbook/check.py 12`.
+#
 # ## What to read next
 #
 # [Chapter 8](08_structured_encoders.ipynb): variables that depend on each other. In the package: `refimpl/estimators/`,
 # one file an idea, and `python -m refimpl measure estimators`. Tucker et al. (REBAR, 2017), Grathwohl et al. (RELAX,
 # 2018), Yin and Zhou (ARM, 2019), Dong et al. (DisARM, 2020).
+#
+# ## Symbols
+#
+# | symbol | in the code | the slides write | meaning |
+# | --- | --- | --- | --- |
+# | $z = (z_1, \ldots, z_n)$ | `z` (M, n) | $z_1, \ldots, z_n$ | $n$ binary variables, given $x$ independent under $q$ |
+# | $l_i = h_i(1) - h_i(0)$ | `l` (n,) | $\phi_i$ | logit of variable $i$ |
+# | $\sigma(l_i)$ | `on` (n,) | | the sigmoid of it: $q(z_i = 1)$ |
+# | $f(z)$ | `f(z)` | $\theta(z_1, \ldots, z_n)$ | the decoder's score of the *whole* vector |
+# | $\text{gain}_i$ | `gain` (M, n) | | what $f$ gains by $z_i = 1$ over $z_i = 0$, the other variables staying at $z^{\star}$ |
+# | $\gamma_i$ | `noise` (M, n) | $\gamma_i(1) - \gamma_i(0)$ | logistic noise of variable $i$: the difference of two Gumbels |
+# | $z^{\star}$, $z(\epsilon)$ | `z_star` (M, n) | $z^{\phi+\gamma}$, $z^{\epsilon\theta+\phi+\gamma}$ | the arg max without and with $\epsilon f$ |
+# | $G$ | | $G(w, \epsilon)$ | the mean maximum, $E \max_z \{\epsilon f(z) + \sum_i (l_i + \gamma_i) z_i\}$ |
+# | $q$ | `q` (64,) | | law of $z^{\star}$, the product of the $q(z_i)$ |
+# | $U$ | `uniform`, `fresh` | | uniform random number between 0 and 1 |
+# | $b_1$, $b_2$ | `b1`, `b2` | | two opposed binary samples, of ARM |
+# | $s$ | `s` | | perturbed logit $l + \gamma$, of REBAR |
+# | $\tau$, $\eta$ | `tau`, `eta` | | temperature of the relaxed sample; how much of it REBAR subtracts |
+# | $\rho$ | | | the logistic density of the noise |
+# | $g$ | `g` (M, n) | | one estimate of the gradient |
+# | $M$ | `M` | | number of samples |

@@ -1,44 +1,23 @@
 # %% [markdown]
 # # 10. One identity, many papers
 #
-# **You will** put six published methods into one table of bias, variance and cost, computed without sampling. Then you
-# learn the costs of a landscape from the paths that were walked in it. **You will learn** which part of one identity
-# each method replaces; what each is measured against; why the mean of one of them, given the winner, is REINFORCE; and
-# which is the tool for what. **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb) and
-# [4](04_finite_epsilon.ipynb); [8](08_structured_encoders.ipynb) helps. It runs in about thirty seconds.
-#
-# | symbol | in the code | the slides write | meaning |
-# | --- | --- | --- | --- |
-# | $h$, $f$, $\gamma$ | `h`, `f`, `noise` | $\phi$, $\theta$, $\gamma$ | scores of the encoder and the decoder, and zero-mean Gumbel noise |
-# | $z^{\star}$, $z(\epsilon)$ | `z_star`, `z_eps` | | $\arg\max (h + \gamma)$ and $\arg\max (\epsilon f + h + \gamma)$, one noise |
-# | $q$, $q_\epsilon$ | `q`, `q_eps` | | the laws of the two: softmax of $h$, and of $h + \epsilon f$ |
-# | $G(h, \epsilon)$ | `G` | $G$ | $E \max_z (\epsilon f + h + \gamma)$ |
-# | $T(h)$ | | | the tilted objective of chapter 4, $\frac{1}{\epsilon} (G(h, \epsilon) - G(h, 0))$ |
-# | $\epsilon$ | `eps` | $\epsilon$ | how strongly $f$ takes part in the second arg max |
-# | $F(t)$, $F'(t)$ | `F` | | the distribution function of one Gumbel variable; its density |
-# | $v$ | | | the perturbed scores, $h + \gamma$ |
-# | $c$ | `c` | | Euler's constant, 0.5772… |
-# | $X_z$, $r_i X_i$ | `rX` | | an alarm clock's time, of rate $r_z = e^{h_z}$; times its rate, $e^{-(\gamma_i + c)}$ |
-# | $S$ | | | the sum $\sum_i r_i$, the rate of the first ring |
-# | $R$, $V_i$ | | | waiting times of rate 1: of the first ring, times $S$, and of clock $i$ after it, times $r_i$ |
-# | $w$ | `w` | $w$ | one weight of the encoder, whose scores are $h + w\,(1, 0, -1)$ |
-# | $y$ | `y` | $y$ | the label: a value, or a path, that was observed |
+# **You will** put six published methods into one table of bias, variance and cost, computed without sampling.
+# **You will learn** which part of one identity each method replaces; what each is measured against; why the mean of
+# one of them, given the winner, is REINFORCE; and which is the tool for what. **You need** chapters
+# [2](02_theorem_1.ipynb),
+# [3](03_gumbel_noise.ipynb) and [4](04_finite_epsilon.ipynb); [8](08_structured_encoders.ipynb) helps. It runs in about
+# three seconds. [Appendix E](appendix_e_landscape.ipynb) applies two of the methods to paths: the costs of a landscape
+# are learnt from the paths that were walked in it. The symbols are listed at the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.colors import ListedColormap
-from matplotlib.patches import Patch
-from scipy.ndimage import gaussian_filter
 from scipy.special import logsumexp, ndtr, softmax
 
-from refimpl import direct, gumbel, plots
-from refimpl.latent import paths
-from refimpl.nn.adam import Adam
-from refimpl.nn.network import MLP
-from refimpl.nn.parameters import bind
+import later_figures
+from refimpl import direct, gumbel
 
 rng = np.random.default_rng(10)
 h, f = np.array([0.3, -0.4, 0.6]), np.array([1.0, -2.0, 0.5])       # shirt, coat, dress: the problem of chapters 1 to 4
@@ -72,9 +51,8 @@ truth = q * (f - q @ f)                                             # grad E f(z
 # is no single $G$ behind it. (Chapter 9, like the slide, says *direct loss minimisation* for direct with minus a loss
 # in the place of $f$, the noise kept. McAllester et al. have no noise.)
 #
-# To compare them without sampling we need the laws of two arg maxes under any noise, not
-# only Gumbel's. Value $i$ wins if every other noise stays below its own plus a margin, $h_i - h_j$. That is an integral
-# over one number:
+# To compare them without sampling we need the laws of two arg maxes under any noise, not only Gumbel's. Value $i$ wins
+# if every other noise stays below its own plus a margin, $h_i - h_j$. That is an integral over one number:
 
 # %%
 t = np.arange(-12.0, 45.0, 0.02)                                    # where the noise of the winner may lie
@@ -146,16 +124,9 @@ for _ in range(200):                                                # the gradie
 
 w = np.linspace(-1.2, 1.2, 601)
 line = h + w[:, None] * np.array([1, 0, -1])
-figure, (left, right) = plt.subplots(1, 2, sharey=True, figsize=(9, 3.2))
-for eps, shade, dash in ((0.5, plots.FURTHER[2], "-."), (1.0, plots.FURTHER[1], "--"), (2.0, plots.FURTHER[3], ":")):
-    left.plot(w, ramp(line, eps), color=shade, linestyle=dash, label=f"ramp, eps = {eps}")
-    right.plot(w, direct.tilted_objective(line, f, eps), color=shade, linestyle=dash, label=f"$T$, eps = {eps}")
-left.plot(w, f[line.argmax(axis=1)], color=plots.TRUTH, linewidth=1.2, label="$f(z(h))$")
-right.plot(w, softmax(line, axis=1) @ f, color=plots.TRUTH, linewidth=1.2, label="$E\\, f(z^{\\star})$")
-left.set(xlabel="w", ylabel="nats", title="without noise")
-right.set(xlabel="w", title="averaged over Gumbel noise")
-left.legend(fontsize=9)
-right.legend(fontsize=9)
+ramps = {eps: ramp(line, eps) for eps in (0.5, 1.0, 2.0)}
+tilted = {eps: direct.tilted_objective(line, f, eps) for eps in ramps}
+later_figures.ramps(w, (f[line.argmax(axis=1)], softmax(line, axis=1) @ f), (ramps, tilted))
 plt.show()
 
 # %% [markdown]
@@ -319,6 +290,28 @@ for name in ("direct", "implicit MLE, f bent", "direct loss minimisation"):
     assert np.isclose(*table[name, 0.3][1:], rtol=1e-6)                             # the constant does nothing
 assert table["REINFORCE", 0][2] > 50 > 10 > table["direct", 0.3][2] > table["REINFORCE", 1][2]
 
+# %% [markdown]
+# One pair of rows looks wrong: the baseline $E f$ *raises* the variance of REINFORCE, from 0.77 to 0.81. A baseline
+# lowers it where the mean of $f$ is far from 0, as in the last column. Here that mean is near 0, and $E f$ is not the
+# best constant. Let $\text{far} = |\text{onehot}(z^{\star}) - q|^2$. The variance is
+# $E[(f - \text{baseline})^2\, \text{far}]$ less a constant, so the best baseline is
+# $E[f\, \text{far}] / E[\text{far}]$: a mean of $f$ in which a value counts the more the further its one-hot vector is
+# from $q$. Unlikely values count more.
+
+# %%
+far = ((hot - q) ** 2).sum(axis=1)                                  # for each value
+best_baseline = (q * far) @ f / (q @ far)
+for words, b in (("no baseline", 0.0), ("E f", q @ f), ("the best constant", best_baseline)):
+    print(f"REINFORCE, {words:17s} {b:+.3f}: total variance {score_function(f, 0, b)[1].sum():.3f}")
+assert score_function(f, 0, best_baseline)[1].sum() < table["REINFORCE", 0][1] < table["REINFORCE", 1][1]
+by_grid = [score_function(f, 0, b)[1].sum() for b in np.linspace(-2, 1, 3_001)]
+assert abs(np.linspace(-2, 1, 3_001)[np.argmin(by_grid)] - best_baseline) < 1e-3
+
+# %% [markdown]
+# The second half of the picture is the bias of implicit MLE, taken apart: that of the finite difference and that of the
+# slope, along the gradient and across it.
+
+# %%
 assert np.linalg.norm(implicit_mle(0.01)[0] - truth) > 0.5 * np.linalg.norm(implicit_mle(0.3)[0] - truth)   # it stays
 assert np.linalg.norm(mean_and_variance(h, f, 0.01)[0] - truth) < 0.01                                      # it goes
 too_short = mean_and_variance(h, f, 0.3)[0] - truth
@@ -330,39 +323,24 @@ print("bias at eps = 0.3 of the difference and of the slope: along the gradient 
       f"{too_long @ across:+.3f}")
 assert too_short @ along < 0 < too_long @ along and (too_short @ across) * (too_long @ across) > 0
 
-figure, ax = plt.subplots(figsize=(7, 4))
-eps_line, marked = np.geomspace(0.03, 3, 60), (0.03, 0.1, 0.3, 1.0, 3.0)
-for name, law, target, shade, dash in (
-        ("direct (a)", lambda eps: mean_and_variance(h, f, eps), truth, plots.colour("direct"), "-"),
-        ("implicit MLE, f bent (a)", implicit_mle, truth, plots.colour("imle"), "--"),
-        ("direct loss (b)", lambda eps: mean_and_variance(h, f, eps, normal, normal_slope), data_truth(),
-         plots.FURTHER[2], ":")):
-    point = lambda eps: (np.linalg.norm(law(eps)[0] - target), np.sqrt(law(eps)[1].sum()))
-    ax.plot(*zip(*map(point, eps_line)), color=shade, linestyle=dash, linewidth=2.2, label=name)
-    ax.plot(*zip(*map(point, marked)), "o", color=shade)
-    if not name.startswith("direct loss"):
-        for eps in marked:
-            ahead = name.startswith("implicit")
-            ax.annotate(f"{eps:g}", point(eps), xytext=(7, 3) if ahead else (-7, -10), fontsize=9, color=shade,
-                        textcoords="offset points", ha="left" if ahead else "right")
-for shade, variance, words in ((plots.colour("perturbed"), noise_variance, "score function of the noise (a)"),
-                               (plots.TRUTH, reinforce_variance, "REINFORCE (a)"),
-                               ("0.55", score_function(f, 0, q @ f)[1], "REINFORCE, with a baseline (a)")):
-    ax.plot(0, np.sqrt(variance.sum()), "D", color=shade, clip_on=False, label=words)
-ax.set(xlabel="bias, nats, against the method's own target", ylabel="standard deviation, nats", yscale="log",
-       xlim=(0, 0.75))
-ax.set_yticks([0.3, 1, 3, 10], ["0.3", "1", "3", "10"])
-ax.minorticks_off()
-ax.legend(fontsize=9)
+point = lambda law, target, eps: (np.linalg.norm(law(eps)[0] - target), np.sqrt(law(eps)[1].sum()))
+gaussian = lambda eps: mean_and_variance(h, f, eps, normal, normal_slope)
+lines = {"direct (a)": (lambda eps: mean_and_variance(h, f, eps), truth),
+         "implicit MLE, f bent (a)": (implicit_mle, truth), "direct loss (b)": (gaussian, data_truth())}
+later_figures.bias_and_noise(
+    {name: {eps: point(law, target, eps) for eps in np.r_[np.geomspace(0.03, 3, 31), 0.03, 0.1, 0.3, 1.0, 3.0]}
+     for name, (law, target) in lines.items()},
+    {"score function of the noise (a)": np.sqrt(noise_variance.sum()),
+     "REINFORCE, any of its baselines (a)": np.sqrt(reinforce_variance.sum())}, (0.03, 0.1, 0.3, 1.0, 3.0))
 plt.show()
 
 # %% [markdown]
-# What to see. A line is a method, its dots are at $\epsilon$ = 0.03, 0.1, 0.3, 1 and 3, as written beside two of the
-# lines. From below upwards $\epsilon$ falls: less bias, more noise. Direct and direct loss minimisation run to no bias
-# and any amount of noise. Their lines nearly coincide: they are one method under two noises of the same variance.
+# What to see. A line is a method. Its dots are at $\epsilon$ = 0.03, 0.1, 0.3, 1 and 3, as written beside two of the
+# lines. Going up, $\epsilon$ falls: less bias, more noise. Direct and direct loss minimisation run to no bias and any
+# amount of noise. Their lines nearly coincide, because they are one method under two noises of the same variance.
 # Implicit MLE's line turns back. It has two biases. That of a finite $\epsilon$ makes the mean too short, and goes away
 # as $\epsilon$ falls. That of the slope makes it too long, and stays: where $f$ is bent, the slope at one corner says
-# too much about the next. Along the gradient the two cancel at $\epsilon = 0.3$. Across it they add up: that is the
+# too much about the next. Along the gradient the two cancel at $\epsilon = 0.3$. Across it they add up, and that is the
 # bias in the table. The diamonds have no bias, and no $\epsilon$ to choose.
 #
 # The table says what the picture does not. Add 10 to $f$, and both score functions drown in noise. Direct does not
@@ -376,342 +354,6 @@ plt.show()
 # With three values there is no case for two arg maxes: REINFORCE with a baseline asks for $f$ once, and with $f$
 # in a table the exact gradient is free.
 #
-# ## Paths: an arg max is all that is asked
-#
-# A square of terrain, each cell $i$ with a score $h_i$, minus its cost. A path leads from the first cell to the last,
-# and each step goes right or down. $z_i = 1$ on the path, and $h(z) = \sum_i h_i z_i$ is linear in the scores, so
-# $\partial h(z) / \partial h_i = z_i$. The best path is found backwards, cell by cell (Bellman 1957). The same few
-# lines serve a batch of grids:
-
-# %%
-def best_path(h):
-    """h (B, rows, columns) -> z of 0 and 1 in the same shape.  Of equal paths the one that goes right first."""
-    B, rows, columns = h.shape
-    best = np.full((rows + 1, columns + 1, B), -np.inf)             # of the way from a cell to the end
-    best[-1, -2] = 0
-    for i in reversed(range(rows)):
-        for j in reversed(range(columns)):
-            best[i, j] = h[:, i, j] + np.maximum(best[i, j + 1], best[i + 1, j])
-    z, batch, i, j = np.zeros(h.shape), np.arange(B), np.zeros(B, int), np.zeros(B, int)
-    z[:, 0, 0] = 1
-    for _ in range(rows + columns - 2):                             # and forward along the best
-        down = best[i + 1, j, batch] > best[i, j + 1, batch]
-        i, j = i + down, j + ~down
-        z[batch, i, j] = 1
-    return z
-
-
-every = paths.all_paths(4, 4)                                       # (20, 16): small enough to list
-assert len(every) == 20
-scores = rng.normal(size=(1_000, 4, 4))
-found = best_path(scores).reshape(-1, 16)
-assert (found == every[(scores.reshape(-1, 16) @ every.T).argmax(axis=1)]).all()            # by enumeration
-assert (found == paths.Paths(4, 4).argmax(scores.reshape(-1, 16))[..., 1]).all()            # and the package's
-print(f"paths on 4 x 4 cells: {len(every)}; on 16 x 16: {paths.count(16, 16):,}; on 100 x 100: "
-      f"about 10^{len(str(paths.count(100, 100))) - 1}")
-
-# %% [markdown]
-# ## Twenty paths, small enough to check
-#
-# First an $f$ of whole paths, a table of twenty numbers that is no sum over cells. What noise? With one Gumbel variable
-# a *path*, all of chapter 4 holds: $q$ is a softmax of twenty scores, and mean and variance are known. But that is a
-# number to draw for each of 155 million paths. With one Gumbel variable a *cell* the arg max stays a matter of
-# Bellman's equation. The price: paths that share cells share noise, and $q$ has no formula. So in the next figure the
-# left picture is computed from the list, and the other three are means of draws.
-#
-# How can these three be tested? All use the same noise, so they are compared draw by draw: the mean of the
-# *difference*, in units of its own standard error.
-#
-# - Direct at $\epsilon$ is without bias for $T$, so its mean is held against differences of $T$. Both come from the
-#   same maxima, and hardly differ in any draw: a sharp test.
-# - The score function of the noise is held against differences of $E f$.
-# - Direct against differences of $E f$: here its bias must show, if it is large enough for so many draws.
-
-# %%
-cells = rng.normal(size=16)
-waves = rng.normal(size=(2, 16))
-f_paths = 2 * np.sin(every @ waves.T).sum(axis=1)
-q_paths, eps = softmax(every @ cells), 0.1
-exact_slope = every.T @ (q_paths * (f_paths - q_paths @ f_paths))   # a Gumbel variable a path
-exact_mean = every.T @ direct.expected_gradient(every @ cells, f_paths, eps)
-exact_variance = np.diag(every.T @ direct.covariance(every @ cells, f_paths, eps) @ every)
-
-draws, step = 200_000, 0.05
-cell_noise = gumbel.sample((draws, 16), rng)                        # a Gumbel variable a cell
-perturbed = (cells + cell_noise) @ every.T                          # (draws, 20)
-z_star, z_eps = perturbed.argmax(axis=1), (perturbed + eps * f_paths).argmax(axis=1)
-score_of_noise = 1 - np.exp(-(cell_noise + c))
-estimates = {"direct, eps = 0.1": (every[z_eps] - every[z_star]) / eps,
-             "score function of the noise": f_paths[z_star, None] * score_of_noise,
-             "score function, with a baseline": (f_paths[z_star, None] - f_paths[z_star].mean()) * score_of_noise}
-of_f, of_T = np.empty((draws, 16)), np.empty((draws, 16))           # differences, draw by draw
-for cell in range(16):
-    up, down = (perturbed + sign * step * every[:, cell] for sign in (1, -1))
-    of_f[:, cell] = (f_paths[up.argmax(axis=1)] - f_paths[down.argmax(axis=1)]) / (2 * step)
-    tilted = [(s + eps * f_paths).max(axis=1) - s.max(axis=1) for s in (up, down)]
-    of_T[:, cell] = (tilted[0] - tilted[1]) / (2 * step * eps)
-estimates["differences of E f"] = of_f
-
-
-def furthest(one, other):
-    """The mean difference in units of its standard error, of the cell where that is largest; paths share two cells."""
-    difference = (one - other)[:, 1:-1]
-    return np.abs(difference.mean(axis=0) / difference.std(axis=0)).max() * np.sqrt(draws)
-
-
-print(f"a Gumbel a path, from the list: |grad E f| {np.linalg.norm(exact_slope):.3f}, bias of direct at eps = {eps} "
-      f"{np.linalg.norm(exact_mean - exact_slope):.3f}, its variance {exact_variance.sum():.1f}")
-print("a Gumbel a cell, sampled:")
-for name, g in estimates.items():
-    print(f"  {name:32s} length of the mean {np.linalg.norm(g.mean(axis=0)):.3f}, variance {g.var(axis=0).sum():7.1f}")
-by_direct, by_score, by_baseline = list(estimates.values())[:3]
-tests = {"direct against differences of T": (by_direct, of_T),
-         "score function, with a baseline, against differences of E f": (by_baseline, of_f),
-         "direct against differences of E f": (by_direct, of_f),
-         "direct at eps = 0.5 against differences of E f":
-             ((every[(perturbed + 0.5 * f_paths).argmax(axis=1)] - every[z_star]) / 0.5, of_f),
-         "planted: direct, 5 % too large, against differences of T": (1.05 * by_direct, of_T),
-         "planted: score function with c forgotten, against differences of E f":
-             ((f_paths[z_star, None] - f_paths[z_star].mean()) * (1 - np.exp(-cell_noise)), of_f)}
-found = {name: furthest(*pair) for name, pair in tests.items()}
-for name, units in found.items():
-    print(f"  {name:70s} {units:5.1f} standard errors")
-units = list(found.values())
-assert max(units[:2]) < 4.5 < min(units[3:])
-
-figure, axes = plt.subplots(1, 4, figsize=(9, 2.7))
-four = {"a Gumbel a path, from the list": exact_slope, "differences of E f": of_f.mean(axis=0),
-        "direct, eps = 0.1": by_direct.mean(axis=0), "score function, baseline": by_baseline.mean(axis=0)}
-largest = max(np.abs(mean).max() for mean in four.values())
-for ax, (title, mean) in zip(axes, four.items()):
-    shown = ax.imshow(mean.reshape(4, 4), cmap="RdBu_r", vmin=-largest, vmax=largest)
-    ax.set_title(title, fontsize=9)
-    ax.set_axis_off()
-figure.colorbar(shown, ax=axes, shrink=0.8, label="nats")
-plt.show()
-
-# %% [markdown]
-# What to see. The gradient of $E f$ in each cell's score: red cells should score higher. The first cell and the last
-# are white, up to noise: every path goes through them. The last three pictures agree up to their noise and direct's
-# bias. That bias is too small for the test at $\epsilon = 0.1$, and plain at 0.5. The first picture is of another
-# gradient: other noise, another $q$. The score function of the noise asks for $f$ once and for one arg max. With a
-# baseline it is about as noisy as direct at this $\epsilon$, which asks for $f$ of all twenty.
-#
-# For this $f$ the second arg max went through a list of all paths. That does not scale. An $f$ that is *linear in* $z$
-# does: $\epsilon f$ is added to the cells' scores, and Bellman's equation is solved a second time.
-#
-# ## Learning a landscape from walks
-#
-# Five kinds of ground on $16 \times 16$ cells, with costs that we hide. We see a photograph, three noisy colours a
-# cell, and for each of 200 terrains one path that was walked, the cheapest. A small network gives each cell its score
-# from its own three colours. All cells share it. It is trained in two ways:
-#
-# - **Fenchel-Young**: the gradient in the scores is $y - z^{\star}$.
-# - **Direct** with the *Hamming loss*, $f(z) = - \sum_i |z_i - y_i|$, the number of cells that are on one of the two
-#   paths only. On 0 and 1 it is linear, $\sum_i z_i (2 y_i - 1)$ less a constant. So $z(\epsilon)$ is the best path for
-#   the scores $h + \gamma + \epsilon (2 y - 1)$.
-#
-# Each has a learning rate to choose, and direct an $\epsilon$ too. We choose them on *validation* terrains that are
-# used for nothing else. The costs are hidden, so what counts there is the Hamming loss against the walks. Then both
-# train with five other seeds, and are tested on terrains that neither training nor choosing has seen.
-
-# %%
-SIDE, TERRAINS, EPOCHS, BATCH = 16, 200, 20, 20
-COST = np.array([1.0, 1.5, 2.5, 4.0, 7.0])                          # of a step on each of KINDS
-KINDS = "meadow", "sand", "wood", "rock", "water"
-PAINT = np.array([[.62, .80, .42], [.92, .86, .58], [.22, .50, .28], [.50, .46, .44], [.32, .52, .80]])
-
-
-def make_terrains(number, rng):
-    """Kinds (number, SIDE, SIDE) in patches, a fifth each, and photographs (number, SIDE, SIDE, 3)."""
-    smooth = gaussian_filter(rng.normal(size=(number, SIDE, SIDE)), (0, 1.2, 1.2), mode="wrap").reshape(number, -1)
-    fifth = smooth.argsort(axis=1).argsort(axis=1) * 5 // SIDE**2
-    names = rng.random((number, 5)).argsort(axis=1)                 # which kind lies lowest differs
-    kind = np.take_along_axis(names, fifth, axis=1).reshape(number, SIDE, SIDE)
-    return kind, PAINT[kind] + 0.03 * rng.normal(size=kind.shape + (3,))
-
-
-def cost_of(z, kind):
-    return (z * COST[kind]).sum(axis=(1, 2))
-
-
-class Scores:
-    """A network from the colours of a cell to its score, shared by all cells."""
-
-    def __init__(self, rng):
-        self.network = MLP([3, 16, 1])
-        self.parameters = bind([self.network], np.float64)
-        self.network.initialise(rng)
-
-    def __call__(self, photo):
-        return self.network.forward(photo.reshape(-1, 3)).reshape(photo.shape[:3])
-
-
-def test(scores, kind, photo, y):
-    """Hamming loss, share of optimal paths, and what is paid more than needed, as a part of the least cost."""
-    z = best_path(scores(photo))
-    least, paid = cost_of(y, kind), cost_of(z, kind)
-    return np.abs(z - y).sum(axis=(1, 2)).mean(), np.mean(paid < least + 1e-9), np.mean(paid / least - 1)
-
-
-def walked(number, rng):
-    kind, photo = make_terrains(number, rng)
-    return kind, photo, best_path(-COST[kind])
-
-
-def train(method, seed, rate, eps, held_out, every_epoch=True):
-    rng = np.random.default_rng(seed)
-    _, photo, y = walked(TERRAINS, rng)                             # the walks; the costs are not used again
-    scores = Scores(rng)
-    adam, curve, learnt = Adam(scores.parameters, rate), [test(scores, *held_out)], []
-    before = best_path(scores(held_out[1][:1]))[0]
-    for epoch in range(EPOCHS):
-        adam.lr = rate * (1 - epoch / EPOCHS)
-        for rows in rng.permutation(TERRAINS).reshape(-1, BATCH):
-            scores.parameters.zero_grads()
-            run = scores.network.run(photo[rows].reshape(-1, 3))
-            noisy = run.y.reshape(BATCH, SIDE, SIDE) + gumbel.sample((BATCH, SIDE, SIDE), rng)
-            z_star = best_path(noisy)
-            if method == "Fenchel-Young":
-                g = y[rows] - z_star
-            else:
-                g = (best_path(noisy + eps * (2 * y[rows] - 1)) - z_star) / eps
-            run.backward(-g.reshape(-1, 1) / BATCH).accumulate()    # both ascend
-            adam.step()
-        if every_epoch or epoch == EPOCHS - 1:
-            curve.append(test(scores, *held_out))
-        learnt.append(scores.network.forward(PAINT)[:, 0])
-    return np.array(curve), before, scores, np.array(learnt)
-
-
-RATES = 0.1, 0.3, 1.0
-validation, chosen = walked(100, np.random.default_rng(100)), {}
-print("Hamming loss on 100 validation terrains")
-for method, eps_tried in (("Fenchel-Young", (None,)), ("direct", (0.3, 1.0, 3.0))):
-    tried = {(rate, eps): train(method, 101, rate, eps, validation, False)[0][-1, 0]
-             for eps in eps_tried for rate in RATES}
-    chosen[method] = min(tried, key=tried.get)
-    for eps in eps_tried:
-        print(f"  {method:14s}", f"eps = {eps}: " if eps else " " * 11,
-              ", ".join(f"{tried[rate, eps]:5.2f} at rate {rate}" for rate in RATES))
-print("chosen (rate, eps):", chosen)
-assert chosen["direct"][1] == 3.0                                   # see the text below
-
-SEEDS = range(5)
-held_out = walked(200, np.random.default_rng(200))
-trained = {(method, seed): train(method, seed, *chosen[method], held_out) for method in chosen for seed in SEEDS}
-final = {method: np.array([trained[method, seed][0][-1] for seed in SEEDS]) for method in chosen}
-print("200 terrains that were held out; mean over five seeds (lowest ... highest)")
-names = ("Hamming loss, cells", "optimal, %", "cost above the least, %")
-for place, (name, unit) in enumerate(zip(names, (1, 100, 100))):
-    for method in chosen:
-        start, values = unit * trained[method, 0][0][0, place], unit * final[method][:, place]
-        print(f"  {name:24s} {method:14s} {values.mean():6.2f} ({values.min():.2f} ... {values.max():.2f}); "
-              f"untrained, seed 0: {start:.1f}")
-    difference = unit * (final["direct"] - final["Fenchel-Young"])[:, place]
-    print(f"  {'':24s} direct less Fenchel-Young, seed by seed: {difference.mean():+.2f} ± "
-          f"{difference.std(ddof=1) / np.sqrt(len(SEEDS)):.2f}")
-for method in chosen:
-    assert (final[method][:, 2] < 0.03).all() and (final[method][:, 1] > 0.25).all()
-
-kind, photo, y = held_out
-noisy = trained["direct", 0][2](photo) + gumbel.sample(kind.shape, np.random.default_rng(0))
-reached = {eps: (best_path(noisy + eps * (2 * y - 1)) == y).all(axis=(1, 2)).mean() for eps in (0.1, 0.3, 1.0, 3.0)}
-print("z(eps) is y itself:", ", ".join(f"{share:.0%} at eps = {eps}" for eps, share in reached.items()))
-assert reached[0.1] < 0.5 and reached[3.0] > 0.9
-
-# %% [markdown]
-# Both start where all scores mean nothing and end close to the least cost. Neither was told a cost, and neither ever
-# added up anything over paths. Neither wins. Seed by seed their difference is about as large as its standard error, for
-# all three measures. And validation chose the $\epsilon$ at which direct *is* nearly Fenchel-Young: at $\epsilon = 3$
-# the second arg max is nearly always $y$, so that the gradient is Fenchel-Young's divided by 3, and Adam does not see
-# the 3. So the comparison says that the second arg max, twice the work, bought nothing here. It does not say how good
-# direct is at a small $\epsilon$. (Validation had one run a setting. Seeds differ by more than these settings do, so
-# its choice may be chance.)
-#
-# The Hamming loss looks large beside the cost. Many paths cost nearly the same, or just the same, and differ in many
-# cells. And now the pictures, of the first terrain that was held out.
-
-# %%
-kind, photo, least = (part[0] for part in held_out)
-figure, axes = plt.subplots(1, 4, figsize=(9, 2.9), layout="constrained")
-shown = [("the cheapest path", least), ("before training", trained["direct", 0][1])]
-shown += [(f"after: {method}", best_path(trained[method, 0][2](photo[None]))[0])
-          for method in ("Fenchel-Young", "direct")]
-for ax, (title, z) in zip(axes, shown):
-    ax.imshow(kind, cmap=ListedColormap(PAINT), vmin=-0.5, vmax=4.5)
-    ax.plot(*np.argwhere(z)[np.argsort(np.argwhere(z).sum(axis=1))].T[::-1], color="black", linewidth=2.5)
-    ax.set_title(f"{title}\ncost {cost_of(z[None], kind[None])[0]:g}", fontsize=10)
-    ax.set_axis_off()
-figure.legend(handles=[Patch(color=paint, label=f"{word}, {cost:g}") for word, paint, cost in zip(KINDS, PAINT, COST)],
-              loc="outside lower center", ncols=5, fontsize=9)
-plt.show()
-
-
-
-def as_costs(learnt):
-    """Scores (..., 5) as costs: meadow and water, the last axis' ends, set to their true ones."""
-    meadow, water = learnt[..., :1], learnt[..., -1:]
-    return (learnt - meadow) / (water - meadow) * (COST[-1] - COST[0]) + COST[0]
-
-
-figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.0))
-for method, shade, dash in (("direct", plots.colour("direct"), "-"), ("Fenchel-Young", plots.FURTHER[1], ":")):
-    curves = np.array([trained[method, seed][0] for seed in SEEDS])
-    learnt = np.array([trained[method, seed][3] for seed in SEEDS])             # (seeds, epochs, kinds)
-    once = [method, *["_"] * (len(SEEDS) - 1)]
-    left.plot(100 * curves[:, :, 2].T, color=shade, linestyle=dash, label=once)
-    right.plot(COST, as_costs(learnt[:, -1]).T, color=shade, linestyle=dash, marker="o", label=once)
-    mean = as_costs(learnt[:, -1]).mean(axis=0)
-    print(f"{method:14s} learnt costs, mean of the seeds:", ", ".join(f"{word} {cost:.2f}" for word, cost
-                                                                     in zip(KINDS, mean)))
-right.plot(COST, COST, color=plots.TRUTH, linewidth=1, label="true")
-left.set(xlabel="epoch of 200 terrains", ylabel="cost above the least, %", yscale="log")
-right.set(xlabel="true cost of a step", ylabel="learnt cost, rescaled")
-left.legend(fontsize=9)
-right.legend(fontsize=9)
-plt.show()
-
-# %% [markdown]
-# What to see. Above: black the path. Before training it runs through anything. Below left: a line a seed. The two
-# methods lie on top of each other. Below right: the learnt score of each pure colour. Walks fix the costs up to a
-# constant, since all paths have 31 cells, and up to a scale, since the cheapest path does not depend on it. So water
-# and meadow are set to their true costs, and the other three can be judged. In the mean of the seeds they are too high,
-# wood (2.5 in truth) with both methods, though single seeds come out right. Why?
-#
-# Both methods suppose that the walker makes mistakes: the model is the best path for *noisy* scores. Our walkers make
-# none. If that is the reason, then walkers who make just these mistakes must teach the true costs. To test it we leave
-# the network out, and learn one score for each kind of ground, by Fenchel-Young:
-
-# %%
-def five_scores(mistakes, seed, steps=250, rate=0.3):
-    """The walkers are sure of the costs, or make mistakes as the model supposes.  Learnt costs (5,)."""
-    rng = np.random.default_rng(seed)
-    kind, _ = make_terrains(500, rng)
-    y = best_path(-2 * COST[kind] + mistakes * gumbel.sample(kind.shape, rng))
-    count = lambda z, kind: np.array([(z * (kind == place)).sum() for place in range(5)]) / len(kind)
-    scores = np.zeros(5)
-    for step in range(steps):
-        rows = rng.integers(len(kind), size=50)
-        z_star = best_path(scores[kind[rows]] + gumbel.sample((50, SIDE, SIDE), rng))
-        scores = scores + rate * (1 - step / steps) * (count(y[rows], kind[rows]) - count(z_star, kind[rows]))
-    return as_costs(scores)
-
-
-wood = {}
-for mistakes, words in ((0, "walkers without mistakes"), (1, "walkers with the model's mistakes")):
-    costs = np.array([five_scores(mistakes, seed) for seed in range(3)])
-    wood[mistakes] = costs[:, 2].mean()
-    print(f"{words:34s} sand, wood, rock: {costs.mean(axis=0)[1:4].round(2)}, "
-          f"wood in three seeds {costs[:, 2].round(2)}")
-print(f"{'true':34s} sand, wood, rock: {COST[1:4]}")
-assert wood[0] - 2.5 > 0.2 > 0.1 > abs(wood[1] - 2.5)
-
-# %% [markdown]
-# With the model's own mistakes in the walks the costs come out right, up to noise. Without them they are too high with
-# all three seeds. So where the model is true, the gradient finds the true costs. Whether more steps would mend the
-# other case was not tried. Single networks above found the costs all the same.
-#
 # ## Which is the tool for what
 #
 # - **All values of $f$ in a table**: enumerate, or take one variable at a time (local expectation, chapter 7). No bias,
@@ -721,22 +363,20 @@ assert wood[0] - 2.5 > 0.2 > 0.1 > abs(wood[1] - 2.5)
 #   noisier, and needs the baseline even more.
 # - **A $y$ was observed**: Fenchel-Young. One arg max, no $\epsilon$, a loss that is convex in $h$.
 # - **A score $f$ that can be added to the scores**, because it is linear in $z$: direct, with a second call of the same
-#   solver. If $f$ is a distance to an observed $y$, try Fenchel-Young first. Ours showed no difference. Where there is
-#   no $y$, and $f$ is linear, direct needs no baseline.
-# - **Any other $f$**: the second arg max needs the list of all values, as for the twenty paths. Or $f$ is replaced: by
+#   solver. If $f$ is a distance to an observed $y$, try Fenchel-Young first: the appendix found no difference. Where
+#   there is no $y$, and $f$ is linear, direct needs no baseline.
+# - **Any other $f$**: the second arg max needs the list of all values. Or $f$ is replaced: by
 #   its slope at $z^{\star}$, which is implicit MLE, whose bias stays where $f$ is bent; or by its single changes there,
 #   whose bias goes away with $\epsilon$ where the variables are independent (chapter 7), and stays where they pull each
 #   other (chapter 8).
 # - **Decisions without noise that must stay so**: blackbox differentiation, with an $\epsilon$ so large that the ramps
 #   reach where $h$ is.
 #
-# Our example could do without: on a grid the *sum* over paths is as cheap as the maximum, with logsumexp in the place
-# of max (exercise 3), if every path has a noise of its own. So for a linear score the exact gradient costs a few such
-# sweeps. (Exercise 3 has the first derivative. That of $E f$ is one more, in the direction of $f$.) It is so for chains
+# When is an arg max all that one can ask for? Not for the paths of the appendix: on a grid the *sum* over paths is as
+# cheap as the maximum, with logsumexp in the place of max, if every path has a noise of its own. It is so for chains
 # and trees too. For the cuts of chapter 8 and for matchings no such recursion is known: the best matching of $n$ pairs
 # is found in about $n^3$ steps, but counting the perfect matchings of a bipartite graph is #P-complete (Valiant 1979).
-# What was done here for paths asks for an arg max and nothing else, so that it can be done for these word by word.
-# Paths were taken because twenty of them can be listed.
+# There the methods of this chapter ask for an arg max and nothing else.
 #
 # ## Exercises
 #
@@ -774,30 +414,27 @@ assert wood[0] - 2.5 > 0.2 > 0.1 > abs(wood[1] - 2.5)
 #
 # </details>
 #
-# **3 (hard).** Write Bellman's recursion with logsumexp in the place of max. What does it compute at $h = 0$? And what
-# is its gradient? Check both against the twenty paths.
+# **3 (hard).** Each component of REINFORCE may have a baseline of its own. Which one is best for component $i$? How
+# much of the variance is left, compared with the best single constant? And how large is the bias of direct at the
+# $\epsilon$ where its variance is the same?
 #
 # <details><summary>Solution</summary>
 #
-# It computes $\log \sum_z e^{h(z)}$ over all paths: at $h = 0$ the log of their number. Its gradient is the mean path
-# when every *path* has a Gumbel variable of its own: $E \max$ is a logsumexp, and Danskin does the rest.
+# The best one minimises $E[(f - \text{baseline})^2 ([i = z^{\star}] - q_i)^2]$. So it is the mean of $f$ weighted by
+# the second square.
 #
 # ```python
-# def log_sum(h):
-#     rows, columns = h.shape
-#     total = np.full((rows + 1, columns + 1), -np.inf)
-#     total[-1, -2] = 0
-#     for i in reversed(range(rows)):
-#         for j in reversed(range(columns)):
-#             total[i, j] = h[i, j] + np.logaddexp(total[i, j + 1], total[i + 1, j])
-#     return total[0, 0]
-#
-# assert round(np.exp(log_sum(np.zeros((4, 4))))) == 20
-# assert round(np.exp(log_sum(np.zeros((16, 16))))) == 155_117_520
-# for cell in range(16):
-#     unit = np.eye(16)[cell]
-#     slope = (log_sum((cells + 1e-5 * unit).reshape(4, 4)) - log_sum((cells - 1e-5 * unit).reshape(4, 4))) / 2e-5
-#     assert abs(slope - q_paths @ every[:, cell]) < 1e-8
+# weight = q[:, None] * (hot - q) ** 2                                        # value, component
+# own = (weight * f[:, None]).sum(axis=0) / weight.sum(axis=0)
+# left = np.array([score_function(f, 0, own[i])[1][i] for i in range(k)])
+# single = score_function(f, 0, best_baseline)[1].sum()
+# print(f"variance {left.sum():.3f} with three baselines, {single:.3f} with one")
+# assert left.sum() < single
+# eps = np.geomspace(0.1, 10, 400)
+# equal = eps[np.argmin([abs(mean_and_variance(h, f, e)[1].sum() - left.sum()) for e in eps])]
+# bias = np.linalg.norm(mean_and_variance(h, f, equal)[0] - truth)
+# print(f"direct has that variance at eps = {equal:.2f}, with a bias of {bias / np.linalg.norm(truth):.0%}")
+# assert bias > 0.5 * np.linalg.norm(truth)
 # ```
 #
 # </details>
@@ -805,16 +442,42 @@ assert wood[0] - 2.5 > 0.2 > 0.1 > abs(wood[1] - 2.5)
 # ## Where it goes wrong in practice
 #
 # - The sign. Vlastelica et al. and McAllester et al. write a loss, to be lowered; here $f$ is a score, to be raised.
-# - Ties. On terrain with whole costs many paths are equally good, and "the" cheapest is whichever the solver takes
-#   first. Compare costs, not paths.
 # - Two noises. Direct needs one noise for both arg maxes. With fresh noise for the second the mean stays and the
 #   variance explodes (chapter 2).
-# - The scale of $\epsilon f$ against $h$ and the noise. Hamming losses grow with the length of the path. So $\epsilon$
-#   is smaller for long paths, or $z(\epsilon)$ is always $y$.
+# - The scale of $\epsilon f$ against $h$ and the noise. If $\epsilon$ is too small, the two arg maxes agree in nearly
+#   all draws, most gradients are zero, and the variance grows like $1/\epsilon$: that is the sign to look for. If it is
+#   too large and $f$ is a distance to $y$, then $z(\epsilon) = y$ in nearly all draws, and the method is Fenchel-Young.
+#   The appendix has both in numbers, for paths of several lengths.
+#
+# ## Now write it yourself
+#
+# The right side of the identity is in workbook files 2 (the arg max and its law), 3 (Danskin's derivative), 4 (the
+# difference of two arg maxes) and 5 (its exact mean, bias and variance). With 5 you can make the rows of direct in the
+# table yourself: `python tutorials/workbook/check.py 5`.
 #
 # ## What to read next
 #
-# In the package: `refimpl/latent/paths.py`, `refimpl/estimators/perturbed.py`, `refimpl/estimators/imle.py`. Vlastelica
-# et al., *Differentiation of blackbox combinatorial solvers* (ICLR 2020); Berthet et al., *Learning with differentiable
-# perturbed optimizers* (NeurIPS 2020); Niepert et al., *Implicit MLE* (NeurIPS 2021); McAllester et al., *Direct loss
-# minimization for structured prediction* (NIPS 2010). Then [results.md](results.md).
+# [Appendix E](appendix_e_landscape.ipynb): a landscape learnt from walks. In the package:
+# `refimpl/estimators/perturbed.py`, `refimpl/estimators/imle.py`. Vlastelica et al., *Differentiation of blackbox
+# combinatorial solvers* (ICLR 2020); Berthet et al., *Learning with differentiable perturbed optimizers* (NeurIPS
+# 2020); Niepert et al., *Implicit MLE* (NeurIPS 2021); McAllester et al., *Direct loss minimization for structured
+# prediction* (NIPS 2010). Then [results.md](results.md).
+#
+# ## Symbols
+#
+# | symbol | in the code | the slides write | meaning |
+# | --- | --- | --- | --- |
+# | $h$, $f$, $\gamma$ | `h`, `f`, `noise` | $\phi$, $\theta$, $\gamma$ | scores of the encoder and the decoder, and zero-mean Gumbel noise |
+# | $z^{\star}$, $z(\epsilon)$ | `z_star`, `z_eps` | | $\arg\max (h + \gamma)$ and $\arg\max (\epsilon f + h + \gamma)$, one noise |
+# | $q$, $q_\epsilon$ | `q`, `q_eps` | | the laws of the two: softmax of $h$, and of $h + \epsilon f$ |
+# | $G(h, \epsilon)$ | `G` | $G$ | $E \max_z (\epsilon f + h + \gamma)$ |
+# | $T(h)$ | | | the tilted objective of chapter 4, $\frac{1}{\epsilon} (G(h, \epsilon) - G(h, 0))$ |
+# | $\epsilon$ | `eps` | $\epsilon$ | how strongly $f$ takes part in the second arg max |
+# | $F(t)$, $F'(t)$ | `F` | | the distribution function of one Gumbel variable; its density |
+# | $v$ | | | the perturbed scores, $h + \gamma$ |
+# | $c$ | `c` | | Euler's constant, 0.5772… |
+# | $X_z$, $r_i X_i$ | `rX` | | an alarm clock's time, of rate $r_z = e^{h_z}$; times its rate, $e^{-(\gamma_i + c)}$ |
+# | $S$ | | | the sum $\sum_i r_i$, the rate of the first ring |
+# | $R$, $V_i$ | | | waiting times of rate 1: of the first ring, times $S$, and of clock $i$ after it, times $r_i$ |
+# | $w$ | `w` | $w$ | one weight of the encoder, whose scores are $h + w\,(1, 0, -1)$ |
+# | $y$ | `y` | $y$ | the label: a value, or a path, that was observed |

@@ -1,0 +1,90 @@
+"""Rows of committed runs that chapter 6 reads, and how it prints them."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from refimpl.experiments import paper
+from refimpl.experiments.training import tutorial_runs
+from refimpl.report import store
+
+STORE = store.Store.read(tutorial_runs.FOLDER.parent / "rows")
+METHODS = "exact", "tilted", "capped", "amplified", "noisy-exact", "direct"
+SETTINGS = (0.1, True), (1, True), (0.1, False), (1, False)
+FIVE = {"exact, decoder q": "enumeration", "tilted, decoder q": "the mean alone",
+        "noisy-exact, decoder q": "the noise alone", "exact, decoder z*": "the decoder alone",
+        "tilted, decoder z*": "mean and decoder", "noisy-exact, decoder z*": "noise and decoder",
+        "direct, decoder q": "mean and noise", "direct, decoder z*": "direct: all three"}
+
+
+def exits() -> dict[tuple, list[float]]:
+    """Test -ELBO by epochs of each (method, eps, KL gradient on) of plateau-exits on MNIST, seed 0."""
+    found = {}
+    for record in STORE.select("plateau-exits", "mnist"):
+        name, *rest = record.label.split(", ")
+        eps = [float(part[4:]) for part in rest if part.startswith("eps ")]
+        key = name, eps[0] if eps else None, "no KL" not in rest
+        found.setdefault(key, [-row["test_elbo"] for row in record.rows])
+    return found
+
+
+def show_exits(found: Mapping[tuple, Sequence[float]]) -> None:
+    """After 3 and after 10 epochs, a column for each setting; a dash where nothing was run."""
+    print("one seed: -ELBO after 3 and 10 epochs")
+    heads = [f"{'KL' if kl else 'no KL'}, eps = {eps}" for eps, kl in SETTINGS]
+    print(" " * 12, *(f"{head:>18s}" for head in heads))
+    for name in METHODS:
+        cells = []
+        for eps, kl in SETTINGS:
+            run = found.get((name, None if name == "exact" else eps, kl))
+            cells.append("-" if run is None else f"{run[2]:.1f}   {run[9]:.1f}")
+        print(f"{name:12s}", *(f"{cell:>18s}" for cell in cells))
+
+
+def plateau() -> dict[str, dict[tuple[str, int], tuple[float, ...]]]:
+    """Test -ELBO of the five seeds, by what differs from enumeration, data set and epoch: KL gradient on, eps = 0.1."""
+    cells = ("mnist", 3), ("mnist", 10), ("fashion-mnist", 10)
+    return {words: {(dataset, epoch): store.spread(STORE.select("plateau", dataset, name), epoch, "test_elbo").values
+                    for dataset, epoch in cells} for name, words in FIVE.items()}
+
+
+def show_plateau(found: Mapping[str, Mapping[tuple[str, int], Sequence[float]]]) -> None:
+    print("\nfive seeds, KL, eps = 0.1: median (lowest to highest)")
+    heads = " ".join(f"{f'{dataset}, epoch {epoch}':>25s}" for dataset, epoch in found["enumeration"])
+    print(" " * 18 + heads)
+    for words, cells in found.items():
+        assert all(len(values) == 5 for values in cells.values())
+        print(f"{words:18s}" + " ".join(f"{f'{np.median(v):.1f} ({min(v):.1f} to {max(v):.1f})':>25s}"
+                                        for v in cells.values()))
+
+
+WORDS = {"exact": "enumeration", "gumbel-softmax": "Gumbel-softmax", "direct as released": "direct, their recipe",
+         "direct": "direct, KL gradient on"}
+
+
+def published() -> dict[tuple[int, str], store.Spread]:
+    """Test -ELBO after ten epochs on MNIST by (k, method)."""
+    return {(k, name): store.spread(STORE.select("convergence", "mnist", f"{name}, k = {k}"), 10, "test_elbo")
+            for k in (10, 50) for name in WORDS}
+
+
+def show_published(found: Mapping[tuple[int, str], store.Spread]) -> None:
+    print("test -ELBO, nats                   paper, 300 epochs   here, 10 epochs: median (lowest to highest)")
+    for (k, name), spread in found.items():
+        theirs = paper.CONVERGENCE["mnist"][k].get(name, "-")
+        print(f"k = {k}   {WORDS[name]:22s} {theirs:>18}   {spread.median:14.1f} ({min(spread.values):.1f} to "
+              f"{max(spread.values):.1f}), {len(spread.values)} seeds")
+
+
+def yardsticks() -> list[dict]:
+    """Three trained models: -ELBO on 2,000 images exactly, by one-hot samples and by relaxed samples."""
+    return [row for record in STORE.select("yardsticks") for row in record.rows]
+
+
+def show_yardsticks(rows: Sequence[Mapping]) -> None:
+    print("\nthe same models measured     exact   one sample per image   a hundred   one relaxed   a hundred relaxed")
+    for row in rows:
+        relaxed = [f"{row[name]:.2f}" if np.isfinite(row[name]) else "-" for name in ("relaxed_one", "relaxed_hundred")]
+        print(f"{row['run'].split(', ')[1]:26s} {row['exact']:.2f} {row['one']:13.2f} ± {row['one_spread']:.2f} "
+              f"{row['hundred']:14.2f} {relaxed[0]:>13s} {relaxed[1]:>19s}")
