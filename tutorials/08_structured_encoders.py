@@ -14,7 +14,6 @@
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
 
 import itertools
-import time
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,6 +22,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
 import later_figures
+import later_rows
 from refimpl.experiments.training import tutorial_runs
 
 rng = np.random.default_rng(4)
@@ -383,14 +383,7 @@ runs = {words: [-row["test_log_likelihood"] for row in tutorial_runs.load(name).
 for words, nats in runs.items():
     print(f"{words:18s} -log p(x) by epochs:", np.round(nats, 1))
 n_of = {"enumeration": (4, 6, 8, 10, 12, 14), "maxflow": (4, 8, 12, 20), "milp": (4, 8)}
-taken = {name: [] for name in n_of}
-for name, n in [(name, n) for name, ns in n_of.items() for n in ns]:
-    w_batch = rng.exponential(size=(100, n * (n - 1) // 2)) * 2 / n         # a variable's pairs add up to about 2
-    u_batch = rng.normal(size=(100, n)) - (n - 1) / n                       # so that 0 and 1 are as likely
-    batch, tries = (5, 1) if name == "milp" else (100, 5)
-    started = [(time.perf_counter(), REGISTRY[name].argmax(u_batch[:batch], w_batch[:batch]), time.perf_counter())
-               for _ in range(tries)]
-    taken[name].append(min(end - start for start, _, end in started) * 1e3 * 100 / batch)
+taken = later_rows.milliseconds(n_of, rng)                                  # for a hundred arg maxes
 for name, ns in n_of.items():
     print(f"{name:12s}", ", ".join(f"n = {n}: {each:.2f} ms" for n, each in zip(ns, taken[name])))
 later_figures.structured(runs, n_of, taken)
