@@ -43,16 +43,19 @@ def test_there_are_ten_chapters_and_a_notebook_for_each():
 RUNNER = """
 import sys, warnings
 warnings.filterwarnings("error", module="__main__|refimpl")     # ours; other packages warn about each other
-names = {"__name__": "__main__"}
+names, own = {"__name__": "__main__"}, None
 for place, text in enumerate(sys.stdin.read().split(chr(0)), start=1):      # cells, then numbers, then solutions
-    exec(compile(text, f"part {place}", "exec"), dict(names) if text.startswith("# numbers") else names)
+    if text.startswith("# numbers"):                                        # these change no name of the chapter's
+        own = dict(names) if own is None else own
+    exec(compile(text, f"part {place}", "exec"), own if text.startswith("# numbers") else names)
 """
 
 
 def numbers(source: Path) -> list[str]:
-    """What holds the numbers of this chapter, beside its own asserts; it changes no name of the chapter's."""
+    """What holds the numbers of this chapter, beside its own asserts: a part for each comment at a line's beginning."""
     path = NUMBERS / source.name
-    return ["# numbers\n" + path.read_text(encoding="utf-8")] if path.exists() else []
+    parts = re.split(r"^(?=# )", path.read_text(encoding="utf-8"), flags=re.M) if path.exists() else []
+    return ["# numbers\n" + part for part in parts]
 
 
 def run_chapter(source: Path, whole: bool) -> subprocess.CompletedProcess:
