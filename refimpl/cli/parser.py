@@ -14,7 +14,7 @@ from refimpl.runs import KINDS
 from refimpl.system.files import folder_name
 
 EXPERIMENTS = ("binary", "joint", "structured", "latent-sizes", "convergence", "plateau", "plateau-exits", "tuning",
-               "semi-supervised", "labelled-terms", "label-steps", "faces")
+               "semi-supervised", "labelled-terms", "label-steps", "faces", "jigsaw", "jigsaw-tuning")
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 SEE, TRAIN, COMPARE, PAPER, KEEP = ("See it", "Train it", "Compare it", "Make the paper's figures again",
                                     "For whoever maintains it")

@@ -11,7 +11,6 @@ variables; it has no closed form.  Each method that solves matchings solves two 
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -21,7 +20,9 @@ from scipy.special import softmax
 from refimpl import gumbel
 from refimpl.experiments.jigsaw import sinkhorn
 from refimpl.experiments.jigsaw.objectives import Objective
-from refimpl.experiments.jigsaw.tiles import match
+from refimpl.latent import sets
+
+matchings = functools.cache(sets.matchings)
 
 
 class Puzzle(NamedTuple):
@@ -35,16 +36,14 @@ def direct(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator, eps: flo
     f is what is maximised: minus the loss.  Its mean is (E z(eps) - E z*) / eps, and for a linear f it goes to the
     gradient of E f(z*) as eps falls to 0.  Both matchings share the noise gamma.
     """
-    perturbed = theta + gumbel.sample(theta.shape, rng)
-    z_star = match(perturbed)
-    z_eps = match(perturbed + eps * puzzle.objective.tangent(z_star))
-    return (z_eps - z_star) / eps
+    return matchings(theta.shape[-1]).gradient(theta, puzzle.objective.tangent, eps, rng)
 
 
 def fenchel_young(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator, samples: int = 2) -> np.ndarray:
     """y - z*: minus the gradient of the perturbed Fenchel-Young loss E max_z (theta + gamma) . z - theta . y
     (Berthet et al., NeurIPS 2020), averaged over the samples."""
-    return puzzle.y - np.mean([match(theta + gumbel.sample(theta.shape, rng)) for _ in range(samples)], axis=0)
+    family = matchings(theta.shape[-1])
+    return puzzle.y - np.mean([family.sample(theta, rng) for _ in range(samples)], axis=0)
 
 
 def reinforce(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator, samples: int = 2) -> np.ndarray:
@@ -55,22 +54,16 @@ def reinforce(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator, sampl
     so a baseline that is independent of gamma costs no bias.
     """
     noise = [gumbel.sample(theta.shape, rng) for _ in range(samples)]
-    f = np.array([puzzle.objective.value(match(theta + each)) for each in noise])             # (samples, B)
-    ahead = (f - f.mean(axis=0)) * samples / (samples - 1)                                    # f_m - mean of the others
+    f = np.array([puzzle.objective.value(matchings(theta.shape[-1]).sample(theta, each)) for each in noise])
+    ahead = (f - f.mean(axis=0)) * samples / (samples - 1)              # (samples, B): f_m - mean of the others
     score = np.array([1 - np.exp(-(each + gumbel.EULER)) for each in noise])
     return np.einsum("mb,mbij->bij", ahead, score) / samples
 
 
 def gumbel_sinkhorn(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator, tau: float) -> np.ndarray:
     """The gradient of f(P), P = S((theta + gamma) / tau): f where the matching is relaxed."""
-    made = sinkhorn.forward(theta + gumbel.sample(theta.shape, rng), tau)
+    made = sinkhorn.forward(theta + gumbel.sample(theta.shape, rng, theta.dtype), tau)
     return sinkhorn.backward(made, puzzle.objective.tangent(sinkhorn.result(made)), tau)
-
-
-@functools.cache
-def every_matching(N: int) -> np.ndarray:
-    """(N!, N, N), in the order of itertools.permutations."""
-    return gumbel.one_hot(np.array(list(itertools.permutations(range(N)))), N)
 
 
 def enumeration(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator) -> np.ndarray:
@@ -78,7 +71,7 @@ def enumeration(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator) -> 
 
     All N! matchings are listed, 24 for 2 x 2 tiles.  This is not the law of z* above.
     """
-    every = every_matching(theta.shape[-1])
+    every = matchings(theta.shape[-1]).values()
     p = softmax(np.einsum("bij,kij->bk", theta, every), axis=1)
     f = np.stack([puzzle.objective.value(np.broadcast_to(z, theta.shape)) for z in every], axis=1)
     return np.einsum("bk,kij->bij", p * (f - (p * f).sum(axis=1, keepdims=True)), every)

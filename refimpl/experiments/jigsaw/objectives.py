@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import logsumexp, softmax
 
 from refimpl.experiments.jigsaw.tiles import cut
+from refimpl.latent import sets
 
 
 class Objective(Protocol):
@@ -56,7 +57,7 @@ class Likelihood(NamedTuple):
 class Mixture:
     """Bernoulli pixels around K mean pictures; fitted to whole images by expectation-maximisation."""
 
-    def __init__(self, x: np.ndarray, components: int, rng: np.random.Generator, rounds: int = 30) -> None:
+    def __init__(self, x: np.ndarray, components: int, rng: np.random.Generator, rounds: int = 20) -> None:
         """x (images, 784) of 0 and 1."""
         x = x.astype(np.float64)
         self.mean = 0.25 + 0.5 * x[rng.choice(len(x), components, replace=False)]
@@ -79,18 +80,16 @@ class Mixture:
         c = tiles.reshape(B * N, pixels) @ (on - off).T + off.sum(axis=1)
         return Likelihood(c.reshape(B, N, K, N).transpose(0, 1, 3, 2), self.log_pi)
 
-    @staticmethod
-    def best(objective: Likelihood, match) -> np.ndarray:
-        """A z that no step improves: each component's own best matching, then the tangent's, over and over; the best
-        of them."""
-        B, N, _, K = objective.c.shape
-        found, worth = np.zeros((B, N, N)), np.full(B, -np.inf)
-        for k in range(K):
-            z = match(objective.c[..., k])
-            for _ in range(5):
-                z = match(objective.tangent(z))
-            value = objective.value(z)
-            found, worth = np.where((value > worth)[:, None, None], z, found), np.maximum(worth, value)
-        return found
 
-
+def best(objective: Likelihood) -> np.ndarray:
+    """A z (B, N, N) that the tangent no longer improves: from each component's own best matching a few times on to the
+    tangent's, and the best of what is found."""
+    B, N, _, K = objective.c.shape
+    family, found, worth = sets.matchings(N), np.zeros((B, N, N)), np.full(B, -np.inf)
+    for k in range(K):
+        z = family.argmax(objective.c[..., k])
+        for _ in range(3 * (K > 1)):
+            z = family.argmax(objective.tangent(z))
+        value = objective.value(z)
+        found, worth = np.where((value > worth)[:, None, None], z, found), np.maximum(worth, value)
+    return found

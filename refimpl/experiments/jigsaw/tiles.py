@@ -1,12 +1,11 @@
-"""An image cut into side x side tiles, the tiles in any order, and the matching that puts them into places.
+"""An image cut into side x side tiles, the tiles in any order, and what a matching makes of them.
 
-A matching is z (B, N, N) of 0 and 1, N = side^2, with one 1 in each row and column: z_ij = 1 puts tile i at place j.
-28 pixels cannot be divided by 3: for 3 x 3 tiles the last row and the last column of pixels are cut off.
+A matching is z (B, N, N) of 0 and 1, N = side^2, with one 1 in each row and column: z_ij = 1 puts tile i at place j
+(latent/sets.py).  28 pixels cannot be divided by 3: for 3 x 3 tiles the last row and the last column of pixels are cut off.
 """
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from refimpl import data, gumbel
 
@@ -41,8 +40,3 @@ def right(tiles: np.ndarray, y: np.ndarray) -> np.ndarray:
     differing = ink + ink_there - 2 * tiles @ truth.transpose(0, 2, 1)                  # pixels
     return (differing == 0).astype(np.float64)
 
-
-def match(scores: np.ndarray) -> np.ndarray:
-    """argmax_z sum_ij scores_ij z_ij over all matchings, for each of the scores (B, N, N); z (B, N, N)."""
-    return gumbel.one_hot(np.array([linear_sum_assignment(each, maximize=True)[1] for each in scores]),
-                          scores.shape[-1])
