@@ -1,4 +1,8 @@
-"""The runs: 2 x 2, 3 x 3 and 4 x 4 tiles by every method; identical tiles told by place; and 3 x 3 without labels."""
+"""The runs: 2 x 2, 3 x 3 and 4 x 4 tiles by every method, and 3 x 3 without labels; of MNIST also two questions.
+
+    by place    does it matter whether f sees that two tiles are identical?
+    draws       is it the noise of the gradient, or its mean, that makes a method worse?
+"""
 from __future__ import annotations
 
 import math
@@ -39,12 +43,16 @@ def label(method: str, side: int, words: str = "") -> str:
 
 def make(dataset: str, seed: int) -> list[Cell]:
     def cell(method: str, side: int, words: str = "", **more) -> Cell:
-        chosen = (CHOSEN_WITHOUT if words == NO_LABELS else CHOSEN)[method]
-        return Cell(label(method, side, words), JigsawSettings(dataset, seed, side, method, **chosen, **more))
+        chosen = (CHOSEN_WITHOUT if words == NO_LABELS else CHOSEN)[method] | more
+        return Cell(label(method, side, words), JigsawSettings(dataset, seed, side, method, **chosen))
 
     made = [cell(method, side) for side in SIDES for method in (*LABELLED, *["enumeration"] * (side == 2))]
-    made += [cell(method, 4, BY_PLACE, by_place=True) for method in ("direct", "reinforce")]
-    return made + [cell(method, 3, NO_LABELS, labels=False) for method in UNLABELLED]
+    made += [cell(method, 3, NO_LABELS, labels=False) for method in UNLABELLED]
+    if dataset == "mnist":
+        made += [cell(method, 4, BY_PLACE, by_place=True) for method in ("direct", "reinforce")]
+        made += [cell("direct", 3, "eps 1", eps=1.0), cell("direct", 3, "eps 1, 10 draws", eps=1.0, draws=10),
+                 cell("direct", 3, "10 draws", draws=10), cell("reinforce", 3, "10 draws", draws=10)]
+    return made
 
 
 def grid(dataset: str, seed: int) -> list[Cell]:

@@ -6,7 +6,8 @@
     setting     eps or tau, for those that have one
 
 The law of z* = argmax_z (theta + gamma) . z is no Gibbs law, since a matching's noise is a sum of N of the N^2
-variables; it has no closed form.  Each method that solves matchings solves two for each image and step.
+variables; it has no closed form.  A method that solves matchings solves 2 draws of them for each image and step, where
+draws is 1 unless a run says otherwise.
 """
 from __future__ import annotations
 
@@ -30,29 +31,32 @@ class Puzzle(NamedTuple):
     y: np.ndarray | None
 
 
-def direct(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator, eps: float) -> np.ndarray:
+def direct(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator, eps: float,
+           draws: int = 1) -> np.ndarray:
     """(z(eps) - z*) / eps, z(eps) = argmax_z (theta + gamma + eps c) . z, with c the gradient of f at z*.
 
     f is what is maximised: minus the loss.  Its mean is (E z(eps) - E z*) / eps, and for a linear f it goes to the
     gradient of E f(z*) as eps falls to 0.  Both matchings share the noise gamma.
     """
-    return matchings(theta.shape[-1]).gradient(theta, puzzle.objective.tangent, eps, rng)
-
-
-def fenchel_young(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator, samples: int = 2) -> np.ndarray:
-    """y - z*: minus the gradient of the perturbed Fenchel-Young loss E max_z (theta + gamma) . z - theta . y
-    (Berthet et al., NeurIPS 2020), averaged over the samples."""
     family = matchings(theta.shape[-1])
-    return puzzle.y - np.mean([family.sample(theta, rng) for _ in range(samples)], axis=0)
+    return np.mean([family.gradient(theta, puzzle.objective.tangent, eps, rng) for _ in range(draws)], axis=0)
 
 
-def reinforce(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator, samples: int = 2) -> np.ndarray:
+def fenchel_young(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator, draws: int = 1) -> np.ndarray:
+    """y - z*: minus the gradient of the perturbed Fenchel-Young loss E max_z (theta + gamma) . z - theta . y
+    (Berthet et al., NeurIPS 2020), averaged over two draws."""
+    family = matchings(theta.shape[-1])
+    return puzzle.y - np.mean([family.sample(theta, rng) for _ in range(2 * draws)], axis=0)
+
+
+def reinforce(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator, draws: int = 1) -> np.ndarray:
     """f(z*) (1 - E), E = exp(-(gamma + c)), minus the mean f of the other samples: the score function of the noise.
 
     theta moves the density of theta + gamma, and -d log p(gamma) / d gamma_ij = 1 - E_ij.  The usual score function,
     z - E z, would need the law of z*, which has no closed form here; and that of Gibbs is another.  E (1 - E_ij) = 0,
     so a baseline that is independent of gamma costs no bias.
     """
+    samples = 2 * draws
     noise = [gumbel.sample(theta.shape, rng) for _ in range(samples)]
     f = np.array([puzzle.objective.value(matchings(theta.shape[-1]).sample(theta, each)) for each in noise])
     ahead = (f - f.mean(axis=0)) * samples / (samples - 1)              # (samples, B): f_m - mean of the others
@@ -87,5 +91,3 @@ METHODS: dict[str, Callable[..., np.ndarray]] = {
     "enumeration": enumeration, "cross-entropy": cross_entropy}
 SETTING = {"direct": "eps", "gumbel-sinkhorn": "tau"}
 """What a method has beside the learning rate."""
-SOLVES = {"direct": 2, "fenchel-young": 2, "reinforce": 2}
-"""Matchings solved for each image and step."""

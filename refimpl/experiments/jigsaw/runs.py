@@ -50,6 +50,7 @@ class JigsawSettings:
     by_place: bool = False
     """Whether f counts a tile as right by its number alone, and not by its pixels."""
     labels: bool = True
+    draws: int = 1
 
     def as_dict(self) -> dict[str, object]:
         return asdict(self)
@@ -103,6 +104,7 @@ class JigsawRun:
         self.tested = {name: Tested.of(getattr(self.dataset, name), side) for name in ("valid", "test")}
         name = gradients.SETTING.get(settings.method)
         self.keywords = {name: getattr(settings, name)} if name else {}
+        self.keywords |= {"draws": settings.draws} if settings.draws > 1 else {}
 
     def puzzle(self, shuffled: np.ndarray, y: np.ndarray) -> Puzzle:
         """What the method is told of these tiles: without labels not where they belong."""
