@@ -95,7 +95,7 @@ REGISTRY = {entry.name: entry for entry in (
                faces_experiment.measure),
     Experiment("jigsaw", "images cut into tiles and put together again by a matching", ALL[:2], "test_tiles",
                jigsaw.make, jigsaw.draw, jigsaw.lines, jigsaw.solved, train=train_jigsaws),
-    Experiment("jigsaw-tuning", "jigsaws of 3 x 3 tiles at every setting, to be chosen on the validation images",
+    Experiment("jigsaw-tuning", "jigsaws at every setting that was tried, to be chosen on the validation images",
                ALL[:1], "valid_tiles", jigsaw.grid, jigsaw.draw_grid, jigsaw.lines, train=train_jigsaws),
 )}
 

@@ -56,9 +56,9 @@ def reinforce(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator, draws
     z - E z, would need the law of z*, which has no closed form here; and that of Gibbs is another.  E (1 - E_ij) = 0,
     so a baseline that is independent of gamma costs no bias.
     """
-    samples = 2 * draws
+    family, samples = matchings(theta.shape[-1]), 2 * draws
     noise = [gumbel.sample(theta.shape, rng) for _ in range(samples)]
-    f = np.array([puzzle.objective.value(matchings(theta.shape[-1]).sample(theta, each)) for each in noise])
+    f = np.array([puzzle.objective.value(family.sample(theta, each)) for each in noise])
     ahead = (f - f.mean(axis=0)) * samples / (samples - 1)              # (samples, B): f_m - mean of the others
     score = np.array([1 - np.exp(-(each + gumbel.EULER)) for each in noise])
     return np.einsum("mb,mbij->bij", ahead, score) / samples
