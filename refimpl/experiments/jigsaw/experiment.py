@@ -29,11 +29,11 @@ UNLABELLED = ("direct", "gumbel-sinkhorn", "reinforce")
 BY_PLACE, NO_LABELS = "by place", "no labels"
 # Chosen on the validation images of MNIST in `jigsaw-tuning`, with 3 x 3 tiles, and enumeration with 2 x 2.
 CHOSEN: dict[str, dict[str, float]] = {
-    "direct": {"lr": 3e-3, "eps": 4.0}, "fenchel-young": {"lr": 3e-3}, "gumbel-sinkhorn": {"lr": 3e-3, "tau": 1.0},
-    "reinforce": {"lr": 3e-3}, "cross-entropy": {"lr": 3e-3}, "enumeration": {"lr": 3e-3}}
-CHOSEN_WITHOUT = {"direct": {"lr": 3e-3, "eps": 0.1}, "gumbel-sinkhorn": {"lr": 3e-3, "tau": 1.0},
+    "direct": {"lr": 1e-2, "eps": 4.0}, "fenchel-young": {"lr": 3e-2}, "gumbel-sinkhorn": {"lr": 3e-2, "tau": 2.0},
+    "reinforce": {"lr": 1e-3}, "cross-entropy": {"lr": 3e-2}, "enumeration": {"lr": 1e-2}}
+CHOSEN_WITHOUT = {"direct": {"lr": 1e-2, "eps": 0.5}, "gumbel-sinkhorn": {"lr": 1e-2, "tau": 1.0},
                   "reinforce": {"lr": 3e-3}}
-RATES, EPS, TAU = (1e-3, 3e-3, 1e-2, 3e-2), (1.0, 4.0, 16.0), (0.5, 1.0, 2.0)
+RATES, EPS, TAU = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1), (1.0, 4.0, 16.0), (0.5, 1.0, 2.0, 4.0)
 EPS_WITHOUT = (0.02, 0.1, 0.5, 2.5)     # 1/nat: f is in nats there, and counts places with labels
 
 
