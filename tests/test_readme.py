@@ -36,7 +36,8 @@ def test_python_in_the_readme_shows_theorem_1():
 
 
 @pytest.mark.parametrize("page", ["README.md", "data/README.md", "tutorials/README.md", "tutorials/results.md",
-                                  "tutorials/results-details.md", "tutorials/attributes.md"])
+                                  "tutorials/results-details.md", "tutorials/attributes.md",
+                                  "tutorials/jigsaw.md"])
 def test_links_and_pictures_exist(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)\)", text):

@@ -148,7 +148,7 @@ def _add_measurements(measure: Commands, datasets: list[str], any_images: str) -
 def _add_made(make: Commands) -> None:
     """`make NAME`."""
     command = partial(make.add, "Checks, and overwrites tracked files with --write only")
-    report = command("report", commands.report, "all tables and charts of README.md, results.md and attributes.md")
+    report = command("report", commands.report, "all tables and charts of README.md and of the pages in tutorials/")
     report.add_argument("--write", action="store_true", help=f"{OVERWRITES}; without it nothing changes, and the "
                         "status is 1 if something would")
     report.add_argument("--add", nargs="+", type=folder_name, default=[], metavar="DIR",

@@ -33,6 +33,7 @@ CHOSEN: dict[str, dict[str, float]] = {
     "reinforce": {"lr": 1e-3}, "cross-entropy": {"lr": 3e-2}, "enumeration": {"lr": 1e-2}}
 CHOSEN_WITHOUT = {"direct": {"lr": 1e-2, "eps": 0.5}, "gumbel-sinkhorn": {"lr": 1e-2, "tau": 1.0},
                   "reinforce": {"lr": 3e-3}}
+LOWEST = 3e-4                           # of reinforce
 RATES, EPS, TAU = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1), (1.0, 4.0, 16.0), (0.5, 1.0, 2.0, 4.0)
 EPS_WITHOUT = (0.02, 0.1, 0.5, 2.5)     # 1/nat: f is in nats there, and counts places with labels
 
@@ -62,7 +63,7 @@ def grid(dataset: str, seed: int) -> list[Cell]:
     for labels, methods, eps in ((True, LABELLED, EPS), (False, UNLABELLED, EPS_WITHOUT)):
         for method in methods:
             name, values = {"direct": ("eps", eps), "gumbel-sinkhorn": ("tau", TAU)}.get(method, ("", (math.nan,)))
-            for lr in RATES if labels else RATES[1:3]:
+            for lr in (*[LOWEST] * (labels and method == "reinforce"), *(RATES if labels else RATES[:3])):
                 for value in values:
                     chosen = {name: value} if name else {}
                     words = [f"lr {lr:g}", *(f"{name} {value:g}" for name, value in chosen.items())]
