@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from refimpl import data, gumbel
+from refimpl import data, gumbel, plots
 from refimpl.experiments import pictures
 from refimpl.experiments.jigsaw import runs as jigsaws
 from refimpl.experiments.jigsaw import tiles
@@ -33,7 +33,7 @@ CHOSEN: dict[str, dict[str, float]] = {
     "reinforce": {"lr": 1e-3}, "cross-entropy": {"lr": 3e-2}, "enumeration": {"lr": 1e-2}}
 CHOSEN_WITHOUT = {"direct": {"lr": 1e-2, "eps": 0.5}, "gumbel-sinkhorn": {"lr": 1e-2, "tau": 1.0},
                   "reinforce": {"lr": 3e-3}}
-LOWEST = 3e-4                           # of reinforce
+LOWEST = {True: 3e-4, False: 1e-3}      # more learning rates of reinforce, with labels and without
 RATES, EPS, TAU = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1), (1.0, 4.0, 16.0), (0.5, 1.0, 2.0, 4.0)
 EPS_WITHOUT = (0.02, 0.1, 0.5, 2.5)     # 1/nat: f is in nats there, and counts places with labels
 
@@ -63,7 +63,7 @@ def grid(dataset: str, seed: int) -> list[Cell]:
     for labels, methods, eps in ((True, LABELLED, EPS), (False, UNLABELLED, EPS_WITHOUT)):
         for method in methods:
             name, values = {"direct": ("eps", eps), "gumbel-sinkhorn": ("tau", TAU)}.get(method, ("", (math.nan,)))
-            for lr in (*[LOWEST] * (labels and method == "reinforce"), *(RATES if labels else RATES[:3])):
+            for lr in (*[LOWEST[labels]] * (method == "reinforce"), *(RATES if labels else RATES[1:3])):
                 for value in values:
                     chosen = {name: value} if name else {}
                     words = [f"lr {lr:g}", *(f"{name} {value:g}" for name, value in chosen.items())]
@@ -107,11 +107,26 @@ def draw(records: Sequence[Record], title: str) -> Figure:
 
 
 def draw_grid(records: Sequence[Record], title: str) -> Figure:
-    """With labels and without, every setting: validation images."""
-    panels = [Panel(words, [record for record in records if record.settings["labels"] is labels], "valid_tiles",
-                    words=f"epoch of {jigsaws.EPOCH:,} images", sign=100.0)
-              for labels, words in ((True, "with labels"), (False, "without labels"))]
-    return pictures.draw([panel for panel in panels if panel.records], "tiles that are right, %", title, width=6.0)
+    """Tiles of the validation images against the learning rate, with labels and without: a line for each eps or tau."""
+    figure, axes = plots.new_figure(2, width=5.2, height=4.2)
+    for ax, labels, words in zip(axes, (True, False), ("with labels", "without labels")):
+        points: dict[tuple[str, str], dict[float, float]] = {}
+        for record in records:
+            setting = next((f", {name} = {record.settings[name]:g}" for name in ("eps", "tau")
+                            if record.settings[name] is not None), "")
+            if record.settings["labels"] is labels:
+                points.setdefault((str(record.settings["method"]), setting), {})[float(record.settings["lr"])] = \
+                    100 * float(record.rows[-1]["valid_tiles"])
+        for method in dict.fromkeys(method for method, _ in points):
+            settings = [setting for other, setting in points if other == method]
+            for marker, setting in zip("osv^", settings):
+                found = points[method, setting]
+                ax.plot(sorted(found), [found[lr] for lr in sorted(found)], marker=marker, markersize=5,
+                        label=method + setting, color=plots.line_style(method)["color"])
+        ax.set(xscale="log", xlabel="learning rate", ylabel="tiles of validation images that are right, %", title=words)
+        ax.legend(frameon=False, fontsize=8)
+    figure.suptitle(title, fontsize=12)
+    return figure
 
 
 def solved(found: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str, Figure]:

@@ -9,7 +9,7 @@ import functools
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,7 +53,7 @@ class JigsawSettings:
     draws: int = 1
 
     def as_dict(self) -> dict[str, object]:
-        return asdict(self)
+        return dict(vars(self))
 
 
 class Tested(NamedTuple):
@@ -195,6 +195,7 @@ def train(name: str, wanted: Sequence[Cell], every: Sequence[Cell], epochs: int,
         last = run.rows[-1]
         report(f"{cell.settings.dataset}, {cell.label}, seed {cell.settings.seed}: {last['test_tiles']:.1%} of the "
                f"tiles and {last['test_images']:.1%} of the test images are right, {last['seconds']:.0f} s")
-    records = {Record(name, cell.label, cell.settings.as_dict(), (), []).file: cell for cell in every}
-    there = {cell: read(out / "rows" / file) for file, cell in records.items() if (out / "rows" / file).exists()}
+    files = {cell: out / "rows" / Record(name, cell.label, cell.settings.as_dict(), (), []).file
+             for cell in every if (out / cell.folder).is_dir()}
+    there = {cell: read(file) for cell, file in files.items() if file.exists()}     # not of one that was interrupted
     return {cell: record.rows for cell, record in there.items()}, list(there.values())
