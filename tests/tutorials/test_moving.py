@@ -229,9 +229,8 @@ def test_at_rest_every_tile_lies_where_the_matching_puts_it(jigsaw):
             np.testing.assert_array_equal(square == 1, whole[image] == 1)
             grey = (square.reshape(3, 9, 3, 9) == jigsaw_program.WRONG).any(axis=(1, 3)).sum()
             assert grey == jigsaw.wrong[look][image].sum()
-        assert numbers(jigsaw.words.get_text())[:2] == [jigsaw.steps[look], 100]
-        assert numbers(jigsaw.words.get_text())[2:] == [pytest.approx(100 * share, abs=0.501)
-                                                        for share in jigsaw.shares[look]]
+        assert numbers(jigsaw.words.get_text()) == [jigsaw.steps[look], *(pytest.approx(100 * share, abs=0.501)
+                                                                          for share in jigsaw.shares[look])]
     between = jigsaw.canvas(2)
     assert (between != jigsaw.canvas(0)).any() and (between != jigsaw.canvas(4)).any()
     assert set(jigsaw.order) == set(range(9)) and jigsaw.still == 8 and jigsaw_program.STEPS[0] == 0

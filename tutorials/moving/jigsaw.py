@@ -59,7 +59,7 @@ class Jigsaw:
         self.figure.text(0.02, 0.93, "A jigsaw learns to solve itself", fontsize=17, va="center", fontweight="bold",
                          color=plots.colour("direct"))
         self.words = self.figure.text(0.02, 0.855, "", fontsize=15, va="center")
-        self.figure.text(0.02, 0.05, f"MNIST, 3 × 3 tiles, direct optimisation, seed {SEED}: ten test images; "
+        self.figure.text(0.02, 0.05, f"MNIST, 3 × 3 tiles, direct optimisation, {BATCH} images a step, seed {SEED}; "
                          "a tile on grey is wrong", fontsize=13, va="center", color="0.35")
         self.show(0)
 
@@ -83,5 +83,5 @@ class Jigsaw:
         look = frame // BETWEEN
         tiles, images = self.shares[look]
         self.picture.set_data(self.canvas(frame))
-        self.words.set_text(f"after {self.steps[look]} steps of {BATCH} images: {tiles:.0%} of all test tiles and "
-                            f"{images:.0%} of the images are right")
+        self.words.set_text(f"after {self.steps[look]} steps: {tiles:.0%} of all test tiles and {images:.0%} of all test "
+                            "images are right")

@@ -182,20 +182,22 @@ def train(name: str, wanted: Sequence[Cell], every: Sequence[Cell], epochs: int,
     """
     if jobs != 1:
         raise InputError(f"--jobs must be 1 for {name}, whose runs are trained one after the other, got {jobs}")
+    def record(cell: Cell, rows: list[Row]) -> Record:
+        return Record(name, cell.label, cell.settings.as_dict(), (commit(),), rows, (threads(),))
+
     for cell in wanted:
         folder = output_folder(out / cell.folder)
         with locked(folder):
             run = opened(cell, out, data_dir)
-            if len(run.rows) >= epochs:
+            if len(run.rows) >= epochs and (out / "rows" / record(cell, []).file).exists():
                 continue
             while len(run.rows) < epochs:
                 run.epoch()
                 run.save(folder / FILE)
-        write(out / "rows", Record(name, cell.label, cell.settings.as_dict(), (commit(),), run.rows, (threads(),)))
+        write(out / "rows", record(cell, run.rows))
         last = run.rows[-1]
         report(f"{cell.settings.dataset}, {cell.label}, seed {cell.settings.seed}: {last['test_tiles']:.1%} of the "
                f"tiles and {last['test_images']:.1%} of the test images are right, {last['seconds']:.0f} s")
-    files = {cell: out / "rows" / Record(name, cell.label, cell.settings.as_dict(), (), []).file
-             for cell in every if (out / cell.folder).is_dir()}
+    files = {cell: out / "rows" / record(cell, []).file for cell in every if (out / cell.folder).is_dir()}
     there = {cell: read(file) for cell, file in files.items() if file.exists()}     # not of one that was interrupted
     return {cell: record.rows for cell, record in there.items()}, list(there.values())
