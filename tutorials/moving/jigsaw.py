@@ -83,5 +83,5 @@ class Jigsaw:
         look = frame // BETWEEN
         tiles, images = self.shares[look]
         self.picture.set_data(self.canvas(frame))
-        self.words.set_text(f"after {self.steps[look]} steps: {tiles:.0%} of all test tiles and {images:.0%} of all test "
-                            "images are right")
+        self.words.set_text(f"after {self.steps[look]} steps: {tiles:.0%} of all test tiles and {images:.0%} of all "
+                            "test images are right")

@@ -144,8 +144,8 @@ def solved(found: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str,
             columns.append(shown(tested, tested.y, 4))
             names = ["shuffled", *(method.replace("-", "-\n") for method in methods), "truth"]
             made[f"jigsaw-solved-{dataset}.png"] = images.sheet(
-                np.stack(columns, axis=1), names, "a row one test image",
-                f"{dataset}, 4 x 4 tiles, seed 0, {len(run.rows)} epochs; a wrong tile is grey")
+                np.stack(columns, axis=1), names, "each row is one test image",
+                f"{dataset}, 4 x 4 tiles, seed 0, {len(run.rows)} epochs; wrong tiles are grey")
     return made
 
 

@@ -50,7 +50,9 @@ class JigsawSettings:
     by_place: bool = False
     """Whether f counts a tile as right by its number alone, and not by its pixels."""
     labels: bool = True
+    """Whether f knows where a tile belongs; otherwise it is the log-likelihood of the picture."""
     draws: int = 1
+    """How many times as many draws of the noise as usual are averaged."""
 
     def as_dict(self) -> dict[str, object]:
         return dict(vars(self))
@@ -98,6 +100,9 @@ class JigsawRun:
     def __init__(self, settings: JigsawSettings, data_dir: str | None) -> None:
         self.settings, self.data_dir, side = settings, data_dir, settings.side
         self.dataset, self.rng = data.load(settings.dataset, data_dir), np.random.default_rng(settings.seed)
+        if len(self.dataset.train) <= SHUFFLED:
+            raise InputError(f"--dataset {settings.dataset} has {len(self.dataset.train):,} training images, and "
+                             f"jigsaws need more than {SHUFFLED:,}")
         self.scorer = Scorer((data.SHAPE[0] // side)**2, side**2, HIDDEN)
         self.scorer.initialise(self.rng)
         self.adam, self.rows = Adam(self.scorer.parameters, settings.lr), []

@@ -1,7 +1,8 @@
 """An image cut into side x side tiles, the tiles in any order, and what a matching makes of them.
 
 A matching is z (B, N, N) of 0 and 1, N = side^2, with one 1 in each row and column: z_ij = 1 puts tile i at place j
-(latent/sets.py).  28 pixels cannot be divided by 3: for 3 x 3 tiles the last row and the last column of pixels are cut off.
+(latent/sets.py).  28 pixels cannot be divided by 3: for 3 x 3 tiles the last row and the last column of pixels are
+cut off.
 """
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def test_which_of_two_identical_tiles_the_truth_names(x, method, right, same):
     assert (np.abs(one - other).max() < 1e-9 * np.abs(one).max()) == same
 
 
-# --- what a matching is worth ------------------------------------------------------------------------------------------
+# --- what a matching is worth -----------------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
 def mixture(x):

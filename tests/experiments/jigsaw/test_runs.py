@@ -74,6 +74,9 @@ def test_what_cannot_be_continued_is_said_in_one_line(tmp_path, small, monkeypat
         train(tmp_path, 1, jobs=2)
     with pytest.raises(InputError, match="holds a run of other settings"):
         runs.JigsawRun.load(path, replace(cell.settings, lr=0.5), None)
+    with monkeypatch.context() as patch, pytest.raises(InputError, match="mnist has 50,000 training images"):
+        patch.setattr(runs, "SHUFFLED", 50_000)
+        runs.JigsawRun(cell.settings, None)
     content = dict(np.load(path, allow_pickle=False))
     for name, wrong in (("values", content["values"][:-1]), ("rng", "{}"), ("rows", content["rows"][:, 1:]),
                         ("settings", "no JSON")):
