@@ -96,7 +96,7 @@ def tuning(store: Store) -> str:
     lines = []
     for (labels, method), runs in sorted(tuned(store).items(), key=lambda pair: (not pair[0][0], pair[0][1])):
         best = {(record.settings["eps"], record.settings["tau"]): record for record in reversed(runs)}
-        for (eps, tau), record in sorted(best.items(), key=str):
+        for (eps, tau), record in sorted(best.items(), key=lambda pair: pair[0][0] or pair[0][1] or 0):
             words = f"ε = {eps:g}" if eps else f"τ = {tau:g}" if tau else "–"
             lines.append(["yes" if labels else "no", method, words, f"{record.settings['lr']:g}",
                           f"{100 * float(record.rows[-1]['valid_tiles']):.1f}" + " (chosen)" * (record is runs[0])])

@@ -9,7 +9,7 @@ from refimpl.experiments.jigsaw import experiment
 from refimpl.experiments.jigsaw.runs import COLUMNS
 from refimpl.experiments.records import Record
 from refimpl.report import jigsaw, pages
-from refimpl.report.store import Spread, Store
+from refimpl.report.store import Spread, Store, spread
 from tests.experiments.jigsaw.test_runs import records_of
 
 
@@ -74,3 +74,38 @@ def test_the_settings_are_those_that_the_rows_choose(committed):
             best = tuned[labels, method][0].settings
             assert all(best[name] == value for name, value in settings.items()), (method, best)
             assert not math.isnan(tuned[labels, method][0].rows[-1]["valid_tiles"])
+
+
+def test_the_committed_rows_support_what_the_page_says_in_words(committed):
+    """Means of three seeds, of the tiles; `apart`: the 95 % intervals do not overlap."""
+    def tiles(dataset: str, label: str) -> Spread:
+        group = committed.select("jigsaw", dataset, label)
+        assert len(group) == 3
+        return spread(group, 5, "test_tiles", 100)
+
+    def apart(low: Spread, high: Spread) -> bool:
+        return low.mean + low.half < high.mean - high.half
+
+    for dataset in ("mnist", "fashion-mnist"):
+        for side in (3, 4):
+            found = {name: tiles(dataset, f"{name}, {side} x {side}") for name in experiment.LABELLED}
+            order = sorted(found, key=lambda name: -found[name].mean)
+            assert order[:2] == ["cross-entropy", "fenchel-young"] and order[-1] == "reinforce"
+            assert apart(found["reinforce"], found["direct"]) and (
+                side == 3 or apart(found["direct"], found["cross-entropy"])
+                and apart(found["gumbel-sinkhorn"], found["direct"]))
+        without = {name: tiles(dataset, f"{name}, 3 x 3, no labels").values for name in experiment.UNLABELLED}
+        assert min(without["direct"]) > max(*without["reinforce"], *without["gumbel-sinkhorn"])
+        row = committed.select("jigsaw", dataset, "direct, 3 x 3, no labels")[0].rows[-1]
+        assert row["f"] < row["f_truth"] < row["f_best"] and row["best_tiles"] < 0.9
+    of = {words: tiles("mnist", f"{words}") for words in (
+        "direct, 3 x 3", "direct, 3 x 3, 10 draws", "direct, 3 x 3, eps 1", "direct, 3 x 3, eps 1, 10 draws",
+        "reinforce, 3 x 3", "reinforce, 3 x 3, 10 draws", "fenchel-young, 3 x 3")}
+    assert apart(of["reinforce, 3 x 3"], of["reinforce, 3 x 3, 10 draws"])
+    assert apart(of["direct, 3 x 3, eps 1"], of["direct, 3 x 3, eps 1, 10 draws"])
+    assert of["direct, 3 x 3"].mean + 1 < of["direct, 3 x 3, 10 draws"].mean
+    assert abs(of["direct, 3 x 3, 10 draws"].mean - of["fenchel-young, 3 x 3"].mean) < 0.5
+    four = {words: tiles("mnist", words) for words in ("direct, 4 x 4", "direct, 4 x 4, by place", "reinforce, 4 x 4",
+                                                       "reinforce, 4 x 4, by place")}
+    assert abs(four["direct, 4 x 4"].mean - four["direct, 4 x 4, by place"].mean) < 0.5
+    assert four["reinforce, 4 x 4"].mean > four["reinforce, 4 x 4, by place"].mean + 5

@@ -1,4 +1,4 @@
-"""jigsaw.gif: ten test images in nine tiles, put together by the network as direct optimisation trains it.
+"""puzzle.gif: ten test images in nine tiles, put together by the network as direct optimisation trains it.
 
 Between two looks every tile moves on a straight line from its place at the one to its place at the other.
 """
@@ -22,7 +22,7 @@ ROWS, COLUMNS = 2, 5
 PIXEL, MARGIN, WRONG = 5, 5, 0.25                       # of the screen for one of an image; of an image; grey
 
 
-class Jigsaw:
+class Puzzle:
     """The frames, BETWEEN for each of the steps but the last."""
 
     fps = 8
