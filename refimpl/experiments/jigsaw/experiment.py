@@ -19,7 +19,7 @@ from refimpl.experiments.jigsaw import tiles
 from refimpl.experiments.jigsaw.runs import JigsawSettings
 from refimpl.experiments.pictures import Panel
 from refimpl.experiments.records import Record
-from refimpl.experiments.training import cells
+from refimpl.experiments.training import cells, panels
 from refimpl.experiments.training.cells import Cell
 from refimpl.plots import images
 
@@ -92,18 +92,18 @@ def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
 
 def draw(records: Sequence[Record], title: str) -> Figure:
     """A row for each data set, a column for each size, and one without labels."""
-    panels = []
-    for dataset in dict.fromkeys(record.dataset for record in records):
+    drawn = []
+    for dataset in panels.datasets(records):
         for side, words in (*((side, "") for side in SIDES), (3, NO_LABELS)):
             names = UNLABELLED if words else (*LABELLED, "enumeration")
             wanted = {label(name, side, words): name for name in names}
             chosen = [Record(record.experiment, wanted[record.label], record.settings, record.commits, record.rows)
                       for record in records if record.dataset == dataset and record.label in wanted]
             if chosen:
-                panels.append(Panel(f"{dataset}, {side} x {side}" + f", {words}" * bool(words), chosen, "test_tiles",
+                drawn.append(Panel(f"{dataset}, {side} x {side}" + f", {words}" * bool(words), chosen, "test_tiles",
                                     words=f"epoch of {jigsaws.EPOCH:,} images", sign=100.0))
-    return pictures.draw(panels, "tiles that are right, %", f"{title}\n{pictures.how_to_read(panels)}",
-                         columns=len(SIDES) + 1 if len(panels) > 3 else len(panels), width=3.6, height=3.2)
+    return pictures.draw(drawn, "tiles that are right, %", f"{title}\n{pictures.how_to_read(drawn)}",
+                         columns=min(len(SIDES) + 1, len(drawn)), width=3.6, height=3.2)
 
 
 def draw_grid(records: Sequence[Record], title: str) -> Figure:
