@@ -152,6 +152,8 @@ def _upgraded(settings: dict[str, object]) -> dict[str, object]:
         field = next((field for field, names in moved.items() if name in names), None)
         if name == "eps":
             upgraded["hyperparameters"] = {}        # in the place where it stands now
+        if name == "exact_every":
+            upgraded["kl_weight"] = None
         if name == "structure":
             upgraded |= {"family": value or "independent", "family_options": {}}
         elif field is None:
