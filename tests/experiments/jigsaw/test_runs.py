@@ -130,6 +130,16 @@ def test_a_puzzle_without_labels_does_not_know_the_truth(small):
     np.testing.assert_array_equal(puzzle.objective.c, other.objective.c)
 
 
+def test_what_f_compares_with_labels(small):
+    made = {cell.label: cell for cell in experiment.make("mnist", 0)}
+    for label, by_place in (("direct, 4 x 4", False), ("direct, 4 x 4, by place", True)):
+        run = runs.JigsawRun(made[label].settings, None)
+        tested = run.tested["test"]
+        puzzle = run.puzzle(tested.tiles, tested.y)
+        np.testing.assert_array_equal(puzzle.objective.c, tested.y if by_place else tested.right)
+        np.testing.assert_array_equal(puzzle.y, tested.y)
+
+
 def test_the_picture_marks_wrong_tiles(small):
     tested = runs.Tested.of(data.load("mnist").test, 4)
     right = experiment.shown(tested, tested.y, 4)
@@ -149,6 +159,9 @@ def records_of(*labels, column=0.5, rows=2):
 
 def test_the_curves():
     made = records_of("direct, 2 x 2", "enumeration, 2 x 2", "direct, 3 x 3, no labels", "direct, 4 x 4, by place")
+    for record in made:
+        for row in record.rows:
+            row["test_images"] = 0.99                                   # is not what is drawn
     figure = registry.REGISTRY["jigsaw"].draw(made, "title")
     assert [ax.get_title() for ax in figure.axes] == ["mnist, 2 x 2", "mnist, 3 x 3, no labels"]
     lines = {line.get_label(): line for line in figure.axes[0].lines}
