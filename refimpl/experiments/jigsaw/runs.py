@@ -106,6 +106,7 @@ class JigsawRun:
         self.scorer = Scorer((data.SHAPE[0] // side)**2, side**2, HIDDEN)
         self.scorer.initialise(self.rng)
         self.adam, self.rows = Adam(self.scorer.parameters, settings.lr), []
+        self.made_by: dict[str, list] = {"commits": [], "threads": []}      # in order: another may continue it
         self.tested = {name: Tested.of(getattr(self.dataset, name), side) for name in ("valid", "test")}
         name = gradients.SETTING.get(settings.method)
         self.keywords = {name: getattr(settings, name)} if name else {}
@@ -142,16 +143,19 @@ class JigsawRun:
             f, reached = ceiling(self.settings.dataset, self.data_dir, self.settings.side)
             row |= {"f": float(f.value(z).mean()), **reached}
         self.rows.append(row)
+        for name, now in (("commits", commit()), ("threads", threads())):
+            self.made_by[name] += [now] * (now not in self.made_by[name][-1:])
 
     def solve(self, shuffled: np.ndarray) -> np.ndarray:
         """The matching (B, N, N) of largest score, without noise."""
         return gradients.matchings(shuffled.shape[1]).argmax(self.scorer.run(shuffled).theta)
 
     def save(self, path: Path) -> None:
-        adam, state = self.adam, json.dumps(self.rng.bit_generator.state)
-        write_whole(path, lambda stream: np.savez(
-            stream, settings=json.dumps(self.settings.as_dict()), values=adam.parameters.values, M=adam.M, V=adam.V,
-            t=adam.t, rng=state, rows=np.array([list(row.values()) for row in self.rows])))
+        adam, rows = self.adam, np.array([list(row.values()) for row in self.rows])
+        content = {"settings": json.dumps(self.settings.as_dict()), "values": adam.parameters.values, "M": adam.M,
+                   "V": adam.V, "t": adam.t, "rng": json.dumps(self.rng.bit_generator.state),
+                   "made_by": json.dumps(self.made_by), "rows": rows}
+        write_whole(path, lambda stream: np.savez(stream, **content))
 
     @classmethod
     def load(cls, path: Path, settings: JigsawSettings, data_dir: str | None) -> JigsawRun:
@@ -165,6 +169,7 @@ class JigsawRun:
                     raise ValueError
                 target[...] = found[name]
             run.adam.t, run.rng.bit_generator.state = int(found["t"]), json.loads(str(found["rng"]))
+            run.made_by = json.loads(str(found["made_by"]))
             run.rows = [dict(zip(COLUMNS, row, strict=True)) for row in found["rows"].tolist()]
         except (KeyError, ValueError, TypeError) as problem:
             if isinstance(problem, InputError):
@@ -187,22 +192,23 @@ def train(name: str, wanted: Sequence[Cell], every: Sequence[Cell], epochs: int,
     """
     if jobs != 1:
         raise InputError(f"--jobs must be 1 for {name}, whose runs are trained one after the other, got {jobs}")
-    def record(cell: Cell, rows: list[Row]) -> Record:
-        return Record(name, cell.label, cell.settings.as_dict(), (commit(),), rows, (threads(),))
+    def record(cell: Cell, rows: Sequence[Row] = (), **made_by: Sequence) -> Record:
+        return Record(name, cell.label, cell.settings.as_dict(), tuple(made_by.get("commits", ())), list(rows),
+                      tuple(made_by.get("threads", ())))
 
     for cell in wanted:
         folder = output_folder(out / cell.folder)
         with locked(folder):
             run = opened(cell, out, data_dir)
-            if len(run.rows) >= epochs and (out / "rows" / record(cell, []).file).exists():
+            if len(run.rows) >= epochs and (out / "rows" / record(cell).file).exists():
                 continue
             while len(run.rows) < epochs:
                 run.epoch()
                 run.save(folder / FILE)
-        write(out / "rows", record(cell, run.rows))
+        write(out / "rows", record(cell, run.rows, **run.made_by))
         last = run.rows[-1]
         report(f"{cell.settings.dataset}, {cell.label}, seed {cell.settings.seed}: {last['test_tiles']:.1%} of the "
                f"tiles and {last['test_images']:.1%} of the test images are right, {last['seconds']:.0f} s")
-    files = {cell: out / "rows" / record(cell, []).file for cell in every if (out / cell.folder).is_dir()}
+    files = {cell: out / "rows" / record(cell).file for cell in every if (out / cell.folder).is_dir()}
     there = {cell: read(file) for cell, file in files.items() if file.exists()}     # not of one that was interrupted
     return {cell: record.rows for cell, record in there.items()}, list(there.values())
