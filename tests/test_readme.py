@@ -55,7 +55,8 @@ def test_the_pictures_of_the_readme_are_those_that_the_commands_draw(tmp_path):
 
 
 @pytest.mark.parametrize("page", ["README.md", "data/README.md", "tutorials/README.md", "tutorials/results.md",
-                                  "tutorials/results-details.md", "tutorials/attributes.md", "tutorials/teach.md",
+                                  "tutorials/results-details.md", "tutorials/results-gradients.md", "tutorials/plateau.md",
+                                  "tutorials/attributes.md", "tutorials/teach.md",
                                   "tutorials/lecture/problems.md", "tutorials/lecture/solutions.md",
                                   "tutorials/commands.md", "tutorials/jigsaw.md", "tutorials/glossary.md"])
 def test_links_and_pictures_exist(page):

@@ -23,8 +23,8 @@ from refimpl.report.store import Store
 from refimpl.system.files import locked, output_folder, read_whole, write_text
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PAGES = ("README.md", "tutorials/results.md", "tutorials/results-details.md", "tutorials/attributes.md",
-         "tutorials/jigsaw.md")
+PAGES = ("README.md", "tutorials/results.md", "tutorials/results-details.md", "tutorials/results-gradients.md",
+         "tutorials/plateau.md", "tutorials/attributes.md", "tutorials/jigsaw.md")
 ROWS, FIGURES = "tutorials/rows", "tutorials/figures"
 BLOCKS: dict[str, Callable[[Store], str]] = {
     **claims.BLOCKS, **choice.BLOCKS, **training.BLOCKS, **causes.BLOCKS, **labels.BLOCKS, **faces.BLOCKS,
