@@ -17,8 +17,9 @@ over the batch axes.  Ties have probability 0 and go to the lowest index.  With 
 gradients, biases and variances are 0, stay_probability is 1.  eps may be 1e-305 ... 1e305; scores and eps f may be as
 large as 1e300 in absolute value.
 
-"Exactly" means to rounding, also where eps is tiny or q all but certain.  There differences of probabilities would
-cancel, so none is taken: what is small is written as a sum of small terms, and divided by eps before it can underflow.
+"Exactly" means up to rounding, even where eps is tiny or some q(z) is almost 1.  There, differences of probabilities
+would cancel, so none is taken:
+what is small is written as a sum of small terms, and divided by eps before it can underflow.
 """
 from __future__ import annotations
 
@@ -59,7 +60,7 @@ def _argmax_pair(h, f, eps, noise, two_sided: bool) -> Pair:
 
 
 def gradient(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray, two_sided: bool = False) -> np.ndarray:
-    """(onehot(z*(eps)) - onehot(z*)) / eps, one estimate a draw of the noise (equation 1).  Returns (..., k).
+    """(onehot(z*(eps)) - onehot(z*)) / eps, one estimate per draw of the noise (equation 1).  Returns (..., k).
 
     Two-sided: (onehot(z*(eps)) - onehot(z*(-eps))) / (2 eps).  Entries are -1, 0 or 1 over eps, or over 2 eps, in units
     of f; they sum to 0.

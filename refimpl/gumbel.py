@@ -81,7 +81,7 @@ def choice_probabilities_by_quadrature(h: np.ndarray) -> np.ndarray:
 
 
 def sample_given_argmax(h: np.ndarray, index: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Noise drawn from its law given that `index` won: argmax(h, noise) == index, everything else as it falls.
+    """Noise drawn from its law given that `index` won, so that argmax(h, noise) == index.
 
     In alarm clocks: the first one rings after an exponential time of rate sum w, whichever it is; from then on each of
     the others takes a fresh exponential time of its own rate w(z), since exponentials have no memory.

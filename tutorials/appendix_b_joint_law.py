@@ -84,8 +84,9 @@ assert np.isclose(swept[1, 0], f[0] - f[1], rtol=2e-3) and swept[0, 1] == 0
 #
 # $$g = \frac{\text{onehot}(z(\epsilon)) - q}{\epsilon} - \frac{\text{onehot}(z^{\star}) - q}{\epsilon}$$
 #
-# The first part alone has the right mean. The second part has the mean 0. To subtract it changes no mean, and where it
-# goes up and down together with the first part, it takes noise away. That is a *control variate*. (In terms of weights:
+# The first part alone has the right mean. The second part has the mean 0. Subtracting it leaves the
+# mean as it is, and where it goes up and down together with the first part, it removes noise.
+# That is a *control variate*. (In terms of weights:
 # if $h$ is normalised, so that $h = \log q$, the mean of the second term $\nabla_w h_w(z^{\star})$ is 0. That is what
 # the slide says.)
 #
@@ -122,9 +123,10 @@ assert np.allclose([with_over_without(crossing[i])[i] for i in range(3)], 1)    
 # %% [markdown]
 # What to see. Left: where a line is above 1/2, the sample helps. Right: the variance of $g_i$ over the variance without
 # the sample. Below 1 it helps. At small $\epsilon$ the two winners nearly always agree, and it helps by more than a
-# factor of ten. At large $\epsilon$ it hurts, the coat first. Its $f$ is the worst, so that it wins the second race
+# factor of ten. At large $\epsilon$ it hurts, the coat first. Its $f$ is the worst, so it wins the second race
 # only if it has won the first: $P_{ii} = q_\epsilon(i)$, and this soon gets small. So "built-in control variate" is
-# right for small $\epsilon$ only. (One could take Cov / Var times the sample less its mean. That never hurts.)
+# right for small $\epsilon$ only. (Subtracting Cov / Var times (the sample minus its mean)
+# never hurts.)
 #
 # ## What to read next
 #

@@ -4,7 +4,7 @@
         ...
     print(check.gradient(mine, h, f, eps=0.3))
 
-The report says of what the mean is the gradient, how large the variance is beside those of the usual estimators, and
+The report says what the mean is the gradient of, how the variance compares with that of the usual estimators, and
 whether it is the direct gradient.  If not, the likeliest slip is named.
 
 Where the noise is given, every single draw is compared, and only near-ties of the function's own precision may differ.
@@ -40,7 +40,7 @@ def gradient(function: Callable, h: np.ndarray, f: np.ndarray | Callable, eps: f
     """Compare function(h, f, eps, noise) with the direct gradient of Theorem 1, equation (1), and with enumeration.
 
     function   gets h and f broadcast to (draws, k), eps, and zero-mean Gumbel noise (draws, k).  Returns gradients
-               (draws, k), one a draw, of E f in h: an ascent direction, in units of f.  Arrays and tensors of any
+               (draws, k), one per draw, of E f in h: an ascent direction, in units of f.  Arrays and tensors of any
                framework will do, also in half precision.  If its fourth parameter has the name of a random generator
                (rng, generator, random_state, seed, key, ...), or if there is none, it draws its own noise
     h          (k,) scores, k >= 2; or (n, k) for n variables: the function then gets h and noise as (draws, n, k), and

@@ -98,7 +98,7 @@ def call(hook: Hook, problem: Problem, noise: np.ndarray, rng: np.random.Generat
     g, precision = read("function", returned)
     shape = problem.shaped(noise).shape
     if g.shape != shape:
-        raise ValueError(f"function must return an array of shape {shape}, a gradient a draw, got {g.shape}")
+        raise ValueError(f"function must return an array of shape {shape}, one gradient per draw, got {g.shape}")
     overflowed = precision == "float16" and 1 / problem.eps > 65504 and bool(np.isinf(g).any())
     if overflowed:
         g = np.where(np.isinf(g), np.copysign(1 / problem.eps, g), g)

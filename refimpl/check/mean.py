@@ -1,4 +1,4 @@
-"""What most people ask first: of what is the mean the gradient, and how large is the variance?"""
+"""What most people ask first: what is the mean the gradient of, and how large is the variance?"""
 from __future__ import annotations
 
 import math

@@ -18,7 +18,7 @@ class Score(NamedTuple):
     h: float
     f: float
     noise: float = 1.0
-    probabilities: bool = False         # softmax(h) in the place of h
+    probabilities: bool = False         # softmax(h) in place of h
     local: bool = False                 # f around z*, one variable changed at a time
 
 

@@ -100,7 +100,7 @@ def train(kind: type[Run], options: argparse.Namespace) -> int:
 
 def train_and_print(kind: type[Run], settings: RunSettings, epochs: int, out: Path, resume: bool,
                     data_dir: Path | None) -> list[Row]:
-    """Train and print a line per epoch, below a heading that is printed once nothing has been refused."""
+    """Train and print one line per epoch, below a heading that is printed once nothing has been refused."""
     from refimpl.runs import loop
 
     words = words_of(kind.COMMAND)

@@ -23,7 +23,7 @@ NAMES = tuple(REGISTRY)
 
 
 def get(name: str) -> Entry:
-    """The entry of this name, or of the file FILE.npz; InputError, one line, if there is none or it is no good."""
+    """The entry of this name, or of the file FILE.npz; Raises InputError if there is none or it cannot be used."""
     if name in REGISTRY:
         return REGISTRY[name]
     if name.endswith(own.SUFFIX):

@@ -146,7 +146,7 @@ def read(folder: Path | None) -> tuple[Part, Part, Part]:
     """50,000 / 10,000 / 10,000 faces, drawn in a few seconds at the first call and kept; `folder` plays no part.
 
     A label is the attributes as the digits of a binary number, as in joint.values(3, 2): 4 glasses + 2 long hair +
-    smile.  Raises InputError if they came out otherwise than everywhere else.
+    smile.  Raises InputError if the images differ from those drawn elsewhere.
     """
     images, labels = _content()
     train, valid, test = (Part(images[cut], labels[cut]) for cut in CUTS)

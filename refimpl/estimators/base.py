@@ -2,7 +2,7 @@
 
     estimate(theta, objective, rng, **hyperparameters) -> Estimate(grad, decoder_term)
 
-theta are the encoder's scores, for independent variables h (B, n, k): n variables of k values each, an image a row.
+theta are the encoder's scores, for independent variables h (B, n, k): n variables of k values each, one image per row.
 The estimate is of grad_theta E f(z*), for independent variables grad_h E_q f with q the product of softmax(h_i), and
 f(z) the objective's score of a joint z, to be maximised.  A KL term is not the estimator's business: it is analytic,
 and the model adds it.
@@ -31,7 +31,7 @@ class DecoderTerm(Protocol):
 
 
 class Pass(DecoderTerm, Protocol):
-    """One z an image, run through the decoder."""
+    """One z per image, run through the decoder."""
 
     z: np.ndarray
     """(B, n, k) one-hot or relaxed."""

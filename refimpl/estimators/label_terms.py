@@ -1,4 +1,4 @@
-"""What a label y teaches the encoder's scores h of the class: three gradients of what is maximised, an image a row.
+"""What a label y teaches the encoder's scores h of the class: three gradients of what is maximised, one image per row.
 
     released         (onehot(y) - onehot(z*)) / eps            the perturbed arg max of direct, replaced by the label
     direct-loss      (onehot(z*(eps)) - onehot(z*)) / eps      z*(eps) = argmax(h + gamma - eps l), l(z) = [z != y]

@@ -19,7 +19,7 @@ SIGNALS = ("z_star", "q")
 def learning_from(entry: Estimator, signal: str) -> Estimator:
     """The same estimator of independent variables with a decoder that learns from
 
-        z_star      one sample of q an image, drawn after the estimate
+        z_star      one sample of q per image, drawn after the estimate
         q           all joint values, weighted by q; needs few enough of them
 
     Raises ValueError for another signal.

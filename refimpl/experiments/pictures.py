@@ -1,7 +1,7 @@
 """How runs of an experiment are drawn, from their rows: one question a picture, at most six lines.
 
 A line is the median over the seeds, its band reaches from the lowest to the highest.  Runs that were measured at one
-epoch only make no line: each seed is a dot then, a row a run, the best at the top.
+epoch only make no line: each seed is a dot then, one row per run, the best at the top.
 """
 from __future__ import annotations
 

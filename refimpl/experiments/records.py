@@ -29,7 +29,7 @@ from refimpl.system.files import output_folder, read_whole, write_text
 FIRST_LINE = "# refimpl rows 2"
 EARLIER = "# refimpl rows 1"                        # read too: see _upgraded
 LARGEST = 10**6                                     # bytes: a file of rows is small
-ALL_UP_TO, THEN_EVERY = 20, 5                       # epochs of a run that are kept, beside the exact ones and the last
+ALL_UP_TO, THEN_EVERY = 20, 5                       # epochs of a run that are kept, besides the exact ones and the last
 KEPT = ("epoch", "valid_elbo", "test_elbo", "test_log_likelihood", "gap", "sampled_elbo", "accuracy", "valid_accuracy",
         "seconds", "evaluations")
 OF_ATTRIBUTES = "accuracy_"                         # columns that a data set's attributes add

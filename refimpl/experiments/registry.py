@@ -92,7 +92,7 @@ REGISTRY = {entry.name: entry for entry in (
                semi_supervised.draw_terms, semi_supervised.lines),
     Experiment("label-steps", "slide 33: the number of labels at an equal number of pretraining steps", ("mnist",),
                "test_elbo", semi_supervised.by_steps, semi_supervised.draw, semi_supervised.lines),
-    Experiment("faces", "slides 2 and 25: faces, a binary variable an attribute", ("faces",), "test_elbo",
+    Experiment("faces", "slides 2 and 25: faces, a binary variable per attribute", ("faces",), "test_elbo",
                faces_experiment.by_labels, faces_experiment.draw, faces_experiment.lines, faces_experiment.pictures,
                faces_experiment.measure),
     Experiment("jigsaw", "images cut into tiles and put together again by a matching", ALL[:2], "test_tiles",

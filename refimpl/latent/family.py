@@ -6,7 +6,7 @@
     (family.features(z_eps) - family.features(z_star)) / eps    grad h(z*(eps)) - grad h(z*), over eps: Theorem 1
 
 The score of a joint value is linear in its parameters, h(z) = theta . features(z): features(z) is grad_theta h(z).
-theta is an array with an image a row; z is (B, n, k), a one-hot vector a variable, as the decoder takes it.
+theta is an array with one row per image; z (B, n, k) has one one-hot vector per variable, as the decoder takes it.
 """
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Family(ABC):
     n: int
     k: int
     outputs: int
-    """Numbers an image that the encoder has to give."""
+    """How many numbers the encoder has to give for each image."""
     normalised: bool
     """Whether q(z), the law of the perturbed arg max, is known in closed form: then there is a KL term, and an ELBO."""
     relaxable: bool = True
@@ -143,5 +143,5 @@ class Family(ABC):
         raise TypeError(f"{type(self).__name__} has no law of each variable alone")
 
     def sample(self, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """One z* an image, (B, n, k) one-hot."""
+        """One z* per image, (B, n, k) one-hot."""
         return self.argmax(self.perturb(theta, rng))

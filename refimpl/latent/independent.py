@@ -1,4 +1,4 @@
-"""Independent variables: q(z) = prod_i softmax(h_i)(z_i), an arg max a variable (slides 8 to 31)."""
+"""Independent variables: q(z) = prod_i softmax(h_i)(z_i), one arg max per variable (slides 8 to 31)."""
 from __future__ import annotations
 
 import numpy as np

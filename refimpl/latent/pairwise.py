@@ -58,7 +58,7 @@ class Pairwise(Family):
             raise InputError(f"--solver {solver.name} needs pair scores that are not negative; leave out "
                              "--no-non-negative, or use --solver milp or enumeration")
         if chosen["pair_start"] is not None and not chosen["non_negative"]:
-            raise InputError("--pair-start is where a softplus starts, and these pair scores have none; leave it out")
+            raise InputError("--pair-start applies only to pair scores with a softplus; leave it out")
         if chosen["non_negative"] and chosen["pair_start"] is None:
             chosen["pair_start"] = PAIR_START
         return chosen

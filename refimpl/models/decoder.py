@@ -19,7 +19,7 @@ from refimpl.nn.network import MLP, Backward
 
 
 class DecoderPass:
-    """One z an image: z (B, n, k), kept as a copy; f (B,) = log p(x given z), nats."""
+    """One z per image: z (B, n, k), kept as a copy; f (B,) = log p(x given z), nats."""
 
     def __init__(self, decoder: MLP, inputs: Inputs, x: np.ndarray, z: np.ndarray) -> None:
         self._inputs, self._x = inputs, x
@@ -49,7 +49,7 @@ class DecoderObjective:
     product compares them with all images: SharedTable.  Where a Gaussian of its own goes in, each image needs K outputs
     of its own: OwnTable.
 
-    evaluations counts the f's an image that estimators asked for; what the decoder computes to learn is not among them.
+    evaluations counts the f's per image that estimators asked for, without what the decoder computes to learn.
     Raises ValueError if there is no image.
     """
 

@@ -195,7 +195,7 @@ class MixtureVAE:
         return np.concatenate([self.family.theta(head).argmax(axis=-1) @ digits for head in heads])
 
     def bound(self, images, rng: np.random.Generator) -> Bound:
-        """Averages over the images of a data.Part: all k^n joint values enumerated, g by one sample an image."""
+        """Averages over the images of a data.Part: all k^n joint values enumerated, g by one sample per image."""
         totals = np.zeros(4)
         for x in images.blocks(BLOCK, self.dtype):
             draw = self.encode(x, rng)

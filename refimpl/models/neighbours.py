@@ -24,7 +24,7 @@ def neighbour_scores(decoder: MLP, inputs: OneHots | BesideGaussian, x: np.ndarr
     """
     (batch, n), k = chosen.shape, inputs.k
     first, _, *middle, last = decoder.layers
-    rows = first.W[:n * k].reshape(n, k, -1)                                            # a row a value of a variable
+    rows = first.W[:n * k].reshape(n, k, -1)                               # one row per value of a variable
     other = (chosen[:, :, None] + np.arange(1, k)) % k                                  # (B, n, k-1)
 
     # First layer at z itself, and what each replacement adds to it: all n k (k-1) differences of rows, picked by z.

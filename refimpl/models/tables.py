@@ -23,7 +23,7 @@ class Weighted:
 
 
 class EnumeratedPoint(Weighted):
-    """One z an image among the enumerated values of a single variable: a mixture with one weight 1."""
+    """One z per image among the enumerated values of a single variable: a mixture with one weight 1."""
 
     def __init__(self, table: SharedTable | OwnTable, z: np.ndarray) -> None:
         super().__init__(table, z[:, 0])

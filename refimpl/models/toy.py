@@ -1,4 +1,4 @@
-"""A small objective in the place of a decoder, nonlinear and enumerable: here every estimator can be held to the truth.
+"""A small objective in place of a decoder, nonlinear and enumerable: here every estimator can be held to the truth.
 
     f_b(z) = sum_m c_bm sin(a_bm . z + 1)
 

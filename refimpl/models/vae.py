@@ -76,7 +76,7 @@ class VAE:
         theta = self.family.theta(run.y)
         objective = self.objective(x)
         keywords = estimator.keywords(self.family)
-        grad, decoder_term = estimator.estimate(theta, objective, rng, **keywords, **settings)  # of E f, an image a row
+        grad, decoder_term = estimator.estimate(theta, objective, rng, **keywords, **settings)  # of E f
         dtheta = grad / -len(x)                                                     # loss = -1/B sum_b (E f - KL)
         if kl_grad:
             dtheta = dtheta + self._kl_gradient(theta) * (kl_weight / len(x))
@@ -111,11 +111,11 @@ class VAE:
         return bounds.bounds(self.decode_all(), images, self.encode if self.family.normalised else None)
 
     def draw(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """One z* an image, one-hot (B, n, k)."""
+        """One z* per image, one-hot (B, n, k)."""
         return self.family.sample(self.encode(x), rng)
 
     def sampled_elbo(self, images, rng: np.random.Generator, block: int = 2_000) -> float:
-        """Mean over the images of f(x, z*) - KL(unary scores || uniform), one z* an image, however many joint values.
+        """Mean over the images of f(x, z*) - KL(unary scores || uniform), one z* per image, however many joint values.
 
         For independent variables unbiased for the ELBO.  With pair scores it is minus the loss that the released code
         reports, and NOT a bound on log p(x): z* comes from the perturbed pairwise arg max, the KL from the unary scores

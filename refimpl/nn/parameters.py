@@ -37,7 +37,7 @@ class Parameters:
 
 
 def bind(layers: Sequence[Layer], dtype: np.dtype = np.float32) -> Parameters:
-    """Join these layers (or networks of layers): views of one Parameters, which is returned, in the place of their own.
+    """Join these layers (or networks of layers): views of one Parameters, which is returned, in place of their own.
 
     All values are 0.
     """

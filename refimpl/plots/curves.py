@@ -15,7 +15,7 @@ def bounds(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Figure
     marker = "o" if len(rows) < 40 else None
     lines = ()
     if "sampled_elbo" in rows[0]:
-        lines = (("sampled_elbo", "test, -ELBO from one sample an image", "0.75", ":"),)
+        lines = (("sampled_elbo", "test, -ELBO from one sample per image", "0.75", ":"),)
     for name, label_, colour, style in lines + (("train_elbo", "train, -ELBO", "0.55", "-"),
                                         ("valid_elbo", "validation, -ELBO", FURTHER[1], "-"),
                                         ("test_elbo", "test, -ELBO", FURTHER[0], "-"),

@@ -1,4 +1,4 @@
-"""What models draw: a tile a latent value, or a grid with a column a class and a row a Gaussian.  And drawn faces."""
+"""What models draw: one tile per latent value, a grid with a column per class and a row per Gaussian, or faces."""
 from __future__ import annotations
 
 import math
@@ -14,7 +14,7 @@ SHAPE = (28, 28)
 
 def tiles(logits: np.ndarray, dataset: str, label: str, names: list[str] | None = None,
           shape: tuple[int, int] = SHAPE) -> Figure:
-    """What values of z draw: the decoder's mean image, a tile a value.
+    """What values of z draw: the decoder's mean image, one tile per value.
 
     logits: (values, pixels); names: of the values; shape: (height, width) of an image.
 
@@ -69,7 +69,7 @@ def grids(samples: Sequence[tuple[str, np.ndarray]], dataset: str, shape: tuple[
     for place, (title, images) in enumerate(samples):
         ax = figure.add_subplot(1, len(samples), place + 1)
         _show_grid(ax, images.reshape(images.shape[:2] + shape), 2, [str(c) for c in range(images.shape[1])])
-        ax.set(xlabel="class", ylabel="a row a Gaussian" if place == 0 else "", title=title)
+        ax.set(xlabel="class", ylabel="one row per Gaussian" if place == 0 else "", title=title)
     figure.suptitle(dataset, fontsize=12)
     return figure
 

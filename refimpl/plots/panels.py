@@ -1,6 +1,6 @@
 """The panels that stand beside the walls in the explorer: the joint law, the errors against eps, one draw.
 
-Each is drawn by one function, in the place of what the axes show.  The axes themselves stay: new ticks are slow.
+Each is drawn by one function, in place of what the axes show.  The axes themselves stay: new ticks are slow.
 """
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def attributes(store: Store) -> str:
 
 
 def unnamed(store: Store) -> str:
-    """What the variables say that direct finds without labels, a line a variable."""
+    """What the variables say that direct finds without labels, one line per variable."""
     records = store.select(SWITCH, "faces", ALONE)
     if not records:
         return NO_ROWS.format("faces")

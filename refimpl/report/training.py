@@ -27,7 +27,7 @@ def convergence(store: Store) -> str:
 
 
 def latent_sizes(store: Store) -> str:
-    """A line a data set and method, a column a k; k = 50 of `convergence` is not repeated."""
+    """One line per data set and method, one column per k; k = 50 of `convergence` is not repeated."""
     lines, ks, epochs = [], (20, 30, 40, 50), {}
     for dataset in store.datasets("latent-sizes"):
         groups = {(name, k): store.select("latent-sizes", dataset, f"{name}, k = {k}")

@@ -26,7 +26,7 @@ except ImportError:                                 # not on Windows, where fold
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    """Call write(stream) on a temporary file beside `path`, then put it in the place of `path` in one step.
+    """Call write(stream) on a temporary file beside `path`, then put it in place of `path` in one step.
 
     Whatever stops the program, and whenever, `path` holds the old content or the new one.  Several processes may do
     this at once: each has a temporary file of its own, and the last one's content stays.  The next save removes what

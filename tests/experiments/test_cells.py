@@ -213,7 +213,7 @@ def test_table_of_slide_33():
     assert "(" not in semi_supervised.lines({other: runs[cell(0)]}, 1)[3].replace("(1 seed)", "")
 
 
-# Slide 33, a line a number of labels: direct's accuracy and bound, then Gumbel-softmax's.
+# Slide 33, one line per number of labels: direct's accuracy and bound, then Gumbel-softmax's.
 SLIDE = {"mnist": {50: (92.6, 90.24, 84.7, 91.23), 100: (95.4, 90.93, 88.4, 90.64), 300: (96.4, 90.39, 91.7, 90.01),
                    600: (96.7, 90.78, 92.3, 89.77), 1200: (96.8, 90.45, 92.7, 90.37)},
          "fashion-mnist": {50: (63.3, 129.66, 61.2, 129.813), 100: (67.2, 130.822, 64.2, 129.054),

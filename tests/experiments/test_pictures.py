@@ -57,7 +57,7 @@ def test_curves_of_train():
     lines = by_label(bound)
     for label, name in (("train, -ELBO", "train_elbo"), ("validation, -ELBO", "valid_elbo"),
                         ("test, -ELBO", "test_elbo"),
-                        ("test, -log p(x)", "test_log_likelihood"), ("test, -ELBO from one sample an image",
+                        ("test, -log p(x)", "test_log_likelihood"), ("test, -ELBO from one sample per image",
                                                                      "sampled_elbo")):
         assert data_of(lines.pop(label)) == ([1, 2, 3], column(made, name, -1))
     assert not lines and data_of(gap.lines[0]) == ([1, 2, 3], column(made, "gap"))
@@ -430,7 +430,7 @@ def test_a_grid_has_a_column_a_class_and_a_row_a_gaussian():
                 left, top = round(middle - 14), 30 * row
                 np.testing.assert_allclose(canvas[top:top + 28, left:left + 28], made[row, c].reshape(28, 28))
         assert ax.get_xlabel() == "class"
-    assert [ax.get_ylabel() for ax in figure.axes] == ["a row a Gaussian", ""]
+    assert [ax.get_ylabel() for ax in figure.axes] == ["one row per Gaussian", ""]
 
 
 # --- words, colours, axes ---------------------------------------------------------------------------------------------

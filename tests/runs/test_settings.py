@@ -478,7 +478,7 @@ def test_where_pair_scores_start():
     for free in (dict(solver="milp"), dict(solver="enumeration", non_negative=False)):
         assert vae(**free, **pairs).resolved().make_family().pair_start == 0
         assert vae(as_released=True, **free, **pairs).resolved().make_family().pair_start == 0
-        with pytest.raises(InputError, match="^--pair-start is where a softplus starts"):
+        with pytest.raises(InputError, match="^--pair-start applies only to pair scores"):
             vae(pair_start=1.0, **free, **pairs).resolved()
     with pytest.raises(InputError, match="^pair_start is not a setting of the family independent, which has no"):
         vae(pair_start=0.0).resolved()

@@ -1,4 +1,4 @@
-"""Slides 2 and 25: faces, each binary variable an attribute; labels x direct and three others, and the switch test.
+"""Slides 2 and 25: faces, each binary variable per attribute; labels x direct and three others, and the switch test.
 
 Accuracy of each attribute and of all three with 20, 50, 200, 1,000 labels and without any, bounds beside; and what
 changing one variable does to a drawn face and to an encoded one (faces_judge.py).

@@ -1,4 +1,5 @@
-"""Examples of the drawn faces: a column a combination of the attributes, a row one draw of all that they do not say.
+"""Examples of the drawn faces: one column per combination of the attributes, and one row
+per draw of all that they leave open.
 
     python -m refimpl make faces-sheet --save faces.png
 """

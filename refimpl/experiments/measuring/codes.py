@@ -2,7 +2,7 @@
 
     python -m refimpl measure codes DIR
 
-One z an image is drawn for test images, by the model's own arg max: how many different ones there are, and how often
+One z per image is drawn for test images, by the model's own arg max: how many different ones there are, and how often
 each variable is 1.  A variable that never changes carries nothing; a start from which all images get the same z
 explains a slow one.
 """

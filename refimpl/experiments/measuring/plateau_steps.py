@@ -117,7 +117,7 @@ def run(out: Path | str, seeds: int = 5, steps: int = 1_000, datasets: Sequence[
 
 
 def draw(records: Sequence[Record]) -> Figure:
-    """With the decoder that each gradient's estimator brings: a row a data set, a column a quantity."""
+    """With the decoder that each gradient's estimator brings: one row per data set, one column per quantity."""
     drawn = []
     for dataset in panels.datasets(records):
         ours = [replace(record, label=name) for name in panels.GRADIENTS for record in records

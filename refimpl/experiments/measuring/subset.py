@@ -5,7 +5,7 @@
 theta(x), of the first network, scores the pixels; z is the subset of the k highest theta + gamma; the second network
 reads x z, and f(z) = log p(label given x z).  Both are trained to raise E f.  What differs is the gradient in theta:
 
-    direct, two-sided      with c = df/dz at z* in the place of f, which is I-MLE for subsets (latent/linear.py)
+    direct, two-sided      with c = df/dz at z* in place of f, which is I-MLE for subsets (latent/linear.py)
     straight-through       c itself, as if z were theta + gamma
     relaxed                straight-through with z = k softmax((theta + gamma) / tau) on the way back
     random, most variable  pixels that are not learnt: drawn for each image, or the same k of largest variance for all

@@ -36,7 +36,7 @@ TEMPERATURES = tuple(round(0.1 * step, 1) for step in range(1, 11))     # the sl
 
 class Row(NamedTuple):
     """Standard deviations at one eps = tau; sampled ones with the standard error of the sampling, and the mean over the
-    weights in the place of the root of the mean square."""
+    weights in place of the root of the mean square."""
 
     temperature: float
     direct_exact: float
@@ -62,7 +62,7 @@ def exact_deviation(model: VAE, x: np.ndarray, eps: float) -> float:
         of dW2:  sum_b |u_b|^2 trace(C_b) / B^2
         of dW1:  sum_b |x_b|^2 sum_j on_bj (W2 C_b W2^T)_jj / B^2
 
-    and the biases the same with 1 in the place of |u_b|^2 and |x_b|^2.
+    and the biases the same with 1 in place of |u_b|^2 and |x_b|^2.
     """
     h, f = model.score_all(x)
     covariance = direct.covariance(h[:, 0], f, eps)                                       # (B, k, k)
@@ -142,7 +142,7 @@ def run(out: Path | str, run_folder: Path | str | None = None, dataset: str = "m
     if run_folder is None:                                  # of a model that anybody can train again
         settings = dict(dataset=images.name, k=k, seed=seed, samples=samples, batch=batch)
         write_measurements(folder, "variance", f"k = {k}", settings, rows)
-    title = f"{images.name}, {words}; batch of {batch}, {samples} draws a point"
+    title = f"{images.name}, {words}; batch of {batch}, {samples} draws per point"
     with plots.may_fail(folder / "variance.png"):
         plots.save(_figure(rows, title), folder / "variance.png")
     return rows
@@ -151,7 +151,7 @@ def run(out: Path | str, run_folder: Path | str | None = None, dataset: str = "m
 def draw(record: Record) -> Figure:
     """From the rows that were kept."""
     settings = record.settings
-    words = f"direct, k = {settings['k']}, epoch 1; batch of {settings['batch']}, {settings['samples']} draws a point"
+    words = f"direct, k = {settings['k']}, epoch 1; batch of {settings['batch']}, {settings['samples']} draws per point"
     return _figure([Row(**row) for row in record.rows], f"{settings['dataset']}, {words}")
 
 

@@ -2,9 +2,9 @@
 
     python -m refimpl measure yardsticks DIR ...
 
-On the slides direct is reported by one sample an image, Gumbel-softmax by a hundred and enumeration exactly.  One-hot
-samples have the exact bound as their mean, one or a hundred, so that only noise is left between them.  Relaxed samples,
-which Gumbel-softmax trains on, measure something else.
+The slides report direct by one sample per image, Gumbel-softmax by a hundred samples, and enumeration exactly.  With
+one-hot samples, whether one or a hundred, the mean is the exact bound, so these measures differ by noise only.  Relaxed
+samples, on which Gumbel-softmax trains, measure something else.
 """
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Row(NamedTuple):
 
 
 def sampled(model: VAE, images: data.Part, samples: int, rng: np.random.Generator, tau: float | None = None) -> float:
-    """Minus the bound, from so many samples an image: one-hot ones, or relaxed ones at tau."""
+    """Minus the bound, from so many samples per image: one-hot ones, or relaxed ones at tau."""
     total = 0.0
     for x in images.blocks(2_000, model.dtype):
         h = model.encode(x)

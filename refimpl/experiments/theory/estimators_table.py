@@ -40,7 +40,7 @@ class Row(NamedTuple):
     z: float
     """The coordinate that is furthest off, in standard errors; 0 where no coordinate has been seen often enough."""
     variance: float
-    """Total over the coordinates, one sample an image, nats squared; 0 where all draws are equal, to rounding."""
+    """Total over the coordinates, one sample per image, nats squared; 0 where all draws are equal, to rounding."""
     evaluations: int
     """Decoder evaluations a sample."""
     claims: bool

@@ -149,7 +149,7 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def write_results(runs: dict[Cell, list[Row]], out: Path, name: str) -> list[Record]:
-    """NAME.csv, a line a cell at its last epoch, and below rows/ a file a cell for the pages (rows.py).
+    """NAME.csv, one line per cell at its last epoch, and below rows/ one file per cell for the pages (rows.py).
 
     Returns what those files hold.
     """

@@ -142,7 +142,7 @@ def latent_sizes(records: Records, title: str) -> Figure:
 
 
 def tuning(records: Records, title: str) -> Figure:
-    """The validation bound at the last common epoch against eps or tau, a line a learning rate."""
+    """The validation bound at the last common epoch against eps or tau, one line per learning rate."""
     kinds = [(k, name, setting) for k in (10, 50) for name, setting in (("direct", "eps"), ("gumbel-softmax", "tau"))]
     figure, axes = plots.new_figure(2, 2, height=3.2)
     epoch = min(record.epochs("valid_elbo")[-1] for record in records)

@@ -58,7 +58,7 @@ def products(z: np.ndarray) -> np.ndarray:
 
 
 def score(u: np.ndarray, w: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """S(z), an image a row: (B,)."""
+    """S(z), one image per row: (B,)."""
     return (u * z).sum(axis=-1) + (w * products(z)).sum(axis=-1)
 
 
