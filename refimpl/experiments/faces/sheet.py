@@ -18,7 +18,7 @@ from refimpl.plots import images
 
 
 def draw(rows: int = 8) -> Figure:
-    """With the nuisances of the data set's first images, a row each."""
+    """With the nuisances of the data set's first images, one row each."""
     attributes = joint.values(len(faces.ATTRIBUTES), 2)                                 # (8, 3): labels 0 ... 7
     nuisances = faces.truth(rows).nuisances
     names = ["\n".join(name for name, there in zip(faces.ATTRIBUTES, bits) if there) or "none" for bits in attributes]

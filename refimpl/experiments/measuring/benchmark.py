@@ -123,7 +123,7 @@ def products_function(settings: RunSettings) -> Callable[[], None]:
 
 
 def seconds(function: Callable[[], None], times: int) -> float:
-    """Mean seconds a call."""
+    """Mean seconds per call."""
     started = time.perf_counter()
     for _ in range(times):
         function()

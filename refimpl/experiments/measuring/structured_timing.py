@@ -1,4 +1,4 @@
-"""Slide 32, left: seconds a training step of a structured encoder against n, by every solver and joint Gumbel-softmax.
+"""Slide 32, left: seconds per training step of a structured encoder against n, by every solver and joint Gumbel-softmax.
 
     python -m refimpl measure structured-timing
 
@@ -28,7 +28,7 @@ from refimpl.system.progress import Progress
 
 SIZES = (5, 7, 9, 11, 13, 15)
 LONGER = (20, 30, 40)                       # max-flow and coordinate ascent only
-BUDGET = 4.0                                # seconds a point, roughly
+BUDGET = 4.0                                # seconds per point, roughly
 
 
 class Row(NamedTuple):
