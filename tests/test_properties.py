@@ -133,6 +133,18 @@ class Draw:
                  10**30]
         return self.random.choice([good] * 20 + [Argument(0, GOOD, ())] * 5 + [Argument(value, BAD) for value in wrong])
 
+    def count(self) -> Argument:
+        """How many of the k values are chosen."""
+        self.chosen = self.random.randrange(self.k + 1)
+        wrong = [-1, self.k + 1, 1.5, None, "1", [1], True, np.nan, 10**30]
+        return self.random.choice([Argument(self.chosen, GOOD)] * 20 + [Argument(value, BAD) for value in wrong])
+
+    def order(self) -> Argument:
+        chosen = self.random.randrange(self.k + 1)
+        good = np.argsort(self.rng.random(self.batch + (self.k,)), axis=-1)[..., :chosen]
+        wrong = [0, [0.5], [self.k], [-1], [0, 0], "0", None, [[0], [0, 0]], [True], np.nan, 10**30]
+        return self.random.choice([Argument(good, GOOD, good.shape)] * 20 + [Argument(value, BAD) for value in wrong])
+
     def one_hots(self) -> Argument:
         z = np.eye(self.k)[self.rng.integers(self.k, size=self.batch + (self.n,))]
         form = self.random.randrange(6)
@@ -198,6 +210,8 @@ def cases() -> list[Case]:
         Case(gumbel.choice_probabilities, h, one_axis),
         Case(gumbel.choice_probabilities_by_quadrature, h, one_axis),
         Case(gumbel.sample_given_argmax, {"h": scores, "index": Draw.index, "rng": Draw.generator}, one_axis),
+        Case(gumbel.top_k, {"h": scores, "k": Draw.count, "rng": Draw.generator}, lambda draw: (draw.chosen,)),
+        Case(gumbel.top_k_probability, {"h": scores, "order": Draw.order}, no_axes),
         Case(danskin.perturbed_max, smooth | {"noise": Draw.noise}, no_axes),
         Case(danskin.G, smooth, no_axes),
         Case(danskin.G_monte_carlo, smooth | {"noise": Draw.samples_of_noise}, no_axes),

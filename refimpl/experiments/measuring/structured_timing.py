@@ -1,4 +1,4 @@
-"""Slide 32, left: seconds per training step of a structured encoder against n, by every solver and joint Gumbel-softmax.
+"""Slide 32, left: seconds per step of a structured encoder against n, by every solver and by joint Gumbel-softmax.
 
     python -m refimpl measure structured-timing
 
