@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from refimpl import cli
+from refimpl.experiments import registry
 from refimpl.report import functions
 from refimpl.runs import loop
 from tests import spawn
@@ -18,7 +19,7 @@ from tests.settings import vae
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = {name: (ROOT / "tutorials" / name).read_text(encoding="utf-8")
-         for name in ("attributes.md", "check_your_own.md", "your_own_estimator.md")}
+         for name in ("attributes.md", "check_your_own.md", "jigsaw.md", "your_own_estimator.md")}
 
 
 def code(page: str) -> list[str]:
@@ -79,6 +80,20 @@ def test_the_commands_of_discovering_attributes_parse():
     assert len(commands) == 3
     for command in commands:
         make_parser().parse_args(shlex.split(command))
+
+
+def test_the_code_and_the_commands_of_the_jigsaw(capsys):
+    from refimpl.cli.parser import make_parser
+
+    (block,) = code("jigsaw.md")
+    exec(block, {})                                                         # its assertion holds
+    assert capsys.readouterr().out.count("eps times the gradient is") == 2
+    commands = re.findall(r"^python -m refimpl (.*)$", PAGES["jigsaw.md"], re.M)
+    assert len(commands) == 3
+    for command in commands:
+        options = make_parser().parse_args(shlex.split(command))
+        known = {cell.label for cell in registry.REGISTRY[options.name].make("mnist", 0)}
+        assert set(options.only or ()) <= known
 
 
 @pytest.fixture(scope="module")

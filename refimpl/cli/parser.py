@@ -15,7 +15,7 @@ from refimpl.system.files import folder_name
 
 EXPERIMENTS = ("binary", "joint", "structured", "latent-sizes", "convergence", "plateau", "plateau-exits",
                "plateau-tests", "tuning",
-               "semi-supervised", "labelled-terms", "label-steps", "faces")
+               "semi-supervised", "labelled-terms", "label-steps", "faces", "jigsaw", "jigsaw-tuning")
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 SEE, TRAIN, COMPARE, PAPER, KEEP = ("See it", "Train it", "Compare it", "Make the paper's figures again",
                                     "For whoever maintains it")
@@ -171,7 +171,7 @@ def _add_measurements(measure: Commands, datasets: list[str], any_images: str) -
 def _add_made(make: Commands) -> None:
     """`make NAME`."""
     command = partial(make.add, "Checks, and overwrites tracked files with --write only")
-    report = command("report", commands.report, "all tables and charts of README.md, results.md and attributes.md",
+    report = command("report", commands.report, "all tables and charts of README.md and of the pages in tutorials/",
                      example="--write --add runs/experiment-binary")
     report.add_argument("--write", action="store_true", help=f"{OVERWRITES}; without it nothing changes, and the "
                         "status is 1 if something would")

@@ -14,12 +14,21 @@ from refimpl import data, plots
 from refimpl.arguments import InputError, unknown
 from refimpl.experiments import columns, options
 from refimpl.experiments.faces import experiment as faces_experiment
+from refimpl.experiments.jigsaw import experiment as jigsaw
+from refimpl.experiments.jigsaw.runs import train as train_jigsaws
 from refimpl.experiments.records import Record
 from refimpl.experiments.training import cells, comparisons, panels, semi_supervised
 from refimpl.experiments.training.cells import Cell
 from refimpl.system.files import output_folder
 
 Runs = dict[Cell, list[dict[str, float]]]
+
+
+def _train(name: str, wanted: Sequence[Cell], every: Sequence[Cell], epochs: int, folder: Path, jobs: int,
+           data_dir: str | None, report: Callable[[str], None]) -> tuple[Runs, list[Record]]:
+    cells.run_cells(wanted, epochs, folder, jobs, data_dir, report)
+    runs = cells.collect([cell for cell in every if (folder / cell.folder).is_dir()], folder)
+    return runs, cells.write_results(runs, folder, name)
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,8 @@ class Experiment:
     """(runs, their folder) -> more pictures, by file name."""
     measure: Callable[[Runs, Path, str | None, Callable[[str], None]], None] = lambda *arguments: None
     """(runs, their folder, data, what prints a line): measures them once more, into rows/ there."""
+    train: Callable[..., tuple[Runs, list[Record]]] = _train
+    """Trains cells of its own kind: see _train."""
 
     def table(self, runs: Runs, epoch: int) -> list[str]:
         """Lines to print: what the runs reached at this epoch."""
@@ -84,10 +95,15 @@ REGISTRY = {entry.name: entry for entry in (
     Experiment("faces", "slides 2 and 25: faces, a binary variable an attribute", ("faces",), "test_elbo",
                faces_experiment.by_labels, faces_experiment.draw, faces_experiment.lines, faces_experiment.pictures,
                faces_experiment.measure),
+    Experiment("jigsaw", "images cut into tiles and put together again by a matching", ALL[:2], "test_tiles",
+               jigsaw.make, jigsaw.draw, jigsaw.lines, jigsaw.solved, train=train_jigsaws),
+    Experiment("jigsaw-tuning", "jigsaws at every setting that was tried, to be chosen on the validation images",
+               ALL[:1], "valid_tiles", jigsaw.grid, jigsaw.draw_grid, jigsaw.lines, train=train_jigsaws),
 )}
 
-# measurements of the runs of an experiment
-CELLS_OF = {"plateau-steps": "plateau", "plateau-forces": "plateau-exits", "faces-switch": "faces"}
+# measurements of the runs of an experiment, and runs with columns of their own
+CELLS_OF = {"plateau-steps": "plateau", "plateau-forces": "plateau-exits", "faces-switch": "faces",
+            "jigsaw": "jigsaw", "jigsaw-tuning": "jigsaw-tuning"}
 
 
 @functools.cache
@@ -147,11 +163,9 @@ def run(name: str, epochs: int, seeds: int, out: Path, jobs: int = 1, datasets: 
     folder = output_folder(out)
     report(f"{name}: {len(wanted)} run{'s' * (len(wanted) != 1)} of {epochs} epoch{'s' * (epochs != 1)}; "
            "you may stop it at any time, and the same command continues")
-    cells.run_cells(wanted, epochs, folder, jobs, data_dir, report)
     every = [cell for dataset in dict.fromkeys((*experiment.datasets, *datasets)) for seed in range(100)
              for cell in experiment.make(dataset, seed)]
-    runs = cells.collect([cell for cell in every if (folder / cell.folder).is_dir()], folder)
-    records = cells.write_results(runs, folder, name)
+    runs, records = experiment.train(name, wanted, every, epochs, folder, jobs, data_dir, report)
     experiment.measure(runs, folder, data_dir, report)
     with plots.may_fail(folder / f"{name}.png"):
         plots.save(experiment.draw(records, experiment.summary), folder / f"{name}.png")

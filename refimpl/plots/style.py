@@ -47,7 +47,8 @@ def line_style(words: str) -> dict[str, object]:
         shade = SOLVERS["milp" if "any sign" in words else "maxflow"]
     else:
         name = re.split(r"[ ,]", words, maxsplit=1)[0]
-        full = {"unstructured": "direct", "straight-through": "straight-through-gumbel-softmax"}
+        full = {"unstructured": "direct", "straight-through": "straight-through-gumbel-softmax", "enumeration": "exact",
+                "gumbel-sinkhorn": "gumbel-softmax", "fenchel-young": "arm", "cross-entropy": "rebar"}
         shade = colour(full.get(name, name))
     return {"color": shade, "linestyle": next(dash for part, dash in DASHES if part in words)}
 

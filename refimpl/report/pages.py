@@ -18,16 +18,17 @@ from refimpl.experiments import records, registry
 from refimpl.experiments.measuring import plateau_forces, plateau_steps, relaxation, structured_timing, variance
 from refimpl.experiments.theory import estimators_table
 from refimpl.experiments.training import panels
-from refimpl.report import causes, choice, claims, faces, labels, markdown, measurements, training
+from refimpl.report import causes, choice, claims, faces, jigsaw, labels, markdown, measurements, training
 from refimpl.report.store import Store
 from refimpl.system.files import locked, output_folder, read_whole, write_text
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PAGES = ("README.md", "tutorials/results.md", "tutorials/results-details.md", "tutorials/attributes.md")
+PAGES = ("README.md", "tutorials/results.md", "tutorials/results-details.md", "tutorials/attributes.md",
+         "tutorials/jigsaw.md")
 ROWS, FIGURES = "tutorials/rows", "tutorials/figures"
 BLOCKS: dict[str, Callable[[Store], str]] = {
     **claims.BLOCKS, **choice.BLOCKS, **training.BLOCKS, **causes.BLOCKS, **labels.BLOCKS, **faces.BLOCKS,
-    **measurements.BLOCKS}
+    **measurements.BLOCKS, **jigsaw.BLOCKS}
 
 
 # block -> its pictures, below it: file, and what it shows
@@ -52,6 +53,7 @@ SHOWN = {
                                                 "paper"),),
     "label-steps": (("label-steps.png", "The same at an equal number of pretraining steps"),),
     "labelled-terms": (("labelled-terms.png", "Accuracy and bound of the recipe and of its variants"),),
+    "jigsaw": (("jigsaw.png", "Share of the test images' tiles that are right, against epochs"),),
     "faces": (("faces-accuracy.png", "Accuracy of the attributes and bound against the number of labels"),)}
 
 RENAMED = {"faces": "faces-accuracy.png"}           # faces.png shows the data set itself
@@ -62,7 +64,7 @@ def pictures(store: Store) -> dict[str, Callable[[], Figure]]:
     made: dict[str, Callable[[], Figure]] = {}
     for name, experiment in registry.REGISTRY.items():
         records = store.select(name)
-        if records and name != "tuning":
+        if records and not name.endswith("tuning"):
             made[RENAMED.get(name, f"{name}.png")] = lambda experiment=experiment, records=records: experiment.draw(
                 records, experiment.summary)
     if store.select("binary"):

@@ -31,7 +31,7 @@ def small(monkeypatch, quick):
 
 
 @pytest.mark.parametrize("name", [name for name in registry.REGISTRY if name not in (
-    "semi-supervised", "labelled-terms", "label-steps", "faces")])
+    "semi-supervised", "labelled-terms", "label-steps", "faces", "jigsaw", "jigsaw-tuning")])
 def test_experiment(tmp_path, name):
     lines = []
     seeds = 2 if name == "structured" else 1

@@ -49,9 +49,10 @@ def test_every_block_stands_on_a_page():
 
 
 def test_every_picture_that_is_made_is_shown_and_every_one_shown_is_there(store):
-    text = "".join((pages.ROOT / page).read_text(encoding="utf-8") for page in RESULTS)
+    text = "".join((pages.ROOT / page).read_text(encoding="utf-8") for page in (*RESULTS, "tutorials/jigsaw.md"))
     shown = set(re.findall(r"\]\(figures/([\w-]+\.png)\)", text))
-    drawn = {"classes-mnist.png", "faces-samples.png", "faces-switched.png", "subset.png"}  # show what a model draws
+    drawn = {"classes-mnist.png", "faces-samples.png", "faces-switched.png", "subset.png",
+             "jigsaw-solved-mnist.png", "jigsaw-solved-fashion-mnist.png"}          # show what a model draws
     assert set(pages.pictures(store)) == shown - drawn
     assert all((pages.ROOT / pages.FIGURES / file).is_file() for file in shown)
 
@@ -108,11 +109,12 @@ def test_marks_that_do_not_fit(page, words):
 
 @pytest.fixture
 def root(tmp_path):
-    """A repository with four pages, which have all blocks, and without rows."""
+    """A repository with all pages, which have all blocks, and without rows."""
     (tmp_path / "tutorials/figures").mkdir(parents=True)
     (tmp_path / "README.md").write_text(f"a\n<!-- report: readme-claims -->\n{END}\n")
     (tmp_path / "tutorials/results.md").write_text(f"b\n<!-- report: binary -->\n{END}\nc\n")
     (tmp_path / "tutorials/results-details.md").write_text("d\n")
+    (tmp_path / "tutorials/jigsaw.md").write_text("e\n")
     others = [name for name in pages.BLOCKS if name not in ("readme-claims", "binary")]
     (tmp_path / "tutorials/attributes.md").write_text(
         "d\n" + "".join(f"<!-- report: {name} -->\n{END}\n" for name in others))

@@ -13,8 +13,10 @@ import pytest
 from moving import clocks as clocks_program
 from moving import learning as learning_program
 from moving import make
+from moving import puzzle as puzzle_program
 from moving import walls as walls_program
 from refimpl import data, direct, exact, gumbel, plots
+from refimpl.experiments.jigsaw import tiles
 from refimpl.plots import walls
 from refimpl.runs.vae import VAERun
 from tests import gif
@@ -206,6 +208,34 @@ def test_learning_is_dense_at_first_and_two_epochs_long(learning):
     assert any("seed 0" in each and "chosen" in each for each in words)
 
 
+# --- the jigsaw -------------------------------------------------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def jigsaw():
+    return puzzle_program.Puzzle(steps=(0, 1, 12), tested=30)
+
+
+def test_at_rest_every_tile_lies_where_the_matching_puts_it(jigsaw):
+    """Without the grey of wrong tiles the picture is what assemble() makes; in between all tiles are on their way."""
+    size, gap = 27, puzzle_program.MARGIN
+    for look in range(3):
+        z = np.eye(9)[jigsaw.places[look]]
+        whole = tiles.assemble(jigsaw.tiles, z, 3)
+        jigsaw.show(look * puzzle_program.BETWEEN)
+        shown = np.asarray(jigsaw.picture.get_array())
+        for image in range(10):
+            down, right = ((size + gap) * number for number in divmod(image, 5))
+            square = shown[down:down + size, right:right + size]
+            np.testing.assert_array_equal(square == 1, whole[image] == 1)
+            grey = (square.reshape(3, 9, 3, 9) == puzzle_program.WRONG).any(axis=(1, 3)).sum()
+            assert grey == jigsaw.wrong[look][image].sum()
+        assert numbers(jigsaw.words.get_text()) == [jigsaw.steps[look], *(pytest.approx(100 * share, abs=0.501)
+                                                                          for share in jigsaw.shares[look])]
+    between = jigsaw.canvas(2)
+    assert (between != jigsaw.canvas(0)).any() and (between != jigsaw.canvas(4)).any()
+    assert set(jigsaw.order) == set(range(9)) and jigsaw.still == 8 and puzzle_program.STEPS[0] == 0
+
+
 # --- the command and its files ----------------------------------------------------------------------------------------
 
 @pytest.fixture
@@ -254,7 +284,7 @@ def test_the_program_starts_in_any_folder(tmp_path):
     assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1 and "--write" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["walls", "clocks", "learning"])
+@pytest.mark.parametrize("name", ["walls", "clocks", "learning", "puzzle"])
 def test_the_files_of_the_pages(name):
     found = gif.read(FIGURES / f"{name}.gif")
     assert (found.width, found.height, found.loops) == (880, 520, 0)

@@ -6,6 +6,7 @@
     walls       the walls of Theorem 1 move over a cloud of draws as eps falls; then the draws become more
     clocks      one draw as three alarm clocks; as eps grows a second winner overtakes the first
     learning    what ten latent values draw in the first two epochs, by enumeration and by direct; trains
+    puzzle      the tiles of ten test images find their places while direct trains
 
 The same command on the same machine makes the same frames: every seed stands in the picture's own file.  Another number
 of threads rounds otherwise, which the later frames of `learning` show.
@@ -23,13 +24,15 @@ if __name__ == "__main__":                              # the package and this o
 
 from moving import gif                                  # noqa: E402
 from moving.clocks import Clocks                        # noqa: E402
+from moving.puzzle import Puzzle                        # noqa: E402
 from moving.learning import Learning                    # noqa: E402
 from moving.walls import Walls                          # noqa: E402
 from refimpl.arguments import InputError                   # noqa: E402
 from refimpl.system.files import folder_name, output_folder         # noqa: E402
 from refimpl.system.progress import Progress            # noqa: E402
 
-REGISTRY: dict[str, Callable[[], gif.Moving]] = {"walls": Walls, "clocks": Clocks, "learning": Learning}
+REGISTRY: dict[str, Callable[[], gif.Moving]] = {"walls": Walls, "clocks": Clocks, "learning": Learning,
+                                                "puzzle": Puzzle}
 FIGURES = TUTORIALS / "figures"
 
 

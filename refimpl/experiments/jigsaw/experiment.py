@@ -1,0 +1,155 @@
+"""The runs: 2 x 2, 3 x 3 and 4 x 4 tiles by every method, and 3 x 3 without labels; of MNIST also two questions.
+
+    by place    does it matter whether f sees that two tiles are identical?
+    draws       is it the noise of the gradient, or its mean, that makes a method worse?
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from refimpl import data, gumbel, plots
+from refimpl.experiments import pictures
+from refimpl.experiments.jigsaw import runs as jigsaws
+from refimpl.experiments.jigsaw import tiles
+from refimpl.experiments.jigsaw.runs import JigsawSettings
+from refimpl.experiments.pictures import Panel
+from refimpl.experiments.records import Record
+from refimpl.experiments.training import cells
+from refimpl.experiments.training.cells import Cell
+from refimpl.plots import images
+
+SIDES = (2, 3, 4)
+LABELLED = ("direct", "fenchel-young", "gumbel-sinkhorn", "reinforce", "cross-entropy")
+UNLABELLED = ("direct", "gumbel-sinkhorn", "reinforce")
+BY_PLACE, NO_LABELS = "by place", "no labels"
+# Chosen on the validation images of MNIST in `jigsaw-tuning`, with 3 x 3 tiles, and enumeration with 2 x 2.
+CHOSEN: dict[str, dict[str, float]] = {
+    "direct": {"lr": 1e-2, "eps": 4.0}, "fenchel-young": {"lr": 3e-2}, "gumbel-sinkhorn": {"lr": 3e-2, "tau": 2.0},
+    "reinforce": {"lr": 1e-3}, "cross-entropy": {"lr": 3e-2}, "enumeration": {"lr": 1e-2}}
+CHOSEN_WITHOUT = {"direct": {"lr": 1e-2, "eps": 0.5}, "gumbel-sinkhorn": {"lr": 1e-2, "tau": 1.0},
+                  "reinforce": {"lr": 3e-3}}
+LOWEST = {True: 3e-4, False: 1e-3}      # more learning rates of reinforce, with labels and without
+RATES, EPS, TAU = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1), (1.0, 4.0, 16.0), (0.5, 1.0, 2.0, 4.0)
+EPS_WITHOUT = (0.02, 0.1, 0.5, 2.5)     # 1/nat: f is in nats there, and counts places with labels
+
+
+def label(method: str, side: int, words: str = "") -> str:
+    return ", ".join([method, f"{side} x {side}", *[words] * bool(words)])
+
+
+def make(dataset: str, seed: int) -> list[Cell]:
+    def cell(method: str, side: int, words: str = "", **more) -> Cell:
+        chosen = (CHOSEN_WITHOUT if words == NO_LABELS else CHOSEN)[method] | more
+        return Cell(label(method, side, words), JigsawSettings(dataset, seed, side, method, **chosen))
+
+    made = [cell(method, side) for side in SIDES for method in (*LABELLED, *["enumeration"] * (side == 2))]
+    made += [cell(method, 3, NO_LABELS, labels=False) for method in UNLABELLED]
+    if dataset == "mnist":
+        made += [cell(method, 4, BY_PLACE, by_place=True) for method in ("direct", "reinforce")]
+        made += [cell("direct", 3, "eps 1", eps=1.0), cell("direct", 3, "eps 1, 10 draws", eps=1.0, draws=10),
+                 cell("direct", 3, "10 draws", draws=10), cell("reinforce", 3, "10 draws", draws=10)]
+    return made
+
+
+def grid(dataset: str, seed: int) -> list[Cell]:
+    """Every setting that was tried: 3 x 3 tiles, and 2 x 2 where all matchings are listed."""
+    made = [Cell(label("enumeration", 2, f"lr {lr:g}"), JigsawSettings(dataset, seed, 2, "enumeration", lr))
+            for lr in RATES]
+    for labels, methods, eps in ((True, LABELLED, EPS), (False, UNLABELLED, EPS_WITHOUT)):
+        for method in methods:
+            name, values = {"direct": ("eps", eps), "gumbel-sinkhorn": ("tau", TAU)}.get(method, ("", (math.nan,)))
+            for lr in (*[LOWEST[labels]] * (method == "reinforce"), *(RATES if labels else RATES[1:3])):
+                for value in values:
+                    chosen = {name: value} if name else {}
+                    words = [f"lr {lr:g}", *(f"{name} {value:g}" for name, value in chosen.items())]
+                    made.append(Cell(label(method, 3, ", ".join(words + [NO_LABELS] * (not labels))), JigsawSettings(
+                        dataset, seed, 3, method, lr, labels=labels, **chosen)))
+    return made
+
+
+def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
+    """A line for each label: shares of tiles and of images that are right, mean over the seeds ± 95 % interval."""
+    made = [f"Test images after {epoch} epoch{'s' * (epoch != 1)} of {jigsaws.EPOCH:,} images: shares that are right, "
+            "mean over the seeds ± 95 % interval", f"  {'':57s}{'tiles':>15s}{'whole images':>17s}"]
+    groups: dict[tuple[str, str], list[Cell]] = {}
+    for cell, rows in runs.items():
+        if len(rows) >= epoch:
+            groups.setdefault((cell.settings.dataset, cell.label), []).append(cell)
+    for (dataset, words), group in groups.items():
+        values = []
+        for name in ("test_tiles", "test_images"):
+            mean, half = cells.interval([100 * cells.at_epoch(runs[cell], epoch, name) for cell in group])
+            values.append(f"{mean:.2f} %" + ("" if math.isnan(half) else f" ± {half:.2f}"))
+        made.append(f"  {dataset:14s} {words:42s}{values[0]:>15s}{values[1]:>17s}  "
+                    f"({len(group)} seed{'s' * (len(group) > 1)})")
+    return made
+
+
+def draw(records: Sequence[Record], title: str) -> Figure:
+    """A row for each data set, a column for each size, and one without labels."""
+    panels = []
+    for dataset in dict.fromkeys(record.dataset for record in records):
+        for side, words in (*((side, "") for side in SIDES), (3, NO_LABELS)):
+            names = UNLABELLED if words else (*LABELLED, "enumeration")
+            wanted = {label(name, side, words): name for name in names}
+            chosen = [Record(record.experiment, wanted[record.label], record.settings, record.commits, record.rows)
+                      for record in records if record.dataset == dataset and record.label in wanted]
+            if chosen:
+                panels.append(Panel(f"{dataset}, {side} x {side}" + f", {words}" * bool(words), chosen, "test_tiles",
+                                    words=f"epoch of {jigsaws.EPOCH:,} images", sign=100.0))
+    return pictures.draw(panels, "tiles that are right, %", f"{title}\n{pictures.how_to_read(panels)}",
+                         columns=len(SIDES) + 1 if len(panels) > 3 else len(panels), width=3.6, height=3.2)
+
+
+def draw_grid(records: Sequence[Record], title: str) -> Figure:
+    """Tiles of the validation images against the learning rate, with labels and without: a line for each eps or tau."""
+    figure, axes = plots.new_figure(2, width=5.2, height=4.2)
+    for ax, labels, words in zip(axes, (True, False), ("with labels", "without labels")):
+        points: dict[tuple[str, str], dict[float, float]] = {}
+        for record in records:
+            setting = next((f", {name} = {record.settings[name]:g}" for name in ("eps", "tau")
+                            if record.settings[name] is not None), "")
+            if record.settings["labels"] is labels:
+                points.setdefault((str(record.settings["method"]), setting), {})[float(record.settings["lr"])] = \
+                    100 * float(record.rows[-1]["valid_tiles"])
+        for method in dict.fromkeys(method for method, _ in points):
+            settings = [setting for other, setting in points if other == method]
+            for marker, setting in zip("osv^", settings):
+                found = points[method, setting]
+                ax.plot(sorted(found), [found[lr] for lr in sorted(found)], marker=marker, markersize=5,
+                        label=method + setting, color=plots.line_style(method)["color"])
+        ax.set(xscale="log", xlabel="learning rate", ylabel="tiles of validation images that are right, %", title=words)
+        ax.legend(frameon=False, fontsize=8)
+    figure.suptitle(title, fontsize=12)
+    return figure
+
+
+def solved(found: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str, Figure]:
+    """jigsaw-solved-DATASET.png: test images as every method with labels puts them together, seed 0, 4 x 4 tiles."""
+    made = {}
+    for dataset in dict.fromkeys(cell.settings.dataset for cell in found):
+        here = {cell.label: cell for cell in found if (cell.settings.dataset, cell.settings.seed) == (dataset, 0)}
+        methods = [method for method in LABELLED if label(method, 4) in here]
+        if methods:
+            tested = jigsaws.Tested.of(data.load(dataset).test.first(8), 4)
+            columns = [shown(tested, gumbel.one_hot(np.tile(np.arange(16), (8, 1)), 16), 4, False)]
+            for method in methods:
+                run = jigsaws.opened(here[label(method, 4)], folder, None)
+                columns.append(shown(tested, run.solve(tested.tiles), 4))
+            columns.append(shown(tested, tested.y, 4))
+            names = ["shuffled", *(method.replace("-", "-\n") for method in methods), "truth"]
+            made[f"jigsaw-solved-{dataset}.png"] = images.sheet(
+                np.stack(columns, axis=1), names, "each row is one test image",
+                f"{dataset}, 4 x 4 tiles, seed 0, {len(run.rows)} epochs; wrong tiles are grey")
+    return made
+
+
+def shown(tested: jigsaws.Tested, z: np.ndarray, side: int, mark: bool = True) -> np.ndarray:
+    """Pictures (B, height, width) with a light grey ground under wrong tiles."""
+    wrong = 1 - (tested.right * z).sum(axis=2) if mark else np.zeros(z.shape[:2])
+    return tiles.assemble(np.maximum(tested.tiles, 0.3 * wrong[..., None]), z, side)

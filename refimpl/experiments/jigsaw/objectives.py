@@ -1,0 +1,95 @@
+"""What a matching is worth: the number of right places, or how likely a model of images finds the picture.
+
+Each has value(z) (B,) and tangent(z) (B, N, N), its gradient in z (B, N, N), which may be a relaxed one.
+"""
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from scipy.special import logsumexp, softmax
+
+from refimpl.experiments.jigsaw.tiles import cut
+from refimpl.latent import sets
+
+
+class Objective(Protocol):
+    def value(self, z: np.ndarray) -> np.ndarray: ...
+
+    def tangent(self, z: np.ndarray) -> np.ndarray: ...
+
+
+class Places(NamedTuple):
+    """f(z) = sum_ij c_ij z_ij.  With c = tiles.right it counts the right places: N minus the loss, the wrong ones."""
+
+    c: np.ndarray
+
+    def value(self, z: np.ndarray) -> np.ndarray:
+        return np.einsum("bij,bij->b", self.c, z)
+
+    def tangent(self, z: np.ndarray) -> np.ndarray:
+        return self.c
+
+
+class Likelihood(NamedTuple):
+    """f(z) = log p(picture), in nats, under a mixture of pictures with independent pixels.
+
+        f(z) = log sum_k pi_k exp(sum_ij c_ijk z_ij),   c_ijk = log p(tile i | place j of component k)
+
+    It is a log-sum-exp of linear functions, so it is convex: its tangent at z* lies below it everywhere, and where the
+    tangent rises by some nats, f rises by at least as many.  With one component it is linear.
+    """
+
+    c: np.ndarray
+    log_pi: np.ndarray
+
+    def _joint(self, z: np.ndarray) -> np.ndarray:
+        return self.log_pi + np.einsum("bij,bijk->bk", z, self.c, optimize=True)
+
+    def value(self, z: np.ndarray) -> np.ndarray:
+        return logsumexp(self._joint(z), axis=1)
+
+    def tangent(self, z: np.ndarray) -> np.ndarray:
+        weights = softmax(self._joint(z), axis=1)
+        return np.einsum("bk,bijk->bij", weights, self.c, optimize=True)
+
+
+class Mixture:
+    """Bernoulli pixels around K mean pictures; fitted to whole images by expectation-maximisation."""
+
+    def __init__(self, x: np.ndarray, components: int, rng: np.random.Generator, rounds: int = 20) -> None:
+        """x (images, 784) of 0 and 1."""
+        x = x.astype(np.float64)
+        self.mean = 0.25 + 0.5 * x[rng.choice(len(x), components, replace=False)]
+        self.log_pi = np.full(components, -np.log(components))
+        for _ in range(rounds if components > 1 else 1):
+            weights = softmax(self.joint(x), axis=1)                        # E: of each component, for each image
+            counts = weights.sum(axis=0)
+            self.mean = (weights.T @ x + 0.5) / (counts + 1)[:, None]       # M: half a pixel of either colour is added
+            self.log_pi = np.log(counts + 1) - np.log(len(x) + components)
+
+    def joint(self, x: np.ndarray) -> np.ndarray:
+        """log pi_k p(x | k), (images, K)."""
+        on, off = np.log(self.mean), np.log1p(-self.mean)
+        return self.log_pi + x @ (on - off).T + off.sum(axis=1)
+
+    def objective(self, tiles: np.ndarray, side: int) -> Likelihood:
+        """Of tiles (B, N, pixels); pixels that cutting leaves out count for nothing."""
+        (B, N, pixels), K = tiles.shape, len(self.mean)
+        on, off = (cut(each, side).reshape(K * N, pixels) for each in (np.log(self.mean), np.log1p(-self.mean)))
+        c = tiles.reshape(B * N, pixels) @ (on - off).T + off.sum(axis=1)
+        return Likelihood(c.reshape(B, N, K, N).transpose(0, 1, 3, 2), self.log_pi)
+
+
+def best(objective: Likelihood) -> np.ndarray:
+    """A z (B, N, N) that the tangent no longer improves: from each component's own best matching a few times on to the
+    tangent's, and the best of what is found."""
+    B, N, _, K = objective.c.shape
+    family, found, worth = sets.matchings(N), np.zeros((B, N, N)), np.full(B, -np.inf)
+    for k in range(K):
+        z = family.argmax(objective.c[..., k])
+        for _ in range(3 * (K > 1)):
+            z = family.argmax(objective.tangent(z))
+        value = objective.value(z)
+        found, worth = np.where((value > worth)[:, None, None], z, found), np.maximum(worth, value)
+    return found

@@ -1,0 +1,208 @@
+"""Training a jigsaw: an epoch is 10,000 of the first 40,000 training images, each cut and shuffled anew.
+
+The other 10,000 training images are seen whole, and only by the mixture that stands for labels in runs without them.
+A run keeps one file, state.npz: weights, Adam's moments, the generator's state and the rows; it continues from there.
+"""
+from __future__ import annotations
+
+import functools
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from refimpl import data
+from refimpl.arguments import InputError
+from refimpl.experiments.jigsaw import gradients, tiles
+from refimpl.experiments.jigsaw.gradients import Puzzle
+from refimpl.experiments.jigsaw.network import Scorer
+from refimpl.experiments.jigsaw.objectives import Likelihood, Mixture, Places, best
+from refimpl.experiments.records import Record, read, write
+from refimpl.experiments.training.cells import Cell
+from refimpl.nn.adam import Adam
+from refimpl.system.commit import commit, threads
+from refimpl.system.files import locked, output_folder, read_arrays, write_whole
+
+FILE, FOREIGN = "state.npz", "is truncated, damaged, or not a jigsaw's run"
+SHUFFLED, EPOCH, TESTED = 40_000, 10_000, 2_000
+BATCH, HIDDEN, COMPONENTS = 100, 64, 10
+SHUFFLES, FITTING = 12, 13                              # seeds: of the tested jigsaws, of the mixture
+COLUMNS = ("epoch", "valid_tiles", "valid_images", "test_tiles", "test_images", "chance", "seconds", "f", "f_truth",
+           "f_best", "best_tiles", "best_images")
+Row = dict[str, float]
+
+
+@dataclass(frozen=True)
+class JigsawSettings:
+    """All that determines a run, but for its length."""
+
+    dataset: str
+    seed: int
+    side: int
+    method: str
+    lr: float
+    eps: float | None = None
+    tau: float | None = None
+    by_place: bool = False
+    """Whether f counts a tile as right by its number alone, and not by its pixels."""
+    labels: bool = True
+    """Whether f knows where a tile belongs; otherwise it is the log-likelihood of the picture."""
+    draws: int = 1
+    """How many times as many draws of the noise as usual are averaged."""
+
+    def as_dict(self) -> dict[str, object]:
+        return dict(vars(self))
+
+
+class Tested(NamedTuple):
+    """Jigsaws that are solved after each epoch: the same for every run."""
+
+    tiles: np.ndarray
+    y: np.ndarray
+    right: np.ndarray
+
+    @classmethod
+    def of(cls, part: data.Part, side: int) -> Tested:
+        whole = tiles.cut(part.images(slice(0, TESTED)), side)
+        shuffled, y = tiles.shuffle(whole, np.random.default_rng(SHUFFLES))
+        return cls(shuffled, y, tiles.right(shuffled, y))
+
+    def shares(self, z: np.ndarray) -> tuple[float, float]:
+        """Of tiles that are right, and of images that are right altogether."""
+        count = (self.right * z).sum(axis=(1, 2))
+        return float(count.mean() / z.shape[1]), float((count == z.shape[1]).mean())
+
+
+@functools.lru_cache(maxsize=1)
+def mixture_of(dataset: str, data_dir: str | None, components: int = COMPONENTS) -> Mixture:
+    """Fitted to the training images that are never shuffled."""
+    whole = data.load(dataset, data_dir).train.images(slice(SHUFFLED, None))
+    return Mixture(whole, components, np.random.default_rng(FITTING))
+
+
+@functools.lru_cache(maxsize=1)
+def ceiling(dataset: str, data_dir: str | None, side: int) -> tuple[Likelihood, dict[str, float]]:
+    """f of the tested jigsaws, and what maximising it without any network would do: nats, and shares that are right."""
+    tested = Tested.of(data.load(dataset, data_dir).test, side)
+    f = mixture_of(dataset, data_dir).objective(tested.tiles, side)
+    z = best(f)
+    shares = dict(zip(("best_tiles", "best_images"), tested.shares(z)))
+    return f, {"f_truth": float(f.value(tested.y).mean()), "f_best": float(f.value(z).mean()), **shares}
+
+
+class JigsawRun:
+    """A run under way."""
+
+    def __init__(self, settings: JigsawSettings, data_dir: str | None) -> None:
+        self.settings, self.data_dir, side = settings, data_dir, settings.side
+        self.dataset, self.rng = data.load(settings.dataset, data_dir), np.random.default_rng(settings.seed)
+        if len(self.dataset.train) <= SHUFFLED:
+            raise InputError(f"--dataset {settings.dataset} has {len(self.dataset.train):,} training images, and "
+                             f"jigsaws need more than {SHUFFLED:,}")
+        self.scorer = Scorer((data.SHAPE[0] // side)**2, side**2, HIDDEN)
+        self.scorer.initialise(self.rng)
+        self.adam, self.rows = Adam(self.scorer.parameters, settings.lr), []
+        self.tested = {name: Tested.of(getattr(self.dataset, name), side) for name in ("valid", "test")}
+        name = gradients.SETTING.get(settings.method)
+        self.keywords = {name: getattr(settings, name)} if name else {}
+        self.keywords |= {"draws": settings.draws} if settings.draws > 1 else {}
+
+    def puzzle(self, shuffled: np.ndarray, y: np.ndarray) -> Puzzle:
+        """What the method is told of these tiles: without labels not where they belong."""
+        settings = self.settings
+        if not settings.labels:
+            return Puzzle(mixture_of(settings.dataset, self.data_dir).objective(shuffled, settings.side), None)
+        return Puzzle(Places(y if settings.by_place else tiles.right(shuffled, y)), y)
+
+    def step(self, x: np.ndarray) -> None:
+        """One training step on images x (B, 784)."""
+        shuffled, y = tiles.shuffle(tiles.cut(x, self.settings.side), self.rng)
+        scores = self.scorer.run(shuffled)
+        up = gradients.METHODS[self.settings.method](scores.theta, self.puzzle(shuffled, y), self.rng, **self.keywords)
+        self.scorer.parameters.zero_grads()
+        scores.backward(up, -1 / len(x))                                    # Adam descends, `up` climbs
+        self.adam.step()
+
+    def epoch(self) -> None:
+        """Train for an epoch, and add its row."""
+        chosen, started = self.rng.choice(SHUFFLED, EPOCH, replace=False), time.process_time()
+        for start in range(0, EPOCH, BATCH):
+            self.step(self.dataset.train.images(chosen[start:start + BATCH]))
+        seconds = time.process_time() - started + (self.rows[-1]["seconds"] if self.rows else 0)
+        row = dict.fromkeys(COLUMNS, np.nan) | {"epoch": len(self.rows) + 1.0, "seconds": seconds}
+        for name, tested in self.tested.items():
+            z = self.solve(tested.tiles)
+            row[f"{name}_tiles"], row[f"{name}_images"] = tested.shares(z)
+        row["chance"] = float(self.tested["test"].right.mean())
+        if not self.settings.labels:
+            f, reached = ceiling(self.settings.dataset, self.data_dir, self.settings.side)
+            row |= {"f": float(f.value(z).mean()), **reached}
+        self.rows.append(row)
+
+    def solve(self, shuffled: np.ndarray) -> np.ndarray:
+        """The matching (B, N, N) of largest score, without noise."""
+        return gradients.matchings(shuffled.shape[1]).argmax(self.scorer.run(shuffled).theta)
+
+    def save(self, path: Path) -> None:
+        adam, state = self.adam, json.dumps(self.rng.bit_generator.state)
+        write_whole(path, lambda stream: np.savez(
+            stream, settings=json.dumps(self.settings.as_dict()), values=adam.parameters.values, M=adam.M, V=adam.V,
+            t=adam.t, rng=state, rows=np.array([list(row.values()) for row in self.rows])))
+
+    @classmethod
+    def load(cls, path: Path, settings: JigsawSettings, data_dir: str | None) -> JigsawRun:
+        """InputError, one line, if the file is damaged, or holds a run of other settings."""
+        found, run = read_arrays(path, "is missing", FOREIGN), cls(settings, data_dir)
+        try:
+            if json.loads(str(found["settings"])) != settings.as_dict():
+                raise InputError(f"{path} holds a run of other settings; choose another --out")
+            for target, name in ((run.scorer.parameters.values, "values"), (run.adam.M, "M"), (run.adam.V, "V")):
+                if found[name].shape != target.shape:
+                    raise ValueError
+                target[...] = found[name]
+            run.adam.t, run.rng.bit_generator.state = int(found["t"]), json.loads(str(found["rng"]))
+            run.rows = [dict(zip(COLUMNS, row, strict=True)) for row in found["rows"].tolist()]
+        except (KeyError, ValueError, TypeError) as problem:
+            if isinstance(problem, InputError):
+                raise
+            raise InputError(f"{path} {FOREIGN}") from None
+        return run
+
+
+def opened(cell: Cell, out: Path, data_dir: str | None) -> JigsawRun:
+    """The run of this cell, from its file if there is one."""
+    path = out / cell.folder / FILE
+    return JigsawRun.load(path, cell.settings, data_dir) if path.exists() else JigsawRun(cell.settings, data_dir)
+
+
+def train(name: str, wanted: Sequence[Cell], every: Sequence[Cell], epochs: int, out: Path, jobs: int,
+          data_dir: str | None, report: Callable[[str], None]) -> tuple[dict[Cell, list[Row]], list[Record]]:
+    """Train the wanted cells to so many epochs, one after the other; each writes its rows as it ends.
+
+    Returns the rows of all cells that have any in `out`, and their records.
+    """
+    if jobs != 1:
+        raise InputError(f"--jobs must be 1 for {name}, whose runs are trained one after the other, got {jobs}")
+    def record(cell: Cell, rows: list[Row]) -> Record:
+        return Record(name, cell.label, cell.settings.as_dict(), (commit(),), rows, (threads(),))
+
+    for cell in wanted:
+        folder = output_folder(out / cell.folder)
+        with locked(folder):
+            run = opened(cell, out, data_dir)
+            if len(run.rows) >= epochs and (out / "rows" / record(cell, []).file).exists():
+                continue
+            while len(run.rows) < epochs:
+                run.epoch()
+                run.save(folder / FILE)
+        write(out / "rows", record(cell, run.rows))
+        last = run.rows[-1]
+        report(f"{cell.settings.dataset}, {cell.label}, seed {cell.settings.seed}: {last['test_tiles']:.1%} of the "
+               f"tiles and {last['test_images']:.1%} of the test images are right, {last['seconds']:.0f} s")
+    files = {cell: out / "rows" / record(cell, []).file for cell in every if (out / cell.folder).is_dir()}
+    there = {cell: read(file) for cell, file in files.items() if file.exists()}     # not of one that was interrupted
+    return {cell: record.rows for cell, record in there.items()}, list(there.values())
