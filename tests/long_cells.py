@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 # Each stands in one cell of one chapter, and says what takes so long there.
 LONG = ("found = choosing_eps.table(1_000)", "errors = [check(weights, wrong)[2] for _ in range(200)]",
-        'RATES = 0.1, 0.3, 1.0', "def five_scores(mistakes, seed, steps=250, rate=0.3):")
+        'RATES = 0.1, 0.3, 1.0', "def five_scores(mistakes, seed, steps=250, rate=0.3):",
+        "def seconds(function, n, repeat):")
 
 
 def short(parts: Sequence[str]) -> list[str]:

@@ -145,7 +145,8 @@ def subset(store: Store) -> str:
     records = store.select("subset")
     return (table(["pixels chosen by", "setting", "validation labels, %", "test labels, %", "−log p of the test "
                    "labels, nats"], lines)
-            + f"\n\nMean of {plural(len(of), 'seed')} ± half of the 95 % interval, {records[0].settings['steps']} steps. "
+            + f"\n\nMean of {plural(len(of), 'seed')} ± half of the 95 % interval, {records[0].settings['steps']} "
+            "steps. "
             + commits_line(records))
 
 

@@ -241,7 +241,7 @@ SLIPS = {
         ("matching(theta + noise)", "matching(theta)", "the noise is missing in z*"),
         ("matching(theta + eps * c + noise)", "matching(eps * c + noise)", "theta is missing in z(eps)"),
         ("(matching(theta + eps * c + noise) - matching(theta + noise))",
-         "(matching(theta + noise) - matching(theta + eps * c + noise))", "in the wrong order, so that the sign is wrong"),
+         "(matching(theta + noise) - matching(theta + eps * c + noise))", "in the wrong order, so that the sign"),
         ("matching(theta + noise)", "matching(theta - eps * c + noise)", "z(-eps) stands in the place of z*"),
         ("(matching(theta + eps * c + noise) - matching(theta + noise)) / eps",
          "matching(theta + eps * c + noise) - matching(theta + noise) / eps", "brackets around the difference"),
