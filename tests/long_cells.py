@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 # Each stands in one cell of one chapter, and says what takes so long there.
 LONG = ("found = choosing_eps.table(1_000, count=12)", "toy.integers(3, size=600)", "SEEDS, EPS, tested = range(5)",
-        "def five_scores(mistakes, steps=250, rate=0.3):")
+        "def five_scores(mistakes, steps=250, rate=0.3):", "def seconds(function, n, repeat):")
 
 
 def short(parts: Sequence[str]) -> list[str]:

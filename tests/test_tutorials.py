@@ -35,8 +35,8 @@ def solutions(source: Path) -> list[str]:
     return ["\n".join(re.findall(r"```python\n(.*?)```", text, re.S)) for text in hidden]
 
 
-def test_there_are_ten_chapters_and_a_notebook_for_each():
-    assert [path.name[:2] for path in SOURCES] == [f"{number:02d}" for number in range(1, 11)]
+def test_there_are_eleven_chapters_and_a_notebook_for_each():
+    assert [path.name[:2] for path in SOURCES] == [f"{number:02d}" for number in range(1, 12)]
     assert sorted(path.stem for path in FOLDER.glob("*.ipynb")) == [path.stem for path in SOURCES + APPENDICES]
 
 

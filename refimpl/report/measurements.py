@@ -6,7 +6,7 @@ import math
 from refimpl.experiments import paper
 from refimpl.experiments.measuring import relaxation
 from refimpl.report.markdown import table
-from refimpl.report.store import Store
+from refimpl.report.store import Spread, Store
 from refimpl.report.tables import commits_line, plural
 
 NO_ROWS = "*No rows yet: `python -m refimpl measure {}`, then `python -m refimpl make report --write --add DIR`.*"
@@ -131,5 +131,25 @@ def benchmark(store: Store) -> str:
             + commits_line(store.select("benchmark")))
 
 
+def subset(store: Store) -> str:
+    """The pixels that suffice to read a digit: each method's setting, and what its subsets are worth."""
+    rows, lines = store.measurements("subset", "k = 10"), []
+    if not rows:
+        return NO_ROWS.format("subset")
+    for method in dict.fromkeys(str(row["method"]) for row in rows):
+        of = [row for row in rows if row["method"] == method]
+        name = {"direct": "ε", "two-sided": "ε", "relaxed": "τ", "straight-through": "learning rate"}.get(method)
+        cells = (Spread(tuple(scale * float(row[column]) for row in of)).text(digits)
+                 for column, scale, digits in (("valid", 100, 1), ("test", 100, 1), ("test_f", -1, 2)))
+        lines.append([method, f"{name} = {of[0]['setting']:g}" if name else "–", *cells])
+    records = store.select("subset")
+    return (table(["pixels chosen by", "setting", "validation labels, %", "test labels, %", "−log p of the test "
+                   "labels, nats"], lines)
+            + f"\n\nMean of {plural(len(of), 'seed')} ± half of the 95 % interval, {records[0].settings['steps']} "
+            "steps. "
+            + commits_line(records))
+
+
 BLOCKS = {"noise": noise, "joint-argmax": joint_argmax, "structured-timing": structured_timing,
-          "estimators": estimators, "yardsticks": yardsticks, "benchmark": benchmark, "relaxation": relaxed}
+          "estimators": estimators, "yardsticks": yardsticks, "benchmark": benchmark, "relaxation": relaxed,
+          "subset": subset}

@@ -152,12 +152,12 @@ def test_a_file_that_uses_a_wrong_one_waits_for_it(answer):
 def test_everything_is_right_and_then_it_trains(answer, monkeypatch):
     monkeypatch.setattr(training, "check", lambda folder, encoding: ("right", ["trained"]))
     status, said = answer()
-    assert status == 0 and said[:12] == [f"✓ {stem}.py: right" for stem in STEMS]
-    assert "✓ train: right" in said and said[-1] == "█" * 12 + "  12 of 12 right"
+    assert status == 0 and said[:13] == [f"✓ {stem}.py: right" for stem in STEMS]
+    assert "✓ train: right" in said and said[-1] == "█" * 13 + "  13 of 13 right"
     monkeypatch.setattr(process, "run", lambda work, arguments, *more: (
         ("not written yet: `kl`" if arguments[1].number == 8 else "right"), []))
     status, said = answer()
-    assert status == 1 and "train" not in "".join(said) and said[-1].endswith("9 of 12 right")
+    assert status == 1 and "train" not in "".join(said) and said[-1].endswith("10 of 13 right")
     assert said[7] == "… 08_kl.py: not written yet: `kl`" and "waiting" in said[9] + said[10]
     status, said = answer("train")
     assert status == 1 and said[0].startswith("… train: waiting, because it uses your 08_kl.py")
@@ -185,7 +185,7 @@ def main(monkeypatch, capsys, *arguments: str) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize("arguments, words", [
-    (["13"], "'13' is none of the files: give a number from 1 to 12"), (["kl"], "'kl' is none of the files"),
+    (["14"], "'14' is none of the files: give a number from 1 to 13"), (["kl"], "'kl' is none of the files"),
     (["8", "--folder", "no/such"], "--folder no/such is not a folder"), (["--folder", "."], "--folder . has none of"),
     (["8", "--seconds", "0"], "--seconds must be a positive number"), (["--what"], "unrecognized arguments: --what")])
 def test_a_bad_argument_is_status_2(tmp_path, monkeypatch, capsys, arguments, words):
@@ -199,8 +199,8 @@ def test_the_workbook_as_it_comes_is_not_written_yet(tmp_path, monkeypatch, caps
     for stem in STEMS:
         (tmp_path / f"{stem}.py").write_bytes((WORKBOOK / f"{stem}.py").read_bytes())
     status, out, err = main(monkeypatch, capsys, "--folder", str(tmp_path))
-    assert status == 1 and err == "" and out.endswith("░" * 12 + "  0 of 12 right\n")
-    assert out.count("not written yet") + out.count("waiting") == 12
+    assert status == 1 and err == "" and out.endswith("░" * 13 + "  0 of 13 right\n")
+    assert out.count("not written yet") + out.count("waiting") == 13
 
 
 def test_a_new_interpreter_where_a_process_cannot_be_forked(folder):
@@ -267,4 +267,4 @@ def test_the_readme_names_every_file_and_shows_what_is_printed(tmp_path, capsys)
 def test_a_problem_without_a_line_of_the_student_s():
     assert loading.explained(ValueError("no line"), WORKBOOK, "08_kl").lines == ("ValueError: no line.",)
     assert process.CONTEXT.get_start_method() == ("fork" if sys.platform == "linux" else "spawn")
-    assert [topic.number for topic in topics.TOPICS] == list(range(1, 13))
+    assert [topic.number for topic in topics.TOPICS] == list(range(1, 14))

@@ -93,6 +93,16 @@ RIGHT = {
          "                table[b, i, c] = f(changed)\n    return table"),
         ("    return ((l + noise + eps * gain > 0) - z_star) / eps",
          "    return np.where(l + noise + eps * gain > 0, 1, 0) / eps - z_star / eps")],
+    "13_matching": [
+        ("z[b][linear_sum_assignment(theta[b], maximize=True)] = 1",
+         "z[b] = np.eye(len(z[b]))[linear_sum_assignment(-theta[b])[1]]"),
+        ("    z = np.zeros(theta.shape)\n    for b in range(len(theta)):\n"
+         "        z[b][linear_sum_assignment(theta[b], maximize=True)] = 1\n    return z",
+         "    import itertools\n    n = theta.shape[1]\n"
+         "    every = np.eye(n)[list(itertools.permutations(range(n)))]\n"
+         "    return every[np.einsum('bij,kij->bk', theta, every).argmax(axis=1)].astype(np.int8)"),
+        ("    return (matching(theta + eps * c + noise) - matching(theta + noise)) / eps",
+         "    noisy = theta + noise\n    return matching(noisy + eps * c) / eps - matching(noisy) / eps")],
 }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from refimpl import data, estimators, exact, gumbel, one_page
+from refimpl.latent import sets
 from refimpl.latent.independent import Independent
 from refimpl.models.vae import VAE
 from tests.tutorials.workbook import SOLUTIONS, STEMS, WORKBOOK, solution
@@ -40,7 +41,7 @@ def test_every_solution_is_right(capsys, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr("checking.progress.write", lambda folder, right: None)
     assert command.run([str(topic.number) for topic in topics.TOPICS], SOLUTIONS, 20.0) == 0
-    assert capsys.readouterr().out.count(": right\n") == 12
+    assert capsys.readouterr().out.count(": right\n") == 13
 
 
 def test_a_training_step_is_the_page_s(modules, page):
@@ -135,6 +136,16 @@ def test_the_flips_are_the_package_s(modules):
     mine = modules["12_flip_table"].direct_flips(f, np.diff(h[0])[:, 0], np.diff(noise)[:, :, 0], 5.0)
     assert 0 < np.count_nonzero(mine) < mine.size
     np.testing.assert_allclose(mine, grad[:, :, 1], rtol=0, atol=1e-12)
+
+
+def test_the_matchings_are_the_package_s(modules):
+    """With the same noise; and the mean goes where f is: up at the places that c rewards."""
+    rng = np.random.default_rng(2)
+    theta, c, noise = rng.normal(size=(4, 4)), np.eye(4), gumbel.sample((300, 4, 4), rng)
+    theta, c = (np.broadcast_to(each, noise.shape) for each in (theta, c))
+    mine = modules["13_matching"].direct_matching(theta, c, 0.7, noise)
+    np.testing.assert_allclose(mine, sets.matchings(4).gradient(theta, c, 0.7, noise), rtol=0, atol=1e-12)
+    assert (mine.sum(axis=1) == 0).all() and (mine.sum(axis=2) == 0).all() and (mine * c).sum(axis=(1, 2)).min() >= 0
 
 
 def bodies_removed(text: str) -> str:

@@ -21,7 +21,7 @@ except ModuleNotFoundError as missing:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Check the workbook: all twelve files and then the training, or one.")
+    parser = argparse.ArgumentParser(description="Check the workbook: all files and then the training, or one.")
     parser.add_argument("what", nargs="*", help="numbers or names of files, or train (default: everything)")
     parser.add_argument("--folder", type=Path, default=HERE, help="your copy of the files (default: this folder)")
     parser.add_argument("--seconds", type=float, default=20.0, help="time limit for a file (default: 20)")

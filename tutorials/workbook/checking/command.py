@@ -32,7 +32,7 @@ def run(what: list[str], folder: Path, seconds: float) -> int:
     for each in asked:
         if each == TRAIN:
             if not what and not good:
-                continue                                    # the training comes last, when all twelve are right
+                continue                                    # the training comes last, when all files are right
             good &= checked.train()
         else:
             good &= checked.show(each)

@@ -1,4 +1,4 @@
-"""Which of the twelve files are right: remembered in the student's folder, for as long as a file stays as it was."""
+"""Which of the files are right: remembered in the student's folder, for as long as a file stays as it was."""
 from __future__ import annotations
 
 import hashlib

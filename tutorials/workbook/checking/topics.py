@@ -1,4 +1,4 @@
-"""The twelve files, in order, with the earlier files of the student that each imports."""
+"""The files, in order, with the earlier files of the student that each imports."""
 from __future__ import annotations
 
 import importlib
@@ -26,7 +26,8 @@ TOPICS = (
     Topic("04_two_arg_maxes", "two_arg_maxes", (2,)), Topic("05_mean_and_variance", "moments", (2,)),
     Topic("06_layers", "layers"), Topic("07_bernoulli_score", "bernoulli"), Topic("08_kl", "kl"),
     Topic("09_adam", "adam"), Topic("10_encoder_decoder", "auto_encoder", (2, 6, 7, 8)),
-    Topic("11_direct_step", "direct_step", (2, 4, 6, 7, 8, 9, 10)), Topic("12_flip_table", "flips"))
+    Topic("11_direct_step", "direct_step", (2, 4, 6, 7, 8, 9, 10)), Topic("12_flip_table", "flips"),
+    Topic("13_matching", "matchings"))
 RIGHT = "right"
 STEMS = tuple(topic.stem for topic in TOPICS)
 
