@@ -115,8 +115,8 @@ plt.show()
 #
 # $$\frac{\partial}{\partial \theta_i} E f(z^{\star}) = \lim_{\epsilon \to 0} E \frac{z_i(\epsilon) - z^{\star}_i}{\epsilon}$$
 #
-# The proof is the one for noise on the variables of chapter 8, where the set was all binary vectors. Nothing in it used
-# that. In five lines:
+# The proof is that of [appendix D](appendix_d_unary_noise.ipynb), where the set was all binary vectors of chapter 8.
+# Nothing in it used that. In five lines:
 #
 # 1. Two arrays $z \ne z'$ tie on a hyperplane in the space of the noises, whose normal $z - z'$ has entries 0, 1, $-1$.
 # 2. Along this wall lies a finite density $\rho_{zz'}$: hold all noises but one in which they differ.
