@@ -181,7 +181,7 @@ def test_an_exception_in_an_earlier_file_names_the_line_that_called_it(folder):
     called = text[:text.index("network(x[")].count("\n") + 1
     state, said = judged(folder, "10_encoder_decoder", text)
     first, second = said.split("\n")
-    assert first.startswith(f"`forward`, `network`, called from line {called} of 10_encoder_decoder.py, fails in line ")
+    assert first.startswith(f"`network`, called from line {called} of 10_encoder_decoder.py (in `forward`), fails in ")
     assert " of 06_layers.py: ValueError: matmul" in first
     assert "Shapes of this call: x (1, 1), W1 (2, 2), b1 (2,), W2 (2, 2), b2 (2,)." in first
     assert second == "The line is `r, h = network(x[:, 1:], W1, b1, W2, b2)`"

@@ -29,6 +29,11 @@ def test_a_slip_is_named(folder, stem):
     assert len(answers) >= 5
 
 
+def test_a_shape_that_is_too_short_is_no_size_that_is_missing(folder):
+    state, said = judged(folder, "01_gumbel_noise", edited("01_gumbel_noise", GUMBEL, "rng.gumbel(size=shape[-1])"))
+    assert state == "wrong" and said.endswith("for shape = (1, 2) it has the shape (2,).")
+
+
 RIGHT = {
     "01_gumbel_noise": [(GUMBEL, "-np.log(-np.log(rng.random(shape))) - 0.5772156649"),
                         (GUMBEL, "rng.gumbel(-np.euler_gamma, 1.0, shape)"),

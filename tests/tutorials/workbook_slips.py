@@ -37,7 +37,7 @@ SLIPS = {
         ("np.exp(g).sum(axis=1, keepdims=True)", "np.exp(g).mean(axis=1, keepdims=True)", "the mean of e^g is taken"),
         ("np.exp(g).sum(axis=1, keepdims=True)", "np.exp(g).sum(axis=1)",
          "Likely slip: a row's sum lost its axis: keepdims=True"),
-        ("h.max(axis=1, keepdims=True)", "h.max(axis=1)", "Likely slip: a row's sum lost its axis: keepdims=True"),
+        ("h.max(axis=1, keepdims=True)", "h.max(axis=1)", "a row's maximum lost its axis: keepdims=True"),
         ("np.eye(h.shape[1])[(h + noise).argmax(axis=1)]", "h + noise == (h + noise).max(axis=1, keepdims=True)",
          "`arg_max` is of True and False, and must be numbers: .astype(float)"),
         ("return np.exp(log_q), log_q", "return np.exp(log_q), np.log(np.clip(np.exp(log_q), 1e-12, 1))",

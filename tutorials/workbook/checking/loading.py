@@ -124,7 +124,8 @@ def explained(problem: BaseException, folder: Path, stem: str, arguments: dict[s
     if isinstance(problem, SyntaxError):
         text = f": `{problem.text.strip()}`" if problem.text and problem.text.strip() else ""
         return Problem(f"{where}Python cannot read this line ({problem.msg}){text}.")
-    where = f"`{name}`{', ' if where else ': '}{where}" if name else where
+    if name and of_call is None:
+        where = f"`{name}`{', ' if where else ': '}{where}"
     shown = (f"The line is `{code}`",) if code else ()
     for kind, words in PLAINLY.items():
         if isinstance(problem, kind):
@@ -151,7 +152,9 @@ def _slip(problem: BaseException, said: str, code: str) -> str:
     sizes = [tuple(each.strip(",").split(",")) for each in re.findall(r"\((\d+,[\d,]*)\)", said)]
     if isinstance(problem, ValueError) and "broadcast" in said and any(
             one == other[:-1] for one in sizes for other in sizes):
-        return "  Likely slip: a row's sum lost its axis: keepdims=True keeps it (also that of a maximum or a mean)."
+        named = re.findall(r"\b(sum|max|mean)\(", code)
+        what = "sum" if "sum" in named or not named else {"max": "maximum", "mean": "mean"}[named[0]]
+        return f"  Likely slip: a row's {what} lost its axis: keepdims=True."
     if isinstance(problem, (ValueError, TypeError)) and re.search(r"rng\.\w+\(.*shape", code) and "size=" not in code:
         return "  Likely slip: give the shape as size=shape."
     return ""
@@ -187,14 +190,14 @@ def _place(problem: BaseException, folder: Path, stem: str) -> tuple[str, str, d
     where = f"line {number}: " if path.stem == stem else f"line {number} of {path.name}: "
     if not mine or path.stem == stem:
         return where, _text(path, number), None
-    own, from_line, _ = found[mine[-1]]
+    own, from_line, by = found[mine[-1]]
     frame = found[mine[-1] + 1][2]
     if frame is None:
         return where, _text(path, number), None
     code = frame.f_code
     names = code.co_varnames[:code.co_argcount + code.co_kwonlyargcount]
     given = {name: frame.f_locals[name] for name in names if name in frame.f_locals}
-    called = f"`{code.co_name}`, called from line {from_line} of {own.name}, fails in {where}"
+    called = f"`{code.co_name}`, called from line {from_line} of {own.name} (in `{by.f_code.co_name}`), fails in {where}"
     return called, _text(own, from_line), given
 
 

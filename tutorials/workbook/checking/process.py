@@ -46,8 +46,8 @@ def run(work: Callable, arguments: tuple, folder: Path, seconds: float) -> tuple
             return state, lines
         written = place.read_text(encoding="utf-8", errors="replace") if place.exists() else ""
         if endless or written.startswith("Timeout"):
-            return "wrong", [f"{_line(written, folder)}it had not ended after {counted(seconds, 'second')}.  Likely slip: "
-                             "a loop whose condition never becomes false."]
+            return "wrong", [f"{_line(written, folder)}it had not ended after {counted(seconds, 'second')}.  Likely "
+                             "slip: a loop whose condition never becomes false."]
         return "wrong", [f"its process ended without an answer (status {process.exitcode}): does the code end it "
                          "(os._exit, os.kill)?"]
 
