@@ -166,7 +166,7 @@ SLIPS = {
         ("return (q * log_q).sum(axis=1) + np.log(q.shape[1])",
          "return ((q * log_q).sum(axis=1) + np.log(q.shape[1])).mean()",
          "one number for the whole batch: axis=1 is missing, or a mean over the images is too much"),
-        ("return (q * log_q).sum(axis=1)", "return (q * log_q).sum(axis=1).sum()", "axis=1 is missing"),
+        ("return (q * log_q).sum(axis=1)", "return (q * log_q).mean()", "or a mean over the images is too much"),
         ("sum(axis=1, keepdims=True)", "mean(axis=1, keepdims=True)", "the mean over z' of q log q is taken"),
         ("return (q * log_q).sum(axis=1)", "return -(q * log_q).sum(axis=1)", "it is the entropy plus log k"),
         ("(log_q - (q * log_q).sum(axis=1, keepdims=True))", "log_q", "it is q log q"),

@@ -52,7 +52,7 @@ def _asked(word: str) -> Topic | str:
         return FOLDER_NAMES[stem]
     if stem.isdecimal() and 1 <= int(stem) <= len(TOPICS):
         return TOPICS[int(stem) - 1]
-    near = difflib.get_close_matches(stem, [TRAIN, *FOLDER_NAMES], 1)
+    near = difflib.get_close_matches(stem.lower(), [TRAIN, *FOLDER_NAMES], 1)
     meant = f".  Did you mean {near[0]}?" if near else ""
     raise BadArgument(f"{word!r} is none of the files: give a number from 1 to {len(TOPICS)}, a file's name, "
                       f"or {TRAIN}{meant}")

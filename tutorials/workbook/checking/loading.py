@@ -197,8 +197,8 @@ def _place(problem: BaseException, folder: Path, stem: str) -> tuple[str, str, d
     code = frame.f_code
     names = code.co_varnames[:code.co_argcount + code.co_kwonlyargcount]
     given = {name: frame.f_locals[name] for name in names if name in frame.f_locals}
-    called = f"`{code.co_name}`, called from line {from_line} of {own.name} (in `{by.f_code.co_name}`), fails in {where}"
-    return called, _text(own, from_line), given
+    called = f"`{code.co_name}`, called from line {from_line} of {own.name} (in `{by.f_code.co_name}`)"
+    return f"{called}, fails in {where}", _text(own, from_line), given
 
 
 def _text(path: Path, number: int) -> str:
