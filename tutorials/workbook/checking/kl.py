@@ -28,7 +28,7 @@ def kl_gradient(q, log_q):
 
 def _one_number(cases: list[dict], mine: list[np.ndarray], at_random: bool) -> str | None:
     """Whether it is one number in place of one for each row."""
-    if any(each.ndim for each in mine):
+    if at_random or any(each.ndim for each in mine):
         return None
     return "it is one number for the whole batch: axis=1 is missing, or a mean over the images is too much"
 
