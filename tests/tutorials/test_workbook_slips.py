@@ -29,6 +29,11 @@ def test_a_slip_is_named(folder, stem):
     assert len(answers) >= 5
 
 
+def test_a_shape_that_is_too_short_is_no_size_that_is_missing(folder):
+    state, said = judged(folder, "01_gumbel_noise", edited("01_gumbel_noise", GUMBEL, "rng.gumbel(size=shape[-1])"))
+    assert state == "wrong" and said.endswith("for shape = (1, 2) it has the shape (2,).")
+
+
 RIGHT = {
     "01_gumbel_noise": [(GUMBEL, "-np.log(-np.log(rng.random(shape))) - 0.5772156649"),
                         (GUMBEL, "rng.gumbel(-np.euler_gamma, 1.0, shape)"),
@@ -43,7 +48,7 @@ RIGHT = {
          "    h = h.astype(np.float32)\n    g = h - h.max(axis=1)[:, None]")],
     "03_danskin": [
         ("scores.max(axis=1), (z_eps * f).sum(axis=1), z_eps",
-         "np.array([max(row) for row in scores]), f[np.arange(len(f)), scores.argmax(1)], z_eps.astype(bool)")],
+         "np.array([max(row) for row in scores]), f[np.arange(len(f)), scores.argmax(1)], z_eps.astype(int)")],
     "04_two_arg_maxes": [
         ("    return (arg_max(h + eps * f, noise) - arg_max(h, noise)) / eps",
          "    g = np.zeros(h.shape, np.float32)\n    for b in range(len(h)):\n"
@@ -77,14 +82,14 @@ RIGHT = {
          "    M = [m.copy() for m in M]\n    for m, g in zip(M, grads):\n        m *= 0.9\n        m += (1 - 0.9) * g"),
         ("return weights, M, V", "return [w.astype(np.float32) for w in weights], tuple(M), V")],
     "10_encoder_decoder": [
-        ("    s, a = network(np.eye(len(V1), dtype=V1.dtype), V1, c1, V2, c2)\n",
+        ("    s, a = network(np.eye(len(V1), dtype=x.dtype), V1, c1, V2, c2)\n",
          "    s = np.maximum(V1 + c1, 0)\n    a = s @ V2 + c2\n"),
         ("float((-(q * f).sum(axis=1) + kl(q, log_q)).mean(dtype=np.float64))", 
          "-np.mean((q * f).sum(1) - kl(q, log_q))")],
     "11_direct_step": [
         ("*network_backward(np.eye(len(a), dtype=x.dtype), s, V2, da)",
          "da @ V2.T * (s > 0), (da @ V2.T * (s > 0)).sum(0), s.T @ da, da.sum(0)"),
-        ("(-arg_max(h, noise) / len(x)).astype(x.dtype)", "-arg_max(h, noise) / x.shape[0]")],
+        ("(-arg_max(h, noise) / len(x)).astype(x.dtype)", "-arg_max(h, noise).astype(x.dtype) / x.shape[0]")],
     "12_flip_table": [
         ("    put = np.repeat(np.repeat(z[:, None, None, :], n, axis=1), 2, axis=2)\n    for i in range(n):\n"
          "        put[:, i, 0, i], put[:, i, 1, i] = 0, 1\n    return f(put)",

@@ -10,6 +10,7 @@ For the variance we need P_ii, the chance that both arg maxes are i.
     Var g_i  = (q_eps(i) + q(i) - 2 P_ii) / eps^2 - (E g_i)^2
 
 Shapes: h, f and all results (B, k); eps > 0 is one number.  Units: mean and bias in nats, the variance in nats squared.
+In the sum for P_ii, j runs over all k values, i included: "The variance, derived" in chapter 4 shows why.
 """
 from importlib import import_module
 

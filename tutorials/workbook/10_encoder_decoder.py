@@ -1,7 +1,8 @@
 """10. The encoder-decoder, and its bound by enumeration.
 
 The encoder gives an image x the scores h of k values, and the decoder gives each value z the logits a of all pixels.
-The decoder does not see x, so it runs once for all values: its input is the table of the k one-hot vectors, np.eye(k).
+The decoder does not see x, so it runs once for all values: its input is the table of the k one-hot vectors,
+np.eye(k, dtype=x.dtype), in the precision of x.
 With the scores f of all values the bound is a sum over z, exact and without noise.
 
     r, h = network(x, W1, b1, W2, b2)            encoder

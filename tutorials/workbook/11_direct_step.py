@@ -8,6 +8,8 @@ The encoder learns from the difference of two arg maxes, which estimates the gra
     dh   = (dKL/dh - g) / B                          backward through the encoder, g from 04_two_arg_maxes.py
     step: the gradients, then Adam
 
+The decoder's input is the table np.eye(k, dtype=x.dtype), as in file 10: its backward pass needs it in the place of x.
+
 weights is [W1, b1, W2, b2, V1, c1, V2, c2], and the gradients are a list in the same order and of the same shapes.
 Shapes: x (B, D), noise (B, k); eps is one number in 1/nat. The loss is in nats per image. The precision of x should
 be kept: .astype(x.dtype) makes a float32 gradient of a float64 one.

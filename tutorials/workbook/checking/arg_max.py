@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import log_softmax, softmax
 
-from checking.core import Task
+from checking.core import Task, same
 from checking.problems import perturbed, rows
 
 
@@ -45,7 +45,33 @@ ARG_MAX = Task("arg_max", lambda h, noise: one_hot(h + noise), perturbed("h", "n
         lambda h, noise: softmax(h + noise, axis=1)})
 
 H = [{"h": np.array([[1.0, 0.0]])}, {"h": rows(2, 3, 7)}, {"h": np.array([[1000.0, 0.0, -1000.0]])},
-     {"h": rows(4, 5, 8, 3.0)}]
+     {"h": np.array([[1000.0, 0.0], [0.0, 0.0]])}, {"h": rows(4, 5, 8, 3.0)}]
+
+
+def _of_g(g, of_q=lambda g, e, total: np.exp(g - np.log(total)), total=lambda e: e.sum(axis=1, keepdims=True)):
+    """A slip in g, or in the sum of e^g."""
+    def slip(h):
+        e = np.exp(g(h))
+        return of_q(g(h), e, total(e)), g(h) - np.log(total(e))
+    return slip
+
+
+def _divided(g, e, total):
+    return e / total
+
+
+def _clipped(cases: list[dict], mine: list[np.ndarray], at_random: bool) -> str | None:
+    """Whether log q stops at some number where q is rounded to 0."""
+    if at_random or len(mine) < 3 or mine[2].shape != (1, 3) or same(mine[2], cases[2]["h"]):
+        return None
+    small, right = mine[2][0, 1:], [log_softmax(case["h"], axis=1) for case in cases[:2]]
+    if np.isfinite(small).all() and small[0] == small[1] < -2 and all(
+            one.shape == other.shape and np.allclose(one, other, rtol=0, atol=0.01) for one, other in zip(mine, right)):
+        return (f"it is the logarithm of a clipped q (or of q and a small number), and stops at {small[0]:.4g} where q "
+                "is rounded to 0: use g - log(sum of e^g)")
+    return None
+
+
 LAW = Task("law", law, H, {
     "e^h overflows, because max h is not subtracted from h first": _law_of(
         lambda h: np.exp(h) / np.exp(h).sum(axis=1, keepdims=True)),
@@ -54,6 +80,12 @@ LAW = Task("law", law, H, {
         lambda h: h - np.log(np.exp(h).sum(axis=1, keepdims=True))),
     "e^h overflows in log q, because max h is not subtracted from h first":
         _law_of(lambda h: softmax(h, axis=1), lambda h: h - np.log(np.exp(h).sum(axis=1, keepdims=True))),
+    "the maximum is taken over the whole batch: axis=1, keepdims=True is missing": _of_g(lambda h: h - h.max()),
+    "the maximum is taken over the whole batch: axis=1, keepdims=True is missing, and 0 is divided by 0":
+        _of_g(lambda h: h - h.max(), _divided),
+    "the maximum is taken over the rows (axis=0), and must be taken over the values of z (axis=1, keepdims=True)":
+        _of_g(lambda h: h - h.max(axis=0)),
+    "the mean of e^g is taken, and must be the sum": _of_g(_g, total=lambda e: e.mean(axis=1, keepdims=True)),
     "log q is computed as log(q), which is -infinity where q is rounded to 0: use g - log(sum of e^g)":
         _law_of(lambda h: softmax(h, axis=1)),
     "the sum runs over the rows (axis=0), and must run over the values of z (axis=1)": _law_of(
@@ -74,6 +106,7 @@ LAW = Task("law", law, H, {
         lambda h: softmax(h, axis=1), lambda h: _g(h) - np.exp(_g(h)).sum(axis=1, keepdims=True)),
     "h has the wrong sign": _law_of(lambda h: softmax(-h, axis=1), lambda h: log_softmax(-h, axis=1)),
     "the logarithm has the base 2, and must be natural": _law_of(
-        lambda h: softmax(h, axis=1), lambda h: log_softmax(h, axis=1) / np.log(2))}, outputs=("q", "log_q"))
+        lambda h: softmax(h, axis=1), lambda h: log_softmax(h, axis=1) / np.log(2))},
+    outputs=("q", "log_q"), explain=_clipped)
 
 TASKS = ARG_MAX, LAW

@@ -1,6 +1,8 @@
 """What check.py does: each file in a process of its own, an answer in a few lines, and the progress."""
 from __future__ import annotations
 
+import difflib
+import shlex
 import sys
 from pathlib import Path
 
@@ -11,7 +13,8 @@ from checking.topics import RIGHT, TOPICS, Topic
 TRAIN = "train"
 TRAINING_SECONDS = 1_800.0            # on a machine that is busy with other things
 CHECKS = [topics.tasks(topic) for topic in TOPICS]      # imported here, before the clock of a process starts
-FOLDER_NAMES = {topic.stem: topic for topic in TOPICS}
+FOLDER_NAMES = {name: topic for topic in TOPICS for name in (topic.stem, topic.stem[3:])}
+HERE = Path(__file__).resolve().parent.parent
 
 
 class BadArgument(ValueError):
@@ -27,7 +30,7 @@ def run(what: list[str], folder: Path, seconds: float) -> int:
         raise BadArgument(f"--folder {folder} is not a folder")
     if not any((folder / f"{topic.stem}.py").exists() for topic in TOPICS):
         raise BadArgument(f"--folder {folder} has none of the files {TOPICS[0].stem}.py ... {TOPICS[-1].stem}.py")
-    checked = Checked(folder.resolve(), seconds)
+    checked = Checked(folder, seconds)
     good = True
     for each in asked:
         if each == TRAIN:
@@ -41,31 +44,34 @@ def run(what: list[str], folder: Path, seconds: float) -> int:
 
 
 def _asked(word: str) -> Topic | str:
-    """4, 04, 04_two_arg_maxes, tutorials/workbook/04_two_arg_maxes.py, or train."""
+    """4, 04, 4.py, 04_two_arg_maxes, two_arg_maxes, tutorials/workbook/04_two_arg_maxes.py, or train."""
     stem = Path(word).name.removesuffix(".py")
     if word == TRAIN:
         return TRAIN
     if stem in FOLDER_NAMES:
         return FOLDER_NAMES[stem]
-    if word.isdecimal() and 1 <= int(word) <= len(TOPICS):
-        return TOPICS[int(word) - 1]
+    if stem.isdecimal() and 1 <= int(stem) <= len(TOPICS):
+        return TOPICS[int(stem) - 1]
+    near = difflib.get_close_matches(stem.lower(), [TRAIN, *FOLDER_NAMES], 1)
+    meant = f".  Did you mean {near[0]}?" if near else ""
     raise BadArgument(f"{word!r} is none of the files: give a number from 1 to {len(TOPICS)}, a file's name, "
-                      f"or {TRAIN}")
+                      f"or {TRAIN}{meant}")
 
 
 class Checked:
     """The answers of this run, each file judged once."""
 
     def __init__(self, folder: Path, seconds: float) -> None:
-        self.folder, self.seconds, self.answers = folder, seconds, {}
-        self.right = progress.read(folder)
+        self.folder, self.seconds, self.answers = folder.resolve(), seconds, {}
+        self.given = "" if self.folder == HERE else f" --folder {shlex.quote(str(folder))}"
+        self.right = progress.read(self.folder)
 
     def answer(self, topic: Topic) -> tuple[str, list[str]]:
         """State and lines; first of the files that this one imports."""
         if topic.number not in self.answers:
             waits = [each for number in topic.needs if self.answer(each := TOPICS[number - 1])[0] != RIGHT]
             if waits:
-                found = waiting(waits[0]), []
+                found = self.waiting(waits[0]), []
             else:
                 found = process.run(topics.judge, (self.folder, topic), self.folder, self.seconds)
             self.answers[topic.number] = found
@@ -84,7 +90,7 @@ class Checked:
         """Train, and print what came of it."""
         waits = [topic for topic in TOPICS[:11] if self.answer(topic)[0] != RIGHT]
         if waits:
-            say(f"… {TRAIN}: {waiting(waits[0])}")
+            say(f"… {TRAIN}: {self.waiting(waits[0])}")
             return False
         from checking import training
 
@@ -95,16 +101,17 @@ class Checked:
             say(f"      {line}")
         return state == RIGHT
 
+    def waiting(self, topic: Topic) -> str:
+        """The state of what cannot be checked before this file is right."""
+        there = (self.folder / f"{topic.stem}.py").exists()
+        return (f"waiting, because it uses your {topic.stem}.py, which is not "
+                f"{'right yet' if there else 'in this folder'} (check.py {topic.number}{self.given})")
+
     def finish(self) -> None:
         """Print the progress, and keep it."""
         progress.write(self.folder, self.right)
         say("")
         say(progress.bar(self.right))
-
-
-def waiting(topic: Topic) -> str:
-    """The state of what cannot be checked yet."""
-    return f"waiting, because it uses your {topic.stem}.py, which is not right yet (check.py {topic.number})"
 
 
 def say(line: str) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from checking import loading
 from checking.loading import Problem
-from checking.showing import example
+from checking.showing import counted, example
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,8 @@ class Task:
         for one, other in zip(mine, right):
             if not np.isfinite(one).all() and np.isfinite(other).all():
                 kind = "NaN (not a number)" if np.isnan(one).any() else "infinite"
-                return f"{np.count_nonzero(~np.isfinite(one))} of {one.size} numbers are {kind}"
+                count = np.count_nonzero(~np.isfinite(one))
+                return f"{count} of {counted(one.size, 'number')} {'is' if count == 1 else 'are'} {kind}"
         told = [place for place, other in enumerate(right) if other.any()]         # where a factor can be seen
         factors = [_factor(mine[place], right[place]) for place in told]
         if told and not any(factor is None or abs(factor - 1) < 1e-6 for factor in factors) and not any(
@@ -133,7 +134,9 @@ class Task:
         if all(same(np.sort(one, axis=None), np.sort(other, axis=None)) for one, other in zip(mine, right)):
             return "these are the right numbers, but they stand in the wrong places"
         wrong = sum(int(np.count_nonzero(~close(one, other))) for one, other in zip(mine, right))
-        return f"{wrong} of {sum(each.size for each in mine)} numbers are not right, and no common slip explains them"
+        verb, them = ("is", "it") if wrong == 1 else ("are", "them")
+        return (f"{wrong} of {counted(sum(each.size for each in mine), 'number')} {verb} not right, and no common slip "
+                f"explains {them}")
 
     def _of_factor(self, cases: list[dict], factors: list[float]) -> str:
         """A right direction and a wrong length."""
@@ -161,7 +164,8 @@ def named(function: str, returned: object, outputs: tuple[str, ...],
     if not outputs:
         return {"": array(f"`{function}`", returned, right and right[""])}
     if not isinstance(returned, (tuple, list)) or len(returned) != len(outputs):
-        found = f"{len(returned)} things" if isinstance(returned, (tuple, list)) else f"one {type(returned).__name__}"
+        found = (counted(len(returned), "thing") if isinstance(returned, (tuple, list)) else
+                 f"one {type(returned).__name__}")
         raise Problem(f"`{function}` returns {found}, and must return {len(outputs)}: {', '.join(outputs)}.")
     made = {}
     for name, value in zip(outputs, returned):
@@ -171,7 +175,10 @@ def named(function: str, returned: object, outputs: tuple[str, ...],
             continue
         count = len(value) if right is None else sum(each.startswith(f"{name}[") for each in right)
         if not isinstance(value, (tuple, list)) or len(value) != count:
-            raise Problem(f"`{name}` of `{function}` must be a list of {count} arrays.")
+            found = (f"a {type(value).__name__} of {len(value)}" if isinstance(value, (tuple, list)) else
+                     f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else
+                     f"of type {type(value).__name__}")
+            raise Problem(f"`{name}` of `{function}` must be a list of {counted(count, 'array')}, and is {found}.")
         for place, each in enumerate(value):
             made[f"{name}[{place}]"] = array(f"`{name}[{place}]` of `{function}`", each, None)
     return made
@@ -185,7 +192,9 @@ def array(what: str, value: object, right: np.ndarray | None) -> np.ndarray:
             f" of shape {right.shape}" if right is not None and right.size else "")
         raise Problem(f"{what} is of type {type(value).__name__}, and must be {wanted}.")
     made = np.asarray(value)
-    if made.dtype.kind not in "fiub":
+    if made.dtype.kind == "b":
+        raise Problem(f"{what} is of True and False, and must be numbers: .astype(float).")
+    if made.dtype.kind not in "fiu":
         raise Problem(f"{what} holds {made.dtype} instead of real numbers.")
     return made if made.dtype.kind == "f" else made.astype(float)
 
@@ -218,6 +227,8 @@ def _factor(mine: np.ndarray, right: np.ndarray) -> float | None:
 
 
 def _why(mine: np.ndarray, right: np.ndarray) -> str:
+    if mine.ndim == 0:
+        return ": it is one number: an axis is missing in a sum (axis=1, say), or a mean is too much"
     if mine.ndim == 2 and mine.shape[::-1] == right.shape:
         return ": it is transposed"
     if np.squeeze(mine).shape == np.squeeze(right).shape and mine.size:

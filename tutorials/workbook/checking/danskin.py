@@ -60,6 +60,8 @@ TASKS = (Task("maximum", maximum, perturbed("h", "f", "eps", "noise"), {
         D_EPS, lambda h, f, eps, noise, scores, z: (scores.max(axis=1) - (h + noise).max(axis=1)) / eps),
     "it is f at z(eps) and 0 elsewhere: the sum over z is missing": _instead(
         D_EPS, lambda h, f, eps, noise, scores, z: z * f),
+    "the mean over z is taken of f at z(eps), and must be the sum": _instead(
+        D_EPS, lambda h, f, eps, noise, scores, z: (z * f).mean(axis=1)),
     "it is softmax(h + eps f), which is the mean over the noise; here the noise is fixed": _instead(
         D_H, lambda h, f, eps, noise, scores, z: softmax(h + eps * f, axis=1)),
     "it is softmax(h + eps f + noise), and must be the one-hot vector of the winner": _instead(

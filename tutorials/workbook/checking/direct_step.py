@@ -1,14 +1,17 @@
 """11. The direct training step: held to refimpl.one_page."""
 from __future__ import annotations
 
+from types import ModuleType
+
 import numpy as np
 from scipy.special import softmax
 
-from checking import adam
+from checking import adam, loading
 from checking.arg_max import one_hot
 from checking.auto_encoder import forward, images, model
 from checking.bernoulli import back
 from checking.core import Task
+from checking.loading import Problem
 from checking.kl import kl_gradient
 from checking.layers import backward
 from checking.problems import noise
@@ -25,15 +28,19 @@ def _case(D: int, H: int, k: int, B: int, eps: float, seed: int) -> dict[str, ob
 CASES = [_case(3, 3, 3, 2, 2.0, 105), _case(6, 5, 4, 20, 1.5, 110), _case(5, 4, 3, 100, 3.0, 120)]
 
 
-def gradients(weights, x, noise, eps, df=None, dh=None, B=None, B_df=None, B_dh=None) -> list[np.ndarray]:
-    """The eight gradients; df and dh, functions of what is known, are the places for slips."""
+def gradients(weights, x, noise, eps, df=None, dh=None, B_df=None, B_dh=None, of_x=2,
+              of_z=6) -> list[np.ndarray]:
+    """The eight gradients; df and dh, functions of what is known, are the places for slips.
+
+    of_x, of_z: places in weights of the W2 with which the encoder's and the decoder's backward pass run.
+    """
     r, h, s, a, f, q, log_q = forward(weights, x)
     z_star, z_eps = one_hot(h + noise), one_hot(h + eps * f + noise)
     KL, g = kl_gradient(q, log_q), (z_eps - z_star) / eps
     df = (df(z_star, z_eps, q) if df else -z_star) / (B_df or len(x))
     dh = (dh(KL, g, q, f, h) if dh else KL - g) / (B_dh or len(x))
     da = back(x, a, df)
-    return [*backward(x, r, weights[2], dh), *backward(np.eye(len(a)), s, weights[6], da)]
+    return [*backward(x, r, weights[of_x], dh), *backward(np.eye(len(a)), s, weights[of_z], da)]
 
 
 def _df(df, **more):
@@ -42,7 +49,6 @@ def _df(df, **more):
 
 def _dh(dh, **more):
     return lambda **case: gradients(**case, dh=dh, **more)
-
 
 
 SLIPS = {
@@ -82,7 +88,36 @@ SLIPS = {
     "the noise is left out of the encoder's arg maxes": lambda weights, x, noise, eps: (
         gradients(weights, x, 0 * noise, eps)[:4] + gradients(weights, x, noise, eps)[4:]),
 }
-GRADIENTS = Task("gradients", one_page.gradients, CASES, SLIPS, outputs=NAMES, factors={
+for _name, _place in (("W1", 0), ("V1", 4), ("V2", 6)):
+    SLIPS[f"the encoder's backward pass has {_name} in the place of W2"] = (
+        lambda _place=_place, **case: gradients(**case, of_x=_place))
+for _name, _place in (("V1", 4), ("W1", 0), ("W2", 2)):
+    SLIPS[f"the decoder's backward pass has {_name} in the place of V2"] = (
+        lambda _place=_place, **case: gradients(**case, of_z=_place))
+
+
+def _single(value: object) -> object:
+    if isinstance(value, list):
+        return [_single(each) for each in value]
+    return value.astype(np.float32) if isinstance(value, np.ndarray) else value
+
+
+class Gradients(Task):
+    """The gradients have to keep the precision of x too: training is in float32."""
+
+    def judge(self, module: ModuleType) -> None:
+        super().judge(module)
+        case = {name: _single(value) if name in ("weights", "x") else value for name, value in self.cases[0].items()}
+        made = loading.call(module, self.name, case)
+        double = [name for name, each in zip(NAMES, made) if np.asarray(each).dtype != np.float32]
+        if double:
+            raise Problem("`gradients` is wrong.  Likely slip: the gradients became float64: dh or da is missing "
+                          ".astype(x.dtype).", f"With float32 weights and images, {', '.join(double)} "
+                          f"{'are' if len(double) > 1 else 'is'} not float32.  The table np.eye(k, dtype=x.dtype) has "
+                          "to be float32, here and in your 10_encoder_decoder.py.")
+
+
+GRADIENTS = Gradients("gradients", one_page.gradients, CASES, SLIPS, outputs=NAMES, factors={
     "B": lambda x, **rest: len(x), "eps": lambda eps, **rest: eps})
 
 

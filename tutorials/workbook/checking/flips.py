@@ -118,7 +118,8 @@ def _which(cases: list[dict], mine: list[np.ndarray], at_random: bool) -> str | 
         return None
     if at_random:
         return "the second arg max draws its own noise; both must have the noise that is given"
-    return "z* is right and z(eps) is not: it is not 1 where l + noise + eps gain > 0, and else 0"
+    return "z* is right and z(eps) is not: it is not 1 where l + noise + eps gain > 0, and else 0, or the "\
+            "table is not taken at z = z*"
 
 
 DIRECT_CASES = [{"f": pair, "l": np.array([0.5, -0.5]), "noise": np.array([[0.3, -1.0]]), "eps": 2.0},

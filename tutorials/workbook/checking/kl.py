@@ -7,7 +7,8 @@ from scipy.special import log_softmax, softmax
 from checking.core import Task
 from checking.problems import rows
 
-H = [np.array([[1.0, 0.0]]), rows(2, 2, 34), rows(2, 3, 31), rows(4, 5, 32, 2.0), np.array([[900.0, 0.0, 0.0, 1.0]])]
+H = [np.array([[1.0, 0.0], [0.0, 2.0]]), rows(2, 2, 34), rows(2, 3, 31), rows(4, 5, 32, 2.0),
+     np.array([[900.0, 0.0, 0.0, 1.0]])]
 CASES = [{"q": softmax(h, axis=1), "log_q": log_softmax(h, axis=1)} for h in H]
 
 
@@ -23,6 +24,13 @@ def kl(q, log_q):
 def kl_gradient(q, log_q):
     """(B, k)."""
     return q * (log_q - _mean(q, log_q))
+
+
+def _one_number(cases: list[dict], mine: list[np.ndarray], at_random: bool) -> str | None:
+    """Whether it is one number in place of one for each row."""
+    if at_random or any(each.ndim for each in mine):
+        return None
+    return "it is one number for the whole batch: axis=1 is missing, or a mean over the images is too much"
 
 
 FACTORS = {"B": lambda q, log_q: len(q), "k": lambda q, log_q: q.shape[1]}
@@ -47,7 +55,7 @@ KL = Task("kl", kl, CASES, {
     "log k has the number of rows in the place of k": lambda q, log_q: (q * log_q).sum(axis=1) + np.log(len(q)),
     "the sum over z is missing": lambda q, log_q: q * log_q + np.log(q.shape[1]),
     "the logarithm of k has the base 2": lambda q, log_q: (q * log_q).sum(axis=1) + np.log2(q.shape[1]),
-}, factors=FACTORS)
+}, factors=FACTORS, explain=_one_number)
 
 GRADIENT = Task("kl_gradient", kl_gradient, CASES, {
     "np.log(q) is minus infinity where q is rounded to 0, and 0 times infinity is NaN: use log_q":
@@ -62,6 +70,8 @@ GRADIENT = Task("kl_gradient", kl_gradient, CASES, {
         q * (log_q - log_q.sum(axis=1, keepdims=True))),
     "the plain mean of log q is subtracted; it must be weighted by q": lambda q, log_q: (
         q * (log_q - log_q.mean(axis=1, keepdims=True))),
+    "the mean over z' of q log q is taken, and must be the sum": lambda q, log_q: (
+        q * (log_q - (q * log_q).mean(axis=1, keepdims=True))),
     "the sum over z' is not multiplied by q": lambda q, log_q: q * log_q - _mean(q, log_q),
     "the sum runs over the whole batch: axis=1 is missing": lambda q, log_q: q * (log_q - (q * log_q).sum()),
     "the sum runs over the rows (axis=0), and must run over the values of z (axis=1)": lambda q, log_q: (

@@ -72,6 +72,10 @@ BACKWARD = Task("network_backward", backward, CASES, {
         **case, mask=lambda r: r <= 0),
     "dr is multiplied by r itself, and must be multiplied by (r > 0)": lambda **case: backward(
         **case, mask=lambda r: r),
+    "the ReLU's mask is taken of dout > 0, and must be taken of r > 0": _of_dr(
+        lambda x, r, W2, dout: dout @ W2.T * (dout > 0)),
+    "the ReLU's mask is taken of dr > 0, and must be taken of r > 0": _of_dr(
+        lambda x, r, W2, dout: np.maximum(dout @ W2.T, 0)),
     "the ReLU's mask is applied to dout, and must be applied to dr = dout W2^T": _before,
     "the bias gradient lacks the sum over the batch": lambda **case: backward(**case, total=lambda d: d),
     "the bias gradient is the mean over the batch, and must be the sum": lambda **case: backward(

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import linecache
 import re
 import sys
 import traceback
@@ -36,7 +37,9 @@ def load(folder: Path, stem: str, needs: tuple[str, ...], stems: tuple[str, ...]
         try:
             source = path.read_bytes()
         except OSError as problem:
-            raise Problem(f"{path} cannot be read: {problem.strerror}.") from None
+            back = (f"`git checkout tutorials/workbook/{each}.py` puts it back as it was at first; into a folder of "
+                    "your own, copy it from there.",) if isinstance(problem, FileNotFoundError) else ()
+            raise Problem(f"{path} cannot be read: {problem.strerror}.", *back) from None
         module = ModuleType(each)
         module.__file__ = str(path)
         sys.modules[each] = module
@@ -54,12 +57,17 @@ def function(module: ModuleType, name: str, parameters: tuple[str, ...]) -> Call
     if not callable(found):
         raise Problem(f"there is no function `{name}` in the file: its name must stay as it was.")
     try:
-        inspect.signature(found).bind(*parameters)
+        signature = inspect.signature(found)
+    except (ValueError, TypeError):                     # a function of NumPy has no signature
+        return found
+    try:
+        signature.bind(*parameters)
+        good = tuple(signature.parameters)[:len(parameters)] == parameters
     except TypeError:
-        listed = ", ".join(parameters)
-        raise Problem(f"`{name}` must take {len(parameters)} arguments, in this order: ({listed}).") from None
-    except ValueError:                                  # a function of NumPy has no signature
-        pass
+        good = False
+    if not good:
+        raise Problem(f"`{name}` must take {len(parameters)} arguments, in this order: ({', '.join(parameters)}).  "
+                      f"It takes ({', '.join(signature.parameters)}).")
     return found
 
 
@@ -82,7 +90,7 @@ def call(module: ModuleType, name: str, arguments: dict[str, object]) -> object:
         with np.errstate(all="ignore"):
             returned = found(*given.values())
     except BaseException as problem:
-        raise explained(problem, Path(module.__file__).parent, module.__name__, arguments) from None
+        raise explained(problem, Path(module.__file__).parent, module.__name__, arguments, name) from None
     for each, value in given.items():
         if isinstance(value, list) and not (len(value) == len(arguments[each])
                                             and all(map(np.array_equal, value, arguments[each]))):
@@ -103,41 +111,98 @@ def _frozen(value: object) -> object:
     return value
 
 
-def explained(problem: BaseException, folder: Path, stem: str, arguments: dict[str, object] | None = None) -> Problem:
-    """The exception in a line or two, with the line of the student's file at which it arose, and no traceback."""
-    where = _line(problem, folder, stem)
+def explained(problem: BaseException, folder: Path, stem: str, arguments: dict[str, object] | None = None,
+              name: str = "") -> Problem:
+    """The exception in a line or two, with the line of the student's file at which it arose, and no traceback.
+
+    name: of the function that was called with these arguments; "" where a file is imported.
+    """
+    where, code, of_call = _place(problem, folder, stem)
     said = re.sub(r",? with gufunc signature \S+", "", " ".join(str(problem).split()))         # of matmul, and long
     if isinstance(problem, NotImplementedError):
         return Problem("it raises NotImplementedError: there is no body yet.", state=NOT_WRITTEN)
     if isinstance(problem, SyntaxError):
         text = f": `{problem.text.strip()}`" if problem.text and problem.text.strip() else ""
         return Problem(f"{where}Python cannot read this line ({problem.msg}){text}.")
-    if isinstance(problem, SystemExit):
-        return Problem(f"{where}this ends the program (sys.exit, exit or quit): a function must return its result.")
-    if isinstance(problem, KeyboardInterrupt):
-        return Problem(f"{where}it raises KeyboardInterrupt.")
-    if isinstance(problem, RecursionError):
-        return Problem(f"{where}a function calls itself without end (RecursionError).")
-    if isinstance(problem, EOFError):
-        return Problem(f"{where}nothing can be typed in here: work with the arguments, and without input().")
+    if name and of_call is None:
+        where = f"`{name}`{', ' if where else ': '}{where}"
+    shown = (f"The line is `{code}`",) if code else ()
+    for kind, words in PLAINLY.items():
+        if isinstance(problem, kind):
+            return Problem(where + words, *shown)
     if isinstance(problem, ValueError) and "read-only" in said:
         return Problem(f"{where}an argument (or a view of one) is changed in place, and the caller still needs it: "
-                       "make a new array (`h = h - m` instead of `h -= m`, or `.copy()` first).")
-    shapes = ""
-    if isinstance(problem, (ValueError, IndexError)) and arguments:
-        arrays = {name: value.shape for name, value in arguments.items() if isinstance(value, np.ndarray)}
-        shapes = "  Shapes here: " + ", ".join(f"{name} {shape}" for name, shape in arrays.items()) + "."
+                       "make a new array (`h = h - m` instead of `h -= m`, or `.copy()` first).", *shown)
+    if isinstance(problem, TypeError) and "numpy boolean" in said:              # TypeError: numpy boolean subtract, ...
+        return Problem(f"{where}TypeError: an array is of True and False, and must be numbers: .astype(float).", *shown)
     words = f"{type(problem).__name__}: {said}" if said else type(problem).__name__
-    return Problem(f"{where}{words.rstrip('.')}.{shapes}")
+    given = of_call if of_call is not None else arguments or {}
+    return Problem(f"{where}{words.rstrip('.')}.{_slip(problem, said, code)}{_shapes(problem, given, of_call)}", *shown)
 
 
-def _line(problem: BaseException, folder: Path, stem: str) -> str:
-    """"line 12: ", or "line 12 of 06_layers.py: " if it is another file; "" if the line is in no file of the folder."""
-    frames = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(problem.__traceback__)]
-    if isinstance(problem, SyntaxError) and problem.filename:
-        frames.append((Path(problem.filename), problem.lineno))
-    frames = [(path, number) for path, number in frames if path.parent == folder and number]
-    if not frames:
+PLAINLY = {
+    SystemExit: "this ends the program (sys.exit, exit or quit): a function must return its result.",
+    KeyboardInterrupt: "it raises KeyboardInterrupt.",
+    RecursionError: "a function calls itself without end (RecursionError).",
+    EOFError: "nothing can be typed in here: work with the arguments, and without input()."}
+
+
+def _slip(problem: BaseException, said: str, code: str) -> str:
+    """The likely slip of this exception, in words, or ""."""
+    sizes = [tuple(each.strip(",").split(",")) for each in re.findall(r"\((\d+,[\d,]*)\)", said)]
+    if isinstance(problem, ValueError) and "broadcast" in said and any(
+            one == other[:-1] for one in sizes for other in sizes):
+        named = re.findall(r"\b(sum|max|mean)\(", code)
+        what = "sum" if "sum" in named or not named else {"max": "maximum", "mean": "mean"}[named[0]]
+        return f"  Likely slip: a row's {what} lost its axis: keepdims=True."
+    if isinstance(problem, (ValueError, TypeError)) and re.search(r"rng\.\w+\(.*shape", code) and "size=" not in code:
+        return "  Likely slip: give the shape as size=shape."
+    return ""
+
+
+def _shapes(problem: BaseException, given: dict[str, object], of_call: dict[str, object] | None) -> str:
+    """Shapes of the arrays where sizes do not fit, and the shape that was asked for; "" where there is none."""
+    if not isinstance(problem, (ValueError, IndexError, TypeError)):
         return ""
-    path, number = frames[-1]
-    return f"line {number}: " if path.stem == stem else f"line {number} of {path.name}: "
+    arrays = [] if isinstance(problem, TypeError) else [
+        f"{name} {value.shape}" for name, value in given.items() if isinstance(value, np.ndarray)]
+    tuples = [f"{name} = {value}" for name, value in given.items() if isinstance(value, tuple)]
+    listed = ", ".join(arrays + tuples)
+    if not listed:
+        return ""
+    return f"  {'Shapes' if arrays else 'Arguments'} {'here' if of_call is None else 'of this call'}: {listed}."
+
+
+def _place(problem: BaseException, folder: Path, stem: str) -> tuple[str, str, dict[str, object] | None]:
+    """Where it arose: "line 12: ", the text of this line, and None; "" and "" if it is in no file of the folder.
+
+    In another file than this one the line of this file that called comes first, and the arguments of its call last.
+    """
+    found = [(Path(frame.f_code.co_filename), number, frame)
+             for frame, number in traceback.walk_tb(problem.__traceback__)]
+    if isinstance(problem, SyntaxError) and problem.filename:
+        found.append((Path(problem.filename), problem.lineno, None))
+    found = [each for each in found if each[0].parent == folder and each[1]]
+    if not found:
+        return "", "", None
+    path, number, _ = found[-1]
+    mine = [place for place, each in enumerate(found) if each[0].stem == stem]
+    where = f"line {number}: " if path.stem == stem else f"line {number} of {path.name}: "
+    if not mine or path.stem == stem:
+        return where, _text(path, number), None
+    own, from_line, by = found[mine[-1]]
+    frame = found[mine[-1] + 1][2]
+    if frame is None:
+        return where, _text(path, number), None
+    code = frame.f_code
+    names = code.co_varnames[:code.co_argcount + code.co_kwonlyargcount]
+    given = {name: frame.f_locals[name] for name in names if name in frame.f_locals}
+    called = f"`{code.co_name}`, called from line {from_line} of {own.name} (in `{by.f_code.co_name}`)"
+    return f"{called}, fails in {where}", _text(own, from_line), given
+
+
+def _text(path: Path, number: int) -> str:
+    """This line of the file, shortened if it is long."""
+    linecache.checkcache(str(path))
+    text = linecache.getline(str(path), number).strip()
+    return text if len(text) <= 110 else f"{text[:107]}..."

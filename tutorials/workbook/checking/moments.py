@@ -61,6 +61,8 @@ MEAN = Task("mean_and_bias", lambda h, f, eps: (direct.expected_gradient(h, f, e
         lambda h, f, eps, mean: mean - exact.gradient(h + eps * f, f)),
     "the gradient has the plain mean of f over z; it must be weighted by q": _with_bias(
         lambda h, f, eps, mean: mean - _q(h) * (f - f.mean(axis=1, keepdims=True))),
+    "the mean over z of q f is taken in E f, and must be the sum": _with_bias(
+        lambda h, f, eps, mean: mean - _q(h) * (f - (_q(h) * f).mean(axis=1, keepdims=True))),
     "E f is summed over the whole batch: axis=1 is missing": _with_bias(
         lambda h, f, eps, mean: mean - _q(h) * (f - (_q(h) * f).sum())),
     "it is the leading term (eps/2) grad Var f alone, and must be the whole bias": _with_bias(

@@ -67,8 +67,10 @@ class Noise:
         for shape in ((1, 2), (3, 4), (2,)):
             drawn = draw(shape, np.random.default_rng(1))
             if drawn.shape != shape:
+                other = draw((3, 4), np.random.default_rng(1)).shape
+                slip = "  Likely slip: give the shape as size=shape." if other in ((), (2,)) else ""
                 raise Problem(f"`gumbel` must return an array of the shape it is asked for: for shape = {shape} it has "
-                              f"the shape {drawn.shape}.")
+                              f"the shape {drawn.shape}.{slip}")
             if not np.isfinite(drawn).all():
                 raise Problem("`gumbel` returns NaN or infinite numbers.  Likely slip: the logarithm of a negative "
                               "number (-log(log(U)) instead of -log(-log(U))).")

@@ -17,6 +17,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from checking.showing import counted
+
 START = 120.0                       # seconds that the start of a process may take on a busy machine
 ANSWER, PLACE = "answer.json", "place.txt"
 # A fork has all modules already.  It is safe on Linux only; elsewhere a new interpreter imports them.
@@ -44,8 +46,8 @@ def run(work: Callable, arguments: tuple, folder: Path, seconds: float) -> tuple
             return state, lines
         written = place.read_text(encoding="utf-8", errors="replace") if place.exists() else ""
         if endless or written.startswith("Timeout"):
-            return "wrong", [f"{_line(written, folder)}it had not ended after {seconds:g} seconds.  Likely slip: a "
-                             "loop whose condition never becomes false."]
+            return "wrong", [f"{_line(written, folder)}it had not ended after {counted(seconds, 'second')}.  Likely "
+                             "slip: a loop whose condition never becomes false."]
         return "wrong", [f"its process ended without an answer (status {process.exitcode}): does the code end it "
                          "(os._exit, os.kill)?"]
 
@@ -63,7 +65,7 @@ def _child(work: Callable, arguments: tuple, scratch: str, seconds: float) -> No
             lines = [f"it breaks the check ({type(problem).__name__}: {problem}).  Does the code change NumPy or sys?"]
         faulthandler.cancel_dump_traceback_later()
     if printed:
-        more = f" and {len(printed) - 1} more lines" if len(printed) > 1 else ""
+        more = f" and {counted(len(printed) - 1, 'more line')}" if len(printed) > 1 else ""
         lines = [*lines, f"(Your code prints: {printed[0][:60]!r}{more}.  Remove the print when you are done.)"]
     unfinished = Path(scratch, ANSWER + ".part")                # a file that is there is whole
     unfinished.write_text(json.dumps([state, lines]), encoding="utf-8")

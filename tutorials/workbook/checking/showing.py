@@ -4,6 +4,7 @@ from __future__ import annotations
 import numpy as np
 
 MOST = 12                                       # numbers of an array that are shown
+FEW = 6                                         # as few are shown whole: what is wrong may come from another row
 PLAIN = {"✓": "ok", "✗": "x", "…": "...", "ε": "eps", "γ": "gamma", "−": "-", "×": "x",
          "█": "#", "░": "."}
 
@@ -28,9 +29,14 @@ def _written(value: object) -> str:
     return f"{value + 0:.4g}" if isinstance(value, (int, float)) else str(value)
 
 
+def counted(count: float, noun: str) -> str:
+    """"1 array", "2 arrays"."""
+    return f"{count:g} {noun}{'' if count == 1 else 's'}"
+
+
 def example(case: dict[str, object], mine: np.ndarray, right: np.ndarray) -> tuple[str, str]:
     """The arguments, and the two results, in two lines; of large arrays the first number that differs."""
-    if mine.shape == right.shape:
+    if mine.shape == right.shape and right.size > FEW:
         case, mine, right = _one_row(case, mine, right)
     given = "For " + ", ".join(f"{name} = {shown(value)}" for name, value in case.items())
     if mine.shape != right.shape:

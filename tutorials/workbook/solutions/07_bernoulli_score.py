@@ -9,7 +9,8 @@ The backward pass gets df, the derivative of the loss in this table.
     da_zd   = sum_b  df_bz (x_bd - sigmoid(a_zd)),        sigmoid(a) = 1 / (1 + e^-a)
 
 Shapes: x (B, D), a and da (k, D), f and df (B, k).  Units: a is a pure number, f is in nats.  Logits may be as large as
-1,000 in absolute value, where e^a overflows: np.logaddexp(0, a) is log(1 + e^a) without overflow.
+1,000 in absolute value, where e^a overflows: np.logaddexp(0, a) is log(1 + e^a) without overflow, and
+(1 + np.tanh(a / 2)) / 2 is sigmoid(a), without overflow and without a warning.
 """
 import numpy as np
 
