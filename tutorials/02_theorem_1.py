@@ -106,6 +106,7 @@ print(f"of all draws {share[1.0]:.1%} change at eps = 1, {share[0.1]:.1%} at eps
 # 100,000 draws (38 to 5 among the 150 drawn here), and not ten, because the wide strips at $\epsilon = 1$ reach out
 # to where there are few dots. At small $\epsilon$ their number is proportional to $\epsilon$. Each changed dot counts
 # $1/\epsilon$ in the estimate, so the mean of the estimate over all noise tends to a limit.
+#
 # ![The walls move over the cloud: fewer draws change their winner, and each weighs more](figures/walls.gif)
 #
 # ## How much noise lies along a wall
