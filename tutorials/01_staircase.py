@@ -26,7 +26,7 @@ names = ["shirt", "coat", "dress"]              # z = 0, 1, 2
 colours = ["#004488", "#DDAA33", "#BB5566"]
 h = np.array([0.3, -0.4, 0.6])                  # the encoder's scores
 f = np.array([1.0, -2.0, 0.5])                  # the decoder's scores, nats
-noise = np.random.default_rng(1).gumbel(-np.euler_gamma, size=(100_000, 3))     # one row a draw, mean 0
+noise = np.random.default_rng(1).gumbel(-np.euler_gamma, size=(100_000, 3))     # one row per draw, mean 0
 M = len(noise)
 
 # %% [markdown]
@@ -46,9 +46,9 @@ M = len(noise)
 # These three scores $h$ and three scores $f$ serve chapters 1 to 4, and so do these draws of the noise. The encoder
 # prefers *dress* a little. The decoder is best with *shirt*, and bad with *coat*.
 #
-# The choice is random: to each score a random number $\gamma(z)$ is added, and the largest sum wins. The noise here is
-# NumPy's Gumbel noise, moved so that its mean is 0. Chapter 3 says what is special about it. Until then nearly any
-# noise would do.
+# The choice is random: to each score a random number $\gamma(z)$ is added, and the largest sum wins; the winner is
+# called $z^{\star}$. The noise here is NumPy's Gumbel noise, moved so that its mean is 0. Chapter 3 says what is
+# special about it. Until then nearly any noise would do.
 
 # %%
 z_star = (h + noise).argmax(axis=1)
@@ -113,8 +113,11 @@ print(f"steps with a slope: {jumps_of_one} for one draw, {jumps_of_ten} for the 
 # (Valiant 1979). But the *best* matching is found at once. SciPy has the algorithm.
 #
 # The next cell trains an encoder with 36 weights $W$ in that situation, by two arg maxes for each step and no sum.
-# The score of a matching is the sum of the scores of its fifty pairs, $f$ counts the photos that get their own caption,
-# and each step has new photos. Chapter 2 explains why its last line is the right one.
+# The score of a matching is the sum of the scores of its fifty pairs, $f$ counts the photos that get their own
+# caption, and each step has new photos. Chapter 2 explains why the loop's last line is right if each value has noise
+# of its own. Matchings share the noise of their pairs. For them steps 1 to 5 of
+# [appendix D](appendix_d_unary_noise.ipynb) prove it: those steps hold for any set of 0/1 vectors with noise on each
+# entry.
 #
 # **Guess first.** By pure chance one photo of the fifty gets its own caption, on average. How many do after 300 steps?
 
@@ -147,10 +150,9 @@ print(f"right captions, mean of five seeds: {n * right[:, 0].mean():.1f} of 50 a
       f"{n * right[:, -50:].mean():.1f} in the last 50 steps")
 
 # %% [markdown]
-# What to see. Left: the sum has $50!$ terms where the dotted line is. Even the best exact way known, Ryser's formula,
-# needs $5 \cdot 10^{16}$ steps there, while the steps of the arg max grow like the third power of the number of photos.
-# Right: each thin line is one seed, and the thick one is their mean. Most
-# photos soon get their own caption.
+# What to see. Left: the sum has $50!$ terms where the dotted line is. Even the usual exact way, Ryser's formula,
+# needs about $6 \cdot 10^{16}$ steps there, while the steps of the arg max grow like the third power of the number of
+# photos. Right: each thin line is one seed, and the thick one is their mean. Most photos soon get their own caption.
 #
 # That is what the method of these chapters is for: problems where the sum is out of reach and the arg max is not.
 # Chapters 7, 8 and 10 have more of them. (For some of those a clever sum is known as well. Each chapter says so.) We
@@ -160,9 +162,9 @@ print(f"right captions, mean of five seeds: {n * right[:, 0].mean():.1f} of 50 a
 #
 # Back to the three names. The way out is to look at the *height* of the maximum instead of its place. Let the
 # decoder's score take part in the choice with a small weight $\epsilon$, so that $\epsilon f(z) + h(z) + \gamma(z)$
-# is compared. ($\epsilon$ has the unit 1/nat, so that $\epsilon f$ is a pure number like $h$ and $\gamma$.) Hold the
-# noise fixed. As $\epsilon$ moves, each name is a straight line. Its slope is $f(z)$, its height at $\epsilon = 0$ is
-# $h(z) + \gamma(z)$.
+# is compared; the winner is called $z(\epsilon)$. ($\epsilon$ has the unit 1/nat, so that $\epsilon f$ is a pure
+# number like $h$ and $\gamma$.) Hold the noise fixed. As $\epsilon$ moves, each name is a straight line. Its slope is
+# $f(z)$, its height at $\epsilon = 0$ is $h(z) + \gamma(z)$.
 #
 # **Guess first.** The maximum follows the uppermost line. From left to right, in which order do the three names win?
 
@@ -231,7 +233,7 @@ print("f of their winners:                           ", f[won[:5]])
 gamma = some[0].copy()
 gamma[0] = (h + gamma)[1:].max() - h[0]                                         # shirt ties with the best of the others
 rate = lambda change: (maximum(h + change * np.eye(3)[0], 0, gamma) - maximum(h, 0, gamma)) / change
-print(f"slope in h(shirt) where it ties: {rate(-step):.3f} to the left, {rate(step):.3f} to the right")
+print(f"slope in h(shirt) where it ties: {rate(-step) + 0.0:.3f} to the left, {rate(step):.3f} to the right")
 
 # %% [markdown]
 # ## Mixing in f never lowers f
@@ -280,8 +282,8 @@ plt.show()
 
 # %% [markdown]
 # What to see. One draw gives a bent line and a staircase. A thousand draws give kinks and steps that are too small to
-# see, close to the black lines. Only the mean over *all* noise has no kink at all. It is a function of the scores and
-# of $\epsilon$:
+# see, close to the black lines. Only the mean over *all* noise, for which we write $E_\gamma$, has no kink at all. It
+# is a function of the scores and of $\epsilon$:
 #
 # $$G(h, \epsilon) = E_\gamma \max_z \{\epsilon f(z) + h(z) + \gamma(z)\}$$
 #
@@ -290,12 +292,14 @@ plt.show()
 # **May we differentiate under the mean?** Is the slope of the mean the mean of the slopes? If $\epsilon$ moves by
 # $\delta$, each line moves by at most $\max |f| \cdot |\delta|$, and so does their maximum, kinks included. So all
 # difference quotients are bounded by $\max |f|$, whatever the noise. If the scores move by at most $\delta$ each, so
-# does the maximum. Bounded quotients may be averaged before the limit (dominated convergence), and a kink at a given
-# point has probability zero. Hence
+# does the maximum. For bounded quotients the limit and the mean may be exchanged (dominated convergence), and a kink
+# at a given point has probability zero. Hence
 #
 # $$\frac{\partial G}{\partial \epsilon} = E_\gamma f(z(\epsilon)), \qquad \frac{\partial G}{\partial h} = E_\gamma \, \text{onehot}(z(\epsilon))$$
 #
-# The second one says: the gradient of $G$ in the scores is the chance of each name to win. With our draws:
+# The second one says: the gradient of $G$ in the scores is the chance of each name to win. (For $f(z^{\star})$ itself
+# the exchange fails: its quotients in the scores are not bounded, since a jump is divided by $\delta$.) With our
+# draws (± is one standard error, here and later):
 
 # %%
 at, width = 0.5, 0.01

@@ -22,7 +22,7 @@ names = ["shirt", "coat", "dress"]              # z = 0, 1, 2
 colours = ["#004488", "#DDAA33", "#BB5566"]
 h = np.array([0.3, -0.4, 0.6])                  # the encoder's scores
 f = np.array([1.0, -2.0, 0.5])                  # the decoder's scores, nats
-noise = np.random.default_rng(1).gumbel(-np.euler_gamma, size=(100_000, 3))     # one row a draw, mean 0
+noise = np.random.default_rng(1).gumbel(-np.euler_gamma, size=(100_000, 3))     # one row per draw, mean 0
 M = len(noise)
 
 # %% [markdown]
@@ -56,17 +56,17 @@ print(f"{100 * changed:.1f} of 100 draws change their winner")
 
 # %% [markdown]
 # What to see. The two walls enclose a strip. The draws in it change from *coat* to *shirt*, and all others keep their
-# winner. Their share is the width of the strip times the density in it, for a narrow strip the density at the wall.
-# Call that $\rho$.
+# winner. Their share is the width of the strip times the density in it, which for a narrow strip is the density at
+# the wall, called $\rho$.
 #
 # - **Raise** $h_1$ by a little $\delta$. The wall moves left by $\delta$. A share $\delta \rho$ of the draws goes over
 #   to the coat, and each changes $f$ by $f_1 - f_0$. So $\partial E f(z^{\star}) / \partial h_1 = (f_1 - f_0)\, \rho$.
 # - **Mix in** $\epsilon f$. The wall moves left by $\epsilon (f_1 - f_0)$. A share $\epsilon (f_1 - f_0)\, \rho$ goes
 #   over to the coat. Divide by $\epsilon$: $(f_1 - f_0)\, \rho$.
 #
-# The two are the same. That is all. (Here $f_1 - f_0$ is negative: the wall moves right, and draws leave the coat.) The
-# first is the slope that we want. The second is what a program can count: how often a second arg max, with a little of
-# $f$ mixed in, differs from the first. What follows is the same for many values.
+# The two are the same. (Here $f_1 - f_0$ is negative: the wall moves right, and draws leave the coat.) The first is
+# the slope that we want. The second is what a program can count: how often a second arg max, with a little of $f$
+# mixed in, differs from the first. What follows is the same for many values.
 #
 # For Gumbel noise the coat wins with the chance $\sigma(h_1 - h_0)$, a sigmoid, and then $\rho = q_0 q_1$, the product
 # of the two chances (chapter 3 proves both):
@@ -102,12 +102,10 @@ print(f"of all draws {share[1.0]:.1%} change at eps = 1, {share[0.1]:.1%} at eps
 # %% [markdown]
 # What to see. A dot is a draw, and its colour is the winner. The solid Y is that of $h$, the dashed one that of
 # $h + \epsilon f$. The winner of a large dot changes from the colour of its left half to that of its right half. As
-# $\epsilon$ falls, the strips between the Ys get narrower and fewer dots change: about six times fewer here, and not
-# ten, because the wide strips at $\epsilon = 1$ reach out to where there are few dots. At small $\epsilon$ their
-# number is proportional to $\epsilon$. Each changed dot counts $1/\epsilon$ in the estimate, so their sum tends to a
-# limit.
-#
-# The same, moving:
+# $\epsilon$ falls, the strips between the Ys get narrower and fewer dots change: about six times fewer over all
+# 100,000 draws (38 to 5 among the 150 drawn here), and not ten, because the wide strips at $\epsilon = 1$ reach out
+# to where there are few dots. At small $\epsilon$ their number is proportional to $\epsilon$. Each changed dot counts
+# $1/\epsilon$ in the estimate, so the mean of the estimate over all noise tends to a limit.
 #
 # ![The walls move over the cloud: fewer draws change their winner, and each weighs more](figures/walls.gif)
 #
@@ -160,8 +158,9 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 # - (a) $h_w(z)$ is differentiable at $w$, for each $z$ (continuously, if the gradient is to be continuous);
 # - (b) $f(z)$ does not depend on $w$ (otherwise the left side has one more term, $E \nabla_w f(z^{\star})$);
 # - (c) the law of the noise $\gamma$ depends neither on $w$ nor on $\epsilon$ (only the walls move, not the cloud);
-# - (d) the $\gamma(z)$ are independent, and each has a bounded density, like Gumbel, Gaussian or uniform noise (the
-#   walls have a density).
+# - (d) the $\gamma(z)$ are independent, and each has a bounded density, like Gumbel, Gaussian or uniform noise (walls
+#   have a density; for values that share noise, like chapter 1's matchings, see
+#   [appendix D](appendix_d_unary_noise.ipynb)).
 #
 # Then
 #
@@ -198,10 +197,11 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 # scores is $q (f - E_q f)$**: a name is pushed up if its $f$ is above the average, in proportion to how often it
 # wins. With other noise only the values of $\rho_{ij}$ change.
 #
-# **Where $h$ has a kink.** Take two values, $h_w = (0, |w|)$ and $f = (0, 1)$. Then $E f(z^{\star}) = \sigma(|w|)$.
-# At $w = 0$ its slope is $\rho = 1/4$ to the right and $-1/4$ to the left, so there is no gradient. The recipe still
-# returns a number: $1/4$ times whatever slope of $|w|$ the program puts in at 0, which is 0 in most libraries. At
-# every other $w$ the theorem holds. So it is with ReLUs: their kinks are a set of weights of measure zero.
+# **Where $h$ has a kink.** Take two values, $h_w = (0, |w|)$ and $f = (0, 1)$. With Gumbel noise
+# $E f(z^{\star}) = \sigma(|w|)$. At $w = 0$ its slope is $\rho = 1/4$ to the right and $-1/4$ to the left, so there
+# is no gradient. The recipe still returns a number: $1/4$ times whatever slope of $|w|$ the program puts in at 0,
+# which is 0 in most libraries. At every other $w$ the theorem holds. So it is with ReLUs: their kinks are a set of
+# weights of measure zero.
 
 # %%
 truth = np.array([(chances(gumbel_law, h + 1e-4 * unit) - chances(gumbel_law, h - 1e-4 * unit)) @ f / 2e-4
@@ -239,7 +239,7 @@ assert (direct_gradient_loop(h, f, 0.2, noise[:500]) == direct_gradient(h, f, 0.
 
 # %% [markdown]
 # For an encoder with many weights, $\nabla_w h_w(z)$ is an ordinary backward pass started from $\text{onehot}(z)$. It
-# is linear in what it starts from, so one pass, started from the *difference* $g$, does for both terms.
+# is linear in what it starts from, so one pass, started from the *difference* $g$, is enough for both terms.
 #
 # **Guess first.** In the next picture each point is the mean of 4,000 estimates, with fresh draws at each $\epsilon$.
 # Where are the error bars longest, and where are the points off the black line?
@@ -251,7 +251,8 @@ several = [direct_gradient(h, f, eps, noise[4_000 * place:4_000 * (place + 1)])[
 draw.estimates(grid, [g.mean() for g in several], [2 * g.std() / np.sqrt(4_000) for g in several], fine,
                [(chances(gumbel_law, h + eps * f) - q)[0] / eps for eps in fine], truth[0])
 plt.show()
-print(f"at eps = 0.02 {np.mean(several[0] == 0):.1%} of the estimates are 0, the others are 50 or -50")
+print(f"at eps = 0.02 {np.mean(several[0] == 0):.1%} of the shirt's components are 0, all others are +50 "
+      "(its f is the highest: no draw leaves it)")
 
 # %% [markdown]
 # What to see. At small $\epsilon$ the mean is right and the error bars are long; at large $\epsilon$ they are short
@@ -363,8 +364,8 @@ for name, (_, w) in runs.items():
 # way. With shared noise most of them climb, but a few unlucky steps still carry some to the other side. Chapter 4
 # chooses $\epsilon$ better, and runs the race again.
 #
-# The exact gradient has no noise at all, so with three values direct is not the tool: it needs $f$ of all values here
-# too. It pays where the sum is out of reach and the arg max is not.
+# The exact gradient has no noise at all, so with three values the *direct* gradient, as this estimator is called, is
+# not the tool: it needs $f$ of all values here too.
 #
 # The same in the package:
 
@@ -409,8 +410,8 @@ assert np.allclose(danskin.d2G_dh_deps(h, f, 0), danskin.d2G_deps_dh(h, f, 0), r
 #
 # </details>
 #
-# **3 (hard).** Noise of only two values failed. Try noise with a density on a short interval only: the uniform law on
-# $[0, 1]$, two values, $h = (0, h_1)$. For which $h_1$ does the theorem hold, and what is the gradient at $h_1 = 1.5$?
+# **3 (hard).** Try noise with a density on a short interval: the uniform law on $[0, 1]$, two values, $h = (0, h_1)$.
+# For which $h_1$ does the theorem hold, and what is the gradient at $h_1 = 1.5$?
 #
 # <details><summary>Solution</summary>
 #

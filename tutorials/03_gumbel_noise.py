@@ -20,7 +20,7 @@ names = ["shirt", "coat", "dress"]              # z = 0, 1, 2
 colours = ["#004488", "#DDAA33", "#BB5566"]
 h = np.array([0.3, -0.4, 0.6])                  # the encoder's scores
 f = np.array([1.0, -2.0, 0.5])                  # the decoder's scores, nats
-noise = np.random.default_rng(1).gumbel(-np.euler_gamma, size=(100_000, 3))     # one row a draw, mean 0
+noise = np.random.default_rng(1).gumbel(-np.euler_gamma, size=(100_000, 3))     # one row per draw, mean 0
 M = len(noise)
 q = np.exp(h) / np.exp(h).sum()
 print("softmax of h:", dict(zip(names, q.round(4).tolist())))
@@ -69,8 +69,8 @@ print(f"above 3: {np.mean(flat > 3):.2%} (exactly {1 - F(3):.2%});  below -3: {n
 #
 # ## Theorem 2
 #
-# **Theorem 2** (Fisher 1928, Gumbel 1954, McFadden 1973). With Gumbel noise $P(z^{\star} = z) = q(z)$, the softmax of
-# the scores.
+# **Theorem 2** (Fisher and Tippett 1928, Gumbel 1954, McFadden 1973). With Gumbel noise $P(z^{\star} = z) = q(z)$,
+# the softmax of the scores.
 #
 # So one can draw from a softmax without computing it: no score is exponentiated, and nothing is divided by a sum.
 # Here it is first draw by draw, as one would explain it, and then for all draws at once:
@@ -373,10 +373,10 @@ assert np.isclose(danskin.G(h, f, eps), G(h, eps)) and (gumbel.argmax(h, noise) 
 #
 # ## Where it goes wrong in practice
 #
-# - In float32, $-\log(-\log U)$ is infinite where $U$ rounds to 0 or 1, about once in ten million draws. An arg max
-#   can cope with that. But where $\gamma$ itself is used (in a mean maximum, or in chapter 6's Gumbel-softmax), one
-#   such draw spoils a run. Draw an exponential variable $X$ of rate 1 in float64 instead, and take
-#   $\gamma = -\log X - c$.
+# - In float32, $-\log(-\log U)$ is infinite where $U$ is 0 or 1. A generator with 24 bits returns 0 once in about 17
+#   million draws ($2^{24}$), and never 1. An arg max can cope with that. But where $\gamma$ itself is used (in a mean
+#   maximum, or in chapter 6's Gumbel-softmax), one such draw spoils a run. Draw an exponential variable $X$ of rate 1
+#   in float64 instead, and take $\gamma = -\log X - c$.
 # - Noise is added to *scores*, not to probabilities.
 # - Each value needs a number of its own. The same number added to all values changes nothing.
 # - If the noise is rounded coarsely there are ties, and then the lowest index wins too often.

@@ -23,7 +23,7 @@ names = ["shirt", "coat", "dress"]              # z = 0, 1, 2
 colours = ["#004488", "#DDAA33", "#BB5566"]
 h = np.array([0.3, -0.4, 0.6])                  # the encoder's scores
 f = np.array([1.0, -2.0, 0.5])                  # the decoder's scores, nats
-noise = np.random.default_rng(1).gumbel(-np.euler_gamma, size=(100_000, 3))     # one row a draw, mean 0
+noise = np.random.default_rng(1).gumbel(-np.euler_gamma, size=(100_000, 3))     # one row per draw, mean 0
 M = len(noise)
 
 
@@ -31,7 +31,6 @@ def direct_gradient(h, f, eps, noise):
     z_star, z_eps = (h + noise).argmax(axis=-1), (eps * f + h + noise).argmax(axis=-1)
     onehot = np.eye(noise.shape[-1])
     return (onehot[z_eps] - onehot[z_star]) / eps
-
 
 
 q = softmax(h)
@@ -79,8 +78,7 @@ plt.show()
 # $T$ forgives spread. Halve the share of the best value, and give the other half to the rest in proportion to their
 # shares. In $E_q e^{\epsilon f}$ the term of the best value is halved, and all other terms grow. So the sum is at
 # least half of what it was, and $T$ falls by at most $(\log 2) / \epsilon$ nats, however bad the other values are.
-# $E_q f$ can fall by any amount. (With other noise $T$ is still $(G(h, \epsilon) - G(h, 0))/\epsilon$, without the
-# logarithm.)
+# $E_q f$ can fall by any amount.
 #
 # ## The bias and its order
 #
@@ -90,8 +88,8 @@ plt.show()
 # $\frac{\epsilon}{2} \nabla \text{Var}_q f + O(\epsilon^2)$: first order.
 #
 # Take both signs of $\epsilon$: $(\text{onehot}(z(\epsilon)) - \text{onehot}(z(-\epsilon)))/2\epsilon$. Its mean is
-# $\frac12 \nabla (T_\epsilon + T_{-\epsilon})$. The first-order term of the bias is an odd function of $\epsilon$, so
-# it cancels in this sum, and the second order is left.
+# $\frac12 \nabla (T_\epsilon + T_{-\epsilon})$. ($T_\epsilon$ is $T$ at $\epsilon$.) The first-order term of the bias
+# is an odd function of $\epsilon$, so it cancels in this sum, and the second order is left.
 #
 # **Guess first.** $\epsilon$ falls to a tenth. By what factor does each of the two biases fall?
 
@@ -116,10 +114,10 @@ begins, ends = brentq(excess, 0.5, 3), brentq(excess, 3, 12)
 print(f"five values: the bias is longer than the gradient for eps from {begins:.2f} to {ends:.2f}")
 
 # %% [markdown]
-# What to see. Left: the slopes are 1 and 2 at the left end, so the biases fall by 10 and by 100. At the right end
-# both tend to the length of the gradient itself: at a very large $\epsilon$ the estimate tends to 0, and the bias is
-# the whole gradient. Right: in between, the bias need not rise steadily. For these five values it overshoots, and for
-# a while it is *longer* than the gradient. There answering 0 would be nearer to the truth.
+# What to see. Left: the slopes are 1 and 2 at the left end, so the biases fall by 10 and by 100. At the right end the
+# estimate tends to 0, and both biases to the length of the gradient itself. Right: in between, the bias need not rise
+# steadily. For these five values it is *longer* than the gradient for a while. There answering 0 would be nearer to
+# the truth.
 #
 # ## The variance, derived
 #
@@ -134,8 +132,8 @@ print(f"five values: the bias is longer than the gradient for eps from {begins:.
 # $z(\epsilon)$. The clock $i$ wins both races if for every other $j$ both $X_j > X_i$ and
 # $e^{-\epsilon f_j} X_j > e^{-\epsilon f_i} X_i$, that is $X_j > X_i \max(1, e^{\epsilon (f_j - f_i)})$. Given
 # $X_i = t$ these are independent events. Clock $j$ has the chance $e^{-r_j t \max(1, e^{\epsilon (f_j - f_i)})}$.
-# Integrate over $t$ with the density $r_i e^{-r_i t}$ of $X_i$. (Its exponent is the term $j = i$ of the sum below,
-# where the maximum is 1.)
+# Integrate over $t$ with the density $r_i e^{-r_i t}$ of $X_i$. (Its exponent $-r_i t$ becomes the term $j = i$ of
+# the sum below; there the maximum is 1.)
 #
 # $$P_{ii} = \int_0^\infty r_i\, e^{-t \sum_j r_j \max(1, e^{\epsilon (f_j - f_i)})}\, dt = \frac{r_i}{\sum_j r_j \max(1, e^{\epsilon (f_j - f_i)})}$$
 #
@@ -163,15 +161,15 @@ assert np.allclose(direct.variance(h, f, 0.5), variance(0.5))
 
 # %% [markdown]
 # As $\epsilon \to 0$ the winners differ with a chance proportional to $\epsilon$, and then the estimate is
-# $\pm 1/\epsilon$. So the variance grows like $C_i / \epsilon$, with $C_i = q_i \sum_j q_j |f_j - f_i|$ (chapter 2),
-# and not like $1/\epsilon^2$. ([Appendix B](appendix_b_joint_law.ipynb) has the whole joint law $P_{ij}$ of the two
-# winners, and judges the slides' "built-in control variate" by it.)
+# $\pm 1/\epsilon$. So the variance grows like $C_i / \epsilon$, with $C_i = q_i \sum_j q_j |f_j - f_i|$ (chapter 2).
+# ([Appendix B](appendix_b_joint_law.ipynb) has the whole joint law of the two winners, and judges the slides'
+# "built-in control variate" by it.)
 #
 # ![One draw as three alarm clocks; in the second race another one overtakes](figures/clocks.gif)
 #
-# What to see. First the three clocks of one draw run, and the coat rings first. Then $\epsilon$ grows from 0. The
-# open rings are the times of the first race, the full dots the same times multiplied by $e^{-\epsilon f_z}$, and the
-# stars the winners. At some $\epsilon$ the shirt overtakes.
+# What to see. In the first race of one draw the coat rings first. Then $\epsilon$ grows from 0. The open rings are
+# the times of the first race, the full dots the same times multiplied by $e^{-\epsilon f_z}$, and the stars the
+# winners. At some $\epsilon$ the shirt overtakes.
 #
 # ## The best epsilon, if the truth is known
 #
@@ -195,19 +193,18 @@ print(f"from 100 to 10,000 draws the best eps falls by {factor:.2f}; 100^(1/3) =
 # %% [markdown]
 # What to see. Far to the left of the dots the noise rules, and far to the right the bias. With more draws a smaller
 # $\epsilon$ pays: the best one falls by a bit more than the factor of 4.6 of the law below. A *single* estimate is
-# hardly better than answering 0 at any $\epsilon$. That does not mean that training by single estimates fails,
-# because training averages many of them (see the last section).
+# hardly better than answering 0 at any $\epsilon$. But training averages many of them (see the last section).
 #
-# At small $\epsilon$ the error is $\epsilon^2 |\beta|^2 + C / (\epsilon M)$, with $C = \sum_i C_i$ and
-# $\epsilon \beta$ the leading bias. Set its derivative to zero:
+# At small $\epsilon$ the mean squared error is about $\epsilon^2 |\beta|^2 + C / (\epsilon M)$, with $C = \sum_i C_i$
+# and $\epsilon \beta$ the leading bias. Set its derivative to zero:
 #
 # $$\epsilon = \left( \frac{C}{2 M |\beta|^2} \right)^{1/3}$$
 #
 # So the best $\epsilon$ falls like $M^{-1/3}$. And by $g(10 f, \epsilon) = 10\, g(f, 10 \epsilon)$ (chapter 2, exercise
 # 2) it is proportional to 1 / (spread of $f$).
 #
-# The same as a picture. The components of an estimate add up to 0, so all estimates lie in a plane. Each dot below is
-# the mean of 100 of them.
+# The components of an estimate add up to 0, so all estimates lie in a plane. Each dot below is the mean of 100 of
+# them.
 #
 # **Guess first.** Of $\epsilon$ = 0.03, 0.3 and 3, which is nearest to the true gradient, and which is worst?
 
@@ -220,13 +217,14 @@ plt.show()
 # %% [markdown]
 # What to see. The arrow is the true gradient, and the ring is the exact mean of the estimate. At $\epsilon = 0.03$
 # the ring is around the arrow's head, and the cloud is wide. (Its dots lie on a grid, because each component is a
-# small whole number times $1/(100\, \epsilon)$. A larger dot stands for more means.) At 3 the cloud is narrow and in
-# the wrong place. At 0.3 both are tolerable. ("Off by" is the root mean square of the distance to the arrow's head.)
+# small whole number times $1/(100\, \epsilon)$. A larger dot stands for more means. A few lie outside the axes.) At 3
+# the cloud is narrow and in the wrong place. At 0.3 both are tolerable. ("Off by" is the root mean square of the
+# distance to the arrow's head.)
 #
 # ## Choosing epsilon without the truth
 #
-# In practice nobody knows the gradient. One has draws, and the range of $f$, which is $\max f - \min f$ (`R` in the
-# code). The range gives a bound. Let $|\ldots|_1$ be the sum of the absolute values. For all $h$ and $f$
+# In practice one has draws, and the range of $f$, which is $\max f - \min f$ (`R` in the code). The range gives a
+# bound. Let $|\ldots|_1$ be the sum of the absolute values. For all $h$ and $f$
 #
 # $$|\text{bias}|_1 \le \left( \frac{e^{\epsilon\, \text{range}} - 1}{\epsilon\, \text{range}} - 1 \right) |\text{gradient}|_1$$
 #
@@ -237,15 +235,13 @@ plt.show()
 #
 # $$\epsilon = \frac{1}{\text{range}} \min\left( 1, \left( \frac{20}{\text{changed draws}} \right)^{1/3} \right)$$
 #
-# It has both scaling laws: $1/\text{range}$, and $M^{-1/3}$ when there are many draws. If fewer than 5 draws change,
-# they cannot tell $\epsilon$. Then the rule returns the largest $\epsilon$ that it allows, together with a warning
-# that 0 may be the better answer.
+# It has both scaling laws. If fewer than 5 draws change, they cannot tell $\epsilon$. Then the rule returns
+# $1/\text{range}$, with a warning that 0 may be the better answer.
 #
-# The rule divides by nothing that can be 0 (only an $f$ that is the same for all values is refused, with an error). And
-# it cannot run away: for all $h$, $f$ and $M$ its $\epsilon$ times the range is at most 1 and at least the smaller of 1
-# and $(20/M)^{1/3}$. There is a guarantee, too. Use its $\epsilon$ with $M$ further draws, and answer 0 where it warns.
-# Then the mean squared error is at most $1.7\, |\text{gradient}|_1^2$, which is at most $1.7\, k$
-# times that of answering 0, by Schwarz's inequality.
+# The rule cannot run away: for all $h$, $f$ and $M$ its $\epsilon$ times the range is at most 1 and at least the
+# smaller of 1 and $(20/M)^{1/3}$. There is a guarantee. Use its $\epsilon$ with $M$ further draws, and answer 0 where
+# it warns. Then the mean squared error is at most $1.7\, |\text{gradient}|_1^2$, which is, for $k$ values, at most
+# $1.7\, k$ times that of answering 0, by Schwarz's inequality.
 #
 # **Guess first.** $h = (8, 0, 0)$ and $f = (0, 10, 20)$: $q$ is nearly certain. How many of 500 draws change their
 # winner at $\epsilon = 1/20$?
@@ -266,33 +262,34 @@ for h_sure in (np.array([8.0, 0, 0]), np.array([12.0, 0, 0])):
     print(f"h = {h_sure}: eps {sure.eps:.2f}; {sure.reason}")
 
 # %% [markdown]
-# (The answer: none of them.) One problem proves little. Here are twelve random ones of each of four kinds, with $f$ on
-# scales from small to large. In the concentrated ones a single value has most of $q$. The errors are means over all
-# draws, computed exactly. (`python -m refimpl measure choose-eps` prints the table for fifty of each.)
+# (None of them.) Here are twelve random problems of each of four kinds, with $f$ on scales from small to large. In
+# the concentrated ones a single value has most of $q$. The errors are means over all draws, computed exactly.
 
 # %%
 found = choosing_eps.table(1_000, count=12)
 print("\n".join(choosing_eps.lines(found, 1_000)))
 
 # %% [markdown]
-# What to see. 1 is the optimum. With three to ten values the rule is close to it. A fixed $\epsilon = 0.1$ is several
-# times off in the median, since it does not know the unit of $f$. On most concentrated problems a thousand draws cannot
-# tell $\epsilon$, and the rule says so. On all of these problems its error is less than 1.7 times that of answering 0.
+# What to see. 1 is the optimum. With three to ten values the rule is close to it, and so is `1/R always` (median
+# 1.07, worst 1.93). The rule pays where $q$ is concentrated (worst 7 against 417). A fixed $\epsilon = 0.1$ is
+# several times off in the median, since it does not know the unit of $f$. On most concentrated problems a thousand
+# draws cannot tell $\epsilon$, and the rule says so. On all of these problems its error is at most 1.06 times that of
+# answering 0.
 #
-# The worst cases over the least possible error are huge for two values. There the bias is a single number. Where $h$
-# and $f$ prefer different values it crosses zero at one accidental $\epsilon$, which nobody can find without the
-# truth. The line "over best up to 1/R" compares with the best $\epsilon$ up to `1/R`, or with answering 0 if that is
-# better. There the factor is below 4 on all of these problems.
+# The worst cases are huge for two values. There the bias is a single number, and where $h$ and $f$ prefer different
+# values it crosses zero at one accidental $\epsilon$, which nobody can find without the truth. Over the error of the
+# best $\epsilon$ up to `1/R`, or of answering 0, the factor is below 4.
 #
 # ## Which estimator, which epsilon
 #
-# **One-sided or two-sided?** The two-sided estimate is the one-sided one seen from the scores $h - \epsilon f$, with
-# $2\epsilon$. So at small $\epsilon$ its variance is $C_i / (2\epsilon)$, against $C_i / \epsilon$, and its bias is
-# of second order. Both take two arg maxes. (But if the decoder is trained at $z^{\star}$, the one-sided estimate has
-# that one already, and the two-sided one needs a third.) Give each its own best $\epsilon$. Beside them stands
-# REINFORCE with a *baseline*: $(f(z^{\star}) - E_q f) \nabla \log q(z^{\star})$. The baseline changes no mean,
-# because $\nabla \log q$ has the mean 0, and it removes the constant in $f$. (Without it, add 100 to $f$, and
-# REINFORCE is useless.)
+# **One-sided or two-sided?** The two-sided estimate is the one-sided estimate started at the scores $h - \epsilon f$,
+# with $2\epsilon$. So at small $\epsilon$ its variance is $C_i / (2\epsilon)$, against $C_i / \epsilon$, and its bias
+# is of second order. Both take two arg maxes. (But if the decoder is trained at $z^{\star}$, the two-sided estimate
+# needs that one as a third.) Give each its own best $\epsilon$. Beside them stands REINFORCE with a *baseline*:
+# $(f(z^{\star}) - E_q f) \nabla \log q(z^{\star})$. Its mean is the gradient, because
+# $\sum_z f \nabla q = E_q[f \nabla \log q]$, and because $\nabla \log q$ has the mean 0. The baseline removes the
+# constant in $f$. (Without it, add 100 to $f$, and REINFORCE is useless.) This exact baseline needs $f$ of all
+# values; in practice a running mean of $f$ stands in for it.
 #
 # **Guess first.** Is two-sided always better?
 
@@ -334,14 +331,15 @@ for n, ratio in ratios.items():
 # What to see. Left: two-sided has about half the error or less. Its bias is so much smaller that it can afford a
 # larger $\epsilon$. Its error falls like $M^{-2/5}$ and the one-sided one like $M^{-1/3}$, but that of REINFORCE,
 # which has no bias, falls like $M^{-1/2}$ and wins in the end. Right: two-sided is worse on two of the forty problems
-# only. There the one-sided bias happens to be small at one large $\epsilon$, beyond $1/\text{range}$, which nobody
-# would choose without the truth. So **use two-sided, unless a third arg max costs too much.** (The paper and the
-# authors' code are one-sided, and so is this package unless told otherwise.)
+# only. There the one-sided bias happens to be small at one large $\epsilon$, beyond $1/\text{range}$. So **use
+# two-sided, unless a third arg max costs too much.** (The rule above is for one-sided estimates. Its $\epsilon$
+# serves here too, but is smaller than the best. The paper and the authors' code are one-sided, and so is this
+# package unless told otherwise.)
 #
 # **What is $M$ in training?** There are many images with one draw each, and the weights move. Images and steps
-# average the noise, as draws do. They do not average the bias. The next cell shows both. First: images with scores
-# $h$ and $f$ of their own, one draw each, estimate the slope in the weight $w$ that they share. Second: $w$ is
-# trained on $E f - w^2/20$, which has an optimum, with a single draw for each step.
+# average the noise, as draws do. They do not average the bias. First: images with scores $h$ and $f$ of their own,
+# one draw each, estimate the slope in the weight $w$ that they share. Second: $w$ is trained on $E f - w^2/20$, which
+# has an optimum, with one draw per step.
 #
 # **Guess first.** With $\epsilon = 3$, does $w$ settle above or below the true optimum?
 
@@ -369,15 +367,17 @@ draw.training(numbers, error, floor, paths, settles, optimum)
 plt.show()
 
 # %% [markdown]
-# What to see. Left: with more images the error falls to the bias (dashed), and stays there. Right: although single
-# estimates are mostly 0, $w$ climbs and settles, at the optimum of $T - w^2/20$ (dashed) and not of $E f - w^2/20$
-# (black). So in the rule above $M$ is the number of draws over which training averages: images in a batch, times the
-# steps in which the weights hardly move. That is a large number.
+# What to see. Left: with more images the error falls towards the bias (dashed), and no further. At $\epsilon = 0.1$
+# even 8,000 images are too few to see it. (Each last point is from four groups only. That $\epsilon = 3$ has less
+# bias than 0.5 is an accident of these scores: the bias grows to 0.07 near $\epsilon = 1.25$, falls again, and
+# crosses 0 near 5.) Right: although single estimates are mostly 0, $w$ climbs and settles, at the optimum of
+# $T - w^2/20$ (dashed) and not of $E f - w^2/20$ (black). So in the rule above $M$ is the number of draws over which
+# training averages: images in a batch, times the steps in which the weights hardly move.
 #
 # **Where $q$ is concentrated** few draws change their winner: at most a share of
 # $1.72\, \epsilon\, |\text{gradient}|_1$ for $\epsilon$ up to $1/\text{range}$. If the gradient is a thousandth of
-# the range of $f$, then at most two draws in a thousand say anything. A second side at best doubles that, a larger
-# $\epsilon$ brings bias, and REINFORCE sees the other values just as rarely. Enumerate, if you can.
+# the range of $f$, then at most two draws in a thousand say anything. REINFORCE sees the other values just as rarely.
+# Enumerate, if you can.
 #
 # **The race of chapter 2 again.** At $\epsilon = 0.1$ and one draw for each step, 6.6 % of the runs went the wrong way.
 
@@ -409,9 +409,13 @@ plt.show()
 # | your problem | use |
 # | --- | --- |
 # | $f$ of all values can be computed | enumeration: exact, no $\epsilon$ |
-# | $f$ is known only where it is sampled | REINFORCE with a baseline |
+# | $f$ is known only where it is sampled, and $\nabla \log q$ can be computed | REINFORCE, with a running mean of $f$ as baseline |
 # | the sum is out of reach, the arg max of $\epsilon f + h + \gamma$ is not | direct, two-sided if the third arg max is cheap |
 # | the range of $f$ is known | $\epsilon$ at most $1/\text{range}$, smaller with more draws |
+#
+# How is the arg max of $\epsilon f + h + \gamma$ found if $f$ is a neural network? With one variable $f$ is a table
+# of $k$ values, one decoder run for each. With several, change one variable at a time (chapter 7), or replace $f$ by
+# its slope at $z^{\star}$ (implicit MLE, chapter 10).
 #
 # ## Exercises
 #
@@ -435,8 +439,8 @@ plt.show()
 #
 # <details><summary>Solution</summary>
 #
-# It is the one-sided problem seen from the scores $h - \epsilon f$, with $2\epsilon$. As $\epsilon \to 0$ these scores
-# tend to $h$, so the constant is the same $C_i$, and it is divided by $2 \epsilon$.
+# It is the one-sided problem started at the scores $h - \epsilon f$, with $2\epsilon$. As $\epsilon \to 0$ these
+# scores tend to $h$, so the constant is the same $C_i$, and it is divided by $2 \epsilon$.
 #
 # ```python
 # def two_sided_variance(e):
@@ -457,8 +461,8 @@ plt.show()
 #
 # Clock $i$ rings first at $t$. Clock $j$, favoured by $f_j > f_i$, overtakes it if it rings within the factor
 # $e^{\epsilon(f_j - f_i)}$, with probability about $r_j t\, \epsilon (f_j - f_i)$. With $S$ the sum of the rates,
-# $\int r_i e^{-S t} r_j t\, dt = q_i q_j$, so $P_{ij} \approx \epsilon\, q_i q_j (f_j - f_i)^+$. Component $i$ collects
-# arrivals and departures, and $(E g)^2$ does not grow: $C_i = q_i \sum_j q_j |f_j - f_i|$.
+# $\int r_i e^{-S t} r_j t\, dt = q_i q_j$, so $P_{ij} \approx \epsilon\, q_i q_j \max(0, f_j - f_i)$. Component $i$
+# collects arrivals and departures, and $(E g)^2$ does not grow: $C_i = q_i \sum_j q_j |f_j - f_i|$.
 #
 # ```python
 # C = q * (np.abs(f[None, :] - f[:, None]) @ q)
@@ -481,10 +485,8 @@ plt.show()
 #
 # ## What to read next
 #
-# [Appendix C](appendix_c_kl_term.ipynb) puts a KL term beside $\epsilon$, predicts a number from it, 0.476, and finds
-# it on MNIST. [Chapter 5](05_backpropagation.ipynb) builds the networks, [chapter 6](06_discrete_vae.ipynb) trains
-# them. In the package: `refimpl/coupling.py` and `refimpl/experiments/theory/choosing_eps.py`.
-# `python -m refimpl explore` has sliders for $\epsilon$, $h$ and the spread of $f$.
+# [Chapter 5](05_backpropagation.ipynb) builds the networks, [chapter 6](06_discrete_vae.ipynb) trains them. In the
+# package: `refimpl/coupling.py` and `refimpl/experiments/theory/choosing_eps.py`.
 #
 # ## Symbols
 #

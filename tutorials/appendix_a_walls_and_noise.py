@@ -18,7 +18,7 @@ from race import softmax
 
 h = np.array([0.3, -0.4, 0.6])                  # the encoder's scores of shirt, coat and dress
 f = np.array([1.0, -2.0, 0.5])                  # the decoder's scores, nats
-noise = np.random.default_rng(1).gumbel(-np.euler_gamma, size=(100_000, 3))     # one row a draw, mean 0
+noise = np.random.default_rng(1).gumbel(-np.euler_gamma, size=(100_000, 3))     # one row per draw, mean 0
 M = len(noise)
 gumbel_law = stats.gumbel_r(loc=-np.euler_gamma)
 q, rho = chances(gumbel_law, h), walls(gumbel_law, h)
@@ -40,8 +40,8 @@ def left_side(law, scores, d=1e-4):
 # The proof of Theorem 1 uses the chain rule twice. The chain rule needs $q$ to be continuously differentiable in $h$.
 # Take $q_i = \int F'(t - h_i) \prod_{z \ne i} F(t - h_z)\, dt$, with $F'$ bounded. Then no $F$ changes faster than
 # that bound, so for $j \ne i$ we may differentiate under the integral, and get $-\rho_{ij}$. It is finite, because
-# the integral of $F'$ is 1 and the other factors are bounded. It is continuous in $h$, because a small shift of an
-# integrable function changes it by little in the mean. The diagonal follows from $\sum_i q_i = 1$.
+# the integral of $F'$ is 1 and the other factors are bounded. It is continuous in $h$, because
+# $\int |F'(t + \delta) - F'(t)|\, dt \to 0$ as $\delta \to 0$. The diagonal follows from $\sum_i q_i = 1$.
 #
 # ## Along the arms of the Y
 #

@@ -19,7 +19,7 @@ from refimpl import direct
 
 h = np.array([0.3, -0.4, 0.6])                  # the encoder's scores of shirt, coat and dress
 f = np.array([1.0, -2.0, 0.5])                  # the decoder's scores, nats
-noise = np.random.default_rng(1).gumbel(-np.euler_gamma, size=(100_000, 3))     # one row a draw, mean 0
+noise = np.random.default_rng(1).gumbel(-np.euler_gamma, size=(100_000, 3))     # one row per draw, mean 0
 M = len(noise)
 q = softmax(h)
 z_star = (h + noise).argmax(axis=1)
@@ -79,8 +79,8 @@ assert np.isclose(swept[1, 0], f[0] - f[1], rtol=2e-3) and swept[0, 1] == 0
 # %% [markdown]
 # ## A control variate inside the difference
 #
-# The slides call the second term a *built-in control variate*. Take $q/\epsilon$, the known mean of
-# $\text{onehot}(z^{\star})/\epsilon$, from both terms of $g$:
+# The slides call the second term a *built-in control variate*. Subtract $q/\epsilon$, the known mean of
+# $\text{onehot}(z^{\star})/\epsilon$, in both terms of $g$:
 #
 # $$g = \frac{\text{onehot}(z(\epsilon)) - q}{\epsilon} - \frac{\text{onehot}(z^{\star}) - q}{\epsilon}$$
 #

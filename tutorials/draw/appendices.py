@@ -12,10 +12,10 @@ RUNS = {"eps-1-kl": ("eps = 1, KL on", plots.FURTHER[1]), "eps-0.1-kl": ("eps = 
 
 
 def cross_entropy(exact, sampled) -> None:
-    """A: the cross-entropy while it is fitted, exactly (steps,) and by one arg max an image (seeds, steps)."""
+    """A: the cross-entropy while it is fitted, exactly (steps,) and by one arg max per garment (seeds, steps)."""
     _, ax = plt.subplots(figsize=(6, 3.2))
     ax.plot(sampled.T, color=plots.colour("direct"), alpha=0.4)
-    ax.plot([], [], color=plots.colour("direct"), label="one arg max for each image, ten seeds")
+    ax.plot([], [], color=plots.colour("direct"), label="one arg max for each garment, ten seeds")
     ax.plot(exact, color=plots.TRUTH, label="closed form, no noise")
     ax.set(xlabel="step", ylabel="cross-entropy, nats")
     ax.legend(fontsize=9)
@@ -39,7 +39,7 @@ def bounds_and_shares(elbos, forces, shares, tops) -> None:
     _, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 3.9))
     for name, values in elbos.items():
         left.plot(np.arange(1, len(values) + 1), values, color=RUNS[name][1], marker="o", label=RUNS[name][0])
-    left.set(xlabel="epoch", ylabel="test -ELBO, nats an image")
+    left.set(xlabel="epoch", ylabel="test -ELBO, nats per image")
     logit = np.linspace(-3, 9, 200)
     p = 1 / (1 + np.exp(-logit))
     middle.plot(logit, forces(p), color=plots.TRUTH, linewidth=2, label="KL pulls back")

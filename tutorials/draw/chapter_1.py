@@ -28,7 +28,7 @@ def matching(right, n) -> None:
     left.semilogy(sizes, sizes * 2.0**sizes, color=plots.TRUTH, linewidth=2.5)
     left.semilogy(sizes, sizes**3.0, color=plots.colour("direct"), linewidth=2.5)
     left.text(33, 1e50, "terms of the sum", color="0.4", ha="right", fontsize=11)
-    left.text(60, 1e23, "sum, best way known", ha="right", fontsize=11)
+    left.text(60, 1e23, "sum, Ryser's formula", ha="right", fontsize=11)
     left.text(60, 1e-8, "steps of the arg max", color=plots.colour("direct"), ha="right", fontsize=11)
     left.axvline(n, color="0.6", linestyle=":", zorder=0)
     left.set(xlabel="number of photos and captions", ylabel="number",

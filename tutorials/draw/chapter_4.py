@@ -66,7 +66,7 @@ def sides(draws, curves, ratios) -> None:
     looks = {"one-sided": (plots.colour("direct"), "-"), "two-sided": (plots.colour("two-sided"), "-"),
              "REINFORCE, baseline": ("0.45", "--")}
     for words, values in curves.items():
-        left.loglog(draws, values, looks[words][1], color=looks[words][0], linewidth=2.5, label=words)
+        left.loglog(draws, values, looks[words][1], marker="o", color=looks[words][0], linewidth=2.5, label=words)
     left.set(xlabel="number of draws M", ylabel="root mean squared error, nats")
     left.legend(fontsize=10)
     for place, (M, values) in enumerate(ratios.items()):

@@ -6,4 +6,5 @@ assert abs(medians["eps-1-kl"] - best_share(10, 1.0)) < 0.03 and behind > 20
 assert bounds["eps-1-no-kl"] < bounds["eps-0.1-kl"]
 assert 15 <= np.sum(shares["eps-0.1-kl"] < 0.05) <= 30                              # some twenty at 0
 assert all(abs(settled[eps] - best_share(10, eps)) < 0.01 for eps in runs)
+assert abs(settled[0.2] - 0.946) < 0.002 and abs(best_share(10, 0.2) - 0.954) < 0.0005
 assert exact_run[-1] > 0.999
