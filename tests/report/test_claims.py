@@ -3,12 +3,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from refimpl.arguments import InputError
 from refimpl.experiments import paper
 from refimpl.experiments.measuring import relaxation
-from refimpl.report import claims, pages
+from refimpl.report import causes, claims, pages
 from refimpl.report.claims import CLAIMS
 from refimpl.report.store import Store
 from refimpl.report.verdicts import compared
@@ -177,3 +178,20 @@ def test_what_is_said_of_relaxed_samples(store):
     assert round(rise["straight-through, tau 0.5"]) == 2
     assert all(gap[f"gumbel-softmax, tau {tau}"] < 0.5 for tau in ("0.25", "0.5", "1"))
     assert round(log_p["gumbel-softmax, tau 1"] - log_p["gumbel-softmax, tau 0.5"]) == 15
+
+
+def test_what_plateau_md_says_of_other_settings(store):
+    off = {}
+    groups = {label: store.select("plateau-tests", "mnist", label) for label in store.labels("plateau-tests")}
+    for label, group in groups.items():
+        same = [np.median([-record.at(6, "test_elbo") for record in other]) for other in groups.values()
+                if other[0].settings["k"] == group[0].settings["k"]]
+        off[label] = sum(-record.at(6, "test_elbo") <= min(same) + causes.ON_PLATEAU for record in group)
+        assert len(group) == 2
+    changes = "lr 0.0003", "decoder z*", "lr 0.003", "k 50"
+    assert [off[f"capped, {words}"] for words in changes] == [2] * 4
+    assert [off[f"exact, {words}"] for words in changes] == [0, 0, 1, 1]
+    assert [off[f"capped, KL weight {weight}"] for weight in (0.8, 0.6, 0.4, 0.2, 0.1)] == [2, 1, 1, 0, 0]
+    ratio = [record.at(40, "pull", "step") / -record.at(40, "push", "step")
+             for record in store.select("plateau-forces", "mnist", "capped, eps 0.1")]
+    assert 1.5 < np.median(ratio) < 1.75
