@@ -126,8 +126,9 @@ print(f"           cross-entropy pull on the label's score {1 - q[y]:7.3f}, stan
 
 # %% [markdown]
 # The same pulls against $q(y)$, by their formulas. The pull of direct loss has the factor $1/\epsilon$ in it, so the
-# curves of the left picture have different scales. On the right each is multiplied by its $\epsilon$. An optimiser like
-# Adam, which ignores scale, sees the right one.
+# curves of the left picture have different scales. On the right each is multiplied by its $\epsilon$. There direct loss
+# and the released term are compared without their common factor $1/\epsilon$. (Adam ignores the scale of a gradient
+# that stands alone: then only a curve's shape counts.)
 
 # %%
 shares = np.linspace(0.001, 0.999, 300)                     # q(y), two classes
@@ -261,7 +262,7 @@ plt.show()
 # %% [markdown]
 # What to see. Without labels the classes settle on something else than digits: the best naming of the classes gets less
 # than half of the images right. Fifty labels, read alone, do better. Then, in the same run, with the other images
-# beside them, it rises to more than nine of ten. (The labels are taught on in these epochs too.)
+# beside them, the accuracy rises to more than nine of ten. (The labels are taught on in these epochs too.)
 #
 # What do the labels do, beside giving the classes their names? These three runs do not show it alone. The runs with
 # labels also had more steps, those on the labelled images, before the first epoch. And each is one seed. So we compare
@@ -350,7 +351,8 @@ plt.show()
 #
 # - The labelled images may come from the *training* part only. The released code may have drawn them from validation
 #   images too. And it left them grey where all others were binary, which shows the network which ones they are.
-# - Labels drawn at random are not balanced. With fifty of them some classes get many, and others hardly any.
+# - Labels drawn at random are not balanced. With fifty of them some classes get many, and others hardly any. The runs
+#   above have five and ten of each class.
 # - The accuracy of *clusters* needs the best one-to-one match of names. To name each cluster by its majority makes the
 #   number too good: with as many clusters as images it is 100 %.
 #

@@ -78,8 +78,9 @@ def estimate(z_eps, eps):
 #
 # $$\frac{\partial}{\partial w_{ij}} E f(z^{\star}) = \frac12 \sum_{z, z'} \rho_{zz'} (f(z') - f(z)) (z'_i z'_j - z_i z_j) = \frac{\partial}{\partial \epsilon} P(z_i(\epsilon) = z_j(\epsilon) = 1) \Big|_{\epsilon = 0}$$
 #
-# For $u_i$ read $z_i$ in the place of $z_i z_j$. $\blacksquare$ (In the words of the paper's proof, appendix A: $G$ has
-# continuous second derivatives, and their order does not matter.)
+# For $u_i$ read $z_i$ in the place of $z_i z_j$. $\blacksquare$ (In the words of the paper's proof, [appendix
+# A](appendix_a_walls_and_noise.ipynb) of these tutorials: $G$ has continuous second derivatives, and their order does
+# not matter.)
 #
 # The formula of step 2 can be computed: draw the other noises, put $\gamma_i$ on the wall. Here it is for all
 # vectors of three variables. The walls also say where the gains go wrong. A draw at $z$ crosses to $z'$ if
