@@ -410,9 +410,8 @@ by_variance = sorted(in_table, key=lambda name: at_equal_cost[in_table[name]])
 print("from the lowest variance at equal cost, in the table:", ", ".join(by_variance))
 assert set(sorted(at_budget, key=at_budget.get)[:2]) == {"disarm", "reinforce-loo"}
 assert set(by_variance[:2]) == {"disarm", "local-expectation"} and at_end["arm"] == max(at_end.values())
-for one, other in (("DisARM", "local expectation"), ("ARM", "REINFORCE, leave one out")):        # level in the table
-    apart = abs(at_equal_cost[one] - at_equal_cost[other])
-    assert apart < 3 * np.hypot(product_error[one], product_error[other])
+for one, other in (("DisARM", "local expectation"), ("ARM", "REINFORCE, leave one out")):
+    assert abs(at_equal_cost[one] / at_equal_cost[other] - 1) < 0.03                             # level in the table
 assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-1] == "rebar"
 
 # %% [markdown]
@@ -426,9 +425,9 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 #
 # Longer runs are in [results.md](results.md#fifteen-binary-variables): fifteen variables on Fashion-MNIST, a hundred
 # epochs, one to three seeds. There, with our settings (fixed $\epsilon$, KL gradient on), direct ends at 150.8 nats,
-# DisARM at 155.0, RELAX at 155.5, REBAR at 157.1, local expectation at 157.3 and ARM at 160.8. REBAR's interval
-# overlaps direct's. For the released recipes it is not decided. The page shows that it is direct's *bias* that helps,
-# and that it helps the decoder.
+# DisARM at 155.0, RELAX at 155.5, REBAR at 157.1, local expectation at 157.3 and ARM at 160.8. The intervals of REBAR
+# and DisARM overlap direct's. For the released recipes it is not decided. The page shows that it is direct's *bias*
+# that helps, and that it helps the decoder.
 #
 # | estimator | it asks for | bias | pick it when |
 # | --- | --- | --- | --- |
