@@ -464,8 +464,8 @@ assert [row["exact"] - row["relaxed_one"] > 5 for row in yardsticks if np.isfini
 #
 # **The yardstick.** The slides measure direct by one sample per image, Gumbel-softmax by a hundred, and enumeration
 # exactly. The last lines above are three trained models, each measured in all three ways (on the first 2,000 test
-# images, which are easier; ± is the scatter of one such measurement). One-hot samples agree with the exact bound to 0.1
-# nats, one or a hundred. So the yardstick does not explain the differences. Relaxed samples would: they flatter
+# images, which are easier; ± is the scatter of one such measurement). One-hot samples agree with the exact bound to
+# 0.1 nats, one or a hundred. So the yardstick does not explain the differences. Relaxed samples would: they flatter
 # Gumbel-softmax by 5 nats, for a model that nobody uses. (The released code does not evaluate that way.)
 #
 # **The signal.** With many binary variables the released REBAR and RELAX learn from the mean score of the whole batch
