@@ -80,8 +80,8 @@ print(f"loss at the start {loss:.1f} nats; fair coins for the 784 pixels would c
 # %% [markdown]
 # ## Backward, line by line
 #
-# Walk the forward pass from its last line to its first. Write `dv` for the derivative of the loss in whatever is called
-# `v`. Each line `out = function(v)` becomes a line `dv = dout * derivative`. Three rules are enough:
+# Walk the forward pass from its last line to its first. Write `dv` for the derivative of the loss $L$ in whatever is
+# called `v`. Each line `out = function(v)` becomes a line `dv = dout * derivative`. Three rules are enough:
 #
 # - **One number at a time**, `out = s(v)`: `dv = dout * s'(v)`.
 # - **Matrix product**, `out = v @ W`: `dv = dout @ W.T` and `dW = v.T @ dout`. (Write one weight out. `W[i, j]` takes

@@ -380,9 +380,9 @@ assert (np.abs(unshared.mean(axis=0) - exact_mean(0.1)) < 4 * error).all()
 # show it.) Right: further left is better.
 #
 # Which is best at equal cost? On this problem REINFORCE with its constant baseline: one evaluation, no bias, the lowest
-# product. DisARM and local expectation come next, and these draws cannot separate the two. RELAX's fitted weights take
-# away a quarter of the variance of REBAR at $\eta = 1$. Direct at $\epsilon = 0.1$ is last by far. At $\epsilon = 1$
-# its variance is low, but it has a bias that no number of draws removes.
+# product. DisARM and local expectation come next, 2 % apart (exactly: 4.95 and 5.06). RELAX's fitted weights take away
+# a quarter of the variance of REBAR at $\eta = 1$. Direct at $\epsilon = 0.1$ is last by far. At $\epsilon = 1$ its
+# variance is low, but it has a bias that no number of draws removes.
 #
 # The forgotten derivative does not show in the variance, which is even a little smaller. So always test the mean,
 # against enumeration, on a nonlinear $f$.
@@ -410,24 +410,24 @@ by_variance = sorted(in_table, key=lambda name: at_equal_cost[in_table[name]])
 print("from the lowest variance at equal cost, in the table:", ", ".join(by_variance))
 assert set(sorted(at_budget, key=at_budget.get)[:2]) == {"disarm", "reinforce-loo"}
 assert set(by_variance[:2]) == {"disarm", "local-expectation"} and at_end["arm"] == max(at_end.values())
-for one, other in (("DisARM", "local expectation"), ("ARM", "REINFORCE, leave one out")):        # level in the table
-    apart = abs(at_equal_cost[one] - at_equal_cost[other])
-    assert apart < 3 * np.hypot(product_error[one], product_error[other])
+for one, other in (("DisARM", "local expectation"), ("ARM", "REINFORCE, leave one out")):
+    assert abs(at_equal_cost[one] / at_equal_cost[other] - 1) < 0.03                             # level in the table
 assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-1] == "rebar"
 
 # %% [markdown]
 # What to see. Left: by epochs most lie close together, and ARM is behind. Right: by evaluations those that ask for two
 # or three scores are far ahead of those that ask for all neighbours. The order by variance in the table is not the
-# order in training: DisARM and local expectation are level there, and in training at equal evaluations DisARM is first
-# and local expectation last. So a variance at one point of a toy does not say who trains best. It is also one seed, and
-# eight epochs.
+# order in training: DisARM and local expectation are nearly level there, and in training at equal evaluations DisARM is
+# first and local expectation last of these five (of all, only direct is behind it). So a variance at one point of a toy
+# does not say who trains best. It is also one seed, and eight epochs.
 #
 # ## When to pick which
 #
 # Longer runs are in [results.md](results.md#fifteen-binary-variables): fifteen variables on Fashion-MNIST, a hundred
-# epochs, one to three seeds. There direct ends at 150.8 nats, DisARM at 155.0, RELAX at 155.5, REBAR at 157.1, local
-# expectation at 157.3 and ARM at 160.8. The page shows that it is direct's *bias* that helps, and that it helps the
-# decoder.
+# epochs, one to three seeds. There, with our settings (fixed $\epsilon$, KL gradient on), direct ends at 150.8 nats,
+# DisARM at 155.0, RELAX at 155.5, REBAR at 157.1, local expectation at 157.3 and ARM at 160.8. The intervals of REBAR
+# and DisARM overlap direct's. For the released recipes it is not decided. The page shows that it is direct's *bias*
+# that helps, and that it helps the decoder.
 #
 # | estimator | it asks for | bias | pick it when |
 # | --- | --- | --- | --- |

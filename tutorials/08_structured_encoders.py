@@ -187,10 +187,10 @@ print("integer program and enumeration agree on 20 random instances with pair sc
 # The $w_{ij}$ are as before. So it is one more problem for the same solver. That is what the package does
 # (`refimpl/estimators/direct.py`, `estimate`).
 #
-# Is it right? In chapter 7 it is, as $\epsilon \to 0$: the variables were independent, and then hardly ever two of them
-# change at once. Here two variables that pull each other in do change at once. Then $f$ changes by
-# $f(z(\epsilon)) - f(z^{\star})$, which is not the sum of their gains (with a minus for a variable that is switched
-# off), unless $f$ is linear in $z$. So a bias stays.
+# Has this $z(\epsilon)$ the right mean? In chapter 7 it has, as $\epsilon \to 0$: the variables were independent, and
+# then hardly ever two of them change at once. Here two variables that pull each other in do change at once. Then $f$
+# changes by $f(z(\epsilon)) - f(z^{\star})$, which is not the sum of their gains (with a minus for a variable that is
+# switched off), unless $f$ is linear in $z$. So a bias stays.
 #
 # Check both against differences of $E f(z^{\star})$, with the same noise in all:
 
@@ -396,11 +396,12 @@ assert all(runs["no pairs"][-1] < runs[words][-1] for words in runs if words != 
 # ten epochs and three seeds [results.md](results.md#structured-encoders) has pairs of any sign ahead by 1.4 nats, and
 # pairs with $w_{ij} \ge 0$ behind.
 #
-# Right: the time of a hundred arg maxes. Enumeration doubles with each variable, but is the fastest while there are
-# few. The minimum cut grows more slowly and overtakes it. The integer program is one call for each image (timed on
-# five) and takes longest by far. In return it takes pair scores of any sign. `maxflow` pushes the flows of all hundred
-# images at once, as arrays, and rounds no capacity. (The trained runs used `persistency`, which fixes the variables
-# that are certain and enumerates the rest, and `enumeration`. All exact solvers find the same arg max.)
+# Right: the time of a hundred arg maxes. Enumeration lists twice as many vectors with each variable, which its time
+# shows from about $n = 8$ on, but it is the fastest while there are few. The minimum cut grows more slowly and
+# overtakes it. The integer program is one call for each image (timed on five) and takes longest by far. In return it
+# takes pair scores of any sign. `maxflow` pushes the flows of all hundred images at once, as arrays, and rounds no
+# capacity. (The trained runs used `persistency`, which fixes the variables that are certain and enumerates the rest,
+# and `enumeration`. All exact solvers find the same arg max.)
 #
 # ## Exercises
 #
@@ -463,10 +464,10 @@ assert all(runs["no pairs"][-1] < runs[words][-1] for words in runs if words != 
 # ## Where it goes wrong in practice
 #
 # - *Undirected* edges need their capacity both ways.
-# - As released, $w_{ij}$ is the softplus of a network's output, which is near 0 at the start. Softplus of 0 is 0.7. So
-#   each variable gains $0.7 (n-1)$ from the others, and all images start with $z = (1, \ldots, 1)$. Training has to
-#   undo that first (`python -m refimpl measure codes DIR` counts it). The package starts that output at $-3$, unless
-#   told `--pair-start 0`.
+# - As released, $w_{ij}$ is the softplus of a network's output. That output is near 0 at the start, and softplus of 0
+#   is 0.7. So each variable gains $0.7 (n-1)$ from the others, and all images start with $z = (1, \ldots, 1)$. Training
+#   has to undo that first (`python -m refimpl measure codes DIR` counts it). The package starts that output at $-3$,
+#   unless told `--pair-start 0`.
 # - The unary KL is reported as if it belonged to the pairwise arg max.
 #
 # ## Now write it yourself
@@ -492,7 +493,6 @@ assert all(runs["no pairs"][-1] < runs[words][-1] for words in runs if words != 
 # | $f(z)$ | `f` | $\theta(x,z)$ | the decoder's score of the whole vector |
 # | $\gamma_i$ | `noise` (M, n) | $\gamma_i(1) - \gamma_i(0)$ | logistic noise of variable $i$, added to $u_i$ |
 # | $z^{\star}$, $z(\epsilon)$ | `z_star`, `z_eps` | $z^{\phi+\gamma}$, $z^{\epsilon\theta+\phi+\gamma}$ | arg max of $h(z) + \sum_i \gamma_i z_i$, and with $\epsilon f(z)$ added |
-# | $G$ | | $G(w, \epsilon)$ | the mean maximum $E \max_z \{\epsilon f(z) + h(z) + \sum_i \gamma_i z_i\}$ |
 # | $\kappa_i$ | `kappa` | | what $z_i = 1$ costs in a cut, if the others cost nothing |
 # | $z_{ij}$ | `product` | | the product $z_i z_j$, as a variable of the integer program |
 # | $\text{gain}_i$ | `gain` | | what $f$ gains by $z_i = 1$ over $z_i = 0$, the other variables staying at $z^{\star}$ |

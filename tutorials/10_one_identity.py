@@ -308,8 +308,8 @@ by_grid = [score_function(f, 0, b)[1].sum() for b in np.linspace(-2, 1, 3_001)]
 assert abs(np.linspace(-2, 1, 3_001)[np.argmin(by_grid)] - best_baseline) < 1e-3
 
 # %% [markdown]
-# The second half of the picture is the bias of implicit MLE, taken apart: that of the finite difference and that of the
-# slope, along the gradient and across it.
+# Now the bias of implicit MLE, taken apart: that of the finite difference and that of the slope, along the gradient and
+# across it. Then a picture of bias and noise.
 
 # %%
 assert np.linalg.norm(implicit_mle(0.01)[0] - truth) > 0.5 * np.linalg.norm(implicit_mle(0.3)[0] - truth)   # it stays
@@ -337,11 +337,11 @@ plt.show()
 # %% [markdown]
 # What to see. A line is a method. Its dots are at $\epsilon$ = 0.03, 0.1, 0.3, 1 and 3, as written beside two of the
 # lines. Going up, $\epsilon$ falls: less bias, more noise. Direct and direct loss minimisation run to no bias and any
-# amount of noise. Their lines nearly coincide, because they are one method under two noises of the same variance.
-# Implicit MLE's line turns back. It has two biases. That of a finite $\epsilon$ makes the mean too short, and goes away
-# as $\epsilon$ falls. That of the slope makes it too long, and stays: where $f$ is bent, the slope at one corner says
-# too much about the next. Along the gradient the two cancel at $\epsilon = 0.3$. Across it they add up, and that is the
-# bias in the table. The diamonds have no bias, and no $\epsilon$ to choose.
+# amount of noise. Below $\epsilon = 0.3$ their lines nearly coincide, because they are one method under two noises of
+# the same variance. Implicit MLE's line turns back. It has two biases. That of a finite $\epsilon$ makes the mean too
+# short, and goes away as $\epsilon$ falls. That of the slope makes it too long, and stays: where $f$ is bent, the slope
+# at one corner says too much about the next. Along the gradient the two cancel at $\epsilon = 0.3$. Across it they add
+# up, and that is the bias in the table. The diamonds have no bias, and no $\epsilon$ to choose.
 #
 # The table says what the picture does not. Add 10 to $f$, and both score functions drown in noise. Direct does not
 # notice: it sees differences of $f$ only. But a baseline is one line of code. With it REINFORCE does not notice the

@@ -53,9 +53,10 @@ def estimate(z_eps, eps):
 #    There $\gamma_i$ has the coefficient 1 or $-1$. So the left side contains noise: the wall is a hyperplane with
 #    the normal $z - z' \ne 0$. The scores stand on the right side only. They shift the wall, and
 #    do not turn it.
-# 2. *What lies along it is finite.* Hold all noises but that $\gamma_i$. It alone decides now, and the wall is one
-#    point on its line. Raise the score of $z'$ by $\delta$: the point moves by $\delta$. So the share that is swept is
-#    at most $\delta \sup \rho_i$. Divide by $\delta$, let it go to 0, and take the mean over the other noises:
+# 2. *What lies along it is finite.* Hold all noises but that $\gamma_i$. Then $\gamma_i$ alone decides, and among its
+#    values the wall is one point. Raise the score of $z'$ by $\delta$: the point moves by $\delta$. So the share that
+#    is swept is at most $\delta \sup \rho_i$. Divide by $\delta$, let it go to 0, and take the mean over the other
+#    noises:
 #
 # $$\rho_{zz'} = E\left[ \rho_i(\gamma_i \text{ on the wall}) \cdot [z \text{ and } z' \text{ beat all others there}] \right] \le \sup \rho_i$$
 #
@@ -78,8 +79,9 @@ def estimate(z_eps, eps):
 #
 # $$\frac{\partial}{\partial w_{ij}} E f(z^{\star}) = \frac12 \sum_{z, z'} \rho_{zz'} (f(z') - f(z)) (z'_i z'_j - z_i z_j) = \frac{\partial}{\partial \epsilon} P(z_i(\epsilon) = z_j(\epsilon) = 1) \Big|_{\epsilon = 0}$$
 #
-# For $u_i$ read $z_i$ in the place of $z_i z_j$. $\blacksquare$ (In the words of the paper's proof, appendix A: $G$ has
-# continuous second derivatives, and their order does not matter.)
+# For $u_i$ read $z_i$ in the place of $z_i z_j$. $\blacksquare$ (In the words of the paper's proof, which is in
+# [appendix A](appendix_a_walls_and_noise.ipynb) of these tutorials: $G$ has continuous second derivatives, and their
+# order does not matter.)
 #
 # The formula of step 2 can be computed: draw the other noises, put $\gamma_i$ on the wall. Here it is for all
 # vectors of three variables. The walls also say where the gains go wrong. A draw at $z$ crosses to $z'$ if

@@ -40,7 +40,7 @@ def by_epochs(curves: Mapping[str, Sequence[float]], xlabel: str, heights: Mappi
     longest = max(map(len, curves.values()))
     for nats, words in heights.items():
         ax.axhline(nats, color="0.45", linestyle=":", linewidth=1.3)
-        ax.text(longest + 0.1, nats + 0.4, words, color="0.3", fontsize=10, ha="right")
+        ax.annotate(words, (1.01, nats), xycoords=("axes fraction", "data"), va="center", fontsize=10, color="0.3")
     for words, values in curves.items():
         ax.plot(range(1, len(values) + 1), values, marker="o", linewidth=1.8, label=words, **plots.line_style(words))
     ax.set(xlabel=xlabel, ylabel="test -ELBO, exact, nats", xticks=range(1, longest + 1))
@@ -86,7 +86,7 @@ def disarm(logits: Sequence[float]) -> None:
             ax.plot(middle, 0.1, "o", color=plots.TRUTH)
             ax.text(middle, -0.38, f"{middle - 0.5:+.2f}", ha="center", fontsize=11)
         ax.set(yticks=[], ylim=(-0.5, 1.05), xlim=(0, 1))
-        ax.set_ylabel(f"l = {logit:g}", rotation=0, ha="right")
+        ax.set_ylabel(f"logit {logit:g}", rotation=0, ha="right")
         ax.grid(False)
     axes[-1].set(xlabel="U; a dot is its mean in each part, the number that mean less 1/2")
 
@@ -145,14 +145,14 @@ def structured(runs: Mapping[str, Sequence[float]], sizes: Mapping[str, Sequence
                taken: Mapping[str, Sequence[float]]) -> None:
     """Chapter 8: -log p(x) of three encoders by epochs, and the time of a hundred arg maxes of each solver."""
     _, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8))
-    shades = plots.colour("direct"), plots.SOLVERS["maxflow"], plots.SOLVERS["milp"]
+    shades = "0.45", plots.FURTHER[4], plots.FURTHER[5]
     for (words, nats), shade, mark in zip(runs.items(), shades, "os^"):
         left.plot(range(1, len(nats) + 1), nats, color=shade, marker=mark, linewidth=2, label=words)
     left.set(xlabel="epoch", ylabel="test -log p(x), exact, nats", xticks=range(1, 9))
     left.legend(fontsize=11)
     for (name, ns), mark in zip(sizes.items(), "os^"):
         right.semilogy(ns, taken[name], color=plots.SOLVERS[name], marker=mark, linewidth=2, label=name)
-    right.set(xlabel="n, variables", ylabel="ms for 100 images")
+    right.set(xlabel="n, variables", ylabel="ms for 100 images", xticks=(4, 8, 12, 16, 20))
     right.legend(fontsize=11, loc=(0.5, 0.62))
 
 
@@ -225,7 +225,7 @@ def bias_and_noise(lines: Mapping[str, Mapping[float, tuple[float, float]]], dia
                         textcoords="offset points", ha="left" if ahead else "right")
     for (words, height), shade in zip(diamonds.items(), (plots.colour("perturbed"), plots.TRUTH)):
         ax.plot(0, height, "D", color=shade, clip_on=False, markersize=9, label=words)
-    ax.set(yscale="log", xlim=(0, 0.5))
+    ax.set(yscale="log", xlim=(0, 0.5), ylim=(0.18, 10))
     ax.set_xlabel("bias, nats, against the method's own target", fontsize=13)
     ax.set_ylabel("standard deviation, nats", fontsize=13)
     ax.set_yticks([0.3, 1, 3, 10], ["0.3", "1", "3", "10"])
@@ -269,7 +269,7 @@ def landscape(methods: Mapping[str, tuple[np.ndarray, np.ndarray]], epochs: Sequ
         left.plot(epochs, 100 * curves.T, color=shade, linestyle=dash, linewidth=1.8, label=once)
         right.plot(cost, learnt.T, color=shade, linestyle=dash, marker="o", label=once)
     left.set(xlabel="epoch of 200 terrains", ylabel="cost above the least, %", yscale="log")
-    left.set_yticks([1, 3, 10, 30], ["1", "3", "10", "30"])
+    left.set_yticks([1, 3, 10, 30, 100], ["1", "3", "10", "30", "100"])
     right.set(xlabel="true cost of a step", ylabel="learnt cost, rescaled")
     left.legend(fontsize=11)
     right.legend(fontsize=11)
