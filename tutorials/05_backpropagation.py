@@ -365,12 +365,12 @@ print("layers and Adam of the package do what ours do")
 # **3 (hard).** All $k$ values at once. Let `a` (k, 784) be the logits of all ten values. The table
 # `f = x @ a.T - softplus(a).sum(axis=1)`, (B, k), scores every image under every value. For a loss
 # `-(share * f).sum() / B`, with any numbers `share` (B, k), give `da` without a loop. What does it cost, compared with
-# running the decoder ten times an image?
+# running the decoder ten times per image?
 #
 # <details><summary>Solution</summary>
 #
 # `da = -(share.T @ x - share.sum(axis=0)[:, None] * sigmoid(a)) / B`. Forward and backward are one matrix product each,
-# and the decoder has 10 rows, whatever the batch. Ten decoder runs an image would be $10 B$ rows. This is how the
+# and the decoder has 10 rows, whatever the batch. Ten decoder runs per image would be $10 B$ rows. This is how the
 # package enumerates.
 #
 # ```python

@@ -232,8 +232,9 @@ plt.show()
 #
 # ## The same with the whole data set
 #
-# Loaded: 300 hidden units, 50,000 images, ten epochs, seed 0. All have the KL term in their gradient except the dashed
-# curve. That is direct by the authors' recipe: no KL gradient, and $\epsilon$ falls slowly from 1.
+# The runs are loaded from files. They have 300 hidden units, 50,000 images, ten epochs and seed 0. All curves are
+# trained with the gradient of the KL term, except the dashed one. That is direct by the authors' recipe: no KL
+# gradient, and $\epsilon$ falls slowly from 1.
 #
 # How good can a model be that uses only some of its ten values? The best picture of a value is then a weighted mean of
 # the images, and the EM algorithm finds the pictures in a few rounds, without a network. Whichever value an image

@@ -504,12 +504,12 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 #
 # ## Where it goes wrong in practice
 #
-# - $f$ is scored at something else than the whole vector $z^{\star}$ of this draw.
+# - $f$ is evaluated at something other than the whole vector $z^{\star}$ of this draw.
 # - The two arg maxes do not share their noise. Fresh noise for the second one leaves the mean as it is, since
 #   $\text{gain}_i$ does not depend on $\gamma_i$. But then the two no longer cancel, and the variance grows like
 #   $1/\epsilon^2$ instead of $1/\epsilon$. The last line below the table shows it.
 # - The variance alone is watched. A biased estimator can always have less of it.
-# - Methods of 16 and of 2 evaluations a step are compared by epochs.
+# - Methods that need 16 and 2 evaluations per step are compared at the same number of epochs.
 #
 # ## Now write it yourself
 #

@@ -284,8 +284,8 @@ assert kept[0] < highest - 2 and highest - 0.5 < kept[-1] < highest + 1e-9
 
 # %% [markdown]
 # For two variables both sides of the theorem can be computed without sampling. Write $v_1 = u_1 + \gamma_1$. Given
-# $v_1$, the choice of $z_2$ is one sigmoid. The rest is an integral over $v_1$, with a kink where $z_1$ changes beside
-# $z_2 = 0$, and another beside $z_2 = 1$.
+# $v_1$, the choice of $z_2$ is one sigmoid. The rest is an integral over $v_1$, with a kink where $z_1$ changes if
+# $z_2 = 0$, and another where it changes if $z_2 = 1$.
 
 # %%
 nodes, weights = np.polynomial.legendre.leggauss(60)
@@ -474,7 +474,7 @@ assert all(runs["no pairs"][-1] < runs[words][-1] for words in runs if words != 
 #
 # The table of single changes, from which this chapter's gains are made, is workbook file 12:
 # `python tutorials/workbook/check.py 12`. With 4, the difference of two arg maxes, it is all that a structured encoder
-# needs beside a solver.
+# needs besides a solver.
 #
 # ## What to read next
 #

@@ -86,7 +86,7 @@ print("the same first layer for all ten classes, at a tenth of the cost")
 # $(\text{onehot}(y) - q)/\epsilon$. That is *exactly cross-entropy, times* $1/\epsilon$, with noise added. At the
 # released $\epsilon = 0.05$ the label weighs twenty times as much.
 #
-# The slide's term is chapter 4 with $-\ell$ in the place of $f$. So its mean is the gradient of
+# The slide's term is the direct gradient of chapter 4 with $-\ell$ in place of $f$. So its mean is the gradient of
 # $\frac{1}{\epsilon} \log E_q e^{-\epsilon \ell}$. The loss is 0 with probability $q(y)$ and else 1, so
 #
 # $$E_q e^{-\epsilon \ell} = q(y) + (1 - q(y))\, e^{-\epsilon}$$
@@ -265,9 +265,9 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 # all of them back, where cross-entropy does. So weight, noise and form of a label's term all matter. (A toy, one
 # learning rate, plain gradient steps.)
 #
-# Three poor labels cost a little accuracy beside the best naming: each is off its cloud's centre and pulls the boundary
-# with it. The nearest of the three labelled points, nothing learnt, is right less often. Here the clusters were there
-# before the labels came. With digits they are not, as the next section shows.
+# Three poor labels give slightly less accuracy than the best naming: each lies off its cloud's centre and pulls the
+# boundary towards itself. The class of the nearest labelled point, without any training, is right less often. Here the
+# clusters were there before the labels came. With digits they are not, as the next section shows.
 #
 # ## In training
 #
@@ -288,7 +288,7 @@ plt.show()
 # than half of the images right. Fifty labels, read alone, do better. Then, in the same run, with the other images
 # beside them, the accuracy rises to more than nine of ten. (The labels are taught on in these epochs too.)
 #
-# What do the labels do, beside giving the classes their names? These three runs do not show it alone. The runs with
+# What do the labels do, besides giving the classes their names? These three runs alone do not show it. The runs with
 # labels also had more steps, those on the labelled images, before the first epoch. And each is one seed. So we compare
 # a run with its own start, and no more. For the same reason do not compare the bounds of the runs with labels with that
 # of the run without. How *few* labels are enough is not answered here either: that would take more counts than 0, 50
@@ -298,7 +298,7 @@ plt.show()
 # `python -m refimpl semi-supervised --labels 50 --limit 10000 --beta-epochs 10 --epochs 15`. Longer ones are in
 # [results.md](results.md#a-few-labels), and draw this:
 #
-# ![Generated digits: a column a class, a row a Gaussian; without labels and with a hundred](figures/classes-mnist.png)
+# ![Generated digits, one column per class, without labels and with a hundred](figures/classes-mnist.png)
 #
 # The recipe is not the paper's. The labelled images stay beside every batch, with weight 50 on their cross-entropy and
 # 0.2 on their own reconstruction, and are shifted by up to three pixels, each time anew. The Gaussian's KL term starts
@@ -402,7 +402,7 @@ plt.show()
 # | $\ell(z)$ | `ell` | $\ell(z, z^{\phi+\gamma})$ | 0/1 loss: 1 where $z$ is not the label |
 # | $h$ | `h` | $\phi(x,z)$ | the encoder's scores of the classes |
 # | $f(x, z)$ | `f` | $\theta(x,z)$ | the decoder's score of class $z$ |
-# | $\gamma$ | `noise` | $\gamma(z)$ | Gumbel noise, one number a class |
+# | $\gamma$ | `noise` | $\gamma(z)$ | Gumbel noise, one number per class |
 # | $z^{\star}$, $z(\epsilon)$ | `z_star`, `z_eps` | $z^{\phi+\gamma}$, $z^{\epsilon\theta+\phi+\gamma}$ | arg max of $h + \gamma$, without and with $\epsilon f$ or $-\epsilon \ell$ added |
 # | $q$ | `q` | | softmax of $h$ |
 # | $m_z$ | `m` | | the toy decoder's mean of class $z$ |

@@ -1,8 +1,9 @@
 # %% [markdown]
 # # Appendix D. Noise on the unary scores is enough
 #
-# [Chapter 8](08_structured_encoders.ipynb) differentiates in pair scores $w_{ij}$ though only the unary scores $u_i$
-# have noise. Here is the proof that Theorem 1 holds all the same, its formula in numbers, and a set of values for which
+# [Chapter 8](08_structured_encoders.ipynb) differentiates with respect to pair scores $w_{ij}$,
+# although only the unary scores $u_i$ have noise. Here is
+# the proof that Theorem 1 holds all the same, its formula in numbers, and a set of values for which
 # it fails. You need chapters [2](02_theorem_1.ipynb) and [8](08_structured_encoders.ipynb). It runs in about two
 # seconds.
 

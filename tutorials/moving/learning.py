@@ -29,7 +29,7 @@ class Seen(NamedTuple):
     """A run at the steps that are shown."""
 
     images: np.ndarray          # (frames, k, pixels)    the decoder's mean image of each value
-    bounds: np.ndarray          # (frames,)              exact -ELBO on TESTED test images, nats an image
+    bounds: np.ndarray          # (frames,)              exact -ELBO on TESTED test images, nats per image
 
 
 def follow(settings: VAESettings, dataset: data.Dataset, steps: Sequence[int],
@@ -92,7 +92,8 @@ class Learning:
         ax.set(xlim=(-0.01 * steps[-1], 1.02 * steps[-1]), ylim=(least - 8, least + 85))
         ax.set_xlabel(f"step of {VAESettings().batch} images", fontsize=14)
         ax.tick_params(labelsize=13)
-        self.figure.text(0.02, 0.44, f"−ELBO, exact, nats an image; {TESTED:,} test images", fontsize=13, va="center")
+        self.figure.text(0.02, 0.44, f"−ELBO, exact, nats per image; {TESTED:,} test images", fontsize=13,
+                         va="center")
         self.figure.text(0.98, 0.44, f"MNIST, seed {SEED}, chosen to show the plateau", fontsize=13, va="center",
                          ha="right", color="0.35")
         self.step = self.figure.text(0.98, 0.93, "", fontsize=15, va="center", ha="right")
