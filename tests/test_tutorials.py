@@ -122,6 +122,13 @@ def test_notebook_is_its_source_with_outputs(source):
 MOST_WORDS, MOST_LINES = 3_000, 200             # of a chapter that is read at one sitting
 
 
+@each
+def test_a_chapter_fits_into_a_sitting(source):
+    text = prose(source).partition("\n## Exercises\n")[0]
+    code = [line for kind, part in cells(source) if kind == "code" for line in part.split("\n") if line.strip()]
+    assert len(text.split()) <= MOST_WORDS and len(code) <= MOST_LINES
+
+
 @pytest.mark.parametrize("source", SOURCES[:4], ids=lambda path: path.stem)
 def test_a_chapter_of_the_theory_is_short_enough(source):
     """And names the files of the workbook that it makes possible, with its symbols at the very end."""

@@ -17,9 +17,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import later_figures
+import later_mixture
 import later_rows
-from refimpl import data, gumbel
-from refimpl import direct as exact_formulas
+from later_mixture import log_sum
+from refimpl import data, direct as exact_formulas, gumbel
 from refimpl.experiments.training import tutorial_runs
 from refimpl.nn.adam import Adam
 from refimpl.nn.network import MLP
@@ -37,13 +38,6 @@ def softmax(h):
 
 def softplus(a):
     return np.maximum(a, 0) + np.log1p(np.exp(-np.abs(a)))
-
-
-def log_sum(f):
-    """The logarithm of the sum of exp(f) over the values."""
-    top = f.max(axis=-1, keepdims=True)
-    return top[..., 0] + np.log(np.exp(f - top).sum(axis=-1))
-
 
 # %% [markdown]
 # ## The model
@@ -178,7 +172,6 @@ sampled = np.array([component(*direct(h, f, draws, eps=1.0), along) for _ in ran
 error, of_T, of_elbo = sampled.std() / np.sqrt(len(sampled)), slope(along, 1), slope(along, 0)
 print(f"the encoder's weights alone: 100 direct gradients {sampled.mean():+.3f} ± {error:.3f}, differences of T - KL "
       f"{of_T:+.3f}, of the ELBO {of_elbo:+.3f}")
-assert abs(sampled.mean() - of_T) < 4 * error < abs(of_T - of_elbo)
 
 # %% [markdown]
 # ## Training
@@ -241,34 +234,13 @@ plt.show()
 # takes, used or not by others, its prior costs $\log 10$ nats. These heights are drawn as dotted lines.
 
 # %%
-def height(used):
-    """Test -log p(x) of a model that uses only so many of the k values: the better of two fits by EM."""
-    fits, draw = [], np.random.default_rng(0)
-    for _ in range(2):
-        mean = 0.5 * x_all[draw.choice(4_000, used, replace=False)] + 0.5 * x_all.mean(axis=0)
-        for _ in range(20):
-            picture = np.clip(mean, 1e-4, 1 - 1e-4)
-            score = lambda x: x @ np.log(picture / (1 - picture)).T + np.log(1 - picture).sum(axis=1)
-            f = score(x_all[:4_000])
-            share = softmax(f)
-            mean = share.T @ x_all[:4_000] / share.sum(axis=0)[:, None]
-        fits.append((-log_sum(f).mean(), -(log_sum(score(test_all)) - np.log(k)).mean()))
-    return min(fits)[1]
-
-
-heights = {used: height(used) for used in (1, 2, 4, 5, 6)}
+heights = {used: later_mixture.height(used, x_all, test_all) for used in (1, 2, 4, 5, 6)}
 print("values used: height in nats  ", ", ".join(f"{used}: {nats:.1f}" for used, nats in heights.items()))
-long_runs = {"exact": "single-exact", "direct, eps = 0.1": "single-direct",
-             "direct as released": "single-direct-as-released", "gumbel-softmax, tau = 0.5": "single-gumbel-softmax"}
-long_runs = {words: tutorial_runs.load(name).rows for words, name in long_runs.items()}
-for words, rows in long_runs.items():
-    print(f"{words:26s} -ELBO {-rows[-1]['test_elbo']:.2f}, -log p(x) {-rows[-1]['test_log_likelihood']:.2f}, "
-          f"gap {rows[-1]['gap']:.2f} nats;  -ELBO by epochs", *(f"{-row['test_elbo']:.0f}" for row in rows))
+long_runs = later_rows.long_runs()
+later_rows.show_long_runs(long_runs)
 later_figures.by_epochs({words: [-row["test_elbo"] for row in rows] for words, rows in long_runs.items()},
                         "epoch of 50,000 images", {heights[used]: f"{used} used" for used in (1, 4, 5, 6)})
 plt.show()
-exact_rows = [-row["test_elbo"] for row in long_runs["exact"]]
-assert all(min(abs(nats - heights[used]) for nats in exact_rows) < 1.5 for used in (1, 4, 5))
 
 # %% [markdown]
 # What to see. Two curves start on a *plateau* near 208 nats. There all images get one and the same value, and its
@@ -368,11 +340,6 @@ assert q[:, leader].mean() > 0.99 and ahead.mean() > 20
 lead = np.linspace(-40, 40, 161)
 later_figures.push(lead, {eps: np.expm1(eps * lead) / eps for eps in (0.1, 1.0)})
 plt.show()
-h, f = np.array([3.0, 0.0, -1.0]), np.array([0.0, -30.0, 5.0])              # the formula, on one image
-q, lead = softmax(h), f - f[0]
-for eps in (0.1, 1.0):
-    push = np.expm1(eps * lead) / eps / (q @ np.exp(eps * lead))
-    assert np.allclose(q * (push - q @ push), (softmax(h + eps * f) - q) / eps)
 
 # %% [markdown]
 # What the cap does depends on the KL term. A losing value is pulled up by it with $q_i$ times the lag of $h_i$. Against
@@ -402,13 +369,6 @@ exits = later_rows.exits()
 later_rows.show_exits(exits)
 five = later_rows.plateau()
 later_rows.show_plateau(five)
-on = lambda name, eps, kl, epoch: exits[name, eps, kl][epoch - 1] > 175
-assert not on("capped", 0.1, True, 3) and on("amplified", 0.1, True, 10) and on("exact", None, True, 10)
-assert not on("amplified", 1, False, 3) and on("capped", 1, False, 3) and not on("amplified", 1, True, 3)
-assert all(on(name, 0.1, False, 3) for name in ("capped", "amplified", "tilted", "noisy-exact"))
-assert max(five["the mean alone"]["mnist", 3]) < 175 < min(five["enumeration"]["mnist", 3])
-assert max(five["direct: all three"]["mnist", 3]) < 175 < max(five["noise and decoder"]["mnist", 3])
-assert np.median(five["direct: all three"]["mnist", 10]) < min(five["the noise alone"]["mnist", 10])
 
 # %% [markdown]
 # What to see, in the upper table (*one seed*, so each cell is an observation and not a law). In these points *off the
@@ -445,14 +405,8 @@ assert np.median(five["direct: all three"]["mnist", 10]) < min(five["the noise a
 # %%
 bounds = later_rows.published()
 later_rows.show_published(bounds)
-assert abs(bounds[10, "direct"].median - bounds[10, "direct as released"].median) < 0.5
-assert max(bounds[50, "direct as released"].values) < min(bounds[50, "direct"].values)
-assert min(bounds[50, "direct without KL"].values) > 209 > 197 > max(bounds[50, "direct with falling eps"].values)
-assert min(bounds[50, "exact"].values) < min(bounds[50, "direct"].values) < 150 < max(bounds[50, "exact"].values)
 yardsticks = later_rows.yardsticks()
 later_rows.show_yardsticks(yardsticks)
-assert all(abs(row["one"] - row["exact"]) < 0.15 for row in yardsticks)
-assert [row["exact"] - row["relaxed_one"] > 5 for row in yardsticks if np.isfinite(row["relaxed_one"])] == [True]
 
 # %% [markdown]
 # The objective explains a part at most. (Their recipe has another $\epsilon$ too. The last two lines at $k = 50$ change
@@ -493,8 +447,6 @@ for words, scores in (("untrained", Model(seed=0).scores(test[:200])[:2]),
     print(f"{words:10s} eps = 0.1: variance {with_it[-1]:.1f} with the second arg max, {without[-1]:.1f} without")
 later_figures.second_arg_max(eps_line, {words: [line[:-1] for line in lines] for words, lines in panels.items()})
 plt.show()
-ratio = {words: with_it / without for words, (with_it, without) in panels.items()}
-assert ratio["untrained"][-1] < 0.2 and ratio["trained"][0] < 0.2 and ratio["trained"][-2] > 1
 
 # %% [markdown]
 # What to see. Before training the second arg max takes away seven eighths of the variance at $\epsilon = 0.1$. After

@@ -107,3 +107,26 @@ def milliseconds(sizes: Mapping[str, Sequence[int]], rng: np.random.Generator) -
             seconds.append(time.perf_counter() - started)
         taken[name].append(min(seconds) * 1e3 * 100 / batch)
     return taken
+
+
+LONG_RUNS = {"exact": "single-exact", "direct, eps = 0.1": "single-direct",
+             "direct as released": "single-direct-as-released", "gumbel-softmax, tau = 0.5": "single-gumbel-softmax"}
+PAIRS = {"no pairs": "structured-none", "pairs, w >= 0": "structured-non-negative",
+         "pairs of any sign": "structured-any-sign"}
+
+
+def long_runs() -> dict[str, list[dict]]:
+    """Rows of four runs of ten epochs, by their words."""
+    return {words: tutorial_runs.load(name).rows for words, name in LONG_RUNS.items()}
+
+
+def show_long_runs(found: Mapping[str, Sequence[Mapping]]) -> None:
+    for words, rows in found.items():
+        print(f"{words:26s} -ELBO {-rows[-1]['test_elbo']:.2f}, -log p(x) {-rows[-1]['test_log_likelihood']:.2f}, "
+              f"gap {rows[-1]['gap']:.2f} nats;  -ELBO by epochs", *(f"{-row['test_elbo']:.0f}" for row in rows))
+
+
+def structured() -> dict[str, list[float]]:
+    """-log p(x) by epochs of chapter 8's three runs."""
+    return {words: [-row["test_log_likelihood"] for row in tutorial_runs.load(name).rows]
+            for words, name in PAIRS.items()}
