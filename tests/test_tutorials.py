@@ -124,16 +124,14 @@ MOST_WORDS, MOST_LINES = 3_000, 200             # of a chapter that is read at o
 
 @each
 def test_a_chapter_fits_into_a_sitting(source):
+    """Its text up to the exercises, and its code."""
     text = prose(source).partition("\n## Exercises\n")[0]
     code = [line for kind, part in cells(source) if kind == "code" for line in part.split("\n") if line.strip()]
     assert len(text.split()) <= MOST_WORDS and len(code) <= MOST_LINES
 
 
 @pytest.mark.parametrize("source", SOURCES[:4], ids=lambda path: path.stem)
-def test_a_chapter_of_the_theory_is_short_enough(source):
-    """And names the files of the workbook that it makes possible, with its symbols at the very end."""
-    code = "\n".join(text for kind, text in cells(source) if kind == "code")
-    assert len(prose(source).split()) <= MOST_WORDS and len(code.split("\n")) <= MOST_LINES
+def test_a_chapter_of_the_theory_ends_with_the_workbook_and_its_symbols(source):
     assert re.search(r"^## Now write it yourself\n[^#]*`python tutorials/workbook/check\.py \d+`", prose(source), re.M)
     assert re.fullmatch(r"\n+(These are new; [^\n]*\n+)?\|.*", prose(source).rpartition("\n## Symbols\n")[2], re.S)
 

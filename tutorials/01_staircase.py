@@ -115,9 +115,10 @@ print(f"steps with a slope: {jumps_of_one} for one draw, {jumps_of_ten} for the 
 # The next cell trains an encoder with 36 weights $W$ in that situation, by two arg maxes for each step and no sum.
 # The score of a matching is the sum of the scores of its fifty pairs, $f$ counts the photos that get their own
 # caption, and each step has new photos. Chapter 2 explains why the loop's last line is right if each value has noise
-# of its own. Matchings share the noise of their pairs. For them steps 1 to 5 of
-# [appendix D](appendix_d_unary_noise.ipynb) prove it: those steps hold for any set of 0/1 vectors with noise on each
-# entry.
+# of its own. Matchings share the noise of their pairs. Yet any two of them differ in a pair, and its noise moves
+# the tie between them. So steps 1 to 5 of [appendix D](appendix_d_unary_noise.ipynb) prove it: they hold for any
+# set of 0/1 vectors with noise on each entry. (Here the entries are the 2,500 pairs. Appendix D's "pair scores"
+# $w_{ij}$ are something else, and do not occur here.)
 #
 # **Guess first.** By pure chance one photo of the fifty gets its own caption, on average. How many do after 300 steps?
 
@@ -298,8 +299,9 @@ plt.show()
 # $$\frac{\partial G}{\partial \epsilon} = E_\gamma f(z(\epsilon)), \qquad \frac{\partial G}{\partial h} = E_\gamma \, \text{onehot}(z(\epsilon))$$
 #
 # The second one says: the gradient of $G$ in the scores is the chance of each name to win. (For $f(z^{\star})$ itself
-# the exchange fails: its quotients in the scores are not bounded, since a jump is divided by $\delta$.) With our
-# draws (± is one standard error, here and later):
+# the exchange fails. Where it jumps, its quotient is the jump divided by $\delta$, which has no bound. Its slope is
+# 0 with probability one, but the slope of its mean is not 0.) With our draws (± after a mean or a difference is one
+# standard error, here and later):
 
 # %%
 at, width = 0.5, 0.01

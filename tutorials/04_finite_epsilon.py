@@ -235,8 +235,8 @@ plt.show()
 #
 # $$\epsilon = \frac{1}{\text{range}} \min\left( 1, \left( \frac{20}{\text{changed draws}} \right)^{1/3} \right)$$
 #
-# It has both scaling laws. If fewer than 5 draws change, they cannot tell $\epsilon$. Then the rule returns
-# $1/\text{range}$, with a warning that 0 may be the better answer.
+# It has both scaling laws, in the range and in $M$. If fewer than 5 draws change, they cannot tell $\epsilon$. Then
+# the rule returns $1/\text{range}$, with a warning that 0 may be the better answer.
 #
 # The rule cannot run away: for all $h$, $f$ and $M$ its $\epsilon$ times the range is at most 1 and at least the
 # smaller of 1 and $(20/M)^{1/3}$. There is a guarantee. Use its $\epsilon$ with $M$ further draws, and answer 0 where
@@ -277,8 +277,9 @@ print("\n".join(choosing_eps.lines(found, 1_000)))
 # answering 0.
 #
 # The worst cases are huge for two values. There the bias is a single number, and where $h$ and $f$ prefer different
-# values it crosses zero at one accidental $\epsilon$, which nobody can find without the truth. Over the error of the
-# best $\epsilon$ up to `1/R`, or of answering 0, the factor is below 4.
+# values it crosses zero at one accidental $\epsilon$, which nobody can find without the truth. The line
+# "over best up to 1/R" divides by the error of the best $\epsilon$ up to `1/R`, or of answering 0 if that is less.
+# There all numbers are below 4.
 #
 # ## Which estimator, which epsilon
 #
@@ -287,9 +288,10 @@ print("\n".join(choosing_eps.lines(found, 1_000)))
 # is of second order. Both take two arg maxes. (But if the decoder is trained at $z^{\star}$, the two-sided estimate
 # needs that one as a third.) Give each its own best $\epsilon$. Beside them stands REINFORCE with a *baseline*:
 # $(f(z^{\star}) - E_q f) \nabla \log q(z^{\star})$. Its mean is the gradient, because
-# $\sum_z f \nabla q = E_q[f \nabla \log q]$, and because $\nabla \log q$ has the mean 0. The baseline removes the
-# constant in $f$. (Without it, add 100 to $f$, and REINFORCE is useless.) This exact baseline needs $f$ of all
-# values; in practice a running mean of $f$ stands in for it.
+# $\sum_z f \nabla q = E_q[f \nabla \log q]$. The baseline does not change it, because $\nabla \log q$ has the
+# mean 0, and it removes the constant in $f$. (Without it, add 100 to $f$, and REINFORCE is useless.) This exact
+# baseline needs $f$ of all values; in practice a running mean of $f$ stands in for it. And REINFORCE needs
+# $\nabla \log q$, which is out of reach for chapter 1's matchings, as the sum is.
 #
 # **Guess first.** Is two-sided always better?
 
@@ -333,8 +335,8 @@ for n, ratio in ratios.items():
 # which has no bias, falls like $M^{-1/2}$ and wins in the end. Right: two-sided is worse on two of the forty problems
 # only. There the one-sided bias happens to be small at one large $\epsilon$, beyond $1/\text{range}$. So **use
 # two-sided, unless a third arg max costs too much.** (The rule above is for one-sided estimates. Its $\epsilon$
-# serves here too, but is smaller than the best. The paper and the authors' code are one-sided, and so is this
-# package unless told otherwise.)
+# serves for two-sided ones too, but is smaller than their best one, which falls only like $M^{-1/5}$. The paper
+# and the authors' code are one-sided, and so is this package unless told otherwise.)
 #
 # **What is $M$ in training?** There are many images with one draw each, and the weights move. Images and steps
 # average the noise, as draws do. They do not average the bias. First: images with scores $h$ and $f$ of their own,
@@ -414,8 +416,9 @@ plt.show()
 # | the range of $f$ is known | $\epsilon$ at most $1/\text{range}$, smaller with more draws |
 #
 # How is the arg max of $\epsilon f + h + \gamma$ found if $f$ is a neural network? With one variable $f$ is a table
-# of $k$ values, one decoder run for each. With several, change one variable at a time (chapter 7), or replace $f$ by
-# its slope at $z^{\star}$ (implicit MLE, chapter 10).
+# of $k$ values, one decoder run for each. With several it is approximated: each variable moves as if the others
+# stayed at $z^{\star}$ (chapter 7), or $f$ is replaced by the linear function with its slope at $z^{\star}$
+# (implicit MLE, chapter 10).
 #
 # ## Exercises
 #

@@ -425,8 +425,9 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 #
 # Longer runs are in [results.md](results.md#fifteen-binary-variables): fifteen variables on Fashion-MNIST, a hundred
 # epochs, one to three seeds. There, with our settings (fixed $\epsilon$, KL gradient on), direct ends at 150.8 nats,
-# DisARM at 155.0, RELAX at 155.5, REBAR at 157.1, local expectation at 157.3 and ARM at 160.8. The intervals of REBAR
-# and DisARM overlap direct's. For the released recipes it is not decided. The page shows that it is direct's *bias*
+# DisARM at 155.0, RELAX at 155.5, REBAR at 157.1, local expectation at 157.3 and ARM at 160.8. The 95 %
+# intervals of REBAR and DisARM (two seeds each)
+# overlap direct's. For the released recipes it is not decided. The page shows that it is direct's *bias*
 # that helps, and that it helps the decoder.
 #
 # | estimator | it asks for | bias | pick it when |

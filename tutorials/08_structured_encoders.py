@@ -186,7 +186,8 @@ print("integer program and enumeration agree on 20 random instances with pair sc
 # The $w_{ij}$ are as before. So it is one more problem for the same solver. That is what the package does
 # (`refimpl/estimators/direct.py`, `estimate`).
 #
-# Has this $z(\epsilon)$ the right mean? In chapter 7 it has, as $\epsilon \to 0$: the variables were independent, and
+# Is the mean of $(z(\epsilon) - z^{\star})/\epsilon$ right?
+# In chapter 7 it is, as $\epsilon \to 0$: the variables were independent, and
 # then hardly ever two of them change at once. Here two variables that pull each other in do change at once. Then $f$
 # changes by $f(z(\epsilon)) - f(z^{\star})$, which is not the sum of their gains (with a minus for a variable that is
 # switched off), unless $f$ is linear in $z$. So a bias stays.

@@ -258,10 +258,11 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 #
 # Is it the form of direct loss that fails, or its weight? The last four rows weigh the label twenty times.
 # Cross-entropy renames the clusters then, a little better than the released term, which has noise. Direct loss at
-# $\epsilon = 5$ pulls about a fifth as hard as cross-entropy where it pulls at all. So its weight was the reason there:
+# $\epsilon = 5$ pulls at most a fifth as hard as cross-entropy. So its weight was the reason there:
 # at weight 20 it names all ten seeds right. At $\epsilon = 0.05$ and weight 20 it still fails from the first step, and
 # that is its noise: its mean, without draws, names all ten seeds right. Labels that come after 200 steps show its form:
-# by then some labelled points have gone to a wrong cluster for sure, and even the mean, at this weight, does not pull
+# by then some labelled points are in a wrong cluster with $q(y)$ near 0.
+# There direct loss hardly pulls, and even the mean, at this weight, does not pull
 # all of them back, where cross-entropy does. So weight, noise and form of a label's term all matter. (A toy, one
 # learning rate, plain gradient steps.)
 #

@@ -173,6 +173,10 @@ assert seen[16, 0.01][0] > 0.6 and seen[16, 0.01][2] > 5 * seen[16, 0.1][2] and 
 # column stays of one size). That is the sign of an $\epsilon$ that is too small. At a large one $z(\epsilon)$ is $y$ in
 # nearly all draws, and the gradient is $(y - z^{\star})/\epsilon$: Fenchel-Young's, divided by $\epsilon$.
 #
+# So choose $\epsilon$ by these two shares, and count them again during training, because the scores change. Raise
+# it while the two arg maxes agree in most draws. If $z(\epsilon)$ is $y$ in nearly all, Fenchel-Young does the same
+# without a second arg max. In between, a smaller $\epsilon$ has less bias and more noise.
+#
 # ## Learning a landscape from walks
 #
 # Five kinds of ground on $16 \times 16$ cells, with costs that we hide. We see a photograph, three noisy colours for
@@ -345,8 +349,9 @@ for method, part in of.items():
           learnt[part].mean(axis=0).round(2))
 
 # %% [markdown]
-# What to see. Above: black is the path. Before training it follows chance preferences (seed 0, one of the two mildest:
-# three of five pay over 130 % too much). Below left: a line for each seed. The two methods overlap; one seed of direct
+# What to see. Above: black is the path. Before training it follows the scores of random
+# weights (seed 0, one of the two mildest: three of five pay more than 130 % above the least cost).
+# Below left: a line for each seed. The two methods overlap; one seed of direct
 # ends lower. Below right: the learnt score of each pure colour. Walks fix the costs up to a constant, since all paths
 # have 31 cells, and up to a scale, since the cheapest path does not depend on it. So water and meadow are set to their
 # true costs, and the other three can be judged. In the mean of the seeds they are too high. Why?
