@@ -13,7 +13,7 @@ import pytest                                               # noqa: E402
 # Checks stand beside the tests too, in files of their own.
 pytest.register_assert_rewrite("tests.estimators", "tests.latent", "tests.plots", "tests.runs")
 
-from tests import drawn_once                               # noqa: E402
+from tests import drawn_once, one_parser                   # noqa: E402
 from tests.two_processes import pytest_runtestloop         # noqa: E402, F401  (a hook: pytest finds it here)
 
 
@@ -32,7 +32,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    drawn_once.begin(every=item.get_closest_marker("drawn") is not None)
+    drawn_once.begin(every=item.get_closest_marker("drawn") is not None, new=item.config.getoption("--slow"))
+    one_parser.begin()
 
 
 @pytest.fixture

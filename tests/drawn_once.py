@@ -1,9 +1,10 @@
-"""Pictures alike are drawn in earnest once: to draw one takes longer than to train the small run that it shows.
+"""Few pictures are rendered: to render one takes longer than to train the small run that it shows.
 
-A picture that is like none before it, in this process, is drawn and written as it is.  Of one that is like an earlier
-one the file holds a single pixel, and the digest of its content as ever.  Alike are pictures with the same name and
-the same axes, artists and words, digits aside, and with numbers of about the same size, all of them finite or not.
-Tests that look at pixels, or at the way in which files are written, carry the marker `drawn`.
+Every figure is built, and its file holds the digest of its content.  But unless the test carries the marker `drawn`, as
+tests do that look at pixels or at the way in which files are written, the file shows a single pixel.  With `--slow`
+each kind of picture is rendered once in every process: a picture is left out only if it is like an earlier one.  Two
+pictures are alike if they have the same name and the same axes, artists and words, digits aside, and numbers of about
+the same size, all of them finite or not.
 """
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FuncFormatter
 
 SEEN: set[tuple] = set()
-state = {"every": False}
+state = {"every": False, "new": False}
 
 
 def likeness(figure: Figure, path: Path) -> tuple:
@@ -44,9 +45,9 @@ def _size(numbers) -> tuple:
     return (numbers.size > 0, finite.size == numbers.size, round(np.log10(largest) / 3) if largest else None)
 
 
-def begin(every: bool) -> None:
-    """For the test that begins, before it calls plots.save; every: nothing is left undrawn in it."""
-    state["every"] = every
+def begin(every: bool, new: bool) -> None:
+    """For the test that begins, before it calls plots.save: it renders every picture, or those that are new, or none."""
+    state.update(every=every, new=new)
     plots = sys.modules.get("refimpl.plots")
     if plots is not None and not hasattr(plots.save, "__wrapped__"):
         plots.save = _once(plots.save)
@@ -56,7 +57,7 @@ def _once(save):
     @functools.wraps(save)
     def save_once(figure: Figure, path: Path) -> None:
         alike = None if state["every"] else likeness(figure, path)
-        if alike in SEEN:
+        if alike and (alike in SEEN or not state["new"]):
             figure.savefig = Figure(figsize=(0.1, 0.1), dpi=10).savefig
         save(figure, path)
         if alike:

@@ -1,4 +1,4 @@
-"""What is drawn anew: whatever differs in more than its digits; and every file holds its digest."""
+"""Which pictures are rendered: with --slow those that differ in more than digits; and every file holds its digest."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -33,7 +33,13 @@ def drawn(tmp_path, monkeypatch):
     return save
 
 
+def test_without_the_marker_no_picture_is_rendered(drawn):
+    drawn_once.begin(every=False, new=False)
+    assert not drawn(figure())
+
+
 def test_a_picture_like_another_is_drawn_once(drawn):
+    drawn_once.begin(every=False, new=True)
     assert drawn(figure()) and not drawn(figure((3.1, 4.2), "seed 2")) and drawn(figure(label="exact"))
 
 

@@ -163,7 +163,9 @@ def run(name: str, epochs: int, seeds: int, out: Path, jobs: int = 1, datasets: 
     folder = output_folder(out)
     report(f"{name}: {len(wanted)} run{'s' * (len(wanted) != 1)} of {epochs} epoch{'s' * (epochs != 1)}; "
            "you may stop it at any time, and the same command continues")
-    every = [cell for dataset in dict.fromkeys((*experiment.datasets, *datasets)) for seed in range(100)
+    there = sorted({int(path.name.rpartition("-seed")[2]) for path in folder.glob("*-seed*")
+                    if path.name.rpartition("-seed")[2].isdecimal()} | set(range(seeds)))
+    every = [cell for dataset in dict.fromkeys((*experiment.datasets, *datasets)) for seed in there
              for cell in experiment.make(dataset, seed)]
     runs, records = experiment.train(name, wanted, every, epochs, folder, jobs, data_dir, report)
     experiment.measure(runs, folder, data_dir, report)
