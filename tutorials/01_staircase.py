@@ -1,16 +1,17 @@
 # %% [markdown]
-# # 1. An arg max has no slope, a maximum has
+# # 1. An arg max has no slope, but a maximum has one
 #
-# **You will** meet a program that ends in an arg max, see that its derivative is zero almost everywhere, and train it
-# all the same. **You will learn** what the whole series is about, and Danskin's theorem: a *maximum* can be
-# differentiated even where its *arg max* cannot. **You need** NumPy, and you should know what a derivative, a density
-# and an expectation are. The chapter runs in about ten seconds. Its symbols are listed at the end.
+# **You will** meet a program that ends in an arg max, see that its derivative is zero almost everywhere, and train a
+# program of this kind nevertheless. **You will learn** what the whole series is about. You will also learn Danskin's
+# theorem: a *maximum* can be differentiated even where its *arg max* cannot. **You need** NumPy, and you should know
+# what a derivative, a density and an expectation are. The chapter runs in about ten seconds. Its symbols are listed at
+# the end.
 #
 # **Where this comes from.** "The paper" is G. Lorberbom, A. Gane, T. Jaakkola and T. Hazan, *Direct Optimization
-# through arg max for Discrete Variational Auto-Encoder*, NeurIPS 2019
-# ([arXiv 1806.02867](https://arxiv.org/abs/1806.02867)). "The supplement" is its appendix with the proofs. "The slides"
-# are those of the authors' talk at NeurIPS 2019. "The authors' code", or "as released", is the PyTorch code that they
-# published with the paper.
+# through arg max for Discrete Variational Auto-Encoder*, NeurIPS 2019 ([arXiv
+# 1806.02867](https://arxiv.org/abs/1806.02867)). "The supplement" is the paper's appendix, which contains the proofs.
+# "The slides" are the slides of the authors' talk at NeurIPS 2019. "The authors' code" is the PyTorch code that they
+# published with the paper. We write "as released" for what that code does.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -32,23 +33,26 @@ M = len(noise)
 # %% [markdown]
 # ## The problem
 #
-# A photo shows a garment, which may be a shirt, a coat or a dress. Two networks look at it.
+# A photo shows a garment: a shirt, a coat or a dress. Two networks work together on it.
 #
-# - The *encoder* gives each name a score $h(z)$, which says how much the photo looks like that garment. Then one name
-#   $z$ is chosen.
-# - The *decoder* is told the name only. It paints what such a garment looks like, and compares this with the photo:
-#   $f(z)$ is the log-probability of the photo given the name, here up to a constant. It is measured in *nats*, the unit
-#   of natural logarithms of probabilities.
+# - The *encoder* gives each of the three names $z$ a score $h(z)$, which says how much the photo looks like that
+#   garment. Then one name $z$ is chosen.
+# - The *decoder* receives only the chosen name. It paints a picture of such a garment, and compares the picture with
+#   the photo. The result is its score $f(z)$, the log-probability of the photo given the name, here up to a constant.
+#   It is measured in *nats*, the unit of natural logarithms of probabilities.
 #
-# Together they are an *auto-encoder*: from a photo to a name and back to a photo. It is *discrete*, because the part in
-# the middle is a choice. We want names with which the decoder paints well, so $f(z)$ should be high on average.
+# Together the two networks are an *auto-encoder*: they lead from a photo to a name, and from the name back to a photo.
+# It is a *discrete* auto-encoder, because the name is one of finitely many. We want the encoder to choose names from
+# which the decoder paints well. So $f(z)$ should be high on average.
 #
-# These three scores $h$ and three scores $f$ serve chapters 1 to 4, and so do these draws of the noise. The encoder
-# prefers *dress* a little. The decoder is best with *shirt*, and bad with *coat*.
+# Chapters 1 to 4 use the same three scores $h$, the same three scores $f$ and the same draws of the noise, all set in
+# the cell above. The encoder slightly prefers *dress*. The decoder's score is highest for *shirt* and very low for
+# *coat*.
 #
-# The choice is random: to each score a random number $\gamma(z)$ is added, and the largest sum wins; the winner is
-# called $z^{\star}$. The noise here is NumPy's Gumbel noise, moved so that its mean is 0. Chapter 3 says what is
-# special about it. Until then nearly any noise would do.
+# The choice is random. A random number $\gamma(z)$, the *noise*, is added to each score $h(z)$, and the name with the
+# largest sum is chosen. We call it the *winner*, and write $z^{\star}$ for it. The noise here is NumPy's Gumbel noise,
+# shifted so that its mean is 0. Chapter 3 explains what is special about Gumbel noise. Until then nearly any noise
+# would do.
 
 # %%
 z_star = (h + noise).argmax(axis=1)
@@ -58,15 +62,16 @@ for z in range(3):
 print(f"mean f = {f[z_star].mean():.3f} nats")
 
 # %% [markdown]
-# The noise is now an *input* of the program, separate from the scores. The same noise with other scores may give
-# another choice. Writing a random choice in this way is called a *reparameterisation*.
+# In this form the noise is an *input* of the program, separate from the scores. If the scores change and the noise
+# stays the same, the choice may change. Writing a random choice in this way is called a *reparameterisation*.
 #
 # ## The staircase
 #
-# Give the encoder one weight $w$, which moves score from *dress* to *shirt*: $h_w = h + w \cdot (1, 0, -1)$. Hold the
-# noise of one draw fixed, turn $w$, and look at the program's result $f(z^{\star})$.
+# Give the encoder a single weight $w$, which shifts score from *dress* to *shirt*: $h_w = h + w \cdot (1, 0, -1)$. Keep
+# the noise of one draw fixed, vary $w$, and look at the program's result $f(z^{\star})$.
 #
-# **Guess first.** The curve has 601 points. At how many of the 600 steps between them is its slope not zero?
+# **Guess first.** The curve is computed at 601 values of $w$. On how many of the 600 intervals between neighbouring
+# values does $f(z^{\star})$ change?
 
 # %%
 direction = np.array([1.0, 0.0, -1.0])
@@ -86,54 +91,59 @@ smooth = np.array([program(value, noise).mean() for value in coarse])          #
 draw.staircase(w, one, ten, coarse, smooth)
 plt.show()
 jumps_of_one, jumps_of_ten = np.sum(np.diff(one) != 0), np.sum(np.diff(ten) != 0)
-print(f"steps with a slope: {jumps_of_one} for one draw, {jumps_of_ten} for the mean of ten; the other "
-      f"{600 - jumps_of_ten} steps of that mean are exactly flat")
+print(f"intervals with a change: {jumps_of_one} for one draw, {jumps_of_ten} for the mean of ten draws; on the other "
+      f"{600 - jumps_of_ten} intervals this mean is exactly flat")
 
 # %% [markdown]
-# What to see. One draw makes a staircase. Here it has one jump, and nothing happens on either side of it. The mean of
-# ten draws is a finer staircase with 13 jumps, and it is still flat between them. The black curve is the mean of
-# 100,000 draws. It is a staircase too, but its steps are far too small to see. The mean over *all* noise is a smooth
+# What to see. A single draw gives a staircase. Here it has one jump, and it is flat on either side of the jump. The
+# mean of ten draws is a finer staircase with 13 jumps, and it is still flat between them. The black curve is the mean
+# of 100,000 draws. It is a staircase too, but its steps are far too small to see. The mean over *all* noise is a smooth
 # curve.
 #
-# A program learns by following the slope of its result. Here the slope of a single run is zero, except at the jumps,
-# where it does not exist. More runs do not help, because the mean of zeros is zero. Yet the mean over all noise,
-# which the black curve approximates, has a slope everywhere. **That slope, from single runs of the program, is what
-# this series is about.** It is the gradient of $E f(z^{\star})$ in the weights of the encoder.
+# A program is trained by following the slope of its result. Here the slope of a single run is zero, except at the
+# jumps, where it does not exist. Averaging the slopes of more runs does not help, because the mean of zeros is zero.
+# Yet the mean of $f(z^{\star})$ over all noise, which the black curve approximates, has a slope everywhere. **This
+# series is about estimating that slope from single runs of the program.** The slope is the gradient of $E f(z^{\star})$
+# with respect to the weights of the encoder. ($E$ is the expectation over the noise.)
 #
-# ## When to want this, and when not
+# ## When you need this, and when you do not
 #
-# With three names there is no problem. We know $f$ of all three. If we also know the chance $q(z)$ of each name, the
-# mean is a sum, $\sum_z q(z) f(z)$, and a sum can be differentiated. This is called *enumeration*. It has no noise, and
-# where it can be done it is the better tool. We use it throughout as the truth that everything else is compared with.
+# With three names there is no problem. We know $f$ of all three. If we also know the probability $q(z)$ of each name,
+# the mean is a sum, $\sum_z q(z) f(z)$, and a sum can be differentiated. This is called *enumeration*. It has no noise,
+# and it is the better method wherever it is feasible. In these chapters it provides the exact result with which
+# everything else is compared.
 #
-# The sum is out of reach when there are too many values. Here is such a case. Fifty photos lie on a table beside their
-# fifty captions, out of order. A value of $z$ is a *matching*: one caption for each photo. There are
-# $50! \approx 3 \cdot 10^{64}$ matchings. To add up a weight for each of them is to compute a *permanent*. No
-# exact way is known whose work does not grow exponentially with the number of photos, and there is probably none
-# (Valiant 1979). But the *best* matching is found at once. SciPy has the algorithm.
+# The sum cannot be computed when there are too many values. Here is such a case. Fifty photos and their fifty captions
+# lie on a table, and the captions are out of order. A value of $z$ is a *matching*: it assigns one caption to each
+# photo. There are $50! \approx 3 \cdot 10^{64}$ matchings. Adding up a weight for each of them means computing a
+# *permanent*. Every known exact method needs work that grows exponentially with the number of photos, and probably
+# there is no better one (Valiant 1979). But the *best* matching can be found quickly. SciPy provides the algorithm.
 #
-# The next cell trains an encoder with 36 weights $W$ in that situation, by two arg maxes for each step and no sum.
-# The score of a matching is the sum of the scores of its fifty pairs, $f$ counts the photos that get their own
-# caption, and each step has new photos. Chapter 2 explains why the loop's last line is right if each value has noise
-# of its own. Matchings share the noise of their pairs. Yet any two of them differ in a pair, and its noise moves
-# the tie between them. So steps 1 to 5 of [appendix D](appendix_d_unary_noise.ipynb) prove it: they hold for any
-# set of 0/1 vectors with noise on each entry. (Here the entries are the 2,500 pairs. Appendix D's "pair scores"
-# $w_{ij}$ are something else, and do not occur here.)
+# The next cell trains an encoder with 36 weights $W$ on this problem. Each training step uses two arg maxes and no sum.
+# The score of a matching is the sum of the scores of its fifty pairs. $f$ is the number of photos that get their own
+# caption. Each step has new photos.
 #
-# **Guess first.** By pure chance one photo of the fifty gets its own caption, on average. How many do after 300 steps?
+# Why is the last line of the training loop right? Chapter 2 explains it for the case that each value has noise of its
+# own. Here the noise belongs to the pairs, and two matchings may share some pairs. Yet any two matchings differ in at
+# least one pair, so the noise of that pair shifts the difference between their sums. Steps 1 to 5 of [appendix
+# D](appendix_d_unary_noise.ipynb) give the proof. They hold for any set of 0/1 vectors with noise on each entry. (Here
+# the entries are the 2,500 pairs. The "pair scores" $w_{ij}$ of appendix D are something else, and do not occur here.)
+#
+# **Guess first.** A random matching gives one photo of the fifty its own caption, on average. How many photos get their
+# own caption after 300 training steps?
 
 # %%
 n, own = 50, np.eye(50)                         # own: 1 where a photo meets its own caption
 
 
 def best_matching(scores):
-    """The caption of each photo: the arg max over all n! matchings of the sum of their n scores."""
+    """The caption of each photo in the matching with the largest sum of its n scores, among all n! matchings."""
     return linear_sum_assignment(scores, maximize=True)[1]
 
 
 def learn_to_match(seed, steps=300, eps=1.0, lr=0.02):
     rng, right, W = np.random.default_rng(seed), [], np.zeros((6, 6))
-    from_photos = rng.normal(size=(6, 6))       # how captions follow from photos: unknown to the encoder
+    from_photos = rng.normal(size=(6, 6))       # makes captions from photos; the encoder does not know it
     for _ in range(steps):
         photos = rng.normal(size=(n, 6))
         captions = photos @ from_photos + 0.5 * rng.normal(size=(n, 6))
@@ -151,23 +161,24 @@ print(f"right captions, mean of five seeds: {n * right[:, 0].mean():.1f} of 50 a
       f"{n * right[:, -50:].mean():.1f} in the last 50 steps")
 
 # %% [markdown]
-# What to see. Left: the sum has $50!$ terms where the dotted line is. Even the usual exact way, Ryser's formula,
-# needs about $6 \cdot 10^{16}$ steps there, while the steps of the arg max grow like the third power of the number of
-# photos. Right: each thin line is one seed, and the thick one is their mean. Most photos soon get their own caption.
+# What to see. Left: the grey curve is the number of terms of the sum, which is $50!$ for 50 photos (dotted line). The
+# usual exact method, Ryser's formula, needs fewer steps, but for 50 photos these are still about $6 \cdot 10^{16}$. The
+# number of steps of the arg max grows only like the third power of the number of photos. Right: each thin line is one
+# seed, and the thick line is their mean. Most photos soon get their own caption.
 #
-# That is what the method of these chapters is for: problems where the sum is out of reach and the arg max is not.
-# Chapters 7, 8 and 10 have more of them. (For some of those a clever sum is known as well. Each chapter says so.) We
-# learn the method on three values, because there every step can be checked.
+# The method of these chapters is meant for problems of this kind, in which the arg max can be computed and the sum
+# cannot. Chapters 7, 8 and 10 have more of them. (For some of their problems a clever way to compute the sum is also
+# known. Each chapter mentions it.) We learn the method on three values, because there every step can be checked.
 #
 # ## One draw: a maximum of three lines
 #
-# Back to the three names. The way out is to look at the *height* of the maximum instead of its place. Let the
-# decoder's score take part in the choice with a small weight $\epsilon$, so that $\epsilon f(z) + h(z) + \gamma(z)$
-# is compared; the winner is called $z(\epsilon)$. ($\epsilon$ has the unit 1/nat, so that $\epsilon f$ is a pure
-# number like $h$ and $\gamma$.) Hold the noise fixed. As $\epsilon$ moves, each name is a straight line. Its slope is
-# $f(z)$, its height at $\epsilon = 0$ is $h(z) + \gamma(z)$.
+# We return to the three names. The key idea is to look at the *height* of the maximum instead of its place. Add the
+# decoder's score to the sum with a small factor $\epsilon$: the name with the largest
+# $\epsilon f(z) + h(z) + \gamma(z)$ is chosen. We call this winner $z(\epsilon)$. ($\epsilon$ has the unit 1/nat, so
+# $\epsilon f$ is a pure number like $h$ and $\gamma$.) Keep the noise fixed. As a function of $\epsilon$, the sum of
+# each name is a straight line. Its slope is $f(z)$, and its height at $\epsilon = 0$ is $h(z) + \gamma(z)$.
 #
-# **Guess first.** The maximum follows the uppermost line. From left to right, in which order do the three names win?
+# **Guess first.** The maximum follows the uppermost line. In which order, from left to right, do the three names win?
 
 # %%
 eps = np.linspace(-2, 2, 401)
@@ -183,39 +194,43 @@ order = [names[z] for z in dict.fromkeys(winner.tolist())]
 print("winners from left to right:", ", ".join(order))
 
 # %% [markdown]
-# What to see. Left: the maximum bends only upwards, with a kink where the winner changes. Middle: its slope is a
-# staircase, and the height of each step is $f$ of the winner. The names win in the order of their slopes, because a
-# steeper line ends above a flatter one. Right: the same maximum as a function of the shirt's score, with
-# $\epsilon = 0$. It is flat as long as another name wins, and rises with slope 1 once the shirt does.
+# What to see. Left: the maximum bends only upwards, and it has a kink wherever the winner changes. Middle: its slope is
+# a staircase, and the height of each step is $f$ of the winner. From left to right the names win in the order of their
+# slopes, because a steeper line lies above a flatter one to the right of the point where they cross. Right: the same
+# maximum as a function of the shirt's score, with $\epsilon = 0$. It is flat as long as another name wins, and it rises
+# with slope 1 where the shirt wins.
 #
-# **It bends only upwards.** A function that does so is called *convex*. *Proof.* Take $\epsilon_1$, $\epsilon_2$ and
-# their midpoint. At the midpoint each line has the mean of its heights at the two ends, which is at most the mean of
-# the two maxima. So the maximum at the midpoint is at most that mean as well. $\square$ The same words hold for the
-# scores in the place of $\epsilon$, and for a mean of many maxima.
+# **Why it bends only upwards.** A function that bends only upwards is called *convex*. *Proof that the maximum is
+# convex.* Take $\epsilon_1$, $\epsilon_2$ and their midpoint. The height of each line at the midpoint is the mean of
+# its heights at the two ends. This is at most the mean of the two maxima. So the maximum at the midpoint is also at
+# most that mean. $\square$ The same proof works for the scores instead of $\epsilon$, and for a mean of many maxima.
 #
 # ## Danskin's theorem
 #
-# **Danskin (1967), for finitely many lines.** Where one line wins alone,
+# **Theorem (Danskin 1967), here for finitely many lines.** At every $\epsilon$ at which a single line is the highest,
 #
 # $$\frac{d}{d\epsilon} \max_z \{\epsilon f(z) + h(z) + \gamma(z)\} = f(z(\epsilon))$$
 #
-# the slope of the winner. To differentiate a maximum, hold the winner fixed and differentiate what it wins with.
+# So the slope of the maximum is the slope of the winner. In other words: to differentiate a maximum, keep the winner
+# fixed and differentiate the winning expression.
 #
-# *Proof.* If line $z$ is strictly above the others at $\epsilon$, it is still above them in a small interval around.
-# There the maximum *is* that line. $\square$ (Nothing in this asks for straight lines. For differentiable curves the
-# derivative is that of the winning curve.)
+# *Proof.* If line $z$ is strictly above the others at $\epsilon$, it is still above them in a small interval around
+# $\epsilon$. In this interval the maximum *is* that line. $\square$ (The lines need not be straight. For differentiable
+# curves the derivative of the maximum is the derivative of the winning curve.)
 #
-# The same holds in the direction of the scores. Raise $h(z)$ by a little: the maximum rises by the same amount if $z$
-# wins, and not at all if it does not. So its gradient in $h$ is $\text{onehot}(z(\epsilon))$, a 1 at the winner and 0
-# elsewhere.
+# The same holds for the scores. Raise $h(z)$ by a small amount. If $z$ wins, the maximum rises by the same amount. If
+# $z$ does not win, the maximum does not change. So the gradient of the maximum with respect to $h$ is
+# $\text{onehot}(z(\epsilon))$, the vector with a 1 at the winner and 0 elsewhere.
 #
-# **At a kink** two values tie, and the maximum has no derivative there. In $\epsilon$ its slope is the larger of the
-# two $f$ to the right of the kink and the smaller one to the left. In the scores it is the same: raise one of the two
-# tied scores, and the maximum rises at the full rate. Lower it, and the maximum stays where it is, because the other
-# value holds it. So there is a slope of 1 to the right and of 0 to the left, as in the right panel. With noise that
-# has a density, a given $\epsilon$ and a given $h$ are at a kink with probability zero.
+# **At a kink** two values tie, and the maximum has no derivative there. As a function of $\epsilon$, its slope to the
+# right of the kink is the larger of the two values of $f$, and its slope to the left is the smaller one. The scores
+# behave in the same way. If you raise one of the two tied scores, the maximum rises by the same amount. If you lower
+# it, the maximum does not change, because the other value is still at the top. So the slope is 1 to the right and 0 to
+# the left, as in the right panel. If the noise has a density, there is a kink at a given $\epsilon$ and $h$ with
+# probability zero.
 #
-# Check both, for 1,000 draws at once: differences of the maximum against the winner.
+# The next cell checks both derivatives for 1,000 draws. It compares difference quotients of the maximum with the
+# winners.
 
 # %%
 def maximum(scores, eps, gamma):
@@ -229,39 +244,42 @@ slope = (maximum(h, at + step, some) - maximum(h, at - step, some)) / (2 * step)
 in_h = np.stack([(maximum(h + step * unit, at, some) - maximum(h - step * unit, at, some)) / (2 * step)
                  for unit in np.eye(3)], axis=1)
 assert np.allclose(slope, f[won], rtol=0, atol=1e-8) and np.allclose(in_h, np.eye(3)[won], rtol=0, atol=1e-8)
-print("slopes by differences of the first five draws:", slope[:5].round(6))
-print("f of their winners:                           ", f[won[:5]])
+print("first five draws, slope by differences:", slope[:5].round(6))
+print("f of the five winners:                 ", f[won[:5]])
 gamma = some[0].copy()
 gamma[0] = (h + gamma)[1:].max() - h[0]                                         # shirt ties with the best of the others
 rate = lambda change: (maximum(h + change * np.eye(3)[0], 0, gamma) - maximum(h, 0, gamma)) / change
-print(f"slope in h(shirt) where it ties: {rate(-step) + 0.0:.3f} to the left, {rate(step):.3f} to the right")
+print(f"slope with respect to h(shirt) at a tie: {rate(-step) + 0.0:.3f} to the left, {rate(step):.3f} to the right")
 
 # %% [markdown]
-# ## Mixing in f never lowers f
+# ## Adding eps f never lowers f of the winner
 #
-# A convex function's slope never falls. So $f(z(\epsilon)) \ge f(z^{\star})$ for every $\epsilon > 0$, *in every single
-# draw*. Here is a direct proof in two lines. $z^{\star}$ wins at 0, and $z(\epsilon)$ wins at $\epsilon$:
+# The slope of a convex function never decreases. The slope of the maximum is $f(z(\epsilon))$, and $z(0)$ is
+# $z^{\star}$. So $f(z(\epsilon)) \ge f(z^{\star})$ for every $\epsilon > 0$, *in every single draw*. Here is a direct
+# proof in two lines. The first line holds because $z^{\star}$ wins at 0, and the second because $z(\epsilon)$ wins at
+# $\epsilon$:
 #
 # $$h(z^{\star}) + \gamma(z^{\star}) \ge h(z(\epsilon)) + \gamma(z(\epsilon))$$
 #
 # $$\epsilon f(z(\epsilon)) + h(z(\epsilon)) + \gamma(z(\epsilon)) \ge \epsilon f(z^{\star}) + h(z^{\star}) + \gamma(z^{\star})$$
 #
-# Add the two. Scores and noise stand on both sides and cancel, and $\epsilon f(z(\epsilon)) \ge \epsilon f(z^{\star})$
-# is left. No two names have the same $f$ here, so $f$ rises wherever the winner changes.
+# Add the two inequalities. The scores and the noise appear on both sides and cancel. What remains is
+# $\epsilon f(z(\epsilon)) \ge \epsilon f(z^{\star})$. In our problem no two names have the same $f$, so $f$ of the
+# winner rises whenever the winner changes.
 
 # %%
 for value in (0.1, 1.0, 10.0):
     z_eps = (value * f + h + noise).argmax(axis=1)
     assert (f[z_eps] >= f[z_star]).all()
     print(f"eps = {value:4g}: the winner changes in {np.mean(z_eps != z_star):.1%} of the draws, "
-          f"and in each of these f rises")
+          f"and f of the winner rises in each of them")
 
 # %% [markdown]
-# ## Averaging makes it smooth
+# ## Averaging makes the maximum smooth
 #
-# Each draw of the noise puts its kinks in other places. Average the maxima over more and more draws.
+# The kinks are at different places for different draws of the noise. Now average the maxima of more and more draws.
 #
-# **Guess first.** From what number of draws on will you see no kink any more: 10, 1,000 or 100,000?
+# **Guess first.** How many draws are needed until you can see no more kinks: 10, 1,000 or 100,000?
 
 # %%
 grid = np.linspace(-2, 2, 161)
@@ -282,62 +300,66 @@ draw.averages(grid, {draws: means(draws) for draws in (1, 10, 1000, M)})
 plt.show()
 
 # %% [markdown]
-# What to see. One draw gives a bent line and a staircase. A thousand draws give kinks and steps that are too small to
-# see, close to the black lines. Only the mean over *all* noise, for which we write $E_\gamma$, has no kink at all. It
-# is a function of the scores and of $\epsilon$:
+# What to see. One draw gives a bent line (left) and a staircase (right). With a thousand draws the kinks and steps are
+# too small to see, and the curves are close to the black ones. Only the mean over *all* noise, for which we write
+# $E_\gamma$, has no kink at all. It is a function of the scores and of $\epsilon$:
 #
 # $$G(h, \epsilon) = E_\gamma \max_z \{\epsilon f(z) + h(z) + \gamma(z)\}$$
 #
 # Chapters 2 and 3 differentiate it twice.
 #
-# **May we differentiate under the mean?** Is the slope of the mean the mean of the slopes? If $\epsilon$ moves by
-# $\delta$, each line moves by at most $\max |f| \cdot |\delta|$, and so does their maximum, kinks included. So all
-# difference quotients are bounded by $\max |f|$, whatever the noise. If the scores move by at most $\delta$ each, so
-# does the maximum. For bounded quotients the limit and the mean may be exchanged (dominated convergence), and a kink
-# at a given point has probability zero. Hence
+# **May we exchange the derivative and the mean?** In other words, is the slope of the mean equal to the mean of the
+# slopes? If $\epsilon$ changes by $\delta$, each line changes by at most $\max |f| \cdot |\delta|$. So the maximum
+# changes by at most that much too, even across a kink. Hence all difference quotients are bounded by $\max |f|$, for
+# any noise. In the same way, if each score changes by at most $\delta$, so does the maximum. For bounded quotients the
+# limit and the mean may be exchanged (dominated convergence), and there is a kink at a given point with probability
+# zero. Hence
 #
 # $$\frac{\partial G}{\partial \epsilon} = E_\gamma f(z(\epsilon)), \qquad \frac{\partial G}{\partial h} = E_\gamma \, \text{onehot}(z(\epsilon))$$
 #
-# The second one says: the gradient of $G$ in the scores is the chance of each name to win. (For $f(z^{\star})$ itself
-# the exchange fails. Where it jumps, its quotient is the jump divided by $\delta$, which has no bound. Its slope is
-# 0 with probability one, but the slope of its mean is not 0.) With our draws (± after a mean or a difference is one
-# standard error, here and later):
+# The second equation says that the gradient of $G$ with respect to the scores consists of the probabilities with which
+# the names win. (For $f(z^{\star})$ itself the exchange is not allowed. At a jump its difference quotient is the height
+# of the jump divided by $\delta$, which is not bounded. The slope of $f(z^{\star})$ is 0 with probability one, but the
+# slope of its mean is not 0.)
+#
+# The next cell checks both equations with our draws. Here and later, the number after ± is one standard error.
 
 # %%
 at, width = 0.5, 0.01
 won = (at * f + h + noise).argmax(axis=1)
 quotients = (maximum(h, at + width, noise) - maximum(h, at - width, noise)) / (2 * width)
-difference = quotients - f[won]                         # not zero only where a kink lies within the width
+difference = quotients - f[won]                         # it is 0 unless there is a kink within the width
 error = difference.std() / np.sqrt(M)
 print(f"slope of the mean {quotients.mean():.4f}, mean of the slopes {f[won].mean():.4f}, "
       f"their difference {difference.mean():+.5f} ± {error:.5f}; "
-      f"a kink within ± {width} in {np.mean(np.abs(difference) > 1e-9):.1%} of the draws")
+      f"there is a kink within ± {width} in {np.mean(np.abs(difference) > 1e-9):.1%} of the draws")
 assert abs(difference.mean()) < 4 * error
 for z in range(3):
     unit = width * np.eye(3)[z]
     quotients = (maximum(h + unit, at, noise) - maximum(h - unit, at, noise)) / (2 * width)
-    print(f"{names[z]:6s} dG/dh {quotients.mean():.4f}, chance to win {np.mean(won == z):.4f}")
+    print(f"{names[z]:6s} dG/dh {quotients.mean():.4f}, share of draws that it wins {np.mean(won == z):.4f}")
 
 # %% [markdown]
-# In the package: `danskin.perturbed_max`, for single draws.
+# The package has the function `danskin.perturbed_max`, which returns the maximum and the winner of each draw.
 
 # %%
 value, place = danskin.perturbed_max(h, f, at, noise)
 assert np.allclose(value, maximum(h, at, noise)) and (place == won).all()
 
 # %% [markdown]
-# ## Train with it
+# ## Train with Danskin's theorem
 #
-# Danskin's theorem alone can already train a program with an arg max in it. Somebody names 1,000 photos like ours: 600
-# times *shirt*, 100 times *coat* and 300 times *dress*. Which scores $h$ make our program choose like that? Take the
-# loss
+# Danskin's theorem alone is enough to train a program that contains an arg max. Suppose that somebody has labelled
+# 1,000 photos like ours: 600 as *shirt*, 100 as *coat* and 300 as *dress*. For which scores $h$ does our program choose
+# the names with the same frequencies? Take the loss
 #
 # $$L(h) = G(h, 0) - \sum_z \text{observed}(z)\, h(z)$$
 #
-# By Danskin, its gradient in $h(z)$ is the chance of $z$ to win minus the observed share of $z$. It is zero when the
-# two agree. Nobody differentiates an arg max: we only count who wins.
+# By Danskin's theorem, the derivative of $L$ with respect to $h(z)$ is the probability that $z$ wins minus the observed
+# share of $z$. It is zero when the two agree. No arg max is differentiated here: we only count how often each name
+# wins.
 #
-# **Guess first.** All scores start at 0. Where does the score of *coat* end, above or below $-0.5$?
+# **Guess first.** All scores start at 0. Does the score of *coat* end above or below $-0.5$?
 
 # %%
 observed = np.array([0.6, 0.1, 0.3])
@@ -358,23 +380,25 @@ runs = np.array([learn(seed) for seed in range(10)])                        # (1
 chosen = [np.bincount((run[-1] + noise).argmax(axis=1), minlength=3) / M for run in runs]
 draw.learnt(runs)
 plt.show()
-print("shares after training, mean of ten seeds:", np.mean(chosen, axis=0).round(3), " wanted:", observed)
+print("shares after training, mean of ten seeds:", np.mean(chosen, axis=0).round(3), " observed shares:", observed)
 print("scores after training, mean of ten seeds:", dict(zip(names, runs[:, -1].mean(axis=0).round(2).tolist())))
-print("the furthest of the ten seeds is off by", np.abs(np.array(chosen) - observed).max().round(3))
+print("largest difference from the observed shares, over all ten seeds:",
+      np.abs(np.array(chosen) - observed).max().round(3))
 
 # %% [markdown]
-# What to see. There are ten runs with ten seeds. The scores settle, *coat* near $-1$, and the program then chooses with
-# nearly the wanted shares. The sum of the scores stays at zero, because every step adds as much as it takes away.
+# What to see. The figure shows ten runs with ten seeds. The scores settle, and the score of *coat* ends near $-1$. The
+# program then chooses each name nearly as often as observed. The sum of the scores stays at zero, because every step
+# adds as much as it subtracts.
 #
-# This worked because the loss contains a mean maximum. But what we want to raise is $E f(z^{\star})$, which is not a
-# mean maximum. It is the *slope* of one, $\partial G / \partial \epsilon$ at $\epsilon = 0$. Its gradient is a second
-# derivative of $G$, and the staircases of single draws have no slope that could be averaged. That is the difficulty,
-# and chapter 2 gets around it.
+# This worked because the loss contains a mean maximum. But what we want to increase is $E f(z^{\star})$, which is not a
+# mean maximum. It is the *slope* of one, namely $\partial G / \partial \epsilon$ at $\epsilon = 0$. So its gradient is
+# a second derivative of $G$. We cannot get it by averaging the slopes of single draws, because those are staircases
+# whose slope is zero. Chapter 2 solves this problem.
 #
 # ## Exercises
 #
-# **1 (easy).** Set the heights of the lines so that *coat* and *shirt* tie at the top at $\epsilon = 0.5$. Measure the
-# slope of the maximum from either side.
+# **1 (easy).** Choose the heights of the lines at $\epsilon = 0$ so that *coat* and *shirt* tie at the top at
+# $\epsilon = 0.5$. Measure the slope of the maximum on both sides of the tie.
 #
 # <details><summary>Solution</summary>
 #
@@ -387,15 +411,15 @@ print("the furthest of the ten seeds is off by", np.abs(np.array(chosen) - obser
 #
 # </details>
 #
-# **2 (middling).** Why not simply take differences in $w$? Estimate the slope of $E f(z^{\star})$ at $w = 0$ from
-# $(f(z^{\star}_{w + \delta}) - f(z^{\star}_{w - \delta})) / 2\delta$ at $\delta = 0.05$: once with the same noise on
-# both sides, once with fresh noise. Compare the standard deviations.
+# **2 (middling).** Why do we not simply use difference quotients in $w$? Estimate the slope of $E f(z^{\star})$ at
+# $w = 0$ by $(f(z^{\star}_{w + \delta}) - f(z^{\star}_{w - \delta})) / 2\delta$ with $\delta = 0.05$. Do it once with
+# the same noise on both sides, and once with fresh noise. Compare the standard deviations.
 #
 # <details><summary>Solution</summary>
 #
-# With the same noise the two results rarely differ. With fresh noise they differ most of the time, and each
-# difference is divided by $2\delta$. Even the better way needs two runs for *every weight*, and a network has
-# hundreds of thousands.
+# With the same noise the two results rarely differ. With fresh noise they differ most of the time, and every difference
+# is divided by $2\delta$. Even the better of the two ways needs two runs for *every weight*, and a network has hundreds
+# of thousands of weights.
 #
 # ```python
 # delta = 0.05
@@ -407,55 +431,56 @@ print("the furthest of the ten seeds is off by", np.abs(np.array(chosen) - obser
 #
 # </details>
 #
-# **3 (hard).** Danskin's theorem is not about lines. Take the maximum of $\sin(w + z)$ over $z = 0, 1, 2$, as a
-# function of $w$. Find its slope at $w = 2.5$ without differences, then a point where it has a kink.
+# **3 (hard).** Danskin's theorem holds for curves too. Take the maximum of $\sin(w + z)$ over $z = 0, 1, 2$, as a
+# function of $w$. Find its slope at $w = 2.5$ without difference quotients. Then find a point at which it has a kink.
 #
 # <details><summary>Solution</summary>
 #
-# The winner's derivative, $\cos(w + z)$ at the winning $z$. A kink where two sines cross at the top:
-# $\sin(w + z) = \sin(w + z')$ with $w + z = \pi - (w + z')$.
+# The slope is the derivative of the winner, $\cos(w + z)$ at the winning $z$. There is a kink where two sine curves
+# cross at the top. They cross where $\sin(w + z) = \sin(w + z')$ with $w + z = \pi - (w + z')$.
 #
 # ```python
 # z = np.arange(3)
 # highest = lambda w: np.sin(w + z).max()
 # best = np.sin(2.5 + z).argmax()
 # assert np.isclose(np.cos(2.5 + best), (highest(2.5 + 1e-6) - highest(2.5 - 1e-6)) / 2e-6, atol=1e-8)
-# kink = (np.pi - 1) / 2                                          # kink + 0 = pi - (kink + 1): values 0 and 1 tie
+# kink = (np.pi - 1) / 2                                      # here kink + 0 = pi - (kink + 1), so values 0 and 1 tie
 # assert np.isclose(np.sin(kink), np.sin(kink + 1)) and np.sin(kink) > np.sin(kink + 2)
-# assert (highest(kink + 1e-6) - highest(kink)) / 1e-6 > 0.4      # up on the right,
-# assert (highest(kink) - highest(kink - 1e-6)) / 1e-6 < -0.4     # down on the left
+# assert (highest(kink + 1e-6) - highest(kink)) / 1e-6 > 0.4      # it rises to the right of the kink
+# assert (highest(kink) - highest(kink - 1e-6)) / 1e-6 < -0.4     # and falls to the left of it
 # ```
 #
 # </details>
 #
 # ## Where it goes wrong in practice
 #
-# - Differentiating *through the arg max* gives zero almost everywhere, and no error message. Training then stands
-#   still.
-# - The slope in one draw is an unbiased estimate of the mean slope. But differentiating that slope once more, draw by
-#   draw, gives zero, because each staircase is flat. Only the *mean* has a useful second derivative.
-# - The noise must not depend on $h$ or $\epsilon$. It is drawn first, and kept.
+# - If you differentiate *through the arg max*, you get zero almost everywhere, and no error message. The training then
+#   makes no progress.
+# - The slope of the maximum in one draw is an unbiased estimate of the mean slope. But if you differentiate this slope
+#   once more, draw by draw, you get zero, because each staircase is flat. Only the *mean* has a useful second
+#   derivative.
+# - The noise must not depend on $h$ or $\epsilon$. Draw it first, and then keep it fixed.
 #
 # ## Now write it yourself
 #
-# The workbook asks you to write the method from nothing, and checks what you wrote. After this chapter you can write
-# file 3, Danskin's derivative: `python tutorials/workbook/check.py 3`.
+# The workbook asks you to write the method from scratch, and it checks what you have written. After this chapter you
+# can write file 3, Danskin's derivative: `python tutorials/workbook/check.py 3`.
 #
 # ## What to read next
 #
-# [Chapter 2](02_theorem_1.ipynb) finds the slope of the staircase. In the package: `refimpl/danskin.py`. Further away:
-# J. M. Danskin, *The theory of max-min* (1967), for maxima over compact sets.
+# [Chapter 2](02_theorem_1.ipynb) shows how to estimate the slope of the smooth curve. The code of the package for this
+# chapter is in `refimpl/danskin.py`. J. M. Danskin, *The theory of max-min* (1967), treats maxima over compact sets.
 #
 # ## Symbols
 #
 # | symbol | in the code | the slides write | meaning |
 # | --- | --- | --- | --- |
-# | $z$ | `z` | $z$ | the latent variable: the one that is chosen of three values |
+# | $z$ | `z` | $z$ | the latent variable: one of three values, which is chosen at random |
 # | $h(z)$ | `h` | $\phi(x,z)$ | the encoder's score of the value $z$, any real number |
 # | $f(z)$ | `f` | $\theta(x,z)$ | the decoder's score of the value $z$, in nats |
-# | $\gamma(z)$ | `noise` | $\gamma(z)$ | noise, an independent number for each value |
+# | $\gamma(z)$ | `noise` | $\gamma(z)$ | the noise, an independent random number for each value |
 # | $z^{\star}$ | `z_star` | $z^{\phi+\gamma}$ | $\arg\max_z \{h(z) + \gamma(z)\}$ |
-# | $\epsilon$ | `eps` | $\epsilon$ | how strongly $f$ takes part, in 1/nat |
+# | $\epsilon$ | `eps` | $\epsilon$ | how strongly $f$ influences the arg max, in 1/nat |
 # | $z(\epsilon)$ | `z_eps` | $z^{\epsilon\theta+\phi+\gamma}$ | $\arg\max_z \{\epsilon f(z) + h(z) + \gamma(z)\}$; $z(0)$ is $z^{\star}$ |
 # | $G(h, \epsilon)$ | `G` | $G(w, \epsilon)$ | the mean maximum, $E_\gamma \max_z \{\epsilon f(z) + h(z) + \gamma(z)\}$ |
 # | $w$ | `w` | $w$ | a weight of the encoder |

@@ -2,9 +2,9 @@
 # # 2. Theorem 1: the slope of a staircase from two arg maxes
 #
 # **You will** see Theorem 1 in one picture, prove it, see where it fails, and train with it. **You will learn** why the
-# gradient of an expectation over an arg max is a difference of two arg maxes, why it is divided by $\epsilon$, and what
-# each assumption is for. **You need** [chapter 1](01_staircase.ipynb). The chapter runs in about fifteen seconds.
-# Its symbols are listed at the end.
+# gradient of an expectation over an arg max is a difference of two arg maxes, why this difference is divided by
+# $\epsilon$, and what each assumption is for. **You need** [chapter 1](01_staircase.ipynb). The chapter runs in about
+# fifteen seconds. Its symbols are listed at the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -28,20 +28,21 @@ M = len(noise)
 # %% [markdown]
 # ## Two values: a wall on a line
 #
-# We want the slope of chapter 1's smooth curve: the gradient of $E f(z^{\star})$ in the scores. Leave *dress* out for
-# a moment. Shirt or coat? Only one difference of the noise matters, $\Delta_1 = \gamma_1 - \gamma_0$. The coat wins
-# if $h_1 + \gamma_1 > h_0 + \gamma_0$, that is if
+# We want the slope of the smooth curve of chapter 1, that is, the gradient of $E f(z^{\star})$ with respect to the
+# scores. Leave *dress* out for a moment, so that the choice is between shirt and coat. Only one difference of the noise
+# matters, $\Delta_1 = \gamma_1 - \gamma_0$. The coat wins if $h_1 + \gamma_1 > h_0 + \gamma_0$, that is, if
 #
 # $$\Delta_1 > h_0 - h_1$$
 #
-# So the line of all $\Delta_1$ is cut at one point, a *wall*. Left of it the shirt wins, right of it the coat. Nothing
-# random moves when scores move: the noise stays where it is, and **the wall walks through it**.
+# So the line of all values of $\Delta_1$ is divided at one point, which we call a *wall*. The shirt wins to the left of
+# the wall, and the coat wins to the right. When the scores change, the noise stays where it is, and **the wall moves
+# through the noise**.
 #
-# As in chapter 1, there are two arg maxes: $z^{\star}$ of $h + \gamma$ and $z(\epsilon)$ of $\epsilon f + h + \gamma$,
-# with the *same* $\gamma$.
+# As in chapter 1, there are two arg maxes: $z^{\star}$ is the arg max of $h + \gamma$, and $z(\epsilon)$ is the arg max
+# of $\epsilon f + h + \gamma$, with the *same* $\gamma$.
 #
-# **Guess first.** With $\epsilon = 0.2$ the wall moves from $\Delta_1 = 0.7$ to $1.3$. How many of 100 draws change
-# their winner?
+# **Guess first.** With $\epsilon = 0.2$ the wall moves from $\Delta_1 = 0.7$ to $1.3$. In how many of 100 draws does
+# the winner change?
 
 # %%
 delta_1 = noise[:, 1] - noise[:, 0]
@@ -52,77 +53,84 @@ t = np.linspace(-6, 6, 600)
 density = np.exp(-t) / (1 + np.exp(-t)) ** 2                    # of the difference of two Gumbel variables (chapter 3)
 draw.wall(delta_1, t, density, wall, tilted_wall)
 plt.show()
-print(f"{100 * changed:.1f} of 100 draws change their winner")
+print(f"the winner changes in {100 * changed:.1f} of 100 draws")
 
 # %% [markdown]
-# What to see. The two walls enclose a strip. The draws in it change from *coat* to *shirt*, and all others keep their
-# winner. Their share is the width of the strip times the density in it, which for a narrow strip is the density at
-# the wall, called $\rho$.
+# What to see. The two positions of the wall enclose a strip. For the draws in the strip the winner changes from *coat*
+# to *shirt*. For all other draws it stays the same. The share of the draws in the strip is the width of the strip times
+# the density in it. For a narrow strip this is the density at the wall, which we call $\rho$.
 #
-# - **Raise** $h_1$ by a little $\delta$. The wall moves left by $\delta$. A share $\delta \rho$ of the draws goes over
-#   to the coat, and each changes $f$ by $f_1 - f_0$. So $\partial E f(z^{\star}) / \partial h_1 = (f_1 - f_0)\, \rho$.
-# - **Mix in** $\epsilon f$. The wall moves left by $\epsilon (f_1 - f_0)$. A share $\epsilon (f_1 - f_0)\, \rho$ goes
-#   over to the coat. Divide by $\epsilon$: $(f_1 - f_0)\, \rho$.
+# - **Raise** $h_1$ by a small amount $\delta$. The wall moves to the left by $\delta$. For a share $\delta \rho$ of the
+#   draws the winner changes to the coat, and each of these draws changes $f$ by $f_1 - f_0$. So
+#   $\partial E f(z^{\star}) / \partial h_1 = (f_1 - f_0)\, \rho$.
+# - **Add** $\epsilon f$ to the scores. The wall moves to the left by $\epsilon (f_1 - f_0)$. For a share
+#   $\epsilon (f_1 - f_0)\, \rho$ of the draws the winner changes to the coat. Divided by $\epsilon$, this is
+#   $(f_1 - f_0)\, \rho$.
 #
-# The two are the same. (Here $f_1 - f_0$ is negative: the wall moves right, and draws leave the coat.) The first is
-# the slope that we want. The second is what a program can count: how often a second arg max, with a little of $f$
-# mixed in, differs from the first. What follows is the same for many values.
+# The two results are the same. (Here $f_1 - f_0$ is negative. So when $\epsilon f$ is added, the wall moves to the
+# right, and the winner changes from coat to shirt.) The first result is the slope that we want. The second one is
+# something that a program can count: how often a second arg max, with a small multiple of $f$ added to the scores,
+# differs from the first. The rest of this chapter does the same for many values.
 #
-# For Gumbel noise the coat wins with the chance $\sigma(h_1 - h_0)$, a sigmoid, and then $\rho = q_0 q_1$, the product
-# of the two chances (chapter 3 proves both):
+# For Gumbel noise the coat wins with probability $\sigma(h_1 - h_0)$, where $\sigma$ is the sigmoid function. Then
+# $\rho = q_0 q_1$, the product of the two probabilities. (Chapter 3 proves both statements.) Here is a check:
 
 # %%
 sigmoid = lambda score: 1 / (1 + np.exp(-score))
 q_coat = sigmoid(h[1] - h[0])
 rho = np.exp(-wall) / (1 + np.exp(-wall)) ** 2
-slope = (f[1] - f[0]) * (sigmoid(h[1] - h[0] + 1e-5) - sigmoid(h[1] - h[0] - 1e-5)) / 2e-5     # of E f, in h_1
-print(f"slope of E f in the coat's score {slope:.6f};  (f_1 - f_0) rho = {(f[1] - f[0]) * rho:.6f}")
+slope = (f[1] - f[0]) * (sigmoid(h[1] - h[0] + 1e-5) - sigmoid(h[1] - h[0] - 1e-5)) / 2e-5     # dE f / dh_1
+print(f"slope of E f with respect to the coat's score {slope:.6f};  (f_1 - f_0) rho = {(f[1] - f[0]) * rho:.6f}")
 for eps in (0.1, 0.01, 0.001):
     more = sigmoid(h[1] - h[0] + eps * (f[1] - f[0])) - q_coat
-    print(f"eps = {eps:5g}: (chance of the coat at eps - chance at 0) / eps = {more / eps:.6f}")
+    print(f"eps = {eps:5g}: (probability of the coat at eps - probability at 0) / eps = {more / eps:.6f}")
 
 # %% [markdown]
-# ## Three values: a Y on a plane
+# ## Three values: a Y in the plane
 #
-# With three names the arg max depends on two differences, $\Delta_1$ and $\Delta_2 = \gamma_2 - \gamma_0$. Each draw of
-# the noise is a dot on a plane. The shirt wins where $\Delta_1 < h_0 - h_1$ and $\Delta_2 < h_0 - h_2$. Three regions
-# meet in a Y, at the point $(h_0 - h_1,\; h_0 - h_2)$. Its three arms are the walls: on the arm between $i$ and $j$
-# these two tie at the top. Scores move the Y. The dots, which together are called the *cloud*, stay where they are.
+# With three names the arg max depends on two differences, $\Delta_1$ and $\Delta_2 = \gamma_2 - \gamma_0$. So each draw
+# of the noise is a dot in a plane. The shirt wins where $\Delta_1 < h_0 - h_1$ and $\Delta_2 < h_0 - h_2$. The regions
+# of the three names meet in a Y, whose centre is the point $(h_0 - h_1,\; h_0 - h_2)$. Its three arms are the walls: on
+# the arm between $i$ and $j$ these two tie at the top. When the scores change, the Y moves. The dots, which together
+# are called the *cloud*, stay where they are.
 #
-# **Guess first.** From left to right $\epsilon$ falls to a tenth. How many times fewer draws change their winner?
+# **Guess first.** From the left panel to the right panel $\epsilon$ falls to a tenth. By what factor does the number of
+# draws whose winner changes fall?
 
 # %%
 draw.clouds(h, f, (1.0, 0.3, 0.1), noise[:150])
 plt.show()
 z_star = (h + noise).argmax(axis=1)
 share = {eps: np.mean((eps * f + h + noise).argmax(axis=1) != z_star) for eps in (1.0, 0.1)}
-print(f"of all draws {share[1.0]:.1%} change at eps = 1, {share[0.1]:.1%} at eps = 0.1: "
+print(f"the winner changes in {share[1.0]:.1%} of all draws at eps = 1, in {share[0.1]:.1%} at eps = 0.1: "
       f"{share[1.0] / share[0.1]:.1f} times fewer; share / eps is {share[1.0]:.2f} and {share[0.1] / 0.1:.2f}")
 
 # %% [markdown]
-# What to see. A dot is a draw, and its colour is the winner. The solid Y is that of $h$, the dashed one that of
-# $h + \epsilon f$. The winner of a large dot changes from the colour of its left half to that of its right half. As
-# $\epsilon$ falls, the strips between the Ys get narrower and fewer dots change: about six times fewer over all
-# 100,000 draws (38 to 5 among the 150 drawn here), and not ten, because the wide strips at $\epsilon = 1$ reach out
-# to where there are few dots. At small $\epsilon$ their number is proportional to $\epsilon$. Each changed dot counts
-# $1/\epsilon$ in the estimate, so the mean of the estimate over all noise tends to a limit.
+# What to see. Each dot is a draw, and its colour is the winner. The solid Y belongs to the scores $h$, and the dashed Y
+# to the scores $h + \epsilon f$. A large dot is a draw whose winner changes: its left half has the colour of the old
+# winner, and its right half the colour of the new one. As $\epsilon$ falls, the strips between the two Ys become
+# narrower, and the winner changes in fewer draws. Over all 100,000 draws the number falls by a factor of about six
+# (from 38 to 5 among the 150 draws shown). The factor is not ten, because at $\epsilon = 1$ the wide strips reach into
+# regions where there are few dots. At small $\epsilon$ the number is proportional to $\epsilon$. Each changed dot
+# counts $1/\epsilon$ in the estimate, so the mean of the estimate over all noise tends to a limit.
 #
-# ![The walls move over the cloud: fewer draws change their winner, and each weighs more](figures/walls.gif)
+# ![As epsilon falls, the walls move less: the winner changes in fewer draws, and each counts more](figures/walls.gif)
 #
-# ## How much noise lies along a wall
+# ## The density of the noise along a wall
 #
-# Raise $h_j$ by $\delta$. Which draws does $j$ take from $i$? Those in which $i$ led, at some height $t$, with $j$ less
-# than $\delta$ behind it and all others below. In formulas: $\gamma_i + h_i = t$, and $\gamma_j + h_j$ is in
-# $[t - \delta, t]$, and $\gamma_z + h_z < t$ for the others. Write $F$ for the distribution function of the noise and
-# $F'$ for its density. The first event has the density $F'(t - h_i)$, the second has the chance
-# $\delta\, F'(t - h_j)$ for small $\delta$, and each of the others has the chance $F(t - h_z)$. All are independent.
-# Multiply, integrate over $t$, and divide by $\delta$:
+# Raise $h_j$ by $\delta$. In which draws does the winner change from $i$ to $j$? In those draws in which $i$ was at the
+# top at some height $t$, while $j$ was less than $\delta$ below it and all others were below as well. In formulas:
+# $\gamma_i + h_i = t$, and $\gamma_j + h_j$ is in $[t - \delta, t]$, and $\gamma_z + h_z < t$ for the others. Write $F$
+# for the distribution function of the noise and $F'$ for its density. The first event has the density $F'(t - h_i)$.
+# The second has probability $\delta\, F'(t - h_j)$ for small $\delta$. Each of the others has probability $F(t - h_z)$.
+# All these events are independent. Multiply, integrate over $t$, and divide by $\delta$:
 #
 # $$\rho_{ij} = \int F'(t - h_i)\, F'(t - h_j) \prod_{z \ne i, j} F(t - h_z) \, dt$$
 #
-# This is the density of the noise along the wall between $i$ and $j$: the share of the draws that is swept over, for
-# each unit by which $h_j$ rises. It does not change if $i$ and $j$ change places. The next cell adds it up
-# numerically (*quadrature*, `tutorials/quadrature.py`). For Gumbel noise it is $q_i q_j$, as chapter 3 proves.
+# This is the density of the noise along the wall between $i$ and $j$: the share of the draws that the wall sweeps over,
+# per unit by which $h_j$ rises. It stays the same when $i$ and $j$ are exchanged. The next cell computes the integral
+# numerically, by *quadrature* (`tutorials/quadrature.py`). For Gumbel noise the result is $q_i q_j$, as chapter 3
+# proves.
 
 # %%
 gumbel_law = stats.gumbel_r(loc=-np.euler_gamma)
@@ -133,19 +141,19 @@ for i, j in ((0, 1), (0, 2), (1, 2)):
 # %% [markdown]
 # ## One wall, two sides
 #
-# Raise $h_j$ by a little. Every wall of $j$ moves into a neighbour's region. From $i$ it takes the share $\rho_{ij}$
-# per unit:
+# Raise $h_j$ by a small amount. The region of $j$ grows, and every wall of $j$ moves into the region of a neighbour.
+# From the neighbour $i$ the region of $j$ takes the share $\rho_{ij}$ of the draws per unit:
 #
 # $$\frac{\partial q_i}{\partial h_j} = -\rho_{ij} \quad (i \ne j), \qquad \frac{\partial q_j}{\partial h_j} = \sum_{i \ne j} \rho_{ij}$$
 #
-# The wall between $i$ and $j$ is *one* wall. What raising $h_j$ takes from $i$ is what raising $h_i$ takes from $j$,
-# so $\partial q_i / \partial h_j = \partial q_j / \partial h_i$. By Danskin (chapter 1)
-# $q = \partial G / \partial h$, so the second derivatives of $G$ do not depend on their order. That is Schwarz's
-# theorem, and here one can see it.
+# The wall between $i$ and $j$ is *one* wall. When $h_j$ rises, $j$ takes from $i$ the same share that $i$ takes from
+# $j$ when $h_i$ rises. So $\partial q_i / \partial h_j = \partial q_j / \partial h_i$. By Danskin's theorem (chapter
+# 1), $q = \partial G / \partial h$. So these are second derivatives of $G$, and their order does not matter. This is
+# Schwarz's theorem, and here you can see why it holds.
 
 # %%
-J = jacobian(gumbel_law, h)                                     # by differences of the chances
-print("dq_i / dh_j by differences:\n", J.round(6))
+J = jacobian(gumbel_law, h)                                     # by difference quotients of the probabilities
+print("dq_i / dh_j by difference quotients:\n", J.round(6))
 assert np.allclose(J, J.T, rtol=0, atol=1e-8)
 assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 
@@ -153,60 +161,68 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 # ## The theorem
 #
 # **Theorem 1** (equation 1 of the paper). Let $z$ take finitely many values, and let the scores $h_w(z)$ depend on
-# weights $w$. Assume
+# weights $w$. Assume that
 #
-# - (a) $h_w(z)$ is differentiable at $w$, for each $z$ (continuously, if the gradient is to be continuous);
+# - (a) $h_w(z)$ is differentiable at $w$, for each $z$ (and continuously differentiable, if the gradient is to be
+#   continuous);
 # - (b) $f(z)$ does not depend on $w$ (otherwise the left side has one more term, $E \nabla_w f(z^{\star})$);
-# - (c) the law of the noise $\gamma$ depends neither on $w$ nor on $\epsilon$ (only the walls move, not the cloud);
-# - (d) the $\gamma(z)$ are independent, and each has a bounded density, like Gumbel, Gaussian or uniform noise (walls
-#   have a density; for values that share noise, like chapter 1's matchings, see
-#   [appendix D](appendix_d_unary_noise.ipynb)).
+# - (c) the distribution of the noise $\gamma$ depends neither on $w$ nor on $\epsilon$ (so only the walls move, and the
+#   cloud does not);
+# - (d) the $\gamma(z)$ are independent, and each has a bounded density, as Gumbel, Gaussian and uniform noise have (so
+#   the noise has a density along each wall). If values share noise, like the matchings of chapter 1, see [appendix
+#   D](appendix_d_unary_noise.ipynb).
 #
 # Then
 #
 # $$\nabla_w E_\gamma [f(z^{\star})] = \lim_{\epsilon \to 0} \frac{1}{\epsilon} E_\gamma [\nabla_w h_w(z(\epsilon)) - \nabla_w h_w(z^{\star})]$$
 #
-# Read it as a recipe. Draw the noise once. Find the winner. Find the winner again, with the decoder's scores mixed in
-# a little. Push the second winner's score up and the first one's down. (In an auto-encoder $f$ has weights too, those
-# of the decoder. They are trained by the ordinary gradient of $f$ at $z^{\star}$.)
+# The theorem is also a recipe. Draw the noise once. Find the winner. Find the winner again, with a small multiple of
+# the decoder's scores added. Push the score of the second winner up and the score of the first winner down. (In an
+# auto-encoder $f$ has weights too, those of the decoder. They are trained with the ordinary gradient of $f$ at
+# $z^{\star}$.)
 #
-# *Proof.* Let $J$ be the table of all $\partial q_i / \partial h_j$. *Left side.* $E f(z^{\star}) = \sum_i q_i f_i$. By
-# the chain rule its derivative in $h_j$ is $\sum_i f_i\, \partial q_i / \partial h_j$. In walls: each neighbour $i$
-# gives $\rho_{ij}$ to $j$, and each draw that goes over changes $f$ by $f_j - f_i$:
+# *Proof.* Let $J$ be the table of all $\partial q_i / \partial h_j$.
+#
+# *Left side.* $E f(z^{\star}) = \sum_i q_i f_i$. By the chain rule its derivative with respect to $h_j$ is
+# $\sum_i f_i\, \partial q_i / \partial h_j$. In terms of walls: each neighbour $i$ loses $\rho_{ij}$ to $j$, and every
+# draw whose winner changes from $i$ to $j$ changes $f$ by $f_j - f_i$:
 #
 # $$\frac{\partial}{\partial h_j} E f(z^{\star}) = \sum_{i \ne j} \rho_{ij} (f_j - f_i)$$
 #
-# *Right side.* The law $q_\epsilon$ of $z(\epsilon)$ is $q$ at the scores $h + \epsilon f$. By the chain rule the
-# derivative of $q_\epsilon(j)$ in $\epsilon$ at 0 is $\sum_i f_i\, \partial q_j / \partial h_i$, with $i$ and $j$ the
-# other way round. In walls: the one between $i$ and $j$ moves by $\epsilon (f_j - f_i)$, and $j$ gains
-# $\epsilon \rho_{ij} (f_j - f_i)$ from $i$, to first order:
+# *Right side.* The distribution $q_\epsilon$ of $z(\epsilon)$ is $q$ at the scores $h + \epsilon f$. By the chain rule
+# the derivative of $q_\epsilon(j)$ with respect to $\epsilon$ at 0 is $\sum_i f_i\, \partial q_j / \partial h_i$, in
+# which $i$ and $j$ are exchanged compared with the left side. In terms of walls: the wall between $i$ and $j$ moves by
+# $\epsilon (f_j - f_i)$, and to first order $j$ gains $\epsilon \rho_{ij} (f_j - f_i)$ from $i$:
 #
 # $$\lim_{\epsilon \to 0} \frac{q_\epsilon(j) - q(j)}{\epsilon} = \sum_{i \ne j} \rho_{ij} (f_j - f_i)$$
 #
-# The two are the same because $J$ is symmetric: one wall has two sides. *Weights.* The chain rule once more gives
-# $\nabla_w E f(z^{\star}) = \sum_j (\partial E f(z^{\star}) / \partial h_j)\, \nabla_w h_w(j)$ on the left. On the
-# right, $E[\nabla_w h_w(z(\epsilon)) - \nabla_w h_w(z^{\star})] = \sum_j (q_\epsilon(j) - q(j))\, \nabla_w h_w(j)$.
-# Divide by $\epsilon$ and let it go to 0. $\blacksquare$
+# The two sides are the same because $J$ is symmetric, that is, because each wall has two sides.
 #
-# (That $J$ exists and is continuous follows from the bounded density: [appendix A](appendix_a_walls_and_noise.ipynb).
-# It also has the paper's own proof, by the mean maximum $G$ of chapter 1.)
+# *Weights.* On the left, the chain rule gives
+# $\nabla_w E f(z^{\star}) = \sum_j (\partial E f(z^{\star}) / \partial h_j)\, \nabla_w h_w(j)$. On the right,
+# $E[\nabla_w h_w(z(\epsilon)) - \nabla_w h_w(z^{\star})] = \sum_j (q_\epsilon(j) - q(j))\, \nabla_w h_w(j)$. Divide
+# this by $\epsilon$ and let $\epsilon$ go to 0. $\blacksquare$
 #
-# Nothing here asked for Gumbel noise, nor for *the same* noise in both arg maxes: a mean does not depend on whether
-# its two terms share their draws. The variance does. With Gumbel noise $\rho_{ij} = q_i q_j$, and the sum becomes
-# $q_j (f_j - \sum_i q_i f_i)$. We write $E_q f$ for $\sum_i q_i f_i$. So **with Gumbel noise the gradient in the
-# scores is $q (f - E_q f)$**: a name is pushed up if its $f$ is above the average, in proportion to how often it
-# wins. With other noise only the values of $\rho_{ij}$ change.
+# ([Appendix A](appendix_a_walls_and_noise.ipynb) shows that $J$ exists and is continuous if the density is bounded. It
+# also contains the paper's own proof, which uses the mean maximum $G$ of chapter 1.)
+#
+# The proof does not need Gumbel noise. Nor does it need *the same* noise in both arg maxes, because the mean of a
+# difference does not depend on whether its two terms use the same draws. The variance does depend on it. With Gumbel
+# noise $\rho_{ij} = q_i q_j$, and the sum becomes $q_j (f_j - \sum_i q_i f_i)$. We write $E_q f$ for $\sum_i q_i f_i$.
+# So **with Gumbel noise the gradient with respect to the scores is $q (f - E_q f)$**: the score of a name is pushed up
+# if its $f$ is above the average, in proportion to how often the name wins. With other noise only the values of
+# $\rho_{ij}$ are different.
 #
 # **Where $h$ has a kink.** Take two values, $h_w = (0, |w|)$ and $f = (0, 1)$. With Gumbel noise
-# $E f(z^{\star}) = \sigma(|w|)$. At $w = 0$ its slope is $\rho = 1/4$ to the right and $-1/4$ to the left, so there
-# is no gradient. The recipe still returns a number: $1/4$ times whatever slope of $|w|$ the program puts in at 0,
-# which is 0 in most libraries. At every other $w$ the theorem holds. So it is with ReLUs: their kinks are a set of
-# weights of measure zero.
+# $E f(z^{\star}) = \sigma(|w|)$. At $w = 0$ its slope is $\rho = 1/4$ to the right and $-1/4$ to the left, so there is
+# no gradient. The recipe still returns a number: $1/4$ times the slope that the program uses for $|w|$ at 0, which is 0
+# in most libraries. At every other $w$ the theorem holds. The same is true of networks with ReLUs: the weights at which
+# they have a kink form a set of measure zero.
 
 # %%
 truth = np.array([(chances(gumbel_law, h + 1e-4 * unit) - chances(gumbel_law, h - 1e-4 * unit)) @ f / 2e-4
                   for unit in np.eye(3)])
-print("d E f / dh by differences:   ", truth.round(6))
+print("dE f / dh by differences:    ", truth.round(6))
 for eps in (0.1, 0.01, 0.001):
     print(f"(q_eps - q) / eps at {eps:5g}: ", ((chances(gumbel_law, h + eps * f) - q) / eps).round(6))
 E_f = lambda w: sigmoid(np.abs(w))                              # h_w = (0, |w|), f = (0, 1)
@@ -217,8 +233,9 @@ assert np.allclose(truth, q * (f - q @ f), rtol=0, atol=1e-8)
 # %% [markdown]
 # ## The estimator
 #
-# Drop the limit and the expectation: draw the noise once, take two arg maxes, subtract. Here it is draw by draw, and
-# then for all draws at once. With $h$ itself in the place of $w$, $\nabla_h h(z)$ is $\text{onehot}(z)$.
+# To get an estimator, drop the limit and the expectation: draw the noise once, take two arg maxes, subtract, and divide
+# by $\epsilon$. The next cell does it first draw by draw, and then for all draws at once. The parameter here is $h$
+# itself instead of $w$, so $\nabla_h h(z)$ is $\text{onehot}(z)$.
 
 # %%
 def direct_gradient_loop(h, f, eps, noise):
@@ -238,39 +255,40 @@ def direct_gradient(h, f, eps, noise):
 assert (direct_gradient_loop(h, f, 0.2, noise[:500]) == direct_gradient(h, f, 0.2, noise[:500])).all()
 
 # %% [markdown]
-# For an encoder with many weights, $\nabla_w h_w(z)$ is an ordinary backward pass started from $\text{onehot}(z)$. It
-# is linear in what it starts from, so one pass, started from the *difference* $g$, is enough for both terms.
+# For an encoder with many weights, $\nabla_w h_w(z)$ is computed by an ordinary backward pass that starts from
+# $\text{onehot}(z)$. The result depends linearly on the starting vector. So a single pass that starts from the
+# *difference* $g$ is enough for both terms.
 #
-# **Guess first.** In the next picture each point is the mean of 4,000 estimates, with fresh draws at each $\epsilon$.
-# Where are the error bars longest, and where are the points off the black line?
+# **Guess first.** In the next figure each point is the mean of 4,000 estimates, with fresh draws at each $\epsilon$.
+# Where are the error bars longest, and where are the points away from the black line?
 
 # %%
 grid, fine = np.geomspace(0.02, 4, 16), np.geomspace(0.02, 4, 30)
 several = [direct_gradient(h, f, eps, noise[4_000 * place:4_000 * (place + 1)])[:, 0]
-           for place, eps in enumerate(grid)]                               # other draws for each eps
+           for place, eps in enumerate(grid)]                               # different draws for each eps
 draw.estimates(grid, [g.mean() for g in several], [2 * g.std() / np.sqrt(4_000) for g in several], fine,
                [(chances(gumbel_law, h + eps * f) - q)[0] / eps for eps in fine], truth[0])
 plt.show()
-print(f"at eps = 0.02 {np.mean(several[0] == 0):.1%} of the shirt's components are 0, all others are +50 "
-      "(its f is the highest: no draw leaves it)")
+print(f"at eps = 0.02 {np.mean(several[0] == 0):.1%} of the shirt's components are 0, and all others are +50 "
+      "(f of the shirt is the highest, so the winner never changes from the shirt to another name)")
 
 # %% [markdown]
-# What to see. At small $\epsilon$ the mean is right and the error bars are long; at large $\epsilon$ they are short
-# and the mean is off. Chapter 4 is about choosing between the two.
+# What to see. At small $\epsilon$ the mean is right, but the error bars are long. At large $\epsilon$ the error bars
+# are short, but the mean is wrong. Chapter 4 explains how to choose $\epsilon$.
 #
 # ## What sharing the noise saves
 #
-# The walls give the variance too. Draws go from $i$ to $j$ only if $f_j > f_i$. For small $\epsilon$ and Gumbel noise
-# their share is $\epsilon\, q_i q_j (f_j - f_i)$. A component $g_i$ is $\pm 1/\epsilon$ for the draws that arrive at
-# $i$ or leave it, and 0 for all others. So its mean square is $C_i / \epsilon$ to first order. The square of its mean
-# stays bounded. So
+# The walls also give the variance. Suppose that both arg maxes use the same noise. Then the winner can change from $i$
+# to $j$ only if $f_j > f_i$. For small $\epsilon$ and Gumbel noise this happens in a share
+# $\epsilon\, q_i q_j (f_j - f_i)$ of the draws. The component $g_i$ of the estimate is $\pm 1/\epsilon$ if the winner
+# changes to $i$ or from $i$, and 0 otherwise. So the mean of its square is $C_i / \epsilon$ to first order, while the
+# square of its mean stays bounded. Hence
 #
 # $$\text{Var}\, g_i = \frac{C_i}{\epsilon} + O(1), \qquad C_i = q_i \sum_j q_j |f_j - f_i|$$
 #
-# With *fresh* noise for the second arg max, two independent winners differ with a chance that does not fall with
-# $\epsilon$. Then
-# $\text{Var}\, g_i = (q_i (1 - q_i) + q_\epsilon(i) (1 - q_\epsilon(i))) / \epsilon^2$, about
-# $2 q_i (1 - q_i) / \epsilon^2$. Sharing the noise saves a whole order of $\epsilon$.
+# With *fresh* noise for the second arg max, the two winners are independent, and the probability that they differ does
+# not fall with $\epsilon$. Then $\text{Var}\, g_i = (q_i (1 - q_i) + q_\epsilon(i) (1 - q_\epsilon(i))) / \epsilon^2$,
+# which is about $2 q_i (1 - q_i) / \epsilon^2$. So sharing the noise saves a whole factor of $1/\epsilon$.
 
 # %%
 C = q * (np.abs(f[None, :] - f[:, None]) @ q)
@@ -280,22 +298,23 @@ for eps in (0.1, 0.01):
     shared = direct_gradient(h, f, eps, noise)
     fresh = (np.eye(3)[(eps * f + h + other).argmax(axis=1)] - np.eye(3)[z_star]) / eps
     variances[eps] = shared.var(axis=0), fresh.var(axis=0)
-    print(f"eps = {eps:4g}: variances, noise shared {shared.var(axis=0).round(2)} (C / eps = {(C / eps).round(2)}), "
-          f"fresh {fresh.var(axis=0).round(0)}")
+    print(f"eps = {eps:4g}: variances with shared noise {shared.var(axis=0).round(2)} "
+          f"(C / eps = {(C / eps).round(2)}), with fresh noise {fresh.var(axis=0).round(0)}")
 
 # %% [markdown]
-# ## Where it fails: atoms
+# ## Where the theorem fails: atoms
 #
-# Why a density? An *atom* is a single value that the noise takes with a positive chance. Let two values have equal
-# scores $h = (0, 0)$ and noise of $+1$ or $-1$, by a fair coin each. Let $f = (0, 2)$. With chance 1/2 the two coins
-# agree, and the values tie exactly (a tie goes to the lower index): **half of the mass sits on the wall**. Any
-# $\epsilon > 0$, however small, moves all of it over to value 1.
+# Why must the noise have a density? An *atom* is a single number that the noise takes with positive probability. Let
+# two values have equal scores $h = (0, 0)$. The noise of each value is $+1$ or $-1$, decided by a fair coin. Let
+# $f = (0, 2)$. With probability 1/2 the two coins agree, and the values tie exactly (a tie goes to the lower index). So
+# **half of the draws lie exactly on the wall**. Any $\epsilon > 0$, however small, changes the winner of all these
+# draws to value 1.
 #
-# **Guess first.** What happens to (chance of value 1 at $\epsilon$ less chance at 0) divided by $\epsilon$, as
-# $\epsilon$ falls?
+# **Guess first.** Take the probability that value 1 wins at $\epsilon$, subtract the probability that it wins at 0, and
+# divide by $\epsilon$. What happens to this quotient as $\epsilon$ falls?
 
 # %%
-coins = np.array([[s, t] for s in (-1.0, 1.0) for t in (-1.0, 1.0)])        # four draws, 1/4 each: no sampling needed
+coins = np.array([[s, t] for s in (-1.0, 1.0) for t in (-1.0, 1.0)])        # all four cases, each with probability 1/4
 f_coins = np.array([0.0, 2.0])
 mean_f = lambda score: f_coins[(np.array([0.0, score]) + coins).argmax(axis=1)].mean()
 quotient = lambda eps: ((eps * f_coins + coins).argmax(axis=1).mean() - coins.argmax(axis=1).mean()) / eps
@@ -304,19 +323,22 @@ draw.atoms(scores, [mean_f(score) for score in scores], small, [quotient(eps) fo
 plt.show()
 
 # %% [markdown]
-# What to see. Left: $E f$ is a staircase itself. It has no gradient at 0 and at $\pm 2$, and elsewhere its gradient
-# is 0. Right: the quotient at $h = (0, 0)$ is $1/(2\epsilon)$, which does not converge. A moving wall meets nothing
-# for a while, and then a quarter or a half of the noise at once. The density is needed only near a wall: with the
-# coins at $h = (0, 1)$ nothing lies there, and both sides of the theorem are 0.
+# What to see. Left: $E f$ itself is a staircase. It has no gradient at 0 and at $\pm 2$, and elsewhere its gradient
+# is 0. Right: the quotient at $h = (0, 0)$ is $1/(2\epsilon)$, which does not converge. A moving wall meets no draw for
+# a while, and then a quarter or a half of all draws at once. The density is needed only near a wall. For example, with
+# the same coins and $h = (0, 1)$ there is no noise at the wall, and both sides of the theorem are 0.
+# 0. Right: the quotient at $h = (0, 0)$ is $1/(2\epsilon)$, which does not converge. A moving wall meets no draw for a
+# while, and then a quarter or a half of all draws at once. The density is needed only near a wall. For example, with
+# the same coins and $h = (0, 1)$ there is no noise at the wall, and both sides of the theorem are 0.
 #
-# ## Train with it: first, fail
+# ## Train with the estimator: a first attempt that fails
 #
-# Now train the one weight of chapter 1, with one draw for each step. The start, $w = 0$, lies near the bottom of the
-# valley in chapter 1's first picture. To the right the slope leads to the shirt, $f = 1$, and to the left to the
-# dress, $f = 0.5$. The gradient points right. How many of a thousand runs end on the wrong side? (`tutorials/race.py`
-# has the loop of six lines: each step adds 0.01 times the estimate to $w$.)
+# Now train the single weight of chapter 1, with one draw per step. The start, $w = 0$, lies near the bottom of the
+# valley in the first figure of chapter 1. To the right the curve rises towards $f = 1$ (the shirt), and to the left
+# towards $f = 0.5$ (the dress). At the start the gradient points to the right. How many of a thousand runs end on the
+# wrong side? (The training loop of six lines is in `tutorials/race.py`. Each step adds 0.01 times the estimate to $w$.)
 #
-# Write the estimate as it comes to mind: each arg max draws the noise that it needs.
+# Write the estimate in the most obvious way, in which each arg max draws its own noise.
 
 # %%
 from race import gumbel_noise, softmax
@@ -329,23 +351,23 @@ def fresh_noise(h, rng, eps=0.1):
 
 
 failed, bottom = race.train(fresh_noise), race.bottom_of_the_valley()
-print(f"the valley's bottom is at w = {bottom:.2f}; after 3,000 steps {np.mean(failed[-1] < bottom):.1%} of the runs "
-      "are left of it")
+print(f"the bottom of the valley is at w = {bottom:.2f}; after 3,000 steps {np.mean(failed[-1] < bottom):.1%} of the "
+      "runs are to the left of it")
 
 # %% [markdown]
-# The mean of the estimate is the same as with shared noise. Its variance is far too large. Change one line: draw the
-# noise first, use it twice.
+# The mean of the estimate is the same as with shared noise, but its variance is far too large. Now draw the noise first
+# and use it for both arg maxes. This is the only change.
 #
-# **Guess first.** How many runs in a hundred go the wrong way now?
+# **Guess first.** How many runs in a hundred end on the wrong side now?
 
 # %%
 def shared_noise(h, rng, eps=0.1):
-    gamma = gumbel_noise(rng)                                                   # the one line
+    gamma = gumbel_noise(rng)                                                   # drawn once, used twice
     z_star, z_eps = np.argmax(h + gamma, axis=1), np.argmax(eps * f + h + gamma, axis=1)
     return (np.eye(3)[z_eps] - np.eye(3)[z_star]) / eps
 
 
-def enumeration(h, rng):                        # the exact gradient, no noise
+def enumeration(h, rng):                        # the exact gradient, without noise
     q = softmax(h)
     return q * (f - (q @ f)[:, None])
 
@@ -357,17 +379,17 @@ plt.show()
 wrong_way = {name: np.mean(w[-1] < bottom) for name, (_, w) in runs.items()}
 for name, (_, w) in runs.items():
     print(f"{name:14s} after 3,000 steps: median E f {np.median(race.mean_of_f(w[-1])):.2f}, "
-          f"wrong way {wrong_way[name]:.1%}")
+          f"runs on the wrong side {wrong_way[name]:.1%}")
 
 # %% [markdown]
-# What to see. Each panel shows ten runs. With fresh noise the curves jump up and down, and many runs go the wrong
-# way. With shared noise most of them climb, but a few unlucky steps still carry some to the other side. Chapter 4
-# chooses $\epsilon$ better, and runs the race again.
+# What to see. Each panel shows ten runs. With fresh noise the curves jump up and down, and many runs end on the wrong
+# side. With shared noise most runs climb towards $f = 1$, but a few unlucky steps still carry some runs to the other
+# side. Chapter 4 chooses $\epsilon$ better and repeats the experiment.
 #
-# The exact gradient has no noise at all, so with three values the *direct* gradient, as this estimator is called, is
-# not the tool: it needs $f$ of all values here too.
+# The exact gradient has no noise at all. The estimator of this chapter, which is called the *direct* gradient, also
+# needs $f$ of all values here. So with three values you would use the exact gradient instead.
 #
-# The same in the package:
+# The package has the same functions:
 
 # %%
 from refimpl import danskin, direct, exact
@@ -379,13 +401,13 @@ assert np.allclose(danskin.d2G_dh_deps(h, f, 0), danskin.d2G_deps_dh(h, f, 0), r
 # %% [markdown]
 # ## Exercises
 #
-# **1 (easy).** The entries of the estimate add up to 0 in every single draw. Why must they, and does the true gradient
-# do the same?
+# **1 (easy).** The entries of the estimate add up to 0 in every single draw. Why must they? Do the entries of the true
+# gradient add up to 0 as well?
 #
 # <details><summary>Solution</summary>
 #
-# Each draw adds $1/\epsilon$ once and takes it away once. Moving all scores by one number moves no wall, so the
-# derivative in that direction is 0.
+# In each draw $1/\epsilon$ is added once and subtracted once. If all scores change by the same number, no wall moves.
+# So the derivative of $E f(z^{\star})$ in that direction is 0.
 #
 # ```python
 # assert (direct_gradient(h, f, 0.1, noise).sum(axis=1) == 0).all() and abs(truth.sum()) < 1e-8
@@ -393,14 +415,14 @@ assert np.allclose(danskin.d2G_dh_deps(h, f, 0), danskin.d2G_deps_dh(h, f, 0), r
 #
 # </details>
 #
-# **2 (middling).** Multiply $f$ by 10. Show that $g(10 f, \epsilon) = 10\, g(f, 10 \epsilon)$, draw by draw. What does
-# this say about the best $\epsilon$?
+# **2 (middling).** Multiply $f$ by 10. Show that $g(10 f, \epsilon) = 10\, g(f, 10 \epsilon)$, draw by draw. What
+# follows for the best $\epsilon$?
 #
 # <details><summary>Solution</summary>
 #
-# $\epsilon \cdot 10 f = 10 \epsilon \cdot f$, so both have the same winners, and only the division differs. The true
-# gradient is ten times as long too. So, relative to the gradient, $10 f$ at $\epsilon$ has the same bias and noise as
-# $f$ at $10 \epsilon$, and its best $\epsilon$ is a tenth.
+# $\epsilon \cdot 10 f = 10 \epsilon \cdot f$, so both sides have the same winners, and only the division differs. The
+# true gradient is ten times as long too. So, relative to the gradient, $10 f$ at $\epsilon$ has the same bias and noise
+# as $f$ at $10 \epsilon$. Hence the best $\epsilon$ for $10 f$ is a tenth of the best $\epsilon$ for $f$.
 #
 # ```python
 # assert np.allclose(direct_gradient(h, 10 * f, 0.05, noise), 10 * direct_gradient(h, f, 0.5, noise))
@@ -410,14 +432,14 @@ assert np.allclose(danskin.d2G_dh_deps(h, f, 0), danskin.d2G_deps_dh(h, f, 0), r
 #
 # </details>
 #
-# **3 (hard).** Try noise with a density on a short interval: the uniform law on $[0, 1]$, two values, $h = (0, h_1)$.
-# For which $h_1$ does the theorem hold, and what is the gradient at $h_1 = 1.5$?
+# **3 (hard).** Try noise that has a density on a short interval only: the uniform distribution on $[0, 1]$. Take two
+# values and $h = (0, h_1)$. For which $h_1$ does the theorem hold, and what is the gradient at $h_1 = 1.5$?
 #
 # <details><summary>Solution</summary>
 #
-# The difference of two uniform variables has the triangular density $1 - |t|$ on $[-1, 1]$, bounded and continuous. So
-# it holds for every $h_1$, with $\rho = \max(0, 1 - |h_1|)$. At $h_1 = 1.5$ value 1 always wins: no noise reaches the
-# wall, and the gradient is 0.
+# The difference of two uniform variables has the triangular density $1 - |t|$ on $[-1, 1]$, which is bounded and
+# continuous. So the theorem holds for every $h_1$, with $\rho = \max(0, 1 - |h_1|)$. At $h_1 = 1.5$ value 1 always
+# wins. No noise reaches the wall, and the gradient is 0.
 #
 # ```python
 # uniform = np.random.default_rng(5).random((M, 2))
@@ -431,10 +453,11 @@ assert np.allclose(danskin.d2G_dh_deps(h, f, 0), danskin.d2G_deps_dh(h, f, 0), r
 #
 # ## Where it goes wrong in practice
 #
-# - Fresh noise for the second arg max: the mean stays as it was, but training fails.
-# - $\epsilon$ too small: nearly all estimates are zero, and a rare one is enormous.
-# - $1/\epsilon$ is forgotten. The direction is right, but the step shrinks with $\epsilon$.
-# - Noise that is rounded to a few digits has atoms.
+# - Fresh noise is used for the second arg max. The mean of the estimate stays the same, but training fails.
+# - $\epsilon$ is too small. Then nearly all estimates are zero, and the few others are enormous.
+# - The division by $\epsilon$ is forgotten. The direction is still right, but the length of the step is proportional to
+#   $\epsilon$.
+# - The noise is rounded to a few digits. Then it has atoms.
 #
 # ## Now write it yourself
 #
@@ -443,16 +466,17 @@ assert np.allclose(danskin.d2G_dh_deps(h, f, 0), danskin.d2G_deps_dh(h, f, 0), r
 #
 # ## What to read next
 #
-# [Chapter 3](03_gumbel_noise.ipynb) says what is special about Gumbel noise: every chance and every mean has a closed
-# form. In the package: `refimpl/danskin.py` has the paper's proof, and `refimpl/direct.py` the estimator.
+# [Chapter 3](03_gumbel_noise.ipynb) explains what is special about Gumbel noise: every probability and every mean has a
+# closed form. In the package, `refimpl/danskin.py` follows the paper's proof step by step, and `refimpl/direct.py`
+# contains the estimator.
 #
 # ## Symbols
 #
-# These are new; the others are at the end of chapter 1.
+# These symbols are new. The others are listed at the end of chapter 1.
 #
 # | symbol | in the code | the slides write | meaning |
 # | --- | --- | --- | --- |
-# | $q(z)$, $q_\epsilon(z)$ | `q`, `q_eps` | $e^{\phi(x,z)}$ | the laws of $z^{\star}$ and of $z(\epsilon)$: the chances of each value |
+# | $q(z)$, $q_\epsilon(z)$ | `q`, `q_eps` | $e^{\phi(x,z)}$ | the distributions (laws) of $z^{\star}$ and of $z(\epsilon)$: the probability of each value |
 # | $\rho$, $\rho_{ij}$ | `rho` | | density of the noise at a wall, and along the wall between $i$ and $j$ |
 # | $\Delta_1$, $\Delta_2$ | `delta_1` | | differences of the noise, $\gamma_1 - \gamma_0$ and $\gamma_2 - \gamma_0$ |
 # | $g$ | `g` | | one estimate, $(\text{onehot}(z(\epsilon)) - \text{onehot}(z^{\star})) / \epsilon$ |
