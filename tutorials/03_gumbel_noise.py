@@ -1,10 +1,11 @@
 # %% [markdown]
-# # 3. Gumbel noise: every chance and every mean in closed form
+# # 3. Gumbel noise: every probability and every mean in closed form
 #
-# **You will** find the law of the arg max under Gumbel noise in three ways, and with it the mean maximum $G$ and the
-# density along every wall of chapter 2. **You will learn** why Gumbel noise gives exactly a softmax (Theorem 2 of the
-# paper), what alarm clocks have to do with it, and why the noise is given mean zero. **You need**
-# [chapter 2](02_theorem_1.ipynb). The chapter runs in about ten seconds. Its symbols are listed at the end.
+# **You will** find the distribution (the *law*) of the arg max under Gumbel noise in three ways. From it you will get
+# closed forms for the mean maximum $G$ and for the density along every wall of chapter 2. **You will learn** why Gumbel
+# noise gives exactly a softmax (Theorem 2 of the paper), what alarm clocks have to do with it, and why the noise is
+# given mean zero. **You need** [chapter 2](02_theorem_1.ipynb). The chapter runs in about ten seconds. Its symbols are
+# listed at the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -28,15 +29,15 @@ print("softmax of h:", dict(zip(names, q.round(4).tolist())))
 # %% [markdown]
 # ## The noise
 #
-# Chapters 1 and 2 used NumPy's Gumbel noise without looking into it. A Gumbel variable has the distribution function
+# Chapters 1 and 2 used NumPy's Gumbel noise without explaining it. A Gumbel variable has the distribution function
 #
 # $$P(\gamma \le t) = F(t) = e^{-e^{-(t+c)}}$$
 #
-# To draw one, take $U$ uniform on $[0, 1]$, set $U = F(\gamma)$ and solve: $\gamma = -\log(-\log U) - c$. The shift
-# by $c$ makes the mean zero, as the next cell measures. (The slides print $e^{-e^{-t+c}}$, which would have the mean
-# $2c$.)
+# To draw such a variable, take $U$ uniform on $[0, 1]$ and solve $U = F(\gamma)$ for $\gamma$:
+# $\gamma = -\log(-\log U) - c$. Here $c$ is Euler's constant. The shift by $c$ makes the mean zero, as the next cell
+# confirms by sampling. (The slides print $e^{-e^{-t+c}}$, which would have the mean $2c$.)
 #
-# **Guess first.** Which is more common, a value above 3 or one below $-3$?
+# **Guess first.** Which is more common, a value above 3 or a value below $-3$?
 
 # %%
 c = np.euler_gamma
@@ -44,8 +45,8 @@ uniform = np.random.default_rng(2).random(300_000)
 flat = -np.log(-np.log(uniform)) - c
 error = flat.std() / np.sqrt(flat.size)
 squares = (flat - flat.mean()) ** 2
-print(f"mean {flat.mean():+.4f} ± {error:.4f} (0);  variance {squares.mean():.4f} ± "
-      f"{squares.std() / np.sqrt(flat.size):.4f} (pi^2 / 6 = {np.pi**2 / 6:.4f})")
+print(f"mean {flat.mean():+.4f} ± {error:.4f} (exactly 0);  variance {squares.mean():.4f} ± "
+      f"{squares.std() / np.sqrt(flat.size):.4f} (exactly pi^2 / 6 = {np.pi**2 / 6:.4f})")
 
 
 def F(t):
@@ -64,16 +65,16 @@ print(f"above 3: {np.mean(flat > 3):.2%} (exactly {1 - F(3):.2%});  below -3: {n
 
 # %% [markdown]
 # What to see. The density is not symmetric. On the right it falls slowly, like $e^{-(t+c)}$. On the left it falls
-# abruptly, because of the factor $e^{-e^{-(t+c)}}$. A value above 3 comes once in 36 draws, one below $-3$ once in
-# 79,000. So it is the slow right side that decides a maximum.
+# abruptly, because of the factor $e^{-e^{-(t+c)}}$. A value above 3 occurs once in 36 draws, and a value below $-3$
+# once in 79,000. So large positive values of the noise are much more common than large negative ones.
 #
 # ## Theorem 2
 #
 # **Theorem 2** (Fisher and Tippett 1928, Gumbel 1954, McFadden 1973). With Gumbel noise $P(z^{\star} = z) = q(z)$,
-# the softmax of the scores.
+# where $q$ is the softmax of the scores.
 #
-# So one can draw from a softmax without computing it: no score is exponentiated, and nothing is divided by a sum.
-# Here it is first draw by draw, as one would explain it, and then for all draws at once:
+# So it is possible to draw from a softmax without computing it: no score is exponentiated, and nothing is divided by a
+# sum. The next cell shows this first draw by draw, which is easier to read, and then for all draws at once:
 
 # %%
 def draw_one(h, rng):
@@ -90,22 +91,23 @@ slow = np.array([draw_one(h, rng) for _ in range(20_000)])
 z_star = np.argmax(h + noise, axis=-1)
 for name, drawn in (("loop", slow), ("all at once", z_star)):
     share = np.bincount(drawn, minlength=3) / len(drawn)
-    off = (share - q) / np.sqrt(q * (1 - q) / len(drawn))                   # how many standard errors off
-    print(f"{name:12s}", share.round(4), "  standard errors off:", off.round(1))
+    off = (share - q) / np.sqrt(q * (1 - q) / len(drawn))                   # difference from q, in standard errors
+    print(f"{name:12s}", share.round(4), "  difference from the softmax, in standard errors:", off.round(1))
     assert np.abs(off).max() < 4
 
 # %% [markdown]
-# ## Why: the integral
+# ## First proof: the integral
 #
-# The value $z$ wins at height $t$ if it stands at $t$ exactly and all others stand below. It stands there if its
-# noise is $t - h(z)$, which has the density $F'(t-h(z))$. Each of the others is below with probability $F(t-h(z'))$.
-# Integrate over all heights (equation 6 of the supplement):
+# We say that the value $z$ *wins at height* $t$ if its sum $h(z) + \gamma(z)$ is exactly $t$ and the sums of all other
+# values are below $t$. Its sum is $t$ if its noise is $t - h(z)$, which has the density $F'(t-h(z))$. The sum of
+# another value $z'$ is below $t$ with probability $F(t-h(z'))$. Integrate over all heights (equation 6 of the
+# supplement):
 #
 # $$P(z^{\star} = z) = \int F'(t - h(z)) \prod_{z' \ne z} F(t - h(z')) \, dt$$
 #
-# Before any theory, just add it up on a fine grid.
+# Before we solve this integral, the next cell simply adds it up on a fine grid.
 #
-# **Guess first.** The dress wins more often than the shirt. Does it also win at greater heights?
+# **Guess first.** The dress wins more often than the shirt. Is the height at which it wins also greater, on average?
 
 # %%
 step = 0.01
@@ -118,24 +120,26 @@ print("integral", by_integral.round(6), "  softmax", q.round(6),
 draw.heights(t, integrand, by_integral)
 plt.show()
 heights = [integrand[z] @ t / integrand[z].sum() for z in range(3)]
-print("mean height at which each wins:", np.round(heights, 6))
+print("mean height at which each name wins:", np.round(heights, 6))
 
 # %% [markdown]
-# What to see. The three curves have *one* shape, at different scales. Whoever wins, the height at which it wins has the
-# same distribution. It remains to show that the scale of each curve is $e^{h(z)}$.
+# What to see. The three curves have *the same* shape, at different scales. So the height at which the winner wins has
+# the same distribution, whichever name wins. It remains to show that the scale of each curve is proportional to
+# $e^{h(z)}$.
 #
-# ## Why: the algebra
+# ## First proof: the algebra
 #
-# Write $S = \sum_{z'} e^{h(z')}$. A product of exponentials adds their exponents,
+# Write $S = \sum_{z'} e^{h(z')}$. In a product of exponentials the exponents add up, so
 #
 # $$\prod_{z'} F(t - h(z')) = e^{-\sum_{z'} e^{h(z') - t - c}} = e^{-S e^{-(t+c)}}$$
 #
-# and $F'(t - h(z)) = e^{h(z)} e^{-(t+c)} F(t - h(z))$ supplies the missing factor $F$. So the integrand is
+# The integrand contains $F'(t - h(z))$ instead of the factor $F(t - h(z))$. But
+# $F'(t - h(z)) = e^{h(z)} e^{-(t+c)} F(t - h(z))$. So the integrand is
 #
 # $$e^{h(z)} \cdot e^{-(t+c)} e^{-S e^{-(t+c)}}$$
 #
-# Only the first factor depends on $z$. The rest integrates to $1/S$, since its antiderivative is
-# $e^{-S e^{-(t+c)}} / S$. Together this is $e^{h(z)}/S = q(z)$. Check each line against the grid:
+# Only the first factor depends on $z$. The rest has the antiderivative $e^{-S e^{-(t+c)}} / S$, so its integral is
+# $1/S$. Together this gives $e^{h(z)}/S = q(z)$. The next cell checks each line on the grid:
 
 # %%
 S = np.exp(h).sum()
@@ -147,62 +151,63 @@ assert np.isclose(shape.sum() * step, 1 / S)
 print("each line of the proof holds on the grid")
 
 # %% [markdown]
-# ## Why: alarm clocks
+# ## Second proof: alarm clocks
 #
-# Turn the axis around. Let $X_z = e^{-(h(z) + \gamma(z) + c)}$. This falls as the perturbed score rises, so the largest
-# perturbed score is the smallest $X_z$. Which law does it have? Put in $\gamma(z) = -\log(-\log U) - c$:
+# Now reverse the axis. Let $X_z = e^{-(h(z) + \gamma(z) + c)}$. It falls as the perturbed score $h(z) + \gamma(z)$
+# rises. So the largest perturbed score belongs to the smallest $X_z$. What is the distribution of $X_z$? Insert
+# $\gamma(z) = -\log(-\log U) - c$:
 #
 # $$X_z = e^{-h(z)} \cdot e^{\log(-\log U)} = \frac{-\log U}{r_z}, \qquad r_z = e^{h(z)}$$
 #
-# $-\log U$ is an exponential variable of rate 1, since $P(-\log U > t) = P(U < e^{-t}) = e^{-t}$. Divided by $r_z$ it
-# exceeds $t$ with the chance $P(-\log U > r_z t) = e^{-r_z t}$: an exponential variable of *rate* $r_z$. So the scores
-# have become three alarm clocks. Each rings at a random time, the one with the larger rate earlier on average, and
-# **the first to ring is $z^{\star}$**.
+# $-\log U$ is an exponential variable of rate 1, since $P(-\log U > t) = P(U < e^{-t}) = e^{-t}$. So $X_z$ exceeds $t$
+# with probability $P(-\log U > r_z t) = e^{-r_z t}$, which means that $X_z$ is an exponential variable of *rate* $r_z$.
+# Thus the three scores have become three alarm clocks. Each of them rings at a random time, and a clock with a larger
+# rate rings earlier on average. **The first clock to ring is $z^{\star}$.**
 #
-# The density of clock $z$ ringing first, at time $t$, is $r_z e^{-r_z t}$ times the chances $e^{-r_{z'} t}$ that the
-# others are still silent. The product is $r_z e^{-S t}$. It integrates to $r_z / S = q(z)$. And the time of the first
-# ring has the density $S e^{-St}$, whichever clock it is.
+# The density of the event that clock $z$ rings first, at time $t$, is its density $r_z e^{-r_z t}$ times the
+# probabilities $e^{-r_{z'} t}$ that the other clocks are still silent. The product is $r_z e^{-S t}$. Its integral is
+# $r_z / S = q(z)$. And the time of the first ring has the density $S e^{-St}$, whichever clock rings first.
 #
-# **Guess first.** Here $S$ is about 3.8. When does the first clock ring, on average?
+# **Guess first.** Here $S$ is about 3.8. At what time does the first clock ring, on average?
 
 # %%
 X = np.exp(-(h + noise + c))
 first, when = X.argmin(axis=-1), X.min(axis=-1)
-assert (first == z_star).all()          # the first to ring is the arg max
+assert (first == z_star).all()          # the first clock to ring is the arg max
 
 draw.clocks(X, first, when, S)
 plt.show()
 for z in range(3):
     mean_time, error = when[first == z].mean(), when[first == z].std() / np.sqrt(np.sum(first == z))
-    print(f"{names[z]:6s} rings first in {np.mean(first == z):.4f} of the draws (q = {q[z]:.4f}), "
-          f"then at {mean_time:.4f} ± {error:.4f} on average (1 / S = {1 / S:.4f})")
+    print(f"{names[z]:6s} rings first in a share of {np.mean(first == z):.4f} of the draws (q = {q[z]:.4f}), "
+          f"in these at {mean_time:.4f} ± {error:.4f} on average (1 / S = {1 / S:.4f})")
     assert abs(mean_time - 1 / S) < 4 * error
 
 # %% [markdown]
-# What to see. Left: eight draws. Each has three rings, and the dot is the first one. Right: the time of the first ring,
-# one panel for each winner. All three follow the same black curve, with the mean $1/S$, about 0.26. Chapter 4 lets the
-# same clocks run a second race. That gives the chance that two arg maxes agree.
+# What to see. Left: eight draws. Each draw has three rings, and the dot is the first of them. Right: the time of the
+# first ring, with one panel for each winner. All three histograms follow the same black curve, whose mean is $1/S$,
+# about 0.26. In chapter 4 the same clocks run a second race, which gives the probability that two arg maxes agree.
 #
 # ## The walls of chapter 2 in closed form
 #
-# Chapter 2 used three formulas for Gumbel noise and promised their proofs. Theorem 2 gives them all.
+# Chapter 2 used several formulas for Gumbel noise without proof. All of them follow from Theorem 2.
 #
 # *On the line.* With two values the shirt wins if $\Delta_1 = \gamma_1 - \gamma_0 < h_0 - h_1$. By Theorem 2 the
-# chance of that is $e^{h_0} / (e^{h_0} + e^{h_1}) = 1 / (1 + e^{-(h_0 - h_1)})$. The scores can be chosen so that
-# $h_0 - h_1$ is any number $t$. Hence $P(\Delta_1 < t) = 1/(1 + e^{-t})$, and its derivative is the density
+# probability of this is $e^{h_0} / (e^{h_0} + e^{h_1}) = 1 / (1 + e^{-(h_0 - h_1)})$. The scores can be chosen so that
+# $h_0 - h_1$ is any number $t$. Hence $P(\Delta_1 < t) = 1/(1 + e^{-t})$. The derivative of this is the density
 # $e^{-t} / (1 + e^{-t})^2$.
 #
-# *On the plane.* With three values the shirt wins if $\Delta_1 < h_0 - h_1$ and $\Delta_2 < h_0 - h_2$. In the same way
-# $P(\Delta_1 < t_1, \Delta_2 < t_2) = 1 / (1 + e^{-t_1} + e^{-t_2})$. Differentiate it in $t_1$ and then in $t_2$: the
-# density of the cloud is $2 e^{-t_1 - t_2} / (1 + e^{-t_1} + e^{-t_2})^3$.
+# *In the plane.* With three values the shirt wins if $\Delta_1 < h_0 - h_1$ and $\Delta_2 < h_0 - h_2$. In the same way
+# $P(\Delta_1 < t_1, \Delta_2 < t_2) = 1 / (1 + e^{-t_1} + e^{-t_2})$. Differentiate this with respect to $t_1$ and then
+# with respect to $t_2$. The result is the density of the cloud, $2 e^{-t_1 - t_2} / (1 + e^{-t_1} + e^{-t_2})^3$.
 #
-# *Along the walls.* Chapter 2 has $\rho_{ij} = \int F'(t - h_i)\, F'(t - h_j) \prod_{z \ne i, j} F(t - h_z)\, dt$.
-# Each $F'$ gives a factor $r\, e^{-(t+c)}$ and its missing $F$, as in the algebra above. With $X = e^{-(t+c)}$ in the
-# place of $t$, so that $dt = -dX / X$:
+# *Along the walls.* In chapter 2, $\rho_{ij} = \int F'(t - h_i)\, F'(t - h_j) \prod_{z \ne i, j} F(t - h_z)\, dt$. As
+# in the algebra above, each $F'$ is a factor $r\, e^{-(t+c)}$ times $F$. Substitute $X = e^{-(t+c)}$, so that
+# $dt = -dX / X$:
 #
 # $$\rho_{ij} = r_i r_j \int e^{-2(t+c)} e^{-S e^{-(t+c)}} dt = r_i r_j \int_0^\infty X e^{-S X} dX = \frac{r_i r_j}{S^2} = q_i q_j$$
 #
-# In clocks: $i$ and $j$ ring together, before all others.
+# In terms of clocks, this is the density of the event that $i$ and $j$ ring together, before all others.
 
 # %%
 at, width = (0.4, -0.3), 0.4                                            # a square of the plane around this point
@@ -210,7 +215,8 @@ inside = np.abs(noise[:, 1:] - noise[:, :1] - at).max(axis=1) < width
 plane = lambda t_1, t_2: 2 * np.exp(-t_1 - t_2) / (1 + np.exp(-t_1) + np.exp(-t_2)) ** 3
 grid = np.linspace(-width, width, 41)
 there = plane(at[0] + grid[:, None], at[1] + grid).mean() * (2 * width) ** 2
-print(f"draws in the square: {inside.mean():.4f} ± {inside.std() / np.sqrt(M):.4f}, by the density {there:.4f}")
+print(f"share of draws in the square: {inside.mean():.4f} ± {inside.std() / np.sqrt(M):.4f}, "
+      f"from the density: {there:.4f}")
 rho = np.array([[(density(t - h[i]) * density(t - h[j]) * F(t - h[3 - i - j])).sum() * step for j in range(3) if j != i]
                 for i in range(3)])
 print("rho by the integral", rho.ravel().round(6))
@@ -219,14 +225,15 @@ print("q_i q_j            ", np.array([q[i] * q[j] for i in range(3) for j in ra
 # %% [markdown]
 # ## Why mean zero: the mean maximum in closed form
 #
-# The maximum itself has the distribution function $\prod F(t-h(z)) = e^{-S e^{-(t+c)}}$. That is a Gumbel variable,
-# moved by $\log S$. With zero-mean noise its mean is $\log S$. The same holds for the scores $h + \epsilon f$. So
+# The maximum itself has the distribution function $\prod F(t-h(z)) = e^{-S e^{-(t+c)}}$. So it is a Gumbel variable
+# shifted by $\log S$. If the noise has mean zero, the mean of the maximum is $\log S$. The same holds for the scores
+# $h + \epsilon f$. So
 #
 # $$G(h, \epsilon) = E_\gamma \max_z \{\epsilon f(z) + h(z) + \gamma(z)\} = \log \sum_z e^{h(z) + \epsilon f(z)}$$
 #
-# without a constant. A shift of all the noise changes no arg max, but it does shift the maximum. This *logsumexp* is an
-# analytic function of $h$ and $\epsilon$, so no kink is left. The black line of chapter 1, a mean of draws, comes close
-# to it.
+# There is no additive constant. (If all the noise were shifted, no arg max would change, but the maximum would be
+# shifted.) This *logsumexp* is an analytic function of $h$ and $\epsilon$, so it has no kinks. The black curve of the
+# mean maximum in chapter 1, a mean over draws, approximates it.
 
 # %%
 def G(scores, eps):
@@ -242,17 +249,19 @@ for eps in (-1.0, 0.0, 0.5):
 # %% [markdown]
 # ## Theorem 1 in closed form
 #
-# Now all of chapter 2 has a formula. By Danskin, $\partial G / \partial h$ is the law of the winner, and the gradient
-# of a logsumexp is a softmax. So $q_\epsilon = \text{softmax}(h + \epsilon f)$, which is Theorem 2 once more. And
-# $\partial G / \partial \epsilon = \sum_z q_\epsilon(z) f(z)$, the mean of $f$. A softmax has
+# Now every quantity of chapter 2 has a formula. By Danskin's theorem, $\partial G / \partial h$ is the law of the
+# winner, and the gradient of a logsumexp is a softmax. So $q_\epsilon = \text{softmax}(h + \epsilon f)$, which is
+# Theorem 2 again. And $\partial G / \partial \epsilon = \sum_z q_\epsilon(z) f(z)$ is the mean of $f$. The derivatives
+# of a softmax are
 #
 # $$\frac{\partial q_\epsilon(z)}{\partial h(z')} = q_\epsilon(z) ([z = z'] - q_\epsilon(z')), \qquad \frac{\partial q_\epsilon(z)}{\partial \epsilon} = q_\epsilon(z) (f(z) - E_{q_\epsilon} f)$$
 #
-# ($[z = z']$ is 1 if the two are the same value, else 0.) The first one is the wall once more: $-q_i q_j$ off the
-# diagonal.
-# Multiply it by $f(z)$ and add over $z$: that is $\partial E_{q_\epsilon} f / \partial h(z')$. Multiply it by $f(z')$
-# and add over $z'$: that is $\partial q_\epsilon(z) / \partial \epsilon$. The table of all
-# $\partial q_\epsilon(z) / \partial h(z')$ is symmetric, so both come out the same,
+# ($[z = z']$ is 1 if the two values are the same, and 0 otherwise.) Off the diagonal the first formula is minus the
+# density along the wall between the two values. At $\epsilon = 0$ it is $-q_i q_j$ for the values $i$ and $j$.
+#
+# Multiply the first formula by $f(z)$ and add over $z$. The result is $\partial E_{q_\epsilon} f / \partial h(z')$. Now
+# multiply it by $f(z')$ instead and add over $z'$. The result is $\partial q_\epsilon(z) / \partial \epsilon$. The
+# table of all $\partial q_\epsilon(z) / \partial h(z')$ is symmetric, so both results are the same,
 # $q_\epsilon (f - E_{q_\epsilon} f)$, at every $\epsilon$. At $\epsilon = 0$ this is Theorem 1: $q (f - E_q f)$.
 
 # %%
@@ -263,20 +272,20 @@ dG_deps = lambda scores: (G(scores, eps + d) - G(scores, eps - d)) / (2 * d)
 dG_dh = lambda eps: np.array([(G(h + d * unit, eps) - G(h - d * unit, eps)) / (2 * d) for unit in np.eye(3)])
 in_eps_then_h = np.array([(dG_deps(h + d * unit) - dG_deps(h - d * unit)) / (2 * d) for unit in np.eye(3)])
 in_h_then_eps = (dG_dh(eps + d) - dG_dh(eps - d)) / (2 * d)
-print("q_eps (f - E f)   ", formula.round(6))
-print("first eps, then h ", in_eps_then_h.round(6))
-print("first h, then eps ", in_h_then_eps.round(6))
+print("q_eps (f - E f)                          ", formula.round(6))
+print("derivative in eps first, then in h       ", in_eps_then_h.round(6))
+print("derivative in h first, then in eps       ", in_h_then_eps.round(6))
 assert np.allclose(in_eps_then_h, formula, rtol=0, atol=1e-6)
 assert np.allclose(in_h_then_eps, formula, rtol=0, atol=1e-6)
 
 # %% [markdown]
 # ## Other noise
 #
-# Chapter 2 said that any noise with a bounded density will do for Theorem 1. What is special about Gumbel noise? The
-# next cell computes the law of the arg max by the integral for Gumbel, Gaussian and Laplace noise, all scaled to the
-# same variance. Shirt and coat keep their scores, while the score of the dress moves.
+# Theorem 1 holds for any noise with a bounded density (chapter 2). So what is special about Gumbel noise? The next cell
+# computes the law of the arg max by the integral for Gumbel, Gaussian and Laplace noise, all scaled to the same
+# variance. The shirt and the coat keep their scores, while the score of the dress varies.
 #
-# **Guess first.** The dress gets more attractive. Do the odds of shirt against coat change?
+# **Guess first.** The score of the dress rises. Do the odds of shirt against coat change?
 
 # %%
 sigma = np.pi / np.sqrt(6)
@@ -300,17 +309,18 @@ plt.show()
 print({name: f"odds from {values.min():.2f} to {values.max():.2f}" for name, values in odds.items()})
 
 # %% [markdown]
-# What to see. Left: the three curves are much alike, and Laplace's differs a little. Right: for Gumbel noise the odds
-# are $e^{h_0 - h_1}$, whatever the third score does (the *independence of irrelevant alternatives*). For the other
-# noises the score of the dress changes the odds of the other two. With Gumbel noise the encoder's scores *are* its
-# log-probabilities, up to a constant. With other noise they are not. (We have seen that Gumbel noise gives a softmax.
-# Yellott's theorem of 1977, not proved here, says that for three or more values *only* Gumbel noise does, among
-# independent noises of one law.)
+# What to see. Left: the three curves are much alike, and the one for Laplace noise differs a little. Right: for Gumbel
+# noise the odds of shirt against coat are $e^{h_0 - h_1}$, whatever the third score is. (This is called the
+# *independence of irrelevant alternatives*.) For the other kinds of noise the score of the dress changes the odds of
+# the other two. So with Gumbel noise the encoder's scores *are* its log-probabilities, up to a constant. With other
+# noise they are not. (We have seen that Gumbel noise gives a softmax. Yellott's theorem of 1977, which we do not prove,
+# says that for three or more values *only* Gumbel noise gives a softmax, if the noise of all values is independent and
+# has the same distribution.)
 #
-# ## What you built is in the package
+# ## The same functions in the package
 #
-# `refimpl/gumbel.py` has the sampler, the quadrature and the law of the noise given its winner. It draws the
-# exponential variable directly rather than as $-\log U$, for a reason that is given near the end.
+# `refimpl/gumbel.py` has the sampler, the quadrature and the distribution of the noise given its winner. It draws the
+# exponential variable directly instead of computing $-\log U$. The reason is given near the end of this chapter.
 
 # %%
 assert np.allclose(gumbel.choice_probabilities(h), q)
@@ -320,15 +330,15 @@ assert np.isclose(danskin.G(h, f, eps), G(h, eps)) and (gumbel.argmax(h, noise) 
 # %% [markdown]
 # ## Exercises
 #
-# **1 (easy).** A temperature $\tau$: show by sampling that $\arg\max\{h/\tau + \gamma\}$ and
-# $\arg\max\{h + \tau\gamma\}$ are the same draw, and compute its law.
+# **1 (easy).** Let $\tau$ be a temperature. Show by sampling that $\arg\max\{h/\tau + \gamma\}$ and
+# $\arg\max\{h + \tau\gamma\}$ are the same in every draw, and compute the law of this arg max.
 #
 # <details><summary>Solution</summary>
 #
 # ```python
 # tau = 0.5
 # one, other = np.argmax(h / tau + noise, axis=-1), np.argmax(h + tau * noise, axis=-1)
-# assert (one == other).all()                         # the arg max does not see a positive factor
+# assert (one == other).all()                         # a positive factor does not change an arg max
 # law = np.exp(h / tau) / np.exp(h / tau).sum()
 # share = np.bincount(one, minlength=3) / M
 # assert np.abs((share - law) / np.sqrt(law * (1 - law) / M)).max() < 4
@@ -336,14 +346,15 @@ assert np.isclose(danskin.G(h, f, eps), G(h, eps)) and (gumbel.argmax(h, noise) 
 #
 # </details>
 #
-# **2 (middling).** Two of them. (i) The two largest of $h + \gamma$ are a draw of two values *without replacement*.
-# Check $P(\text{first} = 2, \text{second} = 0) = q(2)\, q(0) / (1 - q(2))$. (ii) The mean slope $E f(z(\epsilon))$
-# rises with $\epsilon$. Show that its own slope is the variance of $f$ under $q_\epsilon$, so that it can never fall.
+# **2 (middling).** This exercise has two parts. (i) The two largest entries of $h + \gamma$ are a draw of two values
+# *without replacement*. Check that $P(\text{first} = 2, \text{second} = 0) = q(2)\, q(0) / (1 - q(2))$. (ii) The mean
+# slope $E f(z(\epsilon))$ increases with $\epsilon$. Show that its own slope is the variance of $f$ under $q_\epsilon$,
+# so it can never decrease.
 #
 # <details><summary>Solution</summary>
 #
-# (i) Exponential clocks have no memory: after the first ring the race starts again among the others. (ii) Differentiate
-# $\sum_z q_\epsilon(z) f(z)$ with $\partial q_\epsilon / \partial \epsilon = q_\epsilon (f - E f)$.
+# (i) Exponential clocks have no memory: after the first ring the race starts again among the other clocks. (ii)
+# Differentiate $\sum_z q_\epsilon(z) f(z)$, using $\partial q_\epsilon / \partial \epsilon = q_\epsilon (f - E f)$.
 #
 # ```python
 # order = np.argsort(-(h + noise), axis=-1)
@@ -355,13 +366,14 @@ assert np.isclose(danskin.G(h, f, eps), G(h, eps)) and (gumbel.argmax(h, noise) 
 #
 # </details>
 #
-# **3 (hard).** What is the mean of the *winner's own* noise, $E[\gamma(z^{\star})]$? Guess its sign, derive it from
-# $E \max = \log S$, check it. What does it tend to when one value is certain?
+# **3 (hard).** What is the mean of the noise *of the winner*, $E[\gamma(z^{\star})]$? Guess its sign, derive it from
+# $E \max = \log S$, and check it. What does it tend to when the probability of one value tends to 1?
 #
 # <details><summary>Solution</summary>
 #
-# The maximum is $h(z^{\star}) + \gamma(z^{\star})$, so $E[\gamma(z^{\star})] = \log S - \sum_z q(z) h(z)$: the entropy
-# of $q$. It is never negative. It tends to 0 when one value is certain, because then its noise is not selected at all.
+# The maximum is $h(z^{\star}) + \gamma(z^{\star})$, so $E[\gamma(z^{\star})] = \log S - \sum_z q(z) h(z)$. This is the
+# entropy of $q$, which is never negative. It tends to 0 when one value becomes certain, because then the winner no
+# longer depends on the noise, and the noise of that value keeps its mean 0.
 #
 # ```python
 # winners = noise[np.arange(M), z_star]
@@ -374,12 +386,12 @@ assert np.isclose(danskin.G(h, f, eps), G(h, eps)) and (gumbel.argmax(h, noise) 
 # ## Where it goes wrong in practice
 #
 # - In float32, $-\log(-\log U)$ is infinite where $U$ is 0 or 1. A generator with 24 bits returns 0 once in about 17
-#   million draws ($2^{24}$), and never 1. An arg max can cope with that. But where $\gamma$ itself is used (in a mean
-#   maximum, or in chapter 6's Gumbel-softmax), one such draw spoils a run. Draw an exponential variable $X$ of rate 1
-#   in float64 instead, and take $\gamma = -\log X - c$.
-# - Noise is added to *scores*, not to probabilities.
-# - Each value needs a number of its own. The same number added to all values changes nothing.
-# - If the noise is rounded coarsely there are ties, and then the lowest index wins too often.
+#   million draws ($2^{24}$), and never returns 1. An arg max still works with an infinite value. But if $\gamma$ itself
+#   is used (in a mean maximum, or in the Gumbel-softmax of chapter 6), a single such draw ruins a run. Instead, draw an
+#   exponential variable $X$ of rate 1 in float64, and take $\gamma = -\log X - c$.
+# - The noise must be added to the *scores*, not to the probabilities.
+# - Each value needs its own random number. If the same number is added to all values, no arg max changes.
+# - If the noise is rounded coarsely, ties occur, and then the lowest index wins too often.
 #
 # ## Now write it yourself
 #
@@ -388,10 +400,10 @@ assert np.isclose(danskin.G(h, f, eps), G(h, eps)) and (gumbel.argmax(h, noise) 
 #
 # ## What to read next
 #
-# [Chapter 4](04_finite_epsilon.ipynb): at a finite $\epsilon$, what is the estimate the exact gradient of, and how
-# noisy is it? [Appendix A](appendix_a_walls_and_noise.ipynb) ends with logistic regression, learnt by counting
-# winners instead of computing a softmax. In the package: `refimpl/gumbel.py`. Further away: Maddison, Tarlow and
-# Minka, *A\* sampling* (NeurIPS 2014), for maxima over continuous sets.
+# [Chapter 4](04_finite_epsilon.ipynb) asks which function has the estimate at a finite $\epsilon$ as its exact
+# gradient, and how noisy the estimate is. The last section of [appendix A](appendix_a_walls_and_noise.ipynb) fits a
+# logistic regression by counting winners instead of computing a softmax. In the package, see `refimpl/gumbel.py`.
+# Maddison, Tarlow and Minka, *A\* sampling* (NeurIPS 2014), treat maxima over continuous sets.
 #
 # ## Symbols
 #
@@ -399,12 +411,12 @@ assert np.isclose(danskin.G(h, f, eps), G(h, eps)) and (gumbel.argmax(h, noise) 
 # | --- | --- | --- | --- |
 # | $h(z)$ | `h` | $\phi(x,z)$ | the encoder's score of the value $z$, any real number |
 # | $f(z)$ | `f` | $\theta(x,z)$ | the decoder's score of the value $z$, in nats |
-# | $\gamma(z)$ | `noise` | $\gamma(z)$ | Gumbel noise, an independent number for each value |
+# | $\gamma(z)$ | `noise` | $\gamma(z)$ | Gumbel noise, an independent random number for each value |
 # | $z^{\star}$ | `z_star` | $z^{\phi+\gamma}$ | $\arg\max_z \{h(z) + \gamma(z)\}$ |
 # | $F(t)$, $F'(t)$ | `F`, `density` | $G(t)$, $g(t)$ | distribution function and density of the noise of one value |
 # | $c$ | `c` | $c$ | Euler's constant, 0.5772… |
-# | $q(z)$, $q_\epsilon(z)$ | `q`, `q_eps` | $e^{\phi(x,z)}$ | softmax of $h$, of $h + \epsilon f$ |
+# | $q(z)$, $q_\epsilon(z)$ | `q`, `q_eps` | $e^{\phi(x,z)}$ | the softmax of $h$, and the softmax of $h + \epsilon f$ |
 # | $S$ | `S` | | $\sum_z e^{h(z)}$ |
-# | $X_z$ | `X` | | time of an alarm clock, an exponential variable of rate $r_z = e^{h(z)}$ |
+# | $X_z$ | `X` | | the time at which an alarm clock rings, an exponential variable of rate $r_z = e^{h(z)}$ |
 # | $G(h, \epsilon)$ | `G` | $G(w, \epsilon)$ | the mean maximum, $E_\gamma \max_z \{\epsilon f(z) + h(z) + \gamma(z)\}$ |
 # | $\tau$ | `tau` | | a temperature |

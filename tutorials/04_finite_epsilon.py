@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 4. Finite epsilon
 #
-# **You will** find out which objective the estimator is the exact gradient of, derive its variance, choose $\epsilon$
-# with and without knowing the truth, and choose between estimators. **You will learn** that a finite $\epsilon$ is
-# not "almost zero": it has an objective of its own. **You need** [chapter 3](03_gumbel_noise.ipynb). The chapter runs
-# in about twenty seconds. Its symbols are listed at the end.
+# **You will** find the objective of which the estimator is the exact gradient, derive the variance of the estimator,
+# choose $\epsilon$ with and without knowing the true gradient, and choose between estimators. **You will learn** that a
+# finite $\epsilon$ is not just "almost zero": it has an objective of its own. **You need** [chapter
+# 3](03_gumbel_noise.ipynb). The chapter runs in about twenty seconds. Its symbols are listed at the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -34,24 +34,24 @@ def direct_gradient(h, f, eps, noise):
 
 
 q = softmax(h)
-gradient = q * (f - q @ f)                      # the truth, the gradient of E f in h (chapter 3)
+gradient = q * (f - q @ f)                      # the true gradient of E f with respect to h (chapter 3)
 
 # %% [markdown]
-# ## The gradient of what?
+# ## Which function has this gradient?
 #
-# Theorem 2 holds for both arg maxes, so the mean of the estimate $g$ is known exactly at *every* $\epsilon$:
+# Theorem 2 applies to both arg maxes, so the mean of the estimate $g$ is known exactly at *every* $\epsilon$:
 #
 # $$E\, g = \frac{q_\epsilon - q}{\epsilon}$$
 #
-# Chapter 3: $q_\epsilon$ is the gradient of $G(h, \epsilon)$ in $h$, and $q$ that of $G(h, 0)$. So $E g$ is the
-# gradient of
+# By chapter 3, $q_\epsilon$ is the gradient of $G(h, \epsilon)$ with respect to $h$, and $q$ is the gradient of
+# $G(h, 0)$. So $E g$ is the gradient of
 #
 # $$T(h) = \frac{G(h, \epsilon) - G(h, 0)}{\epsilon} = \frac{1}{\epsilon} \log \frac{\sum_z e^{h(z) + \epsilon f(z)}}{\sum_z e^{h(z)}} = \frac{1}{\epsilon} \log E_q\, e^{\epsilon f}$$
 #
-# The direct gradient at finite $\epsilon$ is an *unbiased* gradient, namely of the tilted objective $T$. It is biased
-# only if you take it for a gradient of $E_q f$.
+# So at a finite $\epsilon$ the direct gradient is *unbiased* as a gradient of this function, which is called the
+# *tilted objective* $T$. It is biased only if you take it for a gradient of $E_q f$.
 #
-# **Guess first.** As $\epsilon$ grows without end, what does $T$ tend to?
+# **Guess first.** What does $T$ tend to as $\epsilon$ tends to infinity?
 
 # %%
 def T(h, eps):
@@ -71,27 +71,31 @@ draw.tilted(eps, [T(h, e) for e in eps], q @ f, f.max(), np.log(q @ np.exp(f)))
 plt.show()
 
 # %% [markdown]
-# What to see. At small $\epsilon$, $T$ is $E_q f$. At large $\epsilon$ it is the best $f$ alone, whatever $q$ is, as
-# long as the best value is possible at all. At $\epsilon = 1$, with $f = \log p(x \mid z)$, it is
-# $\log E_q\, p(x \mid z)$: a mixture's log-likelihood.
+# What to see. At small $\epsilon$, $T$ is close to $E_q f$. At large $\epsilon$ it is close to the largest $f$, for any
+# $q$ under which the best value has positive probability. At $\epsilon = 1$, with $f = \log p(x \mid z)$, it is
+# $\log E_q\, p(x \mid z)$, the log-likelihood of a mixture.
 #
-# $T$ forgives spread. Halve the share of the best value, and give the other half to the rest in proportion to their
-# shares. In $E_q e^{\epsilon f}$ the term of the best value is halved, and all other terms grow. So the sum is at
-# least half of what it was, and $T$ falls by at most $(\log 2) / \epsilon$ nats, however bad the other values are.
-# $E_q f$ can fall by any amount.
+# $T$ hardly punishes a $q$ that is spread over several values. To see this, halve the probability of the best value,
+# and distribute the other half over the remaining values in proportion to their probabilities. In $E_q e^{\epsilon f}$
+# the term of the best value is halved, and all other terms grow. So the sum is at least half of what it was, and $T$
+# falls by at most $(\log 2) / \epsilon$ nats, however bad the other values are. In contrast, $E_q f$ can fall by any
+# amount.
 #
 # ## The bias and its order
 #
-# Expand: $E_q e^{\epsilon f} = 1 + \epsilon E_q f + \frac{\epsilon^2}{2} E_q f^2 + O(\epsilon^3)$, and
+# Expand $T$ in powers of $\epsilon$. We have
+# $E_q e^{\epsilon f} = 1 + \epsilon E_q f + \frac{\epsilon^2}{2} E_q f^2 + O(\epsilon^3)$ and
 # $\log(1 + \delta) = \delta - \delta^2/2 + O(\delta^3)$. So
-# $T = E_q f + \frac{\epsilon}{2} \text{Var}_q f + O(\epsilon^2)$. The bias is
-# $\frac{\epsilon}{2} \nabla \text{Var}_q f + O(\epsilon^2)$: first order.
+# $T = E_q f + \frac{\epsilon}{2} \text{Var}_q f + O(\epsilon^2)$. The bias of the estimate, as an estimate of
+# $\nabla E_q f$, is $\frac{\epsilon}{2} \nabla \text{Var}_q f + O(\epsilon^2)$, which is of first order in $\epsilon$.
 #
-# Take both signs of $\epsilon$: $(\text{onehot}(z(\epsilon)) - \text{onehot}(z(-\epsilon)))/2\epsilon$. Its mean is
-# $\frac12 \nabla (T_\epsilon + T_{-\epsilon})$. ($T_\epsilon$ is $T$ at $\epsilon$.) The first-order term of the bias
-# is an odd function of $\epsilon$, so it cancels in this sum, and the second order is left.
+# The *two-sided* estimate uses both signs of $\epsilon$:
+# $(\text{onehot}(z(\epsilon)) - \text{onehot}(z(-\epsilon)))/2\epsilon$. Its mean is
+# $\frac12 \nabla (T_\epsilon + T_{-\epsilon})$, where $T_\epsilon$ is $T$ at $\epsilon$. The first-order term of the
+# bias is an odd function of $\epsilon$, so it cancels in this sum. What remains is of second order.
 #
-# **Guess first.** $\epsilon$ falls to a tenth. By what factor does each of the two biases fall?
+# **Guess first.** $\epsilon$ falls to a tenth. By what factor does the bias of the one-sided estimate fall, and by what
+# factor the bias of the two-sided one?
 
 # %%
 def two_sided_mean(eps):
@@ -101,47 +105,51 @@ def two_sided_mean(eps):
 eps = np.geomspace(0.001, 30, 120)
 one = np.array([np.linalg.norm(mean_of_g(e) - gradient) for e in eps])
 two = np.array([np.linalg.norm(two_sided_mean(e) - gradient) for e in eps])
-h_5, f_5 = np.array([0.5, -0.3, 0.9, -1.2, 0.0]), np.array([1.0, -2.0, 0.3, 2.5, -0.5])    # five values, once
+h_5, f_5 = np.array([0.5, -0.3, 0.9, -1.2, 0.0]), np.array([1.0, -2.0, 0.3, 2.5, -0.5])    # another problem
 of_5 = np.linalg.norm(softmax(h_5) * (f_5 - softmax(h_5) @ f_5))
 longer = np.array([np.linalg.norm(direct.bias(h_5, f_5, e)) for e in np.linspace(0.1, 12, 120)]) / of_5
 
 draw.biases(eps, one, two, np.linalg.norm(gradient), np.linspace(0.1, 12, 120), longer)
 plt.show()
 slope = lambda error: np.log(error[20] / error[0]) / np.log(eps[20] / eps[0])
-print(f"slopes at the left end: {slope(one):.3f} and {slope(two):.3f}")
+print(f"slopes of the two curves at the left end: one-sided {slope(one):.3f}, two-sided {slope(two):.3f}")
 excess = lambda e: np.linalg.norm(direct.bias(h_5, f_5, e)) - of_5
 begins, ends = brentq(excess, 0.5, 3), brentq(excess, 3, 12)
-print(f"five values: the bias is longer than the gradient for eps from {begins:.2f} to {ends:.2f}")
+print(f"problem with five values: the bias is longer than the gradient for eps from {begins:.2f} to {ends:.2f}")
 
 # %% [markdown]
-# What to see. Left: the slopes are 1 and 2 at the left end, so the biases fall by 10 and by 100. At the right end the
-# estimate tends to 0, and both biases to the length of the gradient itself. Right: in between, the bias need not rise
-# steadily. For these five values it is *longer* than the gradient for a while. There answering 0 would be nearer to
-# the truth.
+# What to see. Left: on these logarithmic axes the slopes at the left end are 1 and 2, so the two biases fall by factors
+# of 10 and 100. At the right end the estimates tend to 0, so the length of both biases tends to the length of the
+# gradient. Right: in between, the bias need not rise steadily with $\epsilon$. In this problem with five values it is
+# *longer* than the gradient over a range of $\epsilon$. There the estimate 0 would be closer to the true gradient than
+# the mean of the direct estimate.
 #
-# ## The variance, derived
+# ## Deriving the variance
 #
-# A component $g_i$ is $1/\epsilon$ if only $z(\epsilon)$ is $i$, $-1/\epsilon$ if only $z^{\star}$ is $i$, and 0
-# otherwise. So all that is missing is the chance $P_{ii}$ that *both* are $i$:
+# A component $g_i$ is $1/\epsilon$ if $z(\epsilon)$ is $i$ and $z^{\star}$ is not. It is $-1/\epsilon$ if $z^{\star}$
+# is $i$ and $z(\epsilon)$ is not, and 0 otherwise. So the only missing quantity is the probability $P_{ii}$ that *both*
+# are $i$:
 #
 # $$\text{Var}\, g_i = \frac{q_\epsilon(i) + q(i) - 2 P_{ii}}{\epsilon^2} - (E g_i)^2$$
 #
-# The alarm clocks of chapter 3 give it. The times $X_z$ are independent exponential variables of rates
-# $r_z = e^{h_z}$, and the first to ring is $z^{\star}$. Mixing in $\epsilon f$ turns the time $X_z$ into
-# $e^{-\epsilon f_z} X_z$: each clock runs faster or slower by a factor. In this second race the first to ring is
-# $z(\epsilon)$. The clock $i$ wins both races if for every other $j$ both $X_j > X_i$ and
-# $e^{-\epsilon f_j} X_j > e^{-\epsilon f_i} X_i$, that is $X_j > X_i \max(1, e^{\epsilon (f_j - f_i)})$. Given
-# $X_i = t$ these are independent events. Clock $j$ has the chance $e^{-r_j t \max(1, e^{\epsilon (f_j - f_i)})}$.
-# Integrate over $t$ with the density $r_i e^{-r_i t}$ of $X_i$. (Its exponent $-r_i t$ becomes the term $j = i$ of
-# the sum below; there the maximum is 1.)
+# The alarm clocks of chapter 3 give $P_{ii}$. The times $X_z$ are independent exponential variables of rates
+# $r_z = e^{h_z}$, and the first clock to ring is $z^{\star}$. When $\epsilon f$ is added to the scores, the time $X_z$
+# becomes $e^{-\epsilon f_z} X_z$, so each clock runs faster or slower by a factor. The first clock to ring in this
+# second race is $z(\epsilon)$. The clock $i$ wins both races if for every other $j$ both $X_j > X_i$ and
+# $e^{-\epsilon f_j} X_j > e^{-\epsilon f_i} X_i$. The two conditions together are
+# $X_j > X_i \max(1, e^{\epsilon (f_j - f_i)})$. Given $X_i = t$, these events are independent for different $j$. For
+# the clock $j$ the probability is $e^{-r_j t \max(1, e^{\epsilon (f_j - f_i)})}$. Multiply these probabilities, and
+# integrate over $t$ with the density $r_i e^{-r_i t}$ of $X_i$. (The exponent $-r_i t$ of this density becomes the term
+# $j = i$ of the sum below, in which the maximum is 1.)
 #
 # $$P_{ii} = \int_0^\infty r_i\, e^{-t \sum_j r_j \max(1, e^{\epsilon (f_j - f_i)})}\, dt = \frac{r_i}{\sum_j r_j \max(1, e^{\epsilon (f_j - f_i)})}$$
 #
-# In scores, $1 / P_{ii} = \sum_j e^{\max(h_j - h_i,\; h_j - h_i + \epsilon (f_j - f_i))}$. The check:
+# In terms of the scores, $1 / P_{ii} = \sum_j e^{\max(h_j - h_i,\; h_j - h_i + \epsilon (f_j - f_i))}$. The next cell
+# compares the formulas with sampled estimates:
 
 # %%
 def both(h, f, eps):
-    gap_h, gap_f = h[None, :] - h[:, None], f[None, :] - f[:, None]     # [i, j]: j less i
+    gap_h, gap_f = h[None, :] - h[:, None], f[None, :] - f[:, None]     # entry [i, j]: that of j minus that of i
     return 1 / np.exp(np.maximum(gap_h, gap_h + eps * gap_f)).sum(axis=1)
 
 
@@ -155,28 +163,29 @@ for eps in (0.05, 0.5, 2.0):
     g, stay = direct_gradient(h, f, eps, noise), both(h, f, eps)
     squares = (g - mean_of_g(eps)) ** 2
     error = squares.sum(axis=1).std() / np.sqrt(M)
-    print(f"eps = {eps}: zero in {np.mean(z_eps == z_star):.4f} of the draws, exactly {stay.sum():.4f}; "
-          f"total variance {squares.sum(axis=1).mean():.3f} ± {error:.3f}, exactly {variance(eps).sum():.3f}")
+    print(f"eps = {eps}: share of zero estimates {np.mean(z_eps == z_star):.4f}, by the formula {stay.sum():.4f}; "
+          f"total variance {squares.sum(axis=1).mean():.3f} ± {error:.3f}, by the formula {variance(eps).sum():.3f}")
 assert np.allclose(direct.variance(h, f, 0.5), variance(0.5))
 
 # %% [markdown]
-# As $\epsilon \to 0$ the winners differ with a chance proportional to $\epsilon$, and then the estimate is
-# $\pm 1/\epsilon$. So the variance grows like $C_i / \epsilon$, with $C_i = q_i \sum_j q_j |f_j - f_i|$ (chapter 2).
-# ([Appendix B](appendix_b_joint_law.ipynb) has the whole joint law of the two winners, and judges the slides'
-# "built-in control variate" by it.)
+# As $\epsilon \to 0$, the probability that the winners differ is proportional to $\epsilon$. Where they differ, the
+# estimate has entries of $\pm 1/\epsilon$. So the variance grows like $C_i / \epsilon$, with
+# $C_i = q_i \sum_j q_j |f_j - f_i|$ (chapter 2). ([Appendix B](appendix_b_joint_law.ipynb) derives the joint
+# distribution of the two winners. It uses this distribution to examine what the slides call a "built-in control
+# variate".)
 #
 # ![One draw as three alarm clocks; in the second race another one overtakes](figures/clocks.gif)
 #
-# What to see. In the first race of one draw the coat rings first. Then $\epsilon$ grows from 0. The open rings are
-# the times of the first race, the full dots the same times multiplied by $e^{-\epsilon f_z}$, and the stars the
-# winners. At some $\epsilon$ the shirt overtakes.
+# What to see. This is one draw of the noise. In the first race the coat rings first. Then $\epsilon$ grows from 0. The
+# open circles are the times of the first race. The full dots are the same times multiplied by $e^{-\epsilon f_z}$. The
+# stars mark the winners. At some $\epsilon$ the shirt overtakes the coat.
 #
-# ## The best epsilon, if the truth is known
+# ## The best epsilon if the true gradient is known
 #
-# The mean of $M$ estimates is off by $|\text{bias}|^2 + \text{variance}/M$ in mean square. Both are known exactly, and
-# so is the best $\epsilon$.
+# The mean squared error of the mean of $M$ estimates is $|\text{bias}|^2 + \text{variance}/M$. Both terms are known
+# exactly, so the best $\epsilon$ can be computed.
 #
-# **Guess first.** With 100 times as many draws, by what factor does the best $\epsilon$ fall?
+# **Guess first.** If there are 100 times as many draws, by what factor does the best $\epsilon$ fall?
 
 # %%
 eps = np.geomspace(0.01, 30, 150)
@@ -188,25 +197,27 @@ for draws in (1, 100, 10_000):
 draw.errors(eps, rms, best, np.linalg.norm(gradient))
 plt.show()
 factor = best[100][0] / best[10_000][0]
-print(f"from 100 to 10,000 draws the best eps falls by {factor:.2f}; 100^(1/3) = {100 ** (1 / 3):.2f}")
+print(f"from 100 to 10,000 draws the best eps falls by a factor of {factor:.2f}; 100^(1/3) = {100 ** (1 / 3):.2f}")
 
 # %% [markdown]
-# What to see. Far to the left of the dots the noise rules, and far to the right the bias. With more draws a smaller
-# $\epsilon$ pays: the best one falls by a bit more than the factor of 4.6 of the law below. A *single* estimate is
-# hardly better than answering 0 at any $\epsilon$. But training averages many of them (see the last section).
+# What to see. The dots mark the best $\epsilon$. Far to the left of them the error comes mostly from the noise, and far
+# to the right mostly from the bias. With more draws a smaller $\epsilon$ is better. The best $\epsilon$ falls by
+# slightly more than the factor of 4.6 given by the law below. A *single* estimate is hardly better than the estimate 0,
+# at any $\epsilon$. But training averages many of them (see the last section).
 #
-# At small $\epsilon$ the mean squared error is about $\epsilon^2 |\beta|^2 + C / (\epsilon M)$, with $C = \sum_i C_i$
-# and $\epsilon \beta$ the leading bias. Set its derivative to zero:
+# At small $\epsilon$ the mean squared error is about $\epsilon^2 |\beta|^2 + C / (\epsilon M)$, where $C = \sum_i C_i$
+# and $\epsilon \beta$ is the leading term of the bias. Set its derivative to zero:
 #
 # $$\epsilon = \left( \frac{C}{2 M |\beta|^2} \right)^{1/3}$$
 #
-# So the best $\epsilon$ falls like $M^{-1/3}$. And by $g(10 f, \epsilon) = 10\, g(f, 10 \epsilon)$ (chapter 2, exercise
-# 2) it is proportional to 1 / (spread of $f$).
+# So the best $\epsilon$ falls like $M^{-1/3}$. And because $g(10 f, \epsilon) = 10\, g(f, 10 \epsilon)$ (chapter 2,
+# exercise 2), it is inversely proportional to the scale of $f$.
 #
-# The components of an estimate add up to 0, so all estimates lie in a plane. Each dot below is the mean of 100 of
-# them.
+# The components of an estimate add up to 0, so all estimates lie in a plane. In the next figure each dot is the mean of
+# 100 estimates.
 #
-# **Guess first.** Of $\epsilon$ = 0.03, 0.3 and 3, which is nearest to the true gradient, and which is worst?
+# **Guess first.** For which of $\epsilon$ = 0.03, 0.3 and 3 are these means closest to the true gradient, and for which
+# are they furthest away?
 
 # %%
 means = {e: direct_gradient(h, f, e, noise[:40_000]).reshape(400, 100, 3).mean(axis=1) for e in (0.03, 0.3, 3.0)}
@@ -215,36 +226,39 @@ draw.clouds(means, gradient, mean_of_g, off)
 plt.show()
 
 # %% [markdown]
-# What to see. The arrow is the true gradient, and the ring is the exact mean of the estimate. At $\epsilon = 0.03$
-# the ring is around the arrow's head, and the cloud is wide. (Its dots lie on a grid, because each component is a
-# small whole number times $1/(100\, \epsilon)$. A larger dot stands for more means. A few lie outside the axes.) At 3
-# the cloud is narrow and in the wrong place. At 0.3 both are tolerable. ("Off by" is the root mean square of the
-# distance to the arrow's head.)
+# What to see. The arrow is the true gradient, and the ring is the exact mean of the estimate. At $\epsilon = 0.03$ the
+# ring surrounds the head of the arrow, but the cloud is wide. (The dots lie on a grid, because each component is a
+# small whole number times $1/(100\, \epsilon)$. A larger dot stands for more means. A few dots lie outside the axes.)
+# At 3 the cloud is narrow, but in the wrong place. At 0.3 both errors are acceptable. The number in each title is the
+# root mean square of the distance between the dots and the head of the arrow.
 #
-# ## Choosing epsilon without the truth
+# ## Choosing epsilon without the true gradient
 #
-# In practice one has draws, and the range of $f$, which is $\max f - \min f$ (`R` in the code). The range gives a
-# bound. Let $|\ldots|_1$ be the sum of the absolute values. For all $h$ and $f$
+# In practice you have draws, and you know the range of $f$, which is $\max f - \min f$ (`R` in the code). The range
+# gives a bound on the bias. Let $|\ldots|_1$ be the sum of the absolute values. For all $h$ and $f$
 #
 # $$|\text{bias}|_1 \le \left( \frac{e^{\epsilon\, \text{range}} - 1}{\epsilon\, \text{range}} - 1 \right) |\text{gradient}|_1$$
 #
-# (`refimpl/experiments/theory/choosing_eps.py` has the proof.) At $\epsilon = 1/\text{range}$ the bracket is
-# $e - 2 = 0.72$; from $1.26/\text{range}$ on it is above 1, and the bias may be longer than the gradient. So $\epsilon$
-# should be at most $1/\text{range}$. How much smaller depends on the noise, and an estimate is noisy because few draws
-# change their winner. So count how many of the $M$ draws do so at $\epsilon = 1/\text{range}$. The rule is
+# (The proof is in `refimpl/experiments/theory/choosing_eps.py`.) At $\epsilon = 1/\text{range}$ the bracket is
+# $e - 2 = 0.72$. Above about $1.26/\text{range}$ it is greater than 1, so the bias may be longer than the gradient.
+# Therefore $\epsilon$ should be at most $1/\text{range}$. How much smaller it should be depends on the noise. An
+# estimate is noisy if the winner changes in few draws. So count the draws, among all $M$, in which the winner changes
+# at $\epsilon = 1/\text{range}$. The rule is
 #
 # $$\epsilon = \frac{1}{\text{range}} \min\left( 1, \left( \frac{20}{\text{changed draws}} \right)^{1/3} \right)$$
 #
-# It has both scaling laws, in the range and in $M$. If fewer than 5 draws change, they cannot tell $\epsilon$. Then
-# the rule returns $1/\text{range}$, with a warning that 0 may be the better answer.
+# The rule follows both scaling laws, in the range and in $M$. If the winner changes in fewer than 5 draws, these are
+# too few to choose $\epsilon$. Then the rule returns $1/\text{range}$, with a warning that the estimate 0 may be
+# better.
 #
-# The rule cannot run away: for all $h$, $f$ and $M$ its $\epsilon$ times the range is at most 1 and at least the
-# smaller of 1 and $(20/M)^{1/3}$. There is a guarantee. Use its $\epsilon$ with $M$ further draws, and answer 0 where
-# it warns. Then the mean squared error is at most $1.7\, |\text{gradient}|_1^2$, which is, for $k$ values, at most
-# $1.7\, k$ times that of answering 0, by Schwarz's inequality.
+# The $\epsilon$ of the rule is bounded on both sides. For all $h$, $f$ and $M$, its product with the range is at most 1
+# and at least the smaller of 1 and $(20/M)^{1/3}$. There is also a guarantee for the error. Use this $\epsilon$ with
+# $M$ further draws, and use the estimate 0 if the rule warns. Then the mean squared error is at most
+# $1.7\, |\text{gradient}|_1^2$. For $k$ values this is at most $1.7\, k$ times the squared error of the estimate 0, by
+# Schwarz's inequality.
 #
-# **Guess first.** $h = (8, 0, 0)$ and $f = (0, 10, 20)$: $q$ is nearly certain. How many of 500 draws change their
-# winner at $\epsilon = 1/20$?
+# **Guess first.** Take $h = (8, 0, 0)$ and $f = (0, 10, 20)$. Then the first value has nearly all of $q$. In how many
+# of 500 draws does the winner change at $\epsilon = 1/20$?
 
 # %%
 def choose(h, f, noise):
@@ -255,58 +269,64 @@ def choose(h, f, noise):
 
 for draws in (100, 10_000):
     chosen, changed = choose(h, f, noise[:draws])
-    print(f"{draws:6,} draws, {changed:5,} change: eps {chosen:.3f}, best {best[draws][0]:.3f}; mean squared error "
-          f"{direct.mse(h, f, chosen, draws) / best[draws][1] ** 2:.2f} times the least")
+    print(f"{draws:6,} draws, winner changes in {changed:5,}: eps by the rule {chosen:.3f}, best {best[draws][0]:.3f}; "
+          f"mean squared error {direct.mse(h, f, chosen, draws) / best[draws][1] ** 2:.2f} times the least possible")
 for h_sure in (np.array([8.0, 0, 0]), np.array([12.0, 0, 0])):
     sure = choosing_eps.choose(h_sure, np.array([0.0, 10, 20]), noise[:500])
-    print(f"h = {h_sure}: eps {sure.eps:.2f}; {sure.reason}")
+    print(f"h = {h_sure}: eps by the rule {sure.eps:.2f}; {sure.reason}")
 
 # %% [markdown]
-# (None of them.) Here are twelve random problems of each of four kinds, with $f$ on scales from small to large. In
-# the concentrated ones a single value has most of $q$. The errors are means over all draws, computed exactly.
+# (The answer to the guess is 0.) The next table tests the rule on twelve random problems of each of four kinds, with
+# $f$ on scales from small to large. In the kinds called "concentrated" a single value has most of $q$. The errors are
+# means over all draws, computed exactly.
 
 # %%
 found = choosing_eps.table(1_000, count=12)
 print("\n".join(choosing_eps.lines(found, 1_000)))
 
 # %% [markdown]
-# What to see. 1 is the optimum. With three to ten values the rule is close to it, and so is `1/R always` (median
-# 1.07, worst 1.93). The rule pays where $q$ is concentrated (worst 7 against 417). A fixed $\epsilon = 0.1$ is
-# several times off in the median, since it does not know the unit of $f$. On most concentrated problems a thousand
-# draws cannot tell $\epsilon$, and the rule says so. On all of these problems its error is at most 1.06 times that of
-# answering 0.
+# What to see. The first four rows are mean squared errors divided by the least possible one, so 1 is the optimum. (The
+# row `answering 0` is the error of the estimate that is always 0.) With three to ten values the rule is close to the
+# optimum. The choice `1/R always` is close to it too (median 1.07, worst 1.93). The rule is useful where $q$ is
+# concentrated: its worst result is 7, and the worst result of `1/R always` is 417. A fixed $\epsilon = 0.1$ has several
+# times the least error in the median, because it does not take the scale of $f$ into account. On most concentrated
+# problems a thousand draws are too few to choose $\epsilon$, and the rule says so. On all of these problems the error
+# of the rule is at most 1.06 times the error of the estimate 0.
 #
-# The worst cases are huge for two values. There the bias is a single number, and where $h$ and $f$ prefer different
-# values it crosses zero at one accidental $\epsilon$, which nobody can find without the truth. The line
-# "over best up to 1/R" divides by the error of the best $\epsilon$ up to `1/R`, or of answering 0 if that is less.
-# There all numbers are below 4.
+# With two values the worst numbers are huge. The reason is that the bias is then a single number. Where $h$ and $f$
+# prefer different values, this number crosses zero at one accidental $\epsilon$, which nobody can find without knowing
+# the true gradient. The row "over best up to 1/R" therefore divides by the error of the best $\epsilon$ up to `1/R`, or
+# by the error of the estimate 0 if that is smaller. In this row all numbers are below 4.
 #
-# ## Which estimator, which epsilon
+# ## Which estimator and which epsilon
 #
-# **One-sided or two-sided?** The two-sided estimate is the one-sided estimate started at the scores $h - \epsilon f$,
-# with $2\epsilon$. So at small $\epsilon$ its variance is $C_i / (2\epsilon)$, against $C_i / \epsilon$, and its bias
-# is of second order. Both take two arg maxes. (But if the decoder is trained at $z^{\star}$, the two-sided estimate
-# needs that one as a third.) Give each its own best $\epsilon$. Beside them stands REINFORCE with a *baseline*:
-# $(f(z^{\star}) - E_q f) \nabla \log q(z^{\star})$. Its mean is the gradient, because
-# $\sum_z f \nabla q = E_q[f \nabla \log q]$. The baseline does not change it, because $\nabla \log q$ has the
-# mean 0, and it removes the constant in $f$. (Without it, add 100 to $f$, and REINFORCE is useless.) This exact
-# baseline needs $f$ of all values; in practice a running mean of $f$ stands in for it. And REINFORCE needs
-# $\nabla \log q$, which is out of reach for chapter 1's matchings, as the sum is.
+# **One-sided or two-sided?** The two-sided estimate is the same as a one-sided estimate that starts at the scores
+# $h - \epsilon f$ and uses $2\epsilon$. So at small $\epsilon$ its variance is $C_i / (2\epsilon)$ instead of
+# $C_i / \epsilon$, and its bias is of second order. Both estimates take two arg maxes. (But if the decoder is trained
+# at $z^{\star}$, the two-sided estimate needs $z^{\star}$ as a third arg max.) The next cell compares the two, each at
+# its own best $\epsilon$.
 #
-# **Guess first.** Is two-sided always better?
+# It also compares them with REINFORCE with a *baseline*: $(f(z^{\star}) - E_q f) \nabla \log q(z^{\star})$. The mean of
+# REINFORCE is the gradient, because $\sum_z f \nabla q = E_q[f \nabla \log q]$. Subtracting a baseline does not change
+# this mean, because $\nabla \log q$ has the mean 0. But it removes any constant in $f$. (Without a baseline REINFORCE
+# becomes useless if 100 is added to $f$.) The exact baseline $E_q f$ needs $f$ of all values, so in practice a running
+# mean of $f$ is used instead. And REINFORCE needs $\nabla \log q$. For the matchings of chapter 1 this cannot be
+# computed, just like the sum.
+#
+# **Guess first.** Is the two-sided estimate always better?
 
 # %%
 E = lambda h, f: (softmax(h) * f).sum(axis=-1, keepdims=True)
 
 
 def score_function_error(baseline, draws):
-    """Exact root mean squared error of a mean of REINFORCE estimates."""
+    """Exact root mean squared error of the mean of this many REINFORCE estimates."""
     squares = ((np.eye(3) - q) ** 2).sum(axis=1) * (f - baseline) ** 2
     return np.sqrt((q @ squares - gradient @ gradient) / draws)
 
 
 def least_error(h, f, draws, two_sided):
-    """At the best eps, or by answering 0 where no eps is better."""
+    """The error at the best eps, or the error of the estimate 0 where no eps is better."""
     best = direct.best_eps(h, f, draws, two_sided)
     at_best = direct.mse(h, f, np.where(np.isfinite(best), best, 1.0), draws, two_sided)
     return np.sqrt(np.where(np.isfinite(best), at_best, ((softmax(h) * (f - E(h, f))) ** 2).sum(axis=-1)))
@@ -323,33 +343,35 @@ draw.sides(counts, curves, ratios)
 plt.show()
 for name, errors in curves.items():
     print(f"{name:20s}", "  ".join(f"M = {n:,}: {each:.3f}" for n, each in zip(counts, errors)))
-print(f"error of one REINFORCE estimate with 100 added to f: {score_function_error(-100, 1):.1f} without a baseline, "
+print(f"error of one REINFORCE estimate if 100 is added to f: {score_function_error(-100, 1):.1f} without a baseline, "
       f"{score_function_error(q @ f, 1):.2f} with it")
 for n, ratio in ratios.items():
-    print(f"M = {n:5,}: two- over one-sided, median {np.median(ratio):.2f}, {ratio.min():.2f} to {ratio.max():.2f}; "
-          f"two-sided is worse on {np.sum(ratio > 1)} of 40")
+    print(f"M = {n:5,}: error of two-sided / error of one-sided, median {np.median(ratio):.2f}, from {ratio.min():.2f} "
+          f"to {ratio.max():.2f}; two-sided is worse on {np.sum(ratio > 1)} of 40 problems")
 
 # %% [markdown]
-# What to see. Left: two-sided has about half the error or less. Its bias is so much smaller that it can afford a
-# larger $\epsilon$. Its error falls like $M^{-2/5}$ and the one-sided one like $M^{-1/3}$, but that of REINFORCE,
-# which has no bias, falls like $M^{-1/2}$ and wins in the end. Right: two-sided is worse on two of the forty problems
-# only. There the one-sided bias happens to be small at one large $\epsilon$, beyond $1/\text{range}$. So **use
-# two-sided, unless a third arg max costs too much.** (The rule above is for one-sided estimates. Its $\epsilon$
-# serves for two-sided ones too, but is smaller than their best one, which falls only like $M^{-1/5}$. The paper
-# and the authors' code are one-sided, and so is this package unless told otherwise.)
+# What to see. Left: the two-sided estimate has about half the error of the one-sided one or less. Its bias is so much
+# smaller that it can use a larger $\epsilon$. Its error falls like $M^{-2/5}$, and the error of the one-sided estimate
+# falls like $M^{-1/3}$. REINFORCE has no bias, so its error falls like $M^{-1/2}$, and for many draws it is the
+# smallest. Right: the two-sided estimate is worse on only two of the forty problems. In these two the one-sided bias
+# happens to be small at one large $\epsilon$, beyond $1/\text{range}$. So **use the two-sided estimate, unless a third
+# arg max costs too much.** (The rule above is for one-sided estimates. Its $\epsilon$ may also be used for two-sided
+# ones, but it is smaller than the best $\epsilon$ for them, which falls only like $M^{-1/5}$. The paper and the
+# authors' code use one-sided estimates. So does this package by default.)
 #
-# **What is $M$ in training?** There are many images with one draw each, and the weights move. Images and steps
-# average the noise, as draws do. They do not average the bias. First: images with scores $h$ and $f$ of their own,
-# one draw each, estimate the slope in the weight $w$ that they share. Second: $w$ is trained on $E f - w^2/20$, which
-# has an optimum, with one draw per step.
+# **What is $M$ in training?** In training there are many images with one draw each, and the weights change. Averaging
+# over images and over steps reduces the noise, as averaging over draws does. It does not reduce the bias. The next cell
+# shows two experiments. In the first one, many images share the weight $w$. Each image has its own scores $h$ and $f$
+# and one draw, and together they estimate the slope with respect to $w$. In the second one, $w$ is trained to maximise
+# $E f - w^2/20$, which has a maximum, with one draw per step.
 #
-# **Guess first.** With $\epsilon = 3$, does $w$ settle above or below the true optimum?
+# **Guess first.** With $\epsilon = 3$, does $w$ settle above or below the true maximum?
 
 # %%
 images, rng = 32_000, np.random.default_rng(8)
 h_all, f_all = (scores + 0.3 * rng.normal(size=(images, 3)) for scores in (h, f))
 gumbel, q_all = rng.gumbel(size=(images, 3)), softmax(h_all)
-slopes = (q_all * (f_all - E(h_all, f_all))) @ race.DIRECTION                       # the truth, for each image
+slopes = (q_all * (f_all - E(h_all, f_all))) @ race.DIRECTION                       # the true slope of each image
 numbers, error, floor, paths, settles = [8, 80, 800, 8_000], {}, {}, {}, {}
 tried = np.linspace(0, 4, 2001)
 from_w = lambda w: h + w[:, None] * race.DIRECTION
@@ -363,25 +385,28 @@ for eps in (0.1, 0.5, 3.0):
         paths[eps].append(w.mean())
     settles[eps] = tried[(np.log(softmax(from_w(tried)) @ np.exp(eps * f)) / eps - tried**2 / 20).argmax()]
     print(f"eps = {eps:3g}: error of the slope {error[eps][0]:.3f} with 8 images, {error[eps][-1]:.3f} with 8,000, "
-          f"bias {floor[eps]:.3f}; w settles at {np.mean(paths[eps][-1000:]):.2f}, optimum of T {settles[eps]:.2f}")
+          f"bias {floor[eps]:.3f}; w settles at {np.mean(paths[eps][-1000:]):.2f}, maximum predicted by T "
+          f"{settles[eps]:.2f}")
 optimum = tried[(race.mean_of_f(tried) - tried**2 / 20).argmax()]
 draw.training(numbers, error, floor, paths, settles, optimum)
 plt.show()
 
 # %% [markdown]
-# What to see. Left: with more images the error falls towards the bias (dashed), and no further. At $\epsilon = 0.1$
-# even 8,000 images are too few to see it. (Each last point is from four groups only. That $\epsilon = 3$ has less
-# bias than 0.5 is an accident of these scores: the bias grows to 0.07 near $\epsilon = 1.25$, falls again, and
-# crosses 0 near 5.) Right: although single estimates are mostly 0, $w$ climbs and settles, at the optimum of
-# $T - w^2/20$ (dashed) and not of $E f - w^2/20$ (black). So in the rule above $M$ is the number of draws over which
-# training averages: images in a batch, times the steps in which the weights hardly move.
+# What to see. Left: with more images the error falls towards the bias (dashed lines), but not below it. At
+# $\epsilon = 0.1$ even 8,000 images are too few for the bias to be visible. (The last point of each curve comes from
+# only four groups of images. That the bias is smaller at $\epsilon = 3$ than at 0.5 is an accident of these scores: the
+# bias grows to 0.07 near $\epsilon = 1.25$, falls again, and crosses 0 near 5.) Right: although most single estimates
+# are 0, $w$ rises and settles. It settles at the maximum of $T - w^2/20$ (dashed lines) and not at the maximum of
+# $E f - w^2/20$ (black line). So in the rule above, $M$ is the number of draws over which training averages: the number
+# of images in a batch, times the number of steps during which the weights hardly change.
 #
-# **Where $q$ is concentrated** few draws change their winner: at most a share of
-# $1.72\, \epsilon\, |\text{gradient}|_1$ for $\epsilon$ up to $1/\text{range}$. If the gradient is a thousandth of
-# the range of $f$, then at most two draws in a thousand say anything. REINFORCE sees the other values just as rarely.
-# Enumerate, if you can.
+# **Where $q$ is concentrated**, the winner changes in few draws: in a share of at most
+# $1.72\, \epsilon\, |\text{gradient}|_1$ of them, for $\epsilon$ up to $1/\text{range}$. Suppose that the gradient is a
+# thousandth of the range of $f$. Then at most two draws in a thousand give a nonzero estimate. REINFORCE draws the
+# other values just as rarely. If you can enumerate, do so.
 #
-# **The race of chapter 2 again.** At $\epsilon = 0.1$ and one draw for each step, 6.6 % of the runs went the wrong way.
+# **The thousand training runs of chapter 2 again.** There, at $\epsilon = 0.1$ and with one draw per step, 6.6 % of the
+# runs ended on the wrong side.
 
 # %%
 def direct_with(eps):
@@ -399,35 +424,35 @@ for name, method in methods.items():
     w = race.train(method)
     colour = plots.colour("direct") if name.startswith("eps") else "0.4"
     final[name], shown[name] = w[-1], (colour, race.mean_of_f(w[:, :10]))
-    print(f"{name:20s} {np.mean(w[-1] < race.bottom_of_the_valley()):5.1%} of the runs go the wrong way, "
+    print(f"{name:20s} {np.mean(w[-1] < race.bottom_of_the_valley()):5.1%} of the runs end on the wrong side, "
           f"median E f {np.median(race.mean_of_f(w[-1])):.2f}")
 chapter_2.race(shown)
 plt.show()
 
 # %% [markdown]
-# What to see. At $\epsilon = 0.3$ and 1 hardly any run goes the wrong way. At 1 the bias makes the climb slower.
-# REINFORCE with a baseline does as well as direct.
+# What to see. At $\epsilon = 0.3$ and at $\epsilon = 1$ hardly any run ends on the wrong side. At $\epsilon = 1$ the
+# bias makes the climb slower. REINFORCE with a baseline does as well as the direct gradient.
 #
-# | your problem | use |
+# | your problem | what to use |
 # | --- | --- |
-# | $f$ of all values can be computed | enumeration: exact, no $\epsilon$ |
-# | $f$ is known only where it is sampled, and $\nabla \log q$ can be computed | REINFORCE, with a running mean of $f$ as baseline |
-# | the sum is out of reach, the arg max of $\epsilon f + h + \gamma$ is not | direct, two-sided if the third arg max is cheap |
-# | the range of $f$ is known | $\epsilon$ at most $1/\text{range}$, smaller with more draws |
+# | $f$ can be computed for every value | enumeration, which is exact and needs no $\epsilon$ |
+# | $f$ is known only for sampled values, and $\nabla \log q$ can be computed | REINFORCE with a running mean of $f$ as its baseline |
+# | the sum cannot be computed, but the arg max of $\epsilon f + h + \gamma$ can | the direct gradient, two-sided if the third arg max is cheap |
+# | you use the direct gradient, and know the range of $f$ | $\epsilon$ at most $1/\text{range}$, and smaller with more draws |
 #
-# How is the arg max of $\epsilon f + h + \gamma$ found if $f$ is a neural network? With one variable $f$ is a table
-# of $k$ values, one decoder run for each. With several it is approximated: each variable moves as if the others
-# stayed at $z^{\star}$ (chapter 7), or $f$ is replaced by the linear function with its slope at $z^{\star}$
-# (implicit MLE, chapter 10).
+# How is the arg max of $\epsilon f + h + \gamma$ computed if $f$ is a neural network? With one variable, $f$ is a table
+# of $k$ values, and each entry takes one run of the decoder. With several variables the arg max is approximated. Either
+# each variable is chosen as if the others stayed as in $z^{\star}$ (chapter 7), or $f$ is replaced by the linear
+# function that has the same slope at $z^{\star}$ (implicit MLE, chapter 10).
 #
 # ## Exercises
 #
-# **1 (easy).** Show that $E_q f \le T \le \max f$ for this problem at a hundred values of $\epsilon$, and name the
-# inequality.
+# **1 (easy).** Show that $E_q f \le T \le \max f$ for this problem at a hundred values of $\epsilon$. What is the first
+# inequality called?
 #
 # <details><summary>Solution</summary>
 #
-# The lower bound is Jensen's inequality, $\log E e^{\epsilon f} \ge E\, \epsilon f$. The upper one holds because
+# The lower bound is Jensen's inequality, $\log E e^{\epsilon f} \ge E\, \epsilon f$. The upper bound holds because
 # $e^{\epsilon f} \le e^{\epsilon \max f}$.
 #
 # ```python
@@ -437,13 +462,13 @@ plt.show()
 #
 # </details>
 #
-# **2 (middling).** Two-sided estimation uses $z(\epsilon)$ and $z(-\epsilon)$. Get its variance from the functions
-# above without a new derivation, and from it the constant at small $\epsilon$, $C_i / (2 \epsilon)$.
+# **2 (middling).** Two-sided estimation uses $z(\epsilon)$ and $z(-\epsilon)$. Compute its variance with the functions
+# above, without a new derivation. Derive from it that the variance at small $\epsilon$ is $C_i / (2 \epsilon)$.
 #
 # <details><summary>Solution</summary>
 #
-# It is the one-sided problem started at the scores $h - \epsilon f$, with $2\epsilon$. As $\epsilon \to 0$ these
-# scores tend to $h$, so the constant is the same $C_i$, and it is divided by $2 \epsilon$.
+# The two-sided estimate is a one-sided estimate that starts at the scores $h - \epsilon f$ and uses $2\epsilon$. As
+# $\epsilon \to 0$ these scores tend to $h$, so the constant is the same $C_i$, and it is divided by $2 \epsilon$.
 #
 # ```python
 # def two_sided_variance(e):
@@ -457,15 +482,16 @@ plt.show()
 #
 # </details>
 #
-# **3 (hard).** Find the constant $C_i$ of chapter 2 by the clocks: expand $P_{ij}$ to first order and check $C_i$
-# against the exact variance at $\epsilon = 10^{-4}$.
+# **3 (hard).** Derive the constant $C_i$ of chapter 2 from the alarm clocks: expand $P_{ij}$, the probability that
+# $z^{\star} = i$ and $z(\epsilon) = j$, to first order. Compare $C_i$ with the exact variance at $\epsilon = 10^{-4}$.
 #
 # <details><summary>Solution</summary>
 #
-# Clock $i$ rings first at $t$. Clock $j$, favoured by $f_j > f_i$, overtakes it if it rings within the factor
-# $e^{\epsilon(f_j - f_i)}$, with probability about $r_j t\, \epsilon (f_j - f_i)$. With $S$ the sum of the rates,
-# $\int r_i e^{-S t} r_j t\, dt = q_i q_j$, so $P_{ij} \approx \epsilon\, q_i q_j \max(0, f_j - f_i)$. Component $i$
-# collects arrivals and departures, and $(E g)^2$ does not grow: $C_i = q_i \sum_j q_j |f_j - f_i|$.
+# Suppose that clock $i$ rings first, at time $t$, and that $f_j > f_i$. In the second race clock $j$ overtakes clock
+# $i$ if its time is at most $e^{\epsilon(f_j - f_i)}\, t$, which has probability about $r_j t\, \epsilon (f_j - f_i)$.
+# With $S$ the sum of the rates, $\int r_i e^{-S t} r_j t\, dt = q_i q_j$, so
+# $P_{ij} \approx \epsilon\, q_i q_j \max(0, f_j - f_i)$. The component $g_i$ is not 0 if the winner changes to $i$ or
+# from $i$, and $(E g)^2$ does not grow. So $C_i = q_i \sum_j q_j |f_j - f_i|$.
 #
 # ```python
 # C = q * (np.abs(f[None, :] - f[:, None]) @ q)
@@ -476,10 +502,11 @@ plt.show()
 #
 # ## Where it goes wrong in practice
 #
-# - $\epsilon$ has a unit, 1/nat. An $\epsilon$ that is right for $f$ of a few nats is enormous for the log-likelihood
-#   of an image, whose values differ by tens or hundreds.
-# - With a KL term in the objective a large $\epsilon$ keeps $q$ spread out: see [appendix C](appendix_c_kl_term.ipynb).
-# - The subtraction $q - P_{ii}$ loses its digits at tiny $\epsilon$; `refimpl/direct.py` sums positive terms instead.
+# - $\epsilon$ has a unit, 1/nat. An $\epsilon$ that is right for an $f$ of a few nats is far too large for the
+#   log-likelihood of an image, whose values differ by tens or hundreds of nats.
+# - If the objective has a KL term, a large $\epsilon$ keeps $q$ spread out: see [appendix C](appendix_c_kl_term.ipynb).
+# - The difference $q - P_{ii}$ loses its significant digits at tiny $\epsilon$. `refimpl/direct.py` avoids this by
+#   adding positive terms instead.
 #
 # ## Now write it yourself
 #
@@ -488,18 +515,18 @@ plt.show()
 #
 # ## What to read next
 #
-# [Chapter 5](05_backpropagation.ipynb) builds the networks, [chapter 6](06_discrete_vae.ipynb) trains them. In the
-# package: `refimpl/coupling.py` and `refimpl/experiments/theory/choosing_eps.py`.
+# [Chapter 5](05_backpropagation.ipynb) builds the networks, and [chapter 6](06_discrete_vae.ipynb) trains them. In the
+# package, see `refimpl/coupling.py` and `refimpl/experiments/theory/choosing_eps.py`.
 #
 # ## Symbols
 #
-# These are new; the others are at the end of chapters 1 to 3.
+# These symbols are new. The others are listed at the end of chapters 1 to 3.
 #
 # | symbol | in the code | the slides write | meaning |
 # | --- | --- | --- | --- |
 # | $T(h)$ | `T` | | the tilted objective, $\frac{1}{\epsilon} \log E_q e^{\epsilon f}$ |
-# | $P_{ii}$ | | | chance that $z^{\star}$ and $z(\epsilon)$ are both $i$, noise shared |
-# | $C_i$, $C$ | `C` | | $q_i \sum_j q_j \lvert f_j - f_i \rvert$, the variance at small $\epsilon$ times $\epsilon$; the sum of all $C_i$, of the variance |
-# | $\beta$ | | | the leading bias is $\epsilon \beta$ |
+# | $P_{ii}$ | | | the probability that $z^{\star}$ and $z(\epsilon)$ are both $i$, with shared noise |
+# | $C_i$, $C$ | `C` | | $q_i \sum_j q_j \lvert f_j - f_i \rvert$, the variance of $g_i$ at small $\epsilon$, times $\epsilon$; the sum of all $C_i$, for the total variance |
+# | $\beta$ | | | the leading term of the bias is $\epsilon \beta$ |
 # | $k$ | `k` | | the number of values |
 # | $M$ | `M` | | a number of draws, or samples |
