@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 5. Backpropagation by hand
 #
-# **You will** write a two-layer network forward and backward, line by line. You check it, and train it with an Adam of
-# your own. **You will learn** to read a backward pass off the forward pass, and how to be sure that it is right.
-# **You need** the chain rule and NumPy; no earlier chapter. It runs in about five seconds. The symbols are listed at
-# the end.
+# **You will** write the forward and the backward pass of a two-layer network, line by line. You check the gradient, and
+# train the network with your own Adam optimiser. **You will learn** how to derive a backward pass from the forward
+# pass, and how to make sure that it is right. **You need** the chain rule and NumPy, but no earlier chapter. The
+# chapter runs in about five seconds. Its symbols are listed at the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -20,9 +20,10 @@ rng = np.random.default_rng(0)
 # %% [markdown]
 # ## A decoder
 #
-# The decoder of a discrete auto-encoder turns one of $k$ values into an image. Here there is no encoder: $z$ is the
-# digit's label. Then the best possible answer is known. It is, for each pixel, the share of that digit's images in
-# which the pixel is on. *No network can do better*, and a good one must come close.
+# The decoder of a discrete auto-encoder turns one of $k$ values into an image. In this chapter there is no encoder: $z$
+# is the label of the digit. Then the best possible decoder is known. For each digit and each pixel, it predicts the
+# share of the images of that digit in which the pixel is on. *No network can do better*, and a good network must come
+# close.
 
 # %%
 dataset = data.load("mnist", limit=10_000)
@@ -33,19 +34,20 @@ z_all = np.eye(10, dtype=np.float32)[labels]                                    
 share = np.stack([x_all[labels == digit].mean(axis=0, dtype=float) for digit in range(10)])
 count = np.bincount(labels)                                         # images of each digit
 clipped = np.clip(share, 1e-12, 1 - 1e-12)
-best_of_digit = (share * np.log(clipped) + (1 - share) * np.log(1 - clipped)).sum(axis=1)   # mean over its images
+best_of_digit = (share * np.log(clipped) + (1 - share) * np.log(1 - clipped)).sum(axis=1)   # mean f of each digit
 best = count @ best_of_digit / count.sum()
 print(f"the best possible mean f on these images: {best:.2f} nats")
 
 # %% [markdown]
-# ## Forward, in named chunks
+# ## The forward pass, in named steps
 #
 # Every intermediate result gets a name, because the backward pass will need it. The comments give the shapes.
 #
 # The score of binary pixels with logits $a$ is $f = \sum_i [x_i a_i - \log(1 + e^{a_i})]$, a sum over the pixels. For
-# $x_i = 1$ its term is $\log \sigma(a_i)$. For $x_i = 0$ it is $\log(1 - \sigma(a_i))$.
+# $x_i = 1$ the term of the sum is $\log \sigma(a_i)$. For $x_i = 0$ it is $\log(1 - \sigma(a_i))$.
 #
-# The hidden layer's activation is an argument. It is the ReLU here, and another function in exercise 1.
+# The activation function of the hidden layer is an argument. It is the ReLU here, and a different function in
+# exercise 1.
 
 # %%
 k, hidden, pixels = 10, 40, 784
@@ -75,19 +77,20 @@ def forward(weights, z, x, activation=relu):
 weights = initial_weights(rng)
 x, z = x_all[:100].astype(float), z_all[:100].astype(float)                 # float64, to check the gradient
 loss, _ = forward(weights, z, x)
-print(f"loss at the start {loss:.1f} nats; fair coins for the 784 pixels would cost {784 * np.log(2):.1f}")
+print(f"loss at the start {loss:.1f} nats; if every pixel had probability 1/2, it would be {784 * np.log(2):.1f} nats")
 
 # %% [markdown]
-# ## Backward, line by line
+# ## The backward pass, line by line
 #
-# Walk the forward pass from its last line to its first. Write `dv` for the derivative of the loss $L$ in whatever is
-# called `v`. Each line `out = function(v)` becomes a line `dv = dout * derivative`. Three rules are enough:
+# Go through the forward pass from its last line to its first. Write `dv` for the derivative of the loss $L$ with
+# respect to the variable `v`. Each line `out = function(v)` becomes a line that computes `dv` from `dout`. Three rules
+# are enough:
 #
-# - **One number at a time**, `out = s(v)`: `dv = dout * s'(v)`.
-# - **Matrix product**, `out = v @ W`: `dv = dout @ W.T` and `dW = v.T @ dout`. (Write one weight out. `W[i, j]` takes
-#   `v[:, i]` to `out[:, j]`, so `dW[i, j]` is the sum of `v[:, i] * dout[:, j]` over the rows. Or remember the shapes:
-#   they fit in this order only.)
-# - **Used several times**, as a bias is in every row: add up what comes back.
+# - **Elementwise function**, `out = s(v)`: `dv = dout * s'(v)`.
+# - **Matrix product**, `out = v @ W`: `dv = dout @ W.T` and `dW = v.T @ dout`. (To see this, consider a single weight.
+#   `W[i, j]` takes `v[:, i]` to `out[:, j]`, so `dW[i, j]` is the sum of `v[:, i] * dout[:, j]` over the rows. The
+#   shapes also help: the factors fit together only in this order.)
+# - **A variable that is used several times**, as a bias is used in every row: add up the derivatives from all uses.
 #
 # The first step needs $\frac{d}{da} [x a - \log(1 + e^a)] = x - \sigma(a)$.
 
@@ -106,12 +109,12 @@ def backward(weights, z, x, saved):
 
 
 # %% [markdown]
-# ## Is it right?
+# ## Is the gradient right?
 #
-# Never believe a backward pass. Move *all* weights along a random direction, one step to either side. The change of the
-# loss, divided by twice the step, must be the inner product of gradient and direction. In float64, at a step of
-# $10^{-6}$, the two agree to seven digits or more, or there is a mistake. (Fewer digits agree where that number happens
-# to be near 0, or where a ReLU has its kink between the two points.)
+# Never trust a backward pass without a check. Move *all* weights along a random direction, by a small step to either
+# side. The change of the loss, divided by twice the step, must equal the inner product of the gradient and the
+# direction. In float64 with a step of $10^{-6}$ the two numbers agree to seven digits or more. If they do not, there is
+# a mistake. (Fewer digits agree if the number happens to be near 0, or if a ReLU has its kink between the two points.)
 
 # %%
 def along(weights, direction, step):
@@ -119,7 +122,7 @@ def along(weights, direction, step):
 
 
 def check(weights, gradient, activation=relu, step=1e-6):
-    """The gradient's component along a random direction, array by array; the measured one; how far the two differ."""
+    """The gradient's component along a random direction, for each array; the measured sum; their relative error."""
     direction = {name: rng.normal(size=value.shape) for name, value in weights.items()}
     parts = {name: (gradient[name] * direction[name]).sum() for name in weights}
     above = forward(along(weights, direction, step), z, x, activation)[0]
@@ -132,33 +135,36 @@ loss, saved = forward(weights, z, x)
 gradient = backward(weights, z, x, saved)
 for _ in range(3):
     parts, numeric, error = check(weights, gradient)
-    print(f"backward {sum(parts.values()):+.8f}   differences {numeric:+.8f}   relative {error:.0e}")
+    print(f"backward pass {sum(parts.values()):+.8f}   difference quotient {numeric:+.8f}   relative error {error:.0e}")
     assert error < 1e-6
 
 # %% [markdown]
-# A check is worth something only if it can fail. So plant a mistake: make the gradient of the first bias 5 % too large.
+# A check is useful only if it can fail. So we insert a mistake on purpose: we make the gradient of the first bias 5 %
+# too large.
 
 # %%
 wrong = {**gradient, "bias1": 1.05 * gradient["bias1"]}
 for _ in range(3):
     parts, numeric, error = check(weights, wrong)
     words = ", ".join(f"{name} {part:+.2f}" for name, part in parts.items())
-    print(f"{words}: sum {sum(parts.values()):+.2f}, measured {numeric:+.2f}, relative {error:.1e}")
+    print(f"{words}: sum {sum(parts.values()):+.2f}, measured {numeric:+.2f}, relative error {error:.1e}")
     planted = abs(parts["bias1"]) * 0.05 / 1.05
     assert np.isclose(error, planted / max(abs(sum(parts.values())), abs(numeric)), rtol=1e-4)
 
 # %% [markdown]
-# Why is the error hardly ever 5 %? It is 5 % of *one* of four parts, divided by the sum of all four, and the parts have
-# signs. If `bias1` has a small part in the sum, the error is far below 5 %. If the four nearly cancel, the sum is small
-# and the error is far above. So only the error's power of ten means anything.
+# Why is the relative error hardly ever 5 %? The mistake is 5 % of *one* of four parts, and it is divided by the sum of
+# all four parts, which have different signs. If the part of `bias1` is a small part of the sum, the relative error is
+# far below 5 %. If the four parts nearly cancel, the sum is small, and the relative error is far above 5 %. So only the
+# order of magnitude of the relative error means anything.
 #
-# How small a mistake does the check see? Plant smaller and smaller ones, and take the median of twenty directions. A
-# mistake is visible if the number clearly exceeds that of a correct gradient, in the last row. Three checks are
-# compared: float64 at the step of $10^{-6}$ used above, float32 at the same step, and float32 at a step of $10^{-3}$.
+# How small a mistake can the check detect? The next cell inserts smaller and smaller mistakes, and prints the median
+# relative error over twenty directions. A mistake is detected if this number is clearly larger than the number for a
+# correct gradient, which is in the last row. The cell compares three checks: in float64 with the step of $10^{-6}$ used
+# above, in float32 with the same step, and in float32 with a step of $10^{-3}$.
 
 # %%
 def planted_errors(dtype, step, sizes, directions=20):
-    """Median relative error over random directions, for each size of the error planted in bias1."""
+    """Median relative error over random directions, for each relative size of the mistake made in dbias1."""
     draws, low = np.random.default_rng(3), lambda array: array.astype(dtype)
     there = {name: low(value) for name, value in weights.items()}
     right = backward(there, low(z), low(x), forward(there, low(z), low(x))[1])
@@ -176,26 +182,29 @@ def planted_errors(dtype, step, sizes, directions=20):
 sizes = (0.1, 0.05, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 0.0)
 settings = (np.float64, 1e-6), (np.float32, 1e-6), (np.float32, 1e-3)
 columns = [planted_errors(dtype, step, sizes) for dtype, step in settings]
-print("error in bias1", *(f"{dtype.__name__}, step {step:.0e}".rjust(22) for dtype, step in settings))
+print("mistake in bias1", *(f"{dtype.__name__}, step {step:.0e}".rjust(22) for dtype, step in settings))
 for size, *values in zip(sizes, *columns):
-    print(f"{size:14g}", *(f"{value:22.1e}" for value in values))
+    print(f"{size:16g}", *(f"{value:22.1e}" for value in values))
 doubled = [[size for size, value in zip(sizes, column) if value > 2 * column[-1]] for column in columns]
-print("smallest error that doubles the last row:", *(f"{min(found):g};" if found else "none;" for found in doubled))
+print("smallest mistake that gives more than twice the number in the last row, for each column:",
+      *(f"{min(found):g};" if found else "none;" for found in doubled))
 assert min(doubled[0]) <= 1e-6 and min(doubled[2]) <= 0.01 and not [size for size in doubled[1] if size < 0.1]
 
 # %% [markdown]
-# What to see. In float64 the check sees an error of a millionth in one of four arrays. Float32 depends on the step. At
-# $10^{-6}$ the rounding of the loss, which is some hundreds of nats, is larger than the change of the loss, and the
-# check is blind even to 10 %. At $10^{-3}$ it sees an error of a percent. A larger step is no remedy in general: it
-# crosses more kinks of the ReLU. So check in float64 and train in float32.
+# What to see. In float64 the check detects a mistake of one millionth in one of the four arrays. In float32 the result
+# depends on the step. At $10^{-6}$ the rounding error of the loss, which is some hundreds of nats, is larger than the
+# change of the loss, so the check does not even detect a mistake of 10 %. At $10^{-3}$ it detects a mistake of one
+# percent. A larger step is not a general solution, because it crosses more kinks of the ReLU. So check in float64 and
+# train in float32.
 #
 # ## Adam
 #
-# Gradients of different weights differ in scale by orders of magnitude, and one learning rate has to suit all. Adam
-# keeps a running mean of the gradient and another of its square. It steps by the first divided by the root of the
-# second. Where the gradient keeps its sign and its size, each step moves a weight by about one learning rate, whatever
-# the gradient's scale. Where the sign changes it moves less. Both running means start at zero, so they are too small at
-# first. The two divisions correct that.
+# The gradients of different weights can differ by orders of magnitude, but a single learning rate has to suit all of
+# them. Adam keeps a running mean of the gradient, and a running mean of its square. Each step is the first mean divided
+# by the square root of the second. If the gradient of a weight keeps its sign and its size, each step changes the
+# weight by about one learning rate, whatever the size of the gradient. If the sign of the gradient alternates, the
+# weight changes less. Both running means start at zero, so they are too small at first. The two divisions by
+# `1 - beta**steps` in the code correct this.
 
 # %%
 class Adam:
@@ -237,28 +246,30 @@ plt.show()
 
 
 def loss_on_all(weights):
-    """f is linear in x, so its mean over a digit's images is f of their mean image: ten rows stand for all images."""
+    """f is linear in x, so the mean of f over a digit's images is f of their mean image.  Ten rows are enough."""
     return sum(n * forward(weights, row, mean)[0] for n, row, mean in zip(
         count, np.eye(10)[:, None], share[:, None])) / count.sum()
 
 
 final, final_plain = loss_on_all(trained), loss_on_all(trained_plainly)
 assert np.isclose(final, forward(trained, z_all, x_all)[0])
-print(f"after {len(adam_losses)} steps: Adam {final:.2f}, plain {final_plain:.2f}, best possible {-best:.2f}")
+print(f"loss after {len(adam_losses)} steps: Adam {final:.2f}, plain gradient steps {final_plain:.2f}, best possible "
+      f"{-best:.2f} nats")
 assert -best <= final < -best + 1
 
 # %% [markdown]
-# What to see. The black line is the best possible loss on all images. A curve is the mean of up to 21 neighbouring
-# batches (of fewer at its two ends), so it may touch that line. Adam comes within a nat of it in 300 steps. Each method
-# runs at the best of a few rates that we tried (plain: 0.02, 0.05, 0.1, 0.2, 0.5; Adam: 0.001, 0.003, 0.01, 0.03). On a
-# problem this easy plain steps are only a little behind.
+# What to see. The black line is the best possible loss on all images. Each point of a curve is the mean over up to 21
+# neighbouring batches (fewer at the two ends), so a curve may touch the line. Adam comes within one nat of the best
+# possible loss in 300 steps. Each method uses the best of a few learning rates that we tried (plain gradient steps:
+# 0.02, 0.05, 0.1, 0.2, 0.5; Adam: 0.001, 0.003, 0.01, 0.03). On a problem as easy as this one, plain gradient steps are
+# only slightly worse.
 #
-# But both rates have to be right. To see what a wrong one costs, train on the ten mean images, which stand for all
-# images and make a step cheap.
+# But both learning rates have to be right. To see the effect of a wrong rate, the next cell trains on the ten mean
+# images instead of all images, which makes each step cheap.
 
 # %%
 def behind(optimise):
-    """Nats above the best possible loss after 200 steps on the ten mean images, each digit counted alike."""
+    """Nats above the best possible loss after 200 steps on the ten mean images, which have equal weights."""
     ten = initial_weights(np.random.default_rng(1))
     for _ in range(200):
         optimise(ten, backward(ten, np.eye(10), share, forward(ten, np.eye(10), share)[1]))
@@ -267,16 +278,17 @@ def behind(optimise):
 
 for words, rates in (("plain steps", (0.02, 0.1, 0.5)), ("Adam", (0.001, 0.01, 0.1))):
     late = [behind(Adam(lr=rate).step if words == "Adam" else lambda ten, g: plain(ten, g, rate)) for rate in rates]
-    print(f"{words:12s}", ", ".join(f"rate {rate:g}: {value:.1f} nats behind" for rate, value in zip(rates, late)))
+    print(f"{words:12s}", ", ".join(f"rate {rate:g}: {value:.1f} nats above" for rate, value in zip(rates, late)))
     assert late[0] > late[1] + 5
     assert words == "Adam" or late[2] > late[1] + 5
 
 # %% [markdown]
-# Too small a rate leaves both far behind, and too large a rate throws plain steps off. Adam forgives more: without the
-# noise of batches even a tenfold rate does it no harm. (With batches of images, 0.1 costs some nats.)
+# The numbers are nats above the best possible loss. If the rate is too small, both methods are still far from the best
+# loss. If the rate is too large, plain gradient steps become unstable. Adam is less sensitive: without the noise of
+# batches, even a rate ten times larger does no harm. (With batches of images, the rate 0.1 costs some nats.)
 #
-# Each column below is a digit. The upper row is what the network has learnt. The lower row is the truth, the mean image
-# of that digit.
+# In the next figure each column is a digit. The upper row is what the network has learnt. The lower row is the best
+# possible result, the mean image of that digit.
 
 # %%
 _, (_, _, a, _) = forward(trained, np.eye(10), np.zeros((10, 784)))
@@ -286,9 +298,9 @@ plt.show()
 # %% [markdown]
 # ## The package's layers
 #
-# Here is the same network from `refimpl.nn`. All its parameters are parts of *one* flat vector, so Adam is a few passes
-# over one array. A forward pass is an object, `run`, which keeps what its backward pass needs. The same weights must
-# give the same gradient.
+# The next cell builds the same network from `refimpl.nn`. All parameters are parts of *one* flat vector, so a step of
+# Adam takes only a few operations on one array. A forward pass returns an object, `run`, which keeps everything that
+# its backward pass needs. With the same weights, the gradient must be the same as ours.
 
 # %%
 from refimpl.nn.losses import bernoulli_score, bernoulli_score_backward
@@ -301,7 +313,7 @@ order = ("W1", "bias1", "W2", "bias2")
 parameters.values[...] = np.concatenate([weights[name].ravel() for name in order])
 run = network.run(z)
 f, df_da = bernoulli_score(x, run.y), bernoulli_score_backward(x, run.y)
-run.backward(df_da).accumulate(weight=-1 / len(x))          # loss = -mean f; gradients add up until zero_grads()
+run.backward(df_da).accumulate(weight=-1 / len(x))          # loss = -mean f; adds to the gradient of earlier passes
 assert np.isclose(-f.mean(), loss)
 assert np.allclose(parameters.grads, np.concatenate([gradient[name].ravel() for name in order]), atol=1e-14)
 
@@ -310,12 +322,12 @@ from refimpl.nn.adam import Adam as FlatAdam
 flat, ours = FlatAdam(parameters, lr=3e-3), Adam(lr=3e-3)
 mine = {name: weights[name].copy() for name in weights}
 one_by_one = np.concatenate([gradient[name].ravel() for name in order])
-for factor in (1.0, -2.0, 0.5, 3.0, -1.0):                  # with one gradient again and again no beta would be seen
+for factor in (1.0, -2.0, 0.5, 3.0, -1.0):                  # a constant gradient would not test the values of beta
     parameters.grads[...] = factor * one_by_one
     flat.step()
     ours.step(mine, {name: factor * part for name, part in gradient.items()})
 assert np.allclose(parameters.values, np.concatenate([mine[name].ravel() for name in order]), atol=1e-12)
-print("layers and Adam of the package do what ours do")
+print("the layers and the Adam of the package give the same results as ours")
 
 # %% [markdown]
 # ## Exercises
@@ -324,7 +336,8 @@ print("layers and Adam of the package do what ours do")
 #
 # <details><summary>Solution</summary>
 #
-# Only the line `dpre`: $\tanh' = 1 - \tanh^2$, and $\tanh$ is `hid` already.
+# Only the line that computes `dpre` changes. Since $\tanh' = 1 - \tanh^2$ and `hid` is already $\tanh$ of `pre`, the
+# factor `(pre > 0)` becomes `(1 - hid**2)`.
 #
 # ```python
 # def backward_tanh(weights, z, x, saved):
@@ -335,18 +348,20 @@ print("layers and Adam of the package do what ours do")
 #
 # saved = forward(weights, z, x, np.tanh)[1]
 # assert check(weights, backward_tanh(weights, z, x, saved), np.tanh)[2] < 1e-6
-# assert check(weights, backward(weights, z, x, saved), np.tanh)[2] > 1e-4    # the ReLU's line no longer fits
+# assert check(weights, backward(weights, z, x, saved), np.tanh)[2] > 1e-4    # the line for the ReLU is wrong here
 # ```
 #
 # </details>
 #
 # **2 (middling).** A discrete encoder gives scores $h$, whose softmax is $q$. Its KL term is
-# $\text{KL}(q \| \text{uniform}) = \sum_z q(z) \log q(z) + \log k$. Find its gradient in $h$ by hand and check it.
+# $\text{KL}(q \| \text{uniform}) = \sum_z q(z) \log q(z) + \log k$. Derive the gradient of this term with respect to
+# $h$ by hand, and check it.
 #
 # <details><summary>Solution</summary>
 #
-# $\partial q_i / \partial h_j = q_i ([i=j] - q_j)$, where $[i=j]$ is 1 if $i = j$ and else 0. So the derivative in
-# $h_j$ is $\sum_i (\log q_i + 1)\, q_i ([i=j] - q_j) = q_j (\log q_j - \sum_i q_i \log q_i)$. The 1 cancels.
+# $\partial q_i / \partial h_j = q_i ([i=j] - q_j)$, where $[i=j]$ is 1 if $i = j$ and 0 otherwise. So the derivative
+# with respect to $h_j$ is $\sum_i (\log q_i + 1)\, q_i ([i=j] - q_j) = q_j (\log q_j - \sum_i q_i \log q_i)$. The terms
+# with the 1 cancel.
 #
 # ```python
 # def kl(h):
@@ -362,16 +377,16 @@ print("layers and Adam of the package do what ours do")
 #
 # </details>
 #
-# **3 (hard).** All $k$ values at once. Let `a` (k, 784) be the logits of all ten values. The table
-# `f = x @ a.T - softplus(a).sum(axis=1)`, (B, k), scores every image under every value. For a loss
-# `-(share * f).sum() / B`, with any numbers `share` (B, k), give `da` without a loop. What does it cost, compared with
-# running the decoder ten times per image?
+# **3 (hard).** This exercise computes all $k$ values at once. Let `a` (k, 784) be the logits of all ten values. The
+# table `f = x @ a.T - softplus(a).sum(axis=1)`, (B, k), contains the score of every image under every value. Take the
+# loss `-(share * f).sum() / B`, where `share` (B, k) contains any numbers. Write `da` without a loop. What does it
+# cost, compared with running the decoder ten times per image?
 #
 # <details><summary>Solution</summary>
 #
-# `da = -(share.T @ x - share.sum(axis=0)[:, None] * sigmoid(a)) / B`. Forward and backward are one matrix product each,
-# and the decoder has 10 rows, whatever the batch. Ten decoder runs per image would be $10 B$ rows. This is how the
-# package enumerates.
+# `da = -(share.T @ x - share.sum(axis=0)[:, None] * sigmoid(a)) / B`. The forward and the backward pass are one matrix
+# product each, and the decoder has 10 rows, however large the batch is. Ten decoder runs per image would be $10 B$
+# rows. This is how the package enumerates.
 #
 # ```python
 # a, share = rng.normal(size=(10, pixels)), rng.random((100, 10))
@@ -386,24 +401,27 @@ print("layers and Adam of the package do what ours do")
 #
 # ## Where it goes wrong in practice
 #
-# - A gradient is checked in float32, at a step that was chosen for float64. The table above shows what that check sees.
-#   Check in float64, train in float32.
-# - A check with symmetric or zero weights hides errors: parts of the gradient are zero there. Use random weights.
-# - $\log(1 + e^a)$, written as it reads, overflows at $a = 89$ in float32.
-# - A weight whose gradient stays zero lets Adam's running means shrink for ever. They end as *denormal* numbers, on
-#   which a processor is many times slower. `refimpl/nn/adam.py` sets them to 0.
+# - The gradient is checked in float32, with a step that was chosen for float64. The table above shows which mistakes
+#   that check detects. Check in float64, and train in float32.
+# - The gradient is checked at weights that are symmetric or zero. Such a check hides mistakes, because parts of the
+#   gradient are zero there. Use random weights.
+# - $\log(1 + e^a)$ is coded exactly as it is written. Then it overflows at $a = 89$ in float32.
+# - The gradient of a weight stays zero, so Adam's running means for this weight become smaller and smaller. In the end
+#   they are *denormal* numbers, with which a processor computes many times more slowly. `refimpl/nn/adam.py` sets them
+#   to 0.
 #
 # ## Now write it yourself
 #
-# The workbook, in the folder `workbook`, has files with the code left out, and a program that checks what you write.
-# After this chapter you can write 6 (a linear layer and a ReLU, forward and backward), 7 (the Bernoulli score), 8 (the
-# KL term, exercise 2 above) and 9 (Adam). Check each with its number: `python tutorials/workbook/check.py 6`.
+# The workbook, in the folder `workbook`, has files in which the code is left out, and a program that checks what you
+# write. After this chapter you can write file 6 (a linear layer and a ReLU, forward and backward), file 7 (the
+# Bernoulli score), file 8 (the KL term of exercise 2 above) and file 9 (Adam). Check each file by its number:
+# `python tutorials/workbook/check.py 6`.
 #
 # ## What to read next
 #
-# [Chapter 6](06_discrete_vae.ipynb) puts an encoder in front. In the package: `refimpl/nn/layers.py`, `network.py`,
-# `losses.py`, `gradcheck.py`, `adam.py`. Andrej Karpathy's *makemore, part 4* takes the same walk through a deeper
-# network.
+# [Chapter 6](06_discrete_vae.ipynb) adds an encoder. In the package, see `refimpl/nn/layers.py`, `network.py`,
+# `losses.py`, `gradcheck.py` and `adam.py`. Andrej Karpathy's *makemore, part 4* derives the backward pass of a deeper
+# network in the same way.
 #
 # ## Symbols
 #
@@ -415,6 +433,6 @@ print("layers and Adam of the package do what ours do")
 # | $\sigma$ | `sigmoid` | | the sigmoid, $\sigma(a) = 1 / (1 + e^{-a})$ |
 # | $f(x, z)$ | `f` (B,) | $\theta(x,z)$ | the decoder's score $\log p(x \mid z)$, nats per image |
 # | $W$ | `W1`, `W2` | | a layer's weights, a row for each of its inputs |
-# | $L$ | `loss` | | what is made small: minus the mean of $f$ over the batch |
-# | $da$ | `da` | | derivative of $L$ in $a$; the same for any other name behind the $d$ |
-# | $B$, $k$ | `B`, `k` | | images in a batch; values of $z$ |
+# | $L$ | `loss` | | what training makes small: minus the mean of $f$ over the batch |
+# | $da$ | `da` | | derivative of $L$ with respect to $a$; the same for any other name after the $d$ |
+# | $B$, $k$ | `B`, `k` | | number of images in a batch; number of values of $z$ |
