@@ -1,9 +1,9 @@
 # %% [markdown]
-# # Appendix B. The whole joint law of the two arg maxes
+# # Appendix B. The joint distribution of the two arg maxes
 #
-# This belongs to [chapter 4](04_finite_epsilon.ipynb), which needs only the chance $P_{ii}$ that both winners are
-# $i$. Here are all the $P_{ij}$, and what they say about the "built-in control variate" of the authors' slides. It
-# runs in about five seconds.
+# This appendix belongs to [chapter 4](04_finite_epsilon.ipynb), which needs only the probability $P_{ii}$ that both
+# winners are $i$. Here we derive all the $P_{ij}$, and use them to examine the "built-in control variate" of the
+# authors' slides. It runs in about five seconds.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -26,28 +26,28 @@ z_star = (h + noise).argmax(axis=1)
 
 
 def both(h, f, eps):                            # P_ii, from chapter 4
-    gap_h, gap_f = h[None, :] - h[:, None], f[None, :] - f[:, None]     # [i, j]: j less i
+    gap_h, gap_f = h[None, :] - h[:, None], f[None, :] - f[:, None]     # entry [i, j]: that of j minus that of i
     return 1 / np.exp(np.maximum(gap_h, gap_h + eps * gap_f)).sum(axis=1)
 
 # %% [markdown]
-# ## The whole joint law
+# ## The joint distribution
 #
-# The two races of chapter 4 give $P_{ij}$ for $i \ne j$ as well, the chance that $z^{\star} = i$ and
-# $z(\epsilon) = j$. Say $i$ rings first at time $t$ in the first race, and $j$ wins the second one. Write $j$'s
-# second time as a multiple $\lambda$ of $t$: $e^{-\epsilon f_j} X_j = \lambda\, t$. For $j$ to lose the first race
-# and to win the second, $\lambda$ must lie between $e^{-\epsilon f_j}$ and $e^{-\epsilon f_i}$. Every other clock
-# must ring after $t$ in the first race and after $\lambda\, t$ in the second. With the exponents of the densities of
-# $i$ and $j$ this makes the factor $e^{-t S(\lambda)}$, where
+# For $i \ne j$, $P_{ij}$ is the probability that $z^{\star} = i$ and $z(\epsilon) = j$. The two races of chapter 4 give
+# it too. Suppose that clock $i$ rings first in the first race, at time $t$, and that clock $j$ wins the second race.
+# Write the second time of $j$ as a multiple $\lambda$ of $t$: $e^{-\epsilon f_j} X_j = \lambda\, t$. Clock $j$ loses
+# the first race and wins the second one if $\lambda$ lies between $e^{-\epsilon f_j}$ and $e^{-\epsilon f_i}$. Every
+# other clock must ring after $t$ in the first race and after $\lambda\, t$ in the second one. The probability of this,
+# together with the exponents of the densities of $i$ and $j$, is the factor $e^{-t S(\lambda)}$, where
 #
 # $$S(\lambda) = \sum_z r_z \max(1, \lambda\, e^{\epsilon f_z})$$
 #
-# The density of $i$ at $t$ and of $j$ at $\lambda$ brings the factors $r_i$ and $r_j e^{\epsilon f_j} t$. The integral
-# over $t$ is $\int t\, e^{-t S(\lambda)} dt = 1/S(\lambda)^2$. So
+# The density of $i$ at $t$ and the density of $j$ at $\lambda$ give the factors $r_i$ and $r_j e^{\epsilon f_j} t$. The
+# integral over $t$ is $\int t\, e^{-t S(\lambda)} dt = 1/S(\lambda)^2$. So
 #
 # $$P_{ij} = r_i r_j e^{\epsilon f_j} \int_{e^{-\epsilon f_j}}^{e^{-\epsilon f_i}} \frac{d\lambda}{S(\lambda)^2} \quad \text{if } f_j > f_i, \text{ else } 0$$
 #
-# No draw goes from a better to a worse value, as chapter 1 proved. The sums over $j$ are $q$, the sums over $i$ are
-# $q_\epsilon$.
+# The second case holds because $f$ never falls from the first winner to the second, as chapter 1 proved. The sums of
+# $P_{ij}$ over $j$ are $q$, and the sums over $i$ are $q_\epsilon$.
 
 # %%
 def whole_law(h, f, eps):
@@ -67,41 +67,40 @@ for eps in (0.3, 2.0):
     P = whole_law(h, f, eps)
     z_eps = (h + eps * f + noise).argmax(axis=1)
     share = np.array([[np.mean((z_star == i) & (z_eps == j)) for j in range(3)] for i in range(3)])
-    print(f"eps = {eps}: rows z*, columns z(eps)\n{P.round(4)}")
+    print(f"eps = {eps}: P_ij, one row for each z*, one column for each z(eps)\n{P.round(4)}")
     assert np.allclose(P.sum(axis=1), q, rtol=0, atol=1e-10)
     assert np.allclose(P.sum(axis=0), softmax(h + eps * f), rtol=0, atol=1e-10)
     assert np.allclose(P, direct.joint_law(h, f, eps), rtol=0, atol=1e-10)
     assert (np.abs(share - P) <= 4 * np.sqrt(P * (1 - P) / M)).all()
 swept = direct.joint_law(h, f, 1e-3) / (1e-3 * np.outer(q, q))
-print(f"eps = 0.001: swept from coat to shirt / (eps q q) = {swept[1, 0]:.3f}, and f_j - f_i = {f[0] - f[1]:g}")
+print(f"eps = 0.001, i = coat, j = shirt: P_ij / (eps q_i q_j) = {swept[1, 0]:.3f}, and f_j - f_i = {f[0] - f[1]:g}")
 assert np.isclose(swept[1, 0], f[0] - f[1], rtol=2e-3) and swept[0, 1] == 0
 
 # %% [markdown]
 # ## A control variate inside the difference
 #
-# The slides call the second term a *built-in control variate*. Subtract $q/\epsilon$, the known mean of
-# $\text{onehot}(z^{\star})/\epsilon$, in both terms of $g$:
+# The slides call the second term of $g$ a *built-in control variate*. To see what this means, subtract $q/\epsilon$,
+# the known mean of $\text{onehot}(z^{\star})/\epsilon$, in both terms of $g$:
 #
 # $$g = \frac{\text{onehot}(z(\epsilon)) - q}{\epsilon} - \frac{\text{onehot}(z^{\star}) - q}{\epsilon}$$
 #
-# The first part alone has the right mean. The second part has the mean 0. Subtracting it leaves the
-# mean as it is, and where it goes up and down together with the first part, it removes noise.
-# That is a *control variate*. (In terms of weights:
-# if $h$ is normalised, so that $h = \log q$, the mean of the second term $\nabla_w h_w(z^{\star})$ is 0. That is what
-# the slide says.)
+# The first term alone has the right mean. The second term has the mean 0, so subtracting it does not change the mean of
+# the estimate. If it goes up and down together with the first term, subtracting it removes noise. A term with these
+# properties is called a *control variate*. (The slide describes it in terms of weights: if $h$ is normalised, so that
+# $h = \log q$, the mean of the second term $\nabla_w h_w(z^{\star})$ is 0.)
 #
-# Does it lower the variance? The variance of a difference is the first variance, less twice the covariance, plus the
-# second variance. So it helps where
+# Does it reduce the variance? The variance of a difference is the first variance, minus twice the covariance, plus the
+# second variance. So the control variate reduces the variance if
 #
 # $$\text{Cov}(\text{onehot}_i(z(\epsilon)),\, \text{onehot}_i(z^{\star})) > \tfrac12 \text{Var}\, \text{onehot}_i(z^{\star})$$
 #
-# and hurts elsewhere. The covariance is $P_{ii} - q_i q_\epsilon(i)$, exactly.
+# and increases it if the inequality is reversed. The covariance is exactly $P_{ii} - q_i q_\epsilon(i)$.
 #
 # **Guess first.** As $\epsilon$ grows, for which of the three names does the control variate stop helping first?
 
 # %%
 def coefficient(eps):
-    """Cov(onehot_i(z(eps)), onehot_i(z*)) / Var(onehot_i(z*)): above 1/2 the sample helps."""
+    """Cov(onehot_i(z(eps)), onehot_i(z*)) / Var(onehot_i(z*)): the control variate helps where this is above 1/2."""
     law = direct.joint_law(h, f, eps)
     return (np.diag(law) - q * law.sum(axis=0)) / (q * (1 - q))
 
@@ -116,18 +115,19 @@ ratio, variances = (np.array([of(e) for e in eps]) for of in (coefficient, with_
 crossing = [brentq(lambda e: coefficient(e)[i] - 0.5, 0.02, 10) for i in range(3)]
 draw.control_variate(eps, ratio, crossing, variances)
 plt.show()
-print("variance with / without at eps = 0.02:", variances[0].round(3))
+print("variance with the control variate / variance without it, at eps = 0.02:", variances[0].round(3))
 assert np.argmin(crossing) == 1 and (variances[0] < 0.1).all()
-assert np.allclose([with_over_without(crossing[i])[i] for i in range(3)], 1)                # the two criteria are one
+assert np.allclose([with_over_without(crossing[i])[i] for i in range(3)], 1)                # the two criteria agree
 
 # %% [markdown]
-# What to see. Left: where a line is above 1/2, the sample helps. Right: the variance of $g_i$ over the variance without
-# the sample. Below 1 it helps. At small $\epsilon$ the two winners nearly always agree, and it helps by more than a
-# factor of ten. At large $\epsilon$ it hurts, the coat first. Its $f$ is the worst, so it wins the second race
-# only if it has won the first: $P_{ii} = q_\epsilon(i)$, and this soon gets small. So "built-in control variate" is
-# right for small $\epsilon$ only. (Subtracting Cov / Var times (the sample minus its mean)
-# never hurts.)
+# What to see. Left: where a line is above 1/2, the control variate helps. Right: the variance of $g_i$ divided by the
+# variance without the control variate. Where this is below 1, the control variate helps. At small $\epsilon$ the two
+# winners nearly always agree, and it reduces the variance by more than a factor of ten. At large $\epsilon$ it
+# increases the variance, first for the coat. Because $f$ of the coat is the lowest, the coat wins the second race only
+# if it has won the first one. So $P_{ii} = q_\epsilon(i)$, and this soon becomes small. We conclude that the second
+# term is a useful control variate for small $\epsilon$ only. (If you subtract Cov / Var times the term instead, the
+# variance never increases.)
 #
 # ## What to read next
 #
-# Back to [chapter 4](04_finite_epsilon.ipynb). In the package: `refimpl/coupling.py`.
+# Go back to [chapter 4](04_finite_epsilon.ipynb). In the package, see `refimpl/coupling.py`.
