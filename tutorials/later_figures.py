@@ -1,4 +1,4 @@
-"""The figures of chapters 5 to 10: each function draws one of them from what the chapter has computed."""
+"""The figures of chapters 5 to 10 and of appendix E: each function draws one figure from a chapter's results."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from refimpl import plots
 
 
 def losses(curves: Mapping[str, np.ndarray], best: float, half: int = 10) -> None:
-    """Chapter 5: the loss of each batch, averaged over up to `half` neighbours on either side, and the least loss."""
+    """Chapter 5: the loss by steps, each averaged with up to `half` neighbours on either side; the best loss."""
     _, ax = plt.subplots(figsize=(6, 3.2))
     ax.axhline(best, color=plots.TRUTH, linewidth=2.5, label="best possible")
     for (words, values), shade in zip(curves.items(), plots.FURTHER[1:]):
@@ -26,7 +26,7 @@ def losses(curves: Mapping[str, np.ndarray], best: float, half: int = 10) -> Non
 
 
 def digits(*rows: np.ndarray) -> None:
-    """Chapter 5: rows of ten pictures (10, 784), in shades from 0 to 1."""
+    """Chapter 5: rows of ten pictures (10, 784), with pixels between 0 and 1."""
     _, axes = plt.subplots(len(rows), 10, figsize=(9, 1.05 * len(rows)), squeeze=False)
     for line, pictures in zip(axes, rows):
         for ax, picture in zip(line, pictures):
@@ -35,7 +35,7 @@ def digits(*rows: np.ndarray) -> None:
 
 
 def by_epochs(curves: Mapping[str, Sequence[float]], xlabel: str, heights: Mapping[float, str] = {}) -> None:
-    """Chapter 6: test -ELBO of each run, in the colour of its estimator, and dotted lines at heights with a name."""
+    """Chapter 6: test -ELBO of each run, in the colour of its estimator, and labelled dotted lines at these heights."""
     _, ax = plt.subplots(figsize=(6.5, 3.6))
     longest = max(map(len, curves.values()))
     for nats, words in heights.items():
@@ -48,24 +48,24 @@ def by_epochs(curves: Mapping[str, Sequence[float]], xlabel: str, heights: Mappi
 
 
 def push(lead: np.ndarray, pushes: Mapping[float, np.ndarray]) -> None:
-    """Chapter 6: what takes the place of the lead at each eps, with the two halves marked."""
+    """Chapter 6: the push, which replaces the lead, for each eps; the two halves of the bias are marked."""
     _, ax = plt.subplots(figsize=(6.5, 3.6))
     ax.axvspan(lead[0], 0, color="0.95", zorder=0)
     ax.plot(lead, lead, color=plots.TRUTH, linewidth=2, label="exact: the lead itself")
     for (eps, values), shade, dash in zip(pushes.items(), plots.FURTHER[:2], ("-", "--")):
         ax.plot(lead, values, color=shade, linestyle=dash, linewidth=2, label=f"push, eps = {eps:g}")
         ax.text(lead[0] + 1, -1 / eps + 1.5, f"cap at {-1 / eps:g}", color=shade, fontsize=10)
-    ax.text(-12, -32, "explains it worse:\nthe cap", ha="center", fontsize=10)
-    ax.text(26, -22, "explains it better:\nthe amplification", ha="center", fontsize=10)
+    ax.text(-12, -32, "explains the image worse:\nthe cap", ha="center", fontsize=10)
+    ax.text(26, -22, "explains the image better:\nthe amplification", ha="center", fontsize=10)
     ax.set(xlabel="lead of a losing value, nats", ylabel="push, nats", xlim=(lead[0], lead[-1]), ylim=(-42, 42))
     ax.legend(fontsize=10, loc="upper left")
 
 
 def second_arg_max(eps: np.ndarray, panels: Mapping[str, Sequence[np.ndarray]]) -> None:
-    """Chapter 6: total variance with and without the second arg max, a panel for each model."""
+    """Chapter 6: total variance with and without the second arg max, with one panel for each model."""
     _, axes = plt.subplots(1, len(panels), sharey=True, figsize=(9, 3.4))
     for ax, (title, (with_it, without)) in zip(axes, panels.items()):
-        ax.loglog(eps, without, color="0.45", linestyle="--", linewidth=2, label="$z(\\epsilon)$ alone, less $q$")
+        ax.loglog(eps, without, color="0.45", linestyle="--", linewidth=2, label="$z(\\epsilon)$ alone, minus $q$")
         ax.loglog(eps, with_it, color=plots.colour("direct"), linewidth=2, label="difference of two arg maxes")
         ax.set(title=title, xlabel="eps, 1/nat")
     axes[0].set(ylabel="total variance, nats squared")
@@ -73,7 +73,7 @@ def second_arg_max(eps: np.ndarray, panels: Mapping[str, Sequence[np.ndarray]]) 
 
 
 def disarm(logits: Sequence[float]) -> None:
-    """Chapter 7: the unit interval in the three parts on which the two samples of ARM are fixed."""
+    """Chapter 7: the unit interval, divided into the three parts on which both samples of ARM are constant."""
     sigmoid = lambda logit: 1 / (1 + np.exp(-logit))
     _, axes = plt.subplots(len(logits), 1, sharex=True, figsize=(7, 2.6))
     for ax, logit in zip(axes, logits):
@@ -88,12 +88,12 @@ def disarm(logits: Sequence[float]) -> None:
         ax.set(yticks=[], ylim=(-0.5, 1.05), xlim=(0, 1))
         ax.set_ylabel(f"logit {logit:g}", rotation=0, ha="right")
         ax.grid(False)
-    axes[-1].set(xlabel="U; a dot is its mean in each part, the number that mean less 1/2")
+    axes[-1].set(xlabel="U; dot: mean of U in each part; number: this mean minus 1/2")
 
 
 def estimators(colours: Mapping[str, str], bias: Mapping[str, float], noise: Mapping[str, float],
                at_equal_cost: Mapping[str, float]) -> None:
-    """Chapter 7: distance of each mean from the truth beside its own noise, and variance times evaluations."""
+    """Chapter 7: distance of each mean from the true gradient and its noise; variance times evaluations."""
     _, (left, right) = plt.subplots(1, 2, sharey=True, figsize=(9, 4.2))
     for name, estimator in colours.items():
         shade = plots.colour(estimator)
@@ -101,14 +101,14 @@ def estimators(colours: Mapping[str, str], bias: Mapping[str, float], noise: Map
         left.plot(bias[name], name, "o", color=shade, markersize=11)
         right.barh(name, at_equal_cost[name], color=shade, height=0.6)
         right.text(at_equal_cost[name] * 1.1, name, f"{at_equal_cost[name]:.0f}", va="center", fontsize=12)
-    left.set(xlabel="mean less truth (dot), its own noise (|), nats", xscale="log")
+    left.set(xlabel="error of the mean (dot), its standard error (|), nats", xscale="log")
     right.set(xlabel="variance x evaluations, nats squared", xscale="log", xlim=(1, 1.8 * max(at_equal_cost.values())))
     left.tick_params(axis="y", labelsize=13)
     left.invert_yaxis()
 
 
 def binary_runs(runs: Mapping[str, Sequence[Mapping]]) -> None:
-    """Chapter 7: the bound by epochs and by evaluations of f; the names stand on the right."""
+    """Chapter 7: the bound against epochs and against evaluations of f, with the legend on the right."""
     _, (left, right) = plt.subplots(1, 2, sharey=True, figsize=(9, 4.6), gridspec_kw={"width_ratios": (2, 3)})
     marks = dict(zip(runs, "osD^vPX*"))
     for name, rows in runs.items():
@@ -122,7 +122,7 @@ def binary_runs(runs: Mapping[str, Sequence[Mapping]]) -> None:
 
 
 def cut(edges: Sequence[tuple], side: Mapping) -> None:
-    """Chapter 8: the graph of four variables and the cut; a variable on the source's side is 1."""
+    """Chapter 8: the graph of four variables and the cut.  A variable on the side of the source is 1."""
     place = {0: (0.9, 1.2), 1: (2.0, 2.3), 2: (2.0, 0.6), 3: (3.1, 1.4), "source": (0.0, 2.6), "sink": (4.2, 1.4)}
     _, ax = plt.subplots(figsize=(7, 3.9))
     for one, other, capacity in edges:
@@ -130,7 +130,7 @@ def cut(edges: Sequence[tuple], side: Mapping) -> None:
         apart = side[one] != side[other]
         ax.plot([x0, x1], [y0, y1], color=plots.TRUTH if apart else "0.6", linestyle="--" if apart else "-",
                 linewidth=1.5 + 3 * capacity, zorder=1)
-        along = 0.45 if one == "source" else 0.6                # where the label is not on another edge
+        along = 0.45 if one == "source" else 0.6                # a place at which the label is not on another edge
         ax.text(x0 + along * (x1 - x0), y0 + along * (y1 - y0), f"{capacity:.2f}", fontsize=12, ha="center",
                 bbox=dict(facecolor="white", edgecolor="none", pad=1))
     for node, (x, y) in place.items():
@@ -143,7 +143,7 @@ def cut(edges: Sequence[tuple], side: Mapping) -> None:
 
 def structured(runs: Mapping[str, Sequence[float]], sizes: Mapping[str, Sequence[int]],
                taken: Mapping[str, Sequence[float]]) -> None:
-    """Chapter 8: -log p(x) of three encoders by epochs, and the time of a hundred arg maxes of each solver."""
+    """Chapter 8: -log p(x) of three encoders by epochs, and the time that each solver takes for a hundred arg maxes."""
     _, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8))
     shades = "0.45", plots.FURTHER[4], plots.FURTHER[5]
     for (words, nats), shade, mark in zip(runs.items(), shades, "os^"):
@@ -152,12 +152,12 @@ def structured(runs: Mapping[str, Sequence[float]], sizes: Mapping[str, Sequence
     left.legend(fontsize=11)
     for (name, ns), mark in zip(sizes.items(), "os^"):
         right.semilogy(ns, taken[name], color=plots.SOLVERS[name], marker=mark, linewidth=2, label=name)
-    right.set(xlabel="n, variables", ylabel="ms for 100 images", xticks=(4, 8, 12, 16, 20))
+    right.set(xlabel="n, number of variables", ylabel="ms for 100 images", xticks=(4, 8, 12, 16, 20))
     right.legend(fontsize=11, loc=(0.5, 0.62))
 
 
 def pulls(shares: np.ndarray, direct_loss: Mapping[float, np.ndarray]) -> None:
-    """Chapter 9: mean pull on the label's score against q(y): as it is, and times eps."""
+    """Chapter 9: mean pull on the score of the label against q(y).  Left: unscaled.  Right: times eps."""
     _, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True)
     for ax, scaled in zip(axes, (False, True)):
         words = "cross-entropy" + "; released, times eps" * scaled
@@ -165,13 +165,13 @@ def pulls(shares: np.ndarray, direct_loss: Mapping[float, np.ndarray]) -> None:
         for (eps, values), shade, dash in zip(direct_loss.items(), plots.FURTHER[1:], (":", "--", "-")):
             ax.plot(shares, values * (eps if scaled else 1), color=shade, linestyle=dash, linewidth=2.2,
                     label=f"direct loss, eps = {eps:g}")
-        ax.set(xlabel="q(y), what the encoder gives the label", title="eps x pull" if scaled else "pull")
+        ax.set(xlabel="q(y), probability of the label", title="eps x pull" if scaled else "pull")
         ax.legend(fontsize=10)
-    axes[0].set(ylabel="mean pull on the label's score")
+    axes[0].set(ylabel="mean pull on the score of the label")
 
 
 def clouds(x: np.ndarray, pictures: Mapping[str, tuple], known: np.ndarray) -> None:
-    """Chapter 9: the points in the colours of their classes, the decoder's means, and the labelled points."""
+    """Chapter 9: the points in the colours of their predicted classes, the decoder's means, the labelled points."""
     _, axes = plt.subplots(1, len(pictures), sharex=True, sharey=True, figsize=(9, 3.8))
     shades = plots.FURTHER[1:4]
     for ax, (title, (m, predicted, name_of)) in zip(axes, pictures.items()):
@@ -185,21 +185,21 @@ def clouds(x: np.ndarray, pictures: Mapping[str, tuple], known: np.ndarray) -> N
 
 
 def labels(runs: Mapping[int, Sequence[Mapping]]) -> None:
-    """Chapter 9: accuracy and bound by epochs for each number of labels."""
+    """Chapter 9: accuracy and bound against epochs, for each number of labels."""
     _, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6))
     for (count, rows), shade, mark in zip(runs.items(), ("0.45", *plots.FURTHER[1:]), "os^"):
         style = dict(color=shade, marker=mark, linewidth=2)
         left.plot([row["epoch"] for row in rows], [100 * row["accuracy"] for row in rows], label=f"{count} labels",
                   **style)
         right.plot([row["epoch"] for row in rows[1:]], [-row["test_elbo"] for row in rows[1:]], **style)
-    left.set(xlabel="epoch (0: labelled images alone, or nothing)", ylabel="test accuracy, %")
+    left.set(xlabel="epoch (0: labelled images only, or untrained)", ylabel="test accuracy, %")
     right.set(xlabel="epoch", ylabel="test -ELBO, nats per image")
     left.xaxis.get_major_locator().set_params(integer=True)
     left.legend(fontsize=11)
 
 
 def ramps(w: np.ndarray, curves: Sequence[np.ndarray], families: Sequence[Mapping[float, np.ndarray]]) -> None:
-    """Chapter 10: left the staircase and its ramps, right E f and the tilted objectives."""
+    """Chapter 10: the staircase and its ramps (left), E f and the tilted objectives (right)."""
     _, axes = plt.subplots(1, 2, sharey=True, figsize=(9, 3.8))
     words = ("$f(z(h))$", "ramp", "without noise"), ("$E\\, f(z^{\\star})$", "$T$", "averaged over Gumbel noise")
     for ax, curve, family, (truth, name, title) in zip(axes, curves, families, words):
@@ -213,7 +213,7 @@ def ramps(w: np.ndarray, curves: Sequence[np.ndarray], families: Sequence[Mappin
 
 def bias_and_noise(lines: Mapping[str, Mapping[float, tuple[float, float]]], diamonds: Mapping[str, float],
                    marked: Sequence[float]) -> None:
-    """Chapter 10: a line for each method over eps, (bias, standard deviation); diamonds for those without bias."""
+    """Chapter 10: (bias, standard deviation) as eps varies, a line for each method; diamonds for unbiased methods."""
     _, ax = plt.subplots(figsize=(8, 5))
     for (name, points), shade, dash in zip(lines.items(), (plots.colour("direct"), plots.colour("imle"),
                                                            plots.FURTHER[2]), ("-", "--", ":")):
@@ -226,7 +226,7 @@ def bias_and_noise(lines: Mapping[str, Mapping[float, tuple[float, float]]], dia
     for (words, height), shade in zip(diamonds.items(), (plots.colour("perturbed"), plots.TRUTH)):
         ax.plot(0, height, "D", color=shade, clip_on=False, markersize=9, label=words)
     ax.set(yscale="log", xlim=(0, 0.5), ylim=(0.18, 10))
-    ax.set_xlabel("bias, nats, against the method's own target", fontsize=13)
+    ax.set_xlabel("bias with respect to the method's own target, nats", fontsize=13)
     ax.set_ylabel("standard deviation, nats", fontsize=13)
     ax.set_yticks([0.3, 1, 3, 10], ["0.3", "1", "3", "10"])
     ax.tick_params(labelsize=13)
@@ -235,7 +235,7 @@ def bias_and_noise(lines: Mapping[str, Mapping[float, tuple[float, float]]], dia
 
 
 def grids(pictures: Mapping[str, np.ndarray]) -> None:
-    """Appendix: gradients in the sixteen cells, one shade for all pictures."""
+    """Appendix E: gradients with respect to the sixteen cells, with the same colour scale in all pictures."""
     figure, axes = plt.subplots(1, len(pictures), figsize=(9, 2.8))
     largest = max(np.abs(mean).max() for mean in pictures.values())
     for ax, (title, mean) in zip(axes, pictures.items()):
@@ -246,7 +246,7 @@ def grids(pictures: Mapping[str, np.ndarray]) -> None:
 
 
 def terrains(kind: np.ndarray, shown: Mapping[str, np.ndarray], paint: np.ndarray, cost: np.ndarray) -> None:
-    """Appendix: a terrain with a path, for each title."""
+    """Appendix E: a terrain with a path, for each title."""
     figure, axes = plt.subplots(1, len(shown), figsize=(9, 3.1), layout="constrained")
     for ax, (title, z) in zip(axes, shown.items()):
         ax.imshow(kind, cmap=ListedColormap(paint), vmin=-0.5, vmax=4.5)
@@ -260,7 +260,7 @@ def terrains(kind: np.ndarray, shown: Mapping[str, np.ndarray], paint: np.ndarra
 
 
 def landscape(methods: Mapping[str, tuple[np.ndarray, np.ndarray]], epochs: Sequence[int], cost: np.ndarray) -> None:
-    """Appendix: what is paid above the least cost by epochs (seeds, times), and the learnt costs (seeds, 5)."""
+    """Appendix E: cost above the least possible one by epochs (seeds, times), and the learnt costs (seeds, 5)."""
     _, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6))
     right.plot(cost, cost, color=plots.TRUTH, linewidth=1.2, label="true")
     for (method, (curves, learnt)), shade, dash in zip(methods.items(), (plots.FURTHER[1], plots.colour("direct")),

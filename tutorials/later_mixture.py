@@ -1,9 +1,9 @@
-"""The best model that uses only so many values, by EM (expectation maximisation); chapter 6 shows its heights."""
+"""How good a model can be that uses only some of its values, by EM (expectation maximisation), for chapter 6."""
 from __future__ import annotations
 
 import numpy as np
 
-K = 10                                                      # values in all
+K = 10                                                      # number of values
 
 
 def log_sum(f: np.ndarray) -> np.ndarray:
@@ -13,7 +13,7 @@ def log_sum(f: np.ndarray) -> np.ndarray:
 
 
 def height(used: int, x: np.ndarray, test: np.ndarray) -> float:
-    """Test -log p(x) of a model that uses only so many of the K values: the better of two fits to 4,000 images."""
+    """Test -log p(x) of a model that uses only `used` of the K values: the better of two fits to 4,000 images."""
     average, x = x.mean(axis=0), x[:4_000]
     fits, draw = [], np.random.default_rng(0)
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Rows of committed runs that chapter 6 reads, and how it prints them; the times that chapter 8 takes."""
+"""Reads and prints the stored runs for chapters 6 and 8, and measures the solvers of chapter 8."""
 from __future__ import annotations
 
 import time
@@ -21,7 +21,7 @@ FIVE = {"exact, decoder q": "enumeration", "tilted, decoder q": "the mean alone"
 
 
 def exits() -> dict[tuple, list[float]]:
-    """Test -ELBO by epochs of each (method, eps, KL gradient on) of plateau-exits on MNIST, seed 0."""
+    """Test -ELBO by epochs for each (method, eps, KL gradient on) of the runs plateau-exits on MNIST, seed 0."""
     found = {}
     for record in STORE.select("plateau-exits", "mnist"):
         name, *rest = record.label.split(", ")
@@ -32,8 +32,8 @@ def exits() -> dict[tuple, list[float]]:
 
 
 def show_exits(found: Mapping[tuple, Sequence[float]]) -> None:
-    """After 3 and after 10 epochs, a column for each setting; a dash where nothing was run."""
-    print("one seed: -ELBO after 3 and 10 epochs")
+    """Print the bounds after 3 and after 10 epochs, with a column for each setting; a dash where nothing was run."""
+    print("one seed: test -ELBO in nats, after 3 epochs and after 10 epochs")
     heads = [f"{'KL' if kl else 'no KL'}, eps = {eps}" for eps, kl in SETTINGS]
     print(" " * 12, *(f"{head:>18s}" for head in heads))
     for name in METHODS:
@@ -45,14 +45,14 @@ def show_exits(found: Mapping[tuple, Sequence[float]]) -> None:
 
 
 def plateau() -> dict[str, dict[tuple[str, int], tuple[float, ...]]]:
-    """Test -ELBO of the five seeds, by what differs from enumeration, data set and epoch: KL gradient on, eps = 0.1."""
+    """Test -ELBO of five seeds with the KL gradient and eps = 0.1: {words of FIVE: {(data set, epoch): values}}."""
     cells = ("mnist", 3), ("mnist", 10), ("fashion-mnist", 10)
     return {words: {(dataset, epoch): store.spread(STORE.select("plateau", dataset, name), epoch, "test_elbo").values
                     for dataset, epoch in cells} for name, words in FIVE.items()}
 
 
 def show_plateau(found: Mapping[str, Mapping[tuple[str, int], Sequence[float]]]) -> None:
-    print("\nfive seeds, KL, eps = 0.1: median (lowest to highest)")
+    print("\nfive seeds, KL gradient on, eps = 0.1: test -ELBO in nats, median (lowest to highest)")
     heads = " ".join(f"{f'{dataset}, epoch {epoch}':>25s}" for dataset, epoch in found["enumeration"])
     print(" " * 18 + heads)
     for words, cells in found.items():
@@ -61,13 +61,13 @@ def show_plateau(found: Mapping[str, Mapping[tuple[str, int], Sequence[float]]])
                                         for v in cells.values()))
 
 
-WORDS = {"exact": "enumeration", "gumbel-softmax": "Gumbel-softmax", "direct as released": "direct, their recipe",
+WORDS = {"exact": "enumeration", "gumbel-softmax": "Gumbel-softmax", "direct as released": "direct, authors' recipe",
          "direct": "direct, KL gradient on", "direct without KL": "direct, no KL gradient",
          "direct with falling eps": "direct, KL, falling eps"}
 
 
 def published() -> dict[tuple[int, str], store.Spread]:
-    """Test -ELBO after ten epochs on MNIST by (k, method); the last two methods were run at k = 50 only."""
+    """Test -ELBO after ten epochs on MNIST for each (k, method).  The last two methods were run only at k = 50."""
     return {(k, name): store.spread(STORE.select("convergence", "mnist", f"{name}, k = {k}"), 10, "test_elbo")
             for k, names in ((10, [*WORDS][:-2]), (50, WORDS)) for name in names}
 
@@ -81,12 +81,12 @@ def show_published(found: Mapping[tuple[int, str], store.Spread]) -> None:
 
 
 def yardsticks() -> list[dict]:
-    """Three trained models: -ELBO on 2,000 images exactly, by one-hot samples and by relaxed samples."""
+    """-ELBO of three trained models on 2,000 images: exact, with one-hot samples, and with relaxed samples."""
     return [row for record in STORE.select("yardsticks") for row in record.rows]
 
 
 def show_yardsticks(rows: Sequence[Mapping]) -> None:
-    print("\nthe same models measured     exact   one sample per image   a hundred   one relaxed   a hundred relaxed")
+    print(f"\n{'-ELBO, nats':26s}  exact   one sample per image    100 samples   one relaxed         100 relaxed")
     for row in rows:
         relaxed = [f"{row[name]:.2f}" if np.isfinite(row[name]) else "-" for name in ("relaxed_one", "relaxed_hundred")]
         print(f"{row['run'].split(', ')[1]:26s} {row['exact']:.2f} {row['one']:13.2f} ± {row['one_spread']:.2f} "
@@ -94,11 +94,11 @@ def show_yardsticks(rows: Sequence[Mapping]) -> None:
 
 
 def milliseconds(sizes: Mapping[str, Sequence[int]], rng: np.random.Generator) -> dict[str, list[float]]:
-    """For each solver and n: the time of a hundred arg maxes, the best of five tries; of milp one try with five."""
+    """Milliseconds per hundred arg maxes, for each solver and n: the best of five tries (milp: one try with five)."""
     taken: dict[str, list[float]] = {name: [] for name in sizes}
     for name, n in [(name, n) for name, ns in sizes.items() for n in ns]:
         w = rng.exponential(size=(100, n * (n - 1) // 2)) * 2 / n           # a variable's pairs add up to about 2
-        u = rng.normal(size=(100, n)) - (n - 1) / n                         # so that 0 and 1 are as likely
+        u = rng.normal(size=(100, n)) - (n - 1) / n                         # so that 0 and 1 are equally likely
         batch, tries = (5, 1) if name == "milp" else (100, 5)
         seconds = []
         for _ in range(tries):
@@ -116,17 +116,17 @@ PAIRS = {"no pairs": "structured-none", "pairs, w >= 0": "structured-non-negativ
 
 
 def long_runs() -> dict[str, list[dict]]:
-    """Rows of four runs of ten epochs, by their words."""
+    """The rows of four runs of ten epochs, {words: rows}."""
     return {words: tutorial_runs.load(name).rows for words, name in LONG_RUNS.items()}
 
 
 def show_long_runs(found: Mapping[str, Sequence[Mapping]]) -> None:
     for words, rows in found.items():
         print(f"{words:26s} -ELBO {-rows[-1]['test_elbo']:.2f}, -log p(x) {-rows[-1]['test_log_likelihood']:.2f}, "
-              f"gap {rows[-1]['gap']:.2f} nats;  -ELBO by epochs", *(f"{-row['test_elbo']:.0f}" for row in rows))
+              f"gap {rows[-1]['gap']:.2f} nats;  -ELBO after each epoch", *(f"{-row['test_elbo']:.0f}" for row in rows))
 
 
 def structured() -> dict[str, list[float]]:
-    """-log p(x) by epochs of chapter 8's three runs."""
+    """-log p(x) by epochs of the three runs of chapter 8, {words: values}."""
     return {words: [-row["test_log_likelihood"] for row in tutorial_runs.load(name).rows]
             for words, name in PAIRS.items()}

@@ -1,6 +1,7 @@
-"""The chances and the walls of an arg max under any noise, by adding up over heights: for chapter 2 and appendix A.
+"""The probabilities and the walls of an arg max under any noise, by quadrature over heights (chapter 2, appendix A).
 
-`law` is the law of the noise of one value: anything with cdf and pdf, as scipy.stats has them. Scores have shape (k,).
+`law` is the distribution of the noise of one value: any object with the methods cdf and pdf, as in scipy.stats. Scores
+have shape (k,).
 """
 from __future__ import annotations
 
@@ -11,19 +12,19 @@ HEIGHTS = np.arange(-12, 45, STEP)
 
 
 def chances(law, scores: np.ndarray) -> np.ndarray:
-    """P(z* = z) for each z: z stands at height t exactly and all others below it; added up over t (equation 6)."""
+    """P(z* = z) for each z: the density of z at height t with all others below t, added up over t (equation 6)."""
     below, at = law.cdf(HEIGHTS - scores[:, None]), law.pdf(HEIGHTS - scores[:, None])
     return np.array([(at[z] * np.delete(below, z, axis=0).prod(axis=0)).sum() for z in range(len(scores))]) * STEP
 
 
 def walls(law, scores: np.ndarray) -> np.ndarray:
-    """rho (k, k): two values stand at height t exactly and all others below it; added up over t.  0 on the diagonal."""
+    """rho (k, k): the density of two values at height t with all others below t, added up over t; diagonal 0."""
     k, below, at = len(scores), law.cdf(HEIGHTS - scores[:, None]), law.pdf(HEIGHTS - scores[:, None])
     return np.array([[(at[i] * at[j] * np.delete(below, [i, j], axis=0).prod(axis=0)).sum() * STEP if i != j else 0
                       for j in range(k)] for i in range(k)])
 
 
 def jacobian(law, scores: np.ndarray, d: float = 1e-4) -> np.ndarray:
-    """d q_i / d h_j by differences of the chances, (k, k)."""
+    """d q_i / d h_j by difference quotients of the probabilities, (k, k)."""
     return np.stack([(chances(law, scores + d * unit) - chances(law, scores - d * unit)) / (2 * d)
                      for unit in np.eye(len(scores))], axis=1)

@@ -1,6 +1,7 @@
-"""The race of chapters 2 and 4: one weight w moves score from the dress to the shirt, and E f has two ways up.
+"""The thousand training runs of chapters 2 and 4: a single weight w shifts score from the dress to the shirt.
 
-A gradient is a function of (scores (RUNS, 3), rng) that returns one estimate for each run, (RUNS, 3).
+E f rises on both sides of the start.  A gradient is a function of scores (RUNS, 3) and a random generator.  It returns
+one estimate for each run, (RUNS, 3).
 """
 from __future__ import annotations
 
@@ -14,13 +15,13 @@ DIRECTION = np.array([1.0, 0.0, -1.0])
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:
-    """The chances of the winners, with Gumbel noise (chapter 3)."""
+    """The probability of each winner, with Gumbel noise (chapter 3)."""
     e = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
 
 
 def mean_of_f(w: np.ndarray) -> np.ndarray:
-    """E f at these weights, exactly."""
+    """The exact E f at these weights."""
     return softmax(h + w[..., None] * DIRECTION) @ f
 
 
@@ -29,7 +30,7 @@ def gumbel_noise(rng: np.random.Generator) -> np.ndarray:
 
 
 def train(gradient, steps: int = 3000, lr: float = 0.01) -> np.ndarray:
-    """Climb E f from w = 0, one estimate a step, all runs side by side: w at each step of each run, (steps, RUNS)."""
+    """Maximise E f from w = 0 with one estimate per step.  Returns w at each step of each run, (steps, RUNS)."""
     rng, w, kept = np.random.default_rng(5), np.zeros(RUNS), []
     for _ in range(steps):
         kept.append(w)
@@ -38,6 +39,6 @@ def train(gradient, steps: int = 3000, lr: float = 0.01) -> np.ndarray:
 
 
 def bottom_of_the_valley() -> float:
-    """The weight at which E f is least: whoever ends to the left of it went the wrong way."""
+    """The weight at which E f is smallest.  A run that ends to the left of it is on the wrong side."""
     weights = np.linspace(-2, 2, 4001)
     return float(weights[mean_of_f(weights).argmin()])

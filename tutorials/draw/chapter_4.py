@@ -21,32 +21,32 @@ def tilted(eps, T, mean, most, at_1) -> None:
 
 
 def biases(eps, one, two, gradient, longer_eps, longer) -> None:
-    """Lengths of the one- and two-sided bias; and the bias over the gradient for another problem."""
+    """Left: lengths of the one- and two-sided bias. Right: bias / gradient for another problem."""
     _, (left, right) = plt.subplots(1, 2, figsize=(10, 3.4))
     left.loglog(eps, one, color=plots.colour("direct"), linewidth=2, label="one-sided")
     left.loglog(eps, two, color=plots.colour("two-sided"), linewidth=2, label="two-sided")
-    left.axhline(gradient, color=plots.TRUTH, label="length of the gradient itself")
+    left.axhline(gradient, color=plots.TRUTH, label="length of the gradient")
     left.set(xlabel="eps, 1/nat", ylabel="length of the bias, nats", ylim=(1e-7, 10))
     left.legend(fontsize=9)
     right.plot(longer_eps, longer, color=plots.colour("direct"), linewidth=2)
     right.axhline(1, color=plots.TRUTH)
-    right.set(xlabel="eps, 1/nat", ylabel="bias / gradient", title="another problem, five values")
+    right.set(xlabel="eps, 1/nat", ylabel="bias / gradient", title="a problem with five values")
 
 
 def errors(eps, rms, best, gradient) -> None:
-    """Root mean squared errors {draws: (eps,)} with their least points {draws: (eps, error)}."""
+    """Root mean squared errors {draws: (eps,)}, with the smallest of each, {draws: (eps, error)}."""
     _, ax = plt.subplots(figsize=(6.5, 3.6))
     for draws, colour in zip(rms, ("0.6", BLUE, ORANGE)):
         ax.loglog(eps, rms[draws], color=colour, linewidth=2,
                   label=f"{draws:,} draw{'s' * (draws > 1)}, best eps {best[draws][0]:.2g}")
         ax.plot(*best[draws], "o", color=colour, markersize=8)
-    ax.axhline(gradient, color=plots.TRUTH, label="of answering 0")
+    ax.axhline(gradient, color=plots.TRUTH, label="error of the estimate 0")
     ax.set(xlabel="eps, 1/nat", ylabel="root mean squared error, nats")
     ax.legend(fontsize=9)
 
 
 def clouds(means, gradient, mean_of, off) -> None:
-    """{eps: means (n, 3)} in the plane of vectors that add up to 0, with the gradient and the exact mean."""
+    """Means of estimates, {eps: (n, 3)}, in the plane of vectors that add up to 0; the gradient and the exact mean."""
     axis_1, axis_2 = np.array([1, -1, 0]) / np.sqrt(2), np.array([1, 1, -2]) / np.sqrt(6)
     onto = lambda vectors: (vectors @ axis_1, vectors @ axis_2)
     _, axes = plt.subplots(1, len(means), figsize=(11, 4), sharex=True, sharey=True)
@@ -56,12 +56,12 @@ def clouds(means, gradient, mean_of, off) -> None:
         ax.annotate("", onto(gradient), (0, 0), arrowprops={"arrowstyle": "-|>", "linewidth": 2.5})
         ax.plot(*onto(mean_of(eps)), "o", color=BLUE, markersize=16, markerfacecolor="none", markeredgewidth=2.5)
         ax.set(aspect="equal", xlabel="nats", xlim=(-0.8, 1.9), ylim=(-1.4, 1.3))
-        ax.set_title(f"eps = {eps:g}: off by {off[eps]:.2f}", fontsize=14)
+        ax.set_title(f"eps = {eps:g}: error {off[eps]:.2f}", fontsize=14)
     axes[0].set_ylabel("nats")
 
 
 def sides(draws, curves, ratios) -> None:
-    """Least errors {words: (draws,)} of this problem; two- over one-sided {M: (problems,)} of random ones."""
+    """Left: smallest errors {words: (draws,)}. Right: two-sided / one-sided error on random problems {M: ratios}."""
     _, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8))
     looks = {"one-sided": (plots.colour("direct"), "-"), "two-sided": (plots.colour("two-sided"), "-"),
              "REINFORCE, baseline": ("0.45", "--")}
@@ -78,15 +78,15 @@ def sides(draws, curves, ratios) -> None:
 
 
 def training(counts, error, floor, paths, settles, best) -> None:
-    """The error of one shared slope against the number of images; w while it is trained, for each eps."""
+    """Left: the error of the shared slope against the number of images. Right: w during training, for each eps."""
     _, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8))
     for eps, colour in zip(error, (BLUE, ORANGE, GREEN)):
         left.loglog(counts, error[eps], "o-", color=colour, linewidth=2, markersize=5, label=f"eps = {eps:g}")
         left.axhline(floor[eps], color=colour, linestyle="--")
         right.plot(paths[eps], color=colour, alpha=0.8, label=f"eps = {eps:g}")
         right.axhline(settles[eps], color=colour, linestyle="--")
-    right.axhline(best, color=plots.TRUTH, linewidth=2, label="optimum of $E f$")
-    left.set(xlabel="images, one draw each", ylabel="error of the slope, nats")
-    right.set(xlabel="step, one draw each", ylabel="weight w, mean of 200 runs")
+    right.axhline(best, color=plots.TRUTH, linewidth=2, label="maximum of $E f - w^2/20$")
+    left.set(xlabel="number of images, one draw each", ylabel="error of the slope, nats")
+    right.set(xlabel="step, one draw per step", ylabel="weight w, mean of 200 runs")
     left.legend(fontsize=10)
     right.legend(fontsize=10, loc="lower right")
