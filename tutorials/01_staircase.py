@@ -91,7 +91,7 @@ smooth = np.array([program(value, noise).mean() for value in coarse])          #
 draw.staircase(w, one, ten, coarse, smooth)
 plt.show()
 jumps_of_one, jumps_of_ten = np.sum(np.diff(one) != 0), np.sum(np.diff(ten) != 0)
-print(f"intervals with a change: {jumps_of_one} for one draw, {jumps_of_ten} for the mean of ten draws; on the other "
+print(f"intervals with a change: {jumps_of_one} for one draw, {jumps_of_ten} for the mean of ten draws\non the other "
       f"{600 - jumps_of_ten} intervals this mean is exactly flat")
 
 # %% [markdown]
@@ -202,8 +202,9 @@ print("winners from left to right:", ", ".join(order))
 #
 # **Why it bends only upwards.** A function that bends only upwards is called *convex*. *Proof that the maximum is
 # convex.* Take $\epsilon_1$, $\epsilon_2$ and their midpoint. The height of each line at the midpoint is the mean of
-# its heights at the two ends. This is at most the mean of the two maxima. So the maximum at the midpoint is also at
-# most that mean. $\square$ The same proof works for the scores instead of $\epsilon$, and for a mean of many maxima.
+# its heights at the two ends. This mean is at most the mean of the two maxima. So the maximum at the midpoint is also
+# at most the mean of the two maxima. $\square$ The same proof works for the scores instead of $\epsilon$, and for a
+# mean of many maxima.
 #
 # ## Danskin's theorem
 #
@@ -331,7 +332,7 @@ quotients = (maximum(h, at + width, noise) - maximum(h, at - width, noise)) / (2
 difference = quotients - f[won]                         # it is 0 unless there is a kink within the width
 error = difference.std() / np.sqrt(M)
 print(f"slope of the mean {quotients.mean():.4f}, mean of the slopes {f[won].mean():.4f}, "
-      f"their difference {difference.mean():+.5f} ± {error:.5f}; "
+      f"their difference {difference.mean():+.5f} ± {error:.5f}\n"
       f"there is a kink within ± {width} in {np.mean(np.abs(difference) > 1e-9):.1%} of the draws")
 assert abs(difference.mean()) < 4 * error
 for z in range(3):

@@ -60,11 +60,11 @@ print(f"the winner changes in {100 * changed:.1f} of 100 draws")
 # to *shirt*. For all other draws it stays the same. The share of the draws in the strip is the width of the strip times
 # the density in it. For a narrow strip this is the density at the wall, which we call $\rho$.
 #
-# - **Raise** $h_1$ by a small amount $\delta$. The wall moves to the left by $\delta$. For a share $\delta \rho$ of the
-#   draws the winner changes to the coat, and each of these draws changes $f$ by $f_1 - f_0$. So
+# - **Raise** $h_1$ by a small amount $\delta$. The wall moves to the left by $\delta$. In a share $\delta \rho$ of the
+#   draws the winner changes to the coat, and in each of them $f$ changes by $f_1 - f_0$. So
 #   $\partial E f(z^{\star}) / \partial h_1 = (f_1 - f_0)\, \rho$.
-# - **Add** $\epsilon f$ to the scores. The wall moves to the left by $\epsilon (f_1 - f_0)$. For a share
-#   $\epsilon (f_1 - f_0)\, \rho$ of the draws the winner changes to the coat. Divided by $\epsilon$, this is
+# - **Add** $\epsilon f$ to the scores. The wall moves to the left by $\epsilon (f_1 - f_0)$. In a share
+#   $\epsilon (f_1 - f_0)\, \rho$ of the draws the winner changes to the coat. Divided by $\epsilon$, this share is
 #   $(f_1 - f_0)\, \rho$.
 #
 # The two results are the same. (Here $f_1 - f_0$ is negative. So when $\epsilon f$ is added, the wall moves to the
@@ -94,8 +94,8 @@ for eps in (0.1, 0.01, 0.001):
 # the arm between $i$ and $j$ these two tie at the top. When the scores change, the Y moves. The dots, which together
 # are called the *cloud*, stay where they are.
 #
-# **Guess first.** From the left panel to the right panel $\epsilon$ falls to a tenth. By what factor does the number of
-# draws whose winner changes fall?
+# **Guess first.** In the next figure $\epsilon$ is ten times smaller in the right panel than in the left one. By what
+# factor is the number of draws in which the winner changes smaller?
 
 # %%
 draw.clouds(h, f, (1.0, 0.3, 0.1), noise[:150])
@@ -103,7 +103,7 @@ plt.show()
 z_star = (h + noise).argmax(axis=1)
 share = {eps: np.mean((eps * f + h + noise).argmax(axis=1) != z_star) for eps in (1.0, 0.1)}
 print(f"the winner changes in {share[1.0]:.1%} of all draws at eps = 1, in {share[0.1]:.1%} at eps = 0.1: "
-      f"{share[1.0] / share[0.1]:.1f} times fewer; share / eps is {share[1.0]:.2f} and {share[0.1] / 0.1:.2f}")
+      f"{share[1.0] / share[0.1]:.1f} times fewer\nshare / eps is {share[1.0]:.2f} and {share[0.1] / 0.1:.2f}")
 
 # %% [markdown]
 # What to see. Each dot is a draw, and its colour is the winner. The solid Y belongs to the scores $h$, and the dashed Y
@@ -111,8 +111,8 @@ print(f"the winner changes in {share[1.0]:.1%} of all draws at eps = 1, in {shar
 # winner, and its right half the colour of the new one. As $\epsilon$ falls, the strips between the two Ys become
 # narrower, and the winner changes in fewer draws. Over all 100,000 draws the number falls by a factor of about six
 # (from 38 to 5 among the 150 draws shown). The factor is not ten, because at $\epsilon = 1$ the wide strips reach into
-# regions where there are few dots. At small $\epsilon$ the number is proportional to $\epsilon$. Each changed dot
-# counts $1/\epsilon$ in the estimate, so the mean of the estimate over all noise tends to a limit.
+# regions where there are few dots. At small $\epsilon$ the number is proportional to $\epsilon$. Each draw whose winner
+# changes counts $1/\epsilon$ in the estimate, so the mean of the estimate over all noise tends to a limit.
 #
 # ![As epsilon falls, the walls move less: the winner changes in fewer draws, and each counts more](figures/walls.gif)
 #
@@ -208,10 +208,10 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 #
 # The proof does not need Gumbel noise. Nor does it need *the same* noise in both arg maxes, because the mean of a
 # difference does not depend on whether its two terms use the same draws. The variance does depend on it. With Gumbel
-# noise $\rho_{ij} = q_i q_j$, and the sum becomes $q_j (f_j - \sum_i q_i f_i)$. We write $E_q f$ for $\sum_i q_i f_i$.
-# So **with Gumbel noise the gradient with respect to the scores is $q (f - E_q f)$**: the score of a name is pushed up
-# if its $f$ is above the average, in proportion to how often the name wins. With other noise only the values of
-# $\rho_{ij}$ are different.
+# noise $\rho_{ij} = q_i q_j$, and the sum in the proof becomes $q_j (f_j - \sum_i q_i f_i)$. We write $E_q f$ for
+# $\sum_i q_i f_i$. So **with Gumbel noise the gradient with respect to the scores is $q (f - E_q f)$**: the score of a
+# name is pushed up if its $f$ is above the average, in proportion to how often the name wins. With other noise only the
+# values of $\rho_{ij}$ are different.
 #
 # **Where $h$ has a kink.** Take two values, $h_w = (0, |w|)$ and $f = (0, 1)$. With Gumbel noise
 # $E f(z^{\star}) = \sigma(|w|)$. At $w = 0$ its slope is $\rho = 1/4$ to the right and $-1/4$ to the left, so there is
@@ -269,12 +269,12 @@ several = [direct_gradient(h, f, eps, noise[4_000 * place:4_000 * (place + 1)])[
 draw.estimates(grid, [g.mean() for g in several], [2 * g.std() / np.sqrt(4_000) for g in several], fine,
                [(chances(gumbel_law, h + eps * f) - q)[0] / eps for eps in fine], truth[0])
 plt.show()
-print(f"at eps = 0.02 {np.mean(several[0] == 0):.1%} of the shirt's components are 0, and all others are +50 "
+print(f"at eps = 0.02 {np.mean(several[0] == 0):.1%} of the shirt's components are 0, and all others are +50\n"
       "(f of the shirt is the highest, so the winner never changes from the shirt to another name)")
 
 # %% [markdown]
-# What to see. At small $\epsilon$ the mean is right, but the error bars are long. At large $\epsilon$ the error bars
-# are short, but the mean is wrong. Chapter 4 explains how to choose $\epsilon$.
+# What to see. At small $\epsilon$ the mean is close to the gradient, but the error bars are long. At large $\epsilon$
+# the error bars are short, but the mean is wrong. Chapter 4 explains how to choose $\epsilon$.
 #
 # ## What sharing the noise saves
 #
@@ -326,9 +326,6 @@ plt.show()
 # What to see. Left: $E f$ itself is a staircase. It has no gradient at 0 and at $\pm 2$, and elsewhere its gradient
 # is 0. Right: the quotient at $h = (0, 0)$ is $1/(2\epsilon)$, which does not converge. A moving wall meets no draw for
 # a while, and then a quarter or a half of all draws at once. The density is needed only near a wall. For example, with
-# the same coins and $h = (0, 1)$ there is no noise at the wall, and both sides of the theorem are 0.
-# 0. Right: the quotient at $h = (0, 0)$ is $1/(2\epsilon)$, which does not converge. A moving wall meets no draw for a
-# while, and then a quarter or a half of all draws at once. The density is needed only near a wall. For example, with
 # the same coins and $h = (0, 1)$ there is no noise at the wall, and both sides of the theorem are 0.
 #
 # ## Train with the estimator: a first attempt that fails

@@ -105,7 +105,7 @@ for name, drawn in (("loop", slow), ("all at once", z_star)):
 #
 # $$P(z^{\star} = z) = \int F'(t - h(z)) \prod_{z' \ne z} F(t - h(z')) \, dt$$
 #
-# Before we solve this integral, the next cell simply adds it up on a fine grid.
+# Before we solve this integral, we add it up numerically on a fine grid.
 #
 # **Guess first.** The dress wins more often than the shirt. Is the height at which it wins also greater, on average?
 
@@ -133,7 +133,7 @@ print("mean height at which each name wins:", np.round(heights, 6))
 #
 # $$\prod_{z'} F(t - h(z')) = e^{-\sum_{z'} e^{h(z') - t - c}} = e^{-S e^{-(t+c)}}$$
 #
-# The integrand contains $F'(t - h(z))$ instead of the factor $F(t - h(z))$. But
+# The integrand is this product, except that the factor $F(t - h(z))$ is replaced by
 # $F'(t - h(z)) = e^{h(z)} e^{-(t+c)} F(t - h(z))$. So the integrand is
 #
 # $$e^{h(z)} \cdot e^{-(t+c)} e^{-S e^{-(t+c)}}$$
@@ -153,9 +153,9 @@ print("each line of the proof holds on the grid")
 # %% [markdown]
 # ## Second proof: alarm clocks
 #
-# Now reverse the axis. Let $X_z = e^{-(h(z) + \gamma(z) + c)}$. It falls as the perturbed score $h(z) + \gamma(z)$
-# rises. So the largest perturbed score belongs to the smallest $X_z$. What is the distribution of $X_z$? Insert
-# $\gamma(z) = -\log(-\log U) - c$:
+# There is a second way to see it. Let $X_z = e^{-(h(z) + \gamma(z) + c)}$. It falls as the perturbed score
+# $h(z) + \gamma(z)$ rises. So the largest perturbed score belongs to the smallest $X_z$. What is the distribution of
+# $X_z$? Insert $\gamma(z) = -\log(-\log U) - c$:
 #
 # $$X_z = e^{-h(z)} \cdot e^{\log(-\log U)} = \frac{-\log U}{r_z}, \qquad r_z = e^{h(z)}$$
 #
@@ -346,10 +346,10 @@ assert np.isclose(danskin.G(h, f, eps), G(h, eps)) and (gumbel.argmax(h, noise) 
 #
 # </details>
 #
-# **2 (middling).** This exercise has two parts. (i) The two largest entries of $h + \gamma$ are a draw of two values
-# *without replacement*. Check that $P(\text{first} = 2, \text{second} = 0) = q(2)\, q(0) / (1 - q(2))$. (ii) The mean
-# slope $E f(z(\epsilon))$ increases with $\epsilon$. Show that its own slope is the variance of $f$ under $q_\epsilon$,
-# so it can never decrease.
+# **2 (middling).** This exercise has two parts. (i) The two values with the largest $h + \gamma$ are a draw of two
+# values *without replacement*. Check that $P(\text{first} = 2, \text{second} = 0) = q(2)\, q(0) / (1 - q(2))$. (ii) The
+# mean slope $E f(z(\epsilon))$ increases with $\epsilon$. Show that its own slope is the variance of $f$ under
+# $q_\epsilon$, so it can never decrease.
 #
 # <details><summary>Solution</summary>
 #

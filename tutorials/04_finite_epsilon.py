@@ -89,7 +89,7 @@ plt.show()
 # $T = E_q f + \frac{\epsilon}{2} \text{Var}_q f + O(\epsilon^2)$. The bias of the estimate, as an estimate of
 # $\nabla E_q f$, is $\frac{\epsilon}{2} \nabla \text{Var}_q f + O(\epsilon^2)$, which is of first order in $\epsilon$.
 #
-# The *two-sided* estimate uses both signs of $\epsilon$:
+# The estimate $g$ is called *one-sided*. The *two-sided* estimate uses both signs of $\epsilon$:
 # $(\text{onehot}(z(\epsilon)) - \text{onehot}(z(-\epsilon)))/2\epsilon$. Its mean is
 # $\frac12 \nabla (T_\epsilon + T_{-\epsilon})$, where $T_\epsilon$ is $T$ at $\epsilon$. The first-order term of the
 # bias is an odd function of $\epsilon$, so it cancels in this sum. What remains is of second order.
@@ -203,7 +203,7 @@ print(f"from 100 to 10,000 draws the best eps falls by a factor of {factor:.2f};
 # What to see. The dots mark the best $\epsilon$. Far to the left of them the error comes mostly from the noise, and far
 # to the right mostly from the bias. With more draws a smaller $\epsilon$ is better. The best $\epsilon$ falls by
 # slightly more than the factor of 4.6 given by the law below. A *single* estimate is hardly better than the estimate 0,
-# at any $\epsilon$. But training averages many of them (see the last section).
+# at any $\epsilon$. But training averages many estimates (see "What is $M$ in training?" below).
 #
 # At small $\epsilon$ the mean squared error is about $\epsilon^2 |\beta|^2 + C / (\epsilon M)$, where $C = \sum_i C_i$
 # and $\epsilon \beta$ is the leading term of the bias. Set its derivative to zero:
@@ -269,8 +269,8 @@ def choose(h, f, noise):
 
 for draws in (100, 10_000):
     chosen, changed = choose(h, f, noise[:draws])
-    print(f"{draws:6,} draws, winner changes in {changed:5,}: eps by the rule {chosen:.3f}, best {best[draws][0]:.3f}; "
-          f"mean squared error {direct.mse(h, f, chosen, draws) / best[draws][1] ** 2:.2f} times the least possible")
+    print(f"{draws:6,} draws, winner changes in {changed:5,}: eps by the rule {chosen:.3f}, best {best[draws][0]:.3f}\n"
+          f"    mean squared error {direct.mse(h, f, chosen, draws) / best[draws][1] ** 2:.2f} times the least possible")
 for h_sure in (np.array([8.0, 0, 0]), np.array([12.0, 0, 0])):
     sure = choosing_eps.choose(h_sure, np.array([0.0, 10, 20]), noise[:500])
     print(f"h = {h_sure}: eps by the rule {sure.eps:.2f}; {sure.reason}")
@@ -347,7 +347,7 @@ print(f"error of one REINFORCE estimate if 100 is added to f: {score_function_er
       f"{score_function_error(q @ f, 1):.2f} with it")
 for n, ratio in ratios.items():
     print(f"M = {n:5,}: error of two-sided / error of one-sided, median {np.median(ratio):.2f}, from {ratio.min():.2f} "
-          f"to {ratio.max():.2f}; two-sided is worse on {np.sum(ratio > 1)} of 40 problems")
+          f"to {ratio.max():.2f}\n    two-sided is worse on {np.sum(ratio > 1)} of 40 problems")
 
 # %% [markdown]
 # What to see. Left: the two-sided estimate has about half the error of the one-sided one or less. Its bias is so much
@@ -385,7 +385,7 @@ for eps in (0.1, 0.5, 3.0):
         paths[eps].append(w.mean())
     settles[eps] = tried[(np.log(softmax(from_w(tried)) @ np.exp(eps * f)) / eps - tried**2 / 20).argmax()]
     print(f"eps = {eps:3g}: error of the slope {error[eps][0]:.3f} with 8 images, {error[eps][-1]:.3f} with 8,000, "
-          f"bias {floor[eps]:.3f}; w settles at {np.mean(paths[eps][-1000:]):.2f}, maximum predicted by T "
+          f"bias {floor[eps]:.3f}\n    w settles at {np.mean(paths[eps][-1000:]):.2f}, maximum predicted by T "
           f"{settles[eps]:.2f}")
 optimum = tried[(race.mean_of_f(tried) - tried**2 / 20).argmax()]
 draw.training(numbers, error, floor, paths, settles, optimum)

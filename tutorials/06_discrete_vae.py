@@ -173,7 +173,7 @@ for words, eps, grad_h, share in (("ELBO, enumeration", 0, *enumeration(h, f, No
 along, draws = direction * in_encoder, np.random.default_rng(5)
 sampled = np.array([component(*direct(h, f, draws, eps=1.0), along) for _ in range(100)])
 error, of_T, of_elbo = sampled.std() / np.sqrt(len(sampled)), slope(along, 1), slope(along, 0)
-print(f"only the encoder's weights: mean of 100 direct gradients {sampled.mean():+.3f} ± {error:.3f}; difference "
+print(f"only the encoder's weights: mean of 100 direct gradients {sampled.mean():+.3f} ± {error:.3f}\n    difference "
       f"quotient of T - KL {of_T:+.3f}, of the ELBO {of_elbo:+.3f}")
 
 # %% [markdown]
@@ -239,7 +239,7 @@ plt.show()
 
 # %%
 heights = {used: later_mixture.height(used, x_all, test_all) for used in (1, 2, 4, 5, 6)}
-print("best -log p(x) in nats ", ", ".join(f"with {used} values: {nats:.1f}" for used, nats in heights.items()))
+print("values used: best -log p(x), nats  ", ", ".join(f"{used}: {nats:.1f}" for used, nats in heights.items()))
 long_runs = later_rows.long_runs()
 later_rows.show_long_runs(long_runs)
 later_figures.by_epochs({words: [-row["test_elbo"] for row in rows] for words, rows in long_runs.items()},
@@ -247,12 +247,12 @@ later_figures.by_epochs({words: [-row["test_elbo"] for row in rows] for words, r
 plt.show()
 
 # %% [markdown]
-# What to see. Two curves start on a *plateau* near 208 nats. On it all images get the same value, whose picture is the
+# What to see. Two curves start on a *plateau* near 208 nats. There all images get the same value, whose picture is the
 # mean of all digits. Enumeration stops again near 184 and near 179. These numbers are close to the dotted lines for
 # four and for five values in use. Each plateau ends when more values come into use. (The lines are $-\log p(x)$ of a
 # fit to 4,000 images, and the curves are $-\text{ELBO}$. With 20,000 images the lines fall by about one nat, and the
-# gap of this run is about one nat too.) In the first figure the plateau is near 202, because its test images are
-# others. Exercise 1 computes that number.
+# gap of this run is about one nat too.) In the first figure the plateau is near 202, because it uses other test images.
+# Exercise 1 computes that number.
 #
 # ## What the gap says about the methods
 #
@@ -298,10 +298,10 @@ for name, words in (("eps-0.1-kl", "KL on, eps = 0.1"), ("eps-1-no-kl", "KL off,
 #
 # ## Why does q concentrate on one value?
 #
-# The KL term acts against this: it is 0, its least value, if an image gives all values the same probability. The next
-# cell compares the two gradients in the first forty steps of enumeration, on 1,000 images. The *leader* is the value
-# with the largest mean of $q$. The *pull* of a term on a score is the derivative of this term with respect to that
-# score.
+# The KL term acts against such a concentration: it is 0, its least value, if an image gives all values the same
+# probability. The next cell compares the two gradients in the first forty steps of enumeration, on 1,000 images. The
+# *leader* is the value with the largest mean of $q$. The *pull* of a term on a score is the derivative of this term
+# with respect to that score.
 
 # %%
 watched, rng = Model(seed=0), np.random.default_rng(1)
@@ -393,8 +393,8 @@ later_rows.show_plateau(five)
 # - *With the KL gradient and* $\epsilon = 0.1$ the cap is what helps. `capped` leaves the plateau as `tilted` does, and
 #   `amplified` ends where enumeration ends. Without the KL gradient, at this $\epsilon$, neither half nor both together
 #   have left 208 after three epochs. This agrees with the theory: to pull the losing values up so soon, the cap needs
-#   the KL term. (`direct`, which is the mean with direct's noise, is at 177 after these three epochs. By the tenth
-#   epoch the other three have left 208 too, and are at 174 to 179. The reason was not tested.)
+#   the KL term. (`direct`, which adds noise to `tilted`, is at 177 after these three epochs. By the tenth epoch the
+#   other three have left 208 too, and are at 174 to 179. The reason was not tested.)
 # - *Without the KL gradient and* $\epsilon = 1$, where the authors' recipe starts, the amplification is what helps.
 #   `amplified` is off the plateau after three epochs. `capped` is not, but it leaves later. With the KL gradient
 #   `amplified` leaves too, and every method that has the cap ends near 200. There the bound is poor, as explained
@@ -407,9 +407,9 @@ later_rows.show_plateau(five)
 #
 # The second table also shows three further results. The mean of the direct gradient alone, with a decoder that learns
 # from $q$, leaves the plateau with every seed. A decoder that learns from $z^{\star}$ does not help enumeration. And
-# after ten epochs the median of enumeration on MNIST is as good as that of direct. So a single seed does not show which
-# method is best in the end: the seed in the figure above ends worst of enumeration's five. Fashion-MNIST has no such
-# plateau. There neither the mean nor the noise alone is as good as both together, by the medians
+# after ten epochs the median of enumeration on MNIST is as good as the median of direct. So a single seed does not show
+# which method is best in the end: the seed in the figure above ends worst of enumeration's five. Fashion-MNIST has no
+# such plateau. There neither the mean nor the noise alone is as good as both together, by the medians
 # ([results.md](results.md#the-plateau)).
 #
 # ## What the published comparison compared
@@ -435,7 +435,7 @@ later_rows.show_yardsticks(yardsticks)
 # So neither of them alone explains it: [results.md](results.md#convergence).)
 #
 # - *The plateau* is not explained by the objective. Direct with its KL gradient has left it within the first epoch.
-# - *The end at* $k = 10$ is not explained either. Direct ends at the same bound with both recipes.
+# - *The end at* $k = 10$ is not explained either. Direct ends at nearly the same bound with both recipes.
 # - *The end at* $k = 50$ is explained in part. The authors' recipe is some nats ahead of direct with its KL gradient.
 #   With the same objective for all, the best seed of enumeration is ahead of direct, and its worst seed is far behind.
 #

@@ -90,7 +90,7 @@ q_gauss, rho_gauss, J = chances(gaussian, h), walls(gaussian, h), jacobian(gauss
 truth, truth_gauss = left_side(gumbel_law, h), left_side(gaussian, h)
 gamma = np.random.default_rng(2).normal(scale=np.pi / np.sqrt(6), size=(M, 3))
 g, mean = direct_gradient(h, f, 0.3, gamma), (chances(gaussian, h + 0.3 * f) - q_gauss) / 0.3
-print("Gaussian noise: q", q_gauss.round(4), "  gradient", truth_gauss.round(4), "  mean of g at eps = 0.3",
+print("Gaussian noise: q", q_gauss.round(4), "  gradient", truth_gauss.round(4), "\n    mean of g at eps = 0.3",
       mean.round(4), "  by sampling", g.mean(axis=0).round(4))
 print("Gumbel noise:   q", q.round(4), "  gradient", truth.round(4))
 print("rho_ij / (q_i q_j), Gaussian:", [round(float(rho_gauss[i, j] / (q_gauss[i] * q_gauss[j])), 3)

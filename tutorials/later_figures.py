@@ -55,8 +55,8 @@ def push(lead: np.ndarray, pushes: Mapping[float, np.ndarray]) -> None:
     for (eps, values), shade, dash in zip(pushes.items(), plots.FURTHER[:2], ("-", "--")):
         ax.plot(lead, values, color=shade, linestyle=dash, linewidth=2, label=f"push, eps = {eps:g}")
         ax.text(lead[0] + 1, -1 / eps + 1.5, f"cap at {-1 / eps:g}", color=shade, fontsize=10)
-    ax.text(-12, -32, "explains the image worse:\nthe cap", ha="center", fontsize=10)
-    ax.text(26, -22, "explains the image better:\nthe amplification", ha="center", fontsize=10)
+    ax.text(-12, -32, "worse picture:\nthe cap", ha="center", fontsize=10)
+    ax.text(26, -22, "better picture:\nthe amplification", ha="center", fontsize=10)
     ax.set(xlabel="lead of a losing value, nats", ylabel="push, nats", xlim=(lead[0], lead[-1]), ylim=(-42, 42))
     ax.legend(fontsize=10, loc="upper left")
 
