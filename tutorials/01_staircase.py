@@ -78,7 +78,7 @@ direction = np.array([1.0, 0.0, -1.0])
 
 
 def program(w, gamma):
-    """f of the chosen name: an encoder with one weight, noise, an arg max."""
+    """f of the chosen name, for an encoder with one weight w and the noise gamma."""
     return f[(h + w * direction + gamma).argmax(axis=-1)]
 
 
@@ -86,7 +86,7 @@ w = np.linspace(-3, 3, 601)
 one = program(w[:, None], noise[0])
 ten = np.mean([program(w[:, None], noise[draw]) for draw in range(10)], axis=0)
 coarse = w[::10]
-smooth = np.array([program(value, noise).mean() for value in coarse])          # all 100,000 draws
+smooth = np.array([program(value, noise).mean() for value in coarse])          # mean of all 100,000 draws
 
 draw.staircase(w, one, ten, coarse, smooth)
 plt.show()
@@ -133,7 +133,7 @@ print(f"intervals with a change: {jumps_of_one} for one draw, {jumps_of_ten} for
 # own caption after 300 training steps?
 
 # %%
-n, own = 50, np.eye(50)                         # own: 1 where a photo meets its own caption
+n, own = 50, np.eye(50)                         # own[i, j]: 1 if caption j belongs to photo i, else 0
 
 
 def best_matching(scores):
@@ -183,10 +183,10 @@ print(f"right captions, mean of five seeds: {n * right[:, 0].mean():.1f} of 50 a
 # %%
 eps = np.linspace(-2, 2, 401)
 lines = eps[None, :, None] * f + h + noise[:1000, None, :]                     # (draws, 401, 3)
-everybody_wins = [len(set(row)) for row in lines.argmax(axis=2)].index(3)      # the first draw where all three do
+everybody_wins = [len(set(row)) for row in lines.argmax(axis=2)].index(3)      # the first draw in which all three win
 lines = lines[everybody_wins]
 winner = lines.argmax(axis=1)
-scores = np.linspace(-4, 4, 201)                                               # of shirt alone, at eps = 0
+scores = np.linspace(-4, 4, 201)                                               # scores of the shirt, at eps = 0
 over_scores = np.maximum(scores + noise[everybody_wins, 0], (h + noise[everybody_wins])[1:].max())
 draw.lines(eps, lines, winner, f, scores, over_scores)
 plt.show()
@@ -371,7 +371,7 @@ def learn(seed, steps=400, lr=0.5, draws=20):
     for _ in range(steps):
         gamma = rng.gumbel(-np.euler_gamma, size=(draws, 3))
         wins = np.bincount((scores + gamma).argmax(axis=1), minlength=3) / draws
-        scores = scores - lr * (wins - observed)                            # down the gradient of L
+        scores = scores - lr * (wins - observed)                            # a gradient step on L
         kept.append(scores)
         lr *= 0.99
     return np.array(kept)

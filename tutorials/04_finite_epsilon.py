@@ -270,7 +270,7 @@ def choose(h, f, noise):
 for draws in (100, 10_000):
     chosen, changed = choose(h, f, noise[:draws])
     print(f"{draws:6,} draws, winner changes in {changed:5,}: eps by the rule {chosen:.3f}, best {best[draws][0]:.3f}\n"
-          f"    mean squared error {direct.mse(h, f, chosen, draws) / best[draws][1] ** 2:.2f} times the least possible")
+          f"    mean squared error {direct.mse(h, f, chosen, draws) / best[draws][1] ** 2:.2f} times the least")
 for h_sure in (np.array([8.0, 0, 0]), np.array([12.0, 0, 0])):
     sure = choosing_eps.choose(h_sure, np.array([0.0, 10, 20]), noise[:500])
     print(f"h = {h_sure}: eps by the rule {sure.eps:.2f}; {sure.reason}")

@@ -32,7 +32,7 @@ labels = dataset.train.labels
 z_all = np.eye(10, dtype=np.float32)[labels]                                          # (10000, 10)
 
 share = np.stack([x_all[labels == digit].mean(axis=0, dtype=float) for digit in range(10)])
-count = np.bincount(labels)                                         # images of each digit
+count = np.bincount(labels)                                         # number of images of each digit
 clipped = np.clip(share, 1e-12, 1 - 1e-12)
 best_of_digit = (share * np.log(clipped) + (1 - share) * np.log(1 - clipped)).sum(axis=1)   # mean f of each digit
 best = count @ best_of_digit / count.sum()

@@ -136,14 +136,14 @@ assert (gumbel_noise(5, np.random.default_rng(0)) == gumbel.sample(5, np.random.
 # %%
 chain, few, direction = Model(0, dtype=np.float64), x_all[:100].astype(float), np.random.default_rng(4)
 adam = Adam(chain.parameters, 3e-3)
-for count in range(8):                                                      # so that the values differ
+for count in range(8):                                                      # a few steps, after which the values differ
     h, f, encoder, decoder = chain.scores(few)
     chain.parameters.zero_grads()
     chain.learn(few, (-enumeration(h, f, None)[0] + kl_gradient(h)) / len(few), softmax(h), encoder, decoder)
     adam.step()
 values = chain.parameters.values.copy()
 direction = direction.normal(size=values.shape)
-in_encoder = np.arange(len(values)) < 784 * 40 + 40 + 40 * k + k            # its weights and biases
+in_encoder = np.arange(len(values)) < 784 * 40 + 40 + 40 * k + k            # the encoder's parameters
 
 
 def slope(along, eps):
@@ -190,7 +190,7 @@ def gumbel_softmax_step(model, x, rng, tau=0.5):
     h = encoder.y
     z = softmax((h + gumbel_noise(h.shape, rng)) / tau).astype(np.float32)
     decoder = model.decoder.run(z)                                      # logits (B, 784): one row for each image
-    back = decoder.backward((1 / (1 + np.exp(-decoder.y)) - x) / len(x))        # of the loss -mean f
+    back = decoder.backward((1 / (1 + np.exp(-decoder.y)) - x) / len(x))        # from the loss -mean f
     back.accumulate()
     dz = back.dx
     dh = z * (dz - (z * dz).sum(axis=1, keepdims=True)) / tau

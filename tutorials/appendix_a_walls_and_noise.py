@@ -154,18 +154,18 @@ def G(w, eps):
 
 
 at = 0.4
-highest = (h + at * direction + 0.3 * f + noise).max(axis=1)                        # 1: G by its definition
+highest = (h + at * direction + 0.3 * f + noise).max(axis=1)                        # step 1: G by its definition
 assert abs(highest.mean() - G(at, 0.3)) < 4 * highest.std() / np.sqrt(M)
 dG_deps = lambda w: (G(w, d) - G(w, -d)) / (2 * d)                                  # at eps = 0
 dG_dw = lambda eps: (G(at + d, eps) - G(at - d, eps)) / (2 * d)
 chance = lambda w, eps: chances(gumbel_law, h + w * direction + eps * f)
-assert np.isclose(dG_deps(at), chance(at, 0) @ f, rtol=0, atol=1e-7)                # 2: it is E f(z*)
-assert np.isclose(dG_dw(0.3), chance(at, 0.3) @ direction, rtol=0, atol=1e-7)       # 3: it is E grad h(z(eps))
+assert np.isclose(dG_deps(at), chance(at, 0) @ f, rtol=0, atol=1e-7)                # step 2: E f(z*)
+assert np.isclose(dG_dw(0.3), chance(at, 0.3) @ direction, rtol=0, atol=1e-7)       # step 3: E grad h(z(eps))
 in_eps_then_w = (chance(at + d, 0) - chance(at - d, 0)) @ f / (2 * d)               # the slope of E f(z*)
 in_w_then_eps = (chance(at, d) - chance(at, -d)) @ direction / (2 * d)              # the limit of the quotients
 print(f"derivative in eps first, then in w: {in_eps_then_w:.6f}\n"
       f"derivative in w first, then in eps: {in_w_then_eps:.6f}")
-assert np.isclose(in_eps_then_w, in_w_then_eps, rtol=0, atol=1e-7)                  # 4
+assert np.isclose(in_eps_then_w, in_w_then_eps, rtol=0, atol=1e-7)                  # step 4
 
 # %% [markdown]
 # ## Logistic regression by counting winners
@@ -183,7 +183,7 @@ assert np.isclose(in_eps_then_w, in_w_then_eps, rtol=0, atol=1e-7)              
 rng = np.random.default_rng(6)
 labels = np.repeat([0, 1, 2], 10)
 measured = np.array([[0.0, 1.0], [1.2, -0.2], [-1.0, -0.8]])[labels] + 0.8 * rng.normal(size=(30, 2))
-inputs = np.column_stack([measured, np.ones(30)])                           # (30, 3), a constant one for the intercept
+inputs = np.column_stack([measured, np.ones(30)])                           # (30, 3), with a 1 for the intercept
 targets = np.eye(3)[labels]
 
 
@@ -216,4 +216,4 @@ assert np.abs(sampled[:, -1] - exact[-1]).max() < 0.01 and exact[-1] < 0.5 * exa
 #
 # ## What to read next
 #
-# Back to [chapter 2](02_theorem_1.ipynb) or [chapter 3](03_gumbel_noise.ipynb).
+# Go back to [chapter 2](02_theorem_1.ipynb) or [chapter 3](03_gumbel_noise.ipynb).

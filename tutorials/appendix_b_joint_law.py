@@ -25,7 +25,7 @@ q = softmax(h)
 z_star = (h + noise).argmax(axis=1)
 
 
-def both(h, f, eps):                            # P_ii, from chapter 4
+def both(h, f, eps):                            # P_ii, as in chapter 4
     gap_h, gap_f = h[None, :] - h[:, None], f[None, :] - f[:, None]     # entry [i, j]: that of j minus that of i
     return 1 / np.exp(np.maximum(gap_h, gap_h + eps * gap_f)).sum(axis=1)
 
@@ -80,7 +80,7 @@ assert np.isclose(swept[1, 0], f[0] - f[1], rtol=2e-3) and swept[0, 1] == 0
 # ## A control variate inside the difference
 #
 # The slides call the second term of $g$ a *built-in control variate*. To see what this means, subtract $q/\epsilon$,
-# the known mean of $\text{onehot}(z^{\star})/\epsilon$, in both terms of $g$:
+# the known mean of $\text{onehot}(z^{\star})/\epsilon$, from both terms of $g$:
 #
 # $$g = \frac{\text{onehot}(z(\epsilon)) - q}{\epsilon} - \frac{\text{onehot}(z^{\star}) - q}{\epsilon}$$
 #

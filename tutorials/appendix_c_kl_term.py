@@ -39,14 +39,14 @@ from refimpl.experiments.training import tutorial_runs
 # With direct optimisation, the encoder follows the gradient of $T - \text{KL}$ instead. Suppose that the best value
 # $\hat z$ is better than all others by much more than $1/\epsilon$ nats. Then only $\hat z$ matters inside
 # $E_q e^{\epsilon f}$. Write $p$, without an argument, for its probability $q(\hat z)$. Then $T$ is close to
-# $f(\hat z) + \frac{1}{\epsilon} \log p$. It does not depend on how the remaining probability $1 - p$ is distributed.
-# The KL term is smallest if that probability is spread evenly over the other $k - 1$ values. So the quantity to
-# maximise, and the equation for its maximum, are
+# $f(\hat z) + \frac{1}{\epsilon} \log p$. So $T$ does not depend on how the remaining probability $1 - p$ is
+# distributed. The KL term is smallest if that probability is spread evenly over the other $k - 1$ values. So the
+# quantity to maximise, and the equation for its maximum, are
 #
 # $$\frac{1}{\epsilon} \log p - p \log p - (1-p) \log \frac{1-p}{k-1}, \qquad \text{at its maximum: } \frac{1}{\epsilon p} = \log \frac{(k-1)\, p}{1-p}$$
 #
-# In the true objective, $p f(\hat z) + \ldots$, $p$ would be close to 1 if $f(\hat z)$ is ahead by many nats. $T$
-# contains a logarithm instead, so it no longer depends on *how much* better $\hat z$ is. ($\log p$ and the entropy are
+# The true objective contains $p f(\hat z)$, so it would push $p$ close to 1 if $f(\hat z)$ is ahead by many nats. $T$
+# contains a logarithm instead, so it does not depend on *how much* better $\hat z$ is. ($\log p$ and the entropy are
 # concave in $p$, so the solution of the equation is the maximum. The condition "much more than $1/\epsilon$" matters:
 # at $\epsilon = 0.1$ a lead of 10 nats is just $1/\epsilon$.)
 
