@@ -91,8 +91,8 @@ for name, (words, _) in draw.RUNS.items():
     bounds[name], medians[name] = -last["test_elbo"], np.median(shares[name])
     gaps[name] = last["test_log_likelihood"] - last["test_elbo"]
     print(f"{words:17s} test -ELBO {bounds[name]:.1f} nats = -log p(x) {-last['test_log_likelihood']:.1f} + gap "
-          f"{gaps[name]:.1f}\n    median of q(best value) {np.median(share):.3f}, over the {len(shares[name])} images whose "
-          f"best value is over 10 nats ahead {medians[name]:.3f}")
+          f"{gaps[name]:.1f}\n    median of q(best value) {np.median(share):.3f}, over the {len(shares[name])} images "
+          f"whose best value is over 10 nats ahead {medians[name]:.3f}")
 draw.bounds_and_shares(elbos, lambda p: np.log(9 * p / (1 - p)), shares,
                        {"eps-1-kl": (1.0, best_share(10, 1.0)), "eps-0.1-kl": (0.1, best_share(10, 0.1))})
 plt.show()
