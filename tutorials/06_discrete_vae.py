@@ -2,14 +2,14 @@
 # # 6. A discrete auto-encoder on MNIST
 #
 # **You will** put an encoder, an arg max and a decoder together, and check the whole chain by difference quotients. You
-# train it by enumeration, by direct optimisation and by Gumbel-softmax, and measure all three exactly. **You will
-# learn** what a plateau is, why training with the exact gradient may stay on one, which part of direct's bias leaves
-# it, what the second arg max is good for, what the gap says about an encoder, and what the published comparison
-# compared. **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb), [4](04_finite_epsilon.ipynb) and
-# [5](05_backpropagation.ipynb). The chapter runs in about ten seconds. It reads tables of runs from `rows/` and loads
-# six trained runs.
-# `python -m refimpl make tutorial-runs --write eps-0.1-kl eps-1-no-kl single-direct single-direct-as-released
-# single-exact single-gumbel-softmax` repeats these six runs in about two minutes. The symbols are listed at the end.
+# train it by enumeration, by direct optimisation and by Gumbel-softmax, and measure all three exactly.
+# **You will learn** what a plateau is, why training with the exact gradient may stay on one, which part of direct's
+# bias leaves it, what the second arg max is good for, what the gap says about an encoder, and what the published
+# comparison compared. **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb),
+# [4](04_finite_epsilon.ipynb) and [5](05_backpropagation.ipynb). The chapter runs in about ten seconds. It reads tables
+# of runs from `rows/` and loads six trained runs. `python -m refimpl make tutorial-runs --write eps-0.1-kl eps-1-no-kl
+# single-direct single-direct-as-released single-exact single-gumbel-softmax` repeats these six runs in about two
+# minutes. The symbols are listed at the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
