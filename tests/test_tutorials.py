@@ -133,7 +133,8 @@ def test_a_chapter_fits_into_a_sitting(source):
 @pytest.mark.parametrize("source", SOURCES[:4], ids=lambda path: path.stem)
 def test_a_chapter_of_the_theory_ends_with_the_workbook_and_its_symbols(source):
     assert re.search(r"^## Now write it yourself\n[^#]*`python tutorials/workbook/check\.py \d+`", prose(source), re.M)
-    assert re.fullmatch(r"\n+(These symbols are new\. [^\n]*\n+)?\|.*", prose(source).rpartition("\n## Symbols\n")[2], re.S)
+    symbols = prose(source).rpartition("\n## Symbols\n")[2]
+    assert re.fullmatch(r"\n+(These symbols are new\. [^\n]*\n+)?\|.*", symbols, re.S)
 
 
 @each
