@@ -1,12 +1,12 @@
 # %% [markdown]
 # # 7. Many binary variables
 #
-# **You will** write direct optimisation for $n$ variables, and REINFORCE, ARM, DisARM, REBAR, RELAX and local
-# expectation beside it, and hold all of them against enumeration. **You will learn** what the coordinate-wise arg max
-# loses (little), what each estimator pays for being unbiased, and when to pick which. **You need** chapters
-# [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb) and [4](04_finite_epsilon.ipynb). It runs in about five seconds.
-# Trained runs are loaded; `python -m refimpl make tutorial-runs --write` makes them again. The symbols are listed at
-# the end.
+# **You will** write direct optimisation for $n$ binary variables, and for comparison REINFORCE, ARM, DisARM, REBAR,
+# RELAX and local expectation. You will check all of them against the exact gradient, which is found by enumeration.
+# **You will learn** what is lost when each variable has an arg max of its own (little), what each unbiased estimator
+# costs, and when to choose which. **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb) and
+# [4](04_finite_epsilon.ipynb). The chapter runs in about five seconds. Trained runs are loaded;
+# `python -m refimpl make tutorial-runs --write` makes them again. The symbols are listed at the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -25,7 +25,7 @@ l = rng.normal(size=n)
 waves, heights = 1.5 * rng.normal(size=(5, n)), 2 * rng.normal(size=5)
 
 
-def f(z):                               # (..., n) -> (...): five waves, nonlinear in every variable and joint in all
+def f(z):                               # (..., n) -> (...): five waves; nonlinear, and not a sum over the variables
     return np.sin(z @ waves.T + 1) @ heights
 
 
@@ -34,9 +34,11 @@ def sigmoid(l):
 
 
 # %% [markdown]
-# ## The truth
+# ## The exact gradient
 #
-# With $n = 6$ all 64 vectors can be listed. $q(z) = \prod_i q(z_i)$, and
+# With $n = 6$ binary variables there are 64 vectors $z$, and all of them can be listed. Variable $i$ is 1 with the
+# probability $\sigma(l_i)$, where $l_i$ is its *logit* and $\sigma(l_i) = 1 / (1 + e^{-l_i})$ is the sigmoid. The
+# variables are independent, so $q(z) = \prod_i q(z_i)$. The gradient of the mean score is
 # $\partial E_q f / \partial l_i = E_q[f(z) (z_i - \sigma(l_i))]$.
 
 # %%
@@ -44,10 +46,10 @@ every = np.array(list(itertools.product([0, 1], repeat=n)), float)          # (6
 on = sigmoid(l)
 q = np.prod(np.where(every == 1, on, 1 - on), axis=1)
 truth = (q * f(every)) @ (every - on)
-print("gradient in the logits:", truth.round(4))
+print("gradient with respect to the logits:", truth.round(4))
 
 step = 1e-5
-for i in range(n):                                                          # not believed until differenced
+for i in range(n):                                                          # check it by finite differences
     value = []
     for sign in (1, -1):
         moved = sigmoid(l + sign * step * np.eye(n)[i])
@@ -55,19 +57,23 @@ for i in range(n):                                                          # no
     assert abs((value[0] - value[1]) / (2 * step) - truth[i]) < 1e-8
 
 # %% [markdown]
-# ## Direct, jointly and coordinate by coordinate
+# ## Direct optimisation: one joint arg max, or one per variable
 #
-# The noise is low-dimensional: two Gumbel numbers per variable, or their difference, one logistic number. So
-# $z^{\star}$ is found variable by variable: $z^{\star}_i = 1$ where $l_i + \gamma_i > 0$. The *perturbed* arg max is
-# not, because $f$ ties the variables together (slide 29):
+# There is not one noise number for each of the $2^n$ vectors. Each variable has two Gumbel numbers, one for each of
+# its values. Only their difference matters, which is one *logistic* number $\gamma_i$. So $z^{\star}$ is found
+# variable by variable: $z^{\star}_i = 1$ where $l_i + \gamma_i > 0$. The *perturbed* arg max cannot be found in this
+# way, because $f$ depends on all variables together (slide 29):
 #
 # $$z(\epsilon) = \arg\max_z \; \epsilon f(z_1, \ldots, z_n) + \sum_i (l_i + \gamma_i) z_i$$
 #
-# over $2^n$ vectors. Slide 30 settles for less. Each variable moves *as if the others stayed at* $z^{\star}$:
+# This is a maximum over $2^n$ vectors. Slide 30 uses an approximation. Each variable is moved *as if the others
+# stayed at* $z^{\star}$:
 #
 # $$z_i(\epsilon) = 1 \quad \text{where} \quad l_i + \gamma_i + \epsilon\, \text{gain}_i > 0$$
 #
-# That needs $f$ at $z^{\star}$ and at its $n$ neighbours only. First with loops:
+# Here $\text{gain}_i$ is how much larger $f$ is with $z_i = 1$ than with $z_i = 0$, when the other variables are as
+# in $z^{\star}$. For all gains together $f$ is needed at $z^{\star}$ and at its $n$ neighbours only, the vectors that
+# differ from it in one variable. Here it is with loops first, and then with arrays:
 
 # %%
 def neighbours_loop(z):
@@ -109,13 +115,13 @@ def direct_joint(eps):
     return (every[total.argmax(axis=1)] - z_star) / eps
 
 
-def exact_mean(eps):                                                        # of the coordinate-wise estimate
+def exact_mean(eps):                                                        # of the estimate with one arg max each
     gain = neighbours(every) @ [-1, 1]                                      # (64, n)
     return q @ (sigmoid(l + eps * gain) - on) / eps
 
 
-print("       coordinates    |bias| coordinate-wise     |bias| joint   noise of")
-print(" eps   that agree     exact      measured        measured       the measured")
+print("       variables     |bias|, one arg max each    |bias|, joint   standard error")
+print(" eps   that agree    exact      measured         measured        of a measured mean")
 for eps in (1.0, 0.3, 0.1, 0.03):
     one, both = direct_coordinates(eps), direct_joint(eps)
     error = one.std(axis=0) / np.sqrt(M)
@@ -125,32 +131,36 @@ for eps in (1.0, 0.3, 0.1, 0.03):
           f"{np.linalg.norm(error):14.3f}")
 
 # %% [markdown]
-# What to see. At small $\epsilon$ the two arg maxes agree in nearly all coordinates. At $\epsilon = 1$ and 0.3 their
-# biases are of one size. Below that, 40,000 draws cannot tell.
+# What to see. At small $\epsilon$ the joint arg max and the arg maxes of the single variables agree in nearly all
+# variables. At $\epsilon = 1$ and 0.3 the biases of the two estimates have about the same size. At smaller $\epsilon$
+# the biases are too small to be compared with 40,000 draws.
 #
-# Is the joint estimate that of Theorem 1? Not quite. Assumption (d) of chapter 2 does not hold: there is not a Gumbel
-# variable for every vector but one logistic number for every coordinate, so the noise of two vectors is not
-# independent. The argument by the mean maximum $G$ survives. Write it as an integral over the perturbed logits
-# $s_i = l_i + \gamma_i$, where $\rho$ is the logistic density:
+# Does Theorem 1 hold for the joint estimate? Not by the proof of chapter 2 as it stands, because its assumption (d)
+# is not met. There is one logistic number for each variable, and not one Gumbel number for each vector, so the noise
+# of two vectors is not independent. But the proof by the mean maximum $G$ still works. Write $G$ as an integral over
+# the perturbed logits $s_i = l_i + \gamma_i$, where $\rho$ is the logistic density:
 #
 # $$G(l, \epsilon) = \int \max_z \Big\{ \epsilon f(z) + \sum_i s_i z_i \Big\} \prod_i \rho(s_i - l_i)\, ds$$
 #
-# The logits stand in the smooth density only, and $\epsilon$ stands in the maximum only. So $\partial G / \partial l_i$
-# differentiates $\rho$ and leaves the maximum as it is, and $\partial / \partial \epsilon$ of that, by Danskin, puts
-# $f(z(\epsilon))$ in its place. The mixed derivative exists and is continuous, so the order does not matter. The two
-# first derivatives are $\partial G / \partial l_i = E z_i(\epsilon)$ and
-# $\partial G / \partial \epsilon = E f(z(\epsilon))$, and Theorem 1 follows as in chapter 2.
+# In this integral the logits occur only in the smooth density, and $\epsilon$ occurs only in the maximum. So
+# $\partial G / \partial l_i$ differentiates $\rho$ and leaves the maximum as it is. Differentiating the result with
+# respect to $\epsilon$ replaces the maximum by $f(z(\epsilon))$, by Danskin's theorem. The mixed derivative exists
+# and is continuous, so the order of the two derivatives does not matter. The two first derivatives are
+# $\partial G / \partial l_i = E z_i(\epsilon)$ and $\partial G / \partial \epsilon = E f(z(\epsilon))$, and Theorem 1
+# follows as in chapter 2.
 #
-# The coordinate-wise estimate has the mean
-# $E_q\left[(\sigma(l_i + \epsilon\, \text{gain}_i) - \sigma(l_i)) / \epsilon\right]$. That is chapter 4 for one
-# coordinate at a time. It needs $n + 1$ evaluations of $f$, the joint one $2^n$.
+# The estimate with one arg max per variable has the mean
+# $E_q\left[(\sigma(l_i + \epsilon\, \text{gain}_i) - \sigma(l_i)) / \epsilon\right]$. This is the formula of chapter
+# 4, applied to one variable at a time. The estimate needs $n + 1$ evaluations of $f$, and the joint one needs $2^n$.
+# From here on, "direct" is the estimate with one arg max per variable.
 #
 # ## Local expectation
 #
-# Why sample the coordinate at all? Average the coordinate-wise estimate over the noise of coordinate $i$ alone, and let
-# $\epsilon \to 0$. By Theorem 1 for one variable this gives the exact gradient in $l_i$, given the other coordinates:
-# $\sigma(l_i) (1 - \sigma(l_i))\, \text{gain}_i$. It takes the same $n + 1$ evaluations, has no bias, and far less
-# variance than direct at an $\epsilon$ that keeps the bias small. The slides do not show it.
+# Do we have to sample the variable that moves? Average the estimate for $l_i$ over the noise of variable $i$ alone,
+# and let $\epsilon \to 0$. By Theorem 1 for one variable the result is the exact gradient with respect to $l_i$,
+# given the other variables: $\sigma(l_i) (1 - \sigma(l_i))\, \text{gain}_i$. This estimator is called *local
+# expectation*. It takes the same $n + 1$ evaluations and has no bias. Its variance is far lower than that of direct
+# at any $\epsilon$ at which direct's bias is small. The slides do not show it.
 
 # %%
 def local_expectation():
@@ -161,17 +171,20 @@ def local_expectation():
 # ## Estimators that only evaluate $f$
 #
 # **REINFORCE.** $\nabla E_q f = E_q[(f(z) - \text{baseline}) \nabla \log q(z)]$, and
-# $\partial \log q / \partial l_i = z_i - \sigma(l_i)$. Any baseline that does not depend on this $z$ is allowed. With
-# two samples each can be the other's.
+# $\partial \log q / \partial l_i = z_i - \sigma(l_i)$. The baseline may be any number that does not depend on this
+# $z$. If two samples are drawn, the score of each can be the baseline of the other. This version is called *leave one
+# out*.
 #
 # **ARM.** One uniform number $U$ per variable makes two *opposed* samples: $b_1 = [U > \sigma(-l)]$ and
-# $b_2 = [U < \sigma(l)]$, where $[\ldots]$ is 1 if it holds and else 0. The estimate is
+# $b_2 = [U < \sigma(l)]$, where $[\ldots]$ is 1 if the condition holds and 0 otherwise. The estimate is
 # $(f(b_1) - f(b_2))(U - \frac12)$. Why is its mean right? Given $b_1$, the mean of $2 (U - \frac12)$ is
-# $b_1 - \sigma(l)$. So $2 f(b_1) (U - \frac12)$ has the mean of REINFORCE. To put $1 - U$ for $U$ turns $b_1$ into
-# $b_2$ and changes the sign. So $-2 f(b_2) (U - \frac12)$ has the same mean, and ARM is half the sum of the two.
+# $b_1 - \sigma(l)$. So $2 f(b_1) (U - \frac12)$ has the same mean as REINFORCE. If $U$ is replaced by $1 - U$, then
+# $b_1$ becomes $b_2$, and $U - \frac12$ changes its sign. So $-2 f(b_2) (U - \frac12)$ has the same mean too. ARM is
+# half the sum of the two.
 #
-# **DisARM.** $f$ sees $b_1$ and $b_2$ only. What do they leave open about $U$? Draw the unit interval. The two
-# thresholds cut it into three parts, and in each part $b_1$ and $b_2$ are fixed:
+# **DisARM.** ARM uses the exact value of $U$, but $f$ depends only on $b_1$ and $b_2$. How much is still unknown
+# about $U$ once $b_1$ and $b_2$ are known? Draw the unit interval. The two thresholds $\sigma(-l)$ and $\sigma(l)$
+# cut it into three parts, and in each part $b_1$ and $b_2$ are fixed:
 
 # %%
 later_figures.disarm((1.0, -0.4))
@@ -183,14 +196,15 @@ for logit in (1.0, -0.4):                                                   # th
         assert np.isclose(middle - 0.5, 0.5 * (-1) ** second * (first != second) * sigmoid(abs(logit)))
 
 # %% [markdown]
-# What to see. Left and right the samples differ. All that they say about $U$ is which part it lies in. Its mean there
-# is the middle of the part, at a distance of $\sigma(|l|)/2$ from $\frac12$: to the left where $b_2 = 1$, to the right
-# where $b_2 = 0$. In the middle part the samples agree, and the mean of $U - \frac12$ is zero. So replace $U - \frac12$
-# by its mean. That is DisARM: $\frac12 (f(b_1) - f(b_2)) (-1)^{b_2} [b_1 \ne b_2]\, \sigma(|l|)$. Taking such a mean
-# never adds variance (Rao and Blackwell).
+# What to see. In the left and the right part the two samples differ. They tell us only in which part $U$ lies. The
+# mean of $U$ in this part is the middle of the part, at a distance of $\sigma(|l|)/2$ from $\frac12$: to the left of
+# it where $b_2 = 1$, to the right where $b_2 = 0$. In the middle part the samples agree, and the mean of
+# $U - \frac12$ is zero. So replace $U - \frac12$ by its mean. This gives DisARM:
+# $\frac12 (f(b_1) - f(b_2)) (-1)^{b_2} [b_1 \ne b_2]\, \sigma(|l|)$. Replacing a random factor by such a conditional
+# mean never increases the variance (Rao and Blackwell).
 
 # %%
-baseline = f((l + logistic(1_000) > 0).astype(float)).mean()    # a constant, from draws that are not counted; see below
+baseline = f((l + logistic(1_000) > 0).astype(float)).mean()    # a constant; its draws are not counted, see below
 
 
 def reinforce():
@@ -200,7 +214,7 @@ def reinforce():
 def reinforce_loo():
     other = (l + logistic(M) > 0).astype(float)
     difference = (f(z_star) - f(other))[:, None]
-    return difference * (z_star - other) / 2                                # mean of the two, each the other's baseline
+    return difference * (z_star - other) / 2                                # mean of two, each with the other's baseline
 
 
 uniform = rng.random((M, n))
@@ -218,40 +232,42 @@ def disarm():
 # %% [markdown]
 # ## REBAR
 #
-# Subtract something that is correlated with the estimate, and put its mean back. What is at hand is the relaxed score
-# $f_\tau(s) = f(\sigma(s / \tau))$ of the perturbed logit $s = l + \gamma$. For this $f$ must be defined between 0 and
-# 1 too, as it is here. At small $\tau$ it is close to $f(z)$, since $z = [s > 0]$.
+# The idea of REBAR is a control variate: subtract something that is correlated with the estimate, and add its mean
+# again. What can be used for this is the relaxed score $f_\tau(s) = f(\sigma(s / \tau))$ of the perturbed logit
+# $s = l + \gamma$. It requires that $f$ is defined between 0 and 1 too, as it is here. At small $\tau$ the relaxed
+# score is close to $f(z)$, since $z = [s > 0]$.
 #
-# Take one variable, $n = 1$. The mean $E f_\tau(s)$ depends on $l$. Differentiate it in two ways.
+# Take one variable, $n = 1$. The mean $E f_\tau(s)$ depends on $l$. It can be differentiated in two ways.
 #
-# - *Through* $s$. The noise does not depend on $l$, and $s$ moves with $l$. The derivative is $E f_\tau'(s)$.
-# - *Through* $z$ *first*. Draw $z$, which is 1 with probability $\sigma(l)$. Then draw $\tilde s$, which is $s$ once
-#   more, given this $z$. Averaged over both it has the law of $s$, so
+# - *Through* $s$. The noise does not depend on $l$, and $s$ moves with $l$. So the derivative is $E f_\tau'(s)$.
+# - *Through* $z$ *first*. Draw $z$, which is 1 with probability $\sigma(l)$. Then draw $s$ again, given this $z$, and
+#   call the new one $\tilde s$. Averaged over $z$ as well, $\tilde s$ has the law of $s$, so
 #   $E f_\tau(s) = q(1)\, E[f_\tau(\tilde s) \mid z = 1] + q(0)\, E[f_\tau(\tilde s) \mid z = 0]$. The product rule
-#   gives two terms. In the first, $q$ is differentiated:
-#   $\sum_z q'(z) E[f_\tau(\tilde s) \mid z] = E[f_\tau(\tilde s) \frac{d}{dl} \log q(z)]$. In the second, $\tilde s$
-#   is: $E \frac{d}{dl} f_\tau(\tilde s)$.
+#   gives two terms. The first one differentiates $q$:
+#   $\sum_z q'(z) E[f_\tau(\tilde s) \mid z] = E[f_\tau(\tilde s) \frac{d}{dl} \log q(z)]$. The second one
+#   differentiates $\tilde s$: it is $E \frac{d}{dl} f_\tau(\tilde s)$.
 #
-# Both are the same derivative. So what REINFORCE's signal loses is put back by the two other terms:
+# Both ways give the same derivative, so the first result minus the second one is zero:
 #
 # $$E\left[-f_\tau(\tilde s) \frac{d}{dl} \log q(z) + \frac{d}{dl} f_\tau(s) - \frac{d}{dl} f_\tau(\tilde s)\right] = 0$$
 #
-# For $n$ variables the same holds in each. Add $\eta$ times it to REINFORCE, and the mean stays, for every $\eta$ and
-# $\tau$:
+# The first term in the bracket is what REBAR subtracts from REINFORCE, and the other two terms put its mean back. For
+# $n$ variables the same holds for each of them. Add $\eta$ times the bracket to REINFORCE, and the mean does not
+# change, for every $\eta$ and $\tau$:
 #
 # $$\left[f(z) - \eta f_\tau(\tilde s)\right] \nabla \log q(z) + \eta \nabla f_\tau(s) - \eta \nabla f_\tau(\tilde s)$$
 #
 # How is $\tilde s$ drawn? With logistic noise $s = l + \log \frac{U}{1-U}$, and $z = 1$ where $U > 1 - \sigma(l)$.
-# Given $z = 1$, $U$ is uniform above $1 - \sigma(l)$: with a fresh uniform number $U'$, take
-# $\tilde U = 1 - \sigma(l) + \sigma(l) U'$. Given $z = 0$, take $\tilde U = (1 - \sigma(l)) U'$. Do not forget that
+# Given $z = 1$, $U$ is uniform above $1 - \sigma(l)$. So draw a fresh uniform number $U'$ and take
+# $\tilde U = 1 - \sigma(l) + \sigma(l) U'$. Given $z = 0$, take $\tilde U = (1 - \sigma(l)) U'$. Remember that
 # $\tilde s$ depends on $l$ through $\tilde U$ as well.
 
 # %%
 def redrawn(z, fresh, l):
-    """s~ given z, and its derivative in l."""
+    """s~ given z, and its derivative with respect to l."""
     on = sigmoid(l)
     again = np.where(z == 1, 1 - on + on * fresh, (1 - on) * fresh)
-    slope = np.where(z == 1, fresh - 1, -fresh) * on * (1 - on)             # of `again`, in l
+    slope = np.where(z == 1, fresh - 1, -fresh) * on * (1 - on)             # of `again`, w.r.t. l
     return l + np.log(again) - np.log1p(-again), 1 + slope / (again * (1 - again))
 
 
@@ -260,7 +276,7 @@ logit, tau = 0.7, 0.5
 smooth, slope = (lambda z: np.sin(3 * z + 1)), (lambda z: 3 * np.cos(3 * z + 1))
 
 
-def relaxed_score(s, ds):                                                   # f_tau, and its derivative in l
+def relaxed_score(s, ds):                                                   # f_tau, its derivative w.r.t. l
     soft = sigmoid(s / tau)
     return smooth(soft), slope(soft) * soft * (1 - soft) / tau * ds
 
@@ -277,21 +293,23 @@ assert abs(through_s - signal - inner) < 1e-5
 # %% [markdown]
 # ## RELAX
 #
-# Nothing in this argument used what $f_\tau$ is. Any function of $s$, call it the control, may stand in its place:
+# The argument for REBAR did not use what $f_\tau$ is. Any other function of $s$ may replace it. Call this function
+# the control. Then
 #
 # $$f(z) \nabla \log q(z) + \left[ -\text{control}(\tilde s)\, \nabla \log q(z) + \nabla \text{control}(s) - \nabla \text{control}(\tilde s) \right]$$
 #
-# has the right mean for *every* control. REBAR takes $\eta f_\tau$ and can only choose $\eta$ and $\tau$. RELAX
-# (Grathwohl et al. 2018) takes $f_\tau$ plus a small network, and trains the network's weights to *lower the variance*.
-# How, when the true gradient is not known? The mean does not depend on the weights. So the variance and the mean square
-# $E g^2$ differ by a constant, and $g^2$ of each sample can be differentiated in the weights. (Since $g$ contains the
-# control's slope, that is a derivative of a derivative.) If $f$ cannot be evaluated between 0 and 1, or says little
-# there, the network alone can be the control.
+# has the right mean for *every* control. REBAR uses $\eta f_\tau$ as its control, so it can only choose $\eta$ and
+# $\tau$. RELAX (Grathwohl et al. 2018) uses $f_\tau$ plus a small network, and trains the weights of this network to
+# *lower the variance*. How is that possible when the true gradient is not known? Let $g$ be the estimate. Its mean
+# does not depend on the weights of the network. So its variance and its mean square $E g^2$ differ by a constant, and
+# $g^2$ of each sample can be differentiated with respect to the weights. (Since $g$ contains the slope of the
+# control, that is a derivative of a derivative.) If $f$ cannot be evaluated between 0 and 1, or if its values there
+# say little about those at 0 and 1, the network alone can be the control.
 #
-# Here the network is small enough to need no training: the control is
-# $\eta f_\tau + \sum_i \eta_i\, \sigma(s_i / \tau)$. It is linear in its $n + 1$ weights, so $g$ is linear in them too,
-# and $E g^2$ is least where least squares says. The weights are fitted on draws of their own. REBAR in the table below
-# has $\eta = 1$ and no network.
+# Here the network is so small that it needs no training: the control is
+# $\eta f_\tau + \sum_i \eta_i\, \sigma(s_i / \tau)$. It is linear in its $n + 1$ weights, so $g$ is linear in them
+# too, and least squares finds the weights for which $E g^2$ is smallest. The weights are fitted on separate draws.
+# REBAR in the table below has $\eta = 1$ and no network.
 
 # %%
 def grad_f(z):
@@ -302,10 +320,10 @@ def corrections(z, s, fresh, tau=0.5, forget=False):
     """The bracket above for f_tau and for each of the n sigmoids: (draws, n + 1, n)."""
     (again, slope), made = redrawn(z, fresh, l), []
     if forget:
-        slope = 1.0                                                         # s~ depends on l through U~ too
+        slope = 1.0                                                         # wrong: s~ depends on l through U~ too
     for point, ds in ((s, 1.0), (again, slope)):
         soft = sigmoid(point / tau)
-        rate = soft * (1 - soft) / tau * ds                                 # of soft, in l
+        rate = soft * (1 - soft) / tau * ds                                 # of soft, w.r.t. l
         made.append((np.c_[f(soft), soft], np.concatenate([(grad_f(soft) * rate)[:, None],
                                                            rate[:, :, None] * np.eye(n)], axis=1)))
     (_, slopes), (values, slopes_given) = made
@@ -314,7 +332,7 @@ def corrections(z, s, fresh, tau=0.5, forget=False):
 
 parts = corrections(z_star, l + noise, rng.random((M, n)))
 signal_only = f(z_star)[:, None] * (z_star - on)                            # REINFORCE without a baseline
-more = logistic(10_000)                                                     # draws for the weights alone
+more = logistic(10_000)                                                     # draws for the weights only
 z_more = (l + more > 0).astype(float)
 fit = corrections(z_more, l + more, rng.random(more.shape))
 eta = np.linalg.lstsq(fit.transpose(0, 2, 1).reshape(-1, n + 1),
@@ -329,10 +347,12 @@ def relaxed(weights):
 # %% [markdown]
 # ## The table
 #
-# For each estimator: how far the worst coordinate's mean is from the truth, in standard errors; the total variance of
-# one estimate; and the evaluations of $f$ that it takes. The product of the last two is the variance at equal cost,
-# with its standard error. (REBAR and RELAX also ask for two gradients of $f$. They are not counted. Nor are the draws
-# that REINFORCE's baseline and RELAX's weights are made of. In training they come from earlier batches.)
+# The table has these columns for each estimator. *Worst, s.e.* is the distance of the mean from the exact gradient,
+# in standard errors, for the component where it is largest. *Variance* is the total variance of one estimate, and
+# *evaluations* is the number of evaluations of $f$ that one estimate takes. The product of the last two is the
+# variance at equal cost; ± is its standard error. (REBAR and RELAX also need two gradients of $f$, which are not
+# counted. The draws for REINFORCE's baseline and for RELAX's weights are not counted either, because in training they
+# come from earlier batches.)
 
 # %%
 estimates = {"direct, eps = 0.1": (direct_coordinates(0.1), n + 1, "direct"),
@@ -354,18 +374,18 @@ for name, (g, cost, colour) in estimates.items():
     total, product_error[name] = squares.mean(), cost * squares.std() / np.sqrt(M)
     print(f"{name:26s} {worst:12.1f} {total:9.2f} {cost:12d} {total * cost:16.2f} ± {product_error[name]:.2f}")
     assert worst < 4 or name.startswith("direct")                           # only direct is biased
-    assert worst > 20 or name != "direct, eps = 1"                          # and at eps = 1 there is no missing it
+    assert worst > 20 or name != "direct, eps = 1"                          # and at eps = 1 this is plain to see
     at_equal_cost[name], bias[name] = total * cost, np.linalg.norm(g.mean(axis=0) - truth)
     own_noise[name] = np.sqrt(total / M)
 later_figures.estimators({name: colour for name, (_, _, colour) in estimates.items()}, bias, own_noise, at_equal_cost)
 plt.show()
-print("from the lowest variance at equal cost:", "; ".join(sorted(at_equal_cost, key=at_equal_cost.get)))
+print("in order of variance at equal cost, lowest first:", "; ".join(sorted(at_equal_cost, key=at_equal_cost.get)))
 assert min(at_equal_cost, key=at_equal_cost.get) == "REINFORCE"
 assert max(at_equal_cost, key=at_equal_cost.get) == "direct, eps = 0.1"
 
 careless = signal_only + corrections(z_star, l + noise, rng.random((M, n)), forget=True)[:, 0]
 error = careless.std(axis=0) / np.sqrt(M)
-print(f"REBAR without the dependence of s~ on l: worst {np.abs((careless.mean(axis=0) - truth) / error).max():.0f} "
+print(f"REBAR that forgets how s~ depends on l: worst {np.abs((careless.mean(axis=0) - truth) / error).max():.0f} "
       f"s.e., variance {careless.var(axis=0).sum():.2f}")
 assert np.abs((careless.mean(axis=0) - truth) / error).max() > 10
 
@@ -375,24 +395,29 @@ print(f"direct, eps = 0.1, with fresh noise for the second arg max: variance {un
 assert (np.abs(unshared.mean(axis=0) - exact_mean(0.1)) < 4 * error).all()
 
 # %% [markdown]
-# What to see. Left: a dot near its noise mark, or to the left of it, is unbiased as far as these draws can tell.
-# (Direct at $\epsilon = 0.1$ lies at twice its mark. That it is biased is known from `exact_mean`; these draws hardly
-# show it.) Right: further left is better.
+# What to see. Left: the dot is the distance of the mean from the exact gradient, and the mark is the standard error
+# of that mean. An estimator whose dot is near its mark, or to the left of it, is unbiased as far as these draws can
+# tell. (The dot of direct at $\epsilon = 0.1$ lies at twice its mark. We know from `exact_mean` that it is biased,
+# but these draws hardly show it.) Right: the variance at equal cost; shorter bars are better.
 #
-# Which is best at equal cost? On this problem REINFORCE with its constant baseline: one evaluation, no bias, the lowest
-# product. DisARM and local expectation come next, 2 % apart (exactly: 4.95 and 5.06). RELAX's fitted weights take away
-# a quarter of the variance of REBAR at $\eta = 1$. Direct at $\epsilon = 0.1$ is last by far. At $\epsilon = 1$ its
-# variance is low, but it has a bias that no number of draws removes.
+# Which estimator is best at equal cost? On this problem it is REINFORCE with its constant baseline: it takes one
+# evaluation, has no bias, and its product is the lowest. DisARM and local expectation come next and differ by 2 %
+# (exactly: 4.95 and 5.06). RELAX's fitted weights remove a quarter of the variance that REBAR has at $\eta = 1$.
+# Direct at $\epsilon = 0.1$ is last by far. At $\epsilon = 1$ its variance is low, but it has a bias that no number
+# of draws removes.
 #
-# The forgotten derivative does not show in the variance, which is even a little smaller. So always test the mean,
-# against enumeration, on a nonlinear $f$.
+# The last two printed lines are about two mistakes. If the dependence of $\tilde s$ on $l$ is forgotten, the mean of
+# REBAR is wrong. The variance does not reveal this: it is even a little smaller. So always test the mean of an
+# estimator, against enumeration, with a nonlinear $f$. The last line, about fresh noise, is explained under "Where it
+# goes wrong".
 #
 # ## In training
 #
-# Is it the same when a model is trained? Eight binary variables on MNIST, eight epochs, one seed, 100 hidden units. All
-# else is alike, except that enumeration's decoder learns from all vectors, weighted by $q$, and the others' from a
-# sample. The bound is exact, over 256 vectors. (The REBAR and the RELAX that are trained learn their weights from
-# earlier batches.)
+# Is the order the same when a model is trained? We train models with eight binary variables on MNIST: eight epochs,
+# one seed, 100 hidden units. The runs differ in the gradient estimator. There is one other difference: with
+# enumeration (`exact`) the decoder learns from all vectors, weighted by $q$, and with the other estimators it learns
+# from a sample. The bound is exact: it is a sum over all 256 vectors. (In these runs REBAR and RELAX learn their
+# weights from earlier batches.)
 
 # %%
 names = ("exact", "direct", "local-expectation", "rebar", "relax", "arm", "disarm", "reinforce-loo")
@@ -407,7 +432,7 @@ for words, bounds in (("after eight epochs", at_end), (f"after {budget} million 
 in_table = {"disarm": "DisARM", "local-expectation": "local expectation", "arm": "ARM",
             "reinforce-loo": "REINFORCE, leave one out", "rebar": "REBAR"}
 by_variance = sorted(in_table, key=lambda name: at_equal_cost[in_table[name]])
-print("from the lowest variance at equal cost, in the table:", ", ".join(by_variance))
+print("in the table, by variance at equal cost, lowest first:", ", ".join(by_variance))
 assert set(sorted(at_budget, key=at_budget.get)[:2]) == {"disarm", "reinforce-loo"}
 assert set(by_variance[:2]) == {"disarm", "local-expectation"} and at_end["arm"] == max(at_end.values())
 for one, other in (("DisARM", "local expectation"), ("ARM", "REINFORCE, leave one out")):
@@ -415,42 +440,43 @@ for one, other in (("DisARM", "local expectation"), ("ARM", "REINFORCE, leave on
 assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-1] == "rebar"
 
 # %% [markdown]
-# What to see. Left: by epochs most lie close together, and ARM is behind. Right: by evaluations those that ask for two
-# or three scores are far ahead of those that ask for all neighbours. The order by variance in the table is not the
-# order in training: DisARM and local expectation are nearly level there, and in training at equal evaluations DisARM is
-# first and local expectation last of these five (of all, only direct is behind it). So a variance at one point of a toy
-# does not say who trains best. It is also one seed, and eight epochs.
+# What to see. Left: at the same number of epochs most runs lie close together, and ARM is behind. Right: at the same
+# number of evaluations, the estimators that need two or three scores are far ahead of those that need all neighbours.
+# The order in training is not the order by variance in the table. In the table DisARM and local expectation are
+# nearly equal. In training, at equal evaluations, DisARM is first, and local expectation is last of the five
+# estimators in the last printed line (of all that were trained, only direct is behind it). So the variance at one
+# point of a toy problem does not tell us which estimator trains best. And this is one seed, and eight epochs.
 #
-# ## When to pick which
+# ## When to choose which
 #
 # Longer runs are in [results.md](results.md#fifteen-binary-variables): fifteen variables on Fashion-MNIST, a hundred
-# epochs, one to three seeds. There, with our settings (fixed $\epsilon$, KL gradient on), direct ends at 150.8 nats,
-# DisARM at 155.0, RELAX at 155.5, REBAR at 157.1, local expectation at 157.3 and ARM at 160.8. The 95 %
-# intervals of REBAR and DisARM (two seeds each)
-# overlap direct's. For the released recipes it is not decided. The page shows that it is direct's *bias*
-# that helps, and that it helps the decoder.
+# epochs, one to three seeds. In these runs, with our settings (fixed $\epsilon$, with the gradient of the KL term),
+# direct ends at 150.8 nats, DisARM at 155.0, RELAX at 155.5, REBAR at 157.1, local expectation at 157.3 and ARM at
+# 160.8. The 95 % intervals of REBAR and DisARM (two seeds each) overlap with that of direct. With the settings of the
+# released code the comparison is still open. That page also shows that it is the *bias* of direct that helps, and
+# that it helps the decoder.
 #
-# | estimator | it asks for | bias | pick it when |
+# | estimator | what it needs | bias | choose it when |
 # | --- | --- | --- | --- |
 # | local expectation | $f$ at $z$ and its $n$ neighbours | none | the neighbours are cheap and $q$ is a product |
 # | DisARM | $f$ at two samples | none | $f$ is a black box or expensive, and the variables are binary |
-# | ARM | the same two samples | none | never before DisARM, which is its mean given the same samples |
-# | REBAR | $f$ at three points, two of them relaxed, and two gradients | none | $f$ is differentiable and nearly says between 0 and 1 what it says at the ends |
-# | RELAX | the same, and a network | none | as REBAR, but $f_\tau$ follows $f$ badly, and training is long enough to fit the network |
+# | ARM | the same two samples | none | never: DisARM is its mean given the same samples, so it has less variance |
+# | REBAR | $f$ at three points, two of them relaxed, and two gradients | none | $f$ is differentiable, and its values between 0 and 1 are close to those at 0 and 1 |
+# | RELAX | the same, and a network | none | as for REBAR, but $f_\tau$ is not close enough to $f$, and training is long enough to fit the network |
 # | direct | $f$ at $z^{\star}$ and its $n$ neighbours | order $\epsilon$ | the arg max comes from a solver and $q$ has no formula (chapter 8), or a long training may profit from its bias |
 #
-# REINFORCE, with the mean of earlier scores or of other samples as its baseline, asks for least, and is the one to beat
-# at small budgets, as above.
+# REINFORCE, with the mean of earlier scores or of other samples as its baseline, needs the least. At small budgets it
+# is the one to beat, as the table above shows.
 #
 # ## Exercises
 #
-# **1 (easy).** A linear $f$: then $\text{gain}_i$ is the same at every $z$. Which estimators have zero variance? Guess,
-# then check local expectation, and the coordinate-wise bias at $\epsilon = 1$.
+# **1 (easy).** Let $f$ be linear. Then $\text{gain}_i$ is the same at every $z$. Which estimators have zero variance?
+# Guess first. Then check local expectation, and the bias of direct at $\epsilon = 1$.
 #
 # <details><summary>Solution</summary>
 #
-# Local expectation: $\sigma(l_i)(1-\sigma(l_i))\, \text{gain}_i$ is the same in every draw. Direct stays noisy, and
-# biased.
+# Local expectation has: $\sigma(l_i)(1-\sigma(l_i))\, \text{gain}_i$ is the same in every draw. Direct is still
+# noisy, and biased.
 #
 # ```python
 # slopes, nonlinear = rng.normal(size=n), f
@@ -464,8 +490,8 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 #
 # </details>
 #
-# **2 (middling).** Check by draws that DisARM is the mean of ARM given $b_1$ and $b_2$, for one variable: average ARM
-# in groups.
+# **2 (middling).** Check by sampling that DisARM is the mean of ARM given $b_1$ and $b_2$, for one variable: average
+# ARM within the groups of draws that have the same $b_1$ and $b_2$.
 #
 # <details><summary>Solution</summary>
 #
@@ -481,14 +507,16 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 #
 # </details>
 #
-# **3 (hard).** The released REBAR baseline used the *batch mean* of $f$ as every image's signal. Show with REINFORCE,
-# on batches of $B = 100$ copies of this problem, that this is unbiased, and what it does to the variance.
+# **3 (hard).** The REBAR baseline of the released code multiplied every image's $\nabla \log q$ by the *batch mean*
+# of $f$, instead of the image's own $f$. Do the same with REINFORCE, on batches of $B = 100$ copies of this problem.
+# Show that the sum of these estimates over a batch is an unbiased estimate of the gradient, and find out what happens
+# to the variance.
 #
 # <details><summary>Solution</summary>
 #
-# An image's own score is in the batch mean with weight $1/B$. The other 99 scores know nothing of this image's $z$: on
-# average they cancel, and what they add is noise. So the signal's mean is $1/B$ of the right one, and the *sum* over
-# the batch, instead of the mean, has the right mean.
+# The score of an image is part of the batch mean with the weight $1/B$. The other 99 scores do not depend on this
+# image's $z$. On average their contributions cancel, and they add noise. So the mean of one image's estimate is $1/B$
+# of the right one, and the *sum* over the batch, instead of the mean, has the right mean.
 #
 # ```python
 # B = 100
@@ -507,31 +535,32 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 #
 # - $f$ is evaluated at something other than the whole vector $z^{\star}$ of this draw.
 # - The two arg maxes do not share their noise. Fresh noise for the second one leaves the mean as it is, since
-#   $\text{gain}_i$ does not depend on $\gamma_i$. But then the two no longer cancel, and the variance grows like
-#   $1/\epsilon^2$ instead of $1/\epsilon$. The last line below the table shows it.
-# - The variance alone is watched. A biased estimator can always have less of it.
-# - Methods that need 16 and 2 evaluations per step are compared at the same number of epochs.
+#   $\text{gain}_i$ does not depend on $\gamma_i$. But then the two arg maxes often differ by chance alone, and the
+#   variance grows like $1/\epsilon^2$ instead of $1/\epsilon$. The last line below the table shows it.
+# - Only the variance is measured. A biased estimator can always have a lower one.
+# - Two methods are compared at the same number of epochs although one needs 16 evaluations per step and the other 2.
 #
 # ## Now write it yourself
 #
-# Workbook file 12 is the table of single changes for $n$ binary variables, from which direct and local expectation are
-# both made. Check it with `python tutorials/workbook/check.py 12`.
+# In workbook file 12 you write the table of single changes for $n$ binary variables, which both direct and local
+# expectation are computed from. Check it with `python tutorials/workbook/check.py 12`.
 #
 # ## What to read next
 #
-# [Chapter 8](08_structured_encoders.ipynb): variables that depend on each other. In the package: `refimpl/estimators/`,
-# one file an idea, and `python -m refimpl measure estimators`. Tucker et al. (REBAR, 2017), Grathwohl et al. (RELAX,
-# 2018), Yin and Zhou (ARM, 2019), Dong et al. (DisARM, 2020).
+# [Chapter 8](08_structured_encoders.ipynb) is about variables that depend on each other. In the package,
+# `refimpl/estimators/` has one file for each estimator, and `python -m refimpl measure estimators` measures them. The
+# papers are Tucker et al. (REBAR, 2017), Grathwohl et al. (RELAX, 2018), Yin and Zhou (ARM, 2019) and Dong et al.
+# (DisARM, 2020).
 #
 # ## Symbols
 #
 # | symbol | in the code | the slides write | meaning |
 # | --- | --- | --- | --- |
-# | $z = (z_1, \ldots, z_n)$ | `z` (M, n) | $z_1, \ldots, z_n$ | $n$ binary variables, given $x$ independent under $q$ |
+# | $z = (z_1, \ldots, z_n)$ | `z` (M, n) | $z_1, \ldots, z_n$ | $n$ binary variables, independent under $q$ for a given image |
 # | $l_i = h_i(1) - h_i(0)$ | `l` (n,) | $\phi_i$ | logit of variable $i$ |
-# | $\sigma(l_i)$ | `on` (n,) | | the sigmoid of it: $q(z_i = 1)$ |
+# | $\sigma(l_i)$ | `on` (n,) | | the sigmoid of the logit: $q(z_i = 1)$ |
 # | $f(z)$ | `f(z)` | $\theta(z_1, \ldots, z_n)$ | the decoder's score of the *whole* vector |
-# | $\text{gain}_i$ | `gain` (M, n) | | what $f$ gains by $z_i = 1$ over $z_i = 0$, the other variables staying at $z^{\star}$ |
+# | $\text{gain}_i$ | `gain` (M, n) | | how much larger $f$ is with $z_i = 1$ than with $z_i = 0$, the other variables as in $z^{\star}$ |
 # | $\gamma_i$ | `noise` (M, n) | $\gamma_i(1) - \gamma_i(0)$ | logistic noise of variable $i$: the difference of two Gumbels |
 # | $z^{\star}$, $z(\epsilon)$ | `z_star` (M, n) | $z^{\phi+\gamma}$, $z^{\epsilon\theta+\phi+\gamma}$ | the arg max without and with $\epsilon f$ |
 # | $G$ | | $G(w, \epsilon)$ | the mean maximum, $E \max_z \{\epsilon f(z) + \sum_i (l_i + \gamma_i) z_i\}$ |

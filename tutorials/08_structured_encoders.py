@@ -1,14 +1,15 @@
 # %% [markdown]
 # # 8. Structured encoders
 #
-# **You will** let variables of $z$ score in pairs, find the arg max as a minimum cut and as an integer program, and
-# differentiate through it. **You will learn** that direct optimisation needs nothing of the encoder but an arg max, so
-# that any solver will do; what its second arg max asks of $f$; and when pair scores help. **You need** chapters
-# [2](02_theorem_1.ipynb) and [7](07_many_variables.ipynb). It runs in about five seconds. Three trained runs are
-# loaded; `python -m refimpl make tutorial-runs --write structured-none structured-non-negative structured-any-sign`
-# makes them again in about a minute and a half. The symbols are listed at the end.
+# **You will** give scores to pairs of variables of $z$, find the arg max as a minimum cut and as an integer program,
+# and differentiate through it. **You will learn** that direct optimisation needs only an arg max of the encoder, so
+# any solver can be used; what its second arg max requires of $f$; and when pair scores help. **You need** chapters
+# [2](02_theorem_1.ipynb) and [7](07_many_variables.ipynb). The chapter runs in about five seconds. Three trained runs
+# are loaded;
+# `python -m refimpl make tutorial-runs --write structured-none structured-non-negative structured-any-sign` makes
+# them again in about a minute and a half. The symbols are listed at the end.
 #
-# In formulas the variables are counted from 1, in the code from 0.
+# In the formulas the variables are counted from 1, and in the code from 0.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -35,9 +36,11 @@ def score(u, w, z):
 # %% [markdown]
 # ## Why pairs
 #
-# In chapter 7 the encoder chose each $z_i$ on its own. Attributes of a picture are not like that: glasses go with a
-# face. A pair score $w_{ij}$ says how much $z_i$ and $z_j$ like to be 1 together. This has a price: the arg max is no
-# longer $n$ separate small ones. The truth comes from a look at all $2^n$ vectors:
+# In chapter 7 the encoder chose each $z_i$ on its own. The attributes of a picture are not independent like that: in
+# pictures of faces, for example, glasses are more frequent with some attributes than with others. Let each variable
+# have a *unary score* $u_i$, which is added to $h$ if $z_i = 1$, and each pair of variables a *pair score* $w_{ij}$,
+# which is added if $z_i$ and $z_j$ are both 1. Pair scores have a price: the arg max is no longer $n$ separate small
+# ones. We find the true arg max by comparing all $2^n$ vectors:
 
 # %%
 def by_enumeration(u, w):
@@ -52,19 +55,22 @@ alone = (u > 0).astype(int)
 print("alone:", alone, "  together:", best, f"  scores {score(u, w, alone):.2f} and {score(u, w, best):.2f}")
 
 # %% [markdown]
-# Alone only the second variable would be 1. It pulls the first and the third along. The last one stays 0.
+# If each variable is chosen alone, only the second one is 1. With the pair scores the first and the third are 1 as
+# well, because of their positive pair scores with the second. The last one stays 0.
 #
 # ## A minimum cut
 #
-# If no $w_{ij}$ is negative, the arg max is a minimum cut, which takes polynomial time (Hammer 1965). Such an $h$ is
-# called *supermodular*, and $-h$ *submodular*: these are the words to search for. Rewrite
-# $-w_{ij} z_i z_j = -\frac{w_{ij}}{2}(z_i + z_j) + \frac{w_{ij}}{2} |z_i - z_j|$, true for all four cases. Then
+# If no $w_{ij}$ is negative, the arg max can be found as a minimum cut of a graph, which takes polynomial time
+# (Hammer 1965). Such an $h$ is called *supermodular*, and $-h$ *submodular*; these are the words to search for. Write
+# $-w_{ij} z_i z_j = -\frac{w_{ij}}{2}(z_i + z_j) + \frac{w_{ij}}{2} |z_i - z_j|$. This is true in all four cases of
+# $z_i$ and $z_j$. Then
 #
 # $$-h(z) = \sum_i \kappa_i z_i + \sum_{i<j} \frac{w_{ij}}{2} |z_i - z_j|, \qquad \kappa_i = -u_i - \frac12 \sum_j w_{ij}$$
 #
-# Read it as a bill. There are two camps, *source* ($z = 1$) and *sink* ($z = 0$). Whoever separates $i$ from $j$ pays
-# $w_{ij}/2$. Where $\kappa_i < 0$, leaving the source costs $-\kappa_i$. Where $\kappa_i > 0$, leaving the sink costs
-# $\kappa_i$. The cheapest division is a minimum cut, and a maximum flow finds it. Here is our instance, drawn.
+# Read this as a bill to be made small. The variables are divided into two camps, *source* ($z = 1$) and *sink*
+# ($z = 0$). A division that puts $i$ and $j$ into different camps pays $w_{ij}/2$. If $\kappa_i < 0$, putting $i$
+# into the sink's camp costs $-\kappa_i$. If $\kappa_i > 0$, putting $i$ into the source's camp costs $\kappa_i$. The
+# cheapest division is a minimum cut, and a maximum flow finds it. Here is the graph of our example.
 
 # %%
 def terminals(u, w):
@@ -82,15 +88,16 @@ side = {**{i: bool(best[i]) for i in range(4)}, "source": True, "sink": False}
 later_figures.cut(edges, side)
 plt.show()
 
-constant = np.minimum(kappa, 0).sum()                       # the bill if all with kappa < 0 stay with the source
+constant = np.minimum(kappa, 0).sum()                       # -h = sum of the cut edges + this constant
 bill = sum(capacity for one, other, capacity in edges if side[one] != side[other])
 assert np.isclose(bill + constant, -score(u, w, best))
-print(f"cut edges add up to {bill:.2f}; with the constant {constant:.2f} that is -h = {-score(u, w, best):.2f}")
+print(f"the cut edges add up to {bill:.2f}; with the constant {constant:.2f} that is -h = {-score(u, w, best):.2f}")
 
 # %% [markdown]
-# What to see. Blue variables are with the source. A thick edge costs much to cut. The dashed edges are cut, and no
-# other division costs less. Now let scipy find it. Its `maximum_flow` takes integers, so the capacities are scaled up
-# and rounded. After the flow, whatever the source can still reach is on its side.
+# What to see. Blue variables are in the source's camp. The thicker an edge is, the more it costs to cut it. The
+# dashed edges are cut, and no other division costs less. Now we let scipy find it. Its `maximum_flow` takes integers,
+# so the capacities are scaled up and rounded. The variables that the source can still reach after the flow are in its
+# camp.
 
 # %%
 def by_min_cut(u, w, unit=1e6):
@@ -119,19 +126,20 @@ assert (by_min_cut(u, w) == best).all()
 for _ in range(100):
     n = rng.integers(2, 8)
     unary, pair = rng.normal(size=n), rng.exponential(size=n * (n - 1) // 2)
-    unary -= pair.mean() * (n - 1) / 2                      # so that it is not always all ones
+    unary -= pair.mean() * (n - 1) / 2                      # otherwise z would often be all ones
     found, true = by_min_cut(unary, pair), by_enumeration(unary, pair)
     assert np.isclose(score(unary, pair, found), score(unary, pair, true), atol=1e-4)
 print("minimum cut and enumeration agree on 100 random instances")
 
 # %% [markdown]
-# ## Any sign: an integer program
+# ## Pair scores of any sign: an integer program
 #
-# Negative pair scores ("not both") make the problem NP-hard in general. (A cut can still fix *some* variables with
-# certainty. That method is called QPBO, quadratic pseudo-Boolean optimisation, or roof duality.) An integer linear
-# program takes any sign. Each product gets a variable of its own, $z_{ij}$. Three inequalities hold it to the product
-# from both sides: $z_{ij} \le z_i$, $z_{ij} \le z_j$ and $z_{ij} \ge z_i + z_j - 1$. Then
-# $\sum_i u_i z_i + \sum_{i<j} w_{ij} z_{ij}$ is linear, and is maximised.
+# A negative pair score says that two variables should not both be 1. With such scores the problem is NP-hard in
+# general. (A cut can still fix *some* variables with certainty. That method is called QPBO, quadratic pseudo-Boolean
+# optimisation, or roof duality.) An integer linear program allows any sign. Each product $z_i z_j$ becomes a new
+# variable $z_{ij}$. Three inequalities make it equal to the product: $z_{ij} \le z_i$, $z_{ij} \le z_j$ and
+# $z_{ij} \ge z_i + z_j - 1$. Then $\sum_i u_i z_i + \sum_{i<j} w_{ij} z_{ij}$ is linear, and the program maximises
+# it.
 
 # %%
 def by_integer_program(u, w):
@@ -144,7 +152,7 @@ def by_integer_program(u, w):
             row[list(coefficients)] = list(coefficients.values())
             rows.append(row)
             upper.append(bound)
-    integer = np.r_[np.ones(n), np.zeros(len(pairs))]       # the products follow by themselves
+    integer = np.r_[np.ones(n), np.zeros(len(pairs))]       # the products need no such condition
     held = LinearConstraint(np.array(rows), -np.inf, upper)
     found = milp(-np.r_[u, w], integrality=integer, bounds=Bounds(0, 1), constraints=held)
     return np.rint(found.x[:n]).astype(int)
@@ -161,38 +169,41 @@ print("integer program and enumeration agree on 20 random instances with pair sc
 # ## Direct optimisation through a solver
 #
 # The score $h(z)$ is linear in all $u_i$ and $w_{ij}$: $\partial h(z) / \partial u_i = z_i$ and
-# $\partial h(z) / \partial w_{ij} = z_i z_j$. So Theorem 1 says: find two arg maxes, subtract.
+# $\partial h(z) / \partial w_{ij} = z_i z_j$. So the estimate of Theorem 1 consists of differences between two arg
+# maxes:
 #
 # $$\frac{\partial}{\partial u_i} \approx \frac{z_i(\epsilon) - z^{\star}_i}{\epsilon}, \qquad \frac{\partial}{\partial w_{ij}} \approx \frac{z_i(\epsilon) z_j(\epsilon) - z^{\star}_i z^{\star}_j}{\epsilon}$$
 #
-# The noise sits on the unary scores only: $\gamma_i$ is added to $u_i$. Is that enough? Chapter 7's argument covers
-# $u_i$: take $u_i + \gamma_i$ as the variable of integration, and $u_i$ moves out of the maximum into the smooth
-# density. It fails for $w_{ij}$, because no noise is added to $w_{ij}$. It stays in the maximum, and its derivative is
-# a product $z_i z_j$ of an arg max that jumps. Theorem 1 holds for $w_{ij}$ all the same.
-# [Appendix D](appendix_d_unary_noise.ipynb) proves it by the walls of chapter 2: where two 0/1 vectors tie, some
-# variable differs, and the noise of that variable smooths the tie.
+# There is noise on the unary scores only: $\gamma_i$ is added to $u_i$. Is that enough for Theorem 1? For $u_i$ the
+# argument of chapter 7 applies: integrate over $u_i + \gamma_i$, and then $u_i$ no longer occurs in the maximum but
+# only in the smooth density. For $w_{ij}$ this argument fails, because $w_{ij}$ has no noise. It stays in the
+# maximum, and the derivative of the maximum with respect to it is the product $z_i z_j$ at the arg max, which jumps.
+# Theorem 1 holds for $w_{ij}$ all the same. [Appendix D](appendix_d_unary_noise.ipynb) proves it by the walls of
+# chapter 2: where two 0/1 vectors tie, they differ in some variable, and the noise of that variable smooths the tie.
 #
-# *The first arg max*, of $h + \gamma$, is a pairwise problem with $u_i + \gamma_i$ in the place of $u_i$. Any solver
-# will do.
+# *The first arg max*, of $h + \gamma$, is a problem with unary and pair scores, with $u_i + \gamma_i$ instead of
+# $u_i$. Any solver can be used.
 #
-# *The second arg max* is of $\epsilon f + h + \gamma$. It is a pairwise problem only if $f$ is one. The score of a
-# decoder is not: it is any number for each of the $2^n$ vectors. Then no cut finds $z(\epsilon)$, and no integer
-# program of this form. The exact one takes a list of all vectors. So in training something else stands in its place,
-# chapter 7's approximation. Take $f$ at $z^{\star}$ and at the $n$ vectors that differ from it in one variable. Call
-# $\text{gain}_i$ what $f$ gains by $z_i = 1$ over $z_i = 0$. Add $\epsilon\, \text{gain}_i$ to $u_i$:
+# *The second arg max* is that of $\epsilon f + h + \gamma$. It is a problem of the same kind only if $f$ is also a
+# sum of unary and pair scores. The score of a decoder is not: it can be any number for each of the $2^n$ vectors.
+# Then neither a cut nor an integer program of this form finds $z(\epsilon)$, and the exact arg max takes a list of
+# all vectors. So training uses the approximation of chapter 7 instead. Evaluate $f$ at $z^{\star}$ and at the $n$
+# vectors that differ from it in one variable. Let $\text{gain}_i$ be how much larger $f$ is with $z_i = 1$ than with
+# $z_i = 0$, the other variables as in $z^{\star}$. Add $\epsilon\, \text{gain}_i$ to $u_i$:
 #
 # $$z(\epsilon) \approx \arg\max_z \Big\{ \sum_i (u_i + \gamma_i + \epsilon\, \text{gain}_i) z_i + \sum_{i<j} w_{ij} z_i z_j \Big\}$$
 #
-# The $w_{ij}$ are as before. So it is one more problem for the same solver. That is what the package does
+# The $w_{ij}$ are as before, so this is one more problem for the same solver. The package does it in this way
 # (`refimpl/estimators/direct.py`, `estimate`).
 #
-# Is the mean of $(z(\epsilon) - z^{\star})/\epsilon$ right?
-# In chapter 7 it is, as $\epsilon \to 0$: the variables were independent, and
-# then hardly ever two of them change at once. Here two variables that pull each other in do change at once. Then $f$
-# changes by $f(z(\epsilon)) - f(z^{\star})$, which is not the sum of their gains (with a minus for a variable that is
-# switched off), unless $f$ is linear in $z$. So a bias stays.
+# With this approximation, does the mean of $(z(\epsilon) - z^{\star})/\epsilon$ tend to the gradient as
+# $\epsilon \to 0$? In chapter 7 it does: the variables were independent, and at a small $\epsilon$ two of them hardly
+# ever change at once. Here two variables with a positive pair score often change at once. Then $f$ changes by
+# $f(z(\epsilon)) - f(z^{\star})$. This is not the sum of their gains (with a minus sign for a variable that changes
+# to 0), unless $f$ is linear in $z$. So a bias remains.
 #
-# Check both against differences of $E f(z^{\star})$, with the same noise in all:
+# Check both, the exact second arg max and the one by gains, against finite differences of $E f(z^{\star})$. All of
+# them use the same noise:
 
 # %%
 n = 3
@@ -209,7 +220,7 @@ def solve(u, w, eps=0.0):
 
 
 def gains(z):
-    """What f gains by z_i = 1 over z_i = 0, the others as in z: (places, n)."""
+    """f with z_i = 1 less f with z_i = 0, the other variables as in z: (places, n)."""
     place = every @ 2 ** np.arange(n)[::-1]                 # of a vector in `every`
     assert (place == np.arange(len(every))).all()
     bit = 2 ** np.arange(n)[::-1]
@@ -227,7 +238,7 @@ for unit in np.eye(6):
     above, below = solve(u0 + step * unit[:3], w0 + step * unit[3:]), solve(u0 - step * unit[:3], w0 - step * unit[3:])
     paired.append((f[above] - f[below]) / (2 * step))
 paired = np.array(paired).T
-print("differences of E f      ", paired.mean(axis=0).round(3), "±", (paired.std(axis=0) / np.sqrt(M)).round(3))
+print("finite differences of E f", paired.mean(axis=0).round(3), "±", (paired.std(axis=0) / np.sqrt(M)).round(3))
 off = {}
 for eps in (0.1, 0.02):
     by_list = solve(u0, w0, eps)
@@ -237,25 +248,27 @@ for eps in (0.1, 0.02):
         difference = g - paired                             # draw by draw: they share the noise
         off[name, eps] = np.abs(difference.mean(axis=0)), difference.std(axis=0) / np.sqrt(M)
         print(f"{name:20s} {eps:4.2f}", g.mean(axis=0).round(3),
-              f"off by {np.linalg.norm(difference.mean(axis=0)):.3f}")
+              f"distance {np.linalg.norm(difference.mean(axis=0)):.3f}")
 
 # %% [markdown]
-# From the list, the differences are met to within their noise and the bias that $\epsilon = 0.02$ leaves. At 0.1 that
-# bias is plain to see. By gains a bias stays that no small $\epsilon$ removes. It is the price of asking $f$ at $n + 1$
-# vectors only. ($f$ of this table is random. How large the bias is depends on how far $f$ is from linear.)
+# With the arg max from the list, the estimate agrees with the finite differences at $\epsilon = 0.02$, up to noise
+# and the small bias that is left at this $\epsilon$. At $\epsilon = 0.1$ the bias is plain to see. With the arg max
+# by gains there is a bias that does not go away however small $\epsilon$ is. This is the price of evaluating $f$ at
+# only $n + 1$ vectors. ($f$ is a random table here. How large the bias is depends on how far $f$ is from linear.)
 #
-# What has no closed form here is $q$. The noise is on single variables only, so the law of the *perturbed* arg max is
-# not the softmax of $h(z)$. (For two variables it is an integral over one number, below.) So the KL term exists, but
-# there is no formula for it, and so none for the bound. The released code adds the KL of the unary softmax instead. The
-# result is not a bound on anything. What remains exact is $\log p(x)$, by enumeration over $z$, and it is what we
-# report.
+# There is no closed form for $q$ here. The noise is on single variables only, so the law of the *perturbed* arg max
+# is not the softmax of $h(z)$. (For two variables it is an integral over one number, below.) So the KL term is well
+# defined, but there is no formula for it, and hence none for the bound. The released code adds the KL divergence of
+# the softmax of the unary scores instead. The result is not a bound on $\log p(x)$. What can still be computed
+# exactly is $\log p(x)$ itself, by enumeration over $z$, and this is what we report.
 
 # %% [markdown]
-# When $f$ is a pairwise score itself, neither arg max is approximated. (A finite $\epsilon$ still is an approximation,
-# here 0.5.) The scores of $\epsilon f$ are added to those of $h$. If no pair score is negative, both arg maxes are
-# minimum cuts. Here are twenty variables, a million vectors, and a hundred draws in each step, with the package's
-# solver for many cuts at once. $E f$ is raised from $u = 0$ and $w_{ij} = 0$. A pair score that would fall below 0 is
-# put back to 0. (It is a climb, and may end on a lower hill.)
+# If $f$ itself is a sum of unary and pair scores, neither arg max has to be approximated. (A finite $\epsilon$ is
+# still an approximation; here it is 0.5.) The scores of $\epsilon f$ are added to those of $h$. If no pair score is
+# negative, both arg maxes are minimum cuts. The next example has twenty variables, that is a million vectors, and a
+# hundred draws in each step; it uses the package's solver for many cuts at once. Starting at $u = 0$ and
+# $w_{ij} = 0$, we follow the gradient of $E f$ upwards. A pair score that would fall below 0 is set back to 0. (Such
+# an ascent may end in a local maximum.)
 
 # %%
 from refimpl.latent.solvers import REGISTRY
@@ -272,22 +285,24 @@ for _ in range(150):
     kept.append(f_of(star).mean())
     unary = unary + (tilted - star).mean(axis=0) / eps
     pair = pair + (tilted[:, first] * tilted[:, second] - star[:, first] * star[:, second]).mean(axis=0) / eps
-    pair = np.maximum(pair, 0)                              # else it is no cut any more
+    pair = np.maximum(pair, 0)                              # a negative one would not allow a cut
 highest = f_of(maxflow(f_unary[None], f_pair[None]))[0]
-print(f"E f by 300 cuts of a hundred graphs each: {kept[0]:.2f} at first, {kept[-1]:.2f} at last; "
+print(f"E f, with 300 calls that cut a hundred graphs each: {kept[0]:.2f} at first, {kept[-1]:.2f} at the end; "
       f"the largest f, by one more cut: {highest:.2f}")
 
 # %% [markdown]
-# For two variables both sides of the theorem can be computed without sampling. Write $v_1 = u_1 + \gamma_1$. Given
-# $v_1$, the choice of $z_2$ is one sigmoid. The rest is an integral over $v_1$, with a kink where $z_1$ changes if
-# $z_2 = 0$, and another where it changes if $z_2 = 1$.
+# For two variables both sides of Theorem 1 can be computed without sampling. Write $v_1 = u_1 + \gamma_1$. Given
+# $v_1$, the probability of $z_2 = 1$ is one sigmoid. What remains is an integral over $v_1$. Its integrand has two
+# kinks: one where the best $z_1$ changes if $z_2 = 0$, and one where it changes if $z_2 = 1$.
 
 # %%
 nodes, weights = np.polynomial.legendre.leggauss(60)
 
 
 def law(at, eps, f):
-    """Chances of z = 00, 01, 10, 11 at (u_1, u_2, w_12): Gauss's rule between kinks, on s = sigmoid(gamma_1)."""
+    """The probabilities of z = 00, 01, 10, 11 at (u_1, u_2, w_12), by Gauss's rule between the kinks.
+
+    The variable of integration is s = sigmoid(gamma_1)."""
     sigmoid = lambda a: 1 / (1 + np.exp(-a))
     kinks = np.array([eps * (f[0] - f[2]), eps * (f[1] - f[3]) - at[2]])             # of v_1
     edges = np.sort(np.r_[0.0, sigmoid(kinks - at[0]), 1.0])
@@ -305,7 +320,7 @@ def law(at, eps, f):
 
 
 def slope(function, step=1e-3):
-    """d/dt at 0, by differences of fourth order."""
+    """The derivative at 0, by a finite difference of fourth order."""
     return (8 * (function(step) - function(-step)) - function(2 * step) + function(-2 * step)) / (12 * step)
 
 
@@ -314,19 +329,21 @@ features = np.array([[0, 0, 0], [0, 1, 0], [1, 0, 0], [1, 1, 1]])               
 left = [slope(lambda t: law(at + t * unit, 0.0, f_two) @ f_two) for unit in np.eye(3)]
 right = slope(lambda eps: law(at, eps, f_two) @ features)
 print("d/d(u_1, u_2, w_12) of E f(z*)              ", np.array(left))
-print("d/d eps of the chances of z_1, z_2, z_1 z_2 ", right)
+print("d/d eps of the means of z_1, z_2, z_1 z_2   ", right)
 
 # %% [markdown]
 # ## When do pairs help?
 #
-# They help where the posterior is coupled. Take two variables whose posterior is $\propto e^{f(z)}$ with a known
-# coupling: $f$ is some nats higher where $z_1 = z_2$, and slightly different for 0 and 1. The gap
-# $\text{KL}(q \| \text{posterior})$ of the best encoder is what its family costs. Here is its least value for a $q$
-# without pairs, and for the perturbed arg max of a pairwise score, whose law is the integral above.
+# They help where the posterior, the law $p(z \mid x)$ that the encoder should imitate, is coupled. Take two variables
+# whose posterior is proportional to $e^{f(z)}$ with a known coupling: $f$ is some nats higher where $z_1 = z_2$, and
+# slightly different for 0 and 1. The gap $\text{KL}(q \| \text{posterior})$ of the best $q$ of a family is what we
+# lose by using this family. Below is the least gap of a $q$ without pairs, and the least gap of the perturbed arg max
+# of unary and pair scores, whose law is the integral above.
 #
-# Can direct training find it? $q$ is known here, so $\log q$ can be put into $f$: ascend with $f(z) - \log q(z)$ in the
-# place of $f$, held fixed within a step. (The slope of $\log q$ itself has mean zero.) Its second arg max takes the
-# list of all four vectors. Both encoders are trained for 150 steps of 300 draws.
+# Can training by direct optimisation find this least gap? Since $q$ is known here, $\log q$ can be made a part of
+# $f$: follow the gradient upwards with $f(z) - \log q(z)$ instead of $f$, where $q$ is held fixed within a step. (The
+# slope of $\log q$ itself has the mean zero.) The second arg max takes the list of all four vectors. Encoders with
+# and without pairs are trained for 150 steps of 300 draws.
 
 # %%
 four = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
@@ -348,7 +365,7 @@ def trained(f, with_pairs, eps=0.1, steps=150):
     return gap(at, f)
 
 
-print("coupling   least gap: no pairs   pairs   best w_12   trained by direct: no pairs   pairs")
+print("coupling   least gap: no pairs   pairs   best w_12   gap after training: no pairs   pairs")
 for coupling in (0.0, 1.0, 2.0, 4.0):
     f_four = unary_f + coupling * (four[:, 0] == four[:, 1])
     alone = min((minimize(lambda u: gap(np.r_[u, 0.0], f_four), start, method="Nelder-Mead").fun
@@ -363,44 +380,46 @@ for coupling in (0.0, 1.0, 2.0, 4.0):
     assert joint.fun <= alone + 1e-6 and (joint.fun < 1e-3 or coupling == 0)
 
 # %% [markdown]
-# What to see. Without coupling pairs are of no use. With it, an encoder without pairs can only choose one of the two
-# modes, 00 and 11, or spread over wrong vectors, and pays up to $\log 2 = 0.69$ nats. With a pair score nothing is
-# lost: two unary scores and one pair score can give any law of two variables. Direct finds them. Is a decoder's
-# posterior coupled? That depends on training: a decoder can also learn to code its images with independent variables.
-# So trained models decide:
+# What to see. Without coupling, pair scores are of no use. With it, an encoder without pairs can only choose one of
+# the two modes, 00 and 11, or spread its probability over wrong vectors too. This costs up to $\log 2 = 0.69$ nats.
+# With a pair score nothing is lost, because two unary scores and one pair score can give any law of two variables.
+# Direct optimisation finds the right scores. Is the posterior of a decoder coupled? That depends on training, because
+# a decoder can also learn to code its images with independent variables. So we have to look at trained models:
 
 # %%
 runs = later_rows.structured()
 for words, nats in runs.items():
-    print(f"{words:18s} -log p(x) by epochs:", np.round(nats, 1))
+    print(f"{words:18s} -log p(x) after each epoch:", np.round(nats, 1))
 n_of = {"enumeration": (4, 6, 8, 10, 12, 14), "maxflow": (4, 8, 12, 20), "milp": (4, 8)}
-taken = later_rows.milliseconds(n_of, rng)                                  # for a hundred arg maxes
+taken = later_rows.milliseconds(n_of, rng)                                  # of a hundred arg maxes
 for name, ns in n_of.items():
     print(f"{name:12s}", ", ".join(f"n = {n}: {each:.2f} ms" for n, each in zip(ns, taken[name])))
 later_figures.structured(runs, n_of, taken)
 plt.show()
 
 # %% [markdown]
-# What to see. Left: Fashion-MNIST, eight variables, eight epochs, one seed, no KL gradient in any. All three improve,
-# and *the encoders with pairs are behind at the end*. The second arg max is by gains, as above. With fifteen variables,
-# ten epochs and three seeds [results.md](results.md#structured-encoders) has pairs of any sign ahead by 1.4 nats, and
-# pairs with $w_{ij} \ge 0$ behind.
+# What to see. Left: training on Fashion-MNIST with eight variables, for eight epochs, with one seed and without the
+# gradient of the KL term in any run. All three runs improve, and *the encoders with pairs are behind at the end*. The
+# second arg max is by gains, as above. With fifteen variables, ten epochs and three seeds,
+# [results.md](results.md#structured-encoders) finds pairs of any sign ahead of no pairs by 1.4 nats, and pairs with
+# $w_{ij} \ge 0$ behind.
 #
-# Right: the time of a hundred arg maxes. Enumeration lists twice as many vectors with each variable, which its time
-# shows from about $n = 8$ on, but it is the fastest while there are few. The minimum cut grows more slowly and
-# overtakes it. The integer program is one call for each image (timed on five) and takes longest by far. In return it
-# takes pair scores of any sign. `maxflow` pushes the flows of all hundred images at once, as arrays, and rounds no
-# capacity. (The trained runs used `persistency`, which fixes the variables that are certain and enumerates the rest,
-# and `enumeration`. All exact solvers find the same arg max.)
+# Right: the time of a hundred arg maxes. Enumeration lists twice as many vectors with each additional variable. Its
+# time shows this from about $n = 8$ on, but it is the fastest as long as there are few. The time of the minimum cut
+# (`maxflow`) grows more slowly, and from some $n$ on it is the faster one. The integer program (`milp`) is one call
+# for each image (timed on five), and takes longest by far. In return it allows pair scores of any sign. `maxflow`
+# handles all hundred images at once, as arrays, and does not round the capacities. (The trained runs used two other
+# settings of the solver: `enumeration`, and `persistency`, which fixes the variables that are certain and enumerates
+# the rest. All exact solvers find the same arg max.)
 #
 # ## Exercises
 #
-# **1 (easy).** Give an instance with a negative $w_{ij}$ on which the minimum cut fails, and say which step breaks.
+# **1 (easy).** Give an example with a negative $w_{ij}$ for which the minimum cut fails, and say which step breaks.
 #
 # <details><summary>Solution</summary>
 #
-# The rewriting holds for any sign. But the capacity $w_{ij}/2$ would be negative, and a flow has none. Two variables
-# that both want to be 1, but not together:
+# The rewriting of $-h$ holds for any sign. But the capacity $w_{ij}/2$ would be negative, and a flow has no negative
+# capacities. An example is two variables that both want to be 1, but not together:
 #
 # ```python
 # unary, pair = np.array([1.0, 0.9]), np.array([-3.0])
@@ -416,8 +435,8 @@ plt.show()
 #
 # </details>
 #
-# **2 (middling).** Which variables are *certain*, whatever the others do? Fix those with
-# $u_i + \sum_j \min(w_{ij}, 0) > 0$ or $u_i + \sum_j \max(w_{ij}, 0) < 0$ and check that they are right.
+# **2 (middling).** Some variables are *certain*, whatever the others are. Fix those with
+# $u_i + \sum_j \min(w_{ij}, 0) > 0$ or $u_i + \sum_j \max(w_{ij}, 0) < 0$, and check that the fixed values are right.
 #
 # <details><summary>Solution</summary>
 #
@@ -434,13 +453,13 @@ plt.show()
 #
 # </details>
 #
-# **3 (hard).** Rounding capacities to integers loses something. Bound the loss of $h(z)$ in terms of the unit, and test
-# the bound with `unit=20`.
+# **3 (hard).** When the capacities are rounded to integers, the cut may not be the best one. Bound the loss of $h(z)$
+# in terms of the unit, and test the bound with `unit=20`.
 #
 # <details><summary>Solution</summary>
 #
-# Each capacity is off by at most half of $1 / \text{unit}$. A cut has at most $n + n(n-1)/2$ edges, so its cost is off
-# by at most half of $(n + n(n-1)/2) / \text{unit}$. Two cuts are compared, so the loss is at most twice that.
+# Each capacity is off by at most half of $1 / \text{unit}$. A cut has at most $n + n(n-1)/2$ edges, so its cost is
+# off by at most half of $(n + n(n-1)/2) / \text{unit}$. Two cuts are compared, so the loss is at most twice that.
 #
 # ```python
 # for _ in range(100):
@@ -453,18 +472,18 @@ plt.show()
 #
 # ## Where it goes wrong in practice
 #
-# - *Undirected* edges need their capacity both ways.
-# - As released, $w_{ij}$ is the softplus of a network's output. That output is near 0 at the start, and softplus of 0
-#   is 0.7. So each variable gains $0.7 (n-1)$ from the others, and all images start with $z = (1, \ldots, 1)$. Training
-#   has to undo that first (`python -m refimpl measure codes DIR` counts it). The package starts that output at $-3$,
-#   unless told `--pair-start 0`.
-# - The unary KL is reported as if it belonged to the pairwise arg max.
+# - *Undirected* edges need their capacity in both directions.
+# - In the released code $w_{ij}$ is the softplus of an output of the network. This output is near 0 at the start, and
+#   softplus of 0 is 0.7. So each variable gains $0.7 (n-1)$ from the others, and for all images training starts with
+#   $z = (1, \ldots, 1)$. It has to undo that first (`python -m refimpl measure codes DIR` counts how many different
+#   $z$ the images get). The package starts this output at $-3$, unless `--pair-start 0` is given.
+# - The KL divergence of the unary softmax is reported as if it belonged to the arg max with pair scores.
 #
 # ## Now write it yourself
 #
-# The table of single changes, from which this chapter's gains are made, is workbook file 12:
-# `python tutorials/workbook/check.py 12`. With 4, the difference of two arg maxes, it is all that a structured encoder
-# needs besides a solver.
+# The table of single changes, from which the gains of this chapter are computed, is workbook file 12:
+# `python tutorials/workbook/check.py 12`. Together with file 4, the difference of two arg maxes, it is all that a
+# structured encoder needs besides a solver.
 #
 # ## What to read next
 #
@@ -477,14 +496,14 @@ plt.show()
 # | symbol | in the code | the slides write | meaning |
 # | --- | --- | --- | --- |
 # | $z = (z_1, \ldots, z_n)$ | `z` (n,) | $z_1, \ldots, z_n$ | $n$ binary variables |
-# | $u_i$ | `u` (n,) | $\phi_i(x, z_i)$ | unary score: of $z_i = 1$, against $z_i = 0$ |
-# | $w_{ij}$ | `w` (pairs,) | $\phi_{ij}(x, z_i, z_j)$ | pair score: of $z_i = z_j = 1$ |
+# | $u_i$ | `u` (n,) | $\phi_i(x, z_i)$ | unary score: what $h$ gains by $z_i = 1$ |
+# | $w_{ij}$ | `w` (pairs,) | $\phi_{ij}(x, z_i, z_j)$ | pair score: what $h$ gains if $z_i = z_j = 1$ |
 # | $h(z)$ | `score(u, w, z)` | $\phi(x,z)$ | the encoder's score of the whole vector: $\sum_i u_i z_i + \sum_{i<j} w_{ij} z_i z_j$ |
 # | $f(z)$ | `f` | $\theta(x,z)$ | the decoder's score of the whole vector |
 # | $\gamma_i$ | `noise` (M, n) | $\gamma_i(1) - \gamma_i(0)$ | logistic noise of variable $i$, added to $u_i$ |
 # | $z^{\star}$, $z(\epsilon)$ | `z_star`, `z_eps` | $z^{\phi+\gamma}$, $z^{\epsilon\theta+\phi+\gamma}$ | arg max of $h(z) + \sum_i \gamma_i z_i$, and with $\epsilon f(z)$ added |
-# | $\kappa_i$ | `kappa` | | what $z_i = 1$ costs in a cut, if the others cost nothing |
+# | $\kappa_i$ | `kappa` | | what $z_i = 1$ costs in the minimum cut, apart from the edges to other variables |
 # | $z_{ij}$ | `product` | | the product $z_i z_j$, as a variable of the integer program |
-# | $\text{gain}_i$ | `gain` | | what $f$ gains by $z_i = 1$ over $z_i = 0$, the other variables staying at $z^{\star}$ |
+# | $\text{gain}_i$ | `gain` | | how much larger $f$ is with $z_i = 1$ than with $z_i = 0$, the other variables as in $z^{\star}$ |
 # | $v_1$ | `v` | | the perturbed score $u_1 + \gamma_1$ |
 # | $M$ | `M` | | number of samples |

@@ -1,12 +1,13 @@
 # %% [markdown]
 # # 9. A few labels
 #
-# **You will** mix a discrete and a continuous latent variable, and teach the discrete one with a handful of labels. You
-# train three ways of using a label side by side. **You will learn** that "replace the perturbed arg max by the label"
-# is cross-entropy under another name, and what fifty and a hundred labels do on digits. **You need** chapters
-# [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb), [4](04_finite_epsilon.ipynb), [6](06_discrete_vae.ipynb). It runs
-# in about five seconds. Three trained runs are loaded; `python -m refimpl make tutorial-runs --write labels-0 labels-50
-# labels-100` makes them again in a few minutes. The symbols are listed at the end.
+# **You will** combine a discrete and a continuous latent variable, and teach the discrete one with a few labels. You
+# will train with three ways of using a label and compare them. **You will learn** that "replace the perturbed arg max
+# by the label" is cross-entropy in another form, and what fifty and a hundred labels do on digits. **You need**
+# chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb), [4](04_finite_epsilon.ipynb) and
+# [6](06_discrete_vae.ipynb). The chapter runs in about five seconds. Three trained runs are loaded;
+# `python -m refimpl make tutorial-runs --write labels-0 labels-50 labels-100` makes them again in a few minutes. The
+# symbols are listed at the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -32,21 +33,23 @@ def softmax(h):
 # %% [markdown]
 # ## The model and its bound
 #
-# An image has a class $z$ and a style $\zeta$, a Gaussian vector. The encoder gives the scores $h$ of the classes, and
-# a mean and a standard deviation for each entry of $\zeta$. Under $q$ the two are independent. So the bound on
-# $\log p(x)$ has one reward and two prices:
+# An image is described by a class $z$ and a style $\zeta$, which is a Gaussian vector. The encoder gives the scores
+# $h$ of the classes, and a mean and a standard deviation for each entry of $\zeta$. Under $q$, class and style are
+# independent. So the bound on $\log p(x)$ has one reward and two prices:
 #
 # $$\text{ELBO} = E_{\zeta} \left[ \sum_z q(z) f(x, z, \zeta) \right] - \text{KL}(q(z) \| \text{uniform}) - \text{KL}(q(\zeta) \| \text{normal})$$
 #
-# The first term is trained by two theorems. The Gaussian needs none of ours: it is a mean plus a standard deviation
-# times a standard normal number, so with one such number drawn the chain rule goes through (Kingma and Welling). Given
-# this $\zeta$, the class is chapter 6: $f$ of each class in a table, and two arg maxes. The two KL terms have formulas,
-# chapter 6's and $\frac12 (\text{mean}^2 + \text{sd}^2 - \log \text{sd}^2 - 1)$ for each entry of $\zeta$. A label adds
-# a fourth term, below.
+# The first term has a gradient with respect to the Gaussian part of the encoder and another one with respect to $h$.
+# The Gaussian part needs none of our methods: $\zeta$ is the mean plus the standard deviation times a standard normal
+# number, so once this number is drawn the chain rule applies (Kingma and Welling). Given this $\zeta$, the class is
+# trained as in chapter 6: there is a table with the $f$ of each class, and there are two arg maxes. Both KL terms
+# have formulas: that of chapter 6, and $\frac12 (\text{mean}^2 + \text{sd}^2 - \log \text{sd}^2 - 1)$ for each entry
+# of $\zeta$. A label adds a fourth term, which is described below.
 #
-# The table of $f$ needs all $k$ classes for every image. Slide 33 feeds the decoder a matrix with a row for each class.
-# Row $z$ holds $\zeta$, and the others are zero. So each class has its own first layer, and all share the rest. Here is
-# that first layer for all classes, as the slide reads and then with the zeros left out:
+# For the table of $f$ the decoder has to run with all $k$ classes for every image. Slide 33 gives the decoder a
+# matrix with a row for each class: row $z$ holds $\zeta$, and the other rows are zero. So each class has a first
+# layer of its own, and all classes share the other layers. Here is this first layer for all classes, first as on the
+# slide, and then without the multiplications by zero:
 
 # %%
 B, k, length, hidden = 100, 10, 30, 200
@@ -58,49 +61,49 @@ def naive(zeta):
     for z in range(k):
         matrix = np.zeros((B, k, length))
         matrix[:, z] = zeta
-        columns.append(matrix.reshape(B, k * length) @ W)   # (B, 300) times (300, hidden), nine tenths of it zeros
+        columns.append(matrix.reshape(B, k * length) @ W)   # (B, 300) times (300, hidden); 9/10 are zeros
     return np.stack(columns, axis=1)                        # (B, k, hidden)
 
 
 def without_zeros(zeta):
     by_class = W.reshape(k, length, hidden).transpose(1, 0, 2).reshape(length, k * hidden)
-    return (zeta @ by_class).reshape(B, k, hidden)          # one product: a tenth of the work
+    return (zeta @ by_class).reshape(B, k, hidden)          # one product, a tenth of the work
 
 
 assert np.allclose(naive(zeta), without_zeros(zeta))
-print("the same first layer for all ten classes, at a tenth of the cost")
+print("both ways give the same first layer for all ten classes; the second one takes a tenth of the multiplications")
 
 # %% [markdown]
 # ## What a label teaches
 #
-# For an image with label $y$ we want $q(y)$ large. Here are three gradients in the scores $h$, for something to be
-# *maximised*:
+# For an image with label $y$, we want $q(y)$ to be large. Here are three gradients with respect to the scores $h$,
+# each of something to be *maximised*:
 #
-# - **Cross-entropy**: $\nabla_h \log q(y) = \text{onehot}(y) - q$. No noise.
-# - **As released**: take the direct gradient and put the label in the place of the perturbed arg max,
+# - **Cross-entropy**: $\nabla_h \log q(y) = \text{onehot}(y) - q$. It has no noise.
+# - **As released**: take the direct gradient and replace the perturbed arg max by the label, which gives
 #   $(\text{onehot}(y) - \text{onehot}(z^{\star}))/\epsilon$.
-# - **As the slide writes it**: direct loss minimisation. Put $-\ell$ in the place of $f$:
-#   $z(\epsilon) = \arg\max_z \{h + \gamma - \epsilon \ell\}$.
+# - **As on the slide**: direct loss minimisation. Let $\ell(z)$ be the 0/1 loss, which is 0 if $z = y$ and 1
+#   otherwise. Use $-\ell$ instead of $f$: $z(\epsilon) = \arg\max_z \{h + \gamma - \epsilon \ell\}$.
 #
-# What are their means? By Theorem 2, $E\,\text{onehot}(z^{\star}) = q$. So the released term has the mean
-# $(\text{onehot}(y) - q)/\epsilon$. That is *exactly cross-entropy, times* $1/\epsilon$, with noise added. At the
-# released $\epsilon = 0.05$ the label weighs twenty times as much.
+# What are the means of these gradients? By Theorem 2, $E\,\text{onehot}(z^{\star}) = q$. So the released term has the
+# mean $(\text{onehot}(y) - q)/\epsilon$. This is *exactly the cross-entropy gradient, times* $1/\epsilon$; the term
+# itself is this mean plus noise. With the released $\epsilon = 0.05$ a label counts twenty times as much.
 #
-# The slide's term is the direct gradient of chapter 4 with $-\ell$ in place of $f$. So its mean is the gradient of
-# $\frac{1}{\epsilon} \log E_q e^{-\epsilon \ell}$. The loss is 0 with probability $q(y)$ and else 1, so
+# The slide's term is the direct gradient of chapter 4 with $-\ell$ instead of $f$. So its mean is the gradient of
+# $\frac{1}{\epsilon} \log E_q e^{-\epsilon \ell}$. The loss is 0 with probability $q(y)$, and 1 otherwise, so
 #
 # $$E_q e^{-\epsilon \ell} = q(y) + (1 - q(y))\, e^{-\epsilon}$$
 #
-# The pull on the label's score is the derivative in $h(y)$. There $q(y)$ has the derivative $q(y)(1 - q(y))$, so the
-# pull is
+# We call the component of a gradient that belongs to $h(y)$ the *pull* on the label's score. The derivative of $q(y)$
+# with respect to $h(y)$ is $q(y)(1 - q(y))$, so the mean pull of direct loss minimisation is
 #
 # $$\frac{(1 - e^{-\epsilon})\, q(y) (1 - q(y))}{\epsilon\, (q(y) + (1 - q(y)) e^{-\epsilon})}$$
 #
-# It vanishes as $q(y) \to 0$. That of cross-entropy is $1 - q(y)$, and does not. Check the slide's gradient by
-# differences, and all means by draws.
+# This pull goes to 0 as $q(y) \to 0$. The pull of cross-entropy is $1 - q(y)$, which does not go to 0. The next cell
+# checks the slide's gradient by finite differences, and all means by sampling.
 
 # %%
-h, y = np.array([1.0, -1.5, 0.4, 0.0]), 1                   # the label is the least likely class: the image is misread
+h, y = np.array([1.0, -1.5, 0.4, 0.0]), 1                   # the label is the least likely class
 q, onehot = softmax(h), np.eye(4)[1]
 
 
@@ -127,30 +130,32 @@ for eps in (0.05, 1.0, 5.0):
 print(f"           cross-entropy pull on the label's score {1 - q[y]:7.3f}, standard deviation   0.00")
 
 # %% [markdown]
-# The same pulls against $q(y)$, by their formulas. The pull of direct loss has the factor $1/\epsilon$ in it, so the
-# curves of the left picture have different scales. On the right each is multiplied by its $\epsilon$. There direct loss
-# and the released term are compared without their common factor $1/\epsilon$. (Adam ignores the scale of a gradient
-# that stands alone: then only a curve's shape counts.)
+# The next figure shows these pulls against $q(y)$, computed from their formulas. The pull of direct loss contains the
+# factor $1/\epsilon$. So the curves of the left picture have different scales. In the right picture each curve is
+# multiplied by its $\epsilon$, so direct loss and the released term are compared without their common factor
+# $1/\epsilon$. (If such a gradient is the only one, Adam ignores its scale, and only the shape of the curve counts.)
 
 # %%
 shares = np.linspace(0.001, 0.999, 300)                     # q(y), two classes
 pulls = {eps: (shares * np.exp(eps) / (1 + shares * (np.exp(eps) - 1)) - shares) / eps for eps in (0.05, 1.0, 5.0)}
 later_figures.pulls(shares, pulls)
 plt.show()
-assert all(pull[0] < 0.03 < 1 - shares[0] for pull in pulls.values())       # none pulls where the label is unlikely
+assert all(pull[0] < 0.03 < 1 - shares[0] for pull in pulls.values())       # all are weak where q(y) is small
 assert (5 * pulls[5.0] > pulls[1.0]).all() and (pulls[1.0] > 0.05 * pulls[0.05]).all()
 
 # %% [markdown]
-# What to see. Cross-entropy, and with it the released term, pulls hardest where the encoder is most wrong. Direct loss
-# at a small $\epsilon$ hardly pulls there, about as little as where the encoder is right. A larger $\epsilon$ comes
-# closer to cross-entropy, but at any $\epsilon$ the pull goes to nothing as $q(y) \to 0$. The 0/1 loss is flat: an
-# image that is wrong under every likely draw teaches nothing.
+# What to see. Cross-entropy, and with it the released term, pulls hardest where the encoder is most wrong. Direct
+# loss at a small $\epsilon$ hardly pulls there: about as little as where the encoder is right. With a larger
+# $\epsilon$ it comes closer to cross-entropy, but at any $\epsilon$ the pull tends to 0 as $q(y) \to 0$. The reason
+# is that the 0/1 loss is flat: if every likely draw gives a wrong class, a small change of the scores does not change
+# the loss, and the image teaches nothing.
 #
-# ## A mixture small enough to see
+# ## A mixture small enough to plot
 #
-# Three clouds of points, a decoder of three means, a linear encoder. The decoder's score is minus the squared distance
-# from $m_z$, divided by twice the variance of a cloud. Direct optimisation trains on the ELBO. One labelled point of
-# each class, off its centre, adds one of the three terms. All seeds are trained at once, as one more axis.
+# The data of this example are three clouds of points. The decoder has three means $m_z$, and the encoder is linear.
+# The decoder's score is minus the squared distance from $m_z$, divided by twice the variance of a cloud. Direct
+# optimisation trains both on the ELBO. One point of each class is labelled. It lies off the centre of its cloud, and
+# adds one of the three terms to the gradient. All seeds are trained at once, as an additional axis of the arrays.
 
 # %%
 centres = np.array([[-2.0, 0.0], [2.0, 0.5], [0.0, 2.5]])
@@ -163,7 +168,7 @@ known = np.array([np.where(labels == z, distance, np.inf).argmin() for z in rang
 
 
 def label_term(name, h, eps, rng):
-    """What is added to the ascent in the scores of the labelled points, for each seed."""
+    """The gradient of a label's term with respect to the scores of the labelled points, for each seed."""
     wanted = np.eye(3)[labels[known]]
     if name == "cross-entropy":
         return wanted - softmax(h)
@@ -177,16 +182,16 @@ def label_term(name, h, eps, rng):
 
 
 def train(term=None, label_eps=None, weight=1, begin=None, seeds=10, steps=400, eps=0.1, spread=0.7, rate=0.045):
-    """The decoder's means (seeds, 3, 2), the classes that the encoder gives all points (seeds, 600), and the state."""
+    """The decoder's means (seeds, 3, 2), the encoder's class of each point (seeds, 600), and the state, to go on."""
     rng = np.random.default_rng(0)
     m, W, bias = 0.5 * rng.normal(size=(seeds, 3, 2)), np.zeros((seeds, 2, 3)), np.zeros((seeds, 1, 3))
     x_known = x[known]
     if begin:
-        m, W, bias, rng = *begin[:3], copy.deepcopy(begin[3])               # go on from there, with the same draws
+        m, W, bias, rng = *begin[:3], copy.deepcopy(begin[3])               # go on from this state
     for step in range(steps):
         batch = x.take(rng.integers(600, size=(seeds, 40)), axis=0)
         h = batch @ W + bias
-        f = (batch @ m.transpose(0, 2, 1) - (m**2).sum(axis=-1)[:, None] / 2) / spread**2  # less what all classes share
+        f = (batch @ m.transpose(0, 2, 1) - (m**2).sum(axis=-1)[:, None] / 2) / spread**2  # without what all classes share
         noisy = h + gumbel.sample(h.shape, rng)
         z_star, z_eps = np.eye(3)[noisy.argmax(axis=-1)], np.eye(3)[(noisy + eps * f).argmax(axis=-1)]
         log_q = h - np.log(np.exp(h).sum(axis=-1, keepdims=True))
@@ -204,20 +209,21 @@ def train(term=None, label_eps=None, weight=1, begin=None, seeds=10, steps=400, 
 def matched(predicted):
     counts = np.zeros((3, 3), int)
     np.add.at(counts, (predicted, labels), 1)
-    rows, columns = linear_sum_assignment(counts, maximize=True)                    # the best names for the clusters
-    return counts[rows, columns].sum() / len(labels), columns[rows.argsort()]       # and the name of each cluster
+    rows, columns = linear_sum_assignment(counts, maximize=True)                    # the best naming of the clusters
+    return counts[rows, columns].sum() / len(labels), columns[rows.argsort()]       # and each cluster's name
 
 
 nearest = ((x[:, None] - x[known]) ** 2).sum(axis=2).argmin(axis=1)
-print(f"accuracy by the nearest of the three labelled points, nothing learnt: {(nearest == labels).mean():.3f}")
+print(f"accuracy of the class of the nearest labelled point, without training: {(nearest == labels).mean():.3f}")
 half = train(steps=200)[2]
 m, predicted, _ = train(begin=half, steps=200)
 unlabelled = np.array([matched(each)[0] for each in predicted])
-print("no labels, clusters named as well as can be: ten seeds", np.sort(unlabelled).round(2))
+print("accuracy without labels, under the best naming of the clusters, ten seeds:", np.sort(unlabelled).round(2))
 assert (unlabelled > 0.9).sum() >= 8
 shown = int(unlabelled.argmax())
 pictures = {"no labels, best of ten seeds": (m[shown], predicted[shown], matched(predicted[shown])[1])}
-print("accuracy with three labels: mean of ten seeds      from the first step      after 200 steps without")
+print("accuracy with three labels: mean (lowest to highest)\n"
+      f"{'of ten seeds; the labels are used':50s} {'from the first step':24s} from step 200 on")
 found = {}
 for term, label_eps, weight in (("cross-entropy", None, 1), ("released", 0.05, 1), ("released", 1.0, 1),
                                 ("direct loss", 0.05, 1), ("direct loss", 1.0, 1), ("direct loss", 5.0, 1),
@@ -245,35 +251,38 @@ drawn, mean = "direct loss, eps = 0.05, weight 20", "mean of direct loss, eps = 
 assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean, 200].min() < 0.5
 
 # %% [markdown]
-# What to see. In the picture a colour is the class that the encoder gives a point. The clouds are found without labels
-# in nearly all seeds. Which cluster gets which number is chance. So their accuracy is counted, and they are coloured,
-# under the best naming. With labels no such naming is needed.
+# What to see. In the picture, the colour of a point is the class that the encoder gives it. Without labels the clouds
+# are found in nearly all seeds, but it is chance which cluster gets which number. So without labels the accuracy and
+# the colours are those under the best naming of the clusters. With labels no such naming is needed.
 #
-# In the table, with labels from the first step, cross-entropy and the released term teach all ten seeds the right
-# names. At $\epsilon = 1$ they are alike, as their means are. At $\epsilon = 0.05$ the released term weighs a label
-# twenty times as much, and its noise costs a little accuracy. Direct loss, at weight one, leaves the names to chance in
-# some seeds at every $\epsilon$. With labels that come after 200 steps, when the clusters have names already,
-# cross-entropy at weight one is too weak as well in some seeds: the bound holds the clusters where they are. The heavy
-# released term renames them.
+# The left column of the table is about labels that are used from the first step on. With them, cross-entropy and the
+# released term teach all ten seeds the right names. At $\epsilon = 1$ the two are alike, because their means are
+# equal. At $\epsilon = 0.05$ the released term gives a label twenty times the weight, and its noise costs a little
+# accuracy. Direct loss at weight one leaves the names to chance in some seeds, at every $\epsilon$. In the right
+# column the labels come after 200 steps, when the clusters have names already. Then cross-entropy at weight one is
+# too weak in some seeds as well, because the bound keeps the clusters where they are. The released term at
+# $\epsilon = 0.05$, with its large weight, renames them.
 #
-# Is it the form of direct loss that fails, or its weight? The last four rows weigh the label twenty times.
-# Cross-entropy renames the clusters then, a little better than the released term, which has noise. Direct loss at
-# $\epsilon = 5$ pulls at most a fifth as hard as cross-entropy. So its weight was the reason there:
-# at weight 20 it names all ten seeds right. At $\epsilon = 0.05$ and weight 20 it still fails from the first step, and
-# that is its noise: its mean, without draws, names all ten seeds right. Labels that come after 200 steps show its form:
-# by then some labelled points are in a wrong cluster with $q(y)$ near 0.
-# There direct loss hardly pulls, and even the mean, at this weight, does not pull
-# all of them back, where cross-entropy does. So weight, noise and form of a label's term all matter. (A toy, one
-# learning rate, plain gradient steps.)
+# Does direct loss fail because of its form, or because of its weight? In the last four rows the label's term has the
+# weight 20. With this weight cross-entropy renames the clusters, a little better than the released term, which has
+# noise. Direct loss at $\epsilon = 5$ pulls at most a fifth as hard as cross-entropy, and at weight 20 it names all
+# ten seeds right. So at $\epsilon = 5$ it had failed because of its weight. At $\epsilon = 0.05$ and weight 20 it
+# still fails when the labels are used from the first step on. This is because of its noise: its mean, computed
+# without draws, names all ten seeds right. The effect of its form can be seen when the labels come after 200 steps.
+# By then some labelled points are in a wrong cluster, with $q(y)$ near 0. There direct loss hardly pulls. At this
+# weight even its mean does not bring all of these points back, while cross-entropy does. So the weight, the noise and
+# the form of a label's term all matter. (This is a toy problem with one learning rate and plain gradient steps.)
 #
-# Three poor labels give slightly less accuracy than the best naming: each lies off its cloud's centre and pulls the
-# boundary towards itself. The class of the nearest labelled point, without any training, is right less often. Here the
-# clusters were there before the labels came. With digits they are not, as the next section shows.
+# With the three poorly chosen labels the accuracy is slightly lower than under the best naming: each labelled point
+# lies off the centre of its cloud and pulls the boundary towards itself. But taking the class of the nearest labelled
+# point, without any training, is right less often. In this example the clusters exist before the labels come. With
+# digits they do not, as the next section shows.
 #
 # ## In training
 #
-# The real thing on 10,000 MNIST images (`--limit 10000`), one seed: fifteen epochs after those on the labelled images
-# alone. Left the accuracy on the test images, right the bound with the class enumerated.
+# Now we use labels on 10,000 images of MNIST (`--limit 10000`), with one seed: fifteen epochs, after some epochs on
+# the labelled images alone. The left picture shows the accuracy on the test images, and the right one the bound, with
+# the class enumerated.
 
 # %%
 runs = {count: tutorial_runs.load(f"labels-{count}").rows for count in (0, 50, 100)}
@@ -285,37 +294,39 @@ later_figures.labels(runs)
 plt.show()
 
 # %% [markdown]
-# What to see. Without labels the classes settle on something else than digits: the best naming of the classes gets less
-# than half of the images right. Fifty labels, read alone, do better. Then, in the same run, with the other images
-# beside them, the accuracy rises to more than nine of ten. (The labels are taught on in these epochs too.)
+# What to see. Without labels the classes become something else than digits: under the best naming of the classes,
+# less than half of the images are right. Training on fifty labelled images alone gives a higher accuracy. When the
+# other images are added in the same run, the accuracy rises to more than nine in ten. (The labels are used in these
+# epochs too.)
 #
-# What do the labels do, besides giving the classes their names? These three runs alone do not show it. The runs with
-# labels also had more steps, those on the labelled images, before the first epoch. And each is one seed. So we compare
-# a run with its own start, and no more. For the same reason do not compare the bounds of the runs with labels with that
-# of the run without. How *few* labels are enough is not answered here either: that would take more counts than 0, 50
-# and 100, and more seeds.
+# What do the labels do, besides naming the classes? These three runs alone do not answer this. The runs with labels
+# also had more steps, those on the labelled images before the first epoch, and each is one seed. So we compare a run
+# only with its own start. For the same reason, do not compare the bounds of the runs with labels with the bound of
+# the run without. The question how *few* labels are enough is not answered here either: that would take more counts
+# than 0, 50 and 100, and more seeds.
 #
-# These are short runs on a fifth of the data, by
-# `python -m refimpl semi-supervised --labels 50 --limit 10000 --beta-epochs 10 --epochs 15`. Longer ones are in
-# [results.md](results.md#a-few-labels), and draw this:
+# These are short runs on a fifth of the data, made by
+# `python -m refimpl semi-supervised --labels 50 --limit 10000 --beta-epochs 10 --epochs 15`. Longer runs are in
+# [results.md](results.md#a-few-labels). Their models generate these digits:
 #
 # ![Generated digits, one column per class, without labels and with a hundred](figures/classes-mnist.png)
 #
-# The recipe is not the paper's. The labelled images stay beside every batch, with weight 50 on their cross-entropy and
-# 0.2 on their own reconstruction, and are shifted by up to three pixels, each time anew. The Gaussian's KL term starts
-# with weight 5, so $\zeta$ is expensive at first and the decoder has to use the class. These numbers were chosen by the
-# test accuracy with a hundred labels on MNIST, seed 0. What each part is worth, and the paper's table beside ours, is
-# in [results.md](results.md).
+# The recipe is not that of the paper. The labelled images are added to every batch, with the weight 50 on their
+# cross-entropy and 0.2 on their reconstruction, and each time they are shifted by up to three pixels. The KL term of
+# the Gaussian starts with the weight 5. So $\zeta$ is expensive at first, and the decoder has to use the class. These
+# numbers were chosen by the test accuracy with a hundred labels on MNIST, seed 0. [results.md](results.md) shows how
+# much each part of the recipe contributes, and compares our table with the paper's.
 #
 # ## Exercises
 #
-# **1 (easy).** A labelled image whose $q(y)$ is 0.99 already. Which of the three terms still moves it, and how often is
-# the released one zero?
+# **1 (easy).** The $q(y)$ of a labelled image is 0.99 already. Which of the three terms still changes it, and how
+# often is the released one zero?
 #
 # <details><summary>Solution</summary>
 #
-# Cross-entropy pulls with 0.01. The released term is zero whenever $z^{\star} = y$, in 99 of 100 draws. Otherwise it is
-# $1/\epsilon = 20$. So it is 0.2 on average, twenty times as much. Direct loss pulls with less than cross-entropy.
+# The pull of cross-entropy is 0.01. The released term is zero whenever $z^{\star} = y$, that is in 99 of 100 draws.
+# Otherwise its pull is $1/\epsilon = 20$. So its pull is 0.2 on average, twenty times as much. The pull of direct
+# loss is less than that of cross-entropy.
 #
 # ```python
 # sure, first = np.log([0.99, 0.01]), np.array([1.0, 0.0])
@@ -329,7 +340,7 @@ plt.show()
 #
 # </details>
 #
-# **2 (middling).** Show what direct loss minimisation becomes: the released term (at the same $\epsilon$) as
+# **2 (middling).** Show that direct loss minimisation becomes the released term (at the same $\epsilon$) as
 # $\epsilon \to \infty$, and the gradient of the expected accuracy $q(y)$ as $\epsilon \to 0$.
 #
 # <details><summary>Solution</summary>
@@ -346,14 +357,14 @@ plt.show()
 #
 # </details>
 #
-# **3 (hard).** Wrong labels. Swap two of the toy's three labels. What happens to the accuracy, and to the clusters?
-# Then compare how hard cross-entropy and direct loss ($\epsilon = 1$) pull on a point that the encoder is sure about
-# and the label contradicts.
+# **3 (hard).** Labels may be wrong. Swap two of the toy's three labels. What happens to the accuracy, and to the
+# clusters? Then take a point that the encoder is sure about and whose label contradicts it. Compare how hard
+# cross-entropy and direct loss ($\epsilon = 1$) pull on it.
 #
 # <details><summary>Solution</summary>
 #
-# The clusters stay what they are, under other names. Accuracy falls below a half. Accuracy under the best naming stays
-# above nine in ten. And direct loss hardly pulls on a point whose label is very unlikely.
+# The clusters stay as they are, under other names. The accuracy falls below a half, but under the best naming it
+# stays above nine in ten. Direct loss hardly pulls on a point whose label is very unlikely.
 #
 # ```python
 # right = labels.copy()
@@ -374,24 +385,26 @@ plt.show()
 #
 # ## Where it goes wrong in practice
 #
-# - The labelled images may come from the *training* part only. The released code may have drawn them from validation
-#   images too. And it left them grey where all others were binary, which shows the network which ones they are.
-# - Labels drawn at random are not balanced. With fifty of them some classes get many, and others hardly any. The runs
-#   above have five and ten of each class.
-# - The accuracy of *clusters* needs the best one-to-one match of names. To name each cluster by its majority makes the
-#   number too good: with as many clusters as images it is 100 %.
+# - The labelled images may be taken from the *training* part only. The released code may have drawn some of them from
+#   the validation images. It also left them grey while all other images were binary, and this tells the network which
+#   images are labelled.
+# - Labels drawn at random are not balanced: among fifty, some classes have many labels and others hardly any. The
+#   runs above have five and ten labels for each class.
+# - The accuracy of *clusters* needs the best one-to-one naming. If each cluster is named by its majority, the number
+#   is too good: with as many clusters as images it is 100 %.
 #
 # ## Now write it yourself
 #
-# With workbook file 8, the KL term, and 11, one step of direct training, you have what the class $z$ needs here. The
-# new line of this chapter is the label's: `onehot(y) - q`, checked by differences as in 3, Danskin's derivative.
-# `python tutorials/workbook/check.py 11` checks the step.
+# Workbook files 8, the KL term, and 11, one step of direct training, contain what the class $z$ needs here. New in
+# this chapter is the line for the label, `onehot(y) - q`. You can check it by finite differences, as Danskin's
+# derivative is checked in file 3. `python tutorials/workbook/check.py 11` checks the step.
 #
 # ## What to read next
 #
-# [results.md](results.md), and the code: `refimpl/models/mixture.py`, `refimpl/estimators/label_terms.py`,
-# `refimpl/runs/mixture.py`. There the class is called `c` and the Gaussian variable `g`. McAllester, Hazan and Keshet,
-# *Direct loss minimization for structured prediction* (NIPS 2010), is where the difference of two arg maxes began.
+# [results.md](results.md), and the code: `refimpl/models/mixture.py`, `refimpl/estimators/label_terms.py` and
+# `refimpl/runs/mixture.py`. In the code the class is called `c` and the Gaussian variable `g`. The difference of two
+# arg maxes was first used by McAllester, Hazan and Keshet, *Direct loss minimization for structured prediction* (NIPS
+# 2010).
 #
 # ## Symbols
 #
