@@ -1,13 +1,13 @@
 # %% [markdown]
 # # 10. One identity, many papers
 #
-# **You will** put six published methods into one table of bias, variance and cost, computed without sampling.
-# **You will learn** which part of one identity each method replaces; what each is measured against; why the mean of
-# one of them, given the winner, is REINFORCE; and which is the tool for what. **You need** chapters
-# [2](02_theorem_1.ipynb),
-# [3](03_gumbel_noise.ipynb) and [4](04_finite_epsilon.ipynb); [8](08_structured_encoders.ipynb) helps. It runs in about
-# three seconds. [Appendix E](appendix_e_landscape.ipynb) applies two of the methods to paths: the costs of a landscape
-# are learnt from the paths that were walked in it. The symbols are listed at the end.
+# **You will** put six published methods into one table of bias, variance and cost, computed without sampling. **You
+# will learn** which part of one identity each method replaces; which target each bias is measured against; why
+# REINFORCE is the mean of one of these methods, given the winner; and when to use which method. **You need** chapters
+# [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb) and [4](04_finite_epsilon.ipynb);
+# [8](08_structured_encoders.ipynb) helps. The chapter runs in about three seconds. [Appendix
+# E](appendix_e_landscape.ipynb) applies two of the methods to paths: it learns the costs of a landscape from the
+# paths that were walked in it. The symbols are listed at the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -28,34 +28,38 @@ truth = q * (f - q @ f)                                             # grad E f(z
 # %% [markdown]
 # ## One identity, six methods
 #
-# $G$ has two derivatives. By Danskin (chapter 1) both are those of the winner:
-# $\partial G / \partial \epsilon = E f(z(\epsilon))$, and $\partial G / \partial h = E\, \text{onehot}(z(\epsilon))$.
-# Differentiate each of them in the other variable. The order does not matter (chapter 2), so at $\epsilon = 0$
+# The mean maximum $G$ has two derivatives. By Danskin's theorem (chapter 1) both are derivatives of the winner's
+# score: $\partial G / \partial \epsilon = E f(z(\epsilon))$, and
+# $\partial G / \partial h = E\, \text{onehot}(z(\epsilon))$. Differentiate each of them with respect to the other
+# variable. The order of the two derivatives does not matter (chapter 2), so at $\epsilon = 0$
 #
 # $$\underbrace{\frac{\partial}{\partial h} E f(z^{\star})}_{\text{first } \epsilon \text{, then } h} = \frac{\partial^2 G}{\partial h\, \partial \epsilon} = \frac{\partial^2 G}{\partial \epsilon\, \partial h} = \underbrace{\lim_{\epsilon \to 0} \frac{E\, \text{onehot}(z(\epsilon)) - E\, \text{onehot}(z^{\star})}{\epsilon}}_{\text{first } h \text{, then } \epsilon}$$
 #
-# The left side is what we want. The right side is two arg maxes. Each method takes one side and replaces something.
+# The left side is the gradient that we want. The right side is a limit of differences of two arg maxes. Each method
+# takes one of the two sides and replaces a part of it.
 #
 # | method | side | what it replaces |
 # | --- | --- | --- |
 # | direct (Lorberbom et al. 2019) | right | the limit, by a finite $\epsilon$ |
-# | implicit MLE (Niepert et al. 2021) | right | the limit; and $f$, by its slope at $z^{\star}$ |
-# | blackbox differentiation (Vlastelica et al. 2020) | right | the limit; $f$, by its slope at the arg max; and the mean over the noise, by no noise at all |
+# | implicit MLE (Niepert et al. 2021) | right | the limit; and $f$, by a linear function with the slope that $f$ has at $z^{\star}$ |
+# | blackbox differentiation (Vlastelica et al. 2020) | right | the limit; $f$, by a linear function with the slope that $f$ has at the arg max; and the noise, by no noise at all |
 # | direct loss minimisation (McAllester et al. 2010) | right | the limit; and the mean over the noise, by a mean over the data |
-# | score function of the noise (Berthet et al. 2020) | left | the slope of a mean, by the mean of $f$ times a slope: that of the noise's log density |
-# | perturbed Fenchel-Young loss (Berthet et al. 2020) | neither | the second derivative, by the first: $\partial G / \partial h$ at $\epsilon = 0$, less an observed $y$ |
+# | score function of the noise (Berthet et al. 2020) | left | the derivative of a mean, by the mean of $f$ times the derivative of the log density of the noise |
+# | perturbed Fenchel-Young loss (Berthet et al. 2020) | neither | the second derivative, by the first: $\partial G / \partial h$ at $\epsilon = 0$, minus the one-hot vector of an observed $y$ |
 #
-# Three remarks. The score function of the noise differentiates no maximum. (*Score function* is the statisticians' word
-# for the slope of a log density. It has nothing to do with the scores $h$ and $f$.) Fenchel-Young has no $f$ at all.
-# And in implicit MLE what is mixed in depends on $z^{\star}$. So if the slope of $f$ is not the same everywhere, there
-# is no single $G$ behind it. (Chapter 9, like the slide, says *direct loss minimisation* for direct with minus a loss
-# in the place of $f$, the noise kept. McAllester et al. have no noise.)
+# Four remarks. First, the score function of the noise does not differentiate a maximum. (*Score function* is the
+# statisticians' word for the derivative of a log density. It has nothing to do with the scores $h$ and $f$.) Second,
+# Fenchel-Young has no $f$. Third, what implicit MLE adds to the scores depends on $z^{\star}$. So if the slope of $f$
+# is not the same everywhere, there is no single $G$ whose derivative it estimates. Fourth, chapter 9 follows the
+# slide and uses the name *direct loss minimisation* for direct with minus a loss instead of $f$, and with noise. The
+# method of McAllester et al. has no noise.
 #
-# To compare them without sampling we need the laws of two arg maxes under any noise, not only Gumbel's. Value $i$ wins
-# if every other noise stays below its own plus a margin, $h_i - h_j$. That is an integral over one number:
+# To compare the methods without sampling we need the laws of two arg maxes under any noise, not only Gumbel's. Value
+# $i$ is the winner if for every other value $j$ the noise of $j$ is less than the noise of $i$ plus the margin
+# $h_i - h_j$. The probability of this is an integral over one number, the noise of $i$:
 
 # %%
-t = np.arange(-12.0, 45.0, 0.02)                                    # where the noise of the winner may lie
+t = np.arange(-12.0, 45.0, 0.02)                                    # values of the winner's noise
 F = lambda s: np.exp(-np.exp(-(s + c)))                             # Gumbel
 F_slope = lambda s: np.exp(-(s + c)) * F(s)
 spread = np.pi / np.sqrt(6)                                         # the standard deviation of a Gumbel variable
@@ -71,7 +75,7 @@ def wins(margins, cdf=F, density=F_slope):
 
 
 def mean_and_variance(h, pull, eps, cdf=F, density=F_slope):
-    """Of (onehot(z(eps)) - onehot(z*)) / eps: each from q, q_eps, and the chance that both arg maxes are i."""
+    """Of (onehot(z(eps)) - onehot(z*)) / eps, from q, q_eps, and the chance that both arg maxes are i."""
     before, after = np.subtract.outer(h, h), np.subtract.outer(h + eps * pull, h + eps * pull)
     q, q_eps, both = (wins(m, cdf, density) for m in (before, after, np.minimum(before, after)))
     mean = (q_eps - q) / eps
@@ -92,21 +96,23 @@ print("first eps, then h:", np.round(left, 6), "\nfirst h, then eps:", right.rou
 assert np.allclose(left, right, atol=1e-9) and np.allclose(mixed, truth, atol=1e-6) and np.allclose(left, truth)
 
 # %% [markdown]
-# ## Blackbox differentiation: the gradient of a ramp
+# ## Blackbox differentiation is the gradient of a ramp
 #
-# Take the noise away, and write $z(h)$ for the arg max of $h$ alone. Then $f(z(h))$ is a staircase in $h$, and its
-# slope is 0 wherever it has one. Vlastelica et al. use the difference of two arg maxes all the same. Is it the
-# gradient of anything? Yes: of the tilted objective of chapter 4 without its noise. We call it the ramp.
+# Leave out the noise, and write $z(h)$ for the arg max of $h$ alone. Then $f(z(h))$ is a staircase as a function of
+# $h$, and its slope is 0 wherever it has one. Vlastelica et al. nevertheless use the difference of two arg maxes. Is
+# this difference the gradient of anything? Yes: it is the gradient of the tilted objective of chapter 4 without its
+# noise, which we call the ramp.
 #
 # $$\text{ramp}(h) = \frac{1}{\epsilon} \left( \max_z (\epsilon f + h) - \max_z h \right)$$
 #
-# By Danskin its gradient is exactly $(\text{onehot}(z(h + \epsilon f)) - \text{onehot}(z(h))) / \epsilon$. It equals
-# $f(z(h))$ wherever the two arg maxes agree, and is piecewise linear in between: each jump of the staircase becomes a
-# ramp. ($f$ must be linear in the one-hot vector, as any table of values is. A decoder can be asked between the values
-# too, and need not be linear there. Then blackbox differentiation takes its slope at $z(h)$. So does implicit MLE at
-# $z^{\star}$: it is this method with the noise put back.)
+# By Danskin's theorem its gradient is exactly $(\text{onehot}(z(h + \epsilon f)) - \text{onehot}(z(h))) / \epsilon$.
+# The ramp equals $f(z(h))$ wherever the two arg maxes agree, and it is linear in each region between: each jump of
+# the staircase becomes a slope. (This holds if $f$ is linear in the one-hot vector, as any table of values is. A
+# decoder can also be evaluated between the values, and need not be linear there. Then blackbox differentiation uses
+# the slope of $f$ at $z(h)$. Implicit MLE is the same method with noise: it uses the slope of $f$ at $z^{\star}$.)
 #
-# The picture shows $h_w = h + w\,(1, 0, -1)$: left the staircase and its ramps, right $E f$ and its $T$.
+# The picture shows the scores $h_w = h + w\,(1, 0, -1)$ as $w$ varies: on the left the staircase and its ramps, on
+# the right $E f$ and its tilted objectives $T$.
 
 # %%
 def ramp(h, eps):
@@ -130,31 +136,34 @@ later_figures.ramps(w, (f[line.argmax(axis=1)], softmax(line, axis=1) @ f), (ram
 plt.show()
 
 # %% [markdown]
-# What to see. Left: where the dress gives way to the shirt, $f$ jumps by half a nat. Each ramp climbs the same step
-# with the slope $2/\epsilon$. It begins the earlier the larger $\epsilon$ is. Off the ramp the gradient is 0, and
-# nothing is learnt. Right: noise rounds all corners. There $\epsilon$ is no longer needed to have a slope at all, and
-# may go to 0: what is left then is Theorem 1.
+# What to see. Left: where the winner changes from *dress* to *shirt*, $f$ jumps by half a nat. Each ramp rises by the
+# same amount with the slope $2/\epsilon$; the larger $\epsilon$ is, the earlier it begins. Outside the ramp the
+# gradient is 0, and nothing is learnt. Right: the noise rounds all corners. With noise the curve has a slope even
+# without $\epsilon$, so $\epsilon$ may go to 0, and in this limit we have Theorem 1.
 #
 # ## Perturbed optimisers, and where REINFORCE comes from
 #
-# Berthet et al. put $h$ into the density of $v = h + \gamma$. $E f(z^{\star})$ is an integral of $f$ over $v$ with the
-# density $\prod_i F'(v_i - h_i)$. Now $h$ stands in the density only. For Gumbel noise minus the slope of
-# $\log F'(\gamma)$ is $1 - e^{-(\gamma + c)}$. With the clocks of chapter 3, $e^{-(\gamma_i + c)} = r_i X_i$:
+# Berthet et al. write $h$ as a part of the density of $v = h + \gamma$. Then $E f(z^{\star})$ is an integral of $f$
+# over $v$ with the density $\prod_i F'(v_i - h_i)$, and $h$ occurs in the density only. For Gumbel noise, minus the
+# derivative of $\log F'(\gamma)$ is $1 - e^{-(\gamma + c)}$. In terms of the alarm clocks of chapter 3, where clock
+# $i$ has the rate $r_i = e^{h_i}$ and rings at the time $X_i$, $e^{-(\gamma_i + c)} = r_i X_i$:
 #
 # $$\frac{\partial}{\partial h_i} E f(z^{\star}) = E\left[ f(z^{\star}) (1 - r_i X_i) \right]$$
 #
-# No bias, one arg max, $f$ at one value. But $r_i X_i$ varies even when the winner is fixed. Average that away: what is
-# its mean, given that clock $j$ rang first?
+# This estimate has no bias. It takes one arg max, and $f$ at one value. But $r_i X_i$ varies even when the winner is
+# fixed. What if we average over this variation? So we ask for the mean of $1 - r_i X_i$, given that clock $j$ rang
+# first. Let $S = \sum_i r_i$.
 #
-# 1. The first ring comes after an exponential time of rate $S$, whoever rings. So $r_j X_j$ has mean $r_j / S = q_j$.
-# 2. The other clocks have no memory. After $X_j$, clock $i$ waits afresh, and $r_i X_i = r_i X_j + V_i$, with $V_i$
-#    exponential of mean 1. So $r_i X_i$ has mean $q_i + 1$.
-# 3. So $E[1 - r_i X_i \mid z^{\star} = j] = [i = j] - q_i$, which is $\partial \log q(j) / \partial h_i$.
+# 1. The first ring comes after an exponential time of rate $S$, whichever clock rings. So $r_j X_j$ has the mean
+#    $r_j / S = q_j$.
+# 2. The other clocks have no memory: after the time $X_j$, clock $i$ waits as if it had just started. So
+#    $r_i X_i = r_i X_j + V_i$, where $V_i$ is exponential with the mean 1, and $r_i X_i$ has the mean $q_i + 1$.
+# 3. Hence $E[1 - r_i X_i \mid z^{\star} = j] = [i = j] - q_i$, which is $\partial \log q(j) / \partial h_i$.
 #
-# ($[i = j]$ is 1 if $i = j$, and else 0.) That is REINFORCE: the mean of the noise's estimate, given the winner. Such a
-# mean never has more variance than what it is the mean of (Rao and Blackwell). How much less follows from the same
-# lines. Given $z^{\star} = j$, $r_i X_i = q_i R + [i \ne j] V_i$ with $R$ and $V_i$ independent standard exponentials
-# of variance 1. So
+# Here $[i = j]$ is 1 if $i = j$, and 0 otherwise. The result is REINFORCE: it is the mean of the estimate of Berthet
+# et al., given the winner. Such a conditional mean never has a higher variance than the estimate itself (Rao and
+# Blackwell). The difference of the two variances follows from the same three steps. Given $z^{\star} = j$,
+# $r_i X_i = q_i R + [i \ne j] V_i$, where $R$ and $V_i$ are independent standard exponentials, of variance 1. So
 #
 # $$\text{Var}_{\text{noise}} = \text{Var}_{\text{REINFORCE}} + E\left[ f(z^{\star})^2 \left( q_i^2 + [i \ne z^{\star}] \right) \right]$$
 
@@ -164,15 +173,15 @@ for b in range(k):
     for i in range(k):
         others = np.prod([F(t + h[b] - h[j]) for j in range(k) if j not in (b, i)], axis=0)
         clock = np.exp(-(t + h[b] - h[i] + c))
-        inner = clock if i == b else (1 + clock) * np.exp(-clock)   # the part of r_i X_i where clock i rings later
+        inner = clock if i == b else (1 + clock) * np.exp(-clock)   # r_i X_i times the indicator that clock i rings later
         conditional[b, i] = 1 - (F_slope(t) * others * inner).sum() * 0.02 / q[b]
 assert np.allclose(conditional, hot - q, atol=1e-10)
 
 square = q * f**2
 reinforce_variance = square @ (hot - q) ** 2 - truth**2
 noise_variance = reinforce_variance + square @ (q**2 + 1 - hot)
-print("score function of the noise: variance", noise_variance.round(2))
-print("REINFORCE, its mean given z*         ", reinforce_variance.round(2))
+print("score function of the noise:  variance", noise_variance.round(2))
+print("REINFORCE, its mean given z*: variance", reinforce_variance.round(2))
 assert noise_variance.round(2).tolist() == [1.14, 0.84, 1.57]
 assert reinforce_variance.round(2).tolist() == [0.18, 0.34, 0.25]
 
@@ -185,18 +194,18 @@ square_error = (g - truth) ** 2
 assert (np.abs(square_error.mean(axis=0) - noise_variance) < 4 * square_error.std(axis=0) / np.sqrt(samples)).all()
 
 # %% [markdown]
-# ## Fenchel-Young: the slope of a maximum, less what was seen
+# ## Fenchel-Young: the derivative of a maximum, minus what was observed
 #
 # Now a value $y$ was observed, and there is no $f$. The *perturbed Fenchel-Young loss* is
-# $E \max_z (h + \gamma) - h_y$: how far $y$ is from winning, on average. Danskin gives its gradient at once, the mean
-# winner less the observed one: $q - \text{onehot}(y)$. With Gumbel noise $E \max (h + \gamma)$ is $\log \sum e^h$, and
-# the loss is $-\log q(y)$, cross-entropy. ($q$ is known here, and nobody would sample. Where a solver gives the winner
-# and $q$ has no formula, $z^{\star} - y$ is sampled in the place of $q - \text{onehot}(y)$.) It is also what direct
-# becomes for $f = [z = y]$ at large $\epsilon$: then $z(\epsilon) = y$ in practically every draw, and
-# $\epsilon g = \text{onehot}(y) - \text{onehot}(z^{\star})$.
+# $E \max_z (h + \gamma) - h_y$, which says how far $y$ is from being the winner, on average. By Danskin's theorem its
+# gradient is the mean winner minus the observed one: $q - \text{onehot}(y)$. With Gumbel noise $E \max (h + \gamma)$
+# is $\log \sum e^h$, and the loss is $-\log q(y)$, the cross-entropy. (Here $q$ is known, so there is no reason to
+# sample. If a solver finds the winner and $q$ has no formula, then $z^{\star} - y$ is sampled instead of
+# $q - \text{onehot}(y)$.) Direct becomes the same thing for $f = [z = y]$ at a large $\epsilon$: then
+# $z(\epsilon) = y$ in practically every draw, and $\epsilon g = \text{onehot}(y) - \text{onehot}(z^{\star})$.
 
 # %%
-y = 0                                                               # a shirt, as it happens the best value of f
+y = 0                                                               # shirt, which also has the highest f
 loss = lambda h: logsumexp(h) - h[y]
 slope = [(loss(h + 1e-5 * unit) - loss(h - 1e-5 * unit)) / 2e-5 for unit in hot]
 assert np.allclose(slope, q - hot[y], atol=1e-9)
@@ -205,8 +214,9 @@ assert (direct.gradient(h, hot[y], 100.0, noise[:20_000]) * 100.0 == hot[y] - ho
 # %% [markdown]
 # ## One table
 #
-# All numbers are computed without sampling: by enumeration, by the joint law of the two arg maxes, by the integrals
-# above, and in one place by a difference of integrals. (Fenchel-Young's bias is 0 by what it is measured against.)
+# All numbers of the table are computed without sampling: by enumeration, by the joint law of the two arg maxes, by
+# the integrals above, and in one place by a difference of integrals. (Fenchel-Young has the bias 0 because its target
+# is the gradient of its own loss.)
 #
 # *Bias* is measured against a different target for each method:
 #
@@ -215,22 +225,23 @@ assert (direct.gradient(h, hot[y], 100.0, noise[:20_000]) * 100.0 == hot[y] - ho
 # - (c) the slope of $f(z(h))$, which is 0: blackbox differentiation;
 # - (d) the gradient of $\log q(y)$: Fenchel-Young.
 #
-# So compare rows with the same letter only. *Variance* is printed twice, for $f$ and for $f + 10$. A constant changes
-# no gradient and no arg max. Our $f$ happens to have a mean near 0, and the score of an image is more like $-170$
-# (chapter 6). A *baseline* is a constant that is subtracted from $f$. Here it is $E f$. In practice it is a running
-# mean.
+# So compare only rows with the same letter. The *variance* is printed twice, for $f$ and for $f + 10$. Adding a
+# constant to $f$ changes no gradient and no arg max. It is a useful test, because our $f$ happens to have a mean near
+# 0, while the score of an image is more like $-170$ (chapter 6). A *baseline* is a constant that is subtracted from
+# $f$. Here it is $E f$; in practice it is a running mean.
 #
-# *Cost* has three columns: how many values of $f$, how many gradients of $f$, how many arg maxes.
+# The *cost* has three columns: the number of values of $f$, of gradients of $f$, and of arg maxes.
 #
-# Two things have to be chosen. Direct loss minimisation needs data: let the scores of the images $x$ lie around our $h$
-# with Gaussian scatter, of the variance that Gumbel noise has. With the same $f$ for all $x$ it is then direct itself
-# under another noise. And implicit MLE looks at $f$ *between* the values. We let it be bent there,
-# $f(z) = \sum_i f_i z_i + \frac12 \sum_i z_i (1 - z_i)$, with the same $f$ at all three corners. It bulges upwards
-# between them. So does a decoder whose logits are linear in $z$: its $\log p(x \mid z)$ is concave.
+# We have to choose two things. Direct loss minimisation needs data: let the scores of the images $x$ be our $h$ plus
+# Gaussian scatter, with the variance of Gumbel noise. With the same $f$ for all $x$ this is direct under another
+# noise. And implicit MLE uses $f$ *between* the values. We let $f$ be curved there,
+# $f(z) = \sum_i f_i z_i + \frac12 \sum_i z_i (1 - z_i)$, which leaves it as it is at all three corners, that is at
+# the one-hot vectors. Between the corners this $f$ bulges upwards. So does a decoder whose logits are linear in $z$,
+# because its $\log p(x \mid z)$ is concave.
 
 # %%
 def implicit_mle(eps, bend=0.5, f=f):
-    """From the joint law of the pair: given z* = b, direct with the slope at corner b in the place of f."""
+    """From the joint law of the pair: given z* = b, it is direct with the slope at corner b instead of f."""
     mean = square = 0
     for b in range(k):
         slope = f + bend * (1 - 2 * hot[b])
@@ -245,7 +256,7 @@ def data_truth():
     return np.array([(expected(h + 1e-4 * unit) - expected(h - 1e-4 * unit)) / 2e-4 for unit in hot])
 
 
-assert np.allclose(implicit_mle(0.3, bend=0), mean_and_variance(h, f, 0.3), atol=1e-9)      # f linear: it is direct
+assert np.allclose(implicit_mle(0.3, bend=0), mean_and_variance(h, f, 0.3), atol=1e-9)      # with a linear f it is direct
 
 
 def score_function(f, of_noise, baseline=0.0):
@@ -256,9 +267,9 @@ def score_function(f, of_noise, baseline=0.0):
 
 
 def row(name, target, law, costs):
-    """law(f) is (mean, variance); it is asked again for f + 10."""
+    """law(f) is (mean, variance); it is called for f and for f + 10."""
     (mean, variance), (shifted, more) = law(f), law(f + 10)
-    assert np.allclose(mean, shifted, atol=1e-8)                    # no mean depends on the constant
+    assert np.allclose(mean, shifted, atol=1e-8)                    # the constant changes no mean
     bias = np.linalg.norm(mean - {"a": truth, "b": data_truth(), "c": np.zeros(k), "d": hot[y] - q}[target])
     print(f"{name:44s} {target:>6s} {bias:7.3f} {variance.sum():9.2f} {more.sum():9.2f}   {costs}")
     return bias, variance.sum(), more.sum()
@@ -272,7 +283,7 @@ table = {}
 for eps in (0.3, 1.0):
     for name, target, law, costs in (
             ("direct", "a", lambda f: mean_and_variance(h, f, eps), (k, 0, 2)),
-            ("implicit MLE, f bent", "a", lambda f: implicit_mle(eps, f=f), (0, 1, 2)),
+            ("implicit MLE, f curved", "a", lambda f: implicit_mle(eps, f=f), (0, 1, 2)),
             ("direct loss minimisation", "b", lambda f: mean_and_variance(h, f, eps, normal, normal_slope), (k, 0, 2)),
             ("blackbox", "c", lambda f: (blackbox(h, eps), np.zeros(k)), (0, 1, 2))):
         table[name, eps] = row(f"{name}, eps = {eps}", target, law, "{:6d} {:9d} {:6d}".format(*costs))
@@ -286,17 +297,17 @@ row("Fenchel-Young, y = shirt, q known", "d", lambda f: (hot[y] - q, np.zeros(k)
 assert np.allclose(score_function(f, 1)[1], noise_variance)
 assert np.allclose(score_function(f, 0)[1], reinforce_variance)
 assert table["blackbox", 0.3][:2] == (0, 0) and (blackbox(h, 0.3) == 0).all()       # no bias, no noise, no use
-for name in ("direct", "implicit MLE, f bent", "direct loss minimisation"):
-    assert np.isclose(*table[name, 0.3][1:], rtol=1e-6)                             # the constant does nothing
+for name in ("direct", "implicit MLE, f curved", "direct loss minimisation"):
+    assert np.isclose(*table[name, 0.3][1:], rtol=1e-6)                             # the constant changes nothing
 assert table["REINFORCE", 0][2] > 50 > 10 > table["direct", 0.3][2] > table["REINFORCE", 1][2]
 
 # %% [markdown]
 # One pair of rows looks wrong: the baseline $E f$ *raises* the variance of REINFORCE, from 0.77 to 0.81. A baseline
-# lowers it where the mean of $f$ is far from 0, as in the last column. Here that mean is near 0, and $E f$ is not the
-# best constant. Let $\text{far} = |\text{onehot}(z^{\star}) - q|^2$. The variance is
-# $E[(f - \text{baseline})^2\, \text{far}]$ less a constant, so the best baseline is
-# $E[f\, \text{far}] / E[\text{far}]$: a mean of $f$ in which a value counts the more the further its one-hot vector is
-# from $q$. Unlikely values count more.
+# lowers the variance if the mean of $f$ is far from 0, as in the last column. Here this mean is near 0, and $E f$ is
+# not the best constant. Let $\text{far} = |\text{onehot}(z^{\star}) - q|^2$. The variance is
+# $E[(f - \text{baseline})^2\, \text{far}]$ minus a constant, so the best baseline is
+# $E[f\, \text{far}] / E[\text{far}]$. This is a weighted mean of $f$: the further the one-hot vector of a value is
+# from $q$, the more the value counts. Unlikely values count more.
 
 # %%
 far = ((hot - q) ** 2).sum(axis=1)                                  # for each value
@@ -308,25 +319,25 @@ by_grid = [score_function(f, 0, b)[1].sum() for b in np.linspace(-2, 1, 3_001)]
 assert abs(np.linspace(-2, 1, 3_001)[np.argmin(by_grid)] - best_baseline) < 1e-3
 
 # %% [markdown]
-# Now the bias of implicit MLE, taken apart: that of the finite difference and that of the slope, along the gradient and
-# across it. Then a picture of bias and noise.
+# Implicit MLE has a bias from the finite difference and another one from the slope. The next cell computes both,
+# along the gradient and across it. Then it draws a picture of bias and noise.
 
 # %%
-assert np.linalg.norm(implicit_mle(0.01)[0] - truth) > 0.5 * np.linalg.norm(implicit_mle(0.3)[0] - truth)   # it stays
-assert np.linalg.norm(mean_and_variance(h, f, 0.01)[0] - truth) < 0.01                                      # it goes
-too_short = mean_and_variance(h, f, 0.3)[0] - truth
-too_long = implicit_mle(0.3)[0] - mean_and_variance(h, f, 0.3)[0]
+assert np.linalg.norm(implicit_mle(0.01)[0] - truth) > 0.5 * np.linalg.norm(implicit_mle(0.3)[0] - truth)   # stays
+assert np.linalg.norm(mean_and_variance(h, f, 0.01)[0] - truth) < 0.01                                      # goes away
+of_eps = mean_and_variance(h, f, 0.3)[0] - truth
+of_slope = implicit_mle(0.3)[0] - mean_and_variance(h, f, 0.3)[0]
 along = truth / np.linalg.norm(truth)
-across = np.cross(along, np.ones(k) / np.sqrt(k))       # the entries of a gradient add up to 0: one direction is left
-print("bias at eps = 0.3 of the difference and of the slope: along the gradient "
-      f"{too_short @ along:+.3f} and {too_long @ along:+.3f}, across it {too_short @ across:+.3f} and "
-      f"{too_long @ across:+.3f}")
-assert too_short @ along < 0 < too_long @ along and (too_short @ across) * (too_long @ across) > 0
+across = np.cross(along, np.ones(k) / np.sqrt(k))       # the entries of a gradient add up to 0
+for words, direction in (("along the gradient", along), ("across it", across)):
+    print(f"bias at eps = 0.3 {words}: {of_eps @ direction:+.3f} from the finite difference, "
+          f"{of_slope @ direction:+.3f} from the slope")
+assert of_eps @ along < 0 < of_slope @ along and (of_eps @ across) * (of_slope @ across) > 0
 
 point = lambda law, target, eps: (np.linalg.norm(law(eps)[0] - target), np.sqrt(law(eps)[1].sum()))
 gaussian = lambda eps: mean_and_variance(h, f, eps, normal, normal_slope)
 lines = {"direct (a)": (lambda eps: mean_and_variance(h, f, eps), truth),
-         "implicit MLE, f bent (a)": (implicit_mle, truth), "direct loss (b)": (gaussian, data_truth())}
+         "implicit MLE, f curved (a)": (implicit_mle, truth), "direct loss (b)": (gaussian, data_truth())}
 later_figures.bias_and_noise(
     {name: {eps: point(law, target, eps) for eps in np.r_[np.geomspace(0.03, 3, 31), 0.03, 0.1, 0.3, 1.0, 3.0]}
      for name, (law, target) in lines.items()},
@@ -335,58 +346,63 @@ later_figures.bias_and_noise(
 plt.show()
 
 # %% [markdown]
-# What to see. A line is a method. Its dots are at $\epsilon$ = 0.03, 0.1, 0.3, 1 and 3, as written beside two of the
-# lines. Going up, $\epsilon$ falls: less bias, more noise. Direct and direct loss minimisation run to no bias and any
-# amount of noise. Below $\epsilon = 0.3$ their lines nearly coincide, because they are one method under two noises of
-# the same variance. Implicit MLE's line turns back. It has two biases. That of a finite $\epsilon$ makes the mean too
-# short, and goes away as $\epsilon$ falls. That of the slope makes it too long, and stays: where $f$ is bent, the slope
-# at one corner says too much about the next. Along the gradient the two cancel at $\epsilon = 0.3$. Across it they add
-# up, and that is the bias in the table. The diamonds have no bias, and no $\epsilon$ to choose.
+# What to see. Each line is a method, and its dots are at $\epsilon$ = 0.03, 0.1, 0.3, 1 and 3; these numbers are
+# written beside two of the lines. Going up a line, $\epsilon$ falls: there is less bias and more noise. As
+# $\epsilon \to 0$ the bias of direct and of direct loss minimisation goes to 0, and their noise has no limit. Below
+# $\epsilon = 0.3$ their lines nearly coincide, because they are one method under two noises of the same variance. The
+# line of implicit MLE turns back, because this method has two biases. The bias of a finite $\epsilon$ makes the mean
+# too short, and goes away as $\epsilon$ falls. The bias of the slope makes the mean too long, and stays: where $f$ is
+# curved, the slope at one corner overestimates how much $f$ changes on the way to the next one. Along the gradient
+# the two biases cancel at $\epsilon = 0.3$. Across it they add up, and the sum is the bias in the table. The diamonds
+# are methods without bias and without an $\epsilon$.
 #
-# The table says what the picture does not. Add 10 to $f$, and both score functions drown in noise. Direct does not
-# notice: it sees differences of $f$ only. But a baseline is one line of code. With it REINFORCE does not notice the
-# constant either. It has no bias, and a third of the variance that direct has at $\epsilon = 0.3$.
+# The table shows something that the picture does not. If 10 is added to $f$, the variance of both score functions
+# becomes very large. That of direct does not change, because direct depends on differences of $f$ only. But a
+# baseline is one line of code, and with it REINFORCE does not depend on the constant either. It has no bias, and a
+# third of the variance that direct has at $\epsilon = 0.3$.
 #
-# Blackbox differentiation is in the table only. At $\epsilon = 0.3$ our $h$ is off its ramp, and its gradient is 0. Its
-# bias against (c) is 0, its variance is 0, and it is useless. The best row of a table can be the worst method. At
-# $\epsilon = 1$ it is on the ramp and moves, which (c) counts as bias.
+# Blackbox differentiation is in the table only. At $\epsilon = 0.3$ our $h$ does not lie on a ramp, so the gradient
+# is 0. Its bias with respect to target (c) is 0 and its variance is 0, but it is useless. The row with the smallest
+# numbers can belong to the worst method. At $\epsilon = 1$ our $h$ is on the ramp and the gradient is not 0, which
+# counts as a bias with respect to (c).
 #
-# With three values there is no case for two arg maxes: REINFORCE with a baseline asks for $f$ once, and with $f$
-# in a table the exact gradient is free.
+# With three values there is no reason to use two arg maxes: REINFORCE with a baseline needs one value of $f$, and
+# with all of $f$ in a table the exact gradient costs nothing more.
 #
-# ## Which is the tool for what
+# ## When to use which method
 #
-# - **All values of $f$ in a table**: enumerate, or take one variable at a time (local expectation, chapter 7). No bias,
-#   and little noise or none.
-# - **$f$ at samples only, and a $q$ that is known**: REINFORCE and its kin, with a baseline (chapter 7). With a $q$
-#   that is *not* known, because a solver stands between the noise and $z$: the score function of the noise. It is
-#   noisier, and needs the baseline even more.
-# - **A $y$ was observed**: Fenchel-Young. One arg max, no $\epsilon$, a loss that is convex in $h$.
-# - **A score $f$ that can be added to the scores**, because it is linear in $z$: direct, with a second call of the same
-#   solver. If $f$ is a distance to an observed $y$, try Fenchel-Young first: the appendix found no difference. Where
-#   there is no $y$, and $f$ is linear, direct needs no baseline.
-# - **Any other $f$**: the second arg max needs the list of all values. Or $f$ is replaced: by
-#   its slope at $z^{\star}$, which is implicit MLE, whose bias stays where $f$ is bent; or by its single changes there,
-#   whose bias goes away with $\epsilon$ where the variables are independent (chapter 7), and stays where they pull each
-#   other (chapter 8).
-# - **Decisions without noise that must stay so**: blackbox differentiation, with an $\epsilon$ so large that the ramps
-#   reach where $h$ is.
+# - **All values of $f$ are in a table.** Enumerate, or take one variable at a time (local expectation, chapter 7).
+#   This has no bias, and little noise or none.
+# - **$f$ is known at samples only, and $q$ is known.** Use REINFORCE or one of its relatives, with a baseline
+#   (chapter 7). If $q$ is *not* known, because a solver computes $z$ from the noise, use the score function of the
+#   noise. It is noisier, and needs the baseline even more.
+# - **A $y$ was observed.** Use Fenchel-Young. It takes one arg max and has no $\epsilon$, and its loss is convex in
+#   $h$.
+# - **$f$ can be added to the scores, because it is linear in $z$.** Use direct, with a second call of the same
+#   solver. If $f$ is a distance to an observed $y$, try Fenchel-Young first: appendix E found no difference. If there
+#   is no $y$ and $f$ is linear, an advantage of direct is that it needs no baseline.
+# - **Any other $f$.** The exact second arg max needs the list of all values. Otherwise $f$ has to be replaced. One
+#   way is to use its slope at $z^{\star}$. This is implicit MLE, whose bias stays where $f$ is curved. Another way is
+#   to use the changes of $f$ when single variables change. Their bias goes away with $\epsilon$ if the variables are
+#   independent (chapter 7), and stays if they depend on each other (chapter 8).
+# - **Decisions that must be made without noise.** Use blackbox differentiation, with an $\epsilon$ so large that the
+#   ramps reach $h$.
 #
-# When is an arg max all that one can ask for? Not for the paths of the appendix: on a grid the *sum* over paths is as
-# cheap as the maximum, with logsumexp in the place of max, if every path has a noise of its own. It is so for chains
-# and trees too. For the cuts of chapter 8 and for matchings no such recursion is known: the best matching of $n$ pairs
-# is found in about $n^3$ steps, but counting the perfect matchings of a bipartite graph is #P-complete (Valiant 1979).
-# There the methods of this chapter ask for an arg max and nothing else.
+# When is an arg max all that can be computed? Not for the paths of appendix E, if every path has a noise of its own:
+# on a grid the *sum* over paths is as cheap as the maximum, with logsumexp instead of max. The same holds for chains
+# and trees. For the cuts of chapter 8 and for matchings no such recursion is known: the best matching of $n$ pairs is
+# found in about $n^3$ steps, but counting the perfect matchings of a bipartite graph is #P-complete (Valiant 1979).
+# For these problems the methods of this chapter need only an arg max.
 #
 # ## Exercises
 #
-# **1 (easy).** Let $f$ be a constant, 1. The gradient is 0. What is the variance of the score function of the noise, of
-# REINFORCE, and of direct? What does that say about baselines?
+# **1 (easy).** Let $f$ be the constant 1. Then the gradient is 0. What is the variance of the score function of the
+# noise, of REINFORCE, and of direct? What does this say about baselines?
 #
 # <details><summary>Solution</summary>
 #
-# 1 in each component, the variance of an exponential; $q_i (1 - q_i)$; and 0. Both score functions need a baseline, the
-# first more urgently. Direct needs none: a constant moves no arg max.
+# The variances of a component are 1, the variance of an exponential variable; $q_i (1 - q_i)$; and 0. Both score
+# functions need a baseline, the first one more urgently. Direct needs none, because a constant moves no arg max.
 #
 # ```python
 # ones = np.ones(k)
@@ -402,8 +418,9 @@ plt.show()
 #
 # <details><summary>Solution</summary>
 #
-# Put $z = z(h)$ into the first maximum of the ramp: it is at least $\epsilon f(z) + h(z)$, and the second one is
-# $h(z)$. For the other side put the winner of the first maximum into the second, which is at least its $h$.
+# The first maximum of the ramp is at least its value at $z = z(h)$, which is $\epsilon f(z) + h(z)$, and the second
+# maximum is $h(z)$. For the other inequality let $z$ be the winner of the first maximum: the second maximum is at
+# least $h(z)$.
 #
 # ```python
 # for _ in range(500):
@@ -415,8 +432,8 @@ plt.show()
 # </details>
 #
 # **3 (hard).** Each component of REINFORCE may have a baseline of its own. Which one is best for component $i$? How
-# much of the variance is left, compared with the best single constant? And how large is the bias of direct at the
-# $\epsilon$ where its variance is the same?
+# much variance is left, compared with the best single constant? And how large is the bias of direct at the $\epsilon$
+# at which its variance is the same?
 #
 # <details><summary>Solution</summary>
 #
@@ -441,34 +458,35 @@ plt.show()
 #
 # ## Where it goes wrong in practice
 #
-# - The sign. Vlastelica et al. and McAllester et al. write a loss, to be lowered; here $f$ is a score, to be raised.
-# - Two noises. Direct needs one noise for both arg maxes. With fresh noise for the second the mean stays and the
-#   variance explodes (chapter 2).
-# - The scale of $\epsilon f$ against $h$ and the noise. If $\epsilon$ is too small, the two arg maxes agree in nearly
-#   all draws, most gradients are zero, and the variance grows like $1/\epsilon$: that is the sign to look for. If it is
-#   too large and $f$ is a distance to $y$, then $z(\epsilon) = y$ in nearly all draws, and the method is Fenchel-Young.
-#   The appendix has both in numbers, for paths of several lengths.
+# - The sign is wrong. Vlastelica et al. and McAllester et al. use a loss, which is to be lowered; here $f$ is a
+#   score, which is to be raised.
+# - The two arg maxes have different noise. Direct needs the same noise for both. With fresh noise for the second one
+#   the mean stays as it is and the variance becomes far larger (chapter 2).
+# - The scale of $\epsilon f$ does not fit $h$ and the noise. If $\epsilon$ is too small, the two arg maxes agree in
+#   nearly all draws, most gradients are zero, and the variance grows like $1/\epsilon$; count how often they agree.
+#   If $\epsilon$ is too large and $f$ is a distance to $y$, then $z(\epsilon) = y$ in nearly all draws, and the
+#   method is Fenchel-Young. Appendix E shows both in numbers, for paths of several lengths.
 #
 # ## Now write it yourself
 #
-# The right side of the identity is in workbook files 2 (the arg max and its law), 3 (Danskin's derivative), 4 (the
-# difference of two arg maxes) and 5 (its exact mean, bias and variance). With 5 you can make the rows of direct in the
-# table yourself: `python tutorials/workbook/check.py 5`.
+# The right side of the identity is the subject of workbook files 2 (the arg max and its law), 3 (Danskin's
+# derivative), 4 (the difference of two arg maxes) and 5 (its exact mean, bias and variance). With file 5 you can
+# compute the rows of direct in the table yourself: `python tutorials/workbook/check.py 5`.
 #
 # ## What to read next
 #
-# [Appendix E](appendix_e_landscape.ipynb): a landscape learnt from walks. In the package:
-# `refimpl/estimators/perturbed.py`, `refimpl/estimators/imle.py`. Vlastelica et al., *Differentiation of blackbox
-# combinatorial solvers* (ICLR 2020); Berthet et al., *Learning with differentiable perturbed optimizers* (NeurIPS
-# 2020); Niepert et al., *Implicit MLE* (NeurIPS 2021); McAllester et al., *Direct loss minimization for structured
-# prediction* (NIPS 2010). Then [results.md](results.md).
+# [Appendix E](appendix_e_landscape.ipynb) learns a landscape from walks. In the package, see
+# `refimpl/estimators/perturbed.py` and `refimpl/estimators/imle.py`. The papers are Vlastelica et al.,
+# *Differentiation of blackbox combinatorial solvers* (ICLR 2020); Berthet et al., *Learning with differentiable
+# perturbed optimizers* (NeurIPS 2020); Niepert et al., *Implicit MLE* (NeurIPS 2021); and McAllester et al., *Direct
+# loss minimization for structured prediction* (NIPS 2010). Then read [results.md](results.md).
 #
 # ## Symbols
 #
 # | symbol | in the code | the slides write | meaning |
 # | --- | --- | --- | --- |
 # | $h$, $f$, $\gamma$ | `h`, `f`, `noise` | $\phi$, $\theta$, $\gamma$ | scores of the encoder and the decoder, and zero-mean Gumbel noise |
-# | $z^{\star}$, $z(\epsilon)$ | `z_star`, `z_eps` | | $\arg\max (h + \gamma)$ and $\arg\max (\epsilon f + h + \gamma)$, one noise |
+# | $z^{\star}$, $z(\epsilon)$ | `z_star`, `z_eps` | | $\arg\max (h + \gamma)$ and $\arg\max (\epsilon f + h + \gamma)$, with the same noise |
 # | $q$, $q_\epsilon$ | `q`, `q_eps` | | the laws of the two: softmax of $h$, and of $h + \epsilon f$ |
 # | $G(h, \epsilon)$ | `G` | $G$ | $E \max_z (\epsilon f + h + \gamma)$ |
 # | $T(h)$ | | | the tilted objective of chapter 4, $\frac{1}{\epsilon} (G(h, \epsilon) - G(h, 0))$ |
@@ -478,6 +496,6 @@ plt.show()
 # | $c$ | `c` | | Euler's constant, 0.5772… |
 # | $X_z$, $r_i X_i$ | `rX` | | an alarm clock's time, of rate $r_z = e^{h_z}$; times its rate, $e^{-(\gamma_i + c)}$ |
 # | $S$ | | | the sum $\sum_i r_i$, the rate of the first ring |
-# | $R$, $V_i$ | | | waiting times of rate 1: of the first ring, times $S$, and of clock $i$ after it, times $r_i$ |
+# | $R$, $V_i$ | | | waiting times of rate 1: until the first ring, multiplied by $S$, and after it until clock $i$ rings, multiplied by $r_i$ |
 # | $w$ | `w` | $w$ | one weight of the encoder, whose scores are $h + w\,(1, 0, -1)$ |
 # | $y$ | `y` | $y$ | the label: a value, or a path, that was observed |

@@ -2,10 +2,11 @@
 # # 11. When the sum is out of reach
 #
 # **You will** put the pieces of a picture into their places with a network that learns through a solver, without ever
-# adding anything up. **You will learn** why the best of $n!$ matchings is cheap to find when the sum over them is not;
-# that Theorem 1 holds for every arg max of a linear score; what this bought in measured runs, and what it did not; and
-# which tool is for what. **You need** chapters [2](02_theorem_1.ipynb) and [8](08_structured_encoders.ipynb);
-# [10](10_one_identity.ipynb) helps. It runs in about five seconds. The table of symbols is at the end.
+# computing a sum over all arrangements. **You will learn** why the best of $n!$ matchings is cheap to find although
+# the sum over them is not; that Theorem 1 holds for every arg max of a linear score; in which measured runs this was
+# an advantage, and in which it was not; and when to use which method. **You need** chapters [2](02_theorem_1.ipynb)
+# and [8](08_structured_encoders.ipynb); [10](10_one_identity.ipynb) helps. The chapter runs in about five seconds.
+# The table of symbols is at the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -28,33 +29,36 @@ rng = np.random.default_rng(11)
 # %% [markdown]
 # ## The best is cheap, the sum is not
 #
-# A matching gives each of $n$ tiles a place of its own. Write it as a matrix $z$ of 0 and 1: $z_{ij} = 1$ puts tile $i$
-# at place $j$, so each row and each column has a single 1. Tile $i$ has the score $\theta_{ij}$ at place $j$, and the
-# matching scores $h(z) = \sum_{ij} \theta_{ij} z_{ij}$. There are $n!$ matchings.
+# A matching gives each of $n$ tiles a place of its own. Write it as a matrix $z$ of zeros and ones: $z_{ij} = 1$ puts
+# tile $i$ at place $j$, so each row and each column has a single 1. Tile $i$ has the score $\theta_{ij}$ at place
+# $j$, and the score of the whole matching is $h(z) = \sum_{ij} \theta_{ij} z_{ij}$. There are $n!$ matchings.
 #
-# *The best one* takes about $n^3$ steps. The reason is that a mistake can be mended: a matching that is not the best
-# can be improved along a cycle (tile 1 takes the place of tile 4, tile 4 that of tile 2, tile 2 that of tile 1), and
-# looking for a cycle that gains is a shortest-path problem. No list is needed.
+# *The best matching* can be found in about $n^3$ steps. The reason is that mistakes can be corrected one by one. A
+# matching that is not the best can be improved along a cycle: for example, tile 1 takes the place of tile 4, tile 4
+# that of tile 2, and tile 2 that of tile 1. To look for a cycle that increases the score is a shortest-path problem.
+# So no list of all matchings is needed.
 #
-# *The sum* over all of them, $\sum_z e^{h(z)}$, cannot skip the bad ones. It is the permanent of the matrix of the
-# $e^{\theta_{ij}}$, and computing it is #P-hard (Valiant 1979): a fast algorithm would also count the solutions of
-# every puzzle whose solutions are easy to check. The best exact algorithms known take about $2^n$ steps. One is below.
-# (It goes through the tiles and keeps one sum for each *set* of places that are taken.) Random algorithms approximate
-# it in polynomial time (Jerrum, Sinclair and Vigoda 2004), with powers too high to run in every step of a training.
+# *The sum* over all matchings, $\sum_z e^{h(z)}$, cannot skip the bad ones. It is called the permanent of the matrix
+# with the entries $e^{\theta_{ij}}$. Computing it is #P-hard (Valiant 1979): a fast algorithm for it could also count
+# the solutions of every puzzle whose solutions are easy to check, and nobody expects that such an algorithm exists.
+# The best exact algorithms known take about $2^n$ steps. One of them is `by_subsets` below. It goes through the tiles
+# one after another, and keeps one sum for each *set* of places that are taken already. There are random algorithms
+# that approximate the sum in polynomial time (Jerrum, Sinclair and Vigoda 2004), but the power of $n$ is too high to
+# run them in every step of training.
 
 # %%
-def best(theta):
+def best(theta):                                                # the highest score of a matching
     return theta[linear_sum_assignment(theta, maximize=True)].sum()
 
 
-def by_list(theta):                                             # log of the sum, and the best
+def by_list(theta):                                             # the log of the sum, and the highest score
     scores = theta[range(len(theta)), list(itertools.permutations(range(len(theta))))].sum(axis=1)
     return logsumexp(scores), scores.max()
 
 
-def by_subsets(theta):
-    every = np.arange(2 ** len(theta))
-    total = (every == 0) * 1.0
+def by_subsets(theta):                                          # the log of the sum
+    every = np.arange(2 ** len(theta))                          # sets of places: bit j is 1 if place j is taken
+    total = (every == 0) * 1.0                                  # no tile yet: the empty set has the sum 1
     for row in np.exp(theta):
         longer = np.zeros(len(every))
         for j, value in enumerate(row):
@@ -91,80 +95,99 @@ chart.legend(fontsize=9, loc="upper right")
 plt.show()
 
 # %% [markdown]
-# What to see. Dots are measured; the dotted lines go on as $n!$ and $n^2\, 2^n$ do. The list ends at about nine tiles.
-# A clever sum gets to twenty or thirty. The best of $512!$ matchings takes milliseconds.
+# What to see. The dots are measured times. The dotted lines continue them, growing like $n!$ and like $n^2\, 2^n$.
+# With the list we can sum up to about nine tiles, and with the sums by sets of places up to twenty or thirty. The
+# best of $512!$ matchings takes milliseconds.
 #
-# For other sets the sum is as easy as the best, and then it should be used:
+# For some other sets the sum is as easy to compute as the best element, and then it should be used:
 #
-# | set | the best one, by | the sum, by |
+# | set | how to find the best element | how to compute the sum |
 # | --- | --- | --- |
 # | subsets of fixed size | sorting | a recursion over the places |
-# | paths on a grid, chains | Bellman's recursion | the same with logsumexp (chapter 10) |
+# | paths on a grid, chains | Bellman's recursion | the same recursion with logsumexp instead of max (chapter 10) |
 # | spanning trees | Kruskal's greedy choice | a determinant (Kirchhoff 1847) |
-# | cuts, no pair score below 0 | maximum flow (chapter 8) | none that is fast: #P-hard (Jerrum and Sinclair 1993) |
-# | matchings | assignment | none that is fast: #P-hard (Valiant 1979) |
+# | cuts, no pair score below 0 | maximum flow (chapter 8) | no fast algorithm is known: #P-hard (Jerrum and Sinclair 1993) |
+# | matchings | an assignment algorithm, as above | no fast algorithm is known: #P-hard (Valiant 1979) |
 
 # %% [markdown]
 # ## Theorem 1 for every linear arg max
 #
-# Let $z$ be any 0/1 array out of a finite set, and $h(z) = \sum_i \theta_i z_i$. Each *entry* gets noise:
+# Matchings are one example of the following situation. There is a finite set of arrays $z$ of zeros and ones, and the
+# score of an array is linear: $h(z) = \sum_i \theta_i z_i$, where $i$ runs over the entries of the array. Add noise
+# $\gamma_i$ to the score of each *entry*:
 #
 # $$z^{\star} = \arg\max_z \sum_i (\theta_i + \gamma_i) z_i, \qquad z(\epsilon) = \arg\max_z \Big\{ \epsilon f(z) + \sum_i (\theta_i + \gamma_i) z_i \Big\}$$
 #
-# with one noise for both. Then, for every $f$,
+# Both arg maxes have the same noise. Then, for every $f$,
 #
 # $$\frac{\partial}{\partial \theta_i} E f(z^{\star}) = \lim_{\epsilon \to 0} E \frac{z_i(\epsilon) - z^{\star}_i}{\epsilon}$$
 #
-# The proof is that of [appendix D](appendix_d_unary_noise.ipynb), where the set was all binary vectors of chapter 8.
-# Nothing in it used that. In five lines:
+# The proof is that of [appendix D](appendix_d_unary_noise.ipynb). There the set is that of all binary vectors of
+# chapter 8, but the proof uses only that the entries are 0 or 1. As in chapter 2 it looks at the *walls*: two
+# different arrays $z$ and $z'$ tie for certain draws of the noise, and these draws form a wall between them in the
+# space of the noises. The proof has five steps.
 #
-# 1. Two arrays $z \ne z'$ tie on a hyperplane in the space of the noises, whose normal $z - z'$ has entries 0, 1, $-1$.
-# 2. Along this wall lies a finite density $\rho_{zz'}$: hold all noises but one in which they differ.
-# 3. No third array ties along the whole wall: its entries would have to be 2 or $-1$ somewhere.
-# 4. So $\rho_{zz'}$ is continuous in the scores, if the density of $\gamma_i$ is bounded and continuous.
-# 5. Raising $\theta_i$ by $\delta$ moves the wall by $\delta (z'_i - z_i)$, and each draw that crosses changes $f$ by
-#    $f(z') - f(z)$. Mixing in $\epsilon f$ moves it by $\epsilon (f(z') - f(z))$, and each draw that crosses changes
-#    entry $i$ by $z'_i - z_i$. Both sides are $\frac12 \sum_{z,z'} \rho_{zz'} (f(z') - f(z)) (z'_i - z_i)$.
-#    $\blacksquare$
+# 1. The wall of $z \ne z'$ is a hyperplane. Its normal is $z - z'$, with the entries 0, 1 and $-1$.
+# 2. The part of the wall on which $z$ and $z'$ beat all other arrays has a finite density of noise $\rho_{zz'}$. To
+#    see this, take an entry in which $z$ and $z'$ differ, and hold the noises of all other entries fixed. Then the
+#    noise of this entry has to be one certain number for the two to tie.
+# 3. No third array $z''$ ties with them along the whole wall. Otherwise $z - z''$ would be $z - z'$ or its negative.
+#    Then $z''$ would be $z'$, or it would be $2 z - z'$, which has entries 2 or $-1$ where $z$ and $z'$ differ.
+# 4. Hence $\rho_{zz'}$ is continuous in the scores, if the density of each $\gamma_i$ is bounded and continuous, as
+#    it is for Gumbel noise.
+# 5. Raising $\theta_i$ by $\delta$ moves the wall by $\delta (z'_i - z_i)$, and each draw that changes from $z$ to
+#    $z'$ changes $f$ by $f(z') - f(z)$. Adding $\epsilon f$ moves the wall by $\epsilon (f(z') - f(z))$, and each
+#    draw that changes from $z$ to $z'$ changes entry $i$ by $z'_i - z_i$. In both cases the product is the same. So
+#    both sides of the theorem are $\frac12 \sum_{z,z'} \rho_{zz'} (f(z') - f(z)) (z'_i - z_i)$, where the factor
+#    $\frac12$ is there because the sum counts each wall twice. $\blacksquare$
 #
-# If $f$ is linear too, $f(z) = \sum_i c_i z_i$, the second arg max is *the same problem* with the scores
-# $\theta_i + \gamma_i + \epsilon c_i$. The same solver takes it: nothing is approximated except the limit. With
-# $\mu = E z^{\star}$ and $\mu_\epsilon = E z(\epsilon)$,
+# If $f$ is linear too, $f(z) = \sum_i c_i z_i$, the second arg max is *a problem of the same kind* with the scores
+# $\theta_i + \gamma_i + \epsilon c_i$. The same solver finds it, and nothing is approximated except the limit. The
+# number of right tiles is such an $f$. Let $\mu = E z^{\star}$ and $\mu_\epsilon = E z(\epsilon)$ be the mean arrays,
+# and let $\theta + \epsilon c_i$ mean that $\epsilon c_i$ is added to each $\theta_i$. Then
 #
 # $$E \frac{z(\epsilon) - z^{\star}}{\epsilon} = \frac{\mu_\epsilon - \mu}{\epsilon} = \frac{\partial}{\partial \theta} \frac{G(\theta + \epsilon c_i) - G(\theta)}{\epsilon}, \qquad G(\theta) = E \max_z \sum_i (\theta_i + \gamma_i) z_i$$
 #
-# (By Danskin $\partial G / \partial \theta = \mu$; $\theta + \epsilon c_i$ adds $\epsilon c_i$ to each entry.) The
-# number of right tiles is such an $f$.
+# Here $G$ is the mean maximum, and $\partial G / \partial \theta = \mu$ by Danskin's theorem.
 #
-# **It is not the Gibbs law.** In chapter 3 Gumbel noise on every *value* made $z^{\star}$ a softmax draw. Here the
-# noise is on the entries, and a matching's noise is the sum of $n$ of them. Sums of Gumbel variables are not Gumbel,
-# and matchings that share tiles share noise. For two tiles the law has a closed form:
+# **The law of $z^{\star}$ is not the Gibbs law.** The *Gibbs law* gives each $z$ a probability proportional to
+# $e^{h(z)}$; it is the softmax of the scores of all $z$. In chapter 3 there was Gumbel noise on every *value*, and
+# $z^{\star}$ was a draw from this softmax. Here the noise is on the entries, and the noise of a matching is the sum
+# of $n$ of them. Sums of Gumbel variables are not Gumbel variables. And two matchings that put a tile at the same
+# place share its noise, so their noises are not independent. For two tiles the law has a closed form. Let the *lead*
+# be the score of the identity (each tile at the place of its number) minus the score of the other matching. The
+# identity is chosen if the lead plus two independent logistic variables is positive:
 
 # %%
-def first_wins(theta):
-    lead = np.trace(theta) - np.trace(theta[::-1])      # of the identity; the noises differ by two logistic ones
+def identity_wins(theta):
+    lead = np.trace(theta) - np.trace(theta[::-1])
     return np.exp(lead) * (np.exp(lead) - 1 - lead) / np.expm1(lead) ** 2
 
 
 two = sets.matchings(2)
 for lead in (0.5, 1.0, 2.0, 4.0):
     theta = lead * np.eye(2) / 2
-    exact, sampled = first_wins(theta), two.sample(np.broadcast_to(theta, (4_000, 2, 2)), rng)[:, 0, 0].mean()
-    print(f"lead {lead}: the first wins with chance {exact:.4f} ({sampled:.3f} sampled); Gibbs: {expit(lead):.4f}")
+    exact, sampled = identity_wins(theta), two.sample(np.broadcast_to(theta, (4_000, 2, 2)), rng)[:, 0, 0].mean()
+    print(f"lead {lead}: the identity is chosen with probability {exact:.4f} ({sampled:.3f} sampled); "
+          f"under the Gibbs law {expit(lead):.4f}")
     assert abs(sampled - exact) < 4.5 * np.sqrt(exact * (1 - exact) / 4_000) and expit(lead) - exact > 0.03
 
 # %% [markdown]
-# The law is flatter: it is a law of its own, not a bad sample of the Gibbs law. So no softmax formula may be used for
-# it (no $z$ minus its mean as a score function, no KL term in closed form). Theorem 1 does not need one.
+# The law of $z^{\star}$ is flatter than the Gibbs law. This does not make it a bad sample of the Gibbs law: it is
+# another law. So formulas for a softmax must not be used for it. For example, the derivative of $\log$ probability is
+# not "$z$ minus its mean", as it is for the Gibbs law, and the KL term has no closed form. Theorem 1 does not need
+# such formulas.
 #
-# **The bias**, without sampling. For the subsets of two of four places the law of $z^{\star}$ is a sum over two orders
-# of drawing without replacement; for two tiles it is the line above. So $\mu$ is known, and both sides of the theorem:
+# **The bias** can be computed without sampling in two small cases. The first one is the set of all subsets of two of
+# four places. Drawing the two highest of four perturbed scores is drawing twice without replacement, so the
+# probability of a subset is a sum over its two orders. The second one is two tiles, with the formula above. In both
+# cases $\mu$ is known, and with it both sides of the theorem:
 
 # %%
 orders = np.array(list(itertools.permutations(range(4), 2)))
 mean_pair = lambda theta: gumbel.top_k_probability(theta, orders) @ np.eye(4)[orders].sum(axis=1)
-mean_matching = lambda theta: np.where(np.eye(2) == 1, first_wins(theta), 1 - first_wins(theta))
-slope = lambda f, d=2e-3: (8 * (f(d) - f(-d)) - f(2 * d) + f(-2 * d)) / (12 * d)     # at 0, of fourth order
+mean_matching = lambda theta: np.where(np.eye(2) == 1, identity_wins(theta), 1 - identity_wins(theta))
+slope = lambda f, d=2e-3: (8 * (f(d) - f(-d)) - f(2 * d) + f(-2 * d)) / (12 * d)     # derivative at 0
 figure, ax = plt.subplots(figsize=(7.5, 3.4))
 widths = np.geomspace(0.02, 4, 25)
 for colour, word, family, mu in (("C0", "two of four places", sets.subsets(4, 2), mean_pair),
@@ -187,15 +210,19 @@ ax.legend(fontsize=9)
 plt.show()
 
 # %% [markdown]
-# As in chapter 4: slope 1, and slope 2 if $z(-\epsilon)$ stands in the place of $z^{\star}$ (and $2\epsilon$ below).
+# What to see. As in chapter 4, the bias is of the order $\epsilon$: its line has the slope 1 in this plot with two
+# logarithmic axes. The two-sided estimate has $z(-\epsilon)$ instead of $z^{\star}$, and divides by $2\epsilon$. Its
+# line has the slope 2, so its bias is of the order $\epsilon^2$.
 #
-# **One draw.** How do two matchings differ? Each tile has one place in both. So a tile that moves takes the place of
-# another, which must move too, and so on, until the circle closes.
+# **One draw.** How do two matchings differ? Each tile has one place in both. So if a tile moves, it takes the place
+# of another tile, which must move too, and so on, until a tile takes the place that the first one has left. The next
+# cell looks for a draw in which three tiles move. Here $f$ counts the right tiles: $c_{ij} = 1$ if tile $i$ belongs
+# at place $j$, and 0 otherwise. In the code $c$ is called `worth`.
 
 # %%
 six = sets.matchings(6)
 theta, worth, moved = rng.normal(size=(6, 6)), np.eye(6), 0                     # tile i belongs at place i
-while moved != 3:                                                               # a draw in which three tiles move
+while moved != 3:
     z_star, z_eps = six.argmax_pair(theta, worth, 1.0, rng)
     change, moved = z_eps - z_star, 6 - (z_star * z_eps).sum()
 assert not change.sum(axis=0).any() and not change.sum(axis=1).any() and (worth * change).sum() >= 0
@@ -214,23 +241,26 @@ right.grid(False)
 plt.show()
 
 # %% [markdown]
-# What to see. Follow the dashed and the blue lines by turns: they close a circle. On the right is the gradient, times
-# $\epsilon$. Every row and column sums to 0, so a scorer that is learnt from it can never raise all tiles at one place.
-# And $f(z(\epsilon)) \ge f(z^{\star})$ in every draw, as in chapter 1.
+# What to see. Left: start at a tile that moves, go along its blue line to its new place, and from there along the
+# dashed line to the tile that was there before. Go on in the same way: after three tiles the path comes back to the
+# first one. Right: this is the estimate of the gradient, times $\epsilon$. Every row and every column sums to 0, so a
+# scorer that is trained with it can never raise the scores of all tiles at one place. As in chapter 1,
+# $f(z(\epsilon)) \ge f(z^{\star})$ in every draw.
 #
-# ## A jigsaw that you can read
+# ## A jigsaw in a few lines
 #
-# Cut a digit into $3 \times 3$ tiles, shuffle them, and learn to put them back. The scorer is linear: the nine scores
-# of a tile are a weighted sum of its 81 pixels. (It sees one tile at a time, and never two neighbours.) Let
-# $c_{ij} = 1$ if tile $i$ has the pixels that belong at place $j$. (Black tiles may change places.) So $f$ counts the
-# right tiles.
+# Cut a digit into $3 \times 3$ tiles of $9 \times 9$ pixels, shuffle them, and learn to put them back. (The last row
+# and the last column of the $28 \times 28$ pixels are cut off.) The scorer is linear: the nine scores of a tile, one
+# for each place, are weighted sums of its 81 pixels. (It sees one tile at a time, and never two neighbours.) Let
+# $c_{ij} = 1$ if tile $i$ has exactly the pixels that belong at place $j$. (So two empty tiles may change places.)
+# Then $f$ counts the right tiles.
 
 # %%
 nine, images = sets.matchings(9), data.load("mnist")
 
 
 def shuffled(part, rows):
-    """Tiles in the right order and in a random one, (B, 9, 81), and what each is worth at each place, (B, 9, 9)."""
+    """Tiles in the right order and in a random one, (B, 9, 81), and c for each tile and place, (B, 9, 9)."""
     x = part.images(rows).reshape(-1, 28, 28)[:, :27, :27].reshape(-1, 3, 9, 3, 9).astype(float)
     true = x.transpose(0, 1, 3, 2, 4).reshape(-1, 9, 81)
     order = rng.permuted(np.arange(9) + np.zeros((len(x), 1), int), axis=1)
@@ -241,7 +271,8 @@ def shuffled(part, rows):
 def test(weights):
     z = nine.argmax(tiles @ weights)
     right = (worth_there * z).sum(axis=(1, 2))
-    print(f"{right.mean() / 9:.1%} of the test tiles right, {(right == 9).mean():.1%} of the pictures whole")
+    print(f"{right.mean() / 9:.1%} of the test tiles are right, and all nine tiles in {(right == 9).mean():.1%} "
+          "of the test pictures")
     return z, (right == 9).mean()
 
 
@@ -250,31 +281,41 @@ weights, eps = np.zeros((81, 9)), 3.0
 _, before = test(weights)
 for _ in range(300):
     _, x, worth = shuffled(images.train, rng.integers(len(images.train), size=50))
-    g = nine.gradient(x @ weights, worth, eps, rng)                 # two matchings, one noise, divided by eps
+    g = nine.gradient(x @ weights, worth, eps, rng)                 # the estimate: two matchings, one noise
     weights += 0.1 * np.einsum("bip,bij->pj", x, g) / 50                        # the chain rule of a linear scorer
 z, after = test(weights)
 assert before < 0.02 and after > 0.25
 
 # %%
 shown = np.array([tiles[:9], np.einsum("bij,bip->bjp", z, tiles)[:9], true[:9]]).reshape(3, 9, 3, 3, 9, 9)
-shown = np.pad(shown, 4 * [(0, 0)] + 2 * [(0, 1)], constant_values=0.35)        # a line beside each tile
+shown = np.pad(shown, 4 * [(0, 0)] + 2 * [(0, 1)], constant_values=0.35)        # a line between tiles
 shown = np.pad(shown.transpose(0, 2, 4, 1, 3, 5).reshape(3, 30, 9, 30), [(0, 0), (0, 5), (0, 0), (0, 5)])
 figure, ax = plt.subplots(figsize=(9, 3.2))
 ax.imshow(shown.reshape(105, 315), cmap="gray_r")
-ax.set(xticks=[], yticks=[15, 50, 85], yticklabels=["shuffled", "laid", "the truth"])
+ax.set(xticks=[], yticks=[15, 50, 85], yticklabels=["shuffled", "put together", "the truth"])
 ax.grid(False)
 plt.show()
 
 # %% [markdown]
-# What to see. In 300 steps the linear scorer has learnt where strokes like these usually lie. What it gets wrong are
-# tiles that look alike. Nothing in the loop knows about sums: the line with `nine.gradient` is two calls of scipy's
-# solver for each picture.
+# What to see. In 300 steps the linear scorer has learnt where strokes like these usually lie. It confuses tiles that
+# look alike. No line of the loop computes a sum over matchings: the line with `nine.gradient` calls scipy's solver
+# twice for each picture.
 #
-# ## The same, measured
+# ## The same in measured runs
 #
-# [A jigsaw that learns to solve itself](jigsaw.md) does this with a network, $2 \times 2$ to $4 \times 4$ tiles, two
-# data sets and three seeds, and compares. Each method's settings were chosen on validation images, at $3 \times 3$.
-# Here are ten digits while a network learns, and then the rows.
+# [A jigsaw that learns to solve itself](jigsaw.md) does the same with a network, for $2 \times 2$ to $4 \times 4$
+# tiles, on two data sets, with three seeds, and compares direct with other methods:
+#
+# - *cross-entropy* teaches the network to classify each tile by its place, without a matching;
+# - *Fenchel-Young* takes the right matching minus $z^{\star}$ as its gradient (chapter 10);
+# - *Gumbel-Sinkhorn* replaces the matching by a matrix of positive numbers whose rows and columns sum to 1, and
+#   differentiates $f$ there;
+# - *REINFORCE* is here the score function of the noise: $f(z^{\star})$ times the derivative of the log density of the
+#   noise (chapter 10);
+# - *enumeration* is the exact gradient of the mean of $f$ under the Gibbs law, a sum over all matchings.
+#
+# The settings of each method were chosen on validation images, at $3 \times 3$. Here are ten digits while a network
+# learns, and then the results. A picture counts as solved if all its tiles are right.
 #
 # ![Ten digits whose tiles find their places while the network is trained](figures/puzzle.gif)
 
@@ -284,12 +325,12 @@ def kept(name):
 
 
 runs, groups, whole = kept("jigsaw"), ("2 x 2", "3 x 3", "4 x 4", "3 x 3, no labels"), {}
-epoch = min(run.rows[-1]["epoch"] for run in runs)                              # the last that all runs have
-for run in runs:                                                                # % of test pictures, a number a seed
+epoch = min(run.rows[-1]["epoch"] for run in runs)                              # the last one of all runs
+for run in runs:                                                                # % of solved pictures, one for each seed
     whole.setdefault((run.dataset, run.label), []).append(100 * run.at(epoch, "test_images"))
 for dataset in ("mnist", "fashion-mnist"):
     of = lambda method, group: whole.get((dataset, f"{method}, {group}"), [])
-    print(f"{dataset + ', pictures whole, %':32s}" + "".join(f"{group:>17s}" for group in groups))
+    print(f"{dataset + ', solved, %':32s}" + "".join(f"{group:>17s}" for group in groups))
     for method in ("cross-entropy", "fenchel-young", "direct", "gumbel-sinkhorn", "reinforce", "enumeration"):
         means = [f"{np.mean(of(method, group)):17.1f}" if of(method, group) else f"{'-':>17s}" for group in groups]
         print(f"  {method:30s}" + "".join(means))
@@ -299,86 +340,96 @@ for dataset in ("mnist", "fashion-mnist"):
     assert min(of("direct", groups[3])) > max(of("gumbel-sinkhorn", groups[3]) + of("reinforce", groups[3]))
 
 # %% [markdown]
-# Means over three seeds. Three things:
+# The numbers are means over three seeds. They show three things.
 #
-# *With labels direct does not win.* Every tile's place is known then, and classifying each tile by its place is enough:
-# no noise, and no matching until the test. Fenchel-Young comes second: its gradient, the right matching less
-# $z^{\star}$, pulls at every tile that is wrong. Direct's is 0 in every draw in which $\epsilon c_{ij}$ does not change
-# the matching. (With a very large $\epsilon$ it would be Fenchel-Young's, divided by $\epsilon$.) Much of the distance
-# is noise: with ten draws a step it comes level with Fenchel-Young ([the
+# *Direct is not the best method when labels are given.* Then the right place of every tile is known, and it is enough
+# to classify each tile by its place: there is no noise, and no matching before the test. Fenchel-Young comes second
+# with nine or sixteen tiles. Its gradient, the right matching minus $z^{\star}$, pulls at every tile that is wrong.
+# The gradient of direct is 0 in every draw in which adding $\epsilon c_{ij}$ does not change the matching. (With a
+# very large $\epsilon$ it would be the gradient of Fenchel-Young, divided by $\epsilon$.) Much of the distance
+# between the two is noise: with ten draws per step direct reaches Fenchel-Young ([the
 # page](jigsaw.md#is-it-the-noise-of-the-gradient-or-its-mean) has these runs).
 #
-# *With four tiles a side direct is ahead of what is told the same:* it is ahead of Gumbel-Sinkhorn, which
-# differentiates a relaxed $f$, and far ahead of the score function of the noise (`reinforce`), which uses the value of
-# $f$ only. At $2 \times 2$ the sum has 24 terms. Enumeration takes it, exactly and under the Gibbs law, and is no
-# better.
+# *With $4 \times 4$ tiles direct is better than the methods that know only $f$, as direct does.* It is ahead of
+# Gumbel-Sinkhorn, and far ahead of REINFORCE, which uses only values of $f$. At $2 \times 2$ the sum has only 24
+# terms, and enumeration can be used. It is no better than direct.
 #
-# *Without labels direct wins.* Nobody says where a tile belongs. $f(z)$ is the log-likelihood of the laid picture under
-# ten mean pictures that were learnt from other, whole images. It is a logsumexp of linear functions, and $c_{ij}$ is
-# its slope at $z^{\star}$. There is no right matching to compare with, so cross-entropy and Fenchel-Young have nothing
-# to learn from.
+# *Without labels direct is the best of the three methods that can be used.* Now nobody says where a tile belongs.
+# $f(z)$ is the log-likelihood of the assembled picture under a mixture of ten mean pictures, which was learnt from
+# other images that were not cut. It is a logsumexp of linear functions, and $c_{ij}$ is its slope at $z^{\star}$.
+# There is no right matching to compare with, so cross-entropy and Fenchel-Young cannot be used.
 #
-# The limits: a small network that never sees two neighbours, few epochs, and settings chosen at one size.
+# The limits of these runs are a small network that never sees two neighbouring tiles, few epochs, and settings that
+# were chosen at one size.
 #
 # ## A subset that explains
 #
-# Which ten of the 784 pixels are enough to read a digit? One network scores the pixels: $z$ marks the ten highest of
-# $\theta_i + \gamma_i$. A second network sees these pixels only, and $f(z)$ is the log probability that it gives to the
-# label. This $f$ is not linear in $z$. So $c_i$ is its slope at $z^{\star}$, one backward pass, and direct becomes
-# implicit MLE (chapter 10; Niepert et al. 2021). There are more than $10^{22}$ such subsets. Their *sum* is not out of
-# reach, but an $f$ that is a network cannot be put into its recursion.
+# Which ten of the 784 pixels are enough to read a digit? One network, the chooser, gives each pixel a score
+# $\theta_i$, and $z$ marks the ten pixels with the highest $\theta_i + \gamma_i$. A second network, the reader, sees
+# these pixels only, and $f(z)$ is the log probability that it gives to the label. This $f$ is not linear in $z$. So
+# $f$ is replaced by a linear function: $c_i$ is the slope of $f$ at $z^{\star}$, which takes one backward pass.
+# Direct with this $c_i$ is called implicit MLE (chapter 10; Niepert et al. 2021). There are more than $10^{22}$ such
+# subsets. For a linear score a recursion computes the *sum* over all of them, but an $f$ that is a network cannot be
+# put into this recursion.
 
 # %%
-shares = {}                                                                     # % of test labels, a number a seed
+shares = {}                                                                     # % of test labels, one for each seed
 for row in kept("subset")[0].rows:
     shares.setdefault(row["method"], []).append(100 * row["test"])
 for method, values in shares.items():
-    print(f"{method:17s} reads {np.mean(values):4.1f} % of the test labels ({min(values):.1f} ... {max(values):.1f})")
+    print(f"{method:17s} {np.mean(values):4.1f} % of the test digits are read correctly "
+          f"(seeds: {min(values):.1f} to {max(values):.1f})")
 assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + shares["straight-through"])
 
 # %% [markdown]
 # ![The ten pixels of ten test images, a row for each method, direct at the top](figures/subset.png)
 #
-# (The picture and [the table](results-gradients.md#a-subset-that-explains).) With direct, one- or two-sided, every seed
-# is better than every seed of the relaxed and the straight-through gradient. These have the same $c_i$. What differs is
-# that direct asks which *other* pixels would win. (Runs are short, 300 steps, with three settings tried for each
-# method. Straight-through did best at the lowest learning rate that was tried.)
+# The picture comes from the same runs, and [the table](results-gradients.md#a-subset-that-explains) has more of their
+# results. *Straight-through* uses $c_i$ itself as the gradient with respect to $\theta_i$; *relaxed* first multiplies
+# it by the derivative of a softmax. *Random* and *most variable* choose pixels without learning: at random for each
+# image, or those with the largest variance over the images. With direct, one- or two-sided, every seed is better than
+# every seed of straight-through and relaxed. These two also use the slope $c_i$ at $z^{\star}$. The difference is
+# that direct finds out which *other* pixels would be chosen if $\epsilon c_i$ were added. (The runs are short, 300
+# steps, with three settings tried for each method. Straight-through did best at the lowest learning rate that was
+# tried.)
 #
-# Does it *explain*? Be careful. The chooser sees the whole image, so it may find the digit itself and then place its
-# pixels so that the reader can guess it. Ten pixels that suffice for this reader are no proof of what matters in the
-# image.
+# Does the subset *explain* the decision? Be careful. The chooser sees the whole image. So it may recognise the digit
+# itself, and then choose pixels from which the reader can guess it. That ten pixels are enough for this reader does
+# not prove that they are what matters in the image.
 #
-# ## When to use what
+# ## When to use which method
 #
-# | what you have | use | in the rows above |
+# | what you have | what to use | its result in the runs above |
 # | --- | --- | --- |
-# | a label for each entry of $z$ | cross-entropy for each entry; the solver only when testing | first in the jigsaw |
-# | the right $z$, as a whole | Fenchel-Young: no $\epsilon$, a convex loss | second in the jigsaw |
-# | an $f$ to raise that is linear, or has a slope | direct (implicit MLE): two calls of the solver | first without labels, and in the subset |
-# | a sum that is cheap, and $f$ in a table | enumeration, or a recursion | no better at $2 \times 2$ |
-# | an $f$ that takes relaxed $z$ | Gumbel-Sinkhorn, or another relaxation | behind direct at $4 \times 4$, without labels and in the subset |
-# | only values of $f$ | score function of the noise, with a baseline | last in the jigsaw |
+# | a label for each entry of $z$ | cross-entropy for each entry; the solver only in the test | best in the jigsaw with labels |
+# | the right $z$, as a whole | Fenchel-Young: it has no $\epsilon$, and a convex loss | second in the jigsaw with nine or more tiles |
+# | an $f$ that is linear, or has a slope | direct, or implicit MLE: two calls of the solver | best in the jigsaw without labels, and in the subset |
+# | a sum that is cheap, and $f$ in a table | enumeration, or a recursion | no better than direct at $2 \times 2$ |
+# | an $f$ that can be evaluated at relaxed $z$ | Gumbel-Sinkhorn, or another relaxation | behind direct at $4 \times 4$, without labels and in the subset |
+# | only values of $f$ | score function of the noise, with a baseline | last in the jigsaw at $4 \times 4$ |
 #
-# The peers: Gumbel-Sinkhorn (Mena et al., ICLR 2018) relaxes matchings; stochastic softmax tricks (Paulus et al.,
-# NeurIPS 2020) relax any set with a linear arg max, trees and subsets among them; perturbed optimisers (Berthet et al.,
-# NeurIPS 2020) give Fenchel-Young and the score function of the noise; I-MLE (Niepert et al., NeurIPS 2021) is direct
-# with a slope; Gumbel-Rao (Paulus et al., ICLR 2021) averages straight-through over the noise that has the same winner.
+# Related work: Gumbel-Sinkhorn (Mena et al., ICLR 2018) relaxes matchings. Stochastic softmax tricks (Paulus et al.,
+# NeurIPS 2020) relax any set with a linear arg max, for example trees and subsets. Perturbed optimisers (Berthet et
+# al., NeurIPS 2020) are the source of Fenchel-Young and of the score function of the noise. I-MLE (Niepert et al.,
+# NeurIPS 2021) is direct with a slope. Gumbel-Rao (Paulus et al., ICLR 2021) averages the straight-through gradient
+# over all noise that has the same winner.
 #
 # ## Now write it yourself
 #
-# [The workbook](workbook/README.md) has two files for this chapter. `tutorials/workbook/04_two_arg_maxes.py` is the
-# estimate for one variable. `tutorials/workbook/13_matching.py` is the estimate for a batch of score matrices: a best
-# matching, and the difference of two. `python tutorials/workbook/check.py 13` names the slip, if there is one.
+# [The workbook](workbook/README.md) has two files for this chapter. In `tutorials/workbook/04_two_arg_maxes.py` you
+# write the estimate for one variable. In `tutorials/workbook/13_matching.py` you write it for a batch of score
+# matrices: a best matching, and the difference of two. `python tutorials/workbook/check.py 13` checks it and names
+# the likely mistake.
 #
 # ## Exercises
 #
-# **1 (easy).** Add a number to one row of $\theta_{ij}$ or of $c_{ij}$. What happens to the two matchings? What does it
-# say about a bias that the scorer adds to all places of a tile?
+# **1 (easy).** Add the same number to all entries of one row of $\theta_{ij}$, or of $c_{ij}$. What happens to the
+# two matchings? What does this say about a bias that the scorer adds to the scores of one tile at all places?
 #
 # <details><summary>Solution</summary>
 #
-# Each matching has a single 1 in this row, so every score grows by the same number, and no arg max moves. Such a bias
-# cannot be learnt, and need not be.
+# Each matching has a single 1 in this row, so the scores of all matchings grow by the same number, and no arg max
+# moves. Such a bias cannot be learnt, and is not needed.
 #
 # ```python
 # shift = np.zeros((6, 6))
@@ -392,11 +443,12 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 # </details>
 #
 # **2 (middling).** For subsets of fixed size the sum is cheap. Write it as a recursion over the places, and check it
-# against the list for three of eight.
+# against the list of all subsets of three of eight places.
 #
 # <details><summary>Solution</summary>
 #
-# Keep one sum for each number of places that are chosen so far. A new place is left out, or is chosen and multiplies.
+# Keep one sum for each number of places that have been chosen so far. A new place is either left out, or it is chosen
+# and multiplies the sum by its $e^{\theta_i}$.
 #
 # ```python
 # theta, total = np.random.default_rng(2).normal(size=8), np.array([1.0, 0, 0, 0])
@@ -407,13 +459,15 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 #
 # </details>
 #
-# **3 (hard).** The mean of $z_{ij}$ under the Gibbs law is the derivative of the log of the sum. Compute it for six
-# tiles with `by_subsets` and without differences. Compare it with the mean of $z^{\star}$. Which is flatter?
+# **3 (hard).** The mean of $z_{ij}$ under the Gibbs law is the derivative of the log of the sum with respect to
+# $\theta_{ij}$. Compute it for six tiles with `by_subsets`, without finite differences. Compare it with the mean of
+# $z^{\star}$. Which of the two is flatter?
 #
 # <details><summary>Solution</summary>
 #
-# A matching with $z_{ij} = 1$ is a matching of the other tiles and places. So the mean is $e^{\theta_{ij}}$ times the
-# sum without row $i$ and column $j$, over the whole sum. The mean of $z^{\star}$ is flatter, as for two tiles.
+# A matching with $z_{ij} = 1$ is a matching of the other tiles with the other places. So the mean is
+# $e^{\theta_{ij}}$ times the sum without row $i$ and column $j$, divided by the whole sum. The mean of $z^{\star}$ is
+# flatter, as it was for two tiles.
 #
 # ```python
 # theta = 2 * np.random.default_rng(3).normal(size=(6, 6))
@@ -430,30 +484,33 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 #
 # ## Where it goes wrong in practice
 #
-# - The sign. Solvers of assignment minimise a cost. `maximize=True`, or a minus, and the same for both matchings.
-# - Fresh noise for the second matching. Nearly every tile moves then, and the variance explodes (chapter 2).
-# - The scale of $\epsilon c_{ij}$ against $\theta_{ij} + \gamma_{ij}$. With a large $\epsilon$ the second matching is
-#   always the right one, and direct is Fenchel-Young divided by $\epsilon$.
-# - Identical tiles. If only one of two black tiles counts as right at a place, $f$ may call a right picture wrong.
+# - The sign is wrong. Solvers of assignment problems minimise a cost. Use `maximize=True`, or minus the scores, and
+#   do the same for both matchings.
+# - The second matching has fresh noise. Then nearly every tile moves, and the variance becomes far larger (chapter
+#   2).
+# - The scale of $\epsilon c_{ij}$ does not fit that of $\theta_{ij} + \gamma_{ij}$. With a large $\epsilon$ the
+#   second matching is always the right one, and direct is Fenchel-Young divided by $\epsilon$.
+# - Tiles are identical. If only one of two empty tiles counts as right at a place, $f$ may call a right picture
+#   wrong.
 #
 # ## What to read next
 #
-# In the package: `refimpl/latent/linear.py` (any solver of yours is one argument), `refimpl/latent/sets.py`. Mena et
-# al., *Learning latent permutations with Gumbel-Sinkhorn networks* (ICLR 2018); Paulus et al., *Gradient estimation
-# with stochastic softmax tricks* (NeurIPS 2020); Valiant, *The complexity of computing the permanent* (1979). Then [the
-# jigsaw](jigsaw.md).
+# In the package, see `refimpl/latent/linear.py`, which takes any solver of yours as an argument, and
+# `refimpl/latent/sets.py`. The papers are Mena et al., *Learning latent permutations with Gumbel-Sinkhorn networks*
+# (ICLR 2018); Paulus et al., *Gradient estimation with stochastic softmax tricks* (NeurIPS 2020); and Valiant, *The
+# complexity of computing the permanent* (1979). Then read [the jigsaw](jigsaw.md).
 #
 # ## Symbols
 #
 # | symbol | in the code | the slides write | meaning |
 # | --- | --- | --- | --- |
-# | $z$, $z_{ij}$ | `z` | $z$ | an array of 0 and 1, that is of binary variables, here mostly a matching (n, n); its entry |
+# | $z$, $z_{ij}$ | `z` | $z$ | an array of zeros and ones, that is of binary variables, here mostly a matching (n, n); its entry |
 # | $n$ | `n` | | number of tiles, rows of a matching |
 # | $\theta$, $\theta_i$, $\theta_{ij}$ | `theta` | $\phi$ | the score of each entry of $z$ |
 # | $h(z)$ | | $\phi(x,z)$ | the score of the whole array, $\sum_i \theta_i z_i$ |
-# | $f$, $f(z)$ | `f` | $\theta(x,z)$ | the score that is to be raised: the number of right tiles, or a log probability |
-# | $c_i$, $c_{ij}$ | `worth` | | what each entry is worth: $f(z) = \sum_i c_i z_i$ |
-# | $\gamma_i$ | `noise` | $\gamma$ | Gumbel noise of mean zero, one number an entry |
+# | $f$, $f(z)$ | `f` | $\theta(x,z)$ | the score whose mean is to be raised: the number of right tiles, or a log probability |
+# | $c_i$, $c_{ij}$ | `worth` | | what each entry is worth for $f$: $f(z) = \sum_i c_i z_i$ |
+# | $\gamma_i$ | `noise` | $\gamma$ | Gumbel noise of mean zero, one number for each entry |
 # | $z^{\star}$, $z(\epsilon)$ | `z_star`, `z_eps` | | arg max of $\sum_i (\theta_i + \gamma_i) z_i$, and with $\epsilon f$ added |
 # | $\epsilon$ | `eps` | $\epsilon$ | how strongly $f$ takes part in the second arg max |
 # | $\mu$, $\mu_\epsilon$ | `mu` | | mean of $z^{\star}$; mean of $z(\epsilon)$ |
