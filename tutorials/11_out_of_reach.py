@@ -156,7 +156,8 @@ plt.show()
 # of $n$ of them. Sums of Gumbel variables are not Gumbel variables. And two matchings that put a tile at the same
 # place share its noise, so their noises are not independent. For two tiles the law has a closed form. Let the *lead*
 # be the score of the identity (each tile at the place of its number) minus the score of the other matching. The
-# identity is chosen if the lead plus two independent logistic variables is positive:
+# noises of the two matchings differ by the sum of two independent logistic variables. The identity is chosen if the
+# lead plus this sum is positive:
 
 # %%
 def identity_wins(theta):

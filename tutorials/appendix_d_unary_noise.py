@@ -1,11 +1,10 @@
 # %% [markdown]
 # # Appendix D. Noise on the unary scores is enough
 #
-# [Chapter 8](08_structured_encoders.ipynb) differentiates with respect to pair scores $w_{ij}$,
-# although only the unary scores $u_i$ have noise. Here is
-# the proof that Theorem 1 holds all the same, its formula in numbers, and a set of values for which
-# it fails. You need chapters [2](02_theorem_1.ipynb) and [8](08_structured_encoders.ipynb). It runs in about two
-# seconds.
+# [Chapter 8](08_structured_encoders.ipynb) differentiates with respect to pair scores $w_{ij}$, although only the
+# unary scores $u_i$ have noise. This appendix proves that Theorem 1 holds all the same, checks the formula of the
+# proof in numbers, and gives a set of values for which the theorem fails. You need chapters [2](02_theorem_1.ipynb)
+# and [8](08_structured_encoders.ipynb). The appendix runs in about two seconds.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -29,7 +28,7 @@ def solve(u, w, eps=0.0):
 
 
 def gains(z):
-    """What f gains by z_i = 1 over z_i = 0, the others as in z: (places, n)."""
+    """f with z_i = 1 less f with z_i = 0, the other variables as in z: (places, n)."""
     place = every @ 2 ** np.arange(n)[::-1]                 # of a vector in `every`
     assert (place == np.arange(len(every))).all()
     bit = 2 ** np.arange(n)[::-1]
@@ -45,49 +44,53 @@ def estimate(z_eps, eps):
 # ## The proof
 #
 # In chapter 2 every value had noise of its own. Here $2^n$ vectors share $n$ numbers $\gamma_i$, and the pair scores
-# have none. Theorem 1 holds all the same, for the $w_{ij}$ too. The proof is chapter 2's, by walls. Let the $\gamma_i$
-# be independent, each with a density $\rho_i$ that is bounded and continuous. (The logistic density is, by
-# $\frac14$.) The walls now stand in the space of the $n$ noises.
+# have no noise. Theorem 1 holds all the same, for the $w_{ij}$ too. As in chapter 2 we prove it by the walls. Let the
+# $\gamma_i$ be independent, each with a density $\rho_i$ that is bounded and continuous. (The logistic density is,
+# and its bound is $\frac14$.) The walls are now surfaces in the space of the $n$ noises.
 #
 # 1. *A wall is a hyperplane.* Two vectors $z \ne z'$ tie where
-#    $\sum_i \gamma_i (z_i - z'_i) = \epsilon f(z') + h(z') - \epsilon f(z) - h(z)$. They differ in some variable $i$.
-#    There $\gamma_i$ has the coefficient 1 or $-1$. So the left side contains noise: the wall is a hyperplane with
-#    the normal $z - z' \ne 0$. The scores stand on the right side only. They shift the wall, and
-#    do not turn it.
-# 2. *What lies along it is finite.* Hold all noises but that $\gamma_i$. Then $\gamma_i$ alone decides, and among its
-#    values the wall is one point. Raise the score of $z'$ by $\delta$: the point moves by $\delta$. So the share that
-#    is swept is at most $\delta \sup \rho_i$. Divide by $\delta$, let it go to 0, and take the mean over the other
-#    noises:
+#    $\sum_i \gamma_i (z_i - z'_i) = \epsilon f(z') + h(z') - \epsilon f(z) - h(z)$. They differ in some variable $i$,
+#    and its $\gamma_i$ has the coefficient 1 or $-1$ in this equation. So the left side contains noise, and the wall
+#    is a hyperplane with the normal $z - z' \ne 0$. The scores occur on the right side only. So they shift the wall,
+#    but do not turn it.
+# 2. *The density along a wall is finite.* Hold all noises fixed except the $\gamma_i$ of step 1. Among the values of
+#    $\gamma_i$ the wall is one point. Raise the score of $z'$ by $\delta$: the point moves by $\delta$. So the share
+#    of the draws that the wall sweeps over is at most $\delta \sup \rho_i$. Divide this share by $\delta$, let
+#    $\delta$ go to 0, and take the mean over the other noises:
 #
 # $$\rho_{zz'} = E\left[ \rho_i(\gamma_i \text{ on the wall}) \cdot [z \text{ and } z' \text{ beat all others there}] \right] \le \sup \rho_i$$
 #
-#    (The limit exists where no third vector ties: almost everywhere, by step 3. It is the share that is swept, so it
-#    does not matter which differing $i$ was held out.)
+#    (The limit exists where no third vector ties, which is almost everywhere, by step 3. It is the share that the
+#    wall sweeps over, divided by $\delta$, so it does not matter which of the variables in which $z$ and $z'$ differ
+#    was chosen as $i$.)
 #
-# 3. *No third vector ties along a whole wall.* $z''$ ties with $z$ on a hyperplane with the normal $z - z''$. It
-#    contains our wall only if $z - z''$ is a multiple of $z - z'$. Both have entries 0, 1 and $-1$ only, and neither is
-#    0. So the multiple is 1 or $-1$. If it is 1, $z'' = z'$. If it is $-1$, $z'' = 2 z - z'$. Where $z$ and $z'$
-#    differ, that is 2 or $-1$, and no 0/1 vector. So $z''$ ties on a part of the wall without mass.
-# 4. *It is continuous.* Move the scores a little. At almost every point of the wall the same others are still beaten,
-#    and $\rho_i$ has changed by little. All of it stays below $\sup \rho_i$. So $\rho_{zz'}$ is continuous in all
-#    scores (dominated convergence).
-# 5. *The rest is chapter 2.* Raising the score of $z'$ by $\delta$ takes $\delta \rho_{zz'}$ from $z$, at first order,
-#    and raising that of $z$ takes as much from $z'$. It is one wall. These slopes are continuous, so when many scores
-#    move at once, what they do adds up (the chain rule). Raise $w_{ij}$ by $\delta$: the wall moves by
-#    $\delta (z'_i z'_j - z_i z_j)$. Mix in $\epsilon f$: it moves by $\epsilon (f(z') - f(z))$. Each draw that crosses
-#    changes $f$ by $f(z') - f(z)$, and $z_i z_j$ by $z'_i z'_j - z_i z_j$. So both sides of the theorem are one sum
-#    over the pairs of vectors:
+# 3. *No third vector ties along a whole wall.* The vectors $z''$ and $z$ tie on a hyperplane with the normal
+#    $z - z''$. It contains our wall only if $z - z''$ is a multiple of $z - z'$. Both differences have entries 0, 1
+#    and $-1$ only, and neither is 0. So the multiple is 1 or $-1$. If it is 1, then $z'' = z'$. If it is $-1$, then
+#    $z'' = 2 z - z'$. But where $z$ and $z'$ differ, $2 z - z'$ is 2 or $-1$, so it is not a 0/1 vector. So $z''$
+#    ties only on a part of the wall that has no mass.
+# 4. *The density along a wall is continuous in the scores.* Move the scores a little. At almost every point of the
+#    wall $z$ and $z'$ still beat the same other vectors, and $\rho_i$ changes only a little. The integrand is always
+#    at most $\sup \rho_i$. So $\rho_{zz'}$ is continuous in all scores (dominated convergence).
+# 5. *The rest is as in chapter 2.* Raising the score of $z'$ by $\delta$ moves the share $\delta \rho_{zz'}$ of the
+#    draws from $z$ to $z'$, to first order, and raising the score of $z$ moves as much from $z'$ to $z$, because both
+#    move the same wall. These derivatives are continuous. So when many scores change at once, their effects add up
+#    (the chain rule). Raise $w_{ij}$ by $\delta$: the wall moves by $\delta (z'_i z'_j - z_i z_j)$. Add $\epsilon f$:
+#    the wall moves by $\epsilon (f(z') - f(z))$. Each draw that changes from $z$ to $z'$ changes $f$ by
+#    $f(z') - f(z)$, and $z_i z_j$ by $z'_i z'_j - z_i z_j$. So both sides of the theorem are the same sum over the
+#    pairs of vectors:
 #
 # $$\frac{\partial}{\partial w_{ij}} E f(z^{\star}) = \frac12 \sum_{z, z'} \rho_{zz'} (f(z') - f(z)) (z'_i z'_j - z_i z_j) = \frac{\partial}{\partial \epsilon} P(z_i(\epsilon) = z_j(\epsilon) = 1) \Big|_{\epsilon = 0}$$
 #
-# For $u_i$ read $z_i$ in the place of $z_i z_j$. $\blacksquare$ (In the words of the paper's proof, which is in
-# [appendix A](appendix_a_walls_and_noise.ipynb) of these tutorials: $G$ has continuous second derivatives, and their
-# order does not matter.)
+# For $u_i$ write $z_i$ instead of $z_i z_j$. $\blacksquare$ (In the terms of the paper's proof, which is in [appendix
+# A](appendix_a_walls_and_noise.ipynb) of these tutorials: $G$ has continuous second derivatives, so their order does
+# not matter.)
 #
-# The formula of step 2 can be computed: draw the other noises, put $\gamma_i$ on the wall. Here it is for all
-# vectors of three variables. The walls also say where the gains go wrong. A draw at $z$ crosses to $z'$ if
-# $\sum_i \text{gain}_i (z'_i - z_i)$, with the gains at $z$, is positive. The share that crosses is
-# $\epsilon \rho_{zz'}$ times that sum:
+# The formula of step 2 can be computed: draw the other noises, and set $\gamma_i$ to its value on the wall. The next
+# cell does this for all pairs of vectors of three variables. The walls also show what is wrong with the gains of
+# chapter 8. With the arg max by gains, a draw at $z$ changes to $z'$ if the sum $\sum_i \text{gain}_i (z'_i - z_i)$,
+# with the gains at $z$, is positive and the draw is close enough to the wall. The share of such draws is
+# $\epsilon \rho_{zz'}$ times this sum:
 
 # %%
 step, z_star = 0.05, solve(u0, w0)                          # z: places in `every`
@@ -100,8 +103,10 @@ logistic = lambda t: 1 / (2 + np.exp(t) + np.exp(-t))       # the density
 
 
 def wall(z, other, h_all, gamma, which=0):
-    """rho of step 2 for two places in `every`, by the mean over the other noises; and its standard error.
-    which: the variable that is held out, among those in which the two differ."""
+    """rho of step 2 for two places in `every`, as a mean over the other noises; and its standard error.
+
+    which: the place of variable i of step 2 among the variables in which the two differ.
+    """
     normal = every[z] - every[other]
     i = np.flatnonzero(normal)[which]
     on_wall = gamma.copy()
@@ -118,31 +123,34 @@ by_walls, of_gains, error = np.zeros(6), np.zeros(6), np.zeros(6)
 for z, other in itertools.combinations(range(len(every)), 2):
     rho, rho_error = wall(z, other, h_all, noise[:100_000])
     by_the_last, last_error = wall(z, other, h_all, noise[100_000:200_000], which=-1)
-    assert abs(rho - by_the_last) <= 4.5 * np.hypot(rho_error, last_error)      # whichever variable is held out
+    assert abs(rho - by_the_last) <= 4.5 * np.hypot(rho_error, last_error)      # whichever is variable i
     move, change = features[other] - features[z], every[other] - every[z]
     by_walls += rho * (f[other] - f[z]) * move
     of_gains += rho * (max(0, gains(z) @ change) - max(0, gains(other) @ -change)) * move
     error = np.hypot(error, rho_error * (f[other] - f[z]) * move)
-print("by walls          ", by_walls.round(3), "±", error.round(3), "(as if the walls' errors were independent)")
-print("differences of E f", paired.mean(axis=0).round(3))
-print("limit of the gains", of_gains.round(3))
+print("the formula with the walls      ", by_walls.round(3), "±", error.round(3),
+      "(as if the errors of the walls were independent)")
+print("finite differences of E f       ", paired.mean(axis=0).round(3))
+print("estimate by gains, its limit    ", of_gains.round(3))
 g = estimate(((u0 + noise + 0.02 * gains(z_star)) @ every.T + w0 @ products.T).argmax(axis=1), 0.02)
-print("by gains, 0.02    ", g.mean(axis=0).round(3))
+print("estimate by gains, at eps = 0.02", g.mean(axis=0).round(3))
 assert (np.abs(by_walls - paired.mean(axis=0)) < 4.5 * np.hypot(error, paired.std(axis=0) / np.sqrt(M))).all()
 assert np.linalg.norm(of_gains - g.mean(axis=0)) < 0.5 * np.linalg.norm(of_gains - by_walls)
 
 # %% [markdown]
-# What was needed?
+# Which assumptions were needed?
 #
-# - *Noise across every wall.* Without noise on $u_1$ take two vectors that differ in $z_1$ alone. The difference of
-#   their scores would contain no noise.
-# - *A continuous density.* In chapter 2 a bounded one was enough: at each wall two noises met, and together they are
-#   smooth. Here one noise may stand alone. With one variable and uniform noise the chance of $z_1 = 1$ has kinks.
-# - *Step 3.* It is true for 0/1 vectors, but not for every set of values. Let $z$ be 0, 1 or 2 with the scores 0,
-#   $v_1 + \delta$ and $2 v_1$. The noise tells any two of them apart. But at $\delta = 0$ all three tie at $v_1 = 0$:
-#   the value 1 ties along the whole wall between 0 and 2. It wins for $-\delta < v_1 < \delta$, so with $u_1 = 0$ its
-#   chance is $\max(0, P(\gamma_1 < \delta) - P(\gamma_1 < -\delta))$. That has a kink at $\delta = 0$, and the theorem
-#   fails there:
+# - *Noise in every tie.* Suppose that $u_1$ had no noise, and take two vectors that differ in $z_1$ only. Then the
+#   difference of their scores would contain no noise.
+# - *A continuous density.* In chapter 2 it was enough that the density is bounded: at each wall two noises were
+#   involved, and the density of their difference is continuous. Here there may be one noise only. With one variable
+#   and uniform noise, the probability of $z_1 = 1$ has kinks.
+# - *Step 3.* It is true for 0/1 vectors, but not for every set of values. Let $z$ be 0, 1 or 2, with the scores 0,
+#   $v_1 + \delta$ and $2 v_1$. The difference of any two of these scores contains noise. But at $\delta = 0$ all
+#   three tie at $v_1 = 0$: the value 1 ties along the whole wall between 0 and 2. The value 1 is the winner for
+#   $-\delta < v_1 < \delta$. So with $u_1 = 0$ its probability is
+#   $\max(0, P(\gamma_1 < \delta) - P(\gamma_1 < -\delta))$. This has a kink at $\delta = 0$, and the theorem fails
+#   there:
 
 # %%
 v = noise.ravel()                                           # u_1 = 0
@@ -154,7 +162,7 @@ def share_of_one(delta):
 
 for small in (0.1, -0.1):
     exact_share = max(0, np.tanh(small / 2))                # sigmoid(d) - sigmoid(-d)
-    print(f"(chance of 1 at {small:+.1f} - chance at 0) / {small:+.1f} = "
+    print(f"(probability of 1 at delta = {small:+.1f} - probability at 0) / {small:+.1f} = "
           f"{(share_of_one(small) - share_of_one(0)) / small:.3f}, by the formula {exact_share / small:.3f}")
     assert abs(share_of_one(small) - exact_share) < 4 * np.sqrt(0.05 / len(v))
 assert share_of_one(0) == 0

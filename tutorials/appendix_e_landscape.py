@@ -1,11 +1,11 @@
 # %% [markdown]
 # # Appendix E. A landscape learnt from walks
 #
-# [Chapter 10](10_one_identity.ipynb) compares methods on three values. Here two of them learn from paths, of which
-# nobody could make a list: direct with a Hamming loss, and Fenchel-Young. The costs of five kinds of ground are hidden,
-# and learnt from the paths that were walked. You see what too small and too large an $\epsilon$ look like. You need
-# chapters [2](02_theorem_1.ipynb) to [4](04_finite_epsilon.ipynb) and [10](10_one_identity.ipynb). It runs in about ten
-# seconds.
+# [Chapter 10](10_one_identity.ipynb) compares methods on three values. In this appendix two of them learn from paths,
+# of which there are far too many to list: direct with a Hamming loss, and Fenchel-Young. There are five kinds of
+# ground whose costs are hidden, and the methods learn these costs from paths that were walked. You will also see how
+# to recognise an $\epsilon$ that is too small or too large. You need chapters [2](02_theorem_1.ipynb) to
+# [4](04_finite_epsilon.ipynb) and [10](10_one_identity.ipynb). The appendix runs in about ten seconds.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -25,23 +25,24 @@ c = np.euler_gamma
 # %% [markdown]
 # ## The best path
 #
-# A square of terrain, each cell $i$ with a score $h_i$, minus its cost. A path leads from the first cell to the last,
-# and each step goes right or down. $z_i = 1$ on the path, and $h(z) = \sum_i h_i z_i$ is linear in the scores, so
-# $\partial h(z) / \partial h_i = z_i$. The best path is found backwards, cell by cell (Bellman 1957). The same few
-# lines serve a batch of grids:
+# Take a square of terrain. Each cell $i$ has a score $h_i$, which is minus its cost. A path leads from the first cell
+# to the last, and each of its steps goes right or down. $z_i = 1$ if cell $i$ is on the path, and 0 otherwise. The
+# score of a path is $h(z) = \sum_i h_i z_i$, which is linear in the scores, so $\partial h(z) / \partial h_i = z_i$.
+# The best path is found backwards from the end, cell by cell (Bellman 1957). The same few lines work for a batch of
+# grids:
 
 # %%
 def best_path(h):
-    """h (B, rows, columns) -> z of 0 and 1 in the same shape.  Of equal paths the one that goes right first."""
+    """h (B, rows, columns) -> z of 0 and 1, in the same shape.  Of equally good paths the one that goes right first."""
     B, rows, columns = h.shape
-    best = np.full((rows + 1, columns + 1, B), -np.inf)             # of the way from a cell to the end
+    best = np.full((rows + 1, columns + 1, B), -np.inf)             # score of the best way from a cell to the end
     best[-1, -2] = 0
     for i in reversed(range(rows)):
         for j in reversed(range(columns)):
             best[i, j] = h[:, i, j] + np.maximum(best[i, j + 1], best[i + 1, j])
     z, batch, i, j = np.zeros(h.shape), np.arange(B), np.zeros(B, int), np.zeros(B, int)
     z[:, 0, 0] = 1
-    for _ in range(rows + columns - 2):                             # and forward along the best
+    for _ in range(rows + columns - 2):                             # forward along the best way
         down = best[i + 1, j, batch] > best[i, j + 1, batch]
         i, j = i + down, j + ~down
         z[batch, i, j] = 1
@@ -52,46 +53,50 @@ every = paths.all_paths(4, 4)                                       # (20, 16): 
 assert len(every) == 20
 scores = rng.normal(size=(1_000, 4, 4))
 found = best_path(scores).reshape(-1, 16)
-assert (found == every[(scores.reshape(-1, 16) @ every.T).argmax(axis=1)]).all()            # by enumeration
-assert (found == paths.Paths(4, 4).argmax(scores.reshape(-1, 16))[..., 1]).all()            # and the package's
+assert (found == every[(scores.reshape(-1, 16) @ every.T).argmax(axis=1)]).all()            # as by enumeration
+assert (found == paths.Paths(4, 4).argmax(scores.reshape(-1, 16))[..., 1]).all()            # as in the package
 print(f"paths on 4 x 4 cells: {len(every)}; on 16 x 16: {paths.count(16, 16):,}; on 100 x 100: "
       f"about 10^{len(str(paths.count(100, 100))) - 1}")
 
 # %% [markdown]
-# ## Twenty paths, small enough to check
+# ## Twenty paths, few enough to check
 #
-# First an $f$ of whole paths, a table of twenty numbers that is no sum over cells. What noise? With one Gumbel variable
-# a *path*, all of chapter 4 holds: $q$ is a softmax of twenty scores, and mean and variance are known. But that is a
-# number to draw for each of 155 million paths. With one Gumbel variable a *cell* the arg max stays a matter of
-# Bellman's equation. The price: paths that share cells share noise, and $q$ has no formula. So in the next figure the
-# left picture is computed from the list, and the other three are means of draws.
+# First let $f$ be a function of whole paths: a table of twenty numbers that is not a sum over cells. Which noise
+# should we use? If there is one Gumbel variable for each *path*, all of chapter 4 holds: $q$ is a softmax of twenty
+# scores, and mean and variance are known. But on a larger grid that means one random number for each of 155 million
+# paths. If there is one Gumbel variable for each *cell*, the arg max can still be found by Bellman's recursion. The
+# price is that paths that share cells share noise, so $q$ has no formula. In the next figure the left picture has the
+# noise on the paths and is computed from the list; the other three have the noise on the cells and are means of
+# draws.
 #
-# How can these three be tested? All use the same noise, so they are compared draw by draw: the mean of the
-# *difference*, in units of its own standard error.
+# How can these three be tested? They all use the same noise, so they are compared draw by draw. We take the mean of
+# the *difference* of two of them, in units of its standard error. There are three comparisons:
 #
-# - Direct at $\epsilon$ is without bias for $T$, so its mean is held against differences of $T$. Both come from the
-#   same maxima, and hardly differ in any draw: a sharp test.
-# - The score function of the noise is held against differences of $E f$.
-# - Direct against differences of $E f$: here its bias must show, if it is large enough for so many draws.
+# - Direct at $\epsilon$ is unbiased for the gradient of the tilted objective $T$ (chapter 4), so its mean is compared
+#   with finite differences of $T$. Both are computed from the same maxima, and hardly differ in any draw, so this is
+#   a sharp test.
+# - The score function of the noise is compared with finite differences of $E f$.
+# - Direct is compared with finite differences of $E f$. Here its bias must show, if it is large enough for this
+#   number of draws.
 
 # %%
 cells = rng.normal(size=16)
 waves = rng.normal(size=(2, 16))
 f_paths = 2 * np.sin(every @ waves.T).sum(axis=1)
 q_paths, eps = softmax(every @ cells), 0.1
-exact_slope = every.T @ (q_paths * (f_paths - q_paths @ f_paths))   # a Gumbel variable a path
+exact_slope = every.T @ (q_paths * (f_paths - q_paths @ f_paths))   # a Gumbel variable for each path
 exact_mean = every.T @ direct.expected_gradient(every @ cells, f_paths, eps)
 exact_variance = np.diag(every.T @ direct.covariance(every @ cells, f_paths, eps) @ every)
 
 draws, step = 100_000, 0.05
-cell_noise = gumbel.sample((draws, 16), rng)                        # a Gumbel variable a cell
+cell_noise = gumbel.sample((draws, 16), rng)                        # a Gumbel variable for each cell
 perturbed = (cells + cell_noise) @ every.T                          # (draws, 20)
 z_star, z_eps = perturbed.argmax(axis=1), (perturbed + eps * f_paths).argmax(axis=1)
 score_of_noise = 1 - np.exp(-(cell_noise + c))
 estimates = {"direct, eps = 0.1": (every[z_eps] - every[z_star]) / eps,
              "score function of the noise": f_paths[z_star, None] * score_of_noise,
              "score function, with a baseline": (f_paths[z_star, None] - f_paths[z_star].mean()) * score_of_noise}
-of_f, of_T = np.empty((draws, 16)), np.empty((draws, 16))           # differences, draw by draw
+of_f, of_T = np.empty((draws, 16)), np.empty((draws, 16))           # finite differences, draw by draw
 for cell in range(16):
     up, down = (perturbed + sign * step * every[:, cell] for sign in (1, -1))
     of_f[:, cell] = (f_paths[up.argmax(axis=1)] - f_paths[down.argmax(axis=1)]) / (2 * step)
@@ -101,24 +106,24 @@ estimates["differences of E f"] = of_f
 
 
 def furthest(one, other):
-    """The mean difference in units of its standard error, of the cell where that is largest; paths share two cells."""
+    """The mean difference in standard errors, for the cell where it is largest.  All paths share two cells: left out."""
     difference = (one - other)[:, 1:-1]
     return np.abs(difference.mean(axis=0) / difference.std(axis=0)).max() * np.sqrt(draws)
 
 
-print(f"a Gumbel a path, from the list: |grad E f| {np.linalg.norm(exact_slope):.3f}, bias of direct at eps = {eps} "
+print(f"a Gumbel for each path, from the list: |grad E f| {np.linalg.norm(exact_slope):.3f}, bias of direct at eps = {eps} "
       f"{np.linalg.norm(exact_mean - exact_slope):.3f}, its variance {exact_variance.sum():.1f}")
-print("a Gumbel a cell, sampled:")
+print("a Gumbel for each cell, sampled:")
 for name, g in estimates.items():
     print(f"  {name:32s} length of the mean {np.linalg.norm(g.mean(axis=0)):.3f}, variance {g.var(axis=0).sum():7.1f}")
 by_direct, by_score, by_baseline = list(estimates.values())[:3]
-tests = {"direct against differences of T": (by_direct, of_T),
-         "score function, with a baseline, against differences of E f": (by_baseline, of_f),
-         "direct against differences of E f": (by_direct, of_f),
-         "direct at eps = 0.5 against differences of E f":
+tests = {"direct and differences of T": (by_direct, of_T),
+         "score function, with a baseline, and differences of E f": (by_baseline, of_f),
+         "direct and differences of E f": (by_direct, of_f),
+         "direct at eps = 0.5 and differences of E f":
              ((every[(perturbed + 0.5 * f_paths).argmax(axis=1)] - every[z_star]) / 0.5, of_f),
-         "planted: direct, 5 % too large, against differences of T": (1.05 * by_direct, of_T),
-         "planted: score function with c forgotten, against differences of E f":
+         "made wrong: direct, 5 % too large, and differences of T": (1.05 * by_direct, of_T),
+         "made wrong: score function without c, and differences of E f":
              ((f_paths[z_star, None] - f_paths[z_star].mean()) * (1 - np.exp(-cell_noise)), of_f)}
 found = {name: furthest(*pair) for name, pair in tests.items()}
 for name, units in found.items():
@@ -126,32 +131,35 @@ for name, units in found.items():
 units = list(found.values())
 assert max(units[:2]) < 4.5 < min(units[3:])
 
-later_figures.grids({"a Gumbel per path": exact_slope, "differences of E f": of_f.mean(axis=0),
+later_figures.grids({"Gumbel for each path": exact_slope, "differences of E f": of_f.mean(axis=0),
                      "direct, eps = 0.1": by_direct.mean(axis=0), "score function": by_baseline.mean(axis=0)})
 plt.show()
 
 # %% [markdown]
-# What to see. The gradient of $E f$ in each cell's score: red cells should score higher. The first cell and the last
-# are white, up to noise: every path goes through them. The last three pictures agree up to their noise and direct's
-# bias. That bias is too small for the test at $\epsilon = 0.1$, and plain at 0.5. The first picture is of another
-# gradient: other noise, another $q$. The score function of the noise asks for $f$ once and for one arg max. With a
-# baseline it is less than twice as noisy as direct at this $\epsilon$, which asks for $f$ of all twenty.
+# What to see. Each picture shows the gradient of $E f$ with respect to the score of each cell: red cells should have
+# a higher score. The first and the last cell are white, up to noise, because every path goes through them. The last
+# three pictures agree up to their noise and the bias of direct. This bias is too small for the test at
+# $\epsilon = 0.1$, and plain to see at 0.5. The first picture is another gradient, because the noise is another one
+# and so is $q$. The score function of the noise needs $f$ once, and one arg max. With a baseline its variance is less
+# than twice that of direct at this $\epsilon$, which needs the $f$ of all twenty paths.
 #
-# For this $f$ the second arg max went through a list of all paths. That does not scale. An $f$ that is *linear in* $z$
-# does: $\epsilon f$ is added to the cells' scores, and Bellman's equation is solved a second time.
+# For this $f$ the second arg max went through a list of all paths. That is impossible on large grids. It is different
+# if $f$ is *linear in* $z$: then $\epsilon f$ is added to the scores of the cells, and Bellman's recursion is run a
+# second time.
 #
-# ## Too small and too large an epsilon
+# ## An epsilon that is too small or too large
 #
-# From here on $f$ is the *Hamming loss* against an observed path $y$: $f(z) = - \sum_i |z_i - y_i|$, minus the number
-# of cells that are on one of the two paths only. On 0 and 1 it is linear, $\sum_i z_i (2 y_i - 1)$ less a constant. So
-# $z(\epsilon)$ is the best path for the scores $h + \gamma + \epsilon (2 y - 1)$.
+# From here on $f$ is minus the *Hamming loss* with respect to an observed path $y$: $f(z) = - \sum_i |z_i - y_i|$,
+# that is minus the number of cells that are on only one of the two paths. For 0/1 entries it is linear: it is
+# $\sum_i z_i (2 y_i - 1)$ minus a constant. So $z(\epsilon)$ is the best path for the scores
+# $h + \gamma + \epsilon (2 y - 1)$.
 #
-# What is a good $\epsilon$? Take grids of several sizes with $h = 0$ and a random path $y$, and look at three numbers:
-# in how many draws the two arg maxes agree, in how many $z(\epsilon)$ is $y$ itself, and the variance of the gradient
-# in one cell, in the mean over the cells.
+# What is a good $\epsilon$? Take grids of several sizes with $h = 0$ and a random path $y$, and look at three
+# numbers: the share of draws in which the two arg maxes agree; the share in which $z(\epsilon)$ is $y$ itself; and
+# the variance of the gradient of one cell, as a mean over the cells.
 
 # %%
-print("side   eps   z(eps) = z*   z(eps) = y   variance per cell   variance x eps")
+print("side   eps   z(eps) = z*   z(eps) = y   variance of a cell   variance x eps")
 seen = {}
 for side in (4, 8, 16, 32):
     count = 400 if side < 32 else 200
@@ -162,45 +170,48 @@ for side in (4, 8, 16, 32):
         same, reached = ((z_eps == other).all(axis=(1, 2)).mean() for other in (z_star, y))
         variance = ((z_eps - z_star) / eps).var(axis=0).mean()
         seen[side, eps] = same, reached, variance
-        print(f"{side:4d} {eps:5.2f} {same:12.0%} {reached:12.0%} {variance:17.2f} {variance * eps:16.3f}")
+        print(f"{side:4d} {eps:5.2f} {same:12.0%} {reached:12.0%} {variance:18.2f} {variance * eps:16.3f}")
 assert [seen[side, 1.0][1] for side in (4, 8, 16, 32)] == sorted([seen[side, 1.0][1] for side in (4, 8, 16, 32)])[::-1]
 assert seen[16, 0.01][0] > 0.6 and seen[16, 0.01][2] > 5 * seen[16, 0.1][2] and seen[16, 3.0][1] > 0.8
 
 # %% [markdown]
-# What to see. $\epsilon$ is added to each *cell*, and a longer path has more places to leave $y$. So at the same
-# $\epsilon$ the second arg max is $y$ less often on larger grids. On one grid, from above: at a small $\epsilon$ the
-# two arg maxes agree in most draws, so most gradients are zero, and the variance grows like $1/\epsilon$ (the last
-# column stays of one size). That is the sign of an $\epsilon$ that is too small. At a large one $z(\epsilon)$ is $y$ in
-# nearly all draws, and the gradient is $(y - z^{\star})/\epsilon$: Fenchel-Young's, divided by $\epsilon$.
+# What to see. $\epsilon (2 y_i - 1)$ is added to each *cell*, and a longer path has more places at which it can leave
+# $y$. So at the same $\epsilon$ the second arg max is $y$ less often on larger grids. Now compare the values of
+# $\epsilon$ on one grid. At a small $\epsilon$ the two arg maxes agree in most draws. So most gradients are zero, and
+# the variance grows like $1/\epsilon$ (the last column changes little). This is how you recognise an $\epsilon$ that
+# is too small. At a large $\epsilon$, $z(\epsilon)$ is $y$ in nearly all draws, and the gradient is
+# $(y - z^{\star})/\epsilon$: that of Fenchel-Young, divided by $\epsilon$.
 #
-# So choose $\epsilon$ by these two shares, and count them again during training, because the scores change. Raise
-# it while the two arg maxes agree in most draws. If $z(\epsilon)$ is $y$ in nearly all, Fenchel-Young does the same
-# without a second arg max. In between, a smaller $\epsilon$ has less bias and more noise.
+# So choose $\epsilon$ by these two shares, and compute them again during training, because the scores change. Raise
+# $\epsilon$ while the two arg maxes agree in most draws. If $z(\epsilon)$ is $y$ in nearly all draws, Fenchel-Young
+# does the same without a second arg max. Between these two cases, a smaller $\epsilon$ has less bias and more noise.
 #
 # ## Learning a landscape from walks
 #
-# Five kinds of ground on $16 \times 16$ cells, with costs that we hide. We see a photograph, three noisy colours for
-# each cell, and for each of 200 terrains one path that was walked, the cheapest. A small network gives each cell its
-# score from its own three colours. All cells share it. It is trained in two ways:
+# There are five kinds of ground on $16 \times 16$ cells, with costs that are hidden from the learner. For each of 200
+# terrains the learner sees a photograph, which has three noisy colours for each cell, and one path that was walked:
+# the cheapest. A small network computes the score of each cell from the cell's own three colours, with the same
+# weights for all cells. It is trained in two ways:
 #
-# - **Fenchel-Young**: the gradient in the scores is $y - z^{\star}$.
+# - **Fenchel-Young**: the gradient with respect to the scores is $y - z^{\star}$.
 # - **Direct** with the Hamming loss: $(z(\epsilon) - z^{\star})/\epsilon$.
 #
-# Direct runs at three values of $\epsilon$, all runs at one learning rate, 0.3, and five seeds, so that $\epsilon$ is
-# all that differs. They are tested on terrains that training has not seen. All runs train side by side, as one more
-# axis of the arrays: the best paths of many grids cost hardly more than those of a few.
+# Direct is run with three values of $\epsilon$. All runs have the learning rate 0.3 and use the same five seeds, so
+# the methods differ only in the gradient. They are tested on terrains that were not used in training. All runs are
+# trained side by side, as an additional axis of the arrays, because finding the best paths of many grids takes hardly
+# longer than finding those of a few.
 
 # %%
 SIDE, TERRAINS, EPOCHS, BATCH = 16, 200, 10, 10
-COST = np.array([1.0, 1.5, 2.5, 4.0, 7.0])                          # of a step on each of the kinds
+COST = np.array([1.0, 1.5, 2.5, 4.0, 7.0])                          # of a step on each kind of ground
 PAINT = np.array([[.62, .80, .42], [.92, .86, .58], [.22, .50, .28], [.50, .46, .44], [.32, .52, .80]])
 
 
 def make_terrains(number, rng):
-    """Kinds (number, SIDE, SIDE) in patches, a fifth each, and photographs (number, SIDE, SIDE, 3)."""
+    """Kinds of ground (number, SIDE, SIDE), each on a fifth of the cells, and photographs (number, SIDE, SIDE, 3)."""
     smooth = gaussian_filter(rng.normal(size=(number, SIDE, SIDE)), (0, 1.2, 1.2), mode="wrap").reshape(number, -1)
     fifth = smooth.argsort(axis=1).argsort(axis=1) * 5 // SIDE**2
-    names = rng.random((number, 5)).argsort(axis=1)                 # which kind lies lowest differs
+    names = rng.random((number, 5)).argsort(axis=1)                 # each terrain has its own order of kinds
     kind = np.take_along_axis(names, fifth, axis=1).reshape(number, SIDE, SIDE)
     return kind, (PAINT[kind] + 0.03 * rng.normal(size=kind.shape + (3,))).astype(np.float32)
 
@@ -215,12 +226,12 @@ def cost_of(z, kind):
 
 
 def best_paths(h):
-    """The same for (runs, B, SIDE, SIDE)."""
+    """best_path for h (runs, B, SIDE, SIDE)."""
     return best_path(h.reshape(-1, SIDE, SIDE)).reshape(h.shape)
 
 
 def forward(weights, photo):
-    """Scores (runs, B, SIDE, SIDE) from colours (runs or 1, B, SIDE, SIDE, 3), and what the way back needs."""
+    """Scores (runs, B, SIDE, SIDE) from colours (runs or 1, B, SIDE, SIDE, 3), and what `backward` needs."""
     colours = photo.reshape(len(photo), -1, 3)
     hidden = np.maximum(colours @ weights["W1"] + weights["b1"], 0)
     h = hidden @ weights["W2"] + weights["b2"]
@@ -237,7 +248,7 @@ def backward(weights, saved, dh):
 
 
 def test(weights, kind, photo, y):
-    """For each run: Hamming loss, share of optimal paths, and what is paid more than needed, as a part of the least."""
+    """For each run: the Hamming loss, the share of optimal paths, and the cost above the least, relative to the least."""
     z = best_paths(forward(weights, photo[None])[0])
     least, paid = cost_of(y, kind), cost_of(z, kind)
     return np.abs(z - y).sum(axis=(2, 3)).mean(axis=1), (paid < least + 1e-9).mean(axis=1), (
@@ -254,7 +265,7 @@ def start_weights(seeds):
 
 
 def train(settings, held_out=None, tested=()):
-    """settings: (rate, eps or None for Fenchel-Young, seed) of each run.  Weights, and tests after some epochs."""
+    """The weights, and tests at some epochs.  settings: (rate, eps or None for Fenchel-Young, seed) of each run."""
     rates, eps, seeds = zip(*settings)
     rate = np.array(rates, np.float32)[:, None, None]
     of_loss = np.array([value is not None for value in eps])
@@ -273,7 +284,7 @@ def train(settings, held_out=None, tested=()):
             if of_loss.any():
                 second[of_loss] = best_paths((noisy + eps * (2 * second - 1))[of_loss])
             gradient, steps = backward(weights, saved, (second - z_star) / eps / BATCH), steps + 1
-            for name, g in gradient.items():                                # Adam, upwards
+            for name, g in gradient.items():                                # Adam, to raise f
                 mean[name] = 0.9 * mean[name] + 0.1 * g
                 square[name] = 0.999 * square[name] + 0.001 * g**2
                 size = np.sqrt(square[name] / (1 - 0.999**steps)) + 1e-8
@@ -281,7 +292,7 @@ def train(settings, held_out=None, tested=()):
     return weights, curve
 
 
-probe, draw = start_weights([0]), np.random.default_rng(0)          # the backward pass, in float64, by differences
+probe, draw = start_weights([0]), np.random.default_rng(0)          # the backward pass is checked by differences
 probe = {name: value.astype(float) for name, value in probe.items()}
 some, dh = draw.normal(size=(1, 2, SIDE, SIDE, 3)), draw.normal(size=(1, 2, SIDE, SIDE)).astype(np.float32)
 along = {name: draw.normal(size=value.shape) for name, value in probe.items()}
@@ -297,13 +308,13 @@ of = {name_of[eps]: slice(5 * place, 5 * place + 5) for place, eps in enumerate(
 held_out = walked(200, np.random.default_rng(200))
 weights, curve = train([(0.3, eps, seed) for eps in EPS for seed in SEEDS], held_out, tested)
 curve = np.array([*curve, test(weights, *held_out)]).transpose(2, 0, 1)     # (runs, times, 3 measures)
-print("200 held-out terrains: mean of five seeds (lowest to highest); untrained; less Fenchel-Young, by seeds")
+print("200 held-out terrains: mean of five seeds (lowest to highest); before training; difference from Fenchel-Young")
 measures = ("Hamming loss, cells", 1), ("optimal, %", 100), ("cost above the least, %", 100)
 for place, (name, unit) in enumerate(measures):
     for method, part in of.items():
         values, start = unit * curve[part, -1, place], unit * curve[part, 0, place].mean()
         difference = values - unit * curve[of["Fenchel-Young"], -1, place]
-        print(f"{name:24s} {method:18s} {values.mean():6.2f} ({values.min():.2f} to {values.max():.2f}); untrained "
+        print(f"{name:24s} {method:18s} {values.mean():6.2f} ({values.min():.2f} to {values.max():.2f}); before "
               f"{start:.1f}; {difference.mean():+.2f} ± {difference.std(ddof=1) / np.sqrt(len(SEEDS)):.2f}")
 assert (curve[:, -1, 2] < 0.03).all() and (curve[:, -1, 1] > 0.25).all()
 
@@ -313,22 +324,23 @@ for method, eps in (("direct, eps = 0.3", 0.3), ("direct, eps = 1", 1.0), ("dire
     noisy = h_after[of[method]][0] + gumbel.sample(kind.shape, np.random.default_rng(0))
     z_eps = best_path(noisy + eps * (2 * y - 1))
     print(f"{method}, after training: z(eps) is y in {(z_eps == y).all(axis=(1, 2)).mean():.0%} of the draws, "
-          f"z* in {(z_eps == best_path(noisy)).all(axis=(1, 2)).mean():.0%}")
+          f"and z* in {(z_eps == best_path(noisy)).all(axis=(1, 2)).mean():.0%}")
 
 # %% [markdown]
-# All start where the scores mean nothing and end close to the least cost. None was told a cost, and none ever added up
-# anything over paths. None wins: seed by seed no difference is twice its standard error. (Only one rate was run, so
-# what another would change is not known.) At $\epsilon = 3$ the second arg max is $y$ in nearly all draws, so direct
-# *is* nearly Fenchel-Young there: its gradient is Fenchel-Young's divided by 3, and Adam does not see the 3. At
-# $\epsilon = 0.3$ the two arg maxes agree in most draws, which is the sign of too small an $\epsilon$, and its means
-# are the worst of the four. So the second arg max, twice the work, bought nothing here.
+# All runs start with scores that mean nothing, and end close to the least cost. None of them was given a cost, and
+# none computed a sum over paths. No method is best: if we compare seed by seed, no mean difference is as large as
+# twice its standard error. (Only one learning rate was run, so we do not know what another one would change.) At
+# $\epsilon = 3$ the second arg max is $y$ in nearly all draws. So direct is nearly *the same* as Fenchel-Young there:
+# its gradient is that of Fenchel-Young divided by 3, and Adam ignores such a factor. At $\epsilon = 0.3$ the two arg
+# maxes agree in most draws, which is the sign of too small an $\epsilon$, and its means are the worst of the four. So
+# the second arg max, which doubles the work, was no advantage here.
 #
-# The Hamming loss looks large beside the cost. Many paths cost nearly the same, or just the same, and differ in many
-# cells. And now the pictures, of the first terrain that was held out.
+# The Hamming loss looks large compared with the cost. The reason is that many paths cost nearly the same, or exactly
+# the same, and differ in many cells. The next pictures show the first of the terrains that were held out.
 
 # %%
 def as_costs(learnt):
-    """Scores (..., 5) as costs: meadow and water, the last axis' ends, set to their true ones."""
+    """Scores (..., 5) as costs, scaled so that meadow and water, the first and the last, have their true costs."""
     meadow, water = learnt[..., :1], learnt[..., -1:]
     return (learnt - meadow) / (water - meadow) * (COST[-1] - COST[0]) + COST[0]
 
@@ -345,25 +357,25 @@ later_figures.landscape({method: (curve[part, :, 2], learnt[part]) for method, p
                         (*tested, EPOCHS), COST)
 plt.show()
 for method, part in of.items():
-    print(f"{method:14s} learnt costs, mean of the seeds: meadow, sand, wood, rock, water",
+    print(f"{method:17s} learnt costs of meadow, sand, wood, rock, water, mean of the seeds:",
           learnt[part].mean(axis=0).round(2))
 
 # %% [markdown]
-# What to see. Above: black is the path. Before training it follows the scores of random
-# weights (seed 0, one of the two mildest: three of five pay more than 130 % above the least cost).
-# Below left: a line for each seed. The two methods overlap; one seed of direct
-# ends lower. Below right: the learnt score of each pure colour. Walks fix the costs up to a constant, since all paths
-# have 31 cells, and up to a scale, since the cheapest path does not depend on it. So water and meadow are set to their
-# true costs, and the other three can be judged. In the mean of the seeds they are too high. Why?
+# What to see. Above: the path is black. Before training it follows the scores of random weights (seed 0, one of the
+# two mildest cases: with three of the five seeds the cost is more than 130 % above the least). Below left: each line
+# is a seed. The lines of the two methods overlap; one seed of direct ends lower. Below right: the learnt score of
+# each pure colour, as a cost. The walks determine the costs only up to a constant, since all paths have 31 cells, and
+# up to a scale, since the cheapest path does not depend on it. So water and meadow are set to their true costs, and
+# the other three can be compared with theirs. On average over the seeds they are too high. Why?
 #
-# Both methods suppose that the walker makes mistakes: the model is the best path for *noisy* scores. Our walkers make
-# none. If that is the reason, then walkers who make just these mistakes must teach the true costs. To test it we leave
-# the network out and learn one score for each kind of ground, by Fenchel-Young, with three seeds for either kind of
-# walker side by side:
+# Both methods assume that the walker makes mistakes, because in the model a walk is the best path for *noisy* scores.
+# Our walkers make no mistakes. If that is the reason, then we should learn the true costs from walkers who make
+# exactly the mistakes of the model. To test this we leave the network out and learn one score for each kind of ground
+# by Fenchel-Young, with three seeds for each of the two kinds of walkers:
 
 # %%
 def five_scores(mistakes, steps=250, rate=0.3):
-    """Costs (runs, 5) learnt from walkers that are sure of them (0) or make the model's mistakes (1), in each run."""
+    """Costs (runs, 5) learnt from walkers who make no mistakes (0) or the model's mistakes (1), for each run."""
     draw, runs = np.random.default_rng(0), len(mistakes)
     kind, _ = make_terrains(runs * 500, draw)
     y = best_path(-2 * COST[kind] + np.repeat(mistakes, 500)[:, None, None] * gumbel.sample(kind.shape, draw))
@@ -385,24 +397,25 @@ print(f"{'true':34s} sand, wood, rock: {COST[1:4]}")
 assert costs[:3, 2].mean() - 2.5 > 0.2 > 0.1 > abs(costs[3:, 2].mean() - 2.5)
 
 # %% [markdown]
-# With the model's own mistakes in the walks the costs come out right, up to noise. Without them they are too high with
-# all three seeds. So where the model is true, the gradient finds the true costs. Whether more steps would mend the
-# other case was not tried.
+# From walks with the mistakes of the model the learnt costs are right, up to noise. From walks without mistakes they
+# are too high with all three seeds. So where the model is true, the gradient finds the true costs. We did not try
+# whether more steps would correct the costs in the other case.
 #
-# Two warnings. On terrain with whole costs many paths are equally good, and "the" cheapest is whichever the solver
-# takes first: compare costs, not paths. And this example could do without an arg max: on a grid the *sum* over paths is
-# as cheap as the maximum (the exercise), if every path has a noise of its own. Paths were taken because twenty of them
-# can be listed.
+# Two warnings. First, on terrain with integer costs many paths are equally good, and "the" cheapest path is the one
+# that the solver finds first. So compare costs, not paths. Second, this example could do without an arg max: on a
+# grid the *sum* over paths is as cheap to compute as the maximum (see the exercise), if every path has a noise of its
+# own. We took paths because twenty of them can be listed.
 #
 # ## An exercise
 #
-# Write Bellman's recursion with logsumexp in the place of max. What does it compute at $h = 0$? And what
-# is its gradient? Check both against the twenty paths.
+# Write Bellman's recursion with logsumexp instead of max. What does it compute at $h = 0$? And what is its gradient?
+# Check both against the list of the twenty paths.
 #
 # <details><summary>Solution</summary>
 #
-# It computes $\log \sum_z e^{h(z)}$ over all paths: at $h = 0$ the log of their number. Its gradient is the mean path
-# when every *path* has a Gumbel variable of its own: $E \max$ is a logsumexp, and Danskin does the rest.
+# It computes $\log \sum_z e^{h(z)}$ over all paths. At $h = 0$ this is the log of their number. Its gradient is the
+# mean path if every *path* has a Gumbel variable of its own, because then the mean maximum $E \max$ is this
+# logsumexp, and its gradient is the mean winner, by Danskin's theorem.
 #
 # ```python
 # def log_sum(h):

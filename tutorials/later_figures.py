@@ -73,7 +73,7 @@ def second_arg_max(eps: np.ndarray, panels: Mapping[str, Sequence[np.ndarray]]) 
 
 
 def disarm(logits: Sequence[float]) -> None:
-    """Chapter 7: the unit interval, divided into the three parts on which both samples of ARM are constant."""
+    """Chapter 7: the unit interval in three parts, and the two samples of ARM in each part."""
     sigmoid = lambda logit: 1 / (1 + np.exp(-logit))
     _, axes = plt.subplots(len(logits), 1, sharex=True, figsize=(7, 2.6))
     for ax, logit in zip(axes, logits):
@@ -88,12 +88,12 @@ def disarm(logits: Sequence[float]) -> None:
         ax.set(yticks=[], ylim=(-0.5, 1.05), xlim=(0, 1))
         ax.set_ylabel(f"logit {logit:g}", rotation=0, ha="right")
         ax.grid(False)
-    axes[-1].set(xlabel="U; dot: mean of U in each part; number: this mean minus 1/2")
+    axes[-1].set(xlabel="U; dot: the mean of U in each part; number: this mean minus 1/2")
 
 
 def estimators(colours: Mapping[str, str], bias: Mapping[str, float], noise: Mapping[str, float],
                at_equal_cost: Mapping[str, float]) -> None:
-    """Chapter 7: distance of each mean from the true gradient and its noise; variance times evaluations."""
+    """Chapter 7: each mean's distance from the exact gradient and its standard error; variance times evaluations."""
     _, (left, right) = plt.subplots(1, 2, sharey=True, figsize=(9, 4.2))
     for name, estimator in colours.items():
         shade = plots.colour(estimator)
@@ -101,7 +101,7 @@ def estimators(colours: Mapping[str, str], bias: Mapping[str, float], noise: Map
         left.plot(bias[name], name, "o", color=shade, markersize=11)
         right.barh(name, at_equal_cost[name], color=shade, height=0.6)
         right.text(at_equal_cost[name] * 1.1, name, f"{at_equal_cost[name]:.0f}", va="center", fontsize=12)
-    left.set(xlabel="error of the mean (dot), its standard error (|), nats", xscale="log")
+    left.set(xlabel="distance of the mean (dot), standard error (|), nats", xscale="log")
     right.set(xlabel="variance x evaluations, nats squared", xscale="log", xlim=(1, 1.8 * max(at_equal_cost.values())))
     left.tick_params(axis="y", labelsize=13)
     left.invert_yaxis()
@@ -122,7 +122,7 @@ def binary_runs(runs: Mapping[str, Sequence[Mapping]]) -> None:
 
 
 def cut(edges: Sequence[tuple], side: Mapping) -> None:
-    """Chapter 8: the graph of four variables and the cut.  A variable on the side of the source is 1."""
+    """Chapter 8: the graph of four variables, and the cut.  A variable on the source's side is 1."""
     place = {0: (0.9, 1.2), 1: (2.0, 2.3), 2: (2.0, 0.6), 3: (3.1, 1.4), "source": (0.0, 2.6), "sink": (4.2, 1.4)}
     _, ax = plt.subplots(figsize=(7, 3.9))
     for one, other, capacity in edges:
@@ -143,7 +143,7 @@ def cut(edges: Sequence[tuple], side: Mapping) -> None:
 
 def structured(runs: Mapping[str, Sequence[float]], sizes: Mapping[str, Sequence[int]],
                taken: Mapping[str, Sequence[float]]) -> None:
-    """Chapter 8: -log p(x) of three encoders by epochs, and the time that each solver takes for a hundred arg maxes."""
+    """Chapter 8: -log p(x) of three encoders against epochs, and the time of a hundred arg maxes for each solver."""
     _, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8))
     shades = "0.45", plots.FURTHER[4], plots.FURTHER[5]
     for (words, nats), shade, mark in zip(runs.items(), shades, "os^"):
@@ -157,10 +157,10 @@ def structured(runs: Mapping[str, Sequence[float]], sizes: Mapping[str, Sequence
 
 
 def pulls(shares: np.ndarray, direct_loss: Mapping[float, np.ndarray]) -> None:
-    """Chapter 9: mean pull on the score of the label against q(y).  Left: unscaled.  Right: times eps."""
+    """Chapter 9: the mean pull on the label's score against q(y): as it is, and multiplied by eps."""
     _, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True)
     for ax, scaled in zip(axes, (False, True)):
-        words = "cross-entropy" + "; released, times eps" * scaled
+        words = "cross-entropy" + "; released x eps" * scaled
         ax.plot(shares, 1 - shares, color=plots.TRUTH, linewidth=3, label=words)
         for (eps, values), shade, dash in zip(direct_loss.items(), plots.FURTHER[1:], (":", "--", "-")):
             ax.plot(shares, values * (eps if scaled else 1), color=shade, linestyle=dash, linewidth=2.2,
@@ -192,14 +192,14 @@ def labels(runs: Mapping[int, Sequence[Mapping]]) -> None:
         left.plot([row["epoch"] for row in rows], [100 * row["accuracy"] for row in rows], label=f"{count} labels",
                   **style)
         right.plot([row["epoch"] for row in rows[1:]], [-row["test_elbo"] for row in rows[1:]], **style)
-    left.set(xlabel="epoch (0: labelled images only, or untrained)", ylabel="test accuracy, %")
+    left.set(xlabel="epoch (0: after the labelled images, if any)", ylabel="test accuracy, %")
     right.set(xlabel="epoch", ylabel="test -ELBO, nats per image")
     left.xaxis.get_major_locator().set_params(integer=True)
     left.legend(fontsize=11)
 
 
 def ramps(w: np.ndarray, curves: Sequence[np.ndarray], families: Sequence[Mapping[float, np.ndarray]]) -> None:
-    """Chapter 10: the staircase and its ramps (left), E f and the tilted objectives (right)."""
+    """Chapter 10: the staircase and its ramps on the left, E f and the tilted objectives on the right."""
     _, axes = plt.subplots(1, 2, sharey=True, figsize=(9, 3.8))
     words = ("$f(z(h))$", "ramp", "without noise"), ("$E\\, f(z^{\\star})$", "$T$", "averaged over Gumbel noise")
     for ax, curve, family, (truth, name, title) in zip(axes, curves, families, words):
@@ -213,7 +213,7 @@ def ramps(w: np.ndarray, curves: Sequence[np.ndarray], families: Sequence[Mappin
 
 def bias_and_noise(lines: Mapping[str, Mapping[float, tuple[float, float]]], diamonds: Mapping[str, float],
                    marked: Sequence[float]) -> None:
-    """Chapter 10: (bias, standard deviation) as eps varies, a line for each method; diamonds for unbiased methods."""
+    """Chapter 10: a line for each method, of (bias, standard deviation) at each eps; diamonds where the bias is 0."""
     _, ax = plt.subplots(figsize=(8, 5))
     for (name, points), shade, dash in zip(lines.items(), (plots.colour("direct"), plots.colour("imle"),
                                                            plots.FURTHER[2]), ("-", "--", ":")):
@@ -226,7 +226,7 @@ def bias_and_noise(lines: Mapping[str, Mapping[float, tuple[float, float]]], dia
     for (words, height), shade in zip(diamonds.items(), (plots.colour("perturbed"), plots.TRUTH)):
         ax.plot(0, height, "D", color=shade, clip_on=False, markersize=9, label=words)
     ax.set(yscale="log", xlim=(0, 0.5), ylim=(0.18, 10))
-    ax.set_xlabel("bias with respect to the method's own target, nats", fontsize=13)
+    ax.set_xlabel("bias with respect to the method's target, nats", fontsize=13)
     ax.set_ylabel("standard deviation, nats", fontsize=13)
     ax.set_yticks([0.3, 1, 3, 10], ["0.3", "1", "3", "10"])
     ax.tick_params(labelsize=13)
@@ -235,7 +235,7 @@ def bias_and_noise(lines: Mapping[str, Mapping[float, tuple[float, float]]], dia
 
 
 def grids(pictures: Mapping[str, np.ndarray]) -> None:
-    """Appendix E: gradients with respect to the sixteen cells, with the same colour scale in all pictures."""
+    """Appendix E: the gradient in each of the sixteen cells, with one colour scale for all pictures."""
     figure, axes = plt.subplots(1, len(pictures), figsize=(9, 2.8))
     largest = max(np.abs(mean).max() for mean in pictures.values())
     for ax, (title, mean) in zip(axes, pictures.items()):
@@ -246,7 +246,7 @@ def grids(pictures: Mapping[str, np.ndarray]) -> None:
 
 
 def terrains(kind: np.ndarray, shown: Mapping[str, np.ndarray], paint: np.ndarray, cost: np.ndarray) -> None:
-    """Appendix E: a terrain with a path, for each title."""
+    """Appendix E: the terrain with a path, once for each title."""
     figure, axes = plt.subplots(1, len(shown), figsize=(9, 3.1), layout="constrained")
     for ax, (title, z) in zip(axes, shown.items()):
         ax.imshow(kind, cmap=ListedColormap(paint), vmin=-0.5, vmax=4.5)
@@ -260,7 +260,7 @@ def terrains(kind: np.ndarray, shown: Mapping[str, np.ndarray], paint: np.ndarra
 
 
 def landscape(methods: Mapping[str, tuple[np.ndarray, np.ndarray]], epochs: Sequence[int], cost: np.ndarray) -> None:
-    """Appendix E: cost above the least possible one by epochs (seeds, times), and the learnt costs (seeds, 5)."""
+    """Appendix E: the cost above the least against epochs (seeds, times), and the learnt costs (seeds, 5)."""
     _, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6))
     right.plot(cost, cost, color=plots.TRUTH, linewidth=1.2, label="true")
     for (method, (curves, learnt)), shade, dash in zip(methods.items(), (plots.FURTHER[1], plots.colour("direct")),
@@ -268,7 +268,7 @@ def landscape(methods: Mapping[str, tuple[np.ndarray, np.ndarray]], epochs: Sequ
         once = [method, *["_"] * (len(curves) - 1)]
         left.plot(epochs, 100 * curves.T, color=shade, linestyle=dash, linewidth=1.8, label=once)
         right.plot(cost, learnt.T, color=shade, linestyle=dash, marker="o", label=once)
-    left.set(xlabel="epoch of 200 terrains", ylabel="cost above the least, %", yscale="log")
+    left.set(xlabel="epochs of 200 terrains", ylabel="cost above the least, %", yscale="log")
     left.set_yticks([1, 3, 10, 30, 100], ["1", "3", "10", "30", "100"])
     right.set(xlabel="true cost of a step", ylabel="learnt cost, rescaled")
     left.legend(fontsize=11)
