@@ -1,4 +1,4 @@
-"""Pages 14 to 19: the race of clocks, the joint law, what sharing saves, the best eps, what T is, and atoms."""
+"""Pages 14 to 19: the race of clocks, the joint law, the effect of sharing noise, the best eps, T, and atoms."""
 from __future__ import annotations
 
 import numpy as np
@@ -11,7 +11,7 @@ from moving import clocks
 from refimpl import direct, exact, gumbel, plots
 from refimpl.plots import panels
 
-DRAWS = 100                             # of the mean whose error is drawn
+DRAWS = 100                             # the number of estimates in the mean whose error is drawn
 
 
 def race(figure: Figure) -> None:
@@ -31,14 +31,14 @@ def race(figure: Figure) -> None:
     z_star, z_eps = direct.argmax_pair(H, F, eps, noise)
     q = gumbel.choice_probabilities(H)
     shares = ", ".join(f"{name} {share:.3f}" for name, share in zip(NAMES, q))
-    slide.formula(figure, 0.04, 0.74, "Clock z rings at the rate exp h(z), and first with the chance softmax(h):", 22)
+    slide.formula(figure, 0.04, 0.74, "Clock z has the rate exp h(z). It rings first with the chance softmax(h):", 22)
     slide.formula(figure, 0.04, 0.67, shares + " (Theorem 2)", 22)
     slide.formula(figure, 0.04, 0.59, f"○ first race: z* = {NAMES[z_star]}     "
                   f"● times × exp(−ε f), ε = {eps:g}: z(ε) = {NAMES[z_eps]}", 22)
 
 
 def joint_law(figure: Figure) -> None:
-    """P(z* = i, z(eps) = j) with its sums, as in the explorer."""
+    """P(z* = i, z(eps) = j) with the sums of its rows and columns, as in the explorer."""
     ax, eps = figure.add_axes((0.13, 0.17, 0.46, 0.55)), 0.5
     panels.law(ax, H, F, eps, NAMES)
     ax.set_title("")
@@ -46,14 +46,14 @@ def joint_law(figure: Figure) -> None:
     ax.set(xlabel="z(ε), by h + ε f", ylabel="z*, by h")
     ax.get_yticklabels()[-1].set_fontsize(30)
     law = direct.joint_law(H, F, eps)
-    lines = (f"ε = {eps:g}", f"the same winner: {np.trace(law):.1%}", "", "never down in f:",
+    lines = (f"ε = {eps:g}", f"the same winner: {np.trace(law):.1%}", "", "never to a lower f:",
              *(f"{NAMES[i]} → {NAMES[j]}:  {law[i, j]:g}" for i, j in ((0, 1), (0, 2), (2, 1))))
     for place, words in enumerate(lines):
         slide.formula(figure, 0.64, 0.68 - 0.075 * place, words, 24)
 
 
 def sharing(figure: Figure) -> None:
-    """Total variance against eps, with shared and with fresh noise, exactly."""
+    """The exact total variance against eps, with shared and with fresh noise."""
     ax, eps = figure.add_axes(slide.WHOLE), np.geomspace(0.01, 1, 60)
     q, q_eps = gumbel.choice_probabilities(H), gumbel.choice_probabilities(H + eps[:, None] * F)
     fresh = ((q * (1 - q) + q_eps * (1 - q_eps)) / eps[:, None] ** 2).sum(axis=1)
@@ -112,9 +112,9 @@ def tilted(figure: Figure) -> None:
 
 
 def atoms(figure: Figure) -> None:
-    """The quotient with noise of +1 or -1, over all four draws, beside the same with Gumbel noise."""
+    """The mean of the estimate with noise of +1 or -1, over all four draws, and the same with Gumbel noise."""
     ax, eps = figure.add_axes((0.10, 0.14, 0.86, 0.52)), np.geomspace(0.001, 0.9, 60)
-    coins = np.array([[one, other] for one in (-1.0, 1.0) for other in (-1.0, 1.0)])        # each has the chance 1/4
+    coins = np.array([[one, other] for one in (-1.0, 1.0) for other in (-1.0, 1.0)])        # each has probability 1/4
     h, f = np.zeros(2), np.array([0.0, 2.0])
     quotient = [direct.gradient(h, f, value, coins)[:, 1].mean() for value in eps]
     ax.loglog(eps, quotient, color=plots.FURTHER[0], linewidth=5)
@@ -124,4 +124,4 @@ def atoms(figure: Figure) -> None:
             color=plots.FURTHER[1], va="bottom")
     ax.set(xlabel="ε, 1/nat", ylabel="mean of the estimate", xlim=(0.001, 1), ylim=(0.2, 900))
     log_ticks(ax, (0.001, 0.01, 0.1, 1))
-    slide.formula(figure, 0.10, 0.72, "h = (0, 0),  f = (0, 2),  noise +1 or −1: half of all draws tie.", 24)
+    slide.formula(figure, 0.10, 0.72, "h = (0, 0),  f = (0, 2),  noise +1 or −1: in half of all draws the values tie.", 24)

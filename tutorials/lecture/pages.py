@@ -1,6 +1,6 @@
-"""What the lecture says, page by page: each page has one sentence, and the picture or formula that shows it.
+"""The pages of the lecture: each has one sentence as its title, and a picture or a formula that shows it.
 
-`python -m refimpl make lecture --write` draws them into lecture.pdf; ../teach.md says when to show which.
+`python -m refimpl make lecture --write` draws them into lecture.pdf, and ../teach.md says when to show which page.
 """
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ PAGES = (
     ("Theorem 1: the slope of the mean is a limit of differences of two arg maxes", staircase.theorem),
     ("The slope of a maximum is the slope of the line that wins (Danskin)", staircase.danskin_lines),
     ("Averaged over all noise, the maximum has no kink, and so it has second derivatives", staircase.mean_maximum),
-    ("With two values, the arg max is a wall in the noise, and ε f moves the wall", proof.wall),
+    ("With two values, a wall in the noise decides the arg max, and ε f moves the wall", proof.wall),
     ("Raising a score and mixing in f move the same wall: that is Theorem 1 for two values", proof.two_moves),
     ("With three values the walls form a Y, and only draws between two Ys change their winner", proof.cloud),
-    ("As ε falls, fewer draws change their winner, but each of them weighs 1/ε", proof.three_clouds),
+    ("As ε falls, fewer draws change their winner, but each has the weight 1/ε", proof.three_clouds),
     ("A wall has two sides, so the derivatives of q are symmetric: that proves Theorem 1", proof.two_sides),
     ("The paper’s proof: the mixed second derivative of G does not depend on the order", proof.order),
     ("Theorem 1 in numbers: as ε falls, the mean of the estimate tends to the gradient", proof.numbers),
     ("Gumbel noise is a race of alarm clocks, and ε f changes their speed", noise.race),
     ("The joint law of the two winners is known exactly: a draw can only move to a higher f", noise.joint_law),
-    ("Sharing the noise between the two arg maxes saves a whole order of ε in the variance", noise.sharing),
+    ("Sharing the noise between the two arg maxes lowers the variance by an order of ε", noise.sharing),
     ("A small ε is noisy and a large one is biased: the best ε is known exactly", noise.errors),
-    ("At finite ε the estimate is the exact gradient of another objective, T", noise.tilted),
+    ("At finite ε the mean of the estimate is the exact gradient of another objective, T", noise.tilted),
     ("Noise without a density breaks the theorem: with coins the quotient grows like 1/ε", noise.atoms),
-    ("Two arg maxes leave at once a plateau of MNIST where the exact gradient can stay for epochs",
+    ("On MNIST two arg maxes leave a plateau at once; the exact gradient can stay there for epochs",
      training.bounds),
     ("Sum where the sum is cheap: two arg maxes are for problems where only the arg max is cheap",
      training.seconds))
@@ -48,8 +48,9 @@ def draw() -> list[Figure]:
 
 
 def about(figures: list[Figure]) -> dict[str, str]:
-    """What the PDF says of itself: its titles, a line each, and as keyword a digest of what is drawn, the same
-    whichever version of matplotlib draws it."""
+    """The metadata of the PDF: the titles of its pages, a line for each, and as its keyword a digest of all pages.
+
+    The digest does not depend on the version of matplotlib that draws the pages."""
     digest = hashlib.sha256("".join(map(figure_digest, figures)).encode()).hexdigest()
     return {"Title": "Direct optimisation through arg max", "Subject": "\n".join(title for title, _ in PAGES),
             "Keywords": digest}

@@ -20,13 +20,13 @@ def chance(t: np.ndarray | float) -> np.ndarray:
 
 
 def density(t: np.ndarray | float) -> np.ndarray:
-    """Of that difference: q_0 q_1."""
+    """The density of gamma_1 - gamma_0, which is q_0 q_1."""
     return chance(t) * (1 - chance(t))
 
 
 def strip(ax: Axes, before: float, after: float, words: tuple[str, str], limits: tuple[float, float],
           top: float = 0.29) -> None:
-    """The density, a wall before and after it moves, and the draws in between, in the colour of their new winner."""
+    """The density, a wall before and after it moves, and the draws between the two, coloured like their new winner."""
     t = np.linspace(*limits, 601)
     ax.plot(t, density(t), color=plots.TRUTH)
     inside = np.linspace(min(before, after), max(before, after), 101)
@@ -50,7 +50,7 @@ def wall(figure: Figure) -> None:
 
 
 def two_moves(figure: Figure) -> None:
-    """The wall moves because h(coat) rises, or because eps f is mixed in; per unit both give (f_1 - f_0) rho."""
+    """The wall moves because h(coat) is raised, or because eps f is added; both give (f_1 - f_0) rho per unit."""
     place, step, difference = H[0] - H[1], 0.3, F[1] - F[0]
     tiny = 1e-4
     moves = (("raise h(coat) by δ", place - step, (chance(place) - chance(place - tiny)) / tiny * difference,
@@ -70,23 +70,23 @@ def two_moves(figure: Figure) -> None:
 
 
 def cloud(figure: Figure) -> None:
-    """The two Ys and 800 draws at eps = 1, with a key."""
+    """The two Ys and 800 draws at eps = 1, with a legend."""
     ax, eps = figure.add_axes((0.085, 0.13, 0.36, 0.64)), 1.0
     drawn = walls.draw_cloud(ax, H, F, eps, NOISE[:800], legend=False, size=1.75)
     ax.set(xticks=(-4, -2, 0, 2, 4), yticks=(-4, -2, 0, 2, 4))
     ax.grid(visible=False)
     drawn.key[2].set_markersize(16)
-    drawn.key[2].set_label("changes its winner:\nring old, inside new")
+    drawn.key[2].set_label("changes its winner\n(ring: old, inside: new)")
     figure.legend(handles=drawn.key, loc="upper left", bbox_to_anchor=(0.54, 0.74), fontsize=24, handlelength=1.8,
                   labelspacing=0.7)
     share = 1 - direct.stay_probability(H, F, eps).sum()
     for height, words in ((0.34, f"ε = {eps:g}: {drawn.moved} of these {len(NOISE[:800])} draws"),
-                          (0.27, "change their winner;"), (0.20, f"of all noise it is {share:.1%}, exactly.")):
+                          (0.27, "change their winner;"), (0.20, f"over all noise, exactly {share:.1%} do.")):
         slide.formula(figure, 0.56, height, words, 24)
 
 
 def three_clouds(figure: Figure) -> None:
-    """The cloud at three eps, and the estimate that the draws which change make."""
+    """The cloud at three values of eps, and the estimate from the draws that change their winner."""
     noise = NOISE[:600]
     for place, eps in enumerate((1.0, 0.3, 0.1)):
         ax = figure.add_axes((0.03 + 0.325 * place, 0.235, 0.29, 0.49))
@@ -95,19 +95,19 @@ def three_clouds(figure: Figure) -> None:
         ax.set(xlabel="", ylabel="")
         ax.set_title(f"ε = {eps:g}: {drawn.moved} of {len(noise)} change", pad=8, fontsize=20)
         figure.text(0.175 + 0.325 * place, 0.175, estimate_line(eps, noise), ha="center", fontsize=20)
-    figure.text(0.5, 0.105, "gradient in h(shirt): draws that come, less draws that leave, over ε × draws",
+    figure.text(0.5, 0.105, "∂ E f / ∂ h(shirt)  ≈  (draws that come − draws that leave) / (ε × draws)",
                 ha="center", fontsize=22)
     figure.text(0.5, 0.04, f"exact limit, ε → 0:  {slide.number(exact.gradient(H, F)[0])}", ha="center", fontsize=24)
 
 
 def jacobian() -> np.ndarray:
-    """(3, 3): dq_i / dh_j = q_i [i = j] - q_i q_j, the second derivatives of G in h; held to differences by a test."""
+    """(3, 3): dq_i / dh_j = q_i [i = j] - q_i q_j, the second derivatives of G; a test compares it with differences."""
     q = gumbel.choice_probabilities(H)
     return np.diag(q) - np.outer(q, q)
 
 
 def two_sides(figure: Figure) -> None:
-    """The Y with the density along each arm, and the table of the derivatives of q, which is symmetric."""
+    """The Y with the density along each arm, and the symmetric table of the derivatives of q."""
     ax, J = figure.add_axes((0.05, 0.10, 0.37, 0.66)), jacobian()
     walls.draw_cloud(ax, H, F, 1e-9, NOISE[:0], legend=False, size=1.7)
     slide.bare(ax)
@@ -127,7 +127,7 @@ def two_sides(figure: Figure) -> None:
 
 
 def order(figure: Figure) -> None:
-    """The four steps, and both orders computed."""
+    """The four steps of the proof, and the mixed derivative computed in both orders."""
     ways = (danskin.d2G_dh_deps(H, F, 0.0), danskin.d2G_deps_dh(H, F, 0.0))
     steps = ((r"$\partial_\epsilon G = E f(z(\epsilon))$", "Danskin, in ε"),
              (r"$\partial_h\, \partial_\epsilon G\,|_{\epsilon=0} = \nabla_{\!h}\, E f(z^{\star})$",
@@ -144,7 +144,7 @@ def order(figure: Figure) -> None:
 
 
 def numbers(figure: Figure) -> None:
-    """Sampled means with their errors, the exact mean at each eps, and the gradient."""
+    """Sampled means with their standard errors, the exact mean at each eps, and the gradient."""
     ax, grid, draws = figure.add_axes(slide.WHOLE), np.geomspace(0.02, 4, 12), 40_000
     fine, truth, rng = np.geomspace(0.006, 5.5, 200), exact.gradient(H, F), np.random.default_rng(7)
     sampled = [direct.gradient(H, F, eps, gumbel.sample((draws, 3), rng)) for eps in grid]
@@ -157,7 +157,7 @@ def numbers(figure: Figure) -> None:
     for look, words in ((":", "gradient of E f, exact"), ("-", "mean at this ε, exact")):
         ax.plot([], [], look, color="0.3", label=words)
     ax.errorbar([], [], [], fmt="o", color="0.3", markersize=10, label=f"{draws:,} draws, ± 2 s.e.")
-    ax.set(xscale="log", xlim=(0.006, 5.5), ylim=(-0.46, 0.72), xlabel="ε, 1/nat", ylabel="gradient in h, nats")
+    ax.set(xscale="log", xlim=(0.006, 5.5), ylim=(-0.46, 0.72), xlabel="ε, 1/nat", ylabel="gradient, nats")
     ax.set_xticks([0.02, 0.1, 0.5, 1, 4], ["0.02", "0.1", "0.5", "1", "4"])
     ax.minorticks_off()
     ax.legend(loc="upper right", borderaxespad=0)

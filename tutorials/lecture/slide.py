@@ -1,4 +1,4 @@
-"""The frame of every page: 16:9, a sentence as the title, letters that can be read from the last row."""
+"""The frame of every page: 16:9, with a sentence as the title, and letters that can be read from the last row."""
 from __future__ import annotations
 
 import textwrap
@@ -12,24 +12,24 @@ from matplotlib.lines import Line2D
 from refimpl.plots import walls
 
 SIZE = (13.333, 7.5)                    # inches
-TITLE, LABEL, SMALL = 30, 22, 18        # points: of the title, of what stands in a picture, of the page's number
-LETTERS = 50                            # of a title's line; two lines at most
+TITLE, LABEL, SMALL = 30, 22, 18        # points: of the title, of the text in a picture, of the page's number
+LETTERS = 50                            # in a line of a title, which has two lines at most
 SETTINGS = {"font.size": LABEL, "axes.labelsize": LABEL, "axes.titlesize": LABEL, "xtick.labelsize": 20,
             "ytick.labelsize": 20, "legend.fontsize": 20, "legend.frameon": False, "lines.linewidth": 3.5,
             "axes.linewidth": 1.5, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
             "axes.axisbelow": True, "grid.color": "0.9", "grid.linewidth": 1.2, "mathtext.fontset": "cm",
             "figure.dpi": 100}
-WHOLE = (0.11, 0.14, 0.85, 0.60)        # where a single picture stands: left, bottom, width, height, of the page
+WHOLE = (0.11, 0.14, 0.85, 0.60)        # the place of a single picture: left, bottom, width, height, in parts of the page
 LEFT, RIGHT = (0.08, 0.14, 0.40, 0.56), (0.57, 0.14, 0.40, 0.56)
 
 
 def lines(title: str) -> str:
-    """The title as it is broken into lines."""
+    """The title, broken into lines."""
     return textwrap.fill(title, LETTERS)
 
 
 def new(title: str, number: int) -> Figure:
-    """An empty page with its title and its number, under SETTINGS, which stay."""
+    """An empty page with its title and its number.  SETTINGS are set, and stay set."""
     matplotlib.rcParams.update(SETTINGS)
     figure = Figure(figsize=SIZE)
     figure.text(0.04, 0.955, lines(title), fontsize=TITLE, va="top", linespacing=1.15)
@@ -39,26 +39,26 @@ def new(title: str, number: int) -> Figure:
 
 
 def formula(figure: Figure, x: float, y: float, text: str, size: float = 30, **more: object) -> None:
-    """A formula or a line of words, its left end at x and its middle at y, in parts of the page."""
+    """A formula or a line of text, with its left end at x and its middle at y, in parts of the page."""
     figure.text(x, y, text, fontsize=size, va="center", **more)
 
 
 def named(ax: Axes, places: Sequence[float], names: Sequence[str] = walls.NAMES) -> None:
-    """The names of the three values along the x axis."""
+    """Write the names of the three values along the x axis."""
     ax.set_xticks(places, names)
     ax.tick_params(axis="x", length=0)
     ax.grid(visible=False, axis="x")
 
 
 def bare(ax: Axes) -> None:
-    """No frame, no ticks, no grid."""
+    """Remove the frame, the ticks and the grid."""
     ax.set(xticks=[], yticks=[])
     ax.grid(visible=False)
     ax.spines[:].set_visible(False)
 
 
 def number(value: float, digits: int = 3, sign: bool = False) -> str:
-    """With a minus that is as long as a plus."""
+    """The value as text, with a minus sign that is as long as a plus sign."""
     return f"{value:{'+' if sign else ''}.{digits}f}".replace("-", "−")
 
 

@@ -1,4 +1,4 @@
-"""Pages 1 to 6: the choice of an auto-encoder, the staircase, Theorem 1 in letters, and Danskin's theorem."""
+"""Pages 1 to 6: the choice of an auto-encoder, the staircase, the formula of Theorem 1, and Danskin's theorem."""
 from __future__ import annotations
 
 import numpy as np
@@ -16,7 +16,7 @@ THEOREM = (r"$\nabla_{\!w}\; E_\gamma\, [\,f(z^{\star})\,]\;\;=\;\;\lim_{\epsilo
 
 
 def opening(figure: Figure) -> None:
-    """Theorem 1, a cloud of draws, and whose theorem it is."""
+    """The first page: the subject, a cloud of draws, and the authors of Theorem 1."""
     ax = figure.add_axes((0.60, 0.12, 0.36, 0.64))
     walls.draw_cloud(ax, H, F, 1.0, NOISE[:600], legend=False, size=1.5)
     slide.bare(ax)
@@ -29,10 +29,10 @@ def opening(figure: Figure) -> None:
 
 
 def choice(figure: Figure) -> None:
-    """Scores, scores and one draw of the noise, and f of the winner, as bars."""
+    """Bars for the scores, for the scores plus one draw of the noise, and for f, where the winner is marked."""
     won = gumbel.argmax(H, NOISE[:1000])
     place = np.flatnonzero((won != H.argmax()) & (np.abs(H + NOISE[:1000]).min(axis=1) > 0.3))[0]
-    z_star, sums = won[place], H + NOISE[place]         # a draw in which the noise decides, and no bar is too low
+    z_star, sums = won[place], H + NOISE[place]         # a draw whose winner is not the arg max of h, with no bar too low
     panels = (("the encoder: h", H), ("one draw of noise: h + γ", sums), ("the decoder: f, nats", F))
     for place, (title, heights) in enumerate(panels):
         ax = figure.add_axes((0.05 + 0.325 * place, 0.17, 0.26, 0.50))
@@ -54,7 +54,7 @@ def scores(w: np.ndarray | float) -> np.ndarray:
 
 
 def staircase(figure: Figure) -> None:
-    """f(z*) against the weight: one draw, the mean of ten, and the exact mean."""
+    """f(z*) against the weight, for one draw, as the mean of ten draws, and as the exact mean."""
     ax, w = figure.add_axes(slide.WHOLE), np.linspace(-3, 3, 1201)
     of_draws = F[gumbel.argmax(scores(w)[:, None], NOISE[:10])]
     ax.plot(w, of_draws[:, 0], color=plots.FURTHER[1], label="one draw")
@@ -65,24 +65,24 @@ def staircase(figure: Figure) -> None:
 
 
 def theorem(figure: Figure) -> None:
-    """Equation 1, and what stands on either side."""
+    """The equation of Theorem 1, with an explanation of each side."""
     slide.formula(figure, 0.5, 0.63, THEOREM, 38, ha="center")
     slide.formula(figure, 0.07, 0.46, "what we want:\nthe slope of\nthe smooth curve", 24, color=plots.FURTHER[1])
     slide.formula(figure, 0.40, 0.46, "what runs of the program give:\ntwo winners with the same noise,\n"
-                  "and slopes of scores", 24, color=plots.FURTHER[0])
+                  "and the slopes of their scores", 24, color=plots.FURTHER[0])
     for height, text in ((0.26, r"$z^{\star} = \mathrm{arg\,max}_z\;\{h_w(z) + \gamma(z)\}$"),
                          (0.16, r"$z(\epsilon) = \mathrm{arg\,max}_z\;\{\epsilon f(z) + h_w(z) + \gamma(z)\}$")):
         slide.formula(figure, 0.40, height, text, 32)
 
 
 def three_winners(eps: np.ndarray) -> np.ndarray:
-    """(len(eps), 3): the lines of the draw, of a thousand, in which no value wins on a short interval only."""
+    """(len(eps), 3): the lines of one draw of a thousand, chosen so that each value wins on a long interval."""
     lines = eps[None, :, None] * F + H + NOISE[:1000, None, :]
     return lines[(lines.argmax(axis=2)[..., None] == np.arange(3)).sum(axis=1).min(axis=1).argmax()]
 
 
 def danskin_lines(figure: Figure) -> None:
-    """One draw: three lines in eps and their maximum; the slope of the maximum."""
+    """One draw: three lines as functions of eps, their maximum, and the slope of the maximum."""
     eps = np.linspace(-2, 2, 401)
     lines = three_winners(eps)
     winner = lines.argmax(axis=1)
@@ -100,7 +100,7 @@ def danskin_lines(figure: Figure) -> None:
 
 
 def mean_maximum(figure: Figure) -> None:
-    """The mean maximum of one draw, of ten, and of all: G."""
+    """The mean maximum of one draw, of ten draws, and of all noise, which is G."""
     ax, eps = figure.add_axes((0.10, 0.14, 0.86, 0.52)), np.linspace(-2, 2, 401)
     for draws, colour in ((1, "0.65"), (10, plots.FURTHER[1])):
         highest = danskin.perturbed_max(H, F, eps[:, None], NOISE[:draws]).value.mean(axis=1)
@@ -113,7 +113,7 @@ def mean_maximum(figure: Figure) -> None:
 
 
 def estimate_line(eps: float, noise: np.ndarray, value: int = 0) -> str:
-    """How the draws that change their winner make one component of the estimate."""
+    """The computation of one component of the estimate from the draws that change their winner, as text."""
     z_star, z_eps = direct.argmax_pair(H, F, eps, noise)
     change = int((z_eps == value).sum() - (z_star == value).sum())
     return f"{change:+d} / ({eps:g} × {len(noise):,}) = {slide.number(change / eps / len(noise))}".replace("-", "−")

@@ -1,4 +1,4 @@
-"""Pages 20 and 21: what the committed rows of training and of timing show."""
+"""Pages 20 and 21: results of the committed rows about training and timing."""
 from __future__ import annotations
 
 from functools import cache
@@ -20,7 +20,7 @@ def store() -> Store:
 
 
 def bounds(figure: Figure) -> None:
-    """Test bounds on MNIST, k = 10, epoch by epoch, five seeds each."""
+    """Test bounds on MNIST after each epoch, with k = 10 and five seeds for each method."""
     ax = figure.add_axes(slide.WHOLE)
     epochs = 0
     for label, name, words in (("exact, decoder q", "exact", "the exact gradient"),
