@@ -214,7 +214,7 @@ def reinforce():
 def reinforce_loo():
     other = (l + logistic(M) > 0).astype(float)
     difference = (f(z_star) - f(other))[:, None]
-    return difference * (z_star - other) / 2                                # mean of two, each with the other's baseline
+    return difference * (z_star - other) / 2                                # mean of two, each the other's baseline
 
 
 uniform = rng.random((M, n))

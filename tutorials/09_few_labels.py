@@ -191,7 +191,7 @@ def train(term=None, label_eps=None, weight=1, begin=None, seeds=10, steps=400, 
     for step in range(steps):
         batch = x.take(rng.integers(600, size=(seeds, 40)), axis=0)
         h = batch @ W + bias
-        f = (batch @ m.transpose(0, 2, 1) - (m**2).sum(axis=-1)[:, None] / 2) / spread**2  # without what all classes share
+        f = (batch @ m.transpose(0, 2, 1) - (m**2).sum(axis=-1)[:, None] / 2) / spread**2  # without a common term
         noisy = h + gumbel.sample(h.shape, rng)
         z_star, z_eps = np.eye(3)[noisy.argmax(axis=-1)], np.eye(3)[(noisy + eps * f).argmax(axis=-1)]
         log_q = h - np.log(np.exp(h).sum(axis=-1, keepdims=True))

@@ -173,7 +173,7 @@ for b in range(k):
     for i in range(k):
         others = np.prod([F(t + h[b] - h[j]) for j in range(k) if j not in (b, i)], axis=0)
         clock = np.exp(-(t + h[b] - h[i] + c))
-        inner = clock if i == b else (1 + clock) * np.exp(-clock)   # r_i X_i times the indicator that clock i rings later
+        inner = clock if i == b else (1 + clock) * np.exp(-clock)   # r_i X_i, where clock i rings later than b
         conditional[b, i] = 1 - (F_slope(t) * others * inner).sum() * 0.02 / q[b]
 assert np.allclose(conditional, hot - q, atol=1e-10)
 
@@ -256,7 +256,7 @@ def data_truth():
     return np.array([(expected(h + 1e-4 * unit) - expected(h - 1e-4 * unit)) / 2e-4 for unit in hot])
 
 
-assert np.allclose(implicit_mle(0.3, bend=0), mean_and_variance(h, f, 0.3), atol=1e-9)      # with a linear f it is direct
+assert np.allclose(implicit_mle(0.3, bend=0), mean_and_variance(h, f, 0.3), atol=1e-9)      # linear f: it is direct
 
 
 def score_function(f, of_noise, baseline=0.0):

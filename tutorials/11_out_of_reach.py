@@ -327,7 +327,7 @@ def kept(name):
 
 runs, groups, whole = kept("jigsaw"), ("2 x 2", "3 x 3", "4 x 4", "3 x 3, no labels"), {}
 epoch = min(run.rows[-1]["epoch"] for run in runs)                              # the last one of all runs
-for run in runs:                                                                # % of solved pictures, one for each seed
+for run in runs:                                                                # % of solved pictures of each seed
     whole.setdefault((run.dataset, run.label), []).append(100 * run.at(epoch, "test_images"))
 for dataset in ("mnist", "fashion-mnist"):
     of = lambda method, group: whole.get((dataset, f"{method}, {group}"), [])

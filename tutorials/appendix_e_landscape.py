@@ -106,13 +106,13 @@ estimates["differences of E f"] = of_f
 
 
 def furthest(one, other):
-    """The mean difference in standard errors, for the cell where it is largest.  All paths share two cells: left out."""
+    """The mean difference in standard errors, at the cell where it is largest, without the two cells of all paths."""
     difference = (one - other)[:, 1:-1]
     return np.abs(difference.mean(axis=0) / difference.std(axis=0)).max() * np.sqrt(draws)
 
 
-print(f"a Gumbel for each path, from the list: |grad E f| {np.linalg.norm(exact_slope):.3f}, bias of direct at eps = {eps} "
-      f"{np.linalg.norm(exact_mean - exact_slope):.3f}, its variance {exact_variance.sum():.1f}")
+print(f"a Gumbel for each path, from the list: |grad E f| {np.linalg.norm(exact_slope):.3f}, bias of direct at "
+      f"eps = {eps} {np.linalg.norm(exact_mean - exact_slope):.3f}, its variance {exact_variance.sum():.1f}")
 print("a Gumbel for each cell, sampled:")
 for name, g in estimates.items():
     print(f"  {name:32s} length of the mean {np.linalg.norm(g.mean(axis=0)):.3f}, variance {g.var(axis=0).sum():7.1f}")
@@ -248,7 +248,7 @@ def backward(weights, saved, dh):
 
 
 def test(weights, kind, photo, y):
-    """For each run: the Hamming loss, the share of optimal paths, and the cost above the least, relative to the least."""
+    """For each run: the Hamming loss, the share of optimal paths, and the relative cost above the least."""
     z = best_paths(forward(weights, photo[None])[0])
     least, paid = cost_of(y, kind), cost_of(z, kind)
     return np.abs(z - y).sum(axis=(2, 3)).mean(axis=1), (paid < least + 1e-9).mean(axis=1), (

@@ -19,7 +19,7 @@ SETTINGS = {"font.size": LABEL, "axes.labelsize": LABEL, "axes.titlesize": LABEL
             "axes.linewidth": 1.5, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
             "axes.axisbelow": True, "grid.color": "0.9", "grid.linewidth": 1.2, "mathtext.fontset": "cm",
             "figure.dpi": 100}
-WHOLE = (0.11, 0.14, 0.85, 0.60)        # the place of a single picture: left, bottom, width, height, in parts of the page
+WHOLE = (0.11, 0.14, 0.85, 0.60)        # place of a single picture, in parts of the page: left, bottom, width, height
 LEFT, RIGHT = (0.08, 0.14, 0.40, 0.56), (0.57, 0.14, 0.40, 0.56)
 
 

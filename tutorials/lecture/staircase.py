@@ -32,7 +32,7 @@ def choice(figure: Figure) -> None:
     """Bars for the scores, for the scores plus one draw of the noise, and for f, where the winner is marked."""
     won = gumbel.argmax(H, NOISE[:1000])
     place = np.flatnonzero((won != H.argmax()) & (np.abs(H + NOISE[:1000]).min(axis=1) > 0.3))[0]
-    z_star, sums = won[place], H + NOISE[place]         # a draw whose winner is not the arg max of h, with no bar too low
+    z_star, sums = won[place], H + NOISE[place]         # the winner is not the arg max of h, and no bar is too low
     panels = (("the encoder: h", H), ("one draw of noise: h + γ", sums), ("the decoder: f, nats", F))
     for place, (title, heights) in enumerate(panels):
         ax = figure.add_axes((0.05 + 0.325 * place, 0.17, 0.26, 0.50))

@@ -1,15 +1,16 @@
 """2. The arg max and its law.
 
-The value with the largest perturbed score is called z*, and we write it as a one-hot vector: 1 at z*, 0 elsewhere.
-Over the noise, z* has the law q = softmax(h): this is the Gumbel-max trick (Theorem 2).
-We need log q too, and it must be right where q is so small that it is rounded to 0.
+The value with the largest perturbed score is called z*.  We write it as a one-hot vector, which is 1 at z* and 0
+elsewhere.
+With random noise, z* has the law q = softmax(h): this is the Gumbel-max trick (Theorem 2).
+We need log q too, and it must be right even where q is so small that it is rounded to 0.
 
     z*     = argmax_z  h(z) + gamma(z)
     q(z)   = e^h(z) / sum_z' e^h(z')
     log q  = g - log sum_z' e^g(z'),    g(z) = h(z) - max_z' h(z')
 
-Shapes: (B, k), a row for each of B images, a column for each of k values.  h and gamma are pure numbers, log q is in
-nats.  e^h may be too large for a floating-point number; e^g is at most 1.
+Shapes: (B, k), with a row for each of B images and a column for each of k values.  h and gamma are pure numbers, and
+log q is in nats.  e^h may be too large for a floating-point number; e^g is at most 1.
 """
 import numpy as np
 

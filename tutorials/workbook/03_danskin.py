@@ -1,15 +1,15 @@
 """3. Danskin's derivative of a maximum.
 
 An arg max is a staircase and has no useful derivative, but the maximum itself has one.
-Hold the noise fixed: as a function of eps, each value z is a straight line with the slope f(z), and the maximum lies on
-the highest of these lines.
-So its derivative is that of the line which wins, z(eps), held fixed (Danskin's theorem).
+Hold the noise fixed.  As a function of eps, the perturbed score of each value z is a straight line with the slope f(z),
+and the maximum is the height of the highest line.
+So the derivative of the maximum is that of the highest line, which is the line of z(eps) (Danskin's theorem).
 
     value      max_z  h(z) + eps f(z) + gamma(z)
-    d_eps      the derivative of this value in eps:   f(z(eps))
-    d_h        the derivative of this value in h:     onehot z(eps)
+    d_eps      its derivative with respect to eps:   f(z(eps))
+    d_h        its derivative with respect to h:     onehot z(eps)
 
-Shapes: h, f, gamma (B, k); eps is one number.  Units: f in nats, eps in 1/nat, the value is a pure number.
+Shapes: h, f, gamma (B, k); eps is one number.  Units: f is in nats, eps in 1/nat, and the value is a pure number.
 """
 import numpy as np
 

@@ -1,16 +1,16 @@
 """4. The difference of two arg maxes.
 
-The encoder needs the gradient of E f(z*) in its scores h, and cannot get it from one arg max.
-Theorem 1 takes two, with the same noise: z* without f, and z(eps) with a little of f added to the scores.
-The difference of their one-hot vectors, divided by eps, is an estimate of the gradient, and its mean tends to the
-gradient as eps goes to 0.
+The encoder needs the gradient of E f(z*) with respect to its scores h, and cannot get it from one arg max.
+Theorem 1 uses two arg maxes with the same noise: z* without f, and z(eps) with eps f added to the scores.
+The difference of their one-hot vectors, divided by eps, is an estimate of the gradient.  The mean of the estimate tends
+to the gradient as eps goes to 0.
 
     z*     = argmax_z  h(z) + gamma(z)
     z(eps) = argmax_z  h(z) + eps f(z) + gamma(z)
     g      = (onehot z(eps) - onehot z*) / eps
 
-Shapes: h, f, gamma, g (B, k); eps > 0 is one number.  Units: f and g in nats, eps in 1/nat.  g is a direction of
-ascent: add it to h, and on average E f grows.
+Shapes: h, f, gamma, g (B, k); eps > 0 is one number.  Units: f and g are in nats, eps in 1/nat.  g is a direction of
+ascent: if a small multiple of it is added to h, E f grows on average.
 """
 from importlib import import_module
 

@@ -2,8 +2,8 @@
 
 The decoder turns each value z into the logits a of D pixels, and the score f says how well z explains an image x of
 zeros and ones.
-We need f for each image under each value: a table, which one matrix product fills.
-The backward pass gets df, the derivative of the loss in this table.
+We need f for each image and each value.  This is a table, and one matrix product computes most of it.
+The backward pass gets df, the derivative of the loss with respect to this table.
 
     f(x, z) = log p(x given z) = sum_d  x_d a_zd - log(1 + e^a_zd)
     da_zd   = sum_b  df_bz (x_bd - sigmoid(a_zd)),        sigmoid(a) = 1 / (1 + e^-a)
@@ -21,5 +21,5 @@ def score(x: np.ndarray, a: np.ndarray) -> np.ndarray:
 
 
 def score_backward(x: np.ndarray, a: np.ndarray, df: np.ndarray) -> np.ndarray:
-    """da (k, D), for images x (B, D), logits a (k, D) and the derivative df (B, k) of the loss in f."""
+    """da (k, D), for images x (B, D), logits a (k, D) and the derivative df (B, k) of the loss."""
     ...

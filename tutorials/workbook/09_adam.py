@@ -1,16 +1,16 @@
 """9. Adam.
 
-Gradients of different weights differ in size by orders of magnitude, and one learning rate has to suit all.
-So Adam keeps a running mean M of the gradients and another one, V, of their squares, and divides the first by the root
+The gradients of different weights differ in size by orders of magnitude, but there is one learning rate for all.
+So Adam keeps a running mean M of the gradients and a running mean V of their squares, and divides the first by the root
 of the second.
-Both start at zero and are too small at first, which the factors with t correct.
+Both means start at zero and are too small at first.  The factors with t correct this.
 
     M <- 0.9 M + 0.1 g                      M_hat = M / (1 - 0.9^t)
     V <- 0.999 V + 0.001 g^2                V_hat = V / (1 - 0.999^t)
     w <- w - rate M_hat / (sqrt(V_hat) + 1e-8)
 
 weights, grads, M and V are lists of arrays, in the same order and of the same shapes; t = 1 in the first step.  The
-loss is to become small, so the step goes against the gradient.  Return new lists, and leave the given arrays unchanged.
+loss should become small, so the step goes against the gradient.  Return new lists, and leave the given arrays unchanged.
 """
 import numpy as np
 

@@ -1,17 +1,17 @@
-"""13. Two matchings in the place of two arg maxes.
+"""13. Two matchings instead of two arg maxes.
 
-A matching gives each of n tiles a place of its own, and the best one is found without a list of all n!.
-The estimate of Theorem 1 needs nothing else: two matchings with the same noise, of which the second has a little of f.
-The sum over all matchings, for which no fast algorithm is known, appears nowhere.
+A matching gives each of n tiles a place of its own.  The best matching can be found without a list of all n! of them.
+The estimate of Theorem 1 needs only two best matchings with the same noise; the second one has eps f added.
+It does not need the sum over all matchings, for which no fast algorithm is known.
 
     z*     = argmax_z  sum_ij (theta_ij + gamma_ij) z_ij                  z over all matchings
     z(eps) = argmax_z  sum_ij (theta_ij + gamma_ij + eps c_ij) z_ij       f(z) = sum_ij c_ij z_ij
     g      = (z(eps) - z*) / eps
 
 A matching is a matrix of 0 and 1 with a single 1 in each row and in each column: z_ij = 1 puts tile i at place j.
-Shapes: theta, c, gamma, z, g (B, n, n); eps > 0 is one number.  Units: f, c and g have one unit, and eps is 1 over it;
-theta and gamma are pure numbers.  g is a direction of ascent of E f.  scipy's linear_sum_assignment finds a matching:
-it takes one matrix, returns the rows and the columns of the ones, and minimises unless it is told to maximise.
+Shapes: theta, c, gamma, z, g (B, n, n); eps > 0 is one number.  Units: f, c and g have the same unit, and eps has
+the inverse unit; theta and gamma are pure numbers.  g is a direction of ascent of E f.  scipy's linear_sum_assignment
+finds a matching: it takes one matrix, returns the rows and the columns of the ones, and minimises by default.
 """
 import numpy as np
 from scipy.optimize import linear_sum_assignment

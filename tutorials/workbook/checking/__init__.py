@@ -1,1 +1,1 @@
-"""Hold what a student wrote in the workbook to exact numbers, and name the likely slip."""
+"""Compare what a student wrote in the workbook with exact numbers, and name the likely slip."""

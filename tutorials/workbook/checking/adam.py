@@ -67,15 +67,15 @@ TASKS = (Task("adam", adam, CASES, {
     "the correction 1 - 0.999^t of V is missing": _with(second=False),
     "t is counted from 0 in the corrections: the exponent is t - 1": _with(shift=-1),
     "t is counted too far in the corrections: the exponent is t + 1, and must be t": _with(shift=1),
-    "V has g in the place of g^2": _with(square=lambda g: g),
-    "V has |g| in the place of g^2": _with(square=np.abs),
+    "V has g instead of g^2": _with(square=lambda g: g),
+    "V has |g| instead of g^2": _with(square=np.abs),
     "the root of V_hat is missing": _with(root=lambda v: v),
     "1e-8 is added under the root, and must be added to the root": _with(tiny="inside"),
     "1e-8 is missing: where the gradient is 0 it divides 0 by 0": _with(tiny="none"),
     "0.9 and 0.999 are exchanged": _with(kept=(0.999, 0.9), beta=(0.999, 0.9), new=(0.001, 0.1)),
     "0.9 and 0.999 are exchanged in M and V": _with(kept=(0.999, 0.9), new=(0.001, 0.1)),
     "0.9 and 0.999 are exchanged in the corrections": _with(beta=(0.999, 0.9)),
-    "the correction of V has 0.9 in the place of 0.999": _with(beta=(0.9, 0.9)),
+    "the correction of V has 0.9 instead of 0.999": _with(beta=(0.9, 0.9)),
     "M and V are the plain sums 0.9 M + g and 0.999 V + g^2: the factors 0.1 and 0.001 are missing":
         _with(new=(1.0, 1.0)),
     "the factor 0.1 of g is missing in M": _with(new=(1.0, 0.001)),
@@ -87,13 +87,13 @@ TASKS = (Task("adam", adam, CASES, {
     "V has the factors of M (0.9 and 0.1); it must have 0.999 and 0.001": _with(kept=(0.9, 0.9), new=(0.1, 0.1)),
     "V and its correction have 0.9 and 0.1; they must have 0.999 and 0.001": _with(
         kept=(0.9, 0.9), beta=(0.9, 0.9), new=(0.1, 0.1)),
-    "V has the factor 0.01 in the place of 0.001": _with(new=(0.1, 0.01)),
+    "V has the factor 0.01 instead of 0.001": _with(new=(0.1, 0.01)),
     "it is a plain gradient step, without M and V": _plain,
     "the step uses the M before this step, and must use the new one": _from(lambda g, old, m, t: old / (1 - 0.9**t)),
     "the step uses the V before this step, and must use the new one": _from(
         None, lambda g, old, v, t: old / (1 - 0.999**t)),
-    "the step has the gradient in the place of M_hat": _from(lambda g, old, m, t: g),
-    "the step has the gradient, divided by 1 - 0.9^t, in the place of M_hat": _from(
+    "the step has the gradient instead of M_hat": _from(lambda g, old, m, t: g),
+    "the step has the gradient, divided by 1 - 0.9^t, instead of M_hat": _from(
         lambda g, old, m, t: g / (1 - 0.9**t)),
     "M_hat is multiplied by 1 - 0.9^t, and must be divided": _from(lambda g, old, m, t: m * (1 - 0.9**t)),
     "V_hat is multiplied by 1 - 0.999^t, and must be divided": _from(None, lambda g, old, v, t: v * (1 - 0.999**t)),
@@ -102,8 +102,8 @@ TASKS = (Task("adam", adam, CASES, {
     "the old weights are returned": _with(keep=("M", "V")),
     "the old M is returned, and must be the new one": _with(keep=("weights", "V")),
     "the old V is returned, and must be the new one": _with(keep=("weights", "M")),
-    "M_hat, corrected, is returned in the place of M: the next step would correct it again": lambda **case: (
+    "M_hat, corrected, is returned instead of M: the next step would correct it again": lambda **case: (
         adam(**case)[0], [m / (1 - 0.9 ** case["t"]) for m in adam(**case)[1]], adam(**case)[2]),
-    "V_hat, corrected, is returned in the place of V: the next step would correct it again": lambda **case: (
+    "V_hat, corrected, is returned instead of V: the next step would correct it again": lambda **case: (
         *adam(**case)[:2], [v / (1 - 0.999 ** case["t"]) for v in adam(**case)[2]]),
 }, outputs=("weights", "M", "V")),)

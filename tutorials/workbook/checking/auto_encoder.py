@@ -60,8 +60,8 @@ FORWARD = Task("forward", forward, CASES, {
     "the decoder runs with the encoder's weights": _encoder_twice,
     "the decoder's input is all ones, and must be the one-hot vectors np.eye(k)": _with(
         one_hot=lambda k: np.ones((k, k))),
-    "the decoder's one-hot vectors stand in reversed order": _with(one_hot=lambda k: np.eye(k)[::-1]),
-    "the decoder's input is 0, so that every z gives the same image": _with(one_hot=lambda k: np.zeros((k, k))),
+    "the decoder's one-hot vectors are in reversed order": _with(one_hot=lambda k: np.eye(k)[::-1]),
+    "the decoder's input is 0, so every z gives the same image": _with(one_hot=lambda k: np.zeros((k, k))),
     "the sigmoid of the logits is returned as a, and must be the logits themselves": _with(
         logits=lambda a: 1 / (1 + np.exp(-a))),
     "h has a ReLU; only r has one": _with(of_h=lambda h: np.maximum(h, 0)),
@@ -104,9 +104,9 @@ BOUND = Task("bound", right, CASES, {
     "f is summed over z without the weight q": _bound(lambda f, q, log_q, Ef, KL: (KL - f.sum(axis=1)).mean()),
     "q f is averaged over z, and must be summed": _bound(lambda f, q, log_q, Ef, KL: (
         KL - (q * f).mean(axis=1)).mean()),
-    "it takes the largest f in the place of the mean E f": _bound(lambda f, q, log_q, Ef, KL: (
+    "it takes the largest f instead of the mean E f": _bound(lambda f, q, log_q, Ef, KL: (
         KL - f.max(axis=1)).mean()),
-    "it takes f of the likeliest z in the place of the mean E f": _bound(lambda f, q, log_q, Ef, KL: (
+    "it takes f of the most likely z instead of the mean E f": _bound(lambda f, q, log_q, Ef, KL: (
         KL - (f * (q == q.max(axis=1, keepdims=True))).sum(axis=1)).mean()),
     "it is -log p(x), the exact likelihood, and not the bound": _bound(lambda f, q, log_q, Ef, KL: -(
         exact.log_likelihood(f)).mean()),

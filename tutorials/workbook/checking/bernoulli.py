@@ -54,17 +54,17 @@ SCORE = Task("score", score, CASES, {
     "log(1 + e^a) is summed over the values z (axis=0), and must be summed over the pixels (axis=1)":
         lambda x, a: x @ a.T - _softplus(a).sum(axis=0),
     "log(1 + e^a) is summed over everything: axis=1 is missing": lambda x, a: x @ a.T - _softplus(a).sum(),
-    "of log(1 + e^a) the mean over the pixels is taken, and must be the sum": lambda x, a: (
+    "the mean of log(1 + e^a) over the pixels is taken, and must be the sum": lambda x, a: (
         x @ a.T - _softplus(a).mean(axis=1)),
     "it is the mean over the pixels, and must be the sum": lambda x, a: score(x, a) / x.shape[1],
     "the table is transposed: a row is an image, a column a value z": lambda x, a: score(x, a).T,
-    "1 - x stands in the place of x: ones and zeros are exchanged": lambda x, a: score(1 - x, a),
+    "1 - x is used instead of x: ones and zeros are exchanged": lambda x, a: score(1 - x, a),
     "it is the score of each image under one value only; a table of all values is asked for": lambda x, a: (
         x * a[:len(x)] - _softplus(a[:len(x)])).sum(axis=1),
 }, factors={"D": lambda x, a: x.shape[1]})
 
 def _overflow(cases: list[dict], mine: list[np.ndarray], at_random: bool) -> str | None:
-    """Whether it is right but for large logits, where infinity is divided by infinity."""
+    """Whether it is right except for large logits, where infinity is divided by infinity."""
     good = [same(one, back(**case)) for case, one in zip(cases, mine)]
     if good != [True, True, True, False] or not np.isnan(mine[-1]).any():
         return None
@@ -72,16 +72,16 @@ def _overflow(cases: list[dict], mine: list[np.ndarray], at_random: bool) -> str
 
 
 BACK = Task("score_backward", back, BACK_CASES, {
-    "the sign is wrong: the derivative of f in a is x - sigmoid(a)": lambda x, a, df: -back(x, a, df),
+    "the sign is wrong: the derivative of f with respect to a is x - sigmoid(a)": lambda x, a, df: -back(x, a, df),
     "the sigmoid is missing: it is the derivative of x a alone": lambda x, a, df: df.T @ x,
     "the term of x is missing: it is -sigmoid(a) alone": lambda x, a, df: back(0 * x, a, df),
     "sigmoid(a) is not multiplied by df": lambda x, a, df: df.T @ x - expit(a),
     "sigmoid(a) is added, and must be subtracted": lambda x, a, df: back(x, a, df, lambda a: -expit(a)),
-    "it is sigmoid(-a) in the place of sigmoid(a)": lambda x, a, df: back(x, a, df, lambda a: expit(-a)),
+    "it is sigmoid(-a) instead of sigmoid(a)": lambda x, a, df: back(x, a, df, lambda a: expit(-a)),
     "it is x - a, without the sigmoid": lambda x, a, df: back(x, a, df, lambda a: a),
     "it is (1 + tanh(a)) / 2, which is sigmoid(2 a): a must be halved": lambda x, a, df: back(
         x, a, df, lambda a: expit(2 * a)),
-    "it is tanh(a) in the place of sigmoid(a)": lambda x, a, df: back(x, a, df, np.tanh),
+    "it is tanh(a) instead of sigmoid(a)": lambda x, a, df: back(x, a, df, np.tanh),
     "the derivative of the sigmoid, s (1 - s), is taken; x - sigmoid(a) is the whole derivative":
         lambda x, a, df: back(x, a, df, lambda a: expit(a) * expit(-a)),
     "df is not summed over the batch before it multiplies sigmoid(a): it is the mean": lambda x, a, df: (

@@ -1,4 +1,4 @@
-"""What check.py does: each file in a process of its own, an answer in a few lines, and the progress."""
+"""The work of check.py: it checks each file in a process of its own, prints a few lines, and shows the progress."""
 from __future__ import annotations
 
 import difflib
@@ -18,11 +18,11 @@ HERE = Path(__file__).resolve().parent.parent
 
 
 class BadArgument(ValueError):
-    """One line: what is wrong with an argument."""
+    """An argument is wrong; the message is one line that says why."""
 
 
 def run(what: list[str], folder: Path, seconds: float) -> int:
-    """Check these files, or everything; 0 if all is right, else 1.  Raises BadArgument."""
+    """Check these files, or everything.  Returns 0 if all is right, and 1 otherwise.  Raises BadArgument."""
     asked = [_asked(each) for each in what] or [*TOPICS, TRAIN]
     if not 0 < seconds < 1e6:
         raise BadArgument(f"--seconds must be a positive number, got {seconds:g}")
@@ -35,7 +35,7 @@ def run(what: list[str], folder: Path, seconds: float) -> int:
     for each in asked:
         if each == TRAIN:
             if not what and not good:
-                continue                                    # the training comes last, when all files are right
+                continue                                    # the training comes last, and only if all files are right
             good &= checked.train()
         else:
             good &= checked.show(each)
@@ -59,7 +59,7 @@ def _asked(word: str) -> Topic | str:
 
 
 class Checked:
-    """The answers of this run, each file judged once."""
+    """The results of this run.  Each file is judged once."""
 
     def __init__(self, folder: Path, seconds: float) -> None:
         self.folder, self.seconds, self.answers = folder.resolve(), seconds, {}
@@ -67,7 +67,7 @@ class Checked:
         self.right = progress.read(self.folder)
 
     def answer(self, topic: Topic) -> tuple[str, list[str]]:
-        """State and lines; first of the files that this one imports."""
+        """The state of a file, and lines about it.  The files that it imports are judged first."""
         if topic.number not in self.answers:
             waits = [each for number in topic.needs if self.answer(each := TOPICS[number - 1])[0] != RIGHT]
             if waits:
@@ -79,7 +79,7 @@ class Checked:
         return self.answers[topic.number]
 
     def show(self, topic: Topic) -> bool:
-        """Print the answer; whether the file is right."""
+        """Print the result, and return whether the file is right."""
         state, lines = self.answer(topic)
         say(f"{'✓' if state == RIGHT else '✗' if state == 'wrong' else '…'} {topic.stem}.py: {state}")
         for line in lines:
@@ -87,7 +87,7 @@ class Checked:
         return state == RIGHT
 
     def train(self) -> bool:
-        """Train, and print what came of it."""
+        """Train, and print the result."""
         waits = [topic for topic in TOPICS[:11] if self.answer(topic)[0] != RIGHT]
         if waits:
             say(f"… {TRAIN}: {self.waiting(waits[0])}")
@@ -102,18 +102,18 @@ class Checked:
         return state == RIGHT
 
     def waiting(self, topic: Topic) -> str:
-        """The state of what cannot be checked before this file is right."""
+        """The state of a file that cannot be checked before this one is right."""
         there = (self.folder / f"{topic.stem}.py").exists()
         return (f"waiting, because it uses your {topic.stem}.py, which is not "
                 f"{'right yet' if there else 'in this folder'} (check.py {topic.number}{self.given})")
 
     def finish(self) -> None:
-        """Print the progress, and keep it."""
+        """Print the progress, and store it."""
         progress.write(self.folder, self.right)
         say("")
         say(progress.bar(self.right))
 
 
 def say(line: str) -> None:
-    """Print in the characters that the stream has."""
+    """Print with the characters that the stream can write."""
     print(plain(line, sys.stdout.encoding), flush=True)

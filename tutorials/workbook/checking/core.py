@@ -41,7 +41,7 @@ class Task:
     explain: Callable = lambda cases, results, at_random: None
 
     def judge(self, module: ModuleType) -> None:
-        """Problem, if the student's function is not right."""
+        """Raises Problem if the student's function is not right."""
         results, later = [], None
         for place in range(len(self.cases)):
             try:
@@ -56,12 +56,12 @@ class Task:
             raise later
 
     def _called(self, module: ModuleType, place: int) -> dict[str, np.ndarray]:
-        """What is returned in this case, by names, lists array by array; Problem for what is no array of numbers."""
+        """The results of this case by their names, of a list each array.  Problem if one is no array of numbers."""
         returned = loading.call(module, self.name, self.cases[place])
         return named(self.name, returned, self.outputs, self.rights[place])
 
     def _compare(self, results: list[dict[str, np.ndarray]], again: Callable) -> None:
-        """Problem, if a result differs from the right one."""
+        """Raises Problem if a result differs from the right one."""
         cases = self.cases[:len(results)]
         rights = self.rights
         for name in rights[0]:
@@ -88,11 +88,11 @@ class Task:
 
     @functools.cached_property
     def known(self) -> dict[str, list[dict[str, np.ndarray]]]:
-        """What each slip gives, by its words."""
+        """The results of each slip, by the words that name it."""
         return {words: self.of_slip(slip) for words, slip in self.slips.items()}
 
     def of_slip(self, slip: Callable) -> list[dict[str, np.ndarray]]:
-        """What the slip gives, as far as the first case whose shapes it cannot take."""
+        """The results of the slip, up to the first case whose shapes it does not accept."""
         made = []
         with np.errstate(all="ignore"), contextlib.suppress(ValueError, IndexError, TypeError):
             for case in self.cases:
@@ -100,7 +100,7 @@ class Task:
         return made
 
     def _slip(self, name: str, results: list[dict[str, np.ndarray]]) -> str | None:
-        """The words of the slip that gives all that was returned; else of the first that gives what has this name."""
+        """The words of the slip that gives all results; if there is none, of the first that gives the result `name`."""
         partly = None
         for words, made in self.known.items():
             if len(made) != len(results) or not all(
@@ -112,7 +112,7 @@ class Task:
         return partly
 
     def _in_general(self, cases: list[dict], mine: list[np.ndarray], right: list[np.ndarray]) -> str:
-        """What can be said of any function."""
+        """A message that fits any function."""
         for one, other in zip(mine, right):
             if one.shape != other.shape:
                 return f"its shape is {one.shape}, and must be {other.shape}" + _why(one, other)
@@ -121,7 +121,7 @@ class Task:
                 kind = "NaN (not a number)" if np.isnan(one).any() else "infinite"
                 count = np.count_nonzero(~np.isfinite(one))
                 return f"{count} of {counted(one.size, 'number')} {'is' if count == 1 else 'are'} {kind}"
-        told = [place for place, other in enumerate(right) if other.any()]         # where a factor can be seen
+        told = [place for place, other in enumerate(right) if other.any()]         # where the right result is not 0
         factors = [_factor(mine[place], right[place]) for place in told]
         if told and not any(factor is None or abs(factor - 1) < 1e-6 for factor in factors) and not any(
                 one.any() for place, one in enumerate(mine) if place not in told):
@@ -130,16 +130,16 @@ class Task:
                for one, other in zip(mine, right)):
             return "it is nearly right, but less exact than rounding explains (a rounded constant, or half precision)"
         if all(one.ndim and same(one - one[..., :1], other - other[..., :1]) for one, other in zip(mine, right)):
-            return "the numbers of a row are right but for a constant, the same for the whole row"
+            return "the numbers of a row are right up to a constant, the same for the whole row"
         if all(same(np.sort(one, axis=None), np.sort(other, axis=None)) for one, other in zip(mine, right)):
-            return "these are the right numbers, but they stand in the wrong places"
+            return "these are the right numbers, but they are in the wrong places"
         wrong = sum(int(np.count_nonzero(~close(one, other))) for one, other in zip(mine, right))
         verb, them = ("is", "it") if wrong == 1 else ("are", "them")
         return (f"{wrong} of {counted(sum(each.size for each in mine), 'number')} {verb} not right, and no common slip "
                 f"explains {them}")
 
     def _of_factor(self, cases: list[dict], factors: list[float]) -> str:
-        """A right direction and a wrong length."""
+        """The message for results that are right up to a factor."""
         if np.allclose(factors, 0):
             return "all its numbers are 0"
         if np.allclose(factors, -1):
@@ -228,9 +228,9 @@ def _factor(mine: np.ndarray, right: np.ndarray) -> float | None:
 
 def _why(mine: np.ndarray, right: np.ndarray) -> str:
     if mine.ndim == 0:
-        return ": it is one number: an axis is missing in a sum (axis=1, say), or a mean is too much"
+        return ": it is one number: an axis is missing in a sum (axis=1, say), or there is a mean that should not be"
     if mine.ndim == 2 and mine.shape[::-1] == right.shape:
         return ": it is transposed"
     if np.squeeze(mine).shape == np.squeeze(right).shape and mine.size:
-        return ": an axis of length 1 is too many or missing (keepdims=True keeps one)"
+        return ": there is one axis of length 1 too many or too few (keepdims=True keeps one)"
     return ""

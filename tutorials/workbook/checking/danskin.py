@@ -50,7 +50,7 @@ TASKS = (Task("maximum", maximum, perturbed("h", "f", "eps", "noise"), {
         D_EPS, lambda h, f, eps, noise, scores, z: f.max(axis=1)),
     "it is f of z*, and must be f of z(eps): the winner with eps f in the scores": _instead(
         D_EPS, lambda h, f, eps, noise, scores, z: (one_hot(h + noise) * f).sum(axis=1)),
-    "it is eps f(z(eps)); the derivative of eps f in eps is f": _instead(
+    "it is eps f(z(eps)); the derivative of eps f with respect to eps is f": _instead(
         D_EPS, lambda h, f, eps, noise, scores, z: eps * (z * f).sum(axis=1)),
     "it is the sum over z of softmax times f, which is the mean over the noise; here the noise is fixed": _instead(
         D_EPS, lambda h, f, eps, noise, scores, z: (softmax(h + eps * f, axis=1) * f).sum(axis=1)),

@@ -1,4 +1,4 @@
-"""11. The direct training step: held to refimpl.one_page."""
+"""11. The direct training step, compared with refimpl.one_page."""
 from __future__ import annotations
 
 from types import ModuleType
@@ -61,27 +61,27 @@ SLIPS = {
         **case, B_dh=1, dh=lambda KL, g, q, f, h: KL - g / len(h)),
     "the sign of all gradients is wrong: they are those of the ELBO, and the loss is -ELBO": lambda **case: [
         -each for each in gradients(**case)],
-    "g has the wrong sign in dh: the loss holds -E f, so dh has -g": _dh(lambda KL, g, q, f, h: KL + g),
-    "KL has the wrong sign in dh: the loss holds +KL": _dh(lambda KL, g, q, f, h: -KL - g),
+    "g has the wrong sign in dh: the loss contains -E f, so dh has -g": _dh(lambda KL, g, q, f, h: KL + g),
+    "KL has the wrong sign in dh: the loss contains +KL": _dh(lambda KL, g, q, f, h: -KL - g),
     "dh has the wrong sign": _dh(lambda KL, g, q, f, h: g - KL),
     "the KL gradient is missing in dh": _dh(lambda KL, g, q, f, h: -g),
     "g is missing in dh: the encoder learns from KL alone": _dh(lambda KL, g, q, f, h: KL),
     "dh is divided by eps once more: g is divided by eps already": lambda eps, **case: gradients(
         eps=eps, **case, dh=lambda KL, g, q, f, h: KL - g / eps),
-    "dh has the exact gradient q (f - E f) in the place of the difference of two arg maxes": _dh(
+    "dh has the exact gradient q (f - E f) instead of the difference of two arg maxes": _dh(
         lambda KL, g, q, f, h: KL - q * (f - (q * f).sum(axis=1, keepdims=True))),
-    "dh has the exact mean (q_eps - q) / eps in the place of the difference of two arg maxes": lambda eps, **case:
+    "dh has the exact mean (q_eps - q) / eps instead of the difference of two arg maxes": lambda eps, **case:
         gradients(eps=eps, **case, dh=lambda KL, g, q, f, h: KL - (softmax(h + eps * f, axis=1) - q) / eps),
     "h and f are exchanged in direct_gradient(h, f, eps, noise)": lambda noise, eps, **case: gradients(
         noise=noise, eps=eps, **case, dh=lambda KL, g, q, f, h: (
             KL - (one_hot(f + eps * h + noise) - one_hot(f + noise)) / eps)),
-    "the sign of df is wrong: the loss holds -f(z*)": _df(lambda z_star, z_eps, q: z_star),
+    "the sign of df is wrong: the loss contains -f(z*)": _df(lambda z_star, z_eps, q: z_star),
     "the decoder learns from z(eps), and must learn from z*": _df(lambda z_star, z_eps, q: -z_eps),
     "the decoder learns from all z with the weight q; here it learns from z* alone": _df(lambda z_star, z_eps, q: -q),
     "the decoder learns from the difference z(eps) - z*; that is the encoder's": _df(
         lambda z_star, z_eps, q: z_eps - z_star),
     "the decoder learns from all z equally": _df(lambda z_star, z_eps, q: -np.ones_like(q)),
-    "the gradients of encoder and decoder stand in the wrong order: the encoder's four come first": lambda **case: (
+    "the gradients of encoder and decoder are in the wrong order: the encoder's four come first": lambda **case: (
         gradients(**case)[4:] + gradients(**case)[:4]),
     "the noise is left out of the z* from which the decoder learns": lambda weights, x, noise, eps: (
         gradients(weights, x, noise, eps)[:4] + gradients(weights, x, 0 * noise, eps)[4:]),
@@ -89,10 +89,10 @@ SLIPS = {
         gradients(weights, x, 0 * noise, eps)[:4] + gradients(weights, x, noise, eps)[4:]),
 }
 for _name, _place in (("W1", 0), ("V1", 4), ("V2", 6)):
-    SLIPS[f"the encoder's backward pass has {_name} in the place of W2"] = (
+    SLIPS[f"the encoder's backward pass has {_name} instead of W2"] = (
         lambda _place=_place, **case: gradients(**case, of_x=_place))
 for _name, _place in (("V1", 4), ("W1", 0), ("W2", 2)):
-    SLIPS[f"the decoder's backward pass has {_name} in the place of V2"] = (
+    SLIPS[f"the decoder's backward pass has {_name} instead of V2"] = (
         lambda _place=_place, **case: gradients(**case, of_z=_place))
 
 

@@ -1,4 +1,4 @@
-"""12. The table of single changes, for n binary variables: held to all 2^n vectors."""
+"""12. The table of single changes, for n binary variables, compared with a list of all 2^n vectors."""
 from __future__ import annotations
 
 import itertools
@@ -17,7 +17,7 @@ def pair(z):
 
 
 def waves(n: int, seed: int):
-    """Five waves, nonlinear in every variable and joint in all."""
+    """A sum of five waves, which is not a sum over the variables."""
     rng = np.random.default_rng(seed)
     directions, heights = 1.5 * rng.normal(size=(5, n)), 3 * rng.normal(size=5)
 
@@ -61,11 +61,11 @@ TABLE = Task("flip_table", flip_table, CASES, {
             z == 0, flip_table(f, z)[:, :, 1], flip_table(f, z)[:, :, 0])], axis=2),
     "the other variables are 0, and must be as in z": lambda f, z: flip_table(f, 0 * z),
     "the other variables are changed too: they must be as in z": lambda f, z: flip_table(f, 1 - z),
-    "f of z is subtracted; the table holds f itself": lambda f, z: flip_table(f, z) - f(z)[:, None, None],
+    "f of z is subtracted; the table contains f itself": lambda f, z: flip_table(f, z) - f(z)[:, None, None],
     "it is f of z everywhere: no variable is changed": lambda f, z: np.broadcast_to(
         f(z)[:, None, None], (*z.shape, 2)),
-    "the axes stand in the wrong order: the shape must be (B, n, 2)": lambda f, z: flip_table(f, z).transpose(0, 2, 1),
-    "the axes stand in the wrong order: the image comes first, then the variable": lambda f, z: flip_table(
+    "the axes are in the wrong order: the shape must be (B, n, 2)": lambda f, z: flip_table(f, z).transpose(0, 2, 1),
+    "the axes are in the wrong order: the image comes first, then the variable": lambda f, z: flip_table(
         f, z).transpose(1, 0, 2),
     "it is the gain, the difference of the two columns": lambda f, z: np.diff(flip_table(f, z), axis=2)[:, :, 0],
     "the first row of z is used for all rows": lambda f, z: np.repeat(flip_table(f, z)[:1], len(z), axis=0),
@@ -129,11 +129,11 @@ DIRECT = Task("direct_flips", direct_flips, DIRECT_CASES, {
     "the division by eps is missing": lambda **case: direct_flips(**case, unit=1.0),
     "it is divided by eps twice: it has the right direction and is 1/eps too large": lambda eps, **case: direct_flips(
         eps=eps, **case, unit=1 / eps**2),
-    "z(eps) and z* stand in the wrong order, so that the sign is wrong": lambda eps, **case: direct_flips(
+    "z(eps) and z* are in the wrong order, so the sign is wrong": lambda eps, **case: direct_flips(
         eps=eps, **case, unit=-1 / eps),
-    "gain has the wrong sign: it is f with z_i = 1 less f with z_i = 0": lambda **case: direct_flips(
+    "gain has the wrong sign: it is f with z_i = 1 minus f with z_i = 0": lambda **case: direct_flips(
         **case, gain_of=lambda table, z: table[:, :, 0] - table[:, :, 1]),
-    "gain is f of the changed vector less f of z*; it must be f with z_i = 1 less f with z_i = 0": lambda **case:
+    "gain is f of the changed vector minus f of z*; it must be f with z_i = 1 minus f with z_i = 0": lambda **case:
         direct_flips(**case, gain_of=lambda table, z: (table[:, :, 1] - table[:, :, 0]) * (1 - 2 * z)),
     "gain is f with z_i = 1 alone: f with z_i = 0 is not subtracted": lambda **case: direct_flips(
         **case, gain_of=lambda table, z: table[:, :, 1]),
@@ -141,7 +141,7 @@ DIRECT = Task("direct_flips", direct_flips, DIRECT_CASES, {
     "gain is divided by eps": _second(lambda l, noise, eps, gain: l + noise + gain / eps),
     "the noise is missing in z(eps); both arg maxes must have it": _second(lambda l, noise, eps, gain: l + eps * gain),
     "l is missing in z(eps)": _second(lambda l, noise, eps, gain: noise + eps * gain),
-    "eps gain stands alone in z(eps): l and the noise are missing": _second(lambda l, noise, eps, gain: gain),
+    "z(eps) comes from eps gain alone: l and the noise are missing": _second(lambda l, noise, eps, gain: gain),
     "the noise is missing in both arg maxes": _both(lambda l, noise: l + 0 * noise, lambda l, noise: l + 0 * noise),
     "the noise is subtracted, and must be added": _both(lambda l, noise: l - noise, lambda l, noise: l - noise),
     "l is missing in z*": _both(lambda l, noise: noise, lambda l, noise: l + noise),

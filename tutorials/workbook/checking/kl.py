@@ -27,10 +27,10 @@ def kl_gradient(q, log_q):
 
 
 def _one_number(cases: list[dict], mine: list[np.ndarray], at_random: bool) -> str | None:
-    """Whether it is one number in place of one for each row."""
+    """A message if the result is one number instead of one for each row."""
     if at_random or any(each.ndim for each in mine):
         return None
-    return "it is one number for the whole batch: axis=1 is missing, or a mean over the images is too much"
+    return "it is one number for the whole batch: axis=1 is missing, or there is a mean over the images"
 
 
 FACTORS = {"B": lambda q, log_q: len(q), "k": lambda q, log_q: q.shape[1]}
@@ -39,7 +39,7 @@ KL = Task("kl", kl, CASES, {
         lambda q, log_q: kl(q, np.log(q)),
     "log k is missing: it is minus the entropy": lambda q, log_q: kl(q, log_q) - np.log(q.shape[1]),
     "log k is subtracted, and must be added": lambda q, log_q: kl(q, log_q) - 2 * np.log(q.shape[1]),
-    "k is added in the place of log k": lambda q, log_q: kl(q, log_q) - np.log(q.shape[1]) + q.shape[1],
+    "k is added instead of log k": lambda q, log_q: kl(q, log_q) - np.log(q.shape[1]) + q.shape[1],
     "the sign is wrong: it is -KL": lambda q, log_q: -kl(q, log_q),
     "sum q log q has the wrong sign: it is the entropy plus log k": lambda q, log_q: (
         2 * np.log(q.shape[1]) - kl(q, log_q)),
@@ -52,7 +52,7 @@ KL = Task("kl", kl, CASES, {
         (q * log_q).sum(axis=0) + np.log(q.shape[1])),
     "it is the mean over the values of z, and must be the sum": lambda q, log_q: (
         (q * log_q).mean(axis=1) + np.log(q.shape[1])),
-    "log k has the number of rows in the place of k": lambda q, log_q: (q * log_q).sum(axis=1) + np.log(len(q)),
+    "log k has the number of rows instead of k": lambda q, log_q: (q * log_q).sum(axis=1) + np.log(len(q)),
     "the sum over z is missing": lambda q, log_q: q * log_q + np.log(q.shape[1]),
     "the logarithm of k has the base 2": lambda q, log_q: (q * log_q).sum(axis=1) + np.log2(q.shape[1]),
 }, factors=FACTORS, explain=_one_number)

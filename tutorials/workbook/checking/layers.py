@@ -58,8 +58,8 @@ NETWORK = Task("network", network, FORWARD_CASES, {
     "W2 is transposed": lambda x, W1, b1, W2, b2: network(x, W1, b1, W2.T, b2),
     "the ReLU takes the minimum, and must take the maximum with 0": lambda **case: network(
         **case, relu=lambda v: np.minimum(v, 0)),
-    "it is the absolute value in the place of the ReLU": lambda **case: network(**case, relu=np.abs),
-    "it is the step function (v > 0) in the place of the ReLU": lambda **case: network(
+    "it is the absolute value instead of the ReLU": lambda **case: network(**case, relu=np.abs),
+    "it is the step function (v > 0) instead of the ReLU": lambda **case: network(
         **case, relu=lambda v: (v > 0) * 1.0),
     "the product is taken number by number (*), and must be a matrix product (@)": lambda x, W1, b1, W2, b2: network(
         x, W1, b1, W2, b2, relu=lambda v: np.maximum(x * W1 + b1, 0)),
@@ -92,11 +92,11 @@ BACKWARD = Task("network_backward", backward, CASES, {
         **case, of_W=lambda d: d.T),
     "W2 is not transposed in dr = dout W2^T": _of_dr(lambda x, r, W2, dout: dout @ W2 * (r > 0)),
     "the factor W2^T is missing in dr = dout W2^T": _of_dr(lambda x, r, W2, dout: dout * (r > 0)),
-    "dW2 has dr in the place of dout": lambda x, r, W2, dout: (
+    "dW2 has dr instead of dout": lambda x, r, W2, dout: (
         *backward(x, r, W2, dout)[:2], r.T @ (dout @ W2.T * (r > 0)), dout.sum(axis=0)),
-    "dW2 has x in the place of r": lambda x, r, W2, dout: (
+    "dW2 has x instead of r": lambda x, r, W2, dout: (
         *backward(x, r, W2, dout)[:2], x.T @ dout, dout.sum(axis=0)),
-    "dW1 has r in the place of x": lambda x, r, W2, dout: (
+    "dW1 has r instead of x": lambda x, r, W2, dout: (
         r.T @ (dout @ W2.T * (r > 0)), *backward(x, r, W2, dout)[1:]),
 }, outputs=("dW1", "db1", "dW2", "db2"), factors=FACTORS)
 

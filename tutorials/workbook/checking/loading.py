@@ -1,4 +1,4 @@
-"""Load and call what a student wrote; whatever goes wrong is said in a line or two, with the student's own line."""
+"""Load and call what a student wrote.  An error is explained in a line or two, with the student's line of code."""
 from __future__ import annotations
 
 import ast
@@ -17,7 +17,7 @@ NOT_WRITTEN, WRONG = "not written yet", "wrong"
 
 
 class Problem(Exception):
-    """What is wrong, in lines for the student.  state: NOT_WRITTEN or WRONG."""
+    """What is wrong, as lines for the student.  state: NOT_WRITTEN or WRONG."""
 
     def __init__(self, *lines: str, state: str = WRONG) -> None:
         super().__init__(*lines)
@@ -27,7 +27,7 @@ class Problem(Exception):
 def load(folder: Path, stem: str, needs: tuple[str, ...], stems: tuple[str, ...]) -> ModuleType:
     """The student's file as a module, after the earlier files that it imports.
 
-    The text is compiled here, because a cached .pyc may be older than the file.  `stems` are the names of all files.
+    The file is compiled here, because a cached .pyc may be older.  `stems` are the names of all files.
     """
     sys.path[:] = [str(folder), *(path for path in sys.path if path != str(folder))]
     for each in stems:
@@ -52,7 +52,7 @@ def load(folder: Path, stem: str, needs: tuple[str, ...], stems: tuple[str, ...]
 
 
 def function(module: ModuleType, name: str, parameters: tuple[str, ...]) -> Callable:
-    """The student's function of this name; Problem if it is missing, or takes other arguments."""
+    """The student's function of this name.  Problem if it is missing or takes other arguments."""
     found = getattr(module, name, None)
     if not callable(found):
         raise Problem(f"there is no function `{name}` in the file: its name must stay as it was.")
@@ -82,7 +82,7 @@ def is_empty(module: ModuleType, name: str) -> bool:
 def call(module: ModuleType, name: str, arguments: dict[str, object]) -> object:
     """What the student's function returns for copies of these arguments, whose arrays cannot be written to.
 
-    Problem, if it is missing, takes other arguments, raises something, changes a list, or returns None.
+    Problem if it is missing, takes other arguments, raises an exception, changes a list, or returns None.
     """
     found = function(module, name, tuple(arguments))
     given = {each: _frozen(value) for each, value in arguments.items()}
@@ -113,9 +113,9 @@ def _frozen(value: object) -> object:
 
 def explained(problem: BaseException, folder: Path, stem: str, arguments: dict[str, object] | None = None,
               name: str = "") -> Problem:
-    """The exception in a line or two, with the line of the student's file at which it arose, and no traceback.
+    """The exception in a line or two, with the line of the student's file where it was raised, and no traceback.
 
-    name: of the function that was called with these arguments; "" where a file is imported.
+    name: the function that was called with these arguments, or "" if a file was imported.
     """
     where, code, of_call = _place(problem, folder, stem)
     said = re.sub(r",? with gufunc signature \S+", "", " ".join(str(problem).split()))         # of matmul, and long
@@ -148,7 +148,7 @@ PLAINLY = {
 
 
 def _slip(problem: BaseException, said: str, code: str) -> str:
-    """The likely slip of this exception, in words, or ""."""
+    """The likely slip behind this exception, in words, or ""."""
     sizes = [tuple(each.strip(",").split(",")) for each in re.findall(r"\((\d+,[\d,]*)\)", said)]
     if isinstance(problem, ValueError) and "broadcast" in said and any(
             one == other[:-1] for one in sizes for other in sizes):
@@ -161,7 +161,7 @@ def _slip(problem: BaseException, said: str, code: str) -> str:
 
 
 def _shapes(problem: BaseException, given: dict[str, object], of_call: dict[str, object] | None) -> str:
-    """Shapes of the arrays where sizes do not fit, and the shape that was asked for; "" where there is none."""
+    """The shapes of the arrays if sizes do not fit, and the shape argument; "" if there are none."""
     if not isinstance(problem, (ValueError, IndexError, TypeError)):
         return ""
     arrays = [] if isinstance(problem, TypeError) else [
@@ -174,9 +174,9 @@ def _shapes(problem: BaseException, given: dict[str, object], of_call: dict[str,
 
 
 def _place(problem: BaseException, folder: Path, stem: str) -> tuple[str, str, dict[str, object] | None]:
-    """Where it arose: "line 12: ", the text of this line, and None; "" and "" if it is in no file of the folder.
+    """Where it was raised: "line 12: ", the text of this line, and None.  "" and "" if it is in no file of the folder.
 
-    In another file than this one the line of this file that called comes first, and the arguments of its call last.
+    If it was raised in another file, the line of this file that made the call is named, with the call's arguments.
     """
     found = [(Path(frame.f_code.co_filename), number, frame)
              for frame, number in traceback.walk_tb(problem.__traceback__)]

@@ -1,4 +1,4 @@
-"""13. The best matching, and the difference of two: held to the package's set of matchings."""
+"""13. The best matching, and the difference of two, compared with the package's set of matchings."""
 from __future__ import annotations
 
 import numpy as np
@@ -23,7 +23,7 @@ def _column_by_column(theta: np.ndarray) -> np.ndarray:
 
 
 def _greedy(theta: np.ndarray) -> np.ndarray:
-    """The tiles one after the other, each at the best place that is left."""
+    """One tile after the other, each at the best place that is left."""
     z, left = np.zeros(theta.shape), theta.copy()
     for b in range(len(theta)):
         for i in range(theta.shape[1]):
@@ -33,7 +33,7 @@ def _greedy(theta: np.ndarray) -> np.ndarray:
 
 
 def _highest_first(theta: np.ndarray) -> np.ndarray:
-    """The highest of all scores that are left, again and again."""
+    """Again and again, the highest of the scores that are left."""
     z, left = np.zeros(theta.shape), theta.copy()
     for b in range(len(theta)):
         for _ in range(theta.shape[1]):
@@ -50,8 +50,8 @@ CASES = [{"theta": np.array([[[1.0, 0.9], [0.8, 0.1]]])}, {"theta": _square(2, 3
 MATCHING = Task("matching", matching, CASES, {
     "it is the matching of the lowest score (linear_sum_assignment minimises unless it is given maximize=True)":
         lambda theta: matching(-theta),
-    "each row takes its best place alone, so that a place may be taken twice": _row_by_row,
-    "each column takes its best tile alone, so that a tile may be taken twice": _column_by_column,
+    "each row takes its best place alone, so a place may be taken twice": _row_by_row,
+    "each column takes its best tile alone, so a tile may be taken twice": _column_by_column,
     "the tiles choose one after the other among the places that are left, which need not be the best matching":
         _greedy,
     "the highest score that is left is taken again and again, which need not be the best matching": _highest_first,
@@ -64,7 +64,7 @@ MATCHING = Task("matching", matching, CASES, {
     "the first matching is used for the whole batch": lambda theta: np.repeat(matching(theta[:1]), len(theta), axis=0),
     "it is the best matching of the sum of all matrices; each matrix has its own": lambda theta: np.repeat(
         matching(theta.sum(axis=0, keepdims=True)), len(theta), axis=0),
-    "it holds the scores of the matching in the place of its ones": lambda theta: matching(theta) * theta,
+    "it contains the scores of the matching instead of ones": lambda theta: matching(theta) * theta,
 })
 
 
@@ -103,7 +103,7 @@ DIRECT = Task("direct_matching", direct_matching, DIRECT_CASES, {
         eps=eps, **case, unit=eps),
     "it is divided by 2 eps, which belongs to the two-sided difference": lambda eps, **case: direct_matching(
         eps=eps, **case, unit=1 / (2 * eps)),
-    "z(eps) and z* stand in the wrong order, so that the sign is wrong": lambda eps, **case: direct_matching(
+    "z(eps) and z* are in the wrong order, so the sign is wrong": lambda eps, **case: direct_matching(
         eps=eps, **case, unit=-1 / eps),
     "c enters without eps": lambda theta, c, eps, noise: direct_matching(theta, c, eps, noise, theta + c + noise),
     "c enters with the wrong sign: f is what grows": lambda theta, c, eps, noise: direct_matching(
@@ -115,15 +115,15 @@ DIRECT = Task("direct_matching", direct_matching, DIRECT_CASES, {
     "the noise is missing in both matchings": lambda theta, c, eps, noise: direct_matching(theta, c, eps, 0 * noise),
     "the noise is subtracted, and must be added": lambda theta, c, eps, noise: direct_matching(theta, c, eps, -noise),
     "theta is missing in z(eps)": lambda theta, c, eps, noise: direct_matching(theta, c, eps, noise, eps * c + noise),
-    "eps c stands alone in z(eps): theta and the noise are missing": lambda theta, c, eps, noise: direct_matching(
+    "z(eps) comes from eps c alone: theta and the noise are missing": lambda theta, c, eps, noise: direct_matching(
         theta, c, eps, noise, eps * c),
     "z* is not subtracted: it is z(eps) / eps": lambda theta, c, eps, noise: matching(theta + eps * c + noise) / eps,
     "only z* is divided by eps: brackets around the difference are missing": lambda theta, c, eps, noise: matching(
         theta + eps * c + noise) - matching(theta + noise) / eps,
-    "it is the two-sided difference (z(-eps) in the place of z*); it is a good estimate too, but not the one asked for":
+    "it is the two-sided difference (z(-eps) instead of z*); it is a good estimate too, but not the one asked for":
         lambda theta, c, eps, noise: direct_matching(theta, c, eps, noise, first=theta - eps * c + noise,
                                                      unit=1 / (2 * eps)),
-    "z(-eps) stands in the place of z*: the first matching must be without f": lambda theta, c, eps, noise:
+    "z(-eps) is used instead of z*: the first matching must be without f": lambda theta, c, eps, noise:
         direct_matching(theta, c, eps, noise, first=theta - eps * c + noise),
     "it is multiplied by c: f takes part in the arg max only": lambda c, **case: c * direct_matching(c=c, **case),
     "it is the mean over the batch; each matrix must keep its own estimate": lambda **case: direct_matching(

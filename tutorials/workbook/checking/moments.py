@@ -35,7 +35,7 @@ def _with_bias(bias):
 
 MEAN = Task("mean_and_bias", lambda h, f, eps: (direct.expected_gradient(h, f, eps), direct.bias(h, f, eps)), CASES, {
     "the division by eps is missing": _with_mean(lambda h, f, eps: _q(h + eps * f) - _q(h)),
-    "q and q_eps stand in the wrong order (q_eps comes first)": _with_mean(
+    "q and q_eps are in the wrong order (q_eps comes first)": _with_mean(
         lambda h, f, eps: (_q(h) - _q(h + eps * f)) / eps),
     "q_eps has f without eps: it must be softmax(h + eps f)": _with_mean(lambda h, f, eps: (_q(h + f) - _q(h)) / eps),
     "eps f enters with the wrong sign": _with_mean(lambda h, f, eps: (_q(h - eps * f) - _q(h)) / eps),
@@ -44,11 +44,11 @@ MEAN = Task("mean_and_bias", lambda h, f, eps: (direct.expected_gradient(h, f, e
     "q_eps is softmax(eps f), without h": _with_mean(lambda h, f, eps: (_q(eps * f) - _q(h)) / eps),
     "q_eps is the tilted law q e^(eps f) without the division by its sum": _with_mean(
         lambda h, f, eps: (_q(h) * np.exp(eps * f) - _q(h)) / eps),
-    "it is the gradient itself, q (f - E f), which is the limit for eps to 0; at this eps the mean is another":
+    "it is the gradient itself, q (f - E f), which is the limit for eps to 0; at this eps the mean is different":
         _with_mean(lambda h, f, eps: exact.gradient(h, f)),
-    "it is the gradient of E f; the bias is the mean less this gradient": _with_bias(
+    "it is the gradient of E f; the bias is the mean minus this gradient": _with_bias(
         lambda h, f, eps, mean: exact.gradient(h, f)),
-    "it has the wrong sign: the bias is the mean less the gradient": _with_bias(
+    "it has the wrong sign: the bias is the mean minus the gradient": _with_bias(
         lambda h, f, eps, mean: exact.gradient(h, f) - mean),
     "the gradient is added, and must be subtracted from the mean": _with_bias(
         lambda h, f, eps, mean: mean + exact.gradient(h, f)),
@@ -57,7 +57,7 @@ MEAN = Task("mean_and_bias", lambda h, f, eps: (direct.expected_gradient(h, f, e
         lambda h, f, eps, mean: mean - (f - _total(_q(h) * f))),
     "the gradient has E f under q_eps; it must be taken under q": _with_bias(
         lambda h, f, eps, mean: mean - _q(h) * (f - _total(_q(h + eps * f) * f))),
-    "the gradient has q_eps in the place of q": _with_bias(
+    "the gradient has q_eps instead of q": _with_bias(
         lambda h, f, eps, mean: mean - exact.gradient(h + eps * f, f)),
     "the gradient has the plain mean of f over z; it must be weighted by q": _with_bias(
         lambda h, f, eps, mean: mean - _q(h) * (f - f.mean(axis=1, keepdims=True))),
@@ -93,7 +93,7 @@ VARIANCE = Task("variance", direct.variance, CASES, {
     "the division is by eps, and must be by eps squared": lambda h, f, eps: _variance(h, f, eps, power=1),
     "P_ii is taken as q q_eps, as if the two arg maxes had noise of their own": lambda h, f, eps: _variance(
         h, f, eps, both=lambda h, f, eps: _q(h) * _q(h + eps * f)),
-    "P_ii is taken as the smaller one of q and q_eps, which is too much": lambda h, f, eps: _variance(
+    "P_ii is taken as the smaller one of q and q_eps, which is too large": lambda h, f, eps: _variance(
         h, f, eps, both=lambda h, f, eps: np.minimum(_q(h), _q(h + eps * f))),
     "in P_ii the maximum is taken of the whole exponent, and must be taken of eps (f_j - f_i) alone":
         lambda h, f, eps: _variance(h, f, eps, both=lambda *case: _both(*case, outside=True)),

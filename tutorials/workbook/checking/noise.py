@@ -1,8 +1,9 @@
-"""1. Gumbel noise: its law is compared with the exact distribution function, and with those that slips give.
+"""1. Gumbel noise: its law is compared with the exact distribution function, and with those of usual slips.
 
-Nothing here condemns right noise by chance: by the inequality of Dvoretzky, Kiefer, Wolfowitz and Massart the largest
-distance between the sampled and the exact distribution function exceeds 2.9 / sqrt(N) with a chance below 1e-7, for
-every N, and two columns of N independent numbers are correlated by more than 6 / sqrt(N) with a chance below 1e-8.
+Right noise is hardly ever called wrong by chance: by the inequality of Dvoretzky, Kiefer, Wolfowitz and Massart the
+largest distance between the sampled and the exact distribution function exceeds 2.9 / sqrt(N) with a probability below
+1e-7, for every N, and two columns of N independent numbers are correlated by more than 6 / sqrt(N) with a probability
+below 1e-8.
 """
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ def right_tail(loc: float = 0.0, scale: float = 1.0):
 
 
 def left_tail(loc: float):
-    """The distribution function of loc less Gumbel noise of mean c."""
+    """The distribution function of loc minus Gumbel noise of mean c."""
     return lambda t: -np.expm1(-np.exp(t - loc))
 
 
@@ -35,7 +36,7 @@ def exponential(loc: float = 0.0):
 
 
 LAWS = {
-    "Euler's constant 0.5772... (np.euler_gamma) is not subtracted, so that the mean is not zero": right_tail(),
+    "Euler's constant 0.5772... (np.euler_gamma) is not subtracted, so the mean is not zero": right_tail(),
     "Euler's constant is added, and must be subtracted": right_tail(loc=C),
     "the sign is wrong: the first sign of -log must be a minus (the long tail must be on the right)":
         left_tail(C),
@@ -61,7 +62,7 @@ class Noise:
     name = "gumbel"
 
     def judge(self, module: ModuleType) -> None:
-        """Problem, if the noise has another law, or does not come from rng alone."""
+        """Raises Problem if the noise has another law, or does not come from rng alone."""
         draw = lambda shape, rng: core.array(
             "what `gumbel` returns", loading.call(module, self.name, {"shape": shape, "rng": rng}), np.empty(shape))
         for shape in ((1, 2), (3, 4), (2,)):
@@ -87,14 +88,14 @@ class Noise:
                 fitting = ["it is Gumbel noise with another mean; E must have the mean 1, and what is subtracted must "
                            "be 0.5772... (np.euler_gamma)"]
             said = f"Likely slip: {fitting[0]}." if fitting else "It is none of the usual slips."
-            raise Problem(f"`gumbel` draws from another law.  {said}", f"Its mean is {gamma.mean():.3f} and its "
-                          f"variance {gamma.var():.3f}; right are 0 and {np.pi**2 / 6:.3f}.")
+            raise Problem(f"`gumbel` does not have the law of Gumbel noise.  {said}", f"Its mean is {gamma.mean():.3f} "
+                          f"and its variance {gamma.var():.3f}; right are 0 and {np.pi**2 / 6:.3f}.")
 
     def _judge_generator(self, draw) -> None:
         one, other = (draw((2, 3), np.random.default_rng(7)) for _ in range(2))
         if not np.array_equal(one, other):
-            raise Problem("`gumbel` gives other numbers with the same rng.  Likely slip: it draws from np.random, or "
-                          "from a generator of its own, and must draw from rng alone.")
+            raise Problem("`gumbel` gives different numbers with the same rng.  Likely slip: it draws from np.random, "
+                          "or from a generator of its own, and must draw from rng alone.")
         rng = np.random.default_rng(7)
         if np.array_equal(draw((2, 3), rng), draw((2, 3), rng)):
             raise Problem("`gumbel` gives the same numbers when it is called again.  Likely slip: it makes a generator "

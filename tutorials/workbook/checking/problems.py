@@ -1,4 +1,4 @@
-"""Scores, noise and images to check on: small ones first, so that an example that fails is as small as can be."""
+"""Scores, noise and images to check on, the small ones first, so that the example that is shown is small."""
 from __future__ import annotations
 
 import numpy as np
@@ -7,7 +7,7 @@ from refimpl import gumbel
 
 
 def rows(B: int, k: int, seed: int, spread: float = 1.0) -> np.ndarray:
-    """Numbers (B, k), rounded so that a line can show them."""
+    """Random numbers (B, k), rounded so that they fit on a line."""
     return np.round(spread * np.random.default_rng(seed).normal(size=(B, k)), 2)
 
 
@@ -17,7 +17,7 @@ def noise(B: int, k: int, seed: int) -> np.ndarray:
 
 
 def perturbed(*names: str) -> list[dict[str, object]]:
-    """These of h, f, eps and noise: a draw in which the winner changes, two rows, and 300 draws, where slips differ."""
+    """Those of h, f, eps and noise that are named: a draw that changes its winner, two rows, and 300 draws."""
     cases = [{"h": np.array([[0.5, 0.0]]), "f": np.array([[-1.0, 2.0]]), "eps": 0.5, "noise": np.array([[0.2, -0.4]])},
              {"h": rows(2, 3, 1), "f": rows(2, 3, 2, 2.0), "eps": 0.8, "noise": noise(2, 3, 3)},
              {"h": rows(300, 4, 4), "f": rows(300, 4, 5, 2.0), "eps": 0.3, "noise": noise(300, 4, 6)}]

@@ -1,7 +1,7 @@
-"""Run a student's code in a process of its own, which is ended where the code does not end by itself.
+"""Run a student's code in a process of its own, which is ended if the code does not end by itself.
 
-The answer comes back as a file of JSON.  A watchdog of the standard library (faulthandler) ends the process after the
-time limit, also where a single call of NumPy does not end, and writes down at which line it was.
+The process writes its answer into a JSON file.  A watchdog of the standard library (faulthandler) ends the process
+after the time limit, even within a single call of NumPy, and writes down the line at which it was.
 """
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from checking.showing import counted
 
 START = 120.0                       # seconds that the start of a process may take on a busy machine
 ANSWER, PLACE = "answer.json", "place.txt"
-# A fork has all modules already.  It is safe on Linux only; elsewhere a new interpreter imports them.
+# A forked process has all modules already.  Forking is safe on Linux only; elsewhere a new interpreter imports them.
 CONTEXT = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
 
 
 def run(work: Callable, arguments: tuple, folder: Path, seconds: float) -> tuple[str, list[str]]:
-    """The answer of work(*arguments), a state and lines, computed in a process of its own; an answer in any case.
+    """The answer of work(*arguments), a state and lines, from a process of its own.  There is always an answer.
 
-    work: a function of a module, since a new interpreter has to find it.  folder: the student's.
+    work: a function of a module, because a new interpreter has to find it.  folder: the student's folder.
     """
     with tempfile.TemporaryDirectory() as scratch:
         process = CONTEXT.Process(target=_child, args=(work, arguments, scratch, seconds), daemon=True)
@@ -60,14 +60,14 @@ def _child(work: Callable, arguments: tuple, scratch: str, seconds: float) -> No
             with contextlib.redirect_stdout(said), contextlib.redirect_stderr(io.StringIO()):
                 state, lines = work(*arguments)
             printed = said.getvalue().strip().splitlines()
-        except BaseException as problem:                        # the code has changed NumPy, or has closed sys.stdout
+        except BaseException as problem:                        # for example, the code has closed sys.stdout
             state, printed = "wrong", []
             lines = [f"it breaks the check ({type(problem).__name__}: {problem}).  Does the code change NumPy or sys?"]
         faulthandler.cancel_dump_traceback_later()
     if printed:
         more = f" and {counted(len(printed) - 1, 'more line')}" if len(printed) > 1 else ""
         lines = [*lines, f"(Your code prints: {printed[0][:60]!r}{more}.  Remove the print when you are done.)"]
-    unfinished = Path(scratch, ANSWER + ".part")                # a file that is there is whole
+    unfinished = Path(scratch, ANSWER + ".part")                # under its final name the file is complete
     unfinished.write_text(json.dumps([state, lines]), encoding="utf-8")
     unfinished.rename(Path(scratch, ANSWER))
     os._exit(0)                                                 # do not wait for threads that the code has left behind

@@ -1,4 +1,4 @@
-"""Which of the files are right: remembered in the student's folder, for as long as a file stays as it was."""
+"""Which files are right.  This is stored in the student's folder, and holds as long as a file does not change."""
 from __future__ import annotations
 
 import hashlib
@@ -11,7 +11,7 @@ FILE = ".right.json"
 
 
 def digest(folder: Path, topic: Topic) -> str:
-    """Of the file and of the earlier ones that it imports."""
+    """A digest of the file and of the earlier files that it imports."""
     found = hashlib.sha256()
     for number in (*topic.needs, topic.number):
         path = folder / f"{TOPICS[number - 1].stem}.py"
@@ -24,12 +24,12 @@ def read(folder: Path) -> set[int]:
     try:
         kept = json.loads((folder / FILE).read_text(encoding="utf-8"))
         return {topic.number for topic in TOPICS if kept.get(topic.stem) == digest(folder, topic)}
-    except (OSError, ValueError, AttributeError):               # none yet, or damaged: then nothing is known
+    except (OSError, ValueError, AttributeError):               # there is none yet, or it is damaged
         return set()
 
 
 def write(folder: Path, right: set[int]) -> None:
-    """Remember these; a folder that cannot be written to is left alone."""
+    """Store these numbers, if the folder can be written to."""
     kept = {topic.stem: digest(folder, topic) for topic in TOPICS if topic.number in right}
     try:
         (folder / FILE).write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
@@ -38,6 +38,6 @@ def write(folder: Path, right: set[int]) -> None:
 
 
 def bar(right: set[int]) -> str:
-    """One sign for each file."""
+    """The progress as text, with one sign for each file."""
     signs = "".join("█" if topic.number in right else "░" for topic in TOPICS)
     return f"{signs}  {len(right)} of {len(TOPICS)} right"

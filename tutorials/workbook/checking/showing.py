@@ -1,16 +1,16 @@
-"""Numbers and messages as they are printed."""
+"""How numbers and messages are printed."""
 from __future__ import annotations
 
 import numpy as np
 
-MOST = 12                                       # numbers of an array that are shown
-FEW = 6                                         # as few are shown whole: what is wrong may come from another row
+MOST = 12                                       # a larger array is not shown
+FEW = 6                                         # so few numbers are all shown, since another row may be the cause
 PLAIN = {"✓": "ok", "✗": "x", "…": "...", "ε": "eps", "γ": "gamma", "−": "-", "×": "x",
          "█": "#", "░": "."}
 
 
 def shown(value: object) -> str:
-    """A number or an array in one line; a large array by its shape."""
+    """A number or an array as one line.  Of a large array only the shape is shown."""
     if callable(value):
         return " ".join((value.__doc__ or "a function").split()).rstrip(".")
     if isinstance(value, list):
@@ -23,7 +23,7 @@ def shown(value: object) -> str:
 
 
 def _written(value: object) -> str:
-    """Nested lists of numbers, with four digits; -0 is 0."""
+    """Nested lists of numbers as text, with four digits.  -0 is written as 0."""
     if isinstance(value, list):
         return "[" + " ".join(map(_written, value)) + "]"
     return f"{value + 0:.4g}" if isinstance(value, (int, float)) else str(value)
@@ -35,7 +35,7 @@ def counted(count: float, noun: str) -> str:
 
 
 def example(case: dict[str, object], mine: np.ndarray, right: np.ndarray) -> tuple[str, str]:
-    """The arguments, and the two results, in two lines; of large arrays the first number that differs."""
+    """Two lines: the arguments, and both results.  Of large results only the first number that differs is shown."""
     if mine.shape == right.shape and right.size > FEW:
         case, mine, right = _one_row(case, mine, right)
     given = "For " + ", ".join(f"{name} = {shown(value)}" for name, value in case.items())
@@ -48,7 +48,7 @@ def example(case: dict[str, object], mine: np.ndarray, right: np.ndarray) -> tup
 
 
 def _one_row(case: dict[str, object], mine: np.ndarray, right: np.ndarray) -> tuple[dict, np.ndarray, np.ndarray]:
-    """The first row that differs alone, where all arrays have a row for each row of the result."""
+    """Only the first row that differs, if all arrays have a row for each row of the result."""
     tables = {name: value for name, value in case.items() if isinstance(value, np.ndarray) and value.ndim > 1}
     B = len(right) if right.ndim else 0
     if B < 2 or not tables or any(len(value) != B for value in tables.values()) or any(
@@ -64,7 +64,7 @@ def _first_difference(mine: np.ndarray, right: np.ndarray) -> tuple[int, ...]:
 
 
 def plain(text: str, encoding: str | None) -> str:
-    """The text as a stream of this encoding can write it: signs that it has not are spelt in ASCII."""
+    """The text for a stream of this encoding.  Signs that the encoding does not have are replaced by ASCII."""
     try:
         text.encode(encoding or "ascii")
         return text

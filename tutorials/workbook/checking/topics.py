@@ -1,4 +1,4 @@
-"""The files, in order, with the earlier files of the student that each imports."""
+"""The files in order, and for each the earlier files that it imports."""
 from __future__ import annotations
 
 import importlib
@@ -33,7 +33,7 @@ STEMS = tuple(topic.stem for topic in TOPICS)
 
 
 def tasks(topic: Topic) -> tuple:
-    """What is to be written in this file."""
+    """The functions that are to be written in this file, as tasks."""
     return importlib.import_module(f"checking.{topic.checks}").TASKS
 
 
@@ -43,7 +43,7 @@ def loaded(folder: Path, topic: Topic):
 
 
 def judge(folder: Path, topic: Topic) -> tuple[str, list[str]]:
-    """RIGHT, or another state, and lines for the student.  Runs the student's code in this process."""
+    """RIGHT or another state, and lines for the student.  The student's code runs in this process."""
     unwritten = []
     try:
         module = loaded(folder, topic)

@@ -1,4 +1,4 @@
-"""The last check: a discrete auto-encoder, trained on MNIST with the student's functions, beside the package's."""
+"""The last check: an auto-encoder trained on MNIST with the student's functions, compared with the package's."""
 from __future__ import annotations
 
 import sys
@@ -17,7 +17,7 @@ from refimpl.runs.vae import VAERun, VAESettings
 
 EPOCHS = 2
 # Bounds after two epochs, test images, of seven runs that differ in seed and noise: 168.7 to 172.8 nats.  A model that
-# uses one value of z only stands at 208, and one that is not trained at 543.
+# uses one value of z only has 208, and one that is not trained has 543.
 MOST_APART = 10.0
 PICTURE = "trained.png"
 
@@ -61,7 +61,7 @@ def check(folder: Path, encoding: str | None = None, limit: int | None = None) -
         return "wrong", list(loading.explained(problem, folder, "").lines)
     exactly = one_page.bound([np.asarray(w, float) for w in weights], test.astype(float))
     if abs(yours[-1] - exactly) > 0.01:
-        return "wrong", [f"your bound is {yours[-1]:.3f} nats, and that of these weights is {exactly:.3f}."]
+        return "wrong", [f"your bound is {yours[-1]:.3f} nats, but the bound of these weights is {exactly:.3f}."]
     theirs, packaged = [], VAERun.start(VAESettings(seed=one_page.SEED).resolved())
     for epoch in range(1, EPOCHS + 1):
         loop.train_epoch(packaged, mnist.train, epoch=epoch)

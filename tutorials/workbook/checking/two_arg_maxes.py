@@ -35,7 +35,7 @@ def _evaluated(name: str, sign: float):
 
 
 def _which(cases: list[dict], mine: list[np.ndarray], at_random: bool) -> str | None:
-    """Which of the two arg maxes is right, if one is."""
+    """A message if exactly one of the two arg maxes is right."""
     (h, f, eps, noise), g = cases[-1].values(), mine[-1]
     if g.shape != h.shape or not ((g > 0).any() and (g < 0).any()):
         return None
@@ -61,11 +61,11 @@ SLIPS = {
         lambda h, f, eps, noise: np.subtract(*_pair(h, f, eps, noise)) * eps,
     "it is divided by 2 eps, which belongs to the two-sided difference":
         lambda h, f, eps, noise: np.subtract(*_pair(h, f, eps, noise)) / (2 * eps),
-    "it is the two-sided difference (z(-eps) in the place of z*); it is a good estimate too, but not the one asked for":
+    "it is the two-sided difference (z(-eps) instead of z*); it is a good estimate too, but not the one asked for":
         _evaluated(known.TWO_SIDED, 1),
-    "z(-eps) stands in the place of z*: the first arg max must be without f": lambda h, f, eps, noise: (
+    "z(-eps) is used instead of z*: the first arg max must be without f": lambda h, f, eps, noise: (
         one_hot(h + eps * f + noise) - one_hot(h - eps * f + noise)) / eps,
-    "z(eps) and z* stand in the wrong order, so that the sign is wrong (z(eps) comes first)":
+    "z(eps) and z* are in the wrong order, so the sign is wrong (z(eps) comes first)":
         lambda h, f, eps, noise: -np.subtract(*_pair(h, f, eps, noise)) / eps,
     "only the second term is divided by eps: brackets around the difference are missing":
         lambda h, f, eps, noise: _pair(h, f, eps, noise)[0] - _pair(h, f, eps, noise)[1] / eps,

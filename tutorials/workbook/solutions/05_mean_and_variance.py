@@ -1,7 +1,7 @@
 """5. Mean, bias and variance of the difference, exactly.
 
 Theorem 2 holds for both arg maxes, so the mean of g is known at every eps, without sampling.
-The bias is how far this mean is from the gradient of E f(z*); it goes to 0 with eps, and the variance grows instead.
+The bias is the difference between this mean and the gradient of E f(z*).  It goes to 0 with eps, but the variance grows.
 For the variance we need P_ii, the chance that both arg maxes are i.
 
     E g_i    = (q_eps(i) - q(i)) / eps                       q = softmax(h),  q_eps = softmax(h + eps f)
@@ -9,8 +9,8 @@ For the variance we need P_ii, the chance that both arg maxes are i.
     1 / P_ii = sum_j exp( h_j - h_i + max(0, eps (f_j - f_i)) )
     Var g_i  = (q_eps(i) + q(i) - 2 P_ii) / eps^2 - (E g_i)^2
 
-Shapes: h, f and all results (B, k); eps > 0 is one number.  Units: mean and bias in nats, the variance in nats squared.
-In the sum for P_ii, j runs over all k values, i included: "The variance, derived" in chapter 4 shows why.
+Shapes: h, f and all results (B, k); eps > 0 is one number.  Units: mean and bias are in nats, the variance is in nats
+squared.  In the sum for P_ii, j runs over all k values, including i: "The variance, derived" in chapter 4 shows why.
 """
 from importlib import import_module
 

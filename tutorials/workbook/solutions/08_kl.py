@@ -1,8 +1,8 @@
 """8. The KL term.
 
-The bound has a second term, the divergence of q from the prior, which is uniform over the k values.
-It keeps q from giving all its weight to one value too early.
-Its gradient in the scores h is known exactly, so no estimate is needed.
+The second term of the bound is the divergence of q from the prior, which is uniform over the k values.
+This term keeps q from giving all its weight to one value too early.
+Its gradient with respect to the scores h has a formula, so no estimate is needed.
 
     KL         = sum_z q(z) log q(z) + log k
     dKL/dh(z)  = q(z) (log q(z) - sum_z' q(z') log q(z'))
@@ -19,5 +19,5 @@ def kl(q: np.ndarray, log_q: np.ndarray) -> np.ndarray:
 
 
 def kl_gradient(q: np.ndarray, log_q: np.ndarray) -> np.ndarray:
-    """The gradient of each row's KL in the scores h of this row, (B, k)."""
+    """The gradient of each row's KL with respect to the scores h of this row, (B, k)."""
     return q * (log_q - (q * log_q).sum(axis=1, keepdims=True))

@@ -3,7 +3,7 @@
 The encoder gives an image x the scores h of k values, and the decoder gives each value z the logits a of all pixels.
 The decoder does not see x, so it runs once for all values: its input is the table of the k one-hot vectors,
 np.eye(k, dtype=x.dtype), in the precision of x.
-With the scores f of all values the bound is a sum over z, exact and without noise.
+With the scores f of all values the bound is a sum over z.  It is exact and has no noise.
 
     r, h = network(x, W1, b1, W2, b2)            encoder
     s, a = network(one-hot z, V1, c1, V2, c2)    decoder, a row for each z
@@ -11,7 +11,7 @@ With the scores f of all values the bound is a sum over z, exact and without noi
     -log p(x) <= -ELBO = -sum_z q(z) f(z) + KL
 
 weights is the list [W1, b1, W2, b2, V1, c1, V2, c2].  Shapes: x (B, D), r (B, H), h, f, q, log_q (B, k), s (k, H),
-a (k, D).  Units: h and a are pure numbers, f and the bound are in nats, the bound is a mean over the images.
+a (k, D).  Units: h and a are pure numbers, f and the bound are in nats.  The bound is a mean over the images.
 """
 from importlib import import_module
 

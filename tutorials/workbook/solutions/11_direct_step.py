@@ -1,18 +1,18 @@
 """11. The direct training step.
 
-The loss is the bound, averaged over the batch, and its gradient has two parts.
-The decoder learns from z*, as if z* had been given: its part of the loss is -f(z*).
+The loss is -ELBO, averaged over the batch, and its gradient has two parts.
+The decoder learns from z* as if z* were given: its part of the loss is -f(z*).
 The encoder learns from the difference of two arg maxes, which estimates the gradient of E f(z*), and from the KL term.
 
     df   = -onehot z* / B                            backward through score and decoder
     dh   = (dKL/dh - g) / B                          backward through the encoder, g from 04_two_arg_maxes.py
     step: the gradients, then Adam
 
-The decoder's input is the table np.eye(k, dtype=x.dtype), as in file 10: its backward pass needs it in the place of x.
+The decoder's input is the table np.eye(k, dtype=x.dtype), as in file 10: its backward pass needs it instead of x.
 
 weights is [W1, b1, W2, b2, V1, c1, V2, c2], and the gradients are a list in the same order and of the same shapes.
-Shapes: x (B, D), noise (B, k); eps is one number in 1/nat. The loss is in nats per image. The precision of x should
-be kept: .astype(x.dtype) makes a float32 gradient of a float64 one.
+Shapes: x (B, D), noise (B, k); eps is one number in 1/nat. The loss is in nats per image. The gradients should
+have the precision of x: .astype(x.dtype) turns a float64 gradient into a float32 one.
 """
 from importlib import import_module
 
