@@ -37,7 +37,7 @@ def sigmoid(l):
 # ## The exact gradient
 #
 # With $n = 6$ binary variables there are 64 vectors $z$, and all of them can be listed. Variable $i$ is 1 with the
-# probability $\sigma(l_i)$, where $l_i$ is its *logit* and $\sigma(l_i) = 1 / (1 + e^{-l_i})$ is the sigmoid. The
+# probability $\sigma(l_i)$, where $l_i$ is its *logit* and $\sigma$ is the function `sigmoid` of the cell above. The
 # variables are independent, so $q(z) = \prod_i q(z_i)$. The gradient of the mean score is
 # $\partial E_q f / \partial l_i = E_q[f(z) (z_i - \sigma(l_i))]$.
 
@@ -556,11 +556,11 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 #
 # | symbol | in the code | the slides write | meaning |
 # | --- | --- | --- | --- |
-# | $z = (z_1, \ldots, z_n)$ | `z` (M, n) | $z_1, \ldots, z_n$ | $n$ binary variables, independent under $q$ for a given image |
+# | $z = (z_1, \ldots, z_n)$ | `z` (M, n) | $z_1, \ldots, z_n$ | $n$ binary variables, independent under $q$, given the image $x$ |
 # | $l_i = h_i(1) - h_i(0)$ | `l` (n,) | $\phi_i$ | logit of variable $i$ |
 # | $\sigma(l_i)$ | `on` (n,) | | the sigmoid of the logit: $q(z_i = 1)$ |
 # | $f(z)$ | `f(z)` | $\theta(z_1, \ldots, z_n)$ | the decoder's score of the *whole* vector |
-# | $\text{gain}_i$ | `gain` (M, n) | | how much larger $f$ is with $z_i = 1$ than with $z_i = 0$, the other variables as in $z^{\star}$ |
+# | $\text{gain}_i$ | `gain` (M, n) | | what $f$ gains if $z_i$ is 1 instead of 0, the other variables as in $z^{\star}$ |
 # | $\gamma_i$ | `noise` (M, n) | $\gamma_i(1) - \gamma_i(0)$ | logistic noise of variable $i$: the difference of two Gumbels |
 # | $z^{\star}$, $z(\epsilon)$ | `z_star` (M, n) | $z^{\phi+\gamma}$, $z^{\epsilon\theta+\phi+\gamma}$ | the arg max without and with $\epsilon f$ |
 # | $G$ | | $G(w, \epsilon)$ | the mean maximum, $E \max_z \{\epsilon f(z) + \sum_i (l_i + \gamma_i) z_i\}$ |

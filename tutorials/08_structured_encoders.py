@@ -504,6 +504,6 @@ plt.show()
 # | $z^{\star}$, $z(\epsilon)$ | `z_star`, `z_eps` | $z^{\phi+\gamma}$, $z^{\epsilon\theta+\phi+\gamma}$ | arg max of $h(z) + \sum_i \gamma_i z_i$, and with $\epsilon f(z)$ added |
 # | $\kappa_i$ | `kappa` | | what $z_i = 1$ costs in the minimum cut, apart from the edges to other variables |
 # | $z_{ij}$ | `product` | | the product $z_i z_j$, as a variable of the integer program |
-# | $\text{gain}_i$ | `gain` | | how much larger $f$ is with $z_i = 1$ than with $z_i = 0$, the other variables as in $z^{\star}$ |
+# | $\text{gain}_i$ | `gain` | | what $f$ gains if $z_i$ is 1 instead of 0, the other variables as in $z^{\star}$ |
 # | $v_1$ | `v` | | the perturbed score $u_1 + \gamma_1$ |
 # | $M$ | `M` | | number of samples |

@@ -218,7 +218,7 @@ plt.show()
 # **One draw.** How do two matchings differ? Each tile has one place in both. So if a tile moves, it takes the place
 # of another tile, which must move too, and so on, until a tile takes the place that the first one has left. The next
 # cell looks for a draw in which three tiles move. Here $f$ counts the right tiles: $c_{ij} = 1$ if tile $i$ belongs
-# at place $j$, and 0 otherwise. In the code $c$ is called `worth`.
+# at place $j$, and 0 otherwise. In the code $c_{ij}$ is called `worth`.
 
 # %%
 six = sets.matchings(6)

@@ -124,4 +124,4 @@ def atoms(figure: Figure) -> None:
             color=plots.FURTHER[1], va="bottom")
     ax.set(xlabel="ε, 1/nat", ylabel="mean of the estimate", xlim=(0.001, 1), ylim=(0.2, 900))
     log_ticks(ax, (0.001, 0.01, 0.1, 1))
-    slide.formula(figure, 0.10, 0.72, "h = (0, 0),  f = (0, 2),  noise +1 or −1: the values tie in half the draws.", 24)
+    slide.formula(figure, 0.10, 0.72, "h = (0, 0),  f = (0, 2),  noise +1 or −1: half of all draws are ties.", 24)

@@ -1,8 +1,8 @@
 """5. Mean, bias and variance of the difference, exactly.
 
 Theorem 2 holds for both arg maxes, so the mean of g is known at every eps, without sampling.
-The bias is the difference between this mean and the gradient of E f(z*).  It goes to 0 with eps, but the variance grows.
-For the variance we need P_ii, the chance that both arg maxes are i.
+The bias is the difference between this mean and the gradient of E f(z*).  It goes to 0 with eps, but the variance
+grows.  For the variance we need P_ii, the probability that both arg maxes are i.
 
     E g_i    = (q_eps(i) - q(i)) / eps                       q = softmax(h),  q_eps = softmax(h + eps f)
     bias_i   = E g_i - q(i) (f(i) - sum_z q(z) f(z))

@@ -10,7 +10,7 @@ Both means start at zero and are too small at first.  The factors with t correct
     w <- w - rate M_hat / (sqrt(V_hat) + 1e-8)
 
 weights, grads, M and V are lists of arrays, in the same order and of the same shapes; t = 1 in the first step.  The
-loss should become small, so the step goes against the gradient.  Return new lists, and leave the given arrays unchanged.
+loss should become small, so the step goes against the gradient.  Return new lists, and do not change the given arrays.
 """
 import numpy as np
 

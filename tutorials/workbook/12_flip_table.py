@@ -11,8 +11,8 @@ The table contains f with variable i set to 0 and with variable i set to 1.  The
     g_i         = (z_i(eps) - z*_i) / eps
 
 f is a function.  It takes an array (..., n) of zeros and ones, with any axes before the last, and returns the f of each
-vector, an array (...).  Shapes: z, gamma, g (B, n), l (n,), the table (B, n, 2).  Units: l and gamma, the logits and the
-logistic noise, are pure numbers; f, gain and g are in nats, eps in 1/nat.
+vector, an array (...).  Shapes: z, gamma, g (B, n), l (n,), the table (B, n, 2).  Units: the logits l and the logistic
+noise gamma are pure numbers; f, gain and g are in nats, eps in 1/nat.
 """
 from collections.abc import Callable
 
@@ -25,5 +25,5 @@ def flip_table(f: Callable[[np.ndarray], np.ndarray], z: np.ndarray) -> np.ndarr
 
 
 def direct_flips(f: Callable[[np.ndarray], np.ndarray], l: np.ndarray, noise: np.ndarray, eps: float) -> np.ndarray:
-    """One estimate g of the gradient of E f in the logits l, for each row of the noise: (B, n)."""
+    """One estimate g of the gradient of E f with respect to l, for each row of the noise: (B, n)."""
     ...

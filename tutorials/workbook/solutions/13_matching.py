@@ -26,5 +26,5 @@ def matching(theta: np.ndarray) -> np.ndarray:
 
 
 def direct_matching(theta: np.ndarray, c: np.ndarray, eps: float, noise: np.ndarray) -> np.ndarray:
-    """One estimate g of the gradient of E f in the scores theta, for each matrix of the noise: (B, n, n)."""
+    """One estimate g of the gradient of E f with respect to theta, for each matrix of the noise: (B, n, n)."""
     return (matching(theta + eps * c + noise) - matching(theta + noise)) / eps
