@@ -59,10 +59,10 @@ for i in range(n):                                                          # ch
 # %% [markdown]
 # ## Direct optimisation: one joint arg max, or one per variable
 #
-# There is not one noise number for each of the $2^n$ vectors. Each variable has two Gumbel numbers, one for each of
-# its values. Only their difference matters, which is one *logistic* number $\gamma_i$. So $z^{\star}$ is found
-# variable by variable: $z^{\star}_i = 1$ where $l_i + \gamma_i > 0$. The *perturbed* arg max cannot be found in this
-# way, because $f$ depends on all variables together (slide 29):
+# There is no separate noise for each of the $2^n$ vectors. Each variable has two Gumbel numbers, one for each of its
+# values. Only their difference matters, which is one *logistic* number $\gamma_i$. So $z^{\star}$ is found variable
+# by variable: $z^{\star}_i = 1$ where $l_i + \gamma_i > 0$. The *perturbed* arg max cannot be found in this way,
+# because $f$ depends on all variables together (slide 29):
 #
 # $$z(\epsilon) = \arg\max_z \; \epsilon f(z_1, \ldots, z_n) + \sum_i (l_i + \gamma_i) z_i$$
 #
@@ -182,14 +182,14 @@ def local_expectation():
 # $b_1$ becomes $b_2$, and $U - \frac12$ changes its sign. So $-2 f(b_2) (U - \frac12)$ has the same mean too. ARM is
 # half the sum of the two.
 #
-# **DisARM.** ARM uses the exact value of $U$, but $f$ depends only on $b_1$ and $b_2$. How much is still unknown
-# about $U$ once $b_1$ and $b_2$ are known? Draw the unit interval. The two thresholds $\sigma(-l)$ and $\sigma(l)$
-# cut it into three parts, and in each part $b_1$ and $b_2$ are fixed:
+# **DisARM.** ARM uses the exact value of $U$, but $f$ depends only on $b_1$ and $b_2$. What do we still not know
+# about $U$ once $b_1$ and $b_2$ are known? Look at the unit interval, in which $U$ lies. The two thresholds
+# $\sigma(-l)$ and $\sigma(l)$ cut it into three parts, and in each part $b_1$ and $b_2$ are fixed:
 
 # %%
 later_figures.disarm((1.0, -0.4))
 plt.show()
-for logit in (1.0, -0.4):                                                   # the three parts, by their middles
+for logit in (1.0, -0.4):                                                   # check the middles of the three parts
     low, high = sigmoid(-abs(logit)), sigmoid(abs(logit))
     for middle in (low / 2, (low + high) / 2, (1 + high) / 2):
         first, second = int(middle > sigmoid(-logit)), int(middle < sigmoid(logit))
@@ -267,7 +267,7 @@ def redrawn(z, fresh, l):
     """s~ given z, and its derivative with respect to l."""
     on = sigmoid(l)
     again = np.where(z == 1, 1 - on + on * fresh, (1 - on) * fresh)
-    slope = np.where(z == 1, fresh - 1, -fresh) * on * (1 - on)             # of `again`, w.r.t. l
+    slope = np.where(z == 1, fresh - 1, -fresh) * on * (1 - on)             # derivative of `again` w.r.t. l
     return l + np.log(again) - np.log1p(-again), 1 + slope / (again * (1 - again))
 
 
@@ -323,7 +323,7 @@ def corrections(z, s, fresh, tau=0.5, forget=False):
         slope = 1.0                                                         # wrong: s~ depends on l through U~ too
     for point, ds in ((s, 1.0), (again, slope)):
         soft = sigmoid(point / tau)
-        rate = soft * (1 - soft) / tau * ds                                 # of soft, w.r.t. l
+        rate = soft * (1 - soft) / tau * ds                                 # derivative of soft w.r.t. l
         made.append((np.c_[f(soft), soft], np.concatenate([(grad_f(soft) * rate)[:, None],
                                                            rate[:, :, None] * np.eye(n)], axis=1)))
     (_, slopes), (values, slopes_given) = made

@@ -67,10 +67,10 @@ print("alone:", alone, "  together:", best, f"  scores {score(u, w, alone):.2f} 
 #
 # $$-h(z) = \sum_i \kappa_i z_i + \sum_{i<j} \frac{w_{ij}}{2} |z_i - z_j|, \qquad \kappa_i = -u_i - \frac12 \sum_j w_{ij}$$
 #
-# Read this as a bill to be made small. The variables are divided into two camps, *source* ($z = 1$) and *sink*
-# ($z = 0$). A division that puts $i$ and $j$ into different camps pays $w_{ij}/2$. If $\kappa_i < 0$, putting $i$
-# into the sink's camp costs $-\kappa_i$. If $\kappa_i > 0$, putting $i$ into the source's camp costs $\kappa_i$. The
-# cheapest division is a minimum cut, and a maximum flow finds it. Here is the graph of our example.
+# Read this as a bill that should be small. The variables are divided into two camps, *source* ($z = 1$) and *sink*
+# ($z = 0$). Putting $i$ and $j$ into different camps costs $w_{ij}/2$. If $\kappa_i < 0$, putting $i$ into the sink's
+# camp costs $-\kappa_i$. If $\kappa_i > 0$, putting $i$ into the source's camp costs $\kappa_i$. The cheapest
+# division is a minimum cut, and a maximum flow finds it. Here is the graph of our example.
 
 # %%
 def terminals(u, w):
@@ -232,7 +232,7 @@ def estimate(z_eps, eps):
     return np.c_[every[z_eps] - every[z_star], products[z_eps] - products[z_star]] / eps
 
 
-step, z_star = 0.05, solve(u0, w0)                          # z: places in `every`
+step, z_star = 0.05, solve(u0, w0)                          # z is given by its place in `every`
 paired = []
 for unit in np.eye(6):
     above, below = solve(u0 + step * unit[:3], w0 + step * unit[3:]), solve(u0 - step * unit[:3], w0 - step * unit[3:])

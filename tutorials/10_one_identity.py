@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 10. One identity, many papers
 #
-# **You will** put six published methods into one table of bias, variance and cost, computed without sampling. **You
-# will learn** which part of one identity each method replaces; which target each bias is measured against; why
+# **You will** put six published methods into one table of bias, variance and cost, computed without sampling.
+# **You will learn** which part of one identity each method replaces; which target each bias is measured against; why
 # REINFORCE is the mean of one of these methods, given the winner; and when to use which method. **You need** chapters
 # [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb) and [4](04_finite_epsilon.ipynb);
 # [8](08_structured_encoders.ipynb) helps. The chapter runs in about three seconds. [Appendix
@@ -28,8 +28,8 @@ truth = q * (f - q @ f)                                             # grad E f(z
 # %% [markdown]
 # ## One identity, six methods
 #
-# The mean maximum $G$ has two derivatives. By Danskin's theorem (chapter 1) both are derivatives of the winner's
-# score: $\partial G / \partial \epsilon = E f(z(\epsilon))$, and
+# The mean maximum $G$ has two derivatives. By Danskin's theorem (chapter 1) both are means of what the winner
+# contributes: $\partial G / \partial \epsilon = E f(z(\epsilon))$, and
 # $\partial G / \partial h = E\, \text{onehot}(z(\epsilon))$. Differentiate each of them with respect to the other
 # variable. The order of the two derivatives does not matter (chapter 2), so at $\epsilon = 0$
 #
@@ -151,8 +151,8 @@ plt.show()
 # $$\frac{\partial}{\partial h_i} E f(z^{\star}) = E\left[ f(z^{\star}) (1 - r_i X_i) \right]$$
 #
 # This estimate has no bias. It takes one arg max, and $f$ at one value. But $r_i X_i$ varies even when the winner is
-# fixed. What if we average over this variation? So we ask for the mean of $1 - r_i X_i$, given that clock $j$ rang
-# first. Let $S = \sum_i r_i$.
+# fixed. We can remove this variation by averaging over it. For this we need the mean of $1 - r_i X_i$, given that
+# clock $j$ rang first. Let $S = \sum_i r_i$.
 #
 # 1. The first ring comes after an exponential time of rate $S$, whichever clock rings. So $r_j X_j$ has the mean
 #    $r_j / S = q_j$.
@@ -215,8 +215,8 @@ assert (direct.gradient(h, hot[y], 100.0, noise[:20_000]) * 100.0 == hot[y] - ho
 # ## One table
 #
 # All numbers of the table are computed without sampling: by enumeration, by the joint law of the two arg maxes, by
-# the integrals above, and in one place by a difference of integrals. (Fenchel-Young has the bias 0 because its target
-# is the gradient of its own loss.)
+# the integrals above, and in one place by a finite difference of integrals. (The bias of Fenchel-Young is 0, because
+# its target is its own mean.)
 #
 # *Bias* is measured against a different target for each method:
 #
@@ -342,7 +342,7 @@ later_figures.bias_and_noise(
     {name: {eps: point(law, target, eps) for eps in np.r_[np.geomspace(0.03, 3, 31), 0.03, 0.1, 0.3, 1.0, 3.0]}
      for name, (law, target) in lines.items()},
     {"score function of the noise (a)": np.sqrt(noise_variance.sum()),
-     "REINFORCE, any of its baselines (a)": np.sqrt(reinforce_variance.sum())}, (0.03, 0.1, 0.3, 1.0, 3.0))
+     "REINFORCE, with no baseline (a)": np.sqrt(reinforce_variance.sum())}, (0.03, 0.1, 0.3, 1.0, 3.0))
 plt.show()
 
 # %% [markdown]

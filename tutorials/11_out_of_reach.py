@@ -351,9 +351,9 @@ for dataset in ("mnist", "fashion-mnist"):
 # between the two is noise: with ten draws per step direct reaches Fenchel-Young ([the
 # page](jigsaw.md#is-it-the-noise-of-the-gradient-or-its-mean) has these runs).
 #
-# *With $4 \times 4$ tiles direct is better than the methods that know only $f$, as direct does.* It is ahead of
-# Gumbel-Sinkhorn, and far ahead of REINFORCE, which uses only values of $f$. At $2 \times 2$ the sum has only 24
-# terms, and enumeration can be used. It is no better than direct.
+# *With sixteen tiles direct is better than the other methods that know only* $f$. It is ahead of Gumbel-Sinkhorn, and
+# far ahead of REINFORCE, which uses only values of $f$. At $2 \times 2$ the sum has only 24 terms, and enumeration
+# can be used. It is no better than direct.
 #
 # *Without labels direct is the best of the three methods that can be used.* Now nobody says where a tile belongs.
 # $f(z)$ is the log-likelihood of the assembled picture under a mixture of ten mean pictures, which was learnt from

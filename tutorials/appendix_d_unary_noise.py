@@ -93,7 +93,7 @@ def estimate(z_eps, eps):
 # $\epsilon \rho_{zz'}$ times this sum:
 
 # %%
-step, z_star = 0.05, solve(u0, w0)                          # z: places in `every`
+step, z_star = 0.05, solve(u0, w0)                          # z is given by its place in `every`
 paired = []
 for unit in np.eye(6):
     above, below = solve(u0 + step * unit[:3], w0 + step * unit[3:]), solve(u0 - step * unit[:3], w0 - step * unit[3:])

@@ -94,11 +94,11 @@ def show_yardsticks(rows: Sequence[Mapping]) -> None:
 
 
 def milliseconds(sizes: Mapping[str, Sequence[int]], rng: np.random.Generator) -> dict[str, list[float]]:
-    """Milliseconds per hundred arg maxes, for each solver and n: the best of five tries (milp: one try with five)."""
+    """The time of a hundred arg maxes for each solver and n: the best of five tries; milp has one try with five."""
     taken: dict[str, list[float]] = {name: [] for name in sizes}
     for name, n in [(name, n) for name, ns in sizes.items() for n in ns]:
-        w = rng.exponential(size=(100, n * (n - 1) // 2)) * 2 / n           # a variable's pairs add up to about 2
-        u = rng.normal(size=(100, n)) - (n - 1) / n                         # so that 0 and 1 are equally likely
+        w = rng.exponential(size=(100, n * (n - 1) // 2)) * 2 / n       # each variable's pair scores add up to about 2
+        u = rng.normal(size=(100, n)) - (n - 1) / n                         # 0 and 1 are about equally likely
         batch, tries = (5, 1) if name == "milp" else (100, 5)
         seconds = []
         for _ in range(tries):
@@ -127,6 +127,6 @@ def show_long_runs(found: Mapping[str, Sequence[Mapping]]) -> None:
 
 
 def structured() -> dict[str, list[float]]:
-    """-log p(x) by epochs of the three runs of chapter 8, {words: values}."""
+    """-log p(x) after each epoch, for the three runs of chapter 8."""
     return {words: [-row["test_log_likelihood"] for row in tutorial_runs.load(name).rows]
             for words, name in PAIRS.items()}

@@ -16,7 +16,7 @@ try:
     from checking import command
 except ModuleNotFoundError as missing:
     print(f"error: {missing.name} is not found.  Run check.py in the folder tutorials/workbook of the clone, after "
-          "`pip install -r requirements.txt`; your own copy of the files is named with --folder DIR.")
+          "`pip install -r requirements.txt`; give the folder of your own copy with --folder DIR.")
     raise SystemExit(2) from None
 except KeyboardInterrupt:                                   # Ctrl-C
     raise SystemExit(130) from None
