@@ -311,8 +311,8 @@ plt.show()
 # - *Fenchel-Young* takes the right matching minus $z^{\star}$ as its gradient (chapter 10);
 # - *Gumbel-Sinkhorn* replaces the matching by a matrix of positive numbers whose rows and columns sum to 1, and
 #   differentiates $f$ there;
-# - *REINFORCE* is here the score function of the noise: $f(z^{\star})$ times the derivative of the log density of the
-#   noise (chapter 10);
+# - *REINFORCE* is here the score function of the noise, with a baseline: $f(z^{\star})$ minus the baseline, times the
+#   derivative of the log density of the noise (chapter 10);
 # - *enumeration* is the exact gradient of the mean of $f$ under the Gibbs law, a sum over all matchings.
 #
 # The settings of each method were chosen on validation images, at $3 \times 3$. Here are ten digits while a network
@@ -326,7 +326,7 @@ def kept(name):
 
 
 runs, groups, whole = kept("jigsaw"), ("2 x 2", "3 x 3", "4 x 4", "3 x 3, no labels"), {}
-epoch = min(run.rows[-1]["epoch"] for run in runs)                              # the last one of all runs
+epoch = min(run.rows[-1]["epoch"] for run in runs)                              # the last epoch that all runs have
 for run in runs:                                                                # % of solved pictures of each seed
     whole.setdefault((run.dataset, run.label), []).append(100 * run.at(epoch, "test_images"))
 for dataset in ("mnist", "fashion-mnist"):
