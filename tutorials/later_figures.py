@@ -101,7 +101,7 @@ def estimators(colours: Mapping[str, str], bias: Mapping[str, float], noise: Map
         left.plot(bias[name], name, "o", color=shade, markersize=11)
         right.barh(name, at_equal_cost[name], color=shade, height=0.6)
         right.text(at_equal_cost[name] * 1.1, name, f"{at_equal_cost[name]:.0f}", va="center", fontsize=12)
-    left.set(xlabel="distance of the mean (dot), standard error (|), nats", xscale="log")
+    left.set(xlabel="distance (dot), standard error (|), nats", xscale="log")
     right.set(xlabel="variance x evaluations, nats squared", xscale="log", xlim=(1, 1.8 * max(at_equal_cost.values())))
     left.tick_params(axis="y", labelsize=13)
     left.invert_yaxis()
