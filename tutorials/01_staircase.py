@@ -167,7 +167,7 @@ print(f"right captions, mean of five seeds: {n * right[:, 0].mean():.1f} of 50 a
 # seed, and the thick line is their mean. Most photos soon get their own caption.
 #
 # The method of these chapters is meant for problems of this kind, in which the arg max can be computed and the sum
-# cannot. Chapters 7, 8 and 10 have more of them. (For some of their problems a clever way to compute the sum is also
+# cannot. Chapters 7, 8 and 11 have more of them. (For some of their problems a clever way to compute the sum is also
 # known. Each chapter mentions it.) We learn the method on three values, because there every step can be checked.
 #
 # ## One draw: a maximum of three lines

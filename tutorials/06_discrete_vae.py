@@ -397,7 +397,7 @@ later_rows.show_plateau(five)
 #   other three have left 208 too, and are at 174 to 179. The reason was not tested.)
 # - *Without the KL gradient and* $\epsilon = 1$, where the authors' recipe starts, the amplification is what helps.
 #   `amplified` is off the plateau after three epochs. `capped` is not, but it leaves later. With the KL gradient
-#   `amplified` leaves too, and every method that has the cap ends near 200. There the bound is poor, as explained
+#   `amplified` leaves too, and every method that has the cap ends between 198 and 206. There the bound is poor, as explained
 #   above.
 # - *Noise alone* (`noisy-exact`) leaves 208 sooner at $\epsilon = 1$ with the KL gradient: it is at 199 after one
 #   epoch, and enumeration is at 209. At 0.1 without the KL gradient it does not help. In both cases it ends where
@@ -442,7 +442,7 @@ later_rows.show_yardsticks(yardsticks)
 # **The way of measuring.** The slides measure direct with one sample per image, Gumbel-softmax with a hundred, and
 # enumeration exactly. The last lines above show three trained models, each measured in all three ways. (They use the
 # first 2,000 test images, which are easier. The number after ± is the standard deviation of one such measurement.)
-# With one-hot samples the results agree with the exact bound to within 0.1 nats, for one sample and for a hundred. So
+# With one-hot samples the results agree with the exact bound to about 0.1 nats, for one sample and for a hundred. So
 # the way of measuring does not explain the differences. Relaxed samples would explain some: they make Gumbel-softmax
 # look 5 nats better, but for a model that nobody uses. (The authors' code does not evaluate in this way.)
 #
