@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import refimpl
-from refimpl import cli, plots
+from refimpl import check, cli, plots
 from refimpl.cli.parser import make_parser
 from tests.asserts import z_scores
 
@@ -42,6 +42,24 @@ def test_python_in_the_readme_prints_what_stands_below_it():
     assert np.abs(z_scores(sampled, names["direct"].expected_gradient(names["h"], names["f"], 0.1))).max() < 4
 
 
+def test_the_estimators_that_the_readme_checks():
+    """The block needs torch and jax; without them its NumPy function is checked alone."""
+    (setup, _), (block, shown) = re.findall(r"```py(?:thon)?\n(.*?)```\n\n```text\n(.*?)```", README, re.S)
+    compile(block, "README.md", "exec")
+    names: dict = {}
+    exec(setup.partition("noise = ")[0], names)                            # noqa: S102
+    if all(map(importlib.util.find_spec, ("torch", "jax"))):
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            exec(block, names)                                             # noqa: S102
+        assert said.getvalue() == shown
+    else:
+        (numpy_only,) = re.findall(r"^def in_numpy.*?\n\n", block, re.M | re.S)
+        exec(numpy_only, names)                                            # noqa: S102
+        verdict = check.gradient(names["in_numpy"], names["h"], names["f"]).verdict
+        assert shown.startswith(f"in_numpy: {verdict}\n")
+
+
 def test_the_version_to_cite_is_the_package_s():
     assert f"version = {{{refimpl.__version__}}}" in README
 
@@ -64,7 +82,8 @@ def test_links_and_pictures_exist(page):
         assert (ROOT / path).exists(), path
 
 
-EQUATIONS = re.findall(r"^\| of the paper \| in words \|.*\n\|[ -|]+\n((?:\|.*\n)+)", README, re.M)[0].splitlines()
+EQUATIONS = [line for page in (README, (ROOT / "tutorials/glossary.md").read_text(encoding="utf-8")) for line in
+             re.findall(r"^\| of the paper \| in words \|.*\n\|[ -|]+\n((?:\|.*\n)+)", page, re.M)[0].splitlines()]
 
 
 def found(path: str) -> bool:

@@ -1,7 +1,7 @@
-"""The first table of results.md: each claim of the slides, the paper's numbers beside ours, and a verdict.
+"""The first table of results.md: each claim of the slides, the paper's numbers next to ours, and a verdict.
 
-People write the verdicts and the sentences that explain them.  Beside each stands a rule.  When the rows no longer
-satisfy it, `report` refuses to make the page until somebody has written the sentence anew.
+The verdicts and the sentences that explain them are written by hand.  Each comes with a rule that the rows must
+satisfy.  When they no longer do, `make report` refuses to build the page until the sentence has been rewritten.
 """
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CONFIRMED, PARTLY, OPEN, REFUTED, OTHER = VERDICTS = (
 
 
 class Claim(NamedTuple):
-    """A line of the table."""
+    """A line of the table: one claim of the slides."""
 
     words: str
     slide: str
@@ -33,11 +33,11 @@ class Claim(NamedTuple):
     why: str
     paper: str
     looks: tuple[Look, ...]
-    """Each finds numbers in the store and says whether they support the verdict and the sentence."""
+    """Each looks up numbers in the store and returns whether they support the verdict and the sentence."""
 
 
 def absent(experiment: str, words: str) -> Look:
-    """Holds while no run of the experiment has these words in its label."""
+    """A look that holds as long as no run of the experiment has these words in its label."""
     return lambda store: Finding(not any(words in label for label in store.labels(experiment)))
 
 
@@ -90,7 +90,7 @@ def _ends(dataset: str, k: int, rule: Callable[[Runs], bool], names: Mapping[str
 
 
 def _labels(count: int, expected: bool | None, unit: str = "", **options) -> Look:
-    """expected: whether direct is lower, by the differences seed by seed."""
+    """expected: whether direct is lower, judged by the differences between runs of the same seed."""
     names = {f"direct, {count} labels": "direct", f"gumbel-softmax, {count} labels": "Gumbel-softmax"}
     return compared("semi-supervised", "mnist", names, lambda runs: runs.ahead(*names.values()) is expected,
                     words=f"{count} labels{unit}: ", **options)
@@ -104,92 +104,100 @@ def _slide_33(which: int, unit: str = "") -> str:
 
 
 CLAIMS = (
-    Claim("Enumeration stays on a plateau first; direct does not", "slide 23", "the-plateau", CONFIRMED,
-          "With ε = 0.1 and the KL term direct's bias is enough: `tilted` has this bias, no noise, and leaves it too.",
+    Claim("Enumeration stays on a plateau at first, and direct does not", "slide 23", "the-plateau", CONFIRMED,
+          "With ε = 0.1 and the KL term, direct's bias is enough to leave the plateau: `tilted`, which has this "
+          "bias and no noise, leaves it too.",
           f"MNIST: a plateau at {paper.PLATEAU['mnist']:g}",
           (_ends("mnist", 10, lambda runs: runs.apart("direct", "enumeration") is True, epoch=3),
            compared("plateau", "mnist", {"tilted, decoder q": "tilted", "exact, decoder q": "exact"},
                     lambda runs: runs.apart("tilted", "exact") is True, epoch=3, shown=False))),
-    Claim("With k = 10 direct and enumeration end alike", "slide 23", "convergence", OPEN,
-          "The medians agree after ten epochs, but the seeds overlap, and one of enumeration is still far above.",
+    Claim("With k = 10, direct and enumeration end at the same bound", "slide 23", "convergence", OPEN,
+          "After ten epochs the medians agree, but the ranges of the seeds overlap, and one seed of enumeration is "
+          "still far above.",
           "MNIST: " + _shown(paper.CONVERGENCE["mnist"][10], ENDS),
           (_ends("mnist", 10, lambda runs: runs.apart("direct", "enumeration") is None
                  and abs(runs.of("direct").median - runs.of("enumeration").median) < 1
                  and max(runs.of("enumeration").values) > runs.of("enumeration").median + 5, words="MNIST: "),)),
-    Claim("With k = 50 direct ends below enumeration", "slide 24", "convergence", PARTLY,
-          "It does on Omniglot. On MNIST the best seed of enumeration is below every seed of direct.",
+    Claim("With k = 50, direct ends below enumeration", "slide 24", "convergence", PARTLY,
+          "On Omniglot it does. On MNIST the best seed of enumeration is below every seed of direct.",
           "; ".join(f"{words}: " + _shown(paper.CONVERGENCE[dataset][50], ENDS)
                     for words, dataset in (("MNIST", "mnist"), ("Omniglot", "omniglot"))),
           (_ends("mnist", 50, lambda runs: runs.apart("direct", "enumeration") is None and min(
               runs.of("enumeration").values) < min(runs.of("direct").values), words="MNIST: "),
            _ends("omniglot", 50, lambda runs: runs.apart("direct", "enumeration") is True, words="Omniglot: "))),
     Claim("Direct ends below Gumbel-softmax", "slides 23, 24", "convergence", OTHER,
-          "The slides' Gumbel-softmax is straight-through, with a falling τ, at its best validation epoch. That was "
+          "The slides use straight-through Gumbel-softmax with a falling τ, at its best validation epoch. This was "
           "not run; here τ stays at 0.5.",
           "MNIST, k = 10: " + _shown(paper.CONVERGENCE["mnist"][10], {
               "direct as released": "direct", "straight-through as released": "Gumbel-softmax"}),
           (_ends("mnist", 10, lambda runs: True, {"direct as released": "direct", "gumbel-softmax": "Gumbel-softmax"},
                  words="MNIST, k = 10: "), absent("convergence", "straight-through"))),
     Claim("Enumeration takes twice the time of direct", "slide 24", "time-per-step", REFUTED,
-          "The decoder's output does not depend on the image, so here one pass per batch covers all values of z.",
+          "Here one decoder pass per batch covers all values of z, because the decoder's output does not depend on the "
+          "image.",
           f"{paper.WALL_CLOCK:g} times", (_wall_clock,)),
     Claim("Direct's gradient has less noise than Gumbel-softmax's", "slide 21", "noise-of-the-gradient", OTHER,
-          "As a root mean square over the weights every value is at least eight times the slide's, as a mean still 1.5 "
-          "times. Equal numbers for ε and τ are not equal settings.",
+          "The root mean square over the weights is always at least eight times the slide's value, and the mean is "
+          "still 1.5 times it. Besides, equal numbers for ε and τ are not equal settings.",
           f"{paper.NOISE['gumbel-softmax'][0] / paper.NOISE['direct'][0]:.0f} times less at 0.1", (_noise,)),
-    Claim("Direct is best at k = 20, 30, 40, 50", "supplement, figure 1", "sizes-of-a-single-latent-variable", OTHER,
+    Claim("Direct is best at k = 20, 30, 40 and 50", "supplement, figure 1", "sizes-of-a-single-latent-variable", OTHER,
           "No method was run with the released settings at these sizes.", "curves only",
           (compared("latent-sizes", "mnist", {"direct, k = 20": "direct", "exact, k = 20": "enumeration",
                                               "gumbel-softmax, k = 20": "Gumbel-softmax"},
                     median=True, words="k = 20: "), absent("latent-sizes", "as released"))),
     Claim("The coordinate-wise arg max is good enough", "slide 30", "what-the-coordinate-wise-arg-max-loses", OPEN,
-          "At ε = 0.1 the two biases differ by less than their sampling error.", "no number", (_coordinates,)),
-    Claim("With 15 binary variables direct ends lowest", "slide 31", "fifteen-binary-variables", OPEN,
-          "The released ε is still 0.61 after 100 epochs; after 300 it is 0.22. Only runs of 300 epochs can decide.",
+          "At ε = 0.1 the biases of the coordinate-wise and the joint arg max differ by less than their sampling "
+          "error.", "no number", (_coordinates,)),
+    Claim("With 15 binary variables, direct ends lowest", "slide 31", "fifteen-binary-variables", OPEN,
+          "With the released schedule, ε is still 0.61 after 100 epochs and 0.22 after 300, so only runs of 300 "
+          "epochs can decide.",
           _shown(paper.BINARY, SLIDE_31),
           (compared("binary", "fashion-mnist", SLIDE_31, lambda runs: any(
               runs.last(name) < paper.EPOCHS for name in runs.groups), some=True),)),
-    Claim("With 15 binary variables direct is lowest from the 40th epoch on", "slide 31", "fifteen-binary-variables",
-          OPEN, "At that epoch ARM is below direct here, but direct has one seed, and RELAX as released has none.",
+    Claim("With 15 binary variables, direct is lowest from the 40th epoch on", "slide 31", "fifteen-binary-variables",
+          OPEN, "Here ARM is below direct at that epoch, but direct has one seed, and RELAX as released was not run.",
           f"epoch {paper.CROSSING}: direct is lowest",
           (compared("binary", "fashion-mnist", SLIDE_31, lambda runs: runs.of("ARM").median < runs.of("direct").median
                     and len(runs.groups["direct"]) == 1 and not runs.groups["RELAX"], epoch=paper.CROSSING,
                     some=True),)),
-    Claim("Direct ends lowest with a fixed ε, the KL term and each image's own score", "slide 31, our settings",
+    Claim("Direct ends lowest with a fixed ε, the KL term and per-image scores", "slide 31, our settings",
           "fifteen-binary-variables", PARTLY,
-          "Direct is below RELAX and ARM; REBAR overlaps. Its bias does it: `local-tilted`, which has this bias and "
-          "little noise, is below `local-expectation`, which has no bias.", "–",
+          "Direct is below RELAX and ARM, and its interval overlaps REBAR's. The reason is direct's bias: "
+          "`local-tilted`, which has this bias and little noise, is below `local-expectation`, which has none.", "–",
           (compared("binary", "fashion-mnist", SETTLED, lambda runs: runs.ahead("direct", "RELAX") is True
                     and runs.ahead("direct", "ARM") is True and runs.ahead("direct", "REBAR") is None),
            compared("binary", "fashion-mnist", {"local-tilted": "bias", "local-expectation": "neither"},
                     lambda runs: runs.ahead("bias", "neither") is True, shown=False))),
-    Claim("Direct's step stays cheap as n grows; joint Gumbel-softmax's does not", "slide 32", "structured-encoders",
-          CONFIRMED, "The factor is smaller here, because the sum over 2ⁿ is one matrix product.",
+    Claim("Direct's step stays cheap as n grows, and that of joint Gumbel-softmax does not", "slide 32",
+          "structured-encoders", CONFIRMED,
+          "The factor is smaller here, because the sum over the 2ⁿ values of z is one matrix product.",
           "n = 15: " + ", ".join(f"{name} {1e3 * paper.STEP[label]:g} ms" for label, name in (
               ("direct, maxflow", "direct"), ("joint Gumbel-softmax", "Gumbel-softmax"))), (_step,)),
     Claim("A structured encoder beats the unstructured one", "slide 32", "structured-encoders", PARTLY,
-          "Pairs of any sign do, after ten epochs. The pairs that max-flow can serve are behind, with either start.",
+          "After ten epochs it does if the pair scores may have any sign. With the pair scores that max-flow can "
+          "handle, it is behind, from either initial value.",
           _shown(paper.STRUCTURED, PAIRS),
           (compared("structured", "fashion-mnist", PAIRS, lambda runs: runs.ahead("any sign", "unstructured") is True
                     and runs.ahead("unstructured", "max-flow") is True, **LIKELIHOOD),
            compared("structured", "fashion-mnist", {"unstructured, no KL": "without", "pairwise, w >= 0": "with"},
                     lambda runs: runs.ahead("without", "with") is True, shown=False, **LIKELIHOOD))),
-    Claim("With few labels direct is more accurate than Gumbel-softmax", "slide 33", "a-few-labels", PARTLY,
-          "It is with 50 labels; with 100 the difference is within the seeds. The recipe is not the paper's.",
+    Claim("With few labels, direct is more accurate than Gumbel-softmax", "slide 33", "a-few-labels", PARTLY,
+          "With 50 labels it is. With 100, the difference is within the variation of the seeds. The training recipe "
+          "is not the paper's.",
           _slide_33(0, ", %"), (_labels(50, False, ", %", column="accuracy", sign=100.0),
                                 _labels(100, None, ", %", column="accuracy", sign=100.0))),
-    Claim("With few labels direct's bound is no worse", "slide 33", "a-few-labels", PARTLY,
-          "Direct's bound is better at both numbers of labels that were run, after five epochs instead of 400.",
+    Claim("With few labels, direct's bound is no worse", "slide 33", "a-few-labels", PARTLY,
+          "Direct's bound is better with both numbers of labels that were run, after five epochs instead of 400.",
           _slide_33(1), (_labels(50, True), _labels(100, True))),
     Claim("Each binary variable switches one attribute of a face", "slides 2, 25", "faces", PARTLY,
-          "With 50 labels every variable does, on drawn faces. Without labels no run finds all three attributes.",
+          "With 50 labels every variable does, on drawn faces. Without labels, no run finds all three attributes.",
           "pictures only", (faces.look,)))
 
 
 def find(claim: Claim, store: Store) -> Finding | None:
-    """What the rows show of a claim; None where rows are missing.
+    """What the rows show about a claim; None if rows are missing.
 
-    Raises InputError, one line, where they do not support its verdict.
+    Raises InputError with one line if they do not support its verdict.
     """
     every = [finding for look in claim.looks if (finding := look(store))]
     if len(every) < len(claim.looks):
@@ -203,14 +211,14 @@ def find(claim: Claim, store: Store) -> Finding | None:
 
 
 def counts(store: Store) -> str:
-    """One sentence: how many claims have which verdict, on runs of which length."""
+    """How many claims have which verdict, and how long the runs were, in one or two sentences."""
     findings = {claim: find(claim, store) for claim in CLAIMS}
     number = Counter(claim.verdict if finding else NOT_RUN for claim, finding in findings.items())
     *first, last = [f"{number[verdict]} {'is' if number[verdict] == 1 else 'are'} {verdict}"
                     for verdict in (*VERDICTS, NOT_RUN) if number[verdict]]
     longest = max((finding.epochs for finding in findings.values() if finding), default=0)
-    length = f" The runs behind these verdicts have at most {longest} epochs, the paper's {paper.EPOCHS} or " \
-             f"{paper.LABEL_EPOCHS}." if longest else ""
+    length = f" The runs behind these verdicts have at most {longest} epochs; the paper's have " \
+             f"{paper.EPOCHS} or {paper.LABEL_EPOCHS}." if longest else ""
     return f"Of {len(CLAIMS)} claims, {' and '.join(filter(None, (', '.join(first), last)))}.{length}"
 
 
@@ -226,9 +234,9 @@ def claims(store: Store) -> str:
 
 
 def readme(store: Store) -> str:
-    """The counts, and the claims with the clearer verdicts."""
+    """The counts, and the claims with the verdicts confirmed, partly confirmed and refuted."""
     run = [claim for claim in CLAIMS if find(claim, store)]
-    return "\n".join([counts(store), ""] + [f"- *{verdict}*: " + "; ".join(
+    return "\n".join([counts(store), ""] + [f"- **{verdict.capitalize()}:** " + ". ".join(
         f"{claim.words} ({claim.slide})" for claim in run if claim.verdict == verdict) + "."
         for verdict in (CONFIRMED, PARTLY, REFUTED)])
 

@@ -84,7 +84,7 @@ def test_slide_31_can_be_decided_by_runs_of_its_length():
     shorter = [run(label, 0, ((299, -160.0),)) for label in paper.BINARY]
     assert claims.find(claim, Store(shorter)).here == "direct 160.0, RELAX 160.0, ARM 160.0, REBAR 160.0"
     assert claims.find(claim, Store(shorter[:1] + shorter[2:])).here.startswith("direct 160.0, RELAX not run, ARM")
-    with pytest.raises(InputError, match="With 15 binary variables direct ends lowest"):
+    with pytest.raises(InputError, match="With 15 binary variables, direct ends lowest"):
         claims.find(claim, Store([run(label, 0, ((300, -160.0),)) for label in paper.BINARY]))
 
 
@@ -102,7 +102,7 @@ def test_the_counts_are_of_the_table(store):
     for verdict in claims.VERDICTS:
         number = table.count(f" | **{verdict}** | ")
         assert f"{number} {'is' if number == 1 else 'are'} {verdict}" in table.split("\n")[0]
-    assert f"{len(CLAIMS)} claims" in table and "at most 100 epochs, the paper's 300 or 400." in table
+    assert f"{len(CLAIMS)} claims" in table and "at most 100 epochs; the paper's have 300 or 400." in table
 
 
 def test_the_command_refuses_in_one_line(tmp_path, store, monkeypatch):
