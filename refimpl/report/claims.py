@@ -137,8 +137,8 @@ CLAIMS = (
           "image.",
           f"{paper.WALL_CLOCK:g} times", (_wall_clock,)),
     Claim("Direct's gradient has less noise than Gumbel-softmax's", "slide 21", "noise-of-the-gradient", OTHER,
-          "The root mean square over the weights is always at least eight times the slide's value, and the mean is "
-          "still 1.5 times it. Besides, equal numbers for ε and τ are not equal settings.",
+          "As a root mean square over the weights, every value is at least eight times the slide's, and as a mean 1.5 "
+          "times. Equal numbers for ε and τ are not equal settings.",
           f"{paper.NOISE['gumbel-softmax'][0] / paper.NOISE['direct'][0]:.0f} times less at 0.1", (_noise,)),
     Claim("Direct is best at k = 20, 30, 40 and 50", "supplement, figure 1", "sizes-of-a-single-latent-variable", OTHER,
           "No method was run with the released settings at these sizes.", "curves only",
@@ -162,8 +162,8 @@ CLAIMS = (
                     some=True),)),
     Claim("Direct ends lowest with a fixed ε, the KL term and per-image scores", "slide 31, our settings",
           "fifteen-binary-variables", PARTLY,
-          "Direct is below RELAX and ARM, and its interval overlaps REBAR's. The reason is direct's bias: "
-          "`local-tilted`, which has this bias and little noise, is below `local-expectation`, which has none.", "–",
+          "Direct is below RELAX and ARM; REBAR's interval overlaps. The cause is its bias: `local-tilted`, with this "
+          "bias and little noise, is below `local-expectation`, with none.", "–",
           (compared("binary", "fashion-mnist", SETTLED, lambda runs: runs.ahead("direct", "RELAX") is True
                     and runs.ahead("direct", "ARM") is True and runs.ahead("direct", "REBAR") is None),
            compared("binary", "fashion-mnist", {"local-tilted": "bias", "local-expectation": "neither"},
