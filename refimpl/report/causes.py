@@ -1,4 +1,4 @@
-"""Tables of the experiments that leave one part of a gradient out on the plateau, and of equal tuning."""
+"""Tables of the experiments on the plateau, which leave out one part of a gradient each, and of equal tuning."""
 from __future__ import annotations
 
 import numpy as np
@@ -12,12 +12,12 @@ from refimpl.report.tables import NO_ROWS, plural, commits_line
 GRADIENTS = {"exact": "neither", "tilted": "bias", "noisy-exact": "noise", "direct": "both"}
 SIGNALS = ("q", "z*")
 STEPS = (40, 200, 1000)
-EARLY, ON_PLATEAU = 3, 10.0         # an early epoch; nats above the best median: the plateau of MNIST is 40 above it
+EARLY, ON_PLATEAU = 3, 10.0         # an early epoch; nats above the best median (MNIST's plateau: 40)
 STUCK = 5.0             # nats above the best median of the data set: beyond any difference between runs that got off
 
 
 def far(values: Spread, limit: float) -> str:
-    """How many seeds of all are above the limit."""
+    """How many of the seeds are above the limit."""
     return f"{sum(value > limit for value in values.values)} of {len(values.values)}"
 
 
@@ -36,16 +36,16 @@ def plateau(store: Store) -> str:
         runs[name, signal].range_text(), far(runs[name, signal], limits[dataset])))]
         for signal in SIGNALS for name, has in GRADIENTS.items()]
     epoch = lengths([store.select("plateau", next(iter(found)))], "test_elbo")[0]
-    head = ["encoder's gradient", "has bias, noise", "decoder learns from",
+    head = ["encoder's gradient", "its bias or noise", "decoder learns from",
             *(words for dataset in found for words in (f"{dataset}: −ELBO", "far above"))]
-    return (table(head, lines) + f"\n\nAfter {epoch} epochs; median over the seeds, lowest and highest. *Far above*: "
-            f"seeds more than {STUCK:g} nats above the best median of the data set ("
+    return (table(head, lines) + f"\n\nMedian over the seeds after {epoch} epochs (lowest and highest in brackets). "
+            f"*Far above*: seeds more than {STUCK:g} nats above the best median of the data set ("
             + ", ".join(f"{dataset} {limit:.1f}" for dataset, limit in limits.items()) + "). "
             + commits_line(store.select("plateau")))
 
 
 def exits(store: Store) -> str:
-    """Which part of direct's gradient leaves the plateau: seeds that are still on it, early and at the end."""
+    """How many seeds are still on the plateau, early and at the end, for each part of direct's gradient."""
     lines, records = [], store.select("plateau-exits")
     for dataset in store.datasets("plateau-exits"):
         groups = by_label([record for record in records if record.dataset == dataset])
@@ -61,14 +61,14 @@ def exits(store: Store) -> str:
                           far(early, limit), far(ends[label], limit), ends[label].range_text(), str(last)])
     if not lines:
         return NO_ROWS.format("plateau-exits").replace("No rows yet", "Not run yet")
-    head = ["data set", "gradient", "ε", "KL gradient", f"on the plateau after {EARLY} epochs", "after the last",
-            "−ELBO after the last", "epochs"]
+    head = ["data set", "gradient", "ε", "KL gradient", f"on the plateau after {EARLY} epochs", "after the last epoch",
+            "−ELBO after the last epoch", "epochs"]
     return (table(head, lines) + f"\n\n*On the plateau*: seeds more than {ON_PLATEAU:g} nats above the best median of "
-            "the data set. −ELBO: median over the seeds, lowest and highest. " + commits_line(records))
+            "the data set. −ELBO: median over the seeds (lowest and highest in brackets). " + commits_line(records))
 
 
 def tests(store: Store) -> str:
-    """The same with one setting changed: seeds that are still on the plateau."""
+    """How many seeds are still on the plateau if one setting is changed."""
     groups = by_label(store.select("plateau-tests"))
     epochs = lengths(list(groups.values()), "test_elbo")
     if not epochs:
@@ -82,8 +82,8 @@ def tests(store: Store) -> str:
         limit = min(same) + ON_PLATEAU
         lines.append([changed, name, far(spread(group, EARLY, "test_elbo"), limit), far(ends, limit),
                       ends.range_text()])
-    head = ["changed", "gradient", f"on the plateau after {EARLY} epochs", f"after {epochs[0]}",
-            "−ELBO after the last"]
+    head = ["changed", "gradient", f"on the plateau after {EARLY} epochs", f"after {epochs[0]} epochs",
+            f"−ELBO after {epochs[0]} epochs"]
     return (table(head, lines) + f"\n\nMNIST, ε = 0.1. *On the plateau*: seeds more than {ON_PLATEAU:g} nats above "
             "the best median of this table with the same k. " + commits_line(store.select("plateau-tests")))
 
@@ -93,12 +93,12 @@ def _name(label: str) -> str:
 
 
 def _eps(label: str) -> str:
-    """The eps that a label names; nothing if it names none."""
+    """The eps that a label names, or an empty text."""
     return next((part.removeprefix("eps ") for part in label.split(", ") if part.startswith("eps ")), "")
 
 
 def plateau_steps(store: Store) -> str:
-    """Every run at a few steps."""
+    """The state of every run at a few steps."""
     lines, records = [], []
     for dataset in store.datasets("plateau-steps"):
         for signal in SIGNALS:
@@ -117,15 +117,16 @@ def plateau_steps(store: Store) -> str:
         return NO_ROWS.format("plateau").replace("experiment plateau", "measure plateau-steps")
     head = ["data set", "trained by", "decoder learns from", *(f"values used, step {step:,}" for step in STEPS),
             f"images on the winning value, step {STEPS[1]}", f"entropy of q, nats, step {STEPS[1]}",
-            *(f"length of the exact dh, nats, step {step:,}" for step in STEPS),
+            *(f"length of the exact gradient, nats, step {step:,}" for step in STEPS),
             f"images that another value explains 10 nats better, step {STEPS[1]}"]
-    return (table(head, lines) + f"\n\nExact, on 1,000 test images; median over {plural(len(records), 'seed')}. dh is "
-            "the exact gradient of E f in the scores at that run's weights, its mean length over the images. "
+    return (table(head, lines) + f"\n\nMedian over {plural(len(records), 'seed')} of exact values on 1,000 test "
+            "images. The exact gradient is that of E f with respect to the scores, at the weights of the run; its "
+            "length is averaged over the images. "
             + commits_line(store.select("plateau-steps")))
 
 
 def plateau_forces(store: Store) -> str:
-    """Push and pull on the losing values at a few steps."""
+    """The push and the pull on the losing values, at a few steps."""
     lines = []
     for dataset in store.datasets("plateau-forces"):
         for label, group in by_label(store.select("plateau-forces", dataset)).items():
@@ -136,12 +137,13 @@ def plateau_forces(store: Store) -> str:
         return NO_ROWS.format("plateau").replace("experiment plateau", "measure plateau-forces")
     head = ["data set", "gradient", *(f"{words}, step {step}" for words in ("push", "pull", "lead of the winner in f")
                                       for step in STEPS[:2]), f"−ELBO, step {STEPS[2]:,}"]
-    return (table(head, lines) + f"\n\nMedian over {plural(len(group), 'seed')}; nats, of the losing values of 1,000 "
-            "test images, exact. " + commits_line(store.select("plateau-forces")))
+    return (table(head, lines) + f"\n\nMedian over {plural(len(group), 'seed')} of exact values, in nats; push, pull "
+            "and lead are averages over the losing values of 1,000 test images. "
+            + commits_line(store.select("plateau-forces")))
 
 
 def tuning(store: Store) -> str:
-    """Each method's setting with the best median validation bound, and its test bound beside the default's."""
+    """Each method's setting with the best median validation bound, and its test bound next to the default's."""
     groups = by_label(store.select("tuning"))
     epochs = lengths(list(groups.values()), "valid_elbo")
     if not epochs:

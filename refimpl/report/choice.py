@@ -1,4 +1,4 @@
-"""When to use what, with numbers behind each line."""
+"""When to use which estimator, with measured numbers in each line."""
 from __future__ import annotations
 
 import math
@@ -16,35 +16,36 @@ def _binary(*names: str) -> Look:
 
 
 def _tiles(*names: str, labels: bool, rule: Callable[[Runs], bool]) -> Look:
-    """Jigsaws of 3 x 3 tiles: the share of them that is right."""
+    """The share of the tiles that are right in jigsaws of 3 x 3 tiles."""
     words = "" if labels else ", no labels"
     return compared("jigsaw", "mnist", {f"{name}, 3 x 3{words}": name for name in names}, rule, column="test_tiles",
                     sign=100.0, words="% of the tiles of a jigsaw: ")
 
 
-# what you have, what to use, the runs that show it, and the step whose time is shown
+# what you have, what to use, the runs that show it, and the method whose time per step is shown
 CHOICES = (
-    ("f of every value of z", "`exact`: it has no noise and no bias. Where it stays on a plateau, use `direct`.",
+    ("f for every value of z", "`exact`: it has no noise and no bias. Where it stays on a plateau, use `direct`.",
      compared("plateau", "mnist", {"exact, decoder q": "exact", "direct, decoder z*": "direct"}, median=True),
      "exact, k = 10"),
-    ("f of every single change around a sample", "`direct`, or its mean, `local-tilted`. Where the gradient must be "
+    ("f for every change of one variable of a sample", "`direct`, or its mean, `local-tilted`. If the gradient must be "
      "unbiased, use `local-expectation`.", _binary("direct", "local-tilted", "local-expectation"),
      "direct, n = 15, k = 2, eps = 0.1"),
-    ("f at a few samples", "`disarm`, for binary variables.", _binary("disarm", "arm"), "disarm, n = 15, k = 2"),
-    ("f that can be differentiated between the corners", "`gumbel-softmax`, with its bounds checked by enumeration.",
+    ("f for a few samples", "`disarm`, for binary variables.", _binary("disarm", "arm"), "disarm, n = 15, k = 2"),
+    ("an f that is differentiable between the one-hot values", "`gumbel-softmax`; check its bounds by enumeration.",
      _binary("gumbel-softmax"), "gumbel-softmax, n = 15, k = 2, tau = 0.5"),
-    ("an arg max that is cheap where the sum is out of reach, and f to be maximised", "`direct`.",
+    ("a cheap arg max, a sum that is out of reach, and an f to be maximised", "`direct`.",
      _tiles("direct", "gumbel-sinkhorn", "reinforce", labels=False, rule=lambda runs: all(
          runs.of("direct").mean > runs.of(name).mean for name in ("gumbel-sinkhorn", "reinforce"))), ""),
-    ("the same, and labels that say which z is right", "The labels: classify each part, or Fenchel–Young.",
+    ("the same, with labels that say which z is right", "The labels: classify each part, or use Fenchel–Young.",
      _tiles("cross-entropy", "fenchel-young", "direct", labels=True, rule=lambda runs: runs.of(
          "cross-entropy").mean > runs.of("fenchel-young").mean > runs.of("direct").mean), ""),
-    ("the same, and only the slope of f", "`imle`, if f is close to linear. A decoder's f is not.", _binary("imle"),
+    ("the same, with only the gradient of f at a sample", "`imle`, if f is close to linear. A decoder's f is not.",
+     _binary("imle"),
      "imle, n = 15, k = 2, eps = 0.1"))
 
 
 def choice(store: Store) -> str:
-    """What you have, what to use, and what was measured."""
+    """The table: what you have, what to use, and what was measured."""
     lines = []
     for have, use, look, step in CHOICES:
         finding, ms = look(store), step_ms(store, step)

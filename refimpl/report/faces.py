@@ -31,12 +31,12 @@ def faces(store: Store) -> str:
     if not lines:
         return NO_ROWS.format("faces")
     return (table(["run", "after", *ATTRIBUTES, "all three", "−ELBO", "seeds"], lines)
-            + "\n\nTest images; median over the seeds, lowest and highest. Without labels under the best naming of the "
-            "variables. " + commits_line(store.select("faces")))
+            + "\n\nTest images; median over the seeds (lowest and highest in brackets). Without labels, each "
+            "variable has the name that fits best. " + commits_line(store.select("faces")))
 
 
 def values(group: list[Record], attribute: str, column: str, factor: float = 1.0) -> Spread:
-    """A column of the switch test, a value a seed."""
+    """A column of the switch test, with one value per seed."""
     return Spread(tuple(factor * float(row[column]) for record in group for row in record.rows
                         if row["attribute"] == attribute))
 
@@ -57,22 +57,22 @@ def switched(store: Store) -> str:
         return NO_ROWS.format("faces")
     judge = min(float(row["judge"]) for group in found.values() for record in group for row in record.rows)
     head = ["run", "after", *(f"drawn: {name}" for name in ATTRIBUTES), *(f"encoded: {name}" for name in ATTRIBUTES),
-            "wrong pixels, drawn again", "switched", "switched, another's g", "seeds"]
-    return (table(head, lines) + f"\n\nShare of {FACES:,} faces of which the judge says that the attribute whose "
-            f"variable was switched changed, and no other. The judge names all three attributes of {judge:.2%} of the "
-            "test images. Wrong pixels: mean of the three, of 784, against the true face. Median over the seeds, "
-            "lowest and highest. "
+            "wrong pixels: drawn again", "wrong pixels: switched", "wrong pixels: switched, another face's g", "seeds"]
+    return (table(head, lines) + f"\n\nPercentages: the share of {FACES:,} faces in which, according to the judge, the "
+            f"attribute of the switched variable changed and no other. The judge names all three attributes of "
+            f"{judge:.2%} of the test images. Wrong pixels: compared with the true face, of 784, averaged over the "
+            "three attributes. Median over the seeds (lowest and highest in brackets). "
             + commits_line(store.select(SWITCH)))
 
 
 def worst(group: list[Record]) -> Spread:
-    """Of each seed the smallest share of the switch test: its worst attribute, drawn or encoded."""
+    """The smallest share of each seed in the switch test, over the attributes, drawn or encoded."""
     return Spread(tuple(min(float(row[column]) for row in record.rows for column in ("generated", "encoded"))
                         for record in group))
 
 
 def found_alone(record: Record) -> int:
-    """How many attributes a run has a variable for: whose switch changes that attribute and no other."""
+    """For how many attributes a run has a variable whose switch changes this attribute and no other."""
     return sum(min(float(row["generated"]), float(row["encoded"])) >= SHARE for row in record.rows)
 
 
@@ -91,7 +91,7 @@ def look(store: Store) -> Finding | None:
 
 
 def attributes(store: Store) -> str:
-    """Of direct, for the page on discovery: what the labelled images alone teach, what all do, and what is found."""
+    """The results of direct, for attributes.md: after the labelled images, after all images, and what is found."""
     lines, records = [], []
     for labels in LABELS:
         label = f"direct, {labels} labels"
@@ -108,23 +108,24 @@ def attributes(store: Store) -> str:
                       str(epochs[0]), str(len(runs))])
     if not lines:
         return NO_ROWS.format("faces")
-    return (table(["labels", "all three right, labelled images alone", "after all images", *ATTRIBUTES,
+    return (table(["labels", "all three right after the labelled images alone", "all three right after all "
+          "images", *ATTRIBUTES,
                    "attributes with a variable of their own", "epochs", "seeds"], lines)
-            + "\n\nTest images, direct; median over the seeds, lowest and highest. Without labels under the best "
-            "naming; chance is 50 % for each attribute. " + commits_line(records))
+            + "\n\nDirect, test images; median over the seeds (lowest and highest in brackets). Without labels, each "
+            "variable has the name that fits best; chance is 50 % for each attribute. " + commits_line(records))
 
 
 def unnamed(store: Store) -> str:
-    """What the variables say that direct finds without labels, one line per variable."""
+    """What the variables represent that direct finds without labels, one line per variable."""
     records = store.select(SWITCH, "faces", ALONE)
     if not records:
         return NO_ROWS.format("faces")
     lines = [[str(record.seed), str(row["attribute"]), f"{100 * float(row['agrees']):.2f} %",
               f"{row['nuisance']}, {float(row['correlation']):.2f}"] for record in records for row in record.rows]
-    return (table(["seed", "variable, by the name that fits best", "agrees with it in",
-                   "nuisance that it correlates with most"], lines)
-            + f"\n\n{FACES:,} test images; a coin agrees in 50 %, and a bit that says in which half of its range a "
-            "nuisance lies correlates with it by 0.87. " + commits_line(records))
+    return (table(["seed", "variable, by the name that fits best", "images in which it agrees with this attribute",
+                   "nuisance with which it correlates most"], lines)
+            + f"\n\n{FACES:,} test images. A coin would agree in 50 % of them. A bit that tells in which half of its "
+            "range a nuisance lies has a correlation of 0.87 with it. " + commits_line(records))
 
 
 BLOCKS = {"faces": faces, "faces-switch": switched, "attributes": attributes, "attributes-unnamed": unnamed}

@@ -19,7 +19,7 @@ MODULES = ("gumbel", "danskin", "direct", "coupling", "error", "exact", "joint",
 
 
 def public(module: ModuleType) -> list[tuple[str, object]]:
-    """Functions and classes that are made in this module and do not begin with an underscore."""
+    """The functions and classes that this module defines and whose names do not begin with an underscore."""
     return [(name, value) for name, value in vars(module).items()
             if (inspect.isfunction(value) or inspect.isclass(value)) and value.__module__ == module.__name__
             and not name.startswith("_")]
@@ -34,8 +34,9 @@ def first_sentence(thing: object) -> str:
 
 def page() -> str:
     """The whole page."""
-    parts = ["# Public functions", "", "Made by `python -m refimpl make functions --write`. Shapes, units and what is "
-             "raised stand in each docstring:", "`help(refimpl.direct.gradient)`, or the file itself.", ""]
+    parts = ["# Public functions", "", "This page is made by `python -m refimpl make functions --write`. The "
+             "docstring of a", "function describes its shapes, units and errors: see "
+             "`help(refimpl.direct.gradient)`, or the file.", ""]
     for name in MODULES:
         module = importlib.import_module(f"refimpl.{name}")
         found = public(module)

@@ -1,4 +1,4 @@
-"""The page of the jigsaw: shares of tiles and of images that are right, times, and what explains them."""
+"""The page of the jigsaw: shares of the tiles and of the images that are right, times, and explanations."""
 from __future__ import annotations
 
 from refimpl.experiments.jigsaw.experiment import BY_PLACE, LABELLED, NO_LABELS, SIDES, UNLABELLED, label
@@ -9,7 +9,8 @@ from refimpl.report.store import Spread, Store, lengths, spread
 from refimpl.report.tables import NO_ROWS, commits_line, plural, seeds_at
 
 SHARES = (("tiles", "test_tiles"), ("images", "test_images"))
-NOTE = "Mean over the seeds ± half of the 95 % interval, in % of the test images' tiles and of the test images."
+NOTE = ("Mean over the seeds ± half of the 95 % interval. Tiles: right tiles, in % of all tiles of the test images. "
+        "Images: completely right images, in % of the test images.")
 METHODS = (*LABELLED, "enumeration")
 
 
@@ -18,14 +19,14 @@ def _shares(group: list[Record], epoch: int) -> list[str]:
 
 
 def _milliseconds(group: list[Record]) -> str:
-    """A step's, by the median run."""
+    """The time per step of the median run."""
     steps = EPOCH / BATCH
     values = [1e3 * float(record.rows[-1]["seconds"]) / (steps * float(record.rows[-1]["epoch"])) for record in group]
     return f"{Spread(tuple(values)).median:.1f}" if group else "–"
 
 
 def results(store: Store) -> str:
-    """A table for each data set, the methods with labels, and what a random order puts right."""
+    """One table per data set: the methods with labels, and the share that is right in a random order."""
     parts = []
     for dataset in store.datasets("jigsaw"):
         groups = {(method, side): store.select("jigsaw", dataset, label(method, side)) for method in METHODS
@@ -45,12 +46,12 @@ def results(store: Store) -> str:
                      f"{seeds_at(there, epochs[0], 'test_tiles')}\n\n" + table(head, lines))
     if not parts:
         return NO_ROWS.format("jigsaw")
-    return "\n\n".join([*parts, f"{NOTE} A step is one of {BATCH} images, its time that of one processor. "
+    return "\n\n".join([*parts, f"{NOTE} A step has {BATCH} images; its time is that of one processor. "
                         + commits_line(store.select("jigsaw"))])
 
 
 def questions(store: Store) -> str:
-    """By place or by pixels, and the mean of the gradient against its noise: pairs of runs of MNIST."""
+    """Pairs of runs of MNIST: by place or by pixels, and with one or ten draws of the noise."""
     lines = []
     for side, names in ((4, ("direct", f"direct, {BY_PLACE}", "reinforce", f"reinforce, {BY_PLACE}")),
                         (3, ("direct", "direct, 10 draws", "direct, eps 1", "direct, eps 1, 10 draws", "reinforce",
@@ -65,7 +66,7 @@ def questions(store: Store) -> str:
 
 
 def unlabelled(store: Store) -> str:
-    """Without labels: what the network reaches, what its f is worth, and what maximising f alone would reach."""
+    """Without labels: the results of the network, its f, and the results of maximising f without a network."""
     lines = []
     for dataset in store.datasets("jigsaw"):
         groups = {method: store.select("jigsaw", dataset, label(method, 3, NO_LABELS)) for method in UNLABELLED}
@@ -92,7 +93,7 @@ def tuned(store: Store) -> dict[tuple[bool, str], list[Record]]:
 
 
 def tuning(store: Store) -> str:
-    """Each method at each eps or tau, at the learning rate that is best there."""
+    """Each method at each eps or tau, with the best learning rate for it."""
     lines = []
     for (labels, method), runs in sorted(tuned(store).items(), key=lambda pair: (not pair[0][0], pair[0][1])):
         best = {(record.settings["eps"], record.settings["tau"]): record for record in reversed(runs)}
@@ -105,7 +106,7 @@ def tuning(store: Store) -> str:
     records = store.select("jigsaw-tuning")
     return (table(["labels", "method", "", "its best learning rate", "tiles, %"], lines)
             + f"\n\nMNIST, seed 0, {plural(int(records[0].rows[-1]['epoch']), 'epoch')}, validation images; 3 × 3 "
-            f"tiles, and for enumeration 2 × 2. {len(records)} runs. " + commits_line(records))
+            f"tiles, but 2 × 2 for enumeration; {len(records)} runs. " + commits_line(records))
 
 
 BLOCKS = {"jigsaw": results, "jigsaw-questions": questions, "jigsaw-no-labels": unlabelled, "jigsaw-tuning": tuning}

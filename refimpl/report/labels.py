@@ -1,4 +1,4 @@
-"""Slide 33: accuracy and bound against the number of labels, beside the paper's."""
+"""Slide 33: accuracy and bound against the number of labels, next to the paper's."""
 from __future__ import annotations
 
 from refimpl.experiments.paper import LABEL_EPOCHS, LABELLED, LABELS
@@ -37,8 +37,9 @@ def _by_labels(store: Store, experiment: str, pattern: str) -> str:
         return NO_ROWS.format(experiment)
     return (table(["labels", "epochs", "direct: accuracy", "−ELBO", "seeds", "Gumbel-softmax: accuracy", "−ELBO",
                    "seeds", "direct minus Gumbel-softmax: accuracy", "−ELBO"], lines)
-            + f"\n\nIn brackets the paper's, after {LABEL_EPOCHS} epochs. Mean over the seeds ± half of the 95 % "
-              "interval. The difference is taken seed by seed: both have the same labelled images. "
+            + "\n\nMean over the seeds ± half of the 95 % interval; in brackets the paper's value after "
+              f"{LABEL_EPOCHS} epochs. The differences are between runs of the same seed, which have the same labelled "
+              "images. "
             + commits_line(store.select(experiment)))
 
 
@@ -52,9 +53,10 @@ def labelled_terms(store: Store) -> str:
               spread(group, epochs[0], "accuracy", 100).text(2, " %"), spread(group, epochs[0], "test_elbo").text()]
              for label, group in groups.items()]
     seeds = plural(len(next(iter(groups.values()))), "seed")
-    head = ["variant", "after the labelled images alone", f"after {plural(epochs[0], 'epoch')} on all", "its −ELBO"]
+    after = f"after {plural(epochs[0], 'epoch')} on all images"
+    head = ["variant", "after the labelled images alone", after, "−ELBO"]
     return (table(head, lines)
-            + f"\n\nMNIST, 100 labels, {seeds}: test accuracy"
+            + f"\n\nTest accuracy on MNIST, 100 labels, {seeds}"
             + (". " if seeds == "1 seed" else ", mean over the seeds ± half of the 95 % interval. ")
             + commits_line(store.select("labelled-terms")))
 

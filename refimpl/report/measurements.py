@@ -14,7 +14,7 @@ SIZES = ((4, 2), (1, 8))
 
 
 def noise(store: Store) -> str:
-    """Slide 21: the two ends, beside the slide's."""
+    """Slide 21: the values at both ends of its range, and the slide's."""
     rows = store.measurements("variance", "k = 10")
     if not rows:
         return NO_ROWS.format("variance")
@@ -28,17 +28,17 @@ def noise(store: Store) -> str:
     ours = {round(float(row["temperature"]), 6): row for row in rows}
     at_our_settings = ""
     if {0.1, 0.5} <= set(ours):
-        at_our_settings = (f"At the settings of the runs, ε = 0.1 and τ = 0.5, direct has "
-                           f"{float(ours[0.5]['gumbel_softmax']) / float(ours[0.1]['direct']):.1f} times less. ")
-    return (table(["estimator", "at", "slide 21", "here, sampled ± standard error", "here, exact",
+        at_our_settings = (f"At the settings of the training runs, ε = 0.1 and τ = 0.5, that of direct is "
+                           f"{float(ours[0.5]['gumbel_softmax']) / float(ours[0.1]['direct']):.1f} times smaller. ")
+    return (table(["estimator", "setting", "slide 21", "here, sampled ± standard error", "here, exact",
                    "here, mean over the weights"], lines)
-            + "\n\nStandard deviation of the encoder's gradient, in nats: root of the mean square over the weights "
-            "and, in the last column, their mean. " + at_our_settings
+            + "\n\nStandard deviation of the encoder's gradient, in nats: the root mean square over the weights and, "
+            "in the last column, the mean. " + at_our_settings
             + commits_line(store.select("variance", label="k = 10")))
 
 
 def relaxed(store: Store) -> str:
-    """Gumbel-softmax at a fixed tau: its own bound and the exact one, at the best epoch of each and at the last."""
+    """Gumbel-softmax at a fixed tau: its relaxed bound and the exact one, each at its best epoch and at the last."""
     lines, records = [], store.select("relaxation")
     for record in records:
         last = record.rows[-1]
@@ -48,8 +48,8 @@ def relaxed(store: Store) -> str:
                       f"{exact[1]:.2f} ({exact[0]})", f"{-last['log_likelihood']:.2f}"])
     if not lines:
         return NO_ROWS.format("relaxation").replace("experiment", "measure")
-    head = ["data set", "run", "seed", "relaxed −ELBO, last", "lowest (epoch)", "exact −ELBO, last",
-            "lowest (epoch)", "its −log p(x)"]
+    head = ["data set", "run", "seed", "relaxed −ELBO, last epoch", "its lowest (epoch)",
+            "exact −ELBO, last epoch", "its lowest (epoch)", "−log p(x), last epoch"]
     note = f"\n\nOn 2,000 test images, k = 10, {plural(int(last['epoch']), 'epoch')}; nats per image. "
     return table(head, lines) + note + commits_line(records)
 
@@ -100,7 +100,7 @@ def estimators(store: Store) -> str:
             lines.append([str(row["name"]), f"{row['bias']:.2g}", "within" if row["found"] else "beyond",
                           f"{variance:.3g}", f"{row['evaluations']:g}", f"{variance * row['evaluations']:.3g}"])
         parts.append(f"**n = {n}, k = {k}**, {settings['samples']:,} draws\n\n" + table(
-            ["estimator", "distance of the mean from the truth, nats", "within 4 standard errors?",
+            ["estimator", "distance of the mean from the exact gradient, nats", "within 4 standard errors?",
              "variance of one sample", "decoder evaluations", "variance × evaluations"], lines))
     return "\n\n".join([*parts, commits_line(store.select("estimators"))]) if parts else NO_ROWS.format("estimators")
 
@@ -116,7 +116,8 @@ def yardsticks(store: Store) -> str:
         lines.append([str(row["run"]), f"{row['exact']:.2f}", f"{row['one']:.2f} ± {row['one_spread']:.2f}",
                       f"{row['hundred']:.2f} ± {row['hundred_spread']:.2f}",
                       *("–" if math.isnan(value) else f"{value:.2f}" for value in relaxed)])
-    return (table(["model", "exact", "one sample per image", "a hundred", "one relaxed sample", "a hundred relaxed"],
+    return (table(["model", "exact", "one sample per image", "a hundred samples", "one relaxed sample",
+                   "a hundred relaxed samples"],
                   lines)
             + f"\n\nTest −ELBO on {settings['images']:,} images, nats per image; ± is the standard deviation over "
             + f"{settings['repetitions']} repetitions. " + commits_line(store.select("yardsticks")))
@@ -127,12 +128,12 @@ def benchmark(store: Store) -> str:
     if not rows:
         return NO_ROWS.format("benchmark")
     lines = [[str(row["step_of"]), f"{1e3 * row['step']:.2f}", f"{row['step'] / row['products']:.1f}"] for row in rows]
-    return (table(["step of 100 images", "ms", "ms ÷ ms of its matrix products alone"], lines) + "\n\n"
+    return (table(["step of 100 images", "ms", "time ÷ time of its matrix products alone"], lines) + "\n\n"
             + commits_line(store.select("benchmark")))
 
 
 def subset(store: Store) -> str:
-    """The pixels that suffice to read a digit: each method's setting, and what its subsets are worth."""
+    """The pixels that suffice to read a digit: each method's setting, and how well the digits are read from them."""
     rows, lines = store.measurements("subset", "k = 10"), []
     if not rows:
         return NO_ROWS.format("subset")
@@ -143,8 +144,8 @@ def subset(store: Store) -> str:
                  for column, scale, digits in (("valid", 100, 1), ("test", 100, 1), ("test_f", -1, 2)))
         lines.append([method, f"{name} = {of[0]['setting']:g}" if name else "–", *cells])
     records = store.select("subset")
-    return (table(["pixels chosen by", "setting", "validation labels, %", "test labels, %", "−log p of the test "
-                   "labels, nats"], lines)
+    return (table(["pixels chosen by", "setting", "right validation labels, %", "right test labels, %", "−log p of "
+                   "the test labels, nats"], lines)
             + f"\n\nMean of {plural(len(of), 'seed')} ± half of the 95 % interval, {records[0].settings['steps']} "
             "steps. "
             + commits_line(records))

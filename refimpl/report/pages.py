@@ -31,7 +31,7 @@ BLOCKS: dict[str, Callable[[Store], str]] = {
     **measurements.BLOCKS, **jigsaw.BLOCKS}
 
 
-# block -> its pictures, below it: file, and what it shows
+# block -> the pictures below it: file, and what it shows
 SHOWN = {
     "plateau": (("plateau.png", "Test bound of four encoder gradients, by what the decoder learns from"),),
     "plateau-exits": (("plateau-exits.png", "Test bound of the exact gradient, each part of direct's, and direct"),),
@@ -42,16 +42,16 @@ SHOWN = {
     "convergence": (("convergence.png", "Test bound against epochs, k = 10 and 50"),),
     "latent-sizes": (("latent-sizes.png", "Test bound against the number of values of z"),),
     "noise": (("variance.png", "Standard deviation of the encoder gradient against ε and τ"),),
-    "estimators": (("estimators.png", "Bias of every estimator and its noise at equal cost, on the toy"),),
+    "estimators": (("estimators.png", "Bias of every estimator, and its noise at equal cost, on the toy"),),
     "joint": (("joint.png", "Test bound with the coordinate-wise and the joint arg max"),),
     "binary": (("binary.png", "Test bound against epochs and decoder evaluations"),),
-    "released-signal": (("binary-released.png", "Each estimator as it should be, with one released setting, and as "
+    "released-signal": (("binary-released.png", "Each estimator with our settings, with one released setting, and as "
                                                 "released"),),
     "structured": (("structured.png", "Exact −log p(x) of structured and unstructured encoders"),),
-    "structured-timing": (("structured-timing.png", "Seconds a training step of structured encoders against n"),),
+    "structured-timing": (("structured-timing.png", "Seconds per training step of structured encoders against n"),),
     "semi-supervised": (("semi-supervised.png", "Accuracy and bound against the number of labels, here and in the "
                                                 "paper"),),
-    "label-steps": (("label-steps.png", "The same at an equal number of pretraining steps"),),
+    "label-steps": (("label-steps.png", "Accuracy and bound at an equal number of pretraining steps"),),
     "labelled-terms": (("labelled-terms.png", "Accuracy and bound of the recipe and of its variants"),),
     "jigsaw": (("jigsaw.png", "Share of the test images' tiles that are right, against epochs"),),
     "faces": (("faces-accuracy.png", "Accuracy of the attributes and bound against the number of labels"),)}
@@ -60,7 +60,7 @@ RENAMED = {"faces": "faces-accuracy.png"}           # faces.png shows the data s
 
 
 def pictures(store: Store) -> dict[str, Callable[[], Figure]]:
-    """File name -> how it is drawn, for all that there are rows of."""
+    """File name -> function that draws it, for all pictures for which there are rows."""
     made: dict[str, Callable[[], Figure]] = {}
     for name, experiment in registry.REGISTRY.items():
         records = store.select(name)
@@ -84,11 +84,11 @@ def pictures(store: Store) -> dict[str, Callable[[], Figure]]:
 @plots.own_settings()
 def run(root: Path = ROOT, add: Sequence[Path] = (), write: bool = False,
         report: Callable[[str], None] = print) -> bool:
-    """Compare every block and picture with what the rows make; returns whether all of them were up to date.
+    """Compare every block and picture with what the rows give; returns whether all of them were up to date.
 
-    write: add the rows at `add`, and write what was not up to date; without it nothing is changed.  Raises InputError,
-    one line, for a folder without pages, a page that cannot be read, a block that nobody makes or that no page has, a
-    mark without its end; and, when all others are reported, for rows that cannot be used.
+    write: add the rows at `add`, and write what was not up to date; without it nothing is changed.  Raises InputError
+    with one line for a folder without pages, a page that cannot be read, a block that is unknown or on no page, a mark
+    without its end, and, after everything else is reported, for rows that cannot be used.
     """
     root = Path(root)
     for page in PAGES:
@@ -111,7 +111,7 @@ def run(root: Path = ROOT, add: Sequence[Path] = (), write: bool = False,
                 refuse(problem)
                 continue
             report(f"{record.file}: " + (f"added, {len(record.rows)} rows" if taken else
-                                         "not changed, because it holds a longer run"))
+                                         "not changed, because it has a longer run"))
     store, same, missing = Store.read(root / ROWS, refuse), True, set(BLOCKS)
     for page in PAGES:
         try:
@@ -144,7 +144,7 @@ def _settle(name: str, same: bool, write: bool, report: Callable[[str], None], m
 
 
 def block(store: Store, name: str) -> str:
-    """What stands between the marks of this block: its table, and its pictures.  InputError if nobody makes it."""
+    """The text between the marks of this block: its table and its pictures.  InputError if the block is unknown."""
     if name not in BLOCKS:
         raise InputError(unknown("block", name, BLOCKS))
     drawn = pictures(store)

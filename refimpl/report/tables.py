@@ -1,4 +1,4 @@
-"""The table that most sections have: runs one below the other, bound and log p(x) and gap together."""
+"""The table that most sections have: one line per run, with its bound, its log p(x) and its gap."""
 from __future__ import annotations
 
 import math
@@ -9,7 +9,7 @@ from refimpl.report.markdown import table
 from refimpl.report.store import Spread, Store, at_best_validation, evaluations_an_epoch, lengths, spread
 
 NOT_RUN = "not run yet"
-WORSE = 0.5             # nats above its own best: a run that gets worse
+WORSE = 0.5             # nats above its own best value, for a run that gets worse
 NO_ROWS = "*No rows yet: `python -m refimpl experiment {}`, then `python -m refimpl make report --write --add DIR`.*"
 
 
@@ -18,7 +18,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def seeds_at(groups: Sequence[Sequence[Record]], epoch: int, column: str) -> str:
-    """How many seeds stand behind the numbers at this epoch."""
+    """How many seeds there are at this epoch."""
     counts = sorted({len(spread(group, epoch, column).values) for group in groups})
     return plural(counts[0], "seed") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
 
@@ -27,9 +27,9 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
            rename: Callable[[str], str] = str, merit: str = "test_elbo", stuck: bool = False) -> str:
     """Runs of an experiment on one data set, best first.
 
-    At the longest epoch that every run has, and at the longest that one run of each has.  log p(x), gap and decoder
-    evaluations are those of the last.  Where a method gets worse, the bounds at the best validation epoch stand beside
-    the last ones, as the paper's slides have it for Gumbel-softmax.  stuck: some seeds may sit on a plateau, so that
+    The bounds are those of the longest epoch that every run has, and of the longest that one run of each label has.
+    log p(x), gap and decoder evaluations are those of the last.  If a method gets worse, there is a column with the
+    bounds at the best validation epoch, as on the slides for Gumbel-softmax.  stuck: some seeds may be on a plateau, so
     median and range are shown instead of mean and 95 % interval.
     """
     groups = {label: store.select(experiment, dataset, label) for label in labels}
@@ -44,8 +44,8 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
     chosen = {label: at_best_validation(group, epochs[-1]) for label, group in groups.items()}
     validated = has_bound and any(spread(group, epochs[-1], merit).median - chosen[label].median > WORSE
                                   for label, group in groups.items())
-    head += ["at the best validation epoch"] if validated else []
-    head += ["its −log p(x)", "its gap"] if has_bound else []
+    head += ["−ELBO at the best validation epoch"] if validated else []
+    head += ["−log p(x)", "gap"] if has_bound else []
     counts = {label: evaluations_an_epoch(group) for label, group in groups.items()}
     some = any(not math.isnan(count) for count in counts.values())
     head += ["decoder evaluations per epoch, millions"] if some else []
@@ -66,24 +66,26 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
             line.append("–" if math.isnan(millions) else f"{millions:.2f}" if millions >= 0.01 else f"{millions:.1g}")
         lines.append(line)
     several = any(len(spread(group, epoch, merit).values) > 1 for group in groups.values() for epoch in epochs)
-    note = ("One seed: no intervals" if not several else "Median over the seeds, in brackets the lowest and the highest"
-            if stuck else "Mean over the seeds ± half of the 95 % interval; one seed alone has none")
+    note = ("One seed, so no intervals" if not several else "Median over the seeds (lowest and highest in brackets)"
+            if stuck else "Mean over the seeds ± half of the 95 % interval; a single seed has no interval")
     note += "; nats per image, lower is better."
     return table(head, lines) + "\n\n" + note
 
 
 def commits_line(records: Sequence[Record]) -> str:
-    """By which commits the rows were made."""
+    """The commits of the code that made the rows."""
     found = sorted({commit for record in records for commit in record.commits})
     counts = sorted({count for record in records for count in record.threads})
-    threads = f", with {' and '.join(map(str, counts))} thread{'s' * (counts != [1])} where noted" if counts else ""
-    return "Rows made at " + ", ".join(f"`{commit}`" for commit in found) + f"{threads}." if found else ""
+    numbers = f"{' and '.join(map(str, counts))} thread{'s' * (counts != [1])}"
+    threads = f", with {numbers} where this was recorded" if counts else ""
+    commits = f"commit{'s' * (len(found) != 1)} " + ", ".join(f"`{commit}`" for commit in found)
+    return f"Made at {commits}{threads}." if found else ""
 
 
 def step_ms(store: Store, label: str) -> float:
-    """Milliseconds per step by `measure benchmark`, quiet and one run; NaN if it was not timed.
+    """Milliseconds per step by `measure benchmark`; NaN if it was not timed.
 
-    The seconds of the runs themselves are no measure: others ran beside them.
+    The seconds of the training runs are not used, because other programs ran at the same time.
     """
     rows = store.measurements("benchmark", "batch 100")
     return next((1e3 * float(row["step"]) for row in rows if row["step_of"] == label), math.nan)

@@ -42,7 +42,7 @@ def latent_sizes(store: Store) -> str:
     if not lines:
         return NO_ROWS.format("latent-sizes")
     return (table(["", "after", *(f"k = {k}" for k in ks)], lines)
-            + "\n\nTest −ELBO: median over the seeds, in brackets the lowest and the highest; nats per image. "
+            + "\n\nTest −ELBO in nats per image: median over the seeds (lowest and highest in brackets). "
             + commits_line(store.select("latent-sizes")))
 
 

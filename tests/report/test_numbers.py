@@ -90,7 +90,7 @@ def test_a_method_that_gets_worse_is_shown_at_its_best_validation_epoch_too():
     rows["arm"].rows[0]["test_elbo"] = -166.5                       # chosen by validation, shown on the test images
     lines = bounds(Store(rows.values()), "binary", "fashion-mnist", ("direct", "arm")).split("\n")
     head, direct, arm = ([cell.strip() for cell in line.split("|")] for line in (lines[0], *lines[2:4]))
-    place = head.index("at the best validation epoch")
+    place = head.index("−ELBO at the best validation epoch")
     assert direct[place - 1:place + 1] == ["160.00", "160.00"] and arm[place - 1:place + 1] == ["180.00", "166.50"]
     alone = bounds(Store([rows["direct"]]), "binary", "fashion-mnist", ("direct",))
     assert "best validation" not in alone
