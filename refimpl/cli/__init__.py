@@ -1,7 +1,7 @@
-"""The command line, `python -m refimpl COMMAND`: its options, its commands, and how problems are said.
+"""The command line, `python -m refimpl COMMAND`: its options, its commands, and its error messages.
 
-Exit status: 0 done; 1 a claim of `verify` failed; 2 the input cannot be used, with one line that says what, where, and
-what is allowed; 130 stopped, with Ctrl-C or `kill`.
+Exit status: 0 if the command has finished; 1 if a claim of `verify` failed; 2 if the input cannot be used, with one
+line that tells what is wrong, where, and what is allowed; 130 if it was stopped by Ctrl-C or `kill`.
 """
 from __future__ import annotations
 
@@ -55,6 +55,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _discard_output() -> None:
-    """Send what standard output still holds in its buffer nowhere: it cannot be written, and must not complain now."""
+    """Discard what is still in the buffer of standard output: it cannot be written, and must raise no further error."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,6 +1,6 @@
-"""The commands of `python -m refimpl`: each takes the parsed options, prints for a person to read, returns the status.
+"""The commands of `python -m refimpl`: each gets the parsed options, prints its results and returns the exit status.
 
-Modules that a command alone needs are imported by it, so that `--help` and bad options answer at once.
+A command imports the modules that it alone needs, so `--help` and bad options are answered at once.
 """
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ say = partial(print, flush=True)
 
 
 def noted(dataset: str) -> str:
-    """The note on the data set as a line, if there is one."""
+    """The note on the data set, as a line, if there is one."""
     note = data.get(dataset).note
     return f"{note}\n" if note else ""
 
@@ -36,13 +36,13 @@ def verify(options: argparse.Namespace) -> int:
 
 
 RULE = """Two exact methods must agree to 1e-10, or to the tolerance that the line gives. A sampled value must lie
-within 5 standard errors (s.e.) of the exact one; if many components are compared, the worst of them must lie within a
-number of standard errors that is exceeded as rarely."""
+within 5 standard errors (s.e.) of the exact one. If many components are compared, the limit for the worst of them is
+wider, and is exceeded equally rarely."""
 
 
 def verify_and_print(k: int, seed: int, samples: int, out: Path, h=None, f=None, eps: float = 0.5,
                      short: bool = False) -> int:
-    """Print the claims as they are checked, two lines each; returns the number of those that failed."""
+    """Print each claim in two lines when it has been checked; returns the number of claims that failed."""
     from refimpl.experiments.theory import verify
 
     def started(h, f) -> None:
@@ -85,7 +85,7 @@ def explore(options: argparse.Namespace) -> int:
 
 
 def train(kind: type[Run], options: argparse.Namespace) -> int:
-    """Any kind of run: the settings say what is trained.  A run that is continued brings its own."""
+    """Train any kind of run, as its settings say.  A run that is continued uses its own settings."""
     from refimpl.runs import checkpoint
 
     if options.resume and options.out is not None:
@@ -100,7 +100,7 @@ def train(kind: type[Run], options: argparse.Namespace) -> int:
 
 def train_and_print(kind: type[Run], settings: RunSettings, epochs: int, out: Path, resume: bool,
                     data_dir: Path | None) -> list[Row]:
-    """Train and print one line per epoch, below a heading that is printed once nothing has been refused."""
+    """Train and print one line per epoch.  The heading is printed only after all settings have been accepted."""
     from refimpl.runs import loop
 
     words = words_of(kind.COMMAND)
@@ -125,10 +125,11 @@ def quickstart(options: argparse.Namespace) -> int:
     from refimpl.system.files import output_folder
 
     out = output_folder(options.out)
-    print("1. The mathematics in numbers: every claim beside its exact value.\n")
+    print("1. The mathematics in numbers: every claim is compared with its exact value.\n")
     failed = verify_and_print(6, 0, 200_000, out)
-    print("\n2. A discrete auto-encoder on MNIST: each image is squeezed into ONE of ten values, chosen by arg max, "
-          "and drawn again\n   from it. The encoder learns by the difference of two arg maxes (direct optimisation).\n")
+    print("\n2. A discrete auto-encoder on MNIST: each image is encoded by ONE of ten values, which an arg max "
+          "chooses,\n   and drawn again from it. The encoder is trained by the difference of two arg maxes (direct "
+          "optimisation).\n")
     run, settings = out / "mnist", VAESettings().resolved()
     if (run / FILE).exists():
         print(f"An earlier quickstart has trained this run. Remove {run} to train it again. Its epochs:")
@@ -143,15 +144,15 @@ def quickstart(options: argparse.Namespace) -> int:
     fell = f"from {-first['test_elbo']:.1f} to {-last['test_elbo']:.1f} nats per image"
     worth = f"-log p(x) = {-last['test_log_likelihood']:.1f} nats"
     print(f"""
-What was seen
-- {verdict}: Gumbel-max samples a softmax, and the difference of two arg maxes is, on average, the
-  gradient that the theorem says.
-- Training took {last['seconds']:.1f} s. The exact bound fell {fell} on images it has not seen
-  (a fair coin for every pixel would need {settings.pixels * math.log(2):.0f}).
-- Enumeration says what the model is really worth: {worth}, so the bound is {last['gap']:.2f} nats from the truth.
+What you have seen
+- {verdict}: Gumbel-max samples a softmax, and the mean of the difference of two arg maxes is the
+  gradient in the theorem.
+- Training took {last['seconds']:.1f} s. On the test images the exact bound fell {fell}
+  (guessing every pixel with a fair coin would need {settings.pixels * math.log(2):.0f}).
+- Enumeration gives the likelihood itself: {worth}, so the bound is {last['gap']:.2f} nats from it.
 
 Where the pictures are
-- {out / 'theorem1.png'}: bias and noise of the gradient against eps, exact lines with sampled points on them
+- {out / 'theorem1.png'}: bias and noise of the gradient against eps, as exact lines and sampled points
 - {run / 'curves.png'}: the bounds, epoch by epoch
 - {run / 'samples.png'}: what each of the ten values draws""")
     return 1 if failed else 0
@@ -201,7 +202,7 @@ def report(options: argparse.Namespace) -> int:
 
 
 def labels_of_experiments() -> str:
-    """For --help: what --only takes."""
+    """The labels that --only accepts, for --help."""
     from refimpl.experiments import registry
 
     made = []

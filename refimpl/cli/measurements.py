@@ -1,6 +1,6 @@
-"""The commands of `python -m refimpl measure`: each takes the parsed options, prints a table, returns the status.
+"""The commands of `python -m refimpl measure`: each gets the parsed options, prints a table and returns the status.
 
-Modules that a command alone needs are imported by it, so that `--help` and bad options answer at once.
+A command imports the modules that it alone needs, so `--help` and bad options are answered at once.
 """
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from refimpl.cli.commands import noted
 
 
 class _Below:
-    """Prints lines below a heading, which is printed with the first of them: a call that is refused prints nothing."""
+    """Prints lines below a heading.  The heading is printed with the first line, so a refused call prints nothing."""
 
     def __init__(self, heading: str) -> None:
         self.heading = heading
@@ -63,7 +63,7 @@ def variance(options: argparse.Namespace) -> int:
           + "Standard deviation of the encoder gradient, nats (± standard error)\n"
           f"{'eps, tau':>8s} {'direct, exact':>15s} {'direct, sampled':>22s} {'Gumbel-softmax, sampled':>26s}")
     for row in rows:
-        direct = f"{row.direct:13.4g} ± {row.direct_error:.1g}" if row.direct else f"{'no draw moved it':>21s}"
+        direct = f"{row.direct:13.4g} ± {row.direct_error:.1g}" if row.direct else f"{'no draw changed it':>21s}"
         print(f"{row.temperature:8.1f} {row.direct_exact:15.4g} {direct} "
               f"{row.gumbel_softmax:17.4g} ± {row.gumbel_softmax_error:.1g}")
     print(f"Picture: {options.out / 'variance.png'}")
@@ -76,9 +76,9 @@ def joint_argmax(options: argparse.Namespace) -> int:
     show = _Below(f"{noted(options.dataset)}{data.get(options.dataset).name}, n = {options.n} binary variables, "
                   "one epoch of direct; "
                   f"{options.samples} draws on {options.batch} images.\n"
-                  "Bias and standard deviation of the mean gradient, relative to the length of the exact one, for the\n"
-                  "coordinate-wise arg max (one), the joint one, and f linearised; noise: what the biases would\n"
-                  "show if there were none\n"
+                  "Bias and standard deviation of the mean gradient, relative to the length of the exact one, for\n"
+                  "the coordinate-wise arg max (one), the joint arg max (joint) and a linearised f (linear); noise:\n"
+                  "the bias that an unbiased estimate would show\n"
                   f"{'':5s} {'':7s} {'both arg maxes agree in':>24s} {'bias':>19s} {'standard deviation':>26s}\n"
                   f"{'eps':>5s} {'moved':>7s} {'coordinates':>12s} {'images':>11s} {'one':>7s} {'joint':>7s} "
                   f"{'linear':>7s} {'one':>7s} {'joint':>7s} {'linear':>7s} {'noise':>7s}")

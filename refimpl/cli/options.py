@@ -1,6 +1,6 @@
-"""Options of the command line, made from what is declared once elsewhere: name, default, help, type, what is allowed.
+"""Options of the command line.  Their names, defaults, help texts, types and ranges are declared elsewhere, once.
 
-Runs declare theirs as fields of their settings, estimators and families as Settings, experiments in
+Runs declare them as fields of their settings, estimators and families as Settings, and experiments in
 experiments/options.py.
 """
 from __future__ import annotations
@@ -17,7 +17,7 @@ from refimpl.runs.settings import TYPES, RunSettings, option
 
 
 def numbers(text: str) -> np.ndarray:
-    """Numbers between commas: a `type` for argparse."""
+    """Numbers separated by commas: a `type` for argparse."""
     try:
         found = np.array([float(number) for number in text.split(",")])
     except ValueError:
@@ -26,7 +26,7 @@ def numbers(text: str) -> np.ndarray:
 
 
 def number(kind: type, least: float | None = None, most: float | None = None) -> Callable[[str], Value]:
-    """A `type` for argparse: a number of this kind in this range, both ends included; or a word, for str."""
+    """A `type` for argparse: a number of this kind in this range, with both ends included, or a word if it is str."""
     declared = Setting(kind, None, "", least, most)
 
     def parsed(text: str) -> Value:
@@ -41,7 +41,7 @@ def number(kind: type, least: float | None = None, most: float | None = None) ->
 def described(text: str, least: float | None = None, most: float | None = None,
               within: Callable[[str, float], float] | None = None, choices: Iterable[str] = (),
               default: object = None) -> str:
-    """A line of help: what the option is, what is allowed, and the default where the text does not name it."""
+    """A line of help: what the option is, what is allowed, and the default if the text does not name it."""
     least, most = RANGES.get(within, (least, most))
     ends = [f"{words} {end:,.10g}" for words, end in (("at least", least), ("at most", most)) if end is not None]
     both = f"from {least:,.10g} to {most:,.10g}" if least is not None and most is not None else " and ".join(ends)
@@ -60,8 +60,8 @@ def add_numbers(parser: argparse.ArgumentParser, declared: Mapping[str, Setting]
 def add_settings(parser: argparse.ArgumentParser, settings: type[RunSettings]) -> None:
     """One option for each field, and one for each setting that a registered estimator or family declares.
 
-    What is allowed is checked by the settings themselves, in one place for files too.  An option that is not given is
-    absent from the result: whoever continues a run need not repeat its settings.
+    The settings themselves check what is allowed, in the same place as for files.  An option that is not given is
+    absent from the result, so the settings of a run need not be repeated to continue it.
     """
     for each in fields(settings):
         allowed, kind = each.metadata, each.type.split(" | ")[0]
@@ -97,7 +97,7 @@ OTHER_OPTIONS = {"epochs", "out", "resume", "data_dir", "set", "run", "command",
 
 
 def _sources(settings: type[RunSettings]) -> dict[str, Mapping[str, Setting]]:
-    """What each estimator that serves these runs and each family declares, by its name."""
+    """The settings that each family, and each estimator for these runs, declares, by its name."""
     allowed = settings.__dataclass_fields__["estimator"].metadata["choices"]()
     sources = {name: estimators.REGISTRY[name].hyperparameters for name in allowed}
     if "family" in settings.__dataclass_fields__:
@@ -113,7 +113,7 @@ def _declared(settings: type[RunSettings]) -> dict[str, Setting]:
 
 
 def _default(settings: type[RunSettings], name: str) -> str | None:
-    """The default of a declared setting in words: the usual one, and those of the estimators that have another."""
+    """The default of a declared setting as text: the usual one, and those of estimators with another default."""
     defaults = {owner: source[name].default for owner, source in _sources(settings).items() if name in source}
     usual = max(defaults.values(), key=list(defaults.values()).count)
     others = [f"{value} for {owner}" for owner, value in defaults.items() if value != usual]
@@ -123,7 +123,7 @@ def _default(settings: type[RunSettings], name: str) -> str | None:
 
 def given(options: argparse.Namespace, settings: type[RunSettings], base: RunSettings | None = None
           ) -> dict[str, object]:
-    """The fields that the command line gives, for a run of its own or one that continues `base`."""
+    """The fields that the command line gives, for a new run or one that continues `base`."""
     values = {each.name: getattr(options, each.name) for each in fields(settings) if hasattr(options, each.name)}
     names = {each.name for each in fields(settings)}
     start = base or settings()
@@ -150,7 +150,7 @@ def _foreign(name: str, known: list[str]) -> str:
 
 
 def _named(options: argparse.Namespace, settings: type[RunSettings]) -> list[tuple[str, Value]]:
-    """(name, value) of what --set and the options of single settings give; texts where they come from --set."""
+    """(name, value) pairs from --set and from the options of single settings; values from --set are texts."""
     pairs: list[tuple[str, Value]] = []
     for text in getattr(options, "set", []):
         name, equals, value = text.partition("=")

@@ -1,4 +1,4 @@
-"""Every command and its options, by what a person wants.  Those of a kind of run are made from its settings, and the
+"""Every command and its options, grouped by purpose.  The options of a kind of run are made from its settings, and the
 numbers of an experiment from experiments/options.py: see options.py."""
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ EXPERIMENTS = ("binary", "joint", "structured", "latent-sizes", "convergence", "
                "jigsaw-tuning")
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 SEE, TRAIN, COMPARE, PAPER, KEEP = ("See it", "Train it", "Compare it", "Make the paper's figures again",
-                                    "For whoever maintains it")
-SAVED = "file for the picture; its suffix says the format: .png, .pdf or .svg"
+                                    "For maintainers")
+SAVED = "file for the picture, whose suffix chooses the format: .png, .pdf or .svg"
 OVERWRITES = "overwrite these files, which the repository tracks"
 
 
 def _add_data_dir(parser: Parser) -> None:
     parser.add_argument("--data-dir", type=folder_name,
-                        help="folder to look for data in first; Omniglot needs it (default: the environment variable "
-                             "REFIMPL_DATA_DIR, if it is set)")
+                        help="folder that is searched first for data; Omniglot needs it (default: the environment "
+                             "variable REFIMPL_DATA_DIR, if it is set)")
 
 
 def _add_out(parser: Parser, default: str | None, holds: str) -> None:
@@ -34,10 +34,10 @@ def _add_out(parser: Parser, default: str | None, holds: str) -> None:
 
 
 def _add_scores(parser: Parser, many: str, example: str, otherwise: str) -> None:
-    parser.add_argument("--h", type=numbers, metavar=many, help=f"encoder scores of your own, together with --f; write "
-                        f"--h={example} if the first is negative (default: {otherwise})")
+    parser.add_argument("--h", type=numbers, metavar=many, help=f"your own encoder scores, together with --f; write "
+                        f"--h={example} if the first number is negative (default: {otherwise})")
     parser.add_argument("--f", type=numbers, metavar=many.replace("H", "F"),
-                        help=f"decoder scores of your own, as many as in --h (default: {otherwise})")
+                        help=f"your own decoder scores, as many as in --h (default: {otherwise})")
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -53,17 +53,17 @@ def make_parser() -> argparse.ArgumentParser:
                          "; the same command continues")
     _add_out(quickstart, "runs/quickstart", "the pictures and the run")
 
-    verify = command(SEE, "verify", commands.verify, "check the mathematics claim by claim: exact, sampled, verdict",
+    verify = command(SEE, "verify", commands.verify, "check the mathematics claim by claim, exactly and by sampling",
                      example="--h=0.5,-1,0.2 --f=1,2,0 --eps 0.3 --short")
     _add_scores(verify, "H,H,...", "-1,2", "random scores")
-    verify.add_argument("--short", action="store_true", help="print only the five claims that a class needs")
+    verify.add_argument("--short", action="store_true", help="print only the five claims that are needed in class")
     _add_out(verify, "runs/verify", "theorem1.png and component.png")
 
     explore = command(SEE, "explore", commands.explore,
                       "open a window with sliders for eps, f and h, for three values of z",
                       example="--save explorer.png")
     _add_scores(explore, "H,H,H", "-1,2,0", "those of the chapters")
-    explore.add_argument("--save", type=Path, metavar="FILE", help=f"{SAVED}; no window is opened")
+    explore.add_argument("--save", type=Path, metavar="FILE", help=f"{SAVED}; then no window is opened")
 
     for kind in KINDS.values():
         trained = command(TRAIN, kind.COMMAND, partial(commands.train, kind), kind.SUMMARY, "; continue with --resume",
@@ -90,7 +90,8 @@ def make_parser() -> argparse.ArgumentParser:
                          "train all runs of one of the paper's comparisons; see `experiment --help`",
                          "; the same command continues", shown="experiment NAME",
                          example="binary --epochs 10 --seeds 3 --only arm direct")
-    experiment.add_argument("name", choices=EXPERIMENTS, metavar="NAME", help=f"which one: {', '.join(EXPERIMENTS)}")
+    experiment.add_argument("name", choices=EXPERIMENTS, metavar="NAME",
+                            help=f"name of the comparison: {', '.join(EXPERIMENTS)}")
     parser.elsewhere |= {name: f"experiment {name}" for name in EXPERIMENTS if name not in parser.elsewhere}
     experiment.add_argument("--dataset", nargs="+", choices=datasets, metavar="DATASET",
                             help=f"images to train on: {', '.join(datasets)} (default: those listed below)")
@@ -100,7 +101,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_out(experiment, None, "the runs, their rows, NAME.csv and NAME.png (default: runs/experiment-NAME)")
     experiment.late = commands.labels_of_experiments
 
-    make = command(KEEP, "make", None, "make pages, pictures or runs of the repository again; see `make --help`",
+    make = command(KEEP, "make", None, "make pages, pictures or runs of the repository anew; see `make --help`",
                    shown="make NAME")
     _add_made(Commands(make, "name"))
     return parser
@@ -108,12 +109,12 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _add_measurements(measure: Commands, datasets: list[str], any_images: str) -> None:
     """`measure NAME`."""
-    command = partial(measure.add, "Estimators, on small problems with a known truth")
+    command = partial(measure.add, "Estimators, on small problems with a known gradient")
     estimators = command("estimators", measurements.estimators, "bias, variance and cost of every gradient estimator",
                          example="--n 4 --k 2")
     _add_out(estimators, "runs/estimators", "estimators.png and the rows")
-    command("choose-eps", measurements.choose_eps, "a rule that chooses eps without the truth, beside the best eps",
-            example="--average 1000")
+    command("choose-eps", measurements.choose_eps,
+            "a rule that chooses eps without the exact gradient, and the best eps", example="--average 1000")
 
     command = partial(measure.add, "Trained models")
     variance = command("variance", measurements.variance,
@@ -124,29 +125,29 @@ def _add_measurements(measure: Commands, datasets: list[str], any_images: str) -
     _add_out(variance, "runs/variance", "variance.png and variance.csv")
 
     joint = command("joint-argmax", measurements.joint_argmax,
-                    "what the coordinate-wise arg max loses against the joint one (slides 29, 30)", example="--n 8")
+                    "the coordinate-wise arg max compared with the joint one (slides 29, 30)", example="--n 8")
     joint.add_argument("--dataset", default="mnist", help=f"images to train on for one epoch, {any_images}")
     _add_out(joint, "runs/joint-argmax", "the rows")
 
     for name, run, default, words, example in (
             ("plateau-steps", measurements.plateau_steps, ["mnist", "fashion-mnist"],
-             "gradients and values used in the first steps of `experiment plateau`", "--dataset mnist --seeds 1"),
+             "gradients and used values in the first steps of `experiment plateau`", "--dataset mnist --seeds 1"),
             ("plateau-forces", measurements.plateau_forces, ["mnist"],
-             "push and pull on losing values on the plateau, `experiment plateau-exits`",
-             "--seeds 1")):
+             "what pushes and pulls the losing values in `experiment plateau-exits`", "--seeds 1")):
         steps = command(name, run, words, example=example)
         steps.add_argument("--dataset", nargs="+", choices=datasets, default=default, metavar="DATASET",
                            help=f"images to train on: {', '.join(datasets)} (default: {' '.join(default)})")
         _add_out(steps, f"runs/{name}", "the picture and the rows")
 
     relaxation = command("relaxation", measurements.relaxation,
-                         "what Gumbel-softmax maximises at a fixed tau, beside the exact bound", example="--epochs 10")
+                         "the bound that Gumbel-softmax maximises at a fixed tau, and the exact bound",
+                         example="--epochs 10")
     relaxation.add_argument("--dataset", choices=datasets, default="mnist", metavar="DATASET",
                             help=f"images to train on: {', '.join(datasets)}")
     _add_out(relaxation, "runs/relaxation", "the picture and the rows")
 
     yardsticks = command("yardsticks", measurements.yardsticks,
-                         "the bound of one model from one sample, a hundred, relaxed samples and exactly",
+                         "the bound of one model, exactly and from one, a hundred and relaxed samples",
                          example="runs/mnist-direct-k10-seed0")
     yardsticks.add_argument("runs", nargs="+", type=Path, metavar="DIR", help="folder of a run of `train`")
     _add_out(yardsticks, "runs/yardsticks", "the rows")
@@ -154,7 +155,7 @@ def _add_measurements(measure: Commands, datasets: list[str], any_images: str) -
     codes = command("codes", measurements.codes, "which latent values a model uses, before and after training",
                     example="runs/mnist-direct-k10-seed0")
     codes.add_argument("folder", type=Path, metavar="DIR", help="folder of a run of `train`")
-    subset = command("subset", measurements.subset, "which few pixels suffice to read a digit: direct and others")
+    subset = command("subset", measurements.subset, "the few pixels that suffice to read a digit, by several methods")
     _add_out(subset, "runs/subset", "the picture and the rows")
     for parser in (variance, joint, yardsticks, codes, subset):
         _add_data_dir(parser)
@@ -170,13 +171,13 @@ def _add_measurements(measure: Commands, datasets: list[str], any_images: str) -
 
 def _add_made(make: Commands) -> None:
     """`make NAME`."""
-    command = partial(make.add, "Checks, and overwrites tracked files with --write only")
+    command = partial(make.add, "Check tracked files, and overwrite them only with --write")
     report = command("report", commands.report, "all tables and charts of README.md and of the pages in tutorials/",
                      example="--write --add runs/experiment-binary")
     report.add_argument("--write", action="store_true", help=f"{OVERWRITES}; without it nothing changes, and the "
                         "status is 1 if something would")
     report.add_argument("--add", nargs="+", type=folder_name, default=[], metavar="DIR",
-                        help="first add the rows below these folders of `experiment` and `measure` to "
+                        help="first add the rows in these folders, made by `experiment` or `measure`, to "
                              "tutorials/rows; needs --write")
     report.add_argument("--root", type=folder_name, default=REPOSITORY,
                         help="folder of README.md and tutorials/ (default: that of this package)")
@@ -196,6 +197,6 @@ def _add_made(make: Commands) -> None:
     lecture.add_argument("--write", action="store_true", help=f"draw the pages and {OVERWRITES}; "
                          "without it the pages are only listed")
 
-    sheet = make.add("Writes the file that you name", "faces-sheet", commands.faces_sheet,
+    sheet = make.add("Write a file that you name", "faces-sheet", commands.faces_sheet,
                      "a picture of the drawn faces with every combination of attributes", example="--save faces.png")
     sheet.add_argument("--save", type=Path, required=True, metavar="FILE", help=SAVED)

@@ -15,15 +15,15 @@ from refimpl.system.files import write_text
 PAGE = "tutorials/commands.md"
 INTRODUCTION = f"""# Commands
 
-Made by `{PROGRAM} make commands --write`. `{PROGRAM} COMMAND --help` prints the same options in a
-terminal. A mistyped command, option or value gets the nearest known one suggested. Only `make` overwrites files of the
-repository, and only with `--write`.
+This page is made by `{PROGRAM} make commands --write`. `{PROGRAM} COMMAND --help` prints the same
+options in a terminal. If a command, an option or a value is mistyped, the error message suggests the nearest known one.
+Only `make` overwrites files of the repository, and only with `--write`.
 """
 ESTIMATORS = """## Estimators
 
-What `--estimator` accepts. The bias is that of the estimated gradient of E f in the scores h; the last column names the
-estimator's own options. `tilted`, `capped`, `amplified`, `local-tilted` and `noisy-exact` exist to separate the bias of
-`direct` from its noise.
+These are the values of `--estimator`. The bias is that of the estimated gradient of E f with respect to the scores h.
+The last column lists the options of the estimator. `tilted`, `capped`, `amplified`, `local-tilted` and `noisy-exact`
+exist to separate the bias of `direct` from its noise.
 """
 
 
@@ -38,7 +38,7 @@ def _cell(text: str) -> str:
 
 
 def _sections(commands: Commands) -> Iterator[str]:
-    """A section for each command, the ones below it included."""
+    """A section for each command, including the commands below it."""
     for title, entries in commands.groups.items():
         yield f"## {title}\n"
         for name, summary in entries:

@@ -14,15 +14,15 @@ PROGRAM = "python -m refimpl"
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse with its errors in one line, with the nearest known name: the usage stays with --help, and so does what
-    only --help has time for."""
+    """argparse with one-line errors that suggest the nearest known name.  The usage is printed by --help only, and so
+    is text that takes long to make."""
 
     late: Callable[[], str] | None = None
-    """Makes more text for the end of --help, when it is asked for."""
+    """Makes more text for the end of --help, only when --help is called."""
     elsewhere: dict[str, str]
-    """The whole command, by its last word, for all commands: a name that is not known here may be one of them."""
+    """Last word of a command -> the whole command: a name that is unknown here may belong to another command."""
     example = ""
-    """The rest of a command line that works as it stands."""
+    """The options of an example, which works as it is."""
     below: Commands | None = None
     """The commands below this one, if it has any."""
 
@@ -31,7 +31,7 @@ class Parser(argparse.ArgumentParser):
         self.elsewhere = {}
 
     def _print_message(self, message: str, file=None) -> None:
-        """A closed stream, which is None, takes nothing; argparse would use the other one."""
+        """Print nothing to a closed stream, which is None; argparse would use the other stream."""
         if file is not None:
             super()._print_message(message, file)
 
@@ -58,7 +58,7 @@ class Parser(argparse.ArgumentParser):
         return super().format_help() + example + ("\n" + self.late() if self.late else "")
 
     def described(self) -> list[tuple[str, str]]:
-        """(option and what it takes, its help with the default), as --help prints them."""
+        """(option and its arguments, its help with the default), as --help prints them."""
         made = self._get_formatter()
         lines = []
         for action in self._actions:
@@ -72,7 +72,7 @@ class Parser(argparse.ArgumentParser):
 
 
 class Help(argparse.ArgumentDefaultsHelpFormatter):
-    """--help with the defaults, where there are any."""
+    """--help with the defaults, if there are any."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
         empty = action.default is None or action.default is False or action.default == []
@@ -80,7 +80,7 @@ class Help(argparse.ArgumentDefaultsHelpFormatter):
 
 
 class Commands:
-    """The commands below a parser: its help lists them, a line each, below what they are for."""
+    """The commands below a parser, which its help lists in groups, one per line."""
 
     def __init__(self, parser: Parser, dest: str) -> None:
         self.prog, self.elsewhere = parser.prog, parser.elsewhere
@@ -94,9 +94,9 @@ class Commands:
             after_stop: str = "", shown: str = "", example: str = "") -> Parser:
         """A command, with the numbers of its experiment if it has any.
 
-        run: called with the parsed options; None for a parser of further commands.  after_stop: what is said after
-        Ctrl-C.  shown: what the list of commands calls it, if not by its name.  example: options that work as they
-        stand.
+        run: called with the parsed options; None for a parser of further commands.  after_stop: text printed after
+        Ctrl-C.  shown: its name in the list of commands, if that is another one.  example: options that work as they
+        are.
         """
         self.groups.setdefault(group, []).append((shown or name, summary))
         added = self.subparsers.add_parser(name, description=summary.partition("; see ")[0], formatter_class=Help,
@@ -108,6 +108,6 @@ class Commands:
         return added
 
     def overview(self) -> str:
-        """The commands, a line each."""
+        """The commands, one per line."""
         return "\n\n".join("\n".join([f"{title}:", *(f"  {name:18s} {summary}" for name, summary in entries)])
                            for title, entries in self.groups.items()) + "\n"

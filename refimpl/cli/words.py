@@ -1,4 +1,4 @@
-"""What is printed of a run, by its kind: the heading, a line for each epoch, the result, the name of its folder."""
+"""The printed text about a run, by its kind: the heading, a line per epoch, the result, and the name of its folder."""
 from __future__ import annotations
 
 import math
@@ -15,7 +15,7 @@ EACH = 9                                # width of an attribute's printed accura
 
 
 class Words:
-    """Of a kind that has no line in KINDS: every column of its metrics under its name."""
+    """The words for a kind that is not in KINDS: every column of its metrics with its name."""
 
     def folder(self, settings: RunSettings) -> str:
         """The name of its folder below runs/, unless the user gives another."""
@@ -23,7 +23,7 @@ class Words:
         return f"{kind}-{settings.entry.name}-{settings.estimator}-seed{settings.seed}"
 
     def heading(self, settings: RunSettings) -> str:
-        """What is printed above the lines."""
+        """The text above the lines."""
         return f"{settings.entry.name}: {settings.label()}, seed {settings.seed}"
 
     def line(self, settings: RunSettings, row: Row) -> str:
@@ -36,7 +36,7 @@ class Words:
 
 
 class VAEWords(Words):
-    """Of `train`."""
+    """The words for runs of `train`."""
 
     def folder(self, settings: VAESettings) -> str:
         size = f"n{settings.n}-k{settings.k}" if settings.n > 1 else f"k{settings.k}"
@@ -45,7 +45,7 @@ class VAEWords(Words):
         return f"{settings.entry.name}-{settings.estimator}{family}-{size}-seed{settings.seed}"
 
     def _shown(self, settings: VAESettings) -> list[tuple[str, str, int]]:
-        """(title, column, sign) of what is printed."""
+        """(title, column, sign) for each printed column."""
         family, parts = latent.get(settings.family), settings.exact_parts
         shown = [(f"{part} -ELBO", f"{part}_elbo", -1) for part in parts if family.normalised]
         shown += [("test -log p(x)", "test_log_likelihood", -1)] if parts else []
@@ -79,7 +79,7 @@ class VAEWords(Words):
 
 
 class MixtureWords(Words):
-    """Of `semi-supervised`."""
+    """The words for runs of `semi-supervised`."""
 
     def folder(self, settings: MixtureSettings) -> str:
         return f"semi-supervised-{settings.entry.name}-{settings.estimator}-{settings.labels}-seed{settings.seed}"

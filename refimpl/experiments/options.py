@@ -1,6 +1,6 @@
-"""The numbers that the experiments are called with: default, help and range of each, stated once.
+"""The numbers with which the experiments are called: the default, help and range of each.
 
-The command line makes its options from them, and each run() checks what it is given against them.
+The command line makes its options from them, and each run() checks its arguments against them.
 """
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ OPTIONS: dict[str, dict[str, Setting]] = {
                      "seed": _seed("the model and of the noise"), "samples": _samples(400, 2, 100_000, " at each eps"),
                      "batch": _batch(1_000, 50, "images in the batch")},
     "structured-timing": {"batch": _batch(1_000), "largest": Setting(
-        int, 40, "largest n for the solvers of polynomial cost; the others stop at 15", 5, 40)},
+        int, 40, "largest n for solvers of polynomial cost, whereas the others stop at 15", 5, 40)},
     "plateau-steps": {"seeds": Setting(int, 5, "number of seeds of each run, which are 0, 1, 2 and so on", 1, 100),
                       "steps": Setting(int, 1_000, "training steps of 100 images", 1, 100_000)},
     "plateau-forces": {"seeds": Setting(int, 3, "number of seeds of each run, which are 0, 1, 2 and so on", 1, 100),
@@ -52,7 +52,7 @@ OPTIONS: dict[str, dict[str, Setting]] = {
                    "seeds": Setting(int, 1, "number of seeds of each run, which are 0, 1, 2 and so on", 1, 100)},
     "yardsticks": {"repetitions": Setting(int, 10, "number of repetitions of each sampled bound", 2, 1_000),
                    "images": Setting(int, 2_000, "number of test images", 1, 10_000)},
-    "subset": {"k": Setting(int, 10, "number of pixels that are chosen in an image", 1, 784),
+    "subset": {"k": Setting(int, 10, "number of pixels that are chosen per image", 1, 784),
                "steps": Setting(int, 300, "training steps of 50 images", 1, 100_000),
                "seeds": Setting(int, 3, "number of seeds of each method, which are 0, 1, 2 and so on", 1, 100)},
     "codes": {"images": Setting(int, 2_000, "number of test images for which a z is drawn", 1)},
@@ -62,7 +62,7 @@ OPTIONS: dict[str, dict[str, Setting]] = {
 
 
 def check(command: str, **values: float) -> None:
-    """InputError, one line, if one of these options of the command lies outside its range."""
+    """Raise InputError with one line if one of these options of the command is outside its range."""
     for name, value in values.items():
         declared = OPTIONS[command][name]
         in_range(f"--{name}", value, declared.least, declared.most)

@@ -84,7 +84,7 @@ REGISTRY = {entry.name: entry for entry in (
                comparisons.plateau_exits, panels.plateau_exits),
     Experiment("plateau-tests", "whether the capped half still leaves the plateau when one setting is changed", ALL[:1],
                "test_elbo", comparisons.plateau_tests, panels.plateau_tests),
-    Experiment("tuning", "every method at every setting, to be chosen on the validation part", ALL[:1], "valid_elbo",
+    Experiment("tuning", "every method with every setting, to choose one on the validation part", ALL[:1], "valid_elbo",
                comparisons.tuning, panels.tuning),
     Experiment("semi-supervised", "slide 33: a few labels", ("mnist", "fashion-mnist"), "test_elbo",
                semi_supervised.by_labels, semi_supervised.draw, semi_supervised.lines, semi_supervised.grids),
@@ -97,7 +97,7 @@ REGISTRY = {entry.name: entry for entry in (
                faces_experiment.measure),
     Experiment("jigsaw", "images cut into tiles and put together again by a matching", ALL[:2], "test_tiles",
                jigsaw.make, jigsaw.draw, jigsaw.lines, jigsaw.solved, train=train_jigsaws),
-    Experiment("jigsaw-tuning", "jigsaws at every setting that was tried, to be chosen on the validation images",
+    Experiment("jigsaw-tuning", "jigsaws with every setting that was tried, to choose one on the validation images",
                ALL[:1], "valid_tiles", jigsaw.grid, jigsaw.draw_grid, jigsaw.lines, train=train_jigsaws),
 )}
 

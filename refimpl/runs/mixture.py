@@ -55,8 +55,8 @@ class MixtureSettings(RunSettings):
 
     estimator: str = setting("direct", "estimator of the gradient in the class's scores", choices=serving)
     lr: float = setting(8e-4, "Adam's learning rate", check=learning_rate)
-    labels: int = setting(100, "number of labelled images, the same for each class; 0 means clustering", least=0)
-    labelled_term: str | None = setting(None, "what a label teaches the class's scores (default: cross-entropy)",
+    labels: int = setting(100, "number of labelled images, equally many per class (0 for clustering)", least=0)
+    labelled_term: str | None = setting(None, "term that trains the class's scores by a label (default: cross-entropy)",
                                         choices=lambda: label_terms.REGISTRY)
     label_eps: float | None = setting(None, "eps of the terms released and direct-loss (default: 0.05)",
                                       check=temperature)
@@ -70,7 +70,7 @@ class MixtureSettings(RunSettings):
                                 least=0, most=27)
     beta: float | None = setting(None, "first weight of the Gaussian's KL term, which then goes to 1 (default: 5)",
                                  check=kl_weight)
-    beta_epochs: int = setting(20, "number of epochs in which that weight goes to 1", least=0)
+    beta_epochs: int = setting(20, "number of epochs in which the weight --beta goes to 1", least=0)
     gaussian: int = setting(30, "dimension of the Gaussian", least=1, most=1_000)
 
     def preset(self) -> dict[str, object]:

@@ -115,9 +115,9 @@ class RunSettings:
     batch: int = setting(100, "images per step", least=1)
     lr: float = setting(1e-3, "Adam's learning rate", check=learning_rate)
     hyperparameters: Options = setting(Options(), "of the estimator, by name")
-    schedule: str | None = setting(None, "schedule of eps or tau; released falls from 1 to 0.1 (default: constant)",
+    schedule: str | None = setting(None, "schedule of eps or tau (released falls from 1 to 0.1) (default: constant)",
                                    choices=lambda: ("constant", "released"))
-    kl_grad: bool | None = setting(None, "whether the gradient contains that of the KL term (default: yes, unless "
+    kl_grad: bool | None = setting(None, "whether to include the gradient of the KL term (default: yes, unless "
                                                "--as-released or the family excludes it)")
     as_released: bool = setting(False, "train as the authors' code does: with the released schedule, without the KL "
                                        "gradient for direct, and with its other differences")

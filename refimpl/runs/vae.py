@@ -33,7 +33,7 @@ class VAESettings(RunSettings):
                                            "amplified; a relaxed sample for gumbel-softmax; z_star for all others)",
                                      choices=lambda: SIGNALS)
     kl_weight: float | None = setting(None, "weight of the KL term in the gradient (default: 1)", check=weight)
-    exact_every: int = setting(5, "number of epochs from one exact test bound to the next, with more than 1,024 joint "
+    exact_every: int = setting(5, "number of epochs between exact test bounds if there are more than 1,024 joint "
                                   "values", least=1)
 
     def preset(self) -> dict[str, object]:

@@ -96,7 +96,7 @@ def test_help_groups_the_commands_and_fits_a_hundred_columns(capsys):
     assert status == 0 and max(map(len, out.splitlines())) <= 100
     titles = re.findall(r"^([A-Z].*):$", out, re.M)
     assert titles == ["See it", "Train it", "Compare it", "Make the paper's figures again",
-                      "For whoever maintains it"]
+                      "For maintainers"]
     assert len(out.splitlines()) <= 30                                      # one screen
     named = re.findall(r"^  ([a-z][a-z-]+)(?: NAME)?  ", out, re.M)
     assert named == [command.prog.split()[-1] for command in every_command() if len(command.prog.split()) == 4]

@@ -186,14 +186,14 @@ def table(M: int, seed: int = 0, count: int = PROBLEMS) -> dict[str, dict[str, n
 
 def lines(found: dict[str, dict[str, np.ndarray]], M: int) -> list[str]:
     """The table to print."""
-    made = [f"Mean squared error of the mean of {M:,} estimates, over the least possible; R = max f - min f",
+    made = [f"Mean squared error of the mean of {M:,} estimates, divided by the least possible; R = max f - min f",
             f"{'random problems:':31s}" + "".join(f" {words:>19s}" for words in found),
             f"{'':31s}" + f" {'median':>9s} {'worst':>9s}" * len(found)]
     for row in next(iter(found.values())):
         show = ".2f" if row == CANNOT_TELL else ".3g"
         made.append(f"  {row:29s}" + "".join(f" {np.median(rows[row]):9{show}} {rows[row].max():9{show}}"
                                              for rows in found.values()))
-    return made + [f"Fewer than {ENOUGH} draws that change their winner at eps = 1/R cannot tell eps; the rule then "
+    return made + [f"If fewer than {ENOUGH} draws change their winner at eps = 1/R, they cannot tell eps, and the rule "
                    "answers 0."]
 
 
