@@ -162,7 +162,7 @@ def run(name: str, epochs: int, seeds: int, out: Path, jobs: int = 1, datasets: 
         wanted = [cell for cell in wanted if cell.label in only]
     folder = output_folder(out)
     report(f"{name}: {len(wanted)} run{'s' * (len(wanted) != 1)} of {epochs} epoch{'s' * (epochs != 1)}; "
-           "you may stop it at any time, and the same command continues")
+           "you can stop it at any time and continue with the same command")
     there = sorted({int(path.name.rpartition("-seed")[2]) for path in folder.glob("*-seed*")
                     if path.name.rpartition("-seed")[2].isdecimal()} | set(range(seeds)))
     every = [cell for dataset in dict.fromkeys((*experiment.datasets, *datasets)) for seed in there

@@ -1,4 +1,4 @@
-"""Choosing eps without the truth, from what one has in practice: draws of the noise, and the range of f.
+"""Choosing eps without the exact gradient, from what is known in practice: draws of the noise, and the range of f.
 
     python -m refimpl measure choose-eps --average 1000     the rule against the exact best eps, on random problems
 
@@ -52,14 +52,14 @@ KINDS = {"k = 3 ... 10": (3, 10, False), "k = 2": (2, 2, False),
 
 
 class Choice(NamedTuple):
-    """An eps, and whether the draws had anything to say about it."""
+    """An eps, and whether the draws could determine it."""
 
     eps: float
     """At most 1 / (max f - min f), in 1 / the unit of f."""
     changed: int
     """How many of the draws change their winner at eps = 1 / (max f - min f)."""
     reason: str
-    """Why the draws cannot tell eps; empty where they can."""
+    """Why the draws cannot determine eps; empty if they can."""
 
 
 def choose(h: np.ndarray, f: np.ndarray, noise: np.ndarray) -> Choice:
@@ -96,16 +96,16 @@ def _eps(changed: np.ndarray | int, R: float) -> np.ndarray:
 
 
 class Expected(NamedTuple):
-    """What the rule does on average over the draws, exactly."""
+    """The exact averages over the draws of what the rule does."""
 
     error: float
-    """Mean squared error of its answer: 0 where M draws cannot tell eps, else the mean of M further estimates."""
+    """Mean squared error of its result: 0 if M draws cannot determine eps, else the mean of M further estimates."""
     cannot_tell: float
-    """Chance that the M draws cannot tell eps."""
+    """Probability that the M draws cannot determine eps."""
 
 
 def expected(h: np.ndarray, f: np.ndarray, M: int) -> Expected:
-    """The rule's error on the problem h, f (k,), without sampling: the number of changed winners is binomial."""
+    """The exact error of the rule on the problem h, f (k,): the number of changed winners is binomial."""
     M = arguments.integer("M", M, 1)
     f_of_unit_range, R = _unit_range(np.asarray(f))
     law = direct.joint_law(h, f_of_unit_range, 1.0)
@@ -122,13 +122,13 @@ def expected(h: np.ndarray, f: np.ndarray, M: int) -> Expected:
 
 
 def at_zero(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """The squared error of answering 0, |grad_h E_q f|^2.  Returns (...)."""
+    """The squared error of the estimate 0, |grad_h E_q f|^2.  Returns (...)."""
     return (exact.gradient(h, f) ** 2).sum(axis=-1)
 
 
 def problems(count: int, least: int, most: int, seed: int,
              concentrated: bool = False) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Random (h, f) of k values, k from `least` to `most`; the scale of f spreads over two decades.
+    """Random problems (h, f) with k values, k from `least` to `most`; the scale of f spreads over two decades.
 
     Concentrated: one score is raised by 2 to 12, so that one value has nearly all of q.
     """
@@ -143,7 +143,7 @@ def problems(count: int, least: int, most: int, seed: int,
 
 
 def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarray:
-    """The least exact mean squared error of each problem, at its best eps or by answering 0; (problems,)."""
+    """The least exact mean squared error of each problem, at its best eps or by the estimate 0; (problems,)."""
     least = np.empty(len(given))
     for k in {len(h) for h, _ in given}:                                # all problems of a size at a time: it is faster
         rows = [row for row, (h, _) in enumerate(given) if len(h) == k]
@@ -155,7 +155,7 @@ def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarr
 
 
 def least_up_to_bound(h: np.ndarray, f: np.ndarray, M: int) -> float:
-    """The least exact mean squared error among 200 eps from 0.01 / R to 1 / R, and answering 0."""
+    """The least exact mean squared error among 200 eps from 0.01 / R to 1 / R, and the estimate 0."""
     return min(float(direct.mse(h, f, np.geomspace(0.01, 1, 200) / np.ptp(f), M).min()), float(at_zero(h, f)))
 
 
@@ -164,11 +164,11 @@ CANNOT_TELL = "chance that it cannot tell"
 
 
 def table(M: int, seed: int = 0, count: int = PROBLEMS) -> dict[str, dict[str, np.ndarray]]:
-    """For each of KINDS, `count` random problems: the rows of the table, each (count,), for means of M estimates.
+    """The rows of the table, each (count,), for `count` random problems of each of KINDS and means of M estimates.
 
-    Mean squared errors over the least possible one, of the rule, of a fixed eps in the unit of f and without it, and of
-    answering 0; then the rule's error over the least one with eps up to 1 / R, and over that of answering 0; and the
-    chance that the draws cannot tell eps.
+    The first rows are mean squared errors divided by the least possible one: of the rule, of eps = 1 / R, of eps = 0.1
+    and of the estimate 0.  Then the rule's error is divided by the least one with eps up to 1 / R, and by that of the
+    estimate 0.  The last row is the probability that the draws cannot determine eps.
     """
     made = {}
     for words, (least_k, most_k, concentrated) in KINDS.items():
@@ -185,7 +185,7 @@ def table(M: int, seed: int = 0, count: int = PROBLEMS) -> dict[str, dict[str, n
 
 
 def lines(found: dict[str, dict[str, np.ndarray]], M: int) -> list[str]:
-    """The table to print."""
+    """The lines of the table to print."""
     made = [f"Mean squared error of the mean of {M:,} estimates, divided by the least possible; R = max f - min f",
             f"{'random problems:':31s}" + "".join(f" {words:>19s}" for words in found),
             f"{'':31s}" + f" {'median':>9s} {'worst':>9s}" * len(found)]
@@ -193,11 +193,11 @@ def lines(found: dict[str, dict[str, np.ndarray]], M: int) -> list[str]:
         show = ".2f" if row == CANNOT_TELL else ".3g"
         made.append(f"  {row:29s}" + "".join(f" {np.median(rows[row]):9{show}} {rows[row].max():9{show}}"
                                              for rows in found.values()))
-    return made + [f"If fewer than {ENOUGH} draws change their winner at eps = 1/R, they cannot tell eps, and the rule "
-                   "answers 0."]
+    return made + [f"If fewer than {ENOUGH} draws change their winner at eps = 1/R, they cannot determine eps, and the "
+                   "rule gives the estimate 0."]
 
 
 def run(M: int, count: int = PROBLEMS, seed: int = 0) -> list[str]:
-    """The table for means of M estimates, as lines.  Raises InputError if an option is out of range."""
+    """The lines of the table for means of M estimates.  Raises InputError if an option is out of range."""
     options.check("choose-eps", average=M, problems=count, seed=seed)
     return lines(table(M, seed, count), M)
