@@ -1,6 +1,6 @@
 """The commands of `python -m refimpl`: each gets the parsed options, prints its results and returns the exit status.
 
-A command imports the modules that it alone needs, so `--help` and bad options are answered at once.
+Each imports the modules that it alone needs, so `--help` and bad options are answered at once.
 """
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The commands of `python -m refimpl measure`: each gets the parsed options, prints a table and returns the status.
-
-A command imports the modules that it alone needs, so `--help` and bad options are answered at once.
-"""
+"""The commands of `python -m refimpl measure`: each gets the parsed options, prints a table and returns the status."""
 from __future__ import annotations
 
 import argparse

@@ -60,8 +60,7 @@ def add_numbers(parser: argparse.ArgumentParser, declared: Mapping[str, Setting]
 def add_settings(parser: argparse.ArgumentParser, settings: type[RunSettings]) -> None:
     """One option for each field, and one for each setting that a registered estimator or family declares.
 
-    The settings themselves check what is allowed, in the same place as for files.  An option that is not given is
-    absent from the result, so the settings of a run need not be repeated to continue it.
+    An option that is not given is absent from the result, so a run is continued without repeating its settings.
     """
     for each in fields(settings):
         allowed, kind = each.metadata, each.type.split(" | ")[0]

@@ -106,15 +106,13 @@ def _slide_33(which: int, unit: str = "") -> str:
 CLAIMS = (
     Claim("Enumeration stays on a plateau at first, and direct does not", "slide 23", "the-plateau", CONFIRMED,
           "With ε = 0.1 and the KL term, direct's bias is enough to leave the plateau: `tilted`, which has this "
-          "bias and no noise, leaves it too.",
-          f"MNIST: a plateau at {paper.PLATEAU['mnist']:g}",
+          "bias and no noise, leaves it too.", f"MNIST: a plateau at {paper.PLATEAU['mnist']:g}",
           (_ends("mnist", 10, lambda runs: runs.apart("direct", "enumeration") is True, epoch=3),
            compared("plateau", "mnist", {"tilted, decoder q": "tilted", "exact, decoder q": "exact"},
                     lambda runs: runs.apart("tilted", "exact") is True, epoch=3, shown=False))),
     Claim("With k = 10, direct and enumeration end at the same bound", "slide 23", "convergence", OPEN,
           "After ten epochs the medians agree, but the ranges of the seeds overlap, and one seed of enumeration is "
-          "still far above.",
-          "MNIST: " + _shown(paper.CONVERGENCE["mnist"][10], ENDS),
+          "still far above.", "MNIST: " + _shown(paper.CONVERGENCE["mnist"][10], ENDS),
           (_ends("mnist", 10, lambda runs: runs.apart("direct", "enumeration") is None
                  and abs(runs.of("direct").median - runs.of("enumeration").median) < 1
                  and max(runs.of("enumeration").values) > runs.of("enumeration").median + 5, words="MNIST: "),)),
@@ -134,8 +132,7 @@ CLAIMS = (
                  words="MNIST, k = 10: "), absent("convergence", "straight-through"))),
     Claim("Enumeration takes twice the time of direct", "slide 24", "time-per-step", REFUTED,
           "Here one decoder pass per batch covers all values of z, because the decoder's output does not depend on the "
-          "image.",
-          f"{paper.WALL_CLOCK:g} times", (_wall_clock,)),
+          "image.", f"{paper.WALL_CLOCK:g} times", (_wall_clock,)),
     Claim("Direct's gradient has less noise than Gumbel-softmax's", "slide 21", "noise-of-the-gradient", OTHER,
           "As a root mean square over the weights, every value is at least eight times the slide's, and as a mean 1.5 "
           "times. Equal numbers for ε and τ are not equal settings.",
@@ -150,8 +147,7 @@ CLAIMS = (
           "error.", "no number", (_coordinates,)),
     Claim("With 15 binary variables, direct ends lowest", "slide 31", "fifteen-binary-variables", OPEN,
           "With the released schedule, ε is still 0.61 after 100 epochs and 0.22 after 300, so only runs of 300 "
-          "epochs can decide.",
-          _shown(paper.BINARY, SLIDE_31),
+          "epochs can decide.", _shown(paper.BINARY, SLIDE_31),
           (compared("binary", "fashion-mnist", SLIDE_31, lambda runs: any(
               runs.last(name) < paper.EPOCHS for name in runs.groups), some=True),)),
     Claim("With 15 binary variables, direct is lowest from the 40th epoch on", "slide 31", "fifteen-binary-variables",
@@ -175,17 +171,16 @@ CLAIMS = (
               ("direct, maxflow", "direct"), ("joint Gumbel-softmax", "Gumbel-softmax"))), (_step,)),
     Claim("A structured encoder beats the unstructured one", "slide 32", "structured-encoders", PARTLY,
           "After ten epochs it does if the pair scores may have any sign. With the pair scores that max-flow can "
-          "handle, it is behind, from either initial value.",
-          _shown(paper.STRUCTURED, PAIRS),
+          "handle, it is behind, from either initial value.", _shown(paper.STRUCTURED, PAIRS),
           (compared("structured", "fashion-mnist", PAIRS, lambda runs: runs.ahead("any sign", "unstructured") is True
                     and runs.ahead("unstructured", "max-flow") is True, **LIKELIHOOD),
            compared("structured", "fashion-mnist", {"unstructured, no KL": "without", "pairwise, w >= 0": "with"},
                     lambda runs: runs.ahead("without", "with") is True, shown=False, **LIKELIHOOD))),
     Claim("With few labels, direct is more accurate than Gumbel-softmax", "slide 33", "a-few-labels", PARTLY,
           "With 50 labels it is. With 100, the difference is within the variation of the seeds. The training recipe "
-          "is not the paper's.",
-          _slide_33(0, ", %"), (_labels(50, False, ", %", column="accuracy", sign=100.0),
-                                _labels(100, None, ", %", column="accuracy", sign=100.0))),
+          "is not the paper's.", _slide_33(0, ", %"),
+          (_labels(50, False, ", %", column="accuracy", sign=100.0),
+           _labels(100, None, ", %", column="accuracy", sign=100.0))),
     Claim("With few labels, direct's bound is no worse", "slide 33", "a-few-labels", PARTLY,
           "Direct's bound is better with both numbers of labels that were run, after five epochs instead of 400.",
           _slide_33(1), (_labels(50, True), _labels(100, True))),
@@ -195,10 +190,7 @@ CLAIMS = (
 
 
 def find(claim: Claim, store: Store) -> Finding | None:
-    """What the rows show about a claim; None if rows are missing.
-
-    Raises InputError with one line if they do not support its verdict.
-    """
+    """What the rows show about a claim; None if rows are missing.  Raises InputError if they contradict its verdict."""
     every = [finding for look in claim.looks if (finding := look(store))]
     if len(every) < len(claim.looks):
         return None

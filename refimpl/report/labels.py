@@ -38,8 +38,7 @@ def _by_labels(store: Store, experiment: str, pattern: str) -> str:
     return (table(["labels", "epochs", "direct: accuracy", "−ELBO", "seeds", "Gumbel-softmax: accuracy", "−ELBO",
                    "seeds", "direct minus Gumbel-softmax: accuracy", "−ELBO"], lines)
             + "\n\nMean over the seeds ± half of the 95 % interval; in brackets the paper's value after "
-              f"{LABEL_EPOCHS} epochs. The differences are between runs of the same seed, which have the same labelled "
-              "images. "
+              f"{LABEL_EPOCHS} epochs. The differences are between runs with the same seed and labelled images. "
             + commits_line(store.select(experiment)))
 
 

@@ -1,4 +1,4 @@
-"""tutorials/lecture/lecture.pdf, the pages of a lecture; what they say and show stands in tutorials/lecture/*.py."""
+"""tutorials/lecture/lecture.pdf, the pages of a lecture, whose content is in tutorials/lecture/*.py."""
 from __future__ import annotations
 
 import importlib
@@ -26,7 +26,7 @@ def pages() -> ModuleType:
 
 @own_settings()
 def write(path: Path = ROOT / PDF) -> None:
-    """Draw all pages into one PDF.  On one machine the same content gives the same bytes: no date is kept."""
+    """Draw all pages into one PDF.  No date is stored, so on one machine the same content gives the same bytes."""
     figures = pages().draw()
 
     def save(stream) -> None:

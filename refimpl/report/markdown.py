@@ -9,17 +9,17 @@ from refimpl.arguments import InputError
 
 START = re.compile(r"^<!-- report: ([\w-]+) -->$")
 END = "<!-- end of report -->"
-WIDTH = 112             # characters a line; with a few of two or three bytes still 120 bytes
+WIDTH = 112             # characters per line, so at most 120 bytes even if a few have two or three bytes
 
 
 def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A table; the first column to the left, numbers as they come."""
+    """A table in Markdown."""
     made = [head, ["---"] * len(head), *lines]
     return "\n".join("| " + " | ".join(line) + " |" for line in made)
 
 
 def wrapped(text: str) -> str:
-    """Lines of at most 112 characters; those of a table and of a picture stay whole."""
+    """The text in lines of at most 112 characters; lines of tables and pictures stay whole."""
     return "\n".join(line if line.startswith(("|", "![")) else textwrap.fill(line, WIDTH, break_on_hyphens=False)
                      for line in text.split("\n"))
 
@@ -27,7 +27,7 @@ def wrapped(text: str) -> str:
 def blocks(page: str) -> list[str]:
     """The names of the blocks of a page, in order.
 
-    Raises InputError, one line, where a mark has no end, an end no mark, or a block comes twice.
+    Raises InputError with one line if a mark has no end, an end has no mark, or a block comes twice.
     """
     names, inside = [], None
     for number, line in enumerate(page.split("\n"), start=1):
@@ -47,7 +47,7 @@ def blocks(page: str) -> list[str]:
 
 
 def filled(page: str, make: Callable[[str], str]) -> str:
-    """The page with what make(name) says between the marks of every block; nothing else is changed."""
+    """The page with the text make(name) between the marks of every block; nothing else is changed."""
     names, made, keep = blocks(page), [], True
     for line in page.split("\n"):
         if line == END:

@@ -1,4 +1,4 @@
-"""The committed rows, and what tables ask of them: values over seeds, lengths that runs have in common, intervals."""
+"""The committed rows, and what tables need from them: values over seeds, common lengths of runs, intervals."""
 from __future__ import annotations
 
 import math
@@ -34,7 +34,7 @@ class Spread:
         return cells.interval(self.values)[1]
 
     def text(self, digits: int = 2, unit: str = "", sign: str = "") -> str:
-        """The mean and its interval; a single value alone.  sign "+": with its sign, as for a difference."""
+        """The mean and its interval, or a single value.  sign "+": with its sign, as for a difference."""
         if not self.values:
             return "–"
         half = "" if math.isnan(self.half) else f" ± {self.half:.{digits}f}"
@@ -42,11 +42,11 @@ class Spread:
 
     @property
     def side(self) -> int | None:
-        """1 where the 95 % interval lies above 0, -1 where it lies below; None where it holds 0, or with one value."""
+        """1 if the 95 % interval is above 0, -1 if it is below 0; None if it contains 0, or with one value."""
         return None if math.isnan(self.half) or abs(self.mean) <= self.half else 1 if self.mean > 0 else -1
 
     def range_text(self, digits: int = 2, unit: str = "") -> str:
-        """The median, and the lowest and the highest value: for runs some of which are stuck."""
+        """The median, the lowest and the highest value, for runs of which some may be stuck."""
         if len(self.values) < 2:
             return self.text(digits, unit)
         return f"{self.median:.{digits}f} ({min(self.values):.{digits}f} … {max(self.values):.{digits}f}){unit}"
@@ -73,9 +73,9 @@ class Store:
         return cls(kept)
 
     def select(self, experiment: str, dataset: str | None = None, label: str | None = None) -> list[Record]:
-        """The records of an experiment, by seed, of one data set or label if they are named.
+        """The records of an experiment, by seed, and of one data set or label if it is named.
 
-        Raises ValueError where there is no such experiment or label, which is not the same as no record of it.
+        Raises ValueError if there is no such experiment or label; if only its records are missing, the list is empty.
         """
         registry.require(experiment, dataset, label)
         found = [record for record in self.records if record.experiment == experiment
@@ -95,9 +95,8 @@ class Store:
 
 
 def lengths(runs: Sequence[Sequence[Record]], column: str) -> list[int]:
-    """Epochs at which a table can stand: the last that every run of every group has, and the last that at least one
-    run of every group has.  One where they are the same; none where a group has no run.  A run that has not come to its
-    first value of the column yet does not count."""
+    """Epochs for a table: the last that every run of every group has, and the last that some run of every group has.
+    One epoch if they are the same, none if a group has no run.  Runs without a value of the column do not count."""
     if not runs or not all(runs):
         return []
     every = [set(epochs) for group in runs for record in group if (epochs := record.epochs(column))]
@@ -127,8 +126,7 @@ def at_best_validation(runs: Sequence[Record], epoch: int) -> Spread:
 def paired(one: Sequence[Record], other: Sequence[Record], epoch: int, column: str, sign: float = -1.0) -> Spread:
     """sign * (one's column - the other's), seed by seed, for seeds that both have.
 
-    Runs of one seed have their first weights, their batches and their labelled images in common.  What these do to
-    both alike is no longer in the difference.
+    Runs of one seed share their first weights, batches and labelled images, whose common effect cancels.
     """
     there = {record.seed: record.at(epoch, column) for record in other}
     values = (sign * (record.at(epoch, column) - there.get(record.seed, math.nan)) for record in one)

@@ -83,9 +83,6 @@ def commits_line(records: Sequence[Record]) -> str:
 
 
 def step_ms(store: Store, label: str) -> float:
-    """Milliseconds per step by `measure benchmark`; NaN if it was not timed.
-
-    The seconds of the training runs are not used, because other programs ran at the same time.
-    """
+    """Milliseconds per step by `measure benchmark`, during which no other program ran; NaN if it was not timed."""
     rows = store.measurements("benchmark", "batch 100")
     return next((1e3 * float(row["step"]) for row in rows if row["step_of"] == label), math.nan)

@@ -1,4 +1,4 @@
-"""What the verdict on a claim stands on: when a difference counts, and what the rows show of the runs of a claim."""
+"""The basis of the verdict on a claim: when a difference counts, and what the rows show about its runs."""
 from __future__ import annotations
 
 import math
@@ -8,12 +8,12 @@ from typing import NamedTuple
 from refimpl.experiments.records import Record
 from refimpl.report.store import Spread, Store, lengths, paired, spread
 
-FEWEST = 3              # seeds whose ranges are compared: the ranges of two lie apart by chance one time in three
+FEWEST = 3              # seeds; with two, the ranges lie apart by chance one time in three
 
 
 def apart(one: Spread, other: Spread) -> bool | None:
-    """Whether every seed of the first lies below every seed of the second; None where the ranges overlap, or where one
-    of them has fewer than FEWEST seeds.  For runs that may still be on a plateau."""
+    """Whether every seed of the first is below every seed of the second, for runs that may still be on a plateau.  None
+    if the ranges overlap, or if one of them has fewer than FEWEST seeds."""
     if min(len(one.values), len(other.values)) < FEWEST:
         return None
     if max(one.values) < min(other.values):
@@ -22,8 +22,8 @@ def apart(one: Spread, other: Spread) -> bool | None:
 
 
 def ahead(one: Sequence[Record], other: Sequence[Record], epoch: int, column: str, sign: float = -1.0) -> bool | None:
-    """Whether the first is lower: the 95 % intervals do not overlap, or that of the differences, seed by seed, excludes
-    0.  None where neither is so."""
+    """Whether the first is lower: the 95 % intervals do not overlap, or the interval of the differences between runs of
+    the same seed excludes 0.  None if neither is the case."""
     a, b = spread(one, epoch, column, sign), spread(other, epoch, column, sign)
     if not math.isnan(a.half + b.half) and abs(a.mean - b.mean) > a.half + b.half:
         return a.mean < b.mean
@@ -31,22 +31,22 @@ def ahead(one: Sequence[Record], other: Sequence[Record], epoch: int, column: st
 
 
 class Finding(NamedTuple):
-    """What the rows show of a claim."""
+    """What the rows show about a claim."""
 
     holds: bool
-    """Whether they still support the sentence that was written about it."""
+    """Whether the rows still support the sentence about the claim."""
     here: str = ""
     epochs: int = 0
-    """Of the runs; 0 for what was measured without training."""
+    """The epochs of the runs; 0 if nothing was trained."""
     seeds: str = ""
 
 
 Look = Callable[[Store], Finding | None]
-"""What the rows of a store show; None where rows are missing."""
+"""What the rows of a store show; None if rows are missing."""
 
 
 class Runs(NamedTuple):
-    """Runs that are compared, by the name that the table of claims gives them, at one epoch."""
+    """The runs that are compared at one epoch, by their names in the table of claims."""
 
     groups: Mapping[str, Sequence[Record]]
     epoch: int
@@ -70,11 +70,10 @@ class Runs(NamedTuple):
 def compared(experiment: str, dataset: str, names: Mapping[str, str], rule: Callable[[Runs], bool] = lambda runs: True,
              *, epoch: int | None = None, column: str = "test_elbo", sign: float = -1.0, median: bool = False,
              some: bool = False, words: str = "", shown: bool = True) -> Look:
-    """What finds the runs with these labels in a store, their values, and whether the rule holds for them.
+    """A look that finds the runs with these labels, their values, and whether the rule holds; None if runs are missing.
 
-    names: label -> name.  At `epoch`, or the last that every run has.  median: of the seeds, instead of the mean.
+    names: label -> name.  epoch: by default the last that every run has.  median: of the seeds, instead of the mean.
     some: any label but the first may have no run.  shown: whether the table shows the values, with `words` before them.
-    None is found where runs are missing.
     """
     def look(store: Store) -> Finding | None:
         groups = {name: store.select(experiment, dataset, label) for label, name in names.items()}

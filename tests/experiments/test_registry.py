@@ -106,8 +106,8 @@ def test_what_an_experiment_passes_on(tmp_path, passed_on):
     assert {(cell.settings.dataset, cell.settings.seed) for cell in made} == {
         (dataset, seed) for dataset in ("mnist", "omniglot") for seed in range(100)}
     assert written == [tmp_path / "x" / name for name in ("structured", "structured.png", "more.png")]
-    assert lines == ["structured: 1000 runs of 100000 epochs; you may stop it at any time, and the same command "
-                     "continues"]
+    assert lines == ["structured: 1000 runs of 100000 epochs; you can stop it at any time and continue with the same "
+                     "command"]
 
 
 def test_all_that_the_folder_holds_is_drawn(tmp_path, passed_on):
