@@ -46,7 +46,7 @@ def _size(numbers) -> tuple:
 
 
 def begin(every: bool, new: bool) -> None:
-    """For the test that begins, before it calls plots.save: it renders every picture, or those that are new, or none."""
+    """For the test that begins, before it calls plots.save: render every picture, or those that are new, or none."""
     state.update(every=every, new=new)
     plots = sys.modules.get("refimpl.plots")
     if plots is not None and not hasattr(plots.save, "__wrapped__"):

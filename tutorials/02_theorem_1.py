@@ -111,8 +111,8 @@ print(f"the winner changes in {share[1.0]:.1%} of all draws at eps = 1, in {shar
 # winner, and its right half the colour of the new one. As $\epsilon$ falls, the strips between the two Ys become
 # narrower, and the winner changes in fewer draws. Over all 100,000 draws the number falls by a factor of about six
 # (from 38 to 5 among the 150 draws shown). The factor is not ten, because at $\epsilon = 1$ the wide strips reach into
-# regions where there are few dots. As $\epsilon$ tends to 0 the number becomes proportional to $\epsilon$. Each draw whose winner
-# changes counts $1/\epsilon$ in the estimate, so the mean of the estimate over all noise tends to a limit.
+# regions where there are few dots. As $\epsilon$ tends to 0 the number becomes proportional to $\epsilon$. Each draw
+# whose winner changes counts $1/\epsilon$ in the estimate, so the mean of the estimate over all noise tends to a limit.
 #
 # ![As epsilon falls, the walls move less: the winner changes in fewer draws, and each counts more](figures/walls.gif)
 #

@@ -397,8 +397,8 @@ later_rows.show_plateau(five)
 #   other three have left 208 too, and are at 174 to 179. The reason was not tested.)
 # - *Without the KL gradient and* $\epsilon = 1$, where the authors' recipe starts, the amplification is what helps.
 #   `amplified` is off the plateau after three epochs. `capped` is not, but it leaves later. With the KL gradient
-#   `amplified` leaves too, and every method that has the cap ends between 198 and 206. There the bound is poor, as explained
-#   above.
+#   `amplified` leaves too, and every method that has the cap ends between 198 and 206. There the bound is poor, as
+#   explained above.
 # - *Noise alone* (`noisy-exact`) leaves 208 sooner at $\epsilon = 1$ with the KL gradient: it is at 199 after one
 #   epoch, and enumeration is at 209. At 0.1 without the KL gradient it does not help. In both cases it ends where
 #   enumeration ends. (It was not run at 1 without the KL gradient.) At 0.1 with the KL gradient noise does help. The
