@@ -210,6 +210,7 @@ def test_kept_weights_are_those_of_the_last_row():
     assert elbo == pytest.approx(loaded.rows[-1]["test_elbo"], abs=1e-3)    # float32; other threads round otherwise
 
 
+@pytest.mark.slow
 def test_a_run_is_made_as_it_is_loaded(tmp_path, monkeypatch, capsys):
     plan = tutorial_runs.PLANS["eps-1-kl"]
     monkeypatch.setitem(tutorial_runs.PLANS, "eps-1-kl", plan._replace(epochs=1))
@@ -278,8 +279,9 @@ def test_the_chapters_without_the_package_say_so(tmp_path):
     assert program(tmp_path / "chapter.py", tmp_path).stdout.endswith("#000000\n")
 
 
-@pytest.mark.parametrize("place", [FOLDER, FOLDER.parent, FOLDER.parent.parent],
-                         ids=["its own", "the clone", "above the clone"])
+@pytest.mark.parametrize("place", [
+    pytest.param(FOLDER, id="its own", marks=pytest.mark.slow), pytest.param(FOLDER.parent, id="the clone"),
+    pytest.param(FOLDER.parent.parent, id="above the clone", marks=pytest.mark.slow)])
 def test_start_finds_the_package_from_any_folder(place):
     done = program(FOLDER / "start.py", place, alone=True)
     assert (done.returncode, done.stderr) == (0, "") and "no display" in done.stdout

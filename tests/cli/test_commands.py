@@ -85,6 +85,7 @@ def test_variance(run, tmp_path, capsys):
     assert (tmp_path / "v" / "variance.png").exists()
 
 
+@pytest.mark.slow
 def test_benchmark(capsys, monkeypatch):
     from refimpl.experiments.measuring import benchmark
 

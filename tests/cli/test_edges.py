@@ -45,6 +45,7 @@ lines.linewidth: 700
 """
 
 
+@pytest.mark.slow
 def test_pictures_are_drawn_under_settings_of_our_own(tmp_path):
     """As a program, with a matplotlibrc that would not let a run end well, no place for matplotlib's cache, and a
     window system that matplotlib does not know."""
@@ -140,6 +141,7 @@ class FigureCanvas(FigureCanvasAgg):
 """
 
 
+@pytest.mark.slow
 def test_the_explorer_opens_a_window_of_the_user_s_system(tmp_path):
     """As a program: every other command draws into files, whatever MPLBACKEND says, and this one must not."""
     (tmp_path / "a_window.py").write_text(WINDOW)
@@ -150,6 +152,7 @@ def test_the_explorer_opens_a_window_of_the_user_s_system(tmp_path):
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "MPLBACKEND=nosuch" in done.stderr
 
 
+@pytest.mark.slow
 def test_interrupts_that_the_parent_told_us_to_ignore_are_ignored(tmp_path):
     """A background job of a script, or nohup: Python leaves SIGINT alone where it was ignored at the start."""
     command = [sys.executable, "-m", "refimpl", "train", *SMALL, "--epochs", "3", "--out", str(tmp_path / "r")]

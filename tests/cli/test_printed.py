@@ -210,6 +210,7 @@ def test_verify(replaced, capsys, tmp_path, holds, status):
     assert "  one" not in out and ("FAILS  two" in out) == (holds is False)       # a failing claim is never left out
 
 
+@pytest.mark.slow
 def test_choose_eps(capsys):
     """Its options arrive: the table is the one that they make."""
     status, out, _ = call(capsys, "measure", "choose-eps", "--average", 20, "--problems", 2, "--seed", 3)

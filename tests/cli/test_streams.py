@@ -25,6 +25,7 @@ def verify(environment: dict[str, str] | None = None, redirect: str = "") -> sub
                               env={**os.environ, **(environment or {})})
 
 
+@pytest.mark.slow
 def test_odd_streams():
     """An output that has few letters, and no standard error."""
     done = verify({"PYTHONIOENCODING": "ascii"}, "2>&-")
@@ -36,6 +37,7 @@ def test_output_that_cannot_be_written(tmp_path):
     assert done.returncode == 2 and done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_early_is_no_error():
     done = verify(redirect="| head -n 1")
     assert "Traceback" not in done.stderr and "Error" not in done.stderr

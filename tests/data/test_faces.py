@@ -114,6 +114,7 @@ def by_fractions(attributes, nuisances) -> np.ndarray:
     return picture
 
 
+@pytest.mark.slow
 def test_no_rounding_decides_about_a_pixel():
     for attributes, each in zip(ALL, faces.truth(8).nuisances):
         np.testing.assert_array_equal(faces.draw(attributes, each), by_fractions(attributes, each))

@@ -117,6 +117,7 @@ def test_the_shape_is_the_file_s_and_a_flat_square_is_a_square(tmp_path, rng, sh
     np.testing.assert_array_equal(dataset.train.images(), images.reshape(7, -1)[:5])
 
 
+@pytest.mark.slow
 def test_mnist_in_a_file_of_one_s_own_is_mnist(tmp_path):
     """The same parts, and the same run to the bit."""
     x = np.concatenate([raw("mnist", part)[0] for part in ("train", "valid", "test")])

@@ -265,6 +265,7 @@ def test_a_folder_of_another_cell_is_not_taken_for_this_one_s(tmp_path):
 SMALL = dict(limit=60, batch=30)
 
 
+@pytest.mark.slow                                           # four processes of the program
 def test_three_jobs_give_the_settings_of_one_and_go_on_where_they_stopped(tmp_path, monkeypatch):
     """The command line that a cell is turned into trains just that cell, of either kind, and from any folder."""
     monkeypatch.chdir(tmp_path)

@@ -78,7 +78,8 @@ def test_what_an_estimator_has_learnt_is_kept_from_the_warm_up_on(monkeypatch, r
     assert seen == [(100, 0.4, 0.0), (100, 0.4, 1.0), (100, 0.4, 2.0), (100, 0.4, 3.0), (100, 0.4, 3.0), (50, 0.4, 3.0)]
 
 
-@pytest.mark.parametrize("n, k, samples", [(1, 64, 1_000), (2, 16, 1_000), (1, 8, 100_000)])
+@pytest.mark.parametrize("n, k, samples", [(1, 64, 1_000), (2, 16, 1_000),
+                                           pytest.param(1, 8, 100_000, marks=pytest.mark.slow)])
 def test_a_value_that_is_rare_condemns_no_estimator(n, k, samples, monkeypatch):
     """Of 64 values most are drawn a few times in 1,000: their standard errors cannot be had from the draws."""
     monkeypatch.setattr(estimators_table, "WARM_UP", 10)

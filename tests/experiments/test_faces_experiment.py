@@ -28,6 +28,7 @@ def judge():
     return Judge(data.load("faces").train)
 
 
+@pytest.mark.slow
 def test_the_judge_hardly_errs_and_not_by_attributes_of_others(judge):
     x, labels = raw("faces", "test", 10_000)
     says = judge.predict(x)
@@ -195,6 +196,7 @@ def test_what_the_judge_is_taught(tmp_path, monkeypatch, small, quick):
     check_what_the_judge_is_taught(tmp_path, monkeypatch)
 
 
+@pytest.mark.slow
 def test_a_judge_taught_on_test_images_is_caught(tmp_path, monkeypatch, small, quick):
     right = faces_experiment.data.load
 
@@ -207,6 +209,7 @@ def test_a_judge_taught_on_test_images_is_caught(tmp_path, monkeypatch, small, q
         check_what_the_judge_is_taught(tmp_path, monkeypatch)
 
 
+@pytest.mark.slow
 def test_the_experiment(tmp_path, monkeypatch, judge, small, quick):
     monkeypatch.setattr(faces_judge, "Judge", lambda part: judge)           # what it is taught is seen above
     lines = []

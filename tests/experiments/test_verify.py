@@ -277,6 +277,7 @@ def test_every_problem_has_28_verdicts_and_none_fails(problem):
         assert (claim.holds is None) is ("cannot be tested" in claim.found)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 def test_problems_drawn_from_a_wide_range_have_28_verdicts(monkeypatch):
     least = verify._maximised_probability(10, 1.0)
@@ -300,7 +301,8 @@ def test_where_nothing_moves_most_claims_that_need_draws_still_say_what_is_seen(
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("problem", FAR_APART[:5])
+@pytest.mark.parametrize("problem", [FAR_APART[0], *(pytest.param(each, marks=pytest.mark.slow)
+                                                     for each in FAR_APART[1:5])])
 def test_the_pictures_of_scores_far_apart(problem, tmp_path):
     h, f, eps = problem.split()
     h, f = (np.array(scores.split(","), float) for scores in (h, f))

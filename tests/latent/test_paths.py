@@ -153,6 +153,7 @@ def slope_by_differences(family, f, theta, noise, step=0.05):
     return pairs.mean(axis=1), pairs.std(axis=1) / np.sqrt(len(noise))
 
 
+@pytest.mark.slow
 def test_direct_and_perturbed_find_the_slope_of_a_bent_f(rng):
     """3 x 3 cells, six paths: differences of E f, direct by the joint arg max at a small eps, and perturbed, which is
     unbiased, agree within their standard errors, and would not with a fifth more of it."""

@@ -121,6 +121,7 @@ def test_the_draw_under_the_mouse_is_shown(explorer):
     assert explorer.chosen == index
 
 
+@pytest.mark.slow
 def test_a_redraw_leaves_nothing_old_behind(explorer):
     """After moves of the sliders the pixels are those of a new figure of the same problem, and each move is drawn."""
     canvas = explorer.figure.canvas

@@ -224,6 +224,7 @@ class Noting(Store):
         return super().select(experiment, dataset, label)
 
 
+@pytest.mark.slow
 def test_no_damage_to_a_row_passes_and_breaks_the_pages(root, store):
     """Each cell of a row of each kind of table, emptied, made a word, moved out of its range, or gone.
 

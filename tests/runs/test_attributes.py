@@ -170,8 +170,9 @@ def digits_backwards(patch):
 
 
 @pytest.mark.parametrize("plant, check", [
-    (values_rolled, check_it_learns_the_attributes_by_their_names), (attributes_read_backwards, check_row),
-    (digits_backwards, check_row), (digits_backwards, check_it_learns_the_attributes_by_their_names)])
+    pytest.param(values_rolled, check_it_learns_the_attributes_by_their_names, marks=pytest.mark.slow),
+    (attributes_read_backwards, check_row), (digits_backwards, check_row),
+    pytest.param(digits_backwards, check_it_learns_the_attributes_by_their_names, marks=pytest.mark.slow)])
 def test_slips_between_attributes_are_caught(monkeypatch, plant, check):
     plant(monkeypatch)
     with pytest.raises(AssertionError):

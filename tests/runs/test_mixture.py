@@ -103,6 +103,7 @@ def test_files_and_rows_of_a_run(tmp_path):
     assert json.loads((tmp_path / "config.json").read_text())["label_weight"] == 50
 
 
+@pytest.mark.slow
 def test_it_learns_from_labels_and_from_images_without(tmp_path, quick):
     settings = mixture(labels=50, limit=1_500, pretrain=120, batch=20, lr=2e-3, beta=1.0).resolved()
     rows = loop.train(settings, 2, tmp_path)

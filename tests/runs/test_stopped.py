@@ -109,8 +109,8 @@ def test_ctrl_c_and_resume(tmp_path):
     assert_same_to_the_bit(tmp_path / "whole", tmp_path / "stopped")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL,
-                                    pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])       # ends like SIGKILL
+@pytest.mark.parametrize("number", [signal.SIGKILL, *(pytest.param(each, marks=pytest.mark.slow)
+                                                      for each in (signal.SIGTERM, signal.SIGHUP))])
 def test_an_experiment_that_is_killed_ends_with_the_runs_that_it_started(tmp_path, number):
     """Each run holds its folder: once nobody does, nobody is left.  A run that says much does not wait to be read."""
     process = subprocess.Popen([sys.executable, "-m", "refimpl", "experiment", "binary", "--only", "arm", "disarm",
@@ -138,6 +138,7 @@ def test_an_experiment_that_is_killed_ends_with_the_runs_that_it_started(tmp_pat
             time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_peak_memory_of_training_on_mnist(tmp_path):
     """An epoch of MNIST that ends by printing its peak in MB.  Large batches take more memory, and less time."""
     code = ("import resource, sys; from refimpl import cli; cli.main(sys.argv[1:]); "

@@ -277,6 +277,7 @@ def test_what_is_refused(bars, tmp_path, capsys):
     assert [path.read_text() for path in bars.iterdir()] == ["precious"]
 
 
+@pytest.mark.slow
 def test_the_program_starts_in_any_folder(tmp_path):
     """It finds the package; and without --write it leaves the files of the pages alone."""
     done = subprocess.run([sys.executable, make.__file__], cwd=tmp_path, capture_output=True, text=True,

@@ -257,6 +257,7 @@ def test_the_workbook_as_it_comes_is_not_written_yet(tmp_path, monkeypatch, caps
     assert out.count("not written yet") + out.count("waiting") == 13
 
 
+@pytest.mark.slow
 def test_a_new_interpreter_where_a_process_cannot_be_forked(folder):
     """As on Windows and macOS."""
     code = ("import multiprocessing, sys; from checking import command, process; from pathlib import Path; "
