@@ -1,4 +1,4 @@
-"""How runs of an experiment are drawn, from their rows: one question a picture, at most six lines.
+"""How runs of an experiment are drawn, from their rows: one question a picture, few lines.
 
 A line is the median over the seeds, its band reaches from the lowest to the highest.  Runs that were measured at one
 epoch only make no line: each seed is a dot then, one row per run, the best at the top.
@@ -6,21 +6,22 @@ epoch only make no line: each seed is a dot then, one row per run, the best at t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from refimpl import plots
+from refimpl.experiments import paper
 from refimpl.experiments.records import Record
 
-MOST = 6                                                # lines a panel
 BAND = "line: median of the seeds, band: lowest to highest"
 DOTS = "a dot is a seed, a stroke the median of the seeds"
 ONE = "one seed"
-THIN = "thin: one seed goes on alone"
+THIN = "thin: one seed, which goes on alone"
+CROSS = f"cross: paper, after {paper.EPOCHS} epochs"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,10 @@ class Panel:
     above: float | None = None
     """Nats above the best that are shown; None for all."""
     sign: float = -1.0
+    paper: Mapping[str, float] = field(default_factory=dict)
+    """The paper's value of each run that it has, by our name."""
+    last: bool = False
+    """Only the last epoch, as dots."""
 
 
 def by_label(records: Sequence[Record]) -> dict[str, list[Record]]:
@@ -71,26 +76,28 @@ def curve(runs: Sequence[Record], column: str, against: str = "epoch", sign: flo
 
 
 def only_epoch(panel: Panel) -> float | None:
-    """The one epoch at which all runs of the panel have the column; None if there is a curve to be drawn."""
+    """The one epoch of which the panel shows the column; None if there is a curve to be drawn."""
     if panel.against != "epoch":
         return None
     epochs = {epoch for runs in by_label(panel.records).values() for epoch in _in_common(runs, panel.merit, "epoch")}
-    return epochs.pop() if len(epochs) == 1 else None
+    return max(epochs) if len(epochs) == 1 or epochs and panel.last else None
 
 
 def how_to_read(panels: Sequence[Panel]) -> str:
-    if all(len(runs) == 1 for panel in panels for runs in by_label(panel.records).values()):
-        return ONE
     alone = [only_epoch(panel) is not None for panel in panels]
     longer = any(len({max(epochs) for record in runs if (epochs := record.epochs(panel.merit))}) > 1
-                 for panel in panels if panel.against != "step" for runs in by_label(panel.records).values())
-    return "; ".join(words for words, some in ((BAND, not all(alone)), (THIN, longer), (DOTS, any(alone))) if some)
+                 for panel, dots in zip(panels, alone) if panel.against != "step" and not dots
+                 for runs in by_label(panel.records).values())
+    one = all(len(runs) == 1 for panel in panels for runs in by_label(panel.records).values())
+    marks = ((ONE, one), (BAND, not one and not all(alone)), (THIN, not one and longer), (DOTS, not one and any(alone)),
+             (CROSS, any(panel.paper for panel in panels)))
+    return "; ".join(words for words, some in marks if some)
 
 
-def draw(panels: Sequence[Panel], ylabel: str, title: str, columns: int | None = None, width: float = 4.6,
-         height: float = 3.5) -> Figure:
-    """The panels side by side, one legend below them all."""
-    columns = columns or len(panels)
+def draw(panels: Sequence[Panel], ylabel: str, title: str, columns: int | None = None, width: float = 5.4,
+         height: float = 3.5, alike: bool = False) -> Figure:
+    """The panels side by side, each line with its name at its end; alike: all with one scale."""
+    columns, named = columns or len(panels), []
     figure, axes = plots.new_figure(columns, math.ceil(len(panels) / columns), width=width, height=height)
     for place, (ax, panel) in enumerate(zip(axes, panels)):
         epoch = only_epoch(panel)
@@ -98,52 +105,78 @@ def draw(panels: Sequence[Panel], ylabel: str, title: str, columns: int | None =
             _dots(ax, panel, epoch)
             ax.set(xlabel=ylabel, title=f"{panel.title}, after {epoch:g} epoch{'s' * (epoch != 1)}")
             continue
-        _panel(ax, panel)
-        ax.set(xlabel=panel.words, ylabel=ylabel if place % columns == 0 else "", title=panel.title)
         if panel.log:
             ax.set_xscale("log")
+        named.append((ax, _panel(ax, panel)))
+        ax.set(xlabel=panel.words, ylabel=ylabel if place % columns == 0 else "", title=panel.title)
+        if panel.log:
+            low, high = ax.get_xlim()
+            ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 100, 300) if low <= tick <= high]
+            ax.set_xticks(ticks, [str(tick) for tick in ticks])
+            ax.minorticks_off()
         elif panel.against == "epoch":
             ax.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         if panel.log_y:
             ax.set_yscale("log")
         if panel.symlog:
             ax.set_xscale("symlog", linthresh=panel.symlog)
-            last = max(line.get_xdata()[-1] for line in ax.lines)
-            decades = 10.0 ** np.arange(1, 7)
-            ax.set_xticks([0, *decades[(decades > panel.symlog) & (decades <= last)]])
+            last = int(max(line.get_xdata()[-1] for line in ax.lines))
+            ticks = [0, *(10**power for power in range(1, 7) if panel.symlog < 10**power <= last)]
+            ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
             ax.set_xlim(0, last)
-    handles = {line.get_label(): line for ax in axes for line in ax.lines if not line.get_label().startswith("_")}
-    letters = 7 + max(map(len, handles), default=0)                         # of an entry, its line and margins included
-    fit = int(11 * width * columns / letters)                               # about eleven letters an inch
-    if handles:
-        figure.legend(handles.values(), handles.keys(), loc="outside lower center",
-                      ncols=max(1, min(fit, MOST, len(handles))), frameon=False, fontsize=10)
-    figure.suptitle(title, fontsize=12)
+    if alike:
+        for side in ("x", "y"):
+            lows, highs = zip(*(getattr(ax, f"get_{side}lim")() for ax in axes))
+            for ax in axes:
+                ax.set(**{f"{side}lim": (min(lows), max(highs))})
+    for ax, ends in named:
+        plots.name_lines(ax, ends)
+    plots.entitle(figure, title, how_to_read(panels))
     return figure
 
 
-def _panel(ax: Axes, panel: Panel) -> None:
-    ends = []
+def _panel(ax: Axes, panel: Panel) -> list[tuple[str, float, float, str]]:
+    """Draws the lines, and the paper's values; returns what plots.name_lines needs."""
+    ends, starts = [], []
     for label, runs in by_label(panel.records).items():
         x, middle, low, high = curve(runs, panel.merit, panel.against, panel.sign)
         if not len(x):
             continue
         style = plots.line_style(label)
         key = "step" if panel.against == "step" else "epoch"
-        end = middle[-1]
         longest = max(runs, key=lambda record: max(record.epochs(panel.merit, key), default=0))
         far = curve([longest], panel.merit, panel.against, panel.sign)       # beyond what all seeds have: one of them
-        alone = np.array(longest.epochs(panel.merit, key)) >= _in_common(runs, panel.merit, key)[-1]
-        if alone.sum() > 1:
-            end = min(end, far[1][-1])
-            ax.plot(far[0][alone] / panel.unit, far[1][alone], linewidth=1.0, **style)
+        alone = longest.epochs(panel.merit, key)[-1] > _in_common(runs, panel.merit, key)[-1]
+        if alone:
+            ax.plot(far[0] / panel.unit, far[1], linewidth=1.0, **style)
         ax.plot(x / panel.unit, middle, linewidth=1.8, label=label, marker="o" if len(x) < 8 else None, markersize=4,
                 **style)
         if len(runs) > 1:
             ax.fill_between(x / panel.unit, low, high, color=style["color"], alpha=0.15, linewidth=0)
-        ends.append(end)
-    if ends and panel.above is not None:
-        ax.set_ylim(min(ends) - 1, min(ends) + panel.above)
+        last_x, last_y = far[:2] if alone else (x, middle)
+        ends.append((label, last_x[-1] / panel.unit, last_y[-1], style["color"]))
+        starts.append((x / panel.unit, middle))
+    best = min((end[2] for end in ends), default=0.0)
+    for label, value in panel.paper.items():
+        shade = plots.line_style(label)["color"]
+        ax.plot(paper.EPOCHS, value, "x", color=shade, markersize=8, markeredgewidth=2)
+        ends.append((f"paper: {label.removesuffix(' as released')}", paper.EPOCHS, value, shade))
+        best = min(best, value)
+    if starts and panel.above is not None:
+        ax.set_ylim(best - 1, best + panel.above)
+        first, inside = (min(found) for found in zip(*((x[0], x[np.argmax(middle < best + panel.above)])
+                                                       for x, middle in starts)))
+        if inside > first:
+            ax.set_xlim(left=inside)
+    return ends
+
+
+def dots(ax: Axes, values: Sequence[float], place: float, colour: str, upright: bool = False) -> None:
+    """A dot for each seed, in a row or one above the other, and a stroke at their median."""
+    for numbers, marker, size in ((values, "o", 6), ([np.median(values)], "_" if upright else "|", 15)):
+        at = [place] * len(numbers)
+        ax.plot(*((at, numbers) if upright else (numbers, at)), linestyle="none", color=colour, marker=marker,
+                markersize=size, markeredgewidth=2 if size > 6 else 0, alpha=1.0 if size > 6 else 0.7)
 
 
 def _dots(ax: Axes, panel: Panel, epoch: float) -> None:
@@ -151,9 +184,16 @@ def _dots(ax: Axes, panel: Panel, epoch: float) -> None:
               if (found := [panel.sign * record.at(epoch, panel.merit) for record in runs
                             if record.epochs(panel.merit)])}
     order = sorted(values, key=lambda label: float(np.median(values[label])), reverse=True)
+    far = min(map(min, values.values()), default=0.0) + (panel.above or math.inf)
     for place, label in enumerate(order):
-        style = {"color": plots.line_style(label)["color"], "linestyle": "none"}
-        ax.plot(values[label], [place] * len(values[label]), marker="o", markersize=6, alpha=0.7, **style)
-        ax.plot(np.median(values[label]), place, marker="|", markersize=20, markeredgewidth=2, **style)
+        colour = plots.line_style(label)["color"]
+        if max(values[label]) > far:
+            ends = " to ".join(dict.fromkeys(f"{end(values[label]):.0f}" for end in (min, max)))
+            ax.text(0.98, place, f"{ends} →", transform=ax.get_yaxis_transform(), ha="right", va="center",
+                    fontsize=plots.TEXT, color=colour)
+        else:
+            dots(ax, values[label], place, colour)
+        if label in panel.paper:
+            ax.plot(panel.paper[label], place, "x", color=colour, markersize=8, markeredgewidth=2)
     ax.set_yticks(range(len(order)), order)
     ax.set_ylim(-0.6, len(order) - 0.4)

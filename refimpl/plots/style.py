@@ -3,15 +3,18 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import re
 import sys
+import textwrap
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from refimpl import estimators
@@ -19,6 +22,7 @@ from refimpl.arguments import InputError, one_line
 from refimpl.system.files import output_folder, read_whole, write_whole
 
 TRUTH = "#000000"
+TEXT = 12                                               # points: every letter of a picture of results
 # Okabe and Ito's palette (Color Universal Design, 2008), for what is no estimator.
 FURTHER = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
@@ -62,10 +66,35 @@ def new_figure(columns: int, rows: int = 1, width: float = 4.6, height: float = 
         ax.set_axisbelow(True)
         for side in ("top", "right"):
             ax.spines[side].set_visible(False)
-        ax.tick_params(labelsize=11)
-        ax.xaxis.label.set_size(12)
-        ax.yaxis.label.set_size(12)
+        ax.tick_params(labelsize=TEXT)
+        ax.xaxis.label.set_size(TEXT)
+        ax.yaxis.label.set_size(TEXT)
     return figure, axes
+
+
+def entitle(figure: Figure, title: str, note: str = "") -> None:
+    """The title above all axes, in lines that fit the figure, and below it a note on how to read the picture."""
+    letters = int(figure.get_size_inches()[0] * 11)
+    lines = [textwrap.fill(words, len(words) // math.ceil(len(words) / letters) + 8) for words in (title, note) if words]
+    figure.suptitle("\n".join(lines), fontsize=TEXT)
+
+
+def name_lines(ax: Axes, ends: Sequence[tuple[str, float, float, str]]) -> None:
+    """Right of the axes the name of each line, (name, x, y of its end, colour), moved apart where names would meet."""
+    ax.get_xlim(), ax.get_ylim()                            # they may not have been fitted to the lines yet
+    gap = 0.24 / (ax.get_position().height * ax.figure.get_size_inches()[1])
+    placed = sorted(((*(ax.transScale + ax.transLimits).transform((x, y)), name, colour) for name, x, y, colour in ends),
+                    key=lambda end: end[1])
+    heights: list[float] = []
+    for _, y, _, _ in placed:
+        heights.append(max(y, heights[-1] + gap) if heights else max(y, 0.0))
+    top = max(1.0, gap * (len(placed) - 1))
+    for place in reversed(range(len(placed))):
+        heights[place], top = min(heights[place], top), min(heights[place], top) - gap
+    for (x, y, name, colour), height in zip(placed, heights):
+        ax.annotate(name, (x, min(y, 1.0)), (1.04, height), "axes fraction", "axes fraction", color=colour,
+                    fontsize=TEXT, va="center", annotation_clip=False, arrowprops=dict(
+                        arrowstyle="-", color=colour, linewidth=0.7, shrinkA=1, shrinkB=3, relpos=(0, 0.5)))
 
 
 def chapter_style() -> None:

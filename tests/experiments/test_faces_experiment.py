@@ -246,7 +246,7 @@ def four_runs() -> list[Record]:
 def test_the_picture():
     every = four_runs()
     figure = registry.REGISTRY["faces"].draw(every, "title")
-    assert figure.get_suptitle().startswith("title; after 2 epochs\na dot is a seed, a line their median")
+    assert figure.get_suptitle().startswith("title\na dot is a seed, after 2 epochs, a line their median")
     accuracy, each, bound = figure.axes
     panels = ([(accuracy, name, "accuracy", 100, name, plots.colour(name)) for name in faces_experiment.ESTIMATORS]
               + [(each, "direct", column, 100, words, None) for column, words in zip(NAMES, faces.ATTRIBUTES)])
@@ -256,7 +256,7 @@ def test_the_picture():
         for labels, y in zip((0, 20, 50, 200, 1000), line.get_ydata()):
             group = [record for record in every if record.label == f"{estimator}, {labels} labels"]
             assert len(group) == 2 and y == pytest.approx(np.median(
-                [factor * record.rows[-1][column] for record in group]))
+                [factor * (1 - record.rows[-1][column]) for record in group]))
     assert [label.get_text() for label in bound.get_xticklabels()] == ["0", "20", "50", "200", "1,000"]
     (line,) = [line for line in bound.lines if line.get_color() == plots.colour("exact")
                and len(set(np.round(line.get_xdata()))) == 5]

@@ -98,38 +98,39 @@ def pictures(runs: Runs, folder: Path) -> dict[str, Figure]:
 
 
 def draw(records: Sequence[Record], title: str) -> Figure:
-    """Against the number of labels, each run at its last epoch: all three right, each attribute by direct, the bound.
-
-    A line the median of the seeds, a point a seed.  All that is direct's has direct's colour.
-    """
-    figure, axes = plots.new_figure(3, width=4.6, height=3.8)
-    series = [(0, name, "accuracy", 100, "-", name) for name in ESTIMATORS]
-    series += [(1, "direct", column, 100, dash, name)
+    """Against the number of labels, each run at its last epoch: how often not all three attributes are right, how often
+    each is wrong by direct, and the bound.  All that is direct's has direct's colour."""
+    figure, axes = plots.new_figure(3, width=5.0, height=4.0)
+    series = [(0, name, "accuracy", "-", name) for name in ESTIMATORS]
+    series += [(1, "direct", column, dash, name)
                for column, name, dash in zip(COLUMNS, faces.ATTRIBUTES, ("-", "--", ":"))]
-    series += [(2, name, "test_elbo", -1, "-", None) for name in ESTIMATORS]
-    for panel, estimator, column, factor, dash, words in series:
-        colour = plots.colour(estimator)
-        points: dict[int, list[float]] = {}
+    series += [(2, name, "test_elbo", "-", name) for name in ESTIMATORS]
+    ends: list[list[tuple[str, float, float, str]]] = [[], [], []]
+    for panel, estimator, column, dash, words in series:
+        colour, points = plots.colour(estimator), {}
         for record in records:
             if record.settings["estimator"] == estimator:
-                value = factor * float(record.rows[-1][column])
-                points.setdefault(LABELS.index(int(record.settings["labels"])), []).append(value)
+                value = float(record.rows[-1][column])
+                points.setdefault(LABELS.index(int(record.settings["labels"])), []).append(
+                    -value if panel == 2 else 100 * (1 - value))
         beside = 0.08 * (ESTIMATORS.index(estimator) - 1.5) * (panel != 1)              # points that would cover others
         if points:
-            places = sorted(points)
-            axes[panel].plot([place + beside for place in places], [np.median(points[place]) for place in places],
-                             color=colour, linestyle=dash, label=words)
+            places = np.array(sorted(points))
+            medians = [float(np.median(points[place])) for place in places]
+            axes[panel].plot(places + beside, medians, color=colour, linestyle=dash, label=words)
+            ends[panel].append((words, places[-1] + beside, medians[-1], colour))
             for place in places:
                 axes[panel].plot([place + beside] * len(points[place]), points[place], ".", color=colour)
-    for ax, words, name in zip(axes, ("test accuracy, %", "test accuracy, %", "test -ELBO, nats per image"),
-                               ("all three attributes right", "each attribute, direct", "bound")):
+    for ax, words, name, named in zip(axes, ("test images, %", "", "nats per image"), (
+            "not all three attributes right", "attribute wrong, direct", "test -ELBO"), ends):
         ax.set(xlabel="labelled images", ylabel=words, title=name)
         ax.set_xticks(range(len(LABELS)), [f"{count:,}" for count in LABELS])
-    for ax in axes[:2]:
-        if ax.lines:
-            ax.legend(frameon=False, fontsize=10)
+        if ax is not axes[2]:
+            ax.set_yscale("symlog", linthresh=0.01)
+            ax.set_yticks([0, 0.01, 0.1, 1, 10, 100], ["0", "0.01", "0.1", "1", "10", "100"])
+            ax.set_ylim(-0.002, 150)
+        plots.name_lines(ax, named)
     epochs = sorted({record.epochs()[-1] for record in records})
     length = f"{epochs[0]}" if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}"
-    figure.suptitle(f"{title}; after {length} epochs\na dot is a seed, a line their median; estimators are moved aside "
-                    "to be seen; labels not to scale", fontsize=12)
+    plots.entitle(figure, title, f"a dot is a seed, after {length} epochs, a line their median; methods side by side")
     return figure

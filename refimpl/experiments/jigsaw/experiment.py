@@ -102,8 +102,7 @@ def draw(records: Sequence[Record], title: str) -> Figure:
             if chosen:
                 drawn.append(Panel(f"{dataset}, {side} x {side}" + f", {words}" * bool(words), chosen, "test_tiles",
                                     words=f"epoch of {jigsaws.EPOCH:,} images", sign=100.0))
-    return pictures.draw(drawn, "tiles that are right, %", f"{title}\n{pictures.how_to_read(drawn)}",
-                         columns=min(len(SIDES) + 1, len(drawn)), width=3.6, height=3.2)
+    return pictures.draw(drawn, "tiles that are right, %", title, columns=min(2, len(drawn)), height=3.0)
 
 
 def draw_grid(records: Sequence[Record], title: str) -> Figure:

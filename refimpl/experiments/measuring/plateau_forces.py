@@ -79,27 +79,26 @@ def run(out: Path | str, seeds: int = 3, steps: int = 1_000, datasets: Sequence[
 def draw(records: Sequence[Record]) -> Figure:
     """Push and pull of the exact and of the capped gradient, and the bound of both, on the first data set."""
     groups = by_label([record for record in records if record.dataset == records[0].dataset])
-    figure, axes = plots.new_figure(3, width=4.4, height=3.8)
-    for ax, (label, title) in zip(axes, TITLES.items()):
-        for column, sign, words, dash in (("push", -1.0, "push down by E f", "-"),
-                                          ("pull", 1.0, "pull up by the KL term", "--")):
-            x, middle, low, high = curve(groups.get(label, []), column, "step", sign)
-            ax.plot(x, middle, dash, color=plots.line_style(label)["color"], linewidth=2, label=words)
-            ax.fill_between(x, low, high, color=plots.line_style(label)["color"], alpha=0.15, linewidth=0)
-        ax.set(title=title, ylabel="nats per unit of probability")
-        ax.legend(frameon=False, fontsize=10)
+    figure, axes = plots.new_figure(3, width=5.0, height=3.8)
+    named: list[list[tuple[str, float, float, str]]] = [[], [], []]
+    drawn = [(panel, label, *force) for panel, label in enumerate(TITLES) for force in (
+        ("push", -1.0, "push, by E f", "-"), ("pull", 1.0, "pull, by the KL", "--"))]
+    drawn += [(2, label, "elbo", -1.0, label.split(",")[0], "-") for label in TITLES]
+    for panel, label, column, sign, words, dash in drawn:
+        x, middle, low, high = curve(groups.get(label, []), column, "step", sign)
+        colour = plots.line_style(label)["color"]
+        axes[panel].plot(x, middle, dash, color=colour, linewidth=2, label=words)
+        axes[panel].fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
+        named[panel] += [(words, x[-1], middle[-1], colour)] if len(x) else []
     top = max(ax.get_ylim()[1] for ax in axes[:2])                          # one scale for one quantity
-    for ax in axes[:2]:
-        ax.set_ylim(0, top)
-    for label in TITLES:
-        x, middle, low, high = curve(groups.get(label, []), "elbo", "step", -1.0)
-        axes[2].plot(x, middle, linewidth=2, label=label, **plots.line_style(label))
-        axes[2].fill_between(x, low, high, color=plots.line_style(label)["color"], alpha=0.15, linewidth=0)
-    axes[2].set(title="the bound: every seed of the capped one\nleaves the plateau",
-                ylabel="test −ELBO, nats per image", ylim=(150, 300))
-    axes[2].legend(frameon=False, fontsize=10)
-    for ax in axes:
+    titles = (*TITLES.values(), "the bound: every seed of the capped one\nleaves the plateau")
+    for ax, title, ends in zip(axes, titles, named):
+        ax.set(title=title, ylabel="nats per unit of probability", ylim=(0, top))
+        if ax is axes[2]:
+            ax.set(ylabel="test −ELBO, nats per image", ylim=(150, 300))
         ax.set_xscale("symlog", linthresh=EVERY)
-        ax.set(xlabel="training step", xlim=(0, None))
-    figure.suptitle(f"{records[0].dataset}, KL gradient on, ε = 0.1; {pictures.BAND}", fontsize=11)
+        ax.set_xticks([0, 10, 100, 1000], ["0", "10", "100", "1,000"])
+        ax.set(xlabel="training step", xlim=(0, max((end[1] for end in ends), default=1000)))
+        plots.name_lines(ax, ends)
+    plots.entitle(figure, f"{records[0].dataset}, KL gradient on, ε = 0.1; {pictures.BAND}")
     return figure

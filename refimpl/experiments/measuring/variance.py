@@ -166,6 +166,6 @@ def _figure(rows: list[Row], title: str) -> Figure:
                     fmt=marker, markerfacecolor="none", color=plots.colour(name.replace("_", "-")), label=label)
     ax.set(xlabel="eps (direct, 1/nat) or tau (Gumbel-softmax)",
            ylabel="standard deviation of the\nencoder gradient, nats")
-    ax.legend(frameon=False, fontsize=10)
-    figure.suptitle(title, fontsize=10)
+    ax.legend(frameon=False, fontsize=plots.TEXT)
+    plots.entitle(figure, title)
     return figure

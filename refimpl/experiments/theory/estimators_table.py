@@ -143,9 +143,10 @@ def draw(record: Record) -> Figure:
 
 
 def _figure(rows: list[Row], title: str, samples: int) -> Figure:
-    """Distance of the mean from the truth beside its own noise, and variance at equal cost: dots, as the axes are
-    logarithmic and a bar would have no beginning."""
-    figure, (bias, variance) = plots.new_figure(2, width=5.6, height=0.36 * len(rows) + 1.4)
+    """Distance of the mean from the truth beside its own noise, and variance at equal cost: first what is unbiased,
+    then what is not, the least noisy first."""
+    rows = sorted(rows, key=lambda row: (not row.found, row.at_equal_cost))
+    figure, (bias, variance) = plots.new_figure(2, width=6.0, height=0.36 * len(rows) + 1.6)
     place = np.arange(len(rows))[::-1]
     colours = [plots.colour(row.name) for row in rows]
     silent = 1e-9 * max(row.variance for row in rows)           # rounding is no noise
@@ -154,12 +155,13 @@ def _figure(rows: list[Row], title: str, samples: int) -> Figure:
         if row.variance > silent:
             bias.plot([np.sqrt(row.variance / samples)], [y], "|", color=plots.TRUTH, markersize=14)
             variance.plot([row.at_equal_cost], [y], "o", color=colour, markersize=8)
-    bias.set(xscale="log", xlabel="|mean - truth|, nats; black bar: its standard error",
-             title="bias (diamond: more than 4 standard errors)", yticks=place,
-             yticklabels=[row.name for row in rows], xlim=(1e-5, None))
+    noise = [np.sqrt(row.variance / samples) for row in rows if row.variance > silent]
+    bias.set(xscale="log", xlabel="distance of mean and truth, nats; bar: its standard error", title="bias",
+             yticks=place, yticklabels=[row.name for row in rows], xlim=(min(noise, default=1e-4) / 4, None))
     variance.set(xscale="log", xlabel="total variance x decoder evaluations, nats²", title="noise at equal cost",
                  yticks=place, yticklabels=[], ylim=bias.get_ylim())
-    figure.suptitle(f"{title}\nleft is better; no mark: 0, which has no place on this axis", fontsize=11)
+    plots.entitle(figure, "Above what is unbiased (circles), below what is biased by more than 4 standard errors "
+                  "(diamonds); in each part the least noisy first", f"{title}; left is better; no mark: 0")
     return figure
 
 

@@ -15,7 +15,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from refimpl import data, plots
-from refimpl.experiments.paper import LABELLED, LABELS
+from refimpl.experiments.paper import LABEL_EPOCHS, LABELLED, LABELS
+from refimpl.experiments.pictures import DOTS, by_label, dots
 from refimpl.experiments.records import Record
 from refimpl.experiments.training import cells
 from refimpl.experiments.training.cells import Cell
@@ -90,58 +91,52 @@ def _paper(cell: Cell) -> tuple[float, float] | None:
     return accuracy[place], bound[place]
 
 
+PANELS = (("accuracy", 100, "test accuracy, %"), ("test_elbo", -1, "test -ELBO, nats per image"))
+
+
 def draw(records: Sequence[Record], title: str) -> Figure:
-    """Accuracy and bound against the number of labels at the last epoch that all have, ours and the paper's: the mean
-    of the seeds, as in the table, and their range."""
+    """Accuracy and bound against the number of labels at the last epoch that all have, ours and the paper's."""
     records = [record for record in records if record.settings["labels"]] or list(records)
     datasets = list(dict.fromkeys(record.dataset for record in records))
     epoch = min(record.epochs()[-1] for record in records)
-    figure, axes = plots.new_figure(2, len(datasets), width=5.0, height=3.6)
-    for row, dataset in enumerate(datasets):
-        for column, (name, factor, words) in enumerate((("accuracy", 100, "test accuracy, %"),
-                                                        ("test_elbo", -1, "test -ELBO, nats per image"))):
-            ax = axes[2 * row + column]
-            for estimator in ESTIMATORS:
-                points: dict[int, list[float]] = {}
-                for record in records:
-                    if (record.dataset, record.settings["estimator"]) == (dataset, estimator):
-                        labels = int(record.settings["labels"])
-                        points.setdefault(labels, []).append(factor * record.at(epoch, name))
-                colour, counts = plots.colour(estimator), sorted(points)
-                if points:
-                    ax.plot(counts, [np.mean(points[count]) for count in counts], color=colour, marker="o",
-                            label=f"{estimator}, here")
-                    ax.fill_between(counts, [min(points[count]) for count in counts],
-                                    [max(points[count]) for count in counts], color=colour, alpha=0.15, linewidth=0)
-                if dataset in LABELLED:
-                    ax.plot(LABELS, LABELLED[dataset][estimator][column], color=colour, marker="x", linestyle=":",
-                            label=f"{estimator}, paper")
-            ax.set(xscale="log", xlabel="labelled images", ylabel=words, title=dataset)
-            ax.set_xticks(LABELS, [str(count) for count in LABELS])
-            ax.minorticks_off()
-    handles = {line.get_label(): line for line in axes[0].lines}
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False, fontsize=10)
-    figure.suptitle(f"{title}; here after {epoch} epoch{'s' * (epoch != 1)}, paper after 400\n"
-                    "dot: mean of the seeds, band: lowest to highest; cross: paper", fontsize=12)
+    figure, axes = plots.new_figure(2, len(datasets), width=6.2, height=4.2)
+    for ax, (dataset, (name, factor, words)) in zip(axes, [(one, panel) for one in datasets for panel in PANELS]):
+        ends = []
+        for estimator, beside in zip(ESTIMATORS, (0.95, 1.05)):
+            points: dict[int, list[float]] = {}
+            for record in records:
+                if (record.dataset, record.settings["estimator"]) == (dataset, estimator):
+                    points.setdefault(int(record.settings["labels"]), []).append(factor * record.at(epoch, name))
+            colour, counts = plots.colour(estimator), sorted(points)
+            for count in counts:
+                dots(ax, points[count], count * beside, colour, upright=True)
+            if points:
+                ends.append((f"{estimator}, here", counts[-1] * beside, np.median(points[counts[-1]]), colour))
+            if dataset in LABELLED:
+                theirs = LABELLED[dataset][estimator][words != PANELS[0][2]]
+                ax.plot(LABELS, theirs, color=colour, marker="x", linestyle=":", label=f"{estimator}, paper")
+                ends.append((f"{estimator}, paper", LABELS[-1], theirs[-1], colour))
+        ax.set(xscale="log", xlabel="labelled images", ylabel=words, title=dataset)
+        ax.set_xticks(LABELS, [str(count) for count in LABELS])
+        ax.minorticks_off()
+        plots.name_lines(ax, ends)
+    plots.entitle(figure, title, f"{DOTS}, after {epoch} epoch{'s' * (epoch != 1)}; crosses: paper, after "
+                                 f"{LABEL_EPOCHS}")
     return figure
 
 
 def draw_terms(records: Sequence[Record], title: str) -> Figure:
-    """Accuracy and bound at the last epoch that all have, a bar a variant: most curves would lie on one another."""
-    labels = list(dict.fromkeys(record.label for record in records))[::-1]
-    epoch = min(record.epochs()[-1] for record in records)
-    figure, axes = plots.new_figure(2, width=5.2, height=0.36 * len(labels) + 1.6)
-    for ax, (name, factor, words) in zip(axes, (("accuracy", 100, "test accuracy, %"),
-                                                ("test_elbo", -1, "test -ELBO, nats per image"))):
-        values = [[factor * record.at(epoch, name) for record in records if record.label == label] for label in labels]
-        means = [np.mean(each) for each in values]
-        ax.barh(range(len(labels)), means, color="0.75")
-        for place, each in enumerate(values):
-            ax.plot(each, [place] * len(each), ".", color=plots.TRUTH)
-        room = 0.2 * (max(means) - min(means)) + 1
-        ax.set(xlabel=words, yticks=range(len(labels)), yticklabels=labels if ax is axes[0] else [],
-               xlim=(min(means) - room, max(means) + room))
-    figure.suptitle(f"{title}, after {epoch} epoch{'s' * (epoch != 1)}; bar: mean, dot: a seed; axes cut", fontsize=12)
+    """Accuracy and bound at the last epoch that all have, a row for each variant, the most accurate at the top."""
+    epoch, groups = min(record.epochs()[-1] for record in records), by_label(records)
+    figure, axes = plots.new_figure(2, width=5.6, height=0.36 * len(groups) + 1.6)
+    order = sorted(groups, key=lambda label: float(np.median([record.at(epoch, "accuracy")
+                                                              for record in groups[label]])))
+    for ax, (name, factor, words) in zip(axes, PANELS):
+        for place, label in enumerate(order):
+            dots(ax, [factor * record.at(epoch, name) for record in groups[label]], place, plots.TRUTH)
+        ax.set(xlabel=words, yticks=range(len(order)), yticklabels=order if ax is axes[0] else [])
+    plots.entitle(figure, title, f"{DOTS}, after {epoch} epoch{'s' * (epoch != 1)}; ours: cross-entropy without one "
+                                 "part of the recipe")
     return figure
 
 
