@@ -219,12 +219,12 @@ def test_pictures_of_attributes_are_of_test_images(monkeypatch):
 def test_the_column_of_an_attribute_switches_the_variable_that_has_its_name(monkeypatch):
     """Without labels the variables have found an order of their own: here each attribute is the other's place."""
     asked, part = [], data.Part(np.zeros((4, 1), np.uint8), np.arange(4), (2, 3))
-    model = SimpleNamespace(dtype=np.float32, infer=lambda x: (np.array([[0, 1]] * 4), None),
-                            decode_as=lambda values, g: asked.append(values.tolist()) or np.zeros((4, 6)))
+    model = SimpleNamespace(dtype=np.float32, infer=lambda x: (np.array([[0, 1]] * len(x)), None),
+                            decode_as=lambda values, g: asked.append(values.tolist()) or np.zeros((len(values), 6)))
     settings = SimpleNamespace(entry=SimpleNamespace(classes=4, attributes=("a", "b")), shape=(2, 3), label=lambda: "")
     runs.switched(SimpleNamespace(settings=settings, model=model,
                                   naming=lambda part: SimpleNamespace(variable=np.array([1, 0]))), part)
-    assert asked == [[[0, 1]] * 4, [[0, 0]] * 4, [[1, 1]] * 4]
+    assert asked == [[[0, 1]] * 2, [[0, 0]] * 2, [[1, 1]] * 2]
 
 
 def test_a_variable_that_hardly_varies_does_vary(monkeypatch, capsys, tmp_path):

@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import expit
 
+from refimpl.plots.style import TEXT, entitle
+
 SHAPE = (28, 28)
 
 
@@ -52,13 +54,14 @@ def _side_by_side(images: np.ndarray, gap: int) -> np.ndarray:
     return canvas.reshape(rows * (high + gap), columns * (wide + gap))
 
 
-def _show_grid(ax: Axes, images: np.ndarray, gap: int, names: list[str]) -> None:
-    """Images (rows, columns, height, width) with a name below each column, and no frame."""
+def _show_grid(ax: Axes, images: np.ndarray, gap: int, names: list[str], rows: Sequence[str] = ()) -> None:
+    """Images (rows, columns, height, width) with a name below each column and left of each row, and no frame."""
     ax.imshow(_side_by_side(images, gap), cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
-    columns, wide = images.shape[1], images.shape[3]
+    columns, high, wide = images.shape[1:]
     ax.set_xticks((wide + gap) * np.arange(columns) + wide / 2, names)
-    ax.set_yticks([])
-    ax.tick_params(length=0, labelsize=10)
+    ax.set_yticks((high + gap) * np.arange(len(rows)) + high / 2, rows)
+    ax.tick_params(length=0, labelsize=TEXT)
+    ax.yaxis.label.set_size(TEXT)
     for spine in ax.spines.values():
         spine.set_visible(False)
 
@@ -74,11 +77,13 @@ def grids(samples: Sequence[tuple[str, np.ndarray]], dataset: str, shape: tuple[
     return figure
 
 
-def sheet(images: np.ndarray, names: list[str], row: str, title: str) -> Figure:
-    """Pictures (rows, columns, height, width) of 0 and 1; names: a column's, below it; row: what a row is."""
-    figure = Figure(figsize=(0.95 * images.shape[1], 0.9 * images.shape[0] + 1.0), dpi=110, layout="constrained")
-    ax = figure.add_subplot()
-    _show_grid(ax, images, 4, names)
-    ax.set(ylabel=row)
-    figure.suptitle(title, fontsize=12)
+def sheet(images: np.ndarray, names: list[str], row: str | Sequence[str], title: str) -> Figure:
+    """Pictures (rows, columns, height, width) of 0 and 1; names: a column's, below it; row: what a row is, or the name
+    of each row."""
+    width = images.shape[1] + 1.4 * (not isinstance(row, str))
+    figure = Figure(figsize=(width, 0.9 * images.shape[0] + 1.2), dpi=110, layout="constrained")
+    ax = figure.add_subplot(anchor="N")
+    _show_grid(ax, images, 4, names, () if isinstance(row, str) else row)
+    ax.set(ylabel=row if isinstance(row, str) else "")
+    entitle(figure, title)
     return figure

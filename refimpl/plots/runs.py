@@ -80,14 +80,15 @@ def samples(run, part: data.Part) -> Figure:
     drawn = run.samples()[:, order]
     return images.sheet(drawn.reshape(drawn.shape[:2] + settings.shape),
                         [combination(settings.entry.attributes, bits) for bits in says[order]],
-                        "a row one Gaussian", f"{settings.entry.name}, {settings.label()}: mean images")
+                        "each row: one Gaussian", f"{settings.entry.name}, {settings.label()}: mean images")
 
 
-def switched(run, part: data.Part) -> Figure:
-    """A test image of each combination, the same drawn again from its own bits and its mean g, and then with one bit
-    changed at a time, g kept."""
+def switched(run, part: data.Part, changes: bool = False) -> Figure:
+    """A test image of each combination with an even number of attributes, the same drawn again from its own bits and
+    its mean g, and then with one bit changed at a time, g kept; changes: only what that changes."""
     settings, model = run.settings, run.model
-    found = [np.flatnonzero(part.labels == label)[:1] for label in range(settings.entry.classes)]
+    found = [np.flatnonzero(part.labels == label)[:1] for label in range(settings.entry.classes)
+             if label.bit_count() % 2 == 0]
     x = part.images(np.concatenate(found), model.dtype)
     values, g = model.infer(x)
     drawn = [x, sigmoid(model.decode_as(values, g))]
@@ -95,9 +96,13 @@ def switched(run, part: data.Part) -> Figure:
         changed = values.copy()
         changed[:, i] = 1 - changed[:, i]
         drawn.append(sigmoid(model.decode_as(changed, g)))
-    names = ["test image", "drawn\nagain"] + [name + "\nswitched" for name in settings.entry.attributes]
+        if changes:
+            drawn[-1] = np.abs(drawn[-1] - drawn[1])
+    names = ["test\nimage", "drawn\nagain"] + [("change:\n" if changes else "switched:\n") + name
+                                               for name in settings.entry.attributes]
     return images.sheet(np.stack(drawn, axis=1).reshape((len(x), len(names)) + settings.shape), names,
-                        "a row one g", f"{settings.label()}: one bit switched, g kept")
+                        "each row: one face", f"{settings.label()}: one variable is switched, g is kept"
+                        + "; dark: pixels that it changes" * changes)
 
 
 KINDS: dict[str, Callable[..., dict[str, Figure]]] = {"train": vae, "semi-supervised": mixture}

@@ -223,13 +223,17 @@ def test_columns_go_by_their_names_where_variables_have_others(monkeypatch):
 
 
 def check_switched() -> None:
-    """A test image a combination, drawn again with its own bits and mean g, and with one bit changed and that g."""
+    """A test image of every other combination, drawn again with its own bits and mean g, and with one bit changed and
+    that g; or what that changes."""
     run, dataset = taught()
     model, shown = run.model, tiles(pictures_of_runs.switched(run, dataset.test))
+    changes = tiles(pictures_of_runs.switched(run, dataset.test, changes=True))
+    np.testing.assert_array_equal(changes[:, :2], shown[:, :2])
+    np.testing.assert_allclose(changes[:, 2:], np.abs(shown[:, 2:] - shown[:, 1:2]), atol=1e-6)
     images, labels = raw("faces", "test", 300)
-    assert shown.shape[:2] == (8, 5)
-    for row in range(8):
-        x = images[labels == row][:1]
+    assert shown.shape[:2] == (4, 5)
+    for row, label in enumerate((0b000, 0b011, 0b101, 0b110)):
+        x = images[labels == label][:1]
         np.testing.assert_array_equal(shown[row, 0].reshape(1, -1), x)
         e = model.trunk.forward(x)
         bits = model.class_head.forward(e).reshape(3, 2).argmax(axis=1)

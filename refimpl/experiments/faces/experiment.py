@@ -86,14 +86,13 @@ def measure(runs: Runs, folder: Path, data_dir: str | None, report: Callable[[st
 def pictures(runs: Runs, folder: Path) -> dict[str, Figure]:
     """faces-samples.png and faces-switched.png of direct with 50 labels, seed 0; faces-unnamed.png without labels."""
     made, test = {}, data.load("faces").test
-    for label, files in ((SHOWN, ("faces-samples.png", "faces-switched.png")),
-                         ("direct, 0 labels", (None, "faces-unnamed.png"))):
-        for cell in runs:
-            if (cell.label, cell.settings.seed) == (label, 0):
-                run, _ = checkpoint.load(folder / cell.folder / checkpoint.FILE)
-                for file, draw in zip(files, (pictures_of_runs.samples, pictures_of_runs.switched)):
-                    if file:
-                        made[file] = draw(run, test)
+    for cell in runs:
+        if cell.label in (SHOWN, "direct, 0 labels") and cell.settings.seed == 0:
+            run, _ = checkpoint.load(folder / cell.folder / checkpoint.FILE)
+            if cell.label == SHOWN:
+                made["faces-samples.png"] = pictures_of_runs.samples(run, test)
+            file = "faces-switched.png" if cell.label == SHOWN else "faces-unnamed.png"
+            made[file] = pictures_of_runs.switched(run, test, changes=cell.label != SHOWN)
     return made
 
 

@@ -23,7 +23,7 @@ def draw(rows: int = 8) -> Figure:
     nuisances = faces.truth(rows).nuisances
     names = ["\n".join(name for name, there in zip(faces.ATTRIBUTES, bits) if there) or "none" for bits in attributes]
     return images.sheet(faces.draw(attributes, nuisances[:, None]).astype(np.float64), names,
-                        "a row one draw of the nuisances", "faces: along a row only the attributes change")
+                        "each row: one draw of all else", "Along a row of faces only the attributes change")
 
 
 @plots.own_settings()
