@@ -36,12 +36,14 @@ def chosen_draw() -> np.ndarray:
 
 
 class Clocks:
-    """The frames: the first race against time, then the second one against eps."""
+    """The frames: the first race against time, then the second one against eps; before them the still one, for whoever
+    sees the first frame only."""
 
     fps = 6
     frames = len(TIMES) + len(EPS)
     still = frames - 12
-    order = [*[0] * 8, *range(len(TIMES)), *[len(TIMES) - 1] * 8, *range(len(TIMES), frames), *[frames - 1] * 14]
+    order = [*[still] * 9, *[0] * 8, *range(len(TIMES)), *[len(TIMES) - 1] * 8, *range(len(TIMES), frames),
+             *[frames - 1] * 14]
 
     def __init__(self) -> None:
         self.noise = chosen_draw()
@@ -70,7 +72,9 @@ class Clocks:
         self.words = [self.figure.text(0.02, height, "", fontsize=16, va="center") for height in (0.94, 0.85)]
         self.figure.text(0.98, 0.77, "○ first race     ● second race     ★ rings first", fontsize=15, va="center",
                          ha="right")
-        self.result = self.figure.text(0.02, 0.055, "", fontsize=16, va="center", fontweight="bold")
+        self.figure.text(0.02, 0.125, "f: the decoder's score of each value, nats.  h: the encoder's score.", fontsize=15,
+                         va="center", color="0.35")
+        self.result = self.figure.text(0.02, 0.045, "", fontsize=16, va="center", fontweight="bold")
         self.show(0)
 
     def show(self, frame: int) -> None:
@@ -104,7 +108,7 @@ class Clocks:
         self.words[1].set_text(f"Over all draws z(ε) differs from z* in {other:.1%}, exactly.")
         g = direct.gradient(walls.H, walls.F, eps, self.noise)
         entries = ", ".join(f"{entry:+.1f}" if entry else "0" for entry in g).replace("-", "−")
-        self.result.set_text(f"z* = {walls.NAMES[z_star]},  z(ε) = {walls.NAMES[z_eps]}:  gradient in h ({entries})")
+        self.result.set_text(f"z* = {walls.NAMES[z_star]},  z(ε) = {walls.NAMES[z_eps]}:  direct gradient ({entries})")
 
     def _place(self, waits: np.ndarray, first: np.ndarray, second: np.ndarray) -> None:
         """Bars up to `waits`, an open ring at the first race's times, a full dot at the second's; NaN: not there."""

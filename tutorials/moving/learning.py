@@ -92,9 +92,9 @@ class Learning:
         ax.set(xlim=(-0.01 * steps[-1], 1.02 * steps[-1]), ylim=(least - 8, least + 85))
         ax.set_xlabel(f"step of {VAESettings().batch} images", fontsize=14)
         ax.tick_params(labelsize=13)
-        self.figure.text(0.02, 0.44, f"−ELBO, exact, nats per image; {TESTED:,} test images", fontsize=13,
-                         va="center")
-        self.figure.text(0.98, 0.44, f"MNIST, seed {SEED}, chosen to show the plateau", fontsize=13, va="center",
+        self.figure.text(0.02, 0.44, f"−ELBO, exact, nats per image; {TESTED:,} test images; lower is better",
+                         fontsize=13, va="center")
+        self.figure.text(0.98, 0.375, f"MNIST, seed {SEED}, chosen to show the plateau", fontsize=13, va="center",
                          ha="right", color="0.35")
         self.step = self.figure.text(0.98, 0.93, "", fontsize=15, va="center", ha="right")
         self.show(0)
