@@ -15,7 +15,7 @@ FOLDER = Path(__file__).resolve().parent
 SOURCES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
 APPENDICES = sorted(FOLDER.glob("appendix_?_*.py"))
 # which of its pictures stands for a chapter in the index
-PICTURE = {"01": 0, "02": 1, "03": 1, "04": 3, "05": 0, "06": 1, "07": 1, "08": 0, "09": 0, "10": 1,
+PICTURE = {"01": 0, "02": 0, "03": 1, "04": 3, "05": 0, "06": 1, "07": 1, "08": 0, "09": 0, "10": 1,
            "11": 2}
 
 

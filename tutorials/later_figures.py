@@ -16,7 +16,7 @@ def losses(curves: Mapping[str, np.ndarray], best: float, half: int = 10) -> Non
     _, ax = plt.subplots(figsize=(6, 3.2))
     ax.axhline(best, color=plots.TRUTH, linewidth=2.5, label="best possible")
     for (words, values), shade in zip(curves.items(), plots.FURTHER[1:]):
-        reach = [min(half, place, len(values) - 1 - place) for place in range(len(values))]
+        reach = [min(half, place) for place in range(len(values))]
         mean = [values[place - r:place + r + 1].mean() for place, r in enumerate(reach)]
         ax.plot(np.arange(1, len(values) + 1), mean, color=shade, linewidth=1.8, label=words)
     ax.set(xlabel="step of 100 images", ylabel="loss, nats per image", yscale="log", ylim=(160, 600))
@@ -94,16 +94,18 @@ def disarm(logits: Sequence[float]) -> None:
 def estimators(colours: Mapping[str, str], bias: Mapping[str, float], noise: Mapping[str, float],
                at_equal_cost: Mapping[str, float]) -> None:
     """Chapter 7: each mean's distance from the exact gradient and its standard error; variance times evaluations."""
-    _, (left, right) = plt.subplots(1, 2, sharey=True, figsize=(9, 4.2))
+    _, (left, right) = plt.subplots(1, 2, sharey=True, figsize=(9, 4.4))
     for name, estimator in colours.items():
         shade = plots.colour(estimator)
         left.plot(noise[name], name, "|", color=plots.TRUTH, markersize=22, markeredgewidth=2.5)
         left.plot(bias[name], name, "o", color=shade, markersize=11)
-        right.barh(name, at_equal_cost[name], color=shade, height=0.6)
-        right.text(at_equal_cost[name] * 1.1, name, f"{at_equal_cost[name]:.0f}", va="center", fontsize=12)
-    left.set(xlabel="distance (dot), standard error (|), nats", xscale="log")
-    right.set(xlabel="variance x evaluations, nats squared", xscale="log", xlim=(1, 1.8 * max(at_equal_cost.values())))
-    left.tick_params(axis="y", labelsize=13)
+        right.plot(at_equal_cost[name], name, "o", color=shade, markersize=11)
+        right.text(at_equal_cost[name] * 1.25, name, f"{at_equal_cost[name]:.0f}", va="center", fontsize=15)
+    left.set(xscale="log")
+    left.set_title("distance (dot), standard error (|), nats", fontsize=14)
+    right.set(xscale="log", xlim=(2, 2.5 * max(at_equal_cost.values())))
+    right.set_title("variance × evaluations, nats²", fontsize=14)
+    left.tick_params(axis="y", labelsize=15)
     left.invert_yaxis()
 
 

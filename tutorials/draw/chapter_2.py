@@ -17,11 +17,11 @@ def wall(delta_1, t, density, old, new) -> None:
     for place, style, words in ((old, "-", "wall"), (new, "--", "wall, eps = 0.2")):
         ax.axvline(place, color=plots.TRUTH, linestyle=style, label=words)
     strip = (t > old) & (t < new)
-    ax.fill_between(t[strip], density[strip], color=COLOURS[0], alpha=0.6, label="from coat to shirt")
-    ax.text(-4.5, 0.12, "shirt wins", color=COLOURS[0], fontsize=12)
-    ax.text(3.2, 0.12, "coat wins", color=COLOURS[1], fontsize=12)
-    ax.set(xlabel="$\\Delta_1 = \\gamma_1 - \\gamma_0$", ylabel="density")
-    ax.legend(fontsize=9)
+    ax.fill_between(t[strip], density[strip], color=COLOURS[0], alpha=0.6, label="coat before, shirt after")
+    ax.text(-5.5, 0.12, "shirt wins", color=COLOURS[0], fontsize=16, fontweight="bold")
+    ax.text(3.0, 0.09, "coat wins", color=COLOURS[1], fontsize=16, fontweight="bold")
+    ax.set(xlabel="$\\Delta_1 = \\gamma_1 - \\gamma_0$", ylabel="density", xlim=(-6, 8))
+    ax.legend(fontsize=12, loc="upper right")
 
 
 def clouds(h, f, values, noise) -> None:
