@@ -79,19 +79,19 @@ def only_epoch(panel: Panel) -> float | None:
     """The one epoch of which the panel shows the column; None if there is a curve to be drawn."""
     if panel.against != "epoch":
         return None
+    if panel.last:
+        return max(_in_common(panel.records, panel.merit, "epoch"), default=None)
     epochs = {epoch for runs in by_label(panel.records).values() for epoch in _in_common(runs, panel.merit, "epoch")}
-    return max(epochs) if len(epochs) == 1 or epochs and panel.last else None
+    return epochs.pop() if len(epochs) == 1 else None
 
 
 def how_to_read(panels: Sequence[Panel]) -> str:
-    alone = [only_epoch(panel) is not None for panel in panels]
+    groups = [(panel, only_epoch(panel), runs) for panel in panels for runs in by_label(panel.records).values()]
     longer = any(len({max(epochs) for record in runs if (epochs := record.epochs(panel.merit))}) > 1
-                 for panel, dots in zip(panels, alone) if panel.against != "step" and not dots
-                 for runs in by_label(panel.records).values())
-    one = all(len(runs) == 1 for panel in panels for runs in by_label(panel.records).values())
-    marks = ((ONE, one), (BAND, not one and not all(alone)), (THIN, not one and longer), (DOTS, not one and any(alone)),
-             (CROSS, any(panel.paper for panel in panels)))
-    return "; ".join(words for words, some in marks if some)
+                 for panel, dots, runs in groups if panel.against != "step" and dots is None)
+    lines, one = {dots is None for _, dots, _ in groups}, all(len(runs) == 1 for _, _, runs in groups)
+    marks = ((ONE, one),) if one else ((BAND, True in lines), (THIN, longer), (DOTS, False in lines))
+    return "; ".join(words for words, some in (*marks, (CROSS, any(panel.paper for panel in panels))) if some)
 
 
 def draw(panels: Sequence[Panel], ylabel: str, title: str, columns: int | None = None, width: float = 5.4,
@@ -109,21 +109,19 @@ def draw(panels: Sequence[Panel], ylabel: str, title: str, columns: int | None =
             ax.set_xscale("log")
         named.append((ax, _panel(ax, panel)))
         ax.set(xlabel=panel.words, ylabel=ylabel if place % columns == 0 else "", title=panel.title)
-        if panel.log:
+        if panel.symlog:
+            ax.set_xscale("symlog", linthresh=panel.symlog)
+            ax.set_xlim(0, max(line.get_xdata()[-1] for line in ax.lines))
+        if panel.log or panel.symlog:
             low, high = ax.get_xlim()
-            ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 100, 300) if low <= tick <= high]
-            ax.set_xticks(ticks, [str(tick) for tick in ticks])
+            ticks = [tick for tick in ((0, 10, 100, 1000, 10_000) if panel.symlog else (1, 2, 5, 10, 20, 50, 100, 300))
+                     if low <= tick <= high]
+            ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
             ax.minorticks_off()
         elif panel.against == "epoch":
             ax.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         if panel.log_y:
             ax.set_yscale("log")
-        if panel.symlog:
-            ax.set_xscale("symlog", linthresh=panel.symlog)
-            last = int(max(line.get_xdata()[-1] for line in ax.lines))
-            ticks = [0, *(10**power for power in range(1, 7) if panel.symlog < 10**power <= last)]
-            ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
-            ax.set_xlim(0, last)
     if alike:
         for side in ("x", "y"):
             lows, highs = zip(*(getattr(ax, f"get_{side}lim")() for ax in axes))
@@ -183,7 +181,7 @@ def _dots(ax: Axes, panel: Panel, epoch: float) -> None:
     values = {label: found for label, runs in by_label(panel.records).items()
               if (found := [panel.sign * record.at(epoch, panel.merit) for record in runs
                             if record.epochs(panel.merit)])}
-    order = sorted(values, key=lambda label: float(np.median(values[label])), reverse=True)
+    order = sorted(values, key=lambda label: float(np.median(values[label])), reverse=panel.sign < 0)
     far = min(map(min, values.values()), default=0.0) + (panel.above or math.inf)
     for place, label in enumerate(order):
         colour = plots.line_style(label)["color"]

@@ -71,7 +71,7 @@ REGISTRY = {entry.name: entry for entry in (
     Experiment("binary", "slide 31: n = 15 binary variables, every estimator", ("fashion-mnist", "mnist"), "test_elbo",
                comparisons.binary, panels.binary),
     Experiment("joint", "slides 29 and 30: coordinate-wise and joint arg max, n = 8 and 12", ("mnist",), "test_elbo",
-               comparisons.joint, panels.joint),
+               comparisons.joint, panels.ranked),
     Experiment("structured", "slide 32: structured encoders", ("fashion-mnist",), "test_log_likelihood",
                comparisons.structured, panels.structured),
     Experiment("latent-sizes", "supplement, figure 1: k = 20, 30, 40, 50", ALL, "test_elbo", comparisons.latent_sizes,
@@ -85,7 +85,7 @@ REGISTRY = {entry.name: entry for entry in (
     Experiment("plateau-tests", "whether the capped half still leaves the plateau when one setting is changed", ALL[:1],
                "test_elbo", comparisons.plateau_tests, panels.plateau_tests),
     Experiment("tuning", "every method with every setting, to choose one on the validation part", ALL[:1], "valid_elbo",
-               comparisons.tuning, panels.tuning),
+               comparisons.tuning, functools.partial(panels.ranked, merit="valid_elbo", words="validation -ELBO")),
     Experiment("semi-supervised", "slide 33: a few labels", ("mnist", "fashion-mnist"), "test_elbo",
                semi_supervised.by_labels, semi_supervised.draw, semi_supervised.lines, semi_supervised.grids),
     Experiment("labelled-terms", "slide 33: what 100 labels teach", ("mnist",), "test_elbo", semi_supervised.by_term,
@@ -98,7 +98,9 @@ REGISTRY = {entry.name: entry for entry in (
     Experiment("jigsaw", "images cut into tiles and put together again by a matching", ALL[:2], "test_tiles",
                jigsaw.make, jigsaw.draw, jigsaw.lines, jigsaw.solved, train=train_jigsaws),
     Experiment("jigsaw-tuning", "jigsaws with every setting that was tried, to choose one on the validation images",
-               ALL[:1], "valid_tiles", jigsaw.grid, jigsaw.draw_grid, jigsaw.lines, train=train_jigsaws),
+               ALL[:1], "valid_tiles", jigsaw.grid, functools.partial(
+                   panels.ranked, merit="valid_tiles", words="validation tiles that are right, %", sign=100.0),
+               jigsaw.lines, train=train_jigsaws),
 )}
 
 # measurements of the runs of an experiment, and runs with columns of their own

@@ -75,22 +75,19 @@ def new_figure(columns: int, rows: int = 1, width: float = 4.6, height: float = 
 def entitle(figure: Figure, title: str, note: str = "") -> None:
     """The title above all axes, in lines that fit the figure, and below it a note on how to read the picture."""
     letters = int(figure.get_size_inches()[0] * 11)
-    lines = [textwrap.fill(words, len(words) // math.ceil(len(words) / letters) + 8) for words in (title, note) if words]
-    figure.suptitle("\n".join(lines), fontsize=TEXT)
+    figure.suptitle("\n".join(textwrap.fill(words, len(words) // math.ceil(len(words) / letters) + 8)
+                              for words in (title, note) if words), fontsize=TEXT)
 
 
 def name_lines(ax: Axes, ends: Sequence[tuple[str, float, float, str]]) -> None:
     """Right of the axes the name of each line, (name, x, y of its end, colour), moved apart where names would meet."""
     ax.get_xlim(), ax.get_ylim()                            # they may not have been fitted to the lines yet
     gap = 0.24 / (ax.get_position().height * ax.figure.get_size_inches()[1])
-    placed = sorted(((*(ax.transScale + ax.transLimits).transform((x, y)), name, colour) for name, x, y, colour in ends),
-                    key=lambda end: end[1])
-    heights: list[float] = []
-    for _, y, _, _ in placed:
-        heights.append(max(y, heights[-1] + gap) if heights else max(y, 0.0))
-    top = max(1.0, gap * (len(placed) - 1))
-    for place in reversed(range(len(placed))):
-        heights[place], top = min(heights[place], top), min(heights[place], top) - gap
+    to_axes = ax.transScale + ax.transLimits
+    placed = sorted(((*to_axes.transform((x, y)), name, colour) for name, x, y, colour in ends), key=lambda end: end[1])
+    steps = gap * np.arange(len(placed))
+    heights = np.maximum.accumulate(np.maximum([y for _, y, _, _ in placed], 0.0) - steps) + steps
+    heights = np.minimum(heights, max(1.0, *steps) - steps[::-1])
     for (x, y, name, colour), height in zip(placed, heights):
         ax.annotate(name, (x, min(y, 1.0)), (1.04, height), "axes fraction", "axes fraction", color=colour,
                     fontsize=TEXT, va="center", annotation_clip=False, arrowprops=dict(

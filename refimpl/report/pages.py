@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -31,48 +32,47 @@ BLOCKS: dict[str, Callable[[Store], str]] = {
     **measurements.BLOCKS, **jigsaw.BLOCKS}
 
 
-# block -> its picture, below it: file, and what it shows; an experiment's picture has this title
+# block -> what its picture, below it, shows; the title of an experiment's picture
 SHOWN = {
-    "plateau": ("plateau.png", "On MNIST every seed of direct ends low; with each other gradient some "
-                               "seeds end higher"),
-    "plateau-exits": ("plateau-exits.png", "Which half of direct's bias leaves the plateau depends on ε and on "
-                                           "the KL gradient"),
-    "plateau-steps": ("plateau-steps.png", "Values of z in use and length of the gradient in the first steps"),
-    "plateau-tests": ("plateau-tests.png", "With one setting changed the capped half of the bias still leaves "
-                                           "the plateau"),
-    "plateau-forces": ("plateau-forces.png", "Push and pull on the losing values, and the bound"),
-    "relaxation": ("relaxation.png", "The bound of relaxed samples, the exact bound and log p(x), epoch by epoch"),
-    "convergence": ("convergence.png", "Direct leaves early a plateau on which the exact gradient and "
-                                       "Gumbel-softmax stay longer"),
-    "latent-sizes": ("latent-sizes.png", "Direct has the lowest −ELBO at every k"),
-    "noise": ("variance.png", "Standard deviation of the encoder gradient against ε and τ"),
-    "estimators": ("estimators.png", "Bias of every estimator and its noise at equal cost, on the toy"),
-    "binary": ("binary.png", "Direct and local-tilted, which share a bias, end lowest; disarm is the lowest of all "
-                             "at few decoder evaluations"),
-    "released-signal": ("binary-released.png", "As released, direct and REBAR stay above our settings, and so do "
-                                                "REBAR and RELAX that learn from the batch's mean"),
-    "structured": ("structured.png", "Pairs of any sign have the lowest exact −log p(x) after 10 epochs, "
-                                     "pairs that start at 0 by far the highest"),
-    "structured-timing": ("structured-timing.png", "Seconds a training step of structured encoders against n"),
-    "semi-supervised": ("semi-supervised.png", "With few labels direct is the more accurate in the median, by "
-                                                "less than in the paper"),
-    "labelled-terms": ("labelled-terms.png", "The variants of the recipe differ little in accuracy, except as "
-                                             "released and direct loss at ε = 0.05"),
-    "jigsaw": ("jigsaw.png", "With labels cross-entropy puts most tiles right, without them direct"),
-    "faces": ("faces-accuracy.png", "With 50 labels or more the median of all three attributes right is "
-                                    "above 99 %; without labels it is about half or less")}
+    "plateau": "On MNIST every seed of direct ends low; with each other gradient some seeds end higher",
+    "plateau-exits": "Which half of direct's bias leaves the plateau depends on ε and on the KL gradient",
+    "plateau-steps": "On MNIST all images soon share one value; trained by direct, the gradient shrinks least, and "
+                     "more values come into use first",
+    "plateau-tests": "With one setting changed the capped half of the bias still leaves the plateau",
+    "plateau-forces": "Push and pull on the losing values, and the bound",
+    "relaxation": "The bound of relaxed samples, the exact bound and log p(x), epoch by epoch",
+    "convergence": "Direct leaves early a plateau on which the exact gradient and Gumbel-softmax stay longer",
+    "latent-sizes": "Direct has the lowest −ELBO at every k",
+    "noise": "Standard deviation of the encoder gradient against ε and τ",
+    "estimators": "Bias of every estimator and its noise at equal cost, on the toy",
+    "binary": "Direct and local-tilted, which share a bias, end lowest; disarm is the lowest of all at few "
+              "decoder evaluations",
+    "released-signal": "As released, direct and REBAR stay above our settings, and so do REBAR and RELAX that "
+                       "learn from the batch's mean",
+    "structured": "Pairs of any sign have the lowest exact −log p(x) after 10 epochs, pairs that start at 0 "
+                  "by far the highest",
+    "structured-timing": "Seconds a training step of structured encoders against n",
+    "semi-supervised": "With few labels direct is the more accurate in the median, by less than in the paper",
+    "labelled-terms": "The variants of the recipe differ little in accuracy, except as released and direct "
+                      "loss at ε = 0.05",
+    "jigsaw": "With labels cross-entropy puts most tiles right, without them direct",
+    "faces": "With 50 labels or more the median of all three attributes right is above 99 %; without labels "
+             "it is about half or less"}
+FILES = {name: f"{name}.png" for name in SHOWN} | {
+    "noise": "variance.png", "released-signal": "binary-released.png", "faces": "faces-accuracy.png"}
 
 
 def pictures(store: Store) -> dict[str, Callable[[], Figure]]:
     """File name -> function that draws it, for all pictures for which there are rows."""
     made: dict[str, Callable[[], Figure]] = {}
-    for name, (file, title) in SHOWN.items():
+    for name, title in SHOWN.items():
         records = store.select(name) if name in registry.REGISTRY else []
         if records:
-            made[file] = lambda draw=registry.REGISTRY[name].draw, records=records, title=title: draw(records, title)
+            made[FILES[name]] = functools.partial(registry.REGISTRY[name].draw, records, title)
     if store.select("binary"):
-        made["binary-released.png"] = lambda: panels.released(store.select("binary"), SHOWN["released-signal"][1])
-    for name, draw in (("plateau-steps", plateau_steps.draw), ("plateau-forces", plateau_forces.draw),
+        made["binary-released.png"] = lambda: panels.released(store.select("binary"), SHOWN["released-signal"])
+    for name, draw in (("plateau-steps", functools.partial(plateau_steps.draw, title=SHOWN["plateau-steps"])),
+                       ("plateau-forces", plateau_forces.draw),
                        ("relaxation", relaxation.draw)):
         if store.select(name):
             made[f"{name}.png"] = lambda name=name, draw=draw: draw(store.select(name))
@@ -150,6 +150,5 @@ def block(store: Store, name: str) -> str:
     """The text between the marks of this block: its table and its pictures.  InputError if the block is unknown."""
     if name not in BLOCKS:
         raise InputError(unknown("block", name, BLOCKS))
-    drawn = pictures(store)
-    file, words = SHOWN.get(name, ("", ""))
-    return BLOCKS[name](store) + f"\n\n![{words}](figures/{file})" * (file in drawn)
+    shown = f"\n\n![{SHOWN[name]}](figures/{FILES[name]})" if FILES.get(name) in pictures(store) else ""
+    return BLOCKS[name](store) + shown

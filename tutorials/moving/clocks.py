@@ -72,8 +72,8 @@ class Clocks:
         self.words = [self.figure.text(0.02, height, "", fontsize=16, va="center") for height in (0.94, 0.85)]
         self.figure.text(0.98, 0.77, "○ first race     ● second race     ★ rings first", fontsize=15, va="center",
                          ha="right")
-        self.figure.text(0.02, 0.125, "f: the decoder's score of each value, nats.  h: the encoder's score.", fontsize=15,
-                         va="center", color="0.35")
+        self.figure.text(0.02, 0.125, "f: the decoder's score of each value, nats.  h: the encoder's score.",
+                         fontsize=15, va="center", color="0.35")
         self.result = self.figure.text(0.02, 0.045, "", fontsize=16, va="center", fontweight="bold")
         self.show(0)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from refimpl import data, gumbel, plots
+from refimpl import data, gumbel
 from refimpl.experiments import pictures
 from refimpl.experiments.jigsaw import runs as jigsaws
 from refimpl.experiments.jigsaw import tiles
@@ -103,29 +103,6 @@ def draw(records: Sequence[Record], title: str) -> Figure:
                 drawn.append(Panel(f"{dataset}, {side} x {side}" + f", {words}" * bool(words), chosen, "test_tiles",
                                     words=f"epoch of {jigsaws.EPOCH:,} images", sign=100.0))
     return pictures.draw(drawn, "tiles that are right, %", title, columns=min(2, len(drawn)), height=3.0)
-
-
-def draw_grid(records: Sequence[Record], title: str) -> Figure:
-    """Tiles of the validation images against the learning rate, with labels and without: a line for each eps or tau."""
-    figure, axes = plots.new_figure(2, width=5.2, height=4.2)
-    for ax, labels, words in zip(axes, (True, False), ("with labels", "without labels")):
-        points: dict[tuple[str, str], dict[float, float]] = {}
-        for record in records:
-            setting = next((f", {name} = {record.settings[name]:g}" for name in ("eps", "tau")
-                            if record.settings[name] is not None), "")
-            if record.settings["labels"] is labels:
-                points.setdefault((str(record.settings["method"]), setting), {})[float(record.settings["lr"])] = \
-                    100 * float(record.rows[-1]["valid_tiles"])
-        for method in dict.fromkeys(method for method, _ in points):
-            settings = [setting for other, setting in points if other == method]
-            for marker, setting in zip("osv^", settings):
-                found = points[method, setting]
-                ax.plot(sorted(found), [found[lr] for lr in sorted(found)], marker=marker, markersize=5,
-                        label=method + setting, color=plots.line_style(method)["color"])
-        ax.set(xscale="log", xlabel="learning rate", ylabel="tiles of validation images that are right, %", title=words)
-        ax.legend(frameon=False, fontsize=8)
-    figure.suptitle(title, fontsize=12)
-    return figure
 
 
 def solved(found: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str, Figure]:

@@ -115,7 +115,7 @@ def run(out: Path | str, seeds: int = 5, steps: int = 1_000, datasets: Sequence[
     return records
 
 
-def draw(records: Sequence[Record]) -> Figure:
+def draw(records: Sequence[Record], title: str = "The first steps, seen from inside") -> Figure:
     """On the first data set, with the decoder that each gradient's estimator brings."""
     dataset = panels.datasets(records)[0]
     ours = [replace(record, label=name) for name in panels.GRADIENTS for record in records
@@ -123,6 +123,5 @@ def draw(records: Sequence[Record]) -> Figure:
             and record.settings["learn_from"] is None]
     drawn = [Panel(f"{dataset}: {words}", ours, name, "step", "training step", symlog=EVERY, sign=1.0,
                    log_y=name == "length_exact") for name, words in PANELS]
-    return pictures.draw(drawn, "", "All images soon share one value. Trained by direct, the gradient shrinks least, "
-                         "and more values come into use first. The decoder of exact and tilted learns from q, that of "
-                         "noisy-exact and direct from z*")
+    return pictures.draw(drawn, "", f"{title}. The decoder of exact and tilted learns from q, that of noisy-exact and "
+                         "direct from z*")

@@ -92,7 +92,7 @@ def draw(records: Sequence[Record]) -> Figure:
         ax.set_ylim(min(low), min(max(high), 230))
     handles = axes[0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncols=3, frameon=False, fontsize=plots.TEXT)
-    plots.entitle(figure, f"{first[0].dataset}, k = 10: at a fixed τ the relaxed bound falls while the exact one rises")
+    plots.entitle(figure, f"{first[0].dataset}, k = 10: at a fixed τ the relaxed bound falls and the exact one rises")
     return figure
 
 

@@ -113,7 +113,6 @@ def run(out: Path | str, k: int = 10, steps: int = 300, seeds: int = 3, data_dir
     write_measurements(folder, "subset", f"k = {k}", dict(k=k, steps=steps, seeds=seeds), rows)
     with plots.may_fail(folder / "subset.png"):
         grid = np.array(shown).reshape(len(shown), 10, 28, 28)
-        plots.save(sheet(grid, [str(label) for label in labels[:10]], list(METHODS),
-                         f"The {k} pixels that each method chooses of ten test images: black on the ink, grey beside it"),
-                   folder / "subset.png")
+        title = f"The {k} pixels that each method chooses of ten test images: black on the ink, grey beside it"
+        plots.save(sheet(grid, [str(label) for label in labels[:10]], list(METHODS), title), folder / "subset.png")
     return rows

@@ -16,6 +16,7 @@ from refimpl.experiments.training import comparisons
 Records = Sequence[Record]
 NATS = "test -ELBO, nats per image"
 COMPARED = ("direct", "local-tilted", "local-expectation", "disarm", "rebar", "relax", "arm")  # slide 31 and others
+PAPER = {"fashion-mnist": paper.BINARY}
 GRADIENTS = ("exact", "tilted", "noisy-exact", "direct")            # neither bias nor noise, bias, noise, both
 
 
@@ -40,14 +41,10 @@ def binary(records: Records, title: str) -> Figure:
     panels = []
     for dataset in datasets(records):
         ours = chosen(records, COMPARED, dataset)
-        panels += [Panel(f"{dataset}, by epochs", ours, log=True, above=32, paper=_of_paper(dataset)),
+        panels += [Panel(f"{dataset}, by epochs", ours, log=True, above=32, paper=PAPER.get(dataset, {})),
                    Panel(f"{dataset}, by decoder evaluations", ours, against="evaluations", unit=1e6, log=True,
                          words="decoder evaluations, millions", above=32)]
     return draw(panels, NATS, title, columns=2, height=4.4)
-
-
-def _of_paper(dataset: str) -> dict[str, float]:
-    return paper.BINARY if dataset == "fashion-mnist" else {}
 
 
 def released(records: Records, title: str) -> Figure:
@@ -56,17 +53,10 @@ def released(records: Records, title: str) -> Figure:
     for dataset in datasets(records):
         for name, between in (("direct", "direct, no KL"), ("rebar", "rebar, batch mean"),
                               ("relax", "relax, batch mean")):
-            labels, theirs = (name, between, f"{name} as released"), _of_paper(dataset)
+            labels, theirs = (name, between, f"{name} as released"), PAPER.get(dataset, {})
             panels.append(Panel(f"{dataset}: {name}", chosen(records, labels, dataset), log=True, above=50,
                                 paper={label: theirs[label] for label in labels if label in theirs}))
     return draw(panels, NATS, title, columns=3, width=5.0, alike=True)
-
-
-def joint(records: Records, title: str) -> Figure:
-    names = ("direct", "direct-joint", "local-expectation", "exact")
-    panels = [Panel(f"{dataset}, n = {n}", chosen(records, [f"{name}, n = {n}" for name in names], dataset, True))
-              for dataset in datasets(records) for n in (8, 12)]
-    return draw(panels, NATS, title, columns=2)
 
 
 def structured(records: Records, title: str) -> Figure:
@@ -142,23 +132,9 @@ def latent_sizes(records: Records, title: str) -> Figure:
     return figure
 
 
-def tuning(records: Records, title: str) -> Figure:
-    """The validation bound at the last common epoch against eps or tau, one line per learning rate."""
-    kinds = [(k, name, setting) for k in (10, 50) for name, setting in (("direct", "eps"), ("gumbel-softmax", "tau"))]
-    figure, axes = plots.new_figure(2, 2, height=3.2)
-    epoch = min(record.epochs("valid_elbo")[-1] for record in records)
-    rates = sorted({float(record.settings["lr"]) for record in records})
-    for ax, (k, name, setting) in zip(axes, kinds):
-        for place, lr in enumerate(rates):
-            points: dict[float, list[float]] = {}
-            for record in records:
-                if (record.settings["k"], record.settings["estimator"], record.settings["lr"]) == (k, name, lr):
-                    value = float(record.settings["hyperparameters"][setting])
-                    points.setdefault(value, []).append(-record.at(epoch, "valid_elbo"))
-            values = sorted(points)
-            ax.plot(values, [np.median(points[value]) for value in values], color=plots.colour(name), marker="o",
-                    linestyle=("-", "--", ":")[place % 3], label=f"{name}, lr {lr:g}")
-        ax.set(xlabel=setting, xscale="log", ylabel="validation -ELBO, nats", title=f"{name}, k = {k}")
-        ax.legend(frameon=False, fontsize=9)
-    figure.suptitle(f"{title}, after {epoch} epochs", fontsize=12)
-    return figure
+def ranked(records: Records, title: str, merit: str = "test_elbo", words: str = NATS, sign: float = -1.0) -> Figure:
+    """The last epoch that all runs of a data set have: a row for each label, the best at the top."""
+    panels = [Panel(dataset, [record for record in records if record.dataset == dataset], merit, sign=sign, last=True)
+              for dataset in datasets(records)]
+    rows = len({record.label for record in records})
+    return draw(panels, words, title, width=8.0, height=0.25 * rows + 1.6)
