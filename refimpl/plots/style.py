@@ -87,7 +87,7 @@ def name_lines(ax: Axes, ends: Sequence[tuple[str, float, float, str]]) -> None:
     placed = sorted(((*to_axes.transform((x, y)), name, colour) for name, x, y, colour in ends), key=lambda end: end[1])
     steps = gap * np.arange(len(placed))
     heights = np.maximum.accumulate(np.maximum([y for _, y, _, _ in placed], 0.0) - steps) + steps
-    heights = np.minimum(heights, max(1.0, *steps) - steps[::-1])
+    heights = np.minimum(heights, max([1.0, *steps]) - steps[::-1])
     for (x, y, name, colour), height in zip(placed, heights):
         ax.annotate(name, (x, min(y, 1.0)), (1.04, height), "axes fraction", "axes fraction", color=colour,
                     fontsize=TEXT, va="center", annotation_clip=False, arrowprops=dict(
