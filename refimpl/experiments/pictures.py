@@ -154,13 +154,12 @@ def _panel(ax: Axes, panel: Panel) -> list[tuple[str, float, float, str]]:
         last_x, last_y = far[:2] if alone else (x, middle)
         ends.append((label, last_x[-1] / panel.unit, last_y[-1], style["color"]))
         starts.append((x / panel.unit, middle))
-    best = min((end[2] for end in ends), default=0.0)
     for label, value in panel.paper.items():
         shade = plots.line_style(label)["color"]
         ax.plot(paper.EPOCHS, value, "x", color=shade, markersize=8, markeredgewidth=2)
         ends.append((f"paper: {label.removesuffix(' as released')}", paper.EPOCHS, value, shade))
-        best = min(best, value)
     if starts and panel.above is not None:
+        best = min(end[2] for end in ends)
         ax.set_ylim(best - 1, best + panel.above)
         first, inside = (min(found) for found in zip(*((x[0], x[np.argmax(middle < best + panel.above)])
                                                        for x, middle in starts)))

@@ -72,8 +72,7 @@ def pictures(store: Store) -> dict[str, Callable[[], Figure]]:
     if store.select("binary"):
         made["binary-released.png"] = lambda: panels.released(store.select("binary"), SHOWN["released-signal"])
     for name, draw in (("plateau-steps", functools.partial(plateau_steps.draw, title=SHOWN["plateau-steps"])),
-                       ("plateau-forces", plateau_forces.draw),
-                       ("relaxation", relaxation.draw)):
+                       ("plateau-forces", plateau_forces.draw), ("relaxation", relaxation.draw)):
         if store.select(name):
             made[f"{name}.png"] = lambda name=name, draw=draw: draw(store.select(name))
     for file, name, label, draw in (("variance.png", "variance", "k = 10", variance.draw),
