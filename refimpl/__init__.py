@@ -1,31 +1,31 @@
-"""Direct optimisation through arg max, in NumPy: every gradient by hand, every estimate beside its exact value.
+"""Direct optimisation through arg max in NumPy, with handwritten gradients and an exact value beside every estimate.
 
-To read first: one_page, the whole method from noise to Adam in 130 lines, which uses nothing below but the images.
+Read one_page first: it is the whole method, from noise to Adam, in 130 lines, and it uses only the images from below.
 
-The ground floor is the paper (Lorberbom, Gane, Jaakkola and Hazan, NeurIPS 2019; arXiv 1806.02867) as pure functions:
+These modules are the paper (Lorberbom, Gane, Jaakkola and Hazan, NeurIPS 2019; arXiv 1806.02867) as pure functions:
 
     gumbel    the Gumbel-max trick                                        Theorem 2
     danskin   the proof of Theorem 1, step by step                        equations 2 to 4
     direct    the finite-eps gradient and its exact mean                  Theorem 1, equation 1
     coupling  the joint law of the two arg maxes, and the variance
     error     the bias, and the best eps
-    exact     the truth by enumeration
+    exact     exact values by enumeration
     joint     all joint values of several variables
-    check     whether a gradient of your own is direct's
+    check     whether your implementation computes the direct gradient
 
-Beside them, a folder an idea, each importing only what stands below it here:
+The folders below build on them.  Each folder imports only from the modules above and from the folders listed after it:
 
     cli           the command line, `python -m refimpl`
-    report        every measured number of the pages, from committed rows
-    experiments   one file a figure, table or claim of the paper
+    report        the result pages, whose numbers come from the committed rows
+    experiments   one file per figure, table or claim of the paper
     runs          training: the protocol of a run, its kinds, the loop, checkpoints
     plots         pictures
     models        encoder, latent variables, decoder; exact bounds; a toy
-    estimators    the gradient estimators, one file an idea
+    estimators    the gradient estimators, one file per idea
     latent        the families of latent variables, and the solvers of their arg maxes
     nn            hand-written networks
     data          the images
-    system        files written whole, folders locked, a progress line
+    system        complete writing of files, locks on folders, a progress line
 """
 from __future__ import annotations
 

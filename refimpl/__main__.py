@@ -1,4 +1,4 @@
-"""`python -m refimpl`."""
+"""Start the command line, `python -m refimpl`."""
 import logging
 import os
 import signal
@@ -10,16 +10,16 @@ UNTIL_STDIN_CLOSES = "REFIMPL_UNTIL_STDIN_CLOSES"       # set for the processes 
 
 
 def refuse(message):
-    """Print the line, if anybody can read it, and end with status 2."""
+    """Print the message, if there is a standard error to print it to, and exit with status 2."""
     if sys.stderr is not None:
         sys.stderr.write(PROGRAM + ": error: " + message + "\n")
     sys.exit(2)
 
 
 def stop(number, frame):
-    """Ctrl-C and `kill PID`: the runs that a command started end with it, and a line says how to go on.
+    """Handle Ctrl-C and `kill PID`: stop the command and the runs that it started, and print how to continue them.
 
-    An import that is interrupted may raise anything, or lose the interrupt; the process then ends at once.
+    An import that is interrupted may raise anything, or lose the interrupt.  Then the process exits at once.
     """
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
@@ -32,7 +32,7 @@ def stop(number, frame):
 
 
 def end_with_the_parent():
-    """Wait for the other end of standard input to be closed, which the system does when the parent dies, then stop."""
+    """Wait until the other end of standard input is closed, which happens when the parent process dies, then stop."""
     os.read(0, 1)
     os.kill(os.getpid(), signal.SIGTERM)
 
@@ -40,14 +40,14 @@ def end_with_the_parent():
 if sys.version_info < (3, 11):
     refuse("Python 3.11 or later is needed, and this is {}.{}".format(*sys.version_info[:2]))
 
-# Pictures go into files, whatever window system the user's other programs draw with.  `explore` alone opens a window.
+# Pictures are written to files, whatever MPLBACKEND is set to.  Only `explore` opens a window.
 if sys.argv[1:2] != ["explore"]:
     os.environ["MPLBACKEND"] = "agg"
 
-logging.getLogger("matplotlib").setLevel(logging.ERROR)     # where it keeps its cache is nothing for a user of ours
+logging.getLogger("matplotlib").setLevel(logging.ERROR)     # no messages about its font cache
 
 signal.signal(signal.SIGTERM, stop)
-if signal.getsignal(signal.SIGINT) is signal.default_int_handler:       # not where the parent had it ignored
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:       # unless the parent ignores it
     signal.signal(signal.SIGINT, stop)
 if os.environ.pop(UNTIL_STDIN_CLOSES, None):
     threading.Thread(target=end_with_the_parent, daemon=True).start()

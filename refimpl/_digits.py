@@ -1,9 +1,9 @@
-"""What keeps the digits: the same quantities written without differences of nearly equal numbers.
+"""Numerically stable forms of quantities that would lose digits as differences of nearly equal numbers.
 
-Where eps is tiny or q all but certain, differences of probabilities cancel.  So none is taken: what is small is written
-as a sum of small terms, and divided by eps before it can underflow.  A reader of the theorem can pass this file over.
+Where eps is tiny or q almost certain, differences of probabilities cancel.  So a small number is written as a sum of
+small terms, and divided by eps before it can underflow.  If you read for the theorem, you can skip this file.
 
-Shapes: h, f (..., k), the last axis over the values of z; eps (..., 1), already checked.
+h and f have shape (..., k), and the last axis runs over the values of z; eps has shape (..., 1) and is already checked.
 """
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from refimpl import arguments
 
 
 def checked(h, f, eps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """h and f broadcast together, and eps (..., 1) ready to multiply them.  Raises what scores and epsilon do."""
+    """Return h and f broadcast together, and eps (..., 1), after checking them (see arguments.scores and epsilon)."""
     h, f = arguments.scores(h=h, f=f)
     h, f = np.broadcast_arrays(h, f)
     eps = arguments.epsilon(eps, h.shape[:-1])
@@ -27,22 +27,22 @@ def checked(h, f, eps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def as_one_sided(h, f, eps, two_sided: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The one-sided problem (scores, f, eps) whose pair and gradient are the wanted ones."""
+    """Return the one-sided problem (scores, f, eps) that has the pair and the gradient of the given problem."""
     h, f, eps = checked(h, f, eps)
     return (tilted(h, f, -eps)[0], f, 2 * eps) if arguments.flag("two_sided", two_sided) else (h, f, eps)
 
 
 def from_likeliest(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """f measured from its value at the likeliest z, argmax h; h may be h + eps f, beyond the limit of a score."""
+    """Return f - f_b with b = argmax h, as exact.from_likeliest does, but without a limit of 1e300 on h."""
     h, f = np.broadcast_arrays(h, f)
     return f - np.take_along_axis(f, h.argmax(axis=-1)[..., None], axis=-1)
 
 
 def tilted(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """h + eps f in two parts, (..., k) and (..., 1): measured from its largest entry, and that entry.
+    """Return h + eps f minus its largest entry, (..., k), and that entry, (..., 1).
 
-    h and f are measured from their values there before they are added up, so that what ties there stays apart by the
-    exact difference of its scores, however large eps f is.  eps has a last axis of length 1.
+    The values of h and f at the largest entry are subtracted before h and eps f are added.  So the differences between
+    the scores h of values with equal f are kept, however large eps f is.  eps has a last axis of length 1.
     """
     h, f = np.broadcast_arrays(h, f)
     shape = np.broadcast_shapes(h.shape, eps.shape)                  # eps may bring batch axes of its own
@@ -54,12 +54,12 @@ def tilted(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> tuple[np.ndarray, n
 
 
 def ratio(value: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """value / x, and 1 at x = 0, the limit for expm1, log1p and sinh."""
+    """Return value / x, and 1 where x = 0, which is the limit if value is expm1(x), log1p(x) or sinh(x)."""
     return np.where(x == 0, 1, value / np.where(x == 0, 1, x))
 
 
 class Tilt(NamedTuple):
-    """What exp(eps f) does to q, measured from b, the likeliest value: d = f - f_b, x = eps d, q_eps = q e^x / Z."""
+    """Holds the parts of q_eps = q e^x / Z, where x = eps d, d = f - f_b, and b is the likeliest value."""
 
     q: np.ndarray           # (..., k)
     d: np.ndarray           # (..., k)
@@ -67,17 +67,17 @@ class Tilt(NamedTuple):
     qu: np.ndarray          # (..., k)    q u,  u = (e^x - 1) / eps
     mean_u: np.ndarray      # (..., 1)    E_q u
     Z: np.ndarray           # (..., 1)    E_q e^x = 1 + eps E_q u
-    moved: np.ndarray       # (..., 1)    Z > 2: b has lost more than half of its mass.  Then u may have been cut off.
+    moved: np.ndarray       # (..., 1)    Z > 2: b has lost more than half of its mass.  Then qu may be cut off.
 
 
 def tilt(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> Tilt:
-    """eps (..., 1) may be negative here."""
+    """Compute the parts of q_eps; eps (..., 1) may be negative here."""
     log_q = log_softmax(h, axis=-1)
     q, d = np.exp(log_q), from_likeliest(h, f)
     x = eps * d
     low, high = np.minimum(x, 1), np.maximum(x, 1)
-    # Two ways to the same q u.  Up to x = 1:  u = d (e^x - 1) / x, which needs no 1 / eps.  Above it e^x may overflow
-    # where q e^x does not:  q (e^x - 1) = q e^x (1 - e^-x); cut off at q e^x = e, where Z > 2 already.
+    # q u is computed in two ways.  Up to x = 1, u = d (e^x - 1) / x, which needs no 1 / eps.  Above it e^x may overflow
+    # where q e^x does not, so q (e^x - 1) = q e^x (1 - e^-x) is used, cut off at q e^x = e, where Z > 2 already.
     beyond = np.exp(np.minimum(log_q + high, 1)) * -np.expm1(-high) / eps
     qu = np.where(x <= 1, q * d * ratio(np.expm1(low), low), beyond)
     mean_u = qu.sum(axis=-1, keepdims=True)
@@ -87,27 +87,27 @@ def tilt(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> Tilt:
 
 
 def mean_change(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> np.ndarray:
-    """(q_eps - q) / eps, (..., k).
+    """Return (q_eps - q) / eps, (..., k).
 
-    With q_eps = q e^x / Z this is q (u - E_q u) / Z, u = (e^x - 1) / eps, which does not subtract probabilities.  As
-    u_b = 0 for the likeliest value b, the digits of the others' small q stay.
+    With q_eps = q e^x / Z this is q (u - E_q u) / Z, u = (e^x - 1) / eps, in which no probabilities are subtracted.
+    As u_b = 0 for the likeliest value b, the small q of the other values keep their digits.
     """
     change = tilt(h, f, eps)
-    # Where b has lost half of its mass, at least 1/2k, the plain difference loses no digits.
+    # Where b has lost half of its mass, which is at least 1/(2k), the plain difference loses no digits.
     difference = (softmax(tilted(h, f, eps)[0], axis=-1) - change.q) / eps
     return np.where(change.moved, difference, (change.qu - change.q * change.mean_u) / change.Z)
 
 
 def even_and_odd(log_q: np.ndarray, c: np.ndarray, eps: np.ndarray, two_sided: bool) -> tuple[np.ndarray, np.ndarray]:
-    """q C and q S, C = (cosh x - 1) / eps, S = (sinh x - x) / eps, x = eps c, with all their digits.
+    """Return q C and q S, C = (cosh x - 1) / eps, S = (sinh x - x) / eps, x = eps c, with all their digits.
 
-    Up to |x| = 1 by forms that do not subtract:
+    Up to |x| = 1 they are computed without subtractions:
 
         C = c (x / 2) (sinh(x / 2) / (x / 2))^2
         S = c x^2 (1/3! + x^2/5! + x^4/7! + ...)
 
-    Beyond it by q e^x, as q may be tiny where e^x overflows.  One-sided only C + S matters, which is free of e^-x: that
-    is left out of both.
+    Beyond it they are computed from q e^x, as q may be tiny where e^x overflows.  Only C + S matters for a one-sided
+    difference.  It does not contain e^-x, which is then left out of both.
     """
     q, x = np.exp(log_q), eps * c
     y = np.clip(x, -1, 1)
@@ -115,7 +115,7 @@ def even_and_odd(log_q: np.ndarray, c: np.ndarray, eps: np.ndarray, two_sided: b
     series = np.zeros(y.shape)
     for n in range(19, 1, -2):                                      # 1/21! is 10^-19 of the first term
         series = 1 / factorial(n) + y**2 * series
-    # Not small enough for the series, where |x| > 1.  2 is above log(q e^|x|) wherever the result is used.
+    # Where |x| > 1, the series is not used.  2 is above log(q e^|x|) wherever the result is used.
     rising = np.exp(np.minimum(log_q + x, 2)) / 2
     falling = np.exp(np.minimum(log_q - x, 2)) / 2 if two_sided else 0.0
     near = np.abs(x) <= 1
@@ -125,7 +125,7 @@ def even_and_odd(log_q: np.ndarray, c: np.ndarray, eps: np.ndarray, two_sided: b
 
 
 def others(q: np.ndarray) -> np.ndarray:
-    """1 - q_i as the sum of all other q's: those before i, and those behind it."""
+    """Return 1 - q_i, (..., k), as the sum of all other q's: those before i, and those after it."""
     before, behind = np.zeros(q.shape), np.zeros(q.shape)
     before[..., 1:] = q[..., :-1].cumsum(axis=-1)
     behind[..., :-1] = q[..., :0:-1].cumsum(axis=-1)[..., ::-1]

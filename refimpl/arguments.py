@@ -1,4 +1,4 @@
-"""What the public functions ask of their arguments, and the one line they answer when it is not so."""
+"""Check the arguments of the public functions, and raise an error with a message of one line if one is not allowed."""
 from __future__ import annotations
 
 import math
@@ -10,23 +10,23 @@ import numpy as np
 
 
 def one_line(text: object) -> str:
-    """The text with every character that breaks a line or moves a terminal's cursor written as Python writes it.
+    """Return the text with each character that would break the line or move the cursor replaced by its Python escape.
 
-    A path may hold any character but NUL, and so may a word on the command line.
+    A path or a word on the command line may contain any character except NUL.
     """
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in str(text))
 
 
 class InputError(ValueError):
-    """Something that the user gave cannot be used: a file, a folder, an option.  One line says what, where, and what is
-    allowed; the command line prints it and exits with status 2."""
+    """Raised if a file, a folder or an option that the user gave cannot be used.  The message is one line that says
+    what is wrong, where, and what is allowed; the command line prints it and exits with status 2."""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(one_line(message))
 
 
 class NotFinite(ValueError):
-    """NaN, infinity, or a number beyond LARGEST where there should be a score."""
+    """Raised if a score is NaN, infinite, or larger than LARGEST in absolute value."""
 
 
 Value = bool | int | float | str
@@ -36,13 +36,13 @@ TRUTH_VALUES = {"true": True, "yes": True, "1": True, "false": False, "no": Fals
 
 @dataclass(frozen=True)
 class Setting:
-    """A hyperparameter of an estimator, or an option of a family of latent variables: what it is and what is allowed.
+    """Describes a hyperparameter of an estimator or an option of a family of latent variables, and what is allowed.
 
     kind     its type: bool, int, float or str
-    default  its value unless the user gives another; None where whoever declares it works it out
+    default  its value unless the user gives another one; None if the default is computed from other options
     help     a line of help, with the unit
     least, most           the range of a number, ends included
-    within                a function (name, value) of this file that raises ValueError outside a range of its own
+    within                a function (name, value) of this file that raises ValueError outside its range
     choices  a function that lists the allowed values of a str
     """
 
@@ -55,7 +55,7 @@ class Setting:
     choices: Callable[[], Iterable[str]] | None = None
 
     def check(self, name: str, value: Value) -> Value:
-        """The value itself, as `kind`.  Raises InputError, one line that names the setting, if it is not allowed."""
+        """Return the value, converted to `kind`.  Raises InputError, which names the setting, if it is not allowed."""
         accepted = (int, float) if self.kind is float else (self.kind,)
         if type(value) not in accepted:
             raise InputError(f"{name} must be of the type {self.kind.__name__}, got {value!r}")
@@ -66,7 +66,7 @@ class Setting:
         return value
 
     def parse(self, name: str, text: str) -> Value:
-        """The value that a text on the command line stands for.  Raises InputError as check() does."""
+        """Return the value that a word of the command line stands for.  Raises InputError as check() does."""
         try:
             value = TRUTH_VALUES[text.lower()] if self.kind is bool else self.kind(text)
         except (KeyError, ValueError):
@@ -77,7 +77,7 @@ class Setting:
 
 def in_range(name: str, value: Value, least: float | None = None, most: float | None = None,
              within: Callable[[str, float], float] | None = None) -> None:
-    """Raises InputError, one line that states the whole range, if a number lies outside it or is not finite."""
+    """Raise InputError, which states the whole range, if a number lies outside it or is not finite."""
     if least is not None and not value >= least:
         also = "" if most is None else f" and at most {most}"
         raise InputError(f"{name} must be at least {least}{also}, got {value}")
@@ -92,9 +92,9 @@ def in_range(name: str, value: Value, least: float | None = None, most: float | 
 
 
 def unknown(what: str, given: str, known: Iterable[str], elsewhere: Mapping[str, str] = {}) -> str:
-    """The message for a name that does not exist: the nearest one, if any is near, and all that are known.
+    """Return the message for an unknown name, with the most similar known name, if there is one, and all known names.
 
-    elsewhere: names that are not known here, and what the user should write instead of each.
+    elsewhere maps names that are not known here to what the user should write instead.
     """
     known = list(known)
     near = get_close_matches(str(given), [*known, *elsewhere], 1)
@@ -104,7 +104,7 @@ def unknown(what: str, given: str, known: Iterable[str], elsewhere: Mapping[str,
 
 
 class Options(Mapping[str, Value]):
-    """Settings by name, in the order of their names: a mapping that does not change and can be hashed."""
+    """An immutable, hashable mapping that holds settings by name, sorted by name."""
 
     def __init__(self, values: Mapping[str, Value] = {}, **more: Value) -> None:
         self._values = dict(sorted({**values, **more}.items()))
@@ -131,16 +131,16 @@ class Options(Mapping[str, Value]):
         return Options(self._values, **other)
 
 
-# Scores, noise, and eps f may be this large in absolute value.  Beyond 1.8e308 float64 overflows; below this limit
-# differences, and sums of millions of terms, do not.
+# Scores, noise and eps f may be this large in absolute value.  float64 overflows beyond 1.8e308, so with this limit
+# neither differences nor sums of millions of terms overflow.
 LARGEST = 1e300
 
 MOST_AXES = 24
 
-# The range of eps.  Within it 2 eps and 1 / eps are ordinary numbers.
+# The range of eps.  Within it, 2 eps and 1 / eps are normal floating-point numbers.
 SMALLEST_EPS, LARGEST_EPS = 1e-305, 1e305
 
-# The ranges of what a training run is set to.  Within them an estimate and its square are ordinary float32 numbers.
+# The ranges of the settings of a training run.  Within them an estimate and its square are normal float32 numbers.
 TEMPERATURES = (1e-6, 1e6)          # eps and tau
 LEARNING_RATES = (1e-20, 1e3)
 WEIGHTS, KL_WEIGHTS = (0.0, 1e6), (1e-6, 1e6)
@@ -148,9 +148,9 @@ COUNTS = 10**9
 
 
 def array(name: str, value: object) -> np.ndarray:
-    """value as an array.  TypeError naming it if it is masked, ValueError if it is ragged."""
+    """Return value as an array; raise TypeError, which names it, if it is masked, and ValueError if it is ragged."""
     try:
-        if _masked(value):                                          # np.asarray would drop the mask without a word
+        if _masked(value):                                          # np.asarray would drop the mask silently
             raise TypeError(f"{name} must not be a masked array")
     except RecursionError:
         raise ValueError(f"{name} must be an array, not a list that holds itself") from None
@@ -170,16 +170,16 @@ def _masked(value: object) -> bool:
 
 
 def _real(name: str, value: object, kinds: str) -> np.ndarray:
-    """value as a float64 array, if its dtype is one of these kinds; TypeError naming it otherwise."""
+    """Return value as a float64 array; raise TypeError, which names it, unless its dtype is one of these kinds."""
     numbers = array(name, value)
     if numbers.dtype.kind not in kinds:
         raise TypeError(f"{name} must be a real number or an array of them, got dtype {numbers.dtype}")
-    with np.errstate(over="ignore", invalid="ignore"):              # a long double may overflow: the callers look
+    with np.errstate(over="ignore", invalid="ignore"):              # a long double may overflow; the callers check
         return numbers.astype(np.float64, copy=False)
 
 
 def broadcast(names: tuple[str, str], shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> tuple[int, ...]:
-    """The common shape; ValueError naming the pair if there is none."""
+    """Return the common shape of two arrays; raise ValueError, which names both, if they do not broadcast."""
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError:
@@ -187,11 +187,11 @@ def broadcast(names: tuple[str, str], shapes: tuple[tuple[int, ...], tuple[int, 
 
 
 def scores(**named: object) -> list[np.ndarray]:
-    """Each argument as a float64 array (..., k), k >= 1, of one k, with batch axes that broadcast.
+    """Return each argument as a float64 array (..., k), all with the same k >= 1 and with batch axes that broadcast.
 
     Every entry must be finite and at most LARGEST = 1e300 in absolute value, so that no difference of two overflows.
-    Raises TypeError for what is not real numbers (also for complex ones and masked arrays) and ValueError for the rest;
-    the message names the argument, or the two that disagree.
+    Raises TypeError for anything but real numbers (also for masked arrays), and ValueError for all other faults.  The
+    message names the argument, or the two that disagree.
     """
     arrays: dict[str, np.ndarray] = {}
     for name, value in named.items():
@@ -211,10 +211,10 @@ def scores(**named: object) -> list[np.ndarray]:
 
 
 def epsilon(eps, batch_shape: tuple[int, ...] = (), positive: bool = True) -> np.ndarray:
-    """eps as float64, with a last axis of length 1 so that it multiplies (..., k).
+    """Return eps as a float64 array with a last axis of length 1, so that it can be multiplied with (..., k).
 
-    A number, or an array that broadcasts with the batch axes.  Raises ValueError naming eps if it is not finite, beyond
-    LARGEST_EPS, if `positive` and it is below SMALLEST_EPS, or if it does not broadcast.
+    eps is a number, or an array that broadcasts with the batch axes.  Raises ValueError if eps is not finite, exceeds
+    LARGEST_EPS, does not broadcast, or, with `positive`, is below SMALLEST_EPS.
     """
     numbers = _real("eps", eps, "fiu")
     if not np.isfinite(numbers).all():
@@ -230,7 +230,7 @@ def epsilon(eps, batch_shape: tuple[int, ...] = (), positive: bool = True) -> np
 
 
 def perturbation(eps: np.ndarray, f: np.ndarray) -> None:
-    """ValueError naming eps unless eps f stays within LARGEST.  Both come from `epsilon` and `scores`."""
+    """Raise ValueError, which names eps, unless eps f stays within LARGEST.  eps and f are already checked."""
     with np.errstate(over="ignore"):
         if not (np.abs(eps * f) <= LARGEST).all():
             raise ValueError(f"eps must be so small that eps f is at most {LARGEST:g} in absolute value, "
@@ -238,16 +238,16 @@ def perturbation(eps: np.ndarray, f: np.ndarray) -> None:
 
 
 def no_overflow(result: np.ndarray, name: str, allowed: str) -> np.ndarray:
-    """result itself; ValueError naming the argument that is at fault if an entry overflowed."""
+    """Return result; raise ValueError, which names the argument at fault, if an entry overflowed."""
     if not np.isfinite(result).all():
         raise ValueError(f"{name} must {allowed}: the result exceeds the largest float64, 1.8e308")
     return result
 
 
 def integer(name: str, value: object, least: int, most: int = 10**300) -> int:
-    """value as an int; TypeError unless it is a number, ValueError unless it is whole and in least ... most.
+    """Return value as an int; raise TypeError unless it is a number, ValueError unless it is whole and in the range.
 
-    A float counts if it is whole: 1e6 is a handy way to write a million.
+    A whole float is accepted, because 1e6 is a handy way to write a million.
     """
     number = array(name, value)
     # A Python int beyond 64 bits makes an array of objects.
@@ -263,7 +263,7 @@ def integer(name: str, value: object, least: int, most: int = 10**300) -> int:
 
 
 def shape(value: object) -> tuple[int, ...]:
-    """value, an int or a tuple of ints, as the shape of an array; TypeError or ValueError naming it otherwise."""
+    """Return value, an int or a tuple of ints, as a shape; raise TypeError or ValueError, which name it, otherwise."""
     axes = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     if len(axes) > 64:
         raise ValueError(f"shape must have at most 64 axes, got {len(axes)}")
@@ -274,20 +274,20 @@ def shape(value: object) -> tuple[int, ...]:
 
 
 def finite(name: str, values: np.ndarray) -> np.ndarray:
-    """The values themselves, if all of them are finite; NotFinite that names them otherwise."""
+    """Return the values; raise NotFinite, which names them, unless all are finite."""
     if not np.isfinite(values).all():
         raise NotFinite(f"{name} must be finite, got NaN or infinity{_excluded(values)}")
     return values
 
 
 def _excluded(numbers: np.ndarray) -> str:
-    """How a value is excluded, for the end of a message, if that is what minus infinity was meant to do."""
+    """Return the end of a message that says how to exclude a value of z, if a score is minus infinity, else ''."""
     low = "-1e30" if numbers.dtype == np.float32 else f"{-LARGEST:g}"
     return f"; to exclude a value, give it a score of {low}" if np.isneginf(numbers).any() else ""
 
 
 def number(name: str, value: object) -> float:
-    """value as a float; TypeError that names it unless it is one real number."""
+    """Return value as a float; raise TypeError, which names it, unless it is one real number."""
     found = _real(name, value, "fiu")
     if found.ndim:
         raise TypeError(f"{name} must be one number, got an array of shape {found.shape}")
@@ -295,7 +295,7 @@ def number(name: str, value: object) -> float:
 
 
 def positive(name: str, value: float) -> float:
-    """value as a float, if it is above 0 and finite; ValueError or TypeError that names it otherwise."""
+    """Return value as a float; raise ValueError or TypeError, which name it, unless it is above 0 and finite."""
     found = number(name, value)
     if not (math.isfinite(found) and found > 0):
         raise ValueError(f"{name} must be above 0 and finite, got {value}")
@@ -303,6 +303,7 @@ def positive(name: str, value: float) -> float:
 
 
 def _within(name: str, value: float, limits: tuple[float, float]) -> float:
+    """Return value as a float; raise ValueError or TypeError, which name it, unless it is within the limits."""
     found, (least, most) = number(name, value), limits
     if not least <= found <= most:
         raise ValueError(f"{name} must be at least {least:.10g} and at most {most:.10g}, got {found:g}")
@@ -310,22 +311,22 @@ def _within(name: str, value: float, limits: tuple[float, float]) -> float:
 
 
 def temperature(name: str, value: float) -> float:
-    """eps or tau of an estimator, as a float; ValueError or TypeError that names it unless it is in TEMPERATURES."""
+    """Check that eps or tau of an estimator is in TEMPERATURES, as `_within` does."""
     return _within(name, value, TEMPERATURES)
 
 
 def learning_rate(name: str, value: float) -> float:
-    """As a float; ValueError or TypeError that names it unless it is in LEARNING_RATES."""
+    """Check that a learning rate is in LEARNING_RATES, as `_within` does."""
     return _within(name, value, LEARNING_RATES)
 
 
 def weight(name: str, value: float) -> float:
-    """Of a term of the loss, as a float; ValueError or TypeError that names it unless it is in WEIGHTS."""
+    """Check that the weight of a term of the loss is in WEIGHTS, as `_within` does."""
     return _within(name, value, WEIGHTS)
 
 
 def kl_weight(name: str, value: float) -> float:
-    """Of a KL term, as a float; ValueError or TypeError that names it unless it is in KL_WEIGHTS."""
+    """Check that the weight of a KL term is in KL_WEIGHTS, as `_within` does."""
     return _within(name, value, KL_WEIGHTS)
 
 
@@ -333,21 +334,21 @@ RANGES = {temperature: TEMPERATURES, learning_rate: LEARNING_RATES, weight: WEIG
 
 
 def flag(name: str, value: object) -> bool:
-    """value as a bool; TypeError that names it for anything else, such as a number or a word."""
+    """Return value as a bool; raise TypeError, which names it, for anything else, such as a number or a word."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be True or False, got {value!r}")
     return bool(value)
 
 
 def corners(name: str, z: np.ndarray) -> np.ndarray:
-    """Indices (...) of the one-hot vectors z (..., k); ValueError that names it if they are anything else."""
+    """Return the indices (...) of the one-hot vectors z (..., k); raise ValueError if they are not one-hot."""
     if not (((z == 0) | (z == 1)).all() and (z.sum(axis=-1) == 1).all()):
         raise ValueError(f"{name} must be one-hot vectors on its last axis, got a relaxed or an empty one")
     return z.argmax(axis=-1)
 
 
 def generator(rng) -> np.random.Generator:
-    """rng itself, if it is a numpy Generator; TypeError otherwise."""
+    """Return rng; raise TypeError unless it is a numpy Generator."""
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"rng must be a numpy.random.Generator (numpy.random.default_rng(seed)), "
                         f"got {type(rng).__name__}")
@@ -355,7 +356,7 @@ def generator(rng) -> np.random.Generator:
 
 
 def dtype(value: object) -> np.dtype:
-    """value as a numpy dtype; TypeError naming it otherwise."""
+    """Return value as a numpy dtype; raise TypeError, which names it, if it is not one."""
     try:
         return np.dtype(value)
     except (TypeError, ValueError, SyntaxError):
@@ -363,7 +364,7 @@ def dtype(value: object) -> np.dtype:
 
 
 def indices(index, k: int, name: str = "index") -> np.ndarray:
-    """index as an integer array with all entries in 0 ... k-1; TypeError or ValueError otherwise."""
+    """Return index as an integer array; raise TypeError or ValueError unless all entries are integers from 0 to k-1."""
     numbers = array(name, index)
     if numbers.dtype.kind not in "iu":
         raise TypeError(f"{name} must hold integers, got dtype {numbers.dtype}")

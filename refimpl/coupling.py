@@ -1,14 +1,14 @@
-"""The coupling of the two arg maxes: how the pair (z*, z*(eps)) moves together, exactly.  A result beyond the paper.
+"""The coupling of the two arg maxes: the exact joint law of the pair (z*, z*(eps)).  This result is not in the paper.
 
     E_z = exp(-(h_z + gamma_z + c))   independent exponentials of rate w_z = exp(h_z): alarm clocks
     z*       the smallest E_z
     z*(eps)  the smallest a_z E_z,    a_z = exp(-eps f_z)
 
-The chance that both are i, and the rates (chances over eps) at which the pair leaves i, arrives at j, or moves from i
-to j, are sums of positive terms in logs: nothing cancels, however small eps or a q is.  From them follow the joint law
-of the pair, and variance and covariance of one sampled gradient.
+Three rates are computed: the probabilities, divided by eps, that the pair leaves i, arrives at j, or moves from i to j.
+These and the probability that both arg maxes are i are sums of positive terms, computed in logs, so nothing cancels,
+however small eps or a q is.  The joint law and the variance and covariance of one sampled gradient follow from them.
 
-Shapes as in direct.py.  Clocks takes scores (..., k) and eps (..., 1), checked and broadcast.
+The shapes are those of direct.py.  Clocks takes scores (..., k) and eps (..., 1), already checked and broadcast.
 """
 from __future__ import annotations
 
@@ -20,26 +20,27 @@ from scipy.special import log_softmax, softmax
 from refimpl import arguments, gumbel
 from refimpl._digits import as_one_sided, others, ratio, tilted
 
-# --- the law of the pair, and what one sampled gradient is worth -----------------------------------------------------
+# --- the law of the pair, and the variance of one sampled gradient ---------------------------------------------------
 
 def stay_probability(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
-    """P(z* = z*(eps) = i), the diagonal of joint_law, in O(k log k) and without a k x k array.  Returns (..., k).
+    """Return P(z* = z*(eps) = i), (..., k), the diagonal of joint_law, in O(k log k) and without a k x k array.
 
-    P(i, i) = w_i / C(a_i) = 1 / sum_j exp(max(h_j - h_i, h_j - h_i + eps (f_j - f_i))): i must beat every j both ways.
-    Its sum is the chance that the sampled gradient is zero.
+    P(i, i) = w_i / C(a_i) = 1 / sum_j exp(max(h_j - h_i, h_j - h_i + eps (f_j - f_i))): i must beat every j with and
+    without eps f.  The sum over i is the probability that the sampled gradient is zero.
     """
     return Clocks.of(*as_one_sided(h, f, eps, two_sided)).stay()
 
 
 def joint_law(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
-    """P(z* = i, z*(eps) = j), exactly.  Returns (..., k, k), i on the last axis but one.  Two-sided: z*(-eps) = i.
+    """Return the exact P(z* = i, z*(eps) = j), (..., k, k), with i on the last axis but one.
 
-    Off the diagonal only pairs that climb, a_j < a_i, have mass:
+    With two_sided, z*(-eps) takes the place of z*.  Off the diagonal only pairs with a_j < a_i have positive
+    probability, because f_j > f_i there:
 
         P(i, j) = (w_i w_j / a_j) (I(a_i) - I(a_j)),     I(t) = integral^t ds / C(s)^2
 
-    C is linear between neighbouring a's, A + B s, and there the integral from s0 to s1 is (s1 - s0) / (C(s0) C(s1)):
-    positive terms only, nothing cancels.  Rows sum to q, columns to q_eps.
+    C is linear between neighbouring a's, and there the integral from s0 to s1 is (s1 - s0) / (C(s0) C(s1)), so all
+    terms are positive and nothing cancels.  Rows sum to q, columns to q_eps.
     """
     h, f, eps = as_one_sided(h, f, eps, two_sided)
     pair = Clocks.of(h, f, eps)
@@ -53,15 +54,15 @@ TOO_SMALL = "be larger: the variance grows as the spread of f over eps"
 
 
 def variance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
-    """Variance of each component of one sampled gradient, exactly, in units of f squared.  Returns (..., k).
+    """Return the exact variance, (..., k), of each component of one sampled gradient, in units of f squared.
 
-    A component is +1/eps where the pair arrives, z*(eps) = i alone, -1/eps where it leaves, z* = i alone, and else 0:
-    variance = (arrive + leave - (arrive - leave)^2) / eps^2, written below with positive terms only.
+    Component i is +1/eps if the pair arrives at i (only z*(eps) = i), -1/eps if it leaves i (only z* = i), and else 0.
+    So the variance is (arrive + leave - (arrive - leave)^2) / eps^2, which is computed below from positive terms only.
     """
     h, f, eps = as_one_sided(h, f, eps, two_sided)
     pair = Clocks.of(h, f, eps)
     leave, arrive, both = pair.leave_rate(), pair.arrive_rate(), pair.stay()
-    # q = stay + eps leave, so 1 - eps leave = stay + the q of all others.  It keeps its digits where a move is certain.
+    # q = stay + eps leave, so 1 - eps leave = stay + the q of all others, which keeps its digits if a move is certain.
     q, q_eps = softmax(h, axis=-1), softmax(tilted(h, f, eps)[0], axis=-1)
     no_leave, no_arrive = both + others(q), both + others(q_eps)
     with np.errstate(over="ignore"):
@@ -70,22 +71,22 @@ def variance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) 
 
 
 def covariance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
-    """Covariance matrix of one sampled gradient, exactly.  Returns (..., k, k); rows and columns sum to 0.
+    """Return the exact covariance matrix, (..., k, k), of one sampled gradient; its rows and columns sum to 0.
 
-    With P the joint law off its diagonal, D = onehot(z*(eps)) - onehot(z*) has E D = P's column sums - its row sums.
-    E D D^T has -(P + P^T) off the diagonal, and on it the sums of P's row and column.
+    Let D = onehot(z*(eps)) - onehot(z*), and P the joint law with 0 on its diagonal.  Then E D is the column sums of P
+    minus its row sums.  E D D^T is -(P + P^T) off the diagonal, and on it the sum of a row plus that of the column.
 
-    One outcome (i, j) may be all but certain.  Then D is measured from its value D* there, which changes no covariance
-    and leaves only the small chances of the other outcomes, rest in all:
+    One outcome (i, j), for which D = D*, may be almost certain.  So D* is subtracted, which changes no covariance and
+    leaves only the small probabilities of the other outcomes, whose sum is `rest`:
 
-        E (D - D*)            = E' D - rest D*                      E' without the likeliest outcome
+        E (D - D*)            = E' D - rest D*                      E' leaves out the likeliest outcome
         E (D - D*) (D - D*)^T = E' D D^T - E' D D*^T - D* E' D^T + rest D* D*^T
     """
     h, f, eps = as_one_sided(h, f, eps, two_sided)
     k = h.shape[-1]
     diagonal = np.arange(k)
     pair = Clocks.of(h, f, eps)
-    P = pair.move_rates()                                               # chances over eps from here on
+    P = pair.move_rates()                                               # probabilities over eps from here on
     P[..., diagonal, diagonal] = pair.stay() / eps
     outcomes = P.reshape(h.shape[:-1] + (k * k,))                        # the pair (i, j) at i k + j
     likeliest = outcomes.argmax(axis=-1)
@@ -108,16 +109,16 @@ def covariance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False
 
 
 def _outer(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """(..., k), (..., k) -> (..., k, k)."""
+    """Return the outer product (..., k, k) of two arrays (..., k)."""
     return one[..., :, None] * other[..., None, :]
 
 
 # --- the clocks -------------------------------------------------------------------------------------------------------
 
 class Clocks(NamedTuple):
-    """Sorted so that the perturbation favours the first most, s = eps f = -log a.
+    """Holds the clocks sorted by falling s = eps f = -log a, so that the perturbation favours the first value most.
 
-    Only s relative to its maximum matters.  All in logs: eps f of a real image spans thousands of nats.
+    Only s relative to its maximum matters.  All is kept in logs, because eps f of a real image spans thousands of nats.
     """
 
     order: np.ndarray       # (..., k)    sorts the values of z by falling s
@@ -128,7 +129,7 @@ class Clocks(NamedTuple):
 
     @classmethod
     def of(cls, h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> Clocks:
-        """The clocks of this pair."""
+        """Return the clocks for these scores."""
         order = np.argsort(-f, axis=-1, kind="stable")
         f = np.take_along_axis(f, order, axis=-1)
         log_w = np.take_along_axis(log_softmax(h, axis=-1), order, axis=-1)
@@ -138,30 +139,29 @@ class Clocks(NamedTuple):
         mean_slope = ratio(-np.expm1(-step), step)
         with np.errstate(divide="ignore"):
             log_fall = s[..., :-1] + np.log(drop * mean_slope)           # e^{s_m} (1 - e^-step) / eps
-        # C(a_i) / a_i = sum over j favoured more (before i) of w_j e^{s_j}  +  e^{s_i} sum over the others, with i,
-        # of w_j.  Both are running sums over the sorted values; the first is shifted by one place, as i itself is not
-        # in it.
+        # C(a_i) / a_i = (sum of w_j e^{s_j} over the j before i, which are favoured more) + e^{s_i} (sum of w_j over i
+        # and all j after it).  Both are running sums over the sorted values; the first is shifted by one place.
         favoured_more = np.full(s.shape, -np.inf)
         favoured_more[..., 1:] = np.logaddexp.accumulate(log_w + s, axis=-1)[..., :-1]
         others = np.logaddexp.accumulate(log_w[..., ::-1], axis=-1)[..., ::-1]
         return cls(order, log_w, s, log_fall, np.logaddexp(favoured_more, s + others))
 
     def _unsort(self, values: np.ndarray) -> np.ndarray:
-        """(..., k) from this order back to the caller's."""
+        """Return the values (..., k) in the caller's order."""
         result = np.empty(values.shape)
         np.put_along_axis(result, self.order, values, axis=-1)
         return result
 
     def stay(self) -> np.ndarray:
-        """P(z* = z*(eps) = i) = w_i / C(a_i), (..., k)."""
+        """Return P(z* = z*(eps) = i) = w_i / C(a_i), (..., k)."""
         return self._unsort(np.exp(self.log_w + self.s - self.log_D))
 
     def leave_rate(self) -> np.ndarray:
-        """P(z* = i, z*(eps) != i) / eps = (q_i - P(i, i)) / eps, without that subtraction: a tiny eps costs digits.
+        """Return P(z* = i, z*(eps) != i) / eps, (..., k).
 
-        q_i - P(i, i) = w_i (C(a_i) - 1) / C(a_i), and C(a_i) - 1 = sum over j before i of w_j (e^{s_j - s_i} - 1),
-        which by parts is e^{-s_i} sum over m before i of (e^{s_m} - e^{s_{m+1}}) (w_1 + ... + w_m): all terms
-        are positive.
+        This is (q_i - P(i, i)) / eps, but that subtraction would lose digits where eps is tiny.  It is also
+        w_i (C(a_i) - 1) / C(a_i) / eps.  Summation by parts gives a sum of positive terms: C(a_i) - 1 = e^{-s_i} times
+        the sum over m before i of (e^{s_m} - e^{s_{m+1}}) (w_1 + ... + w_m).
         """
         log_W = np.logaddexp.accumulate(self.log_w, axis=-1)
         log_excess = np.full(self.s.shape, -np.inf)                        # the most favoured value never leaves
@@ -169,24 +169,25 @@ class Clocks(NamedTuple):
         return self._unsort(np.exp(self.log_w + log_excess - self.log_D))
 
     def _log_piece(self) -> np.ndarray:
-        """log of (1 / eps) integral dt / C(t)^2 between neighbouring a's, as joint_law needs it.  (..., k-1)."""
+        """Return the log of (1 / eps) integral dt / C(t)^2 between neighbouring a's, (..., k-1), for joint_law."""
         # Piece m lies between a_m and a_{m+1}.  With C(a) = a D, and here, as in log_fall, over eps:
         # (a_{m+1} - a_m) / (C C') = (e^{s_m} - e^{s_{m+1}}) / (D D')
         return self.log_fall - self.log_D[..., :-1] - self.log_D[..., 1:]
 
     def arrive_rate(self) -> np.ndarray:
-        """P(z*(eps) = j, z* != j) / eps, the sum of joint_law's column j off the diagonal, without a k x k array.
+        """Return P(z*(eps) = j, z* != j) / eps, (..., k), without a k x k array.
 
-        Each i behind j adds (w_i w_j / a_j) times the pieces from a_j to a_i.  So piece m is met by all i behind it.
+        It is the sum of joint_law's column j off the diagonal.  Each i after j adds (w_i w_j / a_j) times the integrals
+        of the pieces from a_j to a_i, so piece m is counted for all i after it.
         """
         log_behind = np.logaddexp.accumulate(self.log_w[..., ::-1], axis=-1)[..., -2::-1]       # of w_{m+1} + ... + w_k
         log_terms = self._log_piece() + log_behind
-        log_sum = np.full(self.s.shape, -np.inf)                           # at the least favoured value none arrives
+        log_sum = np.full(self.s.shape, -np.inf)                           # no pair arrives at the least favoured value
         log_sum[..., :-1] = np.logaddexp.accumulate(log_terms[..., ::-1], axis=-1)[..., ::-1]     # over m from j on
         return self._unsort(np.exp(self.log_w + self.s + log_sum))
 
     def move_rates(self) -> np.ndarray:
-        """joint_law / eps off the diagonal, and 0 on it."""
+        """Return joint_law / eps off the diagonal, and 0 on it, (..., k, k)."""
         k = self.s.shape[-1]
         # For each j (row) the running sum of the pieces from m = j on: entry i-1 is log (I(a_i) - I(a_j)).
         from_j = np.where(np.arange(k)[:, None] <= np.arange(k - 1), self._log_piece()[..., None, :], -np.inf)

@@ -6,20 +6,19 @@
             = grad_h T,  T = (1/eps) log E_q exp(eps f)
 
 At finite eps the estimator is unbiased for the tilted objective T, and biased by (eps/2) grad Var_q f + O(eps^2) for
-E_q f.  Everything about it is known exactly, because the joint law of the pair (z*, z*(eps)) is: joint_law.  From it
-follow variance, covariance, mean squared error, and the best eps for a number of samples.
+E_q f.  The joint law of the pair (z*, z*(eps)) is known exactly (joint_law).  The variance, the covariance and the mean
+squared error follow from it, and so does the best eps for a given number of samples.
 
-Two-sided, (onehot(z*(eps)) - onehot(z*(-eps))) / 2 eps has bias O(eps^2).  It is nothing new: the same pair, seen from
-the scores h - eps f, with 2 eps.  That is how two_sided=True is computed throughout (see _digits.as_one_sided).
+The two-sided estimator (onehot(z*(eps)) - onehot(z*(-eps))) / (2 eps) has bias O(eps^2).  It is the one-sided estimator
+for the scores h - eps f and the step 2 eps, and two_sided=True is computed in that way (see _digits.as_one_sided).
 
-Shapes: h, f, noise (..., k), the last axis over the values of z, batch axes broadcast; eps > 0, a number or an array
-over the batch axes.  Ties have probability 0 and go to the lowest index.  With k = 1 there is nothing to choose: all
-gradients, biases and variances are 0, stay_probability is 1.  eps may be 1e-305 ... 1e305; scores and eps f may be as
-large as 1e300 in absolute value.
+Shapes: h, f and noise have shape (..., k); the last axis runs over the values of z, and batch axes broadcast.  eps > 0
+is a number or an array over the batch axes.  Ties have probability 0 and go to the lowest index.  With k = 1 all
+gradients, biases and variances are 0, and stay_probability is 1.  eps may be from 1e-305 to 1e305; scores and eps f may
+be as large as 1e300 in absolute value.
 
 "Exactly" means up to rounding, even where eps is tiny or some q(z) is almost 1.  There, differences of probabilities
-would cancel, so none is taken:
-what is small is written as a sum of small terms, and divided by eps before it can underflow.
+would cancel.  So a small number is written as a sum of small terms, and divided by eps before it can underflow.
 """
 from __future__ import annotations
 
@@ -38,19 +37,19 @@ __all__ = ["Pair", "argmax_pair", "best_eps", "bias", "covariance", "expected_gr
 
 
 class Pair(NamedTuple):
-    """The two arg maxes of one draw of the noise, integers (...)."""
+    """Holds the two arg maxes for each draw of the noise, integer arrays of shape (...)."""
 
     z_star: np.ndarray
     z_eps: np.ndarray
 
 
 def argmax_pair(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> Pair:
-    """z* = argmax(h + gamma) and z*(eps) = argmax(eps f + h + gamma), with one and the same noise."""
+    """Return z* = argmax(h + gamma) and z*(eps) = argmax(eps f + h + gamma), computed with the same noise."""
     return _argmax_pair(h, f, eps, noise, two_sided=False)
 
 
 def _argmax_pair(h, f, eps, noise, two_sided: bool) -> Pair:
-    """argmax_pair; two-sided, z*(-eps) takes the place of z*."""
+    """Return argmax_pair, or with two_sided the pair of z*(-eps) and z*(eps)."""
     two_sided = arguments.flag("two_sided", two_sided)
     h, f, noise = arguments.scores(h=h, f=f, noise=noise)
     eps = arguments.epsilon(eps, np.broadcast_shapes(h.shape, f.shape, noise.shape)[:-1])
@@ -60,10 +59,10 @@ def _argmax_pair(h, f, eps, noise, two_sided: bool) -> Pair:
 
 
 def gradient(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray, two_sided: bool = False) -> np.ndarray:
-    """(onehot(z*(eps)) - onehot(z*)) / eps, one estimate per draw of the noise (equation 1).  Returns (..., k).
+    """Return (onehot(z*(eps)) - onehot(z*)) / eps, (..., k), one estimate per draw of the noise (equation 1).
 
-    Two-sided: (onehot(z*(eps)) - onehot(z*(-eps))) / (2 eps).  Entries are -1, 0 or 1 over eps, or over 2 eps, in units
-    of f; they sum to 0.
+    With two_sided it is (onehot(z*(eps)) - onehot(z*(-eps))) / (2 eps).  Each entry is -1, 0 or 1 divided by eps (or by
+    2 eps), in units of f, and the entries of an estimate sum to 0.
     """
     first, second = _argmax_pair(h, f, eps, noise, two_sided)
     k = np.shape(noise)[-1]
@@ -72,20 +71,20 @@ def gradient(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray, two_si
 
 
 def two_sided_gradient(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> np.ndarray:
-    """gradient(..., two_sided=True)."""
+    """Return gradient(h, f, eps, noise, two_sided=True)."""
     return gradient(h, f, eps, noise, two_sided=True)
 
 
 def expected_gradient(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
-    """E g = (q_eps - q) / eps, exactly; for a two-sided difference (q_eps - q_{-eps}) / (2 eps).  Returns (..., k)."""
+    """Return the exact mean E g = (q_eps - q) / eps, (..., k), or with two_sided (q_eps - q_{-eps}) / (2 eps)."""
     return mean_change(*as_one_sided(h, f, eps, two_sided))
 
 
 def tilted_objective(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """T = (1/eps) log E_q exp(eps f) = (G(h, eps) - G(h, 0)) / eps, whose gradient the estimator follows.
+    """Return T = (1/eps) log E_q exp(eps f) = (G(h, eps) - G(h, 0)) / eps, (...); its gradient is expected_gradient.
 
-    Returns (...).  T -> E_q f as eps -> 0; T = log E_q p(x given z) at eps = 1 for f = log p(x given z);
-    T -> max f as eps -> infinity.
+    T -> E_q f as eps -> 0, and T -> max f as eps -> infinity.  If f = log p(x given z), T = log E_q p(x given z) at
+    eps = 1.
     """
     h, f, eps = checked(h, f, eps)
     change = tilt(h, f, eps)

@@ -1,7 +1,7 @@
-"""The error of the direct gradient at finite eps: bias, mean squared error, and the eps that makes it least, exactly.
+"""The exact error of the direct gradient at finite eps: bias, mean squared error, and the eps with the least error.
 
-At finite eps the estimator is biased by (eps/2) grad Var_q f + O(eps^2), two-sided by O(eps^2), and its variance grows
-as 1/eps: between the two lies a best eps.  Shapes as in direct.py.
+The bias is (eps/2) grad Var_q f + O(eps^2), or O(eps^2) for the two-sided estimator.  The variance grows as 1/eps, so
+there is a best eps in between.  The shapes are those of direct.py.
 """
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from refimpl.coupling import TOO_SMALL, variance
 
 
 def bias(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
-    """E g - grad_h E_q f, exactly.  Returns (..., k).  O(eps) one-sided, O(eps^2) two-sided; need not be monotone.
+    """Return the exact bias E g - grad_h E_q f, (..., k): O(eps) one-sided, O(eps^2) two-sided, not always monotone.
 
-    Measure f from its mean: c = f - E_q f, x = eps c.  Then grad_h E_q f = q c, and what is left is of second order:
+    Let c = f - E_q f and x = eps c.  Then grad_h E_q f = q c, and the remaining terms are of second order:
 
         C = (cosh x - 1) / eps                      S = (sinh x - x) / eps
         E_i = C_i - E_q C - x_i E_q S               even in eps
@@ -26,12 +26,12 @@ def bias(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> n
         one-sided bias = q (E + O) / Z(eps)
         two-sided bias = q (O (1 + eps E_q C) - E eps E_q S) / (Z(eps) Z(-eps))
 
-    The two-sided bias is the mean of the one-sided ones at eps and -eps; written so, their leading terms are gone.
+    The two-sided bias is the mean of the one-sided biases at eps and -eps; in this form their leading terms are gone.
     """
     h, f, eps = checked(h, f, eps)
     two_sided, change = arguments.flag("two_sided", two_sided), tilt(h, f, eps)
     mean_d = (change.q * change.d).sum(axis=-1, keepdims=True)
-    # A large tilt has a bias of the size of the gradient itself: there the difference of the two loses nothing.
+    # If eps is large, the bias is as large as the gradient, and the plain difference loses no digits.
     small = ~change.moved & (np.abs(eps * mean_d) <= 1)
     if two_sided:
         small &= ~tilt(h, f, -eps).moved
@@ -52,9 +52,9 @@ def bias(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> n
 
 
 def mse(h: np.ndarray, f: np.ndarray, eps: float, samples: int = 1, two_sided: bool = False) -> np.ndarray:
-    """E |mean of `samples` gradients - grad_h E_q f|^2 = |bias|^2 + trace(covariance) / samples, exactly.
+    """Return the exact mean squared error of the mean of `samples` gradients as an estimate of grad_h E_q f, (...).
 
-    Returns (...).  Raises ValueError if samples < 1.
+    It is |bias|^2 + trace(covariance) / samples.  Raises ValueError if samples < 1.
     """
     samples = arguments.integer("samples", samples, 1)
     with np.errstate(over="ignore"):
@@ -65,17 +65,17 @@ def mse(h: np.ndarray, f: np.ndarray, eps: float, samples: int = 1, two_sided: b
 
 
 def best_eps(h: np.ndarray, f: np.ndarray, samples: int = 1, two_sided: bool = False) -> np.ndarray:
-    """The eps with the least exact mean squared error, of a single gradient unless samples says more.  Returns (...).
+    """Return the eps at which the mean of `samples` gradients has the least exact mean squared error, (...).
 
-    Too small an eps and the rare +-1/eps dominates; too large and the bias does.  The natural unit is 1 over the spread
-    max f - min f, in which everything below is computed: a grid over 38 decades of eps finds the right valley, a
-    golden-section search its floor, to about seven digits.  The error need not have one valley only, and where q is all
-    but certain the best eps grows as one over the gradient: then the grid goes on, up to 150 decades.
+    If eps is too small, the variance dominates; if eps is too large, the bias dominates.  eps is computed in units of
+    1 / (max f - min f): a grid over 38 decades finds the lowest valley of the error, and a golden-section search its
+    minimum, to about seven digits.  The error can have several valleys.  Where q is almost certain the best eps grows
+    as 1 over the gradient, so the grid is then extended up to 150 decades.
 
-    Infinity is returned where no eps on the grid beats it: as eps grows the estimate tends to 0, whose error is
-    |grad_h E_q f|^2, and a single noisy sample can be worse than that at every eps.  Where f is constant, or k = 1,
-    every eps is perfect and 1 is returned.  Raises ValueError if samples < 1, or if f varies by so little that the best
-    eps is no float64.
+    As eps grows the estimate tends to 0, whose error is |grad_h E_q f|^2.  Infinity is returned where no eps has a
+    smaller error than that, which can happen for a single noisy sample.  Where f is constant, or k = 1, every eps is
+    equally good and 1 is returned.  Raises ValueError if samples < 1, or if f varies by so little that the best eps
+    exceeds the range of float64.
     """
     samples = arguments.integer("samples", samples, 1)
     h, f, _ = checked(h, f, 1.0)
@@ -90,7 +90,7 @@ def best_eps(h: np.ndarray, f: np.ndarray, samples: int = 1, two_sided: bool = F
     decades = 2 - np.log10(np.where(at_infinity > 0, at_infinity, 1)) / 2           # beyond 1 / |gradient|
     decades = float(np.clip(decades, 32, 150).max(initial=32))
     grid = np.log(10.0) * np.linspace(-6, decades, round(10 * (6 + decades)) + 1)
-    # Many points of the grid at a time, as far as memory allows: errors is (points, ...).
+    # Compute many points of the grid at a time, as far as memory allows.  errors has shape (points, ...).
     points, block = grid.reshape((-1,) + (1,) * spread.ndim), max(1, 100_000 // max(h.size, 1))
     errors = np.concatenate([error(points[start:start + block] + np.zeros(spread.shape))
                              for start in range(0, len(grid), block)])

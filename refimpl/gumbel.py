@@ -1,13 +1,13 @@
 """Gumbel noise and the Gumbel-max trick: sampling by arg max (Theorem 2; Gumbel 1954, Luce 1959, McFadden 1973).
 
 Add independent zero-mean Gumbel noise gamma(z) to every score h(z) and take the arg max.  The winner is distributed as
-softmax(h).  Scores have shape (..., k): the last axis runs over the values of z, all others are batch.
+softmax(h).  Scores have shape (..., k): the last axis runs over the values of z, all other axes are batch axes.
 
     CDF      F(t) = exp(-exp(-(t + c)))               c = 0.5772..., Euler's constant, makes the mean 0
     density  F'(t) = exp(-(t + c)) F(t)               the slides write G for F, and g for F'; here G is E max
 
-One picture carries the whole file: E(z) = exp(-(h(z) + gamma(z) + c)) is an exponential variable of rate
-w(z) = exp(h(z)).  The largest score is the smallest E, the first alarm clock to ring.
+One picture explains the whole file: E(z) = exp(-(h(z) + gamma(z) + c)) is an exponential variable of rate
+w(z) = exp(h(z)).  Think of E(z) as the time at which alarm clock z rings: the arg max is the clock that rings first.
 """
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ EULER = float(np.euler_gamma)
 
 
 def sample(shape: int | tuple[int, ...], rng: np.random.Generator, dtype: np.dtype = np.float64) -> np.ndarray:
-    """Independent zero-mean Gumbel noise, variance pi^2 / 6.
+    """Return independent zero-mean Gumbel noise, which has variance pi^2 / 6.
 
-    gamma = -log(E) - c with E a standard exponential, drawn in float64 whatever the dtype of the result: -log(-log(U))
-    of a float32 U is infinite about once in 10^7 draws, and a float32 E has no values below 10^-7, which cuts the upper
-    tail at 16.  An exact 0 is lifted to the smallest normal number.
+    gamma = -log(E) - c, where E is a standard exponential.  E is drawn in float64, whatever the dtype of the result:
+    -log(-log(U)) of a float32 U is infinite about once in 10^7 draws, and a float32 E has no values below 10^-7, which
+    cuts the upper tail of gamma at 16.  If E is exactly 0, it is replaced by the smallest normal number.
 
-    shape: of the result, an int or a tuple of ints.  dtype: float64 or float32.  Raises TypeError for another generator
-    or dtype.
+    shape is the shape of the result, an int or a tuple of ints; dtype is float64 or float32.  Raises TypeError for any
+    other dtype or generator.
     """
     shape = arguments.shape(shape)
     arguments.generator(rng)
@@ -38,41 +38,41 @@ def sample(shape: int | tuple[int, ...], rng: np.random.Generator, dtype: np.dty
 
 
 def one_hot(index: np.ndarray, k: int) -> np.ndarray:
-    """1 at the index, 0 elsewhere: integers (...) in 0 ... k-1 to float64 (..., k)."""
+    """Return the one-hot vectors, float64 (..., k), of an integer array of shape (...) with entries 0 to k-1."""
     k = arguments.integer("k", k, 1, most=10**9)
     return (arguments.indices(index, k)[..., None] == np.arange(k)).astype(np.float64)
 
 
 def argmax(h: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """z* = argmax over the last axis of h + gamma: one sample of softmax(h) for each draw of the noise (equation 5).
+    """Return z* = argmax over z of h + gamma: one sample of softmax(h) for each draw of the noise (equation 5).
 
-    h, noise: (..., k), batch axes broadcast.  Returns integers (...).  Ties, of probability 0 under the noise's
-    density, go to the lowest index; k = 1 gives 0.
+    h and noise have shape (..., k), and their batch axes broadcast; the result has shape (...).  A tie has probability
+    0 and goes to the lowest index.
     """
     h, noise = arguments.scores(h=h, noise=noise)
-    # Only differences of h matter.  Taken first they are nearly exact; h + noise would round the noise away at 1e16.
+    # Only differences of h matter.  They are computed first, because h + noise would lose the noise where h is 1e16.
     return np.argmax(h - h.max(axis=-1, keepdims=True) + noise, axis=-1)
 
 
 def choice_probabilities(h: np.ndarray) -> np.ndarray:
-    """P(z* = z) = exp(h(z)) / sum exp(h): Theorem 2.  h: (..., k) -> (..., k)."""
+    """Return P(z* = z) = exp(h(z)) / sum exp(h), by Theorem 2.  h and the result have shape (..., k)."""
     (h,) = arguments.scores(h=h)
     return softmax(h, axis=-1)
 
 
 def choice_probabilities_by_quadrature(h: np.ndarray) -> np.ndarray:
-    """P(z* = z) as the integral in the proof of Theorem 2 (equation 6), done numerically: no algebra, no sampling.
+    """Compute P(z* = z) numerically, as the integral in the proof of Theorem 2 (equation 6).
 
         P(z* = z) = integral F'(t - h(z)) prod_{z' != z} F(t - h(z')) dt
 
-    z wins at height t: it lies at t exactly, all others below.  The integrand is analytic and dies off at both ends,
-    where the plain trapezoid rule converges faster than any power of its step.
+    The integrand says that z wins at height t: its noisy score is t, and all others are below t.  The integrand is
+    analytic and vanishes at both ends, so the plain trapezoid rule converges faster than any power of its step.
 
-    h: (..., k) -> (..., k), to about 1e-13 relative.
+    h and the result have shape (..., k).  The relative error is about 1e-13.
     """
     (h,) = arguments.scores(h=h)
     h = h - h.max(axis=-1, keepdims=True)                  # only differences matter; t - h would lose them at 1e16
-    # Left of the window F(t) < exp(-e^7.4) = 0; right of it, what is missed is below e^-45 of the whole.
+    # Left of the window F(t) < exp(-e^7.4) = 0.  Right of it, less than e^-45 of the integral is missed.
     t = np.arange(-8.0, np.log(h.shape[-1]) + 45.0, 0.125)                       # (T,)
     u = t[:, None] - h[..., None, :] + EULER                                     # (..., T, k)
     log_F = -np.exp(-u)                                                          # log F(t - h(z))
@@ -81,36 +81,36 @@ def choice_probabilities_by_quadrature(h: np.ndarray) -> np.ndarray:
 
 
 def sample_given_argmax(h: np.ndarray, index: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Noise drawn from its law given that `index` won, so that argmax(h, noise) == index.
+    """Draw noise from its law conditioned on argmax(h, noise) == index.
 
-    In alarm clocks: the first one rings after an exponential time of rate sum w, whichever it is; from then on each of
-    the others takes a fresh exponential time of its own rate w(z), since exponentials have no memory.
+    In terms of alarm clocks: the first clock rings after an exponential time of rate sum w, whichever clock it is.
+    From then on each other clock z takes another exponential time of rate w(z), because exponentials have no memory.
 
-    h: (..., k).  index: integers (...), broadcasts with h's batch axes.  Returns noise of the broadcast shape (..., k).
-    Raises ValueError if an index is outside 0 ... k-1.
+    h has shape (..., k).  index has shape (...), and its axes broadcast with the batch axes of h.  The noise has the
+    broadcast shape (..., k).  Raises ValueError if an index is outside 0 ... k-1.
     """
     (h,) = arguments.scores(h=h)
     arguments.generator(rng)
     k = h.shape[-1]
     index = arguments.indices(index, k)
     shape = arguments.broadcast(("index", "the batch axes of h"), (index.shape, h.shape[:-1])) + (k,)
-    h = h - h.max(axis=-1, keepdims=True)                                  # the law of the noise sees differences only
+    h = h - h.max(axis=-1, keepdims=True)                                  # only differences of h matter
     log_sum = logsumexp(h, axis=-1, keepdims=True)
     log_first = _log_exponential(shape[:-1] + (1,), rng) - log_sum         # the first to ring: rate sum w
     log_fresh = _log_exponential(shape, rng)                               # log (wait w), of rate 1
     won = one_hot(index, k) > 0
     # E = exp(-(h + gamma + c)), so gamma = -log(E w) - c.  The winner has E = first, the others first + wait.
     noise = -np.where(won, log_first + h, np.logaddexp(log_first + h, log_fresh)) - EULER
-    # Where the winner's h is lower by 1e15 or more, rounding its noise can cost it the victory: then round it upwards.
+    # If the winner's h is lower by 1e15 or more, rounding its noise could change the winner, so it is rounded upwards.
     best_other = np.where(won, -np.inf, h + noise).max(axis=-1, keepdims=True)
     return np.where(won, np.maximum(noise, np.nextafter(best_other - h, np.inf)), noise)
 
 
 def top_k(h: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
-    """Gumbel-top-k: the k highest of h + gamma, the highest first (Yellott 1977; Kool et al., ICML 2019).
+    """Return the k values with the highest h + gamma, the highest first: Gumbel-top-k (Yellott 1977; Kool et al. 2019).
 
-    A sample of k of the n values without replacement, in its order: the alarm clocks in the order in which they ring.
-    h: (..., n) -> integers (..., k), k in 0 ... n; top_k_probability is its law.
+    This is an ordered sample of k of the n values without replacement: the first k alarm clocks, in the order in which
+    they ring.  h has shape (..., n), the result (..., k); k is in 0 ... n.  top_k_probability gives the law.
     """
     (h,) = arguments.scores(h=h)
     k = arguments.integer("k", k, 0, h.shape[-1])
@@ -119,13 +119,14 @@ def top_k(h: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def top_k_probability(h: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """P(top_k(h, k) == order), the law of Plackett (1975) and Luce (1959): each of the k is drawn from a softmax over
-    the values that are left.
+    """Return P(top_k(h, k) == order), the law of Plackett (1975) and Luce (1959).
+
+    Each of the k values is drawn from a softmax over the values that are left:
 
         P = prod_j exp(h(o_j)) / sum over z not in {o_1 ... o_{j-1}} of exp(h(z))
 
-    h: (..., n).  order: integers (..., k), batch axes broadcast.  Returns (...); 1 where k = 0.  Raises ValueError if a
-    value comes twice.
+    h has shape (..., n), order (..., k), and their batch axes broadcast.  The result has shape (...), and is 1 where
+    k = 0.  Raises ValueError if a value occurs twice in an order.
     """
     (h,) = arguments.scores(h=h)
     n, order = h.shape[-1], arguments.array("order", order)
@@ -142,5 +143,5 @@ def top_k_probability(h: np.ndarray, order: np.ndarray) -> np.ndarray:
 
 
 def _log_exponential(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """log E, E a standard exponential.  An exact 0 is lifted to the smallest normal number."""
+    """Return log E for a standard exponential E; an exact 0 is replaced by the smallest normal number first."""
     return np.log(np.maximum(rng.standard_exponential(shape), np.finfo(np.float64).tiny))

@@ -1,8 +1,8 @@
-"""All joint values of n variables with k values each, and exact expectations over them while there are few enough.
+"""All joint values of n variables with k values each, and exact expectations over them if there are few enough.
 
-A joint value z = (z_1 ... z_n) is an index 0 ... k^n - 1, the first variable counting slowest, or a row of one_hots.
-Shapes: h (..., n, k) the scores of a factorised q(z) = prod_i softmax(h_i)(z_i); f (..., K), K = k^n, of every joint
-value.  Batch axes broadcast.
+A joint value z = (z_1 ... z_n) is given by an index 0 ... k^n - 1, in which the first variable varies slowest, or by a
+row of one_hots.  h, (..., n, k), are the scores of a factorised q(z) = prod_i softmax(h_i)(z_i).  f, (..., K) with
+K = k^n, holds the value of f for every joint value.  Batch axes broadcast.
 """
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from scipy.special import log_softmax, softmax
 from refimpl import arguments
 from refimpl.arguments import InputError
 
-TRAINABLE = 4_096       # joint values that a training step may enumerate
-COUNTABLE = 65_536      # joint values over which an exact likelihood is summed
-LISTED = 10**9          # entries of a list of all joint values, one-hot: 8 GB
+TRAINABLE = 4_096       # most joint values that a training step may enumerate
+COUNTABLE = 65_536      # most joint values over which an exact likelihood is summed
+LISTED = 10**9          # most entries of an array of all joint values as one-hot vectors, which is 8 GB
 
 
 def count(n: int, k: int) -> int:
-    """k^n.  n and k in 1 ... 1,000,000."""
+    """Return the number of joint values, k^n, for n and k from 1 to 1,000,000."""
     return arguments.integer("k", k, 1, most=10**6) ** arguments.integer("n", n, 1, most=10**6)
 
 
 def _listable(n: int, k: int, name: str) -> tuple[int, int, int]:
-    """n, k and k^n; ValueError naming the argument at fault if they are too many to be listed."""
+    """Return n, k and k^n; raise ValueError, which names the argument, if there are too many joint values to list."""
     K = count(n, k)
     n, k = int(n), int(k)
     if n * k * K > LISTED:
@@ -34,7 +34,7 @@ def _listable(n: int, k: int, name: str) -> tuple[int, int, int]:
 
 
 def require(n: int, k: int, most: int, what: str, instead: str) -> None:
-    """InputError, one line, if there are more than `most` joint values for `what`; `instead` says what to use."""
+    """Raise InputError if `what` would enumerate more than `most` joint values; `instead` says what to use instead."""
     most = arguments.integer("most", most, 1)
     if count(n, k) > most:
         size = f"{count(n, k):,}" if count(n, k) < 10**15 else f"about 10^{n * math.log10(k):.0f}"
@@ -43,13 +43,13 @@ def require(n: int, k: int, most: int, what: str, instead: str) -> None:
 
 
 def values(n: int, k: int) -> np.ndarray:
-    """(K, n) integers: the joint values in order."""
+    """Return the joint values in order, integers of shape (K, n)."""
     n, k, K = _listable(n, k, "n")
     return np.arange(K)[:, None] // k ** np.arange(n - 1, -1, -1) % k            # the n digits of z in base k
 
 
 def one_hots(n: int, k: int, dtype: np.dtype = np.float64) -> np.ndarray:
-    """(K, n k): row z holds the one-hot vectors of z_1 ... z_n one after the other, as a decoder takes them."""
+    """Return an array (K, n k) whose row z is the one-hot vectors of z_1 to z_n in sequence, the input of a decoder."""
     n, k, _ = _listable(n, k, "n")
     dtype = arguments.dtype(dtype)
     if dtype.kind not in "fiub":
@@ -58,7 +58,7 @@ def one_hots(n: int, k: int, dtype: np.dtype = np.float64) -> np.ndarray:
 
 
 def index(z: np.ndarray) -> np.ndarray:
-    """Index (...) of the one-hot joint values z (..., n, k).  ValueError if z is not one-hot, or k^n is beyond 2^63."""
+    """Return the indices (...) of the joint values z (..., n, k), which must be one-hot; k^n must be below 2^63."""
     z = _variables("z", z)
     n, k = z.shape[-2:]
     if n * math.log2(k) >= 63:
@@ -69,7 +69,7 @@ def index(z: np.ndarray) -> np.ndarray:
 
 
 def _variables(name: str, value: np.ndarray) -> np.ndarray:
-    """(..., n, k), n >= 1, checked."""
+    """Return value as an array; raise ValueError, which names it, unless its shape is (..., n, k) with n >= 1."""
     (scores,) = arguments.scores(**{name: value})
     if scores.ndim < 2 or scores.shape[-2] == 0:
         raise ValueError(f"{name} must have shape (..., n, k) with n >= 1, got shape {scores.shape}")
@@ -77,13 +77,14 @@ def _variables(name: str, value: np.ndarray) -> np.ndarray:
 
 
 def log_q(h: np.ndarray) -> np.ndarray:
-    """log q(z) of every joint value: (..., n, k) -> (..., K)."""
+    """Return log q(z) of every joint value, (..., K), for scores h of shape (..., n, k)."""
     h = _variables("h", h)
     n, k, _ = _listable(*h.shape[-2:], "h")
     return log_softmax(h, axis=-1).reshape(h.shape[:-2] + (n * k,)) @ one_hots(n, k).T
 
 
 def _check(h: np.ndarray, f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return h and f as arrays; raise ValueError unless their shapes are (..., n, k) and (..., k^n) and broadcast."""
     h, (f,) = _variables("h", h), arguments.scores(f=f)
     _, _, K = _listable(*h.shape[-2:], "h")
     if f.shape[-1] != K:
@@ -94,23 +95,23 @@ def _check(h: np.ndarray, f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def expectation(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """E_q f = sum_z q(z) f(z).  Returns (...)."""
+    """Return E_q f = sum_z q(z) f(z), (...)."""
     h, f = _check(h, f)
     return (np.exp(log_q(h)) * f).sum(axis=-1)
 
 
 def gradient(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """grad_h E_q f, (..., n, k): for variable i, q_i(c) (m(c) - E m), m(c) = E(f given z_i = c).
+    """Return grad_h E_q f, (..., n, k), which for variable i is q_i(c) (m(c) - E m) with m(c) = E(f given z_i = c).
 
-    m is measured from its value at the likeliest c, and f with it, before the mean over the other variables is taken.
-    So the small entries keep their digits where q is all but certain, as by exact.from_likeliest.
+    The value of f at the likeliest c is subtracted before the mean over the other variables is taken.  So small entries
+    keep their digits where q is almost certain, as in exact.from_likeliest.
     """
     h, f = _check(h, f)
     n, k = h.shape[-2:]
     batch = np.broadcast_shapes(h.shape[:-2], f.shape[:-1])
     h, f = np.broadcast_to(h, batch + (n, k)), np.broadcast_to(f, batch + (k**n,))
     q = softmax(h, axis=-1)
-    # The law of the variables before i, (..., k^i), and of those behind it, (..., k^(n-1-i)), in the order of `values`.
+    # The law of the variables before i, (..., k^i), and of those after it, (..., k^(n-1-i)), in the order of `values`.
     before, behind = [np.ones(batch + (1,))], [np.ones(batch + (1,))]
     for i in range(n - 1):
         before.append(_joined(before[i], q[..., i, :]))
@@ -128,5 +129,5 @@ def gradient(h: np.ndarray, f: np.ndarray) -> np.ndarray:
 
 
 def _joined(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """The joint law of two independent variables, the first counting slower: (..., a), (..., b) -> (..., a b)."""
+    """Return the joint law (..., a b) of two independent variables, from their laws (..., a) and (..., b)."""
     return (one[..., :, None] * other[..., None, :]).reshape(one.shape[:-1] + (one.shape[-1] * other.shape[-1],))

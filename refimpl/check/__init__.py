@@ -1,22 +1,22 @@
 """Check a gradient estimator of your own, from any framework, against the direct gradient and exact enumeration.
 
-    def mine(h, f, eps, noise):                     # (n, k) each; noise: zero-mean Gumbel; n gradients back, (n, k)
-        ...
+    def mine(h, f, eps, noise):                     # h, f and zero-mean Gumbel noise of shape (n, k)
+        ...                                         # returns n gradients, (n, k)
     print(check.gradient(mine, h, f, eps=0.3))
 
-The report says what the mean is the gradient of, how the variance compares with that of the usual estimators, and
-whether it is the direct gradient.  If not, the likeliest slip is named.
+The report says of what objective the mean is the gradient, how the variance compares with that of the usual estimators,
+and whether the function computes the direct gradient.  If it does not, the report names the likeliest slip.
 
-Where the noise is given, every single draw is compared, and only near-ties of the function's own precision may differ.
-Where the function draws its own, the counts of changes are held to their exact law.  Where several explanations fit,
-the function is tried on problems that separate them.
+If the function is given the noise, every draw is compared, and only near-ties in the function's precision may differ.
+If the function draws its own noise, the counts of changes are compared with their exact law.  If several explanations
+fit, the function is tried on further problems that separate them.
 
-    problem     h, f, eps and what is known exactly about them        calling    how the function is hooked up
+    problem     h, f, eps and what is known exactly about them        calling    calling the function
     slips       differences of two arg maxes                          smooth     all other estimators
     draws       comparison draw by draw                               laws       comparison of counts
-    rounding    precisions and near-ties                              factors    the factor before the gradient
-    moments     sums, standard errors                                 mean       of what the mean is the gradient
-    recognise   all explanations on one problem                       verdict    one of them, or what is missing
+    rounding    precisions and near-ties                              factors    wrong factors of the gradient
+    moments     sums, standard errors                                 mean       identifying the mean
+    recognise   all explanations that fit on one problem              verdict    choosing one explanation
     report      what is printed
 """
 from __future__ import annotations
@@ -39,28 +39,28 @@ def gradient(function: Callable, h: np.ndarray, f: np.ndarray | Callable, eps: f
              generator: Callable | None = None) -> Report:
     """Compare function(h, f, eps, noise) with the direct gradient of Theorem 1, equation (1), and with enumeration.
 
-    function   gets h and f broadcast to (draws, k), eps, and zero-mean Gumbel noise (draws, k).  Returns gradients
-               (draws, k), one per draw, of E f in h: an ascent direction, in units of f.  Arrays and tensors of any
-               framework will do, also in half precision.  If its fourth parameter has the name of a random generator
-               (rng, generator, random_state, seed, key, ...), or if there is none, it draws its own noise
-    h          (k,) scores, k >= 2; or (n, k) for n variables: the function then gets h and noise as (draws, n, k), and
-               returns (draws, n, k).  All k^n <= 4,096 joint values are enumerated
-    f          (k,), not constant; for n variables (k, ..., k).  Or a function of z, (draws, k) or (draws, n, k) ->
-               (draws,): it is handed on as it is, and relaxations are judged by what it does between the corners
-    eps        above 0
-    samples    draws, at least 1,000; 100,000 by default, and fewer if k^n is above 500
-    rng        of the noise, numpy.random.default_rng(0) by default
-    two_sided  True or False: only the two-sided, or only the one-sided gradient holds; None: either, and it is said
-               which
-    precision  "float64", "float32", "float16" or "bfloat16", in which the function computes; None: it is found out
-    loss       True: what the function returns is the gradient of the loss -f, a descent direction
-    convert    applied to every array before it is handed over, as torch.from_numpy
-    differentiate  the function returns a loss or an objective, and differentiate(objective, h) its gradient in h:
-               objective(h) calls the function
-    generator  makes what the function takes as its fourth argument from a seed, an int
+    function   gets h and f broadcast to (draws, k), eps, and zero-mean Gumbel noise (draws, k).  It returns (draws, k),
+               one estimate per draw of the gradient of E f with respect to h: an ascent direction, in units of f.
+               Arrays and tensors of any framework are accepted, also in half precision.  If its fourth parameter has
+               the name of a random generator (rng, generator, random_state, seed, key, ...), or if there is none, the
+               function draws its own noise
+    h          scores (k,) with k >= 2; or (n, k) for n variables: the function then gets h and noise of shape
+               (draws, n, k) and returns (draws, n, k).  All k^n joint values, at most 4,096, are enumerated
+    f          (k,), not constant; for n variables (k, ..., k).  Or a function of z, which takes (draws, k) or
+               (draws, n, k), also between the one-hot vectors, and returns (draws,); it is passed on unchanged
+    eps        a number above 0
+    samples    number of draws, at least 1,000; by default 100,000, and fewer if k^n is above 500
+    rng        generator of the noise, by default numpy.random.default_rng(0)
+    two_sided  True or False to accept only the two-sided, or only the one-sided gradient; None to accept either
+    precision  "float64", "float32", "float16" or "bfloat16", in which the function computes; None to find it out
+    loss       True if the function returns the gradient of the loss -f, a descent direction
+    convert    a function such as torch.from_numpy, applied to every array before it is passed on
+    differentiate  needed if the function returns a loss or an objective; differentiate(objective, h) must return the
+               gradient with respect to h, where objective(h) calls the function
+    generator  makes the fourth argument of the function from a seed, an int
 
-    Raises TypeError or ValueError, of one line, if an argument is out of range, if the function cannot be called, and
-    if what it returns has another shape or is not finite.
+    Raises TypeError or ValueError if an argument is out of range, if the function cannot be called, or if the array
+    that it returns has the wrong shape or is not finite.
     """
     hook = calling.hook(function, convert, differentiate, generator, loss)
     values = calling.of_z(convert)

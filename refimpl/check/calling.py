@@ -1,4 +1,4 @@
-"""Calling the function that is checked: what it gets, what may come back, and the one line where something is wrong."""
+"""Call the function that is checked: prepare its arguments, read its result, and turn its errors into one line."""
 from __future__ import annotations
 
 import inspect
@@ -19,11 +19,11 @@ NAMES = {"rng": "numpy", "generator": "numpy", "gen": "numpy", "random_generator
 
 
 class Hook(NamedTuple):
-    """The function, and how it is called."""
+    """Holds the function and how it is called."""
 
     function: Callable
-    fourth: str                         # "noise", "none", or what kind of generator it draws its own noise with
-    keyword: str | None                 # the fourth argument's name, where it can only be given by name
+    fourth: str                         # "noise", "none", or the kind of generator with which it draws its own noise
+    keyword: str | None                 # the fourth argument's name, if it can only be given by name
     convert: Callable | None
     differentiate: Callable | None
     generator: Callable | None
@@ -31,7 +31,7 @@ class Hook(NamedTuple):
 
 
 def hook(function: object, convert: object, differentiate: object, generator: object, loss: bool) -> Hook:
-    """Look at the function's parameters; TypeError if it does not take (h, f, eps, noise)."""
+    """Inspect the function's parameters and return its Hook; raise TypeError if it does not take (h, f, eps, noise)."""
     for name, value in (("convert", convert), ("differentiate", differentiate), ("generator", generator)):
         if value is not None and not callable(value):
             raise TypeError(f"{name} must be a function, got {type(value).__name__}")
@@ -44,11 +44,12 @@ def hook(function: object, convert: object, differentiate: object, generator: ob
 
 
 def _fourth(function: object) -> tuple[str, str | None]:
+    """Return `fourth` and `keyword` of the Hook."""
     if not callable(function):
         raise TypeError(f"function must be a function (h, f, eps, noise) -> gradient, got {type(function).__name__}")
     try:
         parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):                         # some compiled functions do not tell
+    except (TypeError, ValueError):                         # some compiled functions have no signature
         return "noise", None
     places = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
     needed = [each for each in places if each.default is each.empty]
@@ -57,23 +58,23 @@ def _fourth(function: object) -> tuple[str, str | None]:
     many = any(each.kind is each.VAR_POSITIONAL for each in parameters)
     if len(places) + (4 if many else 0) >= 4 and len(needed) <= 4 and not missing:
         return (NAMES.get(places[3].name.lower(), "noise") if len(places) > 3 else "noise"), None
-    if len(places) == 3 and len(missing) <= 1:              # (h, f, eps), and perhaps a generator that has a name only
+    if len(places) == 3 and len(missing) <= 1:              # (h, f, eps), and perhaps a keyword-only generator
         names = missing or [each.name for each in by_name if each.name.lower() in NAMES or each.name == "noise"]
         return (NAMES.get(names[0].lower(), "noise"), names[0]) if names else ("none", None)
     raise TypeError("function must take four arguments (h, f, eps, noise), or (h, f, eps, rng)")
 
 
 class Result(NamedTuple):
-    """What one call gave."""
+    """Holds the result of one call."""
 
-    g: np.ndarray                       # (draws, n, k) float64, an ascent direction if all is well
+    g: np.ndarray                       # (draws, n, k) float64, an ascent direction if the function is correct
     precision: str                      # of the returned numbers
-    spoiled: tuple[str, ...]            # the arguments that it has changed
-    overflowed: bool                    # float16 could not hold 1 / eps
+    spoiled: tuple[str, ...]            # names of the arguments that the function has changed
+    overflowed: bool                    # whether 1 / eps was too large for float16
 
 
 def call(hook: Hook, problem: Problem, noise: np.ndarray, rng: np.random.Generator) -> Result:
-    """One call with as many draws as noise (draws, n, k) has.  ValueError or TypeError of one line if it fails."""
+    """Call the function once, with noise (draws, n, k); raise ValueError or TypeError, of one line, if it fails."""
     draws = len(noise)
     given = {"h": problem.shaped(np.repeat(problem.h[None], draws, axis=0)), "noise": problem.shaped(noise).copy()}
     if problem.callable is None:
@@ -128,12 +129,12 @@ def _generator(hook: Hook, rng: np.random.Generator) -> object:
         return _guarded("generator(seed)", hook, hook.generator, seed)
     if hook.fourth == "sequence":
         return np.random.SeedSequence(seed)
-    # JAX takes two 32-bit numbers for a key.
+    # A key of JAX is two 32-bit numbers.
     return np.array([0, seed], dtype=np.uint32) if hook.fourth == "key" else seed
 
 
 def _guarded(what: str, hook: Hook | None, function: Callable, *arguments: object) -> object:
-    """function(*arguments); whatever it raises comes out as one line."""
+    """Return function(*arguments); raise ValueError or TypeError, of one line, whatever the function raises."""
     try:
         return function(*arguments)
     except Exception as error:
@@ -147,8 +148,8 @@ def _guarded(what: str, hook: Hook | None, function: Callable, *arguments: objec
 
 
 def read(name: str, value: object) -> tuple[np.ndarray, str]:
-    """An array or tensor as float64, and the precision it came in; TypeError or ValueError of one line otherwise."""
-    if isinstance(value, tuple) and len(value) == 1:        # as torch.autograd.grad gives it
+    """Return an array or tensor as float64, and its precision; raise TypeError or ValueError if it is neither."""
+    if isinstance(value, tuple) and len(value) == 1:        # torch.autograd.grad returns such a tuple
         value = value[0]
     if value is None or isinstance(value, (dict, set, str, bytes)):
         raise TypeError(f"{name} must return an array of numbers, got {type(value).__name__}")
@@ -173,7 +174,7 @@ def read(name: str, value: object) -> tuple[np.ndarray, str]:
 
 
 def of_z(convert: Callable | None) -> Callable:
-    """Calls f, a function of z, with z (..., n, k) or (..., k): its values (...) as float64."""
+    """Return a function (f, z) that calls f with z, (draws, n, k) or (draws, k), and returns its values as float64."""
     def values(f: Callable, z: np.ndarray) -> np.ndarray:
         handed = z if convert is None else _guarded("convert(z)", None, convert, z)
         result, _ = read("f", _guarded("f(z)", None, f, handed))
@@ -184,9 +185,10 @@ def of_z(convert: Callable | None) -> Callable:
 
 
 def slope(problem: Problem, z: np.ndarray, values: Callable) -> np.ndarray:
-    """The derivative of f in z (draws, n, k), also between the corners; values is what of_z gave.
+    """Return the derivative of f with respect to z, (draws, n, k), also between the one-hot vectors.
 
-    A table is continued as its mean under independent variables with the probabilities z.
+    A table f is extended to such z as its mean under independent variables with the probabilities z.  If f is a
+    function, `values` (see of_z) calls it, and the derivative is taken by central differences.
     """
     n, k = problem.h.shape
     if problem.callable is None:
@@ -194,7 +196,7 @@ def slope(problem: Problem, z: np.ndarray, values: Callable) -> np.ndarray:
         for i in range(n):
             part = np.broadcast_to(np.moveaxis(problem.f.reshape((k,) * n), i, -1), (len(z),) + (k,) * n)
             for j in range(n):
-                if j != i:                                  # the first axis left is that of the first variable left
+                if j != i:                                  # the first remaining axis is that of variable j
                     part = np.einsum("da...,da->d...", part, z[:, j])
             result[:, i] = part
         return result

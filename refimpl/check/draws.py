@@ -1,4 +1,4 @@
-"""Draw by draw: which difference of two arg maxes of the same noise is it, but for near-ties of its precision?"""
+"""Compare draw by draw: find the difference of two arg maxes that explains every draw, except near-ties."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -10,21 +10,21 @@ from refimpl.check.laws import snapped
 from refimpl.check.problem import Problem
 from refimpl.check.slips import ACCEPTED, Decoded, Draws, Score, Slip, cooled
 
-TOP = 16                    # best joint values among which a near-tie is sought, for several variables
-ROUNDED = 20_000            # draws on which the share of near-ties is simulated
+TOP = 16                    # for several variables, near-ties are searched among so many best joint values
+ROUNDED = 20_000            # number of draws with which the share of near-ties is simulated
 
 
 @dataclass
 class Match:
-    """How one slip, or minus it, compares with the draws so far."""
+    """Records how well a slip, or minus the slip, explains the draws so far."""
 
     slip: Slip
     sign: int
     unequal: int = 0
-    share: float = 0.0      # the largest gap of an unequal draw, in units of its largest scores; infinite: no near-tie
+    share: float = 0.0      # largest gap of an unequal draw, divided by its largest score; infinite if no near-tie
 
     def compare(self, draws: Draws, found: Decoded) -> None:
-        """Count the draws of a block that are not equal, and measure how near a tie they are."""
+        """Count the draws of a block that differ from the slip, and measure how close they are to a tie."""
         plus, minus = (found.plus, found.minus) if self.sign > 0 else (found.minus, found.plus)
         expected_plus, expected_minus = draws.expected(self.slip)
         rows = np.flatnonzero(((plus != expected_plus) | (minus != expected_minus)).any(axis=-1))
@@ -35,17 +35,17 @@ class Match:
                 self.share = max(self.share, float(_gap(draws, self.slip, some, plus[some], minus[some]).max()))
 
     def level(self, allowed: list[str], eps: float) -> str | None:
-        """The precision whose near-ties explain every unequal draw; None if none does."""
+        """Return the finest precision whose near-ties explain every unequal draw; None if none does."""
         return rounding.level(self.share, allowed, eps)
 
 
 def matches(slips: dict[str, Slip]) -> dict[tuple[str, int], Match]:
-    """Every slip and minus every slip, nothing compared yet."""
+    """Return a Match for every slip and for minus every slip, before any comparison."""
     return {(name, sign): Match(slip, sign) for name, slip in slips.items() for sign in (1, -1)}
 
 
 def _gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
-    """How far the scores of these rows are from giving this result, over the largest scores: (rows,)."""
+    """Return how much the scores of these rows would have to change to give this result, over the largest score, (rows,)."""
     problem = draws.problem
     largest_h, _ = problem.largest()
     step = max(abs(score.f) for score in (slip.plus, slip.minus) if score is not None)
@@ -62,7 +62,7 @@ def _gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, minus: np
 
 
 def _below(draws: Draws, score: Score | None, rows: np.ndarray) -> np.ndarray:
-    """How far each joint value is below the best, (rows, K)."""
+    """Return how far the score of each joint value is below the best score, (rows, K)."""
     if score is None:
         return np.zeros((len(rows), len(draws.problem.f)))
     scores = draws.scores(score, rows)
@@ -83,7 +83,7 @@ def _single_gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, mi
 
 
 def _joint_gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
-    """The pair of joint values nearest to the best ones whose difference is the one found."""
+    """Return the gap (rows,) of the pair of joint values closest to the best two that has the found difference."""
     problem = draws.problem
     n, k = problem.h.shape
     weights = np.random.default_rng(0).random((n, k))
@@ -116,7 +116,7 @@ def _local_gap(draws: Draws, score: Score, rows: np.ndarray, plus: np.ndarray, m
 
 
 def expected_near_ties(problem: Problem, slip: Slip, precision: str, noise: np.ndarray) -> float:
-    """The share of draws that this precision alone makes unequal, by rounding at every step."""
+    """Return the share of draws that become unequal if this precision rounds every step."""
     rows = max(1, min(len(noise), ROUNDED, 4_000_000 // len(problem.f)))
     draws = Draws(problem, noise[:rows])
     low_noise = rounding.to(precision, problem.scores(noise[:rows]))
@@ -131,7 +131,7 @@ def expected_near_ties(problem: Problem, slip: Slip, precision: str, noise: np.n
 
 
 def usual(problem: Problem, match: Match, level: str, allowed: list[str], noise: np.ndarray, draws: int) -> str | None:
-    """The precision, this or a coarser one, whose rounding makes about so many draws unequal; None if none does."""
+    """Return `level` or a coarser precision whose rounding makes about as many draws unequal; None if none does."""
     def expected(each: str) -> float:
         return draws * expected_near_ties(problem, match.slip, each, noise) + 1e-9
 
@@ -139,7 +139,7 @@ def usual(problem: Problem, match: Match, level: str, allowed: list[str], noise:
 
 
 def decide(compared: dict[tuple[str, int], Match], allowed: list[str], eps: float) -> dict[tuple[str, int], str]:
-    """What explains the draws, and at which precision: accepted ones if they do, slips only where none is better."""
+    """Return which slips explain the draws, and in which precision each; accepted ones are preferred to others."""
     order = list(rounding.PRECISIONS)
     found = {key: match.level(allowed, eps) for key, match in compared.items()}
     found = {key: level for key, level in found.items() if level is not None}
@@ -155,9 +155,10 @@ def decide(compared: dict[tuple[str, int], Match], allowed: list[str], eps: floa
 
 
 def temperatures(problem: Problem, noise: np.ndarray, found: Decoded) -> dict[tuple[str, int], Match]:
-    """Noise times sigma, for one variable: every draw that moves bounds sigma from both sides.
+    """Find a factor sigma of the noise that explains the draws, for one variable.
 
-    i = argmax(h + sigma noise) says that sigma (noise_j - noise_i) <= h_i - h_j for every j.
+    Every draw that moves bounds sigma from both sides, because i = argmax(h + sigma noise) means that
+    sigma (noise_j - noise_i) <= h_i - h_j for every j.
     """
     result = {}
     if len(problem.h) > 1 or not found.fits:
@@ -168,7 +169,7 @@ def temperatures(problem: Problem, noise: np.ndarray, found: Decoded) -> dict[tu
             rows = np.flatnonzero((plus >= 0).all(axis=-1) & (minus >= 0).all(axis=-1))[:2_000]
             if len(rows) < 3:
                 continue
-            inside = name == "1/sigma missing"                          # there eps f is multiplied by sigma, too
+            inside = name == "1/sigma missing"                          # then eps f is multiplied by sigma, too
             least, most = _bounds(problem.h[0], noise[rows, 0], minus[rows, 0])
             both = _bounds(problem.h[0], noise[rows, 0] + problem.eps * problem.f, plus[rows, 0]) if inside else \
                 _bounds(problem.h[0] + problem.eps * problem.f, noise[rows, 0], plus[rows, 0])
@@ -186,7 +187,7 @@ def temperatures(problem: Problem, noise: np.ndarray, found: Decoded) -> dict[tu
 
 
 def _bounds(h: np.ndarray, noise: np.ndarray, winner: np.ndarray) -> tuple[float, float]:
-    """Between which sigma > 0 the winner of h + sigma noise is this one, in all rows."""
+    """Return the least and the greatest sigma > 0 for which argmax(h + sigma noise) is `winner` in all rows."""
     each = np.arange(len(winner))
     gain = noise - noise[each, winner][:, None]                         # sigma gain <= lead
     lead = h[winner][:, None] - h

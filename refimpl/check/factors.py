@@ -1,4 +1,4 @@
-"""The factor before a gradient: which of the usual slips it is."""
+"""Name the wrong factors by which gradients are often multiplied."""
 from __future__ import annotations
 
 from refimpl.check import rounding
@@ -8,7 +8,7 @@ RIGHT = "right"
 
 
 def factors(problem: Problem, draws: int) -> dict[str, float]:
-    """Every usual factor by name.  Several can be the same number: at eps = 1 three are."""
+    """Return the usual factors by name; several can be the same number, for example at eps = 1."""
     n, k = problem.h.shape
     eps = problem.eps
     known = {RIGHT: 1.0, "times eps": eps, "over eps": 1 / eps, "half": 0.5, "twice": 2.0, "over draws": 1 / draws,
@@ -29,20 +29,20 @@ TWO_SIDED = {"twice": "it is divided by eps, and should be by 2 eps", "times 2 e
 
 
 def named(found: float, unit: float, problem: Problem, draws: int, allowed: list[str]) -> set[str]:
-    """The usual factors by which this number is the unit, but for rounding; if none, a name that says the factor."""
+    """Return the names of the usual factors that equal found / unit up to rounding; if none, a name with the number."""
     names = {name for name, value in factors(problem, draws).items()
              if rounding.of_value(found, value * unit, allowed, problem.eps)}
     return names or {f"times {found / unit:.3g}"}
 
 
 def near(found: float, problem: Problem, draws: int, within: float) -> set[str]:
-    """The same for a number that is known to a relative error of `within`."""
+    """Return the names of the usual factors that equal `found` up to a relative error of `within`, as named() does."""
     names = {name for name, value in factors(problem, draws).items() if abs(found / value - 1) < within}
     return names or {f"times {found:.2g}"}
 
 
 def words(name: str, two_sided: bool = False) -> str:
-    """A clause; empty for the right factor."""
+    """Return a clause for the report that says what is wrong with the factor; it is empty for the right factor."""
     if name == RIGHT:
         return ""
     return (TWO_SIDED if two_sided else {}).get(name) or WORDS.get(name) or f"it is {name.removeprefix('times ')} " \

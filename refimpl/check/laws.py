@@ -1,6 +1,6 @@
-"""Where a function draws its own noise: how often each value is left and reached, against the exact law of a slip.
+"""Compare how often each value is left and reached with the exact law of a slip, if a function draws its own noise.
 
-Counts are binomial whatever their chance is, so that rare changes need no normal approximation: the test is exact.
+Each count is binomial, so the test is exact, and rare changes need no normal approximation.
 """
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from refimpl._digits import tilted
 from refimpl.check.problem import Problem
 from refimpl.check.slips import Draws, Slip
 
-LEVEL = 1e-6                # chance of rejecting what is right, over all counts of one comparison
-SIMULATED = 100_000         # draws of a slip whose law is not known in closed form
-CHANGES = 30.0              # so many changes are expected before counts decide anything
+LEVEL = 1e-6                # probability of rejecting the right slip, over all counts of one comparison
+SIMULATED = 100_000         # number of draws for a slip whose law is not known in closed form
+CHANGES = 30.0              # counts decide only if at least so many changes are expected
 
 
 class Counts(NamedTuple):
-    """Of some draws, how many reach and leave each value, and in how many a variable does not change."""
+    """Counts how many draws reach and leave each value, and in how many draws each variable does not change."""
 
     draws: int
     arrive: np.ndarray                  # (n, k)
@@ -32,23 +32,23 @@ class Counts(NamedTuple):
         return Counts(*(one + two for one, two in zip(self, other)))
 
     def negated(self) -> Counts:
-        """Of minus the gradients."""
+        """Return the counts of minus the gradients."""
         return Counts(self.draws, self.leave, self.arrive, self.stay)
 
     def all(self) -> np.ndarray:
-        """Side by side."""
+        """Return all counts side by side, (n, 2 k + 1)."""
         return np.concatenate([self.arrive, self.leave, self.stay], axis=1)
 
 
 def count(plus: np.ndarray, minus: np.ndarray, k: int) -> Counts:
-    """Of decoded gradients, (draws, n) each."""
+    """Count the changes in decoded gradients plus and minus, (draws, n) each."""
     arrive, leave = (np.array([np.bincount(column[column >= 0], minlength=k) for column in places.T])
                      for places in (plus, minus))
     return Counts(len(plus), arrive, leave, ((plus < 0) & (minus < 0)).sum(axis=0)[:, None])
 
 
 def exact_chances(problem: Problem, slip: Slip) -> np.ndarray | None:
-    """The chances of Counts.all(), where they are known in closed form; None elsewhere."""
+    """Return the probabilities of the events in Counts.all(), if they are known in closed form, else None."""
     plus, minus = slip.plus, slip.minus
     if len(problem.h) > 1 or slip.law != "gumbel" or plus is None or minus is None:
         return None
@@ -70,7 +70,7 @@ def exact_chances(problem: Problem, slip: Slip) -> np.ndarray | None:
 
 
 def sampled(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Decoded gradients of this slip, with noise of its own: (draws, n) each."""
+    """Draw decoded gradients of this slip, (draws, n) each, with new noise."""
     shape = (draws,) + problem.h.shape
     make = {"gumbel": lambda: gumbel.sample(shape, rng), "exponential": lambda: rng.standard_exponential(shape),
             "normal": lambda: rng.standard_normal(shape), "uniform": lambda: rng.random(shape)}[slip.law]
@@ -83,7 +83,7 @@ def sampled(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) 
 
 
 def simulated(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) -> Counts:
-    """Counts of as many draws as were asked for, at most SIMULATED, and fewer where there are many values."""
+    """Return the counts of `draws` simulated draws, but at most SIMULATED, and fewer if there are many values."""
     total, block = None, max(1, 1_000_000 // len(problem.f))
     draws = max(1_000, min(draws, SIMULATED, 5_000_000 // len(problem.f)))
     for start in range(0, draws, block):
@@ -94,18 +94,18 @@ def simulated(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator
 
 
 def excluded(counts: Counts, problem: Problem, slip: Slip, rng: np.random.Generator) -> bool:
-    """Whether the counts are not those of this slip.  Most are excluded by a few simulated draws already."""
+    """Return whether the counts exclude this slip.  A few simulated draws already suffice for most slips."""
     few = exact_chances(problem, slip) is None and chance(counts, problem, slip, rng, 4_000) < LEVEL
     return few or chance(counts, problem, slip, rng) < LEVEL
 
 
 def chance(counts: Counts, problem: Problem, slip: Slip, rng: np.random.Generator, draws: int = SIMULATED) -> float:
-    """The smallest two-sided p-value of all counts, multiplied by their number: below LEVEL the slip is excluded."""
+    """Return the smallest two-sided p-value of all counts times their number; below LEVEL the slip is excluded."""
     found = counts.all()
     p = exact_chances(problem, slip)
     if p is None:
         other = simulated(problem, slip, min(counts.draws, draws), rng)
-        found, total = found.astype(float), found + other.all()         # given the sum, the share is binomial
+        found, total = found.astype(float), found + other.all()         # given the sum, found is binomial
         p = np.full(found.shape, counts.draws / (counts.draws + other.draws))
     else:
         total, p = np.full(found.shape, counts.draws), np.clip(p, 0, 1)
@@ -118,13 +118,13 @@ def chance(counts: Counts, problem: Problem, slip: Slip, rng: np.random.Generato
 
 
 def expected_changes(problem: Problem, slip: Slip) -> float | None:
-    """The chance that a draw is not zero, where it is known."""
+    """Return the probability that a gradient is not zero; None if it is not known in closed form."""
     chances = exact_chances(problem, slip)
     return None if chances is None else float(chances[0, :problem.h.shape[1]].sum())
 
 
 def temperature(counts: Counts, problem: Problem, family: Callable[[Problem, float], Slip], sign: int) -> float:
-    """The sigma of family(problem, sigma) whose exact law fits the counts best (largest likelihood)."""
+    """Return the maximum-likelihood sigma for the counts, by the exact law of family(problem, sigma)."""
     found = (counts if sign > 0 else counts.negated()).all()
 
     def misfit(log_sigma: float) -> float:
@@ -135,7 +135,7 @@ def temperature(counts: Counts, problem: Problem, family: Callable[[Problem, flo
 
 
 def smallest(misfit, least: float = -3.0, most: float = 3.0) -> float:
-    """Where in least ... most a function of one number is smallest: a grid, and golden sections between its points."""
+    """Return where misfit is smallest between `least` and `most`, by a grid followed by golden-section search."""
     grid = np.linspace(least, most, 25)
     best = int(np.argmin([misfit(point) for point in grid]))
     left, right = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
@@ -147,7 +147,7 @@ def smallest(misfit, least: float = -3.0, most: float = 3.0) -> float:
 
 
 def snapped(value: float, within: float) -> float:
-    """The usual number near it, if there is one."""
+    """Return the nearest usual number, if it is within a factor of exp(within), else value."""
     usual = np.array([0.1, 0.2, 0.25, 0.3, 1 / 3, 0.4, 0.5, 0.6, 2 / 3, 0.7, 0.75, 0.8, 0.9, 1, 1.5, 2, 3, 4, 5, 10])
     nearest = usual[np.abs(np.log(usual / value)).argmin()]
     return float(nearest if abs(np.log(nearest / value)) < within else value)

@@ -1,4 +1,4 @@
-"""What most people ask first: what is the mean the gradient of, and how large is the variance?"""
+"""Find out of which objective the mean is the gradient, and compare the variance with that of other estimators."""
 from __future__ import annotations
 
 import math
@@ -17,7 +17,7 @@ SIMULATED = 40_000
 
 
 class Known(NamedTuple):
-    """Means (n, k) and variances (n, k) that the estimator is held to; errors are those of a simulation, or 0."""
+    """Holds known means and variances, (n, k), to compare with; errors are standard errors of a simulation, or 0."""
 
     means: dict[str, np.ndarray]
     errors: dict[str, np.ndarray]
@@ -25,7 +25,7 @@ class Known(NamedTuple):
 
 
 def known(problem: Problem, rng: np.random.Generator) -> Known:
-    """Exactly for one variable; for several, the direct gradient's own by simulation."""
+    """Compute the known means and variances: exactly, except those of direct gradients of several variables."""
     zero = np.zeros(problem.h.shape)
     means = {"E f": problem.gradient()}
     errors = {"E f": zero}
@@ -47,22 +47,22 @@ def known(problem: Problem, rng: np.random.Generator) -> Known:
 
 
 class Mean(NamedTuple):
-    """What can be said of the mean."""
+    """Holds the name of the mean, its distances from the known means, and the sentences for the report."""
 
     name: str
-    distances: dict[str, float]         # standard errors from each
+    distances: dict[str, float]         # from each known mean, in standard errors
     bias: float
     sentences: list[str]
 
 
 def of(finding: Finding, kind: str | None, truth: Known) -> Mean:
-    """The mean's name, and the sentences; kind is "direct", "two-sided" or "reinforce" if it is known."""
+    """Identify the mean; kind is "direct", "two-sided" or "reinforce" if the estimator is already recognised."""
     problem, found = finding.problem, finding.moments
     least_event = max(np.ptp(problem.f), 1 / problem.eps) if not finding.moved else 0.0
     error = found.careful_error(least_event)
     tests = 8 * problem.h.size
     limit = moments.threshold(tests)
-    # Rounding of the numbers that came back is no bias.
+    # A difference of the size of rounding errors is not a bias.
     rounding = {"float64": 1e-9, "float32": 1e-5}.get(finding.returned, 2e-2) * \
         max(np.abs(truth.means["E f"]).max(), np.abs(found.mean).max())
     distances = {}
@@ -108,7 +108,7 @@ def _sentence(fits: list[str], distances: dict[str, float], bias: float, limit: 
 
 
 def variance_sentence(variances: dict[str, float]) -> str:
-    """The variance beside those of the usual estimators."""
+    """Return a sentence that compares the variance with those of the usual estimators."""
     found = variances["found"]
     parts = []
     for name, words in (("direct", "the direct gradient"), ("reinforce", "REINFORCE"),

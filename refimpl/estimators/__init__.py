@@ -1,4 +1,4 @@
-"""The gradient estimators, by name.  One file an idea, one signature (see base.py), one entry here."""
+"""The gradient estimators, by name.  Each idea has one file, and all have the signature described in base.py."""
 from __future__ import annotations
 
 from refimpl.arguments import COUNTS, InputError, Setting, temperature, unknown
@@ -19,7 +19,7 @@ BATCH_MEAN = {"batch_mean": True}       # as the released baselines do
 
 
 def tau(default: float) -> dict[str, Setting]:
-    """The temperature of a relaxed arg max."""
+    """Return the setting for the temperature of a relaxed arg max."""
     return {"tau": Setting(float, default, "temperature of the relaxed arg max", within=temperature)}
 
 
@@ -76,7 +76,7 @@ REGISTRY: dict[str, Estimator] = {entry.name: entry for entry in (
 
 
 def get(name: str) -> Estimator:
-    """The estimator of this name.  Raises InputError, which suggests the nearest name and lists all, if not."""
+    """Return the estimator of this name; raise InputError, which lists all names, if there is none."""
     if name not in REGISTRY:
         raise InputError(unknown("estimator", name, REGISTRY))
     return REGISTRY[name]

@@ -1,6 +1,6 @@
 """ARM (Yin and Zhou, ICLR 2019), DisARM (Dong, Mnih and Tucker, NeurIPS 2020): antithetic pairs for binary variables.
 
-One uniform u a coordinate makes two samples of Bernoulli(sigmoid(l)), l = h_1 - h_0, as opposed as can be:
+One uniform u per coordinate gives two samples of Bernoulli(sigmoid(l)), l = h_1 - h_0, as opposed as possible:
 
     b1 = [u > sigmoid(-l)],   b2 = [u < sigmoid(l)]
     ARM     grad_l = (f(b1) - f(b2)) (u - 1/2)
@@ -16,7 +16,7 @@ from refimpl.estimators.base import Estimate, Objective, Pass
 
 def _pair(h: np.ndarray, objective: Objective, rng: np.random.Generator
           ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, Pass]:
-    """(logit, u, b1, b2, f(b1) - f(b2) with one more axis, the pass of b2)."""
+    """Draw the two samples; return (logit, u, b1, b2, f(b1) - f(b2) as a column, the decoder's pass for b2)."""
     if h.shape[-1] != 2:
         raise ValueError(f"h must have shape (B, n, 2) for a pair of opposed samples, got {h.shape}")
     logit = h[..., 1].astype(np.float64) - h[..., 0]
@@ -28,18 +28,18 @@ def _pair(h: np.ndarray, objective: Objective, rng: np.random.Generator
 
 
 def _to_scores(grad_logit: np.ndarray) -> np.ndarray:
-    """d/dl to d/dh: l = h_1 - h_0."""
+    """Turn a gradient with respect to l = h_1 - h_0 into one with respect to h."""
     return np.stack([-grad_logit, grad_logit], axis=-1)
 
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator) -> Estimate:
-    """ARM; two decoder evaluations."""
+    """Return the ARM estimate, which needs two decoder evaluations."""
     _, u, _, _, difference, run = _pair(h, objective, rng)
     return Estimate(_to_scores(difference * (u - 0.5)), run)
 
 
 def disarm_estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator) -> Estimate:
-    """DisARM; two decoder evaluations, and never more variance than ARM."""
+    """Return the DisARM estimate: two decoder evaluations, and its variance is never larger than ARM's."""
     logit, _, b1, b2, difference, run = _pair(h, objective, rng)
     sign = np.where(b2, -1.0, 1.0)
     return Estimate(_to_scores(0.5 * difference * sign * (b1 != b2) * expit(np.abs(logit))), run)

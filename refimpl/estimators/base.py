@@ -1,14 +1,11 @@
-"""What every estimator is: one signature, one result, and what it may ask of a model.
+"""The interface of all estimators: their signature, their result, and the parts of a model that they may use.
 
     estimate(theta, objective, rng, **hyperparameters) -> Estimate(grad, decoder_term)
 
-theta are the encoder's scores, for independent variables h (B, n, k): n variables of k values each, one image per row.
-The estimate is of grad_theta E f(z*), for independent variables grad_h E_q f with q the product of softmax(h_i), and
-f(z) the objective's score of a joint z, to be maximised.  A KL term is not the estimator's business: it is analytic,
-and the model adds it.
-
-Noise is shared by all coordinates of an image, and f(z) is the score of the whole joint z: every coordinate's gradient
-sees it.
+theta are the encoder's scores.  For independent variables they are h (B, n, k): n variables of k values each, one image
+per row.  The estimate is of grad_theta E f(z*), where f(z) is the objective's score of a joint z, to be maximised.  For
+independent variables this is grad_h E_q f, where q is the product of softmax(h_i).  The KL term is not estimated: it is
+analytic, and the model adds it.
 """
 from __future__ import annotations
 
@@ -24,73 +21,74 @@ from refimpl.latent.independent import Independent
 
 
 class DecoderTerm(Protocol):
-    """The decoder's part of the loss at the end of a step: one pass, or all joint values with their weights."""
+    """The decoder's part of the loss in a step, from one z per image or from all joint values with weights."""
 
     def accumulate(self, weight: float = 1.0) -> None:
         """Add weight times the gradient of the batch's loss, -1/B sum_b f_b, to the decoder's parameter gradients."""
 
 
 class Pass(DecoderTerm, Protocol):
-    """One z per image, run through the decoder."""
+    """Holds the result of running one z per image through the decoder."""
 
     z: np.ndarray
-    """(B, n, k) one-hot or relaxed."""
+    """(B, n, k), one-hot or relaxed."""
     f: np.ndarray
-    """(B,) in nats."""
+    """(B,), in nats."""
 
     def df_dz(self) -> np.ndarray:
-        """(B, n, k), an image at a time."""
+        """Return the gradient of each image's f with respect to its z, (B, n, k)."""
 
 
 class Table(NamedTuple):
-    """f of z and of all z that differ from it in one coordinate."""
+    """Holds f at z and at every joint value that differs from z in one coordinate."""
 
     f: np.ndarray
-    """(B, n, k): f with z_i replaced by each of its values in turn, the other coordinates as in z.  For n = 1 there are
-    no others, and this is f of all values, by enumeration."""
+    """(B, n, k): f with z_i replaced by each of its values in turn and the other coordinates as in z.  For n = 1 this
+    is f at all values."""
     at_z: DecoderTerm
-    """The pass at z itself, for the decoder to learn from."""
+    """The pass at z itself, from which the decoder learns."""
 
 
 class JointTable(Protocol):
-    """f of every joint value."""
+    """Holds f at every joint value."""
 
     f: np.ndarray
     """(B, k^n), in the order of joint.values."""
 
     def weighted(self, weights: np.ndarray) -> DecoderTerm:
-        """All joint values at once, for the decoder to learn from: weights (B, K), rows sum to 1."""
+        """Return the term from which the decoder learns at all joint values; weights (B, K) have rows that sum to 1."""
 
 
 class Objective(Protocol):
-    """The decoder bound to a batch of images, or a toy function: all that an estimator may ask of a model."""
+    """The decoder with a batch of images, or a toy function: the only part of a model that an estimator may use."""
 
     evaluations: int
-    """Decoder evaluations so far, an image: how many f's of one image were computed."""
+    """Number of decoder evaluations so far per image, i.e. how many values of f were computed for one image."""
 
     def run(self, z: np.ndarray, counted: bool = True) -> Pass:
-        """f at a joint z, (B, n, k) one-hot or relaxed, an image its own z.
+        """Evaluate f at a joint z per image, (B, n, k), one-hot or relaxed.
 
-        counted: whether it is an evaluation; where f of this z is known already and the pass only serves to learn, no.
+        counted says whether this counts as an evaluation.  It does not if f is already known at z, and the pass is
+        needed only for the decoder to learn.
         """
 
     def table(self, z: np.ndarray) -> Table:
-        """f around a one-hot z.  Raises ValueError if z is relaxed."""
+        """Evaluate f at a one-hot z and at all single changes of it.  Raises ValueError if z is relaxed."""
 
     def joint_table(self) -> JointTable:
-        """f of all joint values."""
+        """Evaluate f at all joint values."""
 
 
 class Estimate(NamedTuple):
-    """grad: the estimate, in the shape of theta, in nats per image.  decoder_term: what the decoder learns from."""
+    """Holds grad, the estimate in the shape of theta in nats per image, and the term from which the decoder learns."""
 
     grad: np.ndarray
     decoder_term: DecoderTerm
 
 
 Memory = dict[str, np.ndarray]
-"""What an estimator has learnt so far (a baseline, a scale, a control variate): arrays that it changes in place.
-Whoever trains keeps them, and saves them with the run."""
+"""What an estimator has learnt so far (a baseline, a scale, a control variate).  The estimator changes the arrays in
+place; the training loop keeps them and saves them with the run."""
 
 
 def independent(family: Family) -> bool:
@@ -120,7 +118,7 @@ def noise_on_every_score(family: Family) -> bool:
 
 @dataclass(frozen=True)
 class Estimator:
-    """An entry of the registry: the function, and what it declares about itself."""
+    """An entry of the registry: an estimator's function and its properties."""
 
     name: str
     estimate: Callable[..., Estimate]
@@ -128,32 +126,32 @@ class Estimator:
     unbiased: bool
     """Whether it claims E[grad] = grad_h E_q f, for every f."""
     bias_order: int | None = None
-    """The order of its bias in eps: 1 for O(eps), 2 for O(eps^2); None where it has no eps, or where the bias does not
-    vanish as eps -> 0."""
+    """The order of its bias in eps: 1 for O(eps), 2 for O(eps^2); None if it has no eps, or if the bias does not vanish
+    as eps -> 0."""
     hyperparameters: Mapping[str, Setting] = field(default_factory=dict)
     """Its hyperparameters by name; they are passed to estimate() as keywords."""
     serves: Callable[[Family], bool] = independent
-    """Which families of latent variables it serves: one of the functions above, or another.  Those that serve more than
-    independent variables are given the family as the keyword `family`."""
+    """Whether it serves a family of latent variables: one of the functions above, or another one.  An estimator that
+    serves more than independent variables gets the family as the keyword `family`."""
     memory: Callable[[int, int], Memory] | None = None
-    """Makes its memory for n variables of k values; it is then passed as the keyword `memory`."""
+    """Makes its memory for n variables of k values, which is passed as the keyword `memory`; None if it has none."""
     enumerates: bool = False
     """Whether it evaluates f at all k^n joint values."""
     released: Mapping[str, Value] = field(default_factory=dict)
-    """The settings of a run (runs/settings.py) and the hyperparameters that the authors' code has for it."""
+    """The settings of a run (runs/settings.py) and the hyperparameters that the authors' code uses for it."""
     colour: str = "#5F5F5F"
-    """Of its curves, in every picture."""
+    """The colour of its curves in every picture."""
 
     @property
     def temperature(self) -> str | None:
-        """The hyperparameter that the released schedule moves, "eps" or "tau"; None if it has neither."""
+        """Return the hyperparameter that the released schedule changes, "eps" or "tau"; None if it has neither."""
         return next((name for name in ("eps", "tau") if name in self.hyperparameters), None)
 
     @property
     def defaults(self) -> Options:
-        """The default of every hyperparameter."""
+        """Return the default of every hyperparameter."""
         return Options({name: setting.default for name, setting in self.hyperparameters.items()})
 
     def keywords(self, family: Family) -> dict[str, Family]:
-        """The keyword `family` of estimate(), for those that serve more than independent variables."""
+        """Return the keyword `family` of estimate(), if the estimator serves more than independent variables."""
         return {} if self.serves in (independent, binary) else {"family": family}

@@ -1,8 +1,8 @@
-"""Direct optimisation through arg max (Theorem 1), for any family of latent variables: one noise, two arg maxes.
+"""Direct optimisation through arg max (Theorem 1), for any family of latent variables.
 
     grad = (grad h(z*(eps)) - grad h(z*)) / eps,    z* = argmax(h + gamma),    z*(eps) = argmax(eps f + h + gamma)
 
-grad_theta h(z) is what a family calls features(z): the one-hot z itself for independent variables, z and its products
+A family's features(z) returns grad_theta h(z): the one-hot z itself for independent variables, z and its products
 z_i z_j for pairwise scores.  The decoder learns from z*, which is a plain sample of q.
 """
 from __future__ import annotations
@@ -17,13 +17,13 @@ from refimpl.latent.independent import Independent
 
 def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float,
              family: Family | None = None) -> Estimate:
-    """Theorem 1, equation (1), with f by the table of single changes around z* (slides 18 and 30).
+    """Return the estimate of Theorem 1, equation (1), from a table of f at all single changes of z* (slides 18 and 30).
 
-    With one variable the table holds f of every value and z*(eps) is the theorem's.  With several,
+    With one variable the table holds f of every value, and z*(eps) is that of the theorem.  With several variables
 
         z*(eps) = argmax of  eps sum_i f(z*_1 ... z_i ... z*_n) + h(z) + gamma
 
-    is an approximation of the joint arg max: each coordinate moves as if the others stayed at z*.
+    approximates the joint arg max: each coordinate is chosen as if the others stayed at z*.
     """
     family, eps = family or Independent(*theta.shape[1:]), temperature("eps", eps)
     noisy = family.perturb(theta, rng)                                      # h + gamma
@@ -36,7 +36,7 @@ def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, 
 
 def two_sided_estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float,
                        family: Family | None = None) -> Estimate:
-    """Both signs, (grad h(z*(eps)) - grad h(z*(-eps))) / (2 eps): bias O(eps^2) for n = 1, at no more evaluations."""
+    """Return (grad h(z*(eps)) - grad h(z*(-eps))) / (2 eps): bias O(eps^2) for n = 1, without further evaluations."""
     family, eps = family or Independent(*theta.shape[1:]), temperature("eps", eps)
     noisy = family.perturb(theta, rng)
     z_star = family.argmax(noisy)
@@ -49,11 +49,11 @@ def two_sided_estimate(theta: np.ndarray, objective: Objective, rng: np.random.G
 
 def joint_estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float,
                    family: Family | None = None) -> Estimate:
-    """The joint perturbed arg max of slide 29, exactly, by enumeration:
+    """Return the estimate with the exact joint arg max of slide 29, which is found by enumeration:
 
         z*(eps) = argmax over all z of  eps f(z_1 ... z_n) + h(z) + gamma
 
-    The noise is low-dimensional, a Gumbel variable for each value of each variable and not for each joint value.
+    The noise is low-dimensional: there is a Gumbel variable for each value of each variable, not for each joint value.
     """
     family, eps = family or Independent(*theta.shape[1:]), temperature("eps", eps)
     noisy = family.perturb(theta, rng)

@@ -1,4 +1,4 @@
-"""Enumeration, "unbiased" on the slides: the gradient itself, from f of every joint value.  No noise, no variance."""
+"""The exact gradient by enumeration of all joint values, called "unbiased" on the slides.  It has no variance."""
 from __future__ import annotations
 
 import numpy as np
@@ -8,7 +8,7 @@ from refimpl.estimators.base import Estimate, Objective
 
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator) -> Estimate:
-    """grad_h E_q f itself; the decoder learns from all joint values, weighted by q.  For n = 1, q (f - E_q f)."""
+    """Return grad_h E_q f, for n = 1 q (f - E_q f); the decoder learns from all joint values, weighted by q."""
     table = objective.joint_table()
     q = np.exp(joint.log_q(h.astype(np.float64)))
     return Estimate(joint.gradient(h, table.f), table.weighted(q))

@@ -4,9 +4,9 @@
     straight-through: J(z) g / tau,   J(z) = diag(z) - z z^T
     here:             1/m sum of J(z_j) g / tau,   z_j from m draws of gamma given that b is the arg max
 
-f is evaluated at b alone, so that the noise that is left over given b can be averaged out without another evaluation
-(Rao and Blackwell): the same mean, hence the same bias, and less variance, down to that of E[J(z) given b] g / tau as m
-grows.  gumbel.sample_given_argmax draws the noise.
+f is evaluated only at b, so the noise given b can be averaged out without another evaluation (Rao and Blackwell).  The
+mean and so the bias stay the same, and the variance falls towards the variance of E[J(z) given b] g / tau as m grows.
+gumbel.sample_given_argmax draws the noise.
 """
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SAMPLES = 10
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, tau: float,
              samples: int = SAMPLES) -> Estimate:
-    """Biased as straight-through is; one decoder evaluation and `samples` draws of the noise."""
+    """Return the estimate, biased as straight-through is, from one decoder evaluation and `samples` draws of noise."""
     tau, samples = temperature("tau", tau), integer("samples", samples, 1, COUNTS)
     b = sample(h, rng)
     run = objective.run(b)

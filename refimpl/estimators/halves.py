@@ -1,13 +1,13 @@
-"""The two halves of the tilt of finite eps, each alone, by enumeration and without noise.
+"""Two estimators that each keep one half of the tilt of finite eps, by enumeration and without noise.
 
 Let w be the likeliest value of z and d(z) = f(z) - f(w).  The exact gradient is q (u - E_q u) with u = d.  The tilted
-gradient has the same form with u = (exp(eps d) - 1) / (eps E_q exp(eps d)), which departs from d in two ways:
+gradient has the same form with u = (exp(eps d) - 1) / (eps E_q exp(eps d)), which differs from d in two ways:
 
-    d < 0   the value explains the image worse than w: u is capped, it never falls below -1/eps
-    d > 0   the value explains the image better than w: u is amplified, it grows exponentially in d
+    d < 0   the value explains the image worse than w: u is capped, since it never falls below -1/eps
+    d > 0   the value explains the image better than w: u is amplified, since it grows exponentially in d
 
 `capped` keeps the first and takes u = d for d > 0.  `amplified` keeps the second and takes u = d for d < 0.  Training
-with each of them alone shows which half of the bias does what; both tend to the exact gradient as eps -> 0.
+with one of them shows the effect of one half of the bias; both tend to the exact gradient as eps -> 0.
 """
 from __future__ import annotations
 
@@ -20,46 +20,46 @@ from refimpl.estimators.base import Estimate, Objective
 
 
 def _differences(h: np.ndarray, f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """log q and d = f - f(w) of every joint value, (B, K) each, in float64."""
+    """Return log q and d = f - f(w) of every joint value, (B, K) each, in float64."""
     log_q, f = joint.log_q(h.astype(np.float64)), f.astype(np.float64)
     return log_q, f - np.take_along_axis(f, log_q.argmax(axis=-1)[:, None], axis=-1)
 
 
 def _gradient(h: np.ndarray, log_q: np.ndarray, weighted: np.ndarray) -> np.ndarray:
-    """q (u - E_q u) in the shape of h, from q u (B, K) of every joint value."""
+    """Return the gradient q (u - E_q u), (B, n, k), from q u of every joint value, (B, K)."""
     change = weighted - np.exp(log_q) * weighted.sum(axis=-1, keepdims=True)
     return (change @ joint.one_hots(*h.shape[1:])).reshape(h.shape)
 
 
 def capped_gradient(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """u = (exp(eps d) - 1) / eps for d < 0, d otherwise.  h (B, n, k), f (B, k^n) of every joint value -> (B, n, k)."""
+    """Return the gradient (B, n, k) with u = (exp(eps d) - 1) / eps if d < 0, else d; h (B, n, k), f (B, k^n)."""
     log_q, d = _differences(h, f)
     return _gradient(h, log_q, np.exp(log_q) * np.where(d < 0, np.expm1(eps * np.minimum(d, 0)) / eps, d))
 
 
 def amplified_gradient(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """u = (exp(eps d) - 1) / (eps max(1, E_q exp(eps d))) for d > 0, d otherwise; shapes as in capped_gradient.
+    """Return the gradient (B, n, k) with u = (exp(eps d) - 1) / (eps max(1, E_q exp(eps d))) if d > 0, else u = d.
 
-    The normaliser keeps q u below 1/eps, as the tilt does.  It is taken in logarithms, because exp(eps d) may overflow.
+    The normaliser keeps q u below 1/eps, as in the tilted gradient.  It is computed in logs: exp(eps d) may overflow.
     """
     log_q, d = _differences(h, f)
     log_normaliser = np.maximum(logsumexp(log_q + eps * d, axis=-1, keepdims=True), 0)
     gain = eps * np.maximum(d, 0)
-    # (e^gain - 1) e^(log q - log N): by expm1 where the gain is small, and by a difference of logarithms' powers above
+    # (e^gain - 1) e^(log q - log N): by expm1 where the gain is small, and by a difference of exponentials above
     amplified = np.where(gain < 1, np.expm1(np.minimum(gain, 1)) * np.exp(log_q - log_normaliser),
                          np.exp(log_q + gain - log_normaliser) - np.exp(log_q - log_normaliser)) / eps
     return _gradient(h, log_q, np.where(d > 0, amplified, np.exp(log_q) * d))
 
 
 def capped_estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float) -> Estimate:
-    """`capped`, without noise; the decoder learns from all joint values, weighted by q."""
+    """Return the capped gradient; the decoder learns from all joint values, weighted by q."""
     eps, table = temperature("eps", eps), objective.joint_table()
     return Estimate(capped_gradient(h, table.f, eps),
                     table.weighted(np.exp(joint.log_q(h.astype(np.float64)))))
 
 
 def amplified_estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float) -> Estimate:
-    """`amplified`, without noise; the decoder learns from all joint values, weighted by q."""
+    """Return the amplified gradient; the decoder learns from all joint values, weighted by q."""
     eps, table = temperature("eps", eps), objective.joint_table()
     return Estimate(amplified_gradient(h, table.f, eps),
                     table.weighted(np.exp(joint.log_q(h.astype(np.float64)))))

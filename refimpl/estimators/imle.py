@@ -2,9 +2,10 @@
 
     z*(eps) = argmax of  eps (df/dz at z*) . z + h(z) + gamma,    grad = (grad h(z*(eps)) - grad h(z*)) / eps
 
-One decoder evaluation and its backward pass instead of 1 + n (k - 1) evaluations, whatever n and k are.  Exact where f
-is linear in the one-hots: then the slope is the table of single changes, but for a constant a variable, which no arg
-max sees.  Where f bends, the slope at a corner says little about the next corner, and the bias stays as eps -> 0.
+It needs one decoder evaluation and its backward pass instead of 1 + n (k - 1) evaluations.  It agrees with direct if f
+is linear in the one-hot vectors: then the slope is the table of single changes plus a constant per variable, which does
+not change the arg max.  If f is curved, its slope at one one-hot vector says little about f at the others, and the bias
+does not vanish as eps -> 0.
 """
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from refimpl.latent.independent import Independent
 
 def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float,
              family: Family | None = None) -> Estimate:
-    """Biased; one decoder evaluation."""
+    """Return the biased estimate, from one decoder evaluation."""
     family = family or Independent(*theta.shape[1:])
     eps = temperature("eps", eps)
     noisy = family.perturb(theta, rng)                                      # h + gamma

@@ -1,15 +1,14 @@
-"""What a label y teaches the encoder's scores h of the class: three gradients of what is maximised, one image per row.
+"""Three ways to train the encoder's scores h of the class from a label y: ascent directions with one row per image.
 
     released         (onehot(y) - onehot(z*)) / eps            the perturbed arg max of direct, replaced by the label
     direct-loss      (onehot(z*(eps)) - onehot(z*)) / eps      z*(eps) = argmax(h + gamma - eps l), l(z) = [z != y]
     cross-entropy    onehot(y) - q                             grad log q(y), no noise
 
-In expectation the first is (onehot(y) - q) / eps: the cross-entropy's gradient times 1/eps, whatever the released
-code's eps was meant to do, and with a variance that cross-entropy does not have.  The second is direct optimisation
-(estimators/direct.py) of f = -l, as slide 33 writes it: in expectation grad_h (1/eps) log(1 + q(y) (e^eps - 1)), which
-for eps -> 0 is the gradient of q(y), the expected accuracy, and for a large eps that of log q(y) / eps, as released.
-An image that is far from right (q(y) near 0) therefore teaches next to nothing at a small eps, where cross-entropy
-corrects it at full strength.
+The expectation of the first is (onehot(y) - q) / eps: the cross-entropy's gradient times 1/eps, but with a variance
+that cross-entropy does not have.  The second is direct optimisation (estimators/direct.py) of f = -l, as on slide 33.
+Its expectation is grad_h (1/eps) log(1 + q(y) (e^eps - 1)).  For eps -> 0 that is the gradient of q(y), the expected
+accuracy; for a large eps it is the gradient of log q(y) / eps, as for `released`.  So at a small eps an image whose
+q(y) is near 0 changes the encoder very little, whereas cross-entropy corrects it at full strength.
 """
 from __future__ import annotations
 
@@ -22,9 +21,9 @@ from refimpl import arguments, direct, gumbel
 
 
 def released(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator, eps: float) -> np.ndarray:
-    """(onehot(y) - onehot(z*)) / eps.  h (B, k), labels (B,) integers; eps a number in 1e-6 ... 1e6.  Returns (B, k).
+    """Return (onehot(y) - onehot(z*)) / eps, (B, k), for h (B, k), integer labels (B,), and eps from 1e-6 to 1e6.
 
-    E = (onehot(y) - q) / eps = grad_h log q(y) / eps.
+    Its mean is (onehot(y) - q) / eps = grad_h log q(y) / eps.
     """
     (h,), k, eps = arguments.scores(h=h), np.shape(h)[-1], arguments.temperature("eps", eps)
     z_star = gumbel.argmax(h, gumbel.sample(h.shape, rng))
@@ -32,9 +31,9 @@ def released(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator, eps: f
 
 
 def direct_loss(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator, eps: float) -> np.ndarray:
-    """Direct loss minimisation with the 0/1 loss: the direct gradient of f(z) = -[z != y].  As above otherwise.
+    """Return the direct gradient of f(z) = -[z != y], (B, k): direct loss minimisation with the 0/1 loss.
 
-    E = (q_eps - q) / eps, q_eps = softmax(h + eps onehot(y)).
+    The arguments are those of `released`.  Its mean is (q_eps - q) / eps, where q_eps = softmax(h + eps onehot(y)).
     """
     (h,), k, eps = arguments.scores(h=h), np.shape(h)[-1], arguments.temperature("eps", eps)
     f = gumbel.one_hot(arguments.indices(labels, k, "labels"), k) - 1
@@ -43,7 +42,7 @@ def direct_loss(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator, eps
 
 def cross_entropy(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator | None = None,
                   eps: float | None = None) -> np.ndarray:
-    """grad_h log q(y) = onehot(y) - q, with neither noise nor eps.  As above otherwise."""
+    """Return grad_h log q(y) = onehot(y) - q, (B, k); rng and eps are accepted but not used."""
     (h,), k = arguments.scores(h=h), np.shape(h)[-1]
     return gumbel.one_hot(arguments.indices(labels, k, "labels"), k) - softmax(h, axis=-1)
 

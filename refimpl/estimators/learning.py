@@ -1,7 +1,8 @@
-"""What the decoder learns from, chosen apart from the encoder's gradient.
+"""Choose what the decoder learns from, independently of the encoder's gradient.
 
-An estimator brings its own choice: direct a sample z*, enumeration all values weighted by q.  So two runs of different
-estimators differ twice.  To compare encoder gradients alone, give both decoders the same.
+By default the estimator decides: with direct the decoder learns from a sample z*, with enumeration from all values
+weighted by q.  So runs of two estimators differ in two things.  To compare only the encoder's gradients, let both
+decoders learn from the same.
 """
 from __future__ import annotations
 
@@ -17,10 +18,10 @@ SIGNALS = ("z_star", "q")
 
 
 def learning_from(entry: Estimator, signal: str) -> Estimator:
-    """The same estimator of independent variables with a decoder that learns from
+    """Return the same estimator for independent variables, with a decoder that learns from
 
         z_star      one sample of q per image, drawn after the estimate
-        q           all joint values, weighted by q; needs few enough of them
+        q           all joint values, weighted by q, if there are few enough of them
 
     Raises ValueError for another signal.
     """

@@ -1,10 +1,10 @@
-"""Coordinate-wise direct with its noise averaged out, as far as one sample allows: local expectation at finite eps.
+"""Local expectation at finite eps: coordinate-wise direct, with the noise of each coordinate averaged out.
 
     grad_{h_i} = (softmax(h_i + eps f_i) - softmax(h_i)) / eps,    f_i(c) = f(z_1 ... z_i = c ... z_n) around a sample z
 
-What local expectation is to the exact gradient, this is to `tilted`: the mean of the coordinate-wise direct gradient of
-z_i, given the others.  For the same evaluations it has direct's bias and little of its noise, so that between the two
-only noise is left, and between it and local expectation only bias.
+It relates to `tilted` as local expectation does to the exact gradient: it is the mean of the coordinate-wise direct
+gradient of z_i given the other coordinates.  For the same number of evaluations it has the bias of direct and little of
+its noise.  So it differs from direct only by noise, and from local expectation only by bias.
 """
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from refimpl.estimators.sampling import sample
 
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float) -> Estimate:
-    """Biased as direct is; 1 + n (k - 1) decoder evaluations."""
+    """Return the estimate, biased as direct is, from 1 + n (k - 1) decoder evaluations."""
     eps = temperature("eps", eps)
     table = objective.table(sample(h, rng))
     return Estimate(direct.expected_gradient(h, table.f, eps), table.at_z)

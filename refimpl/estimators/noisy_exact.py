@@ -1,10 +1,10 @@
-"""The exact gradient plus the noise of direct, less its mean: direct without its bias.
+"""The exact gradient plus the centred noise of direct: direct without its bias.
 
     grad = grad_h E_q f + (g - E g),    g = (grad h(z*(eps)) - grad h(z*)) / eps
 
-No use for training, since it enumerates; it is there to take cause from cause.  exact has neither bias nor noise,
-tilted has direct's bias, this has direct's noise, and direct has both.  With several variables g is Theorem 1's own,
-with a Gumbel variable for every joint value, so that its mean is known.
+It enumerates, so it is of no practical use for training.  It serves to separate the effects of bias and noise: exact
+has neither, tilted has the bias of direct, this estimator has the noise of direct, and direct has both.  With several
+variables g is the gradient of Theorem 1 with a Gumbel variable for every joint value, because its mean is known.
 """
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from refimpl.estimators.base import Estimate, Objective
 
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float) -> Estimate:
-    """Unbiased at every eps; the decoder learns from z*, as direct's does."""
+    """Return the estimate, which is unbiased at every eps; the decoder learns from z*, as with direct."""
     h, eps = h.astype(np.float64), temperature("eps", eps)
     f = objective.joint_table().f
     log_q, hots = joint.log_q(h), joint.one_hots(*h.shape[1:])

@@ -1,16 +1,16 @@
 """The noise-space score function of perturbed optimisers (Berthet et al., NeurIPS 2020): 1 - X, X = exp(-(gamma + c)).
 
-A shift of a score is a shift of its noise, so grad_h falls on the density of the noise: -d log F'(gamma) / d gamma is
-1 - X, with X a standard exponential variable, the waiting time of an alarm clock at rate 1 (gumbel.py).
+Shifting a score is the same as shifting its noise, so grad_h can be moved to the density of the noise.  Its score
+function -d log F'(gamma) / d gamma is 1 - X, where X is a standard exponential variable, the waiting time of an alarm
+clock of rate 1 (gumbel.py).
 
     grad = (f(z*) - baseline) (1 - X),    E grad = grad_h E f(z*)
 
-The noise that did not decide stays in it.  For independent variables E[1 - X given z* = b] = b - q, so that REINFORCE
-is its conditional mean: the same mean, less variance, at the same evaluations (Rao and Blackwell).  What it has over
-REINFORCE is that it asks for no law of z*: it serves an arg max whose q nobody knows, if every score has its own noise.
-That is why it does not serve every family: pair scores have no noise, and no shift of noise is a shift of theirs.
+For independent variables E[1 - X given z* = b] = b - q, so REINFORCE is the conditional mean of this estimator given b:
+the same mean, less variance, and the same evaluations (Rao and Blackwell).  The advantage over REINFORCE is that the
+law of z* need not be known.  But every score must have its own noise, so families with pair scores are not served.
 
-The baseline is REINFORCE's moving average, so that the two differ in this one thing.  The paper has none.
+The baseline is REINFORCE's moving average, so the two estimators differ only in 1 - X.  The paper has no baseline.
 """
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["estimate", "memory"]
 
 def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, *, memory: Memory,
              family: Family | None = None) -> Estimate:
-    """Unbiased; f at one z.  ValueError for a family that perturbs some of its scores only."""
+    """Return the unbiased estimate, from f at one z.  Raises ValueError if the family does not perturb every score."""
     family = family or Independent(*theta.shape[1:])
     if not family.noise_on_every_score:
         raise ValueError("family must perturb every score: 1 - X says nothing of a score without noise")

@@ -1,14 +1,14 @@
 """REBAR (Tucker, Mnih, Maddison, Lawson and Sohl-Dickstein, NIPS 2017), for n categorical variables.
 
-REINFORCE with a control variate made of the relaxed score c(z) = eta f(softmax(z / tau)), whose own mean is added back
-by reparameterisation.  With p = softmax(h), all coordinates of an image sharing the noise u, v:
+It is REINFORCE with a control variate made from the relaxed score c(z) = eta f(softmax(z / tau)), whose mean is added
+back by reparameterisation.  With p = softmax(h) and uniform noise u, v:
 
     z  = log p - log(-log u),                   b = onehot(argmax z)
     z~ = z given b:   z~_b = -log(-log v_b),    z~_i = -log(-log v_i / p_i - log v_b)     for the others
     grad_{log p} = [f(b) - c(z~)] b + grad c(z) - grad c(z~)
 
-Unbiased for every eta.  The gradient is linear in it, a - eta d with E d = 0, so the eta of least variance is
-E[a . d] / E[d . d]: estimated from past batches, never from the one at hand, which would cost the unbiasedness.
+It is unbiased for every eta.  The gradient is a - eta d with E d = 0, so the eta of least variance is
+E[a . d] / E[d . d].  It is estimated from past batches only, because the current batch would make the estimate biased.
 """
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DECAY = 0.99
 
 
 class Coupled(NamedTuple):
-    """The three samples and the derivative that ties them to log p, all (B, n, k)."""
+    """Holds p, the three samples, and the derivative of z~ with respect to log p, all of shape (B, n, k)."""
 
     p: np.ndarray
     z: np.ndarray           # relaxed, before the softmax
@@ -38,9 +38,9 @@ class Coupled(NamedTuple):
 
 
 def coupled_samples(h: np.ndarray, rng: np.random.Generator) -> Coupled:
-    """z, b and z~ with d z~_i / d log p_i = (-log v_i / p_i) / (-log v_i / p_i - log v_b), and 0 for i = b.
+    """Draw z, b and z~, with d z~_i / d log p_i = (-log v_i / p_i) / (-log v_i / p_i - log v_b), and 0 for i = b.
 
-    -log of a uniform is an exponential, and is drawn as one.
+    -log of a uniform variable is exponential, and is drawn as such.
     """
     h = h.astype(np.float64)
     p = softmax(h, axis=-1)
@@ -59,30 +59,30 @@ def coupled_samples(h: np.ndarray, rng: np.random.Generator) -> Coupled:
 
 
 def relaxed_score(z: np.ndarray, objective: Objective, tau: float) -> tuple[np.ndarray, np.ndarray]:
-    """f(softmax(z / tau)) (B,) and its gradient in z (B, n, k)."""
+    """Return f(softmax(z / tau)), (B,), and its gradient with respect to z, (B, n, k)."""
     soft = softmax(z / tau, axis=-1)
     run = objective.run(soft)
     return run.f, through_softmax(soft, run.df_dz()) / tau
 
 
 def memory(n: int, k: int) -> Memory:
-    """Moving averages of a . d and d . d over past batches; eta is their ratio."""
+    """Return the initial moving averages of a . d and d . d over past batches; eta is their ratio."""
     return {"a_dot_d": np.zeros(1), "d_dot_d": np.zeros(1)}
 
 
 def eta(memory: Memory) -> float:
-    """The scale of least variance, as far as past batches tell; 1 before the first."""
+    """Return the eta of least variance, estimated from past batches; 1 before the first batch."""
     return float(memory["a_dot_d"][0] / memory["d_dot_d"][0]) if memory["d_dot_d"][0] > 0 else 1.0
 
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, tau: float, memory: Memory,
              batch_mean: bool = False) -> Estimate:
-    """Three decoder evaluations.
+    """Return the unbiased estimate, from three decoder evaluations.
 
-    batch_mean: what the released baselines do, which differentiate log q of the whole batch times the batch's mean
-    score.  In the units here, where an image's gradient is that of its own f, every image's signal is then the sum of
-    all scores.  Still unbiased, since the other images' scores have nothing to do with an image's b; they are pure
-    noise.
+    batch_mean: do as the released baselines, which differentiate the log q of the whole batch times the batch's mean
+    score.  Then each image's learning signal is the sum of the scores of all images (in the units used here, in which
+    an image's gradient is that of its own f).  The estimate stays unbiased, because the scores of the other images do
+    not depend on an image's b.  They only add noise.
     """
     tau, batch_mean = temperature("tau", tau), flag("batch_mean", batch_mean)
     samples = coupled_samples(h, rng)
@@ -96,7 +96,7 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, t
     a = through_log_softmax(samples.p, f[:, None, None] * samples.b)
     d = through_log_softmax(samples.p, f_given_b[:, None, None] * samples.b - grad_z
                             + samples.dz_given_b * grad_given_b)
-    grad_h = a - eta(memory) * d                    # eta of past batches: this one joins the averages only below
+    grad_h = a - eta(memory) * d                    # eta comes from past batches; this one is added below
     for name, now in (("a_dot_d", (a * d).sum()), ("d_dot_d", (d * d).sum())):
         memory[name] *= DECAY
         memory[name] += (1 - DECAY) * now / len(h)

@@ -1,6 +1,6 @@
 """REINFORCE, the score-function estimator (Williams 1992): (f(b) - baseline) grad log q(b), grad_h log q(b) = b - p.
 
-Unbiased whatever the baseline, as long as the baseline does not depend on b: E[b - p] = 0.
+Since E[b - p] = 0, it is unbiased for every baseline that does not depend on b.
 """
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ DECAY = 0.99
 
 
 def memory(n: int, k: int) -> Memory:
-    """The moving average of f over past batches; `steps` counts them."""
+    """Return the initial moving average of f over past batches; `steps` counts the batches."""
     return {"baseline": np.zeros(1), "steps": np.zeros(1)}
 
 
 def centred(run: Pass, memory: Memory, another: Callable[[], float]) -> np.ndarray:
-    """f less the baseline, (B,).  The baseline is made of past batches only, and this batch joins it afterwards.
+    """Return f minus the baseline, (B,), where the baseline is computed from past batches only; then update it.
 
-    Before the first batch there is no past: `another`, the mean f of samples independent of these, stands in for it.
+    Before the first batch the baseline is another(), the mean f of samples that are independent of these.
     """
     if memory["steps"][0] == 0:
         memory["baseline"][0] = another()
-    signal = run.f - memory["baseline"][0]                              # before this batch joins the average
+    signal = run.f - memory["baseline"][0]                              # before this batch is added to it
     memory["baseline"] *= DECAY
     memory["baseline"] += (1 - DECAY) * run.f.mean()
     memory["steps"] += 1
@@ -35,7 +35,7 @@ def centred(run: Pass, memory: Memory, another: Callable[[], float]) -> np.ndarr
 
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, memory: Memory) -> Estimate:
-    """With a moving-average baseline, one number for all images."""
+    """Return the estimate with a moving-average baseline, which is one number for all images."""
     b = sample(h, rng)
     run = objective.run(b)
     signal = centred(run, memory, lambda: objective.run(sample(h, rng)).f.mean())[:, None, None]
@@ -43,7 +43,7 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, m
 
 
 def leave_one_out_estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator) -> Estimate:
-    """Two samples an image, each the other's baseline (Kool, van Hoof and Welling 2019).
+    """Return the estimate from two samples per image, each the other's baseline (Kool, van Hoof and Welling 2019).
 
         (1/2) [(f1 - f2) (b1 - p) + (f2 - f1) (b2 - p)] = (1/2) (f1 - f2) (b1 - b2)
     """

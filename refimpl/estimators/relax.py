@@ -3,9 +3,8 @@
     c(z) = f(softmax(z / tau)) + r(z),     r(z) = w2 . tanh(W1 z + b1) + b2, a small network
     grad_{log p} = [f(b) - c(z~)] b + grad c(z) - grad c(z~)
 
-r is trained to make the gradient less variable.  Its own gradient is that of sum grad_h^2, a gradient of a gradient:
-the derivative of r in z enters grad_h, so the derivative of that derivative in r's weights is needed, written out
-below.
+r is trained to reduce the variance of the gradient, by descending sum grad_h^2.  As grad_h contains dr/dz, the
+derivative of dr/dz with respect to the weights of r is needed.  It is written out below.
 """
 from __future__ import annotations
 
@@ -25,7 +24,7 @@ LR = 1e-3
 
 
 class Network(NamedTuple):
-    """Views of r's flat parameters (or gradients), for inputs of d = n k numbers."""
+    """Holds views of r's flat parameters (or of their gradients), for inputs of d = n k numbers."""
 
     W1: np.ndarray          # (d, HIDDEN)
     b1: np.ndarray          # (HIDDEN,)
@@ -34,18 +33,19 @@ class Network(NamedTuple):
 
 
 def network(flat: np.ndarray, d: int) -> Network:
+    """Return the views of a flat array of size(d) parameters."""
     cuts = np.cumsum([d * HIDDEN, HIDDEN, HIDDEN])
     W1, b1, w2, b2 = np.split(flat, cuts)
     return Network(W1.reshape(d, HIDDEN), b1, w2, b2)
 
 
 def size(d: int) -> int:
-    """Number of r's parameters."""
+    """Return the number of r's parameters."""
     return d * HIDDEN + 2 * HIDDEN + 1
 
 
 def memory(n: int, k: int) -> Memory:
-    """r's parameters and Adam's moments.  W1 starts at fixed small pseudo-random values, w2 at 0: r(z) = 0."""
+    """Return initial parameters of r, with r(z) = 0, and Adam's moments; W1 has fixed small pseudo-random values."""
     d = n * k
     flat = np.zeros(size(d))
     network(flat, d).W1[...] = np.random.default_rng(0).normal(size=(d, HIDDEN)) / np.sqrt(d)
@@ -53,15 +53,15 @@ def memory(n: int, k: int) -> Memory:
 
 
 def value_and_slope(r: Network, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """r(z) (B,) and its gradient in z (B, d)."""
+    """Return r(z), (B,), and its gradient with respect to z, (B, d)."""
     t = np.tanh(z @ r.W1 + r.b1)
     return t @ r.w2 + r.b2[0], (r.w2 * (1 - t**2)) @ r.W1.T
 
 
 def add_gradient(into: Network, r: Network, z: np.ndarray, of_value: np.ndarray, of_slope: np.ndarray) -> None:
-    """Add the gradient in r's parameters of  sum_b of_value_b r(z_b) + of_slope_b . grad r(z_b).
+    """Add the gradient of sum_b of_value_b r(z_b) + of_slope_b . grad r(z_b) with respect to r's parameters to `into`.
 
-    of_value: (B,), of_slope: (B, d).  With t = tanh(W1 z + b1), v = W1 of_slope:
+    of_value has shape (B,), of_slope (B, d).  With t = tanh(W1 z + b1) and v = W1 of_slope:
 
         of_slope . grad r = sum_j w2_j (1 - t_j^2) v_j
     """
@@ -78,9 +78,9 @@ def add_gradient(into: Network, r: Network, z: np.ndarray, of_value: np.ndarray,
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, tau: float, memory: Memory,
              batch_mean: bool = False) -> Estimate:
-    """Three decoder evaluations.  The network is updated after its use, so that it knows past batches only: unbiased.
+    """Return the estimate, from three decoder evaluations; batch_mean is explained in rebar.estimate.
 
-    batch_mean: as in rebar.estimate.
+    The network is updated after its use.  So it depends only on past batches, and the estimate is unbiased.
     """
     found = gradients(h, objective, rng, temperature("tau", tau), memory["r"], flag("batch_mean", batch_mean))
     adam = Adam(Parameters(memory["r"], found.grads_r), LR)
@@ -91,7 +91,7 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, t
 
 
 class Gradients(NamedTuple):
-    """grad_h (B, n, k); the samples; the pass of b; the gradient of mean_b |grad_h|^2 in r's flat parameters."""
+    """Holds grad_h (B, n, k), the samples, the pass of b, and the gradient of mean_b |grad_h|^2 by r's parameters."""
 
     grad_h: np.ndarray
     samples: Coupled
@@ -101,7 +101,7 @@ class Gradients(NamedTuple):
 
 def gradients(h: np.ndarray, objective: Objective, rng: np.random.Generator, tau: float, flat: np.ndarray,
               batch_mean: bool = False) -> Gradients:
-    """The estimate, and what the network is to learn from it; the network, `flat`, is not changed."""
+    """Return the estimate and the gradient for the network's parameters `flat`, which are not changed."""
     batch, n, k = h.shape
     d = n * k
     r = network(flat, d)

@@ -1,4 +1,4 @@
-"""What several estimators need: a sample of q, and the way back through a log-softmax."""
+"""Functions that several estimators share: sampling from q, and the backward pass of a log-softmax."""
 from __future__ import annotations
 
 import numpy as np
@@ -7,10 +7,10 @@ from refimpl import gumbel
 
 
 def sample(h: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One-hot samples (B, n, k) of softmax(h), by arg max."""
+    """Draw one-hot samples (B, n, k) of softmax(h) by arg max."""
     return gumbel.one_hot(gumbel.argmax(h, gumbel.sample(h.shape, rng)), h.shape[-1])
 
 
 def through_log_softmax(p: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-    """From d/d log p to d/dh, p = softmax(h): gradient - p sum(gradient).  (..., k)."""
+    """Turn a gradient (..., k) with respect to log p into one with respect to h, where p = softmax(h)."""
     return gradient - p * gradient.sum(axis=-1, keepdims=True)
