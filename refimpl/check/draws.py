@@ -45,7 +45,7 @@ def matches(slips: dict[str, Slip]) -> dict[tuple[str, int], Match]:
 
 
 def _gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
-    """Return how much the scores of these rows would have to change to give this result, over the largest score, (rows,)."""
+    """Return how far the scores of these rows are from giving this result, divided by the largest scores, (rows,)."""
     problem = draws.problem
     largest_h, _ = problem.largest()
     step = max(abs(score.f) for score in (slip.plus, slip.minus) if score is not None)

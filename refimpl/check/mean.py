@@ -90,7 +90,7 @@ def of(finding: Finding, kind: str | None, truth: Known) -> Mean:
         target = truth.means[other.lstrip("-")] * (-1 if other[0] == "-" else 1)
         needed = moments.draws_needed(target - truth.means["E f"], error**2 * found.draws, tests)
         more = f"about {needed:,.0f} draws would do" if needed < 1e15 else "no practicable number would do: they agree"
-        words += f" Which of them, one cannot tell with these samples; {more}."
+        words += f" These samples cannot tell which of them it is; {more}."
     return Mean(name, distances, bias, [words])
 
 

@@ -1,4 +1,4 @@
-"""A problem to check an estimator on: scores h, a function f, eps, and everything that is known exactly about them."""
+"""A problem on which an estimator is checked: scores h, a function f, eps, and the exact values that belong to them."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -9,61 +9,61 @@ from scipy.special import softmax
 
 from refimpl import arguments, direct, exact, joint
 
-JOINT = joint.TRAINABLE                                     # joint values of several variables that are enumerated
+JOINT = joint.TRAINABLE                                     # most joint values of several variables
 
 
 class Problem(NamedTuple):
-    """n variables of k values; K = k^n joint values, the first variable counting slowest."""
+    """Describes n variables of k values, with K = k^n joint values; the first variable varies slowest."""
 
     h: np.ndarray                       # (n, k)
     f: np.ndarray                       # (K,)
     eps: float
-    single: bool                        # h came as (k,): the function gets (draws, k), not (draws, n, k)
-    callable: Callable | None           # f as a function of z, where it came as one
+    single: bool                        # h was given as (k,), so the function gets (draws, k), not (draws, n, k)
+    callable: Callable | None           # f as a function of z, if it was given as one
     digits: np.ndarray                  # (K, n) integers
 
     @property
     def q(self) -> np.ndarray:
-        """(n, k)."""
+        """Return softmax(h), (n, k)."""
         return softmax(self.h, axis=-1)
 
     @property
     def joint_q(self) -> np.ndarray:
-        """(K,)."""
+        """Return q(z) of every joint value, (K,)."""
         return self._corner(self.q).prod(axis=-1)
 
     def _corner(self, values: np.ndarray) -> np.ndarray:
-        """values (n, k) at the joint values: (K, n)."""
+        """Return the entries of `values`, (n, k), that belong to each joint value, (K, n)."""
         return values[np.arange(len(self.h)), self.digits]
 
     def scores(self, values: np.ndarray) -> np.ndarray:
-        """The sum over the variables of values (..., n, k) at each joint value: (..., K)."""
+        """Return for each joint value the sum of its entries of `values`, (..., n, k) to (..., K)."""
         total = values[..., 0, :]
         for i in range(1, values.shape[-2]):
             total = (total[..., :, None] + values[..., i, None, :]).reshape(values.shape[:-2] + (-1,))
         return total
 
     def shaped(self, values: np.ndarray) -> np.ndarray:
-        """(draws, n, k) as the function gets it."""
+        """Return an array (draws, n, k) in the shape in which the function gets it."""
         return values[:, 0] if self.single else values
 
     def gradient(self) -> np.ndarray:
-        """grad_h E f, exactly: q_i(a) (E[f given z_i = a] - E f).  (n, k)."""
+        """Return the exact grad_h E f, (n, k), which is q_i(a) (E[f given z_i = a] - E f)."""
         if len(self.h) == 1:
             return exact.gradient(self.h, self.f)
         return self._conditional(self.joint_q * (self.f - self.joint_q @ self.f))
 
     def tilted(self, two_sided: bool = False) -> np.ndarray | None:
-        """The mean of the direct gradient, exactly; None for several variables, where no closed form is known."""
+        """Return the exact mean of the direct gradient; None for several variables, where no closed form is known."""
         return direct.expected_gradient(self.h, self.f, self.eps, two_sided) if len(self.h) == 1 else None
 
     def _conditional(self, mass: np.ndarray) -> np.ndarray:
-        """The sums of mass (K,) over the joint values with z_i = a: (n, k)."""
+        """Return the sums of `mass`, (K,), over the joint values with z_i = a, (n, k)."""
         k = self.h.shape[1]
         return np.array([np.bincount(digit, mass, k) for digit in self.digits.T])
 
     def reinforce_variance(self, best_baseline: bool) -> np.ndarray:
-        """Variance of (f(z) - b) grad log q(z), exactly: b = 0, or the constant b with the least trace.  (n, k)."""
+        """Return the exact variance of (f(z) - b) grad log q(z), (n, k), for b = 0 or the b with the least trace."""
         q, joint_q = self.q, self.joint_q
         lengths = (1 - 2 * self._corner(q) + (q**2).sum(axis=-1)).sum(axis=-1)          # |grad log q(z)|^2, (K,)
         worth = joint_q @ lengths
@@ -73,14 +73,15 @@ class Problem(NamedTuple):
         return np.maximum(second - self.gradient() ** 2, 0)
 
     def largest(self) -> tuple[float, float]:
-        """The largest |h|, summed over the variables, and eps |f|: what rounding is measured by."""
+        """Return the largest |h|, summed over the variables, and the largest eps |f|, to which rounding is relative."""
         return float(np.abs(self.h).max(axis=-1).sum()), float(self.eps * np.abs(self.f).max())
 
 
 def make(h: object, f: object, eps: object, of_z: Callable | None = None) -> Problem:
-    """The problem, if the arguments are in range; ValueError or TypeError of one line otherwise.
+    """Return the problem; raise ValueError or TypeError, of one line, if an argument is out of range.
 
-    h (k,) or (n, k); f (k,), (k, ..., k), (k^n,), or a function; of_z calls that function with one-hot z.
+    h has shape (k,) or (n, k).  f has shape (k,), (k, ..., k) or (k^n,), or is a function, which of_z calls with
+    one-hot z.
     """
     h = _vector("h", h)
     if h.ndim not in (1, 2) or h.shape[-1] < 2:
@@ -101,7 +102,7 @@ def make(h: object, f: object, eps: object, of_z: Callable | None = None) -> Pro
                              f"got shapes {h[0].shape if single else h.shape} and {table.shape}")
         table = table.reshape(-1)
     if np.ptp(table) == 0:
-        raise ValueError("f must hold different numbers: with equal ones every estimate is 0")
+        raise ValueError("f must hold different numbers: if all are equal, every estimate is 0")
     if np.ndim(arguments.array("eps", eps)) or isinstance(eps, bool):
         raise TypeError("eps must be a single number above 0")
     eps = float(arguments.epsilon(eps)[0])
@@ -122,9 +123,9 @@ def _vector(name: str, value: object) -> np.ndarray:
 
 
 def probe(like: Problem, number: int) -> Problem:
-    """A problem of the same kind on which slips differ: moderate h and f, frequent changes, eps neither 1, .5 nor 2.
+    """Make a problem of the same kind on which slips differ: h and f are moderate, and eps is not 1, 0.5 or 2.
 
-    number 0, 1 have other numbers of values than `like`, as far as f is a table; 2, 3 have the same.
+    If f is a table, problems 0 and 1 have another number of values k than `like`; problems 2 and 3 have the same k.
     """
     n, k = like.h.shape
     if like.callable is None and number < 2:
@@ -143,5 +144,5 @@ def probe(like: Problem, number: int) -> Problem:
         scores = problem.scores(h)
         first, *others = [(scores + step * problem.f).argmax() for step in (0, problem.eps, -problem.eps, 1, -1)]
         if first not in others[:2] and (others[0] != others[2] or k == 2 or like.callable is not None):
-            break                                           # without noise, too, the slips differ
+            break                                           # the slips differ even without noise
     return problem

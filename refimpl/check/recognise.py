@@ -1,4 +1,4 @@
-"""One problem: call the function, compare, and collect every explanation that fits."""
+"""Call the function on one problem, compare its gradients, and collect every explanation that fits."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -12,27 +12,27 @@ from refimpl.check.calling import Hook
 from refimpl.check.problem import Problem
 from refimpl.check.smooth import Hypothesis
 
-FIRST = 2_000                           # draws on which most slips are excluded
-BLOCK = 1_000_000                       # scores that are held at a time
+FIRST = 2_000                           # draws of the first calls, which exclude most slips
+BLOCK = 1_000_000                       # scores in memory at a time
 
 
 @dataclass
 class Finding:
-    """What was found on one problem."""
+    """Holds what was found on one problem."""
 
     problem: Problem
     moments: moments.Moments
     explanations: dict[Hypothesis, str] = field(default_factory=dict)
-    by_draws: bool = False              # the noise was given and is used
-    own_noise: bool = False             # two calls with the same noise differ
-    moved: int = 0                      # draws that are not zero
-    unequal: int = 0                    # draws that are not the direct gradient's
-    best_unequal: int = 0               # draws that are not those of the accepted one that fits best
+    by_draws: bool = False              # whether the function uses the noise that it is given
+    own_noise: bool = False             # whether two calls with the same noise differ
+    moved: int = 0                      # number of draws that are not zero
+    unequal: int = 0                    # number of draws that differ from the direct gradient
+    best_unequal: int = 0               # number of draws that differ from the accepted gradient that fits best
     precision: str = "float64"          # whose near-ties explain them
-    coarse: bool = True                 # nothing explains the draws at single precision
-    odd_share: bool = False             # near-ties, and fewer than that precision would give
-    law_fits: bool = False              # the counts are those of the direct gradient
-    by_counts: bool = False             # the explanations come from counts, and not from single draws
+    coarse: bool = True                 # whether no slip explains the draws in single or double precision
+    odd_share: bool = False             # whether there are too few or too many near-ties for that precision
+    law_fits: bool = False              # whether the counts are consistent with the direct gradient
+    by_counts: bool = False             # whether the explanations come from counts, not from single draws
     spoiled: set[str] = field(default_factory=set)
     overflowed: bool = False
     returned: str = "float64"
@@ -40,7 +40,7 @@ class Finding:
 
 def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, precision: str | None,
         f_gradient: Callable) -> Finding:
-    """Draw, call, and compare."""
+    """Draw the noise, call the function in blocks of draws, and return all explanations that fit."""
     n, k = problem.h.shape
     found = Finding(problem, moments.none(problem.gradient()))
     by_draws = hook.fourth == "noise" and not _draws_its_own(hook, problem, rng, found)
@@ -52,7 +52,7 @@ def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, pr
     few = max(1, min(FIRST, tail, samples // 60))
     start = 0
     while start < samples:
-        rows = min(few if alike else tail, samples - start)             # more calls while all rows are the same
+        rows = min(few if alike else tail, samples - start)             # make more calls while all rows are equal
         noise = gumbel.sample((rows, n, k), rng)
         result = calling.call(hook, problem, noise, rng)
         g = result.g
@@ -91,7 +91,7 @@ def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, pr
     if lattice and by_draws and found.coarse:
         g, noise = (np.concatenate([each[i] for each in kept]) for i in (0, 1))
         cooled = draws.temperatures(problem, noise, slips.decode(g))
-        if cooled:                      # exact, or nearly so, beside near-ties of a low precision
+        if cooled:                      # a temperature that fits (almost) exactly excludes a low precision
             fewest = min(match.unequal for match in cooled.values())
             found.explanations = {each: words for each, words in found.explanations.items() if each.name in
                                   slips.ACCEPTED and each.sign > 0 and found.best_unequal <= 10 * fewest + 20}
@@ -105,10 +105,10 @@ def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, pr
     chance = laws.expected_changes(problem, known["direct"]) or 0.0
     if alike and (len(single_rows) > 1 or (not found.moved and (1 - chance) ** (samples / few) > laws.LEVEL)):
         found.explanations |= {Hypothesis("one noise", 1, factors.RIGHT): "all draws of a call share one noise vector: "
-                               "every draw must have noise of its own"}
+                               "every draw must have its own noise"}
     for each in [each for each in found.explanations if each.factor != factors.RIGHT and
                  each.name in ("temperature", "1/sigma missing outside")]:
-        if any(other.factor == factors.RIGHT for other in found.explanations):      # the same numbers, simpler
+        if any(other.factor == factors.RIGHT for other in found.explanations):      # a simpler explanation
             del found.explanations[each]
     plain = {each: words for each, words in found.explanations.items()
              if not each.factor.startswith("times ") or each.factor in factors.WORDS}
@@ -117,7 +117,7 @@ def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, pr
 
 
 def _unequal(block: slips.Draws, slip: slips.Slip, decoded: slips.Decoded, allowed: list[str]) -> int:
-    """Draws that are not this slip's, its factor included."""
+    """Return the number of draws that differ from this slip, including its factor."""
     if not decoded.fits:
         return len(block.noise)
     plus, minus = block.expected(slip)
@@ -129,7 +129,7 @@ def _unequal(block: slips.Draws, slip: slips.Slip, decoded: slips.Decoded, allow
 
 
 def _draws_its_own(hook: Hook, problem: Problem, rng: np.random.Generator, found: Finding) -> bool:
-    """Whether two calls with the same noise differ."""
+    """Return whether two calls with the same noise differ."""
     n, k = problem.h.shape
     noise = gumbel.sample((max(2, min(256, 100_000 // (n * k))), n, k), rng)
     one, two = (calling.call(hook, problem, noise, rng) for _ in range(2))
@@ -138,12 +138,13 @@ def _draws_its_own(hook: Hook, problem: Problem, rng: np.random.Generator, found
 
 
 def _allowed(precision: str | None) -> list[str]:
+    """Return the precisions in which the function may compute, from the finest: all, or those up to `precision`."""
     order = list(rounding.PRECISIONS)
     return order if precision is None else order[:order.index(precision) + 1]
 
 
 def _factor_names(found: Finding, slip: slips.Slip, sizes: list, allowed: list[str]) -> set[str] | None:
-    """The factors that every block's size is; None where no draw is other than zero."""
+    """Return the factors that explain the size of the gradients in every block; None if all gradients are zero."""
     names = None
     for least, most, rows in sizes:
         here = factors.named(least, slip.unit, found.problem, rows, allowed) & \
@@ -153,6 +154,7 @@ def _factor_names(found: Finding, slip: slips.Slip, sizes: list, allowed: list[s
 
 
 def _explain(found: Finding, name: str, sign: int, slip: slips.Slip, sizes: list, allowed: list[str]) -> None:
+    """Add this slip with each factor that fits to the explanations."""
     names = _factor_names(found, slip, sizes, allowed)
     words = slip.words if sign > 0 else slip.negated or f"{slip.words}, and the sign is wrong"
     for factor in {factors.RIGHT} if names is None else names:
@@ -160,7 +162,7 @@ def _explain(found: Finding, name: str, sign: int, slip: slips.Slip, sizes: list
 
 
 def _by_draws(found: Finding, compared: dict, allowed: list[str], sizes: list, kept: list) -> None:
-    """What explains all draws."""
+    """Add the slips that explain all draws."""
     problem, told = found.problem, found.returned in ("float16", "bfloat16")
     noise = np.concatenate([noise for _, noise, _ in kept])
     levels = draws.decide(compared, allowed, problem.eps)
@@ -183,10 +185,10 @@ def _by_draws(found: Finding, compared: dict, allowed: list[str], sizes: list, k
 
 def _by_counts(found: Finding, counts: laws.Counts, sizes: list, allowed: list[str], kept: list,
                rng: np.random.Generator) -> None:
-    """What has these counts."""
+    """Add the slips whose law the counts do not exclude."""
     problem = found.problem
     known = slips.slips(problem)
-    if found.by_draws:                  # the noise is used, so that its draws have excluded all but another order
+    if found.by_draws:                  # comparing draws has excluded all but gradients with the noise in another order
         known = {name: slip for name, slip in known.items() if name in slips.ACCEPTED}
     known |= slips.of_own_noise(problem)
     for name, slip in known.items():
@@ -198,9 +200,9 @@ def _by_counts(found: Finding, counts: laws.Counts, sizes: list, allowed: list[s
     found.by_counts = True
     if len(problem.h) > 1 or found.moved < laws.CHANGES or found.law_fits or found.by_draws:
         return
-    if found.explanations and found.moved > 1_000:          # so many counts leave no room beside what fits
+    if found.explanations and found.moved > 1_000:          # with so many counts no other explanation is needed
         return
-    for names in (("temperature", "1/sigma missing outside"), ("1/sigma missing",)):        # of one law each
+    for names in (("temperature", "1/sigma missing outside"), ("1/sigma missing",)):    # grouped by law
         def family(problem: Problem, sigma: float, name: str = names[0]) -> slips.Slip:
             return slips.cooled(problem, sigma)[name]
         for sign in (1, -1):
@@ -212,13 +214,13 @@ def _by_counts(found: Finding, counts: laws.Counts, sizes: list, allowed: list[s
 
 
 def _smooth(found: Finding, kept: list, by_draws: bool, f_gradient: Callable, rng: np.random.Generator) -> None:
-    """What else it could be."""
+    """Add the estimators that are not a difference of two arg maxes and that fit."""
     most = 2 if by_draws else len(kept)
     rows = slice(0, smooth.ROWS if by_draws else None)
     g = np.concatenate([each[0] for each in kept[:most]])[rows]
     noise = np.concatenate([each[1] for each in kept[:most]])[rows]
     rough = {"float64": 1e-4, "float32": 1e-3}.get(found.returned, 0.05)
-    if len({each[2] for each in kept[:most]}) > 1:          # blocks of one size: a factor may be one over it
+    if len({each[2] for each in kept[:most]}) > 1:          # use blocks of one size, as a factor may be 1 over it
         g, noise = kept[0][0][rows], kept[0][1][rows]
     seen = smooth.Seen(found.problem, g, noise if by_draws else None, kept[0][2], rough,
                        lambda z: f_gradient(found.problem, z))

@@ -1,4 +1,4 @@
-"""What check.gradient has found, as a table and a few sentences, in plain ASCII."""
+"""The result of check.gradient as a table and a few sentences, in plain ASCII."""
 from __future__ import annotations
 
 import math
@@ -7,48 +7,48 @@ from typing import NamedTuple
 
 import numpy as np
 
-SHOWN = 12                              # components that are printed
-WIDTH = 99                              # columns
+SHOWN = 12                              # most components that are printed
+WIDTH = 99                              # columns of the printed text
 
 
 class Report(NamedTuple):
-    """What was found; print it, or take as_dict()."""
+    """Holds what was found.  Print it, or use as_dict()."""
 
     samples: int
     holds: bool | None
-    """Whether it is the direct gradient; None where these samples cannot tell."""
+    """Whether the function computes the direct gradient; None if these samples cannot tell."""
     verdict: str
     kind: str | None
-    """"direct", "two-sided", "local", or the short name of the slip; None where it has none, or several."""
+    """"direct", "two-sided", "local", or the short name of the slip; None if no slip fits, or several do."""
     equal: float | None
-    """Share of the draws that are those of the direct gradient; None where the function draws its own noise."""
+    """Share of the draws that equal the direct gradient; None if the function draws its own noise."""
     near_ties: int
-    """Draws that differ and are explained by a near-tie at `precision`."""
+    """Number of draws that differ and are explained by a near-tie in `precision`."""
     precision: str | None
     mean: str
-    """What the mean is: "E f", "tilted", "two-sided", "both" (it can be E f or another), a minus before it, or
-    "neither"."""
+    """The objective of which the mean is the gradient: "E f", "tilted", "two-sided", one of them with a minus before
+    it, "both" (it can be E f or another one), or "neither"."""
     mean_z: float
-    """Worst component of the mean, in standard errors from the gradient of the tilted objective."""
+    """Largest distance of a component of the mean from the gradient of the tilted objective, in standard errors."""
     mean_z_exact: float
-    """The same from the gradient of E f."""
+    """The same distance from the gradient of E f."""
     bias: float
-    """The largest distance of the mean from the gradient of E f: exact where the kind is known, else as sampled."""
+    """The largest distance of the mean from the gradient of E f: exact if the kind is known, else sampled."""
     variances: dict[str, float]
     """Sum over the components of the variance of one gradient: "found", "direct", "two-sided", "reinforce",
     "baseline" (REINFORCE with the best constant)."""
     rows: tuple[tuple[float, float, float, float, float], ...]
-    """A component each: mean of the direct gradient, mean found, its standard error, variance of the direct gradient,
-    variance found.  Exact for one variable, sampled for several."""
+    """For each component: mean of the direct gradient, mean found, its standard error, variance of the direct gradient,
+    variance found.  The values of the direct gradient are exact for one variable and simulated for several."""
     exact_gradient: tuple[float, ...]
-    """The gradient of E f, a component each."""
+    """The components of the gradient of E f."""
     sentences: tuple[str, ...]
-    """Everything that is printed below the table."""
+    """The sentences that are printed below the table."""
     notes: tuple[str, ...]
-    """What was noticed about the function: it changes its arguments, it overflows."""
+    """Other remarks about the function, for example that it changes its arguments or overflows."""
 
     def as_dict(self) -> dict[str, object]:
-        """Everything as numbers, strings, lists and dictionaries, ready for json.dumps."""
+        """Return everything as numbers, strings, lists and dictionaries, ready for json.dumps."""
         plain = {name: [list(row) if isinstance(row, tuple) else row for row in value] if isinstance(value, tuple) else
                  value for name, value in self._asdict().items()}
         return plain | {"variances": dict(self.variances)}

@@ -1,17 +1,17 @@
-"""What a lower precision can and cannot change: the roundoff of each, and whether a difference is one of rounding."""
+"""The rounding errors of lower precisions, and tests of whether they explain a difference."""
 from __future__ import annotations
 
 import numpy as np
 
 PRECISIONS = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
-"""The unit roundoff of each, from the finest."""
+"""The unit roundoff of each precision, from the finest."""
 STEPS = 8.0
-"""Roundoffs, of the sum of the largest |h|, |noise| and eps |f|, by which two scores can change places: h, noise, eps,
-f, eps f and the two sums are rounded, in both scores."""
+"""Rounding can change the order of two scores if they differ by less than so many roundoffs of the sum of the largest
+|h|, |noise| and eps |f|: h, noise, eps, f, eps f and the two sums are rounded, in both scores."""
 
 
 def check(precision: object) -> str | None:
-    """precision itself, if it is None or a known name; ValueError otherwise."""
+    """Return the name of a precision, or None; raise ValueError if it is unknown."""
     if precision is None:
         return None
     name = str(getattr(precision, "__name__", precision)).removeprefix("torch.")
@@ -21,7 +21,7 @@ def check(precision: object) -> str | None:
 
 
 def to(precision: str, values: np.ndarray) -> np.ndarray:
-    """values rounded to this precision, as float64."""
+    """Return the values rounded to this precision, as float64."""
     if precision == "bfloat16":
         bits = np.asarray(values, dtype=np.float32).view(np.uint32).astype(np.uint64)
         bits = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000        # to nearest, ties to even
@@ -31,20 +31,19 @@ def to(precision: str, values: np.ndarray) -> np.ndarray:
 
 
 def roundoff(precision: str, eps: float) -> float:
-    """Relative error of one operation with eps in it: float16 has few digits below 6e-5."""
+    """Return the relative error of one operation with eps; it is large in float16, which has few digits below 6e-5."""
     return PRECISIONS[precision] + (2.0**-25 / eps if precision == "float16" else 0.0)
 
 
 def level(share: float, allowed: list[str], eps: float) -> str | None:
-    """The finest precision at which a gap of this share of the largest scores is a near-tie; None if none is."""
+    """Return the finest precision in which a gap of this share of the largest scores is a near-tie; None if none."""
     return next((each for each in allowed if share <= STEPS * roundoff(each, eps)), None)
 
 
 def of_value(found: float, wanted: float, allowed: list[str], eps: float) -> str | None:
-    """The finest precision at which `found` is `wanted` but for rounding; None if none is.
+    """Return the finest precision in which `found` equals `wanted` up to rounding; None if there is none.
 
-    A rounding of more than single precision leaves a number with few digits, itself or its reciprocal; anything else
-    is a factor.
+    In half precision the number or its reciprocal must also have few digits; otherwise the difference is a factor.
     """
     off = abs(found / wanted - 1)
     for each in allowed:
@@ -54,6 +53,6 @@ def of_value(found: float, wanted: float, allowed: list[str], eps: float) -> str
 
 
 def few_digits(value: float, precision: str) -> bool:
-    """Whether the value or its reciprocal is a number of this precision, but for single precision."""
+    """Return whether the value or its reciprocal is a number of this precision, up to errors of single precision."""
     tries = np.array([value, 1 / value, 0.5 / value])
     return bool((np.abs(to(precision, tries) - tries) <= 2e-7 * np.abs(tries)).any()) or abs(value) > 65504

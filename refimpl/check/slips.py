@@ -1,7 +1,7 @@
-"""Estimators that are a difference of two arg maxes: the direct gradient, and the slips that are made in writing it.
+"""Estimators that are a difference of two arg maxes: the direct gradient, and the usual slips in writing it.
 
 Each is described by the scores of its two arg maxes, a h + b f + c noise, and by the factor before the difference.
-Factor and scores are recognised separately, so that two slips at once are named, too.
+The factor and the scores are recognised separately, so a slip in each of them can be named at the same time.
 """
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from refimpl.check.problem import Problem
 
 
 class Score(NamedTuple):
-    """h h + f f + noise noise, of each joint value."""
+    """The coefficients of h, f and the noise in the score of each joint value."""
 
     h: float
     f: float
     noise: float = 1.0
-    probabilities: bool = False         # softmax(h) in place of h
-    local: bool = False                 # f around z*, one variable changed at a time
+    probabilities: bool = False         # whether softmax(h) replaces h
+    local: bool = False                 # whether f is computed by changing one variable of z* at a time
 
 
 class Slip(NamedTuple):
-    """(onehot(argmax plus) - onehot(argmax minus)) * unit; None leaves a term out."""
+    """Describes the estimator (onehot(argmax plus) - onehot(argmax minus)) * unit; None leaves a term out."""
 
     plus: Score | None
     minus: Score | None
-    words: str                          # what it is, a clause
-    negated: str                        # what minus that is
+    words: str                          # a clause for the report
+    negated: str                        # a clause for minus this estimator; empty if there is no special one
     unit: float
-    law: str = "gumbel"                 # of the noise, where the function draws its own
-    shared: bool = True
+    law: str = "gumbel"                 # of the noise, if the function draws its own
+    shared: bool = True                 # whether both arg maxes have the same noise
 
 
 RIGHT, TWO_SIDED, LOCAL = "direct", "two-sided", "local"
@@ -39,7 +39,7 @@ ACCEPTED = (RIGHT, TWO_SIDED, LOCAL)
 
 
 def slips(problem: Problem) -> dict[str, Slip]:
-    """All of them, for this eps."""
+    """Return all slips, and the direct gradients, for this eps."""
     eps = problem.eps
     plain, tilted, back = Score(1, 0), Score(1, eps), Score(1, -eps)
     one = 1 / eps
@@ -87,7 +87,7 @@ def slips(problem: Problem) -> dict[str, Slip]:
 
 
 def of_own_noise(problem: Problem) -> dict[str, Slip]:
-    """Slips that can be made only where the function draws its own noise."""
+    """Return the slips that are only possible if the function draws its own noise."""
     eps = problem.eps
     plain, tilted, one = Score(1, 0), Score(1, eps), 1 / problem.eps
     return {
@@ -105,11 +105,11 @@ def of_own_noise(problem: Problem) -> dict[str, Slip]:
 
 
 def cooled(problem: Problem, sigma: float) -> dict[str, Slip]:
-    """Noise with a temperature, with and without the factor 1/sigma that then belongs before or inside."""
+    """Return the slips in which the noise is multiplied by sigma, or h is divided by sigma without a factor 1/sigma."""
     eps, one, words = problem.eps, 1 / problem.eps, f"the noise is multiplied by {sigma:.3g}"
     missing = f"the scores are divided by {sigma:.3g} (or the noise is multiplied by it), and a factor 1/{sigma:.3g} " \
               "is missing"
-    # h + eps f + sigma noise, or h / sigma + eps f + noise: the same arg maxes as of
+
     return {"temperature": Slip(Score(1, eps, sigma), Score(1, 0, sigma), f"{words}: its mean belongs to "
                                 f"softmax(h / {sigma:.3g})", "", one),
             "1/sigma missing": Slip(Score(1, eps * sigma, sigma), Score(1, 0, sigma), missing, "", one),
@@ -117,7 +117,7 @@ def cooled(problem: Problem, sigma: float) -> dict[str, Slip]:
 
 
 class Draws:
-    """The arg maxes of a block of draws, each computed once."""
+    """Computes the arg maxes of a block of draws, each only once."""
 
     def __init__(self, problem: Problem, noise: np.ndarray) -> None:
         self.problem, self.noise, self.kept = problem, noise, {}
@@ -127,7 +127,7 @@ class Draws:
         self.f = problem.f - problem.f.max()
 
     def scores(self, score: Score, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """(draws, K)."""
+        """Return the score of every joint value, (draws, K)."""
         fixed = score.h * (self.q if score.probabilities else self.h) + score.f * self.f
         if score.noise == 0:
             return np.broadcast_to(fixed, self.base[rows].shape)
@@ -136,7 +136,7 @@ class Draws:
         return score.noise * self.base[rows] + fixed
 
     def local_scores(self, score: Score, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """Of each variable alone, the others at z*: (draws, n, k)."""
+        """Return the score of each value of each variable, with the other variables as in z*, (draws, n, k)."""
         n, k = self.problem.h.shape
         z_star = self.winner(Score(1, 0))[rows]
         place = k ** np.arange(n - 1, -1, -1)
@@ -144,7 +144,7 @@ class Draws:
         return self.problem.h + self.noise[rows] + score.f * self.f[around]
 
     def winner(self, score: Score) -> np.ndarray:
-        """Index of the joint value with the largest score, (draws,)."""
+        """Return the index of the joint value with the largest score, (draws,)."""
         if score not in self.kept:
             if score.local:
                 digits = self.local_scores(score).argmax(axis=-1)
@@ -155,7 +155,7 @@ class Draws:
         return self.kept[score]
 
     def expected(self, slip: Slip) -> tuple[np.ndarray, np.ndarray]:
-        """Which entry of each variable has +1 and which -1, (draws, n) each; -1 stands for none."""
+        """Return the places of the entries +1 and -1 of each variable, (draws, n) each; -1 means that there is none."""
         none = np.full((len(self.noise), len(self.problem.h)), -1)
         plus, minus = (none if score is None else self.problem.digits[self.winner(score)]
                        for score in (slip.plus, slip.minus))
@@ -164,22 +164,22 @@ class Draws:
 
 
 class Decoded(NamedTuple):
-    """Gradients read as differences of one-hot vectors, (draws, n) each."""
+    """Holds gradients as differences of one-hot vectors."""
 
-    plus: np.ndarray                    # place of the positive entry, -1 for none
-    minus: np.ndarray
-    fits: bool                          # no row has more than one of each, and all have one size
-    least: float                        # the smallest and the largest size of an entry; 0 where all are zero
+    plus: np.ndarray                    # (draws, n), the place of the positive entry, -1 for none
+    minus: np.ndarray                   # (draws, n), the place of the negative entry
+    fits: bool                          # whether no row has more than one of each, and all have the same size
+    least: float                        # the smallest and the largest size of an entry; 0 if all are zero
     most: float
 
     @property
     def moved(self) -> np.ndarray:
-        """Draws that are not zero, (draws,)."""
+        """Return which draws are not zero, (draws,)."""
         return ((self.plus >= 0) | (self.minus >= 0)).any(axis=-1)
 
 
 def decode(g: np.ndarray) -> Decoded:
-    """g (draws, n, k)."""
+    """Decode gradients g, (draws, n, k)."""
     plus, minus = g.argmax(axis=-1), g.argmin(axis=-1)
     above = np.take_along_axis(g, plus[..., None], axis=-1)[..., 0]
     below = -np.take_along_axis(g, minus[..., None], axis=-1)[..., 0]

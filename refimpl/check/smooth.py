@@ -1,4 +1,4 @@
-"""Estimators that are no difference of two arg maxes: REINFORCE, relaxations, exact means, products with f."""
+"""Recognise other estimators than differences of two arg maxes: REINFORCE, relaxations, exact means, products with f."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ ROWS = 2_000
 
 
 class Hypothesis(NamedTuple):
-    """One explanation: what it is, with which sign, and which factor."""
+    """Names one explanation: the estimator, its sign and its factor."""
 
     name: str
     sign: int
@@ -25,18 +25,18 @@ class Hypothesis(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """Some gradients of the function, and what is known of them."""
+    """Holds some gradients of the function and their noise."""
 
     problem: Problem
     g: np.ndarray                       # (rows, n, k)
-    noise: np.ndarray | None            # (rows, n, k), None where the function draws its own
-    draws: int                          # rows of the call they come from
-    rough: float                        # relative error of rounding that is allowed
-    f_gradient: Callable[[np.ndarray], np.ndarray]      # of f at z (rows, n, k), in z
+    noise: np.ndarray | None            # (rows, n, k); None if the function draws its own
+    draws: int                          # number of draws in one call
+    rough: float                        # allowed relative rounding error
+    f_gradient: Callable[[np.ndarray], np.ndarray]      # maps z (rows, n, k) to df/dz
 
 
 def constants(problem: Problem) -> dict[str, tuple[np.ndarray, str]]:
-    """Gradients that have no noise in them."""
+    """Return the gradients without noise, by name, each with a clause for the report."""
     known = {"exact": (problem.gradient(), "this is the exact gradient, q (f - E f): there is no noise in it")}
     mean = problem.tilted()
     if mean is not None:
@@ -47,7 +47,7 @@ def constants(problem: Problem) -> dict[str, tuple[np.ndarray, str]]:
 
 
 def recognised(seen: Seen, rng: np.random.Generator) -> dict[Hypothesis, str]:
-    """Every explanation that fits, and its words."""
+    """Return every explanation that fits, with a clause for the report."""
     g, problem = seen.g, seen.problem
     if not g.any():
         return {Hypothesis("zero", 1, factors.RIGHT): "it is zero, whatever the noise"}
@@ -68,7 +68,7 @@ def recognised(seen: Seen, rng: np.random.Generator) -> dict[Hypothesis, str]:
         some = noise[:300] if seen.noise is not None else noise[:5_000]
         tau = float(np.exp(smallest(misfit)))
         usual = snapped(tau, 1e-3 if seen.noise is not None and seen.rough < 0.01 else 0.15)
-        factor, at = _factor(seen, make(noise, usual)), usual           # the usual number, if it fits
+        factor, at = _factor(seen, make(noise, usual)), usual           # prefer the usual number if it fits
         if factor is None:
             factor, at = _factor(seen, make(noise, tau)), tau
         found |= _named(seen, name, words.format(at), factor)
@@ -76,6 +76,7 @@ def recognised(seen: Seen, rng: np.random.Generator) -> dict[Hypothesis, str]:
 
 
 def _named(seen: Seen, name: str, words: str, factor: float | None) -> dict[Hypothesis, str]:
+    """Return the explanations by this estimator with the usual factors near `factor`; none if it is None."""
     if factor is None:
         return {}
     within = 10 * seen.rough if seen.noise is not None else 0.1
@@ -84,7 +85,7 @@ def _named(seen: Seen, name: str, words: str, factor: float | None) -> dict[Hypo
 
 
 def _factor(seen: Seen, template: np.ndarray) -> float | None:
-    """c with g = c template: draw by draw, or in law where the noise is not the same; None if there is none."""
+    """Return c with g = c template, draw by draw, or in law if the noise is not the same; None if there is none."""
     g, size = seen.g, np.abs(template).max()
     if size == 0:
         return None
@@ -97,7 +98,7 @@ def _factor(seen: Seen, template: np.ndarray) -> float | None:
 
 
 def _factor_in_law(seen: Seen, template: np.ndarray) -> float | None:
-    """By the sizes, and the sign that fits; every component is then compared by Kolmogorov and Smirnov's distance."""
+    """Return c such that g and c template have the same law in each component, by Kolmogorov-Smirnov tests, or None."""
     g = seen.g
     if g[0].size > 100:
         return None
@@ -111,15 +112,15 @@ def _factor_in_law(seen: Seen, template: np.ndarray) -> float | None:
 
 
 def _distance(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the Kolmogorov-Smirnov distance of two samples, in which numbers equal up to rounding count as equal."""
     one, other = np.sort(one), np.sort(other)
-    # Equal but for rounding counts as equal.
     places = np.concatenate([one, other]) + 1e-9 * max(np.abs(one).max(), np.abs(other).max())
     below = (np.searchsorted(each, places, side="right") / len(each) for each in (one, other))
     return float(np.abs(np.subtract(*below)).max())
 
 
 def _misfit(seen: Seen, template: np.ndarray) -> float:
-    """How badly c template fits with the best c, free of scale."""
+    """Return how badly c template fits g with the best c; the scale of both plays no role."""
     if seen.noise is not None:
         g = seen.g[:len(template)]
         inner, both = (g * template).sum(), (g**2).sum() * (template**2).sum()
@@ -133,7 +134,7 @@ def _misfit(seen: Seen, template: np.ndarray) -> float:
 
 
 def _templates(seen: Seen, noise: np.ndarray) -> dict[str, tuple[Callable, str]]:
-    """The direct gradient multiplied by something with f in it."""
+    """Return functions that compute the direct gradient multiplied by f, or by a number that depends on f."""
     problem = seen.problem
     draws = Draws(problem, noise)
     z, z_eps = draws.winner(Score(1, 0)), draws.winner(Score(1, problem.eps))
@@ -149,12 +150,12 @@ def _templates(seen: Seen, noise: np.ndarray) -> dict[str, tuple[Callable, str]]
 
 
 def _through(p: np.ndarray, slope: np.ndarray) -> np.ndarray:
-    """The derivative of softmax, p its value, applied to slope."""
+    """Return the Jacobian of softmax, whose value is p, applied to slope."""
     return p * (slope - (p * slope).sum(axis=-1, keepdims=True))
 
 
 def _relaxations(seen: Seen) -> dict[str, tuple[Callable, str]]:
-    """Gumbel-softmax at a temperature, soft, and hard with the derivative of the soft one."""
+    """Return functions that compute Gumbel-softmax and straight-through gradients at a temperature."""
     problem, slope = seen.problem, seen.f_gradient
 
     def soft(noise: np.ndarray, tau: float) -> np.ndarray:
@@ -180,14 +181,14 @@ def _relaxations(seen: Seen) -> dict[str, tuple[Callable, str]]:
 
 
 def _score_function(seen: Seen) -> dict[Hypothesis, str]:
-    """(f(z) - b)(onehot(z) - q): every row is a multiple of onehot(z) - q."""
+    """Recognise REINFORCE, (f(z) - b)(onehot(z) - q), in which every row is a multiple of onehot(z) - q."""
     problem, g = seen.problem, seen.g
     n, k = problem.h.shape
     if seen.noise is not None:
         z = [problem.digits[Draws(problem, seen.noise).winner(Score(1, 0))]]
     else:
         z = [np.abs(g).argmax(axis=-1)]
-        if k == 2 and n == 1:                               # both rows are parallel: either sign can be either value
+        if k == 2 and n == 1:                               # the sign of g does not tell z: try both values
             z = [(g[:, :, 0] < 0).astype(int), (g[:, :, 0] > 0).astype(int)]
     found = {}
     for digits in z:

@@ -1,4 +1,4 @@
-"""One explanation: the only one that fits, here or on problems that separate those that fit here."""
+"""Choose the explanation: the only one that fits, on the given problem or on further problems that separate several."""
 from __future__ import annotations
 
 import math
@@ -16,7 +16,7 @@ from refimpl.check.report import Report
 from refimpl.check.rounding import PRECISIONS
 from refimpl.check.smooth import Hypothesis
 
-PROBE, PROBE_BY_COUNTS = 10_000, 20_000 # draws on a problem of the check's own
+PROBE, PROBE_BY_COUNTS = 10_000, 20_000 # draws on a further problem
 CANNOT = "One cannot tell with these samples"
 IS = {"direct": "It is the direct gradient.", "two-sided": "It is the two-sided direct gradient.",
       "local": "It is the direct gradient by single changes around z_star (slides 18 and 30), an approximation of the "
@@ -24,7 +24,7 @@ IS = {"direct": "It is the direct gradient.", "two-sided": "It is the two-sided 
 
 
 class Decided(NamedTuple):
-    """What is left of the explanations."""
+    """Holds the explanations that are left, and the verdict."""
 
     left: dict[Hypothesis, str]
     holds: bool | None
@@ -32,31 +32,31 @@ class Decided(NamedTuple):
 
 
 def accepted(hypothesis: Hypothesis, two_sided: bool | None = None) -> bool:
-    """Whether this is a direct gradient as it should be, of the kind that was asked for."""
+    """Return whether this is a correct direct gradient, of the kind that two_sided requires."""
     names = slips.ACCEPTED if two_sided is None else ("two-sided",) if two_sided else ("direct", "local")
     return hypothesis.name in names and hypothesis.sign > 0 and hypothesis.factor == factors.RIGHT
 
 
 def decide(hook: Hook, finding: Finding, rng: np.random.Generator, precision: str | None, slope: Callable,
            two_sided: bool | None) -> Decided:
-    """Try the function on other problems while several explanations are left, and say what remains."""
+    """Try the function on further problems while several explanations are left, and return the verdict."""
     left, tried, differs = dict(finding.explanations), [], False
-    sure = not finding.by_counts and not (finding.coarse and finding.by_draws)     # else the name is tried elsewhere
+    sure = not finding.by_counts and not (finding.coarse and finding.by_draws)     # else try it on a further problem
     for number in range(4):
         if len(left) < 2 and (sure or not left or any(map(accepted, left))):
             break
         try:
             other = recognise.run(hook, probe(finding.problem, number), _draws(finding), rng, precision, slope)
-        except (TypeError, ValueError):                     # it is made for these h, f or eps only
+        except (TypeError, ValueError):                     # the function accepts only these h, f or eps
             continue
         both = {each: words for each, words in left.items() if each in other.explanations}
         if not both and any(map(accepted, left)):
-            differs = True                                  # there it is something else
+            differs = True                                  # another estimator on that problem
             continue
         if len(both) < len(left):
             tried.append(other.problem)
         left, sure = both, True
-    if differs and len(left) > 1:                           # and here it coincides with the right one
+    if differs and len(left) > 1:                           # another one, equal to the right one here
         named = _elsewhere(hook, finding, rng, precision, slope)
         if named:
             return named
@@ -78,13 +78,13 @@ def decide(hook: Hook, finding: Finding, rng: np.random.Generator, precision: st
 
 
 def _draws(finding: Finding) -> int:
-    """How many draws a problem of the check's own gets: counts need more than single draws."""
+    """Return the number of draws on a further problem: comparing counts needs more than comparing single draws."""
     return PROBE if finding.by_draws else PROBE_BY_COUNTS
 
 
 def _elsewhere(hook: Hook, finding: Finding, rng: np.random.Generator, precision: str | None, slope: Callable
                ) -> Decided | None:
-    """The name of a slip that cannot be read off here, if it is the only one on two problems of the check's own."""
+    """Return the verdict if exactly one slip fits on two further problems and it is not accepted; else None."""
     names: list[dict[Hypothesis, str]] = []
     for number in range(4):
         try:
@@ -102,7 +102,7 @@ def _elsewhere(hook: Hook, finding: Finding, rng: np.random.Generator, precision
 
 
 def _clause(hypothesis: Hypothesis, words: str) -> str:
-    """What it is and which factor is wrong."""
+    """Return a clause that says what the estimator is and which factor is wrong."""
     factor = factors.words(hypothesis.factor, hypothesis.name.startswith(("two-sided", "unshared two")))
     smooth = hypothesis.name in ("reinforce", "exact", "mean", "mean of two", "gumbel-softmax", "straight",
                                  "straight-through") or hypothesis.name.startswith("times ")
@@ -116,7 +116,7 @@ def _clause(hypothesis: Hypothesis, words: str) -> str:
 
 
 def _coincide(finding: Finding, left: dict[Hypothesis, str], tried: list[Problem]) -> str:
-    """The sentence that says what else fits here, and where it was tried."""
+    """Return a sentence that says what else fits on the given problem, and which further problems exclude it."""
     others = [_clause(each, words).split(":")[0] for each, words in finding.explanations.items() if each not in left]
     others = list(dict.fromkeys(others))
     if not tried or not others:
@@ -129,7 +129,7 @@ def _coincide(finding: Finding, left: dict[Hypothesis, str], tried: list[Problem
 
 
 def _accepted(finding: Finding, left: dict[Hypothesis, str], here: str, two_sided: bool | None) -> Decided:
-    """A direct gradient is among the explanations."""
+    """Return the verdict if a direct gradient is among the explanations."""
     problem = finding.problem
     names = [each.name for each in left if accepted(each)]
     if len(left) > 1:
@@ -149,8 +149,8 @@ def _accepted(finding: Finding, left: dict[Hypothesis, str], here: str, two_side
     slip = slips.slips(problem)[names[0]]
     if finding.own_noise:
         return Decided(left, None, "Its law is that of the direct gradient, but it does not use the noise that it is "
-                                   "given: it draws its own. Call its fourth parameter rng, and its law decides."
-                                   f"{here}")
+                                   "given: it draws its own. Rename its fourth parameter to rng to have only its law "
+                                   f"checked.{here}")
     if finding.by_draws:
         return Decided(left, False, "Mean and variance are those of the direct gradient, but it does not use the noise "
                                     "that it is given: it draws its own from a fixed seed, or takes its entries in "
@@ -168,12 +168,12 @@ def _accepted(finding: Finding, left: dict[Hypothesis, str], here: str, two_side
 
 
 def _matched(finding: Finding) -> bool:
-    """Whether the draws, and not the counts alone, have led to the explanations."""
+    """Return whether the draws, and not only the counts, have led to the explanations."""
     return not finding.law_fits
 
 
 def report(finding: Finding, decided: Decided, truth: Known) -> Report:
-    """The table and all sentences."""
+    """Return the table and all sentences of the report."""
     found = finding.moments
     kind = next(iter(decided.left)) if len(decided.left) == 1 else None
     known = kind.name if kind is not None and accepted(kind) and decided.holds is not False else None
@@ -198,7 +198,7 @@ def report(finding: Finding, decided: Decided, truth: Known) -> Report:
         sentences.append(f"{share} of the draws are the {names} of the same noise{near}.")
     verdict = decided.verdict
     if kind is None and not decided.left and decided.holds is False and mean.name in ("E f", "both"):
-        verdict += " Another estimator, then: as far as these draws can tell, its mean is the gradient of E f."
+        verdict += " It is another estimator, whose mean is the gradient of E f as far as these draws can tell."
     sentences.append(verdict)
     notes = _notes(finding, near_ties)
     return Report(found.draws, decided.holds, verdict, None if kind is None else kind.name, equal, near_ties,
@@ -209,13 +209,14 @@ def report(finding: Finding, decided: Decided, truth: Known) -> Report:
 
 
 def _notes(finding: Finding, near_ties: int) -> tuple[str, ...]:
+    """Return remarks on changed arguments, unused noise, overflow and low precision."""
     notes = [f"the function changes the array {name} that it is given, in place" for name in sorted(finding.spoiled)]
     if finding.own_noise:
         notes.append("the function does not use the noise that it is given: two calls with the same noise differ")
     if finding.overflowed:
-        notes.append("float16 ends at 65,504 and cannot hold 1/eps: the function returns infinity; divide by eps in "
-                     "single precision")
+        notes.append("the function returns infinity, because 1/eps exceeds 65,504, the largest number in float16; "
+                     "divide by eps in single precision")
     if near_ties > 0.01 * finding.moments.draws:
-        notes.append(f"{finding.precision} changes {near_ties / finding.moments.draws:.1%} of the draws: measure h and "
-                     "f from their largest entries first, and add the noise in single precision")
+        notes.append(f"{finding.precision} changes {near_ties / finding.moments.draws:.1%} of the draws: subtract the "
+                     "largest entries from h and f first, and add the noise in single precision")
     return tuple(notes)

@@ -1,4 +1,4 @@
-"""The families of latent variables, by name, and the solvers of their arg maxes.  One file a family."""
+"""The families of latent variables, by name, and the solvers of their arg maxes.  Each family has one file."""
 from __future__ import annotations
 
 from refimpl.arguments import InputError, unknown
@@ -13,7 +13,7 @@ REGISTRY: dict[str, type[Family]] = {"independent": Independent, "pairwise": Pai
 
 
 def get(name: str) -> type[Family]:
-    """The family of this name.  Raises InputError, which suggests the nearest name and lists all, if there is none."""
+    """Return the family of this name; raise InputError, which lists all names, if there is none."""
     if name not in REGISTRY:
         raise InputError(unknown("family", name, REGISTRY))
     return REGISTRY[name]

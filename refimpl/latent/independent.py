@@ -1,4 +1,4 @@
-"""Independent variables: q(z) = prod_i softmax(h_i)(z_i), one arg max per variable (slides 8 to 31)."""
+"""Independent variables, q(z) = prod_i softmax(h_i)(z_i), with one arg max per variable (slides 8 to 31)."""
 from __future__ import annotations
 
 import numpy as np
@@ -10,12 +10,12 @@ from refimpl.nn.losses import categorical_kl
 
 
 def through_softmax(p: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-    """J gradient, J = diag(p) - p p^T the (symmetric) Jacobian of p = softmax(h): from d/dp to d/dh.  (..., k)."""
+    """Turn a gradient (..., k) with respect to p = softmax(h) into one with respect to h, by J = diag(p) - p p^T."""
     return p * (gradient - (p * gradient).sum(axis=-1, keepdims=True))
 
 
 class Independent(Family):
-    """theta is h (B, n, k), the score of each value of each variable; features(z) is the one-hot z itself."""
+    """The family whose theta is h, (B, n, k), the scores of the values of each variable; features(z) is z itself."""
 
     normalised = True
     noise_on_every_score = True
@@ -51,7 +51,7 @@ class Independent(Family):
         return hots[total.argmax(axis=-1)].reshape(theta.shape)
 
     def relax(self, theta: np.ndarray, rng: np.random.Generator, tau: float) -> Relaxed:
-        """z = softmax((h + gamma) / tau), the arg max of Gumbel-max replaced by a softmax."""
+        """Return z = softmax((h + gamma) / tau), in which a softmax replaces the arg max of Gumbel-max."""
         tau = arguments.temperature("tau", tau)
         z = softmax(self.perturb(theta, rng) / tau, axis=-1)
         return Relaxed(z, lambda df_dz: through_softmax(z, df_dz) / tau)

@@ -1,19 +1,19 @@
-"""Any arg max of a linear score: subsets, matchings, spanning trees, paths, and whatever else a solver can find.
+"""The arg max of any linear score: subsets, matchings, spanning trees, paths, and all else that a solver can find.
 
     h(z) = theta . z        z in Z, a finite set of arrays of 0 and 1 in the shape of theta;  grad_theta h(z) = z
     z*     = argmax (theta + gamma) . z                     gamma: a Gumbel variable for each entry of theta
     z(eps) = argmax (theta + gamma + eps c) . z             f(z) = c . z, the same gamma, and the same solver
     E (z(eps) - z*) / eps = (mu_eps - mu) / eps,  mu = E z*                                     Theorem 1
 
-That is exactly the gradient of (G(theta + eps c) - G(theta)) / eps, with G(theta) = E max (theta + gamma) . z, and it
-tends to grad_theta E f(z*) as eps -> 0: the bias is O(eps), or O(eps^2) if both signs of eps are used.  Only the arg
-max has to be found; the sum over Z, which may be out of reach, appears nowhere.  The law of z* is not the Gibbs
-distribution exp(theta . z) / sum.
+(mu_eps - mu) / eps is exactly the gradient of (G(theta + eps c) - G(theta)) / eps, G(theta) = E max (theta + gamma) . z.
+It tends to grad_theta E f(z*) as eps -> 0: its bias is O(eps), or O(eps^2) if both signs of eps are used.  Only the arg
+max has to be computed; no sum over Z is needed, which could be too large.  The law of z* is not the Gibbs distribution
+exp(theta . z) / sum.
 
-Where f is not linear, c may be a function that returns the slope of f at z*: then direct becomes I-MLE (Niepert,
+If f is not linear, c may be a function that returns the slope of f at z*.  Then direct becomes I-MLE (Niepert,
 Minervini and Franceschi, NeurIPS 2021).
 
-A solver of one's own is one function.  Here z marks three neighbouring places of six:
+Your own solver is one function.  In this example z marks three neighbouring places of six:
 
     >>> import numpy as np
     >>> from refimpl.latent.linear import Linear
@@ -25,7 +25,7 @@ A solver of one's own is one function.  Here z marks three neighbouring places o
     [0.0, 1.0, 1.0, 1.0, 0.0, 0.0]
     >>> theta, c = np.zeros((1000, 6)), np.array([0, 0, 0, 0, 0, 1])
     >>> g = windows.gradient(theta, c, eps=0.5, noise=np.random.default_rng(0))
-    >>> g.mean(axis=0).round(2).tolist()                        # towards the windows that hold the last place
+    >>> g.mean(axis=0).round(2).tolist()                        # towards the windows that contain the last place
     [-0.03, -0.05, -0.16, 0.03, 0.05, 0.16]
 """
 from __future__ import annotations
@@ -44,19 +44,19 @@ EXCLUDED = "theta must leave at least one z: its entries of minus infinity exclu
 
 
 class Linear:
-    """A finite set Z of arrays of 0 and 1, known by a solver of its linear arg max, or by a list of its members.
+    """A finite set Z of arrays of 0 and 1, given by a solver of its linear arg max, or by a list of its members.
 
-    shape    of one z and of one theta; batch axes may stand before it everywhere
-    argmax   the solver: theta of this shape (float64, read-only) to the best z of this shape.  Entries of theta may be
-             minus infinity, and the best z has none of them.  Left out, all z are compared
+    shape    the shape of one z and of one theta; all methods accept batch axes before it
+    argmax   the solver, which maps a theta of this shape (float64, read-only) to the best z of this shape.  If it is
+             left out, all z are compared
     values   every z, an array (K, *shape), or a function without arguments that lists them
-    batched  whether the solver takes many thetas at once, (B, *shape) to (B, *shape)
+    batched  whether the solver takes many thetas at once, and maps (B, *shape) to (B, *shape)
 
-    theta holds finite scores, or minus infinity where an entry is excluded: z is 0 there.  Which of several equal z is
-    returned is up to the solver; comparison takes the first of the list.
+    theta holds finite scores, or minus infinity where an entry is excluded: z must be 0 there.  If several z are equally
+    good, the solver chooses one; comparing all z takes the first.
 
-    Raises TypeError if it has neither argmax nor values.  Its methods raise ValueError, one line, for arrays of another
-    shape, for NaN and infinity (NotFinite), where no z is left, and for a solver that returns no array of 0 and 1.
+    Raises TypeError if neither argmax nor values is given.  The methods raise ValueError if an array has the wrong
+    shape or contains NaN or infinity (NotFinite), if no z is left, or if the solver does not return 0s and 1s.
     """
 
     def __init__(self, shape: int | tuple[int, ...], argmax: Solver | None = None,
@@ -70,9 +70,9 @@ class Linear:
         self._argmax, self._batched = (argmax, batched) if argmax is not None else (self._compare, True)
 
     def values(self) -> np.ndarray:
-        """Every z, (K, *shape), read-only.  Raises ValueError if no list was given, or if they are too many to list."""
+        """Return every z, (K, *shape), read-only.  Raises ValueError if no list was given, or there are too many."""
         if self._values is None:
-            raise ValueError("values must be given to list every z: this set is known by its solver alone")
+            raise ValueError("values must be given to list every z: this set has only a solver")
         if self._listed is None:
             listed = self._values() if callable(self._values) else self._values
             if len(listed) == 0:
@@ -82,8 +82,8 @@ class Linear:
         return self._listed
 
     def perturb(self, theta: np.ndarray, noise: np.ndarray | np.random.Generator) -> np.ndarray:
-        """theta + gamma, (..., *shape).  noise: gamma itself, whose batch axes broadcast with those of theta, or a
-        Generator that draws it, a Gumbel variable for each number in theta."""
+        """Return theta + gamma, (..., *shape).  noise is gamma itself, whose batch axes broadcast with those of theta,
+        or a Generator that draws a Gumbel variable for each number in theta."""
         theta = self._scores("theta", theta, excluding=True)
         if isinstance(noise, np.random.Generator):
             return theta + gumbel.sample(theta.shape, noise)
@@ -92,19 +92,19 @@ class Linear:
         return theta + noise
 
     def argmax(self, theta: np.ndarray) -> np.ndarray:
-        """The z of the highest score, (..., *shape), float64."""
+        """Return the z with the highest score, (..., *shape), float64."""
         return self._solve(self._scores("theta", theta, excluding=True))
 
     def sample(self, theta: np.ndarray, noise: np.ndarray | np.random.Generator) -> np.ndarray:
-        """z* = argmax (theta + gamma) . z, (..., *shape): one sample for each theta, or for each draw of the noise."""
+        """Return z* = argmax (theta + gamma) . z, (..., *shape): one sample per theta, or per draw of the noise."""
         return self._solve(self.perturb(theta, noise))
 
     def argmax_pair(self, theta: np.ndarray, c: np.ndarray | Solver, eps: float,
                     noise: np.ndarray | np.random.Generator, two_sided: bool = False) -> Pair:
-        """(z*, z(eps)) with the same noise, each (..., *shape); two-sided, (z(-eps), z(eps)).
+        """Return z* and z(eps) with the same noise, or with two_sided z(-eps) and z(eps), each (..., *shape).
 
-        c      (..., *shape): f(z) = c . z, to be maximised; or a function from z* to the slope of f there
-        eps    above 0: a number, or an array over the batch axes
+        c      an array (..., *shape), with f(z) = c . z, to be maximised; or a function from z* to the slope of f at z*
+        eps    a number above 0, or an array of them over the batch axes
         noise  as in perturb()
         """
         two_sided, noisy = arguments.flag("two_sided", two_sided), self.perturb(theta, noise)
@@ -117,17 +117,18 @@ class Linear:
 
     def gradient(self, theta: np.ndarray, c: np.ndarray | Solver, eps: float,
                  noise: np.ndarray | np.random.Generator, two_sided: bool = False) -> np.ndarray:
-        """(z(eps) - z*) / eps, or (z(eps) - z(-eps)) / (2 eps): an estimate of grad_theta E f(z*) for each draw of the
-        noise, (..., *shape), in units of f.  Arguments as in argmax_pair()."""
+        """Return (z(eps) - z*) / eps, or (z(eps) - z(-eps)) / (2 eps): an estimate of grad_theta E f(z*) per draw of
+        the noise, (..., *shape), in units of f.  The arguments are those of argmax_pair()."""
         first, second = self.argmax_pair(theta, c, eps, noise, two_sided)
         return (second - first) / (self._width(eps, first.shape) * (2 if two_sided else 1))
 
     def _width(self, eps: float, shape: tuple[int, ...]) -> np.ndarray:
-        """eps with an axis of length 1 for each axis of z."""
+        """Return eps with an axis of length 1 for each axis of z."""
         width = arguments.epsilon(eps, shape[:len(shape) - len(self.shape)])[..., 0]
         return width.reshape(width.shape + (1,) * len(self.shape))
 
     def _solve(self, theta: np.ndarray) -> np.ndarray:
+        """Call the solver for each theta, and check what it returns."""
         flat = theta.reshape(math.prod(theta.shape[:theta.ndim - len(self.shape)]), *self.shape)
         flat.flags.writeable = False
         found = self._argmax(flat) if self._batched else [self._argmax(each) for each in flat]
@@ -137,14 +138,14 @@ class Linear:
         return z.reshape(theta.shape)
 
     def _compare(self, theta: np.ndarray) -> np.ndarray:
-        """The best of all z, by looking at each of them."""
+        """Return the best z by comparing all of them."""
         values, rows = self.values(), theta.reshape(len(theta), -1)
         every, excluded = values.reshape(len(values), -1).T, np.isneginf(rows)
         scores = np.where(excluded, 0, rows) @ every
         return values[np.where(excluded @ every > 0, -np.inf, scores).argmax(axis=1)]
 
     def _scores(self, name: str, value: np.ndarray, excluding: bool = False) -> np.ndarray:
-        """value as float64 (..., *shape), every number finite, or minus infinity if it may exclude an entry."""
+        """Return value as float64, (..., *shape), with finite numbers, or minus infinity if `excluding`."""
         found = arguments.array(name, value)
         if found.dtype.kind not in "fiub":
             also = " or a numpy.random.Generator" if name == "noise" else ""
@@ -160,6 +161,7 @@ class Linear:
 
     @staticmethod
     def _zeros_and_ones(name: str, value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """Return value as a float64 array; raise ValueError unless it has this shape and holds only 0 and 1."""
         z = arguments.array(name, value)
         if z.shape != shape and (z.size or math.prod(shape)):
             raise ValueError(f"{name} must return arrays of the shape of theta, {shape} in all, got {z.shape}")

@@ -2,9 +2,9 @@
 
     h(z) = sum_i u_i z_i + sum_{i<j} w_ij z_i z_j          z in {0, 1}^n, theta = (u, w), features(z) = (z_i, z_i z_j)
 
-The noise is low-dimensional: u_i carries gamma_i(1) - gamma_i(0), and z* is the arg max of the perturbed score, by a
-solver.  q(z), the law of that arg max, is not the Gibbs distribution exp(h) / Z and has no closed form: there is no KL
-term to train on and no ELBO to report.  The exact log-likelihood, which needs no q, is the figure of merit.
+The noise is low-dimensional: gamma_i(1) - gamma_i(0) is added to u_i, and a solver finds z*, the arg max of the
+perturbed score.  q(z), the law of z*, is not the Gibbs distribution exp(h) / Z and has no closed form: there is no KL
+term in training and no ELBO to report.  Models are compared by the exact log-likelihood, which needs no q.
 """
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from refimpl.latent.solvers.base import products
 from refimpl.nn.losses import categorical_kl, softplus_and_sigmoid
 
 
-PAIR_START = -3.0           # softplus(-3) = 0.05: at the start the variables hardly pull on each other
+PAIR_START = -3.0           # softplus(-3) = 0.05: at the start the variables hardly influence each other
 
 
 class Pairwise(Family):
-    """n binary variables, arg max by `solver`.  theta (B, n + n (n-1)/2) holds u, then w in the order of pairs(n).
+    """The family of n binary variables with pair scores; theta, (B, n + n (n-1)/2), holds u, then w as in pairs(n).
 
-    non_negative: pair scores w = softplus(v) of the encoder's output v, which max-flow needs; else w = v.
-    pair_start: where v starts.  At 0 every pair scores 0.7 and the others pull a variable to 1 whatever the image is.
-    Raises ValueError if the solver does not take this n, or needs w >= 0 and non_negative is False.
+    non_negative: whether w = softplus(v) of the encoder's output v, as max-flow needs; otherwise w = v.
+    pair_start: the initial value of v.  At 0 every w is 0.7, and the other variables set a variable to 1 for any image.
+    Raises ValueError if the solver does not accept this n, or needs w >= 0 and non_negative is False.
     """
 
     k = 2
@@ -109,7 +109,7 @@ class Pairwise(Family):
         return np.concatenate([ones, products(ones)], axis=-1)
 
     def tilt(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
-        """Only the difference of a variable's two scores matters; it goes to u."""
+        """Add the difference of each variable's two scores to u, because only this difference matters."""
         tilted = theta.copy()
         tilted[:, :self.n] += arguments.finite("f", table[..., 1] - table[..., 0])
         return tilted
@@ -119,7 +119,7 @@ class Pairwise(Family):
         return gumbel.one_hot(enumeration.all_values(self.n)[total.argmax(axis=1)], 2)
 
     def relax(self, theta: np.ndarray, rng: np.random.Generator, tau: float) -> Relaxed:
-        """Gumbel-softmax over the 2^n joint values, a Gumbel variable each: exponential in n, as slide 32 shows."""
+        """Return a Gumbel-softmax over the 2^n joint values with a Gumbel variable each, as on slide 32."""
         tau = arguments.temperature("tau", tau)
         scores = self._joint_scores(arguments.finite("theta", theta))
         weights = softmax((scores + gumbel.sample(scores.shape, rng)) / tau, axis=1)    # (B, 2^n)
@@ -137,5 +137,5 @@ class Pairwise(Family):
         return categorical_kl(np.stack([np.zeros_like(u), u], axis=-1))[0].sum(axis=1)
 
     def _joint_scores(self, theta: np.ndarray) -> np.ndarray:
-        """h(z) of every joint value, (B, 2^n)."""
+        """Return h(z) of every joint value, (B, 2^n)."""
         return enumeration.all_scores(theta[:, :self.n], theta[:, self.n:])

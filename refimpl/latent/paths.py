@@ -1,11 +1,11 @@
-"""Paths over a grid of terrain: from the first cell to the last, each move one cell to the right or one down.
+"""Paths over a grid of terrain from the first cell to the last, in moves of one cell to the right or one cell down.
 
     h(z) = sum_c theta_c z_c        z in {0, 1}^cells, z_c = 1 on the path; features(z) = z; theta_c = -cost of cell c
 
 The best of C(rows + columns - 2, rows - 1) paths is found in one pass over the cells, by dynamic programming (Bellman
-1957).  The noise is a Gumbel variable a cell.  q(z), the law of the perturbed arg max, has no closed form: a path's
-noise is a sum over its cells, and paths that share cells share noise.  So there is no KL term and no ELBO.  The prior
-is uniform on the paths: a path is the code of an image in `train --family paths`.
+1957).  The noise is one Gumbel variable per cell.  q(z), the law of the perturbed arg max, has no closed form, because
+a path's noise is a sum over its cells, and paths that share cells share noise.  So there is no KL term and no ELBO.
+The prior is uniform on the paths.  In `train --family paths` a path is the code of an image.
 """
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from refimpl.arguments import InputError, Setting, Value
 from refimpl.latent.family import Family
 from refimpl.latent.linear import EXCLUDED
 
-LISTED = 100_000            # paths that all_paths lists
+LISTED = 100_000            # most paths that all_paths lists
 LARGEST_SIDE = 1_000
 
 
 def count(rows: int, columns: int) -> int:
-    """How many paths there are: C(rows + columns - 2, rows - 1), 20 of 4 x 4 cells and 155,117,520 of 16 x 16."""
+    """Return the number of paths, C(rows + columns - 2, rows - 1): 20 for 4 x 4 cells and 155,117,520 for 16 x 16."""
     rows = arguments.integer("rows", rows, 1, LARGEST_SIDE)
     columns = arguments.integer("columns", columns, 1, LARGEST_SIDE)
     return math.comb(rows + columns - 2, rows - 1)
 
 
 def all_paths(rows: int, columns: int) -> np.ndarray:
-    """(paths, rows * columns) of 0 and 1: every path, in the order of its moves, right before down.
+    """Return every path as 0s and 1s, (paths, rows * columns), ordered by the moves, with right before down.
 
-    Raises ValueError if there are more than LISTED of them.
+    Raises ValueError if there are more than LISTED paths.
     """
     if count(rows, columns) > LISTED:
         raise ValueError(f"rows must be so few that there are at most {LISTED:,} paths, got {rows} x {columns} cells "
@@ -51,8 +51,11 @@ def all_paths(rows: int, columns: int) -> np.ndarray:
 
 
 class Paths(Family):
-    """theta (B, rows * columns) holds the cells' scores, a row of the grid after the other; z (B, cells, 2) is one-hot
-    off the path and on it.  Raises ValueError if the grid has fewer than two cells, or a side beyond LARGEST_SIDE."""
+    """The family of paths: theta, (B, rows * columns), holds the scores of the cells, row by row, and z, (B, cells, 2),
+    is (1, 0) off the path and (0, 1) on it.
+
+    Raises ValueError if the grid has fewer than two cells, or a side longer than LARGEST_SIDE.
+    """
 
     k = 2
     normalised = False
@@ -101,16 +104,16 @@ class Paths(Family):
         return theta + gumbel.sample(self._checked(theta).shape, rng)
 
     def argmax(self, theta: np.ndarray) -> np.ndarray:
-        """By dynamic programming, all images at once.  Of equal paths the first in the order of all_paths."""
+        """Find the best paths by dynamic programming; of equal paths it is the first in the order of all_paths."""
         ones = self.best(self._checked(theta))
         return np.stack([1 - ones, ones], axis=-1)
 
     def best(self, theta: np.ndarray) -> np.ndarray:
-        """The cells of the best path, (B, cells) of 0 and 1.  theta may be minus infinity where a cell is excluded;
-        ValueError if no path is left."""
+        """Return the cells of the best path as 0s and 1s, (B, cells).  theta may be minus infinity to exclude a cell.
+        Raises ValueError if no path is left."""
         cells = theta.T.reshape(self.rows, self.columns, -1)
-        best = np.full((self.rows + 1, self.columns + 1, len(theta)), -np.inf)      # of the way from a cell to the end
-        best[-1, -2] = 0                                                            # behind the end there is nothing
+        best = np.full((self.rows + 1, self.columns + 1, len(theta)), -np.inf)      # score from a cell to the end
+        best[-1, -2] = 0                                                            # after the last cell
         for row, column in itertools.product(reversed(range(self.rows)), reversed(range(self.columns))):
             onward = np.maximum(best[row, column + 1], best[row + 1, column])
             best[row, column] = cells[row, column] + onward                         # Bellman's equation
@@ -119,7 +122,7 @@ class Paths(Family):
         on, image = np.zeros(cells.shape), np.arange(len(theta))
         row = column = np.zeros(len(theta), int)
         on[0, 0] = 1
-        for _ in range(self.rows + self.columns - 2):                               # and forward along the best moves
+        for _ in range(self.rows + self.columns - 2):                               # follow the best moves forward
             down = best[row + 1, column, image] > best[row, column + 1, image]
             row, column = row + down, column + ~down
             on[row, column, image] = 1
@@ -129,20 +132,21 @@ class Paths(Family):
         return z[..., 1]
 
     def tilt(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
-        """Only the difference of a cell's two scores matters, on the path against off it."""
+        """Add the difference of each cell's two scores, on the path minus off it, because only it matters."""
         arguments.finite("f", table)
         return theta + table[..., 1] - table[..., 0]
 
     def joint_argmax(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
-        """table (B, 2^cells): of its joint values only the paths are looked at."""
+        """Find the best path by enumeration; of the table, (B, 2^cells), only the joint values that are paths count."""
         if self.n > 30:
-            raise ValueError(f"table must hold all 2^{self.n} joint values, which none does for {self.n} cells")
+            raise ValueError(f"table must hold all 2^{self.n} joint values, which is too many for {self.n} cells")
         every = all_paths(self.rows, self.columns)
         place = (every @ 2.0 ** np.arange(self.n - 1, -1, -1)).astype(int)          # in the order of joint.values
         total = self._checked(theta) @ every.T + arguments.finite("f", table[:, place])
         return gumbel.one_hot(every[total.argmax(axis=1)].astype(int), 2)
 
     def _checked(self, theta: np.ndarray) -> np.ndarray:
+        """Return theta; raise ValueError unless it is finite and has shape (B, cells)."""
         if theta.ndim != 2 or theta.shape[1] != self.n:
             raise ValueError(f"theta must have shape (B, {self.n}) for {self.rows} x {self.columns} cells, "
                              f"got {theta.shape}")

@@ -1,4 +1,4 @@
-"""Sets with a linear arg max that is known: subsets, matchings, spanning trees and paths.  Each is a Linear.
+"""Sets whose linear arg max has a known algorithm: subsets, matchings, spanning trees and paths.  Each is a Linear.
 
     set                   one z                           arg max                the sum over the set
     subsets(n, k)         (n,), k ones                    sorting                polynomial in n and k
@@ -6,8 +6,8 @@
     trees(nodes, edges)   (edges,), nodes - 1 ones        Kruskal (1956)         a determinant
     paths(rows, columns)  (rows, columns)                 dynamic programming    dynamic programming
 
-Scores of minus infinity exclude an entry: a forbidden pair of a matching, a missing edge of a tree.  Of several equal z
-the first one in the order of values() is returned, but of equal matchings any one.
+Scores of minus infinity exclude an entry: a forbidden pair of a matching, a missing edge of a tree.  If several z are
+equally good, the first one in the order of values() is returned; for matchings it can be any of them.
 """
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LARGEST_SIZE = 100_000
 
 
 def _chosen(n: int, k: int) -> np.ndarray:
-    """Every choice of k of n, (C(n, k), k), in lexicographic order.  ValueError beyond LISTED of them."""
+    """Return every choice of k of n, (C(n, k), k), in lexicographic order; raise ValueError for more than LISTED."""
     if math.comb(n, k) > LISTED:
         raise ValueError(f"n must be so small that there are at most {LISTED:,} choices to list, got {k} of {n} with "
                          f"{math.comb(n, k):,}")
@@ -36,16 +36,16 @@ def _chosen(n: int, k: int) -> np.ndarray:
 
 
 def _ones(places: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """0, but 1 at these places on the last axis."""
+    """Return an array that is 1 at these places on the last axis, and 0 elsewhere."""
     z = np.zeros(shape)
     np.put_along_axis(z, places, 1, axis=-1)
     return z
 
 
 def subsets(n: int, k: int) -> Linear:
-    """The subsets of k of n places: z (n,) with k ones, the k highest scores.
+    """Return the set of all choices of k of n places: z, (n,), has k ones, and the arg max has them at the top k scores.
 
-    The law of z* is Plackett and Luce's, summed over orders (gumbel.top_k_probability).
+    The law of z* is that of Plackett and Luce (gumbel.top_k_probability), summed over the orders.
     """
     n = arguments.integer("n", n, 1, LARGEST_SIZE)
     k = arguments.integer("k", k, 0, n)
@@ -61,16 +61,16 @@ def subsets(n: int, k: int) -> Linear:
 
 
 def matchings(n: int) -> Linear:
-    """The perfect matchings of n with n places: z (n, n) with a one in each row and in each column.
+    """Return the set of perfect matchings of n things with n places: z, (n, n), has a 1 in each row and each column.
 
-    Solved by scipy.optimize.linear_sum_assignment.  Listed while n! is at most LISTED: n = 8.
+    The solver is scipy.optimize.linear_sum_assignment.  All matchings are listed up to n = 8.
     """
     n = arguments.integer("n", n, 1, 10_000)
 
     def assign(theta: np.ndarray) -> np.ndarray:
         try:
             columns = [linear_sum_assignment(costs)[1] for costs in -theta]
-        except ValueError:                              # scipy's "cost matrix is infeasible": the scores are checked
+        except ValueError:                              # "cost matrix is infeasible"
             raise ValueError(EXCLUDED) from None
         z = np.zeros(theta.size)
         z[np.arange(0, z.size, n) + np.concatenate([np.zeros(0, int), *columns])] = 1
@@ -85,12 +85,11 @@ def matchings(n: int) -> Linear:
 
 
 def trees(nodes: int, edges: Sequence[tuple[int, int]]) -> Linear:
-    """The spanning trees of a graph: z (edges,) with a one for each of the nodes - 1 edges of the tree.
+    """Return the set of spanning trees of a graph: z, (edges,), has a 1 for each of the nodes - 1 edges of the tree.
 
-    edges: pairs of different nodes, numbered from 0, each pair once.  Solved by scipy's minimum_spanning_tree, which is
-    given the edges' ranks: only their order matters, and a weight of 0 would mean a missing edge there.
-
-    Raises ValueError if the edges do not connect all nodes.
+    edges are pairs of different nodes, numbered from 0, each pair once.  The solver is scipy's minimum_spanning_tree.
+    It gets the ranks of the edges as weights, because only their order matters, and it takes a weight of 0 as a missing
+    edge.  Raises ValueError if the edges do not connect all nodes.
     """
     nodes = arguments.integer("nodes", nodes, 1, LARGEST_SIZE)
     ends = arguments.array("edges", edges)
@@ -117,15 +116,16 @@ def trees(nodes: int, edges: Sequence[tuple[int, int]]) -> Linear:
     def every() -> np.ndarray:
         chosen, incidence = _chosen(m, nodes - 1), np.zeros((m, nodes))
         incidence[np.arange(m), ends[:, 0]], incidence[np.arange(m), ends[:, 1]] = 1, -1
-        trees = chosen[np.abs(np.linalg.det(incidence[chosen, 1:])) > 0.5]  # +-1 for a tree, 0 where there is a cycle
+        trees = chosen[np.abs(np.linalg.det(incidence[chosen, 1:])) > 0.5]  # +-1 for a tree, 0 if there is a cycle
         return _ones(trees, (len(trees), m))
 
     return Linear(m, kruskal, every, batched=True)
 
 
 def paths(rows: int, columns: int) -> Linear:
-    """The paths over a grid from the first cell to the last, each move to the right or down: z (rows, columns), ones on
-    the path.  latent.paths.Paths is the same set, as a family that train uses."""
+    """Return the set of paths over a grid from the first cell to the last: z, (rows, columns), has ones on the path.
+
+    Each move goes to the right or down.  latent.paths.Paths is the same set as a family for training."""
     grid = Paths(rows, columns)
     return Linear((rows, columns), lambda theta: grid.best(theta.reshape(-1, grid.n)).reshape(theta.shape),
                   lambda: all_paths(rows, columns).reshape(-1, rows, columns), batched=True)

@@ -1,1 +1,1 @@
-"""Models: an encoder, a family of latent variables, a decoder whose passes are values; their exact bounds; a toy."""
+"""Models with an encoder, a family of latent variables and a decoder; their exact bounds; and a toy objective."""

@@ -1,10 +1,10 @@
-"""What a trained model is really worth: exact likelihood and exact bound, from one pass over all joint values of z.
+"""The exact likelihood and the exact ELBO of a trained model, from one pass over all joint values of z.
 
     log p(x) = logsumexp_z f(x, z) - log K        uniform prior on K joint values
     ELBO     = E_q f(x, z) - sum_i KL(q_i || uniform)
 
-The decoder does not depend on x, so its K outputs are computed once; each block of images then takes one matrix
-product.  K = 2^15 and 10,000 images are 3.3e8 scores: they are made, summed and forgotten block by block.
+The decoder does not depend on x, so its K outputs are computed once, and each block of images takes one matrix product.
+K = 2^15 and 10,000 images give 3.3e8 scores, which are computed and summed block by block.
 """
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ import numpy as np
 from refimpl import arguments, joint
 from refimpl.nn.losses import categorical_kl, log_softmax, softplus_sum
 
-SCORES = 8_000_000          # of a block: 32 MB in float32
-DOUBLE_UP_TO = 1_024        # joint values for which scores are summed in float64; above, in float32, to about 1e-3 nats
+SCORES = 8_000_000          # most scores in a block, 32 MB in float32
+DOUBLE_UP_TO = 1_024        # up to so many joint values in float64; above in float32, with errors of about 1e-3 nats
 
 
 class Bounds(NamedTuple):
-    """Exact averages over a set of images, in nats: elbo <= log_likelihood, gap is the difference."""
+    """Holds exact averages over a set of images, in nats; gap is log_likelihood - elbo."""
 
     elbo: float
     log_likelihood: float
@@ -29,10 +29,11 @@ class Bounds(NamedTuple):
 
 
 def bounds(logits: np.ndarray, images, encode: Callable[[np.ndarray], np.ndarray] | None = None) -> Bounds:
-    """Averages over the images of a data.Part.
+    """Return the averages over the images of a data.Part.
 
-    logits   (K, pixels), the decoder's output for every joint value in the order of joint.values
-    encode   x -> h (B, n, k), the scores of a factorised q; None where q has no closed form: elbo and gap are then NaN
+    logits   the decoder's output for every joint value, (K, pixels), in the order of joint.values
+    encode   a function from x to h, (B, n, k), the scores of a factorised q; None if q has no closed form, and then
+             elbo and gap are NaN
 
     Raises arguments.NotFinite if scores are not finite.
     """
@@ -56,7 +57,7 @@ def bounds(logits: np.ndarray, images, encode: Callable[[np.ndarray], np.ndarray
             hots = joint.one_hots(n, k, dtype)
         q = log_softmax(h).reshape(len(x), n * k).astype(dtype) @ hots.T
         np.exp(q, out=q)
-        # f is measured from its top, so that the mean keeps its digits in float32; q sums to 1 but for rounding
+        # f has its maximum subtracted, so the mean keeps its digits in float32; q sums to 1 up to rounding
         expected = top[:, 0] + np.einsum("bz,bz->b", q, f) / q.sum(axis=1)
         total[0] += expected.sum(dtype=np.float64) - categorical_kl(h)[0].sum()
     arguments.finite("f", total)

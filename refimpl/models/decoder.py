@@ -1,7 +1,7 @@
-"""The decoder bound to a batch of images: all that an estimator sees of a model (estimators/base.py).
+"""The decoder with a batch of images: the part of a model that an estimator uses (estimators/base.py).
 
-Every pass is a value: it keeps what its backward pass needs, and nothing that is asked later changes it.  Once the
-weights have moved, asking it for a gradient raises nn.parameters.StalePass.
+A pass keeps everything that its backward pass needs, and later calls do not change it.  After the weights have been
+updated, its backward pass raises nn.parameters.StalePass.
 """
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ from refimpl.nn.network import MLP, Backward
 
 
 class DecoderPass:
-    """One z per image: z (B, n, k), kept as a copy; f (B,) = log p(x given z), nats."""
+    """Runs one z per image, (B, n, k), through the decoder: f, (B,), is log p(x given z) in nats."""
 
     def __init__(self, decoder: MLP, inputs: Inputs, x: np.ndarray, z: np.ndarray) -> None:
         self._inputs, self._x = inputs, x
-        self.z = np.array(z, x.dtype)                               # a copy: whoever changes z later changes nothing
+        self.z = np.array(z, x.dtype)                               # a copy, so the caller may change z
         self._run = decoder.run(inputs.forward(self.z))             # logits a
         self.f = bernoulli_score(x, self._run.y)
 
     @cached_property
     def _back(self) -> Backward:
-        """Of f itself, an image at a time: made once, for df_dz and learn alike."""
+        """Return the backward pass of each image's f, which is computed once, for df_dz and accumulate."""
         return self._run.backward(bernoulli_score_backward(self._x, self._run.y))
 
     def df_dz(self) -> np.ndarray:
-        """(B, n, k), an image at a time."""
+        """Return the gradient of each image's f with respect to its z, (B, n, k)."""
         return self._inputs.backward(self.z, self._back.dx)
 
     def accumulate(self, weight: float = 1.0) -> None:
-        """Add weight times the gradient of -1/B sum_b f_b to the decoder's gradients, and to what feeds it."""
+        """Add weight times the gradient of -1/B sum_b f_b to the gradients of the decoder and of its inputs."""
         self._back.accumulate(-weight / len(self.z))
         self._inputs.accumulate(self.z, self._back, -weight / len(self.z))
 
 
 class DecoderObjective:
-    """f(z) = log p(x given z) for the images x (B, pixels), through `inputs`, what the decoder is fed.
+    """Computes f(z) = log p(x given z) for the images x (B, pixels); `inputs` turns z into the decoder's input.
 
-    Where the decoder's output does not depend on the image, all K joint values are decoded once a batch, and one matrix
-    product compares them with all images: SharedTable.  Where a Gaussian of its own goes in, each image needs K outputs
-    of its own: OwnTable.
+    If the decoder's output does not depend on the image, all K joint values are decoded once per batch, and one matrix
+    product compares them with all images (SharedTable).  If the input contains a Gaussian for each image, each image
+    needs its own K outputs (OwnTable).
 
-    evaluations counts the f's per image that estimators asked for, without what the decoder computes to learn.
-    Raises ValueError if there is no image.
+    evaluations counts how many values of f per image the estimators have used; evaluations that only serve the
+    decoder's learning are not counted.  Raises ValueError if there is no image.
     """
 
     def __init__(self, decoder: MLP, inputs: Inputs, x: np.ndarray) -> None:
@@ -61,13 +61,13 @@ class DecoderObjective:
         self.evaluations = 0
 
     def run(self, z: np.ndarray, counted: bool = True) -> DecoderPass:
-        """f at z (B, n, k), one-hot or relaxed; counted: whether it is an evaluation."""
+        """Evaluate f at z, (B, n, k), one-hot or relaxed; `counted` says whether this counts as an evaluation."""
         self._check(z)
         self.evaluations += counted
         return DecoderPass(self.decoder, self.inputs, self.x, z)
 
     def table(self, z: np.ndarray) -> Table:
-        """f around the one-hot z (B, n, k).  Raises ValueError if z is relaxed: it has no neighbours."""
+        """Evaluate f at a one-hot z, (B, n, k), and at all its single changes.  Raises ValueError if z is relaxed."""
         self._check(z)
         chosen = arguments.corners("z", z)                                                 # (B, n)
         if self.n == 1:                                                     # no other coordinates: the enumeration
@@ -83,7 +83,7 @@ class DecoderObjective:
         return Table(table, here)
 
     def joint_table(self) -> SharedTable | OwnTable:
-        """f of every joint value, (B, K): see joint.values for their order."""
+        """Evaluate f at every joint value, (B, K), in the order of joint.values."""
         return self._enumerate(keep=True)
 
     def _enumerate(self, keep: bool) -> SharedTable | OwnTable:

@@ -1,4 +1,4 @@
-"""What the decoder is fed: how z, and whatever else an image has, become its input, and the way back."""
+"""The decoder's inputs: how z, and the Gaussian of an image if there is one, become its input, with backward passes."""
 from __future__ import annotations
 
 import numpy as np
@@ -9,9 +9,9 @@ from refimpl.nn.network import Backward
 
 
 class OneHots:
-    """The n one-hot vectors of z one after the other: z (B, n, k) -> (B, n k)."""
+    """Joins the n one-hot vectors of z, (B, n, k), to a row of n k numbers per image."""
 
-    shared = True                   # what the decoder makes of a z is the same for every image
+    shared = True                   # whether the decoder's output for a z is the same for every image
 
     def __init__(self, n: int, k: int) -> None:
         self.n, self.k = n, k
@@ -20,25 +20,26 @@ class OneHots:
         return z.reshape(len(z), self.n * self.k)
 
     def backward(self, z: np.ndarray, dinputs: np.ndarray) -> np.ndarray:
-        """d/dz (B, n, k) from d/d inputs."""
+        """Return the gradient with respect to z, (B, n, k), from that with respect to the inputs."""
         return dinputs.reshape(z.shape)
 
     def accumulate(self, z: np.ndarray, back: Backward, weight: float) -> None:
-        """Nothing but z goes in, and nothing has to learn."""
+        """Do nothing, because the inputs depend only on z."""
 
     def constant(self, first: Linear) -> np.ndarray:
-        """What the first layer adds whatever z is: its bias."""
+        """Return the part of the first layer's output that does not depend on z, which is its bias."""
         return first.b
 
 
 class ClassRow:
-    """A class and a Gaussian (slide 33): the k x d matrix z g^T, zero but for the class's row, which holds g (B, d).
+    """Turns a class and a Gaussian (slide 33) into the k x d matrix z g^T: the row of the class is g, the others are 0.
 
-    z (B, 1, k) one-hot or relaxed -> (B, k d).  dg (B, d) gathers the gradient in g, as layers gather theirs.
+    z is (B, 1, k), one-hot or relaxed, g is (B, d), and the input is (B, k d).  dg, (B, d), accumulates the gradient
+    with respect to g.
     """
 
     n = 1
-    shared = False                  # every image has a g of its own
+    shared = False                  # every image has its own g
 
     def __init__(self, k: int, g: np.ndarray) -> None:
         self.k, self.g = k, g
@@ -49,25 +50,25 @@ class ClassRow:
         return (z[:, 0, :, None] * self.g[:, None, :]).reshape(len(z), -1)
 
     def backward(self, z: np.ndarray, dinputs: np.ndarray) -> np.ndarray:
-        """d/dz (B, 1, k) from d/d inputs."""
+        """Return the gradient with respect to z, (B, 1, k), from that with respect to the inputs."""
         return np.einsum("bcj,bj->bc", dinputs.reshape(len(z), self.k, -1), self.g)[:, None, :]
 
     def accumulate(self, z: np.ndarray, back: Backward, weight: float) -> None:
-        """Add weight times the gradient in g."""
+        """Add weight times the gradient with respect to g to dg."""
         self.dg += weight * np.einsum("bc,bcj->bj", z[:, 0], back.dx.reshape(len(z), self.k, -1))
 
     def every(self, first: Linear) -> np.ndarray:
-        """What the first layer makes of every class, (B k, H).
+        """Return the first layer's output for every class, (B k, H).
 
-        Only one row of the k x d input matrix is not zero, so that the first layer of all classes together costs what
-        one full input would cost: g times each class's d rows of weights.
+        Only one row of the k x d input matrix is not zero, so g is multiplied with each class's d rows of weights.  All
+        classes together cost as much as one full input.
         """
         y = (self.g @ self._by_class(first.W)).reshape(-1, first.n_out)
         y += first.b
         return y
 
     def accumulate_every(self, first: Linear, dy: np.ndarray) -> None:
-        """The way back of every(): from dy (B k, H) to the first layer's gradients and to dg."""
+        """Do the backward pass of every(): from dy, (B k, H), add to the first layer's gradients and to dg."""
         db = dy.sum(axis=0)
         dy = dy.reshape(len(self.g), self.k * first.n_out)                  # the first layer, all classes at once
         dW = (self.g.T @ dy).reshape(-1, self.k, first.n_out).transpose(1, 0, 2).reshape(first.W.shape)
@@ -75,14 +76,15 @@ class ClassRow:
         self.dg += dy @ self._by_class(first.W).T
 
     def _by_class(self, W: np.ndarray) -> np.ndarray:
-        """The first layer's weights side by side a class, (d, k H): one product with g serves all classes."""
+        """Return the first layer's weights of all classes side by side, (d, k H), for one product with g."""
         return W.reshape(self.k, -1, W.shape[1]).transpose(1, 0, 2).reshape(-1, self.k * W.shape[1])
 
 
 class BesideGaussian:
-    """Several variables and a Gaussian: the n one-hots of z one after the other, and g (B, d) beside them.
+    """Joins the n one-hot vectors of z and a Gaussian g to a row per image.
 
-    z (B, n, k) one-hot or relaxed -> (B, n k + d).  dg (B, d) gathers the gradient in g.
+    z is (B, n, k), one-hot or relaxed, g is (B, d), and the input is (B, n k + d).  dg, (B, d), accumulates the gradient
+    with respect to g.
     """
 
     shared = False
@@ -96,25 +98,25 @@ class BesideGaussian:
         return np.concatenate([z.reshape(len(z), -1), self.g], axis=1)
 
     def backward(self, z: np.ndarray, dinputs: np.ndarray) -> np.ndarray:
-        """d/dz (B, n, k) from d/d inputs."""
+        """Return the gradient with respect to z, (B, n, k), from that with respect to the inputs."""
         return dinputs[:, :self.n * self.k].reshape(z.shape)
 
     def accumulate(self, z: np.ndarray, back: Backward, weight: float) -> None:
-        """Add weight times the gradient in g."""
+        """Add weight times the gradient with respect to g to dg."""
         self.dg += weight * back.dx[:, self.n * self.k:]
 
     def constant(self, first: Linear) -> np.ndarray:
-        """What the first layer adds whatever z is, (B, H): the Gaussian's part, and the bias."""
+        """Return the part of the first layer's output that does not depend on z, (B, H): that of g, and the bias."""
         return first.b + self.g @ first.W[self.n * self.k:]
 
     def every(self, first: Linear) -> np.ndarray:
-        """What the first layer makes of every joint value, (B K, H): its part of z, the same for all images, and that
-        of g, the same for all z."""
+        """Return the first layer's output for every joint value, (B K, H): a part from z, which is the same for all
+        images, plus a part from g, which is the same for all z."""
         of_z = joint.one_hots(self.n, self.k, self.g.dtype) @ first.W[:self.n * self.k]         # (K, H)
         return (self.constant(first)[:, None] + of_z).reshape(-1, first.n_out)
 
     def accumulate_every(self, first: Linear, dy: np.ndarray) -> None:
-        """The way back of every(): from dy (B K, H) to the first layer's gradients and to dg."""
+        """Do the backward pass of every(): from dy, (B K, H), add to the first layer's gradients and to dg."""
         dy = dy.reshape(len(self.g), -1, first.n_out)
         of_g = dy.sum(axis=1)
         hots = joint.one_hots(self.n, self.k, self.g.dtype)
@@ -127,5 +129,5 @@ Inputs = OneHots | Gaussian
 
 
 def with_gaussian(n: int, k: int, g: np.ndarray) -> Gaussian:
-    """How z (B, n, k) and a Gaussian g (B, d) go in: a single variable, a class, by its row; several beside g."""
+    """Return the inputs for z, (B, n, k), and a Gaussian g, (B, d): ClassRow if n = 1, else BesideGaussian."""
     return ClassRow(k, g) if n == 1 else BesideGaussian(n, k, g)

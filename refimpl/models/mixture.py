@@ -1,8 +1,8 @@
-"""The mixture model of slide 33: discrete variables and a Gaussian, for images of which a few have labels.
+"""The mixture model of slide 33: discrete variables and a Gaussian, for images of which some have labels.
 
 It is the model M2 of Kingma, Rezende, Mohamed and Welling (Semi-supervised learning with deep generative models,
-NeurIPS 2014).  Unlike there, the posterior of the Gaussian does not depend on the class, both share the first layers of
-the encoder, and the class need not be enumerated.
+NeurIPS 2014), with three differences: the posterior of the Gaussian does not depend on the class, both posteriors share
+the first layers of the encoder, and the class need not be enumerated.
 
     encoder  x (784) -> 400 ReLU -> 200 ReLU = e     class     e -> 100 ReLU -> h (n, k)  q(c | x) = prod_i softmax(h_i)
                                                      Gaussian  e -> mu, log s^2 (d each)  q(g | x) = N(mu, s^2)
@@ -12,9 +12,9 @@ the encoder, and the class need not be enumerated.
 
     -log p(x) <= loss = -E f + KL(q(c) || uniform) + KL(q(g) || N(0, 1)), averaged over the batch
 
-c is one class of ten values, n = 1 and k = 10, or n attributes of two each (slides 2 and 25); a label is the index of a
-joint value, as in joint.values.  c is chosen by a Gumbel arg max and any of the estimators; g = mu + s xi by its own
-reparameterisation.
+c is one class with ten values (n = 1 and k = 10), or n attributes with two values each (slides 2 and 25).  A label is
+the index of a joint value, as in joint.values.  c is sampled by a Gumbel arg max, and any estimator can be used for it;
+g = mu + s xi is reparameterised.
 """
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from refimpl.nn.network import MLP, Network, Pass
 from refimpl.nn.parameters import bind
 
 CLASSES = 10
-BLOCK = 500             # images at a time when measuring
+BLOCK = 500             # images at a time in measurements
 
 
 class Draw(NamedTuple):
-    """The encoder's view of a batch, and a Gaussian drawn from it; the passes are kept for the way back.
+    """Holds the encoder's outputs for a batch, a Gaussian drawn from them, and the passes for the backward pass.
 
-    h (B, n, k) scores of the discrete variables; mu, log_var (B, d) of the Gaussian; g (B, d) = mu + s xi with xi
-    standard normal and s = exp(log_var / 2), the deviation.
+    h, (B, n, k), are the scores of the discrete variables, and mu and log_var, (B, d), the parameters of the Gaussian.
+    g = mu + s xi, (B, d), with xi standard normal and the deviation s = exp(log_var / 2).
     """
 
     trunk: Pass
@@ -64,7 +64,7 @@ class Draw(NamedTuple):
 
 
 class Bound(NamedTuple):
-    """Averages over images, nats: test_elbo = reconstruction - class_kl - gaussian_kl <= log p(x)."""
+    """Holds averages over images, in nats: test_elbo = reconstruction - class_kl - gaussian_kl <= log p(x)."""
 
     test_elbo: float
     reconstruction: float
@@ -73,8 +73,8 @@ class Bound(NamedTuple):
 
 
 class MixtureVAE:
-    """gaussian: d, the dimension of g.  hidden: the decoder's hidden widths.  classes: k, the values of each of n
-    discrete variables.  dtype: float32 to train, 64 to check.
+    """The model, with `gaussian` = d dimensions of g, the decoder's hidden widths `hidden`, and n discrete variables of
+    `classes` = k values.  dtype is float32 for training, float64 for checks.
 
     All parameters are in one flat vector: see nn.parameters.
     """
@@ -97,7 +97,7 @@ class MixtureVAE:
             network.initialise(rng)
 
     def encode(self, x: np.ndarray, rng: np.random.Generator) -> Draw:
-        """The discrete variables' scores and a Gaussian of each image."""
+        """Compute the discrete variables' scores of each image, and draw its Gaussian."""
         trunk = self.trunk.run(x)
         class_head, gaussian_head = self.class_head.run(trunk.y), self.gaussian_head.run(trunk.y)
         mu, log_var = np.split(gaussian_head.y, 2, axis=1)
@@ -107,17 +107,17 @@ class MixtureVAE:
         return Draw(trunk, class_head, gaussian_head, h, mu + deviation * xi, xi, deviation)
 
     def objective(self, x: np.ndarray, g: np.ndarray) -> DecoderObjective:
-        """f of each joint value, for these images and Gaussians."""
+        """Return f as a function of the discrete variables, for these images and Gaussians."""
         return DecoderObjective(self.decoder, with_gaussian(self.n, self.k, g), x)
 
     def decode(self, g: np.ndarray) -> np.ndarray:
-        """Logits a (B, K, pixels) of every joint value, K = k^n of them, with each g (B, d)."""
+        """Return the logits a, (B, K, pixels), of all K = k^n joint values with each g, (B, d)."""
         every = joint.values(self.n, self.k)
         K = len(every)
         return self.decode_as(np.tile(every, (len(g), 1)), np.repeat(g, K, axis=0)).reshape(len(g), K, -1)
 
     def decode_as(self, values: np.ndarray, g: np.ndarray) -> np.ndarray:
-        """Logits a (B, pixels) of these values (B, n), integers, with these g (B, d)."""
+        """Return the logits a, (B, pixels), of integer values (B, n) with g (B, d)."""
         z = gumbel.one_hot(values, self.k).astype(self.dtype)
         return self.decoder.forward(with_gaussian(self.n, self.k, g).forward(z))
 
@@ -125,12 +125,12 @@ class MixtureVAE:
 
     def backward(self, x: np.ndarray, estimator: Estimator, rng: np.random.Generator, kl_grad: bool = True,
                  beta: float = 1.0, **settings) -> DecoderObjective:
-        """One batch without labels: adds the (estimated) gradient of the loss to the parameters' gradients.
+        """Add the (estimated) gradient of the loss of a batch without labels to the parameters' gradients.
 
         x          (B, pixels) of 0 and 1, in the model's dtype
-        kl_grad    whether the discrete KL term takes part in the encoder's gradient
-        beta       weight of the Gaussian's KL term; 1 is the bound
-        settings   the estimator's own: eps or tau, and its memory
+        kl_grad    whether the encoder's gradient includes the discrete KL term
+        beta       weight of the Gaussian's KL term; 1 for the bound
+        settings   eps or tau of the estimator, and its memory
         """
         beta, kl_grad = arguments.kl_weight("beta", beta), arguments.flag("kl_grad", kl_grad)
         draw = self.encode(x, rng)
@@ -147,13 +147,13 @@ class MixtureVAE:
     def backward_labelled(self, x: np.ndarray, labels: np.ndarray, term: Callable[..., np.ndarray], eps: float,
                           weight: float, rng: np.random.Generator, image_weight: float = 1.0,
                           beta: float = 1.0) -> None:
-        """One batch whose classes are known: adds to the gradients that of
+        """Add the gradient of the loss of a batch with labels, integers (B,), to the parameters' gradients:
 
             1/B sum_b  image_weight [ -f(x_b, y_b, g) + beta KL(q(g) || N(0, 1)) ] - weight * (what the term ascends)
 
-        labels (B,) integers.  term and its eps: what the label teaches the scores (estimators/label_terms.py), each
-        variable its own value.  The discrete KL term is a constant, its q being certain, and the decoder is run for the
-        label alone.
+        term, with its eps, is a gradient from estimators/label_terms.py.  It trains the scores of each variable from its
+        value in the label.  The discrete KL term is constant, because q is certain, and the decoder is run only for the
+        label.
         """
         weight, image_weight = arguments.weight("weight", weight), arguments.weight("image_weight", image_weight)
         beta = arguments.kl_weight("beta", beta)
@@ -164,7 +164,7 @@ class MixtureVAE:
         self._encoder_backward(draw, dh, objective.inputs.dg, image_weight * beta)
 
     def _encoder_backward(self, draw: Draw, dh: np.ndarray, dg: np.ndarray, beta: float) -> None:
-        """From the loss's gradients in h and in g to the encoder's parameters, the Gaussian's KL term added."""
+        """Add the encoder's gradients from those with respect to h and g, and from the Gaussian's KL term."""
         _, kl_mu, kl_log_var = gaussian_kl(draw.mu, draw.log_var)
         dmu = beta * kl_mu / len(dh) + dg                                           # g = mu + s xi
         dlog_var = beta * kl_log_var / len(dh) + dg * draw.xi * draw.deviation / 2  # s = exp(log_var / 2)
@@ -179,23 +179,23 @@ class MixtureVAE:
     # --- what it has learnt -------------------------------------------------------------------------------------------
 
     def values(self, labels: np.ndarray) -> np.ndarray:
-        """(B, n), each variable's value, of labels (B,)."""
+        """Return each variable's value, (B, n), for labels (B,)."""
         return joint.values(self.n, self.k)[arguments.indices(labels, joint.count(self.n, self.k), "labels")]
 
     def infer(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The likeliest value of each variable, (B, n), and the mean of g, (B, d), of images x (B, pixels)."""
+        """Return the likeliest value of each variable, (B, n), and the mean of g, (B, d), for images x (B, pixels)."""
         e = self.trunk.forward(x)
         h = self.family.theta(self.class_head.forward(e))
         return h.argmax(axis=-1), self.gaussian_head.forward(e)[:, :self.d]
 
     def classify(self, images) -> np.ndarray:
-        """The likeliest label (N,) of the images of a data.Part: q being a product, each variable's likeliest value."""
+        """Return the likeliest labels, (N,), of the images of a data.Part, from each variable's likeliest value."""
         digits = self.k ** np.arange(self.n - 1, -1, -1)
         heads = (self.class_head.forward(self.trunk.forward(x)) for x in images.blocks(BLOCK, self.dtype))
         return np.concatenate([self.family.theta(head).argmax(axis=-1) @ digits for head in heads])
 
     def bound(self, images, rng: np.random.Generator) -> Bound:
-        """Averages over the images of a data.Part: all k^n joint values enumerated, g by one sample per image."""
+        """Return averages over the images of a data.Part, by enumeration of c and one sample of g per image."""
         totals = np.zeros(4)
         for x in images.blocks(BLOCK, self.dtype):
             draw = self.encode(x, rng)
@@ -209,7 +209,7 @@ class MixtureVAE:
 
 
 def _joint_law(q: np.ndarray) -> np.ndarray:
-    """prod_i q_i of every joint value, (B, K), the first variable counting slowest: q (B, n, k)."""
+    """Return prod_i q_i of every joint value, (B, K), in the order of joint.values, for q of shape (B, n, k)."""
     law = q[:, 0]
     for i in range(1, q.shape[1]):
         law = (law[:, :, None] * q[:, i, None, :]).reshape(len(q), -1)

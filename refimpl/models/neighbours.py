@@ -1,10 +1,9 @@
-"""f of all neighbours of a joint z: every z that differs from it in one coordinate, in one clever pass of the decoder.
+"""Compute f at all neighbours of a joint z, i.e. at every z that differs from it in one coordinate, in one decoder pass.
 
-A direct step on n variables needs f(z_1 ... z_i = c ... z_n) for all i and all c but z_i: n (k - 1) decoder outputs
-an image.
-
-- Replacing z_i changes the decoder's first layer by one row of its weights less another: no product at all.
-- Of the last layer only the scores are wanted, not the logits: last_layer.scores.
+A step of direct with n variables needs f(z_1 ... z_i = c ... z_n) for all i and all c except z_i, which are n (k - 1)
+decoder outputs per image.  Two things save time.  Replacing z_i changes the first layer's output by the difference of
+two rows of its weights, so no matrix product is needed.  Of the last layer only the scores are needed, not the logits
+(see last_layer.scores).
 """
 from __future__ import annotations
 
@@ -17,17 +16,19 @@ from refimpl.nn.network import MLP
 
 def neighbour_scores(decoder: MLP, inputs: OneHots | BesideGaussian, x: np.ndarray,
                      chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(other, f), both (B, n, k-1): the other values of each coordinate, and log p(x given z with that value), nats.
+    """Return the other values of each coordinate, and log p(x given z with that value) in nats, both (B, n, k-1).
 
-    decoder: hidden ReLU layers, one output a pixel.  inputs: the one-hots of z, and what stands beside them.
-    x: (B, pixels).  chosen: (B, n), the values z.
+    decoder  has hidden ReLU layers and one output per pixel
+    inputs   turns z into the decoder's input
+    x        the images, (B, pixels)
+    chosen   the values z, (B, n)
     """
     (batch, n), k = chosen.shape, inputs.k
     first, _, *middle, last = decoder.layers
     rows = first.W[:n * k].reshape(n, k, -1)                               # one row per value of a variable
     other = (chosen[:, :, None] + np.arange(1, k)) % k                                  # (B, n, k-1)
 
-    # First layer at z itself, and what each replacement adds to it: all n k (k-1) differences of rows, picked by z.
+    # The first layer at z itself, and the change by each replacement, from all n k (k-1) differences of rows.
     base = inputs.constant(first) + rows[np.arange(n), chosen].sum(axis=1)                             # (B, H)
     base = np.concatenate([base, np.ones((batch, 1), base.dtype)], axis=1)              # and a 1: see last_layer.scores
     values = np.arange(k)

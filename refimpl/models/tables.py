@@ -1,4 +1,4 @@
-"""f of every joint value of z for a batch of images, as a value: to look at, and to learn from all of it at once."""
+"""Tables of f at every joint value of z for a batch of images, from which the decoder can learn."""
 from __future__ import annotations
 
 import numpy as np
@@ -12,7 +12,7 @@ from refimpl.nn.parameters import StalePass
 
 
 class Weighted:
-    """The decoder learns from all joint values at once: weights (B, K), rows sum to 1."""
+    """The term from which the decoder learns at all joint values; the rows of weights, (B, K), sum to 1."""
 
     def __init__(self, table: SharedTable | OwnTable, weights: np.ndarray) -> None:
         self.table, self.weights = table, np.array(weights)             # a copy, as in DecoderPass
@@ -23,7 +23,7 @@ class Weighted:
 
 
 class EnumeratedPoint(Weighted):
-    """One z per image among the enumerated values of a single variable: a mixture with one weight 1."""
+    """The term for one z per image among the enumerated values of a single variable: its weight is 1."""
 
     def __init__(self, table: SharedTable | OwnTable, z: np.ndarray) -> None:
         super().__init__(table, z[:, 0])
@@ -31,7 +31,7 @@ class EnumeratedPoint(Weighted):
 
 
 class SharedTable:
-    """The decoder's output does not depend on x: K rows for the whole batch, compared with all images by a product."""
+    """The table if the decoder's output does not depend on x: it has K outputs for the whole batch."""
 
     def __init__(self, decoder: MLP, inputs: OneHots, x: np.ndarray) -> None:
         self._x = x
@@ -48,11 +48,11 @@ class SharedTable:
 
 
 class OwnTable:
-    """A Gaussian of its own goes into every image's decoder: K = k^n rows an image.  What the first layer makes of all
-    joint values together is the inputs' business (inputs.py), and cheaper than K inputs."""
+    """The table if each image has its own Gaussian, and so its own K = k^n decoder outputs.  `inputs` computes the first
+    layer for all joint values together (inputs.py), which is cheaper than K inputs."""
 
     def __init__(self, decoder: MLP, inputs: Gaussian, x: np.ndarray, keep: bool = True) -> None:
-        """keep: whether to keep the logits, B K pixels of them, to learn from all joint values."""
+        """Compute the table; keep says whether to keep the B x K x pixels logits, to learn from all joint values."""
         self._decoder, self._inputs, self._x = decoder, inputs, x
         self._version = decoder.parameters.version
         first, last = decoder.layers[0], decoder.layers[-1]
@@ -71,7 +71,7 @@ class OwnTable:
         if self._decoder.parameters.version != self._version:
             raise StalePass("this table is stale: the parameters have been updated since; make it again")
         if self._logits is None:
-            raise ValueError("this table was made without keep: its logits are gone, and it cannot learn")
+            raise ValueError("this table was made without keep, so it has no logits from which the decoder could learn")
         x, (batch, K) = self._x, self.f.shape
         dy = sigmoid(self._logits).reshape(batch, K, -1)
         dy -= x[:, None]                                                    # -df/da = sigmoid(a) - x

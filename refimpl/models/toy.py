@@ -1,8 +1,8 @@
-"""A small objective in place of a decoder, nonlinear and enumerable: here every estimator can be held to the truth.
+"""A small objective instead of a decoder: it can be enumerated, so every estimator can be compared with exact values.
 
     f_b(z) = sum_m c_bm sin(a_bm . z + 1)
 
-with z (n, k) one-hot rows or anything between: nonlinear in each coordinate, joint in all, smooth between the corners.
+z, (n, k), has one-hot or relaxed rows.  f is nonlinear, couples all coordinates, and is smooth between one-hot vectors.
 """
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WAVES = 5
 
 
 class ToyPass:
-    """f at one z an image."""
+    """Holds f at one z per image."""
 
     def __init__(self, toy: Toy, z: np.ndarray) -> None:
         self._toy, self.z = toy, z
@@ -36,11 +36,11 @@ class ToyPass:
         return np.einsum("bm,bmd->bd", toy.c * np.cos(self._phase), toy.a).reshape(self.z.shape)
 
     def accumulate(self, weight: float = 1.0) -> None:
-        """A toy has nothing to learn."""
+        """Do nothing, because a toy has no parameters."""
 
 
 class ToyTable(NamedTuple):
-    """f of every joint value; `weights`, where it stands for what a decoder would learn from."""
+    """Holds f at every joint value, and the weights from which a decoder would learn."""
 
     f: np.ndarray
     weights: np.ndarray | None = None
@@ -49,11 +49,11 @@ class ToyTable(NamedTuple):
         return self._replace(weights=weights)
 
     def accumulate(self, weight: float = 1.0) -> None:
-        """A toy has nothing to learn."""
+        """Do nothing, because a toy has no parameters."""
 
 
 class Toy:
-    """An Objective (estimators/base.py) for n variables of k values; one random function an image."""
+    """An Objective (estimators/base.py) for n variables of k values, with one random function per image."""
 
     def __init__(self, batch: int, n: int, k: int, rng: np.random.Generator) -> None:
         self.n, self.k = n, k
@@ -62,7 +62,7 @@ class Toy:
         self.evaluations = 0
 
     def repeated(self, image: int, times: int) -> Toy:
-        """The same function in every row: many independent draws for one image in one call."""
+        """Return a toy with the function of one image in every row, for many independent draws in one call."""
         copy = Toy(0, self.n, self.k, np.random.default_rng(0))
         copy.a = np.broadcast_to(self.a[image], (times,) + self.a.shape[1:])
         copy.c = np.broadcast_to(self.c[image], (times,) + self.c.shape[1:])
@@ -77,7 +77,7 @@ class Toy:
         self.evaluations += 1 + self.n * (self.k - 1)
         a = self.a.reshape(self.a.shape[:2] + (self.n, self.k))
         at_z = np.einsum("bmik,bik->bmi", a, z)
-        phase = at_z.sum(axis=-1)[:, :, None, None] - at_z[..., None] + a + 1           # z_i taken out, value c put in
+        phase = at_z.sum(axis=-1)[:, :, None, None] - at_z[..., None] + a + 1           # with z_i replaced by c
         return Table(np.einsum("bm,bmik->bik", self.c, np.sin(phase)), ToyPass(self, z))
 
     def joint_table(self) -> ToyTable:

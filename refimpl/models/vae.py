@@ -3,7 +3,7 @@
     encoder  x (784) -> 300 ReLU -> theta               the family's scores: h (n, k), or u and w of pairwise scores
     latent   z* = argmax of the perturbed scores        for independent variables a sample of q = prod_i softmax(h_i)
     decoder  n one-hots (n k) -> 300 ReLU -> a (784)    f(x, z) = log p(x given z) = sum_d x_d a_d - log(1 + e^{a_d})
-    prior    uniform on the joint values that the family can take
+    prior    uniform on the joint values of the family
 
     -log p(x) <= loss = -E_q f + KL(q || uniform), averaged over the batch
 """
@@ -24,9 +24,10 @@ from refimpl.nn.parameters import bind
 
 
 class VAE:
-    """family: the latent variables.  hidden: width of both hidden layers.  dtype: float32 to train, float64 to check.
+    """The model, with a family of latent variables and the width `hidden` of both hidden layers.
 
-    All parameters are in one flat vector, the encoder's first: see nn.parameters.
+    dtype is float32 for training, float64 for checks.  All parameters are in one flat vector, with those of the encoder
+    first: see nn.parameters.
     """
 
     def __init__(self, family: Family, hidden: int = 300, pixels: int = 784, dtype: np.dtype = np.float32) -> None:
@@ -46,27 +47,27 @@ class VAE:
 
     @property
     def encoder_grads(self) -> np.ndarray:
-        """The encoder's part of the flat gradients."""
+        """Return the encoder's part of the flat gradients."""
         return self.parameters.grads[:self.encoder.n_parameters]
 
     def encode(self, x: np.ndarray) -> np.ndarray:
-        """theta of these images; for independent variables h (B, n, k)."""
+        """Return theta for these images; for independent variables it is h (B, n, k)."""
         return self.family.theta(self.encoder.forward(x))
 
     def objective(self, x: np.ndarray) -> DecoderObjective:
-        """f of the decoder, bound to these images."""
+        """Return the decoder's f as a function of z, for these images."""
         return DecoderObjective(self.decoder, OneHots(self.n, self.k), x)
 
     def backward(self, x: np.ndarray, estimator: Estimator, rng: np.random.Generator, kl_grad: bool = True,
                  kl_weight: float = 1.0, **settings) -> DecoderObjective:
-        """One batch's way: adds the (estimated) gradient of the loss to the parameters' gradients.
+        """Add the (estimated) gradient of the loss of a batch to the parameters' gradients; return the objective.
 
         x          (B, pixels) of 0 and 1, in the model's dtype
-        kl_grad    whether the KL term takes part in the encoder's gradient
-        kl_weight  with this weight; 1 is the bound
+        kl_grad    whether the encoder's gradient includes the KL term
+        kl_weight  weight of the KL term; 1 for the bound
         settings   the estimator's hyperparameters, and its memory
-        Returns the objective, with its count of decoder evaluations.  Raises ValueError for a KL term that has no
-        closed form, or an estimator that does not serve this family.
+        The objective counts the decoder evaluations.  Raises ValueError if kl_grad is set and the KL term has no closed
+        form, or if the estimator does not serve this family.
         """
         if not estimator.serves(self.family):
             raise ValueError(f"estimator must serve this family of latent variables, and {estimator.name} does not: "
@@ -94,32 +95,32 @@ class VAE:
     # --- what it has learnt -------------------------------------------------------------------------------------------
 
     def decode_all(self) -> np.ndarray:
-        """The logits a (K, pixels) of every joint value.  InputError if there are too many to be listed."""
+        """Return the logits a, (K, pixels), of every joint value.  Raises InputError if there are too many to list."""
         return self.decoder.forward(self.family.values(self.dtype))
 
     def score_all(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(theta, f (B, K)) of these images in float64: all that exact expectations need."""
+        """Return theta and f, (B, K), of these images in float64, from which exact expectations can be computed."""
         a = self.decode_all().astype(np.float64)
         f = x.astype(np.float64) @ a.T - softplus_sum(a)
         return self.encode(x).astype(np.float64), f
 
     def bounds(self, images) -> bounds.Bounds:
-        """Exact ELBO, log-likelihood and gap, averaged over the images of a data.Part, by enumeration.
+        """Return the exact ELBO, log-likelihood and gap, averaged over the images of a data.Part, by enumeration.
 
-        ELBO and gap are NaN where q has no closed form.  Raises InputError where the joint values are too many.
+        ELBO and gap are NaN if q has no closed form.  Raises InputError if there are too many joint values.
         """
         return bounds.bounds(self.decode_all(), images, self.encode if self.family.normalised else None)
 
     def draw(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """One z* per image, one-hot (B, n, k)."""
+        """Draw one z* per image, one-hot, (B, n, k)."""
         return self.family.sample(self.encode(x), rng)
 
     def sampled_elbo(self, images, rng: np.random.Generator, block: int = 2_000) -> float:
-        """Mean over the images of f(x, z*) - KL(unary scores || uniform), one z* per image, however many joint values.
+        """Return the mean of f(x, z*) - KL(unary scores || uniform) over the images, with one sampled z* per image.
 
-        For independent variables unbiased for the ELBO.  With pair scores it is minus the loss that the released code
-        reports, and NOT a bound on log p(x): z* comes from the perturbed pairwise arg max, the KL from the unary scores
-        alone.
+        For independent variables it is unbiased for the ELBO.  With pair scores it is minus the loss that the released
+        code reports, and NOT a bound on log p(x): z* comes from the perturbed pairwise arg max, but the KL term only
+        from the unary scores.
         """
         total = 0.0
         for x in images.blocks(block, self.dtype):

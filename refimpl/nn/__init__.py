@@ -1,1 +1,1 @@
-"""Hand-written networks: layers, scores and penalties, Adam, and the difference check that keeps them honest."""
+"""Handwritten networks: layers, scores and penalties, Adam, and a gradient check by differences."""

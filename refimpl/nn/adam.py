@@ -8,29 +8,29 @@ import numpy as np
 from refimpl.arguments import learning_rate
 from refimpl.nn.parameters import Parameters
 
-# The update makes ten passes over four arrays.  In blocks of this many entries they stay in the core's own cache.
+# The update makes ten passes over four arrays.  Blocks of this many entries stay in the core's cache.
 BLOCK = 32_768
 
-# Every FLUSH_EVERY steps, moments too small for their dtype become 0.  A moment whose gradient has died decays by a
-# factor each step and would end up below 1.2e-38, where float32 arithmetic falls back to slow "denormal" numbers and
-# an epoch takes up to twice as long.  A moment of 1e-30 is still above 1e-33 after FLUSH_EVERY steps with beta1 = 0.9,
-# so it does not reach that range before the next flush.  For float64 the range begins below 2.2e-308.  A flushed
-# moment is negligible beside the eps of the division; if eps is smaller than usual, smaller moments matter and stay.
+# Every FLUSH_EVERY steps, very small moments are set to 0.  A moment whose gradient stays 0 decays by a factor per step
+# and would end below 1.2e-38, where float32 arithmetic uses slow "denormal" numbers and an epoch takes up to twice as
+# long.  A moment of 1e-30 is still above 1e-33 after FLUSH_EVERY steps with beta1 = 0.9, so it does not reach that range
+# before the next flush.  For float64 the range begins below 2.2e-308.  A flushed moment is negligible compared with the
+# eps of the division; if eps is smaller than usual, smaller moments matter and the limit is smaller, too.
 FLUSH_EVERY = 64
 TINY = {np.dtype(np.float32): 1e-30, np.dtype(np.float64): 1e-290}
 USUAL_EPS = 1e-8
 
 
 class Adam:
-    """Adam with bias correction.  step() reads the gradients of `parameters` and updates their values.
+    """Adam with bias correction: step() reads the gradients of `parameters` and updates their values.
 
-    The textbook's moments are m <- beta1 m + (1 - beta1) g and v <- beta2 v + (1 - beta2) g^2.  Kept here are the plain
-    sums M = m / (1 - beta1) and V = v / (1 - beta2), which need a pass less each; the constants move into the step:
+    The textbook's moments are m <- beta1 m + (1 - beta1) g and v <- beta2 v + (1 - beta2) g^2.  This class keeps the
+    sums M = m / (1 - beta1) and V = v / (1 - beta2), which need one pass less each, and moves the constants to the step:
 
         values -= lr  m_hat / (sqrt(v_hat) + eps),     m_hat = m / (1 - beta1^t),   v_hat = v / (1 - beta2^t)
                 = rate M / (sqrt(V) + floor)
 
-    Raises ValueError where lr, a beta or eps is out of range.
+    Raises ValueError if lr, a beta or eps is out of range.
     """
 
     def __init__(self, parameters: Parameters, lr: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999,
@@ -50,7 +50,7 @@ class Adam:
         self._scratch = np.empty(min(BLOCK, max(len(values), 1)), values.dtype)
 
     def step(self) -> None:
-        """One update of the values; passes made with the old ones are stale from here on."""
+        """Update the values once; passes that were computed with the old values are stale afterwards."""
         values, grads = self.parameters.values, self.parameters.grads
         self.parameters.version += 1
         self.t += 1

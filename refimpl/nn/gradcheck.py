@@ -1,4 +1,4 @@
-"""Is a hand-written gradient the derivative of its loss?  Central differences along random directions, in float64."""
+"""Check a handwritten gradient against central differences of its loss along random directions, in float64."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Check(NamedTuple):
-    """One direction: the derivative by the backward pass, by differences, and their relative difference."""
+    """Holds the derivative along one direction by the backward pass and by differences, and their relative difference."""
 
     analytic: float
     numeric: float
@@ -19,16 +19,17 @@ def gradcheck(loss: Callable[[], float], values: np.ndarray, grads: np.ndarray, 
               directions: int = 8, step: float = 1e-5) -> list[Check]:
     """Compare `grads` with differences of loss() along random unit directions of `values`.
 
-    loss     takes no argument, reads `values` (by reference) and returns a number; the same one if called again
-    values   any float64 array, a network's flat parameters or an input; moved in place, and put back
-    grads    the gradient at `values`, by the backward pass; copied before anything moves
-    step     length of the step to either side.  Its error falls as step^2, that of rounding grows as 1/step
+    loss     takes no argument, reads `values` and returns a number, which must be the same if it is called again
+    values   any float64 array, such as a network's flat parameters or an input; changed in place, and restored
+    grads    the gradient at `values` by the backward pass; it is copied first
+    step     length of the step to either side.  The error of the difference falls as step^2, the rounding error grows
+             as 1/step
 
-    Returns a Check a direction.  The error is relative to the length of the gradient over sqrt(size), which is what a
-    random direction sees of it: relative to the one number at hand it would explode where that happens to be near 0.
-    A ReLU's kink between the two points spoils the difference; with a step this small that is rare.
+    Returns one Check per direction.  The error is relative to the length of the gradient over sqrt(size), the typical
+    derivative along a random direction, because the derivative itself can happen to be near 0.  If a ReLU's kink lies
+    between the two points, the difference is wrong; with such a small step that is rare.
 
-    Raises TypeError if values is not float64: in float32 a difference cannot see an error below a percent or so.
+    Raises TypeError if values is not float64: in float32 a difference does not show an error below about one percent.
     Raises ValueError if the shapes differ, there is nothing to check, or loss() is not the same at the same point.
     """
     if values.dtype != np.float64 or grads.dtype != np.float64:
@@ -56,11 +57,11 @@ def gradcheck(loss: Callable[[], float], values: np.ndarray, grads: np.ndarray, 
         scale = max(abs(analytic), abs(numeric), typical)
         error = abs(analytic - numeric) / scale if scale > 0 else 0.0
         if not (np.isfinite(analytic) and np.isfinite(numeric)):
-            error = np.inf                          # NaN compares as neither larger nor smaller: it would slip through
+            error = np.inf                          # NaN would pass every comparison
         checks.append(Check(analytic, numeric, error))
     return checks
 
 
 def worst(checks: list[Check]) -> float:
-    """The largest relative error of a gradcheck."""
+    """Return the largest relative error of a gradcheck."""
     return max(check.error for check in checks)

@@ -1,12 +1,12 @@
-"""Layers with hand-written forward and backward passes, side by side.
+"""Layers with handwritten forward and backward passes, side by side.
 
-A layer is its parameters and three functions.  It remembers nothing of who used it last:
+A layer consists of its parameters and three functions:
 
     forward(x) -> y               rows of x are examples
     backward(x, y, dy) -> dx      dy = d loss / dy, for the x and y of some forward pass
-    accumulate(x, dy, weight)     adds weight * (gradient in its parameters) to their gradients
+    accumulate(x, dy, weight)     adds weight times the gradient with respect to its parameters to their gradients
 
-What a forward pass has to keep for its backward pass is a value of its own: see Pass in network.py.
+A layer does not store x and y for the backward pass; Pass in network.py does.
 """
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ class Layer:
         raise TypeError(f"{type(self).__name__} has no backward pass")
 
     def accumulate(self, x: np.ndarray, dy: np.ndarray, weight: float = 1.0) -> None:
-        """Nothing to learn."""
+        """Do nothing, because there are no parameters."""
 
 
 class Linear(Layer):
-    """y = x W + b, with W of shape (n_in, n_out) and b of shape (n_out,)."""
+    """The layer y = x W + b, with W of shape (n_in, n_out) and b of shape (n_out,)."""
 
     def __init__(self, n_in: int, n_out: int) -> None:
         if n_in < 1 or n_out < 1:
             raise ValueError(f"Linear: n_in and n_out must be at least 1, got {n_in} and {n_out}")
         self.n_in, self.n_out = n_in, n_out
         self.n_parameters = n_in * n_out + n_out
-        self.bind(*np.zeros((2, self.n_parameters), np.float32))        # its own, until a network joins several
+        self.bind(*np.zeros((2, self.n_parameters), np.float32))        # until a network binds it to its vectors
 
     def bind(self, values: np.ndarray, grads: np.ndarray) -> None:
         n_weights = self.n_in * self.n_out
@@ -53,7 +53,7 @@ class Linear(Layer):
         self.db = grads[n_weights:]
 
     def initialise(self, rng: np.random.Generator) -> None:
-        """Uniform on +-1/sqrt(n_in), weights and bias alike: the default of the library the released code used."""
+        """Draw weights and bias uniformly on +-1/sqrt(n_in), as the library of the released code does by default."""
         bound = 1.0 / np.sqrt(self.n_in)
         self.W[...] = rng.uniform(-bound, bound, self.W.shape)
         self.b[...] = rng.uniform(-bound, bound, self.b.shape)
@@ -69,19 +69,19 @@ class Linear(Layer):
         return dy @ self.W.T                            # dx_bi = sum_j dy_bj W_ij
 
     def accumulate(self, x: np.ndarray, dy: np.ndarray, weight: float = 1.0) -> None:
-        """y_bj = sum_i x_bi W_ij + b_j  =>  dW_ij = sum_b x_bi dy_bj,  db_j = sum_b dy_bj."""
+        """Add dW_ij = sum_b x_bi dy_bj and db_j = sum_b dy_bj, since y_bj = sum_i x_bi W_ij + b_j."""
         if weight != 1:
             x = x * x.dtype.type(weight)                # the product carries the weight to dW
         self.add(x.T @ dy, dy.sum(axis=0) * dy.dtype.type(weight))
 
     def add(self, dW: np.ndarray, db: np.ndarray) -> None:
-        """Add to the gradients, for whoever has made them by another way."""
+        """Add gradients that were computed elsewhere."""
         self.dW += dW
         self.db += db
 
 
 class ReLU(Layer):
-    """y = max(x, 0).  At x = 0, where there are two one-sided derivatives, backward takes 0."""
+    """The layer y = max(x, 0), whose derivative at the kink x = 0 is taken as 0."""
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         return np.maximum(x, 0)

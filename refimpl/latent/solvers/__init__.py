@@ -1,4 +1,4 @@
-"""Solvers for the arg max of pairwise scores, by name.  One file a solver, one signature (see base.py)."""
+"""Solvers for the arg max of pairwise scores, by name.  Each has one file and the signature described in base.py."""
 from __future__ import annotations
 
 from refimpl.arguments import InputError, unknown
@@ -18,7 +18,7 @@ REGISTRY: dict[str, Solver] = {entry.name: entry for entry in (
 
 
 def get(name: str) -> Solver:
-    """The solver of this name; InputError, which suggests the nearest name, if there is none."""
+    """Return the solver of this name; raise InputError, which lists all names, if there is none."""
     if name not in REGISTRY:
         raise InputError(unknown("solver", name, REGISTRY))
     return REGISTRY[name]

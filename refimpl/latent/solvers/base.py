@@ -1,10 +1,10 @@
-"""Pairwise scores of n binary variables, and what every solver of their arg max is.
+"""Pairwise scores of n binary variables, and the interface of all solvers of their arg max.
 
-    S(z) = sum_i u_i z_i + sum_{i<j} w_ij z_i z_j,     z in {0, 1}^n          (slide 32; u carries the perturbation)
+    S(z) = sum_i u_i z_i + sum_{i<j} w_ij z_i z_j,     z in {0, 1}^n          (slide 32; u contains the perturbation)
 
     argmax(u, w) -> z        u (B, n), w (B, n (n-1)/2) with the pairs in the order of pairs(n); z (B, n) of 0 and 1
 
-All solvers but coordinate ascent return a maximiser; where several z tie, any of them.
+All solvers except coordinate ascent return a maximiser.  If several z tie, it can be any of them.
 """
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from refimpl.arguments import NotFinite
 
 @dataclass(frozen=True)
 class Solver:
-    """An entry of the registry."""
+    """An entry of the registry: a solver and its properties."""
 
     name: str
     argmax: Callable[[np.ndarray, np.ndarray], np.ndarray]
     summary: str
     exact: bool
-    """Whether z is a maximiser: always by enumeration, to rounding by the others (see their files)."""
+    """Whether z is a maximiser: exactly with enumeration, up to rounding with the others (see their files)."""
     non_negative: bool
     """Whether it needs w >= 0."""
     most: int
-    """The largest n it takes."""
+    """The largest n that it accepts."""
 
 
 def pairs(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Indices i < j of the pair scores, in order: (0, 1), (0, 2), ..., (n-2, n-1)."""
+    """Return the indices i < j of the pair scores, in the order (0, 1), (0, 2), ..., (n-2, n-1)."""
     return np.triu_indices(n, 1)
 
 
 def check(u: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(u, w) as float arrays of fitting shapes; ValueError that names the argument otherwise."""
+    """Return u and w as float arrays; raise ValueError, which names the argument, if a shape is wrong."""
     u, w = np.asarray(u), np.asarray(w)
     u, w = (a if a.dtype in (np.float32, np.float64) else a.astype(np.float64) for a in (u, w))
     if u.ndim != 2 or u.shape[1] < 1:
@@ -52,18 +52,18 @@ def check(u: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def products(z: np.ndarray) -> np.ndarray:
-    """z_i z_j of every pair: (..., n) -> (..., n (n-1)/2)."""
+    """Return z_i z_j of every pair, (..., n (n-1)/2), for z of shape (..., n)."""
     i, j = pairs(z.shape[-1])
     return z[..., i] * z[..., j]
 
 
 def score(u: np.ndarray, w: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """S(z), one image per row: (B,)."""
+    """Return S(z), (B,), with one image per row of u, w and z."""
     return (u * z).sum(axis=-1) + (w * products(z)).sum(axis=-1)
 
 
 def matrix(w: np.ndarray, n: int) -> np.ndarray:
-    """The pair scores as symmetric matrices with an empty diagonal: (B, n (n-1)/2) -> (B, n, n)."""
+    """Return the pair scores w, (B, n (n-1)/2), as symmetric matrices, (B, n, n), with zeros on the diagonal."""
     full = np.zeros((len(w), n, n), w.dtype)
     i, j = pairs(n)
     full[:, i, j] = full[:, j, i] = w

@@ -1,4 +1,7 @@
-"""Coordinate ascent: set variable after variable to its better value until none moves.  Cheap; a local maximum only."""
+"""Coordinate ascent: set one variable after another to its better value until none changes.
+
+It is fast, but finds only a local maximum.
+"""
 from __future__ import annotations
 
 import numpy as np
@@ -7,9 +10,9 @@ from refimpl.latent.solvers.base import check, matrix
 
 
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """A z that no change of a single variable improves, from the start z_i = [u_i > 0]; not a maximiser in general.
+    """Return a z that no change of a single variable improves, starting from z_i = [u_i > 0].
 
-    Each change raises the score, so that it ends; a variable that gains nothing either way stays as it is.
+    A variable changes only if the score increases, so the loop ends.
     """
     u, w = check(u, w)
     n = u.shape[1]

@@ -1,4 +1,4 @@
-"""All 2^n values of z in one matrix product: [z, z_i z_j] for every z, times the batch's (u, w)."""
+"""Compute the scores of all 2^n values of z in one matrix product: [z, z_i z_j] of every z times (u, w)."""
 from __future__ import annotations
 
 import math
@@ -9,17 +9,17 @@ import numpy as np
 from refimpl.latent.solvers.base import check, products
 
 MOST = 20
-SCORES = 4_000_000          # at a time
-KEPT = 16                   # the table of features is made once for each n up to this: 71 MB in float64; 1.8 GB at 20
+SCORES = 4_000_000          # scores in memory at a time
+KEPT = 16                   # up to this n the table of features is kept: 71 MB in float64 (at n = 20 it is 1.8 GB)
 
 
 def all_values(n: int) -> np.ndarray:
-    """(2^n, n) of 0 and 1, int8, in the order of joint.values(n, 2).  Read-only, and kept for later up to n = 16."""
+    """Return all z, (2^n, n), int8, in the order of joint.values(n, 2); read-only, and kept in memory up to n = 16."""
     return _kept_values(n) if n <= KEPT else _values(n)
 
 
 def features(n: int, dtype: np.dtype) -> np.ndarray:
-    """(2^n, n + n (n-1)/2): z and all its products.  Read-only, and kept for the next call up to n = 16."""
+    """Return every z and its products, (2^n, n + n (n-1)/2); read-only, and kept in memory up to n = 16."""
     return _kept_features(n, np.dtype(dtype)) if n <= KEPT else _features(n, dtype)
 
 
@@ -40,12 +40,12 @@ _kept_values, _kept_features = lru_cache(maxsize=None)(_values), lru_cache(maxsi
 
 
 def all_scores(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """S(z) of every z: (B, 2^n)."""
+    """Return S(z) of every z, (B, 2^n)."""
     return np.concatenate([u, w], axis=1) @ features(u.shape[1], np.result_type(u, w)).T
 
 
 def _exact(terms: np.ndarray) -> bool:
-    """Whether every sum of some of these float64 numbers is a float64: multiples of one unit, below 2^53 of it."""
+    """Return whether all sums of these float64 numbers are exact: they are multiples of a unit, below 2^53 units."""
     mantissa, exponent = np.frexp(terms[terms != 0])
     digits = (mantissa * 2.0**53).astype(np.int64)
     lowest = np.frexp((digits & -digits).astype(np.float64))[1] + exponent - 53         # each is a multiple of 2^lowest
@@ -53,7 +53,7 @@ def _exact(terms: np.ndarray) -> bool:
 
 
 def _first_best(scores: np.ndarray, u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """The first maximiser (B,) of the scores, exactly: what rounding cannot keep apart is added up without rounding."""
+    """Return the first exact maximiser, (B,): scores that differ by no more than rounding are summed without rounding."""
     best = scores.argmax(axis=1)
     size = np.abs(u).sum(axis=1) + np.abs(w).sum(axis=1)
     rounding = 2 * (u.shape[1] + w.shape[1]) * np.finfo(scores.dtype).eps * size
@@ -75,7 +75,7 @@ def _first_best(scores: np.ndarray, u: np.ndarray, w: np.ndarray) -> np.ndarray:
 
 
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """The first maximiser in the order of all_values, by looking at all of them.  n <= 20."""
+    """Return the first maximiser in the order of all_values, by comparing all of them; n must be at most 20."""
     u, w = check(u, w)
     n = u.shape[1]
     if n > MOST:

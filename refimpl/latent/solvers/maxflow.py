@@ -1,29 +1,29 @@
-"""Maximum flow: exact for w >= 0, where the score is supermodular and its maximum a minimum cut (Hammer 1965).
+"""Maximum flow, which is exact for w >= 0: the score is supermodular, and its maximum a minimum cut (Hammer 1965).
 
-With -w z_i z_j = -(w/2) (z_i + z_j) + (w/2) |z_i - z_j|,
+Because -w z_i z_j = -(w/2) (z_i + z_j) + (w/2) |z_i - z_j|,
 
     -S(z) = sum_i t_i z_i + sum_{i<j} (w_ij / 2) |z_i - z_j|,     t_i = -u_i - (1/2) sum_j w_ij
 
-is the value of a cut, up to a constant: t_i < 0 is an edge source -> i of capacity -t_i, t_i > 0 an edge i -> sink of
-capacity t_i, and w_ij / 2 an edge each way between i and j.  z_i = 1 on the source's side.
+is the value of a cut, up to a constant.  t_i < 0 is an edge source -> i of capacity -t_i, t_i > 0 is an edge i -> sink
+of capacity t_i, and there is an edge of capacity w_ij / 2 each way between i and j.  z_i = 1 on the source's side.
 
 The flow is found by pushing a preflow (Goldberg and Tarjan 1988), for all images at once:
 
-    excess (B, n)     what has come to i and not yet left; where negative, what i can still send on to the sink.  All
-                      edges from the source are filled at the outset, so that it begins as -t.
-    room (B, n, n)    what the edge i -> j can still take.  A push along i -> j makes as much room on j -> i.
+    excess (B, n)     the flow that has arrived at i and not yet left.  If it is negative, i can still send so much to
+                      the sink.  All edges from the source are filled at the start, so excess starts as -t.
+    room (B, n, n)    how much more flow the edge i -> j can take.  A push along i -> j adds as much room on j -> i.
 
-A sweep measures each variable's distance: the number of edges with room to the nearest variable that can still send to
-the sink.  Then, from the farthest layer to the nearest (as Karzanov 1974), each variable spreads its excess over its
-edges to the next layer, in proportion to their room: all of it, or as much as fills them.
+A sweep first computes each variable's distance: the number of edges with room to the nearest variable that can still
+send to the sink.  Then, from the farthest layer to the nearest (as in Karzanov 1974), each variable distributes its
+excess over its edges to the next layer, in proportion to their room: all of the excess, or as much as the edges take.
 
-It is over when no excess has a way to the sink.  The variables that still have one are the sink's side, z_i = 0.  All
-edges into that side are full, and no excess is held up there: the flow is as large as the cut, the one a maximum and
-the other a minimum.
+The algorithm ends when no excess can reach the sink.  The variables that can still reach it are the sink's side,
+z_i = 0.  All edges into that side are full, and there is no excess on it.  So the flow equals the cut, which makes the
+flow a maximum and the cut a minimum.
 
-It does end.  A push makes room only on an edge that leads away from the sink, so that no distance falls.  An excess
-left behind has filled all edges to the next layer, or at distance 0 the one to the sink, so that its distance grows.
-Distances are below n or infinite: there are at most n^2 sweeps.  In practice there are about ten.
+It always ends.  A push adds room only on an edge that leads away from the sink, so no distance decreases.  If excess is
+left at a variable, all its edges to the next layer (or, at distance 0, its edge to the sink) are full, so its distance
+increases.  Distances are below n or infinite, so there are at most n^2 sweeps.  In practice there are about ten.
 """
 from __future__ import annotations
 
@@ -31,10 +31,11 @@ import numpy as np
 
 from refimpl.latent.solvers.base import check, matrix
 
-ROOMS = 50_000              # edges at a time, so that they stay in the processor's cache
+ROOMS = 50_000              # number of edges at a time, which fit into the processor's cache
 
 
 def _check(u: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return u and w as float64 arrays; raise ValueError if a shape is wrong or a pair score is negative."""
     u, w = check(u, w)
     if (w < 0).any():
         raise ValueError(f"w must not be negative for max-flow, got {w.min():g}: "
@@ -43,9 +44,10 @@ def _check(u: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _network(u: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(excess (B, n), room (B, n, n)) before the first push, in units of a power of two near the image's largest score.
+    """Return excess, (B, n), and room, (B, n, n), before the first push.
 
-    The unit keeps sums of huge scores finite and quotients of tiny ones accurate.  A power of two rounds nothing.
+    Their unit is a power of two near the image's largest score.  It keeps sums of huge scores finite and quotients of
+    tiny ones accurate, and division by a power of two causes no rounding.
     """
     largest = np.maximum(np.abs(u).max(axis=1, initial=0), w.max(axis=1, initial=0))[:, None]
     unit = np.frexp(largest)[1]
@@ -55,7 +57,7 @@ def _network(u: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _distances(excess: np.ndarray, room: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(distance (B, n), n where no way leads to the sink; room on all edges to the next layer (B, n))."""
+    """Return each variable's distance, n if it cannot reach the sink, and the room on its edges to the next layer."""
     n = excess.shape[1]
     distance = np.where(excess < 0, 0, n)
     onward = np.zeros(excess.shape)
@@ -70,7 +72,7 @@ def _distances(excess: np.ndarray, room: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def _sweep(excess: np.ndarray, room: np.ndarray, distance: np.ndarray, onward: np.ndarray) -> None:
-    """Push from every layer to the next one; excess and room are changed in place."""
+    """Push from every layer to the next one, and change excess and room in place."""
     n = excess.shape[1]
     for layer in range(distance[distance < n].max(), 0, -1):
         pushing = (distance == layer) & (excess > 0)
@@ -82,14 +84,14 @@ def _sweep(excess: np.ndarray, room: np.ndarray, distance: np.ndarray, onward: n
         push *= (distance == layer - 1)[:, None, :]
         room -= push
         room += push.transpose(0, 2, 1)
-        excess -= leaving                                               # exactly 0 is left where it does not
+        excess -= leaving                                               # exactly 0 is left otherwise
         excess += push.sum(axis=1)
 
 
 def _minimum_cut(excess: np.ndarray, room: np.ndarray) -> np.ndarray:
-    """Whether each variable is on the source's side, (B, n) bool; excess and room are overwritten."""
+    """Return whether each variable is on the source's side, (B, n) bool; excess and room are overwritten."""
     source_side = np.zeros(excess.shape, bool)
-    image = np.arange(len(excess))                                      # those not yet finished
+    image = np.arange(len(excess))                                      # images that are not finished yet
     while len(image):
         distance, onward = _distances(excess, room)
         cut_off = distance == excess.shape[1]
@@ -103,10 +105,10 @@ def _minimum_cut(excess: np.ndarray, room: np.ndarray) -> np.ndarray:
 
 
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """A maximiser, to the rounding of float64: z (B, n) int8 for u (B, n), w (B, n (n-1)/2).
+    """Return a maximiser z, (B, n) int8, up to the rounding of float64, for u (B, n) and w (B, n (n-1)/2).
 
-    S(z) is below the maximum by at most about 1e-15 of the sum of the image's |u| and w.  Raises ValueError if shapes
-    do not fit, a score is not finite or a pair score is negative.
+    S(z) is below the maximum by at most about 1e-15 times the sum of the image's |u| and w.  Raises ValueError if a
+    shape is wrong, a score is not finite or a pair score is negative.
     """
     u, w = _check(u, w)
     z = np.zeros(u.shape, np.int8)

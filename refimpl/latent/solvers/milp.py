@@ -1,9 +1,9 @@
-"""The integer program, for pair scores of any sign: scipy.optimize.milp (HiGHS), one program an image.
+"""Integer programming for pair scores of any sign, by scipy.optimize.milp (HiGHS), with one program per image.
 
     maximise sum u_i z_i + sum w_ij y_ij,   z binary,  0 <= y <= 1
     w_ij > 0:  y_ij <= z_i,  y_ij <= z_j            w_ij < 0:  y_ij >= z_i + z_j - 1
 
-Only the side that w pushes against is needed: y_ij = z_i z_j at the optimum.
+At the optimum y_ij = z_i z_j.  A bound on y_ij is needed only on the side towards which w_ij pushes it.
 """
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from refimpl.latent.solvers.base import check, pairs
 
 
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """A maximiser, to the solver's tolerances: about 1e-6 of the largest score.
+    """Return a maximiser, up to the solver's tolerances, which are about 1e-6 of the largest score.
 
-    Raises ValueError for shapes that do not fit or scores that are not finite, RuntimeError if the solver gives up.
-    The tolerances are absolute, so that each image's scores are first divided by the largest of them.
+    Raises ValueError if a shape is wrong or a score is not finite, RuntimeError if the solver fails.  The tolerances
+    are absolute, so each image's scores are first divided by the largest of them.
     """
     u, w = check(u, w)
     u, w = u.astype(np.float64), w.astype(np.float64)
@@ -30,7 +30,8 @@ def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
 
 
 def _one(u: np.ndarray, w: np.ndarray, n: int) -> np.ndarray:
-    from scipy.optimize import Bounds, LinearConstraint, milp      # here: importing it takes longer than all of refimpl
+    """Solve the program of one image."""
+    from scipy.optimize import Bounds, LinearConstraint, milp      # imported only here, because it is slow to import
     from scipy.sparse import csr_array
 
     i, j = pairs(n)
@@ -48,7 +49,7 @@ def _one(u: np.ndarray, w: np.ndarray, n: int) -> np.ndarray:
     constraints = []
     if rows:
         bound = np.concatenate([np.zeros(2 * len(up)), np.ones(len(down))])
-        where = row.astype(np.int32), column.astype(np.int32)           # HiGHS in scipy < 1.15 takes no other indices
+        where = row.astype(np.int32), column.astype(np.int32)           # scipy < 1.15 accepts only such indices
         constraints = [LinearConstraint(csr_array((entry, where), shape=(rows, n + len(used))), -np.inf, bound)]
     integrality = np.concatenate([np.ones(n), np.zeros(len(used))])
     found = milp(-np.concatenate([u, w]), integrality=integrality, bounds=Bounds(0, 1), constraints=constraints,

@@ -1,12 +1,12 @@
-"""First fix the variables that are certain, then enumerate the rest: exact for any sign, fast where u decides much.
+"""Fix the variables that are certain, then enumerate the rest: exact for pair scores of any sign, fast if |u| is large.
 
-Given what is fixed so far, z_i adds at least and at most
+Given the variables that are already fixed, setting z_i to 1 adds at least low_i and at most high_i to the score:
 
     low_i  = u_i + sum over j fixed at 1 of w_ij + sum over free j of min(w_ij, 0)
     high_i = u_i + sum over j fixed at 1 of w_ij + sum over free j of max(w_ij, 0)
 
-to the score when it is set to 1.  low_i > 0: it is 1 in every maximiser.  high_i < 0: it is 0 in every maximiser.
-Each one fixed narrows the range of the others, until nothing moves.  Ties are left to the enumeration.
+If low_i > 0, z_i is 1 in every maximiser.  If high_i < 0, z_i is 0 in every maximiser.  Each fixed variable narrows the
+ranges of the others; this is repeated until no variable is fixed any more.  Ties are left to the enumeration.
 """
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from refimpl.latent.solvers.base import check, matrix, pairs
 
 
 def fix_certain(u: np.ndarray, W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(free, ones), both (B, n) bool: what is not certain, and what is certainly 1."""
+    """Return which variables are not certain, and which are certainly 1, both (B, n) bool."""
     negative, positive = np.minimum(W, 0), np.maximum(W, 0)
     free, ones = np.ones(u.shape, bool), np.zeros(u.shape, bool)
     while True:
@@ -32,7 +32,7 @@ def fix_certain(u: np.ndarray, W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """A maximiser.  Raises ValueError if more than enumeration.MOST variables of one image stay uncertain."""
+    """Return a maximiser.  Raises ValueError if more than enumeration.MOST variables of an image stay uncertain."""
     u, w = check(u, w)
     n = u.shape[1]
     W = matrix(w, n)
