@@ -44,7 +44,7 @@ class Moments(NamedTuple):
         return np.sqrt(self.variance / self.draws)
 
     def careful_error(self, least_event: float) -> np.ndarray:
-        """Return the standard error as if RARE more of the largest gradients had occurred, since some may be missing."""
+        """Return the standard error as if RARE more of the largest gradients had occurred, as some may be missing."""
         event = self.largest if self.largest > 0 else least_event
         return np.sqrt((self.variance + RARE * event**2 / self.draws) / self.draws)
 

@@ -1,4 +1,4 @@
-"""Recognise other estimators than differences of two arg maxes: REINFORCE, relaxations, exact means, products with f."""
+"""Recognise estimators that are no difference of two arg maxes: REINFORCE, relaxations, exact means, and others."""
 from __future__ import annotations
 
 from collections.abc import Callable

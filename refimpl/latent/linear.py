@@ -5,8 +5,8 @@
     z(eps) = argmax (theta + gamma + eps c) . z             f(z) = c . z, the same gamma, and the same solver
     E (z(eps) - z*) / eps = (mu_eps - mu) / eps,  mu = E z*                                     Theorem 1
 
-(mu_eps - mu) / eps is exactly the gradient of (G(theta + eps c) - G(theta)) / eps, G(theta) = E max (theta + gamma) . z.
-It tends to grad_theta E f(z*) as eps -> 0: its bias is O(eps), or O(eps^2) if both signs of eps are used.  Only the arg
+The mean is exactly the gradient of (G(theta + eps c) - G(theta)) / eps, with G(theta) = E max (theta + gamma) . z.  It
+tends to grad_theta E f(z*) as eps -> 0: its bias is O(eps), or O(eps^2) if both signs of eps are used.  Only the arg
 max has to be computed; no sum over Z is needed, which could be too large.  The law of z* is not the Gibbs distribution
 exp(theta . z) / sum.
 
@@ -52,8 +52,8 @@ class Linear:
     values   every z, an array (K, *shape), or a function without arguments that lists them
     batched  whether the solver takes many thetas at once, and maps (B, *shape) to (B, *shape)
 
-    theta holds finite scores, or minus infinity where an entry is excluded: z must be 0 there.  If several z are equally
-    good, the solver chooses one; comparing all z takes the first.
+    theta holds finite scores, or minus infinity where an entry is excluded: z must be 0 there.  If several z are
+    equally good, the solver chooses one; comparing all z takes the first.
 
     Raises TypeError if neither argmax nor values is given.  The methods raise ValueError if an array has the wrong
     shape or contains NaN or infinity (NotFinite), if no z is left, or if the solver does not return 0s and 1s.

@@ -43,7 +43,7 @@ def _ones(places: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def subsets(n: int, k: int) -> Linear:
-    """Return the set of all choices of k of n places: z, (n,), has k ones, and the arg max has them at the top k scores.
+    """Return the set of choices of k of n places: z, (n,), has k ones, and the arg max has them at the top k scores.
 
     The law of z* is that of Plackett and Luce (gumbel.top_k_probability), summed over the orders.
     """

@@ -83,8 +83,8 @@ class ClassRow:
 class BesideGaussian:
     """Joins the n one-hot vectors of z and a Gaussian g to a row per image.
 
-    z is (B, n, k), one-hot or relaxed, g is (B, d), and the input is (B, n k + d).  dg, (B, d), accumulates the gradient
-    with respect to g.
+    z is (B, n, k), one-hot or relaxed, g is (B, d), and the input is (B, n k + d).  dg, (B, d), accumulates the
+    gradient with respect to g.
     """
 
     shared = False

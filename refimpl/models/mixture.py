@@ -151,7 +151,7 @@ class MixtureVAE:
 
             1/B sum_b  image_weight [ -f(x_b, y_b, g) + beta KL(q(g) || N(0, 1)) ] - weight * (what the term ascends)
 
-        term, with its eps, is a gradient from estimators/label_terms.py.  It trains the scores of each variable from its
+        term, with its eps, is a gradient from estimators/label_terms.py, by which each variable's scores learn from its
         value in the label.  The discrete KL term is constant, because q is certain, and the decoder is run only for the
         label.
         """

@@ -1,4 +1,4 @@
-"""Compute f at all neighbours of a joint z, i.e. at every z that differs from it in one coordinate, in one decoder pass.
+"""Compute f at all neighbours of a joint z, the values that differ from it in one coordinate, in one decoder pass.
 
 A step of direct with n variables needs f(z_1 ... z_i = c ... z_n) for all i and all c except z_i, which are n (k - 1)
 decoder outputs per image.  Two things save time.  Replacing z_i changes the first layer's output by the difference of

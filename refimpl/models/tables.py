@@ -48,8 +48,8 @@ class SharedTable:
 
 
 class OwnTable:
-    """The table if each image has its own Gaussian, and so its own K = k^n decoder outputs.  `inputs` computes the first
-    layer for all joint values together (inputs.py), which is cheaper than K inputs."""
+    """The table if each image has its own Gaussian, and so its own K = k^n decoder outputs.  `inputs` computes the
+    first layer for all joint values together (inputs.py), which is cheaper than K inputs."""
 
     def __init__(self, decoder: MLP, inputs: Gaussian, x: np.ndarray, keep: bool = True) -> None:
         """Compute the table; keep says whether to keep the B x K x pixels logits, to learn from all joint values."""

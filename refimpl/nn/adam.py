@@ -13,9 +13,9 @@ BLOCK = 32_768
 
 # Every FLUSH_EVERY steps, very small moments are set to 0.  A moment whose gradient stays 0 decays by a factor per step
 # and would end below 1.2e-38, where float32 arithmetic uses slow "denormal" numbers and an epoch takes up to twice as
-# long.  A moment of 1e-30 is still above 1e-33 after FLUSH_EVERY steps with beta1 = 0.9, so it does not reach that range
-# before the next flush.  For float64 the range begins below 2.2e-308.  A flushed moment is negligible compared with the
-# eps of the division; if eps is smaller than usual, smaller moments matter and the limit is smaller, too.
+# long.  A moment of 1e-30 is still above 1e-33 after FLUSH_EVERY steps with beta1 = 0.9, so it does not reach that
+# range before the next flush.  For float64 the range begins below 2.2e-308.  A flushed moment is negligible compared
+# with the eps of the division; if eps is smaller than usual, smaller moments matter and the limit is smaller, too.
 FLUSH_EVERY = 64
 TINY = {np.dtype(np.float32): 1e-30, np.dtype(np.float64): 1e-290}
 USUAL_EPS = 1e-8
@@ -25,7 +25,7 @@ class Adam:
     """Adam with bias correction: step() reads the gradients of `parameters` and updates their values.
 
     The textbook's moments are m <- beta1 m + (1 - beta1) g and v <- beta2 v + (1 - beta2) g^2.  This class keeps the
-    sums M = m / (1 - beta1) and V = v / (1 - beta2), which need one pass less each, and moves the constants to the step:
+    sums M = m / (1 - beta1) and V = v / (1 - beta2), which need one pass less each, and has the constants in the step:
 
         values -= lr  m_hat / (sqrt(v_hat) + eps),     m_hat = m / (1 - beta1^t),   v_hat = v / (1 - beta2^t)
                 = rate M / (sqrt(V) + floor)

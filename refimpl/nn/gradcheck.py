@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Check(NamedTuple):
-    """Holds the derivative along one direction by the backward pass and by differences, and their relative difference."""
+    """Holds the derivative along a direction by the backward pass and by differences, and their relative difference."""
 
     analytic: float
     numeric: float

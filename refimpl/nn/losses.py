@@ -1,6 +1,6 @@
 """Scores and penalties with their derivatives: Bernoulli pixels with logits, and the KL terms.
 
-All are in nats.  Nothing here divides by the batch size: what is averaged is the model's business.
+All are in nats.  No function divides by the batch size; the model does.
 """
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ SAFE = 22.0         # e^(4 * 22) = e^88 is still a float32
 
 
 def softplus_and_sigmoid(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """log(1 + e^a) and its derivative 1 / (1 + e^-a), sharing the one exponential e^-|a|, which cannot overflow."""
+    """Return log(1 + e^a) and its derivative 1 / (1 + e^-a), both from the exponential e^-|a|, which cannot overflow."""
     e = np.exp(-np.abs(a))
-    # log1p keeps the digits of a tiny e but is not vectorised; a float32 score of hundreds of nats has none to keep.
+    # log1p keeps the digits of a tiny e but is slow; in a float32 score of hundreds of nats these digits do not matter.
     log_one_plus_e = np.log1p(e) if a.dtype == np.float64 else np.log(1 + e)
     softplus = np.maximum(a, 0) + log_one_plus_e        # log(1 + e^a) = a + log(1 + e^-a)          for a > 0
     sigmoid = np.where(a >= 0, 1, e) / (1 + e)          # e^a / (1 + e^a)                           for a < 0
@@ -21,12 +21,12 @@ def softplus_and_sigmoid(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def softplus_sum(a: np.ndarray, scratch: np.ndarray | None = None) -> np.ndarray:
-    """sum over the last axis of log(1 + e^a).  a: (rows, width).
+    """Return the sum of log(1 + e^a) over the last axis, (rows,), for a of shape (rows, width).
 
-    scratch: an array like a to work in; a itself, where it is not needed any more.
+    scratch is an array like a in which the function may work; it can be a itself, if a is not needed any more.
 
-    A logarithm costs several times a product: one is taken of four factors 1 + e^a, where no a is above SAFE.
-    Otherwise log(1 + e^a) = a/2 + |a|/2 + log(1 + e^-|a|), whose factors lie between 1 and 2.
+    A logarithm is several times slower than a product, so one logarithm is taken of the product of four factors
+    1 + e^a, if no a is above SAFE.  Otherwise log(1 + e^a) = a/2 + |a|/2 + log(1 + e^-|a|), with factors from 1 to 2.
     """
     rows, width = a.shape
     outside, factors = 0.0, np.empty_like(a) if scratch is None else scratch
@@ -43,7 +43,7 @@ def softplus_sum(a: np.ndarray, scratch: np.ndarray | None = None) -> np.ndarray
 
 
 def sigmoid(a: np.ndarray) -> np.ndarray:
-    """1 / (1 + e^-a) = (1 + tanh(a / 2)) / 2, to rounding of 1: one vectorised function, and nothing that overflows."""
+    """Return 1 / (1 + e^-a) = (1 + tanh(a / 2)) / 2, which is fast and cannot overflow; absolute errors are rounding."""
     half = a.dtype.type(0.5)
     s = a * half
     np.tanh(s, out=s)
@@ -53,20 +53,20 @@ def sigmoid(a: np.ndarray) -> np.ndarray:
 
 
 def bernoulli_score(x: np.ndarray, a: np.ndarray) -> np.ndarray:
-    """log p(x given logits a) of binary pixels, an example a row: f (B,) in nats.  x, a: (B, D), x in [0, 1]."""
+    """Return log p(x given logits a) of binary pixels in nats, (B,), for x in [0, 1] and a, both (B, D)."""
     return np.einsum("bd,bd->b", x, a) - softplus_sum(a)     # f = sum_d x_d a_d - log(1 + e^{a_d})
 
 
 def bernoulli_score_backward(x: np.ndarray, a: np.ndarray) -> np.ndarray:
-    """df/da (B, D) = x - sigmoid(a)."""
+    """Return df/da = x - sigmoid(a), (B, D)."""
     s = sigmoid(a)
     return np.subtract(x, s, out=s)
 
 
 def bernoulli_score_table(x: np.ndarray, a: np.ndarray) -> np.ndarray:
-    """log p(x_b given logits a_z) of every image b under every latent value z: f (B, K) in nats.  x: (B, D), a: (K, D).
+    """Return log p(x_b given logits a_z) in nats, (B, K), of every image x_b, (B, D), under every a_z, (K, D).
 
-    The decoder does not depend on x: its K rows are computed once, and one matrix product compares them with the batch.
+    If the decoder does not depend on x, its K outputs are computed once, and one matrix product compares them with x.
     """
     f = x @ a.T
     f -= softplus_sum(a)                                     # f_bz = x_b . a_z - sum_d log(1 + e^{a_zd})
@@ -74,22 +74,21 @@ def bernoulli_score_table(x: np.ndarray, a: np.ndarray) -> np.ndarray:
 
 
 def bernoulli_score_table_backward(weights: np.ndarray, x: np.ndarray, a: np.ndarray) -> np.ndarray:
-    """Gradient in a (K, D) of sum_bz weights_bz f_bz, with weights (B, K) and the rest as in bernoulli_score_table."""
+    """Return the gradient of sum_bz weights_bz f_bz with respect to a, (K, D), for f = bernoulli_score_table(x, a)."""
     da = weights.T @ x                                              # sum_b weights_bz x_b
     da -= weights.sum(axis=0)[:, None] * sigmoid(a)                 #     - (sum_b weights_bz) sigmoid(a_z)
     return da
 
 
 def log_softmax(h: np.ndarray) -> np.ndarray:
-    """log softmax over the last axis, in the dtype of h."""
+    """Return log softmax(h) over the last axis, in the dtype of h."""
     return special.log_softmax(h, axis=-1)
 
 
 def categorical_kl(h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """KL(softmax(h) || uniform) over the last axis, and its gradient in h.
+    """Return KL(softmax(h) || uniform), (...), and its gradient with respect to h, (..., k).
 
-    h: (..., k).  Returns kl (...) = sum q log q + log k and dkl/dh (..., k) = q (log q - sum q log q).
-    A q that underflows to 0 counts as 0 log 0 = 0.
+    They are sum q log q + log k and q (log q - sum q log q).  A q that underflows to 0 counts as 0 log 0 = 0.
     """
     log_q = log_softmax(h)
     q = np.exp(log_q)
@@ -99,9 +98,9 @@ def categorical_kl(h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def gaussian_kl(mu: np.ndarray, log_var: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """KL(N(mu, s^2) || N(0, 1)) summed over the last axis, s^2 = exp(log_var), and its gradients in mu and log_var.
+    """Return KL(N(mu, s^2) || N(0, 1)), (...), and its gradients with respect to mu and log_var, (..., d).
 
-    mu, log_var: (..., d).  Returns kl (...) = sum (mu^2 + s^2 - log s^2 - 1) / 2, mu, (s^2 - 1) / 2.
+    With s^2 = exp(log_var) they are sum (mu^2 + s^2 - log s^2 - 1) / 2, mu and (s^2 - 1) / 2.
     """
     variance = np.exp(log_var)
     kl = 0.5 * (mu * mu + variance - log_var - 1).sum(axis=-1)

@@ -1,8 +1,8 @@
-"""Layers one after the other, and a forward pass of them as a value that keeps what its backward pass needs.
+"""Networks of layers, and a forward pass as an object that keeps what its backward pass needs.
 
     run = network.run(x)            forward: run.y is the output
     back = run.backward(dy)         d loss / d output of every layer, from the last to the first
-    back.accumulate(weight)         adds weight * (gradient in the parameters) to their gradients
+    back.accumulate(weight)         adds weight times the gradient with respect to the parameters to their gradients
     back.dx                         d loss / dx
 """
 from __future__ import annotations
@@ -17,14 +17,14 @@ from refimpl.nn.parameters import Parameters, StalePass, bind
 
 
 class Pass:
-    """One forward pass.  No later pass changes it; once an optimiser has moved the parameters it is stale.
+    """One forward pass, with the output y, (rows, n_out).  It becomes stale when an optimiser updates the parameters.
 
-    y: the output (rows, n_out).  x is not copied: changing it in place before the backward pass changes the gradient.
+    x is not copied: if it is changed in place before the backward pass, the gradient changes, too.
     """
 
     def __init__(self, network: Network, x: np.ndarray) -> None:
         self._network, self._version = network, network.parameters.version
-        self.outputs = [x]                              # of layer 0, 1, ...; the input stands before them
+        self.outputs = [x]                              # the input, then the outputs of layers 0, 1, ...
         for layer in network.layers:
             self.outputs.append(layer.forward(self.outputs[-1]))
 
@@ -33,17 +33,17 @@ class Pass:
         return self.outputs[-1]
 
     def backward(self, dy: np.ndarray) -> Backward:
-        """The backward pass for d loss / dy = dy (rows, n_out).  Raises StalePass if the parameters have moved."""
+        """Return the backward pass for dy = d loss / dy, (rows, n_out).  Raises StalePass if the pass is stale."""
         return Backward(self, dy)
 
     def check(self) -> None:
-        """StalePass if the parameters are no longer those of this pass."""
+        """Raise StalePass if the parameters have been updated since."""
         if self._network.parameters.version != self._version:
             raise StalePass("this pass is stale: the parameters have been updated since; run the network again")
 
 
 class Backward:
-    """d loss / d output of every layer.  The parameters' gradients are added, and dx is made, where asked for."""
+    """Computes d loss / d output of every layer; accumulate() and dx compute the remaining gradients when needed."""
 
     def __init__(self, run: Pass, dy: np.ndarray) -> None:
         run.check()
@@ -57,22 +57,22 @@ class Backward:
         self._dys.reverse()
 
     def accumulate(self, weight: float = 1.0) -> None:
-        """Add weight * (gradient in the parameters) to their gradients."""
+        """Add weight times the gradient with respect to the parameters to their gradients."""
         self._run.check()
         for layer, x, dy in zip(self._layers, self._run.outputs, self._dys):
             layer.accumulate(x, dy, weight)
 
     @cached_property
     def dx(self) -> np.ndarray:
-        """d loss / dx, (rows, n_in); for the first network of a model nobody asks for it, and it is not made."""
+        """Return d loss / dx, (rows, n_in), which is computed only if it is used."""
         self._run.check()
         return self._layers[0].backward(self._run.outputs[0], self._run.outputs[1], self._dys[0])
 
 
 class Network:
-    """Layers one after the other.
+    """A sequence of layers.
 
-    It has Parameters of its own in float32, all 0, until nn.parameters.bind joins it with others, or gives it another
+    Its parameters are 0 in float32 until nn.parameters.bind joins them with those of other networks, or changes the
     dtype.
     """
 
@@ -89,18 +89,18 @@ class Network:
             layer.initialise(rng)
 
     def run(self, x: np.ndarray) -> Pass:
-        """Forward, keeping what the backward pass needs.  x: (rows, n_in)."""
+        """Run x, (rows, n_in), forward, and keep what the backward pass needs."""
         return Pass(self, x)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        """Forward, keeping nothing.  x: (rows, n_in) -> (rows, n_out)."""
+        """Return the output, (rows, n_out), for x, (rows, n_in), without keeping anything for a backward pass."""
         for layer in self.layers:
             x = layer.forward(x)
         return x
 
 
 class MLP(Network):
-    """Linear layers of the given widths with a ReLU between every two: MLP([784, 300, 10]) is 784-300-ReLU-10."""
+    """A network of linear layers of the given widths with a ReLU between them: MLP([784, 300, 10]) is 784-300-ReLU-10."""
 
     def __init__(self, widths: Sequence[int]) -> None:
         if len(widths) < 2:

@@ -1,4 +1,4 @@
-"""All parameters of a model in one flat vector, their gradients in another."""
+"""All parameters of a model in one flat vector, and their gradients in another."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
 
 class StalePass(RuntimeError):
-    """A forward pass was asked for gradients after the parameters that it was made with had changed."""
+    """Raised if gradients are requested from a forward pass after its parameters have been updated."""
 
 
 class Parameters:
-    """Two flat vectors of one length: `values`, and `grads` in the same order.
+    """Holds two flat vectors of the same length: `values`, and `grads` in the same order.
 
-    An optimiser then is a few passes over one array, saving a model is saving one array, and a difference check moves
+    So an optimiser consists of a few passes over one array, a model is saved as one array, and a difference check moves
     along one vector.  Gradients accumulate: a training step calls zero_grads() once, every term of its loss adds to
     them, and Adam reads them.
 
-    version counts the changes that optimisers make to `values`; a pass made with an older version is stale.
+    version counts the updates of `values` by optimisers; a pass with an older version is stale.
     """
 
     def __init__(self, values: np.ndarray, grads: np.ndarray, layers: Sequence[Layer] = ()) -> None:
@@ -32,12 +32,12 @@ class Parameters:
         self.version = 0
 
     def zero_grads(self) -> None:
-        """All gradients become 0, those that the layers see too."""
+        """Set all gradients to 0, also those in the layers, which are views."""
         self.grads.fill(0)
 
 
 def bind(layers: Sequence[Layer], dtype: np.dtype = np.float32) -> Parameters:
-    """Join these layers (or networks of layers): views of one Parameters, which is returned, in place of their own.
+    """Join the parameters of these layers or networks: they become views of one Parameters, which is returned.
 
     All values are 0.
     """

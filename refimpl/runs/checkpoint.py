@@ -1,6 +1,7 @@
-"""One file that holds a run: weights, Adam's moments, the estimator's memory, the generator's state, settings, metrics.
+"""Save and load a run: weights, Adam's moments, the estimator's memory, the generator's state, settings and metrics.
 
-Being one file, written in one step, it cannot disagree with itself: metrics.csv and the pictures are made from it.
+A checkpoint is one file, which is written in one step, so it is always consistent.  metrics.csv and the pictures are
+made from it.
 """
 from __future__ import annotations
 
@@ -21,14 +22,14 @@ from refimpl.system.files import read_arrays, write_whole
 FILE = "checkpoint.npz"
 FOREIGN = "is truncated, damaged, or not a checkpoint of this program"
 EARLIER = ("refimpl run 1", "refimpl run 2", "refimpl run 3", "refimpl semi-supervised run 1",
-           "refimpl semi-supervised run 2")       # what earlier versions wrote
+           "refimpl semi-supervised run 2")       # formats of earlier versions
 MEMORY = "memory_"
-LARGEST = 1e12                      # nats, seconds, evaluations: beyond it nothing has been measured
+LARGEST = 1e12                      # no measured number of nats, seconds or evaluations is larger
 RISING = ("step", "seconds", "evaluations")
 
 
 def save(path: Path, run: Run, history: np.ndarray) -> None:
-    """Write everything that the next epoch depends on, whole or not at all."""
+    """Write everything on which the next epoch depends, completely or not at all."""
     content = {"format": run.FORMAT, "settings": json.dumps(run.settings.as_dict()),
                "values": run.model.parameters.values,
                "adam_M": run.adam.M, "adam_V": run.adam.V, "adam_t": run.adam.t,
@@ -39,17 +40,17 @@ def save(path: Path, run: Run, history: np.ndarray) -> None:
 
 def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None = None,
          missing: str = "is missing: there is no run to continue here") -> tuple[Run, np.ndarray]:
-    """The run and its history, (epochs, columns).
+    """Return the run and its history, (epochs, columns).
 
-    Raises InputError, one line, if the file is missing, truncated, foreign, of an earlier version, or, where `settings`
-    are given, was made with others, or, where `kind` is given, is a run of another kind.
+    Raises InputError if the file is missing, damaged, not a checkpoint, or of an earlier version.  If `settings` or
+    `kind` is given, it also raises InputError if the run has other settings or is of another kind.
     """
     kind = kind_of(settings) if settings is not None else kind
     content = read_arrays(path, missing=missing, damaged=FOREIGN)
     with _parsing(path):
         name = str(content["format"])
         if name in EARLIER:
-            raise InputError(f"{path} was made by an earlier version of this program, which kept runs otherwise; "
+            raise InputError(f"{path} was made by an earlier version of this program, in another format; "
                              "train it again in another folder")
         saved_kind = {made.FORMAT: made for made in KINDS.values()}[name]
         if kind is not None and saved_kind is not kind:
@@ -58,12 +59,12 @@ def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None
         saved = _settings(saved_kind.SETTINGS, str(content["settings"]), path)
         state = json.loads(str(content["rng"]))
     if settings is not None and settings.file_sha256 == saved.file_sha256 is not None:
-        saved = replace(saved, dataset=settings.dataset)            # the same images, wherever the file lies now
+        saved = replace(saved, dataset=settings.dataset)            # the same file, perhaps in another place
     if settings is not None and settings != saved:
         differing = [f"{name} is {old}, not {new}" for (name, old), new
                      in zip(saved.as_dict().items(), settings.as_dict().values()) if old != new]
         raise InputError(f"{path} was made with other settings: {'; '.join(differing)}")
-    run = saved_kind.create(saved, np.random.default_rng(0))        # an estimator of one's own may raise anything
+    run = saved_kind.create(saved, np.random.default_rng(0))        # a user's estimator may raise anything
     with _parsing(path):
         for name, target in (("values", run.model.parameters.values), ("adam_M", run.adam.M), ("adam_V", run.adam.V),
                              *((MEMORY + name, array) for name, array in run.memory.items())):
@@ -83,7 +84,7 @@ def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None
 
 @contextlib.contextmanager
 def _parsing(path: Path) -> Iterator[None]:
-    """What goes wrong at reading the file's own content, in one line."""
+    """Turn errors in reading the file's content into an InputError."""
     try:
         yield
     except InputError:
@@ -98,7 +99,7 @@ def _require(right: bool) -> None:
 
 
 def _check_history(run: Run, history: np.ndarray) -> None:
-    """ValueError unless these can be the rows of this run: no number beyond LARGEST, NaN only where a run has it."""
+    """Raise ValueError unless these can be the rows of this run: no number above LARGEST, NaN only where allowed."""
     _require(history.shape[1:] == (len(run.columns),) and history.dtype == np.float64)
     column = dict(zip(run.columns, history.T))
     _require((column["epoch"] == run.FIRST_EPOCH + np.arange(len(history))).all())
@@ -113,10 +114,10 @@ def _check_history(run: Run, history: np.ndarray) -> None:
 
 
 def _settings(kind: type[RunSettings], text: str, path: Path) -> RunSettings:
-    """Settings from their JSON.
+    """Return the settings in a JSON text.
 
-    InputError where they are none that this program would have written, or of an estimator or a family that is
-    somebody's own and not registered here.
+    Raises InputError if this program cannot have written them, or if their estimator or family is a user's and not
+    registered here.
     """
     values = json.loads(text)
     made, problem = kind.from_dict(values), unregistered(values)

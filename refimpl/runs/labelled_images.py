@@ -1,4 +1,4 @@
-"""The few images whose labels are known: drawn balanced from the training part, and shifted to make more of them."""
+"""Draw the images whose labels are known, balanced over the classes, and shift them at random to augment them."""
 from __future__ import annotations
 
 import numpy as np
@@ -7,9 +7,9 @@ from refimpl import data
 
 
 def draw(part: data.Part, labels: int, classes: int, rng: np.random.Generator) -> np.ndarray:
-    """Indices (labels,) of training images, labels / classes of each class, without repetition.
+    """Draw the indices, (labels,), of labels / classes training images of each class, without repetition.
 
-    Where that is no whole number, so many classes as needed, drawn at random, have one image more than the others.
+    If that is not a whole number, some classes, which are drawn at random, have one image more than the others.
     """
     counts, more = np.full(classes, labels // classes), labels % classes
     if more:
@@ -19,9 +19,9 @@ def draw(part: data.Part, labels: int, classes: int, rng: np.random.Generator) -
 
 
 def shift(x: np.ndarray, most: int, rng: np.random.Generator, shape: tuple[int, int] = data.SHAPE) -> np.ndarray:
-    """Images (B, height width), each moved by -most ... most pixels down and across, uniformly; what comes in is 0.
+    """Return the images, (B, height x width), each moved by random numbers of pixels from -most to most down and across.
 
-    shape: (height, width).
+    shape is (height, width).  Pixels that come in from outside are 0.
     """
     if most == 0:
         return x

@@ -1,7 +1,7 @@
-"""Training: epochs of steps, what the model is worth after each, a checkpoint that a run continues from to the bit.
+"""The training loop: each epoch makes its steps, measures the model and writes a checkpoint, from which a run continues.
 
-An output folder holds config.json, metrics.csv (a row per epoch), commit.txt and threads.txt (the code and the threads
-that trained it), checkpoint.npz, curves.png and samples.png.
+An output folder contains config.json, metrics.csv (one row per epoch), commit.txt and threads.txt (the versions of the
+code and the numbers of threads that trained it), checkpoint.npz, curves.png and samples.png.
 """
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from refimpl.system.files import locked, output_folder, read_whole, write_text
 from refimpl.system.memory import available
 from refimpl.system.progress import Progress
 
-if TYPE_CHECKING:                       # matplotlib takes a third of a second to import: only pictures need it
+if TYPE_CHECKING:                       # matplotlib is slow to import, and only pictures need it
     from matplotlib.figure import Figure
 
 COMMIT, THREADS = "commit.txt", "threads.txt"
@@ -34,12 +34,12 @@ WRITTEN = (checkpoint.FILE, "config.json", "metrics.csv", COMMIT, THREADS, "curv
 
 
 def train_epoch(run: Run, part: data.Part, after_step: Callable[[], None] = lambda: None, epoch: int = 1) -> int:
-    """One epoch of the run: one pass over the part in random order.  Returns the decoder evaluations made.
+    """Train for one epoch, a pass over the part in random order; return the number of decoder evaluations.
 
-    Raises InputError if weights or scores are no longer finite: training has diverged.
+    Raises InputError if training has diverged, so that weights or scores are no longer finite.
     """
     evaluations = 0
-    with np.errstate(over="ignore", invalid="ignore"):          # said once, by the two checks below, not step by step
+    with np.errstate(over="ignore", invalid="ignore"):          # the two checks below report it once
         try:
             for made in run.epoch(epoch, part):
                 evaluations += made
@@ -52,6 +52,7 @@ def train_epoch(run: Run, part: data.Part, after_step: Callable[[], None] = lamb
 
 
 def _diverged(run: Run) -> InputError:
+    """Return the error to raise if training has diverged."""
     temperature = run.settings.temperature(run.adam.t)
     used = "".join(f", or another {name} than {value:g}" for name, value in temperature.items())
     return InputError("training diverged: weights or scores are no longer finite; try a smaller --lr than "
@@ -59,7 +60,7 @@ def _diverged(run: Run) -> InputError:
 
 
 def _measure(run: Run, dataset: data.Dataset, epoch: int, last: bool) -> Row:
-    """A row; InputError if finite weights give scores that are not."""
+    """Return a row of metrics; raise InputError if scores are not finite although the weights are."""
     with np.errstate(over="ignore", invalid="ignore"):
         try:
             return run.measure(dataset, epoch, last)
@@ -70,16 +71,15 @@ def _measure(run: Run, dataset: data.Dataset, epoch: int, last: bool) -> Row:
 def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = False, data_dir: str | None = None,
           report: Callable[[Row], None] = lambda row: None, started: Callable[[], None] = lambda: None,
           draw: Callable[[Run, list[Row], data.Dataset], dict[str, Figure]] | None = None) -> list[Row]:
-    """Train to `epochs` epochs in all, writing into the folder `out`; returns the rows of metrics.csv.
+    """Train until the run has `epochs` epochs, and write into the folder `out`; return the rows of metrics.csv.
 
-    resume   continue the run that `out` holds, to the bit as if it had never stopped; it must have these settings
+    resume   continue the run in `out`, which must have these settings; the result is bit for bit as without a break
     report   called with each new row
-    started  called once, when all that can be refused has been looked at
+    started  called once, when all arguments have been checked
     draw     makes the pictures at the end, by file name (plots/runs.py); without it there are none
 
-    Killed at any moment, it loses at most the epoch under way.  Raises InputError, one line, before anything is
-    written, if a setting, the data or `out` cannot be used; without `resume` a folder that holds a run already is left
-    alone.
+    If the process is killed, at most the current epoch is lost.  Raises InputError, before anything is written, if a
+    setting, the data or `out` cannot be used, or if `out` already holds a run and `resume` is not set.
     """
     settings = settings.resolved()
     if epochs < 1:
@@ -88,18 +88,18 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
     settings.check_data(dataset)
     _refuse_what_does_not_fit(settings)
     if draw is not None:
-        from refimpl import plots                       # before anything is written: matplotlib may fail to start
+        from refimpl import plots                       # matplotlib may fail to start, so import it first
 
     out = Path(out)
     if resume:
-        checkpoint.load(out / checkpoint.FILE, settings)            # what is wrong with it is said before all else
+        checkpoint.load(out / checkpoint.FILE, settings)            # report its errors before locking the folder
     else:
         _refuse_what_is_held(out)
     with locked(output_folder(out)):
         if resume:
             run, history = checkpoint.load(out / checkpoint.FILE, settings)
         else:
-            _refuse_what_is_held(out)                     # another process may have been here in between
+            _refuse_what_is_held(out)                     # another process may have written in between
             run = kind_of(settings).start(settings)
             history = np.empty((0, len(run.columns)))
             checkpoint.save(out / checkpoint.FILE, run, history)
@@ -113,10 +113,10 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
 
 
 def _refuse_what_does_not_fit(settings: RunSettings) -> None:
-    """InputError if the run needs more memory than this process may have: the system would end it without a word.
+    """Raise InputError if the run needs more memory than this process may have, because the system would kill it.
 
-    Counted are weights, gradients and Adam's moments, a batch of images with what the decoder makes of it, and, of a
-    single latent variable, the decoder's image of each value: the run takes more, but not less.
+    This is a lower bound: weights, gradients, Adam's moments, a batch of images with the decoder's outputs, and, for a
+    single latent variable, the decoder's image of each value.
     """
     model = kind_of(settings).create(settings, np.random.default_rng(0)).model          # zeros, which take no memory
     images = 3 * settings.batch + (2 * model.k if model.n == 1 else 0)
@@ -128,7 +128,7 @@ def _refuse_what_does_not_fit(settings: RunSettings) -> None:
 
 
 def _refuse_what_is_held(out: Path) -> None:
-    """InputError if the folder holds a run, or a part of one."""
+    """Raise InputError if the folder contains a run, or a part of one."""
     held = [name for name in WRITTEN if (out / name).exists()] if out.is_dir() else []
     if held:
         advice = "continue with --resume, or choose" if checkpoint.FILE in held else "no run to continue: choose"
@@ -137,7 +137,7 @@ def _refuse_what_is_held(out: Path) -> None:
 
 def _continue(run: Run, history: np.ndarray, epochs: int, out: Path, dataset: data.Dataset,
               report: Callable[[Row], None]) -> list[Row]:
-    """Train from where the run stands, and write everything but the first checkpoint."""
+    """Train the remaining epochs, and write everything except the first checkpoint."""
     settings, names = run.settings, run.columns
     write_text(out / "config.json", json.dumps({"kind": type(run).COMMAND} | settings.as_dict(), indent=2) + "\n")
     _write_metrics(out, names, history)
@@ -163,27 +163,29 @@ def _continue(run: Run, history: np.ndarray, epochs: int, out: Path, dataset: da
 
 
 def commits_of(folder: Path) -> list[str]:
-    """The commits, or versions, that the run in this folder was trained by, in order; none if nobody noted them."""
+    """Return the commits or versions by which the run in this folder was trained, in order, as far as recorded."""
     return _lines(folder / COMMIT)
 
 
 def threads_of(folder: Path) -> list[int]:
-    """The numbers of threads that the run in this folder was trained with, in order; none if nobody noted them."""
+    """Return the numbers of threads with which the run in this folder was trained, in order, as far as recorded."""
     return [int(line) for line in _lines(folder / THREADS)]
 
 
 def _lines(path: Path) -> list[str]:
+    """Return the lines of a file; none if it does not exist."""
     return read_whole(path, "is missing").decode("utf-8", "replace").split("\n")[:-1] if path.exists() else []
 
 
 def _note(path: Path, value: str) -> None:
-    """A line for each commit, or number of threads, that trained this run: it may be continued by a later one."""
+    """Append a commit or a number of threads to the file, unless it is the last line already."""
     before = _lines(path)
     if value not in before[-1:]:
         write_text(path, "".join(f"{line}\n" for line in (*before, value)))
 
 
 def _write_metrics(out: Path, names: tuple[str, ...], history: np.ndarray) -> None:
+    """Write metrics.csv; NaN becomes an empty cell."""
     counts = {"epoch": "d", "step": "d", "evaluations": "d", "seconds": ".3f"}
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")

@@ -1,11 +1,11 @@
-"""`semi-supervised`: the mixture model, first on the labelled images alone, then on all with the labelled ones beside.
+"""The command `semi-supervised`: it trains the mixture model first on the labelled images, then on all images.
 
     loss = mean over a batch of      [ -E f(x, c, g) + KL(q(c) || uniform) + beta KL(q(g) || N(0, 1)) ]
          + mean over labelled ones   [ image_weight (-E f(x, y, g) + beta KL(q(g) || N(0, 1)))
                                        - label_weight * (what the term ascends) ]
 
-c is the class; of a data set with attributes, a variable of two values for each.  While the labelled images are alone,
-all weights are 1.
+c is the class, or, for a data set with attributes, one variable of two values per attribute.  In the pretraining on the
+labelled images all weights are 1.  After it, each batch of all images is joined by some labelled ones.
 """
 from __future__ import annotations
 
@@ -31,26 +31,25 @@ PRETRAIN_BATCH = 100
 
 
 def serving() -> list[str]:
-    """The estimators that serve variables of any number of values, and so a class."""
+    """Return the estimators that serve variables with any number of values, and so a class."""
     return [name for name, entry in estimators.REGISTRY.items() if entry.serves(Independent(1, 10))]
 
 
 @dataclass(frozen=True)
 class MixtureSettings(RunSettings):
-    """All that determines a run of `semi-supervised`, but for its length.
+    """All settings that determine a run of `semi-supervised`, except its length.
 
-    labels         labelled images, equally many a class; of each combination of attributes as many, or one more, where
-                   they do not divide; 0 is clustering
-    labelled_term  what they teach the class's scores: cross-entropy, released or direct-loss
+    labels         number of labelled images, the same for each class; for combinations of attributes the numbers may
+                   differ by one; 0 means clustering
+    labelled_term  the term by which the class's scores learn from the labels: cross-entropy, released or direct-loss
                    (estimators/label_terms.py), the latter two with label_eps
-    pretrain       epochs over the labelled images alone, which are epoch 0 of the run
-    label_weight   weight, after the pretraining, of what the labels teach the class's scores, mean against mean
-    image_weight   the same for what the labelled images, as images of a known class, teach decoder and Gaussian; where
-                   both weights are 0 no labelled image takes part
-    beta           weight of the Gaussian's KL term at the start; it goes to 1 over beta_epochs epochs, in a straight
-                   line
-    kl_grad        the class's KL term
-    Without labels (0) whatever concerns them plays no part.
+    pretrain       number of epochs over the labelled images alone, which are epoch 0 of the run
+    label_weight   weight of this term after the pretraining; the loss has the mean over the labelled images
+    image_weight   weight after the pretraining of the labelled images' other terms, from which the decoder and the
+                   Gaussian learn; if both weights are 0, no labelled image is used
+    beta           weight of the Gaussian's KL term at the start; it changes linearly to 1 over beta_epochs epochs
+    kl_grad        whether the gradient includes the class's KL term
+    Without labels, the settings that concern them have no effect.
     """
 
     estimator: str = setting("direct", "estimator of the gradient in the class's scores", choices=serving)
@@ -74,7 +73,7 @@ class MixtureSettings(RunSettings):
     gaussian: int = setting(30, "dimension of the Gaussian", least=1, most=1_000)
 
     def preset(self) -> dict[str, object]:
-        """The authors' recipe: no labels after the pretraining, no shifts, no heavier KL term at the start."""
+        """Return the authors' settings: no labels after the pretraining, no shifts, and beta = 1 from the start."""
         return super().preset() | {"labelled_term": "released", "label_eps": 0.05, "label_weight": 0.0,
                                    "image_weight": 0.0, "shift": 0, "beta": 1.0}
 
@@ -106,23 +105,23 @@ class MixtureSettings(RunSettings):
 
     @property
     def variables(self) -> tuple[int, int]:
-        """n and k of the discrete part: an attribute each, or one class."""
+        """Return n and k of the discrete variables: one variable per attribute, or one class."""
         attributes = self.entry.attributes
         return (len(attributes), 2) if attributes else (1, self.entry.classes)
 
     def beta_at(self, epochs: float) -> float:
-        """The weight of the Gaussian's KL term, so many epochs after the pretraining."""
+        """Return the weight of the Gaussian's KL term so many epochs after the pretraining."""
         left = max(0.0, 1 - epochs / self.beta_epochs) if self.beta_epochs else 0.0
         return 1 + (self.beta - 1) * left
 
     def label(self) -> str:
-        """A few words for the legend of a picture."""
+        """Return a few words for the legend of a picture."""
         words = [self.estimator, f"{self.labels} labels" if self.labels else "no labels"]
         return ", ".join(words + (["as released"] if self.released else []))
 
 
 class MixtureRun(Run):
-    """A run of `semi-supervised` under way.  attach() gives it the labelled images, which the seed determines."""
+    """A run of `semi-supervised`.  attach() gives it the labelled images, which are determined by the seed."""
 
     COMMAND = "semi-supervised"
     SUMMARY = "train the mixture model, a class and a Gaussian, with a few labels (slide 33)"
@@ -130,7 +129,7 @@ class MixtureRun(Run):
     FORMAT = "refimpl semi-supervised run 3"
     SETTINGS = MixtureSettings
     EPOCHS = 60
-    FIRST_EPOCH = 0                     # the pretraining; what comes after it is counted from 1
+    FIRST_EPOCH = 0                     # the pretraining; the epochs after it are counted from 1
 
     settings: MixtureSettings
     model: MixtureVAE
@@ -149,11 +148,11 @@ class MixtureRun(Run):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """COLUMNS, and for a data set with attributes the accuracy of each on the test images."""
+        """Return COLUMNS, and for a data set with attributes the accuracy of each on the test images."""
         return COLUMNS + tuple(attribute_columns(self.settings.entry.attributes))
 
     def attach(self, dataset: data.Dataset) -> None:
-        """Draw the labelled images, from a generator of their own: the same for every estimator and after a resume."""
+        """Draw the labelled images from a separate generator, so they are the same for every estimator and resume."""
         part, classes = dataset.train, self.settings.entry.classes
         rows = labelled_images.draw(part, self.settings.labels, classes,
                                     streams.labelled_images(self.settings.seed, classes))
@@ -167,7 +166,7 @@ class MixtureRun(Run):
         return super().steps(epoch, part)
 
     def epoch(self, epoch: int, part: data.Part) -> Iterator[int]:
-        """Epoch 0 is the whole pretraining."""
+        """Make the steps of an epoch; epoch 0 is the whole pretraining."""
         if epoch > 0:
             yield from super().epoch(epoch, part)
             return
@@ -177,14 +176,14 @@ class MixtureRun(Run):
                 yield self.labelled_step(order[start:start + PRETRAIN_BATCH])
 
     def labelled_step(self, rows: np.ndarray) -> int:
-        """Forward, backward, Adam on labelled images alone."""
+        """Make one training step on labelled images alone."""
         self.model.parameters.zero_grads()
         self._learn_labelled(rows, 1.0, 1.0, 1.0)
         self.adam.step()
         return len(rows)
 
     def step(self, x: np.ndarray) -> int:
-        """Forward, backward, Adam on a batch without labels and, if they still count, labelled images beside it."""
+        """Make one training step on a batch without labels and, if their weights are not 0, on labelled images."""
         settings = self.settings
         done = self._steps_done()
         beta = settings.beta_at(done / self._steps_an_epoch)
@@ -199,11 +198,12 @@ class MixtureRun(Run):
         return evaluations
 
     def _steps_done(self) -> int:
-        """Steps behind the pretraining."""
+        """Return the number of steps since the pretraining."""
         pretraining = self.settings.pretrain * math.ceil(self.settings.labels / PRETRAIN_BATCH)
         return max(0, self.adam.t - pretraining)
 
     def _learn_labelled(self, rows: np.ndarray, weight: float, image_weight: float, beta: float) -> None:
+        """Add the gradient of the loss of these labelled images, randomly shifted."""
         settings = self.settings
         term = label_terms.REGISTRY[settings.labelled_term]
         x = labelled_images.shift(self.x_labelled[rows], settings.shift, self.rng, settings.shape)
@@ -211,10 +211,10 @@ class MixtureRun(Run):
                                      beta)
 
     def measure(self, dataset: data.Dataset, epoch: int, last: bool) -> Row:
-        """Nats an image on the test images; the discrete part enumerated, one Gaussian sample an image."""
+        """Return a row of metrics, in nats per image: c is enumerated, and g has one sample per image."""
         settings = self.settings
         bound = self.model.bound(dataset.test, streams.measuring(settings.seed, epoch, settings.entry.classes))
-        temperature = settings.temperature(self._steps_done() - 1) if epoch else {}         # of the last step made
+        temperature = settings.temperature(self._steps_done() - 1) if epoch else {}         # of the last step
         right = self.accuracies(dataset.test)
         each = zip(attribute_columns(settings.entry.attributes), right.each.tolist())
         return {"epoch": epoch, "step": self.adam.t, "accuracy": right.every,
@@ -222,28 +222,28 @@ class MixtureRun(Run):
                 "eps_or_tau": next(iter(temperature.values()), math.nan), **dict(each)}
 
     def accuracy(self, part: data.Part) -> float:
-        """Share of images whose likeliest class, or every attribute, is what their label says; without labels, by the
-        best one-to-one match."""
+        """Return the share of images whose likeliest class (or all attributes) equals the label; without labels, under
+        the best one-to-one match of values."""
         return self.accuracies(part).every
 
     def naming(self, part: data.Part) -> naming.Naming:
-        """Which variable is which attribute: as taught, or without labels by the best match on this part."""
+        """Return which variable is which attribute: as taught, or without labels by the best match on this part."""
         n, k = self.settings.variables
         if self.settings.labels:
             return naming.as_taught(n, k)
         return naming.best_match(self.model.values(self.model.classify(part)), self.model.values(part.labels), k)
 
     def accuracies(self, part: data.Part) -> naming.Accuracy:
-        """The same, and for each attribute alone."""
+        """Return accuracy() and the accuracy of each attribute alone."""
         return naming.accuracies(self.model.classify(part), part.labels, *self.settings.variables,
                                  matched=self.settings.labels == 0)
 
     def samples(self, rows: int = 8) -> np.ndarray:
-        """Mean images (rows, K, pixels): each row one draw of g from its prior, with every joint value."""
+        """Return mean images, (rows, K, pixels): each row has one draw of g from its prior, with every joint value."""
         g = streams.samples(self.settings.seed).standard_normal((rows, self.model.d)).astype(self.model.dtype)
         return expit(self.model.decode(g).astype(np.float64))
 
 
 def attribute_columns(attributes: Sequence[str]) -> list[str]:
-    """The column of each attribute's accuracy."""
+    """Return the names of the columns of the attributes' accuracies."""
     return ["accuracy_" + name.replace(" ", "_") for name in attributes]

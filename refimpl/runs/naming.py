@@ -1,7 +1,7 @@
-"""How many images a model puts where their labels say; without labels, after its variables and values were named.
+"""The accuracy of predicted labels; for a model without labels, after its variables and values are matched to them.
 
-n variables of k values each; a label is the index of a joint value, as in joint.values.  One class of ten values is
-n = 1; attributes are n variables of two values.
+There are n variables of k values each, and a label is the index of a joint value, as in joint.values.  One class of ten
+values is n = 1 and k = 10; attributes are n variables of two values.
 """
 from __future__ import annotations
 
@@ -13,39 +13,37 @@ from refimpl import joint
 
 
 class Naming(NamedTuple):
-    """Which attribute each variable stands for, and which value each of its values.
-
-    variable (n,): the place of the model's variable that is read as attribute j.  value (n, k): what each value of that
-    variable is read as.
+    """Says which of the model's variables is attribute j, variable (n,), and what each value of this variable means,
+    value (n, k).
     """
 
     variable: np.ndarray
     value: np.ndarray
 
     def read(self, predicted: np.ndarray) -> np.ndarray:
-        """The attributes (N, n) that the model's variables (N, n) say."""
+        """Return the attributes, (N, n), that the model's variables, (N, n), stand for."""
         return np.stack([value[predicted[:, i]] for i, value in zip(self.variable, self.value)], axis=1)
 
 
 class Accuracy(NamedTuple):
-    """Shares of images: all attributes right, and each (n,)."""
+    """Holds the share of images with all attributes right, and that of each attribute, (n,)."""
 
     every: float
     each: np.ndarray
 
 
 def as_taught(n: int, k: int) -> Naming:
-    """Variable j is attribute j: what labels have taught."""
+    """Return the naming in which variable j is attribute j, which is right if the model has learnt from labels."""
     return Naming(np.arange(n), np.tile(np.arange(k), (n, 1)))
 
 
 def best_match(predicted: np.ndarray, labels: np.ndarray, k: int) -> Naming:
-    """The naming under which predicted (N, n) agrees most often with labels (N, n), summed over the attributes.
+    """Return the naming under which predicted, (N, n), agrees most often with labels, (N, n), summed over attributes.
 
-    Of each pair of a variable and an attribute first the best one-to-one renaming of the values, for two values a flip
-    or none; then of all one-to-one pairings of variables and attributes the best.
+    First the best one-to-one renaming of the values is found for each pair of a variable and an attribute; with two
+    values it is a flip or none.  Then the best one-to-one pairing of variables and attributes is found.
     """
-    from scipy.optimize import linear_sum_assignment    # here: importing it takes longer than all of refimpl
+    from scipy.optimize import linear_sum_assignment    # imported only here, because it is slow to import
 
     n = labels.shape[1]
     agreeing, renamed = np.zeros((n, n)), np.zeros((n, n, k), int)
@@ -61,7 +59,7 @@ def best_match(predicted: np.ndarray, labels: np.ndarray, k: int) -> Naming:
 
 
 def accuracies(predicted: np.ndarray, labels: np.ndarray, n: int, k: int, matched: bool) -> Accuracy:
-    """Of predicted labels (N,) against true ones (N,); matched: under the best naming."""
+    """Return the accuracy of predicted labels, (N,), given the true ones, (N,); if `matched`, under the best naming."""
     values = joint.values(n, k)
     said, true = values[predicted], values[labels]
     naming = best_match(said, true, k) if matched else as_taught(n, k)
@@ -70,6 +68,5 @@ def accuracies(predicted: np.ndarray, labels: np.ndarray, n: int, k: int, matche
 
 
 def accuracy(predicted: np.ndarray, labels: np.ndarray, classes: int, matched: bool) -> float:
-    """The share of one class of so many; `matched`: after the one-to-one renaming of predictions that makes it
-    largest."""
+    """Return the share of right predictions of one class; if `matched`, after the best one-to-one renaming."""
     return accuracies(predicted, labels, 1, classes, matched).every

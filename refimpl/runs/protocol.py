@@ -1,4 +1,4 @@
-"""What every kind of run is: all that the loop, the checkpoints, the experiments and the command line ask of one.
+"""The interface of all kinds of runs, which the loop, the checkpoints, the experiments and the command line use.
 
     run = Kind.start(settings)          weights drawn from the seed
     run.attach(dataset)                 once, before the first step
@@ -21,30 +21,29 @@ from refimpl.runs import streams
 from refimpl.runs.settings import RunSettings
 
 Row = dict[str, float]
-"""A row of metrics, by column; NaN where nothing was computed."""
+"""A row of metrics by column; NaN if a metric was not computed."""
 
 
 class Run(ABC):
-    """Everything that the next step depends on.  A new kind of run is one file with these members and a line in KINDS.
-
-    What is printed of it, and its pictures, may have lines of their own in cli/words.py and plots/runs.py.
+    """Holds everything on which the next step depends.  A new kind of run is one file with these members and a line in
+    KINDS.  Its printed lines and pictures can be adapted in cli/words.py and plots/runs.py.
     """
 
     COMMAND: ClassVar[str]
     """Its command, `python -m refimpl COMMAND`."""
     SUMMARY: ClassVar[str]
-    """What the command does, in a line."""
+    """One line that says what the command does."""
     EXAMPLE: ClassVar[str] = ""
     """Options for an example in the help."""
     FORMAT: ClassVar[str]
-    """What its checkpoints say they are."""
+    """The name of the format of its checkpoints."""
     SETTINGS: ClassVar[type[RunSettings]]
     EPOCHS: ClassVar[int]
-    """How many, unless the user says otherwise."""
+    """The default number of epochs."""
     FIRST_EPOCH: ClassVar[int] = 1
 
     def __init__(self, settings: RunSettings, model, rng: np.random.Generator) -> None:
-        """model: with `parameters`, `dtype`, `n`, `k` of its discrete variables and initialise(rng)."""
+        """Start with this model, which has `parameters`, `dtype`, `family`, `n`, `k` and initialise(rng)."""
         self.settings, self.model, self.rng = settings, model, rng
         self.adam = Adam(model.parameters, settings.lr)
         self.estimator = estimators.get(settings.estimator)
@@ -53,7 +52,7 @@ class Run(ABC):
 
     @classmethod
     def start(cls, settings: RunSettings) -> Run:
-        """A new run of resolved settings: weights drawn from the seed, the same for every estimator."""
+        """Return a new run of resolved settings, with weights drawn from the seed, the same for every estimator."""
         rng = streams.training(settings.seed)
         run = cls.create(settings, rng)
         run.model.initialise(rng)
@@ -62,40 +61,40 @@ class Run(ABC):
     @classmethod
     @abstractmethod
     def create(cls, settings: RunSettings, rng: np.random.Generator) -> Run:
-        """The same with all weights 0, to be filled from a checkpoint."""
+        """Return a new run with all weights 0, to be filled from a checkpoint."""
 
     def attach(self, dataset: data.Dataset) -> None:
-        """Called once, before the first step, for those that keep something of the data."""
+        """Take what the run needs from the data; called once, before the first step."""
 
     @property
     @abstractmethod
     def columns(self) -> tuple[str, ...]:
-        """The columns of metrics.csv."""
+        """Return the columns of metrics.csv."""
 
     @property
     def may_be_missing(self) -> tuple[str, ...]:
-        """Those that are NaN in rows for which they were not computed; an estimator may have neither eps nor tau."""
+        """Return the columns that may be NaN, because they are not computed in every row or for every estimator."""
         return ("eps_or_tau",)
 
     def keywords(self, step: int) -> dict[str, object]:
-        """The estimator's keywords at this step: eps or tau, the batch's mean score, what it has learnt."""
+        """Return the estimator's keywords at this step: its hyperparameters, and its memory if it has one."""
         return self.settings.keywords(step) | ({"memory": self.memory} if self.memory else {})
 
     def steps(self, epoch: int, part: data.Part) -> int:
-        """How many steps this epoch has."""
+        """Return the number of steps in this epoch."""
         return math.ceil(len(part) / self.settings.batch)
 
     def epoch(self, epoch: int, part: data.Part) -> Iterator[int]:
-        """Make the steps of one pass over the part in random order, the last batch perhaps smaller; yields the decoder
-        evaluations of each."""
+        """Make the steps of one pass over the part in random order, in which the last batch may be smaller; yield the
+        decoder evaluations of each step."""
         order = self.rng.permutation(len(part))
         for start in range(0, len(part), self.settings.batch):
             yield self.step(part.images(order[start:start + self.settings.batch], self.model.dtype))
 
     @abstractmethod
     def step(self, x: np.ndarray) -> int:
-        """One training step on the images x (B, pixels); returns the decoder evaluations, all images together."""
+        """Make one training step on the images x, (B, pixels); return the decoder evaluations of all images together."""
 
     @abstractmethod
     def measure(self, dataset: data.Dataset, epoch: int, last: bool) -> Row:
-        """What the model is worth after this epoch: all columns but seconds and evaluations, which the loop adds."""
+        """Measure the model after this epoch; return all columns except seconds and evaluations, which the loop adds."""

@@ -1,6 +1,6 @@
-"""What a training run is: every choice that its result depends on, each said once, with its default, help and range.
+"""The settings of a training run: every choice on which its result depends, with its default, help and range.
 
-A kind of run has a dataclass of its own that adds to RunSettings.  The command line's options are made from its fields.
+Each kind of run has a dataclass that extends RunSettings.  The command line's options are made from its fields.
 """
 from __future__ import annotations
 
@@ -14,30 +14,31 @@ from refimpl.arguments import (COUNTS, InputError, Options, Setting, Value, in_r
 from refimpl.runs import schedules
 
 TYPES = {"str": str, "int": int, "float": float, "bool": bool, "None": type(None)}
-WIDEST = 10_000     # values of z, inputs of the decoder, units of a hidden layer
+WIDEST = 10_000     # most values of z, inputs of the decoder, or units of a hidden layer
 
 
 def setting(default: object, text: str, *, least: float | None = None, most: float | None = None,
             check: Callable[[str, float], float] | None = None, choices: Callable[[], Iterable[str]] | None = None,
             files: str | None = None, option: bool = True) -> object:
-    """A field of settings: its default, a line of help, and what is allowed.
+    """Return a dataclass field with its default, a line of help, and what is allowed.
 
-    least, most: the range of a count, ends included.  check: of any other number, a function of arguments.py, which the
-    library uses too.  choices: makes the names that are allowed, when asked, so that what is registered later counts.
-    files: the suffix of files that are allowed beside them.  option: whether the command line has an option for it;
-    otherwise it is found in the data.
+    least, most   the range of a count, ends included
+    check         for any other number, a function of arguments.py that checks its range
+    choices       a function that returns the allowed names; it is called late, to include names registered by users
+    files         the suffix of files that are also allowed
+    option        whether the command line has an option for it; otherwise the value is found in the data
     """
     return field(default=default, metadata=dict(help=text, least=least, most=most, check=check, choices=choices,
                                                 files=files, option=option))
 
 
 def option(name: str) -> str:
-    """The command line's name of a field."""
+    """Return the command line's option for a field."""
     return "--" + name.replace("_", "-")
 
 
 def command_line(settings: RunSettings) -> list[str]:
-    """The command line's options for these settings, those that have a value."""
+    """Return the command line's options for those of these settings that have a value."""
     words, chosen = [], []
     for each in fields(settings):
         value, name = getattr(settings, each.name), option(each.name)
@@ -55,8 +56,7 @@ def command_line(settings: RunSettings) -> list[str]:
 
 
 def check_fields(settings: RunSettings) -> None:
-    """InputError, one line, if a field is not of its type or not allowed: settings also come from files that anybody
-    may have edited."""
+    """Raise InputError if a field has the wrong type or is not allowed; settings may come from edited files."""
     for each in fields(settings):
         value, kinds = getattr(settings, each.name), [kind.strip() for kind in each.type.split("|")]
         if kinds == ["Options"]:
@@ -73,13 +73,13 @@ def check_fields(settings: RunSettings) -> None:
             more = f", and FILE{allowed['files']} of your own" if allowed["files"] else ""
             raise InputError(unknown(each.name.replace("_", " "), value, names) + more)
         most = allowed["most"]
-        if most is None and type(value) is int and each.name != "seed":     # a seed may be as long as it likes
+        if most is None and type(value) is int and each.name != "seed":     # a seed may be of any size
             most = COUNTS
         in_range(option(each.name), value, allowed["least"], most, allowed["check"])
 
 
 def check_options(known: Mapping[str, Setting], given: Mapping[str, Value], of: str) -> None:
-    """InputError, one line, if a name is not among the settings that `of` declares, or its value is not allowed."""
+    """Raise InputError if a name is not among the known settings of `of`, or if its value is not allowed."""
     for name, value in given.items():
         if name not in known:
             has = f", which has {', '.join(known)}" if known else ", which has no settings"
@@ -88,7 +88,7 @@ def check_options(known: Mapping[str, Setting], given: Mapping[str, Value], of: 
 
 
 def unregistered(values: Mapping[str, object]) -> str | None:
-    """What to say of settings, by name, whose estimator or family is somebody's own and not registered here."""
+    """Return a message if the estimator or family in these settings is not registered here, else None."""
     for name, words, registry in (("estimator", "was trained by the estimator", estimators.REGISTRY),
                                   ("family", "has latent variables of the family", latent.REGISTRY)):
         value = values.get(name)
@@ -100,13 +100,12 @@ def unregistered(values: Mapping[str, object]) -> str | None:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """All that determines a run, but for its length: a run may be resumed for more epochs, not with other settings.
+    """All settings that determine a run, except its length: a run can be resumed for more epochs with the same settings.
 
-    None is the estimator's or the kind's own default, which resolved() fills in, and so it does with hyperparameters
-    that are left out.  as_released is a preset: resolved() turns it into the settings of the authors' code, and
-    contradicting one of them is an error.
-    Where the data set is a file, resolved() also keeps what it found in it, and a run that is continued does not take
-    another.  There, and only there, these are not None.
+    None stands for the default of the estimator or the kind of run.  resolved() fills in these defaults and the
+    hyperparameters that are left out.  as_released is a preset: resolved() replaces it by the settings of the authors'
+    code, and a setting that contradicts them is an error.  If the data set is a file, and only then, resolved() also
+    fills in the fields file_..., and the run can only be continued with the same file.
     """
 
     dataset: str = setting("mnist", "images to train on", choices=lambda: data.REGISTRY, files=data.own.SUFFIX)
@@ -130,20 +129,20 @@ class RunSettings:
                                        option=False)
 
     def as_dict(self) -> dict[str, object]:
-        """The fields by name, as JSON can hold them."""
+        """Return the fields by name, ready for JSON."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         return {name: dict(value) if isinstance(value, Options) else value for name, value in values.items()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> RunSettings:
-        """The settings that as_dict() describes.  TypeError if a name is unknown, or there are none for a mapping."""
+        """Return the settings that as_dict() describes; raise KeyError or TypeError if they are not such settings."""
         return cls(**{name: Options(value) if isinstance(cls.__dataclass_fields__[name].default, Options) else value
                       for name, value in values.items()})
 
     def resolved(self) -> RunSettings:
-        """The same with the preset expanded and every default filled in; resolved again, it stays as it is.
+        """Return the settings with the preset expanded and every default filled in.
 
-        Raises InputError, one line, where a choice is not allowed.
+        Resolved settings stay as they are.  Raises InputError if a choice is not allowed.
         """
         check_fields(self)
         estimator = estimators.get(self.estimator)
@@ -152,12 +151,12 @@ class RunSettings:
         settings = settings._expanded() if self.as_released else settings
         settings = settings._filled()
         schedule, given = settings.schedule or "constant", settings.hyperparameters
-        moved = estimator.temperature if schedule == "released" else None       # a schedule gives it its values
+        moved = estimator.temperature if schedule == "released" else None       # its values come from the schedule
         chosen = {name: given.get(name, value) for name, value in estimator.defaults.items() if name != moved}
         return replace(settings, schedule=schedule, hyperparameters=Options(chosen))
 
     def preset(self) -> dict[str, object]:
-        """The settings that as_released stands for; a kind of run adds its own."""
+        """Return the settings for which as_released stands; a kind of run adds others."""
         estimator = estimators.get(self.estimator)
         names = {each.name for each in fields(self)}
         preset: dict[str, object] = {"kl_grad": True} | {
@@ -167,7 +166,7 @@ class RunSettings:
         return preset | ({"hyperparameters": Options(own)} if own else {})
 
     def _described(self) -> RunSettings:
-        """The same with what is to be found in a file of one's own; InputError if it is no good."""
+        """Return the settings with the fields that describe a user's file; raise InputError if it cannot be used."""
         found = (self.file_sha256, self.file_height, self.file_width)
         if None in found and found != (None, None, None) or self.file_sha256 is None and self.file_classes is not None:
             raise InputError("file_sha256, file_height and file_width go together, and file_classes with them")
@@ -182,30 +181,31 @@ class RunSettings:
 
     @property
     def entry(self) -> data.Entry:
-        """What is known of the data set without its images: from the registry, or kept here from the file."""
+        """Return what is known of the data set without its images, from the registry or from the fields file_..."""
         if self.file_sha256 is None:
             return data.get(self.dataset)
         return data.own.cached(self.dataset, self.file_sha256, (self.file_height, self.file_width), self.file_classes)
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(height, width) of an image."""
+        """Return the (height, width) of an image."""
         return self.entry.shape
 
     @property
     def pixels(self) -> int:
-        """Of an image."""
+        """Return the number of pixels of an image."""
         return math.prod(self.shape)
 
     def load(self, data_dir: str | None = None, limit: int | None = None) -> data.Dataset:
-        """The images; InputError where they cannot be read, or a file is no longer the one that it was."""
+        """Return the images; raise InputError if they cannot be read, or if a file has changed."""
         return data.load(self.dataset, data_dir, limit, self.file_sha256)
 
     def _filled(self) -> RunSettings:
-        """The same with the defaults of this kind of run filled in, and its own choices checked."""
-        raise TypeError(f"{type(self).__name__} has no defaults of its own")
+        """Return the settings with the defaults of this kind of run filled in, after checking its choices."""
+        raise TypeError(f"{type(self).__name__} must define _filled")
 
     def _expanded(self) -> RunSettings:
+        """Return the settings with as_released replaced by the preset."""
         preset = self.preset()
         for name, value in preset.items():
             given = getattr(self, name)
@@ -220,7 +220,7 @@ class RunSettings:
         return replace(self, as_released=False, **preset)
 
     def _check_estimator(self, estimator: estimators.Estimator) -> None:
-        """InputError if a hyperparameter or a schedule is given to an estimator that has no such thing."""
+        """Raise InputError if the estimator does not have a given hyperparameter, or cannot have the schedule."""
         check_options(estimator.hyperparameters, self.hyperparameters, f"the estimator {estimator.name}")
         released = "--schedule released" if self.schedule == "released" else ""
         scheduled = "--as-released" if self.as_released else released
@@ -233,7 +233,7 @@ class RunSettings:
 
     @property
     def released(self) -> bool:
-        """Whether these, resolved, are the settings of the authors' code, where those differ from the defaults."""
+        """Return whether these resolved settings are those of the authors' code, and differ from the defaults."""
         preset = self.preset()
         plain = replace(self, **{name: Options() if isinstance(value, Options) else None
                                  for name, value in preset.items()}).resolved()
@@ -242,18 +242,18 @@ class RunSettings:
             for name, value in preset.items())
 
     def check_data(self, dataset: data.Dataset) -> None:
-        """InputError if the data cannot serve these settings."""
+        """Raise InputError if the data do not fit these settings."""
         if self.batch > len(dataset.train):
             raise InputError(f"--batch must be at most {len(dataset.train)}, the number of training images, "
                              f"got {self.batch}")
 
     def temperature(self, step: int) -> dict[str, float]:
-        """The value of eps or tau at this step, by name; {} for an estimator without.  Of resolved settings."""
+        """Return eps or tau at this step, by name; {} if the estimator has neither.  The settings must be resolved."""
         name = estimators.get(self.estimator).temperature
         if name is None:
             return {}
         return {name: schedules.released(name, step) if self.schedule == "released" else self.hyperparameters[name]}
 
     def keywords(self, step: int) -> dict[str, Value]:
-        """All hyperparameters of the estimator at this step, as its keywords."""
+        """Return all hyperparameters of the estimator at this step, as its keywords."""
         return dict(self.hyperparameters) | self.temperature(step)

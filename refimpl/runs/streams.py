@@ -1,38 +1,41 @@
-"""Every stream of random numbers of a run and of its measurements, by what seeds it.
+"""All streams of random numbers of a run and of its measurements, and their seeds.
 
-A generator of its own for each purpose: what is drawn for one moves nothing of another.  The numbers are those that
-the committed rows were made with.  Only the noise of the bound in the epoch whose number is that of the classes
-(10 for MNIST), which was once that of the labelled images, is another one than in rows made before.  What is drawn
-from a finished model, and at step 0, begins with the numbers that its first weights were drawn from.
+Each purpose has a separate generator, so draws for one purpose do not change those for another.  The streams are those
+of the committed rows, with one exception: in older rows, the noise of the bound in the epoch whose number equals the
+number of classes (10 for MNIST) came from the stream of the labelled images.  Draws from a finished model, and those at
+step 0, start with the same numbers as its initial weights.
 """
 from __future__ import annotations
 
 import numpy as np
 
-APART = 1                   # distinguishes two streams whose other numbers are equal
+APART = 1                   # distinguishes two streams whose other seeds are equal
 SWITCH_TEST = 5
 
 
 def training(seed: int) -> np.random.Generator:
-    """Weights, then the order of the images and the noise of the estimator; it is kept in the checkpoint."""
+    """Return the generator of the weights, the order of the images and the noise; checkpoints contain its state."""
     return np.random.default_rng(seed)
 
 
 def labelled_images(seed: int, classes: int) -> np.random.Generator:
-    """Which images have a label: the same for every estimator and after a resume."""
+    """Return the generator that chooses the labelled images, the same for every estimator and after a resume."""
     return np.random.default_rng([seed, classes])
 
 
 def measuring(seed: int, step: int, classes: int = 0) -> np.random.Generator:
-    """The noise of a sampled bound after an epoch, or of a look at a step; classes: of a run with labelled images."""
+    """Return the generator of the noise in a measurement after an epoch or a step.
+
+    classes is the number of classes in a run with labelled images, else 0.
+    """
     return np.random.default_rng([seed, step] + [APART] * (step == classes and step > 0))
 
 
 def samples(seed: int) -> np.random.Generator:
-    """What the pictures of samples and the tables of codes and yardsticks draw."""
+    """Return the generator of the pictures of samples, and of the tables of codes and yardsticks."""
     return np.random.default_rng(seed)
 
 
 def switch_test(seed: int) -> np.random.Generator:
-    """Faces of the switch test."""
+    """Return the generator of the faces of the switch test."""
     return np.random.default_rng([seed, SWITCH_TEST])

@@ -1,4 +1,4 @@
-"""`train`: the auto-encoder with one or many discrete latent variables, independent or with pair scores."""
+"""The command `train`: it trains the auto-encoder with one or many discrete latent variables of any family."""
 from __future__ import annotations
 
 import math
@@ -20,9 +20,11 @@ from refimpl.runs.settings import WIDEST, RunSettings, check_options, setting
 COLUMNS = ("epoch", "step", "train_elbo", "valid_elbo", "test_elbo", "test_log_likelihood", "gap", "eps_or_tau",
            "seconds")
 NOT_A_BOUND = "released_loss_not_a_bound"
+
+
 @dataclass(frozen=True)
 class VAESettings(RunSettings):
-    """All that determines a run of `train`, but for its length."""
+    """All settings that determine a run of `train`, except its length."""
 
     n: int = setting(1, "number of latent variables", least=1, most=200)
     k: int = setting(10, "number of values of each latent variable", least=2, most=WIDEST)
@@ -43,7 +45,7 @@ class VAESettings(RunSettings):
         return preset | ({"family_options": Options(released)} if released else {})
 
     def _completed(self) -> Options:
-        """Every option of the family that has a value with these others."""
+        """Return all options of the family that have a value."""
         family = latent.get(self.family)
         check_options(family.options, self.family_options, f"the family {self.family}")
         completed = family.complete(self.n, self.k, self.family_options)
@@ -71,7 +73,7 @@ class VAESettings(RunSettings):
         return replace(settings, kl_grad=self.kl_grad is not False)
 
     def _without_a_law(self, estimator: estimators.Estimator) -> VAESettings:
-        """Of a family whose q has no closed form."""
+        """Return the settings for a family whose q has no closed form, after checking them."""
         if self.kl_grad or self.kl_weight is not None:
             given = "--kl-grad" if self.kl_grad else "--kl-weight"
             raise InputError(f"--family {self.family} has no KL term in closed form; leave out {given}")
@@ -82,20 +84,21 @@ class VAESettings(RunSettings):
         return replace(self, kl_grad=False)
 
     def make_family(self) -> Family:
-        """The latent variables, of resolved settings."""
+        """Return the family of latent variables; the settings must be resolved."""
         return latent.get(self.family).create(self.n, self.k, **self.family_options)
 
     @property
     def exact_parts(self) -> tuple[str, ...]:
-        """The parts of the data whose bounds are computed by enumeration, of resolved settings: all three in each epoch
-        up to 1,024 joint values, and the test images in some epochs up to 65,536."""
+        """Return the parts of the data whose bounds are computed by enumeration; the settings must be resolved.
+
+        They are all three parts up to 1,024 joint values, and the test images, in some epochs, up to 65,536."""
         values = self.make_family().count()
         if values <= DOUBLE_UP_TO or self.n == 1:
             return "train", "valid", "test"
         return ("test",) if values <= joint.COUNTABLE else ()
 
     def label(self) -> str:
-        """A few words for the legend of a picture."""
+        """Return a few words for the legend of a picture."""
         estimator, family = estimators.get(self.estimator), self.make_family()
         words = [self.estimator, f"n = {self.n}, k = {self.k}" if self.n > 1 else f"k = {self.k}"]
         words += [family.label()] if family.label() else []
@@ -113,7 +116,7 @@ class VAESettings(RunSettings):
 
 
 class VAERun(Run):
-    """A run of `train` under way."""
+    """A run of `train`."""
 
     COMMAND, SUMMARY = "train", "train a discrete variational auto-encoder"
     EXAMPLE = "--dataset fashion-mnist --estimator direct --k 10 --epochs 8"
@@ -134,7 +137,7 @@ class VAERun(Run):
         return cls(settings, VAE(settings.make_family(), settings.hidden, settings.pixels), rng)
 
     def step(self, x: np.ndarray) -> int:
-        """Forward, backward (models/vae.py), Adam on one batch."""
+        """Make one training step: forward and backward (models/vae.py), then Adam."""
         self.model.parameters.zero_grads()
         keywords = self.keywords(self.adam.t)
         kl_weight = 1.0 if self.settings.kl_weight is None else self.settings.kl_weight
@@ -144,7 +147,7 @@ class VAERun(Run):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """COLUMNS, and more behind them where there are several latent variables."""
+        """Return COLUMNS, and more after them if there are several latent variables."""
         if self.settings.n == 1:
             return COLUMNS + ("evaluations",)
         if not self.model.family.normalised:
@@ -154,16 +157,16 @@ class VAERun(Run):
 
     @property
     def may_be_missing(self) -> tuple[str, ...]:
-        """Exact bounds too, where there are several latent variables."""
+        """Return the columns that may be NaN, which include exact bounds if there are several latent variables."""
         several = ("train_elbo", "valid_elbo", "test_elbo", "test_log_likelihood", "gap") if self.settings.n > 1 else ()
         return (*super().may_be_missing, *several)
 
     def measure(self, dataset: data.Dataset, epoch: int, last: bool) -> Row:
-        """Bounds are exact, by enumeration, whatever the estimator; NaN where none was computed.
+        """Return a row of metrics with exact bounds, by enumeration for every estimator; NaN if not computed.
 
-        Up to 1,024 joint values all three parts are measured each epoch.  Beyond, and up to 65,536, the test images
-        every exact_every epochs and at the end, so that a run which was once shorter keeps an exact row at its old
-        end.  sampled_elbo, one z an image, is there each epoch; its noise is a generator's of its own.
+        Up to 1,024 joint values all three parts are measured in each epoch.  From there up to 65,536, the test images
+        are measured every exact_every epochs and in the last epoch of each call.  sampled_elbo, from one z per image,
+        is measured in each epoch, with noise from a separate generator.
         """
         settings, model = self.settings, self.model
         train = valid = test = Bounds(math.nan, math.nan, math.nan)
@@ -171,7 +174,7 @@ class VAERun(Run):
             train, valid, test = (model.bounds(part) for part in (dataset.train, dataset.valid, dataset.test))
         elif settings.exact_parts and (last or epoch % settings.exact_every == 0):
             test = model.bounds(dataset.test)
-        temperature = settings.temperature(self.adam.t - 1)                                 # of the last step made
+        temperature = settings.temperature(self.adam.t - 1)                                 # of the last step
         row = {"epoch": epoch, "step": self.adam.t, "train_elbo": train.elbo, "valid_elbo": valid.elbo,
                "test_elbo": test.elbo, "test_log_likelihood": test.log_likelihood, "gap": test.gap,
                "eps_or_tau": next(iter(temperature.values()), math.nan)}

@@ -1,1 +1,1 @@
-"""What the package asks of the operating system: files written whole, folders locked, a progress line."""
+"""Functions that use the operating system: complete writing of files, locks on folders, a progress line."""

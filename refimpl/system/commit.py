@@ -1,4 +1,4 @@
-"""Which version of this program is running, and with how many threads, for the files that it writes."""
+"""Find the version of this program and the number of threads, which are recorded in the files that it writes."""
 from __future__ import annotations
 
 import os
@@ -13,15 +13,15 @@ ROOT = Path(__file__).resolve().parent.parent.parent            # of the checkou
 
 @cache
 def commit() -> str:
-    """The commit that is checked out, twelve digits, with -dirty behind it where files have been changed since.
+    """Return the checked-out commit, twelve digits, followed by -dirty if files have been changed since.
 
-    The version where the package lies in no checkout of its own, or git is not there.
+    Returns the version if the package is not in its own checkout, or git is not installed.
     """
     version = f"version {__version__}"
-    if not (ROOT / ".git").exists():                            # whatever checkout is above it, is another project's
+    if not (ROOT / ".git").exists():                            # a checkout above it would be another project's
         return version
     command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
-    # What GIT_DIR and its kin say, a hook of git for one, is of another project.
+    # GIT_DIR and similar variables, which a git hook sets for example, may refer to another project.
     ours = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(command, env={**ours, "GIT_OPTIONAL_LOCKS": "0"}, capture_output=True, text=True)
@@ -31,9 +31,9 @@ def commit() -> str:
 
 
 def threads() -> int:
-    """The number of threads of a matrix product: what the environment says, or one for each processor.
+    """Return the number of threads of a matrix product: from the environment, or the number of processors.
 
-    Another number rounds otherwise, so a run with the same seed then ends with other digits.
+    With another number of threads the rounding differs, so a run with the same seed gives slightly other results.
     """
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         if os.environ.get(name, "").isdigit() and int(os.environ[name]) > 0:

@@ -1,4 +1,4 @@
-"""Files are written whole or not at all, and read without ever unpickling."""
+"""Write files completely or not at all, and read files without unpickling anything."""
 from __future__ import annotations
 
 import argparse
@@ -21,18 +21,18 @@ from refimpl.arguments import InputError
 
 try:
     import fcntl
-except ImportError:                                 # not on Windows, where folders are then not locked
+except ImportError:                                 # on Windows, where folders are not locked
     fcntl = None
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    """Call write(stream) on a temporary file beside `path`, then put it in place of `path` in one step.
+    """Call write(stream) on a temporary file beside `path`, then replace `path` by it in one step.
 
-    Whatever stops the program, and whenever, `path` holds the old content or the new one.  Several processes may do
-    this at once: each has a temporary file of its own, and the last one's content stays.  The next save removes what
-    a killed process has left.  A symbolic link stays one: what it points to is replaced.  A file keeps its mode.
-    Raises InputError, one line, if the file cannot be written or is no plain file; and what write() raises, if that is
-    no OSError.  The temporary file is then removed.
+    Whenever the program is stopped, `path` holds either the old or the new content.  Several processes may do this at
+    the same time: each has its own temporary file, and the content of the last one stays.  The next save removes the
+    temporary files of killed processes.  If `path` is a symbolic link, its target is replaced.  A file keeps its mode.
+    Raises InputError if the file cannot be written or is not a plain file, and whatever write() raises unless it is an
+    OSError.  The temporary file is then removed.
     """
     path = Path(os.path.realpath(path))
     if os.path.islink(path) or os.path.lexists(path) and not os.path.isfile(path):      # a pipe would wait for a reader
@@ -44,10 +44,10 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
             write(stream)
             stream.flush()
             os.fsync(stream.fileno())
-            if fcntl is None:                           # Windows replaces closed files only
+            if fcntl is None:                           # Windows replaces only closed files
                 stream.close()
             os.replace(temporary, path)
-    except BaseException as problem:                    # write() may raise anything, and Ctrl-C comes at any moment
+    except BaseException as problem:                    # write() may raise anything, and Ctrl-C may come
         with contextlib.suppress(OSError, AttributeError):
             temporary.unlink()
         if isinstance(problem, OSError):
@@ -56,7 +56,7 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
 
 
 def _temporary(path: Path) -> tuple[Path, BinaryIO]:
-    """A new file beside `path`, with the mode of `path`, opened and locked; unlocked ones, of the dead, are removed."""
+    """Open and lock a new file beside `path`, with the same mode; remove the unlocked ones of killed processes."""
     if fcntl is not None:
         for left in path.parent.glob(f"{glob.escape(path.name)}.*.tmp"):
             with contextlib.suppress(OSError):
@@ -79,18 +79,18 @@ def _temporary(path: Path) -> tuple[Path, BinaryIO]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """The same for a text, in UTF-8."""
+    """Write a text in UTF-8, as write_whole does."""
     write_whole(path, lambda stream: stream.write(text.encode("utf-8")))
 
 
 class EmptyName(InputError, argparse.ArgumentTypeError):
-    """A folder's name is empty; argparse prints the message of an ArgumentTypeError as it is."""
+    """Raised if a folder's name is empty; argparse prints the message of an ArgumentTypeError unchanged."""
 
 
 def folder_name(text: str) -> Path:
-    """The folder of this name, not made yet: a `type` for argparse.  EmptyName, an InputError, if the text is empty.
+    """Return the path of this name, as a `type` for argparse; raise EmptyName if the text is empty.
 
-    Path("") is the current folder, which somebody who writes `--out "$FOLDER"` with FOLDER unset did not mean.
+    Path("") would be the current folder, but `--out "$FOLDER"` with FOLDER unset is a mistake.
     """
     if not text:
         raise EmptyName("must name a folder, got an empty name")
@@ -98,11 +98,11 @@ def folder_name(text: str) -> Path:
 
 
 def output_folder(path: Path | str) -> Path:
-    """Make the folder (and those above it) if it is not there.
+    """Make the folder, and those above it, if it does not exist.
 
-    Raises InputError, one line, if it is a file, cannot be written to, or is the empty text.
+    Raises InputError if it is a file, cannot be written to, or is the empty text.
     """
-    if path == "":                                      # Path("") cannot be told from "." any more: see folder_name
+    if path == "":                                      # Path("") would be the same as ".": see folder_name
         raise InputError("--out must name a folder, got an empty name")
     path = Path(path)
     try:
@@ -118,9 +118,9 @@ def output_folder(path: Path | str) -> Path:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder for this process; InputError if another one does, or the file system knows no locks.
+    """Lock the folder for this process; raise InputError if another process has locked it, or locks are not supported.
 
-    A killed process holds nothing.
+    The lock ends with the process.
     """
     if fcntl is None:
         yield
@@ -141,7 +141,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _readable(path: Path, missing: str) -> Iterator[None]:
-    """What goes wrong at reading, in one line."""
+    """Turn errors in reading into an InputError."""
     try:
         yield
     except FileNotFoundError:
@@ -151,7 +151,7 @@ def _readable(path: Path, missing: str) -> Iterator[None]:
 
 
 def file_stamp(path: Path, missing: str) -> tuple[int, ...]:
-    """Numbers that are others once the content of this plain file, or who may read it, has been changed.
+    """Return numbers that change if the content or the permissions of this plain file change.
 
     Raises InputError as read_whole does.
     """
@@ -163,10 +163,10 @@ def file_stamp(path: Path, missing: str) -> tuple[int, ...]:
 
 
 def read_whole(path: Path, missing: str) -> bytes:
-    """The content of a plain file.
+    """Return the content of a plain file.
 
-    Raises InputError, one line: `path` and `missing` if it is not there; or that it is not a plain file, which is then
-    not opened, as opening a pipe waits for a writer and reading a device may never end; or why it cannot be read.
+    Raises InputError: with `path` and `missing` if it does not exist, else with the reason why it cannot be read.
+    Anything but a plain file is not opened, because opening a pipe or reading a device may never end.
     """
     file_stamp(path, missing)
     with _readable(path, missing), open(path, "rb") as stream:
@@ -174,45 +174,45 @@ def read_whole(path: Path, missing: str) -> bytes:
 
 
 def read_arrays(path: Path, missing: str, damaged: str) -> dict[str, np.ndarray]:
-    """All arrays of an .npz file, nothing unpickled.
+    """Return all arrays of an .npz file, without unpickling anything.
 
-    Raises InputError, `path` and one of the two texts, if it is not there, or is truncated, damaged or something else
-    altogether; and one line of its own where it cannot be read at all.
+    Raises InputError: with `path` and `missing` if it does not exist, with `path` and `damaged` if it is truncated,
+    damaged or another kind of file, and with the reason if it cannot be read at all.
     """
     return arrays_in(read_whole(path, missing), f"{path} {damaged}")
 
 
 def arrays_in(content: bytes, damaged: str) -> dict[str, np.ndarray]:
-    """The same of a file's content that has been read.  Raises InputError with the text `damaged`, and MemoryError."""
+    """Return all arrays in the content of an .npz file.  Raises InputError with the text `damaged`, or MemoryError."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")                  # numpy warns of headers that it would rather not see
+            warnings.simplefilter("error")                  # numpy warns about unusual headers
             return _arrays(content)
-    except MemoryError:                                     # which says nothing of the file
+    except MemoryError:                                     # this does not mean that the file is damaged
         raise
     except Exception:                                       # zipfile, zlib and numpy's header parser raise anything
         raise InputError(damaged) from None
 
 
 def open_archive(content: bytes) -> zipfile.ZipFile:
-    """The zip file of this content; zipfile.BadZipFile if it is none, or one of its members is not found.
+    """Return the zip file with this content; raise zipfile.BadZipFile if it is not one, or a member is not found.
 
-    A flipped bit in the length of an entry's comment hides the entry behind it, and zipfile does not count them.  A
-    member's checksum is looked at when it is read to its end, as `ZipFile.read` does.
+    zipfile does not count the members, but a flipped bit in the length of an entry's comment hides the entry after it.
+    A member's checksum is checked when it is read to its end, as `ZipFile.read` does.
     """
     archive = zipfile.ZipFile(io.BytesIO(content))
-    count = len(content) - len(archive.comment) - 12        # its place in the end record, 22 bytes and a comment
+    count = len(content) - len(archive.comment) - 12        # its place in the end record: 22 bytes and a comment
     if int.from_bytes(content[count:count + 2], "little") != len(archive.namelist()) & 0xFFFF:
         raise zipfile.BadZipFile("the number of members is not what the end record says")
     return archive
 
 
 def _arrays(content: bytes) -> dict[str, np.ndarray]:
-    """The arrays of an .npz file's content; any exception at all if it is damaged.
+    """Return the arrays in the content of an .npz file; raise any kind of exception if it is damaged.
 
-    numpy.load looks at a checksum only when a member is read to its end, which it is not where a damaged header asks
-    for less: here each member is read whole before anything in it is believed, and must hold its array and no more.
-    Nothing is allocated because a header asks for it.
+    numpy.load checks a checksum only if a member is read to its end, which a damaged header can prevent.  Here each
+    member is read completely before its header is used, and must contain exactly its array.  No memory is allocated
+    because of a header.
     """
     arrays = {}
     archive = open_archive(content)

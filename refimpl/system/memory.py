@@ -1,4 +1,4 @@
-"""How much memory this process may have."""
+"""Find out how much memory this process may use."""
 from __future__ import annotations
 
 import contextlib
@@ -10,7 +10,7 @@ CGROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_b
 
 
 def available() -> float:
-    """Bytes: what the machine has, or less where the process's group or its address space is limited."""
+    """Return the bytes of memory: those of the machine, or fewer if the process's group or address space is limited."""
     limits = [math.inf]
     with contextlib.suppress(AttributeError, ValueError, OSError):          # Windows has no sysconf
         limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))

@@ -53,7 +53,7 @@ def _exact(terms: np.ndarray) -> bool:
 
 
 def _first_best(scores: np.ndarray, u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return the first exact maximiser, (B,): scores that differ by no more than rounding are summed without rounding."""
+    """Return the first exact maximiser, (B,): scores that differ by rounding errors are summed without rounding."""
     best = scores.argmax(axis=1)
     size = np.abs(u).sum(axis=1) + np.abs(w).sum(axis=1)
     rounding = 2 * (u.shape[1] + w.shape[1]) * np.finfo(scores.dtype).eps * size
