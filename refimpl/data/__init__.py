@@ -1,4 +1,4 @@
-"""The data sets by name: binary images in three parts; data/README.md says where all of them come from."""
+"""The data sets by name: binary images in three parts.  data/README.md says where they come from."""
 from __future__ import annotations
 
 import os
@@ -23,7 +23,7 @@ NAMES = tuple(REGISTRY)
 
 
 def get(name: str) -> Entry:
-    """The entry of this name, or of the file FILE.npz; Raises InputError if there is none or it cannot be used."""
+    """Return the entry of this name, or of the file FILE.npz; raise InputError if there is none or it cannot be used."""
     if name in REGISTRY:
         return REGISTRY[name]
     if name.endswith(own.SUFFIX):
@@ -35,13 +35,13 @@ def load(name: str, data_dir: str | os.PathLike | None = None, limit: int | None
          sha256: str | None = None) -> Dataset:
     """Read a data set.
 
-    name      one of NAMES; mnist and fashion-mnist have 50,000 / 10,000 / 10,000 images: the last 10,000 training
-              images are for validation; faces are as many; or FILE.npz, images of one's own: see own.py
-    data_dir  a folder to look in first; without it REFIMPL_DATA_DIR, if set; then the shipped data/
+    name      one of NAMES, or FILE.npz with your own images (see own.py).  mnist, fashion-mnist and faces have 50,000
+              images for training, 10,000 for validation (from the original training images) and 10,000 for the test
+    data_dir  a folder to look in first, by default REFIMPL_DATA_DIR, if set; then the shipped data/ is used
     limit     keep only the first `limit` images of each part
-    sha256    of a file of one's own that must not have changed
+    sha256    the sha256 that a FILE.npz must have
 
-    Raises InputError, one line, if the name is unknown or a file is missing, damaged or not what it should be.
+    Raises InputError if the name is unknown, or if a file is missing, damaged or of another kind.
     """
     data_dir = data_dir or os.environ.get("REFIMPL_DATA_DIR") or None
     folder = Path(data_dir) if data_dir else None
@@ -50,7 +50,7 @@ def load(name: str, data_dir: str | os.PathLike | None = None, limit: int | None
     if folder is not None:
         if not os.path.isdir(folder):
             raise InputError(f"--data-dir (or REFIMPL_DATA_DIR) {folder} is not a folder")
-        if not os.access(folder, os.R_OK | os.X_OK):        # its files would seem not to be there
+        if not os.access(folder, os.R_OK | os.X_OK):        # its files would seem to be missing
             raise InputError(f"--data-dir (or REFIMPL_DATA_DIR) {folder} cannot be read: Permission denied")
     entry = get(name)
     if sha256 != entry.sha256 and sha256 is not None:

@@ -1,4 +1,4 @@
-"""What a data set is here: three parts of binary images of one size, and what a reader of one must do."""
+"""The types of a data set, which has three parts with binary images of one size, and the interface of its reader."""
 from __future__ import annotations
 
 import hashlib
@@ -16,8 +16,9 @@ PIXELS = 784
 
 @dataclass(frozen=True)
 class Part:
-    """Images of `shape`, (height, width), packed: (N, bytes) uint8, eight pixels a byte, row by row, each image's last
-    byte filled up with zeros; labels (N,) uint8 or None where the data set has none."""
+    """Holds N images of `shape`, (height, width), and their labels, (N,) uint8, or None if there are no labels.
+
+    The images are packed row by row into (N, bytes) uint8, with eight pixels per byte and zeros at the end."""
 
     packed: np.ndarray
     labels: np.ndarray | None
@@ -27,12 +28,11 @@ class Part:
         return len(self.packed)
 
     def images(self, rows: np.ndarray | slice = slice(None), dtype: np.dtype = np.float32) -> np.ndarray:
-        """These rows as (rows, height width) of 0.0 and 1.0."""
+        """Return these images as rows of 0.0 and 1.0, (rows, height x width)."""
         return np.unpackbits(self.packed[rows], axis=1, count=math.prod(self.shape)).astype(dtype)
 
     def blocks(self, size: int, dtype: np.dtype = np.float32) -> Iterator[np.ndarray]:
-        """All images in order, at most `size` at a time, (rows, height width): 50,000 of 28 x 28 would take 157 MB as
-        float32.
+        """Yield all images in order, at most `size` at a time, (rows, height x width), to save memory.
 
         Raises ValueError, at the call, if `size` is below 1.
         """
@@ -41,12 +41,12 @@ class Part:
         return (self.images(slice(start, start + size), dtype) for start in range(0, len(self), size))
 
     def first(self, limit: int) -> Part:
-        """The first `limit` images, or all if there are fewer; a view, not a copy."""
+        """Return the first `limit` images, or all if there are fewer, as a view."""
         return Part(self.packed[:limit], None if self.labels is None else self.labels[:limit], self.shape)
 
 
 class Dataset(NamedTuple):
-    """Three parts that share no image; all images are of one shape."""
+    """Holds three parts that share no image; all images have the same shape."""
 
     name: str
     train: Part
@@ -55,7 +55,7 @@ class Dataset(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(height, width) of an image."""
+        """Return the (height, width) of an image."""
         return self.train.shape
 
 
@@ -63,23 +63,22 @@ class Reader(Protocol):
     """Reads one data set and checks it."""
 
     def __call__(self, folder: Path | None) -> tuple[Part, Part, Part]:
-        """Parts for training, validation and test, which share no image.
+        """Return the parts for training, validation and test, which share no image.
 
-        folder  the one that the user named, which exists; None if there is none
-
-        Raises InputError, one line, if a file is missing, damaged or not what it should be.
+        folder is the user's data folder, which exists, or None.  Raises InputError if a file is missing, damaged or of
+        another kind.
         """
 
 
 class Entry(NamedTuple):
-    """What is known of a data set without its images: a line of the registry.
+    """An entry of the registry: what is known of a data set without its images.
 
-    classes     how many the labels tell apart, or None where there are no labels
+    classes     number of classes of the labels, or None if there are no labels
     shape       (height, width) of every image
-    attributes  names of two-valued attributes whose values are the digits of the label as a binary number, the first
-                the slowest, as in joint.values; () where a label is no such number
-    sha256      of a file of one's own; None where the name says which images are meant
-    note        what whoever uses the data should know, a line; mostly empty
+    attributes  names of attributes with two values, which are the digits of the label as a binary number, as in
+                joint.values; () if the labels are classes
+    sha256      of a user's file; None for the other data sets
+    note        one line that the user should read; usually empty
     """
 
     name: str
@@ -93,7 +92,7 @@ class Entry(NamedTuple):
 
 
 def content_digest(images: np.ndarray, labels: np.ndarray) -> str:
-    """The sha256 of the images' bytes followed by the labels' bytes."""
+    """Return the sha256 of the images' bytes followed by the labels' bytes."""
     digest = hashlib.sha256(np.ascontiguousarray(images))
     digest.update(np.ascontiguousarray(labels))
     return digest.hexdigest()

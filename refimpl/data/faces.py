@@ -1,14 +1,14 @@
-"""Faces drawn from known truth: three attributes, nine nuisances (slides 2 and 25 show such faces).
+"""Faces drawn from three known attributes and nine nuisances (slides 2 and 25 show similar faces).
 
     faces.draw((1, 0, 1), nuisances)      a face with glasses, short hair and a smile
-    faces.draw((0, 0, 1), nuisances)      the same face without them, pixel by pixel
+    faces.draw((0, 0, 1), nuisances)      the same face without glasses; all other pixels are the same
 
-Every shape is a condition on the pixel's place (u, v), in pixels from the middle of the head, u across, v down, both
-turned with the head: inside an ellipse, near a circle, near a parabola.
+Every shape is a condition on the pixel's coordinates (u, v), in pixels from the middle of the head, with u across and v
+down, both tilted with the head: inside an ellipse, near a circle, or near a parabola.
 
-The set is drawn anew on every machine, and must be the same to the bit.  So only +, -, * and / are used, which IEEE 754
-rounds alike everywhere; no sine, no square root, no sum whose order is free.  The random bits are those of a bit
-generator itself, whose stream NumPy keeps (NEP 19), not of a Generator's methods, which it may change.
+The set is drawn on every machine and must be bit for bit the same.  So only +, -, * and / are used, which IEEE 754
+rounds in the same way everywhere, and no sine, no square root and no sum whose order is not fixed.  The random bits come
+directly from a bit generator, whose stream NumPy guarantees (NEP 19), not from a Generator's methods, which may change.
 """
 from __future__ import annotations
 
@@ -30,36 +30,36 @@ SHA256 = "05dc2c4791858e07ee7cc29930125de77e9a97842fc27962e23a1dd8bce31198"
 ATTRIBUTES = ("glasses", "long hair", "smile")
 
 NUISANCES: dict[str, tuple[float, float]] = {
-    "across": (-1.0, 1.0),          # place of the head's middle, pixels from that of the picture
+    "across": (-1.0, 1.0),          # middle of the head, in pixels from the middle of the picture
     "down": (-0.3, 0.7),
     "tilt": (-0.065, 0.065),        # tangent of half the angle, clockwise: up to 7.4 degrees
     "width": (8.0, 9.6),            # half axes of the head, pixels
     "height": (10.2, 11.6),
-    "eyes apart": (3.7, 4.4),       # of each from the middle line, pixels
+    "eyes apart": (3.7, 4.4),       # distance of each eye from the middle line, pixels
     "eye size": (0.9, 1.35),        # radius, pixels
     "line": (1.0, 1.8),             # thickness of the head's outline and of the mouth, pixels
-    "mouth": (0.5, 0.62),           # its height, in half heights of the head below the middle
+    "mouth": (0.5, 0.62),           # its place below the middle, in half heights of the head
 }
-"""The range of each nuisance, uniform in the data set.  Within it every face fits into the picture."""
+"""The range of each nuisance, which is uniform in the data set.  Within these ranges every face fits into the picture."""
 LOW, HIGH = np.array(list(NUISANCES.values())).T
 
 LENS, WIRE = 3.1, 1.1               # radius of the glasses, and the thickness of their wire, pixels
-EYES = -0.13                        # height of the eyes, in half heights of the head
-BLOCK = 100                         # faces at a time: their pixels stay in a core's cache
+EYES = -0.13                        # place of the eyes below the middle, in half heights of the head
+BLOCK = 100                         # faces at a time, whose pixels fit into a core's cache
 
 
 class Truth(NamedTuple):
-    """What the images were drawn from: attributes (N, 3) uint8 of 0 and 1; nuisances (N, 9) in their own units."""
+    """Holds the values from which images are drawn: attributes (N, 3), uint8, and nuisances (N, 9), in their units."""
 
     attributes: np.ndarray
     nuisances: np.ndarray
 
 
 def truth(images: int = IMAGES) -> Truth:
-    """The truth of the data set's first `images` images: training, validation, test, as their parts follow.
+    """Return the attributes and nuisances of the first `images` images, in the order training, validation, test.
 
-    Attributes are fair coins, nuisances uniform, all independent of each other.  ValueError if images is not in
-    1 ... 70,000.
+    Attributes are 0 or 1 with probability 1/2, nuisances are uniform, and all are independent.  Raises ValueError if
+    images is not in 1 ... 70,000.
     """
     images = arguments.integer("images", images, 1, IMAGES)
     raw = np.random.PCG64(SEED).random_raw(images * (1 + len(LOW))).reshape(images, -1)
@@ -69,14 +69,14 @@ def truth(images: int = IMAGES) -> Truth:
 
 
 def draw(attributes: np.ndarray, nuisances: np.ndarray) -> np.ndarray:
-    """Binary pictures (..., 28, 28), True is ink, of attributes (..., 3), 0 or 1, and nuisances (..., 9).
+    """Draw binary pictures (..., 28, 28), in which True is ink, from attributes (..., 3) and nuisances (..., 9).
 
-    The attributes are ATTRIBUTES in their order, the nuisances NUISANCES in theirs; batch axes broadcast.  Pure: the
-    same arguments give the same pixels, whatever else is drawn with them.  Glasses and long hair only add ink, a smile
-    moves that of the mouth.
+    The attributes, 0 or 1, are in the order of ATTRIBUTES, the nuisances in the order of NUISANCES; batch axes
+    broadcast.  Each picture depends only on its own attributes and nuisances.  Glasses and long hair only add ink, and
+    a smile changes the mouth.
 
-    Raises TypeError or ValueError, naming the argument, for another shape, an attribute that is neither 0 nor 1, or a
-    nuisance outside its range.
+    Raises TypeError or ValueError, which names the argument, for a wrong shape, an attribute that is neither 0 nor 1,
+    or a nuisance outside its range.
     """
     wanted, given = arguments.array("attributes", attributes), arguments.array("nuisances", nuisances)
     for name, array, length, kinds in (("attributes", wanted, len(ATTRIBUTES), "biuf"),
@@ -103,13 +103,13 @@ def draw(attributes: np.ndarray, nuisances: np.ndarray) -> np.ndarray:
 
 
 def _ellipse(u: np.ndarray, v: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Inside the ellipse of half axes a and b, without the outermost 0.4 pixels of its top and its bottom, where
-    a lone pixel would stick out."""
+    """Return which pixels are inside the ellipse with half axes a and b, except the outermost 0.4 pixels at its top and
+    bottom, where a single pixel would stick out."""
     return (u * u * (1 / (a * a)) + v * v * (1 / (b * b)) <= 1) & (np.abs(v) <= b - 0.4)
 
 
 def _ink(attributes: np.ndarray, nuisances: np.ndarray) -> np.ndarray:
-    """(N, 28, 28) of attributes (N, 3) bool and nuisances (N, 9) float64; pixels in float32, which is twice as fast."""
+    """Return pictures (N, 28, 28) of attributes (N, 3), bool, and nuisances (N, 9), computed in float32 for speed."""
     glasses, long_hair, smile = np.moveaxis(attributes, 1, 0)[..., None, None]
     across, down, tilt, *rest = np.moveaxis(nuisances, 1, 0)[..., None, None]       # (N, 1, 1) each
     cosine, sine = (1 - tilt * tilt) / (1 + tilt * tilt), 2 * tilt / (1 + tilt * tilt)
@@ -121,10 +121,10 @@ def _ink(attributes: np.ndarray, nuisances: np.ndarray) -> np.ndarray:
     side = np.abs(u)                                                                # a face is its own mirror image
 
     head, face = _ellipse(u, v, a + line / 2, b + line / 2), _ellipse(u, v, a - line / 2, b - line / 2)
-    brow = _ellipse(u, v - 0.45 * b, 1.2 * a, 1.05 * b)                             # what the hair leaves free
+    brow = _ellipse(u, v - 0.45 * b, 1.2 * a, 1.05 * b)                             # not covered by hair
     ink = head & ~face | _ellipse(u, v, a + 1.2, b + 1.2) & ~brow & (v < -0.15 * b)
 
-    falls = (v > 0) & (side < a + 2.6) & (v < 0.92 * b)                             # down both sides, free of the chin
+    falls = (v > 0) & (side < a + 2.6) & (v < 0.92 * b)                             # long hair at both sides
     locks = (_ellipse(u, v, a + 2.6, b + 1.8) | falls) & ~head & ((v < 0.1 * b) | (side > 0.82 * a))
     ink |= long_hair & locks
 
@@ -143,10 +143,10 @@ def _ink(attributes: np.ndarray, nuisances: np.ndarray) -> np.ndarray:
 
 
 def read(folder: Path | None) -> tuple[Part, Part, Part]:
-    """50,000 / 10,000 / 10,000 faces, drawn in a few seconds at the first call and kept; `folder` plays no part.
+    """Return 50,000 / 10,000 / 10,000 faces, which are drawn at the first call and kept; `folder` is not used.
 
-    A label is the attributes as the digits of a binary number, as in joint.values(3, 2): 4 glasses + 2 long hair +
-    smile.  Raises InputError if the images differ from those drawn elsewhere.
+    The attributes are the digits of the label as a binary number, as in joint.values(3, 2): 4 glasses + 2 long hair +
+    smile.  Raises InputError if the images differ from those drawn on other machines.
     """
     images, labels = _content()
     train, valid, test = (Part(images[cut], labels[cut]) for cut in CUTS)
@@ -155,14 +155,14 @@ def read(folder: Path | None) -> tuple[Part, Part, Part]:
 
 @functools.lru_cache(maxsize=1)
 def _content() -> tuple[np.ndarray, np.ndarray]:
-    """Images (70000, 98) and labels (70000,), uint8 and read-only, checked."""
+    """Draw and check the packed images, (70000, 98), and the labels, (70000,), uint8 and read-only."""
     attributes, nuisances = truth()
     images = np.concatenate([np.packbits(draw(attributes[start:start + BLOCK], nuisances[start:start + BLOCK])
                                          .reshape(-1, SIDE * SIDE), axis=1) for start in range(0, IMAGES, BLOCK)])
     labels = attributes @ np.array([4, 2, 1], np.uint8)
     if content_digest(images, labels) != SHA256:
-        raise InputError("faces: the sha256 of what was drawn is not what it is elsewhere; the arithmetic of this "
-                         "NumPy does not round as IEEE 754 says")
+        raise InputError("faces: the images that were drawn have another sha256 than on other machines; the "
+                         "arithmetic of this NumPy does not round as IEEE 754 requires")
     images.setflags(write=False)
     labels.setflags(write=False)
     return images, labels

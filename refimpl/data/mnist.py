@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST, as data/pack.py packs them: one file each, known by the sha256 of its content."""
+"""MNIST and Fashion-MNIST as packed by data/pack.py: one file each, which is checked by the sha256 of its content."""
 from __future__ import annotations
 
 import functools
@@ -20,9 +20,9 @@ CUTS = (slice(0, 50_000), slice(50_000, 60_000), slice(60_000, 70_000))     # tr
 
 
 class Shipped(NamedTuple):
-    """A reader of one such file, in the folder that the user named or else in data/.
+    """A reader of one such file, in the user's folder if it is there, else in data/.
 
-    sha256 is that of the images' bytes followed by the labels' bytes: of the content, whatever zlib made of it.
+    sha256 is that of the images' bytes followed by the labels' bytes, before compression.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Shipped(NamedTuple):
 
     def __call__(self, folder: Path | None) -> tuple[Part, Part, Part]:
         path = FOLDER / self.file
-        if folder is not None and os.path.lexists(folder / self.file):      # a link to nowhere is no reason to look on
+        if folder is not None and os.path.lexists(folder / self.file):      # a broken link is an error
             path = folder / self.file
         stamp = file_stamp(path, MISSING)
         images, labels = _content(self, Path(os.path.realpath(path)), stamp)
@@ -41,11 +41,10 @@ class Shipped(NamedTuple):
 
 @functools.lru_cache(maxsize=2)
 def _content(kind: Shipped, path: Path, stamp: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Images (70000, 98) and labels (70000,), uint8 and read-only, checked.
+    """Read and check the packed images, (70000, 98), and the labels, (70000,), uint8 and read-only.
 
-    Reading and checking take about 0.1 s, and a program that trains many short runs, as the tests do, loads hundreds of
-    times.  So the last two contents, 7 MB each, stay in memory: two, because there are two files.  The stamp is another
-    once the file has been changed, and it is read anew.  Nobody may write to what all share.
+    Reading and checking take about 0.1 s, and the tests load the files hundreds of times.  So the last two contents,
+    7 MB each, stay in memory.  If a file changes, so does its stamp, and it is read again.
     """
     arrays = read_arrays(path, missing=MISSING, damaged=DAMAGED)
     if not {"images", "labels"} <= set(arrays):

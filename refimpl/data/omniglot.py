@@ -1,4 +1,4 @@
-"""Omniglot, from its own zip files or from the IWAE code's chardata.mat, in a folder that the user names."""
+"""Omniglot, read from its original zip files or from the IWAE code's chardata.mat, in a folder that the user names."""
 from __future__ import annotations
 
 import io
@@ -14,15 +14,15 @@ from refimpl.system.files import open_archive, read_whole
 ADVICE = ("get images_background.zip and images_evaluation.zip from the repository brendenlake/omniglot, "
           "or chardata.mat of the IWAE code, and name their folder with --data-dir or REFIMPL_DATA_DIR")
 MISSING = f"is missing; {ADVICE}"
-SIDE = 105                                              # pixels of a drawing, each way
+SIDE = 105                                              # height and width of a drawing in pixels
 DRAWERS, TRAIN_DRAWERS, VALID_DRAWERS = 20, 14, 17      # who drew each character: 1-14 train, 15-17 valid, 18-20 test
-CHARDATA_VALID = 1_345                                  # of chardata.mat's 24,345 training images, the last ones
+CHARDATA_VALID = 1_345                                  # the last of chardata.mat's 24,345 training images
 
 
 def read(folder: Path | None) -> tuple[Part, Part, Part]:
-    """The parts, without labels: from the zip files if there are any, otherwise from chardata.mat.
+    """Return the parts, without labels, from the zip files if there are any, otherwise from chardata.mat.
 
-    Raises InputError, one line, if `folder` is None or holds neither, or a file is damaged or not what it should be.
+    Raises InputError if `folder` is None or contains neither, or if a file is damaged or of another kind.
     """
     if folder is None:
         raise InputError(f"omniglot is not shipped: {ADVICE}")
@@ -36,7 +36,7 @@ def read(folder: Path | None) -> tuple[Part, Part, Part]:
 
 
 def area_weights(size: int, target: int) -> np.ndarray:
-    """(target, size) matrix that averages `size` pixels over `target` equal intervals, each by its overlap."""
+    """Return the matrix (target, size) that averages `size` pixels over `target` equal intervals, by their overlap."""
     edges = np.linspace(0, size, target + 1)
     pixel = np.arange(size)
     overlap = np.minimum(pixel + 1, edges[1:, None]) - np.maximum(pixel, edges[:-1, None])
@@ -44,9 +44,9 @@ def area_weights(size: int, target: int) -> np.ndarray:
 
 
 def _from_drawings(archives: list[Path]) -> tuple[Part, Part, Part]:
-    """ALPHABET/characterNN/XXXX_YY.png, one bit, 105 x 105, ink is 0; YY is one of the 20 who drew the character.
+    """Read drawings ALPHABET/characterNN/XXXX_YY.png, 105 x 105 bits in which ink is 0, by drawer YY of 20.
 
-    The small background sets share two alphabets with each other and all with the full set: a drawing counts once.
+    A drawing that is in several archives, as those of the small background sets are, counts once.
     """
     weights = area_weights(SIDE, 28)
     packed: dict[str, np.ndarray] = {}                      # by alphabet/character/file
@@ -55,9 +55,9 @@ def _from_drawings(archives: list[Path]) -> tuple[Part, Part, Part]:
         try:
             with open_archive(content) as archive:
                 for entry in archive.namelist():
-                    key = entry.partition("/")[2]           # the folder's name differs from set to set
+                    key = entry.partition("/")[2]           # the folder's name differs between archives
                     if entry.endswith(".png") and key not in packed:
-                        _drawer(key, path)                  # a name of another kind is said with its file
+                        _drawer(key, path)                  # refuses other names
                         packed[key] = _one_drawing(archive.read(entry), f"{path}: {entry}", weights)
         except (InputError, MemoryError):
             raise
@@ -77,7 +77,7 @@ def _from_drawings(archives: list[Path]) -> tuple[Part, Part, Part]:
 
 
 def _drawer(key: str, path: Path) -> int:
-    """YY of XXXX_YY.png, 1 ... 20."""
+    """Return the number YY, 1 to 20, in the name XXXX_YY.png; raise InputError if there is none."""
     digits = key.rpartition("_")[2].removesuffix(".png")
     if not (digits.isascii() and digits.isdigit() and 1 <= int(digits) <= DRAWERS):
         raise InputError(f"{path}: {key} is not named XXXX_YY.png, YY in 01 ... {DRAWERS}, as Omniglot's drawings are; "
@@ -86,7 +86,7 @@ def _drawer(key: str, path: Path) -> int:
 
 
 def _one_drawing(content: bytes, where: str, weights: np.ndarray) -> np.ndarray:
-    """A PNG file's (98,) packed bits: kept at full size, the 32,460 drawings of Omniglot would take 1.4 GB."""
+    """Return the packed bits (98,) of a PNG file, scaled down at once: all 32,460 drawings would take 1.4 GB."""
     from matplotlib.image import imread                     # here, because only Omniglot needs it
 
     grey = imread(io.BytesIO(content), format="png")
@@ -97,13 +97,13 @@ def _one_drawing(content: bytes, where: str, weights: np.ndarray) -> np.ndarray:
 
 
 def _are_grey_levels(array) -> bool:
-    """Whether this is a (784, N) array, N >= 1, of numbers in [0, 1]; loadmat has other kinds, a sparse matrix too."""
+    """Return whether this is a (784, N) array of numbers in [0, 1]; loadmat may also return a sparse matrix."""
     return (isinstance(array, np.ndarray) and array.dtype.kind in "fiu" and array.ndim == 2
             and array.shape[0] == PIXELS and array.shape[1] > 0 and bool(((array >= 0) & (array <= 1)).all()))
 
 
 def _from_chardata(path: Path) -> tuple[Part, Part, Part]:
-    """The IWAE code's file: `data` and `testdata`, (784, N) grey levels in [0, 1], each image column by column."""
+    """Read the IWAE code's file with `data` and `testdata`, (784, N) grey levels in [0, 1], images column by column."""
     from scipy.io import loadmat                            # here, because only this file needs it
 
     stream = io.BytesIO(read_whole(path, MISSING))

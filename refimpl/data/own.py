@@ -1,13 +1,13 @@
-"""Images of one's own, of any size, from an .npz file: `--dataset FILE.npz`.
+"""Read your own images, of any size, from an .npz file: `--dataset FILE.npz`.
 
     np.savez_compressed("own.npz", images=images, labels=labels)
 
-images   (N, height, width), or (N, pixels), which is shown as a square where pixels is one, and as one row otherwise.
-         bool; integers, all 0 or 1; integers 0 ... 255, where 128 and above is 1; floats in [0, 1], where 1/2 and above
-         is 1
-labels   (N,) integers 0 ... C - 1, each of them used; may be missing
+images   (N, height, width), or (N, pixels), which is shown as a square if pixels is a square number, else as one row.
+         The numbers are bool; or integers 0 and 1; or integers 0 ... 255, where 128 and above means 1; or floats in
+         [0, 1], where 1/2 and above means 1
+labels   (N,) integers 0 ... C - 1, each of which must occur; optional
 
-The order of the file decides the parts: the last seventh is the test part, the seventh before it is for validation.
+The order in the file determines the parts: the last seventh is the test part, the seventh before it is for validation.
 """
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from refimpl.data.base import Entry, Part
 from refimpl.system.files import arrays_in, file_stamp, read_whole
 
 SUFFIX = ".npz"
-PARTS = 7                               # one for the test, one for validation, the others to train on
+PARTS = 7                               # one for the test, one for validation, the others for training
 MOST_PIXELS = 65_536                    # 256 x 256
 MOST_CLASSES = 256
 MISSING = "is missing: --dataset names a file of images"
@@ -34,7 +34,7 @@ DAMAGED = "is damaged or not an .npz file of arrays; arrays of objects are not r
 
 
 class Content(NamedTuple):
-    """A file's images, packed as in Part, and labels, with what its entry says of them."""
+    """Holds a file's images, packed as in Part, and labels, with the fields of its Entry."""
 
     images: np.ndarray
     labels: np.ndarray | None
@@ -45,21 +45,22 @@ class Content(NamedTuple):
 
 
 def entry(name: str) -> Entry:
-    """What is known of this file.  Raises InputError, one line, if it is missing, damaged, or not such a file."""
+    """Return the entry of this file.  Raises InputError if it is missing, damaged, or not such a file."""
     content = _read(name)
     return cached(name, content.sha256, content.shape, content.classes)._replace(note=content.note)
 
 
 def cached(name: str, sha256: str, shape: tuple[int, int], classes: int | None) -> Entry:
-    """The same from what was written down; the file is not looked at until its images are read.
+    """Return the entry of a file from recorded values, without reading the file.
 
-    It goes by its name without folders and suffix, in letters that suit a file's name and a picture's title.
+    Its name is the file's name without folders and suffix, in characters that suit a file's name and a title.
     """
     title = re.sub(r"[^\w. -]", "_", Path(name).stem)
     return Entry(title, lambda folder: _parts(_read(name)), classes, "images of your own", shape, sha256=sha256)
 
 
 def _parts(content: Content) -> tuple[Part, Part, Part]:
+    """Split the images by their order."""
     whole, held = len(content.images), len(content.images) // PARTS
     cuts = slice(0, whole - 2 * held), slice(whole - 2 * held, whole - held), slice(whole - held, whole)
     train, valid, test = (Part(content.images[cut], None if content.labels is None else content.labels[cut],
@@ -74,7 +75,7 @@ def _read(name: str) -> Content:
 
 @functools.lru_cache(maxsize=2)
 def _content(path: Path, resolved: Path, stamp: tuple[int, ...]) -> Content:
-    """Read once, and anew when the file has been changed; nobody may write to what all share."""
+    """Read the file once, and again if it has changed; the arrays are read-only because they are shared."""
     content = read_whole(path, MISSING)
     arrays = arrays_in(content, f"{path} {DAMAGED}")
     if "images" not in arrays:
@@ -88,7 +89,7 @@ def _content(path: Path, resolved: Path, stamp: tuple[int, ...]) -> Content:
 
 
 def _binary(path: Path, images: np.ndarray) -> tuple[tuple[int, int], np.ndarray, str]:
-    """(height, width), the packed images, and how many pixels were rounded, in words."""
+    """Return (height, width), the packed images, and a note on how many pixels were rounded."""
     if images.dtype.kind not in "biuf":
         raise InputError(f"{path}: images must be bool, integers or floats, got {images.dtype}")
     if images.ndim not in (2, 3) or 0 in images.shape[1:]:
@@ -121,19 +122,19 @@ def _binary(path: Path, images: np.ndarray) -> tuple[tuple[int, int], np.ndarray
 
 
 def _labels(path: Path, labels: np.ndarray | None, number: int) -> tuple[np.ndarray | None, int | None]:
-    """The labels as uint8 and the number of classes; None and None where the file has none."""
+    """Return the labels as uint8 and the number of classes; None and None if the file has no labels."""
     if labels is None:
         return None, None
     if labels.dtype.kind not in "iu":
         raise InputError(f"{path}: labels must be integers, got {labels.dtype}")
     if labels.shape != (number,):
-        raise InputError(f"{path}: labels must be one a picture, of shape ({number},), got {labels.shape}")
+        raise InputError(f"{path}: labels must be one per image, of shape ({number},), got {labels.shape}")
     found = np.unique(labels)
     if len(found) > MOST_CLASSES:
         raise InputError(f"{path}: labels must be of at most {MOST_CLASSES} classes, got {len(found):,}")
     if found[0] != 0 or found[-1] != len(found) - 1:
         raise InputError(f"{path}: labels must be 0 ... C - 1, each of them used, got {len(found)} different ones from "
-                         f"{found[0]} to {found[-1]}; np.unique(labels, return_inverse=True)[1] makes such")
+                         f"{found[0]} to {found[-1]}; np.unique(labels, return_inverse=True)[1] renumbers them")
     absent = np.setdiff1d(found, labels[:number - 2 * (number // PARTS)])
     if len(absent):
         raise InputError(f"{path}: the class {absent[0]} has no image to train on: the order of the file decides the "

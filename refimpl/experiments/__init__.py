@@ -1,1 +1,1 @@
-"""One file a claim, figure or table of the paper; each is a command of `python -m refimpl`."""
+"""One file per claim, figure or table of the paper; each is a command of `python -m refimpl`."""

@@ -1,4 +1,4 @@
-"""What a file of rows may hold: the columns of each table, their ranges, and words that a page can show as they are."""
+"""Check a file of rows: the columns of each table, their ranges, and words that a page can show unchanged."""
 from __future__ import annotations
 
 import math
@@ -12,17 +12,17 @@ from refimpl.runs.mixture import attribute_columns
 if TYPE_CHECKING:
     from refimpl.experiments.records import Record
 
-# Words go into Markdown tables.  What these characters make stays a word: no column, link, code, HTML or new line.
+# Words are shown in Markdown tables.  These characters make no new column, link, code, HTML or line.
 WORDS = re.compile(r"[\w .,+*=>()-]{1,300}")
 COMMIT = re.compile(r"[\w .+-]{1,100}")
 
 
 class Refused(ValueError):
-    """What is wrong with a record, in a few words."""
+    """Raised with a few words that say what is wrong with a record."""
 
 
 class Column(NamedTuple):
-    """The numbers that a column may hold, ends included."""
+    """Describes the numbers that a column may contain, ends included."""
 
     least: float = -1e12
     most: float = 1e12
@@ -32,9 +32,9 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-    """label: a pattern; settings: those that are needed, whole numbers; columns: all there are, None for words.
+    """Describes a table: a pattern of its label, its required settings (whole numbers), and its columns, None for words.
 
-    rising: the column whose numbers rise from row to row, if there is one.
+    rising is the column whose numbers rise from row to row, if there is one.
     """
 
     label: str
@@ -83,11 +83,11 @@ TABLES: dict[str, Table] = {
         "run": None, "exact": NUMBER, "one": NUMBER, "one_spread": SIZE, "hundred": NUMBER, "hundred_spread": SIZE,
         "relaxed_one": PERHAPS, "relaxed_hundred": PERHAPS}),
 }
-"""The tables of measurements, by experiment; all others are runs."""
+"""The tables of measurements by experiment; all other experiments consist of runs."""
 
 
 def of_run(record: Record) -> Table:
-    """The columns of a run: those of its kind and its data set."""
+    """Return the table of a run, with the columns of its kind and its data set."""
     entry = data.REGISTRY.get(record.dataset)
     columns = {"epoch": FROM_1, "test_elbo": PERHAPS, "seconds": SIZE, "evaluations": COUNT}
     if "labels" in record.settings:
@@ -95,14 +95,14 @@ def of_run(record: Record) -> Table:
         columns |= {"epoch": COUNT, "test_elbo": NUMBER, "accuracy": SHARE, "valid_accuracy": SHARE,
                     **dict.fromkeys(attributes, SHARE)}
     else:
-        exact = NUMBER if record.settings.get("n") == 1 else PERHAPS        # of many variables not at every epoch
+        exact = NUMBER if record.settings.get("n") == 1 else PERHAPS        # with many variables not in every epoch
         columns |= {name: exact for name in ("valid_elbo", "test_elbo", "test_log_likelihood", "gap")}
         columns |= {"sampled_elbo": NUMBER} if "sampled_elbo" in record.rows[0] else {}
     return Table(WORDS.pattern, ("seed",), columns, "epoch")
 
 
 def check(record: Record) -> None:
-    """Refused, saying where, if the record is not what its table's description says."""
+    """Raise Refused, which says where, if the record does not fit the description of its table."""
     for words in (record.label, record.dataset or "-"):
         if not WORDS.fullmatch(words):
             raise Refused(f"{words!r} is no label or data set that a page can show")

@@ -11,7 +11,7 @@ SAFE = 22.0         # e^(4 * 22) = e^88 is still a float32
 
 
 def softplus_and_sigmoid(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return log(1 + e^a) and its derivative 1 / (1 + e^-a), both from the exponential e^-|a|, which cannot overflow."""
+    """Return log(1 + e^a) and its derivative 1 / (1 + e^-a), both from e^-|a|, which cannot overflow."""
     e = np.exp(-np.abs(a))
     # log1p keeps the digits of a tiny e but is slow; in a float32 score of hundreds of nats these digits do not matter.
     log_one_plus_e = np.log1p(e) if a.dtype == np.float64 else np.log(1 + e)
@@ -43,7 +43,7 @@ def softplus_sum(a: np.ndarray, scratch: np.ndarray | None = None) -> np.ndarray
 
 
 def sigmoid(a: np.ndarray) -> np.ndarray:
-    """Return 1 / (1 + e^-a) = (1 + tanh(a / 2)) / 2, which is fast and cannot overflow; absolute errors are rounding."""
+    """Return 1 / (1 + e^-a) = (1 + tanh(a / 2)) / 2, which is fast, cannot overflow, and is exact to the rounding of 1."""
     half = a.dtype.type(0.5)
     s = a * half
     np.tanh(s, out=s)

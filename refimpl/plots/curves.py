@@ -1,4 +1,4 @@
-"""Curves of one run against its epochs: bounds, accuracies."""
+"""Plot the bounds and accuracies of one run against its epochs."""
 from __future__ import annotations
 
 import math
@@ -10,7 +10,7 @@ from refimpl.plots.style import FURTHER, TRUTH, new_figure
 
 
 def bounds(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Figure:
-    """Bounds of one run against the epoch, and the gap between bound and likelihood."""
+    """Plot the bounds of one run against the epoch, and the gap between bound and likelihood."""
     figure, (bound, gap) = new_figure(2)
     marker = "o" if len(rows) < 40 else None
     lines = ()
@@ -21,7 +21,7 @@ def bounds(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Figure
                                         ("test_elbo", "test, -ELBO", FURTHER[0], "-"),
                                         ("test_log_likelihood", "test, -log p(x)", TRUTH, "--")):
         known = [row for row in rows if not math.isnan(row[name])]
-        if known:                                           # exact values are not computed each epoch of a large latent
+        if known:                                           # with many joint values, exact bounds are not computed every epoch
             bound.plot([row["epoch"] for row in known], [-row[name] for row in known], color=colour, linestyle=style,
                        marker=marker, label=label_)
     bound.set(xlabel="epoch", ylabel="nats per image (lower is better)", title=f"{dataset}: exact bounds")
@@ -36,7 +36,7 @@ def bounds(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Figure
 
 
 def accuracies(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Figure:
-    """Test accuracy and bound of one run; epoch 0 is the pretraining, whose bound is off the scale."""
+    """Plot the accuracy and the bound of one run; epoch 0 is the pretraining, whose bound would be off the scale."""
     figure, (accuracy, bound) = new_figure(2)
     marker = "o" if len(rows) < 40 else None
     epochs = [row["epoch"] for row in rows]
@@ -44,7 +44,7 @@ def accuracies(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Fi
         accuracy.plot(epochs, [100 * row[name] for row in rows], color=colour, marker=marker, label=words)
     accuracy.set(xlabel="epoch", ylabel="accuracy, %", title=dataset)
     accuracy.legend(frameon=False, fontsize=10)
-    if len(rows) == 1:                              # after the pretraining alone there is no bound worth a panel
+    if len(rows) == 1:                              # after the pretraining alone the bound is not shown
         bound.remove()
         figure.suptitle(label, fontsize=12)
         return figure

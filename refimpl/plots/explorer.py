@@ -1,4 +1,4 @@
-"""The explorer's figure: walls, joint law, errors and one draw, with sliders for eps, the spread of f and each h."""
+"""The explorer's figure, which shows walls, joint law, errors and one draw, with sliders for eps, f and each h."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ STYLE = {"font.size": 12, "axes.titlesize": 12, "axes.titlelocation": "left", "a
 
 
 class Explorer:
-    """The panels and sliders on a figure.  sliders: "eps" (its logarithm to base 10), "spread", "h0", "h1", "h2"."""
+    """Draws the panels and sliders on a figure; the sliders are "eps" (log10 of eps), "spread", "h0", "h1" and "h2"."""
 
     def __init__(self, figure: Figure, h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray,
                  names: Sequence[str] = walls.NAMES) -> None:
-        """h: (3,), pure numbers.  f: (3,), nats.  eps: within EPS, 1/nat.  noise: (N, 3).  The figure must be empty."""
+        """Draw on an empty figure; h (3,) in pure numbers, f (3,) in nats, eps within EPS in 1/nat, noise (N, 3)."""
         self.figure, self.given_f, self.noise, self.names = figure, np.asarray(f, float), noise, names
         with matplotlib.rc_context(STYLE):
             self.sliders = self._make_sliders(h, eps)
@@ -35,8 +35,8 @@ class Explorer:
             self.here = self.axes[0].plot([], [], "o", markersize=13, markerfacecolor="none", markeredgecolor="0",
                                           markeredgewidth=1.8, zorder=7)[0]
             for ax in self.axes:
-                ax.tick_params(labelsize=STYLE["font.size"])        # of ticks, too, that are made while drawing
-        self.chosen = int(np.argmax(self.cloud.pair.z_star != self.cloud.pair.z_eps))       # one that changes, if any
+                ax.tick_params(labelsize=STYLE["font.size"])        # also for ticks that are made while drawing
+        self.chosen = int(np.argmax(self.cloud.pair.z_star != self.cloud.pair.z_eps))       # a draw that changes its winner, if any
         figure.canvas.mpl_connect("motion_notify_event", self._mouse)
         self.update()
 
@@ -50,7 +50,7 @@ class Explorer:
         for (left, bottom), (name, (label, low, high, value, colour)) in zip(places, wanted.items()):
             ax = self.figure.add_axes((left, bottom, 0.32, 0.03))
             made[name] = Slider(ax, label, low, high, valinit=value, color=colour)
-            made[name].drawon = False                   # update() has the whole figure drawn
+            made[name].drawon = False                   # update() draws the whole figure
             made[name].on_changed(lambda value: self.update())
         return made
 
@@ -67,7 +67,7 @@ class Explorer:
         return float(10 ** self.sliders["eps"].val)
 
     def update(self) -> None:
-        """Show what the sliders say."""
+        """Show the problem that the sliders describe."""
         problem = h, f, eps = self.h, self.f, self.eps
         draws = len(self.noise)
         self.cloud.update(*problem, self.noise)

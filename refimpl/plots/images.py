@@ -1,4 +1,4 @@
-"""What models draw: one tile per latent value, a grid with a column per class and a row per Gaussian, or faces."""
+"""Show images drawn by models: one tile per latent value, a grid of classes and Gaussians, or a sheet of faces."""
 from __future__ import annotations
 
 import math
@@ -16,11 +16,10 @@ SHAPE = (28, 28)
 
 def tiles(logits: np.ndarray, dataset: str, label: str, names: list[str] | None = None,
           shape: tuple[int, int] = SHAPE) -> Figure:
-    """What values of z draw: the decoder's mean image, one tile per value.
+    """Show the decoder's mean images of at most 100 values of z, one tile per value.
 
-    logits: (values, pixels); names: of the values; shape: (height, width) of an image.
-
-    At most 100 tiles, in one picture with a margin between them: a hundred axes would take a hundred times as long.
+    logits has shape (values, pixels); names are those of the values; shape is the (height, width) of an image.  All
+    tiles are in one picture, because 100 axes would be slow.
     """
     shown = min(len(logits), 100)
     columns = min(10, shown)
@@ -29,7 +28,7 @@ def tiles(logits: np.ndarray, dataset: str, label: str, names: list[str] | None 
     (high, wide), gap, top = shape, 3, 8 * lines                # pixels; `top` leaves room for a tile's name
     canvas = np.full((rows * (high + top), columns * (wide + gap)), np.nan)
     width = max(0.95 * columns, 4.5)
-    height = min(width * canvas.shape[0] / canvas.shape[1], 3 * width) + 0.4       # images may be very high, or wide
+    height = min(width * canvas.shape[0] / canvas.shape[1], 3 * width) + 0.4       # images may be very high or wide
     figure = Figure(figsize=(width, max(height, 1.5)), dpi=110, layout="constrained")
     ax = figure.add_subplot()
     for tile in range(shown):
@@ -47,7 +46,7 @@ def tiles(logits: np.ndarray, dataset: str, label: str, names: list[str] | None 
 
 
 def _side_by_side(images: np.ndarray, gap: int) -> np.ndarray:
-    """One canvas of images (rows, columns, height, width), NaN in the gaps to the right of each and below it."""
+    """Join images, (rows, columns, height, width), to one canvas with gaps of NaN to the right of and below each."""
     rows, columns, high, wide = images.shape
     canvas = np.full((rows, high + gap, columns, wide + gap), np.nan)
     canvas[:, :high, :, :wide] = images.transpose(0, 2, 1, 3)
@@ -55,7 +54,7 @@ def _side_by_side(images: np.ndarray, gap: int) -> np.ndarray:
 
 
 def _show_grid(ax: Axes, images: np.ndarray, gap: int, names: list[str], rows: Sequence[str] = ()) -> None:
-    """Images (rows, columns, height, width) with a name below each column and left of each row, and no frame."""
+    """Show images, (rows, columns, height, width), with a name for each column and each row and without a frame."""
     ax.imshow(_side_by_side(images, gap), cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
     columns, high, wide = images.shape[1:]
     ax.set_xticks((wide + gap) * np.arange(columns) + wide / 2, names)
@@ -67,7 +66,7 @@ def _show_grid(ax: Axes, images: np.ndarray, gap: int, names: list[str], rows: S
 
 
 def grids(samples: Sequence[tuple[str, np.ndarray]], dataset: str, shape: tuple[int, int] = SHAPE) -> Figure:
-    """One grid beside the other: (title, images (rows, classes, pixels)) each; shape: (height, width) of an image."""
+    """Show grids side by side, each with a title and images (rows, classes, pixels) of shape (height, width)."""
     figure = Figure(figsize=(4.6 * len(samples), 4.3), dpi=110, layout="constrained")
     for place, (title, images) in enumerate(samples):
         ax = figure.add_subplot(1, len(samples), place + 1)
@@ -78,8 +77,10 @@ def grids(samples: Sequence[tuple[str, np.ndarray]], dataset: str, shape: tuple[
 
 
 def sheet(images: np.ndarray, names: list[str], row: str | Sequence[str], title: str) -> Figure:
-    """Pictures (rows, columns, height, width) of 0 and 1; names: a column's, below it; row: what a row is, or the name
-    of each row."""
+    """Show images, (rows, columns, height, width), with names below the columns, and a title.
+
+    `row` is one label for all rows, or the name of each row.
+    """
     width = images.shape[1] + 1.4 * (not isinstance(row, str))
     figure = Figure(figsize=(width, 0.9 * images.shape[0] + 1.2), dpi=110, layout="constrained")
     ax = figure.add_subplot(anchor="N")

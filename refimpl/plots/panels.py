@@ -1,6 +1,6 @@
-"""The panels that stand beside the walls in the explorer: the joint law, the errors against eps, one draw.
+"""The panels beside the walls in the explorer: the joint law, the errors against eps, and one draw.
 
-Each is drawn by one function, in place of what the axes show.  The axes themselves stay: new ticks are slow.
+Each is drawn by one function, which replaces the contents of the axes but keeps the axes, because new ticks are slow.
 """
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from refimpl import direct, plots
 from refimpl.plots import walls
 
-GRID = np.geomspace(0.01, 10.0, 41)                     # of eps, for the errors
-PLACES = np.array([0, 1, 2, 4, 5, 6])                   # of the bars of one draw
+GRID = np.geomspace(0.01, 10.0, 41)                     # values of eps in the panel of errors
+PLACES = np.array([0, 1, 2, 4, 5, 6])                   # places of the bars of one draw
 ERRORS = (("bias", plots.FURTHER[0], "--"), ("standard deviation", plots.FURTHER[1], ":"),
           ("root mean square", plots.TRUTH, "-"))
 
@@ -24,14 +24,14 @@ def _empty(ax: Axes) -> None:
 
 
 def law(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, names: Sequence[str]) -> None:
-    """P(z* = i, z*(eps) = j) as a heat map with its numbers; its sums beside and below it are q and q_eps."""
+    """Show P(z* = i, z*(eps) = j) as a heat map with numbers, and its sums q and q_eps beside and below it."""
     _empty(ax)
     chances = direct.joint_law(h, f, eps)
     ax.imshow(chances, cmap="Greys", vmin=0, vmax=1)
     cells = [(j, i, chance) for (i, j), chance in np.ndenumerate(chances)]
     cells += [(3.15, i, chance) for i, chance in enumerate(chances.sum(axis=1))]
     cells += [(j, 2.9, chance) for j, chance in enumerate(chances.sum(axis=0))]
-    for x, y, chance in cells:                          # a pair only climbs: exact zeros
+    for x, y, chance in cells:                          # where f_j < f_i it is exactly 0
         ax.text(x, y, f"{chance:.3f}" if chance else "0", ha="center", va="center",
                 color="1" if chance > 0.5 and max(x, y) <= 2 else "0")
     ax.set(xlim=(-0.5, 3.6), ylim=(3.2, -0.5), aspect="auto", xlabel="z(ε), by h + εf", ylabel="z*, by h")
@@ -43,9 +43,9 @@ def law(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, names: Sequence[str]
 
 
 def errors(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, draws: int) -> None:
-    """Bias, standard deviation and root mean squared error of the mean over some draws against eps, exact."""
+    """Plot the exact bias, standard deviation and root mean squared error of the mean of `draws` draws against eps."""
     _empty(ax)
-    if ax.get_xscale() != "log":                        # which would make new ticks each time
+    if ax.get_xscale() != "log":                        # setting it makes new ticks
         ax.set(xscale="log", yscale="log")
         ax.minorticks_off()
     at = np.append(GRID, eps)                           # the last one is where the explorer stands
@@ -57,16 +57,13 @@ def errors(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, draws: int) -> No
     ax.plot([eps] * 3, [value[-1] for value in values], "o", color="0", markersize=7)
     ax.set(xlim=(GRID[0], GRID[-1]), ylim=(2e-4 * np.ptp(f), 3 * np.ptp(f)), xlabel="ε, 1/nat", ylabel="nats")
     ax.set_xticks([0.01, 0.1, 1, 10], ["0.01", "0.1", "1", "10"])
-    # above the axes: inside, lines would cross it
+    # the legend is above the axes, because inside the lines would cross it
     ax.legend(title=f"Error of a mean of {draws:,} draws", alignment="left", loc="lower left",
               bbox_to_anchor=(-0.3, 1.0), handlelength=1.5, borderaxespad=0)
 
 
 def one_draw(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, gammas: np.ndarray, names: Sequence[str]) -> None:
-    """A draw's perturbed scores, before and after eps f, its two winners as stars, and the gradient that they make.
-
-    gammas: (3,), the noise of this draw.
-    """
+    """Show the perturbed scores of a draw with noise gammas, (3,), with and without eps f, its winners and gradient."""
     _empty(ax)
     heights = np.concatenate([h + gammas, eps * f + h + gammas])
     old, new = (int(z) for z in direct.argmax_pair(h, f, eps, gammas))

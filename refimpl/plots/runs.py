@@ -1,6 +1,6 @@
-"""The pictures of one run, by its kind: curves.png, samples.png, and for attributes switched.png.
+"""Draw the pictures of one run: curves.png, samples.png, and switched.png if the data set has attributes.
 
-Slides 2 and 25 show pictures like those of the attributes, of photographed faces.
+Slides 2 and 25 show similar pictures of photographed faces.
 """
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from refimpl import data, joint
 from refimpl.nn.losses import sigmoid
 from refimpl.plots import curves, images
 
-SHOWN = 2_000                           # test images that decide which joint values samples.png shows
+SHOWN = 2_000                           # samples.png shows the joint values that so many test images use
 FILES = ("curves.png", "samples.png", "switched.png")
 Rows = Sequence[Mapping[str, float]]
 
 
 def of_run(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
-    """The pictures of a run, by file name; none for a kind that has no line in KINDS.
+    """Return the pictures of a run of any kind (runs/protocol.py) with these rows of metrics, by file name.
 
-    run: of any kind (runs/protocol.py); rows: of its metrics.
+    There are none for a kind of run that is not in KINDS.
     """
     draw = KINDS.get(type(run).COMMAND)
     return draw(run, rows, dataset) if draw else {}
 
 
 def vae(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
-    """curves.png, and samples.png: every value of a single latent variable, or the 100 joint values that the test
-    images use most, each once, named by its digits and the share of images that take it."""
+    """Draw curves.png and samples.png, which shows every value of a single latent variable, or the 100 joint values
+    that the test images use most, named by their digits and the share of images that use them."""
     settings, model = run.settings, run.model
     names = None
     if settings.n == 1:
@@ -48,14 +48,14 @@ def vae(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
 
 
 def _digits(value: np.ndarray, k: int) -> str:
-    """A joint value as its variables' values one after the other, at most 15 characters long."""
+    """Return the values of the variables of a joint value one after the other, as at most 15 characters."""
     digits = [f"{digit}" for digit in value]
     text = "".join(digits) if k <= 10 else ",".join(digits)
     return text if len(text) <= 15 else text[:14] + "…"
 
 
 def mixture(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
-    """curves.png and samples.png; for a data set with attributes switched.png too."""
+    """Draw curves.png and samples.png, and switched.png if the data set has attributes."""
     settings = run.settings
     curve = curves.accuracies(rows, settings.label(), settings.entry.name)
     if not settings.entry.attributes:
@@ -65,17 +65,17 @@ def mixture(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
 
 
 def combination(attributes: tuple[str, ...], bits: np.ndarray) -> str:
-    """The names of the attributes that are present, one per line."""
+    """Return the names of the attributes that are present, one per line."""
     return "\n".join(name for name, there in zip(attributes, bits) if there) or "none"
 
 
 def samples(run, part: data.Part) -> Figure:
-    """Drawn images: each column is a combination of the attributes, and each row uses one g, drawn from its prior.
+    """Draw images in which each column is a combination of the attributes, and each row has one g from its prior.
 
-    Without labels the columns are named and put in order by the best match on this part.
+    Without labels the columns are named and ordered by the best match on this part.
     """
     settings, (n, k) = run.settings, run.settings.variables
-    says = run.naming(part).read(joint.values(n, k))                            # what each combination of bits is
+    says = run.naming(part).read(joint.values(n, k))                            # attributes of each combination of bits
     order = np.lexsort(says.T[::-1])
     drawn = run.samples()[:, order]
     return images.sheet(drawn.reshape(drawn.shape[:2] + settings.shape),
@@ -84,8 +84,8 @@ def samples(run, part: data.Part) -> Figure:
 
 
 def switched(run, part: data.Part, changes: bool = False) -> Figure:
-    """A test image of each combination with an even number of attributes, the same drawn again from its own bits and
-    its mean g, and then with one bit changed at a time, g kept; changes: only what that changes."""
+    """Draw a test image of each combination with an even number of attributes, its reconstruction from its bits and its
+    mean g, and images with the same g in which one bit is changed; with `changes` only the pixels that change."""
     settings, model = run.settings, run.model
     found = [np.flatnonzero(part.labels == label)[:1] for label in range(settings.entry.classes)
              if label.bit_count() % 2 == 0]

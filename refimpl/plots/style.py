@@ -1,4 +1,4 @@
-"""One style for all pictures: one palette, safe for the colour-blind, the same colour for the same estimator."""
+"""The style of all pictures: a palette that is safe for the colour-blind, and one colour for each estimator."""
 from __future__ import annotations
 
 import contextlib
@@ -23,29 +23,28 @@ from refimpl.system.files import output_folder, read_whole, write_whole
 
 TRUTH = "#000000"
 TEXT = 12                                               # points: every letter of a picture of results
-# Okabe and Ito's palette (Color Universal Design, 2008), for what is no estimator.
+# Okabe and Ito's palette (Color Universal Design, 2008), for everything that is not an estimator.
 FURTHER = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 
 def colour(estimator: str) -> str:
-    """The colour of an estimator, from its entry in the registry; grey for one that is not registered here."""
+    """Return the colour of an estimator from its entry in the registry; grey if it is not registered here."""
     entry = estimators.REGISTRY.get(estimator)
     return entry.colour if entry else "#5F5F5F"
 
 
 SOLVERS = {"enumeration": "#AA4499", "persistency": "#DDCC77", "maxflow": "#117733", "milp": "#332288",
            "coordinate": "#88CCEE"}
-"""The colour of each solver of structured arg maxes: Paul Tol's muted palette, apart from those of the estimators."""
-# What is said of an estimator behind its name, and the dash that goes with it in every picture; the first that fits.
-# DisARM's green is close to ARM's.
+"""The colour of each solver of structured arg maxes, from Paul Tol's muted palette; no estimator has these colours."""
+# The dash of a line by the words in its label; the first entry that fits is used.  DisARM's green is close to ARM's.
 DASHES = (("as released", "--"), ("batch mean", ":"), ("no KL", "-."), ("start 0", "--"), ("disarm", "--"), ("", "-"))
 
 
 def line_style(words: str) -> dict[str, object]:
-    """Colour and dash of a run by its label: the estimator's colour, the dash of what is said behind its name.
+    """Return colour and dash of a run by its label: the colour of its estimator, and the dash of the words after it.
 
-    "unstructured" is direct; runs with pair scores have the colours of the arg max they stand for, max-flow's for
-    scores that are not negative, and the integer program's for any sign.
+    "unstructured" is direct.  Runs with pair scores have the colour of max-flow if the scores are not negative, and
+    that of the integer program if they can have any sign.
     """
     if words.startswith("pairwise"):
         shade = SOLVERS["milp" if "any sign" in words else "maxflow"]
@@ -58,7 +57,7 @@ def line_style(words: str) -> dict[str, object]:
 
 
 def new_figure(columns: int, rows: int = 1, width: float = 4.6, height: float = 3.6) -> tuple[Figure, list]:
-    """A figure with rows x columns axes, as a flat list, in a style that stays legible at half size."""
+    """Return a figure and a flat list of its rows x columns axes, in a style that is legible at half size."""
     figure = Figure(figsize=(width * columns, height * rows), dpi=110, layout="constrained")
     axes = [figure.add_subplot(rows, columns, place + 1) for place in range(rows * columns)]
     for ax in axes:
@@ -73,14 +72,14 @@ def new_figure(columns: int, rows: int = 1, width: float = 4.6, height: float = 
 
 
 def entitle(figure: Figure, title: str, note: str = "") -> None:
-    """The title above all axes, in lines that fit the figure, and below it a note on how to read the picture."""
+    """Write the title above all axes, in lines that fit the figure, and below it a note on how to read the picture."""
     letters = int(figure.get_size_inches()[0] * 11)
     figure.suptitle("\n".join(textwrap.fill(words, len(words) // math.ceil(len(words) / letters) + 8)
                               for words in (title, note) if words), fontsize=TEXT)
 
 
 def name_lines(ax: Axes, ends: Sequence[tuple[str, float, float, str]]) -> None:
-    """Right of the axes the name of each line, (name, x, y of its end, colour), moved apart where names would meet."""
+    """Write the names of lines, (name, x, y of the end, colour), right of the axes, moved apart where they overlap."""
     ax.get_xlim(), ax.get_ylim()                            # they may not have been fitted to the lines yet
     gap = 0.24 / (ax.get_position().height * ax.figure.get_size_inches()[1])
     to_axes = ax.transScale + ax.transLimits
@@ -95,14 +94,14 @@ def name_lines(ax: Axes, ends: Sequence[tuple[str, float, float, str]]) -> None:
 
 
 def chapter_style() -> None:
-    """Make pyplot's figures look like these, small enough for a page: the tutorials call it once.
+    """Give pyplot's figures this style, in a size for a page; each chapter of the tutorials calls it once.
 
-    Run as a program, `python tutorials/06_discrete_vae.py --save-figures DIR` keeps every figure that the chapter shows
-    as a PNG in DIR, and says where.  Without a display and without that option it says once that figures are not shown.
+    `python tutorials/06_discrete_vae.py --save-figures DIR` saves every figure of the chapter as a PNG in DIR and
+    prints its path.  Without this option and without a display, a line says that figures are not shown.
     """
-    import matplotlib.pyplot as plt                         # here, because only notebooks and chapters need a window
+    import matplotlib.pyplot as plt                         # only notebooks and chapters need a window
 
-    # without a display show() has nothing to do, and need not say so
+    # without a display show() does nothing, and need not warn about it
     warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")
     program = Path(sys.argv[0]).suffix == ".py"             # and not a notebook's kernel
     if program and "--save-figures" in sys.argv[1:]:
@@ -120,10 +119,9 @@ def chapter_style() -> None:
 
 
 def figure_digest(figure: Figure) -> str:
-    """A digest of what the figure shows: every line, bar, band and image with its numbers and colours, and every
-    text.
+    """Return a digest of the figure's lines, bars, bands and images, with their numbers and colours, and its texts.
 
-    The same for the same content, whichever version of matplotlib draws it.
+    It does not depend on the version of matplotlib.
     """
     shown: list[object] = [figure.get_suptitle()]
     for ax in figure.axes:
@@ -141,7 +139,7 @@ def figure_digest(figure: Figure) -> str:
 
 
 def _short(numbers: object, digits: int = 6) -> list[str]:
-    """A few digits of each: a rounding in the last place is no other picture."""
+    """Return a few digits of each number, because rounding errors do not change a picture."""
     return [f"{number:.{digits}g}" for number in np.asarray(numbers, float).ravel()]
 
 
@@ -149,7 +147,7 @@ FORMATS = ("png", "pdf", "svg")
 
 
 def format_of(path: Path) -> str:
-    """The format that the file's suffix says.  InputError, one line, if it is none of FORMATS."""
+    """Return the format given by the file's suffix; raise InputError if it is not in FORMATS."""
     found = path.suffix.lower().removeprefix(".")
     if found not in FORMATS:
         raise InputError(f"{path}: a picture's suffix says its format, which must be one of .{', .'.join(FORMATS)}")
@@ -157,7 +155,7 @@ def format_of(path: Path) -> str:
 
 
 def _save_all(folder: Path, chapter: str, saved: list[Path]) -> None:
-    """In the place of pyplot.show: save the open figures and close them."""
+    """Save the open figures and close them, instead of pyplot.show."""
     import matplotlib.pyplot as plt
 
     for number in plt.get_fignums():
@@ -169,7 +167,7 @@ def _save_all(folder: Path, chapter: str, saved: list[Path]) -> None:
 
 @contextlib.contextmanager
 def own_settings() -> Iterator[None]:
-    """Draw under matplotlib's defaults, whatever the user's matplotlibrc says; also a decorator."""
+    """Draw with matplotlib's defaults instead of the user's matplotlibrc; this can also be used as a decorator."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         yield
@@ -177,31 +175,31 @@ def own_settings() -> Iterator[None]:
 
 @contextlib.contextmanager
 def may_fail(path: Path) -> Iterator[None]:
-    """Draw this picture, under own_settings.  Where it cannot be drawn, a line on standard error says so, no more.
+    """Draw a picture under own_settings; if it cannot be drawn, only print a line on standard error.
 
-    Raises InputError where the file cannot be written.
+    Raises InputError if the file cannot be written.
     """
     try:
         with own_settings():
             yield
     except InputError:
         raise
-    except Exception as problem:                            # a picture must not cost a run that is done
+    except Exception as problem:                            # a failing picture must not stop the program
         if sys.stderr is not None:
             reason = f"{type(problem).__name__}: {problem}".splitlines()[0]
             print(one_line(f"{path} could not be drawn: {reason}"), file=sys.stderr)
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write the figure in the format that the suffix says, whole or not at all; a PNG with its content's digest."""
+    """Write the figure in the format given by the suffix, completely or not at all; a PNG contains its digest."""
     kind = format_of(path)
     metadata = {"Drawn": figure_digest(figure)} if kind == "png" else None
     with own_settings(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")         # names in any script: a box is drawn
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")         # a box is drawn instead
         write_whole(path, lambda stream: figure.savefig(stream, format=kind, metadata=metadata))
 
 
 def digest_of(path: Path) -> str:
-    """The digest that save() put into this PNG file; empty if there is none."""
+    """Return the digest that save() has written into this PNG file; empty if there is none."""
     found = re.search(rb"Drawn\x00([0-9a-f]{64})", read_whole(path, "is missing"))
     return found[1].decode() if found else ""

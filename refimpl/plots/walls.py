@@ -1,11 +1,11 @@
-"""The walls of Theorem 1: where two values tie, in the plane of noise differences, and the draws that eps f sweeps.
+"""The walls of Theorem 1: the lines where two values tie in the plane of noise differences, and how eps f moves them.
 
-With k = 3 an arg max sees two numbers of a draw, (a, b) = (gamma_1 - gamma_0, gamma_2 - gamma_0).  Value 0 wins where
-a < h_0 - h_1 and b < h_0 - h_2; the three regions meet in a Y at (h_0 - h_1, h_0 - h_2).  eps f moves the Y.  A draw
-between its old place and its new one changes its winner, and counts 1/eps in the direct gradient (equation 1).  All
-other draws count nothing.
+With k = 3 an arg max depends on two numbers of a draw, (a, b) = (gamma_1 - gamma_0, gamma_2 - gamma_0).  Value 0 wins
+where a < h_0 - h_1 and b < h_0 - h_2; the three regions meet in a Y at (h_0 - h_1, h_0 - h_2).  eps f moves the Y.  A
+draw between the old and the new Y changes its winner, and counts 1/eps in the direct gradient (equation 1).  All other
+draws count 0.
 
-The problem of the chapters lives here too: NAMES, H, F and COLOURS of its three values.
+This module also defines the problem of the chapters: NAMES, H, F and COLOURS of its three values.
 """
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ NAMES = ("shirt", "coat", "dress")
 COLOURS = ("#004488", "#DDAA33", "#BB5566")             # Paul Tol's high-contrast palette
 H = np.array([0.3, -0.4, 0.6])                          # encoder scores, pure numbers
 F = np.array([1.0, -2.0, 0.5])                          # decoder scores, nats
-H.flags.writeable = F.flags.writeable = False           # everybody shares them
+H.flags.writeable = F.flags.writeable = False           # they are shared
 
 WALLS = ((0, 1), (0, 2), (1, 2))                        # the two values that tie on each arm of the Y
-ARMS = ((0.0, -1.0), (-1.0, 0.0), (1.0, 1.0))           # and where the arm goes from the centre
-CORNERS = ((0.03, 0.03), (0.97, 0.03), (0.03, 0.97))    # of the window: far out there, 0, 1 and 2 win
+ARMS = ((0.0, -1.0), (-1.0, 0.0), (1.0, 1.0))           # the direction of each arm from the centre
+CORNERS = ((0.03, 0.03), (0.97, 0.03), (0.03, 0.97))    # the corners of the window near which 0, 1 and 2 win
 WINDOW = ((-4.0, 4.0), (-4.0, 4.0))
 
 Limits = tuple[tuple[float, float], tuple[float, float]]
 
 
 def differences(noise: np.ndarray) -> np.ndarray:
-    """(gamma_1 - gamma_0, gamma_2 - gamma_0) of each draw: all that an arg max over three values sees of it.
+    """Return (gamma_1 - gamma_0, gamma_2 - gamma_0) of each draw, (N, 2), which determines the arg max of three values.
 
-    noise: (N, 3).  Returns (N, 2).  Raises ValueError for another shape, TypeError for what is no array of numbers.
+    noise has shape (N, 3).  Raises ValueError for another shape, TypeError if it is not an array of numbers.
     """
     noise = _shaped("noise", noise, 2)
     return noise[:, 1:] - noise[:, :1]
 
 
 def y_lines(h: np.ndarray, limits: Limits = WINDOW) -> np.ndarray:
-    """The three walls, clipped to the window: where the two best of h_0, h_1 + a, h_2 + b tie.
+    """Return the three walls, where the two best of h_0, h_1 + a and h_2 + b tie, clipped to the window.
 
-    h: (3,), pure numbers.  limits: ((left, right), (bottom, top)) of the window.  Returns (3, 2, 2): a wall, its end
-    nearer to the centre and the other one, (a, b); in the order of WALLS, NaN where a wall does not cross the window.
-    Raises ValueError for another shape of h, or limits that do not rise.
+    h has shape (3,); limits is ((left, right), (bottom, top)).  The result, (3, 2, 2), has for each wall of WALLS the
+    end nearer to the centre and the other end, as (a, b), or NaN if the wall does not cross the window.  Raises
+    ValueError for another shape of h, or limits that do not rise.
     """
     h = _shaped("h", h, 1)
     low, high = _window(limits)
@@ -69,38 +69,38 @@ def y_lines(h: np.ndarray, limits: Limits = WINDOW) -> np.ndarray:
 
 @dataclass
 class Cloud:
-    """The artists of draw_cloud, and what they show at the moment; `update` moves them without making new ones."""
+    """Holds the artists of draw_cloud and what they show; `update` moves them without making new ones."""
 
     limits: Limits
     kept: list[Line2D]
-    """An entry a value: the draws that it wins before and after."""
+    """For each value, the draws that it wins both before and after."""
     changed: dict[tuple[int, int], Line2D]
-    """(old winner, new winner): the draws that change from one to the other; new colour inside, old one as a ring."""
+    """For each (old winner, new winner), the draws that change so; the new colour is inside, the old one is a ring."""
     solid: Line2D
     """The Y of h."""
     dashed: Line2D
     """The Y of h + eps f."""
     labels: list[Text]
-    """The names, in the corners that belong to them."""
+    """The names, each in a corner where its value wins."""
     key: list[Line2D]
-    """What a legend shows: the two Ys and a draw that changes its winner, each with its label."""
+    """The entries of a legend: the two Ys and a draw that changes its winner."""
     pair: direct.Pair | None = None
     """Winners of every draw, before and after."""
     points: np.ndarray | None = None
-    """(N, 2): where every draw lies."""
+    """The places of the draws, (N, 2)."""
 
     @property
     def artists(self) -> list[Line2D | Text]:
-        """All of them, in the order of drawing."""
+        """Return all artists in the order of drawing."""
         return [*self.kept, *self.changed.values(), self.solid, self.dashed, *self.labels]
 
     @property
     def moved(self) -> int:
-        """How many draws change their winner, those outside the window included."""
+        """Return the number of draws that change their winner, including those outside the window."""
         return int((self.pair.z_star != self.pair.z_eps).sum())
 
     def update(self, h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> None:
-        """Show this problem, and these draws, instead.  Arguments and errors as those of draw_cloud."""
+        """Show another problem or other draws.  The arguments and errors are those of draw_cloud."""
         h, f, noise = _shaped("h", h, 1), _shaped("f", f, 1), _shaped("noise", noise, 2)
         self.pair, self.points = direct.argmax_pair(h, f, eps, noise), differences(noise)
         old, new = self.pair
@@ -119,14 +119,14 @@ class Cloud:
 def draw_cloud(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray, limits: Limits = WINDOW,
                names: Sequence[str] = NAMES, colours: Sequence[str] = COLOURS, size: float = 1.0,
                legend: bool = True) -> Cloud:
-    """Draw the two Ys and the cloud of draws, each with the colour of its winner, on these axes.
+    """Draw the two Ys and the draws, each in the colour of its winner, on these axes; return the artists.
 
-    A draw that changes its winner is large: inside the colour of the new winner, around it a ring of the old one.
+    A draw that changes its winner is large: it has the colour of the new winner inside a ring of the old winner's.
 
-    h: (3,), pure numbers.  f: (3,), nats.  eps: above 0, 1/nat.  noise: (N, 3).  limits: of the window, ((left,
-    right), (bottom, top)).  names, colours: of the three values.  size: of points and letters.  legend: whether to say
-    what the lines and rings are.  Returns the artists; Cloud.update moves them.  Raises ValueError for other shapes, an
-    eps that is not above 0, or limits that do not rise.
+    h (3,) is in pure numbers, f (3,) in nats, eps in 1/nat; noise has shape (N, 3).  limits is ((left, right), (bottom,
+    top)) of the window.  names and colours are those of the three values, size scales points and letters, and legend
+    says whether to explain the lines and rings.  Raises ValueError for other shapes, an eps that is not above 0, or
+    limits that do not rise.
     """
     _window(limits)
     if len(names) != 3 or len(colours) != 3:
@@ -155,13 +155,13 @@ def draw_cloud(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, noise: np.nda
 
 
 def readable(colour: str) -> str:
-    """Black or white, whichever can be read on this colour, #RRGGBB."""
+    """Return black or white, whichever is legible on this colour, #RRGGBB."""
     red, green, blue = (int(colour[at:at + 2], 16) for at in (1, 3, 5))
     return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#FFFFFF"
 
 
 def _shaped(name: str, value: object, axes: int) -> np.ndarray:
-    """value as float64, (3,) or (N, 3); ValueError naming it if it has another shape."""
+    """Return value as float64, (3,) or (N, 3); raise ValueError, which names it, if it has another shape."""
     (numbers,) = arguments.scores(**{name: value})
     if numbers.ndim != axes or numbers.shape[-1] != 3:
         raise ValueError(f"{name} must have shape {'(3,)' if axes == 1 else '(N, 3)'}: the picture is of three values "
@@ -170,7 +170,7 @@ def _shaped(name: str, value: object, axes: int) -> np.ndarray:
 
 
 def _window(limits: object) -> tuple[np.ndarray, np.ndarray]:
-    """Lower left and upper right corner of the window; ValueError if it is none."""
+    """Return the lower left and upper right corner of the window; raise ValueError if limits is not a window."""
     edges = arguments.array("limits", limits)
     if edges.shape != (2, 2) or edges.dtype.kind not in "fiu" or not np.isfinite(edges).all() \
             or not (edges[:, 0] < edges[:, 1]).all():
@@ -179,5 +179,5 @@ def _window(limits: object) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _one_path(segments: np.ndarray) -> np.ndarray:
-    """(9, 2): the segments as one line, with a gap behind each."""
+    """Return the segments as one line, (9, 2), with a gap after each."""
     return np.concatenate([segments, np.full((3, 1, 2), np.nan)], axis=1).reshape(-1, 2)

@@ -19,7 +19,7 @@ def draw(part: data.Part, labels: int, classes: int, rng: np.random.Generator) -
 
 
 def shift(x: np.ndarray, most: int, rng: np.random.Generator, shape: tuple[int, int] = data.SHAPE) -> np.ndarray:
-    """Return the images, (B, height x width), each moved by random numbers of pixels from -most to most down and across.
+    """Return the images, (B, height x width), each moved at random by up to `most` pixels up or down and left or right.
 
     shape is (height, width).  Pixels that come in from outside are 0.
     """

@@ -1,4 +1,4 @@
-"""The training loop: each epoch makes its steps, measures the model and writes a checkpoint, from which a run continues.
+"""The training loop: each epoch makes its steps, measures the model, and writes a checkpoint to continue from.
 
 An output folder contains config.json, metrics.csv (one row per epoch), commit.txt and threads.txt (the versions of the
 code and the numbers of threads that trained it), checkpoint.npz, curves.png and samples.png.

@@ -93,8 +93,8 @@ class Run(ABC):
 
     @abstractmethod
     def step(self, x: np.ndarray) -> int:
-        """Make one training step on the images x, (B, pixels); return the decoder evaluations of all images together."""
+        """Make one training step on images x, (B, pixels); return the decoder evaluations of all images together."""
 
     @abstractmethod
     def measure(self, dataset: data.Dataset, epoch: int, last: bool) -> Row:
-        """Measure the model after this epoch; return all columns except seconds and evaluations, which the loop adds."""
+        """Measure the model after an epoch; return all columns but seconds and evaluations, which the loop adds."""

@@ -100,7 +100,7 @@ def unregistered(values: Mapping[str, object]) -> str | None:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """All settings that determine a run, except its length: a run can be resumed for more epochs with the same settings.
+    """All settings that determine a run, except its length: it can be resumed for more epochs with the same settings.
 
     None stands for the default of the estimator or the kind of run.  resolved() fills in these defaults and the
     hyperparameters that are left out.  as_released is a preset: resolved() replaces it by the settings of the authors'

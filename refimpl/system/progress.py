@@ -1,4 +1,4 @@
-"""A line on the terminal that says how far long work has come and how long it will take; silent in a pipe."""
+"""A line on the terminal that shows the progress of long work and the time left; nothing is printed into a pipe."""
 from __future__ import annotations
 
 import sys
@@ -26,7 +26,7 @@ class Progress:
         sys.stderr.flush()
 
     def clear(self) -> None:
-        """Take the line away again."""
+        """Remove the line."""
         if self.shown:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
