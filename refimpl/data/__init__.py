@@ -23,7 +23,7 @@ NAMES = tuple(REGISTRY)
 
 
 def get(name: str) -> Entry:
-    """Return the entry of this name, or of the file FILE.npz; raise InputError if there is none or it cannot be used."""
+    """Return the entry of this name, or of the file FILE.npz; raise InputError if there is none that can be used."""
     if name in REGISTRY:
         return REGISTRY[name]
     if name.endswith(own.SUFFIX):

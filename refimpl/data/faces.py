@@ -7,8 +7,8 @@ Every shape is a condition on the pixel's coordinates (u, v), in pixels from the
 down, both tilted with the head: inside an ellipse, near a circle, or near a parabola.
 
 The set is drawn on every machine and must be bit for bit the same.  So only +, -, * and / are used, which IEEE 754
-rounds in the same way everywhere, and no sine, no square root and no sum whose order is not fixed.  The random bits come
-directly from a bit generator, whose stream NumPy guarantees (NEP 19), not from a Generator's methods, which may change.
+rounds in the same way everywhere, and no sine, no square root and no sum whose order is not fixed.  The random bits
+come from a bit generator, whose stream NumPy guarantees (NEP 19), not from a Generator's methods, which may change.
 """
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ NUISANCES: dict[str, tuple[float, float]] = {
     "line": (1.0, 1.8),             # thickness of the head's outline and of the mouth, pixels
     "mouth": (0.5, 0.62),           # its place below the middle, in half heights of the head
 }
-"""The range of each nuisance, which is uniform in the data set.  Within these ranges every face fits into the picture."""
+"""The range of each nuisance, which is uniform in the data set.  Every such face fits into the picture."""
 LOW, HIGH = np.array(list(NUISANCES.values())).T
 
 LENS, WIRE = 3.1, 1.1               # radius of the glasses, and the thickness of their wire, pixels

@@ -32,7 +32,7 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Describes a table: a pattern of its label, its required settings (whole numbers), and its columns, None for words.
+    """Describes a table: a pattern of its label, its required settings (whole numbers), and its columns (None: words).
 
     rising is the column whose numbers rise from row to row, if there is one.
     """

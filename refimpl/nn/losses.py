@@ -43,7 +43,7 @@ def softplus_sum(a: np.ndarray, scratch: np.ndarray | None = None) -> np.ndarray
 
 
 def sigmoid(a: np.ndarray) -> np.ndarray:
-    """Return 1 / (1 + e^-a) = (1 + tanh(a / 2)) / 2, which is fast, cannot overflow, and is exact to the rounding of 1."""
+    """Return 1 / (1 + e^-a) as (1 + tanh(a / 2)) / 2, which is fast, cannot overflow, and is exact to rounding of 1."""
     half = a.dtype.type(0.5)
     s = a * half
     np.tanh(s, out=s)

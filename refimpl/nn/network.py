@@ -100,7 +100,7 @@ class Network:
 
 
 class MLP(Network):
-    """A network of linear layers of the given widths with ReLUs between them: MLP([784, 300, 10]) is 784-300-ReLU-10."""
+    """A network of linear layers of the given widths with ReLUs between: MLP([784, 300, 10]) is 784-300-ReLU-10."""
 
     def __init__(self, widths: Sequence[int]) -> None:
         if len(widths) < 2:

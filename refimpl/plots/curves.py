@@ -21,7 +21,7 @@ def bounds(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Figure
                                         ("test_elbo", "test, -ELBO", FURTHER[0], "-"),
                                         ("test_log_likelihood", "test, -log p(x)", TRUTH, "--")):
         known = [row for row in rows if not math.isnan(row[name])]
-        if known:                                           # with many joint values, exact bounds are not computed every epoch
+        if known:                                           # exact bounds may be missing in some epochs
             bound.plot([row["epoch"] for row in known], [-row[name] for row in known], color=colour, linestyle=style,
                        marker=marker, label=label_)
     bound.set(xlabel="epoch", ylabel="nats per image (lower is better)", title=f"{dataset}: exact bounds")

@@ -36,7 +36,7 @@ class Explorer:
                                           markeredgewidth=1.8, zorder=7)[0]
             for ax in self.axes:
                 ax.tick_params(labelsize=STYLE["font.size"])        # also for ticks that are made while drawing
-        self.chosen = int(np.argmax(self.cloud.pair.z_star != self.cloud.pair.z_eps))       # a draw that changes its winner, if any
+        self.chosen = int(np.argmax(self.cloud.pair.z_star != self.cloud.pair.z_eps))       # one that moves, if any
         figure.canvas.mpl_connect("motion_notify_event", self._mouse)
         self.update()
 

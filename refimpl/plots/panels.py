@@ -48,7 +48,7 @@ def errors(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, draws: int) -> No
     if ax.get_xscale() != "log":                        # setting it makes new ticks
         ax.set(xscale="log", yscale="log")
         ax.minorticks_off()
-    at = np.append(GRID, eps)                           # the last one is where the explorer stands
+    at = np.append(GRID, eps)                           # the last one is the explorer's eps
     values = (np.linalg.norm(direct.bias(h, f, at), axis=-1),
               np.sqrt(direct.variance(h, f, at).sum(axis=-1) / draws), np.sqrt(direct.mse(h, f, at, draws)))
     for (name, colour, dash), value in zip(ERRORS, values):

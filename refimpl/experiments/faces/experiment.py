@@ -1,7 +1,7 @@
-"""Slides 2 and 25: faces, each binary variable per attribute; labels x direct and three others, and the switch test.
+"""Train models of faces with one binary variable per attribute, as on slides 2 and 25, and run the switch test.
 
-Accuracy of each attribute and of all three with 20, 50, 200, 1,000 labels and without any, bounds beside; and what
-changing one variable does to a drawn face and to an encoded one (faces_judge.py).
+Direct and three other estimators are compared with 0, 20, 50, 200 and 1,000 labels by the accuracy of each attribute
+and of all three, and by the bound.  The switch test changes one variable of a drawn or an encoded face (judge.py).
 """
 from __future__ import annotations
 
@@ -25,19 +25,20 @@ from refimpl.runs.mixture import PRETRAIN_BATCH, MixtureSettings, attribute_colu
 LABELS = (0, 20, 50, 200, 1000)
 ESTIMATORS = ("direct", "gumbel-softmax", "local-expectation", "exact")
 SWITCH = "faces-switch"                 # the rows of the switch test
-SHOWN = "direct, 50 labels"             # of which the pictures are
-STEPS = 300                             # on the labelled images alone, however many they are
+SHOWN = "direct, 50 labels"             # the label of the run in the pictures
+STEPS = 300                             # steps on the labelled images alone, however many there are
 COLUMNS = attribute_columns(faces.ATTRIBUTES)
 
 Runs = dict[Cell, list[dict[str, float]]]
 
 
 def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
+    """Return the cell with these settings, resolved."""
     return Cell(label, MixtureSettings(dataset=dataset, seed=seed, **settings).resolved())
 
 
 def by_labels(dataset: str, seed: int) -> list[Cell]:
-    """g has ten numbers: about what the nine nuisances need.  Labelled images are moved by a pixel, as faces are."""
+    """Return the cells of one seed; g has ten numbers for nine nuisances, and labelled images are shifted by a pixel."""
     if not data.get(dataset).attributes:
         raise InputError(f"experiment faces needs images with attributes, and {dataset} has none; there are "
                          + ", ".join(name for name, entry in data.REGISTRY.items() if entry.attributes))
@@ -47,7 +48,7 @@ def by_labels(dataset: str, seed: int) -> list[Cell]:
 
 
 def lines(runs: Runs, epoch: int) -> list[str]:
-    """A line a cell: each attribute, all three, and -ELBO; mean over seeds ± 95 % interval."""
+    """Return one line per cell: accuracy of each attribute and of all, and -ELBO; mean over seeds ± 95 % interval."""
     made = [f"Test accuracy, %, and -ELBO, nats per image, after {epoch} epoch{'s' * (epoch != 1)} on all images",
             "(with 0 labels: under the best assignment of variables to attributes)",
             f"  {'':26s}" + "".join(f"{name:>16s}" for name in (*faces.ATTRIBUTES, "all three", "-ELBO"))]
@@ -66,7 +67,7 @@ def lines(runs: Runs, epoch: int) -> list[str]:
 
 
 def measure(runs: Runs, folder: Path, data_dir: str | None, report: Callable[[str], None]) -> None:
-    """The switch test of every run, into rows/faces-switch, a line each; the judge is taught first."""
+    """Train the judge, do the switch test of every run, write its rows, and report one line per run."""
     if not runs:
         return
     whole = data.load("faces", data_dir)
@@ -84,7 +85,7 @@ def measure(runs: Runs, folder: Path, data_dir: str | None, report: Callable[[st
 
 
 def pictures(runs: Runs, folder: Path) -> dict[str, Figure]:
-    """faces-samples.png and faces-switched.png of direct with 50 labels, seed 0; faces-unnamed.png without labels."""
+    """Draw faces-samples.png and faces-switched.png of direct with 50 labels, and faces-unnamed.png without labels."""
     made, test = {}, data.load("faces").test
     for cell in runs:
         if cell.label in (SHOWN, "direct, 0 labels") and cell.settings.seed == 0:
@@ -97,8 +98,11 @@ def pictures(runs: Runs, folder: Path) -> dict[str, Figure]:
 
 
 def draw(records: Sequence[Record], title: str) -> Figure:
-    """Against the number of labels, each run at its last epoch: how often not all three attributes are right, how often
-    each is wrong by direct, and the bound.  All that is direct's has direct's colour."""
+    """Plot against the number of labels, at the last epoch: how often not all three attributes are right, how often each
+    is wrong by direct, and the bound.
+
+    A line is the median of the seeds, a point is one seed.  Everything by direct has direct's colour.
+    """
     figure, axes = plots.new_figure(3, width=5.0, height=4.0)
     series = [(0, name, "accuracy", "-", name) for name in ESTIMATORS]
     series += [(1, "direct", column, dash, name)
@@ -112,7 +116,7 @@ def draw(records: Sequence[Record], title: str) -> Figure:
                 value = float(record.rows[-1][column])
                 points.setdefault(LABELS.index(int(record.settings["labels"])), []).append(
                     -value if panel == 2 else 100 * (1 - value))
-        beside = 0.08 * (ESTIMATORS.index(estimator) - 1.5) * (panel != 1)              # points that would cover others
+        beside = 0.08 * (ESTIMATORS.index(estimator) - 1.5) * (panel != 1)              # so that points do not overlap
         if points:
             places = np.array(sorted(points))
             medians = [float(np.median(points[place])) for place in places]

@@ -1,9 +1,9 @@
-"""A judge of faces, and the switch test: one binary variable is changed, g kept; which attributes changed?
+"""A judge of faces, and the switch test: which attributes change if one binary variable is changed and g is kept?
 
-The judge is a network of this package, taught the true attributes of all training images.  It sees what a model draws
-as the data are, each pixel black where black is the likelier.  What the judge cannot see is whether it is still the
-same face.  That is known too: a test image was drawn from nuisances that are kept (data/faces.py), so that the true
-picture with the attribute switched can be drawn, and pixels be counted.
+The judge is a network that is trained on the true attributes of all training images.  It classifies a model's pictures
+in the format of the data: each pixel is black if black is likelier.  The judge cannot see whether it is still the same
+face.  But the nuisances of each test image are known (data/faces.py), so the true picture with the attribute switched
+can be drawn, and the wrong pixels can be counted.
 """
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from refimpl.nn.parameters import bind
 from refimpl.runs.naming import Naming
 
 EPOCHS, BATCH, HIDDEN, SEED = 3, 100, 100, 7
-FACES = 5_000           # that are switched, drawn ones and encoded ones: standard error below 0.7 %
-NEEDED = 0.99           # accuracy of the judge below which its word says nothing
+FACES = 5_000           # number of drawn and of encoded faces in the test: the standard error is below 0.7 %
+NEEDED = 0.99           # the judge's verdicts are used only if its accuracy is at least this
 
 
 class Judge:
-    """784 -> 100 ReLU -> a logit an attribute; each attribute a binary cross-entropy of its own."""
+    """A network 784 -> 100 ReLU -> one logit per attribute, trained by the binary cross-entropy of each attribute."""
 
     def __init__(self, part: data.Part, seed: int = SEED, epochs: int = EPOCHS) -> None:
-        """Taught on this part."""
+        """Train on this part."""
         rng, values = np.random.default_rng(seed), attributes_of(part)
         self.network = MLP([part.images(slice(0, 1)).shape[1], HIDDEN, values.shape[1]])
         parameters = bind([self.network], np.float32)
@@ -46,65 +46,65 @@ class Judge:
                 adam.step()
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """Attributes (B, n) of pictures x (B, pixels) of 0 and 1."""
+        """Return the attributes, (B, n), of binary pictures x, (B, pixels)."""
         return (self.network.forward(x) > 0).astype(np.int64)
 
     def accuracy(self, part: data.Part) -> float:
-        """Share of images all of whose attributes it names."""
+        """Return the share of images with all attributes right."""
         right = [self.predict(x) for x in part.blocks(1_000)]
         return float((np.concatenate(right) == attributes_of(part)).all(axis=1).mean())
 
 
 class Switched(NamedTuple):
-    """A row an attribute: what changing its variable did."""
+    """A row of results for one attribute, whose variable was changed."""
 
     attribute: str
     bit: int
-    """Which of the model's variables is read as it."""
+    """The index of the model's variable that stands for the attribute."""
     epochs: float
     judge: float
     """The judge's accuracy on the test images."""
     generated: float
-    """Share of drawn faces, g from its prior, of which the judge says that this attribute changed and no other."""
+    """Share of drawn faces, with g from its prior, in which exactly this attribute changed, according to the judge."""
     encoded: float
-    """The same of test images, their own bits and their mean g."""
+    """The same share for test images, encoded as their bits and their mean g."""
     pixels_again: float
-    """Wrong pixels of an encoded face drawn again with its own bits, of all 784."""
+    """Number of wrong pixels, of 784, in the reconstruction of an encoded face."""
     pixels_switched: float
-    """Wrong pixels of the switched one, against the true face with that attribute switched."""
+    """Number of wrong pixels after the switch, compared with the true face with that attribute switched."""
     pixels_other: float
-    """The same where g is another test image's: what it comes to if the face is not kept."""
+    """The same number with the g of another test image, for comparison: then the face is not kept."""
     agrees: float
-    """Share of test images whose bit, flipped or not, is the attribute."""
+    """Share of test images whose bit, flipped if the naming says so, equals the attribute."""
     nuisance: str
-    """The nuisance that the bit correlates with most, over the test images."""
+    """The nuisance with which the bit correlates most over the test images."""
     correlation: float
-    """Its absolute value."""
+    """The absolute value of this correlation."""
 
 
 def attributes_of(part: data.Part) -> np.ndarray:
-    """(N, 3) of 0 and 1, from the labels."""
+    """Return the attributes, (N, 3), of a part's labels."""
     return joint.values(len(faces.ATTRIBUTES), 2)[part.labels]
 
 
 def binarise(model: MixtureVAE, values: np.ndarray, g: np.ndarray) -> np.ndarray:
-    """Pictures (B, pixels) of 0 and 1: each pixel's likelier colour."""
+    """Return binary pictures, (B, pixels), with the likelier colour of each pixel."""
     return (model.decode_as(values, g) > 0).astype(np.float32)
 
 
 def exactly(before: np.ndarray, after: np.ndarray, j: int) -> float:
-    """Share of faces of which attribute j changed and no other: before, after (B, n), the judge's words."""
+    """Return the share of faces in which only attribute j changed, from the judge's attributes before and after."""
     changed = before != after
     return float((changed[:, j] & (changed.sum(axis=1) == 1)).mean())
 
 
 def wrong_pixels(pictures: np.ndarray, wanted: np.ndarray) -> float:
-    """How many of a picture's pixels differ, on average: both (B, pixels)."""
+    """Return the mean number of pixels in which two sets of pictures, (B, pixels), differ."""
     return float((pictures != wanted).sum(axis=1).mean())
 
 
 def flipped(values: np.ndarray, i: int) -> np.ndarray:
-    """A copy with column i changed, 0 to 1 and 1 to 0."""
+    """Return a copy with column i changed from 0 to 1 and from 1 to 0."""
     values = values.copy()
     values[:, i] = 1 - values[:, i]
     return values
@@ -112,9 +112,9 @@ def flipped(values: np.ndarray, i: int) -> np.ndarray:
 
 def switch_test(model: MixtureVAE, naming: Naming, judge: Judge, test: data.Part, first: int, epochs: float,
                 rng: np.random.Generator, images: int = FACES) -> list[Switched]:
-    """The test of all attributes, on so many faces drawn from the prior and the first so many test images.
+    """Test all attributes on `images` faces drawn from the prior, and on the first `images` test images.
 
-    first: the place of the first test image in faces.truth.
+    first is the index of the first test image in faces.truth.
     """
     part = test.first(images)
     x, truth, judged = part.images(), attributes_of(part), judge.accuracy(test)
@@ -137,7 +137,7 @@ def switch_test(model: MixtureVAE, naming: Naming, judge: Judge, test: data.Part
 
 
 def _closest(bit: np.ndarray, nuisances: np.ndarray) -> tuple[str, float]:
-    """The nuisance that correlates most with a bit, and how much; the first with 0 where the bit is always the same."""
+    """Return the nuisance that correlates most with a bit, and the correlation, which is 0 if the bit is constant."""
     centred, spread = nuisances - nuisances.mean(axis=0), nuisances.std(axis=0) * max(float(bit.std()), 1e-12)
     found = np.abs((bit - bit.mean()) @ centred / len(bit)) / spread
     return list(faces.NUISANCES)[int(found.argmax())], float(found.max())

@@ -1,5 +1,4 @@
-"""Examples of the drawn faces: one column per combination of the attributes, and one row
-per draw of all that they leave open.
+"""Draw examples of the faces: one column per combination of the attributes, one row per draw of the nuisances.
 
     python -m refimpl make faces-sheet --save faces.png
 """
@@ -18,7 +17,7 @@ from refimpl.plots import images
 
 
 def draw(rows: int = 8) -> Figure:
-    """With the nuisances of the data set's first images, one row each."""
+    """Draw faces with the nuisances of the data set's first images, one row each."""
     attributes = joint.values(len(faces.ATTRIBUTES), 2)                                 # (8, 3): labels 0 ... 7
     nuisances = faces.truth(rows).nuisances
     names = ["\n".join(name for name, there in zip(faces.ATTRIBUTES, bits) if there) or "none" for bits in attributes]
@@ -28,9 +27,9 @@ def draw(rows: int = 8) -> Figure:
 
 @plots.own_settings()
 def run(out: Path | str, rows: int = 8) -> None:
-    """Draw them into the file `out`, whose suffix says the format.
+    """Draw the examples into the file `out`, whose suffix gives the format.
 
-    Raises InputError if rows is out of range, or the format is none of plots.FORMATS.
+    Raises InputError if rows is out of range, or the format is not in plots.FORMATS.
     """
     options.check("faces-sheet", faces=rows)
     if Path(out).is_dir():

@@ -1,1 +1,1 @@
-"""A jigsaw that learns to solve itself: the arg max is a matching, cheap; the sum is a permanent, and is not."""
+"""A network that learns to solve jigsaws: the arg max is a matching, which is fast; the sum over all is not."""

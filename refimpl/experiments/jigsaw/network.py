@@ -1,9 +1,9 @@
-"""The network that scores tile i at place j, forward and backward by hand: one for every tile and every order of them.
+"""The network that gives tile i at place j a score theta_ij, with handwritten forward and backward passes.
 
-    e_i = ReLU(tile_i W + b),   theta_i = MLP(e_i, mean_k e_k)           theta_ij: the score of tile i at place j
+    e_i = ReLU(tile_i W + b),   theta_i = MLP(e_i, mean_k e_k)           the same weights for all tiles
 
-Nothing but the tile and the mean over all tiles enters theta_i: tiles in another order have the same scores, in that
-order (Zaheer et al., Deep Sets, 2017).
+theta_i depends only on the tile and on the mean over all tiles, so the scores do not depend on the order of the tiles
+(Zaheer et al., Deep Sets, 2017).
 """
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from refimpl.nn.parameters import bind
 
 
 class Scorer:
-    """pixels: of a tile; places: N."""
+    """The network for tiles of so many pixels and N places."""
 
     def __init__(self, pixels: int, places: int, hidden: int, dtype: np.dtype = np.float32) -> None:
         self.tile = Network([Linear(pixels, hidden), ReLU()])
@@ -27,12 +27,12 @@ class Scorer:
         self.head.initialise(rng)
 
     def run(self, tiles: np.ndarray) -> Scores:
-        """Forward: tiles (B, N, pixels)."""
+        """Run tiles, (B, N, pixels), forward."""
         return Scores(self, tiles)
 
 
 class Scores:
-    """A forward pass; theta (B, N, N) is its result."""
+    """A forward pass with the result theta, (B, N, N)."""
 
     def __init__(self, scorer: Scorer, tiles: np.ndarray) -> None:
         (B, N, pixels), dtype = tiles.shape, scorer.parameters.values.dtype
@@ -43,7 +43,7 @@ class Scores:
         self.theta = self._head.y.reshape(B, N, N)
 
     def backward(self, dtheta: np.ndarray, weight: float = 1.0) -> None:
-        """Add weight times the parameters' gradient for d loss / d theta = dtheta (B, N, N) to their gradients."""
+        """Add weight times the gradient for dtheta = d loss / d theta, (B, N, N), to the parameters' gradients."""
         B, N, _ = self.theta.shape
         back = self._head.backward(dtheta.reshape(B * N, N).astype(self.theta.dtype, copy=False))
         back.accumulate(weight)

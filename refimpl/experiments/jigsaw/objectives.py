@@ -1,6 +1,6 @@
-"""What a matching is worth: the number of right places, or how likely a model of images finds the picture.
+"""Objectives of a matching: the number of right places, or the log-likelihood of the picture under a mixture model.
 
-Each has value(z) (B,) and tangent(z) (B, N, N), its gradient in z (B, N, N), which may be a relaxed one.
+For a matching z, (B, N, N), which may be relaxed, value(z) returns f, (B,), and tangent(z) its gradient, (B, N, N).
 """
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from refimpl.latent import sets
 
 
 class Objective(Protocol):
+    """An objective f of matchings."""
+
     def value(self, z: np.ndarray) -> np.ndarray: ...
 
     def tangent(self, z: np.ndarray) -> np.ndarray: ...
 
 
 class Places(NamedTuple):
-    """f(z) = sum_ij c_ij z_ij.  With c = tiles.right it counts the right places: N minus the loss, the wrong ones."""
+    """The objective f(z) = sum_ij c_ij z_ij, which with c = tiles.right is the number of right places."""
 
     c: np.ndarray
 
@@ -32,12 +34,12 @@ class Places(NamedTuple):
 
 
 class Likelihood(NamedTuple):
-    """f(z) = log p(picture), in nats, under a mixture of pictures with independent pixels.
+    """The objective f(z) = log p(picture), in nats, under a mixture of pictures with independent pixels.
 
         f(z) = log sum_k pi_k exp(sum_ij c_ijk z_ij),   c_ijk = log p(tile i | place j of component k)
 
-    It is a log-sum-exp of linear functions, so it is convex: its tangent at z* lies below it everywhere, and where the
-    tangent rises by some nats, f rises by at least as many.  With one component it is linear.
+    It is a log-sum-exp of linear functions and so convex: its tangent at z* is nowhere above it.  So if the tangent
+    increases by some nats, f increases by at least as many.  With one component it is linear.
     """
 
     c: np.ndarray
@@ -55,26 +57,26 @@ class Likelihood(NamedTuple):
 
 
 class Mixture:
-    """Bernoulli pixels around K mean pictures; fitted to whole images by expectation-maximisation."""
+    """A mixture of K components with Bernoulli pixels, fitted to whole images by expectation-maximisation."""
 
     def __init__(self, x: np.ndarray, components: int, rng: np.random.Generator, rounds: int = 20) -> None:
-        """x (images, 784) of 0 and 1."""
+        """Fit the mixture to binary images x, (images, 784)."""
         x = x.astype(np.float64)
         self.mean = 0.25 + 0.5 * x[rng.choice(len(x), components, replace=False)]
         self.log_pi = np.full(components, -np.log(components))
         for _ in range(rounds if components > 1 else 1):
-            weights = softmax(self.joint(x), axis=1)                        # E: of each component, for each image
+            weights = softmax(self.joint(x), axis=1)                        # E step: p(k | x), (images, K)
             counts = weights.sum(axis=0)
-            self.mean = (weights.T @ x + 0.5) / (counts + 1)[:, None]       # M: half a pixel of either colour is added
+            self.mean = (weights.T @ x + 0.5) / (counts + 1)[:, None]       # M step, with a pseudo-count of 1/2 for each colour
             self.log_pi = np.log(counts + 1) - np.log(len(x) + components)
 
     def joint(self, x: np.ndarray) -> np.ndarray:
-        """log pi_k p(x | k), (images, K)."""
+        """Return log pi_k p(x | k), (images, K)."""
         on, off = np.log(self.mean), np.log1p(-self.mean)
         return self.log_pi + x @ (on - off).T + off.sum(axis=1)
 
     def objective(self, tiles: np.ndarray, side: int) -> Likelihood:
-        """Of tiles (B, N, pixels); pixels that cutting leaves out count for nothing."""
+        """Return the objective of tiles, (B, N, pixels); pixels that are cut off are left out."""
         (B, N, pixels), K = tiles.shape, len(self.mean)
         on, off = (cut(each, side).reshape(K * N, pixels) for each in (np.log(self.mean), np.log1p(-self.mean)))
         c = tiles.reshape(B * N, pixels) @ (on - off).T + off.sum(axis=1)
@@ -82,8 +84,8 @@ class Mixture:
 
 
 def best(objective: Likelihood) -> np.ndarray:
-    """A z (B, N, N) that the tangent no longer improves: from each component's own best matching a few times on to the
-    tangent's, and the best of what is found."""
+    """Search for the best z, (B, N, N): start from the best matching of each component, improve it a few times by the
+    arg max of the tangent, and return the best matching found."""
     B, N, _, K = objective.c.shape
     family, found, worth = sets.matchings(N), np.zeros((B, N, N)), np.full(B, -np.inf)
     for k in range(K):

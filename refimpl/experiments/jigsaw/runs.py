@@ -1,7 +1,7 @@
-"""Training a jigsaw: an epoch is 10,000 of the first 40,000 training images, each cut and shuffled anew.
+"""Train the jigsaw networks: an epoch cuts and shuffles 10,000 of the first 40,000 training images.
 
-The other 10,000 training images are seen whole, and only by the mixture that stands for labels in runs without them.
-A run keeps one file, state.npz: weights, Adam's moments, the generator's state and the rows; it continues from there.
+The other 10,000 training images are used, without shuffling, to fit the mixture model, which replaces labels in runs
+without labels.  A run continues from its file state.npz, with weights, Adam's moments, the generator's state and rows.
 """
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from refimpl.system.files import locked, output_folder, read_arrays, write_whole
 FILE, FOREIGN = "state.npz", "is truncated, damaged, or not a jigsaw's run"
 SHUFFLED, EPOCH, TESTED = 40_000, 10_000, 2_000
 BATCH, HIDDEN, COMPONENTS = 100, 64, 10
-SHUFFLES, FITTING = 12, 13                              # seeds: of the tested jigsaws, of the mixture
+SHUFFLES, FITTING = 12, 13                              # seeds of the tested jigsaws and of the mixture
 COLUMNS = ("epoch", "valid_tiles", "valid_images", "test_tiles", "test_images", "chance", "seconds", "f", "f_truth",
            "f_best", "best_tiles", "best_images")
 Row = dict[str, float]
@@ -38,7 +38,7 @@ Row = dict[str, float]
 
 @dataclass(frozen=True)
 class JigsawSettings:
-    """All that determines a run, but for its length."""
+    """All settings that determine a run, except its length."""
 
     dataset: str
     seed: int
@@ -48,18 +48,18 @@ class JigsawSettings:
     eps: float | None = None
     tau: float | None = None
     by_place: bool = False
-    """Whether f counts a tile as right by its number alone, and not by its pixels."""
+    """Whether f counts a tile as right only by its number, and not by its pixels."""
     labels: bool = True
-    """Whether f knows where a tile belongs; otherwise it is the log-likelihood of the picture."""
+    """Whether f counts tiles at their right places; otherwise f is the log-likelihood of the picture."""
     draws: int = 1
-    """How many times as many draws of the noise as usual are averaged."""
+    """The gradient is averaged over so many times the usual number of draws."""
 
     def as_dict(self) -> dict[str, object]:
         return dict(vars(self))
 
 
 class Tested(NamedTuple):
-    """Jigsaws that are solved after each epoch: the same for every run."""
+    """Holds the jigsaws that are solved after each epoch, which are the same for every run."""
 
     tiles: np.ndarray
     y: np.ndarray
@@ -67,26 +67,27 @@ class Tested(NamedTuple):
 
     @classmethod
     def of(cls, part: data.Part, side: int) -> Tested:
+        """Cut and shuffle the first images of a part."""
         whole = tiles.cut(part.images(slice(0, TESTED)), side)
         shuffled, y = tiles.shuffle(whole, np.random.default_rng(SHUFFLES))
         return cls(shuffled, y, tiles.right(shuffled, y))
 
     def shares(self, z: np.ndarray) -> tuple[float, float]:
-        """Of tiles that are right, and of images that are right altogether."""
+        """Return the share of tiles at a right place, and that of images with all tiles right."""
         count = (self.right * z).sum(axis=(1, 2))
         return float(count.mean() / z.shape[1]), float((count == z.shape[1]).mean())
 
 
 @functools.lru_cache(maxsize=1)
 def mixture_of(dataset: str, data_dir: str | None, components: int = COMPONENTS) -> Mixture:
-    """Fitted to the training images that are never shuffled."""
+    """Return the mixture fitted to the training images that are never shuffled."""
     whole = data.load(dataset, data_dir).train.images(slice(SHUFFLED, None))
     return Mixture(whole, components, np.random.default_rng(FITTING))
 
 
 @functools.lru_cache(maxsize=1)
 def ceiling(dataset: str, data_dir: str | None, side: int) -> tuple[Likelihood, dict[str, float]]:
-    """f of the tested jigsaws, and what maximising it without any network would do: nats, and shares that are right."""
+    """Return f of the tested jigsaws, and f in nats and the shares that are right if f is maximised without a network."""
     tested = Tested.of(data.load(dataset, data_dir).test, side)
     f = mixture_of(dataset, data_dir).objective(tested.tiles, side)
     z = best(f)
@@ -95,7 +96,7 @@ def ceiling(dataset: str, data_dir: str | None, side: int) -> tuple[Likelihood, 
 
 
 class JigsawRun:
-    """A run under way."""
+    """A training run of one jigsaw network."""
 
     def __init__(self, settings: JigsawSettings, data_dir: str | None) -> None:
         self.settings, self.data_dir, side = settings, data_dir, settings.side
@@ -106,21 +107,21 @@ class JigsawRun:
         self.scorer = Scorer((data.SHAPE[0] // side)**2, side**2, HIDDEN)
         self.scorer.initialise(self.rng)
         self.adam, self.rows = Adam(self.scorer.parameters, settings.lr), []
-        self.made_by: dict[str, list] = {"commits": [], "threads": []}      # in order: another may continue it
+        self.made_by: dict[str, list] = {"commits": [], "threads": []}      # several if it is continued
         self.tested = {name: Tested.of(getattr(self.dataset, name), side) for name in ("valid", "test")}
         name = gradients.SETTING.get(settings.method)
         self.keywords = {name: getattr(settings, name)} if name else {}
         self.keywords |= {"draws": settings.draws} if settings.draws > 1 else {}
 
     def puzzle(self, shuffled: np.ndarray, y: np.ndarray) -> Puzzle:
-        """What the method is told of these tiles: without labels not where they belong."""
+        """Return the puzzle of these tiles; without labels it does not contain their right places."""
         settings = self.settings
         if not settings.labels:
             return Puzzle(mixture_of(settings.dataset, self.data_dir).objective(shuffled, settings.side), None)
         return Puzzle(Places(y if settings.by_place else tiles.right(shuffled, y)), y)
 
     def step(self, x: np.ndarray) -> None:
-        """One training step on images x (B, 784)."""
+        """Make one training step on images x, (B, 784)."""
         shuffled, y = tiles.shuffle(tiles.cut(x, self.settings.side), self.rng)
         scores = self.scorer.run(shuffled)
         up = gradients.METHODS[self.settings.method](scores.theta, self.puzzle(shuffled, y), self.rng, **self.keywords)
@@ -147,7 +148,7 @@ class JigsawRun:
             self.made_by[name] += [now] * (now not in self.made_by[name][-1:])
 
     def solve(self, shuffled: np.ndarray) -> np.ndarray:
-        """The matching (B, N, N) of largest score, without noise."""
+        """Return the matching with the largest score, (B, N, N), without noise."""
         return gradients.matchings(shuffled.shape[1]).argmax(self.scorer.run(shuffled).theta)
 
     def save(self, path: Path) -> None:
@@ -159,11 +160,11 @@ class JigsawRun:
 
     @classmethod
     def load(cls, path: Path, settings: JigsawSettings, data_dir: str | None) -> JigsawRun:
-        """InputError, one line, if the file is damaged, or holds a run of other settings."""
+        """Return the run in the file; raise InputError if the file is damaged, or has a run with other settings."""
         found, run = read_arrays(path, "is missing", FOREIGN), cls(settings, data_dir)
         try:
             if json.loads(str(found["settings"])) != settings.as_dict():
-                raise InputError(f"{path} holds a run of other settings; choose another --out")
+                raise InputError(f"{path} holds a run with other settings; choose another --out")
             for target, name in ((run.scorer.parameters.values, "values"), (run.adam.M, "M"), (run.adam.V, "V")):
                 if found[name].shape != target.shape:
                     raise ValueError
@@ -179,16 +180,16 @@ class JigsawRun:
 
 
 def opened(cell: Cell, out: Path, data_dir: str | None) -> JigsawRun:
-    """The run of this cell, from its file if there is one."""
+    """Return the run of this cell, from its file if there is one."""
     path = out / cell.folder / FILE
     return JigsawRun.load(path, cell.settings, data_dir) if path.exists() else JigsawRun(cell.settings, data_dir)
 
 
 def train(name: str, wanted: Sequence[Cell], every: Sequence[Cell], epochs: int, out: Path, jobs: int,
           data_dir: str | None, report: Callable[[str], None]) -> tuple[dict[Cell, list[Row]], list[Record]]:
-    """Train the wanted cells to so many epochs, one after the other; each writes its rows as it ends.
+    """Train the wanted cells to so many epochs, one after the other; write the rows of each when it ends.
 
-    Returns the rows of all cells that have any in `out`, and their records.
+    Returns the rows of all cells that have rows in `out`, and their records.
     """
     if jobs != 1:
         raise InputError(f"--jobs must be 1 for {name}, whose runs are trained one after the other, got {jobs}")
@@ -210,5 +211,5 @@ def train(name: str, wanted: Sequence[Cell], every: Sequence[Cell], epochs: int,
         report(f"{cell.settings.dataset}, {cell.label}, seed {cell.settings.seed}: {last['test_tiles']:.1%} of the "
                f"tiles and {last['test_images']:.1%} of the test images are right, {last['seconds']:.0f} s")
     files = {cell: out / "rows" / record(cell).file for cell in every if (out / cell.folder).is_dir()}
-    there = {cell: read(file) for cell, file in files.items() if file.exists()}     # not of one that was interrupted
+    there = {cell: read(file) for cell, file in files.items() if file.exists()}     # interrupted runs have none
     return {cell: record.rows for cell, record in there.items()}, list(there.values())

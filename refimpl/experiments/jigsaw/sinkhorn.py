@@ -2,8 +2,8 @@
 
     P = S(scores / tau),   S: divide each row by its sum, then each column, and so on, `rounds` times
 
-As tau falls to 0, S(scores / tau) goes to the matching of largest score.  All is done with L = log P, where a division
-by a sum is L - log sum exp L, and nothing overflows.
+As tau -> 0, S(scores / tau) tends to the matching with the largest score.  All is computed with L = log P, so that a
+division by a sum is L - log sum exp L, and nothing overflows.
 """
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ ROWS, COLUMNS = 1, 0                                    # the axis of (N, N, B) 
 
 
 def forward(scores: np.ndarray, tau: float, rounds: int = ROUNDS) -> list[np.ndarray]:
-    """P (N, N, B) after each division, of scores (B, N, N): by rows, by columns, by rows, ...; the last is the result.
+    """Return P, (N, N, B), after each division by the sums of rows or columns in turn, for scores (B, N, N).
 
-    With the batch on the last axis, sums over so few rows or columns are fast.
+    The batch is on the last axis, because sums over few rows or columns are then fast.
     """
     L, made = np.ascontiguousarray(scores.transpose(1, 2, 0)) / tau, []
     for _ in range(rounds):
@@ -30,12 +30,12 @@ def forward(scores: np.ndarray, tau: float, rounds: int = ROUNDS) -> list[np.nda
 
 
 def result(made: list[np.ndarray]) -> np.ndarray:
-    """The relaxed matching (B, N, N)."""
+    """Return the relaxed matching, (B, N, N), which is the last P."""
     return made[-1].transpose(2, 0, 1)
 
 
 def backward(made: list[np.ndarray], dP: np.ndarray, tau: float) -> np.ndarray:
-    """d loss / d scores (B, N, N), from dP (B, N, N) = d loss / d result."""
+    """Return d loss / d scores, (B, N, N), from dP = d loss / d result, (B, N, N)."""
     dL = made[-1] * dP.transpose(1, 2, 0)                                   # P = exp(L')
     for place in reversed(range(len(made))):
         axis = (ROWS, COLUMNS)[place % 2]

@@ -1,1 +1,1 @@
-"""Measurements on models that are trained or being trained: noise, bias, time, yardsticks."""
+"""Measurements on models, during or after training: noise, bias, time, and bounds by different samplings."""

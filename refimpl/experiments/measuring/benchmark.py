@@ -1,9 +1,9 @@
-"""How long does a training step take, beside the matrix products that it cannot avoid?
+"""Measure how long a training step takes, compared with its matrix products alone.
 
     python -m refimpl measure benchmark
 
-Seconds depend on the machine and on what else it is doing; the ratio of two times measured in the same minute says
-more.  Steps and products take turns, round by round, after a warm-up, and the medians over the rounds are shown.
+Seconds depend on the machine and its load, so the ratio of two times measured in the same minute says more.  After a
+warm-up, steps and products are timed in turn in several rounds, and the medians over the rounds are shown.
 """
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SINGLE = ("exact", "direct", "gumbel-softmax", "straight-through-gumbel-softmax"
 
 
 def cases(batch: int) -> list[RunSettings]:
-    """What is timed: slides 23 and 24, slide 31 with every estimator that can train 15 binary variables, 32, 33."""
+    """Return the settings to time: slides 23, 24, 32 and 33, and 31 with every estimator for 15 binary variables."""
     made: list[RunSettings] = [VAESettings(batch=batch, estimator=name, k=k) for k in (10, 50) for name in SINGLE]
     made += [VAESettings(batch=batch, estimator=name, n=15, k=2) for name, entry in estimators.REGISTRY.items()
              if not entry.enumerates]
@@ -42,7 +42,7 @@ def cases(batch: int) -> list[RunSettings]:
 
 
 class Row(NamedTuple):
-    """Medians over the rounds, in seconds per step."""
+    """Holds the medians over the rounds, in seconds per step."""
 
     settings: RunSettings
     step: float
@@ -50,7 +50,7 @@ class Row(NamedTuple):
 
 
 class Named(NamedTuple):
-    """A row as it is kept."""
+    """A row as it is written to a file, with the label instead of the settings."""
 
     step_of: str
     step: float
@@ -58,7 +58,7 @@ class Named(NamedTuple):
 
 
 class Counted(np.ndarray):
-    """An array that notes the shapes of the matrix products it takes part in; what is made of it does so too."""
+    """An array that records the shapes of the matrix products in which it is used; arrays made from it do so, too."""
 
     noted: list[tuple[int, int, int]] = []
 
@@ -75,7 +75,7 @@ class Counted(np.ndarray):
 
 
 def product_shapes(settings: RunSettings) -> list[tuple[int, int, int]]:
-    """(rows, inner, columns) of every matrix product of a step: one step is made with parameters that note them."""
+    """Return (rows, inner, columns) of every matrix product of a step, by making a step with Counted parameters."""
     dataset = data.load("mnist")
     run = started(settings, dataset)
     parameters = run.model.parameters
@@ -83,23 +83,23 @@ def product_shapes(settings: RunSettings) -> list[tuple[int, int, int]]:
     for layer in parameters.layers:
         start, stop = stop, stop + layer.n_parameters
         layer.bind(parameters.values.view(Counted)[start:stop], parameters.grads.view(Counted)[start:stop])
-    # the images too: a table's weights, multiplied with them, come from no parameter
+    # the images, too, because a table's weights, which are multiplied with them, do not depend on a parameter
     x = dataset.train.images(slice(0, settings.batch), run.model.dtype).view(Counted)
-    run.step(x)                                                             # reinforce's first step makes one pass more
+    run.step(x)                                                             # reinforce's first step has one more pass
     Counted.noted = []
     run.step(x)
     return Counted.noted
 
 
 def started(settings: RunSettings, dataset: data.Dataset) -> Run:
-    """A fresh run, its data attached."""
+    """Return a new run with its data attached."""
     run = kind_of(settings).start(settings)
     run.attach(dataset)
     return run
 
 
 def step_function(settings: RunSettings, dataset: data.Dataset) -> Callable[[], None]:
-    """One whole training step, as the loop makes it: images unpacked, forward, backward, Adam."""
+    """Return a function that makes one whole training step as the loop does, including the unpacking of images."""
     run = started(settings, dataset)
 
     def step() -> None:
@@ -110,7 +110,7 @@ def step_function(settings: RunSettings, dataset: data.Dataset) -> Callable[[], 
 
 
 def products_function(settings: RunSettings) -> Callable[[], None]:
-    """The matrix products of a step and nothing else."""
+    """Return a function that computes only the matrix products of a step."""
     rng = np.random.default_rng(0)
     random = lambda *shape: rng.random(shape, dtype=np.float32)
     triples = [(random(m, n), random(n, p), np.empty((m, p), np.float32)) for m, n, p in product_shapes(settings)]
@@ -123,7 +123,7 @@ def products_function(settings: RunSettings) -> Callable[[], None]:
 
 
 def seconds(function: Callable[[], None], times: int) -> float:
-    """Mean seconds per call."""
+    """Return the mean seconds per call."""
     started = time.perf_counter()
     for _ in range(times):
         function()
@@ -156,7 +156,7 @@ def run(batch: int = 100, steps: int = 30, rounds: int = 7,
 
 
 def epoch_seconds(k: int = 10, epochs: int = 3) -> list[float]:
-    """Seconds of each of the first epochs of direct on MNIST: a slow-down would be denormal numbers at work."""
+    """Return the seconds of each of the first epochs of direct on MNIST; denormal numbers would slow them down."""
     dataset = data.load("mnist")
     run = VAERun.start(VAESettings(k=k).resolved())
     taken = []

@@ -1,10 +1,10 @@
-"""Which latent values does a trained model use?
+"""Measure which latent values a trained model uses.
 
     python -m refimpl measure codes DIR
 
-One z per image is drawn for test images, by the model's own arg max: how many different ones there are, and how often
-each variable is 1.  A variable that never changes carries nothing; a start from which all images get the same z
-explains a slow one.
+For each test image one z is drawn by the model's perturbed arg max.  The number of different z is counted, and how often
+each variable has each value.  A variable that never changes carries no information.  If all images have the same z at
+the start of training, training starts slowly.
 """
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from refimpl.runs.vae import VAERun
 
 
 class Codes(NamedTuple):
-    """What was counted on `images` test images."""
+    """Holds the counts on `images` test images."""
 
     images: int
     different: int
-    """Joint values that occur."""
+    """Number of joint values that occur."""
     shares: np.ndarray
-    """(n, k): how often each variable takes each of its values."""
+    """How often each variable has each of its values, (n, k)."""
     labels: list[tuple[int | None, float]] = []
-    """For a single variable, of each value: the commonest label of its images, and its share of them.  None where the
-    value is not used, or the data have no labels."""
+    """For each value of a single variable, the most frequent label of its images and the share with this label; None
+    if the value is not used, or if the data have no labels."""
 
 
 def count(run: VAERun, images: data.Part, rng: np.random.Generator) -> Codes:
-    """Draw one z an image with the run's model."""
+    """Draw one z per image with the run's model, and count."""
     z = run.model.draw(images.images(dtype=run.model.dtype), rng)                       # (images, n, k), one-hot
     labels = _labels(z[:, 0], images.labels) if z.shape[1] == 1 else []
     return Codes(len(z), len(np.unique(z.argmax(axis=-1), axis=0)), z.mean(axis=0), labels)
@@ -49,7 +49,9 @@ def _labels(z: np.ndarray, labels: np.ndarray | None) -> list[tuple[int | None, 
 
 
 def run(folder: Path | str, images: int = 2_000, data_dir: str | None = None) -> tuple[Codes, Codes]:
-    """(at the start of training, now) of the run in this folder.  Raises InputError if there is none, or images < 1."""
+    """Return the counts at the start of training and now, for the run in this folder.
+
+    Raises InputError if there is no run, or images < 1."""
     options.check("codes", images=images)
     trained, _ = checkpoint.load(Path(folder) / checkpoint.FILE, kind=VAERun,
                                  missing="is missing: there is no run here")

@@ -1,10 +1,10 @@
-"""What does the coordinate-wise arg max of slide 30 lose against the joint one of slide 29?
+"""Compare the coordinate-wise arg max of slide 30 with the joint arg max of slide 29.
 
     python -m refimpl measure joint-argmax --n 8
 
-A model with n binary variables is trained for an epoch.  On a batch of training images, with the same noise, both arg
-maxes are taken again and again: how often they agree, and how far the mean gradient of either is from the exact
-grad_h E_q f.
+A model with n binary variables is trained for an epoch.  Then both arg maxes are computed many times on a batch of
+training images, with the same noise.  The rows say how often they agree, and how far the mean gradient by each is from
+the exact grad_h E_q f.
 """
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ EPSILONS = (0.02, 0.1, 0.5, 1.0)
 
 
 class Row(NamedTuple):
-    """At one eps.  Biases and deviations are lengths over the batch relative to that of the exact gradient."""
+    """Holds the results at one eps; biases and deviations are lengths relative to the length of the exact gradient."""
 
     eps: float
     moved: float
-    """Share of coordinates where the joint z*(eps) differs from z*."""
+    """Share of coordinates in which the joint z*(eps) differs from z*."""
     coordinates_agree: float
     images_agree: float
-    """Shares where the two z*(eps) are the same, a coordinate and a whole image at a time."""
+    """Shares of coordinates, and of whole images, for which the two z*(eps) are the same."""
     bias: float
     bias_joint: float
     bias_linear: float
-    """Of direct with f linearised at z* (estimators/imle.py)."""
+    """The bias of direct with f linearised at z* (estimators/imle.py)."""
     deviation: float
     deviation_joint: float
     deviation_linear: float
-    """Of one sample."""
+    """The standard deviations are those of one sample."""
     floor: float
-    """What the biases would show without any, from the noise of their means (of the noisiest one)."""
+    """The value that a bias of 0 would show, because the means are noisy (for the noisiest one)."""
 
 
 def measure(model: VAE, x: np.ndarray, eps: float, samples: int, rng: np.random.Generator,
             after_sample: Callable[[], None] = lambda: None) -> Row:
-    """All three arg maxes on the batch x, `samples` times."""
+    """Compute all three arg maxes on the batch x, `samples` times."""
     h = model.encode(x).astype(np.float64)
     f = model.objective(x).joint_table().f.astype(np.float64)
     truth = joint.gradient(h, f)
@@ -81,7 +81,7 @@ def measure(model: VAE, x: np.ndarray, eps: float, samples: int, rng: np.random.
 
 
 def _table(f: np.ndarray, z: np.ndarray, n: int, k: int) -> np.ndarray:
-    """The coordinate table (B, n, k) around z, picked from the joint one."""
+    """Return the table of f at all single changes of z, (B, n, k), from the joint table f."""
     place = k ** np.arange(n - 1, -1, -1)
     index = (z * place).sum(axis=1)
     neighbours = index[:, None, None] + (np.arange(k) - z[:, :, None]) * place[:, None]
@@ -91,7 +91,7 @@ def _table(f: np.ndarray, z: np.ndarray, n: int, k: int) -> np.ndarray:
 def run(n: int = 8, dataset: str = "mnist", seed: int = 0, samples: int = 400, batch: int = 50,
         data_dir: str | None = None, report: Callable[[Row], None] = lambda row: None,
         out: Path | str | None = None) -> list[Row]:
-    """Train, then measure at each eps; `out` is a folder for the rows.  InputError if a number is out of range."""
+    """Train, then measure at each eps; `out` is a folder for the rows.  Raises InputError if a number is out of range."""
     options.check("joint-argmax", n=n, seed=seed, samples=samples, batch=batch)
     settings = VAESettings(dataset=dataset, n=n, k=2, seed=seed).resolved()
     images = settings.load(data_dir)

@@ -1,22 +1,23 @@
-"""What pushes the losing values down and what pulls them up, in the first steps of `experiment plateau-exits`.
+"""Measure the forces on the losing values in the first steps of `experiment plateau-exits`.
 
     python -m refimpl measure plateau-forces
 
-An image's winner w is its likeliest value, and all others lose.  Per unit of its probability q_i, a losing value is
+An image's winner w is its likeliest value; all other values lose.  Two forces act on the score of a losing value i.
+Both are given per unit of its probability q_i, in nats:
 
-    pushed    by E f: g_i / q_i, where g is the encoder's gradient in use; f_i - E f for the exact one, and never below
-              -1/eps where the bias caps it
-    pulled    by the KL term: log q_w - log q_i, up to a term that is the same for all values, its lead in h
+    push      by the gradient g of E f: g_i / q_i.  For the exact gradient it is f_i - E f, and where the bias caps the
+              gradient it is never below -1/eps
+    pull      by the KL term: log q_w - log q_i, up to a term that is the same for all values
 
-Both are in nats, and all estimators that are looked at here have no noise.  Every few steps the first 1,000 test images
-are looked at, with everything exact:
+All estimators that are compared here are without noise.  Every few steps these are computed exactly on the first 1,000
+test images:
 
     elbo          the bound, nats per image
-    values_used   exp of the entropy of the mean of q: 1, all images on one value; 10, all values alike
+    values_used   exp of the entropy of the mean of q: 1 if all images use one value, 10 if all values are used equally
     lead_f        by how much the winner explains its image better: mean of f_w - f_i, nats
     lead_h        mean of log q_w - log q_i, nats
     push          mean of g_i / q_i, nats
-    pull          mean of what the KL gradient adds to it, nats; 0 where the KL term is left out of the gradient
+    pull          mean of the KL gradient per unit of q_i, nats; 0 if the gradient does not include the KL term
 """
 from __future__ import annotations
 
@@ -40,11 +41,11 @@ from refimpl.system.files import output_folder
 LABELS = ("exact", "amplified, eps 0.1", "capped, eps 0.1", "tilted, eps 0.1", "capped, eps 0.1, no KL")
 TITLES = {"exact": "exact: the push exceeds the pull\nfor more than a hundred steps",
           "capped, eps 0.1": "capped at 1/ε = 10: the pull exceeds the push\nfrom about step 25 on"}
-SMALLEST = 1e-290                       # a losing value below this probability is left out: its ratio would be 0 / 0
+SMALLEST = 1e-290                       # less likely values are left out, because their ratio would be 0 / 0
 
 
 def look(run: VAERun, x: np.ndarray, step: int) -> Point:
-    """The state of the model at this step, on the images x; takes nothing from the run's generator."""
+    """Return the measurements at this step on the images x, without using the run's generator."""
     h, f = run.model.score_all(x)
     log_q = log_softmax(h[:, 0], axis=-1)
     q = np.exp(log_q)
@@ -64,7 +65,7 @@ def look(run: VAERun, x: np.ndarray, step: int) -> Point:
 
 def run(out: Path | str, seeds: int = 3, steps: int = 1_000, datasets: Sequence[str] = ("mnist",),
         report: Callable[[str, str, Point], None] = lambda dataset, label, row: None) -> list[Record]:
-    """Follow every run; writes rows and plateau-forces.png into `out`, and reports each run's mean at its last step.
+    """Follow every run; write rows and plateau-forces.png into `out`, and report each run's mean at its last step.
 
     Raises InputError if a number is out of range.
     """
@@ -77,7 +78,7 @@ def run(out: Path | str, seeds: int = 3, steps: int = 1_000, datasets: Sequence[
 
 
 def draw(records: Sequence[Record]) -> Figure:
-    """Push and pull of the exact and of the capped gradient, and the bound of both, on the first data set."""
+    """Plot push and pull of the exact and of the capped gradient, and the bound of both, on the first data set."""
     groups = by_label([record for record in records if record.dataset == records[0].dataset])
     figure, axes = plots.new_figure(3, width=5.0, height=3.8)
     named: list[list[tuple[str, float, float, str]]] = [[], [], []]
@@ -90,7 +91,7 @@ def draw(records: Sequence[Record]) -> Figure:
         axes[panel].plot(x, middle, dash, color=colour, linewidth=2, label=words)
         axes[panel].fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
         named[panel] += [(words, x[-1], middle[-1], colour)] if len(x) else []
-    top = max(ax.get_ylim()[1] for ax in axes[:2])                          # one scale for one quantity
+    top = max(ax.get_ylim()[1] for ax in axes[:2])                          # the same scale in both panels
     titles = (*TITLES.values(), "the bound: every seed of the capped one\nleaves the plateau")
     for ax, title, ends in zip(axes, titles, named):
         ax.set(title=title, ylabel="nats per unit of probability", ylim=(0, top))

@@ -1,16 +1,16 @@
-"""The first steps of the runs of `experiment plateau`, from inside: what goes on while a run sits on its plateau.
+"""Measure the first steps of the runs of `experiment plateau`, while the bound is on its plateau.
 
     python -m refimpl measure plateau-steps
 
-Every few steps the model is looked at on the first 1,000 test images, with everything exact:
+Every few steps these are computed exactly on the first 1,000 test images:
 
     elbo            the bound, nats per image
     entropy         mean over the images of the entropy of q(z given x), nats; log 10 = 2.3 is uniform
     winner          share of the images whose likeliest value is the one that is likeliest for most images
-    values_used     exp of the entropy of the mean of q: 1, all images on one value; 10, all values alike
+    values_used     exp of the entropy of the mean of q: 1 if all images use one value, 10 if all are used equally
     ahead           share of the images that some value explains better than their likeliest one, by 1/eps = 10 nats
     length_exact    mean over the images of |grad_h E_q f|, nats
-    length_made     the same of one estimate as the run makes it; with its noise it is longer
+    length_made     the same for one estimate as the run computes it, which its noise makes longer
 """
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from refimpl.system.progress import Progress
 
 IMAGES = 1_000
 AHEAD = 10.0                                            # nats
-CLOSE, EVERY, LATER = 200, 5, 50                        # looks every 5 steps up to 200, then every 50
+CLOSE, EVERY, LATER = 200, 5, 50                        # measure every 5 steps up to 200, then every 50
 PANELS = (("values_used", "values of z in use"), ("length_exact", "length of the exact gradient, nats"))
 Point = dict[str, float]
 Look = Callable[[VAERun, np.ndarray, int], Point]
 
 
 def look(run: VAERun, x: np.ndarray, step: int) -> Point:
-    """The state of the model at this step, on the images x; takes nothing from the run's generator."""
+    """Return the measurements at this step on the images x, without using the run's generator."""
     h, f = run.model.score_all(x)
     log_q = log_softmax(h[:, 0], axis=-1)
     q = np.exp(log_q)
@@ -63,7 +63,7 @@ def look(run: VAERun, x: np.ndarray, step: int) -> Point:
 
 
 def follow(run: VAERun, images: data.Dataset, steps: int, look: Look = look) -> list[Point]:
-    """Train for so many steps, looking every few of them and at the end."""
+    """Train for so many steps; measure every few steps and at the end."""
     x = images.test.images(slice(0, IMAGES), run.model.dtype)
     points, done, epoch = [look(run, x, 0)], 0, 1
     while done < steps:
@@ -80,7 +80,7 @@ def follow(run: VAERun, images: data.Dataset, steps: int, look: Look = look) -> 
 def measure(name: str, make: Callable[[str, int], list[Cell]], labels: Sequence[str], datasets: Sequence[str],
             seeds: int, steps: int, look: Look, folder: Path, report: Callable[[str, str, Point], None]
             ) -> list[Record]:
-    """Follow the runs with these labels; writes the rows of each below `folder` when it is done, and reports the mean
+    """Follow the runs with these labels; write the rows of each below `folder` when it is done, and report the mean
     over the seeds at the last step."""
     records = []
     for dataset in datasets:
@@ -102,7 +102,7 @@ def measure(name: str, make: Callable[[str, int], list[Cell]], labels: Sequence[
 
 def run(out: Path | str, seeds: int = 5, steps: int = 1_000, datasets: Sequence[str] = ("mnist", "fashion-mnist"),
         report: Callable[[str, str, Point], None] = lambda dataset, label, row: None) -> list[Record]:
-    """Follow every run; writes rows and plateau-steps.png into `out`, and reports each run's mean at its last step.
+    """Follow every run; write rows and plateau-steps.png into `out`, and report each run's mean at its last step.
 
     Raises InputError if a number is out of range.
     """
@@ -116,7 +116,7 @@ def run(out: Path | str, seeds: int = 5, steps: int = 1_000, datasets: Sequence[
 
 
 def draw(records: Sequence[Record], title: str = "The first steps, seen from inside") -> Figure:
-    """On the first data set, with the decoder that each gradient's estimator brings."""
+    """Plot both quantities on the first data set, for the runs with each estimator's default decoder learning."""
     dataset = panels.datasets(records)[0]
     ours = [replace(record, label=name) for name in panels.GRADIENTS for record in records
             if (record.dataset, record.settings["estimator"]) == (dataset, name)

@@ -1,14 +1,14 @@
-"""Gumbel-softmax at a fixed tau: what it maximises, beside the exact bound, epoch by epoch.
+"""Compare the relaxed bound that Gumbel-softmax maximises at a fixed tau with the exact bound, epoch by epoch.
 
     python -m refimpl measure relaxation
 
-Gumbel-softmax maximises the bound of relaxed samples, softmax((h + gamma) / tau), whose values lie between the corners.
-The model that is used has one-hot samples.  After every epoch both are measured on the first 2,000 test images:
+Gumbel-softmax maximises the bound of relaxed samples, softmax((h + gamma) / tau), which are not one-hot.  The trained
+model has one-hot samples.  After every epoch both bounds are measured on the first 2,000 test images:
 
     relaxed           the bound of ten relaxed samples per image, nats per image; NaN for straight-through, which
                       decodes one-hot samples
     elbo              the exact bound of the same model
-    log_likelihood    log p(x), exact: what the decoder alone is worth
+    log_likelihood    the exact log p(x), which depends only on the decoder
 """
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Point = dict[str, float]
 
 
 def look(run: VAERun, images: data.Part, epoch: int) -> Point:
-    """The model after this epoch; takes nothing from the run's generator."""
+    """Return the measurements after this epoch, without using the run's generator."""
     bounds = run.model.bounds(images)
     relaxed = float("nan") if run.settings.estimator == HARD else -sampled(
         run.model, images, SAMPLES, streams.measuring(run.settings.seed, epoch),
@@ -49,7 +49,7 @@ def look(run: VAERun, images: data.Part, epoch: int) -> Point:
 
 def run(out: Path | str, epochs: int = 60, seeds: int = 1, dataset: str = "mnist",
         report: Callable[[str, Point], None] = lambda label, row: None) -> list[Record]:
-    """Follow every run; writes rows and relaxation.png into `out`, and reports each run's last epoch.
+    """Follow every run; write rows and relaxation.png into `out`, and report each run's last epoch.
 
     Raises InputError if a number is out of range.
     """
@@ -76,7 +76,7 @@ def run(out: Path | str, epochs: int = 60, seeds: int = 1, dataset: str = "mnist
 
 
 def draw(records: Sequence[Record]) -> Figure:
-    """A panel for each run of the first seed: the relaxed bound, the exact bound and log p(x)."""
+    """Plot the relaxed bound, the exact bound and log p(x), with a panel for each run of the first seed."""
     first = [record for record in records if record.seed == 0]
     figure, axes = plots.new_figure(len(first), width=3.6, height=3.6)
     for ax, record in zip(axes, first):
@@ -97,6 +97,6 @@ def draw(records: Sequence[Record]) -> Figure:
 
 
 def best(record: Record, column: str) -> tuple[int, float]:
-    """(epoch, minus the value) of the lowest minus a column."""
+    """Return the epoch with the largest value of a column, and minus this value."""
     row = max(record.rows, key=lambda row: np.nan_to_num(row[column], nan=-np.inf))
     return int(row["epoch"]), -row[column]

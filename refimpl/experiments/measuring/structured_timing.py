@@ -1,10 +1,9 @@
-"""Slide 32, left: seconds per step of a structured encoder against n, by every solver and by joint Gumbel-softmax.
+"""Measure the seconds per step of a structured encoder against n, for all solvers and joint Gumbel-softmax (slide 32).
 
     python -m refimpl measure structured-timing
 
-Gumbel-softmax over joint values takes 2^n of everything; a minimum cut is polynomial.  Each point is the median of a
-few steps on MNIST after a warm-up; the integer program, by far the slowest, gets a single step where a step takes more
-than a few seconds.
+Gumbel-softmax over joint values takes time and memory proportional to 2^n; a minimum cut takes polynomial time.  Each
+point is the median of some steps on MNIST after a warm-up, or one step if a step takes more than a few seconds.
 """
 from __future__ import annotations
 
@@ -27,12 +26,12 @@ from refimpl.system.files import output_folder, write_text
 from refimpl.system.progress import Progress
 
 SIZES = (5, 7, 9, 11, 13, 15)
-LONGER = (20, 30, 40)                       # max-flow and coordinate ascent only
-BUDGET = 4.0                                # seconds per point, roughly
+LONGER = (20, 30, 40)                       # only for max-flow and coordinate ascent
+BUDGET = 4.0                                # approximate seconds per point
 
 
 class Row(NamedTuple):
-    """Median seconds per step."""
+    """Holds the median seconds per step."""
 
     method: str
     n: int
@@ -51,15 +50,15 @@ METHODS: dict[str, dict] = {
 
 
 def method_colour(method: str) -> str:
-    """The solver's, but for Gumbel-softmax, which has its own."""
+    """Return the colour of the method's solver, or that of Gumbel-softmax."""
     return plots.colour("gumbel-softmax") if method == SLOW else plots.SOLVERS[METHODS[method]["solver"]]
 
 
 def run(out: Path | str, batch: int = 100, largest: int = 40,
         report: Callable[[Row], None] = lambda row: None) -> list[Row]:
-    """Time all methods at n = 5 ... 15, and the polynomial ones up to `largest`; writes structured-timing.csv and .png.
+    """Time all methods at n = 5 ... 15, and the polynomial ones up to `largest`; write structured-timing.csv and .png.
 
-    Raises InputError if batch or largest is out of its range in experiments/options.py.
+    Raises InputError if batch or largest is out of range.
     """
     options.check("structured-timing", batch=batch, largest=largest)
     folder = output_folder(out)
@@ -94,11 +93,11 @@ def _seconds(settings: VAESettings, dataset: data.Dataset, words: str) -> float:
         times.append(time.perf_counter() - started)
         progress.advance()
     progress.clear()
-    return float(np.median(times[1:]))                  # the first one warms up
+    return float(np.median(times[1:]))                  # the first step is the warm-up
 
 
 def draw(record: Record) -> Figure:
-    """From the rows that were kept."""
+    """Plot a record."""
     return _figure([Row(row["method"], int(row["n"]), row["seconds"]) for row in record.rows],
                    record.settings["batch"])
 
