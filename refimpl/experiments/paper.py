@@ -1,6 +1,7 @@
-"""All numbers of the paper that tables, pictures and verdicts quote, each with its slide.
+"""All numbers of the paper that are quoted in tables, pictures and verdicts, each with its slide.
 
-They are read off the slides, curves by eye to about 2 nats.  "Test loss" is minus the bound, in nats per image.
+They are read from the slides; values of curves are accurate to about 2 nats.  "Test loss" is minus the bound, in nats
+per image.
 
 Lorberbom, Gane, Jaakkola and Hazan, "Direct Optimization through arg max for Discrete Variational Auto-Encoder",
 NeurIPS 2019.
@@ -8,8 +9,8 @@ NeurIPS 2019.
 from __future__ import annotations
 
 EPOCHS = 300                                        # slides 23, 24, 31 and 32
-# Slides 23 (k = 10) and 24 (k = 50): data set -> k -> method -> test loss, by the names of our runs.  The slides'
-# direct leaves the KL term out of its gradient, and their Gumbel-softmax is the straight-through one, tau falling.
+# Slides 23 (k = 10) and 24 (k = 50): data set -> k -> method -> test loss, with the labels of our runs.  On the slides,
+# direct leaves the KL term out of its gradient, and Gumbel-softmax is straight-through with a falling tau.
 CONVERGENCE = {
     "mnist": {10: {"exact": 165.5, "direct as released": 166.0, "straight-through as released": 169.0},
               50: {"exact": 144.0, "direct as released": 141.0, "straight-through as released": 147.0}},
@@ -17,14 +18,14 @@ CONVERGENCE = {
                       50: {"exact": 203.0, "direct as released": 181.0, "straight-through as released": 193.0}},
     "omniglot": {10: {"exact": 156.5, "direct as released": 156.0, "straight-through as released": 161.5},
                  50: {"exact": 157.0, "direct as released": 150.5, "straight-through as released": 153.0}}}
-PLATEAU = {"mnist": 208.0, "omniglot": 174.0}       # slide 23: where enumeration and Gumbel-softmax stay at first
+PLATEAU = {"mnist": 208.0, "omniglot": 174.0}       # slide 23: test loss at which enumeration and Gumbel-softmax stay at first
 WALL_CLOCK = 2.0                                    # slide 24: time of enumeration over that of direct
 # Slide 21: standard deviation of the encoder's gradient, at eps or tau of 0.1 and of 1.
 NOISE = {"direct": (0.0005, 0.0001), "gumbel-softmax": (0.0048, 0.0013)}
-# Slide 31: test loss with 15 binary variables; the names are those of our runs.
+# Slide 31: test loss with 15 binary variables, with the labels of our runs.
 BINARY = {"direct as released": 152.0, "relax as released": 156.5, "arm": 156.5, "rebar as released": 159.0}
 CROSSING = 40                                       # slide 31: epoch from which direct is lowest
-# Slide 32, right: test loss, which is no bound there.
+# Slide 32, right: test loss, which is not a bound here.
 STRUCTURED = {"unstructured, no KL": 153.0, "pairwise, w >= 0, start 0": 149.0, "pairwise, any sign": 145.5}
 STEP = {"direct, maxflow": 0.05, "joint Gumbel-softmax": 6.0}       # slide 32, left: seconds per step at n = 15
 # Slide 33, the table as printed: data set -> method -> (accuracy in %, bound in nats) for these numbers of labels.

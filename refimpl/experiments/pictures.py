@@ -1,7 +1,7 @@
 """How runs of an experiment are drawn, from their rows: one question a picture, few lines.
 
-A line is the median over the seeds, its band reaches from the lowest to the highest.  Runs that were measured at one
-epoch only make no line: each seed is a dot then, one row per run, the best at the top.
+A line is the median over the seeds, and its band reaches from the lowest to the highest seed.  If runs were measured at
+only one epoch, each seed is a dot, with one row per run and the best run at the top.
 """
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CROSS = f"cross: paper, after {paper.EPOCHS} epochs"
 
 @dataclass(frozen=True)
 class Panel:
-    """One pair of axes: these runs, minus this column against that one."""
+    """Describes one pair of axes: `sign` times the column `merit` of these runs, plotted against another column."""
 
     title: str
     records: Sequence[Record]
@@ -34,13 +34,13 @@ class Panel:
     against: str = "epoch"
     words: str = "epoch"
     unit: float = 1.0
-    """What the abscissa is divided by."""
+    """The abscissa is divided by this."""
     log: bool = False
     symlog: float | None = None
-    """Up to where the abscissa is linear, and then logarithmic: for one that starts at 0."""
+    """The abscissa is linear up to this value and logarithmic above it, for one that starts at 0."""
     log_y: bool = False
     above: float | None = None
-    """Nats above the best that are shown; None for all."""
+    """Only values up to so many nats above the best are shown; None for all."""
     sign: float = -1.0
     paper: Mapping[str, float] = field(default_factory=dict)
     """The paper's value of each run that it has, by our name."""
@@ -49,6 +49,7 @@ class Panel:
 
 
 def by_label(records: Sequence[Record]) -> dict[str, list[Record]]:
+    """Group records by their labels."""
     groups: dict[str, list[Record]] = {}
     for record in records:
         groups.setdefault(record.label, []).append(record)
@@ -56,15 +57,15 @@ def by_label(records: Sequence[Record]) -> dict[str, list[Record]]:
 
 
 def _in_common(runs: Sequence[Record], column: str, key: str) -> list[float]:
-    """The epochs, or steps, at which all runs that have the column at all have it."""
+    """Return the epochs, or steps, at which all runs have the column, except runs that never have it."""
     begun = [set(epochs) for record in runs if (epochs := record.epochs(column, key))]
     return sorted(set.intersection(*begun)) if begun else []
 
 
 def curve(runs: Sequence[Record], column: str, against: str = "epoch", sign: float = -1.0
           ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """(x, median, lowest, highest) of a column over the seeds, at the epochs that every run has it.  A run that has not
-    come to its first value yet does not count."""
+    """Return x and the median, lowest and highest value of a column over the seeds, at the epochs at which every run
+    has it.  Runs without any value do not count."""
     key = "step" if against == "step" else "epoch"
     runs = [record for record in runs if record.epochs(column, key)]
     if not runs:

@@ -1,12 +1,12 @@
-"""What was measured, as small text files that are kept with the pages that quote them: one file a run.
+"""Read and write the measured rows, as small text files that are kept with the pages that quote them, one per run.
 
     # refimpl rows 2
     # {"experiment": "binary", "label": "direct", "commits": ["960579f7e4fc"], "threads": [1], "settings": {...}}
     epoch,test_elbo,test_log_likelihood,gap,seconds,evaluations
     1,-245.3102,...
 
-`experiment` and the other measuring commands write them below rows/ in their folder; `make report --write --add
-FOLDER` adds them to tutorials/rows, and `make report --write` makes every table and picture of the pages from there.
+`experiment` and the other measuring commands write them below rows/ in their folder.  `make report --write --add
+FOLDER` adds them to tutorials/rows, and `make report --write` makes all tables and pictures of the pages from there.
 """
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from refimpl.system.commit import commit, threads
 from refimpl.system.files import output_folder, read_whole, write_text
 
 FIRST_LINE = "# refimpl rows 2"
-EARLIER = "# refimpl rows 1"                        # read too: see _upgraded
-LARGEST = 10**6                                     # bytes: a file of rows is small
-ALL_UP_TO, THEN_EVERY = 20, 5                       # epochs of a run that are kept, besides the exact ones and the last
+EARLIER = "# refimpl rows 1"                        # also accepted: see _upgraded
+LARGEST = 10**6                                     # most bytes of a file of rows
+ALL_UP_TO, THEN_EVERY = 20, 5                       # epochs that are kept, besides those with exact bounds and the last
 KEPT = ("epoch", "valid_elbo", "test_elbo", "test_log_likelihood", "gap", "sampled_elbo", "accuracy", "valid_accuracy",
         "seconds", "evaluations")
 OF_ATTRIBUTES = "accuracy_"                         # columns that a data set's attributes add
@@ -39,17 +39,17 @@ Value = float | str
 
 @dataclass(frozen=True)
 class Record:
-    """One run, or one table of measurements."""
+    """Holds one run, or one table of measurements."""
 
     experiment: str
     label: str
     settings: dict[str, object]
-    """All that it was made with; dataset and seed among them where there are such."""
+    """All settings, including dataset and seed if there are any."""
     commits: tuple[str, ...]
-    """By which commits, in order; a run may be continued by a later one."""
+    """The commits that made it, in order; a run may be continued by a later one."""
     rows: list[dict[str, Value]]
     threads: tuple[int, ...] = ()
-    """With how many threads, in order; empty where nobody noted it.  Another number gives other digits."""
+    """The numbers of threads that made it, in order; empty if not recorded.  Another number gives other digits."""
 
     @property
     def dataset(self) -> str:
@@ -61,35 +61,35 @@ class Record:
 
     @property
     def file(self) -> str:
-        """Its place below the folder of all rows."""
+        """Return the path of its file below the folder of all rows."""
         words = [self.dataset] * bool(self.dataset) + [self.label]
         words += [f"seed{self.seed}"] * ("seed" in self.settings)
         return f"{self.experiment}/{file_name('-'.join(words))}.csv"
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """What tells it apart from all others; names of files leave out commas and more, and may be the same."""
+        """Return a unique identity; file names are not unique, because they leave out commas and other characters."""
         return self.experiment, self.dataset, self.label, self.settings.get("seed")
 
     def at(self, epoch: float, name: str, key: str = "epoch") -> float:
-        """A column's value at this epoch, or step if that is the key; NaN if it is not there."""
+        """Return a column's value at this epoch, or step if that is the key; NaN if there is none."""
         return next((float(row.get(name, math.nan)) for row in self.rows if row.get(key) == epoch),
                     math.nan)
 
     def epochs(self, name: str = "epoch", key: str = "epoch") -> list[int]:
-        """The epochs, or steps, that have this column."""
+        """Return the epochs, or steps, that have this column."""
         return [int(row[key]) for row in self.rows if key in row and not math.isnan(float(row.get(name, math.nan)))]
 
 
 def file_name(words: str) -> str:
-    """Words as part of a file's name."""
+    """Return words as part of a file's name."""
     return re.sub(r"[^\w-]", "", words.replace(" ", "_").replace(".", "p"))
 
 
 def thinned(rows: Sequence[dict[str, float]]) -> list[dict[str, float]]:
-    """The rows of a run that are kept: 20 epochs from the first, then every fifth, exact bounds, and the last one."""
+    """Return the rows of a run that are kept: the first 20 epochs, then every fifth, exact bounds, and the last row."""
     exact = [row for row in rows if not math.isnan(row.get("test_log_likelihood", math.nan))]
-    sparse = len(exact) < len(rows)                 # exact bounds cost too much to be made each epoch: keep them all
+    sparse = len(exact) < len(rows)                 # not every epoch has an exact bound: then keep them all
     kept = [row for row in rows if row["epoch"] <= ALL_UP_TO or row["epoch"] % THEN_EVERY == 0 or row is rows[-1]
             or sparse and row in exact]
     return [{name: row[name] for name in (*KEPT, *(name for name in row if name.startswith(OF_ATTRIBUTES)))
@@ -97,7 +97,7 @@ def thinned(rows: Sequence[dict[str, float]]) -> list[dict[str, float]]:
 
 
 def text(record: Record) -> str:
-    """The file's content."""
+    """Return the content of the record's file."""
     head = {"experiment": record.experiment, "label": record.label, "commits": list(record.commits),
             "threads": list(record.threads),
             "settings": record.settings}
@@ -115,7 +115,7 @@ def _written(value: Value) -> str:
 
 
 def parsed(content: str) -> Record:
-    """The record of a file's content.  columns.Refused, ValueError, TypeError or KeyError if it is none."""
+    """Return the record in a file's content; raise columns.Refused, ValueError, TypeError or KeyError if it is none."""
     first, second, rest = content.split("\n", 2)
     if first not in (FIRST_LINE, EARLIER):
         raise ValueError("another format")
@@ -139,9 +139,9 @@ def parsed(content: str) -> Record:
 
 
 def _upgraded(settings: dict[str, object]) -> dict[str, object]:
-    """The settings of a run as they are written now, from those of the first version of the format.
+    """Convert the settings of a run from the first version of the format to the current one.
 
-    It had the hyperparameters eps, tau and batch_mean, and the options of pairwise scores, as settings of the run.
+    In the first version, eps, tau, batch_mean and the options of pairwise scores were settings of the run.
     """
     if "estimator" not in settings:                 # a table of measurements
         return settings
@@ -151,7 +151,7 @@ def _upgraded(settings: dict[str, object]) -> dict[str, object]:
     for name, value in settings.items():
         field = next((field for field, names in moved.items() if name in names), None)
         if name == "eps":
-            upgraded["hyperparameters"] = {}        # in the place where it stands now
+            upgraded["hyperparameters"] = {}        # at its current place
         if name == "exact_every":
             upgraded["kl_weight"] = None
         if name == "structure":
@@ -174,7 +174,7 @@ def _read(value: str) -> Value:
 
 
 def read(path: Path) -> Record:
-    """The record in this file.  InputError, one line, if it is missing, damaged, foreign or of another version."""
+    """Return the record in this file; raise InputError if it is missing, damaged, or of another kind or version."""
     content = read_whole(path, "is missing")
     if len(content) <= LARGEST and content.startswith(b"# refimpl rows ") and \
             content.split(b"\n")[0].rstrip(b"\r") not in (FIRST_LINE.encode(), EARLIER.encode()):
@@ -182,7 +182,7 @@ def read(path: Path) -> Record:
     try:
         if len(content) > LARGEST:
             raise ValueError
-        return parsed(content.decode("utf-8").replace("\r\n", "\n"))       # git may have written its lines so
+        return parsed(content.decode("utf-8").replace("\r\n", "\n"))       # git may have changed line endings
     except columns.Refused as problem:
         raise InputError(f"{path} is damaged, or is no file of rows: {problem}") from None
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError, csv.Error):
@@ -190,13 +190,13 @@ def read(path: Path) -> Record:
 
 
 def write(folder: Path, record: Record) -> None:
-    """Write the record to its place below the folder of all rows, over an earlier one of the same run or table.
+    """Write the record to its file below the folder of all rows; replace an earlier one of the same run or table.
 
-    Raises InputError, and writes nothing, where its place holds that of another label.
+    Raises InputError, and writes nothing, if the file contains a record with another identity.
     """
     path = folder / record.file
     clash = None
-    with contextlib.suppress(InputError):           # what cannot be read is written over
+    with contextlib.suppress(InputError):           # a file that cannot be read is replaced
         clash = _clash(path, read(path), record)
     if clash:
         raise clash
@@ -205,25 +205,25 @@ def write(folder: Path, record: Record) -> None:
 
 
 def _clash(path: Path, before: Record, record: Record) -> InputError | None:
-    """What is to be said where the two are different runs or tables with the same name of a file."""
+    """Return an error if the two are different runs or tables with the same file name."""
     return None if before.identity == record.identity else InputError(
-        f"{path} holds the rows of {before.label!r}, and those of {record.label!r} would have the same name: name the "
-        "new one otherwise")
+        f"{path} holds the rows of {before.label!r}, and those of {record.label!r} would have the same name: give the "
+        "new one another label")
 
 
 def write_measurements(out: Path, experiment: str, label: str, settings: dict[str, object],
                        rows: Sequence[tuple]) -> None:
-    """Put a table of measurements, named tuples of numbers and words, below rows/ in `out`."""
+    """Write a table of measurements, named tuples of numbers and words, below rows/ in `out`."""
     made = [{name: value if isinstance(value, str) else float(value) for name, value in row._asdict().items()}
             for row in rows]
     write(out / "rows", Record(experiment, label, settings, (commit(),), made, (threads(),)))
 
 
 def add(folder: Path, record: Record) -> bool:
-    """The same for a folder of rows that pages quote: whether it was written.
+    """Write the record into the folder of rows that the pages quote; return whether it was written.
 
-    A longer run of the same settings stays as it is.  Raises InputError, and writes nothing, where the place holds a
-    record of other settings, or a damaged one.
+    A longer run with the same settings is not replaced.  Raises InputError, and writes nothing, if the file contains a
+    record with other settings, or is damaged.
     """
     path = folder / record.file
     if path.exists():
@@ -233,8 +233,8 @@ def add(folder: Path, record: Record) -> bool:
         differing = [name for name in dict.fromkeys((*before.settings, *record.settings))
                      if before.settings.get(name) != record.settings.get(name)]
         if differing:
-            raise InputError(f"{path} holds a run of other settings ({', '.join(differing)}) under the same label; "
-                             "remove it first, or name the new one otherwise")
+            raise InputError(f"{path} holds a run with other settings ({', '.join(differing)}) under the same label; "
+                             "remove it first, or give the new one another label")
         if "epoch" in before.rows[0] and before.rows[-1]["epoch"] > record.rows[-1]["epoch"]:
             return False
     write(folder, record)
@@ -242,18 +242,18 @@ def add(folder: Path, record: Record) -> bool:
 
 
 def read_all(folder: Path, refused: Callable[[InputError], None] | None = None) -> list[Record]:
-    """Every record below this folder, in the order of their names.
+    """Return every record below this folder, in the order of their file names.
 
-    One that cannot be read, or lies in another place than its label says, goes to refused(problem), and the others are
-    read.  Without `refused` the InputError is raised.
+    If a record cannot be read, or its file does not have its name, refused(problem) is called, and the others are read.
+    Without `refused` the InputError is raised.
     """
     return _each(sorted(Path(folder).rglob("*.csv")), refused, Path(folder))
 
 
 def read_source(source: Path, refused: Callable[[InputError], None] | None = None) -> list[Record]:
-    """The same of every record at `source`: a file, or a folder with files below a folder rows/.
+    """Return every record in `source`, a file, or a folder with files below a folder rows/.
 
-    Raises InputError if there is none.
+    Problems are treated as in read_all.  Raises InputError if there are no files.
     """
     source = Path(source)
     paths = sorted(path for path in source.rglob("*.csv") if "rows" in Path(os.path.abspath(path)).parts) \
@@ -265,6 +265,7 @@ def read_source(source: Path, refused: Callable[[InputError], None] | None = Non
 
 def _each(paths: Sequence[Path], refused: Callable[[InputError], None] | None, folder: Path | None = None
           ) -> list[Record]:
+    """Read the records in these files; with `folder`, check their file names."""
     records = []
     for path in paths:
         try:

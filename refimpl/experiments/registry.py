@@ -1,4 +1,4 @@
-"""Every experiment by its name: the runs it is made of, how they are drawn, and how all of it is run and resumed."""
+"""The experiments by name: their runs and pictures, and a function that runs or continues an experiment."""
 from __future__ import annotations
 
 import functools
@@ -33,28 +33,28 @@ def _train(name: str, wanted: Sequence[Cell], every: Sequence[Cell], epochs: int
 
 @dataclass(frozen=True)
 class Experiment:
-    """An entry of the list below."""
+    """An entry of the registry."""
 
     name: str
     summary: str
     datasets: tuple[str, ...]
     merit: str
-    """The column that is compared, after the last epoch."""
+    """The column that is compared after the last epoch."""
     make: Callable[[str, int], list[Cell]]
-    """(data set, seed) -> cells."""
+    """Makes the cells of a data set and a seed."""
     draw: Callable[[Sequence[Record], str], Figure]
-    """(rows of its runs, title) -> figure."""
+    """Draws the records of the runs with a title."""
     lines: Callable[[Runs, int], list[str]] | None = None
-    """(runs, epoch) -> the table to print; None for minus the merit, best first."""
+    """Makes the printed table of runs at an epoch; None for minus the merit, best first."""
     further: Callable[[Runs, Path], dict[str, Figure]] = lambda runs, folder: {}
-    """(runs, their folder) -> more pictures, by file name."""
+    """Makes more pictures, by file name, from the runs and their folder."""
     measure: Callable[[Runs, Path, str | None, Callable[[str], None]], None] = lambda *arguments: None
-    """(runs, their folder, data, what prints a line): measures them once more, into rows/ there."""
+    """Makes further measurements of the runs, into rows/ in their folder; it also gets data_dir and report."""
     train: Callable[..., tuple[Runs, list[Record]]] = _train
-    """Trains cells of its own kind: see _train."""
+    """Trains the cells: see _train."""
 
     def table(self, runs: Runs, epoch: int) -> list[str]:
-        """Lines to print: what the runs reached at this epoch."""
+        """Return the printed table of the runs' results at this epoch."""
         if self.lines is not None:
             return self.lines(runs, epoch)
         words = {"test_elbo": "Test -ELBO", "test_log_likelihood": "Test -log p(x)",
@@ -103,21 +103,21 @@ REGISTRY = {entry.name: entry for entry in (
                jigsaw.lines, train=train_jigsaws),
 )}
 
-# measurements of the runs of an experiment, and runs with columns of their own
+# measurements whose runs are those of an experiment, and experiments with special columns
 CELLS_OF = {"plateau-steps": "plateau", "plateau-forces": "plateau-exits", "faces-switch": "faces",
             "jigsaw": "jigsaw", "jigsaw-tuning": "jigsaw-tuning"}
 
 
 @functools.cache
 def settings_of(name: str, dataset: str, seed: int) -> dict[str, dict[str, object]]:
-    """Label -> settings of all runs of this experiment, or of the runs that it measures; none if it has no runs."""
+    """Return the settings, by label, of all runs of this experiment, or of the runs that it measures."""
     experiment = REGISTRY.get(CELLS_OF.get(name, name))
     made = experiment.make(dataset, seed) if experiment and dataset in data.REGISTRY else []
     return {cell.label: cell.settings.as_dict() for cell in made}
 
 
 def require(name: str, dataset: str | None = None, label: str | None = None) -> None:
-    """ValueError if nothing that is measured has this name, or no row of it this label."""
+    """Raise ValueError if there is no measurement of this name, or if it has no such label."""
     table = columns.TABLES.get(name) if name not in CELLS_OF else None
     if table is None and name not in REGISTRY and name not in CELLS_OF:
         raise ValueError(f"{name!r} is no experiment")
@@ -127,7 +127,7 @@ def require(name: str, dataset: str | None = None, label: str | None = None) -> 
 
 
 def check(record: Record) -> None:
-    """InputError, one line, where the record is none of the experiments' runs and tables, or one of other settings."""
+    """Raise InputError if the record does not belong to an experiment, or has other settings than its label."""
     if record.experiment in columns.TABLES and record.experiment not in CELLS_OF:
         return
     known = settings_of(record.experiment, record.dataset, record.seed)
@@ -146,16 +146,16 @@ def run(name: str, epochs: int, seeds: int, out: Path, jobs: int = 1, datasets: 
         data_dir: str | None = None, report: Callable[[str], None] = print, only: Sequence[str] | None = None) -> Runs:
     """Run (or continue) an experiment and write NAME.csv, NAME.png and rows/ into `out`.
 
-    Cells already there with at least `epochs` epochs are not run again, and all cells of seeds up to the largest there
-    are drawn: `--epochs 10 --seeds 3` and then `--epochs 30 --seeds 1` lengthens the first seed only.  `only`: labels
-    of the cells to run.
+    Cells that already have at least `epochs` epochs are not run again, and all cells in the folder are drawn:
+    `--epochs 10 --seeds 3` and then `--epochs 30 --seeds 1` lengthens only the first seed.  `only` gives the labels of
+    the cells to run.
     """
     experiment = REGISTRY[name]
     options.check("experiment", epochs=epochs, seeds=seeds, jobs=jobs)
     datasets = list(datasets or experiment.datasets)
     wanted = [cell for dataset in datasets for seed in range(seeds) for cell in experiment.make(dataset, seed)]
     for dataset in datasets:
-        data.load(dataset, data_dir)                            # what is missing is said before anything is made
+        data.load(dataset, data_dir)                            # report missing data before anything is made
     if only:
         known = list(dict.fromkeys(cell.label for cell in wanted))
         for label in only:

@@ -107,7 +107,7 @@ def test_another_version_of_the_format(tmp_path):
 def test_a_run_of_other_settings_under_the_same_label(tmp_path):
     assert records.add(tmp_path, RUN)
     other = replace(RUN, settings={**RUN.settings, "lr": 2e-3, "k": 5})
-    with pytest.raises(InputError, match=r"holds a run of other settings \(lr, k\) under the same label"):
+    with pytest.raises(InputError, match=r"holds a run with other settings \(lr, k\) under the same label"):
         records.add(tmp_path, other)
     assert same(records.read(tmp_path / RUN.file), RUN)
     newer = replace(RUN, settings={**RUN.settings, "learn_from": None})         # a setting that was not there yet

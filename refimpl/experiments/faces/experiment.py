@@ -38,7 +38,7 @@ def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
 
 
 def by_labels(dataset: str, seed: int) -> list[Cell]:
-    """Return the cells of one seed; g has ten numbers for nine nuisances, and labelled images are shifted by a pixel."""
+    """Return the cells of one seed; g has 10 numbers for 9 nuisances, and labelled images are shifted by a pixel."""
     if not data.get(dataset).attributes:
         raise InputError(f"experiment faces needs images with attributes, and {dataset} has none; there are "
                          + ", ".join(name for name, entry in data.REGISTRY.items() if entry.attributes))

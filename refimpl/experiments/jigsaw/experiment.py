@@ -110,7 +110,7 @@ def draw(records: Sequence[Record], title: str) -> Figure:
 
 
 def solved(found: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str, Figure]:
-    """Draw jigsaw-solved-DATASET.png: test images of 4 x 4 tiles as every method with labels solves them, for seed 0."""
+    """Draw jigsaw-solved-DATASET.png: test images of 4 x 4 tiles as solved by every method with labels, for seed 0."""
     made = {}
     for dataset in dict.fromkeys(cell.settings.dataset for cell in found):
         here = {cell.label: cell for cell in found if (cell.settings.dataset, cell.settings.seed) == (dataset, 0)}

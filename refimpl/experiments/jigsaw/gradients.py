@@ -55,8 +55,8 @@ def reinforce(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator, draws
     """Return (f(z*) - baseline) (1 - X), X = exp(-(gamma + c)), where the baseline is the mean f of the other samples.
 
     theta shifts the density of theta + gamma, whose score function -d log p(gamma) / d gamma_ij is 1 - X_ij.  The usual
-    score function z - E z would need the law of z*, which has no closed form here.  E (1 - X_ij) = 0, so a baseline that
-    is independent of gamma causes no bias.
+    score function z - E z would need the law of z*, which has no closed form here.  E (1 - X_ij) = 0, so a baseline
+    that is independent of gamma causes no bias.
     """
     family, samples = matchings(theta.shape[-1]), 2 * draws
     noise = [gumbel.sample(theta.shape, rng) for _ in range(samples)]
@@ -73,7 +73,7 @@ def gumbel_sinkhorn(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator,
 
 
 def enumeration(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator) -> np.ndarray:
-    """Return sum_z p(z) (f(z) - E f) z, the exact gradient of E f(z) for z from the Gibbs law p(z) = exp(theta . z) / Z.
+    """Return sum_z p(z) (f(z) - E f) z, the exact gradient of E f(z) under the Gibbs law p(z) = exp(theta . z) / Z.
 
     All N! matchings are listed, 24 for 2 x 2 tiles.  This law is not the law of z* above.
     """
@@ -84,7 +84,7 @@ def enumeration(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator) -> 
 
 
 def cross_entropy(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator) -> np.ndarray:
-    """Return y - softmax(theta): each tile's place is classified separately, as if two tiles could have the same place."""
+    """Return y - softmax(theta): each tile's place is classified separately, as if two tiles could have the same one."""
     return puzzle.y - softmax(theta, axis=-1)
 
 

@@ -67,7 +67,7 @@ class Mixture:
         for _ in range(rounds if components > 1 else 1):
             weights = softmax(self.joint(x), axis=1)                        # E step: p(k | x), (images, K)
             counts = weights.sum(axis=0)
-            self.mean = (weights.T @ x + 0.5) / (counts + 1)[:, None]       # M step, with a pseudo-count of 1/2 for each colour
+            self.mean = (weights.T @ x + 0.5) / (counts + 1)[:, None]       # M step, with half a pixel added per colour
             self.log_pi = np.log(counts + 1) - np.log(len(x) + components)
 
     def joint(self, x: np.ndarray) -> np.ndarray:

@@ -87,7 +87,7 @@ def mixture_of(dataset: str, data_dir: str | None, components: int = COMPONENTS)
 
 @functools.lru_cache(maxsize=1)
 def ceiling(dataset: str, data_dir: str | None, side: int) -> tuple[Likelihood, dict[str, float]]:
-    """Return f of the tested jigsaws, and f in nats and the shares that are right if f is maximised without a network."""
+    """Return f of the tested jigsaws, and its value and the shares that are right if it is maximised directly."""
     tested = Tested.of(data.load(dataset, data_dir).test, side)
     f = mixture_of(dataset, data_dir).objective(tested.tiles, side)
     z = best(f)

@@ -18,7 +18,7 @@ def cut(x: np.ndarray, side: int) -> np.ndarray:
 
 
 def assemble(tiles: np.ndarray, z: np.ndarray, side: int) -> np.ndarray:
-    """Return the pictures, (B, height, height), in which each tile of (B, N, pixels) is at its place in z, (B, N, N)."""
+    """Return pictures, (B, height, height), in which each tile of (B, N, pixels) is at its place in z, (B, N, N)."""
     high = data.SHAPE[0] // side
     placed = np.take_along_axis(tiles, z.argmax(axis=1)[..., None], axis=1)             # which tile lies at place j
     return placed.reshape(-1, side, side, high, high).transpose(0, 1, 3, 2, 4).reshape(-1, side * high, side * high)

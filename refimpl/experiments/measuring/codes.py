@@ -2,9 +2,9 @@
 
     python -m refimpl measure codes DIR
 
-For each test image one z is drawn by the model's perturbed arg max.  The number of different z is counted, and how often
-each variable has each value.  A variable that never changes carries no information.  If all images have the same z at
-the start of training, training starts slowly.
+For each test image one z is drawn by the model's perturbed arg max.  The different z are counted, and how often each
+variable has each value.  A variable that never changes carries no information.  If all images have the same z at the
+start of training, training starts slowly.
 """
 from __future__ import annotations
 

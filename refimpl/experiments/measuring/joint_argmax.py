@@ -91,7 +91,7 @@ def _table(f: np.ndarray, z: np.ndarray, n: int, k: int) -> np.ndarray:
 def run(n: int = 8, dataset: str = "mnist", seed: int = 0, samples: int = 400, batch: int = 50,
         data_dir: str | None = None, report: Callable[[Row], None] = lambda row: None,
         out: Path | str | None = None) -> list[Row]:
-    """Train, then measure at each eps; `out` is a folder for the rows.  Raises InputError if a number is out of range."""
+    """Train, measure at each eps, and write the rows into `out`.  Raises InputError if a number is out of range."""
     options.check("joint-argmax", n=n, seed=seed, samples=samples, batch=batch)
     settings = VAESettings(dataset=dataset, n=n, k=2, seed=seed).resolved()
     images = settings.load(data_dir)

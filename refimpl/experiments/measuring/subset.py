@@ -1,16 +1,17 @@
-"""Which few pixels of a digit suffice to read it?  A network chooses k of 784, another sees only these and classifies.
+"""Learn which few pixels of a digit suffice to read it: one network chooses k of 784, another one classifies by them.
 
     python -m refimpl measure subset
 
-theta(x), of the first network, scores the pixels; z is the subset of the k highest theta + gamma; the second network
-reads x z, and f(z) = log p(label given x z).  Both are trained to raise E f.  What differs is the gradient in theta:
+The first network gives the pixels scores theta(x), and z is the subset of the k highest theta + gamma.  The second
+network sees x z, and f(z) = log p(label given x z).  Both are trained to increase E f.  The methods differ in the
+gradient with respect to theta:
 
-    direct, two-sided      with c = df/dz at z* in place of f, which is I-MLE for subsets (latent/linear.py)
+    direct, two-sided      with c = df/dz at z* instead of f, which is I-MLE for subsets (latent/linear.py)
     straight-through       c itself, as if z were theta + gamma
-    relaxed                straight-through with z = k softmax((theta + gamma) / tau) on the way back
-    random, most variable  pixels that are not learnt: drawn for each image, or the same k of largest variance for all
+    relaxed                straight-through with z = k softmax((theta + gamma) / tau) in the backward pass
+    random, most variable  pixels are not learnt: random ones for each image, or the k of largest variance for all
 
-Each method's setting is the best of three, by the validation images at seed 0.  For the test images z is argmax theta.
+Each method's setting is the best of three on the validation images at seed 0.  For the test images z is argmax theta.
 """
 from __future__ import annotations
 
@@ -34,12 +35,12 @@ from refimpl.system.files import output_folder
 
 METHODS = {"direct": (3.0, 10.0, 30.0), "two-sided": (3.0, 10.0, 30.0), "relaxed": (0.3, 1.0, 3.0),
            "straight-through": (1e-3, 3e-3, 1e-2), "random": (0.0,), "most variable": (0.0,)}
-"""The settings that are tried: eps, tau, or for straight-through, which has neither, the learning rate."""
+"""The settings that are tried: eps or tau, or the learning rate for straight-through, which has neither."""
 HIDDEN, BATCH, LR, IMAGES = 32, 50, 3e-3, 3_000
 
 
 class Row(NamedTuple):
-    """Of one run: share of right labels and mean f, in nats, with the k pixels of highest score."""
+    """Holds the share of right labels and the mean f, in nats, of one run, with the k pixels of highest score."""
 
     method: str
     setting: float
@@ -50,7 +51,7 @@ class Row(NamedTuple):
 
 
 def train(part: data.Part, method: str, setting: float, k: int, steps: int, seed: int) -> Callable[..., tuple]:
-    """A function from images to (z, log p of each class), after training."""
+    """Train, and return a function from images to z and log p of each class."""
     rng, family = np.random.default_rng(seed), sets.subsets(784, k)
     selector, reader = MLP([784, HIDDEN, 784]), MLP([784, HIDDEN, 10])
     parameters = bind([selector, reader])
@@ -90,7 +91,7 @@ def train(part: data.Part, method: str, setting: float, k: int, steps: int, seed
 
 def run(out: Path | str, k: int = 10, steps: int = 300, seeds: int = 3, data_dir: str | None = None,
         report: Callable[[Row], None] = lambda row: None) -> list[Row]:
-    """Train and test every method; the rows and subset.png go into `out`.  InputError if a number is out of range."""
+    """Train and test every method; write rows and subset.png into `out`.  Raises InputError for numbers out of range."""
     options.check("subset", k=k, steps=steps, seeds=seeds)
     images, folder = data.load("mnist", data_dir), output_folder(out)
     x, labels = images.test.images(slice(0, IMAGES)), images.test.labels[:IMAGES].astype(int)
@@ -109,7 +110,7 @@ def run(out: Path | str, k: int = 10, steps: int = 300, seeds: int = 3, data_dir
                             float(log_p[np.arange(len(x)), labels].mean())))
             report(rows[-1])
             if not seed:
-                shown.append(0.35 * x[:10] + 0.65 * z[:10])             # a chosen pixel is black, or grey off the ink
+                shown.append(0.35 * x[:10] + 0.65 * z[:10])             # a chosen pixel is black, or grey without ink
     write_measurements(folder, "subset", f"k = {k}", dict(k=k, steps=steps, seeds=seeds), rows)
     with plots.may_fail(folder / "subset.png"):
         grid = np.array(shown).reshape(len(shown), 10, 28, 28)

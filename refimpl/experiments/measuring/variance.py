@@ -1,13 +1,13 @@
-"""Slide 21: how noisy is the encoder's gradient, against eps of direct optimisation and tau of Gumbel-softmax?
+"""Measure the noise of the encoder's gradient against eps of direct and tau of Gumbel-softmax (slide 21).
 
     python -m refimpl measure variance [--run DIR]
 
-One trained model, one batch of training images, fresh noise again and again.  For direct the answer is also known
-exactly, from the coupling law: the sampled points have to lie on that line.
+The gradient of one trained model on one batch of training images is computed many times with new noise.  For direct the
+result is also known exactly, from the joint law (coupling.py), so the sampled points must lie on that line.
 
 The number is the root of the mean, over all weights of the encoder, of the variance of the batch's gradient.  The slide
-does not say how it averages over the weights, so the mean of the standard deviations stands beside it; it is smaller,
-because most weights hardly ever get a gradient.
+does not say how it averages over the weights, so the mean of the standard deviations is recorded, too.  It is smaller,
+because most weights rarely have a gradient.
 """
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from refimpl.runs.vae import VAERun, VAESettings
 from refimpl.system.files import output_folder, write_text
 from refimpl.system.progress import Progress
 
-TEMPERATURES = tuple(round(0.1 * step, 1) for step in range(1, 11))     # the slide's axis
+TEMPERATURES = tuple(round(0.1 * step, 1) for step in range(1, 11))     # as on the slide
 
 
 class Row(NamedTuple):
-    """Standard deviations at one eps = tau; sampled ones with the standard error of the sampling, and the mean over the
-    weights in place of the root of the mean square."""
+    """Holds the standard deviations at one eps = tau.  For sampled ones there are also the standard error, and the mean
+    over the weights instead of the root mean square."""
 
     temperature: float
     direct_exact: float
@@ -49,10 +49,10 @@ class Row(NamedTuple):
 
 
 def exact_deviation(model: VAE, x: np.ndarray, eps: float) -> float:
-    """Direct's standard deviation with no sampling.
+    """Return direct's standard deviation, computed without sampling.
 
-    With g_b the sampled gradient in h of image b, covariance C_b, and the noise of the images independent, the
-    gradients of the encoder h = W2^T relu(W1^T x + b1) + b2 are linear in g_b:
+    Let g_b be the sampled gradient of image b with respect to h, and C_b its covariance.  The noise of different images
+    is independent.  The gradients of the encoder h = W2^T relu(W1^T x + b1) + b2 are linear in g_b:
 
         dW2 = (1/B) sum_b u_b g_b^T,  u_b the hidden layer
         dW1 = (1/B) sum_b x_b (on_b * W2 g_b)^T
@@ -62,12 +62,12 @@ def exact_deviation(model: VAE, x: np.ndarray, eps: float) -> float:
         of dW2:  sum_b |u_b|^2 trace(C_b) / B^2
         of dW1:  sum_b |x_b|^2 sum_j on_bj (W2 C_b W2^T)_jj / B^2
 
-    and the biases the same with 1 in place of |u_b|^2 and |x_b|^2.
+    For the biases, |u_b|^2 and |x_b|^2 are replaced by 1.
     """
     h, f = model.score_all(x)
     covariance = direct.covariance(h[:, 0], f, eps)                                       # (B, k, k)
     run = model.encoder.run(x)
-    u = run.outputs[2].astype(np.float64)                                           # (B, hidden), behind the ReLU
+    u = run.outputs[2].astype(np.float64)                                           # (B, hidden), after the ReLU
     W2 = model.encoder.layers[-1].W.astype(np.float64)                                                # (hidden, k)
     through = np.einsum("jc,bcd,jd->bj", W2, covariance, W2, optimize=True)         # diagonal of W2 C_b W2^T
     top = ((u**2).sum(axis=1) + 1) * np.trace(covariance, axis1=1, axis2=2)
@@ -78,8 +78,8 @@ def exact_deviation(model: VAE, x: np.ndarray, eps: float) -> float:
 def sampled_deviation(model: VAE, x: np.ndarray, name: str, temperature: float, samples: int,
                       rng: np.random.Generator, after_sample: Callable[[], None] = lambda: None
                       ) -> tuple[float, float, float]:
-    """Of the encoder's gradient over `samples` draws of the noise: (standard deviation, its standard error, mean over
-    the weights of their standard deviations)."""
+    """Return the standard deviation of the encoder's gradient over `samples` draws of the noise, its standard error,
+    and the mean over the weights of their standard deviations."""
     estimator = estimators.get(name)
     gradients = np.empty((samples, model.encoder.n_parameters), model.dtype)
     for sample in range(samples):
@@ -90,7 +90,7 @@ def sampled_deviation(model: VAE, x: np.ndarray, name: str, temperature: float, 
     gradients -= gradients.mean(axis=0)
     squares = np.einsum("sp,sp->s", gradients, gradients, dtype=np.float64) * samples / (samples - 1)
     variance = squares.mean() / gradients.shape[1]
-    if variance == 0:                                                   # so small an eps that no draw moved an arg max
+    if variance == 0:                                                   # eps is so small that no draw changed an arg max
         return 0.0, 0.0, 0.0
     error = squares.std(ddof=1) / np.sqrt(samples) / gradients.shape[1]
     each = np.sqrt(np.einsum("sp,sp->p", gradients, gradients, dtype=np.float64) / (samples - 1))
@@ -99,7 +99,7 @@ def sampled_deviation(model: VAE, x: np.ndarray, name: str, temperature: float, 
 
 def trained_model(run: Path | str | None, dataset: str, k: int, seed: int,
                   data_dir: str | None) -> tuple[VAE, data.Dataset, str]:
-    """(model, data set, words for the title): the model of a run's folder, or one trained by direct for one epoch."""
+    """Return a model, from a run's folder or trained by direct for one epoch, its data set, and words for the title."""
     if run is not None:
         loaded, history = checkpoint.load(Path(run) / checkpoint.FILE, kind=VAERun)
         settings = loaded.settings
@@ -116,9 +116,9 @@ def trained_model(run: Path | str | None, dataset: str, k: int, seed: int,
 
 def run(out: Path | str, run_folder: Path | str | None = None, dataset: str = "mnist", k: int = 10, seed: int = 0,
         samples: int = 100, batch: int = 100, data_dir: str | None = None) -> list[Row]:
-    """Measure at ten values of eps = tau; writes variance.csv and variance.png into `out`.
+    """Measure at ten values of eps = tau, and write variance.csv and variance.png into `out`.
 
-    Raises InputError if a number is out of range, the batch larger than the data, or the run's folder unusable.
+    Raises InputError if a number is out of range, the batch is larger than the data, or the run cannot be used.
     """
     options.check("variance", k=k, seed=seed, samples=samples, batch=batch)
     model, images, words = trained_model(run_folder, dataset, k, seed, data_dir)
@@ -139,7 +139,7 @@ def run(out: Path | str, run_folder: Path | str | None = None, dataset: str = "m
     writer.writerow(Row._fields)
     writer.writerows([[f"{value:.6g}" for value in row] for row in rows])
     write_text(folder / "variance.csv", stream.getvalue())
-    if run_folder is None:                                  # of a model that anybody can train again
+    if run_folder is None:                                  # such a model can be trained again
         settings = dict(dataset=images.name, k=k, seed=seed, samples=samples, batch=batch)
         write_measurements(folder, "variance", f"k = {k}", settings, rows)
     title = f"{images.name}, {words}; batch of {batch}, {samples} draws per point"
@@ -149,7 +149,7 @@ def run(out: Path | str, run_folder: Path | str | None = None, dataset: str = "m
 
 
 def draw(record: Record) -> Figure:
-    """From the rows that were kept."""
+    """Plot a record."""
     settings = record.settings
     words = f"direct, k = {settings['k']}, epoch 1; batch of {settings['batch']}, {settings['samples']} draws per point"
     return _figure([Row(**row) for row in record.rows], f"{settings['dataset']}, {words}")

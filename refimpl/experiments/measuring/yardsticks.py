@@ -1,10 +1,10 @@
-"""What the paper measured its methods by, on one and the same model: one sample, a hundred, enumeration.
+"""Compare the ways in which the paper measures the bound, on the same model: one sample, 100 samples, enumeration.
 
     python -m refimpl measure yardsticks DIR ...
 
-The slides report direct by one sample per image, Gumbel-softmax by a hundred samples, and enumeration exactly.  With
-one-hot samples, whether one or a hundred, the mean is the exact bound, so these measures differ by noise only.  Relaxed
-samples, on which Gumbel-softmax trains, measure something else.
+The slides report direct by one sample per image, Gumbel-softmax by 100 samples per image, and enumeration exactly.  With
+one-hot samples the mean is always the exact bound, so these measures differ only by noise.  Relaxed samples, with which
+Gumbel-softmax trains, measure another quantity.
 """
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HUNDRED = 100
 
 
 class Row(NamedTuple):
-    """Minus the test bound, nats per image; a spread is the standard deviation over repetitions."""
+    """Holds minus the test bound in nats per image; a spread is the standard deviation over repetitions."""
 
     run: str
     exact: float
@@ -37,12 +37,12 @@ class Row(NamedTuple):
     hundred: float
     hundred_spread: float
     relaxed_one: float
-    """By z = softmax((h + gamma) / tau) instead of a one-hot z; NaN for an estimator without tau."""
+    """With z = softmax((h + gamma) / tau) instead of a one-hot z; NaN for an estimator without tau."""
     relaxed_hundred: float
 
 
 def sampled(model: VAE, images: data.Part, samples: int, rng: np.random.Generator, tau: float | None = None) -> float:
-    """Minus the bound, from so many samples per image: one-hot ones, or relaxed ones at tau."""
+    """Return minus the bound, estimated from so many samples per image: one-hot samples, or relaxed ones at tau."""
     total = 0.0
     for x in images.blocks(2_000, model.dtype):
         h = model.encode(x)
@@ -55,7 +55,7 @@ def sampled(model: VAE, images: data.Part, samples: int, rng: np.random.Generato
 
 
 def measure(run: VAERun, words: str, images: data.Part, repetitions: int, rng: np.random.Generator) -> Row:
-    """All yardsticks on one model.  The hundred samples are repeated, too."""
+    """Measure one model in all ways; the estimates from 100 samples are repeated, too."""
     model = run.model
     one, hundred = ([sampled(model, images, samples, rng) for _ in range(repetitions)] for samples in (1, HUNDRED))
     tau = run.settings.temperature(run.adam.t).get("tau")
@@ -69,7 +69,7 @@ def run(folders: Sequence[Path | str], repetitions: int = 10, images: int = 2_00
         out: Path | str | None = None, report: Callable[[Row], None] = lambda row: None) -> list[Row]:
     """Measure the models of these runs; `out` is a folder for the rows.
 
-    Raises InputError if a number is out of range, or a folder is no run of `train` with a bound.
+    Raises InputError if a number is out of range, or if a folder does not contain a run of `train` with a bound.
     """
     options.check("yardsticks", repetitions=repetitions, images=images)
     loaded = [checkpoint.load(Path(folder) / checkpoint.FILE, kind=VAERun) for folder in folders]

@@ -1,1 +1,1 @@
-"""The theory in numbers: the claims of the paper's mathematics, the estimators against enumeration, a rule for eps."""
+"""Numerical checks of the theory: the paper's claims, the estimators compared with enumeration, and a rule for eps."""

@@ -1,36 +1,40 @@
 """Choosing eps without the exact gradient, from what is known in practice: draws of the noise, and the range of f.
 
-    python -m refimpl measure choose-eps --average 1000     the rule against the exact best eps, on random problems
+    python -m refimpl measure choose-eps --average 1000     compares the rule with the best eps on random problems
 
-The mean of M estimates is off by |bias|^2 + variance / M in mean square.  Let R = max f - min f, x = eps R and
+The mean of M estimates has the mean squared error |bias|^2 + variance / M.  Let R = max f - min f, x = eps R and
 phi(x) = (e^x - 1) / x - 1, let grad = grad_h E_q f, and let |.|_1 be the sum of absolute values.  For all h and f
 
     |bias|_1   <= phi(x) |grad|_1                                       (1)
     chance that the winner changes = P(eps) <= (1 + phi(x)) eps |grad|_1            (2)
     variance   <= 2 P(eps) / eps^2                                      (3)
 
-(1) Let y = eps (f - E_q f) and Z = E_q e^y >= 1.  Then bias = q (e^y / Z - 1 - y) / eps, and |bias|_1 is at most
-2 (Z - 1) / eps, as e^y / Z - 1 - y = (e^y - 1 - y) - (1 - 1/Z) e^y.  Next, Z - 1 = E_q phi(y) y, one half of E_q |y|
-comes from the y above 0, which are at most a, the other half from those below, which are at least -b, and a + b <= x:
-2 (Z - 1) <= (phi(a) - phi(-b)) E_q |y| <= phi(x) E_q |y|, because phi is convex, phi(0) = 0 and phi'(0) = 1/2.
-(2) In direct.stay_probability, q_i - P(i, i) <= q_i sum_j q_j (e^(eps (f_j - f_i)) - 1) over the j with f_j > f_i, and
-e^y - 1 <= (1 + phi(x)) y for 0 <= y <= x.  What is left is E |f - f'| / 2 <= |grad|_1, f and f' drawn from q.
-(3) An estimate that is not 0 has two entries of 1 / eps in absolute value.
+Proof of (1): let y = eps (f - E_q f) and Z = E_q e^y >= 1.  Then bias = q (e^y / Z - 1 - y) / eps.  Because
+e^y / Z - 1 - y = (e^y - 1 - y) - (1 - 1/Z) e^y, |bias|_1 is at most 2 (Z - 1) / eps.  Next, Z - 1 = E_q phi(y) y.  Half
+of E_q |y| comes from the y above 0, which are at most a, and half from the y below 0, which are at least -b, where
+a + b <= x.  So 2 (Z - 1) <= (phi(a) - phi(-b)) E_q |y| <= phi(x) E_q |y|, because phi is convex, phi(0) = 0 and
+phi'(0) = 1/2.
+Proof of (2): by direct.stay_probability, q_i - P(i, i) <= q_i sum_j q_j (e^(eps (f_j - f_i)) - 1) over the j with
+f_j > f_i, and e^y - 1 <= (1 + phi(x)) y for 0 <= y <= x.  The remaining factor is E |f - f'| / 2 <= |grad|_1, where f
+and f' are independent draws from q.
+Proof of (3): an estimate that is not 0 has two entries of 1 / eps in absolute value.
 
-So eps is never above 1 / R: there the bias has at most e - 2 = 0.72 of the gradient's length |.|_1.  How much smaller
-it should be depends on the noise, and that on how often winners change.  Count N, the draws whose winner changes at
-eps = 1 / R:
+So the rule never takes eps above 1 / R, where the bias is at most e - 2 = 0.72 of the gradient in |.|_1.  The best eps
+below that depends on the noise, and the noise on how often the winner changes.  Let N be the number of draws whose
+winner changes at eps = 1 / R:
 
-    N < ENOUGH:     the draws cannot tell; answer 0, or use eps = 1 / R if there must be an answer
-    otherwise:      eps = min(1, (AIM / N)^(1/3)) / R            with M^(-1/3), as the best eps at small bias
+    N < ENOUGH:     the draws cannot tell eps; return 0, or use eps = 1 / R if an estimate is needed
+    otherwise:      eps = min(1, (AIM / N)^(1/3)) / R            proportional to M^(-1/3), as the best eps at small bias
 
-The guarantee, for all h, f and M, over the draws that choose and M further ones that are averaged:
+The rule has a guarantee for all h, f and M.  The mean is over the M draws that choose eps and M further ones that are
+averaged:
 
-    E |answer - grad|^2 <= 1.7 |grad|_1^2 <= 1.7 k |grad|^2,      1.7 k times the error of answering 0
+    E |result - grad|^2 <= 1.7 |grad|_1^2 <= 1.7 k |grad|^2,      1.7 k times the error of returning 0
 
-Proof: N < ENOUGH costs |grad|^2 <= |grad|_1^2 / 2, since grad sums to 0; the bias costs |bias|_1^2 / 2, at most
-0.26 |grad|_1^2, where N >= ENOUGH.  The variance over M is at most 2 (e - 1) |grad|_1 / (eps M) there.  As
-1 / (eps R) <= N / ENOUGH and E N = M P(1 / R), its mean is at most 2 (e - 1)^2 |grad|_1^2 / ENOUGH = 1.19 |grad|_1^2.
+Proof: if N < ENOUGH, the error is |grad|^2 <= |grad|_1^2 / 2, since grad sums to 0.  If N >= ENOUGH, the squared bias
+is at most |bias|_1^2 / 2, which is at most 0.26 |grad|_1^2, and the variance over M is at most
+2 (e - 1) |grad|_1 / (eps M).  As 1 / (eps R) <= N / ENOUGH and E N = M P(1 / R), the mean of this is at most
+2 (e - 1)^2 |grad|_1^2 / ENOUGH = 1.19 |grad|_1^2.
 """
 from __future__ import annotations
 
@@ -42,11 +46,11 @@ from scipy.special import gammaln, xlog1py, xlogy
 from refimpl import arguments, direct, exact
 from refimpl.experiments import options
 
-ENOUGH = 5              # changed winners: a count of 5 is known to about a half, its cube root to a sixth
+ENOUGH = 5              # changed winners: the relative error of a count of 5 is about 1/2, of its cube root 1/6
 AIM = 20                # chosen among 5, 10, 20 and 30 on other random problems
 GUARANTEE = 1.7         # times |grad|_1^2, see above
 PROBLEMS = 50
-# (least k, most k, whether q is concentrated).  With two values the bias may cross 0 at an accidental eps.
+# (least k, most k, whether q is concentrated).  With two values the bias may happen to be 0 at some eps.
 KINDS = {"k = 3 ... 10": (3, 10, False), "k = 2": (2, 2, False),
          "concentrated": (3, 10, True), "conc., k = 2": (2, 2, True)}
 
@@ -57,17 +61,17 @@ class Choice(NamedTuple):
     eps: float
     """At most 1 / (max f - min f), in 1 / the unit of f."""
     changed: int
-    """How many of the draws change their winner at eps = 1 / (max f - min f)."""
+    """The number of draws whose winner changes at eps = 1 / (max f - min f)."""
     reason: str
     """Why the draws cannot determine eps; empty if they can."""
 
 
 def choose(h: np.ndarray, f: np.ndarray, noise: np.ndarray) -> Choice:
-    """An eps for the mean of M one-sided estimates, from scores h and f (k,) and noise (M, k), M >= 2.
+    """Choose eps for the mean of M one-sided estimates, from scores h and f, (k,), and noise, (M, k), M >= 2.
 
-    Uses no expectation, only two arg maxes of each draw and R = max f - min f.  For M up to AIM it is 1 / R, beyond it
-    at least (AIM / M)^(1/3) / R.  Raises ValueError for other shapes, or where f is the same for all values: then every
-    estimate is 0.
+    The rule uses only two arg maxes of each draw and R = max f - min f.  For M up to AIM eps is 1 / R, and for larger M
+    it is at least (AIM / M)^(1/3) / R.  Raises ValueError for other shapes, or if f is the same for all values, because
+    then every estimate is 0.
     """
     h, f, noise = arguments.scores(h=h, f=f, noise=noise)
     if h.ndim != 1 or f.shape != h.shape or noise.ndim != 2 or noise.shape[1] != len(h) or len(noise) < 2:
@@ -83,7 +87,7 @@ def choose(h: np.ndarray, f: np.ndarray, noise: np.ndarray) -> Choice:
 
 
 def _unit_range(f: np.ndarray) -> tuple[np.ndarray, float]:
-    """(f - min f) / R and R, its range."""
+    """Return (f - min f) / R and the range R."""
     R = float(np.ptp(f))
     if R == 0:
         raise ValueError("f must differ between the values of z: if it is constant, so is every estimate")
@@ -91,7 +95,7 @@ def _unit_range(f: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _eps(changed: np.ndarray | int, R: float) -> np.ndarray:
-    """The rule, from numbers of changed winners; the largest eps allowed where 1 / R is beyond it."""
+    """Return eps by the rule for numbers of changed winners; if 1 / R is above the largest eps, that is used instead."""
     return np.minimum(1, (AIM / np.maximum(changed, 1)) ** (1 / 3)) * min(1 / max(R, 1e-307), arguments.LARGEST_EPS)
 
 
@@ -130,7 +134,7 @@ def problems(count: int, least: int, most: int, seed: int,
              concentrated: bool = False) -> list[tuple[np.ndarray, np.ndarray]]:
     """Random problems (h, f) with k values, k from `least` to `most`; the scale of f spreads over two decades.
 
-    Concentrated: one score is raised by 2 to 12, so that one value has nearly all of q.
+    If `concentrated`, one score is increased by 2 to 12, so that one value has almost all of q.
     """
     rng, made = np.random.default_rng(seed), []
     for _ in range(count):
@@ -145,7 +149,7 @@ def problems(count: int, least: int, most: int, seed: int,
 def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarray:
     """The least exact mean squared error of each problem, at its best eps or by the estimate 0; (problems,)."""
     least = np.empty(len(given))
-    for k in {len(h) for h, _ in given}:                                # all problems of a size at a time: it is faster
+    for k in {len(h) for h, _ in given}:                                # all problems of a size together, for speed
         rows = [row for row, (h, _) in enumerate(given) if len(h) == k]
         h, f = (np.stack([given[row][part] for row in rows]) for part in (0, 1))
         best = direct.best_eps(h, f, samples=M)

@@ -1,10 +1,10 @@
-"""Every estimator against the truth by enumeration, on a nonlinear toy: bias, variance, cost.
+"""Measure bias, variance and cost of every estimator on a nonlinear toy, compared with enumeration.
 
     python -m refimpl measure estimators --n 4 --k 2        or --n 1 --k 8
 
-The toy (models/toy.py) has n variables of k values and a score f that is nonlinear in each and joint in all.
-Enumeration gives grad_h E_q f exactly.  An estimator that claims to be unbiased must have every coordinate's mean
-within four standard errors, the worst of many within as many as are as rare.
+The toy (models/toy.py) has n variables of k values and a nonlinear score f that couples all of them.  Enumeration gives
+grad_h E_q f exactly.  If an estimator claims to be unbiased, every coordinate's mean must be within four standard
+errors; with many coordinates the limit is larger, so that the probability of a false alarm is the same.
 """
 from __future__ import annotations
 
@@ -32,45 +32,46 @@ WARM_UP, WARM_UP_BATCH = 1_500, 100
 
 
 class Row(NamedTuple):
-    """What was found of one estimator."""
+    """Holds the measurements of one estimator."""
 
     name: str
     bias: float
-    """Length of (mean - truth), nats."""
+    """Length of (mean - truth), in nats."""
     z: float
-    """The coordinate that is furthest off, in standard errors; 0 where no coordinate has been seen often enough."""
+    """The largest deviation of a coordinate in standard errors; 0 if no coordinate can be tested."""
     variance: float
-    """Total over the coordinates, one sample per image, nats squared; 0 where all draws are equal, to rounding."""
+    """Sum over the coordinates for one sample per image, nats squared; 0 if all draws are equal up to rounding."""
     evaluations: int
-    """Decoder evaluations a sample."""
+    """Decoder evaluations per sample."""
     claims: bool
     found: bool
-    """Unbiased, as claimed; and as found: no coordinate off by STANDARD_ERRORS, or as rare for the worst of many."""
+    """Whether it is unbiased, as claimed and as found (see the module's docstring)."""
 
     @property
     def silent(self) -> bool:
-        """Whether it has no noise.  Then its mean is right to ten digits or wrong, and has no standard error."""
+        """Return whether it has no noise.  Then its mean must be right to ten digits, and has no standard error."""
         return self.variance == 0
 
     @property
     def tested(self) -> bool:
+        """Return whether its mean could be tested."""
         return self.silent or self.z > 0
 
     @property
     def at_equal_cost(self) -> float:
-        """Variance times evaluations: that of the mean of as many samples as one evaluation buys."""
+        """Return variance times evaluations, the variance at the cost of one evaluation."""
         return self.variance * self.evaluations
 
 
 def measure(estimator: Estimator, h: np.ndarray, toy: Toy, truth: np.ndarray, samples: int, rng: np.random.Generator,
             after_chunk: Callable[[int], None] = lambda rows: None) -> Row:
-    """Mean and variance over `samples` draws for one image; h (n, k), truth (n, k).
+    """Measure mean and variance over `samples` draws for one image, with h and truth of shape (n, k).
 
-    An estimator that learns (a baseline, a scale, a control variate) first sees WARM_UP small batches of other draws,
-    and is then measured as it is: each chunk starts from a copy of what it has learnt.
+    An estimator that learns (a baseline, a scale, a control variate) first gets WARM_UP small batches of other draws.
+    Then each chunk of the measurement starts from a copy of what it has learnt.
 
     If a coordinate's value is rare, or its draws hardly ever differ, its mean is not normally distributed and its
-    standard error cannot be estimated from the draws.  Such a coordinate counts only if q and the draws both promise
+    standard error cannot be estimated from the draws.  Such a coordinate is tested only if both q and the draws imply
     at least EVENTS events (evidence.py).
     """
     n, k = h.shape
@@ -96,7 +97,7 @@ def measure(estimator: Estimator, h: np.ndarray, toy: Toy, truth: np.ndarray, sa
     shift, second, third, fourth = powers / done
     off, variance = first - truth + shift, np.maximum(second - shift**2, 0)
     rounding = RELATIVE * np.abs(truth).max()
-    if (variance <= rounding**2).all():                         # no noise: the numbers agree to ten digits, or do not
+    if (variance <= rounding**2).all():                         # no noise: the numbers must agree to ten digits
         z, variance, limit = float(np.abs(off).max() / rounding), np.zeros(h.shape), STANDARD_ERRORS
     else:
         central = fourth - 4 * shift * third + 6 * shift**2 * second - 3 * shift**4
@@ -110,7 +111,7 @@ def measure(estimator: Estimator, h: np.ndarray, toy: Toy, truth: np.ndarray, sa
 
 def run(n: int = 4, k: int = 2, samples: int = 400_000, seed: int = 0, out: Path | str | None = None,
         report: Callable[[Row], None] = lambda row: None) -> list[Row]:
-    """Measure all estimators that serve n variables of k values; writes estimators.png into `out`.
+    """Measure all estimators that serve n variables of k values, and write rows and estimators.png into `out`.
 
     Raises InputError if a number is out of range or k^n too large to enumerate.
     """
@@ -136,7 +137,7 @@ def run(n: int = 4, k: int = 2, samples: int = 400_000, seed: int = 0, out: Path
 
 
 def draw(record: Record) -> Figure:
-    """From the rows that were kept."""
+    """Plot a record."""
     s = record.settings
     return _figure([Row(**row) for row in record.rows],
                    f"n = {s['n']}, k = {s['k']}: {s['samples']:,} draws, seed {s['seed']}", s["samples"])
@@ -149,7 +150,7 @@ def _figure(rows: list[Row], title: str, samples: int) -> Figure:
     figure, (bias, variance) = plots.new_figure(2, width=6.0, height=0.36 * len(rows) + 1.6)
     place = np.arange(len(rows))[::-1]
     colours = [plots.colour(row.name) for row in rows]
-    silent = 1e-9 * max(row.variance for row in rows)           # rounding is no noise
+    silent = 1e-9 * max(row.variance for row in rows)           # rounding is not noise
     for y, row, colour in zip(place, rows, colours):
         bias.plot([max(row.bias, 1e-16)], [y], "o" if row.found else "D", color=colour, markersize=8)
         if row.variance > silent:
@@ -166,7 +167,7 @@ def _figure(rows: list[Row], title: str, samples: int) -> Figure:
 
 
 def verdict(row: Row) -> str:
-    """What is declared and what was found, in words."""
+    """Return in words what is declared and what was found."""
     if not row.tested:
         return "cannot be tested: too few draws"
     if row.claims:

@@ -1,12 +1,13 @@
-"""What a number is worth as evidence: two exact routes that must agree, or a sampled mean and its exact standard error.
+"""Tests of claims: two exact computations must agree, or a sampled mean must agree within its exact standard error.
 
-A mean of n draws is normal only where the draws that make it vary are many.  How many is known, because the law of
-every sampled statistic is: with variance s^2 and fourth central moment m4, the mean of n draws is about as normal as
-the share of n s^4 / m4 rare events among n draws.  For an event of small probability p that is the expected number n p.
+A mean of n draws is approximately normal only if many draws make it vary.  The law of every sampled statistic is known,
+and so is this number of draws.  If the statistic has variance s^2 and fourth central moment m4, its mean is about as
+normal as the share of n s^4 / m4 expected rare events among n draws.  For an event of small probability p this is the
+expected number n p.  There are three cases:
 
-    at least 25                         the mean must lie within five standard errors of the exact value
-    all n draws all but certainly one   every draw must be that one value
-    in between                          the draws can show nothing, and the claim says so
+    the number is at least 25           the mean must be within five standard errors of the exact value
+    all draws are almost surely equal   every draw must have that value
+    otherwise                           the draws cannot test the claim, and the report says so
 """
 from __future__ import annotations
 
@@ -18,25 +19,25 @@ from scipy.special import ndtr, ndtri
 
 STANDARD_ERRORS = 5.0
 RELATIVE = 1e-10
-EVENTS = 25.0               # so many are expected, or the mean is not normal
-CERTAIN = 1e-5              # an expected number of draws below this is none
-SMALLEST = 1e-280           # the last digits of smaller numbers, and of their quotients, are lost in float64
+EVENTS = 25.0               # with fewer expected events the mean is not normal
+CERTAIN = 1e-5              # a smaller expected number of draws counts as none
+SMALLEST = 1e-280           # smaller numbers, and their quotients, lose digits in float64
 
 
 class Claim(NamedTuple):
-    """A line of the report.  `exact` and `found` are what is shown; `holds` is the verdict."""
+    """A line of the report, which shows `exact` and `found`; `holds` is the verdict."""
 
     text: str
     exact: str
     found: str
     holds: bool | None
-    """None where it cannot be tested: then `found` says why."""
+    """None if it cannot be tested; then `found` says why."""
     short: bool = False
-    """Whether it is one of the five that a class needs."""
+    """Whether it is one of the five claims for a class."""
 
 
 class Sampled:
-    """Running mean of a statistic of the noise, entry by entry: statistic(noise) is (n, ...)."""
+    """Computes the running mean of a statistic of the noise, where statistic(noise) has shape (n, ...)."""
 
     def __init__(self, statistic: Callable[[np.ndarray], np.ndarray]) -> None:
         self.statistic = statistic
@@ -53,7 +54,7 @@ class Sampled:
 
 
 class Counted(Sampled):
-    """Frequencies of an integer statistic with values 0 ... cells - 1: the same as sampling its one-hot vector."""
+    """Counts the values 0 ... cells - 1 of an integer statistic, which is the same as sampling its one-hot vector."""
 
     def __init__(self, statistic: Callable[[np.ndarray], np.ndarray], cells: int) -> None:
         super().__init__(statistic)
@@ -66,16 +67,16 @@ class Counted(Sampled):
 
 
 class Law(NamedTuple):
-    """The exact law of one draw of a statistic, as far as the error of its mean needs it.  All (entries,)."""
+    """Holds what is needed of the exact law of one draw of a statistic; all arrays have shape (entries,)."""
 
     deviation: np.ndarray
-    """Its standard deviation."""
+    """The standard deviation."""
     kurtosis: np.ndarray
-    """Its fourth central moment over the fourth power of the deviation; infinite where the deviation is all but 0."""
+    """The fourth central moment over the fourth power of the deviation; infinite if the deviation is almost 0."""
     usual: np.ndarray
-    """Its value in the likeliest outcome."""
+    """The value in the likeliest outcome."""
     others: np.ndarray
-    """The probability of another value."""
+    """The probability of any other value."""
     shift: np.ndarray
     """E |value - usual|."""
     largest: np.ndarray
@@ -83,12 +84,12 @@ class Law(NamedTuple):
 
 
 def normal(variance: float, kurtosis: float) -> Law:
-    """The law of a statistic with a density."""
+    """Return the law of a statistic with a density."""
     return Law(*np.atleast_1d(np.sqrt(variance), kurtosis, 0.0, 1.0, np.inf, 0.0))
 
 
 def of_events(p: np.ndarray) -> Law:
-    """The law of the indicators of events with these probabilities."""
+    """Return the law of the indicators of events with these probabilities."""
     p = np.clip(np.ravel(p), 0, 1)
     others = np.minimum(p, 1 - p)
     variance = p * (1 - p)
@@ -97,7 +98,7 @@ def of_events(p: np.ndarray) -> Law:
 
 
 def of_values(probability: np.ndarray, values: np.ndarray) -> Law:
-    """The law of a statistic of finitely many outcomes: probability (outcomes,), values (outcomes, entries)."""
+    """Return the law of a statistic with probability, (outcomes,), and values, (outcomes, entries)."""
     probability, values = np.ravel(probability), np.reshape(values, (np.size(probability), -1))
     usual = values[probability.argmax()]
     off = values - usual
@@ -111,15 +112,17 @@ def of_values(probability: np.ndarray, values: np.ndarray) -> Law:
 
 
 def allowed(values: int, errors: float = STANDARD_ERRORS) -> float:
-    """Standard errors that the worst of so many values may be off: `errors` for one, and for more as many as are as
-    rare.  So the chance of a false alarm is that of a single value, 6e-7 for a normal one and five errors."""
+    """Return the largest deviation, in standard errors, that the worst of so many values may have.
+
+    It is `errors` for one value.  For several values it is larger, so that the probability of a false alarm stays that
+    of a single value, which is 6e-7 for five standard errors."""
     return float(-ndtri(ndtr(-errors) / values))
 
 
 def identity(text: str, one: np.ndarray, other: np.ndarray, tolerance: float = RELATIVE, scale: float = 0.0) -> Claim:
-    """Two exact routes to one quantity: shown is the first route's largest entry and how far the other is off.
+    """Return a claim that two exact computations agree; it shows the largest entry of the first and the difference.
 
-    It is off relative to the largest entry, or to `scale` if that is larger.
+    The difference is relative to the largest entry, or to `scale` if that is larger.
     """
     one, other = np.atleast_1d(one), np.atleast_1d(other)
     shown = f"{one.flat[np.abs(one).argmax()]:.6g}"
@@ -132,15 +135,15 @@ def identity(text: str, one: np.ndarray, other: np.ndarray, tolerance: float = R
 
 
 def estimated(text: str, truth: np.ndarray, sampled: Sampled, law: Law) -> Claim:
-    """A sampled quantity: shown is the entry that is furthest off, in standard errors of its exact law.
+    """Return a claim on a sampled quantity; it shows the entry with the largest deviation in exact standard errors.
 
-    An entry with fewer than EVENTS expected events counts only where all draws must be equal.
+    An entry with fewer than EVENTS expected events is tested only if all its draws must be equal.
     """
     truth, mean, n = np.ravel(truth), np.ravel(sampled.mean), sampled.n
     events = n / law.kurtosis
     often = events >= EVENTS
     certain = ~often & (n * law.others < CERTAIN)
-    # Where no draw may differ, the mean is the usual value, and the exact one is off by the others' share.
+    # If no draw may differ, the mean is the usual value, and the exact mean differs by the share of the others.
     rounding = RELATIVE * law.largest + SMALLEST
     equal = ((np.abs(mean - law.usual) <= rounding)
              & (np.abs(mean - truth) <= law.shift * (1 + 1e-6) + rounding))

@@ -1,10 +1,10 @@
-"""The explorer: Theorem 1 under one's own hands.  Sliders for eps, the spread of f and each h; four panels.
+"""The explorer of Theorem 1, with sliders for eps, the spread of f and each h.
 
     python -m refimpl explore
     python -m refimpl explore --save explore.png            without a display
 
-The walls and a cloud of draws; the joint law of the two winners, with its exact numbers; the errors of the mean of
-these draws against eps, exact; and the draw that lies under the mouse, with its two arg maxes.
+Four panels show the walls and the draws; the exact joint law of the two winners; the exact errors of the mean of these
+draws against eps; and the draw under the mouse with its two arg maxes.
 """
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ SIZE = (13.6, 8.2)                                      # inches, at 100 dots ea
 
 
 def problem(h: np.ndarray | None, f: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, Sequence[str]]:
-    """h, f and the names of the values; those of the chapters where h and f are both missing.
+    """Return h, f and the names of the values; those of the chapters if h and f are both missing.
 
-    Raises InputError, one line, if h and f are not three numbers each, of the sizes that the sliders have.
+    Raises InputError if h and f are not three numbers each, within the ranges of the sliders.
     """
     if h is None and f is None:
         return walls.H, walls.F, walls.NAMES
-    verify.scores(h=h, f=f)                             # refuses what `verify` refuses
+    verify.scores(h=h, f=f)                             # checks them as `verify` does
     if len(h) != 3:
         raise InputError(f"--h and --f must be three numbers each, got {len(h)}: the walls are those of three values")
     if np.abs(h).max() > 10:
@@ -42,10 +42,10 @@ def problem(h: np.ndarray | None, f: np.ndarray | None) -> tuple[np.ndarray, np.
 @plots.own_settings()
 def run(h: np.ndarray | None = None, f: np.ndarray | None = None, eps: float = 0.3, seed: int = 0,
         samples: int = 2_000, save: Path | None = None) -> None:
-    """Draw into the file `save`; or, without one, open the window and wait until it is closed.
+    """Draw into the file `save`; without one, open a window and wait until it is closed.
 
-    Raises InputError if an option is out of range, the file's suffix is no format, or there is neither a display nor a
-    file to draw into.
+    Raises InputError if an option is out of range, if the file's suffix is not a known format, or if there is neither a
+    display nor a file.
     """
     options.check("explore", eps=eps, seed=seed, samples=samples)
     h, f, names = problem(h, f)
@@ -59,15 +59,15 @@ def run(h: np.ndarray | None = None, f: np.ndarray | None = None, eps: float = 0
 
 
 def _window() -> Figure:
-    """A figure in a window of its own; InputError, one line, where there is no display to open one on."""
+    """Return a figure in a new window; raise InputError if there is no display."""
     try:
-        import matplotlib.pyplot as plt                 # asks for a window system, which a file does not need
+        import matplotlib.pyplot as plt                 # needs a window system, which a file does not need
 
         figure = plt.figure("Direct optimisation through arg max", figsize=SIZE, dpi=100)
         if figure.canvas.required_interactive_framework is None:
             plt.close(figure)
             raise RuntimeError
-    except Exception:                                   # every toolkit has its own error where there is no display
+    except Exception:                                   # each toolkit raises another error without a display
         raise InputError("there is no display to open a window on; --save FILE.png draws the explorer into a file") \
             from None
     return figure

@@ -74,7 +74,7 @@ def test_what_cannot_be_continued_is_said_in_one_line(tmp_path, small, monkeypat
     path = tmp_path / cell.folder / runs.FILE
     with pytest.raises(InputError, match="^--jobs must be 1 for jigsaw[^\n]*got 2$"):
         train(tmp_path, 1, jobs=2)
-    with pytest.raises(InputError, match="holds a run of other settings"):
+    with pytest.raises(InputError, match="holds a run with other settings"):
         runs.JigsawRun.load(path, replace(cell.settings, lr=0.5), None)
     with monkeypatch.context() as patch, pytest.raises(InputError, match="mnist has 50,000 training images"):
         patch.setattr(runs, "SHUFFLED", 50_000)
