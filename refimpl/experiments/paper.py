@@ -18,7 +18,7 @@ CONVERGENCE = {
                       50: {"exact": 203.0, "direct as released": 181.0, "straight-through as released": 193.0}},
     "omniglot": {10: {"exact": 156.5, "direct as released": 156.0, "straight-through as released": 161.5},
                  50: {"exact": 157.0, "direct as released": 150.5, "straight-through as released": 153.0}}}
-PLATEAU = {"mnist": 208.0, "omniglot": 174.0}       # slide 23: test loss at which enumeration and Gumbel-softmax stay at first
+PLATEAU = {"mnist": 208.0, "omniglot": 174.0}       # slide 23: first loss of enumeration and Gumbel-softmax
 WALL_CLOCK = 2.0                                    # slide 24: time of enumeration over that of direct
 # Slide 21: standard deviation of the encoder's gradient, at eps or tau of 0.1 and of 1.
 NOISE = {"direct": (0.0005, 0.0001), "gumbel-softmax": (0.0048, 0.0013)}

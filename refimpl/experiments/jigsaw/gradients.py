@@ -84,7 +84,7 @@ def enumeration(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator) -> 
 
 
 def cross_entropy(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator) -> np.ndarray:
-    """Return y - softmax(theta): each tile's place is classified separately, as if two tiles could have the same one."""
+    """Return y - softmax(theta): each tile's place is classified separately, though two tiles may get the same one."""
     return puzzle.y - softmax(theta, axis=-1)
 
 

@@ -91,7 +91,7 @@ def train(part: data.Part, method: str, setting: float, k: int, steps: int, seed
 
 def run(out: Path | str, k: int = 10, steps: int = 300, seeds: int = 3, data_dir: str | None = None,
         report: Callable[[Row], None] = lambda row: None) -> list[Row]:
-    """Train and test every method; write rows and subset.png into `out`.  Raises InputError for numbers out of range."""
+    """Train and test every method, and write rows and subset.png.  Raises InputError if a number is out of range."""
     options.check("subset", k=k, steps=steps, seeds=seeds)
     images, folder = data.load("mnist", data_dir), output_folder(out)
     x, labels = images.test.images(slice(0, IMAGES)), images.test.labels[:IMAGES].astype(int)

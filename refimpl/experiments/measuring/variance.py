@@ -90,7 +90,7 @@ def sampled_deviation(model: VAE, x: np.ndarray, name: str, temperature: float, 
     gradients -= gradients.mean(axis=0)
     squares = np.einsum("sp,sp->s", gradients, gradients, dtype=np.float64) * samples / (samples - 1)
     variance = squares.mean() / gradients.shape[1]
-    if variance == 0:                                                   # eps is so small that no draw changed an arg max
+    if variance == 0:                                                   # at a tiny eps no arg max changed
         return 0.0, 0.0, 0.0
     error = squares.std(ddof=1) / np.sqrt(samples) / gradients.shape[1]
     each = np.sqrt(np.einsum("sp,sp->p", gradients, gradients, dtype=np.float64) / (samples - 1))

@@ -2,9 +2,9 @@
 
     python -m refimpl measure yardsticks DIR ...
 
-The slides report direct by one sample per image, Gumbel-softmax by 100 samples per image, and enumeration exactly.  With
-one-hot samples the mean is always the exact bound, so these measures differ only by noise.  Relaxed samples, with which
-Gumbel-softmax trains, measure another quantity.
+The slides report direct by one sample per image, Gumbel-softmax by 100 samples per image, and enumeration exactly.
+With one-hot samples the mean is always the exact bound, so these measures differ only by noise.  Relaxed samples, with
+which Gumbel-softmax trains, measure another quantity.
 """
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def _unit_range(f: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _eps(changed: np.ndarray | int, R: float) -> np.ndarray:
-    """Return eps by the rule for numbers of changed winners; if 1 / R is above the largest eps, that is used instead."""
+    """Return eps by the rule for numbers of changed winners; it is limited to the largest eps that is allowed."""
     return np.minimum(1, (AIM / np.maximum(changed, 1)) ** (1 / 3)) * min(1 / max(R, 1e-307), arguments.LARGEST_EPS)
 
 

@@ -1,12 +1,12 @@
-"""Every step of the paper's mathematics in numbers: claim, exact value, sampled value with its standard error, verdict.
+"""Check every step of the paper's mathematics in numbers: exact value, sampled value with standard error, verdict.
 
     python -m refimpl verify --k 6
     python -m refimpl verify --h 0.5,-1,0.2 --f 1,2,0 --eps 0.3
 
-The problem is a random one, k values, encoder scores h and decoder scores f of a few nats, or the caller's own.  A
-claim between two exact routes must agree to 1e-10; a sampled value must lie within five standard errors of the exact
-one, so that a true claim fails about once in 10^5 runs.  Where the scores leave a claim nothing to be tested by, as
-where no draw changes its winner, it neither holds nor fails, and says why (evidence.py).
+The problem is random, with k values, encoder scores h and decoder scores f of a few nats, or it is given by the caller.
+Two exact computations must agree to within 1e-10.  A sampled value must be within five standard errors of the exact
+value, so a true claim fails about once in 10^5 runs.  If the scores do not allow a claim to be tested, for example
+because no draw changes its winner, the claim neither holds nor fails, and the report says why (evidence.py).
 """
 from __future__ import annotations
 
@@ -25,27 +25,28 @@ from refimpl.experiments.theory import theorem1
 from refimpl.system.files import output_folder
 from refimpl.system.progress import Progress
 
-EPS = 0.5                   # of the sampled claims, unless the caller has another
+EPS = 0.5                   # default eps of the sampled claims
 CHUNK = 100_000             # draws of the noise at a time
-LEAST_SPREAD = 1e-300       # of f; its inverse is an eps
-SLOPE = 0.05                # so near must the slope of a bias be to its order
+LEAST_SPREAD = 1e-300       # least max f - min f, whose inverse is used as eps
+SLOPE = 0.05                # largest difference between the slope of a bias and its order
 
 
 def _short(claim: Claim) -> Claim:
+    """Mark a claim as one of those for a class."""
     return claim._replace(short=True)
 
 
 def problem(k: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """h, f (k,): normalised encoder scores log q and decoder scores of a few nats."""
+    """Draw normalised encoder scores h = log q and decoder scores f of a few nats, (k,) each."""
     h = rng.normal(size=k)
     return h - danskin.G(h, np.zeros(k), 0.0), 2 * rng.normal(size=k)
 
 
 def scores(k: int = 6, seed: int = 0, h: np.ndarray | None = None, f: np.ndarray | None = None
            ) -> tuple[np.ndarray, np.ndarray]:
-    """h (normalised to log q) and f of the problem: the caller's own where they are given, else random with k values.
+    """Return h (normalised to log q) and f of the problem: the given ones, or random ones with k values.
 
-    Raises InputError if one of the two is missing, or they are not 2 ... 50 numbers each, at most 1,000 in size.
+    Raises InputError if only one of the two is given, or if they are not 2 to 50 numbers of at most 1,000 in size.
     """
     if (h is None) != (f is None):
         raise InputError("--h and --f go together: as many scores of the decoder as of the encoder")
@@ -66,16 +67,16 @@ def run(k: int = 6, seed: int = 0, samples: int = 200_000, out: Path | str | Non
         f: np.ndarray | None = None, eps: float = EPS,
         started: Callable[[np.ndarray, np.ndarray], None] = lambda h, f: None) -> list[Claim]:
     """Check all claims on a random problem with k values, or on h and f; write theorem1.png and component.png into
-    `out` if it is given.  started: called with h and f once nothing has been refused.
+    `out` if it is given.  started is called with h and f when all arguments have been checked.
 
-    Raises InputError if a number is out of range, or h and f are not what scores() takes.
+    Raises InputError if a number is out of range, or if h and f are not allowed.
     """
     options.check("verify", k=k, eps=eps, seed=seed, samples=samples)
     h, f = scores(k, seed, h, f)
     folder = output_folder(out) if out is not None else None
     started(h, f)
     rng = np.random.default_rng(seed)
-    problem(k, rng)                                     # the noise is the same, whether h and f are given or drawn
+    problem(k, rng)                                     # so that the noise is the same for given h and f
     claims: list[Claim] = []
     for claim in _claims(h, f, eps, samples, rng):
         claims.append(claim)
@@ -98,7 +99,7 @@ def _claims(h: np.ndarray, f: np.ndarray, eps: float, samples: int, rng: np.rand
     law, two_law = direct.joint_law(h, f, eps), direct.joint_law(h, f, eps, two_sided=True)
     one_hots = np.eye(k)
     moves = (one_hots - one_hots[:, None]).reshape(k * k, k)            # onehot(z*(eps)) - onehot(z*) of each pair
-    # An error is in nats squared.  Where these are below SMALLEST there is no best eps to be found.
+    # Errors are in nats squared.  If these are below SMALLEST, no best eps can be found.
     best = float(direct.best_eps(h, f, samples=1)) if spread**2 >= SMALLEST else None
 
     def one_sided(noise):
@@ -126,7 +127,7 @@ def _claims(h: np.ndarray, f: np.ndarray, eps: float, samples: int, rng: np.rand
         "spread": Sampled(lambda noise: squared(one_sided(noise), mean_g)),
         "two-sided spread": Sampled(lambda noise: squared(two_sided(noise), two_mean)),
     }
-    if best is not None and np.isfinite(best):          # else no eps beats the estimate 0: there is nothing to sample
+    if best is not None and np.isfinite(best):          # else no eps beats the estimate 0
         statistics["best"] = Sampled(lambda noise: squared(direct.gradient(h, f, best, noise), truth))
     progress = Progress("sampling", samples)
     for start in range(0, samples, CHUNK):
@@ -139,16 +140,16 @@ def _claims(h: np.ndarray, f: np.ndarray, eps: float, samples: int, rng: np.rand
     yield identity("Theorem 2: P(z* = z) = softmax(h); second method: the integral (6)", q,
                    gumbel.choice_probabilities_by_quadrature(h))
     yield _short(estimated("Theorem 2: P(z* = z), sampled", q, statistics["choice"], of_events(q)))
-    noise = gumbel.sample((1_000, k), np.random.default_rng(k))         # a generator of its own: no other draw moves
+    noise = gumbel.sample((1_000, k), np.random.default_rng(k))         # separate, so other draws stay the same
     yield identity("step 1: max {eps f + h + gamma}, draw by draw; second method: the highest line",
                    danskin.perturbed_max(h, f, eps, noise).value, (eps * f + h + noise).max(axis=1))
-    # The maximum is a Gumbel variable about G: its variance is pi^2 / 6, its kurtosis 5.4.
+    # The maximum is a Gumbel variable with mean G, variance pi^2 / 6 and kurtosis 5.4.
     yield _short(estimated(f"step 1: G(h, {eps}) = E max = logsumexp(h + eps f)", danskin.G(h, f, eps),
                            statistics["G"], normal(np.pi**2 / 6, 5.4)))
     yield estimated("Danskin: dG/deps = E f(z*(eps)) = sum q_eps f", danskin.dG_deps(h, f, eps), statistics["slope"],
                     of_values(q_eps, f))
     yield estimated("Danskin: dG/dh = E onehot(z*(eps)) = q_eps", q_eps, statistics["winner"], of_events(q_eps))
-    # A constant in f only moves G and T.  Measured from f of the winner they are small, and rounding hides no slope.
+    # A constant in f only shifts G and T.  Subtracting f of the winner makes them small, so rounding hides no slope.
     f_best = f[(h + eps * f).argmax()]
     centred = f - f_best
     yield identity("Danskin: dG/deps; second method: differences of G, to 1e-7", danskin.dG_deps(h, f, eps), f_best
@@ -160,7 +161,7 @@ def _claims(h: np.ndarray, f: np.ndarray, eps: float, samples: int, rng: np.rand
                           danskin.d2G_dh_deps(h, f, eps), danskin.d2G_deps_dh(h, f, eps)))
     yield identity("(3): d/dh d/deps G at eps = 0; second method: grad E f(z*)", danskin.d2G_dh_deps(h, f, 0.0), truth)
     yield identity("(4): d/deps d/dh G at eps = 0; second method: grad E f(z*)", danskin.d2G_deps_dh(h, f, 0.0), truth)
-    power = min(-7, -int(np.ceil(np.log10(spread))) - 6)                # eps spread is 1e-6 at the most
+    power = min(-7, -int(np.ceil(np.log10(spread))) - 6)                # eps times spread is at most 1e-6
     yield _short(identity(f"Theorem 1 (1): grad E f(z*); second method: E g at eps = 1e{power}, to 1e-5", truth,
                           direct.expected_gradient(h, f, 10.0**power), 1e-5))
     yield _short(estimated("finite eps: E g = (q_eps - q) / eps", mean_g, statistics["gradient"],
@@ -185,7 +186,7 @@ def _claims(h: np.ndarray, f: np.ndarray, eps: float, samples: int, rng: np.rand
                     of_values(law, squared(moves / eps, mean_g)))
     yield estimated("total variance of the two-sided g", two_variance.sum(), statistics["two-sided spread"],
                     of_values(two_law, squared(moves / (2 * eps), two_mean)))
-    of_zero = float((truth**2).sum())                   # the error of the estimate 0, to which it tends as eps grows
+    of_zero = float((truth**2).sum())                   # error of the estimate 0, the limit of large eps
     if best is None or of_zero < SMALLEST:
         for words in ("mean squared error there", "second method: Brent's search for the least error"):
             yield Claim(f"best eps for one sample; {words}", f"{of_zero:.6g}", "cannot be tested: the square of the "
@@ -206,19 +207,19 @@ def _claims(h: np.ndarray, f: np.ndarray, eps: float, samples: int, rng: np.rand
 
 
 def preferred_probability(k: int, eps: float) -> float:
-    """The q of the one good value when T - KL(q || uniform) is maximised, T the tilted objective.
+    """Return the q of the best value b if T - KL(q || uniform) is maximised, where T is the tilted objective.
 
-    With all other values worse by much more than 1/eps nats, T = f_b + (1/eps) log q_b, and the maximum over q_b = p
-    with the rest spread evenly solves 1 / (eps p) = log((k - 1) p / (1 - p)).  At eps = 1, k = 10 this is 0.476: half
-    of all samples come from a wrong value.  The ELBO itself (eps -> 0) would put all its mass on b.
+    If all other values are worse by much more than 1/eps nats, T = f_b + (1/eps) log q_b.  The maximum over q_b = p,
+    with equal q for the others, solves 1 / (eps p) = log((k - 1) p / (1 - p)).  At eps = 1, k = 10 this is 0.476: half
+    of all samples are wrong values.  Maximising the ELBO (eps -> 0) would put all probability on b.
     """
-    # In t = log((k - 1) p / (1 - p)), which stays apart from its limit when p rounds to 1:  eps p t = 1
+    # Solve eps p t = 1 for t = log((k - 1) p / (1 - p)), which keeps its digits when p rounds to 1.
     probability = lambda t: 1 / (1 + (k - 1) * np.exp(-t))
     return float(probability(brentq(lambda t: eps * probability(t) * t - 1, 0, k / eps, xtol=1e-14)))
 
 
 def _maximised_probability(k: int, eps: float) -> float:
-    """The same with no algebra: a general optimiser on T - KL with f = 0 for one value and -1,000 for the others."""
+    """Return it by a general optimiser on T - KL, with f = 0 for one value and -1,000 for the others."""
     f = np.full(k, -1e3)
     f[0] = 0
     found = minimize(lambda h: -(direct.tilted_objective(h, f, eps) - exact.kl(h)), np.zeros(k), method="BFGS",
@@ -228,15 +229,15 @@ def _maximised_probability(k: int, eps: float) -> float:
 
 def _gradient_by_differences(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray,
                              unit: float = 1.0) -> np.ndarray:
-    """From six points of a line in each direction: steps of 0.01 of the unit, an error of the order of 0.01^6."""
+    """Return the gradient by six-point differences with steps of 0.01 of the unit, with an error of order 0.01^6."""
     moves = 0.01 * unit * np.eye(len(x))
-    weights = (3 / 4, -3 / 20, 1 / 60)                  # of function(x + m step) - function(x - m step), m = 1, 2, 3
+    weights = (3 / 4, -3 / 20, 1 / 60)                  # for function(x + m step) - function(x - m step)
     return sum(weight * (function(x + m * moves) - function(x - m * moves))
                for m, weight in enumerate(weights, 1)) / (0.01 * unit)
 
 
 def _tilted_gradient(text: str, mean_g: np.ndarray, h: np.ndarray, f: np.ndarray, eps: float) -> Claim:
-    """E g against the differences of T, unless these are lost in the rounding of T."""
+    """Compare E g with differences of T, unless rounding of T hides these."""
     objective = lambda x: direct.tilted_objective(x, f, eps)
     claim = identity(text, mean_g, _gradient_by_differences(objective, h), 1e-7)
     rounding = 1e-15 * abs(float(objective(h))) / 0.01
@@ -246,9 +247,9 @@ def _tilted_gradient(text: str, mean_g: np.ndarray, h: np.ndarray, f: np.ndarray
 
 
 def _best_eps(text: str, h: np.ndarray, f: np.ndarray, best: float) -> Claim:
-    """Brent's search for the least mean squared error of one sample within a factor of 1.5 of `best`.
+    """Compare `best` with Brent's search for the least mean squared error of one sample, within a factor of 1.5.
 
-    Where the error hardly depends on eps, another eps that is no better, to rounding, is no contradiction.
+    If the error hardly depends on eps, another eps that is not better, up to rounding, is accepted.
     """
     error = lambda t: float(direct.mse(h, f, best * np.exp(t)))
     found = minimize_scalar(error, bounds=(-0.4, 0.4), method="bounded", options={"xatol": 1e-9})
@@ -257,8 +258,8 @@ def _best_eps(text: str, h: np.ndarray, f: np.ndarray, best: float) -> Claim:
 
 
 def _slope(text: str, h: np.ndarray, f: np.ndarray, two_sided: bool, order: int) -> Claim:
-    """The order of the exact bias as eps falls, in units of 1 over the spread of f: from 0.01 to 0.005, and on from
-    there by factors of ten until the order shows.  Where its first term vanishes, it is higher at every eps."""
+    """Check the order of the exact bias as eps falls from 0.01 to 0.005, in units of 1 / (max f - min f), and for eps
+    smaller by factors of ten until the order shows.  If the first term vanishes, the order is higher at every eps."""
     f = (f - f.max()) / np.ptp(f)
     eps = np.multiply.outer(0.01 / 10.0 ** np.arange(7), [1.0, 0.5])
     size = np.linalg.norm(direct.bias(h, f, eps, two_sided), axis=-1)
@@ -275,10 +276,10 @@ def _slope(text: str, h: np.ndarray, f: np.ndarray, two_sided: bool, order: int)
 
 
 def _control_variate(h: np.ndarray, f: np.ndarray) -> Claim:
-    """Total variance of g, and of onehot(z*(eps)) / eps alone: as eps -> 0 one grows as 1/eps, the other as 1/eps^2.
+    """Compare the total variance of g, which grows as 1/eps, with that of onehot(z*(eps)) / eps, which grows as 1/eps^2.
 
-    Shown at eps = 0.01, or at 0.1 over the spread of f if that is less.  At large eps it is the other way round:
-    z*(eps) then settles on the best f and hardly varies, while the subtracted onehot(z*) still does.
+    They are shown at eps = 0.01, or at 0.1 / (max f - min f) if that is less.  At large eps g has the larger variance:
+    then z*(eps) is almost always the value with the largest f, whereas the subtracted onehot(z*) still varies.
     """
     small = min(0.01, 0.1 / float(np.ptp(f)))
     eps = np.geomspace(small, 1e4 * small, 2_000)

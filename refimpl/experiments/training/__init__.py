@@ -1,1 +1,1 @@
-"""The comparisons of the paper that train models: which runs they are made of, and how these are run and drawn."""
+"""The comparisons of the paper that train models: their runs, how these are trained, and their pictures."""

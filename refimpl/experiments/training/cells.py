@@ -1,5 +1,4 @@
-"""An experiment is a set of training runs, its cells, and a picture of them.  Cells are resumed, skipped when done, and
-run one after the other or several at a time."""
+"""Train the runs of an experiment, its cells: they are resumed, skipped when done, and run one or several at a time."""
 from __future__ import annotations
 
 import csv
@@ -27,26 +26,27 @@ from refimpl.system.files import write_text
 
 MEASURED = ("accuracy", "valid_accuracy", "test_elbo", "test_log_likelihood", "reconstruction", "class_kl",
             "gaussian_kl", "gap", "seconds", "evaluations")
-PACKAGE = Path(__file__).resolve().parents[3]             # where a process of its own finds refimpl
+PACKAGE = Path(__file__).resolve().parents[3]             # the folder in which other processes find refimpl
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One run of an experiment: the words it goes by in tables and legends, and its settings."""
+    """Describes one run of an experiment: its label in tables and legends, and its settings."""
 
     label: str
     settings: RunSettings
 
     @property
     def folder(self) -> str:
+        """Return the name of the run's folder."""
         words = [self.settings.dataset, self.label, f"seed{self.settings.seed}"]
         return re.sub(r"[^\w-]", "", "-".join(words).replace(" ", "_"))
 
 
 def epochs_done(cell: Cell, out: Path) -> int:
-    """Epochs that this cell has behind it; 0 if there is no such run in `out`.
+    """Return how many epochs this cell has been trained; 0 if there is no such run in `out`.
 
-    Raises InputError where its folder holds a run of other settings: the names of folders leave out commas and more.
+    Raises InputError if its folder contains a run with other settings, since names of folders leave out characters.
     """
     path = out / cell.folder / checkpoint.FILE
     if not path.exists():
@@ -57,8 +57,8 @@ def epochs_done(cell: Cell, out: Path) -> int:
 
 def run_cells(cells: Sequence[Cell], epochs: int, out: Path, jobs: int, data_dir: str | None,
               report: Callable[[str], None]) -> None:
-    """Train every cell to `epochs` epochs.  With jobs > 1 in processes of their own, each with one thread for its
-    matrix products.  Reports each cell as it ends, with the time that the others will take if they are like it."""
+    """Train every cell to `epochs` epochs; with jobs > 1 in separate processes, each with one thread for matrix products.
+    Each cell is reported when it ends, with an estimate of the time left."""
     done = {cell: epochs_done(cell, out) for cell in cells}
     waiting = [cell for cell in cells if done[cell] < epochs]
     to_do, made, started = sum(epochs - done[cell] for cell in waiting), 0, time.monotonic()
@@ -77,7 +77,7 @@ def run_cells(cells: Sequence[Cell], epochs: int, out: Path, jobs: int, data_dir
             ended(cell, rows[-1])
         return
     running: dict[subprocess.Popen, Cell] = {}
-    theirs, ours = os.pipe()                        # `ours` is closed however this process ends, and then they end too
+    theirs, ours = os.pipe()                        # `ours` closes whenever this process ends, and then they end, too
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
@@ -85,7 +85,7 @@ def run_cells(cells: Sequence[Cell], epochs: int, out: Path, jobs: int, data_dir
                 running[_start(cell, epochs, out / cell.folder, data_dir, theirs)] = cell
             for process in list(running):
                 try:
-                    _, problem = process.communicate(timeout=0.2 / len(running))       # it also reads what is said
+                    _, problem = process.communicate(timeout=0.2 / len(running))       # this also reads their output
                 except subprocess.TimeoutExpired:
                     continue
                 cell = running.pop(process)
@@ -101,6 +101,7 @@ def run_cells(cells: Sequence[Cell], epochs: int, out: Path, jobs: int, data_dir
 
 
 def _start(cell: Cell, epochs: int, folder: Path, data_dir: str | None, stdin: int) -> subprocess.Popen:
+    """Start a process that trains this cell."""
     command = [sys.executable, "-m", "refimpl", kind_of(cell.settings).COMMAND, *command_line(cell.settings),
                "--epochs", str(epochs), "--out", str(folder)]
     command += ["--data-dir", str(data_dir)] if data_dir else []
@@ -115,7 +116,7 @@ def _start(cell: Cell, epochs: int, folder: Path, data_dir: str | None, stdin: i
 
 
 def read_rows(folder: Path) -> list[Row]:
-    """The rows of a run, from its checkpoint."""
+    """Return the rows of a run from its checkpoint."""
     run, history = checkpoint.load(folder / checkpoint.FILE)
     return [dict(zip(run.columns, row)) for row in history.tolist()]
 
@@ -131,17 +132,17 @@ def _line(cell: Cell, row: Row) -> str:
 
 
 def collect(cells: Sequence[Cell], out: Path) -> dict[Cell, list[Row]]:
-    """The rows of every cell that has any."""
+    """Return the rows of every cell that has any."""
     return {cell: read_rows(out / cell.folder) for cell in cells if epochs_done(cell, out)}
 
 
 def at_epoch(rows: list[Row], epoch: int, name: str) -> float:
-    """A value at an epoch; NaN if the run did not get there or it was not computed."""
+    """Return a value at an epoch; NaN if the run has not reached it, or the value was not computed."""
     return next((row[name] for row in rows if row["epoch"] == epoch), math.nan)
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
-    """(mean, half width of the 95 % interval of Student's t); the half width is NaN for a single value."""
+    """Return the mean and the half width of Student's 95 % interval, which is NaN for a single value."""
     values = np.asarray([value for value in values if not math.isnan(value)])
     if len(values) < 2:
         return (float(values.mean()) if len(values) else math.nan), math.nan
@@ -149,9 +150,7 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def write_results(runs: dict[Cell, list[Row]], out: Path, name: str) -> list[Record]:
-    """NAME.csv, one line per cell at its last epoch, and below rows/ one file per cell for the pages (rows.py).
-
-    Returns what those files hold.
+    """Write NAME.csv, with one line per cell at its last epoch, and one file per cell below rows/; return their records.
     """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -172,7 +171,7 @@ def write_results(runs: dict[Cell, list[Row]], out: Path, name: str) -> list[Rec
 
 
 def table(runs: dict[Cell, list[Row]], epoch: int, name: str) -> list[tuple[str, str, int, float, float]]:
-    """(data set, label, seeds, mean, half width) of minus a column at an epoch, best first, for cells that have it."""
+    """Return (data set, label, seeds, mean, half width) of minus a column at an epoch, best first, for all that have it."""
     groups: dict[tuple[str, str], list[float]] = {}
     for cell, rows in runs.items():
         value = at_epoch(rows, epoch, name)

@@ -1,4 +1,4 @@
-"""Slides 23 and 24: the test bound of several runs against epochs and against wall clock, in one picture."""
+"""Plot the test bound of several runs against epochs and against training time, as on slides 23 and 24."""
 from __future__ import annotations
 
 import csv
@@ -16,9 +16,9 @@ from refimpl.system.files import read_whole
 
 
 def read_run(folder: Path | str) -> tuple[RunSettings, list[Row]]:
-    """The settings of a run's folder, of any kind, and the rows of its metrics.csv that hold a test bound.
+    """Return the settings in a run's folder, of any kind, and the rows of its metrics.csv that have a test bound.
 
-    Raises InputError, one line, if the folder is not a run.
+    Raises InputError if the folder is not a run.
     """
     folder = Path(folder)
     texts = [read_whole(folder / name, missing=f"is missing: {folder} is not a run")
@@ -49,9 +49,9 @@ def read_run(folder: Path | str) -> tuple[RunSettings, list[Row]]:
 
 @plots.own_settings()
 def run(folders: list[Path | str], out: Path | str) -> list[tuple[RunSettings, list[Row]]]:
-    """Draw all runs into the file `out`, whose suffix says the format.
+    """Draw all runs into the file `out`, whose suffix gives the format.
 
-    Raises InputError if a folder is not a run, their data sets differ, or the format is none of plots.FORMATS.
+    Raises InputError if a folder is not a run, if their data sets differ, or if the format is not in plots.FORMATS.
     """
     if not Path(out).is_dir():
         plots.format_of(Path(out))
@@ -68,7 +68,7 @@ def run(folders: list[Path | str], out: Path | str) -> list[tuple[RunSettings, l
     figure, axes = plots.new_figure(2, width=5.2, height=4.2)
     drawn: dict[str, int] = {}
     for settings, rows in runs:
-        again = drawn[settings.estimator] = drawn.get(settings.estimator, -1) + 1       # the same estimator once more
+        again = drawn[settings.estimator] = drawn.get(settings.estimator, -1) + 1       # 0, 1, ... for the same estimator
         style = dict(color=plots.colour(settings.estimator), linestyle=("-", "--", ":", "-.")[again % 4],
                      marker="o" if len(rows) < 20 else None, markersize=4,
                      label=f"{settings.label()}, seed {settings.seed}")

@@ -1,16 +1,16 @@
-"""The runs that each of the paper's comparisons is made of, and of those that we added: a label and its settings.
+"""The runs, with labels and settings, of each of the paper's comparisons and of further ones.
 
-    binary        slide 31: 15 binary variables, direct beside the estimators it was compared with and newer ones
-    joint         slides 29 and 30: the coordinate-wise arg max beside the joint one, and the truth, n = 8 and 12
-    structured    slide 32: unstructured, pairs with non-negative scores (max-flow) and of any sign (integer program)
+    binary        slide 31: 15 binary variables, direct and the estimators on the slide and newer ones
+    joint         slides 29 and 30: the coordinate-wise arg max, the joint arg max, and the exact gradient, n = 8 and 12
+    structured    slide 32: unstructured, and pair scores that are non-negative (max-flow) or of any sign (integer program)
     latent_sizes  supplement, figure 1: k = 20, 30, 40, 50
     convergence   slides 23 and 24: k = 10 and 50 against epochs and wall clock
-    plateau       where the plateau's escape comes from: four encoder gradients times two decoder signals
+    plateau       why direct leaves the plateau: four encoder gradients times two ways of the decoder's learning
     plateau_exits which half of the bias leaves the plateau, with and without the KL gradient, at two eps
-    plateau_tests whether that holds for other learning rates and sizes, and at which weight of the KL term it ends
+    plateau_tests whether this also holds for other learning rates, sizes and weights of the KL term
     tuning        equal tuning for every method
 
-Those of slide 33 are in semi_supervised.py, those of the faces in experiments/faces/experiment.py.
+The runs of slide 33 are in semi_supervised.py, those of the faces in experiments/faces/experiment.py.
 """
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from refimpl.runs.vae import VAESettings
 
 
 def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
-    """settings: fields of VAESettings, and hyperparameters of the estimator by name."""
+    """Return a cell; the settings are fields of VAESettings, and hyperparameters of the estimator by name."""
     fields = VAESettings.__dataclass_fields__
     own = Options({name: value for name, value in settings.items() if name not in fields})
     settings = {name: value for name, value in settings.items() if name in fields}
@@ -33,21 +33,24 @@ BINARY = ("direct", "local-expectation", "rebar", "relax", "arm", "disarm", "rei
 
 
 def binary(dataset: str, seed: int) -> list[Cell]:
+    """Return the runs of slide 31."""
     made = [_cell(name, dataset, seed, estimator=name, n=15, k=2) for name in BINARY]
     made.append(_cell("direct, no KL", dataset, seed, estimator="direct", n=15, k=2, kl_grad=False))
     made.append(_cell("direct as released", dataset, seed, estimator="direct", n=15, k=2, as_released=True))
-    for name in ("rebar", "relax"):                         # the released signal alone, and all that was released
+    for name in ("rebar", "relax"):                         # one released setting, and all of them
         made.append(_cell(f"{name}, batch mean", dataset, seed, estimator=name, n=15, k=2, batch_mean=True))
         made.append(_cell(f"{name} as released", dataset, seed, estimator=name, n=15, k=2, as_released=True))
     return made
 
 
 def joint(dataset: str, seed: int) -> list[Cell]:
+    """Return the runs of slides 29 and 30."""
     return [_cell(f"{name}, n = {n}", dataset, seed, estimator=name, n=n, k=2)
             for n in (8, 12) for name in ("direct", "direct-joint", "local-expectation", "exact")]
 
 
 def structured(dataset: str, seed: int) -> list[Cell]:
+    """Return the runs of slide 32."""
     def pairwise(label: str, **chosen) -> Cell:
         return _cell(label, dataset, seed, n=15, k=2, family="pairwise", family_options=Options(chosen))
 
@@ -59,11 +62,13 @@ def structured(dataset: str, seed: int) -> list[Cell]:
 
 
 def latent_sizes(dataset: str, seed: int) -> list[Cell]:
+    """Return the runs of figure 1 of the supplement."""
     return [_cell(f"{name}, k = {k}", dataset, seed, estimator=name, k=k)
             for k in (20, 30, 40, 50) for name in ("direct", "exact", "gumbel-softmax")]
 
 
 def convergence(dataset: str, seed: int) -> list[Cell]:
+    """Return the runs of slides 23 and 24."""
     made = []
     for k in (10, 50):
         made += [_cell(f"{name}, k = {k}", dataset, seed, estimator=name, k=k)
@@ -80,8 +85,8 @@ def convergence(dataset: str, seed: int) -> list[Cell]:
 
 
 def plateau(dataset: str, seed: int) -> list[Cell]:
-    """Neither bias nor noise, bias alone, noise alone, both; each with both decoder signals.  An estimator that brings
-    the signal itself is left to it."""
+    """Return runs with neither bias nor noise, only bias, only noise, and both; with each the decoder learns from q or
+    z*.  learn_from is None if that is the estimator's default."""
     own = {"exact": "q", "tilted": "q", "direct": "z_star", "noisy-exact": "z_star"}
     return [_cell(f"{name}, decoder {words}", dataset, seed, estimator=name, k=10,
                   learn_from=None if own[name] == signal else signal)
@@ -92,14 +97,15 @@ TILTS = ("tilted", "capped", "amplified", "noisy-exact", "direct")
 
 
 def plateau_exits(dataset: str, seed: int) -> list[Cell]:
-    """The exact gradient, both halves of the bias, each half alone, the noise alone, and direct with both; the decoder
-    learns from q throughout, so that the encoder's gradient is the only difference."""
+    """Return runs with the exact gradient, both halves of the bias, each half alone, the noise alone, and direct.
+
+    The decoder always learns from q, so the runs differ only in the encoder's gradient."""
     cells = []
     for kl_grad, words in ((True, ""), (False, ", no KL")):
         cells.append(_cell(f"exact{words}", dataset, seed, estimator="exact", k=10, kl_grad=kl_grad))
         for eps in (0.1, 1.0):
             for name in TILTS:
-                signal = "q" if name in ("noisy-exact", "direct") else None     # the others learn from q by themselves
+                signal = "q" if name in ("noisy-exact", "direct") else None     # the default of the others
                 cells.append(_cell(f"{name}, eps {eps:g}{words}", dataset, seed, estimator=name, k=10, eps=eps,
                                    kl_grad=kl_grad, learn_from=signal))
     return cells
@@ -111,8 +117,8 @@ CHANGES = {"lr 0.0003": {"lr": 3e-4}, "lr 0.003": {"lr": 3e-3}, "k 50": {"k": 50
 
 
 def plateau_tests(dataset: str, seed: int) -> list[Cell]:
-    """plateau_exits at eps = 0.1 with one thing changed: the learning rate, the number of values or what the decoder
-    learns from; and the capped half with other weights of the KL term (0 and 1 are in plateau_exits)."""
+    """Return the runs of plateau_exits at eps = 0.1 with one change: the learning rate, the number of values, or what
+    the decoder learns from; and the capped half with other weights of the KL term (0 and 1 are in plateau_exits)."""
     cells = [_cell(f"{name}, {words}", dataset, seed, estimator=name, **{"k": 10} | changed,
                    **{} if name == "exact" else {"eps": 0.1})
              for words, changed in CHANGES.items() for name in ("exact", "capped", "amplified")]
@@ -126,7 +132,7 @@ TUNED = {"direct": ("eps", (0.03, 0.1, 0.3, 1.0)), "exact": (None, (None,)),
 
 
 def tuning(dataset: str, seed: int) -> list[Cell]:
-    """Every method at every setting of its own and every learning rate."""
+    """Return runs of every method at each of its settings and each learning rate."""
     made = []
     for k in (10, 50):
         for name, (setting, values) in TUNED.items():
@@ -136,6 +142,3 @@ def tuning(dataset: str, seed: int) -> list[Cell]:
                     made.append(_cell(f"{name}, k = {k}{words}, lr {lr:g}", dataset, seed, estimator=name, k=k, lr=lr,
                                       **({setting: value} if setting else {})))
     return made
-
-
-# --- the list ---------------------------------------------------------------------------------------------------------

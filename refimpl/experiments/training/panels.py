@@ -1,4 +1,4 @@
-"""The pictures of the experiments: which runs answer which question, in which panels."""
+"""Draw the pictures of the experiments, whose panels each compare the runs for one question."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -21,11 +21,12 @@ GRADIENTS = ("exact", "tilted", "noisy-exact", "direct")            # neither bi
 
 
 def datasets(records: Records) -> list[str]:
+    """Return the data sets of these records, in order."""
     return sorted({record.dataset for record in records}, key=in_order)
 
 
 def in_order(dataset: str) -> tuple[int, str]:
-    """The paper's data sets in its order, then others by name."""
+    """Return a key that sorts the paper's data sets in its order, then others by name."""
     known = ("mnist", "fashion-mnist", "omniglot")
     return (known.index(dataset) if dataset in known else len(known)), dataset
 
@@ -37,7 +38,7 @@ def chosen(records: Records, labels: Sequence[str], dataset: str, short: bool = 
 
 
 def binary(records: Records, title: str) -> Figure:
-    """Against epochs, and against decoder evaluations."""
+    """Plot the bound against epochs, and against decoder evaluations."""
     panels = []
     for dataset in datasets(records):
         ours = chosen(records, COMPARED, dataset)
@@ -60,7 +61,7 @@ def released(records: Records, title: str) -> Figure:
 
 
 def structured(records: Records, title: str) -> Figure:
-    """-log p(x), since pair scores have no bound."""
+    """Plot -log p(x), since there is no bound for pair scores."""
     labels = ("unstructured", "unstructured, no KL", "pairwise, w >= 0", "pairwise, w >= 0, start 0",
               "pairwise, any sign")
     panels = [Panel(dataset, chosen(records, labels, dataset), "test_log_likelihood", above=8,
@@ -69,6 +70,7 @@ def structured(records: Records, title: str) -> Figure:
 
 
 def convergence(records: Records, title: str) -> Figure:
+    """Plot a panel for each data set and k."""
     names = ("direct", "direct as released", "exact", "gumbel-softmax", "gumbel-softmax as released",
              "straight-through as released")
     panels = [Panel(f"{dataset}, k = {k}", chosen(records, [f"{name}, k = {k}" for name in names], dataset, True),
@@ -78,6 +80,7 @@ def convergence(records: Records, title: str) -> Figure:
 
 
 def plateau(records: Records, title: str) -> Figure:
+    """Plot a panel for each data set and each way of the decoder's learning."""
     panels = [Panel(f"{dataset}, decoder learns from {signal}",
                     chosen(records, [f"{name}, decoder {signal}" for name in GRADIENTS], dataset, True), above=60,
                     last=dataset != "mnist")
@@ -89,7 +92,7 @@ EXITS = ("exact", "tilted", "capped", "amplified", "noisy-exact", "direct")
 
 
 def plateau_exits(records: Records, title: str) -> Figure:
-    """A row for each data set; with the KL gradient at both eps, then without it."""
+    """Plot a row for each data set, with the KL gradient at both eps, then without it."""
     panels = []
     for dataset in datasets(records):
         for words, name_of_panel in (("", "with the KL gradient"), (", no KL", "without the KL gradient")):

@@ -1,9 +1,9 @@
-"""Slide 33: accuracy and bound of the mixture model against the number of labels, beside the paper's; labelled terms.
+"""Slide 33: accuracy and bound of the mixture model by the number of labels and by the labelled term.
 
-    semi-supervised   labels x direct / Gumbel-softmax, and clustering by direct without any
-    label-steps       the same with 1,200 steps on the labelled images alone, however many they are
-    labelled-terms    100 labels: cross-entropy, the released term, direct loss minimisation, the authors' recipe as a
-                      whole, and ours with one part of it left out at a time
+    semi-supervised   direct and Gumbel-softmax with each number of labels, and clustering by direct without labels
+    label-steps       the same with 1,200 steps on the labelled images alone, however many there are
+    labelled-terms    100 labels with cross-entropy, the released term, direct loss minimisation, all settings of the
+                      authors, and our settings with one of them replaced by the authors'
 """
 from __future__ import annotations
 
@@ -28,26 +28,31 @@ ESTIMATORS = ("direct", "gumbel-softmax")
 
 
 def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
+    """Return the cell with these settings, resolved."""
     return Cell(label, MixtureSettings(dataset=dataset, seed=seed, **settings).resolved())
 
 
 def by_labels(dataset: str, seed: int) -> list[Cell]:
+    """Return runs with both estimators and each number of labels of the paper, and one without labels."""
     made = [_cell(f"{name}, {labels} labels", dataset, seed, estimator=name, labels=labels)
             for labels in LABELS for name in ESTIMATORS]
     return [*made, _cell("direct, 0 labels", dataset, seed, labels=0)]
 
 
 def by_steps(dataset: str, seed: int) -> list[Cell]:
-    """As many steps on the labelled images alone whatever their number: by epochs, 24 times as many labels get twelve
-    times as many steps."""
+    """Return runs with the same number of steps on the labelled images alone for every number of labels.
+
+    With a fixed number of epochs, 24 times as many labels would have twelve times as many steps."""
     return [_cell(f"{name}, {labels} labels, 1,200 steps", dataset, seed, estimator=name, labels=labels,
                   pretrain=1200 * PRETRAIN_BATCH // max(labels, PRETRAIN_BATCH))
             for labels in LABELS for name in ESTIMATORS]
 
 
 def by_term(dataset: str, seed: int) -> list[Cell]:
-    """The same weight of the labels after the pretraining: in expectation the released term is cross-entropy over
-    label_eps.  In the pretraining all weights are 1, and the released term pulls twenty times as hard."""
+    """Return runs with different labelled terms, whose weights after the pretraining are equal in expectation.
+
+    The expected released term is cross-entropy over label_eps.  In the pretraining all weights are 1, so there its mean
+    gradient is twenty times as large."""
     return [_cell("cross-entropy", dataset, seed),
             _cell("released term", dataset, seed, labelled_term="released", label_weight=2.5),              # 50 * 0.05
             _cell("direct loss, eps 0.05", dataset, seed, labelled_term="direct-loss"),
@@ -61,7 +66,7 @@ def by_term(dataset: str, seed: int) -> list[Cell]:
 
 
 def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
-    """Slide 33's table: accuracy and -ELBO at this epoch, mean over seeds ± 95 % interval, the paper's in brackets."""
+    """Return the table of slide 33 at this epoch: mean over seeds ± 95 % interval, and the paper's values in brackets."""
     made = [f"Test accuracy and -ELBO, nats per image, after {epoch} epoch{'s' * (epoch != 1)} on all images",
             "(with 0 labels: of clusters under the best assignment to classes; in brackets the paper's values after",
             "400 epochs of another recipe: labels in the pretraining only, no shifts)"]
@@ -82,6 +87,7 @@ def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
 
 
 def _paper(cell: Cell) -> tuple[float, float] | None:
+    """Return the paper's accuracy and bound for a cell, if there are any."""
     settings = cell.settings
     if cell.label != f"{settings.estimator}, {settings.labels} labels" or settings.labels not in LABELS \
             or settings.dataset not in LABELLED:
@@ -141,7 +147,7 @@ def draw_terms(records: Sequence[Record], title: str) -> Figure:
 
 
 def grids(runs: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str, Figure]:
-    """classes-DATASET.png: what direct draws without labels beside what it draws with 100, where both were trained."""
+    """Draw classes-DATASET.png, with images by direct without labels and with 100 labels, if both were trained."""
     made = {}
     for dataset in sorted({cell.settings.dataset for cell in runs}):
         found = []

@@ -1,10 +1,9 @@
-"""The small trained runs that the tutorials load instead of training for minutes.
+"""Train and load the small runs that the tutorials use, so that their readers need not wait for training.
 
     python -m refimpl make tutorial-runs --write [NAME ...]
 
-trains them (all: about ten minutes) and writes tutorials/runs/NAME.npz: settings, metrics row by row, and for some the
-weights, without the optimiser's moments.  The same seed on the same machine gives the same numbers, but for the
-seconds.
+trains them, which takes about ten minutes for all, and writes tutorials/runs/NAME.npz with settings, rows of metrics,
+and for some the weights.  The same seed on the same machine gives the same numbers, except the seconds.
 """
 from __future__ import annotations
 
@@ -28,7 +27,7 @@ FOLDER = Path(__file__).resolve().parents[3] / "tutorials" / "runs"
 
 
 class Plan(NamedTuple):
-    """How a run is made: chapter that loads it (itself or its appendix), settings, epochs, whether weights are kept."""
+    """Describes a run: the chapter that loads it, also in its appendix, settings, epochs, and whether weights are kept."""
 
     chapter: int
     settings: RunSettings
@@ -37,7 +36,7 @@ class Plan(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """A run as it was written: rows of metrics; the run itself, with its model, or None where no weights were kept."""
+    """Holds a loaded run: settings, rows of metrics, and the run with its model, or None if no weights were kept."""
 
     settings: RunSettings
     rows: list[Row]
@@ -67,13 +66,13 @@ PLANS: dict[str, Plan] = {
 
 
 def described(name: str, folder: Path = FOLDER) -> str:
-    """The file of this run, the chapter that loads it, and its epochs.  InputError if the name is unknown."""
+    """Return a line with a run's file, its chapter and its epochs.  Raises InputError if the name is unknown."""
     _known(name)
     return f"{folder / name}.npz: chapter {PLANS[name].chapter}, {PLANS[name].epochs} epochs"
 
 
 def make(names: Sequence[str] = (), folder: Path = FOLDER, report: Callable[[str], None] = print) -> None:
-    """Train the runs of these names, or all, and write them.  InputError names what there is if a name is unknown."""
+    """Train and write the runs with these names, or all.  Raises InputError, which lists all, if a name is unknown."""
     for name in names:
         _known(name)
     output_folder(folder)
@@ -91,7 +90,7 @@ def make(names: Sequence[str] = (), folder: Path = FOLDER, report: Callable[[str
 
 
 def load(name: str, folder: Path = FOLDER) -> Loaded:
-    """A run by its name.  Raises InputError, one line, if none has this name, or its file is missing or damaged."""
+    """Return a run by its name.  Raises InputError if there is none, or if its file is missing or damaged."""
     _known(name)
     advice = f"; make it with python -m refimpl make tutorial-runs --write {name}"
     content = read_arrays(folder / f"{name}.npz", missing="is missing" + advice, damaged="is damaged" + advice)
