@@ -78,9 +78,11 @@ def call(hook: Hook, problem: Problem, noise: np.ndarray, rng: np.random.Generat
     draws = len(noise)
     given = {"h": problem.shaped(np.repeat(problem.h[None], draws, axis=0)), "noise": problem.shaped(noise).copy()}
     if problem.callable is None:
-        given["f"] = np.repeat(problem.f[None], draws, axis=0) if problem.single else _table(problem)
+        n, k = problem.h.shape
+        given["f"] = np.repeat(problem.f[None], draws, axis=0) if problem.single else problem.f.reshape((k,) * n).copy()
     before = {name: each.copy() for name, each in given.items() if name != "noise"} | {"noise": problem.shaped(noise)}
-    handed = {name: _converted(hook, name, each) for name, each in given.items()}
+    handed = given if hook.convert is None else {name: _guarded(f"convert({name})", hook, hook.convert, each)
+                                                 for name, each in given.items()}
     f = handed.get("f", problem.callable)
     fourth = handed["noise"] if hook.fourth == "noise" else _generator(hook, rng)
 
@@ -112,16 +114,8 @@ def call(hook: Hook, problem: Problem, noise: np.ndarray, rng: np.random.Generat
     return Result(-g if hook.loss else g, precision, spoiled, overflowed)
 
 
-def _table(problem: Problem) -> np.ndarray:
-    n, k = problem.h.shape
-    return problem.f.reshape((k,) * n).copy()
-
-
-def _converted(hook: Hook, name: str, array: np.ndarray) -> object:
-    return array if hook.convert is None else _guarded(f"convert({name})", hook, hook.convert, array)
-
-
 def _generator(hook: Hook, rng: np.random.Generator) -> object:
+    """Return the fourth argument of a function that draws its own noise."""
     if hook.fourth == "numpy":
         return rng
     seed = int(rng.integers(2**31))
@@ -160,10 +154,7 @@ def read(name: str, value: object) -> tuple[np.ndarray, str]:
         value = value.float() if callable(getattr(value, "float", None)) else np.asarray(value).astype(np.float32)
     if not isinstance(value, np.ndarray) and callable(getattr(value, "numpy", None)):
         value = value.numpy()
-    try:
-        array = arguments.array(f"{name}'s result", value)
-    except RecursionError:
-        raise ValueError(f"{name} must return an array, got a list that holds itself") from None
+    array = arguments.array(f"{name}'s result", value)
     if array.dtype.kind == "c":
         raise TypeError(f"{name} must return real numbers, got complex ones")
     if array.dtype.kind not in "fiub":

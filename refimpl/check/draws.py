@@ -91,7 +91,6 @@ def _joint_gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, min
     for places, sign in ((plus, 1), (minus, -1)):
         wanted += sign * np.where(places >= 0, weights[np.arange(n), places], 0).sum(axis=-1)
     code = problem._corner(weights).sum(axis=-1)
-    result = np.full(len(rows), np.inf)
     above, below = _below(draws, slip.plus, rows), _below(draws, slip.minus, rows)
     top = min(TOP, len(problem.f))
     first, second = (np.argpartition(each, top - 1, axis=-1)[:, :top] for each in (above, below))
@@ -99,8 +98,7 @@ def _joint_gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, min
     of_plus = code[first] if slip.plus is not None else np.zeros(first.shape)
     of_minus = code[second] if slip.minus is not None else np.zeros(second.shape)
     same = np.abs(of_plus[:, :, None] - of_minus[:, None] - wanted[:, None, None]) < 1e-9
-    np.minimum(result, np.where(same, gap, np.inf).min(axis=(1, 2)), out=result)
-    return result
+    return np.where(same, gap, np.inf).min(axis=(1, 2))
 
 
 def _local_gap(draws: Draws, score: Score, rows: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
@@ -157,8 +155,7 @@ def decide(compared: dict[tuple[str, int], Match], allowed: list[str], eps: floa
 def temperatures(problem: Problem, noise: np.ndarray, found: Decoded) -> dict[tuple[str, int], Match]:
     """Find a factor sigma of the noise that explains the draws, for one variable.
 
-    Every draw that moves bounds sigma from both sides, because i = argmax(h + sigma noise) means that
-    sigma (noise_j - noise_i) <= h_i - h_j for every j.
+    Every draw that moves bounds sigma, as i = argmax(h + sigma noise) means sigma (noise_j - noise_i) <= h_i - h_j.
     """
     result = {}
     if len(problem.h) > 1 or not found.fits:

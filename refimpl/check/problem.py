@@ -83,7 +83,7 @@ def make(h: object, f: object, eps: object, of_z: Callable | None = None) -> Pro
     h has shape (k,) or (n, k).  f has shape (k,), (k, ..., k) or (k^n,), or is a function, which of_z calls with
     one-hot z.
     """
-    h = _vector("h", h)
+    (h,) = arguments.scores(h=h)
     if h.ndim not in (1, 2) or h.shape[-1] < 2:
         raise ValueError(f"h must have shape (k,) or (n, k) with k >= 2, got shape {h.shape}")
     single, h = h.ndim == 1, np.atleast_2d(h)
@@ -95,7 +95,7 @@ def make(h: object, f: object, eps: object, of_z: Callable | None = None) -> Pro
         z = (digits[:, :, None] == np.arange(k)).astype(np.float64)
         table, given = of_z(f, z[:, 0] if single else z), f
     else:
-        table, given = _vector("f", f), None
+        (table,), given = arguments.scores(f=f), None
         allowed = ((k,),) if single else ((k,) * n, (k**n,))
         if table.shape not in allowed:
             raise ValueError(f"h and f must be vectors of one length, or h (n, k) and f (k, ..., k) with n axes: "
@@ -113,13 +113,6 @@ def make(h: object, f: object, eps: object, of_z: Callable | None = None) -> Pro
         raise ValueError(f"eps must be in 1e-100 ... 1e100 here, as variances are compared, got {eps:g}")
     return Problem(h, table, eps, single, given, digits)
 
-
-def _vector(name: str, value: object) -> np.ndarray:
-    try:
-        (numbers,) = arguments.scores(**{name: value})
-    except RecursionError:
-        raise ValueError(f"{name} must be an array, got a list that holds itself") from None
-    return numbers
 
 
 def probe(like: Problem, number: int) -> Problem:

@@ -139,7 +139,8 @@ def _accepted(finding: Finding, left: dict[Hypothesis, str], here: str, two_side
         asked = "two-sided" if two_sided else "one-sided"
         return Decided(left, False, f"NOT the {asked} direct gradient that was asked for: {next(iter(left.values()))}."
                                     f"{here}")
-    if finding.by_draws and finding.explanations and finding.best_unequal < finding.moments.draws and _matched(finding):
+    by_draws = finding.by_draws and not finding.law_fits                # and not only by counts
+    if by_draws and finding.explanations and finding.best_unequal < finding.moments.draws:
         if finding.odd_share:
             return Decided(left, None, f"{CANNOT}: {finding.best_unequal:,} draws differ from the direct gradient's, "
                            f"each at a near-tie of {finding.precision}, but not as often as its rounding would make "
@@ -167,10 +168,6 @@ def _accepted(finding: Finding, left: dict[Hypothesis, str], here: str, two_side
     return Decided(left, True, IS[names[0]] + here)
 
 
-def _matched(finding: Finding) -> bool:
-    """Return whether the draws, and not only the counts, have led to the explanations."""
-    return not finding.law_fits
-
 
 def report(finding: Finding, decided: Decided, truth: Known) -> Report:
     """Return the table and all sentences of the report."""
@@ -189,7 +186,7 @@ def report(finding: Finding, decided: Decided, truth: Known) -> Report:
     by_draws = finding.by_draws
     unequal = finding.best_unequal if known else finding.unequal
     equal = 1 - unequal / found.draws if by_draws else None
-    near_ties = unequal if by_draws and known and _matched(finding) else 0
+    near_ties = unequal if by_draws and known and not finding.law_fits else 0
     sentences = [f"{found.draws:,} draws.", *mean.sentences, variance_sentence(variances)]
     if by_draws:
         share = f"{equal:.2%}" if unequal == 0 or equal < 0.9999 else f"All but {unequal:,}"

@@ -24,7 +24,7 @@ from pathlib import Path
 from refimpl.arguments import InputError
 from refimpl.experiments import columns
 from refimpl.system.commit import commit, threads
-from refimpl.system.files import output_folder, read_whole, write_text
+from refimpl.system.files import csv_text, output_folder, read_whole, write_text
 
 FIRST_LINE = "# refimpl rows 2"
 EARLIER = "# refimpl rows 1"                        # also accepted: see _upgraded
@@ -99,15 +99,10 @@ def thinned(rows: Sequence[dict[str, float]]) -> list[dict[str, float]]:
 def text(record: Record) -> str:
     """Return the content of the record's file."""
     head = {"experiment": record.experiment, "label": record.label, "commits": list(record.commits),
-            "threads": list(record.threads),
-            "settings": record.settings}
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
+            "threads": list(record.threads), "settings": record.settings}
     names = list(dict.fromkeys(name for row in record.rows for name in row))
-    writer.writerow(names)
-    for row in record.rows:
-        writer.writerow([_written(row.get(name, math.nan)) for name in names])
-    return f"{FIRST_LINE}\n# {json.dumps(head)}\n{stream.getvalue()}"
+    rows = [[_written(row.get(name, math.nan)) for name in names] for row in record.rows]
+    return f"{FIRST_LINE}\n# {json.dumps(head)}\n{csv_text([names, *rows])}"
 
 
 def _written(value: Value) -> str:

@@ -123,9 +123,8 @@ def trees(nodes: int, edges: Sequence[tuple[int, int]]) -> Linear:
 
 
 def paths(rows: int, columns: int) -> Linear:
-    """Return the set of paths over a grid from the first cell to the last: z, (rows, columns), has ones on the path.
-
-    Each move goes to the right or down.  latent.paths.Paths is the same set as a family for training."""
+    """Return the set of paths over a grid from the first cell to the last, in moves to the right or down; z has shape
+    (rows, columns), with ones on the path.  latent.paths.Paths is the same set as a family for training."""
     grid = Paths(rows, columns)
     return Linear((rows, columns), lambda theta: grid.best(theta.reshape(-1, grid.n)).reshape(theta.shape),
                   lambda: all_paths(rows, columns).reshape(-1, rows, columns), batched=True)

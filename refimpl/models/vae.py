@@ -80,17 +80,14 @@ class VAE:
         grad, decoder_term = estimator.estimate(theta, objective, rng, **keywords, **settings)  # of E f
         dtheta = grad / -len(x)                                                     # loss = -1/B sum_b (E f - KL)
         if kl_grad:
-            dtheta = dtheta + self._kl_gradient(theta) * (kl_weight / len(x))
+            if not self.family.normalised:
+                raise ValueError("kl_grad must be False: these latent variables have no KL term in closed form")
+            dtheta = dtheta + self.family.kl(theta)[1] * (kl_weight / len(x))
         decoder_term.accumulate()                                      # the decoder's gradient
         dout = self.family.back(run.y, dtheta).astype(self.dtype, copy=False)
         run.backward(dout).accumulate()                                             # the encoder's
         return objective
 
-    def _kl_gradient(self, theta: np.ndarray) -> np.ndarray:
-        kl = self.family.kl(theta)
-        if kl is None:
-            raise ValueError("kl_grad must be False: these latent variables have no KL term in closed form")
-        return kl[1]
 
     # --- what it has learnt -------------------------------------------------------------------------------------------
 

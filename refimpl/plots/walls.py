@@ -89,10 +89,6 @@ class Cloud:
     points: np.ndarray | None = None
     """The places of the draws, (N, 2)."""
 
-    @property
-    def artists(self) -> list[Line2D | Text]:
-        """Return all artists in the order of drawing."""
-        return [*self.kept, *self.changed.values(), self.solid, self.dashed, *self.labels]
 
     @property
     def moved(self) -> int:

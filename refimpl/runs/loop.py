@@ -5,8 +5,6 @@ code and the numbers of threads that trained it), checkpoint.npz, curves.png and
 """
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import time
@@ -22,7 +20,7 @@ from refimpl.runs import checkpoint, kind_of
 from refimpl.runs.protocol import Row, Run
 from refimpl.runs.settings import RunSettings
 from refimpl.system.commit import commit, threads
-from refimpl.system.files import locked, output_folder, read_whole, write_text
+from refimpl.system.files import csv_text, locked, output_folder, read_whole, write_text
 from refimpl.system.memory import available
 from refimpl.system.progress import Progress
 
@@ -187,11 +185,7 @@ def _note(path: Path, value: str) -> None:
 def _write_metrics(out: Path, names: tuple[str, ...], history: np.ndarray) -> None:
     """Write metrics.csv; NaN becomes an empty cell."""
     counts = {"epoch": "d", "step": "d", "evaluations": "d", "seconds": ".3f"}
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(names)
-    for row in history.tolist():
-        writer.writerow(["" if math.isnan(value) else
-                         format(int(value) if counts.get(name) == "d" else value, counts.get(name, ".6f"))
-                         for name, value in zip(names, row)])
-    write_text(out / "metrics.csv", stream.getvalue())
+    rows = [["" if math.isnan(value) else
+             format(int(value) if counts.get(name) == "d" else value, counts.get(name, ".6f"))
+             for name, value in zip(names, row)] for row in history.tolist()]
+    write_text(out / "metrics.csv", csv_text([names, *rows]))

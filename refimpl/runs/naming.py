@@ -13,9 +13,7 @@ from refimpl import joint
 
 
 class Naming(NamedTuple):
-    """Says which of the model's variables is attribute j, variable (n,), and what each value of this variable means,
-    value (n, k).
-    """
+    """Holds which of the model's variables is attribute j, (n,), and what each value of this variable means, (n, k)."""
 
     variable: np.ndarray
     value: np.ndarray
@@ -66,7 +64,3 @@ def accuracies(predicted: np.ndarray, labels: np.ndarray, n: int, k: int, matche
     right = naming.read(said) == true
     return Accuracy(float(np.count_nonzero(right.all(axis=1)) / len(labels)), right.mean(axis=0))
 
-
-def accuracy(predicted: np.ndarray, labels: np.ndarray, classes: int, matched: bool) -> float:
-    """Return the share of right predictions of one class; if `matched`, after the best one-to-one renaming."""
-    return accuracies(predicted, labels, 1, classes, matched).every

@@ -24,10 +24,7 @@ def labelled_images(seed: int, classes: int) -> np.random.Generator:
 
 
 def measuring(seed: int, step: int, classes: int = 0) -> np.random.Generator:
-    """Return the generator of the noise in a measurement after an epoch or a step.
-
-    classes is the number of classes in a run with labelled images, else 0.
-    """
+    """Return the generator of the noise in a measurement; classes is their number in a run with labelled images."""
     return np.random.default_rng([seed, step] + [APART] * (step == classes and step > 0))
 
 

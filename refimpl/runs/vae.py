@@ -89,9 +89,8 @@ class VAESettings(RunSettings):
 
     @property
     def exact_parts(self) -> tuple[str, ...]:
-        """Return the parts of the data whose bounds are computed by enumeration; the settings must be resolved.
-
-        They are all three parts up to 1,024 joint values, and the test images, in some epochs, up to 65,536."""
+        """Return the parts of the data whose bounds are enumerated, for resolved settings: all three up to 1,024 joint
+        values, and the test images, in some epochs, up to 65,536."""
         values = self.make_family().count()
         if values <= DOUBLE_UP_TO or self.n == 1:
             return "train", "valid", "test"

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import csv
 import glob
 import io
 import math
@@ -11,7 +12,7 @@ import secrets
 import stat
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -81,6 +82,13 @@ def _temporary(path: Path) -> tuple[Path, BinaryIO]:
 def write_text(path: Path, text: str) -> None:
     """Write a text in UTF-8, as write_whole does."""
     write_whole(path, lambda stream: stream.write(text.encode("utf-8")))
+
+
+def csv_text(rows: Iterable[Iterable[object]]) -> str:
+    """Return rows, of which the first holds the names of the columns, as the text of a CSV file."""
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerows(rows)
+    return stream.getvalue()
 
 
 class EmptyName(InputError, argparse.ArgumentTypeError):

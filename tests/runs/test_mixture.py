@@ -13,7 +13,7 @@ from refimpl.arguments import InputError
 from refimpl.plots.runs import of_run
 from refimpl.runs import checkpoint, labelled_images as labelled, loop
 from refimpl.runs.mixture import COLUMNS, MixtureRun, MixtureSettings
-from refimpl.runs.naming import accuracy
+from refimpl.runs.naming import accuracies
 from refimpl.runs.vae import VAERun
 from tests.asserts import assert_same_to_the_bit
 from tests.settings import mixture, vae
@@ -60,6 +60,10 @@ def test_shift_moves_whole_images(rng):
 
 
 # --- accuracy ---------------------------------------------------------------------------------------------------------
+
+def accuracy(predicted, labels, classes, matched):
+    return accuracies(predicted, labels, 1, classes, matched).every
+
 
 def test_accuracy_matched_and_not(rng):
     labels = rng.integers(4, size=300)

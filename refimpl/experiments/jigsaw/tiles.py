@@ -39,4 +39,3 @@ def right(tiles: np.ndarray, y: np.ndarray) -> np.ndarray:
     ink, ink_there = tiles.sum(axis=2)[:, :, None], truth.sum(axis=2)[:, None, :]
     differing = ink + ink_there - 2 * tiles @ truth.transpose(0, 2, 1)                  # pixels
     return (differing == 0).astype(np.float64)
-

@@ -2,8 +2,8 @@
 
     python -m refimpl measure plateau-forces
 
-An image's winner w is its likeliest value; all other values lose.  Two forces act on the score of a losing value i.
-Both are given per unit of its probability q_i, in nats:
+An image's winner w is its likeliest value; all others lose.  Two forces act on the score of a losing value i, which are
+given per unit of its probability q_i, in nats:
 
     push      by the gradient g of E f: g_i / q_i.  For the exact gradient it is f_i - E f, and where the bias caps the
               gradient it is never below -1/eps

@@ -7,8 +7,6 @@ point is the median of some steps on MNIST after a warm-up, or one step if a ste
 """
 from __future__ import annotations
 
-import csv
-import io
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +20,7 @@ from refimpl.arguments import Options
 from refimpl.experiments import options
 from refimpl.experiments.records import Record, write_measurements
 from refimpl.runs.vae import VAERun, VAESettings
-from refimpl.system.files import output_folder, write_text
+from refimpl.system.files import csv_text, output_folder, write_text
 from refimpl.system.progress import Progress
 
 SIZES = (5, 7, 9, 11, 13, 15)
@@ -71,11 +69,8 @@ def run(out: Path | str, batch: int = 100, largest: int = 40,
                                family_options=Options(solver=settings["solver"])).resolved()
             rows.append(Row(method, n, _seconds(made, dataset, f"{method}, n = {n}")))
             report(rows[-1])
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(Row._fields)
-    writer.writerows([row.method, row.n, f"{row.seconds:.6f}"] for row in rows)
-    write_text(folder / "structured-timing.csv", stream.getvalue())
+    table = csv_text([Row._fields, *([row.method, row.n, f"{row.seconds:.6f}"] for row in rows)])
+    write_text(folder / "structured-timing.csv", table)
     write_measurements(folder, "structured-timing", f"batch {batch}", dict(batch=batch, largest=largest), rows)
     with plots.may_fail(folder / "structured-timing.png"):
         plots.save(_figure(rows, batch), folder / "structured-timing.png")

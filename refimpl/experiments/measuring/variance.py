@@ -11,8 +11,6 @@ because most weights rarely have a gradient.
 """
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -28,7 +26,7 @@ from refimpl.models.vae import VAE
 from refimpl.runs import checkpoint
 from refimpl.runs.loop import train_epoch
 from refimpl.runs.vae import VAERun, VAESettings
-from refimpl.system.files import output_folder, write_text
+from refimpl.system.files import csv_text, output_folder, write_text
 from refimpl.system.progress import Progress
 
 TEMPERATURES = tuple(round(0.1 * step, 1) for step in range(1, 11))     # as on the slide
@@ -134,11 +132,7 @@ def run(out: Path | str, run_folder: Path | str | None = None, dataset: str = "m
                    for name in ("direct", "gumbel-softmax")]
         rows.append(Row(temperature, exact_deviation(model, x, temperature), *sampled[0], *sampled[1]))
     progress.clear()
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(Row._fields)
-    writer.writerows([[f"{value:.6g}" for value in row] for row in rows])
-    write_text(folder / "variance.csv", stream.getvalue())
+    write_text(folder / "variance.csv", csv_text([Row._fields, *([f"{value:.6g}" for value in row] for row in rows)]))
     if run_folder is None:                                  # such a model can be trained again
         settings = dict(dataset=images.name, k=k, seed=seed, samples=samples, batch=batch)
         write_measurements(folder, "variance", f"k = {k}", settings, rows)

@@ -112,10 +112,8 @@ def of_values(probability: np.ndarray, values: np.ndarray) -> Law:
 
 
 def allowed(values: int, errors: float = STANDARD_ERRORS) -> float:
-    """Return the largest deviation, in standard errors, that the worst of so many values may have.
-
-    It is `errors` for one value.  For several values it is larger, so that the probability of a false alarm stays that
-    of a single value, which is 6e-7 for five standard errors."""
+    """Return the largest deviation, in standard errors, that the worst of so many values may have.  It is larger than
+    `errors`, so that the probability of a false alarm is that of one value, which is 6e-7 for five standard errors."""
     return float(-ndtri(ndtr(-errors) / values))
 
 

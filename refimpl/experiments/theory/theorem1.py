@@ -1,4 +1,4 @@
-"""Draw the pictures of `verify`: errors at finite eps, theorem1.png, and one component for a projector, component.png."""
+"""Draw the pictures of `verify`: errors at finite eps, theorem1.png, and one component in large type, component.png."""
 from __future__ import annotations
 
 import numpy as np

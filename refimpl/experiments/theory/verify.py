@@ -276,7 +276,7 @@ def _slope(text: str, h: np.ndarray, f: np.ndarray, two_sided: bool, order: int)
 
 
 def _control_variate(h: np.ndarray, f: np.ndarray) -> Claim:
-    """Compare the total variance of g, which grows as 1/eps, with that of onehot(z*(eps)) / eps, which grows as 1/eps^2.
+    """Compare the total variance of g, of order 1/eps, with that of onehot(z*(eps)) / eps, of order 1/eps^2.
 
     They are shown at eps = 0.01, or at 0.1 / (max f - min f) if that is less.  At large eps g has the larger variance:
     then z*(eps) is almost always the value with the largest f, whereas the subtracted onehot(z*) still varies.

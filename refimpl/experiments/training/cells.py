@@ -1,8 +1,6 @@
 """Train the runs of an experiment, its cells: they are resumed, skipped when done, and run one or several at a time."""
 from __future__ import annotations
 
-import csv
-import io
 import math
 import os
 import re
@@ -22,7 +20,7 @@ from refimpl.plots.runs import of_run
 from refimpl.runs import checkpoint, kind_of, loop
 from refimpl.runs.protocol import Row
 from refimpl.runs.settings import RunSettings, command_line
-from refimpl.system.files import write_text
+from refimpl.system.files import csv_text, write_text
 
 MEASURED = ("accuracy", "valid_accuracy", "test_elbo", "test_log_likelihood", "reconstruction", "class_kl",
             "gaussian_kl", "gap", "seconds", "evaluations")
@@ -57,8 +55,8 @@ def epochs_done(cell: Cell, out: Path) -> int:
 
 def run_cells(cells: Sequence[Cell], epochs: int, out: Path, jobs: int, data_dir: str | None,
               report: Callable[[str], None]) -> None:
-    """Train every cell to `epochs` epochs; with jobs > 1 in separate processes, each with one thread for matrix products.
-    Each cell is reported when it ends, with an estimate of the time left."""
+    """Train every cell to `epochs` epochs, and report each when it ends, with an estimate of the time left.  With
+    jobs > 1 cells are trained in separate processes, each with one thread for its matrix products."""
     done = {cell: epochs_done(cell, out) for cell in cells}
     waiting = [cell for cell in cells if done[cell] < epochs]
     to_do, made, started = sum(epochs - done[cell] for cell in waiting), 0, time.monotonic()
@@ -150,18 +148,14 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def write_results(runs: dict[Cell, list[Row]], out: Path, name: str) -> list[Record]:
-    """Write NAME.csv, with one line per cell at its last epoch, and one file per cell below rows/; return their records.
-    """
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
+    """Write NAME.csv, with a line per cell at its last epoch, and a file per cell below rows/; return the records."""
     measured = [key for key in MEASURED if any(key in rows[-1] for rows in runs.values())]
-    writer.writerow(["dataset", "label", "seed", "epochs", *measured])
+    lines = [["dataset", "label", "seed", "epochs", *measured]]
     for cell, rows in runs.items():
-        last = rows[-1]
-        values = [last["epoch"], *(last.get(key, math.nan) for key in measured)]
-        writer.writerow([cell.settings.dataset, cell.label, cell.settings.seed,
-                         *("" if math.isnan(value) else f"{value:.10g}" for value in values)])
-    write_text(out / f"{name}.csv", stream.getvalue())
+        values = [rows[-1]["epoch"], *(rows[-1].get(key, math.nan) for key in measured)]
+        lines.append([cell.settings.dataset, cell.label, cell.settings.seed,
+                      *("" if math.isnan(value) else f"{value:.10g}" for value in values)])
+    write_text(out / f"{name}.csv", csv_text(lines))
     records = [Record(name, cell.label, cell.settings.as_dict(), tuple(loop.commits_of(out / cell.folder)),
                       thinned(every), tuple(loop.threads_of(out / cell.folder)))
                for cell, every in runs.items()]
@@ -171,7 +165,7 @@ def write_results(runs: dict[Cell, list[Row]], out: Path, name: str) -> list[Rec
 
 
 def table(runs: dict[Cell, list[Row]], epoch: int, name: str) -> list[tuple[str, str, int, float, float]]:
-    """Return (data set, label, seeds, mean, half width) of minus a column at an epoch, best first, for all that have it."""
+    """Return (data set, label, seeds, mean, half width) of minus a column at an epoch, best first, without NaN."""
     groups: dict[tuple[str, str], list[float]] = {}
     for cell, rows in runs.items():
         value = at_epoch(rows, epoch, name)

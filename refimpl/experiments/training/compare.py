@@ -68,7 +68,7 @@ def run(folders: list[Path | str], out: Path | str) -> list[tuple[RunSettings, l
     figure, axes = plots.new_figure(2, width=5.2, height=4.2)
     drawn: dict[str, int] = {}
     for settings, rows in runs:
-        again = drawn[settings.estimator] = drawn.get(settings.estimator, -1) + 1       # 0, 1, ... for the same estimator
+        again = drawn[settings.estimator] = drawn.get(settings.estimator, -1) + 1       # 0, 1, ... per estimator
         style = dict(color=plots.colour(settings.estimator), linestyle=("-", "--", ":", "-.")[again % 4],
                      marker="o" if len(rows) < 20 else None, markersize=4,
                      label=f"{settings.label()}, seed {settings.seed}")

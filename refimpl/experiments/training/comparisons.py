@@ -2,7 +2,7 @@
 
     binary        slide 31: 15 binary variables, direct and the estimators on the slide and newer ones
     joint         slides 29 and 30: the coordinate-wise arg max, the joint arg max, and the exact gradient, n = 8 and 12
-    structured    slide 32: unstructured, and pair scores that are non-negative (max-flow) or of any sign (integer program)
+    structured    slide 32: unstructured, and pair scores that are non-negative (max-flow) or of any sign (milp)
     latent_sizes  supplement, figure 1: k = 20, 30, 40, 50
     convergence   slides 23 and 24: k = 10 and 50 against epochs and wall clock
     plateau       why direct leaves the plateau: four encoder gradients times two ways of the decoder's learning
@@ -97,9 +97,8 @@ TILTS = ("tilted", "capped", "amplified", "noisy-exact", "direct")
 
 
 def plateau_exits(dataset: str, seed: int) -> list[Cell]:
-    """Return runs with the exact gradient, both halves of the bias, each half alone, the noise alone, and direct.
-
-    The decoder always learns from q, so the runs differ only in the encoder's gradient."""
+    """Return runs with the exact gradient, both halves of the bias, each half alone, the noise alone, and direct.  The
+    decoder always learns from q, so the runs differ only in the encoder's gradient."""
     cells = []
     for kl_grad, words in ((True, ""), (False, ", no KL")):
         cells.append(_cell(f"exact{words}", dataset, seed, estimator="exact", k=10, kl_grad=kl_grad))

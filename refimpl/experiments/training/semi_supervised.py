@@ -40,18 +40,16 @@ def by_labels(dataset: str, seed: int) -> list[Cell]:
 
 
 def by_steps(dataset: str, seed: int) -> list[Cell]:
-    """Return runs with the same number of steps on the labelled images alone for every number of labels.
-
-    With a fixed number of epochs, 24 times as many labels would have twelve times as many steps."""
+    """Return runs with the same number of steps on the labelled images alone for every number of labels.  With a fixed
+    number of epochs, 24 times as many labels would have twelve times as many steps."""
     return [_cell(f"{name}, {labels} labels, 1,200 steps", dataset, seed, estimator=name, labels=labels,
                   pretrain=1200 * PRETRAIN_BATCH // max(labels, PRETRAIN_BATCH))
             for labels in LABELS for name in ESTIMATORS]
 
 
 def by_term(dataset: str, seed: int) -> list[Cell]:
-    """Return runs with different labelled terms, whose weights after the pretraining are equal in expectation.
-
-    The expected released term is cross-entropy over label_eps.  In the pretraining all weights are 1, so there its mean
+    """Return runs with different labelled terms, whose weights after the pretraining are equal in expectation.  The
+    expected released term is cross-entropy over label_eps.  In the pretraining all weights are 1, so there its mean
     gradient is twenty times as large."""
     return [_cell("cross-entropy", dataset, seed),
             _cell("released term", dataset, seed, labelled_term="released", label_weight=2.5),              # 50 * 0.05
@@ -66,7 +64,7 @@ def by_term(dataset: str, seed: int) -> list[Cell]:
 
 
 def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
-    """Return the table of slide 33 at this epoch: mean over seeds ± 95 % interval, and the paper's values in brackets."""
+    """Return the table of slide 33 at this epoch: mean over seeds ± 95 % interval, with the paper's in brackets."""
     made = [f"Test accuracy and -ELBO, nats per image, after {epoch} epoch{'s' * (epoch != 1)} on all images",
             "(with 0 labels: of clusters under the best assignment to classes; in brackets the paper's values after",
             "400 epochs of another recipe: labels in the pretraining only, no shifts)"]

@@ -27,7 +27,7 @@ FOLDER = Path(__file__).resolve().parents[3] / "tutorials" / "runs"
 
 
 class Plan(NamedTuple):
-    """Describes a run: the chapter that loads it, also in its appendix, settings, epochs, and whether weights are kept."""
+    """Describes a run: the chapter that loads it, its settings and epochs, and whether its weights are kept."""
 
     chapter: int
     settings: RunSettings

@@ -1,7 +1,4 @@
-"""Coordinate ascent: set one variable after another to its better value until none changes.
-
-It is fast, but finds only a local maximum.
-"""
+"""Coordinate ascent: set one variable after another to its better value, up to a local maximum; fast but not exact."""
 from __future__ import annotations
 
 import numpy as np

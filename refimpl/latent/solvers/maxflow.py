@@ -34,14 +34,6 @@ from refimpl.latent.solvers.base import check, matrix
 ROOMS = 50_000              # number of edges at a time, which fit into the processor's cache
 
 
-def _check(u: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return u and w as float64 arrays; raise ValueError if a shape is wrong or a pair score is negative."""
-    u, w = check(u, w)
-    if (w < 0).any():
-        raise ValueError(f"w must not be negative for max-flow, got {w.min():g}: "
-                         "use the integer program or enumeration")
-    return u.astype(np.float64), w.astype(np.float64)
-
 
 def _network(u: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return excess, (B, n), and room, (B, n, n), before the first push.
@@ -110,7 +102,9 @@ def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
     S(z) is below the maximum by at most about 1e-15 times the sum of the image's |u| and w.  Raises ValueError if a
     shape is wrong, a score is not finite or a pair score is negative.
     """
-    u, w = _check(u, w)
+    u, w = (scores.astype(np.float64) for scores in check(u, w))
+    if (w < 0).any():
+        raise ValueError(f"w must not be negative for max-flow, got {w.min():g}: use the integer program or enumeration")
     z = np.zeros(u.shape, np.int8)
     block = max(1, ROOMS // u.shape[1]**2)
     for start in range(0, len(u), block):

@@ -15,8 +15,8 @@ from refimpl.latent.solvers.base import check, pairs
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
     """Return a maximiser, up to the solver's tolerances, which are about 1e-6 of the largest score.
 
-    Raises ValueError if a shape is wrong or a score is not finite, RuntimeError if the solver fails.  The tolerances
-    are absolute, so each image's scores are first divided by the largest of them.
+    The tolerances are absolute, so each image's scores are first divided by the largest of them.  Raises ValueError if
+    a shape is wrong or a score is not finite, RuntimeError if the solver fails.
     """
     u, w = check(u, w)
     u, w = u.astype(np.float64), w.astype(np.float64)
