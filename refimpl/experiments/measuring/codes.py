@@ -49,7 +49,7 @@ def _labels(z: np.ndarray, labels: np.ndarray | None) -> list[tuple[int | None, 
 
 
 def run(folder: Path | str, images: int = 2_000, data_dir: str | None = None) -> tuple[Codes, Codes]:
-    """Return the counts at the start of training and now for the run in this folder; raise InputError if there is none."""
+    """Return the counts at the start of training and now for the run in a folder; raise InputError if there is none."""
     options.check("codes", images=images)
     trained, _ = checkpoint.load(Path(folder) / checkpoint.FILE, kind=VAERun,
                                  missing="is missing: there is no run here")

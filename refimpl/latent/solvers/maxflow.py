@@ -104,7 +104,8 @@ def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
     """
     u, w = (scores.astype(np.float64) for scores in check(u, w))
     if (w < 0).any():
-        raise ValueError(f"w must not be negative for max-flow, got {w.min():g}: use the integer program or enumeration")
+        raise ValueError(f"w must not be negative for max-flow, got {w.min():g}: "
+                         "use the integer program or enumeration")
     z = np.zeros(u.shape, np.int8)
     block = max(1, ROOMS // u.shape[1]**2)
     for start in range(0, len(u), block):
