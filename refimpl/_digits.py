@@ -22,7 +22,7 @@ def checked(h, f, eps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     h, f = np.broadcast_arrays(h, f)
     eps = arguments.epsilon(eps, h.shape[:-1])
     arguments.perturbation(eps, f)
-    shape = np.broadcast_shapes(h.shape, eps.shape)                  # eps may bring batch axes of its own
+    shape = np.broadcast_shapes(h.shape, eps.shape)                  # eps may have more batch axes
     return np.broadcast_to(h, shape), np.broadcast_to(f, shape), eps
 
 
@@ -45,7 +45,7 @@ def tilted(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> tuple[np.ndarray, n
     the scores h of values with equal f are kept, however large eps f is.  eps has a last axis of length 1.
     """
     h, f = np.broadcast_arrays(h, f)
-    shape = np.broadcast_shapes(h.shape, eps.shape)                  # eps may bring batch axes of its own
+    shape = np.broadcast_shapes(h.shape, eps.shape)                  # eps may have more batch axes
     h, f = np.broadcast_to(h, shape), np.broadcast_to(f, shape)
     best_f = np.where(eps > 0, f.max(axis=-1, keepdims=True), f.min(axis=-1, keepdims=True))
     best = (h - h.max(axis=-1, keepdims=True) + eps * (f - best_f)).argmax(axis=-1)[..., None]

@@ -106,7 +106,7 @@ def d2G_dh_deps(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
 
 
 def d2G_deps_dh(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return d/deps of dG/dh, (..., k), in the order of equation 4: the derivative of E onehot(z*(eps)) by eps.
+    """Return d/deps of dG/dh, (..., k), in the order of equation 4: d/deps of E onehot(z*(eps)).
 
     It is computed without algebra, by the complex step d/deps u(eps) = Im u(eps + i s) / s.  This is exact up to
     rounding, because nothing is subtracted.  Here u(eps) = softmax(h + eps f), evaluated at a complex eps.

@@ -107,10 +107,11 @@ def sample_given_argmax(h: np.ndarray, index: np.ndarray, rng: np.random.Generat
 
 
 def top_k(h: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the k values with the highest h + gamma, the highest first: Gumbel-top-k (Yellott 1977; Kool et al. 2019).
+    """Return the k values with the highest h + gamma, (..., k), the highest first, which is called Gumbel-top-k.
 
     This is an ordered sample of k of the n values without replacement: the first k alarm clocks, in the order in which
-    they ring.  h has shape (..., n), the result (..., k); k is in 0 ... n.  top_k_probability gives the law.
+    they ring (Yellott 1977; Kool et al., ICML 2019).  h has shape (..., n), and k is in 0 ... n.  top_k_probability
+    gives the law.
     """
     (h,) = arguments.scores(h=h)
     k = arguments.integer("k", k, 0, h.shape[-1])

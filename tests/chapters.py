@@ -1,4 +1,4 @@
-"""The chapters and the appendices as their sources say them."""
+"""Read the sources of the chapters and the appendices."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -10,7 +10,7 @@ APPENDICES = sorted(FOLDER.glob("appendix_?_*.py"))
 
 
 def cells(source: Path) -> list[tuple[str, str]]:
-    """(kind, text) of each cell of a source in percent format."""
+    """Return (kind, text) of each cell of a source in percent format."""
     made = []
     for block in re.split(r"^# %%", source.read_text(encoding="utf-8"), flags=re.M)[1:]:
         head, _, body = block.partition("\n")

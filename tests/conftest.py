@@ -38,13 +38,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture
 def rng() -> np.random.Generator:
-    """The same generator state for every test, whatever ran before it."""
+    """Return a generator in the same state for every test."""
     return np.random.default_rng(20191208)
 
 
 @pytest.fixture
 def quick(monkeypatch) -> None:
-    """Runs draw no pictures and do not wait for the disk: for tests that look at neither."""
+    """Make runs faster, for tests that do not need it: draw no pictures, and do not wait for the disk."""
     from refimpl.plots import runs
 
     monkeypatch.setattr(runs, "KINDS", {})

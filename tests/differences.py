@@ -5,7 +5,7 @@ import numpy as np
 
 
 def central(function, x, step=1e-5):
-    """Derivative of function(x) in each entry of x, by central differences; stacked on the last axis."""
+    """Return the derivatives of function(x) by the entries of x, by central differences, on the last axis."""
     x = np.asarray(x, float)
     columns = []
     for place in np.ndindex(x.shape):

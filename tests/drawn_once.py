@@ -22,7 +22,7 @@ state = {"every": False, "new": False}
 
 
 def likeness(figure: Figure, path: Path) -> tuple:
-    """What two pictures have in common that are drawn by the same lines of code."""
+    """Return what two pictures have in common if the same lines of code draw them."""
     axes = [(ax.get_xscale(), ax.get_yscale(), len(ax.lines), len(ax.patches), len(ax.collections), len(ax.images),
              *(_size(line.get_xydata()) for line in ax.lines), *(_size(image.get_array()) for image in ax.images))
             for ax in figure.axes]

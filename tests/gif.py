@@ -1,4 +1,4 @@
-"""What a GIF file says of itself: its size, how often it turns, and how long each frame stays."""
+"""Read the size of a GIF file, how often it repeats, and how long each frame stays."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -39,5 +39,5 @@ def read(path: Path) -> Gif:
 
 
 def _table(flags: int) -> int:
-    """Bytes of the table of colours that these flags announce."""
+    """Return the number of bytes of the table of colours, by its flags."""
     return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0

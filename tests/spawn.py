@@ -50,7 +50,7 @@ def python(*arguments, cwd: Path = ROOT, env: dict[str, str] | None = None, text
 
 
 def refimpl(*arguments, **more) -> subprocess.CompletedProcess:
-    """`python -m refimpl *arguments`."""
+    """Run `python -m refimpl *arguments`."""
     return python("-m", "refimpl", *arguments, **more)
 
 
@@ -94,7 +94,7 @@ def preload() -> None:
 
 
 def next_request() -> dict | None:
-    """In a child, what it shall run; None in the server, once nobody asks any more."""
+    """Return in a child what it must run; in the server return None when there are no more requests."""
     questions, answers = os.dup(0), os.dup(1)
     while True:
         line = b""

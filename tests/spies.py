@@ -9,7 +9,7 @@ import pytest
 
 
 def spied(patch: pytest.MonkeyPatch, owner, name: str) -> list[dict]:
-    """A list that gets the arguments, by name and defaults included, of every call of owner.name from now on."""
+    """Return a list to which the arguments of every later call of owner.name are added, by name, including defaults."""
     right, calls = getattr(owner, name), []
     signature = inspect.signature(right)
 

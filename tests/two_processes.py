@@ -24,7 +24,7 @@ REPORTS = "reports.jsonl"
 
 
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
-    """True if all was run here; None leaves it to pytest's own loop."""
+    """Return True if all tests have been run here; None leaves them to pytest's loop."""
     config = session.config
     if config.getoption("--helper"):
         folder = Path(config.getoption("--helper"))
@@ -65,7 +65,7 @@ def _by_file(items: Sequence[pytest.Item]) -> list[list[pytest.Item]]:
 
 
 def _claimed(groups: Iterable[list[pytest.Item]], folder: Path) -> Iterator[list[pytest.Item]]:
-    """The files that nobody else has claimed, claimed one at a time."""
+    """Yield the files that the other process has not claimed, and claim them one at a time."""
     for items in groups:
         try:
             (folder / items[0].nodeid.split("::")[0].replace("/", "+")).touch(exist_ok=False)
@@ -75,7 +75,7 @@ def _claimed(groups: Iterable[list[pytest.Item]], folder: Path) -> Iterator[list
 
 
 def _run(session: pytest.Session, items: list[pytest.Item]) -> None:
-    """As pytest's own loop does it."""
+    """Run the tests as pytest's loop does."""
     for item, following in itertools.zip_longest(items, items[1:]):
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         _stop_if_told(session)
@@ -89,7 +89,7 @@ def _stop_if_told(session: pytest.Session) -> None:
 
 
 class _Writer:
-    """In the helper: every report is a line."""
+    """Writes every report as a line, in the helper."""
 
     def __init__(self, config: pytest.Config, path: Path) -> None:
         self.config, self.path = config, path

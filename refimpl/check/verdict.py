@@ -67,7 +67,7 @@ def decide(hook: Hook, finding: Finding, rng: np.random.Generator, precision: st
         named = _elsewhere(hook, finding, rng, precision, slope)
         if named:
             return named
-        return Decided(left, False, "NOT the direct gradient, and none of the slips that are known here.")
+        return Decided(left, False, "NOT the direct gradient, and none of the slips that this check knows.")
     said = [_clause(each, words) for each, words in left.items()]
     if len(left) == 1:
         other = next(iter(left)).name in ("reinforce", "exact")
@@ -195,7 +195,7 @@ def report(finding: Finding, decided: Decided, truth: Known) -> Report:
         sentences.append(f"{share} of the draws are the {names} of the same noise{near}.")
     verdict = decided.verdict
     if kind is None and not decided.left and decided.holds is False and mean.name in ("E f", "both"):
-        verdict += " It is another estimator, whose mean is the gradient of E f as far as these draws can tell."
+        verdict += " It is another estimator: its mean is the gradient of E f, as far as these draws can tell."
     sentences.append(verdict)
     notes = _notes(finding, near_ties)
     return Report(found.draws, decided.holds, verdict, None if kind is None else kind.name, equal, near_ties,

@@ -161,8 +161,8 @@ def _content() -> tuple[np.ndarray, np.ndarray]:
                                          .reshape(-1, SIDE * SIDE), axis=1) for start in range(0, IMAGES, BLOCK)])
     labels = attributes @ np.array([4, 2, 1], np.uint8)
     if content_digest(images, labels) != SHA256:
-        raise InputError("faces: the images that were drawn have another sha256 than on other machines; the "
-                         "arithmetic of this NumPy does not round as IEEE 754 requires")
+        raise InputError("faces: the sha256 of the drawn images is not the same as on other machines; the arithmetic "
+                         "of this NumPy does not round as IEEE 754 requires")
     images.setflags(write=False)
     labels.setflags(write=False)
     return images, labels

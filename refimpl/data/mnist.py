@@ -13,7 +13,7 @@ from refimpl.data.base import PIXELS, Part, content_digest
 from refimpl.system.files import file_stamp, read_arrays
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "data"
-ADVICE = "restore it from the repository, or make it anew with data/pack.py"
+ADVICE = "restore it from the repository, or make it again with data/pack.py"
 MISSING = f"is missing; {ADVICE}"
 DAMAGED = f"is damaged or not a data file of this package; {ADVICE}"
 CUTS = (slice(0, 50_000), slice(50_000, 60_000), slice(60_000, 70_000))     # training, validation, test

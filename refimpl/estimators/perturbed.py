@@ -30,7 +30,7 @@ def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, 
     """Return the unbiased estimate, from f at one z.  Raises ValueError if the family does not perturb every score."""
     family = family or Independent(*theta.shape[1:])
     if not family.noise_on_every_score:
-        raise ValueError("family must perturb every score: 1 - X says nothing of a score without noise")
+        raise ValueError("family must perturb every score: 1 - X is not defined for a score without noise")
     noise = family.noise(theta, rng)                                        # gamma
     z_star = family.argmax(theta + noise)
     run = objective.run(z_star)

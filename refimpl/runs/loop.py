@@ -34,7 +34,7 @@ WRITTEN = (checkpoint.FILE, "config.json", "metrics.csv", COMMIT, THREADS, "curv
 def train_epoch(run: Run, part: data.Part, after_step: Callable[[], None] = lambda: None, epoch: int = 1) -> int:
     """Train for one epoch, a pass over the part in random order; return the number of decoder evaluations.
 
-    Raises InputError if training has diverged, so that weights or scores are no longer finite.
+    Raises InputError if training has diverged: then weights or scores are no longer finite.
     """
     evaluations = 0
     with np.errstate(over="ignore", invalid="ignore"):          # the two checks below report it once

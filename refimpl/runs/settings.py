@@ -225,7 +225,7 @@ class RunSettings:
         released = "--schedule released" if self.schedule == "released" else ""
         scheduled = "--as-released" if self.as_released else released
         if scheduled and estimator.temperature in self.hyperparameters:
-            raise InputError(f"{scheduled} has a schedule of its own for {estimator.temperature}; leave out "
+            raise InputError(f"{scheduled} has its own schedule for {estimator.temperature}; leave out "
                              f"--{estimator.temperature}")
         if self.schedule == "released" and not estimator.temperature:
             raise InputError("--schedule released needs an estimator with eps or tau, "

@@ -42,7 +42,7 @@ def times_f_of(which):
 
 
 def own(function):
-    """The same with noise of its own."""
+    """Return the function with its own noise instead of the given one."""
     return lambda h, f, eps, rng: function(h, f, eps, gumbel.sample(h.shape, rng))
 
 

@@ -5,7 +5,7 @@ import numpy as np
 
 
 def rounded(values, precision: str) -> np.ndarray:
-    """To the nearest number of this precision; bfloat16 by its mantissa, from float32, ties to even."""
+    """Round to the nearest number of this precision; bfloat16 is rounded from float32, with ties to even."""
     if precision != "bfloat16":
         return np.asarray(values).astype(precision).astype(np.float64)
     bits = np.asarray(values, dtype=np.float32).view(np.uint32)
@@ -16,7 +16,7 @@ def rounded(values, precision: str) -> np.ndarray:
 
 
 class Tensor:
-    """What a framework's tensor looks like from outside, in bfloat16: numpy() works only after float()."""
+    """Imitates a framework's bfloat16 tensor, whose numpy() works only after float()."""
 
     def __init__(self, values, dtype="torch.bfloat16", attached=True):
         self.values, self.dtype, self.attached = values, dtype, attached
@@ -43,7 +43,7 @@ class Tensor:
 
 
 def direct_in(precision: str, two_sided: bool = False, told: bool = True):
-    """function(h, f, eps, noise) in this precision; told: what it returns has the precision's dtype."""
+    """Return a function that computes in this precision; if `told`, its result has the precision's dtype."""
     def r(values):
         return rounded(values, precision)
 

@@ -1,4 +1,4 @@
-"""Tests of an estimator's draws: their moments beside the laws, the law of their decoder_term, exact relations."""
+"""Tests of an estimator's draws: their moments compared with the laws, the law of decoder_term, exact relations."""
 from __future__ import annotations
 
 import functools
@@ -51,7 +51,7 @@ def _right(name):
 
 
 def draw(name, estimate=None, samples=SAMPLES):
-    """(h, toy, what came out) of one image, many times."""
+    """Return h, a toy, and many draws of the estimator for one image."""
     if estimate is None and samples == SAMPLES:
         return _right(name)
     return _draw(name, estimate or estimators.get(name).estimate, samples)
@@ -69,7 +69,7 @@ def _draw(name, estimate, samples):
 
 
 def worst_moment(name, estimate=None) -> tuple[float, float]:
-    """Mean and covariance: how many standard errors the entry that is furthest off is off."""
+    """Return the largest deviation of an entry of mean and covariance, in standard errors."""
     h, toy, (grad, _) = draw(name, estimate)
     mean, covariance = CASES[name][2](h, toy)
     grad = grad.reshape(len(grad), -1)
@@ -92,7 +92,7 @@ def excess_of_the_latent(name, estimate=None) -> float:
 
 
 def check_no_score_no_gradient(name) -> None:
-    """f = 0 gives 0, in every draw, and not only on average: no noise of the estimator's own comes in."""
+    """Check that f = 0 gives 0 in every draw, and not only on average."""
     (n, k), settings, _ = CASES[name]
     h, toy = problem(n, k)
     toy.c *= 0
@@ -104,14 +104,14 @@ def check_no_score_no_gradient(name) -> None:
 
 
 def falls_of_the_joint_pair(estimate=None) -> int:
-    """In how many draws f(z*(eps)) < f(z*).  None, with one noise for both."""
+    """Return in how many draws f(z*(eps)) < f(z*); there must be none if both have the same noise."""
     _, toy, (grad, decoder_term) = draw("direct-joint", estimate, 5_000)
     moved = decoder_term.z + EPS * grad
     return int((laws.f_at(toy, moved.round()) < decoder_term.f - 1e-9).sum())
 
 
 def check_scaling_f_is_scaling_eps(name) -> None:
-    """g(c f, eps) = c g(f, c eps), draw by draw."""
+    """Check that g(c f, eps) = c g(f, c eps), draw by draw."""
     h, toy = problem(3, 2)
     many, estimate = np.broadcast_to(h, (500, 3, 2)), estimators.get(name).estimate
     other = estimate(many, toy.repeated(0, 500), np.random.default_rng(2), eps=3 * EPS).grad
@@ -131,7 +131,7 @@ def check_two_sided_is_the_pure_function_of_one_variable() -> None:
 
 
 def zeros_of_disarm(estimate=None) -> float:
-    """Share of the entries that ought to be 0, b1 and b2 agreeing, and are not."""
+    """Return the share of entries that are not 0 although b1 and b2 agree."""
     h, _, (grad, _) = draw("disarm", estimate, 5_000)
     u = np.random.default_rng(11).random((5_000, len(h)))
     logit = h[:, 1] - h[:, 0]
@@ -167,7 +167,7 @@ def error_of_reinmax(module, monkeypatch, tau=1.0, cubic=0.0) -> float:
 
 
 def kolmogorov_smirnov(samples, cdf) -> float:
-    """sqrt(N) times the largest distance from the CDF; above 1.95 in a case of a thousand."""
+    """Return sqrt(N) times the largest distance from the CDF, which exceeds 1.95 once in a thousand cases."""
     values = cdf(np.sort(samples))
     steps = np.arange(len(values) + 1) / len(values)
     return float(np.sqrt(len(values)) * max((steps[1:] - values).max(), (values - steps[:-1]).max()))
@@ -198,7 +198,7 @@ def worst_law_of_z_given_b(coupled=rebar.coupled_samples) -> float:
 
 
 def correlation_of_the_winners(coupled=rebar.coupled_samples) -> float:
-    """Given b, z and z~ are independent: the rank correlation of their winners' heights, in standard errors."""
+    """Return the rank correlation of the winners' heights of z and z~ given b, in standard errors; it must be 0."""
     drawn = coupled(np.zeros((40_000, 1, 3)), np.random.default_rng(8))
     ranks = [np.argsort(np.argsort((z * drawn.b).sum(axis=(1, 2)))) for z in (drawn.z, drawn.z_given_b)]
     return float(abs(np.corrcoef(*ranks)[0, 1]) * np.sqrt(len(drawn.b)))

@@ -1,4 +1,4 @@
-"""What labels teach, an image and a value at a time."""
+"""The labelled terms computed by loops, one image and one value at a time."""
 from __future__ import annotations
 
 import math
@@ -9,7 +9,7 @@ from refimpl.estimators import label_terms
 
 
 def by_loops(name, h, labels, rng, eps):
-    """Each term an image and a value at a time, in scalar arithmetic."""
+    """Compute a term by loops over images and values, in scalar arithmetic."""
     gamma = [[-math.log(rng.standard_exponential()) for _ in row] for row in h] if name != "cross-entropy" else None
     found = []
     for b, (row, y) in enumerate(zip(h, labels)):
@@ -27,7 +27,7 @@ def by_loops(name, h, labels, rng, eps):
 
 
 def worst_difference(name, term=None) -> float:
-    """The package's term and the loops, fed the same noise; infinite where one has drawn more numbers."""
+    """Return the largest difference between the package's term and the loops with the same noise."""
     worst, moved = 0.0, 0.0
     for seed in range(20):
         rng = np.random.default_rng(seed)

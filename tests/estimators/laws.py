@@ -19,7 +19,7 @@ def corners(n, k):
 
 
 def f_at(toy, z):
-    """f of the first image at many z, (m, n, k) -> (m,)."""
+    """Return f of the first image at many z, (m,), for z of shape (m, n, k)."""
     return toy.repeated(0, len(z)).run(z).f
 
 
@@ -28,7 +28,7 @@ def slope_at(toy, z):
 
 
 def in_scores(g):
-    """d/dh from d/dl, l = h_1 - h_0."""
+    """Turn a derivative by l = h_1 - h_0 into one by h."""
     return np.stack([-g, g], axis=-1)
 
 
@@ -37,7 +37,7 @@ def J(p, g):
 
 
 def summed(values, weights):
-    """Mean and covariance of values (m, ...) that have these probabilities."""
+    """Return mean and covariance of values (m, ...) with these probabilities."""
     assert abs(weights.sum() - 1) < 1e-9
     flat = values.reshape(len(weights), -1)
     mean = weights @ flat
@@ -76,7 +76,7 @@ def leave_one_out(h, toy):
 
 
 def changes(h, toy, z):
-    """f with z_i replaced by c, (m, n, k), from the table of all joint values."""
+    """Return f with z_i replaced by c, (m, n, k), from the table of all joint values."""
     n, k = h.shape
     f, table = f_at(toy, corners(n, k)), np.empty(z.shape)
     for i in range(n):
@@ -125,20 +125,20 @@ def noisy_exact(h, toy, eps):
 
 
 def imle(h, toy, eps):
-    """As coordinate_wise, with the slope at z* for the table around it."""
+    """Compute the law as coordinate_wise does, with the slope at z* instead of the table around it."""
     return coordinate_wise(h, toy, eps, slope_at(toy, corners(*h.shape)))
 
 
 # --- binary: pieces of one number a variable --------------------------------------------------------------------------
 
 def pieces(cuts):
-    """The intervals between 0, the cuts and 1: (middles, lengths)."""
+    """Return the middles and lengths of the intervals between 0, the cuts and 1."""
     edges = np.unique(np.concatenate([[0.0], np.ravel(cuts), [1.0]]))
     return (edges[1:] + edges[:-1]) / 2, np.diff(edges)
 
 
 def grid(per_variable):
-    """All combinations of the n variables' (places, weights): (m, n) and (m,)."""
+    """Return all combinations of the n variables' places, (m, n), and their weights, (m,)."""
     places = np.stack(np.meshgrid(*(places for places, _ in per_variable), indexing="ij"), axis=-1)
     weights = per_variable[0][1]
     for _, more in per_variable[1:]:
@@ -147,7 +147,7 @@ def grid(per_variable):
 
 
 def gauss(cuts):
-    """Gauss's nodes and weights on each of the intervals between 0, the cuts and 1."""
+    """Return Gauss's nodes and weights on each of the intervals between 0, the cuts and 1."""
     middles, lengths = pieces(cuts)
     return (middles[:, None] + lengths[:, None] / 2 * NODES).ravel(), (lengths[:, None] / 2 * WEIGHTS).ravel()
 

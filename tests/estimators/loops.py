@@ -1,4 +1,4 @@
-"""Every estimator a second time, by plain loops: an image, a variable, a value at a time, in scalar arithmetic.
+"""All estimators again, by plain loops over images, variables and values, in scalar arithmetic.
 
 Nothing is shared with the package but the generator, of which every number is drawn one by one: the order of the draws,
 and how many there are, is part of what is written down here.  Nested lists: h[b][i][c], z[b][i][c].
@@ -584,13 +584,13 @@ SEEDS_WITH_MEMORY, UPDATES = 5, 3
 
 
 def bent(memory, rng):
-    """A memory that has already learnt something, so that nothing in it is 0 by chance of a fresh start."""
+    """Return a memory that has already learnt something, in which nothing is 0."""
     return {name: np.abs(array + 0.3 * rng.normal(size=array.shape)) if name != "adam_t" else array + 7
             for name, array in memory.items()}
 
 
 def off(value, truth) -> float:
-    """The largest difference, in units of the largest entry where that is above 1."""
+    """Return the largest difference, divided by the largest entry if that is above 1."""
     value, truth = np.asarray(value, float), np.asarray(truth, float)
     assert value.shape == truth.shape
     if not np.isfinite(value).all():

@@ -34,7 +34,7 @@ def check_the_sizes_of_the_memories():
 
 
 def check_those_that_enumerate_evaluate_every_joint_value_and_the_others_do_not(name, rng):
-    """n = 4, k = 2: sixteen joint values, five around one."""
+    """Check it with n = 4, k = 2: there are 16 joint values, and 5 in a table of single changes."""
     entry, toy = estimators.get(name), Toy(3, 4, 2, rng)
     memory = {"memory": entry.memory(4, 2)} if entry.memory else {}
     entry.estimate(rng.normal(size=(3, 4, 2)), toy, rng, **entry.defaults, **memory)
@@ -42,7 +42,7 @@ def check_those_that_enumerate_evaluate_every_joint_value_and_the_others_do_not(
 
 
 def check_a_memory_is_changed_in_place(name, toy, h, rng) -> None:
-    """Whoever holds the arrays, to save them, sees what has been learnt."""
+    """Check that the arrays are changed in place, so that a run can save what has been learnt."""
     entry = estimators.get(name)
     memory = entry.memory(1, K)
     held, before = dict(memory), {key: array.copy() for key, array in memory.items()}

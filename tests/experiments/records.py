@@ -1,4 +1,4 @@
-"""A run and a table as they are kept."""
+"""A run and a table of measurements as records."""
 from __future__ import annotations
 
 import math

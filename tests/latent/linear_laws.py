@@ -45,7 +45,7 @@ def matching_law(family, theta):
 
 
 def path_law(family, theta):
-    """2 x 2 cells: right or down, by the two cells in which they part."""
+    """Return the law of the two paths of 2 x 2 cells, by the two cells in which they differ."""
     right = expit(theta[0, 1] - theta[1, 0])
     return np.array([right, 1 - right])
 
@@ -73,13 +73,13 @@ def mu(family, law, theta):
 
 
 def expected(family, law, theta, c, eps, two_sided=False):
-    """(mu_eps - mu) / eps, exactly."""
+    """Return the exact (mu_eps - mu) / eps."""
     below = mu(family, law, theta - eps * c) if two_sided else mu(family, law, theta)
     return (mu(family, law, theta + eps * c) - below) / (eps * (2 if two_sided else 1))
 
 
 def off(name, gradient=None, draws=10_000, two_sided=False, family=None) -> float:
-    """How many standard errors the mean of the direct gradient is off (mu_eps - mu) / eps, in its worst entry."""
+    """Return the largest deviation of the mean direct gradient from (mu_eps - mu) / eps, in standard errors."""
     made, law, theta, c = problem(name)
     family = family or made
     if name == "trees":                                     # scipy's solver is compared with this one in a test
@@ -91,7 +91,7 @@ def off(name, gradient=None, draws=10_000, two_sided=False, family=None) -> floa
 
 
 def falls(family, theta, c) -> int:
-    """In how many draws f(z(eps)) < f(z*), or f = 0 moves z.  None, with one noise for both."""
+    """Return in how many draws f(z(eps)) < f(z*), or f = 0 changes z; there must be none."""
     many = np.broadcast_to(theta, (300, *theta.shape))
     axes = tuple(range(1, many.ndim))
     grad = family.gradient(many, c, EPS, np.random.default_rng(3))
@@ -100,7 +100,7 @@ def falls(family, theta, c) -> int:
 
 
 def worst_loss(family, rounds=25) -> float:
-    """How much the solver loses against a comparison of all z, at worst; with some entries excluded too."""
+    """Return how far the solver's z is at most below the best of all z, also with some entries excluded."""
     compared, rng, worst = Linear(family.shape, values=family.values), np.random.default_rng(0), 0.0
     for share in (0.0, 0.15):
         for theta in rng.normal(size=(rounds, *family.shape)):

@@ -15,7 +15,7 @@ SIZES = [(4, 4), (3, 5), (5, 3), (1, 4), (4, 1), (2, 2)]
 
 
 def by_loops(rows, columns):
-    """Every path as its set of cells, by recursion, right before down."""
+    """Return every path as its set of cells, by recursion, with right before down."""
     def onward(row, column):
         if (row, column) == (rows - 1, columns - 1):
             return [[(row, column)]]
@@ -27,7 +27,7 @@ def by_loops(rows, columns):
 
 
 def worst_loss(family_class=Paths, seeds=40) -> float:
-    """How much of the best score the arg max loses, at worst, against all paths; infinite if it is no path at all."""
+    """Return how far the arg max is at most below the best score of all paths; infinite if it is not a path."""
     worst = 0.0
     for rows, columns in SIZES:
         every = paths.all_paths(rows, columns)

@@ -1,4 +1,4 @@
-"""A few images in the place of a data.Part, of any number of pixels."""
+"""A few images, with any number of pixels, instead of a data.Part."""
 from __future__ import annotations
 
 from collections.abc import Iterator

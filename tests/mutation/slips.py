@@ -20,7 +20,7 @@ from types import ModuleType
 
 
 def planted(module: ModuleType, right: str, wrong: str, function: str = "") -> ModuleType:
-    """A copy of the module with one piece changed: in this function, if it is there, else anywhere."""
+    """Return a copy of the module with one piece changed, in this function if it is there, else anywhere."""
     tree = ast.parse(inspect.getsource(module))
     scopes = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == function]
     assert scopes or not function, f"{module.__name__} has no function {function}; name another for the slip {right!r}"
@@ -38,7 +38,7 @@ def planted(module: ModuleType, right: str, wrong: str, function: str = "") -> M
 
 
 class _Search:
-    """All places that do what the piece does."""
+    """Finds all places that do the same as the piece."""
 
     def __init__(self, module: ModuleType, right: str) -> None:
         self.known = set(vars(module)) | set(vars(builtins))
@@ -78,7 +78,7 @@ class _Search:
 
 
 def _agrees(names: dict[str, ast.expr], name: str, node: ast.expr) -> bool:
-    """Whether a name of the piece can be this expression: one name, one expression, and the other way round."""
+    """Return whether a name of the piece can stand for this expression: each name has exactly one expression."""
     text = ast.unparse(node)
     if any((each == name) != (ast.unparse(other) == text) for each, other in names.items()):
         return False
@@ -87,7 +87,7 @@ def _agrees(names: dict[str, ast.expr], name: str, node: ast.expr) -> bool:
 
 
 class _Renamed(ast.NodeTransformer):
-    """`wrong` with the names that the function has now."""
+    """Rewrites `wrong` with the names that the function uses now."""
 
     def __init__(self, names: dict[str, ast.expr], known: set[str], tree: ast.AST, where: str) -> None:
         stored = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}

@@ -12,7 +12,7 @@ def points_of(line) -> set[tuple[float, float]]:
 
 
 def assert_shows(cloud, h, f, eps, noise):
-    """Every draw is there once, with the colours of its winners before and after."""
+    """Assert that every draw is shown once, with the colours of its winners before and after."""
     old, new = direct.argmax_pair(h, f, eps, noise)
     points = walls.differences(noise)
     for value, line in enumerate(cloud.kept):

@@ -1,4 +1,4 @@
-"""What a run passes on and what it measures: the checks, each of which fails with an AssertionError."""
+"""Checks of what a run passes on and measures; each fails with an AssertionError."""
 from __future__ import annotations
 
 import math
@@ -31,7 +31,7 @@ def mixed(**settings) -> MixtureSettings:
 
 
 def started(settings):
-    """(run, its data)."""
+    """Return a new run and its data."""
     dataset = data.load(settings.dataset, None, settings.limit)
     run = (VAERun if isinstance(settings, VAESettings) else MixtureRun).start(settings)
     run.attach(dataset)
@@ -67,13 +67,13 @@ def check_training_images(folder) -> None:
 
 
 def part(name: str, limit: int, dataset: str = "mnist") -> data.Part:
-    """A part cut by hand from the shipped file."""
+    """Return a part that is cut directly from the shipped file."""
     images, labels = raw(dataset, name, limit)
     return data.Part(np.packbits(images.astype(np.uint8), axis=1), labels)
 
 
 def check_row_of_train() -> None:
-    """Each column holds the bound of its own part."""
+    """Check that each column has the bound of the right part."""
     run, dataset = started(small(k=5))
     loop.train_epoch(run, dataset.train)
     row = run.measure(dataset, 1, True)
@@ -104,7 +104,7 @@ def check_exact_every() -> None:
 
 
 def check_noise_of_the_sampled_bound() -> None:
-    """It is the epoch's and the seed's, and none of the run's own."""
+    """Check that the noise depends only on the epoch and the seed, and not on the run's generator."""
     values = {}
     for seed in (0, 1):
         run, dataset = started(small(n=3, k=2, seed=seed))
@@ -118,7 +118,7 @@ def check_noise_of_the_sampled_bound() -> None:
 
 
 def taught(settings=None):
-    """A mixture that tells test from validation images: a few steps of training."""
+    """Return a mixture after a few steps of training, which has different accuracies on the two parts."""
     run, dataset = started(settings or mixed(pretrain=40, labels=50, shift=0, lr=2e-3))
     for epoch in (0, 1):
         loop.train_epoch(run, dataset.train, epoch=epoch)
@@ -173,7 +173,7 @@ def check_end_of_the_pretraining(estimator: str = "direct", name: str = "eps") -
 
 
 def check_temperature_of_train(estimator: str = "direct", name: str = "eps") -> None:
-    """Step t, the first being step 0, has the temperature of step t."""
+    """Check that step t has the temperature of step t, where the first step is step 0."""
     run, dataset = started(small(estimator=estimator, as_released=True, limit=64))
     refresh = {"eps": 500, "tau": 1_000}[name]
     for done in (0, 1, refresh - 1, refresh, refresh + 1):
@@ -198,7 +198,7 @@ def check_widths_solver_and_family() -> None:
 
 
 def check_sum_of_both_terms() -> None:
-    """The gradients that Adam sees are the sum of those that the two terms give alone."""
+    """Check that Adam gets the sum of the gradients of the two terms."""
     run, dataset = started(mixed(label_weight=3.0, image_weight=0.5))
     parts, seen, right = [], [], (MixtureVAE.backward, MixtureVAE.backward_labelled)
 
@@ -221,7 +221,7 @@ def check_sum_of_both_terms() -> None:
 
 
 def check_labelled_images() -> None:
-    """From the training part, with their own labels, the same as by hand."""
+    """Check that labelled images are the right training images with the right labels."""
     run, _ = started(mixed(seed=2, dataset="fashion-mnist", labels=30, limit=300))
     x, y = by_hand.labelled_images(run.settings)
     np.testing.assert_array_equal(run.x_labelled, x)
@@ -255,7 +255,7 @@ def check_pretraining() -> None:
 
 
 def check_totals(folder) -> None:
-    """Seconds and evaluations add up over epochs and over a resume."""
+    """Check that seconds and evaluations add up over epochs and over a resume."""
     with pytest.MonkeyPatch.context() as patch:
         ticks = iter(range(0, 10**6, 7))
         patch.setattr(loop, "time", SimpleNamespace(perf_counter=lambda: next(ticks)))          # 7 s an epoch

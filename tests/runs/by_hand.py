@@ -22,7 +22,7 @@ from tests.spies import raw
 
 
 def keywords(settings, step: int, memory: dict) -> dict:
-    """The estimator's keywords at this step: eps is refreshed every 500 steps, tau every 1,000."""
+    """Return the estimator's keywords at this step: eps is updated every 500 steps, tau every 1,000."""
     entry, made = estimators.get(settings.estimator), {}
     if entry.temperature:
         every = {"eps": 500, "tau": 1_000}[entry.temperature]
@@ -35,7 +35,7 @@ def keywords(settings, step: int, memory: dict) -> dict:
 
 
 def vae(settings, epochs: int) -> tuple[VAE, Adam]:
-    """The model and its optimiser after so many epochs of `train`."""
+    """Return the model and its optimiser after so many epochs of `train`."""
     rng = np.random.default_rng(settings.seed)
     options = settings.family_options
     family = (Pairwise(settings.n, solvers.get(options["solver"]), options["non_negative"], 0.0) if options
@@ -87,7 +87,7 @@ def shifted(x: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def mixture(settings, epochs: int) -> tuple[MixtureVAE, Adam]:
-    """The model and its optimiser after the pretraining and so many epochs of `semi-supervised`."""
+    """Return the model and its optimiser after the pretraining and so many epochs of `semi-supervised`."""
     rng = np.random.default_rng(settings.seed)
     n, k = (3, 2) if settings.dataset == "faces" else (1, 10)
     model = MixtureVAE(settings.gaussian, classes=k, n=n)

@@ -61,7 +61,7 @@ CASES = {**{f"train, {name}": settings for name, settings in TRAIN.items()},
 
 
 def trained(settings: RunSettings, epochs: int):
-    """The run itself, without files."""
+    """Train the run without writing files."""
     from refimpl import data
 
     dataset = data.load(settings.dataset, None, settings.limit)
@@ -91,7 +91,7 @@ def truth(settings: RunSettings, epochs: int) -> Truth:
 
 
 def distance(settings: RunSettings, epochs: int = 2) -> float:
-    """How far the run's weights and moments are from those by hand, in units of how far the weights have moved."""
+    """Return the distance of the run's weights and moments from those by hand, relative to how far weights moved."""
     settings = settings.resolved()
     run, expected = trained(settings, epochs), truth(settings, epochs)
     assert run.adam.t == expected.steps

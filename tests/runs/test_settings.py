@@ -138,7 +138,7 @@ def test_a_preset_may_be_said_again_but_not_contradicted():
                            (vae(as_released=True, estimator="exact", kl_grad=False), "kl grad, True")):
         with pytest.raises(InputError, match=f"--as-released has its own {name}"):
             settings.resolved()
-    with pytest.raises(InputError, match="--schedule released has a schedule of its own for eps; leave out --eps"):
+    with pytest.raises(InputError, match="--schedule released has its own schedule for eps; leave out --eps"):
         vae(schedule="released", eps=0.1).resolved()
     with pytest.raises(InputError, match="^batch_mean is not a setting of the estimator direct, which has eps$"):
         vae(batch_mean=False).resolved()
@@ -338,7 +338,7 @@ def test_kinds_differ_in_all_that_tells_them_apart():
     ({"eps": 0.0}, "^--eps must be at least 1e-06 and at most 1000000, got 0$"),
     ({"eps": 1e7}, "^--eps must be at least 1e-06 and at most 1000000, got 1e\\+07$"),
     ({"eps": "1"}, "^--eps must be of the type float, got '1'$"), ({"eps": True}, "^--eps must be of the type float"),
-    ({"as_released": True, "eps": 0.1}, "--as-released has a schedule of its own for eps"),
+    ({"as_released": True, "eps": 0.1}, "--as-released has its own schedule for eps"),
     ({"as_released": True, "shift": 2}, "--as-released has its own shift, 0; leave out --shift"),
     ({"as_released": True, "labelled_term": "cross-entropy"}, "--as-released has its own labelled term, released"),
     ({"as_released": True, "label_eps": 1.0}, "--as-released has its own label eps, 0.05"),

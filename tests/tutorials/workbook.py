@@ -33,7 +33,7 @@ def edited(stem: str, old: str, new: str) -> str:
 
 
 def judged(folder: Path, stem: str, text: str) -> tuple[str, str]:
-    """State and lines of the answer to this text, in this process."""
+    """Return the state and the lines that the workbook prints for this text, in this process."""
     before, path = list(sys.path), folder / f"{stem}.py"
     kept = path.read_text(encoding="utf-8")
     try:

@@ -18,24 +18,24 @@ TWO, DRAWS = sets.matchings(2), 6_000
 
 
 def mu(theta: np.ndarray) -> np.ndarray:
-    """E z* of two tiles, exactly."""
+    """Return the exact E z* of two tiles."""
     return np.tensordot(matching_law(TWO, theta), TWO.values(), 1)
 
 
 def truth(method: str) -> np.ndarray:
-    """The mean of the method's gradient, exactly: of E f(z*) for reinforce."""
+    """Return the exact mean of the method's gradient, which for reinforce is the gradient of E f(z*)."""
     return {"direct": (mu(THETA + EPS * C) - mu(THETA)) / EPS, "fenchel-young": np.eye(2) - mu(THETA),
             "reinforce": central(lambda theta: (C * mu(theta)).sum(), THETA).reshape(2, 2)}[method]
 
 
 def puzzle(theta: np.ndarray = THETA, c: np.ndarray = C, draws: int = DRAWS) -> tuple[np.ndarray, Puzzle]:
-    """The same scores many times, a draw of the noise for each."""
+    """Return a puzzle with the same scores many times, for many draws of the noise."""
     many = np.broadcast_to(theta, (draws, *theta.shape))
     return many, Puzzle(Places(np.broadcast_to(c, many.shape)), np.broadcast_to(np.eye(len(theta)), many.shape))
 
 
 def off(method: str, module=gradients) -> float:
-    """How many standard errors the mean of this module's method is off, in the worst entry."""
+    """Return the largest deviation of an entry of the mean of this module's method, in standard errors."""
     theta, problem = puzzle()
     keywords = {"eps": EPS} if method == "direct" else {}
     made = module.METHODS[method](theta, problem, np.random.default_rng(3), **keywords)

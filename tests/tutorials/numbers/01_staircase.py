@@ -1,4 +1,4 @@
-"""What chapter 1 says in numbers; run after the chapter, with its names."""
+"""What chapter 1 says in numbers: this is run after the chapter, with its variables."""
 assert jumps_of_one == 1 and jumps_of_ten == 13
 assert order == [names[z] for z in np.argsort(f)]
 assert 0 < right[:, 0].mean() < 0.06 and right[:, -50:].mean() > 0.9 and right[:, -50:].mean(axis=1).min() > 0.8

@@ -1,4 +1,4 @@
-"""What chapter 2 says in numbers; run after the chapter, with its names."""
+"""What chapter 2 says in numbers: this is run after the chapter, with its variables."""
 strip = density[(t > wall) & (t < tilted_wall)].mean() * (tilted_wall - wall)
 assert abs(strip - changed) < 4 * np.sqrt(changed / M) + 0.001                  # 0.001: the grid of t is coarse
 at_wall = np.exp(-wall) / (1 + np.exp(-wall)) ** 2

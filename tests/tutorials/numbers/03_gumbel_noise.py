@@ -1,4 +1,4 @@
-"""What chapter 3 says in numbers; run after the chapter, with its names."""
+"""What chapter 3 says in numbers: this is run after the chapter, with its variables."""
 off = flat.std() / np.sqrt(flat.size)
 assert abs(flat.mean()) < 4 * off
 assert abs(squares.mean() - np.pi**2 / 6) < 4 * squares.std() / np.sqrt(flat.size)

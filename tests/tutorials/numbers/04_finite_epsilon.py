@@ -1,4 +1,4 @@
-"""What chapter 4 says in numbers; run after the chapter, with its names."""
+"""What chapter 4 says in numbers: this is run after the chapter, with its variables."""
 from refimpl import exact
 
 # the bias and its order

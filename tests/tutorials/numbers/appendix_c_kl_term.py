@@ -1,4 +1,4 @@
-"""What appendix C says in numbers; run after it, with its names."""
+"""What appendix C says in numbers: this is run after it, with its variables."""
 assert abs(best_share(10, 1.0) - 0.476) < 5e-4 and abs(best_share(10, 0.1) - 0.9996) < 5e-5
 assert all(abs(top_by_search(eps, 100) - best_share(10, eps)) < 2e-4 for eps in (1.0, 0.5, 0.1))
 assert abs(top_by_search(0.1, 10) - 0.985) < 2e-3
