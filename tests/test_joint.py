@@ -53,7 +53,7 @@ def test_bad_shapes():
         joint.gradient(np.zeros((3, 2, 2)), np.zeros((4, 4)))
 
 
-def test_lists_will_do():
+def test_lists_are_accepted():
     h, z = [[0.5, -1.0], [2.0, 0.0]], [[0, 1], [1, 0]]
     assert joint.index(z) == 2
     assert (joint.log_q(h) == joint.log_q(np.array(h))).all()

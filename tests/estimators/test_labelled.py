@@ -27,7 +27,7 @@ def mean_formula(name, h, y, eps):
 
 @pytest.mark.parametrize("name", list(label_terms.REGISTRY))
 @pytest.mark.parametrize("eps", [0.05, 1.0])
-def test_mean(name, eps, h, rng):
+def test_the_mean_of_each_labelled_term(name, eps, h, rng):
     y = int(h.argmin())
     draws = label_terms.REGISTRY[name](np.broadcast_to(h, (DRAWS, K)), np.full(DRAWS, y), rng, eps)
     if name == "cross-entropy":                                             # no noise

@@ -40,7 +40,7 @@ def test_the_judge_hardly_errs_and_not_by_attributes_of_others(judge):
         assert (judge.predict(drawn) == bits).mean() > 0.99
 
 
-def test_exactly():
+def test_exactly_counts_the_faces_in_which_one_attribute_alone_changed():
     before = np.array([[0, 0, 0], [0, 1, 0], [1, 1, 1], [1, 0, 0]])
     after = np.array([[1, 0, 0], [1, 0, 0], [1, 1, 1], [0, 0, 0]])      # its own; another too; none; its own
     assert [exactly(before, after, j) for j in range(3)] == [0.5, 0.0, 0.0]

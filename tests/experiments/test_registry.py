@@ -32,7 +32,7 @@ def small(monkeypatch, quick):
 
 @pytest.mark.parametrize("name", [name for name in registry.REGISTRY if name not in (
     "semi-supervised", "labelled-terms", "label-steps", "faces", "jigsaw", "jigsaw-tuning")])
-def test_experiment(tmp_path, name):
+def test_an_experiment_runs_and_writes_its_rows(tmp_path, name):
     lines = []
     seeds = 2 if name == "structured" else 1
     runs = registry.run(name, 1, seeds, tmp_path, datasets=["fashion-mnist"], report=lines.append)

@@ -137,7 +137,7 @@ def check_row() -> None:
     assert row["accuracy"] == pytest.approx(np.mean(np.all(right, axis=0)), abs=1e-12)
 
 
-def test_a_row():
+def test_the_row_of_metrics_with_attributes():
     check_row()
 
 
