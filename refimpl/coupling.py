@@ -34,8 +34,8 @@ def stay_probability(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool =
 def joint_law(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
     """Return the exact P(z* = i, z*(eps) = j), (..., k, k), with i on the last axis but one.
 
-    With two_sided, z*(-eps) takes the place of z*.  Off the diagonal only pairs with a_j < a_i have positive
-    probability, because f_j > f_i there:
+    With two_sided, i is the value of z*(-eps).  Off the diagonal only pairs with a_j < a_i, that is f_j > f_i, have
+    positive probability:
 
         P(i, j) = (w_i w_j / a_j) (I(a_i) - I(a_j)),     I(t) = integral^t ds / C(s)^2
 

@@ -46,7 +46,7 @@ def kl(h: np.ndarray) -> np.ndarray:
 
 
 def elbo(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """Return E_q f - KL(q || uniform), (...), which is the evidence lower bound if f = log p(x given z)."""
+    """Return E_q f - KL(q || uniform), (...), which is the ELBO under a uniform prior if f = log p(x given z)."""
     return expectation(h, f) - kl(h)
 
 

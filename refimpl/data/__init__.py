@@ -35,8 +35,8 @@ def load(name: str, data_dir: str | os.PathLike | None = None, limit: int | None
          sha256: str | None = None) -> Dataset:
     """Read a data set.
 
-    name      one of NAMES, or FILE.npz with your own images (see own.py).  mnist, fashion-mnist and faces have 50,000
-              images for training, 10,000 for validation (from the original training images) and 10,000 for the test
+    name      one of NAMES, or FILE.npz with your own images (see own.py).  mnist, fashion-mnist and faces have 50,000 /
+              10,000 / 10,000 images; of the first two, the last 10,000 training images are for validation
     data_dir  a folder to look in first, by default REFIMPL_DATA_DIR, if set; then the shipped data/ is used
     limit     keep only the first `limit` images of each part
     sha256    the sha256 that a FILE.npz must have

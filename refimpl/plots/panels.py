@@ -31,7 +31,7 @@ def law(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, names: Sequence[str]
     cells = [(j, i, chance) for (i, j), chance in np.ndenumerate(chances)]
     cells += [(3.15, i, chance) for i, chance in enumerate(chances.sum(axis=1))]
     cells += [(j, 2.9, chance) for j, chance in enumerate(chances.sum(axis=0))]
-    for x, y, chance in cells:                          # where f_j < f_i it is exactly 0
+    for x, y, chance in cells:                          # no move to a smaller f: exactly 0
         ax.text(x, y, f"{chance:.3f}" if chance else "0", ha="center", va="center",
                 color="1" if chance > 0.5 and max(x, y) <= 2 else "0")
     ax.set(xlim=(-0.5, 3.6), ylim=(3.2, -0.5), aspect="auto", xlabel="z(ε), by h + εf", ylabel="z*, by h")

@@ -35,7 +35,7 @@ def colour(estimator: str) -> str:
 
 SOLVERS = {"enumeration": "#AA4499", "persistency": "#DDCC77", "maxflow": "#117733", "milp": "#332288",
            "coordinate": "#88CCEE"}
-"""The colour of each solver of structured arg maxes, from Paul Tol's muted palette; no estimator has these colours."""
+"""The colour of each solver of structured arg maxes, from Paul Tol's muted palette."""
 # The dash of a line by the words in its label; the first entry that fits is used.  DisARM's green is close to ARM's.
 DASHES = (("as released", "--"), ("batch mean", ":"), ("no KL", "-."), ("start 0", "--"), ("disarm", "--"), ("", "-"))
 

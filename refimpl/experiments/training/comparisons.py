@@ -2,7 +2,7 @@
 
     binary        slide 31: 15 binary variables, direct and the estimators on the slide and newer ones
     joint         slides 29 and 30: the coordinate-wise arg max, the joint arg max, and the exact gradient, n = 8 and 12
-    structured    slide 32: unstructured, and pair scores that are non-negative (max-flow) or of any sign (milp)
+    structured    slide 32: unstructured, and pair scores that are non-negative or of any sign
     latent_sizes  supplement, figure 1: k = 20, 30, 40, 50
     convergence   slides 23 and 24: k = 10 and 50 against epochs and wall clock
     plateau       why direct leaves the plateau: four encoder gradients times two ways of the decoder's learning
