@@ -1,4 +1,4 @@
-"""The numbers with which the experiments are called: the default, help and range of each.
+"""The numeric options of the experiments, with their defaults, help and ranges.
 
 The command line makes its options from them, and each run() checks its arguments against them.
 """

@@ -1,4 +1,4 @@
-"""How runs of an experiment are drawn, from their rows: one question a picture, few lines.
+"""Draw the runs of an experiment from their rows: each picture answers one question.
 
 A line is the median over the seeds, and its band reaches from the lowest to the highest seed.  If runs were measured at
 only one epoch, each seed is a dot, with one row per run and the best run at the top.
@@ -43,9 +43,9 @@ class Panel:
     """Only values up to so many nats above the best are shown; None for all."""
     sign: float = -1.0
     paper: Mapping[str, float] = field(default_factory=dict)
-    """The paper's value of each run that it has, by our name."""
+    """The paper's values, by the names of our runs."""
     last: bool = False
-    """Only the last epoch, as dots."""
+    """Only the last epoch is drawn, as dots."""
 
 
 def by_label(records: Sequence[Record]) -> dict[str, list[Record]]:
@@ -77,7 +77,7 @@ def curve(runs: Sequence[Record], column: str, against: str = "epoch", sign: flo
 
 
 def only_epoch(panel: Panel) -> float | None:
-    """The one epoch of which the panel shows the column; None if there is a curve to be drawn."""
+    """Return the only epoch whose values the panel shows; None if there is a curve to draw."""
     if panel.against != "epoch":
         return None
     if panel.last:
@@ -97,7 +97,7 @@ def how_to_read(panels: Sequence[Panel]) -> str:
 
 def draw(panels: Sequence[Panel], ylabel: str, title: str, columns: int | None = None, width: float = 5.4,
          height: float = 3.5, alike: bool = False) -> Figure:
-    """The panels side by side, each line with its name at its end; alike: all with one scale."""
+    """Draw the panels side by side, with a name at the end of each line; if `alike`, with the same scales."""
     columns, named = columns or len(panels), []
     figure, axes = plots.new_figure(columns, math.ceil(len(panels) / columns), width=width, height=height)
     for place, (ax, panel) in enumerate(zip(axes, panels)):
@@ -144,7 +144,7 @@ def _panel(ax: Axes, panel: Panel) -> list[tuple[str, float, float, str]]:
         style = plots.line_style(label)
         key = "step" if panel.against == "step" else "epoch"
         longest = max(runs, key=lambda record: max(record.epochs(panel.merit, key), default=0))
-        far = curve([longest], panel.merit, panel.against, panel.sign)       # beyond what all seeds have: one of them
+        far = curve([longest], panel.merit, panel.against, panel.sign)       # one seed may have more epochs
         alone = longest.epochs(panel.merit, key)[-1] > _in_common(runs, panel.merit, key)[-1]
         if alone:
             ax.plot(far[0] / panel.unit, far[1], linewidth=1.0, **style)

@@ -98,9 +98,9 @@ def pictures(runs: Runs, folder: Path) -> dict[str, Figure]:
 
 
 def draw(records: Sequence[Record], title: str) -> Figure:
-    """Plot against the number of labels, at the last epoch: how often not all three attributes are right, how often each
-    is wrong by direct, and the bound.
+    """Plot errors and the bound at the last epoch against the number of labels.
 
+    The panels show how often not all three attributes are right, how often each is wrong by direct, and the bound.
     A line is the median of the seeds, a point is one seed.  Everything by direct has direct's colour.
     """
     figure, axes = plots.new_figure(3, width=5.0, height=4.0)

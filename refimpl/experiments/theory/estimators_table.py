@@ -144,8 +144,10 @@ def draw(record: Record) -> Figure:
 
 
 def _figure(rows: list[Row], title: str, samples: int) -> Figure:
-    """Distance of the mean from the truth beside its own noise, and variance at equal cost: first what is unbiased,
-    then what is not, the least noisy first."""
+    """Plot the distance of the mean from the truth with its standard error, and the variance at equal cost.
+
+    The unbiased estimators come first, and within both groups the one with the least variance.
+    """
     rows = sorted(rows, key=lambda row: (not row.found, row.at_equal_cost))
     figure, (bias, variance) = plots.new_figure(2, width=6.0, height=0.36 * len(rows) + 1.6)
     place = np.arange(len(rows))[::-1]

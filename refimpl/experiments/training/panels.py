@@ -32,7 +32,7 @@ def in_order(dataset: str) -> tuple[int, str]:
 
 
 def chosen(records: Records, labels: Sequence[str], dataset: str, short: bool = False) -> list[Record]:
-    """The runs of these labels, in that order; short: named by what stands before the comma."""
+    """Return the runs with these labels, in that order; if `short`, named by the part before the comma."""
     return [replace(record, label=label.split(",")[0] if short else label) for label in labels for record in records
             if (record.label, record.dataset) == (label, dataset)]
 
@@ -49,7 +49,7 @@ def binary(records: Records, title: str) -> Figure:
 
 
 def released(records: Records, title: str) -> Figure:
-    """Each estimator of slide 31 as it should be, with one released setting, and as released."""
+    """Plot estimators of slide 31 with the default settings, with one released setting, and as released."""
     panels = []
     for dataset in datasets(records):
         for name, between in (("direct", "direct, no KL"), ("rebar", "rebar, batch mean"),
@@ -104,7 +104,7 @@ def plateau_exits(records: Records, title: str) -> Figure:
 
 
 def plateau_tests(records: Records, title: str) -> Figure:
-    """A panel for each setting that is changed; the weights of the KL term are in the table."""
+    """Plot a panel for each changed setting; the weights of the KL term are only in the table."""
     titles = ("learning rate 0.0003", "learning rate 0.003", "k = 50", "decoder learns from z*")
     panels = [Panel(words, chosen(records, [f"{name}, {changed}" for name in EXITS], "mnist", True), above=72)
               for words, changed in zip(titles, comparisons.CHANGES)]
@@ -112,8 +112,9 @@ def plateau_tests(records: Records, title: str) -> Figure:
 
 
 def latent_sizes(records: Records, title: str) -> Figure:
-    """Against k, at the last epoch that all runs of a data set have.  Some seeds may sit on a plateau, so a mean would
-    tell nothing."""
+    """Plot the seeds and their median against k, at the last epoch that all runs of a data set have.
+
+    Medians are used because some seeds may stay on a plateau, which would dominate a mean."""
     figure, axes = plots.new_figure(len(datasets(records)), width=7.0, height=4.0)
     for ax, dataset in zip(axes, datasets(records)):
         here = [record for record in records if record.dataset == dataset]
@@ -136,7 +137,7 @@ def latent_sizes(records: Records, title: str) -> Figure:
 
 
 def ranked(records: Records, title: str, merit: str = "test_elbo", words: str = NATS, sign: float = -1.0) -> Figure:
-    """The last epoch that all runs of a data set have: a row for each label, the best at the top."""
+    """Plot the last epoch that all runs of a data set have, with a row for each label and the best one at the top."""
     panels = [Panel(dataset, [record for record in records if record.dataset == dataset], merit, sign=sign, last=True)
               for dataset in datasets(records)]
     rows = len({record.label for record in records})
