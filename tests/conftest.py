@@ -1,7 +1,19 @@
 """Options and helpers for all tests."""
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import sys
+import tempfile
+
+if sys.dont_write_bytecode:
+    # The second process and every interpreter that a test starts would compile all modules again.  They share compiled
+    # files in a folder of their own, which is deleted at the end, so that none is written beside the sources.
+    sys.dont_write_bytecode, sys.pycache_prefix = False, tempfile.mkdtemp()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+    atexit.register(shutil.rmtree, sys.pycache_prefix, ignore_errors=True)
 
 # Before NumPy is imported: on matrices as small as these, more threads only wait for each other.  Processes inherit it.
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):

@@ -10,6 +10,7 @@ from refimpl.cli import commands
 from refimpl.runs import KINDS
 from refimpl.runs.checkpoint import FILE
 from tests import spawn
+from tests.cases import first
 from tests.cli.helpers import SMALL, assert_refused, call
 
 
@@ -21,7 +22,7 @@ def test_verify(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("estimator", ["direct", "exact", "gumbel-softmax", "straight-through-gumbel-softmax"])
-@pytest.mark.parametrize("dataset", ["mnist", "fashion-mnist"])
+@pytest.mark.parametrize("dataset", first(1, ["mnist", "fashion-mnist"]))
 def test_train(tmp_path, capsys, dataset, estimator):
     status, out, err = call(capsys, "train", *SMALL, "--dataset", dataset, "--estimator", estimator, "--epochs", 1,
                             "--k", 5, "--out", tmp_path / "run")
@@ -47,10 +48,10 @@ def test_train_with_several_variables(tmp_path, capsys, quick, options):
         assert "(one sample)" in out                                # 2^20 joint values: no exact bound
 
 
-@pytest.mark.parametrize("options", [
-    [], ["--estimator", "gumbel-softmax"], ["--estimator", "exact"], ["--estimator", "relax"], ["--labels", "0"],
-    ["--as-released"], ["--labelled-term", "direct-loss", "--dataset", "fashion-mnist"],
-    ["--dataset", "faces"], ["--dataset", "faces", "--labels", "0", "--estimator", "gumbel-softmax"]])
+@pytest.mark.parametrize("options", first(3, [
+    [], ["--as-released"], ["--dataset", "faces", "--labels", "0", "--estimator", "gumbel-softmax"],
+    ["--estimator", "gumbel-softmax"], ["--estimator", "exact"], ["--estimator", "relax"], ["--labels", "0"],
+    ["--labelled-term", "direct-loss", "--dataset", "fashion-mnist"], ["--dataset", "faces"]]))
 def test_semi_supervised(tmp_path, capsys, quick, options):
     small = ["semi-supervised", "--labels", 20, "--limit", 300, "--pretrain", 2, "--epochs", 1, *options]
     status, out, err = call(capsys, *small, "--out", tmp_path / "run")

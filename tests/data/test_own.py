@@ -352,6 +352,7 @@ def test_a_changed_file_is_noticed_by_all_that_would_use_it(file, tmp_path, caps
     assert_refused(capsys, ["compare", run, tmp_path / "other", "--save", tmp_path / "c.png"], "different files")
 
 
+@pytest.mark.slow
 def test_the_mixture_takes_as_many_classes_as_there_are(file, tmp_path, capsys, monkeypatch):
     grids = spied(monkeypatch, drawing, "grids")
     shifts = spied(monkeypatch, labelled_images, "shift")

@@ -156,6 +156,7 @@ def test_relax_is_unbiased_with_any_network(monkeypatch):
     assert check("relax", memory=bent).z > 12
 
 
+@pytest.mark.slow
 def test_relax_learns_to_lower_its_variance():
     h, toy, _ = setting(4, 2)
     memory = relax.memory(4, 2)

@@ -11,10 +11,11 @@ from refimpl import danskin, direct, gumbel
 from refimpl.arguments import InputError
 from refimpl.experiments.theory import evidence, verify
 from refimpl.experiments.theory import theorem1
+from tests.cases import first
 from tests.spies import spied
 
 
-@pytest.mark.parametrize("k, seed", [(2, 0), (3, 1), (6, 2), (12, 3), (50, 4)])
+@pytest.mark.parametrize("k, seed", [(2, 0), (3, 1), (6, 2), (12, 3), pytest.param(50, 4, marks=pytest.mark.slow)])
 def test_all_claims_hold(k, seed):
     claims = verify.run(k, seed, samples=30_000)
     assert len(claims) >= 20
@@ -150,6 +151,7 @@ def test_without_a_slip_all_hold_with_the_default_draws():
     assert len(claims) == 28 and all(claim.holds for claim in claims)
 
 
+@pytest.mark.slow
 def test_every_claim_of_two_exact_routes_holds_for_many_problems():
     for k, seed in ((2, 5), (3, 6), (5, 7), (9, 8), (20, 9), (50, 10)):
         claims = [claim for claim in verify.run(k, seed, FEW)
@@ -266,7 +268,7 @@ FAR_APART = ["1e3,-1e3 1,2 0.5", "0,-800 0,1000 1", "0,0 0,1e-300 0.5", "-199.4,
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("problem", FAR_APART)
+@pytest.mark.parametrize("problem", first(8, FAR_APART))
 def test_every_problem_has_28_verdicts_and_none_fails(problem):
     h, f, eps = problem.split()
     h, f = (np.array(scores.split(","), float) for scores in (h, f))
@@ -301,8 +303,7 @@ def test_where_nothing_moves_most_claims_that_need_draws_still_say_what_is_seen(
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("problem", [FAR_APART[0], *(pytest.param(each, marks=pytest.mark.slow)
-                                                     for each in FAR_APART[1:5])])
+@pytest.mark.parametrize("problem", first(1, FAR_APART[:5]))
 def test_the_pictures_of_scores_far_apart(problem, tmp_path):
     h, f, eps = problem.split()
     h, f = (np.array(scores.split(","), float) for scores in (h, f))

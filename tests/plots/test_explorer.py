@@ -168,6 +168,7 @@ def test_a_move_asks_for_one_drawing(rng):
     assert canvas.asked == 1
 
 
+@pytest.mark.slow
 def test_no_text_covers_another_and_all_are_of_one_size(rng, monkeypatch):
     drawn, draw = [], Text.draw
     monkeypatch.setattr(Text, "draw", lambda self, renderer: drawn.append(self) or draw(self, renderer))

@@ -12,6 +12,7 @@ from refimpl.arguments import InputError
 from refimpl.runs import checkpoint, kind_of, loop
 from refimpl.runs.protocol import Run
 from refimpl.runs.vae import VAERun
+from tests.cases import first
 from tests.settings import mixture, vae
 
 CASES = {
@@ -24,7 +25,7 @@ CASES = {
 }
 
 
-@pytest.fixture(scope="module", params=CASES)
+@pytest.fixture(scope="module", params=first(4, CASES))
 def saved(request, tmp_path_factory):
     """(settings, checkpoint after two epochs, all arrays of the run after four)."""
     settings, folder = CASES[request.param].resolved(), tmp_path_factory.mktemp("saved")

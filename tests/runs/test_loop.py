@@ -12,6 +12,7 @@ from refimpl.plots.runs import of_run
 from refimpl.runs import checkpoint, loop
 from refimpl.runs.vae import COLUMNS, VAERun, VAESettings
 from tests.asserts import assert_same_to_the_bit, checkpoint_content
+from tests.cases import first
 from tests.settings import vae
 
 SMALL = dict(hidden=20, limit=400, batch=64)                        # the last batch of an epoch is smaller
@@ -21,12 +22,11 @@ def small(**settings) -> VAESettings:
     return vae(**{**SMALL, **settings}).resolved()
 
 
-@pytest.mark.parametrize("settings", [
-    {}, {"estimator": "exact"}, {"estimator": "gumbel-softmax"}, {"as_released": True},
-    {"estimator": "straight-through-gumbel-softmax", "as_released": True}, {"k": 5, "kl_grad": False, "eps": 0.3},
-    {"estimator": "reinforce", "n": 3, "k": 2}, {"estimator": "rebar",
-        "n": 3, "k": 2}, {"estimator": "relax", "n": 3, "k": 2},
-    {"family": "pairwise", "n": 4, "k": 2}])
+@pytest.mark.parametrize("settings", first(4, [
+    {}, {"as_released": True}, {"estimator": "relax", "n": 3, "k": 2}, {"family": "pairwise", "n": 4, "k": 2},
+    {"estimator": "exact"}, {"estimator": "gumbel-softmax"}, {"k": 5, "kl_grad": False, "eps": 0.3},
+    {"estimator": "straight-through-gumbel-softmax", "as_released": True}, {"estimator": "reinforce", "n": 3, "k": 2},
+    {"estimator": "rebar", "n": 3, "k": 2}]))
 def test_resumed_equals_uninterrupted(tmp_path, quick, settings):
     loop.train(small(**settings), 4, tmp_path / "whole")
     for epochs in (1, 3, 4):

@@ -16,6 +16,7 @@ from refimpl.runs.mixture import COLUMNS, MixtureRun, MixtureSettings
 from refimpl.runs.naming import accuracies
 from refimpl.runs.vae import VAERun
 from tests.asserts import assert_same_to_the_bit
+from tests.cases import first
 from tests.settings import mixture, vae
 
 SMALL = dict(limit=300, batch=64, labels=20, pretrain=5)
@@ -79,10 +80,10 @@ def test_accuracy_matched_and_not(rng):
 
 # --- runs -------------------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("settings", [
-    {}, {"estimator": "exact"}, {"estimator": "gumbel-softmax", "labelled_term": "direct-loss"}, {"as_released": True},
-    {"labels": 0}, {"labelled_term": "released", "dataset": "fashion-mnist"}, {"estimator": "reinforce"},
-    {"estimator": "rebar"}, {"estimator": "relax", "as_released": True}])
+@pytest.mark.parametrize("settings", first(3, [
+    {}, {"estimator": "relax", "as_released": True}, {"labels": 0}, {"estimator": "exact"},
+    {"estimator": "gumbel-softmax", "labelled_term": "direct-loss"}, {"as_released": True},
+    {"labelled_term": "released", "dataset": "fashion-mnist"}, {"estimator": "reinforce"}, {"estimator": "rebar"}]))
 def test_resumed_equals_uninterrupted(tmp_path, quick, settings):
     settings = small(limit=80, batch=30, pretrain=2, **settings)            # batches of 30, 30 and 20
     loop.train(settings, 2, tmp_path / "whole")
