@@ -51,6 +51,7 @@ def test_direct_finds_the_pixels_that_tell_and_slips_do_not(told):
         assert share(planted(subset, piece, wrong, "train").train, "direct", told) < right - 0.2
 
 
+@pytest.mark.drawn
 def test_the_command_writes_its_rows_and_its_picture(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(subset, "METHODS", {"direct": (1.0, 2.0), "random": (0.0,)})
     monkeypatch.setattr(subset, "IMAGES", 40)
