@@ -38,8 +38,9 @@ M = len(noise)
 # - The *encoder* gives each of the three names $z$ a score $h(z)$, which says how much the photo looks like that
 #   garment. Then one name $z$ is chosen.
 # - The *decoder* receives only the chosen name. It paints a picture of such a garment, and compares the picture with
-#   the photo. The result is its score $f(z)$, the log-probability of the photo given the name, here up to a constant.
-#   It is measured in *nats*, the unit of natural logarithms of probabilities.
+#   the photo. The better the picture fits the photo, the higher is the decoder's score $f(z)$. This score is the
+#   log-probability of the photo given the name, here up to a constant. It is measured in *nats*, the unit of natural
+#   logarithms of probabilities.
 #
 # Together the two networks are an *auto-encoder*: they lead from a photo to a name, and from the name back to a photo.
 # It is a *discrete* auto-encoder, because the name is one of finitely many. We want the encoder to choose names from
@@ -50,9 +51,9 @@ M = len(noise)
 # *coat*.
 #
 # The choice is random. A random number $\gamma(z)$, the *noise*, is added to each score $h(z)$, and the name with the
-# largest sum is chosen. We call it the *winner*, and write $z^{\star}$ for it. The noise here is NumPy's Gumbel noise,
-# shifted so that its mean is 0. Chapter 3 explains what is special about Gumbel noise. Until then nearly any noise
-# would do.
+# largest sum is chosen. We call this name the *winner*, and write $z^{\star}$ for it. The noise here is NumPy's Gumbel
+# noise, shifted so that its mean is 0. Chapter 3 explains what is special about Gumbel noise. Until then nearly any
+# noise would do.
 
 # %%
 z_star = (h + noise).argmax(axis=1)
@@ -63,12 +64,13 @@ print(f"mean f = {f[z_star].mean():.3f} nats")
 
 # %% [markdown]
 # In this form the noise is an *input* of the program, separate from the scores. If the scores change and the noise
-# stays the same, the choice may change. Writing a random choice in this way is called a *reparameterisation*.
+# stays the same, the choice can change. Writing a random choice in this way is called a *reparameterisation*.
 #
 # ## The staircase
 #
-# Give the encoder a single weight $w$, which shifts score from *dress* to *shirt*: $h_w = h + w \cdot (1, 0, -1)$. Keep
-# the noise of one draw fixed, vary $w$, and look at the program's result $f(z^{\star})$.
+# Give the encoder a single weight $w$, which is added to the score of *shirt* and subtracted from the score of *dress*:
+# $h_w = h + w \cdot (1, 0, -1)$. Keep the noise of one draw fixed, vary $w$, and look at the program's result
+# $f(z^{\star})$.
 #
 # **Guess first.** The curve is computed at 601 values of $w$. On how many of the 600 intervals between neighbouring
 # values does $f(z^{\star})$ change?
@@ -116,21 +118,22 @@ print(f"intervals with a change: {jumps_of_one} for one draw, {jumps_of_ten} for
 # The sum cannot be computed when there are too many values. Here is such a case. Fifty photos and their fifty captions
 # lie on a table, and the captions are out of order. A value of $z$ is a *matching*: it assigns one caption to each
 # photo. There are $50! \approx 3 \cdot 10^{64}$ matchings. Adding up a weight for each of them means computing a
-# *permanent*. Every known exact method needs work that grows exponentially with the number of photos, and probably
-# there is no better one (Valiant 1979). But the *best* matching can be found quickly. SciPy provides the algorithm.
+# *permanent*. With every known exact method the work grows exponentially with the number of photos, and probably no
+# faster method exists (Valiant 1979). But the *best* matching can be found quickly. SciPy provides the algorithm.
 #
 # The next cell trains an encoder with 36 weights $W$ on this problem. Each training step uses two arg maxes and no sum.
 # The score of a matching is the sum of the scores of its fifty pairs. $f$ is the number of photos that get their own
 # caption. Each step has new photos.
 #
 # Why is the last line of the training loop right? Chapter 2 explains it for the case that each value has noise of its
-# own. Here the noise belongs to the pairs, and two matchings may share some pairs. Yet any two matchings differ in at
+# own. Here the noise belongs to the pairs, and two matchings can share some pairs. Yet any two matchings differ in at
 # least one pair, so the noise of that pair shifts the difference between their sums. Steps 1 to 5 of [appendix
-# D](appendix_d_unary_noise.ipynb) give the proof. They hold for any set of 0/1 vectors with noise on each entry. (Here
-# the entries are the 2,500 pairs. The "pair scores" $w_{ij}$ of appendix D are something else, and do not occur here.)
+# D](appendix_d_unary_noise.ipynb) give the proof. These steps hold for any set of 0/1 vectors with noise on each entry.
+# (Here the entries are the 2,500 pairs. The "pair scores" $w_{ij}$ of appendix D are something else, and do not occur
+# here.)
 #
-# **Guess first.** A random matching gives one photo of the fifty its own caption, on average. How many photos get their
-# own caption after 300 training steps?
+# **Guess first.** On average, a random matching gives one of the fifty photos its own caption. How many photos get
+# their own caption after 300 training steps?
 
 # %%
 n, own = 50, np.eye(50)                         # own[i, j]: 1 if caption j belongs to photo i, else 0
@@ -162,13 +165,14 @@ print(f"right captions, mean of five seeds: {n * right[:, 0].mean():.1f} of 50 a
 
 # %% [markdown]
 # What to see. Left: the grey curve is the number of terms of the sum, which is $50!$ for 50 photos (dotted line). The
-# usual exact method, Ryser's formula, needs fewer steps, but for 50 photos these are still about $6 \cdot 10^{16}$. The
-# number of steps of the arg max grows only like the third power of the number of photos. Right: each thin line is one
-# seed, and the thick line is their mean. Most photos soon get their own caption.
+# usual exact method is Ryser's formula. It needs fewer steps, but for 50 photos it still needs about $6 \cdot 10^{16}$
+# of them. For the arg max, the number of steps grows only like the third power of the number of photos. Right: each
+# thin line is one seed, and the thick line is their mean. Most photos soon get their own caption.
 #
 # The method of these chapters is meant for problems of this kind, in which the arg max can be computed and the sum
-# cannot. Chapters 7, 8 and 11 have more of them. (For some of their problems a clever way to compute the sum is also
-# known. Each chapter mentions it.) We learn the method on three values, because there every step can be checked.
+# cannot. Chapters 7, 8 and 11 have more of them. (For some of the problems in those chapters, there is also a clever
+# way to compute the sum. The chapters mention it.) We learn the method on three values, because there every step can be
+# checked.
 #
 # ## One draw: a maximum of three lines
 #
@@ -194,11 +198,11 @@ order = [names[z] for z in dict.fromkeys(winner.tolist())]
 print("winners from left to right:", ", ".join(order))
 
 # %% [markdown]
-# What to see. Left: the maximum bends only upwards, and it has a kink wherever the winner changes. Middle: its slope is
-# a staircase, and the height of each step is $f$ of the winner. From left to right the names win in the order of their
-# slopes, because a steeper line lies above a flatter one to the right of the point where they cross. Right: the same
-# maximum as a function of the shirt's score, with $\epsilon = 0$. It is flat as long as another name wins, and it rises
-# with slope 1 where the shirt wins.
+# What to see. Left: the maximum bends only upwards, and it has a kink wherever the winner changes. Middle: the slope of
+# the maximum is a staircase, and the height of each step is $f$ of the winner. From left to right the names win in the
+# order of their slopes, because a steeper line lies above a flatter one to the right of the point where they cross.
+# Right: the curve is the same maximum as a function of the shirt's score, with $\epsilon = 0$. The curve is flat as
+# long as another name wins, and it rises with slope 1 where the shirt wins.
 #
 # **Why it bends only upwards.** A function that bends only upwards is called *convex*. *Proof that the maximum is
 # convex.* Take $\epsilon_1$, $\epsilon_2$ and their midpoint. The height of each line at the midpoint is the mean of
@@ -309,19 +313,19 @@ plt.show()
 #
 # Chapters 2 and 3 differentiate it twice.
 #
-# **May we exchange the derivative and the mean?** In other words, is the slope of the mean equal to the mean of the
+# **Can we exchange the derivative and the mean?** In other words, is the slope of the mean equal to the mean of the
 # slopes? If $\epsilon$ changes by $\delta$, each line changes by at most $\max |f| \cdot |\delta|$. So the maximum
 # changes by at most that much too, even across a kink. Hence all difference quotients are bounded by $\max |f|$, for
 # any noise. In the same way, if each score changes by at most $\delta$, so does the maximum. For bounded quotients the
-# limit and the mean may be exchanged (dominated convergence), and there is a kink at a given point with probability
+# limit and the mean can be exchanged (dominated convergence), and there is a kink at a given point with probability
 # zero. Hence
 #
 # $$\frac{\partial G}{\partial \epsilon} = E_\gamma f(z(\epsilon)), \qquad \frac{\partial G}{\partial h} = E_\gamma \, \text{onehot}(z(\epsilon))$$
 #
 # The second equation says that the gradient of $G$ with respect to the scores consists of the probabilities with which
-# the names win. (For $f(z^{\star})$ itself the exchange is not allowed. At a jump its difference quotient is the height
-# of the jump divided by $\delta$, which is not bounded. The slope of $f(z^{\star})$ is 0 with probability one, but the
-# slope of its mean is not 0.)
+# the names win. (For $f(z^{\star})$ itself the exchange is not allowed. At a jump the difference quotient of
+# $f(z^{\star})$ is the height of the jump divided by $\delta$, which is not bounded. The slope of $f(z^{\star})$ is 0
+# with probability one, but the slope of its mean is not 0.)
 #
 # The next cell checks both equations with our draws. Here and later, the number after ± is one standard error.
 
@@ -393,8 +397,8 @@ print("largest difference from the observed shares, over all ten seeds:",
 #
 # This worked because the loss contains a mean maximum. But what we want to increase is $E f(z^{\star})$, which is not a
 # mean maximum. It is the *slope* of one, namely $\partial G / \partial \epsilon$ at $\epsilon = 0$. So its gradient is
-# a second derivative of $G$. We cannot get it by averaging the slopes of single draws, because those are staircases
-# whose slope is zero. Chapter 2 solves this problem.
+# a second derivative of $G$. We cannot get it by averaging over single draws, because in a single draw this slope is a
+# staircase, and the slope of a staircase is zero. Chapter 2 solves this problem.
 #
 # ## Exercises
 #
@@ -433,7 +437,8 @@ print("largest difference from the observed shares, over all ten seeds:",
 # </details>
 #
 # **3 (hard).** Danskin's theorem holds for curves too. Take the maximum of $\sin(w + z)$ over $z = 0, 1, 2$, as a
-# function of $w$. Find its slope at $w = 2.5$ without difference quotients. Then find a point at which it has a kink.
+# function of $w$. Find its slope at $w = 2.5$ without difference quotients. Then find a point at which the maximum has
+# a kink.
 #
 # <details><summary>Solution</summary>
 #

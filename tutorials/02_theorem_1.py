@@ -58,7 +58,8 @@ print(f"the winner changes in {100 * changed:.1f} of 100 draws")
 # %% [markdown]
 # What to see. The two positions of the wall enclose a strip. For the draws in the strip the winner changes from *coat*
 # to *shirt*. For all other draws it stays the same. The share of the draws in the strip is the width of the strip times
-# the density in it. For a narrow strip this is the density at the wall, which we call $\rho$.
+# the density in it. In a narrow strip, the density is nearly the same everywhere: it is the density at the wall, which
+# we call $\rho$.
 #
 # - **Raise** $h_1$ by a small amount $\delta$. The wall moves to the left by $\delta$. In a share $\delta \rho$ of the
 #   draws the winner changes to the coat, and in each of them $f$ changes by $f_1 - f_0$. So
@@ -89,10 +90,10 @@ for eps in (0.1, 0.01, 0.001):
 # ## Three values: a Y in the plane
 #
 # With three names the arg max depends on two differences, $\Delta_1$ and $\Delta_2 = \gamma_2 - \gamma_0$. So each draw
-# of the noise is a dot in a plane. The shirt wins where $\Delta_1 < h_0 - h_1$ and $\Delta_2 < h_0 - h_2$. The regions
-# of the three names meet in a Y, whose centre is the point $(h_0 - h_1,\; h_0 - h_2)$. Its three arms are the walls: on
-# the arm between $i$ and $j$ these two tie at the top. When the scores change, the Y moves. The dots, which together
-# are called the *cloud*, stay where they are.
+# of the noise is a dot in a plane. The shirt wins where $\Delta_1 < h_0 - h_1$ and $\Delta_2 < h_0 - h_2$. The borders
+# between the regions of the three names form a Y, whose centre is the point $(h_0 - h_1,\; h_0 - h_2)$. The three arms
+# of the Y are the walls. On the arm between the names $i$ and $j$, these two names tie at the top. When the scores
+# change, the Y moves. The dots stay where they are. All dots together are called the *cloud*.
 #
 # **Guess first.** In the next figure $\epsilon$ is ten times smaller in the right panel than in the left one. By what
 # factor is the number of draws in which the winner changes smaller?
@@ -119,18 +120,18 @@ print(f"the winner changes in {share[1.0]:.1%} of all draws at eps = 1, in {shar
 # ## The density of the noise along a wall
 #
 # Raise $h_j$ by $\delta$. In which draws does the winner change from $i$ to $j$? In those draws in which $i$ was at the
-# top at some height $t$, while $j$ was less than $\delta$ below it and all others were below as well. In formulas:
-# $\gamma_i + h_i = t$, and $\gamma_j + h_j$ is in $[t - \delta, t]$, and $\gamma_z + h_z < t$ for the others. Write $F$
-# for the distribution function of the noise and $F'$ for its density. The first event has the density $F'(t - h_i)$.
-# The second has probability $\delta\, F'(t - h_j)$ for small $\delta$. Each of the others has probability $F(t - h_z)$.
-# All these events are independent. Multiply, integrate over $t$, and divide by $\delta$:
+# top, $j$ was less than $\delta$ below $i$, and all other names were below $i$ as well. Let $t$ be the height of $i$.
+# In formulas: $\gamma_i + h_i = t$, and $\gamma_j + h_j$ is in $[t - \delta, t]$, and $\gamma_z + h_z < t$ for the
+# others. Write $F$ for the distribution function of the noise and $F'$ for its density. The first event has the density
+# $F'(t - h_i)$. The second has probability $\delta\, F'(t - h_j)$ for small $\delta$. Each of the others has
+# probability $F(t - h_z)$. All these events are independent. Multiply, integrate over $t$, and divide by $\delta$:
 #
 # $$\rho_{ij} = \int F'(t - h_i)\, F'(t - h_j) \prod_{z \ne i, j} F(t - h_z) \, dt$$
 #
 # This is the density of the noise along the wall between $i$ and $j$: the share of the draws that the wall sweeps over,
-# per unit by which $h_j$ rises. It stays the same when $i$ and $j$ are exchanged. The next cell computes the integral
-# numerically, by *quadrature* (`tutorials/quadrature.py`). For Gumbel noise the result is $q_i q_j$, as chapter 3
-# proves.
+# per unit by which $h_j$ rises. $\rho_{ij}$ stays the same when $i$ and $j$ are exchanged. The next cell computes the
+# integral numerically, by *quadrature* (`tutorials/quadrature.py`). For Gumbel noise the result is $q_i q_j$, as
+# chapter 3 proves.
 
 # %%
 gumbel_law = stats.gumbel_r(loc=-np.euler_gamma)
@@ -142,7 +143,7 @@ for i, j in ((0, 1), (0, 2), (1, 2)):
 # ## One wall, two sides
 #
 # Raise $h_j$ by a small amount. The region of $j$ grows, and every wall of $j$ moves into the region of a neighbour.
-# From the neighbour $i$ the region of $j$ takes the share $\rho_{ij}$ of the draws per unit:
+# Per unit by which $h_j$ rises, the region of $j$ takes the share $\rho_{ij}$ of the draws from the neighbour $i$:
 #
 # $$\frac{\partial q_i}{\partial h_j} = -\rho_{ij} \quad (i \ne j), \qquad \frac{\partial q_j}{\partial h_j} = \sum_{i \ne j} \rho_{ij}$$
 #
@@ -207,17 +208,17 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 # also contains the paper's own proof, which uses the mean maximum $G$ of chapter 1.)
 #
 # The proof does not need Gumbel noise. Nor does it need *the same* noise in both arg maxes, because the mean of a
-# difference does not depend on whether its two terms use the same draws. The variance does depend on it. With Gumbel
-# noise $\rho_{ij} = q_i q_j$, and the sum in the proof becomes $q_j (f_j - \sum_i q_i f_i)$. We write $E_q f$ for
-# $\sum_i q_i f_i$. So **with Gumbel noise the gradient with respect to the scores is $q (f - E_q f)$**: the score of a
-# name is pushed up if its $f$ is above the average, in proportion to how often the name wins. With other noise only the
-# values of $\rho_{ij}$ are different.
+# difference does not depend on whether its two terms use the same draws. The variance of the difference does depend on
+# this. With Gumbel noise $\rho_{ij} = q_i q_j$, and the sum in the proof becomes $q_j (f_j - \sum_i q_i f_i)$. We write
+# $E_q f$ for $\sum_i q_i f_i$. So **with Gumbel noise the gradient with respect to the scores is $q (f - E_q f)$**: the
+# score of a name is pushed up if its $f$ is above the average, in proportion to how often the name wins. With other
+# noise only the values of $\rho_{ij}$ are different.
 #
 # **Where $h$ has a kink.** Take two values, $h_w = (0, |w|)$ and $f = (0, 1)$. With Gumbel noise
 # $E f(z^{\star}) = \sigma(|w|)$. At $w = 0$ its slope is $\rho = 1/4$ to the right and $-1/4$ to the left, so there is
-# no gradient. The recipe still returns a number: $1/4$ times the slope that the program uses for $|w|$ at 0, which is 0
-# in most libraries. At every other $w$ the theorem holds. The same is true of networks with ReLUs: the weights at which
-# they have a kink form a set of measure zero.
+# no gradient. The recipe still returns a number: $1/4$ times the slope that the program uses for $|w|$ at 0. In most
+# libraries this slope is 0. At every other $w$ the theorem holds. For a network with ReLUs the theorem holds at almost
+# all weights, because the weights at which such a network has a kink form a set of measure zero.
 
 # %%
 truth = np.array([(chances(gumbel_law, h + 1e-4 * unit) - chances(gumbel_law, h - 1e-4 * unit)) @ f / 2e-4
@@ -324,9 +325,9 @@ plt.show()
 
 # %% [markdown]
 # What to see. Left: $E f$ itself is a staircase. It has no gradient at 0 and at $\pm 2$, and elsewhere its gradient
-# is 0. Right: the quotient at $h = (0, 0)$ is $1/(2\epsilon)$, which does not converge. A moving wall meets no draw for
-# a while, and then a quarter or a half of all draws at once. The density is needed only near a wall. For example, with
-# the same coins and $h = (0, 1)$ there is no noise at the wall, and both sides of the theorem are 0.
+# is 0. Right: the quotient at $h = (0, 0)$ is $1/(2\epsilon)$, which does not converge. A wall that moves meets no draw
+# for a while, and then a quarter or a half of all draws at once. The density is needed only near a wall. For example,
+# with the same coins and $h = (0, 1)$ there is no noise at the wall, and both sides of the theorem are 0.
 #
 # ## Train with the estimator: a first attempt that fails
 #
@@ -429,7 +430,7 @@ assert np.allclose(danskin.d2G_dh_deps(h, f, 0), danskin.d2G_deps_dh(h, f, 0), r
 #
 # </details>
 #
-# **3 (hard).** Try noise that has a density on a short interval only: the uniform distribution on $[0, 1]$. Take two
+# **3 (hard).** Try noise whose density is zero outside a short interval: the uniform distribution on $[0, 1]$. Take two
 # values and $h = (0, h_1)$. For which $h_1$ does the theorem hold, and what is the gradient at $h_1 = 1.5$?
 #
 # <details><summary>Solution</summary>

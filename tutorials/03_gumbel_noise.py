@@ -3,9 +3,9 @@
 #
 # **You will** find the distribution (the *law*) of the arg max under Gumbel noise in three ways. From it you will get
 # closed forms for the mean maximum $G$ and for the density along every wall of chapter 2. **You will learn** why Gumbel
-# noise gives exactly a softmax (Theorem 2 of the paper), what alarm clocks have to do with it, and why the noise is
-# given mean zero. **You need** [chapter 2](02_theorem_1.ipynb). The chapter runs in about ten seconds. Its symbols are
-# listed at the end.
+# noise gives exactly a softmax (Theorem 2 of the paper), what alarm clocks have to do with the softmax, and why the
+# noise is given mean zero. **You need** [chapter 2](02_theorem_1.ipynb). The chapter runs in about ten seconds. Its
+# symbols are listed at the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -99,9 +99,9 @@ for name, drawn in (("loop", slow), ("all at once", z_star)):
 # ## First proof: the integral
 #
 # We say that the value $z$ *wins at height* $t$ if its sum $h(z) + \gamma(z)$ is exactly $t$ and the sums of all other
-# values are below $t$. Its sum is $t$ if its noise is $t - h(z)$, which has the density $F'(t-h(z))$. The sum of
-# another value $z'$ is below $t$ with probability $F(t-h(z'))$. Integrate over all heights (equation 6 of the
-# supplement):
+# values are below $t$. The sum of $z$ is $t$ if the noise of $z$ is $t - h(z)$, and the density of the noise at that
+# number is $F'(t-h(z))$. The sum of another value $z'$ is below $t$ with probability $F(t-h(z'))$. Integrate over all
+# heights (equation 6 of the supplement):
 #
 # $$P(z^{\star} = z) = \int F'(t - h(z)) \prod_{z' \ne z} F(t - h(z')) \, dt$$
 #
@@ -153,9 +153,9 @@ print("each line of the proof holds on the grid")
 # %% [markdown]
 # ## Second proof: alarm clocks
 #
-# There is a second way to see it. Let $X_z = e^{-(h(z) + \gamma(z) + c)}$. It falls as the perturbed score
-# $h(z) + \gamma(z)$ rises. So the largest perturbed score belongs to the smallest $X_z$. What is the distribution of
-# $X_z$? Insert $\gamma(z) = -\log(-\log U) - c$:
+# There is a second way to prove Theorem 2. Let $X_z = e^{-(h(z) + \gamma(z) + c)}$. This number falls as the perturbed
+# score $h(z) + \gamma(z)$ rises. So the largest perturbed score belongs to the smallest $X_z$. What is the distribution
+# of $X_z$? Insert $\gamma(z) = -\log(-\log U) - c$:
 #
 # $$X_z = e^{-h(z)} \cdot e^{\log(-\log U)} = \frac{-\log U}{r_z}, \qquad r_z = e^{h(z)}$$
 #
@@ -164,9 +164,9 @@ print("each line of the proof holds on the grid")
 # Thus the three scores have become three alarm clocks. Each of them rings at a random time, and a clock with a larger
 # rate rings earlier on average. **The first clock to ring is $z^{\star}$.**
 #
-# The density of the event that clock $z$ rings first, at time $t$, is its density $r_z e^{-r_z t}$ times the
-# probabilities $e^{-r_{z'} t}$ that the other clocks are still silent. The product is $r_z e^{-S t}$. Its integral is
-# $r_z / S = q(z)$. And the time of the first ring has the density $S e^{-St}$, whichever clock rings first.
+# The density of the event that clock $z$ rings first, at time $t$, is the density $r_z e^{-r_z t}$ of this clock times
+# the probabilities $e^{-r_{z'} t}$ that the other clocks are still silent. The product is $r_z e^{-S t}$. Its integral
+# is $r_z / S = q(z)$. And the time of the first ring has the density $S e^{-St}$, whichever clock rings first.
 #
 # **Guess first.** Here $S$ is about 3.8. At what time does the first clock ring, on average?
 
@@ -231,9 +231,9 @@ print("q_i q_j            ", np.array([q[i] * q[j] for i in range(3) for j in ra
 #
 # $$G(h, \epsilon) = E_\gamma \max_z \{\epsilon f(z) + h(z) + \gamma(z)\} = \log \sum_z e^{h(z) + \epsilon f(z)}$$
 #
-# There is no additive constant. (If all the noise were shifted, no arg max would change, but the maximum would be
-# shifted.) This *logsumexp* is an analytic function of $h$ and $\epsilon$, so it has no kinks. The black curve of the
-# mean maximum in chapter 1, a mean over draws, approximates it.
+# There is no additive constant. (If the same constant were added to the noise of every value, no arg max would change,
+# but the maximum would grow by this constant.) This *logsumexp* is an analytic function of $h$ and $\epsilon$, so it
+# has no kinks. In chapter 1 the black curve of the mean maximum is a mean over draws. It approximates this function.
 
 # %%
 def G(scores, eps):
@@ -319,8 +319,9 @@ print({name: f"odds from {values.min():.2f} to {values.max():.2f}" for name, val
 #
 # ## The same functions in the package
 #
-# `refimpl/gumbel.py` has the sampler, the quadrature and the distribution of the noise given its winner. It draws the
-# exponential variable directly instead of computing $-\log U$. The reason is given near the end of this chapter.
+# `refimpl/gumbel.py` has the sampler, the quadrature and the distribution of the noise given its winner. The sampler
+# draws the exponential variable directly instead of computing $-\log U$. The reason is given near the end of this
+# chapter.
 
 # %%
 assert np.allclose(gumbel.choice_probabilities(h), q)
@@ -367,7 +368,7 @@ assert np.isclose(danskin.G(h, f, eps), G(h, eps)) and (gumbel.argmax(h, noise) 
 # </details>
 #
 # **3 (hard).** What is the mean of the noise *of the winner*, $E[\gamma(z^{\star})]$? Guess its sign, derive it from
-# $E \max = \log S$, and check it. What does it tend to when the probability of one value tends to 1?
+# $E \max = \log S$, and check it. What does this mean tend to when the probability of one value tends to 1?
 #
 # <details><summary>Solution</summary>
 #

@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 4. Finite epsilon
 #
-# **You will** find the objective of which the estimator is the exact gradient, derive the variance of the estimator,
-# choose $\epsilon$ with and without knowing the true gradient, and choose between estimators. **You will learn** that a
-# finite $\epsilon$ is not just "almost zero": it has an objective of its own. **You need** [chapter
-# 3](03_gumbel_noise.ipynb). The chapter runs in about twenty seconds. Its symbols are listed at the end.
+# **You will** find the objective whose gradient is exactly the mean of the estimator, derive the variance of the
+# estimator, choose $\epsilon$ with and without knowing the true gradient, and choose between estimators.
+# **You will learn** that a finite $\epsilon$ is not just "almost zero": it has an objective of its own. **You need**
+# [chapter 3](03_gumbel_noise.ipynb). The chapter runs in about twenty seconds. Its symbols are listed at the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -72,7 +72,7 @@ plt.show()
 
 # %% [markdown]
 # What to see. At small $\epsilon$, $T$ is close to $E_q f$. At large $\epsilon$ it is close to the largest $f$, for any
-# $q$ under which the best value has positive probability. At $\epsilon = 1$, with $f = \log p(x \mid z)$, it is
+# $q$ under which the best value has positive probability. At $\epsilon = 1$, with $f = \log p(x \mid z)$, $T$ is
 # $\log E_q\, p(x \mid z)$, the log-likelihood of a mixture.
 #
 # $T$ hardly punishes a $q$ that is spread over several values. To see this, halve the probability of the best value,
@@ -201,9 +201,9 @@ print(f"from 100 to 10,000 draws the best eps falls by a factor of {factor:.2f};
 
 # %% [markdown]
 # What to see. The dots mark the best $\epsilon$. Far to the left of them the error comes mostly from the noise, and far
-# to the right mostly from the bias. With more draws a smaller $\epsilon$ is better. The best $\epsilon$ falls by
-# slightly more than the factor of 4.6 given by the law below. A *single* estimate is hardly better than the estimate 0,
-# at any $\epsilon$. But training averages many estimates (see "What is $M$ in training?" below).
+# to the right mostly from the bias. With more draws a smaller $\epsilon$ is better. From 100 to 10,000 draws, the best
+# $\epsilon$ falls by slightly more than 4.6, the factor that the law below gives. A *single* estimate is hardly better
+# than the estimate 0, at any $\epsilon$. But training averages many estimates (see "What is $M$ in training?" below).
 #
 # At small $\epsilon$ the mean squared error is about $\epsilon^2 |\beta|^2 + C / (\epsilon M)$, where $C = \sum_i C_i$
 # and $\epsilon \beta$ is the leading term of the bias. Set its derivative to zero:
@@ -285,13 +285,13 @@ found = choosing_eps.table(1_000, count=12)
 print("\n".join(choosing_eps.lines(found, 1_000)))
 
 # %% [markdown]
-# What to see. The first four rows are mean squared errors divided by the least possible one, so 1 is the optimum. (The
-# row `answering 0` is the error of the estimate that is always 0.) With three to ten values the rule is close to the
+# What to see. The first four rows show mean squared errors, divided by the least possible error. So 1 is the optimum.
+# (The row `answering 0` belongs to the estimate that is always 0.) With three to ten values the rule is close to the
 # optimum. The choice `1/R always` is close to it too (median 1.07, worst 1.93). The rule is useful where $q$ is
-# concentrated: its worst result is 7, and the worst result of `1/R always` is 417. A fixed $\epsilon = 0.1$ has several
-# times the least error in the median, because it does not take the scale of $f$ into account. On most concentrated
-# problems a thousand draws are too few to choose $\epsilon$, and the rule says so. On all of these problems the error
-# of the rule is at most 1.06 times the error of the estimate 0.
+# concentrated: its worst result is 7, and the worst result of `1/R always` is 417. With a fixed $\epsilon = 0.1$ the
+# median error is several times the least error, because this choice does not take the scale of $f$ into account. On
+# most concentrated problems a thousand draws are too few to choose $\epsilon$, and the rule says so. On all of these
+# problems the error of the rule is at most 1.06 times the error of the estimate 0.
 #
 # With two values the worst numbers are huge. The reason is that the bias is then a single number. Where $h$ and $f$
 # prefer different values, this number crosses zero at one accidental $\epsilon$, which nobody can find without knowing
@@ -308,10 +308,10 @@ print("\n".join(choosing_eps.lines(found, 1_000)))
 #
 # It also compares them with REINFORCE with a *baseline*: $(f(z^{\star}) - E_q f) \nabla \log q(z^{\star})$. The mean of
 # REINFORCE is the gradient, because $\sum_z f \nabla q = E_q[f \nabla \log q]$. Subtracting a baseline does not change
-# this mean, because $\nabla \log q$ has the mean 0. But it removes any constant in $f$. (Without a baseline REINFORCE
-# becomes useless if 100 is added to $f$.) The exact baseline $E_q f$ needs $f$ of all values, so in practice a running
-# mean of $f$ is used instead. And REINFORCE needs $\nabla \log q$. For the matchings of chapter 1 this cannot be
-# computed, just like the sum.
+# this mean, because $\nabla \log q$ has the mean 0. But the baseline removes any constant in $f$. (Without a baseline
+# REINFORCE becomes useless if 100 is added to $f$.) The exact baseline $E_q f$ needs $f$ of all values, so in practice
+# a running mean of $f$ is used instead. REINFORCE also needs $\nabla \log q$. For the matchings of chapter 1 this
+# cannot be computed, and neither can the sum.
 #
 # **Guess first.** Is the two-sided estimate always better?
 
@@ -355,15 +355,15 @@ for n, ratio in ratios.items():
 # falls like $M^{-1/3}$. REINFORCE has no bias, so its error falls like $M^{-1/2}$, and for many draws it is the
 # smallest. Right: the two-sided estimate is worse on only two of the forty problems. In these two the one-sided bias
 # happens to be small at one large $\epsilon$, beyond $1/\text{range}$. So **use the two-sided estimate, unless a third
-# arg max costs too much.** (The rule above is for one-sided estimates. Its $\epsilon$ may also be used for two-sided
-# ones, but it is smaller than the best $\epsilon$ for them, which falls only like $M^{-1/5}$. The paper and the
-# authors' code use one-sided estimates. So does this package by default.)
+# arg max costs too much.** (The rule above is for one-sided estimates. You can also use its $\epsilon$ for two-sided
+# estimates. But their best $\epsilon$ is larger, because it falls only like $M^{-1/5}$. The paper, the authors' code
+# and, by default, this package use one-sided estimates.)
 #
 # **What is $M$ in training?** In training there are many images with one draw each, and the weights change. Averaging
 # over images and over steps reduces the noise, as averaging over draws does. It does not reduce the bias. The next cell
 # shows two experiments. In the first one, many images share the weight $w$. Each image has its own scores $h$ and $f$
-# and one draw, and together they estimate the slope with respect to $w$. In the second one, $w$ is trained to maximise
-# $E f - w^2/20$, which has a maximum, with one draw per step.
+# and one draw, and all images together estimate the slope with respect to $w$. In the second one, $w$ is trained to
+# maximise $E f - w^2/20$, which has a maximum, with one draw per step.
 #
 # **Guess first.** With $\epsilon = 3$, does $w$ settle above or below the true maximum?
 
@@ -394,11 +394,11 @@ plt.show()
 # %% [markdown]
 # What to see. Left: with more images the error falls towards the bias (dashed lines), but not below it. At
 # $\epsilon = 0.1$ even 8,000 images are too few for the bias to be visible. (The last point of each curve comes from
-# only four groups of images. That the bias is smaller at $\epsilon = 3$ than at 0.5 is an accident of these scores: the
-# bias grows to 0.07 near $\epsilon = 1.25$, falls again, and crosses 0 near 5.) Right: although most single estimates
-# are 0, $w$ rises and settles. It settles at the maximum of $T - w^2/20$ (dashed lines) and not at the maximum of
-# $E f - w^2/20$ (black line). So in the rule above, $M$ is the number of draws over which training averages: the number
-# of images in a batch, times the number of steps during which the weights hardly change.
+# only four groups of images. By accident, with these scores the bias is smaller at $\epsilon = 3$ than at 0.5. It grows
+# to 0.07 near $\epsilon = 1.25$, falls again, and crosses 0 near 5.) Right: although most single estimates are 0, $w$
+# rises and settles. It settles at the maximum of $T - w^2/20$ (dashed lines) and not at the maximum of $E f - w^2/20$
+# (black line). So in the rule above, $M$ is the number of draws over which training averages: the number of images in a
+# batch, times the number of steps during which the weights hardly change.
 #
 # **Where $q$ is concentrated**, the winner changes in few draws: in a share of at most
 # $1.72\, \epsilon\, |\text{gradient}|_1$ of them, for $\epsilon$ up to $1/\text{range}$. Suppose that the gradient is a
@@ -526,7 +526,7 @@ plt.show()
 # | --- | --- | --- | --- |
 # | $T(h)$ | `T` | | the tilted objective, $\frac{1}{\epsilon} \log E_q e^{\epsilon f}$ |
 # | $P_{ii}$ | | | the probability that $z^{\star}$ and $z(\epsilon)$ are both $i$, with shared noise |
-# | $C_i$, $C$ | `C` | | $q_i \sum_j q_j \lvert f_j - f_i \rvert$, the variance of $g_i$ at small $\epsilon$, times $\epsilon$; the sum of all $C_i$, for the total variance |
+# | $C_i$, $C$ | `C` | | $C_i = q_i \sum_j q_j \lvert f_j - f_i \rvert$ is the variance of $g_i$ at small $\epsilon$, times $\epsilon$; $C$ is the total variance at small $\epsilon$, times $\epsilon$, which is the sum of all $C_i$ |
 # | $\beta$ | | | the leading term of the bias is $\epsilon \beta$ |
 # | $k$ | `k` | | the number of values |
 # | $M$ | `M` | | a number of draws, or samples |

@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 5. Backpropagation by hand
 #
-# **You will** write the forward and the backward pass of a two-layer network, line by line. You check the gradient, and
-# train the network with your own Adam optimiser. **You will learn** how to derive a backward pass from the forward
-# pass, and how to make sure that it is right. **You need** the chain rule and NumPy, but no earlier chapter. The
-# chapter runs in about five seconds. Its symbols are listed at the end.
+# **You will** write the forward and the backward pass of a two-layer network, line by line. You will check the
+# gradient, and train the network with your own Adam optimiser. **You will learn** how to derive a backward pass from
+# the forward pass, and how to make sure that it is right. **You need** the chain rule and NumPy, but no earlier
+# chapter. The chapter runs in about five seconds. Its symbols are listed at the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -192,19 +192,19 @@ assert min(doubled[0]) <= 1e-6 and min(doubled[2]) <= 0.01 and not [size for siz
 
 # %% [markdown]
 # What to see. In float64 the check detects a mistake of one millionth in one of the four arrays. In float32 the result
-# depends on the step. At $10^{-6}$ the rounding error of the loss, which is some hundreds of nats, is larger than the
-# change of the loss, so the check does not even detect a mistake of 10 %. At $10^{-3}$ it detects a mistake of one
-# percent. A larger step is not a general solution, because it crosses more kinks of the ReLU. So check in float64 and
-# train in float32.
+# depends on the step. The loss is some hundreds of nats. With a step of $10^{-6}$ the rounding error of such a number
+# is larger than the change of the loss, so the check does not even detect a mistake of 10 %. With a step of $10^{-3}$
+# the check detects a mistake of one percent. A larger step is not a general solution, because a larger step crosses
+# more kinks of the ReLU. So check in float64 and train in float32.
 #
 # ## Adam
 #
 # The gradients of different weights can differ by orders of magnitude, but a single learning rate has to suit all of
-# them. Adam keeps a running mean of the gradient, and a running mean of its square. Each step is the first mean divided
-# by the square root of the second. If the gradient of a weight keeps its sign and its size, each step changes the
-# weight by about one learning rate, whatever the size of the gradient. If the sign of the gradient alternates, the
-# weight changes less. Both running means start at zero, so they are too small at first. The two divisions by
-# `1 - beta**steps` in the code correct this.
+# them. Adam keeps a running mean of the gradient, and a running mean of its square. Each step is the learning rate
+# times the first mean, divided by the square root of the second mean. If the gradient of a weight keeps its sign and
+# its size, each step changes the weight by about one learning rate, whatever the size of the gradient. If the sign of
+# the gradient alternates, the weight changes less. Both running means start at zero, so they are too small at first.
+# The two divisions by `1 - beta**steps` in the code correct this.
 
 # %%
 class Adam:
@@ -259,7 +259,7 @@ assert -best <= final < -best + 1
 
 # %% [markdown]
 # What to see. The black line is the best possible loss on all images. Each point of a curve is the mean over up to 21
-# neighbouring batches (fewer at the two ends), so a curve may touch the line. Adam comes within one nat of the best
+# neighbouring batches (fewer at the two ends), so a curve can touch the line. Adam comes within one nat of the best
 # possible loss in 300 steps. Each method uses the best of a few learning rates that we tried (plain gradient steps:
 # 0.02, 0.05, 0.1, 0.2, 0.5; Adam: 0.001, 0.003, 0.01, 0.03). On a problem as easy as this one, plain gradient steps are
 # only slightly worse.
@@ -377,10 +377,10 @@ print("the layers and the Adam of the package give the same results as ours")
 #
 # </details>
 #
-# **3 (hard).** This exercise computes all $k$ values at once. Let `a` (k, 784) be the logits of all ten values. The
-# table `f = x @ a.T - softplus(a).sum(axis=1)`, (B, k), contains the score of every image under every value. Take the
-# loss `-(share * f).sum() / B`, where `share` (B, k) contains any numbers. Write `da` without a loop. What does it
-# cost, compared with running the decoder ten times per image?
+# **3 (hard).** In this exercise the decoder's scores of all $k$ values are computed at once. Let `a` (k, 784) be the
+# logits of all ten values. The table `f = x @ a.T - softplus(a).sum(axis=1)`, (B, k), contains the score of every image
+# under every value. Take the loss `-(share * f).sum() / B`, where `share` (B, k) contains any numbers. Write `da`
+# without a loop. What does this cost, compared with running the decoder ten times per image?
 #
 # <details><summary>Solution</summary>
 #
@@ -434,5 +434,5 @@ print("the layers and the Adam of the package give the same results as ours")
 # | $f(x, z)$ | `f` (B,) | $\theta(x,z)$ | the decoder's score $\log p(x \mid z)$, nats per image |
 # | $W$ | `W1`, `W2` | | a layer's weights, a row for each of its inputs |
 # | $L$ | `loss` | | what training makes small: minus the mean of $f$ over the batch |
-# | $da$ | `da` | | derivative of $L$ with respect to $a$; the same for any other name after the $d$ |
+# | $da$ | `da` | | derivative of $L$ with respect to $a$; with another name after the $d$, the derivative with respect to that variable |
 # | $B$, $k$ | `B`, `k` | | number of images in a batch; number of values of $z$ |

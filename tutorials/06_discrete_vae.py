@@ -2,10 +2,10 @@
 # # 6. A discrete auto-encoder on MNIST
 #
 # **You will** put an encoder, an arg max and a decoder together, and check the whole chain by difference quotients. You
-# train it by enumeration, by direct optimisation and by Gumbel-softmax, and measure all three exactly.
-# **You will learn** what a plateau is, why training with the exact gradient may stay on one, which part of direct's
-# bias leaves it, what the second arg max is good for, what the gap says about an encoder, and what the published
-# comparison compared. **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb),
+# will train by enumeration, by direct optimisation and by Gumbel-softmax, and measure all three exactly.
+# **You will learn** what a plateau is, why training with the exact gradient can stay on one, which part of direct's
+# bias leads away from it, what the second arg max is good for, what the gap says about an encoder, and what the
+# published comparison compared. **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb),
 # [4](04_finite_epsilon.ipynb) and [5](05_backpropagation.ipynb). The chapter runs in about ten seconds. It reads tables
 # of runs from `rows/` and loads six trained runs. `python -m refimpl make tutorial-runs --write eps-0.1-kl eps-1-no-kl
 # single-direct single-direct-as-released single-exact single-gumbel-softmax` repeats these six runs in about two
@@ -83,9 +83,9 @@ for image in range(5):                                      # a check: one decod
 # ## Three gradients
 #
 # The first two gradients are the functions `enumeration` and `direct`. Each returns two tables with a row for each
-# image: the gradient of $E_q f$ with respect to the encoder's scores, or an estimate of it, and the weights with which
-# the decoder learns from the values. The noise is drawn as in chapter 3: minus the logarithm of an exponential variable
-# is a Gumbel variable, whose mean is Euler's constant.
+# image. The first table is the gradient of $E_q f$ with respect to the encoder's scores, or an estimate of this
+# gradient. The second table has the weights with which the decoder learns from the values. The noise is drawn as in
+# chapter 3: minus the logarithm of an exponential variable is a Gumbel variable, whose mean is Euler's constant.
 
 # %%
 def enumeration(h, f, rng):
@@ -122,9 +122,9 @@ assert (gumbel_noise(5, np.random.default_rng(0)) == gumbel.sample(5, np.random.
 # %% [markdown]
 # ## Is the gradient of the whole chain right?
 #
-# Chapter 5 says that a backward pass needs a check, and this one is longer: decoder, table, gradient with respect to
-# the scores, encoder. So we check it as a whole, in float64, against difference quotients of the objective with respect
-# to *all* weights of both networks:
+# Chapter 5 says that a backward pass needs a check. This one goes through the decoder, the table, the gradient with
+# respect to the scores, and the encoder. So we check it as a whole, in float64, against difference quotients of the
+# objective with respect to *all* weights of both networks:
 #
 # - Enumeration must be the gradient of the ELBO.
 # - The mean of the direct gradient, $(q_\epsilon - q)/\epsilon$, must be the gradient of $T - \text{KL}$ with respect
@@ -230,12 +230,12 @@ plt.show()
 # ## The same comparison with the whole data set
 #
 # The next runs are loaded from files. They have 300 hidden units, 50,000 images, ten epochs and seed 0. All of them are
-# trained with the gradient of the KL term, except the dashed curve. That one is direct optimisation as in the authors'
+# trained with the gradient of the KL term, except the dashed one. That run is direct optimisation as in the authors'
 # code ("as released"): without the KL gradient, and with an $\epsilon$ that falls slowly from 1.
 #
 # How good can a model be that uses only some of its ten values? The best picture for a value is a weighted mean of
-# images. The EM algorithm finds these pictures without a network. Whichever value an image takes, its prior costs
-# $\log 10$ nats. The results are drawn as dotted lines.
+# images. The EM algorithm finds these pictures without a network. Whichever value an image takes, the prior of the
+# value costs $\log 10$ nats. The results are drawn as dotted lines.
 
 # %%
 heights = {used: later_mixture.height(used, x_all, test_all) for used in (1, 2, 4, 5, 6)}
@@ -249,26 +249,26 @@ plt.show()
 # %% [markdown]
 # What to see. Two curves start on a *plateau* near 208 nats. There all images get the same value, whose picture is the
 # mean of all digits. Enumeration stops again near 184 and near 179. These numbers are close to the dotted lines for
-# four and for five values in use. Each plateau ends when more values come into use. (The lines are $-\log p(x)$ of a
-# fit to 4,000 images, and the curves are $-\text{ELBO}$. With 20,000 images the lines fall by about one nat, and the
-# gap of this run is about one nat too.) In the first figure the plateau is near 202, because it uses other test images.
-# Exercise 1 computes that number.
+# four and five values. Each plateau ends when more values come into use. (The lines are $-\log p(x)$ of a fit to 4,000
+# images, and the curves are $-\text{ELBO}$. With 20,000 images the lines fall by about one nat. In this run
+# $-\text{ELBO}$ is about one nat above $-\log p(x)$.) In the first figure the plateau is near 202, because that figure
+# uses other test images. Exercise 1 computes that number.
 #
 # ## What the gap says about the methods
 #
 # With ten values nothing has to be estimated: $p(x) = \frac{1}{k} \sum_z p(x \mid z)$ is a single sum. The gap between
 # $\log p(x)$ and the ELBO is $\text{KL}(q \| p(z \mid x))$. It measures how far the encoder is from the posterior of
 # its own decoder. So $\log p(x)$ and the gap tell us about the two networks separately. A method with a good
-# $\log p(x)$ and a large gap has trained a good decoder and a poor encoder. Read the printed lines above in this way,
-# and remember that each is a single seed:
+# $\log p(x)$ and a large gap has trained a good decoder and a poor encoder. Read the printed lines above in this way.
+# Each line is a single seed:
 #
 # - *Direct and Gumbel-softmax* differ by 2.4 nats of ELBO, but by only 0.4 nats of $\log p(x)$. So their decoders are
 #   nearly equally good. The rest of the difference comes from the encoder, which Gumbel-softmax trained for relaxed
 #   samples.
 # - *Enumeration* is 12 nats behind in $\log p(x)$ itself. Its value is close to the line for five values, so its
 #   decoder has learnt about five pictures. Its gap is small in comparison.
-# - *Direct as released* has the smallest gap, although the KL term, which is a part of the bound, is not in its
-#   gradient. How can that be? The next cell examines two small models, those of appendix C:
+# - *Direct as released* has the smallest gap, although its gradient leaves out the KL term, which is a part of the
+#   bound. How can that be? The next cell examines two small models, those of appendix C:
 
 # %%
 print(f"{'':21s} -log p(x)     gap   entropy of q, of posterior   most likely values differ in   part of the gap")
@@ -288,20 +288,20 @@ for name, words in (("eps-0.1-kl", "KL on, eps = 0.1"), ("eps-1-no-kl", "KL off,
 # %% [markdown]
 # What to see. The posterior is nearly one-hot, because for most images the scores of the ten pictures differ by dozens
 # of nats. Both encoders are more spread out than the posterior. The best $q$ for $E f - \text{KL}$ is the posterior
-# itself. But direct maximises $T - \text{KL}$, in which a lag in $f$ counts less, so its best $q$ is more spread out.
-# For example, a value 10 nats behind keeps a probability of 0.0018 at $\epsilon = 0.1$ instead of 0.00005. Without the
-# KL term nothing spreads $q$ out, so it may be more concentrated. But this explains little: 0.29 of the 0.33 nats
+# itself. But direct maximises $T - \text{KL}$, in which a lag in $f$ counts less, so the best $q$ for it is more spread
+# out. For example, a value 10 nats behind keeps a probability of 0.0018 at $\epsilon = 0.1$ instead of 0.00005. Without
+# the KL term nothing spreads $q$ out, so $q$ can be more concentrated. But this explains little: 0.29 of the 0.33 nats
 # between the two gaps come from the images for which $q$ and the posterior have different most likely values. Why there
-# are fewer of these without the KL term was not tested. In a model whose posterior is spread over many values, leaving
-# the KL term out would cost something. (The two runs differ in the KL gradient and in $\epsilon$, and each is one
-# seed.)
+# are fewer such images without the KL term was not tested. In a model whose posterior is spread over many values,
+# leaving the KL term out would cost something. (The two runs differ in the KL gradient and in $\epsilon$, and each is
+# one seed.)
 #
 # ## Why does q concentrate on one value?
 #
-# The KL term acts against such a concentration: it is 0, its least value, if an image gives all values the same
-# probability. The next cell compares the two gradients in the first forty steps of enumeration, on 1,000 images. The
-# *leader* is the value with the largest mean of $q$. The *pull* of a term on a score is the derivative of this term
-# with respect to that score.
+# The KL term acts against such a concentration: it has its least value, 0, if all values have the same probability. The
+# next cell compares the two gradients in the first forty steps of enumeration, on 1,000 images. The *leader* is the
+# value with the largest mean of $q$. The *pull* of a term on a score is the derivative of this term with respect to
+# that score.
 
 # %%
 watched, rng = Model(seed=0), np.random.default_rng(1)
@@ -334,7 +334,7 @@ assert q[:, leader].mean() > 0.99 and ahead.mean() > 20
 #
 # Small gradients cannot be the only reason why training stays on the plateau, since Adam does not depend on their
 # scale. So look at the mean of the direct gradient. Let $j$ be the leader, which wins nearly always. A *losing value*
-# is any other value $i$. Let its lead $\text{lead}_i = f_i - f_j$ say how much better it explains an image than $j$
+# is any other value $i$. Its lead, $\text{lead}_i = f_i - f_j$, says how much better $i$ explains an image than $j$
 # does. The exact gradient with respect to $h_i$ is $q_i (\text{lead}_i - E_q\, \text{lead})$. The mean of the direct
 # gradient has the same form, with a function of the lead instead of the lead:
 #
@@ -356,10 +356,11 @@ later_figures.push(lead, {eps: np.expm1(eps * lead) / eps for eps in (0.1, 1.0)}
 plt.show()
 
 # %% [markdown]
-# The effect of the cap depends on the KL term, which pulls up a losing value with $q_i$ times its lag in $h$. Against
-# the exact gradient, this lag has to grow until it is as large as the lag in $f$. Against the capped gradient a lag of
-# $1/\epsilon$ nats is enough, here 10 nats. Take an image for which all nine losing values are 30 nats behind. For
-# three objectives, the next cell computes how much probability the best $q$ leaves each of them.
+# The effect of the cap depends on the KL term, which pulls up a losing value with $q_i$ times the lag of this value in
+# $h$. To balance the exact gradient, the lag in $h$ has to become as large as the lag in $f$. To balance the capped
+# gradient, a lag of $1/\epsilon$ nats is enough, here 10 nats. Take an image for which all nine losing values are 30
+# nats behind. For three objectives, the next cell computes how much probability the best $q$ leaves to each losing
+# value.
 
 # %%
 share = np.linspace(-31, np.log(0.1), 200_000)                              # log q of each losing value; all are equal
@@ -374,11 +375,11 @@ for words, reward in found.items():
 # %% [markdown]
 # With $\epsilon = 0.1$ a losing value keeps enough probability for Adam to work with, and the decoder goes on learning
 # from it. With $\epsilon = 1$ the cap is so low that the losing values together keep half of all samples (appendix C),
-# so the bound itself becomes poor. This is the theory. The following runs test it on MNIST, at full size, with a
-# decoder that learns from $q$. The first table has each half of the bias alone, for one seed. The second table has five
-# seeds. It adds the other differences between direct and enumeration: the noise, and a decoder that learns from
-# $z^{\star}$. (`noisy-exact` is the gradient of enumeration plus the noise of direct, which is a direct gradient minus
-# its mean. `tilted` is the mean of the direct gradient.)
+# so the bound itself becomes poor. The following runs test this theory on MNIST, at full size, with a decoder that
+# learns from $q$. The first table has each half of the bias alone, for one seed. The second table has five seeds. It
+# adds the other differences between direct and enumeration: the noise, and a decoder that learns from $z^{\star}$.
+# (`noisy-exact` is the gradient of enumeration plus the noise of direct, which is a direct gradient minus its mean.
+# `tilted` is the mean of the direct gradient.)
 
 # %%
 exits = later_rows.exits()
@@ -391,10 +392,10 @@ later_rows.show_plateau(five)
 # is *off the plateau* if it is below 175 nats.
 #
 # - *With the KL gradient and* $\epsilon = 0.1$ the cap is what helps. `capped` leaves the plateau as `tilted` does, and
-#   `amplified` ends where enumeration ends. Without the KL gradient, at this $\epsilon$, neither half nor both together
-#   have left 208 after three epochs. This agrees with the theory: to pull the losing values up so soon, the cap needs
-#   the KL term. (`direct`, which adds noise to `tilted`, is at 177 after these three epochs. By the tenth epoch the
-#   other three have left 208 too, and are at 174 to 179. The reason was not tested.)
+#   `amplified` ends where enumeration ends. Without the KL gradient, at this $\epsilon$, none of the three methods has
+#   left 208 after three epochs. This agrees with the theory: to pull the losing values up so soon, the cap needs the KL
+#   term. (`direct`, which adds noise to `tilted`, is at 177 after these three epochs. By the tenth epoch the other
+#   three have left 208 too, and are at 174 to 179. The reason was not tested.)
 # - *Without the KL gradient and* $\epsilon = 1$, where the authors' recipe starts, the amplification is what helps.
 #   `amplified` is off the plateau after three epochs. `capped` is not, but it leaves later. With the KL gradient
 #   `amplified` leaves too, and every method that has the cap ends between 198 and 206. There the bound is poor, as
@@ -408,8 +409,8 @@ later_rows.show_plateau(five)
 # The second table also shows three further results. The mean of the direct gradient alone, with a decoder that learns
 # from $q$, leaves the plateau with every seed. A decoder that learns from $z^{\star}$ does not help enumeration. And
 # after ten epochs the median of enumeration on MNIST is as good as the median of direct. So a single seed does not show
-# which method is best in the end: the seed in the figure above ends worst of enumeration's five. Fashion-MNIST has no
-# such plateau. There neither the mean nor the noise alone is as good as both together, by the medians
+# which method is best in the end: the seed in the figure above ends as the worst of enumeration's five. Fashion-MNIST
+# has no such plateau. There, by the medians, neither the mean nor the noise alone is as good as both together
 # ([results.md](results.md#the-plateau)).
 #
 # ## What the published comparison compared
@@ -430,26 +431,28 @@ later_rows.show_yardsticks(yardsticks)
 
 # %% [markdown]
 # The objective explains part of the result at most. (The authors' recipe also has a different $\epsilon$. The last two
-# lines at $k = 50$ change only one of the two. After ten epochs direct is at 210 nats without the KL gradient at
-# $\epsilon = 0.1$, and near 196.5 with the KL gradient and their falling $\epsilon$. Both changes together give 142.7.
-# So neither of them alone explains it: [results.md](results.md#convergence).)
+# lines at $k = 50$ make only one of the two changes each. After ten epochs direct is at 210 nats without the KL
+# gradient at $\epsilon = 0.1$, and near 196.5 with the KL gradient and their falling $\epsilon$. Both changes together
+# give 142.7. So neither change alone explains the result: [results.md](results.md#convergence).)
 #
-# - *The plateau* is not explained by the objective. Direct with its KL gradient has left it within the first epoch.
-# - *The end at* $k = 10$ is not explained either. Direct ends at nearly the same bound with both recipes.
-# - *The end at* $k = 50$ is explained in part. The authors' recipe is some nats ahead of direct with its KL gradient.
+# - The objective does not explain *the plateau*: direct with the KL gradient has the same objective, and still leaves
+#   the plateau within the first epoch.
+# - It does not explain *the end at* $k = 10$: direct ends at nearly the same bound with both recipes.
+# - It explains *the end at* $k = 50$ in part: the authors' recipe is some nats ahead of direct with its KL gradient.
 #   With the same objective for all, the best seed of enumeration is ahead of direct, and its worst seed is far behind.
 #
 # **The way of measuring.** The slides measure direct with one sample per image, Gumbel-softmax with a hundred, and
 # enumeration exactly. The last lines above show three trained models, each measured in all three ways. (They use the
 # first 2,000 test images, which are easier. The number after ± is the standard deviation of one such measurement.)
 # With one-hot samples the results agree with the exact bound to about 0.1 nats, for one sample and for a hundred. So
-# the way of measuring does not explain the differences. Relaxed samples would explain some: they make Gumbel-softmax
-# look 5 nats better, but for a model that nobody uses. (The authors' code does not evaluate in this way.)
+# the way of measuring does not explain the differences. Relaxed samples would explain some of them: they make
+# Gumbel-softmax look 5 nats better, but they measure a model that nobody uses. (The authors' code does not evaluate in
+# this way.)
 #
 # **The learning signal.** With many binary variables, the REBAR and RELAX of the authors' code learn from the mean
 # score of the whole batch instead of the score of each image. Exercise 3 of [chapter 7](07_many_variables.ipynb) shows
 # the effect, and [results.md](results.md#fifteen-binary-variables) shows it in training: their REBAR ends 6 nats behind
-# (one seed against two).
+# ours (one seed against two).
 #
 # ## What the second arg max is good for
 #
@@ -495,7 +498,7 @@ plt.show()
 # <details><summary>Solution</summary>
 #
 # The picture of this value is the mean image. All of $q$ is on this value, which costs $\log 10 = 2.3$ nats of KL.
-# (With the mean image for *every* value and a uniform $q$, these would be saved.)
+# (With the mean image for *every* value and a uniform $q$, these 2.3 nats would be saved.)
 #
 # ```python
 # share = np.clip(x_all.mean(axis=0), 1e-4, 1 - 1e-4).astype(float)
@@ -533,7 +536,7 @@ plt.show()
 # <details><summary>Solution</summary>
 #
 # The relaxed objective scores mixtures of pictures, which the discrete model never produces for any $z$. From this
-# score it subtracts the KL term of the discrete $q$. Its value is *above* $\log p(x)$, so it is not a lower bound.
+# score it subtracts the KL term of the discrete $q$. The result is *above* $\log p(x)$, so it is not a lower bound.
 #
 # ```python
 # h, f = (scores.reshape(-1, k).astype(float) for scores in loaded.model.score_all(test))

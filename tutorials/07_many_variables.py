@@ -3,7 +3,7 @@
 #
 # **You will** write direct optimisation for $n$ binary variables, and for comparison REINFORCE, ARM, DisARM, REBAR,
 # RELAX and local expectation. You will check all of them against the exact gradient, which is found by enumeration.
-# **You will learn** what is lost when each variable has an arg max of its own (little), what each unbiased estimator
+# **You will learn** how little is lost when each variable has an arg max of its own, what each unbiased estimator
 # costs, and when to choose which. **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb) and
 # [4](04_finite_epsilon.ipynb). The chapter runs in about five seconds. Trained runs are loaded;
 # `python -m refimpl make tutorial-runs --write` makes them again. The symbols are listed at the end.
@@ -60,9 +60,9 @@ for i in range(n):                                                          # ch
 # ## Direct optimisation: one joint arg max, or one per variable
 #
 # There is no separate noise for each of the $2^n$ vectors. Each variable has two Gumbel numbers, one for each of its
-# values. Only their difference matters, which is one *logistic* number $\gamma_i$. So $z^{\star}$ is found variable
-# by variable: $z^{\star}_i = 1$ where $l_i + \gamma_i > 0$. The *perturbed* arg max cannot be found in this way,
-# because $f$ depends on all variables together (slide 29):
+# values. Only the difference of the two matters. It is a single number $\gamma_i$ with a *logistic* distribution. So
+# $z^{\star}$ is found variable by variable: $z^{\star}_i = 1$ where $l_i + \gamma_i > 0$. The *perturbed* arg max
+# cannot be found in this way, because $f$ depends on all variables together (slide 29):
 #
 # $$z(\epsilon) = \arg\max_z \; \epsilon f(z_1, \ldots, z_n) + \sum_i (l_i + \gamma_i) z_i$$
 #
@@ -71,9 +71,9 @@ for i in range(n):                                                          # ch
 #
 # $$z_i(\epsilon) = 1 \quad \text{where} \quad l_i + \gamma_i + \epsilon\, \text{gain}_i > 0$$
 #
-# Here $\text{gain}_i$ is how much larger $f$ is with $z_i = 1$ than with $z_i = 0$, when the other variables are as
-# in $z^{\star}$. For all gains together $f$ is needed at $z^{\star}$ and at its $n$ neighbours only, the vectors that
-# differ from it in one variable. Here it is with loops first, and then with arrays:
+# Here $\text{gain}_i$ is how much larger $f$ is with $z_i = 1$ than with $z_i = 0$, when the other variables are as in
+# $z^{\star}$. To compute all gains, $f$ is needed only at $z^{\star}$ and at its $n$ *neighbours*. These are the
+# vectors that differ from $z^{\star}$ in one variable. Here is the code, first with loops and then with arrays:
 
 # %%
 def neighbours_loop(z):
@@ -135,10 +135,10 @@ for eps in (1.0, 0.3, 0.1, 0.03):
 # variables. At $\epsilon = 1$ and 0.3 the biases of the two estimates have about the same size. At smaller $\epsilon$
 # the biases are too small to be compared with 40,000 draws.
 #
-# Does Theorem 1 hold for the joint estimate? Not by the proof of chapter 2 as it stands, because its assumption (d)
-# is not met. There is one logistic number for each variable, and not one Gumbel number for each vector, so the noise
-# of two vectors is not independent. But the proof by the mean maximum $G$ still works. Write $G$ as an integral over
-# the perturbed logits $s_i = l_i + \gamma_i$, where $\rho$ is the logistic density:
+# Does Theorem 1 hold for the joint estimate? The proof of chapter 2 does not show this, because assumption (d) of the
+# theorem is not met. There is one logistic number for each variable, and not one Gumbel number for each vector, so the
+# noise of two vectors is not independent. But the proof by the mean maximum $G$ still works. Write $G$ as an integral
+# over the perturbed logits $s_i = l_i + \gamma_i$, where $\rho$ is the logistic density:
 #
 # $$G(l, \epsilon) = \int \max_z \Big\{ \epsilon f(z) + \sum_i s_i z_i \Big\} \prod_i \rho(s_i - l_i)\, ds$$
 #
@@ -156,11 +156,11 @@ for eps in (1.0, 0.3, 0.1, 0.03):
 #
 # ## Local expectation
 #
-# Do we have to sample the variable that moves? Average the estimate for $l_i$ over the noise of variable $i$ alone,
-# and let $\epsilon \to 0$. By Theorem 1 for one variable the result is the exact gradient with respect to $l_i$,
-# given the other variables: $\sigma(l_i) (1 - \sigma(l_i))\, \text{gain}_i$. This estimator is called *local
-# expectation*. It takes the same $n + 1$ evaluations and has no bias. Its variance is far lower than that of direct
-# at any $\epsilon$ at which direct's bias is small. The slides do not show it.
+# Do we have to sample the variable that moves? Average the estimate for $l_i$ over the noise of variable $i$ alone, and
+# let $\epsilon \to 0$. By Theorem 1 for one variable the result is the exact gradient with respect to $l_i$, given the
+# other variables: $\sigma(l_i) (1 - \sigma(l_i))\, \text{gain}_i$. This estimator is called *local expectation*. It
+# takes the same $n + 1$ evaluations and has no bias. Its variance is far lower than that of direct at any $\epsilon$ at
+# which direct's bias is small. The slides do not mention this estimator.
 
 # %%
 def local_expectation():
@@ -171,9 +171,8 @@ def local_expectation():
 # ## Estimators that only evaluate $f$
 #
 # **REINFORCE.** $\nabla E_q f = E_q[(f(z) - \text{baseline}) \nabla \log q(z)]$, and
-# $\partial \log q / \partial l_i = z_i - \sigma(l_i)$. The baseline may be any number that does not depend on this
-# $z$. If two samples are drawn, the score of each can be the baseline of the other. This version is called *leave one
-# out*.
+# $\partial \log q / \partial l_i = z_i - \sigma(l_i)$. The baseline can be any number that does not depend on this $z$.
+# If two samples are drawn, the score of each can be the baseline of the other. This version is called *leave one out*.
 #
 # **ARM.** One uniform number $U$ per variable makes two *opposed* samples: $b_1 = [U > \sigma(-l)]$ and
 # $b_2 = [U < \sigma(l)]$, where $[\ldots]$ is 1 if the condition holds and 0 otherwise. The estimate is
@@ -196,9 +195,9 @@ for logit in (1.0, -0.4):                                                   # ch
         assert np.isclose(middle - 0.5, 0.5 * (-1) ** second * (first != second) * sigmoid(abs(logit)))
 
 # %% [markdown]
-# What to see. In the left and the right part the two samples differ. They tell us only in which part $U$ lies. The
-# mean of $U$ in this part is the middle of the part, at a distance of $\sigma(|l|)/2$ from $\frac12$: to the left of
-# it where $b_2 = 1$, to the right where $b_2 = 0$. In the middle part the samples agree, and the mean of
+# What to see. In the left and the right part the two samples differ. They tell us only in which part $U$ lies. The mean
+# of $U$ in this part is the middle of the part. Its distance from $\frac12$ is $\sigma(|l|)/2$. It lies to the left of
+# $\frac12$ where $b_2 = 1$, and to the right where $b_2 = 0$. In the middle part the samples agree, and the mean of
 # $U - \frac12$ is zero. So replace $U - \frac12$ by its mean. This gives DisARM:
 # $\frac12 (f(b_1) - f(b_2)) (-1)^{b_2} [b_1 \ne b_2]\, \sigma(|l|)$. Replacing a random factor by such a conditional
 # mean never increases the variance (Rao and Blackwell).
@@ -233,15 +232,15 @@ def disarm():
 # ## REBAR
 #
 # The idea of REBAR is a control variate: subtract something that is correlated with the estimate, and add its mean
-# again. What can be used for this is the relaxed score $f_\tau(s) = f(\sigma(s / \tau))$ of the perturbed logit
-# $s = l + \gamma$. It requires that $f$ is defined between 0 and 1 too, as it is here. At small $\tau$ the relaxed
-# score is close to $f(z)$, since $z = [s > 0]$.
+# again. REBAR uses the relaxed score $f_\tau(s) = f(\sigma(s / \tau))$ of the perturbed logit $s = l + \gamma$. This
+# requires that $f$ is defined between 0 and 1 too, as it is here. At small $\tau$ the relaxed score is close to $f(z)$,
+# since $z = [s > 0]$.
 #
 # Take one variable, $n = 1$. The mean $E f_\tau(s)$ depends on $l$. It can be differentiated in two ways.
 #
 # - *Through* $s$. The noise does not depend on $l$, and $s$ moves with $l$. So the derivative is $E f_\tau'(s)$.
 # - *Through* $z$ *first*. Draw $z$, which is 1 with probability $\sigma(l)$. Then draw $s$ again, given this $z$, and
-#   call the new one $\tilde s$. Averaged over $z$ as well, $\tilde s$ has the law of $s$, so
+#   call the new logit $\tilde s$. Averaged over $z$ as well, $\tilde s$ has the law of $s$, so
 #   $E f_\tau(s) = q(1)\, E[f_\tau(\tilde s) \mid z = 1] + q(0)\, E[f_\tau(\tilde s) \mid z = 0]$. The product rule
 #   gives two terms. The first one differentiates $q$:
 #   $\sum_z q'(z) E[f_\tau(\tilde s) \mid z] = E[f_\tau(\tilde s) \frac{d}{dl} \log q(z)]$. The second one
@@ -252,7 +251,7 @@ def disarm():
 # $$E\left[-f_\tau(\tilde s) \frac{d}{dl} \log q(z) + \frac{d}{dl} f_\tau(s) - \frac{d}{dl} f_\tau(\tilde s)\right] = 0$$
 #
 # The first term in the bracket is what REBAR subtracts from REINFORCE, and the other two terms put its mean back. For
-# $n$ variables the same holds for each of them. Add $\eta$ times the bracket to REINFORCE, and the mean does not
+# $n$ variables the same holds for each of them. If $\eta$ times the bracket is added to REINFORCE, the mean does not
 # change, for every $\eta$ and $\tau$:
 #
 # $$\left[f(z) - \eta f_\tau(\tilde s)\right] \nabla \log q(z) + \eta \nabla f_\tau(s) - \eta \nabla f_\tau(\tilde s)$$
@@ -293,18 +292,18 @@ assert abs(through_s - signal - inner) < 1e-5
 # %% [markdown]
 # ## RELAX
 #
-# The argument for REBAR did not use what $f_\tau$ is. Any other function of $s$ may replace it. Call this function
-# the control. Then
+# The argument for REBAR did not use what $f_\tau$ is. Any other function of $s$ can replace it. Call this function the
+# control. Then
 #
 # $$f(z) \nabla \log q(z) + \left[ -\text{control}(\tilde s)\, \nabla \log q(z) + \nabla \text{control}(s) - \nabla \text{control}(\tilde s) \right]$$
 #
 # has the right mean for *every* control. REBAR uses $\eta f_\tau$ as its control, so it can only choose $\eta$ and
 # $\tau$. RELAX (Grathwohl et al. 2018) uses $f_\tau$ plus a small network, and trains the weights of this network to
-# *lower the variance*. How is that possible when the true gradient is not known? Let $g$ be the estimate. Its mean
-# does not depend on the weights of the network. So its variance and its mean square $E g^2$ differ by a constant, and
-# $g^2$ of each sample can be differentiated with respect to the weights. (Since $g$ contains the slope of the
-# control, that is a derivative of a derivative.) If $f$ cannot be evaluated between 0 and 1, or if its values there
-# say little about those at 0 and 1, the network alone can be the control.
+# *lower the variance*. How is that possible when the true gradient is not known? Let $g$ be the estimate. Its mean does
+# not depend on the weights of the network. So its variance and its mean square $E g^2$ differ by a constant, and $g^2$
+# of each sample can be differentiated with respect to the weights. (Since $g$ contains the slope of the control, this
+# takes a derivative of a derivative.) If $f$ cannot be evaluated between 0 and 1, or if its values there say little
+# about those at 0 and 1, the network alone can be the control.
 #
 # Here the network is so small that it needs no training: the control is
 # $\eta f_\tau + \sum_i \eta_i\, \sigma(s_i / \tau)$. It is linear in its $n + 1$ weights, so $g$ is linear in them
@@ -347,12 +346,12 @@ def relaxed(weights):
 # %% [markdown]
 # ## The table
 #
-# The table has these columns for each estimator. *Worst, s.e.* is the distance of the mean from the exact gradient,
-# in standard errors, for the component where it is largest. *Variance* is the total variance of one estimate, and
-# *evaluations* is the number of evaluations of $f$ that one estimate takes. The product of the last two is the
-# variance at equal cost; ± is its standard error. (REBAR and RELAX also need two gradients of $f$, which are not
-# counted. The draws for REINFORCE's baseline and for RELAX's weights are not counted either, because in training they
-# come from earlier batches.)
+# The table has these columns for each estimator. *Worst, s.e.* is the distance of the mean from the exact gradient, in
+# standard errors, for the component where it is largest. *Variance* is the total variance of one estimate, and
+# *evaluations* is the number of evaluations of $f$ that one estimate takes. The product of the last two is the variance
+# at equal cost. The number after ± is the standard error of this product. (REBAR and RELAX also need two gradients of
+# $f$, which are not counted. The draws for REINFORCE's baseline and for RELAX's weights are not counted either, because
+# in training they come from earlier batches.)
 
 # %%
 estimates = {"direct, eps = 0.1": (direct_coordinates(0.1), n + 1, "direct"),
@@ -395,28 +394,29 @@ print(f"direct, eps = 0.1, with fresh noise for the second arg max: variance {un
 assert (np.abs(unshared.mean(axis=0) - exact_mean(0.1)) < 4 * error).all()
 
 # %% [markdown]
-# What to see. Left: the dot is the distance of the mean from the exact gradient, and the mark is the standard error
-# of that mean. An estimator whose dot is near its mark, or to the left of it, is unbiased as far as these draws can
-# tell. (The dot of direct at $\epsilon = 0.1$ lies at twice its mark. We know from `exact_mean` that it is biased,
-# but these draws hardly show it.) Right: the variance at equal cost; shorter bars are better.
+# What to see. Left: for each estimator, the dot is the distance of the mean from the exact gradient, and the mark is
+# the standard error of that mean. An estimator whose dot is near its mark, or to the left of it, is unbiased as far as
+# these draws can tell. (The dot of direct at $\epsilon = 0.1$ lies at twice its mark. We know from `exact_mean` that it
+# is biased, but these draws hardly show it.) Right: the bars show the variance at equal cost, so a shorter bar is
+# better.
 #
 # Which estimator is best at equal cost? On this problem it is REINFORCE with its constant baseline: it takes one
 # evaluation, has no bias, and its product is the lowest. DisARM and local expectation come next and differ by 2 %
-# (exactly: 4.95 and 5.06). RELAX's fitted weights remove a quarter of the variance that REBAR has at $\eta = 1$.
-# Direct at $\epsilon = 0.1$ is last by far. At $\epsilon = 1$ its variance is low, but it has a bias that no number
-# of draws removes.
+# (their exact values are 4.95 and 5.06). RELAX's fitted weights remove a quarter of the variance that REBAR has at
+# $\eta = 1$. Direct at $\epsilon = 0.1$ is last by far. At $\epsilon = 1$ its variance is low, but it has a bias that
+# no number of draws removes.
 #
 # The last two printed lines are about two mistakes. If the dependence of $\tilde s$ on $l$ is forgotten, the mean of
 # REBAR is wrong. The variance does not reveal this: it is even a little smaller. So always test the mean of an
-# estimator, against enumeration, with a nonlinear $f$. The last line, about fresh noise, is explained under "Where it
-# goes wrong".
+# estimator, against enumeration, with a nonlinear $f$. The last line is about fresh noise, which is explained under
+# "Where it goes wrong".
 #
 # ## In training
 #
-# Is the order the same when a model is trained? We train models with eight binary variables on MNIST: eight epochs,
-# one seed, 100 hidden units. The runs differ in the gradient estimator. There is one other difference: with
-# enumeration (`exact`) the decoder learns from all vectors, weighted by $q$, and with the other estimators it learns
-# from a sample. The bound is exact: it is a sum over all 256 vectors. (In these runs REBAR and RELAX learn their
+# Is the order the same when a model is trained? We train models with eight binary variables and 100 hidden units on
+# MNIST, for eight epochs and with one seed. The runs differ in the gradient estimator. There is one other difference:
+# with enumeration (`exact`) the decoder learns from all vectors, weighted by $q$, and with the other estimators it
+# learns from a sample. The bound is exact: it is a sum over all 256 vectors. (In these runs REBAR and RELAX learn their
 # weights from earlier batches.)
 
 # %%
@@ -442,31 +442,32 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # %% [markdown]
 # What to see. Left: at the same number of epochs most runs lie close together, and ARM is behind. Right: at the same
 # number of evaluations, the estimators that need two or three scores are far ahead of those that need all neighbours.
-# The order in training is not the order by variance in the table. In the table DisARM and local expectation are
-# nearly equal. In training, at equal evaluations, DisARM is first, and local expectation is last of the five
-# estimators in the last printed line (of all that were trained, only direct is behind it). So the variance at one
-# point of a toy problem does not tell us which estimator trains best. And this is one seed, and eight epochs.
+# The order in training is not the order by variance in the table. In the table DisARM and local expectation are nearly
+# equal. In training, at equal evaluations, DisARM is first, and local expectation is last of the five estimators in the
+# last printed line (of all estimators that were trained, only direct is behind local expectation). So the variance at
+# one point of a toy problem does not tell us which estimator trains best. Besides, these runs have only one seed and
+# eight epochs.
 #
 # ## When to choose which
 #
-# Longer runs are in [results.md](results.md#fifteen-binary-variables): fifteen variables on Fashion-MNIST, a hundred
-# epochs, one to three seeds. In these runs, with our settings (fixed $\epsilon$, with the gradient of the KL term),
+# [results.md](results.md#fifteen-binary-variables) has longer runs, with fifteen variables on Fashion-MNIST, a hundred
+# epochs and one to three seeds. In these runs, with our settings (fixed $\epsilon$, with the gradient of the KL term),
 # direct ends at 150.8 nats, DisARM at 155.0, RELAX at 155.5, REBAR at 157.1, local expectation at 157.3 and ARM at
 # 160.8. The 95 % intervals of REBAR and DisARM (two seeds each) overlap with that of direct. With the settings of the
-# released code the comparison is still open. That page also shows that it is the *bias* of direct that helps, and
-# that it helps the decoder.
+# released code the comparison is still open. That page also shows that it is the *bias* of direct that helps, and that
+# this bias helps the decoder.
 #
 # | estimator | what it needs | bias | choose it when |
 # | --- | --- | --- | --- |
 # | local expectation | $f$ at $z$ and its $n$ neighbours | none | the neighbours are cheap and $q$ is a product |
 # | DisARM | $f$ at two samples | none | $f$ is a black box or expensive, and the variables are binary |
-# | ARM | the same two samples | none | never: DisARM is its mean given the same samples, so it has less variance |
+# | ARM | the same two samples | none | never: DisARM is the mean of ARM given the same samples, so DisARM has less variance |
 # | REBAR | $f$ at three points, two of them relaxed, and two gradients | none | $f$ is differentiable, and its values between 0 and 1 are close to those at 0 and 1 |
 # | RELAX | the same, and a network | none | as for REBAR, but $f_\tau$ is not close enough to $f$, and training is long enough to fit the network |
 # | direct | $f$ at $z^{\star}$ and its $n$ neighbours | order $\epsilon$ | the arg max comes from a solver and $q$ has no formula (chapter 8), or a long training may profit from its bias |
 #
 # REINFORCE, with the mean of earlier scores or of other samples as its baseline, needs the least. At small budgets it
-# is the one to beat, as the table above shows.
+# is hard to beat, as the table above shows.
 #
 # ## Exercises
 #
@@ -475,8 +476,8 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 #
 # <details><summary>Solution</summary>
 #
-# Local expectation has: $\sigma(l_i)(1-\sigma(l_i))\, \text{gain}_i$ is the same in every draw. Direct is still
-# noisy, and biased.
+# Local expectation has zero variance, because $\sigma(l_i)(1-\sigma(l_i))\, \text{gain}_i$ is the same in every draw.
+# Direct is still noisy, and biased.
 #
 # ```python
 # slopes, nonlinear = rng.normal(size=n), f
@@ -537,13 +538,13 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # - The two arg maxes do not share their noise. Fresh noise for the second one leaves the mean as it is, since
 #   $\text{gain}_i$ does not depend on $\gamma_i$. But then the two arg maxes often differ by chance alone, and the
 #   variance grows like $1/\epsilon^2$ instead of $1/\epsilon$. The last line below the table shows it.
-# - Only the variance is measured. A biased estimator can always have a lower one.
+# - Only the variance is measured. A biased estimator can always have a lower variance.
 # - Two methods are compared at the same number of epochs although one needs 16 evaluations per step and the other 2.
 #
 # ## Now write it yourself
 #
-# In workbook file 12 you write the table of single changes for $n$ binary variables, which both direct and local
-# expectation are computed from. Check it with `python tutorials/workbook/check.py 12`.
+# In workbook file 12 you write the table of single changes for $n$ binary variables. Both direct and local expectation
+# are computed from this table. Check it with `python tutorials/workbook/check.py 12`.
 #
 # ## What to read next
 #
@@ -560,7 +561,7 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # | $l_i = h_i(1) - h_i(0)$ | `l` (n,) | $\phi_i$ | logit of variable $i$ |
 # | $\sigma(l_i)$ | `on` (n,) | | the sigmoid of the logit: $q(z_i = 1)$ |
 # | $f(z)$ | `f(z)` | $\theta(z_1, \ldots, z_n)$ | the decoder's score of the *whole* vector |
-# | $\text{gain}_i$ | `gain` (M, n) | | what $f$ gains if $z_i$ is 1 instead of 0, the other variables as in $z^{\star}$ |
+# | $\text{gain}_i$ | `gain` (M, n) | | what $f$ gains if $z_i$ is 1 instead of 0, while the other variables are as in $z^{\star}$ |
 # | $\gamma_i$ | `noise` (M, n) | $\gamma_i(1) - \gamma_i(0)$ | logistic noise of variable $i$: the difference of two Gumbels |
 # | $z^{\star}$, $z(\epsilon)$ | `z_star` (M, n) | $z^{\phi+\gamma}$, $z^{\epsilon\theta+\phi+\gamma}$ | the arg max without and with $\epsilon f$ |
 # | $G$ | | $G(w, \epsilon)$ | the mean maximum, $E \max_z \{\epsilon f(z) + \sum_i (l_i + \gamma_i) z_i\}$ |
@@ -568,7 +569,7 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # | $U$ | `uniform`, `fresh` | | uniform random number between 0 and 1 |
 # | $b_1$, $b_2$ | `b1`, `b2` | | two opposed binary samples, of ARM |
 # | $s$ | `s` | | perturbed logit $l + \gamma$, of REBAR |
-# | $\tau$, $\eta$ | `tau`, `eta` | | temperature of the relaxed sample; how much of it REBAR subtracts |
+# | $\tau$, $\eta$ | `tau`, `eta` | | temperature of the relaxed sample; the factor with which REBAR subtracts the relaxed score |
 # | $\rho$ | | | the logistic density of the noise |
 # | $g$ | `g` (M, n) | | one estimate of the gradient |
 # | $M$ | `M` | | number of samples |

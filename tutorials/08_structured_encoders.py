@@ -2,12 +2,11 @@
 # # 8. Structured encoders
 #
 # **You will** give scores to pairs of variables of $z$, find the arg max as a minimum cut and as an integer program,
-# and differentiate through it. **You will learn** that direct optimisation needs only an arg max of the encoder, so
-# any solver can be used; what its second arg max requires of $f$; and when pair scores help. **You need** chapters
+# and differentiate through it. **You will learn** that direct optimisation needs only an arg max of the encoder, so any
+# solver can be used; what the second arg max requires of $f$; and when pair scores help. **You need** chapters
 # [2](02_theorem_1.ipynb) and [7](07_many_variables.ipynb). The chapter runs in about five seconds. Three trained runs
-# are loaded;
-# `python -m refimpl make tutorial-runs --write structured-none structured-non-negative structured-any-sign` makes
-# them again in about a minute and a half. The symbols are listed at the end.
+# are loaded; `python -m refimpl make tutorial-runs --write structured-none structured-non-negative structured-any-sign`
+# makes them again in about a minute and a half. The symbols are listed at the end.
 #
 # In the formulas the variables are counted from 1, and in the code from 0.
 
@@ -36,11 +35,11 @@ def score(u, w, z):
 # %% [markdown]
 # ## Why pairs
 #
-# In chapter 7 the encoder chose each $z_i$ on its own. The attributes of a picture are not independent like that: in
-# pictures of faces, for example, glasses are more frequent with some attributes than with others. Let each variable
-# have a *unary score* $u_i$, which is added to $h$ if $z_i = 1$, and each pair of variables a *pair score* $w_{ij}$,
-# which is added if $z_i$ and $z_j$ are both 1. Pair scores have a price: the arg max is no longer $n$ separate small
-# ones. We find the true arg max by comparing all $2^n$ vectors:
+# In chapter 7 the encoder chose each $z_i$ on its own. But the attributes of a picture are not independent. In pictures
+# of faces, for example, glasses are more frequent with some attributes than with others. Let each variable have a
+# *unary score* $u_i$, which is added to $h$ if $z_i = 1$, and each pair of variables a *pair score* $w_{ij}$, which is
+# added if $z_i$ and $z_j$ are both 1. Pair scores have a price: the arg max can no longer be found for each variable
+# separately. At first we find it by comparing all $2^n$ vectors:
 
 # %%
 def by_enumeration(u, w):
@@ -60,10 +59,10 @@ print("alone:", alone, "  together:", best, f"  scores {score(u, w, alone):.2f} 
 #
 # ## A minimum cut
 #
-# If no $w_{ij}$ is negative, the arg max can be found as a minimum cut of a graph, which takes polynomial time
-# (Hammer 1965). Such an $h$ is called *supermodular*, and $-h$ *submodular*; these are the words to search for. Write
-# $-w_{ij} z_i z_j = -\frac{w_{ij}}{2}(z_i + z_j) + \frac{w_{ij}}{2} |z_i - z_j|$. This is true in all four cases of
-# $z_i$ and $z_j$. Then
+# If no $w_{ij}$ is negative, the arg max can be found as a minimum cut of a graph, which takes polynomial time (Hammer
+# 1965). Such an $h$ is called *supermodular*, and $-h$ is called *submodular*. (These are the words to search for.)
+# Write $-w_{ij} z_i z_j = -\frac{w_{ij}}{2}(z_i + z_j) + \frac{w_{ij}}{2} |z_i - z_j|$. This equation holds in all four
+# cases of $z_i$ and $z_j$. Then
 #
 # $$-h(z) = \sum_i \kappa_i z_i + \sum_{i<j} \frac{w_{ij}}{2} |z_i - z_j|, \qquad \kappa_i = -u_i - \frac12 \sum_j w_{ij}$$
 #
@@ -94,10 +93,10 @@ assert np.isclose(bill + constant, -score(u, w, best))
 print(f"the cut edges add up to {bill:.2f}; with the constant {constant:.2f} that is -h = {-score(u, w, best):.2f}")
 
 # %% [markdown]
-# What to see. Blue variables are in the source's camp. The thicker an edge is, the more it costs to cut it. The
-# dashed edges are cut, and no other division costs less. Now we let scipy find it. Its `maximum_flow` takes integers,
-# so the capacities are scaled up and rounded. The variables that the source can still reach after the flow are in its
-# camp.
+# What to see. Blue variables are in the source's camp. The thicker an edge is, the more it costs to cut it. The dashed
+# edges are cut, and no other division costs less. Now scipy finds the cheapest division. Scipy's function
+# `maximum_flow` takes integers, so the capacities are scaled up and rounded. The variables that the source can still
+# reach after the flow are in the source's camp.
 
 # %%
 def by_min_cut(u, w, unit=1e6):
@@ -176,20 +175,21 @@ print("integer program and enumeration agree on 20 random instances with pair sc
 #
 # There is noise on the unary scores only: $\gamma_i$ is added to $u_i$. Is that enough for Theorem 1? For $u_i$ the
 # argument of chapter 7 applies: integrate over $u_i + \gamma_i$, and then $u_i$ no longer occurs in the maximum but
-# only in the smooth density. For $w_{ij}$ this argument fails, because $w_{ij}$ has no noise. It stays in the
-# maximum, and the derivative of the maximum with respect to it is the product $z_i z_j$ at the arg max, which jumps.
-# Theorem 1 holds for $w_{ij}$ all the same. [Appendix D](appendix_d_unary_noise.ipynb) proves it by the walls of
-# chapter 2: where two 0/1 vectors tie, they differ in some variable, and the noise of that variable smooths the tie.
+# only in the smooth density. For $w_{ij}$ this argument fails, because $w_{ij}$ has no noise. It stays in the maximum,
+# and the derivative of the maximum with respect to $w_{ij}$ is the product $z_i z_j$ at the arg max. This product
+# jumps. Nevertheless Theorem 1 holds for $w_{ij}$ too. [Appendix D](appendix_d_unary_noise.ipynb) proves it by the
+# walls of chapter 2: where two 0/1 vectors tie, they differ in some variable, and the noise of that variable smooths
+# the tie.
 #
-# *The first arg max*, of $h + \gamma$, is a problem with unary and pair scores, with $u_i + \gamma_i$ instead of
-# $u_i$. Any solver can be used.
+# *The first arg max* is that of $h + \gamma$. This is a problem with unary and pair scores, in which $u_i + \gamma_i$
+# replaces $u_i$. Any solver can be used.
 #
-# *The second arg max* is that of $\epsilon f + h + \gamma$. It is a problem of the same kind only if $f$ is also a
-# sum of unary and pair scores. The score of a decoder is not: it can be any number for each of the $2^n$ vectors.
-# Then neither a cut nor an integer program of this form finds $z(\epsilon)$, and the exact arg max takes a list of
-# all vectors. So training uses the approximation of chapter 7 instead. Evaluate $f$ at $z^{\star}$ and at the $n$
-# vectors that differ from it in one variable. Let $\text{gain}_i$ be how much larger $f$ is with $z_i = 1$ than with
-# $z_i = 0$, the other variables as in $z^{\star}$. Add $\epsilon\, \text{gain}_i$ to $u_i$:
+# *The second arg max* is that of $\epsilon f + h + \gamma$. It is a problem of the same kind only if $f$ is also a sum
+# of unary and pair scores. The score of a decoder is no such sum: it can be any number for each of the $2^n$ vectors.
+# Then neither a cut nor an integer program of this form finds $z(\epsilon)$, and the exact arg max takes a list of all
+# vectors. So training uses the approximation of chapter 7 instead. Evaluate $f$ at $z^{\star}$ and at the $n$ vectors
+# that differ from it in one variable. Let $\text{gain}_i$ be how much larger $f$ is with $z_i = 1$ than with $z_i = 0$,
+# when the other variables are as in $z^{\star}$. Add $\epsilon\, \text{gain}_i$ to $u_i$:
 #
 # $$z(\epsilon) \approx \arg\max_z \Big\{ \sum_i (u_i + \gamma_i + \epsilon\, \text{gain}_i) z_i + \sum_{i<j} w_{ij} z_i z_j \Big\}$$
 #
@@ -202,8 +202,8 @@ print("integer program and enumeration agree on 20 random instances with pair sc
 # $f(z(\epsilon)) - f(z^{\star})$. This is not the sum of their gains (with a minus sign for a variable that changes
 # to 0), unless $f$ is linear in $z$. So a bias remains.
 #
-# Check both, the exact second arg max and the one by gains, against finite differences of $E f(z^{\star})$. All of
-# them use the same noise:
+# The next cell checks two estimates against finite differences of $E f(z^{\star})$: the estimate with the exact second
+# arg max, and the estimate with the arg max by gains. All of them use the same noise:
 
 # %%
 n = 3
@@ -251,24 +251,24 @@ for eps in (0.1, 0.02):
               f"distance {np.linalg.norm(difference.mean(axis=0)):.3f}")
 
 # %% [markdown]
-# With the arg max from the list, the estimate agrees with the finite differences at $\epsilon = 0.02$, up to noise
-# and the small bias that is left at this $\epsilon$. At $\epsilon = 0.1$ the bias is plain to see. With the arg max
-# by gains there is a bias that does not go away however small $\epsilon$ is. This is the price of evaluating $f$ at
-# only $n + 1$ vectors. ($f$ is a random table here. How large the bias is depends on how far $f$ is from linear.)
+# With the arg max from the list, the estimate agrees with the finite differences at $\epsilon = 0.02$, up to noise and
+# the small bias that is left at this $\epsilon$. At $\epsilon = 0.1$ the bias is plain to see. With the arg max by
+# gains there is a bias that does not go away, however small $\epsilon$ is. This is the price of evaluating $f$ at only
+# $n + 1$ vectors. ($f$ is a random table here. How large the bias is depends on how far $f$ is from linear.)
 #
-# There is no closed form for $q$ here. The noise is on single variables only, so the law of the *perturbed* arg max
-# is not the softmax of $h(z)$. (For two variables it is an integral over one number, below.) So the KL term is well
-# defined, but there is no formula for it, and hence none for the bound. The released code adds the KL divergence of
-# the softmax of the unary scores instead. The result is not a bound on $\log p(x)$. What can still be computed
-# exactly is $\log p(x)$ itself, by enumeration over $z$, and this is what we report.
+# There is no closed form for $q$ here. The noise is on single variables only, so the law of the *perturbed* arg max is
+# not the softmax of $h(z)$. (For two variables this law is an integral over one number, which is computed below.) So
+# the KL term is well defined, but there is no formula for it, and hence no formula for the bound. The released code
+# adds the KL divergence of the softmax of the unary scores instead. The result is not a bound on $\log p(x)$. But
+# $\log p(x)$ itself can still be computed exactly, by enumeration over $z$. So we report $\log p(x)$.
 
 # %% [markdown]
-# If $f$ itself is a sum of unary and pair scores, neither arg max has to be approximated. (A finite $\epsilon$ is
-# still an approximation; here it is 0.5.) The scores of $\epsilon f$ are added to those of $h$. If no pair score is
-# negative, both arg maxes are minimum cuts. The next example has twenty variables, that is a million vectors, and a
-# hundred draws in each step; it uses the package's solver for many cuts at once. Starting at $u = 0$ and
-# $w_{ij} = 0$, we follow the gradient of $E f$ upwards. A pair score that would fall below 0 is set back to 0. (Such
-# an ascent may end in a local maximum.)
+# If $f$ itself is a sum of unary and pair scores, neither arg max has to be approximated. (A finite $\epsilon$, here
+# 0.5, is still an approximation.) The scores of $\epsilon f$ are added to those of $h$. If no pair score is negative,
+# both arg maxes are minimum cuts. The next example has twenty variables, that is, a million vectors. It takes a hundred
+# draws in each step, and uses the package's solver, which finds many cuts at once. Starting at $u = 0$ and
+# $w_{ij} = 0$, we follow the gradient of $E f$ upwards. A pair score that would fall below 0 is set back to 0. (Such an
+# ascent can end in a local maximum.)
 
 # %%
 from refimpl.latent.solvers import REGISTRY
@@ -334,11 +334,12 @@ print("d/d eps of the means of z_1, z_2, z_1 z_2   ", right)
 # %% [markdown]
 # ## When do pairs help?
 #
-# They help where the posterior, the law $p(z \mid x)$ that the encoder should imitate, is coupled. Take two variables
-# whose posterior is proportional to $e^{f(z)}$ with a known coupling: $f$ is some nats higher where $z_1 = z_2$, and
-# slightly different for 0 and 1. The gap $\text{KL}(q \| \text{posterior})$ of the best $q$ of a family is what we
-# lose by using this family. Below is the least gap of a $q$ without pairs, and the least gap of the perturbed arg max
-# of unary and pair scores, whose law is the integral above.
+# Pair scores help where the *posterior* is coupled. The posterior is the law $p(z \mid x)$ that the encoder should
+# imitate. Take two variables whose posterior is proportional to $e^{f(z)}$ with a known coupling: $f$ is some nats
+# higher where $z_1 = z_2$, and slightly different for 0 and 1. The gap $\text{KL}(q \| \text{posterior})$ of the best
+# $q$ of a family is what we lose by using this family. The table below shows two such gaps: the least gap of a $q$
+# without pairs, and the least gap with pairs. With pairs, $q$ is the law of the perturbed arg max of unary and pair
+# scores, which is the integral above.
 #
 # Can training by direct optimisation find this least gap? Since $q$ is known here, $\log q$ can be made a part of
 # $f$: follow the gradient upwards with $f(z) - \log q(z)$ instead of $f$, where $q$ is held fixed within a step. (The
@@ -380,11 +381,11 @@ for coupling in (0.0, 1.0, 2.0, 4.0):
     assert joint.fun <= alone + 1e-6 and (joint.fun < 1e-3 or coupling == 0)
 
 # %% [markdown]
-# What to see. Without coupling, pair scores are of no use. With it, an encoder without pairs can only choose one of
-# the two modes, 00 and 11, or spread its probability over wrong vectors too. This costs up to $\log 2 = 0.69$ nats.
+# What to see. Without coupling, pair scores are of no use. With coupling, an encoder without pairs can only choose one
+# of the two modes, 00 and 11, or spread its probability over wrong vectors too. This costs up to $\log 2 = 0.69$ nats.
 # With a pair score nothing is lost, because two unary scores and one pair score can give any law of two variables.
-# Direct optimisation finds the right scores. Is the posterior of a decoder coupled? That depends on training, because
-# a decoder can also learn to code its images with independent variables. So we have to look at trained models:
+# Direct optimisation finds the right scores. Is the posterior of a decoder coupled? That depends on training, because a
+# decoder can also learn to code its images with independent variables. So we have to look at trained models:
 
 # %%
 runs = later_rows.structured()
@@ -398,19 +399,20 @@ later_figures.structured(runs, n_of, taken)
 plt.show()
 
 # %% [markdown]
-# What to see. Left: training on Fashion-MNIST with eight variables, for eight epochs, with one seed and without the
-# gradient of the KL term in any run. All three runs improve, and *the encoders with pairs are behind at the end*. The
-# second arg max is by gains, as above. With fifteen variables, ten epochs and three seeds,
-# [results.md](results.md#structured-encoders) finds pairs of any sign ahead of no pairs by 1.4 nats, and pairs with
-# $w_{ij} \ge 0$ behind.
+# What to see. Left: three runs on Fashion-MNIST, with eight variables, eight epochs and one seed. None of them uses the
+# gradient of the KL term. All three runs improve, and *the encoders with pairs are behind at the end*. The second arg
+# max is by gains, as above. The runs in [results.md](results.md#structured-encoders) have fifteen variables, ten epochs
+# and three seeds. There the encoder with pairs of any sign is ahead of the encoder without pairs by 1.4 nats, and the
+# encoder with $w_{ij} \ge 0$ is behind it.
 #
-# Right: the time of a hundred arg maxes. Enumeration lists twice as many vectors with each additional variable. Its
-# time shows this from about $n = 8$ on, but it is the fastest as long as there are few. The time of the minimum cut
-# (`maxflow`) grows more slowly, and from some $n$ on it is the faster one. The integer program (`milp`) is one call
-# for each image (timed on five), and takes longest by far. In return it allows pair scores of any sign. `maxflow`
-# handles all hundred images at once, as arrays, and does not round the capacities. (The trained runs used two other
-# settings of the solver: `enumeration`, and `persistency`, which fixes the variables that are certain and enumerates
-# the rest. All exact solvers find the same arg max.)
+# Right: the curves show the time of a hundred arg maxes. Enumeration lists twice as many vectors with each additional
+# variable. Its time shows this from about $n = 8$ on, but enumeration is the fastest method as long as there are few
+# variables. The time of the minimum cut (`maxflow`) grows more slowly, and from some $n$ on the cut is faster. The
+# integer program (`milp`) needs one call for each image, and takes longest by far. (Five images were timed, and the
+# time was scaled up to a hundred.) In return it allows pair scores of any sign. `maxflow` handles all hundred images at
+# once, as arrays, and does not round the capacities. (The trained runs used two other settings of the solver:
+# `enumeration`, and `persistency`, which fixes the variables that are certain and enumerates the rest. All exact
+# solvers find the same arg max.)
 #
 # ## Exercises
 #
@@ -475,8 +477,8 @@ plt.show()
 # - *Undirected* edges need their capacity in both directions.
 # - In the released code $w_{ij}$ is the softplus of an output of the network. This output is near 0 at the start, and
 #   softplus of 0 is 0.7. So each variable gains $0.7 (n-1)$ from the others, and for all images training starts with
-#   $z = (1, \ldots, 1)$. It has to undo that first (`python -m refimpl measure codes DIR` counts how many different
-#   $z$ the images get). The package starts this output at $-3$, unless `--pair-start 0` is given.
+#   $z = (1, \ldots, 1)$. Training has to undo that first (`python -m refimpl measure codes DIR` counts how many
+#   different $z$ the images get). The package starts this output at $-3$, unless `--pair-start 0` is given.
 # - The KL divergence of the unary softmax is reported as if it belonged to the arg max with pair scores.
 #
 # ## Now write it yourself
@@ -487,9 +489,9 @@ plt.show()
 #
 # ## What to read next
 #
-# [Chapter 9](09_few_labels.ipynb). In the package: `refimpl/latent/pairwise.py`, `refimpl/latent/solvers/`,
-# `refimpl/estimators/direct.py`. Papandreou and Yuille, *Perturb-and-MAP random fields* (2011), for what the perturbed
-# arg max is a sample of.
+# [Chapter 9](09_few_labels.ipynb) teaches a class with a few labels. In the package, see `refimpl/latent/pairwise.py`,
+# `refimpl/latent/solvers/` and `refimpl/estimators/direct.py`. Papandreou and Yuille, *Perturb-and-MAP random fields*
+# (2011), describe the law of the perturbed arg max.
 #
 # ## Symbols
 #
@@ -504,6 +506,6 @@ plt.show()
 # | $z^{\star}$, $z(\epsilon)$ | `z_star`, `z_eps` | $z^{\phi+\gamma}$, $z^{\epsilon\theta+\phi+\gamma}$ | arg max of $h(z) + \sum_i \gamma_i z_i$, and with $\epsilon f(z)$ added |
 # | $\kappa_i$ | `kappa` | | what $z_i = 1$ costs in the minimum cut, apart from the edges to other variables |
 # | $z_{ij}$ | `product` | | the product $z_i z_j$, as a variable of the integer program |
-# | $\text{gain}_i$ | `gain` | | what $f$ gains if $z_i$ is 1 instead of 0, the other variables as in $z^{\star}$ |
+# | $\text{gain}_i$ | `gain` | | what $f$ gains if $z_i$ is 1 instead of 0, while the other variables are as in $z^{\star}$ |
 # | $v_1$ | `v` | | the perturbed score $u_1 + \gamma_1$ |
 # | $M$ | `M` | | number of samples |

@@ -42,9 +42,9 @@ def softmax(h):
 # The first term has a gradient with respect to the Gaussian part of the encoder and another one with respect to $h$.
 # The Gaussian part needs none of our methods: $\zeta$ is the mean plus the standard deviation times a standard normal
 # number, so once this number is drawn the chain rule applies (Kingma and Welling). Given this $\zeta$, the class is
-# trained as in chapter 6: there is a table with the $f$ of each class, and there are two arg maxes. Both KL terms
-# have formulas: that of chapter 6, and $\frac12 (\text{mean}^2 + \text{sd}^2 - \log \text{sd}^2 - 1)$ for each entry
-# of $\zeta$. A label adds a fourth term, which is described below.
+# trained as in chapter 6: there is a table with the $f$ of each class, and there are two arg maxes. Both KL terms have
+# formulas. For the class it is the formula of chapter 6. For each entry of $\zeta$ it is
+# $\frac12 (\text{mean}^2 + \text{sd}^2 - \log \text{sd}^2 - 1)$. A label adds a fourth term, which is described below.
 #
 # For the table of $f$ the decoder has to run with all $k$ classes for every image. Slide 33 gives the decoder a
 # matrix with a row for each class: row $z$ holds $\zeta$, and the other rows are zero. So each class has a first
@@ -76,8 +76,8 @@ print("both ways give the same first layer for all ten classes; the second one t
 # %% [markdown]
 # ## What a label teaches
 #
-# For an image with label $y$, we want $q(y)$ to be large. Here are three gradients with respect to the scores $h$,
-# each of something to be *maximised*:
+# For an image with label $y$, we want $q(y)$ to be large. Here are three gradients with respect to the scores $h$. Each
+# belongs to something that is to be *maximised*:
 #
 # - **Cross-entropy**: $\nabla_h \log q(y) = \text{onehot}(y) - q$. It has no noise.
 # - **As released**: take the direct gradient and replace the perturbed arg max by the label, which gives
@@ -86,8 +86,9 @@ print("both ways give the same first layer for all ten classes; the second one t
 #   otherwise. Use $-\ell$ instead of $f$: $z(\epsilon) = \arg\max_z \{h + \gamma - \epsilon \ell\}$.
 #
 # What are the means of these gradients? By Theorem 2, $E\,\text{onehot}(z^{\star}) = q$. So the released term has the
-# mean $(\text{onehot}(y) - q)/\epsilon$. This is *exactly the cross-entropy gradient, times* $1/\epsilon$; the term
-# itself is this mean plus noise. With the released $\epsilon = 0.05$ a label counts twenty times as much.
+# mean $(\text{onehot}(y) - q)/\epsilon$. This is *exactly the cross-entropy gradient, times* $1/\epsilon$. The term
+# itself is this mean plus noise. With the released $\epsilon = 0.05$ a label counts twenty times as much as with
+# cross-entropy.
 #
 # The slide's term is the direct gradient of chapter 4 with $-\ell$ instead of $f$. So its mean is the gradient of
 # $\frac{1}{\epsilon} \log E_q e^{-\epsilon \ell}$. The loss is 0 with probability $q(y)$, and 1 otherwise, so
@@ -144,18 +145,19 @@ assert all(pull[0] < 0.03 < 1 - shares[0] for pull in pulls.values())       # al
 assert (5 * pulls[5.0] > pulls[1.0]).all() and (pulls[1.0] > 0.05 * pulls[0.05]).all()
 
 # %% [markdown]
-# What to see. Cross-entropy, and with it the released term, pulls hardest where the encoder is most wrong. Direct
-# loss at a small $\epsilon$ hardly pulls there: about as little as where the encoder is right. With a larger
-# $\epsilon$ it comes closer to cross-entropy, but at any $\epsilon$ the pull tends to 0 as $q(y) \to 0$. The reason
-# is that the 0/1 loss is flat: if every likely draw gives a wrong class, a small change of the scores does not change
-# the loss, and the image teaches nothing.
+# What to see. Cross-entropy pulls hardest where the encoder is most wrong, and so does the released term. Direct loss
+# at a small $\epsilon$ hardly pulls there: its pull is about as weak as where the encoder is right. With a larger
+# $\epsilon$ direct loss comes closer to cross-entropy, but at any $\epsilon$ the pull tends to 0 as $q(y) \to 0$. The
+# reason is that the 0/1 loss is flat: if every likely draw gives a wrong class, a small change of the scores does not
+# change the loss, and the image teaches nothing.
 #
 # ## A mixture small enough to plot
 #
-# The data of this example are three clouds of points. The decoder has three means $m_z$, and the encoder is linear.
-# The decoder's score is minus the squared distance from $m_z$, divided by twice the variance of a cloud. Direct
-# optimisation trains both on the ELBO. One point of each class is labelled. It lies off the centre of its cloud, and
-# adds one of the three terms to the gradient. All seeds are trained at once, as an additional axis of the arrays.
+# The data of this example are three clouds of points. The decoder has three means $m_z$, and the encoder is linear. The
+# decoder's score is minus the squared distance from $m_z$, divided by twice the variance of a cloud. Direct
+# optimisation trains the decoder and the encoder on the ELBO. One point of each class is labelled. This point lies off
+# the centre of its cloud, and adds one of the three terms to the gradient. All seeds are trained at once, as an
+# additional axis of the arrays.
 
 # %%
 centres = np.array([[-2.0, 0.0], [2.0, 0.5], [0.0, 2.5]])
@@ -256,11 +258,11 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 # the colours are those under the best naming of the clusters. With labels no such naming is needed.
 #
 # The left column of the table is about labels that are used from the first step on. With them, cross-entropy and the
-# released term teach all ten seeds the right names. At $\epsilon = 1$ the two are alike, because their means are
-# equal. At $\epsilon = 0.05$ the released term gives a label twenty times the weight, and its noise costs a little
-# accuracy. Direct loss at weight one leaves the names to chance in some seeds, at every $\epsilon$. In the right
-# column the labels come after 200 steps, when the clusters have names already. Then cross-entropy at weight one is
-# too weak in some seeds as well, because the bound keeps the clusters where they are. The released term at
+# released term teach all ten seeds the right names. At $\epsilon = 1$ the two are alike, because their means are equal.
+# At $\epsilon = 0.05$ the released term gives a label twenty times the weight, and the noise of this term costs a
+# little accuracy. Direct loss at weight one leaves the names to chance in some seeds, at every $\epsilon$. In the right
+# column the labels come after 200 steps, when the clusters have names already. Then cross-entropy at weight one is too
+# weak in some seeds as well, because the bound keeps the clusters where they are. The released term at
 # $\epsilon = 0.05$, with its large weight, renames them.
 #
 # Does direct loss fail because of its form, or because of its weight? In the last four rows the label's term has the
@@ -280,9 +282,9 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 #
 # ## In training
 #
-# Now we use labels on 10,000 images of MNIST (`--limit 10000`), with one seed: fifteen epochs, after some epochs on
-# the labelled images alone. The left picture shows the accuracy on the test images, and the right one the bound, with
-# the class enumerated.
+# Now we use labels on 10,000 images of MNIST (`--limit 10000`), with one seed. Each run first has some epochs on the
+# labelled images alone, and then fifteen epochs on all images. The left picture shows the accuracy on the test images.
+# The right picture shows the bound, in which the sum over the classes is exact.
 
 # %%
 runs = {count: tutorial_runs.load(f"labels-{count}").rows for count in (0, 50, 100)}
@@ -294,16 +296,15 @@ later_figures.labels(runs)
 plt.show()
 
 # %% [markdown]
-# What to see. Without labels the classes become something else than digits: under the best naming of the classes,
-# less than half of the images are right. Training on fifty labelled images alone gives a higher accuracy. When the
-# other images are added in the same run, the accuracy rises to more than nine in ten. (The labels are used in these
-# epochs too.)
+# What to see. Without labels the classes do not become the digits: under the best naming of the classes, less than half
+# of the images are right. Training on fifty labelled images alone gives a higher accuracy. When the other images are
+# added in the same run, the accuracy rises to more than nine in ten. (The labels are used in these epochs too.)
 #
 # What do the labels do, besides naming the classes? These three runs alone do not answer this. The runs with labels
-# also had more steps, those on the labelled images before the first epoch, and each is one seed. So we compare a run
-# only with its own start. For the same reason, do not compare the bounds of the runs with labels with the bound of
-# the run without. The question how *few* labels are enough is not answered here either: that would take more counts
-# than 0, 50 and 100, and more seeds.
+# also had more steps, because they began with the labelled images alone. And each run is one seed. So we compare a run
+# only with its own start. For the same reason, do not compare the bounds of the runs with labels with the bound of the
+# run without. The question how *few* labels are enough is not answered here either: that would take more counts than 0,
+# 50 and 100, and more seeds.
 #
 # These are short runs on a fifth of the data, made by
 # `python -m refimpl semi-supervised --labels 50 --limit 10000 --beta-epochs 10 --epochs 15`. Longer runs are in
@@ -311,22 +312,22 @@ plt.show()
 #
 # ![Generated digits, one column per class, without labels and with a hundred](figures/classes-mnist.png)
 #
-# The recipe is not that of the paper. The labelled images are added to every batch, with the weight 50 on their
-# cross-entropy and 0.2 on their reconstruction, and each time they are shifted by up to three pixels. The KL term of
-# the Gaussian starts with the weight 5. So $\zeta$ is expensive at first, and the decoder has to use the class. These
+# The recipe is not that of the paper. The labelled images are added to every batch. Their cross-entropy has the weight
+# 50, and their reconstruction has the weight 0.2. Each time they are shifted by up to three pixels. The KL term of the
+# Gaussian starts with the weight 5. So $\zeta$ is expensive at first, and the decoder has to use the class. These
 # numbers were chosen by the test accuracy with a hundred labels on MNIST, seed 0. [results.md](results.md) shows how
 # much each part of the recipe contributes, and compares our table with the paper's.
 #
 # ## Exercises
 #
-# **1 (easy).** The $q(y)$ of a labelled image is 0.99 already. Which of the three terms still changes it, and how
-# often is the released one zero?
+# **1 (easy).** The $q(y)$ of a labelled image is 0.99 already. Which of the three terms still change it, and how often
+# is the released term zero?
 #
 # <details><summary>Solution</summary>
 #
 # The pull of cross-entropy is 0.01. The released term is zero whenever $z^{\star} = y$, that is in 99 of 100 draws.
-# Otherwise its pull is $1/\epsilon = 20$. So its pull is 0.2 on average, twenty times as much. The pull of direct
-# loss is less than that of cross-entropy.
+# Otherwise its pull is $1/\epsilon = 20$. So the pull of the released term is 0.2 on average, twenty times that of
+# cross-entropy. The pull of direct loss is less than that of cross-entropy.
 #
 # ```python
 # sure, first = np.log([0.99, 0.01]), np.array([1.0, 0.0])
@@ -385,26 +386,26 @@ plt.show()
 #
 # ## Where it goes wrong in practice
 #
-# - The labelled images may be taken from the *training* part only. The released code may have drawn some of them from
-#   the validation images. It also left them grey while all other images were binary, and this tells the network which
-#   images are labelled.
+# - The labelled images are not taken from the *training* part alone. The released code possibly took some of them from
+#   the validation images. It also left the labelled images grey while all other images were binary, and this tells the
+#   network which images are labelled.
 # - Labels drawn at random are not balanced: among fifty, some classes have many labels and others hardly any. The
 #   runs above have five and ten labels for each class.
-# - The accuracy of *clusters* needs the best one-to-one naming. If each cluster is named by its majority, the number
-#   is too good: with as many clusters as images it is 100 %.
+# - The accuracy of *clusters* needs the best one-to-one naming. If each cluster is named after the most frequent class
+#   in it, the accuracy looks too good: with as many clusters as images it is 100 %.
 #
 # ## Now write it yourself
 #
-# Workbook files 8, the KL term, and 11, one step of direct training, contain what the class $z$ needs here. New in
+# Workbook file 8 (the KL term) and file 11 (one step of direct training) contain what the class $z$ needs here. New in
 # this chapter is the line for the label, `onehot(y) - q`. You can check it by finite differences, as Danskin's
 # derivative is checked in file 3. `python tutorials/workbook/check.py 11` checks the step.
 #
 # ## What to read next
 #
-# [results.md](results.md), and the code: `refimpl/models/mixture.py`, `refimpl/estimators/label_terms.py` and
-# `refimpl/runs/mixture.py`. In the code the class is called `c` and the Gaussian variable `g`. The difference of two
-# arg maxes was first used by McAllester, Hazan and Keshet, *Direct loss minimization for structured prediction* (NIPS
-# 2010).
+# [results.md](results.md) has the results of longer runs. In the package, see `refimpl/models/mixture.py`,
+# `refimpl/estimators/label_terms.py` and `refimpl/runs/mixture.py`. In this code the class is called `c` and the
+# Gaussian variable `g`. The difference of two arg maxes was first used by McAllester, Hazan and Keshet, *Direct loss
+# minimization for structured prediction* (NIPS 2010).
 #
 # ## Symbols
 #

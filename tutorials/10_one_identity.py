@@ -3,11 +3,11 @@
 #
 # **You will** put six published methods into one table of bias, variance and cost, computed without sampling.
 # **You will learn** which part of one identity each method replaces; which target each bias is measured against; why
-# REINFORCE is the mean of one of these methods, given the winner; and when to use which method. **You need** chapters
-# [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb) and [4](04_finite_epsilon.ipynb);
-# [8](08_structured_encoders.ipynb) helps. The chapter runs in about three seconds. [Appendix
-# E](appendix_e_landscape.ipynb) applies two of the methods to paths: it learns the costs of a landscape from the
-# paths that were walked in it. The symbols are listed at the end.
+# REINFORCE is what one of these methods becomes when it is averaged over the noise that has the same winner; and when
+# to use which method. **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb) and
+# [4](04_finite_epsilon.ipynb); [8](08_structured_encoders.ipynb) helps. The chapter runs in about three seconds.
+# [Appendix E](appendix_e_landscape.ipynb) applies two of the methods to paths: there the costs of a landscape are
+# learnt from the paths that were walked in it. The symbols are listed at the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -50,9 +50,9 @@ truth = q * (f - q @ f)                                             # grad E f(z
 # Four remarks. First, the score function of the noise does not differentiate a maximum. (*Score function* is the
 # statisticians' word for the derivative of a log density. It has nothing to do with the scores $h$ and $f$.) Second,
 # Fenchel-Young has no $f$. Third, what implicit MLE adds to the scores depends on $z^{\star}$. So if the slope of $f$
-# is not the same everywhere, there is no single $G$ whose derivative it estimates. Fourth, chapter 9 follows the
-# slide and uses the name *direct loss minimisation* for direct with minus a loss instead of $f$, and with noise. The
-# method of McAllester et al. has no noise.
+# is not the same everywhere, there is no single $G$ whose derivative implicit MLE estimates. Fourth, chapter 9 follows
+# the slide and uses the name *direct loss minimisation* for the direct gradient (with noise) in which minus a loss
+# replaces $f$. The method of McAllester et al. has no noise.
 #
 # To compare the methods without sampling we need the laws of two arg maxes under any noise, not only Gumbel's. Value
 # $i$ is the winner if for every other value $j$ the noise of $j$ is less than the noise of $i$ plus the margin
@@ -100,19 +100,20 @@ assert np.allclose(left, right, atol=1e-9) and np.allclose(mixed, truth, atol=1e
 #
 # Leave out the noise, and write $z(h)$ for the arg max of $h$ alone. Then $f(z(h))$ is a staircase as a function of
 # $h$, and its slope is 0 wherever it has one. Vlastelica et al. nevertheless use the difference of two arg maxes. Is
-# this difference the gradient of anything? Yes: it is the gradient of the tilted objective of chapter 4 without its
-# noise, which we call the ramp.
+# this difference the gradient of anything? Yes. Leave the noise out of the tilted objective of chapter 4, and call the
+# result the *ramp*. The difference is the gradient of the ramp.
 #
 # $$\text{ramp}(h) = \frac{1}{\epsilon} \left( \max_z (\epsilon f + h) - \max_z h \right)$$
 #
-# By Danskin's theorem its gradient is exactly $(\text{onehot}(z(h + \epsilon f)) - \text{onehot}(z(h))) / \epsilon$.
-# The ramp equals $f(z(h))$ wherever the two arg maxes agree, and it is linear in each region between: each jump of
-# the staircase becomes a slope. (This holds if $f$ is linear in the one-hot vector, as any table of values is. A
-# decoder can also be evaluated between the values, and need not be linear there. Then blackbox differentiation uses
-# the slope of $f$ at $z(h)$. Implicit MLE is the same method with noise: it uses the slope of $f$ at $z^{\star}$.)
+# By Danskin's theorem the gradient of the ramp is exactly
+# $(\text{onehot}(z(h + \epsilon f)) - \text{onehot}(z(h))) / \epsilon$. The ramp equals $f(z(h))$ wherever the two arg
+# maxes agree, and it is linear in each region in between, where a jump of the staircase becomes a slope. (This holds if
+# $f$ is linear in the one-hot vector, as any table of values is. A decoder can also be evaluated between the values,
+# and need not be linear there. Then blackbox differentiation uses the slope of $f$ at $z(h)$. Implicit MLE is the same
+# method with noise: it uses the slope of $f$ at $z^{\star}$.)
 #
-# The picture shows the scores $h_w = h + w\,(1, 0, -1)$ as $w$ varies: on the left the staircase and its ramps, on
-# the right $E f$ and its tilted objectives $T$.
+# In the next picture the scores are $h_w = h + w\,(1, 0, -1)$, and $w$ varies. The left panel shows the staircase and
+# its ramps, and the right panel shows $E f$ and its tilted objectives $T$.
 
 # %%
 def ramp(h, eps):
@@ -137,16 +138,16 @@ plt.show()
 
 # %% [markdown]
 # What to see. Left: where the winner changes from *dress* to *shirt*, $f$ jumps by half a nat. Each ramp rises by the
-# same amount with the slope $2/\epsilon$; the larger $\epsilon$ is, the earlier it begins. Outside the ramp the
+# same amount with the slope $2/\epsilon$. The larger $\epsilon$ is, the earlier the ramp begins. Outside the ramp the
 # gradient is 0, and nothing is learnt. Right: the noise rounds all corners. With noise the curve has a slope even
-# without $\epsilon$, so $\epsilon$ may go to 0, and in this limit we have Theorem 1.
+# without $\epsilon$. So we can let $\epsilon$ go to 0, and the limit is Theorem 1.
 #
 # ## Perturbed optimisers, and where REINFORCE comes from
 #
 # Berthet et al. write $h$ as a part of the density of $v = h + \gamma$. Then $E f(z^{\star})$ is an integral of $f$
 # over $v$ with the density $\prod_i F'(v_i - h_i)$, and $h$ occurs in the density only. For Gumbel noise, minus the
-# derivative of $\log F'(\gamma)$ is $1 - e^{-(\gamma + c)}$. In terms of the alarm clocks of chapter 3, where clock
-# $i$ has the rate $r_i = e^{h_i}$ and rings at the time $X_i$, $e^{-(\gamma_i + c)} = r_i X_i$:
+# derivative of $\log F'(\gamma)$ is $1 - e^{-(\gamma + c)}$. Now use the alarm clocks of chapter 3. Clock $i$ has the
+# rate $r_i = e^{h_i}$ and rings at the time $X_i$, so $e^{-(\gamma_i + c)} = r_i X_i$. Hence
 #
 # $$\frac{\partial}{\partial h_i} E f(z^{\star}) = E\left[ f(z^{\star}) (1 - r_i X_i) \right]$$
 #
@@ -196,12 +197,12 @@ assert (np.abs(square_error.mean(axis=0) - noise_variance) < 4 * square_error.st
 # %% [markdown]
 # ## Fenchel-Young: the derivative of a maximum, minus what was observed
 #
-# Now a value $y$ was observed, and there is no $f$. The *perturbed Fenchel-Young loss* is
+# Suppose that a value $y$ was observed, and that there is no $f$. The *perturbed Fenchel-Young loss* is
 # $E \max_z (h + \gamma) - h_y$, which says how far $y$ is from being the winner, on average. By Danskin's theorem its
-# gradient is the mean winner minus the observed one: $q - \text{onehot}(y)$. With Gumbel noise $E \max (h + \gamma)$
-# is $\log \sum e^h$, and the loss is $-\log q(y)$, the cross-entropy. (Here $q$ is known, so there is no reason to
-# sample. If a solver finds the winner and $q$ has no formula, then $z^{\star} - y$ is sampled instead of
-# $q - \text{onehot}(y)$.) Direct becomes the same thing for $f = [z = y]$ at a large $\epsilon$: then
+# gradient is the mean winner minus the observed one: $q - \text{onehot}(y)$. With Gumbel noise $E \max (h + \gamma)$ is
+# $\log \sum e^h$, and the loss is $-\log q(y)$, the cross-entropy. (Here $q$ is known, so there is no reason to sample.
+# If a solver finds the winner and $q$ has no formula, then $z^{\star} - y$ is sampled instead of
+# $q - \text{onehot}(y)$.) Direct becomes the same method for $f = [z = y]$ at a large $\epsilon$: then
 # $z(\epsilon) = y$ in practically every draw, and $\epsilon g = \text{onehot}(y) - \text{onehot}(z^{\star})$.
 
 # %%
@@ -232,12 +233,12 @@ assert (direct.gradient(h, hot[y], 100.0, noise[:20_000]) * 100.0 == hot[y] - ho
 #
 # The *cost* has three columns: the number of values of $f$, of gradients of $f$, and of arg maxes.
 #
-# We have to choose two things. Direct loss minimisation needs data: let the scores of the images $x$ be our $h$ plus
-# Gaussian scatter, with the variance of Gumbel noise. With the same $f$ for all $x$ this is direct under another
-# noise. And implicit MLE uses $f$ *between* the values. We let $f$ be curved there,
-# $f(z) = \sum_i f_i z_i + \frac12 \sum_i z_i (1 - z_i)$, which leaves it as it is at all three corners, that is at
-# the one-hot vectors. Between the corners this $f$ bulges upwards. So does a decoder whose logits are linear in $z$,
-# because its $\log p(x \mid z)$ is concave.
+# We have to choose two things. First, direct loss minimisation needs data. We let the scores of the images $x$ be our
+# $h$ plus Gaussian scatter, which has the variance of Gumbel noise. With the same $f$ for all $x$ this is direct under
+# another noise. Second, implicit MLE uses $f$ *between* the values. We let $f$ be curved there:
+# $f(z) = \sum_i f_i z_i + \frac12 \sum_i z_i (1 - z_i)$. At the one-hot vectors, the three *corners*, this formula does
+# not change $f$. Between the corners this $f$ bulges upwards. So does a decoder whose logits are linear in $z$, because
+# its $\log p(x \mid z)$ is concave.
 
 # %%
 def implicit_mle(eps, bend=0.5, f=f):
@@ -319,8 +320,8 @@ by_grid = [score_function(f, 0, b)[1].sum() for b in np.linspace(-2, 1, 3_001)]
 assert abs(np.linspace(-2, 1, 3_001)[np.argmin(by_grid)] - best_baseline) < 1e-3
 
 # %% [markdown]
-# Implicit MLE has a bias from the finite difference and another one from the slope. The next cell computes both,
-# along the gradient and across it. Then it draws a picture of bias and noise.
+# Implicit MLE has a bias from the finite difference and another one from the slope. The next cell computes both, along
+# the gradient and across it. Then it draws the bias and the noise of all methods.
 
 # %%
 assert np.linalg.norm(implicit_mle(0.01)[0] - truth) > 0.5 * np.linalg.norm(implicit_mle(0.3)[0] - truth)   # stays
@@ -346,28 +347,28 @@ later_figures.bias_and_noise(
 plt.show()
 
 # %% [markdown]
-# What to see. Each line is a method, and its dots are at $\epsilon$ = 0.03, 0.1, 0.3, 1 and 3; these numbers are
+# What to see. Each line is a method, and its dots are at $\epsilon$ = 0.03, 0.1, 0.3, 1 and 3. These numbers are
 # written beside two of the lines. Going up a line, $\epsilon$ falls: there is less bias and more noise. As
-# $\epsilon \to 0$ the bias of direct and of direct loss minimisation goes to 0, and their noise has no limit. Below
-# $\epsilon = 0.3$ their lines nearly coincide, because they are one method under two noises of the same variance. The
-# line of implicit MLE turns back, because this method has two biases. The bias of a finite $\epsilon$ makes the mean
-# too short, and goes away as $\epsilon$ falls. The bias of the slope makes the mean too long, and stays: where $f$ is
-# curved, the slope at one corner overestimates how much $f$ changes on the way to the next one. Along the gradient
+# $\epsilon \to 0$ the bias of direct and of direct loss minimisation goes to 0, and their noise grows without limit.
+# Below $\epsilon = 0.3$ their lines nearly coincide, because they are one method under two noises of the same variance.
+# The line of implicit MLE turns back, because this method has two biases. The bias of a finite $\epsilon$ makes the
+# mean too short, and goes away as $\epsilon$ falls. The bias of the slope makes the mean too long, and stays: where $f$
+# is curved, the slope at one corner overestimates how much $f$ changes on the way to the next one. Along the gradient
 # the two biases cancel at $\epsilon = 0.3$. Across it they add up, and the sum is the bias in the table. The diamonds
 # are methods without bias and without an $\epsilon$.
 #
 # The table shows something that the picture does not. If 10 is added to $f$, the variance of both score functions
-# becomes very large. That of direct does not change, because direct depends on differences of $f$ only. But a
-# baseline is one line of code, and with it REINFORCE does not depend on the constant either. It has no bias, and a
-# third of the variance that direct has at $\epsilon = 0.3$.
+# becomes very large. The variance of direct does not change, because direct depends on differences of $f$ only. But a
+# baseline is one line of code, and with it REINFORCE does not depend on the constant either. REINFORCE with a baseline
+# has no bias, and a third of the variance that direct has at $\epsilon = 0.3$.
 #
 # Blackbox differentiation is in the table only. At $\epsilon = 0.3$ our $h$ does not lie on a ramp, so the gradient
-# is 0. Its bias with respect to target (c) is 0 and its variance is 0, but it is useless. The row with the smallest
-# numbers can belong to the worst method. At $\epsilon = 1$ our $h$ is on the ramp and the gradient is not 0, which
-# counts as a bias with respect to (c).
+# is 0. So the bias with respect to target (c) is 0 and the variance is 0, but this gradient is useless. The row with
+# the smallest numbers can belong to the worst method. At $\epsilon = 1$ our $h$ is on the ramp and the gradient is not
+# 0, which counts as a bias with respect to (c).
 #
-# With three values there is no reason to use two arg maxes: REINFORCE with a baseline needs one value of $f$, and
-# with all of $f$ in a table the exact gradient costs nothing more.
+# With three values there is no reason to use two arg maxes: REINFORCE with a baseline needs one value of $f$, and if
+# all of $f$ is in a table, the exact gradient costs nothing more.
 #
 # ## When to use which method
 #
@@ -388,11 +389,11 @@ plt.show()
 # - **Decisions that must be made without noise.** Use blackbox differentiation, with an $\epsilon$ so large that the
 #   ramps reach $h$.
 #
-# When is an arg max all that can be computed? Not for the paths of appendix E, if every path has a noise of its own:
-# on a grid the *sum* over paths is as cheap as the maximum, with logsumexp instead of max. The same holds for chains
-# and trees. For the cuts of chapter 8 and for matchings no such recursion is known: the best matching of $n$ pairs is
-# found in about $n^3$ steps, but counting the perfect matchings of a bipartite graph is #P-complete (Valiant 1979).
-# For these problems the methods of this chapter need only an arg max.
+# When is an arg max all that can be computed? For the paths of appendix E this is not so, if every path has a noise of
+# its own: on a grid the *sum* over paths is as cheap as the maximum, with logsumexp instead of max. The same holds for
+# chains and trees. For the cuts of chapter 8 and for matchings no such recursion is known. The best matching of $n$
+# pairs is found in about $n^3$ steps, but counting the perfect matchings of a bipartite graph is #P-complete (Valiant
+# 1979). For these problems the methods of this chapter need only an arg max.
 #
 # ## Exercises
 #
@@ -401,8 +402,9 @@ plt.show()
 #
 # <details><summary>Solution</summary>
 #
-# The variances of a component are 1, the variance of an exponential variable; $q_i (1 - q_i)$; and 0. Both score
-# functions need a baseline, the first one more urgently. Direct needs none, because a constant moves no arg max.
+# The variance of a component is 1 for the score function of the noise (the variance of an exponential variable),
+# $q_i (1 - q_i)$ for REINFORCE, and 0 for direct. Both score functions need a baseline, the first one more urgently.
+# Direct needs none, because a constant moves no arg max.
 #
 # ```python
 # ones = np.ones(k)
@@ -431,9 +433,9 @@ plt.show()
 #
 # </details>
 #
-# **3 (hard).** Each component of REINFORCE may have a baseline of its own. Which one is best for component $i$? How
-# much variance is left, compared with the best single constant? And how large is the bias of direct at the $\epsilon$
-# at which its variance is the same?
+# **3 (hard).** Each component of REINFORCE can have a baseline of its own. Which baseline is best for component $i$?
+# How much variance is left, compared with the best single constant? And how large is the bias of direct at the
+# $\epsilon$ at which its variance is the same?
 #
 # <details><summary>Solution</summary>
 #
@@ -458,14 +460,14 @@ plt.show()
 #
 # ## Where it goes wrong in practice
 #
-# - The sign is wrong. Vlastelica et al. and McAllester et al. use a loss, which is to be lowered; here $f$ is a
-#   score, which is to be raised.
+# - The sign is wrong. Vlastelica et al. and McAllester et al. use a loss, which is to be lowered. Here $f$ is a score,
+#   which is to be raised.
 # - The two arg maxes have different noise. Direct needs the same noise for both. With fresh noise for the second one
 #   the mean stays as it is and the variance becomes far larger (chapter 2).
 # - The scale of $\epsilon f$ does not fit $h$ and the noise. If $\epsilon$ is too small, the two arg maxes agree in
-#   nearly all draws, most gradients are zero, and the variance grows like $1/\epsilon$; count how often they agree.
-#   If $\epsilon$ is too large and $f$ is a distance to $y$, then $z(\epsilon) = y$ in nearly all draws, and the
-#   method is Fenchel-Young. Appendix E shows both in numbers, for paths of several lengths.
+#   nearly all draws, most gradients are zero, and the variance grows like $1/\epsilon$. To notice this, count how often
+#   they agree. If $\epsilon$ is too large and $f$ is a distance to $y$, then $z(\epsilon) = y$ in nearly all draws, and
+#   the method is Fenchel-Young. Appendix E shows both in numbers, for paths of several lengths.
 #
 # ## Now write it yourself
 #
@@ -494,8 +496,8 @@ plt.show()
 # | $F(t)$, $F'(t)$ | `F` | | the distribution function of one Gumbel variable; its density |
 # | $v$ | | | the perturbed scores, $h + \gamma$ |
 # | $c$ | `c` | | Euler's constant, 0.5772… |
-# | $X_z$, $r_i X_i$ | `rX` | | an alarm clock's time, of rate $r_z = e^{h_z}$; times its rate, $e^{-(\gamma_i + c)}$ |
+# | $X_z$, $r_i X_i$ | `rX` | | the time of an alarm clock, whose rate is $r_z = e^{h_z}$; time multiplied by rate, which is $e^{-(\gamma_i + c)}$ |
 # | $S$ | | | the sum $\sum_i r_i$, the rate of the first ring |
-# | $R$, $V_i$ | | | waiting times of rate 1: until the first ring, multiplied by $S$, and after it until clock $i$ rings, multiplied by $r_i$ |
+# | $R$, $V_i$ | | | the waiting time until the first ring, multiplied by $S$; the waiting time from the first ring until clock $i$ rings, multiplied by $r_i$ (both then have the rate 1) |
 # | $w$ | `w` | $w$ | one weight of the encoder, whose scores are $h + w\,(1, 0, -1)$ |
 # | $y$ | `y` | $y$ | the label: a value, or a path, that was observed |

@@ -2,11 +2,11 @@
 # # 11. When the sum is out of reach
 #
 # **You will** put the pieces of a picture into their places with a network that learns through a solver, without ever
-# computing a sum over all arrangements. **You will learn** why the best of $n!$ matchings is cheap to find although
-# the sum over them is not; that Theorem 1 holds for every arg max of a linear score; in which measured runs this was
-# an advantage, and in which it was not; and when to use which method. **You need** chapters [2](02_theorem_1.ipynb)
-# and [8](08_structured_encoders.ipynb); [10](10_one_identity.ipynb) helps. The chapter runs in about five seconds.
-# The table of symbols is at the end.
+# computing a sum over all arrangements. **You will learn** why the best of $n!$ matchings is cheap to find although the
+# sum over them is not; that Theorem 1 holds for every arg max of a linear score; in which measured runs direct
+# optimisation was an advantage, and in which it was not; and when to use which method. **You need** chapters
+# [2](02_theorem_1.ipynb) and [8](08_structured_encoders.ipynb); [10](10_one_identity.ipynb) helps. The chapter runs in
+# about five seconds. The table of symbols is at the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -35,8 +35,8 @@ rng = np.random.default_rng(11)
 #
 # *The best matching* can be found in about $n^3$ steps. The reason is that mistakes can be corrected one by one. A
 # matching that is not the best can be improved along a cycle: for example, tile 1 takes the place of tile 4, tile 4
-# that of tile 2, and tile 2 that of tile 1. To look for a cycle that increases the score is a shortest-path problem.
-# So no list of all matchings is needed.
+# that of tile 2, and tile 2 that of tile 1. Finding a cycle that increases the score is a shortest-path problem. So no
+# list of all matchings is needed.
 #
 # *The sum* over all matchings, $\sum_z e^{h(z)}$, cannot skip the bad ones. It is called the permanent of the matrix
 # with the entries $e^{\theta_{ij}}$. Computing it is #P-hard (Valiant 1979): a fast algorithm for it could also count
@@ -95,11 +95,11 @@ chart.legend(fontsize=9, loc="upper right")
 plt.show()
 
 # %% [markdown]
-# What to see. The dots are measured times. The dotted lines continue them, growing like $n!$ and like $n^2\, 2^n$.
-# With the list we can sum up to about nine tiles, and with the sums by sets of places up to twenty or thirty. The
-# best of $512!$ matchings takes milliseconds.
+# What to see. The dots are measured times. The dotted lines continue them, growing like $n!$ and like $n^2\, 2^n$. The
+# list can be used for up to about nine tiles, and the sums by sets of places for up to twenty or thirty. The best of
+# $512!$ matchings takes milliseconds.
 #
-# For some other sets the sum is as easy to compute as the best element, and then it should be used:
+# For some other sets the sum is as easy to compute as the best element, and then you should use the sum:
 #
 # | set | how to find the best element | how to compute the sum |
 # | --- | --- | --- |
@@ -122,8 +122,8 @@ plt.show()
 #
 # $$\frac{\partial}{\partial \theta_i} E f(z^{\star}) = \lim_{\epsilon \to 0} E \frac{z_i(\epsilon) - z^{\star}_i}{\epsilon}$$
 #
-# The proof is that of [appendix D](appendix_d_unary_noise.ipynb). There the set is that of all binary vectors of
-# chapter 8, but the proof uses only that the entries are 0 or 1. As in chapter 2 it looks at the *walls*: two
+# The proof is that of [appendix D](appendix_d_unary_noise.ipynb). There it is about the set of all binary vectors, as
+# in chapter 8, but it uses only that the entries are 0 or 1. As in chapter 2, the proof looks at the *walls*: two
 # different arrays $z$ and $z'$ tie for certain draws of the noise, and these draws form a wall between them in the
 # space of the noises. The proof has five steps.
 #
@@ -131,15 +131,16 @@ plt.show()
 # 2. The part of the wall on which $z$ and $z'$ beat all other arrays has a finite density of noise $\rho_{zz'}$. To
 #    see this, take an entry in which $z$ and $z'$ differ, and hold the noises of all other entries fixed. Then the
 #    noise of this entry has to be one certain number for the two to tie.
-# 3. No third array $z''$ ties with them along the whole wall. Otherwise $z - z''$ would be $z - z'$ or its negative.
-#    Then $z''$ would be $z'$, or it would be $2 z - z'$, which has entries 2 or $-1$ where $z$ and $z'$ differ.
+# 3. No third array $z''$ ties with $z$ and $z'$ along the whole wall. Otherwise $z - z''$ would be $z - z'$ or its
+#    negative. Then $z''$ would be $z'$, or it would be $2 z - z'$, which has entries 2 or $-1$ where $z$ and $z'$
+#    differ.
 # 4. Hence $\rho_{zz'}$ is continuous in the scores, if the density of each $\gamma_i$ is bounded and continuous, as
 #    it is for Gumbel noise.
-# 5. Raising $\theta_i$ by $\delta$ moves the wall by $\delta (z'_i - z_i)$, and each draw that changes from $z$ to
-#    $z'$ changes $f$ by $f(z') - f(z)$. Adding $\epsilon f$ moves the wall by $\epsilon (f(z') - f(z))$, and each
-#    draw that changes from $z$ to $z'$ changes entry $i$ by $z'_i - z_i$. In both cases the product is the same. So
-#    both sides of the theorem are $\frac12 \sum_{z,z'} \rho_{zz'} (f(z') - f(z)) (z'_i - z_i)$, where the factor
-#    $\frac12$ is there because the sum counts each wall twice. $\blacksquare$
+# 5. Raising $\theta_i$ by $\delta$ moves the wall by $\delta (z'_i - z_i)$, and each draw that changes from $z$ to $z'$
+#    changes $f$ by $f(z') - f(z)$. Adding $\epsilon f$ moves the wall by $\epsilon (f(z') - f(z))$, and each draw that
+#    changes from $z$ to $z'$ changes entry $i$ by $z'_i - z_i$. In both cases the product of the movement and the
+#    change is the same. So both sides of the theorem are $\frac12 \sum_{z,z'} \rho_{zz'} (f(z') - f(z)) (z'_i - z_i)$,
+#    where the factor $\frac12$ is there because the sum counts each wall twice. $\blacksquare$
 #
 # If $f$ is linear too, $f(z) = \sum_i c_i z_i$, the second arg max is *a problem of the same kind* with the scores
 # $\theta_i + \gamma_i + \epsilon c_i$. The same solver finds it, and nothing is approximated except the limit. The
@@ -174,10 +175,10 @@ for lead in (0.5, 1.0, 2.0, 4.0):
     assert abs(sampled - exact) < 4.5 * np.sqrt(exact * (1 - exact) / 4_000) and expit(lead) - exact > 0.03
 
 # %% [markdown]
-# The law of $z^{\star}$ is flatter than the Gibbs law. This does not make it a bad sample of the Gibbs law: it is
-# another law. So formulas for a softmax must not be used for it. For example, the derivative of $\log$ probability is
-# not "$z$ minus its mean", as it is for the Gibbs law, and the KL term has no closed form. Theorem 1 does not need
-# such formulas.
+# The law of $z^{\star}$ is flatter than the Gibbs law. It is not a bad approximation of the Gibbs law, but a different
+# law. So formulas for a softmax must not be used here. For example, the derivative of $\log$ probability is not "$z$
+# minus its mean", as it is for the Gibbs law, and the KL term has no closed form. Theorem 1 does not need such
+# formulas.
 #
 # **The bias** can be computed without sampling in two small cases. The first one is the set of all subsets of two of
 # four places. Drawing the two highest of four perturbed scores is drawing twice without replacement, so the
@@ -253,8 +254,8 @@ plt.show()
 # Cut a digit into $3 \times 3$ tiles of $9 \times 9$ pixels, shuffle them, and learn to put them back. (The last row
 # and the last column of the $28 \times 28$ pixels are cut off.) The scorer is linear: the nine scores of a tile, one
 # for each place, are weighted sums of its 81 pixels. (It sees one tile at a time, and never two neighbours.) Let
-# $c_{ij} = 1$ if tile $i$ has exactly the pixels that belong at place $j$. (So two empty tiles may change places.)
-# Then $f$ counts the right tiles.
+# $c_{ij} = 1$ if tile $i$ has exactly the pixels that belong at place $j$. (So two empty tiles can change places, and
+# both are right.) Then $f$ counts the right tiles.
 
 # %%
 nine, images = sets.matchings(9), data.load("mnist")
@@ -344,11 +345,11 @@ for dataset in ("mnist", "fashion-mnist"):
 # The numbers are means over three seeds. They show three things.
 #
 # *Direct is not the best method when labels are given.* Then the right place of every tile is known, and it is enough
-# to classify each tile by its place: there is no noise, and no matching before the test. Fenchel-Young comes second
-# with nine or sixteen tiles. Its gradient, the right matching minus $z^{\star}$, pulls at every tile that is wrong.
-# The gradient of direct is 0 in every draw in which adding $\epsilon c_{ij}$ does not change the matching. (With a
-# very large $\epsilon$ it would be the gradient of Fenchel-Young, divided by $\epsilon$.) Much of the distance
-# between the two is noise: with ten draws per step direct reaches Fenchel-Young ([the
+# to classify each tile by its place. This needs no noise, and no matching before the test. Fenchel-Young comes second
+# with nine or sixteen tiles. Its gradient, the right matching minus $z^{\star}$, pulls at every tile that is wrong. The
+# gradient of direct is 0 in every draw in which adding $\epsilon c_{ij}$ does not change the matching. (With a very
+# large $\epsilon$ it would be the gradient of Fenchel-Young, divided by $\epsilon$.) Much of the distance between the
+# two methods is due to noise: with ten draws per step direct reaches Fenchel-Young ([the
 # page](jigsaw.md#is-it-the-noise-of-the-gradient-or-its-mean) has these runs).
 #
 # *With sixteen tiles direct is better than the other methods that know only* $f$. It is ahead of Gumbel-Sinkhorn, and
@@ -357,7 +358,7 @@ for dataset in ("mnist", "fashion-mnist"):
 #
 # *Without labels direct is the best of the three methods that can be used.* Now nobody says where a tile belongs.
 # $f(z)$ is the log-likelihood of the assembled picture under a mixture of ten mean pictures, which was learnt from
-# other images that were not cut. It is a logsumexp of linear functions, and $c_{ij}$ is its slope at $z^{\star}$.
+# other images that were not cut. This $f$ is a logsumexp of linear functions, and $c_{ij}$ is its slope at $z^{\star}$.
 # There is no right matching to compare with, so cross-entropy and Fenchel-Young cannot be used.
 #
 # The limits of these runs are a small network that never sees two neighbouring tiles, few epochs, and settings that
@@ -386,23 +387,23 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 # ![The ten pixels of ten test images, a row for each method, direct at the top](figures/subset.png)
 #
 # The picture comes from the same runs, and [the table](results-gradients.md#a-subset-that-explains) has more of their
-# results. *Straight-through* uses $c_i$ itself as the gradient with respect to $\theta_i$; *relaxed* first multiplies
-# it by the derivative of a softmax. *Random* and *most variable* choose pixels without learning: at random for each
-# image, or those with the largest variance over the images. With direct, one- or two-sided, every seed is better than
-# every seed of straight-through and relaxed. These two also use the slope $c_i$ at $z^{\star}$. The difference is
-# that direct finds out which *other* pixels would be chosen if $\epsilon c_i$ were added. (The runs are short, 300
-# steps, with three settings tried for each method. Straight-through did best at the lowest learning rate that was
-# tried.)
+# results. *Straight-through* uses $c_i$ itself as the gradient with respect to $\theta_i$. *Relaxed* first multiplies
+# $c_i$ by the derivative of a softmax. Two methods choose pixels without learning: *random* chooses them at random for
+# each image, and *most variable* takes those with the largest variance over the images. With direct, one- or two-sided,
+# every seed is better than every seed of straight-through and relaxed. These two also use the slope $c_i$ at
+# $z^{\star}$. The difference is that direct finds out which *other* pixels would be chosen if $\epsilon c_i$ were
+# added. (The runs are short, 300 steps, with three settings tried for each method. Straight-through did best at the
+# lowest learning rate that was tried.)
 #
-# Does the subset *explain* the decision? Be careful. The chooser sees the whole image. So it may recognise the digit
-# itself, and then choose pixels from which the reader can guess it. That ten pixels are enough for this reader does
-# not prove that they are what matters in the image.
+# Does the subset *explain* the decision? Be careful. The chooser sees the whole image. So the chooser can recognise the
+# digit itself, and then choose pixels from which the reader can guess the digit. Even if ten pixels are enough for this
+# reader, they need not be what matters in the image.
 #
 # ## When to use which method
 #
 # | what you have | what to use | its result in the runs above |
 # | --- | --- | --- |
-# | a label for each entry of $z$ | cross-entropy for each entry; the solver only in the test | best in the jigsaw with labels |
+# | a label for each entry of $z$ | cross-entropy for each entry, and the solver only in the test | best in the jigsaw with labels |
 # | the right $z$, as a whole | Fenchel-Young: it has no $\epsilon$, and a convex loss | second in the jigsaw with nine or more tiles |
 # | an $f$ that is linear, or has a slope | direct, or implicit MLE: two calls of the solver | best in the jigsaw without labels, and in the subset |
 # | a sum that is cheap, and $f$ in a table | enumeration, or a recursion | no better than direct at $2 \times 2$ |
@@ -419,8 +420,8 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 #
 # [The workbook](workbook/README.md) has two files for this chapter. In `tutorials/workbook/04_two_arg_maxes.py` you
 # write the estimate for one variable. In `tutorials/workbook/13_matching.py` you write it for a batch of score
-# matrices: a best matching, and the difference of two. `python tutorials/workbook/check.py 13` checks it and names
-# the likely mistake.
+# matrices: you find a best matching, and the difference of two matchings. `python tutorials/workbook/check.py 13`
+# checks it and names the likely mistake.
 #
 # ## Exercises
 #
@@ -491,8 +492,7 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 #   2).
 # - The scale of $\epsilon c_{ij}$ does not fit that of $\theta_{ij} + \gamma_{ij}$. With a large $\epsilon$ the
 #   second matching is always the right one, and direct is Fenchel-Young divided by $\epsilon$.
-# - Tiles are identical. If only one of two empty tiles counts as right at a place, $f$ may call a right picture
-#   wrong.
+# - Tiles are identical. If only one of two empty tiles counts as right at a place, $f$ can call a right picture wrong.
 #
 # ## What to read next
 #
@@ -505,7 +505,7 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 #
 # | symbol | in the code | the slides write | meaning |
 # | --- | --- | --- | --- |
-# | $z$, $z_{ij}$ | `z` | $z$ | an array of zeros and ones, that is of binary variables, here mostly a matching (n, n); its entry |
+# | $z$, $z_{ij}$ | `z` | $z$ | an array of zeros and ones, that is, of binary variables (here mostly a matching, (n, n)); its entry |
 # | $n$ | `n` | | number of tiles, rows of a matching |
 # | $\theta$, $\theta_i$, $\theta_{ij}$ | `theta` | $\phi$ | the score of each entry of $z$ |
 # | $h(z)$ | | $\phi(x,z)$ | the score of the whole array, $\sum_i \theta_i z_i$ |

@@ -4,7 +4,7 @@
 # This appendix belongs to [chapter 2](02_theorem_1.ipynb) and [chapter 3](03_gumbel_noise.ipynb). It explains why the
 # derivatives in the proof of Theorem 1 exist, writes the density along a wall as an integral in the plane, and treats
 # Gaussian noise and an encoder with twelve weights. It also contains the paper's own proof, and logistic regression by
-# counting winners. It runs in about five seconds.
+# counting winners. The appendix runs in about five seconds.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -41,8 +41,9 @@ def left_side(law, scores, d=1e-4):
 # The proof of Theorem 1 uses the chain rule twice. The chain rule requires that $q$ is continuously differentiable with
 # respect to $h$. Consider $q_i = \int F'(t - h_i) \prod_{z \ne i} F(t - h_z)\, dt$ with a bounded $F'$. The bound
 # limits how fast each $F$ can change. So for $j \ne i$ we may differentiate under the integral, and the result is
-# $-\rho_{ij}$. It is finite, because the integral of $F'$ is 1 and the other factors are bounded. It is continuous in
-# $h$, because $\int |F'(t + \delta) - F'(t)|\, dt \to 0$ as $\delta \to 0$. For the diagonal, use $\sum_i q_i = 1$.
+# $-\rho_{ij}$. $\rho_{ij}$ is finite, because the integral of $F'$ is 1 and the other factors are bounded. $\rho_{ij}$
+# is continuous in $h$, because $\int |F'(t + \delta) - F'(t)|\, dt \to 0$ as $\delta \to 0$. For the diagonal, use
+# $\sum_i q_i = 1$.
 #
 # ## The density along the arms of the Y
 #
@@ -53,8 +54,8 @@ def left_side(law, scores, d=1e-4):
 # by $\delta$, the wall moves by $\delta$ *along a coordinate axis*. So the length must be measured along the other
 # coordinate axis. For the two arms that are parallel to an axis this is the arc length. The third arm, between 1 and 2,
 # is diagonal. When $h_2$ rises by $\delta$, this arm moves down by $\delta$, so its length is measured along
-# $\Delta_1$. Its arc length is $\sqrt 2$ times as large, and the strip, measured at a right angle to the arm, is
-# narrower by the same factor.
+# $\Delta_1$. The arc length of this arm is $\sqrt 2$ times as large. But at a right angle to the arm, the width of the
+# strip is smaller by the same factor.
 
 # %%
 def plane(a, b):                                                # density of the two differences of Gumbel noise
@@ -128,8 +129,8 @@ assert np.isclose(slope, left_side(gumbel_law, W @ x)[1] * x[2], rtol=0, atol=1e
 #    this, substitute $\hat\gamma = \epsilon f + h_w + \gamma$. Then
 #    $G = \int \max_z \hat\gamma(z)\, \prod_z F'(\hat\gamma(z) - \epsilon f(z) - h_w(z))\, d\hat\gamma$. Now the maximum
 #    contains neither $w$ nor $\epsilon$. They occur only in the density, which can be differentiated. (This requires a
-#    smooth density, noise with a finite mean, so that $G$ exists, and scores that are twice differentiable. If the
-#    scores are only once differentiable, take $h$ itself as the parameter $w$, and use the chain rule at the end.)
+#    smooth density and scores that are twice differentiable. For $G$ to exist, the noise must have a finite mean. If
+#    the scores are only once differentiable, take $h$ itself as the parameter $w$, and use the chain rule at the end.)
 # 2. Apply Danskin's theorem under the mean, with respect to $\epsilon$: $\partial_\epsilon G = E f(z(\epsilon))$. At
 #    $\epsilon = 0$ this is $E f(z^{\star})$, whose gradient we want. So (equation 3)
 #    $\partial_w \partial_\epsilon G(w, 0) = \nabla_w E f(z^{\star})$.
@@ -171,8 +172,8 @@ assert np.isclose(in_eps_then_w, in_w_then_eps, rtol=0, atol=1e-7)              
 # ## Logistic regression by counting winners
 #
 # This section belongs to [chapter 3](03_gumbel_noise.ipynb). In chapter 1 we fitted scores to observed choices by
-# counting how often each name wins. With the closed form of $G$, the same loss, $G(h_w, 0) - h_w(y)$ for an observed
-# name $y$, can be computed without any draw. The loss is $-\log q(y)$, the *cross-entropy*, with which most neural
+# counting how often each name wins. For a single observed name $y$, the loss is $G(h_w, 0) - h_w(y)$. With the closed
+# form of $G$ it can be computed without any draw. The loss is $-\log q(y)$, the *cross-entropy*, with which most neural
 # classifiers are trained. With $h = W x$ this is logistic regression. The gradient of the loss with respect to the
 # scores is $q - \text{onehot}(y)$. The next cell fits thirty garments with two measurements each. It compares ten seeds
 # of the sampled version with the exact one.

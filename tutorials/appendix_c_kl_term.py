@@ -3,9 +3,9 @@
 #
 # This appendix belongs to [chapter 4](04_finite_epsilon.ipynb). **You will** predict from the tilted objective $T$ how
 # training with a KL term changes $q$, and then find the predicted number in trained models. **You will learn** that $T$
-# and a KL term pull in opposite directions if $\epsilon$ is large. It runs in about ten seconds. It loads three trained
-# models. `python -m refimpl make tutorial-runs --write eps-1-kl eps-0.1-kl eps-1-no-kl` trains them again in a quarter
-# of a minute.
+# and a KL term pull in opposite directions if $\epsilon$ is large. The appendix runs in about ten seconds. It loads
+# three trained models. `python -m refimpl make tutorial-runs --write eps-1-kl eps-0.1-kl eps-1-no-kl` trains them again
+# in a quarter of a minute.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -68,7 +68,8 @@ for eps in (1.0, 0.5, 0.1):
 
 # %% [markdown]
 # So with ten values and $\epsilon = 1$, for an image whose best value is clearly ahead, more than half of all samples
-# are a *wrong* value. Each of these samples costs the reconstruction as many nats as the best value is ahead of it.
+# are a *wrong* value. Each of these samples costs the reconstruction as many nats as the best value is ahead of the
+# wrong value.
 #
 # Does this happen in training? The next cell loads three auto-encoders for MNIST with ten values of $z$, trained for
 # eight epochs by direct optimisation. They differ in $\epsilon$, and in whether the gradient of the KL term is used.
@@ -167,8 +168,9 @@ for eps in runs:
 print(f"exact gradient: q of the best value at the end {exact_run[-1]:.6f}")
 
 # %% [markdown]
-# What to see. For each $\epsilon$, $q$ of the best value settles near the dashed line. (At 0.2 it settles slightly
-# below it, at 0.946 instead of 0.954.) With the exact gradient of the ELBO it tends to 1.
+# What to see. For each $\epsilon$, $q$ of the best value settles near the dashed line. (At $\epsilon = 0.2$ it settles
+# slightly below the line, at 0.946 instead of 0.954.) With the exact gradient of the ELBO, $q$ of the best value tends
+# to 1.
 #
 # ## Now write it yourself
 #

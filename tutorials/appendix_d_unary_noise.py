@@ -1,10 +1,10 @@
 # %% [markdown]
 # # Appendix D. Noise on the unary scores is enough
 #
-# [Chapter 8](08_structured_encoders.ipynb) differentiates with respect to pair scores $w_{ij}$, although only the
-# unary scores $u_i$ have noise. This appendix proves that Theorem 1 holds all the same, checks the formula of the
-# proof in numbers, and gives a set of values for which the theorem fails. You need chapters [2](02_theorem_1.ipynb)
-# and [8](08_structured_encoders.ipynb). The appendix runs in about two seconds.
+# [Chapter 8](08_structured_encoders.ipynb) differentiates with respect to pair scores $w_{ij}$, although only the unary
+# scores $u_i$ have noise. This appendix proves that Theorem 1 nevertheless holds, checks the formula of the proof in
+# numbers, and gives a set of values for which the theorem fails. You need chapters [2](02_theorem_1.ipynb) and
+# [8](08_structured_encoders.ipynb). The appendix runs in about two seconds.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -44,25 +44,25 @@ def estimate(z_eps, eps):
 # ## The proof
 #
 # In chapter 2 every value had noise of its own. Here $2^n$ vectors share $n$ numbers $\gamma_i$, and the pair scores
-# have no noise. Theorem 1 holds all the same, for the $w_{ij}$ too. As in chapter 2 we prove it by the walls. Let the
-# $\gamma_i$ be independent, each with a density $\rho_i$ that is bounded and continuous. (The logistic density is,
-# and its bound is $\frac14$.) The walls are now surfaces in the space of the $n$ noises.
+# have no noise. Nevertheless Theorem 1 holds, for the $w_{ij}$ too. As in chapter 2 we prove it by the walls. Let the
+# $\gamma_i$ be independent, each with a density $\rho_i$ that is bounded and continuous. (The logistic density is
+# continuous, and its bound is $\frac14$.) The walls are now surfaces in the space of the $n$ noises.
 #
 # 1. *A wall is a hyperplane.* Two vectors $z \ne z'$ tie where
 #    $\sum_i \gamma_i (z_i - z'_i) = \epsilon f(z') + h(z') - \epsilon f(z) - h(z)$. They differ in some variable $i$,
 #    and its $\gamma_i$ has the coefficient 1 or $-1$ in this equation. So the left side contains noise, and the wall
 #    is a hyperplane with the normal $z - z' \ne 0$. The scores occur on the right side only. So they shift the wall,
 #    but do not turn it.
-# 2. *The density along a wall is finite.* Hold all noises fixed except the $\gamma_i$ of step 1. Among the values of
-#    $\gamma_i$ the wall is one point. Raise the score of $z'$ by $\delta$: the point moves by $\delta$. So the share
-#    of the draws that the wall sweeps over is at most $\delta \sup \rho_i$. Divide this share by $\delta$, let
-#    $\delta$ go to 0, and take the mean over the other noises:
+# 2. *The density along a wall is finite.* Hold all noises fixed except the $\gamma_i$ of step 1. On the line of all
+#    values of $\gamma_i$, the wall is one point. Raise the score of $z'$ by $\delta$: the point moves by $\delta$. So
+#    the share of the draws that the wall sweeps over is at most $\delta \sup \rho_i$. Divide this share by $\delta$,
+#    let $\delta$ go to 0, and take the mean over the other noises:
 #
 # $$\rho_{zz'} = E\left[ \rho_i(\gamma_i \text{ on the wall}) \cdot [z \text{ and } z' \text{ beat all others there}] \right] \le \sup \rho_i$$
 #
-#    (The limit exists where no third vector ties, which is almost everywhere, by step 3. It is the share that the
-#    wall sweeps over, divided by $\delta$, so it does not matter which of the variables in which $z$ and $z'$ differ
-#    was chosen as $i$.)
+#    (The limit exists where no third vector ties. By step 3, this is almost everywhere on the wall. The limit is the
+#    share that the wall sweeps over, divided by $\delta$. So if $z$ and $z'$ differ in several variables, it does not
+#    matter which of them was chosen as $i$.)
 #
 # 3. *No third vector ties along a whole wall.* The vectors $z''$ and $z$ tie on a hyperplane with the normal
 #    $z - z''$. It contains our wall only if $z - z''$ is a multiple of $z - z'$. Both differences have entries 0, 1
@@ -73,10 +73,10 @@ def estimate(z_eps, eps):
 #    wall $z$ and $z'$ still beat the same other vectors, and $\rho_i$ changes only a little. The integrand is always
 #    at most $\sup \rho_i$. So $\rho_{zz'}$ is continuous in all scores (dominated convergence).
 # 5. *The rest is as in chapter 2.* Raising the score of $z'$ by $\delta$ moves the share $\delta \rho_{zz'}$ of the
-#    draws from $z$ to $z'$, to first order, and raising the score of $z$ moves as much from $z'$ to $z$, because both
-#    move the same wall. These derivatives are continuous. So when many scores change at once, their effects add up
-#    (the chain rule). Raise $w_{ij}$ by $\delta$: the wall moves by $\delta (z'_i z'_j - z_i z_j)$. Add $\epsilon f$:
-#    the wall moves by $\epsilon (f(z') - f(z))$. Each draw that changes from $z$ to $z'$ changes $f$ by
+#    draws from $z$ to $z'$, to first order. Raising the score of $z$ by $\delta$ moves the same share from $z'$ to $z$,
+#    because both move the same wall. These derivatives are continuous. So when many scores change at once, their
+#    effects add up (the chain rule). Raise $w_{ij}$ by $\delta$: the wall moves by $\delta (z'_i z'_j - z_i z_j)$. Add
+#    $\epsilon f$: the wall moves by $\epsilon (f(z') - f(z))$. Each draw that changes from $z$ to $z'$ changes $f$ by
 #    $f(z') - f(z)$, and $z_i z_j$ by $z'_i z'_j - z_i z_j$. So both sides of the theorem are the same sum over the
 #    pairs of vectors:
 #
@@ -88,9 +88,9 @@ def estimate(z_eps, eps):
 #
 # The formula of step 2 can be computed: draw the other noises, and set $\gamma_i$ to its value on the wall. The next
 # cell does this for all pairs of vectors of three variables. The walls also show what is wrong with the gains of
-# chapter 8. With the arg max by gains, a draw at $z$ changes to $z'$ if the sum $\sum_i \text{gain}_i (z'_i - z_i)$,
-# with the gains at $z$, is positive and the draw is close enough to the wall. The share of such draws is
-# $\epsilon \rho_{zz'}$ times this sum:
+# chapter 8. Let $z^{\star} = z$ in a draw. With the arg max by gains, this draw changes to $z'$ if the sum
+# $\sum_i \text{gain}_i (z'_i - z_i)$, in which the gains belong to $z$, is positive and the draw is close enough to the
+# wall. The share of such draws is $\epsilon \rho_{zz'}$ times this sum:
 
 # %%
 step, z_star = 0.05, solve(u0, w0)                          # z is given by its place in `every`
@@ -143,12 +143,12 @@ assert np.linalg.norm(of_gains - g.mean(axis=0)) < 0.5 * np.linalg.norm(of_gains
 # - *Noise in every tie.* Suppose that $u_1$ had no noise, and take two vectors that differ in $z_1$ only. Then the
 #   difference of their scores would contain no noise.
 # - *A continuous density.* In chapter 2 it was enough that the density is bounded: at each wall two noises were
-#   involved, and the density of their difference is continuous. Here there may be one noise only. With one variable
-#   and uniform noise, the probability of $z_1 = 1$ has kinks.
-# - *Step 3.* It is true for 0/1 vectors, but not for every set of values. Let $z$ be 0, 1 or 2, with the scores 0,
-#   $v_1 + \delta$ and $2 v_1$. The difference of any two of these scores contains noise. But at $\delta = 0$ all
-#   three tie at $v_1 = 0$: the value 1 ties along the whole wall between 0 and 2. The value 1 is the winner for
-#   $-\delta < v_1 < \delta$. So with $u_1 = 0$ its probability is
+#   involved, and the density of their difference is continuous. Here it can happen that only one noise is involved.
+#   With one variable and uniform noise, the probability of $z_1 = 1$ has kinks.
+# - *Step 3.* This step is true for 0/1 vectors, but not for every set of values. Let $z$ be 0, 1 or 2, with the scores
+#   0, $v_1 + \delta$ and $2 v_1$. The difference of any two of these scores contains noise. But at $\delta = 0$ all
+#   three values tie at $v_1 = 0$. So along the whole wall between the values 0 and 2, the value 1 ties with both of
+#   them. The value 1 is the winner for $-\delta < v_1 < \delta$. So with $u_1 = 0$ its probability is
 #   $\max(0, P(\gamma_1 < \delta) - P(\gamma_1 < -\delta))$. This has a kink at $\delta = 0$, and the theorem fails
 #   there:
 

@@ -1,10 +1,10 @@
 # %% [markdown]
 # # Appendix E. A landscape learnt from walks
 #
-# [Chapter 10](10_one_identity.ipynb) compares methods on three values. In this appendix two of them learn from paths,
-# of which there are far too many to list: direct with a Hamming loss, and Fenchel-Young. There are five kinds of
-# ground whose costs are hidden, and the methods learn these costs from paths that were walked. You will also see how
-# to recognise an $\epsilon$ that is too small or too large. You need chapters [2](02_theorem_1.ipynb) to
+# [Chapter 10](10_one_identity.ipynb) compares methods on three values. In this appendix two of them learn from paths:
+# direct with a Hamming loss, and Fenchel-Young. There are far too many paths to list. There are five kinds of ground
+# whose costs are hidden, and the methods learn these costs from paths that were walked. You will also see how to
+# recognise an $\epsilon$ that is too small or too large. You need chapters [2](02_theorem_1.ipynb) to
 # [4](04_finite_epsilon.ipynb) and [10](10_one_identity.ipynb). The appendix runs in about ten seconds.
 
 # %%
@@ -61,13 +61,13 @@ print(f"paths on 4 x 4 cells: {len(every)}; on 16 x 16: {paths.count(16, 16):,};
 # %% [markdown]
 # ## Twenty paths, few enough to check
 #
-# First let $f$ be a function of whole paths: a table of twenty numbers that is not a sum over cells. Which noise
-# should we use? If there is one Gumbel variable for each *path*, all of chapter 4 holds: $q$ is a softmax of twenty
-# scores, and mean and variance are known. But on a larger grid that means one random number for each of 155 million
+# First let $f$ be a function of whole paths: a table of twenty numbers that is not a sum over cells. Which noise should
+# we use? If there is one Gumbel variable for each *path*, all of chapter 4 holds: $q$ is a softmax of twenty scores,
+# and mean and variance are known. But on $16 \times 16$ cells that means one random number for each of 155 million
 # paths. If there is one Gumbel variable for each *cell*, the arg max can still be found by Bellman's recursion. The
 # price is that paths that share cells share noise, so $q$ has no formula. In the next figure the left picture has the
-# noise on the paths and is computed from the list; the other three have the noise on the cells and are means of
-# draws.
+# noise on the paths and is computed from the list. The other three pictures have the noise on the cells, and are means
+# of draws.
 #
 # How can these three be tested? They all use the same noise, so they are compared draw by draw. We take the mean of
 # the *difference* of two of them, in units of its standard error. There are three comparisons:
@@ -136,21 +136,21 @@ later_figures.grids({"Gumbel for each path": exact_slope, "differences of E f": 
 plt.show()
 
 # %% [markdown]
-# What to see. Each picture shows the gradient of $E f$ with respect to the score of each cell: red cells should have
-# a higher score. The first and the last cell are white, up to noise, because every path goes through them. The last
-# three pictures agree up to their noise and the bias of direct. This bias is too small for the test at
-# $\epsilon = 0.1$, and plain to see at 0.5. The first picture is another gradient, because the noise is another one
-# and so is $q$. The score function of the noise needs $f$ once, and one arg max. With a baseline its variance is less
-# than twice that of direct at this $\epsilon$, which needs the $f$ of all twenty paths.
+# What to see. Each picture shows the gradient of $E f$ with respect to the score of each cell: red cells should have a
+# higher score. The first and the last cell are white, up to noise, because every path goes through them. The last three
+# pictures agree up to their noise and the bias of direct. This bias is too small for the test at $\epsilon = 0.1$, and
+# plain to see at 0.5. The first picture shows a different gradient, because with different noise $q$ is different too.
+# The score function of the noise needs $f$ once, and one arg max. With a baseline its variance is less than twice that
+# of direct at this $\epsilon$. Direct, however, needs the $f$ of all twenty paths.
 #
-# For this $f$ the second arg max went through a list of all paths. That is impossible on large grids. It is different
-# if $f$ is *linear in* $z$: then $\epsilon f$ is added to the scores of the cells, and Bellman's recursion is run a
-# second time.
+# For this $f$ the second arg max went through a list of all paths. That is impossible on large grids. The situation is
+# different if $f$ is *linear in* $z$: then $\epsilon f$ is added to the scores of the cells, and Bellman's recursion is
+# run a second time.
 #
 # ## An epsilon that is too small or too large
 #
-# From here on $f$ is minus the *Hamming loss* with respect to an observed path $y$: $f(z) = - \sum_i |z_i - y_i|$,
-# that is minus the number of cells that are on only one of the two paths. For 0/1 entries it is linear: it is
+# From here on $f$ is minus the *Hamming loss* with respect to an observed path $y$: $f(z) = - \sum_i |z_i - y_i|$, that
+# is, minus the number of cells that are on only one of the two paths. For 0/1 entries $f$ is linear: it is
 # $\sum_i z_i (2 y_i - 1)$ minus a constant. So $z(\epsilon)$ is the best path for the scores
 # $h + \gamma + \epsilon (2 y - 1)$.
 #
@@ -178,9 +178,9 @@ assert seen[16, 0.01][0] > 0.6 and seen[16, 0.01][2] > 5 * seen[16, 0.1][2] and 
 # What to see. $\epsilon (2 y_i - 1)$ is added to each *cell*, and a longer path has more places at which it can leave
 # $y$. So at the same $\epsilon$ the second arg max is $y$ less often on larger grids. Now compare the values of
 # $\epsilon$ on one grid. At a small $\epsilon$ the two arg maxes agree in most draws. So most gradients are zero, and
-# the variance grows like $1/\epsilon$ (the last column changes little). This is how you recognise an $\epsilon$ that
-# is too small. At a large $\epsilon$, $z(\epsilon)$ is $y$ in nearly all draws, and the gradient is
-# $(y - z^{\star})/\epsilon$: that of Fenchel-Young, divided by $\epsilon$.
+# the variance grows like $1/\epsilon$ (the last column changes little). This is how you recognise an $\epsilon$ that is
+# too small. At a large $\epsilon$, $z(\epsilon)$ is $y$ in nearly all draws, and the gradient is
+# $(y - z^{\star})/\epsilon$, which is the gradient of Fenchel-Young divided by $\epsilon$.
 #
 # So choose $\epsilon$ by these two shares, and compute them again during training, because the scores change. Raise
 # $\epsilon$ while the two arg maxes agree in most draws. If $z(\epsilon)$ is $y$ in nearly all draws, Fenchel-Young
@@ -189,9 +189,9 @@ assert seen[16, 0.01][0] > 0.6 and seen[16, 0.01][2] > 5 * seen[16, 0.1][2] and 
 # ## Learning a landscape from walks
 #
 # There are five kinds of ground on $16 \times 16$ cells, with costs that are hidden from the learner. For each of 200
-# terrains the learner sees a photograph, which has three noisy colours for each cell, and one path that was walked:
-# the cheapest. A small network computes the score of each cell from the cell's own three colours, with the same
-# weights for all cells. It is trained in two ways:
+# terrains the learner sees a photograph, and one path that was walked: the cheapest path. The photograph has three
+# noisy colour values for each cell. A small network computes the score of each cell from the cell's own three colour
+# values, with the same weights for all cells. It is trained in two ways:
 #
 # - **Fenchel-Young**: the gradient with respect to the scores is $y - z^{\star}$.
 # - **Direct** with the Hamming loss: $(z(\epsilon) - z^{\star})/\epsilon$.
@@ -327,12 +327,12 @@ for method, eps in (("direct, eps = 0.3", 0.3), ("direct, eps = 1", 1.0), ("dire
           f"and z* in {(z_eps == best_path(noisy)).all(axis=(1, 2)).mean():.0%}")
 
 # %% [markdown]
-# All runs start with scores that mean nothing, and end close to the least cost. None of them was given a cost, and
-# none computed a sum over paths. No method is best: if we compare seed by seed, no mean difference is as large as
-# twice its standard error. (Only one learning rate was run, so we do not know what another one would change.) At
-# $\epsilon = 3$ the second arg max is $y$ in nearly all draws. So direct is nearly *the same* as Fenchel-Young there:
-# its gradient is that of Fenchel-Young divided by 3, and Adam ignores such a factor. At $\epsilon = 0.3$ the two arg
-# maxes agree in most draws, which is the sign of too small an $\epsilon$, and its means are the worst of the four. So
+# All runs start with scores that mean nothing, and end close to the least cost. None of them was given a cost, and none
+# computed a sum over paths. No method is best: if we compare seed by seed, no mean difference is as large as twice its
+# standard error. (Only one learning rate was run, so we do not know what another one would change.) At $\epsilon = 3$
+# the second arg max is $y$ in nearly all draws. So direct is nearly *the same* as Fenchel-Young there: its gradient is
+# that of Fenchel-Young divided by 3, and Adam ignores such a factor. At $\epsilon = 0.3$ the two arg maxes agree in
+# most draws, which is the sign of too small an $\epsilon$, and the means of these runs are the worst of the four. So
 # the second arg max, which doubles the work, was no advantage here.
 #
 # The Hamming loss looks large compared with the cost. The reason is that many paths cost nearly the same, or exactly
@@ -361,17 +361,18 @@ for method, part in of.items():
           learnt[part].mean(axis=0).round(2))
 
 # %% [markdown]
-# What to see. Above: the path is black. Before training it follows the scores of random weights (seed 0, one of the
-# two mildest cases: with three of the five seeds the cost is more than 130 % above the least). Below left: each line
-# is a seed. The lines of the two methods overlap; one seed of direct ends lower. Below right: the learnt score of
-# each pure colour, as a cost. The walks determine the costs only up to a constant, since all paths have 31 cells, and
-# up to a scale, since the cheapest path does not depend on it. So water and meadow are set to their true costs, and
-# the other three can be compared with theirs. On average over the seeds they are too high. Why?
+# What to see. Above: the black line is the path. Before training, the path follows the scores that random weights give.
+# (The picture shows seed 0, one of the two seeds that start with the lowest costs. With the other three seeds the cost
+# before training is more than 130 % above the least possible cost.) Below left: each line is one seed. The lines of the
+# two methods overlap, but one seed of direct ends lower than the others. Below right: each learnt score of a pure
+# colour is shown as a cost. The walks determine the costs only up to a constant, since all paths have 31 cells, and up
+# to a scale, since the cheapest path does not depend on it. So water and meadow are set to their true costs, and the
+# other three can be compared with theirs. On average over the seeds, the learnt costs of these three are too high. Why?
 #
 # Both methods assume that the walker makes mistakes, because in the model a walk is the best path for *noisy* scores.
-# Our walkers make no mistakes. If that is the reason, then we should learn the true costs from walkers who make
-# exactly the mistakes of the model. To test this we leave the network out and learn one score for each kind of ground
-# by Fenchel-Young, with three seeds for each of the two kinds of walkers:
+# Our walkers make no mistakes. If this difference is the reason, then we should learn the true costs from walkers who
+# make exactly the mistakes of the model. To test this we leave the network out and learn one score for each kind of
+# ground by Fenchel-Young, with three seeds for each of the two kinds of walkers:
 
 # %%
 def five_scores(mistakes, steps=250, rate=0.3):
@@ -397,9 +398,9 @@ print(f"{'true':34s} sand, wood, rock: {COST[1:4]}")
 assert costs[:3, 2].mean() - 2.5 > 0.2 > 0.1 > abs(costs[3:, 2].mean() - 2.5)
 
 # %% [markdown]
-# From walks with the mistakes of the model the learnt costs are right, up to noise. From walks without mistakes they
-# are too high with all three seeds. So where the model is true, the gradient finds the true costs. We did not try
-# whether more steps would correct the costs in the other case.
+# From walks with the mistakes of the model the learnt costs are right, up to noise. From walks without mistakes the
+# learnt costs are too high with all three seeds. So where the model is true, the gradient finds the true costs. We did
+# not try whether more steps would correct the costs in the other case.
 #
 # Two warnings. First, on terrain with integer costs many paths are equally good, and "the" cheapest path is the one
 # that the solver finds first. So compare costs, not paths. Second, this example could do without an arg max: on a
