@@ -39,11 +39,11 @@ M = len(noise)
 #   garment. Then one name $z$ is chosen.
 # - The *decoder* receives only the chosen name. It paints a picture of such a garment, and compares the picture with
 #   the photo. The better the picture fits the photo, the higher is the decoder's score $f(z)$. This score is the
-#   log-probability of the photo given the name, here up to a constant. It is measured in *nats*, the unit of natural
-#   logarithms of probabilities.
+#   log-probability of the photo given the name, here up to a constant. The score is measured in *nats*, the unit of
+#   natural logarithms of probabilities.
 #
 # Together the two networks are an *auto-encoder*: they lead from a photo to a name, and from the name back to a photo.
-# It is a *discrete* auto-encoder, because the name is one of finitely many. We want the encoder to choose names from
+# This auto-encoder is *discrete*, because the name is one of finitely many. We want the encoder to choose names from
 # which the decoder paints well. So $f(z)$ should be high on average.
 #
 # Chapters 1 to 4 use the same three scores $h$, the same three scores $f$ and the same draws of the noise, all set in
@@ -99,12 +99,12 @@ print(f"intervals with a change: {jumps_of_one} for one draw, {jumps_of_ten} for
 # %% [markdown]
 # What to see. A single draw gives a staircase. Here it has one jump, and it is flat on either side of the jump. The
 # mean of ten draws is a finer staircase with 13 jumps, and it is still flat between them. The black curve is the mean
-# of 100,000 draws. It is a staircase too, but its steps are far too small to see. The mean over *all* noise is a smooth
-# curve.
+# of 100,000 draws. This curve is a staircase too, but its steps are far too small to see. The mean over *all* noise is
+# a smooth curve.
 #
 # A program is trained by following the slope of its result. Here the slope of a single run is zero, except at the
 # jumps, where it does not exist. Averaging the slopes of more runs does not help, because the mean of zeros is zero.
-# Yet the mean of $f(z^{\star})$ over all noise, which the black curve approximates, has a slope everywhere. **This
+# Yet the mean of $f(z^{\star})$ over all noise has a slope everywhere. (The black curve approximates this mean.) **This
 # series is about estimating that slope from single runs of the program.** The slope is the gradient of $E f(z^{\star})$
 # with respect to the weights of the encoder. ($E$ is the expectation over the noise.)
 #
@@ -125,9 +125,9 @@ print(f"intervals with a change: {jumps_of_one} for one draw, {jumps_of_ten} for
 # The score of a matching is the sum of the scores of its fifty pairs. $f$ is the number of photos that get their own
 # caption. Each step has new photos.
 #
-# Why is the last line of the training loop right? Chapter 2 explains it for the case that each value has noise of its
-# own. Here the noise belongs to the pairs, and two matchings can share some pairs. Yet any two matchings differ in at
-# least one pair, so the noise of that pair shifts the difference between their sums. Steps 1 to 5 of [appendix
+# Why is the last line of the training loop right? Chapter 2 gives the reason for the case in which each value has noise
+# of its own. Here the noise belongs to the pairs, and two matchings can share some pairs. Yet any two matchings differ
+# in at least one pair, so the noise of that pair shifts the difference between their sums. Steps 1 to 5 of [appendix
 # D](appendix_d_unary_noise.ipynb) give the proof. These steps hold for any set of 0/1 vectors with noise on each entry.
 # (Here the entries are the 2,500 pairs. The "pair scores" $w_{ij}$ of appendix D are something else, and do not occur
 # here.)
@@ -231,8 +231,8 @@ print("winners from left to right:", ", ".join(order))
 # right of the kink is the larger of the two values of $f$, and its slope to the left is the smaller one. The scores
 # behave in the same way. If you raise one of the two tied scores, the maximum rises by the same amount. If you lower
 # it, the maximum does not change, because the other value is still at the top. So the slope is 1 to the right and 0 to
-# the left, as in the right panel. If the noise has a density, there is a kink at a given $\epsilon$ and $h$ with
-# probability zero.
+# the left, as in the right panel. If the noise has a density, the probability that there is a kink at a given
+# $\epsilon$ and $h$ is zero.
 #
 # The next cell checks both derivatives for 1,000 draws. It compares difference quotients of the maximum with the
 # winners.
@@ -307,7 +307,7 @@ plt.show()
 # %% [markdown]
 # What to see. One draw gives a bent line (left) and a staircase (right). With a thousand draws the kinks and steps are
 # too small to see, and the curves are close to the black ones. Only the mean over *all* noise, for which we write
-# $E_\gamma$, has no kink at all. It is a function of the scores and of $\epsilon$:
+# $E_\gamma$, has no kink at all. This mean is a function of the scores and of $\epsilon$:
 #
 # $$G(h, \epsilon) = E_\gamma \max_z \{\epsilon f(z) + h(z) + \gamma(z)\}$$
 #
@@ -361,8 +361,8 @@ assert np.allclose(value, maximum(h, at, noise)) and (place == won).all()
 # $$L(h) = G(h, 0) - \sum_z \text{observed}(z)\, h(z)$$
 #
 # By Danskin's theorem, the derivative of $L$ with respect to $h(z)$ is the probability that $z$ wins minus the observed
-# share of $z$. It is zero when the two agree. No arg max is differentiated here: we only count how often each name
-# wins.
+# share of $z$. The derivative is zero when the probability and the share agree. No arg max is differentiated here: we
+# only count how often each name wins.
 #
 # **Guess first.** All scores start at 0. Does the score of *coat* end above or below $-0.5$?
 

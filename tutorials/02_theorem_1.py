@@ -70,8 +70,9 @@ print(f"the winner changes in {100 * changed:.1f} of 100 draws")
 #
 # The two results are the same. (Here $f_1 - f_0$ is negative. So when $\epsilon f$ is added, the wall moves to the
 # right, and the winner changes from coat to shirt.) The first result is the slope that we want. The second one is
-# something that a program can count: how often a second arg max, with a small multiple of $f$ added to the scores,
-# differs from the first. The rest of this chapter does the same for many values.
+# something that a program can count. It takes a second arg max, in which a small multiple of $f$ is added to the
+# scores, and counts how often this arg max differs from the first one. The rest of this chapter does the same for many
+# values.
 #
 # For Gumbel noise the coat wins with probability $\sigma(h_1 - h_0)$, where $\sigma$ is the sigmoid function. Then
 # $\rho = q_0 q_1$, the product of the two probabilities. (Chapter 3 proves both statements.) Here is a check:
@@ -95,8 +96,8 @@ for eps in (0.1, 0.01, 0.001):
 # of the Y are the walls. On the arm between the names $i$ and $j$, these two names tie at the top. When the scores
 # change, the Y moves. The dots stay where they are. All dots together are called the *cloud*.
 #
-# **Guess first.** In the next figure $\epsilon$ is ten times smaller in the right panel than in the left one. By what
-# factor is the number of draws in which the winner changes smaller?
+# **Guess first.** In the next figure $\epsilon$ is ten times smaller in the right panel than in the left one. So the
+# winner changes in fewer draws there. By what factor is the number of these draws smaller?
 
 # %%
 draw.clouds(h, f, (1.0, 0.3, 0.1), noise[:150])
@@ -204,8 +205,8 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 # $E[\nabla_w h_w(z(\epsilon)) - \nabla_w h_w(z^{\star})] = \sum_j (q_\epsilon(j) - q(j))\, \nabla_w h_w(j)$. Divide
 # this by $\epsilon$ and let $\epsilon$ go to 0. $\blacksquare$
 #
-# ([Appendix A](appendix_a_walls_and_noise.ipynb) shows that $J$ exists and is continuous if the density is bounded. It
-# also contains the paper's own proof, which uses the mean maximum $G$ of chapter 1.)
+# ([Appendix A](appendix_a_walls_and_noise.ipynb) shows that $J$ exists and is continuous if the density is bounded. The
+# appendix also contains the paper's own proof, which uses the mean maximum $G$ of chapter 1.)
 #
 # The proof does not need Gumbel noise. Nor does it need *the same* noise in both arg maxes, because the mean of a
 # difference does not depend on whether its two terms use the same draws. The variance of the difference does depend on
@@ -353,8 +354,8 @@ print(f"the bottom of the valley is at w = {bottom:.2f}; after 3,000 steps {np.m
       "runs are to the left of it")
 
 # %% [markdown]
-# The mean of the estimate is the same as with shared noise, but its variance is far too large. Now draw the noise first
-# and use it for both arg maxes. This is the only change.
+# The mean of the estimate is the same as with shared noise, but its variance is far too large. Now draw the noise
+# first, and use the same noise for both arg maxes. This is the only change.
 #
 # **Guess first.** How many runs in a hundred end on the wrong side now?
 

@@ -184,9 +184,10 @@ for z in range(3):
     assert abs(mean_time - 1 / S) < 4 * error
 
 # %% [markdown]
-# What to see. Left: eight draws. Each draw has three rings, and the dot is the first of them. Right: the time of the
-# first ring, with one panel for each winner. All three histograms follow the same black curve, whose mean is $1/S$,
-# about 0.26. In chapter 4 the same clocks run a second race, which gives the probability that two arg maxes agree.
+# What to see. Left: the picture shows eight draws. Each draw has three rings, and the dot is the first of them. Right:
+# the histograms show the time of the first ring, with one panel for each winner. All three histograms follow the same
+# black curve, whose mean is $1/S$, about 0.26. In chapter 4 the same clocks run a second race, which gives the
+# probability that two arg maxes agree.
 #
 # ## The walls of chapter 2 in closed form
 #
@@ -309,8 +310,8 @@ plt.show()
 print({name: f"odds from {values.min():.2f} to {values.max():.2f}" for name, values in odds.items()})
 
 # %% [markdown]
-# What to see. Left: the three curves are much alike, and the one for Laplace noise differs a little. Right: for Gumbel
-# noise the odds of shirt against coat are $e^{h_0 - h_1}$, whatever the third score is. (This is called the
+# What to see. Left: the three curves are much alike, and only the curve for Laplace noise differs a little. Right: for
+# Gumbel noise the odds of shirt against coat are $e^{h_0 - h_1}$, whatever the third score is. (This is called the
 # *independence of irrelevant alternatives*.) For the other kinds of noise the score of the dress changes the odds of
 # the other two. So with Gumbel noise the encoder's scores *are* its log-probabilities, up to a constant. With other
 # noise they are not. (We have seen that Gumbel noise gives a softmax. Yellott's theorem of 1977, which we do not prove,
@@ -349,8 +350,8 @@ assert np.isclose(danskin.G(h, f, eps), G(h, eps)) and (gumbel.argmax(h, noise) 
 #
 # **2 (middling).** This exercise has two parts. (i) The two values with the largest $h + \gamma$ are a draw of two
 # values *without replacement*. Check that $P(\text{first} = 2, \text{second} = 0) = q(2)\, q(0) / (1 - q(2))$. (ii) The
-# mean slope $E f(z(\epsilon))$ increases with $\epsilon$. Show that its own slope is the variance of $f$ under
-# $q_\epsilon$, so it can never decrease.
+# mean slope $E f(z(\epsilon))$ increases with $\epsilon$. Show that the slope of this function of $\epsilon$ is the
+# variance of $f$ under $q_\epsilon$, so the function can never decrease.
 #
 # <details><summary>Solution</summary>
 #
@@ -373,8 +374,8 @@ assert np.isclose(danskin.G(h, f, eps), G(h, eps)) and (gumbel.argmax(h, noise) 
 # <details><summary>Solution</summary>
 #
 # The maximum is $h(z^{\star}) + \gamma(z^{\star})$, so $E[\gamma(z^{\star})] = \log S - \sum_z q(z) h(z)$. This is the
-# entropy of $q$, which is never negative. It tends to 0 when one value becomes certain, because then the winner no
-# longer depends on the noise, and the noise of that value keeps its mean 0.
+# entropy of $q$, which is never negative. The entropy tends to 0 when one value becomes certain, because then the
+# winner no longer depends on the noise, and the noise of that value keeps its mean 0.
 #
 # ```python
 # winners = noise[np.arange(M), z_star]

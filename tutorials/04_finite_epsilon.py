@@ -211,7 +211,7 @@ print(f"from 100 to 10,000 draws the best eps falls by a factor of {factor:.2f};
 # $$\epsilon = \left( \frac{C}{2 M |\beta|^2} \right)^{1/3}$$
 #
 # So the best $\epsilon$ falls like $M^{-1/3}$. And because $g(10 f, \epsilon) = 10\, g(f, 10 \epsilon)$ (chapter 2,
-# exercise 2), it is inversely proportional to the scale of $f$.
+# exercise 2), the best $\epsilon$ is inversely proportional to the scale of $f$.
 #
 # The components of an estimate add up to 0, so all estimates lie in a plane. In the next figure each dot is the mean of
 # 100 estimates.
@@ -240,7 +240,7 @@ plt.show()
 # $$|\text{bias}|_1 \le \left( \frac{e^{\epsilon\, \text{range}} - 1}{\epsilon\, \text{range}} - 1 \right) |\text{gradient}|_1$$
 #
 # (The proof is in `refimpl/experiments/theory/choosing_eps.py`.) At $\epsilon = 1/\text{range}$ the bracket is
-# $e - 2 = 0.72$. Above about $1.26/\text{range}$ it is greater than 1, so the bias may be longer than the gradient.
+# $e - 2 = 0.72$. Above about $1.26/\text{range}$ it is greater than 1, so the bias can be longer than the gradient.
 # Therefore $\epsilon$ should be at most $1/\text{range}$. How much smaller it should be depends on the noise. An
 # estimate is noisy if the winner changes in few draws. So count the draws, among all $M$, in which the winner changes
 # at $\epsilon = 1/\text{range}$. The rule is
@@ -248,7 +248,7 @@ plt.show()
 # $$\epsilon = \frac{1}{\text{range}} \min\left( 1, \left( \frac{20}{\text{changed draws}} \right)^{1/3} \right)$$
 #
 # The rule follows both scaling laws, in the range and in $M$. If the winner changes in fewer than 5 draws, these are
-# too few to choose $\epsilon$. Then the rule returns $1/\text{range}$, with a warning that the estimate 0 may be
+# too few to choose $\epsilon$. Then the rule returns $1/\text{range}$, with a warning that the estimate 0 is perhaps
 # better.
 #
 # The $\epsilon$ of the rule is bounded on both sides. For all $h$, $f$ and $M$, its product with the range is at most 1
@@ -350,20 +350,20 @@ for n, ratio in ratios.items():
           f"to {ratio.max():.2f}\n    two-sided is worse on {np.sum(ratio > 1)} of 40 problems")
 
 # %% [markdown]
-# What to see. Left: the two-sided estimate has about half the error of the one-sided one or less. Its bias is so much
-# smaller that it can use a larger $\epsilon$. Its error falls like $M^{-2/5}$, and the error of the one-sided estimate
-# falls like $M^{-1/3}$. REINFORCE has no bias, so its error falls like $M^{-1/2}$, and for many draws it is the
-# smallest. Right: the two-sided estimate is worse on only two of the forty problems. In these two the one-sided bias
-# happens to be small at one large $\epsilon$, beyond $1/\text{range}$. So **use the two-sided estimate, unless a third
-# arg max costs too much.** (The rule above is for one-sided estimates. You can also use its $\epsilon$ for two-sided
-# estimates. But their best $\epsilon$ is larger, because it falls only like $M^{-1/5}$. The paper, the authors' code
-# and, by default, this package use one-sided estimates.)
+# What to see. Left: the error of the two-sided estimate is about half the error of the one-sided estimate, or less. The
+# two-sided bias is so much smaller that a larger $\epsilon$ can be used. The two-sided error falls like $M^{-2/5}$, and
+# the one-sided error falls like $M^{-1/3}$. REINFORCE has no bias, so its error falls like $M^{-1/2}$, and for many
+# draws it is the smallest. Right: the two-sided estimate is worse on only two of the forty problems. In these two the
+# one-sided bias happens to be small at one large $\epsilon$, beyond $1/\text{range}$. So **use the two-sided estimate,
+# unless a third arg max costs too much.** (The rule above is for one-sided estimates. You can also use its $\epsilon$
+# for two-sided estimates. But their best $\epsilon$ is larger, because it falls only like $M^{-1/5}$. The paper, the
+# authors' code and, by default, this package use one-sided estimates.)
 #
 # **What is $M$ in training?** In training there are many images with one draw each, and the weights change. Averaging
-# over images and over steps reduces the noise, as averaging over draws does. It does not reduce the bias. The next cell
-# shows two experiments. In the first one, many images share the weight $w$. Each image has its own scores $h$ and $f$
-# and one draw, and all images together estimate the slope with respect to $w$. In the second one, $w$ is trained to
-# maximise $E f - w^2/20$, which has a maximum, with one draw per step.
+# over images and over steps reduces the noise, as averaging over draws does. But averaging does not reduce the bias.
+# The next cell shows two experiments. In the first one, many images share the weight $w$. Each image has its own scores
+# $h$ and $f$ and one draw, and all images together estimate the slope with respect to $w$. In the second one, $w$ is
+# trained to maximise $E f - w^2/20$, which has a maximum, with one draw per step.
 #
 # **Guess first.** With $\epsilon = 3$, does $w$ settle above or below the true maximum?
 
@@ -394,11 +394,11 @@ plt.show()
 # %% [markdown]
 # What to see. Left: with more images the error falls towards the bias (dashed lines), but not below it. At
 # $\epsilon = 0.1$ even 8,000 images are too few for the bias to be visible. (The last point of each curve comes from
-# only four groups of images. By accident, with these scores the bias is smaller at $\epsilon = 3$ than at 0.5. It grows
-# to 0.07 near $\epsilon = 1.25$, falls again, and crosses 0 near 5.) Right: although most single estimates are 0, $w$
-# rises and settles. It settles at the maximum of $T - w^2/20$ (dashed lines) and not at the maximum of $E f - w^2/20$
-# (black line). So in the rule above, $M$ is the number of draws over which training averages: the number of images in a
-# batch, times the number of steps during which the weights hardly change.
+# only four groups of images. By accident, with these scores the bias is smaller at $\epsilon = 3$ than at 0.5. The bias
+# grows to 0.07 near $\epsilon = 1.25$, falls again, and crosses 0 near 5.) Right: although most single estimates are 0,
+# $w$ rises and settles. It settles at the maximum of $T - w^2/20$ (dashed lines) and not at the maximum of
+# $E f - w^2/20$ (black line). So in the rule above, $M$ is the number of draws over which training averages: the number
+# of images in a batch, times the number of steps during which the weights hardly change.
 #
 # **Where $q$ is concentrated**, the winner changes in few draws: in a share of at most
 # $1.72\, \epsilon\, |\text{gradient}|_1$ of them, for $\epsilon$ up to $1/\text{range}$. Suppose that the gradient is a

@@ -257,10 +257,10 @@ plt.show()
 # ## What the gap says about the methods
 #
 # With ten values nothing has to be estimated: $p(x) = \frac{1}{k} \sum_z p(x \mid z)$ is a single sum. The gap between
-# $\log p(x)$ and the ELBO is $\text{KL}(q \| p(z \mid x))$. It measures how far the encoder is from the posterior of
-# its own decoder. So $\log p(x)$ and the gap tell us about the two networks separately. A method with a good
-# $\log p(x)$ and a large gap has trained a good decoder and a poor encoder. Read the printed lines above in this way.
-# Each line is a single seed:
+# $\log p(x)$ and the ELBO is $\text{KL}(q \| p(z \mid x))$. This divergence measures how far the encoder is from the
+# posterior of its own decoder. So $\log p(x)$ and the gap tell us about the two networks separately. A method with a
+# good $\log p(x)$ and a large gap has trained a good decoder and a poor encoder. Read the printed lines above in this
+# way. Each line is a single seed:
 #
 # - *Direct and Gumbel-softmax* differ by 2.4 nats of ELBO, but by only 0.4 nats of $\log p(x)$. So their decoders are
 #   nearly equally good. The rest of the difference comes from the encoder, which Gumbel-softmax trained for relaxed

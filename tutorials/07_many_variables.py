@@ -60,9 +60,9 @@ for i in range(n):                                                          # ch
 # ## Direct optimisation: one joint arg max, or one per variable
 #
 # There is no separate noise for each of the $2^n$ vectors. Each variable has two Gumbel numbers, one for each of its
-# values. Only the difference of the two matters. It is a single number $\gamma_i$ with a *logistic* distribution. So
-# $z^{\star}$ is found variable by variable: $z^{\star}_i = 1$ where $l_i + \gamma_i > 0$. The *perturbed* arg max
-# cannot be found in this way, because $f$ depends on all variables together (slide 29):
+# values. Only the difference of the two matters. This difference is a single number $\gamma_i$ with a *logistic*
+# distribution. So $z^{\star}$ is found variable by variable: $z^{\star}_i = 1$ where $l_i + \gamma_i > 0$. The
+# *perturbed* arg max cannot be found in this way, because $f$ depends on all variables together (slide 29):
 #
 # $$z(\epsilon) = \arg\max_z \; \epsilon f(z_1, \ldots, z_n) + \sum_i (l_i + \gamma_i) z_i$$
 #
@@ -195,10 +195,10 @@ for logit in (1.0, -0.4):                                                   # ch
         assert np.isclose(middle - 0.5, 0.5 * (-1) ** second * (first != second) * sigmoid(abs(logit)))
 
 # %% [markdown]
-# What to see. In the left and the right part the two samples differ. They tell us only in which part $U$ lies. The mean
-# of $U$ in this part is the middle of the part. Its distance from $\frac12$ is $\sigma(|l|)/2$. It lies to the left of
-# $\frac12$ where $b_2 = 1$, and to the right where $b_2 = 0$. In the middle part the samples agree, and the mean of
-# $U - \frac12$ is zero. So replace $U - \frac12$ by its mean. This gives DisARM:
+# What to see. In the left and the right part the two samples differ. The samples tell us only in which part $U$ lies.
+# The mean of $U$ in this part is the middle of the part. The distance of this middle from $\frac12$ is $\sigma(|l|)/2$.
+# The middle lies to the left of $\frac12$ where $b_2 = 1$, and to the right where $b_2 = 0$. In the middle part the
+# samples agree, and the mean of $U - \frac12$ is zero. So replace $U - \frac12$ by its mean. This gives DisARM:
 # $\frac12 (f(b_1) - f(b_2)) (-1)^{b_2} [b_1 \ne b_2]\, \sigma(|l|)$. Replacing a random factor by such a conditional
 # mean never increases the variance (Rao and Blackwell).
 
@@ -236,7 +236,8 @@ def disarm():
 # requires that $f$ is defined between 0 and 1 too, as it is here. At small $\tau$ the relaxed score is close to $f(z)$,
 # since $z = [s > 0]$.
 #
-# Take one variable, $n = 1$. The mean $E f_\tau(s)$ depends on $l$. It can be differentiated in two ways.
+# Take one variable, $n = 1$. The mean $E f_\tau(s)$ depends on $l$. This mean can be differentiated with respect to $l$
+# in two ways.
 #
 # - *Through* $s$. The noise does not depend on $l$, and $s$ moves with $l$. So the derivative is $E f_\tau'(s)$.
 # - *Through* $z$ *first*. Draw $z$, which is 1 with probability $\sigma(l)$. Then draw $s$ again, given this $z$, and
@@ -347,11 +348,11 @@ def relaxed(weights):
 # ## The table
 #
 # The table has these columns for each estimator. *Worst, s.e.* is the distance of the mean from the exact gradient, in
-# standard errors, for the component where it is largest. *Variance* is the total variance of one estimate, and
-# *evaluations* is the number of evaluations of $f$ that one estimate takes. The product of the last two is the variance
-# at equal cost. The number after ± is the standard error of this product. (REBAR and RELAX also need two gradients of
-# $f$, which are not counted. The draws for REINFORCE's baseline and for RELAX's weights are not counted either, because
-# in training they come from earlier batches.)
+# standard errors, for the component in which this distance is largest. *Variance* is the total variance of one
+# estimate, and *evaluations* is the number of evaluations of $f$ that one estimate takes. The product of the last two
+# is the variance at equal cost. The number after ± is the standard error of this product. (REBAR and RELAX also need
+# two gradients of $f$, which are not counted. The draws for REINFORCE's baseline and for RELAX's weights are not
+# counted either, because in training they come from earlier batches.)
 
 # %%
 estimates = {"direct, eps = 0.1": (direct_coordinates(0.1), n + 1, "direct"),
@@ -454,8 +455,8 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # epochs and one to three seeds. In these runs, with our settings (fixed $\epsilon$, with the gradient of the KL term),
 # direct ends at 150.8 nats, DisARM at 155.0, RELAX at 155.5, REBAR at 157.1, local expectation at 157.3 and ARM at
 # 160.8. The 95 % intervals of REBAR and DisARM (two seeds each) overlap with that of direct. With the settings of the
-# released code the comparison is still open. That page also shows that it is the *bias* of direct that helps, and that
-# this bias helps the decoder.
+# released code the comparison is still open. [results.md](results.md#fifteen-binary-variables) also shows that it is
+# the *bias* of direct that helps, and that this bias helps the decoder.
 #
 # | estimator | what it needs | bias | choose it when |
 # | --- | --- | --- | --- |

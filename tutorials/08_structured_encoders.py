@@ -175,11 +175,11 @@ print("integer program and enumeration agree on 20 random instances with pair sc
 #
 # There is noise on the unary scores only: $\gamma_i$ is added to $u_i$. Is that enough for Theorem 1? For $u_i$ the
 # argument of chapter 7 applies: integrate over $u_i + \gamma_i$, and then $u_i$ no longer occurs in the maximum but
-# only in the smooth density. For $w_{ij}$ this argument fails, because $w_{ij}$ has no noise. It stays in the maximum,
-# and the derivative of the maximum with respect to $w_{ij}$ is the product $z_i z_j$ at the arg max. This product
-# jumps. Nevertheless Theorem 1 holds for $w_{ij}$ too. [Appendix D](appendix_d_unary_noise.ipynb) proves it by the
-# walls of chapter 2: where two 0/1 vectors tie, they differ in some variable, and the noise of that variable smooths
-# the tie.
+# only in the smooth density. For $w_{ij}$ this argument fails, because $w_{ij}$ has no noise. So $w_{ij}$ stays in the
+# maximum, and the derivative of the maximum with respect to $w_{ij}$ is the product $z_i z_j$ at the arg max. This
+# product jumps. Nevertheless Theorem 1 holds for $w_{ij}$ too. [Appendix D](appendix_d_unary_noise.ipynb) proves it by
+# the walls of chapter 2: where two 0/1 vectors tie, they differ in some variable, and the noise of that variable
+# smooths the tie.
 #
 # *The first arg max* is that of $h + \gamma$. This is a problem with unary and pair scores, in which $u_i + \gamma_i$
 # replaces $u_i$. Any solver can be used.
@@ -199,8 +199,8 @@ print("integer program and enumeration agree on 20 random instances with pair sc
 # With this approximation, does the mean of $(z(\epsilon) - z^{\star})/\epsilon$ tend to the gradient as
 # $\epsilon \to 0$? In chapter 7 it does: the variables were independent, and at a small $\epsilon$ two of them hardly
 # ever change at once. Here two variables with a positive pair score often change at once. Then $f$ changes by
-# $f(z(\epsilon)) - f(z^{\star})$. This is not the sum of their gains (with a minus sign for a variable that changes
-# to 0), unless $f$ is linear in $z$. So a bias remains.
+# $f(z(\epsilon)) - f(z^{\star})$. This change is not the sum of the gains of the two variables (with a minus sign for a
+# variable that changes to 0), unless $f$ is linear in $z$. So a bias remains.
 #
 # The next cell checks two estimates against finite differences of $E f(z^{\star})$: the estimate with the exact second
 # arg max, and the estimate with the arg max by gains. All of them use the same noise:
@@ -455,8 +455,8 @@ plt.show()
 #
 # </details>
 #
-# **3 (hard).** When the capacities are rounded to integers, the cut may not be the best one. Bound the loss of $h(z)$
-# in terms of the unit, and test the bound with `unit=20`.
+# **3 (hard).** When the capacities are rounded to integers, the cut that is found is not always the best one. Bound the
+# loss of $h(z)$ in terms of the unit, and test the bound with `unit=20`.
 #
 # <details><summary>Solution</summary>
 #

@@ -86,8 +86,8 @@ print("both ways give the same first layer for all ten classes; the second one t
 #   otherwise. Use $-\ell$ instead of $f$: $z(\epsilon) = \arg\max_z \{h + \gamma - \epsilon \ell\}$.
 #
 # What are the means of these gradients? By Theorem 2, $E\,\text{onehot}(z^{\star}) = q$. So the released term has the
-# mean $(\text{onehot}(y) - q)/\epsilon$. This is *exactly the cross-entropy gradient, times* $1/\epsilon$. The term
-# itself is this mean plus noise. With the released $\epsilon = 0.05$ a label counts twenty times as much as with
+# mean $(\text{onehot}(y) - q)/\epsilon$. This mean is *exactly the cross-entropy gradient, times* $1/\epsilon$. The
+# term itself is this mean plus noise. With the released $\epsilon = 0.05$ a label counts twenty times as much as with
 # cross-entropy.
 #
 # The slide's term is the direct gradient of chapter 4 with $-\ell$ instead of $f$. So its mean is the gradient of
@@ -134,7 +134,8 @@ print(f"           cross-entropy pull on the label's score {1 - q[y]:7.3f}, stan
 # The next figure shows these pulls against $q(y)$, computed from their formulas. The pull of direct loss contains the
 # factor $1/\epsilon$. So the curves of the left picture have different scales. In the right picture each curve is
 # multiplied by its $\epsilon$, so direct loss and the released term are compared without their common factor
-# $1/\epsilon$. (If such a gradient is the only one, Adam ignores its scale, and only the shape of the curve counts.)
+# $1/\epsilon$. (If no other gradient is added to such a gradient, Adam ignores its scale, and only the shape of the
+# curve counts.)
 
 # %%
 shares = np.linspace(0.001, 0.999, 300)                     # q(y), two classes
@@ -267,13 +268,13 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 #
 # Does direct loss fail because of its form, or because of its weight? In the last four rows the label's term has the
 # weight 20. With this weight cross-entropy renames the clusters, a little better than the released term, which has
-# noise. Direct loss at $\epsilon = 5$ pulls at most a fifth as hard as cross-entropy, and at weight 20 it names all
-# ten seeds right. So at $\epsilon = 5$ it had failed because of its weight. At $\epsilon = 0.05$ and weight 20 it
-# still fails when the labels are used from the first step on. This is because of its noise: its mean, computed
-# without draws, names all ten seeds right. The effect of its form can be seen when the labels come after 200 steps.
-# By then some labelled points are in a wrong cluster, with $q(y)$ near 0. There direct loss hardly pulls. At this
-# weight even its mean does not bring all of these points back, while cross-entropy does. So the weight, the noise and
-# the form of a label's term all matter. (This is a toy problem with one learning rate and plain gradient steps.)
+# noise. Direct loss at $\epsilon = 5$ pulls at most a fifth as hard as cross-entropy, and at weight 20 it names all ten
+# seeds right. So at $\epsilon = 5$ it had failed because of its weight. At $\epsilon = 0.05$ and weight 20 direct loss
+# still fails when the labels are used from the first step on. The reason is its noise: its mean, computed without
+# draws, names all ten seeds right. The effect of its form can be seen when the labels come after 200 steps. By then
+# some labelled points are in a wrong cluster, with $q(y)$ near 0. There direct loss hardly pulls. At this weight even
+# its mean does not bring all of these points back, while cross-entropy does. So the weight, the noise and the form of a
+# label's term all matter. (This is a toy problem with one learning rate and plain gradient steps.)
 #
 # With the three poorly chosen labels the accuracy is slightly lower than under the best naming: each labelled point
 # lies off the centre of its cloud and pulls the boundary towards itself. But taking the class of the nearest labelled
@@ -358,7 +359,7 @@ plt.show()
 #
 # </details>
 #
-# **3 (hard).** Labels may be wrong. Swap two of the toy's three labels. What happens to the accuracy, and to the
+# **3 (hard).** Labels can be wrong. Swap two of the toy's three labels. What happens to the accuracy, and to the
 # clusters? Then take a point that the encoder is sure about and whose label contradicts it. Compare how hard
 # cross-entropy and direct loss ($\epsilon = 1$) pull on it.
 #

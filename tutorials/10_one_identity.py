@@ -48,11 +48,11 @@ truth = q * (f - q @ f)                                             # grad E f(z
 # | perturbed Fenchel-Young loss (Berthet et al. 2020) | neither | the second derivative, by the first: $\partial G / \partial h$ at $\epsilon = 0$, minus the one-hot vector of an observed $y$ |
 #
 # Four remarks. First, the score function of the noise does not differentiate a maximum. (*Score function* is the
-# statisticians' word for the derivative of a log density. It has nothing to do with the scores $h$ and $f$.) Second,
-# Fenchel-Young has no $f$. Third, what implicit MLE adds to the scores depends on $z^{\star}$. So if the slope of $f$
-# is not the same everywhere, there is no single $G$ whose derivative implicit MLE estimates. Fourth, chapter 9 follows
-# the slide and uses the name *direct loss minimisation* for the direct gradient (with noise) in which minus a loss
-# replaces $f$. The method of McAllester et al. has no noise.
+# statisticians' word for the derivative of a log density. This term has nothing to do with the scores $h$ and $f$.)
+# Second, Fenchel-Young has no $f$. Third, what implicit MLE adds to the scores depends on $z^{\star}$. So if the slope
+# of $f$ is not the same everywhere, there is no single $G$ whose derivative implicit MLE estimates. Fourth, chapter 9
+# follows the slide and uses the name *direct loss minimisation* for the direct gradient (with noise) in which minus a
+# loss replaces $f$. The method of McAllester et al. has no noise.
 #
 # To compare the methods without sampling we need the laws of two arg maxes under any noise, not only Gumbel's. Value
 # $i$ is the winner if for every other value $j$ the noise of $j$ is less than the noise of $i$ plus the margin
@@ -227,9 +227,9 @@ assert (direct.gradient(h, hot[y], 100.0, noise[:20_000]) * 100.0 == hot[y] - ho
 # - (d) the gradient of $\log q(y)$: Fenchel-Young.
 #
 # So compare only rows with the same letter. The *variance* is printed twice, for $f$ and for $f + 10$. Adding a
-# constant to $f$ changes no gradient and no arg max. It is a useful test, because our $f$ happens to have a mean near
-# 0, while the score of an image is more like $-170$ (chapter 6). A *baseline* is a constant that is subtracted from
-# $f$. Here it is $E f$; in practice it is a running mean.
+# constant to $f$ changes no gradient and no arg max. Adding 10 is a useful test, because our $f$ happens to have a mean
+# near 0, while the score of an image is more like $-170$ (chapter 6). A *baseline* is a constant that is subtracted
+# from $f$. Here the baseline is $E f$. In practice it is a running mean.
 #
 # The *cost* has three columns: the number of values of $f$, of gradients of $f$, and of arg maxes.
 #
@@ -374,18 +374,18 @@ plt.show()
 #
 # - **All values of $f$ are in a table.** Enumerate, or take one variable at a time (local expectation, chapter 7).
 #   This has no bias, and little noise or none.
-# - **$f$ is known at samples only, and $q$ is known.** Use REINFORCE or one of its relatives, with a baseline
-#   (chapter 7). If $q$ is *not* known, because a solver computes $z$ from the noise, use the score function of the
-#   noise. It is noisier, and needs the baseline even more.
+# - **$f$ is known at samples only, and $q$ is known.** Use REINFORCE or one of its relatives, with a baseline (chapter
+#   7). If $q$ is *not* known, because a solver computes $z$ from the noise, use the score function of the noise. This
+#   method is noisier than REINFORCE, and needs the baseline even more.
 # - **A $y$ was observed.** Use Fenchel-Young. It takes one arg max and has no $\epsilon$, and its loss is convex in
 #   $h$.
 # - **$f$ can be added to the scores, because it is linear in $z$.** Use direct, with a second call of the same
 #   solver. If $f$ is a distance to an observed $y$, try Fenchel-Young first: appendix E found no difference. If there
 #   is no $y$ and $f$ is linear, an advantage of direct is that it needs no baseline.
-# - **Any other $f$.** The exact second arg max needs the list of all values. Otherwise $f$ has to be replaced. One
-#   way is to use its slope at $z^{\star}$. This is implicit MLE, whose bias stays where $f$ is curved. Another way is
-#   to use the changes of $f$ when single variables change. Their bias goes away with $\epsilon$ if the variables are
-#   independent (chapter 7), and stays if they depend on each other (chapter 8).
+# - **Any other $f$.** The exact second arg max needs the list of all values. Otherwise $f$ has to be replaced. One way
+#   is to use the slope of $f$ at $z^{\star}$. This is implicit MLE, whose bias stays where $f$ is curved. Another way
+#   is to use the changes of $f$ when single variables change. With these changes, the bias goes away with $\epsilon$ if
+#   the variables are independent (chapter 7), and stays if the variables depend on each other (chapter 8).
 # - **Decisions that must be made without noise.** Use blackbox differentiation, with an $\epsilon$ so large that the
 #   ramps reach $h$.
 #
@@ -420,9 +420,9 @@ plt.show()
 #
 # <details><summary>Solution</summary>
 #
-# The first maximum of the ramp is at least its value at $z = z(h)$, which is $\epsilon f(z) + h(z)$, and the second
-# maximum is $h(z)$. For the other inequality let $z$ be the winner of the first maximum: the second maximum is at
-# least $h(z)$.
+# For the first inequality let $z = z(h)$. The first maximum of the ramp is at least $\epsilon f(z) + h(z)$, and the
+# second maximum is $h(z)$. For the other inequality let $z$ be the winner of the first maximum. This maximum is
+# $\epsilon f(z) + h(z)$, and the second maximum is at least $h(z)$.
 #
 # ```python
 # for _ in range(500):

@@ -152,13 +152,13 @@ plt.show()
 # Here $G$ is the mean maximum, and $\partial G / \partial \theta = \mu$ by Danskin's theorem.
 #
 # **The law of $z^{\star}$ is not the Gibbs law.** The *Gibbs law* gives each $z$ a probability proportional to
-# $e^{h(z)}$; it is the softmax of the scores of all $z$. In chapter 3 there was Gumbel noise on every *value*, and
-# $z^{\star}$ was a draw from this softmax. Here the noise is on the entries, and the noise of a matching is the sum
-# of $n$ of them. Sums of Gumbel variables are not Gumbel variables. And two matchings that put a tile at the same
-# place share its noise, so their noises are not independent. For two tiles the law has a closed form. Let the *lead*
-# be the score of the identity (each tile at the place of its number) minus the score of the other matching. The
-# noises of the two matchings differ by the sum of two independent logistic variables. The identity is chosen if the
-# lead plus this sum is positive:
+# $e^{h(z)}$. It is the softmax of the scores of all $z$. In chapter 3 there was Gumbel noise on every *value*, and
+# $z^{\star}$ was a draw from this softmax. Here the noise is on the entries, and the noise of a matching is the sum of
+# $n$ of these noises. Sums of Gumbel variables are not Gumbel variables. And two matchings that put a tile at the same
+# place share its noise, so their noises are not independent. For two tiles the law has a closed form. Let the *lead* be
+# the score of the identity (each tile at the place of its number) minus the score of the other matching. The noises of
+# the two matchings differ by the sum of two independent logistic variables. The identity is chosen if the lead plus
+# this sum is positive:
 
 # %%
 def identity_wins(theta):
@@ -253,9 +253,9 @@ plt.show()
 #
 # Cut a digit into $3 \times 3$ tiles of $9 \times 9$ pixels, shuffle them, and learn to put them back. (The last row
 # and the last column of the $28 \times 28$ pixels are cut off.) The scorer is linear: the nine scores of a tile, one
-# for each place, are weighted sums of its 81 pixels. (It sees one tile at a time, and never two neighbours.) Let
-# $c_{ij} = 1$ if tile $i$ has exactly the pixels that belong at place $j$. (So two empty tiles can change places, and
-# both are right.) Then $f$ counts the right tiles.
+# for each place, are weighted sums of its 81 pixels. (The scorer sees one tile at a time, and never two neighbours.)
+# Let $c_{ij} = 1$ if tile $i$ has exactly the pixels that belong at place $j$. (So two empty tiles can change places,
+# and both are right.) Then $f$ counts the right tiles.
 
 # %%
 nine, images = sets.matchings(9), data.load("mnist")
@@ -311,7 +311,7 @@ plt.show()
 # - *cross-entropy* teaches the network to classify each tile by its place, without a matching;
 # - *Fenchel-Young* takes the right matching minus $z^{\star}$ as its gradient (chapter 10);
 # - *Gumbel-Sinkhorn* replaces the matching by a matrix of positive numbers whose rows and columns sum to 1, and
-#   differentiates $f$ there;
+#   differentiates $f$ at this matrix;
 # - *REINFORCE* is here the score function of the noise, with a baseline: $f(z^{\star})$ minus the baseline, times the
 #   derivative of the log density of the noise (chapter 10);
 # - *enumeration* is the exact gradient of the mean of $f$ under the Gibbs law, a sum over all matchings.
@@ -352,9 +352,9 @@ for dataset in ("mnist", "fashion-mnist"):
 # two methods is due to noise: with ten draws per step direct reaches Fenchel-Young ([the
 # page](jigsaw.md#is-it-the-noise-of-the-gradient-or-its-mean) has these runs).
 #
-# *With sixteen tiles direct is better than the other methods that know only* $f$. It is ahead of Gumbel-Sinkhorn, and
-# far ahead of REINFORCE, which uses only values of $f$. At $2 \times 2$ the sum has only 24 terms, and enumeration
-# can be used. It is no better than direct.
+# *With sixteen tiles direct is better than the other methods that know only* $f$. Direct is ahead of Gumbel-Sinkhorn,
+# and far ahead of REINFORCE, which uses only values of $f$. At $2 \times 2$ the sum has only 24 terms, and enumeration
+# can be used. But enumeration is no better than direct.
 #
 # *Without labels direct is the best of the three methods that can be used.* Now nobody says where a tile belongs.
 # $f(z)$ is the log-likelihood of the assembled picture under a mixture of ten mean pictures, which was learnt from

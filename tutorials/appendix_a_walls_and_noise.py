@@ -40,7 +40,7 @@ def left_side(law, scores, d=1e-4):
 #
 # The proof of Theorem 1 uses the chain rule twice. The chain rule requires that $q$ is continuously differentiable with
 # respect to $h$. Consider $q_i = \int F'(t - h_i) \prod_{z \ne i} F(t - h_z)\, dt$ with a bounded $F'$. The bound
-# limits how fast each $F$ can change. So for $j \ne i$ we may differentiate under the integral, and the result is
+# limits how fast each $F$ can change. So for $j \ne i$ we can differentiate under the integral, and the result is
 # $-\rho_{ij}$. $\rho_{ij}$ is finite, because the integral of $F'$ is 1 and the other factors are bounded. $\rho_{ij}$
 # is continuous in $h$, because $\int |F'(t + \delta) - F'(t)|\, dt \to 0$ as $\delta \to 0$. For the diagonal, use
 # $\sum_i q_i = 1$.
@@ -81,9 +81,9 @@ for i, j in ((0, 1), (0, 2), (1, 2)):
 #
 # The proof of Theorem 1 also holds for Gaussian noise, for which $\rho$ has different values. At a finite $\epsilon$
 # the mean of the estimate is $(q_\epsilon - q)/\epsilon$, where $q$ and $q_\epsilon$ are the laws of the arg max *with
-# this noise*, at $h$ and at $h + \epsilon f$. As before, $f$ never falls from $z^{\star}$ to $z(\epsilon)$ (chapter 1),
-# and the variance grows like $1/\epsilon$, with $\rho_{ij}$ instead of $q_i q_j$. But $\rho_{ij}$ is no longer
-# $q_i q_j$, so the formula $q (f - E_q f)$ for the gradient does not hold.
+# this noise*, at $h$ and at $h + \epsilon f$. As before, $f$ never falls from $z^{\star}$ to $z(\epsilon)$ (chapter 1).
+# The variance again grows like $1/\epsilon$, but in its formula $\rho_{ij}$ replaces $q_i q_j$. The formula
+# $q (f - E_q f)$ for the gradient does not hold, because $\rho_{ij}$ is no longer $q_i q_j$.
 
 # %%
 gaussian = stats.norm(scale=np.pi / np.sqrt(6))                     # with the variance of a Gumbel variable
@@ -128,9 +128,10 @@ assert np.isclose(slope, left_side(gumbel_law, W @ x)[1] * x[2], rtol=0, atol=1e
 # 1. $G(w, \epsilon) = E_\gamma \max_z \{\epsilon f(z) + h_w(z) + \gamma(z)\}$ is smooth in $(w, \epsilon)$. To see
 #    this, substitute $\hat\gamma = \epsilon f + h_w + \gamma$. Then
 #    $G = \int \max_z \hat\gamma(z)\, \prod_z F'(\hat\gamma(z) - \epsilon f(z) - h_w(z))\, d\hat\gamma$. Now the maximum
-#    contains neither $w$ nor $\epsilon$. They occur only in the density, which can be differentiated. (This requires a
-#    smooth density and scores that are twice differentiable. For $G$ to exist, the noise must have a finite mean. If
-#    the scores are only once differentiable, take $h$ itself as the parameter $w$, and use the chain rule at the end.)
+#    contains neither $w$ nor $\epsilon$. These two occur only in the density, which can be differentiated. (This
+#    requires a smooth density and scores that are twice differentiable. For $G$ to exist, the noise must have a finite
+#    mean. If the scores are only once differentiable, take $h$ itself as the parameter $w$, and use the chain rule at
+#    the end.)
 # 2. Apply Danskin's theorem under the mean, with respect to $\epsilon$: $\partial_\epsilon G = E f(z(\epsilon))$. At
 #    $\epsilon = 0$ this is $E f(z^{\star})$, whose gradient we want. So (equation 3)
 #    $\partial_w \partial_\epsilon G(w, 0) = \nabla_w E f(z^{\star})$.

@@ -34,11 +34,11 @@ def both(h, f, eps):                            # P_ii, as in chapter 4
 #
 # For $i \ne j$, $P_{ij}$ is the probability that $z^{\star} = i$ and $z(\epsilon) = j$. The two races of chapter 4 also
 # give these probabilities. Suppose that clock $i$ rings first in the first race, at time $t$, and that clock $j$ wins
-# the second race. Write the second time of $j$ as a multiple $\lambda$ of $t$: $e^{-\epsilon f_j} X_j = \lambda\, t$.
-# Clock $j$ loses the first race and wins the second one if $\lambda$ lies between $e^{-\epsilon f_j}$ and
-# $e^{-\epsilon f_i}$. Every other clock must ring after $t$ in the first race and after $\lambda\, t$ in the second
-# one. The probability of this, together with the exponents of the densities of $i$ and $j$, is the factor
-# $e^{-t S(\lambda)}$, where
+# the second race. Write the time of $j$ in the second race as a multiple $\lambda$ of $t$:
+# $e^{-\epsilon f_j} X_j = \lambda\, t$. Clock $j$ loses the first race and wins the second one if $\lambda$ lies
+# between $e^{-\epsilon f_j}$ and $e^{-\epsilon f_i}$. Every other clock must ring after $t$ in the first race and after
+# $\lambda\, t$ in the second one. The probability of this, together with the exponents of the densities of $i$ and $j$,
+# is the factor $e^{-t S(\lambda)}$, where
 #
 # $$S(\lambda) = \sum_z r_z \max(1, \lambda\, e^{\epsilon f_z})$$
 #
@@ -121,13 +121,14 @@ assert np.argmin(crossing) == 1 and (variances[0] < 0.1).all()
 assert np.allclose([with_over_without(crossing[i])[i] for i in range(3)], 1)                # the two criteria agree
 
 # %% [markdown]
-# What to see. Left: where a line is above 1/2, the control variate helps. Right: the variance of $g_i$ divided by the
-# variance without the control variate. Where this is below 1, the control variate helps. At small $\epsilon$ the two
-# winners nearly always agree, and the control variate reduces the variance by more than a factor of ten. At large
-# $\epsilon$ the control variate increases the variance, first for the coat. Because $f$ of the coat is the lowest, the
-# coat wins the second race only if it has won the first one. So for the coat $P_{ii} = q_\epsilon(i)$, and this
-# probability soon becomes small. We conclude that the second term is a useful control variate for small $\epsilon$
-# only. (If you multiply the second term by Cov / Var before you subtract it, the variance never increases.)
+# What to see. Left: where a line is above 1/2, the control variate helps. Right: the curves show the variance of $g_i$
+# divided by the variance without the control variate. Where this quotient is below 1, the control variate helps. At
+# small $\epsilon$ the two winners nearly always agree, and the control variate reduces the variance by more than a
+# factor of ten. At large $\epsilon$ the control variate increases the variance, first for the coat. Because $f$ of the
+# coat is the lowest, the coat wins the second race only if it has won the first one. So for the coat
+# $P_{ii} = q_\epsilon(i)$, and this probability soon becomes small. We conclude that the second term is a useful
+# control variate for small $\epsilon$ only. (If you multiply the second term by Cov / Var before you subtract it, the
+# variance never increases.)
 #
 # ## What to read next
 #

@@ -49,10 +49,10 @@ def estimate(z_eps, eps):
 # continuous, and its bound is $\frac14$.) The walls are now surfaces in the space of the $n$ noises.
 #
 # 1. *A wall is a hyperplane.* Two vectors $z \ne z'$ tie where
-#    $\sum_i \gamma_i (z_i - z'_i) = \epsilon f(z') + h(z') - \epsilon f(z) - h(z)$. They differ in some variable $i$,
-#    and its $\gamma_i$ has the coefficient 1 or $-1$ in this equation. So the left side contains noise, and the wall
-#    is a hyperplane with the normal $z - z' \ne 0$. The scores occur on the right side only. So they shift the wall,
-#    but do not turn it.
+#    $\sum_i \gamma_i (z_i - z'_i) = \epsilon f(z') + h(z') - \epsilon f(z) - h(z)$. The two vectors differ in some
+#    variable $i$, and the noise $\gamma_i$ of this variable has the coefficient 1 or $-1$ in this equation. So the left
+#    side contains noise, and the wall is a hyperplane with the normal $z - z' \ne 0$. The scores occur on the right
+#    side only. So they shift the wall, but do not turn it.
 # 2. *The density along a wall is finite.* Hold all noises fixed except the $\gamma_i$ of step 1. On the line of all
 #    values of $\gamma_i$, the wall is one point. Raise the score of $z'$ by $\delta$: the point moves by $\delta$. So
 #    the share of the draws that the wall sweeps over is at most $\delta \sup \rho_i$. Divide this share by $\delta$,
@@ -64,11 +64,11 @@ def estimate(z_eps, eps):
 #    share that the wall sweeps over, divided by $\delta$. So if $z$ and $z'$ differ in several variables, it does not
 #    matter which of them was chosen as $i$.)
 #
-# 3. *No third vector ties along a whole wall.* The vectors $z''$ and $z$ tie on a hyperplane with the normal
-#    $z - z''$. It contains our wall only if $z - z''$ is a multiple of $z - z'$. Both differences have entries 0, 1
+# 3. *No third vector ties along a whole wall.* The vectors $z''$ and $z$ tie on a hyperplane with the normal $z - z''$.
+#    This hyperplane contains our wall only if $z - z''$ is a multiple of $z - z'$. Both differences have entries 0, 1
 #    and $-1$ only, and neither is 0. So the multiple is 1 or $-1$. If it is 1, then $z'' = z'$. If it is $-1$, then
-#    $z'' = 2 z - z'$. But where $z$ and $z'$ differ, $2 z - z'$ is 2 or $-1$, so it is not a 0/1 vector. So $z''$
-#    ties only on a part of the wall that has no mass.
+#    $z'' = 2 z - z'$. But where $z$ and $z'$ differ, $2 z - z'$ is 2 or $-1$, so it is not a 0/1 vector. So $z''$ ties
+#    only on a part of the wall that has no mass.
 # 4. *The density along a wall is continuous in the scores.* Move the scores a little. At almost every point of the
 #    wall $z$ and $z'$ still beat the same other vectors, and $\rho_i$ changes only a little. The integrand is always
 #    at most $\sup \rho_i$. So $\rho_{zz'}$ is continuous in all scores (dominated convergence).
@@ -148,7 +148,7 @@ assert np.linalg.norm(of_gains - g.mean(axis=0)) < 0.5 * np.linalg.norm(of_gains
 # - *Step 3.* This step is true for 0/1 vectors, but not for every set of values. Let $z$ be 0, 1 or 2, with the scores
 #   0, $v_1 + \delta$ and $2 v_1$. The difference of any two of these scores contains noise. But at $\delta = 0$ all
 #   three values tie at $v_1 = 0$. So along the whole wall between the values 0 and 2, the value 1 ties with both of
-#   them. The value 1 is the winner for $-\delta < v_1 < \delta$. So with $u_1 = 0$ its probability is
+#   them. The value 1 is the winner for $-\delta < v_1 < \delta$. So with $u_1 = 0$ the probability of the value 1 is
 #   $\max(0, P(\gamma_1 < \delta) - P(\gamma_1 < -\delta))$. This has a kink at $\delta = 0$, and the theorem fails
 #   there:
 

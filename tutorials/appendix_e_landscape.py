@@ -191,13 +191,13 @@ assert seen[16, 0.01][0] > 0.6 and seen[16, 0.01][2] > 5 * seen[16, 0.1][2] and 
 # There are five kinds of ground on $16 \times 16$ cells, with costs that are hidden from the learner. For each of 200
 # terrains the learner sees a photograph, and one path that was walked: the cheapest path. The photograph has three
 # noisy colour values for each cell. A small network computes the score of each cell from the cell's own three colour
-# values, with the same weights for all cells. It is trained in two ways:
+# values, with the same weights for all cells. This network is trained in two ways:
 #
 # - **Fenchel-Young**: the gradient with respect to the scores is $y - z^{\star}$.
 # - **Direct** with the Hamming loss: $(z(\epsilon) - z^{\star})/\epsilon$.
 #
-# Direct is run with three values of $\epsilon$. All runs have the learning rate 0.3 and use the same five seeds, so
-# the methods differ only in the gradient. They are tested on terrains that were not used in training. All runs are
+# Direct is run with three values of $\epsilon$. All runs have the learning rate 0.3 and use the same five seeds, so the
+# methods differ only in the gradient. The networks are tested on terrains that were not used in training. All runs are
 # trained side by side, as an additional axis of the arrays, because finding the best paths of many grids takes hardly
 # longer than finding those of a few.
 
@@ -414,9 +414,9 @@ assert costs[:3, 2].mean() - 2.5 > 0.2 > 0.1 > abs(costs[3:, 2].mean() - 2.5)
 #
 # <details><summary>Solution</summary>
 #
-# It computes $\log \sum_z e^{h(z)}$ over all paths. At $h = 0$ this is the log of their number. Its gradient is the
-# mean path if every *path* has a Gumbel variable of its own, because then the mean maximum $E \max$ is this
-# logsumexp, and its gradient is the mean winner, by Danskin's theorem.
+# It computes $\log \sum_z e^{h(z)}$ over all paths. At $h = 0$ this is the log of their number. The gradient of
+# $\log \sum_z e^{h(z)}$ is the mean path, if every *path* has a Gumbel variable of its own. The reason is that then the
+# mean maximum $E \max$ is this logsumexp, and by Danskin's theorem the gradient of the mean maximum is the mean winner.
 #
 # ```python
 # def log_sum(h):
