@@ -90,7 +90,8 @@ print(f"loss at the start {loss:.1f} nats; if every pixel had probability 1/2, i
 # - **Matrix product**, `out = v @ W`: `dv = dout @ W.T` and `dW = v.T @ dout`. (To see this, consider a single weight.
 #   `W[i, j]` takes `v[:, i]` to `out[:, j]`, so `dW[i, j]` is the sum of `v[:, i] * dout[:, j]` over the rows. The
 #   shapes also help: the factors fit together only in this order.)
-# - **A variable that is used several times**, as a bias is used in every row: add up the derivatives from all uses.
+# - **A variable that is used several times**, for example a bias, which is used in every row: add up the derivatives
+#   from all uses.
 #
 # The first step needs $\frac{d}{da} [x a - \log(1 + e^a)] = x - \sigma(a)$.
 

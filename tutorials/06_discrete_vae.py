@@ -437,9 +437,10 @@ later_rows.show_yardsticks(yardsticks)
 #
 # - The objective does not explain *the plateau*: direct with the KL gradient has the same objective, and still leaves
 #   the plateau within the first epoch.
-# - It does not explain *the end at* $k = 10$: direct ends at nearly the same bound with both recipes.
-# - It explains *the end at* $k = 50$ in part: the authors' recipe is some nats ahead of direct with its KL gradient.
-#   With the same objective for all, the best seed of enumeration is ahead of direct, and its worst seed is far behind.
+# - The objective does not explain *the end at* $k = 10$: direct ends at nearly the same bound with both recipes.
+# - The objective explains *the end at* $k = 50$ in part: the authors' recipe is some nats ahead of direct with its KL
+#   gradient. With the same objective for all, the best seed of enumeration is ahead of direct, and its worst seed is
+#   far behind.
 #
 # **The way of measuring.** The slides measure direct with one sample per image, Gumbel-softmax with a hundred, and
 # enumeration exactly. The last lines above show three trained models, each measured in all three ways. (They use the

@@ -255,7 +255,7 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 
 # %% [markdown]
 # What to see. In the picture, the colour of a point is the class that the encoder gives it. Without labels the clouds
-# are found in nearly all seeds, but it is chance which cluster gets which number. So without labels the accuracy and
+# are found in nearly all seeds, but chance decides which cluster gets which number. So without labels the accuracy and
 # the colours are those under the best naming of the clusters. With labels no such naming is needed.
 #
 # The left column of the table is about labels that are used from the first step on. With them, cross-entropy and the

@@ -353,9 +353,9 @@ plt.show()
 # Below $\epsilon = 0.3$ their lines nearly coincide, because they are one method under two noises of the same variance.
 # The line of implicit MLE turns back, because this method has two biases. The bias of a finite $\epsilon$ makes the
 # mean too short, and goes away as $\epsilon$ falls. The bias of the slope makes the mean too long, and stays: where $f$
-# is curved, the slope at one corner overestimates how much $f$ changes on the way to the next one. Along the gradient
-# the two biases cancel at $\epsilon = 0.3$. Across it they add up, and the sum is the bias in the table. The diamonds
-# are methods without bias and without an $\epsilon$.
+# is curved, the slope at one corner overestimates how much $f$ changes on the way to the next corner. Along the
+# gradient the two biases cancel at $\epsilon = 0.3$. Across the gradient they add up, and the sum is the bias in the
+# table. The diamonds are methods without bias and without an $\epsilon$.
 #
 # The table shows something that the picture does not. If 10 is added to $f$, the variance of both score functions
 # becomes very large. The variance of direct does not change, because direct depends on differences of $f$ only. But a

@@ -29,9 +29,10 @@ rng = np.random.default_rng(11)
 # %% [markdown]
 # ## The best is cheap, the sum is not
 #
-# A matching gives each of $n$ tiles a place of its own. Write it as a matrix $z$ of zeros and ones: $z_{ij} = 1$ puts
-# tile $i$ at place $j$, so each row and each column has a single 1. Tile $i$ has the score $\theta_{ij}$ at place
-# $j$, and the score of the whole matching is $h(z) = \sum_{ij} \theta_{ij} z_{ij}$. There are $n!$ matchings.
+# A matching gives each of $n$ tiles a place of its own. Write a matching as a matrix $z$ of zeros and ones:
+# $z_{ij} = 1$ puts tile $i$ at place $j$, so each row and each column has a single 1. Tile $i$ has the score
+# $\theta_{ij}$ at place $j$, and the score of the whole matching is $h(z) = \sum_{ij} \theta_{ij} z_{ij}$. There are
+# $n!$ matchings.
 #
 # *The best matching* can be found in about $n^3$ steps. The reason is that mistakes can be corrected one by one. A
 # matching that is not the best can be improved along a cycle: for example, tile 1 takes the place of tile 4, tile 4
@@ -128,9 +129,9 @@ plt.show()
 # space of the noises. The proof has five steps.
 #
 # 1. The wall of $z \ne z'$ is a hyperplane. Its normal is $z - z'$, with the entries 0, 1 and $-1$.
-# 2. The part of the wall on which $z$ and $z'$ beat all other arrays has a finite density of noise $\rho_{zz'}$. To
-#    see this, take an entry in which $z$ and $z'$ differ, and hold the noises of all other entries fixed. Then the
-#    noise of this entry has to be one certain number for the two to tie.
+# 2. The part of the wall on which $z$ and $z'$ beat all other arrays has a finite density of noise $\rho_{zz'}$. To see
+#    this, take an entry in which $z$ and $z'$ differ, and hold the noises of all other entries fixed. Then the noise of
+#    this entry has to be one certain number for $z$ and $z'$ to tie.
 # 3. No third array $z''$ ties with $z$ and $z'$ along the whole wall. Otherwise $z - z''$ would be $z - z'$ or its
 #    negative. Then $z''$ would be $z'$, or it would be $2 z - z'$, which has entries 2 or $-1$ where $z$ and $z'$
 #    differ.
@@ -444,8 +445,8 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 #
 # </details>
 #
-# **2 (middling).** For subsets of fixed size the sum is cheap. Write it as a recursion over the places, and check it
-# against the list of all subsets of three of eight places.
+# **2 (middling).** For subsets of fixed size the sum is cheap. Write the sum as a recursion over the places, and check
+# it against the list of all subsets of three of eight places.
 #
 # <details><summary>Solution</summary>
 #
