@@ -1,1 +1,1 @@
-"""Every measured number and picture of the pages, made from the committed rows: `python -m refimpl make report`."""
+"""Make every measured number and picture of the pages from the committed rows: `python -m refimpl make report`."""

@@ -1,4 +1,7 @@
-"""Tables of the experiments on the plateau, which leave out one part of a gradient each, and of equal tuning."""
+"""Make the tables of the experiments on the plateau, and of the experiment that tunes every method equally.
+
+Each run on the plateau has the bias of direct's gradient, its noise, both, or neither.
+"""
 from __future__ import annotations
 
 import numpy as np
@@ -12,12 +15,13 @@ from refimpl.report.tables import NO_ROWS, plural, commits_line
 GRADIENTS = {"exact": "neither", "tilted": "bias", "noisy-exact": "noise", "direct": "both"}
 SIGNALS = ("q", "z*")
 STEPS = (40, 200, 1000)
-EARLY, ON_PLATEAU = 3, 10.0         # an early epoch; nats above the best median (MNIST's plateau: 40)
-STUCK = 5.0             # nats above the best median of the data set: beyond any difference between runs that got off
+# A run is on the plateau if it is more than ON_PLATEAU nats above the best median.  MNIST's plateau is 40 nats above.
+EARLY, ON_PLATEAU = 3, 10.0         # EARLY is the epoch that counts as early
+STUCK = 5.0             # nats above the best median of the data set; runs that left the plateau differ by less
 
 
 def far(values: Spread, limit: float) -> str:
-    """How many of the seeds are above the limit."""
+    """Return how many of the seeds have a value above `limit`, for example "2 of 5"."""
     return f"{sum(value > limit for value in values.values)} of {len(values.values)}"
 
 
@@ -45,7 +49,10 @@ def plateau(store: Store) -> str:
 
 
 def exits(store: Store) -> str:
-    """How many seeds are still on the plateau, early and at the end, for each part of direct's gradient."""
+    """Make the table of the seeds that are still on the plateau, for each part of direct's gradient.
+
+    The seeds are counted after EARLY epochs and after the last epoch.
+    """
     lines, records = [], store.select("plateau-exits")
     for dataset in store.datasets("plateau-exits"):
         groups = by_label([record for record in records if record.dataset == dataset])
@@ -68,7 +75,7 @@ def exits(store: Store) -> str:
 
 
 def tests(store: Store) -> str:
-    """How many seeds are still on the plateau if one setting is changed."""
+    """Make the table of how many seeds are still on the plateau when one setting is changed."""
     groups = by_label(store.select("plateau-tests"))
     epochs = lengths(list(groups.values()), "test_elbo")
     if not epochs:
@@ -93,12 +100,12 @@ def _name(label: str) -> str:
 
 
 def _eps(label: str) -> str:
-    """The eps that a label names, or an empty text."""
+    """Return the value of eps in a label, as a string.  It is empty if the label does not contain eps."""
     return next((part.removeprefix("eps ") for part in label.split(", ") if part.startswith("eps ")), "")
 
 
 def plateau_steps(store: Store) -> str:
-    """The state of every run at a few steps."""
+    """Make the table of what was measured at a few steps of every run."""
     lines, records = [], []
     for dataset in store.datasets("plateau-steps"):
         for signal in SIGNALS:
@@ -126,7 +133,7 @@ def plateau_steps(store: Store) -> str:
 
 
 def plateau_forces(store: Store) -> str:
-    """The push and the pull on the losing values, at a few steps."""
+    """Make the table of the push and the pull on the losing values, at a few steps (measuring/plateau_forces.py)."""
     lines = []
     for dataset in store.datasets("plateau-forces"):
         for label, group in by_label(store.select("plateau-forces", dataset)).items():
@@ -143,7 +150,11 @@ def plateau_forces(store: Store) -> str:
 
 
 def tuning(store: Store) -> str:
-    """Each method's setting with the best median validation bound, and its test bound next to the default's."""
+    """Make the table of each method's best setting.
+
+    The best setting is the one with the best median validation bound.  The table shows its bounds, and next to them the
+    test bound of the default setting.
+    """
     groups = by_label(store.select("tuning"))
     epochs = lengths(list(groups.values()), "valid_elbo")
     if not epochs:

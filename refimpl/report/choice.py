@@ -1,4 +1,4 @@
-"""When to use which estimator, with measured numbers in each line."""
+"""Make the table that says which estimator to use when, with measured numbers in each line."""
 from __future__ import annotations
 
 import math
@@ -16,13 +16,14 @@ def _binary(*names: str) -> Look:
 
 
 def _tiles(*names: str, labels: bool, rule: Callable[[Runs], bool]) -> Look:
-    """The share of the tiles that are right in jigsaws of 3 x 3 tiles."""
+    """Return a function that looks up and compares the shares of right tiles in jigsaws of 3 x 3 tiles."""
     words = "" if labels else ", no labels"
     return compared("jigsaw", "mnist", {f"{name}, 3 x 3{words}": name for name in names}, rule, column="test_tiles",
                     sign=100.0, words="% of the tiles of a jigsaw: ")
 
 
-# what you have, what to use, the runs that show it, and the method whose time per step is shown
+# Each entry has four parts: what you have, what to use, the runs that show it, and the method whose time per step is
+# shown.
 CHOICES = (
     ("f for every value of z", "`exact`: it has no noise and no bias. Where it stays on a plateau, use `direct`.",
      compared("plateau", "mnist", {"exact, decoder q": "exact", "direct, decoder z*": "direct"}, median=True),
@@ -45,7 +46,7 @@ CHOICES = (
 
 
 def choice(store: Store) -> str:
-    """The table: what you have, what to use, and what was measured."""
+    """Make the table with the columns "what you have", "what to use" and "measured here"."""
     lines = []
     for have, use, look, step in CHOICES:
         finding, ms = look(store), step_ms(store, step)

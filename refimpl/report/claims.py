@@ -1,7 +1,8 @@
-"""The first table of results.md: each claim of the slides, the paper's numbers next to ours, and a verdict.
+"""Make the first table of results.md: each claim of the slides, the paper's numbers next to ours, and a verdict.
 
-The verdicts and the sentences that explain them are written by hand.  Each comes with a rule that the rows must
-satisfy.  When they no longer do, `make report` refuses to build the page until the sentence has been rewritten.
+The verdicts and the sentences that explain them are written by hand.  Each verdict comes with a rule that the rows must
+satisfy.  When the rows no longer satisfy it, `make report` refuses to build the page until the sentence has been
+rewritten.
 """
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ CONFIRMED, PARTLY, OPEN, REFUTED, OTHER = VERDICTS = (
 
 
 class Claim(NamedTuple):
-    """A line of the table: one claim of the slides."""
+    """Describes a line of the table, which is about one claim of the slides."""
 
     words: str
     slide: str
@@ -33,11 +34,12 @@ class Claim(NamedTuple):
     why: str
     paper: str
     looks: tuple[Look, ...]
-    """Each looks up numbers in the store and returns whether they support the verdict and the sentence."""
+    """The functions that look up numbers in the store, and say whether these support the verdict and the sentence
+    `why`."""
 
 
 def absent(experiment: str, words: str) -> Look:
-    """A look that holds as long as no run of the experiment has these words in its label."""
+    """Return a function whose finding holds as long as no run of the experiment has `words` in its label."""
     return lambda store: Finding(not any(words in label for label in store.labels(experiment)))
 
 
@@ -90,7 +92,11 @@ def _ends(dataset: str, k: int, rule: Callable[[Runs], bool], names: Mapping[str
 
 
 def _labels(count: int, expected: bool | None, unit: str = "", **options) -> Look:
-    """expected: whether direct is lower, judged by the differences between runs of the same seed."""
+    """Return a function that compares direct and Gumbel-softmax with `count` labels.
+
+    `expected` is the result of Runs.ahead that supports the verdict: whether direct is lower, or None if that is not
+    decided.
+    """
     names = {f"direct, {count} labels": "direct", f"gumbel-softmax, {count} labels": "Gumbel-softmax"}
     return compared("semi-supervised", "mnist", names, lambda runs: runs.ahead(*names.values()) is expected,
                     words=f"{count} labels{unit}: ", **options)
@@ -192,7 +198,8 @@ CLAIMS = (
 
 
 def find(claim: Claim, store: Store) -> Finding | None:
-    """What the rows show about a claim; None if rows are missing.  Raises InputError if they contradict its verdict."""
+    """Return what the rows show about a claim; None if rows are missing.  Raises InputError if they contradict its
+    verdict."""
     every = [finding for look in claim.looks if (finding := look(store))]
     if len(every) < len(claim.looks):
         return None
@@ -205,7 +212,7 @@ def find(claim: Claim, store: Store) -> Finding | None:
 
 
 def counts(store: Store) -> str:
-    """How many claims have which verdict, and how long the runs were, in one or two sentences."""
+    """Return one or two sentences that say how many claims have each verdict, and how long the runs were."""
     findings = {claim: find(claim, store) for claim in CLAIMS}
     number = Counter(claim.verdict if finding else NOT_RUN for claim, finding in findings.items())
     *first, last = [f"{number[verdict]} {'is' if number[verdict] == 1 else 'are'} {verdict}"
@@ -228,7 +235,7 @@ def claims(store: Store) -> str:
 
 
 def readme(store: Store) -> str:
-    """The counts, and the claims with the verdicts confirmed, partly confirmed and refuted."""
+    """Return the sentences of `counts`, and lists of the claims that are confirmed, partly confirmed and refuted."""
     run = [claim for claim in CLAIMS if find(claim, store)]
     return "\n".join([counts(store), ""] + [f"- **{verdict.capitalize()}:** " + ". ".join(
         f"{claim.words} ({claim.slide})" for claim in run if claim.verdict == verdict) + "."

@@ -1,4 +1,4 @@
-"""Slides 2 and 25: accuracy of each attribute, and the switch test."""
+"""Make the tables for slides 2 and 25: the accuracy of each attribute, and the results of the switch test."""
 from __future__ import annotations
 
 from refimpl.data.faces import ATTRIBUTES
@@ -10,12 +10,13 @@ from refimpl.report.store import Spread, Store, lengths, spread
 from refimpl.report.tables import NO_ROWS, plural, commits_line
 from refimpl.report.verdicts import Finding
 
-SHARE = 0.95            # of faces whose other attributes stay as they are: what counts as "switches one attribute"
+# A variable switches an attribute if this attribute, and no other, changes in at least this share of the faces.
+SHARE = 0.95
 ALONE = "direct, 0 labels"
 
 
 def groups(store: Store, experiment: str) -> dict[str, list[Record]]:
-    """The runs by label, fewest labels first."""
+    """Return the runs of an experiment by label, with the fewest labelled images first."""
     found = {f"{name}, {labels} labels": store.select(experiment, "faces", f"{name}, {labels} labels")
              for labels in LABELS for name in ESTIMATORS}
     return {label: group for label, group in found.items() if group}
@@ -36,7 +37,7 @@ def faces(store: Store) -> str:
 
 
 def values(group: list[Record], attribute: str, column: str, factor: float = 1.0) -> Spread:
-    """A column of the switch test, with one value per seed."""
+    """Return `factor` times a column of the switch test for one attribute, with one value per seed."""
     return Spread(tuple(factor * float(row[column]) for record in group for row in record.rows
                         if row["attribute"] == attribute))
 
@@ -66,19 +67,25 @@ def switched(store: Store) -> str:
 
 
 def worst(group: list[Record]) -> Spread:
-    """The smallest share of each seed in the switch test, over the attributes, drawn or encoded."""
+    """Return each seed's smallest share in the switch test, over all attributes and over drawn and encoded faces."""
     return Spread(tuple(min(float(row[column]) for row in record.rows for column in ("generated", "encoded"))
                         for record in group))
 
 
 def found_alone(record: Record) -> int:
-    """For how many attributes a run has a variable whose switch changes this attribute and no other."""
+    """Return the number of attributes that a run has found.
+
+    An attribute is found if the run has a variable whose switch changes this attribute and no other.
+    """
     return sum(min(float(row["generated"]), float(row["encoded"])) >= SHARE for row in record.rows)
 
 
 def look(store: Store) -> Finding | None:
-    """Slides 2 and 25: with 50 labels every variable switches its attribute alone, and without labels no run has a
-    variable for each."""
+    """Return what the rows show about the claim of slides 2 and 25.
+
+    The claim holds if every variable switches only its attribute with 50 labels, and if without labels no run has such
+    a variable for each of the attributes.
+    """
     taught, alone = (store.select(SWITCH, "faces", label) for label in (SHOWN, ALONE))
     if not taught or not alone:
         return None
@@ -91,7 +98,10 @@ def look(store: Store) -> Finding | None:
 
 
 def attributes(store: Store) -> str:
-    """The results of direct, for attributes.md: after the labelled images, after all images, and what is found."""
+    """Make the table of direct's results for attributes.md.
+
+    It shows the accuracy after the labelled images alone and after all images, and how many attributes were found.
+    """
     lines, records = [], []
     for labels in LABELS:
         label = f"direct, {labels} labels"
@@ -116,7 +126,7 @@ def attributes(store: Store) -> str:
 
 
 def unnamed(store: Store) -> str:
-    """What the variables represent that direct finds without labels, one line per variable."""
+    """Make the table of what direct's variables represent if there are no labels, with one line per variable."""
     records = store.select(SWITCH, "faces", ALONE)
     if not records:
         return NO_ROWS.format("faces")

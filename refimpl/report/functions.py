@@ -1,4 +1,4 @@
-"""The page of the public functions: tutorials/functions.md, made from their docstrings."""
+"""Make tutorials/functions.md, the page of the public functions, from their docstrings."""
 from __future__ import annotations
 
 import importlib
@@ -10,7 +10,7 @@ from refimpl.report.pages import ROOT
 from refimpl.system.files import write_text
 
 PAGE = "tutorials/functions.md"
-# What a reader may call: the paper's own mathematics first, then what trains with it.
+# The modules that readers call.  Those with the paper's mathematics come first, then those that train models.
 MODULES = ("gumbel", "danskin", "direct", "coupling", "error", "exact", "joint", "check", "nn.layers", "nn.network",
            "nn.losses", "nn.adam", "nn.gradcheck", "latent.family", "latent.independent", "latent.pairwise",
            "latent.paths", "latent.linear", "latent.sets", "latent.solvers", "estimators.base", "estimators",
@@ -19,21 +19,24 @@ MODULES = ("gumbel", "danskin", "direct", "coupling", "error", "exact", "joint",
 
 
 def public(module: ModuleType) -> list[tuple[str, object]]:
-    """The functions and classes that this module defines and whose names do not begin with an underscore."""
+    """Return the names and values of the public functions and classes that a module defines.
+
+    Imported functions are left out, and so are names that begin with an underscore.
+    """
     return [(name, value) for name, value in vars(module).items()
             if (inspect.isfunction(value) or inspect.isclass(value)) and value.__module__ == module.__name__
             and not name.startswith("_")]
 
 
 def first_sentence(thing: object) -> str:
-    """Its docstring's first paragraph, up to the first full stop that ends a sentence."""
+    """Return the first sentence of the docstring of `thing`, on one line."""
     text = " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
     end = text.find(". ")
     return (text if end < 0 else text[:end + 1]).replace("|", "\\|")
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the text of the whole page."""
     parts = ["# Public functions", "", "This page is made by `python -m refimpl make functions --write`. The "
              "docstring of a", "function describes its shapes, units and errors: see "
              "`help(refimpl.direct.gradient)`, or the file.", ""]

@@ -1,4 +1,4 @@
-"""The page of the jigsaw: shares of the tiles and of the images that are right, times, and explanations."""
+"""Make the tables of the page on jigsaws: the shares of tiles and images that are right, and the times per step."""
 from __future__ import annotations
 
 from refimpl.experiments.jigsaw.experiment import BY_PLACE, LABELLED, NO_LABELS, SIDES, UNLABELLED, label
@@ -19,14 +19,14 @@ def _shares(group: list[Record], epoch: int) -> list[str]:
 
 
 def _milliseconds(group: list[Record]) -> str:
-    """The time per step of the median run."""
+    """Return the median over the runs of the time per step, in milliseconds, as a string."""
     steps = EPOCH / BATCH
     values = [1e3 * float(record.rows[-1]["seconds"]) / (steps * float(record.rows[-1]["epoch"])) for record in group]
     return f"{Spread(tuple(values)).median:.1f}" if group else "–"
 
 
 def results(store: Store) -> str:
-    """One table per data set: the methods with labels, and the share that is right in a random order."""
+    """Make one table per data set of the shares that are right, by each method with labels and in a random order."""
     parts = []
     for dataset in store.datasets("jigsaw"):
         groups = {(method, side): store.select("jigsaw", dataset, label(method, side)) for method in METHODS
@@ -51,7 +51,10 @@ def results(store: Store) -> str:
 
 
 def questions(store: Store) -> str:
-    """Pairs of runs of MNIST: by place or by pixels, and with one or ten draws of the noise."""
+    """Make the table of further runs on MNIST, which differ from the others in one respect.
+
+    Either f counts a tile as right by its place and not by its pixels, or the noise is drawn ten times instead of once.
+    """
     lines = []
     for side, names in ((4, ("direct", f"direct, {BY_PLACE}", "reinforce", f"reinforce, {BY_PLACE}")),
                         (3, ("direct", "direct, 10 draws", "direct, eps 1", "direct, eps 1, 10 draws", "reinforce",
@@ -66,7 +69,11 @@ def questions(store: Store) -> str:
 
 
 def unlabelled(store: Store) -> str:
-    """Without labels: the results of the network, its f, and the results of maximising f without a network."""
+    """Make the table of the runs without labels.
+
+    It shows the shares that are right by the networks, the f that the networks reach, and the results of maximising f
+    without a network.
+    """
     lines = []
     for dataset in store.datasets("jigsaw"):
         groups = {method: store.select("jigsaw", dataset, label(method, 3, NO_LABELS)) for method in UNLABELLED}
@@ -84,7 +91,10 @@ def unlabelled(store: Store) -> str:
 
 
 def tuned(store: Store) -> dict[tuple[bool, str], list[Record]]:
-    """(labels, method) -> the runs of jigsaw-tuning, the best on the validation images first."""
+    """Return the runs of jigsaw-tuning as a dictionary (labels, method) -> runs.
+
+    `labels` says whether the runs have labels.  The runs are sorted, with the best on the validation images first.
+    """
     found: dict[tuple[bool, str], list[Record]] = {}
     for record in store.select("jigsaw-tuning"):
         found.setdefault((bool(record.settings["labels"]), str(record.settings["method"])), []).append(record)
@@ -93,7 +103,7 @@ def tuned(store: Store) -> dict[tuple[bool, str], list[Record]]:
 
 
 def tuning(store: Store) -> str:
-    """Each method at each eps or tau, with the best learning rate for it."""
+    """Make the table of each method at each eps or tau, with the learning rate that is best for it."""
     lines = []
     for (labels, method), runs in sorted(tuned(store).items(), key=lambda pair: (not pair[0][0], pair[0][1])):
         best = {(record.settings["eps"], record.settings["tau"]): record for record in reversed(runs)}

@@ -1,4 +1,4 @@
-"""Slide 33: accuracy and bound against the number of labels, next to the paper's."""
+"""Make the tables for slide 33: accuracy and bound for each number of labels, next to the paper's values."""
 from __future__ import annotations
 
 from refimpl.experiments.paper import LABEL_EPOCHS, LABELLED, LABELS

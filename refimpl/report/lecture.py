@@ -1,4 +1,4 @@
-"""tutorials/lecture/lecture.pdf, the pages of a lecture, whose content is in tutorials/lecture/*.py."""
+"""Make tutorials/lecture/lecture.pdf, the pages of a lecture.  Their content is in tutorials/lecture/*.py."""
 from __future__ import annotations
 
 import importlib
@@ -16,7 +16,10 @@ PDF = "tutorials/lecture/lecture.pdf"
 
 
 def pages() -> ModuleType:
-    """tutorials/lecture/pages.py, which is no part of the package: PAGES, draw() and about(figures)."""
+    """Return the module tutorials/lecture/pages.py, which has PAGES, draw() and about(figures).
+
+    It has to be found by its path, because it is not part of the package.
+    """
     sys.path.insert(0, str(ROOT / "tutorials"))
     try:
         return importlib.import_module("lecture.pages")
@@ -26,7 +29,7 @@ def pages() -> ModuleType:
 
 @own_settings()
 def write(path: Path = ROOT / PDF) -> None:
-    """Draw all pages into one PDF.  No date is stored, so on one machine the same content gives the same bytes."""
+    """Draw all pages into one PDF.  It contains no date, so on one machine the same content gives the same bytes."""
     figures = pages().draw()
 
     def save(stream) -> None:

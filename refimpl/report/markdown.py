@@ -1,4 +1,4 @@
-"""Tables and blocks of a page."""
+"""Write tables in Markdown, and find and fill the marked blocks of a page."""
 from __future__ import annotations
 
 import re
@@ -13,21 +13,22 @@ WIDTH = 112             # characters per line, so at most 120 bytes even if a fe
 
 
 def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown."""
+    """Return a Markdown table with the header cells `head`, and with one row of cells for each of `lines`."""
     made = [head, ["---"] * len(head), *lines]
     return "\n".join("| " + " | ".join(line) + " |" for line in made)
 
 
 def wrapped(text: str) -> str:
-    """The text in lines of at most 112 characters; lines of tables and pictures stay whole."""
+    """Return the text in lines of at most 112 characters.  Lines that belong to tables or pictures are not wrapped."""
     return "\n".join(line if line.startswith(("|", "![")) else textwrap.fill(line, WIDTH, break_on_hyphens=False)
                      for line in text.split("\n"))
 
 
 def blocks(page: str) -> list[str]:
-    """The names of the blocks of a page, in order.
+    """Return the names of the blocks of a page, in order.
 
-    Raises InputError with one line if a mark has no end, an end has no mark, or a block comes twice.
+    Raises InputError with one line if a block's first mark has no end mark, if an end mark has no first mark, or if two
+    blocks have the same name.
     """
     names, inside = [], None
     for number, line in enumerate(page.split("\n"), start=1):
@@ -47,7 +48,10 @@ def blocks(page: str) -> list[str]:
 
 
 def filled(page: str, make: Callable[[str], str]) -> str:
-    """The page with the text make(name) between the marks of every block; nothing else is changed."""
+    """Return the page with new content in every block: the text make(name) replaces what is between the marks.
+
+    The rest of the page is not changed.
+    """
     names, made, keep = blocks(page), [], True
     for line in page.split("\n"):
         if line == END:

@@ -1,4 +1,7 @@
-"""Tables of what was measured without training to the end: noise, bias, arg maxes, step times, yardsticks."""
+"""Make the tables of what was measured without training to the end.
+
+These are noise, bias, arg maxes, times per step, and ways to measure the bound.
+"""
 from __future__ import annotations
 
 import math
@@ -14,7 +17,7 @@ SIZES = ((4, 2), (1, 8))
 
 
 def noise(store: Store) -> str:
-    """Slide 21: the values at both ends of its range, and the slide's."""
+    """Make the table for slide 21, with our values and the slide's at both ends of the slide's range."""
     rows = store.measurements("variance", "k = 10")
     if not rows:
         return NO_ROWS.format("variance")
@@ -38,7 +41,10 @@ def noise(store: Store) -> str:
 
 
 def relaxed(store: Store) -> str:
-    """Gumbel-softmax at a fixed tau: its relaxed bound and the exact one, each at its best epoch and at the last."""
+    """Make the table of Gumbel-softmax at a fixed tau.
+
+    It shows the relaxed and the exact bound, each at its best epoch and at the last epoch.
+    """
     lines, records = [], store.select("relaxation")
     for record in records:
         last = record.rows[-1]
@@ -85,7 +91,7 @@ def structured_timing(store: Store) -> str:
 
 
 def estimators(store: Store) -> str:
-    """Bias, variance and cost on the toys, by enumeration."""
+    """Make the tables of the estimators' bias, variance and cost on the toy problems, compared with enumeration."""
     parts = []
     for n, k in SIZES:
         rows = store.measurements("estimators", f"n = {n}, k = {k}")
@@ -93,7 +99,7 @@ def estimators(store: Store) -> str:
             continue
         settings = store.select("estimators", label=f"n = {n}, k = {k}")[0].settings
         ordered = sorted(rows, key=lambda row: row["variance"])
-        silent = 1e-9 * max(float(row["variance"]) for row in rows)             # rounding is no noise
+        silent = 1e-9 * max(float(row["variance"]) for row in rows)             # rounding is not noise
         lines = []
         for row in ordered:
             variance = float(row["variance"]) if row["variance"] > silent else 0.0
@@ -133,7 +139,10 @@ def benchmark(store: Store) -> str:
 
 
 def subset(store: Store) -> str:
-    """The pixels that suffice to read a digit: each method's setting, and how well the digits are read from them."""
+    """Make the table of the pixels that suffice to read a digit.
+
+    It shows the setting of each method, and how well the digits are read from the pixels that the method chooses.
+    """
     rows, lines = store.measurements("subset", "k = 10"), []
     if not rows:
         return NO_ROWS.format("subset")

@@ -1,4 +1,6 @@
-"""`make report`: fill the marked blocks of the pages and draw their pictures, from the committed rows.
+"""Fill the marked blocks of the pages and draw their pictures, from the committed rows (`make report`).
+
+A block of a page looks like this:
 
     <!-- report: binary -->
     ... made by refimpl/report, never by hand ...
@@ -32,7 +34,7 @@ BLOCKS: dict[str, Callable[[Store], str]] = {
     **measurements.BLOCKS, **jigsaw.BLOCKS}
 
 
-# block -> what its picture, below it, shows; the title of an experiment's picture
+# Maps a block to a sentence that says what the picture below it shows.  For an experiment, it is the picture's title.
 SHOWN = {
     "plateau": "On MNIST every seed of direct ends low; with each other gradient some seeds end higher",
     "plateau-exits": "Which half of direct's bias leaves the plateau depends on ε and on the KL gradient",
@@ -62,7 +64,10 @@ FILES = {name: f"{name}.png" for name in SHOWN} | {
 
 
 def pictures(store: Store) -> dict[str, Callable[[], Figure]]:
-    """File name -> function that draws it, for all pictures for which there are rows."""
+    """Return a dictionary: the name of a picture's file -> a function that draws it.
+
+    Pictures for which there are no rows are left out.
+    """
     made: dict[str, Callable[[], Figure]] = {}
     for name, title in SHOWN.items():
         records = store.select(name) if name in registry.REGISTRY else []
@@ -85,11 +90,14 @@ def pictures(store: Store) -> dict[str, Callable[[], Figure]]:
 @plots.own_settings()
 def run(root: Path = ROOT, add: Sequence[Path] = (), write: bool = False,
         report: Callable[[str], None] = print) -> bool:
-    """Compare every block and picture with what the rows give; returns whether all of them were up to date.
+    """Compare every block and picture with what the rows give; return whether all of them were up to date.
 
-    write: add the rows at `add`, and write what was not up to date; without it nothing is changed.  Raises InputError
-    with one line for a folder without pages, a page that cannot be read, a block that is unknown or on no page, a mark
-    without its end, and, after everything else is reported, for rows that cannot be used.
+    If `write` is true, the rows at the paths `add` are added first, and everything that was not up to date is written.
+    Otherwise nothing is changed.
+
+    Raises InputError with one line if the folder has no pages, if a page cannot be read, if a block is unknown or is on
+    no page, or if a mark has no end mark.  It is also raised if rows cannot be used, but only after everything else has
+    been reported.
     """
     root = Path(root)
     for page in PAGES:
@@ -145,7 +153,8 @@ def _settle(name: str, same: bool, write: bool, report: Callable[[str], None], m
 
 
 def block(store: Store, name: str) -> str:
-    """The text between the marks of this block: its table and its pictures.  InputError if the block is unknown."""
+    """Return the text between the marks of this block: its table and its picture.  Raises InputError if it is unknown.
+    """
     if name not in BLOCKS:
         raise InputError(unknown("block", name, BLOCKS))
     shown = f"\n\n![{SHOWN[name]}](figures/{FILES[name]})" if FILES.get(name) in pictures(store) else ""

@@ -1,4 +1,5 @@
-"""The committed rows, and what tables need from them: values over seeds, common lengths of runs, intervals."""
+"""Read the committed rows, and compute what the tables need: values over seeds, lengths that runs share, and intervals.
+"""
 from __future__ import annotations
 
 import math
@@ -16,7 +17,7 @@ from refimpl.experiments.training import cells, panels
 
 @dataclass(frozen=True)
 class Spread:
-    """Values of several seeds."""
+    """Holds the values of several seeds."""
 
     values: tuple[float, ...]
 
@@ -30,11 +31,14 @@ class Spread:
 
     @property
     def half(self) -> float:
-        """Half the 95 % interval of Student's t of the mean; NaN for fewer than two values."""
+        """Return half the width of the 95 % interval of the mean, by Student's t; NaN for fewer than two values."""
         return cells.interval(self.values)[1]
 
     def text(self, digits: int = 2, unit: str = "", sign: str = "") -> str:
-        """The mean and its interval, or a single value.  sign "+": with its sign, as for a difference."""
+        """Return the mean and half its interval as a string, or the value alone if there is only one.
+
+        If `sign` is "+", the mean is written with its sign, as for a difference.
+        """
         if not self.values:
             return "–"
         half = "" if math.isnan(self.half) else f" ± {self.half:.{digits}f}"
@@ -42,25 +46,33 @@ class Spread:
 
     @property
     def side(self) -> int | None:
-        """1 if the 95 % interval is above 0, -1 if it is below 0; None if it contains 0, or with one value."""
+        """Return 1 if the 95 % interval of the mean is above 0, and -1 if it is below 0.
+
+        Return None if the interval contains 0, or if there is only one value.
+        """
         return None if math.isnan(self.half) or abs(self.mean) <= self.half else 1 if self.mean > 0 else -1
 
     def range_text(self, digits: int = 2, unit: str = "") -> str:
-        """The median, the lowest and the highest value, for runs of which some may be stuck."""
+        """Return the median, the lowest and the highest value as a string, for runs of which some may be stuck on a
+        plateau."""
         if len(self.values) < 2:
             return self.text(digits, unit)
         return f"{self.median:.{digits}f} ({min(self.values):.{digits}f} … {max(self.values):.{digits}f}){unit}"
 
 
 class Store:
-    """All records of a folder of rows."""
+    """Holds all records of a folder of rows."""
 
     def __init__(self, records: Iterable[Record]) -> None:
         self.records = list(records)
 
     @classmethod
     def read(cls, folder: Path, refused: Callable[[InputError], None] | None = None) -> Store:
-        """The records below a folder; what is wrong with one goes to refused(problem), and the others are read."""
+        """Return a store with the records below a folder.
+
+        If a record cannot be used, refused(problem) is called, and the others are still read.  Without `refused` the
+        InputError is raised.
+        """
         kept = []
         for record in records.read_all(folder, refused):
             try:
@@ -73,9 +85,10 @@ class Store:
         return cls(kept)
 
     def select(self, experiment: str, dataset: str | None = None, label: str | None = None) -> list[Record]:
-        """The records of an experiment, by seed, and of one data set or label if it is named.
+        """Return the records of an experiment, sorted by seed.  If `dataset` or `label` is given, only its records are
+        returned.
 
-        Raises ValueError if there is no such experiment or label; if only its records are missing, the list is empty.
+        Raises ValueError if there is no such experiment or label.  If only the records are missing, the list is empty.
         """
         registry.require(experiment, dataset, label)
         found = [record for record in self.records if record.experiment == experiment
@@ -89,14 +102,18 @@ class Store:
         return panels.datasets(self.select(experiment))
 
     def measurements(self, experiment: str, label: str) -> list[dict[str, records.Value]]:
-        """The rows of a table of measurements; none if there is none."""
+        """Return the rows of a table of measurements.  The list is empty if there is no such table."""
         found = self.select(experiment, label=label)
         return found[0].rows if found else []
 
 
 def lengths(runs: Sequence[Sequence[Record]], column: str) -> list[int]:
-    """Epochs for a table: the last that every run of every group has, and the last that some run of every group has.
-    One epoch if they are the same, none if a group has no run.  Runs without a value of the column do not count."""
+    """Return the epochs that a table shows, in ascending order.
+
+    They are the last epoch that every run of every group has, and the last epoch that at least one run of every group
+    has.  If both are the same, it is returned once.  If a group has no run, the list is empty.  Runs without any value
+    in the column do not count.
+    """
     if not runs or not all(runs):
         return []
     every = [set(epochs) for group in runs for record in group if (epochs := record.epochs(column))]
@@ -108,13 +125,16 @@ def lengths(runs: Sequence[Sequence[Record]], column: str) -> list[int]:
 
 
 def spread(runs: Sequence[Record], epoch: int, column: str, sign: float = -1.0) -> Spread:
-    """sign times a column at this epoch, over the runs that have it."""
+    """Return `sign` times the column at this epoch, for the runs that have a value there."""
     values = (sign * record.at(epoch, column) for record in runs)
     return Spread(tuple(value for value in values if not math.isnan(value)))
 
 
 def at_best_validation(runs: Sequence[Record], epoch: int) -> Spread:
-    """Test -ELBO at the epoch of the best validation bound, up to this epoch, over the runs that reach it."""
+    """Return each run's test -ELBO at the epoch with its best validation bound.
+
+    Only epochs up to `epoch` count, and only runs that reach `epoch`.
+    """
     values = []
     for record in runs:
         rows = [row for row in record.rows if row["epoch"] <= epoch and not math.isnan(row.get("valid_elbo", math.nan))]
@@ -124,9 +144,11 @@ def at_best_validation(runs: Sequence[Record], epoch: int) -> Spread:
 
 
 def paired(one: Sequence[Record], other: Sequence[Record], epoch: int, column: str, sign: float = -1.0) -> Spread:
-    """sign * (one's column - the other's), seed by seed, for seeds that both have.
+    """Return `sign` times the difference of the column between the runs `one` and `other`, for each seed that both
+    have.
 
-    Runs of one seed share their first weights, batches and labelled images, whose common effect cancels.
+    Runs with the same seed have the same initial weights, batches and labelled images, so the effect that these have on
+    both runs cancels.
     """
     there = {record.seed: record.at(epoch, column) for record in other}
     values = (sign * (record.at(epoch, column) - there.get(record.seed, math.nan)) for record in one)
@@ -134,6 +156,6 @@ def paired(one: Sequence[Record], other: Sequence[Record], epoch: int, column: s
 
 
 def evaluations_an_epoch(runs: Sequence[Record]) -> float:
-    """Decoder evaluations per epoch; NaN where they were not counted."""
+    """Return the number of decoder evaluations per epoch, as the median over the runs; NaN if they were not counted."""
     found = [float(record.rows[-1].get("evaluations", math.nan)) / float(record.rows[-1]["epoch"]) for record in runs]
     return float(np.median(found)) if found else math.nan

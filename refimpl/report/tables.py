@@ -1,4 +1,4 @@
-"""The table that most sections have: one line per run, with its bound, its log p(x) and its gap."""
+"""Make the table that most sections have, with one line per run: its bound, its log p(x), and the gap between them."""
 from __future__ import annotations
 
 import math
@@ -9,7 +9,8 @@ from refimpl.report.markdown import table
 from refimpl.report.store import Spread, Store, at_best_validation, evaluations_an_epoch, lengths, spread
 
 NOT_RUN = "not run yet"
-WORSE = 0.5             # nats above its own best value, for a run that gets worse
+# A method gets worse if its bound ends more than so many nats above the bound at its best validation epoch.
+WORSE = 0.5
 NO_ROWS = "*No rows yet: `python -m refimpl experiment {}`, then `python -m refimpl make report --write --add DIR`.*"
 
 
@@ -18,19 +19,24 @@ def plural(count: int, noun: str) -> str:
 
 
 def seeds_at(groups: Sequence[Sequence[Record]], epoch: int, column: str) -> str:
-    """How many seeds there are at this epoch."""
+    """Return the number of seeds that have this column at this epoch, for example "3 seeds" or "1 to 3 seeds"."""
     counts = sorted({len(spread(group, epoch, column).values) for group in groups})
     return plural(counts[0], "seed") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
 
 
 def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], paper: Mapping[str, float] | None = None,
            rename: Callable[[str], str] = str, merit: str = "test_elbo", stuck: bool = False) -> str:
-    """Runs of an experiment on one data set, best first.
+    """Make the table of an experiment's runs on one data set, with the best run first.
 
-    The bounds are those of the longest epoch that every run has, and of the longest that one run of each label has.
-    log p(x), gap and decoder evaluations are those of the last.  If a method gets worse, there is a column with the
-    bounds at the best validation epoch, as on the slides for Gumbel-softmax.  stuck: some seeds may be on a plateau, so
-    median and range are shown instead of mean and 95 % interval.
+    Bounds are shown at two epochs: the last one that every run has, and the last one that at least one run of each
+    label has.  log p(x) and the gap are shown at the second of these epochs.  If a method gets worse, a further column
+    shows the bounds at the best validation epoch, as the slides do for Gumbel-softmax.
+
+    paper: the paper's values by label.
+    rename: returns the name of a label in the table.
+    merit: the column of the rows that is shown as the bound.
+    stuck: whether some seeds may be on a plateau.  If so, the table shows median and range instead of mean and 95 %
+        interval.
     """
     groups = {label: store.select(experiment, dataset, label) for label in labels}
     groups = {label: group for label, group in groups.items() if group}
@@ -73,7 +79,7 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
 
 
 def commits_line(records: Sequence[Record]) -> str:
-    """The commits of the code that made the rows."""
+    """Return a sentence that names the commits of the code that made the rows; it is empty if there are none."""
     found = sorted({commit for record in records for commit in record.commits})
     counts = sorted({count for record in records for count in record.threads})
     numbers = f"{' and '.join(map(str, counts))} thread{'s' * (counts != [1])}"
@@ -83,6 +89,9 @@ def commits_line(records: Sequence[Record]) -> str:
 
 
 def step_ms(store: Store, label: str) -> float:
-    """Milliseconds per step by `measure benchmark`, during which no other program ran; NaN if it was not timed."""
+    """Return the milliseconds per training step of the run with this label; NaN if it was not timed.
+
+    The time is from `measure benchmark`, during which no other program ran.
+    """
     rows = store.measurements("benchmark", "batch 100")
     return next((1e3 * float(row["step"]) for row in rows if row["step_of"] == label), math.nan)

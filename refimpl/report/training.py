@@ -1,4 +1,4 @@
-"""Tables of trained runs: slides 23, 24, 29 to 32 and the supplement's figure."""
+"""Make the tables of the trained runs for slides 23, 24 and 29 to 32, and for the figure of the supplement."""
 from __future__ import annotations
 
 from refimpl.experiments import paper
@@ -27,7 +27,10 @@ def convergence(store: Store) -> str:
 
 
 def latent_sizes(store: Store) -> str:
-    """One line per data set and method, one column per k; k = 50 of `convergence` is not repeated."""
+    """Make the table with one line per data set and method, and one column per k.
+
+    The runs of `convergence` with k = 50 are not shown again.
+    """
     lines, ks, epochs = [], (20, 30, 40, 50), {}
     for dataset in store.datasets("latent-sizes"):
         groups = {(name, k): store.select("latent-sizes", dataset, f"{name}, k = {k}")

@@ -1,4 +1,4 @@
-"""The basis of the verdict on a claim: when a difference counts, and what the rows show about its runs."""
+"""Decide whether rows support a claim: when a difference between runs counts, and what the rows show about the runs."""
 from __future__ import annotations
 
 import math
@@ -8,12 +8,15 @@ from typing import NamedTuple
 from refimpl.experiments.records import Record
 from refimpl.report.store import Spread, Store, lengths, paired, spread
 
-FEWEST = 3              # seeds; with two, the ranges lie apart by chance one time in three
+FEWEST = 3              # seeds; with two each, the ranges do not overlap in one of three cases by chance alone
 
 
 def apart(one: Spread, other: Spread) -> bool | None:
-    """Whether every seed of the first is below every seed of the second, for runs that may still be on a plateau.  None
-    if the ranges overlap, or if one of them has fewer than FEWEST seeds."""
+    """Return True if every seed of `one` is below every seed of `other`, and False if every seed of `one` is above.
+
+    Return None if the ranges overlap, or if `one` or `other` has fewer than FEWEST seeds.  This comparison also suits
+    runs that may still be on a plateau.
+    """
     if min(len(one.values), len(other.values)) < FEWEST:
         return None
     if max(one.values) < min(other.values):
@@ -22,8 +25,11 @@ def apart(one: Spread, other: Spread) -> bool | None:
 
 
 def ahead(one: Sequence[Record], other: Sequence[Record], epoch: int, column: str, sign: float = -1.0) -> bool | None:
-    """Whether the first is lower: the 95 % intervals do not overlap, or the interval of the differences between runs of
-    the same seed excludes 0.  None if neither is the case."""
+    """Return whether the runs `one` have lower values than the runs `other`; None if this is not decided.
+
+    The values are `sign` times a column.  It is decided if the 95 % intervals of the two means do not overlap, or if
+    the interval of the differences between runs with the same seed excludes 0.
+    """
     a, b = spread(one, epoch, column, sign), spread(other, epoch, column, sign)
     if not math.isnan(a.half + b.half) and abs(a.mean - b.mean) > a.half + b.half:
         return a.mean < b.mean
@@ -31,22 +37,22 @@ def ahead(one: Sequence[Record], other: Sequence[Record], epoch: int, column: st
 
 
 class Finding(NamedTuple):
-    """What the rows show about a claim."""
+    """Holds what the rows show about a claim."""
 
     holds: bool
-    """Whether the rows still support the sentence about the claim."""
+    """Whether the rows still support the handwritten sentence about the claim."""
     here: str = ""
     epochs: int = 0
-    """The epochs of the runs; 0 if nothing was trained."""
+    """The number of epochs of the runs, or 0 if nothing was trained."""
     seeds: str = ""
 
 
 Look = Callable[[Store], Finding | None]
-"""What the rows of a store show; None if rows are missing."""
+"""A function that returns what the rows of a store show about a claim, or None if rows are missing."""
 
 
 class Runs(NamedTuple):
-    """The runs that are compared at one epoch, by their names in the table of claims."""
+    """Holds the runs that are compared at one epoch, by the names that the table of claims uses for them."""
 
     groups: Mapping[str, Sequence[Record]]
     epoch: int
@@ -63,17 +69,22 @@ class Runs(NamedTuple):
         return ahead(self.groups[one], self.groups[other], self.epoch, self.column, self.sign)
 
     def last(self, name: str) -> int:
-        """The longest run's last epoch; 0 if there is none."""
+        """Return the last epoch of the longest run with this name, or 0 if there is no run."""
         return max((record.epochs()[-1] for record in self.groups[name]), default=0)
 
 
 def compared(experiment: str, dataset: str, names: Mapping[str, str], rule: Callable[[Runs], bool] = lambda runs: True,
              *, epoch: int | None = None, column: str = "test_elbo", sign: float = -1.0, median: bool = False,
              some: bool = False, words: str = "", shown: bool = True) -> Look:
-    """A look that finds the runs with these labels, their values, and whether the rule holds; None if runs are missing.
+    """Return a function that compares runs: it finds their values in a store, and checks whether `rule` holds for them.
 
-    names: label -> name.  epoch: by default the last that every run has.  median: of the seeds, instead of the mean.
-    some: any label but the first may have no run.  shown: whether the table shows the values, with `words` before them.
+    The function returns None if runs are missing.
+
+    names: maps each label to a name for the table.
+    epoch: the epoch at which the runs are compared.  By default it is the last one that every run has.
+    median: whether the table shows the median over the seeds instead of the mean.
+    some: whether runs may be missing for all labels except the first.
+    shown: whether the table shows the values, with the string `words` before them.
     """
     def look(store: Store) -> Finding | None:
         groups = {name: store.select(experiment, dataset, label) for label, name in names.items()}
