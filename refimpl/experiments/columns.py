@@ -1,4 +1,4 @@
-"""Check a file of rows: the columns of each table, their ranges, and words that a page can show unchanged."""
+"""Check a file of rows: its columns, their ranges, and whether a page can show its strings unchanged."""
 from __future__ import annotations
 
 import math
@@ -12,17 +12,18 @@ from refimpl.runs.mixture import attribute_columns
 if TYPE_CHECKING:
     from refimpl.experiments.records import Record
 
-# Words are shown in Markdown tables.  These characters make no new column, link, code, HTML or line.
+# Strings from a file are shown in Markdown tables.  With only these characters, a string cannot start a new column or a
+# new line, and cannot become a link, code or HTML.
 WORDS = re.compile(r"[\w .,+*=>()-]{1,300}")
 COMMIT = re.compile(r"[\w .+-]{1,100}")
 
 
 class Refused(ValueError):
-    """Raised with a few words that say what is wrong with a record."""
+    """Raised if a record is not allowed, with a few words that say what is wrong."""
 
 
 class Column(NamedTuple):
-    """Describes the numbers that a column may contain, ends included."""
+    """Describes the numbers that a column may contain, from `least` to `most`, both included."""
 
     least: float = -1e12
     most: float = 1e12
@@ -32,9 +33,12 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Describes a table: a pattern of its label, its required settings (whole numbers), and its columns (None: words).
+    """Describes a table of rows.
 
-    rising is the column whose numbers rise from row to row, if there is one.
+    label: the pattern that its label must match.
+    settings: the names of settings that the record must have, as whole numbers.
+    columns: the columns by name.  A column of strings is described by None.
+    rising: the column whose numbers must rise from row to row, if there is one.
     """
 
     label: str
@@ -83,11 +87,11 @@ TABLES: dict[str, Table] = {
         "run": None, "exact": NUMBER, "one": NUMBER, "one_spread": SIZE, "hundred": NUMBER, "hundred_spread": SIZE,
         "relaxed_one": PERHAPS, "relaxed_hundred": PERHAPS}),
 }
-"""The tables of measurements by experiment; all other experiments consist of runs."""
+"""The tables by experiment.  If an experiment is not listed, its records are runs, which `of_run` describes."""
 
 
 def of_run(record: Record) -> Table:
-    """Return the table of a run, with the columns of its kind and its data set."""
+    """Return the description of a run's table.  Its columns depend on the kind of run and on the data set."""
     entry = data.REGISTRY.get(record.dataset)
     columns = {"epoch": FROM_1, "test_elbo": PERHAPS, "seconds": SIZE, "evaluations": COUNT}
     if "labels" in record.settings:
@@ -95,14 +99,14 @@ def of_run(record: Record) -> Table:
         columns |= {"epoch": COUNT, "test_elbo": NUMBER, "accuracy": SHARE, "valid_accuracy": SHARE,
                     **dict.fromkeys(attributes, SHARE)}
     else:
-        exact = NUMBER if record.settings.get("n") == 1 else PERHAPS        # with many variables not in every epoch
+        exact = NUMBER if record.settings.get("n") == 1 else PERHAPS        # computed in every epoch only if n = 1
         columns |= {name: exact for name in ("valid_elbo", "test_elbo", "test_log_likelihood", "gap")}
         columns |= {"sampled_elbo": NUMBER} if "sampled_elbo" in record.rows[0] else {}
     return Table(WORDS.pattern, ("seed",), columns, "epoch")
 
 
 def check(record: Record) -> None:
-    """Raise Refused, which says where, if the record does not fit the description of its table."""
+    """Raise Refused if the record does not fit the description of its table.  The message says where."""
     for words in (record.label, record.dataset or "-"):
         if not WORDS.fullmatch(words):
             raise Refused(f"{words!r} is no label or data set that a page can show")

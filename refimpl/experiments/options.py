@@ -1,6 +1,6 @@
-"""The numeric options of the experiments, with their defaults, help and ranges.
+"""Define the numeric options of the experiments, with their defaults, help texts and ranges.
 
-The command line makes its options from them, and each run() checks its arguments against them.
+The command line is built from these definitions, and each run() checks its arguments against them.
 """
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ OPTIONS: dict[str, dict[str, Setting]] = {
 
 
 def check(command: str, **values: float) -> None:
-    """Raise InputError with one line if one of these options of the command is outside its range."""
+    """Raise InputError with one line if the value of one of these options of `command` is out of range."""
     for name, value in values.items():
         declared = OPTIONS[command][name]
         in_range(f"--{name}", value, declared.least, declared.most)

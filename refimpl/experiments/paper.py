@@ -1,7 +1,7 @@
-"""All numbers of the paper that are quoted in tables, pictures and verdicts, each with its slide.
+"""List all numbers of the paper that the tables, pictures and verdicts quote, each with its slide.
 
-They are read from the slides; values of curves are accurate to about 2 nats.  "Test loss" is minus the bound, in nats
-per image.
+The numbers were read from the slides; those read from curves are accurate to about 2 nats.  "Test loss" is minus the
+bound, in nats per image.
 
 Lorberbom, Gane, Jaakkola and Hazan, "Direct Optimization through arg max for Discrete Variational Auto-Encoder",
 NeurIPS 2019.
@@ -19,7 +19,7 @@ CONVERGENCE = {
     "omniglot": {10: {"exact": 156.5, "direct as released": 156.0, "straight-through as released": 161.5},
                  50: {"exact": 157.0, "direct as released": 150.5, "straight-through as released": 153.0}}}
 PLATEAU = {"mnist": 208.0, "omniglot": 174.0}       # slide 23: first loss of enumeration and Gumbel-softmax
-WALL_CLOCK = 2.0                                    # slide 24: time of enumeration over that of direct
+WALL_CLOCK = 2.0                                    # slide 24: time of enumeration divided by the time of direct
 # Slide 21: standard deviation of the encoder's gradient, at eps or tau of 0.1 and of 1.
 NOISE = {"direct": (0.0005, 0.0001), "gumbel-softmax": (0.0048, 0.0013)}
 # Slide 31: test loss with 15 binary variables, with the labels of our runs.
@@ -28,7 +28,8 @@ CROSSING = 40                                       # slide 31: epoch from which
 # Slide 32, right: test loss, which is not a bound here.
 STRUCTURED = {"unstructured, no KL": 153.0, "pairwise, w >= 0, start 0": 149.0, "pairwise, any sign": 145.5}
 STEP = {"direct, maxflow": 0.05, "joint Gumbel-softmax": 6.0}       # slide 32, left: seconds per step at n = 15
-# Slide 33, the table as printed: data set -> method -> (accuracy in %, bound in nats) for these numbers of labels.
+# Slide 33, the table as printed: data set -> method -> (accuracies in %, bounds in nats), with one number for each
+# number of labels in LABELS.
 LABELS, LABEL_EPOCHS = (50, 100, 300, 600, 1200), 400
 LABELLED = {
     "mnist": {"direct": ((92.6, 95.4, 96.4, 96.7, 96.8), (90.24, 90.93, 90.39, 90.78, 90.45)),

@@ -1,7 +1,8 @@
-"""Draw the runs of an experiment from their rows: each picture answers one question.
+"""Draw the runs of an experiment from their rows.  Each picture answers one question.
 
-A line is the median over the seeds, and its band reaches from the lowest to the highest seed.  If runs were measured at
-only one epoch, each seed is a dot, with one row per run and the best run at the top.
+A line is the median over the seeds, and its band reaches from the lowest to the highest seed.  If the runs were
+measured at only one epoch, there are dots instead, one for each seed.  All seeds with one label are then on the same
+height, and the best label is at the top.
 """
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ CROSS = f"cross: paper, after {paper.EPOCHS} epochs"
 
 @dataclass(frozen=True)
 class Panel:
-    """Describes one pair of axes: `sign` times the column `merit` of these runs, plotted against another column."""
+    """Describes one pair of axes, which shows `sign` times the column `merit` of the records against the column
+    `against`."""
 
     title: str
     records: Sequence[Record]
@@ -34,18 +36,18 @@ class Panel:
     against: str = "epoch"
     words: str = "epoch"
     unit: float = 1.0
-    """The abscissa is divided by this."""
+    """The values on the horizontal axis are divided by this number."""
     log: bool = False
     symlog: float | None = None
-    """The abscissa is linear up to this value and logarithmic above it, for one that starts at 0."""
+    """If given, the horizontal axis is linear up to this value and logarithmic above it, so that it can start at 0."""
     log_y: bool = False
     above: float | None = None
-    """Only values up to so many nats above the best are shown; None for all."""
+    """If given, only values are shown that are at most so many nats above the best."""
     sign: float = -1.0
     paper: Mapping[str, float] = field(default_factory=dict)
-    """The paper's values, by the names of our runs."""
+    """The paper's values, by the labels of our runs."""
     last: bool = False
-    """Only the last epoch is drawn, as dots."""
+    """Whether only the last epoch is drawn, as dots."""
 
 
 def by_label(records: Sequence[Record]) -> dict[str, list[Record]]:
@@ -57,15 +59,20 @@ def by_label(records: Sequence[Record]) -> dict[str, list[Record]]:
 
 
 def _in_common(runs: Sequence[Record], column: str, key: str) -> list[float]:
-    """Return the epochs, or steps, at which all runs have the column, except runs that never have it."""
+    """Return the epochs at which all runs have a value in the column, or the training steps if `key` is "step".
+
+    Runs that never have a value in the column are ignored.
+    """
     begun = [set(epochs) for record in runs if (epochs := record.epochs(column, key))]
     return sorted(set.intersection(*begun)) if begun else []
 
 
 def curve(runs: Sequence[Record], column: str, against: str = "epoch", sign: float = -1.0
           ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return x and the median, lowest and highest value of a column over the seeds, at the epochs at which every run
-    has it.  Runs without any value do not count."""
+    """Return four arrays: x, and the median, lowest and highest value of the column over the seeds.
+
+    They have one entry for each epoch at which every run has a value.  Runs without any value are ignored.
+    """
     key = "step" if against == "step" else "epoch"
     runs = [record for record in runs if record.epochs(column, key)]
     if not runs:
@@ -77,7 +84,7 @@ def curve(runs: Sequence[Record], column: str, against: str = "epoch", sign: flo
 
 
 def only_epoch(panel: Panel) -> float | None:
-    """Return the only epoch whose values the panel shows; None if there is a curve to draw."""
+    """Return the epoch that the panel shows as dots.  Return None if the panel shows curves."""
     if panel.against != "epoch":
         return None
     if panel.last:
@@ -97,7 +104,10 @@ def how_to_read(panels: Sequence[Panel]) -> str:
 
 def draw(panels: Sequence[Panel], ylabel: str, title: str, columns: int | None = None, width: float = 5.4,
          height: float = 3.5, alike: bool = False) -> Figure:
-    """Draw the panels side by side, with a name at the end of each line; if `alike`, with the same scales."""
+    """Draw the panels side by side, with a name at the end of each line.
+
+    If `alike` is true, all panels have the same scales.
+    """
     columns, named = columns or len(panels), []
     figure, axes = plots.new_figure(columns, math.ceil(len(panels) / columns), width=width, height=height)
     for place, (ax, panel) in enumerate(zip(axes, panels)):
@@ -135,7 +145,10 @@ def draw(panels: Sequence[Panel], ylabel: str, title: str, columns: int | None =
 
 
 def _panel(ax: Axes, panel: Panel) -> list[tuple[str, float, float, str]]:
-    """Draws the lines, and the paper's values; returns what plots.name_lines needs."""
+    """Draw the lines of a panel and the paper's values.
+
+    Returns what plots.name_lines needs: the name, position and colour of each line's end.
+    """
     ends, starts = [], []
     for label, runs in by_label(panel.records).items():
         x, middle, low, high = curve(runs, panel.merit, panel.against, panel.sign)
@@ -144,7 +157,7 @@ def _panel(ax: Axes, panel: Panel) -> list[tuple[str, float, float, str]]:
         style = plots.line_style(label)
         key = "step" if panel.against == "step" else "epoch"
         longest = max(runs, key=lambda record: max(record.epochs(panel.merit, key), default=0))
-        far = curve([longest], panel.merit, panel.against, panel.sign)       # one seed may have more epochs
+        far = curve([longest], panel.merit, panel.against, panel.sign)       # the longest run, which may go on alone
         alone = longest.epochs(panel.merit, key)[-1] > _in_common(runs, panel.merit, key)[-1]
         if alone:
             ax.plot(far[0] / panel.unit, far[1], linewidth=1.0, **style)
@@ -170,7 +183,8 @@ def _panel(ax: Axes, panel: Panel) -> list[tuple[str, float, float, str]]:
 
 
 def dots(ax: Axes, values: Sequence[float], place: float, colour: str, upright: bool = False) -> None:
-    """A dot for each seed, in a row or one above the other, and a stroke at their median."""
+    """Draw a dot for each seed, and a stroke at the median.  The dots are in a row, or in a column if `upright` is
+    true."""
     for numbers, marker, size in ((values, "o", 6), ([np.median(values)], "_" if upright else "|", 15)):
         at = [place] * len(numbers)
         ax.plot(*((at, numbers) if upright else (numbers, at)), linestyle="none", color=colour, marker=marker,

@@ -1,12 +1,15 @@
-"""Read and write the measured rows, as small text files that are kept with the pages that quote them, one per run.
+"""Read and write the measured rows, which are kept as small text files next to the pages that quote them.
+
+Each run, or table of measurements, has one file:
 
     # refimpl rows 2
     # {"experiment": "binary", "label": "direct", "commits": ["960579f7e4fc"], "threads": [1], "settings": {...}}
     epoch,test_elbo,test_log_likelihood,gap,seconds,evaluations
     1,-245.3102,...
 
-`experiment` and the other measuring commands write them below rows/ in their folder.  `make report --write --add
-FOLDER` adds them to tutorials/rows, and `make report --write` makes all tables and pictures of the pages from there.
+`experiment` and the other measuring commands write these files below rows/ in their folder.  `make report --write --add
+FOLDER` adds the files to tutorials/rows, and `make report --write` makes all tables and pictures of the pages from
+them.
 """
 from __future__ import annotations
 
@@ -28,28 +31,31 @@ from refimpl.system.files import csv_text, output_folder, read_whole, write_text
 
 FIRST_LINE = "# refimpl rows 2"
 EARLIER = "# refimpl rows 1"                        # also accepted: see _upgraded
-LARGEST = 10**6                                     # most bytes of a file of rows
-ALL_UP_TO, THEN_EVERY = 20, 5                       # epochs that are kept, besides those with exact bounds and the last
+LARGEST = 10**6                                     # largest size of a file of rows, in bytes
+ALL_UP_TO, THEN_EVERY = 20, 5                       # the first 20 epochs are kept, then every fifth (see `thinned`)
 KEPT = ("epoch", "valid_elbo", "test_elbo", "test_log_likelihood", "gap", "sampled_elbo", "accuracy", "valid_accuracy",
         "seconds", "evaluations")
-OF_ATTRIBUTES = "accuracy_"                         # columns that a data set's attributes add
+OF_ATTRIBUTES = "accuracy_"                         # the columns of a data set's attributes begin with this
 
 Value = float | str
 
 
 @dataclass(frozen=True)
 class Record:
-    """Holds one run, or one table of measurements."""
+    """Holds the rows of one run, or one table of measurements."""
 
     experiment: str
     label: str
     settings: dict[str, object]
     """All settings, including dataset and seed if there are any."""
     commits: tuple[str, ...]
-    """The commits that made it, in order; a run may be continued by a later one."""
+    """The commits of the code that made the rows, in order.  A run may be continued by a later commit."""
     rows: list[dict[str, Value]]
     threads: tuple[int, ...] = ()
-    """The numbers of threads that made it, in order; empty if not recorded.  Another number gives other digits."""
+    """The numbers of threads that made the rows, in order; empty if they were not recorded.
+
+    With another number of threads the digits differ.
+    """
 
     @property
     def dataset(self) -> str:
@@ -61,35 +67,43 @@ class Record:
 
     @property
     def file(self) -> str:
-        """Return the path of its file below the folder of all rows."""
+        """Return the path of the record's file below the folder of all rows."""
         words = [self.dataset] * bool(self.dataset) + [self.label]
         words += [f"seed{self.seed}"] * ("seed" in self.settings)
         return f"{self.experiment}/{file_name('-'.join(words))}.csv"
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """Return a unique identity; file names are not unique, because they leave out commas and other characters."""
+        """Return what identifies the record.  Its file name does not, because it leaves out commas and other
+        characters."""
         return self.experiment, self.dataset, self.label, self.settings.get("seed")
 
     def at(self, epoch: float, name: str, key: str = "epoch") -> float:
-        """Return a column's value at this epoch, or step if that is the key; NaN if there is none."""
+        """Return the value of the column `name` at this epoch, or NaN if there is none.
+
+        If `key` is "step", `epoch` is a training step.
+        """
         return next((float(row.get(name, math.nan)) for row in self.rows if row.get(key) == epoch),
                     math.nan)
 
     def epochs(self, name: str = "epoch", key: str = "epoch") -> list[int]:
-        """Return the epochs, or steps, that have this column."""
+        """Return the epochs at which the column `name` has a value, or the training steps if `key` is "step"."""
         return [int(row[key]) for row in self.rows if key in row and not math.isnan(float(row.get(name, math.nan)))]
 
 
 def file_name(words: str) -> str:
-    """Return words as part of a file's name."""
+    """Return `words` without the characters that a file name cannot have."""
     return re.sub(r"[^\w-]", "", words.replace(" ", "_").replace(".", "p"))
 
 
 def thinned(rows: Sequence[dict[str, float]]) -> list[dict[str, float]]:
-    """Return the rows of a run that are kept: the first 20 epochs, then every fifth, exact bounds, and the last row."""
+    """Return the rows of a run that are kept.
+
+    They are the first 20 epochs, then every fifth epoch, and the last one.  If only some epochs have exact bounds, all
+    of these are kept, too.
+    """
     exact = [row for row in rows if not math.isnan(row.get("test_log_likelihood", math.nan))]
-    sparse = len(exact) < len(rows)                 # not every epoch has an exact bound: then keep them all
+    sparse = len(exact) < len(rows)                 # if only some epochs have exact bounds, all of these are kept
     kept = [row for row in rows if row["epoch"] <= ALL_UP_TO or row["epoch"] % THEN_EVERY == 0 or row is rows[-1]
             or sparse and row in exact]
     return [{name: row[name] for name in (*KEPT, *(name for name in row if name.startswith(OF_ATTRIBUTES)))
@@ -110,7 +124,10 @@ def _written(value: Value) -> str:
 
 
 def parsed(content: str) -> Record:
-    """Return the record in a file's content; raise columns.Refused, ValueError, TypeError or KeyError if it is none."""
+    """Return the record that the content of a file describes.
+
+    Raises columns.Refused, ValueError, TypeError or KeyError if the content is not a record.
+    """
     first, second, rest = content.split("\n", 2)
     if first not in (FIRST_LINE, EARLIER):
         raise ValueError("another format")
@@ -138,7 +155,7 @@ def _upgraded(settings: dict[str, object]) -> dict[str, object]:
 
     In the first version, eps, tau, batch_mean and the options of pairwise scores were settings of the run.
     """
-    if "estimator" not in settings:                 # a table of measurements
+    if "estimator" not in settings:                 # the record is a table of measurements
         return settings
     moved = {"hyperparameters": ("eps", "tau", "batch_mean"),
              "family_options": ("solver", "non_negative", "pair_start")}
@@ -146,7 +163,7 @@ def _upgraded(settings: dict[str, object]) -> dict[str, object]:
     for name, value in settings.items():
         field = next((field for field, names in moved.items() if name in names), None)
         if name == "eps":
-            upgraded["hyperparameters"] = {}        # at its current place
+            upgraded["hyperparameters"] = {}        # here, so that the fields have the current order
         if name == "exact_every":
             upgraded["kl_weight"] = None
         if name == "structure":
@@ -169,7 +186,10 @@ def _read(value: str) -> Value:
 
 
 def read(path: Path) -> Record:
-    """Return the record in this file; raise InputError if it is missing, damaged, or of another kind or version."""
+    """Return the record in this file.
+
+    Raises InputError if the file is missing or damaged, or if it is of another kind or version.
+    """
     content = read_whole(path, "is missing")
     if len(content) <= LARGEST and content.startswith(b"# refimpl rows ") and \
             content.split(b"\n")[0].rstrip(b"\r") not in (FIRST_LINE.encode(), EARLIER.encode()):
@@ -185,7 +205,7 @@ def read(path: Path) -> Record:
 
 
 def write(folder: Path, record: Record) -> None:
-    """Write the record to its file below the folder of all rows; replace an earlier one of the same run or table.
+    """Write the record to its file below the folder of all rows.  An earlier file of the same run or table is replaced.
 
     Raises InputError, and writes nothing, if the file contains a record with another identity.
     """
@@ -200,7 +220,8 @@ def write(folder: Path, record: Record) -> None:
 
 
 def _clash(path: Path, before: Record, record: Record) -> InputError | None:
-    """Return an error if the two are different runs or tables with the same file name."""
+    """Return an error if `before` and `record` are different runs or tables with the same file name, and None
+    otherwise."""
     return None if before.identity == record.identity else InputError(
         f"{path} holds the rows of {before.label!r}, and those of {record.label!r} would have the same name: give the "
         "new one another label")
@@ -208,7 +229,7 @@ def _clash(path: Path, before: Record, record: Record) -> InputError | None:
 
 def write_measurements(out: Path, experiment: str, label: str, settings: dict[str, object],
                        rows: Sequence[tuple]) -> None:
-    """Write a table of measurements, named tuples of numbers and words, below rows/ in `out`."""
+    """Write a table of measurements below rows/ in `out`.  Its rows are named tuples of numbers and strings."""
     made = [{name: value if isinstance(value, str) else float(value) for name, value in row._asdict().items()}
             for row in rows]
     write(out / "rows", Record(experiment, label, settings, (commit(),), made, (threads(),)))
@@ -217,8 +238,8 @@ def write_measurements(out: Path, experiment: str, label: str, settings: dict[st
 def add(folder: Path, record: Record) -> bool:
     """Write the record into the folder of rows that the pages quote; return whether it was written.
 
-    A longer run with the same settings is not replaced.  Raises InputError, and writes nothing, if the file contains a
-    record with other settings, or is damaged.
+    It is not written if the folder already has a longer run with the same settings.  Raises InputError, and writes
+    nothing, if the record's file is damaged, or contains a record with other settings.
     """
     path = folder / record.file
     if path.exists():
@@ -239,14 +260,14 @@ def add(folder: Path, record: Record) -> bool:
 def read_all(folder: Path, refused: Callable[[InputError], None] | None = None) -> list[Record]:
     """Return every record below this folder, in the order of their file names.
 
-    If a record cannot be read, or its file does not have its name, refused(problem) is called, and the others are read.
-    Without `refused` the InputError is raised.
+    If a file cannot be read, or does not have the name that its record should have, refused(problem) is called, and the
+    other files are still read.  Without `refused` the InputError is raised.
     """
     return _each(sorted(Path(folder).rglob("*.csv")), refused, Path(folder))
 
 
 def read_source(source: Path, refused: Callable[[InputError], None] | None = None) -> list[Record]:
-    """Return every record in `source`, a file, or a folder with files below a folder rows/.
+    """Return every record in `source`, which is a file, or a folder with files below a folder rows/.
 
     Problems are treated as in read_all.  Raises InputError if there are no files.
     """
@@ -260,7 +281,7 @@ def read_source(source: Path, refused: Callable[[InputError], None] | None = Non
 
 def _each(paths: Sequence[Path], refused: Callable[[InputError], None] | None, folder: Path | None = None
           ) -> list[Record]:
-    """Read the records in these files; with `folder`, check their file names."""
+    """Return the records in these files.  If `folder` is given, also check that each file has its record's name."""
     records = []
     for path in paths:
         try:

@@ -1,4 +1,4 @@
-"""The experiments by name: their runs and pictures, and a function that runs or continues an experiment."""
+"""List the experiments by name, with their runs and pictures, and run or continue an experiment."""
 from __future__ import annotations
 
 import functools
@@ -33,25 +33,27 @@ def _train(name: str, wanted: Sequence[Cell], every: Sequence[Cell], epochs: int
 
 @dataclass(frozen=True)
 class Experiment:
-    """An entry of the registry."""
+    """Describes one experiment."""
 
     name: str
     summary: str
     datasets: tuple[str, ...]
     merit: str
-    """The column that is compared after the last epoch."""
+    """The column by which the runs are compared after the last epoch."""
     make: Callable[[str, int], list[Cell]]
-    """Makes the cells of a data set and a seed."""
+    """Returns the cells (runs) for a data set and a seed."""
     draw: Callable[[Sequence[Record], str], Figure]
-    """Draws the records of the runs with a title."""
+    """Draws the records of the runs.  The string is the title of the picture."""
     lines: Callable[[Runs, int], list[str]] | None = None
-    """Makes the printed table of runs at an epoch; None for minus the merit, best first."""
+    """Returns the lines of the printed table of the runs at an epoch.  If it is None, the table shows minus `merit`,
+    best first."""
     further: Callable[[Runs, Path], dict[str, Figure]] = lambda runs, folder: {}
-    """Makes more pictures, by file name, from the runs and their folder."""
+    """Draws more pictures from the runs and their folder, and returns them by file name."""
     measure: Callable[[Runs, Path, str | None, Callable[[str], None]], None] = lambda *arguments: None
-    """Makes further measurements of the runs, into rows/ in their folder; it also gets data_dir and report."""
+    """Measures the runs further and writes the results below rows/ in their folder; the last arguments are data_dir and
+    report."""
     train: Callable[..., tuple[Runs, list[Record]]] = _train
-    """Trains the cells: see _train."""
+    """Trains the cells.  Its arguments and its result are those of _train."""
 
     def table(self, runs: Runs, epoch: int) -> list[str]:
         """Return the printed table of the runs' results at this epoch."""
@@ -103,21 +105,24 @@ REGISTRY = {entry.name: entry for entry in (
                jigsaw.lines, train=train_jigsaws),
 )}
 
-# measurements whose runs are those of an experiment, and experiments with special columns
+# Maps a measurement to the experiment whose runs it measures.  Experiments with special columns map to themselves.
 CELLS_OF = {"plateau-steps": "plateau", "plateau-forces": "plateau-exits", "faces-switch": "faces",
             "jigsaw": "jigsaw", "jigsaw-tuning": "jigsaw-tuning"}
 
 
 @functools.cache
 def settings_of(name: str, dataset: str, seed: int) -> dict[str, dict[str, object]]:
-    """Return the settings, by label, of all runs of this experiment, or of the runs that it measures."""
+    """Return the settings, by label, of all runs of the experiment `name`.
+
+    If `name` is a measurement of another experiment's runs, the settings of those runs are returned.
+    """
     experiment = REGISTRY.get(CELLS_OF.get(name, name))
     made = experiment.make(dataset, seed) if experiment and dataset in data.REGISTRY else []
     return {cell.label: cell.settings.as_dict() for cell in made}
 
 
 def require(name: str, dataset: str | None = None, label: str | None = None) -> None:
-    """Raise ValueError if there is no measurement of this name, or if it has no such label."""
+    """Raise ValueError if there is no experiment or measurement `name`, or if it does not have this label."""
     table = columns.TABLES.get(name) if name not in CELLS_OF else None
     if table is None and name not in REGISTRY and name not in CELLS_OF:
         raise ValueError(f"{name!r} is no experiment")
@@ -127,7 +132,7 @@ def require(name: str, dataset: str | None = None, label: str | None = None) -> 
 
 
 def check(record: Record) -> None:
-    """Raise InputError if the record does not belong to an experiment, or has other settings than its label."""
+    """Raise InputError if the record belongs to no experiment, or if its settings are not those of its label."""
     if record.experiment in columns.TABLES and record.experiment not in CELLS_OF:
         return
     known = settings_of(record.experiment, record.dataset, record.seed)
@@ -144,18 +149,18 @@ def check(record: Record) -> None:
 
 def run(name: str, epochs: int, seeds: int, out: Path, jobs: int = 1, datasets: Sequence[str] | None = None,
         data_dir: str | None = None, report: Callable[[str], None] = print, only: Sequence[str] | None = None) -> Runs:
-    """Run (or continue) an experiment and write NAME.csv, NAME.png and rows/ into `out`.
+    """Run or continue an experiment, and write NAME.csv, NAME.png and rows/ into `out`.
 
-    Cells that already have at least `epochs` epochs are not run again, and all cells in the folder are drawn:
-    `--epochs 10 --seeds 3` and then `--epochs 30 --seeds 1` lengthens only the first seed.  `only` gives the labels of
-    the cells to run.
+    Cells that already have at least `epochs` epochs are not run again.  The pictures show all cells in the folder.  For
+    example, `--epochs 10 --seeds 3` and then `--epochs 30 --seeds 1` lengthens only the first seed.  If `only` is
+    given, only the cells with these labels are run.
     """
     experiment = REGISTRY[name]
     options.check("experiment", epochs=epochs, seeds=seeds, jobs=jobs)
     datasets = list(datasets or experiment.datasets)
     wanted = [cell for dataset in datasets for seed in range(seeds) for cell in experiment.make(dataset, seed)]
     for dataset in datasets:
-        data.load(dataset, data_dir)                            # report missing data before anything is made
+        data.load(dataset, data_dir)                            # an error, before anything is made, if data are missing
     if only:
         known = list(dict.fromkeys(cell.label for cell in wanted))
         for label in only:

@@ -153,7 +153,9 @@ def _settle(name: str, same: bool, write: bool, report: Callable[[str], None], m
 
 
 def block(store: Store, name: str) -> str:
-    """Return the text between the marks of this block: its table and its picture.  Raises InputError if it is unknown.
+    """Return the text between the marks of this block: its table and its picture.
+
+    Raises InputError if there is no such block.
     """
     if name not in BLOCKS:
         raise InputError(unknown("block", name, BLOCKS))

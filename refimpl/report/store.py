@@ -1,5 +1,4 @@
-"""Read the committed rows, and compute what the tables need: values over seeds, lengths that runs share, and intervals.
-"""
+"""Read the committed rows, and compute what tables need: values over the seeds, lengths that runs share, intervals."""
 from __future__ import annotations
 
 import math

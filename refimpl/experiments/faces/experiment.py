@@ -1,7 +1,8 @@
 """Train models of faces with one binary variable per attribute, as on slides 2 and 25, and run the switch test.
 
-Direct and three other estimators are compared with 0, 20, 50, 200 and 1,000 labels by the accuracy of each attribute
-and of all three, and by the bound.  The switch test changes one variable of a drawn or an encoded face (judge.py).
+Direct and three other estimators are compared with 0, 20, 50, 200 and 1,000 labels.  The table shows the accuracy of
+each attribute, the share of images in which all three are right, and the bound.  The switch test changes one variable
+of a drawn or an encoded face (judge.py).
 """
 from __future__ import annotations
 
@@ -26,19 +27,22 @@ LABELS = (0, 20, 50, 200, 1000)
 ESTIMATORS = ("direct", "gumbel-softmax", "local-expectation", "exact")
 SWITCH = "faces-switch"                 # the rows of the switch test
 SHOWN = "direct, 50 labels"             # the label of the run in the pictures
-STEPS = 300                             # steps on the labelled images alone, however many there are
+STEPS = 300                             # steps on the labelled images alone, for every number of labels
 COLUMNS = attribute_columns(faces.ATTRIBUTES)
 
 Runs = dict[Cell, list[dict[str, float]]]
 
 
 def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
-    """Return the cell with these settings, resolved."""
+    """Return a cell with this label and these fields of MixtureSettings; all other settings have default values."""
     return Cell(label, MixtureSettings(dataset=dataset, seed=seed, **settings).resolved())
 
 
 def by_labels(dataset: str, seed: int) -> list[Cell]:
-    """Return the cells of one seed; g has 10 numbers for 9 nuisances, and labelled images are shifted by a pixel."""
+    """Return the cells of one seed.
+
+    g has 10 numbers, because there are 9 nuisances, and labelled images are shifted by at most one pixel.
+    """
     if not data.get(dataset).attributes:
         raise InputError(f"experiment faces needs images with attributes, and {dataset} has none; there are "
                          + ", ".join(name for name, entry in data.REGISTRY.items() if entry.attributes))
@@ -48,7 +52,10 @@ def by_labels(dataset: str, seed: int) -> list[Cell]:
 
 
 def lines(runs: Runs, epoch: int) -> list[str]:
-    """Return one line per cell: accuracy of each attribute and of all, and -ELBO; mean over seeds ± 95 % interval."""
+    """Return one line per label: the accuracy of each attribute and of all three, and -ELBO.
+
+    Each value is the mean over the seeds ± half the 95 % interval.
+    """
     made = [f"Test accuracy, %, and -ELBO, nats per image, after {epoch} epoch{'s' * (epoch != 1)} on all images",
             "(with 0 labels: under the best assignment of variables to attributes)",
             f"  {'':26s}" + "".join(f"{name:>16s}" for name in (*faces.ATTRIBUTES, "all three", "-ELBO"))]
@@ -67,7 +74,7 @@ def lines(runs: Runs, epoch: int) -> list[str]:
 
 
 def measure(runs: Runs, folder: Path, data_dir: str | None, report: Callable[[str], None]) -> None:
-    """Train the judge, do the switch test of every run, write its rows, and report one line per run."""
+    """Train the judge, run the switch test of every run, write the rows of each, and report one line per run."""
     if not runs:
         return
     whole = data.load("faces", data_dir)
@@ -85,7 +92,8 @@ def measure(runs: Runs, folder: Path, data_dir: str | None, report: Callable[[st
 
 
 def pictures(runs: Runs, folder: Path) -> dict[str, Figure]:
-    """Draw faces-samples.png and faces-switched.png of direct with 50 labels, and faces-unnamed.png without labels."""
+    """Draw faces-samples.png and faces-switched.png of direct with 50 labels, and faces-unnamed.png of direct without
+    labels."""
     made, test = {}, data.load("faces").test
     for cell in runs:
         if cell.label in (SHOWN, "direct, 0 labels") and cell.settings.seed == 0:
@@ -100,8 +108,9 @@ def pictures(runs: Runs, folder: Path) -> dict[str, Figure]:
 def draw(records: Sequence[Record], title: str) -> Figure:
     """Plot errors and the bound at the last epoch against the number of labels.
 
-    The panels show how often not all three attributes are right, how often each is wrong by direct, and the bound.
-    A line is the median of the seeds, a point is one seed.  Everything by direct has direct's colour.
+    The first panel shows the share of images in which not all three attributes are right.  The second shows, for
+    direct, the share in which each attribute is wrong, and the third shows the bound.  A line is the median of the
+    seeds, and a point is one seed.  Everything about direct has direct's colour.
     """
     figure, axes = plots.new_figure(3, width=5.0, height=4.0)
     series = [(0, name, "accuracy", "-", name) for name in ESTIMATORS]

@@ -1,9 +1,10 @@
-"""A judge of faces, and the switch test: which attributes change if one binary variable is changed and g is kept?
+"""Train a judge of faces, and run the switch test: which attributes change if one binary variable changes and g is
+kept?
 
 The judge is a network that is trained on the true attributes of all training images.  It classifies a model's pictures
-in the format of the data: each pixel is black if black is likelier.  The judge cannot see whether it is still the same
-face.  But the nuisances of each test image are known (data/faces.py), so the true picture with the attribute switched
-can be drawn, and the wrong pixels can be counted.
+in the format of the data: each pixel is black if black is likelier, and white otherwise.  The judge cannot tell whether
+a picture still shows the same face.  But the nuisances of each test image are known (data/faces.py), so the true
+picture with the attribute switched can be drawn, and the wrong pixels can be counted.
 """
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ from refimpl.nn.parameters import bind
 from refimpl.runs.naming import Naming
 
 EPOCHS, BATCH, HIDDEN, SEED = 3, 100, 100, 7
-FACES = 5_000           # number of drawn and of encoded faces in the test: the standard error is below 0.7 %
+FACES = 5_000           # number of drawn faces, and of encoded faces, in the test: the standard error is below 0.7 %
 NEEDED = 0.99           # the judge's verdicts are used only if its accuracy is at least this
 
 
@@ -29,7 +30,7 @@ class Judge:
     """A network 784 -> 100 ReLU -> one logit per attribute, trained by the binary cross-entropy of each attribute."""
 
     def __init__(self, part: data.Part, seed: int = SEED, epochs: int = EPOCHS) -> None:
-        """Train on this part."""
+        """Train the network on this part of the data."""
         rng, values = np.random.default_rng(seed), attributes_of(part)
         self.network = MLP([part.images(slice(0, 1)).shape[1], HIDDEN, values.shape[1]])
         parameters = bind([self.network], np.float32)
@@ -50,32 +51,32 @@ class Judge:
         return (self.network.forward(x) > 0).astype(np.int64)
 
     def accuracy(self, part: data.Part) -> float:
-        """Return the share of images with all attributes right."""
+        """Return the share of the images whose attributes are all classified correctly."""
         right = [self.predict(x) for x in part.blocks(1_000)]
         return float((np.concatenate(right) == attributes_of(part)).all(axis=1).mean())
 
 
 class Switched(NamedTuple):
-    """A row of results for one attribute, whose variable was changed."""
+    """Holds the results of the switch test for one attribute, whose variable was changed."""
 
     attribute: str
     bit: int
-    """The index of the model's variable that stands for the attribute."""
+    """The index of the model's variable that represents the attribute."""
     epochs: float
     judge: float
     """The judge's accuracy on the test images."""
     generated: float
-    """Share of drawn faces, with g from its prior, in which exactly this attribute changed, according to the judge."""
+    """Share of drawn faces, with g from its prior, in which only this attribute changed, according to the judge."""
     encoded: float
-    """The same share for test images, encoded as their bits and their mean g."""
+    """The same share for test images, each of which is encoded as its bits and its mean g."""
     pixels_again: float
     """Number of wrong pixels, of 784, in the reconstruction of an encoded face."""
     pixels_switched: float
     """Number of wrong pixels after the switch, compared with the true face with that attribute switched."""
     pixels_other: float
-    """The same number with the g of another test image, for comparison: then the face is not kept."""
+    """The same number if the g is that of another test image.  It shows what to expect if the face is not kept."""
     agrees: float
-    """Share of test images whose bit, flipped if the naming says so, equals the attribute."""
+    """Share of the test images whose bit equals the attribute.  If the naming says so, the bit is flipped first."""
     nuisance: str
     """The nuisance with which the bit correlates most over the test images."""
     correlation: float
@@ -83,28 +84,31 @@ class Switched(NamedTuple):
 
 
 def attributes_of(part: data.Part) -> np.ndarray:
-    """Return the attributes, (N, 3), of a part's labels."""
+    """Return the attributes, (N, 3), of all images of a part of the data."""
     return joint.values(len(faces.ATTRIBUTES), 2)[part.labels]
 
 
 def binarise(model: MixtureVAE, values: np.ndarray, g: np.ndarray) -> np.ndarray:
-    """Return binary pictures, (B, pixels), with the likelier colour of each pixel."""
+    """Return binary pictures, (B, pixels), in which each pixel has its likelier colour."""
     return (model.decode_as(values, g) > 0).astype(np.float32)
 
 
 def exactly(before: np.ndarray, after: np.ndarray, j: int) -> float:
-    """Return the share of faces in which only attribute j changed, from the judge's attributes before and after."""
+    """Return the share of the faces in which attribute `j` changed, and no other.
+
+    `before` and `after` are the attributes, (B, n), according to the judge.
+    """
     changed = before != after
     return float((changed[:, j] & (changed.sum(axis=1) == 1)).mean())
 
 
 def wrong_pixels(pictures: np.ndarray, wanted: np.ndarray) -> float:
-    """Return the mean number of pixels in which two sets of pictures, (B, pixels), differ."""
+    """Return the mean over the pictures of the number of pixels in which two sets, (B, pixels), differ."""
     return float((pictures != wanted).sum(axis=1).mean())
 
 
 def flipped(values: np.ndarray, i: int) -> np.ndarray:
-    """Return a copy with column i changed from 0 to 1 and from 1 to 0."""
+    """Return a copy of `values` in which column `i` is changed from 0 to 1 and from 1 to 0."""
     values = values.copy()
     values[:, i] = 1 - values[:, i]
     return values
@@ -112,9 +116,10 @@ def flipped(values: np.ndarray, i: int) -> np.ndarray:
 
 def switch_test(model: MixtureVAE, naming: Naming, judge: Judge, test: data.Part, first: int, epochs: float,
                 rng: np.random.Generator, images: int = FACES) -> list[Switched]:
-    """Test all attributes on `images` faces drawn from the prior, and on the first `images` test images.
+    """Run the switch test of all attributes, on `images` drawn faces and on the first `images` test images.
 
-    first is the index of the first test image in faces.truth.
+    The drawn faces have their bits and their g from the prior.  `first` is the index of the first test image in
+    faces.truth.
     """
     part = test.first(images)
     x, truth, judged = part.images(), attributes_of(part), judge.accuracy(test)
@@ -137,7 +142,10 @@ def switch_test(model: MixtureVAE, naming: Naming, judge: Judge, test: data.Part
 
 
 def _closest(bit: np.ndarray, nuisances: np.ndarray) -> tuple[str, float]:
-    """Return the nuisance that correlates most with a bit, and the correlation, which is 0 if the bit is constant."""
+    """Return the nuisance that correlates most with a bit, and the absolute value of this correlation.
+
+    The correlation is 0 if the bit is constant.
+    """
     centred, spread = nuisances - nuisances.mean(axis=0), nuisances.std(axis=0) * max(float(bit.std()), 1e-12)
     found = np.abs((bit - bit.mean()) @ centred / len(bit)) / spread
     return list(faces.NUISANCES)[int(found.argmax())], float(found.max())

@@ -17,7 +17,7 @@ from refimpl.plots import images
 
 
 def draw(rows: int = 8) -> Figure:
-    """Draw faces with the nuisances of the data set's first images, one row each."""
+    """Draw faces.  Each row has the nuisances of one of the first images of the data set."""
     attributes = joint.values(len(faces.ATTRIBUTES), 2)                                 # (8, 3): labels 0 ... 7
     nuisances = faces.truth(rows).nuisances
     names = ["\n".join(name for name, there in zip(faces.ATTRIBUTES, bits) if there) or "none" for bits in attributes]
@@ -27,9 +27,9 @@ def draw(rows: int = 8) -> Figure:
 
 @plots.own_settings()
 def run(out: Path | str, rows: int = 8) -> None:
-    """Draw the examples into the file `out`, whose suffix gives the format.
+    """Draw the examples into the file `out`, whose suffix determines the format.
 
-    Raises InputError if rows is out of range, or the format is not in plots.FORMATS.
+    Raises InputError if `rows` is out of range, or if the format is not in plots.FORMATS.
     """
     options.check("faces-sheet", faces=rows)
     if Path(out).is_dir():

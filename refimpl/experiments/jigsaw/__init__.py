@@ -1,1 +1,1 @@
-"""A network that learns to solve jigsaws: the arg max is a matching, which is fast; the sum over all is not."""
+"""Train a network to solve jigsaws.  The arg max is a matching, which is fast; the sum over all matchings is not."""

@@ -1,4 +1,4 @@
-"""The runs of the jigsaw: 2 x 2, 3 x 3 and 4 x 4 tiles by every method, and 3 x 3 without labels.
+"""Define the runs of the jigsaws: 2 x 2, 3 x 3 and 4 x 4 tiles by every method, and 3 x 3 tiles without labels.
 
 On MNIST, more runs answer two questions:
 
@@ -29,24 +29,25 @@ SIDES = (2, 3, 4)
 LABELLED = ("direct", "fenchel-young", "gumbel-sinkhorn", "reinforce", "cross-entropy")
 UNLABELLED = ("direct", "gumbel-sinkhorn", "reinforce")
 BY_PLACE, NO_LABELS = "by place", "no labels"
-# Chosen on the validation images of MNIST in `jigsaw-tuning`, with 3 x 3 tiles (2 x 2 for enumeration).
+# These settings were chosen on the validation images of MNIST in `jigsaw-tuning`, with 3 x 3 tiles (2 x 2 for
+# enumeration).
 CHOSEN: dict[str, dict[str, float]] = {
     "direct": {"lr": 1e-2, "eps": 4.0}, "fenchel-young": {"lr": 3e-2}, "gumbel-sinkhorn": {"lr": 3e-2, "tau": 2.0},
     "reinforce": {"lr": 1e-3}, "cross-entropy": {"lr": 3e-2}, "enumeration": {"lr": 1e-2}}
 CHOSEN_WITHOUT = {"direct": {"lr": 1e-2, "eps": 0.5}, "gumbel-sinkhorn": {"lr": 1e-2, "tau": 1.0},
                   "reinforce": {"lr": 3e-3}}
-LOWEST = {True: 3e-4, False: 1e-3}      # more learning rates of reinforce, with labels and without
+LOWEST = {True: 3e-4, False: 1e-3}      # a further learning rate that reinforce tries, with labels (True) and without
 RATES, EPS, TAU = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1), (1.0, 4.0, 16.0), (0.5, 1.0, 2.0, 4.0)
-EPS_WITHOUT = (0.02, 0.1, 0.5, 2.5)     # in 1/nat, as f is in nats; with labels f counts places
+EPS_WITHOUT = (0.02, 0.1, 0.5, 2.5)     # in 1/nat, because f is in nats without labels; with labels f counts places
 
 
 def label(method: str, side: int, words: str = "") -> str:
-    """Return the label of a run."""
+    """Return the label of a run, for example "direct, 3 x 3, no labels"."""
     return ", ".join([method, f"{side} x {side}", *[words] * bool(words)])
 
 
 def make(dataset: str, seed: int) -> list[Cell]:
-    """Return the cells of one data set and seed."""
+    """Return the cells (runs) of this experiment for one data set and seed."""
     def cell(method: str, side: int, words: str = "", **more) -> Cell:
         chosen = (CHOSEN_WITHOUT if words == NO_LABELS else CHOSEN)[method] | more
         return Cell(label(method, side, words), JigsawSettings(dataset, seed, side, method, **chosen))
@@ -61,7 +62,7 @@ def make(dataset: str, seed: int) -> list[Cell]:
 
 
 def grid(dataset: str, seed: int) -> list[Cell]:
-    """Return cells with every setting that was tried, with 3 x 3 tiles, and 2 x 2 for enumeration."""
+    """Return the cells of `jigsaw-tuning`: every setting that was tried, with 3 x 3 tiles, or 2 x 2 for enumeration."""
     made = [Cell(label("enumeration", 2, f"lr {lr:g}"), JigsawSettings(dataset, seed, 2, "enumeration", lr))
             for lr in RATES]
     for labels, methods, eps in ((True, LABELLED, EPS), (False, UNLABELLED, EPS_WITHOUT)):
@@ -77,7 +78,10 @@ def grid(dataset: str, seed: int) -> list[Cell]:
 
 
 def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
-    """Return a line per label: shares of tiles and of images that are right, mean over the seeds ± 95 % interval."""
+    """Return one line per label with the shares of tiles and of images that are right.
+
+    A share is shown as the mean over the seeds ± half the 95 % interval.
+    """
     made = [f"Test images after {epoch} epoch{'s' * (epoch != 1)} of {jigsaws.EPOCH:,} images: shares that are right, "
             "mean over the seeds ± 95 % interval", f"  {'':57s}{'tiles':>15s}{'whole images':>17s}"]
     groups: dict[tuple[str, str], list[Cell]] = {}
@@ -95,7 +99,7 @@ def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
 
 
 def draw(records: Sequence[Record], title: str) -> Figure:
-    """Plot a row for each data set, with a column for each size, and one without labels."""
+    """Plot the share of right tiles.  Each data set has one panel per size, and one for the runs without labels."""
     drawn = []
     for dataset in panels.datasets(records):
         for side, words in (*((side, "") for side in SIDES), (3, NO_LABELS)):
@@ -110,7 +114,10 @@ def draw(records: Sequence[Record], title: str) -> Figure:
 
 
 def solved(found: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str, Figure]:
-    """Draw jigsaw-solved-DATASET.png: test images of 4 x 4 tiles as solved by every method with labels, for seed 0."""
+    """Draw jigsaw-solved-DATASET.png, which shows how every method with labels solves test images of 4 x 4 tiles.
+
+    The runs are those of seed 0.
+    """
     made = {}
     for dataset in dict.fromkeys(cell.settings.dataset for cell in found):
         here = {cell.label: cell for cell in found if (cell.settings.dataset, cell.settings.seed) == (dataset, 0)}
@@ -130,6 +137,9 @@ def solved(found: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str,
 
 
 def shown(tested: jigsaws.Tested, z: np.ndarray, side: int, mark: bool = True) -> np.ndarray:
-    """Return pictures, (B, height, width), in which wrong tiles have a light grey background."""
+    """Return the pictures, (B, height, width), that the matchings z make.
+
+    If `mark` is true, wrong tiles have a light grey background.
+    """
     wrong = 1 - (tested.right * z).sum(axis=2) if mark else np.zeros(z.shape[:2])
     return tiles.assemble(np.maximum(tested.tiles, 0.3 * wrong[..., None]), z, side)

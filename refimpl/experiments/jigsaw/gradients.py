@@ -1,13 +1,15 @@
-"""Gradients with respect to the scores theta, (B, N, N), one function per method; all point upwards.
+"""Compute gradients with respect to the scores theta, (B, N, N), with one function per method.
+
+All gradients point uphill.  The functions have these arguments:
 
     theta       scores of the network
     puzzle      the objective f, and the matching y that undoes the shuffling (None without labels)
     rng         generator of the noise, a Gumbel variable on each theta_ij
     setting     eps or tau, if the method has one
 
-The law of z* = argmax_z (theta + gamma) . z is not a Gibbs law and has no closed form, because a matching's noise is a
-sum of N of the N^2 variables.  A method that solves matchings solves 2 x draws of them per image and step; draws is 1
-by default.
+The distribution of z* = argmax_z (theta + gamma) . z is not a Gibbs distribution and has no closed form, because the
+noise of a matching is a sum of N of the N^2 variables.  A method that computes such arg maxes computes 2 x `draws` of
+them per image and step, where `draws` is 1 by default.
 """
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ matchings = functools.cache(sets.matchings)
 
 
 class Puzzle(NamedTuple):
-    """Holds the objective and the right matching, (B, N, N)."""
+    """Holds the objective f, and the right matching y, (B, N, N), which is None without labels."""
 
     objective: Objective
     y: np.ndarray | None
@@ -35,28 +37,33 @@ class Puzzle(NamedTuple):
 
 def direct(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator, eps: float,
            draws: int = 1) -> np.ndarray:
-    """Return (z(eps) - z*) / eps, z(eps) = argmax_z (theta + gamma + eps c) . z, with c the gradient of f at z*.
+    """Return (z(eps) - z*) / eps, where z(eps) = argmax_z (theta + gamma + eps c) . z and c is the gradient of f at z*.
 
-    f, which is maximised, is minus the loss.  Both matchings have the same noise gamma.  The mean is
-    (E z(eps) - E z*) / eps; for a linear f it tends to the gradient of E f(z*) as eps -> 0.
+    f is maximised: it is minus the loss.  Both matchings have the same noise gamma.  The mean of the result is (E
+    z(eps) - E z*) / eps; for a linear f, it tends to the gradient of E f(z*) as eps -> 0.
     """
     family = matchings(theta.shape[-1])
     return np.mean([family.gradient(theta, puzzle.objective.tangent, eps, rng) for _ in range(draws)], axis=0)
 
 
 def fenchel_young(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator, draws: int = 1) -> np.ndarray:
-    """Return y - z*, averaged over two draws: minus the gradient of the perturbed Fenchel-Young loss
-    E max_z (theta + gamma) . z - theta . y (Berthet et al., NeurIPS 2020)."""
+    """Return y minus the average of z* over 2 x `draws` draws of the noise.
+
+    The result is an estimate of minus the gradient of the perturbed Fenchel-Young loss E max_z (theta + gamma) . z -
+    theta . y (Berthet et al., NeurIPS 2020).
+    """
     family = matchings(theta.shape[-1])
     return puzzle.y - np.mean([family.sample(theta, rng) for _ in range(2 * draws)], axis=0)
 
 
 def reinforce(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator, draws: int = 1) -> np.ndarray:
-    """Return (f(z*) - baseline) (1 - X), X = exp(-(gamma + c)), where the baseline is the mean f of the other samples.
+    """Return the average over 2 x `draws` samples of (f(z*) - baseline) (1 - X).
+
+    Here X = exp(-(gamma + c)) with Euler's constant c, and the baseline is the mean of f over the other samples.
 
     theta shifts the density of theta + gamma, whose score function -d log p(gamma) / d gamma_ij is 1 - X_ij.  The usual
-    score function z - E z would need the law of z*, which has no closed form here.  E (1 - X_ij) = 0, so a baseline
-    that is independent of gamma causes no bias.
+    score function z - E z would need the distribution of z*, which has no closed form here.  E (1 - X_ij) = 0, so a
+    baseline that is independent of gamma causes no bias.
     """
     family, samples = matchings(theta.shape[-1]), 2 * draws
     noise = [gumbel.sample(theta.shape, rng) for _ in range(samples)]
@@ -73,9 +80,9 @@ def gumbel_sinkhorn(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator,
 
 
 def enumeration(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator) -> np.ndarray:
-    """Return sum_z p(z) (f(z) - E f) z, the exact gradient of E f(z) under the Gibbs law p(z) = exp(theta . z) / Z.
+    """Return sum_z p(z) (f(z) - E f) z, the exact gradient of E f(z) if z has the Gibbs law p(z) = exp(theta . z) / Z.
 
-    All N! matchings are listed, 24 for 2 x 2 tiles.  This law is not the law of z* above.
+    All N! matchings are listed, which are 24 for 2 x 2 tiles.  The z* of the other methods has another distribution.
     """
     every = matchings(theta.shape[-1]).values()
     p = softmax(np.einsum("bij,kij->bk", theta, every), axis=1)
@@ -84,7 +91,10 @@ def enumeration(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator) -> 
 
 
 def cross_entropy(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator) -> np.ndarray:
-    """Return y - softmax(theta): each tile's place is classified separately, though two tiles may get the same one."""
+    """Return y - softmax(theta), which classifies the place of each tile separately.
+
+    Two tiles may therefore get the same place.
+    """
     return puzzle.y - softmax(theta, axis=-1)
 
 
@@ -92,4 +102,4 @@ METHODS: dict[str, Callable[..., np.ndarray]] = {
     "direct": direct, "fenchel-young": fenchel_young, "reinforce": reinforce, "gumbel-sinkhorn": gumbel_sinkhorn,
     "enumeration": enumeration, "cross-entropy": cross_entropy}
 SETTING = {"direct": "eps", "gumbel-sinkhorn": "tau"}
-"""The setting of a method besides the learning rate."""
+"""Maps a method to the name of its setting besides the learning rate, if it has one."""

@@ -1,4 +1,4 @@
-"""The network that gives tile i at place j a score theta_ij, with handwritten forward and backward passes.
+"""Define the network that computes a score theta_ij of tile i at place j, with handwritten forward and backward passes.
 
     e_i = ReLU(tile_i W + b),   theta_i = MLP(e_i, mean_k e_k)           the same weights for all tiles
 
@@ -15,7 +15,7 @@ from refimpl.nn.parameters import bind
 
 
 class Scorer:
-    """The network for tiles of so many pixels and N places."""
+    """The network for tiles that have `pixels` pixels each, and for N = `places` places."""
 
     def __init__(self, pixels: int, places: int, hidden: int, dtype: np.dtype = np.float32) -> None:
         self.tile = Network([Linear(pixels, hidden), ReLU()])
@@ -27,12 +27,12 @@ class Scorer:
         self.head.initialise(rng)
 
     def run(self, tiles: np.ndarray) -> Scores:
-        """Run tiles, (B, N, pixels), forward."""
+        """Run the network forward on tiles, (B, N, pixels)."""
         return Scores(self, tiles)
 
 
 class Scores:
-    """A forward pass with the result theta, (B, N, N)."""
+    """A forward pass of the network, which computes the scores theta, (B, N, N)."""
 
     def __init__(self, scorer: Scorer, tiles: np.ndarray) -> None:
         (B, N, pixels), dtype = tiles.shape, scorer.parameters.values.dtype
@@ -43,7 +43,8 @@ class Scores:
         self.theta = self._head.y.reshape(B, N, N)
 
     def backward(self, dtheta: np.ndarray, weight: float = 1.0) -> None:
-        """Add weight times the gradient for dtheta = d loss / d theta, (B, N, N), to the parameters' gradients."""
+        """Add `weight` times the gradient of a loss to the gradients of the parameters, given dtheta = d loss / d
+        theta, (B, N, N)."""
         B, N, _ = self.theta.shape
         back = self._head.backward(dtheta.reshape(B * N, N).astype(self.theta.dtype, copy=False))
         back.accumulate(weight)

@@ -1,6 +1,7 @@
-"""Objectives of a matching: the number of right places, or the log-likelihood of the picture under a mixture model.
+"""Define two objectives of a matching: the number of right places, and the log-likelihood of the picture.
 
-For a matching z, (B, N, N), which may be relaxed, value(z) returns f, (B,), and tangent(z) its gradient, (B, N, N).
+The log-likelihood is that of a mixture model.  For a matching z, (B, N, N), which may be relaxed, value(z) returns f,
+(B,), and tangent(z) returns the gradient of f with respect to z, (B, N, N).
 """
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from refimpl.latent import sets
 
 
 class Objective(Protocol):
-    """An objective f of matchings."""
+    """Describes the methods that every objective f of matchings has."""
 
     def value(self, z: np.ndarray) -> np.ndarray: ...
 
@@ -22,7 +23,7 @@ class Objective(Protocol):
 
 
 class Places(NamedTuple):
-    """The objective f(z) = sum_ij c_ij z_ij, which with c = tiles.right is the number of right places."""
+    """The objective f(z) = sum_ij c_ij z_ij, which is the number of right places if c is the result of tiles.right."""
 
     c: np.ndarray
 
@@ -38,8 +39,8 @@ class Likelihood(NamedTuple):
 
         f(z) = log sum_k pi_k exp(sum_ij c_ijk z_ij),   c_ijk = log p(tile i | place j of component k)
 
-    It is a log-sum-exp of linear functions and so convex: its tangent at z* is nowhere above it.  So if the tangent
-    increases by some nats, f increases by at least as many.  With one component it is linear.
+    f is a log-sum-exp of linear functions, so it is convex, and its tangent at z* is nowhere above it.  Therefore, if
+    the tangent increases by some nats, f increases by at least as many.  With one component, f is linear.
     """
 
     c: np.ndarray
@@ -67,7 +68,7 @@ class Mixture:
         for _ in range(rounds if components > 1 else 1):
             weights = softmax(self.joint(x), axis=1)                        # E step: p(k | x), (images, K)
             counts = weights.sum(axis=0)
-            self.mean = (weights.T @ x + 0.5) / (counts + 1)[:, None]       # M step, with half a pixel added per colour
+            self.mean = (weights.T @ x + 0.5) / (counts + 1)[:, None]       # M step; half a pixel per colour is added
             self.log_pi = np.log(counts + 1) - np.log(len(x) + components)
 
     def joint(self, x: np.ndarray) -> np.ndarray:
@@ -76,7 +77,8 @@ class Mixture:
         return self.log_pi + x @ (on - off).T + off.sum(axis=1)
 
     def objective(self, tiles: np.ndarray, side: int) -> Likelihood:
-        """Return the objective of tiles, (B, N, pixels); pixels that are cut off are left out."""
+        """Return the objective for these tiles, (B, N, pixels).  Pixels of the image that belong to no tile are
+        ignored."""
         (B, N, pixels), K = tiles.shape, len(self.mean)
         on, off = (cut(each, side).reshape(K * N, pixels) for each in (np.log(self.mean), np.log1p(-self.mean)))
         c = tiles.reshape(B * N, pixels) @ (on - off).T + off.sum(axis=1)
@@ -84,8 +86,11 @@ class Mixture:
 
 
 def best(objective: Likelihood) -> np.ndarray:
-    """Search for the best z, (B, N, N): start from the best matching of each component, improve it a few times by the
-    arg max of the tangent, and return the best matching found."""
+    """Return the best matching z, (B, N, N), that a search finds.
+
+    The search starts from the best matching of each component, and improves it a few times by the arg max of the
+    tangent.
+    """
     B, N, _, K = objective.c.shape
     family, found, worth = sets.matchings(N), np.zeros((B, N, N)), np.full(B, -np.inf)
     for k in range(K):

@@ -1,7 +1,9 @@
-"""Train the jigsaw networks: an epoch cuts and shuffles 10,000 of the first 40,000 training images.
+"""Train the jigsaw networks.
 
-The other 10,000 training images are used, without shuffling, to fit the mixture model, which replaces labels in runs
-without labels.  A run continues from its file state.npz, with weights, Adam's moments, the generator's state and rows.
+Each epoch cuts and shuffles 10,000 images, which are drawn from the first 40,000 training images.  The other 10,000
+training images are not shuffled: the mixture model, which replaces labels in the runs without labels, is fitted to
+them.  A run is continued from its file state.npz, which contains the weights, Adam's moments, the state of the random
+generator and the rows.
 """
 from __future__ import annotations
 
@@ -48,18 +50,19 @@ class JigsawSettings:
     eps: float | None = None
     tau: float | None = None
     by_place: bool = False
-    """Whether f counts a tile as right only by its number, and not by its pixels."""
+    """Whether f counts a tile as right only at the place from which it was cut, even if another tile has the same
+    pixels."""
     labels: bool = True
-    """Whether f counts tiles at their right places; otherwise f is the log-likelihood of the picture."""
+    """Whether f counts the tiles at their right places.  If not, f is the log-likelihood of the picture."""
     draws: int = 1
-    """The gradient is averaged over so many times the usual number of draws."""
+    """The gradient is averaged over `draws` times as many draws of the noise as usual."""
 
     def as_dict(self) -> dict[str, object]:
         return dict(vars(self))
 
 
 class Tested(NamedTuple):
-    """Holds the jigsaws that are solved after each epoch, which are the same for every run."""
+    """Holds the jigsaws that are solved after each epoch.  They are the same for every run."""
 
     tiles: np.ndarray
     y: np.ndarray
@@ -67,13 +70,14 @@ class Tested(NamedTuple):
 
     @classmethod
     def of(cls, part: data.Part, side: int) -> Tested:
-        """Cut and shuffle the first images of a part."""
+        """Cut and shuffle the first images of this part of the data."""
         whole = tiles.cut(part.images(slice(0, TESTED)), side)
         shuffled, y = tiles.shuffle(whole, np.random.default_rng(SHUFFLES))
         return cls(shuffled, y, tiles.right(shuffled, y))
 
     def shares(self, z: np.ndarray) -> tuple[float, float]:
-        """Return the share of tiles at a right place, and that of images with all tiles right."""
+        """Return the share of the tiles that are at a right place, and the share of the images in which all tiles are
+        right."""
         count = (self.right * z).sum(axis=(1, 2))
         return float(count.mean() / z.shape[1]), float((count == z.shape[1]).mean())
 
@@ -87,7 +91,11 @@ def mixture_of(dataset: str, data_dir: str | None, components: int = COMPONENTS)
 
 @functools.lru_cache(maxsize=1)
 def ceiling(dataset: str, data_dir: str | None, side: int) -> tuple[Likelihood, dict[str, float]]:
-    """Return f of the tested jigsaws, and its value and the shares that are right if it is maximised directly."""
+    """Return f of the tested jigsaws, and the results of maximising f without a network.
+
+    The results are the mean of f for the right matching and for the best matching found, and the shares that are right
+    in the best matching found.
+    """
     tested = Tested.of(data.load(dataset, data_dir).test, side)
     f = mixture_of(dataset, data_dir).objective(tested.tiles, side)
     z = best(f)
@@ -107,14 +115,14 @@ class JigsawRun:
         self.scorer = Scorer((data.SHAPE[0] // side)**2, side**2, HIDDEN)
         self.scorer.initialise(self.rng)
         self.adam, self.rows = Adam(self.scorer.parameters, settings.lr), []
-        self.made_by: dict[str, list] = {"commits": [], "threads": []}      # several if it is continued
+        self.made_by: dict[str, list] = {"commits": [], "threads": []}      # several if the run is continued
         self.tested = {name: Tested.of(getattr(self.dataset, name), side) for name in ("valid", "test")}
         name = gradients.SETTING.get(settings.method)
         self.keywords = {name: getattr(settings, name)} if name else {}
         self.keywords |= {"draws": settings.draws} if settings.draws > 1 else {}
 
     def puzzle(self, shuffled: np.ndarray, y: np.ndarray) -> Puzzle:
-        """Return the puzzle of these tiles; without labels it does not contain their right places."""
+        """Return the puzzle of these shuffled tiles.  Without labels it does not contain the right places y."""
         settings = self.settings
         if not settings.labels:
             return Puzzle(mixture_of(settings.dataset, self.data_dir).objective(shuffled, settings.side), None)
@@ -126,11 +134,11 @@ class JigsawRun:
         scores = self.scorer.run(shuffled)
         up = gradients.METHODS[self.settings.method](scores.theta, self.puzzle(shuffled, y), self.rng, **self.keywords)
         self.scorer.parameters.zero_grads()
-        scores.backward(up, -1 / len(x))                                    # Adam descends, `up` climbs
+        scores.backward(up, -1 / len(x))                                    # Adam goes downhill, `up` points uphill
         self.adam.step()
 
     def epoch(self) -> None:
-        """Train for an epoch, and add its row."""
+        """Train for one epoch, solve the tested jigsaws, and add a row of results."""
         chosen, started = self.rng.choice(SHUFFLED, EPOCH, replace=False), time.process_time()
         for start in range(0, EPOCH, BATCH):
             self.step(self.dataset.train.images(chosen[start:start + BATCH]))
@@ -148,7 +156,7 @@ class JigsawRun:
             self.made_by[name] += [now] * (now not in self.made_by[name][-1:])
 
     def solve(self, shuffled: np.ndarray) -> np.ndarray:
-        """Return the matching with the largest score, (B, N, N), without noise."""
+        """Return the matching, (B, N, N), with the largest score by the network, without noise."""
         return gradients.matchings(shuffled.shape[1]).argmax(self.scorer.run(shuffled).theta)
 
     def save(self, path: Path) -> None:
@@ -160,7 +168,10 @@ class JigsawRun:
 
     @classmethod
     def load(cls, path: Path, settings: JigsawSettings, data_dir: str | None) -> JigsawRun:
-        """Return the run in the file; raise InputError if the file is damaged, or has a run with other settings."""
+        """Return the run that the file contains.
+
+        Raises InputError if the file is damaged, or if its run has other settings.
+        """
         found, run = read_arrays(path, "is missing", FOREIGN), cls(settings, data_dir)
         try:
             if json.loads(str(found["settings"])) != settings.as_dict():
@@ -180,16 +191,16 @@ class JigsawRun:
 
 
 def opened(cell: Cell, out: Path, data_dir: str | None) -> JigsawRun:
-    """Return the run of this cell, from its file if there is one."""
+    """Return the run of this cell.  It is read from its file if there is one, and is new otherwise."""
     path = out / cell.folder / FILE
     return JigsawRun.load(path, cell.settings, data_dir) if path.exists() else JigsawRun(cell.settings, data_dir)
 
 
 def train(name: str, wanted: Sequence[Cell], every: Sequence[Cell], epochs: int, out: Path, jobs: int,
           data_dir: str | None, report: Callable[[str], None]) -> tuple[dict[Cell, list[Row]], list[Record]]:
-    """Train the wanted cells to so many epochs, one after the other; write the rows of each when it ends.
+    """Train each of the `wanted` cells up to `epochs` epochs, one after the other, and write its rows when it ends.
 
-    Returns the rows of all cells that have rows in `out`, and their records.
+    Returns the rows of those cells in `every` that have rows in `out`, and their records.
     """
     if jobs != 1:
         raise InputError(f"--jobs must be 1 for {name}, whose runs are trained one after the other, got {jobs}")
@@ -211,5 +222,5 @@ def train(name: str, wanted: Sequence[Cell], every: Sequence[Cell], epochs: int,
         report(f"{cell.settings.dataset}, {cell.label}, seed {cell.settings.seed}: {last['test_tiles']:.1%} of the "
                f"tiles and {last['test_images']:.1%} of the test images are right, {last['seconds']:.0f} s")
     files = {cell: out / "rows" / record(cell).file for cell in every if (out / cell.folder).is_dir()}
-    there = {cell: read(file) for cell, file in files.items() if file.exists()}     # interrupted runs have none
+    there = {cell: read(file) for cell, file in files.items() if file.exists()}     # interrupted runs have no file
     return {cell: record.rows for cell, record in there.items()}, list(there.values())

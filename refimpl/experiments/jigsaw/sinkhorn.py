@@ -1,22 +1,24 @@
-"""Gumbel-Sinkhorn: the matching relaxed to a matrix whose rows and columns sum to one (Mena et al., ICLR 2018).
+"""Compute Gumbel-Sinkhorn: a matching is relaxed to a matrix whose rows and columns sum to one (Mena et al., ICLR
+2018).
 
     P = S(scores / tau),   S: divide each row by its sum, then each column, and so on, `rounds` times
 
-As tau -> 0, S(scores / tau) tends to the matching with the largest score.  All is computed with L = log P, so that a
-division by a sum is L - log sum exp L, and nothing overflows.
+As tau -> 0, S(scores / tau) tends to the matching with the largest score.  The code computes L = log P.  Dividing P by
+a sum then means L - log sum exp L, and nothing overflows.
 """
 from __future__ import annotations
 
 import numpy as np
 
 ROUNDS = 20
-ROWS, COLUMNS = 1, 0                                    # the axis of (N, N, B) that a division sums over
+ROWS, COLUMNS = 1, 0                                    # the axis of (N, N, B) over which a sum is taken
 
 
 def forward(scores: np.ndarray, tau: float, rounds: int = ROUNDS) -> list[np.ndarray]:
-    """Return P, (N, N, B), after each division by the sums of rows or columns in turn, for scores (B, N, N).
+    """Return the list of all P, (N, N, B), one after each division, for scores (B, N, N).
 
-    The batch is on the last axis, because sums over few rows or columns are then fast.
+    P is divided by the sums of its rows and of its columns in turn.  The batch is on the last axis, because sums over
+    few rows or columns are then fast.
     """
     L, made = np.ascontiguousarray(scores.transpose(1, 2, 0)) / tau, []
     for _ in range(rounds):

@@ -1,7 +1,8 @@
-"""Cut images into side x side tiles, shuffle them, and put them together by a matching.
+"""Cut images into side x side tiles, shuffle the tiles, and put them together according to a matching.
 
-A matching is z, (B, N, N), of 0 and 1, N = side^2, with one 1 in each row and column: z_ij = 1 puts tile i at place j
-(latent/sets.py).  As 28 pixels cannot be divided by 3, the last row and column of pixels are cut off for 3 x 3 tiles.
+A matching z, (B, N, N), contains 0 and 1, with one 1 in each row and each column, where N = side^2.  If z_ij = 1, tile
+i is at place j (latent/sets.py).  Since 28 pixels cannot be divided by 3, the last row and the last column of pixels
+are cut off for 3 x 3 tiles.
 """
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ def cut(x: np.ndarray, side: int) -> np.ndarray:
 def assemble(tiles: np.ndarray, z: np.ndarray, side: int) -> np.ndarray:
     """Return pictures, (B, height, height), in which each tile of (B, N, pixels) is at its place in z, (B, N, N)."""
     high = data.SHAPE[0] // side
-    placed = np.take_along_axis(tiles, z.argmax(axis=1)[..., None], axis=1)             # which tile lies at place j
+    placed = np.take_along_axis(tiles, z.argmax(axis=1)[..., None], axis=1)             # the tile that is at place j
     return placed.reshape(-1, side, side, high, high).transpose(0, 1, 3, 2, 4).reshape(-1, side * high, side * high)
 
 
@@ -31,9 +32,11 @@ def shuffle(tiles: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np
 
 
 def right(tiles: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return R, (B, N, N): R_ij = 1 if tile i has the same pixels, all 0 or 1, as the tile that belongs at place j.
+    """Return R, (B, N, N), where R_ij = 1 if tile i has the same pixels as the tile that belongs at place j, and 0 if
+    not.
 
-    Identical tiles may be exchanged, so a row of R may have several ones, and every z with sum R z = N is a solution.
+    All pixels must be 0 or 1.  Identical tiles may be exchanged, so a row of R may have several ones, and every z with
+    sum R z = N is a solution.
     """
     truth = np.take_along_axis(tiles, y.argmax(axis=1)[..., None], axis=1)
     ink, ink_there = tiles.sum(axis=2)[:, :, None], truth.sum(axis=2)[:, None, :]

@@ -1,1 +1,1 @@
-"""Measurements on models, during or after training: noise, bias, time, and bounds by different samplings."""
+"""Measure models during or after training: noise, bias, time, and the bound by different kinds of samples."""

@@ -2,8 +2,8 @@
 
     python -m refimpl measure benchmark
 
-Seconds depend on the machine and its load, so the ratio of two times measured in the same minute says more.  After a
-warm-up, steps and products are timed in turn in several rounds, and the medians over the rounds are shown.
+Seconds depend on the machine and its load, so the ratio of two times measured in the same minute is more informative.
+After a warm-up, steps and products are timed in turn in several rounds, and the medians over the rounds are shown.
 """
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ SINGLE = ("exact", "direct", "gumbel-softmax", "straight-through-gumbel-softmax"
 
 
 def cases(batch: int) -> list[RunSettings]:
-    """Return the settings to time: slides 23, 24, 32 and 33, and 31 with every estimator for 15 binary variables."""
+    """Return the settings that are timed.
+
+    They are those of slides 23, 24, 32 and 33, and of slide 31 with every estimator for 15 binary variables.
+    """
     made: list[RunSettings] = [VAESettings(batch=batch, estimator=name, k=k) for k in (10, 50) for name in SINGLE]
     made += [VAESettings(batch=batch, estimator=name, n=15, k=2) for name, entry in estimators.REGISTRY.items()
              if not entry.enumerates]
@@ -42,7 +45,7 @@ def cases(batch: int) -> list[RunSettings]:
 
 
 class Row(NamedTuple):
-    """Holds the medians over the rounds, in seconds per step."""
+    """Holds the median over the rounds of the seconds per step: for a whole step, and for its matrix products alone."""
 
     settings: RunSettings
     step: float
@@ -50,7 +53,7 @@ class Row(NamedTuple):
 
 
 class Named(NamedTuple):
-    """A row as it is written to a file, with the label instead of the settings."""
+    """Holds a row as it is written to a file: the settings are replaced by their label."""
 
     step_of: str
     step: float
@@ -58,7 +61,10 @@ class Named(NamedTuple):
 
 
 class Counted(np.ndarray):
-    """An array that records the shapes of the matrix products in which it is used; arrays made from it do so, too."""
+    """An array that records the shapes of the matrix products in which it is used.
+
+    Arrays that are computed from it record them, too.
+    """
 
     noted: list[tuple[int, int, int]] = []
 
@@ -66,7 +72,7 @@ class Counted(np.ndarray):
         plain = [np.asarray(each) if isinstance(each, Counted) else each for each in inputs]
         if out is not None:
             keywords["out"] = tuple(np.asarray(each) if isinstance(each, Counted) else each for each in out)
-        if ufunc is np.matmul and plain[0].ndim == plain[1].ndim == 2:      # the batched ones are small
+        if ufunc is np.matmul and plain[0].ndim == plain[1].ndim == 2:      # batched products are small
             Counted.noted.append((*plain[0].shape, plain[1].shape[1]))
         result = getattr(ufunc, method)(*plain, **keywords)
         if out is not None:
@@ -75,7 +81,10 @@ class Counted(np.ndarray):
 
 
 def product_shapes(settings: RunSettings) -> list[tuple[int, int, int]]:
-    """Return (rows, inner, columns) of every matrix product of a step, by making a step with Counted parameters."""
+    """Return (rows, inner, columns) for every matrix product of a training step.
+
+    The products are found by making a step in which the parameters are Counted arrays.
+    """
     dataset = data.load("mnist")
     run = started(settings, dataset)
     parameters = run.model.parameters
@@ -83,7 +92,7 @@ def product_shapes(settings: RunSettings) -> list[tuple[int, int, int]]:
     for layer in parameters.layers:
         start, stop = stop, stop + layer.n_parameters
         layer.bind(parameters.values.view(Counted)[start:stop], parameters.grads.view(Counted)[start:stop])
-    # the images, too, because a table's weights, which are multiplied with them, do not depend on a parameter
+    # The images are Counted, too: the weights of a table are multiplied with them, and do not depend on a parameter.
     x = dataset.train.images(slice(0, settings.batch), run.model.dtype).view(Counted)
     run.step(x)                                                             # reinforce's first step has one more pass
     Counted.noted = []
@@ -92,14 +101,15 @@ def product_shapes(settings: RunSettings) -> list[tuple[int, int, int]]:
 
 
 def started(settings: RunSettings, dataset: data.Dataset) -> Run:
-    """Return a new run with its data attached."""
+    """Return a new run with these settings and with the data set attached."""
     run = kind_of(settings).start(settings)
     run.attach(dataset)
     return run
 
 
 def step_function(settings: RunSettings, dataset: data.Dataset) -> Callable[[], None]:
-    """Return a function that makes one whole training step as the loop does, including the unpacking of images."""
+    """Return a function that makes one whole training step, as the training loop does, including the unpacking of
+    images."""
     run = started(settings, dataset)
 
     def step() -> None:
@@ -123,7 +133,7 @@ def products_function(settings: RunSettings) -> Callable[[], None]:
 
 
 def seconds(function: Callable[[], None], times: int) -> float:
-    """Return the mean seconds per call."""
+    """Return the mean of the seconds that a call of `function` takes, over `times` calls."""
     started = time.perf_counter()
     for _ in range(times):
         function()
@@ -132,7 +142,10 @@ def seconds(function: Callable[[], None], times: int) -> float:
 
 def run(batch: int = 100, steps: int = 30, rounds: int = 7,
         report: Callable[[Row], None] = lambda row: None, out: Path | str | None = None) -> list[Row]:
-    """Time the cases on MNIST; `out` is a folder for the rows.  Raises InputError if a number is out of range."""
+    """Time all cases on MNIST.  If `out` is given, write the rows into this folder.
+
+    Raises InputError if a number is out of range.
+    """
     dataset = data.load("mnist")
     options.check("benchmark", batch=batch, steps=steps, rounds=rounds)
     folder = output_folder(out) if out is not None else None
@@ -156,7 +169,10 @@ def run(batch: int = 100, steps: int = 30, rounds: int = 7,
 
 
 def epoch_seconds(k: int = 10, epochs: int = 3) -> list[float]:
-    """Return the seconds of each of the first epochs of direct on MNIST; denormal numbers would slow them down."""
+    """Return the seconds that direct takes on MNIST for each of the first epochs.
+
+    If there were denormal numbers, they would slow the epochs down.
+    """
     dataset = data.load("mnist")
     run = VAERun.start(VAESettings(k=k).resolved())
     taken = []

@@ -2,9 +2,9 @@
 
     python -m refimpl measure codes DIR
 
-For each test image one z is drawn by the model's perturbed arg max.  The different z are counted, and how often each
-variable has each value.  A variable that never changes carries no information.  If all images have the same z at the
-start of training, training starts slowly.
+For each test image, one z is drawn by the model's perturbed arg max.  The result is the number of different z, and how
+often each variable has each value.  A variable that never changes carries no information.  If all images have the same
+z at the start of training, training starts slowly.
 """
 from __future__ import annotations
 
@@ -20,20 +20,22 @@ from refimpl.runs.vae import VAERun
 
 
 class Codes(NamedTuple):
-    """Holds the counts on `images` test images."""
+    """Holds what was counted on `images` test images."""
 
     images: int
     different: int
-    """Number of joint values that occur."""
+    """The number of different joint values z that occur."""
     shares: np.ndarray
-    """How often each variable has each of its values, (n, k)."""
+    """The share of the images in which each variable has each of its values, (n, k)."""
     labels: list[tuple[int | None, float]] = []
-    """For each value of a single variable, the most frequent label of its images and the share with this label; None
-    if the value is not used, or if the data have no labels."""
+    """For each value of a single latent variable: the most frequent label of its images, and the share with this label.
+
+    The label is None if no image has the value, or if the data have no labels.
+    """
 
 
 def count(run: VAERun, images: data.Part, rng: np.random.Generator) -> Codes:
-    """Draw one z per image with the run's model, and count."""
+    """Draw one z per image with the model of the run, and count the different z and the values of each variable."""
     z = run.model.draw(images.images(dtype=run.model.dtype), rng)                       # (images, n, k), one-hot
     labels = _labels(z[:, 0], images.labels) if z.shape[1] == 1 else []
     return Codes(len(z), len(np.unique(z.argmax(axis=-1), axis=0)), z.mean(axis=0), labels)
@@ -49,7 +51,10 @@ def _labels(z: np.ndarray, labels: np.ndarray | None) -> list[tuple[int | None, 
 
 
 def run(folder: Path | str, images: int = 2_000, data_dir: str | None = None) -> tuple[Codes, Codes]:
-    """Return the counts at the start of training and now for the run in a folder; raise InputError if there is none."""
+    """Return two counts for the run in a folder: at the start of its training, and now.
+
+    Raises InputError if there is no run in the folder.
+    """
     options.check("codes", images=images)
     trained, _ = checkpoint.load(Path(folder) / checkpoint.FILE, kind=VAERun,
                                  missing="is missing: there is no run here")

@@ -2,9 +2,9 @@
 
     python -m refimpl measure joint-argmax --n 8
 
-A model with n binary variables is trained for an epoch.  Then both arg maxes are computed many times on a batch of
-training images, with the same noise.  The rows say how often they agree, and how far the mean gradient by each is from
-the exact grad_h E_q f.
+A model with n binary variables is trained for one epoch.  Then both arg maxes are computed many times on a batch of
+training images, each time with the same noise for both.  The rows say how often the two arg maxes agree, and how far
+the mean gradient of each is from the exact grad_h E_q f.
 """
 from __future__ import annotations
 
@@ -27,29 +27,33 @@ EPSILONS = (0.02, 0.1, 0.5, 1.0)
 
 
 class Row(NamedTuple):
-    """Holds the results at one eps; biases and deviations are lengths relative to the length of the exact gradient."""
+    """Holds the results at one eps.  Biases and deviations are lengths, divided by the length of the exact gradient."""
 
     eps: float
     moved: float
     """Share of coordinates in which the joint z*(eps) differs from z*."""
     coordinates_agree: float
     images_agree: float
-    """Shares of coordinates, and of whole images, for which the two z*(eps) are the same."""
+    """The shares of the coordinates, and of the whole images, for which the coordinate-wise and the joint z*(eps) are
+    the same."""
     bias: float
     bias_joint: float
     bias_linear: float
-    """The bias of direct with f linearised at z* (estimators/imle.py)."""
+    """The bias of direct if f is linearised at z* (estimators/imle.py)."""
     deviation: float
     deviation_joint: float
     deviation_linear: float
-    """The standard deviations are those of one sample."""
+    """Each deviation is the standard deviation of one sample."""
     floor: float
-    """The value that a bias of 0 would show, because the means are noisy (for the noisiest one)."""
+    """The bias that would be measured if the true bias were 0, because the mean over the samples is noisy.
+
+    It is that of the noisiest of the three arg maxes.
+    """
 
 
 def measure(model: VAE, x: np.ndarray, eps: float, samples: int, rng: np.random.Generator,
             after_sample: Callable[[], None] = lambda: None) -> Row:
-    """Compute all three arg maxes on the batch x, `samples` times."""
+    """Compute the coordinate-wise, the joint and the linearised arg max on the batch x, `samples` times each."""
     h = model.encode(x).astype(np.float64)
     f = model.objective(x).joint_table().f.astype(np.float64)
     truth = joint.gradient(h, f)
@@ -81,7 +85,7 @@ def measure(model: VAE, x: np.ndarray, eps: float, samples: int, rng: np.random.
 
 
 def _table(f: np.ndarray, z: np.ndarray, n: int, k: int) -> np.ndarray:
-    """Return the table of f at all single changes of z, (B, n, k), from the joint table f."""
+    """Return f for every change of one variable of z, (B, n, k), where `f` has the values of all joint z."""
     place = k ** np.arange(n - 1, -1, -1)
     index = (z * place).sum(axis=1)
     neighbours = index[:, None, None] + (np.arange(k) - z[:, :, None]) * place[:, None]
@@ -91,7 +95,10 @@ def _table(f: np.ndarray, z: np.ndarray, n: int, k: int) -> np.ndarray:
 def run(n: int = 8, dataset: str = "mnist", seed: int = 0, samples: int = 400, batch: int = 50,
         data_dir: str | None = None, report: Callable[[Row], None] = lambda row: None,
         out: Path | str | None = None) -> list[Row]:
-    """Train, measure at each eps, and write the rows into `out`.  Raises InputError if a number is out of range."""
+    """Train a model, measure at each eps, and write the rows into `out` if it is given.
+
+    Raises InputError if a number is out of range.
+    """
     options.check("joint-argmax", n=n, seed=seed, samples=samples, batch=batch)
     settings = VAESettings(dataset=dataset, n=n, k=2, seed=seed).resolved()
     images = settings.load(data_dir)

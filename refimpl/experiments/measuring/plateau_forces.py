@@ -2,19 +2,19 @@
 
     python -m refimpl measure plateau-forces
 
-An image's winner w is its likeliest value; all others lose.  Two forces act on the score of a losing value i, which are
-given per unit of its probability q_i, in nats:
+The winner w of an image is its likeliest value, and all other values are its losing values.  Two forces act on the
+score of a losing value i.  They are given per unit of its probability q_i, in nats:
 
-    push      by the gradient g of E f: g_i / q_i.  For the exact gradient it is f_i - E f, and where the bias caps the
-              gradient it is never below -1/eps
-    pull      by the KL term: log q_w - log q_i, up to a term that is the same for all values
+    push      the force g_i / q_i by the gradient g of E f.  For the exact gradient it is f_i - E f.  If the bias caps
+              the gradient, the push is never below -1/eps
+    pull      the force by the KL term: log q_w - log q_i, up to a term that is the same for all values
 
-All estimators that are compared here are without noise.  Every few steps these are computed exactly on the first 1,000
-test images:
+None of the estimators that are compared here has noise.  Every few steps, these values are computed exactly on the
+first 1,000 test images:
 
     elbo          the bound, nats per image
     values_used   exp of the entropy of the mean of q: 1 if all images use one value, 10 if all values are used equally
-    lead_f        by how much the winner explains its image better: mean of f_w - f_i, nats
+    lead_f        mean of f_w - f_i, nats: how much better the winner explains its image than the losing values
     lead_h        mean of log q_w - log q_i, nats
     push          mean of g_i / q_i, nats
     pull          mean of the KL gradient per unit of q_i, nats; 0 if the gradient does not include the KL term
@@ -41,11 +41,11 @@ from refimpl.system.files import output_folder
 LABELS = ("exact", "amplified, eps 0.1", "capped, eps 0.1", "tilted, eps 0.1", "capped, eps 0.1, no KL")
 TITLES = {"exact": "exact: the push exceeds the pull\nfor more than a hundred steps",
           "capped, eps 0.1": "capped at 1/ε = 10: the pull exceeds the push\nfrom about step 25 on"}
-SMALLEST = 1e-290                       # less likely values are left out, because their ratio would be 0 / 0
+SMALLEST = 1e-290                       # values with a smaller q_i are left out, because g_i / q_i would be 0 / 0
 
 
 def look(run: VAERun, x: np.ndarray, step: int) -> Point:
-    """Return the measurements at this step on the images x, without using the run's generator."""
+    """Return the measurements of the run at this step, on the images x.  The run's own random generator is not used."""
     h, f = run.model.score_all(x)
     log_q = log_softmax(h[:, 0], axis=-1)
     q = np.exp(log_q)
@@ -65,9 +65,10 @@ def look(run: VAERun, x: np.ndarray, step: int) -> Point:
 
 def run(out: Path | str, seeds: int = 3, steps: int = 1_000, datasets: Sequence[str] = ("mnist",),
         report: Callable[[str, str, Point], None] = lambda dataset, label, row: None) -> list[Record]:
-    """Follow every run; write rows and plateau-forces.png into `out`, and report each run's mean at its last step.
+    """Follow every run, and write the rows and plateau-forces.png into `out`.
 
-    Raises InputError if a number is out of range.
+    For each data set and label, the mean over the seeds at the last step is reported.  Raises InputError if a number is
+    out of range.
     """
     options.check("plateau-forces", seeds=seeds, steps=steps)
     folder = output_folder(out)
@@ -78,7 +79,8 @@ def run(out: Path | str, seeds: int = 3, steps: int = 1_000, datasets: Sequence[
 
 
 def draw(records: Sequence[Record]) -> Figure:
-    """Plot push and pull of the exact and of the capped gradient, and the bound of both, on the first data set."""
+    """Plot the push and the pull of the exact gradient and of the capped one, and the bound of both, on the first data
+    set."""
     groups = by_label([record for record in records if record.dataset == records[0].dataset])
     figure, axes = plots.new_figure(3, width=5.0, height=3.8)
     named: list[list[tuple[str, float, float, str]]] = [[], [], []]

@@ -2,15 +2,16 @@
 
     python -m refimpl measure plateau-steps
 
-Every few steps these are computed exactly on the first 1,000 test images:
+Every few steps, these values are computed exactly on the first 1,000 test images:
 
     elbo            the bound, nats per image
-    entropy         mean over the images of the entropy of q(z given x), nats; log 10 = 2.3 is uniform
+    entropy         mean over the images of the entropy of q(z given x), nats; it is log 10 = 2.3 if q is uniform
     winner          share of the images whose likeliest value is the one that is likeliest for most images
     values_used     exp of the entropy of the mean of q: 1 if all images use one value, 10 if all are used equally
-    ahead           share of the images that some value explains better than their likeliest one, by 1/eps = 10 nats
+    ahead           share of the images for which the largest f is more than 1/eps = 10 nats above the f of the value
+                    that is likeliest under q
     length_exact    mean over the images of |grad_h E_q f|, nats
-    length_made     the same for one estimate as the run computes it, which its noise makes longer
+    length_made     the same for one estimate of the gradient by the run's own estimator; noise makes it longer
 """
 from __future__ import annotations
 
@@ -43,7 +44,7 @@ Look = Callable[[VAERun, np.ndarray, int], Point]
 
 
 def look(run: VAERun, x: np.ndarray, step: int) -> Point:
-    """Return the measurements at this step on the images x, without using the run's generator."""
+    """Return the measurements of the run at this step, on the images x.  The run's own random generator is not used."""
     h, f = run.model.score_all(x)
     log_q = log_softmax(h[:, 0], axis=-1)
     q = np.exp(log_q)
@@ -63,7 +64,7 @@ def look(run: VAERun, x: np.ndarray, step: int) -> Point:
 
 
 def follow(run: VAERun, images: data.Dataset, steps: int, look: Look = look) -> list[Point]:
-    """Train for so many steps; measure every few steps and at the end."""
+    """Train a run for `steps` steps.  Return the measurements at the start, every few steps, and at the end."""
     x = images.test.images(slice(0, IMAGES), run.model.dtype)
     points, done, epoch = [look(run, x, 0)], 0, 1
     while done < steps:
@@ -80,8 +81,10 @@ def follow(run: VAERun, images: data.Dataset, steps: int, look: Look = look) -> 
 def measure(name: str, make: Callable[[str, int], list[Cell]], labels: Sequence[str], datasets: Sequence[str],
             seeds: int, steps: int, look: Look, folder: Path, report: Callable[[str, str, Point], None]
             ) -> list[Record]:
-    """Follow the runs with these labels; write the rows of each below `folder` when it is done, and report the mean
-    over the seeds at the last step."""
+    """Follow the runs with these labels, and write the rows of each run below `folder` when it is done.
+
+    For each data set and label, the mean over the seeds at the last step is reported.
+    """
     records = []
     for dataset in datasets:
         images = data.load(dataset)
@@ -102,9 +105,10 @@ def measure(name: str, make: Callable[[str, int], list[Cell]], labels: Sequence[
 
 def run(out: Path | str, seeds: int = 5, steps: int = 1_000, datasets: Sequence[str] = ("mnist", "fashion-mnist"),
         report: Callable[[str, str, Point], None] = lambda dataset, label, row: None) -> list[Record]:
-    """Follow every run; write rows and plateau-steps.png into `out`, and report each run's mean at its last step.
+    """Follow every run, and write the rows and plateau-steps.png into `out`.
 
-    Raises InputError if a number is out of range.
+    For each data set and label, the mean over the seeds at the last step is reported.  Raises InputError if a number is
+    out of range.
     """
     options.check("plateau-steps", seeds=seeds, steps=steps)
     folder = output_folder(out)
@@ -116,7 +120,10 @@ def run(out: Path | str, seeds: int = 5, steps: int = 1_000, datasets: Sequence[
 
 
 def draw(records: Sequence[Record], title: str = "The first steps, seen from inside") -> Figure:
-    """Plot both quantities on the first data set, for the runs with each estimator's default decoder learning."""
+    """Plot the number of values in use and the length of the exact gradient, on the first data set.
+
+    Of each estimator, the run is shown in which the decoder learns from the estimator's default.
+    """
     dataset = panels.datasets(records)[0]
     ours = [replace(record, label=name) for name in panels.GRADIENTS for record in records
             if (record.dataset, record.settings["estimator"]) == (dataset, name)

@@ -3,7 +3,8 @@
     python -m refimpl measure relaxation
 
 Gumbel-softmax maximises the bound of relaxed samples, softmax((h + gamma) / tau), which are not one-hot.  The trained
-model has one-hot samples.  After every epoch both bounds are measured on the first 2,000 test images:
+model, however, is used with one-hot samples.  After every epoch both bounds are measured on the first 2,000 test
+images:
 
     relaxed           the bound of ten relaxed samples per image, nats per image; NaN for straight-through, which
                       decodes one-hot samples
@@ -39,7 +40,7 @@ Point = dict[str, float]
 
 
 def look(run: VAERun, images: data.Part, epoch: int) -> Point:
-    """Return the measurements after this epoch, without using the run's generator."""
+    """Return the measurements of the run after this epoch.  The run's own random generator is not used."""
     bounds = run.model.bounds(images)
     relaxed = float("nan") if run.settings.estimator == HARD else -sampled(
         run.model, images, SAMPLES, streams.measuring(run.settings.seed, epoch),
@@ -49,9 +50,9 @@ def look(run: VAERun, images: data.Part, epoch: int) -> Point:
 
 def run(out: Path | str, epochs: int = 60, seeds: int = 1, dataset: str = "mnist",
         report: Callable[[str, Point], None] = lambda label, row: None) -> list[Record]:
-    """Follow every run; write rows and relaxation.png into `out`, and report each run's last epoch.
+    """Train every run and measure it after each epoch; write the rows and relaxation.png into `out`.
 
-    Raises InputError if a number is out of range.
+    report(label, row) is called with the last epoch of each run.  Raises InputError if a number is out of range.
     """
     options.check("relaxation", epochs=epochs, seeds=seeds)
     folder, images, records = output_folder(out), data.load(dataset), []
@@ -76,7 +77,7 @@ def run(out: Path | str, epochs: int = 60, seeds: int = 1, dataset: str = "mnist
 
 
 def draw(records: Sequence[Record]) -> Figure:
-    """Plot the relaxed bound, the exact bound and log p(x), with a panel for each run of the first seed."""
+    """Plot the relaxed bound, the exact bound and log p(x).  There is one panel for each run with seed 0."""
     first = [record for record in records if record.seed == 0]
     figure, axes = plots.new_figure(len(first), width=3.6, height=3.6)
     for ax, record in zip(axes, first):
@@ -97,6 +98,6 @@ def draw(records: Sequence[Record]) -> Figure:
 
 
 def best(record: Record, column: str) -> tuple[int, float]:
-    """Return the epoch with the largest value of a column, and minus this value."""
+    """Return the epoch at which the column has its largest value, and minus this value."""
     row = max(record.rows, key=lambda row: np.nan_to_num(row[column], nan=-np.inf))
     return int(row["epoch"]), -row[column]

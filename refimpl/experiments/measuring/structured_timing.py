@@ -2,8 +2,9 @@
 
     python -m refimpl measure structured-timing
 
-Gumbel-softmax over joint values takes time and memory proportional to 2^n; a minimum cut takes polynomial time.  Each
-point is the median of some steps on MNIST after a warm-up, or one step if a step takes more than a few seconds.
+Gumbel-softmax over joint values takes time and memory proportional to 2^n, whereas a minimum cut takes polynomial time.
+Each time is the median of several steps on MNIST after a warm-up.  If a step takes more than a few seconds, it is the
+time of one step.
 """
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ BUDGET = 4.0                                # approximate seconds per point
 
 
 class Row(NamedTuple):
-    """Holds the median seconds per step."""
+    """Holds the median of the seconds per step for a method at one n."""
 
     method: str
     n: int
@@ -48,15 +49,16 @@ METHODS: dict[str, dict] = {
 
 
 def method_colour(method: str) -> str:
-    """Return the colour of the method's solver, or that of Gumbel-softmax."""
+    """Return the colour of the method's solver.  For joint Gumbel-softmax it is the colour of Gumbel-softmax."""
     return plots.colour("gumbel-softmax") if method == SLOW else plots.SOLVERS[METHODS[method]["solver"]]
 
 
 def run(out: Path | str, batch: int = 100, largest: int = 40,
         report: Callable[[Row], None] = lambda row: None) -> list[Row]:
-    """Time all methods at n = 5 ... 15, and the polynomial ones up to `largest`; write structured-timing.csv and .png.
+    """Time all methods at n = 5 ... 15, and those with polynomial time at n up to `largest`.
 
-    Raises InputError if batch or largest is out of range.
+    Write structured-timing.csv and structured-timing.png into `out`.  Raises InputError if `batch` or `largest` is out
+    of range.
     """
     options.check("structured-timing", batch=batch, largest=largest)
     folder = output_folder(out)
@@ -92,7 +94,7 @@ def _seconds(settings: VAESettings, dataset: data.Dataset, words: str) -> float:
 
 
 def draw(record: Record) -> Figure:
-    """Plot a record."""
+    """Plot the rows of a record."""
     return _figure([Row(row["method"], int(row["n"]), row["seconds"]) for row in record.rows],
                    record.settings["batch"])
 

@@ -1,17 +1,21 @@
-"""Learn which few pixels of a digit suffice to read it: one network chooses k of 784, another one classifies by them.
+"""Learn which few pixels of a digit suffice to read it.
 
     python -m refimpl measure subset
 
-The first network gives the pixels scores theta(x), and z is the subset of the k highest theta + gamma.  The second
-network sees x z, and f(z) = log p(label given x z).  Both are trained to increase E f.  The methods differ in the
-gradient with respect to theta:
+One network chooses k of the 784 pixels of an image, and another network classifies the digit from these pixels.  The
+first network computes a score theta(x) for each pixel, and z is the set of the k pixels with the highest theta + gamma.
+The second network sees x z, and f(z) = log p(label given x z).  Both are trained to increase E f.  The methods differ
+in the gradient with respect to theta:
 
-    direct, two-sided      with c = df/dz at z* instead of f, which is I-MLE for subsets (latent/linear.py)
+    direct, two-sided      the usual difference of two arg maxes, but with c = df/dz at z* instead of f, which is I-MLE
+                           for subsets (latent/linear.py)
     straight-through       c itself, as if z were theta + gamma
     relaxed                straight-through with z = k softmax((theta + gamma) / tau) in the backward pass
-    random, most variable  pixels are not learnt: random ones for each image, or the k of largest variance for all
+    random, most variable  the pixels are not learnt: they are random for each image, or are the k pixels with the
+                           largest variance for all images
 
-Each method's setting is the best of three on the validation images at seed 0.  For the test images z is argmax theta.
+The setting of each method is the best of three on the validation images at seed 0.  On the test images there is no
+noise: z is the arg max of theta.
 """
 from __future__ import annotations
 
@@ -35,12 +39,18 @@ from refimpl.system.files import output_folder
 
 METHODS = {"direct": (3.0, 10.0, 30.0), "two-sided": (3.0, 10.0, 30.0), "relaxed": (0.3, 1.0, 3.0),
            "straight-through": (1e-3, 3e-3, 1e-2), "random": (0.0,), "most variable": (0.0,)}
-"""The settings that are tried: eps or tau, or the learning rate for straight-through, which has neither."""
+"""The settings that are tried for each method.
+
+They are values of eps or tau, or of the learning rate for straight-through, which has neither.
+"""
 HIDDEN, BATCH, LR, IMAGES = 32, 50, 3e-3, 3_000
 
 
 class Row(NamedTuple):
-    """Holds the share of right labels and the mean f, in nats, of one run, with the k pixels of highest score."""
+    """Holds the share of right labels and the mean of f, in nats, of one run.
+
+    z is the set of the k pixels with the highest scores.
+    """
 
     method: str
     setting: float
@@ -51,7 +61,7 @@ class Row(NamedTuple):
 
 
 def train(part: data.Part, method: str, setting: float, k: int, steps: int, seed: int) -> Callable[..., tuple]:
-    """Train, and return a function from images to z and log p of each class."""
+    """Train both networks.  Return a function that maps images to z and to log p of each class."""
     rng, family = np.random.default_rng(seed), sets.subsets(784, k)
     selector, reader = MLP([784, HIDDEN, 784]), MLP([784, HIDDEN, 10])
     parameters = bind([selector, reader])
@@ -91,7 +101,10 @@ def train(part: data.Part, method: str, setting: float, k: int, steps: int, seed
 
 def run(out: Path | str, k: int = 10, steps: int = 300, seeds: int = 3, data_dir: str | None = None,
         report: Callable[[Row], None] = lambda row: None) -> list[Row]:
-    """Train and test every method, and write rows and subset.png.  Raises InputError if a number is out of range."""
+    """Train and test every method, and write the rows and subset.png into `out`.
+
+    Raises InputError if a number is out of range.
+    """
     options.check("subset", k=k, steps=steps, seeds=seeds)
     images, folder = data.load("mnist", data_dir), output_folder(out)
     x, labels = images.test.images(slice(0, IMAGES)), images.test.labels[:IMAGES].astype(int)
@@ -110,7 +123,7 @@ def run(out: Path | str, k: int = 10, steps: int = 300, seeds: int = 3, data_dir
                             float(log_p[np.arange(len(x)), labels].mean())))
             report(rows[-1])
             if not seed:
-                shown.append(0.35 * x[:10] + 0.65 * z[:10])             # a chosen pixel is black, or grey without ink
+                shown.append(0.35 * x[:10] + 0.65 * z[:10])             # chosen pixels: black with ink, grey without
     write_measurements(folder, "subset", f"k = {k}", dict(k=k, steps=steps, seeds=seeds), rows)
     with plots.may_fail(folder / "subset.png"):
         grid = np.array(shown).reshape(len(shown), 10, 28, 28)

@@ -2,12 +2,13 @@
 
     python -m refimpl measure variance [--run DIR]
 
-The gradient of one trained model on one batch of training images is computed many times with new noise.  For direct the
-result is also known exactly, from the joint law (coupling.py), so the sampled points must lie on that line.
+The gradient of one trained model on one batch of training images is computed many times with new noise.  For direct,
+the noise is also computed exactly, from the joint distribution of the two arg maxes (coupling.py), so the sampled
+points must lie on this line.
 
-The number is the root of the mean, over all weights of the encoder, of the variance of the batch's gradient.  The slide
-does not say how it averages over the weights, so the mean of the standard deviations is recorded, too.  It is smaller,
-because most weights rarely have a gradient.
+The noise is measured by a standard deviation: the square root of the mean, over all weights of the encoder, of the
+variance of the batch's gradient.  The slide does not say how it averages over the weights, so the mean of the weights'
+standard deviations is recorded, too.  This mean is smaller, because most weights rarely have a gradient.
 """
 from __future__ import annotations
 
@@ -33,8 +34,11 @@ TEMPERATURES = tuple(round(0.1 * step, 1) for step in range(1, 11))     # as on 
 
 
 class Row(NamedTuple):
-    """Holds the standard deviations at one eps = tau.  For sampled ones there are also the standard error, and the mean
-    over the weights instead of the root mean square."""
+    """Holds the standard deviations at one value of eps = tau.
+
+    Each sampled one has a standard error, and a value that is the mean over the weights instead of the root mean
+    square.
+    """
 
     temperature: float
     direct_exact: float
@@ -47,20 +51,20 @@ class Row(NamedTuple):
 
 
 def exact_deviation(model: VAE, x: np.ndarray, eps: float) -> float:
-    """Return direct's standard deviation, computed without sampling.
+    """Return the standard deviation of direct's gradient, computed without sampling.
 
     Let g_b be the sampled gradient of image b with respect to h, and C_b its covariance.  The noise of different images
     is independent.  The gradients of the encoder h = W2^T relu(W1^T x + b1) + b2 are linear in g_b:
 
-        dW2 = (1/B) sum_b u_b g_b^T,  u_b the hidden layer
-        dW1 = (1/B) sum_b x_b (on_b * W2 g_b)^T
+        dW2 = (1/B) sum_b u_b g_b^T,  where u_b is the hidden layer
+        dW1 = (1/B) sum_b x_b (on_b * W2 g_b)^T,  where on_b is 1 where u_b > 0, and 0 elsewhere
 
     Their total variances are
 
         of dW2:  sum_b |u_b|^2 trace(C_b) / B^2
         of dW1:  sum_b |x_b|^2 sum_j on_bj (W2 C_b W2^T)_jj / B^2
 
-    For the biases, |u_b|^2 and |x_b|^2 are replaced by 1.
+    In the variances for the biases b2 and b1, 1 replaces |u_b|^2 and |x_b|^2.
     """
     h, f = model.score_all(x)
     covariance = direct.covariance(h[:, 0], f, eps)                                       # (B, k, k)
@@ -76,8 +80,10 @@ def exact_deviation(model: VAE, x: np.ndarray, eps: float) -> float:
 def sampled_deviation(model: VAE, x: np.ndarray, name: str, temperature: float, samples: int,
                       rng: np.random.Generator, after_sample: Callable[[], None] = lambda: None
                       ) -> tuple[float, float, float]:
-    """Return the standard deviation of the encoder's gradient over `samples` draws of the noise, its standard error,
-    and the mean over the weights of their standard deviations."""
+    """Return the standard deviation of the encoder's gradient over `samples` draws of the noise, and two more numbers.
+
+    The second is the standard error of the first.  The third is the mean over the weights of their standard deviations.
+    """
     estimator = estimators.get(name)
     gradients = np.empty((samples, model.encoder.n_parameters), model.dtype)
     for sample in range(samples):
@@ -97,7 +103,10 @@ def sampled_deviation(model: VAE, x: np.ndarray, name: str, temperature: float, 
 
 def trained_model(run: Path | str | None, dataset: str, k: int, seed: int,
                   data_dir: str | None) -> tuple[VAE, data.Dataset, str]:
-    """Return a model, from a run's folder or trained by direct for one epoch, its data set, and words for the title."""
+    """Return a model, its data set, and words for the title of the picture.
+
+    If `run` is a run's folder, the model is read from there.  Otherwise it is trained by direct for one epoch.
+    """
     if run is not None:
         loaded, history = checkpoint.load(Path(run) / checkpoint.FILE, kind=VAERun)
         settings = loaded.settings
@@ -114,9 +123,10 @@ def trained_model(run: Path | str | None, dataset: str, k: int, seed: int,
 
 def run(out: Path | str, run_folder: Path | str | None = None, dataset: str = "mnist", k: int = 10, seed: int = 0,
         samples: int = 100, batch: int = 100, data_dir: str | None = None) -> list[Row]:
-    """Measure at ten values of eps = tau, and write variance.csv and variance.png into `out`.
+    """Measure the noise at ten values of eps = tau, and write variance.csv and variance.png into `out`.
 
-    Raises InputError if a number is out of range, the batch is larger than the data, or the run cannot be used.
+    Raises InputError if a number is out of range, if the batch is larger than the training data, or if the run cannot
+    be used.
     """
     options.check("variance", k=k, seed=seed, samples=samples, batch=batch)
     model, images, words = trained_model(run_folder, dataset, k, seed, data_dir)
@@ -133,7 +143,7 @@ def run(out: Path | str, run_folder: Path | str | None = None, dataset: str = "m
         rows.append(Row(temperature, exact_deviation(model, x, temperature), *sampled[0], *sampled[1]))
     progress.clear()
     write_text(folder / "variance.csv", csv_text([Row._fields, *([f"{value:.6g}" for value in row] for row in rows)]))
-    if run_folder is None:                                  # such a model can be trained again
+    if run_folder is None:                                  # a model that anyone can train again
         settings = dict(dataset=images.name, k=k, seed=seed, samples=samples, batch=batch)
         write_measurements(folder, "variance", f"k = {k}", settings, rows)
     title = f"{images.name}, {words}; batch of {batch}, {samples} draws per point"
@@ -143,7 +153,7 @@ def run(out: Path | str, run_folder: Path | str | None = None, dataset: str = "m
 
 
 def draw(record: Record) -> Figure:
-    """Plot a record."""
+    """Plot the rows of a record."""
     settings = record.settings
     words = f"direct, k = {settings['k']}, epoch 1; batch of {settings['batch']}, {settings['samples']} draws per point"
     return _figure([Row(**row) for row in record.rows], f"{settings['dataset']}, {words}")

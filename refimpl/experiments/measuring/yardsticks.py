@@ -2,9 +2,10 @@
 
     python -m refimpl measure yardsticks DIR ...
 
-The slides report direct by one sample per image, Gumbel-softmax by 100 samples per image, and enumeration exactly.
-With one-hot samples the mean is always the exact bound, so these measures differ only by noise.  Relaxed samples, with
-which Gumbel-softmax trains, measure another quantity.
+The slides estimate the bound of direct from one sample per image, and that of Gumbel-softmax from 100 samples per
+image.  They compute the bound of enumeration exactly.  With one-hot samples the mean of the estimate is always the
+exact bound, so these measures differ only by noise.  Relaxed samples, which Gumbel-softmax uses during training,
+measure another quantity.
 """
 from __future__ import annotations
 
@@ -28,7 +29,10 @@ HUNDRED = 100
 
 
 class Row(NamedTuple):
-    """Holds minus the test bound in nats per image; a spread is the standard deviation over repetitions."""
+    """Holds minus the test bound, in nats per image, measured in several ways.
+
+    Each spread is the standard deviation over the repetitions.
+    """
 
     run: str
     exact: float
@@ -37,12 +41,15 @@ class Row(NamedTuple):
     hundred: float
     hundred_spread: float
     relaxed_one: float
-    """With z = softmax((h + gamma) / tau) instead of a one-hot z; NaN for an estimator without tau."""
+    """Here z = softmax((h + gamma) / tau) instead of a one-hot z.  The value is NaN for an estimator without tau."""
     relaxed_hundred: float
 
 
 def sampled(model: VAE, images: data.Part, samples: int, rng: np.random.Generator, tau: float | None = None) -> float:
-    """Return minus the bound, estimated from so many samples per image: one-hot samples, or relaxed ones at tau."""
+    """Return minus the bound, estimated from `samples` samples per image.
+
+    The samples are one-hot; if `tau` is given, they are relaxed at this tau.
+    """
     total = 0.0
     for x in images.blocks(2_000, model.dtype):
         h = model.encode(x)
@@ -55,7 +62,10 @@ def sampled(model: VAE, images: data.Part, samples: int, rng: np.random.Generato
 
 
 def measure(run: VAERun, words: str, images: data.Part, repetitions: int, rng: np.random.Generator) -> Row:
-    """Measure one model in all ways; the estimates from 100 samples are repeated, too."""
+    """Measure the bound of one model in all ways.
+
+    The estimates from one-hot samples are repeated `repetitions` times.
+    """
     model = run.model
     one, hundred = ([sampled(model, images, samples, rng) for _ in range(repetitions)] for samples in (1, HUNDRED))
     tau = run.settings.temperature(run.adam.t).get("tau")
@@ -67,9 +77,9 @@ def measure(run: VAERun, words: str, images: data.Part, repetitions: int, rng: n
 
 def run(folders: Sequence[Path | str], repetitions: int = 10, images: int = 2_000, data_dir: str | None = None,
         out: Path | str | None = None, report: Callable[[Row], None] = lambda row: None) -> list[Row]:
-    """Measure the models of these runs; `out` is a folder for the rows.
+    """Measure the models of these runs.  If `out` is given, write the rows into this folder.
 
-    Raises InputError if a number is out of range, or if a folder does not contain a run of `train` with a bound.
+    Raises InputError if a number is out of range, or if a folder does not contain a run of `train` that has a bound.
     """
     options.check("yardsticks", repetitions=repetitions, images=images)
     loaded = [checkpoint.load(Path(folder) / checkpoint.FILE, kind=VAERun) for folder in folders]

@@ -1,1 +1,1 @@
-"""Numerical checks of the theory: the paper's claims, the estimators compared with enumeration, and a rule for eps."""
+"""Check the theory in numbers: the paper's claims, the estimators compared with enumeration, and a rule for eps."""

@@ -1,40 +1,46 @@
-"""Choosing eps without the exact gradient, from what is known in practice: draws of the noise, and the range of f.
+"""Choose eps without the exact gradient, from what is known in practice: draws of the noise, and the range of f.
 
     python -m refimpl measure choose-eps --average 1000     compares the rule with the best eps on random problems
 
-The mean of M estimates has the mean squared error |bias|^2 + variance / M.  Let R = max f - min f, x = eps R and
-phi(x) = (e^x - 1) / x - 1, let grad = grad_h E_q f, and let |.|_1 be the sum of absolute values.  For all h and f
+The mean of M estimates has the mean squared error |bias|^2 + variance / M.  Let R = max f - min f, x = eps R and phi(x)
+= (e^x - 1) / x - 1.  Let grad = grad_h E_q f, let |.|_1 be the sum of absolute values, and let P(eps) be the
+probability that the winner changes.  Then for all h and f
 
     |bias|_1   <= phi(x) |grad|_1                                       (1)
-    chance that the winner changes = P(eps) <= (1 + phi(x)) eps |grad|_1            (2)
+    P(eps)     <= (1 + phi(x)) eps |grad|_1                             (2)
     variance   <= 2 P(eps) / eps^2                                      (3)
 
-Proof of (1): let y = eps (f - E_q f) and Z = E_q e^y >= 1.  Then bias = q (e^y / Z - 1 - y) / eps.  Because
-e^y / Z - 1 - y = (e^y - 1 - y) - (1 - 1/Z) e^y, |bias|_1 is at most 2 (Z - 1) / eps.  Next, Z - 1 = E_q phi(y) y.  Half
-of E_q |y| comes from the y above 0, which are at most a, and half from the y below 0, which are at least -b, where
-a + b <= x.  So 2 (Z - 1) <= (phi(a) - phi(-b)) E_q |y| <= phi(x) E_q |y|, because phi is convex, phi(0) = 0 and
-phi'(0) = 1/2.
-Proof of (2): by direct.stay_probability, q_i - P(i, i) <= q_i sum_j q_j (e^(eps (f_j - f_i)) - 1) over the j with
-f_j > f_i, and e^y - 1 <= (1 + phi(x)) y for 0 <= y <= x.  The remaining factor is E |f - f'| / 2 <= |grad|_1, where f
-and f' are independent draws from q.
-Proof of (3): an estimate that is not 0 has two entries of 1 / eps in absolute value.
+Proof of (1): let y = eps (f - E_q f) and Z = E_q e^y >= 1.  Then bias = q (e^y / Z - 1 - y) / eps.  Because e^y / Z - 1
+- y = (e^y - 1 - y) - (1 - 1/Z) e^y, |bias|_1 is at most 2 (Z - 1) / eps.  Next, Z - 1 = E_q phi(y) y.  Half of E_q |y|
+comes from the y above 0, which are at most some a, and half from the y below 0, which are at least some -b, where a + b
+<= x.  So 2 (Z - 1) <= (phi(a) - phi(-b)) E_q |y| <= phi(x) E_q |y|, because phi is convex, phi(0) = 0 and phi'(0) =
+1/2.
 
-So the rule never takes eps above 1 / R, where the bias is at most e - 2 = 0.72 of the gradient in |.|_1.  The best eps
-below that depends on the noise, and the noise on how often the winner changes.  Let N be the number of draws whose
-winner changes at eps = 1 / R:
+Proof of (2): by direct.stay_probability, q_i - P(i, i) <= q_i sum_j q_j (e^(eps (f_j - f_i)) - 1), where the sum is
+over the j with f_j > f_i.  Here e^y - 1 <= (1 + phi(x)) y, because 0 <= y <= x.  The remaining factor is E |f - f'| / 2
+<= |grad|_1, where f and f' are independent draws from q.
 
-    N < ENOUGH:     the draws cannot tell eps; return 0, or use eps = 1 / R if an estimate is needed
-    otherwise:      eps = min(1, (AIM / N)^(1/3)) / R            proportional to M^(-1/3), as the best eps at small bias
+Proof of (3): an estimate that is not 0 has two entries, each of absolute value 1 / eps.
 
-The rule has a guarantee for all h, f and M.  The mean is over the M draws that choose eps and M further ones that are
-averaged:
+So the rule never takes eps above 1 / R, where |bias|_1 is at most (e - 2) |grad|_1 = 0.72 |grad|_1.  Which eps below 1
+/ R is best depends on the noise, and the noise depends on how often the winner changes.  Let N be the number of draws
+whose winner changes at eps = 1 / R:
 
-    E |result - grad|^2 <= 1.7 |grad|_1^2 <= 1.7 k |grad|^2,      1.7 k times the error of returning 0
+    N < ENOUGH:     the draws cannot determine eps; return 0 as the estimate, or use eps = 1 / R if 0 is not acceptable
+    otherwise:      eps = min(1, (AIM / N)^(1/3)) / R; this is proportional to M^(-1/3), as is the best eps if the
+                    bias is small
+
+The rule has a guarantee for all h, f and M.  M draws choose eps, M further draws are averaged, and E is the mean over
+all of them:
+
+    E |result - grad|^2 <= 1.7 |grad|_1^2 <= 1.7 k |grad|^2
+
+So the error is at most 1.7 k times the error of returning 0.
 
 Proof: if N < ENOUGH, the error is |grad|^2 <= |grad|_1^2 / 2, since grad sums to 0.  If N >= ENOUGH, the squared bias
-is at most |bias|_1^2 / 2, which is at most 0.26 |grad|_1^2, and the variance over M is at most
-2 (e - 1) |grad|_1 / (eps M).  As 1 / (eps R) <= N / ENOUGH and E N = M P(1 / R), the mean of this is at most
-2 (e - 1)^2 |grad|_1^2 / ENOUGH = 1.19 |grad|_1^2.
+is at most |bias|_1^2 / 2, which is at most 0.26 |grad|_1^2, and the variance over M is at most 2 (e - 1) |grad|_1 /
+(eps M).  As 1 / (eps R) <= N / ENOUGH and E N = M P(1 / R), the mean of this is at most 2 (e - 1)^2 |grad|_1^2 / ENOUGH
+= 1.19 |grad|_1^2.
 """
 from __future__ import annotations
 
@@ -46,17 +52,18 @@ from scipy.special import gammaln, xlog1py, xlogy
 from refimpl import arguments, direct, exact
 from refimpl.experiments import options
 
-ENOUGH = 5              # changed winners: the relative error of a count of 5 is about 1/2, of its cube root 1/6
+# ENOUGH counts changed winners.  The relative error of a count of 5 is about 1/2, and that of its cube root about 1/6.
+ENOUGH = 5
 AIM = 20                # chosen among 5, 10, 20 and 30 on other random problems
 GUARANTEE = 1.7         # times |grad|_1^2, see above
 PROBLEMS = 50
-# (least k, most k, whether q is concentrated).  With two values the bias may happen to be 0 at some eps.
+# (smallest k, largest k, whether q is concentrated).  If k = 2, the bias may happen to be 0 at some eps.
 KINDS = {"k = 3 ... 10": (3, 10, False), "k = 2": (2, 2, False),
          "concentrated": (3, 10, True), "conc., k = 2": (2, 2, True)}
 
 
 class Choice(NamedTuple):
-    """An eps, and whether the draws could determine it."""
+    """Holds the eps that was chosen, and whether the draws could determine it."""
 
     eps: float
     """At most 1 / (max f - min f), in 1 / the unit of f."""
@@ -67,11 +74,12 @@ class Choice(NamedTuple):
 
 
 def choose(h: np.ndarray, f: np.ndarray, noise: np.ndarray) -> Choice:
-    """Choose eps for the mean of M one-sided estimates, from scores h and f, (k,), and noise, (M, k), M >= 2.
+    """Choose eps for the mean of M one-sided estimates, from scores h and f, (k,), and M >= 2 draws of the noise, (M,
+    k).
 
-    The rule uses only two arg maxes of each draw and R = max f - min f.  For M up to AIM eps is 1 / R, and for larger M
-    it is at least (AIM / M)^(1/3) / R.  Raises ValueError for other shapes, or if f is the same for all values, because
-    then every estimate is 0.
+    The rule uses only the two arg maxes of each draw, and R = max f - min f.  For M up to AIM, eps is 1 / R, and for
+    larger M it is at least (AIM / M)^(1/3) / R.  Raises ValueError if the arrays have other shapes, or if f is the same
+    for all values, because then every estimate is 0.
     """
     h, f, noise = arguments.scores(h=h, f=f, noise=noise)
     if h.ndim != 1 or f.shape != h.shape or noise.ndim != 2 or noise.shape[1] != len(h) or len(noise) < 2:
@@ -87,7 +95,7 @@ def choose(h: np.ndarray, f: np.ndarray, noise: np.ndarray) -> Choice:
 
 
 def _unit_range(f: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return (f - min f) / R and the range R."""
+    """Return (f - min f) / R and the range R = max f - min f.  Raises ValueError if R is 0."""
     R = float(np.ptp(f))
     if R == 0:
         raise ValueError("f must differ between the values of z: if it is constant, so is every estimate")
@@ -95,21 +103,26 @@ def _unit_range(f: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _eps(changed: np.ndarray | int, R: float) -> np.ndarray:
-    """Return eps by the rule for numbers of changed winners; it is limited to the largest eps that is allowed."""
+    """Return the eps that the rule chooses for each number of changed winners, but at most the largest eps that is
+    allowed."""
     return np.minimum(1, (AIM / np.maximum(changed, 1)) ** (1 / 3)) * min(1 / max(R, 1e-307), arguments.LARGEST_EPS)
 
 
 class Expected(NamedTuple):
-    """The exact averages over the draws of what the rule does."""
+    """Holds exact means, over the draws, of what the rule does."""
 
     error: float
-    """Mean squared error of its result: 0 if M draws cannot determine eps, else the mean of M further estimates."""
+    """Mean squared error of the rule's result: 0 if M draws cannot determine eps, and else the mean of M further
+    estimates."""
     cannot_tell: float
     """Probability that the M draws cannot determine eps."""
 
 
 def expected(h: np.ndarray, f: np.ndarray, M: int) -> Expected:
-    """The exact error of the rule on the problem h, f (k,): the number of changed winners is binomial."""
+    """Return the exact error of the rule on the problem h and f, (k,) each.
+
+    It can be computed because the number of changed winners has a binomial distribution.
+    """
     M = arguments.integer("M", M, 1)
     f_of_unit_range, R = _unit_range(np.asarray(f))
     law = direct.joint_law(h, f_of_unit_range, 1.0)
@@ -126,15 +139,17 @@ def expected(h: np.ndarray, f: np.ndarray, M: int) -> Expected:
 
 
 def at_zero(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """The squared error of the estimate 0, |grad_h E_q f|^2.  Returns (...)."""
+    """Return |grad_h E_q f|^2, which is the squared error of the estimate 0.  For h and f, (..., k), it has shape
+    (...)."""
     return (exact.gradient(h, f) ** 2).sum(axis=-1)
 
 
 def problems(count: int, least: int, most: int, seed: int,
              concentrated: bool = False) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Random problems (h, f) with k values, k from `least` to `most`; the scale of f spreads over two decades.
+    """Return random problems (h, f), whose number of values k is between `least` and `most`.
 
-    If `concentrated`, one score is increased by 2 to 12, so that one value has almost all of q.
+    The scale of f spreads over two decades.  If `concentrated` is true, one score of each problem is increased by 2 to
+    12, so that one value has almost all of q.
     """
     rng, made = np.random.default_rng(seed), []
     for _ in range(count):
@@ -147,9 +162,12 @@ def problems(count: int, least: int, most: int, seed: int,
 
 
 def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarray:
-    """The least exact mean squared error of each problem, at its best eps or by the estimate 0; (problems,)."""
+    """Return the smallest exact mean squared error of each problem, (problems,).
+
+    It is the error at the problem's best eps, or that of the estimate 0 if there is no best eps.
+    """
     least = np.empty(len(given))
-    for k in {len(h) for h, _ in given}:                                # all problems of a size together, for speed
+    for k in {len(h) for h, _ in given}:                                # problems of the same size together, for speed
         rows = [row for row, (h, _) in enumerate(given) if len(h) == k]
         h, f = (np.stack([given[row][part] for row in rows]) for part in (0, 1))
         best = direct.best_eps(h, f, samples=M)
@@ -159,7 +177,8 @@ def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarr
 
 
 def least_up_to_bound(h: np.ndarray, f: np.ndarray, M: int) -> float:
-    """The least exact mean squared error among 200 eps from 0.01 / R to 1 / R, and the estimate 0."""
+    """Return the smallest mean squared error, computed exactly, over 200 values of eps from 0.01 / R to 1 / R and the
+    constant estimate 0."""
     return min(float(direct.mse(h, f, np.geomspace(0.01, 1, 200) / np.ptp(f), M).min()), float(at_zero(h, f)))
 
 
@@ -168,11 +187,12 @@ CANNOT_TELL = "chance that it cannot tell"
 
 
 def table(M: int, seed: int = 0, count: int = PROBLEMS) -> dict[str, dict[str, np.ndarray]]:
-    """The rows of the table, each (count,), for `count` random problems of each of KINDS and means of M estimates.
+    """Return the table as a dictionary: kind of problems -> row -> values, (count,).
 
-    The first rows are mean squared errors divided by the least possible one: of the rule, of eps = 1 / R, of eps = 0.1
-    and of the estimate 0.  Then the rule's error is divided by the least one with eps up to 1 / R, and by that of the
-    estimate 0.  The last row is the probability that the draws cannot determine eps.
+    It has `count` random problems of each of KINDS, and is about means of M estimates.  The first rows are mean squared
+    errors divided by the smallest possible one: the errors of the rule, of eps = 1 / R, of eps = 0.1, and of the
+    estimate 0.  In the next two rows, the error of the rule is divided by the smallest one with eps up to 1 / R, and by
+    the error of the estimate 0.  The last row is the probability that the draws cannot determine eps.
     """
     made = {}
     for words, (least_k, most_k, concentrated) in KINDS.items():
@@ -189,7 +209,7 @@ def table(M: int, seed: int = 0, count: int = PROBLEMS) -> dict[str, dict[str, n
 
 
 def lines(found: dict[str, dict[str, np.ndarray]], M: int) -> list[str]:
-    """The lines of the table to print."""
+    """Return the lines of the table that are printed."""
     made = [f"Mean squared error of the mean of {M:,} estimates, divided by the least possible; R = max f - min f",
             f"{'random problems:':31s}" + "".join(f" {words:>19s}" for words in found),
             f"{'':31s}" + f" {'median':>9s} {'worst':>9s}" * len(found)]
@@ -202,6 +222,9 @@ def lines(found: dict[str, dict[str, np.ndarray]], M: int) -> list[str]:
 
 
 def run(M: int, count: int = PROBLEMS, seed: int = 0) -> list[str]:
-    """The lines of the table for means of M estimates.  Raises InputError if an option is out of range."""
+    """Return the printed lines of the table for means of M estimates.
+
+    Raises InputError if an option is out of range.
+    """
     options.check("choose-eps", average=M, problems=count, seed=seed)
     return lines(table(M, seed, count), M)

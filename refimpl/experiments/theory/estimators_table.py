@@ -3,8 +3,9 @@
     python -m refimpl measure estimators --n 4 --k 2        or --n 1 --k 8
 
 The toy (models/toy.py) has n variables of k values and a nonlinear score f that couples all of them.  Enumeration gives
-grad_h E_q f exactly.  If an estimator claims to be unbiased, every coordinate's mean must be within four standard
-errors; with many coordinates the limit is larger, so that the probability of a false alarm is the same.
+grad_h E_q f exactly.  If an estimator claims to be unbiased, the mean of every coordinate must be within four standard
+errors of the exact value.  With many coordinates the limit is larger, so that the probability of a false alarm is the
+same.
 """
 from __future__ import annotations
 
@@ -38,41 +39,48 @@ class Row(NamedTuple):
     bias: float
     """Length of (mean - truth), in nats."""
     z: float
-    """The largest deviation of a coordinate in standard errors; 0 if no coordinate can be tested."""
+    """The largest deviation of a coordinate, in standard errors; 0 if no coordinate can be tested."""
     variance: float
-    """Sum over the coordinates for one sample per image, nats squared; 0 if all draws are equal up to rounding."""
+    """The variance of one sample per image, summed over the coordinates, in nats squared; 0 if all draws are equal up
+    to rounding."""
     evaluations: int
     """Decoder evaluations per sample."""
     claims: bool
     found: bool
-    """Whether it is unbiased, as claimed and as found (see the module's docstring)."""
+    """Whether the estimator is declared unbiased (`claims`), and whether no bias was found (`found`); see the module.
+    """
 
     @property
     def silent(self) -> bool:
-        """Return whether it has no noise.  Then its mean must be right to ten digits, and has no standard error."""
+        """Return whether the estimator has no noise.
+
+        Then its mean has no standard error, and must be right to ten digits.
+        """
         return self.variance == 0
 
     @property
     def tested(self) -> bool:
-        """Return whether its mean could be tested."""
+        """Return whether the mean could be tested."""
         return self.silent or self.z > 0
 
     @property
     def at_equal_cost(self) -> float:
-        """Return variance times evaluations, the variance at the cost of one evaluation."""
+        """Return the variance times the number of decoder evaluations, which is the variance at the cost of one
+        evaluation."""
         return self.variance * self.evaluations
 
 
 def measure(estimator: Estimator, h: np.ndarray, toy: Toy, truth: np.ndarray, samples: int, rng: np.random.Generator,
             after_chunk: Callable[[int], None] = lambda rows: None) -> Row:
-    """Measure mean and variance over `samples` draws for one image, with h and truth of shape (n, k).
+    """Measure the mean and the variance of the estimates over `samples` draws, for one image; h and truth have shape
+    (n, k).
 
     An estimator that learns (a baseline, a scale, a control variate) first gets WARM_UP small batches of other draws.
     Then each chunk of the measurement starts from a copy of what it has learnt.
 
-    If a coordinate's value is rare, or its draws hardly ever differ, its mean is not normally distributed and its
-    standard error cannot be estimated from the draws.  Such a coordinate is tested only if both q and the draws imply
-    at least EVENTS events (evidence.py).
+    If a coordinate's value is rare, or if its draws hardly ever differ, its mean is not normally distributed, and its
+    standard error cannot be estimated from the draws.  Therefore a coordinate is tested only if both q and the draws
+    imply at least EVENTS events (evidence.py).
     """
     n, k = h.shape
     keywords = dict(estimator.defaults)
@@ -97,7 +105,7 @@ def measure(estimator: Estimator, h: np.ndarray, toy: Toy, truth: np.ndarray, sa
     shift, second, third, fourth = powers / done
     off, variance = first - truth + shift, np.maximum(second - shift**2, 0)
     rounding = RELATIVE * np.abs(truth).max()
-    if (variance <= rounding**2).all():                         # no noise: the numbers must agree to ten digits
+    if (variance <= rounding**2).all():                         # no noise: mean and truth must agree to ten digits
         z, variance, limit = float(np.abs(off).max() / rounding), np.zeros(h.shape), STANDARD_ERRORS
     else:
         central = fourth - 4 * shift * third + 6 * shift**2 * second - 3 * shift**4
@@ -111,9 +119,9 @@ def measure(estimator: Estimator, h: np.ndarray, toy: Toy, truth: np.ndarray, sa
 
 def run(n: int = 4, k: int = 2, samples: int = 400_000, seed: int = 0, out: Path | str | None = None,
         report: Callable[[Row], None] = lambda row: None) -> list[Row]:
-    """Measure all estimators that serve n variables of k values, and write rows and estimators.png into `out`.
+    """Measure all estimators that work for n variables of k values, and write rows and estimators.png into `out`.
 
-    Raises InputError if a number is out of range or k^n too large to enumerate.
+    Raises InputError if a number is out of range, or if k^n is too large to enumerate.
     """
     options.check("estimators", n=n, k=k, samples=samples, seed=seed)
     joint.require(n, k, joint.TRAINABLE, "the truth", "use a smaller --n or --k")
@@ -137,7 +145,7 @@ def run(n: int = 4, k: int = 2, samples: int = 400_000, seed: int = 0, out: Path
 
 
 def draw(record: Record) -> Figure:
-    """Plot a record."""
+    """Plot the rows of a record."""
     s = record.settings
     return _figure([Row(**row) for row in record.rows],
                    f"n = {s['n']}, k = {s['k']}: {s['samples']:,} draws, seed {s['seed']}", s["samples"])
@@ -146,7 +154,7 @@ def draw(record: Record) -> Figure:
 def _figure(rows: list[Row], title: str, samples: int) -> Figure:
     """Plot the distance of the mean from the truth with its standard error, and the variance at equal cost.
 
-    The unbiased estimators come first, and within both groups the one with the least variance.
+    The unbiased estimators come first, then the biased ones.  Each group is sorted by the variance at equal cost.
     """
     rows = sorted(rows, key=lambda row: (not row.found, row.at_equal_cost))
     figure, (bias, variance) = plots.new_figure(2, width=6.0, height=0.36 * len(rows) + 1.6)
@@ -169,7 +177,7 @@ def _figure(rows: list[Row], title: str, samples: int) -> Figure:
 
 
 def verdict(row: Row) -> str:
-    """Return in words what is declared and what was found."""
+    """Return words that compare what the estimator declares with what was found."""
     if not row.tested:
         return "cannot be tested: too few draws"
     if row.claims:

@@ -1,11 +1,11 @@
-"""Tests of claims: two exact computations must agree, or a sampled mean must agree within its exact standard error.
+"""Test claims: two exact computations must agree, or a sampled mean must agree within its exact standard error.
 
-A mean of n draws is approximately normal only if many draws make it vary.  The law of every sampled statistic is known,
-and so is this number of draws.  If the statistic has variance s^2 and fourth central moment m4, its mean is about as
-normal as the share of n s^4 / m4 expected rare events among n draws.  For an event of small probability p this is the
-expected number n p.  There are three cases:
+A mean of n draws is approximately normal only if many draws make it vary.  How many do so can be computed, because the
+law of every sampled statistic is known.  Let s^2 be the variance and m4 the fourth central moment of the statistic.
+Then the mean is about as normal as the share of a rare event in n draws, if n s^4 / m4 such events are expected.  For
+an event of small probability p this is the expected number n p.  There are three cases:
 
-    the number is at least 25           the mean must be within five standard errors of the exact value
+    n s^4 / m4 is at least 25           the mean must be within five standard errors of the exact value
     all draws are almost surely equal   every draw must have that value
     otherwise                           the draws cannot test the claim, and the report says so
 """
@@ -19,25 +19,25 @@ from scipy.special import ndtr, ndtri
 
 STANDARD_ERRORS = 5.0
 RELATIVE = 1e-10
-EVENTS = 25.0               # with fewer expected events the mean is not normal
-CERTAIN = 1e-5              # a smaller expected number of draws counts as none
-SMALLEST = 1e-280           # smaller numbers, and their quotients, lose digits in float64
+EVENTS = 25.0               # with fewer expected events, the mean is not close to normal
+CERTAIN = 1e-5              # a smaller expected number of draws counts as 0
+SMALLEST = 1e-280           # smaller numbers lose digits in float64, and so do their quotients
 
 
 class Claim(NamedTuple):
-    """A line of the report, which shows `exact` and `found`; `holds` is the verdict."""
+    """Holds a line of the report, which shows the strings `exact` and `found`.  The verdict is `holds`."""
 
     text: str
     exact: str
     found: str
     holds: bool | None
-    """None if it cannot be tested; then `found` says why."""
+    """None if the claim cannot be tested; then `found` says why."""
     short: bool = False
-    """Whether it is one of the five claims for a class."""
+    """Whether the claim belongs to the short selection of five claims for use in a lecture."""
 
 
 class Sampled:
-    """Computes the running mean of a statistic of the noise, where statistic(noise) has shape (n, ...)."""
+    """Computes the mean of a statistic of the noise while draws are added; statistic(noise) has shape (draws, ...)."""
 
     def __init__(self, statistic: Callable[[np.ndarray], np.ndarray]) -> None:
         self.statistic = statistic
@@ -54,7 +54,10 @@ class Sampled:
 
 
 class Counted(Sampled):
-    """Counts the values 0 ... cells - 1 of an integer statistic, which is the same as sampling its one-hot vector."""
+    """Counts how often an integer statistic has each of the values 0 ... cells - 1.
+
+    Its mean is the mean of the value's one-hot vector.
+    """
 
     def __init__(self, statistic: Callable[[np.ndarray], np.ndarray], cells: int) -> None:
         super().__init__(statistic)
@@ -67,29 +70,32 @@ class Counted(Sampled):
 
 
 class Law(NamedTuple):
-    """Holds what is needed of the exact law of one draw of a statistic; all arrays have shape (entries,)."""
+    """Holds what is needed of the exact probability law of one draw of a statistic.
+
+    All arrays have shape (entries,).
+    """
 
     deviation: np.ndarray
     """The standard deviation."""
     kurtosis: np.ndarray
     """The fourth central moment over the fourth power of the deviation; infinite if the deviation is almost 0."""
     usual: np.ndarray
-    """The value in the likeliest outcome."""
+    """The value of each entry in the likeliest outcome."""
     others: np.ndarray
-    """The probability of any other value."""
+    """The probability that an entry has another value than `usual`."""
     shift: np.ndarray
-    """E |value - usual|."""
+    """The mean of |value - usual|."""
     largest: np.ndarray
     """The largest absolute value."""
 
 
 def normal(variance: float, kurtosis: float) -> Law:
-    """Return the law of a statistic with a density."""
+    """Return the law of a statistic with this variance and kurtosis that has a density, so no value is drawn twice."""
     return Law(*np.atleast_1d(np.sqrt(variance), kurtosis, 0.0, 1.0, np.inf, 0.0))
 
 
 def of_events(p: np.ndarray) -> Law:
-    """Return the law of the indicators of events with these probabilities."""
+    """Return the law of the indicators of events that have the probabilities `p`."""
     p = np.clip(np.ravel(p), 0, 1)
     others = np.minimum(p, 1 - p)
     variance = p * (1 - p)
@@ -98,7 +104,8 @@ def of_events(p: np.ndarray) -> Law:
 
 
 def of_values(probability: np.ndarray, values: np.ndarray) -> Law:
-    """Return the law of a statistic with probability, (outcomes,), and values, (outcomes, entries)."""
+    """Return the law of a statistic whose outcomes have these probabilities, (outcomes,), and values, (outcomes,
+    entries)."""
     probability, values = np.ravel(probability), np.reshape(values, (np.size(probability), -1))
     usual = values[probability.argmax()]
     off = values - usual
@@ -112,15 +119,19 @@ def of_values(probability: np.ndarray, values: np.ndarray) -> Law:
 
 
 def allowed(values: int, errors: float = STANDARD_ERRORS) -> float:
-    """Return the largest deviation, in standard errors, that the worst of so many values may have.  It is larger than
-    `errors`, so that the probability of a false alarm is that of one value, which is 6e-7 for five standard errors."""
+    """Return the largest deviation, in standard errors, that is allowed for the worst of so many `values`.
+
+    It is larger than `errors`.  The probability of a false alarm is therefore the same as for one value with the limit
+    `errors`, which is 6e-7 for five standard errors.
+    """
     return float(-ndtri(ndtr(-errors) / values))
 
 
 def identity(text: str, one: np.ndarray, other: np.ndarray, tolerance: float = RELATIVE, scale: float = 0.0) -> Claim:
-    """Return a claim that two exact computations agree; it shows the largest entry of the first and the difference.
+    """Return the claim that two exact computations agree.
 
-    The difference is relative to the largest entry, or to `scale` if that is larger.
+    It shows the largest entry of `one`, and the difference between the computations relative to this entry, or relative
+    to `scale` if that is larger.
     """
     one, other = np.atleast_1d(one), np.atleast_1d(other)
     shown = f"{one.flat[np.abs(one).argmax()]:.6g}"
@@ -133,15 +144,16 @@ def identity(text: str, one: np.ndarray, other: np.ndarray, tolerance: float = R
 
 
 def estimated(text: str, truth: np.ndarray, sampled: Sampled, law: Law) -> Claim:
-    """Return a claim on a sampled quantity; it shows the entry with the largest deviation in exact standard errors.
+    """Return the claim that a sampled quantity has the exact value `truth`.
 
-    An entry with fewer than EVENTS expected events is tested only if all its draws must be equal.
+    It shows the entry that has the largest deviation in exact standard errors.  An entry with fewer than EVENTS
+    expected events is tested only if all its draws must be equal.
     """
     truth, mean, n = np.ravel(truth), np.ravel(sampled.mean), sampled.n
     events = n / law.kurtosis
     often = events >= EVENTS
     certain = ~often & (n * law.others < CERTAIN)
-    # If no draw may differ, the mean is the usual value, and the exact mean differs by the share of the others.
+    # If no draw may differ, the sampled mean is the usual value; the exact mean may still differ from it by the shift.
     rounding = RELATIVE * law.largest + SMALLEST
     equal = ((np.abs(mean - law.usual) <= rounding)
              & (np.abs(mean - truth) <= law.shift * (1 + 1e-6) + rounding))
@@ -156,7 +168,7 @@ def estimated(text: str, truth: np.ndarray, sampled: Sampled, law: Law) -> Claim
     if not often.any():
         worst = np.abs(truth).argmax()
         return Claim(text, f"{truth[worst]:.6g}", f"{mean[worst]:.6g} in every draw, and no other is expected", True)
-    error = np.maximum(law.deviation / np.sqrt(n), RELATIVE * law.largest)  # of the sampling, or else of the sums
+    error = np.maximum(law.deviation / np.sqrt(n), RELATIVE * law.largest)  # of sampling, or of rounding in the sum
     truth, mean, error = truth[often], mean[often], error[often]
     z = np.abs(mean - truth) / error
     worst = z.argmax()

@@ -1,10 +1,14 @@
-"""The explorer of Theorem 1, with sliders for eps, the spread of f and each h.
+"""Show the explorer of Theorem 1, which has sliders for eps, the spread of f and each h.
 
     python -m refimpl explore
     python -m refimpl explore --save explore.png            without a display
 
-Four panels show the walls and the draws; the exact joint law of the two winners; the exact errors of the mean of these
-draws against eps; and the draw under the mouse with its two arg maxes.
+The explorer has four panels:
+
+    the walls and the draws
+    the exact joint law of the two winners
+    the exact errors of the mean of these draws, against eps
+    the draw under the mouse, with its two arg maxes
 """
 from __future__ import annotations
 
@@ -25,9 +29,9 @@ SIZE = (13.6, 8.2)                                      # inches, at 100 dots ea
 
 
 def problem(h: np.ndarray | None, f: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, Sequence[str]]:
-    """Return h, f and the names of the values; those of the chapters if h and f are both missing.
+    """Return h, f and the names of the values.  If h and f are both missing, they are those of the chapters.
 
-    Raises InputError if h and f are not three numbers each, within the ranges of the sliders.
+    Raises InputError if h and f are not three numbers each, or if a number is outside the range of its slider.
     """
     if h is None and f is None:
         return walls.H, walls.F, walls.NAMES
@@ -42,7 +46,7 @@ def problem(h: np.ndarray | None, f: np.ndarray | None) -> tuple[np.ndarray, np.
 @plots.own_settings()
 def run(h: np.ndarray | None = None, f: np.ndarray | None = None, eps: float = 0.3, seed: int = 0,
         samples: int = 2_000, save: Path | None = None) -> None:
-    """Draw into the file `save`; without one, open a window and wait until it is closed.
+    """Draw the explorer into the file `save`.  If there is no file, open a window and wait until it is closed.
 
     Raises InputError if an option is out of range, if the file's suffix is not a known format, or if there is neither a
     display nor a file.
@@ -54,20 +58,20 @@ def run(h: np.ndarray | None = None, f: np.ndarray | None = None, eps: float = 0
         plots.format_of(save)
         plots.save(Explorer(Figure(figsize=SIZE, dpi=100), h, f, eps, noise, names).figure, save)
     else:
-        explorer = Explorer(_window(), h, f, eps, noise, names)         # noqa: F841  sliders must be held
+        explorer = Explorer(_window(), h, f, eps, noise, names)         # noqa: F841  keeps the sliders
         _wait()
 
 
 def _window() -> Figure:
     """Return a figure in a new window; raise InputError if there is no display."""
     try:
-        import matplotlib.pyplot as plt                 # needs a window system, which a file does not need
+        import matplotlib.pyplot as plt                 # needs a window system, but drawing a file does not
 
         figure = plt.figure("Direct optimisation through arg max", figsize=SIZE, dpi=100)
         if figure.canvas.required_interactive_framework is None:
             plt.close(figure)
             raise RuntimeError
-    except Exception:                                   # each toolkit raises another error without a display
+    except Exception:                                   # without a display, each toolkit raises another error
         raise InputError("there is no display to open a window on; --save FILE.png draws the explorer into a file") \
             from None
     return figure

@@ -1,4 +1,7 @@
-"""Draw the pictures of `verify`: errors at finite eps, theorem1.png, and one component in large type, component.png."""
+"""Draw the pictures of `verify`: theorem1.png and component.png.
+
+theorem1.png shows the errors at finite eps, and component.png shows one component of the gradient in large type.
+"""
 from __future__ import annotations
 
 import numpy as np
@@ -7,11 +10,12 @@ from matplotlib.figure import Figure
 from refimpl import direct, exact, gumbel, plots
 from refimpl.experiments.theory.evidence import SMALLEST
 
-AVERAGED = 100              # the mean squared error is that of a mean of so many samples
+AVERAGED = 100              # the mean squared error is that of the mean of so many samples
 
 
 def errors(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator, seed: int) -> Figure:
-    """Plot bias, standard deviation and root mean squared error against eps, as exact lines and sampled points."""
+    """Plot bias, standard deviation and root mean squared error against eps: exact values as lines, sampled ones as
+    points."""
     figure, axes = plots.new_figure(3, width=4.4, height=4.0)
     unit = 1 / (f.max() - f.min())
     fine, coarse = np.geomspace(0.02, 30, 120) * unit, np.geomspace(0.03, 20, 9) * unit
@@ -41,7 +45,7 @@ def errors(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator,
     titles = ("bias against grad E f", "one sample", f"mean of {AVERAGED} samples")
     for ax, name, title in zip(axes, names, titles):
         ax.set(xlabel="eps, 1/nat", ylabel=name, title=title)
-    for ax in axes:                                     # scale by the lines: a sampled bias may be tiny by chance
+    for ax in axes:                                     # the lines set the scale, because a sampled bias may be tiny
         lines = np.concatenate([line.get_ydata() for line in ax.lines if line.get_label().endswith("exact")])
         if not (lines > SMALLEST).any():                # all are 0 in float64
             ax.set_yscale("linear")
@@ -58,7 +62,7 @@ def errors(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator,
 
 
 def component(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator) -> Figure:
-    """Plot the largest component of the gradient against eps: its limit, its exact mean, and sampled means."""
+    """Plot the largest component of the gradient against eps: its limit, its exact mean, and its sampled means."""
     figure, (ax,) = plots.new_figure(1, width=9.0, height=5.5)
     truth = exact.gradient(h, f)
     i = int(np.abs(truth).argmax())
@@ -81,7 +85,8 @@ def component(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generat
 
 
 def _sampled_errors(h, f, eps, noise, truth, two_sided) -> tuple[float, float, float]:
-    """Return |mean - truth|, standard deviation, and root mean squared error of means of AVERAGED samples."""
+    """Return |mean - truth|, the standard deviation of one sample, and the root mean squared error of the mean of
+    AVERAGED samples."""
     g = (direct.two_sided_gradient if two_sided else direct.gradient)(h, f, eps, noise)
     means = g[: len(g) // AVERAGED * AVERAGED].reshape(-1, AVERAGED, len(h)).mean(axis=1)
     return (float(np.linalg.norm(g.mean(axis=0) - truth)), float(np.sqrt(g.var(axis=0).sum())),

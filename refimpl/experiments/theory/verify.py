@@ -3,8 +3,8 @@
     python -m refimpl verify --k 6
     python -m refimpl verify --h 0.5,-1,0.2 --f 1,2,0 --eps 0.3
 
-The problem is random, with k values, encoder scores h and decoder scores f of a few nats, or it is given by the caller.
-Two exact computations must agree to within 1e-10.  A sampled value must be within five standard errors of the exact
+The problem has k values, encoder scores h, and decoder scores f of a few nats.  It is random, or the caller gives h and
+f.  Two exact computations must agree to within 1e-10.  A sampled value must be within five standard errors of the exact
 value, so a true claim fails about once in 10^5 runs.  If the scores do not allow a claim to be tested, for example
 because no draw changes its winner, the claim neither holds nor fails, and the report says why (evidence.py).
 """
@@ -27,26 +27,27 @@ from refimpl.system.progress import Progress
 
 EPS = 0.5                   # default eps of the sampled claims
 CHUNK = 100_000             # draws of the noise at a time
-LEAST_SPREAD = 1e-300       # least max f - min f, whose inverse is used as eps
-SLOPE = 0.05                # largest difference between the slope of a bias and its order
+LEAST_SPREAD = 1e-300       # smallest allowed max f - min f, because its inverse is used as eps
+SLOPE = 0.05                # largest allowed difference between the slope of a bias and its order
 
 
 def _short(claim: Claim) -> Claim:
-    """Mark a claim as one of those for a class."""
+    """Mark a claim as belonging to the short selection for use in a lecture."""
     return claim._replace(short=True)
 
 
 def problem(k: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Draw normalised encoder scores h = log q and decoder scores f of a few nats, (k,) each."""
+    """Return random scores, (k,) each: h = log q of the encoder, which is normalised, and f of the decoder, of a few
+    nats."""
     h = rng.normal(size=k)
     return h - danskin.G(h, np.zeros(k), 0.0), 2 * rng.normal(size=k)
 
 
 def scores(k: int = 6, seed: int = 0, h: np.ndarray | None = None, f: np.ndarray | None = None
            ) -> tuple[np.ndarray, np.ndarray]:
-    """Return h (normalised to log q) and f of the problem: the given ones, or random ones with k values.
+    """Return h, normalised to log q, and f of the problem: the arguments `h` and `f`, or random scores of k values.
 
-    Raises InputError if only one of the two is given, or if they are not 2 to 50 numbers of at most 1,000 in size.
+    Raises InputError if only one of `h` and `f` is given, or if they are not 2 to 50 numbers of at most 1,000 in size.
     """
     if (h is None) != (f is None):
         raise InputError("--h and --f go together: as many scores of the decoder as of the encoder")
@@ -66,17 +67,18 @@ def run(k: int = 6, seed: int = 0, samples: int = 200_000, out: Path | str | Non
         report: Callable[[Claim], None] = lambda claim: None, h: np.ndarray | None = None,
         f: np.ndarray | None = None, eps: float = EPS,
         started: Callable[[np.ndarray, np.ndarray], None] = lambda h, f: None) -> list[Claim]:
-    """Check all claims on a random problem with k values, or on h and f; write theorem1.png and component.png into
-    `out` if it is given.  started is called with h and f when all arguments have been checked.
+    """Check all claims on a random problem with k values, or on h and f if they are given.
 
-    Raises InputError if a number is out of range, or if h and f are not allowed.
+    If `out` is given, write theorem1.png and component.png into this folder.  When all arguments have been checked,
+    started(h, f) is called, and after each claim report(claim).  Raises InputError if a number is out of range, or if h
+    and f are not allowed.
     """
     options.check("verify", k=k, eps=eps, seed=seed, samples=samples)
     h, f = scores(k, seed, h, f)
     folder = output_folder(out) if out is not None else None
     started(h, f)
     rng = np.random.default_rng(seed)
-    problem(k, rng)                                     # so that the noise is the same for given h and f
+    problem(k, rng)                                     # even for given h and f, so that the noise is the same
     claims: list[Claim] = []
     for claim in _claims(h, f, eps, samples, rng):
         claims.append(claim)
@@ -99,7 +101,7 @@ def _claims(h: np.ndarray, f: np.ndarray, eps: float, samples: int, rng: np.rand
     law, two_law = direct.joint_law(h, f, eps), direct.joint_law(h, f, eps, two_sided=True)
     one_hots = np.eye(k)
     moves = (one_hots - one_hots[:, None]).reshape(k * k, k)            # onehot(z*(eps)) - onehot(z*) of each pair
-    # Errors are in nats squared.  If these are below SMALLEST, no best eps can be found.
+    # Errors are in nats squared.  If they are below SMALLEST, no best eps can be found.
     best = float(direct.best_eps(h, f, samples=1)) if spread**2 >= SMALLEST else None
 
     def one_sided(noise):
@@ -127,7 +129,7 @@ def _claims(h: np.ndarray, f: np.ndarray, eps: float, samples: int, rng: np.rand
         "spread": Sampled(lambda noise: squared(one_sided(noise), mean_g)),
         "two-sided spread": Sampled(lambda noise: squared(two_sided(noise), two_mean)),
     }
-    if best is not None and np.isfinite(best):          # else no eps beats the estimate 0
+    if best is not None and np.isfinite(best):          # otherwise no eps beats the estimate 0
         statistics["best"] = Sampled(lambda noise: squared(direct.gradient(h, f, best, noise), truth))
     progress = Progress("sampling", samples)
     for start in range(0, samples, CHUNK):
@@ -140,7 +142,7 @@ def _claims(h: np.ndarray, f: np.ndarray, eps: float, samples: int, rng: np.rand
     yield identity("Theorem 2: P(z* = z) = softmax(h); second method: the integral (6)", q,
                    gumbel.choice_probabilities_by_quadrature(h))
     yield _short(estimated("Theorem 2: P(z* = z), sampled", q, statistics["choice"], of_events(q)))
-    noise = gumbel.sample((1_000, k), np.random.default_rng(k))         # separate, so other draws stay the same
+    noise = gumbel.sample((1_000, k), np.random.default_rng(k))         # its own generator: other draws stay the same
     yield identity("step 1: max {eps f + h + gamma}, draw by draw; second method: the highest line",
                    danskin.perturbed_max(h, f, eps, noise).value, (eps * f + h + noise).max(axis=1))
     # The maximum is a Gumbel variable with mean G, variance pi^2 / 6 and kurtosis 5.4.
@@ -149,7 +151,7 @@ def _claims(h: np.ndarray, f: np.ndarray, eps: float, samples: int, rng: np.rand
     yield estimated("Danskin: dG/deps = E f(z*(eps)) = sum q_eps f", danskin.dG_deps(h, f, eps), statistics["slope"],
                     of_values(q_eps, f))
     yield estimated("Danskin: dG/dh = E onehot(z*(eps)) = q_eps", q_eps, statistics["winner"], of_events(q_eps))
-    # A constant in f only shifts G and T.  Subtracting f of the winner makes them small, so rounding hides no slope.
+    # A constant in f only shifts G and T.  If f of the winner is subtracted, both are small and rounding hides no slope.
     f_best = f[(h + eps * f).argmax()]
     centred = f - f_best
     yield identity("Danskin: dG/deps; second method: differences of G, to 1e-7", danskin.dG_deps(h, f, eps), f_best
@@ -207,11 +209,11 @@ def _claims(h: np.ndarray, f: np.ndarray, eps: float, samples: int, rng: np.rand
 
 
 def preferred_probability(k: int, eps: float) -> float:
-    """Return the q of the best value b if T - KL(q || uniform) is maximised, where T is the tilted objective.
+    """Return q_b of the best value b at the maximum of T - KL(q || uniform), where T is the tilted objective.
 
     If all other values are worse by much more than 1/eps nats, T = f_b + (1/eps) log q_b.  The maximum over q_b = p,
-    with equal q for the others, solves 1 / (eps p) = log((k - 1) p / (1 - p)).  At eps = 1, k = 10 this is 0.476: half
-    of all samples are wrong values.  Maximising the ELBO (eps -> 0) would put all probability on b.
+    with equal q for the other values, solves 1 / (eps p) = log((k - 1) p / (1 - p)).  At eps = 1 and k = 10 this is
+    0.476: half of all samples are wrong values.  Maximising the ELBO (eps -> 0) would put all probability on b.
     """
     # Solve eps p t = 1 for t = log((k - 1) p / (1 - p)), which keeps its digits when p rounds to 1.
     probability = lambda t: 1 / (1 + (k - 1) * np.exp(-t))
@@ -219,7 +221,10 @@ def preferred_probability(k: int, eps: float) -> float:
 
 
 def _maximised_probability(k: int, eps: float) -> float:
-    """Return it by a general optimiser on T - KL, with f = 0 for one value and -1,000 for the others."""
+    """Return the same probability, found by a general optimiser that maximises T - KL.
+
+    One value has f = 0, and all others have f = -1,000.
+    """
     f = np.full(k, -1e3)
     f[0] = 0
     found = minimize(lambda h: -(direct.tilted_objective(h, f, eps) - exact.kl(h)), np.zeros(k), method="BFGS",
@@ -229,7 +234,10 @@ def _maximised_probability(k: int, eps: float) -> float:
 
 def _gradient_by_differences(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray,
                              unit: float = 1.0) -> np.ndarray:
-    """Return the gradient by six-point differences with steps of 0.01 of the unit, with an error of order 0.01^6."""
+    """Return the gradient of `function` at x by six-point differences.
+
+    The steps are 0.01 times `unit`, and the error is of order 0.01^6.
+    """
     moves = 0.01 * unit * np.eye(len(x))
     weights = (3 / 4, -3 / 20, 1 / 60)                  # for function(x + m step) - function(x - m step)
     return sum(weight * (function(x + m * moves) - function(x - m * moves))
@@ -237,7 +245,7 @@ def _gradient_by_differences(function: Callable[[np.ndarray], np.ndarray], x: np
 
 
 def _tilted_gradient(text: str, mean_g: np.ndarray, h: np.ndarray, f: np.ndarray, eps: float) -> Claim:
-    """Compare E g with differences of T, unless rounding of T hides these."""
+    """Compare E g with differences of T.  If the rounding of T hides the differences, the claim cannot be tested."""
     objective = lambda x: direct.tilted_objective(x, f, eps)
     claim = identity(text, mean_g, _gradient_by_differences(objective, h), 1e-7)
     rounding = 1e-15 * abs(float(objective(h))) / 0.01
@@ -247,9 +255,10 @@ def _tilted_gradient(text: str, mean_g: np.ndarray, h: np.ndarray, f: np.ndarray
 
 
 def _best_eps(text: str, h: np.ndarray, f: np.ndarray, best: float) -> Claim:
-    """Compare `best` with Brent's search for the least mean squared error of one sample, within a factor of 1.5.
+    """Compare `best` with the eps at which Brent's search finds the smallest mean squared error of one sample.
 
-    If the error hardly depends on eps, another eps that is not better, up to rounding, is accepted.
+    The search covers a factor of 1.5 in both directions.  If the error hardly depends on eps, it may find a different
+    eps.  Then the claim still holds if the error there is not smaller than at `best`, up to rounding.
     """
     error = lambda t: float(direct.mse(h, f, best * np.exp(t)))
     found = minimize_scalar(error, bounds=(-0.4, 0.4), method="bounded", options={"xatol": 1e-9})
@@ -258,8 +267,12 @@ def _best_eps(text: str, h: np.ndarray, f: np.ndarray, best: float) -> Claim:
 
 
 def _slope(text: str, h: np.ndarray, f: np.ndarray, two_sided: bool, order: int) -> Claim:
-    """Check the order of the exact bias as eps falls from 0.01 to 0.005, in units of 1 / (max f - min f), and for eps
-    smaller by factors of ten until the order shows.  If the first term vanishes, the order is higher at every eps."""
+    """Check the order of the exact bias, which is its slope as eps falls from 0.01 to 0.005, in units of 1 / (max f -
+    min f).
+
+    If the order does not show at these eps, they are made smaller by factors of ten until it shows.  If the first term
+    of the bias vanishes, the order is higher at every eps, and the claim holds, too.
+    """
     f = (f - f.max()) / np.ptp(f)
     eps = np.multiply.outer(0.01 / 10.0 ** np.arange(7), [1.0, 0.5])
     size = np.linalg.norm(direct.bias(h, f, eps, two_sided), axis=-1)
@@ -276,10 +289,11 @@ def _slope(text: str, h: np.ndarray, f: np.ndarray, two_sided: bool, order: int)
 
 
 def _control_variate(h: np.ndarray, f: np.ndarray) -> Claim:
-    """Compare the total variance of g, of order 1/eps, with that of onehot(z*(eps)) / eps, of order 1/eps^2.
+    """Compare the total variance of g with that of onehot(z*(eps)) / eps, from which the control variate is missing.
 
-    They are shown at eps = 0.01, or at 0.1 / (max f - min f) if that is less.  At large eps g has the larger variance:
-    then z*(eps) is almost always the value with the largest f, whereas the subtracted onehot(z*) still varies.
+    The variance of g is of order 1/eps, and the other one is of order 1/eps^2.  They are shown at eps = 0.01, or at 0.1
+    / (max f - min f) if that is smaller.  At large eps, g has the larger variance: then z*(eps) is almost always the
+    value with the largest f, whereas the subtracted onehot(z*) still varies.
     """
     small = min(0.01, 0.1 / float(np.ptp(f)))
     eps = np.geomspace(small, 1e4 * small, 2_000)

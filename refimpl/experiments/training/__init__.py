@@ -1,1 +1,1 @@
-"""The comparisons of the paper that train models: their runs, how these are trained, and their pictures."""
+"""Define and train the runs of the comparisons in the paper, and draw their pictures."""

@@ -1,4 +1,7 @@
-"""Train the runs of an experiment, its cells: they are resumed, skipped when done, and run one or several at a time."""
+"""Train the runs of an experiment, which are called cells.
+
+A cell that was interrupted is continued, and a cell that is done is skipped.  One cell or several run at a time.
+"""
 from __future__ import annotations
 
 import math
@@ -42,9 +45,10 @@ class Cell:
 
 
 def epochs_done(cell: Cell, out: Path) -> int:
-    """Return how many epochs this cell has been trained; 0 if there is no such run in `out`.
+    """Return the number of epochs for which this cell has been trained; 0 if there is no such run in `out`.
 
-    Raises InputError if its folder contains a run with other settings, since names of folders leave out characters.
+    Raises InputError if its folder contains a run with other settings.  This may happen because folder names leave out
+    some characters.
     """
     path = out / cell.folder / checkpoint.FILE
     if not path.exists():
@@ -55,8 +59,11 @@ def epochs_done(cell: Cell, out: Path) -> int:
 
 def run_cells(cells: Sequence[Cell], epochs: int, out: Path, jobs: int, data_dir: str | None,
               report: Callable[[str], None]) -> None:
-    """Train every cell to `epochs` epochs, and report each when it ends, with an estimate of the time left.  With
-    jobs > 1 cells are trained in separate processes, each with one thread for its matrix products."""
+    """Train every cell up to `epochs` epochs.
+
+    When a cell ends, a line about it is reported, with an estimate of the time left.  If jobs > 1, the cells are
+    trained in separate processes, each of which uses one thread for its matrix products.
+    """
     done = {cell: epochs_done(cell, out) for cell in cells}
     waiting = [cell for cell in cells if done[cell] < epochs]
     to_do, made, started = sum(epochs - done[cell] for cell in waiting), 0, time.monotonic()
@@ -75,7 +82,8 @@ def run_cells(cells: Sequence[Cell], epochs: int, out: Path, jobs: int, data_dir
             ended(cell, rows[-1])
         return
     running: dict[subprocess.Popen, Cell] = {}
-    theirs, ours = os.pipe()                        # `ours` closes whenever this process ends, and then they end, too
+    # The other processes read from `theirs`.  When this process ends, `ours` is closed, and then they end, too.
+    theirs, ours = os.pipe()
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
@@ -83,7 +91,7 @@ def run_cells(cells: Sequence[Cell], epochs: int, out: Path, jobs: int, data_dir
                 running[_start(cell, epochs, out / cell.folder, data_dir, theirs)] = cell
             for process in list(running):
                 try:
-                    _, problem = process.communicate(timeout=0.2 / len(running))       # this also reads their output
+                    _, problem = process.communicate(timeout=0.2 / len(running))       # this also reads the output
                 except subprocess.TimeoutExpired:
                     continue
                 cell = running.pop(process)
@@ -99,7 +107,7 @@ def run_cells(cells: Sequence[Cell], epochs: int, out: Path, jobs: int, data_dir
 
 
 def _start(cell: Cell, epochs: int, folder: Path, data_dir: str | None, stdin: int) -> subprocess.Popen:
-    """Start a process that trains this cell."""
+    """Start a process that trains this cell up to `epochs` epochs, and return the process."""
     command = [sys.executable, "-m", "refimpl", kind_of(cell.settings).COMMAND, *command_line(cell.settings),
                "--epochs", str(epochs), "--out", str(folder)]
     command += ["--data-dir", str(data_dir)] if data_dir else []
@@ -130,17 +138,20 @@ def _line(cell: Cell, row: Row) -> str:
 
 
 def collect(cells: Sequence[Cell], out: Path) -> dict[Cell, list[Row]]:
-    """Return the rows of every cell that has any."""
+    """Return the rows of every cell that has been trained for at least one epoch."""
     return {cell: read_rows(out / cell.folder) for cell in cells if epochs_done(cell, out)}
 
 
 def at_epoch(rows: list[Row], epoch: int, name: str) -> float:
-    """Return a value at an epoch; NaN if the run has not reached it, or the value was not computed."""
+    """Return the value of the column `name` at an epoch.
+
+    It is NaN if the run has not reached the epoch, or if the value was not computed there.
+    """
     return next((row[name] for row in rows if row["epoch"] == epoch), math.nan)
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
-    """Return the mean and the half width of Student's 95 % interval, which is NaN for a single value."""
+    """Return the mean and half the width of Student's 95 % interval.  The half width is NaN for a single value."""
     values = np.asarray([value for value in values if not math.isnan(value)])
     if len(values) < 2:
         return (float(values.mean()) if len(values) else math.nan), math.nan
@@ -148,7 +159,10 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def write_results(runs: dict[Cell, list[Row]], out: Path, name: str) -> list[Record]:
-    """Write NAME.csv, with a line per cell at its last epoch, and a file per cell below rows/; return the records."""
+    """Write NAME.csv, with one line per cell that shows its last epoch, and one file per cell below rows/.
+
+    Returns the records of the cells.
+    """
     measured = [key for key in MEASURED if any(key in rows[-1] for rows in runs.values())]
     lines = [["dataset", "label", "seed", "epochs", *measured]]
     for cell, rows in runs.items():
@@ -165,7 +179,10 @@ def write_results(runs: dict[Cell, list[Row]], out: Path, name: str) -> list[Rec
 
 
 def table(runs: dict[Cell, list[Row]], epoch: int, name: str) -> list[tuple[str, str, int, float, float]]:
-    """Return (data set, label, seeds, mean, half width) of minus a column at an epoch, best first, without NaN."""
+    """Return lines (data set, label, number of seeds, mean, half width of the interval), best first in each data set.
+
+    The values are minus the column `name` at an epoch.  Cells that have no value there are left out.
+    """
     groups: dict[tuple[str, str], list[float]] = {}
     for cell, rows in runs.items():
         value = at_epoch(rows, epoch, name)

@@ -16,9 +16,9 @@ from refimpl.system.files import read_whole
 
 
 def read_run(folder: Path | str) -> tuple[RunSettings, list[Row]]:
-    """Return the settings in a run's folder, of any kind, and the rows of its metrics.csv that have a test bound.
+    """Return the settings of the run in a folder, and the rows of its metrics.csv that have a test bound.
 
-    Raises InputError if the folder is not a run.
+    The run may be of any kind.  Raises InputError if the folder does not contain a run.
     """
     folder = Path(folder)
     texts = [read_whole(folder / name, missing=f"is missing: {folder} is not a run")
@@ -49,9 +49,9 @@ def read_run(folder: Path | str) -> tuple[RunSettings, list[Row]]:
 
 @plots.own_settings()
 def run(folders: list[Path | str], out: Path | str) -> list[tuple[RunSettings, list[Row]]]:
-    """Draw all runs into the file `out`, whose suffix gives the format.
+    """Draw all runs into the file `out`, whose suffix determines the format.  Return what read_run gives for each run.
 
-    Raises InputError if a folder is not a run, if their data sets differ, or if the format is not in plots.FORMATS.
+    Raises InputError if a folder is not a run, if the data sets differ, or if the format is not in plots.FORMATS.
     """
     if not Path(out).is_dir():
         plots.format_of(Path(out))

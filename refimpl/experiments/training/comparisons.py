@@ -1,16 +1,16 @@
-"""The runs, with labels and settings, of each of the paper's comparisons and of further ones.
+"""Define the runs, with labels and settings, of each of the paper's comparisons and of further ones.
 
-    binary        slide 31: 15 binary variables, direct and the estimators on the slide and newer ones
+    binary        slide 31: 15 binary variables; direct, the other estimators on the slide, and newer ones
     joint         slides 29 and 30: the coordinate-wise arg max, the joint arg max, and the exact gradient, n = 8 and 12
-    structured    slide 32: unstructured, and pair scores that are non-negative or of any sign
+    structured    slide 32: unstructured encoders, and encoders with pair scores that are non-negative or of any sign
     latent_sizes  supplement, figure 1: k = 20, 30, 40, 50
     convergence   slides 23 and 24: k = 10 and 50 against epochs and wall clock
-    plateau       why direct leaves the plateau: four encoder gradients times two ways of the decoder's learning
+    plateau       why direct leaves the plateau: four encoder gradients, and two ways in which the decoder learns
     plateau_exits which half of the bias leaves the plateau, with and without the KL gradient, at two eps
     plateau_tests whether this also holds for other learning rates, sizes and weights of the KL term
-    tuning        equal tuning for every method
+    tuning        every method with several settings, from which the best can be chosen
 
-The runs of slide 33 are in semi_supervised.py, those of the faces in experiments/faces/experiment.py.
+The runs of slide 33 are in semi_supervised.py, and those of the faces in experiments/faces/experiment.py.
 """
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from refimpl.runs.vae import VAESettings
 
 
 def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
-    """Return a cell; the settings are fields of VAESettings, and hyperparameters of the estimator by name."""
+    """Return a cell.  `settings` contains fields of VAESettings and, by name, hyperparameters of the estimator."""
     fields = VAESettings.__dataclass_fields__
     own = Options({name: value for name, value in settings.items() if name not in fields})
     settings = {name: value for name, value in settings.items() if name in fields}
@@ -37,7 +37,7 @@ def binary(dataset: str, seed: int) -> list[Cell]:
     made = [_cell(name, dataset, seed, estimator=name, n=15, k=2) for name in BINARY]
     made.append(_cell("direct, no KL", dataset, seed, estimator="direct", n=15, k=2, kl_grad=False))
     made.append(_cell("direct as released", dataset, seed, estimator="direct", n=15, k=2, as_released=True))
-    for name in ("rebar", "relax"):                         # one released setting, and all of them
+    for name in ("rebar", "relax"):                         # with one of the released settings, and with all
         made.append(_cell(f"{name}, batch mean", dataset, seed, estimator=name, n=15, k=2, batch_mean=True))
         made.append(_cell(f"{name} as released", dataset, seed, estimator=name, n=15, k=2, as_released=True))
     return made
@@ -77,7 +77,7 @@ def convergence(dataset: str, seed: int) -> list[Cell]:
         made += [_cell(f"{words} as released, k = {k}", dataset, seed, estimator=name, k=k, as_released=True)
                  for words, name in (("direct", "direct"), ("gumbel-softmax", "gumbel-softmax"),
                                      ("straight-through", "straight-through-gumbel-softmax"))]
-        # each of the two settings in which the released direct differs, alone
+        # direct with only one of the two settings in which the released direct differs
         made += [_cell(f"direct without KL, k = {k}", dataset, seed, estimator="direct", k=k, kl_grad=False),
                  _cell(f"direct with falling eps, k = {k}", dataset, seed, estimator="direct", k=k,
                        schedule="released")]
@@ -85,8 +85,11 @@ def convergence(dataset: str, seed: int) -> list[Cell]:
 
 
 def plateau(dataset: str, seed: int) -> list[Cell]:
-    """Return runs with neither bias nor noise, only bias, only noise, and both; with each the decoder learns from q or
-    z*.  learn_from is None if that is the estimator's default."""
+    """Return runs whose encoder gradient has neither bias nor noise, only bias, only noise, or both.
+
+    For each of these gradients, the decoder learns from q in one run and from z* in another.  learn_from is None if
+    what it learns from is the estimator's default.
+    """
     own = {"exact": "q", "tilted": "q", "direct": "z_star", "noisy-exact": "z_star"}
     return [_cell(f"{name}, decoder {words}", dataset, seed, estimator=name, k=10,
                   learn_from=None if own[name] == signal else signal)
@@ -97,14 +100,17 @@ TILTS = ("tilted", "capped", "amplified", "noisy-exact", "direct")
 
 
 def plateau_exits(dataset: str, seed: int) -> list[Cell]:
-    """Return runs with the exact gradient, both halves of the bias, each half alone, the noise alone, and direct.  The
-    decoder always learns from q, so the runs differ only in the encoder's gradient."""
+    """Return runs with the exact gradient, with both halves of the bias, with each half alone, with the noise alone,
+    and of direct.
+
+    The decoder always learns from q, so the runs differ only in the encoder's gradient.
+    """
     cells = []
     for kl_grad, words in ((True, ""), (False, ", no KL")):
         cells.append(_cell(f"exact{words}", dataset, seed, estimator="exact", k=10, kl_grad=kl_grad))
         for eps in (0.1, 1.0):
             for name in TILTS:
-                signal = "q" if name in ("noisy-exact", "direct") else None     # the default of the others
+                signal = "q" if name in ("noisy-exact", "direct") else None     # q is the default of the others
                 cells.append(_cell(f"{name}, eps {eps:g}{words}", dataset, seed, estimator=name, k=10, eps=eps,
                                    kl_grad=kl_grad, learn_from=signal))
     return cells
@@ -116,8 +122,11 @@ CHANGES = {"lr 0.0003": {"lr": 3e-4}, "lr 0.003": {"lr": 3e-3}, "k 50": {"k": 50
 
 
 def plateau_tests(dataset: str, seed: int) -> list[Cell]:
-    """Return the runs of plateau_exits at eps = 0.1 with one change: the learning rate, the number of values, or what
-    the decoder learns from; and the capped half with other weights of the KL term (0 and 1 are in plateau_exits)."""
+    """Return the runs of plateau_exits at eps = 0.1 with one setting changed.
+
+    The changed setting is the learning rate, the number of values, or what the decoder learns from.  Further runs of
+    the capped half have other weights of the KL term; the weights 0 and 1 are in plateau_exits.
+    """
     cells = [_cell(f"{name}, {words}", dataset, seed, estimator=name, **{"k": 10} | changed,
                    **{} if name == "exact" else {"eps": 0.1})
              for words, changed in CHANGES.items() for name in ("exact", "capped", "amplified")]
@@ -131,7 +140,7 @@ TUNED = {"direct": ("eps", (0.03, 0.1, 0.3, 1.0)), "exact": (None, (None,)),
 
 
 def tuning(dataset: str, seed: int) -> list[Cell]:
-    """Return runs of every method at each of its settings and each learning rate."""
+    """Return runs of every method with each of its settings, combined with each learning rate."""
     made = []
     for k in (10, 50):
         for name, (setting, values) in TUNED.items():

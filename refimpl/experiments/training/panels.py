@@ -1,4 +1,4 @@
-"""Draw the pictures of the experiments, whose panels each compare the runs for one question."""
+"""Draw the pictures of the experiments.  Each panel compares the runs that answer one question."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -21,24 +21,27 @@ GRADIENTS = ("exact", "tilted", "noisy-exact", "direct")            # neither bi
 
 
 def datasets(records: Records) -> list[str]:
-    """Return the data sets of these records, in order."""
+    """Return the names of the data sets of these records, sorted by in_order."""
     return sorted({record.dataset for record in records}, key=in_order)
 
 
 def in_order(dataset: str) -> tuple[int, str]:
-    """Return a key that sorts the paper's data sets in its order, then others by name."""
+    """Return a sort key for names of data sets: those of the paper come first, in its order, then others by name."""
     known = ("mnist", "fashion-mnist", "omniglot")
     return (known.index(dataset) if dataset in known else len(known)), dataset
 
 
 def chosen(records: Records, labels: Sequence[str], dataset: str, short: bool = False) -> list[Record]:
-    """Return the runs with these labels, in that order; if `short`, named by the part before the comma."""
+    """Return the runs on this data set that have these labels, in the order of the labels.
+
+    If `short` is true, each run is named by the part of its label before the comma.
+    """
     return [replace(record, label=label.split(",")[0] if short else label) for label in labels for record in records
             if (record.label, record.dataset) == (label, dataset)]
 
 
 def binary(records: Records, title: str) -> Figure:
-    """Plot the bound against epochs, and against decoder evaluations."""
+    """Plot the bound, once against epochs and once against decoder evaluations."""
     panels = []
     for dataset in datasets(records):
         ours = chosen(records, COMPARED, dataset)
@@ -49,7 +52,7 @@ def binary(records: Records, title: str) -> Figure:
 
 
 def released(records: Records, title: str) -> Figure:
-    """Plot estimators of slide 31 with the default settings, with one released setting, and as released."""
+    """Plot estimators of slide 31 with three settings: our default, one of the released settings, and all of these."""
     panels = []
     for dataset in datasets(records):
         for name, between in (("direct", "direct, no KL"), ("rebar", "rebar, batch mean"),
@@ -61,7 +64,7 @@ def released(records: Records, title: str) -> Figure:
 
 
 def structured(records: Records, title: str) -> Figure:
-    """Plot -log p(x), since there is no bound for pair scores."""
+    """Plot -log p(x), because there is no bound for encoders with pair scores."""
     labels = ("unstructured", "unstructured, no KL", "pairwise, w >= 0", "pairwise, w >= 0, start 0",
               "pairwise, any sign")
     panels = [Panel(dataset, chosen(records, labels, dataset), "test_log_likelihood", above=8,
@@ -80,7 +83,7 @@ def convergence(records: Records, title: str) -> Figure:
 
 
 def plateau(records: Records, title: str) -> Figure:
-    """Plot a panel for each data set and each way of the decoder's learning."""
+    """Plot a panel for each data set and for each way in which the decoder learns."""
     panels = [Panel(f"{dataset}, decoder learns from {signal}",
                     chosen(records, [f"{name}, decoder {signal}" for name in GRADIENTS], dataset, True), above=60,
                     last=dataset != "mnist")
@@ -92,7 +95,7 @@ EXITS = ("exact", "tilted", "capped", "amplified", "noisy-exact", "direct")
 
 
 def plateau_exits(records: Records, title: str) -> Figure:
-    """Plot a row for each data set, with the KL gradient at both eps, then without it."""
+    """Plot four panels for each data set: two with the KL gradient, one for each eps, and two without it."""
     panels = []
     for dataset in datasets(records):
         for words, name_of_panel in (("", "with the KL gradient"), (", no KL", "without the KL gradient")):
@@ -104,7 +107,7 @@ def plateau_exits(records: Records, title: str) -> Figure:
 
 
 def plateau_tests(records: Records, title: str) -> Figure:
-    """Plot a panel for each changed setting; the weights of the KL term are only in the table."""
+    """Plot a panel for each changed setting.  The runs with other weights of the KL term are only in the table."""
     titles = ("learning rate 0.0003", "learning rate 0.003", "k = 50", "decoder learns from z*")
     panels = [Panel(words, chosen(records, [f"{name}, {changed}" for name in EXITS], "mnist", True), above=72)
               for words, changed in zip(titles, comparisons.CHANGES)]
@@ -112,9 +115,10 @@ def plateau_tests(records: Records, title: str) -> Figure:
 
 
 def latent_sizes(records: Records, title: str) -> Figure:
-    """Plot the seeds and their median against k, at the last epoch that all runs of a data set have.
+    """Plot the values of all seeds and their median against k, at the last epoch that all runs of a data set have.
 
-    Medians are used because some seeds may stay on a plateau, which would dominate a mean."""
+    The median is shown because some seeds may stay on a plateau, and would then dominate a mean.
+    """
     figure, axes = plots.new_figure(len(datasets(records)), width=7.0, height=4.0)
     for ax, dataset in zip(axes, datasets(records)):
         here = [record for record in records if record.dataset == dataset]
@@ -137,7 +141,10 @@ def latent_sizes(records: Records, title: str) -> Figure:
 
 
 def ranked(records: Records, title: str, merit: str = "test_elbo", words: str = NATS, sign: float = -1.0) -> Figure:
-    """Plot the last epoch that all runs of a data set have, with a row for each label and the best one at the top."""
+    """Plot the last epoch that all runs of a data set have.
+
+    Each label has a row of dots, and the best label is at the top.
+    """
     panels = [Panel(dataset, [record for record in records if record.dataset == dataset], merit, sign=sign, last=True)
               for dataset in datasets(records)]
     rows = len({record.label for record in records})

@@ -1,9 +1,9 @@
-"""Slide 33: accuracy and bound of the mixture model by the number of labels and by the labelled term.
+"""Define the runs for slide 33, and show the accuracy and the bound of the mixture model.
 
     semi-supervised   direct and Gumbel-softmax with each number of labels, and clustering by direct without labels
-    label-steps       the same with 1,200 steps on the labelled images alone, however many there are
-    labelled-terms    100 labels with cross-entropy, the released term, direct loss minimisation, all settings of the
-                      authors, and our settings with one of them replaced by the authors'
+    label-steps       the same, but always with 1,200 steps on the labelled images alone
+    labelled-terms    100 labels with cross-entropy, with the released term, with direct loss minimisation, with all
+                      settings of the authors, and with our settings of which one is replaced by the authors'
 """
 from __future__ import annotations
 
@@ -28,29 +28,34 @@ ESTIMATORS = ("direct", "gumbel-softmax")
 
 
 def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
-    """Return the cell with these settings, resolved."""
+    """Return a cell with this label and these fields of MixtureSettings; all other settings have default values."""
     return Cell(label, MixtureSettings(dataset=dataset, seed=seed, **settings).resolved())
 
 
 def by_labels(dataset: str, seed: int) -> list[Cell]:
-    """Return runs with both estimators and each number of labels of the paper, and one without labels."""
+    """Return runs of both estimators with each number of labels in the paper, and a run of direct without labels."""
     made = [_cell(f"{name}, {labels} labels", dataset, seed, estimator=name, labels=labels)
             for labels in LABELS for name in ESTIMATORS]
     return [*made, _cell("direct, 0 labels", dataset, seed, labels=0)]
 
 
 def by_steps(dataset: str, seed: int) -> list[Cell]:
-    """Return runs with the same number of steps on the labelled images alone for every number of labels.  With a fixed
-    number of epochs, 24 times as many labels would have twelve times as many steps."""
+    """Return runs whose number of steps on the labelled images alone is the same for every number of labels.
+
+    With a fixed number of epochs, 24 times as many labels would mean twelve times as many steps.
+    """
     return [_cell(f"{name}, {labels} labels, 1,200 steps", dataset, seed, estimator=name, labels=labels,
                   pretrain=1200 * PRETRAIN_BATCH // max(labels, PRETRAIN_BATCH))
             for labels in LABELS for name in ESTIMATORS]
 
 
 def by_term(dataset: str, seed: int) -> list[Cell]:
-    """Return runs with different labelled terms, whose weights after the pretraining are equal in expectation.  The
-    expected released term is cross-entropy over label_eps.  In the pretraining all weights are 1, so there its mean
-    gradient is twenty times as large."""
+    """Return runs with different labelled terms, and with our settings of which one is changed.
+
+    The weights of the terms are chosen so that after the pretraining the terms are equal in expectation: the expected
+    released term is the cross-entropy divided by label_eps.  During the pretraining all weights are 1, so the mean
+    gradient of the released term is twenty times as large there.
+    """
     return [_cell("cross-entropy", dataset, seed),
             _cell("released term", dataset, seed, labelled_term="released", label_weight=2.5),              # 50 * 0.05
             _cell("direct loss, eps 0.05", dataset, seed, labelled_term="direct-loss"),
@@ -64,7 +69,10 @@ def by_term(dataset: str, seed: int) -> list[Cell]:
 
 
 def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
-    """Return the table of slide 33 at this epoch: mean over seeds ± 95 % interval, with the paper's in brackets."""
+    """Return the lines of the table for slide 33 at this epoch.
+
+    They show the mean over the seeds ± half the 95 % interval, with the paper's values in brackets.
+    """
     made = [f"Test accuracy and -ELBO, nats per image, after {epoch} epoch{'s' * (epoch != 1)} on all images",
             "(with 0 labels: of clusters under the best assignment to classes; in brackets the paper's values after",
             "400 epochs of another recipe: labels in the pretraining only, no shifts)"]
@@ -85,7 +93,7 @@ def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
 
 
 def _paper(cell: Cell) -> tuple[float, float] | None:
-    """Return the paper's accuracy and bound for a cell, if there are any."""
+    """Return the paper's accuracy and bound for this cell's settings, or None if the paper has no values for them."""
     settings = cell.settings
     if cell.label != f"{settings.estimator}, {settings.labels} labels" or settings.labels not in LABELS \
             or settings.dataset not in LABELLED:
@@ -99,7 +107,10 @@ PANELS = (("accuracy", 100, "test accuracy, %"), ("test_elbo", -1, "test -ELBO, 
 
 
 def draw(records: Sequence[Record], title: str) -> Figure:
-    """Accuracy and bound against the number of labels at the last epoch that all have, ours and the paper's."""
+    """Plot our and the paper's accuracy and bound against the number of labels.
+
+    They are those of the last epoch that all runs have.
+    """
     records = [record for record in records if record.settings["labels"]] or list(records)
     datasets = list(dict.fromkeys(record.dataset for record in records))
     epoch = min(record.epochs()[-1] for record in records)
@@ -130,7 +141,10 @@ def draw(records: Sequence[Record], title: str) -> Figure:
 
 
 def draw_terms(records: Sequence[Record], title: str) -> Figure:
-    """Accuracy and bound at the last epoch that all have, a row for each variant, the most accurate at the top."""
+    """Plot accuracy and bound at the last epoch that all runs have.
+
+    Each variant has a row of dots, and the most accurate variant is at the top.
+    """
     epoch, groups = min(record.epochs()[-1] for record in records), by_label(records)
     figure, axes = plots.new_figure(2, width=5.6, height=0.36 * len(groups) + 1.6)
     order = sorted(groups, key=lambda label: float(np.median([record.at(epoch, "accuracy")
@@ -145,7 +159,10 @@ def draw_terms(records: Sequence[Record], title: str) -> Figure:
 
 
 def grids(runs: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str, Figure]:
-    """Draw classes-DATASET.png, with images by direct without labels and with 100 labels, if both were trained."""
+    """Draw classes-DATASET.png with samples of two models trained by direct, without labels and with 100 labels.
+
+    A data set without both runs is left out.
+    """
     made = {}
     for dataset in sorted({cell.settings.dataset for cell in runs}):
         found = []

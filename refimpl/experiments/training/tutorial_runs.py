@@ -1,9 +1,10 @@
-"""Train and load the small runs that the tutorials use, so that their readers need not wait for training.
+"""Train and load the small runs that the tutorials use, so that readers need not wait for training.
 
     python -m refimpl make tutorial-runs --write [NAME ...]
 
-trains them, which takes about ten minutes for all, and writes tutorials/runs/NAME.npz with settings, rows of metrics,
-and for some the weights.  The same seed on the same machine gives the same numbers, except the seconds.
+This command trains the runs with these names, or all of them, which takes about ten minutes.  It writes each run to
+tutorials/runs/NAME.npz, with its settings, its rows of metrics and, for some runs, the weights.  The same seed on the
+same machine gives the same numbers, except for the seconds.
 """
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ FOLDER = Path(__file__).resolve().parents[3] / "tutorials" / "runs"
 
 
 class Plan(NamedTuple):
-    """Describes a run: the chapter that loads it, its settings and epochs, and whether its weights are kept."""
+    """Describes a run: the chapter that loads it, its settings, the number of epochs, and whether weights are kept."""
 
     chapter: int
     settings: RunSettings
@@ -36,7 +37,10 @@ class Plan(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """Holds a loaded run: settings, rows of metrics, and the run with its model, or None if no weights were kept."""
+    """Holds the settings of a loaded run, its rows of metrics, and the run itself with its model.
+
+    `run` is None if no weights were kept.
+    """
 
     settings: RunSettings
     rows: list[Row]
@@ -66,13 +70,17 @@ PLANS: dict[str, Plan] = {
 
 
 def described(name: str, folder: Path = FOLDER) -> str:
-    """Return a line with a run's file, its chapter and its epochs.  Raises InputError if the name is unknown."""
+    """Return a line with the file, the chapter and the epochs of the run `name`.  Raises InputError if there is no such
+    run."""
     _known(name)
     return f"{folder / name}.npz: chapter {PLANS[name].chapter}, {PLANS[name].epochs} epochs"
 
 
 def make(names: Sequence[str] = (), folder: Path = FOLDER, report: Callable[[str], None] = print) -> None:
-    """Train and write the runs with these names, or all.  Raises InputError, which lists all, if a name is unknown."""
+    """Train and write the runs with these names, or all runs if there are no names.
+
+    Raises InputError if a name is unknown; the message lists all names.
+    """
     for name in names:
         _known(name)
     output_folder(folder)
@@ -90,7 +98,7 @@ def make(names: Sequence[str] = (), folder: Path = FOLDER, report: Callable[[str
 
 
 def load(name: str, folder: Path = FOLDER) -> Loaded:
-    """Return a run by its name.  Raises InputError if there is none, or if its file is missing or damaged."""
+    """Return the run `name`.  Raises InputError if there is no such run, or if its file is missing or damaged."""
     _known(name)
     advice = f"; make it with python -m refimpl make tutorial-runs --write {name}"
     content = read_arrays(folder / f"{name}.npz", missing="is missing" + advice, damaged="is damaged" + advice)
