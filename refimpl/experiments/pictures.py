@@ -42,7 +42,7 @@ class Panel:
     """If given, the horizontal axis is linear up to this value and logarithmic above it, so that it can start at 0."""
     log_y: bool = False
     above: float | None = None
-    """If given, only values are shown that are at most so many nats above the best."""
+    """If given, only values up to this number of nats above the best are shown."""
     sign: float = -1.0
     paper: Mapping[str, float] = field(default_factory=dict)
     """The paper's values, by the labels of our runs."""

@@ -26,7 +26,10 @@ def _milliseconds(group: list[Record]) -> str:
 
 
 def results(store: Store) -> str:
-    """Make one table per data set of the shares that are right, by each method with labels and in a random order."""
+    """Make one table per data set of the shares of tiles and images that each method with labels gets right.
+
+    The shares that are right in a random order are shown, too.
+    """
     parts = []
     for dataset in store.datasets("jigsaw"):
         groups = {(method, side): store.select("jigsaw", dataset, label(method, side)) for method in METHODS
@@ -71,8 +74,8 @@ def questions(store: Store) -> str:
 def unlabelled(store: Store) -> str:
     """Make the table of the runs without labels.
 
-    It shows the shares that are right by the networks, the f that the networks reach, and the results of maximising f
-    without a network.
+    It shows the shares of tiles and images that the networks get right, the f that the networks reach, and the results
+    of maximising f without a network.
     """
     lines = []
     for dataset in store.datasets("jigsaw"):

@@ -34,7 +34,7 @@ class Spread:
         return cells.interval(self.values)[1]
 
     def text(self, digits: int = 2, unit: str = "", sign: str = "") -> str:
-        """Return the mean and half its interval as a string, or the value alone if there is only one.
+        """Return the mean and half the width of its interval as a string, or the value alone if there is only one.
 
         If `sign` is "+", the mean is written with its sign, as for a difference.
         """

@@ -9,7 +9,7 @@ from refimpl.report.markdown import table
 from refimpl.report.store import Spread, Store, at_best_validation, evaluations_an_epoch, lengths, spread
 
 NOT_RUN = "not run yet"
-# A method gets worse if its bound ends more than so many nats above the bound at its best validation epoch.
+# A method gets worse if its bound ends more than WORSE nats above the bound at its best validation epoch.
 WORSE = 0.5
 NO_ROWS = "*No rows yet: `python -m refimpl experiment {}`, then `python -m refimpl make report --write --add DIR`.*"
 

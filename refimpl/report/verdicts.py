@@ -27,8 +27,8 @@ def apart(one: Spread, other: Spread) -> bool | None:
 def ahead(one: Sequence[Record], other: Sequence[Record], epoch: int, column: str, sign: float = -1.0) -> bool | None:
     """Return whether the runs `one` have lower values than the runs `other`; None if this is not decided.
 
-    The values are `sign` times a column.  It is decided if the 95 % intervals of the two means do not overlap, or if
-    the interval of the differences between runs with the same seed excludes 0.
+    The values are `sign` times a column.  The result is decided if the 95 % intervals of the two means do not overlap,
+    or if the interval of the differences between runs with the same seed excludes 0.
     """
     a, b = spread(one, epoch, column, sign), spread(other, epoch, column, sign)
     if not math.isnan(a.half + b.half) and abs(a.mean - b.mean) > a.half + b.half:
@@ -78,7 +78,7 @@ def compared(experiment: str, dataset: str, names: Mapping[str, str], rule: Call
              some: bool = False, words: str = "", shown: bool = True) -> Look:
     """Return a function that compares runs: it finds their values in a store, and checks whether `rule` holds for them.
 
-    The function returns None if runs are missing.
+    The values are `sign` times the column `column`.  The function returns None if runs are missing.
 
     names: maps each label to a name for the table.
     epoch: the epoch at which the runs are compared.  By default it is the last one that every run has.

@@ -54,7 +54,7 @@ def by_labels(dataset: str, seed: int) -> list[Cell]:
 def lines(runs: Runs, epoch: int) -> list[str]:
     """Return one line per label: the accuracy of each attribute and of all three, and -ELBO.
 
-    Each value is the mean over the seeds ± half the 95 % interval.
+    Each value is the mean over the seeds ± half the width of the 95 % interval.
     """
     made = [f"Test accuracy, %, and -ELBO, nats per image, after {epoch} epoch{'s' * (epoch != 1)} on all images",
             "(with 0 labels: under the best assignment of variables to attributes)",

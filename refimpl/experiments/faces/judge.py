@@ -72,9 +72,12 @@ class Switched(NamedTuple):
     pixels_again: float
     """Number of wrong pixels, of 784, in the reconstruction of an encoded face."""
     pixels_switched: float
-    """Number of wrong pixels after the switch, compared with the true face with that attribute switched."""
+    """Number of wrong pixels after the switch, compared with the true face in which the attribute is also switched."""
     pixels_other: float
-    """The same number if the g is that of another test image.  It shows what to expect if the face is not kept."""
+    """The same number as `pixels_switched`, but with the g of another test image.
+
+    It shows how many pixels are wrong if the face is not kept.
+    """
     agrees: float
     """Share of the test images whose bit equals the attribute.  If the naming says so, the bit is flipped first."""
     nuisance: str

@@ -1,4 +1,4 @@
-"""Draw examples of the faces: one column per combination of the attributes, one row per draw of the nuisances.
+"""Draw examples of the faces.  A column is a combination of the attributes, and a row is a draw of the nuisances.
 
     python -m refimpl make faces-sheet --save faces.png
 """

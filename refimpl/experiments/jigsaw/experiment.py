@@ -80,7 +80,7 @@ def grid(dataset: str, seed: int) -> list[Cell]:
 def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
     """Return one line per label with the shares of tiles and of images that are right.
 
-    A share is shown as the mean over the seeds ± half the 95 % interval.
+    A share is shown as the mean over the seeds ± half the width of the 95 % interval.
     """
     made = [f"Test images after {epoch} epoch{'s' * (epoch != 1)} of {jigsaws.EPOCH:,} images: shares that are right, "
             "mean over the seeds ± 95 % interval", f"  {'':57s}{'tiles':>15s}{'whole images':>17s}"]

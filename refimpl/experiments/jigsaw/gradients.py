@@ -4,8 +4,9 @@ All gradients point uphill.  The functions have these arguments:
 
     theta       scores of the network
     puzzle      the objective f, and the matching y that undoes the shuffling (None without labels)
-    rng         generator of the noise, a Gumbel variable on each theta_ij
-    setting     eps or tau, if the method has one
+    rng         generator of the noise, which is a Gumbel variable on each theta_ij
+    eps, tau    the setting of a method that has one
+    draws       see below
 
 The distribution of z* = argmax_z (theta + gamma) . z is not a Gibbs distribution and has no closed form, because the
 noise of a matching is a sum of N of the N^2 variables.  A method that computes such arg maxes computes 2 x `draws` of

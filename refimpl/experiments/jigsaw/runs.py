@@ -32,7 +32,7 @@ from refimpl.system.files import locked, output_folder, read_arrays, write_whole
 FILE, FOREIGN = "state.npz", "is truncated, damaged, or not a jigsaw's run"
 SHUFFLED, EPOCH, TESTED = 40_000, 10_000, 2_000
 BATCH, HIDDEN, COMPONENTS = 100, 64, 10
-SHUFFLES, FITTING = 12, 13                              # seeds of the tested jigsaws and of the mixture
+SHUFFLES, FITTING = 12, 13                              # seeds for the tested jigsaws and for fitting the mixture
 COLUMNS = ("epoch", "valid_tiles", "valid_images", "test_tiles", "test_images", "chance", "seconds", "f", "f_truth",
            "f_best", "best_tiles", "best_images")
 Row = dict[str, float]

@@ -94,7 +94,7 @@ def product_shapes(settings: RunSettings) -> list[tuple[int, int, int]]:
         layer.bind(parameters.values.view(Counted)[start:stop], parameters.grads.view(Counted)[start:stop])
     # The images are Counted, too: the weights of a table are multiplied with them, and do not depend on a parameter.
     x = dataset.train.images(slice(0, settings.batch), run.model.dtype).view(Counted)
-    run.step(x)                                                             # reinforce's first step has one more pass
+    run.step(x)                                                             # reinforce's first step has an extra pass
     Counted.noted = []
     run.step(x)
     return Counted.noted

@@ -85,7 +85,10 @@ def measure(model: VAE, x: np.ndarray, eps: float, samples: int, rng: np.random.
 
 
 def _table(f: np.ndarray, z: np.ndarray, n: int, k: int) -> np.ndarray:
-    """Return f for every change of one variable of z, (B, n, k), where `f` has the values of all joint z."""
+    """Return the values of f after every change of one variable of z, (B, n, k).
+
+    They are looked up in `f`, which contains the values at all joint z.
+    """
     place = k ** np.arange(n - 1, -1, -1)
     index = (z * place).sum(axis=1)
     neighbours = index[:, None, None] + (np.arange(k) - z[:, :, None]) * place[:, None]

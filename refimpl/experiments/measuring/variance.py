@@ -36,8 +36,8 @@ TEMPERATURES = tuple(round(0.1 * step, 1) for step in range(1, 11))     # as on 
 class Row(NamedTuple):
     """Holds the standard deviations at one value of eps = tau.
 
-    Each sampled one has a standard error, and a value that is the mean over the weights instead of the root mean
-    square.
+    Values with the suffix _error are standard errors of sampled values.  Values with the suffix _mean are means over
+    the weights instead of root mean squares.
     """
 
     temperature: float
@@ -88,7 +88,7 @@ def sampled_deviation(model: VAE, x: np.ndarray, name: str, temperature: float, 
     gradients = np.empty((samples, model.encoder.n_parameters), model.dtype)
     for sample in range(samples):
         model.parameters.zero_grads()
-        model.backward(x, estimator, rng, kl_grad=False, **{estimator.temperature: temperature})  # no KL: no noise
+        model.backward(x, estimator, rng, kl_grad=False, **{estimator.temperature: temperature})  # KL has no noise
         gradients[sample] = model.encoder_grads
         after_sample()
     gradients -= gradients.mean(axis=0)

@@ -78,7 +78,7 @@ class Law(NamedTuple):
     deviation: np.ndarray
     """The standard deviation."""
     kurtosis: np.ndarray
-    """The fourth central moment over the fourth power of the deviation; infinite if the deviation is almost 0."""
+    """The fourth central moment divided by the fourth power of the deviation; infinite if the deviation is almost 0."""
     usual: np.ndarray
     """The value of each entry in the likeliest outcome."""
     others: np.ndarray
@@ -119,7 +119,7 @@ def of_values(probability: np.ndarray, values: np.ndarray) -> Law:
 
 
 def allowed(values: int, errors: float = STANDARD_ERRORS) -> float:
-    """Return the largest deviation, in standard errors, that is allowed for the worst of so many `values`.
+    """Return the largest deviation, in standard errors, that is allowed for the worst of `values` sampled values.
 
     It is larger than `errors`.  The probability of a false alarm is therefore the same as for one value with the limit
     `errors`, which is 6e-7 for five standard errors.

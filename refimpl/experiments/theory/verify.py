@@ -151,7 +151,7 @@ def _claims(h: np.ndarray, f: np.ndarray, eps: float, samples: int, rng: np.rand
     yield estimated("Danskin: dG/deps = E f(z*(eps)) = sum q_eps f", danskin.dG_deps(h, f, eps), statistics["slope"],
                     of_values(q_eps, f))
     yield estimated("Danskin: dG/dh = E onehot(z*(eps)) = q_eps", q_eps, statistics["winner"], of_events(q_eps))
-    # A constant in f only shifts G and T.  If f of the winner is subtracted, both are small and rounding hides no slope.
+    # A constant in f only shifts G and T.  If the winner's f is subtracted, both are small and rounding hides no slope.
     f_best = f[(h + eps * f).argmax()]
     centred = f - f_best
     yield identity("Danskin: dG/deps; second method: differences of G, to 1e-7", danskin.dG_deps(h, f, eps), f_best
@@ -267,11 +267,11 @@ def _best_eps(text: str, h: np.ndarray, f: np.ndarray, best: float) -> Claim:
 
 
 def _slope(text: str, h: np.ndarray, f: np.ndarray, two_sided: bool, order: int) -> Claim:
-    """Check the order of the exact bias, which is its slope as eps falls from 0.01 to 0.005, in units of 1 / (max f -
-    min f).
+    """Check the order of the exact bias: as eps is halved, the bias must fall by a factor close to 2^order.
 
-    If the order does not show at these eps, they are made smaller by factors of ten until it shows.  If the first term
-    of the bias vanishes, the order is higher at every eps, and the claim holds, too.
+    eps falls from 0.01 to 0.005, in units of 1 / (max f - min f).  If the order does not show there, eps is made
+    smaller by factors of ten until it shows.  If the first term of the bias vanishes, the order is higher at every eps,
+    and the claim holds, too.
     """
     f = (f - f.max()) / np.ptp(f)
     eps = np.multiply.outer(0.01 / 10.0 ** np.arange(7), [1.0, 0.5])

@@ -87,8 +87,8 @@ def convergence(dataset: str, seed: int) -> list[Cell]:
 def plateau(dataset: str, seed: int) -> list[Cell]:
     """Return runs whose encoder gradient has neither bias nor noise, only bias, only noise, or both.
 
-    For each of these gradients, the decoder learns from q in one run and from z* in another.  learn_from is None if
-    what it learns from is the estimator's default.
+    For each of these gradients, the decoder learns from q in one run and from z* in another.  learn_from is None in the
+    run that has the estimator's default.
     """
     own = {"exact": "q", "tilted": "q", "direct": "z_star", "noisy-exact": "z_star"}
     return [_cell(f"{name}, decoder {words}", dataset, seed, estimator=name, k=10,
@@ -100,8 +100,8 @@ TILTS = ("tilted", "capped", "amplified", "noisy-exact", "direct")
 
 
 def plateau_exits(dataset: str, seed: int) -> list[Cell]:
-    """Return runs with the exact gradient, with both halves of the bias, with each half alone, with the noise alone,
-    and of direct.
+    """Return runs with these gradients: the exact one, both halves of the bias, each half alone, the noise alone, and
+    direct.
 
     The decoder always learns from q, so the runs differ only in the encoder's gradient.
     """

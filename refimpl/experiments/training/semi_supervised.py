@@ -3,7 +3,7 @@
     semi-supervised   direct and Gumbel-softmax with each number of labels, and clustering by direct without labels
     label-steps       the same, but always with 1,200 steps on the labelled images alone
     labelled-terms    100 labels with cross-entropy, with the released term, with direct loss minimisation, with all
-                      settings of the authors, and with our settings of which one is replaced by the authors'
+                      settings of the authors, and with our settings except for one, which is the authors'
 """
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def by_steps(dataset: str, seed: int) -> list[Cell]:
 
 
 def by_term(dataset: str, seed: int) -> list[Cell]:
-    """Return runs with different labelled terms, and with our settings of which one is changed.
+    """Return runs with different labelled terms, and runs in which one of our settings is changed.
 
     The weights of the terms are chosen so that after the pretraining the terms are equal in expectation: the expected
     released term is the cross-entropy divided by label_eps.  During the pretraining all weights are 1, so the mean
@@ -71,7 +71,7 @@ def by_term(dataset: str, seed: int) -> list[Cell]:
 def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
     """Return the lines of the table for slide 33 at this epoch.
 
-    They show the mean over the seeds ± half the 95 % interval, with the paper's values in brackets.
+    They show the mean over the seeds ± half the width of the 95 % interval, with the paper's values in brackets.
     """
     made = [f"Test accuracy and -ELBO, nats per image, after {epoch} epoch{'s' * (epoch != 1)} on all images",
             "(with 0 labels: of clusters under the best assignment to classes; in brackets the paper's values after",
