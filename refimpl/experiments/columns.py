@@ -87,7 +87,7 @@ TABLES: dict[str, Table] = {
         "run": None, "exact": NUMBER, "one": NUMBER, "one_spread": SIZE, "hundred": NUMBER, "hundred_spread": SIZE,
         "relaxed_one": PERHAPS, "relaxed_hundred": PERHAPS}),
 }
-"""The tables by experiment.  If an experiment is not listed, its records are runs, which `of_run` describes."""
+"""Describes the table of each experiment.  The records of all other experiments are runs, which `of_run` describes."""
 
 
 def of_run(record: Record) -> Table:

@@ -281,7 +281,8 @@ def read_source(source: Path, refused: Callable[[InputError], None] | None = Non
 
 def _each(paths: Sequence[Path], refused: Callable[[InputError], None] | None, folder: Path | None = None
           ) -> list[Record]:
-    """Return the records in these files.  If `folder` is given, also check that each file has its record's name."""
+    """Return the records in these files.  If `folder` is given, also check that each file has the name its record
+    requires."""
     records = []
     for path in paths:
         try:

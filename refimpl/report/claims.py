@@ -198,8 +198,10 @@ CLAIMS = (
 
 
 def find(claim: Claim, store: Store) -> Finding | None:
-    """Return what the rows show about a claim; None if rows are missing.  Raises InputError if they contradict its
-    verdict."""
+    """Return what the rows show about a claim; None if rows are missing.
+
+    Raises InputError if the rows contradict the verdict on the claim.
+    """
     every = [finding for look in claim.looks if (finding := look(store))]
     if len(every) < len(claim.looks):
         return None

@@ -67,7 +67,10 @@ def switched(store: Store) -> str:
 
 
 def worst(group: list[Record]) -> Spread:
-    """Return each seed's smallest share in the switch test, over all attributes and over drawn and encoded faces."""
+    """Return, for each seed, the smallest share in its switch test.
+
+    The shares are those of all attributes, for drawn faces and for encoded faces.
+    """
     return Spread(tuple(min(float(row[column]) for row in record.rows for column in ("generated", "encoded"))
                         for record in group))
 

@@ -54,9 +54,10 @@ def results(store: Store) -> str:
 
 
 def questions(store: Store) -> str:
-    """Make the table of further runs on MNIST, which differ from the others in one respect.
+    """Make the table of further runs on MNIST, next to the usual ones.
 
-    Either f counts a tile as right by its place and not by its pixels, or the noise is drawn ten times instead of once.
+    In some of them, f counts a tile as right by its place and not by its pixels.  In others, ten times as many draws of
+    the noise are averaged, or eps is 1.
     """
     lines = []
     for side, names in ((4, ("direct", f"direct, {BY_PLACE}", "reinforce", f"reinforce, {BY_PLACE}")),

@@ -84,10 +84,10 @@ class Store:
         return cls(kept)
 
     def select(self, experiment: str, dataset: str | None = None, label: str | None = None) -> list[Record]:
-        """Return the records of an experiment, sorted by seed.  If `dataset` or `label` is given, only its records are
-        returned.
+        """Return the records of an experiment, sorted by seed.
 
-        Raises ValueError if there is no such experiment or label.  If only the records are missing, the list is empty.
+        If `dataset` or `label` is given, records with another data set or label are left out.  Raises ValueError if
+        there is no such experiment or label.  If only the records are missing, the list is empty.
         """
         registry.require(experiment, dataset, label)
         found = [record for record in self.records if record.experiment == experiment

@@ -28,7 +28,7 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
            rename: Callable[[str], str] = str, merit: str = "test_elbo", stuck: bool = False) -> str:
     """Make the table of an experiment's runs on one data set, with the best run first.
 
-    Bounds are shown at two epochs: the last one that every run has, and the last one that at least one run of each
+    Bounds are shown at two epochs: the last epoch that every run has, and the last epoch that at least one run of each
     label has.  log p(x) and the gap are shown at the second of these epochs.  If a method gets worse, a further column
     shows the bounds at the best validation epoch, as the slides do for Gumbel-softmax.
 

@@ -68,7 +68,10 @@ class Switched(NamedTuple):
     generated: float
     """Share of drawn faces, with g from its prior, in which only this attribute changed, according to the judge."""
     encoded: float
-    """The same share for test images, each of which is encoded as its bits and its mean g."""
+    """Share of test images in which only this attribute changed, according to the judge.
+
+    The test images are encoded as their bits and their mean g.
+    """
     pixels_again: float
     """Number of wrong pixels, of 784, in the reconstruction of an encoded face."""
     pixels_switched: float
@@ -83,7 +86,7 @@ class Switched(NamedTuple):
     nuisance: str
     """The nuisance with which the bit correlates most over the test images."""
     correlation: float
-    """The absolute value of this correlation."""
+    """The absolute value of the correlation between the bit and `nuisance`."""
 
 
 def attributes_of(part: data.Part) -> np.ndarray:
@@ -145,7 +148,7 @@ def switch_test(model: MixtureVAE, naming: Naming, judge: Judge, test: data.Part
 
 
 def _closest(bit: np.ndarray, nuisances: np.ndarray) -> tuple[str, float]:
-    """Return the nuisance that correlates most with a bit, and the absolute value of this correlation.
+    """Return the nuisance that correlates most with `bit`, and the absolute value of their correlation.
 
     The correlation is 0 if the bit is constant.
     """

@@ -1,1 +1,4 @@
-"""Train a network to solve jigsaws.  The arg max is a matching, which is fast; the sum over all matchings is not."""
+"""Train a network to solve jigsaws.
+
+The arg max is a matching, which can be computed fast.  The sum over all matchings cannot.
+"""

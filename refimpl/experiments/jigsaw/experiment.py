@@ -1,4 +1,5 @@
-"""Define the runs of the jigsaws: 2 x 2, 3 x 3 and 4 x 4 tiles by every method, and 3 x 3 tiles without labels.
+"""Define the runs of the jigsaws: every method with 2 x 2, 3 x 3 and 4 x 4 tiles, and runs without labels with 3 x 3
+tiles.
 
 On MNIST, more runs answer two questions:
 
@@ -137,7 +138,7 @@ def solved(found: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str,
 
 
 def shown(tested: jigsaws.Tested, z: np.ndarray, side: int, mark: bool = True) -> np.ndarray:
-    """Return the pictures, (B, height, width), that the matchings z make.
+    """Return pictures, (B, height, width), in which the tiles are at their places in the matchings z.
 
     If `mark` is true, wrong tiles have a light grey background.
     """

@@ -1,5 +1,4 @@
-"""Compute Gumbel-Sinkhorn: a matching is relaxed to a matrix whose rows and columns sum to one (Mena et al., ICLR
-2018).
+"""Relax a matching to a matrix whose rows and columns sum to one, by Gumbel-Sinkhorn (Mena et al., ICLR 2018).
 
     P = S(scores / tau),   S: divide each row by its sum, then each column, and so on, `rounds` times
 

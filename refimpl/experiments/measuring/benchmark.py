@@ -33,7 +33,7 @@ SINGLE = ("exact", "direct", "gumbel-softmax", "straight-through-gumbel-softmax"
 def cases(batch: int) -> list[RunSettings]:
     """Return the settings that are timed.
 
-    They are those of slides 23, 24, 32 and 33, and of slide 31 with every estimator for 15 binary variables.
+    They are those of slides 23, 24, 32 and 33, and those of slide 31, with every estimator for 15 binary variables.
     """
     made: list[RunSettings] = [VAESettings(batch=batch, estimator=name, k=k) for k in (10, 50) for name in SINGLE]
     made += [VAESettings(batch=batch, estimator=name, n=15, k=2) for name, entry in estimators.REGISTRY.items()
@@ -169,9 +169,9 @@ def run(batch: int = 100, steps: int = 30, rounds: int = 7,
 
 
 def epoch_seconds(k: int = 10, epochs: int = 3) -> list[float]:
-    """Return the seconds that direct takes on MNIST for each of the first epochs.
+    """Return the seconds that each of the first epochs of direct takes on MNIST.
 
-    If there were denormal numbers, they would slow the epochs down.
+    Denormal numbers, if there were any, would make epochs slower.
     """
     dataset = data.load("mnist")
     run = VAERun.start(VAESettings(k=k).resolved())

@@ -47,9 +47,9 @@ HIDDEN, BATCH, LR, IMAGES = 32, 50, 3e-3, 3_000
 
 
 class Row(NamedTuple):
-    """Holds the share of right labels and the mean of f, in nats, of one run.
+    """Holds the results of one run: the shares of right labels, and the mean of f in nats.
 
-    z is the set of the k pixels with the highest scores.
+    In the test, z is the set of the k pixels with the highest scores.
     """
 
     method: str

@@ -190,9 +190,10 @@ def table(M: int, seed: int = 0, count: int = PROBLEMS) -> dict[str, dict[str, n
     """Return the table as a dictionary: kind of problems -> row -> one value for each problem, (count,).
 
     There are `count` random problems of each of KINDS, and every error is that of a mean of M estimates.  The first
-    rows are mean squared errors divided by the smallest possible one: the errors of the rule, of eps = 1 / R, of eps =
-    0.1, and of the estimate 0.  In the next two rows, the error of the rule is divided by the smallest one with eps up
-    to 1 / R, and by the error of the estimate 0.  The last row is the probability that the draws cannot determine eps.
+    four rows are mean squared errors divided by the smallest possible one: the errors of the rule, of eps = 1 / R, of
+    eps = 0.1, and of the estimate 0.  In the next two rows, the error of the rule is divided by the smallest one with
+    eps up to 1 / R, and by the error of the estimate 0.  The last row is the probability that the draws cannot
+    determine eps.
     """
     made = {}
     for words, (least_k, most_k, concentrated) in KINDS.items():

@@ -1,9 +1,9 @@
-"""Test claims: two exact computations must agree, or a sampled mean must agree within its exact standard error.
+"""Test claims: two exact computations must agree, or a sampled mean must be close to the exact value.
 
 A mean of n draws is approximately normal only if many draws make it vary.  How many do so can be computed, because the
 law of every sampled statistic is known.  Let s^2 be the variance and m4 the fourth central moment of the statistic.
 Then the mean is about as normal as the share of a rare event in n draws, if n s^4 / m4 such events are expected.  For
-an event of small probability p this is the expected number n p.  There are three cases:
+an event of small probability p, n s^4 / m4 is the expected number n p.  There are three cases:
 
     n s^4 / m4 is at least 25           the mean must be within five standard errors of the exact value
     all draws are almost surely equal   every draw must have that value
@@ -90,7 +90,10 @@ class Law(NamedTuple):
 
 
 def normal(variance: float, kurtosis: float) -> Law:
-    """Return the law of a statistic with this variance and kurtosis that has a density, so no value is drawn twice."""
+    """Return the law of a statistic that has a density, with this variance and kurtosis.
+
+    Such a statistic never takes the same value in two draws.
+    """
     return Law(*np.atleast_1d(np.sqrt(variance), kurtosis, 0.0, 1.0, np.inf, 0.0))
 
 

@@ -29,7 +29,8 @@ SIZE = (13.6, 8.2)                                      # inches, at 100 dots ea
 
 
 def problem(h: np.ndarray | None, f: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, Sequence[str]]:
-    """Return h, f and the names of the values.  If h and f are both missing, they are those of the chapters.
+    """Return h, f and the names of the values.  If h and f are both missing, the values used in the chapters are
+    returned.
 
     Raises InputError if h and f are not three numbers each, or if a number is outside the range of its slider.
     """

@@ -37,8 +37,10 @@ def _short(claim: Claim) -> Claim:
 
 
 def problem(k: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return random scores, (k,) each: h = log q of the encoder, which is normalised, and f of the decoder, of a few
-    nats."""
+    """Return random scores h and f, (k,) each.
+
+    h are normalised scores of the encoder, so h = log q.  f are scores of the decoder, of a few nats.
+    """
     h = rng.normal(size=k)
     return h - danskin.G(h, np.zeros(k), 0.0), 2 * rng.normal(size=k)
 

@@ -52,7 +52,8 @@ def binary(records: Records, title: str) -> Figure:
 
 
 def released(records: Records, title: str) -> Figure:
-    """Plot estimators of slide 31 with three settings: our default, one of the released settings, and all of these."""
+    """Plot estimators of slide 31 with three settings: our default, one of the released settings, and all released
+    settings."""
     panels = []
     for dataset in datasets(records):
         for name, between in (("direct", "direct, no KL"), ("rebar", "rebar, batch mean"),
