@@ -1,7 +1,8 @@
 """The command line, `python -m refimpl COMMAND`: its options, its commands, and its error messages.
 
-Exit status: 0 if the command has finished; 1 if a claim of `verify` failed; 2 if the input cannot be used, with one
-line that tells what is wrong, where, and what is allowed; 130 if it was stopped by Ctrl-C or `kill`.
+The exit status is 0 if the command has finished, and 1 if a claim of `verify` failed.  It is 2 if the input cannot be
+used; then one printed line says what is wrong, where, and what is allowed.  It is 130 if the command was stopped by
+Ctrl-C or `kill`.
 """
 from __future__ import annotations
 
@@ -14,12 +15,12 @@ from refimpl.cli.parser import make_parser
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; returns the exit status."""
+    """Run the command that `arguments` name, by default those of the process, and return the exit status."""
     try:
         options = make_parser().parse_args(arguments)
     except KeyboardInterrupt:
         return 130
-    for stream in (sys.stdout, sys.stderr):     # a terminal that knows no ± gets a question mark
+    for stream in (sys.stdout, sys.stderr):     # "?" replaces ± if the terminal cannot show it
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
@@ -28,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         except FileNotFoundError:
             raise InputError("the current folder has been deleted; change to one that is there") from None
         status = options.run(options)
-        if sys.stdout is not None:              # None where the program was started without one, as by >&-
+        if sys.stdout is not None:              # it is None if the caller closed it, as >&- does
             sys.stdout.flush()
         return status
     except InputError as problem:
@@ -37,15 +38,15 @@ def main(arguments: list[str] | None = None) -> int:
         message, status = "error: there is not enough memory for this; use a smaller --k, --n, --hidden or --batch", 2
     except ImportError as problem:
         message, status = f"error: {problem}; `python -m pip install -r requirements.txt` installs what is needed", 2
-    except UnicodeDecodeError as problem:       # this package decodes what it reads itself
+    except UnicodeDecodeError as problem:       # raised by matplotlib; this package handles its own
         message, status = ("error: matplotlib cannot read its settings, a matplotlibrc in the current folder or where "
                            f"MATPLOTLIBRC or MPLCONFIGDIR says: {problem}"), 2
     except KeyboardInterrupt:
         message, status = f"stopped{options.after_stop}", 130
-    except BrokenPipeError:                     # the reader of a pipe has gone, as with `| head`
+    except BrokenPipeError:                     # the reader of the pipe has ended, as with `| head`
         _discard_output()
         return 141
-    except OSError as problem:                  # a path too long, a disk full, standard output closed
+    except OSError as problem:                  # such as a full disk, or a path that is too long
         place = f"{problem.filename}: " if problem.filename else ""
         message, status = f"error: {place}{problem.strerror or problem}", 2
         _discard_output()
@@ -55,6 +56,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _discard_output() -> None:
-    """Discard what is still in the buffer of standard output: it cannot be written, and must raise no further error."""
+    """Discard what is still in the buffer of standard output.
+
+    It can no longer be written, and an attempt to write it at the end of the program would raise another error.
+    """
     with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,6 +1,7 @@
-"""The commands of `python -m refimpl`: each gets the parsed options, prints its results and returns the exit status.
+"""The commands of `python -m refimpl`, one function per command.
 
-Each imports the modules that it alone needs, so `--help` and bad options are answered at once.
+Each function takes the parsed options, prints its results and returns the exit status.  Modules that only one command
+needs are imported inside its function, so `--help` and errors in the options do not have to wait for them.
 """
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ say = partial(print, flush=True)
 
 
 def noted(dataset: str) -> str:
-    """The note on the data set, as a line, if there is one."""
+    """Return the note on the data set as one line, or the empty string if there is none."""
     note = data.get(dataset).note
     return f"{note}\n" if note else ""
 
@@ -42,7 +43,7 @@ wider, and is exceeded equally rarely."""
 
 def verify_and_print(k: int, seed: int, samples: int, out: Path, h=None, f=None, eps: float = 0.5,
                      short: bool = False) -> int:
-    """Print each claim in two lines when it has been checked; returns the number of claims that failed."""
+    """Check the claims, print each of them in two lines as soon as it is checked, and return how many failed."""
     from refimpl.experiments.theory import verify
 
     def started(h, f) -> None:
@@ -72,9 +73,9 @@ def verify_and_print(k: int, seed: int, samples: int, out: Path, h=None, f=None,
 def explore(options: argparse.Namespace) -> int:
     try:
         from refimpl.experiments.theory import explore
-    except UnicodeDecodeError:                      # its settings
+    except UnicodeDecodeError:                      # matplotlib cannot read its settings file
         raise
-    except ValueError:                              # matplotlib refuses a window system that it does not know
+    except ValueError:                              # MPLBACKEND names an unknown window system
         raise InputError(f"MPLBACKEND={os.environ.get('MPLBACKEND')} is not a window system that matplotlib knows; "
                          "if it is not set, matplotlib chooses one") from None
 
@@ -85,7 +86,10 @@ def explore(options: argparse.Namespace) -> int:
 
 
 def train(kind: type[Run], options: argparse.Namespace) -> int:
-    """Train any kind of run, as its settings say.  A run that is continued uses its own settings."""
+    """Train a run of this kind and return the exit status.
+
+    The settings come from the options, or, if a run is continued, from its checkpoint.
+    """
     from refimpl.runs import checkpoint
 
     if options.resume and options.out is not None:
@@ -100,7 +104,10 @@ def train(kind: type[Run], options: argparse.Namespace) -> int:
 
 def train_and_print(kind: type[Run], settings: RunSettings, epochs: int, out: Path, resume: bool,
                     data_dir: Path | None) -> list[Row]:
-    """Train and print one line per epoch.  The heading is printed only after all settings have been accepted."""
+    """Train, print one line per epoch, and return the rows of metrics.
+
+    The heading is printed only after all settings have been accepted.
+    """
     from refimpl.runs import loop
 
     words = words_of(kind.COMMAND)
@@ -113,7 +120,7 @@ def train_and_print(kind: type[Run], settings: RunSettings, epochs: int, out: Pa
 
 
 def draw_run(run, rows, dataset):
-    """The pictures of a run; matplotlib is imported only now, because `--help` need not wait for it."""
+    """Return the pictures of a run by file name.  matplotlib is imported only here, because importing it is slow."""
     from refimpl.plots import runs
 
     return runs.of_run(run, rows, dataset)
@@ -202,7 +209,7 @@ def report(options: argparse.Namespace) -> int:
 
 
 def labels_of_experiments() -> str:
-    """The labels that --only accepts, for --help."""
+    """Return the text of --help that lists the labels which --only accepts."""
     from refimpl.experiments import registry
 
     made = []

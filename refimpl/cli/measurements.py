@@ -1,4 +1,7 @@
-"""The commands of `python -m refimpl measure`: each gets the parsed options, prints a table and returns the status."""
+"""The commands of `python -m refimpl measure`, one function per command.
+
+Each function takes the parsed options, prints a table and returns the exit status.
+"""
 from __future__ import annotations
 
 import argparse
@@ -10,7 +13,10 @@ from refimpl.cli.commands import noted
 
 
 class _Below:
-    """Prints lines below a heading.  The heading is printed with the first line, so a refused call prints nothing."""
+    """Prints lines below a heading.
+
+    The heading is printed together with the first line, so nothing is printed if the arguments are rejected.
+    """
 
     def __init__(self, heading: str) -> None:
         self.heading = heading
@@ -23,7 +29,7 @@ class _Below:
 
 
 def _errors(row) -> str:
-    """The worst component of the bias in standard errors; "-" if it was not tested against them."""
+    """Return the worst component of the bias, in standard errors, as a string; "-" if the bias was not tested."""
     if not row.tested or row.silent:
         return "-"
     return f"{row.z:.1f}" if row.z < 1_000 else "> 1,000"
@@ -186,7 +192,7 @@ def benchmark(options: argparse.Namespace) -> int:
     from refimpl.experiments.measuring import benchmark
 
     kernels = os.environ.get("OPENBLAS_CORETYPE")
-    if kernels:                                     # it may halve the speed of every product
+    if kernels:                                     # this may halve the speed of every matrix product
         print(f"OPENBLAS_CORETYPE={kernels} is set: OpenBLAS uses the kernels of that processor, not of this one")
     show = _Below(f"{'step of':60s} {'ms':>7s} {'products, ms':>13s} {'ratio':>6s} {'s per epoch':>12s}")
     benchmark.run(options.batch, options.steps, options.rounds, lambda row: show(

@@ -1,6 +1,7 @@
-"""Options of the command line.  Their names, defaults, help texts, types and ranges are declared elsewhere, once.
+"""Make the options of the command line from declarations, and read the settings that they give.
 
-Runs declare them as fields of their settings, estimators and families as Settings, and experiments in
+The name, default, help text, type and range of each option are declared only once, and not here.  Kinds of runs declare
+them as the fields of their settings, estimators and families as Setting objects, and experiments in
 experiments/options.py.
 """
 from __future__ import annotations
@@ -17,7 +18,7 @@ from refimpl.runs.settings import TYPES, RunSettings, option
 
 
 def numbers(text: str) -> np.ndarray:
-    """Numbers separated by commas: a `type` for argparse."""
+    """Return the numbers in a string such as "1,-2,0.5" as an array.  argparse uses this function as a `type`."""
     try:
         found = np.array([float(number) for number in text.split(",")])
     except ValueError:
@@ -26,7 +27,10 @@ def numbers(text: str) -> np.ndarray:
 
 
 def number(kind: type, least: float | None = None, most: float | None = None) -> Callable[[str], Value]:
-    """A `type` for argparse: a number of this kind in this range, with both ends included, or a word if it is str."""
+    """Return a function that argparse can use as a `type`: it converts a string to `kind` and checks the range.
+
+    Both `least` and `most` are allowed values.  If `kind` is str, the function returns the string itself.
+    """
     declared = Setting(kind, None, "", least, most)
 
     def parsed(text: str) -> Value:
@@ -41,7 +45,7 @@ def number(kind: type, least: float | None = None, most: float | None = None) ->
 def described(text: str, least: float | None = None, most: float | None = None,
               within: Callable[[str, float], float] | None = None, choices: Iterable[str] = (),
               default: object = None) -> str:
-    """A line of help: what the option is, what is allowed, and the default if the text does not name it."""
+    """Return a line of help.  It adds to `text` what is allowed, and the default unless `text` already states it."""
     least, most = RANGES.get(within, (least, most))
     ends = [f"{words} {end:,.10g}" for words, end in (("at least", least), ("at most", most)) if end is not None]
     both = f"from {least:,.10g} to {most:,.10g}" if least is not None and most is not None else " and ".join(ends)
@@ -51,16 +55,17 @@ def described(text: str, least: float | None = None, most: float | None = None,
 
 
 def add_numbers(parser: argparse.ArgumentParser, declared: Mapping[str, Setting]) -> None:
-    """One option for each of an experiment's numbers."""
+    """Add one option for each number that an experiment declares."""
     for name, each in declared.items():
         parser.add_argument(option(name), type=number(each.kind, each.least, each.most), default=each.default,
                             help=described(each.help, each.least, each.most), metavar=name.upper())
 
 
 def add_settings(parser: argparse.ArgumentParser, settings: type[RunSettings]) -> None:
-    """One option for each field, and one for each setting that a registered estimator or family declares.
+    """Add one option for each field, and one for each setting that a registered estimator or family declares.
 
-    An option that is not given is absent from the result, so a run is continued without repeating its settings.
+    An option that the user does not give is absent from the parsed options.  So the settings of a run need not be
+    repeated when it is continued.
     """
     for each in fields(settings):
         allowed, kind = each.metadata, each.type.split(" | ")[0]
@@ -96,7 +101,10 @@ OTHER_OPTIONS = {"epochs", "out", "resume", "data_dir", "set", "run", "command",
 
 
 def _sources(settings: type[RunSettings]) -> dict[str, Mapping[str, Setting]]:
-    """The settings that each family, and each estimator for these runs, declares, by its name."""
+    """Return the settings that each estimator or family declares, by the name of the estimator or family.
+
+    Only estimators that these runs allow are included, and families only if these runs have a choice of family.
+    """
     allowed = settings.__dataclass_fields__["estimator"].metadata["choices"]()
     sources = {name: estimators.REGISTRY[name].hyperparameters for name in allowed}
     if "family" in settings.__dataclass_fields__:
@@ -105,14 +113,20 @@ def _sources(settings: type[RunSettings]) -> dict[str, Mapping[str, Setting]]:
 
 
 def _declared(settings: type[RunSettings]) -> dict[str, Setting]:
-    """The settings of all estimators and families, by name.  A name that is a field already keeps its one meaning."""
+    """Return the settings that the estimators and families declare, by the name of the setting.
+
+    A name that is already a field of `settings` or another option is left out, because an option has only one meaning.
+    """
     taken = {*settings.__dataclass_fields__, *OTHER_OPTIONS}
     return {name: setting for source in reversed(_sources(settings).values()) for name, setting in source.items()
             if name not in taken}
 
 
 def _default(settings: type[RunSettings], name: str) -> str | None:
-    """The default of a declared setting as text: the usual one, and those of estimators with another default."""
+    """Return the default of a declared setting as a string, or None if it is not set.
+
+    If the default depends on the estimator, this is the most common one, followed by "VALUE for ESTIMATOR" for others.
+    """
     defaults = {owner: source[name].default for owner, source in _sources(settings).items() if name in source}
     usual = max(defaults.values(), key=list(defaults.values()).count)
     others = [f"{value} for {owner}" for owner, value in defaults.items() if value != usual]
@@ -122,7 +136,10 @@ def _default(settings: type[RunSettings], name: str) -> str | None:
 
 def given(options: argparse.Namespace, settings: type[RunSettings], base: RunSettings | None = None
           ) -> dict[str, object]:
-    """The fields that the command line gives, for a new run or one that continues `base`."""
+    """Return the fields that the command line gives, by name.
+
+    They are for a new run, or, if `base` is given, for continuing a run that has the settings `base`.
+    """
     values = {each.name: getattr(options, each.name) for each in fields(settings) if hasattr(options, each.name)}
     names = {each.name for each in fields(settings)}
     start = base or settings()
@@ -139,7 +156,7 @@ def given(options: argparse.Namespace, settings: type[RunSettings], base: RunSet
 
 
 def _foreign(name: str, known: list[str]) -> str:
-    """The message for a setting that neither the estimator nor the family of this run declares."""
+    """Return the error message for a setting that neither the estimator nor the family of this run declares."""
     owners = [f"the estimator {entry.name}" for entry in estimators.REGISTRY.values() if name in entry.hyperparameters]
     owners += [f"the family {owner}" for owner, family in latent.REGISTRY.items() if name in family.options]
     if not owners:
@@ -149,7 +166,10 @@ def _foreign(name: str, known: list[str]) -> str:
 
 
 def _named(options: argparse.Namespace, settings: type[RunSettings]) -> list[tuple[str, Value]]:
-    """(name, value) pairs from --set and from the options of single settings; values from --set are texts."""
+    """Return the (name, value) pairs given with --set and with the options for single settings.
+
+    The values given with --set are strings; all others have already been converted.
+    """
     pairs: list[tuple[str, Value]] = []
     for text in getattr(options, "set", []):
         name, equals, value = text.partition("=")
@@ -160,18 +180,18 @@ def _named(options: argparse.Namespace, settings: type[RunSettings]) -> list[tup
 
 
 def read_settings(options: argparse.Namespace, settings: type[RunSettings]) -> RunSettings:
-    """The settings that these options give, resolved."""
+    """Return the settings that these options give, with every default filled in."""
     return settings(**given(options, settings)).resolved()
 
 
 def resumed_settings(options: argparse.Namespace, saved: RunSettings, where: str) -> RunSettings:
-    """The settings of a run that is to be continued; InputError if the options contradict them."""
+    """Return `saved`, the settings of the run to be continued; raise InputError if the options contradict them."""
     wanted = given(options, type(saved), saved)
     if wanted.pop("as_released", False):
         wanted = {**saved.preset(), **wanted}
     moved = saved.file_sha256 is not None and wanted.get("dataset", saved.dataset) != saved.dataset
     if moved and data.get(wanted["dataset"]).sha256 == saved.file_sha256:
-        saved = replace(saved, dataset=wanted["dataset"])           # the same images, wherever the file lies now
+        saved = replace(saved, dataset=wanted["dataset"])           # the same file, which has been moved
     differing = []
     for name, value in wanted.items():
         before = getattr(saved, name)

@@ -1,5 +1,8 @@
-"""Every command and its options, grouped by purpose.  The options of a kind of run are made from its settings, and the
-numbers of an experiment from experiments/options.py: see options.py."""
+"""Define every command and its options, grouped by purpose.
+
+The options of a kind of run are made from its settings, and those of an experiment from experiments/options.py; see
+cli/options.py.
+"""
 from __future__ import annotations
 
 import argparse
@@ -108,7 +111,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _add_measurements(measure: Commands, datasets: list[str], any_images: str) -> None:
-    """`measure NAME`."""
+    """Add the commands `measure NAME`."""
     command = partial(measure.add, "Estimators, on small problems with a known gradient")
     estimators = command("estimators", measurements.estimators, "bias, variance and cost of every gradient estimator",
                          example="--n 4 --k 2")
@@ -170,7 +173,7 @@ def _add_measurements(measure: Commands, datasets: list[str], any_images: str) -
 
 
 def _add_made(make: Commands) -> None:
-    """`make NAME`."""
+    """Add the commands `make NAME`."""
     command = partial(make.add, "Check tracked files, and overwrite them only with --write")
     report = command("report", commands.report, "all tables and charts of README.md and of the pages in tutorials/",
                      example="--write --add runs/experiment-binary")

@@ -1,4 +1,4 @@
-"""The page of all commands: tutorials/commands.md, made from the parser and from the registry of estimators."""
+"""Make tutorials/commands.md, the page of all commands, from the parser and from the registry of estimators."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ def _cell(text: str) -> str:
 
 
 def _sections(commands: Commands) -> Iterator[str]:
-    """A section for each command, including the commands below it."""
+    """Yield the lines of a section for each command, and for each command below it, such as `measure NAME`."""
     for title, entries in commands.groups.items():
         yield f"## {title}\n"
         for name, summary in entries:
@@ -59,7 +59,7 @@ def _sections(commands: Commands) -> Iterator[str]:
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the whole page."""
     rows = [[f"`{name}`", _cell(entry.summary), _bias(entry),
              ", ".join(f"`{option(each)}`" for each in entry.hyperparameters)]
             for name, entry in estimators.REGISTRY.items()]
@@ -68,5 +68,5 @@ def page() -> str:
 
 
 def write() -> None:
-    """Write the page."""
+    """Write the page into the repository."""
     write_text(ROOT / PAGE, page())

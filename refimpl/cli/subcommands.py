@@ -1,4 +1,7 @@
-"""argparse, adapted: errors in one line with the nearest known name, and commands that --help lists in groups."""
+"""Adapt argparse to this program.
+
+An error is one line, which suggests the nearest known name, and --help lists the commands in groups.
+"""
 from __future__ import annotations
 
 import argparse
@@ -14,15 +17,20 @@ PROGRAM = "python -m refimpl"
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse with one-line errors that suggest the nearest known name.  The usage is printed by --help only, and so
-    is text that takes long to make."""
+    """An argument parser whose errors are one line, which suggests the nearest known name.
+
+    Only --help prints the usage and any text that takes long to make.
+    """
 
     late: Callable[[], str] | None = None
-    """Makes more text for the end of --help, only when --help is called."""
+    """Returns more text for the end of --help.  It is called only when --help is printed."""
     elsewhere: dict[str, str]
-    """Last word of a command -> the whole command: a name that is unknown here may belong to another command."""
+    """Maps the last word of each command to the whole command.
+
+    The error message for a name that is unknown here uses it to suggest a command in another place.
+    """
     example = ""
-    """The options of an example, which works as it is."""
+    """The options of an example for --help, which works without any change."""
     below: Commands | None = None
     """The commands below this one, if it has any."""
 
@@ -31,7 +39,7 @@ class Parser(argparse.ArgumentParser):
         self.elsewhere = {}
 
     def _print_message(self, message: str, file=None) -> None:
-        """Print nothing to a closed stream, which is None; argparse would use the other stream."""
+        """Print the message, unless the stream is closed (None); argparse would then use another stream."""
         if file is not None:
             super()._print_message(message, file)
 
@@ -58,7 +66,7 @@ class Parser(argparse.ArgumentParser):
         return super().format_help() + example + ("\n" + self.late() if self.late else "")
 
     def described(self) -> list[tuple[str, str]]:
-        """(option and its arguments, its help with the default), as --help prints them."""
+        """Return two strings for each option, as --help prints them: the option with its arguments, and its help."""
         made = self._get_formatter()
         lines = []
         for action in self._actions:
@@ -72,7 +80,7 @@ class Parser(argparse.ArgumentParser):
 
 
 class Help(argparse.ArgumentDefaultsHelpFormatter):
-    """--help with the defaults, if there are any."""
+    """Formats --help, and adds the default of each option that has one."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
         empty = action.default is None or action.default is False or action.default == []
@@ -80,7 +88,7 @@ class Help(argparse.ArgumentDefaultsHelpFormatter):
 
 
 class Commands:
-    """The commands below a parser, which its help lists in groups, one per line."""
+    """Holds the commands below a parser, whose --help lists them in groups, one per line."""
 
     def __init__(self, parser: Parser, dest: str) -> None:
         self.prog, self.elsewhere = parser.prog, parser.elsewhere
@@ -92,15 +100,19 @@ class Commands:
 
     def add(self, group: str, name: str, run: Callable[[argparse.Namespace], int] | None, summary: str,
             after_stop: str = "", shown: str = "", example: str = "") -> Parser:
-        """A command, with the numbers of its experiment if it has any.
+        """Add a command to a group, and return its parser.
 
-        run: called with the parsed options; None for a parser of further commands.  after_stop: text printed after
-        Ctrl-C.  shown: its name in the list of commands, if that is another one.  example: options that work as they
-        are.
+        If the command is an experiment, an option is added for each number that the experiment declares.
+
+        run         the function that is called with the parsed options, or None if there are commands below this one
+        summary     one line for the list of commands
+        after_stop  text that is printed if the command is stopped by Ctrl-C
+        shown       the name in the list of commands, if it differs from `name`
+        example     options of an example for --help, which work without any change
         """
         self.groups.setdefault(group, []).append((shown or name, summary))
         added = self.subparsers.add_parser(name, description=summary.partition("; see ")[0], formatter_class=Help,
-                                           allow_abbrev=False)      # --no-n is a slip, and not --no-non-negative
+                                           allow_abbrev=False)      # --no-n must not mean --no-non-negative
         added.elsewhere, added.example = self.elsewhere, example
         self.elsewhere.setdefault(name, added.prog.removeprefix(PROGRAM).strip())
         added.set_defaults(run=run, after_stop=after_stop, prog=added.prog)
@@ -108,6 +120,6 @@ class Commands:
         return added
 
     def overview(self) -> str:
-        """The commands, one per line."""
+        """Return the list of the commands, one per line."""
         return "\n\n".join("\n".join([f"{title}:", *(f"  {name:18s} {summary}" for name, summary in entries)])
                            for title, entries in self.groups.items()) + "\n"

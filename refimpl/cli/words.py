@@ -1,4 +1,7 @@
-"""The printed text about a run, by its kind: the heading, a line per epoch, the result, and the name of its folder."""
+"""Define the text that is printed about a run of each kind.
+
+This is the heading, a line per epoch, the result, and the name of the run's folder.
+"""
 from __future__ import annotations
 
 import math
@@ -10,33 +13,33 @@ from refimpl.runs.protocol import Row
 from refimpl.runs.settings import RunSettings
 from refimpl.runs.vae import NOT_A_BOUND, VAESettings
 
-NARROWEST = 12                          # columns of a printed number
-EACH = 9                                # width of an attribute's printed accuracy, at least
+NARROWEST = 12                          # characters, for a printed number
+EACH = 9                                # characters, for the printed accuracy of one attribute
 
 
 class Words:
-    """The words for a kind that is not in KINDS: every column of its metrics with its name."""
+    """Makes the text about runs whose kind is not in KINDS: every column of the metrics is printed with its name."""
 
     def folder(self, settings: RunSettings) -> str:
-        """The name of its folder below runs/, unless the user gives another."""
+        """Return the name of the run's folder below runs/, which is used unless the user gives another."""
         kind = kind_of(settings).COMMAND
         return f"{kind}-{settings.entry.name}-{settings.estimator}-seed{settings.seed}"
 
     def heading(self, settings: RunSettings) -> str:
-        """The text above the lines."""
+        """Return the text above the lines of the epochs."""
         return f"{settings.entry.name}: {settings.label()}, seed {settings.seed}"
 
     def line(self, settings: RunSettings, row: Row) -> str:
-        """A row of the metrics."""
+        """Return the line that is printed for one row of metrics."""
         return ", ".join(f"{name} {value:.6g}" for name, value in row.items() if not math.isnan(value))
 
     def result(self, settings: RunSettings, row: Row) -> str:
-        """The result in the last row, in a few words."""
+        """Return the result of the run in a few words; `row` is its last row of metrics."""
         return self.line(settings, row)
 
 
 class VAEWords(Words):
-    """The words for runs of `train`."""
+    """Makes the text about runs of `train`."""
 
     def folder(self, settings: VAESettings) -> str:
         size = f"n{settings.n}-k{settings.k}" if settings.n > 1 else f"k{settings.k}"
@@ -45,14 +48,14 @@ class VAEWords(Words):
         return f"{settings.entry.name}-{settings.estimator}{family}-{size}-seed{settings.seed}"
 
     def _shown(self, settings: VAESettings) -> list[tuple[str, str, int]]:
-        """(title, column, sign) for each printed column."""
+        """Return (title, column of the metrics, sign) for each printed column; the sign is a factor, 1 or -1."""
         family, parts = latent.get(settings.family), settings.exact_parts
         shown = [(f"{part} -ELBO", f"{part}_elbo", -1) for part in parts if family.normalised]
         shown += [("test -log p(x)", "test_log_likelihood", -1)] if parts else []
         if family.normalised:
             return shown + ([("gap", "gap", 1)] if parts else []) + \
                 ([("one-sample -ELBO", "sampled_elbo", -1)] if settings.n > 1 else [])
-        released = settings.released and family.has_unary_kl        # the released code's loss, a bound on nothing
+        released = settings.released and family.has_unary_kl        # the loss of the released code bounds nothing
         return shown + ([("unary-KL loss, no bound", NOT_A_BOUND, -1)] if released else [])
 
     def heading(self, settings: VAESettings) -> str:
@@ -79,7 +82,7 @@ class VAEWords(Words):
 
 
 class MixtureWords(Words):
-    """The words for runs of `semi-supervised`."""
+    """Makes the text about runs of `semi-supervised`."""
 
     def folder(self, settings: MixtureSettings) -> str:
         return f"semi-supervised-{settings.entry.name}-{settings.estimator}-{settings.labels}-seed{settings.seed}"
@@ -112,5 +115,5 @@ KINDS: dict[str, Words] = {"train": VAEWords(), "semi-supervised": MixtureWords(
 
 
 def words_of(kind: str) -> Words:
-    """The words for runs of this command."""
+    """Return the object that makes the text about runs of the command `kind`."""
     return KINDS.get(kind, Words())

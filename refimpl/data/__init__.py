@@ -1,4 +1,4 @@
-"""The data sets by name: binary images in three parts.  data/README.md says where they come from."""
+"""Load a data set by its name.  Every data set has binary images in three parts; data/README.md names their sources."""
 from __future__ import annotations
 
 import os
@@ -23,7 +23,10 @@ NAMES = tuple(REGISTRY)
 
 
 def get(name: str) -> Entry:
-    """Return the entry of this name, or of the file FILE.npz; raise InputError if there is none that can be used."""
+    """Return the entry of the data set `name`, which is one of NAMES or a file FILE.npz.
+
+    Raises InputError if there is no such data set, or if the file cannot be used.
+    """
     if name in REGISTRY:
         return REGISTRY[name]
     if name.endswith(own.SUFFIX):
@@ -33,13 +36,15 @@ def get(name: str) -> Entry:
 
 def load(name: str, data_dir: str | os.PathLike | None = None, limit: int | None = None,
          sha256: str | None = None) -> Dataset:
-    """Read a data set.
+    """Return the images and labels of a data set.
 
-    name      one of NAMES, or FILE.npz with your own images (see own.py).  mnist, fashion-mnist and faces have 50,000 /
-              10,000 / 10,000 images; of the first two, the last 10,000 training images are for validation
-    data_dir  a folder to look in first, by default REFIMPL_DATA_DIR, if set; then the shipped data/ is used
-    limit     keep only the first `limit` images of each part
-    sha256    the sha256 that a FILE.npz must have
+    name      one of NAMES, or FILE.npz with your own images (see own.py).  mnist, fashion-mnist and faces have 50,000
+              images for training, 10,000 for validation and 10,000 for the test.  The validation part of the first two
+              consists of the last 10,000 of the original 60,000 training images.
+    data_dir  the folder in which the files are searched first, before the shipped folder data/.  The default is the
+              environment variable REFIMPL_DATA_DIR, if it is set.
+    limit     if given, only the first `limit` images of each part are kept
+    sha256    if given, the sha256 that the file FILE.npz must have
 
     Raises InputError if the name is unknown, or if a file is missing, damaged or of another kind.
     """
@@ -50,7 +55,7 @@ def load(name: str, data_dir: str | os.PathLike | None = None, limit: int | None
     if folder is not None:
         if not os.path.isdir(folder):
             raise InputError(f"--data-dir (or REFIMPL_DATA_DIR) {folder} is not a folder")
-        if not os.access(folder, os.R_OK | os.X_OK):        # its files would seem to be missing
+        if not os.access(folder, os.R_OK | os.X_OK):        # else its files would seem to be missing
             raise InputError(f"--data-dir (or REFIMPL_DATA_DIR) {folder} cannot be read: Permission denied")
     entry = get(name)
     if sha256 != entry.sha256 and sha256 is not None:

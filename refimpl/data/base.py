@@ -1,4 +1,7 @@
-"""The types of a data set, which has three parts with binary images of one size, and the interface of its reader."""
+"""Define the types of a data set, of its parts, of its registry entry and of the function that reads it.
+
+A data set has three parts, and all its images are binary and have the same size.
+"""
 from __future__ import annotations
 
 import hashlib
@@ -16,9 +19,13 @@ PIXELS = 784
 
 @dataclass(frozen=True)
 class Part:
-    """Holds N images of `shape`, (height, width), and their labels, (N,) uint8, or None if there are no labels.
+    """Holds N images and their labels.
 
-    The images are packed row by row into (N, bytes) uint8, with eight pixels per byte and zeros at the end."""
+    packed  the images, (N, bytes) uint8: the pixels of an image, row by row, with eight pixels per byte; the last byte
+            is filled up with zeros
+    labels  (N,) uint8, or None if there are no labels
+    shape   (height, width) of every image
+    """
 
     packed: np.ndarray
     labels: np.ndarray | None
@@ -28,25 +35,25 @@ class Part:
         return len(self.packed)
 
     def images(self, rows: np.ndarray | slice = slice(None), dtype: np.dtype = np.float32) -> np.ndarray:
-        """Return these images as rows of 0.0 and 1.0, (rows, height x width)."""
+        """Return the images with the indices `rows`, by default all, as numbers 0.0 and 1.0, (rows, height x width)."""
         return np.unpackbits(self.packed[rows], axis=1, count=math.prod(self.shape)).astype(dtype)
 
     def blocks(self, size: int, dtype: np.dtype = np.float32) -> Iterator[np.ndarray]:
-        """Yield all images in order, at most `size` at a time, (rows, height x width), to save memory.
+        """Yield all images in order, in blocks of at most `size` images, (rows, height x width), to save memory.
 
-        Raises ValueError, at the call, if `size` is below 1.
+        Raises ValueError if `size` is below 1, already when it is called and not only when a block is requested.
         """
         if size < 1:
             raise ValueError(f"size must be at least 1 image, got {size}")
         return (self.images(slice(start, start + size), dtype) for start in range(0, len(self), size))
 
     def first(self, limit: int) -> Part:
-        """Return the first `limit` images, or all if there are fewer, as a view."""
+        """Return a part with the first `limit` images, or all if there are fewer.  It shares memory with this part."""
         return Part(self.packed[:limit], None if self.labels is None else self.labels[:limit], self.shape)
 
 
 class Dataset(NamedTuple):
-    """Holds three parts that share no image; all images have the same shape."""
+    """Holds the name of a data set and its parts.  No image is in two parts, and all images have the same shape."""
 
     name: str
     train: Part
@@ -60,24 +67,26 @@ class Dataset(NamedTuple):
 
 
 class Reader(Protocol):
-    """Reads one data set and checks it."""
+    """A function that reads one data set and checks it."""
 
     def __call__(self, folder: Path | None) -> tuple[Part, Part, Part]:
-        """Return the parts for training, validation and test, which share no image.
+        """Return the parts for training, validation and test.  No image is in two of them.
 
-        folder is the user's data folder, which exists, or None.  Raises InputError if a file is missing, damaged or of
-        another kind.
+        `folder` is the user's data folder, which has been found to exist, or None.  Raises InputError if a file is
+        missing, damaged or of another kind.
         """
 
 
 class Entry(NamedTuple):
-    """An entry of the registry: what is known of a data set without its images.
+    """An entry of the registry.  It describes a data set, so many questions can be answered without reading images.
 
-    classes     number of classes of the labels, or None if there are no labels
+    read        the function that reads the images
+    classes     number of different labels, or None if there are no labels
+    summary     a few words on what the images show
     shape       (height, width) of every image
-    attributes  names of attributes with two values, which are the digits of the label as a binary number, as in
-                joint.values; () if the labels are classes
-    sha256      of a user's file; None for the other data sets
+    attributes  names of the attributes, each of which an image has or lacks.  The label, written as a binary number,
+                has one digit per attribute, in the order of joint.values.  () if the labels are plain classes.
+    sha256      the sha256 of a user's file; None for the other data sets
     note        one line that the user should read; usually empty
     """
 
@@ -92,7 +101,7 @@ class Entry(NamedTuple):
 
 
 def content_digest(images: np.ndarray, labels: np.ndarray) -> str:
-    """Return the sha256 of the images' bytes followed by the labels' bytes."""
+    """Return the sha256 of the bytes of `images` followed by the bytes of `labels`."""
     digest = hashlib.sha256(np.ascontiguousarray(images))
     digest.update(np.ascontiguousarray(labels))
     return digest.hexdigest()

@@ -1,14 +1,17 @@
-"""Faces drawn from three known attributes and nine nuisances (slides 2 and 25 show similar faces).
+"""Draw the data set of faces, from three known attributes and nine nuisances (slides 2 and 25 show similar faces).
 
     faces.draw((1, 0, 1), nuisances)      a face with glasses, short hair and a smile
     faces.draw((0, 0, 1), nuisances)      the same face without glasses; all other pixels are the same
 
-Every shape is a condition on the pixel's coordinates (u, v), in pixels from the middle of the head, with u across and v
-down, both tilted with the head: inside an ellipse, near a circle, or near a parabola.
+A nuisance is a number that changes the picture but is not an attribute, such as the width of the head.
 
-The set is drawn on every machine and must be bit for bit the same.  So only +, -, * and / are used, which IEEE 754
-rounds in the same way everywhere, and no sine, no square root and no sum whose order is not fixed.  The random bits
-come from a bit generator, whose stream NumPy guarantees (NEP 19), not from a Generator's methods, which may change.
+A pixel is ink if its coordinates (u, v) meet a condition, for example lie inside an ellipse, near a circle or near a
+parabola.  They are measured in pixels from the middle of the head: u across and v down.  Both axes tilt with the head.
+
+The set is drawn anew on every machine, and the result must be bit for bit the same everywhere.  So the code uses only
++, -, * and /, which IEEE 754 rounds in the same way everywhere.  It uses no sine, no square root, and no sum whose
+order is not fixed.  The random bits come directly from a bit generator, whose stream NumPy guarantees (NEP 19).  The
+methods of a Generator may change, so they are not used.
 """
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ from refimpl.data.mnist import CUTS
 
 SIDE = 28
 IMAGES = 70_000
-SEED = 20191208                     # no two of its 70,000 pictures are alike
+SEED = 20191208                     # with it, no two of the 70,000 pictures are alike
 SHA256 = "05dc2c4791858e07ee7cc29930125de77e9a97842fc27962e23a1dd8bce31198"
 ATTRIBUTES = ("glasses", "long hair", "smile")
 
@@ -38,18 +41,18 @@ NUISANCES: dict[str, tuple[float, float]] = {
     "eyes apart": (3.7, 4.4),       # distance of each eye from the middle line, pixels
     "eye size": (0.9, 1.35),        # radius, pixels
     "line": (1.0, 1.8),             # thickness of the head's outline and of the mouth, pixels
-    "mouth": (0.5, 0.62),           # its place below the middle, in half heights of the head
+    "mouth": (0.5, 0.62),           # its distance below the middle, a multiple of the half height
 }
-"""The range of each nuisance, which is uniform in the data set.  Every such face fits into the picture."""
+"""The range of each nuisance.  Nuisances are uniform in the data set, and every such face fits into the picture."""
 LOW, HIGH = np.array(list(NUISANCES.values())).T
 
 LENS, WIRE = 3.1, 1.1               # radius of the glasses, and the thickness of their wire, pixels
-EYES = -0.13                        # place of the eyes below the middle, in half heights of the head
-BLOCK = 100                         # faces at a time, whose pixels fit into a core's cache
+EYES = -0.13                        # the same for the eyes; negative means above the middle
+BLOCK = 100                         # faces drawn at a time: their pixels fit into a core's cache
 
 
 class Truth(NamedTuple):
-    """Holds the values from which images are drawn: attributes (N, 3), uint8, and nuisances (N, 9), in their units."""
+    """Holds the values from which N images are drawn: attributes, (N, 3) uint8, and nuisances, (N, 9) float64."""
 
     attributes: np.ndarray
     nuisances: np.ndarray
@@ -58,8 +61,8 @@ class Truth(NamedTuple):
 def truth(images: int = IMAGES) -> Truth:
     """Return the attributes and nuisances of the first `images` images, in the order training, validation, test.
 
-    Attributes are 0 or 1 with probability 1/2, nuisances are uniform, and all are independent.  Raises ValueError if
-    images is not in 1 ... 70,000.
+    Each attribute is 0 or 1 with probability 1/2, each nuisance is uniform in its range, and all are independent.
+    Raises ValueError unless `images` is from 1 to 70,000.
     """
     images = arguments.integer("images", images, 1, IMAGES)
     raw = np.random.PCG64(SEED).random_raw(images * (1 + len(LOW))).reshape(images, -1)
@@ -69,14 +72,16 @@ def truth(images: int = IMAGES) -> Truth:
 
 
 def draw(attributes: np.ndarray, nuisances: np.ndarray) -> np.ndarray:
-    """Draw binary pictures (..., 28, 28), in which True is ink, from attributes (..., 3) and nuisances (..., 9).
+    """Return binary pictures of faces, (..., 28, 28) bool, in which True is ink.
 
-    The attributes, 0 or 1, are in the order of ATTRIBUTES, the nuisances in the order of NUISANCES; batch axes
-    broadcast.  Each picture depends only on its own attributes and nuisances.  Glasses and long hair only add ink, and
-    a smile changes the mouth.
+    attributes  (..., 3), each 0 or 1, in the order of ATTRIBUTES
+    nuisances   (..., 9), in the order of NUISANCES
 
-    Raises TypeError or ValueError, which names the argument, for a wrong shape, an attribute that is neither 0 nor 1,
-    or a nuisance outside its range.
+    The leading axes broadcast.  Each picture depends only on its own attributes and nuisances.  Glasses and long hair
+    only add ink, and a smile changes only the mouth.
+
+    Raises TypeError or ValueError if a shape is wrong, an attribute is neither 0 nor 1, or a nuisance is outside its
+    range.  The message names the argument.
     """
     wanted, given = arguments.array("attributes", attributes), arguments.array("nuisances", nuisances)
     for name, array, length, kinds in (("attributes", wanted, len(ATTRIBUTES), "biuf"),
@@ -103,25 +108,27 @@ def draw(attributes: np.ndarray, nuisances: np.ndarray) -> np.ndarray:
 
 
 def _ellipse(u: np.ndarray, v: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return which pixels are inside the ellipse with half axes a and b, except the outermost 0.4 pixels at its top and
-    bottom, where a single pixel would stick out."""
+    """Return a bool array that marks the pixels inside the ellipse with half axes `a` and `b`.
+
+    The outermost 0.4 pixels at the top and bottom are left out, because a single pixel would stick out there.
+    """
     return (u * u * (1 / (a * a)) + v * v * (1 / (b * b)) <= 1) & (np.abs(v) <= b - 0.4)
 
 
 def _ink(attributes: np.ndarray, nuisances: np.ndarray) -> np.ndarray:
-    """Return pictures (N, 28, 28) of attributes (N, 3), bool, and nuisances (N, 9), computed in float32 for speed."""
+    """Return the pictures, (N, 28, 28), of `attributes`, (N, 3) bool, and `nuisances`, (N, 9), mostly in float32."""
     glasses, long_hair, smile = np.moveaxis(attributes, 1, 0)[..., None, None]
-    across, down, tilt, *rest = np.moveaxis(nuisances, 1, 0)[..., None, None]       # (N, 1, 1) each
+    across, down, tilt, *rest = np.moveaxis(nuisances, 1, 0)[..., None, None]       # each is (N, 1, 1)
     cosine, sine = (1 - tilt * tilt) / (1 + tilt * tilt), 2 * tilt / (1 + tilt * tilt)
     middle = np.arange(SIDE) - (SIDE - 1) / 2
     x, y = middle - across, middle[:, None] - down                                  # (N, 1, 28) and (N, 28, 1)
     u = (cosine * x).astype(np.float32) + (sine * y).astype(np.float32)
     v = (cosine * y).astype(np.float32) - (sine * x).astype(np.float32)
     a, b, apart, eye, line, mouth = (each.astype(np.float32) for each in rest)
-    side = np.abs(u)                                                                # a face is its own mirror image
+    side = np.abs(u)                                                                # a face is symmetric
 
     head, face = _ellipse(u, v, a + line / 2, b + line / 2), _ellipse(u, v, a - line / 2, b - line / 2)
-    brow = _ellipse(u, v - 0.45 * b, 1.2 * a, 1.05 * b)                             # not covered by hair
+    brow = _ellipse(u, v - 0.45 * b, 1.2 * a, 1.05 * b)                             # the area not covered by hair
     ink = head & ~face | _ellipse(u, v, a + 1.2, b + 1.2) & ~brow & (v < -0.15 * b)
 
     falls = (v > 0) & (side < a + 2.6) & (v < 0.92 * b)                             # long hair at both sides
@@ -129,7 +136,7 @@ def _ink(attributes: np.ndarray, nuisances: np.ndarray) -> np.ndarray:
     ink |= long_hair & locks
 
     to_eye, above = side - apart, v - EYES * b
-    distance = to_eye * to_eye + above * above                                      # squared
+    distance = to_eye * to_eye + above * above                                      # the squared distance
     ink |= distance <= eye * eye
     outer, inner = LENS + WIRE / 2, LENS - WIRE / 2
     lens = (distance <= outer * outer) & (distance >= inner * inner)
@@ -143,10 +150,11 @@ def _ink(attributes: np.ndarray, nuisances: np.ndarray) -> np.ndarray:
 
 
 def read(folder: Path | None) -> tuple[Part, Part, Part]:
-    """Return 50,000 / 10,000 / 10,000 faces, which are drawn at the first call and kept; `folder` is not used.
+    """Return 50,000 faces for training, 10,000 for validation and 10,000 for the test.
 
-    The attributes are the digits of the label as a binary number, as in joint.values(3, 2): 4 glasses + 2 long hair +
-    smile.  Raises InputError if the images differ from those drawn on other machines.
+    They are drawn at the first call and then kept in memory.  `folder` is not used.  The label is 4 glasses + 2 long
+    hair + smile, where each attribute is 0 or 1, as in joint.values(3, 2).  Raises InputError if the images differ from
+    those drawn on other machines.
     """
     images, labels = _content()
     train, valid, test = (Part(images[cut], labels[cut]) for cut in CUTS)
@@ -155,7 +163,7 @@ def read(folder: Path | None) -> tuple[Part, Part, Part]:
 
 @functools.lru_cache(maxsize=1)
 def _content() -> tuple[np.ndarray, np.ndarray]:
-    """Draw and check the packed images, (70000, 98), and the labels, (70000,), uint8 and read-only."""
+    """Draw and check the faces; return the packed images, (70000, 98), and labels, (70000,), read-only uint8 arrays."""
     attributes, nuisances = truth()
     images = np.concatenate([np.packbits(draw(attributes[start:start + BLOCK], nuisances[start:start + BLOCK])
                                          .reshape(-1, SIDE * SIDE), axis=1) for start in range(0, IMAGES, BLOCK)])

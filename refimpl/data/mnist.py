@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST as packed by data/pack.py: one file each, which is checked by the sha256 of its content."""
+"""Read MNIST and Fashion-MNIST from the two files that data/pack.py packed, and check the sha256 of their content."""
 from __future__ import annotations
 
 import functools
@@ -20,9 +20,9 @@ CUTS = (slice(0, 50_000), slice(50_000, 60_000), slice(60_000, 70_000))     # tr
 
 
 class Shipped(NamedTuple):
-    """A reader of one such file, in the user's folder if it is there, else in data/.
+    """Reads one of these files from the user's folder, or, if the file is not there, from data/.
 
-    sha256 is that of the images' bytes followed by the labels' bytes, before compression.
+    `sha256` is the expected sha256 of the bytes of the images followed by the bytes of the labels, before compression.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Shipped(NamedTuple):
 
     def __call__(self, folder: Path | None) -> tuple[Part, Part, Part]:
         path = FOLDER / self.file
-        if folder is not None and os.path.lexists(folder / self.file):      # a broken link is an error
+        if folder is not None and os.path.lexists(folder / self.file):      # a broken link counts, and fails
             path = folder / self.file
         stamp = file_stamp(path, MISSING)
         images, labels = _content(self, Path(os.path.realpath(path)), stamp)
@@ -41,10 +41,10 @@ class Shipped(NamedTuple):
 
 @functools.lru_cache(maxsize=2)
 def _content(kind: Shipped, path: Path, stamp: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Read and check the packed images, (70000, 98), and the labels, (70000,), uint8 and read-only.
+    """Read and check a file; return the packed images, (70000, 98), and labels, (70000,), as read-only uint8 arrays.
 
-    Reading and checking take about 0.1 s, and the tests load the files hundreds of times.  So the last two contents,
-    7 MB each, stay in memory.  If a file changes, so does its stamp, and it is read again.
+    Reading and checking take about 0.1 s, and the tests load the files hundreds of times.  So the contents of the two
+    files used last, 7 MB each, stay in memory.  If a file changes, `stamp` changes too, and the file is read again.
     """
     arrays = read_arrays(path, missing=MISSING, damaged=DAMAGED)
     if not {"images", "labels"} <= set(arrays):

@@ -1,4 +1,4 @@
-"""Omniglot, read from its original zip files or from the IWAE code's chardata.mat, in a folder that the user names."""
+"""Read Omniglot from its original zip files, or from the file chardata.mat of the IWAE code, in the user's folder."""
 from __future__ import annotations
 
 import io
@@ -15,12 +15,12 @@ ADVICE = ("get images_background.zip and images_evaluation.zip from the reposito
           "or chardata.mat of the IWAE code, and name their folder with --data-dir or REFIMPL_DATA_DIR")
 MISSING = f"is missing; {ADVICE}"
 SIDE = 105                                              # height and width of a drawing in pixels
-DRAWERS, TRAIN_DRAWERS, VALID_DRAWERS = 20, 14, 17      # who drew each character: 1-14 train, 15-17 valid, 18-20 test
-CHARDATA_VALID = 1_345                                  # the last of chardata.mat's 24,345 training images
+DRAWERS, TRAIN_DRAWERS, VALID_DRAWERS = 20, 14, 17      # persons 1-14: training, 15-17: validation, 18-20: test
+CHARDATA_VALID = 1_345                                  # number at the end of the 24,345 training images
 
 
 def read(folder: Path | None) -> tuple[Part, Part, Part]:
-    """Return the parts, without labels, from the zip files if there are any, otherwise from chardata.mat.
+    """Return the three parts, without labels, from the zip files if there are any, otherwise from chardata.mat.
 
     Raises InputError if `folder` is None or contains neither, or if a file is damaged or of another kind.
     """
@@ -36,7 +36,10 @@ def read(folder: Path | None) -> tuple[Part, Part, Part]:
 
 
 def area_weights(size: int, target: int) -> np.ndarray:
-    """Return the matrix (target, size) that averages `size` pixels over `target` equal intervals, by their overlap."""
+    """Return the matrix, (target, size), that scales a row of `size` pixels down to `target` pixels.
+
+    Each new pixel is the mean over its share of the row.  A pixel that is partly in this share counts by that part.
+    """
     edges = np.linspace(0, size, target + 1)
     pixel = np.arange(size)
     overlap = np.minimum(pixel + 1, edges[1:, None]) - np.maximum(pixel, edges[:-1, None])
@@ -44,12 +47,14 @@ def area_weights(size: int, target: int) -> np.ndarray:
 
 
 def _from_drawings(archives: list[Path]) -> tuple[Part, Part, Part]:
-    """Read drawings ALPHABET/characterNN/XXXX_YY.png, 105 x 105 bits in which ink is 0, by drawer YY of 20.
+    """Return the three parts from the drawings in these zip files.
 
-    A drawing that is in several archives, as those of the small background sets are, counts once.
+    A drawing is a file ALPHABET/characterNN/XXXX_YY.png of 105 x 105 pixels in which ink is 0.  It was drawn by person
+    YY (1 to 20), who determines its part.  Drawings that are in several archives, such as those of the small background
+    sets, are used only once.
     """
     weights = area_weights(SIDE, 28)
-    packed: dict[str, np.ndarray] = {}                      # by alphabet/character/file
+    packed: dict[str, np.ndarray] = {}                      # the key is ALPHABET/characterNN/XXXX_YY.png
     for path in archives:
         content = read_whole(path, MISSING)
         try:
@@ -57,11 +62,11 @@ def _from_drawings(archives: list[Path]) -> tuple[Part, Part, Part]:
                 for entry in archive.namelist():
                     key = entry.partition("/")[2]           # the folder's name differs between archives
                     if entry.endswith(".png") and key not in packed:
-                        _drawer(key, path)                  # refuses other names
+                        _drawer(key, path)                  # raises InputError for other names
                         packed[key] = _one_drawing(archive.read(entry), f"{path}: {entry}", weights)
         except (InputError, MemoryError):
             raise
-        except Exception:                                   # zipfile, zlib and the decoder of PNG raise anything
+        except Exception:                                   # zipfile, zlib and imread raise many kinds
             raise InputError(f"{path} is truncated or not a zip file of Omniglot drawings; {ADVICE}") from None
     if not packed:
         raise InputError(f"{archives[0]} holds no drawings; {ADVICE}")
@@ -77,7 +82,7 @@ def _from_drawings(archives: list[Path]) -> tuple[Part, Part, Part]:
 
 
 def _drawer(key: str, path: Path) -> int:
-    """Return the number YY, 1 to 20, in the name XXXX_YY.png; raise InputError if there is none."""
+    """Return the number YY of the person, 1 to 20, from the name XXXX_YY.png; raise InputError if there is none."""
     digits = key.rpartition("_")[2].removesuffix(".png")
     if not (digits.isascii() and digits.isdigit() and 1 <= int(digits) <= DRAWERS):
         raise InputError(f"{path}: {key} is not named XXXX_YY.png, YY in 01 ... {DRAWERS}, as Omniglot's drawings are; "
@@ -86,25 +91,32 @@ def _drawer(key: str, path: Path) -> int:
 
 
 def _one_drawing(content: bytes, where: str, weights: np.ndarray) -> np.ndarray:
-    """Return the packed bits (98,) of a PNG file, scaled down at once: all 32,460 drawings would take 1.4 GB."""
-    from matplotlib.image import imread                     # here, because only Omniglot needs it
+    """Return the drawing in a PNG file as packed bits, (98,), scaled down to 28 x 28 pixels.
+
+    Each drawing is scaled down as soon as it is read, because all 32,460 drawings in full size would take 1.4 GB.
+    """
+    from matplotlib.image import imread                     # imported here: only Omniglot needs it
 
     grey = imread(io.BytesIO(content), format="png")
     if grey.shape != (SIDE, SIDE):
         raise InputError(f"{where} is {' x '.join(map(str, grey.shape))}, not {SIDE} x {SIDE}; {ADVICE}")
-    ink = weights @ (1.0 - grey) @ weights.T                # mean ink of each of 28 x 28 areas
+    ink = weights @ (1.0 - grey) @ weights.T                # the mean ink in each of 28 x 28 areas
     return np.packbits(ink.reshape(PIXELS) >= 0.5)
 
 
 def _are_grey_levels(array) -> bool:
-    """Return whether this is a (784, N) array of numbers in [0, 1]; loadmat may also return a sparse matrix."""
+    """Return whether `array` is a (784, N) array of numbers in [0, 1].  It may be a sparse matrix, which is not one."""
     return (isinstance(array, np.ndarray) and array.dtype.kind in "fiu" and array.ndim == 2
             and array.shape[0] == PIXELS and array.shape[1] > 0 and bool(((array >= 0) & (array <= 1)).all()))
 
 
 def _from_chardata(path: Path) -> tuple[Part, Part, Part]:
-    """Read the IWAE code's file with `data` and `testdata`, (784, N) grey levels in [0, 1], images column by column."""
-    from scipy.io import loadmat                            # here, because only this file needs it
+    """Return the three parts from the file chardata.mat of the IWAE code.
+
+    Its arrays `data` and `testdata` have shape (784, N) and contain grey levels in [0, 1].  Each column is an image,
+    whose pixels are also stored column by column.
+    """
+    from scipy.io import loadmat                            # imported here: only this file needs it
 
     stream = io.BytesIO(read_whole(path, MISSING))
     try:
@@ -112,7 +124,7 @@ def _from_chardata(path: Path) -> tuple[Part, Part, Part]:
         grey = [content[key] for key in ("data", "testdata")]
     except MemoryError:
         raise
-    except Exception:                                       # loadmat raises anything at all on a damaged file
+    except Exception:                                       # loadmat raises many kinds for a damaged file
         raise InputError(f"{path} is truncated or not the chardata.mat of the IWAE code; {ADVICE}") from None
     packed = []
     for key, array in zip(("data", "testdata"), grey):

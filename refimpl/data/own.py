@@ -2,12 +2,14 @@
 
     np.savez_compressed("own.npz", images=images, labels=labels)
 
-images   (N, height, width), or (N, pixels), which is shown as a square if pixels is a square number, else as one row.
-         The numbers are bool; or integers 0 and 1; or integers 0 ... 255, where 128 and above means 1; or floats in
-         [0, 1], where 1/2 and above means 1
-labels   (N,) integers 0 ... C - 1, each of which must occur; optional
+images   an array of shape (N, height, width), or (N, pixels).  In the second case an image is shown as a square if
+         `pixels` is a square number, and otherwise as one row.  The entries are bool, or integers 0 and 1, or integers
+         from 0 to 255, where 128 and above becomes 1, or floats in [0, 1], where 1/2 and above becomes 1.
+labels   integers from 0 to C - 1, (N,), where C is the number of classes and each class must occur.  Labels are
+         optional.
 
-The order in the file determines the parts: the last seventh is the test part, the seventh before it is for validation.
+The order in the file determines the parts: the last seventh of the images is the test part, the seventh before it is
+the validation part, and all others are for training.
 """
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ from refimpl.data.base import Entry, Part
 from refimpl.system.files import arrays_in, file_stamp, read_whole
 
 SUFFIX = ".npz"
-PARTS = 7                               # one for the test, one for validation, the others for training
+PARTS = 7                               # one test, one validation, the others training
 MOST_PIXELS = 65_536                    # 256 x 256
 MOST_CLASSES = 256
 MISSING = "is missing: --dataset names a file of images"
@@ -34,7 +36,7 @@ DAMAGED = "is damaged or not an .npz file of arrays; arrays of objects are not r
 
 
 class Content(NamedTuple):
-    """Holds a file's images, packed as in Part, and labels, with the fields of its Entry."""
+    """Holds the content of a file: the images, packed as in Part, the labels, and the fields of its Entry."""
 
     images: np.ndarray
     labels: np.ndarray | None
@@ -45,7 +47,7 @@ class Content(NamedTuple):
 
 
 def entry(name: str) -> Entry:
-    """Return the entry of this file.  Raises InputError if it is missing, damaged, or not such a file."""
+    """Return the entry of the file `name`.  Raises InputError if the file is missing, damaged, or of another kind."""
     content = _read(name)
     return cached(name, content.sha256, content.shape, content.classes)._replace(note=content.note)
 
@@ -53,14 +55,15 @@ def entry(name: str) -> Entry:
 def cached(name: str, sha256: str, shape: tuple[int, int], classes: int | None) -> Entry:
     """Return the entry of a file from recorded values, without reading the file.
 
-    Its name is the file's name without folders and suffix, in characters that suit a file's name and a title.
+    The name of the entry is the file's name without folders and suffix.  Characters that do not suit a file's name or a
+    title are replaced by "_".
     """
     title = re.sub(r"[^\w. -]", "_", Path(name).stem)
     return Entry(title, lambda folder: _parts(_read(name)), classes, "images of your own", shape, sha256=sha256)
 
 
 def _parts(content: Content) -> tuple[Part, Part, Part]:
-    """Split the images by their order."""
+    """Return the parts for training, validation and test, which are in this order in the file."""
     whole, held = len(content.images), len(content.images) // PARTS
     cuts = slice(0, whole - 2 * held), slice(whole - 2 * held, whole - held), slice(whole - held, whole)
     train, valid, test = (Part(content.images[cut], None if content.labels is None else content.labels[cut],
@@ -75,7 +78,11 @@ def _read(name: str) -> Content:
 
 @functools.lru_cache(maxsize=2)
 def _content(path: Path, resolved: Path, stamp: tuple[int, ...]) -> Content:
-    """Read the file once, and again if it has changed; the arrays are read-only because they are shared."""
+    """Return the content of the file.
+
+    The file is read again only if `stamp` shows that it has changed.  The arrays are read-only because all callers
+    share them.
+    """
     content = read_whole(path, MISSING)
     arrays = arrays_in(content, f"{path} {DAMAGED}")
     if "images" not in arrays:
@@ -89,7 +96,7 @@ def _content(path: Path, resolved: Path, stamp: tuple[int, ...]) -> Content:
 
 
 def _binary(path: Path, images: np.ndarray) -> tuple[tuple[int, int], np.ndarray, str]:
-    """Return (height, width), the packed images, and a note on how many pixels were rounded."""
+    """Return (height, width), the packed images, and a note that says how many pixels were rounded, if any."""
     if images.dtype.kind not in "biuf":
         raise InputError(f"{path}: images must be bool, integers or floats, got {images.dtype}")
     if images.ndim not in (2, 3) or 0 in images.shape[1:]:
@@ -122,7 +129,7 @@ def _binary(path: Path, images: np.ndarray) -> tuple[tuple[int, int], np.ndarray
 
 
 def _labels(path: Path, labels: np.ndarray | None, number: int) -> tuple[np.ndarray | None, int | None]:
-    """Return the labels as uint8 and the number of classes; None and None if the file has no labels."""
+    """Return the labels as uint8 and the number of classes, or None and None if the file has no labels."""
     if labels is None:
         return None, None
     if labels.dtype.kind not in "iu":

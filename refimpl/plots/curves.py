@@ -10,7 +10,10 @@ from refimpl.plots.style import FURTHER, TRUTH, new_figure
 
 
 def bounds(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Figure:
-    """Plot the bounds of one run against the epoch, and the gap between bound and likelihood."""
+    """Plot the bounds of one run, and the gap between bound and log-likelihood, against the epoch.
+
+    `rows` are the rows of metrics, `label` describes the run, and `dataset` is the name of the data set.
+    """
     figure, (bound, gap) = new_figure(2)
     marker = "o" if len(rows) < 40 else None
     lines = ()
@@ -36,7 +39,10 @@ def bounds(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Figure
 
 
 def accuracies(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Figure:
-    """Plot the accuracy and the bound of one run; epoch 0 is the pretraining, whose bound would be off the scale."""
+    """Plot the accuracy and the bound of one run against the epoch.
+
+    Epoch 0 is the pretraining.  Its bound is not shown, because it is far off the scale of the others.
+    """
     figure, (accuracy, bound) = new_figure(2)
     marker = "o" if len(rows) < 40 else None
     epochs = [row["epoch"] for row in rows]
@@ -44,7 +50,7 @@ def accuracies(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Fi
         accuracy.plot(epochs, [100 * row[name] for row in rows], color=colour, marker=marker, label=words)
     accuracy.set(xlabel="epoch", ylabel="accuracy, %", title=dataset)
     accuracy.legend(frameon=False, fontsize=10)
-    if len(rows) == 1:                              # after the pretraining alone the bound is not shown
+    if len(rows) == 1:                              # there is only the pretraining, so no bound to show
         bound.remove()
         figure.suptitle(label, fontsize=12)
         return figure

@@ -1,4 +1,8 @@
-"""The explorer's figure, which shows walls, joint law, errors and one draw, with sliders for eps, f and each h."""
+"""Draw the figure of the explorer.
+
+It shows the walls of Theorem 1, the joint law of both winners, the errors of the estimator, and one draw.  Sliders
+change eps, a factor on f, and each score of h.
+"""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -11,18 +15,28 @@ from matplotlib.widgets import Slider
 from refimpl import direct
 from refimpl.plots import panels, walls
 
-EPS = (0.01, 10.0)                                      # 1/nat
-SPREAD = (0.1, 4.0)                                     # a factor on f
+EPS = (0.01, 10.0)                                      # range of eps, 1/nat
+SPREAD = (0.1, 4.0)                                     # range of the factor on f
 STYLE = {"font.size": 12, "axes.titlesize": 12, "axes.titlelocation": "left", "axes.spines.top": False,
          "axes.spines.right": False, "legend.frameon": False, "legend.labelspacing": 0.25}
 
 
 class Explorer:
-    """Draws the panels and sliders on a figure; the sliders are "eps" (log10 of eps), "spread", "h0", "h1" and "h2"."""
+    """Draws the panels and the sliders on a figure, and draws them again when a slider is moved.
+
+    The sliders are "eps" (log10 of eps), "spread" (the factor on f), "h0", "h1" and "h2".
+    """
 
     def __init__(self, figure: Figure, h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray,
                  names: Sequence[str] = walls.NAMES) -> None:
-        """Draw on an empty figure; h (3,) in pure numbers, f (3,) in nats, eps within EPS in 1/nat, noise (N, 3)."""
+        """Draw on `figure`, which must be empty.
+
+        h      encoder scores at the start, (3,), pure numbers
+        f      decoder scores before the factor, (3,), nats
+        eps    perturbation size at the start, in the range EPS, 1/nat
+        noise  the draws of the noise, (N, 3)
+        names  the names of the three values
+        """
         self.figure, self.given_f, self.noise, self.names = figure, np.asarray(f, float), noise, names
         with matplotlib.rc_context(STYLE):
             self.sliders = self._make_sliders(h, eps)
@@ -35,8 +49,8 @@ class Explorer:
             self.here = self.axes[0].plot([], [], "o", markersize=13, markerfacecolor="none", markeredgecolor="0",
                                           markeredgewidth=1.8, zorder=7)[0]
             for ax in self.axes:
-                ax.tick_params(labelsize=STYLE["font.size"])        # also for ticks that are made while drawing
-        self.chosen = int(np.argmax(self.cloud.pair.z_star != self.cloud.pair.z_eps))       # one that moves, if any
+                ax.tick_params(labelsize=STYLE["font.size"])        # for ticks made later, too
+        self.chosen = int(np.argmax(self.cloud.pair.z_star != self.cloud.pair.z_eps))       # the first to change
         figure.canvas.mpl_connect("motion_notify_event", self._mouse)
         self.update()
 
@@ -50,7 +64,7 @@ class Explorer:
         for (left, bottom), (name, (label, low, high, value, colour)) in zip(places, wanted.items()):
             ax = self.figure.add_axes((left, bottom, 0.32, 0.03))
             made[name] = Slider(ax, label, low, high, valinit=value, color=colour)
-            made[name].drawon = False                   # update() draws the whole figure
+            made[name].drawon = False                   # because update() draws everything
             made[name].on_changed(lambda value: self.update())
         return made
 
@@ -67,7 +81,7 @@ class Explorer:
         return float(10 ** self.sliders["eps"].val)
 
     def update(self) -> None:
-        """Show the problem that the sliders describe."""
+        """Show the problem to which the sliders are set."""
         problem = h, f, eps = self.h, self.f, self.eps
         draws = len(self.noise)
         self.cloud.update(*problem, self.noise)
@@ -83,7 +97,7 @@ class Explorer:
         self.choose(self.chosen)
 
     def choose(self, index: int) -> None:
-        """Show this draw."""
+        """Circle the draw with this index, and show it in the panel of one draw."""
         self.chosen = index
         self.here.set_data(*self.cloud.points[[index]].T)
         with matplotlib.rc_context(STYLE):

@@ -1,4 +1,7 @@
-"""Show images drawn by models: one tile per latent value, a grid of classes and Gaussians, or a sheet of faces."""
+"""Show images that models draw.
+
+A picture has one tile per latent value, or a grid of classes and Gaussians, or a sheet of faces.
+"""
 from __future__ import annotations
 
 import math
@@ -16,19 +19,24 @@ SHAPE = (28, 28)
 
 def tiles(logits: np.ndarray, dataset: str, label: str, names: list[str] | None = None,
           shape: tuple[int, int] = SHAPE) -> Figure:
-    """Show the decoder's mean images of at most 100 values of z, one tile per value.
+    """Show the decoder's mean images for the values of z, one tile per value; only the first 100 are shown.
 
-    logits has shape (values, pixels); names are those of the values; shape is the (height, width) of an image.  All
-    tiles are in one picture, because 100 axes would be slow.
+    logits   logits of the pixels, (values, pixels)
+    dataset  name of the data set, for the title
+    label    description of the run, for the title
+    names    names of the values, by default z = 0, z = 1 and so on
+    shape    (height, width) of an image
+
+    All tiles are drawn as one image on one axes, because 100 axes would be slow.
     """
     shown = min(len(logits), 100)
     columns = min(10, shown)
     rows = math.ceil(shown / columns)
     lines = 1 + max((name.count("\n") for name in names), default=0) if names else 1
-    (high, wide), gap, top = shape, 3, 8 * lines                # pixels; `top` leaves room for a tile's name
+    (high, wide), gap, top = shape, 3, 8 * lines                # pixels; `top` is room for a name
     canvas = np.full((rows * (high + top), columns * (wide + gap)), np.nan)
     width = max(0.95 * columns, 4.5)
-    height = min(width * canvas.shape[0] / canvas.shape[1], 3 * width) + 0.4       # images may be very high or wide
+    height = min(width * canvas.shape[0] / canvas.shape[1], 3 * width) + 0.4       # images may have any shape
     figure = Figure(figsize=(width, max(height, 1.5)), dpi=110, layout="constrained")
     ax = figure.add_subplot()
     for tile in range(shown):
@@ -46,7 +54,10 @@ def tiles(logits: np.ndarray, dataset: str, label: str, names: list[str] | None 
 
 
 def _side_by_side(images: np.ndarray, gap: int) -> np.ndarray:
-    """Join images, (rows, columns, height, width), to one canvas with gaps of NaN to the right of and below each."""
+    """Return one canvas that shows images, (rows, columns, height, width), in a grid.
+
+    To the right of each image and below it there is a gap of `gap` pixels that are NaN.
+    """
     rows, columns, high, wide = images.shape
     canvas = np.full((rows, high + gap, columns, wide + gap), np.nan)
     canvas[:, :high, :, :wide] = images.transpose(0, 2, 1, 3)
@@ -54,7 +65,10 @@ def _side_by_side(images: np.ndarray, gap: int) -> np.ndarray:
 
 
 def _show_grid(ax: Axes, images: np.ndarray, gap: int, names: list[str], rows: Sequence[str] = ()) -> None:
-    """Show images, (rows, columns, height, width), with a name for each column and each row and without a frame."""
+    """Show images, (rows, columns, height, width), in a grid without a frame.
+
+    `names` has a name for each column, and `rows`, if it is not empty, a name for each row.
+    """
     ax.imshow(_side_by_side(images, gap), cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
     columns, high, wide = images.shape[1:]
     ax.set_xticks((wide + gap) * np.arange(columns) + wide / 2, names)
@@ -66,7 +80,11 @@ def _show_grid(ax: Axes, images: np.ndarray, gap: int, names: list[str], rows: S
 
 
 def grids(samples: Sequence[tuple[str, np.ndarray]], dataset: str, shape: tuple[int, int] = SHAPE) -> Figure:
-    """Show grids side by side, each with a title and images (rows, classes, pixels) of shape (height, width)."""
+    """Show grids of images side by side.
+
+    `samples` has a pair for each grid: a title, and images of shape (rows, classes, pixels).  `dataset` is the title of
+    the figure, and `shape` is the (height, width) of an image.
+    """
     figure = Figure(figsize=(4.6 * len(samples), 4.3), dpi=110, layout="constrained")
     for place, (title, images) in enumerate(samples):
         ax = figure.add_subplot(1, len(samples), place + 1)
@@ -77,9 +95,10 @@ def grids(samples: Sequence[tuple[str, np.ndarray]], dataset: str, shape: tuple[
 
 
 def sheet(images: np.ndarray, names: list[str], row: str | Sequence[str], title: str) -> Figure:
-    """Show images, (rows, columns, height, width), with names below the columns, and a title.
+    """Show images, (rows, columns, height, width), in a grid, with a title above it.
 
-    `row` is one label for all rows, or the name of each row.
+    `names` are written below the columns.  `row` is either one label for all rows, or a sequence with the name of each
+    row.
     """
     width = images.shape[1] + 1.4 * (not isinstance(row, str))
     figure = Figure(figsize=(width, 0.9 * images.shape[0] + 1.2), dpi=110, layout="constrained")

@@ -1,6 +1,7 @@
-"""The panels beside the walls in the explorer: the joint law, the errors against eps, and one draw.
+"""Draw the explorer's three panels beside the walls: the joint law, the errors against eps, and one draw.
 
-Each is drawn by one function, which replaces the contents of the axes but keeps the axes, because new ticks are slow.
+There is one function for each panel.  It removes what the axes show and draws the panel on the same axes.  New axes
+would be slow, because of their ticks.
 """
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from refimpl import direct, plots
 from refimpl.plots import walls
 
 GRID = np.geomspace(0.01, 10.0, 41)                     # values of eps in the panel of errors
-PLACES = np.array([0, 1, 2, 4, 5, 6])                   # places of the bars of one draw
+PLACES = np.array([0, 1, 2, 4, 5, 6])                   # x of the bars that show one draw
 ERRORS = (("bias", plots.FURTHER[0], "--"), ("standard deviation", plots.FURTHER[1], ":"),
           ("root mean square", plots.TRUTH, "-"))
 
@@ -24,14 +25,17 @@ def _empty(ax: Axes) -> None:
 
 
 def law(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, names: Sequence[str]) -> None:
-    """Show P(z* = i, z*(eps) = j) as a heat map with numbers, and its sums q and q_eps beside and below it."""
+    """Show the joint probabilities P(z* = i, z*(eps) = j) as a heat map with numbers.
+
+    The row sums, q, are written beside it, and the column sums, q_eps, below it.
+    """
     _empty(ax)
     chances = direct.joint_law(h, f, eps)
     ax.imshow(chances, cmap="Greys", vmin=0, vmax=1)
     cells = [(j, i, chance) for (i, j), chance in np.ndenumerate(chances)]
     cells += [(3.15, i, chance) for i, chance in enumerate(chances.sum(axis=1))]
     cells += [(j, 2.9, chance) for j, chance in enumerate(chances.sum(axis=0))]
-    for x, y, chance in cells:                          # no move to a smaller f: exactly 0
+    for x, y, chance in cells:                          # exactly 0 if f(j) is smaller than f(i)
         ax.text(x, y, f"{chance:.3f}" if chance else "0", ha="center", va="center",
                 color="1" if chance > 0.5 and max(x, y) <= 2 else "0")
     ax.set(xlim=(-0.5, 3.6), ylim=(3.2, -0.5), aspect="auto", xlabel="z(ε), by h + εf", ylabel="z*, by h")
@@ -43,12 +47,16 @@ def law(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, names: Sequence[str]
 
 
 def errors(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, draws: int) -> None:
-    """Plot the exact bias, standard deviation and root mean squared error of the mean of `draws` draws against eps."""
+    """Plot the errors of direct's estimate against eps; the estimate is a mean over `draws` draws.
+
+    The three curves are its bias, its standard deviation and its root mean squared error, all computed exactly.  Dots
+    mark the values at `eps`.
+    """
     _empty(ax)
-    if ax.get_xscale() != "log":                        # setting it makes new ticks
+    if ax.get_xscale() != "log":                        # setting the scale again would make new ticks
         ax.set(xscale="log", yscale="log")
         ax.minorticks_off()
-    at = np.append(GRID, eps)                           # the last one is the explorer's eps
+    at = np.append(GRID, eps)                           # the last entry is the explorer's eps
     values = (np.linalg.norm(direct.bias(h, f, at), axis=-1),
               np.sqrt(direct.variance(h, f, at).sum(axis=-1) / draws), np.sqrt(direct.mse(h, f, at, draws)))
     for (name, colour, dash), value in zip(ERRORS, values):
@@ -57,13 +65,17 @@ def errors(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, draws: int) -> No
     ax.plot([eps] * 3, [value[-1] for value in values], "o", color="0", markersize=7)
     ax.set(xlim=(GRID[0], GRID[-1]), ylim=(2e-4 * np.ptp(f), 3 * np.ptp(f)), xlabel="ε, 1/nat", ylabel="nats")
     ax.set_xticks([0.01, 0.1, 1, 10], ["0.01", "0.1", "1", "10"])
-    # the legend is above the axes, because inside the lines would cross it
+    # Inside the axes the curves would cross the legend, so it is above them.
     ax.legend(title=f"Error of a mean of {draws:,} draws", alignment="left", loc="lower left",
               bbox_to_anchor=(-0.3, 1.0), handlelength=1.5, borderaxespad=0)
 
 
 def one_draw(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, gammas: np.ndarray, names: Sequence[str]) -> None:
-    """Show the perturbed scores of a draw with noise gammas, (3,), with and without eps f, its winners and gradient."""
+    """Show one draw, whose noise is `gammas`, (3,).
+
+    The bars are the perturbed scores, h + gamma and eps f + h + gamma.  A star marks the winner of each, and the title
+    gives the gradient of this draw.
+    """
     _empty(ax)
     heights = np.concatenate([h + gammas, eps * f + h + gammas])
     old, new = (int(z) for z in direct.argmax_pair(h, f, eps, gammas))

@@ -13,23 +13,31 @@ from refimpl import data, joint
 from refimpl.nn.losses import sigmoid
 from refimpl.plots import curves, images
 
-SHOWN = 2_000                           # samples.png shows the joint values that so many test images use
+SHOWN = 2_000                           # test images whose joint values samples.png counts
 FILES = ("curves.png", "samples.png", "switched.png")
 Rows = Sequence[Mapping[str, float]]
 
 
 def of_run(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
-    """Return the pictures of a run of any kind (runs/protocol.py) with these rows of metrics, by file name.
+    """Return the pictures of a run, by file name.
 
-    There are none for a kind of run that is not in KINDS.
+    run      a run of any kind (runs/protocol.py)
+    rows     its rows of metrics
+    dataset  the data set with which it was trained
+
+    The result is empty for a kind of run that is not in KINDS.
     """
     draw = KINDS.get(type(run).COMMAND)
     return draw(run, rows, dataset) if draw else {}
 
 
 def vae(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
-    """Draw curves.png and samples.png, which shows every value of a single latent variable, or the 100 joint values
-    that the test images use most, named by their digits and the share of images that use them."""
+    """Return curves.png and samples.png for a run of `train`.
+
+    With one latent variable, samples.png shows the mean image of every value.  With several, it shows those of the 100
+    joint values that are drawn most often for the first 2,000 test images.  The name of such a tile is the joint value
+    and the share of these images that use it.
+    """
     settings, model = run.settings, run.model
     names = None
     if settings.n == 1:
@@ -48,14 +56,14 @@ def vae(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
 
 
 def _digits(value: np.ndarray, k: int) -> str:
-    """Return the values of the variables of a joint value one after the other, as at most 15 characters."""
+    """Return the joint value `value`, (n,), as a string of at most 15 characters, with the values of its variables."""
     digits = [f"{digit}" for digit in value]
     text = "".join(digits) if k <= 10 else ",".join(digits)
     return text if len(text) <= 15 else text[:14] + "…"
 
 
 def mixture(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
-    """Draw curves.png and samples.png, and switched.png if the data set has attributes."""
+    """Return curves.png and samples.png for a run of `semi-supervised`, and switched.png if there are attributes."""
     settings = run.settings
     curve = curves.accuracies(rows, settings.label(), settings.entry.name)
     if not settings.entry.attributes:
@@ -65,17 +73,18 @@ def mixture(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
 
 
 def combination(attributes: tuple[str, ...], bits: np.ndarray) -> str:
-    """Return the names of the attributes that are present, one per line."""
+    """Return the names of the attributes whose bit is 1, one per line, or "none"."""
     return "\n".join(name for name, there in zip(attributes, bits) if there) or "none"
 
 
 def samples(run, part: data.Part) -> Figure:
-    """Draw images in which each column is a combination of the attributes, and each row has one g from its prior.
+    """Draw a grid of mean images from a model with attributes.
 
-    Without labels the columns are named and ordered by the best match on this part.
+    Each column is a combination of the attributes, and each row uses one draw of the Gaussian g from its prior.  If the
+    model was trained without labels, the variables are matched to the attributes by the best match on `part`.
     """
     settings, (n, k) = run.settings, run.settings.variables
-    says = run.naming(part).read(joint.values(n, k))                            # attributes of each combination of bits
+    says = run.naming(part).read(joint.values(n, k))                            # attributes, by joint value
     order = np.lexsort(says.T[::-1])
     drawn = run.samples()[:, order]
     return images.sheet(drawn.reshape(drawn.shape[:2] + settings.shape),
@@ -84,8 +93,13 @@ def samples(run, part: data.Part) -> Figure:
 
 
 def switched(run, part: data.Part, changes: bool = False) -> Figure:
-    """Draw a test image of each combination with an even number of attributes, its reconstruction from its bits and its
-    mean g, and images with the same g in which one bit is changed; with `changes` only the pixels that change."""
+    """Draw a grid that shows what happens if one attribute of a face is switched.
+
+    There is one row for each combination of an even number of attributes.  It shows the first image of `part` with this
+    combination, then the reconstruction from the bits and the mean of g that the model infers for the image.  The next
+    images are drawn with the same g, but with one bit switched.  If `changes` is set, they show how much each pixel
+    changes instead.
+    """
     settings, model = run.settings, run.model
     found = [np.flatnonzero(part.labels == label)[:1] for label in range(settings.entry.classes)
              if label.bit_count() % 2 == 0]

@@ -1,4 +1,7 @@
-"""The style of all pictures: a palette that is safe for the colour-blind, and one colour for each estimator."""
+"""Define the style of all pictures, and functions that save them.
+
+The palette is safe for colour-blind readers, and each estimator has one colour in all pictures.
+"""
 from __future__ import annotations
 
 import contextlib
@@ -22,13 +25,13 @@ from refimpl.arguments import InputError, one_line
 from refimpl.system.files import output_folder, read_whole, write_whole
 
 TRUTH = "#000000"
-TEXT = 12                                               # points: every letter of a picture of results
-# Okabe and Ito's palette (Color Universal Design, 2008), for everything that is not an estimator.
+TEXT = 12                                               # size of all letters in pictures of results, points
+# These colours are for everything that is not an estimator: Okabe and Ito's palette (Color Universal Design, 2008).
 FURTHER = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 
 def colour(estimator: str) -> str:
-    """Return the colour of an estimator from its entry in the registry; grey if it is not registered here."""
+    """Return the colour in the registry's entry of an estimator, or grey if the estimator is not registered."""
     entry = estimators.REGISTRY.get(estimator)
     return entry.colour if entry else "#5F5F5F"
 
@@ -36,15 +39,17 @@ def colour(estimator: str) -> str:
 SOLVERS = {"enumeration": "#AA4499", "persistency": "#DDCC77", "maxflow": "#117733", "milp": "#332288",
            "coordinate": "#88CCEE"}
 """The colour of each solver of structured arg maxes, from Paul Tol's muted palette."""
-# The dash of a line by the words in its label; the first entry that fits is used.  DisARM's green is close to ARM's.
+# The first entry whose words are in the label of a line gives its dash.  DisARM has one because its green is close to
+# that of ARM.
 DASHES = (("as released", "--"), ("batch mean", ":"), ("no KL", "-."), ("start 0", "--"), ("disarm", "--"), ("", "-"))
 
 
 def line_style(words: str) -> dict[str, object]:
-    """Return colour and dash of a run by its label: the colour of its estimator, and the dash of the words after it.
+    """Return the colour and the dash of the line of a run, as keywords for matplotlib.
 
-    "unstructured" is direct.  Runs with pair scores have the colour of max-flow if the scores are not negative, and
-    that of the integer program if they can have any sign.
+    `words` is the label of the run.  Its first word, the estimator, gives the colour, and the words after it give the
+    dash.  "unstructured" has the colour of direct.  Runs with pair scores have the colour of max-flow if the scores are
+    not negative, and the colour of the integer program if they can have any sign.
     """
     if words.startswith("pairwise"):
         shade = SOLVERS["milp" if "any sign" in words else "maxflow"]
@@ -57,7 +62,10 @@ def line_style(words: str) -> dict[str, object]:
 
 
 def new_figure(columns: int, rows: int = 1, width: float = 4.6, height: float = 3.6) -> tuple[Figure, list]:
-    """Return a figure and a flat list of its rows x columns axes, in a style that is legible at half size."""
+    """Return a figure and the list of its rows x columns axes, in a style that is still legible at half size.
+
+    `width` and `height` are those of one axes, in inches.
+    """
     figure = Figure(figsize=(width * columns, height * rows), dpi=110, layout="constrained")
     axes = [figure.add_subplot(rows, columns, place + 1) for place in range(rows * columns)]
     for ax in axes:
@@ -72,15 +80,21 @@ def new_figure(columns: int, rows: int = 1, width: float = 4.6, height: float = 
 
 
 def entitle(figure: Figure, title: str, note: str = "") -> None:
-    """Write the title above all axes, in lines that fit the figure, and below it a note on how to read the picture."""
+    """Write `title` above all axes, and below the title `note`, which says how to read the picture.
+
+    Both are broken into lines that fit the figure.
+    """
     letters = int(figure.get_size_inches()[0] * 11)
     figure.suptitle("\n".join(textwrap.fill(words, len(words) // math.ceil(len(words) / letters) + 8)
                               for words in (title, note) if words), fontsize=TEXT)
 
 
 def name_lines(ax: Axes, ends: Sequence[tuple[str, float, float, str]]) -> None:
-    """Write the names of lines, (name, x, y of the end, colour), right of the axes, moved apart where they overlap."""
-    ax.get_xlim(), ax.get_ylim()                            # they may not have been fitted to the lines yet
+    """Write the names of lines to the right of the axes, moved apart where they would overlap.
+
+    `ends` has (name, x, y, colour) for each line, where (x, y) is the right end of the line.
+    """
+    ax.get_xlim(), ax.get_ylim()                            # this fits the limits to the lines, if needed
     gap = 0.24 / (ax.get_position().height * ax.figure.get_size_inches()[1])
     to_axes = ax.transScale + ax.transLimits
     placed = sorted(((*to_axes.transform((x, y)), name, colour) for name, x, y, colour in ends), key=lambda end: end[1])
@@ -94,16 +108,17 @@ def name_lines(ax: Axes, ends: Sequence[tuple[str, float, float, str]]) -> None:
 
 
 def chapter_style() -> None:
-    """Give pyplot's figures this style, in a size for a page; each chapter of the tutorials calls it once.
+    """Set pyplot's style and figure size for a chapter of the tutorials.  Each chapter calls this function once.
 
-    `python tutorials/06_discrete_vae.py --save-figures DIR` saves every figure of the chapter as a PNG in DIR and
-    prints its path.  Without this option and without a display, a line says that figures are not shown.
+    It also reads the option --save-figures of the chapter: `python tutorials/06_discrete_vae.py --save-figures DIR`
+    saves every figure as a PNG file in DIR and prints its path.  If the option is not given and there is no display, a
+    printed line says that figures are not shown.
     """
-    import matplotlib.pyplot as plt                         # only notebooks and chapters need a window
+    import matplotlib.pyplot as plt                         # imported here: only chapters need it
 
-    # without a display show() does nothing, and need not warn about it
+    # Without a display, show() does nothing, and its warning about this is not needed.
     warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")
-    program = Path(sys.argv[0]).suffix == ".py"             # and not a notebook's kernel
+    program = Path(sys.argv[0]).suffix == ".py"             # otherwise it is a notebook
     if program and "--save-figures" in sys.argv[1:]:
         names = sys.argv[sys.argv.index("--save-figures") + 1:]
         if not names:
@@ -119,9 +134,9 @@ def chapter_style() -> None:
 
 
 def figure_digest(figure: Figure) -> str:
-    """Return a digest of the figure's lines, bars, bands and images, with their numbers and colours, and its texts.
+    """Return a digest of what the figure shows: its lines, bars, bands and images, and all its words.
 
-    It does not depend on the version of matplotlib.
+    It depends on their numbers and on most colours, but not on the version of matplotlib.
     """
     shown: list[object] = [figure.get_suptitle()]
     for ax in figure.axes:
@@ -139,7 +154,7 @@ def figure_digest(figure: Figure) -> str:
 
 
 def _short(numbers: object, digits: int = 6) -> list[str]:
-    """Return a few digits of each number, because rounding errors do not change a picture."""
+    """Return each number as a string with `digits` digits, because rounding errors do not change a picture."""
     return [f"{number:.{digits}g}" for number in np.asarray(numbers, float).ravel()]
 
 
@@ -147,7 +162,7 @@ FORMATS = ("png", "pdf", "svg")
 
 
 def format_of(path: Path) -> str:
-    """Return the format given by the file's suffix; raise InputError if it is not in FORMATS."""
+    """Return the format that the suffix of a picture's file names; raise InputError if it is not in FORMATS."""
     found = path.suffix.lower().removeprefix(".")
     if found not in FORMATS:
         raise InputError(f"{path}: a picture's suffix says its format, which must be one of .{', .'.join(FORMATS)}")
@@ -155,7 +170,10 @@ def format_of(path: Path) -> str:
 
 
 def _save_all(folder: Path, chapter: str, saved: list[Path]) -> None:
-    """Save the open figures and close them, instead of pyplot.show."""
+    """Save all open figures in `folder`, print their paths, and close them.  This function replaces pyplot.show.
+
+    `saved` has the paths of the figures that have been saved already; the new paths are appended.
+    """
     import matplotlib.pyplot as plt
 
     for number in plt.get_fignums():
@@ -167,7 +185,7 @@ def _save_all(folder: Path, chapter: str, saved: list[Path]) -> None:
 
 @contextlib.contextmanager
 def own_settings() -> Iterator[None]:
-    """Draw with matplotlib's defaults instead of the user's matplotlibrc; this can also be used as a decorator."""
+    """Use matplotlib's defaults, not the user's matplotlibrc, in a `with` block or in a decorated function."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         yield
@@ -175,31 +193,35 @@ def own_settings() -> Iterator[None]:
 
 @contextlib.contextmanager
 def may_fail(path: Path) -> Iterator[None]:
-    """Draw a picture under own_settings; if it cannot be drawn, only print a line on standard error.
+    """Make a `with` block in which a picture is drawn with own_settings().
 
-    Raises InputError if the file cannot be written.
+    If the picture cannot be drawn, only a line is printed on standard error.  If the file `path` cannot be written,
+    InputError is raised.
     """
     try:
         with own_settings():
             yield
     except InputError:
         raise
-    except Exception as problem:                            # a failing picture must not stop the program
+    except Exception as problem:                            # a picture must not stop the program
         if sys.stderr is not None:
             reason = f"{type(problem).__name__}: {problem}".splitlines()[0]
             print(one_line(f"{path} could not be drawn: {reason}"), file=sys.stderr)
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write the figure in the format given by the suffix, completely or not at all; a PNG contains its digest."""
+    """Write the figure into the file `path`, completely or not at all.
+
+    The suffix names the format.  A PNG file also contains the digest of the figure.
+    """
     kind = format_of(path)
     metadata = {"Drawn": figure_digest(figure)} if kind == "png" else None
     with own_settings(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")         # a box is drawn instead
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")         # matplotlib draws a box instead
         write_whole(path, lambda stream: figure.savefig(stream, format=kind, metadata=metadata))
 
 
 def digest_of(path: Path) -> str:
-    """Return the digest that save() has written into this PNG file; empty if there is none."""
+    """Return the digest that save() has written into this PNG file, or the empty string if there is none."""
     found = re.search(rb"Drawn\x00([0-9a-f]{64})", read_whole(path, "is missing"))
     return found[1].decode() if found else ""

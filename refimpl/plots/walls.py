@@ -1,11 +1,12 @@
-"""The walls of Theorem 1: the lines where two values tie in the plane of noise differences, and how eps f moves them.
+"""Draw the walls of Theorem 1, and show how eps f moves them.
 
-With k = 3 an arg max depends on two numbers of a draw, (a, b) = (gamma_1 - gamma_0, gamma_2 - gamma_0).  Value 0 wins
-where a < h_0 - h_1 and b < h_0 - h_2; the three regions meet in a Y at (h_0 - h_1, h_0 - h_2).  eps f moves the Y.  A
-draw between the old and the new Y changes its winner, and counts 1/eps in the direct gradient (equation 1).  All other
-draws count 0.
+With k = 3 the arg max depends on only two numbers of a draw, (a, b) = (gamma_1 - gamma_0, gamma_2 - gamma_0).  So every
+draw is a point in a plane.  Value 0 is the arg max where a < h_0 - h_1 and b < h_0 - h_2.  The regions of the three
+values are separated by three walls, on which two values tie.  The walls form a Y with its centre at
+(h_0 - h_1, h_0 - h_2).  Adding eps f to the scores moves the Y.  A draw between the old and the new Y changes its
+winner, and counts 1/eps in the direct gradient (equation 1).  All other draws count 0.
 
-This module also defines the problem of the chapters: NAMES, H, F and COLOURS of its three values.
+This module also defines the problem of the chapters: H, F, and the NAMES and COLOURS of its three values.
 """
 from __future__ import annotations
 
@@ -24,38 +25,42 @@ NAMES = ("shirt", "coat", "dress")
 COLOURS = ("#004488", "#DDAA33", "#BB5566")             # Paul Tol's high-contrast palette
 H = np.array([0.3, -0.4, 0.6])                          # encoder scores, pure numbers
 F = np.array([1.0, -2.0, 0.5])                          # decoder scores, nats
-H.flags.writeable = F.flags.writeable = False           # they are shared
+H.flags.writeable = F.flags.writeable = False           # they are shared, so read-only
 
 WALLS = ((0, 1), (0, 2), (1, 2))                        # the two values that tie on each arm of the Y
 ARMS = ((0.0, -1.0), (-1.0, 0.0), (1.0, 1.0))           # the direction of each arm from the centre
-CORNERS = ((0.03, 0.03), (0.97, 0.03), (0.03, 0.97))    # the corners of the window near which 0, 1 and 2 win
+CORNERS = ((0.03, 0.03), (0.97, 0.03), (0.03, 0.97))    # places in the window for the names of 0, 1 and 2
 WINDOW = ((-4.0, 4.0), (-4.0, 4.0))
 
 Limits = tuple[tuple[float, float], tuple[float, float]]
 
 
 def differences(noise: np.ndarray) -> np.ndarray:
-    """Return (gamma_1 - gamma_0, gamma_2 - gamma_0) of each draw, (N, 2), which determines the arg max of three values.
+    """Return (gamma_1 - gamma_0, gamma_2 - gamma_0) of each draw, (N, 2).
 
-    noise has shape (N, 3).  Raises ValueError for another shape, TypeError if it is not an array of numbers.
+    Given h, these two differences determine the arg max of three values.  `noise` must have shape (N, 3).  Raises
+    ValueError for another shape, and TypeError if it is not an array of numbers.
     """
     noise = _shaped("noise", noise, 2)
     return noise[:, 1:] - noise[:, :1]
 
 
 def y_lines(h: np.ndarray, limits: Limits = WINDOW) -> np.ndarray:
-    """Return the three walls, where the two best of h_0, h_1 + a and h_2 + b tie, clipped to the window.
+    """Return the parts of the three walls that are inside the window, as an array of shape (3, 2, 2).
 
-    h has shape (3,); limits is ((left, right), (bottom, top)).  The result, (3, 2, 2), has for each wall of WALLS the
-    end nearer to the centre and the other end, as (a, b), or NaN if the wall does not cross the window.  Raises
-    ValueError for another shape of h, or limits that do not rise.
+    On a wall, the two largest of h_0, h_1 + a and h_2 + b are equal.  For each wall, in the order of WALLS, the result
+    has two points (a, b): the end nearer to the centre of the Y, and the other end.  Both are NaN if the wall does not
+    cross the window.
+
+    `h` has shape (3,), and `limits` is ((left, right), (bottom, top)).  Raises ValueError if `h` has another shape, or
+    if the limits are not in rising order.
     """
     h = _shaped("h", h, 1)
     low, high = _window(limits)
     centre = h[0] - h[1:]
     segments = np.full((3, 2, 2), np.nan)
     for place, arm in enumerate(np.array(ARMS)):
-        first, last = 0.0, np.inf                       # the part centre + t arm, first <= t <= last, inside
+        first, last = 0.0, np.inf                       # centre + t arm is inside for first <= t <= last
         for axis in range(2):
             if arm[axis] == 0:
                 last = last if low[axis] <= centre[axis] <= high[axis] else -np.inf
@@ -69,25 +74,28 @@ def y_lines(h: np.ndarray, limits: Limits = WINDOW) -> np.ndarray:
 
 @dataclass
 class Cloud:
-    """Holds the artists of draw_cloud and what they show; `update` moves them without making new ones."""
+    """Holds what draw_cloud has drawn: matplotlib's artists, and the data that they show.
+
+    update() changes the data of the artists and makes no new artists, which would be slow.
+    """
 
     limits: Limits
     kept: list[Line2D]
-    """For each value, the draws that it wins both before and after."""
+    """For each value, the draws of which it is the winner both before and after."""
     changed: dict[tuple[int, int], Line2D]
-    """For each (old winner, new winner), the draws that change so; the new colour is inside, the old one is a ring."""
+    """For each (old winner, new winner), the draws with this change: a dot in the new colour in a ring of the old."""
     solid: Line2D
     """The Y of h."""
     dashed: Line2D
     """The Y of h + eps f."""
     labels: list[Text]
-    """The names, each in a corner where its value wins."""
+    """The names of the values, each in a corner where this value is the winner."""
     key: list[Line2D]
-    """The entries of a legend: the two Ys and a draw that changes its winner."""
+    """The entries of a legend: the two Ys, and a draw that changes its winner."""
     pair: direct.Pair | None = None
-    """Winners of every draw, before and after."""
+    """The winners of every draw, before and after."""
     points: np.ndarray | None = None
-    """The places of the draws, (N, 2)."""
+    """The positions of the draws in the plane, (N, 2)."""
 
 
     @property
@@ -96,7 +104,7 @@ class Cloud:
         return int((self.pair.z_star != self.pair.z_eps).sum())
 
     def update(self, h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> None:
-        """Show another problem or other draws.  The arguments and errors are those of draw_cloud."""
+        """Show another problem or other draws.  The arguments and the exceptions are the same as for draw_cloud."""
         h, f, noise = _shaped("h", h, 1), _shaped("f", f, 1), _shaped("noise", noise, 2)
         self.pair, self.points = direct.argmax_pair(h, f, eps, noise), differences(noise)
         old, new = self.pair
@@ -108,21 +116,30 @@ class Cloud:
             line.set_data(*_one_path(y_lines(scores, self.limits)).T)
         low, high = _window(self.limits)
         for value, (text, corner) in enumerate(zip(self.labels, CORNERS)):
-            a, b = np.where(np.array(corner) < 0.5, low, high)          # a corner may lie beyond a wall
+            a, b = np.where(np.array(corner) < 0.5, low, high)          # the corner may be in another region
             text.set_visible(bool(np.argmax(h + (0, a, b)) == value))
 
 
 def draw_cloud(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray, limits: Limits = WINDOW,
                names: Sequence[str] = NAMES, colours: Sequence[str] = COLOURS, size: float = 1.0,
                legend: bool = True) -> Cloud:
-    """Draw the two Ys and the draws, each in the colour of its winner, on these axes; return the artists.
+    """Draw the two Ys, of h and of h + eps f, and one point for each draw; return the artists.
 
-    A draw that changes its winner is large: it has the colour of the new winner inside a ring of the old winner's.
+    A point has the colour of the winner.  If a draw changes its winner, its point is larger: the colour of the new
+    winner is inside, and the colour of the old winner is a ring around it.
 
-    h (3,) is in pure numbers, f (3,) in nats, eps in 1/nat; noise has shape (N, 3).  limits is ((left, right), (bottom,
-    top)) of the window.  names and colours are those of the three values, size scales points and letters, and legend
-    says whether to explain the lines and rings.  Raises ValueError for other shapes, an eps that is not above 0, or
-    limits that do not rise.
+    ax       matplotlib's axes
+    h        encoder scores, (3,), pure numbers
+    f        decoder scores, (3,), nats
+    eps      perturbation size, above 0, 1/nat
+    noise    the draws of the noise, (N, 3)
+    limits   ((left, right), (bottom, top)) of the window
+    names    names of the three values
+    colours  colours of the three values, #RRGGBB
+    size     factor on the size of points, lines and letters
+    legend   whether to add a legend that explains the lines and rings
+
+    Raises ValueError if a shape is wrong, `eps` is not above 0, or the limits are not in rising order.
     """
     _window(limits)
     if len(names) != 3 or len(colours) != 3:
@@ -151,13 +168,16 @@ def draw_cloud(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, noise: np.nda
 
 
 def readable(colour: str) -> str:
-    """Return black or white, whichever is legible on this colour, #RRGGBB."""
+    """Return the code of black or white, whichever is easier to read on this colour; codes are #RRGGBB."""
     red, green, blue = (int(colour[at:at + 2], 16) for at in (1, 3, 5))
     return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#FFFFFF"
 
 
 def _shaped(name: str, value: object, axes: int) -> np.ndarray:
-    """Return value as float64, (3,) or (N, 3); raise ValueError, which names it, if it has another shape."""
+    """Return `value` as a float64 array of shape (3,) if `axes` is 1, or (N, 3) if `axes` is 2.
+
+    Raises a ValueError that contains `name` if the shape is another one.
+    """
     (numbers,) = arguments.scores(**{name: value})
     if numbers.ndim != axes or numbers.shape[-1] != 3:
         raise ValueError(f"{name} must have shape {'(3,)' if axes == 1 else '(N, 3)'}: the picture is of three values "
@@ -166,7 +186,7 @@ def _shaped(name: str, value: object, axes: int) -> np.ndarray:
 
 
 def _window(limits: object) -> tuple[np.ndarray, np.ndarray]:
-    """Return the lower left and upper right corner of the window; raise ValueError if limits is not a window."""
+    """Return the lower left and the upper right corner of the window; raise ValueError if `limits` is not valid."""
     edges = arguments.array("limits", limits)
     if edges.shape != (2, 2) or edges.dtype.kind not in "fiu" or not np.isfinite(edges).all() \
             or not (edges[:, 0] < edges[:, 1]).all():
@@ -175,5 +195,5 @@ def _window(limits: object) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _one_path(segments: np.ndarray) -> np.ndarray:
-    """Return the segments as one line, (9, 2), with a gap after each."""
+    """Return the three segments as one line, (9, 2), with a point of NaN after each, so that gaps separate them."""
     return np.concatenate([segments, np.full((3, 1, 2), np.nan)], axis=1).reshape(-1, 2)

@@ -1,4 +1,8 @@
-"""Training runs: the interface of a run, one file per kind of run, and the loop, checkpoints and schedules of all."""
+"""Train models.
+
+A run is one training of a model, with its settings.  There is one file for each kind of run.  The other files define
+the interface of a run, and the training loop, checkpoints, settings, schedules and random streams that all kinds share.
+"""
 from __future__ import annotations
 
 from refimpl.runs.mixture import MixtureRun
@@ -7,9 +11,9 @@ from refimpl.runs.settings import RunSettings
 from refimpl.runs.vae import VAERun
 
 KINDS: dict[str, type[Run]] = {kind.COMMAND: kind for kind in (VAERun, MixtureRun)}
-"""The kinds of run by their command.  A new kind needs one file, and its name in this table."""
+"""The kinds of run by their command.  To add a kind, write one file and add the class to this table."""
 
 
 def kind_of(settings: RunSettings) -> type[Run]:
-    """Return the kind of run that these settings are for."""
+    """Return the kind of run to which these settings belong."""
     return next(kind for kind in KINDS.values() if kind.SETTINGS is type(settings))

@@ -1,7 +1,7 @@
 """Save and load a run: weights, Adam's moments, the estimator's memory, the generator's state, settings and metrics.
 
-A checkpoint is one file, which is written in one step, so it is always consistent.  metrics.csv and the pictures are
-made from it.
+A checkpoint is a single file that is written in one step, so its parts always belong together.  metrics.csv and the
+pictures are made from it.
 """
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ FOREIGN = "is truncated, damaged, or not a checkpoint of this program"
 EARLIER = ("refimpl run 1", "refimpl run 2", "refimpl run 3", "refimpl semi-supervised run 1",
            "refimpl semi-supervised run 2")       # formats of earlier versions
 MEMORY = "memory_"
-LARGEST = 1e12                      # no measured number of nats, seconds or evaluations is larger
+LARGEST = 1e12                      # all nats, seconds and counts of evaluations are below
 RISING = ("step", "seconds", "evaluations")
 
 
 def save(path: Path, run: Run, history: np.ndarray) -> None:
-    """Write everything on which the next epoch depends, completely or not at all."""
+    """Write everything on which the next epoch depends into the file `path`, completely or not at all."""
     content = {"format": run.FORMAT, "settings": json.dumps(run.settings.as_dict()),
                "values": run.model.parameters.values,
                "adam_M": run.adam.M, "adam_V": run.adam.V, "adam_t": run.adam.t,
@@ -40,10 +40,11 @@ def save(path: Path, run: Run, history: np.ndarray) -> None:
 
 def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None = None,
          missing: str = "is missing: there is no run to continue here") -> tuple[Run, np.ndarray]:
-    """Return the run and its history, (epochs, columns).
+    """Return the run in a checkpoint, and its history: the rows of metrics as an array, (epochs, columns).
 
-    Raises InputError if the file is missing, damaged, not a checkpoint, or of an earlier version.  If `settings` or
-    `kind` is given, it also raises InputError if the run has other settings or is of another kind.
+    If `settings` or `kind` is given, the run must have these settings or be of this kind.  `missing` is the end of the
+    error message for a missing file.  Raises InputError if the file is missing, damaged, not a checkpoint, from an
+    earlier version, or holds another run than was asked for.
     """
     kind = kind_of(settings) if settings is not None else kind
     content = read_arrays(path, missing=missing, damaged=FOREIGN)
@@ -59,12 +60,12 @@ def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None
         saved = _settings(saved_kind.SETTINGS, str(content["settings"]), path)
         state = json.loads(str(content["rng"]))
     if settings is not None and settings.file_sha256 == saved.file_sha256 is not None:
-        saved = replace(saved, dataset=settings.dataset)            # the same file, perhaps in another place
+        saved = replace(saved, dataset=settings.dataset)            # the same file, perhaps moved
     if settings is not None and settings != saved:
         differing = [f"{name} is {old}, not {new}" for (name, old), new
                      in zip(saved.as_dict().items(), settings.as_dict().values()) if old != new]
         raise InputError(f"{path} was made with other settings: {'; '.join(differing)}")
-    run = saved_kind.create(saved, np.random.default_rng(0))        # a user's estimator may raise anything
+    run = saved_kind.create(saved, np.random.default_rng(0))        # so errors of a user's estimator are shown
     with _parsing(path):
         for name, target in (("values", run.model.parameters.values), ("adam_M", run.adam.M), ("adam_V", run.adam.V),
                              *((MEMORY + name, array) for name, array in run.memory.items())):
@@ -73,7 +74,7 @@ def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None
             target[...] = content[name]
         _require((run.adam.V >= 0).all())
         run.adam.t = int(content["adam_t"])
-        # Some versions of NumPy take numbers modulo 2^128.
+        # Some versions of NumPy silently reduce these numbers modulo 2^128.
         _require(all(0 <= number < 2**128 for number in state["state"].values()))
         run.rng.bit_generator.state = state
         _require(run.rng.bit_generator.state == state)
@@ -84,7 +85,7 @@ def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None
 
 @contextlib.contextmanager
 def _parsing(path: Path) -> Iterator[None]:
-    """Turn errors in reading the file's content into an InputError."""
+    """Raise an InputError instead of the exceptions that a damaged file can cause inside the `with` block."""
     try:
         yield
     except InputError:
@@ -99,7 +100,10 @@ def _require(right: bool) -> None:
 
 
 def _check_history(run: Run, history: np.ndarray) -> None:
-    """Raise ValueError unless these can be the rows of this run: no number above LARGEST, NaN only where allowed."""
+    """Raise ValueError unless `history` can be the rows of metrics of this run.
+
+    For example, no number may be above LARGEST, and only some columns may be NaN.
+    """
     _require(history.shape[1:] == (len(run.columns),) and history.dtype == np.float64)
     column = dict(zip(run.columns, history.T))
     _require((column["epoch"] == run.FIRST_EPOCH + np.arange(len(history))).all())
@@ -114,10 +118,10 @@ def _check_history(run: Run, history: np.ndarray) -> None:
 
 
 def _settings(kind: type[RunSettings], text: str, path: Path) -> RunSettings:
-    """Return the settings in a JSON text.
+    """Return the settings that `text` describes in JSON.
 
-    Raises InputError if this program cannot have written them, or if their estimator or family is a user's and not
-    registered here.
+    Raises InputError if this program cannot have written them, or if they name an estimator or family of a user that is
+    not registered in this process.
     """
     values = json.loads(text)
     made, problem = kind.from_dict(values), unregistered(values)

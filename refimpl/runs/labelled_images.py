@@ -1,4 +1,7 @@
-"""Draw the images whose labels are known, balanced over the classes, and shift them at random to augment them."""
+"""Choose the images whose labels are known, and shift them.
+
+All classes have equally many labelled images.  Random shifts make more training images out of few.
+"""
 from __future__ import annotations
 
 import numpy as np
@@ -7,9 +10,10 @@ from refimpl import data
 
 
 def draw(part: data.Part, labels: int, classes: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw the indices, (labels,), of labels / classes training images of each class, without repetition.
+    """Return the indices, (labels,), of the images of `part` whose labels are used.
 
-    If that is not a whole number, some classes, which are drawn at random, have one image more than the others.
+    They are drawn without repetition, labels / classes from each class.  If this is not a whole number, some classes,
+    which are drawn at random, have one image more than the others.
     """
     counts, more = np.full(classes, labels // classes), labels % classes
     if more:
@@ -19,9 +23,10 @@ def draw(part: data.Part, labels: int, classes: int, rng: np.random.Generator) -
 
 
 def shift(x: np.ndarray, most: int, rng: np.random.Generator, shape: tuple[int, int] = data.SHAPE) -> np.ndarray:
-    """Return the images, (B, height x width), each moved at random by up to `most` pixels up or down and left or right.
+    """Return the images `x`, (B, height x width), each shifted at random.
 
-    shape is (height, width).  Pixels that come in from outside are 0.
+    An image moves by up to `most` pixels up or down, and by up to `most` pixels left or right.  Pixels that come in
+    from outside are 0.  `shape` is (height, width).
     """
     if most == 0:
         return x
@@ -29,6 +34,6 @@ def shift(x: np.ndarray, most: int, rng: np.random.Generator, shape: tuple[int, 
     padded = np.zeros((batch, high + 2 * most, wide + 2 * most), x.dtype)
     padded[:, most:-most, most:-most] = x.reshape(batch, high, wide)
     down, across = rng.integers(0, 2 * most + 1, size=(2, batch))
-    rows = down[:, None] + np.arange(high)                                  # a window of the padded image
+    rows = down[:, None] + np.arange(high)                                  # the rows in the padded image
     columns = across[:, None] + np.arange(wide)
     return padded[np.arange(batch)[:, None, None], rows[:, :, None], columns[:, None, :]].reshape(batch, -1)

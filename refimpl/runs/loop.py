@@ -1,7 +1,12 @@
-"""The training loop: each epoch makes its steps, measures the model, and writes a checkpoint to continue from.
+"""The training loop.  In each epoch it trains, measures the model, and writes a checkpoint.
 
-An output folder contains config.json, metrics.csv (one row per epoch), commit.txt and threads.txt (the versions of the
-code and the numbers of threads that trained it), checkpoint.npz, curves.png and samples.png.
+The output folder of a run contains these files:
+
+    config.json                 the settings
+    metrics.csv                 one row of metrics per epoch
+    commit.txt, threads.txt     the versions of the code, and the numbers of threads, with which the run was trained
+    checkpoint.npz              everything that is needed to continue the run
+    curves.png, samples.png     pictures, which are made at the end
 """
 from __future__ import annotations
 
@@ -24,7 +29,7 @@ from refimpl.system.files import csv_text, locked, output_folder, read_whole, wr
 from refimpl.system.memory import available
 from refimpl.system.progress import Progress
 
-if TYPE_CHECKING:                       # matplotlib is slow to import, and only pictures need it
+if TYPE_CHECKING:                       # importing matplotlib takes long
     from matplotlib.figure import Figure
 
 COMMIT, THREADS = "commit.txt", "threads.txt"
@@ -32,12 +37,13 @@ WRITTEN = (checkpoint.FILE, "config.json", "metrics.csv", COMMIT, THREADS, "curv
 
 
 def train_epoch(run: Run, part: data.Part, after_step: Callable[[], None] = lambda: None, epoch: int = 1) -> int:
-    """Train for one epoch, a pass over the part in random order; return the number of decoder evaluations.
+    """Train for one epoch, which is one pass over the images of `part` in random order.
 
-    Raises InputError if training has diverged: then weights or scores are no longer finite.
+    Returns the number of decoder evaluations.  after_step() is called after each step.  Raises InputError if training
+    has diverged, which means that weights or scores are no longer finite.
     """
     evaluations = 0
-    with np.errstate(over="ignore", invalid="ignore"):          # the two checks below report it once
+    with np.errstate(over="ignore", invalid="ignore"):          # the checks below report it instead
         try:
             for made in run.epoch(epoch, part):
                 evaluations += made
@@ -50,7 +56,7 @@ def train_epoch(run: Run, part: data.Part, after_step: Callable[[], None] = lamb
 
 
 def _diverged(run: Run) -> InputError:
-    """Return the error to raise if training has diverged."""
+    """Return the exception to raise if training has diverged."""
     temperature = run.settings.temperature(run.adam.t)
     used = "".join(f", or another {name} than {value:g}" for name, value in temperature.items())
     return InputError("training diverged: weights or scores are no longer finite; try a smaller --lr than "
@@ -58,7 +64,10 @@ def _diverged(run: Run) -> InputError:
 
 
 def _measure(run: Run, dataset: data.Dataset, epoch: int, last: bool) -> Row:
-    """Return a row of metrics; raise InputError if scores are not finite although the weights are."""
+    """Return a row of metrics of the model after this epoch.
+
+    Raises InputError if scores are not finite, which can happen although all weights are finite.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         try:
             return run.measure(dataset, epoch, last)
@@ -69,15 +78,20 @@ def _measure(run: Run, dataset: data.Dataset, epoch: int, last: bool) -> Row:
 def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = False, data_dir: str | None = None,
           report: Callable[[Row], None] = lambda row: None, started: Callable[[], None] = lambda: None,
           draw: Callable[[Run, list[Row], data.Dataset], dict[str, Figure]] | None = None) -> list[Row]:
-    """Train until the run has `epochs` epochs, and write into the folder `out`; return the rows of metrics.csv.
+    """Train until the run has `epochs` epochs in total, and write the files of the run; return the rows of metrics.
 
-    resume   continue the run in `out`, which must have these settings; the result is bit for bit as without a break
-    report   called with each new row
-    started  called once, when all arguments have been checked
-    draw     makes the pictures at the end, by file name (plots/runs.py); without it there are none
+    settings  all settings of the run
+    out       the folder for the files
+    resume    whether to continue the run in `out`, which must have the same settings.  The result is bit for bit the
+              same as without an interruption.
+    data_dir  the folder that is searched first for data, as in data.load
+    report    a function that is called with each new row
+    started   a function that is called once, as soon as all arguments have been checked
+    draw      a function that makes the pictures at the end, by file name, such as plots.runs.of_run; by default there
+              are no pictures
 
     If the process is killed, at most the current epoch is lost.  Raises InputError, before anything is written, if a
-    setting, the data or `out` cannot be used, or if `out` already holds a run and `resume` is not set.
+    setting, the data or `out` cannot be used, or if `out` already contains a run and `resume` is not set.
     """
     settings = settings.resolved()
     if epochs < 1:
@@ -86,18 +100,18 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
     settings.check_data(dataset)
     _refuse_what_does_not_fit(settings)
     if draw is not None:
-        from refimpl import plots                       # matplotlib may fail to start, so import it first
+        from refimpl import plots                       # any error of this import should come early
 
     out = Path(out)
     if resume:
-        checkpoint.load(out / checkpoint.FILE, settings)            # report its errors before locking the folder
+        checkpoint.load(out / checkpoint.FILE, settings)            # raises any error before the lock
     else:
         _refuse_what_is_held(out)
     with locked(output_folder(out)):
         if resume:
             run, history = checkpoint.load(out / checkpoint.FILE, settings)
         else:
-            _refuse_what_is_held(out)                     # another process may have written in between
+            _refuse_what_is_held(out)                     # another process may have written into it
             run = kind_of(settings).start(settings)
             history = np.empty((0, len(run.columns)))
             checkpoint.save(out / checkpoint.FILE, run, history)
@@ -111,12 +125,12 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
 
 
 def _refuse_what_does_not_fit(settings: RunSettings) -> None:
-    """Raise InputError if the run needs more memory than this process may have, because the system would kill it.
+    """Raise InputError if the run needs more memory than this process may use, because the system would kill it.
 
-    This is a lower bound: weights, gradients, Adam's moments, a batch of images with the decoder's outputs, and, for a
-    single latent variable, the decoder's image of each value.
+    The needed memory is a lower bound.  It counts the weights, their gradients, Adam's moments, a batch of images, the
+    decoder's outputs for it and, for a single latent variable, the decoder's image of each value.
     """
-    model = kind_of(settings).create(settings, np.random.default_rng(0)).model          # zeros, which take no memory
+    model = kind_of(settings).create(settings, np.random.default_rng(0)).model          # zeros take no memory
     images = 3 * settings.batch + (2 * model.k if model.n == 1 else 0)
     numbers = 4 * model.parameters.values.size + images * settings.pixels + 2 * settings.batch * model.n * model.k
     needed, there = numbers * model.dtype.itemsize, available()
@@ -126,7 +140,7 @@ def _refuse_what_does_not_fit(settings: RunSettings) -> None:
 
 
 def _refuse_what_is_held(out: Path) -> None:
-    """Raise InputError if the folder contains a run, or a part of one."""
+    """Raise InputError if the folder already contains a file of a run."""
     held = [name for name in WRITTEN if (out / name).exists()] if out.is_dir() else []
     if held:
         advice = "continue with --resume, or choose" if checkpoint.FILE in held else "no run to continue: choose"
@@ -135,7 +149,11 @@ def _refuse_what_is_held(out: Path) -> None:
 
 def _continue(run: Run, history: np.ndarray, epochs: int, out: Path, dataset: data.Dataset,
               report: Callable[[Row], None]) -> list[Row]:
-    """Train the remaining epochs, and write everything except the first checkpoint."""
+    """Train the remaining epochs, and return the rows of metrics of all epochs.
+
+    `history` has the rows of the epochs so far.  All files are written here, except the first checkpoint and the
+    pictures.
+    """
     settings, names = run.settings, run.columns
     write_text(out / "config.json", json.dumps({"kind": type(run).COMMAND} | settings.as_dict(), indent=2) + "\n")
     _write_metrics(out, names, history)
@@ -161,29 +179,29 @@ def _continue(run: Run, history: np.ndarray, epochs: int, out: Path, dataset: da
 
 
 def commits_of(folder: Path) -> list[str]:
-    """Return the commits or versions by which the run in this folder was trained, in order, as far as recorded."""
+    """Return the recorded commits or versions of the code that trained the run in this folder, in order."""
     return _lines(folder / COMMIT)
 
 
 def threads_of(folder: Path) -> list[int]:
-    """Return the numbers of threads with which the run in this folder was trained, in order, as far as recorded."""
+    """Return the recorded numbers of threads with which the run in this folder was trained, in order."""
     return [int(line) for line in _lines(folder / THREADS)]
 
 
 def _lines(path: Path) -> list[str]:
-    """Return the lines of a file; none if it does not exist."""
+    """Return the lines of a file, or an empty list if it does not exist."""
     return read_whole(path, "is missing").decode("utf-8", "replace").split("\n")[:-1] if path.exists() else []
 
 
 def _note(path: Path, value: str) -> None:
-    """Append a commit or a number of threads to the file, unless it is the last line already."""
+    """Append the line `value` to the file, unless its last line already is this value."""
     before = _lines(path)
     if value not in before[-1:]:
         write_text(path, "".join(f"{line}\n" for line in (*before, value)))
 
 
 def _write_metrics(out: Path, names: tuple[str, ...], history: np.ndarray) -> None:
-    """Write metrics.csv; NaN becomes an empty cell."""
+    """Write metrics.csv.  `names` are the columns, and NaN is written as an empty cell."""
     counts = {"epoch": "d", "step": "d", "evaluations": "d", "seconds": ".3f"}
     rows = [["" if math.isnan(value) else
              format(int(value) if counts.get(name) == "d" else value, counts.get(name, ".6f"))

@@ -1,11 +1,15 @@
-"""The command `semi-supervised`: it trains the mixture model first on the labelled images, then on all images.
+"""Define the runs of the command `semi-supervised`.
 
-    loss = mean over a batch of      [ -E f(x, c, g) + KL(q(c) || uniform) + beta KL(q(g) || N(0, 1)) ]
-         + mean over labelled ones   [ image_weight (-E f(x, y, g) + beta KL(q(g) || N(0, 1)))
-                                       - label_weight * (what the term ascends) ]
+The mixture model is trained first on the labelled images alone, which is called the pretraining, and then on all images
+with this loss:
 
-c is the class, or, for a data set with attributes, one variable of two values per attribute.  In the pretraining on the
-labelled images all weights are 1.  After it, each batch of all images is joined by some labelled ones.
+    loss = mean over a batch           [ -E f(x, c, g) + KL(q(c) || uniform) + beta KL(q(g) || N(0, 1)) ]
+         + mean over labelled images   [ image_weight (-E f(x, y, g) + beta KL(q(g) || N(0, 1)))
+                                         - label_weight * (the quantity that labelled_term ascends) ]
+
+c is the class, y the known class, and g the Gaussian.  For a data set with attributes, c has one variable with two
+values per attribute.  The pretraining uses only the second line, with all weights 1.  After the pretraining, some
+labelled images are added to each batch.
 """
 from __future__ import annotations
 
@@ -31,7 +35,7 @@ PRETRAIN_BATCH = 100
 
 
 def serving() -> list[str]:
-    """Return the estimators that serve variables with any number of values, and so a class."""
+    """Return the names of the estimators that can be used for a variable with any number of values, such as a class."""
     return [name for name, entry in estimators.REGISTRY.items() if entry.serves(Independent(1, 10))]
 
 
@@ -39,17 +43,23 @@ def serving() -> list[str]:
 class MixtureSettings(RunSettings):
     """All settings that determine a run of `semi-supervised`, except its length.
 
-    labels         number of labelled images, the same for each class; for combinations of attributes the numbers may
-                   differ by one; 0 means clustering
-    labelled_term  the term by which the class's scores learn from the labels: cross-entropy, released or direct-loss
-                   (estimators/label_terms.py), the latter two with label_eps
-    pretrain       number of epochs over the labelled images alone, which are epoch 0 of the run
-    label_weight   weight of this term after the pretraining; the loss has the mean over the labelled images
-    image_weight   weight after the pretraining of the labelled images' other terms, from which the decoder and the
-                   Gaussian learn; if both weights are 0, no labelled image is used
-    beta           weight of the Gaussian's KL term at the start; it changes linearly to 1 over beta_epochs epochs
-    kl_grad        whether the gradient includes the class's KL term
-    Without labels, the settings that concern them have no effect.
+    labels         number of labelled images.  Each class has equally many; for combinations of attributes the numbers
+                   may differ by one.  0 means clustering without labels.
+    labelled_term  name of the term from which the scores of the class learn the labels: cross-entropy, released or
+                   direct-loss (see estimators/label_terms.py)
+    label_eps      eps of the terms released and direct-loss
+    label_weight   weight of this term after the pretraining
+    image_weight   weight of the other terms of the labelled images after the pretraining.  The decoder and the Gaussian
+                   learn from them.  If both weights are 0, no labelled image is used after the pretraining.
+    label_batch    number of labelled images that are added to each batch
+    pretrain       number of epochs of the pretraining, which together count as epoch 0 of the run
+    shift          largest random shift of a labelled image, in pixels
+    beta           weight of the Gaussian's KL term at the start
+    beta_epochs    number of epochs over which this weight changes linearly to 1
+    gaussian       dimension of the Gaussian
+    kl_grad        whether the gradient includes the KL term of the class
+
+    If `labels` is 0, the settings that concern labelled images have no effect.
     """
 
     estimator: str = setting("direct", "estimator of the gradient in the class's scores", choices=serving)
@@ -73,7 +83,7 @@ class MixtureSettings(RunSettings):
     gaussian: int = setting(30, "dimension of the Gaussian", least=1, most=1_000)
 
     def preset(self) -> dict[str, object]:
-        """Return the authors' settings: no labels after the pretraining, no shifts, and beta = 1 from the start."""
+        """Return the authors' settings: no labels after the pretraining, no random shifts, and beta = 1 throughout."""
         return super().preset() | {"labelled_term": "released", "label_eps": 0.05, "label_weight": 0.0,
                                    "image_weight": 0.0, "shift": 0, "beta": 1.0}
 
@@ -105,23 +115,23 @@ class MixtureSettings(RunSettings):
 
     @property
     def variables(self) -> tuple[int, int]:
-        """Return n and k of the discrete variables: one variable per attribute, or one class."""
+        """Return the number of discrete variables and their number of values: one per attribute, or one class."""
         attributes = self.entry.attributes
         return (len(attributes), 2) if attributes else (1, self.entry.classes)
 
     def beta_at(self, epochs: float) -> float:
-        """Return the weight of the Gaussian's KL term so many epochs after the pretraining."""
+        """Return the weight of the Gaussian's KL term; `epochs` counts from the end of the pretraining."""
         left = max(0.0, 1 - epochs / self.beta_epochs) if self.beta_epochs else 0.0
         return 1 + (self.beta - 1) * left
 
     def label(self) -> str:
-        """Return a few words for the legend of a picture."""
+        """Return a few words that describe the run in the legend of a picture."""
         words = [self.estimator, f"{self.labels} labels" if self.labels else "no labels"]
         return ", ".join(words + (["as released"] if self.released else []))
 
 
 class MixtureRun(Run):
-    """A run of `semi-supervised`.  attach() gives it the labelled images, which are determined by the seed."""
+    """A run of `semi-supervised`.  attach() chooses the labelled images, which depend on the seed alone."""
 
     COMMAND = "semi-supervised"
     SUMMARY = "train the mixture model, a class and a Gaussian, with a few labels (slide 33)"
@@ -148,11 +158,14 @@ class MixtureRun(Run):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Return COLUMNS, and for a data set with attributes the accuracy of each on the test images."""
+        """Return COLUMNS and, for a data set with attributes, a column with the test accuracy of each attribute."""
         return COLUMNS + tuple(attribute_columns(self.settings.entry.attributes))
 
     def attach(self, dataset: data.Dataset) -> None:
-        """Draw the labelled images from a separate generator, so they are the same for every estimator and resume."""
+        """Choose the labelled images.
+
+        They are drawn from a separate generator, so they are the same for every estimator, and when a run is continued.
+        """
         part, classes = dataset.train, self.settings.entry.classes
         rows = labelled_images.draw(part, self.settings.labels, classes,
                                     streams.labelled_images(self.settings.seed, classes))
@@ -166,7 +179,7 @@ class MixtureRun(Run):
         return super().steps(epoch, part)
 
     def epoch(self, epoch: int, part: data.Part) -> Iterator[int]:
-        """Make the steps of an epoch; epoch 0 is the whole pretraining."""
+        """Train for one epoch, and yield the decoder evaluations of each step.  Epoch 0 is the whole pretraining."""
         if epoch > 0:
             yield from super().epoch(epoch, part)
             return
@@ -176,14 +189,17 @@ class MixtureRun(Run):
                 yield self.labelled_step(order[start:start + PRETRAIN_BATCH])
 
     def labelled_step(self, rows: np.ndarray) -> int:
-        """Make one training step on labelled images alone."""
+        """Make one step of the pretraining, on the labelled images with these indices; return the decoder evaluations."""
         self.model.parameters.zero_grads()
         self._learn_labelled(rows, 1.0, 1.0, 1.0)
         self.adam.step()
         return len(rows)
 
     def step(self, x: np.ndarray) -> int:
-        """Make one training step on a batch without labels and, if their weights are not 0, on labelled images."""
+        """Make one training step after the pretraining; return the decoder evaluations.
+
+        It uses the images `x`, (B, pixels), without labels.  Labelled images are added, unless both weights are 0.
+        """
         settings = self.settings
         done = self._steps_done()
         beta = settings.beta_at(done / self._steps_an_epoch)
@@ -198,12 +214,16 @@ class MixtureRun(Run):
         return evaluations
 
     def _steps_done(self) -> int:
-        """Return the number of steps since the pretraining."""
+        """Return the number of steps that have been made after the pretraining."""
         pretraining = self.settings.pretrain * math.ceil(self.settings.labels / PRETRAIN_BATCH)
         return max(0, self.adam.t - pretraining)
 
     def _learn_labelled(self, rows: np.ndarray, weight: float, image_weight: float, beta: float) -> None:
-        """Add the gradient of the loss of these labelled images, randomly shifted."""
+        """Shift the labelled images with the indices `rows` at random, and add the gradient of their loss.
+
+        `weight` is the weight of the labelled term, `image_weight` that of the other terms, and `beta` that of the
+        Gaussian's KL term.
+        """
         settings = self.settings
         term = label_terms.REGISTRY[settings.labelled_term]
         x = labelled_images.shift(self.x_labelled[rows], settings.shift, self.rng, settings.shape)
@@ -211,10 +231,13 @@ class MixtureRun(Run):
                                      beta)
 
     def measure(self, dataset: data.Dataset, epoch: int, last: bool) -> Row:
-        """Return a row of metrics, in nats per image: c is enumerated, and g has one sample per image."""
+        """Return a row of metrics, except seconds and evaluations.
+
+        Bounds are in nats per image.  All values of c are enumerated, and g has one sample per image.
+        """
         settings = self.settings
         bound = self.model.bound(dataset.test, streams.measuring(settings.seed, epoch, settings.entry.classes))
-        temperature = settings.temperature(self._steps_done() - 1) if epoch else {}         # of the last step
+        temperature = settings.temperature(self._steps_done() - 1) if epoch else {}         # in the last step
         right = self.accuracies(dataset.test)
         each = zip(attribute_columns(settings.entry.attributes), right.each.tolist())
         return {"epoch": epoch, "step": self.adam.t, "accuracy": right.every,
@@ -222,28 +245,30 @@ class MixtureRun(Run):
                 "eps_or_tau": next(iter(temperature.values()), math.nan), **dict(each)}
 
     def accuracy(self, part: data.Part) -> float:
-        """Return the share of images whose likeliest class (or all attributes) equals the label; without labels, under
-        the best one-to-one match of values."""
+        """Return the share of images whose likeliest class, or likeliest combination of attributes, is the true one.
+
+        If the run has no labels, the values are first matched one-to-one to the true classes.
+        """
         return self.accuracies(part).every
 
     def naming(self, part: data.Part) -> naming.Naming:
-        """Return which variable is which attribute: as taught, or without labels by the best match on this part."""
+        """Return which variable means which attribute; if the run has no labels, this is the best match on `part`."""
         n, k = self.settings.variables
         if self.settings.labels:
             return naming.as_taught(n, k)
         return naming.best_match(self.model.values(self.model.classify(part)), self.model.values(part.labels), k)
 
     def accuracies(self, part: data.Part) -> naming.Accuracy:
-        """Return accuracy() and the accuracy of each attribute alone."""
+        """Return the result of accuracy(), and the accuracy of each attribute alone."""
         return naming.accuracies(self.model.classify(part), part.labels, *self.settings.variables,
                                  matched=self.settings.labels == 0)
 
     def samples(self, rows: int = 8) -> np.ndarray:
-        """Return mean images, (rows, K, pixels): each row has one draw of g from its prior, with every joint value."""
+        """Return mean images, (rows, K, pixels).  Each row has one draw of g from its prior, and all K joint values."""
         g = streams.samples(self.settings.seed).standard_normal((rows, self.model.d)).astype(self.model.dtype)
         return expit(self.model.decode(g).astype(np.float64))
 
 
 def attribute_columns(attributes: Sequence[str]) -> list[str]:
-    """Return the names of the columns of the attributes' accuracies."""
+    """Return the names of the columns with the accuracies of these attributes."""
     return ["accuracy_" + name.replace(" ", "_") for name in attributes]

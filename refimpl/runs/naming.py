@@ -1,7 +1,9 @@
-"""The accuracy of predicted labels; for a model without labels, after its variables and values are matched to them.
+"""Compute the accuracy of a model that predicts labels.
 
-There are n variables of k values each, and a label is the index of a joint value, as in joint.values.  One class of ten
-values is n = 1 and k = 10; attributes are n variables of two values.
+A model has n variables of k values each, and a label is the index of a joint value, as in joint.values.  A class with
+ten values means n = 1 and k = 10; attributes are n variables of two values each.  If a model was trained without
+labels, its variables and their values have no names.  Then they are matched to the true labels before the accuracy is
+computed.
 """
 from __future__ import annotations
 
@@ -13,35 +15,43 @@ from refimpl import joint
 
 
 class Naming(NamedTuple):
-    """Holds which of the model's variables is attribute j, (n,), and what each value of this variable means, (n, k)."""
+    """Says what the variables of a model mean.
+
+    variable[j], (n,), is the variable that means attribute j.  value[j], (n, k), is the value of the attribute that
+    each value of this variable means.
+    """
 
     variable: np.ndarray
     value: np.ndarray
 
     def read(self, predicted: np.ndarray) -> np.ndarray:
-        """Return the attributes, (N, n), that the model's variables, (N, n), stand for."""
+        """Return the attributes, (N, n), that the predicted values of the model's variables, (N, n), mean."""
         return np.stack([value[predicted[:, i]] for i, value in zip(self.variable, self.value)], axis=1)
 
 
 class Accuracy(NamedTuple):
-    """Holds the share of images with all attributes right, and that of each attribute, (n,)."""
+    """Holds the accuracy of a model, as shares of the images.
+
+    `every` is the share with all attributes right.  `each`, (n,), is the share with attribute j right, for each j.
+    """
 
     every: float
     each: np.ndarray
 
 
 def as_taught(n: int, k: int) -> Naming:
-    """Return the naming in which variable j is attribute j, which is right if the model has learnt from labels."""
+    """Return the naming in which variable j means attribute j, as it does if the model has learnt from labels."""
     return Naming(np.arange(n), np.tile(np.arange(k), (n, 1)))
 
 
 def best_match(predicted: np.ndarray, labels: np.ndarray, k: int) -> Naming:
-    """Return the naming under which predicted, (N, n), agrees most often with labels, (N, n), summed over attributes.
+    """Return the naming with the most agreements between `predicted` and `labels`, both (N, n).
 
-    First the best one-to-one renaming of the values is found for each pair of a variable and an attribute; with two
-    values it is a flip or none.  Then the best one-to-one pairing of variables and attributes is found.
+    Each image and attribute on which they agree counts once.  First, for each pair of a variable and an attribute, the
+    best one-to-one renaming of the values is found.  With two values it either exchanges them or not.  Then the best
+    one-to-one pairing of variables and attributes is found.
     """
-    from scipy.optimize import linear_sum_assignment    # imported only here, because it is slow to import
+    from scipy.optimize import linear_sum_assignment    # imported here because it takes long
 
     n = labels.shape[1]
     agreeing, renamed = np.zeros((n, n)), np.zeros((n, n, k), int)
@@ -57,7 +67,10 @@ def best_match(predicted: np.ndarray, labels: np.ndarray, k: int) -> Naming:
 
 
 def accuracies(predicted: np.ndarray, labels: np.ndarray, n: int, k: int, matched: bool) -> Accuracy:
-    """Return the accuracy of predicted labels, (N,), given the true ones, (N,); if `matched`, under the best naming."""
+    """Return the accuracy of the labels `predicted`, (N,), compared with the true labels `labels`, (N,).
+
+    If `matched` is set, the variables and values are first renamed by best_match.
+    """
     values = joint.values(n, k)
     said, true = values[predicted], values[labels]
     naming = best_match(said, true, k) if matched else as_taught(n, k)

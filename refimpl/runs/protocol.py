@@ -1,6 +1,6 @@
-"""The interface of all kinds of runs, which the loop, the checkpoints, the experiments and the command line use.
+"""Define the interface of all kinds of runs.  The training loop, checkpoints, experiments and command line use only it.
 
-    run = Kind.start(settings)          weights drawn from the seed
+    run = Kind.start(settings)          the weights are drawn from the seed
     run.attach(dataset)                 once, before the first step
     for evaluations in run.epoch(1, part): ...
     row = run.measure(dataset, 1, last=True)
@@ -25,16 +25,18 @@ Row = dict[str, float]
 
 
 class Run(ABC):
-    """Holds everything on which the next step depends.  A new kind of run is one file with these members and a line in
-    KINDS.  Its printed lines and pictures can be adapted in cli/words.py and plots/runs.py.
+    """Holds everything on which the next step of a run depends.
+
+    To add a kind of run, write a file with a subclass that defines these members, and add the class to KINDS.  What is
+    printed and drawn for it can be adapted in cli/words.py and plots/runs.py.
     """
 
     COMMAND: ClassVar[str]
-    """Its command, `python -m refimpl COMMAND`."""
+    """The command that trains a run of this kind: `python -m refimpl COMMAND`."""
     SUMMARY: ClassVar[str]
     """One line that says what the command does."""
     EXAMPLE: ClassVar[str] = ""
-    """Options for an example in the help."""
+    """The options of the example that --help prints."""
     FORMAT: ClassVar[str]
     """The name of the format of its checkpoints."""
     SETTINGS: ClassVar[type[RunSettings]]
@@ -43,7 +45,7 @@ class Run(ABC):
     FIRST_EPOCH: ClassVar[int] = 1
 
     def __init__(self, settings: RunSettings, model, rng: np.random.Generator) -> None:
-        """Start with this model, which has `parameters`, `dtype`, `family`, `n`, `k` and initialise(rng)."""
+        """Make a run with this model, which must have `parameters`, `dtype`, `family`, `n`, `k` and initialise(rng)."""
         self.settings, self.model, self.rng = settings, model, rng
         self.adam = Adam(model.parameters, settings.lr)
         self.estimator = estimators.get(settings.estimator)
@@ -52,7 +54,10 @@ class Run(ABC):
 
     @classmethod
     def start(cls, settings: RunSettings) -> Run:
-        """Return a new run of resolved settings, with weights drawn from the seed, the same for every estimator."""
+        """Return a new run with these settings, which must be resolved.
+
+    The weights are drawn from the seed and are the same for every estimator.
+    """
         rng = streams.training(settings.seed)
         run = cls.create(settings, rng)
         run.model.initialise(rng)
@@ -61,23 +66,23 @@ class Run(ABC):
     @classmethod
     @abstractmethod
     def create(cls, settings: RunSettings, rng: np.random.Generator) -> Run:
-        """Return a new run with all weights 0, to be filled from a checkpoint."""
+        """Return a new run in which all weights are 0, to be initialised or read from a checkpoint."""
 
     def attach(self, dataset: data.Dataset) -> None:
-        """Take what the run needs from the data; called once, before the first step."""
+        """Store what the run needs from the data.  It is called once, before the first step."""
 
     @property
     @abstractmethod
     def columns(self) -> tuple[str, ...]:
-        """Return the columns of metrics.csv."""
+        """Return the names of the columns of metrics.csv."""
 
     @property
     def may_be_missing(self) -> tuple[str, ...]:
-        """Return the columns that may be NaN, because they are not computed in every row or for every estimator."""
+        """Return the columns that may be NaN because they are not computed in every epoch or for every estimator."""
         return ("eps_or_tau",)
 
     def keywords(self, step: int) -> dict[str, object]:
-        """Return the estimator's keywords at this step: its hyperparameters, and its memory if it has one."""
+        """Return the estimator's keyword arguments at this step: its hyperparameters, and its memory if it has one."""
         return self.settings.keywords(step) | ({"memory": self.memory} if self.memory else {})
 
     def steps(self, epoch: int, part: data.Part) -> int:
@@ -85,16 +90,18 @@ class Run(ABC):
         return math.ceil(len(part) / self.settings.batch)
 
     def epoch(self, epoch: int, part: data.Part) -> Iterator[int]:
-        """Make the steps of one pass over the part in random order, in which the last batch may be smaller; yield the
-        decoder evaluations of each step."""
+        """Train on all images of `part` once, in random order; yield the number of decoder evaluations after each step.
+
+        The last batch may be smaller than the others.
+        """
         order = self.rng.permutation(len(part))
         for start in range(0, len(part), self.settings.batch):
             yield self.step(part.images(order[start:start + self.settings.batch], self.model.dtype))
 
     @abstractmethod
     def step(self, x: np.ndarray) -> int:
-        """Make one training step on images x, (B, pixels); return the decoder evaluations of all images together."""
+        """Make one training step on images `x`, (B, pixels); return the total number of decoder evaluations."""
 
     @abstractmethod
     def measure(self, dataset: data.Dataset, epoch: int, last: bool) -> Row:
-        """Measure the model after an epoch; return all columns but seconds and evaluations, which the loop adds."""
+        """Measure the model after an epoch; return all columns except seconds and evaluations, which the loop adds."""

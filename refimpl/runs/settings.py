@@ -1,6 +1,8 @@
-"""The settings of a training run: every choice on which its result depends, with its default, help and range.
+"""Define the settings of a training run.
 
-Each kind of run has a dataclass that extends RunSettings.  The command line's options are made from its fields.
+The settings are all choices on which the result of a run depends.  Each kind of run has a dataclass that extends
+RunSettings.  Each of its fields has a default, a line of help and a range, from which an option of the command line is
+made.
 """
 from __future__ import annotations
 
@@ -14,31 +16,34 @@ from refimpl.arguments import (COUNTS, InputError, Options, Setting, Value, in_r
 from refimpl.runs import schedules
 
 TYPES = {"str": str, "int": int, "float": float, "bool": bool, "None": type(None)}
-WIDEST = 10_000     # most values of z, inputs of the decoder, or units of a hidden layer
+WIDEST = 10_000     # largest number of values of z, decoder inputs, or units of a hidden layer
 
 
 def setting(default: object, text: str, *, least: float | None = None, most: float | None = None,
             check: Callable[[str, float], float] | None = None, choices: Callable[[], Iterable[str]] | None = None,
             files: str | None = None, option: bool = True) -> object:
-    """Return a dataclass field with its default, a line of help, and what is allowed.
+    """Return a dataclass field that also has a line of help and states which values are allowed.
 
-    least, most   the range of a count, ends included
-    check         for any other number, a function of arguments.py that checks its range
-    choices       a function that returns the allowed names; it is called late, to include names registered by users
-    files         the suffix of files that are also allowed
-    option        whether the command line has an option for it; otherwise the value is found in the data
+    default       the default of the field
+    text          the line of help
+    least, most   the smallest and the largest allowed value of a count
+    check         for other numbers, a function of arguments.py that checks the range
+    choices       a function that returns the allowed names.  It is called only when they are needed, so names that a
+                  user has registered are included.
+    files         the suffix of files that are allowed besides the names
+    option        whether the command line has an option for the field; otherwise its value is found in the data
     """
     return field(default=default, metadata=dict(help=text, least=least, most=most, check=check, choices=choices,
                                                 files=files, option=option))
 
 
 def option(name: str) -> str:
-    """Return the command line's option for a field."""
+    """Return the option of the command line for the field `name`, for example --data-dir for data_dir."""
     return "--" + name.replace("_", "-")
 
 
 def command_line(settings: RunSettings) -> list[str]:
-    """Return the command line's options for those of these settings that have a value."""
+    """Return the words of the command line that give these settings.  Settings that are None are left out."""
     words, chosen = [], []
     for each in fields(settings):
         value, name = getattr(settings, each.name), option(each.name)
@@ -56,7 +61,10 @@ def command_line(settings: RunSettings) -> list[str]:
 
 
 def check_fields(settings: RunSettings) -> None:
-    """Raise InputError if a field has the wrong type or is not allowed; settings may come from edited files."""
+    """Raise InputError if a field has the wrong type or a value that is not allowed.
+
+    Settings may come from a file that someone has edited, so the types are checked, too.
+    """
     for each in fields(settings):
         value, kinds = getattr(settings, each.name), [kind.strip() for kind in each.type.split("|")]
         if kinds == ["Options"]:
@@ -73,13 +81,16 @@ def check_fields(settings: RunSettings) -> None:
             more = f", and FILE{allowed['files']} of your own" if allowed["files"] else ""
             raise InputError(unknown(each.name.replace("_", " "), value, names) + more)
         most = allowed["most"]
-        if most is None and type(value) is int and each.name != "seed":     # a seed may be of any size
+        if most is None and type(value) is int and each.name != "seed":     # a seed has no maximum
             most = COUNTS
         in_range(option(each.name), value, allowed["least"], most, allowed["check"])
 
 
 def check_options(known: Mapping[str, Setting], given: Mapping[str, Value], of: str) -> None:
-    """Raise InputError if a name is not among the known settings of `of`, or if its value is not allowed."""
+    """Raise InputError if `given` has a name that is not in `known`, or a value that is not allowed.
+
+    `of` says in the message whose settings they are, for example "the estimator direct".
+    """
     for name, value in given.items():
         if name not in known:
             has = f", which has {', '.join(known)}" if known else ", which has no settings"
@@ -88,7 +99,7 @@ def check_options(known: Mapping[str, Setting], given: Mapping[str, Value], of: 
 
 
 def unregistered(values: Mapping[str, object]) -> str | None:
-    """Return a message if the estimator or family in these settings is not registered here, else None."""
+    """Return an error message if the estimator or family in these settings is not registered, and None otherwise."""
     for name, words, registry in (("estimator", "was trained by the estimator", estimators.REGISTRY),
                                   ("family", "has latent variables of the family", latent.REGISTRY)):
         value = values.get(name)
@@ -100,12 +111,12 @@ def unregistered(values: Mapping[str, object]) -> str | None:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """All settings that determine a run, except its length: it can be resumed for more epochs with the same settings.
+    """All settings that determine a run, except the number of epochs, because a run can be continued for more epochs.
 
-    None stands for the default of the estimator or the kind of run.  resolved() fills in these defaults and the
-    hyperparameters that are left out.  as_released is a preset: resolved() replaces it by the settings of the authors'
-    code, and a setting that contradicts them is an error.  If the data set is a file, and only then, resolved() also
-    fills in the fields file_..., and the run can only be continued with the same file.
+    A field that is None has the default of the estimator or of the kind of run.  resolved() fills in these defaults and
+    the hyperparameters that are not given.  If `as_released` is set, resolved() replaces it by the settings of the
+    authors' code; another setting that contradicts them is an error.  If the data set is a user's file, resolved() also
+    fills in the fields whose names begin with file_, and the run can only be continued with the same file.
     """
 
     dataset: str = setting("mnist", "images to train on", choices=lambda: data.REGISTRY, files=data.own.SUFFIX)
@@ -129,20 +140,23 @@ class RunSettings:
                                        option=False)
 
     def as_dict(self) -> dict[str, object]:
-        """Return the fields by name, ready for JSON."""
+        """Return the fields by name, in types that can be written as JSON."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         return {name: dict(value) if isinstance(value, Options) else value for name, value in values.items()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> RunSettings:
-        """Return the settings that as_dict() describes; raise KeyError or TypeError if they are not such settings."""
+        """Return the settings from the result of as_dict().
+
+        Raises KeyError or TypeError if `values` cannot be such a result.
+        """
         return cls(**{name: Options(value) if isinstance(cls.__dataclass_fields__[name].default, Options) else value
                       for name, value in values.items()})
 
     def resolved(self) -> RunSettings:
         """Return the settings with the preset expanded and every default filled in.
 
-        Resolved settings stay as they are.  Raises InputError if a choice is not allowed.
+        Settings that are already resolved are returned unchanged.  Raises InputError if a value is not allowed.
         """
         check_fields(self)
         estimator = estimators.get(self.estimator)
@@ -151,12 +165,12 @@ class RunSettings:
         settings = settings._expanded() if self.as_released else settings
         settings = settings._filled()
         schedule, given = settings.schedule or "constant", settings.hyperparameters
-        moved = estimator.temperature if schedule == "released" else None       # its values come from the schedule
+        moved = estimator.temperature if schedule == "released" else None       # the schedule sets its values
         chosen = {name: given.get(name, value) for name, value in estimator.defaults.items() if name != moved}
         return replace(settings, schedule=schedule, hyperparameters=Options(chosen))
 
     def preset(self) -> dict[str, object]:
-        """Return the settings for which as_released stands; a kind of run adds others."""
+        """Return the settings that replace `as_released`, by name.  Each kind of run adds others."""
         estimator = estimators.get(self.estimator)
         names = {each.name for each in fields(self)}
         preset: dict[str, object] = {"kl_grad": True} | {
@@ -166,7 +180,10 @@ class RunSettings:
         return preset | ({"hyperparameters": Options(own)} if own else {})
 
     def _described(self) -> RunSettings:
-        """Return the settings with the fields that describe a user's file; raise InputError if it cannot be used."""
+        """Return the settings with the fields that describe a user's file filled in.
+
+        Raises InputError if the file cannot be used.
+        """
         found = (self.file_sha256, self.file_height, self.file_width)
         if None in found and found != (None, None, None) or self.file_sha256 is None and self.file_classes is not None:
             raise InputError("file_sha256, file_height and file_width go together, and file_classes with them")
@@ -181,7 +198,7 @@ class RunSettings:
 
     @property
     def entry(self) -> data.Entry:
-        """Return what is known of the data set without its images, from the registry or from the fields file_..."""
+        """Return the registry's entry for the data set.  For a user's file it is made from the fields file_..."""
         if self.file_sha256 is None:
             return data.get(self.dataset)
         return data.own.cached(self.dataset, self.file_sha256, (self.file_height, self.file_width), self.file_classes)
@@ -197,15 +214,15 @@ class RunSettings:
         return math.prod(self.shape)
 
     def load(self, data_dir: str | None = None, limit: int | None = None) -> data.Dataset:
-        """Return the images; raise InputError if they cannot be read, or if a file has changed."""
+        """Return the data set; raise InputError if it cannot be read, or if a user's file has changed."""
         return data.load(self.dataset, data_dir, limit, self.file_sha256)
 
     def _filled(self) -> RunSettings:
-        """Return the settings with the defaults of this kind of run filled in, after checking its choices."""
+        """Check the settings that only this kind of run has, and return the settings with its defaults filled in."""
         raise TypeError(f"{type(self).__name__} must define _filled")
 
     def _expanded(self) -> RunSettings:
-        """Return the settings with as_released replaced by the preset."""
+        """Return the settings with `as_released` replaced by preset(); raise InputError if a setting contradicts it."""
         preset = self.preset()
         for name, value in preset.items():
             given = getattr(self, name)
@@ -220,7 +237,7 @@ class RunSettings:
         return replace(self, as_released=False, **preset)
 
     def _check_estimator(self, estimator: estimators.Estimator) -> None:
-        """Raise InputError if the estimator does not have a given hyperparameter, or cannot have the schedule."""
+        """Raise InputError if the estimator has no such hyperparameter, or if the schedule does not suit it."""
         check_options(estimator.hyperparameters, self.hyperparameters, f"the estimator {estimator.name}")
         released = "--schedule released" if self.schedule == "released" else ""
         scheduled = "--as-released" if self.as_released else released
@@ -233,7 +250,10 @@ class RunSettings:
 
     @property
     def released(self) -> bool:
-        """Return whether these resolved settings are those of the authors' code, and differ from the defaults."""
+        """Return whether the settings are those of the authors' code and differ from the defaults.
+
+        The settings must be resolved.
+        """
         preset = self.preset()
         plain = replace(self, **{name: Options() if isinstance(value, Options) else None
                                  for name, value in preset.items()}).resolved()
@@ -242,18 +262,21 @@ class RunSettings:
             for name, value in preset.items())
 
     def check_data(self, dataset: data.Dataset) -> None:
-        """Raise InputError if the data do not fit these settings."""
+        """Raise InputError if this data set cannot be used with these settings."""
         if self.batch > len(dataset.train):
             raise InputError(f"--batch must be at most {len(dataset.train)}, the number of training images, "
                              f"got {self.batch}")
 
     def temperature(self, step: int) -> dict[str, float]:
-        """Return eps or tau at this step, by name; {} if the estimator has neither.  The settings must be resolved."""
+        """Return {"eps": value} or {"tau": value} at this step, or {} if the estimator has neither.
+
+        The settings must be resolved.
+        """
         name = estimators.get(self.estimator).temperature
         if name is None:
             return {}
         return {name: schedules.released(name, step) if self.schedule == "released" else self.hyperparameters[name]}
 
     def keywords(self, step: int) -> dict[str, Value]:
-        """Return all hyperparameters of the estimator at this step, as its keywords."""
+        """Return all hyperparameters of the estimator at this step, by name, as its keyword arguments."""
         return dict(self.hyperparameters) | self.temperature(step)

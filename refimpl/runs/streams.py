@@ -1,38 +1,45 @@
-"""All streams of random numbers of a run and of its measurements, and their seeds.
+"""Define all streams of random numbers of a run and of its measurements, and their seeds.
 
-Each purpose has a separate generator, so draws for one purpose do not change those for another.  The streams are those
-of the committed rows, with one exception: in older rows, the noise of the bound in the epoch whose number equals the
-number of classes (10 for MNIST) came from the stream of the labelled images.  Draws from a finished model, and those at
-step 0, start with the same numbers as its initial weights.
+There is a separate generator for each purpose, so draws for one purpose do not change the draws for another.  The
+published rows were made with these streams, with one exception: in older rows, if the number of the epoch equals the
+number of classes (10 for MNIST), the noise of the bound came from the stream of the labelled images.  Some streams have
+the same seed: the noise of a measurement at step 0, and the draws from a finished model, start with the same random
+numbers as the initial weights.
 """
 from __future__ import annotations
 
 import numpy as np
 
-APART = 1                   # distinguishes two streams whose other seeds are equal
+APART = 1                   # added to the seed where two would be equal
 SWITCH_TEST = 5
 
 
 def training(seed: int) -> np.random.Generator:
-    """Return the generator of the weights, the order of the images and the noise; checkpoints contain its state."""
+    """Return the generator for the initial weights, the order of the images and the noise of training.
+
+    Checkpoints contain its state.
+    """
     return np.random.default_rng(seed)
 
 
 def labelled_images(seed: int, classes: int) -> np.random.Generator:
-    """Return the generator that chooses the labelled images, the same for every estimator and after a resume."""
+    """Return the generator that chooses the labelled images: the same images for each estimator and after a resume."""
     return np.random.default_rng([seed, classes])
 
 
 def measuring(seed: int, step: int, classes: int = 0) -> np.random.Generator:
-    """Return the generator of the noise in a measurement; classes is their number in a run with labelled images."""
+    """Return the generator for the noise of a measurement at this step or epoch.
+
+    `classes` is the number of classes in runs of `semi-supervised`, and 0 otherwise.
+    """
     return np.random.default_rng([seed, step] + [APART] * (step == classes and step > 0))
 
 
 def samples(seed: int) -> np.random.Generator:
-    """Return the generator of the pictures of samples, and of the tables of codes and yardsticks."""
+    """Return the generator for pictures of samples, and for the tables of `measure codes` and `measure yardsticks`."""
     return np.random.default_rng(seed)
 
 
 def switch_test(seed: int) -> np.random.Generator:
-    """Return the generator of the faces of the switch test."""
+    """Return the generator that draws the faces for the switch test of the experiment `faces`."""
     return np.random.default_rng([seed, SWITCH_TEST])

@@ -1,4 +1,7 @@
-"""The command `train`: it trains the auto-encoder with one or many discrete latent variables of any family."""
+"""Define the runs of the command `train`.
+
+They train the auto-encoder with one or several discrete latent variables, of any family.
+"""
 from __future__ import annotations
 
 import math
@@ -24,7 +27,7 @@ NOT_A_BOUND = "released_loss_not_a_bound"
 
 @dataclass(frozen=True)
 class VAESettings(RunSettings):
-    """All settings that determine a run of `train`, except its length."""
+    """All settings that determine a run of `train`, except the number of epochs."""
 
     n: int = setting(1, "number of latent variables", least=1, most=200)
     k: int = setting(10, "number of values of each latent variable", least=2, most=WIDEST)
@@ -45,7 +48,7 @@ class VAESettings(RunSettings):
         return preset | ({"family_options": Options(released)} if released else {})
 
     def _completed(self) -> Options:
-        """Return all options of the family that have a value."""
+        """Return the options of the family, with its defaults filled in.  Options without a value are left out."""
         family = latent.get(self.family)
         check_options(family.options, self.family_options, f"the family {self.family}")
         completed = family.complete(self.n, self.k, self.family_options)
@@ -73,7 +76,7 @@ class VAESettings(RunSettings):
         return replace(settings, kl_grad=self.kl_grad is not False)
 
     def _without_a_law(self, estimator: estimators.Estimator) -> VAESettings:
-        """Return the settings for a family whose q has no closed form, after checking them."""
+        """Check the settings for a family whose q has no closed form, and return them with its defaults filled in."""
         if self.kl_grad or self.kl_weight is not None:
             given = "--kl-grad" if self.kl_grad else "--kl-weight"
             raise InputError(f"--family {self.family} has no KL term in closed form; leave out {given}")
@@ -89,15 +92,18 @@ class VAESettings(RunSettings):
 
     @property
     def exact_parts(self) -> tuple[str, ...]:
-        """Return the parts of the data whose bounds are enumerated, for resolved settings: all three up to 1,024 joint
-        values, and the test images, in some epochs, up to 65,536."""
+        """Return the names of the parts of the data set whose bounds are computed exactly, by enumeration.
+
+        These are all three parts if there are at most 1,024 joint values.  Up to 65,536 it is only the test part, which
+        is not measured in every epoch.  The settings must be resolved.
+        """
         values = self.make_family().count()
         if values <= DOUBLE_UP_TO or self.n == 1:
             return "train", "valid", "test"
         return ("test",) if values <= joint.COUNTABLE else ()
 
     def label(self) -> str:
-        """Return a few words for the legend of a picture."""
+        """Return a few words that describe the run in the legend of a picture."""
         estimator, family = estimators.get(self.estimator), self.make_family()
         words = [self.estimator, f"n = {self.n}, k = {self.k}" if self.n > 1 else f"k = {self.k}"]
         words += [family.label()] if family.label() else []
@@ -136,7 +142,7 @@ class VAERun(Run):
         return cls(settings, VAE(settings.make_family(), settings.hidden, settings.pixels), rng)
 
     def step(self, x: np.ndarray) -> int:
-        """Make one training step: forward and backward (models/vae.py), then Adam."""
+        """Make one training step: compute the gradient (models/vae.py), then update the weights with Adam."""
         self.model.parameters.zero_grads()
         keywords = self.keywords(self.adam.t)
         kl_weight = 1.0 if self.settings.kl_weight is None else self.settings.kl_weight
@@ -146,7 +152,7 @@ class VAERun(Run):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Return COLUMNS, and more after them if there are several latent variables."""
+        """Return COLUMNS and "evaluations"; with several latent variables there may be others in between."""
         if self.settings.n == 1:
             return COLUMNS + ("evaluations",)
         if not self.model.family.normalised:
@@ -156,16 +162,17 @@ class VAERun(Run):
 
     @property
     def may_be_missing(self) -> tuple[str, ...]:
-        """Return the columns that may be NaN, which include exact bounds if there are several latent variables."""
+        """Return the columns that may be NaN.  With several latent variables, exact bounds are among them."""
         several = ("train_elbo", "valid_elbo", "test_elbo", "test_log_likelihood", "gap") if self.settings.n > 1 else ()
         return (*super().may_be_missing, *several)
 
     def measure(self, dataset: data.Dataset, epoch: int, last: bool) -> Row:
-        """Return a row of metrics with exact bounds, by enumeration for every estimator; NaN if not computed.
+        """Return a row of metrics, except seconds and evaluations.
 
-        Up to 1,024 joint values all three parts are measured in each epoch.  From there up to 65,536, the test images
-        are measured every exact_every epochs and in the last epoch of each call.  sampled_elbo, from one z per image,
-        is measured in each epoch, with noise from a separate generator.
+        Bounds are computed exactly, by enumeration, whatever the estimator is; they are NaN where they are not
+        computed.  With up to 1,024 joint values, all three parts are measured in each epoch.  With more, up to 65,536,
+        only the test part is measured, every `exact_every` epochs and in the last epoch of each call.  sampled_elbo
+        uses one z per image and is measured in each epoch, with noise from a separate generator.
         """
         settings, model = self.settings, self.model
         train = valid = test = Bounds(math.nan, math.nan, math.nan)
@@ -173,7 +180,7 @@ class VAERun(Run):
             train, valid, test = (model.bounds(part) for part in (dataset.train, dataset.valid, dataset.test))
         elif settings.exact_parts and (last or epoch % settings.exact_every == 0):
             test = model.bounds(dataset.test)
-        temperature = settings.temperature(self.adam.t - 1)                                 # of the last step
+        temperature = settings.temperature(self.adam.t - 1)                                 # in the last step
         row = {"epoch": epoch, "step": self.adam.t, "train_elbo": train.elbo, "valid_elbo": valid.elbo,
                "test_elbo": test.elbo, "test_log_likelihood": test.log_likelihood, "gap": test.gap,
                "eps_or_tau": next(iter(temperature.values()), math.nan)}

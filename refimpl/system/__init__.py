@@ -1,1 +1,1 @@
-"""Functions that use the operating system: complete writing of files, locks on folders, a progress line."""
+"""Functions that use the operating system, for example to write files safely, lock folders and show progress."""

@@ -8,20 +8,20 @@ from pathlib import Path
 
 from refimpl import __version__
 
-ROOT = Path(__file__).resolve().parent.parent.parent            # of the checkout, if it is one
+ROOT = Path(__file__).resolve().parent.parent.parent            # the root of the checkout, if there is one
 
 
 @cache
 def commit() -> str:
-    """Return the checked-out commit, twelve digits, followed by -dirty if files have been changed since.
+    """Return the first twelve digits of the checked-out commit, followed by "-dirty" if a file has been changed since.
 
-    Returns the version if the package is not in its own checkout, or git is not installed.
+    If the package is not in its own git checkout, or git is not installed, return the version of the package instead.
     """
     version = f"version {__version__}"
-    if not (ROOT / ".git").exists():                            # a checkout above it would be another project's
+    if not (ROOT / ".git").exists():                            # a checkout further up is another project's
         return version
     command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
-    # GIT_DIR and similar variables, which a git hook sets for example, may refer to another project.
+    # A git hook, for example, sets GIT_DIR and similar variables, which may refer to another project.
     ours = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(command, env={**ours, "GIT_OPTIONAL_LOCKS": "0"}, capture_output=True, text=True)
@@ -31,9 +31,10 @@ def commit() -> str:
 
 
 def threads() -> int:
-    """Return the number of threads of a matrix product: from the environment, or the number of processors.
+    """Return the number of threads that compute a matrix product.
 
-    With another number of threads the rounding differs, so a run with the same seed gives slightly other results.
+    It is given by an environment variable such as OPENBLAS_NUM_THREADS, and otherwise is the number of processors.  The
+    rounding depends on it, so two runs with the same seed but other numbers of threads differ slightly.
     """
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         if os.environ.get(name, "").isdigit() and int(os.environ[name]) > 0:

@@ -22,18 +22,21 @@ from refimpl.arguments import InputError
 
 try:
     import fcntl
-except ImportError:                                 # on Windows, where folders are not locked
+except ImportError:                                 # Windows has no fcntl; folders are not locked there
     fcntl = None
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    """Call write(stream) on a temporary file beside `path`, then replace `path` by it in one step.
+    """Write a file completely or not at all.
 
-    Whenever the program is stopped, `path` holds either the old or the new content.  Several processes may do this at
-    the same time: each has its own temporary file, and the content of the last one stays.  The next save removes the
-    temporary files of killed processes.  If `path` is a symbolic link, its target is replaced.  A file keeps its mode.
-    Raises InputError if the file cannot be written or is not a plain file, and whatever write() raises unless it is an
-    OSError.  The temporary file is then removed.
+    write(stream) writes into a temporary file in the same folder, which then replaces `path` in one step.  So `path`
+    has either the old or the new content, even if the program is stopped in between.  Several processes can write the
+    same `path` at the same time: each has its own temporary file, and the content that is finished last remains.  If a
+    process is killed, its temporary file stays until the next call for this `path` removes it.  If `path` is a symbolic
+    link, the file to which it points is replaced.  An existing file keeps its permissions.
+
+    Raises InputError if the file cannot be written or is not a plain file.  An exception of write() other than OSError
+    is raised unchanged.  After any exception the temporary file is removed.
     """
     path = Path(os.path.realpath(path))
     if os.path.islink(path) or os.path.lexists(path) and not os.path.isfile(path):      # a pipe would wait for a reader
@@ -45,10 +48,10 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
             write(stream)
             stream.flush()
             os.fsync(stream.fileno())
-            if fcntl is None:                           # Windows replaces only closed files
+            if fcntl is None:                           # Windows cannot replace with an open file
                 stream.close()
             os.replace(temporary, path)
-    except BaseException as problem:                    # write() may raise anything, and Ctrl-C may come
+    except BaseException as problem:                    # any exception of write(), or Ctrl-C
         with contextlib.suppress(OSError, AttributeError):
             temporary.unlink()
         if isinstance(problem, OSError):
@@ -57,7 +60,10 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
 
 
 def _temporary(path: Path) -> tuple[Path, BinaryIO]:
-    """Open and lock a new file beside `path`, with the same mode; remove the unlocked ones of killed processes."""
+    """Open and lock a new temporary file for `path`, with the same permissions, and return its path and stream.
+
+    Temporary files that are not locked belong to killed processes and are removed first.
+    """
     if fcntl is not None:
         for left in path.parent.glob(f"{glob.escape(path.name)}.*.tmp"):
             with contextlib.suppress(OSError):
@@ -74,31 +80,32 @@ def _temporary(path: Path) -> tuple[Path, BinaryIO]:
                 fcntl.flock(stream, fcntl.LOCK_EX)
             with contextlib.suppress(FileNotFoundError):
                 os.fchmod(stream.fileno(), stat.S_IMODE(os.stat(path).st_mode))
-        if temporary.exists():                          # another process may have removed it before it was locked
+        if temporary.exists():                          # else another process removed it before it was locked
             return temporary, stream
         stream.close()
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text in UTF-8, as write_whole does."""
+    """Write a string in UTF-8, with the guarantees of write_whole."""
     write_whole(path, lambda stream: stream.write(text.encode("utf-8")))
 
 
 def csv_text(rows: Iterable[Iterable[object]]) -> str:
-    """Return rows, of which the first holds the names of the columns, as the text of a CSV file."""
+    """Return the text of a CSV file with these rows.  The first row should be the names of the columns."""
     stream = io.StringIO()
     csv.writer(stream, lineterminator="\n").writerows(rows)
     return stream.getvalue()
 
 
 class EmptyName(InputError, argparse.ArgumentTypeError):
-    """Raised if a folder's name is empty; argparse prints the message of an ArgumentTypeError unchanged."""
+    """Raised if the name of a folder is empty.  argparse prints the message of an ArgumentTypeError unchanged."""
 
 
 def folder_name(text: str) -> Path:
-    """Return the path of this name, as a `type` for argparse; raise EmptyName if the text is empty.
+    """Return `text` as a path; raise EmptyName if it is empty.  argparse uses this function as a `type`.
 
-    Path("") would be the current folder, but `--out "$FOLDER"` with FOLDER unset is a mistake.
+    Path("") would be the current folder.  But an empty name is a mistake: for example, FOLDER is not set in
+    `--out "$FOLDER"`.
     """
     if not text:
         raise EmptyName("must name a folder, got an empty name")
@@ -106,11 +113,11 @@ def folder_name(text: str) -> Path:
 
 
 def output_folder(path: Path | str) -> Path:
-    """Make the folder, and those above it, if it does not exist.
+    """Make the folder `path`, and the folders that contain it, if they do not exist; return the path.
 
-    Raises InputError if it is a file, cannot be written to, or is the empty text.
+    Raises InputError if `path` is a file, a folder that cannot be written to, or the empty string.
     """
-    if path == "":                                      # Path("") would be the same as ".": see folder_name
+    if path == "":                                      # Path("") would be ".": see folder_name
         raise InputError("--out must name a folder, got an empty name")
     path = Path(path)
     try:
@@ -126,9 +133,9 @@ def output_folder(path: Path | str) -> Path:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Lock the folder for this process; raise InputError if another process has locked it, or locks are not supported.
+    """Lock the folder for this process inside a `with` block; a process that is killed loses its lock.
 
-    The lock ends with the process.
+    Raises InputError if another process has locked the folder, or if the file system does not support locks.
     """
     if fcntl is None:
         yield
@@ -149,7 +156,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _readable(path: Path, missing: str) -> Iterator[None]:
-    """Turn errors in reading into an InputError."""
+    """Raise an InputError instead of any OSError inside the `with` block; `missing` is the text for a missing file."""
     try:
         yield
     except FileNotFoundError:
@@ -159,9 +166,9 @@ def _readable(path: Path, missing: str) -> Iterator[None]:
 
 
 def file_stamp(path: Path, missing: str) -> tuple[int, ...]:
-    """Return numbers that change if the content or the permissions of this plain file change.
+    """Return numbers that are different after the content or the permissions of this plain file have changed.
 
-    Raises InputError as read_whole does.
+    Raises InputError under the same conditions as read_whole.
     """
     with _readable(path, missing):
         found = os.stat(path)
@@ -173,8 +180,9 @@ def file_stamp(path: Path, missing: str) -> tuple[int, ...]:
 def read_whole(path: Path, missing: str) -> bytes:
     """Return the content of a plain file.
 
-    Raises InputError: with `path` and `missing` if it does not exist, else with the reason why it cannot be read.
-    Anything but a plain file is not opened, because opening a pipe or reading a device may never end.
+    Raises InputError if the file cannot be read.  The message consists of `path` and `missing` if the file does not
+    exist; otherwise it gives the reason.  Only a plain file is opened, because opening a pipe or reading a device may
+    never end.
     """
     file_stamp(path, missing)
     with _readable(path, missing), open(path, "rb") as stream:
@@ -184,43 +192,47 @@ def read_whole(path: Path, missing: str) -> bytes:
 def read_arrays(path: Path, missing: str, damaged: str) -> dict[str, np.ndarray]:
     """Return all arrays of an .npz file, without unpickling anything.
 
-    Raises InputError: with `path` and `missing` if it does not exist, with `path` and `damaged` if it is truncated,
-    damaged or another kind of file, and with the reason if it cannot be read at all.
+    Raises InputError in three cases.  The message consists of `path` and `missing` if the file does not exist, and of
+    `path` and `damaged` if it is truncated, damaged or of another kind.  If the file cannot be read at all, the message
+    gives the reason.
     """
     return arrays_in(read_whole(path, missing), f"{path} {damaged}")
 
 
 def arrays_in(content: bytes, damaged: str) -> dict[str, np.ndarray]:
-    """Return all arrays in the content of an .npz file.  Raises InputError with the text `damaged`, or MemoryError."""
+    """Return all arrays, by name, in `content`, the bytes of an .npz file.
+
+    Raises InputError with the message `damaged` if this is not possible, or MemoryError.
+    """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")                  # numpy warns about unusual headers
+            warnings.simplefilter("error")                  # NumPy warns about unusual headers
             return _arrays(content)
     except MemoryError:                                     # this does not mean that the file is damaged
         raise
-    except Exception:                                       # zipfile, zlib and numpy's header parser raise anything
+    except Exception:                                       # zipfile, zlib and NumPy raise many kinds
         raise InputError(damaged) from None
 
 
 def open_archive(content: bytes) -> zipfile.ZipFile:
-    """Return the zip file with this content; raise zipfile.BadZipFile if it is not one, or a member is not found.
+    """Return the zip file with this content; raise zipfile.BadZipFile if it is not one or has lost a member.
 
-    zipfile does not count the members, but a flipped bit in the length of an entry's comment hides the entry after it.
-    A member's checksum is checked when it is read to its end, as `ZipFile.read` does.
+    The members are counted here because zipfile does not count them: if one bit of the length of an entry's comment is
+    wrong, zipfile does not see the next entry.  `ZipFile.read` reads a member to its end and checks its checksum.
     """
     archive = zipfile.ZipFile(io.BytesIO(content))
-    count = len(content) - len(archive.comment) - 12        # its place in the end record: 22 bytes and a comment
+    count = len(content) - len(archive.comment) - 12        # position in the end record (22 bytes + comment)
     if int.from_bytes(content[count:count + 2], "little") != len(archive.namelist()) & 0xFFFF:
         raise zipfile.BadZipFile("the number of members is not what the end record says")
     return archive
 
 
 def _arrays(content: bytes) -> dict[str, np.ndarray]:
-    """Return the arrays in the content of an .npz file; raise any kind of exception if it is damaged.
+    """Return the arrays, by name, in the content of an .npz file; raise some exception if it is damaged.
 
-    numpy.load checks a checksum only if a member is read to its end, which a damaged header can prevent.  Here each
-    member is read completely before its header is used, and must contain exactly its array.  No memory is allocated
-    because of a header.
+    numpy.load checks the checksum of a member only when it has read the member to its end, and a damaged header can
+    prevent this.  So this function first reads each member completely, and then checks that the member contains exactly
+    one array.  The sizes given in a header are never used to allocate memory, because the file may be damaged.
     """
     arrays = {}
     archive = open_archive(content)

@@ -10,15 +10,18 @@ CGROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_b
 
 
 def available() -> float:
-    """Return the bytes of memory: those of the machine, or fewer if the process's group or address space is limited."""
+    """Return the number of bytes of memory that this process may use, or infinity if it cannot be found.
+
+    This is the memory of the machine, or a smaller limit on the process's control group or address space.
+    """
     limits = [math.inf]
     with contextlib.suppress(AttributeError, ValueError, OSError):          # Windows has no sysconf
         limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     for path in CGROUPS:
-        with contextlib.suppress(OSError, ValueError):                      # not there, or "max"
+        with contextlib.suppress(OSError, ValueError):                      # no such file, or its content is "max"
             limits.append(int(Path(path).read_text()))
     with contextlib.suppress(ImportError):
-        import resource                                                     # not on Windows
+        import resource                                                     # does not exist on Windows
 
         soft = resource.getrlimit(resource.RLIMIT_AS)[0]
         limits += [] if soft == resource.RLIM_INFINITY else [soft]

@@ -1,4 +1,4 @@
-"""A line on the terminal that shows the progress of long work and the time left; nothing is printed into a pipe."""
+"""Show the progress of long work, and the time left, in one line on the terminal.  A pipe or a file gets no line."""
 from __future__ import annotations
 
 import sys
@@ -6,7 +6,7 @@ import time
 
 
 class Progress:
-    """Counts up to `total` on standard error, rewriting one line at most ten times a second."""
+    """Counts up to `total`.  It shows the progress in a line on standard error, at most ten times per second."""
 
     def __init__(self, label: str, total: int) -> None:
         self.label, self.total, self.done = label, max(total, 1), 0
@@ -26,7 +26,7 @@ class Progress:
         sys.stderr.flush()
 
     def clear(self) -> None:
-        """Remove the line."""
+        """Remove the line from the terminal."""
         if self.shown:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
