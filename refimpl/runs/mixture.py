@@ -189,7 +189,7 @@ class MixtureRun(Run):
                 yield self.labelled_step(order[start:start + PRETRAIN_BATCH])
 
     def labelled_step(self, rows: np.ndarray) -> int:
-        """Make one step of the pretraining, on the labelled images with these indices; return the decoder evaluations."""
+        """Make one step of the pretraining on the labelled images `rows`; return the number of decoder evaluations."""
         self.model.parameters.zero_grads()
         self._learn_labelled(rows, 1.0, 1.0, 1.0)
         self.adam.step()
