@@ -2,10 +2,13 @@
 
 usage: python data/pack.py FOLDER OUT.npz
 
-FOLDER holds train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, plain
-or with .gz behind the name, or with a point before idx, as some programs unpack them.  OUT.npz gets `images` (70000,
-98) uint8, eight pixels a byte, a pixel 1 where the grey value is at least 128, the 60,000 training images first; and
-`labels` (70000,) uint8.
+FOLDER must contain train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte.
+The names may end in .gz, and they may have a point before idx, as some programs write them.
+
+OUT.npz then contains two arrays, in which the 60,000 training images come first:
+
+    images   (70000, 98) uint8, with eight pixels per byte; a pixel is 1 where the grey value is at least 128
+    labels   (70000,) uint8
 """
 from __future__ import annotations
 
@@ -22,7 +25,11 @@ PARTS = (("train", 60_000), ("t10k", 10_000))
 
 
 def read_idx(folder: Path, name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """One IDX file of unsigned bytes (magic 0, 0, 8, number of axes; sizes as big-endian 32 bits; then the bytes)."""
+    """Return the content of an IDX file of unsigned bytes, which must have this shape.
+
+    The file starts with the bytes 0, 0, 8 and the number of axes.  The size of each axis follows as a big-endian number
+    of 32 bits, and then the content.
+    """
     names = [each + suffix for each in (name, name.replace("-idx", ".idx")) for suffix in ("", ".gz")]
     path = next((folder / each for each in names if (folder / each).exists()), None)
     if path is None:

@@ -1,4 +1,4 @@
-"""The command line, `python -m refimpl COMMAND`: its options, its commands, and its error messages.
+"""Run the command line, `python -m refimpl COMMAND`.  The modules define its options, commands and error messages.
 
 The exit status is 0 if the command has finished, and 1 if a claim of `verify` failed.  It is 2 if the input cannot be
 used; then one printed line says what is wrong, where, and what is allowed.  It is 130 if the command was stopped by
@@ -15,7 +15,7 @@ from refimpl.cli.parser import make_parser
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command that `arguments` name, by default those of the process, and return the exit status."""
+    """Run the command in `arguments`, by default the arguments of the process, and return the exit status."""
     try:
         options = make_parser().parse_args(arguments)
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""The commands of `python -m refimpl`, one function per command.
+"""Define the commands of `python -m refimpl`, one function per command.
 
 Each function takes the parsed options, prints its results and returns the exit status.  Modules that only one command
 needs are imported inside its function, so `--help` and errors in the options do not have to wait for them.

@@ -1,4 +1,4 @@
-"""The commands of `python -m refimpl measure`, one function per command.
+"""Define the commands of `python -m refimpl measure`, one function per command.
 
 Each function takes the parsed options, prints a table and returns the exit status.
 """

@@ -123,9 +123,10 @@ def _declared(settings: type[RunSettings]) -> dict[str, Setting]:
 
 
 def _default(settings: type[RunSettings], name: str) -> str | None:
-    """Return the default of a declared setting as a string, or None if it is not set.
+    """Return the default of a declared setting as a string, or None if there is no default.
 
-    If the default depends on the estimator, this is the most common one, followed by "VALUE for ESTIMATOR" for others.
+    If the default depends on the estimator, the most common default comes first, and "VALUE for ESTIMATOR" follows for
+    each estimator with another default.
     """
     defaults = {owner: source[name].default for owner, source in _sources(settings).items() if name in source}
     usual = max(defaults.values(), key=list(defaults.values()).count)

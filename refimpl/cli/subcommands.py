@@ -17,7 +17,7 @@ PROGRAM = "python -m refimpl"
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line, which suggests the nearest known name.
+    """Parses arguments.  An error is printed in one line, which suggests the nearest known name.
 
     Only --help prints the usage and any text that takes long to make.
     """
@@ -30,7 +30,7 @@ class Parser(argparse.ArgumentParser):
     The error message for a name that is unknown here uses it to suggest a command in another place.
     """
     example = ""
-    """The options of an example for --help, which works without any change."""
+    """The options of an example that --help shows.  It must work without any change."""
     below: Commands | None = None
     """The commands below this one, if it has any."""
 

@@ -67,7 +67,7 @@ class Dataset(NamedTuple):
 
 
 class Reader(Protocol):
-    """A function that reads one data set and checks it."""
+    """Describes the functions that read one data set and check it."""
 
     def __call__(self, folder: Path | None) -> tuple[Part, Part, Part]:
         """Return the parts for training, validation and test.  No image is in two of them.
@@ -78,7 +78,7 @@ class Reader(Protocol):
 
 
 class Entry(NamedTuple):
-    """An entry of the registry.  It describes a data set, so many questions can be answered without reading images.
+    """Describes a data set in the registry.  It is available without reading the images.
 
     read        the function that reads the images
     classes     number of different labels, or None if there are no labels

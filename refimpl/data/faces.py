@@ -28,7 +28,7 @@ from refimpl.data.mnist import CUTS
 
 SIDE = 28
 IMAGES = 70_000
-SEED = 20191208                     # with it, no two of the 70,000 pictures are alike
+SEED = 20191208                     # with this seed, no two of the 70,000 pictures are equal
 SHA256 = "05dc2c4791858e07ee7cc29930125de77e9a97842fc27962e23a1dd8bce31198"
 ATTRIBUTES = ("glasses", "long hair", "smile")
 

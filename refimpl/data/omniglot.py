@@ -16,7 +16,7 @@ ADVICE = ("get images_background.zip and images_evaluation.zip from the reposito
 MISSING = f"is missing; {ADVICE}"
 SIDE = 105                                              # height and width of a drawing in pixels
 DRAWERS, TRAIN_DRAWERS, VALID_DRAWERS = 20, 14, 17      # persons 1-14: training, 15-17: validation, 18-20: test
-CHARDATA_VALID = 1_345                                  # number at the end of the 24,345 training images
+CHARDATA_VALID = 1_345                                  # the last 1,345 of 24,345 training images
 
 
 def read(folder: Path | None) -> tuple[Part, Part, Part]:
@@ -38,7 +38,8 @@ def read(folder: Path | None) -> tuple[Part, Part, Part]:
 def area_weights(size: int, target: int) -> np.ndarray:
     """Return the matrix, (target, size), that scales a row of `size` pixels down to `target` pixels.
 
-    Each new pixel is the mean over its share of the row.  A pixel that is partly in this share counts by that part.
+    Each new pixel is the mean of the old pixels in an interval of size / target pixels.  An old pixel that is only
+    partly in the interval counts with that fraction.
     """
     edges = np.linspace(0, size, target + 1)
     pixel = np.arange(size)
@@ -66,7 +67,7 @@ def _from_drawings(archives: list[Path]) -> tuple[Part, Part, Part]:
                         packed[key] = _one_drawing(archive.read(entry), f"{path}: {entry}", weights)
         except (InputError, MemoryError):
             raise
-        except Exception:                                   # zipfile, zlib and imread raise many kinds
+        except Exception:                                   # zipfile, zlib and imread raise many exceptions
             raise InputError(f"{path} is truncated or not a zip file of Omniglot drawings; {ADVICE}") from None
     if not packed:
         raise InputError(f"{archives[0]} holds no drawings; {ADVICE}")
@@ -124,7 +125,7 @@ def _from_chardata(path: Path) -> tuple[Part, Part, Part]:
         grey = [content[key] for key in ("data", "testdata")]
     except MemoryError:
         raise
-    except Exception:                                       # loadmat raises many kinds for a damaged file
+    except Exception:                                       # loadmat raises many different exceptions
         raise InputError(f"{path} is truncated or not the chardata.mat of the IWAE code; {ADVICE}") from None
     packed = []
     for key, array in zip(("data", "testdata"), grey):

@@ -33,7 +33,7 @@ class Explorer:
 
         h      encoder scores at the start, (3,), pure numbers
         f      decoder scores before the factor, (3,), nats
-        eps    perturbation size at the start, in the range EPS, 1/nat
+        eps    weight of f in the second arg max at the start, in the range EPS, 1/nat
         noise  the draws of the noise, (N, 3)
         names  the names of the three values
         """
@@ -49,8 +49,9 @@ class Explorer:
             self.here = self.axes[0].plot([], [], "o", markersize=13, markerfacecolor="none", markeredgecolor="0",
                                           markeredgewidth=1.8, zorder=7)[0]
             for ax in self.axes:
-                ax.tick_params(labelsize=STYLE["font.size"])        # for ticks made later, too
-        self.chosen = int(np.argmax(self.cloud.pair.z_star != self.cloud.pair.z_eps))       # the first to change
+                ax.tick_params(labelsize=STYLE["font.size"])        # this also sets the size of ticks made later
+        # At the start, the first draw that changes its winner is circled, or draw 0 if there is none.
+        self.chosen = int(np.argmax(self.cloud.pair.z_star != self.cloud.pair.z_eps))
         figure.canvas.mpl_connect("motion_notify_event", self._mouse)
         self.update()
 

@@ -34,9 +34,9 @@ def of_run(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
 def vae(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
     """Return curves.png and samples.png for a run of `train`.
 
-    With one latent variable, samples.png shows the mean image of every value.  With several, it shows those of the 100
-    joint values that are drawn most often for the first 2,000 test images.  The name of such a tile is the joint value
-    and the share of these images that use it.
+    With one latent variable, samples.png shows the mean image of every value.  With several latent variables, it shows
+    the mean images of the 100 joint values that are drawn most often for the first 2,000 test images.  Each of them is
+    named by the joint value and the share of these test images that use it.
     """
     settings, model = run.settings, run.model
     names = None
@@ -95,10 +95,10 @@ def samples(run, part: data.Part) -> Figure:
 def switched(run, part: data.Part, changes: bool = False) -> Figure:
     """Draw a grid that shows what happens if one attribute of a face is switched.
 
-    There is one row for each combination of an even number of attributes.  It shows the first image of `part` with this
-    combination, then the reconstruction from the bits and the mean of g that the model infers for the image.  The next
-    images are drawn with the same g, but with one bit switched.  If `changes` is set, they show how much each pixel
-    changes instead.
+    There is one row for each combination in which an even number of attributes is present.  The first image of a row is
+    the first image of `part` with this combination.  The second is its reconstruction from the bits and the mean of g
+    that the model infers.  The other images are drawn with the same g, but with one bit switched.  If `changes` is set,
+    they show instead how much each pixel changes.
     """
     settings, model = run.settings, run.model
     found = [np.flatnonzero(part.labels == label)[:1] for label in range(settings.entry.classes)

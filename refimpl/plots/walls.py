@@ -131,7 +131,7 @@ def draw_cloud(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, noise: np.nda
     ax       matplotlib's axes
     h        encoder scores, (3,), pure numbers
     f        decoder scores, (3,), nats
-    eps      perturbation size, above 0, 1/nat
+    eps      weight of f in the second arg max, above 0, 1/nat
     noise    the draws of the noise, (N, 3)
     limits   ((left, right), (bottom, top)) of the window
     names    names of the three values

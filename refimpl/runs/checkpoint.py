@@ -65,7 +65,7 @@ def load(path: Path, settings: RunSettings | None = None, kind: type[Run] | None
         differing = [f"{name} is {old}, not {new}" for (name, old), new
                      in zip(saved.as_dict().items(), settings.as_dict().values()) if old != new]
         raise InputError(f"{path} was made with other settings: {'; '.join(differing)}")
-    run = saved_kind.create(saved, np.random.default_rng(0))        # so errors of a user's estimator are shown
+    run = saved_kind.create(saved, np.random.default_rng(0))        # may show the error of a user's estimator
     with _parsing(path):
         for name, target in (("values", run.model.parameters.values), ("adam_M", run.adam.M), ("adam_V", run.adam.V),
                              *((MEMORY + name, array) for name, array in run.memory.items())):

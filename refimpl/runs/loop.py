@@ -1,4 +1,4 @@
-"""The training loop.  In each epoch it trains, measures the model, and writes a checkpoint.
+"""Train a run.  In each epoch, the loop makes the steps, measures the model, and writes a checkpoint.
 
 The output folder of a run contains these files:
 
@@ -104,7 +104,7 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
 
     out = Path(out)
     if resume:
-        checkpoint.load(out / checkpoint.FILE, settings)            # raises any error before the lock
+        checkpoint.load(out / checkpoint.FILE, settings)            # so errors come before the lock
     else:
         _refuse_what_is_held(out)
     with locked(output_folder(out)):

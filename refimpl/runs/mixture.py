@@ -41,7 +41,7 @@ def serving() -> list[str]:
 
 @dataclass(frozen=True)
 class MixtureSettings(RunSettings):
-    """All settings that determine a run of `semi-supervised`, except its length.
+    """Holds all settings that determine a run of `semi-supervised`, except the number of epochs.
 
     labels         number of labelled images.  Each class has equally many; for combinations of attributes the numbers
                    may differ by one.  0 means clustering without labels.
@@ -131,7 +131,7 @@ class MixtureSettings(RunSettings):
 
 
 class MixtureRun(Run):
-    """A run of `semi-supervised`.  attach() chooses the labelled images, which depend on the seed alone."""
+    """Trains the mixture model.  attach() chooses the labelled images, which depend on the seed."""
 
     COMMAND = "semi-supervised"
     SUMMARY = "train the mixture model, a class and a Gaussian, with a few labels (slide 33)"

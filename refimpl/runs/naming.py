@@ -17,8 +17,8 @@ from refimpl import joint
 class Naming(NamedTuple):
     """Says what the variables of a model mean.
 
-    variable[j], (n,), is the variable that means attribute j.  value[j], (n, k), is the value of the attribute that
-    each value of this variable means.
+    `variable`, (n,), has in entry j the variable that means attribute j.  `value`, (n, k), has in row j the value of
+    this attribute that each value of this variable means.
     """
 
     variable: np.ndarray

@@ -1,4 +1,6 @@
-"""Define the interface of all kinds of runs.  The training loop, checkpoints, experiments and command line use only it.
+"""Define the interface of all kinds of runs.
+
+The training loop, the checkpoints, the experiments and the command line use a run only through this interface:
 
     run = Kind.start(settings)          the weights are drawn from the seed
     run.attach(dataset)                 once, before the first step

@@ -111,7 +111,7 @@ def unregistered(values: Mapping[str, object]) -> str | None:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """All settings that determine a run, except the number of epochs, because a run can be continued for more epochs.
+    """Holds all settings that determine a run, except the number of epochs: a run can be continued for more epochs.
 
     A field that is None has the default of the estimator or of the kind of run.  resolved() fills in these defaults and
     the hyperparameters that are not given.  If `as_released` is set, resolved() replaces it by the settings of the

@@ -1,10 +1,11 @@
 """Define all streams of random numbers of a run and of its measurements, and their seeds.
 
-There is a separate generator for each purpose, so draws for one purpose do not change the draws for another.  The
-published rows were made with these streams, with one exception: in older rows, if the number of the epoch equals the
-number of classes (10 for MNIST), the noise of the bound came from the stream of the labelled images.  Some streams have
-the same seed: the noise of a measurement at step 0, and the draws from a finished model, start with the same random
-numbers as the initial weights.
+There is a separate generator for each purpose, so draws for one purpose do not change the draws for another.  The runs
+in tutorials/rows used these streams, with one exception.  In older runs with labelled images, the noise of the bound
+came from the stream of the labelled images in the epoch whose number equals the number of classes (10 for MNIST).
+
+Some streams have the same seed.  The noise of a measurement at step 0, and the draws from a finished model, start with
+the same random numbers as the initial weights.
 """
 from __future__ import annotations
 

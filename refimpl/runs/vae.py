@@ -27,7 +27,7 @@ NOT_A_BOUND = "released_loss_not_a_bound"
 
 @dataclass(frozen=True)
 class VAESettings(RunSettings):
-    """All settings that determine a run of `train`, except the number of epochs."""
+    """Holds all settings that determine a run of `train`, except the number of epochs."""
 
     n: int = setting(1, "number of latent variables", least=1, most=200)
     k: int = setting(10, "number of values of each latent variable", least=2, most=WIDEST)
@@ -121,7 +121,7 @@ class VAESettings(RunSettings):
 
 
 class VAERun(Run):
-    """A run of `train`."""
+    """Trains the auto-encoder; this is the kind of run of the command `train`."""
 
     COMMAND, SUMMARY = "train", "train a discrete variational auto-encoder"
     EXAMPLE = "--dataset fashion-mnist --estimator direct --k 10 --epochs 8"

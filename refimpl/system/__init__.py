@@ -1,1 +1,1 @@
-"""Functions that use the operating system, for example to write files safely, lock folders and show progress."""
+"""Define functions that use the operating system: they write files safely, lock folders and show progress."""

@@ -48,7 +48,7 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
             write(stream)
             stream.flush()
             os.fsync(stream.fileno())
-            if fcntl is None:                           # Windows cannot replace with an open file
+            if fcntl is None:                           # Windows cannot rename an open file
                 stream.close()
             os.replace(temporary, path)
     except BaseException as problem:                    # any exception of write(), or Ctrl-C
@@ -210,7 +210,7 @@ def arrays_in(content: bytes, damaged: str) -> dict[str, np.ndarray]:
             return _arrays(content)
     except MemoryError:                                     # this does not mean that the file is damaged
         raise
-    except Exception:                                       # zipfile, zlib and NumPy raise many kinds
+    except Exception:                                       # zipfile, zlib and NumPy raise many exceptions
         raise InputError(damaged) from None
 
 
