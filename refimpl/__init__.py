@@ -1,8 +1,10 @@
 """Direct optimisation through arg max in NumPy, with handwritten gradients and an exact value beside every estimate.
 
-Read one_page first: it is the whole method, from noise to Adam, in 130 lines, and it uses only the images from below.
+Read one_page.py first.  It contains the whole method, from noise to Adam, in 130 lines, and imports nothing else from
+this package except the images.
 
-These modules are the paper (Lorberbom, Gane, Jaakkola and Hazan, NeurIPS 2019; arXiv 1806.02867) as pure functions:
+These modules contain the mathematics of the paper (Lorberbom, Gane, Jaakkola and Hazan, NeurIPS 2019; arXiv 1806.02867)
+as pure functions:
 
     gumbel    the Gumbel-max trick                                        Theorem 2
     danskin   the proof of Theorem 1, step by step                        equations 2 to 4

@@ -19,7 +19,8 @@ def refuse(message):
 def stop(number, frame):
     """Handle Ctrl-C and `kill PID`: stop the command and the runs that it started, and print how to continue them.
 
-    An import that is interrupted may raise anything, or lose the interrupt.  Then the process exits at once.
+    If the signal arrives during an import, the process exits at once, because an interrupted import may raise any
+    exception or swallow the interrupt.
     """
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
@@ -32,7 +33,7 @@ def stop(number, frame):
 
 
 def end_with_the_parent():
-    """Wait until the other end of standard input is closed, which happens when the parent process dies, then stop."""
+    """Wait until the parent process closes its end of standard input, as it does when it dies; then stop."""
     os.read(0, 1)
     os.kill(os.getpid(), signal.SIGTERM)
 
@@ -44,10 +45,10 @@ if sys.version_info < (3, 11):
 if sys.argv[1:2] != ["explore"]:
     os.environ["MPLBACKEND"] = "agg"
 
-logging.getLogger("matplotlib").setLevel(logging.ERROR)     # no messages about its font cache
+logging.getLogger("matplotlib").setLevel(logging.ERROR)     # do not print messages about the font cache
 
 signal.signal(signal.SIGTERM, stop)
-if signal.getsignal(signal.SIGINT) is signal.default_int_handler:       # unless the parent ignores it
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:       # false if the parent ignores SIGINT
     signal.signal(signal.SIGINT, stop)
 if os.environ.pop(UNTIL_STDIN_CLOSES, None):
     threading.Thread(target=end_with_the_parent, daemon=True).start()

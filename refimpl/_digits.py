@@ -1,9 +1,11 @@
-"""Numerically stable forms of quantities that would lose digits as differences of nearly equal numbers.
+"""Compute, without losing digits, quantities that are differences of nearly equal numbers.
 
-Where eps is tiny or q almost certain, differences of probabilities cancel.  So a small number is written as a sum of
-small terms, and divided by eps before it can underflow.  If you read for the theorem, you can skip this file.
+If eps is tiny or q is almost certain, a difference of probabilities loses its digits.  So this file writes each small
+number as a sum of small terms, and divides the terms by eps before they can underflow.  You can skip this file if you
+are interested in the theorem only.
 
-h and f have shape (..., k), and the last axis runs over the values of z; eps has shape (..., 1) and is already checked.
+h and f have shape (..., k), where the last axis runs over the values of z.  eps has shape (..., 1) and has already been
+checked.
 """
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ from refimpl import arguments
 
 
 def checked(h, f, eps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return h and f broadcast together, and eps (..., 1), after checking them (see arguments.scores and epsilon)."""
+    """Check h, f and eps as arguments.scores and arguments.epsilon do; return h and f broadcast together, eps (..., 1).
+    """
     h, f = arguments.scores(h=h, f=f)
     h, f = np.broadcast_arrays(h, f)
     eps = arguments.epsilon(eps, h.shape[:-1])
@@ -27,22 +30,25 @@ def checked(h, f, eps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def as_one_sided(h, f, eps, two_sided: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the one-sided problem (scores, f, eps) that has the pair and the gradient of the given problem."""
+    """Return scores, f and eps of a one-sided problem with the same pair of arg maxes and the same gradient.
+
+    If `two_sided` is False, the problem is one-sided already, and its own h, f and eps are returned.
+    """
     h, f, eps = checked(h, f, eps)
     return (tilted(h, f, -eps)[0], f, 2 * eps) if arguments.flag("two_sided", two_sided) else (h, f, eps)
 
 
 def from_likeliest(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """Return f - f_b with b = argmax h, as exact.from_likeliest does, but without a limit of 1e300 on h."""
+    """Return f - f_b, where b = argmax h.  Unlike exact.from_likeliest, this function does not limit h to 1e300."""
     h, f = np.broadcast_arrays(h, f)
     return f - np.take_along_axis(f, h.argmax(axis=-1)[..., None], axis=-1)
 
 
 def tilted(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return h + eps f minus its largest entry, (..., k), and that entry, (..., 1).
+    """Return two arrays: h + eps f minus its largest entry, (..., k), and the largest entry itself, (..., 1).
 
-    The values of h and f at the largest entry are subtracted before h and eps f are added.  So the differences between
-    the scores h of values with equal f are kept, however large eps f is.  eps has a last axis of length 1.
+    The values of h and f at the largest entry are subtracted before h and eps f are added.  So if two values of z have
+    the same f, the difference of their scores h is kept, however large eps f is.  The last axis of eps has length 1.
     """
     h, f = np.broadcast_arrays(h, f)
     shape = np.broadcast_shapes(h.shape, eps.shape)                  # eps may have more batch axes
@@ -54,12 +60,13 @@ def tilted(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> tuple[np.ndarray, n
 
 
 def ratio(value: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Return value / x, and 1 where x = 0, which is the limit if value is expm1(x), log1p(x) or sinh(x)."""
+    """Return `value` / x, and 1 where x = 0, the limit of the ratio if `value` is expm1(x), log1p(x) or sinh(x)."""
     return np.where(x == 0, 1, value / np.where(x == 0, 1, x))
 
 
 class Tilt(NamedTuple):
-    """Holds the parts of q_eps = q e^x / Z, where x = eps d, d = f - f_b, and b is the likeliest value."""
+    """Holds the quantities of which q_eps = q e^x / Z consists.  x = eps d, d = f - f_b, and b is the likeliest value.
+    """
 
     q: np.ndarray           # (..., k)
     d: np.ndarray           # (..., k)
@@ -71,13 +78,13 @@ class Tilt(NamedTuple):
 
 
 def tilt(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> Tilt:
-    """Compute the parts of q_eps; eps (..., 1) may be negative here."""
+    """Compute the quantities of which q_eps consists.  Here eps, (..., 1), may also be negative."""
     log_q = log_softmax(h, axis=-1)
     q, d = np.exp(log_q), from_likeliest(h, f)
     x = eps * d
     low, high = np.minimum(x, 1), np.maximum(x, 1)
-    # q u is computed in two ways.  Up to x = 1, u = d (e^x - 1) / x, which needs no 1 / eps.  Above it e^x may overflow
-    # where q e^x does not, so q (e^x - 1) = q e^x (1 - e^-x) is used, cut off at q e^x = e, where Z > 2 already.
+    # q u is computed in two ways.  For x <= 1, u = d (e^x - 1) / x needs no 1 / eps.  For x > 1, e^x may overflow
+    # although q e^x does not, so q (e^x - 1) = q e^x (1 - e^-x) is used.  q e^x is cut off at e, where Z is above 2.
     beyond = np.exp(np.minimum(log_q + high, 1)) * -np.expm1(-high) / eps
     qu = np.where(x <= 1, q * d * ratio(np.expm1(low), low), beyond)
     mean_u = qu.sum(axis=-1, keepdims=True)
@@ -89,8 +96,8 @@ def tilt(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> Tilt:
 def mean_change(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> np.ndarray:
     """Return (q_eps - q) / eps, (..., k).
 
-    With q_eps = q e^x / Z this is q (u - E_q u) / Z, u = (e^x - 1) / eps, in which no probabilities are subtracted.
-    As u_b = 0 for the likeliest value b, the small q of the other values keep their digits.
+    As q_eps = q e^x / Z, this is q (u - E_q u) / Z with u = (e^x - 1) / eps, so no probabilities are subtracted.
+    For the likeliest value b, u_b = 0.  So the small q of the other values keep their digits.
     """
     change = tilt(h, f, eps)
     # Where b has lost half of its mass, which is at least 1/(2k), the plain difference loses no digits.
@@ -99,15 +106,15 @@ def mean_change(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> np.ndarray:
 
 
 def even_and_odd(log_q: np.ndarray, c: np.ndarray, eps: np.ndarray, two_sided: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return q C and q S, C = (cosh x - 1) / eps, S = (sinh x - x) / eps, x = eps c, with all their digits.
+    """Return q C and q S with all their digits, where C = (cosh x - 1) / eps, S = (sinh x - x) / eps and x = eps c.
 
-    Up to |x| = 1 they are computed without subtractions:
+    For |x| <= 1, C and S are computed without subtractions:
 
         C = c (x / 2) (sinh(x / 2) / (x / 2))^2
         S = c x^2 (1/3! + x^2/5! + x^4/7! + ...)
 
-    Beyond it they are computed from q e^x, as q may be tiny where e^x overflows.  Only C + S matters for a one-sided
-    difference.  It does not contain e^-x, which is then left out of both.
+    For |x| > 1, q C and q S are computed from q e^x, because q may be tiny where e^x overflows.  A one-sided difference
+    needs only C + S, which does not contain e^-x.  So if `two_sided` is False, e^-x is left out of both C and S.
     """
     q, x = np.exp(log_q), eps * c
     y = np.clip(x, -1, 1)
@@ -125,7 +132,7 @@ def even_and_odd(log_q: np.ndarray, c: np.ndarray, eps: np.ndarray, two_sided: b
 
 
 def others(q: np.ndarray) -> np.ndarray:
-    """Return 1 - q_i, (..., k), as the sum of all other q's: those before i, and those after it."""
+    """Return 1 - q_i, (..., k), computed as the sum of all q_j with j < i plus the sum of all q_j with j > i."""
     before, behind = np.zeros(q.shape), np.zeros(q.shape)
     before[..., 1:] = q[..., :-1].cumsum(axis=-1)
     behind[..., :-1] = q[..., :0:-1].cumsum(axis=-1)[..., ::-1]

@@ -1,4 +1,4 @@
-"""Check the arguments of the public functions, and raise an error with a message of one line if one is not allowed."""
+"""Check the arguments of the public functions, and raise an error with a one-line message for a wrong argument."""
 from __future__ import annotations
 
 import math
@@ -10,16 +10,19 @@ import numpy as np
 
 
 def one_line(text: object) -> str:
-    """Return the text with each character that would break the line or move the cursor replaced by its Python escape.
+    """Return str(text), where each character that would break the line or move the cursor becomes its Python escape.
 
-    A path or a word on the command line may contain any character except NUL.
+    This is needed because a path or a word on the command line may contain any character except NUL.
     """
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in str(text))
 
 
 class InputError(ValueError):
-    """Raised if a file, a folder or an option that the user gave cannot be used.  The message is one line that says
-    what is wrong, where, and what is allowed; the command line prints it and exits with status 2."""
+    """Raised if a file, a folder or an option that the user gave cannot be used.
+
+    The message is one line.  It says what is wrong, where it is wrong, and what is allowed.  The command line prints
+    the message and exits with status 2.
+    """
 
     def __init__(self, message: str = "") -> None:
         super().__init__(one_line(message))
@@ -36,13 +39,13 @@ TRUTH_VALUES = {"true": True, "yes": True, "1": True, "false": False, "no": Fals
 
 @dataclass(frozen=True)
 class Setting:
-    """Describes a hyperparameter of an estimator or an option of a family of latent variables, and what is allowed.
+    """Describes a hyperparameter of an estimator, or an option of a family of latent variables.
 
-    kind     its type: bool, int, float or str
-    default  its value unless the user gives another one; None if the default is computed from other options
+    kind     the type of the value: bool, int, float or str
+    default  the value if the user gives none.  It is None if the default is computed from other options
     help     a line of help, with the unit
-    least, most           the range of a number, ends included
-    within                a function (name, value) of this file that raises ValueError outside its range
+    least, most           the smallest and the largest allowed number
+    within                a function (name, value) of this file that raises ValueError if the value is out of range
     choices  a function that lists the allowed values of a str
     """
 
@@ -55,7 +58,7 @@ class Setting:
     choices: Callable[[], Iterable[str]] | None = None
 
     def check(self, name: str, value: Value) -> Value:
-        """Return the value, converted to `kind`.  Raises InputError, which names the setting, if it is not allowed."""
+        """Return `value`, converted to `kind`.  Raise an InputError with the setting's name if it is not allowed."""
         accepted = (int, float) if self.kind is float else (self.kind,)
         if type(value) not in accepted:
             raise InputError(f"{name} must be of the type {self.kind.__name__}, got {value!r}")
@@ -77,7 +80,7 @@ class Setting:
 
 def in_range(name: str, value: Value, least: float | None = None, most: float | None = None,
              within: Callable[[str, float], float] | None = None) -> None:
-    """Raise InputError, which states the whole range, if a number lies outside it or is not finite."""
+    """Raise an InputError that states the whole range if `value` lies outside the range or is not finite."""
     if least is not None and not value >= least:
         also = "" if most is None else f" and at most {most}"
         raise InputError(f"{name} must be at least {least}{also}, got {value}")
@@ -92,9 +95,11 @@ def in_range(name: str, value: Value, least: float | None = None, most: float | 
 
 
 def unknown(what: str, given: str, known: Iterable[str], elsewhere: Mapping[str, str] = {}) -> str:
-    """Return the message for an unknown name, with the most similar known name, if there is one, and all known names.
+    """Return an error message for the unknown name `given`, which lists all known names and suggests a similar one.
 
-    elsewhere maps names that are not known here to what the user should write instead.
+    what       what the name stands for, for example "estimator"
+    known      all known names
+    elsewhere  maps names that are unknown here to what the user should write instead
     """
     known = list(known)
     near = get_close_matches(str(given), [*known, *elsewhere], 1)
@@ -131,8 +136,8 @@ class Options(Mapping[str, Value]):
         return Options(self._values, **other)
 
 
-# Scores, noise and eps f may be this large in absolute value.  float64 overflows beyond 1.8e308, so with this limit
-# neither differences nor sums of millions of terms overflow.
+# The largest absolute value of a score, of the noise and of eps f.  float64 overflows beyond 1.8e308, so with this
+# limit neither a difference nor a sum of millions of terms overflows.
 LARGEST = 1e300
 
 MOST_AXES = 24
@@ -140,7 +145,7 @@ MOST_AXES = 24
 # The range of eps.  Within it, 2 eps and 1 / eps are normal floating-point numbers.
 SMALLEST_EPS, LARGEST_EPS = 1e-305, 1e305
 
-# The ranges of the settings of a training run.  Within them an estimate and its square are normal float32 numbers.
+# The ranges of the settings of a training run.  In these ranges an estimate and its square are normal float32 numbers.
 TEMPERATURES = (1e-6, 1e6)          # eps and tau
 LEARNING_RATES = (1e-20, 1e3)
 WEIGHTS, KL_WEIGHTS = (0.0, 1e6), (1e-6, 1e6)
@@ -148,7 +153,10 @@ COUNTS = 10**9
 
 
 def array(name: str, value: object) -> np.ndarray:
-    """Return value as an array; raise TypeError, which names it, if it is masked, and ValueError if it is ragged."""
+    """Return `value` as an array.  Raise TypeError if it is a masked array, and ValueError if it is ragged.
+
+    `name` is the argument's name in the error message.
+    """
     try:
         if _masked(value):                                          # np.asarray would drop the mask silently
             raise TypeError(f"{name} must not be a masked array")
@@ -170,7 +178,7 @@ def _masked(value: object) -> bool:
 
 
 def _real(name: str, value: object, kinds: str) -> np.ndarray:
-    """Return value as a float64 array; raise TypeError, which names it, unless its dtype is one of these kinds."""
+    """Return `value` as a float64 array.  Raise TypeError unless the letter of its dtype's kind occurs in `kinds`."""
     numbers = array(name, value)
     if numbers.dtype.kind not in kinds:
         raise TypeError(f"{name} must be a real number or an array of them, got dtype {numbers.dtype}")
@@ -179,7 +187,7 @@ def _real(name: str, value: object, kinds: str) -> np.ndarray:
 
 
 def broadcast(names: tuple[str, str], shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> tuple[int, ...]:
-    """Return the common shape of two arrays; raise ValueError, which names both, if they do not broadcast."""
+    """Return the broadcast shape of two shapes.  Raise a ValueError with both names if they do not broadcast."""
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError:
@@ -189,9 +197,9 @@ def broadcast(names: tuple[str, str], shapes: tuple[tuple[int, ...], tuple[int, 
 def scores(**named: object) -> list[np.ndarray]:
     """Return each argument as a float64 array (..., k), all with the same k >= 1 and with batch axes that broadcast.
 
-    Every entry must be finite and at most LARGEST = 1e300 in absolute value, so that no difference of two overflows.
-    Raises TypeError for anything but real numbers (also for masked arrays), and ValueError for all other faults.  The
-    message names the argument, or the two that disagree.
+    Every entry must be finite and at most LARGEST = 1e300 in absolute value, so no difference of two entries overflows.
+    Raises TypeError if an argument is a masked array or does not hold real numbers, and ValueError for all other
+    faults.  The message names the argument, or the two arguments that do not fit together.
     """
     arrays: dict[str, np.ndarray] = {}
     for name, value in named.items():
@@ -211,10 +219,10 @@ def scores(**named: object) -> list[np.ndarray]:
 
 
 def epsilon(eps, batch_shape: tuple[int, ...] = (), positive: bool = True) -> np.ndarray:
-    """Return eps as a float64 array with a last axis of length 1, so that it can be multiplied with (..., k).
+    """Return eps as a float64 array (..., 1), which can be multiplied with an array (..., k).
 
     eps is a number, or an array that broadcasts with the batch axes.  Raises ValueError if eps is not finite, exceeds
-    LARGEST_EPS, does not broadcast, or, with `positive`, is below SMALLEST_EPS.
+    LARGEST_EPS, or does not broadcast.  If `positive` is True, eps must also be at least SMALLEST_EPS.
     """
     numbers = _real("eps", eps, "fiu")
     if not np.isfinite(numbers).all():
@@ -230,7 +238,7 @@ def epsilon(eps, batch_shape: tuple[int, ...] = (), positive: bool = True) -> np
 
 
 def perturbation(eps: np.ndarray, f: np.ndarray) -> None:
-    """Raise ValueError, which names eps, unless eps f stays within LARGEST.  eps and f are already checked."""
+    """Raise ValueError if |eps f| exceeds LARGEST.  eps and f must have been checked before."""
     with np.errstate(over="ignore"):
         if not (np.abs(eps * f) <= LARGEST).all():
             raise ValueError(f"eps must be so small that eps f is at most {LARGEST:g} in absolute value, "
@@ -238,16 +246,20 @@ def perturbation(eps: np.ndarray, f: np.ndarray) -> None:
 
 
 def no_overflow(result: np.ndarray, name: str, allowed: str) -> np.ndarray:
-    """Return result; raise ValueError, which names the argument at fault, if an entry overflowed."""
+    """Return `result`.  Raise ValueError if an entry of it has overflowed.
+
+    The message says that the argument `name` must `allowed`, for example that eps must "be larger".
+    """
     if not np.isfinite(result).all():
         raise ValueError(f"{name} must {allowed}: the result exceeds the largest float64, 1.8e308")
     return result
 
 
 def integer(name: str, value: object, least: int, most: int = 10**300) -> int:
-    """Return value as an int; raise TypeError unless it is a number, ValueError unless it is whole and in the range.
+    """Return `value` as an int.  Raise TypeError if it is not a number, and ValueError if it is not whole or not
+    between `least` and `most`.
 
-    A whole float is accepted, because 1e6 is a handy way to write a million.
+    A float such as 1e6 is accepted if it is a whole number.
     """
     number = array(name, value)
     # A Python int beyond 64 bits makes an array of objects.
@@ -263,7 +275,7 @@ def integer(name: str, value: object, least: int, most: int = 10**300) -> int:
 
 
 def shape(value: object) -> tuple[int, ...]:
-    """Return value, an int or a tuple of ints, as a shape; raise TypeError or ValueError, which name it, otherwise."""
+    """Return `value`, an int or a tuple of ints, as a shape.  Raise TypeError or ValueError if it is not a shape."""
     axes = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     if len(axes) > 64:
         raise ValueError(f"shape must have at most 64 axes, got {len(axes)}")
@@ -274,20 +286,20 @@ def shape(value: object) -> tuple[int, ...]:
 
 
 def finite(name: str, values: np.ndarray) -> np.ndarray:
-    """Return the values; raise NotFinite, which names them, unless all are finite."""
+    """Return `values`.  Raise NotFinite, with `name` in the message, if one of the values is not finite."""
     if not np.isfinite(values).all():
         raise NotFinite(f"{name} must be finite, got NaN or infinity{_excluded(values)}")
     return values
 
 
 def _excluded(numbers: np.ndarray) -> str:
-    """Return the end of a message that says how to exclude a value of z, if a score is minus infinity, else ''."""
+    """Return the end of an error message: how to exclude a value of z if a score is minus infinity, otherwise ''."""
     low = "-1e30" if numbers.dtype == np.float32 else f"{-LARGEST:g}"
     return f"; to exclude a value, give it a score of {low}" if np.isneginf(numbers).any() else ""
 
 
 def number(name: str, value: object) -> float:
-    """Return value as a float; raise TypeError, which names it, unless it is one real number."""
+    """Return `value` as a float.  Raise TypeError if it is not a single real number."""
     found = _real(name, value, "fiu")
     if found.ndim:
         raise TypeError(f"{name} must be one number, got an array of shape {found.shape}")
@@ -295,7 +307,7 @@ def number(name: str, value: object) -> float:
 
 
 def positive(name: str, value: float) -> float:
-    """Return value as a float; raise ValueError or TypeError, which name it, unless it is above 0 and finite."""
+    """Return `value` as a float.  Raise TypeError if it is not a number, ValueError if it is not finite and above 0."""
     found = number(name, value)
     if not (math.isfinite(found) and found > 0):
         raise ValueError(f"{name} must be above 0 and finite, got {value}")
@@ -303,7 +315,7 @@ def positive(name: str, value: float) -> float:
 
 
 def _within(name: str, value: float, limits: tuple[float, float]) -> float:
-    """Return value as a float; raise ValueError or TypeError, which name it, unless it is within the limits."""
+    """Return `value` as a float.  Raise TypeError if it is not a number, ValueError if it is outside the limits."""
     found, (least, most) = number(name, value), limits
     if not least <= found <= most:
         raise ValueError(f"{name} must be at least {least:.10g} and at most {most:.10g}, got {found:g}")
@@ -311,22 +323,22 @@ def _within(name: str, value: float, limits: tuple[float, float]) -> float:
 
 
 def temperature(name: str, value: float) -> float:
-    """Check that eps or tau of an estimator is in TEMPERATURES, as `_within` does."""
+    """Return `value`, the eps or tau of an estimator, as a float.  Raise ValueError if it is outside TEMPERATURES."""
     return _within(name, value, TEMPERATURES)
 
 
 def learning_rate(name: str, value: float) -> float:
-    """Check that a learning rate is in LEARNING_RATES, as `_within` does."""
+    """Return `value`, a learning rate, as a float.  Raise ValueError if it is outside LEARNING_RATES."""
     return _within(name, value, LEARNING_RATES)
 
 
 def weight(name: str, value: float) -> float:
-    """Check that the weight of a term of the loss is in WEIGHTS, as `_within` does."""
+    """Return `value`, the weight of a term of the loss, as a float.  Raise ValueError if it is outside WEIGHTS."""
     return _within(name, value, WEIGHTS)
 
 
 def kl_weight(name: str, value: float) -> float:
-    """Check that the weight of a KL term is in KL_WEIGHTS, as `_within` does."""
+    """Return `value`, the weight of a KL term, as a float.  Raise ValueError if it is outside KL_WEIGHTS."""
     return _within(name, value, KL_WEIGHTS)
 
 
@@ -334,21 +346,24 @@ RANGES = {temperature: TEMPERATURES, learning_rate: LEARNING_RATES, weight: WEIG
 
 
 def flag(name: str, value: object) -> bool:
-    """Return value as a bool; raise TypeError, which names it, for anything else, such as a number or a word."""
+    """Return `value` as a bool.  Raise TypeError if it is not a bool, for example if it is a number or a string."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be True or False, got {value!r}")
     return bool(value)
 
 
 def corners(name: str, z: np.ndarray) -> np.ndarray:
-    """Return the indices (...) of the one-hot vectors z (..., k); raise ValueError if they are not one-hot."""
+    """Return the place of the 1 in each one-hot vector of z, (..., k), as an array (...).
+
+    Raises ValueError if a vector is not one-hot.
+    """
     if not (((z == 0) | (z == 1)).all() and (z.sum(axis=-1) == 1).all()):
         raise ValueError(f"{name} must be one-hot vectors on its last axis, got a relaxed or an empty one")
     return z.argmax(axis=-1)
 
 
 def generator(rng) -> np.random.Generator:
-    """Return rng; raise TypeError unless it is a numpy Generator."""
+    """Return `rng`.  Raise TypeError if it is not a numpy.random.Generator."""
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"rng must be a numpy.random.Generator (numpy.random.default_rng(seed)), "
                         f"got {type(rng).__name__}")
@@ -356,7 +371,7 @@ def generator(rng) -> np.random.Generator:
 
 
 def dtype(value: object) -> np.dtype:
-    """Return value as a numpy dtype; raise TypeError, which names it, if it is not one."""
+    """Return `value` as a numpy dtype.  Raise TypeError if it is not a dtype."""
     try:
         return np.dtype(value)
     except (TypeError, ValueError, SyntaxError):
@@ -364,7 +379,7 @@ def dtype(value: object) -> np.dtype:
 
 
 def indices(index, k: int, name: str = "index") -> np.ndarray:
-    """Return index as an integer array; raise TypeError or ValueError unless all entries are integers from 0 to k-1."""
+    """Return `index` as an array.  Raise TypeError or ValueError if an entry is not an integer from 0 to k-1."""
     numbers = array(name, index)
     if numbers.dtype.kind not in "iu":
         raise TypeError(f"{name} must hold integers, got dtype {numbers.dtype}")

@@ -1,14 +1,16 @@
 """The coupling of the two arg maxes: the exact joint law of the pair (z*, z*(eps)).  This result is not in the paper.
 
-    E_z = exp(-(h_z + gamma_z + c))   independent exponentials of rate w_z = exp(h_z): alarm clocks
-    z*       the smallest E_z
-    z*(eps)  the smallest a_z E_z,    a_z = exp(-eps f_z)
+    E_z = exp(-(h_z + gamma_z + c))   the time at which alarm clock z rings, exponential with rate w_z = exp(h_z)
+    z*       the z with the smallest E_z
+    z*(eps)  the z with the smallest a_z E_z,    a_z = exp(-eps f_z)
 
-Three rates are computed: the probabilities, divided by eps, that the pair leaves i, arrives at j, or moves from i to j.
-These and the probability that both arg maxes are i are sums of positive terms, computed in logs, so nothing cancels,
-however small eps or a q is.  The joint law and the variance and covariance of one sampled gradient follow from them.
+The pair leaves i if z* = i and z*(eps) != i.  It arrives at j if z*(eps) = j and z* != j.  It moves from i to j if
+z* = i, z*(eps) = j and i != j.  This file computes the probabilities of these three events divided by eps, called
+rates, and the probability that both arg maxes are i.  All four are sums of positive terms, computed in logs, so they
+keep their digits however small eps or a q is.  The joint law, and the variance and covariance of one sampled gradient,
+are computed from these quantities.
 
-The shapes are those of direct.py.  Clocks takes scores (..., k) and eps (..., 1), already checked and broadcast.
+The shapes are those of direct.py.  Clocks takes scores (..., k) and eps (..., 1), which must be checked and broadcast.
 """
 from __future__ import annotations
 
@@ -25,22 +27,22 @@ from refimpl._digits import as_one_sided, others, ratio, tilted
 def stay_probability(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
     """Return P(z* = z*(eps) = i), (..., k), the diagonal of joint_law, in O(k log k) and without a k x k array.
 
-    P(i, i) = w_i / C(a_i) = 1 / sum_j exp(max(h_j - h_i, h_j - h_i + eps (f_j - f_i))): i must beat every j with and
-    without eps f.  The sum over i is the probability that the sampled gradient is zero.
+    P(i, i) = w_i / C(a_i) = 1 / sum_j exp(max(h_j - h_i, h_j - h_i + eps (f_j - f_i))), because i must beat every j
+    both with and without eps f.  The sum over all i is the probability that the sampled gradient is zero.
     """
     return Clocks.of(*as_one_sided(h, f, eps, two_sided)).stay()
 
 
 def joint_law(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
-    """Return the exact P(z* = i, z*(eps) = j), (..., k, k), with i on the last axis but one.
+    """Return the exact P(z* = i, z*(eps) = j), (..., k, k), where i is the row and j the column.
 
-    With two_sided, i is the value of z*(-eps).  Off the diagonal only pairs with a_j < a_i, that is f_j > f_i, have
-    positive probability:
+    If `two_sided` is True, i is the value of z*(-eps).  Off the diagonal, P(i, j) is positive only if a_j < a_i, that
+    is if f_j > f_i:
 
         P(i, j) = (w_i w_j / a_j) (I(a_i) - I(a_j)),     I(t) = integral^t ds / C(s)^2
 
-    C is linear between neighbouring a's, and there the integral from s0 to s1 is (s1 - s0) / (C(s0) C(s1)), so all
-    terms are positive and nothing cancels.  Rows sum to q, columns to q_eps.
+    C is linear between neighbouring a's, where the integral from s0 to s1 is (s1 - s0) / (C(s0) C(s1)).  So all terms
+    are positive, and no digits are lost.  The sum of row i is q_i, and the sum of column j is q_eps(j).
     """
     h, f, eps = as_one_sided(h, f, eps, two_sided)
     pair = Clocks.of(h, f, eps)
@@ -56,13 +58,15 @@ TOO_SMALL = "be larger: the variance grows as the spread of f over eps"
 def variance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
     """Return the exact variance, (..., k), of each component of one sampled gradient, in units of f squared.
 
-    Component i is +1/eps if the pair arrives at i (only z*(eps) = i), -1/eps if it leaves i (only z* = i), and else 0.
-    So the variance is (arrive + leave - (arrive - leave)^2) / eps^2, which is computed below from positive terms only.
+    Component i is +1/eps if the pair arrives at i (only z*(eps) = i), -1/eps if the pair leaves i (only z* = i), and 0
+    otherwise.  With the probabilities `arrive` and `leave` of these two events, the variance is
+    (arrive + leave - (arrive - leave)^2) / eps^2.  The code computes it from positive terms only.
     """
     h, f, eps = as_one_sided(h, f, eps, two_sided)
     pair = Clocks.of(h, f, eps)
     leave, arrive, both = pair.leave_rate(), pair.arrive_rate(), pair.stay()
-    # q = stay + eps leave, so 1 - eps leave = stay + the q of all others, which keeps its digits if a move is certain.
+    # q_i = stay_i + eps leave_i.  So 1 - eps leave_i = stay_i + the q of all other values, a sum of positive terms,
+    # which keeps its digits even if a move is almost certain.
     q, q_eps = softmax(h, axis=-1), softmax(tilted(h, f, eps)[0], axis=-1)
     no_leave, no_arrive = both + others(q), both + others(q_eps)
     with np.errstate(over="ignore"):
@@ -71,15 +75,16 @@ def variance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) 
 
 
 def covariance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
-    """Return the exact covariance matrix, (..., k, k), of one sampled gradient; its rows and columns sum to 0.
+    """Return the exact covariance matrix, (..., k, k), of one sampled gradient.  Its rows and columns sum to 0.
 
-    Let D = onehot(z*(eps)) - onehot(z*), and P the joint law with 0 on its diagonal.  Then E D is the column sums of P
-    minus its row sums.  E D D^T is -(P + P^T) off the diagonal, and on it the sum of a row plus that of the column.
+    Let D = onehot(z*(eps)) - onehot(z*), and let P be the joint law with 0 on its diagonal.  Then the entry i of E D is
+    the sum of column i of P minus the sum of row i.  E D D^T is -(P + P^T) off the diagonal.  Its diagonal entry i is
+    the sum of row i of P plus the sum of column i.
 
-    One outcome (i, j), for which D = D*, may be almost certain.  So D* is subtracted, which changes no covariance and
-    leaves only the small probabilities of the other outcomes, whose sum is `rest`:
+    One outcome (i, j) may be almost certain.  Let D* be the D of this outcome.  The code subtracts D* from D, which
+    changes no covariance.  Then only the small probabilities of the other outcomes remain, whose sum is `rest`:
 
-        E (D - D*)            = E' D - rest D*                      E' leaves out the likeliest outcome
+        E (D - D*)            = E' D - rest D*                      E' is E without the likeliest outcome
         E (D - D*) (D - D*)^T = E' D D^T - E' D D*^T - D* E' D^T + rest D* D*^T
     """
     h, f, eps = as_one_sided(h, f, eps, two_sided)
@@ -109,38 +114,39 @@ def covariance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False
 
 
 def _outer(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the outer product (..., k, k) of two arrays (..., k)."""
+    """Return the outer products, (..., k, k), of the vectors of two arrays (..., k)."""
     return one[..., :, None] * other[..., None, :]
 
 
 # --- the clocks -------------------------------------------------------------------------------------------------------
 
 class Clocks(NamedTuple):
-    """Holds the clocks sorted by falling s = eps f = -log a, so that the perturbation favours the first value most.
+    """Holds the values of z sorted by falling s = eps f = -log a, so the perturbation favours the first one most.
 
-    Only s relative to its maximum matters.  All is kept in logs, because eps f of a real image spans thousands of nats.
+    Only the differences of s from its maximum matter.  All numbers are stored as logs, because eps f can span thousands
+    of nats for a real image.
     """
 
     order: np.ndarray       # (..., k)    sorts the values of z by falling s
-    log_w: np.ndarray       # (..., k)    in that order, sum of w = 1
-    s: np.ndarray           # (..., k)    in that order, falling from 0
+    log_w: np.ndarray       # (..., k)    log of w in this order; the w sum to 1
+    s: np.ndarray           # (..., k)    s minus its maximum in this order, so it falls from 0
     log_fall: np.ndarray    # (..., k-1)  log((e^{s_m} - e^{s_{m+1}}) / eps), -inf where two are tied
     log_D: np.ndarray       # (..., k)    log of C(a_z) / a_z,  C(t) = sum_z w_z max(1, t / a_z)
 
     @classmethod
     def of(cls, h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> Clocks:
-        """Return the clocks for these scores."""
+        """Return the Clocks of the scores h, the function f and eps."""
         order = np.argsort(-f, axis=-1, kind="stable")
         f = np.take_along_axis(f, order, axis=-1)
         log_w = np.take_along_axis(log_softmax(h, axis=-1), order, axis=-1)
         s = eps * (f - f[..., :1])
         drop = f[..., :-1] - f[..., 1:]
-        step = eps * drop                                                # s_m - s_{m+1}, by one rounding only
+        step = eps * drop                                                # s_m - s_{m+1}, rounded only once
         mean_slope = ratio(-np.expm1(-step), step)
         with np.errstate(divide="ignore"):
             log_fall = s[..., :-1] + np.log(drop * mean_slope)           # e^{s_m} (1 - e^-step) / eps
-        # C(a_i) / a_i = (sum of w_j e^{s_j} over the j before i, which are favoured more) + e^{s_i} (sum of w_j over i
-        # and all j after it).  Both are running sums over the sorted values; the first is shifted by one place.
+        # C(a_i) / a_i = (sum of w_j e^{s_j} over all j before i, which are favoured more) + e^{s_i} (sum of w_j over i
+        # and all j after i).  Both sums are running sums over the sorted values; the first one is shifted by one place.
         favoured_more = np.full(s.shape, -np.inf)
         favoured_more[..., 1:] = np.logaddexp.accumulate(log_w + s, axis=-1)[..., :-1]
         others = np.logaddexp.accumulate(log_w[..., ::-1], axis=-1)[..., ::-1]
@@ -159,9 +165,9 @@ class Clocks(NamedTuple):
     def leave_rate(self) -> np.ndarray:
         """Return P(z* = i, z*(eps) != i) / eps, (..., k).
 
-        This is (q_i - P(i, i)) / eps, but that subtraction would lose digits where eps is tiny.  It is also
-        w_i (C(a_i) - 1) / C(a_i) / eps.  Summation by parts gives a sum of positive terms: C(a_i) - 1 = e^{-s_i} times
-        the sum over m before i of (e^{s_m} - e^{s_{m+1}}) (w_1 + ... + w_m).
+        The rate is (q_i - P(i, i)) / eps, but this subtraction would lose digits if eps is tiny.  It also equals
+        w_i (C(a_i) - 1) / C(a_i) / eps.  Summation by parts makes this a sum of positive terms: C(a_i) - 1 is e^{-s_i}
+        times the sum, over all m before i, of (e^{s_m} - e^{s_{m+1}}) (w_1 + ... + w_m).
         """
         log_W = np.logaddexp.accumulate(self.log_w, axis=-1)
         log_excess = np.full(self.s.shape, -np.inf)                        # the most favoured value never leaves
@@ -169,16 +175,16 @@ class Clocks(NamedTuple):
         return self._unsort(np.exp(self.log_w + log_excess - self.log_D))
 
     def _log_piece(self) -> np.ndarray:
-        """Return the log of (1 / eps) integral dt / C(t)^2 between neighbouring a's, (..., k-1), for joint_law."""
-        # Piece m lies between a_m and a_{m+1}.  With C(a) = a D, and here, as in log_fall, over eps:
+        """Return the log of (1 / eps) times the integral of dt / C(t)^2 between neighbouring a's, (..., k-1)."""
+        # Piece m lies between a_m and a_{m+1}.  As C(a) = a D, the integral, before the division by eps, is
         # (a_{m+1} - a_m) / (C C') = (e^{s_m} - e^{s_{m+1}}) / (D D')
         return self.log_fall - self.log_D[..., :-1] - self.log_D[..., 1:]
 
     def arrive_rate(self) -> np.ndarray:
         """Return P(z*(eps) = j, z* != j) / eps, (..., k), without a k x k array.
 
-        It is the sum of joint_law's column j off the diagonal.  Each i after j adds (w_i w_j / a_j) times the integrals
-        of the pieces from a_j to a_i, so piece m is counted for all i after it.
+        This is the sum of column j of joint_law without its diagonal entry, divided by eps.  Each i after j adds
+        (w_i w_j / a_j) times the integrals of the pieces from a_j to a_i.  So piece m occurs once for each i after m.
         """
         log_behind = np.logaddexp.accumulate(self.log_w[..., ::-1], axis=-1)[..., -2::-1]       # of w_{m+1} + ... + w_k
         log_terms = self._log_piece() + log_behind
@@ -187,9 +193,9 @@ class Clocks(NamedTuple):
         return self._unsort(np.exp(self.log_w + self.s + log_sum))
 
     def move_rates(self) -> np.ndarray:
-        """Return joint_law / eps off the diagonal, and 0 on it, (..., k, k)."""
+        """Return joint_law / eps with 0 on the diagonal, (..., k, k)."""
         k = self.s.shape[-1]
-        # For each j (row) the running sum of the pieces from m = j on: entry i-1 is log (I(a_i) - I(a_j)).
+        # Row j is the running sum of the pieces m = j, j+1, ...: its entry i-1 is log (I(a_i) - I(a_j)).
         from_j = np.where(np.arange(k)[:, None] <= np.arange(k - 1), self._log_piece()[..., None, :], -np.inf)
         log_I = np.logaddexp.accumulate(from_j, axis=-1)
         log_climb = self.log_w[..., 1:, None] + (self.log_w + self.s)[..., None, :]                   # i = 1 ..., j

@@ -4,16 +4,17 @@ The prediction generating function
 
     G(h, eps) = E_gamma max_z { eps f(z) + h(z) + gamma(z) }
 
-is an average of maxima of linear functions.  Each maximum has kinks, but away from them its derivative is the slope of
-the largest line (Danskin).  The average over the noise has no kinks, and both orders of the mixed derivative agree:
+is an average, over the noise, of maxima of linear functions.  Each maximum has kinks.  Away from the kinks, its
+derivative is the slope of the largest line (Danskin).  The average has no kinks, and the two orders of the mixed
+derivative agree:
 
     d/dh d/deps G = d/dh  E f(z*(eps))          at eps = 0 the gradient of E f(z*)                         (equation 3)
     d/deps d/dh G = d/deps E onehot(z*(eps))    at eps = 0 the limit of a difference of two arg maxes      (equation 4)
 
-The scores h themselves are the parameter here, so grad h(z) = onehot(z); the chain rule to the weights of an encoder is
-linear.  h, f and noise have shape (..., k), and the last axis runs over the values of z.  eps is a number or an array
-over the batch axes.  It may be 0 or negative: G is smooth at 0, where the theorem takes its derivative.  Scores, noise
-and eps f may be as large as 1e300 in absolute value.
+In this file derivatives are taken with respect to the scores h themselves, so grad h(z) = onehot(z).  The chain rule
+from h to the weights of an encoder is linear.  h, f and noise have shape (..., k), where the last axis runs over the
+values of z.  eps is a number or an array over the batch axes.  It may be 0 or negative, because G is smooth at eps = 0,
+where the theorem takes the derivative.  Scores, noise and eps f may be as large as 1e300 in absolute value.
 """
 from __future__ import annotations
 
@@ -25,19 +26,20 @@ from scipy.special import logsumexp, softmax
 from refimpl import arguments
 from refimpl._digits import from_likeliest, tilted
 
-# Step of the complex-step derivative.  There is no subtraction and so no cancellation, however small the step is.
+# The step of the complex-step derivative.  It can be this small because the method subtracts nothing, so no digits
+# are lost.
 COMPLEX_STEP = 1e-25
 
 
 class PerturbedMax(NamedTuple):
-    """Holds the maximum for each draw of the noise: its value (...), and the index (...) of the line attaining it."""
+    """Holds the maximum for each draw of the noise: its `value`, (...), and the index of the largest line, (...)."""
 
     value: np.ndarray
     z_eps: np.ndarray
 
 
 def _check(h, f, eps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return h, f and eps (..., 1) after checking them; eps may have any sign."""
+    """Check h, f and eps, and return them, with eps in the shape (..., 1).  eps may have any sign."""
     h, f = arguments.scores(h=h, f=f)
     eps = arguments.epsilon(eps, np.broadcast_shapes(h.shape, f.shape)[:-1], positive=False)
     arguments.perturbation(eps, f)
@@ -47,10 +49,11 @@ def _check(h, f, eps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def perturbed_max(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> PerturbedMax:
     """Return max_z {eps f(z) + h(z) + gamma(z)} and the z that attains it, for each draw of the noise.
 
-    As a function of eps this is the upper envelope of k lines, where line z has slope f(z).  By Danskin's theorem, if a
-    single line z_eps attains the maximum, the derivative with respect to eps is its slope f(z_eps), and the gradient
-    with respect to h is onehot(z_eps).  At a kink two lines tie, which has probability 0.  There the lower index is
-    returned, and every slope between the two is a subgradient.
+    As a function of eps, the maximum is the upper envelope of k lines, where line z has the slope f(z).  Suppose that a
+    single line z_eps attains the maximum.  By Danskin's theorem the derivative of the maximum with respect to eps is
+    then f(z_eps), and its gradient with respect to h is onehot(z_eps).  At a kink two lines are equal, which has
+    probability 0.  Then the function returns the lower index; every slope between the slopes of the two lines is a
+    subgradient.
     """
     h, f, noise = arguments.scores(h=h, f=f, noise=noise)
     eps = arguments.epsilon(eps, np.broadcast_shapes(h.shape, f.shape, noise.shape)[:-1], positive=False)
@@ -62,22 +65,22 @@ def perturbed_max(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -
 
 
 def G(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return G(h, eps) = logsumexp(h + eps f), (...), with no constant because the noise has mean zero."""
+    """Return G(h, eps) = logsumexp(h + eps f), (...).  No constant is added, because the noise has mean zero."""
     scores, largest = tilted(*_check(h, f, eps))             # h + eps f = scores + largest
     return logsumexp(scores, axis=-1) + largest[..., 0]
 
 
 def G_monte_carlo(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> np.ndarray:
-    """Estimate G, (...), by its definition, as the mean of the perturbed maximum over draws of the noise.
+    """Estimate G, (...), by its definition: return the mean of the perturbed maximum over the draws of the noise.
 
-    noise has shape (samples, ..., k); its axes after the first broadcast with those of h, f and eps.  The standard
-    error is the standard deviation of perturbed_max(...).value divided by sqrt(samples).
+    noise has shape (samples, ..., k).  Its axes after the first one broadcast with the axes of h, f and eps.  The
+    standard error is the standard deviation of perturbed_max(...).value divided by sqrt(samples).
     """
     (h,), (f,), (noise,) = arguments.scores(h=h), arguments.scores(f=f), arguments.scores(noise=noise)
     arguments.epsilon(eps, positive=False)                             # perturbed_max checks that it broadcasts
     if noise.ndim < 2 or noise.shape[0] == 0:
         raise ValueError(f"noise must have shape (samples, ..., k) with samples >= 1, got shape {noise.shape}")
-    axes = max(np.ndim(h), np.ndim(f), np.ndim(eps) + 1)            # of one sample; missing ones go after the first
+    axes = max(np.ndim(h), np.ndim(f), np.ndim(eps) + 1)            # axes of one sample; missing ones follow the first
     noise = noise.reshape(noise.shape[:1] + (1,) * (axes + 1 - noise.ndim) + noise.shape[1:])
     return perturbed_max(h, f, eps, noise).value.mean(axis=0)
 
@@ -94,9 +97,9 @@ def dG_dh(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
 
 
 def d2G_dh_deps(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return d/dh of dG/deps, (..., k), in the order of equation 3: the gradient of E f(z*(eps)) with respect to h.
+    """Return d/dh of dG/deps, (..., k): the gradient of E f(z*(eps)) with respect to h, as in equation 3.
 
-    It is computed algebraically: dG/deps = q_eps . f, and the Jacobian of a softmax is diag(q) - q q^T.
+    The formula follows from dG/deps = q_eps . f and the Jacobian of a softmax, diag(q) - q q^T.
     """
     h, f, eps = _check(h, f, eps)
     scores, _ = tilted(h, f, eps)
@@ -106,10 +109,11 @@ def d2G_dh_deps(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
 
 
 def d2G_deps_dh(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return d/deps of dG/dh, (..., k), in the order of equation 4: d/deps of E onehot(z*(eps)).
+    """Return d/deps of dG/dh, (..., k): the derivative of E onehot(z*(eps)) with respect to eps, as in equation 4.
 
-    It is computed without algebra, by the complex step d/deps u(eps) = Im u(eps + i s) / s.  This is exact up to
-    rounding, because nothing is subtracted.  Here u(eps) = softmax(h + eps f), evaluated at a complex eps.
+    The derivative is computed numerically by a complex step: d/deps u(eps) = Im u(eps + i s) / s, where s is tiny.
+    Here u(eps) = softmax(h + eps f) is evaluated at a complex eps.  The result is exact up to rounding, because nothing
+    is subtracted.
     """
     h, f, eps = _check(h, f, eps)
     scores, _ = tilted(h, f, eps)

@@ -5,20 +5,22 @@
     E g     = (q_eps - q) / eps                        exactly, q = softmax(h), q_eps = softmax(h + eps f)
             = grad_h T,  T = (1/eps) log E_q exp(eps f)
 
-At finite eps the estimator is unbiased for the tilted objective T, and biased by (eps/2) grad Var_q f + O(eps^2) for
-E_q f.  The joint law of the pair (z*, z*(eps)) is known exactly (joint_law).  The variance, the covariance and the mean
-squared error follow from it, and so does the best eps for a given number of samples.
+At finite eps the estimator is an unbiased estimate of the gradient of the tilted objective T.  As an estimate of the
+gradient of E_q f it has the bias (eps/2) grad Var_q f + O(eps^2).  The joint law of the pair (z*, z*(eps)) is known
+exactly (joint_law).  The variance, the covariance, the mean squared error, and the best eps for a given number of
+samples are computed from the joint law.
 
-The two-sided estimator (onehot(z*(eps)) - onehot(z*(-eps))) / (2 eps) has bias O(eps^2).  It is the one-sided estimator
-for the scores h - eps f and the step 2 eps, and two_sided=True is computed in that way (see _digits.as_one_sided).
+The two-sided estimator (onehot(z*(eps)) - onehot(z*(-eps))) / (2 eps) has the bias O(eps^2).  It equals the one-sided
+estimator for the scores h - eps f and the step 2 eps, and is computed in this way (see _digits.as_one_sided).
 
-Shapes: h, f and noise have shape (..., k); the last axis runs over the values of z, and batch axes broadcast.  eps > 0
-is a number or an array over the batch axes.  Ties have probability 0 and go to the lowest index.  With k = 1 all
+Shapes: h, f and noise have shape (..., k), where the last axis runs over the values of z, and batch axes broadcast.
+eps > 0 is a number or an array over the batch axes.  Ties have probability 0 and go to the lowest index.  If k = 1, all
 gradients, biases and variances are 0, and stay_probability is 1.  eps may be from 1e-305 to 1e305; scores and eps f may
 be as large as 1e300 in absolute value.
 
-"Exactly" means up to rounding, even where eps is tiny or some q(z) is almost 1.  There, differences of probabilities
-would cancel.  So a small number is written as a sum of small terms, and divided by eps before it can underflow.
+"Exactly" means up to rounding, even if eps is tiny or some q(z) is almost 1.  In these cases a difference of
+probabilities would lose its digits.  So each small number is computed as a sum of small terms, which are divided by eps
+before they can underflow.
 """
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ __all__ = ["Pair", "argmax_pair", "best_eps", "bias", "covariance", "expected_gr
 
 
 class Pair(NamedTuple):
-    """Holds the two arg maxes for each draw of the noise, integer arrays of shape (...)."""
+    """Holds the two arg maxes for each draw of the noise, as integer arrays of shape (...)."""
 
     z_star: np.ndarray
     z_eps: np.ndarray
@@ -49,7 +51,7 @@ def argmax_pair(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> 
 
 
 def _argmax_pair(h, f, eps, noise, two_sided: bool) -> Pair:
-    """Return argmax_pair, or with two_sided the pair of z*(-eps) and z*(eps)."""
+    """Return the Pair of z* and z*(eps), or of z*(-eps) and z*(eps) if `two_sided` is True."""
     two_sided = arguments.flag("two_sided", two_sided)
     h, f, noise = arguments.scores(h=h, f=f, noise=noise)
     eps = arguments.epsilon(eps, np.broadcast_shapes(h.shape, f.shape, noise.shape)[:-1])
@@ -59,10 +61,10 @@ def _argmax_pair(h, f, eps, noise, two_sided: bool) -> Pair:
 
 
 def gradient(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray, two_sided: bool = False) -> np.ndarray:
-    """Return (onehot(z*(eps)) - onehot(z*)) / eps, (..., k), one estimate per draw of the noise (equation 1).
+    """Return one estimate (onehot(z*(eps)) - onehot(z*)) / eps for each draw of the noise, (..., k) (equation 1).
 
-    With two_sided it is (onehot(z*(eps)) - onehot(z*(-eps))) / (2 eps).  Each entry is -1, 0 or 1 divided by eps (or by
-    2 eps), in units of f, and the entries of an estimate sum to 0.
+    If `two_sided` is True, the estimate is (onehot(z*(eps)) - onehot(z*(-eps))) / (2 eps).  Each entry is -1, 0 or 1
+    divided by eps (or by 2 eps), in units of f.  The entries of each estimate sum to 0.
     """
     first, second = _argmax_pair(h, f, eps, noise, two_sided)
     k = np.shape(noise)[-1]
@@ -76,19 +78,22 @@ def two_sided_gradient(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarr
 
 
 def expected_gradient(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
-    """Return the exact mean E g = (q_eps - q) / eps, (..., k), or with two_sided (q_eps - q_{-eps}) / (2 eps)."""
+    """Return the exact mean of the gradient, E g = (q_eps - q) / eps, (..., k).
+
+    If `two_sided` is True, the mean is (q_eps - q_{-eps}) / (2 eps).
+    """
     return mean_change(*as_one_sided(h, f, eps, two_sided))
 
 
 def tilted_objective(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return T = (1/eps) log E_q exp(eps f) = (G(h, eps) - G(h, 0)) / eps, (...); its gradient is expected_gradient.
+    """Return T = (1/eps) log E_q exp(eps f) = (G(h, eps) - G(h, 0)) / eps, (...).
 
-    T -> E_q f as eps -> 0, and T -> max f as eps -> infinity.  If f = log p(x given z), T = log E_q p(x given z) at
-    eps = 1.
+    The gradient of T with respect to h is expected_gradient.  T tends to E_q f as eps -> 0, and to max f as
+    eps -> infinity.  If f = log p(x given z) and eps = 1, then T = log E_q p(x given z).
     """
     h, f, eps = checked(h, f, eps)
     change = tilt(h, f, eps)
-    # T - f_b = log(Z) / eps.  Z = 1 + rise, rise = eps mean_u:  log1p keeps the digits of a small rise.
+    # T - f_b = log(Z) / eps with Z = 1 + rise and rise = eps mean_u.  log1p keeps the digits of a small `rise`.
     rise = eps * change.mean_u
     small = np.where(change.moved, 0, rise)
     mean_slope = ratio(np.log1p(small), small)

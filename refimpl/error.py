@@ -1,7 +1,8 @@
-"""The exact error of the direct gradient at finite eps: bias, mean squared error, and the eps with the least error.
+"""The exact error of the direct gradient at finite eps: its bias, its mean squared error, and the eps with the least
+mean squared error.
 
-The bias is (eps/2) grad Var_q f + O(eps^2), or O(eps^2) for the two-sided estimator.  The variance grows as 1/eps, so
-there is a best eps in between.  The shapes are those of direct.py.
+The bias is (eps/2) grad Var_q f + O(eps^2), or O(eps^2) for the two-sided estimator.  As eps falls, the variance grows
+in proportion to 1/eps.  So an eps in between is best.  The shapes are those of direct.py.
 """
 from __future__ import annotations
 
@@ -14,9 +15,10 @@ from refimpl.coupling import TOO_SMALL, variance
 
 
 def bias(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> np.ndarray:
-    """Return the exact bias E g - grad_h E_q f, (..., k): O(eps) one-sided, O(eps^2) two-sided, not always monotone.
+    """Return the exact bias E g - grad_h E_q f, (..., k), which is O(eps) if one-sided and O(eps^2) if two-sided.
 
-    Let c = f - E_q f and x = eps c.  Then grad_h E_q f = q c, and the remaining terms are of second order:
+    The bias is not always a monotone function of eps.  Let c = f - E_q f and x = eps c.  Then grad_h E_q f = q c, and
+    the bias consists of terms of second and higher order in x:
 
         C = (cosh x - 1) / eps                      S = (sinh x - x) / eps
         E_i = C_i - E_q C - x_i E_q S               even in eps
@@ -26,7 +28,8 @@ def bias(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> n
         one-sided bias = q (E + O) / Z(eps)
         two-sided bias = q (O (1 + eps E_q C) - E eps E_q S) / (Z(eps) Z(-eps))
 
-    The two-sided bias is the mean of the one-sided biases at eps and -eps; in this form their leading terms are gone.
+    The two-sided bias is the mean of the one-sided biases at eps and -eps.  In the formula above, the leading terms of
+    these two biases have cancelled already.
     """
     h, f, eps = checked(h, f, eps)
     two_sided, change = arguments.flag("two_sided", two_sided), tilt(h, f, eps)
@@ -52,9 +55,9 @@ def bias(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> n
 
 
 def mse(h: np.ndarray, f: np.ndarray, eps: float, samples: int = 1, two_sided: bool = False) -> np.ndarray:
-    """Return the exact mean squared error of the mean of `samples` gradients as an estimate of grad_h E_q f, (...).
+    """Return the exact mean squared error, (...), if the mean of `samples` gradients estimates grad_h E_q f.
 
-    It is |bias|^2 + trace(covariance) / samples.  Raises ValueError if samples < 1.
+    The error is |bias|^2 + trace(covariance) / samples.  Raises ValueError if samples < 1.
     """
     samples = arguments.integer("samples", samples, 1)
     with np.errstate(over="ignore"):
@@ -65,17 +68,18 @@ def mse(h: np.ndarray, f: np.ndarray, eps: float, samples: int = 1, two_sided: b
 
 
 def best_eps(h: np.ndarray, f: np.ndarray, samples: int = 1, two_sided: bool = False) -> np.ndarray:
-    """Return the eps at which the mean of `samples` gradients has the least exact mean squared error, (...).
+    """Return the eps, (...), for which the mean squared error of the mean of `samples` gradients is smallest.
 
-    If eps is too small, the variance dominates; if eps is too large, the bias dominates.  eps is computed in units of
-    1 / (max f - min f): a grid over 38 decades finds the lowest valley of the error, and a golden-section search its
-    minimum, to about seven digits.  The error can have several valleys.  Where q is almost certain the best eps grows
-    as 1 over the gradient, so the grid is then extended up to 150 decades.
+    If eps is too small, the variance dominates the error; if eps is too large, the bias dominates it.  The error is
+    computed exactly, and it can have several valleys.  A grid over 38 decades, in units of 1 / (max f - min f), finds
+    the lowest valley.  A golden-section search then finds the minimum in this valley to about seven digits.  If q is
+    almost certain, the best eps is proportional to 1 over the length of the gradient, so the grid is extended to up to
+    150 decades.
 
-    As eps grows the estimate tends to 0, whose error is |grad_h E_q f|^2.  Infinity is returned where no eps has a
-    smaller error than that, which can happen for a single noisy sample.  Where f is constant, or k = 1, every eps is
-    equally good and 1 is returned.  Raises ValueError if samples < 1, or if f varies by so little that the best eps
-    exceeds the range of float64.
+    As eps grows, the estimate tends to 0, and its error tends to |grad_h E_q f|^2.  The function returns infinity if no
+    eps has a smaller error than this, which can happen for a single noisy sample.  If f is constant or k = 1, every eps
+    is equally good, and the function returns 1.  Raises ValueError if samples < 1, or if f varies by so little that the
+    best eps exceeds the range of float64.
     """
     samples = arguments.integer("samples", samples, 1)
     h, f, _ = checked(h, f, 1.0)
@@ -90,7 +94,7 @@ def best_eps(h: np.ndarray, f: np.ndarray, samples: int = 1, two_sided: bool = F
     decades = 2 - np.log10(np.where(at_infinity > 0, at_infinity, 1)) / 2           # beyond 1 / |gradient|
     decades = float(np.clip(decades, 32, 150).max(initial=32))
     grid = np.log(10.0) * np.linspace(-6, decades, round(10 * (6 + decades)) + 1)
-    # Compute many points of the grid at a time, as far as memory allows.  errors has shape (points, ...).
+    # Compute the error at many points of the grid at a time, as far as memory allows.  `errors` is (points, ...).
     points, block = grid.reshape((-1,) + (1,) * spread.ndim), max(1, 100_000 // max(h.size, 1))
     errors = np.concatenate([error(points[start:start + block] + np.zeros(spread.shape))
                              for start in range(0, len(grid), block)])

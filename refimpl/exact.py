@@ -30,10 +30,9 @@ def gradient(h: np.ndarray, f: np.ndarray) -> np.ndarray:
 def from_likeliest(h: np.ndarray, f: np.ndarray) -> np.ndarray:
     """Return f - f_b, (..., k), where b = argmax h is the likeliest value of z.
 
-    Adding a constant to f changes no gradient, but some constants cause smaller rounding errors.
-
-    As q concentrates on one value b, f_b - E_q f becomes a difference of two nearly equal numbers and loses its digits.
-    With f_b = 0 it is minus a sum over the other values, however small their probabilities are.
+    Adding a constant to f changes no gradient, but the constant -f_b reduces rounding errors.  If q is concentrated on
+    the value b, then f_b - E_q f is a difference of two nearly equal numbers and loses its digits.  If f_b = 0, this
+    difference is minus a sum over the other values, and it keeps its digits however small their probabilities are.
     """
     return _digits.from_likeliest(*arguments.scores(h=h, f=f))
 
@@ -51,7 +50,7 @@ def elbo(h: np.ndarray, f: np.ndarray) -> np.ndarray:
 
 
 def log_likelihood(f: np.ndarray) -> np.ndarray:
-    """Return log p(x) = logsumexp_z f(z) - log k, (...), under a uniform prior; it is never below the ELBO."""
+    """Return log p(x) = logsumexp_z f(z) - log k, (...), under a uniform prior.  It is never below the ELBO."""
     (f,) = arguments.scores(f=f)
     return logsumexp(f, axis=-1) - np.log(f.shape[-1])
 
@@ -63,7 +62,10 @@ def posterior(f: np.ndarray) -> np.ndarray:
 
 
 def gap(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """Return KL(q || p(z given x)) = log p(x) - ELBO, (...), computed as the divergence itself and never below 0."""
+    """Return KL(q || p(z given x)) = log p(x) - ELBO, (...).
+
+    It is computed as a divergence, not as the difference, and is never below 0.
+    """
     h, f = arguments.scores(h=h, f=f)
     log_q = log_softmax(h, axis=-1)
     return np.maximum((np.exp(log_q) * (log_q - log_softmax(f, axis=-1))).sum(axis=-1), 0)

@@ -1,13 +1,14 @@
 """Gumbel noise and the Gumbel-max trick: sampling by arg max (Theorem 2; Gumbel 1954, Luce 1959, McFadden 1973).
 
-Add independent zero-mean Gumbel noise gamma(z) to every score h(z) and take the arg max.  The winner is distributed as
-softmax(h).  Scores have shape (..., k): the last axis runs over the values of z, all other axes are batch axes.
+Add independent zero-mean Gumbel noise gamma(z) to every score h(z) and take the arg max z*.  Then z* has the law
+softmax(h).  Scores have shape (..., k), where the last axis runs over the values of z and all others are batch axes.
 
     CDF      F(t) = exp(-exp(-(t + c)))               c = 0.5772..., Euler's constant, makes the mean 0
     density  F'(t) = exp(-(t + c)) F(t)               the slides write G for F, and g for F'; here G is E max
 
-One picture explains the whole file: E(z) = exp(-(h(z) + gamma(z) + c)) is an exponential variable of rate
-w(z) = exp(h(z)).  Think of E(z) as the time at which alarm clock z rings: the arg max is the clock that rings first.
+A comparison with alarm clocks explains the whole file: E(z) = exp(-(h(z) + gamma(z) + c)) is an exponential variable
+with the rate w(z) = exp(h(z)).  Think of E(z) as the time at which alarm clock z rings.  The arg max is the clock that
+rings first.
 """
 from __future__ import annotations
 
@@ -22,12 +23,12 @@ EULER = float(np.euler_gamma)
 def sample(shape: int | tuple[int, ...], rng: np.random.Generator, dtype: np.dtype = np.float64) -> np.ndarray:
     """Return independent zero-mean Gumbel noise, which has variance pi^2 / 6.
 
-    gamma = -log(E) - c, where E is a standard exponential.  E is drawn in float64, whatever the dtype of the result:
-    -log(-log(U)) of a float32 U is infinite about once in 10^7 draws, and a float32 E has no values below 10^-7, which
-    cuts the upper tail of gamma at 16.  If E is exactly 0, it is replaced by the smallest normal number.
+    gamma = -log(E) - c, where E is a standard exponential variable.  E is always drawn in float64, for two reasons.
+    -log(-log(U)) of a float32 U is infinite about once in 10^7 draws, and a float32 E has no values below 10^-7, so
+    gamma could not exceed 16.  If E is exactly 0, it is replaced by the smallest normal number.
 
-    shape is the shape of the result, an int or a tuple of ints; dtype is float64 or float32.  Raises TypeError for any
-    other dtype or generator.
+    `shape` is the shape of the result, an int or a tuple of ints, and `dtype` is its dtype, float64 or float32.  Raises
+    TypeError for any other dtype, or if `rng` is not a numpy.random.Generator.
     """
     shape = arguments.shape(shape)
     arguments.generator(rng)
@@ -38,16 +39,16 @@ def sample(shape: int | tuple[int, ...], rng: np.random.Generator, dtype: np.dty
 
 
 def one_hot(index: np.ndarray, k: int) -> np.ndarray:
-    """Return the one-hot vectors, float64 (..., k), of an integer array of shape (...) with entries 0 to k-1."""
+    """Return one-hot vectors, float64 (..., k), that are 1 at `index`, an integer array (...) with entries 0 to k-1."""
     k = arguments.integer("k", k, 1, most=10**9)
     return (arguments.indices(index, k)[..., None] == np.arange(k)).astype(np.float64)
 
 
 def argmax(h: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """Return z* = argmax over z of h + gamma: one sample of softmax(h) for each draw of the noise (equation 5).
+    """Return z* = argmax over z of h + gamma, (...): one sample of softmax(h) for each draw of the noise (equation 5).
 
-    h and noise have shape (..., k), and their batch axes broadcast; the result has shape (...).  A tie has probability
-    0 and goes to the lowest index.
+    h and `noise` have shape (..., k), and their batch axes broadcast.  If two values tie, which has probability 0, the
+    lower index is returned.
     """
     h, noise = arguments.scores(h=h, noise=noise)
     # Only differences of h matter.  They are computed first, because h + noise would lose the noise where h is 1e16.
@@ -55,7 +56,7 @@ def argmax(h: np.ndarray, noise: np.ndarray) -> np.ndarray:
 
 
 def choice_probabilities(h: np.ndarray) -> np.ndarray:
-    """Return P(z* = z) = exp(h(z)) / sum exp(h), by Theorem 2.  h and the result have shape (..., k)."""
+    """Return P(z* = z) = exp(h(z)) / sum exp(h), the law of z* by Theorem 2.  h and the result have shape (..., k)."""
     (h,) = arguments.scores(h=h)
     return softmax(h, axis=-1)
 
@@ -65,14 +66,15 @@ def choice_probabilities_by_quadrature(h: np.ndarray) -> np.ndarray:
 
         P(z* = z) = integral F'(t - h(z)) prod_{z' != z} F(t - h(z')) dt
 
-    The integrand says that z wins at height t: its noisy score is t, and all others are below t.  The integrand is
-    analytic and vanishes at both ends, so the plain trapezoid rule converges faster than any power of its step.
+    The integrand is the density of the event that the noisy score of z is t and all other noisy scores are below t.
+    It is analytic and vanishes at both ends, so the error of the plain trapezoid rule falls faster than any power of
+    the step.
 
     h and the result have shape (..., k).  The relative error is about 1e-13.
     """
     (h,) = arguments.scores(h=h)
     h = h - h.max(axis=-1, keepdims=True)                  # only differences matter; t - h would lose them at 1e16
-    # Left of the window F(t) < exp(-e^7.4) = 0.  Right of it, less than e^-45 of the integral is missed.
+    # Left of this window, F(t) < exp(-e^7.4), which is 0 in float64.  Right of it lies less than e^-45 of the integral.
     t = np.arange(-8.0, np.log(h.shape[-1]) + 45.0, 0.125)                       # (T,)
     u = t[:, None] - h[..., None, :] + EULER                                     # (..., T, k)
     log_F = -np.exp(-u)                                                          # log F(t - h(z))
@@ -81,12 +83,13 @@ def choice_probabilities_by_quadrature(h: np.ndarray) -> np.ndarray:
 
 
 def sample_given_argmax(h: np.ndarray, index: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw noise from its law conditioned on argmax(h, noise) == index.
+    """Draw Gumbel noise, given that argmax(h, noise) is `index`.
 
-    In terms of alarm clocks: the first clock rings after an exponential time of rate sum w, whichever clock it is.
-    From then on each other clock z takes another exponential time of rate w(z), because exponentials have no memory.
+    In terms of alarm clocks, the time until the first clock rings is exponential with rate sum w, whichever clock it
+    is.  After that, each other clock z takes another exponential time with rate w(z), because exponential variables
+    have no memory.
 
-    h has shape (..., k).  index has shape (...), and its axes broadcast with the batch axes of h.  The noise has the
+    h has shape (..., k).  `index` has shape (...), and its axes broadcast with the batch axes of h.  The noise has the
     broadcast shape (..., k).  Raises ValueError if an index is outside 0 ... k-1.
     """
     (h,) = arguments.scores(h=h)
@@ -96,22 +99,23 @@ def sample_given_argmax(h: np.ndarray, index: np.ndarray, rng: np.random.Generat
     shape = arguments.broadcast(("index", "the batch axes of h"), (index.shape, h.shape[:-1])) + (k,)
     h = h - h.max(axis=-1, keepdims=True)                                  # only differences of h matter
     log_sum = logsumexp(h, axis=-1, keepdims=True)
-    log_first = _log_exponential(shape[:-1] + (1,), rng) - log_sum         # the first to ring: rate sum w
-    log_fresh = _log_exponential(shape, rng)                               # log (wait w), of rate 1
+    log_first = _log_exponential(shape[:-1] + (1,), rng) - log_sum         # log of the first ring's time, rate sum w
+    log_fresh = _log_exponential(shape, rng)                               # log (wait w), where wait w has rate 1
     won = one_hot(index, k) > 0
-    # E = exp(-(h + gamma + c)), so gamma = -log(E w) - c.  The winner has E = first, the others first + wait.
+    # E = exp(-(h + gamma + c)), so gamma = -log(E w) - c.  E is `first` for the arg max, else `first` + `wait`.
     noise = -np.where(won, log_first + h, np.logaddexp(log_first + h, log_fresh)) - EULER
-    # If the winner's h is lower by 1e15 or more, rounding its noise could change the winner, so it is rounded upwards.
+    # If the h of the arg max is lower than another by 1e15 or more, rounding its noise could change the arg max.  So
+    # its noise is rounded upwards.
     best_other = np.where(won, -np.inf, h + noise).max(axis=-1, keepdims=True)
     return np.where(won, np.maximum(noise, np.nextafter(best_other - h, np.inf)), noise)
 
 
 def top_k(h: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the k values with the highest h + gamma, (..., k), the highest first, which is called Gumbel-top-k.
+    """Return the k values of z with the highest h + gamma, (..., k), in falling order (Gumbel-top-k).
 
-    This is an ordered sample of k of the n values without replacement: the first k alarm clocks, in the order in which
-    they ring (Yellott 1977; Kool et al., ICML 2019).  h has shape (..., n), and k is in 0 ... n.  top_k_probability
-    gives the law.
+    The result is an ordered sample of k of the n values without replacement.  In terms of alarm clocks, it lists the
+    first k clocks in the order in which they ring (Yellott 1977; Kool et al., ICML 2019).  h has shape (..., n), and k
+    is in 0 ... n.  top_k_probability computes the probability of each result.
     """
     (h,) = arguments.scores(h=h)
     k = arguments.integer("k", k, 0, h.shape[-1])
@@ -120,14 +124,14 @@ def top_k(h: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def top_k_probability(h: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Return P(top_k(h, k) == order), the law of Plackett (1975) and Luce (1959).
+    """Return P(top_k(h, k) == order), by the law of Plackett (1975) and Luce (1959).
 
-    Each of the k values is drawn from a softmax over the values that are left:
+    Each of the k values is drawn from a softmax over the values that have not been drawn before:
 
         P = prod_j exp(h(o_j)) / sum over z not in {o_1 ... o_{j-1}} of exp(h(z))
 
-    h has shape (..., n), order (..., k), and their batch axes broadcast.  The result has shape (...), and is 1 where
-    k = 0.  Raises ValueError if a value occurs twice in an order.
+    h has shape (..., n), `order` has shape (..., k), and their batch axes broadcast.  The result has shape (...).  It
+    is 1 if k = 0.  Raises ValueError if a value occurs twice in an order.
     """
     (h,) = arguments.scores(h=h)
     n, order = h.shape[-1], arguments.array("order", order)
@@ -144,5 +148,5 @@ def top_k_probability(h: np.ndarray, order: np.ndarray) -> np.ndarray:
 
 
 def _log_exponential(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Return log E for a standard exponential E; an exact 0 is replaced by the smallest normal number first."""
+    """Draw standard exponential variables E and return log E.  An E of exactly 0 becomes the smallest normal number."""
     return np.log(np.maximum(rng.standard_exponential(shape), np.finfo(np.float64).tiny))

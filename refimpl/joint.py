@@ -1,8 +1,8 @@
-"""All joint values of n variables with k values each, and exact expectations over them if there are few enough.
+"""List the joint values of n variables with k values each, and compute exact expectations over all of them.
 
-A joint value z = (z_1 ... z_n) is given by an index 0 ... k^n - 1, in which the first variable varies slowest, or by a
-row of one_hots.  h, (..., n, k), are the scores of a factorised q(z) = prod_i softmax(h_i)(z_i).  f, (..., K) with
-K = k^n, holds the value of f for every joint value.  Batch axes broadcast.
+A joint value z = (z_1 ... z_n) is represented by an index from 0 to k^n - 1, in which the first variable varies
+slowest, or by a row of one_hots.  h, (..., n, k), holds the scores of a factorised q(z) = prod_i softmax(h_i)(z_i).
+f, (..., K) with K = k^n, holds the value of f for every joint value.  Batch axes broadcast.
 """
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from scipy.special import log_softmax, softmax
 from refimpl import arguments
 from refimpl.arguments import InputError
 
-TRAINABLE = 4_096       # most joint values that a training step may enumerate
-COUNTABLE = 65_536      # most joint values over which an exact likelihood is summed
-LISTED = 10**9          # most entries of an array of all joint values as one-hot vectors, which is 8 GB
+TRAINABLE = 4_096       # the largest number of joint values that a training step may enumerate
+COUNTABLE = 65_536      # the largest number of joint values over which an exact likelihood is summed
+LISTED = 10**9          # the largest number of entries in an array of all one-hot joint values, which takes 8 GB
 
 
 def count(n: int, k: int) -> int:
@@ -25,7 +25,7 @@ def count(n: int, k: int) -> int:
 
 
 def _listable(n: int, k: int, name: str) -> tuple[int, int, int]:
-    """Return n, k and k^n; raise ValueError, which names the argument, if there are too many joint values to list."""
+    """Return n, k and k^n.  Raise ValueError, with `name` in the message, if there are too many values to list."""
     K = count(n, k)
     n, k = int(n), int(k)
     if n * k * K > LISTED:
@@ -34,7 +34,10 @@ def _listable(n: int, k: int, name: str) -> tuple[int, int, int]:
 
 
 def require(n: int, k: int, most: int, what: str, instead: str) -> None:
-    """Raise InputError if `what` would enumerate more than `most` joint values; `instead` says what to use instead."""
+    """Raise InputError if k^n exceeds `most`.
+
+    The message says that `what` enumerates all joint values, and ends with `instead`, a hint what to use instead.
+    """
     most = arguments.integer("most", most, 1)
     if count(n, k) > most:
         size = f"{count(n, k):,}" if count(n, k) < 10**15 else f"about 10^{n * math.log10(k):.0f}"
@@ -43,13 +46,13 @@ def require(n: int, k: int, most: int, what: str, instead: str) -> None:
 
 
 def values(n: int, k: int) -> np.ndarray:
-    """Return the joint values in order, integers of shape (K, n)."""
+    """Return all joint values as integers, (K, n), in the order of their indices."""
     n, k, K = _listable(n, k, "n")
     return np.arange(K)[:, None] // k ** np.arange(n - 1, -1, -1) % k            # the n digits of z in base k
 
 
 def one_hots(n: int, k: int, dtype: np.dtype = np.float64) -> np.ndarray:
-    """Return an array (K, n k) whose row z is the one-hot vectors of z_1 to z_n in sequence, the input of a decoder."""
+    """Return every joint value as a row of the n one-hot vectors of z_1 to z_n, (K, n k), the input of a decoder."""
     n, k, _ = _listable(n, k, "n")
     dtype = arguments.dtype(dtype)
     if dtype.kind not in "fiub":
@@ -58,7 +61,10 @@ def one_hots(n: int, k: int, dtype: np.dtype = np.float64) -> np.ndarray:
 
 
 def index(z: np.ndarray) -> np.ndarray:
-    """Return the indices (...) of the joint values z (..., n, k), which must be one-hot; k^n must be below 2^63."""
+    """Return the indices, (...), of the one-hot joint values z, (..., n, k).
+
+    Raises ValueError if z is not one-hot or k^n is 2^63 or more.
+    """
     z = _variables("z", z)
     n, k = z.shape[-2:]
     if n * math.log2(k) >= 63:
@@ -69,7 +75,7 @@ def index(z: np.ndarray) -> np.ndarray:
 
 
 def _variables(name: str, value: np.ndarray) -> np.ndarray:
-    """Return value as an array; raise ValueError, which names it, unless its shape is (..., n, k) with n >= 1."""
+    """Return `value` as an array.  Raise ValueError if its shape is not (..., n, k) with n >= 1."""
     (scores,) = arguments.scores(**{name: value})
     if scores.ndim < 2 or scores.shape[-2] == 0:
         raise ValueError(f"{name} must have shape (..., n, k) with n >= 1, got shape {scores.shape}")
@@ -77,14 +83,17 @@ def _variables(name: str, value: np.ndarray) -> np.ndarray:
 
 
 def log_q(h: np.ndarray) -> np.ndarray:
-    """Return log q(z) of every joint value, (..., K), for scores h of shape (..., n, k)."""
+    """Return log q(z) for every joint value z, (..., K), where h has shape (..., n, k)."""
     h = _variables("h", h)
     n, k, _ = _listable(*h.shape[-2:], "h")
     return log_softmax(h, axis=-1).reshape(h.shape[:-2] + (n * k,)) @ one_hots(n, k).T
 
 
 def _check(h: np.ndarray, f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return h and f as arrays; raise ValueError unless their shapes are (..., n, k) and (..., k^n) and broadcast."""
+    """Return h and f as arrays.
+
+    Raises ValueError if their shapes are not (..., n, k) and (..., k^n), or if their batch axes do not broadcast.
+    """
     h, (f,) = _variables("h", h), arguments.scores(f=f)
     _, _, K = _listable(*h.shape[-2:], "h")
     if f.shape[-1] != K:
@@ -101,27 +110,29 @@ def expectation(h: np.ndarray, f: np.ndarray) -> np.ndarray:
 
 
 def gradient(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """Return grad_h E_q f, (..., n, k), which for variable i is q_i(c) (m(c) - E m) with m(c) = E(f given z_i = c).
+    """Return grad_h E_q f, (..., n, k).
 
-    The value of f at the likeliest c is subtracted before the mean over the other variables is taken.  So small entries
-    keep their digits where q is almost certain, as in exact.from_likeliest.
+    The entry for value c of variable i is q_i(c) (m(c) - E m), where m(c) = E(f given z_i = c).  The code subtracts the
+    f of the likeliest c before it takes the mean over the other variables.  So small entries keep their digits if q is
+    almost certain, as in exact.from_likeliest.
     """
     h, f = _check(h, f)
     n, k = h.shape[-2:]
     batch = np.broadcast_shapes(h.shape[:-2], f.shape[:-1])
     h, f = np.broadcast_to(h, batch + (n, k)), np.broadcast_to(f, batch + (k**n,))
     q = softmax(h, axis=-1)
-    # The law of the variables before i, (..., k^i), and of those after it, (..., k^(n-1-i)), in the order of `values`.
+    # before[i] is the law of the variables before i, (..., k^i), in the order of `values`.
+    # behind[m] is the law of the last m variables, (..., k^m).
     before, behind = [np.ones(batch + (1,))], [np.ones(batch + (1,))]
     for i in range(n - 1):
         before.append(_joined(before[i], q[..., i, :]))
         behind.append(_joined(q[..., n - 1 - i, :], behind[i]))
     result = np.empty(batch + (n, k))
     for i in range(n):
-        table = f.reshape(batch + (k**i, k, k ** (n - 1 - i)))                  # (..., those before, z_i, behind)
+        table = f.reshape(batch + (k**i, k, k ** (n - 1 - i)))                  # (..., before, z_i, behind)
         likeliest = h[..., i, :].argmax(axis=-1)[..., None, None, None]
         table = table - np.take_along_axis(table, likeliest, axis=-2)
-        table = (table @ behind[n - 1 - i][..., None, :, None])[..., 0]          # (..., those before, z_i)
+        table = (table @ behind[n - 1 - i][..., None, :, None])[..., 0]          # (..., before, z_i)
         m = (before[i][..., None, :] @ table)[..., 0, :]                         # (..., k)
         q_i = q[..., i, :]
         result[..., i, :] = q_i * (m - (q_i * m).sum(axis=-1, keepdims=True))
@@ -129,5 +140,5 @@ def gradient(h: np.ndarray, f: np.ndarray) -> np.ndarray:
 
 
 def _joined(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the joint law (..., a b) of two independent variables, from their laws (..., a) and (..., b)."""
+    """Return the joint law, (..., a b), of two independent variables with the laws (..., a) and (..., b)."""
     return (one[..., :, None] * other[..., None, :]).reshape(one.shape[:-1] + (one.shape[-1] * other.shape[-1],))

@@ -1,14 +1,14 @@
 """Train a discrete auto-encoder by direct optimisation through arg max, on one page: `python -m refimpl.one_page`.
 
-1. The encoder gives an image x a score h(z) for each of the ten values of z; with Gumbel noise gamma added to the
-   scores, their arg max z* is a sample of q = softmax(h).
-2. The decoder turns z into the logits a of 784 pixels, and f(z) = log p(x given z) says how well z explains x.
+1. The encoder maps an image x to a score h(z) for each of the ten values of z.  We add Gumbel noise gamma to the
+   scores.  The arg max z* of the sums is a sample of q = softmax(h).
+2. The decoder maps z to the logits a of 784 pixels, and f(z) = log p(x given z) says how well z explains x.
 3. An arg max has no useful derivative, so the encoder learns from two arg maxes: by Theorem 1, the difference of the
    one-hot vectors of z(eps) and z*, divided by eps, estimates the gradient of E f(z*) with respect to h.
-4. The decoder learns from z*, and each backward pass goes through its forward pass from the last line to the first.
+4. The decoder learns from z*.  Each backward pass goes through its forward pass from the last line to the first.
 5. After each epoch the bound on -log p(x) is computed exactly, as a sum over all ten values of z.
 
-Each line of code gives its shape and its equation.  Numbers refer to the paper's supplement, letters to this list:
+Comments give shapes and equations.  Numbers refer to the paper's supplement, letters to this list:
 
     (a)  h = relu(x W1 + b1) W2 + b2                                    encoder
     (b)  a = relu(z V1 + c1) V2 + c2                                    decoder, z as a one-hot vector
@@ -29,19 +29,19 @@ EPS, RATE, BATCH, EPOCHS, SEED = 0.1, 1e-3, 100, 3, 0
 
 
 def initialise(rng: np.random.Generator, dtype: type = np.float32) -> list[np.ndarray]:
-    """Draw [W1, b1, W2, b2] of the encoder, [V1, c1, V2, c2] of the decoder, uniform on +-1/sqrt(number of inputs)."""
+    """Draw encoder [W1, b1, W2, b2] and decoder [V1, c1, V2, c2], each entry uniform on +-1/sqrt(number of inputs)."""
     layers = (PIXELS, HIDDEN), (HIDDEN, K), (K, HIDDEN), (HIDDEN, PIXELS)
     return [rng.uniform(-1 / np.sqrt(n_in), 1 / np.sqrt(n_in), shape).astype(dtype)
             for n_in, n_out in layers for shape in ((n_in, n_out), (n_out,))]
 
 
 def gumbel(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Draw Gumbel noise of mean zero: gamma = -log(E) - 0.5772, where E is exponential with mean 1."""
+    """Draw Gumbel noise with mean zero: gamma = -log(E) - 0.5772, where E is exponential with mean 1."""
     return -np.log(rng.standard_exponential(shape)) - np.euler_gamma    # shape     (5) gamma
 
 
 def forward(weights: list[np.ndarray], x: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Run encoder and decoder on a batch x (B, 784) of zeros and ones; H = 300, k = 10."""
+    """Run encoder and decoder on a batch of images x (B, 784), which are zeros and ones.  H = 300 and k = 10."""
     W1, b1, W2, b2, V1, c1, V2, c2 = weights
     r = np.maximum(x @ W1 + b1, 0)                                      # (B, H)    (a) relu
     h = r @ W2 + b2                                                     # (B, k)    (a) the encoder's scores
@@ -55,9 +55,9 @@ def forward(weights: list[np.ndarray], x: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def gradients(weights: list[np.ndarray], x: np.ndarray, noise: np.ndarray, eps: float = EPS) -> list[np.ndarray]:
-    """Estimate the gradient of the loss (e) in all weights, for images x (B, 784) and Gumbel noise (B, k)."""
+    """Estimate the gradient of the loss (e) with respect to all weights, for images x (B, 784) and noise (B, k)."""
     W1, b1, W2, b2, V1, c1, V2, c2 = weights
-    r, h, s, a, f, q, log_q = forward(weights, x)                       # as there  (a) (b) (c) (5)
+    r, h, s, a, f, q, log_q = forward(weights, x)                       # as above  (a) (b) (c) (5)
     onehot, B = np.eye(f.shape[1]), len(x)                              # (k, k)    (5) row z is the one-hot z
     z_star = onehot[(h + noise).argmax(axis=1)]                         # (B, k)    (5)
     z_eps = onehot[(h + noise + eps * f).argmax(axis=1)]                # (B, k)    (1) with the same noise
@@ -80,9 +80,9 @@ def gradients(weights: list[np.ndarray], x: np.ndarray, noise: np.ndarray, eps: 
 
 
 def adam(weights: list, grads: list, M: list, V: list, t: int) -> tuple[list, list, list]:
-    """Make step t = 1, 2, ...: M and V are sums of gradients and their squares, in which older ones count for less.
+    """Make step t = 1, 2, ...  M sums the gradients and V their squares; older terms have smaller weights.
 
-    Adam's means are m_hat = M (1 - 0.9) / (1 - 0.9^t) and v_hat = V / root^2; rate and tiny contain the factors."""
+    Adam's means are m_hat = M (1 - 0.9) / (1 - 0.9^t) and v_hat = V / root^2; `rate` and `tiny` contain the factors."""
     root = ((1 - 0.999**t) / (1 - 0.999)) ** 0.5                                            # ()             (f)
     rate, tiny = RATE * root * (1 - 0.9) / (1 - 0.9**t), 1e-8 * root                        # (), ()         (f)
     M = [0.9 * M_ + g for M_, g in zip(M, grads)]                                           # as the weights (f)
@@ -92,14 +92,14 @@ def adam(weights: list, grads: list, M: list, V: list, t: int) -> tuple[list, li
 
 
 def bound(weights: list[np.ndarray], x: np.ndarray) -> float:
-    """Return the exact -ELBO in nats per image, a sum over all values of z, averaged over the images x (N, 784)."""
+    """Return the exact -ELBO in nats, by a sum over all values of z, averaged over the images x (N, 784)."""
     *_, f, q, log_q = forward(weights, x)                               # (N, k)    (a) (b) (c) (5)
     KL = (q * log_q).sum(axis=1) + np.log(q.shape[1])                   # (N,)      (d)
     return float((-(q * f).sum(axis=1) + KL).mean(dtype=np.float64))    # ()        (e)
 
 
 def train(images: data.Part, rng: np.random.Generator, epochs: int = EPOCHS):
-    """Yield the weights after each epoch, which is one pass over the images in random order."""
+    """Train, and yield the weights after each epoch.  An epoch is one pass over the images in random order."""
     weights, t = initialise(rng), 0                                     # W1 (784, H), b1 (H,), ..., c2 (784,)
     M = V = [np.zeros_like(w) for w in weights]
     for _ in range(epochs):
