@@ -69,7 +69,7 @@ class Setting:
         return value
 
     def parse(self, name: str, text: str) -> Value:
-        """Return the value that a word of the command line stands for.  Raises InputError as check() does."""
+        """Convert `text`, a word of the command line, to a value and check it.  Raises InputError as check() does."""
         try:
             value = TRUTH_VALUES[text.lower()] if self.kind is bool else self.kind(text)
         except (KeyError, ValueError):

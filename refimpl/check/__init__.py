@@ -4,20 +4,22 @@
         ...                                         # returns n gradients, (n, k)
     print(check.gradient(mine, h, f, eps=0.3))
 
-The report says of what objective the mean is the gradient, how the variance compares with that of the usual estimators,
-and whether the function computes the direct gradient.  If it does not, the report names the likeliest slip.
+The report says which objective has the mean of your gradients as its gradient, compares their variance with the
+variances of the usual estimators, and says whether the function computes the direct gradient.  If it does not, the
+report names the likeliest slip, which is a mistake that is often made in the code of this gradient.
 
-If the function is given the noise, every draw is compared, and only near-ties in the function's precision may differ.
-If the function draws its own noise, the counts of changes are compared with their exact law.  If several explanations
-fit, the function is tried on further problems that separate them.
+If the function uses the noise that it is given, each of its gradients is compared with the direct gradient for the same
+noise.  They may differ only at near-ties, where the two best scores are so close that rounding can exchange them.  If
+the function draws its own noise, the check counts how often each value is left and reached, and compares the counts
+with their exact law.  If several explanations fit, the function is called on further problems that separate them.
 
-    problem     h, f, eps and what is known exactly about them        calling    calling the function
-    slips       differences of two arg maxes                          smooth     all other estimators
-    draws       comparison draw by draw                               laws       comparison of counts
-    rounding    precisions and near-ties                              factors    wrong factors of the gradient
-    moments     sums, standard errors                                 mean       identifying the mean
-    recognise   all explanations that fit on one problem              verdict    choosing one explanation
-    report      what is printed
+    problem     h, f, eps and the exact values that belong to them    calling    call the function
+    slips       estimators that are differences of two arg maxes      smooth     recognise all other estimators
+    draws       compare draw by draw                                  laws       compare counts with their law
+    rounding    precisions and near-ties                              factors    name wrong factors of the gradient
+    moments     means, variances and standard errors                  mean       identify the mean
+    recognise   find all explanations that fit one problem            verdict    choose one explanation
+    report      print the result
 """
 from __future__ import annotations
 
@@ -37,27 +39,30 @@ def gradient(function: Callable, h: np.ndarray, f: np.ndarray | Callable, eps: f
              rng: np.random.Generator | None = None, *, two_sided: bool | None = None, precision: str | None = None,
              loss: bool = False, convert: Callable | None = None, differentiate: Callable | None = None,
              generator: Callable | None = None) -> Report:
-    """Compare function(h, f, eps, noise) with the direct gradient of Theorem 1, equation (1), and with enumeration.
+    """Check function(h, f, eps, noise) against the direct gradient of Theorem 1, equation (1), and return a Report.
 
-    function   gets h and f broadcast to (draws, k), eps, and zero-mean Gumbel noise (draws, k).  It returns (draws, k),
-               one estimate per draw of the gradient of E f with respect to h: an ascent direction, in units of f.
-               Arrays and tensors of any framework are accepted, also in half precision.  If its fourth parameter has
-               the name of a random generator (rng, generator, random_state, seed, key, ...), or if there is none, the
-               function draws its own noise
-    h          scores (k,) with k >= 2; or (n, k) for n variables: the function then gets h and noise of shape
-               (draws, n, k) and returns (draws, n, k).  All k^n joint values, at most 4,096, are enumerated
-    f          (k,), not constant; for n variables (k, ..., k).  Or a function of z, which takes (draws, k) or
-               (draws, n, k), also between the one-hot vectors, and returns (draws,); it is passed on unchanged
+    function   takes h and f broadcast to (draws, k), eps, and zero-mean Gumbel noise (draws, k).  It returns one
+               gradient for each draw, (draws, k): an estimate of the gradient of E f with respect to h, which is an
+               ascent direction in units of f.  The result may be an array or a tensor of any framework, also in half
+               precision.  The function draws its own noise if it has no fourth parameter, or if its fourth parameter
+               has the name of a random generator (rng, generator, random_state, seed, key, ...)
+    h          the scores, (k,) with k >= 2.  For n variables they are (n, k): then the function takes h and noise of
+               shape (draws, n, k) and returns (draws, n, k), and all k^n joint values, at most 4,096, are enumerated
+    f          an array (k,), not constant, or (k, ..., k) for n variables.  It can also be a function of z, which takes
+               (draws, k) or (draws, n, k), also between the one-hot vectors, and returns (draws,).  This function is
+               passed on unchanged
     eps        a number above 0
-    samples    number of draws, at least 1,000; by default 100,000, and fewer if k^n is above 500
-    rng        generator of the noise, by default numpy.random.default_rng(0)
-    two_sided  True or False to accept only the two-sided, or only the one-sided gradient; None to accept either
-    precision  "float64", "float32", "float16" or "bfloat16", in which the function computes; None to find it out
+    samples    the number of draws, at least 1,000.  The default is 100,000, or fewer if k^n is above 500
+    rng        the generator of the noise, by default numpy.random.default_rng(0)
+    two_sided  True to accept only the two-sided gradient, False to accept only the one-sided, None to accept both
+    precision  the precision in which the function computes: "float64", "float32", "float16" or "bfloat16".  If it is
+               None, the check finds the precision
     loss       True if the function returns the gradient of the loss -f, a descent direction
-    convert    a function such as torch.from_numpy, applied to every array before it is passed on
-    differentiate  needed if the function returns a loss or an objective; differentiate(objective, h) must return the
-               gradient with respect to h, where objective(h) calls the function
-    generator  makes the fourth argument of the function from a seed, an int
+    convert    a function such as torch.from_numpy, which is applied to every array before it is passed on
+    differentiate  needed if the function returns a loss or an objective instead of a gradient.  It is called as
+               differentiate(objective, h), where objective(h) calls the function, and must return the gradient with
+               respect to h
+    generator  a function that makes the fourth argument of `function` from a seed, an int
 
     Raises TypeError or ValueError if an argument is out of range, if the function cannot be called, or if the array
     that it returns has the wrong shape or is not finite.

@@ -1,4 +1,4 @@
-"""Call the function that is checked: prepare its arguments, read its result, and turn its errors into one line."""
+"""Call the function that is checked: prepare its arguments, read its result, and shorten its errors to one line."""
 from __future__ import annotations
 
 import inspect
@@ -11,7 +11,7 @@ from refimpl import arguments
 from refimpl.check.problem import Problem
 from refimpl.check.rounding import PRECISIONS
 
-LARGEST = 1e150                                             # squares and their sums stay finite
+LARGEST = 1e150                                             # with this limit, squares and their sums stay finite
 NAMES = {"rng": "numpy", "generator": "numpy", "gen": "numpy", "random_generator": "numpy", "numpy_rng": "numpy",
          "np_rng": "numpy", "random_state": "numpy", "prng": "numpy", "random": "numpy", "seed": "seed",
          "random_seed": "seed", "seed_sequence": "sequence", "key": "key", "rng_key": "key", "prng_key": "key",
@@ -19,11 +19,11 @@ NAMES = {"rng": "numpy", "generator": "numpy", "gen": "numpy", "random_generator
 
 
 class Hook(NamedTuple):
-    """Holds the function and how it is called."""
+    """Holds the function that is checked, and describes how to call it."""
 
     function: Callable
-    fourth: str                         # "noise", "none", or the kind of generator with which it draws its own noise
-    keyword: str | None                 # the fourth argument's name, if it can only be given by name
+    fourth: str                         # what its fourth argument is: "noise", "none", or a kind of generator
+    keyword: str | None                 # the name of the fourth argument, if it can only be passed by name
     convert: Callable | None
     differentiate: Callable | None
     generator: Callable | None
@@ -31,7 +31,10 @@ class Hook(NamedTuple):
 
 
 def hook(function: object, convert: object, differentiate: object, generator: object, loss: bool) -> Hook:
-    """Inspect the function's parameters and return its Hook; raise TypeError if it does not take (h, f, eps, noise)."""
+    """Inspect the function's parameters and return its Hook.
+
+    Raises TypeError if the function does not take (h, f, eps, noise), or if an option has the wrong type.
+    """
     for name, value in (("convert", convert), ("differentiate", differentiate), ("generator", generator)):
         if value is not None and not callable(value):
             raise TypeError(f"{name} must be a function, got {type(value).__name__}")
@@ -44,7 +47,7 @@ def hook(function: object, convert: object, differentiate: object, generator: ob
 
 
 def _fourth(function: object) -> tuple[str, str | None]:
-    """Return `fourth` and `keyword` of the Hook."""
+    """Inspect the parameters of `function`, and return the fields `fourth` and `keyword` of its Hook."""
     if not callable(function):
         raise TypeError(f"function must be a function (h, f, eps, noise) -> gradient, got {type(function).__name__}")
     try:
@@ -68,13 +71,16 @@ class Result(NamedTuple):
     """Holds the result of one call."""
 
     g: np.ndarray                       # (draws, n, k) float64, an ascent direction if the function is correct
-    precision: str                      # of the returned numbers
-    spoiled: tuple[str, ...]            # names of the arguments that the function has changed
+    precision: str                      # the precision of the returned numbers
+    spoiled: tuple[str, ...]            # the names of the arguments that the function has changed in place
     overflowed: bool                    # whether 1 / eps was too large for float16
 
 
 def call(hook: Hook, problem: Problem, noise: np.ndarray, rng: np.random.Generator) -> Result:
-    """Call the function once, with noise (draws, n, k); raise ValueError or TypeError, of one line, if it fails."""
+    """Call the function once with this noise, (draws, n, k).
+
+    Raises ValueError or TypeError with a one-line message if the function fails or returns a wrong result.
+    """
     draws = len(noise)
     given = {"h": problem.shaped(np.repeat(problem.h[None], draws, axis=0)), "noise": problem.shaped(noise).copy()}
     if problem.callable is None:
@@ -128,7 +134,10 @@ def _generator(hook: Hook, rng: np.random.Generator) -> object:
 
 
 def _guarded(what: str, hook: Hook | None, function: Callable, *arguments: object) -> object:
-    """Return function(*arguments); raise ValueError or TypeError, of one line, whatever the function raises."""
+    """Return function(*arguments).  Turn any exception into a ValueError or TypeError with a one-line message.
+
+    `what` is the name of the call in the message.
+    """
     try:
         return function(*arguments)
     except Exception as error:
@@ -142,7 +151,11 @@ def _guarded(what: str, hook: Hook | None, function: Callable, *arguments: objec
 
 
 def read(name: str, value: object) -> tuple[np.ndarray, str]:
-    """Return an array or tensor as float64, and its precision; raise TypeError or ValueError if it is neither."""
+    """Return `value`, an array or a tensor, as a float64 array, and the precision that it had.
+
+    Raises TypeError or ValueError if `value` is not an array of real numbers.  `name` is the name of the function that
+    returned it.
+    """
     if isinstance(value, tuple) and len(value) == 1:        # torch.autograd.grad returns such a tuple
         value = value[0]
     if value is None or isinstance(value, (dict, set, str, bytes)):
@@ -165,7 +178,10 @@ def read(name: str, value: object) -> tuple[np.ndarray, str]:
 
 
 def of_z(convert: Callable | None) -> Callable:
-    """Return a function (f, z) that calls f with z, (draws, n, k) or (draws, k), and returns its values as float64."""
+    """Return a function `values` such that values(f, z) returns f(z) as float64, (draws,).
+
+    z, (draws, n, k) or (draws, k), is converted by `convert` first.
+    """
     def values(f: Callable, z: np.ndarray) -> np.ndarray:
         handed = z if convert is None else _guarded("convert(z)", None, convert, z)
         result, _ = read("f", _guarded("f(z)", None, f, handed))
@@ -178,8 +194,9 @@ def of_z(convert: Callable | None) -> Callable:
 def slope(problem: Problem, z: np.ndarray, values: Callable) -> np.ndarray:
     """Return the derivative of f with respect to z, (draws, n, k), also between the one-hot vectors.
 
-    A table f is extended to such z as its mean under independent variables with the probabilities z.  If f is a
-    function, `values` (see of_z) calls it, and the derivative is taken by central differences.
+    If f is a table, f(z) between the one-hot vectors is defined as the mean of f under independent variables with the
+    probabilities z.  If f is a function, it is called by `values` (see of_z), and its derivative is computed by central
+    differences.
     """
     n, k = problem.h.shape
     if problem.callable is None:

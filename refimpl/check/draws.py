@@ -1,4 +1,8 @@
-"""Compare draw by draw: find the difference of two arg maxes that explains every draw, except near-ties."""
+"""Compare the function's gradients draw by draw with each slip, and find the slips that explain all of them.
+
+A slip explains a draw if its difference of two arg maxes, for the same noise, is the gradient that the function has
+returned.  Draws with a near-tie are excepted, because rounding may change their arg max.
+"""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -10,21 +14,21 @@ from refimpl.check.laws import snapped
 from refimpl.check.problem import Problem
 from refimpl.check.slips import ACCEPTED, Decoded, Draws, Score, Slip, cooled
 
-TOP = 16                    # for several variables, near-ties are searched among so many best joint values
-ROUNDED = 20_000            # number of draws with which the share of near-ties is simulated
+TOP = 16                    # for several variables, near-ties are searched among this many best joint values
+ROUNDED = 20_000            # the number of draws that are simulated to find the share of near-ties
 
 
 @dataclass
 class Match:
-    """Records how well a slip, or minus the slip, explains the draws so far."""
+    """Records how well a slip (if `sign` is 1) or minus the slip (if `sign` is -1) explains the draws so far."""
 
     slip: Slip
     sign: int
-    unequal: int = 0
-    share: float = 0.0      # largest gap of an unequal draw, divided by its largest score; infinite if no near-tie
+    unequal: int = 0        # the number of draws that differ from the slip
+    share: float = 0.0      # the largest gap of an unequal draw over its largest score; infinite if it is no near-tie
 
     def compare(self, draws: Draws, found: Decoded) -> None:
-        """Count the draws of a block that differ from the slip, and measure how close they are to a tie."""
+        """Count the draws of a block that differ from the slip, and measure how close each of them is to a tie."""
         plus, minus = (found.plus, found.minus) if self.sign > 0 else (found.minus, found.plus)
         expected_plus, expected_minus = draws.expected(self.slip)
         rows = np.flatnonzero(((plus != expected_plus) | (minus != expected_minus)).any(axis=-1))
@@ -35,17 +39,21 @@ class Match:
                 self.share = max(self.share, float(_gap(draws, self.slip, some, plus[some], minus[some]).max()))
 
     def level(self, allowed: list[str], eps: float) -> str | None:
-        """Return the finest precision whose near-ties explain every unequal draw; None if none does."""
+        """Return the finest of the allowed precisions in which every unequal draw is a near-tie, or None."""
         return rounding.level(self.share, allowed, eps)
 
 
 def matches(slips: dict[str, Slip]) -> dict[tuple[str, int], Match]:
-    """Return a Match for every slip and for minus every slip, before any comparison."""
+    """Return a new Match for every slip and for minus every slip, with no draws compared yet."""
     return {(name, sign): Match(slip, sign) for name, slip in slips.items() for sign in (1, -1)}
 
 
 def _gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
-    """Return how far the scores of these rows are from giving this result, divided by the largest scores, (rows,)."""
+    """Return the gap of each of these draws divided by its largest score, (rows,).
+
+    The function has returned +1 at `plus` and -1 at `minus`.  The gap is how far the scores of these values are below
+    the best scores of the slip.
+    """
     problem = draws.problem
     largest_h, _ = problem.largest()
     step = max(abs(score.f) for score in (slip.plus, slip.minus) if score is not None)
@@ -62,7 +70,7 @@ def _gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, minus: np
 
 
 def _below(draws: Draws, score: Score | None, rows: np.ndarray) -> np.ndarray:
-    """Return how far the score of each joint value is below the best score, (rows, K)."""
+    """Return the best score minus the score of each joint value, (rows, K)."""
     if score is None:
         return np.zeros((len(rows), len(draws.problem.f)))
     scores = draws.scores(score, rows)
@@ -83,7 +91,10 @@ def _single_gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, mi
 
 
 def _joint_gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
-    """Return the gap (rows,) of the pair of joint values closest to the best two that has the found difference."""
+    """Return the gap, (rows,), for several variables.
+
+    Several pairs of joint values can have the difference that the function has returned.  The smallest gap is taken.
+    """
     problem = draws.problem
     n, k = problem.h.shape
     weights = np.random.default_rng(0).random((n, k))
@@ -114,7 +125,7 @@ def _local_gap(draws: Draws, score: Score, rows: np.ndarray, plus: np.ndarray, m
 
 
 def expected_near_ties(problem: Problem, slip: Slip, precision: str, noise: np.ndarray) -> float:
-    """Return the share of draws that become unequal if this precision rounds every step."""
+    """Return the share of draws whose arg max changes if every step of the slip is rounded to this precision."""
     rows = max(1, min(len(noise), ROUNDED, 4_000_000 // len(problem.f)))
     draws = Draws(problem, noise[:rows])
     low_noise = rounding.to(precision, problem.scores(noise[:rows]))
@@ -129,7 +140,7 @@ def expected_near_ties(problem: Problem, slip: Slip, precision: str, noise: np.n
 
 
 def usual(problem: Problem, match: Match, level: str, allowed: list[str], noise: np.ndarray, draws: int) -> str | None:
-    """Return `level` or a coarser precision whose rounding makes about as many draws unequal; None if none does."""
+    """Return the finest precision, from `level` on, whose rounding explains how many draws are unequal, or None."""
     def expected(each: str) -> float:
         return draws * expected_near_ties(problem, match.slip, each, noise) + 1e-9
 
@@ -137,7 +148,10 @@ def usual(problem: Problem, match: Match, level: str, allowed: list[str], noise:
 
 
 def decide(compared: dict[tuple[str, int], Match], allowed: list[str], eps: float) -> dict[tuple[str, int], str]:
-    """Return which slips explain the draws, and in which precision each; accepted ones are preferred to others."""
+    """Return the slips that explain the draws, each with the finest precision in which it does.
+
+    A slip that is a correct direct gradient is preferred to the others.
+    """
     order = list(rounding.PRECISIONS)
     found = {key: match.level(allowed, eps) for key, match in compared.items()}
     found = {key: level for key, level in found.items() if level is not None}
@@ -153,9 +167,10 @@ def decide(compared: dict[tuple[str, int], Match], allowed: list[str], eps: floa
 
 
 def temperatures(problem: Problem, noise: np.ndarray, found: Decoded) -> dict[tuple[str, int], Match]:
-    """Find a factor sigma of the noise that explains the draws, for one variable.
+    """Find slips for one variable in which the noise is multiplied by a factor sigma, and which explain the draws.
 
-    Every draw that moves bounds sigma, as i = argmax(h + sigma noise) means sigma (noise_j - noise_i) <= h_i - h_j.
+    Every draw whose two arg maxes differ gives bounds for sigma, because i = argmax(h + sigma noise) means that
+    sigma (noise_j - noise_i) <= h_i - h_j for all j.
     """
     result = {}
     if len(problem.h) > 1 or not found.fits:
@@ -166,7 +181,7 @@ def temperatures(problem: Problem, noise: np.ndarray, found: Decoded) -> dict[tu
             rows = np.flatnonzero((plus >= 0).all(axis=-1) & (minus >= 0).all(axis=-1))[:2_000]
             if len(rows) < 3:
                 continue
-            inside = name == "1/sigma missing"                          # then eps f is multiplied by sigma, too
+            inside = name == "1/sigma missing"                          # in this slip sigma multiplies eps f, too
             least, most = _bounds(problem.h[0], noise[rows, 0], minus[rows, 0])
             both = _bounds(problem.h[0], noise[rows, 0] + problem.eps * problem.f, plus[rows, 0]) if inside else \
                 _bounds(problem.h[0] + problem.eps * problem.f, noise[rows, 0], plus[rows, 0])

@@ -8,7 +8,7 @@ RIGHT = "right"
 
 
 def factors(problem: Problem, draws: int) -> dict[str, float]:
-    """Return the usual factors by name; several can be the same number, for example at eps = 1."""
+    """Return the usual factors by name.  Several of them can be equal, for example if eps = 1."""
     n, k = problem.h.shape
     eps = problem.eps
     known = {RIGHT: 1.0, "times eps": eps, "over eps": 1 / eps, "half": 0.5, "twice": 2.0, "over draws": 1 / draws,
@@ -29,20 +29,26 @@ TWO_SIDED = {"twice": "it is divided by eps, and should be by 2 eps", "times 2 e
 
 
 def named(found: float, unit: float, problem: Problem, draws: int, allowed: list[str]) -> set[str]:
-    """Return the names of the usual factors that equal found / unit up to rounding; if none, a name with the number."""
+    """Return the names of all usual factors that equal `found` / `unit` up to rounding.
+
+    If there is none, return "times " with the number.
+    """
     names = {name for name, value in factors(problem, draws).items()
              if rounding.of_value(found, value * unit, allowed, problem.eps)}
     return names or {f"times {found / unit:.3g}"}
 
 
 def near(found: float, problem: Problem, draws: int, within: float) -> set[str]:
-    """Return the names of the usual factors that equal `found` up to a relative error of `within`, as named() does."""
+    """Return the names of all usual factors that equal `found` up to a relative error of `within`.
+
+    If there is none, return "times " with the number, as named() does.
+    """
     names = {name for name, value in factors(problem, draws).items() if abs(found / value - 1) < within}
     return names or {f"times {found:.2g}"}
 
 
 def words(name: str, two_sided: bool = False) -> str:
-    """Return a clause for the report that says what is wrong with the factor; it is empty for the right factor."""
+    """Return a clause for the report that says what is wrong with the factor.  For the right factor it is empty."""
     if name == RIGHT:
         return ""
     return (TWO_SIDED if two_sided else {}).get(name) or WORDS.get(name) or f"it is {name.removeprefix('times ')} " \

@@ -1,6 +1,8 @@
-"""Compare how often each value is left and reached with the exact law of a slip, if a function draws its own noise.
+"""Test a slip by counts, for a function that draws its own noise.
 
-Each count is binomial, so the test is exact, and rare changes need no normal approximation.
+A value is left if it is the first arg max of a draw and not the second; it is reached if it is the second and not the
+first.  The number of draws in which a value is left, or reached, is binomial.  So it can be tested exactly against the
+law of a slip, and rare changes need no normal approximation.
 """
 from __future__ import annotations
 
@@ -15,13 +17,13 @@ from refimpl._digits import tilted
 from refimpl.check.problem import Problem
 from refimpl.check.slips import Draws, Slip
 
-LEVEL = 1e-6                # probability of rejecting the right slip, over all counts of one comparison
-SIMULATED = 100_000         # number of draws for a slip whose law is not known in closed form
-CHANGES = 30.0              # counts decide only if at least so many changes are expected
+LEVEL = 1e-6                # the probability that the right slip is rejected, over all counts of one comparison
+SIMULATED = 100_000         # the number of draws for a slip whose law is not known in closed form
+CHANGES = 30.0              # counts are used for a verdict only if at least this many changes are expected
 
 
 class Counts(NamedTuple):
-    """Counts how many draws reach and leave each value, and in how many draws each variable does not change."""
+    """Holds the number of draws that reach each value and that leave it, and in which a variable does not change."""
 
     draws: int
     arrive: np.ndarray                  # (n, k)
@@ -36,19 +38,19 @@ class Counts(NamedTuple):
         return Counts(self.draws, self.leave, self.arrive, self.stay)
 
     def all(self) -> np.ndarray:
-        """Return all counts side by side, (n, 2 k + 1)."""
+        """Return arrive, leave and stay in one array, (n, 2 k + 1)."""
         return np.concatenate([self.arrive, self.leave, self.stay], axis=1)
 
 
 def count(plus: np.ndarray, minus: np.ndarray, k: int) -> Counts:
-    """Count the changes in decoded gradients plus and minus, (draws, n) each."""
+    """Return the Counts of decoded gradients, given the places `plus` and `minus` of +1 and -1, (draws, n) each."""
     arrive, leave = (np.array([np.bincount(column[column >= 0], minlength=k) for column in places.T])
                      for places in (plus, minus))
     return Counts(len(plus), arrive, leave, ((plus < 0) & (minus < 0)).sum(axis=0)[:, None])
 
 
 def exact_chances(problem: Problem, slip: Slip) -> np.ndarray | None:
-    """Return the probabilities of the events in Counts.all(), if they are known in closed form, else None."""
+    """Return the probabilities of the events in Counts.all(), (n, 2 k + 1).  None if there is no closed form."""
     plus, minus = slip.plus, slip.minus
     if len(problem.h) > 1 or slip.law != "gumbel" or plus is None or minus is None:
         return None
@@ -70,7 +72,7 @@ def exact_chances(problem: Problem, slip: Slip) -> np.ndarray | None:
 
 
 def sampled(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Draw decoded gradients of this slip, (draws, n) each, with new noise."""
+    """Simulate gradients of this slip with new noise.  Return the places of their +1 and -1, (draws, n) each."""
     shape = (draws,) + problem.h.shape
     make = {"gumbel": lambda: gumbel.sample(shape, rng), "exponential": lambda: rng.standard_exponential(shape),
             "normal": lambda: rng.standard_normal(shape), "uniform": lambda: rng.random(shape)}[slip.law]
@@ -83,7 +85,10 @@ def sampled(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) 
 
 
 def simulated(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) -> Counts:
-    """Return the counts of `draws` simulated draws, but at most SIMULATED, and fewer if there are many values."""
+    """Return the Counts of `draws` simulated draws.
+
+    At most SIMULATED draws are simulated, and fewer if there are many joint values.
+    """
     total, block = None, max(1, 1_000_000 // len(problem.f))
     draws = max(1_000, min(draws, SIMULATED, 5_000_000 // len(problem.f)))
     for start in range(0, draws, block):
@@ -94,18 +99,24 @@ def simulated(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator
 
 
 def excluded(counts: Counts, problem: Problem, slip: Slip, rng: np.random.Generator) -> bool:
-    """Return whether the counts exclude this slip.  A few simulated draws already suffice for most slips."""
+    """Return whether the counts exclude this slip.
+
+    If the slip has no closed form, it is first compared with a few simulated draws, which exclude most slips already.
+    """
     few = exact_chances(problem, slip) is None and chance(counts, problem, slip, rng, 4_000) < LEVEL
     return few or chance(counts, problem, slip, rng) < LEVEL
 
 
 def chance(counts: Counts, problem: Problem, slip: Slip, rng: np.random.Generator, draws: int = SIMULATED) -> float:
-    """Return the smallest two-sided p-value of all counts times their number; below LEVEL the slip is excluded."""
+    """Return the smallest two-sided p-value among the counts, multiplied by the number of counts.
+
+    If the result is below LEVEL, the counts exclude the slip.
+    """
     found = counts.all()
     p = exact_chances(problem, slip)
     if p is None:
         other = simulated(problem, slip, min(counts.draws, draws), rng)
-        found, total = found.astype(float), found + other.all()         # given the sum, found is binomial
+        found, total = found.astype(float), found + other.all()         # given the sum `total`, `found` is binomial
         p = np.full(found.shape, counts.draws / (counts.draws + other.draws))
     else:
         total, p = np.full(found.shape, counts.draws), np.clip(p, 0, 1)
@@ -118,13 +129,13 @@ def chance(counts: Counts, problem: Problem, slip: Slip, rng: np.random.Generato
 
 
 def expected_changes(problem: Problem, slip: Slip) -> float | None:
-    """Return the probability that a gradient is not zero; None if it is not known in closed form."""
+    """Return the probability that one gradient is not zero, or None if it is not known in closed form."""
     chances = exact_chances(problem, slip)
     return None if chances is None else float(chances[0, :problem.h.shape[1]].sum())
 
 
 def temperature(counts: Counts, problem: Problem, family: Callable[[Problem, float], Slip], sign: int) -> float:
-    """Return the maximum-likelihood sigma for the counts, by the exact law of family(problem, sigma)."""
+    """Return the maximum-likelihood estimate of sigma from the counts, if the slip is family(problem, sigma)."""
     found = (counts if sign > 0 else counts.negated()).all()
 
     def misfit(log_sigma: float) -> float:
@@ -135,7 +146,10 @@ def temperature(counts: Counts, problem: Problem, family: Callable[[Problem, flo
 
 
 def smallest(misfit, least: float = -3.0, most: float = 3.0) -> float:
-    """Return where misfit is smallest between `least` and `most`, by a grid followed by golden-section search."""
+    """Return the point between `least` and `most` at which misfit(point) is smallest.
+
+    A grid finds its neighbourhood, and a golden-section search finds the point.
+    """
     grid = np.linspace(least, most, 25)
     best = int(np.argmin([misfit(point) for point in grid]))
     left, right = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
@@ -147,7 +161,7 @@ def smallest(misfit, least: float = -3.0, most: float = 3.0) -> float:
 
 
 def snapped(value: float, within: float) -> float:
-    """Return the nearest usual number, if it is within a factor of exp(within), else value."""
+    """Return the nearest usual number if it differs from `value` by a factor below exp(within), otherwise `value`."""
     usual = np.array([0.1, 0.2, 0.25, 0.3, 1 / 3, 0.4, 0.5, 0.6, 2 / 3, 0.7, 0.75, 0.8, 0.9, 1, 1.5, 2, 3, 4, 5, 10])
     nearest = usual[np.abs(np.log(usual / value)).argmin()]
     return float(nearest if abs(np.log(nearest / value)) < within else value)

@@ -1,4 +1,4 @@
-"""Find out of which objective the mean is the gradient, and compare the variance with that of other estimators."""
+"""Find the objective whose gradient is the mean of the function's gradients, and compare the variances."""
 from __future__ import annotations
 
 import math
@@ -17,7 +17,10 @@ SIMULATED = 40_000
 
 
 class Known(NamedTuple):
-    """Holds known means and variances, (n, k), to compare with; errors are standard errors of a simulation, or 0."""
+    """Holds means and variances of known estimators, (n, k) each, by name.
+
+    `errors` holds the standard errors of the means: 0 for exact means, above 0 for simulated ones.
+    """
 
     means: dict[str, np.ndarray]
     errors: dict[str, np.ndarray]
@@ -25,7 +28,10 @@ class Known(NamedTuple):
 
 
 def known(problem: Problem, rng: np.random.Generator) -> Known:
-    """Compute the known means and variances: exactly, except those of direct gradients of several variables."""
+    """Return the means and variances of the known estimators for this problem.
+
+    They are exact, except that the direct gradients of several variables are simulated.
+    """
     zero = np.zeros(problem.h.shape)
     means = {"E f": problem.gradient()}
     errors = {"E f": zero}
@@ -47,16 +53,19 @@ def known(problem: Problem, rng: np.random.Generator) -> Known:
 
 
 class Mean(NamedTuple):
-    """Holds the name of the mean, its distances from the known means, and the sentences for the report."""
+    """Holds the result for the mean of the function's gradients, and the sentences about it for the report."""
 
-    name: str
-    distances: dict[str, float]         # from each known mean, in standard errors
+    name: str                           # the known mean that it agrees with, "both" or "neither"
+    distances: dict[str, float]         # its distance from each known mean, in standard errors
     bias: float
     sentences: list[str]
 
 
 def of(finding: Finding, kind: str | None, truth: Known) -> Mean:
-    """Identify the mean; kind is "direct", "two-sided" or "reinforce" if the estimator is already recognised."""
+    """Compare the mean with the known means, and return the result.
+
+    `kind` is "direct", "two-sided" or "reinforce" if the estimator has been recognised already, otherwise None.
+    """
     problem, found = finding.problem, finding.moments
     least_event = max(np.ptp(problem.f), 1 / problem.eps) if not finding.moved else 0.0
     error = found.careful_error(least_event)
@@ -108,7 +117,7 @@ def _sentence(fits: list[str], distances: dict[str, float], bias: float, limit: 
 
 
 def variance_sentence(variances: dict[str, float]) -> str:
-    """Return a sentence that compares the variance with those of the usual estimators."""
+    """Return a sentence that compares the function's variance with the variances of the usual estimators."""
     found = variances["found"]
     parts = []
     for name, words in (("direct", "the direct gradient"), ("reinforce", "REINFORCE"),

@@ -1,4 +1,7 @@
-"""A problem on which an estimator is checked: scores h, a function f, eps, and the exact values that belong to them."""
+"""The problems on which an estimator is checked.
+
+A problem consists of scores h, a function f and eps.  This file also computes the exact values that belong to them.
+"""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -9,18 +12,19 @@ from scipy.special import softmax
 
 from refimpl import arguments, direct, exact, joint
 
-JOINT = joint.TRAINABLE                                     # most joint values of several variables
+JOINT = joint.TRAINABLE                                     # the largest number of joint values of several variables
 
 
 class Problem(NamedTuple):
-    """Describes n variables of k values, with K = k^n joint values; the first variable varies slowest."""
+    """Describes a problem with n variables of k values.  In its K = k^n joint values the first variable varies slowest.
+    """
 
     h: np.ndarray                       # (n, k)
     f: np.ndarray                       # (K,)
     eps: float
     single: bool                        # h was given as (k,), so the function gets (draws, k), not (draws, n, k)
-    callable: Callable | None           # f as a function of z, if it was given as one
-    digits: np.ndarray                  # (K, n) integers
+    callable: Callable | None           # the function f of z, if f was given as a function
+    digits: np.ndarray                  # (K, n) integers, the values of the n variables in each joint value
 
     @property
     def q(self) -> np.ndarray:
@@ -33,37 +37,41 @@ class Problem(NamedTuple):
         return self._corner(self.q).prod(axis=-1)
 
     def _corner(self, values: np.ndarray) -> np.ndarray:
-        """Return the entries of `values`, (n, k), that belong to each joint value, (K, n)."""
+        """Return, for each joint value z, the n entries of `values`, (n, k), at z_1 ... z_n: an array (K, n)."""
         return values[np.arange(len(self.h)), self.digits]
 
     def scores(self, values: np.ndarray) -> np.ndarray:
-        """Return for each joint value the sum of its entries of `values`, (..., n, k) to (..., K)."""
+        """Return, for each joint value z, the sum of the n entries of `values`, (..., n, k), at z_1 ... z_n: (..., K).
+        """
         total = values[..., 0, :]
         for i in range(1, values.shape[-2]):
             total = (total[..., :, None] + values[..., i, None, :]).reshape(values.shape[:-2] + (-1,))
         return total
 
     def shaped(self, values: np.ndarray) -> np.ndarray:
-        """Return an array (draws, n, k) in the shape in which the function gets it."""
+        """Return `values`, (draws, n, k), in the shape that the function takes, (draws, k) if h was given as (k,)."""
         return values[:, 0] if self.single else values
 
     def gradient(self) -> np.ndarray:
-        """Return the exact grad_h E f, (n, k), which is q_i(a) (E[f given z_i = a] - E f)."""
+        """Return the exact grad_h E f, (n, k).  Its entry (i, a) is q_i(a) (E[f given z_i = a] - E f)."""
         if len(self.h) == 1:
             return exact.gradient(self.h, self.f)
         return self._conditional(self.joint_q * (self.f - self.joint_q @ self.f))
 
     def tilted(self, two_sided: bool = False) -> np.ndarray | None:
-        """Return the exact mean of the direct gradient; None for several variables, where no closed form is known."""
+        """Return the exact mean of the direct gradient, or None for several variables, which have no closed form."""
         return direct.expected_gradient(self.h, self.f, self.eps, two_sided) if len(self.h) == 1 else None
 
     def _conditional(self, mass: np.ndarray) -> np.ndarray:
-        """Return the sums of `mass`, (K,), over the joint values with z_i = a, (n, k)."""
+        """Return an array (n, k) whose entry (i, a) is the sum of `mass`, (K,), over all joint values with z_i = a."""
         k = self.h.shape[1]
         return np.array([np.bincount(digit, mass, k) for digit in self.digits.T])
 
     def reinforce_variance(self, best_baseline: bool) -> np.ndarray:
-        """Return the exact variance of (f(z) - b) grad log q(z), (n, k), for b = 0 or the b with the least trace."""
+        """Return the exact variance of REINFORCE, (f(z) - b) grad log q(z), (n, k).
+
+        The baseline b is 0, or the constant with the smallest total variance if `best_baseline` is True.
+        """
         q, joint_q = self.q, self.joint_q
         lengths = (1 - 2 * self._corner(q) + (q**2).sum(axis=-1)).sum(axis=-1)          # |grad log q(z)|^2, (K,)
         worth = joint_q @ lengths
@@ -73,15 +81,16 @@ class Problem(NamedTuple):
         return np.maximum(second - self.gradient() ** 2, 0)
 
     def largest(self) -> tuple[float, float]:
-        """Return the largest |h|, summed over the variables, and the largest eps |f|, to which rounding is relative."""
+        """Return the scale of the rounding errors: the largest |h|, summed over the variables, and the largest eps |f|.
+        """
         return float(np.abs(self.h).max(axis=-1).sum()), float(self.eps * np.abs(self.f).max())
 
 
 def make(h: object, f: object, eps: object, of_z: Callable | None = None) -> Problem:
-    """Return the problem; raise ValueError or TypeError, of one line, if an argument is out of range.
+    """Check the arguments, and return the Problem.
 
-    h has shape (k,) or (n, k).  f has shape (k,), (k, ..., k) or (k^n,), or is a function, which of_z calls with
-    one-hot z.
+    h has shape (k,) or (n, k).  f has shape (k,), (k, ..., k) or (k^n,), or it is a function, which of_z(f, z) calls
+    with one-hot z.  Raises ValueError or TypeError with a one-line message if an argument is not allowed.
     """
     (h,) = arguments.scores(h=h)
     if h.ndim not in (1, 2) or h.shape[-1] < 2:
@@ -116,9 +125,10 @@ def make(h: object, f: object, eps: object, of_z: Callable | None = None) -> Pro
 
 
 def probe(like: Problem, number: int) -> Problem:
-    """Make a problem of the same kind on which slips differ: h and f are moderate, and eps is not 1, 0.5 or 2.
+    """Return further problem number 0, 1, 2 or 3, on which the slips have different results.
 
-    If f is a table, problems 0 and 1 have another number of values k than `like`; problems 2 and 3 have the same k.
+    The problem is similar to `like`, but h and f are of moderate size, and eps is not 1, 0.5 or 2.  If f is a table,
+    problems 0 and 1 have another number of values k than `like`, and problems 2 and 3 have the same k.
     """
     n, k = like.h.shape
     if like.callable is None and number < 2:

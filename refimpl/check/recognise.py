@@ -12,8 +12,8 @@ from refimpl.check.calling import Hook
 from refimpl.check.problem import Problem
 from refimpl.check.smooth import Hypothesis
 
-FIRST = 2_000                           # draws of the first calls, which exclude most slips
-BLOCK = 1_000_000                       # scores in memory at a time
+FIRST = 2_000                           # the number of draws in each of the first calls, which exclude most slips
+BLOCK = 1_000_000                       # the number of scores in memory at a time
 
 
 @dataclass
@@ -25,12 +25,12 @@ class Finding:
     explanations: dict[Hypothesis, str] = field(default_factory=dict)
     by_draws: bool = False              # whether the function uses the noise that it is given
     own_noise: bool = False             # whether two calls with the same noise differ
-    moved: int = 0                      # number of draws that are not zero
+    moved: int = 0                      # number of gradients that are not zero
     unequal: int = 0                    # number of draws that differ from the direct gradient
-    best_unequal: int = 0               # number of draws that differ from the accepted gradient that fits best
-    precision: str = "float64"          # whose near-ties explain them
+    best_unequal: int = 0               # number of draws that differ from the correct gradient that fits best
+    precision: str = "float64"          # the precision in which these draws are near-ties
     coarse: bool = True                 # whether no slip explains the draws in single or double precision
-    odd_share: bool = False             # whether there are too few or too many near-ties for that precision
+    odd_share: bool = False             # whether there are too few or too many near-ties for this precision
     law_fits: bool = False              # whether the counts are consistent with the direct gradient
     by_counts: bool = False             # whether the explanations come from counts, not from single draws
     spoiled: set[str] = field(default_factory=set)
@@ -40,7 +40,7 @@ class Finding:
 
 def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, precision: str | None,
         f_gradient: Callable) -> Finding:
-    """Draw the noise, call the function in blocks of draws, and return all explanations that fit."""
+    """Call the function on `samples` draws of the noise, in blocks, and return a Finding with all that fits."""
     n, k = problem.h.shape
     found = Finding(problem, moments.none(problem.gradient()))
     by_draws = hook.fourth == "noise" and not _draws_its_own(hook, problem, rng, found)
@@ -52,7 +52,7 @@ def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, pr
     few = max(1, min(FIRST, tail, samples // 60))
     start = 0
     while start < samples:
-        rows = min(few if alike else tail, samples - start)             # make more calls while all rows are equal
+        rows = min(few if alike else tail, samples - start)             # use short calls while all rows are equal
         noise = gumbel.sample((rows, n, k), rng)
         result = calling.call(hook, problem, noise, rng)
         g = result.g
@@ -91,7 +91,7 @@ def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, pr
     if lattice and by_draws and found.coarse:
         g, noise = (np.concatenate([each[i] for each in kept]) for i in (0, 1))
         cooled = draws.temperatures(problem, noise, slips.decode(g))
-        if cooled:                      # a temperature that fits (almost) exactly excludes a low precision
+        if cooled:                      # if a temperature fits (almost) exactly, low precision is not the explanation
             fewest = min(match.unequal for match in cooled.values())
             found.explanations = {each: words for each, words in found.explanations.items() if each.name in
                                   slips.ACCEPTED and each.sign > 0 and found.best_unequal <= 10 * fewest + 20}
@@ -117,7 +117,7 @@ def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, pr
 
 
 def _unequal(block: slips.Draws, slip: slips.Slip, decoded: slips.Decoded, allowed: list[str]) -> int:
-    """Return the number of draws that differ from this slip, including its factor."""
+    """Return the number of draws that differ from this slip, also if they differ only by a factor."""
     if not decoded.fits:
         return len(block.noise)
     plus, minus = block.expected(slip)
@@ -138,13 +138,17 @@ def _draws_its_own(hook: Hook, problem: Problem, rng: np.random.Generator, found
 
 
 def _allowed(precision: str | None) -> list[str]:
-    """Return the precisions in which the function may compute, from the finest: all, or those up to `precision`."""
+    """Return the possible precisions of the function, finest first: all of them, or those not coarser than `precision`.
+    """
     order = list(rounding.PRECISIONS)
     return order if precision is None else order[:order.index(precision) + 1]
 
 
 def _factor_names(found: Finding, slip: slips.Slip, sizes: list, allowed: list[str]) -> set[str] | None:
-    """Return the factors that explain the size of the gradients in every block; None if all gradients are zero."""
+    """Return the names of the factors that explain the size of the gradients in every block.
+
+    Returns None if all gradients are zero.
+    """
     names = None
     for least, most, rows in sizes:
         here = factors.named(least, slip.unit, found.problem, rows, allowed) & \
@@ -154,7 +158,7 @@ def _factor_names(found: Finding, slip: slips.Slip, sizes: list, allowed: list[s
 
 
 def _explain(found: Finding, name: str, sign: int, slip: slips.Slip, sizes: list, allowed: list[str]) -> None:
-    """Add this slip with each factor that fits to the explanations."""
+    """Add explanations to `found`: this slip, combined with each factor that fits."""
     names = _factor_names(found, slip, sizes, allowed)
     words = slip.words if sign > 0 else slip.negated or f"{slip.words}, and the sign is wrong"
     for factor in {factors.RIGHT} if names is None else names:
@@ -162,7 +166,7 @@ def _explain(found: Finding, name: str, sign: int, slip: slips.Slip, sizes: list
 
 
 def _by_draws(found: Finding, compared: dict, allowed: list[str], sizes: list, kept: list) -> None:
-    """Add the slips that explain all draws."""
+    """Add the slips that explain all draws to the explanations in `found`."""
     problem, told = found.problem, found.returned in ("float16", "bfloat16")
     noise = np.concatenate([noise for _, noise, _ in kept])
     levels = draws.decide(compared, allowed, problem.eps)
@@ -185,10 +189,10 @@ def _by_draws(found: Finding, compared: dict, allowed: list[str], sizes: list, k
 
 def _by_counts(found: Finding, counts: laws.Counts, sizes: list, allowed: list[str], kept: list,
                rng: np.random.Generator) -> None:
-    """Add the slips whose law the counts do not exclude."""
+    """Add the slips that the counts do not exclude to the explanations in `found`."""
     problem = found.problem
     known = slips.slips(problem)
-    if found.by_draws:                  # comparing draws has excluded all but gradients with the noise in another order
+    if found.by_draws:                  # comparing draws leaves only correct gradients with the noise in another order
         known = {name: slip for name, slip in known.items() if name in slips.ACCEPTED}
     known |= slips.of_own_noise(problem)
     for name, slip in known.items():
@@ -202,7 +206,7 @@ def _by_counts(found: Finding, counts: laws.Counts, sizes: list, allowed: list[s
         return
     if found.explanations and found.moved > 1_000:          # with so many counts no other explanation is needed
         return
-    for names in (("temperature", "1/sigma missing outside"), ("1/sigma missing",)):    # grouped by law
+    for names in (("temperature", "1/sigma missing outside"), ("1/sigma missing",)):    # each group has the same law
         def family(problem: Problem, sigma: float, name: str = names[0]) -> slips.Slip:
             return slips.cooled(problem, sigma)[name]
         for sign in (1, -1):
@@ -214,13 +218,13 @@ def _by_counts(found: Finding, counts: laws.Counts, sizes: list, allowed: list[s
 
 
 def _smooth(found: Finding, kept: list, by_draws: bool, f_gradient: Callable, rng: np.random.Generator) -> None:
-    """Add the estimators that are not a difference of two arg maxes and that fit."""
+    """Add all estimators that fit and are not a difference of two arg maxes to the explanations in `found`."""
     most = 2 if by_draws else len(kept)
     rows = slice(0, smooth.ROWS if by_draws else None)
     g = np.concatenate([each[0] for each in kept[:most]])[rows]
     noise = np.concatenate([each[1] for each in kept[:most]])[rows]
     rough = {"float64": 1e-4, "float32": 1e-3}.get(found.returned, 0.05)
-    if len({each[2] for each in kept[:most]}) > 1:          # use blocks of one size, as a factor may be 1 over it
+    if len({each[2] for each in kept[:most]}) > 1:          # use one block size, because a factor may be 1 over it
         g, noise = kept[0][0][rows], kept[0][1][rows]
     seen = smooth.Seen(found.problem, g, noise if by_draws else None, kept[0][2], rough,
                        lambda z: f_gradient(found.problem, z))

@@ -1,4 +1,4 @@
-"""The result of check.gradient as a table and a few sentences, in plain ASCII."""
+"""The Report that check.gradient returns.  It is printed as a table and a few sentences, in plain ASCII."""
 from __future__ import annotations
 
 import math
@@ -7,39 +7,42 @@ from typing import NamedTuple
 
 import numpy as np
 
-SHOWN = 12                              # most components that are printed
-WIDTH = 99                              # columns of the printed text
+SHOWN = 12                              # the largest number of components that are printed
+WIDTH = 99                              # the width of the printed sentences, in characters
 
 
 class Report(NamedTuple):
-    """Holds what was found.  Print it, or use as_dict()."""
+    """Holds the result of check.gradient.  Print it to read it, or call as_dict() to process it."""
 
     samples: int
     holds: bool | None
     """Whether the function computes the direct gradient; None if these samples cannot tell."""
     verdict: str
     kind: str | None
-    """"direct", "two-sided", "local", or the short name of the slip; None if no slip fits, or several do."""
+    """"direct", "two-sided", "local", or the short name of the slip.  None if no slip fits, or if several slips fit."""
     equal: float | None
-    """Share of the draws that equal the direct gradient; None if the function draws its own noise."""
+    """The share of the draws that equal the direct gradient.  None if the function draws its own noise."""
     near_ties: int
-    """Number of draws that differ and are explained by a near-tie in `precision`."""
+    """The number of draws that differ from the direct gradient because of a near-tie in `precision`."""
     precision: str | None
+    """The precision in which the function seems to compute.  None if the function draws its own noise."""
     mean: str
-    """The objective of which the mean is the gradient: "E f", "tilted", "two-sided", one of them with a minus before
-    it, "both" (it can be E f or another one), or "neither"."""
+    """The objective whose gradient is the mean of the function's gradients: "E f", "tilted" or "two-sided", or one of
+    these with a minus sign in front.  "both" means that it can be E f or another one, "neither" that none agrees."""
     mean_z: float
-    """Largest distance of a component of the mean from the gradient of the tilted objective, in standard errors."""
+    """The largest distance of a component of the mean from the gradient of the tilted objective, in standard errors."""
     mean_z_exact: float
-    """The same distance from the gradient of E f."""
+    """The largest distance of a component of the mean from the gradient of E f, in standard errors."""
     bias: float
-    """The largest distance of the mean from the gradient of E f: exact if the kind is known, else sampled."""
+    """The largest distance of a component of the mean from the gradient of E f, in units of f.  It is exact if the
+    estimator is known, and otherwise computed from the draws."""
     variances: dict[str, float]
-    """Sum over the components of the variance of one gradient: "found", "direct", "two-sided", "reinforce",
-    "baseline" (REINFORCE with the best constant)."""
+    """The variance of one gradient, summed over its components, for "found" (the function), "direct", "two-sided",
+    "reinforce" and "baseline" (REINFORCE with the best constant baseline)."""
     rows: tuple[tuple[float, float, float, float, float], ...]
-    """For each component: mean of the direct gradient, mean found, its standard error, variance of the direct gradient,
-    variance found.  The values of the direct gradient are exact for one variable and simulated for several."""
+    """Five numbers for each component: the mean of the direct gradient, the mean found, the standard error of the mean
+    found, the variance of the direct gradient, and the variance found.  Mean and variance of the direct gradient are
+    exact for one variable and simulated for several variables."""
     exact_gradient: tuple[float, ...]
     """The components of the gradient of E f."""
     sentences: tuple[str, ...]

@@ -1,17 +1,20 @@
-"""The rounding errors of lower precisions, and tests of whether they explain a difference."""
+"""The rounding errors of each precision, and functions that test whether they explain a difference."""
 from __future__ import annotations
 
 import numpy as np
 
 PRECISIONS = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
-"""The unit roundoff of each precision, from the finest."""
+"""The unit roundoff of each precision.  The finest precision comes first."""
 STEPS = 8.0
-"""Rounding can change the order of two scores if they differ by less than so many roundoffs of the sum of the largest
-|h|, |noise| and eps |f|: h, noise, eps, f, eps f and the two sums are rounded, in both scores."""
+"""Rounding can change the order of two scores if they differ by less than this many unit roundoffs times the sum of the
+largest |h|, |noise| and eps |f|.  In both scores h, noise, eps, f, eps f and the two sums are rounded."""
 
 
 def check(precision: object) -> str | None:
-    """Return the name of a precision, or None; raise ValueError if it is unknown."""
+    """Return the name of `precision`, which is a name or a dtype.  Return None for None, which means unknown.
+
+    Raises ValueError if there is no such precision.
+    """
     if precision is None:
         return None
     name = str(getattr(precision, "__name__", precision)).removeprefix("torch.")
@@ -31,19 +34,26 @@ def to(precision: str, values: np.ndarray) -> np.ndarray:
 
 
 def roundoff(precision: str, eps: float) -> float:
-    """Return the relative error of one operation with eps; it is large in float16, which has few digits below 6e-5."""
+    """Return the relative rounding error of one operation with eps.
+
+    In float16 this error grows for small eps, because float16 numbers below 6e-5 have few digits.
+    """
     return PRECISIONS[precision] + (2.0**-25 / eps if precision == "float16" else 0.0)
 
 
 def level(share: float, allowed: list[str], eps: float) -> str | None:
-    """Return the finest precision in which a gap of this share of the largest scores is a near-tie; None if none."""
+    """Return the finest allowed precision in which a gap is a near-tie, or None.
+
+    `share` is the gap of two scores divided by the largest score.
+    """
     return next((each for each in allowed if share <= STEPS * roundoff(each, eps)), None)
 
 
 def of_value(found: float, wanted: float, allowed: list[str], eps: float) -> str | None:
-    """Return the finest precision in which `found` equals `wanted` up to rounding; None if there is none.
+    """Return the finest allowed precision in which `found` equals `wanted` up to rounding, or None.
 
-    In half precision the number or its reciprocal must also have few digits; otherwise the difference is a factor.
+    In half precision, `found` or its reciprocal must also have few digits.  Otherwise the difference is not a rounding
+    error but a factor.
     """
     off = abs(found / wanted - 1)
     for each in allowed:
@@ -53,6 +63,6 @@ def of_value(found: float, wanted: float, allowed: list[str], eps: float) -> str
 
 
 def few_digits(value: float, precision: str) -> bool:
-    """Return whether the value or its reciprocal is a number of this precision, up to errors of single precision."""
+    """Return whether `value` or its reciprocal is a number of this precision, up to errors of single precision."""
     tries = np.array([value, 1 / value, 0.5 / value])
     return bool((np.abs(to(precision, tries) - tries) <= 2e-7 * np.abs(tries)).any()) or abs(value) > 65504

@@ -1,7 +1,8 @@
-"""Estimators that are a difference of two arg maxes: the direct gradient, and the usual slips in writing it.
+"""Estimators that are a difference of two arg maxes: the direct gradient, and the usual slips.
 
-Each is described by the scores of its two arg maxes, a h + b f + c noise, and by the factor before the difference.
-The factor and the scores are recognised separately, so a slip in each of them can be named at the same time.
+A slip is a mistake that is often made when the direct gradient is programmed.  Each estimator is described by the
+scores of its two arg maxes, a h + b f + c noise, and by the factor of the difference.  The scores and the factor are
+recognised separately.  So if both are wrong, the check can name both slips.
 """
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from refimpl.check.problem import Problem
 
 
 class Score(NamedTuple):
-    """The coefficients of h, f and the noise in the score of each joint value."""
+    """Holds the coefficients of h, f and the noise in the scores of an arg max."""
 
     h: float
     f: float
@@ -23,14 +24,17 @@ class Score(NamedTuple):
 
 
 class Slip(NamedTuple):
-    """Describes the estimator (onehot(argmax plus) - onehot(argmax minus)) * unit; None leaves a term out."""
+    """Describes the estimator (onehot(argmax plus) - onehot(argmax minus)) * unit.
+
+    If `plus` or `minus` is None, its one-hot vector is left out.
+    """
 
     plus: Score | None
     minus: Score | None
     words: str                          # a clause for the report
-    negated: str                        # a clause for minus this estimator; empty if there is no special one
-    unit: float
-    law: str = "gumbel"                 # of the noise, if the function draws its own
+    negated: str                        # a clause for minus this estimator; if it is empty, `words` is used
+    unit: float                         # the factor of the difference
+    law: str = "gumbel"                 # the law of the noise, if the function draws its own
     shared: bool = True                 # whether both arg maxes have the same noise
 
 
@@ -39,7 +43,7 @@ ACCEPTED = (RIGHT, TWO_SIDED, LOCAL)
 
 
 def slips(problem: Problem) -> dict[str, Slip]:
-    """Return all slips, and the direct gradients, for this eps."""
+    """Return the direct gradients and all slips by name, for the eps of this problem."""
     eps = problem.eps
     plain, tilted, back = Score(1, 0), Score(1, eps), Score(1, -eps)
     one = 1 / eps
@@ -87,7 +91,7 @@ def slips(problem: Problem) -> dict[str, Slip]:
 
 
 def of_own_noise(problem: Problem) -> dict[str, Slip]:
-    """Return the slips that are only possible if the function draws its own noise."""
+    """Return, by name, the slips that are possible only if the function draws its own noise."""
     eps = problem.eps
     plain, tilted, one = Score(1, 0), Score(1, eps), 1 / problem.eps
     return {
@@ -105,7 +109,10 @@ def of_own_noise(problem: Problem) -> dict[str, Slip]:
 
 
 def cooled(problem: Problem, sigma: float) -> dict[str, Slip]:
-    """Return the slips in which the noise is multiplied by sigma, or h is divided by sigma without a factor 1/sigma."""
+    """Return, by name, the slips with a wrong temperature sigma.
+
+    The noise is multiplied by sigma, or the scores are divided by sigma and a factor 1/sigma is missing.
+    """
     eps, one, words = problem.eps, 1 / problem.eps, f"the noise is multiplied by {sigma:.3g}"
     missing = f"the scores are divided by {sigma:.3g} (or the noise is multiplied by it), and a factor 1/{sigma:.3g} " \
               "is missing"
@@ -117,7 +124,7 @@ def cooled(problem: Problem, sigma: float) -> dict[str, Slip]:
 
 
 class Draws:
-    """Computes the arg maxes of a block of draws, each only once."""
+    """Computes the arg maxes of all draws of a block for each Score, and keeps them for further slips."""
 
     def __init__(self, problem: Problem, noise: np.ndarray) -> None:
         self.problem, self.noise, self.kept = problem, noise, {}
@@ -127,7 +134,7 @@ class Draws:
         self.f = problem.f - problem.f.max()
 
     def scores(self, score: Score, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """Return the score of every joint value, (draws, K)."""
+        """Return the scores of all joint values for these rows of the block, (rows, K)."""
         fixed = score.h * (self.q if score.probabilities else self.h) + score.f * self.f
         if score.noise == 0:
             return np.broadcast_to(fixed, self.base[rows].shape)
@@ -136,7 +143,7 @@ class Draws:
         return score.noise * self.base[rows] + fixed
 
     def local_scores(self, score: Score, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """Return the score of each value of each variable, with the other variables as in z*, (draws, n, k)."""
+        """Return the score of each value of each variable, (rows, n, k), where the other variables are as in z*."""
         n, k = self.problem.h.shape
         z_star = self.winner(Score(1, 0))[rows]
         place = k ** np.arange(n - 1, -1, -1)
@@ -155,7 +162,10 @@ class Draws:
         return self.kept[score]
 
     def expected(self, slip: Slip) -> tuple[np.ndarray, np.ndarray]:
-        """Return the places of the entries +1 and -1 of each variable, (draws, n) each; -1 means that there is none."""
+        """Return the places of the entries +1 and -1 that the slip would return for each variable, (draws, n) each.
+
+        A place of -1 means that there is no such entry.
+        """
         none = np.full((len(self.noise), len(self.problem.h)), -1)
         plus, minus = (none if score is None else self.problem.digits[self.winner(score)]
                        for score in (slip.plus, slip.minus))
@@ -164,22 +174,22 @@ class Draws:
 
 
 class Decoded(NamedTuple):
-    """Holds gradients as differences of one-hot vectors."""
+    """Holds gradients, read as differences of one-hot vectors times a number."""
 
-    plus: np.ndarray                    # (draws, n), the place of the positive entry, -1 for none
-    minus: np.ndarray                   # (draws, n), the place of the negative entry
-    fits: bool                          # whether no row has more than one of each, and all have the same size
-    least: float                        # the smallest and the largest size of an entry; 0 if all are zero
-    most: float
+    plus: np.ndarray                    # (draws, n), the place of the positive entry, or -1 if there is none
+    minus: np.ndarray                   # (draws, n), the place of the negative entry, or -1 if there is none
+    fits: bool                          # whether each row has at most one of each, and all entries have the same size
+    least: float                        # the smallest |entry| that is not zero; 0 if all entries are zero
+    most: float                         # the largest |entry|
 
     @property
     def moved(self) -> np.ndarray:
-        """Return which draws are not zero, (draws,)."""
+        """Return whether the gradient of each draw is not zero, (draws,)."""
         return ((self.plus >= 0) | (self.minus >= 0)).any(axis=-1)
 
 
 def decode(g: np.ndarray) -> Decoded:
-    """Decode gradients g, (draws, n, k)."""
+    """Read the gradients g, (draws, n, k), as differences of one-hot vectors times a number."""
     plus, minus = g.argmax(axis=-1), g.argmin(axis=-1)
     above = np.take_along_axis(g, plus[..., None], axis=-1)[..., 0]
     below = -np.take_along_axis(g, minus[..., None], axis=-1)[..., 0]

@@ -1,4 +1,4 @@
-"""Recognise estimators that are no difference of two arg maxes: REINFORCE, relaxations, exact means, and others."""
+"""Recognise estimators that are not a difference of two arg maxes: REINFORCE, relaxations, exact means, and others."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -25,18 +25,18 @@ class Hypothesis(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """Holds some gradients of the function and their noise."""
+    """Holds some gradients that the function has returned, and the noise with which it was called."""
 
     problem: Problem
     g: np.ndarray                       # (rows, n, k)
     noise: np.ndarray | None            # (rows, n, k); None if the function draws its own
-    draws: int                          # number of draws in one call
-    rough: float                        # allowed relative rounding error
+    draws: int                          # the number of draws in one call
+    rough: float                        # the relative rounding error that is allowed
     f_gradient: Callable[[np.ndarray], np.ndarray]      # maps z (rows, n, k) to df/dz
 
 
 def constants(problem: Problem) -> dict[str, tuple[np.ndarray, str]]:
-    """Return the gradients without noise, by name, each with a clause for the report."""
+    """Return the estimators without noise by name.  Each comes with a clause for the report."""
     known = {"exact": (problem.gradient(), "this is the exact gradient, q (f - E f): there is no noise in it")}
     mean = problem.tilted()
     if mean is not None:
@@ -47,7 +47,7 @@ def constants(problem: Problem) -> dict[str, tuple[np.ndarray, str]]:
 
 
 def recognised(seen: Seen, rng: np.random.Generator) -> dict[Hypothesis, str]:
-    """Return every explanation that fits, with a clause for the report."""
+    """Return every explanation that fits.  Each comes with a clause for the report."""
     g, problem = seen.g, seen.problem
     if not g.any():
         return {Hypothesis("zero", 1, factors.RIGHT): "it is zero, whatever the noise"}
@@ -76,7 +76,7 @@ def recognised(seen: Seen, rng: np.random.Generator) -> dict[Hypothesis, str]:
 
 
 def _named(seen: Seen, name: str, words: str, factor: float | None) -> dict[Hypothesis, str]:
-    """Return the explanations by this estimator with the usual factors near `factor`; none if it is None."""
+    """Return an explanation by this estimator for each usual factor near `factor`, or no explanation if it is None."""
     if factor is None:
         return {}
     within = 10 * seen.rough if seen.noise is not None else 0.1
@@ -85,7 +85,10 @@ def _named(seen: Seen, name: str, words: str, factor: float | None) -> dict[Hypo
 
 
 def _factor(seen: Seen, template: np.ndarray) -> float | None:
-    """Return c with g = c template, draw by draw, or in law if the noise is not the same; None if there is none."""
+    """Return a number c with g = c * template in every draw, or None if there is none.
+
+    If the template was not computed with the same noise as g, the two sides must only have the same law.
+    """
     g, size = seen.g, np.abs(template).max()
     if size == 0:
         return None
@@ -98,7 +101,10 @@ def _factor(seen: Seen, template: np.ndarray) -> float | None:
 
 
 def _factor_in_law(seen: Seen, template: np.ndarray) -> float | None:
-    """Return c such that g and c template have the same law in each component, by Kolmogorov-Smirnov tests, or None."""
+    """Return a number c such that each component of g has the same law as that of c * template, or None.
+
+    The laws are compared by Kolmogorov-Smirnov tests.
+    """
     g = seen.g
     if g[0].size > 100:
         return None
@@ -112,7 +118,7 @@ def _factor_in_law(seen: Seen, template: np.ndarray) -> float | None:
 
 
 def _distance(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the Kolmogorov-Smirnov distance of two samples, in which numbers equal up to rounding count as equal."""
+    """Return the Kolmogorov-Smirnov distance of two samples.  Numbers that differ only by rounding count as equal."""
     one, other = np.sort(one), np.sort(other)
     places = np.concatenate([one, other]) + 1e-9 * max(np.abs(one).max(), np.abs(other).max())
     below = (np.searchsorted(each, places, side="right") / len(each) for each in (one, other))
@@ -120,7 +126,7 @@ def _distance(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _misfit(seen: Seen, template: np.ndarray) -> float:
-    """Return how badly c template fits g with the best c; the scale of both plays no role."""
+    """Return how badly c * template fits g for the best c.  The result does not depend on the scale of either."""
     if seen.noise is not None:
         g = seen.g[:len(template)]
         inner, both = (g * template).sum(), (g**2).sum() * (template**2).sum()
@@ -134,7 +140,10 @@ def _misfit(seen: Seen, template: np.ndarray) -> float:
 
 
 def _templates(seen: Seen, noise: np.ndarray) -> dict[str, tuple[Callable, str]]:
-    """Return functions that compute the direct gradient multiplied by f, or by a number that depends on f."""
+    """Return, by name, functions that compute the direct gradient multiplied by f or by a number that depends on f.
+
+    Each comes with a clause for the report.
+    """
     problem = seen.problem
     draws = Draws(problem, noise)
     z, z_eps = draws.winner(Score(1, 0)), draws.winner(Score(1, problem.eps))
@@ -150,12 +159,15 @@ def _templates(seen: Seen, noise: np.ndarray) -> dict[str, tuple[Callable, str]]
 
 
 def _through(p: np.ndarray, slope: np.ndarray) -> np.ndarray:
-    """Return the Jacobian of softmax, whose value is p, applied to slope."""
+    """Multiply `slope` by the Jacobian of the softmax at which the softmax is p."""
     return p * (slope - (p * slope).sum(axis=-1, keepdims=True))
 
 
 def _relaxations(seen: Seen) -> dict[str, tuple[Callable, str]]:
-    """Return functions that compute Gumbel-softmax and straight-through gradients at a temperature."""
+    """Return, by name, functions (noise, tau) that compute Gumbel-softmax and straight-through gradients.
+
+    Each comes with a clause for the report.
+    """
     problem, slope = seen.problem, seen.f_gradient
 
     def soft(noise: np.ndarray, tau: float) -> np.ndarray:
@@ -181,14 +193,14 @@ def _relaxations(seen: Seen) -> dict[str, tuple[Callable, str]]:
 
 
 def _score_function(seen: Seen) -> dict[Hypothesis, str]:
-    """Recognise REINFORCE, (f(z) - b)(onehot(z) - q), in which every row is a multiple of onehot(z) - q."""
+    """Recognise REINFORCE, (f(z) - b)(onehot(z) - q): every row of it is a multiple of onehot(z) - q."""
     problem, g = seen.problem, seen.g
     n, k = problem.h.shape
     if seen.noise is not None:
         z = [problem.digits[Draws(problem, seen.noise).winner(Score(1, 0))]]
     else:
         z = [np.abs(g).argmax(axis=-1)]
-        if k == 2 and n == 1:                               # the sign of g does not tell z: try both values
+        if k == 2 and n == 1:                               # the sign of g does not determine z: try both values
             z = [(g[:, :, 0] < 0).astype(int), (g[:, :, 0] > 0).astype(int)]
     found = {}
     for digits in z:

@@ -1,4 +1,4 @@
-"""Choose the explanation: the only one that fits, on the given problem or on further problems that separate several."""
+"""Choose the explanation that fits on the given problem and, if several fit there, also on further problems."""
 from __future__ import annotations
 
 import math
@@ -16,7 +16,7 @@ from refimpl.check.report import Report
 from refimpl.check.rounding import PRECISIONS
 from refimpl.check.smooth import Hypothesis
 
-PROBE, PROBE_BY_COUNTS = 10_000, 20_000 # draws on a further problem
+PROBE, PROBE_BY_COUNTS = 10_000, 20_000 # the number of draws on a further problem
 CANNOT = "One cannot tell with these samples"
 IS = {"direct": "It is the direct gradient.", "two-sided": "It is the two-sided direct gradient.",
       "local": "It is the direct gradient by single changes around z_star (slides 18 and 30), an approximation of the "
@@ -24,7 +24,7 @@ IS = {"direct": "It is the direct gradient.", "two-sided": "It is the two-sided 
 
 
 class Decided(NamedTuple):
-    """Holds the explanations that are left, and the verdict."""
+    """Holds the verdict, and the explanations that fit on all problems."""
 
     left: dict[Hypothesis, str]
     holds: bool | None
@@ -32,16 +32,16 @@ class Decided(NamedTuple):
 
 
 def accepted(hypothesis: Hypothesis, two_sided: bool | None = None) -> bool:
-    """Return whether this is a correct direct gradient, of the kind that two_sided requires."""
+    """Return whether the hypothesis is a correct direct gradient, of the kind that `two_sided` requires."""
     names = slips.ACCEPTED if two_sided is None else ("two-sided",) if two_sided else ("direct", "local")
     return hypothesis.name in names and hypothesis.sign > 0 and hypothesis.factor == factors.RIGHT
 
 
 def decide(hook: Hook, finding: Finding, rng: np.random.Generator, precision: str | None, slope: Callable,
            two_sided: bool | None) -> Decided:
-    """Try the function on further problems while several explanations are left, and return the verdict."""
+    """Return the verdict.  As long as several explanations are left, call the function on further problems."""
     left, tried, differs = dict(finding.explanations), [], False
-    sure = not finding.by_counts and not (finding.coarse and finding.by_draws)     # else try it on a further problem
+    sure = not finding.by_counts and not (finding.coarse and finding.by_draws)     # if False, use a further problem
     for number in range(4):
         if len(left) < 2 and (sure or not left or any(map(accepted, left))):
             break
@@ -51,12 +51,12 @@ def decide(hook: Hook, finding: Finding, rng: np.random.Generator, precision: st
             continue
         both = {each: words for each, words in left.items() if each in other.explanations}
         if not both and any(map(accepted, left)):
-            differs = True                                  # another estimator on that problem
+            differs = True                                  # on this problem it is another estimator
             continue
         if len(both) < len(left):
             tried.append(other.problem)
         left, sure = both, True
-    if differs and len(left) > 1:                           # another one, equal to the right one here
+    if differs and len(left) > 1:                           # it equals the direct gradient only on the given problem
         named = _elsewhere(hook, finding, rng, precision, slope)
         if named:
             return named
@@ -78,13 +78,16 @@ def decide(hook: Hook, finding: Finding, rng: np.random.Generator, precision: st
 
 
 def _draws(finding: Finding) -> int:
-    """Return the number of draws on a further problem: comparing counts needs more than comparing single draws."""
+    """Return the number of draws on a further problem.  More draws are needed if only counts are compared."""
     return PROBE if finding.by_draws else PROBE_BY_COUNTS
 
 
 def _elsewhere(hook: Hook, finding: Finding, rng: np.random.Generator, precision: str | None, slope: Callable
                ) -> Decided | None:
-    """Return the verdict if exactly one slip fits on two further problems and it is not accepted; else None."""
+    """Return a verdict if exactly one explanation fits on two further problems and is not a correct direct gradient.
+
+    Otherwise return None.
+    """
     names: list[dict[Hypothesis, str]] = []
     for number in range(4):
         try:
@@ -102,7 +105,7 @@ def _elsewhere(hook: Hook, finding: Finding, rng: np.random.Generator, precision
 
 
 def _clause(hypothesis: Hypothesis, words: str) -> str:
-    """Return a clause that says what the estimator is and which factor is wrong."""
+    """Return a clause for the report that says what the estimator is, and what is wrong with its factor."""
     factor = factors.words(hypothesis.factor, hypothesis.name.startswith(("two-sided", "unshared two")))
     smooth = hypothesis.name in ("reinforce", "exact", "mean", "mean of two", "gumbel-softmax", "straight",
                                  "straight-through") or hypothesis.name.startswith("times ")
@@ -116,7 +119,8 @@ def _clause(hypothesis: Hypothesis, words: str) -> str:
 
 
 def _coincide(finding: Finding, left: dict[Hypothesis, str], tried: list[Problem]) -> str:
-    """Return a sentence that says what else fits on the given problem, and which further problems exclude it."""
+    """Return a sentence that names the other explanations that fit on the given problem, and the problems that exclude
+    them.  It is empty if there are none."""
     others = [_clause(each, words).split(":")[0] for each, words in finding.explanations.items() if each not in left]
     others = list(dict.fromkeys(others))
     if not tried or not others:
@@ -139,7 +143,7 @@ def _accepted(finding: Finding, left: dict[Hypothesis, str], here: str, two_side
         asked = "two-sided" if two_sided else "one-sided"
         return Decided(left, False, f"NOT the {asked} direct gradient that was asked for: {next(iter(left.values()))}."
                                     f"{here}")
-    by_draws = finding.by_draws and not finding.law_fits                # and not only by counts
+    by_draws = finding.by_draws and not finding.law_fits                # False if only the counts agree
     if by_draws and finding.explanations and finding.best_unequal < finding.moments.draws:
         if finding.odd_share:
             return Decided(left, None, f"{CANNOT}: {finding.best_unequal:,} draws differ from the direct gradient's, "
@@ -170,7 +174,7 @@ def _accepted(finding: Finding, left: dict[Hypothesis, str], here: str, two_side
 
 
 def report(finding: Finding, decided: Decided, truth: Known) -> Report:
-    """Return the table and all sentences of the report."""
+    """Return the Report, with its table and all its sentences."""
     found = finding.moments
     kind = next(iter(decided.left)) if len(decided.left) == 1 else None
     known = kind.name if kind is not None and accepted(kind) and decided.holds is not False else None
@@ -206,7 +210,7 @@ def report(finding: Finding, decided: Decided, truth: Known) -> Report:
 
 
 def _notes(finding: Finding, near_ties: int) -> tuple[str, ...]:
-    """Return remarks on changed arguments, unused noise, overflow and low precision."""
+    """Return notes for the report on changed arguments, unused noise, overflow and low precision."""
     notes = [f"the function changes the array {name} that it is given, in place" for name in sorted(finding.spoiled)]
     if finding.own_noise:
         notes.append("the function does not use the noise that it is given: two calls with the same noise differ")
