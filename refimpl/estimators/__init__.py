@@ -13,9 +13,9 @@ __all__ = ["REGISTRY", "DecoderTerm", "Estimate", "Estimator", "JointTable", "Me
 EPS = {"eps": Setting(float, 0.1, "strength of the perturbation by f, 1/nat", within=temperature)}
 RAO = {"samples": Setting(int, gumbel_rao.SAMPLES, "number of draws of the noise given the arg max", least=1,
                          most=COUNTS)}
-NO_KL = {"kl_grad": False}              # the released code trains direct without the gradient of the KL term
+NO_KL = {"kl_grad": False}              # the paper's released code trains direct without the gradient of the KL term
 SIGNAL = {"batch_mean": Setting(bool, False, "use the mean score of the batch as the learning signal of every image")}
-BATCH_MEAN = {"batch_mean": True}       # as the released baselines do
+BATCH_MEAN = {"batch_mean": True}       # as in the paper's released code for its baselines
 
 
 def tau(default: float) -> dict[str, Setting]:
@@ -23,7 +23,7 @@ def tau(default: float) -> dict[str, Setting]:
     return {"tau": Setting(float, default, "temperature of the relaxed arg max", within=temperature)}
 
 
-# Colours: Okabe and Ito's palette (Color Universal Design, 2008) and neighbours of it, safe for the colour-blind.
+# The colours are those of Okabe and Ito (Color Universal Design, 2008) and similar ones, safe for the colour-blind.
 REGISTRY: dict[str, Estimator] = {entry.name: entry for entry in (
     Estimator("exact", exact.estimate, "enumeration of all joint values, without noise", unbiased=True, enumerates=True,
               colour="#000000"),
@@ -76,7 +76,7 @@ REGISTRY: dict[str, Estimator] = {entry.name: entry for entry in (
 
 
 def get(name: str) -> Estimator:
-    """Return the estimator of this name; raise InputError, which lists all names, if there is none."""
+    """Return the estimator with this name.  Raise an InputError that lists all names if there is none."""
     if name not in REGISTRY:
         raise InputError(unknown("estimator", name, REGISTRY))
     return REGISTRY[name]

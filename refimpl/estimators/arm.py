@@ -4,7 +4,7 @@ One uniform u per coordinate gives two samples of Bernoulli(sigmoid(l)), l = h_1
 
     b1 = [u > sigmoid(-l)],   b2 = [u < sigmoid(l)]
     ARM     grad_l = (f(b1) - f(b2)) (u - 1/2)
-    DisARM  grad_l = (1/2) (f(b1) - f(b2)) (-1)^{b2} [b1 != b2] sigmoid(|l|)        ARM averaged over u given b1 and b2
+    DisARM  grad_l = (1/2) (f(b1) - f(b2)) (-1)^{b2} [b1 != b2] sigmoid(|l|)        the mean of ARM given b1 and b2
 """
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from refimpl.estimators.base import Estimate, Objective, Pass
 
 def _pair(h: np.ndarray, objective: Objective, rng: np.random.Generator
           ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, Pass]:
-    """Draw the two samples; return (logit, u, b1, b2, f(b1) - f(b2) as a column, the decoder's pass for b2)."""
+    """Draw u and the two samples.  Return the logit l, u, b1, b2, f(b1) - f(b2) as a column, and the Pass of b2."""
     if h.shape[-1] != 2:
         raise ValueError(f"h must have shape (B, n, 2) for a pair of opposed samples, got {h.shape}")
     logit = h[..., 1].astype(np.float64) - h[..., 0]
@@ -28,7 +28,7 @@ def _pair(h: np.ndarray, objective: Objective, rng: np.random.Generator
 
 
 def _to_scores(grad_logit: np.ndarray) -> np.ndarray:
-    """Turn a gradient with respect to l = h_1 - h_0 into one with respect to h."""
+    """Convert a gradient with respect to l = h_1 - h_0 to a gradient with respect to h."""
     return np.stack([-grad_logit, grad_logit], axis=-1)
 
 
@@ -39,7 +39,7 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator) -> E
 
 
 def disarm_estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator) -> Estimate:
-    """Return the DisARM estimate: two decoder evaluations, and its variance is never larger than ARM's."""
+    """Return the DisARM estimate, which needs two decoder evaluations.  Its variance is never larger than ARM's."""
     logit, _, b1, b2, difference, run = _pair(h, objective, rng)
     sign = np.where(b2, -1.0, 1.0)
     return Estimate(_to_scores(0.5 * difference * sign * (b1 != b2) * expit(np.abs(logit))), run)

@@ -2,10 +2,11 @@
 
     estimate(theta, objective, rng, **hyperparameters) -> Estimate(grad, decoder_term)
 
-theta are the encoder's scores.  For independent variables they are h (B, n, k): n variables of k values each, one image
-per row.  The estimate is of grad_theta E f(z*), where f(z) is the objective's score of a joint z, to be maximised.  For
-independent variables this is grad_h E_q f, where q is the product of softmax(h_i).  The KL term is not estimated: it is
-analytic, and the model adds it.
+theta holds the encoder's scores, with one row per image.  For independent variables theta is h, (B, n, k), the scores
+of n variables of k values each.  `grad` is an estimate of grad_theta E f(z*).  Here f(z) is the score that the
+objective gives to a joint value z, and it is to be maximised.  For independent variables, `grad` estimates
+grad_h E_q f, where q is the product of all softmax(h_i).  The gradient of the KL term is not estimated: it has a
+formula, and the model adds it.
 """
 from __future__ import annotations
 
@@ -21,74 +22,86 @@ from refimpl.latent.independent import Independent
 
 
 class DecoderTerm(Protocol):
-    """The decoder's part of the loss in a step, from one z per image or from all joint values with weights."""
+    """The decoder's part of the loss in a training step.
+
+    It is computed from one z per image, or from all joint values, each with a weight.
+    """
 
     def accumulate(self, weight: float = 1.0) -> None:
-        """Add weight times the gradient of the batch's loss, -1/B sum_b f_b, to the decoder's parameter gradients."""
+        """Compute the gradient of the batch's loss, -1/B sum_b f_b, with respect to the decoder's parameters.
+
+        `weight` times this gradient is added to the gradients that the decoder has stored.
+        """
 
 
 class Pass(DecoderTerm, Protocol):
     """Holds the result of running one z per image through the decoder."""
 
     z: np.ndarray
-    """(B, n, k), one-hot or relaxed."""
+    """The z of each image, (B, n, k), one-hot or relaxed."""
     f: np.ndarray
-    """(B,), in nats."""
+    """The score f of each z, (B,), in nats."""
 
     def df_dz(self) -> np.ndarray:
-        """Return the gradient of each image's f with respect to its z, (B, n, k)."""
+        """Return the gradient of each image's f with respect to the image's z, (B, n, k)."""
 
 
 class Table(NamedTuple):
     """Holds f at z and at every joint value that differs from z in one coordinate."""
 
     f: np.ndarray
-    """(B, n, k): f with z_i replaced by each of its values in turn and the other coordinates as in z.  For n = 1 this
-    is f at all values."""
+    """A table (B, n, k).  Its entry (b, i, c) is f for image b at the joint value z with z_i replaced by c.  If n = 1,
+    the table holds f at all values."""
     at_z: DecoderTerm
-    """The pass at z itself, from which the decoder learns."""
+    """The decoder's term at z itself, from which the decoder learns."""
 
 
 class JointTable(Protocol):
     """Holds f at every joint value."""
 
     f: np.ndarray
-    """(B, k^n), in the order of joint.values."""
+    """f at every joint value, (B, k^n), in the order of joint.values."""
 
     def weighted(self, weights: np.ndarray) -> DecoderTerm:
-        """Return the term from which the decoder learns at all joint values; weights (B, K) have rows that sum to 1."""
+        """Return the term with which the decoder learns from all joint values.
+
+        `weights`, (B, k^n), holds the weight of each joint value for each image.  Each row sums to 1.
+        """
 
 
 class Objective(Protocol):
-    """The decoder with a batch of images, or a toy function: the only part of a model that an estimator may use."""
+    """The only part of a model that an estimator may use: a decoder with a batch of images, or a toy function."""
 
     evaluations: int
-    """Number of decoder evaluations so far per image, i.e. how many values of f were computed for one image."""
+    """The number of decoder evaluations so far, that is how many values of f have been computed for each image."""
 
     def run(self, z: np.ndarray, counted: bool = True) -> Pass:
-        """Evaluate f at a joint z per image, (B, n, k), one-hot or relaxed.
+        """Evaluate f at one joint value z per image, (B, n, k), one-hot or relaxed.
 
-        counted says whether this counts as an evaluation.  It does not if f is already known at z, and the pass is
-        needed only for the decoder to learn.
+        `counted` says whether this counts as an evaluation.  It is False if f is already known at z and the pass is
+        needed only because the decoder learns from it.
         """
 
     def table(self, z: np.ndarray) -> Table:
-        """Evaluate f at a one-hot z and at all single changes of it.  Raises ValueError if z is relaxed."""
+        """Evaluate f at a one-hot z, (B, n, k), and at all joint values that differ from z in one coordinate.
+
+        Raises ValueError if z is relaxed.
+        """
 
     def joint_table(self) -> JointTable:
         """Evaluate f at all joint values."""
 
 
 class Estimate(NamedTuple):
-    """Holds grad, the estimate in the shape of theta in nats per image, and the term from which the decoder learns."""
+    """Holds the estimate `grad`, in the shape of theta and in nats per image, and the decoder's part of the loss."""
 
     grad: np.ndarray
     decoder_term: DecoderTerm
 
 
 Memory = dict[str, np.ndarray]
-"""What an estimator has learnt so far (a baseline, a scale, a control variate).  The estimator changes the arrays in
-place; the training loop keeps them and saves them with the run."""
+"""Arrays by name that hold what an estimator has learnt so far: a baseline, a scale or a control variate.  The
+estimator changes the arrays in place.  The training loop keeps them and saves them with the run."""
 
 
 def independent(family: Family) -> bool:
@@ -124,27 +137,30 @@ class Estimator:
     estimate: Callable[..., Estimate]
     summary: str
     unbiased: bool
-    """Whether it claims E[grad] = grad_h E_q f, for every f."""
+    """Whether the estimator claims that E[grad] = grad_h E_q f for every f."""
     bias_order: int | None = None
-    """The order of its bias in eps: 1 for O(eps), 2 for O(eps^2); None if it has no eps, or if the bias does not vanish
-    as eps -> 0."""
+    """The order of the bias in eps: 1 for O(eps), 2 for O(eps^2).  None if the estimator has no eps, or if its bias
+    does not vanish as eps -> 0."""
     hyperparameters: Mapping[str, Setting] = field(default_factory=dict)
-    """Its hyperparameters by name; they are passed to estimate() as keywords."""
+    """The hyperparameters by name, which are passed to estimate() as keywords."""
     serves: Callable[[Family], bool] = independent
-    """Whether it serves a family of latent variables: one of the functions above, or another one.  An estimator that
-    serves more than independent variables gets the family as the keyword `family`."""
+    """A function that says whether the estimator can be used for a family of latent variables, such as those above.  An
+    estimator that serves more than independent variables gets the family as the keyword `family`."""
     memory: Callable[[int, int], Memory] | None = None
-    """Makes its memory for n variables of k values, which is passed as the keyword `memory`; None if it has none."""
+    """A function that makes the initial memory for n variables of k values.  The memory is passed to estimate() as the
+    keyword `memory`.  None if the estimator has no memory."""
     enumerates: bool = False
-    """Whether it evaluates f at all k^n joint values."""
+    """Whether the estimator evaluates f at all k^n joint values."""
     released: Mapping[str, Value] = field(default_factory=dict)
-    """The settings of a run (runs/settings.py) and the hyperparameters that the authors' code uses for it."""
+    """The settings of a run (runs/settings.py) and the hyperparameters that the authors' code uses for this estimator.
+    """
     colour: str = "#5F5F5F"
-    """The colour of its curves in every picture."""
+    """The colour of the estimator's curves in every picture."""
 
     @property
     def temperature(self) -> str | None:
-        """Return the hyperparameter that the released schedule changes, "eps" or "tau"; None if it has neither."""
+        """Return the name of the hyperparameter that the authors' schedule changes: "eps", "tau", or None without both.
+        """
         return next((name for name in ("eps", "tau") if name in self.hyperparameters), None)
 
     @property
@@ -153,5 +169,5 @@ class Estimator:
         return Options({name: setting.default for name, setting in self.hyperparameters.items()})
 
     def keywords(self, family: Family) -> dict[str, Family]:
-        """Return the keyword `family` of estimate(), if the estimator serves more than independent variables."""
+        """Return {"family": family} if the estimator serves more than independent variables, otherwise {}."""
         return {} if self.serves in (independent, binary) else {"family": family}

@@ -2,8 +2,8 @@
 
     grad = (grad h(z*(eps)) - grad h(z*)) / eps,    z* = argmax(h + gamma),    z*(eps) = argmax(eps f + h + gamma)
 
-A family's features(z) returns grad_theta h(z): the one-hot z itself for independent variables, z and its products
-z_i z_j for pairwise scores.  The decoder learns from z*, which is a plain sample of q.
+A family's features(z) returns grad_theta h(z).  For independent variables this is the one-hot z itself.  For pairwise
+scores it is z and all products z_i z_j.  The decoder learns from z*, which is a plain sample of q.
 """
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, 
              family: Family | None = None) -> Estimate:
     """Return the estimate of Theorem 1, equation (1), from a table of f at all single changes of z* (slides 18 and 30).
 
-    With one variable the table holds f of every value, and z*(eps) is that of the theorem.  With several variables
+    If there is one variable, the table holds f at every value, and z*(eps) is the arg max of the theorem.  If there are
+    several variables, the arg max of the theorem is approximated by
 
         z*(eps) = argmax of  eps sum_i f(z*_1 ... z_i ... z*_n) + h(z) + gamma
 
-    approximates the joint arg max: each coordinate is chosen as if the others stayed at z*.
+    In this sum f is evaluated as if each coordinate changed alone, while the others stay at z*.
     """
     family, eps = family or Independent(*theta.shape[1:]), temperature("eps", eps)
     noisy = family.perturb(theta, rng)                                      # h + gamma
@@ -36,7 +37,10 @@ def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, 
 
 def two_sided_estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float,
                        family: Family | None = None) -> Estimate:
-    """Return (grad h(z*(eps)) - grad h(z*(-eps))) / (2 eps): bias O(eps^2) for n = 1, without further evaluations."""
+    """Return the two-sided estimate (grad h(z*(eps)) - grad h(z*(-eps))) / (2 eps).
+
+    Its bias is O(eps^2) for n = 1.  It needs no more decoder evaluations than `estimate`.
+    """
     family, eps = family or Independent(*theta.shape[1:]), temperature("eps", eps)
     noisy = family.perturb(theta, rng)
     z_star = family.argmax(noisy)
@@ -53,7 +57,8 @@ def joint_estimate(theta: np.ndarray, objective: Objective, rng: np.random.Gener
 
         z*(eps) = argmax over all z of  eps f(z_1 ... z_n) + h(z) + gamma
 
-    The noise is low-dimensional: there is a Gumbel variable for each value of each variable, not for each joint value.
+    The noise is low-dimensional: each value of each variable has one Gumbel variable, and the noise of a joint value is
+    a sum of these.
     """
     family, eps = family or Independent(*theta.shape[1:]), temperature("eps", eps)
     noisy = family.perturb(theta, rng)

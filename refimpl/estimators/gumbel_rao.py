@@ -1,12 +1,12 @@
-"""Gumbel-Rao (Paulus, Maddison and Krause, ICLR 2021): straight-through Gumbel-softmax, averaged given its arg max.
+"""Gumbel-Rao (Paulus, Maddison and Krause, ICLR 2021): straight-through Gumbel-softmax, averaged given the arg max.
 
     b = onehot(argmax(h + gamma)),    g = df/dz at b,    z = softmax((h + gamma) / tau)
     straight-through: J(z) g / tau,   J(z) = diag(z) - z z^T
     here:             1/m sum of J(z_j) g / tau,   z_j from m draws of gamma given that b is the arg max
 
-f is evaluated only at b, so the noise given b can be averaged out without another evaluation (Rao and Blackwell).  The
-mean and so the bias stay the same, and the variance falls towards the variance of E[J(z) given b] g / tau as m grows.
-gumbel.sample_given_argmax draws the noise.
+f is evaluated only at b, so averaging over the noise given b needs no further evaluation (Rao and Blackwell).  The
+average has the same mean, and so the same bias, as straight-through.  As m grows, its variance falls towards the
+variance of E[J(z) given b] g / tau.  The noise given b is drawn by gumbel.sample_given_argmax.
 """
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ SAMPLES = 10
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, tau: float,
              samples: int = SAMPLES) -> Estimate:
-    """Return the estimate, biased as straight-through is, from one decoder evaluation and `samples` draws of noise."""
+    """Return the estimate, from one decoder evaluation and `samples` draws of the noise given the arg max.
+
+    It has the bias of straight-through.
+    """
     tau, samples = temperature("tau", tau), integer("samples", samples, 1, COUNTS)
     b = sample(h, rng)
     run = objective.run(b)

@@ -1,9 +1,9 @@
-"""Gumbel-softmax (Maddison et al.; Jang et al., ICLR 2017): the arg max of Gumbel-max replaced by a softmax.
+"""Gumbel-softmax (Maddison et al.; Jang et al., ICLR 2017): a softmax replaces the arg max of the Gumbel-max trick.
 
     z = softmax((h + gamma) / tau)      is differentiable, so grad_h f(z) = J df/dz / tau,  J = diag(z) - z z^T
 
-It is biased for E_q f at every tau > 0, because f is evaluated between the one-hot vectors, where no z of the model
-lies.  With pair scores the softmax is over all joint values: see each family's relax().
+This is a biased estimate of grad_h E_q f at every tau > 0, because f is evaluated between the one-hot vectors, where
+the model has no value of z.  For pair scores the softmax runs over all joint values (see relax() of each family).
 """
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from refimpl.latent.independent import Independent
 
 def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, *, tau: float,
              family: Family | None = None) -> Estimate:
-    """Return the gradient of f at the relaxed sample; the decoder learns from the relaxed sample too."""
+    """Return the gradient of f at the relaxed sample.  The decoder also learns from the relaxed sample."""
     family = family or Independent(*theta.shape[1:])
     relaxed = family.relax(theta, rng, temperature("tau", tau))
     run = objective.run(relaxed.z)
@@ -27,7 +27,10 @@ def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, 
 
 def straight_through_estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *,
                               tau: float) -> Estimate:
-    """Run the hard sample argmax(h + gamma) forward, and return the gradient as if it had been the relaxed sample."""
+    """Return the straight-through estimate: f and df/dz are computed at the hard sample, onehot(argmax(h + gamma)).
+
+    df/dz is then passed back to h as if z had been the relaxed sample.
+    """
     relaxed = Independent(*h.shape[1:]).relax(h, rng, temperature("tau", tau))
     run = objective.run(one_hot(relaxed.z.argmax(axis=-1), h.shape[-1]))
     return Estimate(relaxed.back(run.df_dz()), run)

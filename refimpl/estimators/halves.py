@@ -1,13 +1,13 @@
-"""Two estimators that each keep one half of the tilt of finite eps, by enumeration and without noise.
+"""Two estimators without noise, each of which has one half of the bias of `tilted`.  Both enumerate all joint values.
 
 Let w be the likeliest value of z and d(z) = f(z) - f(w).  The exact gradient is q (u - E_q u) with u = d.  The tilted
-gradient has the same form with u = (exp(eps d) - 1) / (eps E_q exp(eps d)), which differs from d in two ways:
+gradient has the same form with u = (exp(eps d) - 1) / (eps E_q exp(eps d)).  This u differs from d in two ways:
 
     d < 0   the value explains the image worse than w: u is capped, since it never falls below -1/eps
     d > 0   the value explains the image better than w: u is amplified, since it grows exponentially in d
 
-`capped` keeps the first and takes u = d for d > 0.  `amplified` keeps the second and takes u = d for d < 0.  Training
-with one of them shows the effect of one half of the bias; both tend to the exact gradient as eps -> 0.
+`capped` has the first difference, and u = d for d > 0.  `amplified` has the second difference, and u = d for d < 0.
+Training with one of them shows the effect of one half of the bias.  As eps -> 0, both tend to the exact gradient.
 """
 from __future__ import annotations
 
@@ -26,40 +26,44 @@ def _differences(h: np.ndarray, f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _gradient(h: np.ndarray, log_q: np.ndarray, weighted: np.ndarray) -> np.ndarray:
-    """Return the gradient q (u - E_q u), (B, n, k), from q u of every joint value, (B, K)."""
+    """Return the gradient q (u - E_q u), (B, n, k).  `weighted`, (B, K), is q u of every joint value."""
     change = weighted - np.exp(log_q) * weighted.sum(axis=-1, keepdims=True)
     return (change @ joint.one_hots(*h.shape[1:])).reshape(h.shape)
 
 
 def capped_gradient(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return the gradient (B, n, k) with u = (exp(eps d) - 1) / eps if d < 0, else d; h (B, n, k), f (B, k^n)."""
+    """Return the gradient, (B, n, k), with u = (exp(eps d) - 1) / eps if d < 0, and u = d otherwise.
+
+    h has shape (B, n, k), and f has shape (B, k^n).
+    """
     log_q, d = _differences(h, f)
     return _gradient(h, log_q, np.exp(log_q) * np.where(d < 0, np.expm1(eps * np.minimum(d, 0)) / eps, d))
 
 
 def amplified_gradient(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return the gradient (B, n, k) with u = (exp(eps d) - 1) / (eps max(1, E_q exp(eps d))) if d > 0, else u = d.
+    """Return the gradient, (B, n, k), with u = (exp(eps d) - 1) / (eps N) if d > 0, and u = d otherwise.
 
-    The normaliser keeps q u below 1/eps, as in the tilted gradient.  It is computed in logs: exp(eps d) may overflow.
+    The normaliser N = max(1, E_q exp(eps d)) keeps q u below 1/eps, as in the tilted gradient.  It is computed in logs,
+    because exp(eps d) may overflow.  h has shape (B, n, k), and f has shape (B, k^n).
     """
     log_q, d = _differences(h, f)
     log_normaliser = np.maximum(logsumexp(log_q + eps * d, axis=-1, keepdims=True), 0)
     gain = eps * np.maximum(d, 0)
-    # (e^gain - 1) e^(log q - log N): by expm1 where the gain is small, and by a difference of exponentials above
+    # Compute (e^gain - 1) e^(log q - log N): by expm1 if gain < 1, otherwise by a difference of exponentials.
     amplified = np.where(gain < 1, np.expm1(np.minimum(gain, 1)) * np.exp(log_q - log_normaliser),
                          np.exp(log_q + gain - log_normaliser) - np.exp(log_q - log_normaliser)) / eps
     return _gradient(h, log_q, np.where(d > 0, amplified, np.exp(log_q) * d))
 
 
 def capped_estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float) -> Estimate:
-    """Return the capped gradient; the decoder learns from all joint values, weighted by q."""
+    """Return the capped gradient.  The decoder learns from all joint values, weighted by q."""
     eps, table = temperature("eps", eps), objective.joint_table()
     return Estimate(capped_gradient(h, table.f, eps),
                     table.weighted(np.exp(joint.log_q(h.astype(np.float64)))))
 
 
 def amplified_estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float) -> Estimate:
-    """Return the amplified gradient; the decoder learns from all joint values, weighted by q."""
+    """Return the amplified gradient.  The decoder learns from all joint values, weighted by q."""
     eps, table = temperature("eps", eps), objective.joint_table()
     return Estimate(amplified_gradient(h, table.f, eps),
                     table.weighted(np.exp(joint.log_q(h.astype(np.float64)))))

@@ -1,14 +1,14 @@
-"""Three ways to train the encoder's scores h of the class from a label y: ascent directions with one row per image.
+"""Three ways to train the encoder's class scores h from a label y.  Each is an ascent direction, one row per image.
 
-    released         (onehot(y) - onehot(z*)) / eps            the perturbed arg max of direct, replaced by the label
+    released         (onehot(y) - onehot(z*)) / eps            direct, with the label in place of z*(eps)
     direct-loss      (onehot(z*(eps)) - onehot(z*)) / eps      z*(eps) = argmax(h + gamma - eps l), l(z) = [z != y]
-    cross-entropy    onehot(y) - q                             grad log q(y), no noise
+    cross-entropy    onehot(y) - q                             the gradient of log q(y), without noise
 
-The expectation of the first is (onehot(y) - q) / eps: the cross-entropy's gradient times 1/eps, but with a variance
-that cross-entropy does not have.  The second is direct optimisation (estimators/direct.py) of f = -l, as on slide 33.
-Its expectation is grad_h (1/eps) log(1 + q(y) (e^eps - 1)).  For eps -> 0 that is the gradient of q(y), the expected
-accuracy; for a large eps it is the gradient of log q(y) / eps, as for `released`.  So at a small eps an image whose
-q(y) is near 0 changes the encoder very little, whereas cross-entropy corrects it at full strength.
+The mean of `released` is (onehot(y) - q) / eps, which is 1/eps times the cross-entropy direction.  But `released` has a
+variance, and cross-entropy has none.  `direct-loss` is direct optimisation (estimators/direct.py) of f = -l, as on
+slide 33.  Its mean is grad_h (1/eps) log(1 + q(y) (e^eps - 1)).  As eps -> 0, this tends to the gradient of q(y), the
+expected accuracy.  For a large eps it is nearly the gradient of log q(y) / eps, the mean of `released`.  So if eps is
+small, direct-loss learns very little from an image whose q(y) is near 0, while cross-entropy learns most from it.
 """
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from refimpl import arguments, direct, gumbel
 
 
 def released(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator, eps: float) -> np.ndarray:
-    """Return (onehot(y) - onehot(z*)) / eps, (B, k), for h (B, k), integer labels (B,), and eps from 1e-6 to 1e6.
+    """Return (onehot(y) - onehot(z*)) / eps, (B, k), for scores h (B, k) and integer labels y (B,).
 
-    Its mean is (onehot(y) - q) / eps = grad_h log q(y) / eps.
+    The mean of this direction is (onehot(y) - q) / eps = grad_h log q(y) / eps.  eps must be in 1e-6 ... 1e6.
     """
     (h,), k, eps = arguments.scores(h=h), np.shape(h)[-1], arguments.temperature("eps", eps)
     z_star = gumbel.argmax(h, gumbel.sample(h.shape, rng))
@@ -31,9 +31,10 @@ def released(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator, eps: f
 
 
 def direct_loss(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator, eps: float) -> np.ndarray:
-    """Return the direct gradient of f(z) = -[z != y], (B, k): direct loss minimisation with the 0/1 loss.
+    """Return the direct gradient, (B, k), for f(z) = -[z != y]: direct loss minimisation with the 0/1 loss.
 
-    The arguments are those of `released`.  Its mean is (q_eps - q) / eps, where q_eps = softmax(h + eps onehot(y)).
+    The mean of this direction is (q_eps - q) / eps, where q_eps = softmax(h + eps onehot(y)).  The arguments are those
+    of `released`.
     """
     (h,), k, eps = arguments.scores(h=h), np.shape(h)[-1], arguments.temperature("eps", eps)
     f = gumbel.one_hot(arguments.indices(labels, k, "labels"), k) - 1
@@ -42,7 +43,7 @@ def direct_loss(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator, eps
 
 def cross_entropy(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator | None = None,
                   eps: float | None = None) -> np.ndarray:
-    """Return grad_h log q(y) = onehot(y) - q, (B, k); rng and eps are accepted but not used."""
+    """Return grad_h log q(y) = onehot(y) - q, (B, k).  `rng` and `eps` are accepted but not used."""
     (h,), k = arguments.scores(h=h), np.shape(h)[-1]
     return gumbel.one_hot(arguments.indices(labels, k, "labels"), k) - softmax(h, axis=-1)
 

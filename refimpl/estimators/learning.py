@@ -1,8 +1,9 @@
 """Choose what the decoder learns from, independently of the encoder's gradient.
 
-By default the estimator decides: with direct the decoder learns from a sample z*, with enumeration from all values
-weighted by q.  So runs of two estimators differ in two things.  To compare only the encoder's gradients, let both
-decoders learn from the same.
+By default the choice depends on the estimator: with direct, the decoder learns from a sample z*; with enumeration, it
+learns from all values weighted by q.  So two runs with different estimators differ both in the encoder's gradient and
+in what the decoder learns from.  With learning_from(), both decoders learn in the same way, and only the encoder's
+gradients differ.
 """
 from __future__ import annotations
 
@@ -18,12 +19,12 @@ SIGNALS = ("z_star", "q")
 
 
 def learning_from(entry: Estimator, signal: str) -> Estimator:
-    """Return the same estimator for independent variables, with a decoder that learns from
+    """Return an estimator with the same `grad`, but with this `signal` for the decoder, for independent variables.
 
-        z_star      one sample of q per image, drawn after the estimate
-        q           all joint values, weighted by q, if there are few enough of them
+        z_star      the decoder learns from one sample of q per image, drawn after the estimate
+        q           the decoder learns from all joint values, weighted by q, if there are few enough of them
 
-    Raises ValueError for another signal.
+    Raises ValueError for any other signal.
     """
     if signal not in SIGNALS:
         raise ValueError(f"signal must be one of {', '.join(SIGNALS)}, got {signal!r}")

@@ -2,9 +2,10 @@
 
     grad = grad_h E_q f + (g - E g),    g = (grad h(z*(eps)) - grad h(z*)) / eps
 
-It enumerates, so it is of no practical use for training.  It serves to separate the effects of bias and noise: exact
-has neither, tilted has the bias of direct, this estimator has the noise of direct, and direct has both.  With several
-variables g is the gradient of Theorem 1 with a Gumbel variable for every joint value, because its mean is known.
+This estimator enumerates all joint values, so it has no practical use for training.  It serves to separate the effects
+of bias and noise: exact has neither, tilted has the bias of direct, noisy-exact has the noise of direct, and direct has
+both.  For several variables, g is the gradient of Theorem 1 with a separate Gumbel variable for every joint value,
+because the mean of this g is known.
 """
 from __future__ import annotations
 
@@ -17,11 +18,11 @@ from refimpl.estimators.base import Estimate, Objective
 
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float) -> Estimate:
-    """Return the estimate, which is unbiased at every eps; the decoder learns from z*, as with direct."""
+    """Return the estimate, which is unbiased at every eps.  As with direct, the decoder learns from z*."""
     h, eps = h.astype(np.float64), temperature("eps", eps)
     f = objective.joint_table().f
     log_q, hots = joint.log_q(h), joint.one_hots(*h.shape[1:])
-    noisy = log_q + gumbel.sample(log_q.shape, rng)                         # h + gamma, of every joint value
+    noisy = log_q + gumbel.sample(log_q.shape, rng)                         # h + gamma for every joint value
     z_star, z_eps = (hots[scores.argmax(axis=-1)].reshape(h.shape) for scores in (noisy, noisy + eps * f))
     noise = (z_eps - z_star) / eps - tilted.gradient(h, f, eps)             # g - E g
     return Estimate(joint.gradient(h, f) + noise, objective.run(z_star, counted=False))

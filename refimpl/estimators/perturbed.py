@@ -1,16 +1,18 @@
-"""The noise-space score function of perturbed optimisers (Berthet et al., NeurIPS 2020): 1 - X, X = exp(-(gamma + c)).
+"""The score-function estimator of perturbed optimisers (Berthet et al., NeurIPS 2020), which uses the noise's density.
 
-Shifting a score is the same as shifting its noise, so grad_h can be moved to the density of the noise.  Its score
-function -d log F'(gamma) / d gamma is 1 - X, where X is a standard exponential variable, the waiting time of an alarm
-clock of rate 1 (gumbel.py).
+Adding a number to a score has the same effect as adding it to the noise of this score.  So instead of the law of z*,
+the density of the noise can be differentiated.  Its score function -d log F'(gamma) / d gamma is 1 - X, where
+X = exp(-(gamma + c)) is a standard exponential variable: the time until an alarm clock of rate 1 rings (gumbel.py).
 
     grad = (f(z*) - baseline) (1 - X),    E grad = grad_h E f(z*)
 
-For independent variables E[1 - X given z* = b] = b - q, so REINFORCE is the conditional mean of this estimator given b:
-the same mean, less variance, and the same evaluations (Rao and Blackwell).  The advantage over REINFORCE is that the
-law of z* need not be known.  But every score must have its own noise, so families with pair scores are not served.
+For independent variables E[1 - X given z* = b] = b - q.  So REINFORCE is the conditional mean of this estimator given
+b.  It has the same mean and needs the same evaluations, but has less variance (Rao and Blackwell).  The advantage of
+this estimator is that the law of z* need not be known.  But every score must have its own noise, so it cannot be used
+for families with pair scores.
 
-The baseline is REINFORCE's moving average, so the two estimators differ only in 1 - X.  The paper has no baseline.
+The baseline is the moving average of REINFORCE, so the two estimators differ only in that 1 - X replaces b - q.  In the
+paper there is no baseline.
 """
 from __future__ import annotations
 
@@ -27,7 +29,10 @@ __all__ = ["estimate", "memory"]
 
 def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, *, memory: Memory,
              family: Family | None = None) -> Estimate:
-    """Return the unbiased estimate, from f at one z.  Raises ValueError if the family does not perturb every score."""
+    """Return the unbiased estimate, from f at one z per image.
+
+    Raises ValueError if the family does not perturb every score.
+    """
     family = family or Independent(*theta.shape[1:])
     if not family.noise_on_every_score:
         raise ValueError("family must perturb every score: 1 - X is not defined for a score without noise")
@@ -35,5 +40,5 @@ def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, 
     z_star = family.argmax(theta + noise)
     run = objective.run(z_star)
     signal = centred(run, memory, lambda: objective.run(family.sample(theta, rng)).f.mean())
-    X = np.exp(-noise - EULER)                                    # of mean 1
+    X = np.exp(-noise - EULER)                                    # exponential with mean 1
     return Estimate(signal.reshape((-1,) + (1,) * (theta.ndim - 1)) * (1 - X), run)

@@ -1,14 +1,15 @@
 """REBAR (Tucker, Mnih, Maddison, Lawson and Sohl-Dickstein, NIPS 2017), for n categorical variables.
 
-It is REINFORCE with a control variate made from the relaxed score c(z) = eta f(softmax(z / tau)), whose mean is added
-back by reparameterisation.  With p = softmax(h) and uniform noise u, v:
+REBAR is REINFORCE with the control variate c(z) = eta f(softmax(z / tau)), a relaxed score.  The gradient of the mean
+of the control variate is computed by reparameterisation and added back.  With p = softmax(h) and uniform noise u, v:
 
     z  = log p - log(-log u),                   b = onehot(argmax z)
     z~ = z given b:   z~_b = -log(-log v_b),    z~_i = -log(-log v_i / p_i - log v_b)     for the others
     grad_{log p} = [f(b) - c(z~)] b + grad c(z) - grad c(z~)
 
-It is unbiased for every eta.  The gradient is a - eta d with E d = 0, so the eta of least variance is
-E[a . d] / E[d . d].  It is estimated from past batches only, because the current batch would make the estimate biased.
+The estimate is unbiased for every eta.  It has the form a - eta d with E d = 0, so its variance is smallest for
+eta = E[a . d] / E[d . d].  These two means are estimated from past batches only, because with the current batch the
+estimate would be biased.
 """
 from __future__ import annotations
 
@@ -28,19 +29,20 @@ DECAY = 0.99
 
 
 class Coupled(NamedTuple):
-    """Holds p, the three samples, and the derivative of z~ with respect to log p, all of shape (B, n, k)."""
+    """Holds p, the three samples, and the derivative of z~ with respect to log p.  All have shape (B, n, k)."""
 
     p: np.ndarray
-    z: np.ndarray           # relaxed, before the softmax
-    b: np.ndarray           # one-hot arg max of z
+    z: np.ndarray           # the perturbed scores
+    b: np.ndarray           # the one-hot arg max of z
     z_given_b: np.ndarray   # z~
     dz_given_b: np.ndarray  # d z~_i / d log p_i, a diagonal Jacobian
 
 
 def coupled_samples(h: np.ndarray, rng: np.random.Generator) -> Coupled:
-    """Draw z, b and z~, with d z~_i / d log p_i = (-log v_i / p_i) / (-log v_i / p_i - log v_b), and 0 for i = b.
+    """Draw z, b and z~, and compute the derivatives d z~_i / d log p_i.
 
-    -log of a uniform variable is exponential, and is drawn as such.
+    The derivative is (-log v_i / p_i) / (-log v_i / p_i - log v_b), and 0 for i = b.  The code draws -log u and -log v
+    directly, as exponential variables.
     """
     h = h.astype(np.float64)
     p = softmax(h, axis=-1)
@@ -71,7 +73,7 @@ def memory(n: int, k: int) -> Memory:
 
 
 def eta(memory: Memory) -> float:
-    """Return the eta of least variance, estimated from past batches; 1 before the first batch."""
+    """Return the eta with the smallest variance, estimated from past batches.  Before the first batch, return 1."""
     return float(memory["a_dot_d"][0] / memory["d_dot_d"][0]) if memory["d_dot_d"][0] > 0 else 1.0
 
 
@@ -79,10 +81,11 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, t
              batch_mean: bool = False) -> Estimate:
     """Return the unbiased estimate, from three decoder evaluations.
 
-    batch_mean: do as the released baselines, which differentiate the log q of the whole batch times the batch's mean
-    score.  Then each image's learning signal is the sum of the scores of all images (in the units used here, in which
-    an image's gradient is that of its own f).  The estimate stays unbiased, because the scores of the other images do
-    not depend on an image's b.  They only add noise.
+    If `batch_mean` is True, do as the baselines in the paper's released code, which differentiate the log q of the
+    whole batch times the mean score of the batch.  In the units of this file, where the gradient of each image belongs
+    to the f of this image alone, the learning signal of each image is then the sum of the scores of all images.  The
+    estimate stays unbiased, because the scores of the other images do not depend on the b of this image.  They only
+    add noise.
     """
     tau, batch_mean = temperature("tau", tau), flag("batch_mean", batch_mean)
     samples = coupled_samples(h, rng)
@@ -96,7 +99,7 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, t
     a = through_log_softmax(samples.p, f[:, None, None] * samples.b)
     d = through_log_softmax(samples.p, f_given_b[:, None, None] * samples.b - grad_z
                             + samples.dz_given_b * grad_given_b)
-    grad_h = a - eta(memory) * d                    # eta comes from past batches; this one is added below
+    grad_h = a - eta(memory) * d                    # eta is from past batches; this batch is added to them below
     for name, now in (("a_dot_d", (a * d).sum()), ("d_dot_d", (d * d).sum())):
         memory[name] *= DECAY
         memory[name] += (1 - DECAY) * now / len(h)

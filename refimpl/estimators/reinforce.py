@@ -1,6 +1,6 @@
 """REINFORCE, the score-function estimator (Williams 1992): (f(b) - baseline) grad log q(b), grad_h log q(b) = b - p.
 
-Since E[b - p] = 0, it is unbiased for every baseline that does not depend on b.
+Since E[b - p] = 0, the estimate is unbiased for every baseline that does not depend on b.
 """
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ def memory(n: int, k: int) -> Memory:
 
 
 def centred(run: Pass, memory: Memory, another: Callable[[], float]) -> np.ndarray:
-    """Return f minus the baseline, (B,), where the baseline is computed from past batches only; then update it.
+    """Return f minus the baseline, (B,), and update the baseline afterwards.
 
-    Before the first batch the baseline is another(), the mean f of samples that are independent of these.
+    So the baseline is computed from past batches only.  Before the first batch it is another(), the mean f of samples
+    that are independent of `run`.
     """
     if memory["steps"][0] == 0:
         memory["baseline"][0] = another()
-    signal = run.f - memory["baseline"][0]                              # before this batch is added to it
+    signal = run.f - memory["baseline"][0]                              # this batch is not yet in the baseline
     memory["baseline"] *= DECAY
     memory["baseline"] += (1 - DECAY) * run.f.mean()
     memory["steps"] += 1
@@ -43,7 +44,9 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, m
 
 
 def leave_one_out_estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator) -> Estimate:
-    """Return the estimate from two samples per image, each the other's baseline (Kool, van Hoof and Welling 2019).
+    """Return the estimate from two samples per image (Kool, van Hoof and Welling 2019).
+
+    The f of each sample is the baseline of the other sample:
 
         (1/2) [(f1 - f2) (b1 - p) + (f2 - f1) (b2 - p)] = (1/2) (f1 - f2) (b1 - b2)
     """

@@ -3,7 +3,7 @@
     D = onehot sample, p = softmax(h), pi = (softmax(h / tau) + D) / 2, g = df/dD, J(p) = diag(p) - p p^T
     grad = 2 J(pi) g - J(p) g / 2
 
-It is unbiased if f is quadratic and tau = 1, and biased otherwise.
+The estimate is unbiased if f is quadratic and tau = 1, and biased otherwise.
 """
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from refimpl.latent.independent import through_softmax
 
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, tau: float) -> Estimate:
-    """Return the estimate, from one decoder evaluation and its df/dz at a one-hot z."""
+    """Return the estimate, from one decoder evaluation at a one-hot z and the derivative df/dz there."""
     tau = temperature("tau", tau)
     D = sample(h, rng)
     run = objective.run(D)

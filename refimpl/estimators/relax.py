@@ -3,8 +3,8 @@
     c(z) = f(softmax(z / tau)) + r(z),     r(z) = w2 . tanh(W1 z + b1) + b2, a small network
     grad_{log p} = [f(b) - c(z~)] b + grad c(z) - grad c(z~)
 
-r is trained to reduce the variance of the gradient, by descending sum grad_h^2.  As grad_h contains dr/dz, the
-derivative of dr/dz with respect to the weights of r is needed.  It is written out below.
+r is trained to reduce the variance of the estimate grad_h: its weights descend the gradient of sum grad_h^2.  As grad_h
+contains dr/dz, this needs the derivative of dr/dz with respect to the weights of r.  add_gradient() computes it.
 """
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LR = 1e-3
 
 
 class Network(NamedTuple):
-    """Holds views of r's flat parameters (or of their gradients), for inputs of d = n k numbers."""
+    """Holds the parameters of r, or their gradients, as views of a flat array.  An input has d = n k numbers."""
 
     W1: np.ndarray          # (d, HIDDEN)
     b1: np.ndarray          # (HIDDEN,)
@@ -33,19 +33,22 @@ class Network(NamedTuple):
 
 
 def network(flat: np.ndarray, d: int) -> Network:
-    """Return the views of a flat array of size(d) parameters."""
+    """Return a Network of views of `flat`, an array of size(d) numbers."""
     cuts = np.cumsum([d * HIDDEN, HIDDEN, HIDDEN])
     W1, b1, w2, b2 = np.split(flat, cuts)
     return Network(W1.reshape(d, HIDDEN), b1, w2, b2)
 
 
 def size(d: int) -> int:
-    """Return the number of r's parameters."""
+    """Return the number of parameters of r for inputs of d numbers."""
     return d * HIDDEN + 2 * HIDDEN + 1
 
 
 def memory(n: int, k: int) -> Memory:
-    """Return initial parameters of r, with r(z) = 0, and Adam's moments; W1 has fixed small pseudo-random values."""
+    """Return the initial parameters of r and the initial moments of Adam.
+
+    W1 holds small pseudo-random numbers, always the same ones, and all other parameters are 0.  So r(z) = 0 at first.
+    """
     d = n * k
     flat = np.zeros(size(d))
     network(flat, d).W1[...] = np.random.default_rng(0).normal(size=(d, HIDDEN)) / np.sqrt(d)
@@ -59,9 +62,11 @@ def value_and_slope(r: Network, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def add_gradient(into: Network, r: Network, z: np.ndarray, of_value: np.ndarray, of_slope: np.ndarray) -> None:
-    """Add the gradient of sum_b of_value_b r(z_b) + of_slope_b . grad r(z_b) with respect to r's parameters to `into`.
+    """Add to `into` the gradient, with respect to the parameters of r, of
 
-    of_value has shape (B,), of_slope (B, d).  With t = tanh(W1 z + b1) and v = W1 of_slope:
+        sum_b  of_value_b r(z_b) + of_slope_b . grad r(z_b)
+
+    of_value has shape (B,), and of_slope has shape (B, d).  With t = tanh(W1 z + b1) and v = W1 of_slope:
 
         of_slope . grad r = sum_j w2_j (1 - t_j^2) v_j
     """
@@ -70,17 +75,18 @@ def add_gradient(into: Network, r: Network, z: np.ndarray, of_value: np.ndarray,
     v = of_slope @ r.W1
     into.w2[...] += of_value @ t + (one_less * v).sum(axis=0)
     into.b2[...] += of_value.sum()
-    # through t: d t / d s = 1 - t^2, and d (1 - t^2) / d s = -2 t (1 - t^2)
+    # With t = tanh(s): d t / d s = 1 - t^2, and d (1 - t^2) / d s = -2 t (1 - t^2).
     ds = r.w2 * one_less * (of_value[:, None] - 2 * t * v)
-    into.W1[...] += z.T @ ds + of_slope.T @ (r.w2 * one_less)           # the second term: v itself is W1 of_slope
+    into.W1[...] += z.T @ ds + of_slope.T @ (r.w2 * one_less)           # the second term: v = W1 of_slope
     into.b1[...] += ds.sum(axis=0)
 
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, tau: float, memory: Memory,
              batch_mean: bool = False) -> Estimate:
-    """Return the estimate, from three decoder evaluations; batch_mean is explained in rebar.estimate.
+    """Return the unbiased estimate, from three decoder evaluations.  rebar.estimate explains `batch_mean`.
 
-    The network is updated after its use.  So it depends only on past batches, and the estimate is unbiased.
+    The network r is updated only after the estimate has been computed.  So the r in the estimate depends only on past
+    batches, and the estimate is unbiased.
     """
     found = gradients(h, objective, rng, temperature("tau", tau), memory["r"], flag("batch_mean", batch_mean))
     adam = Adam(Parameters(memory["r"], found.grads_r), LR)
@@ -91,7 +97,10 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, t
 
 
 class Gradients(NamedTuple):
-    """Holds grad_h (B, n, k), the samples, the pass of b, and the gradient of mean_b |grad_h|^2 by r's parameters."""
+    """Holds the estimate grad_h, (B, n, k), the samples, the Pass of b, and grads_r.
+
+    grads_r is the gradient of mean_b |grad_h|^2 with respect to the parameters of r.
+    """
 
     grad_h: np.ndarray
     samples: Coupled
@@ -101,7 +110,8 @@ class Gradients(NamedTuple):
 
 def gradients(h: np.ndarray, objective: Objective, rng: np.random.Generator, tau: float, flat: np.ndarray,
               batch_mean: bool = False) -> Gradients:
-    """Return the estimate and the gradient for the network's parameters `flat`, which are not changed."""
+    """Return the estimate, and the gradient with which r learns.  `flat` holds the parameters of r, and is not changed.
+    """
     batch, n, k = h.shape
     d = n * k
     r = network(flat, d)
@@ -120,7 +130,7 @@ def gradients(h: np.ndarray, objective: Objective, rng: np.random.Generator, tau
     grad_log_p = signal[:, None, None] * samples.b + grad_c - samples.dz_given_b * grad_c_given_b
     grad_h = through_log_softmax(samples.p, grad_log_p)
 
-    # L = mean_b |grad_h|^2.  dL = sum y . d grad_log_p, y the transpose of through_log_softmax applied to 2 grad_h / B.
+    # L = mean_b |grad_h|^2.  dL = sum y . d grad_log_p, where y is through_log_softmax, transposed, of 2 grad_h / B.
     y = 2 * grad_h / batch
     y = y - (samples.p * y).sum(axis=-1, keepdims=True)
     of_signal = (y * samples.b).sum(axis=(1, 2))

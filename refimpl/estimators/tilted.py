@@ -1,10 +1,9 @@
-"""The mean of direct at finite eps by enumeration, without noise: the gradient of the objective that direct ascends.
+"""The exact gradient of the tilted objective T = (1/eps) log E_q exp(eps f), by enumeration, without noise.
 
     grad = (E_{q_eps} grad h - E_q grad h) / eps,    q_eps(z) = q(z) exp(eps f(z)) / E_q exp(eps f)
 
-is the exact gradient of the tilted objective T = (1/eps) log E_q exp(eps f).  With one variable it is the mean of
-`direct`, (q_eps - q) / eps.  With several it is the mean of the gradient of Theorem 1 with a Gumbel variable for every
-joint value.
+For one variable this is (q_eps - q) / eps, the mean of `direct` at this eps.  For several variables it is the mean of
+the gradient of Theorem 1 with a separate Gumbel variable for every joint value.
 """
 from __future__ import annotations
 
@@ -16,13 +15,16 @@ from refimpl.estimators.base import Estimate, Objective
 
 
 def gradient(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
-    """Return grad_h T, (B, n, k), from f of every joint value, (B, K)."""
-    change = direct.expected_gradient(joint.log_q(h), f, eps)               # (q_eps - q) / eps of every joint value
-    return (change @ joint.one_hots(*h.shape[1:])).reshape(h.shape)         # its marginals
+    """Return grad_h T, (B, n, k).  f, (B, k^n), holds the value of f for every joint value."""
+    change = direct.expected_gradient(joint.log_q(h), f, eps)               # (q_eps - q) / eps for every joint value
+    return (change @ joint.one_hots(*h.shape[1:])).reshape(h.shape)         # summed to each value of each variable
 
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float) -> Estimate:
-    """Return the estimate, biased as direct is but without noise; the decoder learns from all values, weighted by q."""
+    """Return the estimate, which has the bias of direct and no noise.
+
+    The decoder learns from all joint values, weighted by q.
+    """
     h, eps = h.astype(np.float64), temperature("eps", eps)
     table = objective.joint_table()
     return Estimate(gradient(h, table.f, eps), table.weighted(np.exp(joint.log_q(h))))

@@ -5,8 +5,9 @@
     z_eps = family.argmax(family.tilt(noisy, eps * table))      z*(eps), with the same noise
     (family.features(z_eps) - family.features(z_star)) / eps    grad h(z*(eps)) - grad h(z*), over eps: Theorem 1
 
-The score of a joint value is linear in its parameters, h(z) = theta . features(z), so features(z) is grad_theta h(z).
-theta has one row per image.  z, (B, n, k), has one one-hot vector per variable and is the input of the decoder.
+The score of a joint value z is linear in the parameters theta: h(z) = theta . features(z).  So features(z) is
+grad_theta h(z).  theta has one row per image.  z, (B, n, k), holds a one-hot vector for each variable, and is the input
+of the decoder.
 """
 from __future__ import annotations
 
@@ -21,55 +22,60 @@ from refimpl.arguments import Setting, Value, finite
 
 
 class Relaxed(NamedTuple):
-    """Holds a relaxed sample z, (B, n, k), and a function that turns df/dz into the gradient with respect to theta."""
+    """Holds a relaxed sample z, (B, n, k), and a function `back` that maps df/dz to the gradient with respect to theta.
+    """
 
     z: np.ndarray
     back: Callable[[np.ndarray], np.ndarray]
 
 
 class Family(ABC):
-    """The base class of n variables of k values.  A new family is one file with these members and one entry in
-    latent.REGISTRY."""
+    """The base class of all families.  A family has n variables of k values.
+
+    To add a family, write a file with a subclass, and add an entry to latent.REGISTRY.
+    """
 
     options: ClassVar[Mapping[str, Setting]] = {}
-    """The options that a user may choose besides n and k, by name: the keywords of create()."""
+    """The options by name that a user can choose besides n and k.  They are the keywords of create()."""
     released: ClassVar[Mapping[str, Value]] = {}
     """The options that the authors' code uses."""
 
     n: int
     k: int
     outputs: int
-    """How many numbers the encoder returns for each image."""
+    """The number of outputs of the encoder for each image."""
     normalised: bool
-    """Whether q(z), the law of the perturbed arg max, is known in closed form: then there is a KL term, and an ELBO."""
+    """Whether q(z), the law of the perturbed arg max, has a closed form.  If so, there is a KL term and an ELBO."""
     relaxable: bool = True
-    """Whether it has a relaxed arg max, relax()."""
+    """Whether the family has a relaxed arg max, relax()."""
     has_unary_kl: bool = True
-    """Whether each variable alone has a law that its own scores define, so that unary_kl() exists."""
+    """Whether the scores of each variable alone define a law of this variable.  If so, unary_kl() can be computed."""
     noise_on_every_score: bool = False
-    """Whether perturb() adds a separate Gumbel variable to each number of theta.  Then shifting a score is shifting its
-    noise, and the density of the noise can be differentiated instead (estimators/perturbed.py)."""
+    """Whether perturb() adds a separate Gumbel variable to each number of theta.  If so, adding a number to a score has
+    the same effect as adding it to the noise, and the density of the noise can be differentiated instead
+    (estimators/perturbed.py)."""
 
     @classmethod
     def complete(cls, n: int, k: int, options: Mapping[str, Value]) -> dict[str, Value]:
-        """Return all options, with defaults for those that the user did not give; None for one that has no effect.
+        """Return the values of all options by name, with a default for each option that the user did not give.
 
-        Raises InputError, which names the option, if an option is not allowed or does not fit n and k.
+        The value is None if the option has no effect.  Raises an InputError that names the option if an option is not
+        allowed or does not fit n and k.
         """
         defaults = {name: setting.default for name, setting in cls.options.items()}
         return defaults | {name: cls.options[name].check(name, value) for name, value in options.items()}
 
     @classmethod
     def create(cls, n: int, k: int, **options: Value) -> Family:
-        """Return the family of n variables of k values with the options of complete() that are not None."""
+        """Return a family of n variables of k values.  `options` holds those of complete() that are not None."""
         return cls(n, k, **options)
 
     def label(self) -> str:
-        """Return a few words for the legend of a picture; they are empty for independent variables."""
+        """Return a few words for the legend of a picture, or "" for independent variables."""
         return ""
 
     def values(self, dtype: np.dtype = np.float64) -> np.ndarray:
-        """Return every joint value of the family, one-hot, (K, n k); the prior is uniform on them.
+        """Return all joint values of the family as one-hot rows, (K, n k).  The prior is uniform on these values.
 
         Raises InputError if there are too many to be listed.
         """
@@ -82,15 +88,15 @@ class Family(ABC):
 
     @property
     def start(self) -> np.ndarray:
-        """Return the initial bias (outputs,) of the encoder's outputs, which is added when the weights are drawn."""
+        """Return the numbers, (outputs,), that are added to the bias of the encoder's last layer at the start."""
         return np.zeros(self.outputs)
 
     def theta(self, out: np.ndarray) -> np.ndarray:
-        """Return the family's parameters for the encoder's output, (B, outputs)."""
+        """Return theta, the parameters of the family, for the encoder's output `out`, (B, outputs)."""
         return out
 
     def back(self, out: np.ndarray, dtheta: np.ndarray) -> np.ndarray:
-        """Turn a gradient with respect to theta into one with respect to the encoder's output, (B, outputs)."""
+        """Convert a gradient with respect to theta to a gradient with respect to the encoder's output, (B, outputs)."""
         return dtheta
 
     @abstractmethod
@@ -98,10 +104,10 @@ class Family(ABC):
         """Return theta with newly drawn Gumbel noise added.  Raises arguments.NotFinite if theta is not finite."""
 
     def noise(self, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return the noise that perturb() would add, from the same draws, in the shape of theta.
+        """Return the noise that perturb() would add with the same state of `rng`, in the shape of theta.
 
-        The difference perturb(theta) - theta would lose digits if theta is large.  Raises NotFinite if theta is not
-        finite, TypeError unless noise_on_every_score.
+        Use this function and not the difference perturb(theta) - theta, which loses digits if theta is large.  Raises
+        NotFinite if theta is not finite, and TypeError if noise_on_every_score is False.
         """
         if not self.noise_on_every_score:
             raise TypeError("family must perturb every score to have noise in the shape of its scores")
@@ -109,7 +115,7 @@ class Family(ABC):
 
     @abstractmethod
     def argmax(self, theta: np.ndarray) -> np.ndarray:
-        """Return the joint value with the highest score, one-hot, (B, n, k), float64."""
+        """Return the one-hot joint value with the highest score for each image, (B, n, k), float64."""
 
     @abstractmethod
     def features(self, z: np.ndarray) -> np.ndarray:
@@ -117,25 +123,33 @@ class Family(ABC):
 
     @abstractmethod
     def tilt(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
-        """Return theta with scores (B, n, k) of single values added.  Raises NotFinite if the table is not finite."""
+        """Return theta after adding `table`, (B, n, k), to the scores of the values of each variable.
+
+        Raises NotFinite if the table is not finite.
+        """
 
     @abstractmethod
     def joint_argmax(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
-        """Return argmax of h(z) + table(z) by enumeration; table, (B, K), is in the order of joint.values."""
+        """Return the arg max of h(z) + table(z), (B, n, k), by enumeration.
+
+        `table`, (B, k^n), is in the order of joint.values.
+        """
 
     def relax(self, theta: np.ndarray, rng: np.random.Generator, tau: float) -> Relaxed:
-        """Return a Gumbel-softmax sample and its backward function; raise TypeError if there is no relaxed arg max."""
+        """Return a Gumbel-softmax sample and its backward function.  Raise TypeError if `relaxable` is False."""
         raise TypeError(f"{type(self).__name__} has no relaxed arg max: use direct or imle")
 
     def kl(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return KL(q || uniform), (B,), and its gradient with respect to theta; None if q has no closed form."""
+        """Return KL(q || uniform), (B,), and its gradient with respect to theta, or None if q has no closed form."""
         return None
 
     def unary_kl(self, theta: np.ndarray) -> np.ndarray:
         """Return KL(prod_i softmax(scores of z_i alone) || uniform), (B,), which is kl() for independent variables.
-        Raises TypeError unless has_unary_kl."""
+
+        Raises TypeError if has_unary_kl is False.
+        """
         raise TypeError(f"{type(self).__name__} has no law of each variable alone")
 
     def sample(self, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Draw one z* per image, one-hot, (B, n, k)."""
+        """Draw a one-hot z* for each image, (B, n, k)."""
         return self.argmax(self.perturb(theta, rng))

@@ -10,12 +10,18 @@ from refimpl.nn.losses import categorical_kl
 
 
 def through_softmax(p: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-    """Turn a gradient (..., k) with respect to p = softmax(h) into one with respect to h, by J = diag(p) - p p^T."""
+    """Convert a gradient with respect to p = softmax(h), (..., k), to a gradient with respect to h.
+
+    It is multiplied by the Jacobian of the softmax, J = diag(p) - p p^T.
+    """
     return p * (gradient - (p * gradient).sum(axis=-1, keepdims=True))
 
 
 class Independent(Family):
-    """The family whose theta is h, (B, n, k), the scores of the values of each variable; features(z) is z itself."""
+    """The family of independent variables.
+
+    theta is h, (B, n, k), the scores of the values of each variable, and features(z) is z itself.
+    """
 
     normalised = True
     noise_on_every_score = True
@@ -51,7 +57,7 @@ class Independent(Family):
         return hots[total.argmax(axis=-1)].reshape(theta.shape)
 
     def relax(self, theta: np.ndarray, rng: np.random.Generator, tau: float) -> Relaxed:
-        """Return z = softmax((h + gamma) / tau), in which a softmax replaces the arg max of Gumbel-max."""
+        """Return z = softmax((h + gamma) / tau), where a softmax replaces the arg max, and its backward function."""
         tau = arguments.temperature("tau", tau)
         z = softmax(self.perturb(theta, rng) / tau, axis=-1)
         return Relaxed(z, lambda df_dz: through_softmax(z, df_dz) / tau)

@@ -1,19 +1,19 @@
-"""The arg max of any linear score: subsets, matchings, spanning trees, paths, and all else that a solver can find.
+"""Direct optimisation for any linear score whose arg max a solver can find: subsets, matchings, trees, paths, ...
 
     h(z) = theta . z        z in Z, a finite set of arrays of 0 and 1 in the shape of theta;  grad_theta h(z) = z
     z*     = argmax (theta + gamma) . z                     gamma: a Gumbel variable for each entry of theta
     z(eps) = argmax (theta + gamma + eps c) . z             f(z) = c . z, the same gamma, and the same solver
     E (z(eps) - z*) / eps = (mu_eps - mu) / eps,  mu = E z*                                     Theorem 1
 
-The mean is exactly the gradient of (G(theta + eps c) - G(theta)) / eps, with G(theta) = E max (theta + gamma) . z.  It
-tends to grad_theta E f(z*) as eps -> 0: its bias is O(eps), or O(eps^2) if both signs of eps are used.  Only the arg
-max has to be computed; no sum over Z is needed, which could be too large.  The law of z* is not the Gibbs distribution
-exp(theta . z) / sum.
+This mean is exactly the gradient of (G(theta + eps c) - G(theta)) / eps, where G(theta) = E max (theta + gamma) . z.
+As eps -> 0, the mean tends to grad_theta E f(z*).  The bias is O(eps), or O(eps^2) if both signs of eps are used.  Only
+the arg max has to be computed, and no sum over Z, which can have too many members.  The law of z* is not the Gibbs
+distribution exp(theta . z) / sum.
 
-If f is not linear, c may be a function that returns the slope of f at z*.  Then direct becomes I-MLE (Niepert,
+If f is not linear, c can be a function that returns the slope of f at z*.  Then direct becomes I-MLE (Niepert,
 Minervini and Franceschi, NeurIPS 2021).
 
-Your own solver is one function.  In this example z marks three neighbouring places of six:
+To use a solver of your own, write one function.  In this example z marks three neighbouring places out of six:
 
     >>> import numpy as np
     >>> from refimpl.latent.linear import Linear
@@ -44,19 +44,19 @@ EXCLUDED = "theta must leave at least one z: its entries of minus infinity exclu
 
 
 class Linear:
-    """A finite set Z of arrays of 0 and 1, given by a solver of its linear arg max, or by a list of its members.
+    """A finite set Z of arrays of 0 and 1, described by a solver of its linear arg max or by a list of its members.
 
-    shape    the shape of one z and of one theta; all methods accept batch axes before it
-    argmax   the solver, which maps a theta of this shape (float64, read-only) to the best z of this shape.  If it is
-             left out, all z are compared
-    values   every z, an array (K, *shape), or a function without arguments that lists them
+    shape    the shape of one z and of one theta.  All methods accept arrays with batch axes in front of this shape
+    argmax   the solver, which maps a theta of this shape (float64, read-only) to the best z of this shape.  Without a
+             solver, all z are compared
+    values   all z as an array (K, *shape), or a function without arguments that returns this array
     batched  whether the solver takes many thetas at once, and maps (B, *shape) to (B, *shape)
 
-    theta holds finite scores, or minus infinity where an entry is excluded: z must be 0 there.  If several z are
-    equally good, the solver chooses one; comparing all z takes the first.
+    theta holds finite scores.  A score of minus infinity excludes an entry: z must be 0 there.  If several z are
+    equally good, the solver chooses one of them.  Without a solver, the first of them is chosen.
 
-    Raises TypeError if neither argmax nor values is given.  The methods raise ValueError if an array has the wrong
-    shape or contains NaN or infinity (NotFinite), if no z is left, or if the solver does not return 0s and 1s.
+    Raises TypeError if neither `argmax` nor `values` is given.  The methods raise ValueError if an array has the wrong
+    shape or contains NaN or infinity (NotFinite), if every z is excluded, or if the solver does not return 0s and 1s.
     """
 
     def __init__(self, shape: int | tuple[int, ...], argmax: Solver | None = None,
@@ -70,7 +70,8 @@ class Linear:
         self._argmax, self._batched = (argmax, batched) if argmax is not None else (self._compare, True)
 
     def values(self) -> np.ndarray:
-        """Return every z, (K, *shape), read-only.  Raises ValueError if no list was given, or there are too many."""
+        """Return all z as a read-only array (K, *shape).  Raise ValueError if there is no list, or if it is too long.
+        """
         if self._values is None:
             raise ValueError("values must be given to list every z: this set has only a solver")
         if self._listed is None:
@@ -82,8 +83,11 @@ class Linear:
         return self._listed
 
     def perturb(self, theta: np.ndarray, noise: np.ndarray | np.random.Generator) -> np.ndarray:
-        """Return theta + gamma, (..., *shape).  noise is gamma itself, whose batch axes broadcast with those of theta,
-        or a Generator that draws a Gumbel variable for each number in theta."""
+        """Return theta + gamma, (..., *shape).
+
+        `noise` is gamma itself, whose batch axes broadcast with the batch axes of theta, or a Generator that draws a
+        Gumbel variable for each number in theta.
+        """
         theta = self._scores("theta", theta, excluding=True)
         if isinstance(noise, np.random.Generator):
             return theta + gumbel.sample(theta.shape, noise)
@@ -96,16 +100,18 @@ class Linear:
         return self._solve(self._scores("theta", theta, excluding=True))
 
     def sample(self, theta: np.ndarray, noise: np.ndarray | np.random.Generator) -> np.ndarray:
-        """Return z* = argmax (theta + gamma) . z, (..., *shape): one sample per theta, or per draw of the noise."""
+        """Return a sample z* = argmax (theta + gamma) . z for each theta and each draw of the noise, (..., *shape)."""
         return self._solve(self.perturb(theta, noise))
 
     def argmax_pair(self, theta: np.ndarray, c: np.ndarray | Solver, eps: float,
                     noise: np.ndarray | np.random.Generator, two_sided: bool = False) -> Pair:
-        """Return z* and z(eps) with the same noise, or with two_sided z(-eps) and z(eps), each (..., *shape).
+        """Return z* and z(eps), computed with the same noise, each (..., *shape).
 
-        c      an array (..., *shape), with f(z) = c . z, to be maximised; or a function from z* to the slope of f at z*
-        eps    a number above 0, or an array of them over the batch axes
-        noise  as in perturb()
+        c          an array (..., *shape), so f(z) = c . z is to be maximised, or a function that maps z* to the slope
+                   of f at z*
+        eps        a number above 0, or an array of such numbers over the batch axes
+        noise      as in perturb()
+        two_sided  whether to return z(-eps) instead of z*
         """
         two_sided, noisy = arguments.flag("two_sided", two_sided), self.perturb(theta, noise)
         z_star = None if two_sided and not callable(c) else self._solve(noisy)
@@ -117,18 +123,21 @@ class Linear:
 
     def gradient(self, theta: np.ndarray, c: np.ndarray | Solver, eps: float,
                  noise: np.ndarray | np.random.Generator, two_sided: bool = False) -> np.ndarray:
-        """Return (z(eps) - z*) / eps, or (z(eps) - z(-eps)) / (2 eps): an estimate of grad_theta E f(z*) per draw of
-        the noise, (..., *shape), in units of f.  The arguments are those of argmax_pair()."""
+        """Return an estimate of grad_theta E f(z*) for each draw of the noise, (..., *shape), in units of f.
+
+        The estimate is (z(eps) - z*) / eps, or (z(eps) - z(-eps)) / (2 eps) if `two_sided` is True.  The arguments are
+        those of argmax_pair().
+        """
         first, second = self.argmax_pair(theta, c, eps, noise, two_sided)
         return (second - first) / (self._width(eps, first.shape) * (2 if two_sided else 1))
 
     def _width(self, eps: float, shape: tuple[int, ...]) -> np.ndarray:
-        """Return eps with an axis of length 1 for each axis of z."""
+        """Return eps as an array that has an axis of length 1 for each axis of z after its batch axes."""
         width = arguments.epsilon(eps, shape[:len(shape) - len(self.shape)])[..., 0]
         return width.reshape(width.shape + (1,) * len(self.shape))
 
     def _solve(self, theta: np.ndarray) -> np.ndarray:
-        """Call the solver for each theta, and check what it returns."""
+        """Call the solver for each theta, check its result, and return the best z, (..., *shape)."""
         flat = theta.reshape(math.prod(theta.shape[:theta.ndim - len(self.shape)]), *self.shape)
         flat.flags.writeable = False
         found = self._argmax(flat) if self._batched else [self._argmax(each) for each in flat]
@@ -138,14 +147,17 @@ class Linear:
         return z.reshape(theta.shape)
 
     def _compare(self, theta: np.ndarray) -> np.ndarray:
-        """Return the best z by comparing all of them."""
+        """Return the best z for each theta, (B, *shape), by comparing all z."""
         values, rows = self.values(), theta.reshape(len(theta), -1)
         every, excluded = values.reshape(len(values), -1).T, np.isneginf(rows)
         scores = np.where(excluded, 0, rows) @ every
         return values[np.where(excluded @ every > 0, -np.inf, scores).argmax(axis=1)]
 
     def _scores(self, name: str, value: np.ndarray, excluding: bool = False) -> np.ndarray:
-        """Return value as float64, (..., *shape), with finite numbers, or minus infinity if `excluding`."""
+        """Return `value` as a float64 array (..., *shape) of finite numbers.
+
+        Minus infinity is also allowed if `excluding` is True.  Raises TypeError, ValueError or NotFinite otherwise.
+        """
         found = arguments.array(name, value)
         if found.dtype.kind not in "fiub":
             also = " or a numpy.random.Generator" if name == "noise" else ""
@@ -161,7 +173,8 @@ class Linear:
 
     @staticmethod
     def _zeros_and_ones(name: str, value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-        """Return value as a float64 array; raise ValueError unless it has this shape and holds only 0 and 1."""
+        """Return `value` as a float64 array.  Raise ValueError if it has another shape or holds a number besides 0, 1.
+        """
         z = arguments.array(name, value)
         if z.shape != shape and (z.size or math.prod(shape)):
             raise ValueError(f"{name} must return arrays of the shape of theta, {shape} in all, got {z.shape}")

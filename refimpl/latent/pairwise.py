@@ -2,9 +2,9 @@
 
     h(z) = sum_i u_i z_i + sum_{i<j} w_ij z_i z_j          z in {0, 1}^n, theta = (u, w), features(z) = (z_i, z_i z_j)
 
-The noise is low-dimensional: gamma_i(1) - gamma_i(0) is added to u_i, and a solver finds z*, the arg max of the
-perturbed score.  q(z), the law of z*, is not the Gibbs distribution exp(h) / Z and has no closed form: there is no KL
-term in training and no ELBO to report.  Models are compared by the exact log-likelihood, which needs no q.
+The noise is low-dimensional: gamma_i(1) - gamma_i(0) is added to u_i.  A solver finds z*, the arg max of the perturbed
+score.  The law q(z) of z* is not the Gibbs distribution exp(h) / Z, and has no closed form.  So training has no KL
+term, and there is no ELBO to report.  Models are compared by the exact log-likelihood, which does not depend on q.
 """
 from __future__ import annotations
 
@@ -23,15 +23,20 @@ from refimpl.latent.solvers.base import products
 from refimpl.nn.losses import categorical_kl, softplus_and_sigmoid
 
 
-PAIR_START = -3.0           # softplus(-3) = 0.05: at the start the variables hardly influence each other
+PAIR_START = -3.0           # softplus(-3) = 0.05, so at the start the variables hardly influence each other
 
 
 class Pairwise(Family):
-    """The family of n binary variables with pair scores; theta, (B, n + n (n-1)/2), holds u, then w as in pairs(n).
+    """The family of n binary variables with pair scores.
 
-    non_negative: whether w = softplus(v) of the encoder's output v, as max-flow needs; otherwise w = v.
-    pair_start: the initial value of v.  At 0 every w is 0.7, and the other variables set a variable to 1 for any image.
-    Raises ValueError if the solver does not accept this n, or needs w >= 0 and non_negative is False.
+    theta, (B, n + n (n-1)/2), holds u and then w, in the order of solvers.base.pairs(n).
+
+    non_negative  if it is True, w = softplus(v), where v is the encoder's output, because max-flow needs w >= 0.
+                  Otherwise w = v
+    pair_start    the initial value of v.  If it is 0, every w is 0.7 at the start.  Then the pair scores are so large
+                  that they set each variable to 1, whatever the image is
+
+    Raises ValueError if the solver does not accept this n, or if it needs w >= 0 and non_negative is False.
     """
 
     k = 2
@@ -109,7 +114,10 @@ class Pairwise(Family):
         return np.concatenate([ones, products(ones)], axis=-1)
 
     def tilt(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
-        """Add the difference of each variable's two scores to u, because only this difference matters."""
+        """Return theta after adding the difference of the two scores of each variable to u.
+
+        Only this difference matters for the arg max.
+        """
         tilted = theta.copy()
         tilted[:, :self.n] += arguments.finite("f", table[..., 1] - table[..., 0])
         return tilted
@@ -119,7 +127,10 @@ class Pairwise(Family):
         return gumbel.one_hot(enumeration.all_values(self.n)[total.argmax(axis=1)], 2)
 
     def relax(self, theta: np.ndarray, rng: np.random.Generator, tau: float) -> Relaxed:
-        """Return a Gumbel-softmax over the 2^n joint values with a Gumbel variable each, as on slide 32."""
+        """Return a Gumbel-softmax sample over the 2^n joint values, and its backward function, as on slide 32.
+
+        Each joint value has its own Gumbel variable.
+        """
         tau = arguments.temperature("tau", tau)
         scores = self._joint_scores(arguments.finite("theta", theta))
         weights = softmax((scores + gumbel.sample(scores.shape, rng)) / tau, axis=1)    # (B, 2^n)
@@ -137,5 +148,5 @@ class Pairwise(Family):
         return categorical_kl(np.stack([np.zeros_like(u), u], axis=-1))[0].sum(axis=1)
 
     def _joint_scores(self, theta: np.ndarray) -> np.ndarray:
-        """Return h(z) of every joint value, (B, 2^n)."""
+        """Return h(z) for every joint value z, (B, 2^n)."""
         return enumeration.all_scores(theta[:, :self.n], theta[:, self.n:])

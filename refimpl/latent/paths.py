@@ -2,10 +2,11 @@
 
     h(z) = sum_c theta_c z_c        z in {0, 1}^cells, z_c = 1 on the path; features(z) = z; theta_c = -cost of cell c
 
-The best of C(rows + columns - 2, rows - 1) paths is found in one pass over the cells, by dynamic programming (Bellman
-1957).  The noise is one Gumbel variable per cell.  q(z), the law of the perturbed arg max, has no closed form, because
-a path's noise is a sum over its cells, and paths that share cells share noise.  So there is no KL term and no ELBO.
-The prior is uniform on the paths.  In `train --family paths` a path is the code of an image.
+There are C(rows + columns - 2, rows - 1) paths.  Dynamic programming (Bellman 1957) finds the best of them in one pass
+over the cells.  Each cell has one Gumbel variable as its noise.  The noise of a path is the sum of the noise of its
+cells, and paths that share cells share noise.  Therefore q(z), the law of the perturbed arg max, has no closed form,
+and there is no KL term and no ELBO.  The prior is uniform on the paths.  In `train --family paths`, the encoder maps
+each image to a path, from which the decoder reconstructs the image.
 """
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from refimpl.arguments import InputError, Setting, Value
 from refimpl.latent.family import Family
 from refimpl.latent.linear import EXCLUDED
 
-LISTED = 100_000            # most paths that all_paths lists
+LISTED = 100_000            # the largest number of paths that all_paths lists
 LARGEST_SIDE = 1_000
 
 
@@ -32,8 +33,9 @@ def count(rows: int, columns: int) -> int:
 
 
 def all_paths(rows: int, columns: int) -> np.ndarray:
-    """Return every path as 0s and 1s, (paths, rows * columns), ordered by the moves, with right before down.
+    """Return all paths as 0s and 1s, (paths, rows * columns).
 
+    The paths are sorted by their first move, then by their second move, and so on, where right comes before down.
     Raises ValueError if there are more than LISTED paths.
     """
     if count(rows, columns) > LISTED:
@@ -51,10 +53,12 @@ def all_paths(rows: int, columns: int) -> np.ndarray:
 
 
 class Paths(Family):
-    """The family of paths: theta, (B, rows * columns), holds the scores of the cells, row by row, and z, (B, cells, 2),
-    is (1, 0) off the path and (0, 1) on it.
+    """The family of paths over a grid.
 
-    Raises ValueError if the grid has fewer than two cells, or a side longer than LARGEST_SIDE.
+    theta, (B, rows * columns), holds the scores of the cells, row by row.  z, (B, cells, 2), is (0, 1) for each cell on
+    the path and (1, 0) for each other cell.
+
+    Raises ValueError if the grid has fewer than two cells, or if a side is longer than LARGEST_SIDE.
     """
 
     k = 2
@@ -94,7 +98,7 @@ class Paths(Family):
         return count(self.rows, self.columns)
 
     def __init__(self, rows: int, columns: int) -> None:
-        count(rows, columns)                                            # checks both
+        count(rows, columns)                                            # raises an error if one of them is not allowed
         if rows * columns < 2:
             raise ValueError(f"columns must be at least 2 where there is one row, got {columns}")
         self.rows, self.columns = int(rows), int(columns)
@@ -104,13 +108,18 @@ class Paths(Family):
         return theta + gumbel.sample(self._checked(theta).shape, rng)
 
     def argmax(self, theta: np.ndarray) -> np.ndarray:
-        """Find the best paths by dynamic programming; of equal paths it is the first in the order of all_paths."""
+        """Return the best path for each image, (B, cells, 2), by dynamic programming.
+
+        If several paths are equally good, the first of them in the order of all_paths is returned.
+        """
         ones = self.best(self._checked(theta))
         return np.stack([1 - ones, ones], axis=-1)
 
     def best(self, theta: np.ndarray) -> np.ndarray:
-        """Return the cells of the best path as 0s and 1s, (B, cells).  theta may be minus infinity to exclude a cell.
-        Raises ValueError if no path is left."""
+        """Return the cells of the best path as 0s and 1s, (B, cells).
+
+        A theta of minus infinity excludes a cell.  Raises ValueError if every path contains an excluded cell.
+        """
         cells = theta.T.reshape(self.rows, self.columns, -1)
         best = np.full((self.rows + 1, self.columns + 1, len(theta)), -np.inf)      # score from a cell to the end
         best[-1, -2] = 0                                                            # after the last cell
@@ -132,12 +141,18 @@ class Paths(Family):
         return z[..., 1]
 
     def tilt(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
-        """Add the difference of each cell's two scores, on the path minus off it, because only it matters."""
+        """Return theta after adding, for each cell, its score on the path minus its score off the path.
+
+        Only this difference matters for the arg max.
+        """
         arguments.finite("f", table)
         return theta + table[..., 1] - table[..., 0]
 
     def joint_argmax(self, theta: np.ndarray, table: np.ndarray) -> np.ndarray:
-        """Find the best path by enumeration; of the table, (B, 2^cells), only the joint values that are paths count."""
+        """Return the best path, (B, cells, 2), by enumeration.
+
+        `table` has shape (B, 2^cells).  Only its entries for joint values that are paths are used.
+        """
         if self.n > 30:
             raise ValueError(f"table must hold all 2^{self.n} joint values, which is too many for {self.n} cells")
         every = all_paths(self.rows, self.columns)
@@ -146,7 +161,7 @@ class Paths(Family):
         return gumbel.one_hot(every[total.argmax(axis=1)].astype(int), 2)
 
     def _checked(self, theta: np.ndarray) -> np.ndarray:
-        """Return theta; raise ValueError unless it is finite and has shape (B, cells)."""
+        """Return theta.  Raise ValueError if it is not finite or does not have the shape (B, cells)."""
         if theta.ndim != 2 or theta.shape[1] != self.n:
             raise ValueError(f"theta must have shape (B, {self.n}) for {self.rows} x {self.columns} cells, "
                              f"got {theta.shape}")

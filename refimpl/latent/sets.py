@@ -1,13 +1,16 @@
-"""Sets whose linear arg max has a known algorithm: subsets, matchings, spanning trees and paths.  Each is a Linear.
+"""Sets whose linear arg max can be found by a known algorithm: subsets, matchings, spanning trees and paths.
 
-    set                   one z                           arg max                the sum over the set
+Each function returns a Linear.  The table shows how the arg max is found, and how the sum over all z can be computed:
+
+    set                   one z                           arg max                sum over all z
     subsets(n, k)         (n,), k ones                    sorting                polynomial in n and k
     matchings(n)          (n, n), a permutation matrix    assignment, O(n^3)     a permanent, #P-hard (Valiant 1979)
     trees(nodes, edges)   (edges,), nodes - 1 ones        Kruskal (1956)         a determinant
     paths(rows, columns)  (rows, columns)                 dynamic programming    dynamic programming
 
-Scores of minus infinity exclude an entry: a forbidden pair of a matching, a missing edge of a tree.  If several z are
-equally good, the first one in the order of values() is returned; for matchings it can be any of them.
+A score of minus infinity excludes an entry, for example a forbidden pair of a matching or a missing edge of a graph.
+If several z are equally good, the first of them in the order of values() is returned.  For matchings it can be any of
+them.
 """
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ LARGEST_SIZE = 100_000
 
 
 def _chosen(n: int, k: int) -> np.ndarray:
-    """Return every choice of k of n, (C(n, k), k), in lexicographic order; raise ValueError for more than LISTED."""
+    """Return all choices of k out of n places, (C(n, k), k), in lexicographic order.
+
+    Raises ValueError if there are more than LISTED choices.
+    """
     if math.comb(n, k) > LISTED:
         raise ValueError(f"n must be so small that there are at most {LISTED:,} choices to list, got {k} of {n} with "
                          f"{math.comb(n, k):,}")
@@ -36,16 +42,17 @@ def _chosen(n: int, k: int) -> np.ndarray:
 
 
 def _ones(places: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Return an array that is 1 at these places on the last axis, and 0 elsewhere."""
+    """Return an array of this shape that is 1 at `places` on its last axis, and 0 elsewhere."""
     z = np.zeros(shape)
     np.put_along_axis(z, places, 1, axis=-1)
     return z
 
 
 def subsets(n: int, k: int) -> Linear:
-    """Return the set of choices of k of n places: z, (n,), has k ones, and the arg max has them at the top k scores.
+    """Return the set of all choices of k out of n places.
 
-    The law of z* is that of Plackett and Luce (gumbel.top_k_probability), summed over the orders.
+    z, (n,), is 1 at the k places that are chosen.  The arg max chooses the places with the k highest scores.  The
+    probability of z* is the sum of gumbel.top_k_probability (Plackett and Luce) over all orders of the k places.
     """
     n = arguments.integer("n", n, 1, LARGEST_SIZE)
     k = arguments.integer("k", k, 0, n)
@@ -61,9 +68,10 @@ def subsets(n: int, k: int) -> Linear:
 
 
 def matchings(n: int) -> Linear:
-    """Return the set of perfect matchings of n things with n places: z, (n, n), has a 1 in each row and each column.
+    """Return the set of perfect matchings of n things with n places.
 
-    The solver is scipy.optimize.linear_sum_assignment.  All matchings are listed up to n = 8.
+    z, (n, n), has a single 1 in each row and each column.  The solver is scipy.optimize.linear_sum_assignment.
+    values() lists all matchings if n is at most 8.
     """
     n = arguments.integer("n", n, 1, 10_000)
 
@@ -85,11 +93,12 @@ def matchings(n: int) -> Linear:
 
 
 def trees(nodes: int, edges: Sequence[tuple[int, int]]) -> Linear:
-    """Return the set of spanning trees of a graph: z, (edges,), has a 1 for each of the nodes - 1 edges of the tree.
+    """Return the set of spanning trees of a graph.
 
-    edges are pairs of different nodes, numbered from 0, each pair once.  The solver is scipy's minimum_spanning_tree.
-    It gets the ranks of the edges as weights, because only their order matters, and it takes a weight of 0 as a missing
-    edge.  Raises ValueError if the edges do not connect all nodes.
+    z, (edges,), is 1 for each edge of the tree.  `edges` lists pairs of different nodes, numbered from 0, each pair
+    once.  The solver is scipy's minimum_spanning_tree.  Only the order of the scores matters, so the solver gets the
+    ranks of the edges as weights.  The ranks start at 1, because the solver takes a weight of 0 as a missing edge.
+    Raises ValueError if the edges do not connect all nodes.
     """
     nodes = arguments.integer("nodes", nodes, 1, LARGEST_SIZE)
     ends = arguments.array("edges", edges)
@@ -102,7 +111,7 @@ def trees(nodes: int, edges: Sequence[tuple[int, int]]) -> Linear:
     m, graph = len(ends), csr_matrix((np.arange(1.0, len(ends) + 1), ends.T), (nodes, nodes))
     if connected_components(graph, directed=False)[0] > 1:
         raise ValueError(f"edges must connect all {nodes} nodes")
-    number = graph.data.astype(int) - 1                                     # of the edge at each entry of the matrix
+    number = graph.data.astype(int) - 1                                     # the edge of each entry of `graph`
 
     def kruskal(theta: np.ndarray) -> np.ndarray:
         order, z = np.argsort(-theta, axis=-1, kind="stable"), np.zeros(theta.shape)
@@ -123,8 +132,10 @@ def trees(nodes: int, edges: Sequence[tuple[int, int]]) -> Linear:
 
 
 def paths(rows: int, columns: int) -> Linear:
-    """Return the set of paths over a grid from the first cell to the last, in moves to the right or down; z has shape
-    (rows, columns), with ones on the path.  latent.paths.Paths is the same set as a family for training."""
+    """Return the set of paths over a grid from the first cell to the last, with moves to the right or down.
+
+    z, (rows, columns), is 1 on the path.  The class latent.paths.Paths is a family for training with the same paths.
+    """
     grid = Paths(rows, columns)
     return Linear((rows, columns), lambda theta: grid.best(theta.reshape(-1, grid.n)).reshape(theta.shape),
                   lambda: all_paths(rows, columns).reshape(-1, rows, columns), batched=True)

@@ -18,7 +18,7 @@ REGISTRY: dict[str, Solver] = {entry.name: entry for entry in (
 
 
 def get(name: str) -> Solver:
-    """Return the solver of this name; raise InputError, which lists all names, if there is none."""
+    """Return the solver with this name.  Raise an InputError that lists all names if there is none."""
     if name not in REGISTRY:
         raise InputError(unknown("solver", name, REGISTRY))
     return REGISTRY[name]

@@ -4,7 +4,7 @@
 
     argmax(u, w) -> z        u (B, n), w (B, n (n-1)/2) with the pairs in the order of pairs(n); z (B, n) of 0 and 1
 
-All solvers except coordinate ascent return a maximiser.  If several z tie, it can be any of them.
+All solvers except coordinate ascent return a z with the largest S(z).  If there are several, it can be any of them.
 """
 from __future__ import annotations
 
@@ -24,20 +24,24 @@ class Solver:
     argmax: Callable[[np.ndarray, np.ndarray], np.ndarray]
     summary: str
     exact: bool
-    """Whether z is a maximiser: exactly with enumeration, up to rounding with the others (see their files)."""
+    """Whether the solver returns a maximiser of S.  Enumeration finds one exactly, the other solvers up to rounding
+    errors (see their files)."""
     non_negative: bool
-    """Whether it needs w >= 0."""
+    """Whether the solver needs w >= 0."""
     most: int
-    """The largest n that it accepts."""
+    """The largest n that the solver accepts."""
 
 
 def pairs(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the indices i < j of the pair scores, in the order (0, 1), (0, 2), ..., (n-2, n-1)."""
+    """Return the indices i and j of all pairs with i < j, in the order (0, 1), (0, 2), ..., (n-2, n-1)."""
     return np.triu_indices(n, 1)
 
 
 def check(u: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return u and w as float arrays; raise ValueError, which names the argument, if a shape is wrong."""
+    """Return u and w as float arrays.
+
+    Raises ValueError if a shape is wrong, and NotFinite if a score is not finite.
+    """
     u, w = np.asarray(u), np.asarray(w)
     u, w = (a if a.dtype in (np.float32, np.float64) else a.astype(np.float64) for a in (u, w))
     if u.ndim != 2 or u.shape[1] < 1:
@@ -52,13 +56,13 @@ def check(u: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def products(z: np.ndarray) -> np.ndarray:
-    """Return z_i z_j of every pair, (..., n (n-1)/2), for z of shape (..., n)."""
+    """Return z_i z_j for every pair i < j, (..., n (n-1)/2), where z has shape (..., n)."""
     i, j = pairs(z.shape[-1])
     return z[..., i] * z[..., j]
 
 
 def score(u: np.ndarray, w: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """Return S(z), (B,), with one image per row of u, w and z."""
+    """Return S(z) for each image, (B,).  u, w and z have one row per image."""
     return (u * z).sum(axis=-1) + (w * products(z)).sum(axis=-1)
 
 

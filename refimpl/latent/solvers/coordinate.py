@@ -1,4 +1,7 @@
-"""Coordinate ascent: set one variable after another to its better value, up to a local maximum; fast but not exact."""
+"""Coordinate ascent: set one variable after another to its better value until none changes.
+
+This is fast, but finds only a local maximum.
+"""
 from __future__ import annotations
 
 import numpy as np
@@ -7,9 +10,9 @@ from refimpl.latent.solvers.base import check, matrix
 
 
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return a z that no change of a single variable improves, starting from z_i = [u_i > 0].
+    """Return a z, (B, n), whose score no change of a single variable can increase.
 
-    A variable changes only if the score increases, so the loop ends.
+    The ascent starts at z_i = [u_i > 0].  It ends, because a variable changes only if the score increases.
     """
     u, w = check(u, w)
     n = u.shape[1]
@@ -19,7 +22,7 @@ def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
     while moved:
         moved = False
         for i in range(n):
-            gain = u[:, i] + (W[:, i] * z).sum(axis=1)                  # of z_i = 1 over z_i = 0
+            gain = u[:, i] + (W[:, i] * z).sum(axis=1)                  # the score at z_i = 1 minus that at z_i = 0
             better = np.where(gain == 0, z[:, i], gain > 0)
             moved |= bool((better != z[:, i]).any())
             z[:, i] = better

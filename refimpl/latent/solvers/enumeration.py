@@ -1,4 +1,4 @@
-"""Compute the scores of all 2^n values of z in one matrix product: [z, z_i z_j] of every z times (u, w)."""
+"""Compute the scores of all 2^n values of z in one matrix product of the features [z, z_i z_j] with (u, w)."""
 from __future__ import annotations
 
 import math
@@ -9,17 +9,23 @@ import numpy as np
 from refimpl.latent.solvers.base import check, products
 
 MOST = 20
-SCORES = 4_000_000          # scores in memory at a time
-KEPT = 16                   # up to this n the table of features is kept: 71 MB in float64 (at n = 20 it is 1.8 GB)
+SCORES = 4_000_000          # the number of scores in memory at a time
+KEPT = 16                   # up to this n the features are kept in memory: 71 MB in float64 (for n = 20 it is 1.8 GB)
 
 
 def all_values(n: int) -> np.ndarray:
-    """Return all z, (2^n, n), int8, in the order of joint.values(n, 2); read-only, and kept in memory up to n = 16."""
+    """Return all z as a read-only int8 array (2^n, n), in the order of joint.values(n, 2).
+
+    The array is kept in memory if n is at most KEPT.
+    """
     return _kept_values(n) if n <= KEPT else _values(n)
 
 
 def features(n: int, dtype: np.dtype) -> np.ndarray:
-    """Return every z and its products, (2^n, n + n (n-1)/2); read-only, and kept in memory up to n = 16."""
+    """Return all z and their products z_i z_j as a read-only array (2^n, n + n (n-1)/2).
+
+    The array is kept in memory if n is at most KEPT.
+    """
     return _kept_features(n, np.dtype(dtype)) if n <= KEPT else _features(n, dtype)
 
 
@@ -40,12 +46,15 @@ _kept_values, _kept_features = lru_cache(maxsize=None)(_values), lru_cache(maxsi
 
 
 def all_scores(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return S(z) of every z, (B, 2^n)."""
+    """Return S(z) for every z, (B, 2^n)."""
     return np.concatenate([u, w], axis=1) @ features(u.shape[1], np.result_type(u, w)).T
 
 
 def _exact(terms: np.ndarray) -> bool:
-    """Return whether all sums of these float64 numbers are exact: they are multiples of a unit, below 2^53 units."""
+    """Return whether every sum of some of these float64 numbers is exact.
+
+    This is so if all numbers are multiples of one unit, and the sum of their absolute values is below 2^53 units.
+    """
     mantissa, exponent = np.frexp(terms[terms != 0])
     digits = (mantissa * 2.0**53).astype(np.int64)
     lowest = np.frexp((digits & -digits).astype(np.float64))[1] + exponent - 53         # each is a multiple of 2^lowest
@@ -53,7 +62,11 @@ def _exact(terms: np.ndarray) -> bool:
 
 
 def _first_best(scores: np.ndarray, u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return the first exact maximiser, (B,): scores that differ by rounding errors are summed without rounding."""
+    """Return the index of the first exact maximiser for each image, (B,).
+
+    `scores`, (B, 2^n), contains rounding errors.  Scores so close to the largest one that rounding errors could decide
+    are summed again without rounding.
+    """
     best = scores.argmax(axis=1)
     size = np.abs(u).sum(axis=1) + np.abs(w).sum(axis=1)
     rounding = 2 * (u.shape[1] + w.shape[1]) * np.finfo(scores.dtype).eps * size
@@ -75,7 +88,7 @@ def _first_best(scores: np.ndarray, u: np.ndarray, w: np.ndarray) -> np.ndarray:
 
 
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return the first maximiser in the order of all_values, by comparing all of them; n must be at most 20."""
+    """Return the first maximiser in the order of all_values, (B, n), by comparing all z.  n must be at most MOST."""
     u, w = check(u, w)
     n = u.shape[1]
     if n > MOST:

@@ -1,9 +1,10 @@
-"""Integer programming for pair scores of any sign, by scipy.optimize.milp (HiGHS), with one program per image.
+"""Find the arg max for pair scores of any sign by an integer program per image, with scipy.optimize.milp (HiGHS).
 
     maximise sum u_i z_i + sum w_ij y_ij,   z binary,  0 <= y <= 1
     w_ij > 0:  y_ij <= z_i,  y_ij <= z_j            w_ij < 0:  y_ij >= z_i + z_j - 1
 
-At the optimum y_ij = z_i z_j.  A bound on y_ij is needed only on the side towards which w_ij pushes it.
+At the optimum y_ij = z_i z_j.  If w_ij > 0, the optimum makes y_ij as large as possible, so only an upper bound is
+needed.  If w_ij < 0, only a lower bound is needed.
 """
 from __future__ import annotations
 
@@ -13,10 +14,10 @@ from refimpl.latent.solvers.base import check, pairs
 
 
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return a maximiser, up to the solver's tolerances, which are about 1e-6 of the largest score.
+    """Return a maximiser z, (B, n), up to the solver's tolerances, which are about 1e-6 times the largest score.
 
-    The tolerances are absolute, so each image's scores are first divided by the largest of them.  Raises ValueError if
-    a shape is wrong or a score is not finite, RuntimeError if the solver fails.
+    The tolerances of the solver are absolute.  So the scores of each image are first divided by the largest of them.
+    Raises ValueError if u or w has the wrong shape or a score is not finite, and RuntimeError if the solver fails.
     """
     u, w = check(u, w)
     u, w = u.astype(np.float64), w.astype(np.float64)
@@ -30,7 +31,7 @@ def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
 
 
 def _one(u: np.ndarray, w: np.ndarray, n: int) -> np.ndarray:
-    """Solve the program of one image."""
+    """Return a maximiser z, (n,), for one image."""
     from scipy.optimize import Bounds, LinearConstraint, milp      # imported only here, because it is slow to import
     from scipy.sparse import csr_array
 
@@ -39,7 +40,7 @@ def _one(u: np.ndarray, w: np.ndarray, n: int) -> np.ndarray:
     i, j, w = i[used], j[used], w[used]
     y = n + np.arange(len(used))
     up, down = np.flatnonzero(w > 0), np.flatnonzero(w < 0)
-    # rows a . (z, y) <= bound:  y - z_i <= 0,  y - z_j <= 0,  z_i + z_j - y <= 1
+    # Each row of the matrix is a constraint a . (z, y) <= bound:  y - z_i <= 0,  y - z_j <= 0  or  z_i + z_j - y <= 1.
     first, second, third = (np.arange(len(part)) + offset for part, offset in
                             ((up, 0), (up, len(up)), (down, 2 * len(up))))
     row = np.concatenate([first, first, second, second, third, third, third])

@@ -1,4 +1,6 @@
-"""Fix the variables that are certain, then enumerate the rest: exact for pair scores of any sign, fast if |u| is large.
+"""Fix the variables whose best value is certain, then enumerate the others.
+
+This is exact for pair scores of any sign, and fast if |u| is large.
 
 Given the variables that are already fixed, setting z_i to 1 adds at least low_i and at most high_i to the score:
 
@@ -6,7 +8,8 @@ Given the variables that are already fixed, setting z_i to 1 adds at least low_i
     high_i = u_i + sum over j fixed at 1 of w_ij + sum over free j of max(w_ij, 0)
 
 If low_i > 0, z_i is 1 in every maximiser.  If high_i < 0, z_i is 0 in every maximiser.  Each fixed variable narrows the
-ranges of the others; this is repeated until no variable is fixed any more.  Ties are left to the enumeration.
+ranges low_i ... high_i of the others.  So this is repeated until no further variable can be fixed.  All other
+variables, also those with ties, are left to the enumeration.
 """
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ from refimpl.latent.solvers.base import check, matrix, pairs
 
 
 def fix_certain(u: np.ndarray, W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return which variables are not certain, and which are certainly 1, both (B, n) bool."""
+    """Return two arrays, (B, n) bool: whether each variable is not certain, and whether it is certainly 1.
+
+    u has shape (B, n), and W, (B, n, n), holds the pair scores as symmetric matrices.
+    """
     negative, positive = np.minimum(W, 0), np.maximum(W, 0)
     free, ones = np.ones(u.shape, bool), np.zeros(u.shape, bool)
     while True:
@@ -32,7 +38,8 @@ def fix_certain(u: np.ndarray, W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return a maximiser.  Raises ValueError if more than enumeration.MOST variables of an image stay uncertain."""
+    """Return a maximiser z, (B, n).  Raise ValueError if an image has more than enumeration.MOST uncertain variables.
+    """
     u, w = check(u, w)
     n = u.shape[1]
     W = matrix(w, n)
@@ -42,7 +49,7 @@ def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
     if left.max(initial=0) > enumeration.MOST:
         raise ValueError(f"u and w must leave at most {enumeration.MOST} variables uncertain, {left.max()} are: "
                          "use max-flow (w >= 0) or the integer program")
-    for size in np.unique(left[left > 0]):                  # images with equally many uncertain variables go together
+    for size in np.unique(left[left > 0]):                  # images with the same number of uncertain variables
         rows = np.flatnonzero(left == size)
         where = np.nonzero(free[rows])[1].reshape(len(rows), size)                  # (rows, size) variables
         image = rows[:, None]
