@@ -1,1 +1,1 @@
-"""Models with an encoder, a family of latent variables and a decoder; their exact bounds; and a toy objective."""
+"""Models, each with an encoder, latent variables and a decoder; the exact bounds of the models; a toy objective."""

@@ -1,10 +1,11 @@
 """The exact likelihood and the exact ELBO of a trained model, from one pass over all joint values of z.
 
-    log p(x) = logsumexp_z f(x, z) - log K        uniform prior on K joint values
+    log p(x) = logsumexp_z f(x, z) - log K        the prior is uniform on K joint values
     ELBO     = E_q f(x, z) - sum_i KL(q_i || uniform)
 
-The decoder does not depend on x, so its K outputs are computed once, and each block of images takes one matrix product.
-K = 2^15 and 10,000 images give 3.3e8 scores, which are computed and summed block by block.
+The output of the decoder does not depend on x.  So its K outputs are computed only once, and one matrix product
+computes the scores of a block of images.  For example, K = 2^15 and 10,000 images give 3.3e8 scores.  They are computed
+and summed block by block.
 """
 from __future__ import annotations
 
@@ -16,12 +17,12 @@ import numpy as np
 from refimpl import arguments, joint
 from refimpl.nn.losses import categorical_kl, log_softmax, softplus_sum
 
-SCORES = 8_000_000          # most scores in a block, 32 MB in float32
-DOUBLE_UP_TO = 1_024        # up to so many joint values in float64; above in float32, with errors of about 1e-3 nats
+SCORES = 8_000_000          # the largest number of scores in a block, which takes 32 MB in float32
+DOUBLE_UP_TO = 1_024        # with more joint values float32 is used, not float64; its errors are about 1e-3 nats
 
 
 class Bounds(NamedTuple):
-    """Holds exact averages over a set of images, in nats; gap is log_likelihood - elbo."""
+    """Holds exact averages over a set of images, in nats per image.  gap is log_likelihood - elbo."""
 
     elbo: float
     log_likelihood: float
@@ -29,13 +30,13 @@ class Bounds(NamedTuple):
 
 
 def bounds(logits: np.ndarray, images, encode: Callable[[np.ndarray], np.ndarray] | None = None) -> Bounds:
-    """Return the averages over the images of a data.Part.
+    """Return the Bounds, averaged over `images`, a data.Part.
 
     logits   the decoder's output for every joint value, (K, pixels), in the order of joint.values
-    encode   a function from x to h, (B, n, k), the scores of a factorised q; None if q has no closed form, and then
-             elbo and gap are NaN
+    encode   a function that maps images x to h, (B, n, k), the scores of a factorised q.  If q has no closed form, it
+             is None, and elbo and gap are NaN
 
-    Raises arguments.NotFinite if scores are not finite.
+    Raises arguments.NotFinite if a score is not finite.
     """
     total, hots = np.zeros(2), None
     dtype = np.float64 if len(logits) <= DOUBLE_UP_TO else np.float32
@@ -57,7 +58,7 @@ def bounds(logits: np.ndarray, images, encode: Callable[[np.ndarray], np.ndarray
             hots = joint.one_hots(n, k, dtype)
         q = log_softmax(h).reshape(len(x), n * k).astype(dtype) @ hots.T
         np.exp(q, out=q)
-        # f has its maximum subtracted, so the mean keeps its digits in float32; q sums to 1 up to rounding
+        # The maximum has been subtracted from f, so the mean keeps its digits in float32.  q.sum() is 1 up to rounding.
         expected = top[:, 0] + np.einsum("bz,bz->b", q, f) / q.sum(axis=1)
         total[0] += expected.sum(dtype=np.float64) - categorical_kl(h)[0].sum()
     arguments.finite("f", total)

@@ -1,7 +1,7 @@
-"""The decoder with a batch of images: the part of a model that an estimator uses (estimators/base.py).
+"""The decoder together with a batch of images: the part of a model that an estimator uses (estimators/base.py).
 
-A pass keeps everything that its backward pass needs, and later calls do not change it.  After the weights have been
-updated, its backward pass raises nn.parameters.StalePass.
+A forward pass keeps everything that its backward pass needs, and later calls do not change this.  If the weights have
+been updated since the forward pass, the backward pass raises nn.parameters.StalePass.
 """
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from refimpl.nn.network import MLP, Backward
 
 
 class DecoderPass:
-    """Runs one z per image, (B, n, k), through the decoder: f, (B,), is log p(x given z) in nats."""
+    """Runs one z per image, (B, n, k), through the decoder.  The attribute f, (B,), is log p(x given z) in nats."""
 
     def __init__(self, decoder: MLP, inputs: Inputs, x: np.ndarray, z: np.ndarray) -> None:
         self._inputs, self._x = inputs, x
@@ -29,54 +29,60 @@ class DecoderPass:
 
     @cached_property
     def _back(self) -> Backward:
-        """Return the backward pass of each image's f, which is computed once, for df_dz and accumulate."""
+        """Return the backward pass of each image's f.  It is computed only once, for both df_dz and accumulate."""
         return self._run.backward(bernoulli_score_backward(self._x, self._run.y))
 
     def df_dz(self) -> np.ndarray:
-        """Return the gradient of each image's f with respect to its z, (B, n, k)."""
+        """Return the gradient of each image's f with respect to the image's z, (B, n, k)."""
         return self._inputs.backward(self.z, self._back.dx)
 
     def accumulate(self, weight: float = 1.0) -> None:
-        """Add weight times the gradient of -1/B sum_b f_b to the gradients of the decoder and of its inputs."""
+        """Add `weight` times the gradient of -1/B sum_b f_b to the stored gradients of the decoder and its inputs."""
         self._back.accumulate(-weight / len(self.z))
         self._inputs.accumulate(self.z, self._back, -weight / len(self.z))
 
 
 class DecoderObjective:
-    """Computes f(z) = log p(x given z) for the images x (B, pixels); `inputs` turns z into the decoder's input.
+    """Computes f(z) = log p(x given z) for the images x, (B, pixels).  `inputs` maps z to the input of the decoder.
 
     If the decoder's output does not depend on the image, all K joint values are decoded once per batch, and one matrix
-    product compares them with all images (SharedTable).  If the input contains a Gaussian for each image, each image
-    needs its own K outputs (OwnTable).
+    product computes their scores for all images (SharedTable).  If the decoder's input contains a Gaussian for each
+    image, each image needs K decoder outputs of its own (OwnTable).
 
-    evaluations counts how many values of f per image the estimators have used; evaluations that only serve the
-    decoder's learning are not counted.  Raises ValueError if there is no image.
+    The attribute `evaluations` is the number of values of f per image that the estimators have used.  Evaluations that
+    are needed only for the decoder to learn are not counted.  Raises ValueError if there is no image.
     """
 
     def __init__(self, decoder: MLP, inputs: Inputs, x: np.ndarray) -> None:
-        if len(x) == 0:                                                     # their mean would be 0 / 0
+        if len(x) == 0:                                                     # the mean over the images would be 0 / 0
             raise ValueError("x must hold at least one image")
         self.decoder, self.inputs, self.x = decoder, inputs, x
         self.n, self.k = inputs.n, inputs.k
         self.evaluations = 0
 
     def run(self, z: np.ndarray, counted: bool = True) -> DecoderPass:
-        """Evaluate f at z, (B, n, k), one-hot or relaxed; `counted` says whether this counts as an evaluation."""
+        """Evaluate f at z, (B, n, k), which may be one-hot or relaxed.
+
+        `counted` says whether this counts as an evaluation.
+        """
         self._check(z)
         self.evaluations += counted
         return DecoderPass(self.decoder, self.inputs, self.x, z)
 
     def table(self, z: np.ndarray) -> Table:
-        """Evaluate f at a one-hot z, (B, n, k), and at all its single changes.  Raises ValueError if z is relaxed."""
+        """Evaluate f at a one-hot z, (B, n, k), and at all joint values that differ from z in one coordinate.
+
+        Raises ValueError if z is relaxed.
+        """
         self._check(z)
         chosen = arguments.corners("z", z)                                                 # (B, n)
-        if self.n == 1:                                                     # no other coordinates: the enumeration
+        if self.n == 1:                                                     # the table holds all values: enumerate
             every = self._enumerate(keep=False)
             at_z = EnumeratedPoint(every, z) if self.inputs.shared else self.run(z, counted=False)
             return Table(every.f[:, None, :], at_z)
         here = self.run(z)
         table = np.empty((len(z), self.n, self.k), self.x.dtype)
-        np.put_along_axis(table, chosen[..., None], here.f[:, None, None], axis=-1)     # nothing replaced
+        np.put_along_axis(table, chosen[..., None], here.f[:, None, None], axis=-1)     # z_i replaced by itself
         other, f = neighbour_scores(self.decoder, self.inputs, self.x, chosen)
         np.put_along_axis(table, other, f, axis=-1)
         self.evaluations += self.n * (self.k - 1)

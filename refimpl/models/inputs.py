@@ -1,4 +1,7 @@
-"""The decoder's inputs: how z, and the Gaussian of an image if there is one, become its input, with backward passes."""
+"""The classes that compute the decoder's input from z and, in some models, a Gaussian for each image.
+
+Each class has a forward pass and a backward pass.
+"""
 from __future__ import annotations
 
 import numpy as np
@@ -9,9 +12,9 @@ from refimpl.nn.network import Backward
 
 
 class OneHots:
-    """Joins the n one-hot vectors of z, (B, n, k), to a row of n k numbers per image."""
+    """Joins the n one-hot vectors of z, (B, n, k), into one row of n k numbers per image."""
 
-    shared = True                   # whether the decoder's output for a z is the same for every image
+    shared = True                   # whether the decoder's output for a value of z is the same for every image
 
     def __init__(self, n: int, k: int) -> None:
         self.n, self.k = n, k
@@ -32,9 +35,10 @@ class OneHots:
 
 
 class ClassRow:
-    """Turns a class and a Gaussian (slide 33) into the k x d matrix z g^T: the row of the class is g, the others are 0.
+    """Computes the decoder's input for a class z and a Gaussian g (slide 33): the k x d matrix z g^T.
 
-    z is (B, 1, k), one-hot or relaxed, g is (B, d), and the input is (B, k d).  dg, (B, d), accumulates the gradient
+    In this matrix the row of the class is g, and all other rows are 0.  z has shape (B, 1, k) and is one-hot or
+    relaxed, g has shape (B, d), and the input has shape (B, k d).  The attribute dg, (B, d), accumulates the gradient
     with respect to g.
     """
 
@@ -50,7 +54,7 @@ class ClassRow:
         return (z[:, 0, :, None] * self.g[:, None, :]).reshape(len(z), -1)
 
     def backward(self, z: np.ndarray, dinputs: np.ndarray) -> np.ndarray:
-        """Return the gradient with respect to z, (B, 1, k), from that with respect to the inputs."""
+        """Convert the gradient with respect to the input to the gradient with respect to z, (B, 1, k)."""
         return np.einsum("bcj,bj->bc", dinputs.reshape(len(z), self.k, -1), self.g)[:, None, :]
 
     def accumulate(self, z: np.ndarray, back: Backward, weight: float) -> None:
@@ -58,17 +62,20 @@ class ClassRow:
         self.dg += weight * np.einsum("bc,bcj->bj", z[:, 0], back.dx.reshape(len(z), self.k, -1))
 
     def every(self, first: Linear) -> np.ndarray:
-        """Return the first layer's output for every class, (B k, H).
+        """Return the first layer's output for each image with each class, (B k, H).
 
-        Only one row of the k x d input matrix is not zero, so g is multiplied with each class's d rows of weights.  All
-        classes together cost as much as one full input.
+        Only one row of the k x d input matrix is not zero.  So the output for a class is the product of g with the d
+        rows of weights that belong to this class.  All classes together cost as much as one full input.
         """
         y = (self.g @ self._by_class(first.W)).reshape(-1, first.n_out)
         y += first.b
         return y
 
     def accumulate_every(self, first: Linear, dy: np.ndarray) -> None:
-        """Do the backward pass of every(): from dy, (B k, H), add to the first layer's gradients and to dg."""
+        """Do the backward pass of every(): add to the first layer's gradients and to dg.
+
+        dy, (B k, H), is the gradient with respect to the output of every().
+        """
         db = dy.sum(axis=0)
         dy = dy.reshape(len(self.g), self.k * first.n_out)                  # the first layer, all classes at once
         dW = (self.g.T @ dy).reshape(-1, self.k, first.n_out).transpose(1, 0, 2).reshape(first.W.shape)
@@ -76,15 +83,18 @@ class ClassRow:
         self.dg += dy @ self._by_class(first.W).T
 
     def _by_class(self, W: np.ndarray) -> np.ndarray:
-        """Return the first layer's weights of all classes side by side, (d, k H), for one product with g."""
+        """Return the first layer's weights of all classes side by side, (d, k H).
+
+        The product of g with this matrix is computed for all classes at once.
+        """
         return W.reshape(self.k, -1, W.shape[1]).transpose(1, 0, 2).reshape(-1, self.k * W.shape[1])
 
 
 class BesideGaussian:
-    """Joins the n one-hot vectors of z and a Gaussian g to a row per image.
+    """Joins the n one-hot vectors of z and a Gaussian g into one row per image.
 
-    z is (B, n, k), one-hot or relaxed, g is (B, d), and the input is (B, n k + d).  dg, (B, d), accumulates the
-    gradient with respect to g.
+    z has shape (B, n, k) and is one-hot or relaxed, g has shape (B, d), and the input has shape (B, n k + d).  The
+    attribute dg, (B, d), accumulates the gradient with respect to g.
     """
 
     shared = False
@@ -106,17 +116,26 @@ class BesideGaussian:
         self.dg += weight * back.dx[:, self.n * self.k:]
 
     def constant(self, first: Linear) -> np.ndarray:
-        """Return the part of the first layer's output that does not depend on z, (B, H): that of g, and the bias."""
+        """Return the part of the first layer's output that does not depend on z, (B, H).
+
+        This is the contribution of g plus the bias.
+        """
         return first.b + self.g @ first.W[self.n * self.k:]
 
     def every(self, first: Linear) -> np.ndarray:
-        """Return the first layer's output for every joint value, (B K, H): a part from z, which is the same for all
-        images, plus a part from g, which is the same for all z."""
+        """Return the first layer's output for each image with each joint value, (B K, H).
+
+        It is a sum of two parts.  The part from z is the same for all images, and the part from g is the same for all
+        z.
+        """
         of_z = joint.one_hots(self.n, self.k, self.g.dtype) @ first.W[:self.n * self.k]         # (K, H)
         return (self.constant(first)[:, None] + of_z).reshape(-1, first.n_out)
 
     def accumulate_every(self, first: Linear, dy: np.ndarray) -> None:
-        """Do the backward pass of every(): from dy, (B K, H), add to the first layer's gradients and to dg."""
+        """Do the backward pass of every(): add to the first layer's gradients and to dg.
+
+        dy, (B K, H), is the gradient with respect to the output of every().
+        """
         dy = dy.reshape(len(self.g), -1, first.n_out)
         of_g = dy.sum(axis=1)
         hots = joint.one_hots(self.n, self.k, self.g.dtype)
@@ -129,5 +148,8 @@ Inputs = OneHots | Gaussian
 
 
 def with_gaussian(n: int, k: int, g: np.ndarray) -> Gaussian:
-    """Return the inputs for z, (B, n, k), and a Gaussian g, (B, d): ClassRow if n = 1, else BesideGaussian."""
+    """Return the object that computes the decoder's input from z, (B, n, k), and a Gaussian g, (B, d).
+
+    It is a ClassRow if n = 1, otherwise a BesideGaussian.
+    """
     return ClassRow(k, g) if n == 1 else BesideGaussian(n, k, g)

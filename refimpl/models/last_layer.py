@@ -1,8 +1,8 @@
-"""Compute f for many hidden states per image through the decoder's last layer, for tables of scores.
+"""Compute f from many hidden states per image, by the last layer of the decoder.
 
     a = hidden W + b (784 logits),      f = x . a - sum_d log(1 + e^{a_d})
 
-x . a = hidden . (W x) + b . x does not need the logits.  Only the sum of log(1 + e^a) over the pixels needs them.
+The first term, x . a = hidden . (W x) + b . x, can be computed without the logits.  Only the second term needs them.
 """
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import numpy as np
 from refimpl.nn.layers import Linear
 from refimpl.nn.losses import softplus_sum
 
-PRODUCT = 2_000     # decoder outputs per product: large products are faster, but need more memory
-CACHED = 200        # the 784 logits in float32 of so many outputs fit into a core's cache for softplus_sum
+PRODUCT = 2_000     # decoder outputs per matrix product: a larger product is faster, but needs more memory
+CACHED = 200        # softplus_sum takes this many outputs at a time: their 784 float32 logits fit into a core's cache
 
 
 def scores(last: Linear, hidden: np.ndarray, x: np.ndarray, keep: np.ndarray | None = None) -> np.ndarray:
     """Return log p(x given z) in nats, (B, m), for m hidden states of each image x, (B, pixels).
 
-    hidden   (B, m, H + 1).  Its last column is 1, so the product with W over b gives the logits including the bias.
-             Adding b separately would cost another pass over 784 numbers per state
-    keep     an array (B m, pixels) into which the logits are written, if they are needed later for learning
+    hidden   the hidden states, (B, m, H + 1), with a last column of 1.  The product with the matrix of W and, below it,
+             b is the logits including the bias.  Adding b separately would cost a further pass over 784 numbers per
+             state
+    keep     an array (B m, pixels) into which the logits are written, or None if they are not needed later
     """
     f = np.matmul(hidden, (x @ last.W_over_b.T)[:, :, None])[:, :, 0]                          # x . a
     rows, flat = hidden.reshape(-1, last.n_in + 1), f.reshape(-1)

@@ -1,20 +1,20 @@
-"""The mixture model of slide 33: discrete variables and a Gaussian, for images of which some have labels.
+"""The mixture model of slide 33.  Its latent variables are discrete variables and a Gaussian; some images have labels.
 
 It is the model M2 of Kingma, Rezende, Mohamed and Welling (Semi-supervised learning with deep generative models,
-NeurIPS 2014), with three differences: the posterior of the Gaussian does not depend on the class, both posteriors share
-the first layers of the encoder, and the class need not be enumerated.
+NeurIPS 2014), with three differences.  The posterior of the Gaussian does not depend on the class, both posteriors
+share the first layers of the encoder, and training does not need to enumerate the classes.
 
     encoder  x (784) -> 400 ReLU -> 200 ReLU = e     class     e -> 100 ReLU -> h (n, k)  q(c | x) = prod_i softmax(h_i)
                                                      Gaussian  e -> mu, log s^2 (d each)  q(g | x) = N(mu, s^2)
     decoder  c and g (models/inputs.py) -> hidden ReLU layers -> a (784)
              f(x, c, g) = log p(x given c, g)
-    prior    c uniform on its k^n joint values, g standard normal
+    prior    c is uniform on its k^n joint values, and g is standard normal
 
     -log p(x) <= loss = -E f + KL(q(c) || uniform) + KL(q(g) || N(0, 1)), averaged over the batch
 
 c is one class with ten values (n = 1 and k = 10), or n attributes with two values each (slides 2 and 25).  A label is
-the index of a joint value, as in joint.values.  c is sampled by a Gumbel arg max, and any estimator can be used for it;
-g = mu + s xi is reparameterised.
+the index of a joint value in the order of joint.values.  c is sampled by a Gumbel arg max, and any estimator can be
+used for its gradient.  g = mu + s xi is reparameterised.
 """
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from refimpl.nn.network import MLP, Network, Pass
 from refimpl.nn.parameters import bind
 
 CLASSES = 10
-BLOCK = 500             # images at a time in measurements
+BLOCK = 500             # the number of images at a time when the model is evaluated
 
 
 class Draw(NamedTuple):
-    """Holds the encoder's outputs for a batch, a Gaussian drawn from them, and the passes for the backward pass.
+    """Holds the encoder's outputs for a batch, a sample of the Gaussian, and what the backward pass needs.
 
-    h, (B, n, k), are the scores of the discrete variables, and mu and log_var, (B, d), the parameters of the Gaussian.
-    g = mu + s xi, (B, d), with xi standard normal and the deviation s = exp(log_var / 2).
+    h, (B, n, k), holds the scores of the discrete variables.  mu and log_var, (B, d), are the parameters of the
+    Gaussian.  The sample is g = mu + s xi, (B, d), where xi is standard normal and s = exp(log_var / 2) is `deviation`.
     """
 
     trunk: Pass
@@ -64,7 +64,7 @@ class Draw(NamedTuple):
 
 
 class Bound(NamedTuple):
-    """Holds averages over images, in nats: test_elbo = reconstruction - class_kl - gaussian_kl <= log p(x)."""
+    """Holds averages over images, in nats.  test_elbo = reconstruction - class_kl - gaussian_kl <= log p(x)."""
 
     test_elbo: float
     reconstruction: float
@@ -73,10 +73,17 @@ class Bound(NamedTuple):
 
 
 class MixtureVAE:
-    """The model, with `gaussian` = d dimensions of g, the decoder's hidden widths `hidden`, and n discrete variables of
-    `classes` = k values.  dtype is float32 for training, float64 for checks.
+    """The mixture model.
 
-    All parameters are in one flat vector: see nn.parameters.
+    gaussian  d, the number of dimensions of g
+    hidden    the widths of the hidden layers of the decoder
+    trunk     the widths of the two layers of the encoder that both posteriors share
+    head      the width of the hidden layer between the trunk and h
+    classes   k, the number of values of each discrete variable
+    dtype     float32 for training, float64 for checks
+    n         the number of discrete variables
+
+    All parameters are stored in one flat vector (see nn.parameters).
     """
 
     def __init__(self, gaussian: int = 30, hidden: tuple[int, ...] = (200, 400), pixels: int = 784,
@@ -92,12 +99,12 @@ class MixtureVAE:
         self.parameters = bind(self._networks, dtype)
 
     def initialise(self, rng: np.random.Generator) -> None:
-        """Draw all weights; the same generator state gives the same model."""
+        """Draw all weights at random from `rng`."""
         for network in self._networks:
             network.initialise(rng)
 
     def encode(self, x: np.ndarray, rng: np.random.Generator) -> Draw:
-        """Compute the discrete variables' scores of each image, and draw its Gaussian."""
+        """Run the encoder on the images x, (B, pixels), and draw a Gaussian for each of them."""
         trunk = self.trunk.run(x)
         class_head, gaussian_head = self.class_head.run(trunk.y), self.gaussian_head.run(trunk.y)
         mu, log_var = np.split(gaussian_head.y, 2, axis=1)
@@ -107,17 +114,17 @@ class MixtureVAE:
         return Draw(trunk, class_head, gaussian_head, h, mu + deviation * xi, xi, deviation)
 
     def objective(self, x: np.ndarray, g: np.ndarray) -> DecoderObjective:
-        """Return f as a function of the discrete variables, for these images and Gaussians."""
+        """Return f as a function of the discrete variables, for images x, (B, pixels), with Gaussians g, (B, d)."""
         return DecoderObjective(self.decoder, with_gaussian(self.n, self.k, g), x)
 
     def decode(self, g: np.ndarray) -> np.ndarray:
-        """Return the logits a, (B, K, pixels), of all K = k^n joint values with each g, (B, d)."""
+        """Return the logits a, (B, K, pixels), for each g, (B, d), combined with each of the K = k^n joint values."""
         every = joint.values(self.n, self.k)
         K = len(every)
         return self.decode_as(np.tile(every, (len(g), 1)), np.repeat(g, K, axis=0)).reshape(len(g), K, -1)
 
     def decode_as(self, values: np.ndarray, g: np.ndarray) -> np.ndarray:
-        """Return the logits a, (B, pixels), of integer values (B, n) with g (B, d)."""
+        """Return the logits a, (B, pixels), for integer `values`, (B, n), of the discrete variables and g, (B, d)."""
         z = gumbel.one_hot(values, self.k).astype(self.dtype)
         return self.decoder.forward(with_gaussian(self.n, self.k, g).forward(z))
 
@@ -125,12 +132,12 @@ class MixtureVAE:
 
     def backward(self, x: np.ndarray, estimator: Estimator, rng: np.random.Generator, kl_grad: bool = True,
                  beta: float = 1.0, **settings) -> DecoderObjective:
-        """Add the (estimated) gradient of the loss of a batch without labels to the parameters' gradients.
+        """Estimate the gradient of the loss of a batch without labels, and add it to the parameters' gradients.
 
-        x          (B, pixels) of 0 and 1, in the model's dtype
-        kl_grad    whether the encoder's gradient includes the discrete KL term
-        beta       weight of the Gaussian's KL term; 1 for the bound
-        settings   eps or tau of the estimator, and its memory
+        x          the images, (B, pixels), as 0 and 1 in the model's dtype
+        kl_grad    whether the gradient includes the KL term of the discrete variables
+        beta       the weight of the Gaussian's KL term.  If it is 1, the loss is the bound
+        settings   the hyperparameters of the estimator, such as eps or tau, and its memory
         """
         beta, kl_grad = arguments.kl_weight("beta", beta), arguments.flag("kl_grad", kl_grad)
         draw = self.encode(x, rng)
@@ -147,13 +154,15 @@ class MixtureVAE:
     def backward_labelled(self, x: np.ndarray, labels: np.ndarray, term: Callable[..., np.ndarray], eps: float,
                           weight: float, rng: np.random.Generator, image_weight: float = 1.0,
                           beta: float = 1.0) -> None:
-        """Add the gradient of the loss of a batch with labels, integers (B,), to the parameters' gradients:
+        """Add the gradient of the loss of a batch with labels to the parameters' gradients.
 
-            1/B sum_b  image_weight [ -f(x_b, y_b, g) + beta KL(q(g) || N(0, 1)) ] - weight * (what the term ascends)
+        The labels y are integers, (B,).  The loss is
 
-        term, with its eps, is a gradient from estimators/label_terms.py, by which each variable's scores learn from its
-        value in the label.  The discrete KL term is constant, because q is certain, and the decoder is run only for the
-        label.
+            1/B sum_b  image_weight [ -f(x_b, y_b, g) + beta KL(q(g) || N(0, 1)) ] - weight * (objective of `term`)
+
+        `term` is a function from estimators/label_terms.py, and `eps` is its argument.  It returns an ascent direction
+        for the scores of each variable, computed from the value of this variable in the label.  The KL term of the
+        discrete variables is constant, because the label is certain.  The decoder is run only for the label.
         """
         weight, image_weight = arguments.weight("weight", weight), arguments.weight("image_weight", image_weight)
         beta = arguments.kl_weight("beta", beta)
@@ -164,7 +173,11 @@ class MixtureVAE:
         self._encoder_backward(draw, dh, objective.inputs.dg, image_weight * beta)
 
     def _encoder_backward(self, draw: Draw, dh: np.ndarray, dg: np.ndarray, beta: float) -> None:
-        """Add the encoder's gradients from those with respect to h and g, and from the Gaussian's KL term."""
+        """Do the backward pass of the encoder, and add to the gradients of its parameters.
+
+        dh and dg are the gradients of the loss with respect to h and g.  The Gaussian's KL term, with weight beta, is
+        added here.
+        """
         _, kl_mu, kl_log_var = gaussian_kl(draw.mu, draw.log_var)
         dmu = beta * kl_mu / len(dh) + dg                                           # g = mu + s xi
         dlog_var = beta * kl_log_var / len(dh) + dg * draw.xi * draw.deviation / 2  # s = exp(log_var / 2)
@@ -179,7 +192,7 @@ class MixtureVAE:
     # --- what it has learnt -------------------------------------------------------------------------------------------
 
     def values(self, labels: np.ndarray) -> np.ndarray:
-        """Return each variable's value, (B, n), for labels (B,)."""
+        """Return the value of each variable, (B, n), for integer labels, (B,)."""
         return joint.values(self.n, self.k)[arguments.indices(labels, joint.count(self.n, self.k), "labels")]
 
     def infer(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -189,13 +202,19 @@ class MixtureVAE:
         return h.argmax(axis=-1), self.gaussian_head.forward(e)[:, :self.d]
 
     def classify(self, images) -> np.ndarray:
-        """Return the likeliest labels, (N,), of the images of a data.Part, from each variable's likeliest value."""
+        """Return the likeliest label of each image of a data.Part, (N,).
+
+        It consists of the likeliest value of each variable.
+        """
         digits = self.k ** np.arange(self.n - 1, -1, -1)
         heads = (self.class_head.forward(self.trunk.forward(x)) for x in images.blocks(BLOCK, self.dtype))
         return np.concatenate([self.family.theta(head).argmax(axis=-1) @ digits for head in heads])
 
     def bound(self, images, rng: np.random.Generator) -> Bound:
-        """Return averages over the images of a data.Part, by enumeration of c and one sample of g per image."""
+        """Return the Bound, averaged over the images of a data.Part.
+
+        All values of c are enumerated, and one g is sampled per image.
+        """
         totals = np.zeros(4)
         for x in images.blocks(BLOCK, self.dtype):
             draw = self.encode(x, rng)
@@ -209,7 +228,10 @@ class MixtureVAE:
 
 
 def _joint_law(q: np.ndarray) -> np.ndarray:
-    """Return prod_i q_i of every joint value, (B, K), in the order of joint.values, for q of shape (B, n, k)."""
+    """Return the probability prod_i q_i of every joint value, (B, K), in the order of joint.values.
+
+    q, (B, n, k), holds the probabilities of each variable.
+    """
     law = q[:, 0]
     for i in range(1, q.shape[1]):
         law = (law[:, :, None] * q[:, i, None, :]).reshape(len(q), -1)

@@ -1,9 +1,9 @@
-"""Compute f at all neighbours of a joint z, the values that differ from it in one coordinate, in one decoder pass.
+"""Compute f at all neighbours of a joint value z in one decoder pass.
 
-A step of direct with n variables needs f(z_1 ... z_i = c ... z_n) for all i and all c except z_i, which are n (k - 1)
-decoder outputs per image.  Two things save time.  Replacing z_i changes the first layer's output by the difference of
-two rows of its weights, so no matrix product is needed.  Of the last layer only the scores are needed, not the logits
-(see last_layer.scores).
+A neighbour differs from z in one coordinate.  A step of direct with n variables needs f(z_1 ... z_i = c ... z_n) for
+all i and all c except z_i: these are n (k - 1) decoder outputs per image.  Two things save time.  Replacing z_i changes
+the first layer's output by the difference of two rows of its weights, so the first layer needs no matrix product.  And
+the last layer only has to compute the scores f, and need not keep the logits (see last_layer.scores).
 """
 from __future__ import annotations
 
@@ -16,21 +16,23 @@ from refimpl.nn.network import MLP
 
 def neighbour_scores(decoder: MLP, inputs: OneHots | BesideGaussian, x: np.ndarray,
                      chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the other values of each coordinate, and log p(x given z with that value) in nats, both (B, n, k-1).
+    """Return two arrays (B, n, k-1): the other values of each coordinate of z, and f for each of them.
 
-    decoder  has hidden ReLU layers and one output per pixel
-    inputs   turns z into the decoder's input
+    f is log p(x given z), in nats, where the coordinate of z is replaced by the other value.
+
+    decoder  a network with hidden ReLU layers and one output per pixel
+    inputs   the object that maps z to the decoder's input
     x        the images, (B, pixels)
-    chosen   the values z, (B, n)
+    chosen   z as integers, (B, n)
     """
     (batch, n), k = chosen.shape, inputs.k
     first, _, *middle, last = decoder.layers
-    rows = first.W[:n * k].reshape(n, k, -1)                               # one row per value of a variable
+    rows = first.W[:n * k].reshape(n, k, -1)                               # a row for each value of each variable
     other = (chosen[:, :, None] + np.arange(1, k)) % k                                  # (B, n, k-1)
 
-    # The first layer at z itself, and the change by each replacement, from all n k (k-1) differences of rows.
+    # Compute the first layer's output at z itself, and all n k (k-1) differences of rows, the changes by replacements.
     base = inputs.constant(first) + rows[np.arange(n), chosen].sum(axis=1)                             # (B, H)
-    base = np.concatenate([base, np.ones((batch, 1), base.dtype)], axis=1)              # and a 1: see last_layer.scores
+    base = np.concatenate([base, np.ones((batch, 1), base.dtype)], axis=1)              # the 1: see last_layer.scores
     values = np.arange(k)
     replacement = (values[:, None] + np.arange(1, k)) % k                               # (k, k-1), as in `other`
     differences = np.zeros((n * k, k - 1, first.n_out + 1), base.dtype)                 # (n k, k-1, H + 1)

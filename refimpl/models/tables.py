@@ -1,4 +1,4 @@
-"""Tables of f at every joint value of z for a batch of images, from which the decoder can learn."""
+"""Tables of f for each image of a batch at every joint value of z.  The decoder can learn from them."""
 from __future__ import annotations
 
 import numpy as np
@@ -12,18 +12,24 @@ from refimpl.nn.parameters import StalePass
 
 
 class Weighted:
-    """The term from which the decoder learns at all joint values; the rows of weights, (B, K), sum to 1."""
+    """The decoder's part of the loss if it learns from all joint values.
+
+    `weights`, (B, K), holds the weight of each joint value for each image.  Each row sums to 1.
+    """
 
     def __init__(self, table: SharedTable | OwnTable, weights: np.ndarray) -> None:
         self.table, self.weights = table, np.array(weights)             # a copy, as in DecoderPass
 
     def accumulate(self, weight: float = 1.0) -> None:
-        """Add weight times the gradient of -1/B sum_bz weights_bz f_bz to the decoder's gradients."""
+        """Add `weight` times the gradient of -1/B sum_bz weights_bz f_bz to the stored gradients of the decoder."""
         self.table.accumulate(self.weights, weight)
 
 
 class EnumeratedPoint(Weighted):
-    """The term for one z per image among the enumerated values of a single variable: its weight is 1."""
+    """The decoder's part of the loss if it learns from one z per image, for a single variable.
+
+    All values of the variable have been enumerated.  The chosen value has weight 1, and all others have weight 0.
+    """
 
     def __init__(self, table: SharedTable | OwnTable, z: np.ndarray) -> None:
         super().__init__(table, z[:, 0])
@@ -31,7 +37,7 @@ class EnumeratedPoint(Weighted):
 
 
 class SharedTable:
-    """The table if the decoder's output does not depend on x: it has K outputs for the whole batch."""
+    """A table for a decoder whose output does not depend on x.  K decoder outputs suffice for the whole batch."""
 
     def __init__(self, decoder: MLP, inputs: OneHots, x: np.ndarray) -> None:
         self._x = x
@@ -48,11 +54,17 @@ class SharedTable:
 
 
 class OwnTable:
-    """The table if each image has its own Gaussian, and so its own K = k^n decoder outputs.  `inputs` computes the
-    first layer for all joint values together (inputs.py), which is cheaper than K inputs."""
+    """A table for a decoder whose input contains a Gaussian for each image.
+
+    Each image needs K = k^n decoder outputs of its own.  `inputs` computes the first layer for all joint values
+    together (inputs.py), which is faster than computing it for K inputs one by one.
+    """
 
     def __init__(self, decoder: MLP, inputs: Gaussian, x: np.ndarray, keep: bool = True) -> None:
-        """Compute the table; keep says whether to keep the B x K x pixels logits, to learn from all joint values."""
+        """Compute the table.
+
+        `keep` says whether to keep the B x K x pixels logits, which are needed to learn from all joint values.
+        """
         self._decoder, self._inputs, self._x = decoder, inputs, x
         self._version = decoder.parameters.version
         first, last = decoder.layers[0], decoder.layers[-1]

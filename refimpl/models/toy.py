@@ -1,8 +1,10 @@
-"""A small objective instead of a decoder: it can be enumerated, so every estimator can be compared with exact values.
+"""A small objective that replaces the decoder.  All its values can be enumerated, so estimates can be compared with
+exact values.
 
     f_b(z) = sum_m c_bm sin(a_bm . z + 1)
 
-z, (n, k), has one-hot or relaxed rows.  f is nonlinear, couples all coordinates, and is smooth between one-hot vectors.
+The rows of z, (n, k), are one-hot or relaxed.  f is nonlinear, depends on all coordinates jointly, and is smooth
+between the one-hot vectors.
 """
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ WAVES = 5
 
 
 class ToyPass:
-    """Holds f at one z per image."""
+    """Holds one z per image, and computes f and its derivative there."""
 
     def __init__(self, toy: Toy, z: np.ndarray) -> None:
         self._toy, self.z = toy, z
@@ -40,7 +42,10 @@ class ToyPass:
 
 
 class ToyTable(NamedTuple):
-    """Holds f at every joint value, and the weights from which a decoder would learn."""
+    """Holds f at every joint value, (B, K), and the weights that were passed to weighted(), or None.
+
+    A decoder would learn from all joint values with these weights.  A toy has no parameters, so it does not learn.
+    """
 
     f: np.ndarray
     weights: np.ndarray | None = None
@@ -53,7 +58,7 @@ class ToyTable(NamedTuple):
 
 
 class Toy:
-    """An Objective (estimators/base.py) for n variables of k values, with one random function per image."""
+    """An Objective (estimators/base.py) for n variables of k values.  Each image has a random function f."""
 
     def __init__(self, batch: int, n: int, k: int, rng: np.random.Generator) -> None:
         self.n, self.k = n, k
@@ -62,7 +67,10 @@ class Toy:
         self.evaluations = 0
 
     def repeated(self, image: int, times: int) -> Toy:
-        """Return a toy with the function of one image in every row, for many independent draws in one call."""
+        """Return a Toy with `times` images, all of which have the function f of the given image.
+
+        With it, one call of an estimator makes many independent draws for the same f.
+        """
         copy = Toy(0, self.n, self.k, np.random.default_rng(0))
         copy.a = np.broadcast_to(self.a[image], (times,) + self.a.shape[1:])
         copy.c = np.broadcast_to(self.c[image], (times,) + self.c.shape[1:])

@@ -1,9 +1,9 @@
 """The variational auto-encoder with discrete latent variables (slides 8 to 32): an encoder, a family, a decoder.
 
-    encoder  x (784) -> 300 ReLU -> theta               the family's scores: h (n, k), or u and w of pairwise scores
-    latent   z* = argmax of the perturbed scores        for independent variables a sample of q = prod_i softmax(h_i)
+    encoder  x (784) -> 300 ReLU -> theta               the family's scores: h (n, k), or u and w for pairwise scores
+    latent   z* = argmax of the perturbed scores        a sample of q = prod_i softmax(h_i) for independent variables
     decoder  n one-hots (n k) -> 300 ReLU -> a (784)    f(x, z) = log p(x given z) = sum_d x_d a_d - log(1 + e^{a_d})
-    prior    uniform on the joint values of the family
+    prior    the uniform law on the joint values of the family
 
     -log p(x) <= loss = -E_q f + KL(q || uniform), averaged over the batch
 """
@@ -24,10 +24,11 @@ from refimpl.nn.parameters import bind
 
 
 class VAE:
-    """The model, with a family of latent variables and the width `hidden` of both hidden layers.
+    """The variational auto-encoder with this family of latent variables.
 
-    dtype is float32 for training, float64 for checks.  All parameters are in one flat vector, with those of the encoder
-    first: see nn.parameters.
+    `hidden` is the width of the hidden layer of the encoder and of the decoder.  `dtype` is float32 for training and
+    float64 for checks.  All parameters are stored in one flat vector (see nn.parameters), in which the parameters of
+    the encoder come first.
     """
 
     def __init__(self, family: Family, hidden: int = 300, pixels: int = 784, dtype: np.dtype = np.float32) -> None:
@@ -40,34 +41,35 @@ class VAE:
         self.parameters = bind([self.encoder, self.decoder], dtype)
 
     def initialise(self, rng: np.random.Generator) -> None:
-        """Draw all weights; the same generator state gives the same model."""
+        """Draw all weights at random from `rng`."""
         self.encoder.initialise(rng)
         self.encoder.layers[-1].b[...] += self.family.start
         self.decoder.initialise(rng)
 
     @property
     def encoder_grads(self) -> np.ndarray:
-        """Return the encoder's part of the flat gradients."""
+        """Return the part of the flat gradients that belongs to the encoder."""
         return self.parameters.grads[:self.encoder.n_parameters]
 
     def encode(self, x: np.ndarray) -> np.ndarray:
-        """Return theta for these images; for independent variables it is h (B, n, k)."""
+        """Return theta for the images x, (B, pixels).  For independent variables theta is h, (B, n, k)."""
         return self.family.theta(self.encoder.forward(x))
 
     def objective(self, x: np.ndarray) -> DecoderObjective:
-        """Return the decoder's f as a function of z, for these images."""
+        """Return f(z) = log p(x given z) as a function of z, for the images x, (B, pixels)."""
         return DecoderObjective(self.decoder, OneHots(self.n, self.k), x)
 
     def backward(self, x: np.ndarray, estimator: Estimator, rng: np.random.Generator, kl_grad: bool = True,
                  kl_weight: float = 1.0, **settings) -> DecoderObjective:
-        """Add the (estimated) gradient of the loss of a batch to the parameters' gradients; return the objective.
+        """Estimate the gradient of the loss of a batch, and add it to the parameters' gradients.
 
-        x          (B, pixels) of 0 and 1, in the model's dtype
-        kl_grad    whether the encoder's gradient includes the KL term
-        kl_weight  weight of the KL term; 1 for the bound
-        settings   the estimator's hyperparameters, and its memory
-        The objective counts the decoder evaluations.  Raises ValueError if kl_grad is set and the KL term has no closed
-        form, or if the estimator does not serve this family.
+        x          the images, (B, pixels), as 0 and 1 in the model's dtype
+        kl_grad    whether the gradient includes the KL term
+        kl_weight  the weight of the KL term.  If it is 1, the loss is the bound
+        settings   the hyperparameters of the estimator, and its memory
+
+        Returns the objective, which has counted the decoder evaluations.  Raises ValueError if kl_grad is True and the
+        KL term has no closed form, or if the estimator does not serve this family.
         """
         if not estimator.serves(self.family):
             raise ValueError(f"estimator must serve this family of latent variables, and {estimator.name} does not: "
@@ -92,32 +94,35 @@ class VAE:
     # --- what it has learnt -------------------------------------------------------------------------------------------
 
     def decode_all(self) -> np.ndarray:
-        """Return the logits a, (K, pixels), of every joint value.  Raises InputError if there are too many to list."""
+        """Return the logits a for every joint value, (K, pixels).  Raise InputError if there are too many to list."""
         return self.decoder.forward(self.family.values(self.dtype))
 
     def score_all(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return theta and f, (B, K), of these images in float64, from which exact expectations can be computed."""
+        """Return theta and the table f, (B, K), for the images x, (B, pixels), in float64.
+
+        Exact expectations can be computed from these two.
+        """
         a = self.decode_all().astype(np.float64)
         f = x.astype(np.float64) @ a.T - softplus_sum(a)
         return self.encode(x).astype(np.float64), f
 
     def bounds(self, images) -> bounds.Bounds:
-        """Return the exact ELBO, log-likelihood and gap, averaged over the images of a data.Part, by enumeration.
+        """Compute the exact ELBO, log-likelihood and gap by enumeration, averaged over the images of a data.Part.
 
         ELBO and gap are NaN if q has no closed form.  Raises InputError if there are too many joint values.
         """
         return bounds.bounds(self.decode_all(), images, self.encode if self.family.normalised else None)
 
     def draw(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Draw one z* per image, one-hot, (B, n, k)."""
+        """Draw a one-hot z* for each image, (B, n, k)."""
         return self.family.sample(self.encode(x), rng)
 
     def sampled_elbo(self, images, rng: np.random.Generator, block: int = 2_000) -> float:
         """Return the mean of f(x, z*) - KL(unary scores || uniform) over the images, with one sampled z* per image.
 
-        For independent variables it is unbiased for the ELBO.  With pair scores it is minus the loss that the released
-        code reports, and NOT a bound on log p(x): z* comes from the perturbed pairwise arg max, but the KL term only
-        from the unary scores.
+        For independent variables this is an unbiased estimate of the ELBO.  For pair scores it is minus the loss that
+        the released code reports, and it is NOT a bound on log p(x), because z* depends on all scores, but the KL term
+        only on the unary scores.
         """
         total = 0.0
         for x in images.blocks(block, self.dtype):

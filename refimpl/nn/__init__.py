@@ -1,1 +1,1 @@
-"""Handwritten networks: layers, scores and penalties, Adam, and a gradient check by differences."""
+"""Networks with handwritten gradients: layers, losses, Adam, and a check of gradients by differences."""

@@ -1,4 +1,4 @@
-"""Adam (Kingma and Ba, ICLR 2015, algorithm 1), in place on one flat vector of parameters."""
+"""The optimiser Adam (Kingma and Ba, ICLR 2015, algorithm 1), which updates one flat vector of parameters in place."""
 from __future__ import annotations
 
 import math
@@ -8,24 +8,26 @@ import numpy as np
 from refimpl.arguments import learning_rate
 from refimpl.nn.parameters import Parameters
 
-# The update makes ten passes over four arrays.  Blocks of this many entries stay in the core's cache.
+# The update makes ten passes over four arrays, in blocks of this many entries, which stay in the core's cache.
 BLOCK = 32_768
 
-# Every FLUSH_EVERY steps, very small moments are set to 0.  A moment whose gradient stays 0 decays by a factor per step
-# and would end below 1.2e-38, where float32 arithmetic uses slow "denormal" numbers and an epoch takes up to twice as
-# long.  A moment of 1e-30 is still above 1e-33 after FLUSH_EVERY steps with beta1 = 0.9, so it does not reach that
-# range before the next flush.  For float64 the range begins below 2.2e-308.  A flushed moment is negligible compared
-# with the eps of the division; if eps is smaller than usual, smaller moments matter and the limit is smaller, too.
+# Every FLUSH_EVERY steps, very small moments are set to 0.  If a gradient stays 0, its moments decay by a constant
+# factor in each step.  Below 1.2e-38 they would become "denormal" float32 numbers, whose arithmetic is so slow that an
+# epoch takes up to twice as long.  With beta1 = 0.9, a moment of 1e-30 is still above 1e-33 after FLUSH_EVERY steps, so
+# it does not become denormal before the next flush.  In float64 the denormal numbers are below 2.2e-308.  A moment
+# below TINY is negligible compared with the eps in Adam's division.  If eps is smaller than USUAL_EPS, smaller moments
+# matter, so the limit is smaller, too.
 FLUSH_EVERY = 64
 TINY = {np.dtype(np.float32): 1e-30, np.dtype(np.float64): 1e-290}
 USUAL_EPS = 1e-8
 
 
 class Adam:
-    """Adam with bias correction: step() reads the gradients of `parameters` and updates their values.
+    """Adam with bias correction.  step() reads the gradients of `parameters` and updates their values.
 
-    The textbook's moments are m <- beta1 m + (1 - beta1) g and v <- beta2 v + (1 - beta2) g^2.  This class keeps the
-    sums M = m / (1 - beta1) and V = v / (1 - beta2), which need one pass less each, and has the constants in the step:
+    The usual moments are m <- beta1 m + (1 - beta1) g and v <- beta2 v + (1 - beta2) g^2.  Instead, this class stores
+    the sums M = m / (1 - beta1) and V = v / (1 - beta2).  Updating a sum takes one pass less over the array.  The
+    missing constants are contained in `rate` and `floor`:
 
         values -= lr  m_hat / (sqrt(v_hat) + eps),     m_hat = m / (1 - beta1^t),   v_hat = v / (1 - beta2^t)
                 = rate M / (sqrt(V) + floor)
@@ -50,7 +52,7 @@ class Adam:
         self._scratch = np.empty(min(BLOCK, max(len(values), 1)), values.dtype)
 
     def step(self) -> None:
-        """Update the values once; passes that were computed with the old values are stale afterwards."""
+        """Update the values once.  Afterwards, forward passes that were computed with the old values are stale."""
         values, grads = self.parameters.values, self.parameters.grads
         self.parameters.version += 1
         self.t += 1

@@ -1,4 +1,4 @@
-"""Check a handwritten gradient against central differences of its loss along random directions, in float64."""
+"""Check a handwritten gradient, in float64, by central differences of the loss along random directions."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -8,7 +8,10 @@ import numpy as np
 
 
 class Check(NamedTuple):
-    """Holds the derivative along a direction by the backward pass and by differences, and their relative difference."""
+    """Holds the derivative along a direction, computed by the backward pass (analytic) and by differences (numeric).
+
+    `error` is the relative difference of the two.
+    """
 
     analytic: float
     numeric: float
@@ -17,20 +20,24 @@ class Check(NamedTuple):
 
 def gradcheck(loss: Callable[[], float], values: np.ndarray, grads: np.ndarray, rng: np.random.Generator,
               directions: int = 8, step: float = 1e-5) -> list[Check]:
-    """Compare `grads` with differences of loss() along random unit directions of `values`.
+    """Compare `grads` with central differences of loss() along random unit directions, and return a Check for each.
 
-    loss     takes no argument, reads `values` and returns a number, which must be the same if it is called again
-    values   any float64 array, such as a network's flat parameters or an input; changed in place, and restored
-    grads    the gradient at `values` by the backward pass; it is copied first
-    step     length of the step to either side.  The error of the difference falls as step^2, the rounding error grows
-             as 1/step
+    loss     a function without arguments that reads `values` and returns a number.  It must return the same number if
+             it is called again
+    values   any float64 array, such as the flat parameters of a network or its input.  It is changed in place, and
+             restored at the end
+    grads    the gradient at `values` that the backward pass has computed.  It is copied first
+    step     the length of the step to either side.  The error of the difference falls as step^2, and its rounding error
+             grows as 1/step
 
-    Returns one Check per direction.  The error is relative to the length of the gradient over sqrt(size), the typical
-    derivative along a random direction, because the derivative itself can happen to be near 0.  If a ReLU's kink lies
-    between the two points, the difference is wrong; with such a small step that is rare.
+    Errors are relative to the larger of the two derivatives, but at least to the length of the gradient divided by
+    sqrt(size).  This is the typical size of a derivative along a random direction; the derivative itself can happen to
+    be near 0.  If the kink of a ReLU lies between the two points, the difference is wrong, but this is rare with such
+    a small step.
 
-    Raises TypeError if values is not float64: in float32 a difference does not show an error below about one percent.
-    Raises ValueError if the shapes differ, there is nothing to check, or loss() is not the same at the same point.
+    Raises TypeError if an array is not float64, because in float32 a difference does not show an error below about one
+    percent.  Raises ValueError if the shapes differ, if there is nothing to check, or if loss() returns different
+    numbers at the same point.
     """
     if values.dtype != np.float64 or grads.dtype != np.float64:
         raise TypeError(f"gradcheck: values and grads must be float64, got {values.dtype} and {grads.dtype}")
@@ -57,7 +64,7 @@ def gradcheck(loss: Callable[[], float], values: np.ndarray, grads: np.ndarray, 
         scale = max(abs(analytic), abs(numeric), typical)
         error = abs(analytic - numeric) / scale if scale > 0 else 0.0
         if not (np.isfinite(analytic) and np.isfinite(numeric)):
-            error = np.inf                          # NaN would pass every comparison
+            error = np.inf                          # because every comparison with NaN is False
         checks.append(Check(analytic, numeric, error))
     return checks
 

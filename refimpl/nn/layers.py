@@ -1,12 +1,12 @@
-"""Layers with handwritten forward and backward passes, side by side.
+"""Layers, each with a handwritten forward pass and backward pass.
 
 A layer consists of its parameters and three functions:
 
-    forward(x) -> y               rows of x are examples
-    backward(x, y, dy) -> dx      dy = d loss / dy, for the x and y of some forward pass
-    accumulate(x, dy, weight)     adds weight times the gradient with respect to its parameters to their gradients
+    forward(x) -> y               return the output y.  Each row of x is an example
+    backward(x, y, dy) -> dx      return d loss / dx from dy = d loss / dy, for the x and y of a forward pass
+    accumulate(x, dy, weight)     add weight * d loss / d parameters to the stored gradients of the parameters
 
-A layer does not store x and y for the backward pass; Pass in network.py does.
+A layer does not store x and y for the backward pass.  The class Pass in network.py stores them.
 """
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import numpy as np
 
 
 class Layer:
-    """A layer without parameters; layers with parameters override bind, initialise and accumulate."""
+    """The base class of layers.  Layers with parameters override bind, initialise and accumulate."""
 
     n_parameters = 0
 
     def bind(self, values: np.ndarray, grads: np.ndarray) -> None:
-        """Take n_parameters entries of the flat vectors as this layer's parameters and gradients."""
+        """Use these n_parameters entries of two flat vectors as this layer's parameters and gradients."""
 
     def initialise(self, rng: np.random.Generator) -> None:
         """Draw the initial parameters in place."""
@@ -42,7 +42,7 @@ class Linear(Layer):
             raise ValueError(f"Linear: n_in and n_out must be at least 1, got {n_in} and {n_out}")
         self.n_in, self.n_out = n_in, n_out
         self.n_parameters = n_in * n_out + n_out
-        self.bind(*np.zeros((2, self.n_parameters), np.float32))        # until a network binds it to its vectors
+        self.bind(*np.zeros((2, self.n_parameters), np.float32))        # until a network calls bind with its vectors
 
     def bind(self, values: np.ndarray, grads: np.ndarray) -> None:
         n_weights = self.n_in * self.n_out
@@ -53,7 +53,7 @@ class Linear(Layer):
         self.db = grads[n_weights:]
 
     def initialise(self, rng: np.random.Generator) -> None:
-        """Draw weights and bias uniformly on +-1/sqrt(n_in), as the library of the released code does by default."""
+        """Draw weights and bias uniformly on +-1/sqrt(n_in), which is the default of the released code's library."""
         bound = 1.0 / np.sqrt(self.n_in)
         self.W[...] = rng.uniform(-bound, bound, self.W.shape)
         self.b[...] = rng.uniform(-bound, bound, self.b.shape)
@@ -71,11 +71,11 @@ class Linear(Layer):
     def accumulate(self, x: np.ndarray, dy: np.ndarray, weight: float = 1.0) -> None:
         """Add dW_ij = sum_b x_bi dy_bj and db_j = sum_b dy_bj, since y_bj = sum_i x_bi W_ij + b_j."""
         if weight != 1:
-            x = x * x.dtype.type(weight)                # the product carries the weight to dW
+            x = x * x.dtype.type(weight)                # so the product x^T dy contains the factor `weight`
         self.add(x.T @ dy, dy.sum(axis=0) * dy.dtype.type(weight))
 
     def add(self, dW: np.ndarray, db: np.ndarray) -> None:
-        """Add gradients that were computed elsewhere."""
+        """Add dW and db, which were computed elsewhere, to the stored gradients."""
         self.dW += dW
         self.db += db
 

@@ -1,19 +1,19 @@
-"""Scores and penalties with their derivatives: Bernoulli pixels with logits, and the KL terms.
+"""The terms of the losses and their derivatives: the score of binary pixels under logits, and the KL terms.
 
-All are in nats.  No function divides by the batch size; the model does.
+All terms are in nats.  The functions do not divide by the batch size, because the models do this.
 """
 from __future__ import annotations
 
 import numpy as np
 from scipy import special
 
-SAFE = 22.0         # e^(4 * 22) = e^88 is still a float32
+SAFE = 22.0         # e^(4 * 22) = e^88 does not overflow in float32
 
 
 def softplus_and_sigmoid(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return log(1 + e^a) and its derivative 1 / (1 + e^-a), both from e^-|a|, which cannot overflow."""
+    """Return log(1 + e^a) and its derivative 1 / (1 + e^-a).  Both are computed from e^-|a|, which cannot overflow."""
     e = np.exp(-np.abs(a))
-    # log1p keeps the digits of a tiny e but is slow; in a float32 score of hundreds of nats these digits do not matter.
+    # log1p keeps the digits of a tiny e, but is slow.  In a float32 score of hundreds of nats they do not matter.
     log_one_plus_e = np.log1p(e) if a.dtype == np.float64 else np.log(1 + e)
     softplus = np.maximum(a, 0) + log_one_plus_e        # log(1 + e^a) = a + log(1 + e^-a)          for a > 0
     sigmoid = np.where(a >= 0, 1, e) / (1 + e)          # e^a / (1 + e^a)                           for a < 0
@@ -21,12 +21,14 @@ def softplus_and_sigmoid(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def softplus_sum(a: np.ndarray, scratch: np.ndarray | None = None) -> np.ndarray:
-    """Return the sum of log(1 + e^a) over the last axis, (rows,), for a of shape (rows, width).
+    """Return the sum of log(1 + e^a) over the last axis, (rows,), where a has shape (rows, width).
 
-    scratch is an array like a in which the function may work; it can be a itself, if a is not needed any more.
+    `scratch` is an array of the shape and dtype of a, which the function overwrites.  It can be a itself, if a is not
+    needed any more.
 
-    A logarithm is several times slower than a product, so one logarithm is taken of the product of four factors
-    1 + e^a, if no a is above SAFE.  Otherwise log(1 + e^a) = a/2 + |a|/2 + log(1 + e^-|a|), with factors from 1 to 2.
+    A logarithm is several times slower than a product.  So if no entry of a is above SAFE, the function multiplies four
+    factors 1 + e^a and takes the logarithm of the product.  Otherwise it uses
+    log(1 + e^a) = a/2 + |a|/2 + log(1 + e^-|a|), where the factors 1 + e^-|a| are between 1 and 2.
     """
     rows, width = a.shape
     outside, factors = 0.0, np.empty_like(a) if scratch is None else scratch
@@ -43,7 +45,10 @@ def softplus_sum(a: np.ndarray, scratch: np.ndarray | None = None) -> np.ndarray
 
 
 def sigmoid(a: np.ndarray) -> np.ndarray:
-    """Return 1 / (1 + e^-a) as (1 + tanh(a / 2)) / 2, which is fast, cannot overflow, and is exact to rounding of 1."""
+    """Return 1 / (1 + e^-a), computed as (1 + tanh(a / 2)) / 2.
+
+    This is fast and cannot overflow.  Its absolute error is about the rounding error of the number 1.
+    """
     half = a.dtype.type(0.5)
     s = a * half
     np.tanh(s, out=s)
@@ -53,20 +58,24 @@ def sigmoid(a: np.ndarray) -> np.ndarray:
 
 
 def bernoulli_score(x: np.ndarray, a: np.ndarray) -> np.ndarray:
-    """Return log p(x given logits a) of binary pixels in nats, (B,), for x in [0, 1] and a, both (B, D)."""
+    """Return log p(x given logits a), the score of D binary pixels in nats, (B,).
+
+    The pixels x, with values in [0, 1], and the logits a have shape (B, D).
+    """
     return np.einsum("bd,bd->b", x, a) - softplus_sum(a)     # f = sum_d x_d a_d - log(1 + e^{a_d})
 
 
 def bernoulli_score_backward(x: np.ndarray, a: np.ndarray) -> np.ndarray:
-    """Return df/da = x - sigmoid(a), (B, D)."""
+    """Return df/da = x - sigmoid(a), (B, D), where f = bernoulli_score(x, a)."""
     s = sigmoid(a)
     return np.subtract(x, s, out=s)
 
 
 def bernoulli_score_table(x: np.ndarray, a: np.ndarray) -> np.ndarray:
-    """Return log p(x_b given logits a_z) in nats, (B, K), of every image x_b, (B, D), under every a_z, (K, D).
+    """Return a table, (B, K), of the scores log p(x_b given logits a_z) in nats, for all images and all logits.
 
-    If the decoder does not depend on x, its K outputs are computed once, and one matrix product compares them with x.
+    x has shape (B, D), and a has shape (K, D).  If the decoder's output does not depend on x, its K outputs are
+    computed once, and one matrix product computes the scores of all images.
     """
     f = x @ a.T
     f -= softplus_sum(a)                                     # f_bz = x_b . a_z - sum_d log(1 + e^{a_zd})
@@ -74,7 +83,8 @@ def bernoulli_score_table(x: np.ndarray, a: np.ndarray) -> np.ndarray:
 
 
 def bernoulli_score_table_backward(weights: np.ndarray, x: np.ndarray, a: np.ndarray) -> np.ndarray:
-    """Return the gradient of sum_bz weights_bz f_bz with respect to a, (K, D), for f = bernoulli_score_table(x, a)."""
+    """Return the gradient of sum_bz weights_bz f_bz with respect to a, (K, D), where f = bernoulli_score_table(x, a).
+    """
     da = weights.T @ x                                              # sum_b weights_bz x_b
     da -= weights.sum(axis=0)[:, None] * sigmoid(a)                 #     - (sum_b weights_bz) sigmoid(a_z)
     return da
@@ -88,7 +98,8 @@ def log_softmax(h: np.ndarray) -> np.ndarray:
 def categorical_kl(h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return KL(softmax(h) || uniform), (...), and its gradient with respect to h, (..., k).
 
-    They are sum q log q + log k and q (log q - sum q log q).  A q that underflows to 0 counts as 0 log 0 = 0.
+    With q = softmax(h), KL is sum q log q + log k, and its gradient is q (log q - sum q log q).  If a q underflows to
+    0, its term q log q is 0.
     """
     log_q = log_softmax(h)
     q = np.exp(log_q)
@@ -100,7 +111,7 @@ def categorical_kl(h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def gaussian_kl(mu: np.ndarray, log_var: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return KL(N(mu, s^2) || N(0, 1)), (...), and its gradients with respect to mu and log_var, (..., d).
 
-    With s^2 = exp(log_var) they are sum (mu^2 + s^2 - log s^2 - 1) / 2, mu and (s^2 - 1) / 2.
+    With s^2 = exp(log_var), KL is sum (mu^2 + s^2 - log s^2 - 1) / 2, and the gradients are mu and (s^2 - 1) / 2.
     """
     variance = np.exp(log_var)
     kl = 0.5 * (mu * mu + variance - log_var - 1).sum(axis=-1)

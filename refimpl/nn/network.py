@@ -1,8 +1,8 @@
-"""Networks of layers, and a forward pass as an object that keeps what its backward pass needs.
+"""Networks of layers.  A forward pass is an object that stores what the backward pass needs.
 
-    run = network.run(x)            forward: run.y is the output
-    back = run.backward(dy)         d loss / d output of every layer, from the last to the first
-    back.accumulate(weight)         adds weight times the gradient with respect to the parameters to their gradients
+    run = network.run(x)            run the forward pass; run.y is the output
+    back = run.backward(dy)         compute d loss / d output of every layer, from the last to the first
+    back.accumulate(weight)         add weight * d loss / d parameters to the stored gradients of the parameters
     back.dx                         d loss / dx
 """
 from __future__ import annotations
@@ -17,14 +17,15 @@ from refimpl.nn.parameters import Parameters, StalePass, bind
 
 
 class Pass:
-    """One forward pass, with the output y, (rows, n_out).  It becomes stale when an optimiser updates the parameters.
+    """A forward pass of a network, with the output y, (rows, n_out).
 
-    x is not copied: if it is changed in place before the backward pass, the gradient changes, too.
+    The pass becomes stale when an optimiser updates the parameters.  The input x is not copied, so do not change it in
+    place before the backward pass: the gradient would change, too.
     """
 
     def __init__(self, network: Network, x: np.ndarray) -> None:
         self._network, self._version = network, network.parameters.version
-        self.outputs = [x]                              # the input, then the outputs of layers 0, 1, ...
+        self.outputs = [x]                              # the input, followed by the outputs of layers 0, 1, ...
         for layer in network.layers:
             self.outputs.append(layer.forward(self.outputs[-1]))
 
@@ -33,38 +34,41 @@ class Pass:
         return self.outputs[-1]
 
     def backward(self, dy: np.ndarray) -> Backward:
-        """Return the backward pass for dy = d loss / dy, (rows, n_out).  Raises StalePass if the pass is stale."""
+        """Return the backward pass for dy = d loss / dy, (rows, n_out).  Raise StalePass if this pass is stale."""
         return Backward(self, dy)
 
     def check(self) -> None:
-        """Raise StalePass if the parameters have been updated since."""
+        """Raise StalePass if the parameters have been updated since this pass was computed."""
         if self._network.parameters.version != self._version:
             raise StalePass("this pass is stale: the parameters have been updated since; run the network again")
 
 
 class Backward:
-    """Computes d loss / d output of every layer; accumulate() and dx compute the remaining gradients when needed."""
+    """Computes d loss / d output of every layer.
+
+    The gradients with respect to the parameters and to x are computed when they are needed, by accumulate() and dx.
+    """
 
     def __init__(self, run: Pass, dy: np.ndarray) -> None:
         run.check()
         self._run, self._layers = run, run._network.layers
         if dy.shape != run.y.shape:
             raise ValueError(f"dy must have the shape of the output, {run.y.shape}, got {dy.shape}")
-        self._dys = [dy]                                # of the last layer, the one before, ...; reversed below
+        self._dys = [dy]                                # for the last layer, the one before it, ...; reversed below
         for depth in reversed(range(1, len(self._layers))):
             x, y = run.outputs[depth], run.outputs[depth + 1]
             self._dys.append(self._layers[depth].backward(x, y, self._dys[-1]))
         self._dys.reverse()
 
     def accumulate(self, weight: float = 1.0) -> None:
-        """Add weight times the gradient with respect to the parameters to their gradients."""
+        """Add `weight` times the gradient with respect to the parameters to the stored gradients of the parameters."""
         self._run.check()
         for layer, x, dy in zip(self._layers, self._run.outputs, self._dys):
             layer.accumulate(x, dy, weight)
 
     @cached_property
     def dx(self) -> np.ndarray:
-        """Return d loss / dx, (rows, n_in), which is computed only if it is used."""
+        """Return d loss / dx, (rows, n_in).  It is computed when it is first used."""
         self._run.check()
         return self._layers[0].backward(self._run.outputs[0], self._run.outputs[1], self._dys[0])
 
@@ -72,8 +76,8 @@ class Backward:
 class Network:
     """A sequence of layers.
 
-    Its parameters are 0 in float32 until nn.parameters.bind joins them with those of other networks, or changes the
-    dtype.
+    At first its parameters are float32 zeros.  nn.parameters.bind can join them with the parameters of other networks,
+    or change the dtype.
     """
 
     parameters: Parameters
@@ -89,18 +93,21 @@ class Network:
             layer.initialise(rng)
 
     def run(self, x: np.ndarray) -> Pass:
-        """Run x, (rows, n_in), forward, and keep what the backward pass needs."""
+        """Run the forward pass for x, (rows, n_in), and store what the backward pass needs."""
         return Pass(self, x)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        """Return the output, (rows, n_out), for x, (rows, n_in), without keeping anything for a backward pass."""
+        """Return the output, (rows, n_out), for x, (rows, n_in), and store nothing for a backward pass."""
         for layer in self.layers:
             x = layer.forward(x)
         return x
 
 
 class MLP(Network):
-    """A network of linear layers of the given widths with ReLUs between: MLP([784, 300, 10]) is 784-300-ReLU-10."""
+    """A network of linear layers of the given widths, with a ReLU between any two of them.
+
+    For example, MLP([784, 300, 10]) has 784 inputs, a hidden layer of 300 ReLUs, and 10 outputs.
+    """
 
     def __init__(self, widths: Sequence[int]) -> None:
         if len(widths) < 2:

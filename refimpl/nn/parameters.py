@@ -1,4 +1,4 @@
-"""All parameters of a model in one flat vector, and their gradients in another."""
+"""Store all parameters of a model in one flat vector, and their gradients in another."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
 
 class StalePass(RuntimeError):
-    """Raised if gradients are requested from a forward pass after its parameters have been updated."""
+    """Raised if gradients are requested from a forward pass whose parameters have been updated since."""
 
 
 class Parameters:
-    """Holds two flat vectors of the same length: `values`, and `grads` in the same order.
+    """Holds two flat vectors of the same length: `values`, the parameters, and `grads`, their gradients.
 
-    So an optimiser consists of a few passes over one array, a model is saved as one array, and a difference check moves
-    along one vector.  Gradients accumulate: a training step calls zero_grads() once, every term of its loss adds to
-    them, and Adam reads them.
+    So an optimiser needs only a few passes over one array, a model is saved as one array, and gradcheck() changes one
+    vector.  The gradients accumulate: a training step calls zero_grads() once, every term of the loss adds its
+    gradient, and then Adam reads the sum.
 
-    version counts the updates of `values` by optimisers; a pass with an older version is stale.
+    `version` counts how often an optimiser has updated `values`.  A forward pass with an older version is stale.
     """
 
     def __init__(self, values: np.ndarray, grads: np.ndarray, layers: Sequence[Layer] = ()) -> None:
@@ -32,14 +32,14 @@ class Parameters:
         self.version = 0
 
     def zero_grads(self) -> None:
-        """Set all gradients to 0, also those in the layers, which are views."""
+        """Set all gradients to 0.  The gradients in the layers are views, so they become 0, too."""
         self.grads.fill(0)
 
 
 def bind(layers: Sequence[Layer], dtype: np.dtype = np.float32) -> Parameters:
-    """Join the parameters of these layers or networks: they become views of one Parameters, which is returned.
+    """Make a Parameters for all these layers or networks, and return it.
 
-    All values are 0.
+    The parameters of the layers become views of its vectors.  All values are 0 at first.
     """
     flat = [layer for given in layers for layer in getattr(given, "layers", [given]) if layer.n_parameters]
     size = sum(layer.n_parameters for layer in flat)
