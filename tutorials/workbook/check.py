@@ -1,4 +1,7 @@
-"""Check what you have written in the workbook: `python check.py`, `python check.py 4`, `python check.py train`."""
+"""Check the functions that you have written in the workbook.
+
+Run `python check.py` for everything, `python check.py 4` for one file, or `python check.py train` for the training.
+"""
 from __future__ import annotations
 
 import argparse
@@ -10,7 +13,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent.parent)]
 sys.dont_write_bytecode = True
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(name, "1")                        # on matrices as small as these, threads wait for each other
+    os.environ.setdefault(name, "1")                        # for such small matrices, several threads would be slower
 
 try:
     from checking import command

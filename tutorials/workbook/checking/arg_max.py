@@ -9,17 +9,17 @@ from checking.problems import perturbed, rows
 
 
 def one_hot(scores: np.ndarray) -> np.ndarray:
-    """The winner of each row of the scores (B, k)."""
+    """Return the one-hot vector of the largest score in each row of the scores, (B, k)."""
     return np.eye(scores.shape[1])[scores.argmax(axis=1)]
 
 
 def law(h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """q and log q."""
+    """Return q and log q, (B, k) each."""
     return softmax(h, axis=1), log_softmax(h, axis=1)
 
 
 def _law_of(q, log_q=None):
-    """A slip: q and its logarithm, as a function of h."""
+    """Return a slip, a function of h that returns q(h) and log_q(h).  Without `log_q`, it takes the logarithm of q."""
     return lambda h: (q(h), np.log(q(h)) if log_q is None else log_q(h))
 
 
@@ -49,7 +49,7 @@ H = [{"h": np.array([[1.0, 0.0]])}, {"h": rows(2, 3, 7)}, {"h": np.array([[1000.
 
 
 def _of_g(g, of_q=lambda g, e, total: np.exp(g - np.log(total)), total=lambda e: e.sum(axis=1, keepdims=True)):
-    """A slip in g, or in the sum of e^g."""
+    """Return a slip that has an error in g, in the sum of e^g, or in how q is computed from them."""
     def slip(h):
         e = np.exp(g(h))
         return of_q(g(h), e, total(e)), g(h) - np.log(total(e))
@@ -61,7 +61,7 @@ def _divided(g, e, total):
 
 
 def _clipped(cases: list[dict], mine: list[np.ndarray], at_random: bool) -> str | None:
-    """A message if log q stops at some number where q is rounded to 0."""
+    """Return a message if log q does not fall below some number where q is rounded to 0, otherwise None."""
     if at_random or len(mine) < 3 or mine[2].shape != (1, 3) or same(mine[2], cases[2]["h"]):
         return None
     small, right = mine[2][0, 1:], [log_softmax(case["h"], axis=1) for case in cases[:2]]

@@ -11,12 +11,12 @@ from refimpl import exact
 
 
 def model(D: int, H: int, k: int, seed: int, spread: float = 1.0) -> list[np.ndarray]:
-    """[W1, b1, W2, b2, V1, c1, V2, c2]."""
+    """Return random weights [W1, b1, W2, b2, V1, c1, V2, c2]."""
     return [*weights(D, H, k, seed, spread).values(), *weights(k, H, D, seed + 4, spread).values()]
 
 
 def images(B: int, D: int, seed: int) -> np.ndarray:
-    """(B, D) of 0 and 1."""
+    """Return random images of 0 and 1, (B, D)."""
     return (np.random.default_rng(seed).random((B, D)) < 0.5).astype(float)
 
 
@@ -27,7 +27,7 @@ CASES = [{"weights": model(2, 2, 2, 60), "x": np.array([[1.0, 0.0]])},
 
 def forward(weights, x, law_of=lambda h, f: h, of_h=lambda h: h, one_hot=np.eye, logits=lambda a: a,
             swap=False) -> tuple[np.ndarray, ...]:
-    """r, h, s, a, f, q, log_q; the keywords are the places for slips."""
+    """Return r, h, s, a, f, q and log_q.  The keywords after `x` make slips."""
     encoder, decoder = (weights[4:], weights[:4]) if swap else (weights[:4], weights[4:])
     r, h = network(x, *encoder)
     h = of_h(h)
@@ -43,14 +43,14 @@ def _with(**keywords):
 
 
 def _encoder_twice(weights, x):
-    """The decoder with the encoder's weights, where the sizes allow it."""
+    """Return the results of a slip: the decoder uses the encoder's weights.  This is possible only for some sizes."""
     r, h, *_, q, log_q = forward(weights, x)
     s, a = network(np.eye(len(weights[0])), *weights[:4])
     return r, h, s, a, score(x, a), q, log_q
 
 
 def _last(weights, x, f_of=None, q_of=None):
-    """A slip in f, or in q, alone."""
+    """Return the results of a slip: only f is wrong, computed by `f_of`, or q and log q are, computed by `q_of`."""
     r, h, s, a, f, q, log_q = forward(weights, x)
     return r, h, s, a, f_of(x, a, f) if f_of else f, *(q_of(h) if q_of else (q, log_q))
 
@@ -89,7 +89,7 @@ def _bound(of):
 
 
 def right(weights, x):
-    """-ELBO, from the exact module."""
+    """Return -ELBO, computed by refimpl.exact."""
     _, h, _, _, f, *_ = forward(weights, x)
     return np.float64(-exact.elbo(h, f).mean())
 

@@ -23,12 +23,12 @@ def _softplus(a):
 
 
 def score(x, a, softplus=_softplus):
-    """f (B, k)."""
+    """Return the table f, (B, k).  `softplus` can be a slip."""
     return x @ a.T - softplus(a).sum(axis=1)
 
 
 def back(x, a, df, sigmoid=expit):
-    """da (k, D)."""
+    """Return da, (k, D).  `sigmoid` can be a slip."""
     return df.T @ x - df.sum(axis=0)[:, None] * sigmoid(a)
 
 
@@ -64,7 +64,7 @@ SCORE = Task("score", score, CASES, {
 }, factors={"D": lambda x, a: x.shape[1]})
 
 def _overflow(cases: list[dict], mine: list[np.ndarray], at_random: bool) -> str | None:
-    """Whether it is right except for large logits, where infinity is divided by infinity."""
+    """Return a message if the results are right except for large logits, where infinity is divided by infinity."""
     good = [same(one, back(**case)) for case, one in zip(cases, mine)]
     if good != [True, True, True, False] or not np.isnan(mine[-1]).any():
         return None

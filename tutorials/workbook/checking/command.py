@@ -1,4 +1,4 @@
-"""The work of check.py: it checks each file in a process of its own, prints a few lines, and shows the progress."""
+"""The work of check.py: check each file in a separate process, print a few lines about it, and show the progress."""
 from __future__ import annotations
 
 import difflib
@@ -11,18 +11,21 @@ from checking.showing import plain
 from checking.topics import RIGHT, TOPICS, Topic
 
 TRAIN = "train"
-TRAINING_SECONDS = 1_800.0            # on a machine that is busy with other things
+TRAINING_SECONDS = 1_800.0            # enough also on a busy machine
 CHECKS = [topics.tasks(topic) for topic in TOPICS]      # imported here, before the clock of a process starts
 FOLDER_NAMES = {name: topic for topic in TOPICS for name in (topic.stem, topic.stem[3:])}
 HERE = Path(__file__).resolve().parent.parent
 
 
 class BadArgument(ValueError):
-    """An argument is wrong; the message is one line that says why."""
+    """Raised if an argument is wrong.  The message is one line that says why."""
 
 
 def run(what: list[str], folder: Path, seconds: float) -> int:
-    """Check these files, or everything.  Returns 0 if all is right, and 1 otherwise.  Raises BadArgument."""
+    """Check the files named in `what`, or everything.  Return 0 if all are right, and 1 otherwise.
+
+    Raises BadArgument if an argument is wrong.
+    """
     asked = [_asked(each) for each in what] or [*TOPICS, TRAIN]
     if not 0 < seconds < 1e6:
         raise BadArgument(f"--seconds must be a positive number, got {seconds:g}")
@@ -44,7 +47,10 @@ def run(what: list[str], folder: Path, seconds: float) -> int:
 
 
 def _asked(word: str) -> Topic | str:
-    """4, 04, 4.py, 04_two_arg_maxes, two_arg_maxes, tutorials/workbook/04_two_arg_maxes.py, or train."""
+    """Return the file that `word` names, or TRAIN.  Raise BadArgument if there is no such file.
+
+    A file can be named as 4, 04, 4.py, 04_two_arg_maxes, two_arg_maxes or tutorials/workbook/04_two_arg_maxes.py.
+    """
     stem = Path(word).name.removesuffix(".py")
     if word == TRAIN:
         return TRAIN
@@ -59,7 +65,7 @@ def _asked(word: str) -> Topic | str:
 
 
 class Checked:
-    """The results of this run.  Each file is judged once."""
+    """Checks files and keeps the results, so each file is checked only once."""
 
     def __init__(self, folder: Path, seconds: float) -> None:
         self.folder, self.seconds, self.answers = folder.resolve(), seconds, {}
@@ -67,7 +73,7 @@ class Checked:
         self.right = progress.read(self.folder)
 
     def answer(self, topic: Topic) -> tuple[str, list[str]]:
-        """The state of a file, and lines about it.  The files that it imports are judged first."""
+        """Return the state of a file, and lines about it for the student.  First check the files that it imports."""
         if topic.number not in self.answers:
             waits = [each for number in topic.needs if self.answer(each := TOPICS[number - 1])[0] != RIGHT]
             if waits:
@@ -87,7 +93,7 @@ class Checked:
         return state == RIGHT
 
     def train(self) -> bool:
-        """Train, and print the result."""
+        """Train with the student's functions, print the result, and return whether it is right."""
         waits = [topic for topic in TOPICS[:11] if self.answer(topic)[0] != RIGHT]
         if waits:
             say(f"… {TRAIN}: {self.waiting(waits[0])}")
@@ -102,7 +108,7 @@ class Checked:
         return state == RIGHT
 
     def waiting(self, topic: Topic) -> str:
-        """The state of a file that cannot be checked before this one is right."""
+        """Return the state of a file that can only be checked once the file `topic` is right."""
         there = (self.folder / f"{topic.stem}.py").exists()
         return (f"waiting, because it uses your {topic.stem}.py, which is not "
                 f"{'right yet' if there else 'in this folder'} (check.py {topic.number}{self.given})")
@@ -115,5 +121,5 @@ class Checked:
 
 
 def say(line: str) -> None:
-    """Print with the characters that the stream can write."""
+    """Print a line.  Characters that standard output cannot write are replaced."""
     print(plain(line, sys.stdout.encoding), flush=True)

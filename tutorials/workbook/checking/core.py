@@ -1,7 +1,7 @@
-"""Compare what a student's function returns with the exact numbers, and find the slip that gives what it returned.
+"""Compare the results of a student's function with the exact numbers, and find the slip that explains the results.
 
-A slip is a function of the same arguments that computes what one gets with this slip.  It is named only if it gives the
-student's numbers in all cases, up to rounding.
+A slip is a common mistake.  It is represented by a function with the same arguments that makes this mistake.  A slip is
+named only if its results are the student's numbers in all cases, up to rounding.
 """
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ from checking.showing import counted, example
 
 @dataclass(frozen=True)
 class Task:
-    """One function to write.
+    """Describes one function that the student has to write.
 
-    name        of the function
-    right       the exact function, of the same arguments
-    cases       arguments by name, the smallest first
-    slips       from a clause that names the slip to the function that has it
-    outputs     names of what is returned; () where it is one thing without a name
-    factors     from a name to a number, of the arguments: what a wrong factor may be made of
-    explain     words, or None, for results that no slip gives, of (cases, results, at_random); at_random: whether the
-                function gives another result each time
+    name        the name of the function
+    right       a correct function with the same arguments
+    cases       a list of arguments by name on which the function is called, the smallest arguments first
+    slips       maps a clause that names a slip to a function that makes this mistake
+    outputs     the names of the results; () if the function returns a single result without a name
+    factors     maps a name to a function of the arguments that returns a number.  A wrong factor of the results can be
+                a power of this number
+    explain     a function (cases, results, at_random) that is called if no slip explains the results.  It returns a
+                clause for the student, or None.  at_random says whether the results differ from call to call
     """
 
     name: str
@@ -41,7 +42,7 @@ class Task:
     explain: Callable = lambda cases, results, at_random: None
 
     def judge(self, module: ModuleType) -> None:
-        """Raises Problem if the student's function is not right."""
+        """Raise Problem if the student's function is not right."""
         results, later = [], None
         for place in range(len(self.cases)):
             try:
@@ -49,19 +50,22 @@ class Task:
             except Problem as problem:
                 if not results or problem.state != loading.WRONG:
                     raise
-                later = problem                         # the smaller cases may say more
+                later = problem                         # the smaller cases may have a more helpful message
                 break
         self._compare(results, lambda: self._called(module, len(results) - 1))
         if later:
             raise later
 
     def _called(self, module: ModuleType, place: int) -> dict[str, np.ndarray]:
-        """The results of this case by their names, of a list each array.  Problem if one is no array of numbers."""
+        """Call the student's function on case number `place`, and return its results by name.
+
+        Each array of a list has a name of its own.  Raises Problem if a result is not an array of numbers.
+        """
         returned = loading.call(module, self.name, self.cases[place])
         return named(self.name, returned, self.outputs, self.rights[place])
 
     def _compare(self, results: list[dict[str, np.ndarray]], again: Callable) -> None:
-        """Raises Problem if a result differs from the right one."""
+        """Raise Problem if a result differs from the right result.  again() calls the function on the last case."""
         cases = self.cases[:len(results)]
         rights = self.rights
         for name in rights[0]:
@@ -83,16 +87,16 @@ class Task:
 
     @functools.cached_property
     def rights(self) -> list[dict[str, np.ndarray]]:
-        """The right results of all cases."""
+        """Return the right results of all cases."""
         return [named("", self.right(**case), self.outputs) for case in self.cases]
 
     @functools.cached_property
     def known(self) -> dict[str, list[dict[str, np.ndarray]]]:
-        """The results of each slip, by the words that name it."""
+        """Return the results of each slip for all cases.  The keys are the clauses that name the slips."""
         return {words: self.of_slip(slip) for words, slip in self.slips.items()}
 
     def of_slip(self, slip: Callable) -> list[dict[str, np.ndarray]]:
-        """The results of the slip, up to the first case whose shapes it does not accept."""
+        """Return the results of a slip for all cases before the first one whose shapes it does not accept."""
         made = []
         with np.errstate(all="ignore"), contextlib.suppress(ValueError, IndexError, TypeError):
             for case in self.cases:
@@ -100,7 +104,10 @@ class Task:
         return made
 
     def _slip(self, name: str, results: list[dict[str, np.ndarray]]) -> str | None:
-        """The words of the slip that gives all results; if there is none, of the first that gives the result `name`."""
+        """Return the clause of the slip that explains all results.
+
+        If there is none, return the clause of the first slip that explains the result `name`, or None.
+        """
         partly = None
         for words, made in self.known.items():
             if len(made) != len(results) or not all(
@@ -112,7 +119,7 @@ class Task:
         return partly
 
     def _in_general(self, cases: list[dict], mine: list[np.ndarray], right: list[np.ndarray]) -> str:
-        """A message that fits any function."""
+        """Return a message about wrong numbers that can be used for any function."""
         for one, other in zip(mine, right):
             if one.shape != other.shape:
                 return f"its shape is {one.shape}, and must be {other.shape}" + _why(one, other)
@@ -139,7 +146,7 @@ class Task:
                 f"explains {them}")
 
     def _of_factor(self, cases: list[dict], factors: list[float]) -> str:
-        """The message for results that are right up to a factor."""
+        """Return the message for results that are right up to a factor, given the factor in each case."""
         if np.allclose(factors, 0):
             return "all its numbers are 0"
         if np.allclose(factors, -1):
@@ -160,7 +167,11 @@ class Task:
 
 def named(function: str, returned: object, outputs: tuple[str, ...],
           right: dict[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
-    """Arrays by name: those of a list in a place of their own.  Problem, if `returned` is something else."""
+    """Return what a function has returned as arrays by name.  Each array of a list has a name of its own.
+
+    If `right`, the right results by name, is given, their names are used.  Raises Problem if `returned` does not have
+    this form.
+    """
     if not outputs:
         return {"": array(f"`{function}`", returned, right and right[""])}
     if not isinstance(returned, (tuple, list)) or len(returned) != len(outputs):
@@ -185,7 +196,7 @@ def named(function: str, returned: object, outputs: tuple[str, ...],
 
 
 def array(what: str, value: object, right: np.ndarray | None) -> np.ndarray:
-    """The value as an array of numbers; Problem, if it is none."""
+    """Return `value` as an array of numbers.  Raise Problem if it is not an array of numbers or a number."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not (isinstance(value, (np.ndarray, np.generic)) or number):
         wanted = "a number" if right is not None and right.ndim == 0 else "a NumPy array" + (
@@ -200,20 +211,20 @@ def array(what: str, value: object, right: np.ndarray | None) -> np.ndarray:
 
 
 def close(mine: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Which entries agree up to the rounding of the student's precision."""
-    unit = 1e-6 if mine.dtype.itemsize >= 8 else 2e-5           # a part of it may be in single precision
+    """Return whether each entry of `mine` equals `right` up to the rounding of the student's precision."""
+    unit = 1e-6 if mine.dtype.itemsize >= 8 else 2e-5           # a step of a float64 result may have used float32
     finite = np.abs(right[np.isfinite(right)])
     with np.errstate(all="ignore"):
         return np.isclose(mine, right, rtol=unit, atol=unit * min(finite.max(initial=1), 100), equal_nan=True)
 
 
 def same(mine: np.ndarray, right: np.ndarray) -> bool:
-    """Whether shape and numbers agree."""
+    """Return whether the two arrays have the same shape and the same numbers, up to rounding."""
     return mine.shape == right.shape and bool(close(mine, right).all())
 
 
 def _exchanged(name: str, results: list[dict[str, np.ndarray]], rights: list[dict[str, np.ndarray]]) -> str | None:
-    """Words, if what was returned under this name is another one of the results."""
+    """Return a clause if the student's result `name` is the right result of another name, otherwise None."""
     for other in rights[0]:
         if other != name and all(same(mine[name], right[other]) for mine, right in zip(results, rights)):
             return f"it is `{other}`: the results are returned in the wrong order"
@@ -221,7 +232,7 @@ def _exchanged(name: str, results: list[dict[str, np.ndarray]], rights: list[dic
 
 
 def _factor(mine: np.ndarray, right: np.ndarray) -> float | None:
-    """c with mine = c right, or None; right is not zero everywhere."""
+    """Return the number c with `mine` = c * `right`, or None if there is none.  `right` must not be 0 everywhere."""
     factor = float((mine * right).sum()) / float((right * right).sum())
     return factor if same(mine, factor * right) else None
 

@@ -10,19 +10,22 @@ from checking.problems import perturbed
 
 
 def maximum(h, f, eps, noise, scores=lambda h, f, eps, noise: h + eps * f + noise) -> tuple[np.ndarray, ...]:
-    """The value, and its derivatives in eps and in h, of these scores."""
+    """Return the maximum of the scores, and its derivatives with respect to eps and h.  `scores` can be a slip."""
     made = scores(h, f, eps, noise)
     z = one_hot(made)
     return made.max(axis=1), (z * f).sum(axis=1), z
 
 
 def _scores(scores):
-    """A slip in the scores, with its consequences."""
+    """Return a slip in which the scores are wrong, and all three results follow from the wrong scores."""
     return lambda **case: maximum(**case, scores=scores)
 
 
 def _instead(place: int, of):
-    """A slip in one of the three results; `of` gets the scores and the right one-hot vectors as well."""
+    """Return a slip in which only the result at `place` is wrong.
+
+    `of` computes the wrong result from all arguments, the scores and the right one-hot vectors.
+    """
     def slip(h, f, eps, noise):
         results = list(maximum(h, f, eps, noise))
         results[place] = of(h, f, eps, noise, h + eps * f + noise, results[2])

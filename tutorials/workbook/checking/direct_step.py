@@ -30,9 +30,11 @@ CASES = [_case(3, 3, 3, 2, 2.0, 105), _case(6, 5, 4, 20, 1.5, 110), _case(5, 4, 
 
 def gradients(weights, x, noise, eps, df=None, dh=None, B_df=None, B_dh=None, of_x=2,
               of_z=6) -> list[np.ndarray]:
-    """The eight gradients; df and dh, functions of what is known, are the places for slips.
+    """Return the eight gradients.  The keywords other than the task's own arguments make slips.
 
-    of_x, of_z: places in weights of the W2 with which the encoder's and the decoder's backward pass run.
+    df, dh         functions that replace the right df and dh, before the division by B
+    B_df, B_dh     numbers that replace B
+    of_x, of_z     where `weights` holds the W2 of the encoder's and of the decoder's backward pass
     """
     r, h, s, a, f, q, log_q = forward(weights, x)
     z_star, z_eps = one_hot(h + noise), one_hot(h + eps * f + noise)
@@ -103,7 +105,7 @@ def _single(value: object) -> object:
 
 
 class Gradients(Task):
-    """The gradients have to keep the precision of x too: training is in float32."""
+    """A Task that also checks that the gradients have the precision of x, because training uses float32."""
 
     def judge(self, module: ModuleType) -> None:
         super().judge(module)
@@ -122,7 +124,7 @@ GRADIENTS = Gradients("gradients", one_page.gradients, CASES, SLIPS, outputs=NAM
 
 
 def step(weights, M, V, t, x, noise, eps, rate, sign=1.0, **keywords) -> tuple[list, list, list]:
-    """Weights, M and V after the step."""
+    """Return the weights, M and V after the step.  `sign` and the keywords of adam.adam make slips."""
     grads = [sign * each for each in one_page.gradients(weights, x, noise, eps)]
     return adam.adam(weights, grads, M, V, t, rate, **keywords)
 

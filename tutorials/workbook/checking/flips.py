@@ -17,7 +17,7 @@ def pair(z):
 
 
 def waves(n: int, seed: int):
-    """A sum of five waves, which is not a sum over the variables."""
+    """Return a function f that is a sum of five waves.  It is not a sum of functions of single variables."""
     rng = np.random.default_rng(seed)
     directions, heights = 1.5 * rng.normal(size=(5, n)), 3 * rng.normal(size=5)
 
@@ -29,12 +29,12 @@ def waves(n: int, seed: int):
 
 
 def every(n: int) -> np.ndarray:
-    """All vectors, (2^n, n)."""
+    """Return all vectors of n zeros and ones, (2^n, n)."""
     return np.array(list(itertools.product((0.0, 1.0), repeat=n)))
 
 
 def flip_table(f, z) -> np.ndarray:
-    """(B, n, 2), looked up among the values of f at all vectors."""
+    """Return the table, (B, n, 2), by looking up its entries in a list of f at all vectors."""
     n = z.shape[1]
     values, place = f(every(n)), 2 ** np.arange(n - 1, -1, -1)
     at = z.astype(int) @ place                                                  # (B,)
@@ -75,7 +75,7 @@ TABLE = Task("flip_table", flip_table, CASES, {
 
 
 def direct_flips(f, l, noise, eps, gain_of=lambda table, z: table[:, :, 1] - table[:, :, 0], z_eps=None, unit=None):
-    """(B, n); the keywords are the places for slips."""
+    """Return g, (B, n).  The keywords after `eps` make slips."""
     z_star = (l + noise > 0) * 1.0
     gain = gain_of(flip_table(f, z_star), z_star)
     second = z_eps(l, noise, eps, gain) if z_eps else l + noise + eps * gain
@@ -93,7 +93,10 @@ def _joint(f, l, noise, eps):
 
 
 def _both(of_star, of_eps):
-    """A slip in both arg maxes, functions of (l, noise), and of eps gain."""
+    """Return a slip in which both arg maxes are wrong.
+
+    `of_star` is a function of (l, noise), and `of_eps` is a function of (l, noise, eps gain).
+    """
     def slip(f, l, noise, eps):
         z_star = (of_star(l, noise) > 0) * 1.0
         gain = np.diff(flip_table(f, z_star), axis=2)[:, :, 0]
@@ -112,7 +115,7 @@ def _logistic(B: int, n: int, seed: int) -> np.ndarray:
 
 
 def _which(cases: list[dict], mine: list[np.ndarray], at_random: bool) -> str | None:
-    """Whether z* is right."""
+    """Return a message if z* is right and z(eps) is not, otherwise None."""
     (_, l, noise, _), g = cases[-1].values(), mine[-1]
     if g.shape != noise.shape or not g.any() or (np.sign(g) * (l + noise) > 0).any():
         return None

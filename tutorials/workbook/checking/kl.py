@@ -17,17 +17,17 @@ def _mean(q, log_q):
 
 
 def kl(q, log_q):
-    """(B,)."""
+    """Return the KL of each row, (B,)."""
     return (q * log_q).sum(axis=1) + np.log(q.shape[1])
 
 
 def kl_gradient(q, log_q):
-    """(B, k)."""
+    """Return the gradient of the KL of each row, (B, k)."""
     return q * (log_q - _mean(q, log_q))
 
 
 def _one_number(cases: list[dict], mine: list[np.ndarray], at_random: bool) -> str | None:
-    """A message if the result is one number instead of one for each row."""
+    """Return a message if the result is a single number instead of a number for each row, otherwise None."""
     if at_random or any(each.ndim for each in mine):
         return None
     return "it is one number for the whole batch: axis=1 is missing, or there is a mean over the images"

@@ -8,25 +8,25 @@ from checking.problems import rows
 
 
 def weights(I: int, H: int, O: int, seed: int, spread: float = 1.0) -> dict[str, np.ndarray]:
-    """W1, b1, W2, b2."""
+    """Return random weights W1, b1, W2 and b2 by name."""
     return {"W1": rows(I, H, seed, spread), "b1": rows(1, H, seed + 1, spread)[0],
             "W2": rows(H, O, seed + 2, spread), "b2": rows(1, O, seed + 3, spread)[0]}
 
 
 def network(x, W1, b1, W2, b2, relu=lambda v: np.maximum(v, 0), out=lambda v: v) -> tuple[np.ndarray, np.ndarray]:
-    """r and out."""
+    """Return r and out.  `relu` and `out` can be slips."""
     r = relu(x @ W1 + b1)
     return r, out(r @ W2 + b2)
 
 
 def backward(x, r, W2, dout, mask=lambda r: r > 0, total=lambda d: d.sum(axis=0), of_W=lambda d: d):
-    """dW1, db1, dW2, db2."""
+    """Return dW1, db1, dW2 and db2.  The keywords after `dout` can be slips."""
     dr = dout @ W2.T * mask(r)
     return of_W(x.T @ dr), total(dr), of_W(r.T @ dout), total(dout)
 
 
 def _before(x, r, W2, dout):
-    """The mask on dout, where sizes allow it."""
+    """Return the results of a slip: the mask of the ReLU is applied to dout.  This is possible only for some sizes."""
     dr = (dout * (r > 0)) @ W2.T
     return x.T @ dr, dr.sum(axis=0), r.T @ dout, dout.sum(axis=0)
 

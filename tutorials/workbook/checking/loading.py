@@ -1,4 +1,7 @@
-"""Load and call what a student wrote.  An error is explained in a line or two, with the student's line of code."""
+"""Load the student's files and call the functions in them.
+
+An error is explained in one or two lines, which show the student's line of code.
+"""
 from __future__ import annotations
 
 import ast
@@ -17,7 +20,7 @@ NOT_WRITTEN, WRONG = "not written yet", "wrong"
 
 
 class Problem(Exception):
-    """What is wrong, as lines for the student.  state: NOT_WRITTEN or WRONG."""
+    """Raised if a file or a function is not right.  `lines` tell the student why; `state` is NOT_WRITTEN or WRONG."""
 
     def __init__(self, *lines: str, state: str = WRONG) -> None:
         super().__init__(*lines)
@@ -25,9 +28,9 @@ class Problem(Exception):
 
 
 def load(folder: Path, stem: str, needs: tuple[str, ...], stems: tuple[str, ...]) -> ModuleType:
-    """The student's file as a module, after the earlier files that it imports.
+    """Load the student's file `stem` and, before it, the files `needs` that it imports.  Return its module.
 
-    The file is compiled here, because a cached .pyc may be older.  `stems` are the names of all files.
+    The files are compiled here, because a cached .pyc may be out of date.  `stems` lists the names of all files.
     """
     sys.path[:] = [str(folder), *(path for path in sys.path if path != str(folder))]
     for each in stems:
@@ -52,13 +55,13 @@ def load(folder: Path, stem: str, needs: tuple[str, ...], stems: tuple[str, ...]
 
 
 def function(module: ModuleType, name: str, parameters: tuple[str, ...]) -> Callable:
-    """The student's function of this name.  Problem if it is missing or takes other arguments."""
+    """Return the student's function with this name.  Raise Problem if it is missing or takes other arguments."""
     found = getattr(module, name, None)
     if not callable(found):
         raise Problem(f"there is no function `{name}` in the file: its name must stay as it was.")
     try:
         signature = inspect.signature(found)
-    except (ValueError, TypeError):                     # a function of NumPy has no signature
+    except (ValueError, TypeError):                     # a function written in C may have no signature
         return found
     try:
         signature.bind(*parameters)
@@ -72,7 +75,7 @@ def function(module: ModuleType, name: str, parameters: tuple[str, ...]) -> Call
 
 
 def is_empty(module: ModuleType, name: str) -> bool:
-    """Whether the body of the function is still the `...` of the workbook."""
+    """Return whether the body of the function is still `...`, as in the workbook."""
     bodies = [node.body for node in ast.walk(ast.parse(Path(module.__file__).read_bytes()))
               if isinstance(node, ast.FunctionDef) and node.name == name]
     return bool(bodies) and all(isinstance(node, ast.Pass) or isinstance(node, ast.Expr)
@@ -80,9 +83,10 @@ def is_empty(module: ModuleType, name: str) -> bool:
 
 
 def call(module: ModuleType, name: str, arguments: dict[str, object]) -> object:
-    """What the student's function returns for copies of these arguments, whose arrays cannot be written to.
+    """Call the student's function with read-only copies of these arguments, and return its result.
 
-    Problem if it is missing, takes other arguments, raises an exception, changes a list, or returns None.
+    Raises Problem if the function is missing, takes other arguments, raises an exception, changes a list, or returns
+    None.
     """
     found = function(module, name, tuple(arguments))
     given = {each: _frozen(value) for each, value in arguments.items()}
@@ -113,9 +117,10 @@ def _frozen(value: object) -> object:
 
 def explained(problem: BaseException, folder: Path, stem: str, arguments: dict[str, object] | None = None,
               name: str = "") -> Problem:
-    """The exception in a line or two, with the line of the student's file where it was raised, and no traceback.
+    """Return a Problem that explains an exception in one or two lines, without a traceback.
 
-    name: the function that was called with these arguments, or "" if a file was imported.
+    The lines show the line of the student's file in which the exception was raised.  `name` is the function that was
+    called with `arguments`, or "" if a file was imported.
     """
     where, code, of_call = _place(problem, folder, stem)
     said = re.sub(r",? with gufunc signature \S+", "", " ".join(str(problem).split()))         # of matmul, and long
@@ -148,7 +153,7 @@ PLAINLY = {
 
 
 def _slip(problem: BaseException, said: str, code: str) -> str:
-    """The likely slip behind this exception, in words, or ""."""
+    """Return a clause that names the likely slip behind this exception, or ""."""
     sizes = [tuple(each.strip(",").split(",")) for each in re.findall(r"\((\d+,[\d,]*)\)", said)]
     if isinstance(problem, ValueError) and "broadcast" in said and any(
             one == other[:-1] for one in sizes for other in sizes):
@@ -161,7 +166,8 @@ def _slip(problem: BaseException, said: str, code: str) -> str:
 
 
 def _shapes(problem: BaseException, given: dict[str, object], of_call: dict[str, object] | None) -> str:
-    """The shapes of the arrays if sizes do not fit, and the shape argument; "" if there are none."""
+    """Return the end of a message that shows the shapes of the arguments, or "" if they do not explain the exception.
+    """
     if not isinstance(problem, (ValueError, IndexError, TypeError)):
         return ""
     arrays = [] if isinstance(problem, TypeError) else [
@@ -174,9 +180,11 @@ def _shapes(problem: BaseException, given: dict[str, object], of_call: dict[str,
 
 
 def _place(problem: BaseException, folder: Path, stem: str) -> tuple[str, str, dict[str, object] | None]:
-    """Where it was raised: "line 12: ", the text of this line, and None.  "" and "" if it is in no file of the folder.
+    """Return the place at which the exception was raised, such as "line 12: ", the text of this line, and None.
 
-    If it was raised in another file, the line of this file that made the call is named, with the call's arguments.
+    If the exception was raised in another file of the folder, the place also names the line of the file `stem` that
+    called the function there, and the arguments of this call are returned instead of None.  If it was not raised in a
+    file of the folder, the first two results are "".
     """
     found = [(Path(frame.f_code.co_filename), number, frame)
              for frame, number in traceback.walk_tb(problem.__traceback__)]
@@ -202,7 +210,7 @@ def _place(problem: BaseException, folder: Path, stem: str) -> tuple[str, str, d
 
 
 def _text(path: Path, number: int) -> str:
-    """This line of the file, shortened if it is long."""
+    """Return this line of the file.  A long line is shortened."""
     linecache.checkcache(str(path))
     text = linecache.getline(str(path), number).strip()
     return text if len(text) <= 110 else f"{text[:107]}..."

@@ -1,4 +1,4 @@
-"""13. The best matching, and the difference of two, compared with the package's set of matchings."""
+"""13. The best matching, and the difference of two matchings, compared with the package's set of matchings."""
 from __future__ import annotations
 
 import numpy as np
@@ -10,7 +10,7 @@ from refimpl.latent import sets
 
 
 def matching(theta: np.ndarray) -> np.ndarray:
-    """(B, n, n)"""
+    """Return the best matchings, (B, n, n)."""
     return sets.matchings(theta.shape[-1]).argmax(theta)
 
 
@@ -23,7 +23,7 @@ def _column_by_column(theta: np.ndarray) -> np.ndarray:
 
 
 def _greedy(theta: np.ndarray) -> np.ndarray:
-    """One tile after the other, each at the best place that is left."""
+    """Return the result of a slip: one tile after the other is put at the best place that is still free."""
     z, left = np.zeros(theta.shape), theta.copy()
     for b in range(len(theta)):
         for i in range(theta.shape[1]):
@@ -33,7 +33,7 @@ def _greedy(theta: np.ndarray) -> np.ndarray:
 
 
 def _highest_first(theta: np.ndarray) -> np.ndarray:
-    """Again and again, the highest of the scores that are left."""
+    """Return the result of a slip: among the pairs whose tile and place are free, the best is chosen, repeatedly."""
     z, left = np.zeros(theta.shape), theta.copy()
     for b in range(len(theta)):
         for _ in range(theta.shape[1]):
@@ -69,13 +69,13 @@ MATCHING = Task("matching", matching, CASES, {
 
 
 def direct_matching(theta, c, eps, noise, second=None, first=None, unit=None, of=matching):
-    """(B, n, n); the keywords are the places for slips."""
+    """Return g, (B, n, n).  The keywords after `noise` make slips."""
     z_eps = of(theta + eps * c + noise if second is None else second)
     return (z_eps - of(theta + noise if first is None else first)) * (1 / eps if unit is None else unit)
 
 
 def _unshared(cases: list[dict], mine: list[np.ndarray], at_random: bool) -> str | None:
-    """Which of the two matchings is right where a function draws noise of its own."""
+    """Return a message if the function draws its own noise.  It says which matching does so, if only one does."""
     if not at_random:
         return None
     (theta, c, eps, noise), g = cases[-1].values(), mine[-1]

@@ -23,12 +23,12 @@ def _total(values):
 
 
 def _with_mean(mean):
-    """A slip in the mean, with its consequence for the bias."""
+    """Return a slip in which the mean is wrong, and the bias follows from the wrong mean."""
     return lambda h, f, eps: (mean(h, f, eps), mean(h, f, eps) - exact.gradient(h, f))
 
 
 def _with_bias(bias):
-    """A slip in the bias alone, a function of the mean as well."""
+    """Return a slip in which only the bias is wrong.  `bias` takes the right mean as a further argument."""
     return lambda h, f, eps: (direct.expected_gradient(h, f, eps),
                               bias(h, f, eps, direct.expected_gradient(h, f, eps)))
 
@@ -71,7 +71,7 @@ MEAN = Task("mean_and_bias", lambda h, f, eps: (direct.expected_gradient(h, f, e
 
 
 def _both(h, f, eps, outside=False, sign=1, eps_f=True):
-    """P_ii, or what slips make of it."""
+    """Return P_ii.  The keywords make slips."""
     gap_h, gap_f = sign * (h[:, None, :] - h[:, :, None]), f[:, None, :] - f[:, :, None]
     tilt = eps * gap_f if eps_f else gap_f
     return 1 / np.exp(np.maximum(0, gap_h + tilt) if outside else gap_h + np.maximum(0, tilt)).sum(axis=2)

@@ -1,9 +1,9 @@
-"""1. Gumbel noise: its law is compared with the exact distribution function, and with those of usual slips.
+"""1. Gumbel noise: its law is compared with the exact distribution function, and with the laws of common slips.
 
-Right noise is hardly ever called wrong by chance: by the inequality of Dvoretzky, Kiefer, Wolfowitz and Massart the
-largest distance between the sampled and the exact distribution function exceeds 2.9 / sqrt(N) with a probability below
-1e-7, for every N, and two columns of N independent numbers are correlated by more than 6 / sqrt(N) with a probability
-below 1e-8.
+The probability that right noise is called wrong by chance is tiny.  By the inequality of Dvoretzky, Kiefer, Wolfowitz
+and Massart, the largest distance between the sampled and the exact distribution function exceeds 2.9 / sqrt(N) with a
+probability below 1e-7, for every N.  The correlation of two columns of N independent numbers exceeds 6 / sqrt(N) with a
+probability below 1e-8.
 """
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ C = np.euler_gamma
 
 
 def right_tail(loc: float = 0.0, scale: float = 1.0):
-    """The distribution function of loc + scale times Gumbel noise of mean c."""
+    """Return the distribution function of loc + scale * gamma, where gamma is Gumbel noise with mean c."""
     return lambda t: np.exp(-np.exp(-(t - loc) / scale))
 
 
 def left_tail(loc: float):
-    """The distribution function of loc minus Gumbel noise of mean c."""
+    """Return the distribution function of loc - gamma, where gamma is Gumbel noise with mean c."""
     return lambda t: -np.expm1(-np.exp(t - loc))
 
 
 def exponential(loc: float = 0.0):
-    """The distribution function of loc + an exponential variable of mean 1."""
+    """Return the distribution function of loc + E, where E is exponential with mean 1."""
     return lambda t: -np.expm1(-np.maximum(t - loc, 0))
 
 
@@ -57,12 +57,12 @@ RIGHT = right_tail(loc=-C)
 
 
 class Noise:
-    """The function gumbel(shape, rng)."""
+    """Describes the function gumbel(shape, rng) that the student has to write."""
 
     name = "gumbel"
 
     def judge(self, module: ModuleType) -> None:
-        """Raises Problem if the noise has another law, or does not come from rng alone."""
+        """Raise Problem if the noise has another law, or if it is not drawn only from `rng`."""
         draw = lambda shape, rng: core.array(
             "what `gumbel` returns", loading.call(module, self.name, {"shape": shape, "rng": rng}), np.empty(shape))
         for shape in ((1, 2), (3, 4), (2,)):
@@ -108,14 +108,17 @@ class Noise:
         if np.ptp(gamma, axis=1).max() < 1e-9:
             raise Problem("`gumbel` gives one number for a whole row.  Likely slip: the shape drawn is (B, 1); each "
                           "value of z needs its own number, else no arg max changes.")
-        bounded = np.tanh(gamma)                            # where moments cannot be large by chance
+        bounded = np.tanh(gamma)                            # the moments of bounded numbers cannot be large by chance
         off = np.corrcoef(bounded, rowvar=False) - np.eye(SHAPE[1])
         if np.abs(off).max() * np.sqrt(SHAPE[0]) > MOST_CORRELATED:
             raise Problem("`gumbel` gives numbers that depend on each other: each must be drawn by itself.")
 
 
 def distance(ordered: np.ndarray, law) -> float:
-    """sqrt(N) times the largest distance of the sampled from the exact distribution function; N numbers in order."""
+    """Return sqrt(N) times the largest distance between the sampled and the exact distribution function.
+
+    `ordered` holds N sampled numbers in rising order, and `law` is the exact distribution function.
+    """
     with np.errstate(over="ignore"):
         below = law(ordered)
     N = below.size

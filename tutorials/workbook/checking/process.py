@@ -1,7 +1,7 @@
-"""Run a student's code in a process of its own, which is ended if the code does not end by itself.
+"""Run a student's code in a separate process, and end the process if the code takes too long.
 
-The process writes its answer into a JSON file.  A watchdog of the standard library (faulthandler) ends the process
-after the time limit, even within a single call of NumPy, and writes down the line at which it was.
+The process writes its result into a JSON file.  After the time limit, a watchdog of the standard library (faulthandler)
+ends the process, even during a single call of NumPy, and records the line that was running.
 """
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from pathlib import Path
 
 from checking.showing import counted
 
-START = 120.0                       # seconds that the start of a process may take on a busy machine
+START = 120.0                       # the number of seconds that starting a process may take on a busy machine
 ANSWER, PLACE = "answer.json", "place.txt"
-# A forked process has all modules already.  Forking is safe on Linux only; elsewhere a new interpreter imports them.
+# A forked process need not import the modules again.  Forking is safe only on Linux; elsewhere a new Python is started.
 CONTEXT = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
 
 
 def run(work: Callable, arguments: tuple, folder: Path, seconds: float) -> tuple[str, list[str]]:
-    """The answer of work(*arguments), a state and lines, from a process of its own.  There is always an answer.
+    """Call work(*arguments) in a separate process, and return its result: a state, and lines for the student.
 
-    work: a function of a module, because a new interpreter has to find it.  folder: the student's folder.
+    A result is returned also if the process crashes or takes too long.  `work` must be a function of a module, because
+    a new interpreter has to import it.  `folder` is the student's folder.
     """
     with tempfile.TemporaryDirectory() as scratch:
         process = CONTEXT.Process(target=_child, args=(work, arguments, scratch, seconds), daemon=True)
@@ -67,14 +68,14 @@ def _child(work: Callable, arguments: tuple, scratch: str, seconds: float) -> No
     if printed:
         more = f" and {counted(len(printed) - 1, 'more line')}" if len(printed) > 1 else ""
         lines = [*lines, f"(Your code prints: {printed[0][:60]!r}{more}.  Remove the print when you are done.)"]
-    unfinished = Path(scratch, ANSWER + ".part")                # under its final name the file is complete
+    unfinished = Path(scratch, ANSWER + ".part")                # renamed when it is complete
     unfinished.write_text(json.dumps([state, lines]), encoding="utf-8")
     unfinished.rename(Path(scratch, ANSWER))
     os._exit(0)                                                 # do not wait for threads that the code has left behind
 
 
 def _line(traceback: str, folder: Path) -> str:
-    """The innermost line of the student's files in what the watchdog wrote: "line 7 of 04_two_arg_maxes.py: "."""
+    """Return the innermost line of the student's files in a traceback, such as "line 7 of 04_two_arg_maxes.py: "."""
     for path, number in re.findall(r'File "(.*)", line (\d+)', traceback):
         if Path(path).parent == folder:
             return f"line {number} of {Path(path).name}: "

@@ -1,4 +1,4 @@
-"""Which files are right.  This is stored in the student's folder, and holds as long as a file does not change."""
+"""Store in the student's folder which files are right.  A file that has been changed counts as not right."""
 from __future__ import annotations
 
 import hashlib
@@ -11,7 +11,7 @@ FILE = ".right.json"
 
 
 def digest(folder: Path, topic: Topic) -> str:
-    """A digest of the file and of the earlier files that it imports."""
+    """Return a digest of the file and of the earlier files that it imports."""
     found = hashlib.sha256()
     for number in (*topic.needs, topic.number):
         path = folder / f"{TOPICS[number - 1].stem}.py"
@@ -20,16 +20,16 @@ def digest(folder: Path, topic: Topic) -> str:
 
 
 def read(folder: Path) -> set[int]:
-    """The numbers of the files that were found right and have not changed."""
+    """Return the numbers of the files that were right when they were last checked and have not changed since."""
     try:
         kept = json.loads((folder / FILE).read_text(encoding="utf-8"))
         return {topic.number for topic in TOPICS if kept.get(topic.stem) == digest(folder, topic)}
-    except (OSError, ValueError, AttributeError):               # there is none yet, or it is damaged
+    except (OSError, ValueError, AttributeError):               # the stored file does not exist yet, or is damaged
         return set()
 
 
 def write(folder: Path, right: set[int]) -> None:
-    """Store these numbers, if the folder can be written to."""
+    """Store the numbers of the right files, if the folder can be written to."""
     kept = {topic.stem: digest(folder, topic) for topic in TOPICS if topic.number in right}
     try:
         (folder / FILE).write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
@@ -38,6 +38,6 @@ def write(folder: Path, right: set[int]) -> None:
 
 
 def bar(right: set[int]) -> str:
-    """The progress as text, with one sign for each file."""
+    """Return the progress as text, with one character for each file."""
     signs = "".join("█" if topic.number in right else "░" for topic in TOPICS)
     return f"{signs}  {len(right)} of {len(TOPICS)} right"

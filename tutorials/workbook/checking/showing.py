@@ -1,16 +1,16 @@
-"""How numbers and messages are printed."""
+"""Turn numbers and messages into text that can be printed."""
 from __future__ import annotations
 
 import numpy as np
 
-MOST = 12                                       # a larger array is not shown
-FEW = 6                                         # so few numbers are all shown, since another row may be the cause
+MOST = 12                                       # an array with more numbers than this is not shown
+FEW = 6                                         # an array with at most this many numbers is shown with all its rows
 PLAIN = {"✓": "ok", "✗": "x", "…": "...", "ε": "eps", "γ": "gamma", "−": "-", "×": "x",
          "█": "#", "░": "."}
 
 
 def shown(value: object) -> str:
-    """A number or an array as one line.  Of a large array only the shape is shown."""
+    """Return a number or an array as one line of text.  For a large array, this is only its shape."""
     if callable(value):
         return " ".join((value.__doc__ or "a function").split()).rstrip(".")
     if isinstance(value, list):
@@ -23,19 +23,22 @@ def shown(value: object) -> str:
 
 
 def _written(value: object) -> str:
-    """Nested lists of numbers as text, with four digits.  -0 is written as 0."""
+    """Return nested lists of numbers as text, with four digits.  -0 is written as 0."""
     if isinstance(value, list):
         return "[" + " ".join(map(_written, value)) + "]"
     return f"{value + 0:.4g}" if isinstance(value, (int, float)) else str(value)
 
 
 def counted(count: float, noun: str) -> str:
-    """"1 array", "2 arrays"."""
+    """Return the number with the noun in the singular or plural, such as "1 array" or "2 arrays"."""
     return f"{count:g} {noun}{'' if count == 1 else 's'}"
 
 
 def example(case: dict[str, object], mine: np.ndarray, right: np.ndarray) -> tuple[str, str]:
-    """Two lines: the arguments, and both results.  Of large results only the first number that differs is shown."""
+    """Return two lines: one with the arguments, and one with the student's result and the right result.
+
+    If the results are large, only the first number that differs is shown.
+    """
     if mine.shape == right.shape and right.size > FEW:
         case, mine, right = _one_row(case, mine, right)
     given = "For " + ", ".join(f"{name} = {shown(value)}" for name, value in case.items())
@@ -48,7 +51,10 @@ def example(case: dict[str, object], mine: np.ndarray, right: np.ndarray) -> tup
 
 
 def _one_row(case: dict[str, object], mine: np.ndarray, right: np.ndarray) -> tuple[dict, np.ndarray, np.ndarray]:
-    """Only the first row that differs, if all arrays have a row for each row of the result."""
+    """Return the case and both results, reduced to the first row that differs.
+
+    They are not reduced if some array does not have one row for each row of the result.
+    """
     tables = {name: value for name, value in case.items() if isinstance(value, np.ndarray) and value.ndim > 1}
     B = len(right) if right.ndim else 0
     if B < 2 or not tables or any(len(value) != B for value in tables.values()) or any(
@@ -64,7 +70,7 @@ def _first_difference(mine: np.ndarray, right: np.ndarray) -> tuple[int, ...]:
 
 
 def plain(text: str, encoding: str | None) -> str:
-    """The text for a stream of this encoding.  Signs that the encoding does not have are replaced by ASCII."""
+    """Return the text with ASCII instead of all characters that this encoding does not have."""
     try:
         text.encode(encoding or "ascii")
         return text

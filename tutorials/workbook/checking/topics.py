@@ -1,4 +1,4 @@
-"""The files in order, and for each the earlier files that it imports."""
+"""The files of the workbook in order, and the earlier files that each of them imports."""
 from __future__ import annotations
 
 import importlib
@@ -10,7 +10,7 @@ from checking.loading import Problem
 
 
 class Topic(NamedTuple):
-    """A file of the workbook; `checks` is the module of this package that holds its tasks."""
+    """Describes a file of the workbook.  `checks` is the module of this package that contains the file's tasks."""
 
     stem: str
     checks: str
@@ -33,17 +33,17 @@ STEMS = tuple(topic.stem for topic in TOPICS)
 
 
 def tasks(topic: Topic) -> tuple:
-    """The functions that are to be written in this file, as tasks."""
+    """Return a task for each function that the student has to write in this file."""
     return importlib.import_module(f"checking.{topic.checks}").TASKS
 
 
 def loaded(folder: Path, topic: Topic):
-    """The student's file as a module."""
+    """Load the student's file and return its module."""
     return loading.load(folder, topic.stem, tuple(STEMS[number - 1] for number in topic.needs), STEMS)
 
 
 def judge(folder: Path, topic: Topic) -> tuple[str, list[str]]:
-    """RIGHT or another state, and lines for the student.  The student's code runs in this process."""
+    """Check a file in this process.  Return its state, which is RIGHT or another one, and lines for the student."""
     unwritten = []
     try:
         module = loaded(folder, topic)

@@ -1,6 +1,6 @@
-"""4. The difference of two arg maxes: the slips of `refimpl.check`, and those in the result.
+"""4. The difference of two arg maxes, with the slips of `refimpl.check` and further slips in the result.
 
-check.slips describes a slip by the scores of the two arg maxes and a factor; here they are evaluated.
+refimpl.check.slips describes a slip by the scores of its two arg maxes and a factor.  This file computes its result.
 """
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from refimpl.check import slips as known
 
 
 def _arg_max(score: known.Score | None, h, f, noise) -> np.ndarray | float:
-    """One-hot vectors (B, k) of the winner of these scores; 0 if the term is left out."""
+    """Return the one-hot vectors, (B, k), of the arg max of these scores.  If `score` is None, return 0."""
     if score is None:
         return 0.0
     return one_hot(score.h * (softmax(h, axis=1) if score.probabilities else h) + score.f * f + score.noise * noise)
@@ -35,7 +35,7 @@ def _evaluated(name: str, sign: float):
 
 
 def _which(cases: list[dict], mine: list[np.ndarray], at_random: bool) -> str | None:
-    """A message if exactly one of the two arg maxes is right."""
+    """Return a message if exactly one of the two arg maxes is right, otherwise None."""
     (h, f, eps, noise), g = cases[-1].values(), mine[-1]
     if g.shape != h.shape or not ((g > 0).any() and (g < 0).any()):
         return None

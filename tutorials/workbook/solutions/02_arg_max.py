@@ -2,26 +2,26 @@
 
 The value with the largest perturbed score is called z*.  We write it as a one-hot vector, which is 1 at z* and 0
 elsewhere.
-With random noise, z* has the law q = softmax(h): this is the Gumbel-max trick (Theorem 2).
-We need log q too, and it must be right even where q is so small that it is rounded to 0.
+If the noise is Gumbel noise, z* has the law q = softmax(h): this is the Gumbel-max trick (Theorem 2).
+We also need log q, and it must be right even if q is so small that it is rounded to 0.
 
     z*     = argmax_z  h(z) + gamma(z)
     q(z)   = e^h(z) / sum_z' e^h(z')
     log q  = g - log sum_z' e^g(z'),    g(z) = h(z) - max_z' h(z')
 
-Shapes: (B, k), with a row for each of B images and a column for each of k values.  h and gamma are pure numbers, and
-log q is in nats.  e^h may be too large for a floating-point number; e^g is at most 1.
+Shapes: all arrays are (B, k), with a row for each of B images and a column for each of k values.  Units: h and gamma
+are pure numbers, and log q is in nats.  e^h can be too large for a floating-point number, but e^g is at most 1.
 """
 import numpy as np
 
 
 def arg_max(h: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """One-hot vectors of z*, (B, k), from the scores h (B, k) and the Gumbel noise (B, k)."""
+    """Return the one-hot vectors of z*, (B, k), for the scores h, (B, k), and the Gumbel noise, (B, k)."""
     return np.eye(h.shape[1])[(h + noise).argmax(axis=1)]
 
 
 def law(h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """q (B, k) and log q (B, k) of the scores h (B, k)."""
+    """Return q and log q, (B, k) each, for the scores h, (B, k)."""
     g = h - h.max(axis=1, keepdims=True)
     log_q = g - np.log(np.exp(g).sum(axis=1, keepdims=True))
     return np.exp(log_q), log_q

@@ -1,23 +1,23 @@
 """9. Adam.
 
-The gradients of different weights differ in size by orders of magnitude, but there is one learning rate for all.
-So Adam keeps a running mean M of the gradients and a running mean V of their squares, and divides the first by the root
-of the second.
-Both means start at zero and are too small at first.  The factors with t correct this.
+The gradients of different weights differ in size by orders of magnitude, but all weights have the same learning rate.
+So Adam keeps a running mean M of the gradients and a running mean V of their squares, and divides M by the root of V.
+Both means start at zero, so they are too small at first.  The factors that contain t correct this.
 
     M <- 0.9 M + 0.1 g                      M_hat = M / (1 - 0.9^t)
     V <- 0.999 V + 0.001 g^2                V_hat = V / (1 - 0.999^t)
     w <- w - rate M_hat / (sqrt(V_hat) + 1e-8)
 
-weights, grads, M and V are lists of arrays, in the same order and of the same shapes; t = 1 in the first step.  The
-loss should become small, so the step goes against the gradient.  Return new lists, and do not change the given arrays.
+weights, grads, M and V are lists of arrays, in the same order and with the same shapes, and t is 1 in the first step.
+The loss should become small, so the step goes against the gradient.  Return new lists, and do not change the arrays
+that are passed to the function.
 """
 import numpy as np
 
 
 def adam(weights: list[np.ndarray], grads: list[np.ndarray], M: list[np.ndarray], V: list[np.ndarray], t: int,
          rate: float) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
-    """The weights, M and V after step t: three lists."""
+    """Make step t, and return three lists: the new weights, the new M and the new V."""
     M = [0.9 * m + 0.1 * g for m, g in zip(M, grads)]
     V = [0.999 * v + 0.001 * g * g for v, g in zip(V, grads)]
     weights = [w - rate * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8) for w, m, v in zip(weights, M, V)]

@@ -1,17 +1,18 @@
 """10. The encoder-decoder, and its bound by enumeration.
 
-The encoder gives an image x the scores h of k values, and the decoder gives each value z the logits a of all pixels.
-The decoder does not see x, so it runs once for all values: its input is the table of the k one-hot vectors,
-np.eye(k, dtype=x.dtype), in the precision of x.
-With the scores f of all values the bound is a sum over z.  It is exact and has no noise.
+The encoder maps an image x to the scores h of the k values, and the decoder maps each value z to the logits a of all
+pixels.
+The decoder does not use x, so one run for all k values is enough.  The input of this run is the table of the k one-hot
+vectors, np.eye(k, dtype=x.dtype), in the precision of x.
+Since f is known for all values, the bound is computed as a sum over z, which is exact and has no noise.
 
     r, h = network(x, W1, b1, W2, b2)            encoder
-    s, a = network(one-hot z, V1, c1, V2, c2)    decoder, a row for each z
+    s, a = network(one-hot z, V1, c1, V2, c2)    decoder, with a row for each z
     f    = score(x, a)                           log p(x given z)
     -log p(x) <= -ELBO = -sum_z q(z) f(z) + KL
 
 weights is the list [W1, b1, W2, b2, V1, c1, V2, c2].  Shapes: x (B, D), r (B, H), h, f, q, log_q (B, k), s (k, H),
-a (k, D).  Units: h and a are pure numbers, f and the bound are in nats.  The bound is a mean over the images.
+a (k, D).  Units: h and a are pure numbers, and f and the bound are in nats.  The bound is a mean over the images.
 """
 from importlib import import_module
 
@@ -24,7 +25,7 @@ kl = import_module("08_kl").kl
 
 
 def forward(weights: list[np.ndarray], x: np.ndarray) -> tuple[np.ndarray, ...]:
-    """r, h, s, a, f, q, log_q of a batch of images x (B, D)."""
+    """Return r, h, s, a, f, q and log_q for a batch of images x, (B, D)."""
     W1, b1, W2, b2, V1, c1, V2, c2 = weights
     r, h = network(x, W1, b1, W2, b2)
     s, a = network(np.eye(len(V1), dtype=x.dtype), V1, c1, V2, c2)
@@ -32,6 +33,6 @@ def forward(weights: list[np.ndarray], x: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def bound(weights: list[np.ndarray], x: np.ndarray) -> float:
-    """-ELBO of the images x (B, D): one number, the mean over the images."""
+    """Return -ELBO as one number, the mean over the images x, (B, D)."""
     *_, f, q, log_q = forward(weights, x)
     return float((-(q * f).sum(axis=1) + kl(q, log_q)).mean(dtype=np.float64))

@@ -1,18 +1,19 @@
 """11. The direct training step.
 
-The loss is -ELBO, averaged over the batch, and its gradient has two parts.
-The decoder learns from z* as if z* were given: its part of the loss is -f(z*).
+The loss is -ELBO, averaged over the batch.  Its gradient has two parts, one for the decoder and one for the encoder.
+The decoder learns as if z* were given: its part of the loss is -f(z*).
 The encoder learns from the difference of two arg maxes, which estimates the gradient of E f(z*), and from the KL term.
 
-    df   = -onehot z* / B                            backward through score and decoder
-    dh   = (dKL/dh - g) / B                          backward through the encoder, g from 04_two_arg_maxes.py
-    step: the gradients, then Adam
+    df   = -onehot z* / B                            run it backward through score and decoder
+    dh   = (dKL/dh - g) / B                          run it backward through the encoder; g is from 04_two_arg_maxes.py
+    step                                             compute the gradients, then call adam
 
-The decoder's input is the table np.eye(k, dtype=x.dtype), as in file 10: its backward pass needs it instead of x.
+The decoder's input is the table np.eye(k, dtype=x.dtype), as in file 10.  So the decoder's backward pass needs this
+table instead of x.
 
-weights is [W1, b1, W2, b2, V1, c1, V2, c2], and the gradients are a list in the same order and of the same shapes.
-Shapes: x (B, D), noise (B, k); eps is one number in 1/nat. The loss is in nats per image. The gradients should
-have the precision of x: .astype(x.dtype) turns a float64 gradient into a float32 one.
+weights is [W1, b1, W2, b2, V1, c1, V2, c2], and the gradients are a list in the same order and with the same shapes.
+Shapes: x is (B, D), the noise is (B, k), and eps is one number.  Units: eps is in 1/nat, and the loss is in nats per
+image.  The gradients should have the precision of x: .astype(x.dtype) converts a float64 gradient to float32.
 """
 from importlib import import_module
 
@@ -28,7 +29,7 @@ forward = import_module("10_encoder_decoder").forward
 
 
 def gradients(weights: list[np.ndarray], x: np.ndarray, noise: np.ndarray, eps: float) -> list[np.ndarray]:
-    """[dW1, db1, dW2, db2, dV1, dc1, dV2, dc2] for images x (B, D) and Gumbel noise (B, k)."""
+    """Return [dW1, db1, dW2, db2, dV1, dc1, dV2, dc2] for images x, (B, D), and Gumbel noise, (B, k)."""
     W2, V2 = weights[2], weights[6]
     r, h, s, a, f, q, log_q = forward(weights, x)
     df = (-arg_max(h, noise) / len(x)).astype(x.dtype)
@@ -39,5 +40,5 @@ def gradients(weights: list[np.ndarray], x: np.ndarray, noise: np.ndarray, eps: 
 
 def step(weights: list[np.ndarray], M: list[np.ndarray], V: list[np.ndarray], t: int, x: np.ndarray, noise: np.ndarray,
          eps: float, rate: float) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
-    """The weights, M and V after step t = 1, 2, ... of Adam: three lists."""
+    """Make step t = 1, 2, ... of Adam, and return three lists: the new weights, the new M and the new V."""
     return adam(weights, gradients(weights, x, noise, eps), M, V, t, rate)
