@@ -55,7 +55,7 @@ def bias(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> n
 
 
 def mse(h: np.ndarray, f: np.ndarray, eps: float, samples: int = 1, two_sided: bool = False) -> np.ndarray:
-    """Return the exact mean squared error, (...), if the mean of `samples` gradients estimates grad_h E_q f.
+    """Return the exact mean squared error with which the mean of `samples` gradients estimates grad_h E_q f, (...).
 
     The error is |bias|^2 + trace(covariance) / samples.  Raises ValueError if samples < 1.
     """

@@ -62,9 +62,9 @@ def posterior(f: np.ndarray) -> np.ndarray:
 
 
 def gap(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """Return KL(q || p(z given x)) = log p(x) - ELBO, (...).
+    """Return KL(q || p(z given x)) = log p(x) - ELBO, (...), which is never below 0.
 
-    It is computed as a divergence, not as the difference, and is never below 0.
+    It is computed as a divergence, not as the difference of log p(x) and the ELBO.
     """
     h, f = arguments.scores(h=h, f=f)
     log_q = log_softmax(h, axis=-1)

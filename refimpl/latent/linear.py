@@ -1,4 +1,4 @@
-"""Direct optimisation for any linear score whose arg max a solver can find: subsets, matchings, trees, paths, ...
+"""Direct optimisation for any linear score whose arg max a solver can find, for example over subsets or matchings.
 
     h(z) = theta . z        z in Z, a finite set of arrays of 0 and 1 in the shape of theta;  grad_theta h(z) = z
     z*     = argmax (theta + gamma) . z                     gamma: a Gumbel variable for each entry of theta

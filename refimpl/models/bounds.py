@@ -22,7 +22,10 @@ DOUBLE_UP_TO = 1_024        # with more joint values float32 is used, not float6
 
 
 class Bounds(NamedTuple):
-    """Holds exact averages over a set of images, in nats per image.  gap is log_likelihood - elbo."""
+    """Holds the exact ELBO, log-likelihood and gap, averaged over a set of images, in nats.
+
+    gap is log_likelihood - elbo.
+    """
 
     elbo: float
     log_likelihood: float
@@ -30,7 +33,7 @@ class Bounds(NamedTuple):
 
 
 def bounds(logits: np.ndarray, images, encode: Callable[[np.ndarray], np.ndarray] | None = None) -> Bounds:
-    """Return the Bounds, averaged over `images`, a data.Part.
+    """Return the exact ELBO, log-likelihood and gap, averaged over `images`, a data.Part.
 
     logits   the decoder's output for every joint value, (K, pixels), in the order of joint.values
     encode   a function that maps images x to h, (B, n, k), the scores of a factorised q.  If q has no closed form, it

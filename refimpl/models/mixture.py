@@ -64,7 +64,10 @@ class Draw(NamedTuple):
 
 
 class Bound(NamedTuple):
-    """Holds averages over images, in nats.  test_elbo = reconstruction - class_kl - gaussian_kl <= log p(x)."""
+    """Holds the ELBO and its three terms, averaged over images, in nats.
+
+    test_elbo = reconstruction - class_kl - gaussian_kl <= log p(x), on average over the images.
+    """
 
     test_elbo: float
     reconstruction: float
@@ -73,7 +76,7 @@ class Bound(NamedTuple):
 
 
 class MixtureVAE:
-    """The mixture model.
+    """The mixture model, with its encoder and its decoder.
 
     gaussian  d, the number of dimensions of g
     hidden    the widths of the hidden layers of the decoder
@@ -211,7 +214,7 @@ class MixtureVAE:
         return np.concatenate([self.family.theta(head).argmax(axis=-1) @ digits for head in heads])
 
     def bound(self, images, rng: np.random.Generator) -> Bound:
-        """Return the Bound, averaged over the images of a data.Part.
+        """Return the ELBO and its terms, averaged over the images of a data.Part.
 
         All values of c are enumerated, and one g is sampled per image.
         """

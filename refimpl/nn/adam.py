@@ -23,7 +23,7 @@ USUAL_EPS = 1e-8
 
 
 class Adam:
-    """Adam with bias correction.  step() reads the gradients of `parameters` and updates their values.
+    """The optimiser Adam with bias correction.  step() reads the gradients of `parameters` and updates their values.
 
     The usual moments are m <- beta1 m + (1 - beta1) g and v <- beta2 v + (1 - beta2) g^2.  Instead, this class stores
     the sums M = m / (1 - beta1) and V = v / (1 - beta2).  Updating a sum takes one pass less over the array.  The

@@ -1,4 +1,4 @@
-"""Networks of layers.  A forward pass is an object that stores what the backward pass needs.
+"""Networks of layers, in which a forward pass is an object that stores what the backward pass needs.
 
     run = network.run(x)            run the forward pass; run.y is the output
     back = run.backward(dy)         compute d loss / d output of every layer, from the last to the first

@@ -62,7 +62,7 @@ def products(z: np.ndarray) -> np.ndarray:
 
 
 def score(u: np.ndarray, w: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """Return S(z) for each image, (B,).  u, w and z have one row per image."""
+    """Return the score S(z) for each image, (B,).  u, w and z have one row per image."""
     return (u * z).sum(axis=-1) + (w * products(z)).sum(axis=-1)
 
 
