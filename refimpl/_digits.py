@@ -19,7 +19,9 @@ from refimpl import arguments
 
 
 def checked(h, f, eps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Check h, f and eps as arguments.scores and arguments.epsilon do; return h and f broadcast together, eps (..., 1).
+    """Check h, f and eps as arguments.scores and arguments.epsilon do, and return them.
+
+    h and f are broadcast to a common shape (..., k), and eps has the shape (..., 1).
     """
     h, f = arguments.scores(h=h, f=f)
     h, f = np.broadcast_arrays(h, f)
@@ -65,7 +67,9 @@ def ratio(value: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 class Tilt(NamedTuple):
-    """Holds the quantities of which q_eps = q e^x / Z consists.  x = eps d, d = f - f_b, and b is the likeliest value.
+    """Holds the quantities of which q_eps = q e^x / Z consists.
+
+    Here x = eps d and d = f - f_b, where b is the likeliest value.
     """
 
     q: np.ndarray           # (..., k)

@@ -178,7 +178,10 @@ def _masked(value: object) -> bool:
 
 
 def _real(name: str, value: object, kinds: str) -> np.ndarray:
-    """Return `value` as a float64 array.  Raise TypeError unless the letter of its dtype's kind occurs in `kinds`."""
+    """Return `value` as a float64 array.
+
+    Raises TypeError if the kind of its dtype is not one of the letters in `kinds`, for example "f" for floats.
+    """
     numbers = array(name, value)
     if numbers.dtype.kind not in kinds:
         raise TypeError(f"{name} must be a real number or an array of them, got dtype {numbers.dtype}")

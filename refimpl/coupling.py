@@ -1,4 +1,4 @@
-"""The coupling of the two arg maxes: the exact joint law of the pair (z*, z*(eps)).  This result is not in the paper.
+"""Compute the exact joint law of the pair of arg maxes (z*, z*(eps)).  This result is not in the paper.
 
     E_z = exp(-(h_z + gamma_z + c))   the time at which alarm clock z rings, exponential with rate w_z = exp(h_z)
     z*       the z with the smallest E_z
@@ -153,7 +153,7 @@ class Clocks(NamedTuple):
         return cls(order, log_w, s, log_fall, np.logaddexp(favoured_more, s + others))
 
     def _unsort(self, values: np.ndarray) -> np.ndarray:
-        """Return the values (..., k) in the caller's order."""
+        """Rearrange `values`, (..., k), from the sorted order of the clocks to the order of z."""
         result = np.empty(values.shape)
         np.put_along_axis(result, self.order, values, axis=-1)
         return result
@@ -186,7 +186,7 @@ class Clocks(NamedTuple):
         This is the sum of column j of joint_law without its diagonal entry, divided by eps.  Each i after j adds
         (w_i w_j / a_j) times the integrals of the pieces from a_j to a_i.  So piece m occurs once for each i after m.
         """
-        log_behind = np.logaddexp.accumulate(self.log_w[..., ::-1], axis=-1)[..., -2::-1]       # of w_{m+1} + ... + w_k
+        log_behind = np.logaddexp.accumulate(self.log_w[..., ::-1], axis=-1)[..., -2::-1]       # log(w_{m+1} + ...)
         log_terms = self._log_piece() + log_behind
         log_sum = np.full(self.s.shape, -np.inf)                           # no pair arrives at the least favoured value
         log_sum[..., :-1] = np.logaddexp.accumulate(log_terms[..., ::-1], axis=-1)[..., ::-1]     # over m from j on
@@ -198,7 +198,7 @@ class Clocks(NamedTuple):
         # Row j is the running sum of the pieces m = j, j+1, ...: its entry i-1 is log (I(a_i) - I(a_j)).
         from_j = np.where(np.arange(k)[:, None] <= np.arange(k - 1), self._log_piece()[..., None, :], -np.inf)
         log_I = np.logaddexp.accumulate(from_j, axis=-1)
-        log_climb = self.log_w[..., 1:, None] + (self.log_w + self.s)[..., None, :]                   # i = 1 ..., j
+        log_climb = self.log_w[..., 1:, None] + (self.log_w + self.s)[..., None, :]                   # i from 1, j
         sorted_law = np.zeros(self.s.shape + (k,))                                                        # (..., i, j)
         sorted_law[..., 1:, :] = np.exp(log_climb + np.swapaxes(log_I, -1, -2))
         back = np.argsort(self.order, axis=-1)                             # from the sorted order to the caller's

@@ -1,4 +1,4 @@
-"""Danskin's theorem and the proof of Theorem 1, one function per step (supplement, equations 2 to 4).
+"""Danskin's theorem and the proof of Theorem 1, with a function for each step (supplement, equations 2 to 4).
 
 The prediction generating function
 

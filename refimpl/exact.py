@@ -1,4 +1,4 @@
-"""Exact values by enumeration: expectations, their gradients, the evidence lower bound and the likelihood.
+"""Compute exact values by enumeration: expectations, their gradients, the evidence lower bound and the likelihood.
 
 The scores h and f have shape (..., k) and must be finite and at most 1e300 in absolute value; q = softmax(h).  All
 values are in the units of f, which are nats for a log-likelihood.

@@ -1,4 +1,4 @@
-"""Gumbel noise and the Gumbel-max trick: sampling by arg max (Theorem 2; Gumbel 1954, Luce 1959, McFadden 1973).
+"""Sample by an arg max: Gumbel noise and the Gumbel-max trick (Theorem 2; Gumbel 1954, Luce 1959, McFadden 1973).
 
 Add independent zero-mean Gumbel noise gamma(z) to every score h(z) and take the arg max z*.  Then z* has the law
 softmax(h).  Scores have shape (..., k), where the last axis runs over the values of z and all others are batch axes.

@@ -201,7 +201,7 @@ def temperatures(problem: Problem, noise: np.ndarray, found: Decoded) -> dict[tu
 def _bounds(h: np.ndarray, noise: np.ndarray, winner: np.ndarray) -> tuple[float, float]:
     """Return the least and the greatest sigma > 0 for which argmax(h + sigma noise) is `winner` in all rows."""
     each = np.arange(len(winner))
-    gain = noise - noise[each, winner][:, None]                         # sigma gain <= lead
+    gain = noise - noise[each, winner][:, None]                         # the winner needs sigma * gain <= lead
     lead = h[winner][:, None] - h
     with np.errstate(divide="ignore", invalid="ignore"):
         bound = lead / gain

@@ -28,7 +28,7 @@ class Moments(NamedTuple):
 
     @property
     def mean(self) -> np.ndarray:
-        """Return the mean, (n, k)."""
+        """Return the mean of the gradients, (n, k)."""
         mean = self.origin + self.total / self.draws
         return np.where(np.abs(mean) <= 1e-14 * np.abs(self.origin), 0.0, mean)         # a rounding error becomes 0
 
@@ -65,7 +65,10 @@ def threshold(tests: int, chance: float = 1e-6) -> float:
 
 
 def farthest(difference: np.ndarray, error: np.ndarray) -> float:
-    """Return the largest component of |difference| / error, or 0 if all differences are 0."""
+    """Return the largest component of |difference| / `error`, or 0 if all differences are 0.
+
+    `error` holds the standard errors of the differences.
+    """
     off = np.abs(difference)
     with np.errstate(divide="ignore", invalid="ignore"):
         return float(np.where(off > 1e-12 * np.abs(off).max(), off / error, 0.0).max()) if off.any() else 0.0

@@ -1,4 +1,4 @@
-"""The problems on which an estimator is checked.
+"""Describe the problems on which an estimator is checked.
 
 A problem consists of scores h, a function f and eps.  This file also computes the exact values that belong to them.
 """
@@ -16,7 +16,9 @@ JOINT = joint.TRAINABLE                                     # the largest number
 
 
 class Problem(NamedTuple):
-    """Describes a problem with n variables of k values.  In its K = k^n joint values the first variable varies slowest.
+    """Describes a problem with n variables of k values.
+
+    In the list of its K = k^n joint values, the first variable varies slowest.
     """
 
     h: np.ndarray                       # (n, k)
@@ -41,7 +43,9 @@ class Problem(NamedTuple):
         return values[np.arange(len(self.h)), self.digits]
 
     def scores(self, values: np.ndarray) -> np.ndarray:
-        """Return, for each joint value z, the sum of the n entries of `values`, (..., n, k), at z_1 ... z_n: (..., K).
+        """Return, for each joint value z, the sum of the n entries of `values` at z_1 ... z_n.
+
+        `values` has shape (..., n, k), and the result has shape (..., K).
         """
         total = values[..., 0, :]
         for i in range(1, values.shape[-2]):
@@ -81,7 +85,9 @@ class Problem(NamedTuple):
         return np.maximum(second - self.gradient() ** 2, 0)
 
     def largest(self) -> tuple[float, float]:
-        """Return the scale of the rounding errors: the largest |h|, summed over the variables, and the largest eps |f|.
+        """Return two numbers: the sum over the variables of the largest |h|, and the largest eps |f|.
+
+        Rounding errors are relative to these numbers.
         """
         return float(np.abs(self.h).max(axis=-1).sum()), float(self.eps * np.abs(self.f).max())
 

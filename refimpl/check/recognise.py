@@ -40,7 +40,7 @@ class Finding:
 
 def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, precision: str | None,
         f_gradient: Callable) -> Finding:
-    """Call the function on `samples` draws of the noise, in blocks, and return a Finding with all that fits."""
+    """Call the function on `samples` draws of the noise, in blocks, and return a Finding with what fits."""
     n, k = problem.h.shape
     found = Finding(problem, moments.none(problem.gradient()))
     by_draws = hook.fourth == "noise" and not _draws_its_own(hook, problem, rng, found)
@@ -138,7 +138,9 @@ def _draws_its_own(hook: Hook, problem: Problem, rng: np.random.Generator, found
 
 
 def _allowed(precision: str | None) -> list[str]:
-    """Return the possible precisions of the function, finest first: all of them, or those not coarser than `precision`.
+    """Return the precisions in which the function may compute, finest first.
+
+    These are all precisions, or those not coarser than `precision` if it is given.
     """
     order = list(rounding.PRECISIONS)
     return order if precision is None else order[:order.index(precision) + 1]
@@ -158,7 +160,7 @@ def _factor_names(found: Finding, slip: slips.Slip, sizes: list, allowed: list[s
 
 
 def _explain(found: Finding, name: str, sign: int, slip: slips.Slip, sizes: list, allowed: list[str]) -> None:
-    """Add explanations to `found`: this slip, combined with each factor that fits."""
+    """Find the factors that fit this slip, and add an explanation to found.explanations for each of them."""
     names = _factor_names(found, slip, sizes, allowed)
     words = slip.words if sign > 0 else slip.negated or f"{slip.words}, and the sign is wrong"
     for factor in {factors.RIGHT} if names is None else names:
@@ -166,7 +168,7 @@ def _explain(found: Finding, name: str, sign: int, slip: slips.Slip, sizes: list
 
 
 def _by_draws(found: Finding, compared: dict, allowed: list[str], sizes: list, kept: list) -> None:
-    """Add the slips that explain all draws to the explanations in `found`."""
+    """Find the slips that explain all draws, and add them to found.explanations."""
     problem, told = found.problem, found.returned in ("float16", "bfloat16")
     noise = np.concatenate([noise for _, noise, _ in kept])
     levels = draws.decide(compared, allowed, problem.eps)
@@ -189,7 +191,7 @@ def _by_draws(found: Finding, compared: dict, allowed: list[str], sizes: list, k
 
 def _by_counts(found: Finding, counts: laws.Counts, sizes: list, allowed: list[str], kept: list,
                rng: np.random.Generator) -> None:
-    """Add the slips that the counts do not exclude to the explanations in `found`."""
+    """Find the slips that the counts do not exclude, and add them to found.explanations."""
     problem = found.problem
     known = slips.slips(problem)
     if found.by_draws:                  # comparing draws leaves only correct gradients with the noise in another order
@@ -218,7 +220,7 @@ def _by_counts(found: Finding, counts: laws.Counts, sizes: list, allowed: list[s
 
 
 def _smooth(found: Finding, kept: list, by_draws: bool, f_gradient: Callable, rng: np.random.Generator) -> None:
-    """Add all estimators that fit and are not a difference of two arg maxes to the explanations in `found`."""
+    """Find the estimators that fit and are not a difference of two arg maxes, and add them to found.explanations."""
     most = 2 if by_draws else len(kept)
     rows = slice(0, smooth.ROWS if by_draws else None)
     g = np.concatenate([each[0] for each in kept[:most]])[rows]

@@ -1,4 +1,4 @@
-"""Estimators that are a difference of two arg maxes: the direct gradient, and the usual slips.
+"""List the estimators that are a difference of two arg maxes: the direct gradient, and the usual slips.
 
 A slip is a mistake that is often made when the direct gradient is programmed.  Each estimator is described by the
 scores of its two arg maxes, a h + b f + c noise, and by the factor of the difference.  The scores and the factor are

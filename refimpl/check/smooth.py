@@ -17,7 +17,7 @@ ROWS = 2_000
 
 
 class Hypothesis(NamedTuple):
-    """Names one explanation: the estimator, its sign and its factor."""
+    """Names one explanation of the gradients: an estimator, the sign with which it is returned, and a factor."""
 
     name: str
     sign: int
@@ -159,7 +159,7 @@ def _templates(seen: Seen, noise: np.ndarray) -> dict[str, tuple[Callable, str]]
 
 
 def _through(p: np.ndarray, slope: np.ndarray) -> np.ndarray:
-    """Multiply `slope` by the Jacobian of the softmax at which the softmax is p."""
+    """Return `slope` multiplied by the Jacobian of a softmax, diag(p) - p p^T, where p is the value of the softmax."""
     return p * (slope - (p * slope).sum(axis=-1, keepdims=True))
 
 

@@ -1,6 +1,7 @@
-"""ARM (Yin and Zhou, ICLR 2019), DisARM (Dong, Mnih and Tucker, NeurIPS 2020): antithetic pairs for binary variables.
+"""Estimate the gradient for binary variables by ARM or DisARM, from pairs of samples that are as opposed as possible.
 
-One uniform u per coordinate gives two samples of Bernoulli(sigmoid(l)), l = h_1 - h_0, as opposed as possible:
+The estimators are those of Yin and Zhou (ICLR 2019) and of Dong, Mnih and Tucker (NeurIPS 2020).  One uniform variable
+u per coordinate gives two samples b1 and b2 of Bernoulli(sigmoid(l)), where l = h_1 - h_0:
 
     b1 = [u > sigmoid(-l)],   b2 = [u < sigmoid(l)]
     ARM     grad_l = (f(b1) - f(b2)) (u - 1/2)

@@ -1,4 +1,4 @@
-"""Gumbel-softmax (Maddison et al.; Jang et al., ICLR 2017): a softmax replaces the arg max of the Gumbel-max trick.
+"""In Gumbel-softmax (Maddison et al.; Jang et al., ICLR 2017), a softmax replaces the arg max of the Gumbel-max trick.
 
     z = softmax((h + gamma) / tau)      is differentiable, so grad_h f(z) = J df/dz / tau,  J = diag(z) - z z^T
 

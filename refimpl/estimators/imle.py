@@ -1,4 +1,4 @@
-"""Implicit maximum likelihood (Niepert, Minervini and Franceschi, NeurIPS 2021): direct with f linearised at z*.
+"""Implicit maximum likelihood (Niepert, Minervini and Franceschi, NeurIPS 2021) is direct with f linearised at z*.
 
     z*(eps) = argmax of  eps (df/dz at z*) . z + h(z) + gamma,    grad = (grad h(z*(eps)) - grad h(z*)) / eps
 

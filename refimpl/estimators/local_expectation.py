@@ -1,4 +1,4 @@
-"""Local expectation (Titsias and Lazaro-Gredilla, NIPS 2015): enumerate each coordinate and sample the others.
+"""Local expectation (Titsias and Lazaro-Gredilla, NIPS 2015) enumerates each coordinate and samples the others.
 
     grad_{h_i} = q_i (f_i - sum_c q_i(c) f_i(c)),     f_i(c) = f(z_1 ... z_i = c ... z_n) around a sample z
 

@@ -1,4 +1,4 @@
-"""Local expectation at finite eps: coordinate-wise direct, averaged over the noise of each coordinate.
+"""The estimator local-tilted is coordinate-wise direct, averaged over the noise of each coordinate.
 
     grad_{h_i} = (softmax(h_i + eps f_i) - softmax(h_i)) / eps,    f_i(c) = f(z_1 ... z_i = c ... z_n) around a sample z
 

@@ -1,4 +1,4 @@
-"""REBAR (Tucker, Mnih, Maddison, Lawson and Sohl-Dickstein, NIPS 2017), for n categorical variables.
+"""REBAR (Tucker, Mnih, Maddison, Lawson and Sohl-Dickstein, NIPS 2017) for n categorical variables.
 
 REBAR is REINFORCE with the control variate c(z) = eta f(softmax(z / tau)), a relaxed score.  The gradient of the mean
 of the control variate is computed by reparameterisation and added back.  With p = softmax(h) and uniform noise u, v:

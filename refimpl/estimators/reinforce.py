@@ -1,6 +1,7 @@
-"""REINFORCE, the score-function estimator (Williams 1992): (f(b) - baseline) grad log q(b), grad_h log q(b) = b - p.
+"""REINFORCE (Williams 1992), the score-function estimator, returns (f(b) - baseline) grad_h log q(b).
 
-Since E[b - p] = 0, the estimate is unbiased for every baseline that does not depend on b.
+Here b is a one-hot sample of q, p = softmax(h), and grad_h log q(b) = b - p.  Since E[b - p] = 0, the estimate is
+unbiased for every baseline that does not depend on b.
 """
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RELAX (Grathwohl, Choi, Wu, Roeder and Duvenaud, ICLR 2018): REBAR with a learnt control variate.
+"""RELAX (Grathwohl, Choi, Wu, Roeder and Duvenaud, ICLR 2018) is REBAR with a learnt control variate.
 
     c(z) = f(softmax(z / tau)) + r(z),     r(z) = w2 . tanh(W1 z + b1) + b2, a small network
     grad_{log p} = [f(b) - c(z~)] b + grad c(z) - grad c(z~)
@@ -110,7 +110,9 @@ class Gradients(NamedTuple):
 
 def gradients(h: np.ndarray, objective: Objective, rng: np.random.Generator, tau: float, flat: np.ndarray,
               batch_mean: bool = False) -> Gradients:
-    """Return the estimate, and the gradient with which r learns.  `flat` holds the parameters of r, and is not changed.
+    """Return the estimate, and the gradient with which r learns.
+
+    `flat` holds the parameters of r, and is not changed.
     """
     batch, n, k = h.shape
     d = n * k

@@ -101,7 +101,7 @@ class Family(ABC):
 
     @abstractmethod
     def perturb(self, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return theta with newly drawn Gumbel noise added.  Raises arguments.NotFinite if theta is not finite."""
+        """Return theta plus Gumbel noise, which is drawn from `rng`.  Raise NotFinite if theta is not finite."""
 
     def noise(self, theta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return the noise that perturb() would add with the same state of `rng`, in the shape of theta.

@@ -57,7 +57,7 @@ class Independent(Family):
         return hots[total.argmax(axis=-1)].reshape(theta.shape)
 
     def relax(self, theta: np.ndarray, rng: np.random.Generator, tau: float) -> Relaxed:
-        """Return z = softmax((h + gamma) / tau), where a softmax replaces the arg max, and its backward function."""
+        """Return the relaxed sample z = softmax((h + gamma) / tau) and its backward function."""
         tau = arguments.temperature("tau", tau)
         z = softmax(self.perturb(theta, rng) / tau, axis=-1)
         return Relaxed(z, lambda df_dz: through_softmax(z, df_dz) / tau)

@@ -107,8 +107,8 @@ class Linear:
                     noise: np.ndarray | np.random.Generator, two_sided: bool = False) -> Pair:
         """Return z* and z(eps), computed with the same noise, each (..., *shape).
 
-        c          an array (..., *shape), so f(z) = c . z is to be maximised, or a function that maps z* to the slope
-                   of f at z*
+        c          an array (..., *shape) if f(z) = c . z is to be maximised; otherwise a function that maps z* to the
+                   slope of f at z*
         eps        a number above 0, or an array of such numbers over the batch axes
         noise      as in perturb()
         two_sided  whether to return z(-eps) instead of z*

@@ -1,4 +1,4 @@
-"""Binary variables with pair scores: a structured encoder (slide 32).
+"""The family of binary variables with a score for each variable and for each pair of variables (slide 32).
 
     h(z) = sum_i u_i z_i + sum_{i<j} w_ij z_i z_j          z in {0, 1}^n, theta = (u, w), features(z) = (z_i, z_i z_j)
 

@@ -1,4 +1,6 @@
-"""Paths over a grid of terrain from the first cell to the last, in moves of one cell to the right or one cell down.
+"""The family of paths over a grid of cells, from the first cell to the last.
+
+Each move of a path goes one cell to the right or one cell down.
 
     h(z) = sum_c theta_c z_c        z in {0, 1}^cells, z_c = 1 on the path; features(z) = z; theta_c = -cost of cell c
 

@@ -1,4 +1,4 @@
-"""The exact likelihood and the exact ELBO of a trained model, from one pass over all joint values of z.
+"""Compute the exact likelihood and the exact ELBO of a model in one pass over all joint values of z.
 
     log p(x) = logsumexp_z f(x, z) - log K        the prior is uniform on K joint values
     ELBO     = E_q f(x, z) - sum_i KL(q_i || uniform)

@@ -72,7 +72,7 @@ class ClassRow:
         return y
 
     def accumulate_every(self, first: Linear, dy: np.ndarray) -> None:
-        """Do the backward pass of every(): add to the first layer's gradients and to dg.
+        """Do the backward pass of every(), and add the results to the first layer's gradients and to dg.
 
         dy, (B k, H), is the gradient with respect to the output of every().
         """
@@ -132,7 +132,7 @@ class BesideGaussian:
         return (self.constant(first)[:, None] + of_z).reshape(-1, first.n_out)
 
     def accumulate_every(self, first: Linear, dy: np.ndarray) -> None:
-        """Do the backward pass of every(): add to the first layer's gradients and to dg.
+        """Do the backward pass of every(), and add the results to the first layer's gradients and to dg.
 
         dy, (B K, H), is the gradient with respect to the output of every().
         """

@@ -1,5 +1,6 @@
-"""The mixture model of slide 33.  Its latent variables are discrete variables and a Gaussian; some images have labels.
+"""The mixture model of slide 33, whose latent variables are discrete variables and a Gaussian.
 
+It can be trained on images of which only some have labels.
 It is the model M2 of Kingma, Rezende, Mohamed and Welling (Semi-supervised learning with deep generative models,
 NeurIPS 2014), with three differences.  The posterior of the Gaussian does not depend on the class, both posteriors
 share the first layers of the encoder, and training does not need to enumerate the classes.
@@ -176,7 +177,7 @@ class MixtureVAE:
         self._encoder_backward(draw, dh, objective.inputs.dg, image_weight * beta)
 
     def _encoder_backward(self, draw: Draw, dh: np.ndarray, dg: np.ndarray, beta: float) -> None:
-        """Do the backward pass of the encoder, and add to the gradients of its parameters.
+        """Do the backward pass of the encoder, and add the result to the gradients of its parameters.
 
         dh and dg are the gradients of the loss with respect to h and g.  The Gaussian's KL term, with weight beta, is
         added here.

@@ -1,5 +1,4 @@
-"""A small objective that replaces the decoder.  All its values can be enumerated, so estimates can be compared with
-exact values.
+"""A small objective that replaces the decoder.  Its values can be enumerated, so estimates can be checked exactly.
 
     f_b(z) = sum_m c_bm sin(a_bm . z + 1)
 

@@ -1,4 +1,4 @@
-"""The terms of the losses and their derivatives: the score of binary pixels under logits, and the KL terms.
+"""Compute the terms of the losses and their derivatives: the score of binary pixels, and the KL terms.
 
 All terms are in nats.  The functions do not divide by the batch size, because the models do this.
 """

@@ -85,7 +85,7 @@ class Checked:
         return self.answers[topic.number]
 
     def show(self, topic: Topic) -> bool:
-        """Print the result, and return whether the file is right."""
+        """Check a file, print the result, and return whether the file is right."""
         state, lines = self.answer(topic)
         say(f"{'✓' if state == RIGHT else '✗' if state == 'wrong' else '…'} {topic.stem}.py: {state}")
         for line in lines:
