@@ -57,7 +57,7 @@ def forward(weights: list[np.ndarray], x: np.ndarray) -> tuple[np.ndarray, ...]:
 def gradients(weights: list[np.ndarray], x: np.ndarray, noise: np.ndarray, eps: float = EPS) -> list[np.ndarray]:
     """Estimate the gradient of the loss (e) with respect to all weights, for images x (B, 784) and noise (B, k)."""
     W1, b1, W2, b2, V1, c1, V2, c2 = weights
-    r, h, s, a, f, q, log_q = forward(weights, x)                       # as above  (a) (b) (c) (5)
+    r, h, s, a, f, q, log_q = forward(weights, x)                       # as there  (a) (b) (c) (5)
     onehot, B = np.eye(f.shape[1]), len(x)                              # (k, k)    (5) row z is the one-hot z
     z_star = onehot[(h + noise).argmax(axis=1)]                         # (B, k)    (5)
     z_eps = onehot[(h + noise + eps * f).argmax(axis=1)]                # (B, k)    (1) with the same noise

@@ -27,7 +27,7 @@ CASES = [{"weights": model(2, 2, 2, 60), "x": np.array([[1.0, 0.0]])},
 
 def forward(weights, x, law_of=lambda h, f: h, of_h=lambda h: h, one_hot=np.eye, logits=lambda a: a,
             swap=False) -> tuple[np.ndarray, ...]:
-    """Return r, h, s, a, f, q and log_q.  The keywords after `x` make slips."""
+    """Return r, h, s, a, f, q and log_q.  The keywords after `x` serve to make common mistakes (slips)."""
     encoder, decoder = (weights[4:], weights[:4]) if swap else (weights[:4], weights[4:])
     r, h = network(x, *encoder)
     h = of_h(h)

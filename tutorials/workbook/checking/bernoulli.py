@@ -23,12 +23,12 @@ def _softplus(a):
 
 
 def score(x, a, softplus=_softplus):
-    """Return the table f, (B, k).  `softplus` can be a slip."""
+    """Return the table f, (B, k).  `softplus` can be replaced to make a common mistake (a slip)."""
     return x @ a.T - softplus(a).sum(axis=1)
 
 
 def back(x, a, df, sigmoid=expit):
-    """Return da, (k, D).  `sigmoid` can be a slip."""
+    """Return da, (k, D).  `sigmoid` can be replaced to make a common mistake (a slip)."""
     return df.T @ x - df.sum(axis=0)[:, None] * sigmoid(a)
 
 

@@ -10,7 +10,10 @@ from checking.problems import perturbed
 
 
 def maximum(h, f, eps, noise, scores=lambda h, f, eps, noise: h + eps * f + noise) -> tuple[np.ndarray, ...]:
-    """Return the maximum of the scores, and its derivatives with respect to eps and h.  `scores` can be a slip."""
+    """Return the maximum of the scores, and its derivatives with respect to eps and h.
+
+    `scores` can be replaced to make a common mistake (a slip).
+    """
     made = scores(h, f, eps, noise)
     z = one_hot(made)
     return made.max(axis=1), (z * f).sum(axis=1), z

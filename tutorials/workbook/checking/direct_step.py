@@ -30,7 +30,7 @@ CASES = [_case(3, 3, 3, 2, 2.0, 105), _case(6, 5, 4, 20, 1.5, 110), _case(5, 4, 
 
 def gradients(weights, x, noise, eps, df=None, dh=None, B_df=None, B_dh=None, of_x=2,
               of_z=6) -> list[np.ndarray]:
-    """Return the eight gradients.  The keywords after `eps` make slips.
+    """Return the eight gradients.  The keywords after `eps` serve to make common mistakes (slips).
 
     df, dh         functions that replace the right df and dh, before the division by B
     B_df, B_dh     numbers that replace B

@@ -75,7 +75,7 @@ TABLE = Task("flip_table", flip_table, CASES, {
 
 
 def direct_flips(f, l, noise, eps, gain_of=lambda table, z: table[:, :, 1] - table[:, :, 0], z_eps=None, unit=None):
-    """Return g, (B, n).  The keywords after `eps` make slips."""
+    """Return g, (B, n).  The keywords after `eps` serve to make common mistakes (slips)."""
     z_star = (l + noise > 0) * 1.0
     gain = gain_of(flip_table(f, z_star), z_star)
     second = z_eps(l, noise, eps, gain) if z_eps else l + noise + eps * gain

@@ -14,13 +14,13 @@ def weights(I: int, H: int, O: int, seed: int, spread: float = 1.0) -> dict[str,
 
 
 def network(x, W1, b1, W2, b2, relu=lambda v: np.maximum(v, 0), out=lambda v: v) -> tuple[np.ndarray, np.ndarray]:
-    """Return r and out.  `relu` and `out` can be slips."""
+    """Return r and out.  `relu` and `out` can be replaced to make common mistakes (slips)."""
     r = relu(x @ W1 + b1)
     return r, out(r @ W2 + b2)
 
 
 def backward(x, r, W2, dout, mask=lambda r: r > 0, total=lambda d: d.sum(axis=0), of_W=lambda d: d):
-    """Return dW1, db1, dW2 and db2.  The keywords after `dout` can be slips."""
+    """Return dW1, db1, dW2 and db2.  The keywords after `dout` can be replaced to make common mistakes (slips)."""
     dr = dout @ W2.T * mask(r)
     return of_W(x.T @ dr), total(dr), of_W(r.T @ dout), total(dout)
 

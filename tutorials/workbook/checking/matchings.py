@@ -69,7 +69,7 @@ MATCHING = Task("matching", matching, CASES, {
 
 
 def direct_matching(theta, c, eps, noise, second=None, first=None, unit=None, of=matching):
-    """Return g, (B, n, n).  The keywords after `noise` make slips."""
+    """Return g, (B, n, n).  The keywords after `noise` serve to make common mistakes (slips)."""
     z_eps = of(theta + eps * c + noise if second is None else second)
     return (z_eps - of(theta + noise if first is None else first)) * (1 / eps if unit is None else unit)
 

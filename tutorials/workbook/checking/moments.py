@@ -71,7 +71,7 @@ MEAN = Task("mean_and_bias", lambda h, f, eps: (direct.expected_gradient(h, f, e
 
 
 def _both(h, f, eps, outside=False, sign=1, eps_f=True):
-    """Return P_ii.  The keywords make slips."""
+    """Return P_ii.  The keywords serve to make common mistakes (slips)."""
     gap_h, gap_f = sign * (h[:, None, :] - h[:, :, None]), f[:, None, :] - f[:, :, None]
     tilt = eps * gap_f if eps_f else gap_f
     return 1 / np.exp(np.maximum(0, gap_h + tilt) if outside else gap_h + np.maximum(0, tilt)).sum(axis=2)
