@@ -18,9 +18,9 @@ def expectation(h: np.ndarray, f: np.ndarray) -> np.ndarray:
 
 
 def gradient(h: np.ndarray, f: np.ndarray) -> np.ndarray:
-    """Return grad_h E_q f = q (f - E_q f), (..., k), the left-hand side of Theorem 1 with h as the parameter.
+    """Return grad_h E_q f = q (f - E_q f), (..., k), the gradient that Theorem 1 estimates.
 
-    Its entries sum to 0, because adding a constant to all scores changes nothing.
+    The entries of the gradient sum to 0, because adding a constant to all scores does not change q.
     """
     h, f = arguments.scores(h=h, f=f)
     q, f = softmax(h, axis=-1), _digits.from_likeliest(h, f)

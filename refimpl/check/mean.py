@@ -1,4 +1,5 @@
-"""Find the objective whose gradient is the mean of the function's gradients, and compare the variances."""
+"""Find the objective whose gradient is the mean of the function's results, and compare the variance of the results
+with the variances of the usual estimators."""
 from __future__ import annotations
 
 import math
