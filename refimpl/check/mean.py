@@ -1,5 +1,7 @@
-"""Find the objective whose gradient is the mean of the function's results, and compare the variance of the results
-with the variances of the usual estimators."""
+"""Find the objective whose gradient is the mean of the function's results, and compare the variance of the results.
+
+The variance is compared with the variances of the usual estimators.
+"""
 from __future__ import annotations
 
 import math

@@ -1,5 +1,4 @@
-"""The family of independent variables, q(z) = prod_i softmax(h_i)(z_i), with an arg max for each variable (slides 8 to
-31)."""
+"""The family of independent variables: q(z) = prod_i softmax(h_i)(z_i), with one arg max each (slides 8 to 31)."""
 from __future__ import annotations
 
 import numpy as np
