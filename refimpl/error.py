@@ -20,8 +20,8 @@ def bias(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> n
     the bias consists of terms of second and higher order in x:
 
         C = (cosh x - 1) / eps                      S = (sinh x - x) / eps
-        E_i = C_i - E_q C - x_i E_q S               even in eps
-        O_i = S_i - E_q S - x_i E_q C               odd in eps
+        E_i = C_i - E_q C - x_i E_q S               odd in eps
+        O_i = S_i - E_q S - x_i E_q C               even in eps
         Z(+-eps) = 1 + eps E_q C +- eps E_q S
 
         one-sided bias = q (E + O) / Z(eps)
