@@ -241,6 +241,7 @@ def program(source: Path, folder: Path, *arguments: str, alone: bool = False) ->
                           text=True)
 
 
+@pytest.mark.slow
 def test_a_chapter_keeps_its_figures_from_any_folder(tmp_path):
     done = program(SOURCES[0], tmp_path, "--save-figures", "kept")
     assert done.returncode == 0, done.stderr

@@ -27,6 +27,8 @@ from tests.runs import arriving as arrives
 from tests.runs.cases import CASES, distance, truth
 from tests.settings import changed, vae
 
+pytestmark = pytest.mark.slow                               # these tests test the tests; they change rarely
+
 Plant = Callable[[pytest.MonkeyPatch], None]
 
 

@@ -20,6 +20,8 @@ from refimpl.models.tables import SharedTable
 from tests.estimators import drawn, label_loops, loops, relations
 from tests.mutation.slips import planted
 
+pytestmark = pytest.mark.slow                               # these tests test the tests; they change rarely
+
 LIMIT = 1e-12               # of tests/estimators/test_by_loops.py
 MARGIN = 1e-5               # the least that a slip has to be off: ten million times the limit
 
