@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 
 # Each stands in one cell of one chapter, and says what takes so long there.
 LONG = ("found = choosing_eps.table(1_000, count=12)", "toy.integers(3, size=600)", "SEEDS, EPS, tested = range(5)",
-        "def five_scores(mistakes, steps=250, rate=0.3):", "def seconds(function, n, repeat):", "def direct_with(eps):",
-        "def gumbel_softmax_step(model, x, rng, tau=0.5):")
+        "def five_scores(mistakes, steps=250, rate=0.3):", "def seconds(function, n, repeat):", "def direct_with(eps):")
 
 
 def short(parts: Sequence[str]) -> list[str]:

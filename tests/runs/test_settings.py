@@ -200,7 +200,7 @@ def drawn(kind, rng: np.random.Generator):
 def many(request):
     """Random settings of a kind that are allowed, as they were drawn, each with what it comes to."""
     rng, made = np.random.default_rng(7), []
-    for _ in range(2_500):
+    for _ in range(4_000):
         settings = drawn(request.param, rng)
         try:
             made.append((settings, settings.resolved()))
