@@ -82,7 +82,7 @@ def gradients(weights: list[np.ndarray], x: np.ndarray, noise: np.ndarray, eps: 
 def adam(weights: list, grads: list, M: list, V: list, t: int) -> tuple[list, list, list]:
     """Make step t = 1, 2, ...  M sums the gradients and V their squares; older terms have smaller weights.
 
-    Adam's means are m_hat = M (1 - 0.9) / (1 - 0.9^t) and v_hat = V / root^2; `rate` and `tiny` contain the factors."""
+    Adam's means are m_hat = M (1 - 0.9) / (1 - 0.9^t), v_hat = V / root^2; `rate` and `tiny` are scaled accordingly."""
     root = ((1 - 0.999**t) / (1 - 0.999)) ** 0.5                                            # ()             (f)
     rate, tiny = RATE * root * (1 - 0.9) / (1 - 0.9**t), 1e-8 * root                        # (), ()         (f)
     M = [0.9 * M_ + g for M_, g in zip(M, grads)]                                           # as the weights (f)

@@ -310,8 +310,8 @@ print("\n".join(choosing_eps.lines(found, 1_000)))
 # REINFORCE is the gradient, because $\sum_z f \nabla q = E_q[f \nabla \log q]$. Subtracting a baseline does not change
 # this mean, because $\nabla \log q$ has the mean 0. But the baseline removes any constant in $f$. (Without a baseline
 # REINFORCE becomes useless if 100 is added to $f$.) The exact baseline $E_q f$ needs $f$ of all values, so in practice
-# a running mean of $f$ is used instead. REINFORCE also needs $\nabla \log q$. For the matchings of chapter 1 this
-# cannot be computed, and neither can the sum.
+# a running mean of $f$ is used instead. REINFORCE also needs $\nabla \log q$. For the matchings of chapter 1,
+# neither $\nabla \log q$ nor the sum over all $z$ can be computed.
 #
 # **Guess first.** Is the two-sided estimate always better?
 

@@ -388,8 +388,8 @@ five = later_rows.plateau()
 later_rows.show_plateau(five)
 
 # %% [markdown]
-# What to see in the first table. It shows *one seed*, so each number is an observation and not a law. We say that a run
-# is *off the plateau* if it is below 175 nats.
+# What to see in the first table. It shows *one seed*; [a second one](plateau.md#which-part-of-the-bias) agrees after
+# three epochs. We say that a run is *off the plateau* if it is below 175 nats.
 #
 # - *With the KL gradient and* $\epsilon = 0.1$ the cap is what helps. `capped` leaves the plateau as `tilted` does, and
 #   `amplified` ends where enumeration ends. Without the KL gradient, at this $\epsilon$, none of the three methods has
@@ -402,7 +402,7 @@ later_rows.show_plateau(five)
 #   explained above.
 # - *Noise alone* (`noisy-exact`) leaves 208 sooner at $\epsilon = 1$ with the KL gradient: it is at 199 after one
 #   epoch, and enumeration is at 209. At 0.1 without the KL gradient it does not help. In both cases it ends where
-#   enumeration ends. (It was not run at 1 without the KL gradient.) At 0.1 with the KL gradient noise does help. The
+#   enumeration ends. At 1 without the KL gradient it leaves after the third epoch. At 0.1 with it, noise does help. The
 #   second table has this case with five seeds. All of them leave 208 by the third epoch, but at the end all are still
 #   behind direct's median.
 #

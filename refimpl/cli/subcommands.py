@@ -39,7 +39,7 @@ class Parser(argparse.ArgumentParser):
         self.elsewhere = {}
 
     def _print_message(self, message: str, file=None) -> None:
-        """Print the message, unless the stream is closed (None); argparse would then use another stream."""
+        """Print the message, or nothing if the stream is closed (None).  argparse itself would use another stream."""
         if file is not None:
             super()._print_message(message, file)
 

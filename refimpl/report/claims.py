@@ -39,7 +39,7 @@ class Claim(NamedTuple):
 
 
 def absent(experiment: str, words: str) -> Look:
-    """Return a function whose finding holds as long as no run of the experiment has `words` in its label."""
+    """Return a look that finds that the claim holds if no label of the experiment's runs contains `words`."""
     return lambda store: Finding(not any(words in label for label in store.labels(experiment)))
 
 

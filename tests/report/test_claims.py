@@ -181,6 +181,21 @@ def test_what_is_said_of_relaxed_samples(store):
     assert round(log_p["gumbel-softmax, tau 1"] - log_p["gumbel-softmax, tau 0.5"]) == 15
 
 
+def test_what_plateau_md_says_of_the_two_halves_of_the_bias(store):
+    groups = {label: store.select("plateau-exits", "mnist", label) for label in store.labels("plateau-exits")}
+    assert {len(group) for group in groups.values()} == {2}
+    limit = causes.ON_PLATEAU + min(np.median([-record.at(10, "test_elbo") for record in group])
+                                    for group in groups.values())
+    off = {label: {-record.at(3, "test_elbo") <= limit for record in group} for label, group in groups.items()}
+    end = {label: [-record.at(10, "test_elbo") for record in group] for label, group in groups.items()}
+    for name, settings in (("capped", {"eps 0.1"}), ("tilted", {"eps 0.1", "eps 1, no KL"}),
+                           ("noisy-exact", {"eps 0.1"}), ("amplified", {"eps 1", "eps 1, no KL"})):
+        for setting in ("eps 0.1", "eps 1", "eps 0.1, no KL", "eps 1, no KL"):
+            assert off[f"{name}, {setting}"] == {setting in settings}, (name, setting)
+    assert off["exact"] == off["exact, no KL"] == off["direct, eps 0.1, no KL"] == {False}
+    assert min(end["noisy-exact, eps 0.1"]) > max(end["direct, eps 0.1"]) + 4
+
+
 def test_what_plateau_md_says_of_other_settings(store):
     off = {}
     groups = {label: store.select("plateau-tests", "mnist", label) for label in store.labels("plateau-tests")}

@@ -6,7 +6,7 @@
     latent_sizes  supplement, figure 1: k = 20, 30, 40, 50
     convergence   slides 23 and 24: k = 10 and 50 against epochs and wall clock
     plateau       why direct leaves the plateau: four encoder gradients, and two ways in which the decoder learns
-    plateau_exits which half of the bias leaves the plateau, with and without the KL gradient, at two eps
+    plateau_exits which half of the bias makes training leave the plateau, with and without the KL gradient, at two eps
     plateau_tests whether this also holds for other learning rates, sizes and weights of the KL term
     tuning        every method with several settings, from which the best can be chosen
 
