@@ -33,6 +33,7 @@ def in_a_process(arguments: str, before: str = "", program: str = "-m refimpl",
     return subprocess.run(command, shell=True, capture_output=True, text=True, env=environment, **more)
 
 
+@pytest.mark.slow
 def test_standard_output_may_be_closed(tmp_path):
     """Status 0, not 1, which for verify would mean that a claim failed."""
     done = in_a_process(f"verify --k 2 --samples 1000 --out {tmp_path} >&-", cwd=tmp_path, program=UNDRAWN)

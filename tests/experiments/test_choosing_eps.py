@@ -82,6 +82,7 @@ def test_a_concentrated_q_does_not_let_eps_run_away():
     assert error < 1.01 * choosing_eps.least_up_to_bound(h, f, 500)
 
 
+@pytest.mark.slow
 def test_the_three_bounds_hold_and_are_sharp():
     """(1), (2) and (3) of the module, for eps R of 0.01 ... 1; where q is nearly certain there are equalities."""
     tight = np.zeros(3)
@@ -95,6 +96,7 @@ def test_the_three_bounds_hold_and_are_sharp():
     assert (tight <= 1 + 1e-9).all() and (tight > [0.99, 0.9, 0.99]).all()
 
 
+@pytest.mark.slow
 def test_the_guarantee_holds_for_all_problems():
     """And what is only observed: at most 3 times the error of answering 0, 8 times the least with eps up to 1 / R."""
     rng = np.random.default_rng(4)
@@ -161,6 +163,7 @@ def test_bad_input(h, f, noise, words):
         choosing_eps.choose(h, f, noise)
 
 
+@pytest.mark.slow
 def test_the_table():
     """Every kind, k = 2 and concentrated ones too; its rows are what they say, for one problem computed here."""
     found = choosing_eps.table(300, seed=2, count=2)

@@ -77,6 +77,7 @@ def check(judge, model, naming=None) -> None:
         assert row.pixels_again < 0.1 and row.pixels_switched < 0.1 and row.pixels_other > 50
 
 
+@pytest.mark.slow
 def test_a_perfect_model_passes(judge):
     check(judge, Perfect())
 

@@ -315,6 +315,7 @@ def test_decoder_gradient_with_several_variables_is_that_of_the_latent(several, 
     assert worst(gradcheck(loss, several.parameters.values[start:], several.parameters.grads[start:], rng)) < 1e-7
 
 
+@pytest.mark.slow
 def test_sampled_elbo_is_unbiased(several, rng):
     images = (rng.random((5, PIXELS)) < 0.4).astype(float)
     truth = several.bounds(Images(images)).elbo

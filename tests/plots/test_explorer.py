@@ -104,6 +104,7 @@ def test_it_starts_with_the_problem_that_it_is_given(explorer):
     assert old[explorer.chosen] != new[explorer.chosen]                     # a draw that has something to show
 
 
+@pytest.mark.slow
 def test_every_panel_follows_the_sliders(explorer):
     assert_all_shown(explorer, *moved(explorer))
 

@@ -148,6 +148,7 @@ def check_it_learns_the_attributes_by_their_names() -> None:
     assert min(glasses, hair) > 0.95 and smile > 0.54                   # chance is 0.5, standard error 0.011
 
 
+@pytest.mark.slow
 def test_it_learns_the_attributes_by_their_names():
     check_it_learns_the_attributes_by_their_names()
 

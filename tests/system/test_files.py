@@ -110,6 +110,7 @@ for _ in range(60):
 """
 
 
+@pytest.mark.slow
 def test_processes_that_write_one_file_at_once(tmp_path):
     """A reader sees one of them whole, never an empty, a half or a mixed file, and all end well."""
     path = tmp_path / "file"
