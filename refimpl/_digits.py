@@ -62,7 +62,7 @@ def tilted(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> tuple[np.ndarray, n
 
 
 def ratio(value: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Return `value` / x, and 1 where x = 0, the limit of the ratio if `value` is expm1(x), log1p(x) or sinh(x)."""
+    """Return `value` / x, and 1 where x = 0: this is the limit of the ratio for `value` = expm1(x), log1p(x) or sinh(x)."""
     return np.where(x == 0, 1, value / np.where(x == 0, 1, x))
 
 

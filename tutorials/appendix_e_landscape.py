@@ -398,12 +398,12 @@ print(f"{'true':34s} sand, wood, rock: {COST[1:4]}")
 assert costs[:3, 2].mean() - 2.5 > 0.2 > 0.1 > abs(costs[3:, 2].mean() - 2.5)
 
 # %% [markdown]
-# If the walks contain mistakes of the kind that the model assumes, the learnt costs are right, up to noise. If the walks
+# If the walks contain mistakes of the kind that the model assumes, the learnt costs are right, up to noise. If they
 # contain no mistakes, the learnt costs are too high with all three seeds. So the gradient finds the true costs if the
 # model is true. We did not try whether more steps would correct the costs in the other case.
 #
-# Two warnings. First, on terrain with few different costs many paths are equally good, and "the" cheapest path is the one
-# that the solver finds first. So compare costs, not paths. Second, this example could do without an arg max: on a
+# Two warnings. First, on terrain with few different costs many paths are equally good, and "the" cheapest path is the
+# one that the solver finds first. So compare costs, not paths. Second, this example could do without an arg max: on a
 # grid the *sum* over paths is as cheap to compute as the maximum (see the exercise), if every path has a noise of its
 # own. We took paths because twenty of them can be listed.
 #
