@@ -154,10 +154,12 @@ CLAIMS = (
           "At ε = 0.1 the biases of the coordinate-wise and the joint arg max differ by less than their sampling "
           "error.", "no number", (_coordinates,)),
     Claim("With 15 binary variables, direct ends lowest", "slide 31", "fifteen-binary-variables", OPEN,
-          "With the released schedule, ε is still 0.61 after 100 epochs and 0.22 after 300, so only runs of 300 "
-          "epochs can decide.", _shown(paper.BINARY, SLIDE_31),
-          (compared("binary", "fashion-mnist", SLIDE_31, lambda runs: any(
-              runs.last(name) < paper.EPOCHS for name in runs.groups), some=True),)),
+          "Only direct and ARM have the slide's 300 epochs, with one seed each: direct is lower. RELAX as released was "
+          "not run, and REBAR as released for 100 epochs only.", _shown(paper.BINARY, SLIDE_31),
+          (compared("binary", "fashion-mnist", SLIDE_31, lambda runs: {
+              name for name in runs.groups for _ in runs.of(name).values} == {"direct", "ARM"}
+              and len(runs.of("direct").values) == len(runs.of("ARM").values) == 1
+              and runs.of("direct").median < runs.of("ARM").median, some=True, epoch=paper.EPOCHS),)),
     Claim("With 15 binary variables, direct is lowest from the 40th epoch on", "slide 31", "fifteen-binary-variables",
           OPEN, "Here ARM is below direct at that epoch, but direct has one seed, and RELAX as released was not run.",
           f"epoch {paper.CROSSING}: direct is lowest",

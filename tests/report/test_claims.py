@@ -82,11 +82,14 @@ def test_what_cannot_be_compared_can_be_once_it_was_run(store, words, made):
 
 def test_slide_31_can_be_decided_by_runs_of_its_length():
     claim = claim_about("direct ends lowest")
-    shorter = [run(label, 0, ((299, -160.0),)) for label in paper.BINARY]
-    assert claims.find(claim, Store(shorter)).here == "direct 160.0, RELAX 160.0, ARM 160.0, REBAR 160.0"
-    assert claims.find(claim, Store(shorter[:1] + shorter[2:])).here.startswith("direct 160.0, RELAX not run, ARM")
-    with pytest.raises(InputError, match="With 15 binary variables, direct ends lowest"):
-        claims.find(claim, Store([run(label, 0, ((300, -160.0),)) for label in paper.BINARY]))
+    direct, arm = (run(label, 0, ((100, -170.0), (300, value))) for label, value in (("direct as released", -154.0),
+                                                                                  ("arm", -164.0)))
+    shorter = run("rebar as released", 0, ((100, -160.0),))
+    assert claims.find(claim, Store([direct, arm, shorter])).here == (
+        "direct 154.0, RELAX not run, ARM 164.0, REBAR not run")
+    for more in (run("rebar as released", 0, ((100, -160.0), (300, -160.0))), run("arm", 1, ((300, -150.0),))):
+        with pytest.raises(InputError, match="With 15 binary variables, direct ends lowest"):
+            claims.find(claim, Store([direct, arm, shorter, more]))
 
 
 def test_a_claim_without_rows_is_not_run(store):
