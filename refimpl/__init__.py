@@ -20,14 +20,14 @@ The folders below build on them.  Each folder imports only from the modules abov
     cli           the command line, `python -m refimpl`
     report        the result pages, whose numbers come from the committed rows
     experiments   one file per figure, table or claim of the paper
-    runs          training: the protocol of a run, its kinds, the loop, checkpoints
+    runs          training: the protocol of a run, the kinds of runs, the loop, checkpoints
     plots         pictures
     models        encoder, latent variables, decoder; exact bounds; a toy
     estimators    the gradient estimators, one file per idea
     latent        the families of latent variables, and the solvers of their arg maxes
     nn            hand-written networks
     data          the images
-    system        complete writing of files, locks on folders, a progress line
+    system        files that are written completely or not at all, locks on folders, a progress line
 """
 from __future__ import annotations
 

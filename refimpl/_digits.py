@@ -34,7 +34,7 @@ def checked(h, f, eps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def as_one_sided(h, f, eps, two_sided: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return scores, f and eps of a one-sided problem with the same pair of arg maxes and the same gradient.
 
-    If `two_sided` is False, the problem is one-sided already, and its own h, f and eps are returned.
+    If `two_sided` is False, the problem is one-sided already, and h, f and eps are returned unchanged.
     """
     h, f, eps = checked(h, f, eps)
     return (tilted(h, f, -eps)[0], f, 2 * eps) if arguments.flag("two_sided", two_sided) else (h, f, eps)
@@ -62,12 +62,12 @@ def tilted(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> tuple[np.ndarray, n
 
 
 def ratio(value: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Return `value` / x, and 1 where x = 0: this is the limit of the ratio for `value` = expm1(x), log1p(x) or sinh(x)."""
+    """Return `value` / x, where `value` is expm1(x), log1p(x) or sinh(x).  Where x = 0, return the limit, 1."""
     return np.where(x == 0, 1, value / np.where(x == 0, 1, x))
 
 
 class Tilt(NamedTuple):
-    """Holds the quantities of which q_eps = q e^x / Z consists.
+    """Holds the quantities from which q_eps = q e^x / Z is computed.
 
     Here x = eps d and d = f - f_b, where b is the likeliest value.
     """
@@ -82,13 +82,13 @@ class Tilt(NamedTuple):
 
 
 def tilt(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> Tilt:
-    """Compute the quantities of which q_eps consists.  Here eps, (..., 1), may also be negative."""
+    """Compute the quantities from which q_eps is computed.  Here eps, (..., 1), may also be negative."""
     log_q = log_softmax(h, axis=-1)
     q, d = np.exp(log_q), from_likeliest(h, f)
     x = eps * d
     low, high = np.minimum(x, 1), np.maximum(x, 1)
     # q u is computed in two ways.  For x <= 1, u = d (e^x - 1) / x needs no 1 / eps.  For x > 1, e^x may overflow
-    # although q e^x does not, so q (e^x - 1) = q e^x (1 - e^-x) is used.  q e^x is cut off at e, where Z is above 2.
+    # although q e^x does not, so q (e^x - 1) = q e^x (1 - e^-x) is used.  If q e^x > e, e replaces it; then Z > 2.
     beyond = np.exp(np.minimum(log_q + high, 1)) * -np.expm1(-high) / eps
     qu = np.where(x <= 1, q * d * ratio(np.expm1(low), low), beyond)
     mean_u = qu.sum(axis=-1, keepdims=True)
@@ -126,7 +126,7 @@ def even_and_odd(log_q: np.ndarray, c: np.ndarray, eps: np.ndarray, two_sided: b
     series = np.zeros(y.shape)
     for n in range(19, 1, -2):                                      # 1/21! is 10^-19 of the first term
         series = 1 / factorial(n) + y**2 * series
-    # Where |x| > 1, the series is not used.  2 is above log(q e^|x|) wherever the result is used.
+    # Where |x| > 1, the series is not used.  The limit 2 on the logs changes no result that is used.
     rising = np.exp(np.minimum(log_q + x, 2)) / 2
     falling = np.exp(np.minimum(log_q - x, 2)) / 2 if two_sided else 0.0
     near = np.abs(x) <= 1

@@ -10,7 +10,7 @@ import numpy as np
 
 
 def one_line(text: object) -> str:
-    """Return str(text), where each character that would break the line or move the cursor becomes its Python escape.
+    """Return str(text), where Python escapes replace all characters that would break the line or move the cursor.
 
     This is needed because a path or a word on the command line may contain any character except NUL.
     """
@@ -97,7 +97,7 @@ def in_range(name: str, value: Value, least: float | None = None, most: float | 
 def unknown(what: str, given: str, known: Iterable[str], elsewhere: Mapping[str, str] = {}) -> str:
     """Return an error message for the unknown name `given`, which lists all known names and suggests a similar one.
 
-    what       what the name stands for, for example "estimator"
+    what       the kind of thing that has the name, for example "estimator"
     known      all known names
     elsewhere  maps names that are unknown here to what the user should write instead
     """
@@ -251,7 +251,7 @@ def perturbation(eps: np.ndarray, f: np.ndarray) -> None:
 def no_overflow(result: np.ndarray, name: str, allowed: str) -> np.ndarray:
     """Return `result`.  Raise ValueError if an entry of it has overflowed.
 
-    The message says that the argument `name` must `allowed`, for example that eps must "be larger".
+    The message begins with the words "`name` must `allowed`", for example "eps must be larger".
     """
     if not np.isfinite(result).all():
         raise ValueError(f"{name} must {allowed}: the result exceeds the largest float64, 1.8e308")
@@ -296,7 +296,7 @@ def finite(name: str, values: np.ndarray) -> np.ndarray:
 
 
 def _excluded(numbers: np.ndarray) -> str:
-    """Return the end of an error message: how to exclude a value of z if a score is minus infinity, otherwise ''."""
+    """Return the end of an error message, which says how to exclude a value of z, or '' if no score is -infinity."""
     low = "-1e30" if numbers.dtype == np.float32 else f"{-LARGEST:g}"
     return f"; to exclude a value, give it a score of {low}" if np.isneginf(numbers).any() else ""
 

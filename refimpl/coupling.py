@@ -5,10 +5,10 @@
     z*(eps)  the z with the smallest a_z E_z,    a_z = exp(-eps f_z)
 
 The pair leaves i if z* = i and z*(eps) != i.  It arrives at j if z*(eps) = j and z* != j.  It moves from i to j if
-z* = i, z*(eps) = j and i != j.  This file computes the probabilities of these three events divided by eps, called
-rates, and the probability that both arg maxes are i.  All four are sums of positive terms, computed in logs, so they
-keep their digits however small eps or a q is.  The joint law, and the variance and covariance of one sampled gradient,
-are computed from these quantities.
+z* = i, z*(eps) = j and i != j.  This file computes the rates of these three events, which are their probabilities
+divided by eps, and the probability that both arg maxes are i.  All four are sums of positive terms, computed in logs,
+so they keep their digits however small eps or a q is.  The joint law, and the variance and covariance of one sampled
+gradient, are computed from these quantities.
 
 The shapes are those of direct.py.  Clocks takes scores (..., k) and eps (..., 1), which must be checked and broadcast.
 """
@@ -91,7 +91,7 @@ def covariance(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False
     k = h.shape[-1]
     diagonal = np.arange(k)
     pair = Clocks.of(h, f, eps)
-    P = pair.move_rates()                                               # probabilities over eps from here on
+    P = pair.move_rates()                                               # from here on, probabilities divided by eps
     P[..., diagonal, diagonal] = pair.stay() / eps
     outcomes = P.reshape(h.shape[:-1] + (k * k,))                        # the pair (i, j) at i k + j
     likeliest = outcomes.argmax(axis=-1)
@@ -130,7 +130,7 @@ class Clocks(NamedTuple):
     order: np.ndarray       # (..., k)    sorts the values of z by falling s
     log_w: np.ndarray       # (..., k)    log of w in this order; the w sum to 1
     s: np.ndarray           # (..., k)    s minus its maximum in this order, so it falls from 0
-    log_fall: np.ndarray    # (..., k-1)  log((e^{s_m} - e^{s_{m+1}}) / eps), -inf where two are tied
+    log_fall: np.ndarray    # (..., k-1)  log((e^{s_m} - e^{s_{m+1}}) / eps), -inf where s_m = s_{m+1}
     log_D: np.ndarray       # (..., k)    log of C(a_z) / a_z,  C(t) = sum_z w_z max(1, t / a_z)
 
     @classmethod

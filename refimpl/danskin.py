@@ -5,7 +5,7 @@ The prediction generating function
     G(h, eps) = E_gamma max_z { eps f(z) + h(z) + gamma(z) }
 
 is an average, over the noise, of maxima of linear functions.  Each maximum has kinks.  Away from the kinks, its
-derivative is the slope of the largest line (Danskin).  The average has no kinks, and the two orders of the mixed
+derivative is the slope of the highest line (Danskin).  The average has no kinks, and the two orders of the mixed
 derivative agree:
 
     d/dh d/deps G = d/dh  E f(z*(eps))          at eps = 0 the gradient of E f(z*)                         (equation 3)
@@ -32,7 +32,7 @@ COMPLEX_STEP = 1e-25
 
 
 class PerturbedMax(NamedTuple):
-    """Holds the maximum for each draw of the noise: its `value`, (...), and the index of the largest line, (...)."""
+    """Holds the maximum for each draw of the noise: its `value`, (...), and the index of the highest line, (...)."""
 
     value: np.ndarray
     z_eps: np.ndarray
@@ -51,9 +51,9 @@ def perturbed_max(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -
 
     As a function of eps, the maximum is the upper envelope of k lines, where line z has the slope f(z).  Suppose that a
     single line z_eps attains the maximum.  By Danskin's theorem the derivative of the maximum with respect to eps is
-    then f(z_eps), and its gradient with respect to h is onehot(z_eps).  At a kink two lines are equal, which has
-    probability 0.  Then the function returns the lower index; every slope between the slopes of the two lines is a
-    subgradient.
+    then f(z_eps), and its gradient with respect to h is onehot(z_eps).  At a kink two lines attain the maximum,
+    which has probability 0.  Then the function returns the lower index.  Every slope between the slopes of these two
+    lines is a subgradient.
     """
     h, f, noise = arguments.scores(h=h, f=f, noise=noise)
     eps = arguments.epsilon(eps, np.broadcast_shapes(h.shape, f.shape, noise.shape)[:-1], positive=False)
@@ -80,7 +80,7 @@ def G_monte_carlo(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -
     arguments.epsilon(eps, positive=False)                             # perturbed_max checks that it broadcasts
     if noise.ndim < 2 or noise.shape[0] == 0:
         raise ValueError(f"noise must have shape (samples, ..., k) with samples >= 1, got shape {noise.shape}")
-    axes = max(np.ndim(h), np.ndim(f), np.ndim(eps) + 1)            # axes of one sample; missing ones follow the first
+    axes = max(np.ndim(h), np.ndim(f), np.ndim(eps) + 1)            # of one sample; new axes are put after the first
     noise = noise.reshape(noise.shape[:1] + (1,) * (axes + 1 - noise.ndim) + noise.shape[1:])
     return perturbed_max(h, f, eps, noise).value.mean(axis=0)
 

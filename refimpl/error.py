@@ -54,7 +54,7 @@ def bias(h: np.ndarray, f: np.ndarray, eps: float, two_sided: bool = False) -> n
 
 
 def mse(h: np.ndarray, f: np.ndarray, eps: float, samples: int = 1, two_sided: bool = False) -> np.ndarray:
-    """Return the exact mean squared error with which the mean of `samples` gradients estimates grad_h E_q f, (...).
+    """Return the exact mean squared error, (...), of the average of `samples` gradients as an estimate of grad_h E_q f.
 
     The error is |bias|^2 + trace(covariance) / samples.  Raises ValueError if samples < 1.
     """
@@ -67,13 +67,13 @@ def mse(h: np.ndarray, f: np.ndarray, eps: float, samples: int = 1, two_sided: b
 
 
 def best_eps(h: np.ndarray, f: np.ndarray, samples: int = 1, two_sided: bool = False) -> np.ndarray:
-    """Return the eps, (...), for which the mean squared error of the mean of `samples` gradients is smallest.
+    """Return the eps, (...), for which the mean squared error of the average of `samples` gradients is smallest.
 
     If eps is too small, the variance dominates the error; if eps is too large, the bias dominates it.  The error is
     computed exactly, and it can have several valleys.  A grid over 38 decades, in units of 1 / (max f - min f), finds
     the lowest valley.  A golden-section search then finds the minimum in this valley to about seven digits.  If q is
-    almost certain, the best eps is proportional to 1 over the length of the gradient, so the grid is extended to up to
-    150 decades.
+    almost certain, the best eps is proportional to 1 over the length of the gradient, so the grid is longer: it covers
+    at most 150 decades.
 
     As eps grows, the estimate tends to 0, and its error tends to |grad_h E_q f|^2.  The function returns infinity if no
     eps has a smaller error than this, which can happen for a single noisy sample.  If f is constant or k = 1, every eps

@@ -4,7 +4,7 @@ Add independent zero-mean Gumbel noise gamma(z) to every score h(z) and take the
 softmax(h).  Scores have shape (..., k), where the last axis runs over the values of z and all others are batch axes.
 
     CDF      F(t) = exp(-exp(-(t + c)))               c = 0.5772..., Euler's constant, makes the mean 0
-    density  F'(t) = exp(-(t + c)) F(t)               the slides write G for F, and g for F'; here G is E max
+    density  F'(t) = exp(-(t + c)) F(t)               the slides write G for F, and g for F'; here G means E max
 
 A comparison with alarm clocks explains the whole file: E(z) = exp(-(h(z) + gamma(z) + c)) is an exponential variable
 with the rate w(z) = exp(h(z)).  Think of E(z) as the time at which alarm clock z rings.  The arg max is the clock that
@@ -102,9 +102,9 @@ def sample_given_argmax(h: np.ndarray, index: np.ndarray, rng: np.random.Generat
     log_first = _log_exponential(shape[:-1] + (1,), rng) - log_sum         # log of the first ring's time, rate sum w
     log_fresh = _log_exponential(shape, rng)                               # log (wait w), where wait w has rate 1
     won = one_hot(index, k) > 0
-    # E = exp(-(h + gamma + c)), so gamma = -log(E w) - c.  E is `first` for the arg max, else `first` + `wait`.
+    # E = exp(-(h + gamma + c)), so gamma = -log(E w) - c.  E is `first` for the arg max, `first` + `wait` for others.
     noise = -np.where(won, log_first + h, np.logaddexp(log_first + h, log_fresh)) - EULER
-    # If the h of the arg max is lower than another by 1e15 or more, rounding its noise could change the arg max.  So
+    # If the h of the arg max is lower than another h by 1e15 or more, rounding its noise could change the arg max.  So
     # its noise is rounded upwards.
     best_other = np.where(won, -np.inf, h + noise).max(axis=-1, keepdims=True)
     return np.where(won, np.maximum(noise, np.nextafter(best_other - h, np.inf)), noise)

@@ -66,7 +66,7 @@ def gradients(weights: list[np.ndarray], x: np.ndarray, noise: np.ndarray, eps: 
     df = (-z_star / B).astype(x.dtype)                                  # (B, k)    (e)
     da = df.T @ x - df.sum(axis=0)[:, None] * (1 + np.tanh(a / 2)) / 2  # (k, 784)  (c) x - sigmoid(a)
     dV2, dc2 = s.T @ da, da.sum(axis=0)                                 # (H, 784), (784,)  (b)
-    ds = da @ V2.T * (s > 0)                                            # (k, H)    (b) before relu: 0 where it is off
+    ds = da @ V2.T * (s > 0)                                            # (k, H)    (b) 0 where the relu is off
     dV1, dc1 = ds, ds.sum(axis=0)                                       # (k, H), (H,)      (b)
 
     # The encoder's backward pass.  Its loss is -E f(z*), whose gradient is estimated, plus KL, whose gradient is known.
@@ -74,7 +74,7 @@ def gradients(weights: list[np.ndarray], x: np.ndarray, noise: np.ndarray, eps: 
     grad_KL = q * (log_q - (q * log_q).sum(axis=1, keepdims=True))      # (B, k)    (d) d KL / dh
     dh = (grad_KL / B - grad_f / B).astype(x.dtype)                     # (B, k)    (e)
     dW2, db2 = r.T @ dh, dh.sum(axis=0)                                 # (H, k), (k,)      (a)
-    dr = dh @ W2.T * (r > 0)                                            # (B, H)    (a) before relu: 0 where it is off
+    dr = dh @ W2.T * (r > 0)                                            # (B, H)    (a) 0 where the relu is off
     dW1, db1 = x.T @ dr, dr.sum(axis=0)                                 # (784, H), (H,)    (a)
     return [dW1, db1, dW2, db2, dV1, dc1, dV2, dc2]
 

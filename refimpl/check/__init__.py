@@ -9,9 +9,10 @@ variances of the usual estimators, and says whether the function computes the di
 report names the likeliest slip, which is a mistake that is often made in the code of this gradient.
 
 If the function uses the noise that it is given, each of its gradients is compared with the direct gradient for the same
-noise.  They may differ only at near-ties, where the two best scores are so close that rounding can exchange them.  If
-the function draws its own noise, the check counts how often each value is left and reached, and compares the counts
-with their exact law.  If several explanations fit, the function is called on further problems that separate them.
+noise.  The two may differ only at near-ties, where the two best scores are so close that rounding can exchange them.
+If the function draws its own noise, the check counts how often each value is only the first, or only the second, of the
+two arg maxes, and compares the counts with their exact law.  If several explanations fit, the function is called on
+further problems that separate them.
 
     problem     h, f, eps and the exact values that belong to them    calling    call the function
     slips       estimators that are differences of two arg maxes      smooth     recognise all other estimators

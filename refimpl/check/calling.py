@@ -151,7 +151,7 @@ def _guarded(what: str, hook: Hook | None, function: Callable, *arguments: objec
 
 
 def read(name: str, value: object) -> tuple[np.ndarray, str]:
-    """Return `value`, an array or a tensor, as a float64 array, and the precision that it had.
+    """Return `value`, an array or a tensor, as a float64 array, and the name of its original precision.
 
     Raises TypeError or ValueError if `value` is not an array of real numbers.  `name` is the name of the function that
     returned it.

@@ -25,7 +25,7 @@ class Match:
     slip: Slip
     sign: int
     unequal: int = 0        # the number of draws that differ from the slip
-    share: float = 0.0      # the largest gap of an unequal draw over its largest score; infinite if it is no near-tie
+    share: float = 0.0      # the largest gap / largest score of an unequal draw; infinite if one is no near-tie
 
     def compare(self, draws: Draws, found: Decoded) -> None:
         """Count the draws of a block that differ from the slip, and measure how close each of them is to a tie."""
@@ -140,7 +140,7 @@ def expected_near_ties(problem: Problem, slip: Slip, precision: str, noise: np.n
 
 
 def usual(problem: Problem, match: Match, level: str, allowed: list[str], noise: np.ndarray, draws: int) -> str | None:
-    """Return the finest precision, from `level` on, whose rounding explains how many draws are unequal, or None."""
+    """Return the finest precision, `level` or coarser, whose rounding explains how many draws are unequal, or None."""
     def expected(each: str) -> float:
         return draws * expected_near_ties(problem, match.slip, each, noise) + 1e-9
 

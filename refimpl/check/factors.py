@@ -31,7 +31,7 @@ TWO_SIDED = {"twice": "it is divided by eps, and should be by 2 eps", "times 2 e
 def named(found: float, unit: float, problem: Problem, draws: int, allowed: list[str]) -> set[str]:
     """Return the names of all usual factors that equal `found` / `unit` up to rounding.
 
-    If there is none, return "times " with the number.
+    If there is none, return "times " followed by the number.
     """
     names = {name for name, value in factors(problem, draws).items()
              if rounding.of_value(found, value * unit, allowed, problem.eps)}
@@ -41,7 +41,7 @@ def named(found: float, unit: float, problem: Problem, draws: int, allowed: list
 def near(found: float, problem: Problem, draws: int, within: float) -> set[str]:
     """Return the names of all usual factors that equal `found` up to a relative error of `within`.
 
-    If there is none, return "times " with the number, as named() does.
+    If there is none, return "times " followed by the number, as named() does.
     """
     names = {name for name, value in factors(problem, draws).items() if abs(found / value - 1) < within}
     return names or {f"times {found:.2g}"}

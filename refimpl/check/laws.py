@@ -23,7 +23,7 @@ CHANGES = 30.0              # counts are used for a verdict only if at least thi
 
 
 class Counts(NamedTuple):
-    """Holds the number of draws that reach each value and that leave it, and in which a variable does not change."""
+    """Holds how many draws reach each value, how many leave it, and how many do not change a variable."""
 
     draws: int
     arrive: np.ndarray                  # (n, k)
@@ -50,7 +50,7 @@ def count(plus: np.ndarray, minus: np.ndarray, k: int) -> Counts:
 
 
 def exact_chances(problem: Problem, slip: Slip) -> np.ndarray | None:
-    """Return the probabilities of the events in Counts.all(), (n, 2 k + 1).  None if there is no closed form."""
+    """Return the probabilities of the events in Counts.all(), (n, 2 k + 1), or None if there is no closed form."""
     plus, minus = slip.plus, slip.minus
     if len(problem.h) > 1 or slip.law != "gumbel" or plus is None or minus is None:
         return None
@@ -101,7 +101,7 @@ def simulated(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator
 def excluded(counts: Counts, problem: Problem, slip: Slip, rng: np.random.Generator) -> bool:
     """Return whether the counts exclude this slip.
 
-    If the slip has no closed form, it is first compared with a few simulated draws, which exclude most slips already.
+    If the slip has no closed form, it is first compared with a few simulated draws.  Most slips are excluded by these.
     """
     few = exact_chances(problem, slip) is None and chance(counts, problem, slip, rng, 4_000) < LEVEL
     return few or chance(counts, problem, slip, rng) < LEVEL

@@ -58,8 +58,8 @@ def known(problem: Problem, rng: np.random.Generator) -> Known:
 class Mean(NamedTuple):
     """Holds the result for the mean of the function's gradients, and the sentences about it for the report."""
 
-    name: str                           # the known mean that it agrees with, "both" or "neither"
-    distances: dict[str, float]         # its distance from each known mean, in standard errors
+    name: str                           # the known mean with which this mean agrees, "both" or "neither"
+    distances: dict[str, float]         # the distance of this mean from each known mean, in standard errors
     bias: float
     sentences: list[str]
 

@@ -20,7 +20,7 @@ class Moments(NamedTuple):
     largest: float                      # the largest |gradient|
 
     def add(self, g: np.ndarray) -> Moments:
-        """Return the moments of the gradients so far together with the gradients g, (draws, n, k)."""
+        """Return the moments of all gradients so far, including the new gradients g, (draws, n, k)."""
         flat, size = g.reshape(len(g), -1) - self.origin.ravel(), max(-g.min(), g.max())
         squares = np.einsum("ij,ij->j", flat, flat).reshape(self.origin.shape)
         return Moments(self.draws + len(g), self.origin, self.total + flat.sum(axis=0).reshape(self.origin.shape),
@@ -59,13 +59,15 @@ def none(origin: np.ndarray) -> Moments:
 
 
 def threshold(tests: int, chance: float = 1e-6) -> float:
-    """Return the number of standard errors that one or more of `tests` normal variables exceed with probability
-    `chance`."""
+    """Return a number t of standard errors.
+
+    With probability `chance`, at least one of `tests` normal variables is farther than t standard errors from its mean.
+    """
     return float(-ndtri(chance / (2 * tests)))
 
 
 def farthest(difference: np.ndarray, error: np.ndarray) -> float:
-    """Return the largest component of |difference| / `error`, or 0 if all differences are 0.
+    """Return the largest component of |`difference`| / `error`, or 0 if all differences are 0.
 
     `error` holds the standard errors of the differences.
     """

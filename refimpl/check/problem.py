@@ -74,7 +74,7 @@ class Problem(NamedTuple):
     def reinforce_variance(self, best_baseline: bool) -> np.ndarray:
         """Return the exact variance of REINFORCE, (f(z) - b) grad log q(z), (n, k).
 
-        The baseline b is 0, or the constant with the smallest total variance if `best_baseline` is True.
+        If `best_baseline` is True, b is the constant for which the total variance is smallest.  Otherwise b is 0.
         """
         q, joint_q = self.q, self.joint_q
         lengths = (1 - 2 * self._corner(q) + (q**2).sum(axis=-1)).sum(axis=-1)          # |grad log q(z)|^2, (K,)
@@ -131,7 +131,7 @@ def make(h: object, f: object, eps: object, of_z: Callable | None = None) -> Pro
 
 
 def probe(like: Problem, number: int) -> Problem:
-    """Return further problem number 0, 1, 2 or 3, on which the slips have different results.
+    """Return one of four further problems, whose `number` is 0 to 3, on which the slips have different results.
 
     The problem is similar to `like`, but h and f are of moderate size, and eps is not 1, 0.5 or 2.  If f is a table,
     problems 0 and 1 have another number of values k than `like`, and problems 2 and 3 have the same k.

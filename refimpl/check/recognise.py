@@ -40,7 +40,7 @@ class Finding:
 
 def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, precision: str | None,
         f_gradient: Callable) -> Finding:
-    """Call the function on `samples` draws of the noise, in blocks, and return a Finding with what fits."""
+    """Call the function on `samples` draws of the noise, in blocks, and return a Finding with what explains them."""
     n, k = problem.h.shape
     found = Finding(problem, moments.none(problem.gradient()))
     by_draws = hook.fourth == "noise" and not _draws_its_own(hook, problem, rng, found)
@@ -117,7 +117,7 @@ def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, pr
 
 
 def _unequal(block: slips.Draws, slip: slips.Slip, decoded: slips.Decoded, allowed: list[str]) -> int:
-    """Return the number of draws that differ from this slip, also if they differ only by a factor."""
+    """Return the number of draws that differ from this slip.  Draws that differ only by a factor count, too."""
     if not decoded.fits:
         return len(block.noise)
     plus, minus = block.expected(slip)
@@ -194,7 +194,7 @@ def _by_counts(found: Finding, counts: laws.Counts, sizes: list, allowed: list[s
     """Find the slips that the counts do not exclude, and add them to found.explanations."""
     problem = found.problem
     known = slips.slips(problem)
-    if found.by_draws:                  # comparing draws leaves only correct gradients with the noise in another order
+    if found.by_draws:                  # only a correct gradient with its noise reordered is still possible
         known = {name: slip for name, slip in known.items() if name in slips.ACCEPTED}
     known |= slips.of_own_noise(problem)
     for name, slip in known.items():
@@ -226,7 +226,7 @@ def _smooth(found: Finding, kept: list, by_draws: bool, f_gradient: Callable, rn
     g = np.concatenate([each[0] for each in kept[:most]])[rows]
     noise = np.concatenate([each[1] for each in kept[:most]])[rows]
     rough = {"float64": 1e-4, "float32": 1e-3}.get(found.returned, 0.05)
-    if len({each[2] for each in kept[:most]}) > 1:          # use one block size, because a factor may be 1 over it
+    if len({each[2] for each in kept[:most]}) > 1:          # use one block size, because a factor may be 1 / size
         g, noise = kept[0][0][rows], kept[0][1][rows]
     seen = smooth.Seen(found.problem, g, noise if by_draws else None, kept[0][2], rough,
                        lambda z: f_gradient(found.problem, z))

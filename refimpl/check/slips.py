@@ -178,13 +178,13 @@ class Decoded(NamedTuple):
 
     plus: np.ndarray                    # (draws, n), the place of the positive entry, or -1 if there is none
     minus: np.ndarray                   # (draws, n), the place of the negative entry, or -1 if there is none
-    fits: bool                          # whether each row has at most one of each, and all entries have the same size
+    fits: bool                          # whether no row has two entries of one sign, and all entries have the same size
     least: float                        # the smallest |entry| that is not zero; 0 if all entries are zero
     most: float                         # the largest |entry|
 
     @property
     def moved(self) -> np.ndarray:
-        """Return whether the gradient of each draw is not zero, (draws,)."""
+        """Return, for each draw, whether its gradient is not zero, (draws,)."""
         return ((self.plus >= 0) | (self.minus >= 0)).any(axis=-1)
 
 

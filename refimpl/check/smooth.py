@@ -36,7 +36,7 @@ class Seen(NamedTuple):
 
 
 def constants(problem: Problem) -> dict[str, tuple[np.ndarray, str]]:
-    """Return the estimators without noise by name.  Each comes with a clause for the report."""
+    """Return, by name, the estimators without noise.  Each comes with a clause for the report."""
     known = {"exact": (problem.gradient(), "this is the exact gradient, q (f - E f): there is no noise in it")}
     mean = problem.tilted()
     if mean is not None:
@@ -87,7 +87,7 @@ def _named(seen: Seen, name: str, words: str, factor: float | None) -> dict[Hypo
 def _factor(seen: Seen, template: np.ndarray) -> float | None:
     """Return a number c with g = c * template in every draw, or None if there is none.
 
-    If the template was not computed with the same noise as g, the two sides must only have the same law.
+    If the template was computed with other noise than g, it is enough that both sides have the same law.
     """
     g, size = seen.g, np.abs(template).max()
     if size == 0:
@@ -126,7 +126,7 @@ def _distance(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _misfit(seen: Seen, template: np.ndarray) -> float:
-    """Return how badly c * template fits g for the best c.  The result does not depend on the scale of either."""
+    """Return how badly c * template fits g for the best c.  The result does not depend on their scales."""
     if seen.noise is not None:
         g = seen.g[:len(template)]
         inner, both = (g * template).sum(), (g**2).sum() * (template**2).sum()

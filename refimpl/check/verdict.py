@@ -119,8 +119,10 @@ def _clause(hypothesis: Hypothesis, words: str) -> str:
 
 
 def _coincide(finding: Finding, left: dict[Hypothesis, str], tried: list[Problem]) -> str:
-    """Return a sentence that names the other explanations that fit on the given problem, and the problems that exclude
-    them.  It is empty if there are none."""
+    """Return a sentence on the other explanations that fit on the given problem, and the problems that exclude them.
+
+    If there are no other explanations, return "".
+    """
     others = [_clause(each, words).split(":")[0] for each, words in finding.explanations.items() if each not in left]
     others = list(dict.fromkeys(others))
     if not tried or not others:

@@ -159,8 +159,7 @@ class Estimator:
 
     @property
     def temperature(self) -> str | None:
-        """Return the name of the hyperparameter that the authors' schedule changes: "eps", "tau", or None without both.
-        """
+        """Return "eps" or "tau", the hyperparameter that the authors' schedule changes, or None if there is neither."""
         return next((name for name in ("eps", "tau") if name in self.hyperparameters), None)
 
     @property

@@ -7,9 +7,9 @@ X = exp(-(gamma + c)) is a standard exponential variable: the time until an alar
     grad = (f(z*) - baseline) (1 - X),    E grad = grad_h E f(z*)
 
 For independent variables E[1 - X given z* = b] = b - q.  So REINFORCE is the conditional mean of this estimator given
-b.  It has the same mean and needs the same evaluations, but has less variance (Rao and Blackwell).  The advantage of
-this estimator is that the law of z* need not be known.  But every score must have its own noise, so it cannot be used
-for families with pair scores.
+b.  Both have the same mean and need the same evaluations, but REINFORCE has less variance (Rao and Blackwell).  The
+advantage of this estimator is that the law of z* need not be known.  But every score must have its own noise, so it
+cannot be used for families with pair scores.
 
 The baseline is the moving average of REINFORCE, so the two estimators differ only in that 1 - X replaces b - q.  In the
 paper there is no baseline.

@@ -132,7 +132,8 @@ def gradients(h: np.ndarray, objective: Objective, rng: np.random.Generator, tau
     grad_log_p = signal[:, None, None] * samples.b + grad_c - samples.dz_given_b * grad_c_given_b
     grad_h = through_log_softmax(samples.p, grad_log_p)
 
-    # L = mean_b |grad_h|^2.  dL = sum y . d grad_log_p, where y is through_log_softmax, transposed, of 2 grad_h / B.
+    # L = mean_b |grad_h|^2.  dL = sum y . d grad_log_p, where y is computed from 2 grad_h / B by the
+    # transpose of the linear map through_log_softmax.
     y = 2 * grad_h / batch
     y = y - (samples.p * y).sum(axis=-1, keepdims=True)
     of_signal = (y * samples.b).sum(axis=(1, 2))

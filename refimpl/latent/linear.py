@@ -7,8 +7,8 @@
 
 This mean is exactly the gradient of (G(theta + eps c) - G(theta)) / eps, where G(theta) = E max (theta + gamma) . z.
 As eps -> 0, the mean tends to grad_theta E f(z*).  The bias is O(eps), or O(eps^2) if both signs of eps are used.  Only
-the arg max has to be computed, and no sum over Z, which can have too many members.  The law of z* is not the Gibbs
-distribution exp(theta . z) / sum.
+the arg max has to be computed.  No sum over Z is needed, so Z can have very many members.  The law of z* is not the
+Gibbs distribution exp(theta . z) / sum.
 
 If f is not linear, c can be a function that returns the slope of f at z*.  Then direct becomes I-MLE (Niepert,
 Minervini and Franceschi, NeurIPS 2021).
@@ -173,8 +173,7 @@ class Linear:
 
     @staticmethod
     def _zeros_and_ones(name: str, value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-        """Return `value` as a float64 array.  Raise ValueError if it has another shape or holds a number besides 0, 1.
-        """
+        """Return `value` as a float64 array.  Raise ValueError unless it has this shape and holds 0s and 1s."""
         z = arguments.array(name, value)
         if z.shape != shape and (z.size or math.prod(shape)):
             raise ValueError(f"{name} must return arrays of the shape of theta, {shape} in all, got {z.shape}")

@@ -3,9 +3,9 @@
     log p(x) = logsumexp_z f(x, z) - log K        the prior is uniform on K joint values
     ELBO     = E_q f(x, z) - sum_i KL(q_i || uniform)
 
-The output of the decoder does not depend on x.  So its K outputs are computed only once, and one matrix product
-computes the scores of a block of images.  For example, K = 2^15 and 10,000 images give 3.3e8 scores.  They are computed
-and summed block by block.
+The output of the decoder does not depend on x.  So the K outputs for all z are computed only once, and one matrix
+product computes the scores of a block of images.  For example, K = 2^15 and 10,000 images give 3.3e8 scores.  They are
+computed and summed block by block.
 """
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from refimpl import arguments, joint
 from refimpl.nn.losses import categorical_kl, log_softmax, softplus_sum
 
 SCORES = 8_000_000          # the largest number of scores in a block, which takes 32 MB in float32
-DOUBLE_UP_TO = 1_024        # with more joint values float32 is used, not float64; its errors are about 1e-3 nats
+DOUBLE_UP_TO = 1_024        # with more joint values float32 replaces float64, with errors of about 1e-3 nats
 
 
 class Bounds(NamedTuple):

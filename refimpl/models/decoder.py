@@ -1,7 +1,7 @@
 """The decoder together with a batch of images: the part of a model that an estimator uses (estimators/base.py).
 
-A forward pass keeps everything that its backward pass needs, and later calls do not change this.  If the weights have
-been updated since the forward pass, the backward pass raises nn.parameters.StalePass.
+A forward pass stores everything that its backward pass needs, and later calls do not change what is stored.  If the
+weights have been updated since the forward pass, the backward pass raises nn.parameters.StalePass.
 """
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class OneHots:
         return z.reshape(len(z), self.n * self.k)
 
     def backward(self, z: np.ndarray, dinputs: np.ndarray) -> np.ndarray:
-        """Return the gradient with respect to z, (B, n, k), from that with respect to the inputs."""
+        """Convert the gradient with respect to the input to the gradient with respect to z, (B, n, k)."""
         return dinputs.reshape(z.shape)
 
     def accumulate(self, z: np.ndarray, back: Backward, weight: float) -> None:
@@ -58,7 +58,7 @@ class ClassRow:
         return np.einsum("bcj,bj->bc", dinputs.reshape(len(z), self.k, -1), self.g)[:, None, :]
 
     def accumulate(self, z: np.ndarray, back: Backward, weight: float) -> None:
-        """Add weight times the gradient with respect to g to dg."""
+        """Add `weight` times the gradient with respect to g to dg."""
         self.dg += weight * np.einsum("bc,bcj->bj", z[:, 0], back.dx.reshape(len(z), self.k, -1))
 
     def every(self, first: Linear) -> np.ndarray:
@@ -108,11 +108,11 @@ class BesideGaussian:
         return np.concatenate([z.reshape(len(z), -1), self.g], axis=1)
 
     def backward(self, z: np.ndarray, dinputs: np.ndarray) -> np.ndarray:
-        """Return the gradient with respect to z, (B, n, k), from that with respect to the inputs."""
+        """Convert the gradient with respect to the input to the gradient with respect to z, (B, n, k)."""
         return dinputs[:, :self.n * self.k].reshape(z.shape)
 
     def accumulate(self, z: np.ndarray, back: Backward, weight: float) -> None:
-        """Add weight times the gradient with respect to g to dg."""
+        """Add `weight` times the gradient with respect to g to dg."""
         self.dg += weight * back.dx[:, self.n * self.k:]
 
     def constant(self, first: Linear) -> np.ndarray:

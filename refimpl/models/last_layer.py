@@ -18,9 +18,9 @@ CACHED = 200        # softplus_sum takes this many outputs at a time: their 784 
 def scores(last: Linear, hidden: np.ndarray, x: np.ndarray, keep: np.ndarray | None = None) -> np.ndarray:
     """Return log p(x given z) in nats, (B, m), for m hidden states of each image x, (B, pixels).
 
-    hidden   the hidden states, (B, m, H + 1), with a last column of 1.  The product with the matrix of W and, below it,
-             b is the logits including the bias.  Adding b separately would cost a further pass over 784 numbers per
-             state
+    hidden   the hidden states, (B, m, H + 1), with a last column of 1.  So their product with the matrix W_over_b,
+             whose last row is b, is the logits including the bias.  Adding b separately would need a further pass
+             over 784 numbers per state
     keep     an array (B m, pixels) into which the logits are written, or None if they are not needed later
     """
     f = np.matmul(hidden, (x @ last.W_over_b.T)[:, :, None])[:, :, 0]                          # x . a

@@ -122,7 +122,7 @@ class VAE:
 
         For independent variables this is an unbiased estimate of the ELBO.  For pair scores it is minus the loss that
         the released code reports, and it is NOT a bound on log p(x), because z* depends on all scores, but the KL term
-        only on the unary scores.
+        depends only on the unary scores.
         """
         total = 0.0
         for x in images.blocks(block, self.dtype):

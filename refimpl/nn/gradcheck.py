@@ -30,9 +30,9 @@ def gradcheck(loss: Callable[[], float], values: np.ndarray, grads: np.ndarray, 
     step     the length of the step to either side.  The error of the difference falls as step^2, and its rounding error
              grows as 1/step
 
-    Errors are relative to the larger of the two derivatives, but at least to the length of the gradient divided by
-    sqrt(size).  This is the typical size of a derivative along a random direction; the derivative itself can happen to
-    be near 0.  If the kink of a ReLU lies between the two points, the difference is wrong, but this is rare with such
+    An error is divided by the larger of the two derivatives.  As both may by chance be near 0, the divisor is at least
+    the length of the gradient divided by sqrt(size), which is the typical size of a derivative along a random
+    direction.  If the kink of a ReLU lies between the two points, the difference is wrong, but this is rare with such
     a small step.
 
     Raises TypeError if an array is not float64, because in float32 a difference does not show an error below about one

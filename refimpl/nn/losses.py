@@ -21,13 +21,13 @@ def softplus_and_sigmoid(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def softplus_sum(a: np.ndarray, scratch: np.ndarray | None = None) -> np.ndarray:
-    """Return the sum of log(1 + e^a) over the last axis, (rows,), where a has shape (rows, width).
+    """Return the sum of log(1 + e^a) over the last axis, (rows,), where `a` has shape (rows, width).
 
-    `scratch` is an array of the shape and dtype of a, which the function overwrites.  It can be a itself, if a is not
-    needed any more.
+    `scratch` is an array with the shape and dtype of `a`, which the function overwrites.  `scratch` can be `a` itself
+    if `a` is not needed any more.
 
-    A logarithm is several times slower than a product.  So if no entry of a is above SAFE, the function multiplies four
-    factors 1 + e^a and takes the logarithm of the product.  Otherwise it uses
+    A logarithm is several times slower than a product.  So if no entry of `a` is above SAFE, the function multiplies
+    four factors 1 + e^a and takes the logarithm of the product.  Otherwise it uses
     log(1 + e^a) = a/2 + |a|/2 + log(1 + e^-|a|), where the factors 1 + e^-|a| are between 1 and 2.
     """
     rows, width = a.shape

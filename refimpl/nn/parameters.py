@@ -37,7 +37,7 @@ class Parameters:
 
 
 def bind(layers: Sequence[Layer], dtype: np.dtype = np.float32) -> Parameters:
-    """Make a Parameters for all these layers or networks, and return it.
+    """Make one Parameters object for all these layers or networks, and return it.
 
     The parameters of the layers become views of its vectors.  All values are 0 at first.
     """

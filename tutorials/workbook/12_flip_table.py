@@ -1,6 +1,6 @@
 """12. The table of single changes, for n binary variables.
 
-With n binary variables z has 2^n values.  These are too many to compute the arg max with f over all of them.
+With n binary variables z has 2^n values.  These are too many for an arg max that needs f at every value.
 So each variable is chosen as if the others stayed as in z*.  For this we need f after a change of a single variable.
 The table contains f with variable i set to 0, and f with variable i set to 1.  The second minus the first is the gain.
 

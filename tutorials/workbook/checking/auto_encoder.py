@@ -50,7 +50,7 @@ def _encoder_twice(weights, x):
 
 
 def _last(weights, x, f_of=None, q_of=None):
-    """Return the results of a slip: only f is wrong, computed by `f_of`, or q and log q are, computed by `q_of`."""
+    """Return the results of a slip: f is computed by `f_of`, or q and log q by `q_of`.  All other results are right."""
     r, h, s, a, f, q, log_q = forward(weights, x)
     return r, h, s, a, f_of(x, a, f) if f_of else f, *(q_of(h) if q_of else (q, log_q))
 

@@ -12,7 +12,7 @@ from checking.topics import RIGHT, TOPICS, Topic
 
 TRAIN = "train"
 TRAINING_SECONDS = 1_800.0            # enough also on a busy machine
-CHECKS = [topics.tasks(topic) for topic in TOPICS]      # imported here, before the clock of a process starts
+CHECKS = [topics.tasks(topic) for topic in TOPICS]      # imported before the time of a process is measured
 FOLDER_NAMES = {name: topic for topic in TOPICS for name in (topic.stem, topic.stem[3:])}
 HERE = Path(__file__).resolve().parent.parent
 

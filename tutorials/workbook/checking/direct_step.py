@@ -34,7 +34,7 @@ def gradients(weights, x, noise, eps, df=None, dh=None, B_df=None, B_dh=None, of
 
     df, dh         functions that replace the right df and dh, before the division by B
     B_df, B_dh     numbers that replace B
-    of_x, of_z     where `weights` holds the W2 of the encoder's and of the decoder's backward pass
+    of_x, of_z     the places in `weights` of the W2 in the encoder's and in the decoder's backward pass
     """
     r, h, s, a, f, q, log_q = forward(weights, x)
     z_star, z_eps = one_hot(h + noise), one_hot(h + eps * f + noise)

@@ -210,7 +210,7 @@ def _place(problem: BaseException, folder: Path, stem: str) -> tuple[str, str, d
 
 
 def _text(path: Path, number: int) -> str:
-    """Return this line of the file.  A long line is shortened."""
+    """Return line `number` of the file.  A long line is shortened."""
     linecache.checkcache(str(path))
     text = linecache.getline(str(path), number).strip()
     return text if len(text) <= 110 else f"{text[:107]}..."

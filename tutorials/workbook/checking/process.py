@@ -28,7 +28,7 @@ CONTEXT = multiprocessing.get_context("fork" if sys.platform == "linux" else "sp
 def run(work: Callable, arguments: tuple, folder: Path, seconds: float) -> tuple[str, list[str]]:
     """Call work(*arguments) in a separate process, and return its result: a state, and lines for the student.
 
-    A result is returned also if the process crashes or takes too long.  `work` must be a function of a module, because
+    A result is returned even if the process crashes or takes too long.  `work` must be a top-level function, because
     a new interpreter has to import it.  `folder` is the student's folder.
     """
     with tempfile.TemporaryDirectory() as scratch:

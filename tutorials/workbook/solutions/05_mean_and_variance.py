@@ -29,7 +29,7 @@ def mean_and_bias(h: np.ndarray, f: np.ndarray, eps: float) -> tuple[np.ndarray,
 
 def variance(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
     """Return the variance of each component of g, (B, k)."""
-    gap_h, gap_f = h[:, None, :] - h[:, :, None], f[:, None, :] - f[:, :, None]     # [b, i, j]: j less i
+    gap_h, gap_f = h[:, None, :] - h[:, :, None], f[:, None, :] - f[:, :, None]     # [b, i, j]: j minus i
     both = 1 / np.exp(gap_h + np.maximum(0, eps * gap_f)).sum(axis=2)
     q, q_eps = law(h)[0], law(h + eps * f)[0]
     return (q_eps + q - 2 * both) / eps**2 - mean_and_bias(h, f, eps)[0] ** 2
