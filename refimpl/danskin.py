@@ -80,7 +80,7 @@ def G_monte_carlo(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -
     arguments.epsilon(eps, positive=False)                             # perturbed_max checks that it broadcasts
     if noise.ndim < 2 or noise.shape[0] == 0:
         raise ValueError(f"noise must have shape (samples, ..., k) with samples >= 1, got shape {noise.shape}")
-    axes = max(np.ndim(h), np.ndim(f), np.ndim(eps) + 1)            # of one sample; new axes are put after the first
+    axes = max(np.ndim(h), np.ndim(f), np.ndim(eps) + 1)            # the number of axes of one sample
     noise = noise.reshape(noise.shape[:1] + (1,) * (axes + 1 - noise.ndim) + noise.shape[1:])
     return perturbed_max(h, f, eps, noise).value.mean(axis=0)
 

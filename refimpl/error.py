@@ -1,7 +1,7 @@
 """Compute the exact bias and mean squared error of the direct gradient, and the eps for which the error is smallest.
 
 The bias is (eps/2) grad Var_q f + O(eps^2), or O(eps^2) for the two-sided estimator.  As eps falls, the variance grows
-in proportion to 1/eps.  So an eps in between is best.  The shapes are those of direct.py.
+in proportion to 1/eps.  So the best eps is neither very small nor very large.  The shapes are those of direct.py.
 """
 from __future__ import annotations
 

@@ -49,8 +49,8 @@ def gradient(function: Callable, h: np.ndarray, f: np.ndarray | Callable, eps: f
                has the name of a random generator (rng, generator, random_state, seed, key, ...)
     h          the scores, (k,) with k >= 2.  For n variables they are (n, k): then the function takes h and noise of
                shape (draws, n, k) and returns (draws, n, k), and all k^n joint values, at most 4,096, are enumerated
-    f          an array (k,), not constant, or (k, ..., k) for n variables.  It can also be a function of z, which takes
-               (draws, k) or (draws, n, k), also between the one-hot vectors, and returns (draws,).  This function is
+    f          an array (k,), not constant, or (k, ..., k) for n variables.  It can also be a function of z that returns
+               (draws,).  z is (draws, k) or (draws, n, k), and can lie between the one-hot vectors.  This function is
                passed on unchanged
     eps        a number above 0
     samples    the number of draws, at least 1,000.  The default is 100,000, or fewer if k^n is above 500

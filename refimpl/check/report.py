@@ -21,14 +21,14 @@ class Report(NamedTuple):
     kind: str | None
     """"direct", "two-sided", "local", or the short name of the slip.  None if no slip fits, or if several slips fit."""
     equal: float | None
-    """The share of the draws that equal the direct gradient.  None if the function draws its own noise."""
+    """The share of draws in which the function returns the direct gradient.  None if it draws its own noise."""
     near_ties: int
     """The number of draws that differ from the direct gradient because of a near-tie in `precision`."""
     precision: str | None
     """The precision in which the function seems to compute.  None if the function draws its own noise."""
     mean: str
     """The objective whose gradient is the mean of the function's gradients: "E f", "tilted" or "two-sided", or one of
-    these with a minus sign in front.  "both" means that it can be E f or another one, "neither" that none agrees."""
+    these with a minus sign in front.  "both" means that E f and another one fit, "neither" that none fits."""
     mean_z: float
     """The largest distance of a component of the mean from the gradient of the tilted objective, in standard errors."""
     mean_z_exact: float
@@ -40,9 +40,9 @@ class Report(NamedTuple):
     """The variance of one gradient, summed over its components, for "found" (the function), "direct", "two-sided",
     "reinforce" and "baseline" (REINFORCE with the best constant baseline)."""
     rows: tuple[tuple[float, float, float, float, float], ...]
-    """Five numbers for each component: the mean of the direct gradient, the mean found, the standard error of the mean
-    found, the variance of the direct gradient, and the variance found.  Mean and variance of the direct gradient are
-    exact for one variable and simulated for several variables."""
+    """Five numbers for each component: the mean of the direct gradient, the function's mean, the standard error of the
+    function's mean, the variance of the direct gradient, and the function's variance.  The values of the direct
+    gradient are exact for one variable and simulated for several variables."""
     exact_gradient: tuple[float, ...]
     """The components of the gradient of E f."""
     sentences: tuple[str, ...]

@@ -126,7 +126,7 @@ def _distance(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _misfit(seen: Seen, template: np.ndarray) -> float:
-    """Return how badly c * template fits g for the best c.  The result does not depend on their scales."""
+    """Return how badly c * template fits g for the best c.  Scaling g or `template` does not change the result."""
     if seen.noise is not None:
         g = seen.g[:len(template)]
         inner, both = (g * template).sum(), (g**2).sum() * (template**2).sum()

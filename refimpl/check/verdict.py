@@ -1,4 +1,4 @@
-"""Choose the explanation that fits on the given problem and, if several fit there, also on further problems."""
+"""Choose the explanation that fits on the given problem.  If several fit, it must also fit on further problems."""
 from __future__ import annotations
 
 import math

@@ -152,8 +152,7 @@ class Estimator:
     enumerates: bool = False
     """Whether the estimator evaluates f at all k^n joint values."""
     released: Mapping[str, Value] = field(default_factory=dict)
-    """The settings of a run (runs/settings.py) and the hyperparameters that the authors' code uses for this estimator.
-    """
+    """The values that the authors' code uses for the settings of a run (runs/settings.py) and the hyperparameters."""
     colour: str = "#5F5F5F"
     """The colour of the estimator's curves in every picture."""
 

@@ -53,7 +53,7 @@ class Linear(Layer):
         self.db = grads[n_weights:]
 
     def initialise(self, rng: np.random.Generator) -> None:
-        """Draw weights and bias uniformly on +-1/sqrt(n_in), which is the default of the released code's library."""
+        """Draw weights and bias uniformly between -1/sqrt(n_in) and 1/sqrt(n_in), like the released code's library."""
         bound = 1.0 / np.sqrt(self.n_in)
         self.W[...] = rng.uniform(-bound, bound, self.W.shape)
         self.b[...] = rng.uniform(-bound, bound, self.b.shape)

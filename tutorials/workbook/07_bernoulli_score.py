@@ -2,7 +2,7 @@
 
 The decoder maps each value z to the logits a of D pixels.  The score f says how well z explains an image x of zeros and
 ones.
-We need f for each image and each value z: a table, most of which is computed by one matrix product.
+We need a table of f for each image and each value z.  One matrix product computes most of it.
 The backward pass starts from df, the derivative of the loss with respect to this table.
 
     f(x, z) = log p(x given z) = sum_d  x_d a_zd - log(1 + e^a_zd)

@@ -61,7 +61,7 @@ def _divided(g, e, total):
 
 
 def _clipped(cases: list[dict], mine: list[np.ndarray], at_random: bool) -> str | None:
-    """Return a message if log q is the same too large number wherever q is rounded to 0, otherwise None."""
+    """Return a message if log q stops at a lower limit where q is rounded to 0, otherwise None."""
     if at_random or len(mine) < 3 or mine[2].shape != (1, 3) or same(mine[2], cases[2]["h"]):
         return None
     small, right = mine[2][0, 1:], [log_softmax(case["h"], axis=1) for case in cases[:2]]
