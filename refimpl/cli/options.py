@@ -45,7 +45,7 @@ def number(kind: type, least: float | None = None, most: float | None = None) ->
 def described(text: str, least: float | None = None, most: float | None = None,
               within: Callable[[str, float], float] | None = None, choices: Iterable[str] = (),
               default: object = None) -> str:
-    """Return a line of help.  It adds to `text` what is allowed, and the default unless `text` already states it."""
+    """Return a line of help: `text`, the allowed values, and the default, which comes from `text` if it is there."""
     least, most = RANGES.get(within, (least, most))
     ends = [f"{words} {end:,.10g}" for words, end in (("at least", least), ("at most", most)) if end is not None]
     both = f"from {least:,.10g} to {most:,.10g}" if least is not None and most is not None else " and ".join(ends)

@@ -55,7 +55,7 @@ class VAEWords(Words):
         if family.normalised:
             return shown + ([("gap", "gap", 1)] if parts else []) + \
                 ([("one-sample -ELBO", "sampled_elbo", -1)] if settings.n > 1 else [])
-        released = settings.released and family.has_unary_kl        # the loss of the released code bounds nothing
+        released = settings.released and family.has_unary_kl        # the loss of the released code is no bound
         return shown + ([("unary-KL loss, no bound", NOT_A_BOUND, -1)] if released else [])
 
     def heading(self, settings: VAESettings) -> str:

@@ -6,7 +6,7 @@
 A nuisance is a number that changes the picture but is not an attribute, such as the width of the head.
 
 A pixel is ink if its coordinates (u, v) meet a condition, for example lie inside an ellipse, near a circle or near a
-parabola.  They are measured in pixels from the middle of the head: u across and v down.  Both axes tilt with the head.
+parabola.  u is measured across and v down, in pixels from the middle of the head.  Both axes tilt with the head.
 
 The set is drawn anew on every machine, and the result must be bit for bit the same everywhere.  So the code uses only
 +, -, * and /, which IEEE 754 rounds in the same way everywhere.  It uses no sine, no square root, and no sum whose
@@ -47,7 +47,7 @@ NUISANCES: dict[str, tuple[float, float]] = {
 LOW, HIGH = np.array(list(NUISANCES.values())).T
 
 LENS, WIRE = 3.1, 1.1               # radius of the glasses, and the thickness of their wire, pixels
-EYES = -0.13                        # the same for the eyes; negative means above the middle
+EYES = -0.13                        # distance of the eyes in the same unit as "mouth"; negative: above the middle
 BLOCK = 100                         # faces drawn at a time: their pixels fit into a core's cache
 
 

@@ -106,7 +106,7 @@ def _one_drawing(content: bytes, where: str, weights: np.ndarray) -> np.ndarray:
 
 
 def _are_grey_levels(array) -> bool:
-    """Return whether `array` is a (784, N) array of numbers in [0, 1].  It may be a sparse matrix, which is not one."""
+    """Return whether `array` is a (784, N) array of numbers in [0, 1].  The result is False for a sparse matrix."""
     return (isinstance(array, np.ndarray) and array.dtype.kind in "fiu" and array.ndim == 2
             and array.shape[0] == PIXELS and array.shape[1] > 0 and bool(((array >= 0) & (array <= 1)).all()))
 

@@ -35,7 +35,7 @@ class Column(NamedTuple):
 class Table(NamedTuple):
     """Describes a table of rows.
 
-    label: the pattern that its label must match.
+    label: the pattern that the label of the table must match.
     settings: the names of settings that the record must have, as whole numbers.
     columns: the columns by name.  A column of strings is described by None.
     rising: the column whose numbers must rise from row to row, if there is one.

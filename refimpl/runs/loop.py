@@ -125,7 +125,7 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
 
 
 def _refuse_what_does_not_fit(settings: RunSettings) -> None:
-    """Raise InputError if the run needs more memory than this process may use, because the system would kill it.
+    """Raise InputError if the run needs more memory than is `available`: the system would kill the process.
 
     The needed memory is a lower bound.  It counts the weights, their gradients, Adam's moments, a batch of images, the
     decoder's outputs for it and, for a single latent variable, the decoder's image of each value.

@@ -17,8 +17,8 @@ from refimpl import joint
 class Naming(NamedTuple):
     """Says what the variables of a model mean.
 
-    `variable`, (n,), has in entry j the variable that means attribute j.  `value`, (n, k), has in row j the value of
-    this attribute that each value of this variable means.
+    Entry j of `variable`, (n,), is the index i of the variable that means attribute j.  If variable i has the value v,
+    then attribute j has the value value[j, v]; `value` has shape (n, k).
     """
 
     variable: np.ndarray

@@ -58,8 +58,8 @@ class Run(ABC):
     def start(cls, settings: RunSettings) -> Run:
         """Return a new run with these settings, which must be resolved.
 
-    The weights are drawn from the seed and are the same for every estimator.
-    """
+        The weights are drawn from the seed and are the same for every estimator.
+        """
         rng = streams.training(settings.seed)
         run = cls.create(settings, rng)
         run.model.initialise(rng)

@@ -165,7 +165,7 @@ class RunSettings:
         settings = settings._expanded() if self.as_released else settings
         settings = settings._filled()
         schedule, given = settings.schedule or "constant", settings.hyperparameters
-        moved = estimator.temperature if schedule == "released" else None       # the schedule sets its values
+        moved = estimator.temperature if schedule == "released" else None       # the schedule gives its value
         chosen = {name: given.get(name, value) for name, value in estimator.defaults.items() if name != moved}
         return replace(settings, schedule=schedule, hyperparameters=Options(chosen))
 

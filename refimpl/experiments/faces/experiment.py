@@ -41,7 +41,7 @@ def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
 def by_labels(dataset: str, seed: int) -> list[Cell]:
     """Return the cells of one seed.
 
-    g has 10 numbers, because there are 9 nuisances, and labelled images are shifted by at most one pixel.
+    g has 10 numbers, because there are 9 nuisances.  Labelled images are shifted by at most one pixel.
     """
     if not data.get(dataset).attributes:
         raise InputError(f"experiment faces needs images with attributes, and {dataset} has none; there are "
@@ -110,7 +110,7 @@ def draw(records: Sequence[Record], title: str) -> Figure:
 
     The first panel shows the share of images in which not all three attributes are right.  The second shows, for
     direct, the share in which each attribute is wrong, and the third shows the bound.  A line is the median of the
-    seeds, and a point is one seed.  Everything about direct has direct's colour.
+    seeds, and a point is one seed.  All results of direct have the colour of direct.
     """
     figure, axes = plots.new_figure(3, width=5.0, height=4.0)
     series = [(0, name, "accuracy", "-", name) for name in ESTIMATORS]

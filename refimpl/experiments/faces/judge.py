@@ -73,7 +73,7 @@ class Switched(NamedTuple):
     The test images are encoded as their bits and their mean g.
     """
     pixels_again: float
-    """Number of wrong pixels, of 784, in the reconstruction of an encoded face."""
+    """Number of wrong pixels in the reconstruction of an encoded face.  A face has 784 pixels."""
     pixels_switched: float
     """Number of wrong pixels after the switch, compared with the true face in which the attribute is also switched."""
     pixels_other: float
@@ -109,7 +109,7 @@ def exactly(before: np.ndarray, after: np.ndarray, j: int) -> float:
 
 
 def wrong_pixels(pictures: np.ndarray, wanted: np.ndarray) -> float:
-    """Return the mean over the pictures of the number of pixels in which two sets, (B, pixels), differ."""
+    """Return how many pixels of `pictures` and `wanted`, (B, pixels), differ, as a mean over the B pictures."""
     return float((pictures != wanted).sum(axis=1).mean())
 
 

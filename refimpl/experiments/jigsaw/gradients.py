@@ -5,7 +5,7 @@ All gradients point uphill.  The functions have these arguments:
     theta       scores of the network
     puzzle      the objective f, and the matching y that undoes the shuffling (None without labels)
     rng         generator of the noise, which is a Gumbel variable on each theta_ij
-    eps, tau    the setting of a method that has one
+    eps, tau    the setting of direct (eps) and of gumbel_sinkhorn (tau)
     draws       see below
 
 The distribution of z* = argmax_z (theta + gamma) . z is not a Gibbs distribution and has no closed form, because the

@@ -39,7 +39,7 @@ class Likelihood(NamedTuple):
 
         f(z) = log sum_k pi_k exp(sum_ij c_ijk z_ij),   c_ijk = log p(tile i | place j of component k)
 
-    f is a log-sum-exp of linear functions, so it is convex, and its tangent at z* is nowhere above it.  Therefore, if
+    f is a log-sum-exp of linear functions, so it is convex, and its tangent at z* is nowhere above f.  Therefore, if
     the tangent increases by some nats, f increases by at least as many.  With one component, f is linear.
     """
 
@@ -88,8 +88,8 @@ class Mixture:
 def best(objective: Likelihood) -> np.ndarray:
     """Return the best matching z, (B, N, N), that a search finds.
 
-    The search starts from the best matching of each component, and improves it a few times by the arg max of the
-    tangent.
+    For each component, the search starts from the component's best matching.  A few times, it then moves to the arg max
+    of the tangent of f, which cannot decrease f.  The best of the matchings that these searches reach is returned.
     """
     B, N, _, K = objective.c.shape
     family, found, worth = sets.matchings(N), np.zeros((B, N, N)), np.full(B, -np.inf)

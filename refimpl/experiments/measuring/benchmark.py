@@ -92,7 +92,7 @@ def product_shapes(settings: RunSettings) -> list[tuple[int, int, int]]:
     for layer in parameters.layers:
         start, stop = stop, stop + layer.n_parameters
         layer.bind(parameters.values.view(Counted)[start:stop], parameters.grads.view(Counted)[start:stop])
-    # The images are Counted, too: the weights of a table are multiplied with them, and do not depend on a parameter.
+    # The images are Counted, too: they are multiplied with the weights of a table, which depend on no parameter.
     x = dataset.train.images(slice(0, settings.batch), run.model.dtype).view(Counted)
     run.step(x)                                                             # reinforce's first step has an extra pass
     Counted.noted = []

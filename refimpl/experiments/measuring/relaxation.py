@@ -52,7 +52,8 @@ def run(out: Path | str, epochs: int = 60, seeds: int = 1, dataset: str = "mnist
         report: Callable[[str, Point], None] = lambda label, row: None) -> list[Record]:
     """Train every run and measure it after each epoch; write the rows and relaxation.png into `out`.
 
-    report(label, row) is called with the last epoch of each run.  Raises InputError if a number is out of range.
+    At the end of each run, report(label, row) is called with its last row.  Raises InputError if a number is out of
+    range.
     """
     options.check("relaxation", epochs=epochs, seeds=seeds)
     folder, images, records = output_folder(out), data.load(dataset), []

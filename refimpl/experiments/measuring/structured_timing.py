@@ -3,8 +3,8 @@
     python -m refimpl measure structured-timing
 
 Gumbel-softmax over joint values takes time and memory proportional to 2^n, whereas a minimum cut takes polynomial time.
-Each time is the median of several steps on MNIST after a warm-up.  If a step takes more than a few seconds, it is the
-time of one step.
+Each time is the median of several steps on MNIST after a warm-up.  If a step takes more than a few seconds, only
+one step is timed.
 """
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
 
 The gradient of one trained model on one batch of training images is computed many times with new noise.  For direct,
 the noise is also computed exactly, from the joint distribution of the two arg maxes (coupling.py), so the sampled
-points must lie on this line.
+points must lie on the line of the exact values.
 
 The noise is measured by a standard deviation: the square root of the mean, over all weights of the encoder, of the
 variance of the batch's gradient.  The slide does not say how it averages over the weights, so the mean of the weights'

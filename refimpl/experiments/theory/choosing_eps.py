@@ -103,17 +103,19 @@ def _unit_range(f: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _eps(changed: np.ndarray | int, R: float) -> np.ndarray:
-    """Return the eps that the rule chooses for each number of changed winners, but at most the largest eps that is
-    allowed."""
+    """Return the eps that the rule chooses for each number of changed winners.
+
+    It is never above arguments.LARGEST_EPS.
+    """
     return np.minimum(1, (AIM / np.maximum(changed, 1)) ** (1 / 3)) * min(1 / max(R, 1e-307), arguments.LARGEST_EPS)
 
 
 class Expected(NamedTuple):
-    """Holds exact means, over the draws, of what the rule does."""
+    """Holds two exact expectations over the draws: the error of the rule, and how often it cannot choose eps."""
 
     error: float
-    """Mean squared error of the rule's result: 0 if M draws cannot determine eps, and else the mean of M further
-    estimates."""
+    """Mean squared error of the rule's result.  The result is 0 if M draws cannot determine eps, and otherwise the mean
+    of M further estimates."""
     cannot_tell: float
     """Probability that the M draws cannot determine eps."""
 
@@ -162,7 +164,7 @@ def problems(count: int, least: int, most: int, seed: int,
 
 
 def least_errors(given: list[tuple[np.ndarray, np.ndarray]], M: int) -> np.ndarray:
-    """Return the smallest exact mean squared error of each problem, (problems,).
+    """Return the smallest mean squared error of each problem, computed exactly, (problems,).
 
     It is the error at the problem's best eps, or that of the estimate 0 if there is no best eps.
     """

@@ -160,7 +160,7 @@ def _figure(rows: list[Row], title: str, samples: int) -> Figure:
     figure, (bias, variance) = plots.new_figure(2, width=6.0, height=0.36 * len(rows) + 1.6)
     place = np.arange(len(rows))[::-1]
     colours = [plots.colour(row.name) for row in rows]
-    silent = 1e-9 * max(row.variance for row in rows)           # rounding is not noise
+    silent = 1e-9 * max(row.variance for row in rows)           # a smaller variance is only rounding
     for y, row, colour in zip(place, rows, colours):
         bias.plot([max(row.bias, 1e-16)], [y], "o" if row.found else "D", color=colour, markersize=8)
         if row.variance > silent:

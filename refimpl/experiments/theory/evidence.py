@@ -2,8 +2,9 @@
 
 A mean of n draws is approximately normal only if many draws make it vary.  How many do so can be computed, because the
 law of every sampled statistic is known.  Let s^2 be the variance and m4 the fourth central moment of the statistic.
-Then the mean is about as normal as the share of a rare event in n draws, if n s^4 / m4 such events are expected.  For
-an event of small probability p, n s^4 / m4 is the expected number n p.  There are three cases:
+The mean is then about as close to normal as the share of n draws in which a rare event occurs, where the event is
+expected to occur n s^4 / m4 times.  For an event of small probability p, n s^4 / m4 is the expected number n p.  There
+are three cases:
 
     n s^4 / m4 is at least 25           the mean must be within five standard errors of the exact value
     all draws are almost surely equal   every draw must have that value
@@ -70,7 +71,7 @@ class Counted(Sampled):
 
 
 class Law(NamedTuple):
-    """Holds what is needed of the exact probability law of one draw of a statistic.
+    """Holds what a test needs to know about the exact probability law of one draw of a statistic.
 
     All arrays have shape (entries,).
     """
@@ -125,7 +126,7 @@ def allowed(values: int, errors: float = STANDARD_ERRORS) -> float:
     """Return the largest deviation, in standard errors, that is allowed for the worst of `values` sampled values.
 
     It is larger than `errors`.  The probability of a false alarm is therefore the same as for one value with the limit
-    `errors`, which is 6e-7 for five standard errors.
+    `errors`.  For five standard errors this probability is 6e-7.
     """
     return float(-ndtri(ndtr(-errors) / values))
 
@@ -156,7 +157,7 @@ def estimated(text: str, truth: np.ndarray, sampled: Sampled, law: Law) -> Claim
     events = n / law.kurtosis
     often = events >= EVENTS
     certain = ~often & (n * law.others < CERTAIN)
-    # If no draw may differ, the sampled mean is the usual value; the exact mean may still differ from it by the shift.
+    # If all draws must be equal, their mean is the usual value, but the exact mean may differ from it by the shift.
     rounding = RELATIVE * law.largest + SMALLEST
     equal = ((np.abs(mean - law.usual) <= rounding)
              & (np.abs(mean - truth) <= law.shift * (1 + 1e-6) + rounding))

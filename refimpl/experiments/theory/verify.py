@@ -28,7 +28,7 @@ from refimpl.system.progress import Progress
 EPS = 0.5                   # default eps of the sampled claims
 CHUNK = 100_000             # draws of the noise at a time
 LEAST_SPREAD = 1e-300       # smallest allowed max f - min f, because its inverse is used as eps
-SLOPE = 0.05                # largest allowed difference between the slope of a bias and its order
+SLOPE = 0.05                # largest allowed difference between the slope of a bias and its claimed order
 
 
 def _short(claim: Claim) -> Claim:
@@ -49,7 +49,7 @@ def scores(k: int = 6, seed: int = 0, h: np.ndarray | None = None, f: np.ndarray
            ) -> tuple[np.ndarray, np.ndarray]:
     """Return h, normalised to log q, and f of the problem: the arguments `h` and `f`, or random scores of k values.
 
-    Raises InputError if only one of `h` and `f` is given, or if they are not 2 to 50 numbers of at most 1,000 in size.
+    Raises InputError if only one of `h` and `f` is given, or if they are not 2 to 50 numbers from -1,000 to 1,000.
     """
     if (h is None) != (f is None):
         raise InputError("--h and --f go together: as many scores of the decoder as of the encoder")
@@ -223,7 +223,7 @@ def preferred_probability(k: int, eps: float) -> float:
 
 
 def _maximised_probability(k: int, eps: float) -> float:
-    """Return the same probability, found by a general optimiser that maximises T - KL.
+    """Return what preferred_probability returns, but found by a general optimiser that maximises T - KL.
 
     One value has f = 0, and all others have f = -1,000.
     """
@@ -259,8 +259,8 @@ def _tilted_gradient(text: str, mean_g: np.ndarray, h: np.ndarray, f: np.ndarray
 def _best_eps(text: str, h: np.ndarray, f: np.ndarray, best: float) -> Claim:
     """Compare `best` with the eps at which Brent's search finds the smallest mean squared error of one sample.
 
-    The search covers a factor of 1.5 in both directions.  If the error hardly depends on eps, it may find a different
-    eps.  Then the claim still holds if the error there is not smaller than at `best`, up to rounding.
+    The search covers a factor of 1.5 in both directions.  If the error hardly depends on eps, Brent's search may find a
+    different eps.  Then the claim still holds if the error there is not smaller than at `best`, up to rounding.
     """
     error = lambda t: float(direct.mse(h, f, best * np.exp(t)))
     found = minimize_scalar(error, bounds=(-0.4, 0.4), method="bounded", options={"xatol": 1e-9})

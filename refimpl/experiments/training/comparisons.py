@@ -7,7 +7,7 @@
     convergence   slides 23 and 24: k = 10 and 50 against epochs and wall clock
     plateau       why direct leaves the plateau: four encoder gradients, and two ways in which the decoder learns
     plateau_exits which half of the bias makes training leave the plateau, with and without the KL gradient, at two eps
-    plateau_tests whether this also holds for other learning rates, sizes and weights of the KL term
+    plateau_tests whether plateau_exits has the same result with other learning rates, sizes and weights of the KL term
     tuning        every method with several settings, from which the best can be chosen
 
 The runs of slide 33 are in semi_supervised.py, and those of the faces in experiments/faces/experiment.py.
@@ -77,7 +77,7 @@ def convergence(dataset: str, seed: int) -> list[Cell]:
         made += [_cell(f"{words} as released, k = {k}", dataset, seed, estimator=name, k=k, as_released=True)
                  for words, name in (("direct", "direct"), ("gumbel-softmax", "gumbel-softmax"),
                                      ("straight-through", "straight-through-gumbel-softmax"))]
-        # direct with only one of the two settings in which the released direct differs
+        # direct with only one of the two settings in which the released direct differs from ours
         made += [_cell(f"direct without KL, k = {k}", dataset, seed, estimator="direct", k=k, kl_grad=False),
                  _cell(f"direct with falling eps, k = {k}", dataset, seed, estimator="direct", k=k,
                        schedule="released")]

@@ -15,9 +15,9 @@ from refimpl.experiments.training import comparisons
 
 Records = Sequence[Record]
 NATS = "test -ELBO, nats per image"
-COMPARED = ("direct", "local-tilted", "local-expectation", "disarm", "rebar", "relax", "arm")  # on slide 31, and others
+COMPARED = ("direct", "local-tilted", "local-expectation", "disarm", "rebar", "relax", "arm")  # some not on slide 31
 PAPER = {"fashion-mnist": paper.BINARY}
-GRADIENTS = ("exact", "tilted", "noisy-exact", "direct")            # with neither bias nor noise, bias, noise, both
+GRADIENTS = ("exact", "tilted", "noisy-exact", "direct")            # no bias or noise; bias; noise; both
 
 
 def datasets(records: Records) -> list[str]:

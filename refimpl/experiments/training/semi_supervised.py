@@ -54,7 +54,7 @@ def by_term(dataset: str, seed: int) -> list[Cell]:
 
     The weights of the terms are chosen so that after the pretraining the terms are equal in expectation: the expected
     released term is the cross-entropy divided by label_eps.  During the pretraining all weights are 1, so the mean
-    gradient of the released term is twenty times as large there.
+    gradient of the released term is then twenty times that of the cross-entropy.
     """
     return [_cell("cross-entropy", dataset, seed),
             _cell("released term", dataset, seed, labelled_term="released", label_weight=2.5),              # 50 * 0.05
