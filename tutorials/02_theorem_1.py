@@ -70,9 +70,9 @@ print(f"the winner changes in {100 * changed:.1f} of 100 draws")
 #
 # The two results are the same. (Here $f_1 - f_0$ is negative. So when $\epsilon f$ is added, the wall moves to the
 # right, and the winner changes from coat to shirt.) The first result is the slope that we want. The second one is
-# something that a program can count. It takes a second arg max, in which a small multiple of $f$ is added to the
-# scores, and counts how often this arg max differs from the first one. The rest of this chapter does the same for many
-# values.
+# something that a program can count: the program takes a second arg max, in which a small multiple of $f$ is added to
+# the scores, and counts how often this arg max differs from the first one. The rest of this chapter does the same for
+# many values.
 #
 # For Gumbel noise the coat wins with probability $\sigma(h_1 - h_0)$, where $\sigma$ is the sigmoid function. Then
 # $\rho = q_0 q_1$, the product of the two probabilities. (Chapter 3 proves both statements.) Here is a check:
@@ -192,8 +192,8 @@ assert np.allclose(J, np.diag(rho.sum(axis=1)) - rho, rtol=0, atol=1e-8)
 # $$\frac{\partial}{\partial h_j} E f(z^{\star}) = \sum_{i \ne j} \rho_{ij} (f_j - f_i)$$
 #
 # *Right side.* The distribution $q_\epsilon$ of $z(\epsilon)$ is $q$ at the scores $h + \epsilon f$. By the chain rule
-# the derivative of $q_\epsilon(j)$ with respect to $\epsilon$ at 0 is $\sum_i f_i\, \partial q_j / \partial h_i$, in
-# which $i$ and $j$ are exchanged compared with the left side. In terms of walls: the wall between $i$ and $j$ moves by
+# the derivative of $q_\epsilon(j)$ with respect to $\epsilon$ at 0 is $\sum_i f_i\, \partial q_j / \partial h_i$. On
+# the left side, $i$ and $j$ are the other way round. In terms of walls: the wall between $i$ and $j$ moves by
 # $\epsilon (f_j - f_i)$, and to first order $j$ gains $\epsilon \rho_{ij} (f_j - f_i)$ from $i$:
 #
 # $$\lim_{\epsilon \to 0} \frac{q_\epsilon(j) - q(j)}{\epsilon} = \sum_{i \ne j} \rho_{ij} (f_j - f_i)$$

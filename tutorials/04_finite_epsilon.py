@@ -489,9 +489,9 @@ plt.show()
 #
 # Suppose that clock $i$ rings first, at time $t$, and that $f_j > f_i$. In the second race clock $j$ overtakes clock
 # $i$ if its time is at most $e^{\epsilon(f_j - f_i)}\, t$, which has probability about $r_j t\, \epsilon (f_j - f_i)$.
-# With $S$ the sum of the rates, $\int r_i e^{-S t} r_j t\, dt = q_i q_j$, so
+# Let $S$ be the sum of the rates. Then $\int r_i e^{-S t} r_j t\, dt = q_i q_j$, so
 # $P_{ij} \approx \epsilon\, q_i q_j \max(0, f_j - f_i)$. The component $g_i$ is not 0 if the winner changes to $i$ or
-# from $i$, and $(E g)^2$ does not grow. So $C_i = q_i \sum_j q_j |f_j - f_i|$.
+# from $i$, and $(E g_i)^2$ stays bounded as $\epsilon$ falls. So $C_i = q_i \sum_j q_j |f_j - f_i|$.
 #
 # ```python
 # C = q * (np.abs(f[None, :] - f[:, None]) @ q)

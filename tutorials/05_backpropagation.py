@@ -380,13 +380,13 @@ print("the layers and the Adam of the package give the same results as ours")
 #
 # **3 (hard).** In this exercise the decoder's scores of all $k$ values are computed at once. Let `a` (k, 784) be the
 # logits of all ten values. The table `f = x @ a.T - softplus(a).sum(axis=1)`, (B, k), contains the score of every image
-# under every value. Take the loss `-(share * f).sum() / B`, where `share` (B, k) contains any numbers. Write `da`
-# without a loop. What does this cost, compared with running the decoder ten times per image?
+# under every value. Take the loss `-(share * f).sum() / B`, where `share` (B, k) may contain any numbers. Write
+# `da` without a loop. What does this cost, compared with running the decoder ten times per image?
 #
 # <details><summary>Solution</summary>
 #
 # `da = -(share.T @ x - share.sum(axis=0)[:, None] * sigmoid(a)) / B`. The forward and the backward pass are one matrix
-# product each, and the decoder has 10 rows, however large the batch is. Ten decoder runs per image would be $10 B$
+# product each, and the decoder has 10 rows, however large the batch is. Ten decoder runs per image would need $10 B$
 # rows. This is how the package enumerates.
 #
 # ```python
@@ -403,7 +403,7 @@ print("the layers and the Adam of the package give the same results as ours")
 # ## Where it goes wrong in practice
 #
 # - The gradient is checked in float32, with a step that was chosen for float64. The table above shows which mistakes
-#   that check detects. Check in float64, and train in float32.
+#   such a check can detect. Check in float64, and train in float32.
 # - The gradient is checked at weights that are symmetric or zero. Such a check hides mistakes, because parts of the
 #   gradient are zero there. Use random weights.
 # - $\log(1 + e^a)$ is coded exactly as it is written. Then it overflows at $a = 89$ in float32.

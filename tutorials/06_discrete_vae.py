@@ -288,11 +288,11 @@ for name, words in (("eps-0.1-kl", "KL on, eps = 0.1"), ("eps-1-no-kl", "KL off,
 # %% [markdown]
 # What to see. The posterior is nearly one-hot, because for most images the scores of the ten pictures differ by dozens
 # of nats. Both encoders are more spread out than the posterior. The best $q$ for $E f - \text{KL}$ is the posterior
-# itself. But direct maximises $T - \text{KL}$, in which a lag in $f$ counts less, so the best $q$ for it is more spread
+# itself. But direct maximises $T - \text{KL}$, in which being behind in $f$ counts less, so its best $q$ is more spread
 # out. For example, a value 10 nats behind keeps a probability of 0.0018 at $\epsilon = 0.1$ instead of 0.00005. Without
 # the KL term nothing spreads $q$ out, so $q$ can be more concentrated. But this explains little: 0.29 of the 0.33 nats
-# between the two gaps come from the images for which $q$ and the posterior have different most likely values. Why there
-# are fewer such images without the KL term was not tested. In a model whose posterior is spread over many values,
+# between the two gaps come from the images for which $q$ and the posterior have different most likely values. We did
+# not test why there are fewer such images without the KL term. In a model whose posterior is spread over many values,
 # leaving the KL term out would cost something. (The two runs differ in the KL gradient and in $\epsilon$, and each is
 # one seed.)
 #
@@ -356,11 +356,11 @@ later_figures.push(lead, {eps: np.expm1(eps * lead) / eps for eps in (0.1, 1.0)}
 plt.show()
 
 # %% [markdown]
-# The effect of the cap depends on the KL term, which pulls up a losing value with $q_i$ times the lag of this value in
-# $h$. To balance the exact gradient, the lag in $h$ has to become as large as the lag in $f$. To balance the capped
-# gradient, a lag of $1/\epsilon$ nats is enough, here 10 nats. Take an image for which all nine losing values are 30
-# nats behind. For three objectives, the next cell computes how much probability the best $q$ leaves to each losing
-# value.
+# The effect of the cap depends on the KL term, which pulls a losing value up with $q_i$ times its *lag* in $h$ (how
+# far it is behind the leader). To balance the exact gradient, the lag in $h$ has to become as large as the lag in
+# $f$. To balance the capped gradient, a lag of $1/\epsilon$ nats is enough, here 10 nats. Take an image for which all
+# nine losing values are 30 nats behind. For three objectives, the next cell computes how much probability the best
+# $q$ leaves to each losing value.
 
 # %%
 share = np.linspace(-31, np.log(0.1), 200_000)                              # log q of each losing value; all are equal
@@ -392,26 +392,26 @@ later_rows.show_plateau(five)
 # three epochs. We say that a run is *off the plateau* if it is below 175 nats.
 #
 # - *With the KL gradient and* $\epsilon = 0.1$ the cap is what helps. `capped` leaves the plateau as `tilted` does, and
-#   `amplified` ends where enumeration ends. Without the KL gradient, at this $\epsilon$, none of the three methods has
-#   left 208 after three epochs. This agrees with the theory: to pull the losing values up so soon, the cap needs the KL
-#   term. (`direct`, which adds noise to `tilted`, is at 177 after these three epochs. By the tenth epoch the other
-#   three have left 208 too, and are at 174 to 179. The reason was not tested.)
+#   `amplified` ends where enumeration ends. Without the KL gradient, at this $\epsilon$, these three methods are still
+#   at 208 nats after three epochs. This agrees with the theory: to pull the losing values up so soon, the cap needs the
+#   KL term. (`direct`, which adds noise to `tilted`, is at 177 after three epochs. By the tenth epoch `tilted`,
+#   `capped` and `amplified` are at 174 to 179. We did not test why.)
 # - *Without the KL gradient and* $\epsilon = 1$, where the authors' recipe starts, the amplification is what helps.
-#   `amplified` is off the plateau after three epochs. `capped` is not, but it leaves later. With the KL gradient
-#   `amplified` leaves too, and every method that has the cap ends between 198 and 206. There the bound is poor, as
+#   `amplified` is off the plateau after three epochs. `capped` leaves it later. With the KL gradient `amplified`
+#   leaves the plateau too, and every method that has the cap ends between 198 and 206. There the bound is poor, as
 #   explained above.
-# - *Noise alone* (`noisy-exact`) leaves 208 sooner at $\epsilon = 1$ with the KL gradient: it is at 199 after one
-#   epoch, and enumeration is at 209. At 0.1 without the KL gradient it does not help. In both cases it ends where
-#   enumeration ends. At 1 without the KL gradient it leaves after the third epoch. At 0.1 with it, noise does help. The
-#   second table has this case with five seeds. All of them leave 208 by the third epoch, but at the end all are still
-#   behind direct's median.
+# - *Noise alone* (`noisy-exact`): at $\epsilon = 1$ with the KL gradient, training leaves 208
+#   sooner: it is at 199 after one epoch, and enumeration is at 209. At 0.1 without the KL gradient, noise does not
+#   help. In both cases training ends where enumeration ends. At 1 without the KL gradient, training leaves 208
+#   after the third epoch. At 0.1 with the KL gradient, noise does help. The second table has this case with five seeds.
+#   All of them leave 208 by the third epoch, but at the end all are still behind direct's median.
 #
 # The second table also shows three further results. The mean of the direct gradient alone, with a decoder that learns
 # from $q$, leaves the plateau with every seed. A decoder that learns from $z^{\star}$ does not help enumeration. And
 # after ten epochs the median of enumeration on MNIST is as good as the median of direct. So a single seed does not show
-# which method is best in the end: the seed in the figure above ends as the worst of enumeration's five. Fashion-MNIST
-# has no such plateau. There, by the medians, neither the mean nor the noise alone is as good as both together
-# ([results.md](results.md#the-plateau)).
+# which method is best in the end: by then, the seed in the figure above is the worst of enumeration's five seeds.
+# Fashion-MNIST has no such plateau. There, by the medians, neither the mean of the direct gradient nor its noise
+# alone is as good as both together ([results.md](results.md#the-plateau)).
 #
 # ## What the published comparison compared
 #
@@ -430,8 +430,8 @@ yardsticks = later_rows.yardsticks()
 later_rows.show_yardsticks(yardsticks)
 
 # %% [markdown]
-# The objective explains part of the result at most. (The authors' recipe also has a different $\epsilon$. The last two
-# lines at $k = 50$ make only one of the two changes each. After ten epochs direct is at 210 nats without the KL
+# The objective explains part of the result at most. (The authors' recipe also has a different $\epsilon$. Each of the
+# last two lines at $k = 50$ makes only one of the two changes. After ten epochs direct is at 210 nats without the KL
 # gradient at $\epsilon = 0.1$, and near 196.5 with the KL gradient and their falling $\epsilon$. Both changes together
 # give 142.7. So neither change alone explains the result: [results.md](results.md#convergence).)
 #
@@ -482,8 +482,8 @@ plt.show()
 # small $\epsilon$ the two winners are nearly always the same and cancel, so the variance grows like $1/\epsilon$
 # instead of $1/\epsilon^2$. For large $\epsilon$ they are nearly independent, and the second winner adds its own noise.
 #
-# Finally, here are the ten pictures of the small model's decoder. No labels were used. Most pictures look like a digit,
-# and the others like a mixture of several digits.
+# Finally, here are the ten pictures of the small model's decoder, trained without labels. Most pictures look like a
+# digit, and the others like a mixture of digits.
 
 # %%
 loaded = tutorial_runs.load("eps-0.1-kl").run                           # the small model of appendix C

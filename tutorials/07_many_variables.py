@@ -516,9 +516,9 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 #
 # <details><summary>Solution</summary>
 #
-# The score of an image is part of the batch mean with the weight $1/B$. The other 99 scores do not depend on this
-# image's $z$. On average their contributions cancel, and they add noise. So the mean of one image's estimate is $1/B$
-# of the right one, and the *sum* over the batch, instead of the mean, has the right mean.
+# In the batch mean, the score of the image itself has the weight $1/B$. The other 99 scores do not depend on this
+# image's $z$. On average their contributions cancel, and they add noise. So the expectation of one image's estimate is
+# $1/B$ times the true gradient. Hence the *sum* of the $B$ estimates is unbiased, and their average is not.
 #
 # ```python
 # B = 100

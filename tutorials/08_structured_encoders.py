@@ -186,10 +186,10 @@ print("integer program and enumeration agree on 20 random instances with pair sc
 #
 # *The second arg max* is that of $\epsilon f + h + \gamma$. It is a problem of the same kind only if $f$ is also a sum
 # of unary and pair scores. The score of a decoder is no such sum: it can be any number for each of the $2^n$ vectors.
-# Then neither a cut nor an integer program of this form finds $z(\epsilon)$, and the exact arg max takes a list of all
-# vectors. So training uses the approximation of chapter 7 instead. Evaluate $f$ at $z^{\star}$ and at the $n$ vectors
-# that differ from it in one variable. Let $\text{gain}_i$ be how much larger $f$ is with $z_i = 1$ than with $z_i = 0$,
-# when the other variables are as in $z^{\star}$. Add $\epsilon\, \text{gain}_i$ to $u_i$:
+# Then neither a cut nor an integer program of this form finds $z(\epsilon)$, and the exact arg max requires a list of
+# all vectors. So training uses the approximation of chapter 7 instead. Evaluate $f$ at $z^{\star}$ and at the $n$
+# vectors that differ from it in one variable. Let $\text{gain}_i$ be how much larger $f$ is with $z_i = 1$ than with
+# $z_i = 0$, when the other variables are as in $z^{\star}$. Add $\epsilon\, \text{gain}_i$ to $u_i$:
 #
 # $$z(\epsilon) \approx \arg\max_z \Big\{ \sum_i (u_i + \gamma_i + \epsilon\, \text{gain}_i) z_i + \sum_{i<j} w_{ij} z_i z_j \Big\}$$
 #
@@ -203,7 +203,7 @@ print("integer program and enumeration agree on 20 random instances with pair sc
 # variable that changes to 0), unless $f$ is linear in $z$. So a bias remains.
 #
 # The next cell checks two estimates against finite differences of $E f(z^{\star})$: the estimate with the exact second
-# arg max, and the estimate with the arg max by gains. All of them use the same noise:
+# arg max, and the estimate with the arg max by gains. The estimates and the differences use the same noise:
 
 # %%
 n = 3
@@ -403,7 +403,7 @@ plt.show()
 # gradient of the KL term. All three runs improve, and *the encoders with pairs are behind at the end*. The second arg
 # max is by gains, as above. The runs in [results.md](results.md#structured-encoders) have fifteen variables, ten epochs
 # and three seeds. There the encoder with pairs of any sign is ahead of the encoder without pairs by 1.4 nats, and the
-# encoder with $w_{ij} \ge 0$ is behind it.
+# encoder with $w_{ij} \ge 0$ is behind both.
 #
 # Right: the curves show the time of a hundred arg maxes. Enumeration lists twice as many vectors with each additional
 # variable. Its time shows this from about $n = 8$ on, but enumeration is the fastest method as long as there are few

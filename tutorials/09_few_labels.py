@@ -268,13 +268,14 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 #
 # Does direct loss fail because of its form, or because of its weight? In the last four rows the label's term has the
 # weight 20. With this weight cross-entropy renames the clusters, a little better than the released term, which has
-# noise. Direct loss at $\epsilon = 5$ pulls at most a fifth as hard as cross-entropy, and at weight 20 it names all ten
-# seeds right. So at $\epsilon = 5$ it had failed because of its weight. At $\epsilon = 0.05$ and weight 20 direct loss
-# still fails when the labels are used from the first step on. The reason is its noise: its mean, computed without
-# draws, names all ten seeds right. The effect of its form can be seen when the labels come after 200 steps. By then
-# some labelled points are in a wrong cluster, with $q(y)$ near 0. There direct loss hardly pulls. At this weight even
-# its mean does not bring all of these points back, while cross-entropy does. So the weight, the noise and the form of a
-# label's term all matter. (This is a toy problem with one learning rate and plain gradient steps.)
+# noise. Direct loss at $\epsilon = 5$ pulls at most a fifth as hard as cross-entropy, and at weight 20 it finds
+# the right names with all ten seeds. So at $\epsilon = 5$ it had failed because of its weight. At $\epsilon = 0.05$
+# and weight 20 direct loss still fails when the labels are used from the first step on. The reason is its noise: its
+# mean, computed without draws, gives the right names with all ten seeds. The effect of its form can be seen when the
+# labels come after 200 steps. By then some labelled points are in a wrong cluster, with $q(y)$ near 0. There direct
+# loss hardly pulls. At this weight even its mean does not bring all of these points back, while cross-entropy does.
+# So the weight, the noise and the form of a label's term all matter. (This is a toy problem with one learning rate
+# and plain gradient steps.)
 #
 # With the three poorly chosen labels the accuracy is slightly lower than under the best naming: each labelled point
 # lies off the centre of its cloud and pulls the boundary towards itself. But taking the class of the nearest labelled
@@ -360,8 +361,8 @@ plt.show()
 # </details>
 #
 # **3 (hard).** Labels can be wrong. Swap two of the toy's three labels. What happens to the accuracy, and to the
-# clusters? Then take a point that the encoder is sure about and whose label contradicts it. Compare how hard
-# cross-entropy and direct loss ($\epsilon = 1$) pull on it.
+# clusters? Then take a point for which the encoder is sure of one class, while the label is another class. Compare
+# the pull of cross-entropy on the score of this label with the pull of direct loss ($\epsilon = 1$).
 #
 # <details><summary>Solution</summary>
 #

@@ -3,11 +3,11 @@
 #
 # **You will** put six published methods into one table of bias, variance and cost, computed without sampling.
 # **You will learn** which part of one identity each method replaces; which target each bias is measured against; why
-# REINFORCE is what one of these methods becomes when it is averaged over the noise that has the same winner; and when
-# to use which method. **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb) and
-# [4](04_finite_epsilon.ipynb); [8](08_structured_encoders.ipynb) helps. The chapter runs in about three seconds.
-# [Appendix E](appendix_e_landscape.ipynb) applies two of the methods to paths: there the costs of a landscape are
-# learnt from the paths that were walked in it. The symbols are listed at the end.
+# averaging one of these methods over all noise with the same winner gives REINFORCE; and when to use which method.
+# **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb) and [4](04_finite_epsilon.ipynb);
+# [8](08_structured_encoders.ipynb) helps. The chapter runs in about three seconds. [Appendix
+# E](appendix_e_landscape.ipynb) applies two of the methods to paths: there the costs of a landscape are learnt from
+# the paths that were walked in it. The symbols are listed at the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -389,11 +389,11 @@ plt.show()
 # - **Decisions that must be made without noise.** Use blackbox differentiation, with an $\epsilon$ so large that the
 #   ramps reach $h$.
 #
-# When is an arg max all that can be computed? For the paths of appendix E this is not so, if every path has a noise of
-# its own: on a grid the *sum* over paths is as cheap as the maximum, with logsumexp instead of max. The same holds for
-# chains and trees. For the cuts of chapter 8 and for matchings no such recursion is known. The best matching of $n$
-# pairs is found in about $n^3$ steps, but counting the perfect matchings of a bipartite graph is #P-complete (Valiant
-# 1979). For these problems the methods of this chapter need only an arg max.
+# When is an arg max all that can be computed? For the paths of appendix E the sum can be computed too, if every path
+# has a noise of its own: on a grid the *sum* over paths is as cheap as the maximum, with logsumexp instead of max.
+# The same holds for chains and trees. For the cuts of chapter 8 and for matchings no such recursion is known. The
+# best matching of $n$ pairs is found in about $n^3$ steps, but counting the perfect matchings of a bipartite graph
+# is #P-complete (Valiant 1979). For these problems the methods of this chapter need only an arg max.
 #
 # ## Exercises
 #
@@ -439,8 +439,8 @@ plt.show()
 #
 # <details><summary>Solution</summary>
 #
-# The best one minimises $E[(f - \text{baseline})^2 ([i = z^{\star}] - q_i)^2]$. So it is the mean of $f$ weighted by
-# the second square.
+# The best baseline minimises $E[(f - \text{baseline})^2 ([i = z^{\star}] - q_i)^2]$. So it is the mean of $f$
+# weighted by the second square.
 #
 # ```python
 # weight = q[:, None] * (hot - q) ** 2                                        # value, component

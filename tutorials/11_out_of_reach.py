@@ -156,10 +156,10 @@ plt.show()
 # $e^{h(z)}$. It is the softmax of the scores of all $z$. In chapter 3 there was Gumbel noise on every *value*, and
 # $z^{\star}$ was a draw from this softmax. Here the noise is on the entries, and the noise of a matching is the sum of
 # $n$ of these noises. Sums of Gumbel variables are not Gumbel variables. And two matchings that put a tile at the same
-# place share its noise, so their noises are not independent. For two tiles the law has a closed form. Let the *lead* be
-# the score of the identity (each tile at the place of its number) minus the score of the other matching. The noises of
-# the two matchings differ by the sum of two independent logistic variables. The identity is chosen if the lead plus
-# this sum is positive:
+# place share the noise of this entry, so their noises are not independent. For two tiles the law has a closed form.
+# Let the *lead* be the score of the identity (each tile at the place of its number) minus the score of the other
+# matching. The noises of the two matchings differ by the sum of two independent logistic variables. The identity is
+# chosen if the lead plus this sum is positive:
 
 # %%
 def identity_wins(theta):
@@ -177,8 +177,8 @@ for lead in (0.5, 1.0, 2.0, 4.0):
 
 # %% [markdown]
 # The law of $z^{\star}$ is flatter than the Gibbs law. It is not a bad approximation of the Gibbs law, but a different
-# law. So formulas for a softmax must not be used here. For example, the derivative of $\log$ probability is not "$z$
-# minus its mean", as it is for the Gibbs law, and the KL term has no closed form. Theorem 1 does not need such
+# law. So formulas for a softmax must not be used here. For example, the derivative of the log probability is not
+# "$z$ minus its mean", as it is for the Gibbs law, and the KL term has no closed form. Theorem 1 does not need such
 # formulas.
 #
 # **The bias** can be computed without sampling in two small cases. The first one is the set of all subsets of two of
@@ -371,9 +371,9 @@ for dataset in ("mnist", "fashion-mnist"):
 # $\theta_i$, and $z$ marks the ten pixels with the highest $\theta_i + \gamma_i$. A second network, the reader, sees
 # these pixels only, and $f(z)$ is the log probability that it gives to the label. This $f$ is not linear in $z$. So
 # $f$ is replaced by a linear function: $c_i$ is the slope of $f$ at $z^{\star}$, which takes one backward pass.
-# Direct with this $c_i$ is called implicit MLE (chapter 10; Niepert et al. 2021). There are more than $10^{22}$ such
-# subsets. For a linear score a recursion computes the *sum* over all of them, but an $f$ that is a network cannot be
-# put into this recursion.
+# Direct with this $c_i$ is called implicit MLE (chapter 10; Niepert et al. 2021). There are more than $10^{22}$
+# subsets of ten pixels. For a linear score a recursion computes the *sum* over all of them, but an $f$ that is a
+# network cannot be put into this recursion.
 
 # %%
 shares = {}                                                                     # % of test labels, one for each seed

@@ -213,7 +213,7 @@ assert np.abs(sampled[:, -1] - exact[-1]).max() < 0.01 and exact[-1] < 0.5 * exa
 
 # %% [markdown]
 # What to see. Both versions learn. The ten seeds follow the closed form, and end within 0.01 nats of it. If the sum $S$
-# can be computed, you would use the closed form. The sampled version needs only an arg max. Appendix E uses it
+# can be computed, use the closed form. The sampled version needs only an arg max. Appendix E uses it
 # for paths.
 #
 # ## What to read next

@@ -68,8 +68,8 @@ for eps in (1.0, 0.5, 0.1):
 
 # %% [markdown]
 # So with ten values and $\epsilon = 1$, for an image whose best value is clearly ahead, more than half of all samples
-# are a *wrong* value. Each of these samples costs the reconstruction as many nats as the best value is ahead of the
-# wrong value.
+# are a *wrong* value. In each of these samples the reconstruction is worse than with the best value, by as many nats
+# as the best value is ahead.
 #
 # Does this happen in training? The next cell loads three auto-encoders for MNIST with ten values of $z$, trained for
 # eight epochs by direct optimisation. They differ in $\epsilon$, and in whether the gradient of the KL term is used.

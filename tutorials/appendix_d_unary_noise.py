@@ -88,9 +88,9 @@ def estimate(z_eps, eps):
 #
 # The formula of step 2 can be computed: draw the other noises, and set $\gamma_i$ to its value on the wall. The next
 # cell does this for all pairs of vectors of three variables. The walls also show what is wrong with the gains of
-# chapter 8. Let $z^{\star} = z$ in a draw. With the arg max by gains, this draw changes to $z'$ if the sum
-# $\sum_i \text{gain}_i (z'_i - z_i)$, in which the gains belong to $z$, is positive and the draw is close enough to the
-# wall. The share of such draws is $\epsilon \rho_{zz'}$ times this sum:
+# chapter 8. Let $z^{\star} = z$ in a draw, and take the gains at $z$. With the arg max by gains, this draw changes to
+# $z'$ if the sum $\sum_i \text{gain}_i (z'_i - z_i)$ is positive and the draw is close enough to the wall. The share
+# of such draws is $\epsilon \rho_{zz'}$ times this sum:
 
 # %%
 step, z_star = 0.05, solve(u0, w0)                          # z is given by its place in `every`

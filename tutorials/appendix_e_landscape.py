@@ -140,8 +140,8 @@ plt.show()
 # higher score. The first and the last cell are white, up to noise, because every path goes through them. The last three
 # pictures agree up to their noise and the bias of direct. This bias is too small for the test at $\epsilon = 0.1$, and
 # plain to see at 0.5. The first picture shows a different gradient, because with different noise $q$ is different too.
-# The score function of the noise needs $f$ once, and one arg max. With a baseline its variance is less than twice that
-# of direct at this $\epsilon$. Direct, however, needs the $f$ of all twenty paths.
+# The score function of the noise needs $f$ once, and one arg max. With a baseline its variance is less than twice the
+# variance of direct at $\epsilon = 0.1$. Direct, however, needs the $f$ of all twenty paths.
 #
 # For this $f$ the second arg max went through a list of all paths. That is impossible on large grids. The situation is
 # different if $f$ is *linear in* $z$: then $\epsilon f$ is added to the scores of the cells, and Bellman's recursion is
@@ -367,7 +367,8 @@ for method, part in of.items():
 # two methods overlap, but one seed of direct ends lower than the others. Below right: each learnt score of a pure
 # colour is shown as a cost. The walks determine the costs only up to a constant, since all paths have 31 cells, and up
 # to a scale, since the cheapest path does not depend on it. So water and meadow are set to their true costs, and the
-# other three can be compared with theirs. On average over the seeds, the learnt costs of these three are too high. Why?
+# learnt costs of the other three can be compared with the true ones. On average over the seeds, the learnt costs of
+# these three are too high. Why?
 #
 # Both methods assume that the walker makes mistakes, because in the model a walk is the best path for *noisy* scores.
 # Our walkers make no mistakes. If this difference is the reason, then we should learn the true costs from walkers who
