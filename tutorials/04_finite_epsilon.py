@@ -502,8 +502,8 @@ plt.show()
 #
 # ## Where it goes wrong in practice
 #
-# - $\epsilon$ has a unit, 1/nat. An $\epsilon$ that is right for an $f$ of a few nats is far too large for the
-#   log-likelihood of an image, whose values differ by tens or hundreds of nats.
+# - $\epsilon$ has a unit, 1/nat. An $\epsilon$ that is right for an $f$ of a few nats is far too large if $f$ is the
+#   log-likelihood of an image, because the values of that $f$ differ by tens or hundreds of nats.
 # - If the objective has a KL term, a large $\epsilon$ keeps $q$ spread out: see [appendix C](appendix_c_kl_term.ipynb).
 # - The difference $q - P_{ii}$ loses its significant digits at tiny $\epsilon$. `refimpl/direct.py` avoids this by
 #   adding positive terms instead.

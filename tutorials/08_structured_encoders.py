@@ -181,10 +181,10 @@ print("integer program and enumeration agree on 20 random instances with pair sc
 # the walls of chapter 2: where two 0/1 vectors tie, they differ in some variable, and the noise of that variable
 # smooths the tie.
 #
-# *The first arg max* is that of $h + \gamma$. This is a problem with unary and pair scores, in which $u_i + \gamma_i$
+# *The first arg max* maximises $h + \gamma$. This is a problem with unary and pair scores, in which $u_i + \gamma_i$
 # replaces $u_i$. Any solver can be used.
 #
-# *The second arg max* is that of $\epsilon f + h + \gamma$. It is a problem of the same kind only if $f$ is also a sum
+# *The second arg max* maximises $\epsilon f + h + \gamma$. It is a problem of the same kind only if $f$ is also a sum
 # of unary and pair scores. The score of a decoder is no such sum: it can be any number for each of the $2^n$ vectors.
 # Then neither a cut nor an integer program of this form finds $z(\epsilon)$, and the exact arg max requires a list of
 # all vectors. So training uses the approximation of chapter 7 instead. Evaluate $f$ at $z^{\star}$ and at the $n$

@@ -36,8 +36,8 @@ rng = np.random.default_rng(11)
 #
 # *The best matching* can be found in about $n^3$ steps. The reason is that mistakes can be corrected one by one. A
 # matching that is not the best can be improved along a cycle: for example, tile 1 takes the place of tile 4, tile 4
-# that of tile 2, and tile 2 that of tile 1. Finding a cycle that increases the score is a shortest-path problem. So no
-# list of all matchings is needed.
+# takes the place of tile 2, and tile 2 takes the place of tile 1. Finding a cycle that increases the score is a
+# shortest-path problem. So no list of all matchings is needed.
 #
 # *The sum* over all matchings, $\sum_z e^{h(z)}$, cannot skip the bad ones. It is called the permanent of the matrix
 # with the entries $e^{\theta_{ij}}$. Computing it is #P-hard (Valiant 1979): a fast algorithm for it could also count
@@ -123,8 +123,8 @@ plt.show()
 #
 # $$\frac{\partial}{\partial \theta_i} E f(z^{\star}) = \lim_{\epsilon \to 0} E \frac{z_i(\epsilon) - z^{\star}_i}{\epsilon}$$
 #
-# The proof is that of [appendix D](appendix_d_unary_noise.ipynb). There it is about the set of all binary vectors, as
-# in chapter 8, but it uses only that the entries are 0 or 1. As in chapter 2, the proof looks at the *walls*: two
+# The proof is the one in [appendix D](appendix_d_unary_noise.ipynb). There it is about the set of all binary vectors,
+# as in chapter 8, but it uses only that the entries are 0 or 1. As in chapter 2, the proof looks at the *walls*: two
 # different arrays $z$ and $z'$ tie for certain draws of the noise, and these draws form a wall between them in the
 # space of the noises. The proof has five steps.
 #
