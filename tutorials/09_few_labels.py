@@ -304,9 +304,9 @@ plt.show()
 #
 # What do the labels do, besides naming the classes? These three runs alone do not answer this. The runs with labels
 # also had more steps, because they began with the labelled images alone. And each run is one seed. So we compare a run
-# only with its own start. For the same reason, the bound of the unlabelled run should not be compared with the bounds of
-# the other two. The question how *few* labels are enough is not answered here either: that would take more counts than 0,
-# 50 and 100, and more seeds.
+# only with its own start. For the same reason, the bound of the unlabelled run should not be compared with the bounds
+# of the other two. The question how *few* labels are enough is not answered here either: that would take more counts
+# than 0, 50 and 100, and more seeds.
 #
 # These are short runs on a fifth of the data, made by
 # `python -m refimpl semi-supervised --labels 50 --limit 10000 --beta-epochs 10 --epochs 15`. Longer runs are in

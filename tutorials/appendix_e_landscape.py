@@ -331,9 +331,9 @@ for method, eps in (("direct, eps = 0.3", 0.3), ("direct, eps = 1", 1.0), ("dire
 # computed a sum over paths. No method is best: if we compare seed by seed, no mean difference is as large as twice its
 # standard error. (Only one learning rate was run, so we do not know what another one would change.) At $\epsilon = 3$
 # the second arg max is $y$ in nearly all draws. So direct is nearly *the same* as Fenchel-Young there: its gradient is
-# the gradient of Fenchel-Young divided by 3, and Adam ignores such a factor. At $\epsilon = 0.3$ the two arg maxes agree in
-# most draws, which is the sign of too small an $\epsilon$, and the means of these runs are the worst of the four. So
-# the second arg max, which doubles the work, was no advantage here.
+# the gradient of Fenchel-Young divided by 3, and Adam ignores such a factor. At $\epsilon = 0.3$ the two arg maxes
+# agree in most draws, which is the sign of too small an $\epsilon$, and the means of these runs are the worst of the
+# four. So the second arg max, which doubles the work, was no advantage here.
 #
 # The Hamming loss looks large compared with the cost. The reason is that many paths cost nearly the same, or exactly
 # the same, and differ in many cells. The next pictures show the first of the terrains that were held out.
