@@ -147,7 +147,7 @@ assert (5 * pulls[5.0] > pulls[1.0]).all() and (pulls[1.0] > 0.05 * pulls[0.05])
 
 # %% [markdown]
 # What to see. Cross-entropy pulls hardest where the encoder is most wrong, and so does the released term. Direct loss
-# at a small $\epsilon$ hardly pulls there: its pull is about as weak as where the encoder is right. With a larger
+# at a small $\epsilon$ hardly pulls there: its pull is about as weak as it is where the encoder is right. With a larger
 # $\epsilon$ direct loss comes closer to cross-entropy, but at any $\epsilon$ the pull tends to 0 as $q(y) \to 0$. The
 # reason is that the 0/1 loss is flat: if every likely draw gives a wrong class, a small change of the scores does not
 # change the loss, and the image teaches nothing.

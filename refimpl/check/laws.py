@@ -23,7 +23,7 @@ CHANGES = 30.0              # counts are used for a verdict only if at least thi
 
 
 class Counts(NamedTuple):
-    """Holds how many draws reach each value, how many leave it, and how many do not change a variable."""
+    """Holds, for each variable, how many draws change it to and from each value, and how many leave it unchanged."""
 
     draws: int
     arrive: np.ndarray                  # (n, k)

@@ -76,7 +76,7 @@ def recognised(seen: Seen, rng: np.random.Generator) -> dict[Hypothesis, str]:
 
 
 def _named(seen: Seen, name: str, words: str, factor: float | None) -> dict[Hypothesis, str]:
-    """Return an explanation by this estimator for each usual factor near `factor`, or no explanation if it is None."""
+    """Return the explanations that name this estimator, one for each usual factor near `factor`; none for None."""
     if factor is None:
         return {}
     within = 10 * seen.rough if seen.noise is not None else 0.1

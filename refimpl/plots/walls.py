@@ -176,7 +176,7 @@ def readable(colour: str) -> str:
 def _shaped(name: str, value: object, axes: int) -> np.ndarray:
     """Return `value` as a float64 array of shape (3,) if `axes` is 1, or (N, 3) if `axes` is 2.
 
-    Raises a ValueError that contains `name` if the shape is another one.
+    Raises a ValueError that contains `name` if it has any other shape.
     """
     (numbers,) = arguments.scores(**{name: value})
     if numbers.ndim != axes or numbers.shape[-1] != 3:

@@ -152,7 +152,7 @@ class VAERun(Run):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Return COLUMNS and "evaluations"; with several latent variables there may be others in between."""
+        """Return the names of the columns: COLUMNS, more if there are several latent variables, and "evaluations"."""
         if self.settings.n == 1:
             return COLUMNS + ("evaluations",)
         if not self.model.family.normalised:

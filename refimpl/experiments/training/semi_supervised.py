@@ -159,8 +159,7 @@ def draw_terms(records: Sequence[Record], title: str) -> Figure:
 
 
 def grids(runs: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str, Figure]:
-    """Draw classes-DATASET.png, which shows samples of two models that direct trained: without labels, and with 100
-    labels.
+    """Draw classes-DATASET.png: samples of a model trained without labels and of one trained with 100 labels.
 
     A data set without both runs is left out.
     """
