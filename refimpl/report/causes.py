@@ -1,6 +1,6 @@
 """Make the tables of the experiments on the plateau, and of the experiment that tunes every method equally.
 
-Each run on the plateau has the bias of direct's gradient, its noise, both, or neither.
+The gradient of each run of `plateau` has the bias of direct's gradient, its noise, both, or neither.
 """
 from __future__ import annotations
 
@@ -43,8 +43,9 @@ def plateau(store: Store) -> str:
     head = ["encoder's gradient", "its bias or noise", "decoder learns from",
             *(words for dataset in found for words in (f"{dataset}: −ELBO", "far above"))]
     return (table(head, lines) + f"\n\nMedian over the seeds after {epoch} epochs (lowest and highest in brackets). "
-            f"*Far above*: seeds more than {STUCK:g} nats above the best median of the data set ("
-            + ", ".join(f"{dataset} {limit:.1f}" for dataset, limit in limits.items()) + "). "
+            f"*Far above*: the number of seeds that end more than {STUCK:g} nats above the best median of the data "
+            "set, which means above "
+            + " or ".join(f"{limit:.1f} ({dataset})" for dataset, limit in limits.items()) + ". "
             + commits_line(store.select("plateau")))
 
 
@@ -68,10 +69,11 @@ def exits(store: Store) -> str:
                           far(early, limit), far(ends[label], limit), ends[label].range_text(), str(last)])
     if not lines:
         return NO_ROWS.format("plateau-exits").replace("No rows yet", "Not run yet")
-    head = ["data set", "gradient", "ε", "KL gradient", f"on the plateau after {EARLY} epochs", "after the last epoch",
-            "−ELBO after the last epoch", "epochs"]
-    return (table(head, lines) + f"\n\n*On the plateau*: seeds more than {ON_PLATEAU:g} nats above the best median of "
-            "the data set. −ELBO: median over the seeds (lowest and highest in brackets). " + commits_line(records))
+    head = ["data set", "gradient", "ε", "KL gradient", f"on the plateau after {EARLY} epochs",
+            "on the plateau after the last epoch", "−ELBO after the last epoch", "epochs"]
+    return (table(head, lines) + f"\n\n*On the plateau*: the number of seeds that are more than {ON_PLATEAU:g} nats "
+            "above the best median of the data set. −ELBO: median over the seeds (lowest and highest in brackets). "
+            + commits_line(records))
 
 
 def tests(store: Store) -> str:
@@ -89,10 +91,11 @@ def tests(store: Store) -> str:
         limit = min(same) + ON_PLATEAU
         lines.append([changed, name, far(spread(group, EARLY, "test_elbo"), limit), far(ends, limit),
                       ends.range_text()])
-    head = ["changed", "gradient", f"on the plateau after {EARLY} epochs", f"after {epochs[0]} epochs",
+    head = ["changed", "gradient", f"on the plateau after {EARLY} epochs", f"on the plateau after {epochs[0]} epochs",
             f"−ELBO after {epochs[0]} epochs"]
-    return (table(head, lines) + f"\n\nMNIST, ε = 0.1. *On the plateau*: seeds more than {ON_PLATEAU:g} nats above "
-            "the best median of this table with the same k. " + commits_line(store.select("plateau-tests")))
+    return (table(head, lines) + f"\n\nMNIST, ε = 0.1. *On the plateau*: the number of seeds that are more than "
+            f"{ON_PLATEAU:g} nats above the best median of this table with the same k. "
+            + commits_line(store.select("plateau-tests")))
 
 
 def _name(label: str) -> str:
@@ -125,7 +128,7 @@ def plateau_steps(store: Store) -> str:
     head = ["data set", "trained by", "decoder learns from", *(f"values used, step {step:,}" for step in STEPS),
             f"images on the winning value, step {STEPS[1]}", f"entropy of q, nats, step {STEPS[1]}",
             *(f"length of the exact gradient, nats, step {step:,}" for step in STEPS),
-            f"images that another value explains 10 nats better, step {STEPS[1]}"]
+            f"images that some value explains 10 nats better than their likeliest value, step {STEPS[1]}"]
     return (table(head, lines) + f"\n\nMedian over {plural(len(records), 'seed')} of exact values on 1,000 test "
             "images. The exact gradient is that of E f with respect to the scores, at the weights of the run; its "
             "length is averaged over the images. "

@@ -28,8 +28,8 @@ CHOICES = (
     ("f for every value of z", "`exact`: it has no noise and no bias. Where it stays on a plateau, use `direct`.",
      compared("plateau", "mnist", {"exact, decoder q": "exact", "direct, decoder z*": "direct"}, median=True),
      "exact, k = 10"),
-    ("f for every change of one variable of a sample", "`direct`, or its mean, `local-tilted`. If the gradient must be "
-     "unbiased, use `local-expectation`.", _binary("direct", "local-tilted", "local-expectation"),
+    ("f for every change of a single variable of a sample", "`direct`, or its mean, `local-tilted`. If the gradient "
+     "must be unbiased, use `local-expectation`.", _binary("direct", "local-tilted", "local-expectation"),
      "direct, n = 15, k = 2, eps = 0.1"),
     ("f for a few samples", "`disarm`, for binary variables.", _binary("disarm", "arm"), "disarm, n = 15, k = 2"),
     ("an f that is differentiable between the one-hot values", "`gumbel-softmax`; check its bounds by enumeration.",
@@ -37,10 +37,12 @@ CHOICES = (
     ("a cheap arg max, a sum that is out of reach, and an f to be maximised", "`direct`.",
      _tiles("direct", "gumbel-sinkhorn", "reinforce", labels=False, rule=lambda runs: all(
          runs.of("direct").mean > runs.of(name).mean for name in ("gumbel-sinkhorn", "reinforce"))), ""),
-    ("the same, with labels that say which z is right", "The labels: classify each part, or use Fenchel–Young.",
+    ("the same, and labels that say which z is right",
+     "The labels: train a classifier of the parts, or use Fenchel–Young.",
      _tiles("cross-entropy", "fenchel-young", "direct", labels=True, rule=lambda runs: runs.of(
          "cross-entropy").mean > runs.of("fenchel-young").mean > runs.of("direct").mean), ""),
-    ("the same, with only the gradient of f at a sample", "`imle`, if f is close to linear. A decoder's f is not.",
+    ("a cheap arg max, a sum that is out of reach, and only the gradient of f at a sample",
+     "`imle`, if f is close to linear. A decoder's f is not.",
      _binary("imle"),
      "imle, n = 15, k = 2, eps = 0.1"))
 
@@ -50,7 +52,7 @@ def choice(store: Store) -> str:
     lines = []
     for have, use, look, step in CHOICES:
         finding, ms = look(store), step_ms(store, step)
-        time = "" if math.isnan(ms) else f"; a step of {step.split(',')[0]} takes {ms:.1f} ms"
+        time = "" if math.isnan(ms) else f"; a step of `{step.split(',')[0]}` takes {ms:.1f} ms"
         if finding is not None and not finding.holds:
             raise InputError(f"the rows no longer support what is written for {have!r}; they show {finding.here}")
         unit = "" if "%" in (finding.here if finding else "") else " nats"

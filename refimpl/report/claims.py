@@ -39,7 +39,7 @@ class Claim(NamedTuple):
 
 
 def absent(experiment: str, words: str) -> Look:
-    """Return a look that finds that the claim holds if no label of the experiment's runs contains `words`."""
+    """Return a function that checks that no label of the experiment's runs contains `words`."""
     return lambda store: Finding(not any(words in label for label in store.labels(experiment)))
 
 
@@ -54,7 +54,7 @@ def _noise(store: Store) -> Finding | None:
         return None
     far = all(row[name.replace("-", "_") + which] > factor * value for which, factor in (("", 8), ("_mean", 1.5))
               for name, values in paper.NOISE.items() for row, value in zip((rows[0], rows[-1]), values))
-    return Finding(far, f"{rows[0]['gumbel_softmax'] / rows[0]['direct']:.1f} times less at 0.1")
+    return Finding(far, f"{rows[0]['gumbel_softmax'] / rows[0]['direct']:.1f} times less at ε = τ = 0.1")
 
 
 def _coordinates(store: Store) -> Finding | None:
@@ -142,9 +142,9 @@ CLAIMS = (
           "Here one decoder pass per batch covers all values of z, because the decoder's output does not depend on the "
           "image.", f"{paper.WALL_CLOCK:g} times", (_wall_clock,)),
     Claim("Direct's gradient has less noise than Gumbel-softmax's", "slide 21", "noise-of-the-gradient", OTHER,
-          "As a root mean square over the weights, every value is at least eight times the slide's, and as a mean 1.5 "
-          "times. Equal numbers for ε and τ are not equal settings.",
-          f"{paper.NOISE['gumbel-softmax'][0] / paper.NOISE['direct'][0]:.0f} times less at 0.1", (_noise,)),
+          "Every value is at least eight times the slide's as a root mean square over the weights, and 1.5 times as a "
+          "mean. Equal numbers for ε and τ are not equal settings.",
+          f"{paper.NOISE['gumbel-softmax'][0] / paper.NOISE['direct'][0]:.0f} times less at ε = τ = 0.1", (_noise,)),
     Claim("Direct is best at k = 20, 30, 40 and 50", "supplement, figure 1", "sizes-of-a-single-latent-variable", OTHER,
           "No method was run with the released settings at these sizes.", "curves only",
           (compared("latent-sizes", "mnist", {"direct, k = 20": "direct", "exact, k = 20": "enumeration",
@@ -168,20 +168,20 @@ CLAIMS = (
                     some=True),)),
     Claim("Direct ends lowest with a fixed ε, the KL term and per-image scores", "slide 31, our settings",
           "fifteen-binary-variables", PARTLY,
-          "Direct is below RELAX and ARM; REBAR's interval overlaps. The cause is its bias: `local-tilted`, with this "
-          "bias and little noise, is below `local-expectation`, with none.", "–",
+          "Direct is below RELAX and ARM; REBAR's interval overlaps. The cause is direct's bias: `local-tilted`, "
+          "which has this bias, is below the unbiased `local-expectation`.", "–",
           (compared("binary", "fashion-mnist", SETTLED, lambda runs: runs.ahead("direct", "RELAX") is True
                     and runs.ahead("direct", "ARM") is True and runs.ahead("direct", "REBAR") is None),
            compared("binary", "fashion-mnist", {"local-tilted": "bias", "local-expectation": "neither"},
                     lambda runs: runs.ahead("bias", "neither") is True, shown=False))),
-    Claim("Direct's step stays cheap as n grows, and that of joint Gumbel-softmax does not", "slide 32",
+    Claim("A step of direct stays cheap as n grows, and a step of joint Gumbel-softmax does not", "slide 32",
           "structured-encoders", CONFIRMED,
           "The factor is smaller here, because the sum over the 2ⁿ values of z is one matrix product.",
           "n = 15: " + ", ".join(f"{name} {1e3 * paper.STEP[label]:g} ms" for label, name in (
               ("direct, maxflow", "direct"), ("joint Gumbel-softmax", "Gumbel-softmax"))), (_step,)),
     Claim("A structured encoder beats the unstructured one", "slide 32", "structured-encoders", PARTLY,
-          "After ten epochs it does if the pair scores may have any sign. With the pair scores that max-flow can "
-          "handle, it is behind, from either initial value.", _shown(paper.STRUCTURED, PAIRS),
+          "After ten epochs it does if the pair scores may have any sign. With pair scores that max-flow can "
+          "handle, it is behind, whichever of two initial values they have.", _shown(paper.STRUCTURED, PAIRS),
           (compared("structured", "fashion-mnist", PAIRS, lambda runs: runs.ahead("any sign", "unstructured") is True
                     and runs.ahead("unstructured", "max-flow") is True, **LIKELIHOOD),
            compared("structured", "fashion-mnist", {"unstructured, no KL": "without", "pairwise, w >= 0": "with"},

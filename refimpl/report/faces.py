@@ -33,7 +33,7 @@ def faces(store: Store) -> str:
         return NO_ROWS.format("faces")
     return (table(["run", "after", *ATTRIBUTES, "all three", "−ELBO", "seeds"], lines)
             + "\n\nTest images; median over the seeds (lowest and highest in brackets). Without labels, each "
-            "variable has the name that fits best. " + commits_line(store.select("faces")))
+            "variable has the name of the attribute that fits it best. " + commits_line(store.select("faces")))
 
 
 def values(group: list[Record], attribute: str, column: str, factor: float = 1.0) -> Spread:
@@ -59,10 +59,11 @@ def switched(store: Store) -> str:
     judge = min(float(row["judge"]) for group in found.values() for record in group for row in record.rows)
     head = ["run", "after", *(f"drawn: {name}" for name in ATTRIBUTES), *(f"encoded: {name}" for name in ATTRIBUTES),
             "wrong pixels: drawn again", "wrong pixels: switched", "wrong pixels: switched, another face's g", "seeds"]
-    return (table(head, lines) + f"\n\nPercentages: the share of {FACES:,} faces in which, according to the judge, the "
-            f"attribute of the switched variable changed and no other. The judge names all three attributes of "
-            f"{judge:.2%} of the test images. Wrong pixels: compared with the true face, of 784, averaged over the "
-            "three attributes. Median over the seeds (lowest and highest in brackets). "
+    return (table(head, lines) + f"\n\nPercentages: the share of {FACES:,} faces for which the judge finds that the "
+            "attribute of the switched variable changed, and that no other attribute did. The judge is right about all "
+            f"three attributes in {judge:.2%} of the test images. Wrong pixels: how many of the 784 pixels differ from "
+            "the true face, averaged over the three attributes. Median over the seeds (lowest and highest in "
+            "brackets). "
             + commits_line(store.select(SWITCH)))
 
 
@@ -95,9 +96,9 @@ def look(store: Store) -> Finding | None:
     judged = all(float(row["judge"]) >= NEEDED for record in taught + alone for row in record.rows)
     share, counts = worst(taught), sorted(map(found_alone, alone))
     holds = judged and min(share.values) >= SHARE and counts[-1] < len(ATTRIBUTES) and min(len(taught), len(alone)) > 1
-    return Finding(holds, f"50 labels: {100 * min(share.values):.1f} % of the switches change that attribute alone; no "
-                   f"labels: {counts[-1]} of {len(ATTRIBUTES)} attributes are found", int(taught[0].rows[0]["epochs"]),
-                   str(len(taught)))
+    return Finding(holds, f"50 labels: {100 * min(share.values):.1f} % of the switches change only the right "
+                   f"attribute; no labels: {counts[-1]} of {len(ATTRIBUTES)} attributes are found",
+                   int(taught[0].rows[0]["epochs"]), str(len(taught)))
 
 
 def attributes(store: Store) -> str:
@@ -121,11 +122,12 @@ def attributes(store: Store) -> str:
                       str(epochs[0]), str(len(runs))])
     if not lines:
         return NO_ROWS.format("faces")
-    return (table(["labels", "all three right after the labelled images alone", "all three right after all "
-          "images", *ATTRIBUTES,
-                   "attributes with a variable of their own", "epochs", "seeds"], lines)
-            + "\n\nDirect, test images; median over the seeds (lowest and highest in brackets). Without labels, each "
-            "variable has the name that fits best; chance is 50 % for each attribute. " + commits_line(records))
+    return (table(["labels", "all three right, after training on the labelled images alone",
+                   "all three right, after training on all images", *ATTRIBUTES, "attributes with a variable of their "
+                   "own", "epochs", "seeds"], lines)
+            + "\n\nThe percentages are shares of the test images, for direct: median over the seeds (lowest and "
+            "highest in brackets). Without labels, each variable has the name of the attribute that fits it best, and guessing "
+            "would be right in 50 % of the images for each attribute. " + commits_line(records))
 
 
 def unnamed(store: Store) -> str:
@@ -136,9 +138,10 @@ def unnamed(store: Store) -> str:
     lines = [[str(record.seed), str(row["attribute"]), f"{100 * float(row['agrees']):.2f} %",
               f"{row['nuisance']}, {float(row['correlation']):.2f}"] for record in records for row in record.rows]
     return (table(["seed", "variable, by the name that fits best", "images in which it agrees with this attribute",
-                   "nuisance with which it correlates most"], lines)
-            + f"\n\n{FACES:,} test images. A coin would agree in 50 % of them. A bit that tells in which half of its "
-            "range a nuisance lies has a correlation of 0.87 with it. " + commits_line(records))
+                   "nuisance with which it correlates most, and this correlation"], lines)
+            + f"\n\n{FACES:,} test images. A coin would agree with an attribute in 50 % of them. A bit that says "
+            "whether a nuisance is in the upper half of its range has a correlation of 0.87 with this nuisance. "
+            + commits_line(records))
 
 
 BLOCKS = {"faces": faces, "faces-switch": switched, "attributes": attributes, "attributes-unnamed": unnamed}

@@ -9,8 +9,8 @@ from refimpl.report.store import Spread, Store, lengths, spread
 from refimpl.report.tables import NO_ROWS, commits_line, plural, seeds_at
 
 SHARES = (("tiles", "test_tiles"), ("images", "test_images"))
-NOTE = ("Mean over the seeds ± half of the 95 % interval. Tiles: right tiles, in % of all tiles of the test images. "
-        "Images: completely right images, in % of the test images.")
+NOTE = ("Mean over the seeds ± half of the 95 % interval. Tiles: how many of all tiles of the test images are right, "
+        "in %. Images: how many of the test images are completely right, in %.")
 METHODS = (*LABELLED, "enumeration")
 
 
@@ -26,9 +26,9 @@ def _milliseconds(group: list[Record]) -> str:
 
 
 def results(store: Store) -> str:
-    """Make one table per data set of the shares of tiles and images that each method with labels gets right.
+    """Make one table per data set, with the shares of tiles and images that are right.
 
-    The shares that are right in a random order are shown, too.
+    There is one line for each method that is trained with labels, and one for tiles in a random order.
     """
     parts = []
     for dataset in store.datasets("jigsaw"):
@@ -49,7 +49,7 @@ def results(store: Store) -> str:
                      f"{seeds_at(there, epochs[0], 'test_tiles')}\n\n" + table(head, lines))
     if not parts:
         return NO_ROWS.format("jigsaw")
-    return "\n\n".join([*parts, f"{NOTE} A step has {BATCH} images; its time is that of one processor. "
+    return "\n\n".join([*parts, f"{NOTE} A step has {BATCH} images, and its time was measured on one processor. "
                         + commits_line(store.select("jigsaw"))])
 
 
@@ -118,9 +118,10 @@ def tuning(store: Store) -> str:
     if not lines:
         return NO_ROWS.format("jigsaw-tuning")
     records = store.select("jigsaw-tuning")
-    return (table(["labels", "method", "", "its best learning rate", "tiles, %"], lines)
-            + f"\n\nMNIST, seed 0, {plural(int(records[0].rows[-1]['epoch']), 'epoch')}, validation images; 3 × 3 "
-            f"tiles, but 2 × 2 for enumeration; {len(records)} runs. " + commits_line(records))
+    return (table(["labels", "method", "ε or τ", "best learning rate", "right tiles, %"], lines)
+            + f"\n\nValidation images of MNIST, after {plural(int(records[0].rows[-1]['epoch']), 'epoch')} with seed "
+            f"0. The images have 3 × 3 tiles, but 2 × 2 for enumeration. There were {len(records)} runs. "
+            + commits_line(records))
 
 
 BLOCKS = {"jigsaw": results, "jigsaw-questions": questions, "jigsaw-no-labels": unlabelled, "jigsaw-tuning": tuning}

@@ -35,10 +35,12 @@ def _by_labels(store: Store, experiment: str, pattern: str) -> str:
             lines.append(line)
     if not lines:
         return NO_ROWS.format(experiment)
-    return (table(["labels", "epochs", "direct: accuracy", "−ELBO", "seeds", "Gumbel-softmax: accuracy", "−ELBO",
-                   "seeds", "direct minus Gumbel-softmax: accuracy", "−ELBO"], lines)
+    return (table(["labels", "epochs", "direct: accuracy", "direct: −ELBO", "seeds", "Gumbel-softmax: accuracy",
+                   "Gumbel-softmax: −ELBO", "seeds", "direct minus Gumbel-softmax: accuracy",
+                   "direct minus Gumbel-softmax: −ELBO"], lines)
             + "\n\nMean over the seeds ± half of the 95 % interval; in brackets the paper's value after "
-              f"{LABEL_EPOCHS} epochs. The differences are between runs with the same seed and labelled images. "
+              f"{LABEL_EPOCHS} epochs. The differences are between runs with the same seed and the same labelled "
+              "images. "
             + commits_line(store.select(experiment)))
 
 

@@ -79,13 +79,15 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
 
 
 def commits_line(records: Sequence[Record]) -> str:
-    """Return a sentence that names the commits of the code that made the rows; it is empty if there are none."""
+    """Return a sentence or two that name the commits of the code that made the rows, and the number of threads.
+
+    The string is empty if there are no commits.
+    """
     found = sorted({commit for record in records for commit in record.commits})
     counts = sorted({count for record in records for count in record.threads})
-    numbers = f"{' and '.join(map(str, counts))} thread{'s' * (counts != [1])}"
-    threads = f", with {numbers} where this was recorded" if counts else ""
+    threads = f" Where the number of threads was recorded, it was {' or '.join(map(str, counts))}." if counts else ""
     commits = f"commit{'s' * (len(found) != 1)} " + ", ".join(f"`{commit}`" for commit in found)
-    return f"Made at {commits}{threads}." if found else ""
+    return f"Made at {commits}.{threads}" if found else ""
 
 
 def step_ms(store: Store, label: str) -> float:

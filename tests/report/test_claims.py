@@ -115,7 +115,7 @@ def test_the_command_refuses_in_one_line(tmp_path, store, monkeypatch):
         (tmp_path / page).write_text(f"<!-- report: claims -->\n{pages.markdown.END}\n")
     slow = changed(store, "structured-timing", "batch", "seconds", 9.0)
     monkeypatch.setattr(pages.Store, "read", lambda folder, bad: slow)
-    with pytest.raises(InputError, match=r"README.md: the claim .Direct's step stays.* show direct 9014 ms, [^\n]*$"):
+    with pytest.raises(InputError, match=r"README.md: the claim .A step of direct.* show direct 9014 ms, [^\n]*$"):
         pages.run(tmp_path)
 
 

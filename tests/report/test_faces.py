@@ -44,7 +44,7 @@ def test_the_switch_test():
     assert cells[:2] == ["direct, 50 labels", "4 epochs"]
     assert cells[2:8] == [Spread((share, share)).range_text(1, " %") for share in (97.0, 97.0, 90.0, 98.0, 98.0, 91.0)]
     assert cells[8:] == [*(Spread(values).range_text(1) for values in ((30.0, 31.0), (34.0, 34.0), (90.0, 90.0))), "2"]
-    assert "all three attributes of 99.90%" in lines[-1]
+    assert "all three attributes in 99.90%" in lines[-1]
 
 
 def judged_twice(label="direct, 50 labels", **shares):
@@ -61,7 +61,7 @@ def test_what_the_claim_about_faces_stands_on(records, holds):
     finding = faces.look(Store(records))
     assert finding.holds is holds and finding.epochs == 4
     if holds:
-        assert finding.here == ("50 labels: 97.0 % of the switches change that attribute alone; no labels: 1 of 3 "
+        assert finding.here == ("50 labels: 97.0 % of the switches change only the right attribute; no labels: 1 of 3 "
                                 "attributes are found") and finding.seeds == "2"
 
 

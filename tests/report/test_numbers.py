@@ -130,7 +130,7 @@ def test_who_leaves_the_plateau_early_and_who_at_the_end():
                    *three("exact", (-208, -208, -208), (-208, -208, -170)),
                    *three("exact", (-230,), (-225,), "fashion-mnist", 5)])
     lines = causes.exits(store).split("\n")
-    assert lines[0].startswith("| data set | gradient | ε | KL gradient | on the plateau after 3 epochs | after the ")
+    assert lines[0].startswith("| data set | gradient | ε | KL gradient | on the plateau after 3 epochs | on the ")
     assert lines[2:6] == [
         "| mnist | exact | – | yes | 3 of 3 | 2 of 3 | 208.00 (170.00 … 208.00) | 10 |",
         "| mnist | capped | 0.1 | yes | 2 of 3 | 1 of 3 | 170.00 (166.00 … 208.00) | 10 |",
