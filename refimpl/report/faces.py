@@ -126,8 +126,8 @@ def attributes(store: Store) -> str:
                    "all three right, after training on all images", *ATTRIBUTES, "attributes with a variable of their "
                    "own", "epochs", "seeds"], lines)
             + "\n\nThe percentages are shares of the test images, for direct: median over the seeds (lowest and "
-            "highest in brackets). Without labels, each variable has the name of the attribute that fits it best, and guessing "
-            "would be right in 50 % of the images for each attribute. " + commits_line(records))
+            "highest in brackets). Without labels, each variable has the name of the attribute that fits it best, and "
+            "guessing would be right in 50 % of the images for each attribute. " + commits_line(records))
 
 
 def unnamed(store: Store) -> str:

@@ -107,7 +107,7 @@ def tuned(store: Store) -> dict[tuple[bool, str], list[Record]]:
 
 
 def tuning(store: Store) -> str:
-    """Make the table of each method at each eps or tau, with the learning rate that is best for it."""
+    """Make the table of the best learning rate, with one line for each method and each value of eps or tau."""
     lines = []
     for (labels, method), runs in sorted(tuned(store).items(), key=lambda pair: (not pair[0][0], pair[0][1])):
         best = {(record.settings["eps"], record.settings["tau"]): record for record in reversed(runs)}
