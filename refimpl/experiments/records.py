@@ -74,8 +74,8 @@ class Record:
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """Return what identifies the record.  Its file name does not, because it leaves out commas and other
-        characters."""
+        """Return a key that identifies the record.  A file name cannot serve as the key, because commas and other
+        characters are left out of it."""
         return self.experiment, self.dataset, self.label, self.settings.get("seed")
 
     def at(self, epoch: float, name: str, key: str = "epoch") -> float:
