@@ -40,7 +40,7 @@ class Finding:
 
 def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, precision: str | None,
         f_gradient: Callable) -> Finding:
-    """Call the function on `samples` draws of the noise, in blocks, and return a Finding with what explains them."""
+    """Call the function on `samples` draws of the noise, in blocks, and return what explains its results."""
     n, k = problem.h.shape
     found = Finding(problem, moments.none(problem.gradient()))
     by_draws = hook.fourth == "noise" and not _draws_its_own(hook, problem, rng, found)

@@ -128,7 +128,7 @@ class MixtureVAE:
         return self.decode_as(np.tile(every, (len(g), 1)), np.repeat(g, K, axis=0)).reshape(len(g), K, -1)
 
     def decode_as(self, values: np.ndarray, g: np.ndarray) -> np.ndarray:
-        """Return the logits a, (B, pixels), for integer `values`, (B, n), of the discrete variables and g, (B, d)."""
+        """Return the logits a, (B, pixels), for the discrete variables `values`, integers (B, n), and for g, (B, d)."""
         z = gumbel.one_hot(values, self.k).astype(self.dtype)
         return self.decoder.forward(with_gaussian(self.n, self.k, g).forward(z))
 

@@ -154,7 +154,7 @@ def figure_digest(figure: Figure) -> str:
 
 
 def _short(numbers: object, digits: int = 6) -> list[str]:
-    """Return each number as a string with `digits` digits, because rounding errors do not change a picture."""
+    """Return each number as a string, rounded to `digits` digits, which removes rounding errors that nobody can see."""
     return [f"{number:.{digits}g}" for number in np.asarray(numbers, float).ravel()]
 
 

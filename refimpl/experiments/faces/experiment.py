@@ -92,8 +92,8 @@ def measure(runs: Runs, folder: Path, data_dir: str | None, report: Callable[[st
 
 
 def pictures(runs: Runs, folder: Path) -> dict[str, Figure]:
-    """Draw faces-samples.png and faces-switched.png for the model trained by direct with 50 labels, and faces-unnamed.png
-    for the model trained by direct without labels."""
+    """Draw faces-samples.png and faces-switched.png for the model trained by direct with 50 labels, and
+    faces-unnamed.png for the model trained by direct without labels."""
     made, test = {}, data.load("faces").test
     for cell in runs:
         if cell.label in (SHOWN, "direct, 0 labels") and cell.settings.seed == 0:

@@ -150,8 +150,8 @@ def identity(text: str, one: np.ndarray, other: np.ndarray, tolerance: float = R
 def estimated(text: str, truth: np.ndarray, sampled: Sampled, law: Law) -> Claim:
     """Return the claim that a sampled quantity has the exact value `truth`.
 
-    It shows the entry that has the largest deviation in exact standard errors.  An entry with fewer than EVENTS
-    expected events is tested only if all its draws must be equal.
+    It shows the entry that has the largest deviation in exact standard errors.  If fewer than EVENTS events are
+    expected for an entry, it is tested only if its draws cannot differ.
     """
     truth, mean, n = np.ravel(truth), np.ravel(sampled.mean), sampled.n
     events = n / law.kurtosis
