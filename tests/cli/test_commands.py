@@ -108,7 +108,7 @@ def test_quickstart_in_a_process_of_its_own(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(commands, "verify_and_print", lambda *numbers: 0)       # seen above
     status, out, err = call(capsys, "quickstart", "--out", tmp_path)
     assert status == 0 and err == ""                            # finds the run finished, and says the same
-    assert out.partition("What was seen")[2] == done.stdout.partition("What was seen")[2] != ""
+    assert out.partition("What you have seen")[2] == done.stdout.partition("What you have seen")[2] != ""
     assert (tmp_path / "mnist" / FILE).read_bytes() == before
 
 
