@@ -127,8 +127,9 @@ def draw(panels: Sequence[Panel], ylabel: str, title: str, columns: int | None =
             low, high = ax.get_xlim()
             ticks = [tick for tick in ((0, 10, 100, 1000, 10_000) if panel.symlog else (1, 2, 5, 10, 20, 50, 100, 300))
                      if low <= tick <= high]
-            ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
-            ax.minorticks_off()
+            if len(ticks) > 1:                              # otherwise matplotlib's own, for runs of less than an epoch
+                ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+                ax.minorticks_off()
         elif panel.against == "epoch":
             ax.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         if panel.log_y:

@@ -82,9 +82,9 @@ class VAE:
         grad, decoder_term = estimator.estimate(theta, objective, rng, **keywords, **settings)  # of E f
         dtheta = grad / -len(x)                                                     # loss = -1/B sum_b (E f - KL)
         if kl_grad:
-            if not self.family.normalised:
+            if (kl := self.family.kl(theta)) is None:
                 raise ValueError("kl_grad must be False: these latent variables have no KL term in closed form")
-            dtheta = dtheta + self.family.kl(theta)[1] * (kl_weight / len(x))
+            dtheta = dtheta + kl[1] * (kl_weight / len(x))
         decoder_term.accumulate()                                      # the decoder's gradient
         dout = self.family.back(run.y, dtheta).astype(self.dtype, copy=False)
         run.backward(dout).accumulate()                                             # the encoder's

@@ -13,10 +13,11 @@ BLOCK = 32_768
 
 # Every FLUSH_EVERY steps, very small moments are set to 0.  If a gradient stays 0, its moments decay by a constant
 # factor in each step.  Below 1.2e-38 they would become "denormal" float32 numbers, whose arithmetic is so slow that an
-# epoch takes up to twice as long.  With beta1 = 0.9, a moment of 1e-30 is still above 1e-33 after FLUSH_EVERY steps, so
-# it does not become denormal before the next flush.  In float64 the denormal numbers are below 2.2e-308.  A moment
-# below TINY is negligible compared with the eps in Adam's division.  If eps is smaller than USUAL_EPS, smaller moments
-# matter, so the limit is smaller, too.
+# epoch takes up to twice as long.  (In float64 the denormal numbers are below 2.2e-308.)
+#
+# A moment below TINY is set to 0 at a flush.  With beta1 = 0.9, a moment of 1e-30 falls to about 1e-33 in FLUSH_EVERY
+# steps.  Therefore no moment becomes denormal between two flushes.  A moment below TINY is negligible compared with the
+# eps in Adam's division.  If eps is smaller than USUAL_EPS, smaller moments matter, and the limit is smaller too.
 FLUSH_EVERY = 64
 TINY = {np.dtype(np.float32): 1e-30, np.dtype(np.float64): 1e-290}
 USUAL_EPS = 1e-8

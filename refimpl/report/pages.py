@@ -42,8 +42,9 @@ SHOWN = {
     "plateau-steps": "On MNIST all images soon have the same value; with direct the gradient shrinks least, and "
                      "further values come into use soonest",
     "plateau-tests": "With one setting changed, training with the capped half of the bias still leaves the plateau",
-    "plateau-forces": "Push and pull on the losing values, and the bound",
-    "relaxation": "The bound of relaxed samples, the exact bound and log p(x), epoch by epoch",
+    "plateau-forces": "With the exact gradient the push exceeds the pull for more than a hundred steps; if it is "
+                      "capped, the pull is larger from about step 25 on, and every seed leaves the plateau",
+    "relaxation": "At a fixed τ the −ELBO of relaxed samples falls, and the exact −ELBO rises",
     "convergence": "Direct soon leaves a plateau on which the exact gradient and Gumbel-softmax stay longer",
     "latent-sizes": "After ten epochs direct has the lowest median −ELBO at every k",
     "noise": "Standard deviation of the encoder gradient against ε and τ",
@@ -77,10 +78,10 @@ def pictures(store: Store) -> dict[str, Callable[[], Figure]]:
             made[FILES[name]] = functools.partial(registry.REGISTRY[name].draw, records, title)
     if store.select("binary"):
         made["binary-released.png"] = lambda: panels.released(store.select("binary"), SHOWN["released-signal"])
-    for name, draw in (("plateau-steps", functools.partial(plateau_steps.draw, title=SHOWN["plateau-steps"])),
-                       ("plateau-forces", plateau_forces.draw), ("relaxation", relaxation.draw)):
+    for name, draw in (("plateau-steps", plateau_steps.draw), ("plateau-forces", plateau_forces.draw),
+                       ("relaxation", relaxation.draw)):
         if store.select(name):
-            made[f"{name}.png"] = lambda name=name, draw=draw: draw(store.select(name))
+            made[f"{name}.png"] = lambda name=name, draw=draw: draw(store.select(name), SHOWN[name])
     for file, name, label, draw in (("variance.png", "variance", "k = 10", variance.draw),
                                     ("structured-timing.png", "structured-timing", "batch 100", structured_timing.draw),
                                     ("estimators.png", "estimators", "n = 4, k = 2", estimators_table.draw)):

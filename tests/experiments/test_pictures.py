@@ -624,3 +624,15 @@ def test_a_number_that_is_no_measurement_is_not_drawn(tmp_path, name):
                 compare.read_run(tmp_path)
         else:
             assert compare.read_run(tmp_path) == (vae().resolved(), [row])
+
+
+def test_a_logarithmic_axis_has_ticks_in_runs_of_any_length():
+    """The usual ticks if at least two of them are inside; matplotlib's own if a run is too short for that."""
+    made = [{**row, "evaluations": row["epoch"] * 4e6} for row in rows(5)]
+    for unit, usual in ((1e6, True), (1e8, False)):
+        record = Record("binary", "direct", vae().resolved().as_dict(), ("0" * 12,), made, ())
+        (ax,) = pictures.draw([pictures.Panel("few", [record], against="evaluations", unit=unit, log=True)], "nats",
+                              "title").axes
+        low, high = ax.get_xlim()
+        inside = [tick for tick in ax.xaxis.get_majorticklocs() if low <= tick <= high]
+        assert inside and (set(inside) <= {1, 2, 5, 10, 20, 50, 100, 300}) is usual

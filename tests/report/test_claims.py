@@ -161,6 +161,26 @@ def test_what_results_md_says_of_push_and_pull(store):
         assert set(column(record, "pull").values()) == {0.0} and -record.rows[-1]["elbo"] > 200
 
 
+def test_what_results_md_says_of_the_methods_of_the_slides_after_300_epochs(store):
+    """On one seed: their ends against the slides', and the course of the bound."""
+    ours = {name: [{int(row["epoch"]): -row["test_elbo"] for row in record.rows if not np.isnan(row["test_elbo"])}
+                   for record in store.select(*select) if record.epochs("test_elbo")[-1] == 300]
+            for name, select in {"direct": ("binary", "fashion-mnist", "direct as released"),
+                                 "arm": ("binary", "fashion-mnist", "arm"),
+                                 "straight-through": ("convergence", "mnist", "straight-through as released, k = 10"),
+                                 "direct, k = 10": ("convergence", "mnist", "direct as released, k = 10")}.items()}
+    assert {name: len(runs) for name, runs in ours.items()} == dict.fromkeys(ours, 1)
+    direct, arm, straight, direct_10 = (runs[0] for runs in ours.values())
+    assert abs(direct[300] - paper.BINARY["direct as released"]) < 2
+    assert direct[100] > direct[150] > direct[200] > direct[250] > direct[300]
+    assert 7.5 < arm[300] - paper.BINARY["arm"] < 8.5
+    later = [value for epoch, value in arm.items() if epoch >= 100]
+    assert 2 < max(later) - min(later) < 6 and arm[300] > arm[100] - 1
+    assert straight[12] > 205 and 1 < straight[300] - min(straight.values()) < 3
+    slide = paper.CONVERGENCE["mnist"][10]
+    assert min(straight.values()) - direct_10[300] > slide["straight-through as released"] - slide["direct as released"]
+
+
 def test_what_results_md_says_of_the_released_settings_at_k_50(store):
     """Either alone stays on the plateau, and together they are ahead of direct, seed by seed."""
     at = {name: [-record.at(10, "test_elbo") for record in store.select("convergence", "mnist", f"{name}, k = 50")]

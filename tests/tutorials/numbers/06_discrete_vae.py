@@ -14,6 +14,7 @@ for e in (0.1, 1.0):
 on = lambda name, eps, kl, epoch: exits[name, eps, kl][epoch - 1] > 175
 assert not on("capped", 0.1, True, 3) and on("amplified", 0.1, True, 10) and on("exact", None, True, 10)
 assert not on("amplified", 1, False, 3) and on("capped", 1, False, 3) and not on("amplified", 1, True, 3)
+assert on("noisy-exact", 1, False, 3) and not on("noisy-exact", 1, False, 10)
 assert all(on(name, 0.1, False, 3) for name in ("capped", "amplified", "tilted", "noisy-exact"))
 assert max(five["the mean alone"]["mnist", 3]) < 175 < min(five["enumeration"]["mnist", 3])
 assert max(five["direct: all three"]["mnist", 3]) < 175 < max(five["noise and decoder"]["mnist", 3])
