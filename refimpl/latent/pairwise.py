@@ -33,8 +33,8 @@ class Pairwise(Family):
 
     non_negative  if it is True, w = softplus(v), where v is the encoder's output, because max-flow needs w >= 0.
                   Otherwise w = v
-    pair_start    the initial value of v.  If it is 0, every w is 0.7 at the start.  Then the pair scores are so large
-                  that they set each variable to 1, whatever the image is
+    pair_start    the initial value of v.  With the softplus, 0 makes every w 0.7 at the start.  Then the pair scores
+                  are so large that they set each variable to 1, whatever the image is
 
     Raises ValueError if the solver does not accept this n, or if it needs w >= 0 and non_negative is False.
     """
@@ -44,8 +44,9 @@ class Pairwise(Family):
     options = {
         "solver": Setting(str, "maxflow", "solver for the arg max with pair scores", choices=lambda: solvers.REGISTRY),
         "non_negative": Setting(bool, None, "make pair scores positive by a softplus (default: yes, but no for milp)"),
-        "pair_start": Setting(float, None, "initial value of the pair scores, before their softplus (default: -3, that "
-                                           "is w = 0.05; as released: 0, that is w = 0.7)", least=-30, most=30)}
+        "pair_start": Setting(float, None, "initial value of the pair scores, before the softplus if there is one "
+                                           "(default: 0 without softplus, and -3, that is w = 0.05, with it; as "
+                                           "released: 0, that is w = 0.7 with it)", least=-30, most=30)}
 
     released = {"pair_start": 0.0}
 
@@ -62,9 +63,7 @@ class Pairwise(Family):
         if solver.non_negative and not chosen["non_negative"]:
             raise InputError(f"--solver {solver.name} needs pair scores that are not negative; leave out "
                              "--no-non-negative, or use --solver milp or enumeration")
-        if chosen["pair_start"] is not None and not chosen["non_negative"]:
-            raise InputError("--pair-start applies only to pair scores with a softplus; leave it out")
-        if chosen["non_negative"] and chosen["pair_start"] is None:
+        if chosen["pair_start"] is None and chosen["non_negative"]:
             chosen["pair_start"] = PAIR_START
         return chosen
 
@@ -74,8 +73,8 @@ class Pairwise(Family):
 
     def label(self) -> str:
         words = f"pairwise by {self.solver.name}" + ("" if self.non_negative else ", any sign")
-        start = self.non_negative and self.pair_start != PAIR_START
-        return words + (f", pairs start at {self.pair_start:g}" if start else "")
+        default = PAIR_START if self.non_negative else 0.0
+        return words + (f", pairs start at {self.pair_start:g}" if self.pair_start != default else "")
 
     def __init__(self, n: int, solver: Solver, non_negative: bool, pair_start: float = 0.0) -> None:
         if not 2 <= n <= solver.most:

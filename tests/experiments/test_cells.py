@@ -56,7 +56,15 @@ LABELS: dict[str, dict[str, dict[str, object]]] = {
         "unstructured": of("direct", **BINARY), "unstructured, no KL": of("direct", kl_grad=False, **BINARY),
         "pairwise, w >= 0": of("direct", solver="persistency", non_negative=True, pair_start=-3.0, **PAIRWISE),
         "pairwise, w >= 0, start 0": of("direct", solver="persistency", non_negative=True, pair_start=0.0, **PAIRWISE),
-        "pairwise, any sign": of("direct", solver="enumeration", non_negative=False, **PAIRWISE)},
+        "pairwise, any sign": of("direct", solver="enumeration", non_negative=False, **PAIRWISE),
+        "pairwise, any sign, start 0.05": of("direct", solver="enumeration", non_negative=False, pair_start=0.05,
+                                             **PAIRWISE),
+        "pairwise, w >= 0 by enumeration": of("direct", solver="enumeration", non_negative=True, pair_start=-3.0,
+                                              **PAIRWISE),
+        "pairwise, w >= 0, start -1": of("direct", solver="persistency", non_negative=True, pair_start=-1.0,
+                                         **PAIRWISE),
+        "pairwise, w >= 0, start -6": of("direct", solver="persistency", non_negative=True, pair_start=-6.0,
+                                         **PAIRWISE)},
     "latent-sizes": {f"{name}, k = {k}": of(name, k=k) for k in (20, 30, 40, 50)
                      for name in ("direct", "exact", "gumbel-softmax")},
     "convergence": {

@@ -42,7 +42,7 @@ def vae(settings, epochs: int) -> tuple[VAE, Adam]:
               else Independent(settings.n, settings.k))
     model = VAE(family, settings.hidden)
     model.initialise(rng)
-    if options.get("non_negative"):
+    if options.get("pair_start") is not None:
         pairs = model.encoder.layers[-1].b[settings.n:]
         pairs += np.float32(options["pair_start"])
     adam, entry = Adam(model.parameters, settings.lr), estimators.get(settings.estimator)

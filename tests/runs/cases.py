@@ -35,6 +35,8 @@ TRAIN = {
     "pairwise": vae(eps=0.4, n=4, k=2, family="pairwise", solver="persistency", **SMALL),
     "pairwise, any sign": vae(n=4, k=2, family="pairwise", solver="enumeration", non_negative=False,
                                       **SMALL),
+    "pairwise, any sign, another start": vae(n=4, k=2, family="pairwise", solver="enumeration", non_negative=False,
+                                             pair_start=0.05, **SMALL),
     "pairwise, coordinate": vae(n=4, k=2, family="pairwise", solver="coordinate", **SMALL),
 }
 FEW = dict(limit=120, batch=50, lr=2e-3, seed=3, labels=20, pretrain=2, gaussian=4)

@@ -478,8 +478,8 @@ def test_where_pair_scores_start():
     for free in (dict(solver="milp"), dict(solver="enumeration", non_negative=False)):
         assert vae(**free, **pairs).resolved().make_family().pair_start == 0
         assert vae(as_released=True, **free, **pairs).resolved().make_family().pair_start == 0
-        with pytest.raises(InputError, match="^--pair-start applies only to pair scores"):
-            vae(pair_start=1.0, **free, **pairs).resolved()
+        other = vae(pair_start=0.05, **free, **pairs).resolved()
+        assert other.make_family().pair_start == 0.05 and ", any sign, pairs start at 0.05" in other.label()
     with pytest.raises(InputError, match="^pair_start is not a setting of the family independent, which has no"):
         vae(pair_start=0.0).resolved()
 

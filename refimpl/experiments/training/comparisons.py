@@ -50,7 +50,7 @@ def joint(dataset: str, seed: int) -> list[Cell]:
 
 
 def structured(dataset: str, seed: int) -> list[Cell]:
-    """Return the runs of slide 32."""
+    """Return the runs of slide 32, and further runs in which the pair scores differ in one respect at a time."""
     def pairwise(label: str, **chosen) -> Cell:
         return _cell(label, dataset, seed, n=15, k=2, family="pairwise", family_options=Options(chosen))
 
@@ -58,7 +58,11 @@ def structured(dataset: str, seed: int) -> list[Cell]:
             _cell("unstructured, no KL", dataset, seed, n=15, k=2, kl_grad=False),
             pairwise("pairwise, w >= 0", solver="persistency"),
             pairwise("pairwise, w >= 0, start 0", solver="persistency", pair_start=0.0),
-            pairwise("pairwise, any sign", solver="enumeration", non_negative=False)]
+            pairwise("pairwise, any sign", solver="enumeration", non_negative=False),
+            pairwise("pairwise, any sign, start 0.05", solver="enumeration", non_negative=False, pair_start=0.05),
+            pairwise("pairwise, w >= 0 by enumeration", solver="enumeration"),
+            pairwise("pairwise, w >= 0, start -1", solver="persistency", pair_start=-1.0),
+            pairwise("pairwise, w >= 0, start -6", solver="persistency", pair_start=-6.0)]
 
 
 def latent_sizes(dataset: str, seed: int) -> list[Cell]:
