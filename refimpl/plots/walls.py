@@ -158,7 +158,7 @@ def draw_cloud(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, noise: np.nda
     ax.set(xlim=limits[0], ylim=limits[1], aspect="equal",
            xlabel=f"γ({names[1]}) − γ({names[0]})", ylabel=f"γ({names[2]}) − γ({names[0]})")
     ring = Line2D([], [], linestyle="none", marker="o", markerfacecolor="1", markeredgecolor="0.35",
-                  markersize=6.0 * size, markeredgewidth=1.8 * size, label="changes its winner: ring old, inside new")
+                  markersize=6.0 * size, markeredgewidth=1.8 * size, label="winner changes (ring: old, centre: new)")
     cloud = Cloud(limits, kept, changed, solid, dashed, labels, [solid, dashed, ring])
     if legend:
         ax.legend(handles=cloud.key, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False,

@@ -194,4 +194,4 @@ def test_no_text_covers_another_and_all_are_of_one_size(rng, monkeypatch):
 def test_the_cloud_has_a_key(explorer):
     key = explorer.axes[0].get_legend()
     assert [text.get_text() for text in key.get_texts()] == [
-        "the walls of h", "the walls of h + εf", "changes its winner: ring old, inside new"]
+        "the walls of h", "the walls of h + εf", "winner changes (ring: old, centre: new)"]

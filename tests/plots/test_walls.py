@@ -95,7 +95,7 @@ def test_the_colours_are_those_of_the_two_arg_maxes(noise):
     assert_shows(cloud, walls.H, walls.F, 0.5, noise)
     assert ax.get_xlabel() == "γ(coat) − γ(shirt)" and ax.get_ylabel() == "γ(dress) − γ(shirt)"
     words = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert words == ["the walls of h", "the walls of h + εf", "changes its winner: ring old, inside new"]
+    assert words == ["the walls of h", "the walls of h + εf", "winner changes (ring: old, centre: new)"]
 
 
 def test_an_update_shows_the_new_problem_with_the_same_artists(noise, rng):

@@ -87,7 +87,7 @@ def test_the_walls_come_to_rest_on_a_good_estimate(moving_cloud):
 def test_the_walls_have_a_key(moving_cloud):
     (key,) = moving_cloud.figure.legends
     words = [text.get_text() for text in key.get_texts()]
-    assert words == ["the walls of h", "the walls of h + εf", "changes its winner: ring old, inside new"]
+    assert words == ["the walls of h", "the walls of h + εf", "winner changes (ring: old, centre: new)"]
 
 
 # --- the clocks -------------------------------------------------------------------------------------------------------
@@ -254,7 +254,7 @@ def bars(monkeypatch, tmp_path) -> Path:
 def test_the_program_makes_those_that_are_named(bars, tmp_path, capsys):
     assert make.main(["two", "--out", str(tmp_path / "some")]) == 0
     out, err = capsys.readouterr()
-    assert err == "" and out.startswith(f"{tmp_path / 'some' / 'two.gif'}: 0.00 MB, 1 s a turn")
+    assert err == "" and out.startswith(f"{tmp_path / 'some' / 'two.gif'}: 0.00 MB, 1 s; for print: two.png")
     assert sorted(path.name for path in (tmp_path / "some").iterdir()) == ["two.gif", "two.png"]
     assert make.main(["--out", str(tmp_path / "all")]) == 0
     assert len(list((tmp_path / "all").iterdir())) == 6

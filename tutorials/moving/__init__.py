@@ -1,1 +1,1 @@
-"""The moving pictures of the tutorials: GIFs that loop, each with a still PNG for print.  make.py makes them."""
+"""The animations of the tutorials: looping GIFs, each with one frame as a PNG for print.  make.py writes them."""

@@ -1,6 +1,6 @@
-"""learning.gif: what the ten values draw, step by step, enumeration's exact gradient beside direct's; and the bounds.
+"""learning.gif: the images and bounds of a model with ten values during training, by enumeration and by direct.
 
-One seed, chosen because enumeration sits on its plateau in it: experiment plateau has five.
+The seed was chosen because enumeration stays on its plateau with it.  The experiment `plateau` has five seeds.
 """
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from refimpl.system.progress import Progress
 NAMES = {"exact": "exact gradient, by enumeration", "direct": "direct optimisation"}
 SEED = 0
 STEPS = (*range(0, 20, 4), *range(20, 100, 10), *range(100, 300, 25), *range(300, 1001, 50))       # two epochs of 500
-TESTED = 1_000                                          # test images of the bounds
-GREYS = 16                                              # a GIF of fine shades would be three times as large
-PIXEL, MARGIN = 3, 1                                    # of the screen for one of an image; between images, of theirs
+TESTED = 1_000                                          # number of test images for the bounds
+GREYS = 16                                              # with all shades of grey the GIF would be three times as large
+PIXEL, MARGIN = 3, 1                                    # PIXEL: screen pixels per image pixel; MARGIN: image pixels
 
 
 class Seen(NamedTuple):
-    """A run at the steps that are shown."""
+    """What the animation shows of a run, with one entry per frame."""
 
     images: np.ndarray          # (frames, k, pixels)    the decoder's mean image of each value
     bounds: np.ndarray          # (frames,)              exact -ELBO on TESTED test images, nats per image
@@ -34,7 +34,7 @@ class Seen(NamedTuple):
 
 def follow(settings: VAESettings, dataset: data.Dataset, steps: Sequence[int],
            advance: Callable[[], None] = lambda: None) -> Seen:
-    """Train, and look at the model before the first step and after those that are named, which rise from 0."""
+    """Train, and return images and bounds after the numbers of steps in `steps`, which start at 0 and increase."""
     run, images, bounds, done, epoch = VAERun.start(settings.resolved()), [], [], 0, 1
     run.attach(dataset)
     tested = dataset.test.first(TESTED)
@@ -58,12 +58,12 @@ def follow(settings: VAESettings, dataset: data.Dataset, steps: Sequence[int],
 
 
 class Learning:
-    """The frames, one for each of the steps.  On top the images, a row an estimator; below the bounds."""
+    """The animation, with one frame per entry of `steps`.  The images are above, the bounds below."""
 
     fps = 5
 
     def __init__(self, steps: Sequence[int] = STEPS, limit: int | None = None, hidden: int = 300) -> None:
-        """Trains.  limit: of images, hidden: units; both for tests."""
+        """Train both estimators.  `limit` (number of images) and `hidden` (number of units) make tests faster."""
         self.steps, last = tuple(steps), len(steps) - 1
         self.order, self.still = [*[0] * 4, *range(len(steps)), *[last] * 12], last
         dataset, progress = data.load("mnist", limit=limit), Progress("training", len(NAMES) * steps[-1])
@@ -76,7 +76,7 @@ class Learning:
         for name, bottom in zip(NAMES, (388, 268)):
             row = _side_by_side(self.seen[name].images[0])
             height, width = (PIXEL * pixels for pixels in row.shape)
-            ax = self.figure.add_axes((8 / across, bottom / up, width / across, height / up))     # pixel on pixel
+            ax = self.figure.add_axes((8 / across, bottom / up, width / across, height / up))     # one pixel each
             self.rows[name] = ax.imshow(row, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
             ax.set_axis_off()
             self.figure.text(0.02, (bottom + 97) / up, NAMES[name], fontsize=15, va="center",
@@ -90,11 +90,11 @@ class Learning:
             self.points[name] = ax.plot([], [], "o", markersize=10, **style)[0]
         least = min(seen.bounds.min() for seen in self.seen.values())
         ax.set(xlim=(-0.01 * steps[-1], 1.02 * steps[-1]), ylim=(least - 8, least + 85))
-        ax.set_xlabel(f"step of {VAESettings().batch} images", fontsize=14)
+        ax.set_xlabel(f"steps, {VAESettings().batch} images each", fontsize=14)
         ax.tick_params(labelsize=13)
-        self.figure.text(0.02, 0.44, f"−ELBO, exact, nats per image; {TESTED:,} test images; lower is better",
+        self.figure.text(0.02, 0.44, f"exact −ELBO of {TESTED:,} test images, nats per image (lower is better)",
                          fontsize=13, va="center")
-        self.figure.text(0.98, 0.375, f"MNIST, seed {SEED}, chosen to show the plateau", fontsize=13, va="center",
+        self.figure.text(0.98, 0.375, f"MNIST; seed {SEED} was chosen to show the plateau", fontsize=13, va="center",
                          ha="right", color="0.35")
         self.step = self.figure.text(0.98, 0.93, "", fontsize=15, va="center", ha="right")
         self.show(0)
@@ -109,7 +109,7 @@ class Learning:
 
 
 def _side_by_side(images: np.ndarray) -> np.ndarray:
-    """(k, pixels) as one picture in GREYS shades, with a white margin behind each."""
+    """Return the images, (k, pixels), side by side as one picture in GREYS shades, with a margin after each."""
     padded = np.zeros((len(images), SHAPE[0], SHAPE[1] + MARGIN))
     padded[:, :, :SHAPE[1]] = images.reshape((-1, *SHAPE))
     return np.concatenate(list(np.round(padded * (GREYS - 1)) / (GREYS - 1)), axis=1)

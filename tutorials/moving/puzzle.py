@@ -1,6 +1,7 @@
-"""puzzle.gif: ten test images in nine tiles, put together by the network as direct optimisation trains it.
+"""puzzle.gif: a network puts together ten test images of nine tiles each, while direct optimisation trains it.
 
-Between two looks every tile moves on a straight line from its place at the one to its place at the other.
+The network places the tiles after each number of steps in STEPS.  In between, every tile moves in a straight line from
+its old place to its new one.
 """
 from __future__ import annotations
 
@@ -17,18 +18,18 @@ from refimpl.system.progress import Progress
 
 SIDE, SEED, DATASET = 3, 0, "mnist"
 STEPS = (0, 2, 5, 10, 15, 20, 30, 40, 60, 80, 120, 160, 240, 320, 480, 640, 800)
-BETWEEN = 4                                             # frames from one look to the next
+BETWEEN = 4                                             # number of frames per entry of STEPS
 ROWS, COLUMNS = 2, 5
-PIXEL, MARGIN, WRONG = 5, 5, 0.25                       # of the screen for one of an image; of an image; grey
+PIXEL, MARGIN, WRONG = 5, 5, 0.25                       # screen pixels per image pixel; image pixels; grey level
 
 
 class Puzzle:
-    """The frames, BETWEEN for each of the steps but the last."""
+    """The animation, with BETWEEN frames for each entry of `steps` except the last."""
 
     fps = 8
 
     def __init__(self, steps: Sequence[int] = STEPS, tested: int = 1_000) -> None:
-        """Trains.  tested: images whose share of right tiles is shown."""
+        """Train.  `tested` is the number of test images over which the shown shares are computed."""
         self.steps = tuple(steps)
         settings = next(cell.settings for cell in experiment.make(DATASET, SEED)
                         if cell.label == experiment.label("direct", SIDE))
@@ -59,15 +60,15 @@ class Puzzle:
         self.figure.text(0.02, 0.93, "A jigsaw learns to solve itself", fontsize=17, va="center", fontweight="bold",
                          color=plots.colour("direct"))
         self.words = self.figure.text(0.02, 0.855, "", fontsize=15, va="center")
-        self.figure.text(0.02, 0.05, f"MNIST, 3 × 3 tiles, direct optimisation, {BATCH} images a step, seed {SEED}; "
-                         "a tile on grey is wrong", fontsize=13, va="center", color="0.35")
+        self.figure.text(0.02, 0.05, f"MNIST, 3 × 3 tiles, direct optimisation, {BATCH} images per step, seed {SEED}. "
+                         "Tiles on grey are wrong.", fontsize=13, va="center", color="0.35")
         self.show(0)
 
     def canvas(self, frame: int) -> np.ndarray:
-        """The picture of a frame, a number for each of its pixels: 1 is ink."""
+        """Return the picture of this frame as a matrix of grey levels between 0, white, and 1, black."""
         look, part = divmod(frame, BETWEEN)
         size = SIDE * self.high
-        made = np.zeros((ROWS * (size + MARGIN) - MARGIN, COLUMNS * (size + MARGIN) - MARGIN))
+        canvas = np.zeros((ROWS * (size + MARGIN) - MARGIN, COLUMNS * (size + MARGIN) - MARGIN))
         for image, tiles in enumerate(self.tiles):
             down, right = ((size + MARGIN) * number for number in divmod(image, COLUMNS))
             for tile, pixels in enumerate(tiles):
@@ -75,13 +76,13 @@ class Puzzle:
                                for at in (look, min(look + 1, len(self.steps) - 1)))
                 row, column = np.rint(here + (there - here) * part / BETWEEN).astype(int) + (down, right)
                 ground = WRONG * self.wrong[look][image, tile]
-                square = made[row:row + self.high, column:column + self.high]
+                square = canvas[row:row + self.high, column:column + self.high]
                 np.maximum(square, np.maximum(pixels.reshape(self.high, self.high), ground), out=square)
-        return made
+        return canvas
 
     def show(self, frame: int) -> None:
         look = frame // BETWEEN
         tiles, images = self.shares[look]
         self.picture.set_data(self.canvas(frame))
-        self.words.set_text(f"after {self.steps[look]} steps: {tiles:.0%} of all test tiles and {images:.0%} of all "
-                            "test images are right")
+        self.words.set_text(f"After {self.steps[look]} steps, {100 * tiles:.0f} % of the test tiles and "
+                            f"{100 * images:.0f} % of the test images are right.")

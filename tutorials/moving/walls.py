@@ -1,6 +1,7 @@
-"""walls.gif: the walls move over the cloud as eps falls; fewer draws change their winner, and each weighs more.
+"""walls.gif: boundaries between the winners move over a cloud of draws as eps falls.
 
-At the smallest eps the estimate is the least biased and the noisiest.  There the draws become more, and it settles.
+As eps falls, the winner changes in fewer draws, and each change has a larger weight.  So the estimate has less bias and
+more noise.  At the smallest eps further draws are added, until the estimate is close to the exact value.
 """
 from __future__ import annotations
 
@@ -12,14 +13,14 @@ from refimpl import direct, exact, gumbel, plots
 from refimpl.plots import walls
 
 SEED = 1
-VALUE = 0                                               # the component that is followed: the shirt's
-EPS = np.round(np.geomspace(1.0, 0.05, 24), 3)          # 1/nat; what is printed is what is used
-DRAWS = (2_000, 4_000, 7_000, 12_000, 20_000)           # at the last eps; a dense cloud makes a large file
+VALUE = 0                                               # component of the gradient that is shown, that of the shirt
+EPS = np.round(np.geomspace(1.0, 0.05, 24), 3)          # 1/nat, rounded as they are printed
+DRAWS = (2_000, 4_000, 7_000, 12_000, 20_000)           # more draws only at the last eps: the GIF stays small
 FRAMES = [*((float(eps), DRAWS[0]) for eps in EPS), *((float(EPS[-1]), count) for count in DRAWS[1:])]
 
 
 class Walls:
-    """The frames, one for each of FRAMES.  Left the cloud; right one component of the gradient, as it builds up."""
+    """The animation, with one frame per entry of FRAMES.  The cloud is on the left, the estimates on the right."""
 
     fps = 6
     still = 10
@@ -44,15 +45,15 @@ class Walls:
         self.sums = [self._sum(eps, count) for eps, count in FRAMES]
         self.estimates = [total / (eps * count) for total, (eps, count) in zip(self.sums, FRAMES)]
         colour = walls.COLOURS[VALUE]
-        right.axhline(self.limit, color="0.55", linestyle=":", linewidth=2.5, label="ε → 0: ∂E f / ∂h, exact")
-        self.curve = right.semilogx([], [], "-", color=plots.TRUTH, linewidth=2.5, label="mean at this ε, exact")[0]
-        self.points = right.semilogx([], [], "o", color=colour, markersize=5, label="from these draws")[0]
+        right.axhline(self.limit, color="0.55", linestyle=":", linewidth=2.5, label="limit ε → 0: ∂E f / ∂h")
+        self.curve = right.semilogx([], [], "-", color=plots.TRUTH, linewidth=2.5, label="expected estimate, exact")[0]
+        self.points = right.semilogx([], [], "o", color=colour, markersize=5, label="estimate from the draws")[0]
         self.now = right.semilogx([], [], "o", color=colour, markersize=12)[0]
         right.set(xlim=(0.04, 1.25), ylim=(0.0, 0.4))
         right.set_xticks([0.05, 0.1, 0.2, 0.5, 1.0], ["0.05", "0.1", "0.2", "0.5", "1"])
         right.set_xticks([], minor=True)
         right.set_xlabel("ε, 1/nat", fontsize=13)
-        right.set_title(f"gradient in h({walls.NAMES[VALUE]}), nats", fontsize=13, loc="left")
+        right.set_title(f"gradient with respect to h({walls.NAMES[VALUE]}), nats", fontsize=13, loc="left")
         right.legend(frameon=False, fontsize=13, loc="lower right", borderaxespad=0)
         self.words = [self.figure.text(0.02, height, "", fontsize=15, va="center") for height in (0.945, 0.875)]
         self.words[1].set(color=colour, fontweight="bold")
@@ -60,7 +61,7 @@ class Walls:
         self.show(0)
 
     def _sum(self, eps: float, count: int) -> int:
-        """Over the first `count` draws: how many come to the value, less how many leave it."""
+        """Return how many of the first `count` draws gain VALUE as their winner, minus how many lose it."""
         z_star, z_eps = direct.argmax_pair(walls.H, walls.F, eps, self.noise[:count])
         return int((z_eps == VALUE).sum() - (z_star == VALUE).sum())
 
@@ -71,8 +72,8 @@ class Walls:
         self.curve.set_data(shown, self.mean[:frame + 1])
         self.points.set_data(shown, self.estimates[:frame + 1])
         self.now.set_data([eps], [self.estimates[frame]])
-        self.words[0].set_text(f"ε = {eps:.3g}: {self.cloud.moved} of {count:,} draws change their winner, "
-                               f"each weighs 1/ε = {1 / eps:.1f}")
+        self.words[0].set_text(f"ε = {eps:.3g}: the winner changes in {self.cloud.moved} of {count:,} draws, "
+                               f"with weight 1/ε = {1 / eps:.1f}")
         self.words[1].set_text(f"{walls.NAMES[VALUE]}: {self.sums[frame]:+d} draws;   {self.sums[frame]:+d} / "
                                f"({eps:.3g} × {count:,}) = {self.estimates[frame]:.3f}")
         self.exact.set_text(f"exact: {self.mean[frame]:.3f} at this ε,\n{self.limit:.3f} in the limit")
