@@ -71,9 +71,9 @@ def best_eps(h: np.ndarray, f: np.ndarray, samples: int = 1, two_sided: bool = F
 
     If eps is too small, the variance dominates the error; if eps is too large, the bias dominates it.  The error is
     computed exactly, and it can have several valleys.  A grid over 38 decades, in units of 1 / (max f - min f), finds
-    the lowest valley.  A golden-section search then finds the minimum in this valley to about seven digits.  If q is
-    almost certain, the best eps is proportional to 1 over the length of the gradient, so the grid is longer: it covers
-    at most 150 decades.
+    the lowest valley.  Nine finer grids then find the minimum in this valley, as precisely as the rounding of the error
+    allows.  If q is almost certain, the best eps is proportional to 1 over the length of the gradient, so the first
+    grid is longer: it covers at most 150 decades.
 
     As eps grows, the estimate tends to 0, and its error tends to |grad_h E_q f|^2.  The function returns infinity if no
     eps has a smaller error than this, which can happen for a single noisy sample.  If f is constant or k = 1, every eps
@@ -86,26 +86,25 @@ def best_eps(h: np.ndarray, f: np.ndarray, samples: int = 1, two_sided: bool = F
     varies = spread > 0
     f = (f - f.max(axis=-1, keepdims=True)) / np.where(varies, spread, 1)[..., None]        # 0 ... -1
 
-    def error(log_eps: np.ndarray) -> np.ndarray:
-        return mse(h, f, np.exp(log_eps), samples, two_sided)
+    block = max(1, 100_000 // max(h.size, 1))                   # points whose errors are computed at a time
+
+    def errors_at(log_eps: np.ndarray) -> np.ndarray:           # (points, ...) -> (points, ...)
+        return np.concatenate([mse(h, f, np.exp(log_eps[start:start + block]), samples, two_sided)
+                               for start in range(0, len(log_eps), block)])
 
     at_infinity = (exact.gradient(h, f) ** 2).sum(axis=-1)                          # the error of the estimate 0
     decades = 2 - np.log10(np.where(at_infinity > 0, at_infinity, 1)) / 2           # beyond 1 / |gradient|
     decades = float(np.clip(decades, 32, 150).max(initial=32))
-    grid = np.log(10.0) * np.linspace(-6, decades, round(10 * (6 + decades)) + 1)
-    # Compute the error at many points of the grid at a time, as far as memory allows.  `errors` is (points, ...).
-    points, block = grid.reshape((-1,) + (1,) * spread.ndim), max(1, 100_000 // max(h.size, 1))
-    errors = np.concatenate([error(points[start:start + block] + np.zeros(spread.shape))
-                             for start in range(0, len(grid), block)])
-    lowest = np.clip(errors.argmin(axis=0), 1, len(grid) - 2)
-    left, right = grid[lowest - 1], grid[lowest + 1]
-    golden = (np.sqrt(5) - 1) / 2
-    for _ in range(42):                                                              # 0.618^42 = 2e-9 of two grid steps
-        inner_left, inner_right = right - golden * (right - left), left + golden * (right - left)
-        keep_left = error(inner_left) < error(inner_right)
-        left, right = np.where(keep_left, left, inner_left), np.where(keep_left, inner_right, right)
+    ends = (np.full(spread.shape, np.log(10.0) * end) for end in (-6, decades))
+    points, least = np.linspace(*ends, round(10 * (6 + decades)) + 1), np.inf
+    for _ in range(10):                             # each grid lies between the neighbours of the best point
+        errors = errors_at(points)
+        least = np.minimum(least, errors.min(axis=0))
+        lowest = np.clip(errors.argmin(axis=0), 1, len(points) - 2)[None]
+        left, right = (np.take_along_axis(points, lowest + side, axis=0)[0] for side in (-1, 1))
+        points = np.linspace(left, right, 20)
     best = (left + right) / 2
-    beats_zero = np.minimum(error(best), errors.min(axis=0)) < at_infinity * (1 - 1e-9)       # by more than rounding
+    beats_zero = least < at_infinity * (1 - 1e-9)               # by more than rounding
     with np.errstate(over="ignore"):
         in_units_of_f = np.exp(best) / np.where(varies, spread, 1)
     arguments.no_overflow(np.where(varies & beats_zero, in_units_of_f, 0), "f",
