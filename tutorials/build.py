@@ -1,6 +1,6 @@
 """Build the notebooks from their sources, with outputs, and take one picture of each for the index.
 
-    pip install jupytext nbconvert ipykernel        # for whoever maintains the tutorials; nothing else needs them
+    pip install jupytext nbconvert ipykernel        # only this program needs these packages
     python tutorials/build.py [NN ...] [appendix_a ...]
 """
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 SOURCES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
 APPENDICES = sorted(FOLDER.glob("appendix_?_*.py"))
-# which of its pictures stands for a chapter in the index
+# the number of the picture that the index shows of each chapter
 PICTURE = {"01": 0, "02": 0, "03": 1, "04": 3, "05": 0, "06": 1, "07": 1, "08": 0, "09": 0, "10": 1,
            "11": 2}
 
@@ -39,14 +39,15 @@ def build(source: Path) -> None:
 
 
 def joined(outputs: list[dict]) -> list[dict]:
-    """Printed lines that follow each other as one output, however the kernel happened to deliver them."""
-    made: list[dict] = []
+    """Join consecutive printed lines to one output, because the kernel may deliver them in several parts."""
+    merged: list[dict] = []
+    kind = lambda output: (output["output_type"], output.get("name"))
     for output in outputs:
-        if made and output["output_type"] == made[-1]["output_type"] == "stream" and output["name"] == made[-1]["name"]:
-            made[-1]["text"] += output["text"]
+        if merged and output["output_type"] == "stream" and kind(output) == kind(merged[-1]):
+            merged[-1]["text"] += output["text"]
         else:
-            made.append(output)
-    return made
+            merged.append(output)
+    return merged
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The figures of chapters 5 to 10 and of appendix E: each function draws one figure from a chapter's results."""
+"""Draw the figures of chapters 5 to 10 and of appendix E, one figure per function, from the results of the chapter."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -12,21 +12,21 @@ from refimpl import plots
 
 
 def losses(curves: Mapping[str, np.ndarray], best: float, half: int = 10) -> None:
-    """Chapter 5: the loss by steps, each averaged with up to `half` neighbours on either side; the best loss."""
+    """Draw the loss against steps, averaged over up to `half` neighbours on either side (chapter 5)."""
     _, ax = plt.subplots(figsize=(6, 3.2))
     ax.axhline(best, color=plots.TRUTH, linewidth=2.5, label="best possible")
     for (words, values), shade in zip(curves.items(), plots.FURTHER[1:]):
         reach = [min(half, place) for place in range(len(values))]
         mean = [values[place - r:place + r + 1].mean() for place, r in enumerate(reach)]
         ax.plot(np.arange(1, len(values) + 1), mean, color=shade, linewidth=1.8, label=words)
-    ax.set(xlabel="step of 100 images", ylabel="loss, nats per image", yscale="log", ylim=(160, 600))
+    ax.set(xlabel="steps, 100 images each", ylabel="loss, nats per image", yscale="log", ylim=(160, 600))
     ax.set_yticks([170, 200, 300, 400, 500], ["170", "200", "300", "400", "500"])
     ax.minorticks_off()
     ax.legend(fontsize=10)
 
 
 def digits(*rows: np.ndarray) -> None:
-    """Chapter 5: rows of ten pictures (10, 784), with pixels between 0 and 1."""
+    """Draw rows of ten pictures, (10, 784), with pixels between 0 and 1 (chapter 5)."""
     _, axes = plt.subplots(len(rows), 10, figsize=(9, 1.05 * len(rows)), squeeze=False)
     for line, pictures in zip(axes, rows):
         for ax, picture in zip(line, pictures):
@@ -35,7 +35,7 @@ def digits(*rows: np.ndarray) -> None:
 
 
 def by_epochs(curves: Mapping[str, Sequence[float]], xlabel: str, heights: Mapping[float, str] = {}) -> None:
-    """Chapter 6: test -ELBO of each run, in the colour of its estimator, and labelled dotted lines at these heights."""
+    """Draw the test -ELBO of each run, and labelled dotted lines at these heights (chapter 6)."""
     _, ax = plt.subplots(figsize=(6.5, 3.6))
     longest = max(map(len, curves.values()))
     for nats, words in heights.items():
@@ -48,7 +48,7 @@ def by_epochs(curves: Mapping[str, Sequence[float]], xlabel: str, heights: Mappi
 
 
 def push(lead: np.ndarray, pushes: Mapping[float, np.ndarray]) -> None:
-    """Chapter 6: the push, which replaces the lead, for each eps; the two halves of the bias are marked."""
+    """Draw the push, which replaces the lead, for each eps, and mark the two halves of the bias (chapter 6)."""
     _, ax = plt.subplots(figsize=(6.5, 3.6))
     ax.axvspan(lead[0], 0, color="0.95", zorder=0)
     ax.plot(lead, lead, color=plots.TRUTH, linewidth=2, label="exact: the lead itself")
@@ -62,7 +62,7 @@ def push(lead: np.ndarray, pushes: Mapping[float, np.ndarray]) -> None:
 
 
 def second_arg_max(eps: np.ndarray, panels: Mapping[str, Sequence[np.ndarray]]) -> None:
-    """Chapter 6: total variance with and without the second arg max, with one panel for each model."""
+    """Draw the total variance with and without the second arg max, with one panel per model (chapter 6)."""
     _, axes = plt.subplots(1, len(panels), sharey=True, figsize=(9, 3.4))
     for ax, (title, (with_it, without)) in zip(axes, panels.items()):
         ax.loglog(eps, without, color="0.45", linestyle="--", linewidth=2, label="$z(\\epsilon)$ alone, minus $q$")
@@ -73,7 +73,7 @@ def second_arg_max(eps: np.ndarray, panels: Mapping[str, Sequence[np.ndarray]]) 
 
 
 def disarm(logits: Sequence[float]) -> None:
-    """Chapter 7: the unit interval in three parts, and the two samples of ARM in each part."""
+    """Draw the three parts of the unit interval, with the two samples of ARM in each part (chapter 7)."""
     sigmoid = lambda logit: 1 / (1 + np.exp(-logit))
     _, axes = plt.subplots(len(logits), 1, sharex=True, figsize=(7, 2.6))
     for ax, logit in zip(axes, logits):
@@ -93,7 +93,7 @@ def disarm(logits: Sequence[float]) -> None:
 
 def estimators(colours: Mapping[str, str], bias: Mapping[str, float], noise: Mapping[str, float],
                at_equal_cost: Mapping[str, float]) -> None:
-    """Chapter 7: each mean's distance from the exact gradient and its standard error; variance times evaluations."""
+    """Draw the error of the mean, and variance times cost, for each estimator (chapter 7)."""
     _, (left, right) = plt.subplots(1, 2, sharey=True, figsize=(9, 4.4))
     for name, estimator in colours.items():
         shade = plots.colour(estimator)
@@ -110,7 +110,7 @@ def estimators(colours: Mapping[str, str], bias: Mapping[str, float], noise: Map
 
 
 def binary_runs(runs: Mapping[str, Sequence[Mapping]]) -> None:
-    """Chapter 7: the bound against epochs and against evaluations of f, with the legend on the right."""
+    """Draw the bound against epochs and against evaluations of f (chapter 7)."""
     _, (left, right) = plt.subplots(1, 2, sharey=True, figsize=(9, 4.6), gridspec_kw={"width_ratios": (2, 3)})
     marks = dict(zip(runs, "osD^vPX*"))
     for name, rows in runs.items():
@@ -124,7 +124,7 @@ def binary_runs(runs: Mapping[str, Sequence[Mapping]]) -> None:
 
 
 def cut(edges: Sequence[tuple], side: Mapping) -> None:
-    """Chapter 8: the graph of four variables, and the cut.  A variable on the source's side is 1."""
+    """Draw the graph of four variables and the cut (chapter 8).  A variable on the source's side is 1."""
     place = {0: (0.9, 1.2), 1: (2.0, 2.3), 2: (2.0, 0.6), 3: (3.1, 1.4), "source": (0.0, 2.6), "sink": (4.2, 1.4)}
     _, ax = plt.subplots(figsize=(7, 3.9))
     for one, other, capacity in edges:
@@ -145,7 +145,7 @@ def cut(edges: Sequence[tuple], side: Mapping) -> None:
 
 def structured(runs: Mapping[str, Sequence[float]], sizes: Mapping[str, Sequence[int]],
                taken: Mapping[str, Sequence[float]]) -> None:
-    """Chapter 8: -log p(x) of three encoders against epochs, and the time of a hundred arg maxes for each solver."""
+    """Draw -log p(x) of three encoders against epochs, and the time of a hundred arg maxes per solver (chapter 8)."""
     _, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8))
     shades = "0.45", plots.FURTHER[4], plots.FURTHER[5]
     for (words, nats), shade, mark in zip(runs.items(), shades, "os^"):
@@ -159,7 +159,7 @@ def structured(runs: Mapping[str, Sequence[float]], sizes: Mapping[str, Sequence
 
 
 def pulls(shares: np.ndarray, direct_loss: Mapping[float, np.ndarray]) -> None:
-    """Chapter 9: the mean pull on the label's score against q(y): as it is, and multiplied by eps."""
+    """Draw the mean pull on the label's score against q(y), unscaled and multiplied by eps (chapter 9)."""
     _, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True)
     for ax, scaled in zip(axes, (False, True)):
         words = "cross-entropy" + "; released x eps" * scaled
@@ -173,7 +173,7 @@ def pulls(shares: np.ndarray, direct_loss: Mapping[float, np.ndarray]) -> None:
 
 
 def clouds(x: np.ndarray, pictures: Mapping[str, tuple], known: np.ndarray) -> None:
-    """Chapter 9: the points in the colours of their predicted classes, the decoder's means, the labelled points."""
+    """Draw the points in the colours of their predicted classes, the means and the labelled points (chapter 9)."""
     _, axes = plt.subplots(1, len(pictures), sharex=True, sharey=True, figsize=(9, 3.8))
     shades = plots.FURTHER[1:4]
     for ax, (title, (m, predicted, name_of)) in zip(axes, pictures.items()):
@@ -187,7 +187,7 @@ def clouds(x: np.ndarray, pictures: Mapping[str, tuple], known: np.ndarray) -> N
 
 
 def labels(runs: Mapping[int, Sequence[Mapping]]) -> None:
-    """Chapter 9: accuracy and bound against epochs, for each number of labels."""
+    """Draw accuracy and bound against epochs, for each number of labels (chapter 9)."""
     _, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6))
     for (count, rows), shade, mark in zip(runs.items(), ("0.45", *plots.FURTHER[1:]), "os^"):
         style = dict(color=shade, marker=mark, linewidth=2)
@@ -201,7 +201,7 @@ def labels(runs: Mapping[int, Sequence[Mapping]]) -> None:
 
 
 def ramps(w: np.ndarray, curves: Sequence[np.ndarray], families: Sequence[Mapping[float, np.ndarray]]) -> None:
-    """Chapter 10: the staircase and its ramps on the left, E f and the tilted objectives on the right."""
+    """Draw the staircase and its ramps on the left, and E f and the tilted objectives on the right (chapter 10)."""
     _, axes = plt.subplots(1, 2, sharey=True, figsize=(9, 3.8))
     words = ("$f(z(h))$", "ramp", "without noise"), ("$E\\, f(z^{\\star})$", "$T$", "averaged over Gumbel noise")
     for ax, curve, family, (truth, name, title) in zip(axes, curves, families, words):
@@ -215,7 +215,10 @@ def ramps(w: np.ndarray, curves: Sequence[np.ndarray], families: Sequence[Mappin
 
 def bias_and_noise(lines: Mapping[str, Mapping[float, tuple[float, float]]], diamonds: Mapping[str, float],
                    marked: Sequence[float]) -> None:
-    """Chapter 10: a line for each method, of (bias, standard deviation) at each eps; diamonds where the bias is 0."""
+    """Draw standard deviation against bias, as a line over eps for each method (chapter 10).
+
+    Diamonds mark methods without bias.
+    """
     _, ax = plt.subplots(figsize=(8, 5))
     for (name, points), shade, dash in zip(lines.items(), (plots.colour("direct"), plots.colour("imle"),
                                                            plots.FURTHER[2]), ("-", "--", ":")):
@@ -237,7 +240,7 @@ def bias_and_noise(lines: Mapping[str, Mapping[float, tuple[float, float]]], dia
 
 
 def grids(pictures: Mapping[str, np.ndarray]) -> None:
-    """Appendix E: the gradient in each of the sixteen cells, with one colour scale for all pictures."""
+    """Draw the gradient in each of the sixteen cells, with the same colours in all pictures (appendix E)."""
     figure, axes = plt.subplots(1, len(pictures), figsize=(9, 2.8))
     largest = max(np.abs(mean).max() for mean in pictures.values())
     for ax, (title, mean) in zip(axes, pictures.items()):
@@ -248,7 +251,7 @@ def grids(pictures: Mapping[str, np.ndarray]) -> None:
 
 
 def terrains(kind: np.ndarray, shown: Mapping[str, np.ndarray], paint: np.ndarray, cost: np.ndarray) -> None:
-    """Appendix E: the terrain with a path, once for each title."""
+    """Draw the terrain with each of these paths (appendix E)."""
     figure, axes = plt.subplots(1, len(shown), figsize=(9, 3.1), layout="constrained")
     for ax, (title, z) in zip(axes, shown.items()):
         ax.imshow(kind, cmap=ListedColormap(paint), vmin=-0.5, vmax=4.5)
@@ -262,7 +265,7 @@ def terrains(kind: np.ndarray, shown: Mapping[str, np.ndarray], paint: np.ndarra
 
 
 def landscape(methods: Mapping[str, tuple[np.ndarray, np.ndarray]], epochs: Sequence[int], cost: np.ndarray) -> None:
-    """Appendix E: the cost above the least against epochs (seeds, times), and the learnt costs (seeds, 5)."""
+    """Draw the excess cost against epochs, (seeds, times), and the learnt costs, (seeds, 5) (appendix E)."""
     _, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6))
     right.plot(cost, cost, color=plots.TRUTH, linewidth=1.2, label="true")
     for (method, (curves, learnt)), shade, dash in zip(methods.items(), (plots.FURTHER[1], plots.colour("direct")),

@@ -1,4 +1,4 @@
-"""How good a model can be that uses only some of its values, by EM (expectation maximisation), for chapter 6."""
+"""Find out how good a model can be that uses only some of its values, by EM (expectation maximisation); chapter 6."""
 from __future__ import annotations
 
 import numpy as np
@@ -7,13 +7,16 @@ K = 10                                                      # number of values
 
 
 def log_sum(f: np.ndarray) -> np.ndarray:
-    """The logarithm of the sum of exp(f) over the values."""
+    """Return the logarithm of the sum of exp(f) over the values."""
     top = f.max(axis=-1, keepdims=True)
     return top[..., 0] + np.log(np.exp(f - top).sum(axis=-1))
 
 
 def height(used: int, x: np.ndarray, test: np.ndarray) -> float:
-    """Test -log p(x) of a model that uses only `used` of the K values: the better of two fits to 4,000 images."""
+    """Return the test -log p(x) of a model that uses only `used` of the K values.
+
+    The model is fitted twice to 4,000 images, and the better fit counts.
+    """
     average, x = x.mean(axis=0), x[:4_000]
     fits, draw = [], np.random.default_rng(0)
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Reads and prints the stored runs for chapters 6 and 8, and measures the solvers of chapter 8."""
+"""Read and print the stored runs for chapters 6 and 8, and time the solvers of chapter 8."""
 from __future__ import annotations
 
 import time
@@ -21,7 +21,10 @@ FIVE = {"exact, decoder q": "enumeration", "tilted, decoder q": "the mean alone"
 
 
 def exits() -> dict[tuple, list[float]]:
-    """Test -ELBO by epochs for each (method, eps, KL gradient on) of the runs plateau-exits on MNIST, seed 0."""
+    """Return the test -ELBO after each epoch for the runs of the experiment plateau-exits on MNIST with seed 0.
+
+    The keys are (method, eps, whether the KL gradient is on).
+    """
     found = {}
     for record in STORE.select("plateau-exits", "mnist"):
         name, *rest = record.label.split(", ")
@@ -32,7 +35,7 @@ def exits() -> dict[tuple, list[float]]:
 
 
 def show_exits(found: Mapping[tuple, Sequence[float]]) -> None:
-    """Print the bounds after 3 and after 10 epochs, with a column for each setting; a dash where nothing was run."""
+    """Print the bounds after 3 and after 10 epochs, with one column per setting.  A dash means that there is no run."""
     print("one seed: test -ELBO in nats, after 3 epochs and after 10 epochs")
     heads = [f"{'KL' if kl else 'no KL'}, eps = {eps}" for eps, kl in SETTINGS]
     print(" " * 12, *(f"{head:>18s}" for head in heads))
@@ -45,7 +48,7 @@ def show_exits(found: Mapping[tuple, Sequence[float]]) -> None:
 
 
 def plateau() -> dict[str, dict[tuple[str, int], tuple[float, ...]]]:
-    """Test -ELBO of five seeds with the KL gradient and eps = 0.1: {words of FIVE: {(data set, epoch): values}}."""
+    """Return the test -ELBO of five seeds with the KL gradient and eps = 0.1, by value of FIVE, data set and epoch."""
     cells = ("mnist", 3), ("mnist", 10), ("fashion-mnist", 10)
     return {words: {(dataset, epoch): store.spread(STORE.select("plateau", dataset, name), epoch, "test_elbo").values
                     for dataset, epoch in cells} for name, words in FIVE.items()}
@@ -67,7 +70,10 @@ WORDS = {"exact": "enumeration", "gumbel-softmax": "Gumbel-softmax", "direct as 
 
 
 def published() -> dict[tuple[int, str], store.Spread]:
-    """Test -ELBO after ten epochs on MNIST for each (k, method).  The last two methods were run only at k = 50."""
+    """Return the test -ELBO after ten epochs on MNIST for each (k, method).
+
+    The last two methods were run only with k = 50.
+    """
     return {(k, name): store.spread(STORE.select("convergence", "mnist", f"{name}, k = {k}"), 10, "test_elbo")
             for k, names in ((10, [*WORDS][:-2]), (50, WORDS)) for name in names}
 
@@ -81,7 +87,7 @@ def show_published(found: Mapping[tuple[int, str], store.Spread]) -> None:
 
 
 def yardsticks() -> list[dict]:
-    """-ELBO of three trained models on 2,000 images: exact, with one-hot samples, and with relaxed samples."""
+    """Return the rows with the exact and the sampled -ELBO of three trained models on 2,000 images."""
     return [row for record in STORE.select("yardsticks") for row in record.rows]
 
 
@@ -94,7 +100,10 @@ def show_yardsticks(rows: Sequence[Mapping]) -> None:
 
 
 def milliseconds(sizes: Mapping[str, Sequence[int]], rng: np.random.Generator) -> dict[str, list[float]]:
-    """The time of a hundred arg maxes for each solver and n: the best of five tries; milp has one try with five."""
+    """Return the time of a hundred arg maxes, in milliseconds, for each solver and each n.
+
+    The shortest of five measurements counts.  milp is slow: it is measured once, with five arg maxes.
+    """
     taken: dict[str, list[float]] = {name: [] for name in sizes}
     for name, n in [(name, n) for name, ns in sizes.items() for n in ns]:
         w = rng.exponential(size=(100, n * (n - 1) // 2)) * 2 / n       # each variable's pair scores add up to about 2
@@ -116,7 +125,7 @@ PAIRS = {"no pairs": "structured-none", "pairs, w >= 0": "structured-non-negativ
 
 
 def long_runs() -> dict[str, list[dict]]:
-    """The rows of four runs of ten epochs, {words: rows}."""
+    """Return the rows of the four runs of ten epochs in LONG_RUNS."""
     return {words: tutorial_runs.load(name).rows for words, name in LONG_RUNS.items()}
 
 
@@ -127,6 +136,6 @@ def show_long_runs(found: Mapping[str, Sequence[Mapping]]) -> None:
 
 
 def structured() -> dict[str, list[float]]:
-    """-log p(x) after each epoch, for the three runs of chapter 8."""
+    """Return -log p(x) after each epoch for the three runs in PAIRS."""
     return {words: [-row["test_log_likelihood"] for row in tutorial_runs.load(name).rows]
             for words, name in PAIRS.items()}

@@ -1,4 +1,4 @@
-"""The thousand training runs of chapters 2 and 4: a single weight w shifts score from the dress to the shirt.
+"""Train the single weight of chapters 2 and 4 a thousand times.  It shifts score from the dress to the shirt.
 
 E f rises on both sides of the start.  A gradient is a function of scores (RUNS, 3) and a random generator.  It returns
 one estimate for each run, (RUNS, 3).
@@ -15,13 +15,13 @@ DIRECTION = np.array([1.0, 0.0, -1.0])
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:
-    """The probability of each winner, with Gumbel noise (chapter 3)."""
+    """Return the probability that each value wins under Gumbel noise (chapter 3)."""
     e = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
 
 
 def mean_of_f(w: np.ndarray) -> np.ndarray:
-    """The exact E f at these weights."""
+    """Return the exact E f for each of these weights."""
     return softmax(h + w[..., None] * DIRECTION) @ f
 
 
@@ -30,7 +30,7 @@ def gumbel_noise(rng: np.random.Generator) -> np.ndarray:
 
 
 def train(gradient, steps: int = 3000, lr: float = 0.01) -> np.ndarray:
-    """Maximise E f from w = 0 with one estimate per step.  Returns w at each step of each run, (steps, RUNS)."""
+    """Maximise E f from w = 0 with one estimate per step, and return w at each step of each run, (steps, RUNS)."""
     rng, w, kept = np.random.default_rng(5), np.zeros(RUNS), []
     for _ in range(steps):
         kept.append(w)
@@ -39,6 +39,6 @@ def train(gradient, steps: int = 3000, lr: float = 0.01) -> np.ndarray:
 
 
 def bottom_of_the_valley() -> float:
-    """The weight at which E f is smallest.  A run that ends to the left of it is on the wrong side."""
+    """Return the weight at which E f is smallest.  A run that ends to its left has moved in the wrong direction."""
     weights = np.linspace(-2, 2, 4001)
     return float(weights[mean_of_f(weights).argmin()])

@@ -1,6 +1,7 @@
-"""Every chapter begins with `import start`: find the package, and give the figures their style.
+"""Make the package importable, and set the style of the figures.  Every chapter begins with `import start`.
 
-The package is taken from the clone that this file stands in, wherever the chapter is started; else from PYTHONPATH.
+The package is taken from the clone that contains this file, whatever the working folder is.  If there is only this
+folder and no clone, it is taken from PYTHONPATH.
 """
 from __future__ import annotations
 
