@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from refimpl.experiments.paper import LABEL_EPOCHS, LABELLED, LABELS
+from refimpl.experiments.pictures import by_label
 from refimpl.experiments.training.semi_supervised import ESTIMATORS
 from refimpl.report.markdown import table
 from refimpl.report.store import Store, lengths, paired, spread
@@ -45,8 +46,7 @@ def _by_labels(store: Store, experiment: str, pattern: str) -> str:
 
 
 def labelled_terms(store: Store) -> str:
-    groups = {label: store.select("labelled-terms", "mnist", label)
-              for label in store.labels("labelled-terms", "mnist")}
+    groups = by_label(store.select("labelled-terms", "mnist"))
     epochs = lengths(list(groups.values()), "accuracy")
     if not epochs:
         return NO_ROWS.format("labelled-terms")

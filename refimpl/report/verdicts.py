@@ -24,18 +24,6 @@ def apart(one: Spread, other: Spread) -> bool | None:
     return False if max(other.values) < min(one.values) else None
 
 
-def ahead(one: Sequence[Record], other: Sequence[Record], epoch: int, column: str, sign: float = -1.0) -> bool | None:
-    """Return whether the runs `one` have lower values than the runs `other`; None if this is not decided.
-
-    The values are `sign` times a column.  The result is decided if the 95 % intervals of the two means do not overlap,
-    or if the interval of the differences between runs with the same seed excludes 0.
-    """
-    a, b = spread(one, epoch, column, sign), spread(other, epoch, column, sign)
-    if not math.isnan(a.half + b.half) and abs(a.mean - b.mean) > a.half + b.half:
-        return a.mean < b.mean
-    return {-1: True, 1: False, None: None}[paired(one, other, epoch, column, sign).side]
-
-
 class Finding(NamedTuple):
     """Holds what the rows show about a claim."""
 
@@ -66,11 +54,16 @@ class Runs(NamedTuple):
         return apart(self.of(one), self.of(other))
 
     def ahead(self, one: str, other: str) -> bool | None:
-        return ahead(self.groups[one], self.groups[other], self.epoch, self.column, self.sign)
+        """Return whether the runs `one` have lower values than the runs `other`; None if this is not decided.
 
-    def last(self, name: str) -> int:
-        """Return the last epoch of the longest run with this name, or 0 if there is no run."""
-        return max((record.epochs()[-1] for record in self.groups[name]), default=0)
+        The result is decided if the 95 % intervals of the two means do not overlap, or if the interval of the
+        differences between runs with the same seed excludes 0.
+        """
+        a, b = self.of(one), self.of(other)
+        if not math.isnan(a.half + b.half) and abs(a.mean - b.mean) > a.half + b.half:
+            return a.mean < b.mean
+        side = paired(self.groups[one], self.groups[other], self.epoch, self.column, self.sign).side
+        return None if side is None else side < 0
 
 
 def compared(experiment: str, dataset: str, names: Mapping[str, str], rule: Callable[[Runs], bool] = lambda runs: True,

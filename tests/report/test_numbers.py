@@ -38,13 +38,13 @@ def test_a_run_is_ahead_where_the_differences_seed_by_seed_say_so():
     one = [run("a", seed, ((10, -150.0 - 10 * seed),)) for seed in (0, 1, 2)]
     above = [run("b", seed, ((10, -153.0 - 10.1 * seed),)) for seed in (0, 1, 2)]
     mixed = [run("c", seed, ((10, -150.0 - 10 * seed + (-1) ** seed),)) for seed in (0, 1, 2)]
-    assert verdicts.ahead(one, above, 10, "test_elbo") is True and verdicts.ahead(above, one, 10, "test_elbo") is False
-    assert verdicts.ahead(one, mixed, 10, "test_elbo") is None
-    assert verdicts.ahead(one, above[:1], 10, "test_elbo") is None
     other_seeds = [run("d", seed + 7, ((10, -190.0 - seed),)) for seed in (0, 1, 2)]        # none in common
     few = [run("e", seed, ((10, -150.0 - seed),)) for seed in (0, 1, 2)]
-    assert verdicts.ahead(few, other_seeds, 10, "test_elbo") is True
-    assert verdicts.ahead(other_seeds, few, 10, "test_elbo") is False
+    runs = verdicts.Runs({"one": one, "above": above, "mixed": mixed, "single": above[:1], "other seeds": other_seeds,
+                          "few": few}, 10, "test_elbo", -1.0)
+    assert runs.ahead("one", "above") is True and runs.ahead("above", "one") is False
+    assert runs.ahead("one", "mixed") is None and runs.ahead("one", "single") is None
+    assert runs.ahead("few", "other seeds") is True and runs.ahead("other seeds", "few") is False
 
 
 def test_differences_are_taken_seed_by_seed():
