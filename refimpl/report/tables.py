@@ -25,7 +25,7 @@ def seeds_at(groups: Sequence[Sequence[Record]], epoch: int, column: str) -> str
 
 
 def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], paper: Mapping[str, float] | None = None,
-           rename: Callable[[str], str] = str, merit: str = "test_elbo", stuck: bool = False) -> str:
+           rename: Callable[[str], str] = str, stuck: bool = False) -> str:
     """Make the table of an experiment's runs on one data set, with the best run first.
 
     Bounds are shown at two epochs: the last epoch that every run has, and the last epoch that at least one run of each
@@ -34,44 +34,40 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
 
     paper: the paper's values by label.
     rename: returns the name of a label in the table.
-    merit: the column of the rows that is shown as the bound.
     stuck: whether some seeds may be on a plateau.  If so, the table shows median and range instead of mean and 95 %
         interval.
     """
     groups = {label: store.select(experiment, dataset, label) for label in labels}
     groups = {label: group for label, group in groups.items() if group}
-    epochs = lengths(list(groups.values()), merit)
+    epochs = lengths(list(groups.values()), "test_elbo")
     if not epochs:
         return NO_ROWS.format(experiment)
-    has_bound = merit == "test_elbo"
-    words = "−ELBO" if has_bound else "−log p(x)"
     head = ["run"] + (["paper, 300 epochs"] if paper else [])
-    head += [f"{words}, {plural(epoch, 'epoch')}, {seeds_at(list(groups.values()), epoch, merit)}" for epoch in epochs]
+    head += [f"−ELBO, {plural(epoch, 'epoch')}, {seeds_at(list(groups.values()), epoch, 'test_elbo')}"
+             for epoch in epochs]
     chosen = {label: at_best_validation(group, epochs[-1]) for label, group in groups.items()}
-    validated = has_bound and any(spread(group, epochs[-1], merit).median - chosen[label].median > WORSE
-                                  for label, group in groups.items())
+    validated = any(spread(group, epochs[-1], "test_elbo").median - chosen[label].median > WORSE
+                    for label, group in groups.items())
     head += ["−ELBO at the best validation epoch"] if validated else []
-    head += ["−log p(x)", "gap"] if has_bound else []
+    head += ["−log p(x)", "gap"]
     counts = {label: evaluations_an_epoch(group) for label, group in groups.items()}
     some = any(not math.isnan(count) for count in counts.values())
     head += ["decoder evaluations per epoch, millions"] if some else []
-    lines = []
-    for label, group in sorted(groups.items(), key=lambda pair: spread(pair[1], epochs[-1], merit).median):
+    lines, shown = [], Spread.range_text if stuck else Spread.text
+    for label, group in sorted(groups.items(), key=lambda pair: spread(pair[1], epochs[-1], "test_elbo").median):
         line = [rename(label)]
         if paper:
             line.append(f"{paper[label]:g}" if label in paper else "–")
-        values = [spread(group, epoch, merit) for epoch in epochs]
-        line += [value.range_text() if stuck else value.text() for value in values]
-        line += [chosen[label].range_text() if stuck else chosen[label].text()] if validated else []
-        if has_bound:
-            line += [Spread(spread(group, epochs[-1], name, sign).values).text() if not stuck else
-                     f"{spread(group, epochs[-1], name, sign).median:.2f}"
-                     for name, sign in (("test_log_likelihood", -1), ("gap", 1))]
+        line += [shown(spread(group, epoch, "test_elbo")) for epoch in epochs]
+        line += [shown(chosen[label])] if validated else []
+        for name, sign in (("test_log_likelihood", -1), ("gap", 1)):
+            values = spread(group, epochs[-1], name, sign)
+            line.append(f"{values.median:.2f}" if stuck else values.text())
         if some:
             millions = counts[label] / 1e6
             line.append("–" if math.isnan(millions) else f"{millions:.2f}" if millions >= 0.01 else f"{millions:.1g}")
         lines.append(line)
-    several = any(len(spread(group, epoch, merit).values) > 1 for group in groups.values() for epoch in epochs)
+    several = any(len(spread(group, epoch, "test_elbo").values) > 1 for group in groups.values() for epoch in epochs)
     note = ("One seed, so no intervals" if not several else "Median over the seeds (lowest and highest in brackets)"
             if stuck else "Mean over the seeds ± half of the 95 % interval; a single seed has no interval")
     note += "; nats per image, lower is better."

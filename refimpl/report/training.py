@@ -1,6 +1,8 @@
 """Make the tables of the trained runs for slides 23, 24 and 29 to 32, and for the figure of the supplement."""
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from refimpl.experiments import paper
 from refimpl.report.markdown import table
 from refimpl.report.store import Store, lengths, spread
@@ -31,14 +33,13 @@ def latent_sizes(store: Store) -> str:
 
     The runs of `convergence` with k = 50 are not shown again.
     """
-    lines, ks, epochs = [], (20, 30, 40, 50), {}
+    lines, ks = [], (20, 30, 40, 50)
     for dataset in store.datasets("latent-sizes"):
         groups = {(name, k): store.select("latent-sizes", dataset, f"{name}, k = {k}")
                   for name in ("direct", "exact", "gumbel-softmax") for k in ks}
         known = lengths([group for group in groups.values() if group], "test_elbo")
         if not known:
             continue
-        epochs[dataset] = known[0]
         for name in ("direct", "exact", "gumbel-softmax"):
             lines.append([f"{dataset}, {name}", plural(known[0], "epoch")] + [
                 spread(groups[name, k], known[0], "test_elbo").range_text() for k in ks])
@@ -59,18 +60,19 @@ def joint(store: Store) -> str:
     return "\n\n".join([*parts, commits_line(store.select("joint"))]) if parts else NO_ROWS.format("joint")
 
 
+def _fifteen(store: Store, labels: Sequence[str]) -> list[str]:
+    return [f"**{dataset}**\n\n" + bounds(store, "binary", dataset, labels,
+                                          paper.BINARY if dataset == "fashion-mnist" else None)
+            for dataset in store.datasets("binary")]
+
+
 def binary(store: Store) -> str:
-    parts = [f"**{dataset}**\n\n" + bounds(store, "binary", dataset, [label for label in BINARY if store.select(
-        "binary", dataset, label)], paper.BINARY if dataset == "fashion-mnist" else None)
-        for dataset in store.datasets("binary")]
+    parts = _fifteen(store, BINARY)
     return "\n\n".join([*parts, commits_line(store.select("binary"))]) if parts else NO_ROWS.format("binary")
 
 
 def released_signal(store: Store) -> str:
-    parts = [f"**{dataset}**\n\n" + bounds(store, "binary", dataset, SIGNAL,
-                                           paper.BINARY if dataset == "fashion-mnist" else None)
-             for dataset in store.datasets("binary")]
-    return "\n\n".join(parts) if parts else NO_ROWS.format("binary")
+    return "\n\n".join(_fifteen(store, SIGNAL)) or NO_ROWS.format("binary")
 
 
 def structured(store: Store) -> str:
