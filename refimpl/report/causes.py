@@ -8,6 +8,7 @@ import numpy as np
 
 from refimpl.experiments.pictures import by_label
 from refimpl.experiments.training.panels import EXITS
+from refimpl.report import measurements
 from refimpl.report.markdown import table
 from refimpl.report.store import Spread, Store, lengths, spread
 from refimpl.report.tables import NO_ROWS, plural, commits_line
@@ -113,9 +114,10 @@ def plateau_steps(store: Store) -> str:
     for dataset in store.datasets("plateau-steps"):
         for signal in SIGNALS:
             for name in GRADIENTS:
-                records = store.select("plateau-steps", dataset, f"{name}, decoder {signal}") or records
-                if not records or records[0].label != f"{name}, decoder {signal}":
+                found = store.select("plateau-steps", dataset, f"{name}, decoder {signal}")
+                if not found:
                     continue
+                records = found
                 values = {(column, step): float(np.median([record.at(step, column, "step") for record in records]))
                           for column in ("values_used", "winner", "entropy", "length_exact", "ahead")
                           for step in STEPS}
@@ -124,7 +126,7 @@ def plateau_steps(store: Store) -> str:
                               *(f"{values['length_exact', step]:.2g}" for step in STEPS),
                               f"{values['ahead', STEPS[1]]:.1%}"])
     if not lines:
-        return NO_ROWS.format("plateau").replace("experiment plateau", "measure plateau-steps")
+        return measurements.NO_ROWS.format("plateau-steps")
     head = ["data set", "trained by", "decoder learns from", *(f"values used, step {step:,}" for step in STEPS),
             f"images on the winning value, step {STEPS[1]}", f"entropy of q, nats, step {STEPS[1]}",
             *(f"length of the exact gradient, nats, step {step:,}" for step in STEPS),
@@ -144,7 +146,7 @@ def plateau_forces(store: Store) -> str:
             lines.append([dataset, label, *(f"{median(step, column):.1f}" for column in ("push", "pull", "lead_f")
                                             for step in STEPS[:2]), f"{-median(STEPS[2], 'elbo'):.1f}"])
     if not lines:
-        return NO_ROWS.format("plateau").replace("experiment plateau", "measure plateau-forces")
+        return measurements.NO_ROWS.format("plateau-forces")
     head = ["data set", "gradient", *(f"{words}, step {step}" for words in ("push", "pull", "lead of the winner in f")
                                       for step in STEPS[:2]), f"−ELBO, step {STEPS[2]:,}"]
     return (table(head, lines) + f"\n\nMedian over {plural(len(group), 'seed')} of exact values, in nats; push, pull "

@@ -52,12 +52,14 @@ def choice(store: Store) -> str:
     lines = []
     for have, use, look, step in CHOICES:
         finding, ms = look(store), step_ms(store, step)
-        time = "" if math.isnan(ms) else f"; a step of `{step.split(',')[0]}` takes {ms:.1f} ms"
-        if finding is not None and not finding.holds:
+        if finding is None:
+            lines.append([have, use, NOT_RUN])
+            continue
+        if not finding.holds:
             raise InputError(f"the rows no longer support what is written for {have!r}; they show {finding.here}")
-        unit = "" if "%" in (finding.here if finding else "") else " nats"
-        lines.append([have, use, f"{finding.here}{unit} ({plural(finding.epochs, 'epoch')}){time}" if finding
-                      else NOT_RUN])
+        unit = "" if "%" in finding.here else " nats"
+        time = "" if math.isnan(ms) else f"; a step of `{step.split(',')[0]}` takes {ms:.1f} ms"
+        lines.append([have, use, f"{finding.here}{unit} ({plural(finding.epochs, 'epoch')}){time}"])
     return table(["what you have", "what to use", "measured here"], lines)
 
 

@@ -54,7 +54,7 @@ def relaxed(store: Store) -> str:
         lines.append([record.dataset, record.label, str(record.seed), *own, f"{-last['elbo']:.2f}",
                       f"{exact[1]:.2f} ({exact[0]})", f"{-last['log_likelihood']:.2f}"])
     if not lines:
-        return NO_ROWS.format("relaxation").replace("experiment", "measure")
+        return NO_ROWS.format("relaxation")
     head = ["data set", "run", "seed", "relaxed −ELBO, last epoch", "lowest relaxed −ELBO (its epoch)",
             "exact −ELBO, last epoch", "lowest exact −ELBO (its epoch)", "−log p(x), last epoch"]
     note = f"\n\nOn 2,000 test images, k = 10, {plural(int(last['epoch']), 'epoch')}; nats per image. "
