@@ -72,21 +72,18 @@ def pictures(store: Store) -> dict[str, Callable[[], Figure]]:
     Pictures for which there are no rows are left out.
     """
     made: dict[str, Callable[[], Figure]] = {}
+    draws = {name: entry.draw for name, entry in registry.REGISTRY.items()} | {
+        "plateau-steps": plateau_steps.draw, "plateau-forces": plateau_forces.draw, "relaxation": relaxation.draw}
     for name, title in SHOWN.items():
-        records = store.select(name) if name in registry.REGISTRY else []
-        if records:
-            made[FILES[name]] = functools.partial(registry.REGISTRY[name].draw, records, title)
-    if store.select("binary"):
-        made["binary-released.png"] = lambda: panels.released(store.select("binary"), SHOWN["released-signal"])
-    for name, draw in (("plateau-steps", plateau_steps.draw), ("plateau-forces", plateau_forces.draw),
-                       ("relaxation", relaxation.draw)):
-        if store.select(name):
-            made[f"{name}.png"] = lambda name=name, draw=draw: draw(store.select(name), SHOWN[name])
+        if name in draws and (found := store.select(name)):
+            made[FILES[name]] = functools.partial(draws[name], found, title)
+    if found := store.select("binary"):
+        made[FILES["released-signal"]] = functools.partial(panels.released, found, SHOWN["released-signal"])
     for file, name, label, draw in (("variance.png", "variance", "k = 10", variance.draw),
                                     ("structured-timing.png", "structured-timing", "batch 100", structured_timing.draw),
                                     ("estimators.png", "estimators", "n = 4, k = 2", estimators_table.draw)):
         for record in store.select(name, label=label):
-            made[file] = lambda draw=draw, record=record: draw(record)
+            made[file] = functools.partial(draw, record)
     return made
 
 
