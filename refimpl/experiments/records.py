@@ -103,7 +103,7 @@ def thinned(rows: Sequence[dict[str, float]]) -> list[dict[str, float]]:
     of these are kept, too.
     """
     exact = [row for row in rows if not math.isnan(row.get("test_log_likelihood", math.nan))]
-    sparse = len(exact) < len(rows)                 # if only some epochs have exact bounds, all of these are kept
+    sparse = len(exact) < len(rows)
     kept = [row for row in rows if row["epoch"] <= ALL_UP_TO or row["epoch"] % THEN_EVERY == 0 or row is rows[-1]
             or sparse and row in exact]
     return [{name: row[name] for name in (*KEPT, *(name for name in row if name.startswith(OF_ATTRIBUTES)))
@@ -135,11 +135,10 @@ def parsed(content: str) -> Record:
     if first == EARLIER:
         head["settings"] = _upgraded(head["settings"])
     lines = list(csv.reader(io.StringIO(rest, newline=""), strict=True))
-    names, rows = lines[0], []
+    names = lines[0]
     if not names or len(set(names)) != len(names) or any(len(line) != len(names) for line in lines):
         raise ValueError("ragged")
-    for line in lines[1:]:
-        rows.append({name: _read(value) for name, value in zip(names, line)})
+    rows = [{name: _read(value) for name, value in zip(names, line)} for line in lines[1:]]
     record = Record(head["experiment"], head["label"], head["settings"], tuple(head["commits"]), rows,
                     tuple(head.get("threads", ())))
     if not all(type(count) is int and count > 0 for count in record.threads):
@@ -209,22 +208,20 @@ def write(folder: Path, record: Record) -> None:
 
     Raises InputError, and writes nothing, if the file contains a record with another identity.
     """
-    path = folder / record.file
-    clash = None
+    path, before = folder / record.file, None
     with contextlib.suppress(InputError):           # a file that cannot be read is replaced
-        clash = _clash(path, read(path), record)
-    if clash:
-        raise clash
+        before = read(path)
+    if before:
+        _require_same(path, before, record)
     output_folder(path.parent)
     write_text(path, text(record))
 
 
-def _clash(path: Path, before: Record, record: Record) -> InputError | None:
-    """Return an error if `before` and `record` are different runs or tables with the same file name, and None
-    otherwise."""
-    return None if before.identity == record.identity else InputError(
-        f"{path} holds the rows of {before.label!r}, and those of {record.label!r} would have the same name: give the "
-        "new one another label")
+def _require_same(path: Path, before: Record, record: Record) -> None:
+    """Raise InputError if `before` and `record` are different runs or tables with the same file name."""
+    if before.identity != record.identity:
+        raise InputError(f"{path} holds the rows of {before.label!r}, and those of {record.label!r} would have the "
+                         "same name: give the new one another label")
 
 
 def write_measurements(out: Path, experiment: str, label: str, settings: dict[str, object],
@@ -244,8 +241,7 @@ def add(folder: Path, record: Record) -> bool:
     path = folder / record.file
     if path.exists():
         before = read(path)
-        if clash := _clash(path, before, record):
-            raise clash
+        _require_same(path, before, record)
         differing = [name for name in dict.fromkeys((*before.settings, *record.settings))
                      if before.settings.get(name) != record.settings.get(name)]
         if differing:
@@ -257,7 +253,11 @@ def add(folder: Path, record: Record) -> bool:
     return True
 
 
-def read_all(folder: Path, refused: Callable[[InputError], None] | None = None) -> list[Record]:
+def raise_it(problem: InputError) -> None:
+    raise problem
+
+
+def read_all(folder: Path, refused: Callable[[InputError], None] = raise_it) -> list[Record]:
     """Return every record below this folder, in the order of their file names.
 
     If a file cannot be read, or does not have the name that its record should have, refused(problem) is called, and the
@@ -266,7 +266,7 @@ def read_all(folder: Path, refused: Callable[[InputError], None] | None = None) 
     return _each(sorted(Path(folder).rglob("*.csv")), refused, Path(folder))
 
 
-def read_source(source: Path, refused: Callable[[InputError], None] | None = None) -> list[Record]:
+def read_source(source: Path, refused: Callable[[InputError], None] = raise_it) -> list[Record]:
     """Return every record in `source`, which is a file, or a folder with files below a folder rows/.
 
     Problems are treated as in read_all.  Raises InputError if there are no files.
@@ -279,8 +279,7 @@ def read_source(source: Path, refused: Callable[[InputError], None] | None = Non
     return _each(paths, refused)
 
 
-def _each(paths: Sequence[Path], refused: Callable[[InputError], None] | None, folder: Path | None = None
-          ) -> list[Record]:
+def _each(paths: Sequence[Path], refused: Callable[[InputError], None], folder: Path | None = None) -> list[Record]:
     """Return the records in these files.  If `folder` is given, also check that each file has the name its record
     requires."""
     records = []
@@ -291,7 +290,5 @@ def _each(paths: Sequence[Path], refused: Callable[[InputError], None] | None, f
                 raise InputError(f"{path} holds the rows of {record.file}: a file must have the name of its run")
             records.append(record)
         except InputError as problem:
-            if refused is None:
-                raise
             refused(problem)
     return records

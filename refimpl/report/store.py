@@ -66,7 +66,7 @@ class Store:
         self.records = list(records)
 
     @classmethod
-    def read(cls, folder: Path, refused: Callable[[InputError], None] | None = None) -> Store:
+    def read(cls, folder: Path, refused: Callable[[InputError], None] = records.raise_it) -> Store:
         """Return a store with the records below a folder.
 
         If a record cannot be used, refused(problem) is called, and the others are still read.  Without `refused` the
@@ -78,8 +78,6 @@ class Store:
                 registry.check(record)
                 kept.append(record)
             except InputError as problem:
-                if refused is None:
-                    raise
                 refused(problem)
         return cls(kept)
 
@@ -93,9 +91,6 @@ class Store:
         found = [record for record in self.records if record.experiment == experiment
                  and dataset in (None, record.dataset) and label in (None, record.label)]
         return sorted(found, key=lambda record: record.seed)
-
-    def labels(self, experiment: str, dataset: str | None = None) -> list[str]:
-        return list(dict.fromkeys(record.label for record in self.select(experiment, dataset)))
 
     def datasets(self, experiment: str) -> list[str]:
         return panels.datasets(self.select(experiment))
