@@ -158,15 +158,14 @@ def _panel(ax: Axes, panel: Panel) -> list[tuple[str, float, float, str]]:
         style = plots.line_style(label)
         key = "step" if panel.against == "step" else "epoch"
         longest = max(runs, key=lambda record: max(record.epochs(panel.merit, key), default=0))
-        far = curve([longest], panel.merit, panel.against, panel.sign)       # the longest run, which may go on alone
-        alone = longest.epochs(panel.merit, key)[-1] > _in_common(runs, panel.merit, key)[-1]
-        if alone:
-            ax.plot(far[0] / panel.unit, far[1], linewidth=1.0, **style)
+        last_x, last_y = x, middle
+        if longest.epochs(panel.merit, key)[-1] > _in_common(runs, panel.merit, key)[-1]:       # it goes on alone
+            last_x, last_y, _, _ = curve([longest], panel.merit, panel.against, panel.sign)
+            ax.plot(last_x / panel.unit, last_y, linewidth=1.0, **style)
         ax.plot(x / panel.unit, middle, linewidth=1.8, label=label, marker="o" if len(x) < 8 else None, markersize=4,
                 **style)
         if len(runs) > 1:
             ax.fill_between(x / panel.unit, low, high, color=style["color"], alpha=0.15, linewidth=0)
-        last_x, last_y = far[:2] if alone else (x, middle)
         ends.append((label, last_x[-1] / panel.unit, last_y[-1], style["color"]))
         starts.append((x / panel.unit, middle))
     for label, value in panel.paper.items():

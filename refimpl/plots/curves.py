@@ -16,17 +16,15 @@ def bounds(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Figure
     """
     figure, (bound, gap) = new_figure(2)
     marker = "o" if len(rows) < 40 else None
-    lines = ()
-    if "sampled_elbo" in rows[0]:
-        lines = (("sampled_elbo", "test, -ELBO from one sample per image", "0.75", ":"),)
-    for name, label_, colour, style in lines + (("train_elbo", "train, -ELBO", "0.55", "-"),
-                                        ("valid_elbo", "validation, -ELBO", FURTHER[1], "-"),
-                                        ("test_elbo", "test, -ELBO", FURTHER[0], "-"),
-                                        ("test_log_likelihood", "test, -log p(x)", TRUTH, "--")):
-        known = [row for row in rows if not math.isnan(row[name])]
-        if known:                                           # exact bounds may be missing in some epochs
+    for name, words, colour, style in (("sampled_elbo", "test, -ELBO from one sample per image", "0.75", ":"),
+                                       ("train_elbo", "train, -ELBO", "0.55", "-"),
+                                       ("valid_elbo", "validation, -ELBO", FURTHER[1], "-"),
+                                       ("test_elbo", "test, -ELBO", FURTHER[0], "-"),
+                                       ("test_log_likelihood", "test, -log p(x)", TRUTH, "--")):
+        known = [row for row in rows if not math.isnan(row.get(name, math.nan))]
+        if known:                           # sampled bounds are missing in some runs, and exact ones in some epochs
             bound.plot([row["epoch"] for row in known], [-row[name] for row in known], color=colour, linestyle=style,
-                       marker=marker, label=label_)
+                       marker=marker, label=words)
     bound.set(xlabel="epoch", ylabel="nats per image (lower is better)", title=f"{dataset}: exact bounds")
     bound.legend(frameon=False, fontsize=10)
     known = [row for row in rows if not math.isnan(row["gap"])]

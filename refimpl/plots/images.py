@@ -53,25 +53,17 @@ def tiles(logits: np.ndarray, dataset: str, label: str, names: list[str] | None 
     return figure
 
 
-def _side_by_side(images: np.ndarray, gap: int) -> np.ndarray:
-    """Return one canvas that shows images, (rows, columns, height, width), in a grid.
-
-    To the right of each image and below it there is a gap of `gap` pixels that are NaN.
-    """
-    rows, columns, high, wide = images.shape
-    canvas = np.full((rows, high + gap, columns, wide + gap), np.nan)
-    canvas[:, :high, :, :wide] = images.transpose(0, 2, 1, 3)
-    return canvas.reshape(rows * (high + gap), columns * (wide + gap))
-
-
 def _show_grid(ax: Axes, images: np.ndarray, gap: int, names: list[str], rows: Sequence[str] = ()) -> None:
     """Show images, (rows, columns, height, width), in a grid without a frame.
 
     `names` has a name for each column, and `rows`, if it is not empty, a name for each row.
     """
-    ax.imshow(_side_by_side(images, gap), cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
-    columns, high, wide = images.shape[1:]
-    ax.set_xticks((wide + gap) * np.arange(columns) + wide / 2, names)
+    down, across, high, wide = images.shape
+    canvas = np.full((down, high + gap, across, wide + gap), np.nan)        # NaN is drawn as a gap
+    canvas[:, :high, :, :wide] = images.transpose(0, 2, 1, 3)
+    ax.imshow(canvas.reshape(down * (high + gap), across * (wide + gap)), cmap="gray_r", vmin=0, vmax=1,
+              interpolation="nearest")
+    ax.set_xticks((wide + gap) * np.arange(across) + wide / 2, names)
     ax.set_yticks((high + gap) * np.arange(len(rows)) + high / 2, rows)
     ax.tick_params(length=0, labelsize=TEXT)
     ax.yaxis.label.set_size(TEXT)

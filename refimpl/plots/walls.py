@@ -97,7 +97,6 @@ class Cloud:
     points: np.ndarray | None = None
     """The positions of the draws in the plane, (N, 2)."""
 
-
     @property
     def moved(self) -> int:
         """Return the number of draws that change their winner, including those outside the window."""
@@ -113,7 +112,9 @@ class Cloud:
         for (i, j), line in self.changed.items():
             line.set_data(*self.points[(old == i) & (new == j)].T)
         for line, scores in ((self.solid, h), (self.dashed, h + eps * f)):
-            line.set_data(*_one_path(y_lines(scores, self.limits)).T)
+            # A point of NaN after each of the three walls separates them.
+            path = np.pad(y_lines(scores, self.limits), ((0, 0), (0, 1), (0, 0)), constant_values=np.nan)
+            line.set_data(*path.reshape(-1, 2).T)
         low, high = _window(self.limits)
         for value, (text, corner) in enumerate(zip(self.labels, CORNERS)):
             a, b = np.where(np.array(corner) < 0.5, low, high)          # the corner may be in another region
@@ -192,8 +193,3 @@ def _window(limits: object) -> tuple[np.ndarray, np.ndarray]:
             or not (edges[:, 0] < edges[:, 1]).all():
         raise ValueError(f"limits must be ((left, right), (bottom, top)), finite and rising, got {limits}")
     return edges[:, 0].astype(float), edges[:, 1].astype(float)
-
-
-def _one_path(segments: np.ndarray) -> np.ndarray:
-    """Return the three segments as one line, (9, 2), with a point of NaN after each, so that gaps separate them."""
-    return np.concatenate([segments, np.full((3, 1, 2), np.nan)], axis=1).reshape(-1, 2)
