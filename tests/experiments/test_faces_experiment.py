@@ -160,14 +160,14 @@ def test_the_nuisance_that_a_bit_says():
 
 @pytest.fixture
 def small(monkeypatch):
-    right = faces_experiment._cell
+    entry = registry.REGISTRY["faces"]
 
-    def cell(label, dataset, seed, **settings):
-        made = right(label, dataset, seed, **settings)
-        return Cell(label, replace(made.settings, limit=100, batch=50, pretrain=2,
-                                   labels=min(made.settings.labels, 20), gaussian=5))
+    def make(dataset, seed):
+        return [Cell(cell.label, replace(cell.settings, limit=100, batch=50, pretrain=2,
+                                         labels=min(cell.settings.labels, 20), gaussian=5))
+                for cell in entry.make(dataset, seed)]
 
-    monkeypatch.setattr(faces_experiment, "_cell", cell)
+    monkeypatch.setitem(registry.REGISTRY, "faces", replace(entry, make=make))
     monkeypatch.setattr(faces_judge, "FACES", 100)
 
 
@@ -178,7 +178,7 @@ def check_what_the_judge_is_taught(tmp_path, monkeypatch) -> None:
     class Watched(Judge):
         def __init__(self, part):
             taught.append(part)
-            super().__init__(part.first(100), epochs=1)
+            super().__init__(part.first(100))
 
         def accuracy(self, part):
             measured.append(part)

@@ -33,11 +33,6 @@ COLUMNS = attribute_columns(faces.ATTRIBUTES)
 Runs = dict[Cell, list[dict[str, float]]]
 
 
-def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
-    """Return a cell with this label and these fields of MixtureSettings; all other settings have default values."""
-    return Cell(label, MixtureSettings(dataset=dataset, seed=seed, **settings).resolved())
-
-
 def by_labels(dataset: str, seed: int) -> list[Cell]:
     """Return the cells of one seed.
 
@@ -46,9 +41,10 @@ def by_labels(dataset: str, seed: int) -> list[Cell]:
     if not data.get(dataset).attributes:
         raise InputError(f"experiment faces needs images with attributes, and {dataset} has none; there are "
                          + ", ".join(name for name, entry in data.REGISTRY.items() if entry.attributes))
-    return [_cell(f"{name}, {labels} labels", dataset, seed, estimator=name, labels=labels, gaussian=10, shift=1,
-                  pretrain=STEPS * PRETRAIN_BATCH // max(labels, PRETRAIN_BATCH))
-            for labels in LABELS for name in ESTIMATORS]
+    return [Cell(f"{name}, {labels} labels", MixtureSettings(
+        dataset=dataset, seed=seed, estimator=name, labels=labels, gaussian=10, shift=1,
+        pretrain=STEPS * PRETRAIN_BATCH // max(labels, PRETRAIN_BATCH)).resolved())
+        for labels in LABELS for name in ESTIMATORS]
 
 
 def lines(runs: Runs, epoch: int) -> list[str]:

@@ -29,14 +29,14 @@ NEEDED = 0.99           # the judge's verdicts are used only if its accuracy is 
 class Judge:
     """A network 784 -> 100 ReLU -> one logit per attribute, trained by the binary cross-entropy of each attribute."""
 
-    def __init__(self, part: data.Part, seed: int = SEED, epochs: int = EPOCHS) -> None:
+    def __init__(self, part: data.Part) -> None:
         """Train the network on this part of the data."""
-        rng, values = np.random.default_rng(seed), attributes_of(part)
+        rng, values = np.random.default_rng(SEED), attributes_of(part)
         self.network = MLP([part.images(slice(0, 1)).shape[1], HIDDEN, values.shape[1]])
         parameters = bind([self.network], np.float32)
         self.network.initialise(rng)
         adam = Adam(parameters)
-        for _ in range(epochs):
+        for _ in range(EPOCHS):
             order = rng.permutation(len(part))
             for start in range(0, len(part), BATCH):
                 rows = order[start:start + BATCH]

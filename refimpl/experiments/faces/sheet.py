@@ -14,13 +14,14 @@ from refimpl.arguments import InputError
 from refimpl.data import faces
 from refimpl.experiments import options
 from refimpl.plots import images
+from refimpl.plots.runs import combination
 
 
 def draw(rows: int = 8) -> Figure:
     """Draw faces.  Each row has the nuisances of one of the first images of the data set."""
     attributes = joint.values(len(faces.ATTRIBUTES), 2)                                 # (8, 3): labels 0 ... 7
     nuisances = faces.truth(rows).nuisances
-    names = ["\n".join(name for name, there in zip(faces.ATTRIBUTES, bits) if there) or "none" for bits in attributes]
+    names = [combination(faces.ATTRIBUTES, bits) for bits in attributes]
     return images.sheet(faces.draw(attributes, nuisances[:, None]).astype(np.float64), names,
                         "each row: one draw of all else", "Along a row of faces only the attributes change")
 
@@ -34,5 +35,4 @@ def run(out: Path | str, rows: int = 8) -> None:
     options.check("faces-sheet", faces=rows)
     if Path(out).is_dir():
         raise InputError(f"--save {out} is a folder; it must be a file, FILE.png")
-    plots.format_of(Path(out))
     plots.save(draw(rows), Path(out))
