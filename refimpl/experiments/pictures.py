@@ -185,10 +185,11 @@ def _panel(ax: Axes, panel: Panel) -> list[tuple[str, float, float, str]]:
 def dots(ax: Axes, values: Sequence[float], place: float, colour: str, upright: bool = False) -> None:
     """Draw a dot for each seed, and a stroke at the median.  The dots are in a row, or in a column if `upright` is
     true."""
-    for numbers, marker, size in ((values, "o", 6), ([np.median(values)], "_" if upright else "|", 15)):
+    stroke = dict(marker="_" if upright else "|", markersize=15, markeredgewidth=2, alpha=1.0)
+    for numbers, style in ((values, dict(marker="o", markersize=6, markeredgewidth=0, alpha=0.7)),
+                           ([np.median(values)], stroke)):
         at = [place] * len(numbers)
-        ax.plot(*((at, numbers) if upright else (numbers, at)), linestyle="none", color=colour, marker=marker,
-                markersize=size, markeredgewidth=2 if size > 6 else 0, alpha=1.0 if size > 6 else 0.7)
+        ax.plot(*((at, numbers) if upright else (numbers, at)), linestyle="none", color=colour, **style)
 
 
 def _dots(ax: Axes, panel: Panel, epoch: float) -> None:

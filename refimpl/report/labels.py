@@ -1,6 +1,8 @@
 """Make the tables for slide 33: accuracy and bound for each number of labels, next to the paper's values."""
 from __future__ import annotations
 
+from functools import partial
+
 from refimpl.experiments.paper import LABEL_EPOCHS, LABELLED, LABELS
 from refimpl.experiments.pictures import by_label
 from refimpl.experiments.training.semi_supervised import ESTIMATORS
@@ -9,19 +11,11 @@ from refimpl.report.store import Store, lengths, paired, spread
 from refimpl.report.tables import NO_ROWS, plural, commits_line
 
 
-def semi_supervised(store: Store) -> str:
-    return _by_labels(store, "semi-supervised", "{name}, {labels} labels")
-
-
-def label_steps(store: Store) -> str:
-    return _by_labels(store, "label-steps", "{name}, {labels} labels, 1,200 steps")
-
-
-def _by_labels(store: Store, experiment: str, pattern: str) -> str:
+def semi_supervised(store: Store, experiment: str = "semi-supervised", words: str = "") -> str:
     lines = []
     for dataset in filter(LABELLED.__contains__, store.datasets(experiment)):
         for place, labels in enumerate(LABELS):
-            groups = {name: store.select(experiment, dataset, pattern.format(name=name, labels=labels))
+            groups = {name: store.select(experiment, dataset, f"{name}, {labels} labels{words}")
                       for name in ESTIMATORS}
             epochs = lengths([group for group in groups.values() if group], "accuracy")
             if not epochs:
@@ -62,4 +56,5 @@ def labelled_terms(store: Store) -> str:
             + commits_line(store.select("labelled-terms")))
 
 
-BLOCKS = {"semi-supervised": semi_supervised, "label-steps": label_steps, "labelled-terms": labelled_terms}
+BLOCKS = {"semi-supervised": semi_supervised, "labelled-terms": labelled_terms,
+          "label-steps": partial(semi_supervised, experiment="label-steps", words=", 1,200 steps")}

@@ -23,6 +23,7 @@ from refimpl.experiments.theory import estimators_table
 from refimpl.experiments.training import panels
 from refimpl.report import causes, choice, claims, faces, jigsaw, labels, markdown, measurements, training
 from refimpl.report.store import Store
+from refimpl.report.tables import plural
 from refimpl.system.files import locked, output_folder, read_whole, write_text
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -139,8 +140,7 @@ def run(root: Path = ROOT, add: Sequence[Path] = (), write: bool = False,
     if missing:
         raise InputError(f"no page has a block {', '.join(sorted(missing))}: its marks have been removed or changed")
     if refused:
-        raise InputError(f"{len(refused)} file{'s' * (len(refused) != 1)} of rows could not be used, the first because "
-                         f"{refused[0]}")
+        raise InputError(f"{plural(len(refused), 'file')} of rows could not be used, the first because {refused[0]}")
     return same
 
 
