@@ -23,7 +23,7 @@ class Refused(ValueError):
 
 
 class Column(NamedTuple):
-    """Describes the numbers that a column may contain, from `least` to `most`, both included."""
+    """Describes the numbers that a column may contain; `least` and `most` are included."""
 
     least: float = -1e12
     most: float = 1e12
@@ -91,7 +91,7 @@ TABLES: dict[str, Table] = {
 
 
 def of_run(record: Record) -> Table:
-    """Return the description of a run's table.  Its columns depend on the kind of run and on the data set."""
+    """Return the description of a run's table, whose columns depend on the kind of run and on the data set."""
     entry = data.REGISTRY.get(record.dataset)
     columns = {"epoch": FROM_1, "test_elbo": PERHAPS, "seconds": SIZE, "evaluations": COUNT}
     if "labels" in record.settings:

@@ -27,8 +27,7 @@ CROSS = f"cross: paper, after {paper.EPOCHS} epochs"
 
 @dataclass(frozen=True)
 class Panel:
-    """Describes one pair of axes, which shows `sign` times the column `merit` of the records against the column
-    `against`."""
+    """Describes one pair of axes, which plot `sign` times the column `merit` against the column `against`."""
 
     title: str
     records: Sequence[Record]
@@ -51,7 +50,6 @@ class Panel:
 
 
 def by_label(records: Sequence[Record]) -> dict[str, list[Record]]:
-    """Group records by their labels."""
     groups: dict[str, list[Record]] = {}
     for record in records:
         groups.setdefault(record.label, []).append(record)
@@ -69,7 +67,7 @@ def _in_common(runs: Sequence[Record], column: str, key: str) -> list[float]:
 
 def curve(runs: Sequence[Record], column: str, against: str = "epoch", sign: float = -1.0
           ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return four arrays: x, and the median, lowest and highest value of the column over the seeds.
+    """Return x, and the median, lowest and highest value of the column over the seeds, as four arrays.
 
     They have one entry for each epoch at which every run has a value.  Runs without any value are ignored.
     """
@@ -84,7 +82,7 @@ def curve(runs: Sequence[Record], column: str, against: str = "epoch", sign: flo
 
 
 def only_epoch(panel: Panel) -> float | None:
-    """Return the epoch that the panel shows as dots.  Return None if the panel shows curves."""
+    """Return the epoch that the panel shows as dots, or None if it shows curves."""
     if panel.against != "epoch":
         return None
     if panel.last:
@@ -146,10 +144,7 @@ def draw(panels: Sequence[Panel], ylabel: str, title: str, columns: int | None =
 
 
 def _panel(ax: Axes, panel: Panel) -> list[tuple[str, float, float, str]]:
-    """Draw the lines of a panel and the paper's values.
-
-    Returns what plots.name_lines needs: the name, position and colour of each line's end.
-    """
+    """Draw the lines of a panel and the paper's values; return the ends of the lines for plots.name_lines."""
     ends, starts = [], []
     for label, runs in by_label(panel.records).items():
         x, middle, low, high = curve(runs, panel.merit, panel.against, panel.sign)
@@ -183,8 +178,7 @@ def _panel(ax: Axes, panel: Panel) -> list[tuple[str, float, float, str]]:
 
 
 def dots(ax: Axes, values: Sequence[float], place: float, colour: str, upright: bool = False) -> None:
-    """Draw a dot for each seed, and a stroke at the median.  The dots are in a row, or in a column if `upright` is
-    true."""
+    """Draw a dot for each seed, and a stroke at the median, in a row, or in a column if `upright` is true."""
     stroke = dict(marker="_" if upright else "|", markersize=15, markeredgewidth=2, alpha=1.0)
     for numbers, style in ((values, dict(marker="o", markersize=6, markeredgewidth=0, alpha=0.7)),
                            ([np.median(values)], stroke)):

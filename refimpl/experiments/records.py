@@ -32,7 +32,7 @@ from refimpl.system.files import csv_text, output_folder, read_whole, write_text
 FIRST_LINE = "# refimpl rows 2"
 EARLIER = "# refimpl rows 1"                        # also accepted: see _upgraded
 LARGEST = 10**6                                     # largest size of a file of rows, in bytes
-ALL_UP_TO, THEN_EVERY = 20, 5                       # the first 20 epochs are kept, then every fifth (see `thinned`)
+ALL_UP_TO, THEN_EVERY = 20, 5                       # epochs: see `thinned`
 KEPT = ("epoch", "valid_elbo", "test_elbo", "test_log_likelihood", "gap", "sampled_elbo", "accuracy", "valid_accuracy",
         "seconds", "evaluations")
 OF_ATTRIBUTES = "accuracy_"                         # the columns of a data set's attributes begin with this
@@ -74,8 +74,7 @@ class Record:
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """Return a key that identifies the record.  A file name cannot serve as the key, because commas and other
-        characters are left out of it."""
+        """Return a key that identifies the record.  Two records may have one file name, but not one key."""
         return self.experiment, self.dataset, self.label, self.settings.get("seed")
 
     def at(self, epoch: float, name: str, key: str = "epoch") -> float:
@@ -92,15 +91,15 @@ class Record:
 
 
 def file_name(words: str) -> str:
-    """Return `words` without the characters that a file name cannot have."""
+    """Return `words` with "_" for spaces and "p" for dots, and without other characters that files may not have."""
     return re.sub(r"[^\w-]", "", words.replace(" ", "_").replace(".", "p"))
 
 
 def thinned(rows: Sequence[dict[str, float]]) -> list[dict[str, float]]:
     """Return the rows of a run that are kept.
 
-    They are the first 20 epochs, then every fifth epoch, and the last one.  If only some epochs have exact bounds, all
-    of these are kept, too.
+    They are the first 20 epochs, then every fifth epoch, and the last one.  If only some epochs have exact bounds,
+    these epochs are kept, too.
     """
     exact = [row for row in rows if not math.isnan(row.get("test_log_likelihood", math.nan))]
     sparse = len(exact) < len(rows)
@@ -267,7 +266,7 @@ def read_all(folder: Path, refused: Callable[[InputError], None] = raise_it) -> 
 
 
 def read_source(source: Path, refused: Callable[[InputError], None] = raise_it) -> list[Record]:
-    """Return every record in `source`, which is a file, or a folder with files below a folder rows/.
+    """Return every record in the file `source`, or below rows/ in the folder `source`.
 
     Problems are treated as in read_all.  Raises InputError if there are no files.
     """
@@ -280,8 +279,7 @@ def read_source(source: Path, refused: Callable[[InputError], None] = raise_it) 
 
 
 def _each(paths: Sequence[Path], refused: Callable[[InputError], None], folder: Path | None = None) -> list[Record]:
-    """Return the records in these files.  If `folder` is given, also check that each file has the name its record
-    requires."""
+    """Return the records in these files.  If `folder` is given, check that each file has the name of its record."""
     records = []
     for path in paths:
         try:

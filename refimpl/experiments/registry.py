@@ -33,8 +33,6 @@ def _train(name: str, wanted: Sequence[Cell], every: Sequence[Cell], epochs: int
 
 @dataclass(frozen=True)
 class Experiment:
-    """Describes one experiment."""
-
     name: str
     summary: str
     datasets: tuple[str, ...]
@@ -45,13 +43,11 @@ class Experiment:
     draw: Callable[[Sequence[Record], str], Figure]
     """Draws the records of the runs.  The string is the title of the picture."""
     lines: Callable[[Runs, int], list[str]] | None = None
-    """Returns the lines of the printed table of the runs at an epoch.  If it is None, the table shows minus `merit`,
-    best first."""
+    """Returns the lines of the table that is printed.  If it is None, the table shows minus `merit`, best first."""
     further: Callable[[Runs, Path], dict[str, Figure]] = lambda runs, folder: {}
     """Draws more pictures from the runs and their folder, and returns them by file name."""
     measure: Callable[[Runs, Path, str | None, Callable[[str], None]], None] = lambda *arguments: None
-    """Measures the runs further and writes the results below rows/ in their folder; the last arguments are data_dir and
-    report."""
+    """Measures the runs further and writes rows into their folder.  The other arguments are data_dir and report."""
     train: Callable[..., tuple[Runs, list[Record]]] = _train
     """Trains the cells.  Its arguments and its result are those of _train."""
 
@@ -112,10 +108,7 @@ CELLS_OF = {"plateau-steps": "plateau", "plateau-forces": "plateau-exits", "face
 
 @functools.cache
 def settings_of(name: str, dataset: str, seed: int) -> dict[str, dict[str, object]]:
-    """Return the settings, by label, of all runs of the experiment `name`.
-
-    If `name` is a measurement of another experiment's runs, the settings of those runs are returned.
-    """
+    """Return the settings, by label, of the runs of the experiment `name`, or of the runs that `name` measures."""
     experiment = REGISTRY.get(CELLS_OF.get(name, name))
     made = experiment.make(dataset, seed) if experiment and dataset in data.REGISTRY else []
     return {cell.label: cell.settings.as_dict() for cell in made}
@@ -151,9 +144,8 @@ def run(name: str, epochs: int, seeds: int, out: Path, jobs: int = 1, datasets: 
         data_dir: str | None = None, report: Callable[[str], None] = print, only: Sequence[str] | None = None) -> Runs:
     """Run or continue an experiment, and write NAME.csv, NAME.png and rows/ into `out`.
 
-    Cells that already have at least `epochs` epochs are not run again.  The pictures show all cells in the folder.  For
-    example, `--epochs 10 --seeds 3` and then `--epochs 30 --seeds 1` lengthens only the first seed.  If `only` is
-    given, only the cells with these labels are run.
+    Cells (runs) that already have at least `epochs` epochs are not run again, and neither are cells whose labels are
+    not in `only`, if it is given.  The pictures show all cells in the folder.
     """
     experiment = REGISTRY[name]
     options.check("experiment", epochs=epochs, seeds=seeds, jobs=jobs)

@@ -10,10 +10,7 @@ from refimpl.plots.style import FURTHER, TRUTH, new_figure
 
 
 def bounds(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Figure:
-    """Plot the bounds of one run, and the gap between bound and log-likelihood, against the epoch.
-
-    `rows` are the rows of metrics, `label` describes the run, and `dataset` is the name of the data set.
-    """
+    """Plot the bounds of one run, and the gap between bound and log-likelihood, against the epoch."""
     figure, (bound, gap) = new_figure(2)
     marker = "o" if len(rows) < 40 else None
     for name, words, colour, style in (("sampled_elbo", "test, -ELBO from one sample per image", "0.75", ":"),
@@ -39,7 +36,7 @@ def bounds(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Figure
 def accuracies(rows: Sequence[dict[str, float]], label: str, dataset: str) -> Figure:
     """Plot the accuracy and the bound of one run against the epoch.
 
-    Epoch 0 is the pretraining.  Its bound is not shown, because it is far off the scale of the others.
+    Epoch 0 is the pretraining.  Its bound is left out, because it is far from the others.
     """
     figure, (accuracy, bound) = new_figure(2)
     marker = "o" if len(rows) < 40 else None

@@ -1,8 +1,4 @@
-"""Draw the figure of the explorer.
-
-It shows the walls of Theorem 1, the joint law of both winners, the errors of the estimator, and one draw.  Sliders
-change eps, a factor on f, and each score of h.
-"""
+"""Draw the figure of the explorer: the walls of Theorem 1, the panels beside them (panels.py), and the sliders."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -22,7 +18,7 @@ STYLE = {"font.size": 12, "axes.titlesize": 12, "axes.titlelocation": "left", "a
 
 
 class Explorer:
-    """Draws the panels and the sliders on a figure, and draws them again when a slider is moved.
+    """Draws the panels on a figure, and draws them again when a slider is moved.
 
     The sliders are "eps" (log10 of eps), "spread" (the factor on f), "h0", "h1" and "h2".
     """
@@ -98,7 +94,7 @@ class Explorer:
         self.choose(self.chosen)
 
     def choose(self, index: int) -> None:
-        """Circle the draw with this index, and show it in the panel of one draw."""
+        """Circle the draw with this index, and show it in the last panel."""
         self.chosen = index
         self.here.set_data(*self.cloud.points[[index]].T)
         with matplotlib.rc_context(STYLE):

@@ -1,7 +1,4 @@
-"""Show images that models draw.
-
-A picture has one tile per latent value, or a grid of classes and Gaussians, or a sheet of faces.
-"""
+"""Show images that models draw, in tiles or grids."""
 from __future__ import annotations
 
 import math
@@ -19,7 +16,7 @@ SHAPE = (28, 28)
 
 def tiles(logits: np.ndarray, dataset: str, label: str, names: list[str] | None = None,
           shape: tuple[int, int] = SHAPE) -> Figure:
-    """Show the decoder's mean images for the values of z, one tile per value; only the first 100 are shown.
+    """Show the decoder's mean images for the first 100 values of z, one tile per value.
 
     logits   logits of the pixels, (values, pixels)
     dataset  name of the data set, for the title
@@ -54,10 +51,7 @@ def tiles(logits: np.ndarray, dataset: str, label: str, names: list[str] | None 
 
 
 def _show_grid(ax: Axes, images: np.ndarray, gap: int, names: list[str], rows: Sequence[str] = ()) -> None:
-    """Show images, (rows, columns, height, width), in a grid without a frame.
-
-    `names` has a name for each column, and `rows`, if it is not empty, a name for each row.
-    """
+    """Show images, (rows, columns, height, width), with the names of the columns and, if given, of the rows."""
     down, across, high, wide = images.shape
     canvas = np.full((down, high + gap, across, wide + gap), np.nan)        # NaN is drawn as a gap
     canvas[:, :high, :, :wide] = images.transpose(0, 2, 1, 3)
@@ -87,10 +81,9 @@ def grids(samples: Sequence[tuple[str, np.ndarray]], dataset: str, shape: tuple[
 
 
 def sheet(images: np.ndarray, names: list[str], row: str | Sequence[str], title: str) -> Figure:
-    """Show images, (rows, columns, height, width), in a grid, with a title above it.
+    """Show images, (rows, columns, height, width), in a grid with a title.
 
-    `names` are written below the columns.  `row` is either one label for all rows, or a sequence with the name of each
-    row.
+    `names` has a name for each column.  `row` is one label for all rows, or a sequence with a name for each row.
     """
     width = images.shape[1] + 1.4 * (not isinstance(row, str))
     figure = Figure(figsize=(width, 0.9 * images.shape[0] + 1.2), dpi=110, layout="constrained")

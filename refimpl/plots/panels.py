@@ -1,7 +1,6 @@
 """Draw the explorer's three panels beside the walls: the joint law, the errors against eps, and one draw.
 
-There is one function for each panel.  It removes what the axes show and draws the panel on the same axes.  New axes
-would be slow, because of their ticks.
+Each function empties the axes and draws on them again, because the ticks of new axes would be slow.
 """
 from __future__ import annotations
 
@@ -25,10 +24,7 @@ def _empty(ax: Axes) -> None:
 
 
 def law(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, names: Sequence[str]) -> None:
-    """Show the joint probabilities P(z* = i, z*(eps) = j) as a heat map with numbers.
-
-    The row sums, q, are written beside it, and the column sums, q_eps, below it.
-    """
+    """Show P(z* = i, z*(eps) = j) as a heat map, with the row sums, q, beside it and the column sums, q_eps, below."""
     _empty(ax)
     chances = direct.joint_law(h, f, eps)
     ax.imshow(chances, cmap="Greys", vmin=0, vmax=1)
@@ -47,11 +43,7 @@ def law(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, names: Sequence[str]
 
 
 def errors(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, draws: int) -> None:
-    """Plot the errors of direct's estimate against eps; the estimate is a mean over `draws` draws.
-
-    The three curves are its bias, its standard deviation and its root mean squared error, all computed exactly.  Dots
-    mark the values at `eps`.
-    """
+    """Plot the exact errors of direct's estimate, a mean over `draws` draws, against eps.  Dots mark those at `eps`."""
     _empty(ax)
     if ax.get_xscale() != "log":                        # setting the scale again would make new ticks
         ax.set(xscale="log", yscale="log")
@@ -71,10 +63,9 @@ def errors(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, draws: int) -> No
 
 
 def one_draw(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, gammas: np.ndarray, names: Sequence[str]) -> None:
-    """Show one draw, whose noise is `gammas`, (3,).
+    """Show the perturbed scores of one draw as bars.  A star marks the winner before, and another the winner after.
 
-    The bars are the perturbed scores, h + gamma and eps f + h + gamma.  A star marks the winner of each, and the title
-    gives the gradient of this draw.
+    `gammas` is the noise of this draw, (3,).
     """
     _empty(ax)
     heights = np.concatenate([h + gammas, eps * f + h + gammas])

@@ -19,14 +19,7 @@ Rows = Sequence[Mapping[str, float]]
 
 
 def of_run(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
-    """Return the pictures of a run, by file name.
-
-    run      a run of any kind (runs/protocol.py)
-    rows     its rows of metrics
-    dataset  the data set with which it was trained
-
-    The result is empty for a kind of run that is not in KINDS.
-    """
+    """Return the pictures of a run by file name; none for a kind of run (runs/protocol.py) that is not in KINDS."""
     draw = KINDS.get(type(run).COMMAND)
     return draw(run, rows, dataset) if draw else {}
 
@@ -34,9 +27,8 @@ def of_run(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
 def vae(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
     """Return curves.png and samples.png for a run of `train`.
 
-    With one latent variable, samples.png shows the mean image of every value.  With several latent variables, it shows
-    the mean images of the 100 joint values that are drawn most often for the first 2,000 test images.  Each of them is
-    named by the joint value and the share of these test images that use it.
+    With one latent variable, samples.png shows the mean image of every value.  With several, it shows the mean images
+    of the 100 joint values that are drawn most often for the first 2,000 test images, and the shares of these values.
     """
     settings, model = run.settings, run.model
     names = None
@@ -56,7 +48,7 @@ def vae(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
 
 
 def _digits(value: np.ndarray, k: int) -> str:
-    """Return the joint value `value`, (n,), as a string of at most 15 characters, with the values of its variables."""
+    """Return the values of all latent variables as a string of at most 15 characters."""
     digits = [f"{digit}" for digit in value]
     text = "".join(digits) if k <= 10 else ",".join(digits)
     return text if len(text) <= 15 else text[:14] + "…"
@@ -80,8 +72,8 @@ def combination(attributes: tuple[str, ...], bits: np.ndarray) -> str:
 def samples(run, part: data.Part) -> Figure:
     """Draw a grid of mean images from a model with attributes.
 
-    Each column is a combination of the attributes, and each row uses one draw of the Gaussian g from its prior.  If the
-    model was trained without labels, the variables are matched to the attributes by the best match on `part`.
+    Each column is a combination of the attributes, and each row has its own draw of the Gaussian g from the prior.  If
+    the model was trained without labels, each variable is named after the attribute that fits it best on `part`.
     """
     settings, (n, k) = run.settings, run.settings.variables
     says = run.naming(part).read(joint.values(n, k))                            # attributes, by joint value
@@ -95,10 +87,10 @@ def samples(run, part: data.Part) -> Figure:
 def switched(run, part: data.Part, changes: bool = False) -> Figure:
     """Draw a grid that shows what happens if one attribute of a face is switched.
 
-    There is one row for each combination in which an even number of attributes is present.  The first image of a row is
-    the first image of `part` with this combination.  The second is its reconstruction from the bits and the mean of g
-    that the model infers.  The other images are drawn with the same g, but with one bit switched.  If `changes` is set,
-    they show instead how much each pixel changes.
+    There is one row for each combination in which an even number of attributes is present.  A row begins with the first
+    image of `part` that has this combination, and with its reconstruction from the inferred bits and mean of g.  The
+    other images are drawn with the same g and one bit switched, or, if `changes` is set, show how much each pixel
+    changes.
     """
     settings, model = run.settings, run.model
     found = [np.flatnonzero(part.labels == label)[:1] for label in range(settings.entry.classes)

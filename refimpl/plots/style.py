@@ -48,8 +48,7 @@ def line_style(words: str) -> dict[str, object]:
     """Return the colour and the dash of the line of a run, as keywords for matplotlib.
 
     `words` is the label of the run.  Its first word, the estimator, gives the colour, and the words after it give the
-    dash.  "unstructured" has the colour of direct.  Runs with pair scores have the colour of max-flow if the scores are
-    not negative, and the colour of the integer program if they can have any sign.
+    dash.  Runs with pair scores have the colour of the solver that they need.
     """
     if words.startswith("pairwise"):
         shade = SOLVERS["milp" if "any sign" in words else "maxflow"]
@@ -110,9 +109,8 @@ def name_lines(ax: Axes, ends: Sequence[tuple[str, float, float, str]]) -> None:
 def chapter_style() -> None:
     """Set pyplot's style and figure size for a chapter of the tutorials.  Each chapter calls this function once.
 
-    It also reads the option --save-figures of the chapter: `python tutorials/06_discrete_vae.py --save-figures DIR`
-    saves every figure as a PNG file in DIR and prints its path.  If the option is not given and there is no display, a
-    printed line says that figures are not shown.
+    `python tutorials/06_discrete_vae.py --save-figures DIR` saves every figure as a PNG file in DIR and prints its
+    path.  Without this option and without a display, a printed line says that figures are not shown.
     """
     import matplotlib.pyplot as plt                         # imported here: only chapters need it
 
@@ -162,7 +160,7 @@ FORMATS = ("png", "pdf", "svg")
 
 
 def format_of(path: Path) -> str:
-    """Return the format given by the suffix of a picture's file.  Raise InputError if that format is not in FORMATS."""
+    """Return the format that the suffix of `path` names.  Raise InputError if this format is not in FORMATS."""
     found = path.suffix.lower().removeprefix(".")
     if found not in FORMATS:
         raise InputError(f"{path}: a picture's suffix says its format, which must be one of .{', .'.join(FORMATS)}")
@@ -170,9 +168,9 @@ def format_of(path: Path) -> str:
 
 
 def _save_all(folder: Path, chapter: str, saved: list[Path]) -> None:
-    """Save all open figures in `folder`, print their paths, and close them.  This function replaces pyplot.show.
+    """Save and close all open figures, and print their paths.  This function replaces pyplot.show.
 
-    `saved` has the paths of the figures that have been saved already; the new paths are appended.
+    `saved` has the paths of the figures that earlier calls have saved; the new paths are appended.
     """
     import matplotlib.pyplot as plt
 

@@ -17,7 +17,7 @@ GRADIENTS = {"exact": "neither", "tilted": "bias", "noisy-exact": "noise", "dire
 SIGNALS = ("q", "z*")
 STEPS = (40, 200, 1000)
 # A run is on the plateau if it is more than ON_PLATEAU nats above the best median.  MNIST's plateau is 40 nats above.
-EARLY, ON_PLATEAU = 3, 10.0         # EARLY is the epoch that counts as early
+EARLY, ON_PLATEAU = 3, 10.0         # EARLY is an epoch
 STUCK = 5.0             # nats above the best median of the data set; runs that left the plateau differ by less
 
 
@@ -51,10 +51,7 @@ def plateau(store: Store) -> str:
 
 
 def exits(store: Store) -> str:
-    """Make the table of the seeds that are still on the plateau, for each part of direct's gradient.
-
-    The seeds are counted after EARLY epochs and after the last epoch.
-    """
+    """Make the table of how many seeds are still on the plateau, with one line for each part of direct's gradient."""
     lines, records = [], store.select("plateau-exits")
     for dataset in store.datasets("plateau-exits"):
         groups = by_label([record for record in records if record.dataset == dataset])
@@ -104,12 +101,11 @@ def _name(label: str) -> str:
 
 
 def _eps(label: str) -> str:
-    """Return the value of eps in a label, as a string.  It is empty if the label does not contain eps."""
+    """Return the value of eps in a label as a string, which is empty if the label does not contain eps."""
     return next((part.removeprefix("eps ") for part in label.split(", ") if part.startswith("eps ")), "")
 
 
 def plateau_steps(store: Store) -> str:
-    """Make the table of what was measured at a few steps of every run."""
     lines, records = [], []
     for dataset in store.datasets("plateau-steps"):
         for signal in SIGNALS:
@@ -138,7 +134,7 @@ def plateau_steps(store: Store) -> str:
 
 
 def plateau_forces(store: Store) -> str:
-    """Make the table of the push and the pull on the losing values, at a few steps (measuring/plateau_forces.py)."""
+    """Make the table of the forces on the values that lose, which measuring/plateau_forces.py defines."""
     lines = []
     for dataset in store.datasets("plateau-forces"):
         for label, group in by_label(store.select("plateau-forces", dataset)).items():
@@ -155,11 +151,7 @@ def plateau_forces(store: Store) -> str:
 
 
 def tuning(store: Store) -> str:
-    """Make the table of each method's best setting.
-
-    The best setting is the one with the best median validation bound.  The table shows its bounds, and next to them the
-    test bound of the default setting.
-    """
+    """Make the table of each method's best setting, which has the best median validation bound."""
     groups = by_label(store.select("tuning"))
     epochs = lengths(list(groups.values()), "valid_elbo")
     if not epochs:

@@ -16,7 +16,7 @@ def _binary(*names: str) -> Look:
 
 
 def _tiles(*names: str, labels: bool, rule: Callable[[Runs], bool]) -> Look:
-    """Return a function that looks up and compares the shares of right tiles in jigsaws of 3 x 3 tiles."""
+    """Return a function that compares the shares of right tiles in jigsaws of 3 x 3 tiles."""
     words = "" if labels else ", no labels"
     return compared("jigsaw", "mnist", {f"{name}, 3 x 3{words}": name for name in names}, rule, column="test_tiles",
                     sign=100.0, words="% of the tiles of a jigsaw: ")
@@ -48,7 +48,6 @@ CHOICES = (
 
 
 def choice(store: Store) -> str:
-    """Make the table with the columns "what you have", "what to use" and "measured here"."""
     lines = []
     for have, use, look, step in CHOICES:
         finding, ms = look(store), step_ms(store, step)

@@ -34,8 +34,7 @@ class Claim(NamedTuple):
     why: str
     paper: str
     looks: tuple[Look, ...]
-    """The functions that look up numbers in the store, and say whether these support the verdict and the sentence
-    `why`."""
+    """The functions that say what the rows show, and whether the rows support the verdict and the sentence `why`."""
 
 
 def _wall_clock(store: Store) -> Finding | None:

@@ -68,18 +68,15 @@ def switched(store: Store) -> str:
 
 
 def found_alone(record: Record) -> int:
-    """Return the number of attributes that a run has found.
-
-    An attribute is found if the run has a variable whose switch changes this attribute and no other.
-    """
+    """Return how many attributes have a variable that switches this attribute and no other."""
     return sum(min(float(row["generated"]), float(row["encoded"])) >= SHARE for row in record.rows)
 
 
 def look(store: Store) -> Finding | None:
     """Return what the rows show about the claim of slides 2 and 25.
 
-    The claim holds if every variable switches only its attribute with 50 labels, and if without labels no run has such
-    a variable for each of the attributes.
+    What is written holds if, with 50 labels, every variable switches its attribute and no other, and if, without
+    labels, no run has found all attributes.
     """
     taught, alone = (store.select(SWITCH, "faces", label) for label in (SHOWN, ALONE))
     if not taught or not alone:
@@ -94,10 +91,7 @@ def look(store: Store) -> Finding | None:
 
 
 def attributes(store: Store) -> str:
-    """Make the table of direct's results for attributes.md.
-
-    It shows the accuracy after the labelled images alone and after all images, and how many attributes were found.
-    """
+    """Make the table of direct's results for attributes.md."""
     lines, records = [], []
     for labels in LABELS:
         label = f"direct, {labels} labels"
@@ -123,7 +117,7 @@ def attributes(store: Store) -> str:
 
 
 def unnamed(store: Store) -> str:
-    """Make the table of what direct's variables represent if there are no labels, with one line per variable."""
+    """Make the table of what direct's variables represent if there are no labels."""
     records = store.select(SWITCH, "faces", ALONE)
     if not records:
         return NO_ROWS.format("faces")

@@ -36,7 +36,6 @@ def first_sentence(thing: object) -> str:
 
 
 def page() -> str:
-    """Return the text of the whole page."""
     parts = ["# Public functions", "", "This page is made by `python -m refimpl make functions --write`. The "
              "docstring of a", "function describes its shapes, units and errors: see "
              "`help(refimpl.direct.gradient)`, or the file.", ""]
@@ -51,5 +50,4 @@ def page() -> str:
 
 
 def write() -> None:
-    """Write the page."""
     write_text(ROOT / PAGE, page())

@@ -19,17 +19,14 @@ def _shares(group: list[Record], epoch: int) -> list[str]:
 
 
 def _milliseconds(group: list[Record]) -> str:
-    """Return the median over the runs of the time per step, in milliseconds, as a string."""
+    """Return the milliseconds per step as a string; they are the median over the runs."""
     steps = EPOCH / BATCH
     values = [1e3 * float(record.rows[-1]["seconds"]) / (steps * float(record.rows[-1]["epoch"])) for record in group]
     return f"{Spread(tuple(values)).median:.1f}" if group else "–"
 
 
 def results(store: Store) -> str:
-    """Make one table per data set, with the shares of tiles and images that are right.
-
-    There is one line for each method that is trained with labels, and one for tiles in a random order.
-    """
+    """Make a table per data set, with a line for each method that learns from labels, and one for random orders."""
     parts = []
     for dataset in store.datasets("jigsaw"):
         groups = {(method, side): store.select("jigsaw", dataset, label(method, side)) for method in METHODS
@@ -54,10 +51,10 @@ def results(store: Store) -> str:
 
 
 def questions(store: Store) -> str:
-    """Make the table of further runs on MNIST, next to the usual ones.
+    """Make the table that compares the usual runs on MNIST with further ones.
 
-    In some of them, f counts a tile as right by its place and not by its pixels.  In others, ten times as many draws of
-    the noise are averaged, or eps is 1.
+    The further runs count a tile as right by its place instead of its pixels, average ten times as many draws of the
+    noise, or have eps = 1.
     """
     lines = []
     for side, names in ((4, ("direct", f"direct, {BY_PLACE}", "reinforce", f"reinforce, {BY_PLACE}")),
@@ -73,11 +70,7 @@ def questions(store: Store) -> str:
 
 
 def unlabelled(store: Store) -> str:
-    """Make the table of the runs without labels.
-
-    It shows the shares of tiles and images that the networks get right, the f that the networks reach, and the results
-    of maximising f without a network.
-    """
+    """Make the table of the runs without labels, and of maximising f without a network."""
     lines = []
     for dataset in store.datasets("jigsaw"):
         groups = {method: store.select("jigsaw", dataset, label(method, 3, NO_LABELS)) for method in UNLABELLED}
@@ -95,9 +88,9 @@ def unlabelled(store: Store) -> str:
 
 
 def tuned(store: Store) -> dict[tuple[bool, str], list[Record]]:
-    """Return the runs of jigsaw-tuning as a dictionary (labels, method) -> runs.
+    """Return the runs of jigsaw-tuning by (whether they have labels, method).
 
-    `labels` says whether the runs have labels.  The runs are sorted, with the best on the validation images first.
+    The run that is best on the validation images comes first.
     """
     found: dict[tuple[bool, str], list[Record]] = {}
     for record in store.select("jigsaw-tuning"):

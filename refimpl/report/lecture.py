@@ -16,9 +16,9 @@ PDF = "tutorials/lecture/lecture.pdf"
 
 
 def pages() -> ModuleType:
-    """Return the module tutorials/lecture/pages.py, which has PAGES, draw() and about(figures).
+    """Return the module tutorials/lecture/pages.py.
 
-    It has to be found by its path, because it is not part of the package.
+    The module is not part of the package, so it is imported from its folder.
     """
     sys.path.insert(0, str(ROOT / "tutorials"))
     try:

@@ -13,13 +13,13 @@ WIDTH = 112             # characters per line, so at most 120 bytes even if a fe
 
 
 def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table with the header cells `head`, and with one row of cells for each of `lines`."""
+    """Return a Markdown table whose first row has the cells `head`, and whose other rows are `lines`."""
     made = [head, ["---"] * len(head), *lines]
     return "\n".join("| " + " | ".join(line) + " |" for line in made)
 
 
 def wrapped(text: str) -> str:
-    """Return the text in lines of at most 112 characters.  Lines that belong to tables or pictures are not wrapped."""
+    """Return the text in lines of at most WIDTH characters.  Lines of tables and pictures stay as they are."""
     return "\n".join(line if line.startswith(("|", "![")) else textwrap.fill(line, WIDTH, break_on_hyphens=False)
                      for line in text.split("\n"))
 
@@ -48,10 +48,7 @@ def blocks(page: str) -> list[str]:
 
 
 def filled(page: str, make: Callable[[str], str]) -> str:
-    """Return the page with new content in every block: the text make(name) replaces what is between the marks.
-
-    The rest of the page is not changed.
-    """
+    """Return the page with the text make(name) between the marks of every block."""
     names, made, keep = blocks(page), [], True
     for line in page.split("\n"):
         if line == END:

@@ -1,7 +1,4 @@
-"""Make the tables of what was measured without training to the end.
-
-These are noise, bias, arg maxes, times per step, and ways to measure the bound.
-"""
+"""Make the tables of what `measure` has measured, such as noise, bias and the time per step."""
 from __future__ import annotations
 
 import math
@@ -17,7 +14,7 @@ SIZES = ((4, 2), (1, 8))
 
 
 def noise(store: Store) -> str:
-    """Make the table for slide 21, with our values and the slide's at both ends of the slide's range."""
+    """Make the table for slide 21, at the smallest and at the largest eps and tau of the slide."""
     rows = store.measurements("variance", "k = 10")
     if not rows:
         return NO_ROWS.format("variance")
@@ -42,10 +39,7 @@ def noise(store: Store) -> str:
 
 
 def relaxed(store: Store) -> str:
-    """Make the table of Gumbel-softmax at a fixed tau.
-
-    It shows the relaxed and the exact bound, each at its best epoch and at the last epoch.
-    """
+    """Make the table of the relaxed and the exact bound of Gumbel-softmax at a fixed tau."""
     lines, records = [], store.select("relaxation")
     for record in records:
         last = record.rows[-1]
@@ -92,7 +86,7 @@ def structured_timing(store: Store) -> str:
 
 
 def estimators(store: Store) -> str:
-    """Make the tables of the estimators' bias, variance and cost on the toy problems, compared with enumeration."""
+    """Make a table of the estimators' bias, variance and cost for each size of the toy problem."""
     parts = []
     for n, k in SIZES:
         rows = store.measurements("estimators", f"n = {n}, k = {k}")
@@ -140,10 +134,7 @@ def benchmark(store: Store) -> str:
 
 
 def subset(store: Store) -> str:
-    """Make the table of the pixels that suffice to read a digit.
-
-    It shows the setting of each method, and how well the digits are read from the pixels that the method chooses.
-    """
+    """Make the table that shows how well digits are read from the few pixels that each method chooses."""
     rows, lines = store.measurements("subset", "k = 10"), []
     if not rows:
         return NO_ROWS.format("subset")

@@ -34,9 +34,8 @@ BLOCKS: dict[str, Callable[[Store], str]] = {
     **claims.BLOCKS, **choice.BLOCKS, **training.BLOCKS, **causes.BLOCKS, **labels.BLOCKS, **faces.BLOCKS,
     **measurements.BLOCKS, **jigsaw.BLOCKS}
 
-
-# Maps a block to a sentence that says what the picture below the block shows.  If the block is an experiment, the
-# sentence is also the title of the picture.
+# Each sentence says what the picture below its block shows, and is the picture's alternative text on the page.  If the
+# block is an experiment, the sentence is also the title of the picture.
 SHOWN = {
     "plateau": "On MNIST every seed of direct ends low; with each other gradient some seeds end higher",
     "plateau-exits": "Which half of direct's bias is enough to leave the plateau depends on ε and on the KL gradient",
@@ -68,10 +67,7 @@ FILES = {name: f"{name}.png" for name in SHOWN} | {
 
 
 def pictures(store: Store) -> dict[str, Callable[[], Figure]]:
-    """Return a dictionary: the name of a picture's file -> a function that draws it.
-
-    Pictures for which there are no rows are left out.
-    """
+    """Return, by file name, functions that draw the pictures for which there are rows."""
     made: dict[str, Callable[[], Figure]] = {}
     draws = {name: entry.draw for name, entry in registry.REGISTRY.items()} | {
         "plateau-steps": plateau_steps.draw, "plateau-forces": plateau_forces.draw, "relaxation": relaxation.draw}

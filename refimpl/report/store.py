@@ -1,4 +1,4 @@
-"""Read the committed rows, and compute what tables need: values over the seeds, lengths that runs share, intervals."""
+"""Read the committed rows, and compute what the tables show, such as means, intervals and epochs in common."""
 from __future__ import annotations
 
 import math
@@ -52,8 +52,10 @@ class Spread:
         return None if math.isnan(self.half) or abs(self.mean) <= self.half else 1 if self.mean > 0 else -1
 
     def range_text(self, digits: int = 2, unit: str = "") -> str:
-        """Return the median, the lowest and the highest value as a string, for runs of which some may be stuck on a
-        plateau."""
+        """Return the median, the lowest and the highest value as a string.
+
+        Tables show them instead of a mean if some runs may be stuck on a plateau.
+        """
         if len(self.values) < 2:
             return self.text(digits, unit)
         return f"{self.median:.{digits}f} ({min(self.values):.{digits}f} … {max(self.values):.{digits}f}){unit}"
@@ -96,17 +98,17 @@ class Store:
         return panels.datasets(self.select(experiment))
 
     def measurements(self, experiment: str, label: str) -> list[dict[str, records.Value]]:
-        """Return the rows of a table of measurements.  The list is empty if there is no such table."""
+        """Return the rows of a table of measurements, or an empty list if there is no such table."""
         found = self.select(experiment, label=label)
         return found[0].rows if found else []
 
 
 def lengths(runs: Sequence[Sequence[Record]], column: str) -> list[int]:
-    """Return the epochs that a table shows, in ascending order.
+    """Return the epochs that a table shows, at most two, in ascending order.
 
-    They are the last epoch that every run of every group has, and the last epoch that at least one run of every group
-    has.  If both are the same, it is returned once.  If a group has no run, the list is empty.  Runs without any value
-    in the column do not count.
+    The first is the last epoch that every run of every group has.  The second, if it differs, is the last epoch that at
+    least one run of every group has.  If a group has no run, the list is empty.  Runs without any value in the column
+    do not count.
     """
     if not runs or not all(runs):
         return []
@@ -125,9 +127,9 @@ def spread(runs: Sequence[Record], epoch: int, column: str, sign: float = -1.0) 
 
 
 def at_best_validation(runs: Sequence[Record], epoch: int) -> Spread:
-    """Return each run's test -ELBO at the epoch with its best validation bound.
+    """Return each run's test -ELBO at the epoch, up to `epoch`, at which its validation bound is best.
 
-    Only epochs up to `epoch` count, and only runs that reach `epoch`.
+    Runs that do not reach `epoch` are left out.
     """
     values = []
     for record in runs:
@@ -138,11 +140,10 @@ def at_best_validation(runs: Sequence[Record], epoch: int) -> Spread:
 
 
 def paired(one: Sequence[Record], other: Sequence[Record], epoch: int, column: str, sign: float = -1.0) -> Spread:
-    """Return `sign` times the difference of the column between the runs `one` and `other`, for each seed that both
-    have.
+    """Return `sign` times the column of `one` minus that of `other`, for each seed that both have.
 
-    Runs with the same seed have the same initial weights, batches and labelled images, so the effect that these have on
-    both runs cancels.
+    Runs with the same seed have the same initial weights, batches and labelled images.  What these change in both runs
+    cancels in the difference.
     """
     there = {record.seed: record.at(epoch, column) for record in other}
     values = (sign * (record.at(epoch, column) - there.get(record.seed, math.nan)) for record in one)

@@ -1,4 +1,4 @@
-"""Make the table that most sections have, with one line per run: its bound, its log p(x), and the gap between them."""
+"""Make the table of bounds that most sections have, and sentences that several tables share."""
 from __future__ import annotations
 
 import math
@@ -28,14 +28,12 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
            rename: Callable[[str], str] = str, stuck: bool = False) -> str:
     """Make the table of an experiment's runs on one data set, with the best run first.
 
-    Bounds are shown at two epochs: the last epoch that every run has, and the last epoch that at least one run of each
-    label has.  log p(x) and the gap are shown at the second of these epochs.  If a method gets worse, a further column
-    shows the bounds at the best validation epoch, as the slides do for Gumbel-softmax.
+    Bounds are shown at the epochs of `lengths`, and log p(x) and the gap at the last of these.  If a method gets worse,
+    a further column shows the bounds at the best validation epoch, as the slides do for Gumbel-softmax.
 
     paper: the paper's values by label.
     rename: returns the name of a label in the table.
-    stuck: whether some seeds may be on a plateau.  If so, the table shows median and range instead of mean and 95 %
-        interval.
+    stuck: whether the table shows median and range instead of mean and interval, as some seeds may be on a plateau.
     """
     groups = {label: store.select(experiment, dataset, label) for label in labels}
     groups = {label: group for label, group in groups.items() if group}
@@ -75,10 +73,7 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
 
 
 def commits_line(records: Sequence[Record]) -> str:
-    """Return a sentence or two that name the commits of the code that made the rows, and the number of threads.
-
-    The string is empty if there are no commits.
-    """
+    """Return the sentence that names the commits of the code that made the rows, and one about threads if known."""
     found = sorted({commit for record in records for commit in record.commits})
     counts = sorted({count for record in records for count in record.threads})
     threads = f" Where the number of threads was recorded, it was {' or '.join(map(str, counts))}." if counts else ""
@@ -87,9 +82,6 @@ def commits_line(records: Sequence[Record]) -> str:
 
 
 def step_ms(store: Store, label: str) -> float:
-    """Return the milliseconds per training step of the run with this label; NaN if it was not timed.
-
-    The time is from `measure benchmark`, during which no other program ran.
-    """
+    """Return the milliseconds per step that `measure benchmark` found for this label; NaN if it was not timed."""
     rows = store.measurements("benchmark", "batch 100")
     return next((1e3 * float(row["step"]) for row in rows if row["step_of"] == label), math.nan)

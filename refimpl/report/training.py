@@ -29,10 +29,7 @@ def convergence(store: Store) -> str:
 
 
 def latent_sizes(store: Store) -> str:
-    """Make the table with one line per data set and method, and one column per k.
-
-    The runs of `convergence` with k = 50 are not shown again.
-    """
+    """Make the table with one line per data set and method, and one column per k."""
     lines, ks = [], (20, 30, 40, 50)
     for dataset in store.datasets("latent-sizes"):
         groups = {(name, k): store.select("latent-sizes", dataset, f"{name}, k = {k}")

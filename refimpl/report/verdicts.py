@@ -14,8 +14,8 @@ FEWEST = 3              # seeds; with two each, the ranges do not overlap in one
 def apart(one: Spread, other: Spread) -> bool | None:
     """Return True if every seed of `one` is below every seed of `other`, and False if every seed of `one` is above.
 
-    Return None if the ranges overlap, or if `one` or `other` has fewer than FEWEST seeds.  This comparison also suits
-    runs that may still be on a plateau.
+    Return None if the ranges overlap, or if there are fewer than FEWEST seeds.  Unlike an interval of the mean, this
+    comparison also suits runs of which some may still be on a plateau.
     """
     if min(len(one.values), len(other.values)) < FEWEST:
         return None

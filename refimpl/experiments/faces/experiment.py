@@ -48,10 +48,7 @@ def by_labels(dataset: str, seed: int) -> list[Cell]:
 
 
 def lines(runs: Runs, epoch: int) -> list[str]:
-    """Return one line per label: the accuracy of each attribute and of all three, and -ELBO.
-
-    Each value is the mean over the seeds ± half the width of the 95 % interval.
-    """
+    """Return one line per label, with the accuracies and -ELBO as mean over the seeds ± half of the 95 % interval."""
     made = [f"Test accuracy, %, and -ELBO, nats per image, after {epoch} epoch{'s' * (epoch != 1)} on all images",
             "(with 0 labels: under the best assignment of variables to attributes)",
             f"  {'':26s}" + "".join(f"{name:>16s}" for name in (*faces.ATTRIBUTES, "all three", "-ELBO"))]
@@ -105,8 +102,7 @@ def draw(records: Sequence[Record], title: str) -> Figure:
     """Plot errors and the bound at the last epoch against the number of labels.
 
     The first panel shows the share of images in which not all three attributes are right.  The second shows, for
-    direct, the share in which each attribute is wrong, and the third shows the bound.  A line is the median of the
-    seeds, and a point is one seed.  All results of direct have the colour of direct.
+    direct, the share in which each attribute is wrong, and the third shows the bound.
     """
     figure, axes = plots.new_figure(3, width=5.0, height=4.0)
     series = [(0, name, "accuracy", "-", name) for name in ESTIMATORS]

@@ -68,19 +68,13 @@ class Switched(NamedTuple):
     generated: float
     """Share of drawn faces, with g from its prior, in which only this attribute changed, according to the judge."""
     encoded: float
-    """Share of test images in which only this attribute changed, according to the judge.
-
-    The test images are encoded as their bits and their mean g.
-    """
+    """The same share for test images, which are encoded as their bits and their mean g."""
     pixels_again: float
     """Number of wrong pixels in the reconstruction of an encoded face.  A face has 784 pixels."""
     pixels_switched: float
     """Number of wrong pixels after the switch, compared with the true face in which the attribute is also switched."""
     pixels_other: float
-    """The same number as `pixels_switched`, but with the g of another test image.
-
-    It shows how many pixels are wrong if the face is not kept.
-    """
+    """The same number with the g of another test image.  It shows how many pixels are wrong if the face changes."""
     agrees: float
     """Share of the test images whose bit equals the attribute.  If the naming says so, the bit is flipped first."""
     nuisance: str
@@ -100,10 +94,7 @@ def binarise(model: MixtureVAE, values: np.ndarray, g: np.ndarray) -> np.ndarray
 
 
 def exactly(before: np.ndarray, after: np.ndarray, j: int) -> float:
-    """Return the share of the faces in which attribute `j` changed, and no other.
-
-    `before` and `after` are the attributes, (B, n), according to the judge.
-    """
+    """Return the share of the faces in which attribute `j` changed, and no other, according to the judge."""
     changed = before != after
     return float((changed[:, j] & (changed.sum(axis=1) == 1)).mean())
 
@@ -114,7 +105,7 @@ def wrong_pixels(pictures: np.ndarray, wanted: np.ndarray) -> float:
 
 
 def flipped(values: np.ndarray, i: int) -> np.ndarray:
-    """Return a copy of `values` in which column `i` is changed from 0 to 1 and from 1 to 0."""
+    """Return a copy of `values` with 0 and 1 exchanged in column `i`."""
     values = values.copy()
     values[:, i] = 1 - values[:, i]
     return values
@@ -148,10 +139,7 @@ def switch_test(model: MixtureVAE, naming: Naming, judge: Judge, test: data.Part
 
 
 def _closest(bit: np.ndarray, nuisances: np.ndarray) -> tuple[str, float]:
-    """Return the nuisance that correlates most with `bit`, and the absolute value of their correlation.
-
-    The correlation is 0 if the bit is constant.
-    """
+    """Return the nuisance that correlates most with `bit`, and the size of this correlation: 0 for a constant bit."""
     centred, spread = nuisances - nuisances.mean(axis=0), nuisances.std(axis=0) * max(float(bit.std()), 1e-12)
     found = np.abs((bit - bit.mean()) @ centred / len(bit)) / spread
     return list(faces.NUISANCES)[int(found.argmax())], float(found.max())
