@@ -7,6 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from refimpl.experiments.pictures import by_label
+from refimpl.experiments.records import Record
 from refimpl.experiments.training.panels import EXITS
 from refimpl.report import measurements
 from refimpl.report.markdown import table
@@ -52,9 +53,9 @@ def plateau(store: Store) -> str:
 
 def exits(store: Store) -> str:
     """Make the table of how many seeds are still on the plateau, with one line for each part of direct's gradient."""
-    lines, records = [], store.select("plateau-exits")
+    lines = []
     for dataset in store.datasets("plateau-exits"):
-        groups = by_label([record for record in records if record.dataset == dataset])
+        groups = by_label(store.select("plateau-exits", dataset))
         epochs = lengths(list(groups.values()), "test_elbo")
         if not epochs:
             continue
@@ -71,7 +72,7 @@ def exits(store: Store) -> str:
             "on the plateau after the last epoch", "−ELBO after the last epoch", "epochs"]
     return (table(head, lines) + f"\n\n*On the plateau*: the number of seeds that are more than {ON_PLATEAU:g} nats "
             "above the best median of the data set. −ELBO: median over the seeds (lowest and highest in brackets). "
-            + commits_line(records))
+            + commits_line(store.select("plateau-exits")))
 
 
 def tests(store: Store) -> str:
@@ -105,6 +106,10 @@ def _eps(label: str) -> str:
     return next((part.removeprefix("eps ") for part in label.split(", ") if part.startswith("eps ")), "")
 
 
+def _median(group: list[Record], column: str, step: int) -> float:
+    return float(np.median([record.at(step, column, "step") for record in group]))
+
+
 def plateau_steps(store: Store) -> str:
     lines, records = [], []
     for dataset in store.datasets("plateau-steps"):
@@ -114,13 +119,10 @@ def plateau_steps(store: Store) -> str:
                 if not found:
                     continue
                 records = found
-                values = {(column, step): float(np.median([record.at(step, column, "step") for record in records]))
-                          for column in ("values_used", "winner", "entropy", "length_exact", "ahead")
-                          for step in STEPS}
-                lines.append([dataset, name, signal, *(f"{values['values_used', step]:.2f}" for step in STEPS),
-                              f"{values['winner', STEPS[1]]:.0%}", f"{values['entropy', STEPS[1]]:.3f}",
-                              *(f"{values['length_exact', step]:.2g}" for step in STEPS),
-                              f"{values['ahead', STEPS[1]]:.1%}"])
+                lines.append([dataset, name, signal, *(f"{_median(found, 'values_used', step):.2f}" for step in STEPS),
+                              f"{_median(found, 'winner', STEPS[1]):.0%}", f"{_median(found, 'entropy', STEPS[1]):.3f}",
+                              *(f"{_median(found, 'length_exact', step):.2g}" for step in STEPS),
+                              f"{_median(found, 'ahead', STEPS[1]):.1%}"])
     if not lines:
         return measurements.NO_ROWS.format("plateau-steps")
     head = ["data set", "trained by", "decoder learns from", *(f"values used, step {step:,}" for step in STEPS),
@@ -138,9 +140,8 @@ def plateau_forces(store: Store) -> str:
     lines = []
     for dataset in store.datasets("plateau-forces"):
         for label, group in by_label(store.select("plateau-forces", dataset)).items():
-            median = lambda step, column: float(np.median([record.at(step, column, "step") for record in group]))
-            lines.append([dataset, label, *(f"{median(step, column):.1f}" for column in ("push", "pull", "lead_f")
-                                            for step in STEPS[:2]), f"{-median(STEPS[2], 'elbo'):.1f}"])
+            lines.append([dataset, label, *(f"{_median(group, column, step):.1f}" for column in (
+                "push", "pull", "lead_f") for step in STEPS[:2]), f"{-_median(group, 'elbo', STEPS[2]):.1f}"])
     if not lines:
         return measurements.NO_ROWS.format("plateau-forces")
     head = ["data set", "gradient", *(f"{words}, step {step}" for words in ("push", "pull", "lead of the winner in f")

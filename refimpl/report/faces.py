@@ -17,9 +17,8 @@ ALONE = "direct, 0 labels"
 
 def groups(store: Store, experiment: str) -> dict[str, list[Record]]:
     """Return the runs of an experiment by label, with the fewest labelled images first."""
-    found = {f"{name}, {labels} labels": store.select(experiment, "faces", f"{name}, {labels} labels")
-             for labels in LABELS for name in ESTIMATORS}
-    return {label: group for label, group in found.items() if group}
+    every = [f"{name}, {labels} labels" for labels in LABELS for name in ESTIMATORS]
+    return {label: group for label in every if (group := store.select(experiment, "faces", label))}
 
 
 def faces(store: Store) -> str:

@@ -73,8 +73,8 @@ def unlabelled(store: Store) -> str:
     """Make the table of the runs without labels, and of maximising f without a network."""
     lines = []
     for dataset in store.datasets("jigsaw"):
-        groups = {method: store.select("jigsaw", dataset, label(method, 3, NO_LABELS)) for method in UNLABELLED}
-        groups = {method: group for method, group in groups.items() if group}
+        groups = {method: group for method in UNLABELLED
+                  if (group := store.select("jigsaw", dataset, label(method, 3, NO_LABELS)))}
         if not (epochs := lengths(list(groups.values()), "test_tiles")):
             continue
         row = next(iter(groups.values()))[0].rows[-1]

@@ -35,8 +35,7 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
     rename: returns the name of a label in the table.
     stuck: whether the table shows median and range instead of mean and interval, as some seeds may be on a plateau.
     """
-    groups = {label: store.select(experiment, dataset, label) for label in labels}
-    groups = {label: group for label, group in groups.items() if group}
+    groups = {label: group for label in labels if (group := store.select(experiment, dataset, label))}
     epochs = lengths(list(groups.values()), "test_elbo")
     if not epochs:
         return NO_ROWS.format(experiment)

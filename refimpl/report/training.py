@@ -75,13 +75,13 @@ def released_signal(store: Store) -> str:
 def structured(store: Store) -> str:
     parts = []
     for dataset in store.datasets("structured"):
-        labels = [label for label in STRUCTURED if store.select("structured", dataset, label)]
-        groups = [store.select("structured", dataset, label) for label in labels]
+        found = {label: group for label in STRUCTURED if (group := store.select("structured", dataset, label))}
+        groups = list(found.values())
         epochs = lengths(groups, "test_log_likelihood")
         between = sorted({epoch for epoch in (10, 30, 50, 100, *epochs) if epochs and epoch <= epochs[-1]})
         lines = [[label, f"{paper.STRUCTURED[label]:g}" if label in paper.STRUCTURED else "–"] + [
             spread(group, epoch, "test_log_likelihood").text() for epoch in between]
-            for label, group in zip(labels, groups)]
+            for label, group in found.items()]
         head = ["encoder", "paper's test loss, 300 epochs"] + [
             f"{plural(epoch, 'epoch')}, {seeds_at(groups, epoch, 'test_log_likelihood')}" for epoch in between]
         parts.append(f"**{dataset}**: exact test −log p(x), nats per image\n\n" + table(head, lines))

@@ -11,19 +11,6 @@ from refimpl.report.store import Spread, Store, lengths, paired, spread
 FEWEST = 3              # seeds; with two each, the ranges do not overlap in one of three cases by chance alone
 
 
-def apart(one: Spread, other: Spread) -> bool | None:
-    """Return True if every seed of `one` is below every seed of `other`, and False if every seed of `one` is above.
-
-    Return None if the ranges overlap, or if there are fewer than FEWEST seeds.  Unlike an interval of the mean, this
-    comparison also suits runs of which some may still be on a plateau.
-    """
-    if min(len(one.values), len(other.values)) < FEWEST:
-        return None
-    if max(one.values) < min(other.values):
-        return True
-    return False if max(other.values) < min(one.values) else None
-
-
 class Finding(NamedTuple):
     """Holds what the rows show about a claim."""
 
@@ -51,7 +38,17 @@ class Runs(NamedTuple):
         return spread(self.groups[name], self.epoch, self.column, self.sign)
 
     def apart(self, one: str, other: str) -> bool | None:
-        return apart(self.of(one), self.of(other))
+        """Return True if every seed of `one` is below every seed of `other`, and False if every seed is above.
+
+        Return None if the ranges overlap, or if there are fewer than FEWEST seeds.  Unlike an interval of the mean,
+        this comparison also suits runs of which some may still be on a plateau.
+        """
+        a, b = self.of(one).values, self.of(other).values
+        if min(len(a), len(b)) < FEWEST:
+            return None
+        if max(a) < min(b):
+            return True
+        return False if max(b) < min(a) else None
 
     def ahead(self, one: str, other: str) -> bool | None:
         """Return whether the runs `one` have lower values than the runs `other`; None if this is not decided.

@@ -25,13 +25,16 @@ def test_a_spread():
 
 
 def test_an_effect_is_one_where_intervals_part():
-    near, far = Spread((1.0, 1.1, 1.2)), Spread((2.0, 2.1, 2.2))
     assert Spread((1.0, 1.1, 1.2)).side == 1 and Spread((-1.0, -1.1, -1.2)).side == -1
     assert Spread((-0.1, 0.1, 0.2)).side is None and Spread((9.0,)).side is None and Spread(()).side is None
-    assert verdicts.apart(near, far) is True and verdicts.apart(far, near) is False
-    assert verdicts.apart(near, Spread((1.15, 5.0, 6.0))) is None
-    for few in ((9.0,), (9.0, 9.1)):                    # two ranges of two seeds part by chance one time in three
-        assert verdicts.apart(near, Spread(few)) is None and verdicts.apart(Spread(few), near) is None
+    values = {"near": (1.0, 1.1, 1.2), "far": (2.0, 2.1, 2.2), "wide": (1.15, 5.0, 6.0), "one": (9.0,),
+              "two": (9.0, 9.1)}
+    runs = verdicts.Runs({name: [run(seed=seed, values=((10, -value),)) for seed, value in enumerate(of)]
+                          for name, of in values.items()}, 10, "test_elbo", -1.0)
+    assert runs.apart("near", "far") is True and runs.apart("far", "near") is False
+    assert runs.apart("near", "wide") is None
+    for few in ("one", "two"):                          # two ranges of two seeds part by chance one time in three
+        assert runs.apart("near", few) is None and runs.apart(few, "near") is None
 
 
 def test_a_run_is_ahead_where_the_differences_seed_by_seed_say_so():
