@@ -25,6 +25,7 @@ further problems that separate them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -73,16 +74,16 @@ def gradient(function: Callable, h: np.ndarray, f: np.ndarray | Callable, eps: f
     wanted = problem.make(h, f, eps, values)
     if two_sided is not None and not isinstance(two_sided, (bool, np.bool_)):
         raise TypeError(f"two_sided must be True, False or None, got {type(two_sided).__name__}")
-    precision = rounding.check(precision)
+    allowed = rounding.up_to(precision)
     if samples is None:
         samples = max(1_000, min(DEFAULT, BUDGET // max(len(wanted.f), wanted.h.size)))
     samples = arguments.integer("samples", samples, 1_000, most=MOST_SAMPLES)
     rng = np.random.default_rng(0) if rng is None else arguments.generator(rng)
 
-    def slope(of: problem.Problem, z: np.ndarray) -> np.ndarray:
-        return calling.slope(of, z, values)
+    def explain(of: problem.Problem, draws: int) -> recognise.Finding:
+        return recognise.run(hook, of, draws, rng, allowed, partial(calling.slope, values=values))
 
-    finding = recognise.run(hook, wanted, samples, rng, precision, slope)
-    decided = verdict.decide(hook, finding, rng, precision, slope, two_sided)
+    finding = explain(wanted, samples)
+    decided = verdict.decide(finding, explain, two_sided)
     truth = mean.known(wanted, np.random.default_rng(1))
     return verdict.report(finding, decided, truth)

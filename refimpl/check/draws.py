@@ -38,15 +38,6 @@ class Match:
                 some = rows[start:start + 500]
                 self.share = max(self.share, float(_gap(draws, self.slip, some, plus[some], minus[some]).max()))
 
-    def level(self, allowed: list[str], eps: float) -> str | None:
-        """Return the finest of the allowed precisions in which every unequal draw is a near-tie, or None."""
-        return rounding.level(self.share, allowed, eps)
-
-
-def matches(slips: dict[str, Slip]) -> dict[tuple[str, int], Match]:
-    """Return a new Match for every slip and for minus every slip, with no draws compared yet."""
-    return {(name, sign): Match(slip, sign) for name, slip in slips.items() for sign in (1, -1)}
-
 
 def _gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
     """Return the gap of each of these draws divided by its largest score, (rows,).
@@ -55,18 +46,18 @@ def _gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, minus: np
     the best scores of the slip.
     """
     problem = draws.problem
-    largest_h, _ = problem.largest()
     step = max(abs(score.f) for score in (slip.plus, slip.minus) if score is not None)
-    largest = largest_h + step * np.abs(problem.f).max() + np.zeros(len(rows))
+    largest = np.abs(problem.h).max(axis=-1).sum() + step * np.abs(problem.f).max() + np.zeros(len(rows))
     if any(score is not None and score.noise for score in (slip.plus, slip.minus)):
         largest += np.abs(draws.noise[rows]).max(axis=-1).sum(axis=-1)
     if slip.plus is not None and slip.plus.local:
-        gap = _local_gap(draws, slip.plus, rows, plus, minus)
-    elif len(problem.h) == 1:
-        gap = _single_gap(draws, slip, rows, plus[:, 0], minus[:, 0])
-    else:
-        gap = _joint_gap(draws, slip, rows, plus, minus)
-    return gap / largest
+        above, below = (scores.max(axis=-1, keepdims=True) - scores
+                        for scores in (draws.local_scores(slip.plus, rows), problem.h + draws.noise[rows]))
+        return _pair_gap(slip, above, below, plus, minus).max(axis=-1) / largest
+    above, below = (_below(draws, score, rows) for score in (slip.plus, slip.minus))
+    if len(problem.h) == 1:
+        return _pair_gap(slip, above[:, None], below[:, None], plus, minus)[:, 0] / largest
+    return _joint_gap(problem, slip, above, below, plus, minus) / largest
 
 
 def _below(draws: Draws, score: Score | None, rows: np.ndarray) -> np.ndarray:
@@ -77,32 +68,18 @@ def _below(draws: Draws, score: Score | None, rows: np.ndarray) -> np.ndarray:
     return scores.max(axis=-1, keepdims=True) - scores
 
 
-def _single_gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
-    above, below = _below(draws, slip.plus, rows), _below(draws, slip.minus, rows)
-    each = np.arange(len(rows))
-    needed = (plus >= 0) if slip.minus is None else (minus >= 0) if slip.plus is None else (plus >= 0) & (minus >= 0)
-    of_pair = np.maximum(above[each, plus], below[each, minus])
-    if slip.plus is None or slip.minus is None:
-        of_pair = above[each, plus] if slip.minus is None else below[each, minus]
-        wrong = (minus >= 0) if slip.minus is None else (plus >= 0)
-        return np.where(needed & ~wrong, of_pair, np.inf)
-    stays = np.maximum(above, below).min(axis=-1)
-    return np.where(needed, of_pair, np.where((plus < 0) & (minus < 0), stays, np.inf))
-
-
-def _joint_gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
-    """Return the gap, (rows,), for several variables.
+def _joint_gap(problem: Problem, slip: Slip, above: np.ndarray, below: np.ndarray, plus: np.ndarray,
+               minus: np.ndarray) -> np.ndarray:
+    """Return the gap, (rows,), for several variables.  `above` and `below` have shape (rows, K).
 
     Several pairs of joint values can have the difference that the function has returned.  The smallest gap is taken.
     """
-    problem = draws.problem
     n, k = problem.h.shape
     weights = np.random.default_rng(0).random((n, k))
-    wanted = np.zeros(len(rows))
+    wanted = np.zeros(len(plus))
     for places, sign in ((plus, 1), (minus, -1)):
         wanted += sign * np.where(places >= 0, weights[np.arange(n), places], 0).sum(axis=-1)
     code = problem._corner(weights).sum(axis=-1)
-    above, below = _below(draws, slip.plus, rows), _below(draws, slip.minus, rows)
     top = min(TOP, len(problem.f))
     first, second = (np.argpartition(each, top - 1, axis=-1)[:, :top] for each in (above, below))
     gap = np.maximum(np.take_along_axis(above, first, -1)[:, :, None], np.take_along_axis(below, second, -1)[:, None])
@@ -112,16 +89,16 @@ def _joint_gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, min
     return np.where(same, gap, np.inf).min(axis=(1, 2))
 
 
-def _local_gap(draws: Draws, score: Score, rows: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
-    problem = draws.problem
-    n = len(problem.h)
-    new, old = draws.local_scores(score, rows), problem.h + draws.noise[rows]
-    above, below = (each.max(axis=-1, keepdims=True) - each for each in (new, old))
-    each, variable = np.arange(len(rows))[:, None], np.arange(n)
-    pair = np.maximum(above[each, variable, plus], below[each, variable, minus])
-    stays = np.maximum(above, below).min(axis=-1)
-    moved = (plus >= 0) & (minus >= 0)
-    return np.where(moved, pair, np.where((plus < 0) & (minus < 0), stays, np.inf)).max(axis=-1)
+def _pair_gap(slip: Slip, above: np.ndarray, below: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
+    """Return the gap of each variable, (rows, n), or infinity if the slip cannot return these entries.
+
+    `above` and `below`, (rows, n, k), say how far each value is below the best one in the two arg maxes.
+    """
+    pair = np.maximum(np.take_along_axis(above, plus[..., None], -1), np.take_along_axis(below, minus[..., None], -1))
+    two = slip.plus is not None and slip.minus is not None
+    stays = np.maximum(above, below).min(axis=-1) if two else np.inf
+    fits = ((plus >= 0) == (slip.plus is not None)) & ((minus >= 0) == (slip.minus is not None))
+    return np.where(fits, pair[..., 0], np.where((plus < 0) & (minus < 0), stays, np.inf))
 
 
 def expected_near_ties(problem: Problem, slip: Slip, precision: str, noise: np.ndarray) -> float:
@@ -153,7 +130,7 @@ def decide(compared: dict[tuple[str, int], Match], allowed: list[str], eps: floa
     A slip that is a correct direct gradient is preferred to the others.
     """
     order = list(rounding.PRECISIONS)
-    found = {key: match.level(allowed, eps) for key, match in compared.items()}
+    found = {key: rounding.level(match.share, allowed, eps) for key, match in compared.items()}
     found = {key: level for key, level in found.items() if level is not None}
     if not found:
         return {}

@@ -84,13 +84,6 @@ class Problem(NamedTuple):
         second = self._conditional(mass) * (1 - 2 * q) + q**2 * mass.sum()
         return np.maximum(second - self.gradient() ** 2, 0)
 
-    def largest(self) -> tuple[float, float]:
-        """Return two numbers: the sum over the variables of the largest |h|, and the largest eps |f|.
-
-        Rounding errors are relative to these numbers.
-        """
-        return float(np.abs(self.h).max(axis=-1).sum()), float(self.eps * np.abs(self.f).max())
-
 
 def make(h: object, f: object, eps: object, of_z: Callable | None = None) -> Problem:
     """Check the arguments, and return the Problem.
@@ -127,7 +120,6 @@ def make(h: object, f: object, eps: object, of_z: Callable | None = None) -> Pro
     if not 1e-100 <= eps <= 1e100:
         raise ValueError(f"eps must be in 1e-100 ... 1e100 here, as variances are compared, got {eps:g}")
     return Problem(h, table, eps, single, given, digits)
-
 
 
 def probe(like: Problem, number: int) -> Problem:

@@ -38,17 +38,22 @@ class Finding:
     returned: str = "float64"
 
 
-def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, precision: str | None,
+def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, allowed: list[str],
         f_gradient: Callable) -> Finding:
-    """Call the function on `samples` draws of the noise, in blocks, and return what explains its results."""
+    """Call the function on `samples` draws of the noise, in blocks, and return what explains its results.
+
+    `allowed` lists the precisions in which the function may compute, finest first.
+    """
     n, k = problem.h.shape
     found = Finding(problem, moments.none(problem.gradient()))
-    by_draws = hook.fourth == "noise" and not _draws_its_own(hook, problem, rng, found)
-    found.own_noise = hook.fourth == "noise" and not by_draws
+    found.own_noise = hook.fourth == "noise" and _draws_its_own(hook, problem, rng, found)
+    found.by_draws = by_draws = hook.fourth == "noise" and not found.own_noise
     known = slips.slips(problem)
-    compared = draws.matches(known) if by_draws else {}
+    compared = {}
+    if by_draws:
+        compared = {(name, sign): draws.Match(slip, sign) for name, slip in known.items() for sign in (1, -1)}
     counts, sizes, kept, lattice, alike, single_rows = None, [], [], True, True, set()
-    tail, unequal = max(1, min(20_000, BLOCK // max(len(problem.f), n * k))), 0
+    tail = max(1, min(20_000, BLOCK // max(len(problem.f), n * k)))
     few = max(1, min(FIRST, tail, samples // 60))
     start = 0
     while start < samples:
@@ -69,25 +74,23 @@ def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, pr
         single_rows.add(g[0].tobytes() if same else b"")
         if by_draws:
             block = slips.Draws(problem, noise)
-            unequal += _unequal(block, known["direct"], decoded, _allowed(precision))
+            found.unequal += _unequal(block, known["direct"], decoded, allowed)
             if not decoded.fits:
                 compared = {}
             for match in compared.values():
                 match.compare(block, decoded)
             compared = {key: match for key, match in compared.items() if np.isfinite(match.share)
-                        and match.level(list(rounding.PRECISIONS), problem.eps)}
+                        and rounding.level(match.share, list(rounding.PRECISIONS), problem.eps)}
         if decoded.fits:
             counts = (counts + laws.count(decoded.plus, decoded.minus, k)) if counts else \
                 laws.count(decoded.plus, decoded.minus, k)
         if sum(len(each[0]) for each in kept) < 20_000 and sum(each[0].size for each in kept) < 2_000_000:
             kept.append((g.copy(), noise, rows))
         start += rows
-    found.unequal, found.by_draws = unequal, by_draws
     lattice &= not sizes or max(size[1] for size in sizes) <= 1.0001 * min(size[0] for size in sizes) or \
         all(abs(size[1] * size[2] / (sizes[0][1] * sizes[0][2]) - 1) < 1e-3 for size in sizes)
-    allowed = _allowed(precision)
     if lattice and by_draws and compared:
-        _by_draws(found, compared, allowed, sizes, kept)
+        _by_draws(found, compared, allowed, sizes, np.concatenate([noise for _, noise, _ in kept]))
     if lattice and by_draws and found.coarse:
         g, noise = (np.concatenate([each[i] for each in kept]) for i in (0, 1))
         cooled = draws.temperatures(problem, noise, slips.decode(g))
@@ -98,9 +101,8 @@ def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, pr
         for (name, sign), match in cooled.items():
             _explain(found, name, sign, match.slip, sizes, allowed)
     if lattice and counts is not None and not found.explanations:
-        _by_counts(found, counts, sizes, allowed, kept, rng)
-    if not any(each.factor[:6] != "times " or each.factor in factors.WORDS for each in found.explanations) or \
-            not found.moved:
+        _by_counts(found, counts, sizes, allowed, rng)
+    if not found.moved or not any(map(_usual, found.explanations)):
         _smooth(found, kept, by_draws, f_gradient, rng)
     chance = laws.expected_changes(problem, known["direct"]) or 0.0
     if alike and (len(single_rows) > 1 or (not found.moved and (1 - chance) ** (samples / few) > laws.LEVEL)):
@@ -110,10 +112,14 @@ def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, pr
                  each.name in ("temperature", "1/sigma missing outside")]:
         if any(other.factor == factors.RIGHT for other in found.explanations):      # a simpler explanation
             del found.explanations[each]
-    plain = {each: words for each, words in found.explanations.items()
-             if not each.factor.startswith("times ") or each.factor in factors.WORDS}
+    plain = {each: words for each, words in found.explanations.items() if _usual(each)}
     found.explanations = plain or found.explanations
     return found
+
+
+def _usual(hypothesis: Hypothesis) -> bool:
+    """Return whether the factor of this hypothesis is one of factors.factors(), and not merely a number."""
+    return not hypothesis.factor.startswith("times ") or hypothesis.factor in factors.WORDS
 
 
 def _unequal(block: slips.Draws, slip: slips.Slip, decoded: slips.Decoded, allowed: list[str]) -> int:
@@ -137,40 +143,17 @@ def _draws_its_own(hook: Hook, problem: Problem, rng: np.random.Generator, found
     return not np.array_equal(one.g, two.g)
 
 
-def _allowed(precision: str | None) -> list[str]:
-    """Return the precisions in which the function may compute, finest first.
-
-    These are all precisions, or those not coarser than `precision` if it is given.
-    """
-    order = list(rounding.PRECISIONS)
-    return order if precision is None else order[:order.index(precision) + 1]
-
-
-def _factor_names(found: Finding, slip: slips.Slip, sizes: list, allowed: list[str]) -> set[str] | None:
-    """Return the names of the factors that explain the size of the gradients in every block.
-
-    Returns None if all gradients are zero.
-    """
-    names = None
-    for least, most, rows in sizes:
-        here = factors.named(least, slip.unit, found.problem, rows, allowed) & \
-            factors.named(most, slip.unit, found.problem, rows, allowed)
-        names = here if names is None else names & here
-    return names
-
-
 def _explain(found: Finding, name: str, sign: int, slip: slips.Slip, sizes: list, allowed: list[str]) -> None:
-    """Find the factors that fit this slip, and add an explanation to found.explanations for each of them."""
-    names = _factor_names(found, slip, sizes, allowed)
+    """Find the factors that explain the size of the gradients in every block, and add an explanation for each."""
+    names = [factors.named(size, slip.unit, found.problem, rows, allowed) for *both, rows in sizes for size in both]
     words = slip.words if sign > 0 else slip.negated or f"{slip.words}, and the sign is wrong"
-    for factor in {factors.RIGHT} if names is None else names:
+    for factor in set.intersection(*names) if names else {factors.RIGHT}:
         found.explanations[Hypothesis(name, sign, factor)] = words
 
 
-def _by_draws(found: Finding, compared: dict, allowed: list[str], sizes: list, kept: list) -> None:
+def _by_draws(found: Finding, compared: dict, allowed: list[str], sizes: list, noise: np.ndarray) -> None:
     """Find the slips that explain all draws, and add them to found.explanations."""
     problem, told = found.problem, found.returned in ("float16", "bfloat16")
-    noise = np.concatenate([noise for _, noise, _ in kept])
     levels = draws.decide(compared, allowed, problem.eps)
     precisions = {}
     for (name, sign), level in levels.items():
@@ -189,8 +172,7 @@ def _by_draws(found: Finding, compared: dict, allowed: list[str], sizes: list, k
         found.odd_share, found.precision = precisions[key] is None, precisions[key] or levels[key]
 
 
-def _by_counts(found: Finding, counts: laws.Counts, sizes: list, allowed: list[str], kept: list,
-               rng: np.random.Generator) -> None:
+def _by_counts(found: Finding, counts: laws.Counts, sizes: list, allowed: list[str], rng: np.random.Generator) -> None:
     """Find the slips that the counts do not exclude, and add them to found.explanations."""
     problem = found.problem
     known = slips.slips(problem)

@@ -10,17 +10,18 @@ STEPS = 8.0
 largest |h|, |noise| and eps |f|.  In both scores h, noise, eps, f, eps f and the two sums are rounded."""
 
 
-def check(precision: object) -> str | None:
-    """Return the name of `precision`, which is a name or a dtype.  Return None for None, which means unknown.
+def up_to(precision: object) -> list[str]:
+    """Return the names of the precisions that are not coarser than `precision`, a name or a dtype, finest first.
 
-    Raises ValueError if there is no such precision.
+    If `precision` is None, which means unknown, return all of them.  Raises ValueError if there is no such precision.
     """
+    order = list(PRECISIONS)
     if precision is None:
-        return None
+        return order
     name = str(getattr(precision, "__name__", precision)).removeprefix("torch.")
     if name not in PRECISIONS:
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, or None, got {precision!r}")
-    return name
+    return order[:order.index(name) + 1]
 
 
 def to(precision: str, values: np.ndarray) -> np.ndarray:

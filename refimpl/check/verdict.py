@@ -2,13 +2,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
-import numpy as np
-
-from refimpl.check import factors, laws, moments, recognise, slips
-from refimpl.check.calling import Hook
+from refimpl.check import factors, laws, moments, slips
 from refimpl.check.mean import Known, of, variance_sentence
 from refimpl.check.problem import Problem, probe
 from refimpl.check.recognise import Finding
@@ -37,18 +35,18 @@ def accepted(hypothesis: Hypothesis, two_sided: bool | None = None) -> bool:
     return hypothesis.name in names and hypothesis.sign > 0 and hypothesis.factor == factors.RIGHT
 
 
-def decide(hook: Hook, finding: Finding, rng: np.random.Generator, precision: str | None, slope: Callable,
-           two_sided: bool | None) -> Decided:
-    """Return the verdict.  As long as several explanations are left, call the function on further problems."""
+def decide(finding: Finding, explain: Callable[[Problem, int], Finding], two_sided: bool | None) -> Decided:
+    """Return the verdict.
+
+    As long as several explanations are left, explain(problem, draws) calls the function on further problems.
+    """
     left, tried, differs = dict(finding.explanations), [], False
     sure = not finding.by_counts and not (finding.coarse and finding.by_draws)     # if False, use a further problem
-    for number in range(4):
-        if len(left) < 2 and (sure or not left or any(map(accepted, left))):
+    further = _again(finding, explain)
+    while len(left) > 1 or left and not (sure or any(map(accepted, left))):
+        other = next(further, None)
+        if other is None:
             break
-        try:
-            other = recognise.run(hook, probe(finding.problem, number), _draws(finding), rng, precision, slope)
-        except (TypeError, ValueError):                     # the function accepts only these h, f or eps
-            continue
         both = {each: words for each, words in left.items() if each in other.explanations}
         if not both and any(map(accepted, left)):
             differs = True                                  # on this problem it is another estimator
@@ -57,15 +55,13 @@ def decide(hook: Hook, finding: Finding, rng: np.random.Generator, precision: st
             tried.append(other.problem)
         left, sure = both, True
     if differs and len(left) > 1:                           # it equals the direct gradient only on the given problem
-        named = _elsewhere(hook, finding, rng, precision, slope)
-        if named:
+        if named := _elsewhere(finding, explain):
             return named
     here = _coincide(finding, left, tried)
     if any(map(accepted, left)):
         return _accepted(finding, left, here, two_sided)
     if not left:
-        named = _elsewhere(hook, finding, rng, precision, slope)
-        if named:
+        if named := _elsewhere(finding, explain):
             return named
         return Decided(left, False, "NOT the direct gradient, and none of the slips that this check knows.")
     said = [_clause(each, words) for each, words in left.items()]
@@ -77,26 +73,21 @@ def decide(hook: Hook, finding: Finding, rng: np.random.Generator, precision: st
                                 f"it is: {'; or '.join(said)}.{here}")
 
 
-def _draws(finding: Finding) -> int:
-    """Return the number of draws on a further problem.  More draws are needed if only counts are compared."""
-    return PROBE if finding.by_draws else PROBE_BY_COUNTS
+def _again(finding: Finding, explain: Callable[[Problem, int], Finding]) -> Iterator[Finding]:
+    """Yield a Finding for each of the further problems.  Leave out the problems that the function refuses."""
+    for number in range(4):
+        try:
+            yield explain(probe(finding.problem, number), PROBE if finding.by_draws else PROBE_BY_COUNTS)
+        except (TypeError, ValueError):                     # the function accepts only these h, f or eps
+            continue
 
 
-def _elsewhere(hook: Hook, finding: Finding, rng: np.random.Generator, precision: str | None, slope: Callable
-               ) -> Decided | None:
+def _elsewhere(finding: Finding, explain: Callable[[Problem, int], Finding]) -> Decided | None:
     """Return a verdict if exactly one explanation fits on two further problems and is not a correct direct gradient.
 
     Otherwise return None.
     """
-    names: list[dict[Hypothesis, str]] = []
-    for number in range(4):
-        try:
-            other = recognise.run(hook, probe(finding.problem, number), _draws(finding), rng, precision, slope)
-            names.append(other.explanations)
-        except (TypeError, ValueError):
-            continue
-        if len(names) == 2:
-            break
+    names = [other.explanations for other in islice(_again(finding, explain), 2)]
     both = {each: words for each, words in names[0].items() if each in names[1]} if len(names) == 2 else {}
     if len(both) != 1 or accepted(next(iter(both))):
         return None
@@ -172,7 +163,6 @@ def _accepted(finding: Finding, left: dict[Hypothesis, str], here: str, two_side
                                    f"change the winner at these h, f and eps; {more}. The draws are consistent "
                                    f"with this: {IS[names[0]]}{here}")
     return Decided(left, True, IS[names[0]] + here)
-
 
 
 def report(finding: Finding, decided: Decided, truth: Known) -> Report:
