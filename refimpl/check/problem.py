@@ -52,6 +52,11 @@ class Problem(NamedTuple):
             total = (total[..., :, None] + values[..., i, None, :]).reshape(values.shape[:-2] + (-1,))
         return total
 
+    def index(self, digits: np.ndarray) -> np.ndarray:
+        """Return the indices, (...), of the joint values whose variables have the values `digits`, (..., n)."""
+        n, k = self.h.shape
+        return digits @ k ** np.arange(n - 1, -1, -1)
+
     def shaped(self, values: np.ndarray) -> np.ndarray:
         """Return `values`, (draws, n, k), in the shape that the function takes, (draws, k) if h was given as (k,)."""
         return values[:, 0] if self.single else values

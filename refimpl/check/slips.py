@@ -31,9 +31,9 @@ class Slip(NamedTuple):
 
     plus: Score | None
     minus: Score | None
-    words: str                          # a clause for the report
-    negated: str                        # a clause for minus this estimator; if it is empty, `words` is used
     unit: float                         # the factor of the difference
+    words: str                          # a clause for the report
+    negated: str = ""                   # a clause for minus this estimator; if it is empty, `words` is used
     law: str = "gumbel"                 # the law of the noise, if the function draws its own
     shared: bool = True                 # whether both arg maxes have the same noise
 
@@ -44,67 +44,65 @@ ACCEPTED = (RIGHT, TWO_SIDED, LOCAL)
 
 def slips(problem: Problem) -> dict[str, Slip]:
     """Return the direct gradients and all slips by name, for the eps of this problem."""
-    eps = problem.eps
+    eps, one = problem.eps, 1 / problem.eps
     plain, tilted, back = Score(1, 0), Score(1, eps), Score(1, -eps)
-    one = 1 / eps
+    loss = "the sign is wrong, or it is the gradient of the loss -f (then pass loss=True)"
+    no_noise = "there is no noise in the arg maxes"
     known = {
-        RIGHT: Slip(tilted, plain, "the direct gradient", "minus the direct gradient: the sign is wrong, or it is the "
-                    "gradient of the loss -f (then pass loss=True)", one),
-        TWO_SIDED: Slip(tilted, back, "the two-sided direct gradient", "minus the two-sided direct gradient: the sign "
-                        "is wrong, or it is the gradient of the loss -f (then pass loss=True)", one / 2),
-        "f negated": Slip(back, plain, "f enters with the wrong sign: z_eps is the arg max of h - eps f + noise",
+        RIGHT: Slip(tilted, plain, one, "the direct gradient", f"minus the direct gradient: {loss}"),
+        TWO_SIDED: Slip(tilted, back, one / 2, "the two-sided direct gradient",
+                        f"minus the two-sided direct gradient: {loss}"),
+        "f negated": Slip(back, plain, one, "f enters with the wrong sign: z_eps is the arg max of h - eps f + noise",
                           "it is the backward difference: z_eps is the arg max of h - eps f + noise, and is subtracted "
-                          "from z_star", one),
-        "second dropped": Slip(tilted, None, "the second term is dropped: onehot(z_star) is not subtracted",
-                               "the first term alone, with the wrong sign: it is -onehot(z_eps)", one),
-        "first dropped": Slip(None, plain, "the first term is dropped: it is -onehot(z_star)",
-                              "the second term alone, with the wrong sign: it is onehot(z_star)", one),
-        "f without eps": Slip(Score(1, 1), plain, "f enters without eps: z_eps is the arg max of h + f + noise", "",
-                              one),
-        "f over eps": Slip(Score(1, one), plain, "f is divided by eps: z_eps is the arg max of h + f / eps + noise", "",
-                           one),
-        "f times eps twice": Slip(Score(1, eps**2), plain, "f is multiplied by eps twice", "", one),
-        "no noise": Slip(Score(1, eps, 0), Score(1, 0, 0), "there is no noise in the arg maxes: h decides alone", "",
-                         one),
-        "no noise, f without eps": Slip(Score(1, 1, 0), Score(1, 0, 0), "there is no noise in the arg maxes, and f "
-                                        "enters without eps", "", one),
-        "no noise, f negated": Slip(Score(1, -eps, 0), Score(1, 0, 0), "there is no noise in the arg maxes, and f "
-                                    "enters with the wrong sign", "there is no noise in the arg maxes, and it is the "
-                                    "backward difference", one),
-        "noise in z_eps only": Slip(tilted, Score(1, 0, 0), "the noise is missing in z_star", "", one),
-        "noise in z_star only": Slip(Score(1, eps, 0), plain, "the noise is missing in z_eps", "", one),
-        "noise reversed": Slip(Score(1, eps, -1), Score(1, 0, -1), "the noise has the wrong sign: -noise is added", "",
-                               one),
-        "noise reversed in z_star": Slip(tilted, Score(1, 0, -1), "the noise has the wrong sign in z_star", "", one),
-        "probabilities": Slip(Score(1, eps, 1, True), Score(1, 0, 1, True), "the noise is added to the probabilities "
-                              "softmax(h), and not to the scores h", "", one),
-        "h left out": Slip(Score(0, eps), plain, "h is left out of z_eps", "", one),
-        "h left out twice": Slip(Score(0, eps), Score(0, 0), "h is left out of both arg maxes", "", one),
-        "f and h exchanged": Slip(Score(eps, 1), plain, "eps multiplies h, and not f, in z_eps", "", one),
+                          "from z_star"),
+        "second dropped": Slip(tilted, None, one, "the second term is dropped: onehot(z_star) is not subtracted",
+                               "the first term alone, with the wrong sign: it is -onehot(z_eps)"),
+        "first dropped": Slip(None, plain, one, "the first term is dropped: it is -onehot(z_star)",
+                              "the second term alone, with the wrong sign: it is onehot(z_star)"),
+        "f without eps": Slip(Score(1, 1), plain, one, "f enters without eps: z_eps is the arg max of h + f + noise"),
+        "f over eps": Slip(Score(1, one), plain, one,
+                           "f is divided by eps: z_eps is the arg max of h + f / eps + noise"),
+        "f times eps twice": Slip(Score(1, eps**2), plain, one, "f is multiplied by eps twice"),
+        "no noise": Slip(Score(1, eps, 0), Score(1, 0, 0), one, f"{no_noise}: h decides alone"),
+        "no noise, f without eps": Slip(Score(1, 1, 0), Score(1, 0, 0), one,
+                                        f"{no_noise}, and f enters without eps"),
+        "no noise, f negated": Slip(Score(1, -eps, 0), Score(1, 0, 0), one,
+                                    f"{no_noise}, and f enters with the wrong sign",
+                                    f"{no_noise}, and it is the backward difference"),
+        "noise in z_eps only": Slip(tilted, Score(1, 0, 0), one, "the noise is missing in z_star"),
+        "noise in z_star only": Slip(Score(1, eps, 0), plain, one, "the noise is missing in z_eps"),
+        "noise reversed": Slip(Score(1, eps, -1), Score(1, 0, -1), one,
+                               "the noise has the wrong sign: -noise is added"),
+        "noise reversed in z_star": Slip(tilted, Score(1, 0, -1), one, "the noise has the wrong sign in z_star"),
+        "probabilities": Slip(Score(1, eps, 1, True), Score(1, 0, 1, True), one,
+                              "the noise is added to the probabilities softmax(h), and not to the scores h"),
+        "h left out": Slip(Score(0, eps), plain, one, "h is left out of z_eps"),
+        "h left out twice": Slip(Score(0, eps), Score(0, 0), one, "h is left out of both arg maxes"),
+        "f and h exchanged": Slip(Score(eps, 1), plain, one, "eps multiplies h, and not f, in z_eps"),
     }
     if len(problem.h) > 1:
-        known[LOCAL] = Slip(Score(1, eps, local=True), plain, "the direct gradient by single changes around z_star "
-                            "(slides 18 and 30), an approximation of the joint arg max", "minus the direct gradient by "
-                            "single changes around z_star: the sign is wrong, or it is the gradient of the loss -f "
-                            "(then pass loss=True)", one)
+        known[LOCAL] = Slip(Score(1, eps, local=True), plain, one, "the direct gradient by single changes around "
+                            "z_star (slides 18 and 30), an approximation of the joint arg max",
+                            f"minus the direct gradient by single changes around z_star: {loss}")
     return known
 
 
 def of_own_noise(problem: Problem) -> dict[str, Slip]:
     """Return, by name, the slips that are possible only if the function draws its own noise."""
-    eps = problem.eps
-    plain, tilted, one = Score(1, 0), Score(1, eps), 1 / problem.eps
+    eps, one = problem.eps, 1 / problem.eps
+    plain, tilted = Score(1, 0), Score(1, eps)
+    unshared = "the noise is not shared: each arg max has drawn its own"
+    logarithm = "a logarithm is missing in the noise"
     return {
-        "unshared": Slip(tilted, plain, "the noise is not shared: each arg max has drawn its own", "the noise is not "
-                         "shared: each arg max has drawn its own, and the sign is wrong", one, shared=False),
-        "unshared two-sided": Slip(tilted, Score(1, -eps), "the two-sided difference with noise that is not shared", "",
-                                   one / 2, shared=False),
-        "one logarithm": Slip(tilted, plain, "a logarithm is missing in the noise: it is -log(U), and should be "
-                              "-log(-log(U))", "", one, law="exponential"),
-        "one logarithm, reversed": Slip(Score(1, eps, -1), Score(1, 0, -1), "a logarithm is missing in the noise: it "
-                                        "is log(U), and should be -log(-log(U))", "", one, law="exponential"),
-        "normal": Slip(tilted, plain, "the noise is normal, and should be Gumbel", "", one, law="normal"),
-        "uniform": Slip(tilted, plain, "the noise is uniform on 0 ... 1, and should be Gumbel", "", one, law="uniform"),
+        "unshared": Slip(tilted, plain, one, unshared, f"{unshared}, and the sign is wrong", shared=False),
+        "unshared two-sided": Slip(tilted, Score(1, -eps), one / 2,
+                                   "the two-sided difference with noise that is not shared", shared=False),
+        "one logarithm": Slip(tilted, plain, one, f"{logarithm}: it is -log(U), and should be -log(-log(U))",
+                              law="exponential"),
+        "one logarithm, reversed": Slip(Score(1, eps, -1), Score(1, 0, -1), one,
+                                        f"{logarithm}: it is log(U), and should be -log(-log(U))", law="exponential"),
+        "normal": Slip(tilted, plain, one, "the noise is normal, and should be Gumbel", law="normal"),
+        "uniform": Slip(tilted, plain, one, "the noise is uniform on 0 ... 1, and should be Gumbel", law="uniform"),
     }
 
 
@@ -113,14 +111,13 @@ def cooled(problem: Problem, sigma: float) -> dict[str, Slip]:
 
     The noise is multiplied by sigma, or the scores are divided by sigma and a factor 1/sigma is missing.
     """
-    eps, one, words = problem.eps, 1 / problem.eps, f"the noise is multiplied by {sigma:.3g}"
+    eps, one, plain = problem.eps, 1 / problem.eps, Score(1, 0, sigma)
     missing = f"the scores are divided by {sigma:.3g} (or the noise is multiplied by it), and a factor 1/{sigma:.3g} " \
               "is missing"
-
-    return {"temperature": Slip(Score(1, eps, sigma), Score(1, 0, sigma), f"{words}: its mean belongs to "
-                                f"softmax(h / {sigma:.3g})", "", one),
-            "1/sigma missing": Slip(Score(1, eps * sigma, sigma), Score(1, 0, sigma), missing, "", one),
-            "1/sigma missing outside": Slip(Score(1, eps, sigma), Score(1, 0, sigma), missing, "", sigma * one)}
+    return {"temperature": Slip(Score(1, eps, sigma), plain, one, f"the noise is multiplied by {sigma:.3g}: its mean "
+                                f"belongs to softmax(h / {sigma:.3g})"),
+            "1/sigma missing": Slip(Score(1, eps * sigma, sigma), plain, one, missing),
+            "1/sigma missing outside": Slip(Score(1, eps, sigma), plain, sigma * one, missing)}
 
 
 class Draws:
@@ -136,10 +133,6 @@ class Draws:
     def scores(self, score: Score, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Return the scores of all joint values for these rows of the block, (rows, K)."""
         fixed = score.h * (self.q if score.probabilities else self.h) + score.f * self.f
-        if score.noise == 0:
-            return np.broadcast_to(fixed, self.base[rows].shape)
-        if score.noise == 1:
-            return self.base[rows] + fixed
         return score.noise * self.base[rows] + fixed
 
     def local_scores(self, score: Score, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
@@ -154,9 +147,7 @@ class Draws:
         """Return the index of the joint value with the largest score, (draws,)."""
         if score not in self.kept:
             if score.local:
-                digits = self.local_scores(score).argmax(axis=-1)
-                k = self.problem.h.shape[1]
-                self.kept[score] = digits @ k ** np.arange(digits.shape[1] - 1, -1, -1)
+                self.kept[score] = self.problem.index(self.local_scores(score).argmax(axis=-1))
             else:
                 self.kept[score] = self.scores(score).argmax(axis=-1)
         return self.kept[score]

@@ -59,14 +59,11 @@ def recognised(seen: Seen, rng: np.random.Generator) -> dict[Hypothesis, str]:
     found = _score_function(seen)
     noise = gumbel.sample((20_000 // max(1, len(problem.f) // 50), *problem.h.shape), rng) if seen.noise is None \
         else seen.noise
-    for name, (make, words) in _templates(seen, noise).items():
-        found |= _named(seen, name, words, _factor(seen, make(noise)))
+    for name, (values, words) in _multiples(problem, noise).items():
+        found |= _named(seen, name, words, _factor(seen, values))
     for name, (make, words) in _relaxations(seen).items():
-        def misfit(log_tau: float) -> float:
-            template = make(some, float(np.exp(log_tau)))
-            return _misfit(seen, template)
         some = noise[:300] if seen.noise is not None else noise[:5_000]
-        tau = float(np.exp(smallest(misfit)))
+        tau = float(np.exp(smallest(lambda log_tau: _misfit(seen, make(some, float(np.exp(log_tau)))))))
         usual = snapped(tau, 1e-3 if seen.noise is not None and seen.rough < 0.01 else 0.15)
         factor, at = _factor(seen, make(noise, usual)), usual           # prefer the usual number if it fits
         if factor is None:
@@ -139,23 +136,18 @@ def _misfit(seen: Seen, template: np.ndarray) -> float:
     return float(((g_moments - moments) ** 2).sum() / (g_moments**2).sum())
 
 
-def _templates(seen: Seen, noise: np.ndarray) -> dict[str, tuple[Callable, str]]:
-    """Return, by name, functions that compute the direct gradient multiplied by f or by a number that depends on f.
-
-    Each comes with a clause for the report.
-    """
-    problem = seen.problem
+def _multiples(problem: Problem, noise: np.ndarray) -> dict[str, tuple[np.ndarray, str]]:
+    """Return, by name, the direct gradient multiplied by f or by a number that depends on f, each with a clause."""
     draws = Draws(problem, noise)
     z, z_eps = draws.winner(Score(1, 0)), draws.winner(Score(1, problem.eps))
     eye = np.eye(problem.h.shape[1])
     direct = (eye[problem.digits[z_eps]] - eye[problem.digits[z]]) / problem.eps
     scaled = {"f(z_star)": problem.f[z], "f(z_eps)": problem.f[z_eps], "f(z_eps) - f(z_star)": problem.f[z_eps] -
               problem.f[z]}
-    made = {f"times {name}": (lambda _, by=by: direct * by[:, None, None], f"it is the direct gradient multiplied by "
-                              f"{name}") for name, by in scaled.items()}
+    made = {name: direct * by[:, None, None] for name, by in scaled.items()}
     if len(problem.h) == 1:
-        made["times f"] = (lambda _: direct * problem.f, "it is the direct gradient multiplied by f")
-    return made
+        made["f"] = direct * problem.f
+    return {f"times {name}": (g, f"it is the direct gradient multiplied by {name}") for name, g in made.items()}
 
 
 def _through(p: np.ndarray, slope: np.ndarray) -> np.ndarray:
@@ -170,18 +162,18 @@ def _relaxations(seen: Seen) -> dict[str, tuple[Callable, str]]:
     """
     problem, slope = seen.problem, seen.f_gradient
 
+    def z_star(noise: np.ndarray) -> np.ndarray:
+        return np.eye(noise.shape[-1])[(problem.h + noise).argmax(axis=-1)]
+
     def soft(noise: np.ndarray, tau: float) -> np.ndarray:
         z = softmax((problem.h + noise) / tau, axis=-1)
         return _through(z, slope(z)) / tau
 
     def hard(noise: np.ndarray, tau: float) -> np.ndarray:
-        noisy = problem.h + noise
-        z = np.eye(noisy.shape[-1])[noisy.argmax(axis=-1)]
-        return _through(softmax(noisy / tau, axis=-1), slope(z)) / tau
+        return _through(softmax((problem.h + noise) / tau, axis=-1), slope(z_star(noise))) / tau
 
     def straight(noise: np.ndarray, tau: float) -> np.ndarray:
-        z = np.eye(noise.shape[-1])[(problem.h + noise).argmax(axis=-1)]
-        return _through(softmax(np.broadcast_to(problem.h / tau, noise.shape), axis=-1), slope(z)) / tau
+        return _through(softmax(problem.h / tau, axis=-1), slope(z_star(noise))) / tau
 
     linear = problem.callable is None and len(problem.h) == 1
     known = {"gumbel-softmax": (soft, "it is the Gumbel-softmax gradient at temperature {:.3g}" +
@@ -211,16 +203,15 @@ def _score_function(seen: Seen) -> dict[Hypothesis, str]:
         sharp = length > 1e-6
         if not sharp.any() or (off[sharp] > 5 * seen.rough * np.abs(g).max()).mean() > 0.01:
             continue
-        f = problem.f[digits @ k ** np.arange(n - 1, -1, -1)]
+        f = problem.f[problem.index(digits)]
         if len(np.unique(f[sharp])) < 2:
             continue
         for sign in (1, -1):
             b = (f - sign * factor)[sharp]
-            words = "it is REINFORCE"
             scale = np.ptp(problem.f) + np.abs(problem.f).max()
             if np.ptp(b) <= 10 * seen.rough * scale:
                 value = b.mean()
-                words += " without a baseline" if abs(value) <= 10 * seen.rough * scale else \
-                    f" with the constant baseline {value:.4g}"
-                found[Hypothesis("reinforce", sign, factors.RIGHT)] = words
+                words = "without a baseline" if abs(value) <= 10 * seen.rough * scale else \
+                    f"with the constant baseline {value:.4g}"
+                found[Hypothesis("reinforce", sign, factors.RIGHT)] = f"it is REINFORCE {words}"
     return found
