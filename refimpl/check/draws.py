@@ -130,8 +130,7 @@ def decide(compared: dict[tuple[str, int], Match], allowed: list[str], eps: floa
     A slip that is a correct direct gradient is preferred to the others.
     """
     order = list(rounding.PRECISIONS)
-    found = {key: rounding.level(match.share, allowed, eps) for key, match in compared.items()}
-    found = {key: level for key, level in found.items() if level is not None}
+    found = {key: level for key, match in compared.items() if (level := rounding.level(match.share, allowed, eps))}
     if not found:
         return {}
     finest = min(order.index(level) for level in found.values())

@@ -134,9 +134,9 @@ def expected_changes(problem: Problem, slip: Slip) -> float | None:
     return None if chances is None else float(chances[0, :problem.h.shape[1]].sum())
 
 
-def temperature(counts: Counts, problem: Problem, family: Callable[[Problem, float], Slip], sign: int) -> float:
+def temperature(counts: Counts, problem: Problem, family: Callable[[Problem, float], Slip]) -> float:
     """Return the maximum-likelihood estimate of sigma from the counts, if the slip is family(problem, sigma)."""
-    found = (counts if sign > 0 else counts.negated()).all()
+    found = counts.all()
 
     def misfit(log_sigma: float) -> float:
         p = np.clip(exact_chances(problem, family(problem, float(np.exp(log_sigma)))), 1e-300, 1 - 1e-16)

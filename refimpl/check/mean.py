@@ -90,7 +90,7 @@ def of(finding: Finding, kind: str | None, truth: Known) -> Mean:
         bias = float(np.abs(direct.bias(problem.h, problem.f, problem.eps, kind == "two-sided")).max())
         return Mean(mean, distances, bias, [
             f"Mean: {NAMES[mean]}, as this estimator's always is; its bias, the distance from the gradient of E f, is "
-            f"{_number(bias)} in the worst component, known exactly (sampled: {distances[mean]:.1f} standard errors "
+            f"{bias:.4g} in the worst component, known exactly (sampled: {distances[mean]:.1f} standard errors "
             f"off)."])
     if kind == "reinforce":
         return Mean("E f", distances, 0.0, [f"Mean: the gradient of E f, as that of REINFORCE with a constant baseline "
@@ -109,12 +109,12 @@ def of(finding: Finding, kind: str | None, truth: Known) -> Mean:
 def _sentence(fits: list[str], distances: dict[str, float], bias: float, limit: float) -> str:
     if not fits:
         return (f"Mean: neither the gradient of E f ({_z(distances['E f'])} standard errors off, the bias is about "
-                f"{_number(bias)}) nor that of the tilted objective ({_z(distances['tilted'])} standard errors off).")
+                f"{bias:.4g}) nor that of the tilted objective ({_z(distances['tilted'])} standard errors off).")
     named = [f"{'minus ' * (each[0] == '-')}{NAMES[each.lstrip('-')]} ({_z(distances[each])} standard errors off)"
              for each in fits]
     if len(fits) == 1:
         extra = "" if fits[0] == "E f" else (f"; from the gradient of E f it is {_z(distances['E f'])} standard "
-                                             f"errors off, a bias of about {_number(bias)}")
+                                             f"errors off, a bias of about {bias:.4g}")
         return f"Mean: {named[0]}{extra}."
     return f"Mean: it agrees with {', with '.join(named)}."
 
@@ -126,13 +126,9 @@ def variance_sentence(variances: dict[str, float]) -> str:
     for name, words in (("direct", "the direct gradient"), ("reinforce", "REINFORCE"),
                         ("baseline", "REINFORCE with the best constant baseline")):
         other = variances[name]
-        parts.append(f"{found / other:.3g} times that of {words} ({_number(other)})" if other > 0 else
+        parts.append(f"{found / other:.3g} times that of {words} ({other:.4g})" if other > 0 else
                      f"that of {words} is 0")
-    return f"Variance of one gradient, summed over the components: {_number(found)}; " + ", ".join(parts) + "."
-
-
-def _number(value: float) -> str:
-    return f"{value:.4g}"
+    return f"Variance of one gradient, summed over the components: {found:.4g}; " + ", ".join(parts) + "."
 
 
 def _z(value: float) -> str:

@@ -82,8 +82,8 @@ def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, al
             compared = {key: match for key, match in compared.items() if np.isfinite(match.share)
                         and rounding.level(match.share, list(rounding.PRECISIONS), problem.eps)}
         if decoded.fits:
-            counts = (counts + laws.count(decoded.plus, decoded.minus, k)) if counts else \
-                laws.count(decoded.plus, decoded.minus, k)
+            here = laws.count(decoded.plus, decoded.minus, k)
+            counts = counts + here if counts else here
         if sum(len(each[0]) for each in kept) < 20_000 and sum(each[0].size for each in kept) < 2_000_000:
             kept.append((g.copy(), noise, rows))
         start += rows
@@ -194,7 +194,8 @@ def _by_counts(found: Finding, counts: laws.Counts, sizes: list, allowed: list[s
         def family(problem: Problem, sigma: float, name: str = names[0]) -> slips.Slip:
             return slips.cooled(problem, sigma)[name]
         for sign in (1, -1):
-            fitted, some = laws.temperature(counts, problem, family, sign), counts if sign > 0 else counts.negated()
+            some = counts if sign > 0 else counts.negated()
+            fitted = laws.temperature(some, problem, family)
             sigma = next((each for each in (laws.snapped(fitted, 0.15), fitted)      # the usual number, if it fits
                           if not laws.excluded(some, problem, family(problem, each), rng)), None)
             for name in names if sigma is not None else ():
