@@ -79,8 +79,8 @@ def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, al
                 compared = {}
             for match in compared.values():
                 match.compare(block, decoded)
-            compared = {key: match for key, match in compared.items() if np.isfinite(match.share)
-                        and rounding.level(match.share, list(rounding.PRECISIONS), problem.eps)}
+            compared = {key: match for key, match in compared.items()
+                        if rounding.level(match.share, list(rounding.PRECISIONS), problem.eps)}
         if decoded.fits:
             here = laws.count(decoded.plus, decoded.minus, k)
             counts = counts + here if counts else here
@@ -103,7 +103,7 @@ def run(hook: Hook, problem: Problem, samples: int, rng: np.random.Generator, al
     if lattice and counts is not None and not found.explanations:
         _by_counts(found, counts, sizes, allowed, rng)
     if not found.moved or not any(map(_usual, found.explanations)):
-        _smooth(found, kept, by_draws, f_gradient, rng)
+        _smooth(found, kept, f_gradient, rng)
     chance = laws.expected_changes(problem, known["direct"]) or 0.0
     if alike and (len(single_rows) > 1 or (not found.moved and (1 - chance) ** (samples / few) > laws.LEVEL)):
         found.explanations |= {Hypothesis("one noise", 1, factors.RIGHT): "all draws of a call share one noise vector: "
@@ -202,15 +202,13 @@ def _by_counts(found: Finding, counts: laws.Counts, sizes: list, allowed: list[s
                 _explain(found, name, sign, slips.cooled(problem, sigma)[name], sizes, allowed)
 
 
-def _smooth(found: Finding, kept: list, by_draws: bool, f_gradient: Callable, rng: np.random.Generator) -> None:
+def _smooth(found: Finding, kept: list, f_gradient: Callable, rng: np.random.Generator) -> None:
     """Find the estimators that fit and are not a difference of two arg maxes, and add them to found.explanations."""
-    most = 2 if by_draws else len(kept)
-    rows = slice(0, smooth.ROWS if by_draws else None)
-    g = np.concatenate([each[0] for each in kept[:most]])[rows]
-    noise = np.concatenate([each[1] for each in kept[:most]])[rows]
+    kept = kept[:2] if found.by_draws else kept
+    if len({rows for _, _, rows in kept}) > 1:              # use one block size, because a factor may be 1 / size
+        kept = kept[:1]
+    g, noise = (np.concatenate([each[i] for each in kept])[:smooth.ROWS if found.by_draws else None] for i in (0, 1))
     rough = {"float64": 1e-4, "float32": 1e-3}.get(found.returned, 0.05)
-    if len({each[2] for each in kept[:most]}) > 1:          # use one block size, because a factor may be 1 / size
-        g, noise = kept[0][0][rows], kept[0][1][rows]
-    seen = smooth.Seen(found.problem, g, noise if by_draws else None, kept[0][2], rough,
+    seen = smooth.Seen(found.problem, g, noise if found.by_draws else None, kept[0][2], rough,
                        lambda z: f_gradient(found.problem, z))
     found.explanations |= smooth.recognised(seen, rng)
