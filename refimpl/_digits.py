@@ -18,16 +18,15 @@ from scipy.special import log_softmax, softmax
 from refimpl import arguments
 
 
-def checked(h, f, eps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def checked(h, f, eps, positive: bool = True) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Check h, f and eps as arguments.scores and arguments.epsilon do, and return them.
 
     h and f are broadcast to a common shape (..., k), and eps has the shape (..., 1).
     """
     h, f = arguments.scores(h=h, f=f)
-    h, f = np.broadcast_arrays(h, f)
-    eps = arguments.epsilon(eps, h.shape[:-1])
+    eps = arguments.epsilon(eps, np.broadcast_shapes(h.shape, f.shape)[:-1], positive)
     arguments.perturbation(eps, f)
-    shape = np.broadcast_shapes(h.shape, eps.shape)                  # eps may have more batch axes
+    shape = np.broadcast_shapes(h.shape, f.shape, eps.shape)         # eps may have more batch axes
     return np.broadcast_to(h, shape), np.broadcast_to(f, shape), eps
 
 
@@ -52,8 +51,7 @@ def tilted(h: np.ndarray, f: np.ndarray, eps: np.ndarray) -> tuple[np.ndarray, n
     The values of h and f at the largest entry are subtracted before h and eps f are added.  So if two values of z have
     the same f, the difference of their scores h is kept, however large eps f is.  The last axis of eps has length 1.
     """
-    h, f = np.broadcast_arrays(h, f)
-    shape = np.broadcast_shapes(h.shape, eps.shape)                  # eps may have more batch axes
+    shape = np.broadcast_shapes(h.shape, f.shape, eps.shape)         # eps may have more batch axes
     h, f = np.broadcast_to(h, shape), np.broadcast_to(f, shape)
     best_f = np.where(eps > 0, f.max(axis=-1, keepdims=True), f.min(axis=-1, keepdims=True))
     best = (h - h.max(axis=-1, keepdims=True) + eps * (f - best_f)).argmax(axis=-1)[..., None]

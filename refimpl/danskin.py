@@ -24,7 +24,7 @@ import numpy as np
 from scipy.special import logsumexp, softmax
 
 from refimpl import arguments
-from refimpl._digits import from_likeliest, tilted
+from refimpl._digits import checked, from_likeliest, tilted
 
 # The step of the complex-step derivative.  It can be this small because the method subtracts nothing, so no digits
 # are lost.
@@ -36,14 +36,6 @@ class PerturbedMax(NamedTuple):
 
     value: np.ndarray
     z_eps: np.ndarray
-
-
-def _check(h, f, eps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Check h, f and eps, and return them, with eps in the shape (..., 1).  eps may have any sign."""
-    h, f = arguments.scores(h=h, f=f)
-    eps = arguments.epsilon(eps, np.broadcast_shapes(h.shape, f.shape)[:-1], positive=False)
-    arguments.perturbation(eps, f)
-    return h, f, eps
 
 
 def perturbed_max(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -> PerturbedMax:
@@ -66,7 +58,7 @@ def perturbed_max(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -
 
 def G(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
     """Return G(h, eps) = logsumexp(h + eps f), (...).  No constant is added, because the noise has mean zero."""
-    scores, largest = tilted(*_check(h, f, eps))             # h + eps f = scores + largest
+    scores, largest = tilted(*checked(h, f, eps, positive=False))             # h + eps f = scores + largest
     return logsumexp(scores, axis=-1) + largest[..., 0]
 
 
@@ -87,13 +79,13 @@ def G_monte_carlo(h: np.ndarray, f: np.ndarray, eps: float, noise: np.ndarray) -
 
 def dG_deps(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
     """Return dG/deps = E f(z*(eps)) = sum_z q_eps(z) f(z), (...), where q_eps = softmax(h + eps f)."""
-    h, f, eps = _check(h, f, eps)
+    h, f, eps = checked(h, f, eps, positive=False)
     return (softmax(tilted(h, f, eps)[0], axis=-1) * f).sum(axis=-1)
 
 
 def dG_dh(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
     """Return dG/dh = E onehot(z*(eps)) = q_eps = softmax(h + eps f), (..., k)."""
-    return softmax(tilted(*_check(h, f, eps))[0], axis=-1)
+    return softmax(tilted(*checked(h, f, eps, positive=False))[0], axis=-1)
 
 
 def d2G_dh_deps(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
@@ -101,7 +93,7 @@ def d2G_dh_deps(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
 
     The formula follows from dG/deps = q_eps . f and the Jacobian of a softmax, diag(q) - q q^T.
     """
-    h, f, eps = _check(h, f, eps)
+    h, f, eps = checked(h, f, eps, positive=False)
     scores, _ = tilted(h, f, eps)
     q_eps = softmax(scores, axis=-1)
     jacobian = q_eps[..., :, None] * (np.eye(q_eps.shape[-1]) - q_eps[..., None, :])     # d q_eps(z) / d h(z')
@@ -115,7 +107,7 @@ def d2G_deps_dh(h: np.ndarray, f: np.ndarray, eps: float) -> np.ndarray:
     Here u(eps) = softmax(h + eps f) is evaluated at a complex eps.  The result is exact up to rounding, because nothing
     is subtracted.
     """
-    h, f, eps = _check(h, f, eps)
+    h, f, eps = checked(h, f, eps, positive=False)
     scores, _ = tilted(h, f, eps)
     slope = from_likeliest(scores, f)
     scale = np.abs(slope).max(axis=-1, keepdims=True)               # so that slope times the step is small
