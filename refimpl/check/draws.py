@@ -25,7 +25,7 @@ class Match:
     slip: Slip
     sign: int
     unequal: int = 0        # the number of draws that differ from the slip
-    share: float = 0.0      # the largest gap / largest score of an unequal draw; infinite if one is no near-tie
+    share: float = 0.0      # the largest gap / largest score of an unequal draw, or infinity if the slip cannot fit
 
     def compare(self, draws: Draws, found: Decoded) -> None:
         """Count the draws of a block that differ from the slip, and measure how close each of them is to a tie."""
@@ -42,8 +42,8 @@ class Match:
 def _gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
     """Return the gap of each of these draws divided by its largest score, (rows,).
 
-    The function has returned +1 at `plus` and -1 at `minus`.  The gap is how far the scores of these values are below
-    the best scores of the slip.
+    The function has returned a positive entry at `plus` and a negative entry at `minus`, (rows, n) each.  The gap says
+    how far the scores of these values are below the best scores of the slip.
     """
     problem = draws.problem
     step = max(abs(score.f) for score in (slip.plus, slip.minus) if score is not None)
@@ -117,7 +117,10 @@ def expected_near_ties(problem: Problem, slip: Slip, precision: str, noise: np.n
 
 
 def usual(problem: Problem, match: Match, level: str, allowed: list[str], noise: np.ndarray, draws: int) -> str | None:
-    """Return the finest precision, `level` or coarser, whose rounding explains how many draws are unequal, or None."""
+    """Return the finest precision whose rounding explains the number of unequal draws, or None.
+
+    Only `level` and coarser precisions are tried.
+    """
     def expected(each: str) -> float:
         return draws * expected_near_ties(problem, match.slip, each, noise) + 1e-9
 
@@ -125,7 +128,7 @@ def usual(problem: Problem, match: Match, level: str, allowed: list[str], noise:
 
 
 def decide(compared: dict[tuple[str, int], Match], allowed: list[str], eps: float) -> dict[tuple[str, int], str]:
-    """Return the slips that explain the draws, each with the finest precision in which it does.
+    """Return the slips that explain the draws.  Each comes with the finest precision in which it explains them.
 
     A slip that is a correct direct gradient is preferred to the others.
     """

@@ -73,7 +73,7 @@ def recognised(seen: Seen, rng: np.random.Generator) -> dict[Hypothesis, str]:
 
 
 def _named(seen: Seen, name: str, words: str, factor: float | None) -> dict[Hypothesis, str]:
-    """Return the explanations that name this estimator, one for each usual factor near `factor`; none for None."""
+    """Return one explanation for each usual factor near `factor`, or no explanation if `factor` is None."""
     if factor is None:
         return {}
     within = 10 * seen.rough if seen.noise is not None else 0.1
@@ -137,7 +137,10 @@ def _misfit(seen: Seen, template: np.ndarray) -> float:
 
 
 def _multiples(problem: Problem, noise: np.ndarray) -> dict[str, tuple[np.ndarray, str]]:
-    """Return, by name, the direct gradient multiplied by f or by a number that depends on f, each with a clause."""
+    """Return, by name, the direct gradient multiplied by f or by a number that depends on f.
+
+    Each array comes with a clause for the report.
+    """
     draws = Draws(problem, noise)
     z, z_eps = draws.winner(Score(1, 0)), draws.winner(Score(1, problem.eps))
     eye = np.eye(problem.h.shape[1])
@@ -185,7 +188,7 @@ def _relaxations(seen: Seen) -> dict[str, tuple[Callable, str]]:
 
 
 def _score_function(seen: Seen) -> dict[Hypothesis, str]:
-    """Recognise REINFORCE, (f(z) - b)(onehot(z) - q): every row of it is a multiple of onehot(z) - q."""
+    """Recognise REINFORCE, (f(z) - b)(onehot(z) - q), because every row of it is a multiple of onehot(z) - q."""
     problem, g = seen.problem, seen.g
     n, k = problem.h.shape
     if seen.noise is not None:
