@@ -21,7 +21,8 @@ from refimpl import arguments
 def checked(h, f, eps, positive: bool = True) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Check h, f and eps as arguments.scores and arguments.epsilon do, and return them.
 
-    h and f are broadcast to a common shape (..., k), and eps has the shape (..., 1).
+    h and f are broadcast to a common shape (..., k), and eps has the shape (..., 1).  If `positive` is False, eps may
+    have any sign.
     """
     h, f = arguments.scores(h=h, f=f)
     eps = arguments.epsilon(eps, np.broadcast_shapes(h.shape, f.shape)[:-1], positive)

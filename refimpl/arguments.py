@@ -259,10 +259,9 @@ def no_overflow(result: np.ndarray, name: str, allowed: str) -> np.ndarray:
 
 
 def integer(name: str, value: object, least: int, most: int = 10**300) -> int:
-    """Return `value` as an int.  Raise TypeError if it is not a number, and ValueError if it is not whole or not
-    between `least` and `most`.
+    """Return `value`, a whole number from `least` to `most`, as an int.  A float such as 1e6 is accepted.
 
-    A float such as 1e6 is accepted if it is a whole number.
+    Raises TypeError if `value` is not a number, and ValueError if it is not whole or is outside the range.
     """
     number = array(name, value)
     # A Python int beyond 64 bits makes an array of objects.

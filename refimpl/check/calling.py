@@ -192,7 +192,7 @@ def of_z(convert: Callable | None) -> Callable:
 
 
 def slope(problem: Problem, z: np.ndarray, values: Callable) -> np.ndarray:
-    """Return the derivative of f with respect to z, (draws, n, k), also between the one-hot vectors.
+    """Return the derivative of f with respect to z, (draws, n, k).  z may lie between the one-hot vectors.
 
     If f is a table, f(z) between the one-hot vectors is defined as the mean of f under independent variables with the
     probabilities z.  If f is a function, it is called by `values` (see of_z), and its derivative is computed by central

@@ -34,7 +34,7 @@ class Counts(NamedTuple):
         return Counts(*(one + two for one, two in zip(self, other)))
 
     def negated(self) -> Counts:
-        """Return the counts of minus the gradients."""
+        """Return the Counts of the gradients with the opposite sign."""
         return Counts(self.draws, self.leave, self.arrive, self.stay)
 
     def all(self) -> np.ndarray:
@@ -148,7 +148,7 @@ def temperature(counts: Counts, problem: Problem, family: Callable[[Problem, flo
 def smallest(misfit, least: float = -3.0, most: float = 3.0) -> float:
     """Return the point between `least` and `most` at which misfit(point) is smallest.
 
-    A grid finds its neighbourhood, and a golden-section search finds the point.
+    A grid finds the neighbourhood of the point, and a golden-section search then finds the point.
     """
     grid = np.linspace(least, most, 25)
     best = int(np.argmin([misfit(point) for point in grid]))
@@ -161,7 +161,7 @@ def smallest(misfit, least: float = -3.0, most: float = 3.0) -> float:
 
 
 def snapped(value: float, within: float) -> float:
-    """Return the nearest usual number if it differs from `value` by a factor below exp(within), otherwise `value`."""
+    """Return the nearest usual number.  If it differs from `value` by a factor above exp(within), return `value`."""
     usual = np.array([0.1, 0.2, 0.25, 0.3, 1 / 3, 0.4, 0.5, 0.6, 2 / 3, 0.7, 0.75, 0.8, 0.9, 1, 1.5, 2, 3, 4, 5, 10])
     nearest = usual[np.abs(np.log(usual / value)).argmin()]
     return float(nearest if abs(np.log(nearest / value)) < within else value)

@@ -54,7 +54,7 @@ class Moments(NamedTuple):
 
 
 def none(origin: np.ndarray) -> Moments:
-    """Return the Moments of no gradients, relative to this origin."""
+    """Return empty Moments, to which gradients can be added."""
     return Moments(0, origin, np.zeros(origin.shape), np.zeros(origin.shape), 0.0)
 
 

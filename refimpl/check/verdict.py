@@ -38,7 +38,7 @@ def accepted(hypothesis: Hypothesis, two_sided: bool | None = None) -> bool:
 def decide(finding: Finding, explain: Callable[[Problem, int], Finding], two_sided: bool | None) -> Decided:
     """Return the verdict.
 
-    As long as several explanations are left, explain(problem, draws) calls the function on further problems.
+    As long as several explanations are left, the function is called on further problems by explain(problem, draws).
     """
     left, tried, differs = dict(finding.explanations), [], False
     sure = not finding.by_counts and not (finding.coarse and finding.by_draws)     # if False, use a further problem
