@@ -29,14 +29,13 @@ from matplotlib.figure import Figure
 from scipy.special import log_softmax
 
 from refimpl import exact, plots
-from refimpl.experiments import options, pictures
+from refimpl.experiments import pictures
 from refimpl.experiments.measuring.plateau_steps import EVERY, Point, measure
 from refimpl.experiments.pictures import by_label, curve
 from refimpl.experiments.records import Record
 from refimpl.experiments.training import comparisons
 from refimpl.runs import streams
 from refimpl.runs.vae import VAERun
-from refimpl.system.files import output_folder
 
 LABELS = ("exact", "amplified, eps 0.1", "capped, eps 0.1", "tilted, eps 0.1", "capped, eps 0.1, no KL")
 TITLES = {"exact": "exact", "capped, eps 0.1": "capped at 1/ε = 10"}
@@ -64,17 +63,8 @@ def look(run: VAERun, x: np.ndarray, step: int) -> Point:
 
 def run(out: Path | str, seeds: int = 3, steps: int = 1_000, datasets: Sequence[str] = ("mnist",),
         report: Callable[[str, str, Point], None] = lambda dataset, label, row: None) -> list[Record]:
-    """Follow every run, and write the rows and plateau-forces.png into `out`.
-
-    For each data set and label, the mean over the seeds at the last step is reported.  Raises InputError if a number is
-    out of range.
-    """
-    options.check("plateau-forces", seeds=seeds, steps=steps)
-    folder = output_folder(out)
-    records = measure("plateau-forces", comparisons.plateau_exits, LABELS, datasets, seeds, steps, look, folder, report)
-    with plots.may_fail(folder / "plateau-forces.png"):
-        plots.save(draw(records), folder / "plateau-forces.png")
-    return records
+    """Follow every run, and write the rows and plateau-forces.png into `out`; see plateau_steps.measure."""
+    return measure("plateau-forces", comparisons.plateau_exits, LABELS, datasets, seeds, steps, look, draw, out, report)
 
 
 def draw(records: Sequence[Record], title: str = "Push and pull on the losing values, and the bound") -> Figure:

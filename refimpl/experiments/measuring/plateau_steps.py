@@ -15,6 +15,7 @@ Every few steps, these values are computed exactly on the first 1,000 test image
 """
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -66,26 +67,24 @@ def look(run: VAERun, x: np.ndarray, step: int) -> Point:
 def follow(run: VAERun, images: data.Dataset, steps: int, look: Look = look) -> list[Point]:
     """Train a run for `steps` steps.  Return the measurements at the start, every few steps, and at the end."""
     x = images.test.images(slice(0, IMAGES), run.model.dtype)
-    points, done, epoch = [look(run, x, 0)], 0, 1
-    while done < steps:
-        for _ in run.epoch(epoch, images.train):
-            done += 1
-            if done % (EVERY if done <= CLOSE else LATER) == 0 or done == steps:
-                points.append(look(run, x, done))
-            if done == steps:
-                break
-        epoch += 1
+    points = [look(run, x, 0)]
+    every_step = itertools.chain.from_iterable(run.epoch(epoch, images.train) for epoch in itertools.count(1))
+    for done, _ in enumerate(itertools.islice(every_step, steps), start=1):
+        if done % (EVERY if done <= CLOSE else LATER) == 0 or done == steps:
+            points.append(look(run, x, done))
     return points
 
 
 def measure(name: str, make: Callable[[str, int], list[Cell]], labels: Sequence[str], datasets: Sequence[str],
-            seeds: int, steps: int, look: Look, folder: Path, report: Callable[[str, str, Point], None]
-            ) -> list[Record]:
-    """Follow the runs with these labels, and write the rows of each run below `folder` when it is done.
+            seeds: int, steps: int, look: Look, draw: Callable[[Sequence[Record]], Figure], out: Path | str,
+            report: Callable[[str, str, Point], None]) -> list[Record]:
+    """Follow the runs with these labels, write the rows of each run when it is done, and write NAME.png.
 
-    For each data set and label, the mean over the seeds at the last step is reported.
+    For each data set and label, the mean over the seeds at the last step is reported.  Raises InputError if a number is
+    out of range.
     """
-    records = []
+    options.check(name, seeds=seeds, steps=steps)
+    folder, records = output_folder(out), []
     for dataset in datasets:
         images = data.load(dataset)
         for label in labels:
@@ -100,23 +99,16 @@ def measure(name: str, make: Callable[[str, int], list[Cell]], labels: Sequence[
             progress.clear()
             last = [record.rows[-1] for record in records[-seeds:]]
             report(dataset, label, {column: float(np.mean([row[column] for row in last])) for column in last[0]})
+    with plots.may_fail(folder / f"{name}.png"):
+        plots.save(draw(records), folder / f"{name}.png")
     return records
 
 
 def run(out: Path | str, seeds: int = 5, steps: int = 1_000, datasets: Sequence[str] = ("mnist", "fashion-mnist"),
         report: Callable[[str, str, Point], None] = lambda dataset, label, row: None) -> list[Record]:
-    """Follow every run, and write the rows and plateau-steps.png into `out`.
-
-    For each data set and label, the mean over the seeds at the last step is reported.  Raises InputError if a number is
-    out of range.
-    """
-    options.check("plateau-steps", seeds=seeds, steps=steps)
-    folder = output_folder(out)
+    """Follow every run, and write the rows and plateau-steps.png into `out`; see `measure`."""
     labels = [cell.label for cell in comparisons.plateau(datasets[0], 0)]
-    records = measure("plateau-steps", comparisons.plateau, labels, datasets, seeds, steps, look, folder, report)
-    with plots.may_fail(folder / "plateau-steps.png"):
-        plots.save(draw(records), folder / "plateau-steps.png")
-    return records
+    return measure("plateau-steps", comparisons.plateau, labels, datasets, seeds, steps, look, draw, out, report)
 
 
 def draw(records: Sequence[Record], title: str = "The first steps, seen from inside") -> Figure:
