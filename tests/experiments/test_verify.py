@@ -25,7 +25,7 @@ def test_all_claims_hold(k, seed):
 def test_a_shift_of_ten_standard_errors_fails(rng):
     h = rng.normal(size=4)
     q = gumbel.choice_probabilities(h)
-    counted = verify.Counted(lambda noise: gumbel.argmax(h, noise), 4)
+    counted = verify.Sampled(lambda noise: gumbel.argmax(h, noise), 4)
     counted.add(gumbel.sample((100_000, 4), rng))
     assert verify.estimated("right", q, counted, evidence.of_events(q)).holds
     assert not verify.estimated("wrong", q + 10 * np.sqrt(q / 100_000), counted, evidence.of_events(q)).holds
@@ -34,7 +34,7 @@ def test_a_shift_of_ten_standard_errors_fails(rng):
 def test_counted_and_sampled_agree(rng):
     noise = gumbel.sample((5_000, 4), rng)
     index = lambda noise: gumbel.argmax(np.zeros(4), noise)
-    counted, sampled = verify.Counted(index, 4), verify.Sampled(lambda noise: np.eye(4)[index(noise)])
+    counted, sampled = verify.Sampled(index, 4), verify.Sampled(lambda noise: np.eye(4)[index(noise)])
     for half in (noise[:1_000], noise[1_000:]):
         counted.add(half)
         sampled.add(half)

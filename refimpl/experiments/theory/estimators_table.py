@@ -129,9 +129,10 @@ def run(n: int = 4, k: int = 2, samples: int = 400_000, seed: int = 0, out: Path
     rng = np.random.default_rng(seed)
     h, toy = rng.normal(size=(n, k)), Toy(1, n, k, rng)
     truth = joint.gradient(h, toy.joint_table().f[0])
-    served = [entry for entry in estimators.REGISTRY.values() if entry.serves(Independent(n, k))]
     rows = []
-    for entry in served:
+    for entry in estimators.REGISTRY.values():
+        if not entry.serves(Independent(n, k)):
+            continue
         progress = Progress(entry.name, samples)
         rows.append(measure(entry, h, toy, truth, samples, np.random.default_rng([seed, 1]), progress.advance))
         progress.clear()
@@ -159,14 +160,15 @@ def _figure(rows: list[Row], title: str, samples: int) -> Figure:
     rows = sorted(rows, key=lambda row: (not row.found, row.at_equal_cost))
     figure, (bias, variance) = plots.new_figure(2, width=6.0, height=0.36 * len(rows) + 1.6)
     place = np.arange(len(rows))[::-1]
-    colours = [plots.colour(row.name) for row in rows]
     silent = 1e-9 * max(row.variance for row in rows)           # a smaller variance is only rounding
-    for y, row, colour in zip(place, rows, colours):
+    noise = []
+    for y, row in zip(place, rows):
+        colour = plots.colour(row.name)
         bias.plot([max(row.bias, 1e-16)], [y], "o" if row.found else "D", color=colour, markersize=8)
         if row.variance > silent:
-            bias.plot([np.sqrt(row.variance / samples)], [y], "|", color=plots.TRUTH, markersize=14)
+            noise.append(np.sqrt(row.variance / samples))
+            bias.plot(noise[-1:], [y], "|", color=plots.TRUTH, markersize=14)
             variance.plot([row.at_equal_cost], [y], "o", color=colour, markersize=8)
-    noise = [np.sqrt(row.variance / samples) for row in rows if row.variance > silent]
     bias.set(xscale="log", xlabel="distance of mean and truth, nats; bar: its standard error", title="bias",
              yticks=place, yticklabels=[row.name for row in rows], xlim=(min(noise, default=1e-4) / 4, None))
     variance.set(xscale="log", xlabel="total variance x decoder evaluations, nats²", title="noise at equal cost",

@@ -38,36 +38,24 @@ class Claim(NamedTuple):
 
 
 class Sampled:
-    """Computes the mean of a statistic of the noise while draws are added; statistic(noise) has shape (draws, ...)."""
+    """Computes the mean of a statistic of the noise while draws are added; statistic(noise) has shape (draws, ...).
 
-    def __init__(self, statistic: Callable[[np.ndarray], np.ndarray]) -> None:
-        self.statistic = statistic
+    If `cells` is given, the statistic has integer values from 0 to cells - 1, and `mean` is the share of the draws that
+    have each value, (cells,).
+    """
+
+    def __init__(self, statistic: Callable[[np.ndarray], np.ndarray], cells: int = 0) -> None:
+        self.statistic, self.cells = statistic, cells
         self.n, self.total = 0, 0.0
 
     def add(self, noise: np.ndarray) -> None:
         values = self.statistic(noise)
         self.n += len(values)
-        self.total = self.total + values.sum(axis=0)
+        self.total = self.total + (np.bincount(values, minlength=self.cells) if self.cells else values.sum(axis=0))
 
     @property
     def mean(self) -> np.ndarray:
         return np.atleast_1d(self.total / self.n)
-
-
-class Counted(Sampled):
-    """Counts how often an integer statistic has each of the values 0 ... cells - 1.
-
-    Its mean is the mean of the value's one-hot vector.
-    """
-
-    def __init__(self, statistic: Callable[[np.ndarray], np.ndarray], cells: int) -> None:
-        super().__init__(statistic)
-        self.cells = cells
-
-    def add(self, noise: np.ndarray) -> None:
-        values = self.statistic(noise)
-        self.n += len(values)
-        self.total = self.total + np.bincount(values, minlength=self.cells)
 
 
 class Law(NamedTuple):

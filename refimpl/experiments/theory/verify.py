@@ -19,9 +19,9 @@ from scipy.optimize import brentq, minimize, minimize_scalar
 from refimpl import danskin, direct, exact, gumbel, plots
 from refimpl.arguments import InputError
 from refimpl.experiments import options
-from refimpl.experiments.theory.evidence import (SMALLEST, Claim, Counted, Sampled, estimated, identity, normal,
-                                                 of_events, of_values)
 from refimpl.experiments.theory import theorem1
+from refimpl.experiments.theory.evidence import (SMALLEST, Claim, Sampled, estimated, identity, normal, of_events,
+                                                 of_values)
 from refimpl.system.files import output_folder
 from refimpl.system.progress import Progress
 
@@ -106,28 +106,23 @@ def _claims(h: np.ndarray, f: np.ndarray, eps: float, samples: int, rng: np.rand
     # Errors are in nats squared.  If they are below SMALLEST, no best eps can be found.
     best = float(direct.best_eps(h, f, samples=1)) if spread**2 >= SMALLEST else None
 
-    def one_sided(noise):
-        return direct.gradient(h, f, eps, noise)
-
-    def two_sided(noise):
-        return direct.two_sided_gradient(h, f, eps, noise)
+    one_sided = lambda noise: direct.gradient(h, f, eps, noise)
+    two_sided = lambda noise: direct.two_sided_gradient(h, f, eps, noise)
+    squared = lambda g, mean: ((g - mean) ** 2).sum(axis=-1)
 
     def pair(noise):
         z_star, z_eps = direct.argmax_pair(h, f, eps, noise)
         return z_star * k + z_eps
 
-    def squared(g, mean):
-        return ((g - mean) ** 2).sum(axis=-1)
-
     statistics = {
-        "choice": Counted(lambda noise: gumbel.argmax(h, noise), k),
+        "choice": Sampled(lambda noise: gumbel.argmax(h, noise), k),
         "G": Sampled(lambda noise: danskin.perturbed_max(h, f, eps, noise).value),
         "slope": Sampled(lambda noise: f[danskin.perturbed_max(h, f, eps, noise).z_eps]),
-        "winner": Counted(lambda noise: danskin.perturbed_max(h, f, eps, noise).z_eps, k),
+        "winner": Sampled(lambda noise: danskin.perturbed_max(h, f, eps, noise).z_eps, k),
         "gradient": Sampled(one_sided),
         "two-sided": Sampled(two_sided),
         "score": Sampled(lambda noise: gumbel.one_hot(gumbel.argmax(h, noise), k) - q),
-        "pair": Counted(pair, k * k),
+        "pair": Sampled(pair, k * k),
         "spread": Sampled(lambda noise: squared(one_sided(noise), mean_g)),
         "two-sided spread": Sampled(lambda noise: squared(two_sided(noise), two_mean)),
     }
