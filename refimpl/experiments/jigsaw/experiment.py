@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -85,16 +86,10 @@ def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
     """
     made = [f"Test images after {epoch} epoch{'s' * (epoch != 1)} of {jigsaws.EPOCH:,} images: shares that are right, "
             "mean over the seeds ± 95 % interval", f"  {'':57s}{'tiles':>15s}{'whole images':>17s}"]
-    groups: dict[tuple[str, str], list[Cell]] = {}
-    for cell, rows in runs.items():
-        if len(rows) >= epoch:
-            groups.setdefault((cell.settings.dataset, cell.label), []).append(cell)
-    for (dataset, words), group in groups.items():
-        values = []
-        for name in ("test_tiles", "test_images"):
-            mean, half = cells.interval([100 * cells.at_epoch(runs[cell], epoch, name) for cell in group])
-            values.append(f"{mean:.2f} %" + ("" if math.isnan(half) else f" ± {half:.2f}"))
-        made.append(f"  {dataset:14s} {words:42s}{values[0]:>15s}{values[1]:>17s}  "
+    for (dataset, words), group in cells.groups(runs, epoch, "test_tiles").items():
+        right, whole = (cells.mean_and_half(runs, group, epoch, name, 100, " %")
+                        for name in ("test_tiles", "test_images"))
+        made.append(f"  {dataset:14s} {words:42s}{right:>15s}{whole:>17s}  "
                     f"({len(group)} seed{'s' * (len(group) > 1)})")
     return made
 
@@ -106,8 +101,8 @@ def draw(records: Sequence[Record], title: str) -> Figure:
         for side, words in (*((side, "") for side in SIDES), (3, NO_LABELS)):
             names = UNLABELLED if words else (*LABELLED, "enumeration")
             wanted = {label(name, side, words): name for name in names}
-            chosen = [Record(record.experiment, wanted[record.label], record.settings, record.commits, record.rows)
-                      for record in records if record.dataset == dataset and record.label in wanted]
+            chosen = [replace(record, label=wanted[record.label]) for record in records
+                      if record.dataset == dataset and record.label in wanted]
             if chosen:
                 drawn.append(Panel(f"{dataset}, {side} x {side}" + f", {words}" * bool(words), chosen, "test_tiles",
                                     words=f"epoch of {jigsaws.EPOCH:,} images", sign=100.0))

@@ -150,12 +150,31 @@ def at_epoch(rows: list[Row], epoch: int, name: str) -> float:
     return next((row[name] for row in rows if row["epoch"] == epoch), math.nan)
 
 
+def groups(runs: dict[Cell, list[Row]], epoch: int, name: str) -> dict[tuple[str, str], list[Cell]]:
+    """Return (data set, label) -> cells, for all cells that have a value in the column `name` at an epoch."""
+    found: dict[tuple[str, str], list[Cell]] = {}
+    for cell, rows in runs.items():
+        if not math.isnan(at_epoch(rows, epoch, name)):
+            found.setdefault((cell.settings.dataset, cell.label), []).append(cell)
+    return found
+
+
 def interval(values: Sequence[float]) -> tuple[float, float]:
     """Return the mean and half the width of Student's 95 % interval.  The half width is NaN for a single value."""
     values = np.asarray([value for value in values if not math.isnan(value)])
     if len(values) < 2:
         return (float(values.mean()) if len(values) else math.nan), math.nan
     return float(values.mean()), float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def mean_and_half(runs: dict[Cell, list[Row]], group: Sequence[Cell], epoch: int, name: str, factor: int,
+                  unit: str = "") -> str:
+    """Return "mean ± half width" of the interval of `factor` times the column `name` at an epoch, with two decimals.
+
+    The half width is left out for a single value.
+    """
+    mean, half = interval([factor * at_epoch(runs[cell], epoch, name) for cell in group])
+    return f"{mean:.2f}{unit}" + ("" if math.isnan(half) else f" ± {half:.2f}")
 
 
 def write_results(runs: dict[Cell, list[Row]], out: Path, name: str) -> list[Record]:
@@ -183,10 +202,6 @@ def table(runs: dict[Cell, list[Row]], epoch: int, name: str) -> list[tuple[str,
 
     The values are minus the column `name` at an epoch.  Cells that have no value there are left out.
     """
-    groups: dict[tuple[str, str], list[float]] = {}
-    for cell, rows in runs.items():
-        value = at_epoch(rows, epoch, name)
-        if not math.isnan(value):
-            groups.setdefault((cell.settings.dataset, cell.label), []).append(-value)
-    lines = [(*key, len(values), *interval(values)) for key, values in groups.items()]
+    lines = [(*key, len(group), *interval([-at_epoch(runs[cell], epoch, name) for cell in group]))
+             for key, group in groups(runs, epoch, name).items()]
     return sorted(lines, key=lambda line: (line[0], line[3]))

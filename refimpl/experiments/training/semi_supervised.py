@@ -7,7 +7,6 @@
 """
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -76,17 +75,11 @@ def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
     made = [f"Test accuracy and -ELBO, nats per image, after {epoch} epoch{'s' * (epoch != 1)} on all images",
             "(with 0 labels: of clusters under the best assignment to classes; in brackets the paper's values after",
             "400 epochs of another recipe: labels in the pretraining only, no shifts)"]
-    groups: dict[tuple[str, str], list[Cell]] = {}
-    for cell, rows in runs.items():
-        if not math.isnan(cells.at_epoch(rows, epoch, "accuracy")):
-            groups.setdefault((cell.settings.dataset, cell.label), []).append(cell)
-    for (dataset, label), group in groups.items():
-        values = []
+    for (dataset, label), group in cells.groups(runs, epoch, "accuracy").items():
+        values, slide = [], _paper(group[0])
         for name, factor, unit, which in (("accuracy", 100, " %", 0), ("test_elbo", -1, "", 1)):
-            mean, half = cells.interval([factor * cells.at_epoch(runs[cell], epoch, name) for cell in group])
-            text = f"{mean:.2f}{unit}" + ("" if math.isnan(half) else f" ± {half:.2f}")
-            slide = _paper(group[0])
-            values.append(text + (f" ({slide[which]:g}{unit})" if slide else ""))
+            values.append(cells.mean_and_half(runs, group, epoch, name, factor, unit)
+                          + (f" ({slide[which]:g}{unit})" if slide else ""))
         seeds = f"{len(group)} seed{'s' * (len(group) > 1)}"
         made.append(f"  {dataset:13s} {label:26s} {values[0]:25s} {values[1]:22s} ({seeds})")
     return made
@@ -165,14 +158,12 @@ def grids(runs: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str, F
     """
     made = {}
     for dataset in sorted({cell.settings.dataset for cell in runs}):
+        here = {cell.label: cell for cell in runs if (cell.settings.dataset, cell.settings.seed) == (dataset, 0)}
+        if not {"direct, 0 labels", "direct, 100 labels"} <= here.keys():
+            continue
         found = []
-        for labels in (0, 100):
-            for cell in runs:
-                wanted = cell.label == f"direct, {labels} labels" and cell.settings.seed == 0
-                if wanted and cell.settings.dataset == dataset:
-                    run, history = checkpoint.load(folder / cell.folder / checkpoint.FILE)
-                    words = f"{labels} labels" if labels else "unsupervised"
-                    found.append((f"{words}, {history[-1, 0]:.0f} epochs", run.samples()))
-        if len(found) == 2:
-            made[f"classes-{dataset}.png"] = images.grids(found, dataset, data.get(dataset).shape)
+        for label, words in (("direct, 0 labels", "unsupervised"), ("direct, 100 labels", "100 labels")):
+            run, history = checkpoint.load(folder / here[label].folder / checkpoint.FILE)
+            found.append((f"{words}, {history[-1, 0]:.0f} epochs", run.samples()))
+        made[f"classes-{dataset}.png"] = images.grids(found, dataset, data.get(dataset).shape)
     return made
