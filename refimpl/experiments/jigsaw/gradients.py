@@ -23,7 +23,7 @@ from scipy.special import softmax
 
 from refimpl import gumbel
 from refimpl.experiments.jigsaw import sinkhorn
-from refimpl.experiments.jigsaw.objectives import Objective
+from refimpl.experiments.jigsaw.objectives import Likelihood, Places
 from refimpl.latent import sets
 
 matchings = functools.cache(sets.matchings)
@@ -32,7 +32,7 @@ matchings = functools.cache(sets.matchings)
 class Puzzle(NamedTuple):
     """Holds the objective f, and the right matching y, (B, N, N), which is None without labels."""
 
-    objective: Objective
+    objective: Places | Likelihood
     y: np.ndarray | None
 
 

@@ -5,21 +5,13 @@ The log-likelihood is that of a mixture model.  For a matching z, (B, N, N), whi
 """
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import logsumexp, softmax
 
 from refimpl.experiments.jigsaw.tiles import cut
 from refimpl.latent import sets
-
-
-class Objective(Protocol):
-    """Describes the methods that every objective f of matchings has."""
-
-    def value(self, z: np.ndarray) -> np.ndarray: ...
-
-    def tangent(self, z: np.ndarray) -> np.ndarray: ...
 
 
 class Places(NamedTuple):

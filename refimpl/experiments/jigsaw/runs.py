@@ -83,10 +83,10 @@ class Tested(NamedTuple):
 
 
 @functools.lru_cache(maxsize=1)
-def mixture_of(dataset: str, data_dir: str | None, components: int = COMPONENTS) -> Mixture:
+def mixture_of(dataset: str, data_dir: str | None) -> Mixture:
     """Return the mixture fitted to the training images that are never shuffled."""
     whole = data.load(dataset, data_dir).train.images(slice(SHUFFLED, None))
-    return Mixture(whole, components, np.random.default_rng(FITTING))
+    return Mixture(whole, COMPONENTS, np.random.default_rng(FITTING))
 
 
 @functools.lru_cache(maxsize=1)
@@ -183,9 +183,9 @@ class JigsawRun:
             run.adam.t, run.rng.bit_generator.state = int(found["t"]), json.loads(str(found["rng"]))
             run.made_by = json.loads(str(found["made_by"]))
             run.rows = [dict(zip(COLUMNS, row, strict=True)) for row in found["rows"].tolist()]
-        except (KeyError, ValueError, TypeError) as problem:
-            if isinstance(problem, InputError):
-                raise
+        except InputError:
+            raise
+        except (KeyError, ValueError, TypeError):
             raise InputError(f"{path} {FOREIGN}") from None
         return run
 
@@ -204,9 +204,10 @@ def train(name: str, wanted: Sequence[Cell], every: Sequence[Cell], epochs: int,
     """
     if jobs != 1:
         raise InputError(f"--jobs must be 1 for {name}, whose runs are trained one after the other, got {jobs}")
-    def record(cell: Cell, rows: Sequence[Row] = (), **made_by: Sequence) -> Record:
-        return Record(name, cell.label, cell.settings.as_dict(), tuple(made_by.get("commits", ())), list(rows),
-                      tuple(made_by.get("threads", ())))
+
+    def record(cell: Cell, rows: Sequence[Row] = (), commits: Sequence[str] = (),
+               threads: Sequence[int] = ()) -> Record:
+        return Record(name, cell.label, cell.settings.as_dict(), tuple(commits), list(rows), tuple(threads))
 
     for cell in wanted:
         folder = output_folder(out / cell.folder)
