@@ -54,8 +54,10 @@ def run(folders: list[Path | str], out: Path | str) -> list[tuple[RunSettings, l
 
     Raises InputError if a folder is not a run, if the data sets differ, or if the format is not in plots.FORMATS.
     """
-    if not Path(out).is_dir():
-        plots.format_of(Path(out))
+    out = Path(out)
+    if out.is_dir():
+        raise InputError(f"--save {out} is a folder; it must be a file, FILE.png")
+    plots.format_of(out)
     runs = [read_run(folder) for folder in folders]
     datasets = sorted({settings.entry.name for settings, _ in runs})
     if len(datasets) > 1:
@@ -63,9 +65,6 @@ def run(folders: list[Path | str], out: Path | str) -> list[tuple[RunSettings, l
                          "their bounds cannot be compared")
     if len({settings.file_sha256 for settings, _ in runs}) > 1:
         raise InputError(f"the runs are of different files of the name {datasets[0]}; their bounds cannot be compared")
-    out = Path(out)
-    if out.is_dir():
-        raise InputError(f"--save {out} is a folder; it must be a file, FILE.png")
     figure, axes = plots.new_figure(2, width=5.2, height=4.2)
     drawn: dict[str, int] = {}
     for settings, rows in runs:

@@ -21,14 +21,11 @@ GRADIENTS = ("exact", "tilted", "noisy-exact", "direct")            # no bias or
 
 
 def datasets(records: Records) -> list[str]:
-    """Return the names of the data sets of these records, sorted by in_order."""
-    return sorted({record.dataset for record in records}, key=in_order)
-
-
-def in_order(dataset: str) -> tuple[int, str]:
-    """Return a sort key for names of data sets: those of the paper come first, in its order, then others by name."""
+    """Return the names of these records' data sets.  Those of the paper come first, in its order, then others by
+    name."""
     known = ("mnist", "fashion-mnist", "omniglot")
-    return (known.index(dataset) if dataset in known else len(known)), dataset
+    found = {record.dataset for record in records}
+    return [name for name in known if name in found] + sorted(found - {*known})
 
 
 def chosen(records: Records, labels: Sequence[str], dataset: str, short: bool = False) -> list[Record]:
