@@ -71,7 +71,7 @@ class Counted(np.ndarray):
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **keywords):
         plain = [np.asarray(each) if isinstance(each, Counted) else each for each in inputs]
         if out is not None:
-            keywords["out"] = tuple(np.asarray(each) if isinstance(each, Counted) else each for each in out)
+            keywords["out"] = tuple(map(np.asarray, out))
         if ufunc is np.matmul and plain[0].ndim == plain[1].ndim == 2:      # batched products are small
             Counted.noted.append((*plain[0].shape, plain[1].shape[1]))
         result = getattr(ufunc, method)(*plain, **keywords)

@@ -45,8 +45,8 @@ def _labels(z: np.ndarray, labels: np.ndarray | None) -> list[tuple[int | None, 
     found: list[tuple[int | None, float]] = []
     for value in range(z.shape[1]):
         theirs = labels[z[:, value] == 1] if labels is not None else ()
-        counts = np.bincount(theirs) if len(theirs) else np.zeros(0)
-        found.append((int(counts.argmax()), float(counts.max() / counts.sum())) if len(counts) else (None, 0.0))
+        counts = np.bincount(theirs) if len(theirs) else None
+        found.append((None, 0.0) if counts is None else (int(counts.argmax()), float(counts.max() / len(theirs))))
     return found
 
 

@@ -80,8 +80,7 @@ def measure(model: VAE, x: np.ndarray, eps: float, samples: int, rng: np.random.
     bias = [float(np.linalg.norm(mean - truth) / scale) for mean in means]
     deviation = np.sqrt(np.maximum(squares / samples - (means**2).sum(axis=(1, 2, 3)), 0)) / scale
     moved, coordinates, images = agree / samples
-    return Row(eps, moved, coordinates, images, *bias, *(float(value) for value in deviation),
-               float(deviation.max() / np.sqrt(samples)))
+    return Row(eps, moved, coordinates, images, *bias, *deviation.tolist(), float(deviation.max() / np.sqrt(samples)))
 
 
 def _table(f: np.ndarray, z: np.ndarray, n: int, k: int) -> np.ndarray:

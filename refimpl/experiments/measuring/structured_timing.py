@@ -37,20 +37,15 @@ class Row(NamedTuple):
     seconds: float
 
 
-SLOW = "joint Gumbel-softmax"
-METHODS: dict[str, dict] = {
-    "direct, maxflow": dict(solver="maxflow"),
-    "direct, persistency": dict(solver="persistency"),
-    "direct, enumeration": dict(solver="enumeration"),
-    "direct, milp (any sign)": dict(solver="milp"),
-    "direct, coordinate ascent": dict(solver="coordinate"),
-    SLOW: dict(solver="enumeration", estimator="gumbel-softmax"),
+METHODS = {
+    "direct, maxflow": ("direct", "maxflow"),
+    "direct, persistency": ("direct", "persistency"),
+    "direct, enumeration": ("direct", "enumeration"),
+    "direct, milp (any sign)": ("direct", "milp"),
+    "direct, coordinate ascent": ("direct", "coordinate"),
+    "joint Gumbel-softmax": ("gumbel-softmax", "enumeration"),
 }
-
-
-def method_colour(method: str) -> str:
-    """Return the colour of the method's solver.  For joint Gumbel-softmax it is the colour of Gumbel-softmax."""
-    return plots.colour("gumbel-softmax") if method == SLOW else plots.SOLVERS[METHODS[method]["solver"]]
+"""Maps each method to its estimator and its solver."""
 
 
 def run(out: Path | str, batch: int = 100, largest: int = 40,
@@ -64,12 +59,12 @@ def run(out: Path | str, batch: int = 100, largest: int = 40,
     folder = output_folder(out)
     dataset = data.load("mnist")
     rows = []
-    for method, settings in METHODS.items():
-        polynomial = settings["solver"] in ("maxflow", "coordinate")
+    for method, (estimator, solver) in METHODS.items():
+        polynomial = solver in ("maxflow", "coordinate")
         for n in [n for n in SIZES + (LONGER if polynomial else ()) if n <= largest]:
-            made = VAESettings(n=n, k=2, batch=batch, family="pairwise", estimator=settings.get("estimator", "direct"),
-                               family_options=Options(solver=settings["solver"])).resolved()
-            rows.append(Row(method, n, _seconds(made, dataset, f"{method}, n = {n}")))
+            settings = VAESettings(n=n, k=2, batch=batch, family="pairwise", estimator=estimator,
+                                   family_options=Options(solver=solver)).resolved()
+            rows.append(Row(method, n, _seconds(settings, dataset, f"{method}, n = {n}")))
             report(rows[-1])
     table = csv_text([Row._fields, *([row.method, row.n, f"{row.seconds:.6f}"] for row in rows)])
     write_text(folder / "structured-timing.csv", table)
@@ -101,9 +96,10 @@ def draw(record: Record) -> Figure:
 
 def _figure(rows: list[Row], batch: int) -> Figure:
     figure, (ax,) = plots.new_figure(1, width=6.4, height=4.6)
-    for method in METHODS:
+    for method, (estimator, solver) in METHODS.items():
         points = [(row.n, row.seconds) for row in rows if row.method == method]
-        ax.semilogy(*zip(*points), marker="o", color=method_colour(method), label=method)
+        colour = plots.SOLVERS[solver] if estimator == "direct" else plots.colour(estimator)
+        ax.semilogy(*zip(*points), marker="o", color=colour, label=method)
     ax.set(xlabel="n, binary latent variables", ylabel="seconds per step", title=f"structured encoders, batch {batch}")
     ax.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     ax.legend(frameon=False, fontsize=9)

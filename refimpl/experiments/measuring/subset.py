@@ -27,10 +27,10 @@ import numpy as np
 from scipy.special import log_softmax, softmax
 
 from refimpl import data, gumbel, plots
-from refimpl.latent.independent import through_softmax
 from refimpl.experiments import options
 from refimpl.experiments.records import write_measurements
 from refimpl.latent import sets
+from refimpl.latent.independent import through_softmax
 from refimpl.nn.adam import Adam
 from refimpl.nn.network import MLP
 from refimpl.nn.parameters import bind
@@ -78,9 +78,10 @@ def train(part: data.Part, method: str, setting: float, k: int, steps: int, seed
         z = family.argmax(scores(x))
         return z, log_softmax(reader.forward(x * z.astype(np.float32)).astype(np.float64), axis=1)
 
+    learns = method not in ("random", "most variable")
     for _ in range(steps):
         rows = rng.integers(len(part), size=BATCH)
-        x, learns = part.images(rows), method not in ("random", "most variable")
+        x = part.images(rows)
         run = selector.run(x)
         theta = run.y.astype(np.float64) if learns else scores(x)
         noise = gumbel.sample(theta.shape, rng) if learns else np.zeros(theta.shape)
@@ -88,7 +89,7 @@ def train(part: data.Part, method: str, setting: float, k: int, steps: int, seed
         seen = reader.run(x * z.astype(np.float32))
         back = seen.backward((softmax(seen.y, axis=1) - gumbel.one_hot(part.labels[rows].astype(int), 10))
                              .astype(np.float32))
-        parameters.grads[:] = 0
+        parameters.zero_grads()
         back.accumulate(1 / BATCH)
         if learns:
             c, soft = (-back.dx * x).astype(np.float64), softmax((theta + noise) / setting, axis=1)
@@ -97,6 +98,11 @@ def train(part: data.Part, method: str, setting: float, k: int, steps: int, seed
             run.backward(-grad.astype(np.float32)).accumulate(1 / BATCH)
         adam.step()
     return read
+
+
+def _share(log_p: np.ndarray, labels: np.ndarray) -> float:
+    """Return the share of the images whose likeliest class under log_p, (images, classes), is their label."""
+    return float((log_p.argmax(axis=1) == labels).mean())
 
 
 def run(out: Path | str, k: int = 10, steps: int = 300, seeds: int = 3, data_dir: str | None = None,
@@ -112,15 +118,13 @@ def run(out: Path | str, k: int = 10, steps: int = 300, seeds: int = 3, data_dir
     rows, shown = [], []
     for method, settings in METHODS.items():
         first = {setting: train(images.train, method, setting, k, steps, 0) for setting in settings}
-        right = {setting: (read(valid)[1].argmax(axis=1) == known).mean() for setting, read in first.items()}
+        right = {setting: _share(read(valid)[1], known) for setting, read in first.items()}
         best = max(settings, key=right.get)
         for seed in range(seeds):
             read = train(images.train, method, best, k, steps, seed) if seed else first[best]
             z, log_p = read(x)
-            share = (read(valid)[1].argmax(axis=1) == known).mean() if seed else right[best]
-            rows.append(Row(method, best, seed, float(share),
-                            float((log_p.argmax(axis=1) == labels).mean()),
-                            float(log_p[np.arange(len(x)), labels].mean())))
+            rows.append(Row(method, best, seed, _share(read(valid)[1], known) if seed else right[best],
+                            _share(log_p, labels), float(log_p[np.arange(len(x)), labels].mean())))
             report(rows[-1])
             if not seed:
                 shown.append(0.35 * x[:10] + 0.65 * z[:10])             # chosen pixels: black with ink, grey without
