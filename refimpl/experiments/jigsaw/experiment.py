@@ -4,7 +4,7 @@ tiles.
 On MNIST, more runs answer two questions:
 
     by place    does it matter whether f takes into account that two tiles are identical?
-    draws       is a method worse because of the noise of its gradient, or because of its mean?
+    draws       is a method worse because its gradient is noisy, or because the mean of its gradient is worse?
 """
 from __future__ import annotations
 
@@ -80,10 +80,7 @@ def grid(dataset: str, seed: int) -> list[Cell]:
 
 
 def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
-    """Return one line per label with the shares of tiles and of images that are right.
-
-    A share is shown as the mean over the seeds ± half the width of the 95 % interval.
-    """
+    """Return one line per label with the shares of tiles and of images that are right."""
     made = [f"Test images after {epoch} epoch{'s' * (epoch != 1)} of {jigsaws.EPOCH:,} images: shares that are right, "
             "mean over the seeds ± 95 % interval", f"  {'':57s}{'tiles':>15s}{'whole images':>17s}"]
     for (dataset, words), group in cells.groups(runs, epoch, "test_tiles").items():
@@ -110,10 +107,7 @@ def draw(records: Sequence[Record], title: str) -> Figure:
 
 
 def solved(found: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str, Figure]:
-    """Draw jigsaw-solved-DATASET.png, which shows how every method with labels solves test images of 4 x 4 tiles.
-
-    The runs are those of seed 0.
-    """
+    """Draw jigsaw-solved-DATASET.png, in which the runs with labels and seed 0 solve test images of 4 x 4 tiles."""
     made = {}
     for dataset in dict.fromkeys(cell.settings.dataset for cell in found):
         here = {cell.label: cell for cell in found if (cell.settings.dataset, cell.settings.seed) == (dataset, 0)}

@@ -92,9 +92,7 @@ def enumeration(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator) -> 
 
 
 def cross_entropy(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator) -> np.ndarray:
-    """Return y - softmax(theta), which classifies the place of each tile separately.
-
-    Two tiles may therefore get the same place.
+    """Return y - softmax(theta).  The place of each tile is classified separately, so two tiles may get the same place.
     """
     return puzzle.y - softmax(theta, axis=-1)
 

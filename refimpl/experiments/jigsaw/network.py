@@ -27,12 +27,14 @@ class Scorer:
         self.head.initialise(rng)
 
     def run(self, tiles: np.ndarray) -> Scores:
-        """Run the network forward on tiles, (B, N, pixels)."""
         return Scores(self, tiles)
 
 
 class Scores:
-    """A forward pass of the network, which computes the scores theta, (B, N, N)."""
+    """A forward pass of the network on tiles, (B, N, pixels), where B is the number of images.
+
+    It computes the scores theta, (B, N, N).
+    """
 
     def __init__(self, scorer: Scorer, tiles: np.ndarray) -> None:
         (B, N, pixels), dtype = tiles.shape, scorer.parameters.values.dtype
@@ -43,8 +45,8 @@ class Scores:
         self.theta = self._head.y.reshape(B, N, N)
 
     def backward(self, dtheta: np.ndarray, weight: float = 1.0) -> None:
-        """Add `weight` times the gradient of a loss to the gradients of the parameters, given dtheta = d loss / d
-        theta, (B, N, N)."""
+        """Add `weight` times the gradient of a loss to those of the parameters; dtheta is d loss / d theta, (B, N, N).
+        """
         B, N, _ = self.theta.shape
         back = self._head.backward(dtheta.reshape(B * N, N).astype(self.theta.dtype, copy=False))
         back.accumulate(weight)

@@ -80,8 +80,8 @@ class Mixture:
 def best(objective: Likelihood) -> np.ndarray:
     """Return the best matching z, (B, N, N), that a search finds.
 
-    For each component, the search starts from the component's best matching.  A few times, it then moves to the arg max
-    of the tangent of f, which cannot decrease f.  The best of the matchings that these searches reach is returned.
+    For each component, a search starts from the component's best matching.  A few times, it moves to the arg max of the
+    tangent of f, which cannot decrease f.  The best result of these searches is returned.
     """
     B, N, _, K = objective.c.shape
     family, found, worth = sets.matchings(N), np.zeros((B, N, N)), np.full(B, -np.inf)

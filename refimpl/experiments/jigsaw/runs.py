@@ -91,10 +91,10 @@ def mixture_of(dataset: str, data_dir: str | None) -> Mixture:
 
 @functools.lru_cache(maxsize=1)
 def ceiling(dataset: str, data_dir: str | None, side: int) -> tuple[Likelihood, dict[str, float]]:
-    """Return f of the tested jigsaws, and the results of maximising f without a network.
+    """Return f of the tested jigsaws, and four numbers that show how far a network can get by maximising f.
 
-    The results are the mean of f for the right matching and for the best matching found, and the shares that are right
-    in the best matching found.
+    They are the mean of f for the right matching and for the best matching found, and the shares of the tiles and of
+    the images that are right in the best matching found.
     """
     tested = Tested.of(data.load(dataset, data_dir).test, side)
     f = mixture_of(dataset, data_dir).objective(tested.tiles, side)
@@ -191,7 +191,7 @@ class JigsawRun:
 
 
 def opened(cell: Cell, out: Path, data_dir: str | None) -> JigsawRun:
-    """Return the run of this cell.  It is read from its file if there is one, and is new otherwise."""
+    """Return the run of this cell, from its file if there is one."""
     path = out / cell.folder / FILE
     return JigsawRun.load(path, cell.settings, data_dir) if path.exists() else JigsawRun(cell.settings, data_dir)
 

@@ -31,9 +31,9 @@ SINGLE = ("exact", "direct", "gumbel-softmax", "straight-through-gumbel-softmax"
 
 
 def cases(batch: int) -> list[RunSettings]:
-    """Return the settings that are timed.
+    """Return the settings that are timed, which are those of slides 23, 24 and 31 to 33.
 
-    They are those of slides 23, 24, 32 and 33, and those of slide 31, with every estimator for 15 binary variables.
+    With the settings of slide 31, every estimator is timed that does not enumerate all joint values.
     """
     made: list[RunSettings] = [VAESettings(batch=batch, estimator=name, k=k) for k in (10, 50) for name in SINGLE]
     made += [VAESettings(batch=batch, estimator=name, n=15, k=2) for name, entry in estimators.REGISTRY.items()
@@ -45,7 +45,7 @@ def cases(batch: int) -> list[RunSettings]:
 
 
 class Row(NamedTuple):
-    """Holds the median over the rounds of the seconds per step: for a whole step, and for its matrix products alone."""
+    """Holds the seconds of a whole step, and those of its matrix products alone.  Both are medians over the rounds."""
 
     settings: RunSettings
     step: float
@@ -53,7 +53,7 @@ class Row(NamedTuple):
 
 
 class Named(NamedTuple):
-    """Holds a row as it is written to a file: the settings are replaced by their label."""
+    """Holds a row as it is written to a file.  The label replaces the settings."""
 
     step_of: str
     step: float
@@ -101,15 +101,13 @@ def product_shapes(settings: RunSettings) -> list[tuple[int, int, int]]:
 
 
 def started(settings: RunSettings, dataset: data.Dataset) -> Run:
-    """Return a new run with these settings and with the data set attached."""
     run = kind_of(settings).start(settings)
     run.attach(dataset)
     return run
 
 
 def step_function(settings: RunSettings, dataset: data.Dataset) -> Callable[[], None]:
-    """Return a function that makes one whole training step, as the training loop does, including the unpacking of
-    images."""
+    """Return a function that unpacks a batch of images and makes one training step, as the training loop does."""
     run = started(settings, dataset)
 
     def step() -> None:
@@ -133,7 +131,7 @@ def products_function(settings: RunSettings) -> Callable[[], None]:
 
 
 def seconds(function: Callable[[], None], times: int) -> float:
-    """Return the mean of the seconds that a call of `function` takes, over `times` calls."""
+    """Return the mean time of `times` calls of `function`, in seconds."""
     started = time.perf_counter()
     for _ in range(times):
         function()
@@ -171,7 +169,7 @@ def run(batch: int = 100, steps: int = 30, rounds: int = 7,
 def epoch_seconds(k: int = 10, epochs: int = 3) -> list[float]:
     """Return the seconds that each of the first epochs of direct takes on MNIST.
 
-    Denormal numbers, if there were any, would make epochs slower.
+    If training made denormal numbers, later epochs would be slower.
     """
     dataset = data.load("mnist")
     run = VAERun.start(VAESettings(k=k).resolved())

@@ -28,7 +28,8 @@ class Codes(NamedTuple):
     shares: np.ndarray
     """The share of the images in which each variable has each of its values, (n, k)."""
     labels: list[tuple[int | None, float]] = []
-    """For each value of a single latent variable: the most frequent label of its images, and the share with this label.
+    """For each value of a single latent variable: the most frequent label of the images that have this value, and the
+    share of these images that have the label.
 
     The label is None if no image has the value, or if the data have no labels.
     """

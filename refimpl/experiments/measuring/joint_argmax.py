@@ -45,10 +45,8 @@ class Row(NamedTuple):
     deviation_linear: float
     """Each deviation is the standard deviation of one sample."""
     floor: float
-    """The bias that would be measured if the true bias were 0, because the mean over the samples is noisy.
-
-    It is that of the noisiest of the three arg maxes.
-    """
+    """The bias that would be measured if the true bias were 0, because the mean over the samples is noisy.  Of the
+    three arg maxes, the noisiest counts."""
 
 
 def measure(model: VAE, x: np.ndarray, eps: float, samples: int, rng: np.random.Generator,
@@ -84,9 +82,7 @@ def measure(model: VAE, x: np.ndarray, eps: float, samples: int, rng: np.random.
 
 
 def _table(f: np.ndarray, z: np.ndarray, n: int, k: int) -> np.ndarray:
-    """Return the values of f after every change of one variable of z, (B, n, k).
-
-    They are looked up in `f`, which contains the values at all joint z.
+    """Look up in `f`, (B, k^n), its values after every change of one variable of z, (B, n).  They have shape (B, n, k).
     """
     place = k ** np.arange(n - 1, -1, -1)
     index = (z * place).sum(axis=1)

@@ -30,7 +30,7 @@ BUDGET = 4.0                                # approximate seconds per point
 
 
 class Row(NamedTuple):
-    """Holds the median of the seconds per step for a method at one n."""
+    """Holds the median time of a step, in seconds, for a method at one n."""
 
     method: str
     n: int
@@ -89,7 +89,6 @@ def _seconds(settings: VAESettings, dataset: data.Dataset, words: str) -> float:
 
 
 def draw(record: Record) -> Figure:
-    """Plot the rows of a record."""
     return _figure([Row(row["method"], int(row["n"]), row["seconds"]) for row in record.rows],
                    record.settings["batch"])
 

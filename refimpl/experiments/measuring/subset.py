@@ -39,18 +39,12 @@ from refimpl.system.files import output_folder
 
 METHODS = {"direct": (3.0, 10.0, 30.0), "two-sided": (3.0, 10.0, 30.0), "relaxed": (0.3, 1.0, 3.0),
            "straight-through": (1e-3, 3e-3, 1e-2), "random": (0.0,), "most variable": (0.0,)}
-"""The settings that are tried for each method.
-
-They are values of eps or tau, or of the learning rate for straight-through, which has neither.
-"""
+"""The settings that are tried for each method: values of eps or tau, but of the learning rate for straight-through."""
 HIDDEN, BATCH, LR, IMAGES = 32, 50, 3e-3, 3_000
 
 
 class Row(NamedTuple):
-    """Holds the results of one run: the shares of right labels, and the mean of f in nats.
-
-    In the test, z is the set of the k pixels with the highest scores.
-    """
+    """Holds the results of one run: the shares of the images whose label is right, and the mean of f, in nats."""
 
     method: str
     setting: float

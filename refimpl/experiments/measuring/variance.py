@@ -80,10 +80,8 @@ def exact_deviation(model: VAE, x: np.ndarray, eps: float) -> float:
 def sampled_deviation(model: VAE, x: np.ndarray, name: str, temperature: float, samples: int,
                       rng: np.random.Generator, after_sample: Callable[[], None] = lambda: None
                       ) -> tuple[float, float, float]:
-    """Return the standard deviation of the encoder's gradient over `samples` draws of the noise, and two more numbers.
-
-    The second is the standard error of the first.  The third is the mean over the weights of their standard deviations.
-    """
+    """Return the standard deviation of the encoder's gradient over `samples` draws of the noise, its standard error,
+    and the mean over the weights of their own standard deviations."""
     estimator = estimators.get(name)
     gradients = np.empty((samples, model.encoder.n_parameters), model.dtype)
     for sample in range(samples):
@@ -153,7 +151,6 @@ def run(out: Path | str, run_folder: Path | str | None = None, dataset: str = "m
 
 
 def draw(record: Record) -> Figure:
-    """Plot the rows of a record."""
     settings = record.settings
     words = f"direct, k = {settings['k']}, epoch 1; batch of {settings['batch']}, {settings['samples']} draws per point"
     return _figure([Row(**row) for row in record.rows], f"{settings['dataset']}, {words}")

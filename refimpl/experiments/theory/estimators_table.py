@@ -47,40 +47,33 @@ class Row(NamedTuple):
     """Decoder evaluations per sample."""
     claims: bool
     found: bool
-    """Whether the estimator is declared unbiased (`claims`), and whether no bias was found (`found`); see the module.
-    """
+    """Whether the estimator is declared unbiased (`claims`), and whether no bias was found (`found`)."""
 
     @property
     def silent(self) -> bool:
-        """Return whether the estimator has no noise.
-
-        Then its mean has no standard error, and must be right to ten digits.
-        """
+        """Return whether the estimator has no noise.  Then its mean must be right to ten digits."""
         return self.variance == 0
 
     @property
     def tested(self) -> bool:
-        """Return whether the mean could be tested."""
         return self.silent or self.z > 0
 
     @property
     def at_equal_cost(self) -> float:
-        """Return the variance times the number of decoder evaluations, which is the variance at the cost of one
-        evaluation."""
+        """Return the variance at the cost of one decoder evaluation."""
         return self.variance * self.evaluations
 
 
 def measure(estimator: Estimator, h: np.ndarray, toy: Toy, truth: np.ndarray, samples: int, rng: np.random.Generator,
             after_chunk: Callable[[int], None] = lambda rows: None) -> Row:
-    """Measure the mean and the variance of the estimates over `samples` draws, for one image; h and truth have shape
-    (n, k).
+    """Measure the mean and the variance of `samples` estimates for one image; h and truth have shape (n, k).
 
-    An estimator that learns (a baseline, a scale, a control variate) first gets WARM_UP small batches of other draws.
-    Then each chunk of the measurement starts from a copy of what it has learnt.
+    Some estimators learn a baseline, a scale or a control variate.  They first get WARM_UP small batches of other
+    draws.  Then each chunk of the measurement starts from a copy of what has been learnt.
 
-    If a coordinate's value is rare, or if its draws hardly ever differ, its mean is not normally distributed, and its
-    standard error cannot be estimated from the draws.  Therefore a coordinate is tested only if both q and the draws
-    imply at least EVENTS events (evidence.py).
+    If a coordinate's value is rare, or if its draws hardly ever differ, its mean is not normally distributed, and the
+    draws do not tell its standard error.  Therefore a coordinate is tested only if at least EVENTS events are expected
+    for it, both by q and by the draws (evidence.py).
     """
     n, k = h.shape
     keywords = dict(estimator.defaults)
@@ -146,17 +139,13 @@ def run(n: int = 4, k: int = 2, samples: int = 400_000, seed: int = 0, out: Path
 
 
 def draw(record: Record) -> Figure:
-    """Plot the rows of a record."""
     s = record.settings
     return _figure([Row(**row) for row in record.rows],
                    f"n = {s['n']}, k = {s['k']}: {s['samples']:,} draws, seed {s['seed']}", s["samples"])
 
 
 def _figure(rows: list[Row], title: str, samples: int) -> Figure:
-    """Plot the distance of the mean from the truth with its standard error, and the variance at equal cost.
-
-    The unbiased estimators come first, then the biased ones.  Each group is sorted by the variance at equal cost.
-    """
+    """Plot the distance of the mean from the truth with its standard error, and the variance at equal cost."""
     rows = sorted(rows, key=lambda row: (not row.found, row.at_equal_cost))
     figure, (bias, variance) = plots.new_figure(2, width=6.0, height=0.36 * len(rows) + 1.6)
     place = np.arange(len(rows))[::-1]

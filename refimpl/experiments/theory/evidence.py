@@ -79,10 +79,7 @@ class Law(NamedTuple):
 
 
 def normal(variance: float, kurtosis: float) -> Law:
-    """Return the law of a statistic that has a density, with this variance and kurtosis.
-
-    Such a statistic never takes the same value in two draws.
-    """
+    """Return the law of a statistic with this variance and kurtosis that never has the same value in two draws."""
     return Law(*np.atleast_1d(np.sqrt(variance), kurtosis, 0.0, 1.0, np.inf, 0.0))
 
 
@@ -113,8 +110,8 @@ def of_values(probability: np.ndarray, values: np.ndarray) -> Law:
 def allowed(values: int, errors: float = STANDARD_ERRORS) -> float:
     """Return the largest deviation, in standard errors, that is allowed for the worst of `values` sampled values.
 
-    It is larger than `errors`.  The probability of a false alarm is therefore the same as for one value with the limit
-    `errors`.  For five standard errors this probability is 6e-7.
+    The probability of a false alarm is then the same as for one value with the limit `errors`; it is 6e-7 for five
+    standard errors.
     """
     return float(-ndtri(ndtr(-errors) / values))
 
@@ -122,8 +119,8 @@ def allowed(values: int, errors: float = STANDARD_ERRORS) -> float:
 def identity(text: str, one: np.ndarray, other: np.ndarray, tolerance: float = RELATIVE, scale: float = 0.0) -> Claim:
     """Return the claim that two exact computations agree.
 
-    It shows the largest entry of `one`, and the difference between the computations relative to this entry, or relative
-    to `scale` if that is larger.
+    The claim shows the largest entry of `one`, and the largest difference divided by this entry, or by `scale` if that
+    is larger.
     """
     one, other = np.atleast_1d(one), np.atleast_1d(other)
     shown = f"{one.flat[np.abs(one).argmax()]:.6g}"

@@ -29,8 +29,7 @@ SIZE = (13.6, 8.2)                                      # inches, at 100 dots ea
 
 
 def problem(h: np.ndarray | None, f: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, Sequence[str]]:
-    """Return h, f and the names of the values.  If h and f are both missing, the values used in the chapters are
-    returned.
+    """Return h, f and the names of the values; those of the chapters if neither h nor f is given.
 
     Raises InputError if h and f are not three numbers each, or if a number is outside the range of its slider.
     """

@@ -85,7 +85,7 @@ def component(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generat
 
 
 def _sampled_errors(h, f, eps, noise, truth, two_sided) -> tuple[float, float, float]:
-    """Return |mean - truth|, the standard deviation of one sample, and the root mean squared error of the mean of
+    """Return |mean - truth|, the standard deviation of a sample, and the root of the mean squared error of the mean of
     AVERAGED samples."""
     g = (direct.two_sided_gradient if two_sided else direct.gradient)(h, f, eps, noise)
     means = g[: len(g) // AVERAGED * AVERAGED].reshape(-1, AVERAGED, len(h)).mean(axis=1)

@@ -32,7 +32,7 @@ SLOPE = 0.05                # largest allowed difference between the slope of a 
 
 
 def _short(claim: Claim) -> Claim:
-    """Mark a claim as belonging to the short selection for use in a lecture."""
+    """Mark a claim that is also shown in a lecture."""
     return claim._replace(short=True)
 
 
@@ -218,10 +218,7 @@ def preferred_probability(k: int, eps: float) -> float:
 
 
 def _maximised_probability(k: int, eps: float) -> float:
-    """Return what preferred_probability returns, but found by a general optimiser that maximises T - KL.
-
-    One value has f = 0, and all others have f = -1,000.
-    """
+    """Compute preferred_probability by a general optimiser.  One value has f = 0, and all others have f = -1,000."""
     f = np.full(k, -1e3)
     f[0] = 0
     found = minimize(lambda h: -(direct.tilted_objective(h, f, eps) - exact.kl(h)), np.zeros(k), method="BFGS",
@@ -231,10 +228,7 @@ def _maximised_probability(k: int, eps: float) -> float:
 
 def _gradient_by_differences(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray,
                              unit: float = 1.0) -> np.ndarray:
-    """Return the gradient of `function` at x by six-point differences.
-
-    The steps are 0.01 times `unit`, and the error is of order 0.01^6.
-    """
+    """Return the gradient of `function` at x by six-point differences with steps of 0.01 times `unit`."""
     moves = 0.01 * unit * np.eye(len(x))
     weights = (3 / 4, -3 / 20, 1 / 60)                  # for function(x + m step) - function(x - m step)
     return sum(weight * (function(x + m * moves) - function(x - m * moves))

@@ -39,7 +39,6 @@ class Cell:
 
     @property
     def folder(self) -> str:
-        """Return the name of the run's folder."""
         words = [self.settings.dataset, self.label, f"seed{self.settings.seed}"]
         return re.sub(r"[^\w-]", "", "-".join(words).replace(" ", "_"))
 
@@ -47,8 +46,7 @@ class Cell:
 def epochs_done(cell: Cell, out: Path) -> int:
     """Return the number of epochs for which this cell has been trained; 0 if there is no such run in `out`.
 
-    Raises InputError if its folder contains a run with other settings.  This may happen because folder names leave out
-    some characters.
+    Folder names leave out some characters, so another run may have the same folder: then InputError is raised.
     """
     path = out / cell.folder / checkpoint.FILE
     if not path.exists():
@@ -59,10 +57,9 @@ def epochs_done(cell: Cell, out: Path) -> int:
 
 def run_cells(cells: Sequence[Cell], epochs: int, out: Path, jobs: int, data_dir: str | None,
               report: Callable[[str], None]) -> None:
-    """Train every cell up to `epochs` epochs.
+    """Train every cell up to `epochs` epochs, and report a line with an estimate of the time left when a cell ends.
 
-    When a cell ends, a line about it is reported, with an estimate of the time left.  If jobs > 1, the cells are
-    trained in separate processes, each of which uses one thread for its matrix products.
+    If jobs > 1, each cell has its own process, which uses one thread for its matrix products.
     """
     done = {cell: epochs_done(cell, out) for cell in cells}
     waiting = [cell for cell in cells if done[cell] < epochs]
@@ -107,7 +104,6 @@ def run_cells(cells: Sequence[Cell], epochs: int, out: Path, jobs: int, data_dir
 
 
 def _start(cell: Cell, epochs: int, folder: Path, data_dir: str | None, stdin: int) -> subprocess.Popen:
-    """Start a process that trains this cell up to `epochs` epochs, and return the process."""
     command = [sys.executable, "-m", "refimpl", kind_of(cell.settings).COMMAND, *command_line(cell.settings),
                "--epochs", str(epochs), "--out", str(folder)]
     command += ["--data-dir", str(data_dir)] if data_dir else []
@@ -143,10 +139,7 @@ def collect(cells: Sequence[Cell], out: Path) -> dict[Cell, list[Row]]:
 
 
 def at_epoch(rows: list[Row], epoch: int, name: str) -> float:
-    """Return the value of the column `name` at an epoch.
-
-    It is NaN if the run has not reached the epoch, or if the value was not computed there.
-    """
+    """Return the value of the column `name` at an epoch, or NaN if the run has no value there."""
     return next((row[name] for row in rows if row["epoch"] == epoch), math.nan)
 
 
@@ -169,16 +162,16 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 
 def mean_and_half(runs: dict[Cell, list[Row]], group: Sequence[Cell], epoch: int, name: str, factor: int,
                   unit: str = "") -> str:
-    """Return "mean ± half width" of the interval of `factor` times the column `name` at an epoch, with two decimals.
+    """Return the interval of `factor` times the column `name` at an epoch, as "mean ± half width".
 
-    The half width is left out for a single value.
+    For a single value only the value is returned.
     """
     mean, half = interval([factor * at_epoch(runs[cell], epoch, name) for cell in group])
     return f"{mean:.2f}{unit}" + ("" if math.isnan(half) else f" ± {half:.2f}")
 
 
 def write_results(runs: dict[Cell, list[Row]], out: Path, name: str) -> list[Record]:
-    """Write NAME.csv, with one line per cell that shows its last epoch, and one file per cell below rows/.
+    """Write NAME.csv, which shows the last epoch of each cell in a line, and a file for each cell below rows/.
 
     Returns the records of the cells.
     """
@@ -200,7 +193,7 @@ def write_results(runs: dict[Cell, list[Row]], out: Path, name: str) -> list[Rec
 def table(runs: dict[Cell, list[Row]], epoch: int, name: str) -> list[tuple[str, str, int, float, float]]:
     """Return lines (data set, label, number of seeds, mean, half width of the interval), best first in each data set.
 
-    The values are minus the column `name` at an epoch.  Cells that have no value there are left out.
+    The mean is that of minus the column `name` at an epoch.  Cells that have no value there are left out.
     """
     lines = [(*key, len(group), *interval([-at_epoch(runs[cell], epoch, name) for cell in group]))
              for key, group in groups(runs, epoch, name).items()]

@@ -33,7 +33,6 @@ BINARY = ("direct", "local-expectation", "rebar", "relax", "arm", "disarm", "rei
 
 
 def binary(dataset: str, seed: int) -> list[Cell]:
-    """Return the runs of slide 31."""
     made = [_cell(name, dataset, seed, estimator=name, n=15, k=2) for name in BINARY]
     made.append(_cell("direct, no KL", dataset, seed, estimator="direct", n=15, k=2, kl_grad=False))
     made.append(_cell("direct as released", dataset, seed, estimator="direct", n=15, k=2, as_released=True))
@@ -44,7 +43,6 @@ def binary(dataset: str, seed: int) -> list[Cell]:
 
 
 def joint(dataset: str, seed: int) -> list[Cell]:
-    """Return the runs of slides 29 and 30."""
     return [_cell(f"{name}, n = {n}", dataset, seed, estimator=name, n=n, k=2)
             for n in (8, 12) for name in ("direct", "direct-joint", "local-expectation", "exact")]
 
@@ -66,22 +64,20 @@ def structured(dataset: str, seed: int) -> list[Cell]:
 
 
 def latent_sizes(dataset: str, seed: int) -> list[Cell]:
-    """Return the runs of figure 1 of the supplement."""
     return [_cell(f"{name}, k = {k}", dataset, seed, estimator=name, k=k)
             for k in (20, 30, 40, 50) for name in ("direct", "exact", "gumbel-softmax")]
 
 
 def convergence(dataset: str, seed: int) -> list[Cell]:
-    """Return the runs of slides 23 and 24."""
     made = []
     for k in (10, 50):
         made += [_cell(f"{name}, k = {k}", dataset, seed, estimator=name, k=k)
                  for name in ("direct", "exact", "gumbel-softmax")]
-        # the slides' Gumbel-softmax is the released straight-through one
+        # The Gumbel-softmax of the slides is the straight-through one of the released code.
         made += [_cell(f"{words} as released, k = {k}", dataset, seed, estimator=name, k=k, as_released=True)
                  for words, name in (("direct", "direct"), ("gumbel-softmax", "gumbel-softmax"),
                                      ("straight-through", "straight-through-gumbel-softmax"))]
-        # direct with only one of the two settings in which the released direct differs from ours
+        # The released direct differs from ours in two settings.  Each of these runs changes only one of them.
         made += [_cell(f"direct without KL, k = {k}", dataset, seed, estimator="direct", k=k, kl_grad=False),
                  _cell(f"direct with falling eps, k = {k}", dataset, seed, estimator="direct", k=k,
                        schedule="released")]
@@ -104,8 +100,7 @@ TILTS = ("tilted", "capped", "amplified", "noisy-exact", "direct")
 
 
 def plateau_exits(dataset: str, seed: int) -> list[Cell]:
-    """Return runs with these gradients: the exact one, both halves of the bias, each half alone, the noise alone, and
-    direct.
+    """Return runs of exact, of both halves of the bias, of each half alone, of the noise alone, and of direct.
 
     The decoder always learns from q, so the runs differ only in the encoder's gradient.
     """
@@ -126,10 +121,9 @@ CHANGES = {"lr 0.0003": {"lr": 3e-4}, "lr 0.003": {"lr": 3e-3}, "k 50": {"k": 50
 
 
 def plateau_tests(dataset: str, seed: int) -> list[Cell]:
-    """Return the runs of plateau_exits at eps = 0.1 with one setting changed.
+    """Return the runs of plateau_exits at eps = 0.1 with one setting changed, as in CHANGES.
 
-    The changed setting is the learning rate, the number of values, or what the decoder learns from.  Further runs of
-    the capped half have other weights of the KL term; the weights 0 and 1 are in plateau_exits.
+    Further runs of the capped half have other weights of the KL term.  The weights 0 and 1 are in plateau_exits.
     """
     cells = [_cell(f"{name}, {words}", dataset, seed, estimator=name, **{"k": 10} | changed,
                    **{} if name == "exact" else {"eps": 0.1})
@@ -144,7 +138,6 @@ TUNED = {"direct": ("eps", (0.03, 0.1, 0.3, 1.0)), "exact": (None, (None,)),
 
 
 def tuning(dataset: str, seed: int) -> list[Cell]:
-    """Return runs of every method with each of its settings, combined with each learning rate."""
     made = []
     for k in (10, 50):
         for name, (setting, values) in TUNED.items():

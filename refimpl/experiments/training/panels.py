@@ -31,14 +31,13 @@ def datasets(records: Records) -> list[str]:
 def chosen(records: Records, labels: Sequence[str], dataset: str, short: bool = False) -> list[Record]:
     """Return the runs on this data set that have these labels, in the order of the labels.
 
-    If `short` is true, each run is named by the part of its label before the comma.
+    If `short` is true, only the part of a label before the comma is kept.
     """
     return [replace(record, label=label.split(",")[0] if short else label) for label in labels for record in records
             if (record.label, record.dataset) == (label, dataset)]
 
 
 def binary(records: Records, title: str) -> Figure:
-    """Plot the bound, once against epochs and once against decoder evaluations."""
     panels = []
     for dataset in datasets(records):
         ours = chosen(records, COMPARED, dataset)
@@ -49,8 +48,7 @@ def binary(records: Records, title: str) -> Figure:
 
 
 def released(records: Records, title: str) -> Figure:
-    """Plot estimators of slide 31 with three settings: our default, one of the released settings, and all released
-    settings."""
+    """Plot estimators of slide 31 with our settings, with one setting of the released code, and with all of them."""
     panels = []
     for dataset in datasets(records):
         for name, between in (("direct", "direct, no KL"), ("rebar", "rebar, batch mean"),
@@ -71,7 +69,6 @@ def structured(records: Records, title: str) -> Figure:
 
 
 def convergence(records: Records, title: str) -> Figure:
-    """Plot a panel for each data set and k."""
     names = ("direct", "direct as released", "exact", "gumbel-softmax", "gumbel-softmax as released",
              "straight-through as released")
     panels = [Panel(f"{dataset}, k = {k}", chosen(records, [f"{name}, k = {k}" for name in names], dataset, True),
@@ -81,7 +78,6 @@ def convergence(records: Records, title: str) -> Figure:
 
 
 def plateau(records: Records, title: str) -> Figure:
-    """Plot a panel for each data set and for each way in which the decoder learns."""
     panels = [Panel(f"{dataset}, decoder learns from {signal}",
                     chosen(records, [f"{name}, decoder {signal}" for name in GRADIENTS], dataset, True), above=60,
                     last=dataset != "mnist")
@@ -93,7 +89,6 @@ EXITS = ("exact", "tilted", "capped", "amplified", "noisy-exact", "direct")
 
 
 def plateau_exits(records: Records, title: str) -> Figure:
-    """Plot four panels for each data set: two with the KL gradient, one for each eps, and two without it."""
     panels = []
     for dataset in datasets(records):
         for words, name_of_panel in (("", "with the KL gradient"), (", no KL", "without the KL gradient")):

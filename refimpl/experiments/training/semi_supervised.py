@@ -27,7 +27,6 @@ ESTIMATORS = ("direct", "gumbel-softmax")
 
 
 def _cell(label: str, dataset: str, seed: int, **settings) -> Cell:
-    """Return a cell with this label and these fields of MixtureSettings; all other settings have default values."""
     return Cell(label, MixtureSettings(dataset=dataset, seed=seed, **settings).resolved())
 
 
@@ -39,9 +38,9 @@ def by_labels(dataset: str, seed: int) -> list[Cell]:
 
 
 def by_steps(dataset: str, seed: int) -> list[Cell]:
-    """Return runs whose number of steps on the labelled images alone is the same for every number of labels.
+    """Return runs with the same number of steps on the labelled images alone, whatever the number of labels is.
 
-    With a fixed number of epochs, 24 times as many labels would mean twelve times as many steps.
+    With the same number of epochs, 24 times as many labels would need twelve times as many steps.
     """
     return [_cell(f"{name}, {labels} labels, 1,200 steps", dataset, seed, estimator=name, labels=labels,
                   pretrain=1200 * PRETRAIN_BATCH // max(labels, PRETRAIN_BATCH))
@@ -100,9 +99,7 @@ PANELS = (("accuracy", 100, "test accuracy, %"), ("test_elbo", -1, "test -ELBO, 
 
 
 def draw(records: Sequence[Record], title: str) -> Figure:
-    """Plot our and the paper's accuracy and bound against the number of labels.
-
-    They are those of the last epoch that all runs have.
+    """Plot our and the paper's accuracy and bound against the number of labels, at the last epoch that all runs have.
     """
     records = [record for record in records if record.settings["labels"]] or list(records)
     datasets = list(dict.fromkeys(record.dataset for record in records))

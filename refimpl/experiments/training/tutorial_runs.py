@@ -37,10 +37,7 @@ class Plan(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """Holds the settings of a loaded run, its rows of metrics, and the run itself with its model.
-
-    `run` is None if no weights were kept.
-    """
+    """Holds the settings of a loaded run, its rows of metrics, and its `run`, which is None if no weights were kept."""
 
     settings: RunSettings
     rows: list[Row]
@@ -70,8 +67,7 @@ PLANS: dict[str, Plan] = {
 
 
 def described(name: str, folder: Path = FOLDER) -> str:
-    """Return a line with the file, the chapter and the epochs of the run `name`.  Raises InputError if there is no such
-    run."""
+    """Return a line with the file, the chapter and the epochs of the run.  Raises InputError if its name is unknown."""
     _known(name)
     return f"{folder / name}.npz: chapter {PLANS[name].chapter}, {PLANS[name].epochs} epochs"
 
