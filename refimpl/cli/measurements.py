@@ -196,7 +196,7 @@ def benchmark(options: argparse.Namespace) -> int:
         print(f"OPENBLAS_CORETYPE={kernels} is set: OpenBLAS uses the kernels of that processor, not of this one")
     show = _Below(f"{'step of':60s} {'ms':>7s} {'products, ms':>13s} {'ratio':>6s} {'s per epoch':>12s}")
     benchmark.run(options.batch, options.steps, options.rounds, lambda row: show(
-        f"{row.settings.label():60s} {1e3 * row.step:7.2f} {1e3 * row.products:13.2f} {row.step / row.products:6.2f} "
+        f"{row.step_of:60s} {1e3 * row.step:7.2f} {1e3 * row.products:13.2f} {row.step / row.products:6.2f} "
         f"{row.step * math.ceil(50_000 / options.batch):12.2f}"), options.out)
     taken = benchmark.epoch_seconds()
     print(f"direct, k = 10: epochs of {', '.join(f'{s:.2f}' for s in taken)} s; "

@@ -117,14 +117,14 @@ def test_structured_timing(replaced, capsys, tmp_path):
 
 def test_benchmark(replaced, capsys, monkeypatch):
     monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
-    settings = vae().resolved()
-    calls = replaced(benchmark, [benchmark.Row(settings, 0.006, 0.004)])
+    label = vae().resolved().label()
+    calls = replaced(benchmark, [benchmark.Row(label, 0.006, 0.004)])
     monkeypatch.setattr(benchmark, "epoch_seconds", lambda: [2.0, 3.0, 5.0])
     status, out, _ = call(capsys, "measure", "benchmark", "--batch", 300, "--steps", 3, "--rounds", 5, "--out", "o")
     assert status == 0 and calls == [dict(batch=300, steps=3, rounds=5, out=Path("o"))]
     title, row, epochs = out.splitlines()
     assert re.split(r"  +", title) == ["step of", "ms", "products, ms", "ratio", "s per epoch"]
-    assert re.split(r"  +", row) == [settings.label(), "6.00", "4.00", "1.50", "1.00"]      # 167 steps of 6 ms
+    assert re.split(r"  +", row) == [label, "6.00", "4.00", "1.50", "1.00"]                 # 167 steps of 6 ms
     assert "epochs of 2.00, 3.00, 5.00 s; the third took 2.50 times as long as the first" in epochs
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Prescott")
     assert "OPENBLAS_CORETYPE=Prescott is set" in call(capsys, "measure", "benchmark")[1]

@@ -45,15 +45,10 @@ def cases(batch: int) -> list[RunSettings]:
 
 
 class Row(NamedTuple):
-    """Holds the seconds of a whole step, and those of its matrix products alone.  Both are medians over the rounds."""
+    """Holds the label of a case, the seconds of a whole step, and those of its matrix products alone.
 
-    settings: RunSettings
-    step: float
-    products: float
-
-
-class Named(NamedTuple):
-    """Holds a row as it is written to a file.  The label replaces the settings."""
+    The times are medians over the rounds.
+    """
 
     step_of: str
     step: float
@@ -158,11 +153,10 @@ def run(batch: int = 100, steps: int = 30, rounds: int = 7,
             times.append((seconds(step, steps), seconds(products, steps)))
             progress.advance()
         progress.clear()
-        rows.append(Row(settings, *(float(median) for median in np.median(times, axis=0))))
+        rows.append(Row(settings.label(), *np.median(times, axis=0).tolist()))
         report(rows[-1])
     if folder is not None:
-        named = [Named(row.settings.label(), row.step, row.products) for row in rows]
-        write_measurements(folder, "benchmark", f"batch {batch}", dict(batch=batch, steps=steps, rounds=rounds), named)
+        write_measurements(folder, "benchmark", f"batch {batch}", dict(batch=batch, steps=steps, rounds=rounds), rows)
     return rows
 
 
