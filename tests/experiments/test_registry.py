@@ -27,8 +27,8 @@ def small(monkeypatch, quick):
 
     monkeypatch.setattr(comparisons, "_cell", cell)
     monkeypatch.setattr(comparisons, "LEARNING_RATES", (1e-3,))
-    monkeypatch.setattr(comparisons, "TUNED", {"direct": ("eps", (0.1,)), "exact": (None, (None,)),
-                                           "gumbel-softmax": ("tau", (0.5,))})
+    monkeypatch.setattr(comparisons, "TUNED", {"direct": [{"eps": 0.1}], "exact": [{}],
+                                               "gumbel-softmax": [{"tau": 0.5}]})
 
 
 @pytest.mark.parametrize("name", first(4, [name for name in registry.REGISTRY if name not in (

@@ -8,7 +8,6 @@ On MNIST, more runs answer two questions:
 """
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -68,12 +67,11 @@ def grid(dataset: str, seed: int) -> list[Cell]:
     made = [Cell(label("enumeration", 2, f"lr {lr:g}"), JigsawSettings(dataset, seed, 2, "enumeration", lr))
             for lr in RATES]
     for labels, methods, eps in ((True, LABELLED, EPS), (False, UNLABELLED, EPS_WITHOUT)):
+        own = {"direct": [{"eps": value} for value in eps], "gumbel-sinkhorn": [{"tau": value} for value in TAU]}
         for method in methods:
-            name, values = {"direct": ("eps", eps), "gumbel-sinkhorn": ("tau", TAU)}.get(method, ("", (math.nan,)))
             for lr in (*[LOWEST[labels]] * (method == "reinforce"), *(RATES if labels else RATES[1:3])):
-                for value in values:
-                    chosen = {name: value} if name else {}
-                    words = [f"lr {lr:g}", *(f"{name} {value:g}" for name, value in chosen.items())]
+                for chosen in own.get(method, [{}]):
+                    words = [f"{name} {value:g}" for name, value in {"lr": lr, **chosen}.items()]
                     made.append(Cell(label(method, 3, ", ".join(words + [NO_LABELS] * (not labels))), JigsawSettings(
                         dataset, seed, 3, method, lr, labels=labels, **chosen)))
     return made

@@ -133,17 +133,17 @@ def plateau_tests(dataset: str, seed: int) -> list[Cell]:
 
 
 LEARNING_RATES = (3e-4, 1e-3, 3e-3)
-TUNED = {"direct": ("eps", (0.03, 0.1, 0.3, 1.0)), "exact": (None, (None,)),
-         "gumbel-softmax": ("tau", (0.25, 0.5, 1.0))}
+TUNED = {"direct": [{"eps": eps} for eps in (0.03, 0.1, 0.3, 1.0)], "exact": [{}],
+         "gumbel-softmax": [{"tau": tau} for tau in (0.25, 0.5, 1.0)]}
 
 
 def tuning(dataset: str, seed: int) -> list[Cell]:
     made = []
     for k in (10, 50):
-        for name, (setting, values) in TUNED.items():
-            for value in values:
+        for name, choices in TUNED.items():
+            for chosen in choices:
                 for lr in LEARNING_RATES:
-                    words = f", {setting} {value:g}" if setting else ""
-                    made.append(_cell(f"{name}, k = {k}{words}, lr {lr:g}", dataset, seed, estimator=name, k=k, lr=lr,
-                                      **({setting: value} if setting else {})))
+                    words = [f"{setting} {value:g}" for setting, value in {**chosen, "lr": lr}.items()]
+                    made.append(_cell(", ".join([name, f"k = {k}", *words]), dataset, seed, estimator=name, k=k, lr=lr,
+                                      **chosen))
     return made
