@@ -108,11 +108,10 @@ def _start(cell: Cell, epochs: int, folder: Path, data_dir: str | None, stdin: i
                "--epochs", str(epochs), "--out", str(folder)]
     command += ["--data-dir", str(data_dir)] if data_dir else []
     command += ["--resume"] if (folder / checkpoint.FILE).exists() else []
-    one_thread = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-    environment = {**os.environ, **one_thread}
+    ones = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "REFIMPL_UNTIL_STDIN_CLOSES")
+    environment = {**os.environ, **dict.fromkeys(ones, "1")}            # for the last one, see __main__.py
     above = os.environ.get("PYTHONPATH")                                # the package need not be in the current folder
     environment["PYTHONPATH"] = str(PACKAGE) + (os.pathsep + above if above else "")
-    environment["REFIMPL_UNTIL_STDIN_CLOSES"] = "1"                     # see __main__.py
     return subprocess.Popen(command, env=environment, stdin=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                             text=True, errors="replace")
 

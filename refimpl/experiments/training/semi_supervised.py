@@ -118,7 +118,7 @@ def draw(records: Sequence[Record], title: str) -> Figure:
             if points:
                 ends.append((f"{estimator}, here", counts[-1] * beside, np.median(points[counts[-1]]), colour))
             if dataset in LABELLED:
-                theirs = LABELLED[dataset][estimator][words != PANELS[0][2]]
+                theirs = LABELLED[dataset][estimator][name == "test_elbo"]
                 ax.plot(LABELS, theirs, color=colour, marker="x", linestyle=":", label=f"{estimator}, paper")
                 ends.append((f"{estimator}, paper", LABELS[-1], theirs[-1], colour))
         ax.set(xscale="log", xlabel="labelled images", ylabel=words, title=dataset)
