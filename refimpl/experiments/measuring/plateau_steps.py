@@ -114,7 +114,7 @@ def run(out: Path | str, seeds: int = 5, steps: int = 1_000, datasets: Sequence[
 def draw(records: Sequence[Record], title: str = "The first steps, seen from inside") -> Figure:
     """Plot the number of values in use and the length of the exact gradient, on the first data set.
 
-    Only the runs are shown in which learn_from is the estimator's default.
+    Only runs whose learn_from is the estimator's default are shown.
     """
     dataset = panels.datasets(records)[0]
     ours = [replace(record, label=name) for name in panels.GRADIENTS for record in records

@@ -52,8 +52,7 @@ def run(out: Path | str, epochs: int = 60, seeds: int = 1, dataset: str = "mnist
         report: Callable[[str, Point], None] = lambda label, row: None) -> list[Record]:
     """Train every run and measure it after each epoch; write the rows and relaxation.png into `out`.
 
-    At the end of each run, report(label, row) is called with its last row.  Raises InputError if a number is out of
-    range.
+    After each run, report(label, row) is called with the last row.  Raises InputError if a number is out of range.
     """
     options.check("relaxation", epochs=epochs, seeds=seeds)
     folder, images, records = output_folder(out), data.load(dataset), []
@@ -78,7 +77,7 @@ def run(out: Path | str, epochs: int = 60, seeds: int = 1, dataset: str = "mnist
 
 
 def draw(records: Sequence[Record], title: str = "The bound of relaxed samples and the exact bound") -> Figure:
-    """Plot the relaxed bound, the exact bound and log p(x).  There is one panel for each run with seed 0."""
+    """Plot the relaxed bound, the exact bound and log p(x) in one panel for each run with seed 0."""
     first = [record for record in records if record.seed == 0]
     figure, axes = plots.new_figure(len(first), width=3.6, height=3.6)
     for ax, record in zip(axes, first):

@@ -11,8 +11,8 @@ in the gradient with respect to theta:
                            for subsets (latent/linear.py)
     straight-through       c itself, as if z were theta + gamma
     relaxed                straight-through with z = k softmax((theta + gamma) / tau) in the backward pass
-    random, most variable  the pixels are not learnt: they are random for each image, or are the k pixels with the
-                           largest variance for all images
+    random, most variable  the pixels are not learnt: they are random for each image, or are always the k pixels whose
+                           variance over the images is largest
 
 The setting of each method is the best of three on the validation images at seed 0.  On the test images there is no
 noise: z is the arg max of theta.

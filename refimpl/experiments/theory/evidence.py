@@ -59,10 +59,7 @@ class Sampled:
 
 
 class Law(NamedTuple):
-    """Holds what a test needs to know about the exact probability law of one draw of a statistic.
-
-    All arrays have shape (entries,).
-    """
+    """Describes the exact probability law of one draw of a statistic.  All arrays have shape (entries,)."""
 
     deviation: np.ndarray
     """The standard deviation."""

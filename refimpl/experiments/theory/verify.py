@@ -248,8 +248,8 @@ def _tilted_gradient(text: str, mean_g: np.ndarray, h: np.ndarray, f: np.ndarray
 def _best_eps(text: str, h: np.ndarray, f: np.ndarray, best: float) -> Claim:
     """Compare `best` with the eps at which Brent's search finds the smallest mean squared error of one sample.
 
-    The search covers a factor of 1.5 in both directions.  If the error hardly depends on eps, Brent's search may find a
-    different eps.  Then the claim still holds if the error there is not smaller than at `best`, up to rounding.
+    The search covers a factor of 1.5 in both directions.  If the error hardly depends on eps, the search may find
+    another eps.  The claim still holds if the error is not smaller there, up to rounding.
     """
     error = lambda t: float(direct.mse(h, f, best * np.exp(t)))
     found = minimize_scalar(error, bounds=(-0.4, 0.4), method="bounded", options={"xatol": 1e-9})
@@ -258,11 +258,10 @@ def _best_eps(text: str, h: np.ndarray, f: np.ndarray, best: float) -> Claim:
 
 
 def _slope(text: str, h: np.ndarray, f: np.ndarray, two_sided: bool, order: int) -> Claim:
-    """Check the order of the exact bias: as eps is halved, the bias must fall by a factor close to 2^order.
+    """Check the order of the exact bias: if eps is halved, the bias must fall by a factor close to 2^order.
 
-    eps falls from 0.01 to 0.005, in units of 1 / (max f - min f).  If the order does not show there, eps is made
-    smaller by factors of ten until it shows.  If the first term of the bias vanishes, the order is higher at every eps,
-    and the claim holds, too.
+    eps falls from 0.01 to 0.005, in units of 1 / (max f - min f), and then by further factors of ten until the order
+    shows.  If the first term of the bias vanishes, the order is higher at every eps, and the claim holds, too.
     """
     f = (f - f.max()) / np.ptp(f)
     eps = np.multiply.outer(0.01 / 10.0 ** np.arange(7), [1.0, 0.5])
@@ -283,8 +282,8 @@ def _control_variate(h: np.ndarray, f: np.ndarray) -> Claim:
     """Compare the total variance of g with that of onehot(z*(eps)) / eps, from which the control variate is missing.
 
     The variance of g is of order 1/eps, and the other one is of order 1/eps^2.  They are shown at eps = 0.01, or at 0.1
-    / (max f - min f) if that is smaller.  At large eps, g has the larger variance: then z*(eps) is almost always the
-    value with the largest f, whereas the subtracted onehot(z*) still varies.
+    / (max f - min f) if that is smaller.  At large eps, g has the larger variance, because z*(eps) is almost always the
+    value with the largest f, but onehot(z*) still varies.
     """
     small = min(0.01, 0.1 / float(np.ptp(f)))
     eps = np.geomspace(small, 1e4 * small, 2_000)
