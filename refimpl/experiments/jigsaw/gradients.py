@@ -100,5 +100,3 @@ def cross_entropy(theta: np.ndarray, puzzle: Puzzle, rng: np.random.Generator) -
 METHODS: dict[str, Callable[..., np.ndarray]] = {
     "direct": direct, "fenchel-young": fenchel_young, "reinforce": reinforce, "gumbel-sinkhorn": gumbel_sinkhorn,
     "enumeration": enumeration, "cross-entropy": cross_entropy}
-SETTING = {"direct": "eps", "gumbel-sinkhorn": "tau"}
-"""Maps a method to the name of its setting besides the learning rate, if it has one."""

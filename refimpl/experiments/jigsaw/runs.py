@@ -117,8 +117,7 @@ class JigsawRun:
         self.adam, self.rows = Adam(self.scorer.parameters, settings.lr), []
         self.made_by: dict[str, list] = {"commits": [], "threads": []}      # several if the run is continued
         self.tested = {name: Tested.of(getattr(self.dataset, name), side) for name in ("valid", "test")}
-        name = gradients.SETTING.get(settings.method)
-        self.keywords = {name: getattr(settings, name)} if name else {}
+        self.keywords = {name: value for name in ("eps", "tau") if (value := getattr(settings, name)) is not None}
         self.keywords |= {"draws": settings.draws} if settings.draws > 1 else {}
 
     def puzzle(self, shuffled: np.ndarray, y: np.ndarray) -> Puzzle:
