@@ -2,9 +2,8 @@
 
 A mean of n draws is approximately normal only if many draws make it vary.  How many do so can be computed, because the
 law of every sampled statistic is known.  Let s^2 be the variance and m4 the fourth central moment of the statistic.
-The mean is then about as close to normal as the share of n draws in which a rare event occurs, where the event is
-expected to occur n s^4 / m4 times.  For an event of small probability p, n s^4 / m4 is the expected number n p.  There
-are three cases:
+The mean is then about as close to normal as the frequency of a rare event that is expected n s^4 / m4 times in n draws.
+If the statistic is itself an event of small probability p, this number is n p.  There are three cases:
 
     n s^4 / m4 is at least 25           the mean must be within five standard errors of the exact value
     all draws are almost surely equal   every draw must have that value
