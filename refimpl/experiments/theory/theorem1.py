@@ -21,7 +21,7 @@ def errors(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator,
     fine, coarse = np.geomspace(0.02, 30, 120) * unit, np.geomspace(0.03, 20, 9) * unit
     truth = exact.gradient(h, f)
     noise = gumbel.sample((min(samples, 1_000_000), len(h)), rng)
-    floor = None
+    floor = np.sqrt(direct.variance(h, f, fine).sum(axis=-1)) / np.sqrt(len(noise))
     for two_sided, colour, name, marker in ((False, plots.colour("direct"), "one-sided", "o"),
                                             (True, plots.colour("two-sided"), "two-sided", "s")):
         bias = np.linalg.norm(direct.bias(h, f, fine, two_sided), axis=-1)
@@ -29,8 +29,6 @@ def errors(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator,
         rmse = np.sqrt(direct.mse(h, f, fine, AVERAGED, two_sided))
         for ax, line in zip(axes, (bias, deviation, rmse)):
             ax.loglog(fine, line, color=colour, label=f"{name}, exact")
-        if floor is None:
-            floor = deviation / np.sqrt(len(noise))
         best = float(direct.best_eps(h, f, AVERAGED, two_sided))
         if np.isfinite(best):
             least = float(np.sqrt(direct.mse(h, f, best, AVERAGED, two_sided)))
@@ -45,7 +43,7 @@ def errors(h: np.ndarray, f: np.ndarray, samples: int, rng: np.random.Generator,
     titles = ("bias against grad E f", "one sample", f"mean of {AVERAGED} samples")
     for ax, name, title in zip(axes, names, titles):
         ax.set(xlabel="eps, 1/nat", ylabel=name, title=title)
-    for ax in axes:                                     # the lines set the scale, because a sampled bias may be tiny
+        # The lines set the scale, because a sampled bias may be tiny.
         lines = np.concatenate([line.get_ydata() for line in ax.lines if line.get_label().endswith("exact")])
         if not (lines > SMALLEST).any():                # all are 0 in float64
             ax.set_yscale("linear")
