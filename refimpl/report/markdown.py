@@ -49,13 +49,6 @@ def blocks(page: str) -> list[str]:
 
 def filled(page: str, make: Callable[[str], str]) -> str:
     """Return the page with the text make(name) between the marks of every block."""
-    names, made, keep = blocks(page), [], True
-    for line in page.split("\n"):
-        if line == END:
-            keep = True
-        if keep:
-            made.append(line)
-        if START.match(line):
-            made += ["", wrapped(make(names.pop(0))), ""]
-            keep = False
-    return "\n".join(made)
+    blocks(page)                                        # raises InputError if a mark is missing
+    return re.sub(rf"({START.pattern}).*?^{END}$",
+                  lambda found: f"{found[1]}\n\n{wrapped(make(found[2]))}\n\n{END}", page, flags=re.M | re.S)
