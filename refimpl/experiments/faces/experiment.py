@@ -6,6 +6,7 @@ of a drawn or an encoded face (judge.py).
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -54,13 +55,13 @@ def lines(runs: Runs, epoch: int) -> list[str]:
             f"  {'':26s}" + "".join(f"{name:>16s}" for name in (*faces.ATTRIBUTES, "all three", "-ELBO"))]
     groups: dict[str, list[Cell]] = {}
     for cell, rows in runs.items():
-        if cells.at_epoch(rows, epoch, "accuracy") == cells.at_epoch(rows, epoch, "accuracy"):
+        if not math.isnan(cells.at_epoch(rows, epoch, "accuracy")):
             groups.setdefault(cell.label, []).append(cell)
     for label, group in groups.items():
         words = []
         for name, factor in [*((column, 100) for column in (*COLUMNS, "accuracy")), ("test_elbo", -1)]:
             mean, half = cells.interval([factor * cells.at_epoch(runs[cell], epoch, name) for cell in group])
-            words.append(f"{mean:.2f}" + ("" if half != half else f" ± {half:.2f}"))
+            words.append(f"{mean:.2f}" + ("" if math.isnan(half) else f" ± {half:.2f}"))
         made.append(f"  {label:26s}" + "".join(f"{word:>16s}" for word in words)
                     + f"  ({len(group)} seed{'s' * (len(group) > 1)})")
     return made
