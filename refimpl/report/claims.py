@@ -68,6 +68,10 @@ def _step(store: Store) -> Finding | None:
                    ) if of else None
 
 
+def _lowest(runs: Runs, name: str) -> bool:
+    return runs.of(name).median == min(runs.of(other).median for other in runs.groups)
+
+
 def _shown(values: Mapping[str, float], names: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {values[label]:g}" for label, name in names.items())
 
@@ -148,18 +152,19 @@ CLAIMS = (
           "At ε = 0.1 the biases of the coordinate-wise and the joint arg max differ by less than their sampling "
           "error.", "no number", (_coordinates,)),
     Claim("With 15 binary variables, direct ends lowest", "slide 31", "fifteen-binary-variables", OPEN,
-          "Only direct and ARM have the slide's 300 epochs, with one seed each: direct is lower. RELAX as released was "
-          "not run, and REBAR as released for 100 epochs only.", _shown(paper.BINARY, SLIDE_31),
-          (compared("binary", "fashion-mnist", SLIDE_31, lambda runs: {
-              name for name in runs.groups for _ in runs.of(name).values} == {"direct", "ARM"}
-              and len(runs.of("direct").values) == len(runs.of("ARM").values) == 1
-              and runs.of("direct").median < runs.of("ARM").median, some=True, epoch=paper.EPOCHS),)),
+          "It does, ahead of REBAR, RELAX and ARM, in this order. But each method has only one seed, so the order may "
+          "be due to chance.", _shown(paper.BINARY, SLIDE_31),
+          (compared("binary", "fashion-mnist", SLIDE_31, lambda runs: [
+              value for name in ("direct", "REBAR", "RELAX", "ARM") for value in runs.of(name).values] == sorted(
+                  runs.of(name).median for name in runs.groups), epoch=paper.EPOCHS),)),
     Claim("With 15 binary variables, direct is lowest from the 40th epoch on", "slide 31", "fifteen-binary-variables",
-          OPEN, "Here ARM is below direct at that epoch, but direct has one seed, and RELAX as released was not run.",
-          f"epoch {paper.CROSSING}: direct is lowest",
-          (compared("binary", "fashion-mnist", SLIDE_31, lambda runs: runs.of("ARM").median < runs.of("direct").median
-                    and len(runs.groups["direct"]) == 1 and not runs.groups["RELAX"], epoch=paper.CROSSING,
-                    some=True),)),
+          OPEN, "Here ARM is lowest at that epoch, and direct only from the 150th epoch on. But direct, RELAX and "
+          "REBAR have one seed each.", f"epoch {paper.CROSSING}: direct is lowest",
+          (compared("binary", "fashion-mnist", SLIDE_31, lambda runs: _lowest(runs, "ARM") and 1 == max(
+              len(runs.groups[name]) for name in ("direct", "RELAX", "REBAR")), epoch=paper.CROSSING),
+           *(compared("binary", "fashion-mnist", SLIDE_31, lambda runs, is_direct=(epoch >= 150):
+                      _lowest(runs, "direct") is is_direct, epoch=epoch, shown=False)
+             for epoch in range(140, paper.EPOCHS + 1, 10)))),
     Claim("Direct ends lowest with a fixed ε, the KL term and per-image scores", "slide 31, our settings",
           "fifteen-binary-variables", PARTLY,
           "Direct is below RELAX and ARM; REBAR's interval overlaps. The cause is direct's bias: `local-tilted`, "

@@ -65,7 +65,7 @@ class Runs(NamedTuple):
 
 def compared(experiment: str, dataset: str, names: Mapping[str, str], rule: Callable[[Runs], bool] = lambda runs: True,
              *, epoch: int | None = None, column: str = "test_elbo", sign: float = -1.0, median: bool = False,
-             some: bool = False, words: str = "", shown: bool = True) -> Look:
+             words: str = "", shown: bool = True) -> Look:
     """Return a function that compares runs: it finds their values in a store, and checks whether `rule` holds for them.
 
     The values are `sign` times the column `column`.  The function returns None if runs are missing.
@@ -73,22 +73,21 @@ def compared(experiment: str, dataset: str, names: Mapping[str, str], rule: Call
     names: maps each label to a name for the table.
     epoch: the epoch at which the runs are compared.  By default it is the last one that every run has.
     median: whether the table shows the median over the seeds instead of the mean.
-    some: whether runs may be missing for all labels except the first.
     shown: whether the table shows the values, with the string `words` before them.
     """
     def look(store: Store) -> Finding | None:
         groups = {name: store.select(experiment, dataset, label) for label, name in names.items()}
-        there = [group for group in groups.values() if group]
-        epochs = lengths(there, column)
-        if not epochs or len(there) < len(groups) and not (some and next(iter(groups.values()))):
+        epochs = lengths(list(groups.values()), column)
+        if not epochs:
             return None
         runs = Runs(groups, epoch or epochs[0], column, sign)
         values = {name: runs.of(name) for name in groups}
+        if not all(value.values for value in values.values()):
+            return None
         if not shown:
             return Finding(rule(runs))
-        here = ", ".join(f"{name} {value.median if median else value.mean:.1f}" if value.values else f"{name} not run"
-                         for name, value in values.items())
-        counts = sorted({len(value.values) for value in values.values() if value.values})
+        here = ", ".join(f"{name} {value.median if median else value.mean:.1f}" for name, value in values.items())
+        counts = sorted({len(value.values) for value in values.values()})
         seeds = " to ".join(map(str, counts if len(counts) < 2 else (counts[0], counts[-1])))
         return Finding(rule(runs), words + here, runs.epoch, seeds)
     return look
