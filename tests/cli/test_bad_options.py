@@ -180,14 +180,14 @@ def test_bad_options_of_semi_supervised(tmp_path, capsys, arguments, words):
     ([], ["COMMAND"]),
     (["tarin"], ["tarin"]),
 ])
-def test_bad_options_elsewhere(tmp_path, capsys, monkeypatch, arguments, words):
+def test_bad_options_of_other_commands(tmp_path, capsys, monkeypatch, arguments, words):
     monkeypatch.delenv("REFIMPL_DATA_DIR", raising=False)
     monkeypatch.chdir(tmp_path)
     assert_refused(capsys, arguments, *words)
     assert not list(tmp_path.iterdir())
 
 
-def test_out_that_cannot_be_used(tmp_path, capsys):
+def test_unusable_out_folder_is_refused(tmp_path, capsys):
     (tmp_path / "file").write_text("precious")
     for out in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/nowhere/run")):
         for command in (["train", *SMALL, "--epochs", 1], ["verify", "--samples", 1000], ["quickstart"],
@@ -203,19 +203,19 @@ def test_out_that_may_not_be_written(tmp_path, capsys):
     assert_refused(capsys, ["train", *SMALL, "--epochs", 1, "--out", tmp_path], "--out")
 
 
-def test_a_run_is_not_written_over(run, capsys):
+def test_existing_run_is_not_overwritten(run, capsys):
     before = snapshot(run)
     assert_refused(capsys, ["train", *SMALL, "--epochs", 1, "--out", run], "--resume")
     assert snapshot(run) == before
 
 
-def test_foreign_files_are_not_written_over(tmp_path, capsys):
+def test_foreign_files_are_not_overwritten(tmp_path, capsys):
     (tmp_path / "config.json").write_text("somebody else's")
     assert_refused(capsys, ["train", *SMALL, "--epochs", 1, "--out", tmp_path], "config.json")
     assert snapshot(tmp_path) == {"config.json": b"somebody else's"}
 
 
-def test_names_too_long(tmp_path, capsys, run):
+def test_file_names_that_are_too_long_are_refused(tmp_path, capsys, run):
     long = tmp_path / ("x" * 300)
     for arguments in (["train", *SMALL, "--out", long], ["train", *SMALL, "--data-dir", long, "--out", tmp_path / "r"],
                       ["compare", run, "--save", long], ["verify", "--samples", 1000, "--out", long]):

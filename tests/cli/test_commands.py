@@ -64,7 +64,7 @@ def test_semi_supervised(tmp_path, capsys, quick, options):
     assert_refused(capsys, ["measure", "variance", "--run", tmp_path / "run"], "semi-supervised", "train")
 
 
-def test_resume_more_epochs(run, capsys):
+def test_resume_trains_more_epochs(run, capsys):
     status, out, _ = call(capsys, "train", *SMALL, "--epochs", 3, "--out", run, "--resume")
     assert status == 0 and "3 epochs" in out
     assert len((run / "metrics.csv").read_text().splitlines()) == 4
@@ -97,7 +97,7 @@ def test_benchmark(capsys, monkeypatch):
 
 
 @pytest.mark.slow                                           # each part of it by itself: here and in test_printed.py
-def test_quickstart_in_a_process_of_its_own(tmp_path, capsys, monkeypatch):
+def test_quickstart_in_a_separate_process(tmp_path, capsys, monkeypatch):
     done = spawn.refimpl("quickstart", "--out", tmp_path)
     assert done.returncode == 0 and done.stderr == "", done.stderr
     for picture in re.findall(r"^- (\S+\.png)", done.stdout, re.M):

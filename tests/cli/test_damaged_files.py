@@ -32,7 +32,7 @@ def test_resume_with_other_settings(run, capsys, other, words):
 
 
 @pytest.mark.parametrize("name", ["refimpl run 1", "refimpl run 3", "refimpl semi-supervised run 2"])
-def test_a_checkpoint_of_an_earlier_version_says_so(run, capsys, name):
+def test_commands_refuse_a_checkpoint_of_an_earlier_version(run, capsys, name):
     arrays(format=name)(b"", run / FILE)
     before = snapshot(run)
     for command in (["train", *SMALL, "--epochs", 3, "--out", run, "--resume"], ["measure", "codes", run],
@@ -95,7 +95,7 @@ def test_damaged_data_file(tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
-def test_two_processes_on_one_folder(run, capsys):
+def test_run_in_use_by_another_process_is_refused(run, capsys):
     from refimpl.system.files import locked
 
     with locked(run):
@@ -134,7 +134,7 @@ def test_compare_refuses_damaged_runs(run, tmp_path, capsys, name, text):
     assert_refused(capsys, ["compare", run, "--save", tmp_path / "c.png"], str(run))
 
 
-def test_compare_says_that_a_run_is_of_an_earlier_version(run, tmp_path, capsys):
+def test_compare_refuses_a_run_of_an_earlier_version(run, tmp_path, capsys):
     (run / "config.json").write_text('{"dataset": "mnist", "estimator": "direct", "eps": 0.1}')
     assert_refused(capsys, ["compare", run, "--save", tmp_path / "c.png"], str(run), "earlier version",
                    "train it again in another folder")

@@ -34,7 +34,7 @@ def in_a_process(arguments: str, before: str = "", program: str = "-m refimpl",
 
 
 @pytest.mark.slow
-def test_standard_output_may_be_closed(tmp_path):
+def test_verify_succeeds_with_closed_standard_output(tmp_path):
     """Status 0, not 1, which for verify would mean that a claim failed."""
     done = in_a_process(f"verify --k 2 --samples 1000 --out {tmp_path} >&-", cwd=tmp_path, program=UNDRAWN)
     assert done.returncode == 0 and done.stderr == ""
@@ -48,7 +48,7 @@ lines.linewidth: 700
 
 
 @pytest.mark.slow
-def test_pictures_are_drawn_under_settings_of_our_own(tmp_path):
+def test_pictures_do_not_depend_on_the_users_matplotlib_settings(tmp_path):
     """As a program, with a matplotlibrc that would not let a run end well, no place for matplotlib's cache, and a
     window system that matplotlib does not know."""
     (tmp_path / "matplotlibrc").write_text(RC)
@@ -62,7 +62,7 @@ def test_pictures_are_drawn_under_settings_of_our_own(tmp_path):
         assert plots.digest_of(tmp_path / "run" / name) == plots.digest_of(tmp_path / "here" / name) != ""
 
 
-def test_a_picture_that_fails_costs_a_run_nothing(tmp_path, capsys, monkeypatch):
+def test_run_succeeds_if_a_picture_cannot_be_drawn(tmp_path, capsys, monkeypatch):
     def of_run(run, rows, dataset):
         raise OverflowError("no tick\nfor this")
 
@@ -83,13 +83,13 @@ def test_pictures_of_images_of_extreme_shape_stay_small(tmp_path, shape, recwarn
 
 
 @pytest.mark.parametrize("words", first(1, ["--help", "--version", "train --help"]))
-def test_help_is_not_an_error(tmp_path, words):
+def test_help_with_closed_standard_output_succeeds(tmp_path, words):
     done = in_a_process(f"{words} >&-", cwd=tmp_path)
     assert done.returncode == 0 and done.stderr == ""
 
 
 @pytest.mark.parametrize("name", first(1, ["matplotlib", "numpy"]))
-def test_a_package_that_is_missing_is_named_in_a_line(tmp_path, name):
+def test_missing_package_is_named_in_one_line(tmp_path, name):
     """At the start, and where only some commands need it."""
     (tmp_path / "missing" / name).mkdir(parents=True)
     (tmp_path / "missing" / name / "__init__.py").write_text(f"raise ModuleNotFoundError(\"No module named '{name}'\")")
@@ -99,7 +99,7 @@ def test_a_package_that_is_missing_is_named_in_a_line(tmp_path, name):
 
 
 @pytest.mark.parametrize("when", first(1, ["numpy", "refimpl.cli", "refimpl.cli.parser", "matplotlib.figure"]))
-def test_ctrl_c_while_a_module_is_imported(tmp_path, when):
+def test_ctrl_c_during_an_import_exits_without_traceback(tmp_path, when):
     """Inside any import, however deep; what is imported may swallow exceptions."""
     (tmp_path / "sitecustomize.py").write_text(f"""
 import os, signal, sys
@@ -118,7 +118,7 @@ sys.meta_path.insert(0, Finder())
     assert done.returncode == 130 and "Traceback" not in done.stderr
 
 
-def test_a_folder_that_has_been_deleted_is_named(tmp_path):
+def test_deleted_current_folder_is_reported(tmp_path):
     (tmp_path / "gone").mkdir()
     done = in_a_process("verify --k 2 --samples 1000 --out q", cwd=tmp_path / "gone",
                         before=f"rmdir {tmp_path / 'gone'}; ")
@@ -144,7 +144,7 @@ class FigureCanvas(FigureCanvasAgg):
 
 
 @pytest.mark.slow
-def test_the_explorer_opens_a_window_of_the_user_s_system(tmp_path):
+def test_explorer_opens_a_window_of_the_users_backend(tmp_path):
     """As a program: every other command draws into files, whatever MPLBACKEND says, and this one must not."""
     (tmp_path / "a_window.py").write_text(WINDOW)
     there = {"PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}", "MPLBACKEND": "module://a_window"}
@@ -155,7 +155,7 @@ def test_the_explorer_opens_a_window_of_the_user_s_system(tmp_path):
 
 
 @pytest.mark.slow
-def test_interrupts_that_the_parent_told_us_to_ignore_are_ignored(tmp_path):
+def test_interrupts_ignored_by_the_parent_process_stay_ignored(tmp_path):
     """A background job of a script, or nohup: Python leaves SIGINT alone where it was ignored at the start."""
     command = [sys.executable, "-m", "refimpl", "train", *SMALL, "--epochs", "3", "--out", str(tmp_path / "r")]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -169,13 +169,13 @@ def test_interrupts_that_the_parent_told_us_to_ignore_are_ignored(tmp_path):
 @pytest.mark.parametrize("command", [["train"], ["semi-supervised"], ["verify"], ["measure", "variance"],
                                      ["measure", "estimators"], ["measure", "structured-timing"],
                                      ["experiment", "binary"], ["quickstart"]])
-def test_an_empty_name_is_no_folder(tmp_path, capsys, monkeypatch, command):
+def test_empty_name_of_a_folder_is_refused(tmp_path, capsys, monkeypatch, command):
     monkeypatch.chdir(tmp_path)
     assert_refused(capsys, [*command, "--out", ""], "--out", "empty name")
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_with_settings_and_no_checkpoint_is_not_told_to_resume(tmp_path, capsys):
+def test_resume_is_suggested_only_if_there_is_a_checkpoint(tmp_path, capsys):
     (tmp_path / "config.json").write_text("{}")
     assert_refused(capsys, ["train", *SMALL, "--out", tmp_path], "config.json", "choose another folder")
     _, _, err = call(capsys, "train", *SMALL, "--out", tmp_path)
@@ -192,7 +192,7 @@ def finished(tmp_path, quick) -> Path:
 
 
 @pytest.mark.parametrize("number", ["1e308", "-1e13"])
-def test_compare_refuses_numbers_that_are_no_measurement(finished, tmp_path, capsys, number):
+def test_compare_refuses_impossible_measurements(finished, tmp_path, capsys, number):
     text = (finished / "metrics.csv").read_text().splitlines()
     names, values = text[0].split(","), text[1].split(",")
     values[names.index("test_elbo")] = number
@@ -202,7 +202,7 @@ def test_compare_refuses_numbers_that_are_no_measurement(finished, tmp_path, cap
 
 
 @pytest.mark.parametrize("name", ["config.json", "metrics.csv", checkpoint.FILE])
-def test_a_pipe_in_the_place_of_a_file_is_refused_unopened(finished, tmp_path, capsys, name):
+def test_named_pipe_in_place_of_a_file_is_refused(finished, tmp_path, capsys, name):
     (finished / name).unlink()
     os.mkfifo(finished / name)
     command = ["measure", "codes", finished] if name == checkpoint.FILE else \
@@ -210,7 +210,7 @@ def test_a_pipe_in_the_place_of_a_file_is_refused_unopened(finished, tmp_path, c
     assert_refused(capsys, command, name, "not a plain file")
 
 
-def test_compare_takes_runs_of_every_kind(finished, tmp_path, capsys):
+def test_compare_accepts_runs_of_every_kind(finished, tmp_path, capsys):
     small = ["--labels", "10", "--limit", "60", "--batch", "20", "--pretrain", "1", "--epochs", "1", "--gaussian", "2"]
     assert call(capsys, "semi-supervised", *small, "--out", tmp_path / "mixture")[0] == 0
     status, out, err = call(capsys, "compare", finished, tmp_path / "mixture", "--save", tmp_path / "c.png")
@@ -219,7 +219,7 @@ def test_compare_takes_runs_of_every_kind(finished, tmp_path, capsys):
 
 # --- runs that are not finite, checkpoints that are not ours ----------------------------------------------------------
 
-def test_finite_weights_whose_scores_are_not_are_said_in_one_line(tmp_path, monkeypatch, recwarn):
+def test_finite_weights_with_overflowing_scores_are_reported_as_divergence(tmp_path, monkeypatch, recwarn):
     """The steps go well and the weights are finite, but what they score overflows: no warning, one line."""
     def blow_up(self, x):
         self.adam.t += 1
@@ -232,7 +232,7 @@ def test_finite_weights_whose_scores_are_not_are_said_in_one_line(tmp_path, monk
     assert not recwarn.list
 
 
-def test_an_estimate_that_is_not_finite_ends_the_epoch(tmp_path, monkeypatch):
+def test_estimate_that_is_not_finite_is_reported_as_divergence(tmp_path, monkeypatch):
     def step(self, x):
         raise NotFinite("f must be finite, got NaN or infinity")
 
@@ -242,14 +242,14 @@ def test_an_estimate_that_is_not_finite_ends_the_epoch(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["eps", "tau"])
-def test_a_temperature_beyond_all_use_is_refused_by_its_name(tmp_path, capsys, name):
+def test_temperature_out_of_range_is_refused_by_name(tmp_path, capsys, name):
     estimator = {"eps": "two-sided", "tau": "gumbel-softmax"}[name]
     assert_refused(capsys, ["train", "--estimator", estimator, f"--{name}", "1e308", "--out", tmp_path / "run"],
                    f"--{name} must be at least 1e-06 and at most 1000000")
 
 
 @pytest.mark.parametrize("place, value", [("state", -1), ("inc", -1), ("state", 2**128)])
-def test_a_generator_in_a_state_that_it_cannot_have_is_refused(finished, place, value):
+def test_invalid_generator_state_is_refused(finished, place, value):
     content = dict(np.load(finished / checkpoint.FILE))
     state = json.loads(str(content["rng"]))
     state["state"][place] = value
@@ -258,7 +258,7 @@ def test_a_generator_in_a_state_that_it_cannot_have_is_refused(finished, place, 
         checkpoint.load(finished / checkpoint.FILE)
 
 
-def test_help_does_not_wait_for_matplotlib():
+def test_help_does_not_import_matplotlib():
     code = "import sys, refimpl.cli; assert 'matplotlib' not in sys.modules, 'imported'; refimpl.cli.make_parser()"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -50,7 +50,7 @@ def full(command: str) -> list[str]:
     (["semi-supervised", "--labelled-term", "cross-entrpy"], "cross-entropy"),
     (["semi-supervised", "--estimator", "exat"], "exact"), (["make", "tutorial-runs", "single-exat"], "single-exact"),
     (["verify", "--sampels", "10"], "--samples"), (["train", "--frobnicate"], None), (["xyzzy"], None)])
-def test_a_slip_gets_the_nearest_name(tmp_path, capsys, monkeypatch, arguments, suggested):
+def test_misspelt_name_gets_a_suggestion(tmp_path, capsys, monkeypatch, arguments, suggested):
     monkeypatch.chdir(tmp_path)
     assert_refused(capsys, arguments, "did you mean" if suggested else "unknown")
     _, _, said = call(capsys, *arguments)
@@ -59,11 +59,11 @@ def test_a_slip_gets_the_nearest_name(tmp_path, capsys, monkeypatch, arguments, 
 
 
 @pytest.mark.parametrize("group, name", [(group, name) for group, names in BELOW.items() for name in names])
-def test_who_types_a_name_without_its_group_is_told_the_whole(capsys, group, name):
+def test_command_without_its_group_gets_the_full_name_as_suggestion(capsys, group, name):
     assert_refused(capsys, [name], f"unknown command '{name}'; did you mean '{group} {name}'?")
 
 
-def test_names_with_commas_are_listed_between_semicolons():
+def test_names_with_commas_are_separated_by_semicolons():
     assert unknown("label", "a, c", ["a, b", "z"]) == "unknown label 'a, c'; did you mean 'a, b'? there are a, b; z"
     assert unknown("name", "q", ["ab", "cd"]) == "unknown name 'q'; there are ab, cd"
     assert "did you mean 'here'?" in unknown("name", "here", ["here"], {"here": "elsewhere"})
@@ -71,13 +71,13 @@ def test_names_with_commas_are_listed_between_semicolons():
 
 # --- the commands -----------------------------------------------------------------------------------------------------
 
-def test_nine_or_ten_commands_stand_at_the_top():
+def test_top_level_commands():
     top = {name for name in PARSERS if " " not in name}
     assert top == {"quickstart", "verify", "explore", *KINDS, "compare", "measure", "experiment", "make"}
 
 
 @pytest.mark.parametrize("group", BELOW)
-def test_help_of_a_group_lists_its_names_with_a_line_each(capsys, group):
+def test_help_of_a_group_describes_each_command_in_one_line(capsys, group):
     status, out, _ = call(capsys, group, "--help")
     listed = re.findall(r"^  ([a-z][a-z-]+) +(\S.*)$", out, re.M)
     assert status == 0 and sorted(name for name, _ in listed) == sorted(BELOW[group])
@@ -85,11 +85,11 @@ def test_help_of_a_group_lists_its_names_with_a_line_each(capsys, group):
     assert_refused(capsys, [group], "NAME")
 
 
-def test_the_experiments_are_those_of_the_registry():
+def test_command_line_offers_the_experiments_of_the_registry():
     assert set(EXPERIMENTS) == set(registry.REGISTRY)
 
 
-def test_out_is_a_folder_save_a_file_and_samples_are_draws_of_the_noise():
+def test_out_save_and_samples_mean_the_same_for_every_command():
     seen = {"--out": 0, "--save": 0, "--samples": 0}
     for name, command in PARSERS.items():
         for action in command._actions:
@@ -101,7 +101,7 @@ def test_out_is_a_folder_save_a_file_and_samples_are_draws_of_the_noise():
     assert seen["--out"] >= 11 and seen["--save"] == 3 and seen["--samples"] == 7
 
 
-def test_every_default_can_be_read():
+def test_help_shows_a_meaningful_default_for_every_option():
     for name, command in PARSERS.items():
         for action in command._actions:
             free = action.option_strings in (["--set"], ["--save"], ["--add"]) or action.required
@@ -112,7 +112,7 @@ def test_every_default_can_be_read():
             assert "(default: " in said and "(default: None" not in said and "own choice" not in said, (name, said)
 
 
-def test_the_default_of_a_setting_names_the_estimators_that_have_another(capsys):
+def test_help_names_estimators_with_a_different_default(capsys):
     said = " ".join(call(capsys, "train", "--help")[1].split())
     assert "(default: 0.5, 1.0 for reinmax)" in said and "to 1,000,000 (default: 0.1)" in said
 
@@ -120,7 +120,7 @@ def test_the_default_of_a_setting_names_the_estimators_that_have_another(capsys)
 # --- ranges -----------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("command, name", NUMBERS)
-def test_a_range_is_the_same_in_help_at_the_command_line_and_in_the_library(capsys, command, name):
+def test_range_is_the_same_in_help_at_the_command_line_and_in_the_library(capsys, command, name):
     declared = OPTIONS[command][name]
     parser = PARSERS.get(command) or PARSERS[" ".join(full(command)[:2])]
     (action,) = [action for action in parser._actions if action.dest == name]
@@ -136,11 +136,11 @@ def test_a_range_is_the_same_in_help_at_the_command_line_and_in_the_library(caps
     assert_refused(capsys, [*full(command), f"--{name}=ten"], f"--{name} must be a ", "got 'ten'")
 
 
-def test_the_explorer_s_slider_has_the_range_of_its_option():
+def test_slider_of_the_explorer_has_the_range_of_its_option():
     assert explorer.EPS == (OPTIONS["explore"]["eps"].least, OPTIONS["explore"]["eps"].most)
 
 
-def test_plateau_steps_makes_what_the_page_shows():
+def test_plateau_steps_runs_as_many_steps_as_the_committed_rows():
     steps = {record.settings["steps"] for record in read_source(ROOT / "tutorials/rows/plateau-steps")}
     assert steps == {make_parser().parse_args(["measure", "plateau-steps"]).steps}
 
@@ -148,12 +148,12 @@ def test_plateau_steps_makes_what_the_page_shows():
 # --- what overwrites tracked files ------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("name", ["report", "tutorial-runs", "functions", "commands", "lecture"])
-def test_what_overwrites_tracked_files_says_so(capsys, name):
+def test_help_says_which_commands_overwrite_tracked_files(capsys, name):
     said = " ".join(call(capsys, "make", name, "--help")[1].split())
     assert "--write" in said and "overwrite these files, which the repository tracks" in said
 
 
-def test_nothing_is_written_without_write(tmp_path, capsys, monkeypatch):
+def test_no_file_is_written_without_the_write_option(tmp_path, capsys, monkeypatch):
     (tmp_path / "tutorials").mkdir()
     (tmp_path / functions.PAGE).write_text("old")
     monkeypatch.setattr(functions, "ROOT", tmp_path)
@@ -184,18 +184,18 @@ def test_only_columns_with_values_are_printed(settings, titles):
         assert "too many joint values" in nothing
 
 
-def test_verify_says_what_it_prints_of_h(tmp_path, capsys):
+def test_verify_says_that_h_is_normalised(tmp_path, capsys):
     out = call(capsys, "verify", "--h", "0.5,-1,0.2", "--f", "1,2,0", "--samples", 1_000, "--out", tmp_path)[1]
     assert "h is normalised to log q, which changes no probability." in out
 
 
 @pytest.mark.parametrize("z, words", [(0.0, "-"), (413397112.9, "> 1,000"), (999.94, "999.9"), (0.04, "0.0")])
-def test_a_number_of_standard_errors_without_noise_is_said_to_be_large(z, words):
+def test_large_or_undefined_numbers_of_standard_errors_are_abbreviated(z, words):
     from refimpl.cli import measurements
 
     assert measurements._errors(Row("direct", 0.1, z, 1.0, 3, False, False)) == words
 
 
-def test_only_make_has_the_word_write():
+def test_only_make_commands_have_the_write_option():
     assert {name for name, command in PARSERS.items() if "--write" in command._option_string_actions} == {
         "make report", "make tutorial-runs", "make functions", "make commands", "make lecture"}

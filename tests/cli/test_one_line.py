@@ -19,7 +19,7 @@ NAME = ODD.replace("\x00", "").replace("\udcff", "")            # what a file ca
 NAME_SHOWN = SHOWN.replace(r"\x00", "").replace(r"\udcff", "")
 
 
-def test_the_message_of_an_input_error_is_one_line():
+def test_message_of_an_input_error_is_one_line():
     assert str(InputError(ODD)) == one_line(ODD) == SHOWN and SHOWN.isprintable()
     assert one_line(SHOWN) == SHOWN and one_line("ε = 0,1 … 数据") == "ε = 0,1 … 数据"
 
@@ -32,7 +32,7 @@ def test_the_message_of_an_input_error_is_one_line():
     ["measure", "variance", "--run", NAME], ["make", "report", "--root", NAME], ["explore", "--save", NAME],
     ["experiment", "binary", "--only", NAME], ["verify", "--h", NAME, "--f", "1,2"]],
     ids=lambda arguments: " ".join(arguments).replace(NAME, "ODD"))
-def test_every_refusal_is_one_line(tmp_path, capsys, monkeypatch, arguments):
+def test_every_error_message_is_one_line(tmp_path, capsys, monkeypatch, arguments):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("")
     if arguments[-2:] == ["--out", NAME] and "--resume" not in arguments:
@@ -41,13 +41,13 @@ def test_every_refusal_is_one_line(tmp_path, capsys, monkeypatch, arguments):
     assert status == 2 and err[-1] == "\n" and err[:-1].isprintable() and NAME_SHOWN in err.replace("\\\\", "\\"), err
 
 
-def test_a_picture_that_fails_is_said_in_one_line(tmp_path, capsys):
+def test_picture_that_cannot_be_drawn_is_reported_in_one_line(tmp_path, capsys):
     with plots.may_fail(tmp_path / NAME):
         raise OverflowError("no tick")
     assert capsys.readouterr().err == f"{tmp_path}/{NAME_SHOWN} could not be drawn: OverflowError: no tick\n"
 
 
-def test_settings_of_matplotlib_that_cannot_be_decoded(tmp_path):
+def test_undecodable_matplotlib_settings_are_refused_before_training(tmp_path):
     """As a program: refused before a run is trained whose pictures could not be drawn."""
     (tmp_path / "matplotlibrc").write_bytes(b"font.family: \xff\n")
     done = in_a_process("train --limit 60 --batch 20 --hidden 4 --epochs 1 --out run", cwd=tmp_path)
@@ -56,7 +56,7 @@ def test_settings_of_matplotlib_that_cannot_be_decoded(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["matplotlibrc"]
 
 
-def test_the_explorer_says_the_same_of_them(capsys, monkeypatch):
+def test_explorer_refuses_undecodable_matplotlib_settings(capsys, monkeypatch):
     class Finder:
         def find_spec(self, name, *more):
             raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
@@ -67,7 +67,7 @@ def test_the_explorer_says_the_same_of_them(capsys, monkeypatch):
     assert_refused(capsys, ["explore"], "matplotlibrc in the current folder", "can't decode byte 0xff")
 
 
-def test_the_explorer_has_settings_of_its_own(tmp_path, monkeypatch):
+def test_explorer_ignores_the_users_matplotlib_settings(tmp_path, monkeypatch):
     """From the first line that is drawn until its window is closed."""
     found = []
 

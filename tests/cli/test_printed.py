@@ -252,7 +252,7 @@ def test_quickstart(replaced, capsys, tmp_path, monkeypatch, failed):
 # --- the kinds of run -------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_a_kind_s_options_reach_the_loop_and_its_folder_its_settings(replaced, capsys, tmp_path, monkeypatch, kind):
+def test_options_reach_the_loop_and_settings_name_the_default_folder(replaced, capsys, tmp_path, monkeypatch, kind):
     calls = replaced(loop, [{name: 1.0 for name in kind.start(kind.SETTINGS().resolved()).columns}], "train")
     settings = kind.SETTINGS(seed=5).resolved()
     monkeypatch.setattr(checkpoint, "load", lambda path, kind: (SimpleNamespace(settings=settings), path))
@@ -269,7 +269,7 @@ def test_a_kind_s_options_reach_the_loop_and_its_folder_its_settings(replaced, c
     assert calls[1] == dict(settings=settings, epochs=kind.EPOCHS, out=folder, resume=False, data_dir=None)
 
 
-def test_a_folder_s_name_tells_its_run_from_others():
+def test_default_folder_name_describes_the_run():
     assert [words_of("train").folder(settings.resolved()) for settings in (
         vae(), vae(dataset="fashion-mnist", estimator="arm", n=15, k=2, seed=3),
         vae(n=5, k=2, family="pairwise", solver="persistency"))] == [
@@ -286,7 +286,7 @@ def test_a_folder_s_name_tells_its_run_from_others():
     (vae(n=3, k=2, family="pairwise"), ("test -log p(x)",), [400]),
     (vae(n=3, k=2, family="pairwise", as_released=True),
      ("test -log p(x)", "unary-KL loss, no bound"), [400, 700])])
-def test_a_line_of_train(settings, names, ends):
+def test_metrics_line_of_train_is_aligned_with_its_heading(settings, names, ends):
     settings = settings.resolved()
     row = {"epoch": 2.0, "train_elbo": -100.0, "valid_elbo": -200.0, "test_elbo": -300.0, "test_log_likelihood": -400.0,
            "gap": 50.0, "sampled_elbo": -600.0, "released_loss_not_a_bound": -700.0, "seconds": 12.5}
@@ -303,13 +303,13 @@ def test_a_line_of_train(settings, names, ends):
     (vae(), {}, "test -ELBO 300.00 nats"),
     (vae(n=3, k=2), {"test_elbo": math.nan}, "test -ELBO (one sample) 600.00 nats"),
     (vae(n=3, k=2, family="pairwise"), {}, "test -log p(x) 400.00 nats")])
-def test_the_result_of_train(settings, row, words):
+def test_result_line_of_train(settings, row, words):
     row = {"test_elbo": -300.0, "test_log_likelihood": -400.0, "sampled_elbo": -600.0} | row
     assert words_of("train").result(settings.resolved(), row) == words
 
 
 @pytest.mark.parametrize("labels", [0, 100])
-def test_a_line_of_semi_supervised(labels):
+def test_metrics_line_of_semi_supervised_is_aligned_with_its_heading(labels):
     settings = mixture(labels=labels, pretrain=3).resolved()
     row = {"epoch": 2.0, "accuracy": 0.875, "valid_accuracy": 0.25, "test_elbo": -100.0, "reconstruction": -70.0,
            "class_kl": 2.0, "gaussian_kl": 28.0, "seconds": 12.5}
@@ -335,7 +335,7 @@ def test_a_line_of_semi_supervised(labels):
     (["measure", "yardsticks", "x"], yardsticks.run), (["measure", "subset"], subset.run),
     (["measure", "structured-timing"], structured_timing.run), (["experiment", "joint"], registry.run)],
     ids=lambda value: value[-1] if isinstance(value, list) else "")
-def test_a_command_s_defaults_are_those_of_what_it_runs(arguments, function):
+def test_defaults_of_a_command_equal_those_of_its_function(arguments, function):
     options = vars(make_parser().parse_args(arguments))
     usual = {name: each.default for name, each in inspect.signature(function).parameters.items()
              if each.default is not inspect.Parameter.empty and name in options and name not in ("out", "run")}
@@ -345,11 +345,11 @@ def test_a_command_s_defaults_are_those_of_what_it_runs(arguments, function):
 @pytest.mark.parametrize("command", ["quickstart", "verify", "measure variance", "measure estimators",
                                      "measure structured-timing", "measure plateau-steps", "measure plateau-forces",
                                      "measure relaxation", "measure benchmark"])
-def test_a_command_s_folder_is_named_after_it(command):
+def test_default_folder_of_a_command_has_its_name(command):
     assert make_parser().parse_args(command.split()).out == Path("runs") / command.split()[-1]
 
 
-def test_every_option_and_command_is_described():
+def test_every_option_has_help_and_a_default_within_its_range():
     """Help is what people see: no option without words, no default that is not in its range."""
     ranges = 0
     for command in every_command():

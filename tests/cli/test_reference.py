@@ -12,11 +12,11 @@ from tests.cli.helpers import call, snapshot
 TEXT = (reference.ROOT / reference.PAGE).read_text(encoding="utf-8")
 
 
-def test_the_page_is_up_to_date():
+def test_page_of_commands_is_up_to_date():
     assert TEXT == reference.page()
 
 
-def test_every_command_with_its_options_stands_on_the_page():
+def test_page_lists_every_command_with_its_options():
     top = make_parser().below
     for commands in (top, *(parser.below for parser in top.subparsers.choices.values())):
         for name, parser in commands.subparsers.choices.items() if commands else ():
@@ -28,7 +28,7 @@ def test_every_command_with_its_options_stands_on_the_page():
         assert all(f"| `{name}` |" in TEXT for name in names)
 
 
-def test_the_examples_are_commands(capsys):
+def test_examples_on_the_page_are_valid_commands(capsys):
     examples = [line for line in TEXT.splitlines() if line.startswith("python -m refimpl ")]
     assert len(examples) > 12
     for line in examples:
@@ -36,7 +36,7 @@ def test_the_examples_are_commands(capsys):
     assert examples[0] in call(capsys, "verify", "--help")[1]
 
 
-def test_commands_are_written_with_write_only(tmp_path, capsys, monkeypatch):
+def test_page_of_commands_is_written_only_with_the_write_option(tmp_path, capsys, monkeypatch):
     (tmp_path / "tutorials").mkdir()
     (tmp_path / reference.PAGE).write_text("old")
     monkeypatch.setattr(reference, "ROOT", tmp_path)

@@ -21,7 +21,7 @@ def undrawn(monkeypatch) -> None:
         monkeypatch.setattr(theorem1, picture, lambda *numbers: Figure())
 
 
-def test_a_run_goes_on_with_nothing_but_its_folder(run, capsys, quick):
+def test_resume_needs_only_the_folder_of_the_run(run, capsys, quick):
     """Its settings come from there; what is said besides must agree, and may."""
     before = checkpoint.load(run / checkpoint.FILE)[1]
     status, out, _ = call(capsys, "train", "--resume", "--out", run, "--epochs", len(before) + 1)
@@ -32,7 +32,7 @@ def test_a_run_goes_on_with_nothing_but_its_folder(run, capsys, quick):
     assert_refused(capsys, ["semi-supervised", "--resume", "--out", run], "is a run of the command train")
 
 
-def test_a_mixture_s_run_and_one_as_released_go_on_too(tmp_path, capsys, quick):
+def test_runs_of_the_mixture_and_as_released_resume_from_their_folder(tmp_path, capsys, quick):
     few = ["--limit", 120, "--batch", 60, "--labels", 20, "--pretrain", 1, "--gaussian", 3]
     for command, options, again in (("semi-supervised", few, []), ("train", [*SMALL, "--as-released"], []),
                                     ("train", [*SMALL, "--as-released", "--n", 3, "--k", 2], ["--as-released"])):
@@ -50,13 +50,13 @@ def test_a_mixture_s_run_and_one_as_released_go_on_too(tmp_path, capsys, quick):
     ["measure", "structured-timing", "--batch", "0"], ["measure", "benchmark", "--batch", "0"],
     ["measure", "plateau-steps", "--seeds", "0"],
     ["measure", "yardsticks", "nowhere"]])
-def test_a_refused_call_prints_no_heading(tmp_path, capsys, monkeypatch, arguments):
+def test_refused_command_prints_no_heading(tmp_path, capsys, monkeypatch, arguments):
     monkeypatch.chdir(tmp_path)
     status, out, err = call(capsys, *arguments)
     assert status == 2 and out == "" and err.count("\n") == 1 and err.startswith("python -m refimpl ")
 
 
-def test_h_and_f_of_one_s_own(tmp_path, capsys):
+def test_verify_accepts_h_and_f_of_the_user(tmp_path, capsys):
     status, out, _ = call(capsys, "verify", "--h", "0.5,-1,0.2", "--f", "1,2,0", "--eps", "0.3", "--samples", 20_000,
                           "--out", tmp_path)
     assert status == 0 and "eps = 0.3" in out and "f = 1, 2, 0" in out and "G(h, 0.3)" in out
@@ -64,18 +64,18 @@ def test_h_and_f_of_one_s_own(tmp_path, capsys):
     assert_refused(capsys, ["verify", "--h", "1,x", "--f", "1,2"], "--h", "numbers with commas")
 
 
-def test_no_claim_disappears_where_no_eps_beats_zero(tmp_path, capsys, undrawn):
+def test_verify_keeps_every_claim_if_no_eps_beats_the_estimate_zero(tmp_path, capsys, undrawn):
     status, out, _ = call(capsys, "verify", "--k", 20, "--seed", 3, "--samples", 20_000, "--out", tmp_path)
     assert status == 0 and "28 of 28 claims hold." in out and out.count("no eps beats the estimate 0 here") == 2
 
 
-def test_the_five_lines_for_a_class_fit_eighty_columns(tmp_path, capsys, undrawn):
+def test_short_verify_prints_five_claims_within_eighty_columns(tmp_path, capsys, undrawn):
     status, out, _ = call(capsys, "verify", "--short", "--k", 20, "--seed", 3, "--samples", 20_000, "--out", tmp_path)
     assert status == 0 and out.count("holds  ") == 5 and "5 of them shown" in out
     assert max(len(line) for line in out.splitlines() if not line.startswith("Pictures")) <= 80
 
 
-def test_tables_fit_a_hundred_columns(run, tmp_path, capsys, monkeypatch, quick, undrawn):
+def test_tables_fit_into_a_hundred_columns(run, tmp_path, capsys, monkeypatch, quick, undrawn):
     monkeypatch.setattr(estimators_table, "WARM_UP", 5)
     monkeypatch.setattr(joint_argmax, "train_epoch", lambda run, part, after_step: 0)       # the table is what counts
     made = [["verify", "--samples", 2_000], ["measure", "estimators", "--samples", 1_000], ["measure", "codes", run],
@@ -91,7 +91,7 @@ def test_tables_fit_a_hundred_columns(run, tmp_path, capsys, monkeypatch, quick,
         assert not wide, (arguments[0], wide)
 
 
-def test_help_groups_the_commands_and_fits_a_hundred_columns(capsys):
+def test_help_groups_the_commands_and_fits_into_a_hundred_columns(capsys):
     status, out, _ = call(capsys, "--help")
     assert status == 0 and max(map(len, out.splitlines())) <= 100
     titles = re.findall(r"^([A-Z].*):$", out, re.M)
@@ -108,7 +108,7 @@ def test_help_of_experiment_lists_the_labels(capsys):
     assert "pairwise, w >= 0, start 0" in out
 
 
-def test_a_second_quickstart_says_that_it_takes_what_is_there(run, tmp_path, capsys, monkeypatch):
+def test_second_quickstart_says_that_it_uses_the_existing_run(run, tmp_path, capsys, monkeypatch):
     from refimpl.cli import commands
     from refimpl.runs import loop
 
@@ -125,5 +125,5 @@ def test_a_second_quickstart_says_that_it_takes_what_is_there(run, tmp_path, cap
     assert loop.checkpoint.FILE in before and snapshot(folder)[loop.checkpoint.FILE] == before[loop.checkpoint.FILE]
 
 
-def test_codes_of_what_is_no_run(tmp_path, capsys):
+def test_codes_refuses_a_folder_that_is_not_a_run(tmp_path, capsys):
     assert_refused(capsys, ["measure", "codes", tmp_path], "is missing: there is no run here")

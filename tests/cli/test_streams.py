@@ -26,19 +26,19 @@ def verify(environment: dict[str, str] | None = None, redirect: str = "") -> sub
 
 
 @pytest.mark.slow
-def test_odd_streams():
+def test_verify_succeeds_with_ascii_output_and_closed_standard_error():
     """An output that has few letters, and no standard error."""
     done = verify({"PYTHONIOENCODING": "ascii"}, "2>&-")
     assert done.returncode == 0 and re.search(r"(\d+) of \1 claims hold", done.stdout), done.stdout
 
 
-def test_output_that_cannot_be_written(tmp_path):
+def test_full_standard_output_is_reported_in_one_line(tmp_path):
     done = spawn.refimpl("verify", "--samples", 1000, "--out", tmp_path, stdout=Path("/dev/full"))
     assert done.returncode == 2 and done.stderr.count("\n") == 1
 
 
 @pytest.mark.slow
-def test_a_reader_that_leaves_early_is_no_error():
+def test_reader_that_closes_the_pipe_early_causes_no_error():
     done = verify(redirect="| head -n 1")
     assert "Traceback" not in done.stderr and "Error" not in done.stderr
 
@@ -51,7 +51,7 @@ def test_a_reader_that_leaves_early_is_no_error():
     (OSError(28, "No space left on device"), 2, "python -m refimpl verify: error: No space left on device\n"),
     (MemoryError(), 2, "python -m refimpl verify: error: there is not enough memory for this; use a smaller --k, --n, "
                        "--hidden or --batch\n")])
-def test_each_way_to_end_has_its_status_and_its_line(monkeypatch, capsys, problem, status, words):
+def test_each_exception_has_its_exit_status_and_message(monkeypatch, capsys, problem, status, words):
     def end(options):
         raise problem
 
@@ -64,7 +64,7 @@ def test_each_way_to_end_has_its_status_and_its_line(monkeypatch, capsys, proble
     (["quickstart"], "quickstart", "stopped; the same command continues"),
     (["experiment", "joint"], "experiment", "stopped; the same command continues"),
     (["compare", "a", "--save", "b.png"], "compare", "stopped"), (["make", "functions"], "functions", "stopped")])
-def test_who_stops_a_command_is_told_how_to_go_on(monkeypatch, capsys, arguments, function, words):
+def test_stopped_command_says_how_to_continue(monkeypatch, capsys, arguments, function, words):
     def stop(*options):
         raise KeyboardInterrupt
 

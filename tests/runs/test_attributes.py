@@ -39,7 +39,7 @@ def test_labelled_images_are_as_even_as_their_number_allows(labels, rng):
     assert len(set(rows.tolist())) == labels == counts.sum() and counts.max() - counts.min() <= 1
 
 
-def test_which_combinations_have_one_more_is_drawn(rng):
+def test_combinations_with_one_more_labelled_image_are_drawn_at_random(rng):
     part = data.load("faces", limit=3_000).train
     counts = sum(np.bincount(part.labels[labelled_images.draw(part, 9, 8, rng)], minlength=8) - 1 for _ in range(200))
     assert counts.sum() == 200 and counts.min() > 5                     # 25 each on average, standard deviation 4.7
@@ -48,7 +48,7 @@ def test_which_combinations_have_one_more_is_drawn(rng):
 # --- what is right, and what variables are called ---------------------------------------------------------------------
 
 @pytest.mark.parametrize("n, k", [(1, 4), (2, 2), (3, 2), (2, 3)])
-def test_the_best_match_against_every_naming(n, k, rng):
+def test_best_match_equals_the_best_of_all_namings(n, k, rng):
     """All n! pairings and all (k!)^n renamings, by brute force, on noisy copies under another naming."""
     for _ in range(3):
         true = rng.integers(k, size=(200, n))
@@ -63,7 +63,7 @@ def test_the_best_match_against_every_naming(n, k, rng):
         assert all(sorted(value) == list(range(k)) for value in found.value)
 
 
-def test_names_put_right_what_was_renamed():
+def test_best_match_undoes_permuted_variables_and_flipped_values():
     true = np.array(list(itertools.product((0, 1), repeat=3)))
     said = np.stack([1 - true[:, 2], true[:, 0], 1 - true[:, 1]], axis=1)
     found = best_match(said, true, 2)
@@ -73,7 +73,7 @@ def test_names_put_right_what_was_renamed():
     np.testing.assert_array_equal(as_taught(3, 2).read(said), said)
 
 
-def test_accuracy_of_each_attribute_and_of_all():
+def test_accuracies_count_each_attribute_and_all_together():
     labels = np.array([0b000, 0b101, 0b110, 0b011])
     predicted = np.array([0b000, 0b111, 0b110, 0b000])
     found = accuracies(predicted, labels, 3, 2, matched=False)
@@ -89,7 +89,7 @@ def test_accuracy_of_each_attribute_and_of_all():
 @pytest.mark.parametrize("settings", first(2, [
     {}, {"as_released": True, "shift": None}, {"estimator": "gumbel-softmax"}, {"labels": 0, "estimator": "exact"},
     {"estimator": "rebar", "labelled_term": "direct-loss"}]))
-def test_resumed_equals_uninterrupted(tmp_path, quick, settings):
+def test_resumed_run_equals_an_uninterrupted_run(tmp_path, quick, settings):
     settings = small(limit=80, batch=30, pretrain=2, **settings)            # batches of 30, 30 and 20
     loop.train(settings, 2, tmp_path / "whole")
     for epochs in (1, 2):
@@ -138,19 +138,19 @@ def check_row() -> None:
     assert row["accuracy"] == pytest.approx(np.mean(np.all(right, axis=0)), abs=1e-12)
 
 
-def test_the_row_of_metrics_with_attributes():
+def test_metrics_row_has_the_accuracy_of_each_attribute_in_its_column():
     check_row()
 
 
-def check_it_learns_the_attributes_by_their_names() -> None:
+def check_labelled_images_teach_each_variable_its_attribute() -> None:
     run, dataset = taught(limit=2_000, labels=160, pretrain=80, batch=500, lr=2e-3)
     glasses, hair, smile = run.accuracies(dataset.test).each
     assert min(glasses, hair) > 0.95 and smile > 0.54                   # chance is 0.5, standard error 0.011
 
 
 @pytest.mark.slow
-def test_it_learns_the_attributes_by_their_names():
-    check_it_learns_the_attributes_by_their_names()
+def test_labelled_images_teach_each_variable_its_attribute():
+    check_labelled_images_teach_each_variable_its_attribute()
 
 
 def values_rolled(patch):
@@ -172,16 +172,16 @@ def digits_backwards(patch):
 
 
 @pytest.mark.parametrize("plant, check", [
-    pytest.param(values_rolled, check_it_learns_the_attributes_by_their_names, marks=pytest.mark.slow),
+    pytest.param(values_rolled, check_labelled_images_teach_each_variable_its_attribute, marks=pytest.mark.slow),
     (attributes_read_backwards, check_row), (digits_backwards, check_row),
-    pytest.param(digits_backwards, check_it_learns_the_attributes_by_their_names, marks=pytest.mark.slow)])
-def test_slips_between_attributes_are_caught(monkeypatch, plant, check):
+    pytest.param(digits_backwards, check_labelled_images_teach_each_variable_its_attribute, marks=pytest.mark.slow)])
+def test_checks_detect_mixed_up_attributes(monkeypatch, plant, check):
     plant(monkeypatch)
     with pytest.raises(AssertionError):
         check()
 
 
-def test_without_labels_the_best_match_is_counted():
+def test_accuracy_without_labels_is_that_of_the_best_match():
     run, dataset = taught(labels=0)
     predicted = run.model.classify(dataset.test)
     expected = naming.accuracies(predicted, dataset.test.labels, 3, 2, matched=True)
@@ -200,7 +200,7 @@ def tiles(figure, gap=4):
     return canvas.reshape(rows, 28 + gap, columns, 28 + gap)[:, :28, :, :28].transpose(0, 2, 1, 3)
 
 
-def test_samples_have_a_column_a_combination_and_one_g_a_row():
+def test_samples_have_one_combination_per_column_and_one_gaussian_sample_per_row():
     run, dataset = taught()
     figure = pictures_of_runs.samples(run, dataset.test)
     shown = tiles(figure)
@@ -213,7 +213,7 @@ def test_samples_have_a_column_a_combination_and_one_g_a_row():
         np.testing.assert_allclose(shown[:, column].reshape(8, -1), sigmoid(a), atol=1e-6)
 
 
-def test_columns_go_by_their_names_where_variables_have_others(monkeypatch):
+def test_columns_of_samples_follow_the_names_of_the_attributes(monkeypatch):
     """Variable 2, flipped, is glasses; 0 is long hair; 1 is a smile."""
     run, dataset = taught()
     as_drawn = tiles(pictures_of_runs.samples(run, dataset.test)).reshape(8, 2, 2, 2, 28, 28)
@@ -246,18 +246,18 @@ def check_switched() -> None:
             np.testing.assert_allclose(shown[row, column].reshape(1, -1), 1 / (1 + np.exp(-a)), atol=1e-6)
 
 
-def test_switched():
+def test_switched_picture_changes_one_attribute_and_keeps_the_gaussian():
     check_switched()
 
 
-def test_g_that_is_not_kept_is_caught(monkeypatch):
+def test_check_of_the_switched_picture_detects_a_changed_gaussian(monkeypatch):
     right = MixtureVAE.decode_as
     monkeypatch.setattr(MixtureVAE, "decode_as", lambda self, values, g: right(self, values, np.roll(g, 1, axis=0)))
     with pytest.raises(AssertionError):
         check_switched()
 
 
-def test_a_picture_that_is_there_already_is_not_lost(tmp_path):
+def test_existing_picture_is_not_overwritten(tmp_path):
     (tmp_path / "switched.png").write_text("mine")
     with pytest.raises(InputError, match=r"already holds switched\.png"):
         loop.train(small(), 1, tmp_path)

@@ -13,11 +13,11 @@ from tests.settings import changed, mixture
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_run_is_what_its_settings_say(case):
+def test_run_equals_its_reference_implementation(case):
     assert distance(CASES[case]) == 0
 
 
-def test_every_setting_that_changes_a_run_is_somewhere_another_than_its_default():
+def test_every_setting_differs_from_its_default_in_some_case():
     """So that one which does not arrive would be seen above."""
     for cases, without in ((TRAIN, {"exact_every"}), (SEMI, set())):
         kind = type(next(iter(cases.values())))
@@ -27,7 +27,7 @@ def test_every_setting_that_changes_a_run_is_somewhere_another_than_its_default(
 
 
 @pytest.mark.parametrize("name", [name for name, entry in estimators.REGISTRY.items() if entry.serves is not binary])
-def test_the_mixture_takes_every_estimator_that_is_not_binary(name):
+def test_mixture_with_every_estimator_that_is_not_binary_equals_the_reference(name):
     assert distance(mixture(estimator=name, **FEW), 1) == 0
 
 
@@ -35,7 +35,7 @@ def test_the_mixture_takes_every_estimator_that_is_not_binary(name):
     dict(eps=0.31), dict(label_weight=3.1), dict(image_weight=0.8), dict(label_batch=8), dict(shift=3), dict(beta=4.1),
     dict(beta_epochs=3), dict(kl_grad=False), dict(lr=2.1e-3), dict(seed=4), dict(pretrain=3), dict(labels=30),
     dict(labelled_term="direct-loss"), dict(batch=49), dict(gaussian=5), dict(dataset="fashion-mnist")])
-def test_each_setting_of_the_mixture_matters(change):
+def test_changing_any_setting_of_the_mixture_changes_the_run(change):
     """Another value gives another run: the comparison by hand is not blind to it."""
     settings = SEMI["direct"].resolved()
     one, other = truth(settings, 2).values, trained(changed(settings, **change), 2).model.parameters.values

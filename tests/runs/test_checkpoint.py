@@ -57,7 +57,7 @@ def differing(one: dict, other: dict) -> set[str]:
     return {name for name in one if np.any(one[name] != other[name])}
 
 
-def test_what_is_loaded_is_what_was_saved(saved):
+def test_loading_a_checkpoint_restores_what_was_saved(saved):
     settings, path, _ = saved
     run, history = checkpoint.load(path, settings)
     content = dict(np.load(path, allow_pickle=False))
@@ -70,7 +70,7 @@ def test_what_is_loaded_is_what_was_saved(saved):
     assert str(content["format"]) == run.FORMAT and run.settings == settings and run.rng is not None
 
 
-def test_continued_by_the_steps_alone_it_is_the_uninterrupted_run(saved):
+def test_steps_after_loading_equal_those_of_the_uninterrupted_run(saved):
     settings, path, later = saved
     run, _ = checkpoint.load(path, settings)
     assert not differing(continued(run, settings), later)
@@ -93,7 +93,7 @@ def spoilt(run: Run, name: str) -> None:
         array += np.float32(1e-3) * (1 + np.abs(array))
 
 
-def test_each_of_them_counts(saved):
+def test_changing_any_part_of_a_checkpoint_changes_the_continued_run(saved):
     """Were it not restored, the run would go on in another way."""
     settings, path, later = saved
     names = [name for name in state(checkpoint.load(path, settings)[0])] + ["adam_M and adam_V swapped"]
@@ -104,7 +104,7 @@ def test_each_of_them_counts(saved):
         assert {"values", "adam_M", "adam_V"} <= differing(continued(run, settings), later), name
 
 
-def test_an_array_that_is_missing_or_of_another_shape_is_refused(saved, tmp_path):
+def test_checkpoint_with_a_missing_or_wrongly_shaped_array_is_refused(saved, tmp_path):
     settings, path, _ = saved
     content = dict(np.load(path, allow_pickle=False))
     for name in content:
@@ -119,7 +119,7 @@ def test_an_array_that_is_missing_or_of_another_shape_is_refused(saved, tmp_path
 
 
 @pytest.mark.parametrize("name", checkpoint.EARLIER)
-def test_an_earlier_version_s_is_refused_in_a_line_that_says_so(saved, tmp_path, name):
+def test_checkpoint_of_an_earlier_version_is_refused_with_advice(saved, tmp_path, name):
     settings, path, _ = saved
     np.savez(tmp_path / "x.npz", **{**np.load(path, allow_pickle=False), "format": name})
     advice = "earlier version of this program.*train it again in another folder"
@@ -128,7 +128,7 @@ def test_an_earlier_version_s_is_refused_in_a_line_that_says_so(saved, tmp_path,
     assert "\n" not in str(problem.value)
 
 
-def test_other_settings_are_named_each(saved):
+def test_error_names_every_setting_that_differs_from_the_checkpoint(saved):
     from dataclasses import replace
 
     settings, path, _ = saved
@@ -136,7 +136,7 @@ def test_other_settings_are_named_each(saved):
         checkpoint.load(path, replace(settings, lr=0.5, seed=9))
 
 
-def test_a_generator_that_takes_another_state_than_it_is_given_is_refused(tmp_path, quick, monkeypatch):
+def test_generator_state_that_numpy_would_change_is_refused(tmp_path, quick, monkeypatch):
     """As those of some versions of NumPy, which take any integer modulo 2^128."""
     class Lax:
         bit_generator = property(lambda self: self)
@@ -163,7 +163,7 @@ def test_a_generator_that_takes_another_state_than_it_is_given_is_refused(tmp_pa
 
 
 @pytest.mark.parametrize("name, place, value", [("adam_t", (), 1), ("adam_V", 0, -1e-9), ("history", (0, 0), 2.0)])
-def test_numbers_that_no_run_can_have_are_refused(tmp_path, quick, name, place, value):
+def test_checkpoint_with_inconsistent_numbers_is_refused(tmp_path, quick, name, place, value):
     """Another number of steps than the history's, a negative second moment, a first epoch that is not the first."""
     settings = vae(hidden=4, limit=30, batch=10).resolved()
     loop.train(settings, 1, tmp_path)
@@ -187,7 +187,7 @@ SMALL = {"one variable": vae(hidden=4, limit=30, batch=10).resolved(),
 
 
 @pytest.mark.parametrize("words", SMALL)
-def test_a_history_of_what_cannot_have_been_measured_is_refused(tmp_path, quick, words):
+def test_history_with_impossible_measurements_is_refused(tmp_path, quick, words):
     """Infinite, too large for an axis, or NaN where every epoch has a number; in each column."""
     loop.train(SMALL[words], 1, tmp_path)
     content = dict(np.load(tmp_path / checkpoint.FILE, allow_pickle=False))
@@ -200,7 +200,7 @@ def test_a_history_of_what_cannot_have_been_measured_is_refused(tmp_path, quick,
             checkpoint.load(tmp_path / "x.npz")
 
 
-def test_what_an_estimator_of_one_s_own_raises_is_no_damage(tmp_path, quick, monkeypatch):
+def test_error_of_a_user_defined_estimator_is_not_reported_as_a_damaged_file(tmp_path, quick, monkeypatch):
     loop.train(SMALL["one variable"], 1, tmp_path)
 
     def create(cls, settings, rng):

@@ -82,7 +82,7 @@ def sketch(monkeypatch) -> None:
     monkeypatch.setitem(pictures_of_runs.KINDS, "sketch", drawn)
 
 
-def test_a_kind_without_words_or_pictures_of_its_own_prints_its_metrics(tmp_path, capsys, monkeypatch):
+def test_new_kind_of_run_without_texts_or_pictures_prints_its_metrics(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(KINDS, "sketch", Sketch)
     assert cli.main(["sketch", "--limit", "70", "--batch", "30", "--epochs", "1", "--out", str(tmp_path / "run")]) == 0
     out = capsys.readouterr().out
@@ -90,7 +90,7 @@ def test_a_kind_without_words_or_pictures_of_its_own_prints_its_metrics(tmp_path
     assert not list((tmp_path / "run").glob("*.png"))
 
 
-def test_a_third_kind_trains_is_saved_and_resumes(sketch, tmp_path, capsys, monkeypatch):
+def test_new_kind_of_run_trains_saves_and_resumes(sketch, tmp_path, capsys, monkeypatch):
     options = ["sketch", "--width", "6", "--no-bold", "--limit", "70", "--batch", "30", "--estimator", "reinforce"]
     assert cli.main([*options, "--epochs", "3", "--out", str(tmp_path / "whole")]) == 0
     out = capsys.readouterr().out
@@ -129,7 +129,7 @@ def registered(monkeypatch) -> Estimator:
     return entry
 
 
-def test_a_registered_estimator_trains_and_is_drawn_in_its_colour(registered, tmp_path, capsys, monkeypatch):
+def test_registered_estimator_trains_and_is_plotted_in_its_colour(registered, tmp_path, capsys, monkeypatch):
     small = ["--hidden", "6", "--limit", "70", "--batch", "30", "--epochs", "2", "--estimator", "coin"]
     calls = spied(monkeypatch, VAE, "backward")
     assert cli.main(["train", *small, "--out", str(tmp_path / "coin")]) == 0
@@ -155,13 +155,13 @@ def test_a_registered_estimator_trains_and_is_drawn_in_its_colour(registered, tm
     assert plots.colour("coin") == "#123456" and plots.colour("nobody") != "#123456"
 
 
-def test_the_registry_s_colours_differ():
+def test_colours_of_estimators_are_all_different():
     colours = [plots.colour(name) for name in estimators.REGISTRY]
     assert len(set(colours)) == len(colours)
     assert [entry.colour for entry in estimators.REGISTRY.values()] == colours
 
 
-def test_a_run_starts_from_its_seed_alone():
+def test_initial_weights_depend_on_the_seed_and_not_on_the_estimator():
     """Weights are drawn from the seed, whatever the estimator, and by one generator that order and noise go on with."""
     for kind in KINDS.values():
         one, other, third = (kind.start(kind.SETTINGS(estimator=name, seed=seed).resolved())
@@ -175,7 +175,7 @@ def test_a_run_starts_from_its_seed_alone():
 # --- a data set -------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("classes", [10, None])
-def test_a_registered_data_set_trains_and_says_what_it_is_for(classes, tmp_path, capsys, monkeypatch):
+def test_registered_data_set_trains_the_vae_and_if_labelled_the_mixture(classes, tmp_path, capsys, monkeypatch):
     """Sixty images of noise; with ten classes the mixture takes them too, without labels it says why not."""
     def read(folder):
         rng = np.random.default_rng(7)

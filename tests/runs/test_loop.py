@@ -27,26 +27,26 @@ def small(**settings) -> VAESettings:
     {"estimator": "exact"}, {"estimator": "gumbel-softmax"}, {"k": 5, "kl_grad": False, "eps": 0.3},
     {"estimator": "straight-through-gumbel-softmax", "as_released": True}, {"estimator": "reinforce", "n": 3, "k": 2},
     {"estimator": "rebar", "n": 3, "k": 2}]))
-def test_resumed_equals_uninterrupted(tmp_path, quick, settings):
+def test_resumed_run_equals_an_uninterrupted_run(tmp_path, quick, settings):
     loop.train(small(**settings), 4, tmp_path / "whole")
     for epochs in (1, 3, 4):
         loop.train(small(**settings), epochs, tmp_path / "parts", resume=epochs > 1)
     assert_same_to_the_bit(tmp_path / "whole", tmp_path / "parts")
 
 
-def test_same_seed_same_run_other_seed_other_run(tmp_path, quick):
+def test_run_is_reproduced_by_the_same_seed_and_changed_by_another(tmp_path, quick):
     for name, seed in (("one", 3), ("two", 3), ("three", 4)):
         loop.train(small(seed=seed), 1, tmp_path / name)
     assert_same_to_the_bit(tmp_path / "one", tmp_path / "two")
     assert (checkpoint_content(tmp_path / "one")["values"] != checkpoint_content(tmp_path / "three")["values"]).any()
 
 
-def test_training_learns(tmp_path, quick):
+def test_training_improves_the_bound(tmp_path, quick):
     rows = loop.train(vae(limit=1_000), 6, tmp_path)
     assert rows[-1]["train_elbo"] > rows[0]["train_elbo"] + 20
 
 
-def test_every_commit_that_trained_a_run_is_noted_once(tmp_path, monkeypatch):
+def test_consecutive_training_by_the_same_commit_is_recorded_once(tmp_path, monkeypatch):
     for epochs, commits_of in enumerate(("a", "a", "b", "a"), start=1):
         monkeypatch.setattr(loop, "commit", lambda: commits_of)
         loop.train(small(), epochs, tmp_path, resume=epochs > 1)
@@ -69,14 +69,14 @@ def test_files_of_a_run(tmp_path):
         assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
 
 
-def test_exact_has_no_epsilon(tmp_path):
+def test_metrics_of_exact_have_no_epsilon(tmp_path):
     loop.train(small(estimator="exact"), 1, tmp_path)
     with open(tmp_path / "metrics.csv", newline="") as stream:
         assert next(csv.DictReader(stream))["eps_or_tau"] == ""
 
 
 @pytest.mark.parametrize("weight", [np.inf, np.nan, 3e38])
-def test_divergence_is_said_in_one_line(tmp_path, quick, monkeypatch, weight):
+def test_divergence_is_reported_in_one_line_and_keeps_the_last_checkpoint(tmp_path, quick, monkeypatch, weight):
     right = VAERun.step
 
     def step(self, x):
@@ -90,7 +90,7 @@ def test_divergence_is_said_in_one_line(tmp_path, quick, monkeypatch, weight):
 
 
 @pytest.mark.parametrize("name", loop.WRITTEN)
-def test_a_folder_that_holds_any_file_of_a_run_is_left_alone(tmp_path, name):
+def test_folder_with_any_file_of_a_run_is_not_overwritten(tmp_path, name):
     """Only where there is a checkpoint can a run be continued, and only there is it said."""
     (tmp_path / name).write_text("somebody's")
     with pytest.raises(InputError) as problem:
@@ -101,7 +101,7 @@ def test_a_folder_that_holds_any_file_of_a_run_is_left_alone(tmp_path, name):
     assert [path.name for path in tmp_path.iterdir()] == [name] and (tmp_path / name).read_text() == "somebody's"
 
 
-def test_divergence_names_the_rate_and_the_temperature_of_that_moment():
+def test_divergence_message_names_learning_rate_and_current_temperature():
     for settings, step, words in ((small(lr=0.5, eps=3.0), 7, "--lr than 0.5, or another eps than 3"),
                                   (small(as_released=True), 1_000, "--lr than 0.001, or another eps than 0.99005"),
                                   (small(estimator="gumbel-softmax"), 7, "--lr than 0.001, or another tau than 0.5"),
@@ -111,7 +111,7 @@ def test_divergence_names_the_rate_and_the_temperature_of_that_moment():
         assert str(loop._diverged(run)).endswith(words)
 
 
-def test_files_are_there_and_whole_before_the_first_epoch_and_after_each(tmp_path, quick, monkeypatch):
+def test_files_are_complete_before_the_first_epoch_and_after_each_epoch(tmp_path, quick, monkeypatch):
     """Who looks while it trains, or after it was killed, finds settings and all rows so far."""
     seen: list[list[str]] = []
 
@@ -131,7 +131,7 @@ def test_files_are_there_and_whole_before_the_first_epoch_and_after_each(tmp_pat
     assert totals == [("epoch 1 of 2", 3), ("epoch 2 of 2", 3), ("epoch 3 of 3", 3)]
 
 
-def test_the_progress_of_an_epoch_counts_the_steps_of_the_training_part(tmp_path, quick, monkeypatch):
+def test_progress_counts_the_steps_of_an_epoch(tmp_path, quick, monkeypatch):
     from refimpl import data
 
     whole = data.load("mnist", limit=120)

@@ -35,7 +35,7 @@ def test_labelled_images_are_balanced_distinct_and_from_the_training_part(rng):
     np.testing.assert_array_equal(np.bincount(dataset.train.labels[rows]), np.full(10, 60))
 
 
-def test_the_same_labelled_images_for_every_estimator_and_none_by_another_seed():
+def test_labelled_images_depend_on_the_seed_and_not_on_the_estimator():
     dataset = data.load("mnist", limit=2_000)
     attached = []
     for settings in (small(limit=2_000), small(limit=2_000, estimator="exact", labelled_term="released"),
@@ -66,7 +66,7 @@ def accuracy(predicted, labels, classes, matched):
     return accuracies(predicted, labels, 1, classes, matched).every
 
 
-def test_accuracy_matched_and_not(rng):
+def test_accuracy_with_and_without_matching_of_clusters(rng):
     labels = rng.integers(4, size=300)
     renamed = np.array([2, 0, 3, 1])[labels]
     wrong = rng.random(300) < 0.2
@@ -84,7 +84,7 @@ def test_accuracy_matched_and_not(rng):
     {}, {"estimator": "relax", "as_released": True}, {"labels": 0}, {"estimator": "exact"},
     {"estimator": "gumbel-softmax", "labelled_term": "direct-loss"}, {"as_released": True},
     {"labelled_term": "released", "dataset": "fashion-mnist"}, {"estimator": "reinforce"}, {"estimator": "rebar"}]))
-def test_resumed_equals_uninterrupted(tmp_path, quick, settings):
+def test_resumed_run_equals_an_uninterrupted_run(tmp_path, quick, settings):
     settings = small(limit=80, batch=30, pretrain=2, **settings)            # batches of 30, 30 and 20
     loop.train(settings, 2, tmp_path / "whole")
     for epochs in (1, 2):
@@ -109,7 +109,7 @@ def test_files_and_rows_of_a_run(tmp_path):
 
 
 @pytest.mark.slow
-def test_it_learns_from_labels_and_from_images_without(tmp_path, quick):
+def test_mixture_learns_from_labelled_and_from_unlabelled_images(tmp_path, quick):
     settings = mixture(labels=50, limit=1_500, pretrain=120, batch=20, lr=2e-3, beta=1.0).resolved()
     rows = loop.train(settings, 2, tmp_path)
     assert rows[0]["accuracy"] > 0.25                                       # chance is 0.1
@@ -129,7 +129,7 @@ def test_released_recipe_uses_no_label_after_the_pretraining(monkeypatch):
     assert small(as_released=True, estimator="gumbel-softmax").kl_grad
 
 
-def test_commands_that_need_a_run_of_train_say_so(tmp_path, quick):
+def test_run_of_the_wrong_kind_is_refused(tmp_path, quick):
     loop.train(small(), 0 + 1, tmp_path / "mixture")
     with pytest.raises(InputError, match="is a run of the command semi-supervised; one of train is needed"):
         checkpoint.load(tmp_path / "mixture" / checkpoint.FILE, kind=VAERun)
@@ -143,7 +143,7 @@ def test_commands_that_need_a_run_of_train_say_so(tmp_path, quick):
 @pytest.mark.parametrize("labels, problem", [
     (400, "--labels must be at most 300, the number of training images, got 400"),
     (300, r"--labels must be at most \d+, got 300: the rarest class has \d+ of the 300 training images")])
-def test_more_labels_than_images(tmp_path, labels, problem):
+def test_more_labels_than_images_are_refused(tmp_path, labels, problem):
     with pytest.raises(InputError, match=problem):
         loop.train(small(labels=labels), 1, tmp_path / "run")
     assert not (tmp_path / "run").exists()

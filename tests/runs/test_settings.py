@@ -77,12 +77,12 @@ def without_none(**settings) -> dict[str, object]:
 
 # --- presets and defaults ---------------------------------------------------------------------------------------------
 
-def test_every_estimator_has_its_line_in_the_table():
+def test_table_of_presets_lists_every_estimator():
     assert set(PRESETS) == set(estimators.REGISTRY)
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_the_preset_of_train(name):
+def test_as_released_preset_of_train(name):
     schedule, kl_grad, batch_mean = PRESETS[name]
     made = vae(estimator=name, n=2, k=2, as_released=True).resolved()
     expected = without_none(schedule=schedule or "constant", kl_grad=kl_grad, batch_mean=batch_mean, n=2, k=2)
@@ -96,7 +96,7 @@ def test_the_preset_of_train(name):
 
 
 @pytest.mark.parametrize("name", [name for name in PRESETS if name not in ("arm", "disarm")])
-def test_the_preset_of_semi_supervised(name):
+def test_as_released_preset_of_semi_supervised(name):
     schedule, kl_grad, batch_mean = PRESETS[name]
     made = mixture(estimator=name, as_released=True).resolved()
     expected = RECIPE | without_none(schedule=schedule or "constant", kl_grad=kl_grad, batch_mean=batch_mean)
@@ -106,14 +106,14 @@ def test_the_preset_of_semi_supervised(name):
 
 
 @pytest.mark.parametrize("name", ["direct", "two-sided", "direct-joint", "gumbel-softmax"])
-def test_the_preset_of_a_structured_encoder_has_no_kl_gradient(name):
+def test_as_released_preset_of_a_structured_encoder_has_no_kl_gradient(name):
     made = vae(estimator=name, n=4, k=2, family="pairwise", as_released=True).resolved()
     assert made.schedule == "released" and made.kl_grad is False and made.released
     assert vae(estimator=name, n=4, k=2, family="pairwise").resolved().kl_grad is False
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_the_defaults_of_every_estimator(name):
+def test_default_settings_of_every_estimator(name):
     own = DEFAULTS.get(name, {}) | OTHERS.get(name, {}) | ({"batch_mean": False} if name in ("rebar", "relax") else {})
     named = {} if name == "direct" else {"estimator": name}
     made = vae(estimator=name, k=2).resolved()
@@ -127,7 +127,7 @@ def test_the_defaults_of_every_estimator(name):
                                   "beta": 5.0} | own | named and not mixed.released
 
 
-def test_a_preset_may_be_said_again_but_not_contradicted():
+def test_setting_may_repeat_the_preset_but_not_contradict_it():
     same = vae(as_released=True, kl_grad=False, schedule="released").resolved()
     assert same == vae(as_released=True).resolved() == vae(
         kl_grad=False, schedule="released").resolved()
@@ -151,7 +151,7 @@ def test_released_schedule():
     check_released_schedule()
 
 
-def test_beta_falls_on_a_line():
+def test_beta_decreases_linearly():
     settings = mixture(beta=5.0, beta_epochs=10).resolved()
     assert [settings.beta_at(epochs) for epochs in (0, 2.5, 10, 99)] == [5, 4, 1, 1]
     assert mixture(beta=5.0, beta_epochs=0).resolved().beta_at(0) == 1
@@ -209,7 +209,7 @@ def many(request):
     return made
 
 
-def test_the_random_settings_are_a_wide_set(many):
+def test_random_settings_cover_all_choices(many):
     assert len(many) > 300
     kind = type(many[0][0])
     assert {made.estimator for made, _ in many} == set(estimators.REGISTRY if kind is VAESettings else serving())
@@ -222,7 +222,7 @@ def test_the_random_settings_are_a_wide_set(many):
         assert {resolved.labelled_term for _, resolved in many} == set(label_terms.REGISTRY)
 
 
-def test_resolved_again_they_stay(many):
+def test_resolving_settings_twice_changes_nothing(many):
     for settings, resolved in many:
         assert resolved.resolved() == resolved, settings
         assert not resolved.as_released and resolved.schedule and resolved.kl_grad is not None
@@ -235,7 +235,7 @@ def test_resolved_again_they_stay(many):
             assert kept or each.name == "as_released", (settings, each.name)
 
 
-def test_parsed_again_from_their_own_options_they_are_the_same(many):
+def test_settings_survive_the_round_trip_through_command_line_options(many):
     parser = make_parser()
     for settings, resolved in many[:120]:
         for made in (settings, resolved):
@@ -244,7 +244,7 @@ def test_parsed_again_from_their_own_options_they_are_the_same(many):
             assert read_settings(options, kind.SETTINGS) == resolved, command_line(made)
 
 
-def test_from_json_they_are_the_same(many):
+def test_settings_survive_the_round_trip_through_json(many):
     import json
 
     for _, resolved in many:
@@ -270,7 +270,7 @@ def another(each) -> list[tuple[list[str], object]]:
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_every_field_is_an_option_whose_value_arrives(kind, monkeypatch, capsys):
+def test_every_field_is_a_command_line_option_that_sets_it(kind, monkeypatch, capsys):
     made, given = [], []
     monkeypatch.setattr(kind.SETTINGS, "resolved", lambda self: made.append(self) or self)     # as they were read
     monkeypatch.setattr(commands, "train_and_print", lambda kind, settings, *rest: given.append(settings))
@@ -297,7 +297,7 @@ def test_every_field_is_an_option_whose_value_arrives(kind, monkeypatch, capsys)
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_epochs_folder_data_and_resume_arrive_too(kind, monkeypatch, tmp_path):
+def test_epochs_folder_data_folder_and_resume_reach_the_loop(kind, monkeypatch, tmp_path):
     calls: list[tuple] = []
 
     def train(settings, epochs, out, resume, data_dir, report, started, draw):
@@ -319,7 +319,7 @@ def test_epochs_folder_data_and_resume_arrive_too(kind, monkeypatch, tmp_path):
     assert second[1].parts == ("runs", words_of(kind.COMMAND).folder(plain))
 
 
-def test_kinds_differ_in_all_that_tells_them_apart():
+def test_kinds_of_run_have_different_identifiers():
     assert list(KINDS) == ["train", "semi-supervised"] and KINDS["train"] is VAERun
     for name in ("COMMAND", "SUMMARY", "FORMAT", "SETTINGS"):
         assert len({getattr(kind, name) for kind in KINDS.values()}) == len(KINDS)
@@ -350,13 +350,13 @@ def test_kinds_differ_in_all_that_tells_them_apart():
     ({"shift": 28}, "--shift must be at most 27"),
     ({"image_weight": float("nan")}, "--image-weight must be at least 0"),
     ({"pretrain": -1}, "--pretrain must be at least 0"), ({"labels": "100"}, "labels must be int")])
-def test_settings_refused(settings, problem):
+def test_invalid_settings_are_refused(settings, problem):
     with pytest.raises(InputError, match=problem):
         mixture(**settings).resolved()
 
 
 @pytest.mark.parametrize("kind", [VAESettings, MixtureSettings])
-def test_a_field_of_another_type_or_out_of_its_range_is_refused(kind):
+def test_field_of_wrong_type_or_out_of_range_is_refused(kind):
     for each in fields(kind):
         allowed = each.metadata
         if isinstance(each.default, Options):
@@ -376,7 +376,7 @@ def test_a_field_of_another_type_or_out_of_its_range_is_refused(kind):
                 replace(kind(), **{each.name: value}).resolved()
 
 
-def test_data_sets_with_labels_are_those_that_the_mixture_takes():
+def test_mixture_accepts_the_data_sets_with_labels():
     assert [name for name in data.NAMES if data.REGISTRY[name].classes == 10] == ["mnist", "fashion-mnist"]
     for name in ("mnist", "fashion-mnist"):
         assert mixture(dataset=name).resolved().dataset == name
@@ -385,7 +385,7 @@ def test_data_sets_with_labels_are_those_that_the_mixture_takes():
 # --- limits, defaults, words ------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("kind", [VAESettings, MixtureSettings])
-def test_the_ends_of_a_range_are_allowed_and_the_message_names_the_end(kind):
+def test_limits_of_a_range_are_allowed_and_named_in_the_error(kind):
     for each in fields(kind):
         name, allowed = option(each.name), each.metadata
         for end, words, beyond in (("least", "at least", -1), ("most", "at most", 1)):
@@ -406,7 +406,7 @@ def test_the_ends_of_a_range_are_allowed_and_the_message_names_the_end(kind):
                     check_fields(replace(kind(), **{each.name: value}))
 
 
-def test_the_ranges_of_numbers_are_those_of_the_library():
+def test_settings_use_the_range_checks_of_the_library():
     found = {(kind, each.name): each.metadata["check"] for kind in (VAESettings, MixtureSettings)
              for each in said(kind) if each.type.startswith("float") and each.metadata["least"] is None}
     both = {"lr": arguments.learning_rate}
@@ -417,7 +417,7 @@ def test_the_ranges_of_numbers_are_those_of_the_library():
             beta=arguments.kl_weight)).items()}
 
 
-def test_what_two_settings_allow_together_has_its_ends_too():
+def test_limits_on_combinations_of_settings():
     for allowed, beyond in (
             (vae(k=10_000), None), (vae(n=100, k=100), vae(n=101, k=100)),
             (vae(n=200, k=50), vae(n=200, k=51)),
@@ -434,7 +434,7 @@ def test_what_two_settings_allow_together_has_its_ends_too():
                 beyond.resolved()
 
 
-def test_as_many_images_as_there_are_make_a_batch_and_as_many_of_the_rarest_class_its_labels():
+def test_largest_batch_and_number_of_labels_depend_on_the_data():
     dataset = data.load("mnist", limit=300)
     rarest = int(np.bincount(dataset.train.labels).min())
     for settings, beyond in ((vae(batch=300), vae(batch=301)),
@@ -444,7 +444,7 @@ def test_as_many_images_as_there_are_make_a_batch_and_as_many_of_the_rarest_clas
             beyond.resolved().check_data(dataset)
 
 
-def test_a_weight_of_the_kl_term_needs_the_term():
+def test_kl_weight_requires_the_kl_gradient():
     assert "KL weight 0.2" in vae(kl_weight=0.2).resolved().label()
     with pytest.raises(InputError, match="^--kl-weight needs the KL term in the gradient"):
         vae(kl_weight=0.2, kl_grad=False).resolved()
@@ -452,7 +452,7 @@ def test_a_weight_of_the_kl_term_needs_the_term():
         vae(kl_weight=-0.2).resolved()
 
 
-def test_the_recipe_of_both_kinds_in_numbers():
+def test_default_settings_of_both_kinds_of_run():
     """A change of these is a change of every result that was written down."""
     common = dict(dataset="mnist", estimator="direct", batch=100, hyperparameters={"eps": 0.1}, schedule="constant",
                   kl_grad=True, as_released=False, seed=0, limit=None, file_sha256=None, file_height=None,
@@ -470,7 +470,7 @@ def test_the_recipe_of_both_kinds_in_numbers():
                     (MixtureSettings, "shift"): 27, (MixtureSettings, "gaussian"): 1_000}
 
 
-def test_where_pair_scores_start():
+def test_initial_value_of_pair_scores():
     pairs = dict(n=4, k=2, family="pairwise")
     assert vae(**pairs).resolved().family_options["pair_start"] == PAIR_START == -3
     assert vae(as_released=True, **pairs).resolved().family_options["pair_start"] == 0
@@ -484,7 +484,7 @@ def test_where_pair_scores_start():
         vae(pair_start=0.0).resolved()
 
 
-def test_what_the_decoder_learns_from_has_its_limits():
+def test_learn_from_refuses_unsupported_settings():
     assert vae(n=12, k=2, learn_from="q").resolved().learn_from == "q"
     for settings, words in ((vae(n=13, k=2, learn_from="q"), "^--learn-from q enumerates all"),
                             (vae(n=3, k=2, family="pairwise", learn_from="z_star"), "^--learn-from needs"),
@@ -510,12 +510,12 @@ def test_what_the_decoder_learns_from_has_its_limits():
      "direct, n = 4, k = 2, pairwise by milp, any sign, eps = 0.1"),
     (mixture(), "direct, 100 labels"), (mixture(labels=0, estimator="exact"), "exact, no labels"),
     (mixture(labels=50, as_released=True), "direct, 50 labels, as released")])
-def test_a_label_says_what_the_settings_are(settings, words):
+def test_label_describes_the_settings(settings, words):
     assert settings.resolved().label() == words
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_a_switch_can_be_turned_off_only_where_there_is_something_to_turn_off(kind, capsys):
+def test_only_switches_that_default_to_none_have_a_no_option(kind, capsys):
     """--no-kl-grad is an option, --no-as-released is none: without the switch it is off already."""
     parser = make_parser()
     for each in said(kind.SETTINGS):

@@ -77,7 +77,7 @@ def whole(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("moment, which", MOMENTS)
-def test_killed_in_the_middle_of_a_save(killed, whole, moment, which):
+def test_run_killed_during_a_save_can_be_resumed(killed, whole, moment, which):
     folder = killed / f"{moment}-{which}"
     _, history = checkpoint.load(folder / checkpoint.FILE)              # whole, whatever the moment
     assert len(history) < 3
@@ -88,7 +88,7 @@ def test_killed_in_the_middle_of_a_save(killed, whole, moment, which):
     assert [row.split(",")[0] for row in rows] == ["epoch", "1", "2", "3"]
 
 
-def test_ctrl_c_and_resume(tmp_path):
+def test_run_stopped_by_ctrl_c_can_be_resumed(tmp_path):
     """Stopped wherever it is, in a run far too long to end by itself; continued for one epoch more."""
     # A suite that runs in the background of a script ignores SIGINT, and so would its children: this one may not.
     process = subprocess.Popen([sys.executable, *command(tmp_path / "stopped", "--epochs", "1000000")], cwd=ROOT,
@@ -111,7 +111,7 @@ def test_ctrl_c_and_resume(tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, *(pytest.param(each, marks=pytest.mark.slow)
                                                       for each in (signal.SIGTERM, signal.SIGHUP))])
-def test_an_experiment_that_is_killed_ends_with_the_runs_that_it_started(tmp_path, number):
+def test_killing_an_experiment_also_ends_its_runs(tmp_path, number):
     """Each run holds its folder: once nobody does, nobody is left.  A run that says much does not wait to be read."""
     process = subprocess.Popen([sys.executable, "-m", "refimpl", "experiment", "binary", "--only", "arm", "disarm",
                                 "--epochs", "100000", "--jobs", "2", "--out", str(tmp_path)], cwd=ROOT,

@@ -12,14 +12,14 @@ def first(rng: np.random.Generator) -> int:
 
 
 @pytest.mark.parametrize("classes", [2, 8, 10])
-def test_no_two_streams_are_one(classes):
+def test_streams_of_random_numbers_are_all_different(classes):
     made = [first(stream) for seed in range(5) for stream in (
         streams.training(seed), streams.labelled_images(seed, classes),
         *(streams.measuring(seed, epoch, classes) for epoch in range(1, 50)))]
     assert len(set(made)) == len(made)
 
 
-def test_the_streams_are_those_of_the_committed_rows():
+def test_streams_have_the_seeds_behind_the_committed_rows():
     for stream, entropy in ((streams.training(3), 3), (streams.labelled_images(3, 10), [3, 10]),
                             (streams.measuring(3, 9, 10), [3, 9]), (streams.measuring(3, 10), [3, 10]),
                             (streams.switch_test(3), [3, 5]), (streams.samples(3), 3)):

@@ -28,25 +28,25 @@ from tests.spies import spied
 # --- the epoch --------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("settings", [small(), mixed()], ids=["train", "semi-supervised"])
-def test_an_epoch_is_one_pass_in_the_order_of_the_runs_own_generator(settings):
+def test_an_epoch_visits_each_image_once_in_the_order_drawn_by_the_runs_generator(settings):
     check_an_epoch(settings)
 
 
-def test_the_loop_trains_on_the_training_part(tmp_path, quick):
+def test_loop_trains_on_the_training_part(tmp_path, quick):
     check_training_images(tmp_path / "run")
 
 
 # --- a row of metrics -------------------------------------------------------------------------------------------------
 
-def test_a_row_of_train():
+def test_metrics_row_of_train_has_each_bound_in_its_column():
     check_row_of_train()
 
 
-def test_exact_bounds_of_a_large_latent_are_there_when_they_were_asked_for():
+def test_exact_bounds_of_a_large_latent_are_computed_every_exact_every_epochs():
     check_exact_every()
 
 
-def test_the_noise_of_the_sampled_bound():
+def test_noise_of_the_sampled_bound_depends_only_on_seed_and_epoch():
     check_noise_of_the_sampled_bound()
 
 
@@ -54,7 +54,7 @@ def test_the_noise_of_the_sampled_bound():
     (dict(n=11, k=2, estimator="direct"), {"sampled_elbo"}),
     (dict(n=4, k=2, family="pairwise"), set()),
     (dict(n=4, k=2, family="pairwise", as_released=True), {"released_loss_not_a_bound"})])
-def test_the_last_step_s_temperature_and_the_columns(settings, rows):
+def test_metrics_row_has_the_temperature_of_the_last_step_and_all_columns(settings, rows):
     run, dataset = started(small(limit=64, **settings))
     run.adam.t = 501
     row = run.measure(dataset, 1, False)
@@ -65,12 +65,12 @@ def test_the_last_step_s_temperature_and_the_columns(settings, rows):
         assert row[rows.pop()] == sampled
 
 
-def test_a_row_of_the_mixture():
+def test_metrics_row_of_the_mixture_has_accuracy_and_bounds_in_their_columns():
     check_row_of_the_mixture()
 
 
 @pytest.mark.parametrize("estimator, name", [("direct", "eps"), ("rebar", "tau")])
-def test_the_mixture_s_temperature_counts_from_the_end_of_the_pretraining(estimator, name):
+def test_temperature_schedule_of_the_mixture_starts_after_the_pretraining(estimator, name):
     check_end_of_the_pretraining(estimator, name)
 
 
@@ -79,7 +79,7 @@ def test_the_mixture_s_temperature_counts_from_the_end_of_the_pretraining(estima
 @pytest.mark.parametrize("kind", ["train", "semi-supervised"])
 @pytest.mark.parametrize("estimator, name", [("direct", "eps"), ("two-sided", "eps"), ("gumbel-softmax", "tau"),
                                              ("rebar", "tau"), ("relax", "tau"), ("reinforce", None), ("exact", None)])
-def test_the_estimator_s_keywords_reach_every_step(kind, estimator, name, monkeypatch):
+def test_estimator_settings_reach_every_step(kind, estimator, name, monkeypatch):
     setting = {name: 0.37} if name else {}
     made = (small if kind == "train" else mixed)(estimator=estimator, kl_grad=False, **setting)
     run, dataset = started(made)
@@ -98,12 +98,12 @@ def test_the_estimator_s_keywords_reach_every_step(kind, estimator, name, monkey
 
 
 @pytest.mark.parametrize("estimator, name", [("direct", "eps"), ("gumbel-softmax", "tau")])
-def test_the_temperature_of_every_step(estimator, name):
+def test_every_step_of_train_has_the_temperature_of_the_schedule(estimator, name):
     check_temperature_of_train(estimator, name)
 
 
 @pytest.mark.parametrize("kind", ["train", "semi-supervised"])
-def test_the_batch_s_mean_signal_reaches_every_step(kind, monkeypatch):
+def test_batch_mean_setting_reaches_every_step(kind, monkeypatch):
     for given in ({"batch_mean": True}, {"batch_mean": False}, {}):
         run, dataset = started((small if kind == "train" else mixed)(estimator="relax", **given))
         with monkeypatch.context() as patch:
@@ -112,13 +112,13 @@ def test_the_batch_s_mean_signal_reaches_every_step(kind, monkeypatch):
         assert all(call["settings"]["batch_mean"] is given.get("batch_mean", False) for call in backward)
 
 
-def test_seed_limit_data_set_and_folder_reach_the_loader(tmp_path, monkeypatch, quick):
+def test_data_set_limit_and_data_folder_reach_the_loader(tmp_path, monkeypatch, quick):
     loads = spied(monkeypatch, loop.data, "load")
     loop.train(small(dataset="fashion-mnist", limit=70), 1, tmp_path / "one", data_dir=str(tmp_path))
     assert loads == [{"name": "fashion-mnist", "data_dir": str(tmp_path), "limit": 70, "sha256": None}]
 
 
-def test_both_terms_of_a_mixture_step_add_up():
+def test_gradient_of_a_mixture_step_is_the_sum_of_both_terms():
     check_sum_of_both_terms()
 
 
@@ -128,13 +128,13 @@ def test_labelled_images_are_training_images_with_their_own_labels():
     check_labelled_images()
 
 
-def test_the_pretraining():
+def test_pretraining_uses_only_the_labelled_images_with_all_weights_one():
     check_pretraining()
 
 
 # --- the loop's own columns and files ---------------------------------------------------------------------------------
 
-def test_seconds_and_evaluations_add_up(tmp_path, quick):
+def test_seconds_and_evaluations_add_up_over_epochs_and_a_resume(tmp_path, quick):
     check_totals(tmp_path / "run")
 
 
@@ -142,14 +142,14 @@ def test_seconds_and_evaluations_add_up(tmp_path, quick):
     (dict(estimator="exact", n=3, k=2), 8), (dict(estimator="direct", n=3, k=4),
                                              10), (dict(estimator="arm", n=3, k=2), 2),
     (dict(estimator="gumbel-softmax", n=3, k=2), 1), (dict(estimator="rebar", n=3, k=2), 3)])
-def test_decoder_evaluations_of_an_epoch(settings, an_image):
+def test_an_epoch_counts_its_decoder_evaluations(settings, an_image):
     run, dataset = started(small(**settings))
     assert loop.train_epoch(run, dataset.train) == 150 * an_image
 
 
 @pytest.mark.parametrize("settings", [small(n=3, k=2, as_released=True), mixed(as_released=True, estimator="rebar")],
                          ids=["train", "semi-supervised"])
-def test_files_say_what_the_run_knows(tmp_path, settings, quick):
+def test_files_contain_the_settings_and_metrics_of_the_run(tmp_path, settings, quick):
     reported: list[dict] = []
     rows = loop.train(settings, 2, tmp_path, report=reported.append)
     run, history = checkpoint.load(tmp_path / checkpoint.FILE)
@@ -170,7 +170,7 @@ def test_files_say_what_the_run_knows(tmp_path, settings, quick):
                 assert told[name] == row[name]
 
 
-def test_a_folder_is_locked_while_it_is_trained_in(tmp_path, quick):
+def test_folder_is_locked_during_training(tmp_path, quick):
     refused = []
 
     def report(row):
@@ -187,7 +187,7 @@ def test_a_folder_is_locked_while_it_is_trained_in(tmp_path, quick):
         assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_a_run_that_ended_while_another_one_waited_is_not_written_over(tmp_path, quick, monkeypatch):
+def test_run_that_finishes_before_the_lock_is_acquired_is_not_overwritten(tmp_path, quick, monkeypatch):
     """Between the first look at the folder and the lock."""
     @contextlib.contextmanager
     def too_late(folder):
@@ -205,7 +205,7 @@ def test_a_run_that_ended_while_another_one_waited_is_not_written_over(tmp_path,
     assert before and {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_the_model_that_draws_samples_is_the_trained_one(monkeypatch):
+def test_samples_are_drawn_by_the_trained_model(monkeypatch):
     from refimpl.plots import images
 
     run, dataset = started(small(k=4))
@@ -221,14 +221,14 @@ def test_the_model_that_draws_samples_is_the_trained_one(monkeypatch):
         np.testing.assert_allclose(run.samples()[:, c], 1 / (1 + np.exp(-a.astype(float))), rtol=1e-5)
 
 
-def test_only_the_vae_s_backward_is_asked_of_it(monkeypatch):
+def test_step_of_train_passes_batch_and_eps_to_vae_backward(monkeypatch):
     calls = spied(monkeypatch, VAE, "backward")
     run, dataset = started(small(eps=0.2))
     x = dataset.train.images(slice(0, 9))
     assert run.step(x) == 9 * 10 and calls[0]["x"] is x and calls[0]["settings"] == {"eps": 0.2}
 
 
-def test_what_samples_show_follows_from_the_seed(monkeypatch):
+def test_samples_are_determined_by_the_seed(monkeypatch):
     """Of many joint values those that the test images use most, each once, under its digits and its share; the
     mixture's Gaussians are drawn too."""
     from refimpl.plots import images
@@ -253,7 +253,7 @@ def test_what_samples_show_follows_from_the_seed(monkeypatch):
     assert np.abs(drawn[0] - drawn[1]).max() > 1e-3
 
 
-def test_with_1024_joint_values_all_parts_are_measured_and_with_more_only_the_test_part():
+def test_all_parts_are_measured_up_to_1024_joint_values_and_only_the_test_part_beyond():
     for n, measured in ((10, True), (11, False)):
         run, dataset = started(small(n=n, k=2, limit=64))
         row = run.measure(dataset, 1, False)
@@ -261,7 +261,7 @@ def test_with_1024_joint_values_all_parts_are_measured_and_with_more_only_the_te
         assert math.isfinite(run.measure(dataset, 1, True)["test_elbo"])
 
 
-def test_the_noise_of_the_mixture_s_bound_is_the_epoch_s_and_the_seed_s():
+def test_noise_of_the_mixture_bound_differs_between_epochs_and_between_seeds():
     values = set()
     for seed in (0, 1):
         run, dataset = started(mixed(seed=seed, labels=0))
@@ -270,7 +270,7 @@ def test_the_noise_of_the_mixture_s_bound_is_the_epoch_s_and_the_seed_s():
     assert len(values) == 4
 
 
-def test_of_the_seed_and_the_epoch_each_has_its_place():
+def test_seed_and_epoch_are_not_interchangeable_in_the_noise_of_the_sampled_bound():
     """Seed 1 in epoch 2 is not seed 2 in epoch 1."""
     found = []
     for seed, epoch in ((1, 2), (2, 1)):
@@ -281,9 +281,9 @@ def test_of_the_seed_and_the_epoch_each_has_its_place():
     assert found[0] != found[1]
 
 
-def test_clusters_are_matched_and_classes_are_not():
+def test_accuracy_matches_clusters_to_labels_only_without_labelled_images():
     check_clusters_are_matched_and_classes_are_not()
 
 
-def test_widths_solver_and_family():
+def test_settings_determine_layer_widths_solver_and_family():
     check_widths_solver_and_family()
