@@ -52,7 +52,7 @@ def beside_the_layers(settings) -> list[tuple[int, int, int]]:
 
 
 @pytest.mark.parametrize("settings", CASES, ids=NAMES)
-def test_the_products_of_a_step_are_those_of_its_layers_and_a_few_more(settings, counted):
+def test_product_shapes_are_those_of_a_real_step(settings, counted):
     shapes = benchmark.product_shapes(settings)
     counted.clear()
     step = benchmark.step_function(settings, data.load("mnist", limit=200))
@@ -68,7 +68,7 @@ def test_the_products_of_a_step_are_those_of_its_layers_and_a_few_more(settings,
     assert sorted(shapes) == expected
 
 
-def test_by_hand_the_products_of_the_simplest_step():
+def test_product_shapes_of_the_simplest_step():
     """gumbel-softmax with k = 10: forward 4, gradients of 4 weight matrices, and the way back through 3 of them."""
     shapes = benchmark.product_shapes(vae(batch=20, estimator="gumbel-softmax").resolved())
     forward = [(20, 784, 300), (20, 300, 10), (20, 10, 300), (20, 300, 784)]
@@ -77,7 +77,7 @@ def test_by_hand_the_products_of_the_simplest_step():
     assert sorted(shapes) == sorted(forward + weights + back)
 
 
-def test_counting_changes_nothing():
+def test_counting_products_does_not_change_a_step():
     """A step with counting arrays gives the weights that a plain one gives, to the bit."""
     settings = vae(batch=20, estimator="direct", n=15, k=2).resolved()
     dataset = data.load("mnist", limit=200)
@@ -92,7 +92,7 @@ def test_counting_changes_nothing():
     np.testing.assert_array_equal(plain.model.parameters.values, np.asarray(parameters.values))
 
 
-def test_what_is_timed():
+def test_cases_cover_the_estimators_solvers_and_kinds_of_run():
     train = [settings for settings in CASES if isinstance(settings, VAESettings)]
     made = [(settings.estimator, settings.n, settings.k) for settings in train]
     for name in ("exact", "direct", "gumbel-softmax", "straight-through-gumbel-softmax"):
@@ -106,7 +106,7 @@ def test_what_is_timed():
     assert all(settings.batch == 20 and settings.resolved() == settings for settings in CASES)
 
 
-def test_medians_over_rounds(monkeypatch):
+def test_row_has_the_medians_over_rounds(monkeypatch):
     """Seconds a step: the median over the rounds, the warm-up left out; steps and products take turns."""
     case, batches = vae(batch=10, hidden=8).resolved(), []
     monkeypatch.setattr(benchmark, "cases", lambda batch: batches.append(batch) or [case])
@@ -116,7 +116,7 @@ def test_medians_over_rounds(monkeypatch):
     assert row == (case.label(), 2, 20) and batches == [10]
 
 
-def test_seconds_are_those_of_one_call(monkeypatch):
+def test_seconds_are_the_mean_time_of_one_call(monkeypatch):
     now, calls = [100.0], []
     monkeypatch.setattr(benchmark.time, "perf_counter", lambda: now[0])
 
@@ -127,7 +127,7 @@ def test_seconds_are_those_of_one_call(monkeypatch):
     assert benchmark.seconds(function, 4) == 3.0 and len(calls) == 4
 
 
-def test_epochs_are_those_of_direct_one_after_the_other(monkeypatch):
+def test_epoch_seconds_times_consecutive_epochs_of_one_direct_run(monkeypatch):
     now, trained = [100.0], []
 
     def train(run, part, after_step):
@@ -146,7 +146,7 @@ def test_epochs_are_those_of_direct_one_after_the_other(monkeypatch):
     (dict(steps=0), "--steps must be at least 1, got 0"),
     (dict(batch=10_001), "--batch must be at most 10000 and at least 1, got 10001"),
     (dict(rounds=0), "--rounds must be at least 1, got 0")])
-def test_a_number_out_of_range_is_named(wrong, words):
+def test_number_out_of_range_is_named(wrong, words):
     with pytest.raises(InputError) as problem:
         benchmark.run(**wrong)
     assert str(problem.value) == words

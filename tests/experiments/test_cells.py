@@ -132,7 +132,7 @@ MERIT = {name: {"structured": "test_log_likelihood", "tuning": "valid_elbo"}.get
 
 
 @pytest.mark.parametrize("name", LABELS)
-def test_every_cell_has_the_settings_that_its_label_says(name):
+def test_every_cell_has_the_settings_in_its_label(name):
     experiment = registry.REGISTRY[name]
     assert experiment.datasets == DATASETS[name] and experiment.merit == MERIT[name] and experiment.name == name
     for dataset in experiment.datasets:
@@ -149,12 +149,12 @@ def test_every_cell_has_the_settings_that_its_label_says(name):
                 assert differing == {key: value for key, value in expected.items() if value != defaults.get(key)}
 
 
-def test_the_command_line_knows_every_experiment():
+def test_command_line_offers_every_experiment():
     own = {"jigsaw", "jigsaw-tuning"}                       # whose settings are of another kind: see jigsaw/
     assert set(EXPERIMENTS) == set(registry.REGISTRY) == {*LABELS, *own}
 
 
-def test_every_cell_s_command_line_is_its_settings():
+def test_command_line_of_every_cell_gives_its_settings():
     """What a process of its own is told."""
     parser = make_parser()
     for experiment in map(registry.REGISTRY.get, LABELS):
@@ -186,7 +186,7 @@ def test_interval():
     assert cells.interval([1.0, math.nan, 3.0])[0] == 2 and math.isnan(cells.interval([])[0])
 
 
-def test_table_best_first_a_data_set_at_a_time():
+def test_table_lists_the_best_first_for_each_data_set():
     made = [Cell(label, vae(dataset=dataset, seed=seed).resolved())
             for dataset in ("mnist", "fashion-mnist") for label in ("a", "b") for seed in (0, 1)]
     bounds = {("mnist", "a"): (-3.0, -5.0), ("mnist", "b"): (-2.0, -2.5), ("fashion-mnist", "a"): (-9.0, -8.0),
@@ -229,7 +229,7 @@ SLIDE = {"mnist": {50: (92.6, 90.24, 84.7, 91.23), 100: (95.4, 90.93, 88.4, 90.6
                            1200: (73.7, 130.921, 73.2, 130.063)}}
 
 
-def test_the_paper_s_table():
+def test_table_of_the_paper():
     assert paper.LABELS == (50, 100, 300, 600, 1200)
     for dataset, lines in SLIDE.items():
         for labels, values in lines.items():
@@ -239,7 +239,7 @@ def test_the_paper_s_table():
                 assert semi_supervised._paper(cell) == expected
 
 
-def test_results_are_written_whole(tmp_path):
+def test_results_are_written_to_csv_and_rows(tmp_path):
     made = [Cell("a", vae(seed=2).resolved()), Cell("b", vae(dataset="fashion-mnist").resolved())]
     runs = {made[0]: [row(1, test_elbo=-3.0), row(2, test_elbo=-2.0, seconds=5.5)], made[1]: [row(1)]}
     records = cells.write_results(runs, tmp_path, "x")
@@ -256,7 +256,7 @@ def test_results_are_written_whole(tmp_path):
     assert (tmp_path / "rows" / records[1].file).read_text().endswith("\n1,,1\n")
 
 
-def test_a_folder_of_another_cell_is_not_taken_for_this_one_s(tmp_path):
+def test_folder_of_another_cell_with_the_same_name_is_refused(tmp_path):
     """The names of folders leave out commas."""
     one, other = (Cell(label, VAESettings(hidden=hidden, **SMALL).resolved())
                   for label, hidden in (("direct, q", 4), ("direct q", 5)))
@@ -274,7 +274,7 @@ SMALL = dict(limit=60, batch=30)
 
 
 @pytest.mark.slow                                           # four processes of the program
-def test_three_jobs_give_the_settings_of_one_and_go_on_where_they_stopped(tmp_path, monkeypatch):
+def test_three_jobs_train_the_same_runs_and_continue_them(tmp_path, monkeypatch):
     """The command line that a cell is turned into trains just that cell, of either kind, and from any folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("PYTHONPATH", raising=False)
@@ -300,7 +300,7 @@ def test_three_jobs_give_the_settings_of_one_and_go_on_where_they_stopped(tmp_pa
     assert lines == []
 
 
-def test_as_many_processes_as_jobs(tmp_path, monkeypatch):
+def test_at_most_as_many_processes_as_jobs_run_at_once(tmp_path, monkeypatch):
     """Never more at a time than asked for, and each is told its cell, its epochs, its folder, its data."""
     class Process:
         running = most = 0
@@ -333,13 +333,13 @@ def test_as_many_processes_as_jobs(tmp_path, monkeypatch):
                for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"))
 
 
-def test_a_cell_that_fails_is_named_in_one_line(tmp_path):
+def test_failing_cell_is_named_in_one_line(tmp_path):
     cell = Cell("too many", vae(batch=30, limit=20).resolved())
     with pytest.raises(InputError, match=r"mnist-too_many-seed0: .*--batch must be at most 20"):
         cells.run_cells([cell], 1, tmp_path, 2, None, lambda line: None)
 
 
-def test_one_job_trains_here_with_what_the_cell_says(tmp_path, monkeypatch):
+def test_one_job_trains_in_this_process_with_the_settings_of_the_cell(tmp_path, monkeypatch):
     monkeypatch.setattr(cells.loop, "train", lambda settings, epochs, out, resume, data_dir, draw: [row(epochs)])
     trained = spied(monkeypatch, cells.loop, "train")
     made = [Cell(f"k = {k}", vae(k=k).resolved()) for k in (3, 4)]
@@ -350,7 +350,7 @@ def test_one_job_trains_here_with_what_the_cell_says(tmp_path, monkeypatch):
                        for cell in made] and len(lines) == 2
 
 
-def test_the_time_left_is_that_of_the_epochs_left(tmp_path, monkeypatch):
+def test_time_left_is_estimated_from_the_remaining_epochs(tmp_path, monkeypatch):
     """Epochs that were there before count neither as made nor as to be made."""
     made = [Cell(f"k = {k}", vae(k=k).resolved()) for k in (3, 4, 5)]
     now, done = [1000.0], {made[0].folder: 6, made[1].folder: 0, made[2].folder: 0}
@@ -367,7 +367,7 @@ def test_the_time_left_is_that_of_the_epochs_left(tmp_path, monkeypatch):
     assert [line.partition("; ")[2] for line in lines] == ["about 40 min left", "about 20 min left", ""]
 
 
-def test_a_line_says_cell_and_numbers():
+def test_progress_line_names_the_cell_and_its_results():
     cell = Cell("direct, no KL", vae(dataset="fashion-mnist", seed=3).resolved())
     assert cells._line(cell, row(7, test_elbo=-123.0, test_log_likelihood=-99.5, seconds=61.0)) == (
         "fashion-mnist, direct, no KL, seed 3: test -ELBO 123.00 nats, -log p(x) 99.50 nats after 7 epochs, 61 s")
@@ -375,7 +375,7 @@ def test_a_line_says_cell_and_numbers():
         "fashion-mnist, direct, no KL, seed 3: accuracy 87.50 %, test -ELBO 3.00 nats after 7 epochs, 1 s")
 
 
-def test_results_hold_every_column_to_ten_digits(tmp_path):
+def test_results_keep_every_column_to_ten_digits(tmp_path):
     """All that a run measures but what counts its steps; a column that only one run has too."""
     known = {name for kind in (VAESettings, MixtureSettings)
              for name in kind_of(kind()).start(replace(kind(), limit=10).resolved()).columns}
@@ -393,7 +393,7 @@ def test_results_hold_every_column_to_ten_digits(tmp_path):
     assert written[0][names[1]] == "" and [line["label"] for line in written] == ["a", "b"]
 
 
-def test_a_process_of_its_own_finds_the_package_and_what_was_there_before(tmp_path, monkeypatch):
+def test_child_process_has_the_package_and_the_old_entries_on_its_path(tmp_path, monkeypatch):
     started: list[dict] = []
     monkeypatch.setattr(cells.subprocess, "Popen", lambda command, **keywords: started.append(keywords))
     cell = Cell("k = 3", vae(k=3).resolved())
@@ -406,7 +406,7 @@ def test_a_process_of_its_own_finds_the_package_and_what_was_there_before(tmp_pa
     assert (cells.PACKAGE / "refimpl" / "cli").is_dir()
 
 
-def test_where_one_fails_the_others_are_ended(tmp_path, monkeypatch):
+def test_other_processes_are_terminated_if_one_fails(tmp_path, monkeypatch):
     made = []
 
     class Process:

@@ -34,7 +34,7 @@ def moved(h, f, eps):
     return law[~np.eye(len(law), dtype=bool)].sum()
 
 
-def test_the_choice_is_within_its_bounds_for_all_problems():
+def test_chosen_eps_is_within_its_bounds_for_random_problems():
     """Spreads of f of 1e-290 ... 1e290, 2 ... 2,000 draws: no warning, no NaN, and estimates can be made with it."""
     rng = np.random.default_rng(1)
     told = 0
@@ -54,7 +54,7 @@ def test_the_choice_is_within_its_bounds_for_all_problems():
 
 
 @pytest.mark.parametrize("least, most", [(-5e-324, 0.0), (0.0, 1e-310), (-1e300, 1e300), (1e300, 9.999e299)])
-def test_the_ends_of_the_numbers(least, most):
+def test_chosen_eps_is_finite_for_extreme_scores(least, most):
     """Where 1 / R is no float64 eps stops at the largest one allowed, and R itself may exceed the largest score."""
     noise = gumbel.sample((50, 2), np.random.default_rng(0))
     f = np.array([least, most])
@@ -64,14 +64,14 @@ def test_the_ends_of_the_numbers(least, most):
 
 
 @pytest.mark.parametrize("h", [12.0, 1e3, 1e300])
-def test_where_all_winners_agree_it_says_so(h):
+def test_reason_is_given_if_all_winners_agree(h):
     """It once divided by the deviation of f over the winners, which is 0 here."""
     noise = gumbel.sample((500, 3), np.random.default_rng(0))
     eps, changed, reason = choosing_eps.choose(np.array([h, 0, 0]), RUNAWAY[1], noise)
     assert eps == 1 / 20 and changed == 0 and reason.startswith("0 of 500 draws") and "\n" not in reason
 
 
-def test_a_concentrated_q_does_not_let_eps_run_away():
+def test_chosen_eps_stays_bounded_for_a_concentrated_q():
     """The deviation of f over few winners is far too small; 2 / deviation / M^(1/3) was 0.62, 3e5 times too bad."""
     h, f = RUNAWAY
     for seed in range(20):
@@ -83,7 +83,7 @@ def test_a_concentrated_q_does_not_let_eps_run_away():
 
 
 @pytest.mark.slow
-def test_the_three_bounds_hold_and_are_sharp():
+def test_three_bounds_of_the_module_hold_and_are_sharp():
     """(1), (2) and (3) of the module, for eps R of 0.01 ... 1; where q is nearly certain there are equalities."""
     tight = np.zeros(3)
     for h, f in random_problems(150, 2):
@@ -97,7 +97,7 @@ def test_the_three_bounds_hold_and_are_sharp():
 
 
 @pytest.mark.slow
-def test_the_guarantee_holds_for_all_problems():
+def test_guaranteed_error_holds_for_random_problems():
     """And what is only observed: at most 3 times the error of answering 0, 8 times the least with eps up to 1 / R."""
     rng = np.random.default_rng(4)
     for h, f in random_problems(100, 3):
@@ -108,14 +108,14 @@ def test_the_guarantee_holds_for_all_problems():
         assert error <= 8 * choosing_eps.least_up_to_bound(h, f, M)
 
 
-def test_the_guarantee_is_the_sum_that_its_proof_makes():
+def test_guarantee_is_the_sum_in_its_proof():
     zero, bias, noise = 1 / 2, phi(1) ** 2 / 2, 2 * (np.e - 1) ** 2 / choosing_eps.ENOUGH
     assert choosing_eps.ENOUGH <= choosing_eps.AIM                      # the proof needs 1 / (eps R) <= N / ENOUGH
     assert max(zero, bias) + noise <= choosing_eps.GUARANTEE < max(zero, bias) + noise + 0.05
 
 
 @pytest.mark.parametrize("h, M", [(H, 12), (H, 40), (np.array([4.0, 0, 0.5]), 200)])
-def test_the_expected_error_is_that_of_drawing_and_choosing(h, M):
+def test_expected_error_agrees_with_simulation(h, M):
     """1,000 times: choose with M draws, answer 0 or average M others.  Within four standard errors."""
     rng, truth, times = np.random.default_rng(5), exact.gradient(h, F), 1_000
     errors, silent = np.empty(times), np.empty(times)
@@ -128,14 +128,14 @@ def test_the_expected_error_is_that_of_drawing_and_choosing(h, M):
     assert abs(silent.mean() - cannot_tell) < 4 * np.sqrt(cannot_tell * (1 - cannot_tell) / times) + 1e-3
 
 
-def test_with_many_draws_eps_falls_as_the_best_one_does():
+def test_chosen_eps_follows_the_best_eps_as_draws_increase():
     """The best eps goes as M^(-1/3) with M draws; the rule is within a factor of 1.6 of it on the chapter's problem."""
     for M in (300, 3_000, 30_000):
         chosen = choosing_eps.choose(H, F, gumbel.sample((M, 3), np.random.default_rng(6))).eps
         assert 1 / 1.6 < chosen / direct.best_eps(H, F, samples=M) < 1.6
 
 
-def test_the_rule_knows_the_unit_of_f():
+def test_chosen_eps_scales_inversely_with_f():
     noise = gumbel.sample((500, 3), np.random.default_rng(1))
     eps = choosing_eps.choose(H, F, noise).eps
     assert choosing_eps.choose(H, 10 * F, noise).eps == pytest.approx(eps / 10, rel=1e-12)
@@ -143,7 +143,7 @@ def test_the_rule_knows_the_unit_of_f():
     assert choosing_eps.choose(H + 7, F, noise).eps == pytest.approx(eps, rel=1e-9)
 
 
-def test_the_least_errors(monkeypatch):
+def test_least_errors_are_those_of_the_best_eps_or_of_zero(monkeypatch):
     """By the best eps, or by answering 0 where there is none; the bounded one is never better."""
     by_best = direct.mse(H, F, direct.best_eps(H, F, samples=1_000), 1_000)
     assert choosing_eps.least_errors([(H, F)], 1_000)[0] == pytest.approx(by_best)
@@ -158,13 +158,13 @@ def test_the_least_errors(monkeypatch):
 @pytest.mark.parametrize("h, f, noise, words", [
     (H, F[:2], np.zeros((5, 3)), "shape"), (H, F, np.zeros((1, 3)), "at least 2"), (H, F, np.zeros((5, 2)), "shape"),
     (H, F, np.zeros(3), "shape"), (H, np.ones(3), np.zeros((5, 3)), "differ"), (H, F * np.nan, np.zeros((5, 3)), "f")])
-def test_bad_input(h, f, noise, words):
+def test_bad_input_is_refused(h, f, noise, words):
     with pytest.raises(ValueError, match=words):
         choosing_eps.choose(h, f, noise)
 
 
 @pytest.mark.slow
-def test_the_table():
+def test_table_has_the_error_ratios_of_its_problems():
     """Every kind, k = 2 and concentrated ones too; its rows are what they say, for one problem computed here."""
     found = choosing_eps.table(300, seed=2, count=2)
     made = choosing_eps.lines(found, 300)

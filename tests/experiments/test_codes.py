@@ -12,7 +12,7 @@ from tests.settings import vae
 from tests.spies import raw
 
 
-def test_pair_scores_that_start_at_zero_start_with_one_code_for_all_images():
+def test_pair_scores_starting_at_zero_give_all_images_the_same_code():
     """softplus(0) = 0.7 from each of 14 neighbours: every image gets z = all ones."""
     images = data.load("fashion-mnist", limit=300).test
     pairs = dict(n=15, k=2, family="pairwise")
@@ -24,7 +24,7 @@ def test_pair_scores_that_start_at_zero_start_with_one_code_for_all_images():
         assert codes.count(free, images, np.random.default_rng(0)).different > 250
 
 
-def test_counts_of_a_run(tmp_path, capsys):
+def test_command_counts_the_codes_of_a_run(tmp_path, capsys):
     from refimpl import cli
 
     loop.train(vae(n=2, k=3, limit=200, hidden=8), 1, tmp_path)
@@ -37,7 +37,7 @@ def test_counts_of_a_run(tmp_path, capsys):
     assert_refused(capsys, ["measure", "codes", tmp_path, "--images", 0], "--images must be at least 1, got 0")
 
 
-def test_first_the_model_at_its_start_then_the_trained_one(tmp_path, quick, monkeypatch):
+def test_codes_are_counted_before_and_after_training(tmp_path, quick, monkeypatch):
     """On the first test images, by each model's own arg max with the seed's noise."""
     settings = vae(n=3, k=2, limit=200, hidden=8, seed=5, dataset="fashion-mnist", lr=0.05).resolved()
     loop.train(settings, 2, tmp_path)

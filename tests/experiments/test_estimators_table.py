@@ -14,7 +14,7 @@ from refimpl.models.toy import Toy
 
 
 @pytest.mark.parametrize("n, k", [(1, 5), pytest.param(3, 2, marks=pytest.mark.slow)])
-def test_all_claims_stand(n, k, tmp_path, monkeypatch):
+def test_all_claims_of_unbiasedness_hold(n, k, tmp_path, monkeypatch):
     monkeypatch.setattr(estimators_table, "WARM_UP", 30)       # no claim rests on how much a baseline has learnt
     rows = estimators_table.run(n, k, 20_000, 0, tmp_path)
     served = {name for name, entry in estimators.REGISTRY.items() if k == 2 or entry.serves is not binary}
@@ -25,7 +25,7 @@ def test_all_claims_stand(n, k, tmp_path, monkeypatch):
     assert (tmp_path / "estimators.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_false_claim_is_exit_status_1(tmp_path, capsys, monkeypatch):
+def test_false_claim_of_unbiasedness_gives_exit_status_1(tmp_path, capsys, monkeypatch):
     false = replace(estimators.get("gumbel-softmax"), unbiased=True)
     few = {"exact": estimators.get("exact"), "gumbel-softmax": false}                      # the others take their time
     monkeypatch.setattr(estimators, "REGISTRY", few)
@@ -39,7 +39,7 @@ def test_numbers_out_of_range(arguments):
         estimators_table.run(**arguments)
 
 
-def test_bias_variance_and_errors_of_an_estimator_whose_law_is_known(rng):
+def test_row_has_the_bias_and_variance_of_a_gaussian_estimator(rng):
     """Gaussian estimates around truth + bias: every number of the row follows."""
     shift = np.array([[0.3, -0.1], [0.0, 0.2]])
 
@@ -61,7 +61,7 @@ def test_bias_variance_and_errors_of_an_estimator_whose_law_is_known(rng):
     assert row.found and row.z < 4 and estimators_table.verdict(row) == "unbiased"
 
 
-def test_what_an_estimator_has_learnt_is_kept_from_the_warm_up_on(monkeypatch, rng):
+def test_memory_of_an_estimator_is_fixed_after_the_warm_up(monkeypatch, rng):
     monkeypatch.setattr(estimators_table, "WARM_UP", 3)
     monkeypatch.setattr(estimators_table, "CHUNK", 100)
     seen = []
@@ -80,7 +80,7 @@ def test_what_an_estimator_has_learnt_is_kept_from_the_warm_up_on(monkeypatch, r
 
 @pytest.mark.parametrize("n, k, samples", [(1, 64, 1_000), (2, 16, 1_000),
                                            pytest.param(1, 8, 100_000, marks=pytest.mark.slow)])
-def test_a_value_that_is_rare_condemns_no_estimator(n, k, samples, monkeypatch):
+def test_rare_values_do_not_make_an_unbiased_estimator_fail(n, k, samples, monkeypatch):
     """Of 64 values most are drawn a few times in 1,000: their standard errors cannot be had from the draws."""
     monkeypatch.setattr(estimators_table, "WARM_UP", 10)
     for row in estimators_table.run(n, k, samples):
@@ -89,7 +89,7 @@ def test_a_value_that_is_rare_condemns_no_estimator(n, k, samples, monkeypatch):
 
 
 
-def test_what_no_draw_has_shown_is_not_tested(rng):
+def test_estimator_with_too_few_informative_draws_is_not_tested(rng):
     """Two of the four values never come; then none but one does."""
     truth = np.zeros((1, 4))
 
@@ -110,7 +110,7 @@ def test_what_no_draw_has_shown_is_not_tested(rng):
 
 
 @pytest.mark.parametrize("off, found", [(3e-10, True), (5e-10, False)])
-def test_without_noise_ten_digits_decide(off, found, rng):
+def test_noiseless_estimator_is_compared_to_ten_digits(off, found, rng):
     entry = estimators.Estimator("silent", lambda h, objective, rng: estimators.Estimate(
         np.broadcast_to([1.0, 1.0 + off], h.shape), None), "", unbiased=True)
     row = estimators_table.measure(entry, np.zeros((1, 2)), Toy(1, 1, 2, rng), np.ones((1, 2)), 1_000, rng)
@@ -118,7 +118,7 @@ def test_without_noise_ten_digits_decide(off, found, rng):
 
 
 @pytest.mark.parametrize("off, found", [(3.5, True), (4.2, True), (4.5, False)])
-def test_an_estimator_is_unbiased_up_to_four_standard_errors(monkeypatch, rng, off, found):
+def test_estimator_is_called_biased_beyond_about_four_standard_errors(monkeypatch, rng, off, found):
     """A coin of deviation 1 in each coordinate; the mean of the first is off by so many standard errors."""
     truth, samples = np.ones((2, 2)), 1_000
 
@@ -141,7 +141,7 @@ def test_an_estimator_is_unbiased_up_to_four_standard_errors(monkeypatch, rng, o
     (dict(k=65), "--k must be at most 64 and at least 2, got 65"),
     (dict(samples=999), "--samples must be at least 1000 and at most 100000000, got 999"),
     (dict(seed=-1), "--seed must be at least 0, got -1")])
-def test_a_number_out_of_range_is_named(wrong, words):
+def test_number_out_of_range_is_named(wrong, words):
     with pytest.raises(InputError) as problem:
         estimators_table.run(**wrong)
     assert str(problem.value) == words

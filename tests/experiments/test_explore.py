@@ -15,20 +15,20 @@ from tests.cli.helpers import assert_refused, call, snapshot
 
 
 @pytest.mark.parametrize("name, start", [("e.png", b"\x89PNG"), ("e.pdf", b"%PDF"), ("e.svg", b"<?xml")])
-def test_it_is_drawn_into_a_file(tmp_path, capsys, name, start):
+def test_explorer_is_saved_to_a_file(tmp_path, capsys, name, start):
     status, out, err = call(capsys, "explore", "--samples", 50, "--save", tmp_path / name)
     assert (status, out, err) == (0, f"Picture: {tmp_path / name}\n", "")
     assert (tmp_path / name).read_bytes().startswith(start) and len(snapshot(tmp_path)) == 1
 
 
-def test_the_same_seed_is_the_same_picture(tmp_path):
+def test_same_seed_gives_the_same_picture(tmp_path):
     for name, seed in (("a.png", 1), ("b.png", 1), ("c.png", 2)):
         explore.run(seed=seed, samples=50, save=tmp_path / name)
     a, b, c = snapshot(tmp_path).values()
     assert a == b != c
 
 
-def test_the_window_shows_the_problem_of_the_options(monkeypatch):
+def test_window_shows_the_problem_given_by_the_options(monkeypatch):
     """And the explorer is kept while the window is open: sliders that nobody holds do not answer."""
     figure, made, alive = Figure(figsize=explore.SIZE), [], []
     FigureCanvasAgg(figure)
@@ -56,7 +56,7 @@ def test_the_window_shows_the_problem_of_the_options(monkeypatch):
 
 
 @pytest.mark.parametrize("backend", ["agg", "nosuch", "pdf"])
-def test_without_a_display_one_line_says_what_helps(capsys, monkeypatch, backend):
+def test_missing_display_is_reported_in_one_line_with_advice(capsys, monkeypatch, backend):
     import matplotlib
     import matplotlib.pyplot as plt
 
@@ -75,6 +75,6 @@ def test_without_a_display_one_line_says_what_helps(capsys, monkeypatch, backend
         plt.switch_backend(before)
 
 
-def test_the_problem_of_the_chapters_is_the_default():
+def test_default_problem_is_that_of_the_chapters():
     h, f, names = explore.problem(None, None)
     assert h is walls.H and f is walls.F and names is walls.NAMES

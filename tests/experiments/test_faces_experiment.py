@@ -29,7 +29,7 @@ def judge():
 
 
 @pytest.mark.slow
-def test_the_judge_hardly_errs_and_not_by_attributes_of_others(judge):
+def test_judge_recognises_the_attributes_accurately(judge):
     x, labels = raw("faces", "test", 10_000)
     says = judge.predict(x)
     right = says == (labels[:, None] >> np.array([2, 1, 0])) % 2
@@ -40,7 +40,7 @@ def test_the_judge_hardly_errs_and_not_by_attributes_of_others(judge):
         assert (judge.predict(drawn) == bits).mean() > 0.99
 
 
-def test_exactly_counts_the_faces_in_which_one_attribute_alone_changed():
+def test_exactly_counts_faces_in_which_only_one_attribute_changed():
     before = np.array([[0, 0, 0], [0, 1, 0], [1, 1, 1], [1, 0, 0]])
     after = np.array([[1, 0, 0], [1, 0, 0], [1, 1, 1], [0, 0, 0]])      # its own; another too; none; its own
     assert [exactly(before, after, j) for j in range(3)] == [0.5, 0.0, 0.0]
@@ -78,7 +78,7 @@ def check(judge, model, naming=None) -> None:
 
 
 @pytest.mark.slow
-def test_a_perfect_model_passes(judge):
+def test_perfect_model_passes_the_switch_test(judge):
     check(judge, Perfect())
 
 
@@ -93,7 +93,7 @@ class Renamed(Perfect):
         return faces.draw(np.stack([1 - values[:, 2], values[:, 0], values[:, 1]], axis=1), nuisances)
 
 
-def test_variables_of_other_names_are_read_by_them(judge):
+def test_switch_test_uses_the_naming_of_the_variables(judge):
     check(judge, Renamed(), Naming(np.array([2, 0, 1]), np.array([[1, 0], [0, 1], [0, 1]])))
     with pytest.raises(AssertionError):
         check(judge, Renamed())
@@ -133,12 +133,12 @@ class NotKept(Perfect):
 
 
 @pytest.mark.parametrize("wrong", [Swapped, GlassesSmile, ByTheGaussian, NotKept])
-def test_models_that_switch_something_else_are_caught(judge, wrong):
+def test_switch_test_detects_wrong_models(judge, wrong):
     with pytest.raises(AssertionError):
         check(judge, wrong())
 
 
-def test_a_g_that_the_test_does_not_keep_is_caught(judge, monkeypatch):
+def test_check_detects_a_changed_gaussian(judge, monkeypatch):
     right, calls = faces_judge.binarise, itertools.count()
     monkeypatch.setattr(faces_judge, "binarise",
                         lambda model, values, g: right(model, values, np.roll(g, next(calls), 0)))
@@ -146,7 +146,7 @@ def test_a_g_that_the_test_does_not_keep_is_caught(judge, monkeypatch):
         check(judge, Perfect())
 
 
-def test_the_nuisance_that_a_bit_says():
+def test_closest_nuisance_of_a_bit():
     nuisances = faces.truth(2_000).nuisances
     for place, name in enumerate(faces.NUISANCES):
         bit = (nuisances[:, place] > np.median(nuisances[:, place])).astype(int)
@@ -171,7 +171,7 @@ def small(monkeypatch):
     monkeypatch.setattr(faces_judge, "FACES", 100)
 
 
-def check_what_the_judge_is_taught(tmp_path, monkeypatch) -> None:
+def check_judge_is_trained_on_the_training_images(tmp_path, monkeypatch) -> None:
     """The training images, all of them and no other, and it is measured on the test images."""
     taught, measured = [], []
 
@@ -193,12 +193,12 @@ def check_what_the_judge_is_taught(tmp_path, monkeypatch) -> None:
         assert all((part.images(slice(0, 200)) == raw("faces", name, 200)[0]).all() for part in parts)
 
 
-def test_what_the_judge_is_taught(tmp_path, monkeypatch, small, quick):
-    check_what_the_judge_is_taught(tmp_path, monkeypatch)
+def test_judge_is_trained_on_the_training_images(tmp_path, monkeypatch, small, quick):
+    check_judge_is_trained_on_the_training_images(tmp_path, monkeypatch)
 
 
 @pytest.mark.slow
-def test_a_judge_taught_on_test_images_is_caught(tmp_path, monkeypatch, small, quick):
+def test_check_detects_a_judge_trained_on_test_images(tmp_path, monkeypatch, small, quick):
     right = faces_experiment.data.load
 
     def swapped(name, *rest):
@@ -207,11 +207,11 @@ def test_a_judge_taught_on_test_images_is_caught(tmp_path, monkeypatch, small, q
 
     monkeypatch.setattr(faces_experiment.data, "load", swapped)
     with pytest.raises(AssertionError):
-        check_what_the_judge_is_taught(tmp_path, monkeypatch)
+        check_judge_is_trained_on_the_training_images(tmp_path, monkeypatch)
 
 
 @pytest.mark.slow
-def test_the_experiment(tmp_path, monkeypatch, judge, small, quick):
+def test_faces_experiment_end_to_end(tmp_path, monkeypatch, judge, small, quick):
     monkeypatch.setattr(faces_judge, "Judge", lambda part: judge)           # what it is taught is seen above
     lines = []
     some = ["direct, 0 labels", "direct, 50 labels", "gumbel-softmax, 1000 labels"]
@@ -244,7 +244,7 @@ def four_runs() -> list[Record]:
         for place, cell in enumerate(made)]
 
 
-def test_the_picture():
+def test_picture_of_the_faces_experiment():
     every = four_runs()
     figure = registry.REGISTRY["faces"].draw(every, "title")
     assert figure.get_suptitle().startswith("title\na dot is a seed, after 2 epochs, a line their median")

@@ -11,7 +11,7 @@ from refimpl.latent.independent import Independent
 from refimpl.models.vae import VAE
 
 
-def test_joint_argmax_by_plain_loops(rng):
+def test_joint_argmax_equals_plain_loops(rng):
     perturbed, f = rng.normal(size=(20, 3, 2)), 3 * rng.normal(size=(20, 8))
     z = Independent(3, 2).joint_argmax(perturbed, 0.7 * f).argmax(axis=-1)
     for b in range(20):
@@ -20,7 +20,7 @@ def test_joint_argmax_by_plain_loops(rng):
         assert (z[b] == joint.values(3, 2)[int(np.argmax(scores))]).all()
 
 
-def test_table_picked_from_the_joint_one(rng):
+def test_coordinate_table_equals_entries_of_the_joint_table(rng):
     model = VAE(Independent(2, 3), 7, 12, np.float64)
     model.initialise(rng)
     x = (rng.random((5, 12)) < 0.5).astype(float)
@@ -29,7 +29,7 @@ def test_table_picked_from_the_joint_one(rng):
     assert np.allclose(experiment._table(objective.joint_table().f, z, 2, 3), objective.table(gumbel.one_hot(z, 3)).f)
 
 
-def test_with_one_variable_the_two_agree_always(rng):
+def test_joint_and_coordinate_arg_max_agree_for_one_variable(rng):
     model = VAE(Independent(1, 4), 7, 12, np.float64)
     model.initialise(rng)
     x = (rng.random((5, 12)) < 0.5).astype(float)
@@ -37,7 +37,7 @@ def test_with_one_variable_the_two_agree_always(rng):
     assert row.images_agree == row.coordinates_agree == 1 and row.bias == row.bias_joint
 
 
-def test_tiny_eps_agrees_and_large_eps_does_not(rng):
+def test_joint_and_coordinate_arg_max_agree_only_for_small_eps(rng):
     model = VAE(Independent(5, 2), 20, 40, np.float64)
     model.initialise(rng)
     model.parameters.values *= 4
@@ -90,7 +90,7 @@ def by_loops(model, x, eps, samples, rng):
     return [eps, *(counts / samples), *biases, *deviations, max(deviations) / np.sqrt(samples)]
 
 
-def test_a_row_by_plain_loops(rng):
+def test_row_equals_plain_loops(rng):
     model = VAE(Independent(3, 2), 9, 14, np.float64)
     model.initialise(rng)
     model.parameters.values *= 6
@@ -100,7 +100,7 @@ def test_a_row_by_plain_loops(rng):
     assert 0 < row.moved < 1 and row.coordinates_agree < 1 and abs(row.bias - row.bias_joint) > 1e-3
 
 
-def test_the_run_measures_the_trained_model_on_training_images(monkeypatch):
+def test_run_measures_the_trained_model_on_training_images(monkeypatch):
     from refimpl.runs.vae import VAERun
     from tests.spies import raw, spied
 
@@ -117,7 +117,7 @@ def test_the_run_measures_the_trained_model_on_training_images(monkeypatch):
         np.testing.assert_array_equal(call["x"], raw("fashion-mnist", "train", 7)[0])
 
 
-def test_noise_and_data_are_those_that_were_asked_for(monkeypatch, tmp_path):
+def test_run_uses_the_requested_noise_and_data(monkeypatch, tmp_path):
     from tests.spies import spied
 
     states, loads = [], spied(monkeypatch, data, "load")
@@ -129,7 +129,7 @@ def test_noise_and_data_are_those_that_were_asked_for(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("name, least, most", [("n", 2, 12), ("samples", 2, 100_000), ("batch", 1, 1_000)])
-def test_the_ends_of_a_range_are_allowed_and_what_lies_beyond_is_named(monkeypatch, name, least, most):
+def test_limits_of_a_range_are_allowed_and_values_beyond_are_refused(monkeypatch, name, least, most):
     monkeypatch.setattr(experiment, "train_epoch", lambda run, part, *rest: None)
     monkeypatch.setattr(experiment, "measure", lambda *arguments: None)
     for value in (least, most):

@@ -4,7 +4,7 @@ from __future__ import annotations
 from refimpl.experiments import paper
 
 
-def test_the_slides_numbers():
+def test_numbers_copied_from_the_slides():
     assert paper.CONVERGENCE["fashion-mnist"][50] == {"exact": 203.0, "direct as released": 181.0,
                                                       "straight-through as released": 193.0}
     assert paper.CONVERGENCE["mnist"] == {

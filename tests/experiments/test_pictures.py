@@ -131,7 +131,7 @@ def shown_names(ax) -> list[str]:
 
 
 @pytest.mark.parametrize("name", PANELS)
-def test_experiments_show_the_median_of_the_seeds_and_their_range(records_of, name):
+def test_experiments_show_median_and_range_of_the_seeds(records_of, name):
     records = records_of(name)
     figure = registry.REGISTRY[name].draw(records, "title")
     notes = re.sub(r"\s", " ", figure.get_suptitle())
@@ -162,7 +162,7 @@ def test_experiments_show_the_median_of_the_seeds_and_their_range(records_of, na
     assert not figure.legends
 
 
-def test_a_cross_is_the_paper_s_value_of_its_data_set(records_of):
+def test_crosses_show_the_values_of_the_paper(records_of):
     """Read from the artists, in the colour of the method that it belongs to, where the paper stopped."""
     figures = {name: registry.REGISTRY[name].draw(records_of(name), "").axes for name in ("convergence", "binary")}
     crosses = {(name, ax.get_title()): {(*line.get_xdata(), *line.get_ydata(), line.get_color()) for line in ax.lines
@@ -175,7 +175,7 @@ def test_a_cross_is_the_paper_s_value_of_its_data_set(records_of):
     assert sum(map(bool, crosses.values())) == 5
 
 
-def test_a_longer_seed_goes_on_alone(records_of):
+def test_seed_with_more_epochs_continues_as_a_thin_line(records_of):
     """The first seed has five epochs, the others three: the median ends at the third, a thin line shows all five."""
     records = records_of("convergence")
     records[0] = replace(records[0], rows=rows(5))
@@ -191,7 +191,7 @@ def test_a_longer_seed_goes_on_alone(records_of):
 
 
 @pytest.mark.parametrize("epochs", [3, 1])
-def test_a_run_without_a_value_yet_hides_no_other(records_of, epochs):
+def test_run_without_a_value_does_not_hide_other_runs(records_of, epochs):
     """One seed has just begun: the other two are drawn, as a line or as dots."""
     records = [replace(record, rows=record.rows[:epochs]) for record in records_of("binary")]
     records[0] = replace(records[0], rows=[{**records[0].rows[0], "test_elbo": math.nan}])
@@ -204,7 +204,7 @@ def test_a_run_without_a_value_yet_hides_no_other(records_of, epochs):
     assert (list(np.median(values, axis=0)) if epochs > 1 else [value for (value,) in values]) in drawn
 
 
-def test_exact_bounds_only(records_of):
+def test_only_exact_bounds_are_drawn(records_of):
     """Between exact bounds there is nothing to be drawn: a sampled one is another quantity."""
     records = records_of("binary")
     for record in records:
@@ -213,7 +213,7 @@ def test_exact_bounds_only(records_of):
         assert list(line.get_xdata()) == [1, 3]
 
 
-def test_the_released_settings_one_estimator_a_panel(records_of):
+def test_released_settings_have_one_panel_per_estimator(records_of):
     figure = panels.released(records_of("binary"), "title")
     between = {"direct": "direct, no KL", "rebar": "rebar, batch mean", "relax": "relax, batch mean"}
     for ax, (name, middle) in zip(figure.axes, between.items()):
@@ -224,7 +224,7 @@ def test_the_released_settings_one_estimator_a_panel(records_of):
     assert len({ax.get_ylim() for ax in figure.axes}) == 1              # one scale for one quantity
 
 
-def test_an_axis_is_cut_to_what_is_discussed(records_of):
+def test_axis_is_cropped_to_the_relevant_range(records_of):
     """From a nat below the best end; what lies far above is out of the picture."""
     for name, above in (("binary", 32), ("convergence", 70)):
         for ax in registry.REGISTRY[name].draw(records_of(name), "").axes:
@@ -233,7 +233,7 @@ def test_an_axis_is_cut_to_what_is_discussed(records_of):
             assert low == pytest.approx(best - 1) and high == pytest.approx(best + above)
 
 
-def test_latent_sizes(records_of):
+def test_picture_of_latent_sizes(records_of):
     """All are compared where all have got to; a dot for each seed, a stroke at the median, methods beside k."""
     records = records_of("latent-sizes")
     place = next(place for place, record in enumerate(records) if record.dataset == "mnist")
@@ -254,7 +254,7 @@ def test_latent_sizes(records_of):
 
 @pytest.mark.parametrize("name, merit, words", [("tuning", "valid_elbo", "validation -ELBO"),
                                                 ("joint", "test_elbo", NATS)])
-def test_ranked(records_of, name, merit, words):
+def test_ranked_picture_has_the_best_label_at_the_top(records_of, name, merit, words):
     """A row for each label, the best at the top; of jigsaws the one with the most tiles."""
     records = records_of(name)
     (ax,) = registry.REGISTRY[name].draw(records, "title").axes
@@ -273,7 +273,7 @@ def test_ranked(records_of, name, merit, words):
     assert shares == sorted(shares) and shares[-1] > 30
 
 
-def test_the_first_steps(records_of):
+def test_picture_of_the_first_steps(records_of):
     """With the decoder that each gradient's estimator brings."""
     records = [replace(record, experiment="plateau-steps", rows=[
         {"step": float(step), "elbo": -300.0 - step, "values_used": 5 + seed + step, "length_exact": 0.1 + step}
@@ -289,7 +289,7 @@ def test_the_first_steps(records_of):
             assert list(line.get_xdata()) == [0, 5, 10]
 
 
-def test_slide_33(records_of):
+def test_picture_of_slide_33(records_of):
     """Clustering is no point of it: neither in the picture nor in the choice of the epoch."""
     records = records_of("semi-supervised", first=0)
     labelled = next(place for place, record in enumerate(records) if record.settings["labels"])
@@ -317,7 +317,7 @@ def test_slide_33(records_of):
                     assert stroke.get_xdata()[0] == pytest.approx(labels, rel=0.06)
 
 
-def test_labelled_terms(records_of):
+def test_picture_of_labelled_terms(records_of):
     """A row for each variant, the most accurate at the top, with a dot for each seed and a stroke at the median."""
     records = records_of("labelled-terms", first=0)
     axes = registry.REGISTRY["labelled-terms"].draw(records, "").axes
@@ -339,15 +339,15 @@ def test_labelled_terms(records_of):
     ("direct-joint", plots.colour("direct-joint"), "-"), ("unstructured", plots.colour("direct"), "-"),
     ("unstructured, no KL", plots.colour("direct"), "-."), ("pairwise, w >= 0", plots.SOLVERS["maxflow"], "-"),
     ("pairwise, w >= 0, start 0", plots.SOLVERS["maxflow"], "--"), ("pairwise, any sign", plots.SOLVERS["milp"], "-")])
-def test_the_same_thing_has_the_same_colour_and_dash_everywhere(words, colour, dash):
+def test_line_style_depends_only_on_the_label(words, colour, dash):
     assert plots.line_style(words) == {"color": colour, "linestyle": dash}
 
 
-def test_every_solver_has_a_colour_of_its_own():
+def test_every_solver_has_its_own_colour():
     assert set(plots.SOLVERS) == set(solvers.REGISTRY) and len(set(plots.SOLVERS.values())) == len(plots.SOLVERS)
 
 
-def test_a_picture_keeps_a_digest_of_what_it_shows(tmp_path):
+def test_saved_picture_contains_a_digest_of_its_content(tmp_path):
     def figure(value, label="a", title="t"):
         made, (ax,) = plots.new_figure(1)
         ax.plot([1, 2], [3, value], label=label)
@@ -366,7 +366,7 @@ def test_a_picture_keeps_a_digest_of_what_it_shows(tmp_path):
     assert plots.digest_of(tmp_path / "y.png") == ""
 
 
-def test_samples_of_clusters_stand_beside_those_of_labels(monkeypatch, tmp_path):
+def test_samples_with_and_without_labels_are_shown_side_by_side(monkeypatch, tmp_path):
     made = {Cell(f"direct, {labels} labels", mixture(labels=labels, seed=seed).resolved()): rows(2)
             for labels in (0, 100) for seed in (0, 1)}
     loaded = []
@@ -400,7 +400,7 @@ def test_compare_draws_the_test_bound(tmp_path, monkeypatch):
         assert [line.get_linestyle() for line in ax.lines] == ["-", "-", "--"]
 
 
-def test_dots_of_the_estimators():
+def test_picture_of_the_estimators():
     """The distance from the truth, a diamond where it is beyond four standard errors, beside its noise; variance.
     What is unbiased stands above, the least noisy first."""
     made = [estimators_table.Row("exact", 1e-14, 0.1, 0.0, 8, True, True),
@@ -419,7 +419,7 @@ def test_dots_of_the_estimators():
     assert list(bias.get_yticks()) == [2, 1, 0]
 
 
-def test_seconds_against_n():
+def test_picture_of_seconds_against_n():
     made = [structured_timing.Row(method, n, 0.1 * place + n) for place, method in enumerate(structured_timing.METHODS)
             for n in (5, 7)]
     (ax,) = structured_timing._figure(made, 10).axes
@@ -434,7 +434,7 @@ PROBABILITIES = np.linspace(0.01, 0.99, 784)                # a picture that is 
 
 
 @pytest.mark.parametrize("values, columns", [(3, 3), (10, 10), (13, 10), (120, 10)])
-def test_a_tile_shows_its_own_value(values, columns):
+def test_each_tile_shows_its_own_value(values, columns):
     """Row by row, each under its own name: the probabilities of the pixels, black for 1."""
     own = 0.9 + 0.1 * np.arange(values) / values            # each tile has a brightness of its own
     p = own[:, None] * PROBABILITIES
@@ -455,7 +455,7 @@ def test_a_tile_shows_its_own_value(values, columns):
     assert figure.get_suptitle() == f"mnist, words: mean image of {which}"
 
 
-def test_a_grid_has_a_column_a_class_and_a_row_a_gaussian():
+def test_grid_has_one_column_per_class_and_one_row_per_gaussian_sample():
     shape = (2, 5)
     samples = [(title, (0.9 + 0.01 * np.arange(10).reshape(shape) - lower)[..., None] * PROBABILITIES)
                for title, lower in (("left", 0.0), ("right", 0.5))]
@@ -484,14 +484,14 @@ def kept(monkeypatch) -> dict[Path, object]:
     return figures_of
 
 
-def test_a_figure_has_its_axes_row_by_row():
+def test_axes_of_a_figure_are_ordered_row_by_row():
     figure, axes = plots.new_figure(3, 2, width=4.0, height=1.5)
     assert tuple(figure.get_size_inches()) == (12.0, 3.0) and len(axes) == 6 and axes == figure.axes
     assert [ax.get_subplotspec().num1 for ax in axes] == list(range(6))
     assert {ax.get_gridspec().get_geometry() for ax in axes} == {(2, 3)}
 
 
-def test_a_saved_picture_is_a_png_of_the_figure_s_size(tmp_path):
+def test_saved_png_has_the_size_of_the_figure(tmp_path):
     figure, _ = plots.new_figure(2, width=2.0, height=1.0)
     plots.save(figure, tmp_path / "x.png")
     content = (tmp_path / "x.png").read_bytes()
@@ -499,13 +499,13 @@ def test_a_saved_picture_is_a_png_of_the_figure_s_size(tmp_path):
     assert [int.from_bytes(content[at:at + 4], "big") for at in (16, 20)] == [440, 110]         # 110 dots an inch
 
 
-def test_an_estimator_that_is_not_registered_is_grey():
+def test_unregistered_estimator_is_grey():
     assert plots.colour("of another program") == "#5F5F5F"
     assert "#5F5F5F" not in {plots.colour(name) for name in estimators.REGISTRY}
 
 
 @pytest.mark.parametrize("draw", [curves.bounds, curves.accuracies])
-def test_the_lines_of_a_run_can_be_told_apart_and_name_their_data(draw):
+def test_lines_of_a_run_have_different_colours(draw):
     """Two lines of one picture never have the same colour; points are marked as long as there is room for them."""
     for epochs, marker in ((3, "o"), (39, "o"), (40, "None")):
         figure = draw(rows(epochs), "direct, k = 10", "fashion-mnist")
@@ -516,28 +516,28 @@ def test_the_lines_of_a_run_can_be_told_apart_and_name_their_data(draw):
         assert figure.get_suptitle() == "direct, k = 10" and "fashion-mnist" in figure.axes[0].get_title()
 
 
-def test_after_the_pretraining_alone_there_is_one_panel():
+def test_one_panel_is_drawn_if_there_is_only_the_pretraining():
     (accuracy,) = curves.accuracies(rows(1, first=0), "words", "mnist").axes
     assert all(data_of(line)[0] == [0] for line in accuracy.lines) and len(accuracy.lines) == 2
 
 
 @pytest.mark.parametrize("suffix, start", [(".png", b"\x89PNG"), (".pdf", b"%PDF"), (".svg", b"<?xml"),
                                            (".SVG", b"<?xml")])
-def test_the_suffix_decides_the_format(tmp_path, suffix, start):
+def test_suffix_of_the_file_determines_its_format(tmp_path, suffix, start):
     figure, _ = plots.new_figure(1)
     plots.save(figure, tmp_path / f"x{suffix}")
     assert (tmp_path / f"x{suffix}").read_bytes().startswith(start)
 
 
 @pytest.mark.parametrize("name", ["x.jpg", "x", "x.png.gz", ".png"])
-def test_another_suffix_is_refused(tmp_path, name):
+def test_unknown_suffix_is_refused(tmp_path, name):
     figure, _ = plots.new_figure(1)
     with pytest.raises(InputError, match=r"must be one of \.png, \.pdf, \.svg$"):
         plots.save(figure, tmp_path / name)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_single_epoch_makes_no_line_but_a_dot_for_each_seed(records_of):
+def test_single_epoch_is_drawn_as_one_dot_per_seed(records_of):
     """The best run at the top; the stroke at the median; what lies far off is written at the edge; the paper's."""
     records = [replace(record, rows=record.rows[:1]) for record in records_of("structured")]
     records[0] = replace(records[0], rows=[{**records[0].rows[0], "test_log_likelihood": -900.0}])
@@ -565,7 +565,7 @@ def test_a_single_epoch_makes_no_line_but_a_dot_for_each_seed(records_of):
     assert ax.get_xlim()[1] < 900
 
 
-def test_a_picture_of_both_says_how_to_read_both(records_of):
+def test_picture_with_bands_and_dots_explains_both(records_of):
     """Fashion-MNIST's seeds cross so often that only their ends are drawn."""
     figure = registry.REGISTRY["plateau"].draw(records_of("plateau"), "title")
     assert re.sub(r"\s", " ", figure.get_suptitle()) == f"title {pictures.BAND}; {pictures.DOTS}"
@@ -575,7 +575,7 @@ def test_a_picture_of_both_says_how_to_read_both(records_of):
         assert {text.get_text() for text in ax.get_yticklabels()} == set(PLATEAU)
 
 
-def test_compare_names_its_axes_and_its_data(tmp_path, monkeypatch, kept):
+def test_compare_labels_its_axes_and_its_data(tmp_path, monkeypatch, kept):
     """Few epochs are marked, many are a line."""
     settings = vae(dataset="fashion-mnist").resolved()
     for epochs, marker in ((3, "o"), (20, "None")):
@@ -588,7 +588,7 @@ def test_compare_names_its_axes_and_its_data(tmp_path, monkeypatch, kept):
         assert {line.get_marker() for ax in figure.axes for line in ax.lines} == {marker}
 
 
-def test_timing_says_its_batch(tmp_path, monkeypatch, kept):
+def test_title_of_timing_names_the_batch_size(tmp_path, monkeypatch, kept):
     monkeypatch.setattr(structured_timing, "_seconds", lambda settings, dataset, words: 0.25 + settings.n / 1000)
     made = structured_timing.run(tmp_path, batch=9, largest=7)
     assert kept[tmp_path / "structured-timing.png"].axes[0].get_title() == "structured encoders, batch 9"
@@ -597,7 +597,7 @@ def test_timing_says_its_batch(tmp_path, monkeypatch, kept):
     assert written == [tuple(row) for row in made] and {row.seconds for row in made} == {0.255, 0.257}
 
 
-def test_the_picture_of_the_estimators_names_the_toy(tmp_path, monkeypatch, kept):
+def test_title_of_the_estimators_names_seed_and_gradient_norm(tmp_path, monkeypatch, kept):
     """Its title tells the seed and the length of the gradient that is to be met."""
     few = {name: estimators.REGISTRY[name] for name in ("exact", "direct")}
     monkeypatch.setattr(estimators_table.estimators, "REGISTRY", few)
@@ -614,7 +614,7 @@ def test_the_picture_of_the_estimators_names_the_toy(tmp_path, monkeypatch, kept
 
 
 @pytest.mark.parametrize("name", ["epoch", "seconds", "test_elbo"])
-def test_a_number_that_is_no_measurement_is_not_drawn(tmp_path, name):
+def test_impossible_measurement_is_refused(tmp_path, name):
     (tmp_path / "config.json").write_text(json.dumps({"kind": "train"} | vae().resolved().as_dict()))
     for value, refused in ((-1e12, False), (1e12, False), (1.1e12, True), (-1.1e12, True)):
         row = {"epoch": 1.0, "seconds": 2.0, "test_elbo": -3.0, name: value}
@@ -626,7 +626,7 @@ def test_a_number_that_is_no_measurement_is_not_drawn(tmp_path, name):
             assert compare.read_run(tmp_path) == (vae().resolved(), [row])
 
 
-def test_a_logarithmic_axis_has_ticks_in_runs_of_any_length():
+def test_logarithmic_axis_has_ticks_for_runs_of_any_length():
     """The usual ticks if at least two of them are inside; matplotlib's own if a run is too short for that."""
     made = [{**row, "evaluations": row["epoch"] * 4e6} for row in rows(5)]
     for unit, usual in ((1e6, True), (1e8, False)):

@@ -19,7 +19,7 @@ from tests.settings import vae
 
 @pytest.mark.parametrize("kl_grad", [True, False])
 @pytest.mark.parametrize("estimator, eps", [("exact", None), ("capped", 0.05)])
-def test_a_look_by_hand(estimator, eps, kl_grad):
+def test_look_equals_its_reference(estimator, eps, kl_grad):
     own = Options({} if eps is None else {"eps": eps})
     run = VAERun.start(vae(estimator=estimator, k=3, hidden=5, limit=400, kl_grad=kl_grad,
                            hyperparameters=own).resolved())

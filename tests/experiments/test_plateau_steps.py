@@ -20,7 +20,7 @@ from tests.settings import vae
 SMALL = vae(estimator="direct", k=3, hidden=5, limit=400, batch=50).resolved()
 
 
-def test_a_look_by_hand():
+def test_look_equals_its_reference():
     run = VAERun.start(SMALL)
     run.model.parameters.values *= 8                                        # so that the scores differ
     x = data.load("mnist", limit=20).test.images(slice(0, 20), np.float32)
@@ -45,7 +45,7 @@ def test_a_look_by_hand():
     assert made * 20 * 0.1 / math.sqrt(2) == pytest.approx(round(made * 20 * 0.1 / math.sqrt(2)))
 
 
-def test_looking_changes_nothing_and_every_step_is_made(monkeypatch):
+def test_looking_does_not_change_the_training(monkeypatch):
     monkeypatch.setattr(plateau_steps, "CLOSE", 10)
     monkeypatch.setattr(plateau_steps, "LATER", 4)
     images = data.load("mnist", limit=400)

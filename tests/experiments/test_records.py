@@ -21,26 +21,26 @@ def same(one: Record, other: Record) -> bool:
 
 
 @pytest.mark.parametrize("record", [RUN, TABLE])
-def test_written_and_read_it_is_the_same(record, tmp_path):
+def test_record_survives_the_round_trip_through_a_file(record, tmp_path):
     records.write(tmp_path, record)
     assert same(records.read(tmp_path / record.file), record) and same(records.read_all(tmp_path)[0], record)
     assert same(records.read_source(tmp_path / record.file)[0], record)
 
 
-def test_names_of_files():
+def test_file_names_of_records():
     assert RUN.file == "binary/mnist-rebar_as_released-seed3.csv"
     assert TABLE.file == "estimators/n__4_k__2.csv"
     assert records.file_name("eps 0.03, lr 0.001") == "eps_0p03_lr_0p001"       # and not that of eps 0.3, lr 0.01
 
 
-def test_what_a_record_says_of_its_epochs():
+def test_record_gives_values_and_epochs():
     assert RUN.at(2, "test_elbo") == -200.125
     assert math.isnan(RUN.at(1, "test_elbo")) and math.isnan(RUN.at(3, "seconds"))
     assert RUN.epochs() == [1, 2] and RUN.epochs("test_elbo") == [2]
     assert (RUN.dataset, RUN.seed) == ("mnist", 3) and (TABLE.dataset, TABLE.seed) == ("", 0)
 
 
-def test_which_rows_of_a_long_run_are_kept():
+def test_thinned_keeps_early_fifth_and_last_epochs():
     every = [{"epoch": float(epoch), "test_elbo": -1.0, "test_log_likelihood": -1.0, "train_elbo": 5.0}
              for epoch in range(1, 44)]
     kept = records.thinned(every)
@@ -90,21 +90,21 @@ def test_damaged_files_are_refused_in_one_line_and_not_overwritten(content, tmp_
     assert path.read_text() == content
 
 
-def test_bytes_that_are_no_text_and_files_that_are_too_large(tmp_path):
+def test_undecodable_and_oversized_files_are_refused(tmp_path):
     for content in (b"\xff\xfe# refimpl", records.text(RUN).encode() + b"3,1,1\n" * 200_000):
         (tmp_path / "x.csv").write_bytes(content)
         with pytest.raises(InputError, match="is damaged"):
             records.read(tmp_path / "x.csv")
 
 
-def test_another_version_of_the_format(tmp_path):
+def test_other_version_of_the_format_is_refused(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text(records.text(RUN).replace("rows 2", "rows 3"))
     with pytest.raises(InputError, match="x.csv is of another version of the format: '# refimpl rows 2' is read here$"):
         records.read(path)
 
 
-def test_a_run_of_other_settings_under_the_same_label(tmp_path):
+def test_run_with_other_settings_under_the_same_label_is_refused(tmp_path):
     assert records.add(tmp_path, RUN)
     other = replace(RUN, settings={**RUN.settings, "lr": 2e-3, "k": 5})
     with pytest.raises(InputError, match=r"holds a run with other settings \(lr, k\) under the same label"):
@@ -114,7 +114,7 @@ def test_a_run_of_other_settings_under_the_same_label(tmp_path):
     assert records.add(tmp_path, newer)
 
 
-def test_two_labels_with_one_name_of_a_file_are_not_one_run(tmp_path):
+def test_different_labels_with_the_same_file_name_are_refused(tmp_path):
     one, other = (replace(RUN, label=label) for label in ("direct, decoder q", "direct decoder q"))
     assert one.file == other.file
     records.write(tmp_path, one)
@@ -124,28 +124,28 @@ def test_two_labels_with_one_name_of_a_file_are_not_one_run(tmp_path):
     assert same(records.read(tmp_path / one.file), one)
 
 
-def test_lines_that_git_ended_in_its_own_way_are_read(tmp_path):
+def test_files_with_windows_line_endings_are_read(tmp_path):
     records.write(tmp_path, RUN)
     path = tmp_path / RUN.file
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     assert same(records.read(path), RUN)
 
 
-def test_a_longer_run_stays_and_a_longer_one_is_taken(tmp_path):
+def test_add_keeps_the_longer_run(tmp_path):
     shorter, longer = replace(RUN, rows=RUN.rows[:1]), replace(RUN, rows=[*RUN.rows, {**RUN.rows[0], "epoch": 3.0}])
     assert records.add(tmp_path, RUN) and not records.add(tmp_path, shorter)
     assert same(records.read(tmp_path / RUN.file), RUN)
     assert records.add(tmp_path, longer) and same(records.read(tmp_path / RUN.file), longer)
 
 
-def test_a_file_must_have_the_name_of_its_run(tmp_path):
+def test_file_with_a_wrong_name_is_refused(tmp_path):
     records.write(tmp_path, RUN)
     (tmp_path / RUN.file).rename(tmp_path / "binary" / "other.csv")
     with pytest.raises(InputError, match="a file must have the name of its run"):
         records.read_all(tmp_path)
 
 
-def test_rows_are_looked_for_below_a_folder_of_that_name(tmp_path):
+def test_rows_are_read_from_the_folder_named_rows(tmp_path):
     records.write(tmp_path / "run" / "rows", RUN)
     (tmp_path / "run" / "metrics.csv").write_text("epoch\n1\n")                # a run's own file is none of them
     assert [record.label for record in records.read_source(tmp_path / "run")] == [RUN.label]
@@ -185,7 +185,7 @@ FIRST_VERSION = {
 
 
 @pytest.mark.parametrize("name", FIRST_VERSION)
-def test_rows_of_the_first_version_are_read_with_the_settings_that_they_would_have_now(name, tmp_path):
+def test_rows_of_the_first_version_are_read_with_converted_settings(name, tmp_path):
     written, flat = FIRST_VERSION[name]
     path = tmp_path / "old.csv"
     common = {"epoch": 1.0, "test_elbo": -151.25, "seconds": 4.5, "evaluations": 8e5}
@@ -205,7 +205,7 @@ def test_rows_of_the_first_version_are_read_with_the_settings_that_they_would_ha
     assert records.add(tmp_path, records.read(path))                         # the same run, not another
 
 
-def test_tables_of_the_first_version_stay_as_they_are(tmp_path):
+def test_tables_of_the_first_version_are_read_unchanged(tmp_path):
     (tmp_path / "old.csv").write_text(records.text(TABLE).replace("rows 2", "rows 1"))
     assert same(records.read(tmp_path / "old.csv"), TABLE)
     (tmp_path / "bad.csv").write_text(records.text(RUN).replace("rows 2", "rows 1").replace(

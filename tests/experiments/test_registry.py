@@ -33,7 +33,7 @@ def small(monkeypatch, quick):
 
 @pytest.mark.parametrize("name", first(4, [name for name in registry.REGISTRY if name not in (
     "semi-supervised", "labelled-terms", "label-steps", "faces", "jigsaw", "jigsaw-tuning")]))
-def test_an_experiment_runs_and_writes_its_rows(tmp_path, name):
+def test_experiment_runs_and_writes_its_rows(tmp_path, name):
     lines = []
     seeds = 2 if name == "structured" else 1
     runs = registry.run(name, 1, seeds, tmp_path, datasets=["fashion-mnist"], report=lines.append)
@@ -48,7 +48,7 @@ def test_an_experiment_runs_and_writes_its_rows(tmp_path, name):
     assert table and all(found == seeds and math.isfinite(mean) for _, _, found, mean, _ in table)
 
 
-def test_cells_are_skipped_when_done_and_lengthened_when_not(tmp_path):
+def test_finished_cells_are_skipped_and_shorter_ones_continued(tmp_path):
     def run(epochs, seeds):
         return registry.run("structured", epochs, seeds, tmp_path, datasets=["fashion-mnist"], report=lines.append)
 
@@ -63,7 +63,7 @@ def test_cells_are_skipped_when_done_and_lengthened_when_not(tmp_path):
     assert {(cell.settings.seed, len(rows)) for cell, rows in runs.items()} == {(0, 2), (1, 1)}
 
 
-def test_folders_differ():
+def test_folders_of_cells_are_all_different():
     made = [cell.folder for experiment in registry.REGISTRY.values() for dataset in experiment.datasets
             for seed in (0, 1)
             for cell in experiment.make(dataset, seed)]
@@ -96,7 +96,7 @@ def passed_on(monkeypatch):
     return loads, ran, collected, written
 
 
-def test_what_an_experiment_passes_on(tmp_path, passed_on):
+def test_experiment_passes_its_arguments_on(tmp_path, passed_on):
     """The largest numbers allowed; the data are looked at first, in the folder that was named."""
     loads, ran, collected, written = passed_on
     lines: list[str] = []
@@ -111,7 +111,7 @@ def test_what_an_experiment_passes_on(tmp_path, passed_on):
                      "command"]
 
 
-def test_all_that_the_folder_holds_is_drawn(tmp_path, passed_on):
+def test_all_runs_in_the_folder_are_drawn(tmp_path, passed_on):
     """Of this call's data sets and of the paper's, of any seed and label."""
     _, ran, collected, _ = passed_on
     some = [registry.REGISTRY["binary"].make(dataset, seed)[place]
@@ -126,6 +126,6 @@ def test_all_that_the_folder_holds_is_drawn(tmp_path, passed_on):
 
 
 @pytest.mark.parametrize("name, value, most", [("epochs", 100_001, 100_000), ("seeds", 101, 100), ("jobs", 65, 64)])
-def test_a_number_out_of_range_is_named(tmp_path, name, value, most):
+def test_number_out_of_range_is_named(tmp_path, name, value, most):
     with pytest.raises(InputError, match=f"^--{name} must be at most {most} and at least 1, got {value}$"):
         registry.run("joint", **{"epochs": 1, "seeds": 1, "out": tmp_path / "x", name: value})

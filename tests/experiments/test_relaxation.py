@@ -17,7 +17,7 @@ from refimpl.runs.vae import VAERun
 from tests.settings import vae
 
 
-def test_a_look_by_hand():
+def test_look_equals_its_reference():
     run = VAERun.start(vae(estimator="gumbel-softmax", tau=0.4, k=3, hidden=5).resolved())
     run.model.parameters.values *= 8                                        # so that the scores differ
     part = data.load("mnist", limit=20).test

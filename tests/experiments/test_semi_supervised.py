@@ -24,7 +24,7 @@ def small(monkeypatch, quick):
     monkeypatch.setattr(semi_supervised, "_cell", cell)
 
 
-def test_slide_33(tmp_path):
+def test_experiment_of_slide_33(tmp_path):
     lines = []
     some = ["direct, 0 labels", "direct, 100 labels", "gumbel-softmax, 50 labels"]
     runs = registry.run("semi-supervised", 1, 2, tmp_path, datasets=["mnist"], report=lines.append, only=some)
@@ -41,14 +41,14 @@ def test_slide_33(tmp_path):
         registry.run("semi-supervised", 1, 1, tmp_path, only=["direct, 70 labels"])
 
 
-def test_the_paper_stands_beside_ours():
+def test_table_shows_the_values_of_the_paper_in_parentheses():
     settings = replace(semi_supervised.by_labels("mnist", 0)[2].settings, labels=100)
     rows = [{"epoch": 1.0, "accuracy": 0.5, "test_elbo": -123.456}]
     line = semi_supervised.lines({Cell("direct, 100 labels", settings): rows}, 1)[3]
     assert re.search(r"50\.00 % \(95\.4 %\) +123\.46 \(90\.93\)", line)
 
 
-def test_a_data_set_that_the_paper_has_not(tmp_path):
+def test_table_has_no_paper_value_for_another_data_set(tmp_path):
     runs = registry.run("semi-supervised", 1, 1, tmp_path, datasets=["faces"], report=lambda line: None,
                        only=["direct, 50 labels"])
     line = registry.REGISTRY["semi-supervised"].table(runs, 1)[3]
@@ -56,7 +56,7 @@ def test_a_data_set_that_the_paper_has_not(tmp_path):
     assert (tmp_path / "semi-supervised.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_labelled_terms(tmp_path):
+def test_experiment_with_labelled_terms(tmp_path):
     every = [cell.label for cell in semi_supervised.by_term("mnist", 0)]
     some = [every[1], every[2], every[5]]
     runs = registry.run("labelled-terms", 1, 1, tmp_path, report=lambda line: None, only=some)

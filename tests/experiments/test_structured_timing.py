@@ -9,7 +9,7 @@ from refimpl.experiments.measuring import structured_timing
 from tests.settings import vae
 
 
-def test_small(tmp_path, monkeypatch):
+def test_timing_of_small_problems(tmp_path, monkeypatch):
     monkeypatch.setattr(structured_timing, "SIZES", (5, 6))
     monkeypatch.setattr(structured_timing, "LONGER", (8,))
     monkeypatch.setattr(structured_timing, "BUDGET", 0.01)
@@ -37,7 +37,7 @@ def test_each_method_is_timed_with_its_own_settings(tmp_path, monkeypatch):
     assert [settings.family_options["non_negative"] for words, settings in made if "milp" in words] == 6 * [False]
 
 
-def test_the_median_of_the_steps_without_the_first(monkeypatch):
+def test_seconds_are_the_median_without_the_first_step(monkeypatch):
     took = ((0, 99), (100, 2), (200, 3.5), (300, 3))
     ticks = iter([value for start, seconds in took for value in (start, start + seconds)])
     monkeypatch.setattr(structured_timing.time, "perf_counter", lambda: float(next(ticks)))

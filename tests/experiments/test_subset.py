@@ -25,7 +25,7 @@ def told() -> Part:
 
 
 @pytest.mark.parametrize("method", subset.METHODS)
-def test_k_pixels_are_seen_and_the_others_are_not(method, told):
+def test_classifier_sees_exactly_k_pixels(method, told):
     read = subset.train(told, method, subset.METHODS[method][-1], 7, 3, 0)
     z, log_p = read(told.images(slice(0, 50)))
     assert (z.sum(axis=1) == 7).all() and set(np.unique(z)) == {0, 1}
@@ -43,7 +43,7 @@ def share(train, method, told, steps=100) -> float:
 
 
 @pytest.mark.slow
-def test_direct_finds_the_pixels_that_tell_and_slips_do_not(told):
+def test_direct_finds_the_informative_pixels_and_planted_errors_do_not(told):
     right = share(subset.train, "direct", told)
     assert right > 0.8 > 0.5 > share(subset.train, "most variable", told)
     for piece, wrong in (("-back.dx * x", "back.dx * x"), ("-grad.astype(np.float32)", "grad.astype(np.float32)"),
@@ -52,7 +52,7 @@ def test_direct_finds_the_pixels_that_tell_and_slips_do_not(told):
 
 
 @pytest.mark.drawn
-def test_the_command_writes_its_rows_and_its_picture(tmp_path, capsys, monkeypatch):
+def test_command_writes_its_rows_and_its_picture(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(subset, "METHODS", {"direct": (1.0, 2.0), "random": (0.0,)})
     monkeypatch.setattr(subset, "IMAGES", 40)
     assert cli.main(["measure", "subset", "--k", "3", "--steps", "1", "--seeds", "2", "--out", str(tmp_path)]) == 0

@@ -25,14 +25,14 @@ def model_and_batch(rng):
 
 
 @pytest.mark.parametrize("eps", [0.1, 1.0])
-def test_sampled_points_lie_on_the_exact_line(model_and_batch, rng, eps):
+def test_sampled_deviation_agrees_with_the_exact_one(model_and_batch, rng, eps):
     model, x = model_and_batch
     sampled, error, _ = variance.sampled_deviation(model, x, "direct", eps, 400, rng)
     exact = variance.exact_deviation(model, x, eps)
     assert abs(sampled - exact) < 4 * error and error < 0.05 * exact
 
 
-def test_exact_deviation_by_writing_out_the_jacobian(model_and_batch):
+def test_exact_deviation_equals_that_from_the_full_jacobian(model_and_batch):
     """d h / d weights of every image, one backward pass a score; variance J C J^T, summed over images."""
     model, x = model_and_batch
     h, f = model.score_all(x)
@@ -50,14 +50,14 @@ def test_exact_deviation_by_writing_out_the_jacobian(model_and_batch):
     assert variance.exact_deviation(model, x, 0.3) == pytest.approx(expected, rel=1e-5)
 
 
-def test_deviation_falls_with_the_root_of_the_batch(model_and_batch):
+def test_deviation_is_inversely_proportional_to_the_root_of_the_batch_size(model_and_batch):
     model, x = model_and_batch
     twice = np.concatenate([x, x])
     assert variance.exact_deviation(model, twice, 0.3) == pytest.approx(
         variance.exact_deviation(model, x, 0.3) / np.sqrt(2), rel=1e-6)
 
 
-def test_sampled_deviation_by_hand(model_and_batch):
+def test_sampled_deviation_equals_its_reference(model_and_batch):
     """The spread of the encoder's whole gradient over draws, without the KL term, and its standard error."""
     model, x = model_and_batch
     for name, setting in (("direct", "eps"), ("gumbel-softmax", "tau")):
@@ -84,7 +84,7 @@ def rows(tmp_path, monkeypatch, quick):
         return made, saved[-1]["figure"], list(csv.DictReader(stream)), measured
 
 
-def test_rows_file_and_picture_hold_the_same_numbers(rows):
+def test_rows_file_and_picture_have_the_same_numbers(rows):
     made, figure, written, measured = rows
     assert [row.temperature for row in made] == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
     assert [(call["name"], call["temperature"]) for call in measured] == [
@@ -108,7 +108,7 @@ def test_rows_file_and_picture_hold_the_same_numbers(rows):
     assert "k = 4" in title and "epoch 2" in title and "batch of 40" in title
 
 
-def test_without_a_run_one_is_trained(monkeypatch):
+def test_model_is_trained_if_no_run_is_given(monkeypatch):
     trained = []
     monkeypatch.setattr(variance, "train_epoch", lambda run, part: trained.append((run, part)))
     model, images, words = variance.trained_model(None, "fashion-mnist", 7, 5, None)
@@ -117,12 +117,12 @@ def test_without_a_run_one_is_trained(monkeypatch):
     assert (run.settings.dataset, run.settings.k, run.settings.seed) == ("fashion-mnist", 7, 5)
 
 
-def test_where_no_draw_moves_an_arg_max_the_deviation_is_0(model_and_batch, rng):
+def test_deviation_is_zero_if_no_draw_changes_an_arg_max(model_and_batch, rng):
     model, x = model_and_batch
     assert variance.sampled_deviation(model, x[:1], "direct", 1e-6, 3, rng) == (0.0, 0.0, 0.0)
 
 
-def test_noise_data_and_limits_of_the_run_are_its_own(tmp_path, monkeypatch, quick):
+def test_noise_follows_the_seed_and_images_are_those_of_the_run(tmp_path, monkeypatch, quick):
     """The noise follows from the seed given here; the images are those of the run, all of them if asked."""
     loop.train(vae(k=3, limit=60, batch=30, hidden=5, seed=2, dataset="fashion-mnist"), 1, tmp_path / "run")
     loads, states, batches = spied(monkeypatch, variance.data, "load"), [], []
@@ -148,7 +148,7 @@ def test_noise_data_and_limits_of_the_run_are_its_own(tmp_path, monkeypatch, qui
     assert not (tmp_path / "w").exists()
 
 
-def test_of_several_variables_the_exact_variance_is_not_known(tmp_path, quick):
+def test_run_with_several_variables_is_refused(tmp_path, quick):
     loop.train(vae(n=2, k=2, limit=60, batch=30, hidden=5), 1, tmp_path / "run")
     with pytest.raises(InputError, match="run has 2 latent variables; the exact variance is known for one"):
         variance.run(tmp_path / "v", tmp_path / "run", samples=5, batch=10)

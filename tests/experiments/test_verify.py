@@ -31,7 +31,7 @@ def test_a_shift_of_ten_standard_errors_fails(rng):
     assert not verify.estimated("wrong", q + 10 * np.sqrt(q / 100_000), counted, evidence.of_events(q)).holds
 
 
-def test_counted_and_sampled_agree(rng):
+def test_counted_and_sampled_means_agree(rng):
     noise = gumbel.sample((5_000, 4), rng)
     index = lambda noise: gumbel.argmax(np.zeros(4), noise)
     counted, sampled = verify.Sampled(index, 4), verify.Sampled(lambda noise: np.eye(4)[index(noise)])
@@ -52,7 +52,7 @@ def test_preferred_probability():
     assert verify.preferred_probability(10, 0.1) == pytest.approx(0.9996, abs=5e-5)
 
 
-def test_the_law_of_a_statistic_has_the_moments_of_its_draws(rng):
+def test_law_of_a_statistic_has_the_moments_of_its_draws(rng):
     """Of values, of events and of the maximum: a million draws, deviation and kurtosis to 2 %."""
     p, values = np.array([0.5, 0.3, 0.2]), np.array([[1.0, -7.0], [4.0, -7.0], [-2.0, -1.0]])
     index = rng.choice(3, size=1_000_000, p=p)
@@ -137,7 +137,7 @@ SLIPS = {
 
 
 @pytest.mark.parametrize("target", SLIPS)
-def test_one_percent_off_in_any_of_the_mathematics_fails_a_claim(monkeypatch, target):
+def test_error_of_one_percent_in_any_formula_fails_a_claim(monkeypatch, target):
     plant, samples, words = SLIPS[target]
     module, _, name = target.rpartition(".")
     owner = importlib.import_module(f"refimpl.{module}")
@@ -146,13 +146,13 @@ def test_one_percent_off_in_any_of_the_mathematics_fails_a_claim(monkeypatch, ta
     assert any(words in text for text in failed), failed
 
 
-def test_without_a_slip_all_hold_with_the_default_draws():
+def test_all_claims_hold_with_the_default_number_of_draws():
     claims = verify.run()
     assert len(claims) == 28 and all(claim.holds for claim in claims)
 
 
 @pytest.mark.slow
-def test_every_claim_of_two_exact_routes_holds_for_many_problems():
+def test_exact_claims_hold_for_many_problems():
     for k, seed in ((2, 5), (3, 6), (5, 7), (9, 8), (20, 9), (50, 10)):
         claims = [claim for claim in verify.run(k, seed, FEW)
                   if "s.e." not in claim.found and "rare draws" not in claim.found]
@@ -166,7 +166,7 @@ def test_numbers_out_of_range():
             verify.run(**wrong)
 
 
-def test_the_picture_s_points_lie_on_its_lines(tmp_path, monkeypatch):
+def test_sampled_points_of_the_picture_agree_with_its_lines(tmp_path, monkeypatch):
     """Lines are the exact bias, deviation and error; points are sampled; a star stands at the best eps."""
     saved = spied(monkeypatch, verify.plots, "save")
     verify.run(4, 1, 20_000, tmp_path)
@@ -198,7 +198,7 @@ def means(values, n: int) -> evidence.Sampled:
     return sampled
 
 
-def test_rare_entries_are_left_out_and_all_others_count():
+def test_only_entries_with_enough_expected_events_are_tested():
     """An entry that expects fewer than 25 events is no evidence; one that expects 25 is."""
     for events, counts in ((23.0, False), (25.0, True)):
         p = np.array([0.5, events / 1_000, 0.5])
@@ -211,14 +211,14 @@ def test_rare_entries_are_left_out_and_all_others_count():
 
 
 @pytest.mark.parametrize("events, verdict", [(0.9e-5, False), (1.1e-5, None)])
-def test_where_no_draw_may_differ_a_single_one_decides(events, verdict):
+def test_single_event_fails_a_claim_if_none_is_possible(events, verdict):
     p = np.array([events / 1_000])
     never = True if events < 1e-5 else None
     assert verify.estimated("", p, means([0.0], 1_000), evidence.of_events(p)).holds is never
     assert verify.estimated("", p, means([1e-3], 1_000), evidence.of_events(p)).holds is verdict
 
 
-def test_where_every_draw_is_equal_the_exact_value_must_be_theirs():
+def test_constant_draws_must_equal_the_exact_value():
     sure = evidence.of_events(np.array([1.0, 0.0]))
     assert verify.estimated("", np.array([1.0, 0.0]), means([1.0, 0.0], 1_000), sure).holds is True
     assert verify.estimated("", np.array([1.0, 1e-9]), means([1.0, 0.0], 1_000), sure).holds is False
@@ -226,13 +226,13 @@ def test_where_every_draw_is_equal_the_exact_value_must_be_theirs():
 
 @pytest.mark.parametrize("off, holds", [(4.5, True), (4.9, True), (5.1, False), (5.5, False), (-4.9, True),
                                         (-5.1, False)])
-def test_a_sampled_value_holds_up_to_five_standard_errors(off, holds):
+def test_sampled_claim_holds_up_to_five_standard_errors(off, holds):
     law = evidence.of_values(np.array([0.5, 0.5]), np.array([1.0, -1.0]))
     claim = verify.estimated("", np.zeros(1), means([off / np.sqrt(1_000)], 1_000), law)
     assert claim.holds is holds and claim.found.endswith(f"({abs(off)} s.e.)")
 
 
-def test_the_worst_of_many_may_be_off_by_more_and_is_as_rare():
+def test_allowed_error_of_many_values_is_corrected_by_bonferroni():
     """Bonferroni: the chance that any of m normal values is off by that much is that of one by five."""
     assert evidence.allowed(1) == pytest.approx(5)
     for values in (6, 2_500):
@@ -240,19 +240,19 @@ def test_the_worst_of_many_may_be_off_by_more_and_is_as_rare():
 
 
 @pytest.mark.parametrize("off, holds", [(0.9e-10, True), (1.1e-10, False)])
-def test_an_identity_holds_to_ten_digits(off, holds):
+def test_identity_holds_to_ten_digits(off, holds):
     assert verify.identity("", 1.0, 1.0 + off).holds is holds
 
 
 @pytest.mark.parametrize("size, holds", [(0.9e-280, None), (1.1e-280, False)])
-def test_numbers_that_have_lost_digits_are_not_compared(size, holds):
+def test_numbers_too_small_for_full_precision_are_not_compared(size, holds):
     claim = verify.identity("", size, 0.5 * size)
     assert claim.holds is holds and ("cannot be tested" in claim.found) is (holds is None)
 
 
 @pytest.mark.parametrize("power, holds", [(0.94, False), (0.96, True), (1.04, True), (1.06, False), (1.94, False),
                                           (1.96, True), (0.0, False)])
-def test_the_slope_of_a_bias_is_its_order_to_a_twentieth(monkeypatch, power, holds):
+def test_slope_of_the_bias_is_tested_within_a_twentieth(monkeypatch, power, holds):
     """An order higher is right too: O(eps) is a bound, and the first term may vanish."""
     monkeypatch.setattr(direct, "bias", lambda h, f, eps, two_sided: np.multiply.outer(eps**power, np.ones(2)))
     claim = verify._slope("", np.zeros(2), np.array([0.0, 3.0]), False, 1)
@@ -292,7 +292,7 @@ def test_problems_drawn_from_a_wide_range_have_28_verdicts(monkeypatch):
         assert len(claims) == 28 and not [claim for claim in claims if claim.holds is False], (seed, claims)
 
 
-def test_where_nothing_moves_most_claims_that_need_draws_still_say_what_is_seen():
+def test_sampled_claims_have_a_verdict_if_no_winner_changes():
     """h so far apart that no draw of the noise changes the winner."""
     claims = verify.run(samples=FEW, h=np.array([0.0, -50.0]), f=np.array([1.0, 2.0]))
     said = {claim.text: claim.found for claim in claims}
@@ -304,7 +304,7 @@ def test_where_nothing_moves_most_claims_that_need_draws_still_say_what_is_seen(
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("problem", first(1, FAR_APART[:5]))
-def test_the_pictures_of_scores_far_apart(problem, tmp_path):
+def test_pictures_can_be_drawn_for_scores_far_apart(problem, tmp_path):
     h, f, eps = problem.split()
     h, f = (np.array(scores.split(","), float) for scores in (h, f))
     for draw in (lambda: theorem1.errors(h, f, FEW, np.random.default_rng(0), 0),
@@ -312,7 +312,7 @@ def test_the_pictures_of_scores_far_apart(problem, tmp_path):
         draw().savefig(tmp_path / "drawn.png", dpi=20)
 
 
-def test_the_control_variate_pays_up_to_the_eps_that_is_said():
+def test_control_variate_reduces_the_variance_up_to_the_printed_eps():
     h, f = verify.problem(6, np.random.default_rng(0))
     claim = verify._control_variate(h, f)
     said = float(claim.found.partition("below eps = ")[2])
@@ -327,7 +327,7 @@ def test_the_control_variate_pays_up_to_the_eps_that_is_said():
     assert float(claim.found.split()[0]) == pytest.approx(without(0.01), rel=1e-5) and claim.holds
 
 
-def test_the_picture_says_what_each_of_its_parts_is():
+def test_picture_labels_each_of_its_parts():
     """And below the noise of its points, the deviation over the root of the draws, no bias can be seen."""
     h, f = verify.problem(3, np.random.default_rng(2))
     figure = theorem1.errors(h, f, 2_500, np.random.default_rng(3), 17)
@@ -342,7 +342,7 @@ def test_the_picture_says_what_each_of_its_parts_is():
     assert "k = 3, 2,500 draws per point, seed 17" in figure.get_suptitle()
 
 
-def test_as_many_draws_as_were_asked_for(monkeypatch):
+def test_verify_draws_the_requested_number_of_samples(monkeypatch):
     monkeypatch.setattr(verify, "CHUNK", 700)
     made: list[int] = []
     right = gumbel.sample

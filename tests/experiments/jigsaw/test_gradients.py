@@ -15,12 +15,12 @@ from tests.experiments.jigsaw.puzzles import EPS, off, puzzle
 
 
 @pytest.mark.parametrize("method", ["direct", "fenchel-young", "reinforce"])
-def test_the_mean_of_two_tiles_is_the_exact_one(method):
+def test_mean_gradient_of_two_tiles_is_exact(method):
     """6,000 draws; the worst of four entries, which two tiles make one number and its negative."""
     assert off(method) < 4
 
 
-def test_direct_of_four_tiles_agrees_with_a_comparison_of_all_24_matchings(rng):
+def test_direct_gradient_of_four_tiles_agrees_with_enumeration(rng):
     """The mean of the direct gradient, with draws and a solver of their own on either side; standard errors of both."""
     theta, c = rng.normal(size=(4, 4)), rng.integers(2, size=(4, 4)).astype(float)
     many, problem = puzzle(theta, c, 5_000)
@@ -36,7 +36,7 @@ def test_direct_of_four_tiles_agrees_with_a_comparison_of_all_24_matchings(rng):
     assert (np.abs(means[0] - expected) / error).max() < 4 and np.abs(expected).max() > 10 * error.max()
 
 
-def test_the_noise_is_shared(rng):
+def test_both_arg_maxes_share_their_noise(rng):
     """Then f(z(eps)) >= f(z*) for each draw, and where f is the same everywhere, nothing moves."""
     many, problem = puzzle(rng.normal(size=(4, 4)), rng.normal(size=(4, 4)), 300)
     gained = (gradients.direct(many, problem, rng, EPS) * problem.objective.c).sum(axis=(1, 2))
@@ -73,7 +73,7 @@ def test_with_a_large_eps_direct_is_fenchel_young_divided_by_eps(rng):
     np.testing.assert_allclose(1e6 * made, problem.y - star, atol=1e-9)
 
 
-def test_more_draws_are_averaged(rng):
+def test_gradients_of_several_draws_are_averaged(rng):
     many, problem = puzzle(draws=4)
     for method, keywords in (("direct", {"eps": EPS}), ("fenchel-young", {})):
         one = np.random.default_rng(5)
@@ -94,7 +94,7 @@ def test_sinkhorn_makes_rows_and_columns_that_sum_to_one(rng):
     np.testing.assert_allclose(double, np.broadcast_to(double[:, :1, :1], double.shape), atol=1e-9)
 
 
-def test_sinkhorn_goes_to_the_matching_as_tau_falls(rng):
+def test_sinkhorn_tends_to_the_best_matching_as_tau_falls(rng):
     scores = rng.normal(size=(20, 4, 4))
     best = sets.matchings(4).argmax(scores)
     off = [np.abs(sinkhorn.result(sinkhorn.forward(scores, tau, 100)) - best).mean() for tau in (1.0, 0.1, 0.01)]
@@ -116,7 +116,7 @@ def worst_sinkhorn(module=sinkhorn) -> float:
     return float(np.abs(made - truth).max() / np.abs(truth).max())
 
 
-def test_sinkhorn_backward():
+def test_sinkhorn_backward_pass_equals_finite_differences():
     assert worst_sinkhorn() < 1e-8
 
 

@@ -31,7 +31,7 @@ def lost(side: int, x: np.ndarray, module=tiles) -> float:
 
 
 @pytest.mark.parametrize("side", [2, 3, 4])
-def test_the_matching_undoes_the_shuffling(side, x):
+def test_matching_undoes_the_shuffling(side, x):
     assert lost(side, x) == 0
     cut = tiles.cut(x, side)
     shuffled, y = tiles.shuffle(cut, np.random.default_rng(1))
@@ -57,7 +57,7 @@ def test_right_compares_pixels(x):
     assert (R.sum(axis=(1, 2)) > 17).mean() > 0.9                               # black tiles are in nearly all of them
 
 
-def test_a_matching_that_exchanges_identical_tiles_is_right(x):
+def test_matching_that_exchanges_identical_tiles_is_right(x):
     shuffled, y = tiles.shuffle(tiles.cut(x, 4), np.random.default_rng(1))
     R = tiles.right(shuffled, y)
     image = int(R.sum(axis=(1, 2)).argmax())
@@ -81,11 +81,11 @@ def worst_of_network(module=network) -> float:
     return max(check.error for check in checks)
 
 
-def test_the_network_backward():
+def test_network_backward_pass_equals_finite_differences():
     assert worst_of_network() < 1e-7
 
 
-def test_tiles_in_another_order_have_the_same_scores(rng, x):
+def test_scores_are_permuted_with_the_tiles(rng, x):
     scorer = Scorer(49, 16, 8, np.float64)
     scorer.initialise(rng)
     shuffled = tiles.cut(x, 4)
@@ -113,7 +113,7 @@ def moved(method: str, x: np.ndarray, exchange: bool, right: bool, **keywords) -
 
 @pytest.mark.parametrize("method, right, same", [("fenchel-young", False, True), ("cross-entropy", False, True),
                                                  ("reinforce", True, True), ("reinforce", False, False)])
-def test_which_of_two_identical_tiles_the_truth_names(x, method, right, same):
+def test_effect_of_exchanging_identical_tiles_in_the_truth(x, method, right, same):
     """Their scores are the same, and so are their gradients' ways into the weights: a method that says y - z does not
     notice; one that multiplies by f does, unless f compares pixels."""
     one, other = (moved(method, x[:10], exchange, right) for exchange in (False, True))
@@ -128,14 +128,14 @@ def mixture(x):
 
 
 @pytest.mark.parametrize("side", [2, 4])
-def test_the_likelihood_of_the_truth_is_that_of_the_image(side, x, mixture):
+def test_likelihood_of_the_true_matching_is_that_of_the_image(side, x, mixture):
     """28 pixels can be divided by 2 and by 4: nothing is left out."""
     shuffled, y = tiles.shuffle(tiles.cut(x, side), np.random.default_rng(1))
     expected = logsumexp(mixture.joint(x.astype(float)), axis=1)
     np.testing.assert_allclose(mixture.objective(shuffled, side).value(y), expected, rtol=1e-6)
 
 
-def test_the_tangent_is_the_gradient_and_lies_below(rng):
+def test_tangent_is_the_gradient_and_a_lower_bound(rng):
     f = Likelihood(rng.normal(size=(5, 3, 3, 4)), np.log(np.full(4, 0.25)))
     z = rng.random((5, 3, 3))
     np.testing.assert_allclose(f.tangent(z).reshape(-1), central(lambda z: f.value(z).sum(), z), atol=1e-8)
@@ -144,13 +144,13 @@ def test_the_tangent_is_the_gradient_and_lies_below(rng):
         assert (f.value(np.broadcast_to(other, z.shape)) >= line - 1e-12).all()
 
 
-def test_expectation_maximisation_climbs(x):
+def test_expectation_maximisation_increases_the_likelihood(x):
     worth = [logsumexp(Mixture(x, 3, np.random.default_rng(0), rounds).joint(x.astype(float)), axis=1).mean()
              for rounds in (1, 2, 5, 10)]
     assert (np.diff(worth) > 0).all()
 
 
-def test_a_mixture_is_a_law_of_images():
+def test_mixture_is_a_probability_distribution_of_images():
     """Over all 2^784 images it sums to one if each pixel does: of one component, the frequencies of the pixels."""
     x = (np.random.default_rng(0).random((30, 784)) < 0.3).astype(float)
     one = Mixture(x, 1, np.random.default_rng(0))
@@ -158,7 +158,7 @@ def test_a_mixture_is_a_law_of_images():
     assert logsumexp(Mixture(x, 4, np.random.default_rng(0)).log_pi) == pytest.approx(0, abs=1e-12)
 
 
-def test_best_is_the_best_of_all(rng):
+def test_best_equals_the_best_of_all_matchings(rng):
     """Of three tiles all six matchings are compared; with one component it is exact, with more it is nearly always."""
     every = sets.matchings(3).values()
     for components, share in ((1, 1.0), (3, 0.95)):
@@ -167,7 +167,7 @@ def test_best_is_the_best_of_all(rng):
         assert (np.isclose(f.value(best(f)), values.max(axis=1))).mean() >= share
 
 
-def test_one_component_in_another_dtype(x):
+def test_scorer_keeps_the_dtype_of_its_parameters(x):
     """float32 parameters are what runs have; bind() gives them."""
     scorer = Scorer(196, 4, 3)
     bind([scorer.tile, scorer.head], np.float32)

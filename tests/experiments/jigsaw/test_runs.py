@@ -39,7 +39,7 @@ def state(out, cell):
     return found
 
 
-def test_runs_are_continued_to_the_bit_and_rows_are_written(tmp_path, small, monkeypatch):
+def test_continued_runs_equal_uninterrupted_ones_and_write_their_rows(tmp_path, small, monkeypatch):
     monkeypatch.setattr(registry.plots, "save", lambda figure, path: drawn.append(path.name))
     drawn = []
     whole, lines = train(tmp_path / "whole", 2)
@@ -68,7 +68,7 @@ def test_runs_are_continued_to_the_bit_and_rows_are_written(tmp_path, small, mon
     assert f"{100 * last['test_tiles']:.2f} %" in table[2] and f"{100 * last['test_images']:.2f} %" in table[2]
 
 
-def test_what_cannot_be_continued_is_said_in_one_line(tmp_path, small, monkeypatch):
+def test_run_that_cannot_be_continued_is_refused_in_one_line(tmp_path, small, monkeypatch):
     monkeypatch.setattr(registry.plots, "save", lambda figure, path: None)
     (found, _), cell = train(tmp_path, 1, only=WANTED[:1]), experiment.make("mnist", 0)[0]
     path = tmp_path / cell.folder / runs.FILE
@@ -87,7 +87,7 @@ def test_what_cannot_be_continued_is_said_in_one_line(tmp_path, small, monkeypat
             runs.JigsawRun.load(path, cell.settings, None)
 
 
-def test_a_step_follows_the_gradient_up(small):
+def test_step_increases_the_objective(small):
     """With labels and the exact gradient E f rises on the images of the step; Adam descends on minus it."""
     cell = next(cell for cell in experiment.make("mnist", 0) if cell.label.startswith("enumeration"))
     run, x = runs.JigsawRun(cell.settings, None), data.load("mnist").train.images(slice(0, 60))
@@ -105,7 +105,7 @@ def test_shares_count_identical_tiles_as_right():
     assert tested.shares(np.eye(4)[None, [1, 0, 3, 2]]) == (0.5, 0.0)
 
 
-def test_the_runs_are_those_that_the_page_names():
+def test_labels_of_the_runs_describe_their_settings():
     made = {cell.label: cell.settings for cell in experiment.make("mnist", 3)}
     assert len(made) == 16 + 3 + 6 and {settings.seed for settings in made.values()} == {3}
     for label, settings in made.items():
@@ -122,7 +122,7 @@ def test_the_runs_are_those_that_the_page_names():
         gradients.METHODS)
 
 
-def test_a_puzzle_without_labels_does_not_know_the_truth(small):
+def test_puzzle_without_labels_does_not_contain_the_true_matching(small):
     cell = next(cell for cell in experiment.make("mnist", 0) if "no labels" in cell.label)
     run = runs.JigsawRun(cell.settings, None)
     tested = run.tested["test"]
@@ -132,7 +132,7 @@ def test_a_puzzle_without_labels_does_not_know_the_truth(small):
     np.testing.assert_array_equal(puzzle.objective.c, other.objective.c)
 
 
-def test_what_f_compares_with_labels(small):
+def test_f_compares_pixels_or_places_with_labels(small):
     made = {cell.label: cell for cell in experiment.make("mnist", 0)}
     for label, by_place in (("direct, 4 x 4", False), ("direct, 4 x 4, by place", True)):
         run = runs.JigsawRun(made[label].settings, None)
@@ -142,7 +142,7 @@ def test_what_f_compares_with_labels(small):
         np.testing.assert_array_equal(puzzle.y, tested.y)
 
 
-def test_the_picture_marks_wrong_tiles(small):
+def test_picture_marks_wrong_tiles(small):
     tested = runs.Tested.of(data.load("mnist").test, 4)
     right = experiment.shown(tested, tested.y, 4)
     np.testing.assert_array_equal(right, data.load("mnist").test.images(slice(0, 20)).reshape(-1, 28, 28))
@@ -159,7 +159,7 @@ def records_of(*labels, column=0.5, rows=2):
         for label in labels for seed in (0, 1)]
 
 
-def test_the_curves():
+def test_picture_of_the_curves():
     made = records_of("direct, 2 x 2", "enumeration, 2 x 2", "direct, 3 x 3, no labels", "direct, 4 x 4, by place")
     for record in made:
         for row in record.rows:
