@@ -39,8 +39,8 @@ def started(settings):
 
 
 def check_an_epoch(settings) -> None:
-    """Every training image exactly once, in the order that the run's own generator permutes them to, the last batch
-    smaller."""
+    """Check that an epoch uses every training image exactly once, in the order drawn by the run's own generator, and
+    that its last batch is smaller."""
     for epoch in (1, 2):
         run, dataset = started(settings)
         for _ in range(epoch):
@@ -56,7 +56,7 @@ def check_an_epoch(settings) -> None:
 
 
 def check_training_images(folder) -> None:
-    """What the loop trains on is the training part, whole, an epoch after the other."""
+    """Check that the loop trains on the whole training part in each epoch."""
     with pytest.MonkeyPatch.context() as patch:
         steps = spied(patch, VAERun, "step")
         loop.train(small(), 2, folder)
@@ -88,8 +88,8 @@ def check_row_of_train() -> None:
 
 
 def check_exact_every() -> None:
-    """With more than 1,024 joint values: the test bound every exact_every epochs and at the end, the sampled one
-    always."""
+    """Check that with more than 1,024 joint values the exact test bound is computed every exact_every epochs and at the
+    end, and the sampled bound always."""
     run, dataset = started(small(n=11, k=2, limit=64, exact_every=3))
     rows = [run.measure(dataset, epoch, epoch == 7) for epoch in range(1, 8)]
     assert [math.isfinite(row["test_elbo"]) for row in rows] == [False, False, True, False, False, True, True]
@@ -126,20 +126,21 @@ def taught(settings=None):
 
 
 def check_row_of_the_mixture() -> None:
-    """Accuracy and bound on the test part, valid_accuracy on the validation part: by the likeliest class, against
-    labels."""
+    """Check that accuracy and bound are those of the test part, and valid_accuracy that of the validation part.
+
+    The prediction is the likeliest class."""
     run, dataset = taught()
-    row, found = run.measure(dataset, 1, False), {}
+    row, shares = run.measure(dataset, 1, False), {}
     for name in ("train", "valid", "test"):
         x, labels = raw("mnist", name, 150)
         predicted = run.model.class_head.forward(run.model.trunk.forward(x)).argmax(axis=1)
-        found[name] = np.mean(predicted == labels)
+        shares[name] = np.mean(predicted == labels)
     labelled = np.mean(run.model.class_head.forward(
         run.model.trunk.forward(run.x_labelled)).argmax(axis=1) == run.y_labelled)
-    assert np.diff(sorted([*found.values(), labelled])).min() > 0.004       # no two values are close
-    assert row["accuracy"] == pytest.approx(found["test"], abs=1e-12)
-    assert row["valid_accuracy"] == pytest.approx(found["valid"], abs=1e-12)
-    bounds = {name: run.model.bound(part(name, 150), np.random.default_rng([0, 1])) for name in found}
+    assert np.diff(sorted([*shares.values(), labelled])).min() > 0.004       # no two values are close
+    assert row["accuracy"] == pytest.approx(shares["test"], abs=1e-12)
+    assert row["valid_accuracy"] == pytest.approx(shares["valid"], abs=1e-12)
+    bounds = {name: run.model.bound(part(name, 150), np.random.default_rng([0, 1])) for name in shares}
     assert {name: row[name] for name in bounds["test"]._fields} == bounds["test"]._asdict()
     assert all(abs(bounds[name].test_elbo - bounds["test"].test_elbo) > 0.05 for name in ("train", "valid"))
     assert row["test_elbo"] != run.measure(dataset, 2, False)["test_elbo"]             # other noise in another epoch
@@ -149,7 +150,7 @@ def check_row_of_the_mixture() -> None:
 def check_clusters_are_matched_and_classes_are_not() -> None:
     run, dataset = taught()
     for array in (run.model.class_head.layers[-1].W, run.model.class_head.layers[-1].b):
-        array[...] = np.roll(array, 1, axis=-1)                             # every class under the next one's name
+        array[...] = np.roll(array, 1, axis=-1)                             # exchange the names of the classes
     predicted, labels = run.model.classify(dataset.test), dataset.test.labels
     plain, matched = (accuracies(predicted, labels, 1, 10, matched).every for matched in (False, True))
     assert plain < matched - 0.1 and run.accuracy(dataset.test) == plain
@@ -159,7 +160,7 @@ def check_clusters_are_matched_and_classes_are_not() -> None:
 
 
 def check_end_of_the_pretraining(estimator: str = "direct", name: str = "eps") -> None:
-    """Of the steps counted by the schedule the first is that after the pretraining."""
+    """Check that the schedule starts with the first step after the pretraining."""
     run, dataset = started(mixed(estimator=estimator, as_released=True, limit=64))
     assert math.isnan(run.measure(dataset, 0, False)["eps_or_tau"])
     refresh = {"eps": 500, "tau": 1_000}[name]
@@ -203,14 +204,14 @@ def check_sum_of_both_terms() -> None:
     parts, seen, right = [], [], (MixtureVAE.backward, MixtureVAE.backward_labelled)
 
     def alone(function):
-        def made(self, *arguments, **keywords):
+        def recorded(self, *arguments, **keywords):
             before = self.parameters.grads.copy()
             result = function(self, *arguments, **keywords)
             parts.append(self.parameters.grads - before)
             return result
-        return made
+        return recorded
 
-    run.model.parameters.grads.fill(1e3)               # what was there before counts for nothing
+    run.model.parameters.grads.fill(1e3)               # earlier gradients must be cleared
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(MixtureVAE, "backward", alone(right[0]))
         patch.setattr(MixtureVAE, "backward_labelled", alone(right[1]))
@@ -234,7 +235,8 @@ def check_labelled_images() -> None:
 
 
 def check_pretraining() -> None:
-    """`pretrain` passes over the labelled images alone, each with the run's shifts and term, all weights 1."""
+    """Check that the pretraining makes `pretrain` passes over the labelled images only, with the term of the run
+    and all weights 1."""
     run, dataset = started(mixed(labels=120, limit=400, pretrain=3, labelled_term="released", label_eps=0.4, shift=0,
                                  label_weight=7.0, image_weight=6.0, beta=5.0))
     with pytest.MonkeyPatch.context() as patch:
@@ -264,7 +266,7 @@ def check_totals(folder) -> None:
         rows = loop.train(settings, 4, folder, resume=True)
     assert rows[:2] == first and [(row["epoch"], row["step"]) for row in rows] == [(1, 3), (2, 6), (3, 9), (4, 12)]
     assert [row["seconds"] for row in rows] == [7, 14, 21, 28]
-    # f at z and 3 others
+    # f at z and at 3 other values
     assert [row["evaluations"] for row in rows] == [150 * 4 * epoch for epoch in (1, 2, 3, 4)]
 
 

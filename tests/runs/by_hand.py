@@ -1,7 +1,7 @@
-"""Both kinds of run once more, written out step by step from the settings alone: what a run must come to, to the bit.
+"""A reference implementation of both kinds of run, with which runs must agree bit for bit.
 
-Only the model's own gradients, Adam and the Gaussian's noise are taken from the package; order, parts, labelled images,
-shifts, weights, temperatures and their times are made here.
+Only the gradients of the model, Adam and the Gaussian noise are taken from the package; the order of images, the parts
+of the data, labelled images, shifts, weights, temperatures and their schedules are computed here.
 """
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from tests.spies import raw
 
 def keywords(settings, step: int, memory: dict) -> dict:
     """Return the estimator's keywords at this step: eps is updated every 500 steps, tau every 1,000."""
-    entry, made = estimators.get(settings.estimator), {}
+    entry, values = estimators.get(settings.estimator), {}
     if entry.temperature:
         every = {"eps": 500, "tau": 1_000}[entry.temperature]
         refreshed = step // every * every
-        made[entry.temperature] = (max(0.1, math.exp(-1e-5 * refreshed)) if settings.schedule == "released"
+        values[entry.temperature] = (max(0.1, math.exp(-1e-5 * refreshed)) if settings.schedule == "released"
                                else settings.hyperparameters[entry.temperature])
     if settings.hyperparameters.get("batch_mean"):
-        made["batch_mean"] = True
-    return made | ({"memory": memory} if memory else {})
+        values["batch_mean"] = True
+    return values | ({"memory": memory} if memory else {})
 
 
 def vae(settings, epochs: int) -> tuple[VAE, Adam]:
@@ -62,8 +62,10 @@ def vae(settings, epochs: int) -> tuple[VAE, Adam]:
 
 
 def labelled_images(settings) -> tuple[np.ndarray, np.ndarray]:
-    """(images, labels): as many of each class, drawn by a generator of their own; of the eight combinations of
-    attributes some, drawn first, have one more."""
+    """Return (images, labels), equally many of each class, drawn by a separate generator.
+
+    Of the eight combinations of attributes some, which are drawn first, have one image more.
+    """
     x, labels = raw(settings.dataset, "train", settings.limit)
     classes = 8 if settings.dataset == "faces" else 10
     rng = np.random.default_rng([settings.seed, classes])
@@ -74,16 +76,16 @@ def labelled_images(settings) -> tuple[np.ndarray, np.ndarray]:
 
 
 def shifted(x: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
-    """Each image moved by its own -most ... most pixels down and across, one by one."""
+    """Return the images, each moved down and across by its own random numbers of pixels from -most to most."""
     if most == 0:
         return x
-    made = np.zeros((len(x), 28, 28), np.float32)
+    moved = np.zeros((len(x), 28, 28), np.float32)
     places = rng.integers(0, 2 * most + 1, size=(2, len(x)))
     for image, (down, across) in enumerate(places.T):
         wide = np.zeros((28 + 2 * most, 28 + 2 * most), np.float32)
         wide[most:most + 28, most:most + 28] = x[image].reshape(28, 28)
-        made[image] = wide[down:down + 28, across:across + 28]
-    return made.reshape(len(x), -1)
+        moved[image] = wide[down:down + 28, across:across + 28]
+    return moved.reshape(len(x), -1)
 
 
 def mixture(settings, epochs: int) -> tuple[MixtureVAE, Adam]:

@@ -1,5 +1,5 @@
-"""Runs of both kinds in which every setting is somewhere another than its default, and how far each is from the same
-run by hand.
+"""Runs of both kinds in which every setting differs from its default somewhere, and the distance of each run from the
+reference implementation in by_hand.py.
 """
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def trained(settings: RunSettings, epochs: int):
 
 
 class Truth(NamedTuple):
-    """What a run comes to by hand, and how far its weights have moved."""
+    """The final state of the reference run, and how far its weights have moved."""
 
     values: np.ndarray
     M: np.ndarray
@@ -86,14 +86,14 @@ class Truth(NamedTuple):
 
 @functools.cache
 def truth(settings: RunSettings, epochs: int) -> Truth:
-    """By hand, once a session: whoever plants a slip asks for it before, so that it is never made with the slip."""
+    """Return the reference run, computed once: tests that plant an error call this before, so that it is correct."""
     model, adam = (by_hand.vae if isinstance(settings, VAESettings) else by_hand.mixture)(settings, epochs)
     start = kind_of(settings).start(settings).model.parameters.values
     return Truth(model.parameters.values, adam.M, adam.V, adam.t, np.abs(model.parameters.values - start).max())
 
 
 def distance(settings: RunSettings, epochs: int = 2) -> float:
-    """Return the distance of the run's weights and moments from those by hand, relative to how far weights moved."""
+    """Return the distance of the run's weights and moments from the reference, relative to how far weights moved."""
     settings = settings.resolved()
     run, expected = trained(settings, epochs), truth(settings, epochs)
     assert run.adam.t == expected.steps

@@ -1,4 +1,4 @@
-"""Runs on images with attributes: which images are labelled, what is counted as right, what variables are called."""
+"""Runs on images with attributes: labelled images, accuracies, and the assignment of variables to attributes."""
 from __future__ import annotations
 
 import csv
@@ -45,11 +45,11 @@ def test_combinations_with_one_more_labelled_image_are_drawn_at_random(rng):
     assert counts.sum() == 200 and counts.min() > 5                     # 25 each on average, standard deviation 4.7
 
 
-# --- what is right, and what variables are called ---------------------------------------------------------------------
+# --- accuracy and names of variables ---------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("n, k", [(1, 4), (2, 2), (3, 2), (2, 3)])
 def test_best_match_equals_the_best_of_all_namings(n, k, rng):
-    """All n! pairings and all (k!)^n renamings, by brute force, on noisy copies under another naming."""
+    """Compare with all n! assignments of variables and all (k!)^n permutations of values, on noisy renamed copies."""
     for _ in range(3):
         true = rng.integers(k, size=(200, n))
         noisy = np.where(rng.random(true.shape) < 0.3, rng.integers(k, size=true.shape), true)
@@ -78,7 +78,7 @@ def test_accuracies_count_each_attribute_and_all_together():
     predicted = np.array([0b000, 0b111, 0b110, 0b000])
     found = accuracies(predicted, labels, 3, 2, matched=False)
     assert found.every == 0.5 and found.each.tolist() == [1.0, 0.5, 0.75]
-    swapped = np.array([0b000, 0b011, 0b110, 0b101])                    # the first attribute under the second's name
+    swapped = np.array([0b000, 0b011, 0b110, 0b101])                    # the first two attributes are exchanged
     assert accuracies(swapped, labels, 3, 2, matched=False).every == 0.5
     assert accuracies(swapped, labels, 3, 2, matched=True).every == 1
     assert accuracies(7 - swapped, labels, 3, 2, matched=True).every == 1
@@ -126,7 +126,7 @@ def taught(**settings):
 
 
 def check_row() -> None:
-    """Each column counts its own attribute, on the test part."""
+    """Check that each column has the accuracy of its own attribute on the test part."""
     run, dataset = taught(pretrain=30)
     x, labels = raw("faces", "test", 300)
     h = run.model.class_head.forward(run.model.trunk.forward(x)).reshape(-1, 3, 2)
@@ -194,7 +194,7 @@ def test_accuracy_without_labels_is_that_of_the_best_match():
 # --- pictures ---------------------------------------------------------------------------------------------------------
 
 def tiles(figure, gap=4):
-    """The pictures of a sheet, (rows, columns, 28, 28)."""
+    """Return the tiles of a figure, of the shape (rows, columns, 28, 28)."""
     canvas = figure.axes[0].images[0].get_array().filled(np.nan)
     rows, columns = canvas.shape[0] // (28 + gap), canvas.shape[1] // (28 + gap)
     return canvas.reshape(rows, 28 + gap, columns, 28 + gap)[:, :28, :, :28].transpose(0, 2, 1, 3)
@@ -214,7 +214,7 @@ def test_samples_have_one_combination_per_column_and_one_gaussian_sample_per_row
 
 
 def test_columns_of_samples_follow_the_names_of_the_attributes(monkeypatch):
-    """Variable 2, flipped, is glasses; 0 is long hair; 1 is a smile."""
+    """Variable 2, with its values flipped, stands for glasses, variable 0 for long hair, variable 1 for a smile."""
     run, dataset = taught()
     as_drawn = tiles(pictures_of_runs.samples(run, dataset.test)).reshape(8, 2, 2, 2, 28, 28)
     named = Naming(np.array([2, 0, 1]), np.array([[1, 0], [0, 1], [0, 1]]))
@@ -225,8 +225,8 @@ def test_columns_of_samples_follow_the_names_of_the_attributes(monkeypatch):
 
 
 def check_switched() -> None:
-    """A test image of every other combination, drawn again with its own bits and mean g, and with one bit changed and
-    that g; or what that changes."""
+    """Check that a row shows a test image, its reconstruction, and the reconstructions with one attribute changed and
+    the same mean g; or the differences that these changes make."""
     run, dataset = taught()
     model, shown = run.model, tiles(pictures_of_runs.switched(run, dataset.test))
     changes = tiles(pictures_of_runs.switched(run, dataset.test, changes=True))

@@ -1,4 +1,4 @@
-"""A run comes, to the bit, to what its settings say when they are written out by hand: so every one of them arrives."""
+"""Runs agree bit for bit with the reference implementation in by_hand.py, so every setting has its effect."""
 from __future__ import annotations
 
 from dataclasses import fields
@@ -18,7 +18,7 @@ def test_run_equals_its_reference_implementation(case):
 
 
 def test_every_setting_differs_from_its_default_in_some_case():
-    """So that one which does not arrive would be seen above."""
+    """Otherwise the comparison with the reference could not notice that a setting has no effect."""
     for cases, without in ((TRAIN, {"exact_every"}), (SEMI, set())):
         kind = type(next(iter(cases.values())))
         for each in fields(kind):
@@ -36,7 +36,7 @@ def test_mixture_with_every_estimator_that_is_not_binary_equals_the_reference(na
     dict(beta_epochs=3), dict(kl_grad=False), dict(lr=2.1e-3), dict(seed=4), dict(pretrain=3), dict(labels=30),
     dict(labelled_term="direct-loss"), dict(batch=49), dict(gaussian=5), dict(dataset="fashion-mnist")])
 def test_changing_any_setting_of_the_mixture_changes_the_run(change):
-    """Another value gives another run: the comparison by hand is not blind to it."""
+    """Otherwise the comparison with the reference could not notice a wrong value of it."""
     settings = SEMI["direct"].resolved()
-    one, other = truth(settings, 2).values, trained(changed(settings, **change), 2).model.parameters.values
-    assert len(one) != len(other) or np.abs(one - other).max() > 1e-4
+    reference, run = truth(settings, 2).values, trained(changed(settings, **change), 2).model.parameters.values
+    assert len(reference) != len(run) or np.abs(reference - run).max() > 1e-4

@@ -1,4 +1,4 @@
-"""Semi-supervised runs: the labelled images, the steps, resume to the bit, accuracy, and what they refuse."""
+"""Semi-supervised runs: labelled images, steps, resuming bit for bit, accuracy, and refused settings."""
 from __future__ import annotations
 
 import csv
@@ -56,7 +56,7 @@ def test_shift_moves_whole_images(rng):
     assert set(down - 10) == set(across - 20) == set(range(-3, 4))
     edge = np.zeros((200, 28, 28), np.float32)
     edge[:, 0, 0] = 1
-    assert 0 < labelled.shift(edge.reshape(200, -1), 3, rng).sum() < 200    # what leaves is gone
+    assert 0 < labelled.shift(edge.reshape(200, -1), 3, rng).sum() < 200    # pixels moved out of the image are lost
     assert labelled.shift(edge.reshape(200, -1), 0, rng).base is not None
 
 
@@ -138,7 +138,7 @@ def test_run_of_the_wrong_kind_is_refused(tmp_path, quick):
         loop.train(small(), 2, tmp_path / "other", resume=True)
 
 
-# --- what it refuses --------------------------------------------------------------------------------------------------
+# --- refused settings -------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("labels, problem", [
     (400, "--labels must be at most 300, the number of training images, got 400"),

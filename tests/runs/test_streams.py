@@ -1,4 +1,4 @@
-"""The streams of random numbers: no two share their numbers, and they are those of the committed rows."""
+"""Streams of random numbers: they are all different, and they have the seeds behind the committed rows."""
 from __future__ import annotations
 
 import numpy as np
@@ -13,10 +13,10 @@ def first(rng: np.random.Generator) -> int:
 
 @pytest.mark.parametrize("classes", [2, 8, 10])
 def test_streams_of_random_numbers_are_all_different(classes):
-    made = [first(stream) for seed in range(5) for stream in (
+    values = [first(stream) for seed in range(5) for stream in (
         streams.training(seed), streams.labelled_images(seed, classes),
         *(streams.measuring(seed, epoch, classes) for epoch in range(1, 50)))]
-    assert len(set(made)) == len(made)
+    assert len(set(values)) == len(values)
 
 
 def test_streams_have_the_seeds_behind_the_committed_rows():

@@ -1,4 +1,4 @@
-"""What a run passes on and what it measures: each part of the data in its own column, each setting at its own place."""
+"""Runs pass each setting on to the right function and write each measurement into the right column."""
 from __future__ import annotations
 
 import contextlib
@@ -81,12 +81,12 @@ def test_temperature_schedule_of_the_mixture_starts_after_the_pretraining(estima
                                              ("rebar", "tau"), ("relax", "tau"), ("reinforce", None), ("exact", None)])
 def test_estimator_settings_reach_every_step(kind, estimator, name, monkeypatch):
     setting = {name: 0.37} if name else {}
-    made = (small if kind == "train" else mixed)(estimator=estimator, kl_grad=False, **setting)
-    run, dataset = started(made)
+    settings = (small if kind == "train" else mixed)(estimator=estimator, kl_grad=False, **setting)
+    run, dataset = started(settings)
     backward = spied(monkeypatch, type(run.model), "backward")
     zeroed, moved = spied(monkeypatch, Parameters, "zero_grads"), spied(monkeypatch, type(run.adam), "step")
     loop.train_epoch(run, dataset.train)
-    moved = [call for call in moved if call["self"] is run.adam]            # relax has an Adam of its own
+    moved = [call for call in moved if call["self"] is run.adam]            # relax has its own Adam
     assert len(backward) == len(zeroed) == len(moved) == 3
     for call in backward:
         assert call["estimator"] is estimators.get(estimator) and call["rng"] is run.rng and call["kl_grad"] is False
@@ -94,7 +94,7 @@ def test_estimator_settings_reach_every_step(kind, estimator, name, monkeypatch)
             **estimators.get(estimator).defaults, **setting}
         assert call["settings"].get("memory") is (run.memory if run.memory else None)
     assert bool(run.memory) == (estimator in ("reinforce", "rebar", "relax"))
-    assert run.estimator is estimators.get(estimator) and run.adam.lr == made.lr
+    assert run.estimator is estimators.get(estimator) and run.adam.lr == settings.lr
 
 
 @pytest.mark.parametrize("estimator, name", [("direct", "eps"), ("gumbel-softmax", "tau")])
@@ -188,7 +188,7 @@ def test_folder_is_locked_during_training(tmp_path, quick):
 
 
 def test_run_that_finishes_before_the_lock_is_acquired_is_not_overwritten(tmp_path, quick, monkeypatch):
-    """Between the first look at the folder and the lock."""
+    """The other run finishes between the first check of the folder and the lock."""
     @contextlib.contextmanager
     def too_late(folder):
         with monkeypatch.context() as patch:
@@ -229,8 +229,8 @@ def test_step_of_train_passes_batch_and_eps_to_vae_backward(monkeypatch):
 
 
 def test_samples_are_determined_by_the_seed(monkeypatch):
-    """Of many joint values those that the test images use most, each once, under its digits and its share; the
-    mixture's Gaussians are drawn too."""
+    """If there are many joint values, the samples show those that the test images use most, each once, with its digits
+    and its share; the Gaussian samples of the mixture follow from the seed, too."""
     from refimpl.plots import images
 
     tiles, drawn = spied(monkeypatch, images, "tiles"), []
@@ -271,14 +271,14 @@ def test_noise_of_the_mixture_bound_differs_between_epochs_and_between_seeds():
 
 
 def test_seed_and_epoch_are_not_interchangeable_in_the_noise_of_the_sampled_bound():
-    """Seed 1 in epoch 2 is not seed 2 in epoch 1."""
-    found = []
+    """Seed 1 in epoch 2 has other noise than seed 2 in epoch 1."""
+    bounds = []
     for seed, epoch in ((1, 2), (2, 1)):
         run, dataset = started(small(n=3, k=2, seed=seed))
         run.model.parameters.values[...] = np.random.default_rng(5).normal(size=len(run.model.parameters.values)) / 5
-        found.append(run.measure(dataset, epoch, False)["sampled_elbo"])
-        assert found[-1] == run.model.sampled_elbo(part("test", 150), np.random.default_rng([seed, epoch]))
-    assert found[0] != found[1]
+        bounds.append(run.measure(dataset, epoch, False)["sampled_elbo"])
+        assert bounds[-1] == run.model.sampled_elbo(part("test", 150), np.random.default_rng([seed, epoch]))
+    assert bounds[0] != bounds[1]
 
 
 def test_accuracy_matches_clusters_to_labels_only_without_labelled_images():
