@@ -10,17 +10,18 @@ The output folder of a run contains these files:
 """
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from refimpl import data
-from refimpl.arguments import InputError, NotFinite
+from refimpl.arguments import InputError, NotFinite, finite
 from refimpl.runs import checkpoint, kind_of
 from refimpl.runs.protocol import Row, Run
 from refimpl.runs.settings import RunSettings
@@ -43,36 +44,25 @@ def train_epoch(run: Run, part: data.Part, after_step: Callable[[], None] = lamb
     has diverged, which means that weights or scores are no longer finite.
     """
     evaluations = 0
-    with np.errstate(over="ignore", invalid="ignore"):          # the checks below report it instead
-        try:
-            for made in run.epoch(epoch, part):
-                evaluations += made
-                after_step()
-        except NotFinite:
-            raise _diverged(run) from None
-    if not np.isfinite(run.model.parameters.values).all():
-        raise _diverged(run)
+    with _may_diverge(run):
+        for made in run.epoch(epoch, part):
+            evaluations += made
+            after_step()
+        finite("weights", run.model.parameters.values)
     return evaluations
 
 
-def _diverged(run: Run) -> InputError:
-    """Return the exception to raise if training has diverged."""
-    temperature = run.settings.temperature(run.adam.t)
-    used = "".join(f", or another {name} than {value:g}" for name, value in temperature.items())
-    return InputError("training diverged: weights or scores are no longer finite; try a smaller --lr than "
-                      f"{run.settings.lr:g}{used}")
-
-
-def _measure(run: Run, dataset: data.Dataset, epoch: int, last: bool) -> Row:
-    """Return a row of metrics of the model after this epoch.
-
-    Raises InputError if scores are not finite, which can happen although all weights are finite.
-    """
-    with np.errstate(over="ignore", invalid="ignore"):
-        try:
-            return run.measure(dataset, epoch, last)
-        except NotFinite:
-            raise _diverged(run) from None
+@contextlib.contextmanager
+def _may_diverge(run: Run) -> Iterator[None]:
+    """Raise InputError instead of NotFinite inside the `with` block, and let NumPy give no warning of overflow."""
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            yield
+    except NotFinite:
+        temperature = run.settings.temperature(run.adam.t)
+        used = "".join(f", or another {name} than {value:g}" for name, value in temperature.items())
+        raise InputError("training diverged: weights or scores are no longer finite; try a smaller --lr than "
+                         f"{run.settings.lr:g}{used}") from None
 
 
 def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = False, data_dir: str | None = None,
@@ -166,7 +156,8 @@ def _continue(run: Run, history: np.ndarray, epochs: int, out: Path, dataset: da
         evaluations = train_epoch(run, dataset.train, progress.advance, epoch)
         seconds = time.perf_counter() - started
         progress.clear()
-        row = _measure(run, dataset, epoch, last=epoch == epochs)
+        with _may_diverge(run):                             # scores may be infinite although all weights are finite
+            row = run.measure(dataset, epoch, last=epoch == epochs)
         before = dict(zip(names, history[-1])) if len(history) else {}
         row["seconds"] = before.get("seconds", 0.0) + seconds
         row["evaluations"] = before.get("evaluations", 0.0) + evaluations
@@ -202,8 +193,7 @@ def _note(path: Path, value: str) -> None:
 
 def _write_metrics(out: Path, names: tuple[str, ...], history: np.ndarray) -> None:
     """Write metrics.csv.  `names` are the columns, and NaN is written as an empty cell."""
-    counts = {"epoch": "d", "step": "d", "evaluations": "d", "seconds": ".3f"}
-    rows = [["" if math.isnan(value) else
-             format(int(value) if counts.get(name) == "d" else value, counts.get(name, ".6f"))
-             for name, value in zip(names, row)] for row in history.tolist()]
+    digits = {"epoch": 0, "step": 0, "evaluations": 0, "seconds": 3}
+    rows = [["" if math.isnan(value) else f"{value:.{digits.get(name, 6)}f}" for name, value in zip(names, row)]
+            for row in history.tolist()]
     write_text(out / "metrics.csv", csv_text([names, *rows]))

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from refimpl import data
 from refimpl.arguments import InputError
 from refimpl.plots.runs import of_run
 from refimpl.runs import checkpoint, loop
@@ -108,7 +109,10 @@ def test_divergence_message_names_learning_rate_and_current_temperature():
                                   (small(estimator="exact"), 7, "--lr than 0.001")):
         run = VAERun.start(settings)
         run.adam.t = step
-        assert str(loop._diverged(run)).endswith(words)
+        run.model.parameters.values[0] = np.nan
+        with pytest.raises(InputError) as problem:
+            loop.train_epoch(run, data.load("mnist", limit=1).train.first(0))
+        assert str(problem.value).endswith(words)
 
 
 def test_files_are_complete_before_the_first_epoch_and_after_each_epoch(tmp_path, quick, monkeypatch):
