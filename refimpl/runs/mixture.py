@@ -186,14 +186,11 @@ class MixtureRun(Run):
         for _ in range(self.settings.pretrain if self.settings.labels else 0):
             order = self.rng.permutation(len(self.x_labelled))
             for start in range(0, len(order), PRETRAIN_BATCH):
-                yield self.labelled_step(order[start:start + PRETRAIN_BATCH])
-
-    def labelled_step(self, rows: np.ndarray) -> int:
-        """Make one step of the pretraining on the labelled images `rows`; return the number of decoder evaluations."""
-        self.model.parameters.zero_grads()
-        self._learn_labelled(rows, 1.0, 1.0, 1.0)
-        self.adam.step()
-        return len(rows)
+                rows = order[start:start + PRETRAIN_BATCH]
+                self.model.parameters.zero_grads()
+                self._learn_labelled(rows, 1.0, 1.0, 1.0)
+                self.adam.step()
+                yield len(rows)
 
     def step(self, x: np.ndarray) -> int:
         """Make one training step after the pretraining; return the decoder evaluations.
