@@ -97,18 +97,14 @@ def csv_text(rows: Iterable[Iterable[object]]) -> str:
     return stream.getvalue()
 
 
-class EmptyName(InputError, argparse.ArgumentTypeError):
-    """Raised if the name of a folder is empty.  argparse prints the message of an ArgumentTypeError unchanged."""
-
-
 def folder_name(text: str) -> Path:
-    """Return `text` as a path; raise EmptyName if it is empty.  argparse uses this function as a `type`.
+    """Return `text` as a path; raise ArgumentTypeError if it is empty.  argparse uses this function as a `type`.
 
     Path("") would be the current folder.  But an empty name is a mistake: for example, FOLDER is not set in
     `--out "$FOLDER"`.
     """
     if not text:
-        raise EmptyName("must name a folder, got an empty name")
+        raise argparse.ArgumentTypeError("must name a folder, got an empty name")
     return Path(text)
 
 

@@ -193,7 +193,7 @@ def test_an_empty_name_is_no_folder(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         parser.parse_args(["--out", ""])
     assert "argument --out: must name a folder, got an empty name\n" in capsys.readouterr().err
-    with pytest.raises(InputError):
+    with pytest.raises(argparse.ArgumentTypeError):
         files.folder_name("")
 
 
