@@ -7,25 +7,25 @@ from __future__ import annotations
 import argparse
 import math
 import os
+from collections.abc import Callable
 
 from refimpl import data
 from refimpl.cli.commands import noted
 
 
-class _Below:
-    """Prints lines below a heading.
+def _below(heading: str) -> Callable[[str], None]:
+    """Return a function that prints a line, and at its first call the heading above that line.
 
-    The heading is printed together with the first line, so nothing is printed if the arguments are rejected.
+    So nothing is printed if the arguments are rejected.
     """
+    above = heading + "\n"
 
-    def __init__(self, heading: str) -> None:
-        self.heading = heading
+    def show(line: str) -> None:
+        nonlocal above
+        print(above + line, flush=True)
+        above = ""
 
-    def __call__(self, line: str) -> None:
-        if self.heading:
-            print(self.heading)
-        self.heading = ""
-        print(line, flush=True)
+    return show
 
 
 def _errors(row) -> str:
@@ -38,7 +38,7 @@ def _errors(row) -> str:
 def estimators(options: argparse.Namespace) -> int:
     from refimpl.experiments.theory import estimators_table
 
-    show = _Below(f"A toy problem with n = {options.n}, k = {options.k}, seed {options.seed}; "
+    show = _below(f"A toy problem with n = {options.n}, k = {options.k}, seed {options.seed}; "
                   f"{options.samples:,} draws for each estimator.\n"
                   "worst: the worst component of the bias, in standard errors; cost: variance times evaluations\n"
                   f"{'estimator':31s} {'|bias|':>7s} {'worst':>8s} {'variance':>8s} {'evals':>5s} {'cost':>9s}  "
@@ -76,7 +76,7 @@ def variance(options: argparse.Namespace) -> int:
 def joint_argmax(options: argparse.Namespace) -> int:
     from refimpl.experiments.measuring import joint_argmax
 
-    show = _Below(f"{noted(options.dataset)}{data.get(options.dataset).name}, n = {options.n} binary variables, "
+    show = _below(f"{noted(options.dataset)}{data.get(options.dataset).name}, n = {options.n} binary variables, "
                   "one epoch of direct; "
                   f"{options.samples} draws on {options.batch} images.\n"
                   "Bias and standard deviation of the mean gradient, relative to the length of the exact one, for\n"
@@ -96,7 +96,7 @@ def joint_argmax(options: argparse.Namespace) -> int:
 def plateau_steps(options: argparse.Namespace) -> int:
     from refimpl.experiments.measuring import plateau_steps
 
-    show = _Below(f"k = 10, after {options.steps} steps; means over {options.seeds} seed{'s' * (options.seeds > 1)}\n"
+    show = _below(f"k = 10, after {options.steps} steps; means over {options.seeds} seed{'s' * (options.seeds > 1)}\n"
                   f"{'data set':13s} {'run':24s} {'-ELBO':>7s} {'entropy':>8s} {'winner':>7s} {'values':>7s} "
                   f"{'|dh| exact':>10s} {'estimated':>10s}")
     plateau_steps.run(options.out, options.seeds, options.steps, options.dataset, lambda dataset, label, row: show(
@@ -109,7 +109,7 @@ def plateau_steps(options: argparse.Namespace) -> int:
 def plateau_forces(options: argparse.Namespace) -> int:
     from refimpl.experiments.measuring import plateau_forces
 
-    show = _Below(f"k = 10, after {options.steps} steps; means over {options.seeds} seed{'s' * (options.seeds > 1)}\n"
+    show = _below(f"k = 10, after {options.steps} steps; means over {options.seeds} seed{'s' * (options.seeds > 1)}\n"
                   f"{'data set':13s} {'run':24s} {'-ELBO':>7s} {'values':>7s} {'lead in f':>9s} {'lead in h':>9s} "
                   f"{'push':>7s} {'pull':>7s}")
     plateau_forces.run(options.out, options.seeds, options.steps, options.dataset, lambda dataset, label, row: show(
@@ -122,7 +122,7 @@ def plateau_forces(options: argparse.Namespace) -> int:
 def relaxation(options: argparse.Namespace) -> int:
     from refimpl.experiments.measuring import relaxation
 
-    show = _Below(f"k = 10, minus bounds on 2,000 test images after {options.epochs} epochs, nats per image\n"
+    show = _below(f"k = 10, minus bounds on 2,000 test images after {options.epochs} epochs, nats per image\n"
                   f"{'run':28s} {'relaxed':>8s} {'exact':>8s} {'-log p(x)':>9s}")
     relaxation.run(options.out, options.epochs, options.seeds, options.dataset, lambda label, row: show(
         f"{label:28s} {'-' if math.isnan(row['relaxed']) else format(-row['relaxed'], '.2f'):>8s} {-row['elbo']:8.2f} "
@@ -134,7 +134,7 @@ def relaxation(options: argparse.Namespace) -> int:
 def yardsticks(options: argparse.Namespace) -> int:
     from refimpl.experiments.measuring import yardsticks
 
-    show = _Below("Minus the test bound of the same model, in nats per image; ±: standard deviation over repetitions\n"
+    show = _below("Minus the test bound of the same model, in nats per image; ±: standard deviation over repetitions\n"
                   f"{'exact':>8s} {'one sample':>16s} {'a hundred':>16s} {'relaxed, one':>14s} "
                   f"{'relaxed, hundred':>17s}")
     yardsticks.run(options.runs, options.repetitions, options.images, options.data_dir, options.out,
@@ -168,7 +168,7 @@ def subset(options: argparse.Namespace) -> int:
     from refimpl.experiments.measuring import subset as experiment
     from refimpl.experiments.training.cells import interval
 
-    show = _Below(f"{'method':18s} {'setting':>8s} {'seed':>5s} {'validation':>11s} {'test':>8s} {'log p, nats':>12s}")
+    show = _below(f"{'method':18s} {'setting':>8s} {'seed':>5s} {'validation':>11s} {'test':>8s} {'log p, nats':>12s}")
     rows = experiment.run(options.out, options.k, options.steps, options.seeds, options.data_dir, lambda row: show(
         f"{row.method:18s} {row.setting:8g} {row.seed:5.0f} {row.valid:11.2%} {row.test:8.2%} {row.test_f:12.3f}"))
     for method in experiment.METHODS:
@@ -181,7 +181,7 @@ def subset(options: argparse.Namespace) -> int:
 def structured_timing(options: argparse.Namespace) -> int:
     from refimpl.experiments.measuring import structured_timing
 
-    show = _Below(f"{'method':28s} {'n':>3s} {'ms per step':>12s}")
+    show = _below(f"{'method':28s} {'n':>3s} {'ms per step':>12s}")
     structured_timing.run(options.out, options.batch, options.largest, lambda row: show(
         f"{row.method:28s} {row.n:3d} {1e3 * row.seconds:12.1f}"))
     print(f"Picture: {options.out / 'structured-timing.png'}")
@@ -194,7 +194,7 @@ def benchmark(options: argparse.Namespace) -> int:
     kernels = os.environ.get("OPENBLAS_CORETYPE")
     if kernels:                                     # this may halve the speed of every matrix product
         print(f"OPENBLAS_CORETYPE={kernels} is set: OpenBLAS uses the kernels of that processor, not of this one")
-    show = _Below(f"{'step of':60s} {'ms':>7s} {'products, ms':>13s} {'ratio':>6s} {'s per epoch':>12s}")
+    show = _below(f"{'step of':60s} {'ms':>7s} {'products, ms':>13s} {'ratio':>6s} {'s per epoch':>12s}")
     benchmark.run(options.batch, options.steps, options.rounds, lambda row: show(
         f"{row.step_of:60s} {1e3 * row.step:7.2f} {1e3 * row.products:13.2f} {row.step / row.products:6.2f} "
         f"{row.step * math.ceil(50_000 / options.batch):12.2f}"), options.out)

@@ -20,10 +20,9 @@ from refimpl.runs.settings import TYPES, RunSettings, option
 def numbers(text: str) -> np.ndarray:
     """Return the numbers in a string such as "1,-2,0.5" as an array.  argparse uses this function as a `type`."""
     try:
-        found = np.array([float(number) for number in text.split(",")])
+        return np.array([float(number) for number in text.split(",")])
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be numbers with commas between them, got {text!r}") from None
-    return found
 
 
 def number(kind: type, least: float | None = None, most: float | None = None) -> Callable[[str], Value]:
@@ -75,26 +74,24 @@ def add_settings(parser: argparse.ArgumentParser, settings: type[RunSettings]) -
         choices += [f"or FILE{allowed['files']} of your own"] if allowed["files"] else []
         text = described(allowed["help"], allowed["least"], allowed["most"], allowed["check"], choices,
                          each.default if each.default is not False else None)
-        name = option(each.name)
-        if each.type == "bool | None":
-            parser.add_argument(name, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text)
-        elif kind == "bool":
-            parser.add_argument(name, action="store_true", default=argparse.SUPPRESS, help=text)
+        if each.type == "bool":
+            parser.add_argument(option(each.name), action="store_true", default=argparse.SUPPRESS, help=text)
         else:
-            parser.add_argument(name, type=number(TYPES[kind]), default=argparse.SUPPRESS, help=text,
-                                metavar=each.name.upper())
+            _add(parser, each.name, TYPES[kind], text)
     parser.add_argument("--set", nargs="+", action="extend", default=argparse.SUPPRESS, metavar="NAME=VALUE",
                         help="settings of the estimator or of the family, by name; each of them also has an option "
                              "of its own, listed below")
     for name, setting in _declared(settings).items():
         text = described(setting.help, setting.least, setting.most, setting.within,
                          setting.choices() if setting.choices else (), _default(settings, name))
-        if setting.kind is bool:
-            parser.add_argument(option(name), action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS,
-                                help=text)
-        else:
-            parser.add_argument(option(name), type=number(setting.kind), default=argparse.SUPPRESS, help=text,
-                                metavar=name.upper())
+        _add(parser, name, setting.kind, text)
+
+
+def _add(parser: argparse.ArgumentParser, name: str, kind: type, text: str) -> None:
+    """Add the option for a setting.  A setting of the kind bool also has the option --no-..."""
+    takes = {"action": argparse.BooleanOptionalAction} if kind is bool else \
+        {"type": number(kind), "metavar": name.upper()}
+    parser.add_argument(option(name), default=argparse.SUPPRESS, help=text, **takes)
 
 
 OTHER_OPTIONS = {"epochs", "out", "resume", "data_dir", "set", "run", "command", "after_stop"}
@@ -141,8 +138,8 @@ def given(options: argparse.Namespace, settings: type[RunSettings], base: RunSet
 
     They are for a new run, or, if `base` is given, for continuing a run that has the settings `base`.
     """
-    values = {each.name: getattr(options, each.name) for each in fields(settings) if hasattr(options, each.name)}
-    names = {each.name for each in fields(settings)}
+    names = [each.name for each in fields(settings)]
+    values = {name: getattr(options, name) for name in names if hasattr(options, name)}
     start = base or settings()
     known = {"hyperparameters": estimators.get(values.get("estimator", start.estimator)).hyperparameters}
     if "family" in names:

@@ -14,12 +14,12 @@ from refimpl.cli import commands, measurements
 from refimpl.cli.options import add_settings, number, numbers
 from refimpl.cli.subcommands import PROGRAM, Commands, Parser
 from refimpl.runs import KINDS
+from refimpl.system.commit import ROOT
 from refimpl.system.files import folder_name
 
 EXPERIMENTS = ("binary", "joint", "structured", "latent-sizes", "convergence", "plateau", "plateau-exits",
                "plateau-tests", "tuning", "semi-supervised", "labelled-terms", "label-steps", "faces", "jigsaw",
                "jigsaw-tuning")
-REPOSITORY = Path(__file__).resolve().parent.parent.parent
 SEE, TRAIN, COMPARE, PAPER, KEEP = ("See it", "Train it", "Compare it", "Make the paper's figures again",
                                     "For maintainers")
 SAVED = "file for the picture, whose suffix chooses the format: .png, .pdf or .svg"
@@ -182,7 +182,7 @@ def _add_made(make: Commands) -> None:
     report.add_argument("--add", nargs="+", type=folder_name, default=[], metavar="DIR",
                         help="first add the rows in these folders, made by `experiment` or `measure`, to "
                              "tutorials/rows; needs --write")
-    report.add_argument("--root", type=folder_name, default=REPOSITORY,
+    report.add_argument("--root", type=folder_name, default=ROOT,
                         help="folder of README.md and tutorials/ (default: that of this package)")
 
     runs = command("tutorial-runs", commands.tutorial_runs, "the small trained runs that the tutorials load")
