@@ -93,9 +93,9 @@ def draw(attributes: np.ndarray, nuisances: np.ndarray) -> np.ndarray:
     if not ((wanted == 0) | (wanted == 1)).all():
         raise ValueError("attributes must be 0 or 1 each")
     given = given.astype(np.float64)
-    if not ((given >= LOW) & (given <= HIGH)).all():
-        outside = ~((given >= LOW) & (given <= HIGH)).reshape(-1, len(LOW)).all(axis=0)
-        name = list(NUISANCES)[int(outside.argmax())]
+    outside = ~((given >= LOW) & (given <= HIGH)).reshape(-1, len(LOW)).all(axis=0)
+    if outside.any():
+        name = list(NUISANCES)[outside.argmax()]
         raise ValueError(f"nuisances must lie in their ranges, and {name} is not in {NUISANCES[name]}")
     batch = arguments.broadcast(("attributes", "nuisances"), (wanted.shape[:-1], given.shape[:-1]))
     wanted = np.broadcast_to(wanted == 1, batch + wanted.shape[-1:]).reshape(-1, len(ATTRIBUTES))

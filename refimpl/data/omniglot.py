@@ -55,27 +55,27 @@ def _from_drawings(archives: list[Path]) -> tuple[Part, Part, Part]:
     sets, are used only once.
     """
     weights = area_weights(SIDE, 28)
-    packed: dict[str, np.ndarray] = {}                      # the key is ALPHABET/characterNN/XXXX_YY.png
+    found: dict[str, tuple[int, np.ndarray]] = {}           # the key is ALPHABET/characterNN/XXXX_YY.png
     for path in archives:
         content = read_whole(path, MISSING)
         try:
             with open_archive(content) as archive:
                 for entry in archive.namelist():
                     key = entry.partition("/")[2]           # the folder's name differs between archives
-                    if entry.endswith(".png") and key not in packed:
-                        _drawer(key, path)                  # raises InputError for other names
-                        packed[key] = _one_drawing(archive.read(entry), f"{path}: {entry}", weights)
+                    if entry.endswith(".png") and key not in found:
+                        drawer = _drawer(key, path)
+                        found[key] = drawer, _one_drawing(archive.read(entry), f"{path}: {entry}", weights)
         except (InputError, MemoryError):
             raise
         except Exception:                                   # zipfile, zlib and imread raise many exceptions
             raise InputError(f"{path} is truncated or not a zip file of Omniglot drawings; {ADVICE}") from None
-    if not packed:
+    if not found:
         raise InputError(f"{archives[0]} holds no drawings; {ADVICE}")
 
     parts: tuple[list, list, list] = ([], [], [])
-    for key in sorted(packed):
-        drawer = _drawer(key, archives[0])
-        parts[(drawer > TRAIN_DRAWERS) + (drawer > VALID_DRAWERS)].append(packed[key])
+    for key in sorted(found):
+        drawer, drawing = found[key]
+        parts[(drawer > TRAIN_DRAWERS) + (drawer > VALID_DRAWERS)].append(drawing)
     if not all(parts):
         raise InputError(f"{archives[0]}: the drawings of all 20 people are needed to split them; {ADVICE}")
     train, valid, test = (Part(np.stack(part), None) for part in parts)
