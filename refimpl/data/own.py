@@ -125,7 +125,7 @@ def _binary(path: Path, images: np.ndarray) -> tuple[tuple[int, int], np.ndarray
     between = int(np.count_nonzero((images > 0) & (images < allowed))) if images.dtype.kind != "b" else 0
     note = (f"{path}: {between:,} of {images.size:,} pixels ({between / images.size:.1%}) lay strictly between white "
             "and black, and were rounded at one half") if between else ""
-    return tuple(int(n) for n in shape), np.packbits(ink.reshape(number, pixels), axis=1), note
+    return shape, np.packbits(ink.reshape(number, pixels), axis=1), note
 
 
 def _labels(path: Path, labels: np.ndarray | None, number: int) -> tuple[np.ndarray | None, int | None]:

@@ -5,6 +5,7 @@ All classes have equally many labelled images.  Random shifts make more training
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from refimpl import data
 
@@ -30,10 +31,7 @@ def shift(x: np.ndarray, most: int, rng: np.random.Generator, shape: tuple[int, 
     """
     if most == 0:
         return x
-    batch, (high, wide) = len(x), shape
-    padded = np.zeros((batch, high + 2 * most, wide + 2 * most), x.dtype)
-    padded[:, most:-most, most:-most] = x.reshape(batch, high, wide)
-    down, across = rng.integers(0, 2 * most + 1, size=(2, batch))
-    rows = down[:, None] + np.arange(high)                                  # the rows in the padded image
-    columns = across[:, None] + np.arange(wide)
-    return padded[np.arange(batch)[:, None, None], rows[:, :, None], columns[:, None, :]].reshape(batch, -1)
+    padded = np.pad(x.reshape(-1, *shape), ((0, 0), (most, most), (most, most)))
+    shifted = sliding_window_view(padded, shape, axis=(1, 2))       # all shifts, (B, down, across, height, width)
+    down, across = rng.integers(0, 2 * most + 1, size=(2, len(x)))
+    return shifted[np.arange(len(x)), down, across].reshape(len(x), -1)
