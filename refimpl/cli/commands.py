@@ -24,7 +24,6 @@ say = partial(print, flush=True)
 
 
 def noted(dataset: str) -> str:
-    """Return the note on the data set as one line, or the empty string if there is none."""
     note = data.get(dataset).note
     return f"{note}\n" if note else ""
 
@@ -43,7 +42,7 @@ wider, and is exceeded equally rarely."""
 
 def verify_and_print(k: int, seed: int, samples: int, out: Path, h=None, f=None, eps: float = 0.5,
                      short: bool = False) -> int:
-    """Check the claims, print each of them in two lines as soon as it is checked, and return how many failed."""
+    """Check the claims, print each claim in two lines as soon as it is checked, and return how many claims failed."""
     from refimpl.experiments.theory import verify
 
     def started(h, f) -> None:
@@ -209,7 +208,7 @@ def report(options: argparse.Namespace) -> int:
 
 
 def labels_of_experiments() -> str:
-    """Return the text of --help that lists the labels which --only accepts."""
+    """Return the list of the labels that --only accepts, which is the end of --help."""
     from refimpl.experiments import registry
 
     made = []

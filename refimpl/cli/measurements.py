@@ -29,7 +29,7 @@ def _below(heading: str) -> Callable[[str], None]:
 
 
 def _errors(row) -> str:
-    """Return the worst component of the bias, in standard errors, as a string; "-" if the bias was not tested."""
+    """Return the worst component of the bias, in standard errors, or "-" if the bias was not tested."""
     if not row.tested or row.silent:
         return "-"
     return f"{row.z:.1f}" if row.z < 1_000 else "> 1,000"

@@ -44,7 +44,10 @@ def number(kind: type, least: float | None = None, most: float | None = None) ->
 def described(text: str, least: float | None = None, most: float | None = None,
               within: Callable[[str, float], float] | None = None, choices: Iterable[str] = (),
               default: object = None) -> str:
-    """Return a line of help: `text`, the allowed values, and the default, which comes from `text` if it is there."""
+    """Return a line of help: `text`, then the allowed values, then the default.
+
+    If `text` ends with a default, that default is kept.
+    """
     least, most = RANGES.get(within, (least, most))
     ends = [f"{words} {end:,.10g}" for words, end in (("at least", least), ("at most", most)) if end is not None]
     both = f"from {least:,.10g} to {most:,.10g}" if least is not None and most is not None else " and ".join(ends)
@@ -63,8 +66,8 @@ def add_numbers(parser: argparse.ArgumentParser, declared: Mapping[str, Setting]
 def add_settings(parser: argparse.ArgumentParser, settings: type[RunSettings]) -> None:
     """Add one option for each field, and one for each setting that a registered estimator or family declares.
 
-    An option that the user does not give is absent from the parsed options.  So the settings of a run need not be
-    repeated when it is continued.
+    An option that the user does not give is absent from the parsed options.  So a user who continues a run need not
+    repeat its settings.
     """
     for each in fields(settings):
         allowed, kind = each.metadata, each.type.split(" | ")[0]
@@ -164,9 +167,9 @@ def _foreign(name: str, known: list[str]) -> str:
 
 
 def _named(options: argparse.Namespace, settings: type[RunSettings]) -> list[tuple[str, Value]]:
-    """Return the (name, value) pairs given with --set and with the options for single settings.
+    """Return the (name, value) pairs that --set and the options for single settings give.
 
-    The values given with --set are strings; all others have already been converted.
+    The values from --set are strings, and all other values have already been converted.
     """
     pairs: list[tuple[str, Value]] = []
     for text in getattr(options, "set", []):
@@ -178,7 +181,6 @@ def _named(options: argparse.Namespace, settings: type[RunSettings]) -> list[tup
 
 
 def read_settings(options: argparse.Namespace, settings: type[RunSettings]) -> RunSettings:
-    """Return the settings that these options give, with every default filled in."""
     return settings(**given(options, settings)).resolved()
 
 

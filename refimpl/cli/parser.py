@@ -111,7 +111,6 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _add_measurements(measure: Commands, datasets: list[str], any_images: str) -> None:
-    """Add the commands `measure NAME`."""
     command = partial(measure.add, "Estimators, on small problems with a known gradient")
     estimators = command("estimators", measurements.estimators, "bias, variance and cost of every gradient estimator",
                          example="--n 4 --k 2")
@@ -173,7 +172,6 @@ def _add_measurements(measure: Commands, datasets: list[str], any_images: str) -
 
 
 def _add_made(make: Commands) -> None:
-    """Add the commands `make NAME`."""
     command = partial(make.add, "Check tracked files, and overwrite them only with --write")
     report = command("report", commands.report, "all tables and charts of README.md and of the pages in tutorials/",
                      example="--write --add runs/experiment-binary")

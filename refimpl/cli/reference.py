@@ -59,7 +59,6 @@ def _sections(commands: Commands) -> Iterator[str]:
 
 
 def page() -> str:
-    """Return the whole page."""
     rows = [[f"`{name}`", _cell(entry.summary), _bias(entry),
              ", ".join(f"`{option(each)}`" for each in entry.hyperparameters)]
             for name, entry in estimators.REGISTRY.items()]
@@ -68,5 +67,4 @@ def page() -> str:
 
 
 def write() -> None:
-    """Write the page into the repository."""
     write_text(ROOT / PAGE, page())

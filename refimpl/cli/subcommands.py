@@ -39,7 +39,7 @@ class Parser(argparse.ArgumentParser):
         self.elsewhere = {}
 
     def _print_message(self, message: str, file=None) -> None:
-        """Print the message, or nothing if the stream is closed (None).  argparse itself would use another stream."""
+        """Print nothing if `file` is None because the stream is closed.  argparse itself would use another stream."""
         if file is not None:
             super()._print_message(message, file)
 
@@ -66,7 +66,7 @@ class Parser(argparse.ArgumentParser):
         return super().format_help() + example + ("\n" + self.late() if self.late else "")
 
     def described(self) -> list[tuple[str, str]]:
-        """Return two strings for each option, as --help prints them: the option with its arguments, and its help."""
+        """Return for each option two strings as --help prints them: the option with its arguments, and its help."""
         made = self._get_formatter()
         lines = []
         for action in self._actions:
@@ -120,6 +120,5 @@ class Commands:
         return added
 
     def overview(self) -> str:
-        """Return the list of the commands, one per line."""
         return "\n\n".join("\n".join([f"{title}:", *(f"  {name:18s} {summary}" for name, summary in entries)])
                            for title, entries in self.groups.items()) + "\n"

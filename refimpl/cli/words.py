@@ -13,12 +13,12 @@ from refimpl.runs.protocol import Row
 from refimpl.runs.settings import RunSettings
 from refimpl.runs.vae import NOT_A_BOUND, VAESettings
 
-NARROWEST = 12                          # characters, for a printed number
-EACH = 9                                # characters, for the printed accuracy of one attribute
+NARROWEST = 12                          # smallest width of a printed number, characters
+EACH = 9                                # smallest width of the printed accuracy of one attribute, characters
 
 
 class Words:
-    """Makes the text about runs whose kind is not in KINDS: every column of the metrics is printed with its name."""
+    """Makes the text about runs whose kind is not in KINDS.  It prints each column of the metrics with its name."""
 
     def folder(self, settings: RunSettings) -> str:
         """Return the name of the run's folder below runs/, which is used unless the user gives another."""
@@ -115,5 +115,4 @@ KINDS: dict[str, Words] = {"train": VAEWords(), "semi-supervised": MixtureWords(
 
 
 def words_of(kind: str) -> Words:
-    """Return the object that makes the text about runs of the command `kind`."""
     return KINDS.get(kind, Words())

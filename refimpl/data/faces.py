@@ -47,8 +47,8 @@ NUISANCES: dict[str, tuple[float, float]] = {
 LOW, HIGH = np.array(list(NUISANCES.values())).T
 
 LENS, WIRE = 3.1, 1.1               # radius of the glasses, and the thickness of their wire, pixels
-EYES = -0.13                        # distance of the eyes in the same unit as "mouth"; negative: above the middle
-BLOCK = 100                         # faces drawn at a time: their pixels fit into a core's cache
+EYES = -0.13                        # distance of the eyes in the unit of "mouth"; negative, so above the middle
+BLOCK = 100                         # faces drawn at a time, so few that their pixels fit into a core's cache
 
 
 class Truth(NamedTuple):

@@ -20,7 +20,7 @@ CUTS = (slice(0, 50_000), slice(50_000, 60_000), slice(60_000, 70_000))     # tr
 
 
 class Shipped(NamedTuple):
-    """Reads one of these files from the user's folder, or, if the file is not there, from data/.
+    """Reads one of the two files from the user's folder or, if it is not there, from data/.
 
     `sha256` is the expected sha256 of the bytes of the images followed by the bytes of the labels, before compression.
     """
@@ -31,7 +31,7 @@ class Shipped(NamedTuple):
 
     def __call__(self, folder: Path | None) -> tuple[Part, Part, Part]:
         path = FOLDER / self.file
-        if folder is not None and os.path.lexists(folder / self.file):      # a broken link, too: it is an error
+        if folder is not None and os.path.lexists(folder / self.file):      # also a broken link, which is an error
             path = folder / self.file
         stamp = file_stamp(path, MISSING)
         images, labels = _content(self, Path(os.path.realpath(path)), stamp)
@@ -43,8 +43,8 @@ class Shipped(NamedTuple):
 def _content(kind: Shipped, path: Path, stamp: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Read and check a file; return the packed images, (70000, 98), and labels, (70000,), as read-only uint8 arrays.
 
-    Reading and checking take about 0.1 s, and the tests load the files hundreds of times.  So the contents of the two
-    files used last, 7 MB each, stay in memory.  If a file changes, `stamp` changes too, and the file is read again.
+    This takes about 0.1 s, and the tests load the files hundreds of times.  So the contents of the two files used last,
+    7 MB each, stay in memory.  If a file changes, `stamp` changes too, and the file is read again.
     """
     arrays = read_arrays(path, missing=MISSING, damaged=DAMAGED)
     if not {"images", "labels"} <= set(arrays):

@@ -51,8 +51,8 @@ def _from_drawings(archives: list[Path]) -> tuple[Part, Part, Part]:
     """Return the three parts from the drawings in these zip files.
 
     A drawing is a file ALPHABET/characterNN/XXXX_YY.png of 105 x 105 pixels in which ink is 0.  It was drawn by person
-    YY (1 to 20), who determines its part.  Drawings that are in several archives, such as those of the small background
-    sets, are used only once.
+    YY (1 to 20), and YY determines its part.  A drawing that is in several archives, as in the small background sets,
+    is used only once.
     """
     weights = area_weights(SIDE, 28)
     found: dict[str, tuple[int, np.ndarray]] = {}           # the key is ALPHABET/characterNN/XXXX_YY.png
@@ -83,7 +83,7 @@ def _from_drawings(archives: list[Path]) -> tuple[Part, Part, Part]:
 
 
 def _drawer(key: str, path: Path) -> int:
-    """Return the number YY of the person, 1 to 20, from the name XXXX_YY.png; raise InputError if there is none."""
+    """Return the person's number YY, 1 to 20, in the name XXXX_YY.png; raise InputError if there is no such number."""
     digits = key.rpartition("_")[2].removesuffix(".png")
     if not (digits.isascii() and digits.isdigit() and 1 <= int(digits) <= DRAWERS):
         raise InputError(f"{path}: {key} is not named XXXX_YY.png, YY in 01 ... {DRAWERS}, as Omniglot's drawings are; "
@@ -106,7 +106,7 @@ def _one_drawing(content: bytes, where: str, weights: np.ndarray) -> np.ndarray:
 
 
 def _are_grey_levels(array) -> bool:
-    """Return whether `array` is a (784, N) array of numbers in [0, 1].  The result is False for a sparse matrix."""
+    """Return whether `array` is a (784, N) array of numbers in [0, 1], and False for a sparse matrix."""
     return (isinstance(array, np.ndarray) and array.dtype.kind in "fiu" and array.ndim == 2
             and array.shape[0] == PIXELS and array.shape[1] > 0 and bool(((array >= 0) & (array <= 1)).all()))
 
@@ -114,8 +114,8 @@ def _are_grey_levels(array) -> bool:
 def _from_chardata(path: Path) -> tuple[Part, Part, Part]:
     """Return the three parts from the file chardata.mat of the IWAE code.
 
-    Its arrays `data` and `testdata` have shape (784, N) and contain grey levels in [0, 1].  Each column is an image,
-    whose pixels are also stored column by column.
+    Its arrays `data` and `testdata` have shape (784, N) and contain grey levels in [0, 1].  Each column of an array is
+    an image, in which the pixels are stored column by column.
     """
     from scipy.io import loadmat                            # imported here: only this file needs it
 

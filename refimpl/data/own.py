@@ -28,7 +28,7 @@ from refimpl.data.base import Entry, Part
 from refimpl.system.files import arrays_in, file_stamp, read_whole
 
 SUFFIX = ".npz"
-PARTS = 7                               # one test, one validation, the others training
+PARTS = 7                               # equal parts of the file: one for the test, one for validation
 MOST_PIXELS = 65_536                    # 256 x 256
 MOST_CLASSES = 256
 MISSING = "is missing: --dataset names a file of images"
@@ -63,7 +63,6 @@ def cached(name: str, sha256: str, shape: tuple[int, int], classes: int | None) 
 
 
 def _parts(content: Content) -> tuple[Part, Part, Part]:
-    """Return the parts for training, validation and test, which are in this order in the file."""
     whole, held = len(content.images), len(content.images) // PARTS
     cuts = slice(0, whole - 2 * held), slice(whole - 2 * held, whole - held), slice(whole - held, whole)
     train, valid, test = (Part(content.images[cut], None if content.labels is None else content.labels[cut],
@@ -78,10 +77,9 @@ def _read(name: str) -> Content:
 
 @functools.lru_cache(maxsize=2)
 def _content(path: Path, resolved: Path, stamp: tuple[int, ...]) -> Content:
-    """Return the content of the file.
+    """Return the content of the file, which is read again only if `stamp` shows that it has changed.
 
-    The file is read again only if `stamp` shows that it has changed.  The arrays are read-only because all callers
-    share them.
+    The arrays are read-only because all callers share them.
     """
     content = read_whole(path, MISSING)
     arrays = arrays_in(content, f"{path} {DAMAGED}")

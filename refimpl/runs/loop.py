@@ -115,10 +115,10 @@ def train(settings: RunSettings, epochs: int, out: Path | str, resume: bool = Fa
 
 
 def _refuse_what_does_not_fit(settings: RunSettings) -> None:
-    """Raise InputError if the run needs more memory than is `available`: the system would kill the process.
+    """Raise InputError if the run needs more memory than is `available`, because the system would kill the process.
 
     The needed memory is a lower bound.  It counts the weights, their gradients, Adam's moments, a batch of images, the
-    decoder's outputs for it and, for a single latent variable, the decoder's image of each value.
+    decoder's outputs for this batch and, for a single latent variable, the decoder's image of each value.
     """
     model = kind_of(settings).create(settings, np.random.default_rng(0)).model          # zeros take no memory
     images = 3 * settings.batch + (2 * model.k if model.n == 1 else 0)
@@ -139,10 +139,9 @@ def _refuse_what_is_held(out: Path) -> None:
 
 def _continue(run: Run, history: np.ndarray, epochs: int, out: Path, dataset: data.Dataset,
               report: Callable[[Row], None]) -> list[Row]:
-    """Train the remaining epochs, and return the rows of metrics of all epochs.
+    """Train the remaining epochs, and return the rows of metrics of all epochs; `history` has those so far.
 
-    `history` has the rows of the epochs so far.  All files are written here, except the first checkpoint and the
-    pictures.
+    This function writes all files of the run except the first checkpoint and the pictures.
     """
     settings, names = run.settings, run.columns
     write_text(out / "config.json", json.dumps({"kind": type(run).COMMAND} | settings.as_dict(), indent=2) + "\n")
@@ -180,19 +179,17 @@ def threads_of(folder: Path) -> list[int]:
 
 
 def _lines(path: Path) -> list[str]:
-    """Return the lines of a file, or an empty list if it does not exist."""
     return read_whole(path, "is missing").decode("utf-8", "replace").split("\n")[:-1] if path.exists() else []
 
 
 def _note(path: Path, value: str) -> None:
-    """Append the line `value` to the file, unless its last line already is this value."""
+    """Append the line `value` to the file, unless its last line is already `value`."""
     before = _lines(path)
     if value not in before[-1:]:
         write_text(path, "".join(f"{line}\n" for line in (*before, value)))
 
 
 def _write_metrics(out: Path, names: tuple[str, ...], history: np.ndarray) -> None:
-    """Write metrics.csv.  `names` are the columns, and NaN is written as an empty cell."""
     digits = {"epoch": 0, "step": 0, "evaluations": 0, "seconds": 3}
     rows = [["" if math.isnan(value) else f"{value:.{digits.get(name, 6)}f}" for name, value in zip(names, row)]
             for row in history.tolist()]

@@ -195,7 +195,7 @@ class MixtureRun(Run):
     def step(self, x: np.ndarray) -> int:
         """Make one training step after the pretraining; return the decoder evaluations.
 
-        It uses the images `x`, (B, pixels), without labels.  Labelled images are added, unless both weights are 0.
+        `x`, (B, pixels), are B images without labels.  Labelled images are added, unless both of their weights are 0.
         """
         settings = self.settings
         done = self._steps_done()
@@ -211,15 +211,13 @@ class MixtureRun(Run):
         return evaluations
 
     def _steps_done(self) -> int:
-        """Return the number of steps that have been made after the pretraining."""
         pretraining = self.settings.pretrain * math.ceil(self.settings.labels / PRETRAIN_BATCH)
         return max(0, self.adam.t - pretraining)
 
     def _learn_labelled(self, rows: np.ndarray, weight: float, image_weight: float, beta: float) -> None:
-        """Shift the labelled images with the indices `rows` at random, and add the gradient of their loss.
+        """Add the gradient of the loss of the labelled images with the indices `rows`, which are shifted at random.
 
-        `weight` is the weight of the labelled term, `image_weight` that of the other terms, and `beta` that of the
-        Gaussian's KL term.
+        `weight` is the weight of the labelled term, and `image_weight` is the weight of the other terms.
         """
         settings = self.settings
         term = label_terms.REGISTRY[settings.labelled_term]

@@ -88,7 +88,6 @@ class Run(ABC):
         return self.settings.keywords(step) | ({"memory": self.memory} if self.memory else {})
 
     def steps(self, epoch: int, part: data.Part) -> int:
-        """Return the number of steps in this epoch."""
         return math.ceil(len(part) / self.settings.batch)
 
     def epoch(self, epoch: int, part: data.Part) -> Iterator[int]:

@@ -27,7 +27,7 @@ def setting(default: object, text: str, *, least: float | None = None, most: flo
     default       the default of the field
     text          the line of help
     least, most   the smallest and the largest allowed value of a count
-    check         for other numbers, a function of arguments.py that checks the range
+    check         the function of arguments.py that checks the range of a number that is not a count
     choices       a function that returns the allowed names.  It is called only when they are needed, so names that a
                   user has registered are included.
     files         the suffix of files that are allowed besides the names
@@ -114,7 +114,7 @@ class RunSettings:
     """Holds all settings that determine a run, except the number of epochs: a run can be continued for more epochs.
 
     A field that is None has the default of the estimator or of the kind of run.  resolved() fills in these defaults and
-    the hyperparameters that are not given.  If `as_released` is set, resolved() replaces it by the settings of the
+    the missing hyperparameters.  If `as_released` is set, resolved() replaces it by the settings of the
     authors' code; another setting that contradicts them is an error.  If the data set is a user's file, resolved() also
     fills in the fields whose names begin with file_, and the run can only be continued with the same file.
     """
@@ -210,7 +210,6 @@ class RunSettings:
 
     @property
     def pixels(self) -> int:
-        """Return the number of pixels of an image."""
         return math.prod(self.shape)
 
     def load(self, data_dir: str | None = None, limit: int | None = None) -> data.Dataset:
@@ -278,5 +277,5 @@ class RunSettings:
         return {name: schedules.released(name, step) if self.schedule == "released" else self.hyperparameters[name]}
 
     def keywords(self, step: int) -> dict[str, Value]:
-        """Return all hyperparameters of the estimator at this step, by name, as its keyword arguments."""
+        """Return the keyword arguments of the estimator at this step: its hyperparameters by name."""
         return dict(self.hyperparameters) | self.temperature(step)

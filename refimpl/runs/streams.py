@@ -1,7 +1,7 @@
 """Define all streams of random numbers of a run and of its measurements, and their seeds.
 
 There is a separate generator for each purpose, so draws for one purpose do not change the draws for another.  The runs
-in tutorials/rows used these streams, with one exception.  In older runs with labelled images, the noise of the bound
+in tutorials/rows used these streams, with one exception: in older runs with labelled images, the noise of the bound
 came from the stream of the labelled images in the epoch whose number equals the number of classes (10 for MNIST).
 
 Some streams have the same seed.  The noise of a measurement at step 0, and the draws from a finished model, start with
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-APART = 1                   # added to the seed where two would be equal
+APART = 1                   # appended to a seed that another stream already has
 SWITCH_TEST = 5
 
 
@@ -24,7 +24,10 @@ def training(seed: int) -> np.random.Generator:
 
 
 def labelled_images(seed: int, classes: int) -> np.random.Generator:
-    """Return the generator that chooses the labelled images: the same images for each estimator and after a resume."""
+    """Return the generator that chooses the labelled images.
+
+    They are the same images for each estimator, and also when a run is continued.
+    """
     return np.random.default_rng([seed, classes])
 
 

@@ -76,7 +76,7 @@ class VAESettings(RunSettings):
         return replace(settings, kl_grad=self.kl_grad is not False)
 
     def _without_a_law(self, estimator: estimators.Estimator) -> VAESettings:
-        """Check the settings for a family whose q has no closed form, and return them with its defaults filled in."""
+        """Check the settings for a family whose q has no closed form, and return the settings with its defaults."""
         if self.kl_grad or self.kl_weight is not None:
             given = "--kl-grad" if self.kl_grad else "--kl-weight"
             raise InputError(f"--family {self.family} has no KL term in closed form; leave out {given}")

@@ -33,8 +33,8 @@ def commit() -> str:
 def threads() -> int:
     """Return the number of threads that compute a matrix product.
 
-    It is given by an environment variable such as OPENBLAS_NUM_THREADS, and otherwise is the number of processors.  The
-    rounding depends on it, so two runs with the same seed but other numbers of threads differ slightly.
+    An environment variable such as OPENBLAS_NUM_THREADS gives it, or else it is the number of processors.  The rounding
+    depends on it, so two runs with the same seed but different numbers of threads differ slightly.
     """
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         if os.environ.get(name, "").isdigit() and int(os.environ[name]) > 0:

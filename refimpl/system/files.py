@@ -31,9 +31,9 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
 
     write(stream) writes into a temporary file in the same folder, which then replaces `path` in one step.  So `path`
     has either the old or the new content, even if the program is stopped in between.  Several processes can write the
-    same `path` at the same time: each has its own temporary file, and the content that is finished last remains.  If a
-    process is killed, its temporary file stays until the next call for this `path` removes it.  If `path` is a symbolic
-    link, the file to which it points is replaced.  An existing file keeps its permissions.
+    same `path` at the same time, because each has its own temporary file.  The content that is finished last remains.
+    If a process is killed, its temporary file stays until the next call for this `path` removes it.  If `path` is a
+    symbolic link, the file to which it points is replaced.  An existing file keeps its permissions.
 
     Raises InputError if the file cannot be written or is not a plain file.  An exception of write() other than OSError
     is raised unchanged.  After any exception the temporary file is removed.
@@ -91,7 +91,6 @@ def write_text(path: Path, text: str) -> None:
 
 
 def csv_text(rows: Iterable[Iterable[object]]) -> str:
-    """Return the text of a CSV file with these rows.  The first row should be the names of the columns."""
     stream = io.StringIO()
     csv.writer(stream, lineterminator="\n").writerows(rows)
     return stream.getvalue()
@@ -211,10 +210,10 @@ def arrays_in(content: bytes, damaged: str) -> dict[str, np.ndarray]:
 
 
 def open_archive(content: bytes) -> zipfile.ZipFile:
-    """Return the zip file with this content; raise zipfile.BadZipFile if it is not one or has lost a member.
+    """Return the zip file with this content; raise zipfile.BadZipFile if it is not a zip file or a member is missing.
 
-    The members are counted here because zipfile does not count them: if one bit of the length of an entry's comment is
-    wrong, zipfile does not see the next entry.  `ZipFile.read` reads a member to its end and checks its checksum.
+    zipfile itself does not count the members: if one bit of the length of an entry's comment is wrong, zipfile does not
+    see the next entry.  `ZipFile.read` reads a member to its end and checks its checksum.
     """
     archive = zipfile.ZipFile(io.BytesIO(content))
     count = len(content) - len(archive.comment) - 12        # position in the end record (22 bytes + comment)
