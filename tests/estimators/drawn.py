@@ -11,8 +11,8 @@ from refimpl.estimators import rebar, relax
 from refimpl.models.toy import Toy
 from tests.estimators import laws
 
-SAMPLES = 120_000           # a covariance is then known to about a hundredth of itself
-STANDARD_ERRORS = 4.5       # of the entry that is furthest off: about four hundred are looked at, with fixed seeds
+SAMPLES = 120_000           # the relative standard error of a covariance is then about one per cent
+STANDARD_ERRORS = 4.5       # limit for the largest of about four hundred deviations, with fixed seeds
 EPS, TAU = 0.6, 0.7
 
 # name: (n, k), settings, and its moments
@@ -45,13 +45,13 @@ def problem(n, k):
     return rng.normal(size=(n, k)), Toy(1, n, k, rng)
 
 
-@functools.lru_cache(maxsize=1)                     # the moments and the law of the latent are of the same draws
+@functools.lru_cache(maxsize=1)                     # two checks in a row use the same draws
 def _right(name):
     return _draw(name, estimators.get(name).estimate, SAMPLES)
 
 
 def draw(name, estimate=None, samples=SAMPLES):
-    """Return h, a toy, and many draws of the estimator for one image."""
+    """Return h, a toy objective, and many draws of the estimator for one image."""
     if estimate is None and samples == SAMPLES:
         return _right(name)
     return _draw(name, estimate or estimators.get(name).estimate, samples)
@@ -59,7 +59,7 @@ def draw(name, estimate=None, samples=SAMPLES):
 
 def _draw(name, estimate, samples):
     (n, k), settings, _ = CASES[name]
-    samples = min(samples, {"relax": 20_000, "gumbel-rao": 30_000}.get(name, samples))      # these take their time
+    samples = min(samples, {"relax": 20_000, "gumbel-rao": 30_000}.get(name, samples))      # these two are slow
     settings = {key: {part: np.array(array) for part, array in value.items()} if key == "memory" else value
                 for key, value in settings.items()}
     h, toy = problem(n, k)
@@ -81,18 +81,18 @@ def worst_moment(name, estimate=None) -> tuple[float, float]:
     return worst[0], worst[1]
 
 
-def excess_of_the_latent(name, estimate=None) -> float:
-    """Chi-square of the joint values that the latent takes against q, in its standard deviations above its mean."""
+def excess_chi_square_of_the_latent(name, estimate=None) -> float:
+    """Return the chi-square statistic of the latent's joint values under q, as standard deviations above its mean."""
     h, _, (_, decoder_term) = draw(name, estimate)
-    corner = gumbel.one_hot(decoder_term.z.argmax(axis=-1), h.shape[-1])
-    counts = np.bincount(joint.index(corner), minlength=joint.count(*h.shape))
+    nearest = gumbel.one_hot(decoder_term.z.argmax(axis=-1), h.shape[-1])
+    counts = np.bincount(joint.index(nearest), minlength=joint.count(*h.shape))
     expected = np.exp(joint.log_q(h)) * len(decoder_term.z)
     freedom = len(counts) - 1
     return float((((counts - expected) ** 2 / expected).sum() - freedom) / np.sqrt(2 * freedom))
 
 
-def check_no_score_no_gradient(name) -> None:
-    """Check that f = 0 gives 0 in every draw, and not only on average."""
+def check_gradient_is_zero_if_f_is_zero(name) -> None:
+    """Check that the gradient is 0 in every draw if f = 0, and not only on average."""
     (n, k), settings, _ = CASES[name]
     h, toy = problem(n, k)
     toy.c *= 0
@@ -103,25 +103,25 @@ def check_no_score_no_gradient(name) -> None:
     assert (entry.estimate(many, toy.repeated(0, 500), np.random.default_rng(1), **settings).grad == 0).all()
 
 
-def falls_of_the_joint_pair(estimate=None) -> int:
-    """Return in how many draws f(z*(eps)) < f(z*); there must be none if both have the same noise."""
+def draws_in_which_the_joint_pair_falls(estimate=None) -> int:
+    """Return the number of draws with f(z*(eps)) < f(z*); it must be 0 if both arg maxes use the same noise."""
     _, toy, (grad, decoder_term) = draw("direct-joint", estimate, 5_000)
     moved = decoder_term.z + EPS * grad
     return int((laws.f_at(toy, moved.round()) < decoder_term.f - 1e-9).sum())
 
 
-def check_scaling_f_is_scaling_eps(name) -> None:
-    """Check that g(c f, eps) = c g(f, c eps), draw by draw."""
+def check_scaling_f_equals_scaling_eps(name) -> None:
+    """Check that g(c f, eps) = c g(f, c eps) in every draw."""
     h, toy = problem(3, 2)
     many, estimate = np.broadcast_to(h, (500, 3, 2)), estimators.get(name).estimate
-    other = estimate(many, toy.repeated(0, 500), np.random.default_rng(2), eps=3 * EPS).grad
+    of_scaled_eps = estimate(many, toy.repeated(0, 500), np.random.default_rng(2), eps=3 * EPS).grad
     toy.c *= 3
-    one = estimate(many, toy.repeated(0, 500), np.random.default_rng(2), eps=EPS).grad
-    assert np.abs(other).max() > 0
-    np.testing.assert_allclose(one, 3 * other, rtol=1e-12)
+    of_scaled_f = estimate(many, toy.repeated(0, 500), np.random.default_rng(2), eps=EPS).grad
+    assert np.abs(of_scaled_eps).max() > 0
+    np.testing.assert_allclose(of_scaled_f, 3 * of_scaled_eps, rtol=1e-12)
 
 
-def check_two_sided_is_the_pure_function_of_one_variable() -> None:
+def check_two_sided_equals_direct_two_sided_gradient() -> None:
     h, toy = problem(1, 4)
     f = toy.joint_table().f[0]
     grad = estimators.get("two-sided").estimate(np.broadcast_to(h, (500, 1, 4)), toy.repeated(0, 500),
@@ -130,8 +130,8 @@ def check_two_sided_is_the_pure_function_of_one_variable() -> None:
     np.testing.assert_array_equal(grad, direct.two_sided_gradient(h, f, EPS, noise))
 
 
-def zeros_of_disarm(estimate=None) -> float:
-    """Return the share of entries that are not 0 although b1 and b2 agree."""
+def share_of_nonzero_where_samples_agree(estimate=None) -> float:
+    """Return the fraction of entries that are not 0 although b1 and b2 are equal."""
     h, _, (grad, _) = draw("disarm", estimate, 5_000)
     u = np.random.default_rng(11).random((5_000, len(h)))
     logit = h[:, 1] - h[:, 0]
@@ -141,7 +141,7 @@ def zeros_of_disarm(estimate=None) -> float:
 
 
 class Polynomial:
-    """f(z) = v . z + z Q z + cubic sum (z . w)^3, differentiable between the corners."""
+    """f(z) = v . z + z Q z + cubic (z . w)^3, defined and differentiable also for z that are not one-hot."""
 
     def __init__(self, n, k, cubic):
         rng = np.random.default_rng(5)
@@ -156,10 +156,10 @@ class Polynomial:
 
 
 def error_of_reinmax(module, monkeypatch, tau=1.0, cubic=0.0) -> float:
-    """|E grad - truth| over |truth|, E by enumeration of the one-hot samples: each joint value is an image."""
+    """Return |E grad - truth| / |truth|.  E is a sum over all one-hot samples: each joint value is one image."""
     n, k = 2, 3
     h, f = np.random.default_rng(6).normal(size=(n, k)), Polynomial(n, k, cubic)
-    z, q = laws.corners(n, k), np.exp(joint.log_q(h))
+    z, q = laws.one_hot_values(n, k), np.exp(joint.log_q(h))
     monkeypatch.setattr(module, "sample", lambda h, rng: z)
     grad = module.estimate(np.broadcast_to(h, z.shape), f, np.random.default_rng(0), tau=tau).grad
     truth = joint.gradient(h, f.run(z).f)
@@ -167,18 +167,18 @@ def error_of_reinmax(module, monkeypatch, tau=1.0, cubic=0.0) -> float:
 
 
 def kolmogorov_smirnov(samples, cdf) -> float:
-    """Return sqrt(N) times the largest distance from the CDF, which exceeds 1.95 once in a thousand cases."""
+    """Return sqrt(N) times the largest distance from the CDF.  It exceeds 1.95 in one case of a thousand."""
     values = cdf(np.sort(samples))
     steps = np.arange(len(values) + 1) / len(values)
     return float(np.sqrt(len(values)) * max((steps[1:] - values).max(), (values - steps[:-1]).max()))
 
 
 def worst_law_of_z_given_b(coupled=rebar.coupled_samples) -> float:
-    """The statistic that is furthest off, of z and of z~, given each b, variable by variable, value by value.
+    """Return the largest Kolmogorov-Smirnov statistic of z and of z~ given b, over all b, variables and values.
 
-    z~_b is the largest of all, at rate sum p = 1: P(z~_b < t) = exp(-e^-t).  In the clocks e^-z~ another value i rings
-    an exponential of rate p_i after it: P(z~_i < t) = (e^{-p_i x} - p_i e^{-x}) / (1 - p_i), x = e^-t; and the wait
-    alone, p_i (e^-z~_i - e^-z~_b), is a standard exponential.
+    z~_b is the largest entry.  The rates sum to 1, so P(z~_b < t) = exp(-e^-t).  In terms of the clocks e^-z~, another
+    value i rings later than b by an exponential time of rate p_i.  With x = e^-t this means
+    P(z~_i < t) = (e^{-p_i x} - p_i e^{-x}) / (1 - p_i), and p_i (e^-z~_i - e^-z~_b) is a standard exponential.
     """
     h = np.array([[0.4, -0.3, 1.1], [-1.0, 0.2, 0.0]])
     drawn = coupled(np.broadcast_to(h, (40_000, 2, 3)), np.random.default_rng(8))
@@ -198,7 +198,7 @@ def worst_law_of_z_given_b(coupled=rebar.coupled_samples) -> float:
 
 
 def correlation_of_the_winners(coupled=rebar.coupled_samples) -> float:
-    """Return the rank correlation of the winners' heights of z and z~ given b, in standard errors; it must be 0."""
+    """Return the rank correlation of the largest entries of z and of z~, in standard errors; its mean is 0."""
     drawn = coupled(np.zeros((40_000, 1, 3)), np.random.default_rng(8))
     ranks = [np.argsort(np.argsort((z * drawn.b).sum(axis=(1, 2)))) for z in (drawn.z, drawn.z_given_b)]
     return float(abs(np.corrcoef(*ranks)[0, 1]) * np.sqrt(len(drawn.b)))

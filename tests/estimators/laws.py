@@ -1,8 +1,8 @@
-"""What one draw of an estimator is distributed as: its values and their probabilities, by enumeration or quadrature.
+"""The exact law of one draw of each estimator, by enumeration or quadrature.
 
-Each function returns (mean (d,), covariance (d, d)) of the gradient of one image, h (n, k), from the formula and the
-law of the noise; no random number is drawn.  A binary variable has one logistic number L: l + L > 0 chooses 1, with
-l = h_1 - h_0.
+Each function returns (mean (d,), covariance (d, d)) of the gradient of one image, h (n, k).  They follow from the
+formula and from the law of the noise; no random number is drawn.  A binary variable has logistic noise L: its value
+is 1 if l + L > 0, with l = h_1 - h_0.
 """
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from refimpl import direct, joint
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(48)
 
 
-def corners(n, k):
+def one_hot_values(n, k):
     return joint.one_hots(n, k).reshape(-1, n, k)
 
 
@@ -28,7 +28,7 @@ def slope_at(toy, z):
 
 
 def in_scores(g):
-    """Turn a derivative by l = h_1 - h_0 into one by h."""
+    """Turn a derivative with respect to l = h_1 - h_0 into one with respect to h."""
     return np.stack([-g, g], axis=-1)
 
 
@@ -37,27 +37,29 @@ def J(p, g):
 
 
 def summed(values, weights):
-    """Return mean and covariance of values (m, ...) with these probabilities."""
+    """Return mean and covariance of a variable that takes these values (m, ...) with these probabilities (m,)."""
     assert abs(weights.sum() - 1) < 1e-9
     flat = values.reshape(len(weights), -1)
     mean = weights @ flat
     return mean, ((flat - mean).T * weights) @ (flat - mean)
 
 
-# --- finite: a sum over samples ---------------------------------------------------------------------------------------
+# --- finitely many samples: sums --------------------------------------------------------------------------------------
 
 def reinforce(h, toy, baseline):
-    z, q = corners(*h.shape), np.exp(joint.log_q(h))
+    z, q = one_hot_values(*h.shape), np.exp(joint.log_q(h))
     return summed((f_at(toy, z) - baseline)[:, None, None] * (z - softmax(h, axis=-1)), q)
 
 
 def perturbed(h, toy, baseline):
-    """Given z* = b the first clock of a variable rings after T, T an exponential of rate S = sum r, and each other
-    takes a fresh wait of its own: r_b X_b = q_b R and r_i X_i = q_i R + V_i, with R, V_i standard exponentials.  So
-    1 - r X has mean b - q and covariance q q^T + diag(1 - b), variable by variable.
+    """Use the law of the clocks X given z* = b.
+
+    The first clock of a variable rings after an exponential time of rate S = sum r, and every other clock after an
+    additional time that is independent: r_b X_b = q_b R and r_i X_i = q_i R + V_i, where R and V_i are standard
+    exponentials.  So 1 - r X has mean b - q and covariance q q^T + diag(1 - b), for each variable.
     """
     n, k = h.shape
-    z, weights, q = corners(n, k), np.exp(joint.log_q(h)), softmax(h, axis=-1)
+    z, weights, q = one_hot_values(n, k), np.exp(joint.log_q(h)), softmax(h, axis=-1)
     mean_of_score = (z - q).reshape(-1, n * k)
     second = mean_of_score[:, :, None] * mean_of_score[:, None, :]
     for i in range(n):
@@ -69,7 +71,7 @@ def perturbed(h, toy, baseline):
 
 
 def leave_one_out(h, toy):
-    z, q = corners(*h.shape), np.exp(joint.log_q(h))
+    z, q = one_hot_values(*h.shape), np.exp(joint.log_q(h))
     f = f_at(toy, z)
     values = 0.5 * (f[:, None] - f)[..., None, None] * (z[:, None] - z)
     return summed(values.reshape(-1, *h.shape), np.outer(q, q).ravel())
@@ -78,36 +80,36 @@ def leave_one_out(h, toy):
 def changes(h, toy, z):
     """Return f with z_i replaced by c, (m, n, k), from the table of all joint values."""
     n, k = h.shape
-    f, table = f_at(toy, corners(n, k)), np.empty(z.shape)
+    f, table = f_at(toy, one_hot_values(n, k)), np.empty(z.shape)
     for i in range(n):
         for c in range(k):
-            other = z.copy()
-            other[:, i] = np.eye(k)[c]
-            table[:, i, c] = f[joint.index(other)]
+            changed = z.copy()
+            changed[:, i] = np.eye(k)[c]
+            table[:, i, c] = f[joint.index(changed)]
     return table
 
 
 def local_expectation(h, toy):
-    z, q = corners(*h.shape), np.exp(joint.log_q(h))
+    z, q = one_hot_values(*h.shape), np.exp(joint.log_q(h))
     p, table = softmax(h, axis=-1), changes(h, toy, z)
     return summed(p * (table - (p * table).sum(axis=-1, keepdims=True)), q)
 
 
 def local_tilted(h, toy, eps):
-    z, q = corners(*h.shape), np.exp(joint.log_q(h))
+    z, q = one_hot_values(*h.shape), np.exp(joint.log_q(h))
     return summed((softmax(h + eps * changes(h, toy, z), axis=-1) - softmax(h, axis=-1)) / eps, q)
 
 
 def reinmax(h, toy, tau):
-    z, q = corners(*h.shape), np.exp(joint.log_q(h))
+    z, q = one_hot_values(*h.shape), np.exp(joint.log_q(h))
     g = slope_at(toy, z)
     return summed(2 * J((softmax(h / tau, axis=-1) + z) / 2, g) - J(softmax(h, axis=-1), g) / 2, q)
 
 
 def coordinate_wise(h, toy, eps, table=None):
-    """P(z*) prod_i P(z_i(eps) given z*_i), the latter by the exact law of a pair: direct.joint_law."""
+    """Use P(z*) prod_i P(z_i(eps) given z*_i); the second factor follows from direct.joint_law."""
     n, k = h.shape
-    z, q = corners(n, k), np.exp(joint.log_q(h))
+    z, q = one_hot_values(n, k), np.exp(joint.log_q(h))
     table, chosen = changes(h, toy, z) if table is None else table, z.argmax(axis=-1)
     values, weights = [], []
     for star, f, index, chance in zip(z, table, chosen, q):
@@ -119,26 +121,26 @@ def coordinate_wise(h, toy, eps, table=None):
 
 
 def noisy_exact(h, toy, eps):
-    """The truth, with the covariance of the pair over joint values: direct.covariance in its margins."""
-    hots, f = joint.one_hots(*h.shape), f_at(toy, corners(*h.shape))
+    """Return the true gradient, and the margins of the covariance of direct over joint values."""
+    hots, f = joint.one_hots(*h.shape), f_at(toy, one_hot_values(*h.shape))
     return joint.gradient(h, f).ravel(), hots.T @ direct.covariance(joint.log_q(h), f, eps) @ hots
 
 
 def imle(h, toy, eps):
-    """Compute the law as coordinate_wise does, with the slope at z* instead of the table around it."""
-    return coordinate_wise(h, toy, eps, slope_at(toy, corners(*h.shape)))
+    """Use the law of coordinate_wise, with the derivative at z* instead of the table around z*."""
+    return coordinate_wise(h, toy, eps, slope_at(toy, one_hot_values(*h.shape)))
 
 
-# --- binary: pieces of one number a variable --------------------------------------------------------------------------
+# --- binary variables: pieces of one uniform number -------------------------------------------------------------------
 
 def pieces(cuts):
-    """Return the middles and lengths of the intervals between 0, the cuts and 1."""
+    """Return midpoints and lengths of the intervals into which the cuts divide [0, 1]."""
     edges = np.unique(np.concatenate([[0.0], np.ravel(cuts), [1.0]]))
     return (edges[1:] + edges[:-1]) / 2, np.diff(edges)
 
 
 def grid(per_variable):
-    """Return all combinations of the n variables' places, (m, n), and their weights, (m,)."""
+    """Return all combinations of the nodes of n variables, (m, n), and their weights, (m,)."""
     places = np.stack(np.meshgrid(*(places for places, _ in per_variable), indexing="ij"), axis=-1)
     weights = per_variable[0][1]
     for _, more in per_variable[1:]:
@@ -147,7 +149,7 @@ def grid(per_variable):
 
 
 def gauss(cuts):
-    """Return Gauss's nodes and weights on each of the intervals between 0, the cuts and 1."""
+    """Return Gauss-Legendre nodes and weights on each of the intervals into which the cuts divide [0, 1]."""
     middles, lengths = pieces(cuts)
     return (middles[:, None] + lengths[:, None] / 2 * NODES).ravel(), (lengths[:, None] / 2 * WEIGHTS).ravel()
 
@@ -157,9 +159,9 @@ def ones(z1):
 
 
 def two_sided(h, toy, eps):
-    """Three arg maxes of one logistic number a variable: piecewise constant, with five cuts a variable."""
+    """Sum over pieces: three arg maxes of one logistic number are piecewise constant, with five cuts for n = 2."""
     l = h[:, 1] - h[:, 0]
-    every = changes(h, toy, corners(*h.shape))
+    every = changes(h, toy, one_hot_values(*h.shape))
     gains = every[..., 1] - every[..., 0]                                           # (2^n, n)
     cuts = [expit(-np.concatenate([[l_i], l_i + eps * g, l_i - eps * g])) for l_i, g in zip(l, gains.T)]
     u, weights = grid([pieces(c) for c in cuts])
@@ -170,10 +172,10 @@ def two_sided(h, toy, eps):
 
 
 def direct_joint(h, toy, eps):
-    """Two binary variables: exact in the second's number for each of many values of the first's."""
+    """Sum over many values of the noise of the first of two variables; the sum over the second is exact."""
     l, steps = h[:, 1] - h[:, 0], 4_000
     first = pieces(np.concatenate([np.linspace(0, 1, steps + 1), expit(-l[:1])]))
-    f = eps * f_at(toy, corners(2, 2)).reshape(2, 2)                                # f[z_1, z_2]
+    f = eps * f_at(toy, one_hot_values(2, 2)).reshape(2, 2)                                # f[z_1, z_2]
     values, weights = [], []
     s1 = l[0] + logit(first[0])
     best = np.maximum(f[0], f[1] + s1[:, None])                                     # over z_1, for z_2 = 0, 1
@@ -199,15 +201,15 @@ def gumbel_softmax(h, toy, tau, hard=False):
 
 
 def gumbel_rao(h, toy, tau, m):
-    """Straight-through's mean; of its covariance, what b decides in full, and the rest, given b, over m."""
+    """Return the mean of straight-through, Cov(E[g given b]) + E[Cov(g given b)] / m, with g its gradient."""
     l = h[:, 1] - h[:, 0]
     u, weights = grid([gauss(expit(-l_i)) for l_i in l])
     score = l + logit(u)
     soft, b = np.stack([expit(-score / tau), expit(score / tau)], axis=-1), ones(score > 0)
     values = J(soft, slope_at(toy, b)) / tau
     parts = []
-    for corner in corners(*h.shape):
-        given = (b == corner).all(axis=(1, 2))
+    for value in one_hot_values(*h.shape):
+        given = (b == value).all(axis=(1, 2))
         share = weights[given].sum()
         parts.append((share, *summed(values[given], weights[given] / share)))
     shares, means, covariances = (np.array(part) for part in zip(*parts))
@@ -231,7 +233,7 @@ def disarm(h, toy):
 
 
 def rebar(h, toy, tau, eta):
-    """One binary variable: z_1 - z_0 = l + L; given b, z~_b - z~_o = log(1 + R / p_o), R = s / (1 - s), s uniform."""
+    """Use z_1 - z_0 = l + L and, given b, z~_b - z~_o = log(1 + R / p_o), R = s / (1 - s), for one binary variable."""
     l, p = h[0, 1] - h[0, 0], softmax(h[0])
     places, weights = grid([gauss(expit(-l)), gauss([])])
     u, s = places.T

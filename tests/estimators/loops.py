@@ -1,7 +1,7 @@
-"""All estimators again, by plain loops over images, variables and values, in scalar arithmetic.
+"""Reference for all estimators: plain loops over images, variables and values, in scalar arithmetic.
 
-Nothing is shared with the package but the generator, of which every number is drawn one by one: the order of the draws,
-and how many there are, is part of what is written down here.  Nested lists: h[b][i][c], z[b][i][c].
+The loops share nothing with the package except the state of the generator, from which they draw one number at a time.
+So the number and the order of the draws are compared too.  Arrays are nested lists: h[b][i][c], z[b][i][c].
 """
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ EULER = 0.5772156649015329
 DECAY = 0.99
 
 
-# --- small things -----------------------------------------------------------------------------------------------------
+# --- helpers ----------------------------------------------------------------------------------------------------------
 
 class Wave:
-    """The toy of one image: f(z) = sum_m c_m sin(a_m . z + 1)."""
+    """The toy objective of one image: f(z) = sum_m c_m sin(a_m . z + 1)."""
 
     def __init__(self, toy: Toy, image: int) -> None:
         self.a, self.c = toy.a[image].tolist(), toy.c[image].tolist()
@@ -33,7 +33,7 @@ class Wave:
         return sum(c * math.sin(sum(a * e for a, e in zip(wave, flat)) + 1) for c, wave in zip(self.c, self.a))
 
     def slope(self, z):
-        """df/dz[i][c]."""
+        """Return df/dz[i][c]."""
         flat, k = [entry for row in z for entry in row], len(z[0])
         slope = [0.0] * len(flat)
         for c, wave in zip(self.c, self.a):
@@ -69,7 +69,7 @@ def joint_values(n, k):
 
 
 def changed(z, i, c):
-    """z with z_i replaced by value c."""
+    """Return z with z_i replaced by value c."""
     return [hot(c, len(row)) if j == i else row for j, row in enumerate(z)]
 
 
@@ -78,7 +78,7 @@ def exponentials(h, rng):
 
 
 def perturbed(h, rng):
-    """h + gamma."""
+    """Return h + gamma."""
     E = exponentials(h, rng)
     return [[[s - math.log(e) - EULER for s, e in zip(row, times)] for row, times in zip(image, clock)]
             for image, clock in zip(h, E)]
@@ -89,12 +89,12 @@ def samples(h, rng):
 
 
 def jacobian_times(p, g):
-    """J(p) g, J(p) = diag(p) - p p^T, entry by entry."""
+    """Return J(p) g with J(p) = diag(p) - p p^T."""
     return [sum(((p[c] if c == o else 0.0) - p[c] * p[o]) * g[o] for o in range(len(p))) for c in range(len(p))]
 
 
 def through_log_softmax(p, g):
-    """d log p_o / d h_c = [o = c] - p_c."""
+    """Multiply g by the derivative d log p_o / d h_c = [o = c] - p_c."""
     return [sum(((1.0 if c == o else 0.0) - p[c]) * g[o] for o in range(len(p))) for c in range(len(p))]
 
 
@@ -102,7 +102,7 @@ def difference(one, other, scale):
     return [[(a - b) * scale for a, b in zip(row, rest)] for row, rest in zip(one, other)]
 
 
-# --- the estimators, an equation each ---------------------------------------------------------------------------------
+# --- the estimators, one equation each --------------------------------------------------------------------------------
 
 def exact(h, waves, rng, memory):
     """grad_i(c) = sum_z q(z) f(z) ([z_i = c] - q_i(c))."""
@@ -118,7 +118,7 @@ def exact(h, waves, rng, memory):
 
 
 def _coordinate_wise(noisy, wave, z, eps):
-    """argmax_c of eps f(z with z_i = c) + h_i(c) + gamma_i(c), for each i."""
+    """Return argmax_c of eps f(z with z_i = c) + h_i(c) + gamma_i(c), for each i."""
     return [hot(winner([s + eps * wave.f(changed(z, i, c)) for c, s in enumerate(row)]), len(row))
             for i, row in enumerate(noisy)]
 
@@ -145,7 +145,7 @@ def two_sided(h, waves, rng, memory, eps):
 
 
 def direct_joint(h, waves, rng, memory, eps):
-    """(z*(eps) - z*) / eps, z*(eps) the best of all joint values of eps f(z) + sum_i h_i(z_i) + gamma_i(z_i)."""
+    """(z*(eps) - z*) / eps, z*(eps) = argmax_z of eps f(z) + sum_i h_i(z_i) + gamma_i(z_i) over all joint values."""
     grad, stars = [], []
     for noisy, wave in zip(perturbed(h, rng), waves):
         n, k = len(noisy), len(noisy[0])
@@ -157,19 +157,19 @@ def direct_joint(h, waves, rng, memory, eps):
 
 
 def _margins(weights, values, n, k):
-    """sum_z weights(z) [z_i = c]."""
+    """Return sum_z weights(z) [z_i = c]."""
     return [[sum(w for w, z in zip(weights, values) if z[i] == c) for c in range(k)] for i in range(n)]
 
 
 def _joint(scores, wave):
-    """All joint values, q of each, f of each."""
+    """Return all joint values, and q and f of each."""
     n, k, q = len(scores), len(scores[0]), [softmax(row) for row in scores]
     values = joint_values(n, k)
     return values, [math.prod(q[i][z[i]] for i in range(n)) for z in values], [wave.f(hots(z, k)) for z in values]
 
 
 def _tilt(weights, f, eps):
-    """(q_eps - q) / eps of every joint value, q_eps = q exp(eps f) / sum q exp(eps f)."""
+    """Return (q_eps - q) / eps of every joint value, q_eps = q exp(eps f) / sum q exp(eps f)."""
     tilted = [w * math.exp(eps * (f_z - max(f))) for w, f_z in zip(weights, f)]
     return [(t / sum(tilted) - w) / eps for t, w in zip(tilted, weights)]
 
@@ -185,7 +185,7 @@ def tilted(h, waves, rng, memory, eps):
 
 
 def _half(h, waves, eps, push):
-    """q_i (u_i - sum q u) in its margins, u_i = push(d_i, E exp(eps d)), d_i = f_i - f of the likeliest value."""
+    """The margins of q_i (u_i - sum q u), u_i = push(d_i, E exp(eps d)), d_i = f_i - f of the likeliest value."""
     grad, weights = [], []
     for scores, wave in zip(h, waves):
         values, q, f = _joint(scores, wave)
@@ -210,11 +210,11 @@ def amplified(h, waves, rng, memory, eps):
 
 
 def noisy_exact(h, waves, rng, memory, eps):
-    """exact + (z(eps) - z*) / eps - tilted, with a Gumbel variable for every joint value."""
-    silent, weights = exact(h, waves, rng, memory)
+    """exact + (z(eps) - z*) / eps - tilted, with one Gumbel variable for every joint value."""
+    exact_grad, weights = exact(h, waves, rng, memory)
     clocks = [[rng.standard_exponential() for _ in row] for row in weights]
     grad, stars = [], []
-    for scores, wave, times, plain in zip(h, waves, clocks, silent):
+    for scores, wave, times, plain in zip(h, waves, clocks, exact_grad):
         values, q, f = _joint(scores, wave)
         n, k = len(scores), len(scores[0])
         noisy = [math.log(w) - math.log(e) for w, e in zip(q, times)]
@@ -259,7 +259,7 @@ def gumbel_softmax(h, waves, rng, memory, tau):
 
 
 def straight_through(h, waves, rng, memory, tau):
-    """The same J, but df/dz at the hard sample."""
+    """The gradient of gumbel_softmax, but with df/dz at the hard sample."""
     grad, hard = [], []
     for noisy, wave in zip(perturbed(h, rng), waves):
         soft = [softmax([s / tau for s in row]) for row in noisy]
@@ -270,7 +270,7 @@ def straight_through(h, waves, rng, memory, tau):
 
 
 def gumbel_rao(h, waves, rng, memory, tau, m=10):
-    """The same, averaged over m draws given the arg max b: in alarm clocks E_b = E / sum w, E_i = E_b + E' / w_i."""
+    """straight_through, averaged over m draws given the arg max b: E_b = E / sum w, E_i = E_b + E' / w_i."""
     hard = samples(h, rng)
     grad = [[[0.0 for _ in row] for row in image] for image in h]
     slopes = [wave.slope(z) for wave, z in zip(waves, hard)]
@@ -289,21 +289,19 @@ def gumbel_rao(h, waves, rng, memory, tau, m=10):
 
 def reinmax(h, waves, rng, memory, tau):
     """2 J(pi) g - J(p) g / 2, pi = (softmax(h / tau) + D) / 2, g = df/dz at the sample D."""
-    grad, hard = samples(h, rng), []
-    for b, (scores, wave) in enumerate(zip(h, waves)):
-        D = grad[b]
+    grad, hard = [], samples(h, rng)
+    for scores, wave, D in zip(h, waves, hard):
         g = wave.slope(D)
-        grad[b] = []
+        grad.append([])
         for i, row in enumerate(scores):
             p = softmax(row)
             pi = [(s + d) / 2 for s, d in zip(softmax([s / tau for s in row]), D[i])]
-            grad[b].append([2 * one - two / 2 for one, two in zip(jacobian_times(pi, g[i]), jacobian_times(p, g[i]))])
-        hard.append(D)
+            grad[-1].append([2 * one - two / 2 for one, two in zip(jacobian_times(pi, g[i]), jacobian_times(p, g[i]))])
     return grad, hard
 
 
 def local_expectation(h, waves, rng, memory):
-    """q_i(c) (f_i(c) - sum_o q_i(o) f_i(o)), f_i(c) = f(z with z_i = c) around ONE sample z."""
+    """q_i(c) (f_i(c) - sum_o q_i(o) f_i(o)), f_i(c) = f(z with z_i = c), from one sample z."""
     grad, hard = [], samples(h, rng)
     for scores, wave, z in zip(h, waves, hard):
         grad.append([])
@@ -315,10 +313,10 @@ def local_expectation(h, waves, rng, memory):
 
 
 def reinforce(h, waves, rng, memory):
-    """(f(b) - baseline) (b - p); baseline <- 0.99 baseline + 0.01 mean f(b), AFTER its use."""
+    """(f(b) - baseline) (b - p); baseline <- 0.99 baseline + 0.01 mean f(b) after the estimate."""
     hard = samples(h, rng)
     f = [wave.f(z) for wave, z in zip(waves, hard)]
-    if memory["steps"] == [0]:                                      # no past: one more sample stands in for it
+    if memory["steps"] == [0]:                                      # no earlier batches: draw one more sample
         other = [wave.f(z) for wave, z in zip(waves, samples(h, rng))]
         memory["baseline"] = [sum(other) / len(other)]
     baseline = memory["baseline"][0]
@@ -330,7 +328,7 @@ def reinforce(h, waves, rng, memory):
 
 
 def perturbed_score(h, waves, rng, memory):
-    """(f(z*) - baseline) (1 - e), e the exponential clocks of the noise; the baseline as reinforce's."""
+    """(f(z*) - baseline) (1 - e), e the exponential clocks of the noise; the baseline is that of reinforce."""
     clocks, hard = exponentials(h, rng), []
     for image, times in zip(h, clocks):
         hard.append([hot(winner([s - math.log(e) for s, e in zip(row, clock)]), len(row))
@@ -358,9 +356,9 @@ def leave_one_out(h, waves, rng, memory):
 
 
 def _coupled(h, rng):
-    """An image at a time: p, z, b, z~ and d z~ / d log p; first all u, then all v."""
+    """Return p, z, b, z~ and d z~ / d log p of each image; all u are drawn before all v."""
     E_u, E_v = exponentials(h, rng), exponentials(h, rng)           # -log u, -log v
-    found = []
+    coupled = []
     for scores, times, waits in zip(h, E_u, E_v):
         p = [softmax(row) for row in scores]
         z = [[math.log(q) - math.log(t) for q, t in zip(row, clock)] for row, clock in zip(p, times)]
@@ -371,18 +369,18 @@ def _coupled(h, rng):
             total = [wait / q + first for wait, q in zip(waits[i], p[i])]
             given.append([-math.log(first) if c == won else -math.log(total[c]) for c in range(len(total))])
             slope.append([0.0 if c == won else waits[i][c] / p[i][c] / total[c] for c in range(len(total))])
-        found.append((p, z, hots(b, len(scores[0])), given, slope))
-    return found
+        coupled.append((p, z, hots(b, len(scores[0])), given, slope))
+    return coupled
 
 
 def _relaxed(wave, z, tau):
-    """f(softmax(z / tau)) and its gradient in z."""
+    """Return f(softmax(z / tau)) and its gradient with respect to z."""
     soft = [softmax([s / tau for s in row]) for row in z]
     return wave.f(soft), [[g / tau for g in jacobian_times(p, g)] for p, g in zip(soft, wave.slope(soft))]
 
 
 def rebar(h, waves, rng, memory, tau, batch_mean=False):
-    """grad_{log p} = [f(b) - eta f(z~)] b + eta grad f(z) - eta dz~/dlog p grad f(z~); eta is updated AFTER its use."""
+    """grad_{log p} = [f(b) - eta f(z~)] b + eta grad f(z) - eta dz~/dlog p grad f(z~); eta is updated afterwards."""
     drawn = _coupled(h, rng)
     f = [wave.f(b) for wave, (_, _, b, _, _) in zip(waves, drawn)]
     at_z = [_relaxed(wave, z, tau) for wave, (_, z, _, _, _) in zip(waves, drawn)]
@@ -408,7 +406,7 @@ def rebar(h, waves, rng, memory, tau, batch_mean=False):
 
 
 def _network(flat, z):
-    """r(z) = w2 . tanh(W1 z + b1) + b2 and its gradient in z; flat holds W1 (d rows), b1, w2, b2, complex or not."""
+    """r(z) = w2 . tanh(W1 z + b1) + b2 and its gradient; flat holds W1 (d rows), b1, w2, b2, also complex."""
     point, k = [entry for row in z for entry in row], len(z[0])
     d = len(point)
     hidden = (len(flat) - 1) // (d + 2)
@@ -421,7 +419,7 @@ def _network(flat, z):
 
 
 def _relax_grad(flat, drawn, f, at_z, at_given, batch_mean):
-    """grad_{log p} = [f(b) - c(z~)] b + grad c(z) - dz~/dlog p grad c(z~), c = f + r; as complex numbers, in h."""
+    """grad_{log p} = [f(b) - c(z~)] b + grad c(z) - dz~/dlog p grad c(z~), c = f + r; with respect to h, complex."""
     signal = [f_b - score - _network(flat, given)[0]
               for f_b, (score, _), (_, _, _, given, _) in zip(f, at_given, drawn)]
     if batch_mean:
@@ -437,7 +435,7 @@ def _relax_grad(flat, drawn, f, at_z, at_given, batch_mean):
 
 
 def relax(h, waves, rng, memory, tau, batch_mean=False):
-    """The gradient, and then a step of Adam on mean_b |grad|^2, differentiated by complex steps."""
+    """The gradient, and then one step of Adam on mean_b |grad|^2, whose gradient is found by complex steps."""
     drawn = _coupled(h, rng)
     f = [wave.f(b) for wave, (_, _, b, _, _) in zip(waves, drawn)]
     at_z = [_relaxed(wave, z, tau) for wave, (_, z, _, _, _) in zip(waves, drawn)]
@@ -460,7 +458,7 @@ def relax(h, waves, rng, memory, tau, batch_mean=False):
 
 
 def _opposed(h, waves, rng, formula):
-    """b1 = [u > sigmoid(-l)], b2 = [u < sigmoid(l)], l = h_1 - h_0; formula(f1 - f2, u, b1, b2, l) is for d/dl."""
+    """b1 = [u > sigmoid(-l)], b2 = [u < sigmoid(l)], l = h_1 - h_0; formula(f1 - f2, u, b1, b2, l) is d/dl."""
     u = [[rng.random() for _ in image] for image in h]
     grad, latent = [], []
     for scores, wave, draws in zip(h, waves, u):
@@ -484,7 +482,8 @@ def disarm(h, waves, rng, memory):
     return _opposed(h, waves, rng, lambda gap, u, b1, b2, logit:
                     0.5 * gap * (-1) ** b2 * (b1 != b2) * sigmoid(abs(logit)))
 
-TRANSCRIPTS = {
+
+REFERENCES = {
     "exact": exact, "direct": direct, "two-sided": two_sided, "direct-joint": direct_joint,
     "tilted": tilted, "capped": capped, "amplified": amplified, "noisy-exact": noisy_exact, "imle": imle,
     "local-tilted": local_tilted,
@@ -516,7 +515,10 @@ def _perturbed_pairs(theta, n, rng):
 
 
 def _pairs(theta, waves, rng, n, move):
-    """move(noisy, wave, z*) -> (two joint values and the scale of their difference in features)."""
+    """Estimate with pair scores.
+
+    move(noisy, wave, z*) returns two joint values and the factor of the difference of their features.
+    """
     grad, stars = [], []
     for noisy, wave in zip(_perturbed_pairs(theta, n, rng), waves):
         z = _best(noisy, n)
@@ -527,7 +529,7 @@ def _pairs(theta, waves, rng, n, move):
 
 
 def _tilted(noisy, wave, z, eps):
-    """The best joint value once eps (f(z with z_i = 1) - f(z with z_i = 0)) is added to each u_i."""
+    """Return the arg max after eps (f(z with z_i = 1) - f(z with z_i = 0)) is added to each u_i."""
     at = hots(z, 2)
     gain = [wave.f(changed(at, i, 1)) - wave.f(changed(at, i, 0)) for i in range(len(z))]
     return _best(noisy, len(z), lambda v: sum(eps * g * one for g, one in zip(gain, v)))
@@ -556,7 +558,7 @@ def imle_pairs(theta, waves, rng, n, eps):
 
 
 def gumbel_softmax_pairs(theta, waves, rng, n, tau):
-    """A Gumbel variable a joint value; z_i(1) = sum of the weights of all joint values with z_i = 1."""
+    """One Gumbel variable for each joint value; z_i(1) = sum of the weights of all joint values with z_i = 1."""
     values = joint_values(n, 2)
     gamma = [[-math.log(rng.standard_exponential()) for _ in values] for _ in theta]
     grad, soft = [], []
@@ -571,38 +573,39 @@ def gumbel_softmax_pairs(theta, waves, rng, n, tau):
     return grad, soft
 
 
-OF_PAIRS = {"direct": direct_pairs, "two-sided": two_sided_pairs, "direct-joint": joint_pairs, "imle": imle_pairs,
-            "gumbel-softmax": gumbel_softmax_pairs}
+REFERENCES_WITH_PAIRS = {"direct": direct_pairs, "two-sided": two_sided_pairs, "direct-joint": joint_pairs,
+                         "imle": imle_pairs, "gumbel-softmax": gumbel_softmax_pairs}
 
 
-SILENT = ("exact", "tilted", "capped", "amplified")     # their decoder learns from all joint values, weighted by q
+# These have no noise: their decoder learns from all joint values, weighted by q.
+WITHOUT_NOISE = ("exact", "tilted", "capped", "amplified")
 
 # --- the comparison ---------------------------------------------------------------------------------------------------
 
-SEEDS, SEEDS_OF_PAIRS = 24, 12        # of two images each: enough for arg maxes that move, and some that do not
+SEEDS, SEEDS_OF_PAIRS = 24, 12        # of two images each: some arg maxes change, others do not
 SEEDS_WITH_MEMORY, UPDATES = 5, 3
 
 
-def bent(memory, rng):
-    """Return a memory that has already learnt something, in which nothing is 0."""
+def memory_after_learning(memory, rng):
+    """Return the memory of a run that has already learnt, in which no entry is 0."""
     return {name: np.abs(array + 0.3 * rng.normal(size=array.shape)) if name != "adam_t" else array + 7
             for name, array in memory.items()}
 
 
-def off(value, truth) -> float:
+def deviation(value, truth) -> float:
     """Return the largest difference, divided by the largest entry if that is above 1."""
     value, truth = np.asarray(value, float), np.asarray(truth, float)
     assert value.shape == truth.shape
     if not np.isfinite(value).all():
-        return np.inf                                               # NaN compares as neither larger nor smaller
+        return np.inf                                               # max() may drop NaN
     return float(np.abs(value - truth).max() / max(1, np.abs(truth).max()))
 
 
 def worst_difference(name, estimate=None, n=2, k=2, value=0.6, dtype=np.float64, old_memory=False, **keywords) -> float:
-    """The largest difference between the package's estimator and its transcript: over gradients, decoder_term, memory.
+    """Return the largest difference between an estimator and its reference, in gradient, decoder_term and memory.
 
-    Two images, the same generator state for both, several updates one after the other.  Infinite where one of the two
-    has drawn more random numbers than the other.  estimate: to be compared in the place of the registry's.
+    Both start from the same state of the generator, and make several updates of two images if they have a memory.  The
+    result is infinite if one draws more random numbers than the other.  estimate replaces that of the registry.
     """
     entry = estimators.get(name)
     estimate = estimate or entry.estimate
@@ -611,37 +614,40 @@ def worst_difference(name, estimate=None, n=2, k=2, value=0.6, dtype=np.float64,
     for seed in range(SEEDS_WITH_MEMORY if entry.memory or name == "gumbel-rao" else SEEDS):    # ten draws each
         rng = np.random.default_rng([seed, n, k])
         toy, memory = Toy(2, n, k, rng), entry.memory(n, k) if entry.memory else {}
-        memory = bent(memory, rng) if old_memory else memory
-        known = {key: array.tolist() for key, array in memory.items()}
+        memory = memory_after_learning(memory, rng) if old_memory else memory
+        memory_of_loops = {key: array.tolist() for key, array in memory.items()}
         waves = [Wave(toy, image) for image in range(2)]
-        ours, theirs = (np.random.default_rng(seed) for _ in range(2))
+        rng_of_package, rng_of_loops = (np.random.default_rng(seed) for _ in range(2))
         for _ in range(UPDATES if memory else 1):
             h = rng.normal(size=(2, n, k)).astype(dtype)
             given = {"memory": memory} if memory else {}
-            grad, decoder_term = estimate(h, toy, ours, **settings, **given, **keywords)
+            grad, decoder_term = estimate(h, toy, rng_of_package, **settings, **given, **keywords)
             scores = h.astype(float).tolist()
-            truth, at = TRANSCRIPTS[name](scores, waves, theirs, known, *settings.values(), **keywords)
-            worst = max(worst, off(grad, truth), off(decoder_term.weights if name in SILENT else decoder_term.z, at),
-                        *(off(memory[key], known[key]) for key in memory))
-            if name not in SILENT:                                  # f was asked at the z that is handed back
-                worst = max(worst, off(decoder_term.f, [wave.f(z) for wave, z in zip(waves, decoder_term.z.tolist())]))
-            if ours.bit_generator.state != theirs.bit_generator.state:
+            truth, at = REFERENCES[name](scores, waves, rng_of_loops, memory_of_loops, *settings.values(), **keywords)
+            latent = decoder_term.weights if name in WITHOUT_NOISE else decoder_term.z
+            worst = max(worst, deviation(grad, truth), deviation(latent, at),
+                        *(deviation(memory[key], memory_of_loops[key]) for key in memory))
+            if name not in WITHOUT_NOISE:                                  # f must be f of the z that is returned
+                f = [wave.f(z) for wave, z in zip(waves, decoder_term.z.tolist())]
+                worst = max(worst, deviation(decoder_term.f, f))
+            if rng_of_package.bit_generator.state != rng_of_loops.bit_generator.state:
                 return np.inf
     return worst
 
 
 def worst_difference_with_pairs(name, estimate=None, n=3, value=0.6) -> float:
-    """The same with pair scores between the variables."""
-    entry, worst, moved = estimators.get(name), 0.0, 0
+    """Return the largest difference, as worst_difference does, for variables with pair scores."""
+    entry, worst, total = estimators.get(name), 0.0, 0
     family = Pairwise(n, solvers.get("enumeration"), False)
     for seed in range(SEEDS_OF_PAIRS):
         rng = np.random.default_rng([seed, n])
         toy, theta = Toy(2, n, 2, rng), rng.normal(size=(2, family.outputs))
-        ours, theirs = (np.random.default_rng(seed) for _ in range(2))
-        grad, decoder_term = (estimate or entry.estimate)(theta, toy, ours, family=family, **{entry.temperature: value})
+        rng_of_package, rng_of_loops = (np.random.default_rng(seed) for _ in range(2))
+        grad, decoder_term = (estimate or entry.estimate)(theta, toy, rng_of_package, family=family,
+                                                          **{entry.temperature: value})
         waves = [Wave(toy, image) for image in range(2)]
-        truth, at = OF_PAIRS[name](theta.tolist(), waves, theirs, n, value)
-        worst, moved = max(worst, off(grad, truth), off(decoder_term.z, at)), moved + np.abs(truth).sum()
-        if ours.bit_generator.state != theirs.bit_generator.state:
+        truth, at = REFERENCES_WITH_PAIRS[name](theta.tolist(), waves, rng_of_loops, n, value)
+        worst, total = max(worst, deviation(grad, truth), deviation(decoder_term.z, at)), total + np.abs(truth).sum()
+        if rng_of_package.bit_generator.state != rng_of_loops.bit_generator.state:
             return np.inf
-    return worst if moved > 0 else np.nan                           # only zeros would say nothing
+    return worst if total > 0 else np.nan                           # a comparison of zeros alone would prove nothing

@@ -1,4 +1,4 @@
-"""Every estimator on a nonlinear toy: mean and variance against enumeration, relaxations against differences."""
+"""Every estimator on a nonlinear toy objective: moments against enumeration, relaxations against differences."""
 from __future__ import annotations
 
 import numpy as np
@@ -13,11 +13,11 @@ from refimpl.latent.pairwise import Pairwise
 from refimpl.models.toy import Toy, ToyPass, ToyTable
 from refimpl.nn.gradcheck import gradcheck, worst
 from tests.asserts import assert_relative, z_scores
-from tests.estimators.relations import (K, check_a_memory_is_changed_in_place, check_bad_temperatures,
-                                       check_every_entry_has_a_name_words_and_a_colour_of_its_own,
-                                       check_first_estimates_cost_as_much_of_a_decoder_as_of_a_toy,
-                                       check_the_decoder_learns_from_the_latent, check_the_sizes_of_the_memories,
-                                       check_those_that_enumerate_evaluate_every_joint_value_and_the_others_do_not)
+from tests.estimators.relations import (K, check_decoder_gradient_is_evaluated_at_the_latent,
+                                        check_every_estimator_has_a_name_a_summary_and_its_own_colour,
+                                        check_first_estimate_has_the_stated_cost, check_invalid_temperature_is_rejected,
+                                        check_memories_have_the_expected_sizes, check_memory_is_updated_in_place,
+                                        check_only_enumerating_estimators_evaluate_every_joint_value)
 
 
 @pytest.fixture
@@ -31,15 +31,15 @@ def h(rng):
 
 
 def draws(name, toy, h, rng, image=1, times=200_000, **settings):
-    """`times` independent estimates for one image."""
+    """Return `times` independent estimates for one image."""
     objective = toy.repeated(image, times)
     return estimators.get(name).estimate(h[image:image + 1].repeat(times, 0), objective, rng, **settings)
 
 
-def test_exact_is_enumeration(toy, h, rng):
+def test_exact_equals_enumeration(toy, h, rng):
     grad, decoder_term = estimators.get("exact").estimate(h, toy, rng)
-    corners = np.stack([toy.run(np.tile(np.eye(K)[z], (3, 1, 1))).f for z in range(K)], axis=-1)
-    assert_relative(grad[:, 0], exact.gradient(h[:, 0], corners), 1e-11)
+    f = np.stack([toy.run(np.tile(np.eye(K)[z], (3, 1, 1))).f for z in range(K)], axis=-1)
+    assert_relative(grad[:, 0], exact.gradient(h[:, 0], f), 1e-11)
     assert isinstance(decoder_term, ToyTable)
     assert_relative(decoder_term.weights, softmax(h[:, 0], axis=-1), 1e-13)
 
@@ -56,12 +56,12 @@ def test_direct_has_the_exact_mean_and_variance(toy, h, rng, eps):
     assert np.abs(z_scores(grad[:, 0], exact.gradient(h[1, 0], f))).max() > 5 or eps < 1      # at eps = 1 it is biased
 
 
-def test_direct_uses_one_noise_for_both(toy, h):
-    """Only pairs that climb: no draw may move to a lower f."""
+def test_direct_uses_the_same_noise_for_both_arg_maxes(toy, h):
+    """With the same noise, no draw has a second arg max with a lower f."""
     grad, decoder_term = draws("direct", toy, h, np.random.default_rng(0), eps=0.5, times=20_000)
     f = toy.joint_table().f[1]
     assert ((grad[:, 0] * f).sum(axis=-1) >= 0).all()
-    assert (grad[:, 0][decoder_term.z[:, 0] == 0] >= 0).all()           # what is not z* can only be arrived at
+    assert (grad[:, 0][decoder_term.z[:, 0] == 0] >= 0).all()           # only the entry of z* can decrease
 
 
 @pytest.mark.parametrize("tau", [0.3, 1.0])
@@ -82,12 +82,12 @@ def test_straight_through_is_hard_forward_and_soft_backward(toy, h):
     noise = gumbel.sample(h.shape, np.random.default_rng(seed))
     assert (decoder_term.z.argmax(axis=-1) == gumbel.argmax(h, noise)).all()
     assert set(np.unique(decoder_term.z)) == {0.0, 1.0}
-    df_dz = toy.run(decoder_term.z).df_dz()                                # at the corner
+    df_dz = toy.run(decoder_term.z).df_dz()                                # at the one-hot sample
     loss = lambda: (df_dz * softmax((h + noise) / tau, axis=-1)).sum()
     assert worst(gradcheck(loss, h, grad, np.random.default_rng(1))) < 1e-7
 
 
-def test_gumbel_softmax_is_biased_and_less_so_at_a_lower_tau(toy, h, rng):
+def test_bias_of_gumbel_softmax_falls_with_tau(toy, h, rng):
     truth = exact.gradient(h[1, 0], toy.joint_table().f[1])
     bias = {}
     for tau in (0.1, 1.0):
@@ -100,30 +100,30 @@ def test_gumbel_softmax_is_biased_and_less_so_at_a_lower_tau(toy, h, rng):
 @pytest.mark.parametrize("name, settings, evaluations", [
     ("exact", {}, K), ("direct", {"eps": 0.1}, K), ("gumbel-softmax", {"tau": 1.0}, 1),
     ("straight-through-gumbel-softmax", {"tau": 1.0}, 1)])
-def test_same_generator_same_estimate_and_the_stated_cost(toy, h, name, settings, evaluations):
+def test_estimate_is_reproducible_and_has_the_stated_cost(toy, h, name, settings, evaluations):
     estimate = estimators.get(name).estimate
     first = estimate(h, toy, np.random.default_rng(3), **settings)
     assert toy.evaluations == evaluations
     second = estimate(h, toy, np.random.default_rng(3), **settings)
     assert (first.grad == second.grad).all()
     assert first.grad.shape == h.shape
-    assert np.abs(first.grad.sum(axis=-1)).max() < 1e-12          # moving all scores together changes nothing
+    assert np.abs(first.grad.sum(axis=-1)).max() < 1e-12          # a shift of all scores has no effect
 
 
-def test_every_entry_has_a_name_words_and_a_colour_of_its_own():
-    check_every_entry_has_a_name_words_and_a_colour_of_its_own()
+def test_every_estimator_has_a_name_a_summary_and_its_own_colour():
+    check_every_estimator_has_a_name_a_summary_and_its_own_colour()
 
 
-def test_the_sizes_of_the_memories():
-    check_the_sizes_of_the_memories()
+def test_memories_have_the_expected_sizes():
+    check_memories_have_the_expected_sizes()
 
 
 @pytest.mark.parametrize("name", list(estimators.REGISTRY))
-def test_those_that_enumerate_evaluate_every_joint_value_and_the_others_do_not(name, rng):
-    check_those_that_enumerate_evaluate_every_joint_value_and_the_others_do_not(name, rng)
+def test_only_enumerating_estimators_evaluate_every_joint_value(name, rng):
+    check_only_enumerating_estimators_evaluate_every_joint_value(name, rng)
 
 
-def test_a_fresh_memory_is_zero_but_for_the_networks_first_layer():
+def test_new_memory_is_zero_except_for_the_first_layer_of_the_network():
     for name, entry in estimators.REGISTRY.items():
         for n, k in ((1, 4), (3, 2)):
             for key, array in (entry.memory(n, k) if entry.memory else {}).items():
@@ -132,11 +132,11 @@ def test_a_fresh_memory_is_zero_but_for_the_networks_first_layer():
                 assert (array[:nonzero] != 0).all() and (array[nonzero:] == 0).all()
     first = relax.memory(50, 2)["r"][:100 * relax.HIDDEN]
     assert abs(first.std() * 10 - 1) < 0.05 and abs(first.mean() * 10) < 0.05       # standard deviation 1 / sqrt(n k)
-    same_for_all = np.random.default_rng(0).normal(size=first.size) / 10      # a run that goes on finds it again
-    assert (first == same_for_all).all()
+    expected = np.random.default_rng(0).normal(size=first.size) / 10      # a run that is continued needs the same
+    assert (first == expected).all()
 
 
-def test_perturbed_refuses_scores_without_noise(rng):
+def test_perturbed_rejects_families_with_scores_without_noise(rng):
     settings = {"family": Pairwise(2, solvers.get("enumeration"), False), "memory": reinforce.memory(2, 2)}
     with pytest.raises(ValueError, match="^family must perturb every score"):
         estimators.get("perturbed").estimate(np.zeros((4, 3)), Toy(4, 2, 2, rng), rng, **settings)
@@ -146,24 +146,24 @@ LEARNING = [name for name, entry in estimators.REGISTRY.items() if entry.memory]
 
 
 @pytest.mark.parametrize("name", LEARNING)
-def test_a_memory_is_changed_in_place(name, toy, h, rng):
-    check_a_memory_is_changed_in_place(name, toy, h, rng)
+def test_memory_is_updated_in_place(name, toy, h, rng):
+    check_memory_is_updated_in_place(name, toy, h, rng)
 
 
 @pytest.mark.parametrize("name", list(estimators.REGISTRY))
-def test_first_estimates_cost_as_much_of_a_decoder_as_of_a_toy(name, rng):
-    check_first_estimates_cost_as_much_of_a_decoder_as_of_a_toy(name, rng)
+def test_first_estimate_has_the_stated_cost_for_decoder_and_toy(name, rng):
+    check_first_estimate_has_the_stated_cost(name, rng)
 
 
-# --- the decoder learns from the latent -------------------------------------------------------------------------------
+# --- the gradient of the decoder --------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("name, n, k", [(name, n, k) for name, entry in estimators.REGISTRY.items()
                                         for n, k in ((2, 2), (1, 3)) if k == 2 or entry.serves is not binary])
-def test_the_decoder_learns_from_the_latent(name, n, k, rng):
-    check_the_decoder_learns_from_the_latent(name, n, k, rng)
+def test_decoder_gradient_is_evaluated_at_the_latent(name, n, k, rng):
+    check_decoder_gradient_is_evaluated_at_the_latent(name, n, k, rng)
 
 
-def test_unknown_names():
+def test_unknown_estimator_name_is_rejected():
     assert estimators.get("direct").temperature == "eps" and estimators.get("exact").temperature is None
     with pytest.raises(InputError, match="exact, direct, two-sided"):
         estimators.get("rebarr")
@@ -171,5 +171,5 @@ def test_unknown_names():
 
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
 @pytest.mark.parametrize("name", [name for name, entry in estimators.REGISTRY.items() if entry.temperature])
-def test_bad_temperatures(toy, h, rng, name, value):
-    check_bad_temperatures(toy, h, rng, name, value)
+def test_invalid_temperature_is_rejected(toy, h, rng, name, value):
+    check_invalid_temperature_is_rejected(toy, h, rng, name, value)

@@ -1,6 +1,5 @@
-"""What labels teach: the mean of each term against its formula, and what the formula is the gradient of."""
+"""Gradient terms of labelled images: their means, and the objectives of which these are the gradients."""
 from __future__ import annotations
-
 
 import numpy as np
 import pytest
@@ -27,36 +26,36 @@ def mean_formula(name, h, y, eps):
 
 @pytest.mark.parametrize("name", list(label_terms.REGISTRY))
 @pytest.mark.parametrize("eps", [0.05, 1.0])
-def test_the_mean_of_each_labelled_term(name, eps, h, rng):
+def test_labelled_term_has_the_mean_of_its_formula(name, eps, h, rng):
     y = int(h.argmin())
     draws = label_terms.REGISTRY[name](np.broadcast_to(h, (DRAWS, K)), np.full(DRAWS, y), rng, eps)
     if name == "cross-entropy":                                             # no noise
         assert_close_in_norm(draws, mean_formula(name, h, y, eps), 1e-14)
         return
     assert np.abs(z_scores(draws, mean_formula(name, h, y, eps))).max() < 4
-    if eps == 1.0:                                                          # and the measurement sees a wrong eps
+    if eps == 1.0:                                                          # a wrong eps is detected
         assert np.abs(z_scores(draws, mean_formula(name, h, y, 2 * eps))).max() > 4
 
 
 @pytest.mark.parametrize("name, objective", [
     ("released", lambda h, y, eps: log_softmax(h)[y] / eps), ("cross-entropy", lambda h, y, eps: log_softmax(h)[y]),
     ("direct-loss", lambda h, y, eps: np.log1p(softmax(h)[y] * np.expm1(eps)) / eps)])
-def test_the_mean_is_the_gradient_that_the_docstring_names(name, objective, h, rng):
+def test_mean_of_labelled_term_is_the_gradient_of_its_objective(name, objective, h, rng):
     y, eps = 2, 0.7
     checks = gradcheck(lambda: objective(h, y, eps), h, mean_formula(name, h, y, eps), rng)
     assert worst(checks) < 1e-7
 
 
 @pytest.mark.parametrize("name", ["released", "direct-loss", "cross-entropy"])
-def test_terms_are_their_formulas(name):
+def test_labelled_terms_agree_with_plain_loops(name):
     assert worst_difference(name) < 1e-12
 
 
-def test_there_are_three_terms():
+def test_registry_contains_three_labelled_terms():
     assert list(label_terms.REGISTRY) == ["released", "direct-loss", "cross-entropy"]
 
 
-def test_limits_of_direct_loss(h):
+def test_mean_of_direct_loss_has_the_right_limits_for_small_and_large_eps(h):
     y, q = int(h.argmin()), softmax(h)
     small, large = mean_formula("direct-loss", h, y, 1e-7), mean_formula("direct-loss", h, y, 60.0)
     np.testing.assert_allclose(small, q[y] * (np.eye(K)[y] - q), rtol=1e-5)                 # the gradient of q(y)
@@ -66,7 +65,7 @@ def test_limits_of_direct_loss(h):
 @pytest.mark.parametrize("labels, problem", [([0, 1], "labels must lie in 0 ... 1, got 0 ... 5"),
                                              ([0.5, 1], "integers")])
 @pytest.mark.parametrize("name", list(label_terms.REGISTRY))
-def test_bad_labels(name, labels, problem, rng):
+def test_invalid_labels_are_rejected(name, labels, problem, rng):
     labels = np.asarray(labels) * (5 if problem.startswith("labels") else 1)
     with pytest.raises((ValueError, TypeError), match=problem.replace("...", r"\.\.\.")):
         label_terms.REGISTRY[name](np.zeros((2, 2)), labels, rng, 0.1)
@@ -74,6 +73,6 @@ def test_bad_labels(name, labels, problem, rng):
 
 @pytest.mark.parametrize("eps", [0.0, -1.0, np.nan])
 @pytest.mark.parametrize("name", ["released", "direct-loss"])
-def test_bad_eps(name, eps, rng):
+def test_invalid_eps_is_rejected(name, eps, rng):
     with pytest.raises(ValueError, match="eps must be"):
         label_terms.REGISTRY[name](np.zeros((2, 3)), np.array([0, 1]), rng, eps)

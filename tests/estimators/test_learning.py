@@ -1,4 +1,4 @@
-"""The decoder's signal, chosen apart from the encoder's gradient."""
+"""learning_from: the decoder's learning signal is chosen independently of the encoder's gradient."""
 from __future__ import annotations
 
 from dataclasses import replace
@@ -18,19 +18,19 @@ def h(rng):
 
 @pytest.mark.parametrize("signal", SIGNALS)
 @pytest.mark.parametrize("name", ["exact", "direct", "local-expectation"])
-def test_the_gradient_stays_and_the_signal_is_the_one_asked_for(name, signal, h):
+def test_learning_from_changes_the_signal_and_keeps_the_gradient(name, signal, h):
     entry, toy = estimators.get(name), Toy(3, 2, 2, np.random.default_rng(1))
     settings = {"eps": 0.5} if entry.temperature else {}
-    own = entry.estimate(h, toy, np.random.default_rng(2), **settings)
-    other = learning_from(entry, signal)
-    grad, decoder_term = other.estimate(h, toy, np.random.default_rng(2), **settings)
-    assert (grad == own.grad).all() and replace(other, estimate=entry.estimate) == entry
+    default = entry.estimate(h, toy, np.random.default_rng(2), **settings)
+    changed = learning_from(entry, signal)
+    grad, decoder_term = changed.estimate(h, toy, np.random.default_rng(2), **settings)
+    assert (grad == default.grad).all() and replace(changed, estimate=entry.estimate) == entry
     if signal == "q":
         np.testing.assert_allclose(decoder_term.weights, np.exp(joint.log_q(h)), rtol=1e-12)
 
 
-def test_the_sample_is_one_of_q(rng):
-    """Counts of 40,000 samples, in standard deviations."""
+def test_signal_z_star_is_a_sample_of_q(rng):
+    """The counts of 40,000 samples are within four standard deviations of their means."""
     h, times = rng.normal(size=(2, 2)), 40_000
     many, toy = np.broadcast_to(h, (times, 2, 2)), Toy(1, 2, 2, rng).repeated(0, times)
     _, decoder_term = learning_from(estimators.get("exact"), "z_star").estimate(many, toy, rng)
@@ -39,12 +39,12 @@ def test_the_sample_is_one_of_q(rng):
     assert (np.abs(counts - times * q) < 4 * np.sqrt(times * q * (1 - q))).all()
 
 
-def test_the_passes_that_only_learn_are_no_evaluations_of_a_sample(h, rng):
+def test_passes_for_the_learning_signal_are_not_counted_as_evaluations(h, rng):
     toy = Toy(3, 2, 2, rng)
     learning_from(estimators.get("exact"), "z_star").estimate(h, toy, rng)
     assert toy.evaluations == 4
 
 
-def test_an_unknown_signal():
+def test_unknown_signal_is_rejected():
     with pytest.raises(ValueError, match="^signal must be one of z_star, q, got 'z'"):
         learning_from(estimators.get("exact"), "z")

@@ -1,4 +1,4 @@
-"""Unbiased estimators on the nonlinear toy, and the slips that make them biased or noisy."""
+"""Unbiased estimators on the nonlinear toy objective, and planted errors that make them biased or noisy."""
 from __future__ import annotations
 
 from dataclasses import replace
@@ -20,8 +20,7 @@ UNBIASED = [name for name, entry in estimators.REGISTRY.items() if entry.unbiase
 
 @pytest.fixture(autouse=True)
 def short_warm_up(monkeypatch):
-    """An estimator is as unbiased after few batches as after many: its memory is of other draws.  The slow test keeps
-    the long one."""
+    """Shorten the warm-up: the memory is of other draws, so its state adds no bias.  Only the slow test keeps it."""
     monkeypatch.setattr(estimators_table, "WARM_UP", 30)
 
 
@@ -38,31 +37,31 @@ def check(name, n=4, k=2, samples=60_000, **changed):
 
 @pytest.mark.parametrize("n, k", [(4, 2), (1, 8), (3, 3)])
 @pytest.mark.parametrize("name", UNBIASED)
-def test_claims_of_unbiasedness(name, n, k):
+def test_estimators_declared_unbiased_have_the_true_mean(name, n, k):
     if estimators.get(name).serves is binary and k != 2:
         with pytest.raises(ValueError, match="^h must"):
             check(name, n, k, 10)
         return
-    row = check(name, n, k, 20_000)         # draw by draw they are their formulas in test_by_loops.py
+    row = check(name, n, k, 20_000)         # test_by_loops.py compares single draws
     assert row.z < 4, row
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", UNBIASED)
-def test_claims_of_unbiasedness_at_four_hundred_thousand_samples(name, monkeypatch):
+def test_estimators_declared_unbiased_have_the_true_mean_in_400_000_samples(name, monkeypatch):
     monkeypatch.setattr(estimators_table, "WARM_UP", WARM_UP)
     assert check(name, samples=400_000).z < 4
 
 
 @pytest.mark.parametrize("name", ["direct", "direct-joint", "gumbel-softmax", "straight-through-gumbel-softmax",
                                   "reinmax"])
-def test_the_measurement_sees_a_bias(name):
+def test_measurement_detects_a_bias(name):
     chosen = estimators.get(name)
     high = replace(chosen.hyperparameters[chosen.temperature], default=1.0)
     assert check(name, hyperparameters={**chosen.hyperparameters, chosen.temperature: high}).z > 5
 
 
-def test_toy_is_what_it_says(rng):
+def test_tables_and_slope_of_the_toy_are_correct(rng):
     toy = Toy(3, 3, 2, rng)
     z = np.eye(2)[rng.integers(2, size=(3, 3))]
     table, joint_table = toy.table(z).f, toy.joint_table().f
@@ -74,7 +73,7 @@ def test_toy_is_what_it_says(rng):
             assert_relative(table[:, i, c], joint_table[np.arange(3), joint.index(changed)], 1e-10)
     soft = rng.random((3, 3, 2))
     with pytest.raises(ValueError, match="^z must be one-hot"):
-        toy.table(soft)                                             # between the corners there are no neighbours
+        toy.table(soft)                                             # single changes are defined for one-hot z only
     slope = toy.run(soft).df_dz()
     assert worst(gradcheck(lambda: toy.run(soft).f.sum(), soft, slope, rng)) < 1e-7
 
@@ -87,20 +86,20 @@ def test_toy_is_what_it_says(rng):
     ("reinforce", 1), ("reinforce-loo", 2), ("perturbed", 1), ("rebar", 3),
     ("relax", 3), ("arm", 2), ("disarm", 2), ("reinmax", 1), ("gumbel-softmax", 1), ("gumbel-rao", 1),
     ("straight-through-gumbel-softmax", 1)])
-def test_decoder_evaluations(name, evaluations):
+def test_estimators_make_the_stated_number_of_decoder_evaluations(name, evaluations):
     h, toy, _ = setting(4, 2)
     entry = estimators.get(name)
     keywords = {entry.temperature: 0.5} if entry.temperature else {}
     if entry.memory:
         keywords["memory"] = entry.memory(4, 2)
-        entry.estimate(h[None], toy, np.random.default_rng(0), **keywords)      # one more for a baseline's start
+        entry.estimate(h[None], toy, np.random.default_rng(0), **keywords)      # the first baseline needs another
     toy.evaluations = 0
     entry.estimate(h[None], toy, np.random.default_rng(0), **keywords)
     assert toy.evaluations == evaluations
 
 
-def test_disarm_is_arm_averaged_over_what_the_pair_leaves_open(rng):
-    """Group many draws by (b1, b2): ARM's mean within a group is DisARM's value, one coordinate."""
+def test_disarm_is_the_mean_of_arm_given_both_samples(rng):
+    """For one variable, group many draws by (b1, b2): the mean of ARM in a group is the value of DisARM."""
     h = np.array([[[0.3, -0.4]]])
     toy = Toy(1, 1, 2, rng)
     times = 200_000
@@ -114,8 +113,8 @@ def test_disarm_is_arm_averaged_over_what_the_pair_leaves_open(rng):
     assert disarm_draws.var() < arm_draws.var()
 
 
-def test_local_expectation_is_the_limit_of_the_coordinate_wise_direct_gradient():
-    """At eps -> 0, averaged over the noise, direct has the mean of local expectation, whose mean is the truth."""
+def test_local_expectation_has_the_mean_of_two_sided_and_less_variance():
+    """As eps -> 0 the mean of direct tends to that of local expectation, which is the true gradient."""
     h, toy, truth = setting(4, 2)
     row = measure(estimators.get("two-sided"), h, toy, truth, 100_000, np.random.default_rng(3))
     assert row.z < 5
@@ -123,7 +122,7 @@ def test_local_expectation_is_the_limit_of_the_coordinate_wise_direct_gradient()
 
 
 def test_eta_minimises_the_variance():
-    """After many batches eta is near the ratio that the samples of the last ones call best."""
+    """After many batches eta is near its best value: the variance is higher at 0, 0.5 and 1.5 times eta."""
     h, toy, _ = setting(4, 2)
     memory = rebar.memory(4, 2)
     rng = np.random.default_rng(0)
@@ -141,19 +140,19 @@ def test_eta_minimises_the_variance():
 
 
 def test_relax_is_unbiased_with_any_network(monkeypatch):
-    """Trained from r = 0 its network hardly bends in a short test: here it starts far from 0, and is not updated."""
-    def bent(n, k):
+    """In a short test the network would stay almost zero, so here its parameters start far from 0."""
+    def large_parameters(n, k):
         return {**relax.memory(n, k), "r": np.random.default_rng(3).normal(size=relax.size(n * k))}
 
-    assert check("relax", memory=bent).z < 4
+    assert check("relax", memory=large_parameters).z < 4
     right = relax.value_and_slope
 
-    def flat(r, z):
+    def without_slope(r, z):
         value, slope = right(r, z)
         return value, 0 * slope
 
-    monkeypatch.setattr(relax, "value_and_slope", flat)
-    assert check("relax", memory=bent).z > 12
+    monkeypatch.setattr(relax, "value_and_slope", without_slope)
+    assert check("relax", memory=large_parameters).z > 12
 
 
 @pytest.mark.slow
@@ -169,7 +168,7 @@ def test_relax_learns_to_lower_its_variance():
 
 # --- RELAX's network: a gradient of a gradient ------------------------------------------------------------------------
 
-def test_value_and_slope_of_the_network(rng):
+def test_network_of_relax_has_correct_gradients(rng):
     flat = rng.normal(size=relax.size(6))
     z = rng.normal(size=(5, 6))
     r = relax.network(flat, 6)
@@ -187,7 +186,7 @@ def test_value_and_slope_of_the_network(rng):
 
 
 @pytest.mark.parametrize("batch_mean", [False, True])
-def test_gradient_of_the_squared_gradient(rng, batch_mean):
+def test_relax_has_the_correct_gradient_of_the_squared_gradient(rng, batch_mean):
     h, toy = rng.normal(size=(6, 3, 2)), Toy(6, 3, 2, rng)
     flat = 0.5 * rng.normal(size=relax.size(6))
     run = lambda: relax.gradients(h, toy, np.random.default_rng(4), 0.5, flat, batch_mean)
@@ -197,15 +196,15 @@ def test_gradient_of_the_squared_gradient(rng, batch_mean):
 
 # --- planted errors ---------------------------------------------------------------------------------------------------
 
-def test_rebar_without_the_derivative_of_the_conditional_relaxation(monkeypatch):
-    """It lowers the variance, which is why it is tempting, and biases the result."""
+def test_rebar_without_the_derivative_of_the_conditional_relaxation_is_biased(monkeypatch):
+    """The missing term lowers the variance and adds a bias."""
     right = rebar.coupled_samples
     assert check("rebar", samples=100_000).z < 4
     monkeypatch.setattr(rebar, "coupled_samples", lambda h, rng: right(h, rng)._replace(dz_given_b=np.zeros(h.shape)))
     assert check("rebar", samples=100_000).z > 8
 
 
-def test_rebar_with_a_z_given_b_that_is_not_given_b(monkeypatch):
+def test_rebar_with_an_independent_z_in_place_of_z_given_b_is_biased(monkeypatch):
     right = rebar.coupled_samples
 
     def independent(h, rng):
@@ -226,8 +225,8 @@ def test_conditional_relaxation_has_the_law_of_the_relaxation(rng):
         assert np.abs(difference.mean(axis=0) / (difference.std(axis=0) / np.sqrt(len(h)))).max() < 4
 
 
-def test_derivative_of_the_conditional_relaxation(rng):
-    """By differences in log p with the uniforms held fixed, b too."""
+def test_derivative_of_the_conditional_relaxation_agrees_with_differences(rng):
+    """Differences with respect to log p, with fixed uniform numbers and fixed b."""
     h = rng.normal(size=(3, 2, 4))
     samples = rebar.coupled_samples(h, np.random.default_rng(5))
     E_v = np.random.default_rng(5)
@@ -241,8 +240,8 @@ def test_derivative_of_the_conditional_relaxation(rng):
     assert np.abs(slope - samples.dz_given_b).max() < 1e-8
 
 
-def test_noise_not_shared_across_coordinates():
-    """Each coordinate's signal from a z of its own: the u of one pair, the f of another, and the mean goes wrong."""
+def test_arm_with_separate_noise_for_the_coordinates_is_biased():
+    """The signals of some coordinates use the u of one pair of samples and the f of another pair."""
     pair = "_, u, _, _, difference, run = _pair(h, objective, rng)"
     not_shared = planted(arm, pair, f"{pair}\ndifference = np.where(np.arange(h.shape[1]) % 2 == 0, difference, "
                                     "_pair(h, objective, rng)[4])", "estimate").estimate
@@ -250,29 +249,29 @@ def test_noise_not_shared_across_coordinates():
     assert check("arm", estimate=not_shared).z > 8
 
 
-def test_arm_with_its_two_samples_swapped():
+def test_arm_with_swapped_samples_is_biased():
     swapped = planted(arm, "difference * (u - 0.5)", "-difference * (u - 0.5)", "estimate").estimate
     assert check("arm", estimate=swapped).z > 8
 
 
-def test_disarm_without_its_sign():
+def test_disarm_without_its_sign_is_biased():
     unsigned = planted(arm, "0.5 * difference * sign", "0.5 * difference", "disarm_estimate").disarm_estimate
     assert check("disarm", estimate=unsigned).z > 8
 
 
-def test_the_batch_mean_score_is_unbiased_and_far_noisier():
-    """The released baselines' learning signal: images with scores of their own, each given the mean of all."""
+def test_batch_mean_score_adds_variance_and_no_bias():
+    """The released baselines give every image the mean score of the batch as its learning signal."""
     rng = np.random.default_rng(1)
     images, n, times = 50, 4, 500
     h, toy = rng.normal(size=(images, n, 2)), Toy(images, n, 2, rng)
     toy.c *= 3
     truth = joint.gradient(h, toy.joint_table().f)
-    found = {}
+    variance = {}
     for batch_mean in (False, True):
         memory, noise = rebar.memory(n, 2), np.random.default_rng(2)
         draws = np.array([rebar.estimate(h, toy, noise, tau=0.5, memory=memory, batch_mean=batch_mean).grad
                           for _ in range(times)])
         z = (draws.mean(axis=0) - truth) / (draws.std(axis=0) / np.sqrt(times))
         assert np.abs(z).max() < 5
-        found[batch_mean] = draws.var(axis=0).sum()
-    assert found[True] > 10 * found[False]                          # fifty images: 49 parts of noise to one of signal
+        variance[batch_mean] = draws.var(axis=0).sum()
+    assert variance[True] > 10 * variance[False]                    # 49 of the fifty scores are noise for an image

@@ -1,4 +1,4 @@
-"""Sets with a linear arg max beside their exact laws: by enumeration of orders, or in closed form."""
+"""Sets with a linear arg max and their exact laws, by enumeration of orders or in closed form."""
 from __future__ import annotations
 
 import itertools
@@ -16,13 +16,13 @@ EPS = 0.7
 
 
 def subset_law(family, theta):
-    """Plackett and Luce, summed over the orders of each subset."""
+    """Return the Plackett-Luce probability of each subset, summed over all orders of its elements."""
     return np.array([sum(gumbel.top_k_probability(theta, list(order))
                          for order in itertools.permutations(np.flatnonzero(z))) for z in family.values()])
 
 
 def tree_law(family, theta, edges=CHORD):
-    """Kruskal draws, one after the other, an edge that closes no cycle: of those left, by a softmax (memoryless)."""
+    """Follow Kruskal's algorithm: the next edge that closes no cycle is drawn from a softmax (no memory)."""
     law = dict.fromkeys((tuple(np.flatnonzero(z)) for z in family.values()), 0.0)
 
     def grow(taken, part, p):
@@ -38,7 +38,7 @@ def tree_law(family, theta, edges=CHORD):
 
 
 def matching_law(family, theta):
-    """2 x 2: the gap of the two sums of noise is the sum of two logistic variables, with a CDF in closed form."""
+    """Use n = 2: the two sums of noise differ by the sum of two logistic variables, whose CDF is known."""
     t = theta[0, 0] + theta[1, 1] - theta[0, 1] - theta[1, 0]
     p = np.exp(t) * (np.exp(t) - 1 - t) / np.expm1(t)**2
     return np.array([p, 1 - p])                             # values() begins with the identity
@@ -61,7 +61,7 @@ CASES = {"subsets": (lambda: sets.subsets(5, 2), subset_law), "trees": (lambda: 
 
 
 def problem(name):
-    """(family, law, theta, c)."""
+    """Return (family, law, theta, c)."""
     make, law = CASES[name]
     family, rng = make(), np.random.default_rng(7)
     return family, law or one_law, rng.normal(size=family.shape), 1.5 * rng.normal(size=family.shape)
@@ -80,38 +80,38 @@ def expected(family, law, theta, c, eps, two_sided=False):
 
 def off(name, gradient=None, draws=10_000, two_sided=False, family=None) -> float:
     """Return the largest deviation of the mean direct gradient from (mu_eps - mu) / eps, in standard errors."""
-    made, law, theta, c = problem(name)
-    family = family or made
-    if name == "trees":                                     # scipy's solver is compared with this one in a test
+    right, law, theta, c = problem(name)
+    family = family or right
+    if name == "trees":                                     # test_linear.py compares SciPy's solver with it
         family = Linear(family.shape, values=family.values)
     draws = min(draws, 2_000) if name == "one of four" else draws       # its solver takes one theta at a time
     many = np.broadcast_to(theta, (draws, *theta.shape))
     grad = (gradient or family.gradient)(many, c, EPS, np.random.default_rng(3), two_sided=two_sided)
-    return float(np.abs(z_scores(grad, expected(made, law, theta, c, EPS, two_sided))).max())
+    return float(np.abs(z_scores(grad, expected(right, law, theta, c, EPS, two_sided))).max())
 
 
 def falls(family, theta, c) -> int:
-    """Return in how many draws f(z(eps)) < f(z*), or f = 0 changes z; there must be none."""
+    """Return the number of draws with f(z(eps)) < f(z*), or in which f = 0 changes z; both must be 0."""
     many = np.broadcast_to(theta, (300, *theta.shape))
     axes = tuple(range(1, many.ndim))
     grad = family.gradient(many, c, EPS, np.random.default_rng(3))
-    still = family.gradient(many, 0 * c, EPS, np.random.default_rng(3))
-    return int(((grad * c).sum(axis=axes) < -1e-12).sum() + (still != 0).any(axis=axes).sum())
+    without_f = family.gradient(many, 0 * c, EPS, np.random.default_rng(3))
+    return int(((grad * c).sum(axis=axes) < -1e-12).sum() + (without_f != 0).any(axis=axes).sum())
 
 
 def worst_loss(family, rounds=25) -> float:
-    """Return how far the solver's z is at most below the best of all z, also with some entries excluded."""
-    compared, rng, worst = Linear(family.shape, values=family.values), np.random.default_rng(0), 0.0
+    """Return the largest loss of the solver compared with the best of all z, also with excluded entries."""
+    enumerated, rng, worst = Linear(family.shape, values=family.values), np.random.default_rng(0), 0.0
     for share in (0.0, 0.15):
         for theta in rng.normal(size=(rounds, *family.shape)):
             theta[rng.random(family.shape) < share] = -np.inf
             try:
-                best = compared.argmax(theta)
+                best = enumerated.argmax(theta)
             except ValueError as problem:
                 try:
                     family.argmax(theta)
-                except ValueError as other:
-                    assert str(other) == str(problem)
+                except ValueError as error:
+                    assert str(error) == str(problem)
                     continue
                 return np.inf
             worst = max(worst, (theta[best == 1].sum() - theta[family.argmax(theta) == 1].sum()))

@@ -1,4 +1,4 @@
-"""Paths one by one: what the arg max, its noise and its features must be."""
+"""Checks of the arg max, the noise and the features of paths, by enumeration of all paths."""
 from __future__ import annotations
 
 import math
@@ -15,7 +15,7 @@ SIZES = [(4, 4), (3, 5), (5, 3), (1, 4), (4, 1), (2, 2)]
 
 
 def by_loops(rows, columns):
-    """Return every path as its set of cells, by recursion, with right before down."""
+    """Return the cells of every path, by recursion, with right before down."""
     def onward(row, column):
         if (row, column) == (rows - 1, columns - 1):
             return [[(row, column)]]
@@ -27,7 +27,7 @@ def by_loops(rows, columns):
 
 
 def worst_loss(family_class=Paths, seeds=40) -> float:
-    """Return how far the arg max is at most below the best score of all paths; infinite if it is not a path."""
+    """Return the largest loss of the arg max compared with the best of all paths; infinite if it is not a path."""
     worst = 0.0
     for rows, columns in SIZES:
         every = paths.all_paths(rows, columns)
@@ -42,7 +42,10 @@ def worst_loss(family_class=Paths, seeds=40) -> float:
 
 
 def share_of_first_among_equals(family_class=Paths) -> float:
-    """Small whole scores make many ties: how often the arg max is the first of the best, in the order of all_paths."""
+    """Return how often the arg max is the first of the best paths, in the order of all_paths.
+
+    The scores are small whole numbers, so that there are many ties.
+    """
     rng, hits, ties = np.random.default_rng(0), 0, 0
     every = paths.all_paths(4, 4)
     theta = rng.integers(-1, 2, size=(500, 16)).astype(float)
@@ -53,7 +56,7 @@ def share_of_first_among_equals(family_class=Paths) -> float:
     return float(hits.mean())
 
 
-def check_features_tilt_and_the_joint_arg_max(rng, family_class=Paths) -> None:
+def check_features_tilt_and_joint_arg_max(rng, family_class=Paths) -> None:
     family, theta, table = family_class(3, 3), rng.normal(size=(6, 9)), 2 * rng.normal(size=(6, 9, 2))
     every, hots = paths.all_paths(3, 3), gumbel.one_hot(paths.all_paths(3, 3).astype(int), 2)
     np.testing.assert_array_equal(family.features(hots), every)
@@ -68,9 +71,12 @@ def check_features_tilt_and_the_joint_arg_max(rng, family_class=Paths) -> None:
     assert (family.joint_argmax(theta, np.zeros((6, 2**9))) == family.argmax(theta)).all()
 
 
-def off_on_two_paths(family_class=Paths) -> float:
-    """2 x 2 cells: the paths part in one cell, so E max = the scores they share + logsumexp of the two others, and its
-    slope is a softmax.  How many standard errors the mean path is off it; infinite where a shared cell is left out."""
+def deviation_on_two_paths(family_class=Paths) -> float:
+    """Return the deviation of the mean path in 2 x 2 cells from its exact value, in standard errors.
+
+    The two paths differ in one cell, so E max is the sum of the shared scores plus a logsumexp of the two others, whose
+    derivative is a softmax.  The result is infinite if z is not a path.
+    """
     theta, draws = np.random.default_rng(5).normal(size=4), 200_000
     z = family_class(2, 2).sample(np.broadcast_to(theta, (draws, 4)), np.random.default_rng(0))[..., 1]
     if not ((z[:, [0, 3]] == 1).all() and (z[:, 1] + z[:, 2] == 1).all()):

@@ -1,4 +1,4 @@
-"""The families of latent variables by plain loops, the gradient through each, and a third one made in this file."""
+"""Families of latent variables against plain loops, their gradients, and a family that is defined in this file."""
 from __future__ import annotations
 
 import itertools
@@ -27,7 +27,7 @@ each = pytest.mark.parametrize("name", FAMILIES)
 
 
 def score(family: Family, theta: np.ndarray, z: tuple[int, ...]) -> float:
-    """h(z) of one image by its definition."""
+    """Return h(z) of one image by its definition."""
     if isinstance(family, Independent):
         return sum(theta[i, z[i]] for i in range(family.n))
     w = iter(theta[family.n:])
@@ -48,26 +48,26 @@ def draw_theta(family: Family, rng, batch: int = 6) -> np.ndarray:
 
 
 @each
-def test_arg_maxes_features_and_tilt_by_loops(name, rng):
+def test_arg_maxes_features_and_tilt_agree_with_plain_loops(name, rng):
     family = FAMILIES[name]()
     theta, table = draw_theta(family, rng), 2 * rng.normal(size=(6, family.n, family.k))
     joint_table = 2 * rng.normal(size=(6, family.k**family.n))
-    found = family.argmax(theta), family.argmax(family.tilt(theta, table)), family.joint_argmax(theta, joint_table)
+    arg_maxes = family.argmax(theta), family.argmax(family.tilt(theta, table)), family.joint_argmax(theta, joint_table)
     for b in range(6):
         h = {z: score(family, theta[b], z) for z in every(family)}
         tilted = {z: h[z] + sum(table[b, i, z[i]] for i in range(family.n)) for z in every(family)}
         joint_scores = {z: h[z] + joint_table[b, place] for place, z in enumerate(every(family))}
-        for z, scores in zip(found, (h, tilted, joint_scores)):
+        for z, scores in zip(arg_maxes, (h, tilted, joint_scores)):
             assert tuple(z[b].argmax(axis=-1)) == max(scores, key=scores.get)
         for z in every(family):                                     # h(z) = theta . features(z), so features = grad h
             features = family.features(one_hot(family, z)[None])[0]
             assert features.shape == theta[b].shape
             assert (features * theta[b]).sum() == pytest.approx(h[z], abs=1e-12)
-    assert all(z.dtype == np.float64 and z.shape == (6, family.n, family.k) for z in found)
+    assert all(z.dtype == np.float64 and z.shape == (6, family.n, family.k) for z in arg_maxes)
 
 
 @each
-def test_perturbation_is_a_fresh_gumbel_variable_for_each_value_of_each_variable(name, rng):
+def test_perturb_adds_one_gumbel_variable_for_each_value_of_each_variable(name, rng):
     family = FAMILIES[name]()
     theta = draw_theta(family, rng)
     kept = theta.copy()
@@ -75,7 +75,7 @@ def test_perturbation_is_a_fresh_gumbel_variable_for_each_value_of_each_variable
     gamma = gumbel.sample((6, family.n, family.k), np.random.default_rng(5))
     if isinstance(family, Independent):
         np.testing.assert_array_equal(noisy, theta + gamma)
-    else:                                                           # u carries gamma_i(1) - gamma_i(0), w nothing
+    else:                                                          # u has the noise gamma_i(1) - gamma_i(0), w has none
         np.testing.assert_allclose(noisy[:, :3], theta[:, :3] + gamma[..., 1] - gamma[..., 0], rtol=1e-14)
         np.testing.assert_array_equal(noisy[:, 3:], theta[:, 3:])
     np.testing.assert_array_equal(theta, kept)
@@ -87,7 +87,7 @@ def test_perturbation_is_a_fresh_gumbel_variable_for_each_value_of_each_variable
 
 @pytest.mark.parametrize("n, k", [(1, 4), (2, 3), (3, 2)])
 def test_samples_of_independent_variables_have_the_law_q(n, k, rng):
-    """Chi-square over all joint values, 200,000 draws."""
+    """A chi-square test over all joint values with 200,000 draws; it detects scores that are 5 % too large."""
     family, draws = Independent(n, k), 200_000
     h = rng.normal(size=(n, k))
     z = family.sample(np.broadcast_to(h, (draws, n, k)), rng)
@@ -95,12 +95,12 @@ def test_samples_of_independent_variables_have_the_law_q(n, k, rng):
     counts = np.bincount(joint.index(z), minlength=k**n)
     statistic = ((counts - draws * q) ** 2 / (draws * q)).sum()
     assert statistic < chi2.ppf(1 - 1e-5, k**n - 1)
-    wrong = np.exp(joint.log_q(1.05 * h))                           # and the test sees scores that are 5 % off
+    wrong = np.exp(joint.log_q(1.05 * h))
     assert ((counts - draws * wrong) ** 2 / (draws * wrong)).sum() > 2 * chi2.ppf(1 - 1e-5, k**n - 1)
 
 
 @each
-def test_relaxed_sample_and_its_way_back(name, rng):
+def test_relaxed_sample_and_its_backward_pass_are_correct(name, rng):
     family, tau, toy = FAMILIES[name](), 0.7, None
     theta, toy = draw_theta(family, rng), Toy(6, family.n, family.k, rng)
     relaxed = family.relax(theta, np.random.default_rng(2), tau)
@@ -119,7 +119,7 @@ def test_relaxed_sample_and_its_way_back(name, rng):
 
 
 @each
-def test_kl_and_the_unary_kl(name, rng):
+def test_kl_and_unary_kl_agree_with_exact_kl(name, rng):
     family = FAMILIES[name]()
     theta = draw_theta(family, rng)
     unary = theta if isinstance(family, Independent) else np.stack([0 * theta[:, :3], theta[:, :3]], axis=-1)
@@ -132,7 +132,7 @@ def test_kl_and_the_unary_kl(name, rng):
 
 
 @each
-def test_theta_and_the_chain_rule_back(name, rng):
+def test_theta_and_its_backward_pass_are_correct(name, rng):
     family = FAMILIES[name]()
     out, dtheta = 2 * rng.normal(size=(6, family.outputs)), None
     theta = family.theta(out)
@@ -146,7 +146,7 @@ def test_theta_and_the_chain_rule_back(name, rng):
 
 @each
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_what_is_not_finite_is_refused(name, bad, rng):
+def test_values_that_are_not_finite_are_rejected(name, bad, rng):
     family = FAMILIES[name]()
     theta, table = draw_theta(family, rng), np.zeros((6, family.n, family.k))
     broken, broken_table = theta.copy(), table.copy()
@@ -160,7 +160,7 @@ def test_what_is_not_finite_is_refused(name, bad, rng):
             call()
 
 
-def test_bad_sizes():
+def test_invalid_sizes_are_rejected():
     for arguments in ((1, solvers.get("enumeration"), True), (21, solvers.get("enumeration"), True),
                       (5, solvers.get("maxflow"), False)):
         with pytest.raises(ValueError):
@@ -177,7 +177,7 @@ def test_bad_sizes():
 
 
 @each
-def test_ties_go_to_the_first_value(name):
+def test_arg_max_of_ties_is_the_first_value(name):
     family = FAMILIES[name]()
     theta = np.zeros(family.theta(np.zeros((2, family.outputs))).shape)
     first = np.tile(np.eye(family.k)[0], (2, family.n, 1))
@@ -193,19 +193,19 @@ def estimate(name, theta, objective, seed, family, **settings):
 
 
 @pytest.mark.parametrize("name", ["direct", "two-sided", "direct-joint"])
-def test_without_pair_scores_it_is_the_independent_gradient(name, rng):
-    """w = 0: the same noise gives the same gradient as independent variables with h = (0, u)."""
+def test_pairwise_gradient_without_pair_scores_is_that_of_independent_variables(name, rng):
+    """With w = 0 and the same noise, the gradient is that of independent variables with h = (0, u)."""
     u, toy = rng.normal(size=(50, N)), Toy(50, N, 2, rng)
     theta = np.concatenate([u, np.zeros((50, N * (N - 1) // 2))], axis=1)
-    ours = estimate(name, theta, toy, 3, Pairwise(N, solvers.get("enumeration"), False), eps=0.4)
+    pairwise = estimate(name, theta, toy, 3, Pairwise(N, solvers.get("enumeration"), False), eps=0.4)
     h = np.stack([np.zeros_like(u), u], axis=-1)
-    theirs = estimate(name, h, toy, 3, None, eps=0.4)
-    assert np.allclose(ours.grad[:, :N], theirs.grad[..., 1]) and (ours.grad[:, :N] != 0).any()
-    assert (ours.decoder_term.z == theirs.decoder_term.z).all()
+    independent = estimate(name, h, toy, 3, None, eps=0.4)
+    assert np.allclose(pairwise.grad[:, :N], independent.grad[..., 1]) and (pairwise.grad[:, :N] != 0).any()
+    assert (pairwise.decoder_term.z == independent.decoder_term.z).all()
 
 
 class Linear:
-    """f(z) = c . z of binary variables: single changes around z* then say all there is to know."""
+    """f(z) = c . z of binary variables: single changes of z* determine f completely."""
 
     def __init__(self, c):
         self.c, self.evaluations = c, 0
@@ -221,11 +221,12 @@ class Linear:
         return type("Joint", (), {"f": self.c @ enumeration.all_values(self.c.shape[1]).T})()
 
 
-def test_joint_and_coordinate_wise_agree_for_linear_f(rng):
+def test_direct_and_direct_joint_agree_for_linear_f(rng):
     theta, c = rng.normal(size=(40, N + 6)), rng.normal(size=(40, N))
     family = Pairwise(N, solvers.get("enumeration"), False)
-    one, other = (estimate(name, theta, Linear(c), 1, family, eps=0.5) for name in ("direct", "direct-joint"))
-    assert (one.grad == other.grad).all() and (one.grad[:, N:] != 0).any()
+    coordinate_wise, in_one = (estimate(name, theta, Linear(c), 1, family, eps=0.5)
+                               for name in ("direct", "direct-joint"))
+    assert (coordinate_wise.grad == in_one.grad).all() and (coordinate_wise.grad[:, N:] != 0).any()
 
 
 def all_features(family: Family) -> np.ndarray:
@@ -233,11 +234,11 @@ def all_features(family: Family) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name, sides", [("direct", (0, 1)), ("two-sided", (-1, 1))])
-def test_mean_gradient_is_that_of_the_tilted_objective(name, sides, rng):
-    """T(theta) = (E max(h + b eps f) - E max(h + a eps f)) / ((b - a) eps) for linear f, by differences.
+def test_mean_gradient_is_the_gradient_of_the_tilted_objective(name, sides, rng):
+    """T(theta) = (E max(h + b eps f) - E max(h + a eps f)) / ((b - a) eps) for linear f, differentiated numerically.
 
-    The same draws of the noise go into T and into the gradients, and the maximum is convex in theta: the two differ by
-    the draws whose arg max changes within the step, far below the tolerance of 2 %.
+    T and the gradients use the same draws of the noise, and the maximum is convex in theta.  So they differ only by the
+    draws whose arg max changes within the step, which is far below the tolerance of 2 %.
     """
     n, times, eps = 3, 100_000, 0.5
     theta, c = rng.normal(size=(1, n + 3)), rng.normal(size=(1, n))
@@ -258,11 +259,13 @@ def test_mean_gradient_is_that_of_the_tilted_objective(name, sides, rng):
         assert abs(grad[place] - difference) < 0.02 * np.abs(grad).max()
 
 
-# --- a third family is one class --------------------------------------------------------------------------------------
+# --- a family defined in a test ---------------------------------------------------------------------------------------
 
 class OneOf(Family):
-    """k - 1 switches of which at most one is on: as a path through a graph, z has structure, and its arg max is found
-    without a table of all values.  theta (B, n): the score of each switch."""
+    """n binary variables of which at most one is 1, with a score for each in theta (B, n).
+
+    Like a path through a graph, z has structure, and the arg max needs no table of all values.
+    """
 
     normalised = False
 
@@ -295,17 +298,18 @@ class OneOf(Family):
         raise TypeError("not needed here")
 
 
-def test_the_estimator_of_theorem_1_serves_a_family_it_has_never_seen(rng):
-    """Its mean against the exact law: z is one of n + 1 values, the last of score 0 without noise, f linear."""
+def test_direct_has_the_exact_mean_for_a_family_defined_in_a_test(rng):
+    """The mean is the exact one: z has n + 1 values, the last with score 0 and without noise, and f is linear."""
     n, times, eps = 3, 400_000, 0.5
     theta, c = rng.normal(size=n), rng.normal(size=n)
     many = lambda a: np.broadcast_to(a, (times, n))
-    found = estimate("direct", many(theta), Linear(many(c)), 0, OneOf(n), eps=eps).grad
+    grad = estimate("direct", many(theta), Linear(many(c)), 0, OneOf(n), eps=eps).grad
 
     def law(theta):
-        total = np.logaddexp.reduce(theta)          # the largest of n Gumbels is one too, and independent of who it is;
-        return softmax(theta) * -np.expm1(-np.exp(total - np.euler_gamma))          # it must be above 0
+        # The largest of n Gumbel variables is a Gumbel variable, independent of the arg max.  It must be above 0.
+        total = np.logaddexp.reduce(theta)
+        return softmax(theta) * -np.expm1(-np.exp(total - np.euler_gamma))
 
     mean = (law(theta + eps * c) - law(theta)) / eps
-    assert np.abs(z_scores(found, mean)).max() < 4
-    assert np.abs(z_scores(found, 1.05 * mean)).max() > 5
+    assert np.abs(z_scores(grad, mean)).max() < 4
+    assert np.abs(z_scores(grad, 1.05 * mean)).max() > 5

@@ -1,4 +1,4 @@
-"""Any linear arg max: the solvers against enumeration, the laws, the direct gradient, and what has no meaning."""
+"""Linear arg maxes: solvers against enumeration, exact laws, the direct gradient, and invalid arguments."""
 from __future__ import annotations
 
 import doctest
@@ -26,12 +26,12 @@ SETS = {"subsets": (lambda: sets.subsets(6, 3), 20), "none of them": (lambda: se
         "paths": (lambda: sets.paths(3, 4), 10), "row": (lambda: sets.paths(1, 3), 1)}
 
 
-def test_the_examples_of_the_docstring():
+def test_examples_in_the_docstring_of_linear_are_correct():
     assert doctest.testmod(linear) == (0, 8)
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_the_solver_finds_the_best_of_all(name):
+def test_solver_returns_the_best_of_all_values(name):
     make, count = SETS[name]
     family = make()
     every = family.values()
@@ -40,34 +40,34 @@ def test_the_solver_finds_the_best_of_all(name):
 
 
 @pytest.mark.parametrize("name", ["subsets", "square", "paths"])
-def test_of_equal_ones_the_first_of_the_list_is_taken(name):
-    """Small whole scores tie often, and all ways of ordering 0 and -0."""
+def test_arg_max_of_ties_is_the_first_in_the_list_of_values(name):
+    """Small whole scores tie often; 0 and -0 tie too."""
     family, rng = SETS[name][0](), np.random.default_rng(0)
     theta = rng.integers(-1, 2, size=(100, *family.shape)) * rng.choice([1.0, 0.0, -0.0], size=(100, *family.shape))
     np.testing.assert_array_equal(family.argmax(theta), Linear(family.shape, values=family.values).argmax(theta))
 
 
-def test_equal_matchings_give_one_of_them():
+def test_arg_max_of_tied_matchings_is_a_matching():
     z = sets.matchings(5).argmax(np.zeros((2, 5, 5)))
     assert (z.sum(axis=1) == 1).all() and (z.sum(axis=2) == 1).all()
 
 
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("two_sided", [False, True])
-def test_the_mean_of_the_direct_gradient(name, two_sided):
-    """10,000 draws: within four standard errors of (mu_eps - mu) / eps in its worst entry."""
+def test_direct_gradient_has_the_exact_mean(name, two_sided):
+    """Every entry is within four standard errors of (mu_eps - mu) / eps."""
     assert off(name, two_sided=two_sided) < 4
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_one_noise_for_both(name):
+def test_both_arg_maxes_use_the_same_noise(name):
     family, _, theta, c = problem(name)
     assert falls(family, theta, c) == 0
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_bias_falls_with_eps_or_with_its_square(name):
-    """By the exact laws: half the eps, half the bias, or a quarter of it."""
+def test_bias_is_of_order_eps_or_of_order_eps_squared_if_two_sided(name):
+    """By the exact laws, half the eps gives half the bias, or a quarter of it if two-sided."""
     family, law, theta, c = problem(name)
     truth = expected(family, law, theta, c, 1e-4, two_sided=True)
     for two_sided, order in ((False, 1), (True, 2)):
@@ -76,8 +76,8 @@ def test_the_bias_falls_with_eps_or_with_its_square(name):
 
 
 @pytest.mark.parametrize("name, gap", [("matchings", -1.25), ("paths", -2.5)])
-def test_the_bias_of_the_gradients_themselves(name, gap):
-    """All noise of these two is one number s: at its quantiles the mean gradient is known to 1 / (draws eps)."""
+def test_bias_of_mean_gradients_has_the_same_orders(name, gap):
+    """The noise of these two depends on one number s; from its quantiles the mean is exact to 1 / (draws eps)."""
     family, law, _, _ = problem(name)
     theta, c = np.array([[0.0, gap], [0.0, 0.0]]), np.array([[0.0, 1.0], [0.0, 0.0]])
     draws = 10_000 if name == "matchings" else 40_000
@@ -95,8 +95,8 @@ def test_the_bias_of_the_gradients_themselves(name, gap):
         assert bias[1] > 5e-4 and abs(math.log2(bias[0] / bias[1]) - order) < 0.25, bias
 
 
-def test_the_mean_matching_is_the_slope_of_the_mean_maximum(rng):
-    """Danskin, draw by draw: a central difference of the convex maximum lies between the slopes at both ends."""
+def test_mean_matching_is_the_slope_of_the_mean_maximum(rng):
+    """In each draw the maximum is convex, so its central difference lies between the slopes at both ends."""
     family, theta, step = sets.matchings(3), rng.normal(size=(3, 3)), 1e-2
     noise = gumbel.sample((2_000, 3, 3), rng)
     at = lambda shifted: family.argmax(shifted + noise)
@@ -109,8 +109,8 @@ def test_the_mean_matching_is_the_slope_of_the_mean_maximum(rng):
         assert (slope <= at(theta + shift)[:, *cell] + 1e-9).all()
 
 
-def test_the_law_of_the_maximum_is_not_that_of_gibbs():
-    """Pairs of four: perturb-and-MAP against exp(theta . z) / sum, which differ by several hundredths."""
+def test_law_of_the_perturbed_arg_max_is_not_the_gibbs_law():
+    """The law of perturb-and-MAP and exp(theta . z) / sum differ by several hundredths."""
     family, law, theta, _ = problem("subsets")
     theta = 2 * theta
     gibbs = gumbel.choice_probabilities(family.values() @ theta)
@@ -122,7 +122,7 @@ def test_the_law_of_the_maximum_is_not_that_of_gibbs():
 
 # --- shapes, noise and slopes -----------------------------------------------------------------------------------------
 
-def test_batches_broadcast_and_nothing_is_changed(rng):
+def test_batches_broadcast_and_arguments_stay_unchanged(rng):
     family, theta, c = sets.matchings(3), rng.normal(size=(4, 1, 3, 3)), rng.normal(size=(2, 3, 3))
     noise, eps = gumbel.sample((5, 1, 1, 3, 3), rng), np.array([0.3, 0.9])
     kept = theta.copy(), c.copy(), noise.copy()
@@ -130,8 +130,8 @@ def test_batches_broadcast_and_nothing_is_changed(rng):
     grad = family.gradient(theta, c, eps, noise)
     assert pair.z_star.shape == pair.z_eps.shape == grad.shape == (5, 4, 2, 3, 3)
     for a, b, d in np.ndindex(5, 4, 2):
-        one = family.gradient(theta[b, 0], c[d], eps[d], noise[a, 0, 0])
-        np.testing.assert_array_equal(grad[a, b, d], one)
+        single = family.gradient(theta[b, 0], c[d], eps[d], noise[a, 0, 0])
+        np.testing.assert_array_equal(grad[a, b, d], single)
     assert all((now == then).all() for now, then in zip((theta, c, noise), kept))
     for shape in ((0,), (2, 0)):
         assert family.argmax(np.zeros((*shape, 3, 3))).shape == (*shape, 3, 3)
@@ -142,7 +142,7 @@ def test_batches_broadcast_and_nothing_is_changed(rng):
     np.testing.assert_array_equal(family.argmax([[0, 1, 0], [1, 0, 0], [0, 0, 1]]), [[0, 1, 0], [1, 0, 0], [0, 0, 1]])
 
 
-def test_a_generator_draws_a_gumbel_variable_an_entry(rng):
+def test_generator_as_noise_draws_one_gumbel_variable_per_entry(rng):
     family, theta = sets.subsets(4, 2), rng.normal(size=(3, 4))
     gamma = gumbel.sample((3, 4), np.random.default_rng(1))
     np.testing.assert_array_equal(family.perturb(theta, np.random.default_rng(1)), theta + gamma)
@@ -151,29 +151,29 @@ def test_a_generator_draws_a_gumbel_variable_an_entry(rng):
 
 
 @pytest.mark.parametrize("two_sided", [False, True])
-def test_a_slope_at_z_star(two_sided, rng):
-    """f(z) = -|A z - y|^2: direct with the slope at z* is direct with that slope given."""
+def test_gradient_accepts_a_function_that_returns_the_slope_at_z_star(two_sided, rng):
+    """For f(z) = -|A z - y|^2, passing the slope as a function gives the gradient of passing its value at z*."""
     family, theta, A, y = sets.subsets(5, 2), rng.normal(size=(50, 5)), rng.normal(size=(3, 5)), rng.normal(size=3)
-    seen = []
+    arguments = []
 
     def slope(z):
-        seen.append(z)
+        arguments.append(z)
         return -2 * (z @ A.T - y) @ A
 
     noise = gumbel.sample((50, 5), rng)
     grad = family.gradient(theta, slope, 0.5, noise, two_sided)
-    (z_star,) = seen
+    (z_star,) = arguments
     np.testing.assert_array_equal(z_star, family.argmax(theta + noise))
     np.testing.assert_array_equal(grad, family.gradient(theta, slope(z_star), 0.5, noise, two_sided))
     assert (grad != 0).any()
 
 
-# --- excluded entries, and what has no meaning ------------------------------------------------------------------------
+# --- excluded entries and invalid arguments ---------------------------------------------------------------------------
 
-def test_what_is_excluded_stays_out_of_both_arg_maxes(rng):
+def test_excluded_entries_are_in_neither_arg_max(rng):
     for name in ("subsets", "matchings", "trees", "paths"):
         family = SETS[name][0]()
-        theta, free = rng.normal(size=family.shape), family.values()[3]                  # free stays allowed
+        theta, free = rng.normal(size=family.shape), family.values()[3]                  # this z stays allowed
         theta.flat[free.argmin()] = -np.inf
         many, c = np.broadcast_to(theta, (100, *family.shape)), np.where(np.isneginf(theta), 1e3, 0)
         for z in family.argmax_pair(many, c + rng.normal(size=family.shape), 2.0, rng):
@@ -182,7 +182,7 @@ def test_what_is_excluded_stays_out_of_both_arg_maxes(rng):
 
 @pytest.mark.parametrize("name", [name for name in SETS if name not in ("none of them", "one node")])
 @pytest.mark.parametrize("batch", [(), (3,)])
-def test_where_no_z_is_left_one_line_says_so(name, batch):
+def test_error_is_one_line_if_all_values_are_excluded(name, batch):
     family = SETS[name][0]()
     theta = np.full((*batch, *family.shape), -np.inf)
     for call in (family.argmax, lambda theta: family.sample(theta, np.random.default_rng(0)),
@@ -193,7 +193,7 @@ def test_where_no_z_is_left_one_line_says_so(name, batch):
 
 @pytest.mark.parametrize("name", ["subsets", "matchings", "trees", "paths"])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e301])
-def test_scores_that_are_none(name, bad, rng):
+def test_scores_that_are_not_finite_are_rejected(name, bad, rng):
     family = SETS[name][0]()
     theta, fine = np.zeros((2, *family.shape)), np.zeros(family.shape)
     theta[1].flat[1] = bad
@@ -250,14 +250,14 @@ def test_scores_that_are_none(name, bad, rng):
     (lambda s: sets.trees(2, [0, 1]), ValueError, "edges must be pairs of nodes"),
     (lambda s: sets.trees(2, [(0, 1.0)]), TypeError, "edges must hold integers"),
     (lambda s: sets.paths(1, 1), ValueError, "columns must be at least 2")])
-def test_bad_arguments_are_named(call, error, words):
+def test_errors_name_the_invalid_argument(call, error, words):
     with pytest.raises(error, match=f"^{words}") as problem:
         call(sets.subsets(4, 2))
     assert "\n" not in str(problem.value)
 
 
-def test_large_scores_and_tiny_gaps():
-    """Scores of 1e300 do not overflow, and weights of 0 and below are edges like all others."""
+def test_arg_max_of_large_and_of_nearly_equal_scores_is_exact():
+    """Scores near 1e300 do not overflow, and edges with weights of 0 or below are treated like all others."""
     for name in ("subsets", "matchings", "trees", "paths"):
         family = SETS[name][0]()
         z = family.values()[-1]

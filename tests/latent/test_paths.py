@@ -1,4 +1,4 @@
-"""The paths over a grid: the arg max against all of them, Danskin's theorem, and the estimators that serve them."""
+"""Paths over a grid: the arg max against enumeration, Danskin's theorem, and the estimators that serve paths."""
 from __future__ import annotations
 
 import itertools
@@ -12,35 +12,35 @@ from refimpl.arguments import NotFinite
 from refimpl.estimators import reinforce
 from refimpl.latent import paths
 from refimpl.latent.paths import Paths
-from tests.latent.path_loops import (SIZES, by_loops, check_features_tilt_and_the_joint_arg_max, off_on_two_paths,
+from tests.latent.path_loops import (SIZES, by_loops, check_features_tilt_and_joint_arg_max, deviation_on_two_paths,
                                      share_of_first_among_equals, worst_loss)
 
 
 @pytest.mark.parametrize("rows, columns", SIZES)
-def test_all_paths_are_those_of_a_recursion_in_its_order(rows, columns):
-    every, found = paths.all_paths(rows, columns), by_loops(rows, columns)
-    assert every.shape == (paths.count(rows, columns), rows * columns) == (len(found), rows * columns)
-    for cells, path in zip(every, found):
+def test_all_paths_agrees_with_a_recursion_in_content_and_order(rows, columns):
+    every, expected = paths.all_paths(rows, columns), by_loops(rows, columns)
+    assert every.shape == (paths.count(rows, columns), rows * columns) == (len(expected), rows * columns)
+    for cells, path in zip(every, expected):
         assert sorted(np.flatnonzero(cells)) == sorted(row * columns + column for row, column in path)
 
 
-def test_how_many_there_are():
+def test_count_is_the_number_of_paths():
     assert paths.count(4, 4) == 20 == len(paths.all_paths(4, 4))
     assert paths.count(16, 16) == 155_117_520 and paths.count(1, 9) == 1
     assert (paths.all_paths(4, 4).sum(axis=1) == 7).all()
 
 
-def test_the_arg_max_is_the_best_of_all_paths():
+def test_arg_max_is_the_best_of_all_paths():
     assert worst_loss() < 1e-12
 
 
-def test_of_equal_paths_the_first_is_taken():
+def test_arg_max_of_tied_paths_is_the_first():
     assert share_of_first_among_equals() == 1
     flat = Paths(3, 4).argmax(np.zeros((2, 12)))[..., 1].reshape(2, 3, 4)
     assert (flat[:, 0] == 1).all() and (flat[:, 1:, -1] == 1).all() and flat.sum() == 12        # right, then down
 
 
-def test_a_batch_is_its_images_one_by_one_and_may_be_empty(rng):
+def test_arg_max_of_a_batch_equals_single_arg_maxes_and_accepts_empty_batches(rng):
     family, theta = Paths(4, 5), rng.normal(size=(7, 20))
     kept = theta.copy()
     z = family.argmax(theta)
@@ -51,11 +51,11 @@ def test_a_batch_is_its_images_one_by_one_and_may_be_empty(rng):
     np.testing.assert_array_equal(family.argmax(theta.astype(np.float32)), z)
 
 
-def test_features_tilt_and_the_joint_arg_max(rng):
-    check_features_tilt_and_the_joint_arg_max(rng)
+def test_features_tilt_and_joint_arg_max_agree_with_enumeration(rng):
+    check_features_tilt_and_joint_arg_max(rng)
 
 
-def test_the_noise_is_a_gumbel_variable_a_cell(rng):
+def test_noise_is_one_gumbel_variable_per_cell(rng):
     family, theta = Paths(2, 3), rng.normal(size=(4, 6))
     np.testing.assert_array_equal(family.perturb(theta, np.random.default_rng(1)),
                                   theta + gumbel.sample((4, 6), np.random.default_rng(1)))
@@ -64,7 +64,7 @@ def test_the_noise_is_a_gumbel_variable_a_cell(rng):
                                   family.argmax(family.perturb(theta, np.random.default_rng(1))))
 
 
-def test_what_has_no_meaning_is_said(rng):
+def test_operations_that_paths_do_not_support_are_rejected(rng):
     family, theta = Paths(2, 3), rng.normal(size=(4, 6))
     assert family.kl(theta) is None and not family.normalised
     with pytest.raises(TypeError, match="^Paths has no relaxed arg max"):
@@ -79,12 +79,12 @@ def test_what_has_no_meaning_is_said(rng):
     (0, 4, ValueError, "rows must be in 1"), (4, 1_001, ValueError, "columns must be in 1"),
     (1, 1, ValueError, "columns must be at least 2"), (2.5, 4, ValueError, "rows must be a whole"),
     (4, "4", TypeError, "columns must be a whole number")])
-def test_bad_grids(rows, columns, error, words):
+def test_invalid_grids_are_rejected(rows, columns, error, words):
     with pytest.raises(error, match=f"^{words}"):
         Paths(rows, columns)
 
 
-def test_bad_scores(rng):
+def test_invalid_scores_are_rejected(rng):
     family = Paths(2, 3)
     for shape in ((6,), (2, 5), (2, 2, 3)):
         for call in (family.argmax, lambda theta: family.perturb(theta, rng)):
@@ -106,13 +106,15 @@ def test_bad_scores(rng):
 
 # --- Danskin ----------------------------------------------------------------------------------------------------------
 
-def test_danskin_exactly_on_two_paths():
-    assert off_on_two_paths() < 4
+def test_mean_path_of_two_is_the_exact_derivative_of_the_mean_maximum():
+    assert deviation_on_two_paths() < 4
 
 
-def test_the_mean_path_is_the_slope_of_the_mean_perturbed_maximum(rng):
-    """By differences with shared noise.  The maximum of each draw is convex and piecewise linear in theta: its central
-    difference lies between the slopes at both ends, so that the means do too, draw by draw and without any tolerance.
+def test_mean_path_is_the_slope_of_the_mean_perturbed_maximum(rng):
+    """Use central differences with shared noise.
+
+    The maximum of each draw is convex and piecewise linear in theta, so its central difference lies between the slopes
+    at both ends.  Then the same holds for the means, without any tolerance except for rounding.
     """
     rows, columns, draws, step = 3, 4, 20_000, 1e-3
     family, every, theta = Paths(rows, columns), paths.all_paths(rows, columns), rng.normal(size=12)
@@ -129,8 +131,8 @@ def test_the_mean_path_is_the_slope_of_the_mean_perturbed_maximum(rng):
 
 # --- the estimators ---------------------------------------------------------------------------------------------------
 
-def bent(rows, columns, rng):
-    """An objective of paths: f(z) = 2 sin(a . z) + 2 sin(b . z), neither linear nor a sum over cells."""
+def sine_waves(rows, columns, rng):
+    """Return an objective of paths, f(z) = 2 sin(a . z) + 2 sin(b . z), neither linear nor a sum over cells."""
     waves = rng.normal(size=(2, rows * columns))
 
     def run(z, counted=True):
@@ -144,7 +146,7 @@ def bent(rows, columns, rng):
 
 
 def slope_by_differences(family, f, theta, noise, step=0.05):
-    """grad E f(z*) by central differences with shared noise: (mean, standard error) of each cell."""
+    """Return mean and standard error of grad E f(z*), by central differences with shared noise."""
     pairs = []
     for unit in np.eye(len(theta)):
         above, below = (f.run(family.argmax(theta + side * step * unit + noise)).f for side in (1, -1))
@@ -154,18 +156,20 @@ def slope_by_differences(family, f, theta, noise, step=0.05):
 
 
 @pytest.mark.slow
-def test_direct_and_perturbed_find_the_slope_of_a_bent_f(rng):
-    """3 x 3 cells, six paths: differences of E f, direct by the joint arg max at a small eps, and perturbed, which is
-    unbiased, agree within their standard errors, and would not with a fifth more of it."""
+def test_direct_and_perturbed_estimate_the_gradient_of_a_nonlinear_f(rng):
+    """Both agree with differences of E f within the standard errors, and an error of 20 % would be detected.
+
+    Direct uses the joint arg max and a small eps; perturbed is unbiased.  A grid of 3 x 3 cells has six paths.
+    """
     family, draws, theta = Paths(3, 3), 200_000, rng.normal(size=9)
-    f = bent(3, 3, rng)
+    f = sine_waves(3, 3, rng)
     truth, error = slope_by_differences(family, f, theta, gumbel.sample((draws, 9), np.random.default_rng(3)))
     many = np.broadcast_to(theta, (draws, 9))
-    found = {"direct-joint": estimators.get("direct-joint").estimate(many, f, rng, eps=0.05, family=family).grad,
+    grads = {"direct-joint": estimators.get("direct-joint").estimate(many, f, rng, eps=0.05, family=family).grad,
              "perturbed": estimators.get("perturbed").estimate(many, f, rng, family=family,
                                                                memory=reinforce.memory(9, 2)).grad}
-    assert np.abs(truth).max() > 0.2 and (truth[[0, 8]] == 0).all()             # all paths begin and end alike
-    for name, grad in found.items():
+    assert np.abs(truth).max() > 0.2 and (truth[[0, 8]] == 0).all()        # all paths share the first and the last cell
+    for name, grad in grads.items():
         both = np.hypot(error, grad.std(axis=0) / np.sqrt(draws)).clip(1e-12)
         assert np.abs((grad.mean(axis=0) - truth) / both).max() < 4.5, name
         assert np.abs((grad.mean(axis=0) - 1.2 * truth) / both).max() > 6, name

@@ -1,4 +1,4 @@
-"""Solvers of the pairwise arg max: against each other on thousands of instances, with ties, and with planted errors."""
+"""Solvers of the pairwise arg max, compared on thousands of instances, also with ties; and planted errors."""
 from __future__ import annotations
 
 import itertools
@@ -15,7 +15,7 @@ from tests.cases import first
 
 
 def instances(rng, batch, n, sign, scale=1.0):
-    """Random scores around the point where pairs matter: unary ones centred so that about half the variables are on."""
+    """Return random scores, with unary scores such that about half of the variables are 1 at the maximum."""
     w = scale * rng.normal(size=(batch, n * (n - 1) // 2)) / np.sqrt(n)
     w = np.abs(w) if sign == "non-negative" else w
     u = rng.normal(size=(batch, n)) - (base.matrix(w, n).sum(axis=2) / 2)
@@ -32,7 +32,7 @@ def best_by_loops(u, w):
 
 @pytest.mark.parametrize("sign", ["non-negative", "any"])
 @pytest.mark.parametrize("n", [1, 2, 5])
-def test_enumeration_by_plain_loops(rng, n, sign):
+def test_enumeration_agrees_with_plain_loops(rng, n, sign):
     u, w = instances(rng, 30, n, sign)
     z = enumeration.argmax(u, w)
     for b in range(30):
@@ -48,13 +48,13 @@ def test_persistency_agrees_with_enumeration(rng, n, sign, scale):
 
 
 def relative_loss(u, w, z):
-    """How far S(z) is below the maximum, as a fraction of the sum of |u| and |w|; by enumeration, so n is small."""
+    """Return (max S - S(z)) / (sum of |u| and |w|), with the maximum by enumeration, so n must be small."""
     loss = base.score(u, w, enumeration.argmax(u, w)) - base.score(u, w, z)
     return loss / np.maximum(np.abs(u).sum(axis=1) + np.abs(w).sum(axis=1), np.finfo(float).tiny)
 
 
 def by_max_flow(u, w):
-    """maxflow.argmax, after checks of all that it promises whatever the scores."""
+    """Return maxflow.argmax, and check what must hold for all scores: type, shape, unchanged arguments."""
     kept = u.copy(), w.copy()
     with np.errstate(over="raise", divide="raise", invalid="raise"):
         z = maxflow.argmax(u, w)
@@ -63,7 +63,7 @@ def by_max_flow(u, w):
     return z
 
 
-ROUNDING = 1e-14            # of the sum of |u| and |w|: a few roundings of float64, which keeps 1e-16 of each
+ROUNDING = 1e-14            # relative to the sum of |u| and |w|: a few roundings of float64, 1e-16 each
 
 
 @pytest.mark.parametrize("n", [1, 2, 4, 7, 11, 15])
@@ -72,28 +72,28 @@ def test_maxflow_agrees_with_enumeration_to_rounding(rng, n, scale):
     u, w = instances(rng, 1_000 if n < 15 else 300, n, "non-negative", scale)
     z = by_max_flow(u, w)
     assert np.abs(relative_loss(u, w, z)).max() <= ROUNDING
-    assert (z == enumeration.argmax(u, w)).all()                        # no ties among these
+    assert (z == enumeration.argmax(u, w)).all()                        # these have no ties
 
 
 def sparse_instances(rng, batch, n):
-    """Three pairs in ten, of all magnitudes from 0.01 up: the flow has to go round about, forth and back."""
+    """Return scores in which three pairs in ten are from 0.01 to 1: the flow must make detours and go back."""
     w = 10 ** rng.uniform(-2, 0, (batch, n * (n - 1) // 2)) * (rng.random((batch, n * (n - 1) // 2)) < 0.3)
     return rng.normal(size=(batch, n)) / 2 - base.matrix(w, n).sum(axis=2) / 2, w
 
 
 @pytest.mark.parametrize("n", [3, 7, 10, 15])
-def test_maxflow_where_few_variables_are_neighbours(rng, n):
+def test_maxflow_is_exact_if_few_pairs_have_scores(rng, n):
     u, w = sparse_instances(rng, 2_000 if n < 15 else 100, n)
     assert np.abs(relative_loss(u, w, by_max_flow(u, w))).max() <= ROUNDING
 
 
 @pytest.mark.parametrize("n", first(4, [1, 2, 5, 9, 15]))
-def test_maxflow_at_all_scales(rng, n):
-    """u and w each from 1e-6 to 1e6, and then every single score, in one and the same image."""
+def test_maxflow_is_exact_for_scores_of_all_scales(rng, n):
+    """First u and w each have a scale from 1e-6 to 1e6; then every single score has its own scale."""
     batch, pairs = 300 if n < 15 else 50, n * (n - 1) // 2
     for u_scale, w_scale in itertools.product((1e-6, 1e-3, 1.0, 1e3, 1e6), repeat=2):
         u, w = u_scale * rng.normal(size=(batch, n)), w_scale * rng.exponential(size=(batch, pairs))
-        for unary in (u, u - base.matrix(w, n).sum(axis=2) / 2):        # the second: about half the variables are on
+        for unary in (u, u - base.matrix(w, n).sum(axis=2) / 2):        # the second: about half the variables are 1
             assert np.abs(relative_loss(unary, w, by_max_flow(unary, w))).max() <= ROUNDING
     for span in (3, 6, 100):
         u = rng.choice([-1, 1], (batch, n)) * 10 ** rng.uniform(-span, span, (batch, n))
@@ -103,8 +103,8 @@ def test_maxflow_at_all_scales(rng, n):
 
 
 @pytest.mark.parametrize("n", first(4, [1, 2, 3, 6, 10]))
-def test_maxflow_with_ties(rng, n):
-    """Few different values, so that many z tie and pushes fill edges exactly.  Halves add without rounding: no loss."""
+def test_maxflow_is_exact_with_ties(rng, n):
+    """Scores have few different values, so many z tie and pushes fill edges exactly.  Sums of halves are exact."""
     for density in (0.0, 0.3, 1.0):
         w = rng.integers(0, 4, (2_000, n * (n - 1) // 2)) * (rng.random((2_000, n * (n - 1) // 2)) < density)
         centred = rng.integers(-2, 3, (2_000, n)) - base.matrix(w, n).sum(axis=2) / 2
@@ -112,20 +112,20 @@ def test_maxflow_with_ties(rng, n):
             assert (relative_loss(u, w, by_max_flow(u, w)) == 0).all()
 
 
-def test_maxflow_without_pairs_takes_the_positive_scores(rng):
+def test_maxflow_without_pair_scores_selects_the_positive_scores(rng):
     for n in (1, 2, 15, 60):
         u = rng.normal(size=(200, n))
         assert (by_max_flow(u, np.zeros((200, n * (n - 1) // 2))) == (u > 0)).all()
 
 
 @pytest.mark.parametrize("factor", [1e-300, 1e-8, 1e6, 1e290, 1e300])
-def test_maxflow_with_extreme_capacities(rng, factor):
+def test_maxflow_is_exact_for_extreme_capacities(rng, factor):
     for n in (1, 2, 6, 15):
         u, w = instances(rng, 100, n, "non-negative", 3.0)
         assert (by_max_flow(factor * u, factor * w) == enumeration.argmax(u, w)).all()
 
 
-def test_maxflow_with_the_largest_and_the_smallest_numbers():
+def test_maxflow_is_exact_for_the_largest_and_smallest_floats():
     for number in (np.finfo(float).max, np.finfo(float).tiny, np.nextafter(0, 1)):
         assert (by_max_flow(np.full((1, 2), -number), np.full((1, 1), number)) == 0).all()          # -2 + 1
         assert (by_max_flow(np.full((1, 4), -number), np.full((1, 6), number)) == 1).all()          # -4 + 6
@@ -137,14 +137,14 @@ def test_maxflow_with_the_largest_and_the_smallest_numbers():
 
 
 @pytest.mark.parametrize("n", [1, 2, 15])
-def test_maxflow_of_no_image_of_one_and_of_thousands(rng, n, monkeypatch):
+def test_maxflow_does_not_depend_on_batch_size_blocks_or_order(rng, n, monkeypatch):
     u, w = instances(rng, 5_000, n, "non-negative", 3.0)
     whole = by_max_flow(u, w)
     assert np.abs(relative_loss(u[:500], w[:500], whole[:500])).max() <= ROUNDING
     assert by_max_flow(u[:0], w[:0]).shape == (0, n)
-    for b in range(0, 5_000, 50):                                       # no image sees another
+    for b in range(0, 5_000, 50):                                       # images do not influence each other
         assert (by_max_flow(u[b:b + 1], w[b:b + 1]) == whole[b]).all()
-    for rooms in (1, 7 * n**2, 10**9):                                  # blocks of 1, of 7 and of all
+    for rooms in (1, 7 * n**2, 10**9):                                  # blocks of 1 image, of 7, and all images
         monkeypatch.setattr(maxflow, "ROOMS", rooms)
         assert (by_max_flow(u[:200], w[:200]) == whole[:200]).all()
     order = rng.permutation(5_000)
@@ -153,7 +153,7 @@ def test_maxflow_of_no_image_of_one_and_of_thousands(rng, n, monkeypatch):
 
 
 def scipy_flow(u, w):
-    """(maximum flow by scipy, sum of the capacities out of the source), for integers u and even integers w."""
+    """Return SciPy's maximum flow and the sum of the capacities from the source, for integers u and even integers w."""
     n = len(u)
     i, j = base.pairs(n)
     t = -u - base.matrix(w[None], n)[0].sum(axis=1) // 2
@@ -166,8 +166,8 @@ def scipy_flow(u, w):
 
 @pytest.mark.parametrize("n, batch, density", [(2, 50, 1.0), (15, 100, 1.0), (15, 100, 0.2), (40, 20, 1.0),
                                                (40, 20, 0.1), (200, 3, 1.0), (200, 3, 0.015)])
-def test_maxflow_cuts_as_much_as_scipy_can_send(rng, n, batch, density):
-    """Beyond enumeration too: a cut of exactly the maximum flow's value is a minimum cut.  All numbers are integers."""
+def test_maxflow_cut_equals_the_maximum_flow_of_scipy(rng, n, batch, density):
+    """A cut whose value equals the maximum flow is a minimum cut, also for large n.  All numbers are integers."""
     w = 2 * rng.integers(0, 100, (batch, n * (n - 1) // 2)) * (rng.random((batch, n * (n - 1) // 2)) < density)
     u = rng.integers(-300, 301, (batch, n)) - base.matrix(w, n).sum(axis=2) // 2
     score = base.score(u, w, by_max_flow(u, w))
@@ -178,7 +178,7 @@ def test_maxflow_cuts_as_much_as_scipy_can_send(rng, n, batch, density):
 
 
 def sweeps(monkeypatch, u, w):
-    """How many sweeps max-flow needs, for the slowest image; and its z."""
+    """Return the number of sweeps that max-flow needs for the slowest image, and its z."""
     count, sweep = [], maxflow._sweep
     with monkeypatch.context() as patch:
         patch.setattr(maxflow, "_sweep", lambda *arguments: (count.append(1), sweep(*arguments))[1])
@@ -186,9 +186,9 @@ def sweeps(monkeypatch, u, w):
     return len(count), z
 
 
-def test_maxflow_ends_within_the_proven_number_of_sweeps(rng, monkeypatch):
+def test_maxflow_needs_at_most_the_proven_number_of_sweeps(rng, monkeypatch):
     for n in (2, 4, 8, 12):
-        for span in (0.1, 1, 16):                                       # w from equal to all orders of magnitude
+        for span in (0.1, 1, 16):                                       # w almost equal, or of many magnitudes
             w = 10 ** rng.uniform(-span, 0, (60, n * (n - 1) // 2))
             u = rng.normal(size=(60, n)) - base.matrix(w, n).sum(axis=2) / 2
             for b in range(60):
@@ -197,8 +197,8 @@ def test_maxflow_ends_within_the_proven_number_of_sweeps(rng, monkeypatch):
     assert sweeps(monkeypatch, u, w)[0] <= 15                           # in practice
 
 
-def test_maxflow_through_a_long_chain(monkeypatch):
-    """All the excess at one end, the sink at the other: one sweep sends what the narrowest edge takes."""
+def test_maxflow_needs_one_sweep_for_a_long_chain(monkeypatch):
+    """All excess is at one end and the sink at the other: one sweep sends as much as the narrowest edge allows."""
     n = 60
     i, j = base.pairs(n)
     for narrowest in (0, 30, 58):
@@ -219,7 +219,7 @@ def test_milp_agrees_with_enumeration(rng, n, sign):
     assert np.abs(loss).max() < 1e-6
 
 
-def test_coordinate_ascent_is_a_local_maximum_and_not_always_the_global_one(rng):
+def test_coordinate_ascent_returns_a_local_maximum_that_is_not_always_global(rng):
     u, w = instances(rng, 500, 8, "any", 5.0)
     z = coordinate.argmax(u, w)
     score = base.score(u, w, z)
@@ -232,8 +232,8 @@ def test_coordinate_ascent_is_a_local_maximum_and_not_always_the_global_one(rng)
 
 
 @pytest.mark.parametrize("name", [name for name, solver in solvers.REGISTRY.items() if solver.exact])
-def test_ties_and_zeros(name):
-    """All scores 0, or two equal maximisers: any maximiser will do."""
+def test_exact_solvers_return_a_maximiser_for_ties_and_zeros(name):
+    """All scores are 0, or there are two maximisers: each maximiser is correct."""
     solver = solvers.get(name)
     for u, w in ((np.zeros((1, 3)), np.zeros((1, 3))), (np.array([[-1.0, -1.0]]), np.array([[2.0]])),
                  (np.array([[1.0, 0.0, -1.0]]), np.zeros((1, 3)))):
@@ -242,15 +242,15 @@ def test_ties_and_zeros(name):
         assert z.dtype == np.int8 and z.shape == u.shape
 
 
-def test_large_n_for_the_polynomial_solvers(rng):
-    """n = 30 is beyond enumeration; max-flow and persistency-reduced instances must agree with the integer program."""
+def test_maxflow_agrees_with_integer_program_for_30_variables(rng):
+    """For n = 30, which is too large for enumeration, max-flow must agree with the integer program."""
     u, w = instances(rng, 5, 30, "non-negative", 1.0)
     flow, program = (base.score(u, w, solver.argmax(u, w)) for solver in (maxflow, milp))
     assert np.abs(flow - program).max() < 1e-5
     assert (base.score(u, w, coordinate.argmax(u, w)) <= flow + 1e-12).all()
 
 
-def test_extreme_scores(rng):
+def test_maxflow_and_integer_program_are_exact_for_extreme_scores(rng):
     u, w = instances(rng, 50, 6, "non-negative")
     for factor in (1e-8, 1e6):
         z = maxflow.argmax(factor * u, factor * w)
@@ -259,7 +259,7 @@ def test_extreme_scores(rng):
         assert (program == enumeration.argmax(u[:10], w[:10])).all()
 
 
-def test_float32_and_blocks(rng, monkeypatch):
+def test_solvers_accept_float32_and_do_not_depend_on_block_size(rng, monkeypatch):
     u, w = (a.astype(np.float32) for a in instances(rng, 40, 6, "any"))
     whole = enumeration.argmax(u, w)
     monkeypatch.setattr(enumeration, "SCORES", 3 * 2**6)
@@ -271,8 +271,8 @@ def test_float32_and_blocks(rng, monkeypatch):
 
 # --- planted errors ---------------------------------------------------------------------------------------------------
 
-def test_a_max_flow_with_halved_edges_is_caught(rng, monkeypatch):
-    """Terminals right, edges between variables at half their capacity."""
+def test_max_flow_with_halved_edges_is_detected(rng, monkeypatch):
+    """The edges between variables have half their capacity."""
     u, w = instances(rng, 300, 7, "non-negative", 3.0)
     assert relative_loss(u, w, maxflow.argmax(u, w)).max() <= ROUNDING
     network = maxflow._network
@@ -285,8 +285,8 @@ def test_a_max_flow_with_halved_edges_is_caught(rng, monkeypatch):
     assert (relative_loss(u, w, maxflow.argmax(u, w)) > 1e-3).any()
 
 
-def test_a_max_flow_that_makes_no_room_backwards_is_caught(rng, monkeypatch):
-    """Few instances show it: w / 2 each way is room enough to take back what was sent once."""
+def test_max_flow_without_reverse_capacities_is_detected(rng, monkeypatch):
+    """Few instances reveal it, because w / 2 in each direction is usually enough room to send a flow back."""
     u, w = sparse_instances(rng, 2_000, 10)
     sweep = maxflow._sweep
 
@@ -299,8 +299,8 @@ def test_a_max_flow_that_makes_no_room_backwards_is_caught(rng, monkeypatch):
     assert (relative_loss(u, w, maxflow.argmax(u, w)) > 1e-3).any()
 
 
-def test_a_max_flow_that_stops_early_is_caught(rng, monkeypatch):
-    """After one sweep, what cannot be sent at once is taken for cut off."""
+def test_max_flow_that_stops_early_is_detected(rng, monkeypatch):
+    """After one sweep the excess that was not sent is treated as cut off."""
     u, w = instances(rng, 300, 7, "non-negative", 3.0)
     sweep = maxflow._sweep
 
@@ -312,7 +312,7 @@ def test_a_max_flow_that_stops_early_is_caught(rng, monkeypatch):
     assert (relative_loss(u, w, maxflow.argmax(u, w)) > 1e-3).any()
 
 
-def test_a_persistency_that_fixes_too_much_is_caught(rng, monkeypatch):
+def test_persistency_that_fixes_too_many_variables_is_detected(rng, monkeypatch):
     right = persistency.matrix
     monkeypatch.setattr(persistency, "matrix", lambda w, n: 0.8 * right(w, n))
     u, w = instances(rng, 300, 7, "any", 3.0)
@@ -322,7 +322,7 @@ def test_a_persistency_that_fixes_too_much_is_caught(rng, monkeypatch):
 # --- bad input --------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("solver", list(solvers.REGISTRY.values()), ids=lambda solver: solver.name)
-def test_bad_values_are_named(solver):
+def test_solver_errors_name_the_invalid_argument(solver):
     for u, w, name in ((np.zeros(3), np.zeros((1, 3)), "u"), (np.zeros((2, 3)), np.zeros((2, 2)), "w"),
                        (np.full((1, 2), np.nan), np.zeros((1, 1)), "u"),
                        (np.zeros((1, 2)), np.full((1, 1), np.inf), "w"),
@@ -331,7 +331,7 @@ def test_bad_values_are_named(solver):
             solver.argmax(u, w)
 
 
-def test_solvers_refuse_what_they_cannot_do(rng):
+def test_solvers_reject_problems_that_they_cannot_solve(rng):
     with pytest.raises(ValueError, match="^w must not be negative.*integer program"):
         maxflow.argmax(np.zeros((1, 2)), -np.ones((1, 1)))
     with pytest.raises(ValueError, match="^w must not be negative.*integer program"):
@@ -344,34 +344,34 @@ def test_solvers_refuse_what_they_cannot_do(rng):
         solvers.get("simplex")
 
 
-def test_the_registry_says_what_each_solver_does():
-    """exact, needs w >= 0, largest n: what Pairwise and the command line rely on."""
-    said = {name: (solver.exact, solver.non_negative, solver.most) for name, solver in solvers.REGISTRY.items()}
-    assert said == {"enumeration": (True, False, 20), "persistency": (True, False, 20), "maxflow": (True, True, 200),
-                    "milp": (True, False, 60), "coordinate": (False, False, 200)}
+def test_registry_declares_the_properties_of_each_solver():
+    """Pairwise and the command line rely on three properties: exact, needs w >= 0, largest n."""
+    declared = {name: (solver.exact, solver.non_negative, solver.most) for name, solver in solvers.REGISTRY.items()}
+    assert declared == {"enumeration": (True, False, 20), "persistency": (True, False, 20),
+                        "maxflow": (True, True, 200), "milp": (True, False, 60), "coordinate": (False, False, 200)}
 
 
-def test_coordinate_ascent_starts_at_the_positive_scores_and_moves_no_tie():
+def test_coordinate_ascent_starts_at_the_positive_scores_and_keeps_ties():
     for u, w, z in (([-1.0, -1.0], [3.0], [0, 0]),                      # a local maximum; (1, 1) is better
                     ([0.0, -1.0], [0.0], [0, 0]), ([1.0, 2.0], [-1.0], [1, 1]), ([0.0, 1.0], [2.0], [1, 1])):
         assert coordinate.argmax(np.array([u]), np.array([w])).tolist() == [z]
 
 
-def test_tables_of_all_values_are_kept_and_cannot_be_changed():
+def test_tables_of_all_values_are_cached_and_read_only():
     for n in (3, 16):
         assert enumeration.all_values(n) is enumeration.all_values(n)
     for dtype in (np.float32, np.float64):
         phi = enumeration.features(9, dtype)
         assert phi is enumeration.features(9, np.dtype(dtype)) and phi.dtype == dtype
-    for n in (3, 17):                                                   # from 17 on made anew
+    for n in (3, 17):                                                   # tables for n >= 17 are not cached
         with pytest.raises(ValueError, match="read-only"):
             enumeration.all_values(n)[0, 0] = 1
     with pytest.raises(ValueError, match="read-only"):
         enumeration.features(3, np.float64)[0, 0] = 1
 
 
-def test_blocks_of_the_enumeration_are_as_large_as_they_may_be(rng, monkeypatch):
-    """However many images come: never more than SCORES scores at a time, and every image once."""
+def test_enumeration_uses_the_largest_allowed_blocks(rng, monkeypatch):
+    """A block has at most SCORES scores, and every image is in exactly one block."""
     rows, right = [], enumeration.all_scores
     monkeypatch.setattr(enumeration, "SCORES", 3 * 2**4)
     monkeypatch.setattr(enumeration, "all_scores", lambda u, w: (rows.append(len(u)), right(u, w))[1])
@@ -379,8 +379,8 @@ def test_blocks_of_the_enumeration_are_as_large_as_they_may_be(rng, monkeypatch)
     assert rows == [3, 3, 3, 1]
 
 
-def test_integers_keep_all_their_digits():
-    """2^24 + 1 is no float32."""
+def test_solvers_convert_integers_to_float64_without_loss():
+    """2^24 + 1 cannot be represented in float32."""
     u, w = base.check(np.array([[2**24 + 1]]), np.zeros((1, 0), int))
     assert u.dtype == w.dtype == np.float64 and u[0, 0] == 2**24 + 1
     assert base.matrix(np.array([[2.0**24 + 1]]), 2)[0, 1, 0] == 2**24 + 1
@@ -388,16 +388,16 @@ def test_integers_keep_all_their_digits():
         assert solver.argmax(np.array([[1, -2**25]]), np.array([[2**25 + 1]])).tolist() == [[1, 1]]
 
 
-def test_max_flow_sums_in_float64(rng, monkeypatch):
-    """In float32 it would end as well, with a rounding of 1e-7 of the scores."""
+def test_max_flow_computes_in_float64(rng, monkeypatch):
+    """In float32 the result would have a relative error of 1e-7."""
     seen, network = [], maxflow._network
     monkeypatch.setattr(maxflow, "_network", lambda u, w: (seen.extend((u.dtype, w.dtype)), network(u, w))[1])
     u, w = (a.astype(np.float32) for a in instances(rng, 20, 6, "non-negative"))
     assert (maxflow.argmax(u, w) == enumeration.argmax(u, w)).all() and set(seen) == {np.dtype(np.float64)}
 
 
-def test_what_is_certain_is_fixed_to_the_end():
-    """z_0 is 1, so z_1 is 1, so z_2 is 0: one after the other, each by what was fixed before.  z_3, z_4 stay open."""
+def test_fix_certain_fixes_variables_until_none_is_certain():
+    """z_0 = 1 implies z_1 = 1, and then z_2 = 0; each follows from those fixed before.  z_3 and z_4 stay free."""
     u = np.array([[1.0, -2.0, -1.0, 0.5, 0.5]])
     W = np.zeros((1, 5, 5))
     for i, j, score in ((0, 1, 3.0), (0, 2, 1.3), (1, 2, -0.5), (3, 4, -1.0)):
@@ -407,8 +407,8 @@ def test_what_is_certain_is_fixed_to_the_end():
     assert ones.tolist() == [[True, True, False, False, False]]
 
 
-def test_the_largest_number_of_variables_is_allowed(rng, monkeypatch):
-    """MOST itself, by both that enumerate; one more is refused."""
+def test_largest_number_of_variables_is_accepted(rng, monkeypatch):
+    """Both solvers that enumerate accept MOST variables and reject one more."""
     monkeypatch.setattr(enumeration, "MOST", 5)
     for solver in (enumeration, persistency):
         solver.argmax(np.zeros((1, 5)), np.zeros((1, 10)))
@@ -416,7 +416,7 @@ def test_the_largest_number_of_variables_is_allowed(rng, monkeypatch):
             solver.argmax(np.zeros((1, 6)), np.zeros((1, 15)))
 
 
-def test_the_integer_program_gets_scores_of_size_one_and_says_when_it_is_not_solved(monkeypatch):
+def test_integer_program_scales_scores_to_one_and_raises_if_unsolved(monkeypatch):
     seen, right = [], milp._one
     monkeypatch.setattr(milp, "_one", lambda u, w, n: (seen.append(max(np.abs(u).max(), np.abs(w).max())),
                                                        right(u, w, n))[1])
@@ -430,22 +430,22 @@ def test_the_integer_program_gets_scores_of_size_one_and_says_when_it_is_not_sol
         milp.argmax(np.ones((1, 2)), np.ones((1, 1)))
 
 
-def test_the_integer_program_rounds_what_is_all_but_one(monkeypatch):
-    """HiGHS keeps integers to 1e-6 only: 0.9999999 is 1."""
+def test_integer_program_rounds_values_that_are_almost_one(monkeypatch):
+    """HiGHS returns integers to a tolerance of 1e-6, so 0.9999999 means 1."""
     almost = type("Found", (), {"x": np.array([0.9999999, 1e-7, 0.0])})
     monkeypatch.setattr("scipy.optimize.milp", lambda *arguments, **more: almost)
     assert milp.argmax(np.array([[1.0, -1.0]]), np.ones((1, 1))).tolist() == [[1, 0]]
 
 
-def test_the_integer_program_sees_pair_scores_of_a_thousandth():
-    """Of either sign: the second variable is worth it but for, or only with, a pair score as small as itself."""
+def test_integer_program_respects_pair_scores_of_one_thousandth():
+    """A pair score of either sign, as small as the second unary score, decides the value of the second variable."""
     for u, w, z in (([1.0, 0.001], [-0.002], [1, 0]), ([1.0, -0.001], [0.002], [1, 1]),
                     ([1.0, 0.003], [-0.002], [1, 1]), ([1.0, -0.003], [0.002], [1, 0])):
         assert milp.argmax(np.array([u]), np.array([w])).tolist() == [z]
 
 
-def test_no_image_sees_the_scores_of_another(rng):
-    """Units from 1e-290 to 1e290 in one batch, and each image alone: the same z."""
+def test_solution_does_not_depend_on_other_images_in_the_batch(rng):
+    """Scaling each image by 1e-290, 1 or 1e290, or solving it alone, gives the same z."""
     u, w = instances(rng, 60, 6, "non-negative", 3.0)
     unit = 10.0 ** rng.choice([-290, 0, 290], (60, 1))
     for solver in (enumeration, persistency, maxflow, coordinate):
@@ -455,8 +455,8 @@ def test_no_image_sees_the_scores_of_another(rng):
             assert (solver.argmax(u[b:b + 1], w[b:b + 1]) == together[b]).all()
 
 
-def test_coordinate_ascent_goes_on_until_no_variable_moves():
-    """Each sweep moves one variable, the one before the last that moved: four sweeps to the end of the chain."""
+def test_coordinate_ascent_continues_until_no_variable_changes():
+    """Each sweep changes one variable, the one before the last changed: the chain needs four sweeps."""
     u, w = np.full((1, 5), -1.0), np.zeros((1, 10))
     u[0, 4] = 1.0
     for place, (i, j) in enumerate(zip(*base.pairs(5))):

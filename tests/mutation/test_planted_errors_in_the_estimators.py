@@ -310,17 +310,17 @@ def test_the_mean_sees_a_slip(name, right, wrong):
     ("perturbed", "family.argmax(theta + noise)", "family.argmax(2 * theta + noise)"),
     ("reinforce", "b = sample(h, rng)", "b = sample(2 * h, rng)")])
 def test_the_law_of_the_latent_sees_a_slip(name, right, wrong):
-    assert drawn.excess_of_the_latent(name, slipped(name, right, wrong)) > 15
+    assert drawn.excess_chi_square_of_the_latent(name, slipped(name, right, wrong)) > 15
 
 
 def test_a_joint_pair_without_common_noise_falls():
     fresh = slipped("direct-joint", "family.joint_argmax(noisy, _f)",
                     "family.joint_argmax(family.perturb(theta, rng), _f)")
-    assert drawn.falls_of_the_joint_pair(fresh) > 50
+    assert drawn.draws_in_which_the_joint_pair_falls(fresh) > 50
 
 
 def test_disarm_without_its_zeros():
-    assert drawn.zeros_of_disarm(slipped("disarm", "_signed * (b1 != b2)", "_signed")) > 0.5
+    assert drawn.share_of_nonzero_where_samples_agree(slipped("disarm", "_signed * (b1 != b2)", "_signed")) > 0.5
 
 
 @pytest.mark.parametrize("right, wrong", [row[:2] for row in SLIPS["reinmax"][2][:3]])
@@ -388,28 +388,28 @@ def test_the_loops_see_a_slip_in_the_pairwise_family(name, right, wrong):
 # --- tests that hold exactly or not at all: with the slip in the registry they fail -----------------------------------
 
 @pytest.mark.parametrize("test, name, right, wrong", [
-    (drawn.check_no_score_no_gradient, "direct-joint", "family.joint_argmax(noisy, _f)",
+    (drawn.check_gradient_is_zero_if_f_is_zero, "direct-joint", "family.joint_argmax(noisy, _f)",
      "family.joint_argmax(family.perturb(theta, rng), _f)"),
-    (drawn.check_no_score_no_gradient, "two-sided", "family.tilt(noisy, -eps * table.f)",
+    (drawn.check_gradient_is_zero_if_f_is_zero, "two-sided", "family.tilt(noisy, -eps * table.f)",
      "family.tilt(family.perturb(theta, rng), -eps * table.f)"),
-    (drawn.check_no_score_no_gradient, "rebar", "a - eta(memory) * d", "a - d + samples.b"),
-    (drawn.check_scaling_f_is_scaling_eps, "direct",
+    (drawn.check_gradient_is_zero_if_f_is_zero, "rebar", "a - eta(memory) * d", "a - d + samples.b"),
+    (drawn.check_scaling_f_equals_scaling_eps, "direct",
      "(family.features(z_eps) - family.features(z_star)) / eps",
      "(family.features(z_eps) - family.features(z_star))"),
-    (drawn.check_scaling_f_is_scaling_eps, "two-sided", "-eps * table.f", "-eps**2 * table.f"),
-    (drawn.check_scaling_f_is_scaling_eps, "direct-joint", "eps * objective.joint_table().f",
+    (drawn.check_scaling_f_equals_scaling_eps, "two-sided", "-eps * table.f", "-eps**2 * table.f"),
+    (drawn.check_scaling_f_equals_scaling_eps, "direct-joint", "eps * objective.joint_table().f",
      "objective.joint_table().f"),
-    (drawn.check_two_sided_is_the_pure_function_of_one_variable, "two-sided",
+    (drawn.check_two_sided_equals_direct_two_sided_gradient, "two-sided",
      "-eps * table.f", "-2 * eps * table.f"),
-    (drawn.check_two_sided_is_the_pure_function_of_one_variable, "two-sided", "(2 * eps)", "eps"),
-    (relations.check_bad_temperatures, "reinmax", "temperature(\"tau\", tau)", "tau"),
-    (relations.check_bad_temperatures, "rebar", "temperature(\"tau\", tau)", "tau"),
-    (relations.check_a_memory_is_changed_in_place, "reinforce", "memory[\"baseline\"] *= DECAY",
+    (drawn.check_two_sided_equals_direct_two_sided_gradient, "two-sided", "(2 * eps)", "eps"),
+    (relations.check_invalid_temperature_is_rejected, "reinmax", "temperature(\"tau\", tau)", "tau"),
+    (relations.check_invalid_temperature_is_rejected, "rebar", "temperature(\"tau\", tau)", "tau"),
+    (relations.check_memory_is_updated_in_place, "reinforce", "memory[\"baseline\"] *= DECAY",
      "memory[\"baseline\"] = memory[\"baseline\"] * DECAY"),
-    (relations.check_a_memory_is_changed_in_place, "relax", "adam.step()", "None"),
-    (relations.check_first_estimates_cost_as_much_of_a_decoder_as_of_a_toy, "direct-joint",
+    (relations.check_memory_is_updated_in_place, "relax", "adam.step()", "None"),
+    (relations.check_first_estimate_has_the_stated_cost, "direct-joint",
      "objective.run(z_star, counted=False)", "objective.run(z_star, counted=True)"),
-    (relations.check_first_estimates_cost_as_much_of_a_decoder_as_of_a_toy, "reinforce",
+    (relations.check_first_estimate_has_the_stated_cost, "reinforce",
      "objective.run(sample(h, rng)).f.mean()", "objective.run(sample(h, rng), counted=False).f.mean()"),
 ])
 def test_exact_relations_see_a_slip(monkeypatch, rng, test, name, right, wrong):
@@ -427,9 +427,9 @@ def test_exact_relations_see_a_slip(monkeypatch, rng, test, name, right, wrong):
 def test_another_claim_is_seen(monkeypatch, rng, change):
     monkeypatch.setitem(estimators.REGISTRY, "rebar", replace(estimators.get("rebar"), **change))
     with pytest.raises((AssertionError, TypeError)):
-        relations.check_every_entry_has_a_name_words_and_a_colour_of_its_own()
-        relations.check_the_sizes_of_the_memories()
-        relations.check_those_that_enumerate_evaluate_every_joint_value_and_the_others_do_not("rebar", rng)
+        relations.check_every_estimator_has_a_name_a_summary_and_its_own_colour()
+        relations.check_memories_have_the_expected_sizes()
+        relations.check_only_enumerating_estimators_evaluate_every_joint_value("rebar", rng)
 
 
 RIGHT_LEARN, RIGHT_TABLE = DecoderPass.accumulate, SharedTable.accumulate
@@ -444,4 +444,4 @@ RIGHT_LEARN, RIGHT_TABLE = DecoderPass.accumulate, SharedTable.accumulate
 def test_a_decoder_that_learns_something_else_is_seen(monkeypatch, rng, name, target, wrong):
     monkeypatch.setattr(target, "accumulate", wrong)
     with pytest.raises(AssertionError):
-        relations.check_the_decoder_learns_from_the_latent(name, 2, 2, rng)
+        relations.check_decoder_gradient_is_evaluated_at_the_latent(name, 2, 2, rng)

@@ -40,7 +40,7 @@ def test_a_tie_that_goes_to_the_last_is_seen():
     ("gumbel.sample(_checked.shape, rng)", "1.05 * gumbel.sample(_checked.shape, rng)"),
     ("gumbel.sample(_checked.shape, rng)", "gumbel.sample((len(theta), 1), rng)")])
 def test_the_law_of_two_paths_sees_other_noise(right, wrong):
-    assert path_loops.off_on_two_paths(slipped(right, wrong)) > 8
+    assert path_loops.deviation_on_two_paths(slipped(right, wrong)) > 8
 
 
 @pytest.mark.parametrize("right, wrong", [
@@ -51,4 +51,4 @@ def test_the_law_of_two_paths_sees_other_noise(right, wrong):
     ("arguments.finite(\"f\", table[:, place])", "0 * table[:, place]")])
 def test_the_loops_see_a_slip_in_features_and_tilt(right, wrong):
     with pytest.raises(AssertionError):
-        path_loops.check_features_tilt_and_the_joint_arg_max(np.random.default_rng(0), slipped(right, wrong))
+        path_loops.check_features_tilt_and_joint_arg_max(np.random.default_rng(0), slipped(right, wrong))
