@@ -1,4 +1,4 @@
-"""A few images, with any number of pixels, instead of a data.Part."""
+"""A replacement for data.Part: a few images with any number of pixels."""
 from __future__ import annotations
 
 from collections.abc import Iterator

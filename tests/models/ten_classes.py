@@ -1,7 +1,7 @@
-"""The mixture model of one class, written out for n = 1 alone: what the general one must come to, to the bit.
+"""A mixture model with one class variable, written for n = 1 only: a bit-exact reference for the general model.
 
-Layers, the pass of one z an image and the last layer's scores are taken from the package; the class's row, the table of
-all classes, both gradients, bound, classes and mean images are made here, without a second variable in sight.
+The layers, the pass of one z per image and the scores of the last layer come from the package.  The row of the class,
+the table of all classes, both gradients, the bound, the classes and the mean images are computed here.
 """
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from refimpl.nn.losses import categorical_kl, gaussian_kl, sigmoid
 
 
 class Rows:
-    """The k x d matrix that is zero but for the class's row."""
+    """The k x d matrix that is zero except for the row of the class."""
 
     def __init__(self, k, g):
         self.k, self.g, self.dg = k, g, np.zeros_like(g)
@@ -33,7 +33,7 @@ class Rows:
 
 
 class Classes:
-    """f of all classes of each image, and the way back of a mixture of them."""
+    """f of all classes of each image, and the backward pass of a weighted sum of them."""
 
     def __init__(self, decoder, rows, x, keep):
         self.decoder, self.rows, self.x, self.keep = decoder, rows, x, keep
@@ -72,7 +72,7 @@ class Mixed:
 
 
 class Objective:
-    """All that estimators ask for, of one class."""
+    """The objective that estimators use, for one class variable."""
 
     def __init__(self, decoder, k, g, x):
         self.decoder, self.rows, self.x, self.evaluations = decoder, Rows(k, g), x, 0
@@ -93,7 +93,7 @@ class Objective:
 
 
 class OneClass(MixtureVAE):
-    """The model, its ways back and what it measures, for one class of k values."""
+    """The model, its backward passes and its measurements, for one class variable with k values."""
 
     def drawn(self, x, rng):
         trunk = self.trunk.run(x)

@@ -1,4 +1,4 @@
-"""The mixture model with several variables: its gradients against differences; with one class, the former model."""
+"""The mixture model with several variables: its gradients against differences, and the case of one class."""
 from __future__ import annotations
 
 import itertools
@@ -21,17 +21,17 @@ D, PIXELS, BATCH, SEED = 3, 14, 6, 5
 SIZES = [(3, 2), (2, 3)]
 
 
-def made(n, k, hidden=(6, 8), seed=1):
+def new_model(n, k, hidden=(6, 8), seed=1):
     model = MixtureVAE(D, hidden, PIXELS, (8, 7), 5, k, np.float64, n)
     model.initialise(np.random.default_rng(seed))
-    model.parameters.values *= 2.5                                     # away from the flat start
+    model.parameters.values *= 2.5                                     # away from the almost constant initial model
     return model
 
 
 @pytest.fixture(params=list(itertools.product(SIZES, [(9,), (6, 8), (5, 6, 7)])), ids=str)
 def model(request):
     (n, k), hidden = request.param
-    return made(n, k, hidden)
+    return new_model(n, k, hidden)
 
 
 @pytest.fixture
@@ -40,12 +40,12 @@ def x(rng):
 
 
 def every(model):
-    """(K, n): all joint values, the first variable counting slowest."""
+    """Return all joint values (K, n); the first variable changes slowest."""
     return np.array(list(itertools.product(range(model.k), repeat=model.n)))
 
 
 def draw(model, x, seed=SEED):
-    """(h (B, n, k), g, KL of the Gaussian, generator as the model leaves it after drawing g)."""
+    """Return h (B, n, k), g, the Gaussian KL, and the generator in its state after the model has drawn g."""
     rng = np.random.default_rng(seed)
     e = model.trunk.forward(x)
     mu, log_var = np.split(model.gaussian_head.forward(e), 2, axis=1)
@@ -55,9 +55,9 @@ def draw(model, x, seed=SEED):
 
 
 def f_at(model, x, g, values):
-    """(B,) of one joint value (n,) for all, through the plain decoder: one-hots beside g."""
-    hots = np.concatenate([np.eye(model.k)[value] for value in values])
-    a = model.decoder.forward(np.concatenate([np.tile(hots, (len(x), 1)), g], axis=1))
+    """Return f (B,) of one joint value (n,) for all images, with one-hot vectors and g as the decoder's input."""
+    one_hots = np.concatenate([np.eye(model.k)[value] for value in values])
+    a = model.decoder.forward(np.concatenate([np.tile(one_hots, (len(x), 1)), g], axis=1))
     return (x * a - np.logaddexp(0, a)).sum(axis=1)
 
 
@@ -66,13 +66,13 @@ def f_of_all(model, x, g):
 
 
 def joint_q(h):
-    """(B, K), a product of n factors, each joint value by itself."""
+    """Return q (B, K): for each joint value a product of n factors."""
     q = softmax(h, axis=-1)
     values = itertools.product(range(h.shape[2]), repeat=h.shape[1])
     return np.stack([np.prod([q[:, i, c] for i, c in enumerate(each)], axis=0) for each in values], axis=1)
 
 
-def test_tables_are_one_joint_value_at_a_time(model, x, rng):
+def test_tables_agree_with_single_joint_values(model, x, rng):
     g, values = rng.normal(size=(BATCH, D)), rng.integers(model.k, size=(BATCH, model.n))
     objective, truth, z = model.objective(x, g), f_of_all(model, x, g), np.eye(model.k)[values]
     assert_close_in_norm(objective.joint_table().f, truth)
@@ -90,7 +90,7 @@ def test_tables_are_one_joint_value_at_a_time(model, x, rng):
 
 
 @pytest.mark.parametrize("kl_grad, beta", [(True, 1.0), (False, 4.0)])
-def test_exact_gradient_of_the_whole_model(model, x, rng, kl_grad, beta):
+def test_exact_gradient_of_the_whole_model_agrees_with_differences(model, x, rng, kl_grad, beta):
     def loss(kl_grad=kl_grad, beta=beta):
         h, g, kl, _ = draw(model, x)
         expected = (joint_q(h) * f_of_all(model, x, g)).sum(axis=1)
@@ -99,11 +99,11 @@ def test_exact_gradient_of_the_whole_model(model, x, rng, kl_grad, beta):
     model.backward(x, estimators.get("exact"), np.random.default_rng(SEED), kl_grad, beta)
     values, grads = model.parameters.values, model.parameters.grads
     assert worst(gradcheck(loss, values, grads, rng)) < 1e-7
-    assert worst(gradcheck(lambda: loss(not kl_grad), values, grads, rng)) > 1e-3          # each term is seen
+    assert worst(gradcheck(lambda: loss(not kl_grad), values, grads, rng)) > 1e-3          # each term matters
     assert worst(gradcheck(lambda: loss(beta=beta + 1), values, grads, rng)) > 1e-3
 
 
-def test_relaxed_gradient_of_the_whole_model(model, x, rng):
+def test_relaxed_gradient_of_the_whole_model_agrees_with_differences(model, x, rng):
     tau = 0.6
 
     def loss():
@@ -117,7 +117,7 @@ def test_relaxed_gradient_of_the_whole_model(model, x, rng):
     assert worst(gradcheck(loss, model.parameters.values, model.parameters.grads, rng)) < 1e-7
 
 
-def test_a_point_and_a_mixture_with_one_weight_teach_decoder_and_gaussian_alike(model, x, rng):
+def test_decoder_and_gaussian_get_the_same_gradient_from_a_pass_and_from_a_table(model, x, rng):
     z = np.eye(model.k)[rng.integers(model.k, size=(BATCH, model.n))]
     weights = np.eye(model.k ** model.n)[joint.index(z)]
     point = lambda objective: objective.run(z)
@@ -134,15 +134,15 @@ def test_a_point_and_a_mixture_with_one_weight_teach_decoder_and_gaussian_alike(
 
 
 @pytest.mark.parametrize("weight, image_weight, beta", [(1.0, 1.0, 1.0), (3.0, 0.2, 2.0)])
-def test_labelled_gradient_of_the_whole_model(model, x, rng, weight, image_weight, beta):
+def test_labelled_gradient_of_the_whole_model_agrees_with_differences(model, x, rng, weight, image_weight, beta):
     labels = rng.integers(model.k ** model.n, size=BATCH)
 
     def loss(weight=weight):
         h, g, kl, _ = draw(model, x)
-        f, taught = f_of_all(model, x, g)[np.arange(BATCH), labels], 0.0
-        for i, c in enumerate(every(model)[labels].T):                      # each attribute its own term
-            taught = taught + log_softmax(h[:, i], axis=1)[np.arange(BATCH), c]
-        return (image_weight * (-f + beta * kl) - weight * taught).mean()
+        f, log_q = f_of_all(model, x, g)[np.arange(BATCH), labels], 0.0
+        for i, c in enumerate(every(model)[labels].T):                      # one term for each attribute
+            log_q = log_q + log_softmax(h[:, i], axis=1)[np.arange(BATCH), c]
+        return (image_weight * (-f + beta * kl) - weight * log_q).mean()
 
     model.backward_labelled(x, labels, label_terms.cross_entropy, 1.0, weight, np.random.default_rng(SEED),
                             image_weight, beta)
@@ -150,20 +150,20 @@ def test_labelled_gradient_of_the_whole_model(model, x, rng, weight, image_weigh
     assert worst(gradcheck(lambda: loss(weight + 1), model.parameters.values, model.parameters.grads, rng)) > 1e-3
 
 
-def test_bound_and_labels_image_by_image(model, x):
+def test_bound_and_labels_agree_with_the_joint_law(model, x):
     bound = model.bound(Images(x), np.random.default_rng(SEED))
     h, g, kl, _ = draw(model, x)
     reconstruction = (joint_q(h) * f_of_all(model, x, g)).sum(axis=1).mean()
     q = joint_q(h)
-    class_kl = (q * np.log(q * q.shape[1])).sum(axis=1).mean()              # of the joint law from the uniform one
+    class_kl = (q * np.log(q * q.shape[1])).sum(axis=1).mean()              # between the joint law and the uniform law
     assert_close_in_norm(bound, [reconstruction - class_kl - kl.mean(), reconstruction, class_kl, kl.mean()])
     np.testing.assert_array_equal(model.classify(Images(x)), q.argmax(axis=1))
 
 
 @pytest.mark.parametrize("name", ["direct", "direct-joint"])
-def test_direct_moves_the_variables_by_the_pair_of_arg_maxes(x, name):
-    """Coordinate-wise: each by f of its own changes around z*.  Joint: by f of all joint values."""
-    model, eps, seen = made(3, 2), 3.0, []
+def test_gradient_of_direct_is_the_difference_of_two_arg_maxes_of_the_attributes(x, name):
+    """Coordinate-wise direct uses f of single changes of z*; direct-joint uses f of all joint values."""
+    model, eps, seen = new_model(3, 2), 3.0, []
     entry = estimators.get(name)
 
     def watch(*arguments, **keywords):
@@ -172,7 +172,7 @@ def test_direct_moves_the_variables_by_the_pair_of_arg_maxes(x, name):
 
     model.backward(x, Estimator(name, watch, "", False), np.random.default_rng(SEED), False, eps=eps)
     h, g, _, noise = draw(model, x)
-    scores, f, moved = h + gumbel.sample(h.shape, noise), f_of_all(model, x, g), 0
+    scores, f, changed_pairs = h + gumbel.sample(h.shape, noise), f_of_all(model, x, g), 0
     for b in range(BATCH):
         z_star = scores[b].argmax(axis=1)
         if name == "direct":
@@ -185,14 +185,14 @@ def test_direct_moves_the_variables_by_the_pair_of_arg_maxes(x, name):
             z_eps = every(model)[int(np.argmax(total))]
         np.testing.assert_array_equal(seen[0].grad[b], (np.eye(2)[z_eps] - np.eye(2)[z_star]) / eps)
         np.testing.assert_array_equal(seen[0].decoder_term.z[b], np.eye(2)[z_star])
-        moved += int((np.array(z_eps) != z_star).any())
-    assert moved > 1
+        changed_pairs += int((np.array(z_eps) != z_star).any())
+    assert changed_pairs > 1
 
 
 @pytest.mark.parametrize("name, keywords", [("local-expectation", {}), ("reinforce-loo", {}), ("rebar", {"tau": 0.7})])
-def test_unbiased_estimators_have_the_exact_gradient_as_their_mean(name, keywords, rng):
-    """In the scores, for one and the same g: 4,000 draws of each of six images."""
-    model = made(3, 2)
+def test_mean_of_unbiased_estimators_is_the_exact_gradient(name, keywords, rng):
+    """The gradient with respect to the scores, for a fixed g, is the mean of 4,000 draws for each of six images."""
+    model = new_model(3, 2)
     x, draws = (rng.random((BATCH, PIXELS)) < 0.4).astype(float), 4_000
     h, g, _, _ = draw(model, x)
     entry = estimators.get(name)
@@ -206,7 +206,7 @@ def test_unbiased_estimators_have_the_exact_gradient_as_their_mean(name, keyword
     assert np.abs(z).max() < 4.5
 
 
-def test_float32_follows_float64(x):
+def test_float32_gradient_agrees_with_float64(x):
     models = [MixtureVAE(D, (6, 8), PIXELS, (8, 7), 5, 2, dtype, 3) for dtype in (np.float64, np.float32)]
     for each in models:
         each.initialise(np.random.default_rng(1))
@@ -217,22 +217,22 @@ def test_float32_follows_float64(x):
     assert_close_in_norm(models[1].parameters.grads, models[0].parameters.grads, 1e-4)
 
 
-def test_labels_that_are_no_joint_value_are_refused(x):
-    model = made(3, 2)
+def test_labels_that_are_not_joint_values_are_rejected(x):
+    model = new_model(3, 2)
     for labels in (np.full(BATCH, 8), np.full(BATCH, -1)):
         with pytest.raises(ValueError, match="^labels must"):
             model.backward_labelled(x, labels, label_terms.cross_entropy, 1.0, 1.0, np.random.default_rng(SEED))
 
 
-# --- one class is the former model ------------------------------------------------------------------------------------
+# --- one class, against the reference for n = 1 -----------------------------------------------------------------------
 
 EVERY = [(name, dict(entry.defaults)) for name, entry in estimators.REGISTRY.items()
          if entry.serves is not binary]
 
 
 @pytest.mark.parametrize("name, keywords", EVERY)
-def test_one_class_of_ten_is_the_former_model_to_the_bit(name, keywords):
-    """Five steps with labelled images beside them, in float32, with the run's own widths but for the trunk's."""
+def test_model_with_one_class_equals_the_reference_to_the_bit(name, keywords):
+    """Compare six training steps in float32, each with a labelled batch."""
     part, entry, models = data.load("mnist", limit=64).train, estimators.get(name), []
     for kind in (MixtureVAE, OneClass):
         rng = np.random.default_rng(SEED)
@@ -248,9 +248,9 @@ def test_one_class_of_ten_is_the_former_model_to_the_bit(name, keywords):
             model.backward_labelled(part.images(rows), part.labels[rows].astype(np.intp), term, eps, 3.0, rng, 0.3, 1.5)
             adam.step()
         models.append(model)
-    one, other = models
-    np.testing.assert_array_equal(one.parameters.values, other.parameters.values)
-    assert tuple(one.bound(part, np.random.default_rng(2))) == other.bound(part, np.random.default_rng(2))
-    np.testing.assert_array_equal(one.classify(part), other.classify(part))
+    general, reference = models
+    np.testing.assert_array_equal(general.parameters.values, reference.parameters.values)
+    assert tuple(general.bound(part, np.random.default_rng(2))) == reference.bound(part, np.random.default_rng(2))
+    np.testing.assert_array_equal(general.classify(part), reference.classify(part))
     g = np.random.default_rng(3).standard_normal((4, 5), dtype=np.float32)
-    np.testing.assert_array_equal(one.decode(g), other.decode(g))
+    np.testing.assert_array_equal(general.decode(g), reference.decode(g))

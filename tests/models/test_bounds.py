@@ -20,7 +20,7 @@ PIXELS, IMAGES = 12, 5
 
 @pytest.mark.parametrize("n, k", [(1, 4), (3, 2), (2, 3)])
 @pytest.mark.parametrize("block", [None, 2])
-def test_bounds_by_plain_loops(rng, monkeypatch, n, k, block):
+def test_bounds_agree_with_plain_loops(rng, monkeypatch, n, k, block):
     model = VAE(Independent(n, k), 7, PIXELS, np.float64)
     model.initialise(rng)
     model.parameters.values *= 3
@@ -45,8 +45,8 @@ def test_bounds_by_plain_loops(rng, monkeypatch, n, k, block):
     assert bounds.gap == pytest.approx(likelihood - elbo, rel=1e-8)
 
 
-def test_float32_sums_agree_with_float64(rng, monkeypatch):
-    """2^11 joint values are summed in float32: to the third decimal the same as in float64."""
+def test_bounds_summed_in_float32_agree_with_float64(rng, monkeypatch):
+    """Sums over 2^11 joint values in float32 agree with float64 to the third decimal."""
     model = VAE(Independent(11, 2))
     model.initialise(rng)
     model.parameters.values *= 2
@@ -58,7 +58,7 @@ def test_float32_sums_agree_with_float64(rng, monkeypatch):
     assert single.gap >= 0
 
 
-def test_scores_that_are_no_number_are_refused(rng):
+def test_scores_that_are_not_finite_are_rejected(rng):
     for bad in (np.nan, np.inf):
         logits = rng.normal(size=(8, PIXELS))
         logits[3, 4] = bad
@@ -66,13 +66,13 @@ def test_scores_that_are_no_number_are_refused(rng):
             truth.bounds(logits, Images(np.ones((IMAGES, PIXELS))))
 
 
-def test_without_a_closed_form_of_q_there_is_no_bound(rng):
+def test_bound_is_nan_without_a_closed_form_of_q(rng):
     logits = rng.normal(size=(8, 784))
     bounds = truth.bounds(logits, data.load("mnist", limit=50).test)
     assert math.isnan(bounds.elbo) and math.isnan(bounds.gap) and bounds.log_likelihood < 0
 
 
-def test_too_many_joint_values_are_refused():
+def test_too_many_joint_values_are_rejected():
     from refimpl.arguments import InputError
 
     with pytest.raises(InputError, match="131,072"):
@@ -82,19 +82,19 @@ def test_too_many_joint_values_are_refused():
 
 
 @pytest.mark.parametrize("scores, values, size", [(None, 4, 2_000), (None, 10_000, 800), (100, 8, 12), (100, 200, 1)])
-def test_a_block_makes_no_more_scores_than_are_allowed(monkeypatch, scores, values, size):
-    """Or memory would grow with the number of joint values; but of one image at least."""
+def test_block_size_respects_the_limit_of_scores(monkeypatch, scores, values, size):
+    """Otherwise memory would grow with the number of joint values.  A block has at least one image."""
     if scores:
         monkeypatch.setattr(truth, "SCORES", scores)
-    asked = []
+    sizes = []
 
     class Watched(Images):
         def blocks(self, size, dtype):
-            asked.append(size)
+            sizes.append(size)
             return super().blocks(size, dtype)
 
     truth.bounds(np.zeros((values, 2), np.float32), Watched(np.ones((3, 2))))
-    assert asked == [size]
+    assert sizes == [size]
 
 
 @pytest.mark.parametrize("values, digits", [(1_024, 1e-13), (1_025, 1e-6)])

@@ -1,4 +1,4 @@
-"""f of many hidden states in blocks: every block once, whatever its size; the logits are left where they are wanted."""
+"""last_layer.scores: f of many hidden states is computed in blocks of any size, and the logits are kept on request."""
 from __future__ import annotations
 
 import numpy as np
@@ -11,7 +11,7 @@ from tests.asserts import assert_relative
 
 
 @pytest.mark.parametrize("product, cached", [(7, 3), (6, 6), (30, 30), (29, 1), (1, 1), (2_000, 200)])
-def test_blocks_of_any_size_give_the_scores_and_the_logits(rng, monkeypatch, product, cached):
+def test_scores_and_logits_do_not_depend_on_block_sizes(rng, monkeypatch, product, cached):
     monkeypatch.setattr(last_layer, "PRODUCT", product)
     monkeypatch.setattr(last_layer, "CACHED", cached)
     last = Linear(4, 9)

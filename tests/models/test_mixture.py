@@ -1,4 +1,4 @@
-"""The mixture model: its whole backward pass against differences of its loss, its table against one class at a time."""
+"""The mixture model: its backward pass against differences of the loss, its table against single classes."""
 from __future__ import annotations
 
 import numpy as np
@@ -26,7 +26,7 @@ D, CLASSES, PIXELS, BATCH, SEED = 3, 4, 14, 6, 5
 def model(request, rng):
     model = MixtureVAE(D, request.param, PIXELS, (8, 7), 5, CLASSES, np.float64)
     model.initialise(rng)
-    model.parameters.values *= 2.5                                     # away from the flat start
+    model.parameters.values *= 2.5                                     # away from the almost constant initial model
     return model
 
 
@@ -36,7 +36,7 @@ def x(rng):
 
 
 def draw(model, x, seed=SEED):
-    """(h, g, KL of the Gaussian, generator as the model leaves it after drawing g)."""
+    """Return h, g, the Gaussian KL, and the generator in its state after the model has drawn g."""
     rng = np.random.default_rng(seed)
     e = model.trunk.forward(x)
     mu, log_var = np.split(model.gaussian_head.forward(e), 2, axis=1)
@@ -45,17 +45,17 @@ def draw(model, x, seed=SEED):
 
 
 def f_of_all(model, x, g):
-    """(B, classes), one class after the other through the plain decoder."""
+    """Return f (B, classes), from one decoder pass for each class."""
     columns = []
     for c in range(CLASSES):
         inputs = np.zeros((len(x), CLASSES, D))
-        inputs[:, c] = g                                    # the matrix of slide 33: zero but for the row of the class
+        inputs[:, c] = g                                    # the matrix of slide 33: zero except for one row
         a = model.decoder.forward(inputs.reshape(len(x), -1))
         columns.append((x * a - np.logaddexp(0, a)).sum(axis=1))
     return np.stack(columns, axis=1)
 
 
-def test_table_is_one_class_at_a_time(model, x, rng):
+def test_table_agrees_with_single_classes(model, x, rng):
     g = rng.normal(size=(BATCH, D))
     objective, truth = model.objective(x, g), f_of_all(model, x, g)
     some = np.eye(CLASSES)[rng.integers(CLASSES, size=BATCH)][:, None]
@@ -72,7 +72,7 @@ def test_table_is_one_class_at_a_time(model, x, rng):
 
 
 @pytest.mark.parametrize("kl_grad, beta", [(True, 1.0), (False, 1.0), (True, 4.0)])
-def test_exact_gradient_of_the_whole_model(model, x, rng, kl_grad, beta):
+def test_exact_gradient_of_the_whole_model_agrees_with_differences(model, x, rng, kl_grad, beta):
     def loss(kl_grad=kl_grad, beta=beta):
         h, g, kl, _ = draw(model, x)
         expected = (softmax(h, axis=1) * f_of_all(model, x, g)).sum(axis=1)
@@ -80,12 +80,12 @@ def test_exact_gradient_of_the_whole_model(model, x, rng, kl_grad, beta):
 
     model.backward(x, estimators.get("exact"), np.random.default_rng(SEED), kl_grad, beta)
     assert worst(gradcheck(loss, model.parameters.values, model.parameters.grads, rng)) < 1e-7
-    other, more = lambda: loss(not kl_grad), lambda: loss(beta=beta + 1)        # each term is seen
-    assert worst(gradcheck(other, model.parameters.values, model.parameters.grads, rng)) > 1e-3
-    assert worst(gradcheck(more, model.parameters.values, model.parameters.grads, rng)) > 1e-3
+    other_kl, other_beta = lambda: loss(not kl_grad), lambda: loss(beta=beta + 1)       # each term matters
+    assert worst(gradcheck(other_kl, model.parameters.values, model.parameters.grads, rng)) > 1e-3
+    assert worst(gradcheck(other_beta, model.parameters.values, model.parameters.grads, rng)) > 1e-3
 
 
-def test_relaxed_gradient_of_the_whole_model(model, x, rng):
+def test_relaxed_gradient_of_the_whole_model_agrees_with_differences(model, x, rng):
     tau = 0.6
 
     def loss():
@@ -97,8 +97,8 @@ def test_relaxed_gradient_of_the_whole_model(model, x, rng):
     assert worst(gradcheck(loss, model.parameters.values, model.parameters.grads, rng)) < 1e-7
 
 
-def test_gradient_at_a_sampled_class(model, x, rng):
-    """What direct leaves to the decoder and the Gaussian: the gradient at z*, which they do not move."""
+def test_gradient_at_a_sampled_class_agrees_with_differences(model, x, rng):
+    """With direct, the decoder and the Gaussian get the gradient at a fixed z*."""
     z = np.eye(CLASSES)[rng.integers(CLASSES, size=BATCH)][:, None]
     fixed = Estimator("fixed", lambda h, objective, rng: Estimate(np.zeros_like(h), objective.run(z)), "", False)
 
@@ -109,7 +109,7 @@ def test_gradient_at_a_sampled_class(model, x, rng):
     model.backward(x, fixed, np.random.default_rng(SEED), kl_grad=False)
     at_point = model.parameters.grads.copy()
     assert worst(gradcheck(loss, model.parameters.values, model.parameters.grads, rng)) < 1e-7
-    weights = z[:, 0]                                                       # the same, as a mixture with one weight 1
+    weights = z[:, 0]                                                       # the same z as a weighted sum
     fixed = Estimator("fixed", lambda h, objective, rng: Estimate(
         np.zeros_like(h), objective.joint_table().weighted(weights)), "", False)
     model.parameters.zero_grads()
@@ -117,7 +117,7 @@ def test_gradient_at_a_sampled_class(model, x, rng):
     assert_close_in_norm(model.parameters.grads, at_point)
 
 
-def test_direct_moves_the_class_by_the_pair_of_arg_maxes(model, x):
+def test_gradient_of_direct_is_the_difference_of_two_arg_maxes_of_the_class(model, x):
     eps, seen = 5.0, []
     estimator = estimators.get("direct")
 
@@ -136,14 +136,14 @@ def test_direct_moves_the_class_by_the_pair_of_arg_maxes(model, x):
 
 
 @pytest.mark.parametrize("weight, image_weight, beta", [(1.0, 1.0, 1.0), (3.0, 0.2, 2.0), (2.0, 0.0, 1.0)])
-def test_labelled_gradient_of_the_whole_model(model, x, rng, weight, image_weight, beta):
+def test_labelled_gradient_of_the_whole_model_agrees_with_differences(model, x, rng, weight, image_weight, beta):
     labels = rng.integers(CLASSES, size=BATCH)
 
     def loss(weight=weight):
         h, g, kl, _ = draw(model, x)
         at_label = np.arange(BATCH), labels
-        taught = image_weight * (-f_of_all(model, x, g)[at_label] + beta * kl)
-        return (taught - weight * log_softmax(h, axis=1)[at_label]).mean()
+        image_loss = image_weight * (-f_of_all(model, x, g)[at_label] + beta * kl)
+        return (image_loss - weight * log_softmax(h, axis=1)[at_label]).mean()
 
     model.backward_labelled(x, labels, labelled.cross_entropy, 1.0, weight, np.random.default_rng(SEED),
                             image_weight, beta)
@@ -151,29 +151,29 @@ def test_labelled_gradient_of_the_whole_model(model, x, rng, weight, image_weigh
     assert worst(gradcheck(lambda: loss(weight + 1), model.parameters.values, model.parameters.grads, rng)) > 1e-3
 
 
-def test_float32_follows_float64(x):
+def test_float32_gradient_agrees_with_float64(x):
     models = [MixtureVAE(D, (6, 8), PIXELS, (8, 7), 5, CLASSES, dtype) for dtype in (np.float64, np.float32)]
-    for made in models:
-        made.initialise(np.random.default_rng(1))
-        made.backward(x.astype(made.dtype), estimators.get("exact"), np.random.default_rng(SEED))
+    for each in models:
+        each.initialise(np.random.default_rng(1))
+        each.backward(x.astype(each.dtype), estimators.get("exact"), np.random.default_rng(SEED))
     assert models[1].parameters.grads.dtype == np.float32
     assert_close_in_norm(models[1].parameters.grads, models[0].parameters.grads, 1e-4)
 
 
-def test_bound_and_classes_image_by_image(model, x):
+def test_bound_and_classes_agree_with_their_formulas(model, x):
     part = Images(x)
     bound = model.bound(part, np.random.default_rng(SEED))
     h, g, kl, _ = draw(model, x)
     reconstruction = (softmax(h, axis=1) * f_of_all(model, x, g)).sum(axis=1).mean()
     class_kl = np.mean([(q * np.log(q * CLASSES)).sum() for q in softmax(h, axis=1)])
-    found = [bound.reconstruction, bound.class_kl, bound.gaussian_kl]
-    assert_close_in_norm(found, [reconstruction, class_kl, kl.mean()])
+    parts = [bound.reconstruction, bound.class_kl, bound.gaussian_kl]
+    assert_close_in_norm(parts, [reconstruction, class_kl, kl.mean()])
     assert bound.test_elbo == pytest.approx(reconstruction - class_kl - kl.mean(), rel=1e-12)
     np.testing.assert_array_equal(model.classify(part), h.argmax(axis=1))
 
 
 class Few:
-    """Images as a data.Part gives them."""
+    """Images with the methods of data.Part that the model uses."""
 
     def __init__(self, x):
         self.x = x
@@ -185,8 +185,8 @@ class Few:
         return (self.x[start:start + size].astype(dtype) for start in range(0, len(self.x), size))
 
 
-def test_blocks_change_neither_classes_nor_averages(model, x, monkeypatch):
-    """Blocks of 4 and 2: averages over images, not over blocks, each block with the noise that comes next."""
+def test_classes_and_averages_do_not_depend_on_blocks(model, x, monkeypatch):
+    """With blocks of 4 and 2, the averages are over images, and each block draws the next noise."""
     monkeypatch.setattr(mixture, "BLOCK", 4)
     bound = model.bound(Few(x), np.random.default_rng(SEED))
     noise, totals = np.random.default_rng(SEED), np.zeros(3)
@@ -199,41 +199,41 @@ def test_blocks_change_neither_classes_nor_averages(model, x, monkeypatch):
     np.testing.assert_array_equal(model.classify(Few(x)), draw(model, x)[0].argmax(axis=1))
 
 
-def test_scores_that_are_no_number_are_refused(model, x):
+def test_scores_that_are_not_finite_are_rejected(model, x):
     model.decoder.layers[-1].b[0] = np.nan
     with pytest.raises(NotFinite, match="^f must be finite"):
         model.bound(Few(x), np.random.default_rng(SEED))
 
 
-def test_what_feeds_the_gaussian_adds_up_with_its_weights(model, x, rng):
-    """A point and the whole table learn in turn: dg is the weighted sum of what each alone leaves there."""
+def test_gradient_of_g_is_the_weighted_sum_of_all_contributions(model, x, rng):
+    """After several calls of accumulate(), dg is the weighted sum of their separate contributions."""
     g, z = rng.normal(size=(BATCH, D)), np.eye(CLASSES)[rng.integers(CLASSES, size=BATCH)][:, None]
     weights = softmax(rng.normal(size=(BATCH, CLASSES)), axis=1)
-    ways = (lambda objective: objective.run(z), lambda objective: objective.joint_table().weighted(weights))
+    passes = (lambda objective: objective.run(z), lambda objective: objective.joint_table().weighted(weights))
     alone = []
-    for way in ways:
+    for run in passes:
         objective = model.objective(x, g)
-        way(objective).accumulate()
+        run(objective).accumulate()
         alone.append(objective.inputs.dg.copy())
     objective = model.objective(x, g)
-    for way, weight in ((ways[0], 2.0), (ways[1], -0.5), (ways[0], 0.25), (ways[1], 1.0)):
-        way(objective).accumulate(weight)
+    for run, weight in ((passes[0], 2.0), (passes[1], -0.5), (passes[0], 0.25), (passes[1], 1.0)):
+        run(objective).accumulate(weight)
     assert_close_in_norm(objective.inputs.dg, 2.25 * alone[0] + 0.5 * alone[1], 1e-12)
 
 
-def test_a_table_without_its_logits_or_of_old_weights_does_not_learn(model, x, rng):
+def test_table_without_logits_or_with_old_weights_rejects_accumulate(model, x, rng):
     weights, inputs = np.full((BATCH, CLASSES), 1 / CLASSES), ClassRow(CLASSES, rng.normal(size=(BATCH, D)))
-    kept, lost = (OwnTable(model.decoder, inputs, x, keep) for keep in (True, False))
-    assert_close_in_norm(lost.f, kept.f, 1e-14)
+    with_logits, without_logits = (OwnTable(model.decoder, inputs, x, keep) for keep in (True, False))
+    assert_close_in_norm(without_logits.f, with_logits.f, 1e-14)
     with pytest.raises(ValueError, match="^this table was made without keep"):
-        lost.weighted(weights).accumulate()
-    kept.weighted(weights).accumulate()
+        without_logits.weighted(weights).accumulate()
+    with_logits.weighted(weights).accumulate()
     Adam(model.parameters).step()
     with pytest.raises(StalePass, match="make it again"):
-        kept.weighted(weights).accumulate()
+        with_logits.weighted(weights).accumulate()
 
 
-def test_the_kl_gradient_is_on_and_beta_is_one_unless_told_otherwise(model, x):
+def test_defaults_are_kl_gradient_on_and_beta_one(model, x):
     grads = []
     for settings in ({}, {"kl_grad": True, "beta": 1.0}):
         model.parameters.zero_grads()

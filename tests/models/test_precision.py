@@ -1,4 +1,4 @@
-"""A float32 model computes in float32 throughout, whatever float64 an estimator gives it; and counts in float64."""
+"""A float32 model computes in float32 even if an estimator returns float64; reported numbers are float64."""
 from __future__ import annotations
 
 import numpy as np
@@ -27,7 +27,7 @@ MODELS = {"one variable": lambda: VAE(Independent(1, 4), 7, PIXELS),
 
 
 class Few:
-    """Images as a data.Part gives them."""
+    """Images with the methods of data.Part that the model uses."""
 
     def __init__(self, x):
         self.x = x
@@ -45,15 +45,15 @@ def x(rng):
 
 
 @pytest.fixture
-def seen(monkeypatch):
-    """The dtypes of all arrays that reach a Linear layer or last_layer.scores, by the function's name."""
-    seen = {}
+def dtypes(monkeypatch):
+    """Record the dtypes of all arrays that functions of layers and scores receive, by the name of the function."""
+    dtypes = {}
 
     def watch(owner, name):
         right = getattr(owner, name)
 
         def watched(*arguments, **more):
-            kinds = seen.setdefault(name, set())
+            kinds = dtypes.setdefault(name, set())
             kinds.update(a.dtype for a in arguments if isinstance(a, np.ndarray))
             return right(*arguments, **more)
         monkeypatch.setattr(owner, name, watched)
@@ -62,31 +62,31 @@ def seen(monkeypatch):
         watch(Linear, name)
     watch(last_layer, "scores")
     watch(tables, "bernoulli_score_table_backward")
-    return seen
+    return dtypes
 
 
 @pytest.mark.parametrize("estimator", ["exact", "direct", "direct-joint", "gumbel-softmax"])
 @pytest.mark.parametrize("name", MODELS)
-def test_every_product_is_of_float32(name, estimator, x, seen, rng):
+def test_layers_and_scores_receive_float32_only(name, estimator, x, dtypes, rng):
     model, entry = MODELS[name](), estimators.get(estimator)
     if not entry.serves(getattr(model, "family")):
         pytest.skip("needs independent variables")
     model.initialise(rng)
     model.backward(x, entry, rng, name != "pairs", **({entry.temperature: 0.5} if entry.temperature else {}))
-    assert {"forward", "backward", "accumulate"} <= set(seen)
-    assert {kind for kinds in seen.values() for kind in kinds} == {np.dtype(np.float32)}, seen
+    assert {"forward", "backward", "accumulate"} <= set(dtypes)
+    assert {kind for kinds in dtypes.values() for kind in kinds} == {np.dtype(np.float32)}, dtypes
     assert model.parameters.grads.dtype == np.float32
 
 
-def test_scores_and_gradients_come_back_in_float32(x, rng):
+def test_scores_and_gradients_are_float32(x, rng):
     model = MODELS["several"]()
     model.initialise(rng)
-    z = np.eye(2)[rng.integers(2, size=(BATCH, 3))]                          # float64, as estimators give it
+    z = np.eye(2)[rng.integers(2, size=(BATCH, 3))]                          # float64, as returned by estimators
     objective = model.objective(x)
     run = objective.run(z)
     assert {a.dtype for a in (run.z, run.f, run.df_dz(), objective.table(z).f, objective.joint_table().f)} == {x.dtype}
-    other, f = neighbour_scores(model.decoder, OneHots(model.n, 2), x, z.argmax(axis=-1))
-    assert f.dtype == np.float32 and other.dtype.kind == "i"
+    neighbours, f = neighbour_scores(model.decoder, OneHots(model.n, 2), x, z.argmax(axis=-1))
+    assert f.dtype == np.float32 and neighbours.dtype.kind == "i"
     mixture = MODELS["mixture"]()
     mixture.initialise(rng)
     draw = mixture.encode(x, rng)
@@ -94,8 +94,8 @@ def test_scores_and_gradients_come_back_in_float32(x, rng):
     assert mixture.objective(x, draw.g).joint_table().f.dtype == ClassRow(4, draw.g).dg.dtype == np.float32
 
 
-def test_what_is_reported_is_summed_in_float64(rng):
-    """From float32 scores, and to 1e-12: sums and penalties in float32 would end at 1e-7."""
+def test_reported_numbers_are_summed_in_float64(rng):
+    """The sums agree to 1e-12; sums in float32 would only agree to 1e-7."""
     x = (rng.random((90, PIXELS)) < 0.4).astype(np.float32)
     model = MODELS["several"]()
     model.initialise(rng)
@@ -106,8 +106,8 @@ def test_what_is_reported_is_summed_in_float64(rng):
     noise = np.random.default_rng(3)
     h = model.encode(x)
     values = model.objective(x).run(model.family.sample(h, noise)).f - model.family.unary_kl(h)
-    found = model.sampled_elbo(Few(x), np.random.default_rng(3))
-    assert found == pytest.approx(values.astype(float).mean(), rel=1e-12)
+    elbo = model.sampled_elbo(Few(x), np.random.default_rng(3))
+    assert elbo == pytest.approx(values.astype(float).mean(), rel=1e-12)
     mixture = MODELS["mixture"]()
     mixture.initialise(rng)
     draw, bound = mixture.encode(x, np.random.default_rng(3)), mixture.bound(Few(x), np.random.default_rng(3))

@@ -1,4 +1,4 @@
-"""The whole model: forward and backward against differences of its loss, bounds against plain loops."""
+"""The whole VAE: forward and backward pass against differences of the loss, bounds against plain loops."""
 from __future__ import annotations
 
 from dataclasses import replace
@@ -28,7 +28,7 @@ K, HIDDEN, PIXELS, BATCH = 4, 7, 12, 6
 def model(rng):
     model = VAE(Independent(1, K), HIDDEN, PIXELS, np.float64)
     model.initialise(rng)
-    model.parameters.values *= 3                                       # away from the flat start
+    model.parameters.values *= 3                                       # away from the almost constant initial model
     return model
 
 
@@ -38,21 +38,21 @@ def x(rng):
 
 
 def expected_loss(model, x, objective, kl_weight):
-    """-1/B sum_b (objective(h_b, f_b) - kl_weight KL_b), objective one of the pure functions of h and f."""
+    """Return -1/B sum_b (objective(h_b, f_b) - kl_weight KL_b), for a function `objective` of h and f."""
     h, f = model.score_all(x)
     return -(objective(h[:, 0], f) - kl_weight * exact.kl(h[:, 0])).mean()
 
 
 @pytest.mark.parametrize("kl_grad", [True, False])
-def test_exact_gradient_of_the_whole_model(model, x, rng, kl_grad):
+def test_exact_gradient_of_the_whole_model_agrees_with_differences(model, x, rng, kl_grad):
     model.backward(x, estimators.get("exact"), rng, kl_grad)
     loss = lambda: expected_loss(model, x, exact.expectation, kl_grad)
     assert worst(gradcheck(loss, model.parameters.values, model.parameters.grads, rng)) < 1e-7
-    other = lambda: expected_loss(model, x, exact.expectation, not kl_grad)
-    assert worst(gradcheck(other, model.parameters.values, model.parameters.grads, rng)) > 1e-3     # the KL is seen
+    other_loss = lambda: expected_loss(model, x, exact.expectation, not kl_grad)        # the KL term matters
+    assert worst(gradcheck(other_loss, model.parameters.values, model.parameters.grads, rng)) > 1e-3
 
 
-def test_the_kl_term_enters_with_its_weight(model, x, rng):
+def test_kl_weight_scales_the_kl_term(model, x, rng):
     model.backward(x, estimators.get("exact"), rng, True, 0.3)
     loss = lambda weight: lambda: expected_loss(model, x, exact.expectation, weight)
     errors = [worst(gradcheck(loss(weight), model.parameters.values, model.parameters.grads, rng))
@@ -62,7 +62,7 @@ def test_the_kl_term_enters_with_its_weight(model, x, rng):
         model.backward(x, estimators.get("exact"), rng, True, -0.1)
 
 
-def test_relaxed_gradient_of_the_whole_model(model, x, rng):
+def test_relaxed_gradient_of_the_whole_model_agrees_with_differences(model, x, rng):
     seed, tau = 11, 0.6
 
     def loss():
@@ -74,14 +74,14 @@ def test_relaxed_gradient_of_the_whole_model(model, x, rng):
     assert worst(gradcheck(loss, model.parameters.values, model.parameters.grads, rng)) < 1e-7
 
 
-def test_direct_gradient_of_the_whole_model_is_that_of_the_tilted_objective_on_average(model, x, rng):
+def test_mean_of_direct_gradient_is_the_gradient_of_the_tilted_objective(model, x, rng):
     eps, n = 0.5, 4_000
     samples = np.empty((n, model.encoder.n_parameters))
     for sample in range(n):
         model.parameters.zero_grads()
         model.backward(x, estimators.get("direct"), rng, True, eps=eps)
         samples[sample] = model.encoder_grads
-    # The exact mean: the same backward pass, which is linear in grad_h, fed with the exact expectation.
+    # The backward pass is linear in grad_h, so the expectation of grad_h gives the exact mean.
     h, f = model.score_all(x)
     mean = Estimator("mean", lambda h, objective, rng: Estimate(
         direct.expected_gradient(h, f[:, None], eps),
@@ -96,8 +96,8 @@ def test_direct_gradient_of_the_whole_model_is_that_of_the_tilted_objective_on_a
     assert np.abs(z_scores(samples @ directions, truth @ directions)).max() < 4
 
 
-def test_direct_decoder_gradient_is_that_of_the_sampled_score(model, x, rng):
-    """With the same noise: -1/B sum_b f(x_b, z*_b), differenced in the decoder's parameters."""
+def test_decoder_gradient_of_direct_is_the_gradient_of_f_at_z_star(model, x, rng):
+    """It agrees with differences of -1/B sum_b f(x_b, z*_b), computed with the same noise."""
     seed = 4
     model.backward(x, estimators.get("direct"), np.random.default_rng(seed), True, eps=0.3)
     h = model.encode(x).copy()
@@ -107,10 +107,10 @@ def test_direct_decoder_gradient_is_that_of_the_sampled_score(model, x, rng):
     assert worst(gradcheck(loss, model.parameters.values[start:], model.parameters.grads[start:], rng)) < 1e-7
 
 
-def learnt(model, learn) -> np.ndarray:
-    """The decoder's gradients after zero_grads() and learn()."""
+def decoder_gradient(model, accumulate) -> np.ndarray:
+    """Return the decoder's gradients after zero_grads() and accumulate()."""
     model.parameters.zero_grads()
-    learn()
+    accumulate()
     return model.parameters.grads[model.encoder.n_parameters:].copy()
 
 
@@ -118,58 +118,58 @@ def one_hots(rng, batch=BATCH, n=1, k=K):
     return np.eye(k)[rng.integers(k, size=(batch, n))]
 
 
-def test_a_sampled_value_learns_the_same_through_the_table_and_through_its_own_pass(model, x, rng):
+def test_decoder_gradient_of_a_sample_is_the_same_from_tables_and_from_a_pass(model, x, rng):
     z = one_hots(rng)
-    own = learnt(model, lambda: model.objective(x).run(z).accumulate())
+    own = decoder_gradient(model, lambda: model.objective(x).run(z).accumulate())
     for decoder_term in (model.objective(x).table(z).at_z, model.objective(x).joint_table().weighted(z[:, 0])):
-        assert np.allclose(learnt(model, decoder_term.accumulate), own, rtol=1e-12, atol=1e-14)
+        assert np.allclose(decoder_gradient(model, decoder_term.accumulate), own, rtol=1e-12, atol=1e-14)
     assert (model.objective(x).table(z).at_z.z == z).all()
 
 
-def test_what_is_asked_later_changes_no_earlier_pass(model, x, rng):
-    """Two objectives, other passes, tables, gradients and a z that is changed afterwards: a pass is a value."""
-    x = x[:K]                                               # as many images as values: shapes give nothing away
+def test_later_evaluations_do_not_change_an_earlier_pass(model, x, rng):
+    """A pass keeps its result when other objectives, passes and tables are computed and its z is modified."""
+    x = x[:K]                                               # as many images as values: shapes cannot reveal a mix-up
     z, other = one_hots(rng, K), one_hots(rng, K)
     one, two = model.objective(x), model.objective(1 - x)
-    alone = learnt(model, lambda: model.objective(x).run(z).accumulate())
+    alone = decoder_gradient(model, lambda: model.objective(x).run(z).accumulate())
     df_dz = model.objective(x).run(z).df_dz()
-    mine = z.copy()
-    latents = [one.run(mine), one.table(mine).at_z, one.joint_table().weighted(mine[:, 0])]
+    z_copy = z.copy()
+    latents = [one.run(z_copy), one.table(z_copy).at_z, one.joint_table().weighted(z_copy[:, 0])]
     f = latents[0].f.copy()
     for objective in (one, two):
         objective.run(other).df_dz()
         objective.table(other).at_z.accumulate()
         objective.joint_table().weighted(softmax(rng.normal(size=(K, K)))).accumulate()
         objective.run(softmax(rng.normal(size=(K, 1, K)), axis=-1)).accumulate()
-    mine[...] = other
+    z_copy[...] = other
     for decoder_term in latents:
-        assert np.allclose(learnt(model, decoder_term.accumulate), alone, rtol=1e-12, atol=1e-14)
+        assert np.allclose(decoder_gradient(model, decoder_term.accumulate), alone, rtol=1e-12, atol=1e-14)
     assert (latents[0].f == f).all() and np.allclose(latents[0].df_dz(), df_dz, rtol=1e-12)
 
 
 @pytest.mark.parametrize("n, k", [(1, 4), (2, 3)])
-def test_weights_of_terms_and_their_sum(n, k, x, rng):
+def test_accumulate_adds_weighted_terms(n, k, x, rng):
     model = VAE(Independent(n, k), HIDDEN, PIXELS, np.float64)
     model.initialise(rng)
     objective, z, other = model.objective(x), one_hots(rng, n=n, k=k), one_hots(rng, n=n, k=k)
-    first, second = (learnt(model, objective.run(each).accumulate) for each in (z, other))
+    first, second = (decoder_gradient(model, objective.run(each).accumulate) for each in (z, other))
 
     def both():
         objective.table(z).at_z.accumulate(2.0)
         objective.run(other).accumulate(-0.5)
 
-    assert np.allclose(learnt(model, both), 2 * first - 0.5 * second, rtol=1e-12, atol=1e-14)
+    assert np.allclose(decoder_gradient(model, both), 2 * first - 0.5 * second, rtol=1e-12, atol=1e-14)
 
 
-def test_a_relaxed_z_learns_at_its_own_place(model, x, rng):
-    """For n = 1 too: f of a mixture of values is not the mixture of their f."""
+def test_decoder_gradient_of_a_relaxed_z_is_evaluated_at_that_z(model, x, rng):
+    """Also for n = 1, f of a relaxed z is not the weighted mean of f of the values."""
     z = softmax(rng.normal(size=(BATCH, 1, K)), axis=-1)
     run = model.objective(x).run(z)
-    grads = learnt(model, run.accumulate)
+    grads = decoder_gradient(model, run.accumulate)
     start = model.encoder.n_parameters
     loss = lambda: -model.objective(x).run(z).f.mean()
     assert worst(gradcheck(loss, model.parameters.values[start:], grads, rng)) < 1e-7
-    mixture = learnt(model, model.objective(x).joint_table().weighted(z[:, 0]).accumulate)
+    mixture = decoder_gradient(model, model.objective(x).joint_table().weighted(z[:, 0]).accumulate)
     assert np.abs(mixture - grads).max() > 1e-3
     for bad in (z, np.zeros_like(z), 2 * one_hots(rng)):
         with pytest.raises(ValueError, match="^z must be one-hot"):
@@ -181,7 +181,7 @@ def test_a_relaxed_z_learns_at_its_own_place(model, x, rng):
 
 
 @pytest.mark.parametrize("n, k", [(1, 4), (2, 3)])
-def test_a_batch_without_images_is_refused(n, k, x, rng):
+def test_empty_batch_is_rejected(n, k, x, rng):
     model = VAE(Independent(n, k), HIDDEN, PIXELS, np.float64)
     model.initialise(rng)
     with pytest.raises(ValueError, match="^x must hold at least one image"):
@@ -191,7 +191,7 @@ def test_a_batch_without_images_is_refused(n, k, x, rng):
 
 
 @pytest.mark.parametrize("n, k", [(1, 4), (2, 3)])
-def test_a_pass_of_weights_that_have_moved_is_refused(n, k, x, rng):
+def test_pass_with_old_weights_is_rejected(n, k, x, rng):
     model = VAE(Independent(n, k), HIDDEN, PIXELS, np.float64)
     model.initialise(rng)
     objective, z = model.objective(x), one_hots(rng, n=n, k=k)
@@ -202,10 +202,10 @@ def test_a_pass_of_weights_that_have_moved_is_refused(n, k, x, rng):
     for call in (run.accumulate, table.at_z.accumulate, weighted.accumulate, run.df_dz):
         with pytest.raises(StalePass):
             call()
-    objective.run(z).accumulate()                                # made with the new weights
+    objective.run(z).accumulate()                                # computed with the new weights
 
 
-def test_objective_scores(model, x, rng):
+def test_scores_of_the_objective_are_consistent_and_counted(model, x, rng):
     objective = model.objective(x)
     table = objective.table(one_hots(rng)).f[:, 0]
     assert_relative(objective.joint_table().f, table, 1e-14)
@@ -220,8 +220,8 @@ def test_objective_scores(model, x, rng):
     assert worst(gradcheck(lambda: objective.run(z).f.sum(), z, df_dz.copy(), rng)) < 1e-7
 
 
-def test_float32_bounds_agree_with_float64(rng):
-    """The bound is reported to two decimals: float32 training may not cost the second."""
+def test_bounds_of_a_float32_model_agree_with_float64(rng):
+    """The bound is reported with two decimals, and float32 must not change the second."""
     part = data.load("mnist", limit=500).test
     bounds = []
     for dtype in (np.float32, np.float64):
@@ -232,7 +232,7 @@ def test_float32_bounds_agree_with_float64(rng):
     assert np.abs(np.subtract(*bounds)).max() < 2e-3
 
 
-def test_same_seed_same_model():
+def test_equal_seeds_give_equal_models():
     one, two = VAE(Independent(1, 5)), VAE(Independent(1, 5))
     one.initialise(np.random.default_rng(8))
     two.initialise(np.random.default_rng(8))
@@ -249,7 +249,7 @@ def several(rng):
     return model
 
 
-def test_exact_gradient_with_several_variables(several, x, rng):
+def test_exact_gradient_with_several_variables_agrees_with_differences(several, x, rng):
     several.backward(x, estimators.get("exact"), rng, True)
 
     def loss():
@@ -259,7 +259,7 @@ def test_exact_gradient_with_several_variables(several, x, rng):
     assert worst(gradcheck(loss, several.parameters.values, several.parameters.grads, rng)) < 1e-7
 
 
-def test_table_with_several_variables_is_one_score_at_a_time(several, x, rng):
+def test_table_with_several_variables_agrees_with_single_scores(several, x, rng):
     z = np.eye(3)[rng.integers(3, size=(BATCH, 2))]
     objective = several.objective(x)
     table = objective.table(z).f
@@ -275,8 +275,8 @@ def test_table_with_several_variables_is_one_score_at_a_time(several, x, rng):
         objective.table(softmax(z, axis=-1))
 
 
-def test_fast_table_in_float32(rng):
-    """n = 15, 784 pixels, blocks and all: against float64, one decoder output at a time."""
+def test_table_in_float32_agrees_with_float64(rng):
+    """With n = 15 and 784 pixels, the table agrees with single decoder outputs in float64."""
     models = [VAE(Independent(15, 2), 40, 784, dtype) for dtype in (np.float32, np.float64)]
     models[0].initialise(rng)
     models[0].parameters.values *= 2
@@ -296,8 +296,8 @@ def test_fast_table_in_float32(rng):
 @pytest.mark.parametrize("name", ["direct", "two-sided", "direct-joint", "local-expectation", "reinforce",
                                   "reinforce-loo", "rebar", "relax", "reinmax", "gumbel-softmax",
                                   "straight-through-gumbel-softmax"])
-def test_decoder_gradient_with_several_variables_is_that_of_the_latent(several, x, rng, name):
-    """Whatever the estimator passed through the decoder, what is left in the layers is the gradient at its latent."""
+def test_decoder_gradient_with_several_variables_is_evaluated_at_the_latent(several, x, rng, name):
+    """Other passes of the estimator through the decoder must not change the gradient at its latent."""
     entry = estimators.get(name)
     keywords = {entry.temperature: 0.5} if entry.temperature else {}
     if entry.memory:
@@ -336,8 +336,8 @@ def structured(request, rng):
     return model
 
 
-def test_whole_model_with_joint_gumbel_softmax(x, rng):
-    """Encoder, softplus, joint softmax, decoder: all of it against differences of the loss, with the noise fixed."""
+def test_gradient_of_joint_gumbel_softmax_agrees_with_differences(x, rng):
+    """Encoder, softplus, joint softmax and decoder agree with differences of the loss for fixed noise."""
     model = VAE(Pairwise(N, solvers.get("enumeration"), True), 7, PIXELS, np.float64)
     model.initialise(rng)
     model.parameters.values *= 3
@@ -354,8 +354,8 @@ def test_whole_model_with_joint_gumbel_softmax(x, rng):
     assert worst(gradcheck(loss, model.parameters.values, model.parameters.grads, rng)) < 1e-7
 
 
-def test_encoder_gradient_is_the_chain_rule_from_the_estimate(structured, x, rng):
-    """A fixed gradient in theta = (u, w): the encoder's gradient is that of -1/B sum grad . theta."""
+def test_encoder_gradient_follows_from_the_estimate_by_the_chain_rule(structured, x, rng):
+    """For a fixed estimate grad with respect to theta = (u, w), the loss of the encoder is -1/B sum grad . theta."""
     fixed = rng.normal(size=(BATCH, N + 6))
 
     def estimate(theta, objective, rng, family):
@@ -367,8 +367,8 @@ def test_encoder_gradient_is_the_chain_rule_from_the_estimate(structured, x, rng
     assert worst(gradcheck(loss, values, structured.encoder_grads.copy(), rng)) < 1e-7
 
 
-def test_all_solvers_train_the_same_model(x):
-    """Same noise, same maximiser, same gradient."""
+def test_all_solvers_give_the_same_gradient(x):
+    """With the same noise, all solvers find the same maximiser and so give the same gradient."""
     grads = []
     for name in ("enumeration", "maxflow", "persistency", "milp"):
         model = VAE(Pairwise(N, solvers.get(name), True), 7, PIXELS, np.float64)
@@ -379,17 +379,17 @@ def test_all_solvers_train_the_same_model(x):
         assert np.allclose(other, grads[0], atol=1e-12)
 
 
-def test_a_term_or_an_estimator_that_does_not_serve_the_family_is_refused(structured, x, rng):
+def test_kl_gradient_and_estimators_that_do_not_serve_the_family_are_rejected(structured, x, rng):
     with pytest.raises(ValueError, match="^kl_grad must be False"):
         structured.backward(x, estimators.get("direct"), rng, True, eps=0.1)
     with pytest.raises(ValueError, match="^estimator must serve this family of latent variables, and rebar"):
         structured.backward(x, estimators.get("rebar"), rng, False, tau=0.5)
 
 
-def test_released_loss_is_the_score_less_the_unary_kl(structured, rng):
-    """Image by image, by its formula, with the noise that the model draws."""
+def test_sampled_elbo_is_the_score_minus_the_unary_kl(structured, rng):
+    """The reference computes the formula image by image with the same noise."""
     x = (rng.random((20, PIXELS)) < 0.4).astype(float)
-    found = structured.sampled_elbo(Images(x), np.random.default_rng(5), block=7)
+    elbo = structured.sampled_elbo(Images(x), np.random.default_rng(5), block=7)
     noise, total = np.random.default_rng(5), 0.0
     for start in range(0, 20, 7):
         theta = structured.encode(x[start:start + 7])
@@ -399,17 +399,17 @@ def test_released_loss_is_the_score_less_the_unary_kl(structured, rng):
             q = 1 / (1 + np.exp(-theta[b, :N]))
             kl = (q * np.log(2 * q) + (1 - q) * np.log(2 * (1 - q))).sum()
             total += (x[start + b] * a - np.logaddexp(0, a)).sum() - kl
-    assert found == pytest.approx(total / 20, rel=1e-12)
+    assert elbo == pytest.approx(total / 20, rel=1e-12)
 
 
-def test_bounds_without_a_closed_form_of_q(structured, x):
-    found = structured.bounds(Images(x))
-    assert np.isnan(found.elbo) and np.isnan(found.gap)
+def test_bounds_without_a_closed_form_of_q_are_nan_except_for_the_likelihood(structured, x):
+    bounds = structured.bounds(Images(x))
+    assert np.isnan(bounds.elbo) and np.isnan(bounds.gap)
     _, f = structured.score_all(x)
-    assert found.log_likelihood == pytest.approx(exact.log_likelihood(f).mean(), rel=1e-12)
+    assert bounds.log_likelihood == pytest.approx(exact.log_likelihood(f).mean(), rel=1e-12)
 
 
-def test_the_kl_gradient_is_on_unless_told_otherwise(model, x):
+def test_kl_gradient_is_on_by_default(model, x):
     grads = []
     for settings in ({}, {"kl_grad": True}):
         model.parameters.zero_grads()
@@ -418,7 +418,7 @@ def test_the_kl_gradient_is_on_unless_told_otherwise(model, x):
     np.testing.assert_array_equal(*grads)
 
 
-def test_a_sampled_bound_that_is_no_number_is_refused(model, x, rng):
+def test_sampled_bound_that_is_not_finite_is_rejected(model, x, rng):
     model.decoder.layers[-1].b[0] = np.nan
     with pytest.raises(NotFinite, match="^f must be finite"):
         model.sampled_elbo(Images(x), rng)

@@ -1,14 +1,14 @@
-"""Slips in a piece of a function: the piece is found by what it does, not by how its line is written.
+"""Plant a slip, that is an error, in a copy of a module.
 
     planted(direct, "(2 * eps)", "eps", "two_sided_estimate")       a copy of the module direct with this slip
 
-`right` and `wrong` are expressions, or statements; an empty `wrong` leaves a statement out.  `right` is looked for in
-the syntax tree of the function, or of the whole module where the function does not have it: line breaks, comments and
-brackets do not matter, and neither do the names of arguments and of local variables, which may have been changed
-since the slip was written.  A name such as _x stands for any expression, and for the same one in `wrong`.
+`right` and `wrong` are expressions or statements; an empty `wrong` deletes a statement.  `right` is searched in the
+syntax tree of the function, or of the whole module if the function does not contain it.  So line breaks, comments,
+brackets and the names of arguments and local variables do not matter: they may change after the slip was written.  A
+name such as _x matches any expression, and means the same expression in `wrong`.
 
-A piece that is there more or less than once is an AssertionError that says which slip has to be written anew.  The
-copy is run as a module of its own, so that nothing has to be put back.
+If `right` does not occur exactly once, an AssertionError names the slip that must be rewritten.  The copy is executed
+as a separate module, so the original does not change.
 """
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from types import ModuleType
 
 
 def planted(module: ModuleType, right: str, wrong: str, function: str = "") -> ModuleType:
-    """Return a copy of the module with one piece changed, in this function if it is there, else anywhere."""
+    """Return a copy of the module with one piece changed, in this function if it occurs there, else anywhere."""
     tree = ast.parse(inspect.getsource(module))
     scopes = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == function]
     assert scopes or not function, f"{module.__name__} has no function {function}; name another for the slip {right!r}"
@@ -28,8 +28,8 @@ def planted(module: ModuleType, right: str, wrong: str, function: str = "") -> M
     found = next((found for scope in (*scopes, tree) for exact in (True, False)
                   if (found := list(search.places(scope, exact)))), [])
     where = f"{module.__name__}.{function}".rstrip(".")
-    assert len(found) == 1, (f"{where} does this {len(found)} times, not once: {right}.  "
-                             "Write this slip anew: say what the function does now, and what it is to do instead.")
+    assert len(found) == 1, (f"{where} contains this {len(found)} times, not once: {right}.  "
+                             "Rewrite this slip: give the code that the function has now, and the wrong code.")
     (owner, field, place, names) = found[0]
     _replace(owner, field, place, search, _Renamed(names, search.known, tree, f"{where}, slip {wrong!r}"), wrong)
     copy = ModuleType(module.__name__)
@@ -38,7 +38,7 @@ def planted(module: ModuleType, right: str, wrong: str, function: str = "") -> M
 
 
 class _Search:
-    """Finds all places that do the same as the piece."""
+    """Finds all places with the same syntax tree as the piece, up to names."""
 
     def __init__(self, module: ModuleType, right: str) -> None:
         self.known = set(vars(module)) | set(vars(builtins))
@@ -46,7 +46,7 @@ class _Search:
         self.expression = self.statements[0].value if isinstance(self.statements[0], ast.Expr) else None
 
     def places(self, scope: ast.AST, exact: bool) -> Iterator[tuple[ast.AST, str, int | None, dict[str, ast.expr]]]:
-        """(the node that holds it, the field, the place in a list or None, what each name of the piece is there)."""
+        """Yield the node that contains the piece, the field, the index in a list or None, and the names that match."""
         for owner in ast.walk(scope):
             for field, value in ast.iter_fields(owner):
                 for place, node in enumerate(value) if isinstance(value, list) else [(None, value)]:
@@ -78,7 +78,7 @@ class _Search:
 
 
 def _agrees(names: dict[str, ast.expr], name: str, node: ast.expr) -> bool:
-    """Return whether a name of the piece can stand for this expression: each name has exactly one expression."""
+    """Return whether a name of the piece can match this expression: each name matches exactly one expression."""
     text = ast.unparse(node)
     if any((each == name) != (ast.unparse(other) == text) for each, other in names.items()):
         return False
@@ -87,7 +87,7 @@ def _agrees(names: dict[str, ast.expr], name: str, node: ast.expr) -> bool:
 
 
 class _Renamed(ast.NodeTransformer):
-    """Rewrites `wrong` with the names that the function uses now."""
+    """Replaces the names in `wrong` by those that the function uses now."""
 
     def __init__(self, names: dict[str, ast.expr], known: set[str], tree: ast.AST, where: str) -> None:
         stored = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
@@ -95,28 +95,29 @@ class _Renamed(ast.NodeTransformer):
         self.there = known | stored | {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
 
     def of(self, wrong: str) -> list[ast.stmt]:
-        made = ast.parse(inspect.cleandoc(wrong))
-        for node in ast.walk(made):                     # names that the slip itself introduces
+        parsed = ast.parse(inspect.cleandoc(wrong))
+        for node in ast.walk(parsed):                   # names that the slip itself introduces
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 self.there.add(node.id)
             self.there |= {node.arg} if isinstance(node, ast.arg) else set()
             self.there |= {each.name for each in node.names} if isinstance(node, ast.ImportFrom) else set()
-        return self.visit(made).body or [ast.Pass()]
+        return self.visit(parsed).body or [ast.Pass()]
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         if node.id in self.names:
             return self.names[node.id]
-        assert node.id in self.there, f"{self.where}: there is no {node.id} any more; write this slip anew"
+        assert node.id in self.there, f"{self.where}: there is no {node.id} any more; rewrite this slip"
         return node
 
 
 def _replace(owner: ast.AST, field: str, place: int | None, search: _Search, renamed: _Renamed, wrong: str) -> None:
-    made = renamed.of(wrong)
+    nodes = renamed.of(wrong)
     if search.expression is None:
-        getattr(owner, field)[place:place + len(search.statements)] = made
+        getattr(owner, field)[place:place + len(search.statements)] = nodes
         return
-    assert len(made) == 1 and isinstance(made[0], ast.Expr), f"an expression is replaced by one, not by {wrong!r}"
+    assert len(nodes) == 1 and isinstance(nodes[0], ast.Expr), (
+        f"an expression must be replaced by an expression, not by {wrong!r}")
     if place is None:
-        setattr(owner, field, made[0].value)
+        setattr(owner, field, nodes[0].value)
     else:
-        getattr(owner, field)[place] = made[0].value
+        getattr(owner, field)[place] = nodes[0].value

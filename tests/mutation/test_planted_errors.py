@@ -1,7 +1,7 @@
-"""Planted errors: each of these slips, made on purpose, must be caught by the check that guards against it.
+"""Planted errors: each of these deliberate errors must be detected by the check that guards against it.
 
-A check is a function of the code under test that returns how far off it is, in standard errors or relative; the right
-code passes the limit that the ordinary tests use, the wrong code misses it by a wide margin.
+A check returns the deviation of the code under test, in standard errors or as a relative error.  Correct code passes
+the limit that the ordinary tests use, and wrong code exceeds it by a wide margin.
 """
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ K, HIDDEN, PIXELS, BATCH = 4, 7, 12, 6
 
 # --- the direct gradient's mean and variance --------------------------------------------------------------------------
 
-def as_it_is(h, f, noise):
+def correct_gradient(h, f, noise):
     return direct.gradient(h, f, EPS, noise)
 
 
@@ -64,7 +64,7 @@ def noise_shared_by_all_values(h, f, noise):
 
 
 def check_mean_and_variance(gradient) -> float:
-    """Largest number of standard errors that mean or variance of the sampled gradient is off."""
+    """Return the largest deviation of mean or variance of the sampled gradient, in standard errors."""
     rng = np.random.default_rng(1)
     h, f = rng.normal(size=6), 2 * rng.normal(size=6)
     sampled = gradient(h, f, gumbel.sample((N, 6), rng))
@@ -72,18 +72,18 @@ def check_mean_and_variance(gradient) -> float:
     return max(np.abs(z_scores(sampled, mean)).max(), np.abs(z_scores((sampled - mean) ** 2, variance)).max())
 
 
-def test_the_gradient_itself_passes():
-    assert check_mean_and_variance(as_it_is) < 4
+def test_correct_gradient_passes():
+    assert check_mean_and_variance(correct_gradient) < 4
 
 
 @pytest.mark.parametrize("wrong", [second_term_dropped, sign_swapped, eps_missing, f_not_scaled_by_eps,
                                    noise_not_shared, noise_shared_by_all_values])
-def test_wrong_gradients_are_caught(wrong):
+def test_wrong_gradients_are_detected(wrong):
     assert check_mean_and_variance(wrong) > 20
 
 
-def test_only_the_variance_sees_noise_that_is_not_shared():
-    """Its mean is right: a test of the mean alone would let it pass."""
+def test_mean_alone_does_not_detect_noise_that_is_not_shared():
+    """The mean is correct, so a test of the mean alone would pass."""
     rng = np.random.default_rng(1)
     h, f = rng.normal(size=6), 2 * rng.normal(size=6)
     sampled = noise_not_shared(h, f, gumbel.sample((N, 6), rng))
@@ -93,7 +93,7 @@ def test_only_the_variance_sees_noise_that_is_not_shared():
 # --- backward passes of the whole model -------------------------------------------------------------------------------
 
 def check_model() -> float:
-    """Worst relative error of the model's gradient, enumeration with the KL term, against differences of its bound."""
+    """Return the largest relative error of the exact gradient with KL term, against differences of the bound."""
     rng = np.random.default_rng(2)
     model = VAE(Independent(1, K), HIDDEN, PIXELS, np.float64)
     model.initialise(rng)
@@ -109,7 +109,7 @@ def check_model() -> float:
     return worst(gradcheck(loss, model.parameters.values, model.parameters.grads, rng))
 
 
-def test_the_model_itself_passes():
+def test_correct_model_passes():
     assert check_model() < 1e-7
 
 
@@ -156,15 +156,15 @@ def bias_gradient_forgotten(monkeypatch):
 @pytest.mark.parametrize("plant", [off_by_one_in_the_kl, kl_with_the_wrong_sign,
                                    a_tenth_of_a_percent_in_a_weight_gradient, a_tenth_of_a_percent_in_the_relu,
                                    a_tenth_of_a_percent_in_the_sigmoid, bias_gradient_forgotten])
-def test_wrong_backward_passes_are_caught(monkeypatch, plant):
+def test_wrong_backward_passes_are_detected(monkeypatch, plant):
     plant(monkeypatch)
     assert check_model() > 1e-5
 
 
-# --- the decoder learns from the right latent -------------------------------------------------------------------------
+# --- the latent from which the decoder learns -------------------------------------------------------------------------
 
-def test_a_decoder_that_learns_from_z_eps_is_caught():
-    """z*(eps) is not a sample of q: the law of the latent that the decoder sees shows it."""
+def test_decoder_that_learns_from_z_eps_is_detected():
+    """z*(eps) is not a sample of q, which the law of the latent reveals."""
     rng = np.random.default_rng(3)
     h, f = rng.normal(size=5), 2 * rng.normal(size=5)
     z_star, z_eps = direct.argmax_pair(h, f, EPS, gumbel.sample((N, 5), rng))
@@ -173,7 +173,7 @@ def test_a_decoder_that_learns_from_z_eps_is_caught():
     assert np.abs(z_scores(gumbel.one_hot(z_eps, 5), q)).max() > 20
 
 
-# --- verify says so ---------------------------------------------------------------------------------------------------
+# --- the command verify -----------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("target, wrong", [
     ("direct.gradient", lambda *arguments, **named: -direct_gradient(*arguments, **named)),
@@ -183,7 +183,7 @@ def test_a_decoder_that_learns_from_z_eps_is_caught():
 ])
 def test_verify_fails_on_wrong_mathematics(monkeypatch, tmp_path, capsys, target, wrong):
     monkeypatch.setattr(f"refimpl.{target}", wrong)
-    for picture in ("errors", "component"):                                             # they take the longest
+    for picture in ("errors", "component"):                                             # the two slowest pictures
         monkeypatch.setattr(f"refimpl.experiments.theory.theorem1.{picture}", lambda *numbers: Figure())
     assert cli.main(["verify", "--samples", "20000", "--out", str(tmp_path)]) == 1
     assert "FAILS" in capsys.readouterr().out

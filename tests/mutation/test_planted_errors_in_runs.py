@@ -1,7 +1,6 @@
-"""Slips in what a run passes on and measures, planted one at a time: each must be caught by the check that guards
-against it.
+"""Planted errors in the arguments that a run passes on and in its measurements, one at a time.
 
-The checks are those of tests/runs; each passes on the code as it is, and must fail once the slip is there.
+The checks are those of tests/runs.  Each passes on the correct code and must fail on the planted error.
 """
 from __future__ import annotations
 
@@ -32,9 +31,11 @@ pytestmark = pytest.mark.slow                               # these tests test t
 Plant = Callable[[pytest.MonkeyPatch], None]
 
 
-def by_hand(*cases: str) -> Callable[[], None]:
-    """The check that these runs come to what they come to by hand: a slip must move them by a thousandth of their
-    way.  What they come to is found here, before any slip is planted."""
+def agrees_with_reference(*cases: str) -> Callable[[], None]:
+    """Return a check that these runs agree with the reference of tests/runs, to a thousandth of the parameters' change.
+
+    `before` computes the reference before a slip is planted.
+    """
     def check() -> None:
         for case in cases:
             assert distance(CASES[case]) < 1e-3
@@ -44,7 +45,7 @@ def by_hand(*cases: str) -> Callable[[], None]:
 
 
 def with_arguments(owner, name: str, change: Callable[[dict], None]) -> Plant:
-    """owner.name, called with other keywords than it was given."""
+    """Plant a change of the arguments with which owner.name is called."""
     def plant(patch: pytest.MonkeyPatch) -> None:
         right = getattr(owner, name)
 
@@ -60,7 +61,7 @@ def with_arguments(owner, name: str, change: Callable[[dict], None]) -> Plant:
 
 
 def swapped(one: str, other: str) -> Plant:
-    """Two parts of the data change places where a row is measured, in both kinds."""
+    """Exchange two parts of the data in the measurement of a row, in both kinds of runs."""
     def plant(patch: pytest.MonkeyPatch) -> None:
         for kind in (VAERun, MixtureRun):
             right = kind.measure
@@ -84,7 +85,7 @@ def trained_on_the_validation_part(patch):
 
 
 def epoch_as(order: Callable[[Run, int], np.ndarray]) -> Plant:
-    """Another order of an epoch's images."""
+    """Change the order of the images of an epoch."""
     def plant(patch):
         def epoch(self, number, part):
             places = order(self, len(part))
@@ -113,7 +114,7 @@ def order_of_a_generator_of_its_own(run, images):
 
 
 def labelled_from(name: str) -> Plant:
-    """The labelled images are drawn from another part."""
+    """Draw the labelled images from another part."""
     def plant(patch):
         right = MixtureRun.attach
         patch.setattr(MixtureRun, "attach", lambda self, dataset: right(
@@ -131,7 +132,7 @@ def labels_shifted_against_images(patch):
 
 
 def accuracy_on(part: Callable[[MixtureRun, data.Dataset], data.Part]) -> Plant:
-    """The column `accuracy` counts another part."""
+    """Compute the column `accuracy` from another part."""
     def plant(patch):
         right = MixtureRun.measure
         patch.setattr(MixtureRun, "measure", lambda self, dataset, epoch, last: right(self, dataset, epoch, last)
@@ -144,7 +145,7 @@ def the_labelled_images(run: MixtureRun, dataset: data.Dataset) -> data.Part:
 
 
 def pretraining(times: Callable[[int], int]) -> Plant:
-    """Another number of passes over the labelled images."""
+    """Change the number of pretraining passes over the labelled images."""
     def plant(patch):
         right = MixtureRun.epoch
 
@@ -185,7 +186,7 @@ def never_zeroed(patch):
 
 
 def without(name: str) -> Callable[[dict], None]:
-    """One of the estimator's keywords is replaced by what it would be without the setting."""
+    """Replace a keyword of the estimator by its default."""
     usual = {"eps": 0.1, "tau": 0.5, "batch_mean": False}
 
     def change(arguments):
@@ -201,7 +202,7 @@ def fresh_memory(arguments) -> None:
 
 
 def setting_lost(kind: type[Run], **usual) -> Plant:
-    """A run is made as if these settings had not been given."""
+    """Create a run as if these settings had their defaults."""
     def plant(patch):
         right = kind.create.__func__
         patch.setattr(kind, "create", classmethod(lambda cls, settings,
@@ -271,8 +272,8 @@ def totals_not_added(name: str) -> Plant:
     return plant
 
 
-ARRIVES_TRAIN = by_hand("train, direct", "train, gumbel-softmax", "train, rebar, batch mean")
-ARRIVES_SEMI = by_hand("semi-supervised, direct", "semi-supervised, direct loss")
+ARRIVES_TRAIN = agrees_with_reference("train, direct", "train, gumbel-softmax", "train, rebar, batch mean")
+ARRIVES_SEMI = agrees_with_reference("semi-supervised, direct", "semi-supervised, direct loss")
 
 
 def an_epoch() -> None:
@@ -280,13 +281,12 @@ def an_epoch() -> None:
 
 
 def learn(**wrong) -> Plant:
-    """What is learnt from the labelled images, with other weights."""
+    """Change the weights of the labelled term."""
     return with_arguments(MixtureRun, "_learn_labelled", lambda arguments: arguments.update(wrong))
 
 
 def run_argument(owner, **wrong) -> Plant:
-    """The model's backward pass, called by the run with other arguments: planted where the run calls it, not by
-    hand."""
+    """Change the arguments with which the run calls the model's backward pass, but not those of the reference."""
     def plant(patch):
         for kind in (VAERun, MixtureRun):
             right = kind.step
@@ -300,7 +300,7 @@ def run_argument(owner, **wrong) -> Plant:
 
 
 def run_settings(owner, change) -> Plant:
-    """The same for the estimator's keywords."""
+    """Change the estimator's keywords in the same way."""
     def plant(patch):
         for kind in (VAERun, MixtureRun):
             right = kind.step
@@ -314,7 +314,7 @@ def run_settings(owner, change) -> Plant:
 
 
 def labelled_argument(change: Callable[[dict], None]) -> Plant:
-    """The labelled term's call by the run, with other arguments."""
+    """Change the arguments with which the run calls the labelled term."""
     def plant(patch):
         right = MixtureRun._learn_labelled
 
@@ -335,33 +335,35 @@ PLANTED: dict[str, tuple[Plant, Callable[[], None]]] = {
     "valid and test swapped, mixture": (swapped("valid", "test"), arrives.check_row_of_the_mixture),
     "train and valid swapped, mixture": (swapped("train", "valid"), arrives.check_row_of_the_mixture),
     "permutation not used": (epoch_as(permutation_not_used), an_epoch),
-    "permutation not used, by hand": (epoch_as(permutation_not_used), ARRIVES_TRAIN),
+    "permutation not used, reference": (epoch_as(permutation_not_used), ARRIVES_TRAIN),
     "images drawn with repetition": (epoch_as(images_drawn_with_repetition), an_epoch),
     "last batch left out": (epoch_as(last_batch_left_out), an_epoch),
     "an order of its own": (epoch_as(order_of_a_generator_of_its_own), an_epoch),
-    # --- both kinds: what is passed on
-    "eps lost": (run_settings(VAE, without("eps")), by_hand("train, direct")),
-    "tau lost": (run_settings(VAE, without("tau")), by_hand("train, gumbel-softmax")),
-    "batch_mean lost": (run_settings(VAE, without("batch_mean")), by_hand("train, rebar, batch mean")),
-    "memory forgotten": (run_settings(VAE, fresh_memory), by_hand("train, reinforce")),
-    "memory forgotten, mixture": (run_settings(MixtureVAE, fresh_memory), by_hand("semi-supervised, rebar")),
-    "kl_grad always": (run_argument(VAE, kl_grad=True), by_hand("train, direct without the KL gradient")),
-    "kl_grad never": (run_argument(VAE, kl_grad=False), by_hand("train, exact")),
-    "kl_grad always, mixture": (run_argument(MixtureVAE, kl_grad=True), by_hand("semi-supervised, released term")),
-    "lr lost": (setting_lost(VAERun, lr=1e-3), by_hand("train, exact")),
+    # --- both kinds: arguments and settings
+    "eps lost": (run_settings(VAE, without("eps")), agrees_with_reference("train, direct")),
+    "tau lost": (run_settings(VAE, without("tau")), agrees_with_reference("train, gumbel-softmax")),
+    "batch_mean lost": (run_settings(VAE, without("batch_mean")), agrees_with_reference("train, rebar, batch mean")),
+    "memory forgotten": (run_settings(VAE, fresh_memory), agrees_with_reference("train, reinforce")),
+    "memory forgotten, mixture": (run_settings(MixtureVAE, fresh_memory),
+                                  agrees_with_reference("semi-supervised, rebar")),
+    "kl_grad always": (run_argument(VAE, kl_grad=True), agrees_with_reference("train, direct without the KL gradient")),
+    "kl_grad never": (run_argument(VAE, kl_grad=False), agrees_with_reference("train, exact")),
+    "kl_grad always, mixture": (run_argument(MixtureVAE, kl_grad=True),
+                                agrees_with_reference("semi-supervised, released term")),
+    "lr lost": (setting_lost(VAERun, lr=1e-3), agrees_with_reference("train, exact")),
     "seed lost": (setting_lost(VAERun, seed=0), arrives.check_noise_of_the_sampled_bound),
-    "lr lost, mixture": (setting_lost(MixtureRun, lr=8e-4), by_hand("semi-supervised, direct")),
+    "lr lost, mixture": (setting_lost(MixtureRun, lr=8e-4), agrees_with_reference("semi-supervised, direct")),
     "estimator lost": (setting_lost(VAERun, estimator="exact", hyperparameters=Options()),
-                       by_hand("train, gumbel-softmax")),
-    "solver's sign lost": (setting_lost(VAERun, non_negative=True), by_hand("train, pairwise, any sign")),
+                       agrees_with_reference("train, gumbel-softmax")),
+    "solver's sign lost": (setting_lost(VAERun, non_negative=True), agrees_with_reference("train, pairwise, any sign")),
     "solver lost": (setting_lost(VAERun, solver="maxflow"), arrives.check_widths_solver_and_family),
     "gradients never zeroed": (never_zeroed, arrives.check_sum_of_both_terms),
     "eps refreshed as tau": (refreshed({"eps": 1_000, "tau": 1_000}), arrives.check_released_schedule),
     "tau refreshed as eps": (refreshed({"eps": 500, "tau": 500}), arrives.check_released_schedule),
     "pretraining counted by the schedule": (schedule_counts_the_pretraining, arrives.check_end_of_the_pretraining),
-    "pretraining counted by beta": (schedule_counts_the_pretraining, by_hand("semi-supervised, direct")),
+    "pretraining counted by beta": (schedule_counts_the_pretraining, agrees_with_reference("semi-supervised, direct")),
     "temperature of the step after": (temperature_of_the_step_after, arrives.check_temperature_of_train),
-    # --- what is measured
+    # --- measurements
     "exact_every lost": (exact_every(lambda every: 5), arrives.check_exact_every),
     "exact every epoch": (exact_every(lambda every: 1), arrives.check_exact_every),
     "one noise for all epochs": (one_noise_for_all_epochs, arrives.check_exact_every),
@@ -388,9 +390,9 @@ PLANTED: dict[str, tuple[Plant, Callable[[], None]]] = {
     "pretraining once too often": (pretraining(lambda times: times + 1), arrives.check_pretraining),
     "pretraining with the later weights": (pretrained_with_the_later_weights, arrives.check_pretraining),
     "labelled term ignored": (labelled_argument(lambda arguments: arguments.update(term=label_terms.cross_entropy)),
-                              by_hand("semi-supervised, released term")),
+                              agrees_with_reference("semi-supervised, released term")),
     "label_eps ignored": (labelled_argument(lambda arguments: arguments.update(eps=0.05)),
-                          by_hand("semi-supervised, released term")),
+                          agrees_with_reference("semi-supervised, released term")),
     "zeroed between the terms": (zeroed_between_the_terms, ARRIVES_SEMI),
     "no labels counted as some": (lambda patch: patch.setattr(
         MixtureRun, "accuracies", lambda self, part: naming.accuracies(
@@ -400,12 +402,12 @@ PLANTED: dict[str, tuple[Plant, Callable[[], None]]] = {
 
 
 @pytest.mark.parametrize("check", list(dict.fromkeys(check for _, check in PLANTED.values())))
-def test_every_check_passes_on_the_code_as_it_is(check):
+def test_every_check_passes_on_the_correct_code(check):
     check()
 
 
 @pytest.mark.parametrize("name", PLANTED)
-def test_each_slip_is_caught(monkeypatch, name):
+def test_each_planted_error_in_a_run_is_detected(monkeypatch, name):
     plant, check = PLANTED[name]
     getattr(check, "before", lambda: None)()
     plant(monkeypatch)
@@ -413,12 +415,12 @@ def test_each_slip_is_caught(monkeypatch, name):
         check()
 
 
-# --- slips that need a folder -----------------------------------------------------------------------------------------
+# --- errors that need a folder ----------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("plant, check", [
     (trained_on_the_validation_part, arrives.check_training_images),
     (totals_not_added("seconds"), arrives.check_totals), (totals_not_added("evaluations"), arrives.check_totals)])
-def test_slips_in_the_loop_are_caught(tmp_path, monkeypatch, quick, plant, check):
+def test_planted_errors_in_the_training_loop_are_detected(tmp_path, monkeypatch, quick, plant, check):
     check(tmp_path / "right")
     plant(monkeypatch)
     with pytest.raises(AssertionError):
@@ -426,7 +428,7 @@ def test_slips_in_the_loop_are_caught(tmp_path, monkeypatch, quick, plant, check
 
 
 def not_restored(name: str) -> Plant:
-    """One of the things that a checkpoint holds does not come back."""
+    """Do not restore one of the entries of a checkpoint."""
     def plant(patch):
         right = checkpoint.load
 
@@ -448,8 +450,8 @@ def not_restored(name: str) -> Plant:
 
 
 @pytest.mark.parametrize("name", ["M", "V", "adam_t", "rng", "memory", "adam_M and adam_V swapped"])
-def test_what_a_checkpoint_does_not_bring_back_is_caught(tmp_path, monkeypatch, quick, name):
-    """Resumed is then no longer uninterrupted, and by far."""
+def test_checkpoint_entry_that_is_not_restored_is_detected(tmp_path, monkeypatch, quick, name):
+    """Then a resumed run differs clearly from an uninterrupted one."""
     settings = vae(estimator="reinforce", n=3, k=2, hidden=6, limit=70, batch=30).resolved()
     loop.train(settings, 3, tmp_path / "whole")
     loop.train(settings, 1, tmp_path / "parts")
@@ -457,9 +459,9 @@ def test_what_a_checkpoint_does_not_bring_back_is_caught(tmp_path, monkeypatch, 
         not_restored(name)(patch)
         try:
             loop.train(settings, 3, tmp_path / "parts", resume=True)
-        except InputError as problem:                       # without V the first step is far too long
+        except InputError as problem:                       # without V the first step is much too large
             assert name == "V" and "diverged" in str(problem)
             return
-    one, other = (checkpoint.load(tmp_path / folder / checkpoint.FILE)[0] for folder in ("whole", "parts"))
-    off = np.abs(one.model.parameters.values - other.model.parameters.values).max()
+    whole, resumed = (checkpoint.load(tmp_path / folder / checkpoint.FILE)[0] for folder in ("whole", "parts"))
+    off = np.abs(whole.model.parameters.values - resumed.model.parameters.values).max()
     assert off > 1e-4

@@ -1,6 +1,6 @@
-"""Slips in the estimators: a piece of a function is changed, and the check that guards it must see it by a wide margin.
+"""Planted errors in the estimators: a check must detect each change of a function by a wide margin.
 
-A slip is what the function does, and what it is changed to do: see slips.py.
+A slip consists of correct code and of the wrong code that replaces it: see slips.py.
 """
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from tests.mutation.slips import planted
 pytestmark = pytest.mark.slow                               # these tests test the tests; they change rarely
 
 LIMIT = 1e-12               # of tests/estimators/test_by_loops.py
-MARGIN = 1e-5               # the least that a slip has to be off: ten million times the limit
+MARGIN = 1e-5               # the least error that a slip must cause: ten million times the limit
 
 
 @pytest.fixture(autouse=True)
 def small_network(monkeypatch):
-    """As in tests/estimators/test_by_loops.py."""
+    """Give the network of RELAX three hidden units, as tests/estimators/test_by_loops.py does."""
     monkeypatch.setattr(relax, "HIDDEN", 3)
 
 
-# --- against the formula by loops -------------------------------------------------------------------------------------
+# --- against plain loops ----------------------------------------------------------------------------------------------
 
-# name: its module and function, and the slips (what the source says, what it is changed to, more keywords)
+# name: its module and function, and the slips (right code, wrong code, further keywords)
 SLIPS = {
     "exact": (exact, "estimate", [
         ("table.weighted(q)", "table.weighted(q / 2)", {}),
@@ -221,33 +221,33 @@ def slipped(name, right, wrong):
     module, function, _ = SLIPS[name]
     copy = planted(module, right, wrong, function)
     if module is relax:
-        copy.HIDDEN = relax.HIDDEN                          # of the fixture
+        copy.HIDDEN = relax.HIDDEN                          # the value of the fixture
     return getattr(copy, function)
 
 
 @cache
-def of_the_right_one(name, *keywords) -> float:
+def difference_of_the_correct_code(name, *keywords) -> float:
     return loops.worst_difference(name, value=0.3, **dict(keywords))
 
 
-def labels(rows):
+def ids_of(rows):
     return [f"{row[0]}: {row[2].strip()[:40]}" for row in rows]
 
 
-def test_every_estimator_has_its_slips():
+def test_every_estimator_has_planted_errors():
     assert set(SLIPS) == set(estimators.REGISTRY)
 
 
-@pytest.mark.parametrize("name, right, wrong, keywords", ROWS, ids=labels(ROWS))
-def test_the_loops_see_a_slip(name, right, wrong, keywords):
-    assert of_the_right_one(name, *keywords.items()) < LIMIT
+@pytest.mark.parametrize("name, right, wrong, keywords", ROWS, ids=ids_of(ROWS))
+def test_plain_loops_detect_planted_errors(name, right, wrong, keywords):
+    assert difference_of_the_correct_code(name, *keywords.items()) < LIMIT
     estimate = slipped(name, right, wrong)
     assert loops.worst_difference(name, estimate=estimate, value=0.3, **keywords) > MARGIN
 
 
-# --- against enumeration and quadrature: what the loops cannot see if they have the slip too --------------------------
+# --- against enumeration and quadrature, which do not share errors with the loops ------------------------------------
 
-# name, what the source says, what it is changed to: for slips that leave the mean right
+# name, right code, wrong code: slips that do not change the mean
 SAME_MEAN = [
     ("disarm", "_signed * (b1 != b2)", "_signed"),
     ("direct", "family.tilt(noisy, eps * table.f)",
@@ -260,12 +260,12 @@ SAME_MEAN = [
     ("reinforce-loo", "_difference * (one - other)", "_difference * 2 * (one - softmax(h, axis=-1))"),
     ("reinforce", "signal = run.f - memory[\"baseline\"][0]", "signal = run.f + memory[\"baseline\"][0]"),
     ("perturbed", "centred(run, memory, _another)", "run.f"),
-    ("gumbel-rao", "gumbel.sample_given_argmax(h, b.argmax(axis=-1), rng)",                  # one draw for all
+    ("gumbel-rao", "gumbel.sample_given_argmax(h, b.argmax(axis=-1), rng)",                  # the same draw each time
      "gumbel.sample_given_argmax(h, b.argmax(axis=-1), np.random.default_rng(5))"),
     ("rebar", "a - eta(memory) * d", "a + eta(memory) * d"),
     ("arm", "difference * (u - 0.5)", "difference * (u - 0.5) * 2 * (rng.random(u.shape) < 0.5)"),
 ]
-# and for slips that do not
+# slips that change the mean
 OTHER_MEAN = [
     ("direct", "(family.features(z_eps) - family.features(z_star)) / eps",
      "(family.features(z_eps) - family.features(z_star))"),
@@ -289,14 +289,14 @@ OTHER_MEAN = [
 ]
 
 
-@pytest.mark.parametrize("name, right, wrong", SAME_MEAN, ids=labels(SAME_MEAN))
-def test_the_covariance_sees_what_the_mean_does_not(name, right, wrong):
+@pytest.mark.parametrize("name, right, wrong", SAME_MEAN, ids=ids_of(SAME_MEAN))
+def test_covariance_detects_errors_that_do_not_change_the_mean(name, right, wrong):
     of_mean, of_covariance = drawn.worst_moment(name, slipped(name, right, wrong))
     assert of_mean < 4.5 and of_covariance > 3 * 4.5
 
 
-@pytest.mark.parametrize("name, right, wrong", OTHER_MEAN, ids=labels(OTHER_MEAN))
-def test_the_mean_sees_a_slip(name, right, wrong):
+@pytest.mark.parametrize("name, right, wrong", OTHER_MEAN, ids=ids_of(OTHER_MEAN))
+def test_mean_detects_planted_errors(name, right, wrong):
     assert drawn.worst_moment(name, slipped(name, right, wrong))[0] > 3 * 4.5
 
 
@@ -309,22 +309,22 @@ def test_the_mean_sees_a_slip(name, right, wrong):
     ("arm", "u > expit(-logit), u < expit(logit)", "u > expit(-logit), u < expit(-logit)"),
     ("perturbed", "family.argmax(theta + noise)", "family.argmax(2 * theta + noise)"),
     ("reinforce", "b = sample(h, rng)", "b = sample(2 * h, rng)")])
-def test_the_law_of_the_latent_sees_a_slip(name, right, wrong):
+def test_law_of_the_latent_detects_planted_errors(name, right, wrong):
     assert drawn.excess_chi_square_of_the_latent(name, slipped(name, right, wrong)) > 15
 
 
-def test_a_joint_pair_without_common_noise_falls():
+def test_direct_joint_without_shared_noise_lowers_f():
     fresh = slipped("direct-joint", "family.joint_argmax(noisy, _f)",
                     "family.joint_argmax(family.perturb(theta, rng), _f)")
     assert drawn.draws_in_which_the_joint_pair_falls(fresh) > 50
 
 
-def test_disarm_without_its_zeros():
+def test_disarm_without_its_zeros_is_detected():
     assert drawn.share_of_nonzero_where_samples_agree(slipped("disarm", "_signed * (b1 != b2)", "_signed")) > 0.5
 
 
 @pytest.mark.parametrize("right, wrong", [row[:2] for row in SLIPS["reinmax"][2][:3]])
-def test_the_quadratic_sees_a_wrong_reinmax(monkeypatch, right, wrong):
+def test_quadratic_f_detects_errors_in_reinmax(monkeypatch, right, wrong):
     assert drawn.error_of_reinmax(planted(reinmax, right, wrong), monkeypatch) > 0.05
 
 
@@ -332,13 +332,13 @@ def test_the_quadratic_sees_a_wrong_reinmax(monkeypatch, right, wrong):
     ("np.where(_b, _winner, -log_total)", "np.where(_b, _winner, -log_waiting)"),          # v_b forgotten
     ("np.where(_b, -np.log(of_winner), _other)", "np.where(_b, log_p - np.log(of_winner), _other)"),
     ("log_waiting = np.log(E_v) - log_p", "log_waiting = np.log(E_v)"),                 # p_i forgotten
-    ("z = log_p - np.log(E_u)", "z = h - np.log(E_u)")])                                # scores that are not normalised
-def test_the_law_of_z_given_b_sees_a_slip(right, wrong):
+    ("z = log_p - np.log(E_u)", "z = h - np.log(E_u)")])                                # h instead of log p
+def test_law_of_z_given_b_detects_planted_errors(right, wrong):
     assert drawn.worst_law_of_z_given_b(planted(rebar, right, wrong).coupled_samples) > 3 * 2.2
 
 
-def test_a_z_given_b_that_is_z_itself_is_seen():
-    """It has the right law; only the two together have not."""
+def test_z_given_b_that_equals_z_is_detected():
+    """Its law is correct, but it is not independent of z given b."""
     def same(h, rng):
         drawn = rebar.coupled_samples(h, rng)
         return drawn._replace(z_given_b=drawn.z)
@@ -347,7 +347,7 @@ def test_a_z_given_b_that_is_z_itself_is_seen():
     assert drawn.correlation_of_the_winners(same) > 100
 
 
-# --- what labels teach ------------------------------------------------------------------------------------------------
+# --- gradient terms of labelled images --------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("name, function, right, wrong", [
     ("released", "released", "_y - gumbel.one_hot(z_star, k)", "_y - softmax(h, axis=-1)"),
@@ -360,7 +360,7 @@ def test_a_z_given_b_that_is_z_itself_is_seen():
     ("cross-entropy", "cross_entropy", "softmax(h, axis=-1)", "softmax(-h, axis=-1)"),
     ("cross-entropy", "cross_entropy", "softmax(h, axis=-1)", "softmax(h / eps, axis=-1)"),
 ])
-def test_the_loops_see_a_wrong_label_term(name, function, right, wrong):
+def test_plain_loops_detect_errors_in_labelled_terms(name, function, right, wrong):
     assert label_loops.worst_difference(name, getattr(planted(label_terms, right, wrong, function), function)) > 0.01
 
 
@@ -375,7 +375,7 @@ def test_the_loops_see_a_wrong_label_term(name, function, right, wrong):
     ("gumbel-softmax", "through_softmax(weights, df_dweights) / tau", "through_softmax(weights, df_dweights)"),
     ("gumbel-softmax", "np.stack([1 - ones, ones], axis=-1)", "np.stack([ones, 1 - ones], axis=-1)"),
 ])
-def test_the_loops_see_a_slip_in_the_pairwise_family(name, right, wrong):
+def test_plain_loops_detect_errors_in_the_pairwise_family(name, right, wrong):
     family = planted(pairwise, right, wrong).Pairwise(3, solvers.get("enumeration"), False)
 
     def slipped_estimate(theta, objective, rng, **settings):
@@ -385,7 +385,7 @@ def test_the_loops_see_a_slip_in_the_pairwise_family(name, right, wrong):
     assert loops.worst_difference_with_pairs(name, slipped_estimate, value=0.4) > MARGIN
 
 
-# --- tests that hold exactly or not at all: with the slip in the registry they fail -----------------------------------
+# --- checks that do not depend on samples: a slip in the registry makes them fail -------------------------------------
 
 @pytest.mark.parametrize("test, name, right, wrong", [
     (drawn.check_gradient_is_zero_if_f_is_zero, "direct-joint", "family.joint_argmax(noisy, _f)",
@@ -412,7 +412,7 @@ def test_the_loops_see_a_slip_in_the_pairwise_family(name, right, wrong):
     (relations.check_first_estimate_has_the_stated_cost, "reinforce",
      "objective.run(sample(h, rng)).f.mean()", "objective.run(sample(h, rng), counted=False).f.mean()"),
 ])
-def test_exact_relations_see_a_slip(monkeypatch, rng, test, name, right, wrong):
+def test_exact_relations_detect_planted_errors(monkeypatch, rng, test, name, right, wrong):
     h, toy = drawn.problem(1, 5)
     given = {"name": name, "toy": toy, "h": h[None], "rng": rng, "value": -1.0}
     given = {key: given[key] for key in inspect.signature(test).parameters}
@@ -424,7 +424,7 @@ def test_exact_relations_see_a_slip(monkeypatch, rng, test, name, right, wrong):
 
 @pytest.mark.parametrize("change", [{"memory": relax.memory}, {"memory": None}, {"unbiased": True, "bias_order": 1},
                                     {"enumerates": True}, {"colour": "#000000"}])
-def test_another_claim_is_seen(monkeypatch, rng, change):
+def test_wrong_declaration_of_an_estimator_is_detected(monkeypatch, rng, change):
     monkeypatch.setitem(estimators.REGISTRY, "rebar", replace(estimators.get("rebar"), **change))
     with pytest.raises((AssertionError, TypeError)):
         relations.check_every_estimator_has_a_name_a_summary_and_its_own_colour()
@@ -436,12 +436,12 @@ RIGHT_LEARN, RIGHT_TABLE = DecoderPass.accumulate, SharedTable.accumulate
 
 
 @pytest.mark.parametrize("name, target, wrong", [
-    ("direct", DecoderPass, lambda self, weight=1.0: RIGHT_LEARN(self, 1.0)),               # the weight forgotten
-    ("rebar", DecoderPass, lambda self, weight=1.0: RIGHT_LEARN(self, -weight)),            # the sign
+    ("direct", DecoderPass, lambda self, weight=1.0: RIGHT_LEARN(self, 1.0)),               # weight ignored
+    ("rebar", DecoderPass, lambda self, weight=1.0: RIGHT_LEARN(self, -weight)),            # wrong sign
     ("arm", DecoderPass, lambda self, weight=1.0: RIGHT_LEARN(self, weight * len(self.z))),  # a sum, not a mean
     ("exact", SharedTable, lambda self, weights, weight: RIGHT_TABLE(self, weights**2, weight)),
 ])
-def test_a_decoder_that_learns_something_else_is_seen(monkeypatch, rng, name, target, wrong):
+def test_wrong_decoder_gradients_are_detected(monkeypatch, rng, name, target, wrong):
     monkeypatch.setattr(target, "accumulate", wrong)
     with pytest.raises(AssertionError):
         relations.check_decoder_gradient_is_evaluated_at_the_latent(name, 2, 2, rng)

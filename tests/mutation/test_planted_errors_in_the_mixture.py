@@ -1,4 +1,4 @@
-"""Slips in the mixture model's backward pass and in what labels teach: see test_planted_errors.py."""
+"""Planted errors in the backward pass of the mixture model and in labelled terms: see test_planted_errors.py."""
 from __future__ import annotations
 
 import numpy as np
@@ -19,18 +19,18 @@ RIGHT_ENCODE, RIGHT_KL, RIGHT_ROWS = MixtureVAE.encode, mixture.gaussian_kl, inp
 
 
 def f_of_all(model, x, g):
-    """(B, classes), one class after the other through the plain decoder."""
+    """Return f (B, classes), from one decoder pass for each class."""
     columns = []
     for c in range(CLASSES):
         inputs = np.zeros((len(x), CLASSES, D))
-        inputs[:, c] = g                                    # the matrix of slide 33: zero but for the row of the class
+        inputs[:, c] = g                                    # the matrix of slide 33: zero except for one row
         a = model.decoder.forward(inputs.reshape(len(x), -1))
         columns.append((x * a - np.logaddexp(0, a)).sum(axis=1))
     return np.stack(columns, axis=1)
 
 
 def check_mixture() -> float:
-    """Worst relative error of the gradient, enumeration with all KL terms, against differences of the bound."""
+    """Return the largest relative error of the exact gradient with all KL terms, against differences of the bound."""
     rng = np.random.default_rng(3)
     model = MixtureVAE(D, (6, 8), PIXELS, (8, 7), 5, CLASSES, np.float64)
     model.initialise(rng)
@@ -51,7 +51,7 @@ def check_mixture() -> float:
     return worst(gradcheck(loss, model.parameters.values, model.parameters.grads, rng))
 
 
-def test_the_mixture_itself_passes():
+def test_correct_mixture_passes():
     assert check_mixture() < 1e-7
 
 
@@ -85,7 +85,7 @@ def classes_given_each_others_rows(monkeypatch):
 
 @pytest.mark.parametrize("plant", [half_forgotten_in_the_reparameterisation, noise_forgotten_in_the_reparameterisation,
                                    gaussian_kl_without_its_one, classes_given_each_others_rows])
-def test_slips_are_caught(monkeypatch, plant):
+def test_planted_errors_in_the_mixture_are_detected(monkeypatch, plant):
     plant(monkeypatch)
     assert check_mixture() > 1e-4
 
@@ -93,22 +93,24 @@ def test_slips_are_caught(monkeypatch, plant):
 @pytest.mark.parametrize("wrong", [
     lambda h, y, rng, eps: -labelled.direct_loss(h, y, rng, eps),                       # sign
     lambda h, y, rng, eps: eps * labelled.direct_loss(h, y, rng, eps),                  # 1 / eps forgotten
-    labelled.released])                                                                 # one term for the other
-def test_a_wrong_labelled_term_is_caught(wrong):
+    labelled.released])                                                                 # the wrong term
+def test_wrong_labelled_terms_are_detected(wrong):
     h, eps, draws = np.array([0.5, -1.0, 1.0]), 0.5, 100_000
     mean = (softmax(h + eps * np.eye(3)[1]) - softmax(h)) / eps
     sampled = wrong(np.broadcast_to(h, (draws, 3)), np.full(draws, 1), np.random.default_rng(1), eps)
     assert np.abs(z_scores(sampled, mean)).max() > 20
 
 
-# --- several variables beside g ---------------------------------------------------------------------------------------
+# --- several variables and g ------------------------------------------------------------------------------------------
 
 RIGHT_EVERY, RIGHT_LEARN = inputs.BesideGaussian.every, inputs.BesideGaussian.accumulate_every
 
 
 def check_attributes() -> float:
-    """The worst relative error of: the gradient by enumeration and that of labelled images, against differences of
-    their losses; the table of single changes; the bound."""
+    """Return the largest relative error of the exact gradient, the labelled gradient, the table, and the bound.
+
+    The gradients are compared with differences of their losses, and the table contains f of single changes.
+    """
     rng, model = np.random.default_rng(3), MixtureVAE(D, (6, 8), PIXELS, (8, 7), 5, 2, np.float64, 3)
     model.initialise(rng)
     model.parameters.values *= 2.5
@@ -155,7 +157,7 @@ def check_attributes() -> float:
     return max(errors)
 
 
-def test_several_variables_pass():
+def test_correct_model_with_several_variables_passes():
     assert check_attributes() < 1e-7
 
 
@@ -190,7 +192,7 @@ def first_variable_fastest_in_the_law(monkeypatch):
     monkeypatch.setattr(mixture, "_joint_law", lambda q: right(q[:, ::-1]))
 
 
-def one_variable_s_kl_for_all(monkeypatch):
+def kl_of_the_first_variable_for_all(monkeypatch):
     def wrong(h):
         kl, dkl = categorical_kl(h)
         return kl[:, :1], dkl
@@ -200,7 +202,7 @@ def one_variable_s_kl_for_all(monkeypatch):
 @pytest.mark.parametrize("plant", [
     g_not_reaching_the_first_layer, joint_values_in_another_order, nothing_for_g_from_the_table,
     nothing_for_g_from_a_point, attributes_swapped_in_the_labels, first_variable_fastest_in_the_law,
-    one_variable_s_kl_for_all])
-def test_slips_with_several_variables_are_caught(monkeypatch, plant):
+    kl_of_the_first_variable_for_all])
+def test_planted_errors_with_several_variables_are_detected(monkeypatch, plant):
     plant(monkeypatch)
     assert check_attributes() > 1e-4

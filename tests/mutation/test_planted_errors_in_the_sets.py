@@ -1,4 +1,4 @@
-"""Slips in the linear arg maxes and in Gumbel-top-k: see test_planted_errors_in_the_estimators.py."""
+"""Planted errors in linear arg maxes and Gumbel-top-k: see test_planted_errors_in_the_estimators.py."""
 from __future__ import annotations
 
 import numpy as np
@@ -13,7 +13,7 @@ from tests.test_gumbel import excess_of_top_k
 
 
 def slipped(name, right, wrong, function=""):
-    """The family of this case, of a Linear with a slip."""
+    """Return the family of this case, built from a Linear with a planted error."""
     right_one = linear_laws.problem(name)[0]
     wrong_one = planted(linear, right, wrong, function).Linear(right_one.shape, right_one._argmax, right_one.values,
                                                                right_one._batched)
@@ -30,7 +30,7 @@ def slipped(name, right, wrong, function=""):
     ("theta + gumbel.sample(theta.shape, noise)", "theta + 1.2 * gumbel.sample(theta.shape, noise)"),
     ("theta + gumbel.sample(theta.shape, noise)",                                           # one number for each z
      "theta + gumbel.sample((len(theta),) + (1,) * len(self.shape), noise)")])
-def test_the_exact_mean_sees_a_slip(right, wrong):
+def test_exact_mean_detects_planted_errors(right, wrong):
     assert linear_laws.off("paths", family=slipped("paths", right, wrong)) > 8
 
 
@@ -38,19 +38,19 @@ def test_the_exact_mean_sees_a_slip(right, wrong):
     ("self._solve(noisy - step * c) if two_sided else np.broadcast_to(z_star, z_eps.shape)",
      "np.broadcast_to(self._solve(noisy), z_eps.shape)"),
     ("2 if two_sided else 1", "1")])
-def test_the_exact_mean_of_two_sides_sees_a_slip(right, wrong):
+def test_exact_mean_of_two_sided_detects_planted_errors(right, wrong):
     assert linear_laws.off("subsets", family=slipped("subsets", right, wrong), two_sided=True) > 8
 
 
-def test_noise_that_is_not_shared_is_seen():
-    """It leaves the mean as it is: only draw by draw is it seen."""
+def test_noise_that_is_not_shared_is_detected():
+    """The mean stays correct, so only single draws reveal the error."""
     family = slipped("subsets", "self._solve(noisy + step * c)", "self._solve(self.perturb(theta, noise) + step * c)")
     _, _, theta, c = linear_laws.problem("subsets")
     assert linear_laws.off("subsets", family=family) < 4 and linear_laws.falls(family, theta, c) > 50
 
 
-def test_noise_on_every_z_in_place_of_every_score_is_seen():
-    """Then z* has the law of Gibbs, and its mean another slope."""
+def test_noise_on_values_instead_of_scores_is_detected():
+    """Then z* has the Gibbs law, whose mean has another derivative."""
     family, _, theta, c = linear_laws.problem("subsets")
     every = family.values()
 
@@ -74,10 +74,10 @@ def test_noise_on_every_z_in_place_of_every_score_is_seen():
     (lambda m: m.trees(4, linear_laws.CHORD), "rank[image, number]", "rank[image]"),
     (lambda m: m.trees(4, linear_laws.CHORD), "rank[image, number]", "-theta[image, number]"),
     (lambda m: m.paths(3, 4), "grid.best(theta.reshape(-1, grid.n))", "grid.best(-theta.reshape(-1, grid.n))")])
-def test_enumeration_sees_a_wrong_solver(make, right, wrong):
+def test_enumeration_detects_wrong_solvers(make, right, wrong):
     try:
         loss = linear_laws.worst_loss(make(planted(sets, right, wrong)), 10)
-    except (IndexError, ValueError, AssertionError):        # it returned what is no z at all
+    except (IndexError, ValueError, AssertionError):        # the result is not a valid z
         loss = np.inf
     assert loss > 0.01
 
@@ -85,26 +85,26 @@ def test_enumeration_sees_a_wrong_solver(make, right, wrong):
 @pytest.mark.parametrize("right, wrong", [
     ("np.where(excluded @ every > 0, -np.inf, scores)", "scores"),
     ("np.where(excluded, 0, rows) @ every", "-np.where(excluded, 0, rows) @ every")])
-def test_a_wrong_comparison_is_seen(right, wrong):
+def test_errors_in_the_enumeration_itself_are_detected(right, wrong):
     module = planted(linear, right, wrong)
     family = sets.subsets(6, 3)
-    compared = module.Linear(6, values=family.values)
+    enumerated = module.Linear(6, values=family.values)
     theta = np.random.default_rng(0).normal(size=(50, 6)) - 5
     theta[:, 0] = -np.inf
     with pytest.raises((AssertionError, ValueError)):
-        np.testing.assert_array_equal(compared.argmax(theta), family.argmax(theta))
+        np.testing.assert_array_equal(enumerated.argmax(theta), family.argmax(theta))
 
 
 @pytest.mark.parametrize("right, wrong", [
     ("sample(h.shape, rng)", "rng.normal(size=h.shape)"), ("np.argsort(-noisy)", "np.argsort(noisy)"),
     ("sample(h.shape, rng)", "1.1 * sample(h.shape, rng)")])
-def test_the_law_of_top_k_sees_a_slip(right, wrong):
+def test_law_of_top_k_detects_planted_errors(right, wrong):
     right = right.replace("(-noisy)", "(-noisy, axis=-1, kind='stable')")
     wrong = wrong.replace("(noisy)", "(noisy, axis=-1, kind='stable')")
     assert excess_of_top_k(planted(gumbel, right, wrong, "top_k").top_k) > 8
 
 
-def test_a_draw_with_replacement_and_one_sorted_by_index_are_seen():
+def test_law_of_top_k_detects_replacement_and_sorted_indices():
     def sorted_by_index(h, k, rng):
         return np.sort(gumbel.top_k(h, k, rng), axis=-1)
 

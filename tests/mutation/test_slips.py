@@ -1,4 +1,4 @@
-"""A slip is found by what the code does, whatever it is called there; where it cannot be found, that is said."""
+"""planted() finds code by its syntax tree, whatever its names are, and reports code that it cannot find."""
 from __future__ import annotations
 
 import importlib.util
@@ -27,16 +27,16 @@ def twice(a, b):
 
 @pytest.fixture
 def module(tmp_path):
-    def made(*changes):
+    def load(*changes):
         text = SOURCE
         for old, new in changes:
             text = text.replace(old, new)
         (tmp_path / "some.py").write_text(text)
         spec = importlib.util.spec_from_file_location("some", tmp_path / "some.py")
-        found = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(found)
-        return found
-    return made
+        loaded = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(loaded)
+        return loaded
+    return load
 
 
 def value(module) -> float:
@@ -46,16 +46,16 @@ def value(module) -> float:
 @pytest.mark.parametrize("changes", [
     (), [("moved", "shifted")], [("table", "f"), ("eps", "epsilon"), ("scores", "h")],
     [("(scores\n             + eps * table)             # scores + eps * table", "scores + (eps*table)")]])
-def test_names_breaks_brackets_and_comments_do_not_matter(module, changes):
-    there = module(*changes)
-    assert value(there) == 11
-    assert value(planted(there, "scores + eps * table", "scores + table", "tilted")) == 16
-    assert value(planted(there, "SCALE * best", "best", "tilted")) == 5.5
-    assert value(planted(there, "best = max(moved)", "best = max(moved) + 0.5", "tilted")) == 12
-    assert value(there) == 11                                   # the module itself is left alone
+def test_planted_ignores_names_line_breaks_brackets_and_comments(module, changes):
+    loaded = module(*changes)
+    assert value(loaded) == 11
+    assert value(planted(loaded, "scores + eps * table", "scores + table", "tilted")) == 16
+    assert value(planted(loaded, "SCALE * best", "best", "tilted")) == 5.5
+    assert value(planted(loaded, "best = max(moved)", "best = max(moved) + 0.5", "tilted")) == 12
+    assert value(loaded) == 11                                   # the module itself is unchanged
 
 
-def test_an_expression_of_any_kind_and_a_statement_that_is_left_out(module):
+def test_planted_replaces_expressions_and_statements(module):
     assert planted(module(), "SCALE = 2.0", "SCALE = 3.0").SCALE == 3
     assert planted(module(), "_c + a * b", "_c", "twice").twice(2, 3) == 6
     assert planted(module(), "c = a * b", "c = 0", "twice").twice(2, 3) == 6
@@ -63,11 +63,11 @@ def test_an_expression_of_any_kind_and_a_statement_that_is_left_out(module):
 
 
 @pytest.mark.parametrize("right, wrong, function, words", [
-    ("scores - eps * table", "scores", "tilted", r"some\.tilted does this 0 times, not once: scores - eps \* table"),
-    ("a * b", "a", "twice", "some.twice does this 2 times, not once: a [*] b"),
+    ("scores - eps * table", "scores", "tilted", r"tilted contains this 0 times, not once: scores - eps \* table"),
+    ("a * b", "a", "twice", "some.twice contains this 2 times, not once: a [*] b"),
     ("scores + eps * table", "scores", "gone", "some has no function gone"),
-    ("SCALE * best", "gone * best", "tilted", "there is no gone any more; write this slip anew"),
-    ("eps * table", "eps = table", "tilted", "an expression is replaced by one")])
-def test_a_slip_that_cannot_be_planted_says_what_to_do(module, right, wrong, function, words):
+    ("SCALE * best", "gone * best", "tilted", "there is no gone any more; rewrite this slip"),
+    ("eps * table", "eps = table", "tilted", "an expression must be replaced by an expression")])
+def test_error_explains_why_a_slip_cannot_be_planted(module, right, wrong, function, words):
     with pytest.raises(AssertionError, match=words):
         planted(module(), right, wrong, function)
