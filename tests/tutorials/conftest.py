@@ -1,4 +1,4 @@
-"""The package `moving` of the tutorials is found from whatever folder the tests are started in."""
+"""Make the packages of the tutorials importable, whatever the current folder is."""
 from __future__ import annotations
 
 import sys

@@ -1,4 +1,4 @@
-"""Moving pictures are written whole: every frame, for as long as it is to stand, for ever."""
+"""moving.gif writes every frame with its duration, and a GIF that repeats for ever."""
 from __future__ import annotations
 
 import numpy as np
@@ -12,13 +12,13 @@ from tests import gif
 from tests.plots.bar import Bar
 
 
-def test_frames_stills_and_the_turns(tmp_path):
+def test_write_creates_all_frames_and_a_still(tmp_path):
     advanced = []
     write(Bar(), tmp_path / "bar.gif", lambda: advanced.append(1))
     assert len(advanced) == 5 and sorted(path.name for path in tmp_path.iterdir()) == ["bar.gif", "bar.png"]
-    found = gif.read(tmp_path / "bar.gif")
-    assert (found.width, found.height, found.loops) == (160, 80, 0)
-    assert sum(found.delays) == 100 and len(found.delays) in (3, 5)         # the same frame again may only stay longer
+    written = gif.read(tmp_path / "bar.gif")
+    assert (written.width, written.height, written.loops) == (160, 80, 0)
+    assert sum(written.delays) == 100 and len(written.delays) in (3, 5)     # equal frames may be merged
     black = (image.imread(tmp_path / "bar.png")[..., 0] < 0.5).mean()
     assert black == pytest.approx(3 / 8, abs=0.02)
     still = Bar()
@@ -28,7 +28,7 @@ def test_frames_stills_and_the_turns(tmp_path):
     assert (tmp_path / "again.gif").read_bytes() == (tmp_path / "bar.gif").read_bytes()
 
 
-def test_the_first_frame_is_the_first_of_the_order(tmp_path):
+def test_first_frame_is_the_first_of_the_order(tmp_path):
     class Late(Bar):
         order = [8, 0]
 
@@ -36,7 +36,7 @@ def test_the_first_frame_is_the_first_of_the_order(tmp_path):
     assert np.mean(image.imread(tmp_path / "late.gif")[..., :3] < 128) > 0.95
 
 
-def test_what_goes_wrong_leaves_nothing(tmp_path):
+def test_failed_write_leaves_no_file(tmp_path):
     with pytest.raises(InputError, match="cannot be written"):
         write(Bar(), tmp_path / "no" / "bar.gif")
 

@@ -1,4 +1,4 @@
-"""The lecture: its page for the lecturer shows what its commands print, its PDF has the pages that it lists."""
+"""The lecture: the page for the lecturer shows the real output of its commands, and lists the pages of the PDF."""
 from __future__ import annotations
 
 import code
@@ -29,66 +29,68 @@ TRAINING = "python -m refimpl.one_page"
 
 
 def shown(language: str, page: str = TEACH) -> list[tuple[str, str]]:
-    """(block, what the page says that it prints) of a language."""
+    """Return all blocks of this language, each with the output that the page shows after it."""
     return re.findall(rf"```{language}\n([^`]*)```\n\n```text\n([^`]*)```", page)
 
 
 def pasted(source: str, session: code.InteractiveConsole) -> str:
-    """What an interpreter prints while these lines are pasted into it, and Enter is pressed once more."""
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+    """Return what an interpreter prints if these lines and an empty line are pasted into it."""
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
         for line in [*source.splitlines(), ""]:
             session.push(line)
-    return said.getvalue()
+    return output.getvalue()
 
 
-def test_what_the_lecturer_pastes_prints_what_the_page_shows():
+def test_python_blocks_of_the_lecture_print_the_output_that_the_page_shows():
     session, blocks = code.InteractiveConsole(), shown("python")
     assert len(blocks) == TEACH.count("```python") == 4
-    for source, said in blocks:
-        assert pasted(source, session) == said
+    for source, output in blocks:
+        assert pasted(source, session) == output
 
 
-def test_the_solutions_print_what_the_page_shows():
+def test_python_blocks_of_the_solutions_print_the_output_that_the_page_shows():
     page = (TUTORIALS / "lecture/solutions.md").read_text(encoding="utf-8")
     session, blocks = code.InteractiveConsole(), shown("python", page)
     assert len(blocks) == page.count("```python") == 11
-    for source, said in blocks:
-        assert pasted(source, session) == said
+    for source, output in blocks:
+        assert pasted(source, session) == output
     sheet = (TUTORIALS / "lecture/problems.md").read_text(encoding="utf-8")
     for text in (sheet, page):
         assert re.findall(r"^\*\*(\d+)\.\*\*", text, re.M) == [str(number) for number in range(1, 16)]
     assert "](" not in sheet and "above" not in sheet and "hapter" not in sheet
 
 
-def test_the_lecturer_s_commands_print_what_the_page_shows(tmp_path, monkeypatch, capsys):
-    """verify's beginning, without its two longest pictures; differences of the size of rounding may have other
-    digits."""
+def test_commands_of_the_lecture_print_the_output_that_the_page_shows(tmp_path, monkeypatch, capsys):
+    """Compare the beginning of the output of verify, without its two slowest pictures.
+
+    Differences of the size of rounding may have other digits.
+    """
     for picture in ("errors", "component"):
         monkeypatch.setattr(theorem1, picture, lambda *numbers: Figure())
     monkeypatch.chdir(tmp_path)
-    commands = [(line, said) for line, said in shown("sh") if line.strip() != TRAINING]
+    commands = [(line, output) for line, output in shown("sh") if line.strip() != TRAINING]
     assert len(commands) == TEACH.count("```sh") - 1 == 1
-    for line, said in commands:
+    for line, output in commands:
         program, arguments = line[:len("python -m refimpl")], shlex.split(line)[3:]
         assert program == "python -m refimpl" and cli.main(arguments) == 0
         printed = capsys.readouterr().out
-        assert re.sub(r"\de-\d+", "…", printed).startswith(re.sub(r"\de-\d+", "…", said))
+        assert re.sub(r"\de-\d+", "…", printed).startswith(re.sub(r"\de-\d+", "…", output))
 
 
 @pytest.mark.slow
-def test_the_training_prints_what_the_page_shows():
-    """To three nats: another machine, or number of threads, rounds otherwise."""
-    (said,) = [said for line, said in shown("sh") if line.strip() == TRAINING]
+def test_training_prints_the_output_that_the_page_shows():
+    """The bounds agree to three nats, because rounding depends on the machine and the number of threads."""
+    (output,) = [output for line, output in shown("sh") if line.strip() == TRAINING]
     done = spawn.python("-m", "refimpl.one_page")
     assert done.returncode == 0
     number = re.compile(r"\d+\.\d+")
-    assert number.sub("…", done.stdout).startswith(number.sub("…", said)) and said.count("epoch") == 3
-    found, expected = ([float(text) for text in number.findall(page)] for page in (done.stdout, said))
-    assert np.allclose(found[:3], expected, rtol=0, atol=3)
+    assert number.sub("…", done.stdout).startswith(number.sub("…", output)) and output.count("epoch") == 3
+    bounds, expected = ([float(text) for text in number.findall(page)] for page in (done.stdout, output))
+    assert np.allclose(bounds[:3], expected, rtol=0, atol=3)
 
 
-def test_the_pages_are_those_of_the_lecturer_s_table_and_of_the_pdf():
+def test_table_of_the_lecture_and_pdf_have_the_same_pages():
     table = re.findall(r"^\| (\d+) \| (.*) \| (\d+) \|$", TEACH, re.M)
     assert [(int(number), title) for number, title, _ in table] == list(enumerate(TITLES, start=1))
     minutes = [int(minute) for _, _, minute in table]
@@ -103,20 +105,20 @@ def test_the_pages_are_those_of_the_lecturer_s_table_and_of_the_pdf():
     assert pdfRepr("\n".join(TITLES)) in content, "`python -m refimpl make lecture --write`"
 
 
-def test_titles_are_sentences_of_two_lines_at_most():
+def test_page_titles_have_at_most_two_lines_and_no_full_stop():
     for title in TITLES:
         assert slide.lines(title).count("\n") <= 1 and title[0].isupper() and not title.endswith(".")
 
 
-def test_without_write_the_pages_are_only_listed(monkeypatch, capsys):
+def test_make_lecture_without_write_only_lists_the_pages(monkeypatch, capsys):
     monkeypatch.setattr(pages, "draw", lambda: pytest.fail("drawn"))
     assert cli.main(["make", "lecture"]) == 0
-    said = capsys.readouterr().out
-    assert all(title in said for title in TITLES) and "--write" in said
+    output = capsys.readouterr().out
+    assert all(title in output for title in TITLES) and "--write" in output
 
 
-def test_what_the_pages_compute_beside_the_package():
-    """The walls' densities are those of the differences of q; both ways in which the wall moves give one number."""
+def test_formulas_of_the_pages_agree_with_the_package():
+    """The densities of the walls agree with differences of q, and both ways to move the wall give the same number."""
     step = 1e-5
     by_difference = [(gumbel.choice_probabilities(proof.H + step * unit)
                       - gumbel.choice_probabilities(proof.H - step * unit)) / (2 * step) for unit in np.eye(3)]
@@ -134,12 +136,12 @@ def figures() -> list[Figure]:
 
 
 @pytest.mark.slow
-def test_the_committed_pdf_shows_what_is_drawn_now(figures):
+def test_committed_pdf_is_up_to_date(figures):
     assert pages.about(figures)["Keywords"].encode() in PDF.read_bytes(), "`python -m refimpl make lecture --write`"
 
 
 def texts(figure: Figure) -> list[tuple[Text, Bbox]]:
-    """Every text of a page with its place, in pixels; without the names of ticks beyond the ends of an axis."""
+    """Return every text of a page with its place in pixels, except for tick labels beyond the ends of an axis."""
     with plots.own_settings():
         figure.draw_without_rendering()
     beyond = {text for ax in figure.axes for axis in (ax.xaxis, ax.yaxis) for tick in axis.get_major_ticks()
@@ -150,27 +152,29 @@ def texts(figure: Figure) -> list[tuple[Text, Bbox]]:
 
 
 @pytest.mark.slow
-def test_every_page_can_be_read_from_the_last_row(figures):
-    """No letter is too small, nothing is cut by the page's edge, and no two texts lie on each other."""
+def test_texts_of_every_page_are_large_and_do_not_overlap(figures):
+    """No text is too small, crosses the edge of the page, or overlaps another text."""
     for number, figure in enumerate(figures, start=1):
-        found = texts(figure)
-        (title,) = [text for text, _ in found if text.get_text() == slide.lines(TITLES[number - 1])]
+        all_texts = texts(figure)
+        (title,) = [text for text, _ in all_texts if text.get_text() == slide.lines(TITLES[number - 1])]
         assert title.get_fontsize() >= 28
-        for place, (text, box) in enumerate(found):
+        for place, (text, box) in enumerate(all_texts):
             where = number, text.get_text()
             assert text.get_fontsize() >= 18, where
             assert min(box.x0, box.y0) >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1, where
-            for other, another in found[:place]:
-                both = Bbox.intersection(box, another)
+            for other, other_box in all_texts[:place]:
+                both = Bbox.intersection(box, other_box)
                 shared = both.width * both.height if both else 0
-                assert shared < 0.1 * min(box.width * box.height, another.width * another.height), (
-                    *where, other.get_text())       # corners of tick names may meet at the origin
+                assert shared < 0.1 * min(box.width * box.height, other_box.width * other_box.height), (
+                    *where, other.get_text())       # tick labels may touch at the origin
 
 
 @pytest.mark.slow
-def test_the_committed_rows_support_the_last_two_sentences():
-    """Every seed of direct has left the plateau after its first epoch, most of enumeration's are on it after two; at
-    n = 15 two minimum cuts take less time than the sum."""
+def test_committed_results_support_the_last_two_titles():
+    """Direct leaves the plateau in its first epoch, but most runs of enumeration stay on it for two.
+
+    At n = 15, two minimum cuts take less time than the sum.
+    """
     on = 205.0                                          # nats; the plateau is at 208
     after = {(label, epoch): [-record.rows[epoch - 1]["test_elbo"] for record in
                               training.store().select("plateau", "mnist", label)]
@@ -182,7 +186,7 @@ def test_the_committed_rows_support_the_last_two_sentences():
 
 
 @pytest.mark.slow
-def test_the_same_pages_are_the_same_bytes(figures, tmp_path, monkeypatch):
+def test_writing_the_same_pages_twice_gives_the_same_bytes(figures, tmp_path, monkeypatch):
     monkeypatch.setattr(pages, "draw", lambda: figures)
     for name in ("one.pdf", "two.pdf"):
         lecture.write(tmp_path / name)

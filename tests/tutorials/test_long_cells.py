@@ -1,4 +1,4 @@
-"""What is left out of a chapter in the ordinary run: the long cells, and what needs them; and that it fits refimpl."""
+"""The cells that an ordinary run omits from the chapters, and the names that all cells use from refimpl."""
 from __future__ import annotations
 
 import ast
@@ -17,13 +17,13 @@ def code_of(source) -> list[str]:
     return [text for kind, text in cells(source) if kind == "code"]
 
 
-def test_each_long_cell_is_one_of_one_chapter():
+def test_each_long_cell_occurs_once_in_the_chapters():
     every = [code for source in PROGRAMS for code in code_of(source)]
     for text in long_cells.LONG:
         assert sum(text in code for code in every) == 1, text
 
 
-def test_what_needs_a_name_of_a_long_cell_is_left_out(monkeypatch):
+def test_cells_that_need_a_name_of_a_long_cell_are_omitted(monkeypatch):
     monkeypatch.setattr(long_cells, "LONG", ("slow()",))
     parts = ["import numpy as np\nx = 1", "y = slow()\nfor i in range(3):\n    local = [j for j in range(i)]",
              "z = y + 1", "print(x)", "def f():\n    return z", "j = x", "y = 2", "print(y)", "print(local)"]
@@ -33,27 +33,27 @@ def test_what_needs_a_name_of_a_long_cell_is_left_out(monkeypatch):
 
 
 @pytest.mark.parametrize("source", PROGRAMS, ids=lambda path: path.stem)
-def test_most_of_a_chapter_runs_always(source):
-    """And its first cells in any case."""
+def test_ordinary_run_includes_most_cells_of_a_chapter(source):
+    """At least 60 % of the cells run, including the first three."""
     parts = code_of(source)
     kept = [code for code in long_cells.short(parts) if code]
     assert kept[:3] == parts[:3] and len(kept) >= 0.6 * len(parts)
 
 
 @pytest.mark.parametrize("source", PROGRAMS, ids=lambda path: path.stem)
-def test_what_a_chapter_uses_of_the_package_is_there(source):
-    """Every name that any of its cells imports from refimpl, and every attribute of a module that it asks for."""
+def test_names_that_a_chapter_uses_exist_in_the_package(source):
+    """Check all names that the cells import from refimpl, and all attributes of its modules that they use."""
     tree = ast.parse("\n".join(code_of(source)))
     modules: dict[str, types.ModuleType] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module.partition(".")[0] == "refimpl":
             for name in node.names:
                 try:
-                    found = getattr(importlib.import_module(node.module), name.name)
+                    imported = getattr(importlib.import_module(node.module), name.name)
                 except AttributeError:
-                    found = importlib.import_module(f"{node.module}.{name.name}")
-                if isinstance(found, types.ModuleType):
-                    modules[name.asname or name.name] = found
+                    imported = importlib.import_module(f"{node.module}.{name.name}")
+                if isinstance(imported, types.ModuleType):
+                    modules[name.asname or name.name] = imported
     assert "from refimpl" in ast.unparse(tree) or source.name.startswith("appendix_")
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:

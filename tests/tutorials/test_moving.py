@@ -1,4 +1,4 @@
-"""The moving pictures by their artists, frame by frame; and the files that are kept with the pages."""
+"""The animations: the contents of their frames, and the committed files."""
 from __future__ import annotations
 
 import os
@@ -28,7 +28,7 @@ FIGURES = Path(__file__).resolve().parent.parent.parent / "tutorials" / "figures
 
 
 def numbers(text: str) -> list[float]:
-    return [float(found) for found in re.findall(r"[-+]?\d+(?:\.\d+)?", text.replace("−", "-").replace(",", ""))]
+    return [float(number) for number in re.findall(r"[-+]?\d+(?:\.\d+)?", text.replace("−", "-").replace(",", ""))]
 
 
 # --- the walls --------------------------------------------------------------------------------------------------------
@@ -39,35 +39,35 @@ def moving_cloud():
 
 
 @pytest.mark.parametrize("frame", [0, 11, 23, 25, 27])
-def test_a_frame_of_the_walls(moving_cloud, frame):
-    made, h, f = moving_cloud, walls.H, walls.F
-    made.show(frame)
+def test_walls_animation_frame_shows_correct_numbers(moving_cloud, frame):
+    animation, h, f = moving_cloud, walls.H, walls.F
+    animation.show(frame)
     eps, draws = walls_program.FRAMES[frame]
-    noise = made.noise[:draws]
-    assert_shows(made.cloud, h, f, eps, noise)
+    noise = animation.noise[:draws]
+    assert_shows(animation.cloud, h, f, eps, noise)
     all_three = direct.gradient(h, f, eps, noise)
     g = all_three[:, 0]
-    said, moved, of, weight = numbers(made.words[0].get_text().replace("1/ε", ""))
-    assert (said, moved, of) == (eps, (all_three != 0).any(axis=1).sum(), draws)
+    eps_shown, moved, of, weight = numbers(animation.words[0].get_text().replace("1/ε", ""))
+    assert (eps_shown, moved, of) == (eps, (all_three != 0).any(axis=1).sum(), draws)
     assert weight == pytest.approx(1 / eps, abs=0.0501)
-    first, total, divisor, count, quotient = numbers(made.words[1].get_text())
+    first, total, divisor, count, quotient = numbers(animation.words[1].get_text())
     assert first == total == round(g.sum() * eps) and (divisor, count) == (eps, draws)
     assert quotient == pytest.approx(g.mean(), abs=5.001e-4)
     assert quotient == pytest.approx(total / (eps * count), abs=5.001e-4)
-    mean, limit = numbers(made.exact.get_text())
+    mean, limit = numbers(animation.exact.get_text())
     assert mean == pytest.approx(direct.expected_gradient(h, f, eps)[0], abs=5.001e-4)
     assert limit == pytest.approx(exact.gradient(h, f)[0], abs=5.001e-4)
     shown = walls_program.FRAMES[:frame + 1]
-    for line, values in ((made.curve, [direct.expected_gradient(h, f, each)[0] for each, _ in shown]),
-                         (made.points, [direct.gradient(h, f, each, made.noise[:draws])[:, 0].mean()
+    for line, values in ((animation.curve, [direct.expected_gradient(h, f, each)[0] for each, _ in shown]),
+                         (animation.points, [direct.gradient(h, f, each, animation.noise[:draws])[:, 0].mean()
                                         for each, draws in shown])):
         np.testing.assert_array_equal(line.get_xdata(), [each for each, _ in shown])
         np.testing.assert_allclose(line.get_ydata(), values, rtol=1e-12)
-    np.testing.assert_allclose(made.now.get_data(), [[eps], [g.mean()]])
+    np.testing.assert_allclose(animation.now.get_data(), [[eps], [g.mean()]])
 
 
-def test_the_walls_come_to_rest_on_a_good_estimate(moving_cloud):
-    """eps falls, fewer draws change; then the draws become more, and what is left is within the last standard error."""
+def test_walls_animation_ends_at_an_accurate_estimate(moving_cloud):
+    """First eps falls and fewer draws change; then more draws bring the error below one standard error."""
     eps, draws = (np.array(each) for each in zip(*walls_program.FRAMES))
     falls, grows = np.diff(eps) < 0, np.diff(draws) > 0
     assert (falls ^ grows).all() and falls.tolist() == sorted(falls, reverse=True) and eps[0] == 1 and eps[-1] == 0.05
@@ -84,7 +84,7 @@ def test_the_walls_come_to_rest_on_a_good_estimate(moving_cloud):
     assert abs(moving_cloud.estimates[-1] - moving_cloud.limit) < error < 0.02
 
 
-def test_the_walls_have_a_key(moving_cloud):
+def test_walls_animation_has_a_legend(moving_cloud):
     (key,) = moving_cloud.figure.legends
     words = [text.get_text() for text in key.get_texts()]
     assert words == ["the walls of h", "the walls of h + εf", "winner changes (ring: old, centre: new)"]
@@ -102,39 +102,39 @@ def at(line) -> tuple[float, float]:
     return float(x), float(y)
 
 
-def test_the_clocks_are_the_scores(rng):
-    """The first clock is the arg max; its time is exponential, of the rates' sum."""
+def test_clock_times_agree_with_perturbed_scores(rng):
+    """The first clock is the arg max, and its time is exponential with the sum of the rates."""
     noise = gumbel.sample((20_000, 3), rng)
     X = clocks_program.times(walls.H, noise)
     np.testing.assert_array_equal(X.argmin(axis=1), gumbel.argmax(walls.H, noise))
     S = np.exp(walls.H).sum()
-    assert abs(X.min(axis=1).mean() * S - 1) < 4 / np.sqrt(len(X))                  # its standard error, relative
+    assert abs(X.min(axis=1).mean() * S - 1) < 4 / np.sqrt(len(X))                  # the relative standard error
     np.testing.assert_allclose(X.mean(axis=0) * np.exp(walls.H), 1, atol=4 / np.sqrt(len(X)))
 
 
-def test_the_first_race(clocks):
-    X, seen = clocks.X, []
+def test_clocks_animation_shows_the_first_race(clocks):
+    X, rings = clocks.X, []
     for frame, now in enumerate(clocks_program.TIMES):
         clocks.show(frame)
         for z in range(3):
             assert list(clocks.waits[z].get_xdata()) == [0, min(now, X[z])]
-            assert at(clocks.first[z]) == (min(now, X[z]), 2 - z)                   # in the first frame, too
+            assert at(clocks.first[z]) == (min(now, X[z]), 2 - z)                   # also in the first frame
             assert np.isnan(at(clocks.second[z])[0])
         rung = now >= X.min()
         assert clocks.result.get_text() == ("z* = coat" if rung else "")
         assert at(clocks.wins[0]) == (X[1], 1) if rung else np.isnan(at(clocks.wins[0])).all()
-        seen.append(rung)
-    assert 0 < sum(seen) < len(seen) and clocks_program.TIMES[-1] > X.max()          # all of them ring in the end
+        rings.append(rung)
+    assert 0 < sum(rings) < len(rings) and clocks_program.TIMES[-1] > X.max()          # in the end all have rung
 
 
 @pytest.mark.parametrize("step", [0, 1, 5, 15, 30])
-def test_the_second_race(clocks, step):
+def test_clocks_animation_shows_the_second_race(clocks, step):
     eps, X = clocks_program.EPS[step], clocks.X
     clocks.show(len(clocks_program.TIMES) + step)
     later = X * np.exp(-eps * walls.F)
     assert [at(line)[0] for line in clocks.first] == X.tolist()
     np.testing.assert_allclose([at(line)[0] for line in clocks.second], later)
-    assert later.max() < clocks.wins[0].axes.get_xlim()[1]                          # nothing leaves the picture
+    assert later.max() < clocks.wins[0].axes.get_xlim()[1]                          # everything is inside the picture
     old, new = direct.argmax_pair(walls.H, walls.F, max(eps, 1e-9), clocks.noise)
     assert at(clocks.wins[0]) == (X[old], 2 - old) and at(clocks.wins[1]) == (pytest.approx(later[new]), 2 - new)
     assert numbers(clocks.words[0].get_text()) == [eps]
@@ -147,16 +147,16 @@ def test_the_second_race(clocks, step):
         assert numbers(clocks.words[1].get_text()) == [pytest.approx(100 * (1 - np.trace(law)), abs=0.0501)]
 
 
-def test_each_clock_has_its_name_its_f_and_a_key(clocks):
+def test_clocks_animation_names_each_clock_and_explains_the_symbols(clocks):
     labels = [label.get_text() for label in clocks.first[0].axes.get_yticklabels()]
     assert labels == ["shirt, f = 1", "coat, f = −2", "dress, f = 0.5"]
     words = [text.get_text() for text in clocks.figure.texts]
     assert any("★ rings first" in each for each in words)
     assert any(each.startswith("f: the decoder's score") for each in words)
-    assert clocks.order[0] == clocks.still                              # nobody sees an empty picture first
+    assert clocks.order[0] == clocks.still                              # the first picture is not empty
 
 
-def test_another_clock_overtakes_once_half_way(clocks):
+def test_winner_of_the_clocks_changes_once_near_the_middle(clocks):
     winners = [int((clocks.X * np.exp(-eps * walls.F)).argmin()) for eps in clocks_program.EPS]
     assert winners == sorted(winners, reverse=True) and set(winners) == {0, 1}
     assert 10 <= winners.index(0) <= 15 and set(clocks.order) == set(range(clocks.frames))
@@ -169,8 +169,8 @@ def learning():
     return learning_program.Learning(steps=(0, 1, 4, 7), limit=300, hidden=8)
 
 
-def by_hand(name: str, steps: int) -> VAERun:
-    """The same run, step by step: an epoch has three."""
+def reference_run(name: str, steps: int) -> VAERun:
+    """Return the same run after a number of steps; an epoch has three steps."""
     settings = vae(estimator=name, k=10, seed=learning_program.SEED, limit=300, hidden=8).resolved()
     run, part, done, epoch = VAERun.start(settings), data.load("mnist", limit=300).train, 0, 1
     while done < steps:
@@ -183,13 +183,13 @@ def by_hand(name: str, steps: int) -> VAERun:
 
 
 @pytest.mark.parametrize("name", ["exact", "direct"])
-def test_a_frame_of_the_learning(learning, name):
+def test_learning_animation_frame_shows_the_run_at_its_step(learning, name):
     for frame in (3, 1, 0):
         learning.show(frame)
-        run = by_hand(name, learning.steps[frame])
+        run = reference_run(name, learning.steps[frame])
         mean = 1 / (1 + np.exp(-run.model.decode_all().astype(float)))
         shown = learning.rows[name].get_array().reshape(28, 10, 28 + learning_program.MARGIN)
-        for z in range(10):                                 # in shades that are this far apart
+        for z in range(10):                                 # up to the distance of two shades
             np.testing.assert_allclose(shown[:, z, :28], mean[z].reshape(28, 28),
                                        atol=0.501 / (learning_program.GREYS - 1))
             assert (shown[:, z, 28:] == 0).all()
@@ -202,7 +202,7 @@ def test_a_frame_of_the_learning(learning, name):
         assert learning.lines[name].get_color() == plots.colour(name)
 
 
-def test_learning_is_dense_at_first_and_two_epochs_long(learning):
+def test_learning_animation_covers_two_epochs_with_more_frames_at_the_start(learning):
     gaps = np.diff(learning_program.STEPS)
     assert learning_program.STEPS[0] == 0 and learning_program.STEPS[-1] == 2 * 500
     assert (np.diff(gaps) >= 0).all() and gaps[0] < 5 and len(gaps) < 40
@@ -218,8 +218,8 @@ def jigsaw():
     return puzzle_program.Puzzle(steps=(0, 1, 12), tested=30)
 
 
-def test_at_rest_every_tile_lies_where_the_matching_puts_it(jigsaw):
-    """Without the grey of wrong tiles the picture is what assemble() makes; in between all tiles are on their way."""
+def test_jigsaw_animation_places_every_tile_by_its_matching(jigsaw):
+    """At rest, the white pixels agree with assemble(); the frames between two states differ from both."""
     size, gap = 27, puzzle_program.MARGIN
     for look in range(3):
         z = np.eye(9)[jigsaw.places[look]]
@@ -243,7 +243,7 @@ def test_at_rest_every_tile_lies_where_the_matching_puts_it(jigsaw):
 
 @pytest.fixture
 def bars(monkeypatch, tmp_path) -> Path:
-    """Three small pictures instead of the real ones, and a folder of figures that holds one of them."""
+    """Replace the animations by three small ones, and the folder of figures by one that contains a file of one."""
     monkeypatch.setattr(make, "REGISTRY", {"one": Bar, "two": Bar, "three": Bar})
     monkeypatch.setattr(make, "FIGURES", tmp_path / "figures")
     (tmp_path / "figures").mkdir()
@@ -251,7 +251,7 @@ def bars(monkeypatch, tmp_path) -> Path:
     return tmp_path / "figures"
 
 
-def test_the_program_makes_those_that_are_named(bars, tmp_path, capsys):
+def test_program_writes_the_animations_that_are_named(bars, tmp_path, capsys):
     assert make.main(["two", "--out", str(tmp_path / "some")]) == 0
     out, err = capsys.readouterr()
     assert err == "" and out.startswith(f"{tmp_path / 'some' / 'two.gif'}: 0.00 MB, 1 s; for print: two.png")
@@ -263,7 +263,7 @@ def test_the_program_makes_those_that_are_named(bars, tmp_path, capsys):
     assert gif.read(bars / "two.gif").loops == 0
 
 
-def test_what_is_refused(bars, tmp_path, capsys):
+def test_invalid_arguments_are_rejected_without_writing(bars, tmp_path, capsys):
     (tmp_path / "file").write_text("precious")
     for arguments, words in ((["one", "flying", "--out", str(tmp_path / "o")], ["flying", "one, two, three"]),
                              (["--out", str(tmp_path / "file")], ["file"]),
@@ -273,31 +273,31 @@ def test_what_is_refused(bars, tmp_path, capsys):
         out, err = capsys.readouterr()
         assert out == "" and err.startswith("make.py: error: ") and err.count("\n") == 1
         assert all(word in err for word in words), err
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as ended:
         make.main(["--out", ""])
-    assert left.value.code == 2 and "empty name" in capsys.readouterr().err
+    assert ended.value.code == 2 and "empty name" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["figures", "file"]
     assert [path.read_text() for path in bars.iterdir()] == ["precious"]
 
 
 @pytest.mark.slow
-def test_the_program_starts_in_any_folder(tmp_path):
-    """It finds the package; and without --write it leaves the files of the pages alone."""
+def test_program_runs_from_any_folder(tmp_path):
+    """It finds the package, and without --write it does not change the committed files."""
     done = subprocess.run([sys.executable, make.__file__], cwd=tmp_path, capture_output=True, text=True,
                           env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"})
     assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1 and "--write" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["walls", "clocks", "learning", "puzzle"])
-def test_the_files_of_the_pages(name):
-    found = gif.read(FIGURES / f"{name}.gif")
-    assert (found.width, found.height, found.loops) == (880, 520, 0)
+def test_committed_animations_have_the_expected_size_and_duration(name):
+    written = gif.read(FIGURES / f"{name}.gif")
+    assert (written.width, written.height, written.loops) == (880, 520, 0)
     assert (FIGURES / f"{name}.gif").stat().st_size < 1_000_000
-    assert len(found.delays) >= 25 and 5 <= sum(found.delays) / 100 <= 20             # seconds a turn
+    assert len(written.delays) >= 25 and 5 <= sum(written.delays) / 100 <= 20         # seconds per turn
     assert (FIGURES / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_stills_of_the_pages_are_what_the_program_draws(moving_cloud, clocks):
-    for name, made in (("walls", moving_cloud), ("clocks", clocks)):
-        made.show(made.still)
-        assert plots.digest_of(FIGURES / f"{name}.png") == plots.figure_digest(made.figure), name
+def test_committed_stills_are_up_to_date(moving_cloud, clocks):
+    for name, animation in (("walls", moving_cloud), ("clocks", clocks)):
+        animation.show(animation.still)
+        assert plots.digest_of(FIGURES / f"{name}.png") == plots.figure_digest(animation.figure), name

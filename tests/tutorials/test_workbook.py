@@ -1,4 +1,4 @@
-"""The workbook's check.py: whatever a student's file does is answered in a line or two, with the right status."""
+"""check.py of the workbook explains every error in a student's file in a line or two, with the right exit status."""
 from __future__ import annotations
 
 import io
@@ -27,27 +27,27 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def answer(folder, capsys):
-    """(status, lines printed) of check.py with these arguments, after a file has been written otherwise."""
-    def ask(*what, stem="08_kl", text=None, seconds=20.0):
+    """Return a function that runs check.py with a changed file and returns the exit status and the printed lines."""
+    def run(*arguments, stem="08_kl", text=None, seconds=20.0):
         path, kept = folder / f"{stem}.py", (folder / f"{stem}.py").read_bytes()
         if text is not None:
             path.write_bytes(text if isinstance(text, bytes) else text.encode())
         try:
-            status = command.run(list(what), folder, seconds)
+            status = command.run(list(arguments), folder, seconds)
         finally:
             path.write_bytes(kept)
         return status, capsys.readouterr().out.splitlines()
-    return ask
+    return run
 
 
 def kl(body: str) -> str:
-    """08_kl.py with this body of `kl`."""
+    """Return 08_kl.py with this body of `kl`."""
     return edited("08_kl", KL, body)
 
 
 FIRST = solution("08_kl").splitlines().index(KL) + 1          # the line of the body of `kl`
 LAST = len(solution("08_kl").splitlines())
-KINDLY = {
+MISTAKES = {
     "syntax": (kl("    return (q * log_q"), f"line {FIRST}: Python cannot read this line ('(' was never closed): `"),
     "indentation": (kl("   x = 1\n    return q"), "Python cannot read this line (unindent does not match"),
     "null byte": (solution("08_kl") + "\0", "null bytes"),
@@ -111,28 +111,28 @@ IN_A_PROCESS = {
 }
 
 
-@pytest.mark.parametrize("name", KINDLY)
-def test_it_is_answered_in_a_line_or_two(folder, name):
-    text, words = KINDLY[name]
-    state, said = judged(folder, "08_kl", text)
-    assert state == "wrong" and words in said
-    lines = said.split("\n")
-    assert len(lines) <= 3 and "Traceback" not in said and all(len(line) < 190 for line in lines)
+@pytest.mark.parametrize("name", MISTAKES)
+def test_mistake_is_explained_in_at_most_three_lines(folder, name):
+    text, words = MISTAKES[name]
+    state, output = judged(folder, "08_kl", text)
+    assert state == "wrong" and words in output
+    lines = output.split("\n")
+    assert len(lines) <= 3 and "Traceback" not in output and all(len(line) < 190 for line in lines)
 
 
 @pytest.mark.parametrize("name", UNWRITTEN)
-def test_a_function_without_a_body_is_not_written_yet(folder, name):
+def test_function_without_a_body_counts_as_not_written_yet(folder, name):
     assert judged(folder, "08_kl", UNWRITTEN[name]) == ("not written yet: `kl`", "")
 
 
 @pytest.mark.parametrize("name", IN_A_PROCESS)
-def test_code_that_breaks_its_process_is_answered(answer, name):
+def test_code_that_breaks_its_process_is_explained(answer, name):
     text, words = IN_A_PROCESS[name]
-    status, said = answer("8", text=text)
-    assert status == 1 and said[0] == "✗ 08_kl.py: wrong" and words in said[1] and len(said) <= 6
+    status, output = answer("8", text=text)
+    assert status == 1 and output[0] == "✗ 08_kl.py: wrong" and words in output[1] and len(output) <= 6
 
 
-def test_a_missing_file(folder):
+def test_missing_file_is_explained(folder):
     (folder / "08_kl.py").rename(folder / "kept")
     try:
         state, (line, back) = topics.judge(folder, topics.TOPICS[7])
@@ -143,65 +143,65 @@ def test_a_missing_file(folder):
 
 
 @pytest.mark.parametrize("loop", ["    x = 1\n    while True: pass", "    x = 1\n    x = sum(range(10**13))"])
-def test_an_endless_loop_is_ended(answer, loop):
-    """Also one that never comes back from C."""
-    status, said = answer("8", text=kl(loop), seconds=0.3)
-    assert status == 1 and f"line {FIRST + 1} of 08_kl.py: it had not ended after 0.3 seconds" in said[1]
+def test_endless_loop_is_stopped(answer, loop):
+    """The second loop never returns from C code."""
+    status, output = answer("8", text=kl(loop), seconds=0.3)
+    assert status == 1 and f"line {FIRST + 1} of 08_kl.py: it had not ended after 0.3 seconds" in output[1]
 
 
-def test_what_the_code_prints_is_said_and_does_no_harm(answer):
-    status, said = answer("8", text=kl("    print('q is', q.shape)\n" + KL))
-    assert status == 0 and said[0] == "✓ 08_kl.py: right"
-    assert said[1].strip() == ("(Your code prints: 'q is (2, 2)' and 4 more lines.  Remove the print when you are "
+def test_output_of_the_code_is_reported_and_does_not_change_the_verdict(answer):
+    status, output = answer("8", text=kl("    print('q is', q.shape)\n" + KL))
+    assert status == 0 and output[0] == "✓ 08_kl.py: right"
+    assert output[1].strip() == ("(Your code prints: 'q is (2, 2)' and 4 more lines.  Remove the print when you are "
                                "done.)")
 
 
-def test_a_file_that_uses_a_wrong_one_waits_for_it(folder, answer):
-    status, said = answer("10", text=kl("    return q"))
+def test_file_that_imports_a_wrong_file_waits(folder, answer):
+    status, output = answer("10", text=kl("    return q"))
     waits = "waiting, because it uses your 08_kl.py, which is not right yet (check.py 8 --folder {folder})"
-    assert status == 1 and said[0] == f"… 10_encoder_decoder.py: {waits.format(folder=folder)}"
+    assert status == 1 and output[0] == f"… 10_encoder_decoder.py: {waits.format(folder=folder)}"
     (folder / "02_arg_max.py").rename(folder / "kept")
     try:
-        said = answer("4")[1][0]
+        output = answer("4")[1][0]
     finally:
         (folder / "kept").rename(folder / "02_arg_max.py")
-    assert said.endswith(f"uses your 02_arg_max.py, which is not in this folder (check.py 2 --folder {folder})")
+    assert output.endswith(f"uses your 02_arg_max.py, which is not in this folder (check.py 2 --folder {folder})")
     checked = command.Checked(WORKBOOK, 20.0)
     assert checked.waiting(topics.TOPICS[1]).endswith("which is not right yet (check.py 2)")
 
 
-def test_an_exception_names_the_function_and_shows_the_line(folder):
-    state, said = judged(folder, "08_kl", kl("    return inner()\n\n\ndef inner():\n    return {}['a']"))
-    assert said == f"`kl`, line {FIRST + 4}: KeyError: 'a'.\nThe line is `return {{}}['a']`"
+def test_exception_message_names_the_function_and_shows_the_line(folder):
+    state, output = judged(folder, "08_kl", kl("    return inner()\n\n\ndef inner():\n    return {}['a']"))
+    assert output == f"`kl`, line {FIRST + 4}: KeyError: 'a'.\nThe line is `return {{}}['a']`"
 
 
-def test_an_exception_in_an_earlier_file_names_the_line_that_called_it(folder):
-    """With the shapes of this call, and not those of the function under check."""
+def test_exception_in_an_earlier_file_names_the_calling_line(folder):
+    """It shows the shapes of this call, and not those of the function under check."""
     text = edited("10_encoder_decoder", "network(x, W1", "network(x[:, 1:], W1")
     called = text[:text.index("network(x[")].count("\n") + 1
-    state, said = judged(folder, "10_encoder_decoder", text)
-    first, second = said.split("\n")
+    state, output = judged(folder, "10_encoder_decoder", text)
+    first, second = output.split("\n")
     assert first.startswith(f"`network`, called from line {called} of 10_encoder_decoder.py (in `forward`), fails in ")
     assert " of 06_layers.py: ValueError: matmul" in first
     assert "Shapes of this call: x (1, 1), W1 (2, 2), b1 (2,), W2 (2, 2), b2 (2,)." in first
     assert second == "The line is `r, h = network(x[:, 1:], W1, b1, W2, b2)`"
 
 
-def test_everything_is_right_and_then_it_trains(answer, monkeypatch):
+def test_training_starts_only_if_all_files_are_right(answer, monkeypatch):
     monkeypatch.setattr(training, "check", lambda folder, encoding: ("right", ["trained"]))
-    status, said = answer()
-    assert status == 0 and said[:13] == [f"✓ {stem}.py: right" for stem in STEMS]
-    assert "✓ train: right" in said and said[-1] == "█" * 13 + "  13 of 13 right"
+    status, output = answer()
+    assert status == 0 and output[:13] == [f"✓ {stem}.py: right" for stem in STEMS]
+    assert "✓ train: right" in output and output[-1] == "█" * 13 + "  13 of 13 right"
     monkeypatch.setattr(process, "run", lambda work, arguments, *more: (
         ("not written yet: `kl`" if arguments[1].number == 8 else "right"), []))
-    status, said = answer()
-    assert status == 1 and "train" not in "".join(said) and said[-1].endswith("10 of 13 right")
-    assert said[7] == "… 08_kl.py: not written yet: `kl`" and "waiting" in said[9] + said[10]
-    status, said = answer("train")
-    assert status == 1 and said[0].startswith("… train: waiting, because it uses your 08_kl.py")
+    status, output = answer()
+    assert status == 1 and "train" not in "".join(output) and output[-1].endswith("10 of 13 right")
+    assert output[7] == "… 08_kl.py: not written yet: `kl`" and "waiting" in output[9] + output[10]
+    status, output = answer("train")
+    assert status == 1 and output[0].startswith("… train: waiting, because it uses your 08_kl.py")
 
 
-def test_progress_is_remembered_until_a_file_changes(folder, answer):
+def test_progress_is_saved_until_a_file_changes(folder, answer):
     for name in ("6.py", "07_bernoulli_score.py", "tutorials/workbook/08_kl", "encoder_decoder"):
         assert answer(name)[0] == 0
     assert {6, 7, 8, 10} <= progress.read(folder)
@@ -214,7 +214,7 @@ def test_progress_is_remembered_until_a_file_changes(folder, answer):
 
 
 def main(monkeypatch, capsys, *arguments: str) -> tuple[int, str, str]:
-    """Status, output and errors of the program check.py."""
+    """Run the program check.py and return its exit status, output and errors."""
     monkeypatch.setattr(sys, "argv", ["check.py", *arguments])
     monkeypatch.setattr(sys, "path", list(sys.path))
     with pytest.raises(SystemExit) as ended:
@@ -227,13 +227,13 @@ def main(monkeypatch, capsys, *arguments: str) -> tuple[int, str, str]:
     (["trian"], "or train.  Did you mean train?"), (["arg-max.py"], "Did you mean arg_max?"),
     (["8", "--folder", "no/such"], "--folder no/such is not a folder"), (["--folder", "."], "--folder . has none of"),
     (["8", "--seconds", "0"], "--seconds must be a positive number"), (["--what"], "unrecognized arguments: --what")])
-def test_a_bad_argument_is_status_2(tmp_path, monkeypatch, capsys, arguments, words):
+def test_invalid_argument_gives_exit_status_2(tmp_path, monkeypatch, capsys, arguments, words):
     monkeypatch.chdir(tmp_path)
     status, out, err = main(monkeypatch, capsys, *arguments)
     assert status == 2 and words in err.splitlines()[-1] and out == ""
 
 
-def test_an_interrupt_while_it_imports_is_status_130(monkeypatch, capsys):
+def test_interrupt_during_imports_gives_exit_status_130(monkeypatch, capsys):
     class Interrupted:
         def find_spec(self, name, path=None, target=None):
             if name == "checking.command":
@@ -244,12 +244,12 @@ def test_an_interrupt_while_it_imports_is_status_130(monkeypatch, capsys):
     monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
     try:
         assert main(monkeypatch, capsys, "8") == (130, "", "")
-    except KeyboardInterrupt:                               # which would end all tests
+    except KeyboardInterrupt:                               # it would end all tests
         pytest.fail("the interrupt is not caught")
 
 
-def test_the_workbook_as_it_comes_is_not_written_yet(tmp_path, monkeypatch, capsys):
-    """From another folder, with a copy of the files."""
+def test_original_workbook_counts_as_not_written_yet(tmp_path, monkeypatch, capsys):
+    """The files are copied to another folder."""
     for stem in STEMS:
         (tmp_path / f"{stem}.py").write_bytes((WORKBOOK / f"{stem}.py").read_bytes())
     status, out, err = main(monkeypatch, capsys, "--folder", str(tmp_path))
@@ -258,24 +258,24 @@ def test_the_workbook_as_it_comes_is_not_written_yet(tmp_path, monkeypatch, caps
 
 
 @pytest.mark.slow
-def test_a_new_interpreter_where_a_process_cannot_be_forked(folder):
-    """As on Windows and macOS."""
+def test_check_works_in_a_spawned_process(folder):
+    """Windows and macOS start a new interpreter."""
     code = ("import multiprocessing, sys; from checking import command, process; from pathlib import Path; "
             "process.CONTEXT = multiprocessing.get_context('spawn'); "
             "sys.exit(command.run(['8'], Path(sys.argv[1]), 20.0))")
-    there = os.environ | {"PYTHONPATH": os.pathsep.join([str(WORKBOOK), str(WORKBOOK.parent.parent)]),
-                          "PYTHONIOENCODING": "utf-8"}
-    done = subprocess.run([sys.executable, "-c", code, folder], env=there, text=True, capture_output=True,
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(WORKBOOK), str(WORKBOOK.parent.parent)]),
+                                "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run([sys.executable, "-c", code, folder], env=environment, text=True, capture_output=True,
                           encoding="utf-8")
     assert done.returncode == 0 and done.stdout.startswith("✓ 08_kl.py: right"), done.stderr
 
 
-def test_a_student_s_file_runs_by_itself_from_any_folder(folder, tmp_path):
+def test_file_of_a_student_runs_alone_from_any_folder(folder, tmp_path):
     done = subprocess.run([sys.executable, folder / "11_direct_step.py"], cwd=tmp_path, text=True, capture_output=True)
     assert done.returncode == 0 and done.stderr == ""
 
 
-def test_a_stream_without_these_signs_gets_ascii(monkeypatch):
+def test_stream_that_cannot_encode_symbols_gets_ascii(monkeypatch):
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", stream)
     command.say("✓ ε … é")
@@ -284,8 +284,8 @@ def test_a_stream_without_these_signs_gets_ascii(monkeypatch):
     assert showing.plain("✓", None) == showing.plain("✓", "no such encoding") == "ok"
 
 
-def test_training_is_compared_with_the_package_s(folder, tmp_path, monkeypatch, capfd):
-    """On 200 images, one epoch: with the same noise it is the same run, and a model that does not learn is seen."""
+def test_training_is_compared_with_that_of_the_package(folder, tmp_path, monkeypatch, capfd):
+    """With the same noise, one epoch on 200 images is the same run; a model that does not learn is detected."""
     monkeypatch.setattr(training, "EPOCHS", 1)
     monkeypatch.setattr(sys, "path", list(sys.path))
     state, lines = training.check(folder, "ascii", limit=200)
@@ -295,20 +295,20 @@ def test_training_is_compared_with_the_package_s(folder, tmp_path, monkeypatch, 
     lazy = folder_of(tmp_path, _09_adam=edited("09_adam", "w - rate", "w - 0 * rate"))
     assert training.check(lazy, None, limit=200)[0] == "wrong"
     broken = folder_of(tmp_path, _09_adam=edited("09_adam", "w - rate", "w - rat"))
-    state, (said, line) = training.check(broken, None, limit=200)
-    assert state == "wrong" and said == "line 23 of 09_adam.py: NameError: name 'rat' is not defined."
+    state, (output, line) = training.check(broken, None, limit=200)
+    assert state == "wrong" and output == "line 23 of 09_adam.py: NameError: name 'rat' is not defined."
     assert line.startswith("The line is `weights = [w - rat *")
 
 
 @pytest.mark.slow
-def test_the_solutions_train_on_mnist(folder):
+def test_solutions_train_on_mnist(folder):
     done = subprocess.run([sys.executable, WORKBOOK / "check.py", "train", "--folder", folder], text=True,
                           capture_output=True, timeout=900)
     assert done.returncode == 0 and "train: right" in done.stdout, done.stdout + done.stderr
     assert (folder / training.PICTURE).exists()
 
 
-def test_the_readme_names_every_file_and_shows_what_is_printed(tmp_path, capsys):
+def test_readme_lists_every_file_and_shows_the_real_output(tmp_path, capsys):
     page = (WORKBOOK / "README.md").read_text(encoding="utf-8")
     assert re.findall(r"^\| `(\d\d_\w+)\.py` \|", page, re.M) == list(STEMS)
     for path in (WORKBOOK / "README.md", WORKBOOK / "solutions" / "README.md"):
@@ -320,7 +320,7 @@ def test_the_readme_names_every_file_and_shows_what_is_printed(tmp_path, capsys)
     assert capsys.readouterr().out == shown
 
 
-def test_a_problem_without_a_line_of_the_student_s():
+def test_exception_outside_the_file_is_explained_without_a_line():
     assert loading.explained(ValueError("no line"), WORKBOOK, "08_kl").lines == ("ValueError: no line.",)
     assert process.CONTEXT.get_start_method() == ("fork" if sys.platform == "linux" else "spawn")
     assert [topic.number for topic in topics.TOPICS] == list(range(1, 14))

@@ -1,4 +1,4 @@
-"""Every file of the workbook: usual slips, planted in the solutions, are named; right code in other words passes."""
+"""Every file of the workbook: common errors in the solutions are named, and equivalent correct code passes."""
 from __future__ import annotations
 
 import ast
@@ -18,20 +18,20 @@ def folder(tmp_path_factory):
 
 
 @pytest.mark.parametrize("stem", STEMS)
-def test_a_slip_is_named(folder, stem):
-    """Each with its own words, and an example where the result is an array."""
+def test_common_errors_are_named(folder, stem):
+    """Each error gets the expected words, and the first lines of the answers differ."""
     answers = set()
     for old, new, words in SLIPS[stem]:
-        state, said = judged(folder, stem, edited(stem, old, new))
-        assert state == "wrong" and words in said, f"{old} -> {new}: {said}"
-        assert "Traceback" not in said and said.count("\n") <= 2
-        answers.add(said.splitlines()[0])
+        state, output = judged(folder, stem, edited(stem, old, new))
+        assert state == "wrong" and words in output, f"{old} -> {new}: {output}"
+        assert "Traceback" not in output and output.count("\n") <= 2
+        answers.add(output.splitlines()[0])
     assert len(answers) >= 5
 
 
-def test_a_shape_that_is_too_short_is_no_size_that_is_missing(folder):
-    state, said = judged(folder, "01_gumbel_noise", edited("01_gumbel_noise", GUMBEL, "rng.gumbel(size=shape[-1])"))
-    assert state == "wrong" and said.endswith("for shape = (1, 2) it has the shape (2,).")
+def test_short_shape_is_not_explained_as_a_missing_size_argument(folder):
+    state, output = judged(folder, "01_gumbel_noise", edited("01_gumbel_noise", GUMBEL, "rng.gumbel(size=shape[-1])"))
+    assert state == "wrong" and output.endswith("for shape = (1, 2) it has the shape (2,).")
 
 
 RIGHT = {
@@ -112,10 +112,10 @@ RIGHT = {
 
 
 @pytest.mark.parametrize("stem", STEMS)
-def test_right_code_in_other_words_passes(folder, stem):
+def test_equivalent_correct_code_passes(folder, stem):
     for old, new in RIGHT[stem]:
-        state, said = judged(folder, stem, edited(stem, old, new))
-        assert state == "right", f"{new}: {said}"
+        state, output = judged(folder, stem, edited(stem, old, new))
+        assert state == "right", f"{new}: {output}"
 
 
 SINGLE = """
@@ -127,8 +127,8 @@ def single(value):
 
 
 @pytest.mark.parametrize("stem", STEMS[1:])
-def test_right_code_in_single_precision_passes(folder, stem):
-    """Every function casts its arguments first."""
+def test_correct_code_in_single_precision_passes(folder, stem):
+    """Every function first converts its arguments to float32."""
     tree = ast.parse(solution(stem))
     for node in tree.body:
         if isinstance(node, ast.FunctionDef):
@@ -136,20 +136,20 @@ def test_right_code_in_single_precision_passes(folder, stem):
     assert judged(folder, stem, ast.unparse(tree) + SINGLE) == ("right", "")
 
 
-def test_no_two_slips_of_a_function_give_the_same():
-    """Nor does one give what is right: else it would be named wrongly, or not seen.  In single precision."""
+def test_all_slips_of_a_function_give_different_results():
+    """No slip gives the correct result either, even in single precision: it would be named wrongly or not detected."""
     for topic in topics.TOPICS[1:]:
         for task in topics.tasks(topic):
             known = {"right": task.rights, **task.known}
             assert len(known["right"]) == len(task.cases) and all(known.values())
-            given = list(known.items())
-            for place, (words, made) in enumerate(given):
-                for others, other in given[:place]:
-                    assert not alike(made, other), f"{task.name}: {words} | {others}"
+            variants = list(known.items())
+            for place, (words, results) in enumerate(variants):
+                for other_words, other_results in variants[:place]:
+                    assert not alike(results, other_results), f"{task.name}: {words} | {other_words}"
 
 
-def test_no_case_is_a_near_tie():
-    """Rounding in another order, or single precision, must not change a winner, or what a ReLU does."""
+def test_no_case_is_nearly_a_tie():
+    """Rounding or single precision must not change a winner or the sign of the input of a ReLU."""
     gaps = []
 
     def winner(scores):
@@ -169,7 +169,7 @@ def test_no_case_is_a_near_tie():
     assert len(gaps) > 20 and min(gaps) > 3e-4
 
 
-def alike(made, other) -> bool:
-    return len(made) == len(other) and all(
+def alike(results, other_results) -> bool:
+    return len(results) == len(other_results) and all(
         one.keys() == two.keys() and all(core.same(one[name].astype(np.float32), two[name]) for name in one)
-        for one, two in zip(made, other))
+        for one, two in zip(results, other_results))

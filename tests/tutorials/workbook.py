@@ -1,4 +1,4 @@
-"""What tests of the workbook share: a folder of right solutions, in which one file at a time is written otherwise."""
+"""Helpers for tests of the workbook: a folder of correct solutions in which one file at a time is changed."""
 from __future__ import annotations
 
 import sys
@@ -18,22 +18,22 @@ def solution(stem: str) -> str:
 
 
 def folder_of(path: Path, **changed: str) -> Path:
-    """All solutions in this folder, but for the files that are given: _04_two_arg_maxes="text"."""
+    """Write all solutions to this folder; the text of a file can be replaced by _04_two_arg_maxes="text"."""
     for stem in STEMS:
         (path / f"{stem}.py").write_text(changed.get(f"_{stem}", solution(stem)), encoding="utf-8")
     return path
 
 
 def edited(stem: str, old: str, new: str) -> str:
-    """The solution with one piece of its code written otherwise."""
+    """Return the solution with one piece of its code replaced."""
     text = solution(stem)
-    begin = text.index('"""\n', 3)                              # behind the docstring
-    assert text.count(old, begin) == 1, f"{stem}: {old!r} is there {text.count(old, begin)} times"
+    begin = text.index('"""\n', 3)                              # after the docstring
+    assert text.count(old, begin) == 1, f"{stem}: {old!r} occurs {text.count(old, begin)} times, not once"
     return text[:begin] + text[begin:].replace(old, new)
 
 
 def judged(folder: Path, stem: str, text: str) -> tuple[str, str]:
-    """Return the state and the lines that the workbook prints for this text, in this process."""
+    """Return the state and the text that the workbook prints for this file, without a new process."""
     before, path = list(sys.path), folder / f"{stem}.py"
     kept = path.read_text(encoding="utf-8")
     try:

@@ -1,4 +1,4 @@
-"""Usual slips in each file of the workbook: a piece of the solution, what stands there instead, words of the answer."""
+"""Common errors in each file of the workbook: correct code, wrong code, and words that the answer must contain."""
 from __future__ import annotations
 
 GUMBEL = "-np.log(rng.standard_exponential(shape)) - np.euler_gamma"

@@ -1,4 +1,4 @@
-"""What chapter 2 says in numbers: this is run after the chapter, with its variables."""
+"""Checks of the numbers in chapter 2.  This runs after the chapter, with its variables."""
 strip = density[(t > wall) & (t < tilted_wall)].mean() * (tilted_wall - wall)
 assert abs(strip - changed) < 4 * np.sqrt(changed / M) + 0.001                  # 0.001: the grid of t is coarse
 at_wall = np.exp(-wall) / (1 + np.exp(-wall)) ** 2
@@ -26,5 +26,5 @@ for eps, (with_shared, with_fresh) in variances.items():
 assert all(np.isclose(quotient(eps), 1 / (2 * eps)) for eps in small)
 assert mean_f(1e-9) - mean_f(0.0) == 1.0
 assert wrong_way["fresh noise"] > 0.3 > 0.15 > wrong_way["shared noise"]
-assert abs(wrong_way["shared noise"] - 0.066) < 6e-4                           # chapter 4 names it
+assert abs(wrong_way["shared noise"] - 0.066) < 6e-4                           # chapter 4 mentions this number
 assert wrong_way["exact gradient"] == 0 and np.allclose(enumeration(h[None], None), truth, rtol=0, atol=1e-8)

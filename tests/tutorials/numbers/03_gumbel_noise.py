@@ -1,8 +1,8 @@
-"""What chapter 3 says in numbers: this is run after the chapter, with its variables."""
+"""Checks of the numbers in chapter 3.  This runs after the chapter, with its variables."""
 off = flat.std() / np.sqrt(flat.size)
 assert abs(flat.mean()) < 4 * off
 assert abs(squares.mean() - np.pi**2 / 6) < 4 * squares.std() / np.sqrt(flat.size)
-assert abs(noise.mean()) < 4 * noise.std() / np.sqrt(noise.size)            # NumPy's, moved by -c, is the same
+assert abs(noise.mean()) < 4 * noise.std() / np.sqrt(noise.size)            # NumPy's Gumbel noise minus c is the same
 assert 1 / 36.5 < 1 - F(3) < 1 / 35.5 and 1 / 79_500 < F(-3) < 1 / 78_500
 assert np.abs(by_integral - q).max() < 1e-12 and np.ptp(heights) < 1e-9
 assert abs(inside.mean() - there) < 4 * np.sqrt(there / M) and inside.sum() > 1_000

@@ -1,10 +1,10 @@
-"""What chapter 4 says in numbers: this is run after the chapter, with its variables."""
+"""Checks of the numbers in chapter 4.  This runs after the chapter, with its variables."""
 from refimpl import exact
 
 # the bias and its order
 slope = lambda error: np.log(error[20] / error[0]) / np.log(1e-3 ** (-20 / 119) * 30 ** (20 / 119))
 assert abs(slope(one) - 1) < 0.02 and abs(slope(two) - 2) < 0.02
-grad_variance = q * ((f - q @ f) ** 2 - q @ (f - q @ f) ** 2)                       # of Var_q f in h
+grad_variance = q * ((f - q @ f) ** 2 - q @ (f - q @ f) ** 2)                       # the gradient of Var_q f
 leading = 0.001 / 2 * grad_variance
 assert np.linalg.norm(mean_of_g(0.001) - gradient - leading) < 0.02 * np.linalg.norm(leading)
 assert abs(begins - 1.41) < 0.01 and 6 < ends < 8
@@ -23,7 +23,7 @@ for e in (0.05, 0.5, 2.0):
     assert (np.abs(squares.mean(axis=0) - variance(e)) < 4 * squares.std(axis=0) / np.sqrt(M)).all()
     assert np.allclose(direct.stay_probability(h, f, e), stay) and np.allclose(direct.variance(h, f, e), variance(e))
     assert np.allclose(direct.expected_gradient(h, f, e), mean_of_g(e))
-sigmoid = lambda score: 1 / (1 + np.exp(-score))    # with two values the winner changes as often as the strip says
+sigmoid = lambda score: 1 / (1 + np.exp(-score))    # with two values, the winner changes in the strip
 strip = sigmoid(h[1] - h[0]) - sigmoid(h[1] - h[0] + 0.2 * (f[1] - f[0]))
 assert np.isclose(1 - both(h[:2], f[:2], 0.2).sum(), strip)
 # the best eps, and the rule
@@ -54,7 +54,7 @@ G = (f[z_star] - q @ f)[:, None] * (np.eye(3)[z_star] - q)                      
 assert np.isclose(np.sqrt(np.sum((G - gradient) ** 2, axis=1).mean()), score_function_error(q @ f, 1), rtol=0.02)
 assert score_function_error(-100, 1) > 50
 assert np.sum(ratios[1] > 1) == 0 and np.sum(ratios[1_000] > 1) == 2
-worse = np.flatnonzero(ratios[1_000] > 1)           # there the one-sided bias is small at an accidental eps
+worse = np.flatnonzero(ratios[1_000] > 1)           # the one-sided bias happens to be small there
 for h_3, f_3 in zip(*random[:, worse]):
     at = direct.best_eps(h_3, f_3, 1_000)
     below, there, beyond = (np.linalg.norm(direct.bias(h_3, f_3, e * at)) for e in (0.5, 1, 1.5))
@@ -66,7 +66,7 @@ missed = lambda e: ((softmax(h_all + e * f_all) - q_all) / e @ race.DIRECTION - 
 near = np.linspace(0.5, 2, 31)
 assert abs(near[np.argmax([missed(e) for e in near])] - 1.25) < 0.11 and abs(missed(1.25) - 0.07) < 5e-4
 assert missed(4.5) > 0 > missed(5) and error[0.1][-1] > 1.5 * floor[0.1]
-for M_3 in (100, 1_000, 10_000):                    # the rule's eps serves for two-sided ones, but is below their best
+for M_3 in (100, 1_000, 10_000):                    # the eps of the rule works for two-sided, but is not the best
     at = choose(h, f, noise[:M_3])[0]
     assert direct.mse(h, f, at, M_3, two_sided=True) < 0.5 * direct.mse(h, f, at, M_3)
     assert at < direct.best_eps(h, f, M_3, True)

@@ -1,4 +1,4 @@
-"""What chapter 6 says in numbers: this is run after the chapter, with its variables."""
+"""Checks of the numbers in chapter 6.  This runs after the chapter, with its variables."""
 # the whole chain
 assert abs(sampled.mean() - of_T) < 4 * error < abs(of_T - of_elbo)
 # the heights of the plateaus

@@ -1,4 +1,4 @@
-"""What chapter 8 says in numbers: this is run after the chapter, with its variables."""
+"""Checks of the numbers in chapter 8.  This runs after the chapter, with its variables."""
 # the arg max from the list, and by gains
 distance, error = off["z(eps) from the list", 0.02]
 left_by_eps = off["z(eps) from the list", 0.1][0] / 5       # first order in eps: a fifth of that at 0.1
