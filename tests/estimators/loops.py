@@ -435,7 +435,7 @@ def _relax_grad(flat, drawn, f, at_z, at_given, batch_mean):
 
 
 def relax(h, waves, rng, memory, tau, batch_mean=False):
-    """The gradient, and then one step of Adam on mean_b |grad|^2, whose gradient is found by complex steps."""
+    """The gradient, and then one step of Adam on mean_b |grad|^2, whose gradient is computed by complex steps."""
     drawn = _coupled(h, rng)
     f = [wave.f(b) for wave, (_, _, b, _, _) in zip(waves, drawn)]
     at_z = [_relaxed(wave, z, tau) for wave, (_, z, _, _, _) in zip(waves, drawn)]

@@ -20,7 +20,7 @@ UNBIASED = [name for name, entry in estimators.REGISTRY.items() if entry.unbiase
 
 @pytest.fixture(autouse=True)
 def short_warm_up(monkeypatch):
-    """Shorten the warm-up: the memory is of other draws, so its state adds no bias.  Only the slow test keeps it."""
+    """Shorten the warm-up, because it does not affect the bias.  The slow test keeps the full warm-up."""
     monkeypatch.setattr(estimators_table, "WARM_UP", 30)
 
 

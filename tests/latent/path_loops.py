@@ -46,14 +46,14 @@ def share_of_first_among_equals(family_class=Paths) -> float:
 
     The scores are small whole numbers, so that there are many ties.
     """
-    rng, hits, ties = np.random.default_rng(0), 0, 0
+    rng = np.random.default_rng(0)
     every = paths.all_paths(4, 4)
     theta = rng.integers(-1, 2, size=(500, 16)).astype(float)
     scores = theta @ every.T
     ties = ((scores == scores.max(axis=1, keepdims=True)).sum(axis=1) > 1).mean()
     assert ties > 0.4
-    hits = (family_class(4, 4).argmax(theta)[..., 1] == every[scores.argmax(axis=1)]).all(axis=1)
-    return float(hits.mean())
+    is_first = (family_class(4, 4).argmax(theta)[..., 1] == every[scores.argmax(axis=1)]).all(axis=1)
+    return float(is_first.mean())
 
 
 def check_features_tilt_and_joint_arg_max(rng, family_class=Paths) -> None:

@@ -390,10 +390,10 @@ def test_solvers_convert_integers_to_float64_without_loss():
 
 def test_max_flow_computes_in_float64(rng, monkeypatch):
     """In float32 the result would have a relative error of 1e-7."""
-    seen, network = [], maxflow._network
-    monkeypatch.setattr(maxflow, "_network", lambda u, w: (seen.extend((u.dtype, w.dtype)), network(u, w))[1])
+    dtypes, network = [], maxflow._network
+    monkeypatch.setattr(maxflow, "_network", lambda u, w: (dtypes.extend((u.dtype, w.dtype)), network(u, w))[1])
     u, w = (a.astype(np.float32) for a in instances(rng, 20, 6, "non-negative"))
-    assert (maxflow.argmax(u, w) == enumeration.argmax(u, w)).all() and set(seen) == {np.dtype(np.float64)}
+    assert (maxflow.argmax(u, w) == enumeration.argmax(u, w)).all() and set(dtypes) == {np.dtype(np.float64)}
 
 
 def test_fix_certain_fixes_variables_until_none_is_certain():
@@ -417,13 +417,13 @@ def test_largest_number_of_variables_is_accepted(rng, monkeypatch):
 
 
 def test_integer_program_scales_scores_to_one_and_raises_if_unsolved(monkeypatch):
-    seen, right = [], milp._one
-    monkeypatch.setattr(milp, "_one", lambda u, w, n: (seen.append(max(np.abs(u).max(), np.abs(w).max())),
+    largest, right = [], milp._one
+    monkeypatch.setattr(milp, "_one", lambda u, w, n: (largest.append(max(np.abs(u).max(), np.abs(w).max())),
                                                        right(u, w, n))[1])
     for u, w in (([1.0, 2.0], [-1e3]), ([-1e3, 1.0], [1.0]), ([1.0, 1.0], [1e3])):
         z = milp.argmax(np.array([u]), np.array([w]))
         assert tuple(z[0]) == best_by_loops(np.array(u), np.array(w))
-    assert seen == [1.0, 1.0, 1.0]
+    assert largest == [1.0, 1.0, 1.0]
     monkeypatch.setattr("scipy.optimize.milp", lambda *arguments,
                         **more: type("Found", (), {"x": None, "message": "too hard"}))
     with pytest.raises(RuntimeError, match="^the integer program was not solved: too hard"):

@@ -163,12 +163,12 @@ def test_bound_and_labels_agree_with_the_joint_law(model, x):
 @pytest.mark.parametrize("name", ["direct", "direct-joint"])
 def test_gradient_of_direct_is_the_difference_of_two_arg_maxes_of_the_attributes(x, name):
     """Coordinate-wise direct uses f of single changes of z*; direct-joint uses f of all joint values."""
-    model, eps, seen = new_model(3, 2), 3.0, []
+    model, eps, estimates = new_model(3, 2), 3.0, []
     entry = estimators.get(name)
 
     def watch(*arguments, **keywords):
-        seen.append(entry.estimate(*arguments, **keywords))
-        return seen[-1]
+        estimates.append(entry.estimate(*arguments, **keywords))
+        return estimates[-1]
 
     model.backward(x, Estimator(name, watch, "", False), np.random.default_rng(SEED), False, eps=eps)
     h, g, _, noise = draw(model, x)
@@ -183,8 +183,8 @@ def test_gradient_of_direct_is_the_difference_of_two_arg_maxes_of_the_attributes
         else:
             total = [eps * f[b, place] + scores[b, np.arange(3), z].sum() for place, z in enumerate(every(model))]
             z_eps = every(model)[int(np.argmax(total))]
-        np.testing.assert_array_equal(seen[0].grad[b], (np.eye(2)[z_eps] - np.eye(2)[z_star]) / eps)
-        np.testing.assert_array_equal(seen[0].decoder_term.z[b], np.eye(2)[z_star])
+        np.testing.assert_array_equal(estimates[0].grad[b], (np.eye(2)[z_eps] - np.eye(2)[z_star]) / eps)
+        np.testing.assert_array_equal(estimates[0].decoder_term.z[b], np.eye(2)[z_star])
         changed_pairs += int((np.array(z_eps) != z_star).any())
     assert changed_pairs > 1
 

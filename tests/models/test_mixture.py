@@ -118,12 +118,12 @@ def test_gradient_at_a_sampled_class_agrees_with_differences(model, x, rng):
 
 
 def test_gradient_of_direct_is_the_difference_of_two_arg_maxes_of_the_class(model, x):
-    eps, seen = 5.0, []
+    eps, estimates = 5.0, []
     estimator = estimators.get("direct")
 
     def watch(h, *rest, **more):
-        seen.append((h.copy(), estimator.estimate(h, *rest, **more)))
-        return seen[-1][1]
+        estimates.append((h.copy(), estimator.estimate(h, *rest, **more)))
+        return estimates[-1][1]
 
     watched = Estimator("direct", watch, "", False)
     model.backward(x, watched, np.random.default_rng(SEED), False, eps=eps)
@@ -131,8 +131,8 @@ def test_gradient_of_direct_is_the_difference_of_two_arg_maxes_of_the_class(mode
     gamma = gumbel.sample((BATCH, 1, CLASSES), noise)[:, 0]
     z_star, z_eps = (h + gamma).argmax(axis=1), (eps * f_of_all(model, x, g) + h + gamma).argmax(axis=1)
     assert (z_star != z_eps).any()
-    np.testing.assert_array_equal(seen[0][1].grad[:, 0], (np.eye(CLASSES)[z_eps] - np.eye(CLASSES)[z_star]) / eps)
-    np.testing.assert_array_equal(seen[0][1].decoder_term.z[:, 0], np.eye(CLASSES)[z_star])
+    np.testing.assert_array_equal(estimates[0][1].grad[:, 0], (np.eye(CLASSES)[z_eps] - np.eye(CLASSES)[z_star]) / eps)
+    np.testing.assert_array_equal(estimates[0][1].decoder_term.z[:, 0], np.eye(CLASSES)[z_star])
 
 
 @pytest.mark.parametrize("weight, image_weight, beta", [(1.0, 1.0, 1.0), (3.0, 0.2, 2.0), (2.0, 0.0, 1.0)])

@@ -26,7 +26,7 @@ def slipped(right, wrong):
 def test_enumeration_detects_wrong_arg_maxes(right, wrong):
     try:
         assert path_loops.worst_loss(slipped(right, wrong), 5) > 0.01
-    except (IndexError, ValueError):                        # it left the grid or found no path
+    except (IndexError, ValueError):                        # the path leaves the grid, or there is none
         pass
 
 

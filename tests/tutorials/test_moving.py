@@ -60,7 +60,7 @@ def test_walls_animation_frame_shows_correct_numbers(moving_cloud, frame):
     shown = walls_program.FRAMES[:frame + 1]
     for line, values in ((animation.curve, [direct.expected_gradient(h, f, each)[0] for each, _ in shown]),
                          (animation.points, [direct.gradient(h, f, each, animation.noise[:draws])[:, 0].mean()
-                                        for each, draws in shown])):
+                                             for each, draws in shown])):
         np.testing.assert_array_equal(line.get_xdata(), [each for each, _ in shown])
         np.testing.assert_allclose(line.get_ydata(), values, rtol=1e-12)
     np.testing.assert_allclose(animation.now.get_data(), [[eps], [g.mean()]])
