@@ -59,8 +59,6 @@ LABELS: dict[str, dict[str, dict[str, object]]] = {
         "pairwise, any sign": of("direct", solver="enumeration", non_negative=False, **PAIRWISE),
         "pairwise, any sign, start 0.05": of("direct", solver="enumeration", non_negative=False, pair_start=0.05,
                                              **PAIRWISE),
-        "pairwise, w >= 0 by enumeration": of("direct", solver="enumeration", non_negative=True, pair_start=-3.0,
-                                              **PAIRWISE),
         "pairwise, w >= 0, start -1": of("direct", solver="persistency", non_negative=True, pair_start=-1.0,
                                          **PAIRWISE),
         "pairwise, w >= 0, start -6": of("direct", solver="persistency", non_negative=True, pair_start=-6.0,

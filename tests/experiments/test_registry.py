@@ -103,7 +103,7 @@ def test_experiment_passes_its_arguments_on(tmp_path, passed_on):
     registry.run("structured", 100_000, 100, tmp_path / "x", 64, ["mnist", "omniglot"], "/data", lines.append)
     assert loads == [("mnist", "/data"), ("omniglot", "/data")]
     ((made, *rest),) = ran
-    assert rest == [100_000, tmp_path / "x", 64, "/data", lines.append] and len(made) == 2 * 100 * 5
+    assert rest == [100_000, tmp_path / "x", 64, "/data", lines.append] and len(made) == 2 * 100 * 8
     assert {(cell.settings.dataset, cell.settings.seed) for cell in made} == {
         (dataset, seed) for dataset in ("mnist", "omniglot") for seed in range(100)}
     assert written == [tmp_path / "x" / name for name in ("structured", "structured.png", "more.png")]
