@@ -107,7 +107,7 @@ def test_experiment_passes_its_arguments_on(tmp_path, passed_on):
     assert {(cell.settings.dataset, cell.settings.seed) for cell in made} == {
         (dataset, seed) for dataset in ("mnist", "omniglot") for seed in range(100)}
     assert written == [tmp_path / "x" / name for name in ("structured", "structured.png", "more.png")]
-    assert lines == ["structured: 1000 runs of 100000 epochs; you can stop it at any time and continue with the same "
+    assert lines == ["structured: 1600 runs of 100000 epochs; you can stop it at any time and continue with the same "
                      "command"]
 
 
