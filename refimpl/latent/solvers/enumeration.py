@@ -13,12 +13,12 @@ SCORES = 4_000_000          # the number of scores in memory at a time
 KEPT = 16                   # up to this n the features are kept in memory: 71 MB in float64 (for n = 20 it is 1.8 GB)
 
 
+@lru_cache(maxsize=None)
 def all_values(n: int) -> np.ndarray:
-    """Return all z as a read-only int8 array (2^n, n), in the order of joint.values(n, 2).
-
-    The array is kept in memory if n is at most KEPT.
-    """
-    return _kept_values(n) if n <= KEPT else _values(n)
+    """Return all z as a read-only int8 array (2^n, n), in the order of joint.values(n, 2)."""
+    z = (np.arange(2**n)[:, None] >> np.arange(n - 1, -1, -1) & 1).astype(np.int8)
+    z.setflags(write=False)
+    return z
 
 
 def features(n: int, dtype: np.dtype) -> np.ndarray:
@@ -26,13 +26,7 @@ def features(n: int, dtype: np.dtype) -> np.ndarray:
 
     The array is kept in memory if n is at most KEPT.
     """
-    return _kept_features(n, np.dtype(dtype)) if n <= KEPT else _features(n, dtype)
-
-
-def _values(n: int) -> np.ndarray:
-    z = (np.arange(2**n)[:, None] >> np.arange(n - 1, -1, -1) & 1).astype(np.int8)
-    z.setflags(write=False)
-    return z
+    return (_kept_features if n <= KEPT else _features)(n, np.dtype(dtype))
 
 
 def _features(n: int, dtype: np.dtype) -> np.ndarray:
@@ -42,7 +36,7 @@ def _features(n: int, dtype: np.dtype) -> np.ndarray:
     return phi
 
 
-_kept_values, _kept_features = lru_cache(maxsize=None)(_values), lru_cache(maxsize=None)(_features)
+_kept_features = lru_cache(maxsize=None)(_features)
 
 
 def all_scores(u: np.ndarray, w: np.ndarray) -> np.ndarray:
