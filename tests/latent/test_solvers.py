@@ -363,7 +363,7 @@ def test_tables_of_all_values_are_cached_and_read_only():
     for dtype in (np.float32, np.float64):
         phi = enumeration.features(9, dtype)
         assert phi is enumeration.features(9, np.dtype(dtype)) and phi.dtype == dtype
-    for n in (3, 17):                                                   # tables for n >= 17 are not cached
+    for n in (3, 17):
         with pytest.raises(ValueError, match="read-only"):
             enumeration.all_values(n)[0, 0] = 1
     with pytest.raises(ValueError, match="read-only"):
@@ -418,8 +418,8 @@ def test_largest_number_of_variables_is_accepted(rng, monkeypatch):
 
 def test_integer_program_scales_scores_to_one_and_raises_if_unsolved(monkeypatch):
     largest, right = [], milp._one
-    monkeypatch.setattr(milp, "_one", lambda u, w, n: (largest.append(max(np.abs(u).max(), np.abs(w).max())),
-                                                       right(u, w, n))[1])
+    monkeypatch.setattr(milp, "_one", lambda u, w: (largest.append(max(np.abs(u).max(), np.abs(w).max())),
+                                                    right(u, w))[1])
     for u, w in (([1.0, 2.0], [-1e3]), ([-1e3, 1.0], [1.0]), ([1.0, 1.0], [1e3])):
         z = milp.argmax(np.array([u]), np.array([w]))
         assert tuple(z[0]) == best_by_loops(np.array(u), np.array(w))

@@ -23,18 +23,18 @@ def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
     u, w = u.astype(np.float64), w.astype(np.float64)
     largest = np.maximum(np.abs(u).max(axis=1, initial=0), np.abs(w).max(axis=1, initial=0))[:, None]
     u, w = (scores / np.where(largest > 0, largest, 1) for scores in (u, w))
-    batch, n = u.shape
-    z = np.zeros((batch, n), np.int8)
-    for b in range(batch):
-        z[b] = _one(u[b], w[b], n)
+    z = np.zeros(u.shape, np.int8)
+    for b in range(len(u)):
+        z[b] = _one(u[b], w[b])
     return z
 
 
-def _one(u: np.ndarray, w: np.ndarray, n: int) -> np.ndarray:
+def _one(u: np.ndarray, w: np.ndarray) -> np.ndarray:
     """Return a maximiser z, (n,), for one image."""
     from scipy.optimize import Bounds, LinearConstraint, milp      # imported only here, because it is slow to import
     from scipy.sparse import csr_array
 
+    n = len(u)
     i, j = pairs(n)
     used = np.flatnonzero(w)
     i, j, w = i[used], j[used], w[used]
