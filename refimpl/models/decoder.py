@@ -77,7 +77,7 @@ class DecoderObjective:
         self._check(z)
         chosen = arguments.corners("z", z)                                                 # (B, n)
         if self.n == 1:                                                     # the table holds all values: enumerate
-            every = self._enumerate(keep=False)
+            every = self.joint_table(keep=False)
             at_z = EnumeratedPoint(every, z) if self.inputs.shared else self.run(z, counted=False)
             return Table(every.f[:, None, :], at_z)
         here = self.run(z)
@@ -88,11 +88,11 @@ class DecoderObjective:
         self.evaluations += self.n * (self.k - 1)
         return Table(table, here)
 
-    def joint_table(self) -> SharedTable | OwnTable:
-        """Evaluate f at every joint value, (B, K), in the order of joint.values."""
-        return self._enumerate(keep=True)
+    def joint_table(self, keep: bool = True) -> SharedTable | OwnTable:
+        """Evaluate f at every joint value, (B, K), in the order of joint.values.
 
-    def _enumerate(self, keep: bool) -> SharedTable | OwnTable:
+        `keep` says whether an OwnTable keeps the logits, from which the decoder can learn.
+        """
         self.evaluations += joint.count(self.n, self.k)
         if self.inputs.shared:
             return SharedTable(self.decoder, self.inputs, self.x)
