@@ -33,8 +33,7 @@ def neighbour_scores(decoder: MLP, inputs: OneHots | BesideGaussian, x: np.ndarr
     # Compute the first layer's output at z itself, and all n k (k-1) changes of it: differences of rows.
     base = inputs.constant(first) + rows[np.arange(n), chosen].sum(axis=1)                             # (B, H)
     base = np.concatenate([base, np.ones((batch, 1), base.dtype)], axis=1)              # the 1: see last_layer.scores
-    values = np.arange(k)
-    replacement = (values[:, None] + np.arange(1, k)) % k                               # (k, k-1), as in `other`
+    replacement = (np.arange(k)[:, None] + np.arange(1, k)) % k                               # (k, k-1), as in `other`
     differences = np.zeros((n * k, k - 1, first.n_out + 1), base.dtype)                 # (n k, k-1, H + 1)
     differences[:, :, :-1] = (rows[:, replacement] - rows[:, :, None]).reshape(n * k, k - 1, -1)
     hidden = differences[np.arange(n) * k + chosen]                                     # (B, n, k-1, H + 1)

@@ -50,7 +50,7 @@ class Adam:
         tiny = TINY.get(values.dtype, 0.0)
         share = min(1.0, eps / USUAL_EPS)
         self._tiny_M, self._tiny_V = tiny * share, tiny * share**2
-        self._scratch = np.empty(min(BLOCK, max(len(values), 1)), values.dtype)
+        self._scratch = np.empty(min(BLOCK, len(values)), values.dtype)
 
     def step(self) -> None:
         """Update the values once.  Afterwards, forward passes that were computed with the old values are stale."""

@@ -45,8 +45,7 @@ def gradcheck(loss: Callable[[], float], values: np.ndarray, grads: np.ndarray, 
         raise ValueError(f"gradcheck: values and grads must have one shape, got {values.shape} and {grads.shape}")
     if values.size == 0:
         raise ValueError("gradcheck: values must hold at least one number")
-    first, second = loss(), loss()
-    if first != second and not (np.isnan(first) and np.isnan(second)):
+    if not np.array_equal(loss(), loss(), equal_nan=True):
         raise ValueError("gradcheck: loss() must return the same value at the same point; fix its noise")
     start, gradient = values.copy(), grads.copy()
     typical = np.linalg.norm(gradient) / np.sqrt(gradient.size)
