@@ -22,7 +22,6 @@ from refimpl.latent.solvers import Solver, enumeration
 from refimpl.latent.solvers.base import products
 from refimpl.nn.losses import categorical_kl, softplus_and_sigmoid
 
-
 PAIR_START = -3.0           # softplus(-3) = 0.05, so at the start the variables hardly influence each other
 
 

@@ -69,8 +69,7 @@ class Paths(Family):
     has_unary_kl = False
     noise_on_every_score = True
     options = {"rows": Setting(int, None, "number of rows of the grid, which must divide --n (default: the root of "
-                                          "--n, rounded down)", least=1,
-                               most=LARGEST_SIDE)}
+                                          "--n, rounded down)", least=1, most=LARGEST_SIDE)}
 
     @classmethod
     def complete(cls, n: int, k: int, options: Mapping[str, Value]) -> dict[str, Value]:

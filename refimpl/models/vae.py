@@ -90,7 +90,6 @@ class VAE:
         run.backward(dout).accumulate()                                             # the encoder's
         return objective
 
-
     # --- what it has learnt -------------------------------------------------------------------------------------------
 
     def decode_all(self) -> np.ndarray:

@@ -39,7 +39,6 @@ from refimpl.latent.solvers.base import check, matrix
 ROOMS = 50_000              # the number of edges at a time: this many fit into the processor's cache
 
 
-
 def _network(u: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return `excess`, (B, n), and `room`, (B, n, n), before the first push.
 
