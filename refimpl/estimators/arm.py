@@ -29,7 +29,6 @@ def _pair(h: np.ndarray, objective: Objective, rng: np.random.Generator
 
 
 def _to_scores(grad_logit: np.ndarray) -> np.ndarray:
-    """Convert a gradient with respect to l = h_1 - h_0 to a gradient with respect to h."""
     return np.stack([-grad_logit, grad_logit], axis=-1)
 
 

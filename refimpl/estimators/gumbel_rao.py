@@ -24,10 +24,7 @@ SAMPLES = 10
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, tau: float,
              samples: int = SAMPLES) -> Estimate:
-    """Return the estimate, from one decoder evaluation and `samples` draws of the noise given the arg max.
-
-    It has the bias of straight-through.
-    """
+    """Return the estimate, from one decoder evaluation and `samples` draws of the noise given the arg max."""
     tau, samples = temperature("tau", tau), integer("samples", samples, 1, COUNTS)
     b = sample(h, rng)
     run = objective.run(b)

@@ -19,7 +19,6 @@ from refimpl.latent.independent import Independent
 
 def estimate(theta: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float,
              family: Family | None = None) -> Estimate:
-    """Return the biased estimate, from one decoder evaluation."""
     family = family or Independent(*theta.shape[1:])
     eps = temperature("eps", eps)
     noisy = family.perturb(theta, rng)                                      # h + gamma

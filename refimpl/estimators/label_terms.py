@@ -21,10 +21,7 @@ from refimpl import arguments, direct, gumbel
 
 
 def released(h: np.ndarray, labels: np.ndarray, rng: np.random.Generator, eps: float) -> np.ndarray:
-    """Return (onehot(y) - onehot(z*)) / eps, (B, k), for scores h (B, k) and integer labels y (B,).
-
-    The mean of this direction is (onehot(y) - q) / eps = grad_h log q(y) / eps.  eps must be in 1e-6 ... 1e6.
-    """
+    """Return (onehot(y) - onehot(z*)) / eps, (B, k), for scores h (B, k) and integer labels y (B,)."""
     (h,), k, eps = arguments.scores(h=h), np.shape(h)[-1], arguments.temperature("eps", eps)
     z_star = gumbel.argmax(h, gumbel.sample(h.shape, rng))
     return (gumbel.one_hot(arguments.indices(labels, k, "labels"), k) - gumbel.one_hot(z_star, k)) / eps

@@ -1,9 +1,8 @@
 """Choose what the decoder learns from, independently of the encoder's gradient.
 
-By default the choice depends on the estimator: with direct, the decoder learns from a sample z*; with enumeration, it
-learns from all values weighted by q.  So two runs with different estimators differ both in the encoder's gradient and
-in what the decoder learns from.  With learning_from(), both decoders learn in the same way, and only the encoder's
-gradients differ.
+By default the estimator decides: with direct, the decoder learns from a sample z*, and with enumeration from all values
+weighted by q.  So two runs with different estimators differ in two things: in the encoder's gradient, and in what the
+decoder learns from.  If both runs use learning_from() with the same signal, only the encoder's gradients differ.
 """
 from __future__ import annotations
 

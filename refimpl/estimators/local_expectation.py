@@ -16,6 +16,6 @@ from refimpl.estimators.sampling import sample
 
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator) -> Estimate:
-    """Return the unbiased estimate, from 1 + n (k - 1) decoder evaluations."""
+    """Return the estimate, from 1 + n (k - 1) decoder evaluations."""
     table = objective.table(sample(h, rng))
     return Estimate(exact.gradient(h, table.f), table.at_z)

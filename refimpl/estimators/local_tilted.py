@@ -17,7 +17,7 @@ from refimpl.estimators.sampling import sample
 
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, eps: float) -> Estimate:
-    """Return the estimate, from 1 + n (k - 1) decoder evaluations.  It has the bias of direct."""
+    """Return the estimate, from 1 + n (k - 1) decoder evaluations."""
     eps = temperature("eps", eps)
     table = objective.table(sample(h, rng))
     return Estimate(direct.expected_gradient(h, table.f, eps), table.at_z)

@@ -81,11 +81,10 @@ def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, t
              batch_mean: bool = False) -> Estimate:
     """Return the unbiased estimate, from three decoder evaluations.
 
-    If `batch_mean` is True, the estimate is computed as for the baselines in the paper's released code.  They
-    differentiate the log q of the whole batch times the mean score of the batch.  In this file, the gradient of each
-    image belongs to the f of this image alone.  So the learning signal of each image becomes the sum of the scores of
-    all images.  The estimate stays unbiased, because the scores of the other images do not depend on the b of this
-    image.  They only add noise.
+    If `batch_mean` is True, the learning signal of each image is the sum of the scores of all images.  The paper's
+    released code does this for its baselines: it differentiates the log q of the whole batch times the batch's mean
+    score.  The estimate stays unbiased, because the scores of the other images do not depend on the b of this image.
+    They only add noise.
     """
     tau, batch_mean = temperature("tau", tau), flag("batch_mean", batch_mean)
     samples = coupled_samples(h, rng)

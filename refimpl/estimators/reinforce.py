@@ -24,8 +24,7 @@ def memory(n: int, k: int) -> Memory:
 def centred(run: Pass, memory: Memory, another: Callable[[], float]) -> np.ndarray:
     """Return f minus the baseline, (B,), and update the baseline afterwards.
 
-    So the baseline is computed from past batches only.  Before the first batch, the baseline is another(), the mean f
-    of samples that are independent of `run`.
+    Before the first batch, the baseline is another(), the mean f of samples that are independent of `run`.
     """
     if memory["steps"][0] == 0:
         memory["baseline"][0] = another()

@@ -17,7 +17,7 @@ from refimpl.latent.independent import through_softmax
 
 
 def estimate(h: np.ndarray, objective: Objective, rng: np.random.Generator, *, tau: float) -> Estimate:
-    """Return the estimate, from one decoder evaluation at a one-hot z and the derivative df/dz there."""
+    """Return the estimate, from one decoder evaluation."""
     tau = temperature("tau", tau)
     D = sample(h, rng)
     run = objective.run(D)

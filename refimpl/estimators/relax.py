@@ -110,10 +110,7 @@ class Gradients(NamedTuple):
 
 def gradients(h: np.ndarray, objective: Objective, rng: np.random.Generator, tau: float, flat: np.ndarray,
               batch_mean: bool = False) -> Gradients:
-    """Return the estimate, and the gradient with which r learns.
-
-    `flat` holds the parameters of r, and is not changed.
-    """
+    """Return the estimate, and the gradient with which r learns.  `flat` holds the parameters of r."""
     batch, n, k = h.shape
     d = n * k
     r = network(flat, d)

@@ -137,7 +137,6 @@ class Linear:
         return width.reshape(width.shape + (1,) * len(self.shape))
 
     def _solve(self, theta: np.ndarray) -> np.ndarray:
-        """Call the solver for each theta, check its result, and return the best z, (..., *shape)."""
         flat = theta.reshape(math.prod(theta.shape[:theta.ndim - len(self.shape)]), *self.shape)
         flat.flags.writeable = False
         found = self._argmax(flat) if self._batched else [self._argmax(each) for each in flat]
@@ -147,7 +146,6 @@ class Linear:
         return z.reshape(theta.shape)
 
     def _compare(self, theta: np.ndarray) -> np.ndarray:
-        """Return the best z for each theta, (B, *shape), by comparing all z."""
         values, rows = self.values(), theta.reshape(len(theta), -1)
         every, excluded = values.reshape(len(values), -1).T, np.isneginf(rows)
         scores = np.where(excluded, 0, rows) @ every
@@ -156,7 +154,7 @@ class Linear:
     def _scores(self, name: str, value: np.ndarray, excluding: bool = False) -> np.ndarray:
         """Return `value` as a float64 array (..., *shape) of finite numbers.
 
-        Minus infinity is also allowed if `excluding` is True.  Raises TypeError, ValueError or NotFinite otherwise.
+        If `excluding` is True, an entry can also be minus infinity.
         """
         found = arguments.array(name, value)
         if found.dtype.kind not in "fiub":

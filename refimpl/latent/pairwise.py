@@ -146,5 +146,4 @@ class Pairwise(Family):
         return categorical_kl(np.stack([np.zeros_like(u), u], axis=-1))[0].sum(axis=1)
 
     def _joint_scores(self, theta: np.ndarray) -> np.ndarray:
-        """Return h(z) for every joint value z, (B, 2^n)."""
         return enumeration.all_scores(theta[:, :self.n], theta[:, self.n:])

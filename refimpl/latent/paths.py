@@ -162,7 +162,6 @@ class Paths(Family):
         return gumbel.one_hot(every[total.argmax(axis=1)].astype(int), 2)
 
     def _checked(self, theta: np.ndarray) -> np.ndarray:
-        """Return theta.  Raise ValueError if it is not finite or does not have the shape (B, cells)."""
         if theta.ndim != 2 or theta.shape[1] != self.n:
             raise ValueError(f"theta must have shape (B, {self.n}) for {self.rows} x {self.columns} cells, "
                              f"got {theta.shape}")

@@ -31,10 +31,7 @@ LARGEST_SIZE = 100_000
 
 
 def _chosen(n: int, k: int) -> np.ndarray:
-    """Return all choices of k out of n places, (C(n, k), k), in lexicographic order.
-
-    Raises ValueError if there are more than LISTED choices.
-    """
+    """Return all choices of k out of n places, (C(n, k), k), in lexicographic order."""
     if math.comb(n, k) > LISTED:
         raise ValueError(f"n must be so small that there are at most {LISTED:,} choices to list, got {k} of {n} with "
                          f"{math.comb(n, k):,}")

@@ -1,7 +1,4 @@
-"""The classes that compute the decoder's input from z and, in some models, a Gaussian for each image.
-
-Each class has a forward pass and a backward pass.
-"""
+"""The classes that compute the decoder's input from z and, in some models, a Gaussian for each image."""
 from __future__ import annotations
 
 import numpy as np
@@ -27,19 +24,18 @@ class OneHots:
         return dinputs.reshape(z.shape)
 
     def accumulate(self, z: np.ndarray, back: Backward, weight: float) -> None:
-        """Do nothing, because the inputs depend only on z."""
+        """Do nothing, because the input depends only on z."""
 
     def constant(self, first: Linear) -> np.ndarray:
-        """Return the part of the first layer's output that does not depend on z, which is its bias."""
+        """Return the part of the first layer's output that does not depend on z."""
         return first.b
 
 
 class ClassRow:
-    """Computes the decoder's input for a class z and a Gaussian g (slide 33): the k x d matrix z g^T.
+    """Computes the decoder's input, (B, k d), for a class z, (B, 1, k), and a Gaussian g, (B, d) (slide 33).
 
-    In this matrix the row of the class is g, and all other rows are 0.  z has shape (B, 1, k) and is one-hot or
-    relaxed, g has shape (B, d), and the input has shape (B, k d).  The attribute dg, (B, d), accumulates the gradient
-    with respect to g.
+    The input is the k x d matrix z g^T.  If z is one-hot, the row of its class is g, and all other rows are 0.  The
+    attribute dg, (B, d), accumulates the gradient with respect to g.
     """
 
     n = 1
@@ -83,18 +79,14 @@ class ClassRow:
         self.dg += dy @ self._by_class(first.W).T
 
     def _by_class(self, W: np.ndarray) -> np.ndarray:
-        """Return the first layer's weights of all classes side by side, (d, k H).
-
-        The product of g with this matrix is computed for all classes at once.
-        """
+        """Return the first layer's weights of all classes side by side, (d, k H)."""
         return W.reshape(self.k, -1, W.shape[1]).transpose(1, 0, 2).reshape(-1, self.k * W.shape[1])
 
 
 class BesideGaussian:
-    """Joins the n one-hot vectors of z and a Gaussian g into one row per image.
+    """Joins the n vectors of z, (B, n, k), and a Gaussian g, (B, d), into one row per image, (B, n k + d).
 
-    z has shape (B, n, k) and is one-hot or relaxed, g has shape (B, d), and the input has shape (B, n k + d).  The
-    attribute dg, (B, d), accumulates the gradient with respect to g.
+    The attribute dg, (B, d), accumulates the gradient with respect to g.
     """
 
     shared = False
@@ -116,17 +108,13 @@ class BesideGaussian:
         self.dg += weight * back.dx[:, self.n * self.k:]
 
     def constant(self, first: Linear) -> np.ndarray:
-        """Return the part of the first layer's output that does not depend on z, (B, H).
-
-        This is the contribution of g plus the bias.
-        """
+        """Return the part of the first layer's output that does not depend on z, (B, H)."""
         return first.b + self.g @ first.W[self.n * self.k:]
 
     def every(self, first: Linear) -> np.ndarray:
         """Return the first layer's output for each image with each joint value, (B K, H).
 
-        It is a sum of two parts.  The part from z is the same for all images, and the part from g is the same for all
-        z.
+        It is a sum of a part that depends only on z and a part that depends only on g.
         """
         of_z = joint.one_hots(self.n, self.k, self.g.dtype) @ first.W[:self.n * self.k]         # (K, H)
         return (self.constant(first)[:, None] + of_z).reshape(-1, first.n_out)
@@ -148,8 +136,4 @@ Inputs = OneHots | Gaussian
 
 
 def with_gaussian(n: int, k: int, g: np.ndarray) -> Gaussian:
-    """Return the object that computes the decoder's input from z, (B, n, k), and a Gaussian g, (B, d).
-
-    It is a ClassRow if n = 1, otherwise a BesideGaussian.
-    """
     return ClassRow(k, g) if n == 1 else BesideGaussian(n, k, g)

@@ -1,9 +1,9 @@
 """The mixture model of slide 33, whose latent variables are discrete variables and a Gaussian.
 
-It can be trained on images of which only some have labels.
-It is the model M2 of Kingma, Rezende, Mohamed and Welling (Semi-supervised learning with deep generative models,
-NeurIPS 2014), with three differences.  The posterior of the Gaussian does not depend on the class, both posteriors
-share the first layers of the encoder, and training does not need to enumerate the classes.
+It can be trained on images of which only some have labels.  It is the model M2 of Kingma, Rezende, Mohamed and Welling
+(Semi-supervised learning with deep generative models, NeurIPS 2014), with three differences.  The posterior of the
+Gaussian does not depend on the class, both posteriors share the first layers of the encoder, and training does not need
+to enumerate the classes.
 
     encoder  x (784) -> 400 ReLU -> 200 ReLU = e     class     e -> 100 ReLU -> h (n, k)  q(c | x) = prod_i softmax(h_i)
                                                      Gaussian  e -> mu, log s^2 (d each)  q(g | x) = N(mu, s^2)
@@ -177,10 +177,9 @@ class MixtureVAE:
         self._encoder_backward(draw, dh, objective.inputs.dg, image_weight * beta)
 
     def _encoder_backward(self, draw: Draw, dh: np.ndarray, dg: np.ndarray, beta: float) -> None:
-        """Do the backward pass of the encoder, and add the result to the gradients of its parameters.
+        """Add the gradient of the encoder, given the gradients dh and dg of the loss with respect to h and g.
 
-        dh and dg are the gradients of the loss with respect to h and g.  The Gaussian's KL term, with weight beta, is
-        added here.
+        The Gaussian's KL term, with weight beta, is added here.
         """
         _, kl_mu, kl_log_var = gaussian_kl(draw.mu, draw.log_var)
         dmu = beta * kl_mu / len(dh) + dg                                           # g = mu + s xi
@@ -232,10 +231,7 @@ class MixtureVAE:
 
 
 def _joint_law(q: np.ndarray) -> np.ndarray:
-    """Return the probability prod_i q_i of every joint value, (B, K), in the order of joint.values.
-
-    q, (B, n, k), holds the probabilities of each variable.
-    """
+    """Return the probability of every joint value, (B, K), in the order of joint.values, for q of shape (B, n, k)."""
     law = q[:, 0]
     for i in range(1, q.shape[1]):
         law = (law[:, :, None] * q[:, i, None, :]).reshape(len(q), -1)

@@ -1,9 +1,8 @@
 """Compute f at all neighbours of a joint value z in one decoder pass.
 
-A neighbour differs from z in one coordinate.  A step of direct with n variables needs f(z_1 ... z_i = c ... z_n) for
-all i and all c except z_i: these are n (k - 1) decoder outputs per image.  Two things save time.  Replacing z_i changes
-the first layer's output by the difference of two rows of its weights, so the first layer needs no matrix product.  And
-the last layer only has to compute the scores f, and need not keep the logits (see last_layer.scores).
+A neighbour differs from z in one coordinate.  So a z of n variables has n (k - 1) neighbours.  Two things save time.
+Replacing z_i changes the first layer's output by the difference of two rows of its weights, so the first layer needs no
+matrix product.  And the last layer only has to compute the scores f, and need not keep the logits (last_layer.scores).
 """
 from __future__ import annotations
 
@@ -18,12 +17,8 @@ def neighbour_scores(decoder: MLP, inputs: OneHots | BesideGaussian, x: np.ndarr
                      chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return two arrays (B, n, k-1): the other values of each coordinate of z, and f for each of them.
 
-    f is log p(x given z), in nats, where the coordinate of z is replaced by the other value.
-
-    decoder  a network with hidden ReLU layers and one output per pixel
-    inputs   the object that maps z to the decoder's input
-    x        the images, (B, pixels)
-    chosen   z as integers, (B, n)
+    f is log p(x given z), in nats, where the coordinate of z is replaced by the other value.  `chosen`, (B, n), holds z
+    as integers.
     """
     (batch, n), k = chosen.shape, inputs.k
     first, _, *middle, last = decoder.layers

@@ -61,10 +61,7 @@ class OwnTable:
     """
 
     def __init__(self, decoder: MLP, inputs: Gaussian, x: np.ndarray, keep: bool = True) -> None:
-        """Compute the table.
-
-        `keep` says whether to keep the B x K x pixels logits, which are needed to learn from all joint values.
-        """
+        """Compute the table.  `keep` says whether to keep the logits, from which the decoder can learn."""
         self._decoder, self._inputs, self._x = decoder, inputs, x
         self._version = decoder.parameters.version
         first, last = decoder.layers[0], decoder.layers[-1]

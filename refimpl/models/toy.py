@@ -41,10 +41,7 @@ class ToyPass:
 
 
 class ToyTable(NamedTuple):
-    """Holds f at every joint value, (B, K), and the weights that were passed to weighted(), or None.
-
-    A decoder would learn from all joint values with these weights.  A toy has no parameters, so it does not learn.
-    """
+    """Holds f at every joint value, (B, K), and the weights that were passed to weighted(), or None."""
 
     f: np.ndarray
     weights: np.ndarray | None = None

@@ -97,10 +97,7 @@ class VAE:
         return self.decoder.forward(self.family.values(self.dtype))
 
     def score_all(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return theta and the table f, (B, K), for the images x, (B, pixels), in float64.
-
-        Exact expectations can be computed from these two.
-        """
+        """Return theta and the table f, (B, K), for the images x, (B, pixels), in float64."""
         a = self.decode_all().astype(np.float64)
         f = x.astype(np.float64) @ a.T - softplus_sum(a)
         return self.encode(x).astype(np.float64), f

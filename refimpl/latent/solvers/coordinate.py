@@ -12,7 +12,7 @@ from refimpl.latent.solvers.base import check, matrix
 def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
     """Return a z, (B, n), whose score no change of a single variable can increase.
 
-    The ascent starts at z_i = [u_i > 0].  It ends, because a variable changes only if the score increases.
+    The loop ends, because a variable changes only if the score increases.
     """
     u, w = check(u, w)
     n = u.shape[1]

@@ -22,10 +22,7 @@ def all_values(n: int) -> np.ndarray:
 
 
 def features(n: int, dtype: np.dtype) -> np.ndarray:
-    """Return all z and their products z_i z_j as a read-only array (2^n, n + n (n-1)/2).
-
-    The array is kept in memory if n is at most KEPT.
-    """
+    """Return all z and their products z_i z_j as a read-only array (2^n, n + n (n-1)/2)."""
     return (_kept_features if n <= KEPT else _features)(n, np.dtype(dtype))
 
 

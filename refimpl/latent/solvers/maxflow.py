@@ -88,10 +88,7 @@ def _sweep(excess: np.ndarray, room: np.ndarray, distance: np.ndarray, onward: n
 
 
 def _minimum_cut(excess: np.ndarray, room: np.ndarray) -> np.ndarray:
-    """Return whether each variable is on the source's side of the cut, (B, n) bool.
-
-    `excess` and `room` are overwritten.
-    """
+    """Return whether each variable is on the source's side of the cut, (B, n).  `excess` and `room` are overwritten."""
     source_side = np.zeros(excess.shape, bool)
     image = np.arange(len(excess))                                      # images that are not finished yet
     while len(image):

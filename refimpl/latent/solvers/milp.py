@@ -30,7 +30,6 @@ def argmax(u: np.ndarray, w: np.ndarray) -> np.ndarray:
 
 
 def _one(u: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return a maximiser z, (n,), for one image."""
     from scipy.optimize import Bounds, LinearConstraint, milp      # imported only here, because it is slow to import
     from scipy.sparse import csr_array
 
