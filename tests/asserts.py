@@ -1,4 +1,4 @@
-"""Comparisons that say how far off they are."""
+"""Assertions whose messages report the size of the error."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -10,7 +10,7 @@ from refimpl.runs.checkpoint import FILE
 
 
 def assert_relative(value, truth, tolerance: float = 1e-10, floor: float = 1e-280) -> None:
-    """Assert that entries are within a relative `tolerance` of the truth; entries below `floor` need only be small."""
+    """Assert that entries are within a relative `tolerance` of the truth; for entries below `floor`, relative to it."""
     value, truth = np.broadcast_arrays(np.asarray(value, float), np.asarray(truth, float))
     error = np.abs(value - truth) / np.maximum(np.abs(truth), floor)
     assert np.isfinite(value).all(), "not finite"

@@ -1,4 +1,4 @@
-"""Cases of a parametrized test of which the ordinary run needs only the first."""
+"""Mark the later cases of a parametrized test as slow."""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -7,6 +7,6 @@ import pytest
 
 
 def first(count: int, cases: Iterable) -> list:
-    """The cases of a test with one parameter; all after the first `count` carry the marker slow."""
+    """Return the cases of a test with one parameter; all after the first `count` have the marker slow."""
     cases = list(cases)
     return [*cases[:count], *(pytest.param(case, marks=pytest.mark.slow) for case in cases[count:])]

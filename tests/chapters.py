@@ -1,4 +1,4 @@
-"""Read the sources of the chapters and the appendices."""
+"""Read the sources of the chapters and appendices."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -11,16 +11,16 @@ APPENDICES = sorted(FOLDER.glob("appendix_?_*.py"))
 
 def cells(source: Path) -> list[tuple[str, str]]:
     """Return (kind, text) of each cell of a source in percent format."""
-    made = []
+    found_cells = []
     for block in re.split(r"^# %%", source.read_text(encoding="utf-8"), flags=re.M)[1:]:
         head, _, body = block.partition("\n")
         if head.strip() == "[markdown]":
             lines = [line[2:] if line.startswith("# ") else line[1:] for line in body.rstrip("\n").split("\n")]
-            made.append(("markdown", "\n".join(lines).strip()))
+            found_cells.append(("markdown", "\n".join(lines).strip()))
         else:
             assert head.strip() == "", f"unknown cell {head!r}"
-            made.append(("code", body.strip()))
-    return made
+            found_cells.append(("code", body.strip()))
+    return found_cells
 
 
 def prose(source: Path) -> str:

@@ -8,25 +8,25 @@ import sys
 import tempfile
 
 if sys.dont_write_bytecode:
-    # The second process and every interpreter that a test starts would compile all modules again.  They share compiled
-    # files in a folder of their own, which is deleted at the end, so that none is written beside the sources.
+    # Without compiled files, the second process and every interpreter that a test starts would compile all modules
+    # again.  They share a temporary folder of compiled files, so that none is written beside the sources.
     sys.dont_write_bytecode, sys.pycache_prefix = False, tempfile.mkdtemp()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
     atexit.register(shutil.rmtree, sys.pycache_prefix, ignore_errors=True)
 
-# Before NumPy is imported: on matrices as small as these, more threads only wait for each other.  Processes inherit it.
+# This must be set before NumPy is imported, and child processes inherit it.  On small matrices threads do not help.
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
 import numpy as np                                          # noqa: E402
 import pytest                                               # noqa: E402
 
-# Checks stand beside the tests too, in files of their own.
+# These packages contain assertions in files that are not test files.
 pytest.register_assert_rewrite("tests.estimators", "tests.latent", "tests.plots", "tests.runs")
 
 from tests import drawn_once, one_parser                   # noqa: E402
-from tests.two_processes import pytest_runtestloop         # noqa: E402, F401  (a hook: pytest finds it here)
+from tests.two_processes import pytest_runtestloop         # noqa: E402, F401  (a hook that pytest looks up here)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -50,13 +50,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture
 def rng() -> np.random.Generator:
-    """Return a generator in the same state for every test."""
+    """Return a generator that starts from the same seed in every test."""
     return np.random.default_rng(20191208)
 
 
 @pytest.fixture
 def quick(monkeypatch) -> None:
-    """Make runs faster, for tests that do not need it: draw no pictures, and do not wait for the disk."""
+    """Make runs faster where a test allows it: draw no pictures, and do not wait for the disk."""
     from refimpl.plots import runs
 
     monkeypatch.setattr(runs, "KINDS", {})

@@ -1,11 +1,11 @@
-"""Derivatives by differences."""
+"""Derivatives by central differences."""
 from __future__ import annotations
 
 import numpy as np
 
 
 def central(function, x, step=1e-5):
-    """Return the derivatives of function(x) by the entries of x, by central differences, on the last axis."""
+    """Return central differences of function(x) with respect to each entry of x, stacked on the last axis."""
     x = np.asarray(x, float)
     columns = []
     for place in np.ndindex(x.shape):

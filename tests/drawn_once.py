@@ -1,10 +1,10 @@
-"""Few pictures are rendered: to render one takes longer than to train the small run that it shows.
+"""Render few pictures: rendering one takes longer than training the small run that it shows.
 
-Every figure is built, and its file holds the digest of its content.  But unless the test carries the marker `drawn`, as
-tests do that look at pixels or at the way in which files are written, the file shows a single pixel.  With `--slow`
-each kind of picture is rendered once in every process: a picture is left out only if it is like an earlier one.  Two
-pictures are alike if they have the same name and the same axes, artists and words, digits aside, and numbers of about
-the same size, all of them finite or not.
+Every figure is built, and its file contains the digest of its content.  The picture in the file, however, is a single
+pixel, unless the test has the marker `drawn`.  Tests that look at pixels or at the way files are written have it.  With
+`--slow`, each kind of picture is rendered once per process: a picture is skipped only if it is like an earlier one.
+Two pictures are alike if they have the same name, the same axes and artists, the same text apart from digits, and
+numbers of about the same size, all finite in both or not all finite in both.
 """
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ state = {"every": False, "new": False}
 
 
 def likeness(figure: Figure, path: Path) -> tuple:
-    """Return what two pictures have in common if the same lines of code draw them."""
+    """Return a key that is equal for two pictures if the same lines of code draw them."""
     axes = [(ax.get_xscale(), ax.get_yscale(), len(ax.lines), len(ax.patches), len(ax.collections), len(ax.images),
              *(_size(line.get_xydata()) for line in ax.lines), *(_size(image.get_array()) for image in ax.images))
             for ax in figure.axes]
@@ -31,14 +31,14 @@ def likeness(figure: Figure, path: Path) -> tuple:
         words += [ax.get_title(place) for place in ("left", "center", "right")] + [ax.get_xlabel(), ax.get_ylabel()]
         words += [text.get_text() for text in ax.get_legend().get_texts()] if ax.get_legend() else []
         for axis in (ax.xaxis, ax.yaxis):
-            if isinstance(axis.get_major_formatter(), (FixedFormatter, FuncFormatter)):             # words of one's own
+            if isinstance(axis.get_major_formatter(), (FixedFormatter, FuncFormatter)):            # labels, not numbers
                 words += [text.get_text() for text in axis.get_ticklabels()]
     words = [re.sub(r"[\d.,]+", "#", word) for word in words]
     return (Path(path).name, tuple(axes), tuple(words))
 
 
 def _size(numbers) -> tuple:
-    """Whether there are some, whether all are finite, and the largest to three decades."""
+    """Return whether there are numbers, whether all are finite, and the size of the largest in steps of 1,000."""
     numbers = np.ma.filled(np.ma.asarray(numbers, float), np.nan)
     finite = np.abs(numbers[np.isfinite(numbers)])
     largest = finite.max(initial=0)
@@ -46,7 +46,7 @@ def _size(numbers) -> tuple:
 
 
 def begin(every: bool, new: bool) -> None:
-    """For the test that begins, before it calls plots.save: render every picture, or those that are new, or none."""
+    """Choose for the next test whether plots.save renders every picture, only new kinds of pictures, or none."""
     state.update(every=every, new=new)
     plots = sys.modules.get("refimpl.plots")
     if plots is not None and not hasattr(plots.save, "__wrapped__"):

@@ -9,13 +9,13 @@ class Gif(NamedTuple):
     width: int
     height: int
     loops: int | None
-    """0 for ever; None where it plays once."""
+    """0 if it repeats for ever, None if it plays once."""
     delays: list[int]
-    """A frame each, hundredths of a second."""
+    """The duration of each frame, in hundredths of a second."""
 
 
 def read(path: Path) -> Gif:
-    """Walk through the blocks of the file, as the GIF89a specification has them."""
+    """Walk through the blocks of the file in the order of the GIF89a specification."""
     content = path.read_bytes()
     assert content[:6] == b"GIF89a"
     width, height = (int.from_bytes(content[at:at + 2], "little") for at in (6, 8))
@@ -28,7 +28,7 @@ def read(path: Path) -> Gif:
             if kind == 0xFF and content[at + 1:at + 12] == b"NETSCAPE2.0":
                 loops = int.from_bytes(content[at + 14:at + 16], "little")
         else:
-            assert content[at] == 0x2C                      # a frame: its place, perhaps a table, its codes
+            assert content[at] == 0x2C                      # a frame: its position, perhaps a table, its codes
             delays.append(delay)
             at += 11 + _table(content[at + 9])
         while content[at]:                                  # sub-blocks, up to an empty one
@@ -39,5 +39,5 @@ def read(path: Path) -> Gif:
 
 
 def _table(flags: int) -> int:
-    """Return the number of bytes of the table of colours, by its flags."""
+    """Return the number of bytes of the colour table that these flags describe."""
     return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0

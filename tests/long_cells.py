@@ -1,16 +1,16 @@
-"""The cells of the chapters that take long: they, and what needs a name of theirs, run with --slow only."""
+"""Cells of the chapters that take long.  They, and the cells that need names from them, run with --slow only."""
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
 
-# Each stands in one cell of one chapter, and says what takes so long there.
+# Each text occurs in one cell of one chapter, on the line that takes long.
 LONG = ("found = choosing_eps.table(1_000, count=12)", "toy.integers(3, size=600)", "SEEDS, EPS, tested = range(5)",
         "def five_scores(mistakes, steps=250, rate=0.3):", "def seconds(function, n, repeat):", "def direct_with(eps):")
 
 
 def short(parts: Sequence[str]) -> list[str]:
-    """The parts of a program, with an empty text in the place of each that takes long or needs one that does."""
+    """Return the parts of a program, in which every part that takes long, or needs such a part, is empty."""
     missing: set[str] = set()
     kept = []
     for code in parts:
@@ -18,7 +18,7 @@ def short(parts: Sequence[str]) -> list[str]:
         stored = set(_stored(tree))
         own = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
         needed = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - stored - own
-        changed = {node.value.id for node in ast.walk(tree)                     # a name that it changes and uses
+        changed = {node.value.id for node in ast.walk(tree)                     # names whose object it changes
                    if isinstance(node, (ast.Attribute, ast.Subscript)) and isinstance(node.value, ast.Name)} & missing
         left_out = any(text in code for text in LONG) or needed & missing or changed
         missing = missing | stored if left_out else missing - stored
@@ -27,7 +27,7 @@ def short(parts: Sequence[str]) -> list[str]:
 
 
 def _stored(tree: ast.AST) -> Iterator[str]:
-    """The names that a program has of its own when it has run; those within functions are gone."""
+    """Yield the global names that a program defines, without the local names of functions and comprehensions."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             yield node.name

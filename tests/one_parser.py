@@ -1,7 +1,7 @@
-"""The command line's parser is built once: that takes longer than most commands that are refused.
+"""Build the command line's parser only once, because building it takes longer than most commands that are refused.
 
-It follows from the registries and refers to the functions of the commands.  A test that registers an entry of its own,
-or that replaces a command's function, gets a parser of its own.
+The parser depends on the registries and refers to the functions of the commands.  A test that registers an entry, or
+replaces a command's function, gets a new parser.
 """
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from refimpl.experiments import registry
 from refimpl.runs import KINDS
 
 BUILD = cli.make_parser
-BUILT: dict[tuple, tuple] = {}                              # a parser, and what it depends on, which keeps its id
+BUILT: dict[tuple, tuple] = {}                              # the parser, and its inputs, whose ids must stay valid
 
 
 def begin() -> None:
-    """For the test that begins: `cli.main` and `cli.make_parser` use a parser that exists already, if there is one."""
+    """Let `cli.main` and `cli.make_parser` use an existing parser in the next test, if there is one that fits."""
     cli.make_parser = make_parser
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The parser for what is registered and defined now."""
+    """Return the parser for the entries and functions that are registered and defined now."""
     depends_on = [pair for entries in (data.REGISTRY, estimators.REGISTRY, latent.REGISTRY, registry.REGISTRY, KINDS,
                                        vars(commands), vars(measurements)) for pair in entries.items()]
     key = tuple((name, id(entry)) for name, entry in depends_on)

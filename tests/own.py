@@ -1,4 +1,4 @@
-"""Files of one's own, as a user writes them: an estimator with a hyperparameter, and a family of latent variables."""
+"""Files as a user writes them: an estimator with hyperparameters, and a family of latent variables."""
 from __future__ import annotations
 
 ESTIMATOR = '''

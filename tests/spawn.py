@@ -1,11 +1,11 @@
-"""Python programs run as processes of their own, without the second that a new interpreter spends on its imports.
+"""Run Python programs in separate processes, without the second that a new interpreter spends on its imports.
 
-A server, one for each session of tests and started when it is first needed, has imported NumPy, SciPy, Matplotlib and
-all of refimpl, and has done nothing else.  For each program it forks a child, which gets its own arguments, folder,
-environment and streams, a fresh state of NumPy's global generator, and ends as an interpreter ends.
+A server is started when it is first needed, once per pytest process.  It imports NumPy, SciPy, Matplotlib and all of
+refimpl, and does nothing else.  For each program it forks a child.  The child gets its own arguments, folder,
+environment and streams and a fresh state of NumPy's global generator, and it ends as an interpreter does.
 
-What an interpreter reads only while it starts cannot be given to a child: such an environment is refused here.  Tests
-of the start itself (what is imported, closed streams, signals before the imports are done) start a real interpreter.
+Variables that an interpreter reads only while it starts cannot be given to a child, so such an environment is refused.
+Tests of the start itself (imports, closed streams, signals during the imports) start a real interpreter.
 """
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ import threading
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# Variables that are read before a child could change them.  PYTHONPATH is honoured.
+# Variables that are read when the server starts, before a child could change them.  A child does honour PYTHONPATH.
 AT_START = ("PYTHON", "MPL", "OPENBLAS", "OMP", "MKL", "LC_", "LANG", "LD_")
-SERVER: list[tuple[subprocess.Popen, dict[str, str]]] = []          # and what is read at its start
+SERVER: list[tuple[subprocess.Popen, dict[str, str]]] = []          # and the variables that it read
 
 
 def python(*arguments, cwd: Path = ROOT, env: dict[str, str] | None = None, text: str = "",
            stdout: Path | None = None) -> subprocess.CompletedProcess:
-    """`python *arguments` in the folder `cwd`: its status, output and errors, as text.
+    """Run `python *arguments` in the folder `cwd` and return its status, output and errors, as text.
 
-    The arguments begin as those of the interpreter: "-m", module, or "-c", code, or the path of a program.  `env` is
-    added to this process's environment, `text` is what the program reads; it writes into the file `stdout`, if given.
+    The arguments begin like those of the interpreter: "-m", module, or "-c", code, or the path of a program.  `env` is
+    added to this process's environment, and `text` is the standard input.  The output goes to the file `stdout`, if
+    given.
     """
     server, there = _server()
     environment = {**os.environ, "MPLBACKEND": "agg", **(env or {})}
@@ -55,7 +56,7 @@ def refimpl(*arguments, **more) -> subprocess.CompletedProcess:
 
 
 def at_start(environment: dict[str, str]) -> dict[str, str]:
-    """The variables that are read before a child could change them; PYTHONPATH is honoured all the same."""
+    """Return the variables that are read when the server starts, without PYTHONPATH, which a child does honour."""
     return {name: value for name, value in environment.items() if name.startswith(AT_START) and name != "PYTHONPATH"}
 
 
@@ -78,7 +79,7 @@ def _stop(server: subprocess.Popen) -> None:
 # --- in the server ----------------------------------------------------------------------------------------------------
 
 def preload() -> None:
-    """Import what the programs import; a warning of ours while it is imported is an error here as anywhere."""
+    """Import what the programs import.  A warning from refimpl during the imports is an error, as in the tests."""
     import importlib
     import pkgutil
     import warnings
@@ -89,12 +90,12 @@ def preload() -> None:
         for module in pkgutil.walk_packages(package.__path__, "refimpl."):
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
-        import matplotlib.backends.backend_agg      # noqa: F401  (by itself it is imported with the first figure)
+        import matplotlib.backends.backend_agg      # noqa: F401  (otherwise imported with the first figure)
         import matplotlib.pyplot                    # noqa: F401
 
 
 def next_request() -> dict | None:
-    """Return in a child what it must run; in the server return None when there are no more requests."""
+    """In a child, return the request that it must run.  In the server, return None after the last request."""
     questions, answers = os.dup(0), os.dup(1)
     while True:
         line = b""
@@ -128,11 +129,11 @@ def become(request: dict) -> None:
     home = {"-m": os.getcwd(), "-c": ""}.get(first, str(Path(first).absolute().parent))
     sys.path[:] = [home, *searched, *(path for path in sys.path if path not in ("", str(ROOT)))]
     sys.argv[:] = [first, *rest] if first not in ("-m", "-c") else [first, *rest[1:]]
-    np.random.seed()            # a program of a user's own may draw from it: a new interpreter starts anew
+    np.random.seed()            # a new interpreter seeds it afresh, and a user's program may use it
 
 
 def end(problem: BaseException | None) -> None:
-    """End as an interpreter does, but at once, because unloading all imported modules would take half a second."""
+    """End like an interpreter, but without unloading all imported modules, which would take half a second."""
     status = 0
     if isinstance(problem, SystemExit):
         status = problem.code if isinstance(problem.code, int) else int(problem.code is not None)

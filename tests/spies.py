@@ -1,4 +1,4 @@
-"""Watching what is passed on: a function is replaced by itself, and what it was called with is kept."""
+"""Record the arguments of a function's calls; and read the raw images of a data set for comparison."""
 from __future__ import annotations
 
 import functools
@@ -25,8 +25,10 @@ def spied(patch: pytest.MonkeyPatch, owner, name: str) -> list[dict]:
 
 
 def raw(dataset: str, part: str, limit: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """(images (N, 784) of 0 and 1 in float32, labels (N,)) of a part, read from the shipped file, or drawn as faces
-    are, and cut by hand."""
+    """Return the images (N, 784), 0 or 1 in float32, and the labels (N,) of a part, without refimpl's reader.
+
+    They are sliced from the shipped file; faces are drawn.
+    """
     from refimpl import data
     from refimpl.data import faces
 

@@ -25,11 +25,11 @@ def test_G_is_the_mean_perturbed_maximum(rng, problem):
         values = danskin.perturbed_max(h, f, eps, noise).value
         assert abs(z_scores(values, danskin.G(h, f, eps))) < 4
         assert danskin.G_monte_carlo(h, f, eps, noise) == values.mean(axis=0)
-    # noise that keeps its mean of 0.577 would be caught
+    # the test must detect noise whose mean is 0.577 instead of 0
     assert abs(z_scores(danskin.perturbed_max(h, f, 0.3, noise + np.euler_gamma).value, danskin.G(h, f, 0.3))) > 100
 
 
-def test_danskin_the_slope_of_the_maximum_is_the_slope_of_the_winner(rng, problem):
+def test_slope_of_the_maximum_is_the_slope_of_the_winner(rng, problem):
     h, f = problem
     noise = gumbel.sample((2_000, 6), rng)
     step = 1e-7
@@ -42,7 +42,7 @@ def test_danskin_the_slope_of_the_maximum_is_the_slope_of_the_winner(rng, proble
     assert (f[right.z_eps] >= f[left.z_eps]).all()
 
 
-def test_the_kink_is_found_where_two_lines_cross():
+def test_winner_changes_where_two_lines_cross():
     h, f, noise = np.zeros(2), np.array([0.0, 1.0]), np.array([[0.7, 0.0]])
     assert danskin.perturbed_max(h, f, 0.69, noise).z_eps == 0
     assert danskin.perturbed_max(h, f, 0.71, noise).z_eps == 1
@@ -50,7 +50,7 @@ def test_the_kink_is_found_where_two_lines_cross():
 
 
 @pytest.mark.parametrize("eps", EPSILONS)
-def test_first_derivatives(problem, eps):
+def test_first_derivatives_agree_with_differences(problem, eps):
     h, f = problem
     assert_close_in_norm(danskin.dG_deps(h, f, eps), central(lambda e: danskin.G(h, f, float(e)), eps)[0], 1e-8)
     assert_close_in_norm(danskin.dG_dh(h, f, eps), central(lambda x: danskin.G(x, f, eps), h), 1e-8)
@@ -61,12 +61,12 @@ def test_first_derivatives(problem, eps):
 @pytest.mark.parametrize("k", [1, 2, 6, 40])
 def test_both_orders_of_the_mixed_derivative_agree(rng, eps, h_scale, f_scale, k):
     h, f = rng.uniform(-h_scale, h_scale, (4, k)), rng.uniform(-f_scale, f_scale, (4, k))
-    one, other = danskin.d2G_dh_deps(h, f, eps), danskin.d2G_deps_dh(h, f, eps)
-    assert_relative(one, other, 1e-10, floor=max(1e-13 * np.abs(other).max(), 1e-280))
+    one, swapped = danskin.d2G_dh_deps(h, f, eps), danskin.d2G_deps_dh(h, f, eps)
+    assert_relative(one, swapped, 1e-10, floor=max(1e-13 * np.abs(swapped).max(), 1e-280))
     assert_close_in_norm(one, exact.gradient(h + eps * f, f), 1e-12)
 
 
-def test_mixed_derivatives_by_differences_of_the_first_ones(problem):
+def test_mixed_derivatives_agree_with_differences_of_the_first_ones(problem):
     h, f = problem
     by_h = central(lambda x: danskin.dG_deps(x, f, 0.3), h)
     by_eps = central(lambda e: danskin.dG_dh(h, f, float(e)), 0.3)[..., 0]
@@ -93,7 +93,7 @@ def test_batch_axes_broadcast_and_eps_may_vary(rng):
 
 @pytest.mark.parametrize("function", [danskin.G, danskin.dG_deps, danskin.dG_dh, danskin.d2G_dh_deps,
                                       danskin.d2G_deps_dh])
-def test_bad_values_are_named(function):
+def test_errors_name_the_invalid_argument(function):
     for arguments, name in ((([np.nan, 1], [0, 1], 0.1), "h"), (([0, 1], [np.inf, 1], 0.1), "f"),
                             (([0, 1], [0, 1, 2], 0.1), "f"), (([], [], 0.1), "h"), (([0, 1], [0, 1], np.nan), "eps"),
                             (([0, 1], [0, 1], np.inf), "eps"), ((np.zeros((2, 3)), np.zeros(3), np.ones(4)), "eps")):
@@ -107,7 +107,7 @@ def test_monte_carlo_needs_an_axis_of_samples():
             danskin.G_monte_carlo(h, f, 0.1, [0.0, 0.0])
 
 
-def test_monte_carlo_averages_the_samples_whatever_else_is_broadcast(rng):
+def test_monte_carlo_averages_only_the_sample_axis_when_shapes_broadcast(rng):
     noise = gumbel.sample((1_000, 6), rng)
     h, f = rng.normal(size=(3, 4, 6)), rng.normal(size=6)
     assert danskin.G_monte_carlo(h, f, 0.3, noise).shape == (3, 4)
@@ -115,14 +115,14 @@ def test_monte_carlo_averages_the_samples_whatever_else_is_broadcast(rng):
     assert danskin.G_monte_carlo(h, f, 0.3, noise)[2, 1] == pytest.approx(danskin.G_monte_carlo(h[2, 1], f, 0.3, noise))
 
 
-def test_monte_carlo_refuses_zero_samples():
+def test_monte_carlo_rejects_zero_samples():
     with pytest.raises(ValueError, match="^noise must"):
         danskin.G_monte_carlo([0.0, 1.0], [1.0, 2.0], 0.1, np.zeros((0, 2)))
 
 
 @pytest.mark.parametrize("unit", [1e-300, 1e-150, 1e150, 1e299])
-def test_the_unit_of_f_only_scales(problem, unit):
-    """G(h, c f, eps / c) = G(h, f, eps): d/deps takes a factor c, also where the complex step would be no small one."""
+def test_rescaling_f_and_eps_only_rescales_the_derivatives(problem, unit):
+    """G(h, c f, eps / c) = G(h, f, eps), and d/deps gains a factor c, where a fixed complex step might be too large."""
     h, f = problem
     assert_relative(danskin.G(h, unit * f, 0.3 / unit), danskin.G(h, f, 0.3), 1e-13)
     assert_relative(danskin.dG_deps(h, unit * f, 0.3 / unit) / unit, danskin.dG_deps(h, f, 0.3), 1e-13)
@@ -138,24 +138,24 @@ def test_eps_f_must_not_overflow():
                 call([0.0, 1.0], [0.0, f], eps)
 
 
-def test_what_ties_at_a_huge_tilt_stays_apart_by_its_scores():
-    """eps f = 1e20 twice: the two best differ by h alone, which h + eps f would round away."""
+def test_h_decides_between_values_that_tie_in_f_at_huge_eps():
+    """eps f is 1e20 for two values, which differ only in h; rounding h + eps f would lose the difference."""
     h, f = np.array([0.0, 1.0, 2.0]), np.array([1e20, 1e20, 0.0])
     assert_relative(danskin.dG_dh(h, f, 1.0), [1 / (1 + np.e), np.e / (1 + np.e), 0.0], 1e-14)
     assert danskin.perturbed_max(h, f, 1.0, [0.0, 0.0, 0.0]).z_eps == 1
 
 
-def test_a_constant_in_h_changes_no_derivative(rng):
-    """Steps of 2 at 1e16, where h + eps f would round eps f away."""
-    own, f = np.array([0.0, 2.0, -2.0, 4.0]), rng.normal(size=4)
+def test_adding_a_constant_to_h_changes_no_derivative(rng):
+    """Near h = 1e16, floats are 2 apart, and rounding h + eps f would lose eps f."""
+    small, f = np.array([0.0, 2.0, -2.0, 4.0]), rng.normal(size=4)
     for function in (danskin.dG_deps, danskin.dG_dh, danskin.d2G_dh_deps, danskin.d2G_deps_dh):
-        assert_close_in_norm(function(1e16 + own, f, 0.7), function(own, f, 0.7), 1e-13)
+        assert_close_in_norm(function(1e16 + small, f, 0.7), function(small, f, 0.7), 1e-13)
         far = function(np.full(2, 1e20), np.array([0.0, 1_000.0]), 1.0)         # e^1000 would overflow
         assert_close_in_norm(far, function(np.zeros(2), np.array([0.0, 1_000.0]), 1.0), 1e-13)
 
 
-def test_each_image_has_a_unit_of_its_own(problem):
-    """One batch, f in units from 1e-300 to 1e299: to each image the digits that it has alone."""
+def test_images_in_a_batch_may_have_different_units_of_f(problem):
+    """In one batch with f in units from 1e-300 to 1e299, each image gets the digits that it gets alone."""
     h, f = problem
     units = np.array([1e-300, 1e-20, 1.0, 1e299])
     for function in (danskin.d2G_dh_deps, danskin.d2G_deps_dh):
@@ -163,24 +163,24 @@ def test_each_image_has_a_unit_of_its_own(problem):
         assert_relative(together / units[:, None], function(h, f, 0.3), 1e-12)
 
 
-def test_the_complex_step_has_no_error_of_its_own(rng):
-    """To a few roundings: a step of 1e-6 would be off by 1e-13, as its error is that of a difference, step^2."""
+def test_complex_step_is_exact_to_rounding(rng):
+    """A step of 1e-6 would have an error of about 1e-13, because the error of the complex step is of order step^2."""
     h, f = np.zeros((50, 2)), rng.normal(size=(50, 2))
     q = np.exp(f[:, 1] - f[:, 0]) / (1 + np.exp(f[:, 1] - f[:, 0]))
     slope = q * (1 - q) * (f[:, 1] - f[:, 0])
-    found = danskin.d2G_deps_dh(h, f, 1.0)
-    assert np.abs(found[:, 1] / slope - 1).max() < 2e-15
-    assert np.abs(found[:, 0] / slope + 1).max() < 2e-15
+    gradient = danskin.d2G_deps_dh(h, f, 1.0)
+    assert np.abs(gradient[:, 1] / slope - 1).max() < 2e-15
+    assert np.abs(gradient[:, 0] / slope + 1).max() < 2e-15
 
 
-def test_perturbed_max_takes_the_lower_of_two_that_tie_and_names_what_does_not_fit():
+def test_perturbed_max_breaks_ties_by_lowest_index_and_rejects_wrong_shapes():
     assert danskin.perturbed_max(np.zeros(3), np.zeros(3), 0.1, [0.0, 1.0, 1.0]).z_eps == 1
     with pytest.raises(ValueError, match="^eps must broadcast with the batch axes"):
         danskin.perturbed_max(np.zeros(3), np.zeros(3), np.ones(4), np.zeros((5, 3)))
 
 
-def test_what_ties_at_a_huge_negative_tilt_stays_apart_by_its_scores():
-    """eps = -1e20: the two of the smallest f tie, and h alone decides between them, for every function."""
+def test_h_decides_between_values_that_tie_in_f_at_huge_negative_eps():
+    """At eps = -1e20, the two values with the smallest f tie, and in every function h alone decides between them."""
     h, f, eps = np.array([0.0, 1.0, 2.0]), np.array([-3.0, -3.0, 0.0]), -1e20
     q = np.array([1.0, np.e, 0.0]) / (1 + np.e)
     np.testing.assert_allclose(danskin.dG_dh(h, f, eps), q, rtol=1e-14)

@@ -1,7 +1,7 @@
-"""The exact functions of direct and joint to 1e-12, against their definitions in decimals with hundreds of digits.
+"""Check the exact functions of direct and joint to 1e-12 against their definitions in decimals of hundreds of digits.
 
-There plain differences of probabilities keep their digits, so the definitions are written down as they stand.
-Seeds are fixed; errors are relative to the largest entry unless a test says otherwise.
+With so many digits, differences of probabilities can be computed directly from their definitions.  Seeds are fixed.
+Errors are relative to the largest entry unless a test says otherwise.
 """
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ EPSILONS = [1e-300, 1e-160, 1e-30, 1e-17, 1e-9, 1e-5, 1e-2, 0.3, 1.0, 10.0, 1e3]
 
 
 def exponentials(scores):
-    """exp(score - largest) in decimals: all that is slow, and so it is done once."""
+    """Return exp(score - largest) in decimals.  This is slow, so callers keep the result."""
     return [(score - max(scores)).exp() for score in scores]
 
 
 def law(scores):
-    """softmax in decimals."""
+    """Return the softmax of the scores in decimals."""
     weights = exponentials(scores)
     total = sum(weights)
     return [weight / total for weight in weights]
 
 
 class Truth:
-    """One problem in decimals: everything by its definition."""
+    """Reference values for one problem, computed in decimals from their definitions."""
 
     def __init__(self, h, f, eps, two_sided=False):
         self.h, self.f, eps = [Decimal(x) for x in h.tolist()], [Decimal(x) for x in f.tolist()], Decimal(eps)
@@ -52,7 +52,7 @@ class Truth:
         return sum(q * r.exp() for q, r in zip(self.q, ratios)).ln() / self.width
 
     def stay(self, i):
-        """1 / sum_j exp(max(h_j - h_i, h_j - h_i + eps (f_j - f_i))): i beats every j both ways."""
+        """Return 1 / sum_j exp(max(h_j - h_i, h_j - h_i + eps (f_j - f_i))): i wins both arg maxes."""
         before, after = self.weights                                # exp of a maximum is the maximum of the exps
         return 1 / sum(max(before[j] / before[i], after[j] / after[i]) for j in range(self.k))
 
@@ -63,9 +63,11 @@ class Truth:
 
 @contextmanager
 def digits_for(eps=1.0):
-    """The two-sided bias is eps^2 of what is subtracted over eps: three times log10(1 / eps) digits, or all to 1e-330.
+    """Compute with enough decimal digits for the reference values at this eps.
 
-    Beside 1 may stand a chance of 10^-60, and where eps f is thousands of nats one of 10^-300.
+    The two-sided bias is of order eps^2, and it is a difference divided by eps: it needs three times log10(1 / eps)
+    digits, but no result below 1e-330 matters.  Probabilities of 10^-60 occur, and of 10^-300 where eps f is thousands
+    of nats.
     """
     small = max(0, -math.log10(eps))
     with localcontext() as context:
@@ -76,14 +78,14 @@ def digits_for(eps=1.0):
 
 
 def off(value, truth):
-    """Largest error over the largest entry of the truth, found in decimals.  A truth below 1e-308 may round to 0."""
+    """Return the largest error divided by the largest true entry, in decimals.  Values below 1e-308 may round to 0."""
     truth = np.ravel(np.array(truth, dtype=object))
     error = max(abs(Decimal(v) - t) for v, t in zip(np.ravel(value).tolist(), truth))
     return float(error / max(max(abs(t) for t in truth), Decimal("1e-308")))
 
 
 def problems(count, seed):
-    """Random h, f, among them near-certain q, ties of f, a tiny q on the best f, and any unit of f."""
+    """Yield random h and f, among them almost certain values, ties in f, and a best f whose probability is tiny."""
     rng = np.random.default_rng(seed)
     for number in range(count):
         k = int(rng.integers(2, 7))
@@ -99,7 +101,7 @@ def problems(count, seed):
 
 @pytest.mark.parametrize("two_sided", [False, True])
 @pytest.mark.parametrize("eps", EPSILONS)
-def test_every_digit_at_every_eps(eps, two_sided):
+def test_exact_functions_agree_with_decimals_at_every_eps(eps, two_sided):
     with digits_for(eps):
         for h, f in problems(4, seed=round(400 - math.log10(eps))):
             truth = Truth(h, f, eps, two_sided)
@@ -110,8 +112,8 @@ def test_every_digit_at_every_eps(eps, two_sided):
                 assert off(direct.tilted_objective(h, f, eps), [truth.tilted_objective()]) < 1e-12
 
 
-def test_the_oracle_sees_what_a_plain_difference_loses():
-    """(softmax(h + eps f) - softmax(h)) / eps in float64, less the gradient: 786 times the bias at eps = 1e-9."""
+def test_decimal_reference_detects_cancellation_in_a_plain_difference():
+    """In float64, (softmax(h + eps f) - softmax(h)) / eps - gradient is 786 times the bias at eps = 1e-9."""
     h, f, eps = np.array([0.1, -0.4, 0.9]), np.array([1.0, 2.0, -1.0]), 1e-9
     softmax = lambda scores: np.exp(scores) / np.exp(scores).sum()
     plain = (softmax(h + eps * f) - softmax(h)) / eps
@@ -123,8 +125,8 @@ def test_the_oracle_sees_what_a_plain_difference_loses():
 
 
 @pytest.mark.parametrize("eps", [1e-300, 1e-9, 0.1])
-def test_small_entries_keep_their_digits_where_q_is_all_but_certain(eps):
-    """Entry by entry to 1e-12: q has e^-60 and e^-70 beside 1, and no two values of f are near each other."""
+def test_small_entries_keep_their_digits_when_one_value_is_almost_certain(eps):
+    """Each entry is accurate to 1e-12.  q is about (1, e^-60, e^-70), and no two values of f are close."""
     h, f = np.array([0.0, -60.0, -70.0]), np.array([-1.0, 1.5, -4.0])
     with digits_for(eps):
         truth = Truth(h, f, eps)
@@ -135,16 +137,16 @@ def test_small_entries_keep_their_digits_where_q_is_all_but_certain(eps):
 
 
 @pytest.mark.parametrize("eps", [1e-300, 1e-12, 1e-3, 0.5])
-def test_two_equal_halves_have_a_bias_of_the_next_order(eps):
-    """q = (1/2, 1/2): the leading term (eps/2) grad Var_q f is 0, and what follows must not be its rounding."""
+def test_bias_is_accurate_where_its_leading_term_vanishes(eps):
+    """For q = (1/2, 1/2), the leading term (eps/2) grad Var_q f is 0, and its rounding must not hide the next term."""
     h, f = np.zeros(2), np.array([0.0, 1.0])
     with digits_for(eps):
         for two_sided in (False, True):
             assert off(direct.bias(h, f, eps, two_sided), Truth(h, f, eps, two_sided).bias) < 1e-12
 
 
-def test_a_move_that_is_all_but_certain_keeps_its_variance():
-    """q = (1 - e^-50, e^-50) and f so much better at the second value that z*(eps) is there: Var = q_0 q_1 / eps^2."""
+def test_variance_is_exact_when_a_switch_is_almost_certain():
+    """q = (1 - e^-50, e^-50), and eps f is so large at the second value that it wins z*(eps): Var = q_0 q_1 / eps^2."""
     h, f, eps = np.array([0.0, -50.0]), np.array([0.0, 1.0]), 1e3
     q = np.exp(-50.0)
     assert_relative(direct.variance(h, f, eps), q * (1 - q) / eps**2, 1e-12)
@@ -169,10 +171,10 @@ UNITS = [1e-300, 1e-200, 1e-20, 1e20, 1e200, 1e300]
 
 
 @pytest.mark.parametrize("two_sided", [False, True])
-def test_the_unit_of_f_only_scales(rng, two_sided):
-    """g(c f, eps) = c g(f, c eps), draw by draw; so the best eps of c f is that of f over c.
+def test_rescaling_f_and_eps_only_rescales_the_results(rng, two_sided):
+    """g(c f, eps) = c g(f, c eps) for every draw, so the best eps for c f is the best eps for f divided by c.
 
-    The best eps of all units at once, as of a batch: an image of one unit does not see those of another.
+    The best eps is computed for all units in one batch: images with different units must not affect each other.
     """
     h, f, units = rng.normal(size=(3, 4)), rng.uniform(-1, 1, size=(3, 4)), np.array(UNITS)
     best = direct.best_eps(h, f * units[:, None, None], 5, two_sided) * units[:, None]
@@ -185,12 +187,12 @@ def test_the_unit_of_f_only_scales(rng, two_sided):
         assert_relative(law, direct.joint_law(h, f, 0.3, two_sided), 1e-12)
 
 
-def test_best_eps_beyond_the_first_grid():
-    """q = (1 - p, p) and f = (0, 1): a sure move is worth its size 1/eps = p, so eps = 1/p, also at p = e^-200."""
+def test_best_eps_is_found_beyond_the_first_grid():
+    """q = (1 - p, p), f = (0, 1), p = e^-200: an almost certain switch has size 1/eps, which is right at eps = 1/p."""
     assert_relative(direct.best_eps([0.0, -200.0], [0.0, 1.0]), np.exp(200.0), 1e-5)
 
 
-def test_a_result_beyond_float64_names_what_is_at_fault():
+def test_error_about_overflow_names_the_argument_that_causes_it():
     for call, name in ((lambda: direct.mse([0, 1], [0, 1e200], 1.0), "f"),
                        (lambda: direct.variance([0, 1], [0, 1e200], 1e-200), "eps"),
                        (lambda: direct.covariance([0, 1], [0, 1e200], 1e-200), "eps"),
@@ -205,8 +207,8 @@ def test_a_result_beyond_float64_names_what_is_at_fault():
 
 # --- joint values -----------------------------------------------------------------------------------------------------
 
-def test_joint_gradient_keeps_small_entries_where_q_is_all_but_certain(rng):
-    """Entry by entry to 1e-12 against decimals: three variables, each with another all but certain value."""
+def test_joint_gradient_keeps_small_entries_when_one_value_is_almost_certain(rng):
+    """Each entry agrees with decimals to 1e-12.  Each of the three variables has a different almost certain value."""
     h, f = rng.normal(size=(3, 3)), rng.normal(size=27)
     h[0, 1] += 40
     h[1, 0] += 15

@@ -1,4 +1,4 @@
-"""The finite-eps direct gradient: samples against exact means, variances and the coupling law."""
+"""Check samples of the direct gradient against its exact mean, its variance and the joint law of the two arg maxes."""
 from __future__ import annotations
 
 import numpy as np
@@ -15,7 +15,7 @@ EXTREMES = [(1.0, 1.0, 1e-4), (1.0, 1.0, 0.5), (10.0, 500.0, 0.1), (3.0, 1e4, 1e
 
 @pytest.fixture(scope="module")
 def problem():
-    """Six values, scores of a few nats, and a batch of noise, drawn once and for reading only."""
+    """Return scores of a few nats for six values, and a batch of noise, all drawn once and read-only."""
     rng = np.random.default_rng(20191208)
     drawn = rng.normal(size=6), 3 * rng.normal(size=6), gumbel.sample((N, 6), rng)
     for array in drawn:
@@ -33,8 +33,8 @@ def softmax(scores):
 def test_sampled_mean_is_the_expected_gradient(problem, eps):
     h, f, noise = problem
     assert np.abs(z_scores(direct.gradient(h, f, eps, noise), direct.expected_gradient(h, f, eps))).max() < 4
-    two = direct.expected_gradient(h, f, eps, two_sided=True)
-    assert np.abs(z_scores(direct.two_sided_gradient(h, f, eps, noise), two)).max() < 4
+    two_sided = direct.expected_gradient(h, f, eps, two_sided=True)
+    assert np.abs(z_scores(direct.two_sided_gradient(h, f, eps, noise), two_sided)).max() < 4
 
 
 def test_expected_gradient_is_the_gradient_of_the_tilted_objective(problem):
@@ -44,7 +44,7 @@ def test_expected_gradient_is_the_gradient_of_the_tilted_objective(problem):
         assert_close_in_norm(direct.expected_gradient(h, f, eps), by_differences, 1e-7)
 
 
-def test_tilted_objective_runs_from_the_mean_to_the_maximum(problem):
+def test_tilted_objective_goes_from_the_mean_of_f_to_its_maximum(problem):
     h, f, _ = problem
     assert direct.tilted_objective(h, f, 1e-7) == pytest.approx(exact.expectation(h, f), abs=1e-5)
     assert direct.tilted_objective(np.zeros(6), f, 1.0) == pytest.approx(exact.log_likelihood(f), rel=1e-13)
@@ -52,12 +52,12 @@ def test_tilted_objective_runs_from_the_mean_to_the_maximum(problem):
     assert_relative(direct.tilted_objective(h, f, 0.3), (danskin.G(h, f, 0.3) - danskin.G(h, f, 0.0)) / 0.3, 1e-12)
 
 
-def test_expected_gradient_tends_to_the_exact_one(problem):
+def test_expected_gradient_tends_to_the_exact_gradient_as_eps_falls(problem):
     h, f, _ = problem
     assert_close_in_norm(direct.expected_gradient(h, f, 1e-6), exact.gradient(h, f), 1e-5)
 
 
-def test_bias_has_the_stated_leading_term(problem):
+def test_leading_bias_is_half_eps_times_the_gradient_of_the_variance_of_f(problem):
     h, f, _ = problem
     variance = lambda x: exact.expectation(x, f**2) - exact.expectation(x, f) ** 2
     leading = central(variance, h) / 2
@@ -65,7 +65,7 @@ def test_bias_has_the_stated_leading_term(problem):
 
 
 @pytest.mark.parametrize("two_sided, order", [(False, 1.0), (True, 2.0)])
-def test_order_of_the_bias(rng, two_sided, order):
+def test_bias_is_of_order_eps_and_two_sided_of_order_eps_squared(rng, two_sided, order):
     eps = np.array([0.02, 0.01, 0.005])
     for _ in range(10):
         h, f = rng.normal(size=6), rng.normal(size=6)
@@ -79,7 +79,7 @@ def test_order_of_the_bias(rng, two_sided, order):
 @pytest.mark.parametrize("two_sided", [False, True])
 @pytest.mark.parametrize("h_scale, f_scale, eps", EXTREMES)
 @pytest.mark.parametrize("k", [1, 2, 6, 40])
-def test_joint_law_has_the_right_margins(rng, h_scale, f_scale, eps, k, two_sided):
+def test_joint_law_has_the_softmax_marginals(rng, h_scale, f_scale, eps, k, two_sided):
     h, f = rng.uniform(-h_scale, h_scale, (12, k)), rng.uniform(-f_scale, f_scale, (12, k))
     f[:4] = np.round(f[:4] / f_scale * 2) * f_scale / 2                                # ties
     law = direct.joint_law(h, f, eps, two_sided)
@@ -89,13 +89,13 @@ def test_joint_law_has_the_right_margins(rng, h_scale, f_scale, eps, k, two_side
     assert_relative(law.sum(axis=-2), softmax(after))
     stay = direct.stay_probability(h, f, eps, two_sided)
     assert_relative(stay, np.diagonal(law, axis1=-2, axis2=-1))
-    with np.errstate(over="ignore"):                                                   # the formula as it is written
+    with np.errstate(over="ignore"):                                                   # the formula, computed directly
         pairs = np.exp(np.maximum(before[:, None, :] - before[:, :, None], after[:, None, :] - after[:, :, None]))
     assert_relative(stay, 1 / pairs.sum(axis=-1))
 
 
 @pytest.mark.parametrize("two_sided", [False, True])
-def test_joint_law_against_a_million_samples(rng, two_sided):
+def test_joint_law_agrees_with_a_million_samples(rng, two_sided):
     h, f, eps, n = rng.normal(size=5), 3 * rng.normal(size=5), 0.4, 1_000_000
     f[3] = f[1]                                                                         # a tie
     noise = gumbel.sample((n, 5), rng)
@@ -109,11 +109,11 @@ def test_joint_law_against_a_million_samples(rng, two_sided):
     assert (counts[law == 0] == 0).all()
     error = np.sqrt(law * (1 - law) / n)
     assert np.abs((counts / n - law)[law > 0] / error[law > 0]).max() < 4.5
-    independent = np.outer(law.sum(axis=1), law.sum(axis=0))                            # noise not shared
+    independent = np.outer(law.sum(axis=1), law.sum(axis=0))                            # if noise were not shared
     assert np.abs((counts / n - independent)[law > 0] / error[law > 0]).max() > 50
 
 
-def test_pairs_only_climb(problem):
+def test_second_arg_max_never_lowers_f(problem):
     h, f, noise = problem
     pair = direct.argmax_pair(h, f, 0.4, noise)
     assert (f[pair.z_eps] >= f[pair.z_star]).all()
@@ -122,7 +122,7 @@ def test_pairs_only_climb(problem):
 # --- variance -------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("two_sided", [False, True])
-def test_sampled_variance_and_covariance(problem, two_sided):
+def test_sampled_variance_and_covariance_agree_with_the_exact_ones(problem, two_sided):
     h, f, noise = problem
     sampled = (direct.two_sided_gradient if two_sided else direct.gradient)(h, f, 0.4, noise)
     mean = direct.expected_gradient(h, f, 0.4, two_sided)
@@ -144,11 +144,11 @@ def test_variance_agrees_with_the_joint_law(rng, h_scale, f_scale, eps, two_side
     second = (leave + arrive) / width**2
     variance = direct.variance(h, f, eps, two_sided)
     assert (variance >= 0).all()
-    # relative to the second moment: a move that is all but certain has next to no variance left
+    # relative to the second moment, because an almost certain switch has almost no variance
     assert (np.abs(variance + ((arrive - leave) / width) ** 2 - second) <= 1e-10 * second).all()
 
 
-def test_mse_is_bias_plus_variance_of_the_mean(problem):
+def test_mse_agrees_with_the_sampled_squared_error_of_a_mean(problem):
     h, f, noise = problem
     for two_sided in (False, True):
         sampled = (direct.two_sided_gradient if two_sided else direct.gradient)(h, f, 0.5, noise)
@@ -159,8 +159,8 @@ def test_mse_is_bias_plus_variance_of_the_mean(problem):
 
 @pytest.mark.parametrize("two_sided", [False, True])
 @pytest.mark.parametrize("samples", [1, 100, 10_000, 10**15])
-def test_best_eps_has_the_least_error(rng, two_sided, samples):
-    """Of 161 other eps, and to five digits: the parabola through the errors next to it has its floor there."""
+def test_best_eps_minimises_the_mean_squared_error(rng, two_sided, samples):
+    """None of 161 other eps has a smaller error, and a parabola fitted nearby has its minimum there to five digits."""
     h = rng.normal(size=(3, 6))
     f = np.array([1e-3, 1.0, 1e3])[:, None, None] * rng.normal(size=(3, 3, 6))
     best = direct.best_eps(h, f, samples, two_sided)
@@ -182,7 +182,7 @@ def test_best_eps_falls_with_the_number_of_samples(problem):
 
 # --- edges ----------------------------------------------------------------------------------------------------------
 
-def test_one_value_is_no_choice(rng):
+def test_single_value_has_zero_gradient_bias_and_variance(rng):
     h, f, noise = np.zeros((3, 1)), np.ones((3, 1)), gumbel.sample((3, 1), rng)
     for result in (direct.gradient(h, f, 0.1, noise), direct.two_sided_gradient(h, f, 0.1, noise),
                    direct.bias(h, f, 0.1), direct.variance(h, f, 0.1),
@@ -192,7 +192,7 @@ def test_one_value_is_no_choice(rng):
     assert (direct.best_eps(h, f) == 1).all() and (direct.mse(h, f, 0.1) == 0).all()
 
 
-def test_ties_go_to_the_lowest_index_and_a_constant_f_moves_nothing(rng):
+def test_ties_go_to_the_lowest_index_and_constant_f_has_zero_variance(rng):
     pair = direct.argmax_pair(np.zeros(3), np.zeros(3), 0.1, np.zeros(3))
     assert pair.z_star == 0 and pair.z_eps == 0
     h, f = rng.normal(size=4), np.full(4, -200.0)
@@ -221,7 +221,7 @@ FUNCTIONS = [direct.expected_gradient, direct.tilted_objective, direct.joint_law
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_bad_values_are_named(function):
+def test_errors_name_the_invalid_argument(function):
     for arguments, name in ((([np.nan, 1], [0, 1], 0.1), "h"), (([0, 1], [np.inf, 1], 0.1), "f"),
                             (([0, 1], [0, 1, 2], 0.1), "f"), (([], [], 0.1), "h"), (([0, 1], [0, 1], 0.0), "eps"),
                             (([0, 1], [0, 1], -0.1), "eps"), (([0, 1], [0, 1], np.nan), "eps"),
@@ -232,7 +232,7 @@ def test_bad_values_are_named(function):
 
 
 @pytest.mark.parametrize("function", [direct.gradient, direct.two_sided_gradient, direct.argmax_pair])
-def test_bad_values_are_named_in_sampled_functions(function):
+def test_errors_of_sampled_functions_name_the_invalid_argument(function):
     zeros = np.zeros(2)
     for arguments, name in (((zeros, zeros, 0.1, [np.nan, 0]), "noise"), ((zeros, zeros, 0.0, zeros), "eps"),
                             ((zeros, [0, np.nan], 0.1, zeros), "f"), ((zeros, zeros, 0.1, np.zeros(3)), "noise"),
@@ -248,16 +248,16 @@ def test_samples_must_be_at_least_one():
             function()
 
 
-def test_best_eps_far_out_where_q_is_all_but_certain():
-    """Moves have a chance of e^-20 here, and the gradient is as small: the best eps for one sample is near 10^8."""
+def test_best_eps_is_huge_when_one_value_is_almost_certain():
+    """The arg maxes differ with probability e^-20, and the gradient is as small: for one sample eps is near 10^8."""
     h, f = np.array([0.0, -20.0, -25.0]), np.array([-100.0, -95.0, -103.0])
     best = float(direct.best_eps(h, f, samples=1))
     assert 1e7 < best < 1e9
     assert (direct.mse(h, f, np.geomspace(1e-6, 1e20, 500)) >= direct.mse(h, f, best) * (1 - 1e-9)).all()
 
 
-def test_best_eps_is_infinite_where_no_estimate_beats_zero(rng):
-    """The best f has next to no chance and a slope across the others: moving to it leads away from the gradient."""
+def test_best_eps_is_infinite_where_the_zero_estimate_is_best(rng):
+    """In some of these problems switches lead away from the gradient, and no finite eps is better than 0."""
     h, f = 3 * rng.normal(size=(200, 5)), rng.normal(size=(200, 5))
     best = direct.best_eps(h, f, samples=1)
     zero = (exact.gradient(h, f) ** 2).sum(axis=-1)
@@ -269,28 +269,28 @@ def test_best_eps_is_infinite_where_no_estimate_beats_zero(rng):
     assert (at_best <= errors[~infinite] * (1 + 1e-9)).all() and (at_best < zero[~infinite]).all()
 
 
-def test_expected_gradient_keeps_its_digits_when_one_value_has_all_the_mass():
+def test_expected_gradient_keeps_small_entries_when_one_value_is_almost_certain():
     h, f, eps = np.array([0.0, -40.0, -45.0]), np.array([-100.0, -95.0, -103.0]), 0.1
     q, s = np.exp(h), eps * (f + 100)
     others = q[1:] * np.expm1(s[1:]) / eps                                  # 1 + sum q is 1 to 17 digits
     assert_relative(direct.expected_gradient(h, f, eps), [-others.sum(), *others], 1e-10)
 
 
-def test_samples_that_are_no_number():
+def test_samples_must_not_be_nan():
     with pytest.raises(ValueError, match="^samples must"):
         direct.mse([0, 1], [1, 2], 0.1, samples=float("nan"))
 
 
 @pytest.mark.parametrize("wrong, error", [(None, TypeError), ("3", TypeError), (True, TypeError), ([1, 2], TypeError),
                                           (1.5, ValueError), (float("inf"), ValueError), (-1, ValueError)])
-def test_samples_are_a_whole_number(wrong, error):
+def test_samples_must_be_a_whole_number(wrong, error):
     for function in (lambda: direct.mse([0, 1], [1, 2], 0.1, samples=wrong),
                      lambda: direct.best_eps([0, 1], [1, 2], samples=wrong)):
         with pytest.raises(error, match="^samples must"):
             function()
 
 
-def test_two_sided_gradient_is_a_name_for_the_flag(problem):
+def test_two_sided_gradient_equals_gradient_with_the_flag(problem):
     h, f, noise = problem
     both = direct.gradient(h, f, 0.4, noise[:1_000], two_sided=True)
     assert (both == direct.two_sided_gradient(h, f, 0.4, noise[:1_000])).all()
@@ -298,8 +298,8 @@ def test_two_sided_gradient_is_a_name_for_the_flag(problem):
     assert_relative(both, (one_hot(0.4) - one_hot(-0.4)) / 0.8, 1e-15)
 
 
-def test_one_value_that_nearly_doubles_the_sum_of_all():
-    """Ten equal values of which one is favoured 18-fold: E_q exp(eps f) = 1.9, where the two ways of the tilt meet."""
+def test_both_formulas_of_the_tilt_agree_where_they_meet():
+    """Of ten equal values, one is favoured 18-fold: E_q exp(eps f) is 1.9, near the limit between the two formulas."""
     h, f = np.zeros(10), np.array([0.0, np.log(18)] + 8 * [-50.0])
     q_eps = np.exp(f) / np.exp(f).sum()
     assert_close_in_norm(direct.expected_gradient(h, f, 1.0), q_eps - 0.1, 1e-13)

@@ -1,4 +1,4 @@
-"""Enumeration against loops that anyone can read."""
+"""Check enumeration against simple loops."""
 from __future__ import annotations
 
 import math
@@ -11,7 +11,7 @@ from tests.asserts import assert_relative
 from tests.differences import central
 
 
-def test_expectation_bound_and_likelihood_by_plain_loops(rng):
+def test_expectation_bound_and_likelihood_agree_with_loops(rng):
     h, f = rng.normal(size=5), 3 * rng.normal(size=5)
     total = sum(math.exp(score) for score in h)
     q = [math.exp(score) / total for score in h]
@@ -32,15 +32,15 @@ def test_gradient_is_the_derivative_of_the_expectation(rng):
     assert abs(exact.gradient(h, f).sum()) < 1e-15
 
 
-def test_gradient_keeps_its_digits_when_one_value_has_all_the_mass():
-    """q = (1, e^-90, e^-100) up to rounding: each entry by pairs, q_i sum_j q_j (f_i - f_j), where nothing cancels."""
+def test_gradient_keeps_small_entries_when_one_value_is_almost_certain():
+    """q is (1, e^-90, e^-100) up to rounding; the reference q_i sum_j q_j (f_i - f_j) has no cancellation."""
     h, f = np.array([0.0, -90.0, -100.0]), np.array([-200.0, -150.0, -300.0])
     q = np.exp(h)
     pairs = [sum(q[i] * q[j] * (f[i] - f[j]) for j in range(3)) for i in range(3)]
     assert_relative(exact.gradient(h, f), pairs, 1e-13)
 
 
-def test_the_gap_closes_at_the_posterior_and_nowhere_else(rng):
+def test_gap_is_zero_only_at_the_posterior(rng):
     f = 5 * rng.normal(size=(20, 6))
     assert np.abs(exact.gap(f, f)).max() == 0
     assert (exact.gap(f + rng.normal(size=f.shape), f) > 0).all()
@@ -48,7 +48,7 @@ def test_the_gap_closes_at_the_posterior_and_nowhere_else(rng):
     assert_relative(exact.gap(h, f), exact.log_likelihood(f) - exact.elbo(h, f), 1e-10)
 
 
-def test_extreme_scores_stay_finite():
+def test_results_for_extreme_scores_are_finite():
     h, f = np.array([1e3, -1e3, 0.0]), np.array([-1e4, 1e4, 0.0])
     for value in (exact.expectation(h, f), exact.kl(h), exact.elbo(h, f), exact.gap(h, f), exact.log_likelihood(f)):
         assert np.isfinite(value)
@@ -56,13 +56,13 @@ def test_extreme_scores_stay_finite():
     assert exact.expectation(h, f) == pytest.approx(-1e4)
 
 
-def test_one_value():
+def test_single_value_has_zero_divergence_and_gradient():
     assert exact.kl([3.0]) == 0 and exact.gap([3.0], [-7.0]) == 0
     assert exact.gradient([3.0], [-7.0]).tolist() == [0.0]
     assert exact.elbo([3.0], [-7.0]) == -7.0
 
 
-def test_bad_values_are_named():
+def test_errors_name_the_invalid_argument():
     for call, name in ((lambda: exact.expectation([0, np.nan], [0, 1]), "h"),
                        (lambda: exact.gradient([0, 1], [0]), "f"),
                        (lambda: exact.log_likelihood([]), "f"), (lambda: exact.kl(1.0), "h")):

@@ -1,4 +1,4 @@
-"""Joint values: their order, expectations and gradients by plain loops."""
+"""Check the order of joint values, and their expectations and gradients against simple loops."""
 from __future__ import annotations
 
 import itertools
@@ -13,7 +13,7 @@ from tests.asserts import assert_relative
 
 
 @pytest.mark.parametrize("n, k", [(1, 5), (3, 2), (2, 3), (4, 2)])
-def test_order_of_the_joint_values(n, k):
+def test_joint_values_are_in_lexicographic_order(n, k):
     expected = list(itertools.product(range(k), repeat=n))
     assert joint.values(n, k).tolist() == [list(z) for z in expected]
     hots = joint.one_hots(n, k)
@@ -21,7 +21,7 @@ def test_order_of_the_joint_values(n, k):
     assert (hots.sum(axis=1) == n).all()
 
 
-def test_expectation_and_gradient(rng):
+def test_expectation_and_gradient_agree_with_loops_and_differences(rng):
     h, f = 2 * rng.normal(size=(4, 3, 2)), 5 * rng.normal(size=(4, 8))
     q = np.exp(h) / np.exp(h).sum(axis=-1, keepdims=True)
     for b in range(4):
@@ -35,14 +35,14 @@ def test_expectation_and_gradient(rng):
     assert_relative(np.exp(joint.log_q(h)).sum(axis=-1), 1.0, 1e-13)
 
 
-def test_one_variable_is_plain_enumeration(rng):
+def test_gradient_of_one_variable_agrees_with_exact_gradient(rng):
     from refimpl import exact
 
     h, f = rng.normal(size=(4, 1, 6)), rng.normal(size=(4, 6))
     assert_relative(joint.gradient(h, f)[:, 0], exact.gradient(h[:, 0], f), 1e-11)
 
 
-def test_bad_shapes():
+def test_errors_about_shapes_name_the_argument():
     with pytest.raises(ValueError, match="^f must"):
         joint.gradient(np.zeros((2, 3, 2)), np.zeros((2, 7)))
     with pytest.raises(ValueError, match="^h must"):
@@ -53,13 +53,13 @@ def test_bad_shapes():
         joint.gradient(np.zeros((3, 2, 2)), np.zeros((4, 4)))
 
 
-def test_lists_are_accepted():
+def test_index_and_log_q_accept_lists():
     h, z = [[0.5, -1.0], [2.0, 0.0]], [[0, 1], [1, 0]]
     assert joint.index(z) == 2
     assert (joint.log_q(h) == joint.log_q(np.array(h))).all()
 
 
-def test_bad_sizes_are_named():
+def test_errors_about_sizes_name_the_argument():
     for call, name, error in ((lambda: joint.values(2, -1), "k", ValueError),
                               (lambda: joint.count(-1, 3), "n", ValueError),
                               (lambda: joint.count(2, 2.5), "k", ValueError),
@@ -83,8 +83,8 @@ def test_batch_axes_broadcast(rng):
     assert_relative(joint.gradient(h, f)[3, 2], joint.gradient(h[3, 0], f[2]), 1e-14)
 
 
-def test_the_list_of_all_values_is_limited_by_its_entries(monkeypatch):
-    """n k k^n one-hot entries: 3 variables of 2 values have 48."""
+def test_list_of_joint_values_is_limited_by_its_number_of_entries(monkeypatch):
+    """The list has n k k^n one-hot entries, 48 for 3 variables of 2 values."""
     for limit, allowed in ((48, True), (47, False)):
         monkeypatch.setattr(joint, "LISTED", limit)
         for call in (lambda: joint.values(3, 2), lambda: joint.one_hots(3, 2)):
@@ -95,7 +95,7 @@ def test_the_list_of_all_values_is_limited_by_its_entries(monkeypatch):
                     call()
 
 
-def test_require_allows_the_limit_itself_and_says_the_size_beyond_it():
+def test_require_allows_the_limit_and_reports_a_larger_size():
     joint.require(3, 2, 8, "this", "use that")
     problem = r"^this enumerates all 2\^3 = 8 joint values, and at most 7 are allowed; use that$"
     with pytest.raises(ValueError, match=problem):

@@ -1,4 +1,4 @@
-"""The one page is the package: the same gradients, steps, bounds and random numbers, in 130 lines of NumPy."""
+"""one_page.py computes what the package does: the same gradients, steps, bounds and random numbers."""
 from __future__ import annotations
 
 import ast
@@ -31,7 +31,7 @@ def flat(arrays: list[np.ndarray]) -> np.ndarray:
 
 @pytest.fixture
 def model() -> VAE:
-    """The package's model in float64, its scores spread by a few nats so that q is not uniform."""
+    """Return the package's model in float64, with scores that differ by a few nats, so that q is not uniform."""
     model = VAE(Independent(1, one_page.K), dtype=np.float64)
     model.initialise(np.random.default_rng(5))
     model.encoder.layers[-1].W *= 20
@@ -39,31 +39,31 @@ def model() -> VAE:
 
 
 def weights_of(model: VAE) -> list[np.ndarray]:
-    """Copies of its weights, in the page's order."""
+    """Return copies of the model's weights, in the order of one_page.py."""
     return [array.copy() for network in (model.encoder, model.decoder) for layer in network.layers[::2]
             for array in (layer.W, layer.b)]
 
 
 def noise_and_generator(seed: int, batch: int) -> tuple[np.ndarray, np.random.Generator]:
-    """Gumbel noise (batch, k), and a generator that gives the package the same."""
+    """Return Gumbel noise (batch, k), and a generator from which the package draws the same noise."""
     return gumbel.sample((batch, one_page.K), np.random.default_rng(seed)), np.random.default_rng(seed)
 
 
 @pytest.mark.parametrize("batch, eps", [(100, 0.1), (7, 1.0)])
-def test_every_gradient_is_the_package_s(model, batch, eps):
+def test_gradients_equal_those_of_the_package(model, batch, eps):
     x, (noise, rng) = IMAGES.train.images(slice(0, batch), np.float64), noise_and_generator(1, batch)
     grads = one_page.gradients(weights_of(model), x, noise, eps)
     model.parameters.zero_grads()
     model.backward(x, estimators.get("direct"), rng, eps=eps)
     packaged = [array for network in (model.encoder, model.decoder) for layer in network.layers[::2]
                 for array in (layer.dW, layer.db)]
-    for mine, theirs in zip(grads, packaged, strict=True):
-        assert np.abs(theirs).max() > 1e-3                          # there is something to compare
-        np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-12)
+    for on_page, in_package in zip(grads, packaged, strict=True):
+        assert np.abs(in_package).max() > 1e-3                          # not all zero
+        np.testing.assert_allclose(on_page, in_package, rtol=0, atol=1e-12)
 
 
-def test_three_steps_are_the_package_s(model):
-    """The first step of Adam hardly sees its constants; the next ones do."""
+def test_three_adam_steps_equal_those_of_the_package(model):
+    """The first step of Adam hardly depends on its constants, but later steps do."""
     weights, optimiser = weights_of(model), Adam(model.parameters)
     M = V = [np.zeros_like(w) for w in weights]
     for t in (1, 2, 3):
@@ -78,19 +78,19 @@ def test_three_steps_are_the_package_s(model):
         np.testing.assert_allclose(flat(weights), model.parameters.values, rtol=0, atol=1e-12)
 
 
-def test_the_bound_is_the_package_s(model):
+def test_bound_equals_that_of_the_package(model):
     x = IMAGES.test.images(dtype=np.float64)
     exact = -model.bounds(IMAGES.test).elbo
     assert abs(one_page.bound(weights_of(model), x) - exact) < 1e-10
 
 
-def test_the_noise_is_gumbel_s():
+def test_noise_equals_that_of_the_package():
     noise, rng = noise_and_generator(3, 50)
     np.testing.assert_allclose(one_page.gumbel((50, one_page.K), rng), noise, rtol=0, atol=1e-14)
 
 
-def test_training_is_train_s_with_the_same_seed():
-    """Weights drawn, order of the images, noise, a smaller last batch: two epochs of three steps."""
+def test_training_equals_that_of_the_package_with_the_same_seed():
+    """Initial weights, order of images, noise and a smaller last batch agree in two epochs of three steps."""
     run = VAERun.start(vae(seed=4).resolved())
     for epoch, weights in enumerate(one_page.train(IMAGES.train, np.random.default_rng(4), epochs=2), start=1):
         loop.train_epoch(run, IMAGES.train, epoch=epoch)
@@ -99,7 +99,7 @@ def test_training_is_train_s_with_the_same_seed():
     assert run.adam.t == 6
 
 
-def test_its_settings_are_train_s_defaults():
+def test_settings_equal_the_defaults_of_train():
     settings = vae().resolved()
     assert (settings.pixels, settings.hidden, settings.k) == (one_page.PIXELS, one_page.HIDDEN, one_page.K)
     assert settings.hyperparameters == {"eps": one_page.EPS}
@@ -113,7 +113,7 @@ def start(**keywords) -> subprocess.Popen:
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, **keywords)
 
 
-def test_main_prints_a_line_an_epoch_and_what_to_read(monkeypatch, capsys):
+def test_main_prints_a_line_per_epoch_and_files_to_read_next(monkeypatch, capsys):
     monkeypatch.setattr(data, "load", lambda name: IMAGES)
     one_page.main()
     *epochs, last = capsys.readouterr().out.splitlines()
@@ -124,7 +124,7 @@ def test_main_prints_a_line_an_epoch_and_what_to_read(monkeypatch, capsys):
     assert len(named) == 2 and all((ROOT / path).exists() for path in named)
 
 
-def test_missing_images_are_said_in_a_line():
+def test_missing_data_folder_is_reported_in_one_line():
     process = start(env=os.environ | {"REFIMPL_DATA_DIR": "no/such/folder"})
     out, err = process.communicate(timeout=60)
     assert process.returncode == 2 and err == ""
@@ -132,25 +132,25 @@ def test_missing_images_are_said_in_a_line():
 
 
 @pytest.mark.slow
-def test_three_epochs_end_where_train_does_and_ctrl_c_ends_it_quietly(tmp_path):
+def test_three_epochs_agree_with_train_and_ctrl_c_ends_without_traceback(tmp_path):
     process = start()
     out, err = process.communicate(timeout=600)
     assert process.returncode == 0 and err == ""
-    mine = [float(nats) for nats in re.findall(r"^epoch \d: test bound -ELBO ([\d.]+) nats$", out, re.M)]
-    theirs = [-row["test_elbo"] for row in loop.train(vae(), 3, tmp_path / "run")]
-    print(f"one_page: {mine}, train: {theirs}")
-    assert len(mine) == 3 and mine[2] < mine[1] < mine[0]
-    np.testing.assert_allclose(mine, theirs, rtol=0, atol=1.0)
+    on_page = [float(nats) for nats in re.findall(r"^epoch \d: test bound -ELBO ([\d.]+) nats$", out, re.M)]
+    in_package = [-row["test_elbo"] for row in loop.train(vae(), 3, tmp_path / "run")]
+    print(f"one_page: {on_page}, train: {in_package}")
+    assert len(on_page) == 3 and on_page[2] < on_page[1] < on_page[0]
+    np.testing.assert_allclose(on_page, in_package, rtol=0, atol=1.0)
 
-    # A suite that runs in the background of a script ignores SIGINT, and so would its children: this one may not.
+    # Tests that run in the background of a script ignore SIGINT, and so would a child process without preexec_fn.
     process = start(preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
-    assert process.stdout.readline() == out.splitlines(keepends=True)[0]        # it has begun, and it goes the same way
+    assert process.stdout.readline() == out.splitlines(keepends=True)[0]        # it has begun
     process.send_signal(signal.SIGINT)
     rest, err = process.communicate(timeout=60)
     assert process.returncode == 130 and rest == "" and err == ""
 
 
-def test_it_is_a_page_of_numpy():
+def test_page_has_at_most_130_lines_and_imports_only_numpy_and_data():
     assert len(SOURCE.splitlines()) <= 130
     imports = [ast.unparse(node) for node in ast.walk(ast.parse(SOURCE))
                if isinstance(node, (ast.Import, ast.ImportFrom))]
@@ -159,7 +159,7 @@ def test_it_is_a_page_of_numpy():
 
 
 @pytest.mark.parametrize("function", ["forward", "gradients", "adam", "bound"])
-def test_every_line_of_mathematics_has_its_shape_and_its_equation(function):
+def test_lines_of_mathematics_have_a_shape_and_an_equation(function):
     (node,) = [node for node in ast.parse(SOURCE).body if isinstance(node, ast.FunctionDef) and node.name == function]
     lines = SOURCE.splitlines()
     mathematics = [lines[each.lineno - 1] for each in node.body

@@ -1,5 +1,4 @@
-"""An estimator with hyperparameters of its own and a family of one's own, each from a file: they train, resume, are
-checked, and stand in the label."""
+"""A user's estimator with hyperparameters, and a user's family of latent variables, each defined in a file."""
 from __future__ import annotations
 
 import csv
@@ -23,7 +22,7 @@ TINY = ["--hidden", 8, "--limit", 120, "--batch", 40]
 
 
 def registered(monkeypatch, tmp_path, registry, name, content) -> dict:
-    """The names of the file, run once; afterwards it is registered no longer."""
+    """Run the file once and return its names.  Its entry of the registry is removed after the test."""
     path = tmp_path / "mine.py"
     path.write_text(content)
     monkeypatch.setitem(registry, name, None)
@@ -49,9 +48,9 @@ def last(folder) -> dict[str, float]:
         return {name: float(value or "nan") for name, value in list(csv.DictReader(stream))[-1].items()}
 
 
-# --- a hyperparameter of one's own ------------------------------------------------------------------------------------
+# --- a custom estimator with hyperparameters --------------------------------------------------------------------------
 
-def test_a_hyperparameter_of_one_s_own_is_set_stored_and_passed_on(mine, tmp_path, capsys):
+def test_custom_hyperparameters_are_set_stored_and_passed_to_the_estimator(mine, tmp_path, capsys):
     train = ["train", "--estimator", "mine", *TINY, "--epochs", 1]
     status, out, err = call(capsys, *train, "--set", "lam=0.3", "--out", tmp_path / "a")
     assert status == 0, err
@@ -60,7 +59,7 @@ def test_a_hyperparameter_of_one_s_own_is_set_stored_and_passed_on(mine, tmp_pat
     assert stored["kind"] == "train" and stored["hyperparameters"] == {"lam": 0.3, "steep": False, "words": "plain"}
     settings = checkpoint.load(tmp_path / "a" / checkpoint.FILE)[0].settings
     assert dict(settings.hyperparameters) == stored["hyperparameters"]
-    assert call(capsys, *train, "--lam", 0.3, "--out", tmp_path / "b")[0] == 0        # it has an option of its own too
+    assert call(capsys, *train, "--lam", 0.3, "--out", tmp_path / "b")[0] == 0        # --lam is an option, too
     assert call(capsys, *train, "--out", tmp_path / "c")[0] == 0                      # the default, 0.5
     assert (weights(tmp_path / "a") == weights(tmp_path / "b")).all()
     assert (weights(tmp_path / "a") != weights(tmp_path / "c")).any() and mine["seen"][-1][0] == 0.5
@@ -71,7 +70,7 @@ def test_a_hyperparameter_of_one_s_own_is_set_stored_and_passed_on(mine, tmp_pat
         "mine, k = 10, lam = 1, words = florid, steep"
 
 
-def test_a_run_with_it_resumes_and_is_not_contradicted(mine, tmp_path, capsys):
+def test_run_with_custom_estimator_resumes_only_with_its_own_hyperparameters(mine, tmp_path, capsys):
     train = ["train", "--estimator", "mine", *TINY, "--set", "lam=0.3"]
     assert call(capsys, *train, "--epochs", 2, "--out", tmp_path / "whole")[0] == 0
     assert call(capsys, *train, "--epochs", 1, "--out", tmp_path / "parts")[0] == 0
@@ -83,27 +82,28 @@ def test_a_run_with_it_resumes_and_is_not_contradicted(mine, tmp_path, capsys):
     assert (weights(tmp_path / "whole") == weights(tmp_path / "parts")).all()
 
 
-@pytest.mark.parametrize("said, words", [
+@pytest.mark.parametrize("assignments, words", [
     (["lam=1.5"], ["--lam", "at most 1", "1.5"]), (["lam=-0.1"], ["--lam", "at least 0"]), (["lam=nan"], ["--lam"]),
     (["lam=much"], ["--lam must be a number, got 'much'"]), (["lam"], ["--set must be NAME=VALUE, got 'lam'"]),
     (["lamb=0.3"], ["unknown setting 'lamb'", "did you mean 'lam'?", "there are lam, words, steep"]),
     (["words=florrid"], ["did you mean 'florid'?", "plain, florid"]), (["steep=rather"], ["--steep", "true or false"]),
     (["eps=0.1"], ["--eps is a setting of the estimator direct", "which has --lam, --words, --steep"])])
-def test_what_it_cannot_be_is_refused_in_one_line(mine, tmp_path, capsys, said, words):
-    assert_refused(capsys, ["train", "--estimator", "mine", *TINY, "--set", *said, "--out", tmp_path / "run"], *words)
+def test_bad_custom_hyperparameters_are_rejected_in_one_line(mine, tmp_path, capsys, assignments, words):
+    train = ["train", "--estimator", "mine", *TINY]
+    assert_refused(capsys, [*train, "--set", *assignments, "--out", tmp_path / "run"], *words)
     assert not (tmp_path / "run").exists()
 
 
-def test_help_shows_it_and_other_estimators_do_not_take_it(mine, tmp_path, capsys):
+def test_custom_hyperparameter_is_in_help_and_rejected_for_other_estimators(mine, tmp_path, capsys):
     assert "--lam LAM" in call(capsys, "train", "--help")[1]
     assert_refused(capsys, ["train", *TINY, "--lam", 0.3, "--out", tmp_path / "run"],
                    "--lam is a setting of the estimator mine, not of this run, which has --eps")
 
 
-# --- a family of one's own --------------------------------------------------------------------------------------------
+# --- a custom family --------------------------------------------------------------------------------------------------
 
 def log_likelihood(folder, values: np.ndarray) -> float:
-    """Mean over the test images of log mean_z p(x given z), z one of these values (K, n k)."""
+    """Return the mean over test images of log mean_z p(x given z), for z in these values (K, n k)."""
     run = checkpoint.load(folder / checkpoint.FILE)[0]
     test = data.load("mnist", limit=120).test
     x = test.images(slice(0, len(test))).astype(float)
@@ -119,7 +119,7 @@ def hots(ones: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("estimator", first(2, ["direct", "perturbed", "two-sided", "direct-joint", "imle"]))
-def test_a_family_of_one_s_own_trains_and_resumes_to_the_bit(subsets, tmp_path, capsys, estimator):
+def test_custom_family_trains_and_resumes_to_the_bit(subsets, tmp_path, capsys, estimator):
     train = ["train", "--family", "subsets", "--n", 5, "--k", 2, "--set", "size=2", "--estimator", estimator, *TINY]
     status, out, err = call(capsys, *train, "--epochs", 2, "--out", tmp_path / "whole")
     assert status == 0, err
@@ -135,7 +135,7 @@ def test_a_family_of_one_s_own_trains_and_resumes_to_the_bit(subsets, tmp_path, 
     assert last(tmp_path / "whole")["test_log_likelihood"] == pytest.approx(expected, abs=2e-4)
 
 
-def test_its_options_are_checked_and_only_its_own(subsets, tmp_path, capsys):
+def test_options_of_a_custom_family_are_checked(subsets, tmp_path, capsys):
     train = ["train", "--family", "subsets", "--n", 5, "--k", 2, *TINY, "--out", tmp_path / "run"]
     assert_refused(capsys, [*train, "--size", 6], "size at most --n", "got size 6 of 5")
     assert_refused(capsys, [*train, "--set", "size=0"], "--size must be at least 1, got 0")
@@ -147,12 +147,12 @@ def test_its_options_are_checked_and_only_its_own(subsets, tmp_path, capsys):
     assert_refused(capsys, ["train", "--size", 2, *TINY, "--out", tmp_path / "run"],
                    "--size is a setting of the family subsets, not of this run")
     assert not (tmp_path / "run").exists()
-    made = vae(family="subsets", n=5, k=2).resolved()
-    assert dict(made.family_options) == {"size": 1, "mirrored": False} and made.label().startswith(
+    settings = vae(family="subsets", n=5, k=2).resolved()
+    assert dict(settings.family_options) == {"size": 1, "mirrored": False} and settings.label().startswith(
         "direct, n = 5, k = 2, subsets of 1, ")
 
 
-def test_whoever_has_not_registered_the_family_is_told_so(subsets, tmp_path, capsys, monkeypatch):
+def test_run_of_an_unregistered_family_is_rejected_with_an_explanation(subsets, tmp_path, capsys, monkeypatch):
     train = ["train", "--family", "subsets", "--n", 5, "--k", 2, *TINY, "--epochs", 1, "--out", tmp_path / "run"]
     assert call(capsys, *train)[0] == 0
     monkeypatch.delitem(latent.REGISTRY, "subsets")
@@ -164,7 +164,7 @@ def test_whoever_has_not_registered_the_family_is_told_so(subsets, tmp_path, cap
 # --- paths ------------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("more, grid", [([], (3, 3)), (["--rows", 1], (1, 9)), (["--set", "rows=3"], (3, 3))])
-def test_paths_train_and_their_prior_is_uniform_on_the_paths(tmp_path, capsys, more, grid):
+def test_run_of_paths_has_a_uniform_prior_on_the_paths(tmp_path, capsys, more, grid):
     status, out, err = call(capsys, "train", "--family", "paths", "--n", 9, "--k", 2, *TINY, *more, "--epochs", 2,
                             "--out", tmp_path / "run")
     assert status == 0, err
@@ -175,11 +175,11 @@ def test_paths_train_and_their_prior_is_uniform_on_the_paths(tmp_path, capsys, m
         log_likelihood(tmp_path / "run", hots(paths)), abs=2e-4)
 
 
-def test_a_prior_on_all_joint_values_would_be_another(tmp_path, capsys):
-    """So the comparison above sees which values the prior is on."""
+def test_likelihood_distinguishes_a_prior_on_paths_from_one_on_all_joint_values(tmp_path, capsys):
+    # so the test above can detect a prior on the wrong values
     from refimpl import joint
 
     assert call(capsys, "train", "--family", "paths", "--n", 4, "--k", 2, *TINY, "--epochs", 2,
                 "--out", tmp_path / "run")[0] == 0
-    mine = last(tmp_path / "run")["test_log_likelihood"]
-    assert abs(mine - log_likelihood(tmp_path / "run", joint.one_hots(4, 2))) > 0.01
+    logged = last(tmp_path / "run")["test_log_likelihood"]
+    assert abs(logged - log_likelihood(tmp_path / "run", joint.one_hots(4, 2))) > 0.01

@@ -1,8 +1,8 @@
-"""2,000 calls of the public functions with random arguments, sensible and odd, from a fixed seed.
+"""Call the public functions 2,000 times with random arguments, valid and invalid, from a fixed seed.
 
-Each must give finite numbers of the right shape, or a ValueError or TypeError whose message starts with the name of one
-of the arguments.  No call may warn, change its arguments, or raise anything else.  Sensible arguments must be accepted,
-and what can only be a mistake (NaN, a ragged list, a mask ...) refused.
+Each call must return finite numbers of the right shape, or raise a ValueError or TypeError whose message starts with
+the name of an argument.  No call may warn, change its arguments, or raise anything else.  Valid arguments must be
+accepted.  Arguments that can only be a mistake (NaN, a ragged list, a mask ...) must be refused.
 """
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ BATCHES = [(), (), (1,), (3,), (2, 1), (1, 3), (2, 3), (0,), (2, 0, 1)]
 class Argument(NamedTuple):
     value: object
     verdict: str
-    shape: tuple[int, ...] | None = None            # of a good or extreme one
+    shape: tuple[int, ...] | None = None            # of a good or extreme value
 
 
 class Draw:
-    """Random arguments for one call: k, n and a batch shape that most of them share."""
+    """Draw random arguments for one call, most of which share k, n and a batch shape."""
 
     def __init__(self, seed: int) -> None:
         self.random, self.rng = random.Random(seed), np.random.default_rng(seed)
         self.k, self.n, self.batch = self.random.choice([1, 2, 3, 4]), self.random.choice([1, 2, 3]), self.draw_batch()
-        self.wild = self.random.random() < 0.4                          # extreme magnitudes meet in one call
+        self.wild = self.random.random() < 0.4                          # several extreme magnitudes in one call
 
     def draw_batch(self) -> tuple[int, ...]:
         return self.random.choice(BATCHES)
 
     def odd(self) -> Argument | None:
-        """In one of eight cases, something that no function takes."""
+        """In one of eight cases, return a value that no function accepts."""
         if self.random.random() > 0.12:
             return None
         return Argument(self.random.choice([
@@ -49,7 +49,7 @@ class Draw:
             np.full((2, self.k), -np.inf), [10**400, 1], ["1", "2"], np.array(["2020-01-01"], "datetime64[D]")]), BAD)
 
     def numbers(self, shape: tuple[int, ...], shared: bool) -> Argument:
-        """Scores of this shape in one of many forms and magnitudes."""
+        """Return scores of this shape in one of many forms and magnitudes."""
         values = self.rng.normal(size=shape)
         form = self.random.randrange(12) if not self.wild else self.random.randrange(6, 12)
         verdict = GOOD if shared else EXTREME
@@ -73,7 +73,7 @@ class Draw:
         return Argument(values, verdict, shape)
 
     def table(self, *tail: int, leading: tuple[int, ...] = ()) -> Argument:
-        """(leading, batch, tail) numbers; now and then of a shape of their own."""
+        """Return numbers of shape leading + batch + tail, or sometimes of another shape."""
         odd = self.odd()
         if odd:
             return odd
@@ -134,7 +134,7 @@ class Draw:
         return self.random.choice([good] * 20 + [Argument(0, GOOD, ())] * 5 + [Argument(value, BAD) for value in wrong])
 
     def count(self) -> Argument:
-        """How many of the k values are chosen."""
+        """Return how many of the k values are chosen."""
         self.chosen = self.random.randrange(self.k + 1)
         wrong = [-1, self.k + 1, 1.5, None, "1", [1], True, np.nan, 10**30]
         return self.random.choice([Argument(self.chosen, GOOD)] * 20 + [Argument(value, BAD) for value in wrong])
@@ -183,12 +183,12 @@ class Draw:
 
 
 class Case(NamedTuple):
-    """A function, how its arguments are drawn, and the shape of its result behind the batch axes."""
+    """A function, how its arguments are drawn, and the shape of its result after the batch axes."""
 
     function: object
     arguments: dict[str, object]
     tail: object
-    share: int = 12             # how many of its calls for one of the slowest function's
+    share: int = 12             # relative number of calls; the slowest function has fewer
 
 
 def cases() -> list[Case]:
@@ -202,7 +202,7 @@ def cases() -> list[Case]:
     variables, values = (lambda draw: (draw.n, draw.k)), (lambda draw: (draw.k**draw.n,))
     rows = lambda draw: (draw.k**draw.n, draw.n)
     hot_rows = lambda draw: (draw.k**draw.n, draw.n * draw.k)
-    nothing = None                                                      # no array comes back
+    nothing = None                                                      # the function returns no array
     return [
         Case(gumbel.sample, {"shape": Draw.array_shape, "rng": Draw.generator, "dtype": Draw.dtype}, no_axes),
         Case(gumbel.one_hot, {"index": Draw.index, "k": lambda draw: Argument(draw.k, GOOD)}, one_axis),
@@ -252,14 +252,14 @@ def cases() -> list[Case]:
 
 
 def frozen(value: object) -> object:
-    """What the value is at this moment, to compare it by later."""
+    """Return an unchangeable copy of the value, to compare with it later."""
     if isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray):
         return value.dtype.str, value.shape, value.tobytes()
     return repr(value)
 
 
 def expected_shape(case: Case, arguments: dict[str, Argument], draw: Draw) -> tuple[int, ...]:
-    """The batch axes of all arguments broadcast, and the tail, which is that of the first argument if it is a table."""
+    """Return the broadcast batch axes of all arguments and the tail, with k and n from the first argument."""
     name, first = next(iter(arguments.items()))
     if case.arguments[name] is Draw.scores:
         draw.k = first.shape[-1]
@@ -271,7 +271,7 @@ def expected_shape(case: Case, arguments: dict[str, Argument], draw: Draw) -> tu
     for name, argument in arguments.items():
         if argument.shape is None:
             continue
-        own = {"shape": 0, "index": 0, "eps": 0, "z": 2}.get(name, 1)       # axes at the end that are no batch axes
+        own = {"shape": 0, "index": 0, "eps": 0, "z": 2}.get(name, 1)       # trailing axes that are not batch axes
         if case.arguments[name] is Draw.variables:
             own = 2
         averaged = 1 if case.arguments[name] is Draw.samples_of_noise else 0
@@ -280,7 +280,7 @@ def expected_shape(case: Case, arguments: dict[str, Argument], draw: Draw) -> tu
 
 
 def check_call(case: Case, seed: int, function=None) -> str:
-    """Make one call and check all that is asked of it.  Returns whether it was "accepted" or "refused"."""
+    """Make one call, check it, and return whether the arguments were "accepted" or "refused"."""
     draw = Draw(seed)
     arguments = {name: maker(draw) for name, maker in case.arguments.items()}
     values = {name: argument.value for name, argument in arguments.items()}
@@ -293,25 +293,25 @@ def check_call(case: Case, seed: int, function=None) -> str:
     except (ValueError, TypeError) as error:
         outcome = "refused"
         if case.function is joint.require and str(error).startswith("the call enumerates"):
-            return outcome                                                  # what it is there to say
-        named = re.match(r"(\w+) must ", str(error))
-        assert named and named[1] in values, f"no argument is named: {error!r}"
-        assert verdicts != {GOOD}, f"sensible arguments refused: {error!r}"
+            return outcome                                                  # this function's purpose
+        match = re.match(r"(\w+) must ", str(error))
+        assert match and match[1] in values, f"the error names no argument: {error!r}"
+        assert verdicts != {GOOD}, f"valid arguments were refused: {error!r}"
     else:
         outcome = "accepted"
-        assert BAD not in verdicts, "nonsense accepted"
+        assert BAD not in verdicts, "an invalid argument was accepted"
         if case.tail is not None:
             shape = expected_shape(case, arguments, draw)
             for part in result if isinstance(result, tuple) else (result,):
                 assert np.shape(part) == shape, f"shape {np.shape(part)}, not {shape}"
                 limit = np.inf if case.function is direct.best_eps else np.finfo(float).max
                 assert (np.abs(part) <= limit).all(), "not finite"
-    for name, copied in before.items():
-        assert frozen(values[name]) == copied, f"{name} was changed"
+    for name, original in before.items():
+        assert frozen(values[name]) == original, f"{name} was changed"
     return outcome
 
 
-def test_two_thousand_calls():
+def test_random_calls_succeed_or_name_the_invalid_argument():
     every = cases()
     turns = [case for case in every for _ in range(case.share)]
     outcomes: dict[str, list[str]] = {case.function.__name__: [] for case in every}
@@ -323,23 +323,23 @@ def test_two_thousand_calls():
             name = f"{case.function.__module__}.{case.function.__name__}"
             raise AssertionError(f"{name}, seed {call}: {error!r}") from error
     for name, seen in outcomes.items():
-        assert 0.1 < seen.count("accepted") / len(seen) < 0.95, f"{name} sees arguments of one kind only"
+        assert 0.1 < seen.count("accepted") / len(seen) < 0.95, f"{name}: too few calls of one kind"
 
 
-def test_every_public_function_is_among_them():
+def test_every_public_function_is_called():
     public = {function for module in (gumbel, danskin, direct, coupling, error, exact, joint)
               for name, function in vars(module).items()
               if inspect.isfunction(function) and function.__module__ == module.__name__ and not name.startswith("_")}
     assert {case.function for case in cases()} == public
 
 
-def drops_the_names(h, f):
+def raises_without_a_name(h, f):
     if np.shape(h) != np.shape(f):
         raise ValueError("operands could not be broadcast together")
     return exact.gradient(h, f)
 
 
-def lets_a_mask_pass(h, f):
+def ignores_masks(h, f):
     return exact.gradient(np.asarray(h), np.asarray(f))
 
 
@@ -358,14 +358,14 @@ def wrong_shape(h, f):
     return exact.gradient(h, f)[..., :1]
 
 
-@pytest.mark.parametrize("planted", [drops_the_names, lets_a_mask_pass, changes_its_input, warns, wrong_shape])
-def test_planted_faults_are_found(planted):
-    """200 calls, which the function itself passes, find each of these."""
+@pytest.mark.parametrize("planted", [raises_without_a_name, ignores_masks, changes_its_input, warns, wrong_shape])
+def test_random_calls_detect_planted_faults(planted):
+    # the correct function passes these 200 calls
     case = next(case for case in cases() if case.function is exact.gradient)
-    found = 0
+    failures = 0
     for call in range(200):
         try:
             check_call(case, call, planted)
         except Exception:
-            found += 1
-    assert found > 0
+            failures += 1
+    assert failures > 0

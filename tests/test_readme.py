@@ -1,4 +1,4 @@
-"""What the README says must run."""
+"""The code and the commands of the README run and do what it says."""
 from __future__ import annotations
 
 import ast
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_readme_fits_in_one_reading():
+def test_readme_has_at_most_150_lines():
     assert README.count("\n") <= 150
 
 
@@ -31,28 +31,28 @@ def test_commands_in_the_readme_parse():
         make_parser().parse_args(command.split())
 
 
-def test_python_in_the_readme_prints_what_stands_below_it():
+def test_python_in_the_readme_prints_the_output_shown_below_it():
     (source, shown) = re.search(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, re.S).groups()
     names: dict = {}
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
         exec(source, names)                                                # noqa: S102  our own README
-    assert said.getvalue() == shown
+    assert printed.getvalue() == shown
     sampled = names["direct"].gradient(names["h"], names["f"], 0.1, names["noise"])
     assert np.abs(z_scores(sampled, names["direct"].expected_gradient(names["h"], names["f"], 0.1))).max() < 4
 
 
-def test_the_estimators_that_the_readme_checks():
-    """The block needs torch and jax; without them its NumPy function is checked alone."""
+def test_estimators_checked_in_the_readme_print_the_verdicts_shown():
+    """The block needs torch and jax.  Without them, only its NumPy function is checked."""
     (setup, _), (block, shown) = re.findall(r"```py(?:thon)?\n(.*?)```\n\n```text\n(.*?)```", README, re.S)
     compile(block, "README.md", "exec")
     names: dict = {}
     exec(setup.partition("noise = ")[0], names)                            # noqa: S102
     if all(map(importlib.util.find_spec, ("torch", "jax"))):
-        said = io.StringIO()
-        with contextlib.redirect_stdout(said):
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
             exec(block, names)                                             # noqa: S102
-        assert said.getvalue() == shown
+        assert printed.getvalue() == shown
     else:
         (numpy_only,) = re.findall(r"^def in_numpy.*?\n\n", block, re.M | re.S)
         exec(numpy_only, names)                                            # noqa: S102
@@ -60,12 +60,12 @@ def test_the_estimators_that_the_readme_checks():
         assert shown.startswith(f"in_numpy: {verdict}\n")
 
 
-def test_the_version_to_cite_is_the_package_s():
+def test_version_to_cite_is_that_of_the_package():
     assert f"version = {{{refimpl.__version__}}}" in README
 
 
 @pytest.mark.slow
-def test_the_pictures_of_the_readme_are_those_that_the_commands_draw(tmp_path):
+def test_pictures_in_the_readme_equal_those_that_the_commands_draw(tmp_path):
     assert cli.main(["verify", "--out", str(tmp_path)]) == 0
     assert cli.main(["explore", "--save", str(tmp_path / "explorer.png")]) == 0
     for name in ("component.png", "explorer.png"):
@@ -74,7 +74,7 @@ def test_the_pictures_of_the_readme_are_those_that_the_commands_draw(tmp_path):
 
 @pytest.mark.parametrize("page", ["README.md", "data/README.md", *(
     str(path.relative_to(ROOT)) for path in sorted((ROOT / "tutorials").rglob("*.md")))])
-def test_links_and_pictures_exist(page):
+def test_links_paths_and_pictures_point_to_existing_files(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         assert target.startswith("https://") or (ROOT / page).parent.joinpath(target).exists(), target
@@ -86,8 +86,8 @@ EQUATIONS = [line for page in (README, (ROOT / "tutorials/glossary.md").read_tex
              re.findall(r"^\| of the paper \| in words \|.*\n\|[ -|]+\n((?:\|.*\n)+)", page, re.M)[0].splitlines()]
 
 
-def found(path: str) -> bool:
-    """Whether refimpl has this function, class or method: `danskin.G`, `models.bounds.bounds`."""
+def exists(path: str) -> bool:
+    """Return whether refimpl has this function, class or method, such as `danskin.G` or `models.bounds.bounds`."""
     module, names = "refimpl", path.split(".")
     while names and importlib.util.find_spec(f"{module}.{names[0]}"):
         module = f"{module}.{names.pop(0)}"
@@ -99,7 +99,7 @@ def found(path: str) -> bool:
     return bool(names) and callable(thing)
 
 
-def test_the_table_of_equations_names_functions_that_exist():
+def test_tables_of_equations_name_existing_functions():
     source = ast.parse((ROOT / "refimpl/one_page.py").read_text(encoding="utf-8"))
     on_the_page = {node.id for node in ast.walk(source) if isinstance(node, ast.Name)
                    and isinstance(node.ctx, ast.Store)} | {node.name for node in ast.walk(source)
@@ -108,14 +108,14 @@ def test_the_table_of_equations_names_functions_that_exist():
         _, _, page, package = (cell.strip() for cell in line.strip("|").split("|"))
         assert set(re.findall(r"`([^`]+)`", page)) <= on_the_page, line
         functions = re.findall(r"`([^`]+)`", package)
-        assert functions and all(map(found, functions)), line
-    said = " ".join(line.split("|")[1] for line in EQUATIONS)
+        assert functions and all(map(exists, functions)), line
+    equations = " ".join(line.split("|")[1] for line in EQUATIONS)
     for part in ("Theorem 1, equation 1", "equation 2", "equation 3", "equation 4", "Theorem 2", "equation 5",
                  "equations 6 and 7", "slide 29", "slide 30"):
-        assert part in said
+        assert part in equations
 
 
-def test_what_does_not_exist_is_not_found():
-    assert found("direct.gradient") and found("models.decoder.DecoderObjective.table")
-    assert not any(map(found, ("direct.gradients", "models.decoder", "direct", "nothing.at_all",
+def test_exists_is_false_for_modules_and_missing_names():
+    assert exists("direct.gradient") and exists("models.decoder.DecoderObjective.table")
+    assert not any(map(exists, ("direct.gradients", "models.decoder", "direct", "nothing.at_all",
                                "models.decoder.DecoderObjective.tables")))

@@ -1,4 +1,4 @@
-"""A program that is run as a child of the server ends, prints and begins as one with an interpreter of its own."""
+"""A program that runs as a child of the server behaves as in a new interpreter."""
 from __future__ import annotations
 
 import os
@@ -10,7 +10,7 @@ import pytest
 
 from tests import spawn
 
-ENDS = {
+PROGRAMS = {
     "as it should": "print('done')", "with a status": "import sys; sys.exit(3)",
     "with a word": "import sys; sys.exit('too bad')", "with an error": "print('begun'); raise KeyError('x')",
     "without ending": "import os; print('lost'); os._exit(4)", "by a signal": "import os; os.kill(os.getpid(), 9)",
@@ -18,8 +18,8 @@ ENDS = {
     "with an error on its own stream": "import sys; print('one', file=sys.stderr)"}
 
 
-@pytest.mark.parametrize("code", ENDS.values(), ids=ENDS)
-def test_a_child_ends_as_an_interpreter_ends(code, tmp_path):
+@pytest.mark.parametrize("code", PROGRAMS.values(), ids=PROGRAMS)
+def test_child_has_the_status_and_output_of_an_interpreter(code, tmp_path):
     real = subprocess.run([sys.executable, "-c", code, "a", "b"], input="given", cwd=tmp_path, capture_output=True,
                           text=True)
     child = spawn.python("-c", code, "a", "b", text="given", cwd=tmp_path)
@@ -27,14 +27,14 @@ def test_a_child_ends_as_an_interpreter_ends(code, tmp_path):
     assert child.stderr.splitlines()[-1:] == real.stderr.splitlines()[-1:]
 
 
-def test_output_that_cannot_be_written_is_a_status_as_well():
+def test_unwritable_output_gives_the_status_of_an_interpreter():
     real = subprocess.run(f"{sys.executable} -c 'print(1)' > /dev/full", shell=True, capture_output=True, text=True)
     child = spawn.python("-c", "print(1)", stdout=Path("/dev/full"))
     assert child.returncode == real.returncode != 0 and "No space left" in real.stderr
     assert child.stderr.splitlines()[-1] == real.stderr.splitlines()[-1]
 
 
-def test_a_program_has_its_folder_its_environment_and_its_path(tmp_path, monkeypatch):
+def test_child_has_the_given_folder_environment_and_module_path(tmp_path, monkeypatch):
     monkeypatch.setenv("HERE", "yes")
     (tmp_path / "beside.py").write_text("WORD = 'found'")
     (tmp_path / "program.py").write_text("import beside, os, sys\nassert __name__ == '__main__'\n"
@@ -45,7 +45,7 @@ def test_a_program_has_its_folder_its_environment_and_its_path(tmp_path, monkeyp
     assert "HERE" in os.environ and "MORE" not in os.environ
 
 
-def test_nothing_is_handed_down_from_one_child_to_the_next():
+def test_children_do_not_share_state():
     code = ("import os, random, numpy, matplotlib.pyplot as plt; from refimpl import gumbel\n"
             "print(numpy.random.random(), random.random(), numpy.random.default_rng().random())\n"
             "print(plt.get_fignums(), os.environ.get('LEFT'), hasattr(gumbel, 'left'),"
@@ -56,12 +56,12 @@ def test_nothing_is_handed_down_from_one_child_to_the_next():
     assert first[1] == second[1] == "[] None False 1.5"
 
 
-def test_modules_are_there_and_are_those_of_this_clone():
+def test_child_has_the_modules_of_this_clone_preloaded():
     code = "import sys, refimpl; print('refimpl.cli.commands' in sys.modules, refimpl.__file__)"
     assert spawn.python("-c", code).stdout == f"True {spawn.ROOT / 'refimpl' / '__init__.py'}\n"
 
 
 @pytest.mark.parametrize("name", ["MPLBACKEND", "OPENBLAS_NUM_THREADS", "PYTHONIOENCODING"])
-def test_what_only_a_start_reads_is_refused(name):
+def test_variables_read_only_at_the_start_are_rejected(name):
     with pytest.raises(AssertionError, match=f"{name}.* read when an interpreter starts"):
         spawn.python("-c", "print(1)", env={name: "7"})

@@ -1,9 +1,9 @@
-"""Two processes share a long session: one pytest uses one core, and the tests have two.
+"""Split a long pytest session between two processes, because one pytest uses only one of two cores.
 
-The session starts a second pytest, the helper, with the same arguments, so that both hold the same list of test files.
-Whoever first makes a mark for a file in a folder that the two share runs it: the session from the front of the list,
-the helper from the back.  The helper writes its reports as lines of JSON.  The session reads them as they come and
-passes them on, as if its own.  What the helper claimed and did not report, the session runs after all.
+The session starts a second pytest, the helper, with the same arguments, so that both collect the same test files.  A
+process claims a test file by creating an empty file in a shared folder, and then runs it: the session from the front of
+the list, the helper from the back.  The helper writes its reports as lines of JSON.  The session reads them as they
+arrive and passes them on as its own.  Finally the session runs the tests that the helper claimed but did not report.
 """
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from pathlib import Path
 
 import pytest
 
-MANY = 300                      # tests; fewer end before a helper has imported what it needs
+MANY = 300                      # tests; fewer would end before a helper has finished its imports
 REPORTS = "reports.jsonl"
 
 
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
-    """Return True if all tests have been run here; None leaves them to pytest's loop."""
+    """Return True if all tests have been run here, or None to leave them to pytest's own loop."""
     config = session.config
     if config.getoption("--helper"):
         folder = Path(config.getoption("--helper"))
@@ -65,7 +65,7 @@ def _by_file(items: Sequence[pytest.Item]) -> list[list[pytest.Item]]:
 
 
 def _claimed(groups: Iterable[list[pytest.Item]], folder: Path) -> Iterator[list[pytest.Item]]:
-    """Yield the files that the other process has not claimed, and claim them one at a time."""
+    """Claim test files one at a time, and yield the tests of each file that the other process has not claimed."""
     for items in groups:
         try:
             (folder / items[0].nodeid.split("::")[0].replace("/", "+")).touch(exist_ok=False)
@@ -75,7 +75,7 @@ def _claimed(groups: Iterable[list[pytest.Item]], folder: Path) -> Iterator[list
 
 
 def _run(session: pytest.Session, items: list[pytest.Item]) -> None:
-    """Run the tests as pytest's loop does."""
+    """Run the tests as pytest's own loop does."""
     for item, following in itertools.zip_longest(items, items[1:]):
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         _stop_if_told(session)
@@ -89,7 +89,7 @@ def _stop_if_told(session: pytest.Session) -> None:
 
 
 class _Writer:
-    """Writes every report as a line, in the helper."""
+    """In the helper: write every report as a line of JSON."""
 
     def __init__(self, config: pytest.Config, path: Path) -> None:
         self.config, self.path = config, path
@@ -101,7 +101,7 @@ class _Writer:
 
 
 class _Reader:
-    """In the session: the lines that have come since the last look, passed on to whoever counts and prints."""
+    """In the session: read the new lines and pass the reports on to the plugins that count and print them."""
 
     def __init__(self, session: pytest.Session, path: Path) -> None:
         self.session, self.path, self.place = session, path, 0
@@ -121,7 +121,7 @@ class _Reader:
     def _pass_on(self, content: dict) -> None:
         config = self.session.config
         report = config.hook.pytest_report_from_serializable(config=config, data=content)
-        if isinstance(report.longrepr, list):                   # where a test was skipped; JSON has no tuples
+        if isinstance(report.longrepr, list):                   # of a skipped test; JSON turns its tuple into a list
             report.longrepr = tuple(report.longrepr)
         if report.when == "setup":
             config.hook.pytest_runtest_logstart(nodeid=report.nodeid, location=tuple(report.location))

@@ -22,7 +22,7 @@ from refimpl.runs.mixture import PRETRAIN_BATCH, MixtureRun, MixtureSettings, se
 from refimpl.runs.settings import TYPES, WIDEST, check_fields, command_line, option
 from refimpl.runs.vae import VAERun, VAESettings
 from tests.runs.arriving import check_released_schedule
-from tests.settings import flat, mixture, sorted_out, vae
+from tests.settings import flat, grouped, mixture, vae
 
 # What --as-released stands for: (schedule, KL gradient, batch's mean signal) of every estimator, in both kinds.
 PRESETS = {
@@ -193,7 +193,7 @@ def drawn(kind, rng: np.random.Generator):
             chosen[name] = (str(rng.choice(list(each.choices()))) if each.choices else bool(rng.random() < 0.5)
                             if each.kind is bool else int(rng.integers(1, 5)) if each.kind is int
                             else float(np.exp(rng.normal())))
-    return kind(**sorted_out(kind, chosen))
+    return kind(**grouped(kind, chosen))
 
 
 @pytest.fixture(scope="module", params=[VAESettings, MixtureSettings], ids=["train", "semi-supervised"])
