@@ -1,4 +1,4 @@
-"""One symbol, one meaning: every chapter's table of symbols and its mathematics against the table of the glossary."""
+"""Every symbol has one meaning: check each chapter's table of symbols and its formulas against the glossary."""
 from __future__ import annotations
 
 import re
@@ -15,27 +15,27 @@ GREEK = ("alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu 
 
 
 class Row(NamedTuple):
-    """A row of the glossary's table: it may give one thing several spellings."""
+    """A row of the glossary's table; it may contain several spellings of one symbol."""
 
     symbols: tuple[str, ...]
     codes: tuple[str, ...]
-    words: tuple[str, ...]          # in bold: a chapter's meaning has one of them
-    chapters: frozenset[int | str]  # 1 ... of chapters, "A" ... of appendices
+    words: tuple[str, ...]          # the words in bold; a chapter's meaning contains one of them
+    chapters: frozenset[int | str]  # chapters 1 ..., appendices "A" ...
 
 
 def split(line: str) -> list[str]:
-    """The cells of a row of a table."""
+    """Return the cells of a row of a table."""
     return [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
 
 
-def spelt(formula: str) -> str:
+def normalised(formula: str) -> str:
     return re.sub(r",\s+", ",", formula.strip())
 
 
 def symbols_in(cell: str) -> tuple[str, ...]:
-    """$a$, $b = ...$ -> a, b; a name without mathematics is itself."""
-    found = [spelt(formula.partition(" = ")[0]) for formula in re.findall(r"\$([^$]+)\$", cell)]
-    return tuple(found) or (cell,)
+    """Return the symbols of a cell: $a$, $b = ...$ gives a, b, and a cell without formulas gives itself."""
+    symbols = [normalised(formula.partition(" = ")[0]) for formula in re.findall(r"\$([^$]+)\$", cell)]
+    return tuple(symbols) or (cell,)
 
 
 def codes_in(cell: str) -> tuple[str, ...]:
@@ -43,7 +43,7 @@ def codes_in(cell: str) -> tuple[str, ...]:
 
 
 def numbers(cell: str) -> frozenset[int | str]:
-    """1-3, 7, A -> 1, 2, 3, 7, "A"."""
+    """Return the chapters of a cell: 1-3, 7, A gives 1, 2, 3, 7, "A"."""
     parts = [part.strip() for part in cell.split(",")]
     ends = [[int(end) for end in part.split("-")] for part in parts if not part.isalpha()]
     letters = {part for part in parts if part.isalpha()}
@@ -59,10 +59,10 @@ def parsed(page: str) -> list[Row]:
 ROWS = parsed((FOLDER / "glossary.md").read_text(encoding="utf-8"))
 
 
-def twice(rows: list[Row]) -> list[str]:
-    """What stands for two things: a symbol in two rows, or twice in one; a name in the code likewise.
+def ambiguous(rows: list[Row]) -> list[str]:
+    """Return the symbols and names in the code that occur more than once in the table.
 
-    `w` alone is allowed: one letter is w and w_ij in the code too.
+    Only the name `w` may, because it means both w and w_ij in the code.
     """
     spellings = [symbol for row in rows for symbol in row.symbols] + [
         f"`{code}`" for row in rows for code in row.codes if code != "w"]
@@ -70,7 +70,7 @@ def twice(rows: list[Row]) -> list[str]:
 
 
 def table_of(text: str) -> list[list[str]]:
-    """The chapter's own table: (symbols, code, meaning) a row."""
+    """Return the rows (symbols, code, meaning) of the chapter's own table."""
     _, found, rest = text.partition(HEAD)
     assert found, "a chapter has a table of its symbols"
     body = re.match(r"[^\n]*\n\|[ -|]+\n((?:\|.*(?:\n|$))+)", rest)[1]
@@ -78,63 +78,63 @@ def table_of(text: str) -> list[list[str]]:
 
 
 def meanings(symbols: tuple[str, ...], cell: str) -> list[str]:
-    """A meaning for each symbol: the parts between semicolons if there are as many, else the whole for all."""
+    """Return a meaning for each symbol: the parts between semicolons if the numbers agree, else the whole cell."""
     parts = [part.strip() for part in cell.replace(r"\arg\max", "arg max").lower().split(";")]
     return parts if len(parts) == len(symbols) else ["; ".join(parts)] * len(symbols)
 
 
-def wrong_in_table(text: str, chapter: int | str, rows: list[Row] = ROWS) -> list[str]:
-    """What the chapter's own table has otherwise than the glossary's."""
-    place, wrong = {symbol: row for row in rows for symbol in row.symbols}, []
+def table_errors(text: str, chapter: int | str, rows: list[Row] = ROWS) -> list[str]:
+    """Return the differences between the chapter's own table and that of the glossary."""
+    place, errors = {symbol: row for row in rows for symbol in row.symbols}, []
     for first, code, last in table_of(text):
         symbols = symbols_in(first)
         unknown = [symbol for symbol in symbols if symbol not in place]
-        wrong += [f"{symbol} is not in the glossary's table" for symbol in unknown]
+        errors += [f"{symbol} is not in the glossary's table" for symbol in unknown]
         for symbol, meaning in zip(symbols, meanings(symbols, last)):
             row = place.get(symbol)
             if row and row.words and not any(word.lower() in meaning for word in row.words):
-                wrong.append(f"{symbol}: {meaning!r} has none of {row.words}")
+                errors.append(f"{symbol}: {meaning!r} has none of {row.words}")
             if row and chapter not in row.chapters:
-                wrong.append(f"{symbol}: the glossary does not name chapter {chapter}")
+                errors.append(f"{symbol}: the glossary does not name chapter {chapter}")
         known = [name for symbol in symbols if symbol in place for name in place[symbol].codes]
-        wrong += [f"`{name}` is not the glossary's name of {first}" for name in codes_in(code)
+        errors += [f"`{name}` is not the glossary's name of {first}" for name in codes_in(code)
                   if not unknown and name not in known]
-    return wrong
+    return errors
 
 
 def mathematics(text: str) -> list[str]:
-    """Every formula of the chapter, but for what the slides write."""
+    """Return every formula of the chapter, except those in the column of the slides."""
     text = re.sub(r"```.*?```", "", text, flags=re.S)
     text = re.sub(r"`[^`\n]*`", "", text)
     lines = [" ".join(split(line)[:2] + split(line)[-1:]) if line.startswith("|") else line
              for line in text.split("\n")]
-    return [spelt(formula) for formula in re.findall(r"\$+([^$]+)\$+", "\n".join(lines))]
+    return [normalised(formula) for formula in re.findall(r"\$+([^$]+)\$+", "\n".join(lines))]
 
 
-def read(formulas: list[str], rows: list[Row] = ROWS) -> tuple[set[int], set[str]]:
-    """The rows whose symbols occur, and the letters that no row explains.  The longest symbol that fits is meant."""
+def symbols_used(formulas: list[str], rows: list[Row] = ROWS) -> tuple[set[int], set[str]]:
+    """Return the rows whose symbols occur, and the letters that are in no row.  The longest matching symbol counts."""
     place = {symbol: number for number, row in enumerate(rows) for symbol in row.symbols}
     spellings = sorted(place, key=len, reverse=True)
     token = re.compile("|".join([re.escape(symbol) + r"(?![a-zA-Z])" * bool(re.search(r"\\[a-zA-Z]+$", symbol))
                                  for symbol in spellings] + [r"\\text\{[^}]*\}", r"\\[a-zA-Z]+", r"[a-zA-Z]"]))
     used, unknown = set(), set()
     for formula in formulas:
-        for found in token.findall(formula):
-            if found in place:
-                used.add(place[found])
-            elif len(found) == 1 or found[1:] in GREEK:
-                unknown.add(found)
+        for symbol in token.findall(formula):
+            if symbol in place:
+                used.add(place[symbol])
+            elif len(symbol) == 1 or symbol[1:] in GREEK:
+                unknown.add(symbol)
     return used, unknown
 
 
-def wrong_in_text(text: str, chapter: int | str, rows: list[Row] = ROWS) -> list[str]:
-    """Letters of the chapter's mathematics that the glossary's table does not have, and where its last column errs."""
-    used, unknown = read(mathematics(text), rows)
-    wrong = [f"{letter} is not in the glossary's table" for letter in sorted(unknown)]
+def text_errors(text: str, chapter: int | str, rows: list[Row] = ROWS) -> list[str]:
+    """Return letters in the chapter's formulas that the glossary lacks, and errors in the glossary's last column."""
+    used, unknown = symbols_used(mathematics(text), rows)
+    errors = [f"{letter} is not in the glossary's table" for letter in sorted(unknown)]
     for number, row in enumerate(rows):
         if row.symbols != ("ELBO",) and (number in used) != (chapter in row.chapters):
-            wrong.append(f"{row.symbols[0]} is {'' if number in used else 'not '}used in chapter {chapter}")
-    return wrong
+            errors.append(f"{row.symbols[0]} is {'' if number in used else 'not '}used in chapter {chapter}")
+    return errors
 
 
 def chapter_of(source: Path) -> int | str:
@@ -144,20 +144,20 @@ def chapter_of(source: Path) -> int | str:
 each = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 
 
-def test_no_symbol_and_no_name_stands_for_two_things():
-    assert twice(ROWS) == []
+def test_symbols_and_names_in_the_glossary_are_unambiguous():
+    assert ambiguous(ROWS) == []
     assert len(ROWS) > 40 and all(row.chapters for row in ROWS)
 
 
 @each
-def test_a_chapter_s_table_is_the_glossary_s(source):
+def test_table_of_symbols_of_a_chapter_agrees_with_the_glossary(source):
     assert len(table_of(prose(source))) >= 3
-    assert wrong_in_table(prose(source), chapter_of(source)) == []
+    assert table_errors(prose(source), chapter_of(source)) == []
 
 
 @pytest.mark.parametrize("source", SOURCES + APPENDICES, ids=lambda path: path.stem)
-def test_a_chapter_s_mathematics_has_no_other_symbols(source):
-    assert wrong_in_text(prose(source), chapter_of(source)) == []
+def test_mathematics_of_a_chapter_uses_only_symbols_of_the_glossary(source):
+    assert text_errors(prose(source), chapter_of(source)) == []
 
 
 # --- the checks can fail ----------------------------------------------------------------------------------------------
@@ -181,36 +181,36 @@ Text with $x$ and $q_\\epsilon$ and $\\epsilon$, `$ no formula $`.
 """
 
 
-def test_a_table_and_a_chapter_that_agree():
+def test_checks_accept_a_table_and_a_chapter_that_agree():
     rows = parsed(PAGE)
     assert rows[0] == Row(("h", "h(x,z)"), ("h",), ("score",), frozenset({1, 2, 3}))
     assert numbers("1-2, 7, A") == {1, 2, 7, "A"}
-    assert twice(rows) == wrong_in_table(CHAPTER, 1, rows) == wrong_in_text(CHAPTER, 1, rows) == []
+    assert ambiguous(rows) == table_errors(CHAPTER, 1, rows) == text_errors(CHAPTER, 1, rows) == []
 
 
-@pytest.mark.parametrize("old, new, said", [
+@pytest.mark.parametrize("old, new, message", [
     ("the score of it", "a threshold", "h(x,z): 'a threshold' has none"), ("`tau`", "`T`", "`T` is not the glossary's"),
     ("softmax of $h$; a", "mean of $h$; a", "q: 'mean of $h$' has none"),
     ("$h(x, z) = 1$", "$r$", "r is not in the glossary's table")])
-def test_another_meaning_name_or_symbol_is_seen(old, new, said):
-    wrong = wrong_in_table(CHAPTER.replace(old, new), 1, parsed(PAGE))
-    assert len(wrong) == 1 and said in wrong[0]
+def test_table_check_detects_a_different_meaning_name_or_symbol(old, new, message):
+    errors = table_errors(CHAPTER.replace(old, new), 1, parsed(PAGE))
+    assert len(errors) == 1 and message in errors[0]
 
 
-def test_a_letter_or_a_chapter_that_is_missing_is_seen():
+def test_checks_detect_a_missing_letter_or_chapter():
     rows = parsed(PAGE)
-    assert wrong_in_text(CHAPTER + "$\\lambda$ and $T$", 1, rows) == [
+    assert text_errors(CHAPTER + "$\\lambda$ and $T$", 1, rows) == [
         "T is not in the glossary's table", "\\lambda is not in the glossary's table"]
-    assert wrong_in_text(CHAPTER.replace("$q_\\epsilon$ and", ""), 1, rows) == ["q_\\epsilon is not used in chapter 1"]
-    assert "q is used in chapter 2" in wrong_in_text(CHAPTER, 2, rows)
-    assert "q: the glossary does not name chapter 2" in wrong_in_table(CHAPTER, 2, rows)
+    assert text_errors(CHAPTER.replace("$q_\\epsilon$ and", ""), 1, rows) == ["q_\\epsilon is not used in chapter 1"]
+    assert "q is used in chapter 2" in text_errors(CHAPTER, 2, rows)
+    assert "q: the glossary does not name chapter 2" in table_errors(CHAPTER, 2, rows)
 
 
-def test_a_symbol_of_two_rows_is_seen():
-    assert twice(parsed(PAGE + "| $\\tau$ | `lam` | a **time** | 2 |\n")) == ["\\tau"]
-    assert twice(parsed(PAGE + "| $t$ | `h` | a **time** | 2 |\n")) == ["`h`"]
+def test_ambiguity_check_detects_a_symbol_in_two_rows():
+    assert ambiguous(parsed(PAGE + "| $\\tau$ | `lam` | a **time** | 2 |\n")) == ["\\tau"]
+    assert ambiguous(parsed(PAGE + "| $t$ | `h` | a **time** | 2 |\n")) == ["`h`"]
 
 
-def test_a_chapter_without_a_table_is_seen():
+def test_table_of_rejects_a_chapter_without_a_table():
     with pytest.raises(AssertionError, match="a chapter has a table"):
         table_of("# 1\nno table")

@@ -1,7 +1,7 @@
-"""The chapters and appendices run, their solutions too, and each notebook is its source with outputs.
+"""The chapters, appendices and solutions run, and each notebook consists of its source and the outputs.
 
-The tool that builds them is not needed.  What a chapter says in numbers and does not assert itself is asserted by the
-file of its name in tests/tutorials/numbers.
+These tests do not need the tool that builds the notebooks.  Numbers in the text that a chapter does not assert itself
+are asserted by the file of the same name in tests/tutorials/numbers.
 """
 from __future__ import annotations
 
@@ -30,40 +30,39 @@ each_or_appendix = pytest.mark.parametrize("source", SOURCES + APPENDICES, ids=l
 
 
 def solutions(source: Path) -> list[str]:
-    """The code of each solution that is hidden in a <details>."""
+    """Return the code of each solution that is hidden in a <details>."""
     hidden = re.findall(r"<details><summary>Solution</summary>\n(.*?)</details>", prose(source), re.S)
     return ["\n".join(re.findall(r"```python\n(.*?)```", text, re.S)) for text in hidden]
 
 
-def test_there_are_eleven_chapters_and_a_notebook_for_each():
+def test_there_are_eleven_chapters_and_each_source_has_a_notebook():
     assert [path.name[:2] for path in SOURCES] == [f"{number:02d}" for number in range(1, 12)]
     assert sorted(path.stem for path in FOLDER.glob("*.ipynb")) == [path.stem for path in SOURCES + APPENDICES]
 
 
 RUNNER = """
 import sys, warnings
-warnings.filterwarnings("error", module="__main__|refimpl")     # ours; other packages warn about each other
+warnings.filterwarnings("error", module="__main__|refimpl")     # not of other packages
 names, own = {"__name__": "__main__"}, None
 for place, text in enumerate(sys.stdin.read().split(chr(0)), start=1):      # cells, then numbers, then solutions
-    if text.startswith("# numbers"):                                        # these change no name of the chapter's
+    if text.startswith("# numbers"):                                        # these run on a copy of the names
         own = dict(names) if own is None else own
     exec(compile(text, f"part {place}", "exec"), own if text.startswith("# numbers") else names)
 """
 
 
 def numbers(source: Path) -> list[str]:
-    """What holds the numbers of this chapter, beside its own asserts: a part for each comment at a line's beginning."""
+    """Return the assertions about numbers of this chapter, split at comments that begin a line."""
     path = NUMBERS / source.name
     parts = re.split(r"^(?=# )", path.read_text(encoding="utf-8"), flags=re.M) if path.exists() else []
     return ["# numbers\n" + part for part in parts]
 
 
 def run_chapter(source: Path, whole: bool) -> subprocess.CompletedProcess:
-    """In a process of its own, every warning of ours an error; the solutions in order, with the chapter's names.
+    """Run the chapter, its numbers and its solutions in one process, in which a warning from refimpl is an error.
 
-    whole: the cells that take long, too, and the numbers and the solutions that need them.
-
-    `python -c` finds start.py on PYTHONPATH; a program and a notebook find it beside them.
+    If `whole` is true, this includes the cells that take long, and the numbers and solutions that need them.  The
+    process runs `python -c`, which finds start.py on PYTHONPATH; a program or a notebook finds it in its own folder.
     """
     parts = [text for kind, text in cells(source) if kind == "code"] + numbers(source) + solutions(source)
     text = "\0".join(parts if whole else long_cells.short(parts))
@@ -77,8 +76,8 @@ def test_every_file_of_numbers_belongs_to_a_chapter():
 
 
 @each_or_appendix
-def test_chapter_and_solutions_run(source, request):
-    """Without --slow all but the cells that take long, and what needs them: see long_cells.py."""
+def test_chapter_its_numbers_and_its_solutions_run(source, request):
+    """Without --slow, cells that take long, and parts that need them, are left out: see long_cells.py."""
     done = run_chapter(source, request.config.getoption("--slow"))
     assert done.returncode == 0, done.stderr
     assert done.stderr == "" and "nan" not in done.stdout
@@ -93,19 +92,19 @@ M = len(noise)
 """
 
 
-def test_chapters_1_to_4_are_about_one_problem():
-    """The same scores, colours and draws, and those of the pictures that the package makes of it."""
+def test_chapters_1_to_4_use_the_same_problem():
+    """Scores, colours and draws are the same, and they are those of the package's pictures of the walls."""
     for source in SOURCES[:4]:
         first = next(text for kind, text in cells(source) if kind == "code")
         assert PROBLEM in first + "\n", source.name
-    there: dict = {"np": np}
-    exec(PROBLEM, there)
-    assert tuple(there["names"]) == walls.NAMES and tuple(there["colours"]) == walls.COLOURS
-    assert (there["h"] == walls.H).all() and (there["f"] == walls.F).all()
+    names: dict = {"np": np}
+    exec(PROBLEM, names)
+    assert tuple(names["names"]) == walls.NAMES and tuple(names["colours"]) == walls.COLOURS
+    assert (names["h"] == walls.H).all() and (names["f"] == walls.F).all()
 
 
 @each_or_appendix
-def test_notebook_is_its_source_with_outputs(source):
+def test_notebook_contains_its_source_with_outputs(source):
     notebook = source.with_suffix(".ipynb")
     content = json.loads(notebook.read_text(encoding="utf-8"))
     built = [(cell["cell_type"], "".join(cell["source"]).strip()) for cell in content["cells"]]
@@ -119,19 +118,19 @@ def test_notebook_is_its_source_with_outputs(source):
     assert notebook.stat().st_size < 1_000_000
 
 
-MOST_WORDS, MOST_LINES = 3_000, 200             # of a chapter that is read at one sitting
+MOST_WORDS, MOST_LINES = 3_000, 200             # a chapter should be read in one sitting
 
 
 @each
-def test_a_chapter_fits_into_a_sitting(source):
-    """Its text up to the exercises, and its code."""
+def test_chapter_is_not_too_long(source):
+    """The limits are for the text up to the exercises and for the code."""
     text = prose(source).partition("\n## Exercises\n")[0]
     code = [line for kind, part in cells(source) if kind == "code" for line in part.split("\n") if line.strip()]
     assert len(text.split()) <= MOST_WORDS and len(code) <= MOST_LINES
 
 
 @pytest.mark.parametrize("source", SOURCES[:4], ids=lambda path: path.stem)
-def test_a_chapter_of_the_theory_ends_with_the_workbook_and_its_symbols(source):
+def test_chapter_on_theory_ends_with_the_workbook_and_its_symbols(source):
     assert re.search(r"^## Now write it yourself\n[^#]*`python tutorials/workbook/check\.py \d+`", prose(source), re.M)
     symbols = prose(source).rpartition("\n## Symbols\n")[2]
     assert re.fullmatch(r"\n+(These symbols are new\. [^\n]*\n+)?\|.*", symbols, re.S)
@@ -154,11 +153,11 @@ def test_chapter_has_all_its_parts(source):
 
 @each_or_appendix
 def test_mathematics_renders_on_github(source):
-    """$…$ on one line and closed, no star in it, and none of it in *emphasis*, where an underscore would end it."""
+    """$…$ is closed on its line, contains no star, and is not in *emphasis*, which an underscore in it would end."""
     text = re.sub(r"```.*?```", "", prose(source), flags=re.S)
     text = re.sub(r"`[^`\n]*`", "", text)
     displayed = re.findall(r"^\$\$.*\$\$$", text, re.M)
-    assert text.count("$$") == 2 * len(displayed), "a displayed formula stands on a line of its own"
+    assert text.count("$$") == 2 * len(displayed), "a displayed formula must be alone on its line"
     rest = re.sub(r"^\$\$.*\$\$$", "", text, flags=re.M)
     for line in rest.split("\n"):
         assert line.count("$") % 2 == 0, line
@@ -172,7 +171,7 @@ def test_mathematics_renders_on_github(source):
 
 
 @pytest.mark.parametrize("page", [*SOURCES, *APPENDICES, FOLDER / "README.md"], ids=lambda path: path.name)
-def test_links_lead_somewhere(page):
+def test_links_and_paths_point_to_existing_files(page):
     text = prose(page) if page.suffix == ".py" else page.read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         assert target.startswith("https://") or (FOLDER / target).exists(), target
@@ -180,7 +179,7 @@ def test_links_lead_somewhere(page):
         assert (FOLDER.parent / path).exists(), path
 
 
-def test_the_index_names_every_chapter_with_a_picture():
+def test_index_links_every_chapter_with_a_picture():
     index = (FOLDER / "README.md").read_text(encoding="utf-8")
     for source in SOURCES:
         assert f"]({source.stem}.ipynb)" in index and f"](figures/chapter-{source.name[:2]}.png)" in index
@@ -190,36 +189,36 @@ def test_the_index_names_every_chapter_with_a_picture():
 
 # --- the small trained runs -------------------------------------------------------------------------------------------
 
-def test_every_run_is_there_and_is_what_its_plan_says():
+def test_every_tutorial_run_exists_and_agrees_with_its_plan():
     assert sorted(path.stem for path in tutorial_runs.FOLDER.glob("*.npz")) == sorted(tutorial_runs.PLANS)
     for name, plan in tutorial_runs.PLANS.items():
         loaded = tutorial_runs.load(name)
         assert loaded.settings == plan.settings.resolved() and loaded.rows[-1]["epoch"] == plan.epochs
         assert (loaded.run is not None) == plan.weights
         pages = [path for path in SOURCES if path.name.startswith(f"{plan.chapter:02d}")]
-        pages += [path for path in APPENDICES if f"({pages[0].stem}.ipynb)" in prose(path)]    # those to this chapter
+        pages += [path for path in APPENDICES if f"({pages[0].stem}.ipynb)" in prose(path)]    # its appendices
         text = "".join(path.read_text(encoding="utf-8") for path in pages)
         assert name in text or name.partition("-")[0] + "-{" in text
     assert sum(path.stat().st_size for path in tutorial_runs.FOLDER.glob("*.npz")) < 2_000_000
 
 
-def test_kept_weights_are_those_of_the_last_row():
+def test_stored_weights_give_the_bound_of_the_last_row():
     loaded = tutorial_runs.load("eps-0.1-kl")
     from refimpl import data
     elbo = loaded.run.model.bounds(data.load("mnist").test).elbo
-    assert elbo == pytest.approx(loaded.rows[-1]["test_elbo"], abs=1e-3)    # float32; other threads round otherwise
+    assert elbo == pytest.approx(loaded.rows[-1]["test_elbo"], abs=1e-3)    # float32; rounding depends on threads
 
 
 @pytest.mark.slow
-def test_a_run_is_made_as_it_is_loaded(tmp_path, monkeypatch, capsys):
+def test_tutorial_run_can_be_made_again_and_missing_runs_are_reported(tmp_path, monkeypatch, capsys):
     plan = tutorial_runs.PLANS["eps-1-kl"]
     monkeypatch.setitem(tutorial_runs.PLANS, "eps-1-kl", plan._replace(epochs=1))
     tutorial_runs.make(["eps-1-kl"], tmp_path)
     assert "chapter 4, 1 epochs" in capsys.readouterr().out
-    made, kept = tutorial_runs.load("eps-1-kl", tmp_path), tutorial_runs.load("eps-1-kl")
-    first, expected = made.rows[0]["test_elbo"], kept.rows[0]["test_elbo"]
-    assert first == pytest.approx(expected, abs=2.0)            # another machine rounds otherwise
-    assert np.isfinite(made.run.model.parameters.values).all()
+    trained, stored = tutorial_runs.load("eps-1-kl", tmp_path), tutorial_runs.load("eps-1-kl")
+    first, expected = trained.rows[0]["test_elbo"], stored.rows[0]["test_elbo"]
+    assert first == pytest.approx(expected, abs=2.0)            # rounding depends on the machine
+    assert np.isfinite(trained.run.model.parameters.values).all()
     (tmp_path / "eps-1-kl.npz").write_bytes(b"")
     for name, folder, problem in (("eps-1-kl", tmp_path, "is damaged; make it with"),
                                   ("eps-0.1-kl", tmp_path, "is missing; make it with")):
@@ -232,7 +231,7 @@ def test_a_run_is_made_as_it_is_loaded(tmp_path, monkeypatch, capsys):
 # --- run as programs, alone, as sheets --------------------------------------------------------------------------------
 
 def program(source: Path, folder: Path, *arguments: str, alone: bool = False) -> subprocess.CompletedProcess:
-    """The chapter as a program, in another folder; alone, with an interpreter that has to find the package."""
+    """Run the chapter as a program in this folder; if `alone`, with a new interpreter that has to find the package."""
     if not alone:
         return spawn.python(source, *arguments, cwd=folder)
     environment = {**os.environ, "MPLBACKEND": "agg", "OPENBLAS_NUM_THREADS": "1"}
@@ -242,12 +241,12 @@ def program(source: Path, folder: Path, *arguments: str, alone: bool = False) ->
 
 
 @pytest.mark.slow
-def test_a_chapter_keeps_its_figures_from_any_folder(tmp_path):
+def test_chapter_saves_its_figures_when_run_from_any_folder(tmp_path):
     done = program(SOURCES[0], tmp_path, "--save-figures", "kept")
     assert done.returncode == 0, done.stderr
-    made = sorted(path.name for path in (tmp_path / "kept").iterdir())
-    assert made and made == [f"01_staircase-{place + 1}.png" for place in range(len(made))]
-    assert done.stdout.count("Figure: kept") == len(made) and "no display" not in done.stdout
+    figures = sorted(path.name for path in (tmp_path / "kept").iterdir())
+    assert figures and figures == [f"01_staircase-{place + 1}.png" for place in range(len(figures))]
+    assert done.stdout.count("Figure: kept") == len(figures) and "no display" not in done.stdout
     assert "--save-figures DIR keeps them" in program(SOURCES[0], tmp_path).stdout
 
 
@@ -261,8 +260,8 @@ def test_every_chapter_begins_with_start(source):
     assert first.startswith(FIRST)
 
 
-def test_a_chapter_alone_says_what_it_lacks(tmp_path):
-    """Before anything else has run, Python quotes the line that failed, and the line says what to do."""
+def test_chapter_copied_alone_explains_what_is_missing(tmp_path):
+    """The first line fails, and Python quotes it with its comment, which says what to do."""
     shutil.copy(BACKPROPAGATION, tmp_path / "chapter.py")
     done = program(tmp_path / "chapter.py", tmp_path, alone=True)
     assert done.returncode == 1 and done.stdout == ""
@@ -270,8 +269,8 @@ def test_a_chapter_alone_says_what_it_lacks(tmp_path):
     assert done.stderr.count("File ") == 1 and done.stderr.endswith("No module named 'start'\n")
 
 
-def test_the_chapters_without_the_package_say_so(tmp_path):
-    """One line if only the folder was copied; with PYTHONPATH it works."""
+def test_start_copied_without_the_package_reports_it_in_one_line(tmp_path):
+    """The message has one line.  With PYTHONPATH the chapter works."""
     shutil.copy(FOLDER / "start.py", tmp_path)
     (tmp_path / "chapter.py").write_text(f"{FIRST}\nprint(start.plots.TRUTH)\n")
     done = program(tmp_path / "chapter.py", tmp_path, alone=True)
@@ -288,7 +287,7 @@ def test_start_finds_the_package_from_any_folder(place):
     assert (done.returncode, done.stderr) == (0, "") and "no display" in done.stdout
 
 
-def test_printed_lines_are_one_output_up_to_the_next_figure():
+def test_build_joins_printed_lines_up_to_the_next_figure():
     spec = importlib.util.spec_from_file_location("build", FOLDER / "build.py")
     build = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(build)

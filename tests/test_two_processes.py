@@ -1,4 +1,4 @@
-"""The session that two processes share: what the helper found is counted, printed and failed as the session's own."""
+"""In a session with two processes, the results of the helper are counted and printed like the session's own."""
 from __future__ import annotations
 
 import os
@@ -26,14 +26,14 @@ import pytest
 @pytest.mark.parametrize("number", range({count}))
 def test_many(number):
     if not number:
-        time.sleep(0.3)                                 # so that the other has begun before all is done
+        time.sleep(0.3)                                 # so that the helper starts before all is done
     with open("{name}.log", "a") as stream:
         print(*["helper" for argument in sys.argv if argument.startswith("--helper")], "ran", number, file=stream)
 """
 
 
 def run(folder: Path, *options: str, **more: str) -> tuple[int, str]:
-    """Four files of many tests; the text of `more` after it, by the file's name."""
+    """Run four files of many tests, each followed by the text in `more` under its name."""
     (folder / "conftest.py").write_text(CONFTEST)
     for name in ("test_a", "test_b", "test_c", "test_d"):
         (folder / f"{name}.py").write_text(FILE.format(count=MANY // 4 + 1, name=name) + more.get(name, ""))
@@ -47,7 +47,7 @@ def ran(folder: Path) -> list[str]:
     return [line for path in sorted(folder.glob("*.log")) for line in path.read_text().split("\n") if line]
 
 
-def test_every_test_runs_once_and_both_run_some(tmp_path):
+def test_every_test_runs_once_and_both_processes_run_some(tmp_path):
     status, out = run(tmp_path, test_d="""
 @pytest.mark.skip(reason="left out on purpose")
 def test_left_out(): pass
@@ -67,13 +67,13 @@ def test_is_not_begun(broken): pass
     assert all(line.startswith("helper") for line in (tmp_path / "test_d.log").read_text().split("\n") if line)
 
 
-def test_the_first_failure_ends_both(tmp_path):
+def test_first_failure_ends_both_processes_with_option_x(tmp_path):
     status, out = run(tmp_path, "-x", test_d="\ndef test_fails(): assert 0")
     assert status == 1 and "stopping after 1 failures" in out
 
 
-def test_what_a_helper_leaves_undone_is_done(tmp_path):
-    """It dies in the middle of its first file."""
+def test_session_runs_the_tests_that_a_dead_helper_left_undone(tmp_path):
+    """The helper exits in the middle of its first file."""
     status, out = run(tmp_path, test_d="""
 def test_end():
     if any(argument.startswith("--helper") for argument in sys.argv):
@@ -83,7 +83,7 @@ def test_end():
     assert (tmp_path / "test_d.log").read_text().count("helper") == MANY // 4 + 1
 
 
-def test_what_cannot_be_shared_is_not(tmp_path):
+def test_short_and_interactive_sessions_use_one_process(tmp_path):
     for options in (("test_a.py", "test_b.py"), ("--pdb",), ("-s",), ("--basetemp=t",), ("--collect-only",)):
         status, out = run(tmp_path, *options)
         assert status == 0 and not any(line.startswith("helper") for line in ran(tmp_path)), out

@@ -1,4 +1,4 @@
-"""Every slip that a report should name, planted: what is wrong, the function, and the words that must be found."""
+"""Wrong functions that a report should diagnose, and the words that its verdict must contain."""
 from __future__ import annotations
 
 import numpy as np
@@ -42,7 +42,7 @@ def times_f_of(which):
 
 
 def own(function):
-    """Return the function with its own noise instead of the given one."""
+    """Return the function with noise that it draws itself, instead of the given noise."""
     return lambda h, f, eps, rng: function(h, f, eps, gumbel.sample(h.shape, rng))
 
 

@@ -1,4 +1,4 @@
-"""The direct gradient as frameworks of lower precision compute it: rounded after every operation."""
+"""The direct gradient as frameworks of lower precision compute it, rounded after every operation."""
 from __future__ import annotations
 
 import numpy as np
@@ -42,8 +42,8 @@ class Tensor:
         return self.numpy()
 
 
-def direct_in(precision: str, two_sided: bool = False, told: bool = True):
-    """Return a function that computes in this precision; if `told`, its result has the precision's dtype."""
+def direct_in(precision: str, two_sided: bool = False, typed: bool = True):
+    """Return a function that computes in this precision; if `typed`, its result has the dtype of this precision."""
     def r(values):
         return rounded(values, precision)
 
@@ -57,7 +57,7 @@ def direct_in(precision: str, two_sided: bool = False, told: bool = True):
         stays = second[..., None] == first[..., None]
         g = np.where(places == second[..., None], size, np.where(places == first[..., None], -size, 0))
         g = np.where(stays, 0, g)
-        if not told:
+        if not typed:
             return g.astype(np.float32 if np.isfinite(size) else np.float16)
         return Tensor(g) if precision == "bfloat16" else g.astype(precision)
     return function

@@ -1,4 +1,4 @@
-"""How a function is hooked up, and the one line where it cannot be."""
+"""How check.gradient calls a function, and the errors of one line if it cannot."""
 from __future__ import annotations
 
 import numpy as np
@@ -12,7 +12,7 @@ H, F = np.array([0.5, -1.0, 0.2, 1.0]), np.array([1.0, 2.5, 0.0, -1.0])
 
 
 def seeded(name, kind, make):
-    """A function whose fourth parameter has this name, and must be of this kind."""
+    """Return a function whose fourth parameter has this name and must be of this type."""
     names = {"right": right, "gumbel": gumbel, "make": make, "kind": kind}
     exec(f"def function(h, f, eps, {name}):\n    assert isinstance({name}, kind), type({name})\n"
          f"    return right(h, f, eps, gumbel.sample(h.shape, make({name})))", names)
@@ -24,12 +24,12 @@ def seeded(name, kind, make):
     ("seed", int, np.random.default_rng), ("seed_sequence", np.random.SeedSequence, np.random.default_rng),
     ("key", np.ndarray, lambda key: np.random.default_rng(key.tolist())),
     ("prng_key", np.ndarray, lambda key: np.random.default_rng(key.tolist()))])
-def test_generators_by_their_usual_names(name, kind, make):
+def test_function_gets_a_generator_seed_or_key_by_its_parameter_name(name, kind, make):
     report = check.gradient(seeded(name, kind, make), H, F, 0.3, 2_000)
     assert report.holds and report.equal is None
 
 
-def test_other_ways_to_draw():
+def test_function_may_draw_its_own_noise_or_use_keyword_parameters():
     state = np.random.default_rng(0)
     for function in (lambda h, f, eps: right(h, f, eps, gumbel.sample(h.shape, state)),
                      lambda h, f, eps, *, rng: right(h, f, eps, gumbel.sample(h.shape, rng))):
@@ -41,19 +41,19 @@ def test_other_ways_to_draw():
 
 
 class Traced:
-    """A little automatic differentiation: the derivative of a sum of products with h."""
+    """A minimal array with a gradient, as in a framework with automatic differentiation."""
 
     def __init__(self, values):
         self.values, self.shape, self.grad = values, values.shape, None
 
 
-def test_a_loss_that_is_differentiated():
+def test_loss_can_be_differentiated_by_a_given_function():
     def loss(h, f, eps, noise):
         return h, -right(h.values, f.values, eps, noise.values)
 
     def differentiate(objective, h):
-        of, slope = objective(h)
-        assert of is h
+        argument, slope = objective(h)
+        assert argument is h
         return slope
 
     report = check.gradient(loss, H, F, 0.3, 2_000, convert=Traced, differentiate=differentiate)
@@ -61,17 +61,17 @@ def test_a_loss_that_is_differentiated():
     assert check.gradient(loss, H, F, 0.3, 2_000, convert=Traced, differentiate=differentiate, loss=True).holds is True
 
 
-def test_lists_and_one_tuples_are_read():
+def test_lists_and_tuples_of_one_array_are_accepted():
     assert check.gradient(lambda *four: right(*four).tolist(), H, F, 0.3, 2_000).holds
     assert check.gradient(lambda *four: (right(*four),), H, F, 0.3, 2_000).holds
 
 
-def test_the_slope_of_f_between_the_corners():
+def test_slope_of_f_between_one_hot_vectors_agrees_with_differences():
     rng = np.random.default_rng(0)
     from refimpl.check import problem
 
     f, z = rng.normal(size=(2, 2, 2)), rng.dirichlet(np.ones(2), size=(5, 3))
-    made = problem.make(rng.normal(size=(3, 2)), f, 0.3)
+    case = problem.make(rng.normal(size=(3, 2)), f, 0.3)
 
     def value(z):
         return np.einsum("abc,da,db,dc->d", f, z[:, 0], z[:, 1], z[:, 2])
@@ -80,10 +80,10 @@ def test_the_slope_of_f_between_the_corners():
         up, down = z.copy(), z.copy()
         up[:, i, a] += 1e-3
         down[:, i, a] -= 1e-3
-        np.testing.assert_allclose(calling.slope(made, z, None)[:, i, a], (value(up) - value(down)) / 2e-3, atol=1e-10)
+        np.testing.assert_allclose(calling.slope(case, z, None)[:, i, a], (value(up) - value(down)) / 2e-3, atol=1e-10)
 
 
-def itself(*_):
+def cyclic_list(*_):
     result: list = []
     result.append(result)
     return result
@@ -101,13 +101,13 @@ BAD = {"dict": (lambda h, f, eps, noise: {"g": h}, TypeError, "got dict"),
        "infinite": (lambda h, f, eps, noise: h + np.inf, ValueError, "finite"),
        "shape": (lambda h, f, eps, noise: h[:3], ValueError, "an array of shape \\(256, 4\\)"),
        "axes": (lambda h, f, eps, noise: h.reshape((1,) * 40 + h.shape), ValueError, "at most 24 axes, got 42"),
-       "itself": (itself, ValueError, "holds itself"),
+       "itself": (cyclic_list, ValueError, "holds itself"),
        "raises": (lambda h, f, eps, noise: 1 / 0, ValueError, "raised ZeroDivisionError: division by zero"),
        "types": (lambda h, f, eps, rng: rng.manual_seed(0), ValueError, "pass generator=")}
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_results_that_cannot_be_used(name):
+def test_unusable_results_are_rejected_in_one_line(name):
     function, problem, words = BAD[name]
     with pytest.raises(problem, match=words) as caught:
         check.gradient(function, H, F, 0.3, 1_000)
@@ -136,7 +136,7 @@ LOOP.append(LOOP)
     ((right, H, lambda z: z), {}, ValueError, "^f must return a number for each z"),
     ((right, H, lambda z: 1 / 0), {}, ValueError, r"^f\(z\) raised"),
     ((right, H, F), {"convert": lambda array: 1 / 0}, ValueError, r"^convert\(h\) raised ZeroDivisionError")])
-def test_arguments_out_of_range(arguments, more, problem, words):
+def test_bad_arguments_are_rejected_in_one_line(arguments, more, problem, words):
     with pytest.raises(problem, match=words) as caught:
         check.gradient(*arguments, **more)
     assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""The figures of a report, against a plain recomputation; its notes, and its print in ASCII."""
+"""Check the numbers of a report against a simple recomputation, its notes, and that it prints in ASCII."""
 from __future__ import annotations
 
 import json
@@ -14,8 +14,8 @@ H, F = np.array([0.5, -1.0, 0.2, 1.0]), np.array([1.0, 2.5, 0.0, -1.0])
 
 
 @pytest.fixture(scope="module")
-def kept():
-    """A report on minus the direct gradient, with all gradients that were handed over."""
+def minus_direct():
+    """Return a report on minus the direct gradient, with the noise and the gradients of its draws."""
     calls = []
 
     def function(h, f, eps, noise):
@@ -27,34 +27,33 @@ def kept():
     return report, noise[:4_000], g[:4_000]
 
 
-def test_the_table(kept):
-    report, _, g = kept
+def test_table_agrees_with_recomputed_means_and_variances(minus_direct):
+    report, _, g = minus_direct
     assert len(report.rows) == 4
-    for i, (mean, found, error, variance, spread) in enumerate(report.rows):
+    for i, (mean, sampled, error, variance, spread) in enumerate(report.rows):
         assert mean == direct.expected_gradient(H, F, 0.3)[i] and variance == direct.variance(H, F, 0.3)[i]
-        assert found == pytest.approx(g[:, i].mean(), rel=1e-9) and spread == pytest.approx(g[:, i].var(), rel=1e-9)
+        assert sampled == pytest.approx(g[:, i].mean(), rel=1e-9) and spread == pytest.approx(g[:, i].var(), rel=1e-9)
         assert error == pytest.approx(g[:, i].std() / np.sqrt(4_000), rel=1e-9)
     assert report.exact_gradient == tuple(exact.gradient(H, F))
     assert report.bias == pytest.approx(np.abs(g.mean(axis=0) - exact.gradient(H, F)).max(), rel=1e-9)
 
 
-def test_the_distances(kept):
-    """In standard errors, with 16 more events of the largest size."""
-    report, _, g = kept
+def test_distances_are_in_standard_errors_with_16_extra_events(minus_direct):
+    report, _, g = minus_direct
     error = np.sqrt((g.var(axis=0) + 16 * np.abs(g).max() ** 2 / 4_000) / 4_000)
-    for target, found in ((direct.expected_gradient(H, F, 0.3), report.mean_z),
+    for target, distance in ((direct.expected_gradient(H, F, 0.3), report.mean_z),
                           (exact.gradient(H, F), report.mean_z_exact)):
-        assert found == pytest.approx((np.abs(g.mean(axis=0) - target) / error).max(), rel=1e-9)
+        assert distance == pytest.approx((np.abs(g.mean(axis=0) - target) / error).max(), rel=1e-9)
 
 
-def test_the_share_of_equal_draws(kept):
-    report, noise, g = kept
+def test_share_of_equal_draws_is_reported(minus_direct):
+    report, noise, g = minus_direct
     assert report.equal == (g == direct.gradient(H, F, 0.3, noise)).all(axis=1).mean() < 0.9
     assert f"{report.equal:.2%} of the draws" in str(report)
 
 
-def test_the_variances(kept):
-    report, _, g = kept
+def test_variances_agree_with_exact_ones(minus_direct):
+    report, _, g = minus_direct
     q = np.exp(H) / np.exp(H).sum()
     away = np.eye(4) - q
 
@@ -72,21 +71,21 @@ def test_the_variances(kept):
     assert any(f"{ratio:.3g} times that of the direct gradient" in line for line in report.sentences)
 
 
-def test_gradient_and_variances_of_several_variables_are_enumerated():
+def test_gradient_and_variances_of_several_variables_agree_with_enumeration():
     rng = np.random.default_rng(0)
     h, f = rng.normal(size=(2, 3)), rng.normal(size=(3, 3))
-    made = problem.make(h, f, 0.3)
+    joint_problem = problem.make(h, f, 0.3)
     q = [np.exp(row) / np.exp(row).sum() for row in h]
     law = np.outer(*q)
     score = np.array([[[np.eye(3)[a] - q[0], np.eye(3)[b] - q[1]] for b in range(3)] for a in range(3)])
     each = f[:, :, None, None] * score
     mean = np.einsum("ab,abij->ij", law, each)
-    np.testing.assert_allclose(made.gradient(), mean, atol=1e-14)
-    np.testing.assert_allclose(made.reinforce_variance(False), np.einsum("ab,abij->ij", law, each**2) - mean**2,
-                               atol=1e-13)
+    np.testing.assert_allclose(joint_problem.gradient(), mean, atol=1e-14)
+    variance = np.einsum("ab,abij->ij", law, each**2) - mean**2
+    np.testing.assert_allclose(joint_problem.reinforce_variance(False), variance, atol=1e-13)
 
 
-def test_the_mean_of_the_direct_gradient_is_known_exactly():
+def test_mean_and_bias_of_the_direct_gradient_are_exact():
     report = check.gradient(right, H, F, 0.3, 2_000)
     assert report.mean == "tilted" and report.bias == np.abs(direct.bias(H, F, 0.3)).max()
     assert f"is {report.bias:.4g} in the worst component" in " ".join(report.sentences)
@@ -96,52 +95,52 @@ def test_the_mean_of_the_direct_gradient_is_known_exactly():
     assert check.gradient(reinforce(0), H, F, 0.3, 2_000).mean == "E f"
 
 
-@pytest.mark.parametrize("off, name", [(0.8, "E f"), (1.3, "neither")])
-def test_how_far_a_mean_may_be_off(off, name):
-    """A bias of 0.8 and of 1.3 times the threshold, in noise whose mean over the draws is exactly 0."""
+@pytest.mark.parametrize("factor, name", [(0.8, "E f"), (1.3, "neither")])
+def test_mean_is_identified_within_the_threshold(factor, name):
+    """The bias is 0.8 or 1.3 times the threshold, and the mean of the noise over the draws is exactly 0."""
     samples, spread = 4_000, 0.01
     limit = moments.threshold(8 * 4) * np.sqrt((spread**2 + 16 * (0.45 + spread) ** 2 / samples) / samples)
 
     def function(h, f, eps, noise):
         signs = np.where(np.arange(len(h)) % 2, 1.0, -1.0)[:, None] * np.ones(4)
-        return exact.gradient(H, F) + off * limit * np.array([1, -1, 0, 0]) + spread * signs * (1 + 1e-9 * noise)
+        return exact.gradient(H, F) + factor * limit * np.array([1, -1, 0, 0]) + spread * signs * (1 + 1e-9 * noise)
 
     assert check.gradient(function, H, F, 0.3, samples).mean == name
 
 
-def test_the_generator_is_the_callers():
-    def found(function, seed):
+def test_noise_comes_from_the_generator_of_the_caller():
+    def sampled_mean(function, seed):
         return check.gradient(function, H, F, 0.3, 2_000, np.random.default_rng(seed)).rows[0][1]
 
     for function in (right, own(right)):
-        assert found(function, 1) == found(function, 1) != found(function, 2)
+        assert sampled_mean(function, 1) == sampled_mean(function, 1) != sampled_mean(function, 2)
     rng = np.random.default_rng(1)
     check.gradient(right, H, F, 0.3, 2_000, rng)
     assert rng.random() != np.random.default_rng(1).random()
 
 
-def test_a_function_that_works_in_place_is_noticed_and_judged_by_what_it_was_given():
-    def spoils(h, f, eps, noise):
+def test_function_that_changes_its_inputs_is_reported_and_judged_by_the_originals():
+    def works_in_place(h, f, eps, noise):
         noise += h
         first = noise.argmax(-1)
         noise += eps * f
         f *= 0
         return (np.eye(4)[noise.argmax(-1)] - np.eye(4)[first]) / eps
 
-    report = check.gradient(spoils, H, F, 0.3, 2_000)
+    report = check.gradient(works_in_place, H, F, 0.3, 2_000)
     assert report.holds and report.equal == 1.0 and len(report.notes) == 2
     assert "array f" in report.notes[0] and "array noise" in report.notes[1]
     assert check.gradient(right, H, F, 0.3, 2_000).notes == ()
 
 
-def test_as_dict_and_ascii():
+def test_report_converts_to_json_and_prints_in_ascii():
     many = np.linspace(-1, 1, 40)
     for report in (check.gradient(right, H, F, 1.0, 2_000),
                    check.gradient(own(right), [20, 0, 0], [1, 2, 0], 0.3, 2_000),
                    check.gradient(right, many, many[::-1], 0.3, 2_000)):
-        found = json.loads(json.dumps(report.as_dict()))
-        assert found["verdict"] == report.verdict and found["rows"] == [list(row) for row in report.rows]
-        assert found["holds"] is report.holds and found["variances"] == report.variances
+        content = json.loads(json.dumps(report.as_dict()))
+        assert content["verdict"] == report.verdict and content["rows"] == [list(row) for row in report.rows]
+        assert content["holds"] is report.holds and content["variances"] == report.variances
         text = str(report)
         assert text.isascii() and max(map(len, text.splitlines())) < 100
     assert "the 12 of 40 components" in text

@@ -1,4 +1,4 @@
-"""Every planted slip is named, also where eps, k or f hides it; a wrong name is never given."""
+"""Every planted slip is named, also where eps, k or f could hide it, and no wrong name is given."""
 from __future__ import annotations
 
 import numpy as np
@@ -12,53 +12,53 @@ H, F = np.array([0.5, -1.0, 0.2, 1.0]), np.array([1.0, 2.5, 0.0, -1.0])
 HIDDEN = [([0.5, -1.0, 0.2], [1.0, 2.5, 0.0], 1.0), ([0.3, -0.6], [1.0, 0.2], 0.5)]
 
 
-def named(report, words):
-    """All words in the name of the one slip that is left, before the sentence on what else would fit."""
+def names_slip(report, words):
+    """Return whether the verdict has one kind, and all the words occur before the sentence about other explanations."""
     first = report.verdict.split(" At these h, f and eps")[0]
     return report.holds is False and report.kind is not None and all(each in first for each in words.split("*"))
 
 
 @pytest.mark.parametrize("name", OF_NOISE)
-def test_every_slip_is_named_draw_by_draw(name):
+def test_every_slip_is_named_with_the_given_noise(name):
     function, words = OF_NOISE[name]
     report = check.gradient(function, H, F, 0.3, 2_000)
-    assert named(report, words), report.verdict
+    assert names_slip(report, words), report.verdict
     assert report.verdict.startswith(("NOT the direct gradient: ", "Not the direct gradient: "))
 
 
 @pytest.mark.parametrize("name", OF_NOISE)
 @pytest.mark.parametrize("number", [1, pytest.param(0, marks=pytest.mark.slow)])
-def test_every_slip_is_named_where_eps_or_k_hides_it(name, number):
-    """eps = 1, where a factor 1/eps cannot be seen; and k = 2, eps = 1/2, where half, eps and 1/k are one number."""
+def test_every_slip_is_named_where_eps_or_k_could_hide_it(name, number):
+    """At eps = 1, a factor 1/eps has no effect.  At k = 2 and eps = 1/2, the factors 1/2, eps and 1/k are equal."""
     function, words = OF_NOISE[name]
     report = check.gradient(function, *HIDDEN[number], 3_000)
-    assert named(report, words), report.verdict
+    assert names_slip(report, words), report.verdict
 
 
 @pytest.mark.parametrize("name", OF_OWN_NOISE)
-def test_every_slip_of_own_noise_is_named(name):
+def test_every_slip_is_named_with_noise_drawn_by_the_function(name):
     function, words = OF_OWN_NOISE[name]
-    assert named(report := check.gradient(function, H, F, 0.3, 10_000), words), report.verdict
+    assert names_slip(report := check.gradient(function, H, F, 0.3, 10_000), words), report.verdict
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["sign", "missing 1/eps", "second dropped", "f negated", "no noise", "probabilities",
                                   "temperature", "1/sigma", "one noise", "times f", "exact", "gumbel-softmax",
                                   "reinforce, baseline"])
-def test_slips_are_named_by_their_law_alone(name):
+def test_slips_are_named_from_their_distribution_alone(name):
     function, words = OF_NOISE[name]
-    assert named(report := check.gradient(own(function), H, F, 0.3, 10_000), words), report.verdict
+    assert names_slip(report := check.gradient(own(function), H, F, 0.3, 10_000), words), report.verdict
 
 
-def test_eps_one_is_said_to_hide_a_factor():
+def test_verdict_says_that_eps_one_hides_a_factor():
     report = check.gradient(right, H, F, 1.0, 2_000)
     assert report.holds and "At these h, f and eps (k = 4, eps = 1)" in report.verdict
     assert "the factor 1/eps is missing" in report.verdict and "excludes them (k = 6, eps = 0.7)" in report.verdict
     assert "At these" not in check.gradient(right, H, F, 0.3, 2_000).verdict
 
 
-def test_a_function_for_one_eps_only_cannot_be_told_apart():
-    """It refuses other problems, so that what coincides at eps = 1 stays open."""
+def test_verdict_is_open_for_a_function_that_accepts_only_eps_one():
+    """It raises an error for other problems, so explanations that coincide at eps = 1 cannot be separated."""
     def only(h, f, eps, noise):
         if eps != 1:
             raise RuntimeError("eps must be 1")
@@ -69,11 +69,11 @@ def test_a_function_for_one_eps_only_cannot_be_told_apart():
     assert "the direct gradient" in report.verdict and "the factor 1/eps is missing" in report.verdict
 
 
-def test_other_estimators_get_no_name_and_their_mean_is_said():
+def test_unknown_estimators_get_no_name_but_their_mean_is_reported():
     def varying(h, f, eps, noise):                          # REINFORCE with a baseline that varies with the noise
         z = np.eye(h.shape[-1])[(h + noise).argmax(-1)]
-        other = np.roll(noise, 1, axis=0)[:, :1]
-        return ((f * z).sum(-1, keepdims=True) - other) * (z - softmax(h, axis=-1))
+        baseline = np.roll(noise, 1, axis=0)[:, :1]
+        return ((f * z).sum(-1, keepdims=True) - baseline) * (z - softmax(h, axis=-1))
 
     report = check.gradient(varying, H, F, 0.3, 40_000)
     assert report.holds is False and report.kind is None and report.mean in ("E f", "both")
@@ -82,7 +82,7 @@ def test_other_estimators_get_no_name_and_their_mean_is_said():
     assert biased.mean == "neither" and "its mean is" not in biased.verdict and biased.mean_z_exact > 6
 
 
-def test_noise_in_another_order_and_noise_of_its_own():
+def test_reordered_noise_and_unseeded_noise_are_reported():
     report = check.gradient(lambda h, f, eps, noise: right(h, f, eps, noise[::-1]), H, F, 0.3, 20_000)
     assert report.holds is False and "does not use the noise that it is given" in report.verdict and report.equal < 1
     rng = np.random.default_rng(0)
@@ -90,7 +90,7 @@ def test_noise_in_another_order_and_noise_of_its_own():
     assert report.holds is None and "it draws its own" in report.verdict and "two calls" in report.notes[0]
 
 
-def test_the_kind_that_was_asked_for():
+def test_one_sided_and_two_sided_gradients_are_distinguished():
     from refimpl import direct
 
     for function, two_sided in ((direct.gradient, False), (direct.two_sided_gradient, True)):
@@ -117,7 +117,7 @@ def relaxed(tau, hard):
 
 @pytest.mark.parametrize("tau", [0.5, 0.83])
 @pytest.mark.parametrize("hard", [False, True])
-def test_relaxations_are_judged_by_f_between_the_corners(tau, hard):
+def test_relaxations_are_recognised_from_f_between_one_hot_vectors(tau, hard):
     report = check.gradient(relaxed(tau, hard), [0.1, 0.5, -0.3], quadratic, 0.3, 3_000)
     assert report.kind == ("straight-through" if hard else "gumbel-softmax")
     assert f"temperature {tau:.3g}." in report.verdict

@@ -1,4 +1,4 @@
-"""Adam against the textbook, in blocks, and free of denormal numbers."""
+"""Check Adam, which works in blocks and flushes denormal numbers, against the textbook."""
 from __future__ import annotations
 
 import numpy as np
@@ -10,7 +10,7 @@ from refimpl.nn.parameters import Parameters
 
 
 def textbook(values, gradients, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
-    """Algorithm 1 of the paper, line by line."""
+    """Compute Algorithm 1 of the paper, line by line."""
     theta, m, v = values.copy(), np.zeros_like(values), np.zeros_like(values)
     for t, g in enumerate(gradients, start=1):
         m = beta1 * m + (1 - beta1) * g
@@ -20,7 +20,7 @@ def textbook(values, gradients, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
 
 
 @pytest.mark.parametrize("size", [1, 100, module.BLOCK, 2 * module.BLOCK + 17])
-def test_follows_the_textbook(rng, size):
+def test_steps_equal_those_of_the_textbook(rng, size):
     start = rng.normal(size=size)
     gradients = rng.normal(size=(7, size)) * 10.0 ** rng.integers(-9, 3, size)
     values, grads = start.copy(), np.zeros(size)
@@ -33,7 +33,7 @@ def test_follows_the_textbook(rng, size):
     assert np.abs(values - textbook(start, gradients, lr=3.003e-3, beta1=0.8, beta2=0.99)).max() > 1e-6
 
 
-def test_no_denormal_numbers_after_gradients_have_died(rng):
+def test_moments_have_no_denormal_numbers_after_gradients_become_zero(rng):
     values, grads = rng.normal(size=1000).astype(np.float32), rng.normal(size=1000).astype(np.float32)
     adam = Adam(Parameters(values, grads))
     adam.step()
@@ -46,8 +46,8 @@ def test_no_denormal_numbers_after_gradients_have_died(rng):
     assert (adam.M == 0).all()
 
 
-def test_flushing_changes_no_result_that_matters(rng):
-    """A gradient that dies and comes back: with and without the flush, the same steps."""
+def test_flushing_denormals_does_not_change_later_steps(rng):
+    """The gradient is 0 for 900 steps and then not; the textbook does not flush, and gives the same steps."""
     size, start = 50, rng.normal(size=50)
     gradients = np.concatenate([rng.normal(size=(3, size)), np.zeros((900, size)), rng.normal(size=(3, size))])
     values, grads = start.copy(), np.zeros(size)
@@ -58,7 +58,7 @@ def test_flushing_changes_no_result_that_matters(rng):
     assert np.abs(values - textbook(start, gradients)).max() < 1e-13
 
 
-def test_bad_arguments():
+def test_bad_arguments_are_rejected():
     good = np.zeros(3)
     for call in (lambda: Parameters(good, np.zeros(4)), lambda: Parameters(good, np.zeros(3, np.float32)),
                  lambda: Parameters(np.zeros((3, 1)), np.zeros((3, 1)))):
@@ -72,8 +72,8 @@ def test_bad_arguments():
             call()
 
 
-def test_flush_reaches_every_block_and_spares_what_lives(rng):
-    """Two blocks: dead gradients end at exactly 0 in both, gradients of 1e-12 keep moving their weights."""
+def test_flush_reaches_every_block_and_keeps_small_gradients(rng):
+    """In both blocks, the moments of zero gradients become exactly 0, and those of gradients of 1e-12 do not."""
     size = module.BLOCK + 100
     values, grads = np.zeros(size, np.float32), np.zeros(size, np.float32)
     adam = Adam(Parameters(values, grads), eps=1e-15)
@@ -98,8 +98,8 @@ def test_betas_may_be_zero(rng):
     assert np.abs(values - textbook(start, gradients, beta1=0.0, beta2=0.0)).max() < 1e-13
 
 
-def test_gradients_of_1e_14_move_their_weights_as_any_others(rng):
-    """Their squares' sums are near 1e-26, far above what the flush takes for dead; Adam's step has no unit."""
+def test_gradients_of_1e_14_take_textbook_steps(rng):
+    """The sums of their squares are near 1e-26, far above the flush's limit; Adam's step has no unit."""
     gradients = 1e-14 * rng.normal(size=(300, 20))
     values, grads = np.zeros(20), np.zeros(20)
     adam = Adam(Parameters(values, grads), eps=1e-25)
@@ -112,8 +112,8 @@ def test_gradients_of_1e_14_move_their_weights_as_any_others(rng):
 
 @pytest.mark.parametrize("dtype, gradient, eps", [(np.float64, 1e-16, 1e-20), (np.float32, 1e-16, 1e-20),
                                                   (np.float64, 1e-40, 1e-8), (np.float64, 1e-100, 1e-110)])
-def test_a_small_gradient_is_never_taken_for_dead(dtype, gradient, eps):
-    """Two flushes pass in 130 steps.  A constant gradient moves its weight by lr g / (g + eps) a step."""
+def test_small_constant_gradient_is_not_flushed(dtype, gradient, eps):
+    """There are two flushes in 130 steps.  A constant gradient moves its weight by lr g / (g + eps) per step."""
     values = np.zeros(1, dtype)
     adam = Adam(Parameters(values, np.full(1, gradient, dtype)), eps=eps)
     for _ in range(130):
@@ -121,7 +121,7 @@ def test_a_small_gradient_is_never_taken_for_dead(dtype, gradient, eps):
     assert values[0] == pytest.approx(-0.13 * gradient / (gradient + eps), rel=1e-3)
 
 
-def test_moments_are_kept_in_the_dtype_of_the_values():
+def test_moments_have_the_dtype_of_the_values():
     for dtype in (np.float32, np.float64):
         adam = Adam(Parameters(np.ones(3, dtype), np.ones(3, dtype)))
         adam.step()

@@ -1,4 +1,4 @@
-"""Every backward pass against differences of its forward pass, in float64; and the checker against planted errors."""
+"""Check every backward pass against differences of its forward pass, and the checker against planted errors."""
 from __future__ import annotations
 
 import numpy as np
@@ -22,7 +22,7 @@ NETWORKS = {
 
 
 def set_up(network, rng):
-    """Random parameters, with a loss sum(weights * network(x)); returns loss(), the parameters, x and the weights."""
+    """Initialise the network; return the function loss() = sum(weights * network(x)), the parameters, x and weights."""
     parameters = bind([network], np.float64)
     network.initialise(rng)
     x = rng.normal(size=(9, 7))
@@ -31,7 +31,7 @@ def set_up(network, rng):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_backward_pass(rng, name):
+def test_backward_pass_agrees_with_differences(rng, name):
     network = NETWORKS[name]()
     loss, parameters, x, weights = set_up(network, rng)
     back = network.run(x).backward(weights)
@@ -50,7 +50,7 @@ def test_run_and_forward_agree(rng):
 
 
 @pytest.mark.parametrize("place", ["weights", "bias", "input"])
-def test_an_error_of_a_tenth_of_a_percent_is_caught(rng, place):
+def test_gradcheck_detects_an_error_of_a_tenth_of_a_percent(rng, place):
     network = NETWORKS["linear"]()
     loss, parameters, x, weights = set_up(network, rng)
     back = network.run(x).backward(weights)
@@ -62,7 +62,7 @@ def test_an_error_of_a_tenth_of_a_percent_is_caught(rng, place):
     assert worst(gradcheck(loss, target, gradient, rng)) > 1e-5
 
 
-def test_one_wrong_entry_is_caught(rng):
+def test_gradcheck_detects_one_wrong_entry(rng):
     network = MLP([7, 6, 4])
     loss, parameters, x, weights = set_up(network, rng)
     network.run(x).backward(weights).accumulate()
@@ -73,16 +73,16 @@ def test_one_wrong_entry_is_caught(rng):
 
 # --- gradients accumulate ---------------------------------------------------------------------------------------------
 
-def test_terms_add_with_their_weights_whatever_their_order(rng):
+def test_gradients_accumulate_with_weights_in_any_order(rng):
     network = MLP([7, 6, 4])
     _, parameters, x, weights = set_up(network, rng)
-    other = rng.normal(size=(5, 7))
+    x2 = rng.normal(size=(5, 7))
     alone = []
-    for rows, dy in ((x, weights), (other, weights[:5])):
+    for rows, dy in ((x, weights), (x2, weights[:5])):
         parameters.zero_grads()
         network.run(rows).backward(dy).accumulate()
         alone.append(parameters.grads.copy())
-    one, two = network.run(x).backward(weights), network.run(other).backward(weights[:5])
+    one, two = network.run(x).backward(weights), network.run(x2).backward(weights[:5])
     for order in ((one, two), (two, one)):
         parameters.zero_grads()
         for back in order:
@@ -92,8 +92,8 @@ def test_terms_add_with_their_weights_whatever_their_order(rng):
     np.testing.assert_allclose(parameters.grads, 3.5 * alone[0] - 0.25 * alone[1], rtol=1e-12, atol=1e-13)
 
 
-def test_zero_grads_leaves_nothing_behind(rng):
-    """Also in layers that no later term reaches, and where gradients are given instead of accumulated."""
+def test_zero_grads_clears_all_gradients(rng):
+    """This includes layers that no later pass reaches, and gradients that were added directly to a layer."""
     one, two = MLP([7, 6, 4]), MLP([4, 3])
     parameters = bind([one, two], np.float64)
     for network in (one, two):
@@ -114,7 +114,7 @@ def test_zero_grads_leaves_nothing_behind(rng):
     assert (parameters.grads == 0).all()
 
 
-def test_asking_for_the_input_gradient_adds_nothing(rng):
+def test_reading_the_input_gradient_adds_nothing_to_the_gradients(rng):
     network = MLP([7, 6, 4])
     _, parameters, x, weights = set_up(network, rng)
     parameters.zero_grads()
@@ -122,16 +122,16 @@ def test_asking_for_the_input_gradient_adds_nothing(rng):
     assert back.dx.shape == x.shape and (parameters.grads == 0).all()
 
 
-# --- a pass is a value ------------------------------------------------------------------------------------------------
+# --- a pass keeps its values ------------------------------------------------------------------------------------------
 
-def test_later_passes_do_not_change_an_earlier_one(rng):
+def test_later_passes_do_not_change_an_earlier_pass(rng):
     network = MLP([7, 6, 4])
     _, parameters, x, weights = set_up(network, rng)
     parameters.zero_grads()
     network.run(x).backward(weights).accumulate()
     alone = parameters.grads.copy()
     run = network.run(x)
-    for _ in range(3):                                              # as many rows, fewer, and both passes of others
+    for _ in range(3):                                              # with as many rows, and with fewer
         for rows in (9, 4):
             network.run(rng.normal(size=(rows, 7))).backward(rng.normal(size=(rows, 4))).accumulate()
     back = run.backward(weights)
@@ -141,22 +141,22 @@ def test_later_passes_do_not_change_an_earlier_one(rng):
     np.testing.assert_array_equal(parameters.grads, alone)
 
 
-def test_a_stale_pass_is_refused(rng):
+def test_pass_is_rejected_after_its_parameters_have_changed(rng):
     network = MLP([7, 6, 4])
     _, parameters, x, weights = set_up(network, rng)
     run = network.run(x)
     back = run.backward(weights)
     fresh = run.backward(weights)
     back.accumulate()
-    fresh.dx                                                        # made before the step: it stays what it is
+    fresh.dx                                                        # computed before the step, so it stays valid
     Adam(parameters).step()
     for call in (lambda: run.backward(weights), back.accumulate, lambda: back.dx):
         with pytest.raises(StalePass, match="run the network again"):
             call()
-    network.run(x).backward(weights).accumulate()                   # and a new one is not
+    network.run(x).backward(weights).accumulate()                   # a new pass is valid
 
 
-def test_a_backward_pass_of_another_shape_is_refused(rng):
+def test_backward_pass_rejects_gradient_of_wrong_shape(rng):
     network = MLP([7, 6, 4])
     _, _, x, weights = set_up(network, rng)
     with pytest.raises(ValueError, match=r"^dy must have the shape of the output, \(9, 4\), got \(8, 4\)"):
@@ -165,7 +165,7 @@ def test_a_backward_pass_of_another_shape_is_refused(rng):
 
 # --- parameters -------------------------------------------------------------------------------------------------------
 
-def test_flat_vector_is_shared_with_the_layers(rng):
+def test_parameter_vector_shares_memory_with_the_layers(rng):
     one, two = Linear(3, 2), Linear(2, 4)
     parameters = bind([one, two], np.float64)
     assert parameters.values.size == 3 * 2 + 2 + 2 * 4 + 4
@@ -175,7 +175,7 @@ def test_flat_vector_is_shared_with_the_layers(rng):
     assert (parameters.grads[-4:] == 7).all()
 
 
-def test_initial_weights_follow_the_stated_bound(rng):
+def test_initial_weights_are_uniform_up_to_one_over_sqrt_n_in(rng):
     layer = Linear(400, 300)
     bind([layer], np.float64)
     layer.initialise(rng)
@@ -184,7 +184,7 @@ def test_initial_weights_follow_the_stated_bound(rng):
 
 
 def in_order(layers, rng):
-    """What initialise() draws: layer by layer, weights before biases, all uniform on +-1/sqrt(n_in)."""
+    """Return what initialise() should draw: layer by layer, weights before biases, uniform on +-1/sqrt(n_in)."""
     linear = [layer for layer in layers if isinstance(layer, Linear)]
     draws = [rng.uniform(-1, 1, size) / np.sqrt(layer.n_in)
              for layer in linear for size in (layer.n_in * layer.n_out, layer.n_out)]
@@ -192,7 +192,7 @@ def in_order(layers, rng):
 
 
 def test_initial_weights_are_drawn_layer_by_layer_weights_before_biases():
-    """The same seed gives the same model tomorrow: of a network, and of both models, whose vector is in that order."""
+    """A seed always gives the same weights in a network and in both models, whose parameter vector has this order."""
     network = MLP([7, 6, 5, 4])
     parameters = bind([network], np.float64)
     network.initialise(np.random.default_rng(3))
@@ -207,22 +207,23 @@ def test_initial_weights_are_drawn_layer_by_layer_weights_before_biases():
         np.testing.assert_allclose(model.parameters.values, in_order(layers, np.random.default_rng(3)), rtol=1e-13)
 
 
-def widths(*networks):
+def layer_sizes(*networks):
     return [[(layer.n_in, layer.n_out) if isinstance(layer, Linear) else type(layer).__name__
              for layer in network.layers] for network in networks]
 
 
-def test_default_widths_are_those_of_the_slides():
+def test_default_layer_sizes_are_those_of_the_slides():
     model = VAE(Independent(1, 10))
-    assert widths(model.encoder, model.decoder) == [[(784, 300), "ReLU", (300, 10)], [(10, 300), "ReLU", (300, 784)]]
+    assert layer_sizes(model.encoder, model.decoder) == [
+        [(784, 300), "ReLU", (300, 10)], [(10, 300), "ReLU", (300, 784)]]
     model = MixtureVAE()
-    assert widths(model.trunk, model.class_head, model.gaussian_head, model.decoder) == [
+    assert layer_sizes(model.trunk, model.class_head, model.gaussian_head, model.decoder) == [
         [(784, 400), "ReLU", (400, 200), "ReLU"], [(200, 100), "ReLU", (100, 10)], [(200, 60)],
         [(300, 200), "ReLU", (200, 400), "ReLU", (400, 784)]]
     assert model.dtype == np.float32 == bind([Linear(3, 2)]).values.dtype
 
 
-def test_bad_arguments():
+def test_bad_arguments_are_rejected():
     for call in (lambda: Linear(0, 3), lambda: Linear(3, 0), lambda: MLP([3])):
         with pytest.raises(ValueError):
             call()
@@ -237,7 +238,7 @@ def test_bad_arguments():
 
 # --- the checker ------------------------------------------------------------------------------------------------------
 
-def test_gradcheck_refuses_what_it_cannot_judge(rng):
+def test_gradcheck_rejects_float32_wrong_shapes_and_random_losses(rng):
     with pytest.raises(TypeError):
         gradcheck(lambda: 0.0, np.zeros(3, np.float32), np.zeros(3, np.float32), rng)
     for values, grads in ((np.zeros(3, np.float32), np.zeros(3)), (np.zeros(3), np.zeros(3, np.float32))):
@@ -249,7 +250,7 @@ def test_gradcheck_refuses_what_it_cannot_judge(rng):
         gradcheck(lambda: rng.normal(), np.zeros(3), np.zeros(3), rng)
 
 
-def test_gradcheck_lets_no_nan_pass(rng):
+def test_gradcheck_reports_infinite_error_for_nan(rng):
     values = rng.normal(size=5)
     assert worst(gradcheck(lambda: float((values**2).sum()), values, np.full(5, np.nan), rng)) == np.inf
     broken = lambda: float("nan") if values[0] > start else float((values**2).sum())
@@ -259,36 +260,36 @@ def test_gradcheck_lets_no_nan_pass(rng):
         gradcheck(lambda: 0.0, np.zeros(0), np.zeros(0), rng)
 
 
-def test_gradcheck_of_a_loss_that_is_never_a_number(rng):
+def test_gradcheck_reports_infinite_error_if_the_loss_is_always_nan(rng):
     assert worst(gradcheck(lambda: float("nan"), np.zeros(3), np.ones(3), rng)) == np.inf
 
 
-def test_gradcheck_by_hand(rng):
-    """Eight unit directions; values put back to the bit; the error relative to |gradient| / sqrt(size) at the least."""
+def test_gradcheck_directions_derivatives_and_errors_agree_with_reference(rng):
+    """There are eight unit directions; values are restored; errors are relative to at least |gradient| / sqrt(size)."""
     values = rng.normal(size=5)
-    kept, wrong, linear = values.copy(), np.zeros(5), np.array([0.0, 0.0, 0.0, 0.0, 2.0])
+    original, wrong, linear = values.copy(), np.zeros(5), np.array([0.0, 0.0, 0.0, 0.0, 2.0])
     wrong[0] = 1.0
-    found = gradcheck(lambda: float(linear @ values), values, wrong, np.random.default_rng(3))
-    assert len(found) == 8 and (values == kept).all()
+    checks = gradcheck(lambda: float(linear @ values), values, wrong, np.random.default_rng(3))
+    assert len(checks) == 8 and (values == original).all()
     draws = np.random.default_rng(3).standard_normal((8, 5))
-    for check, direction in zip(found, draws / np.linalg.norm(draws, axis=1, keepdims=True)):
+    for check, direction in zip(checks, draws / np.linalg.norm(draws, axis=1, keepdims=True)):
         assert check.analytic == pytest.approx(direction[0], rel=1e-12)
         assert check.numeric == pytest.approx(2 * direction[4], rel=1e-9)
         scale = max(abs(direction[0]), 2 * abs(direction[4]), 1 / np.sqrt(5))
         assert check.error == pytest.approx(abs(direction[0] - 2 * direction[4]) / scale, rel=1e-8)
     assert worst([Check(0.0, 0.0, error) for error in (0.1, 0.3, 0.2)]) == 0.3
-    assert worst(gradcheck(lambda: 7.0, values, np.zeros(5), rng)) == 0                 # 0 of 0 is right
+    assert worst(gradcheck(lambda: 7.0, values, np.zeros(5), rng)) == 0                 # gradient 0 is right
 
 
-def test_gradcheck_steps_by_1e_5():
-    """f = t^3 at 0 has the derivative 0, and its central difference is step^2 exactly."""
+def test_gradcheck_uses_a_step_of_1e_5():
+    """The derivative of t^3 at 0 is 0, and its central difference is exactly step^2."""
     value = np.zeros(1)
-    found = gradcheck(lambda: float(value[0] ** 3), value, np.ones(1), np.random.default_rng(0))
-    assert abs(found[0].numeric) == pytest.approx(1e-10, rel=1e-6)
+    checks = gradcheck(lambda: float(value[0] ** 3), value, np.ones(1), np.random.default_rng(0))
+    assert abs(checks[0].numeric) == pytest.approx(1e-10, rel=1e-6)
 
 
-def test_gradcheck_takes_the_gradient_as_it_was(rng):
-    """A loss that overwrites the gradients while it is evaluated, as a model's own backward pass would."""
+def test_gradcheck_copies_the_gradient_before_evaluating_the_loss(rng):
+    """The loss overwrites the gradients when it is evaluated, as a model's backward pass does."""
     values = rng.normal(size=5)
     grads = 2 * values
 
@@ -303,8 +304,7 @@ def test_gradcheck_takes_the_gradient_as_it_was(rng):
     assert worst(gradcheck(moving, values, grads, rng)) < 1e-8
 
 
-def test_gradients_are_zero_wherever_they_are_looked_at(rng):
-    """zero_grads() writes zeros: no view keeps what was there, and to look at them changes nothing."""
+def test_zero_grads_writes_zeros_in_every_view(rng):
     one, other = MLP([4, 3]), MLP([3, 2])
     parameters = bind([one, other], np.float64)
     parameters.grads[:] = rng.normal(size=parameters.grads.shape)
@@ -314,8 +314,8 @@ def test_gradients_are_zero_wherever_they_are_looked_at(rng):
     assert parameters.grads is parameters.grads and not parameters.grads.any()
 
 
-def test_a_network_has_parameters_of_its_own_from_the_start(rng):
-    """In float32 and 0; bind() joins several into one vector, from where they are moved together."""
+def test_new_network_has_its_own_parameters(rng):
+    """They are zeros in float32.  bind() joins the parameters of several networks into one vector."""
     network, x = MLP([3, 4, 2]), np.ones((5, 3), np.float32)
     assert (network.forward(x) == 0).all() and network.parameters.values.shape == (network.n_parameters,) == (26,)
     network.initialise(rng)

@@ -1,4 +1,4 @@
-"""Scores and penalties: values against scipy, gradients against differences, planted errors."""
+"""Check scores and divergences against scipy, and their gradients against differences and planted errors."""
 from __future__ import annotations
 
 import numpy as np
@@ -11,7 +11,7 @@ from refimpl.nn.gradcheck import gradcheck, worst
 from tests.asserts import assert_relative
 
 
-def test_softplus_and_sigmoid_up_to_ten_thousand():
+def test_softplus_and_sigmoid_are_accurate_up_to_ten_thousand():
     a = np.array([-1e4, -700, -40, -1, 0, 1, 40, 700, 1e4])
     softplus, sigmoid = losses.softplus_and_sigmoid(a)
     assert_relative(softplus, np.logaddexp(0, a), 1e-14)
@@ -22,20 +22,20 @@ def test_softplus_and_sigmoid_up_to_ten_thousand():
 
 
 @pytest.mark.parametrize("dtype, tolerance", [(np.float64, 1e-15), (np.float32, 1e-7)])
-def test_sigmoid_up_to_ten_thousand(dtype, tolerance):
+def test_sigmoid_is_accurate_up_to_ten_thousand(dtype, tolerance):
     a = np.array([-1e4, -700, -40, -1, 0, 1, 40, 700, 1e4], dtype)
-    kept = a.copy()
-    found = losses.sigmoid(a)
-    assert found.dtype == dtype and (a == kept).all()
-    assert np.abs(found - expit(a.astype(float))).max() <= tolerance and found[4] == 0.5
+    original = a.copy()
+    result = losses.sigmoid(a)
+    assert result.dtype == dtype and (a == original).all()
+    assert np.abs(result - expit(a.astype(float))).max() <= tolerance and result[4] == 0.5
 
 
-def test_scores_leave_their_arguments_as_they_were(rng):
+def test_scores_do_not_change_their_arguments(rng):
     x, a = (rng.random((4, 30)) < 0.4).astype(float), 30 * rng.normal(size=(4, 30))
-    kept = a.copy()
+    original = a.copy()
     losses.bernoulli_score(x, a), losses.bernoulli_score_backward(x, a), losses.bernoulli_score_table(x, a)
     losses.bernoulli_score_table_backward(np.ones((4, 4)), x, a)
-    assert (a == kept).all()
+    assert (a == original).all()
 
 
 def test_bernoulli_score_is_the_log_probability(rng):
@@ -44,7 +44,7 @@ def test_bernoulli_score_is_the_log_probability(rng):
     assert_relative(f, stats.bernoulli.logpmf(x, expit(a)).sum(axis=1), 1e-12)
 
 
-def test_bernoulli_score_gradient(rng):
+def test_bernoulli_score_gradient_agrees_with_differences(rng):
     x, a = rng.random((4, 30)), 3 * rng.normal(size=(4, 30))
     weights = rng.normal(size=4)
     df_da = losses.bernoulli_score_backward(x, a)
@@ -52,7 +52,7 @@ def test_bernoulli_score_gradient(rng):
     assert worst(gradcheck(loss, a, weights[:, None] * df_da, rng)) < 1e-7
 
 
-def test_score_table_agrees_with_one_score_at_a_time(rng):
+def test_score_table_agrees_with_single_scores(rng):
     x, a = (rng.random((4, 30)) < 0.4).astype(float), 3 * rng.normal(size=(6, 30))
     f = losses.bernoulli_score_table(x, a)
     for b in range(4):
@@ -60,7 +60,7 @@ def test_score_table_agrees_with_one_score_at_a_time(rng):
             assert f[b, z] == pytest.approx(losses.bernoulli_score(x[b:b + 1], a[z:z + 1])[0], rel=1e-13)
 
 
-def test_score_table_gradient(rng):
+def test_score_table_gradient_agrees_with_differences(rng):
     x, a = (rng.random((4, 30)) < 0.4).astype(float), 3 * rng.normal(size=(6, 30))
     weights = rng.normal(size=(4, 6))
     da = losses.bernoulli_score_table_backward(weights, x, a)
@@ -70,7 +70,7 @@ def test_score_table_gradient(rng):
 
 
 @pytest.mark.parametrize("k", [1, 2, 10])
-def test_categorical_kl(rng, k):
+def test_categorical_kl_agrees_with_scipy_and_its_gradient_with_differences(rng, k):
     h = 3 * rng.normal(size=(4, k))
     kl, dh = losses.categorical_kl(h)
     q = softmax(h, axis=-1)
@@ -78,8 +78,8 @@ def test_categorical_kl(rng, k):
     assert worst(gradcheck(lambda: losses.categorical_kl(h)[0].sum(), h, dh, rng)) < 1e-7
 
 
-def test_off_by_one_in_the_kl_is_caught(rng):
-    """d/dq of q log q is log q + 1; its 1 drops out only because q (1 - sum q) = 0. Without the inner sum it shows."""
+def test_gradcheck_detects_an_extra_q_in_the_gradient_of_the_kl(rng):
+    """The derivative of q log q is log q + 1.  Its 1 would contribute q if the term with sum q were forgotten."""
     h = 3 * rng.normal(size=(4, 10))
     _, dh = losses.categorical_kl(h)
     q = softmax(h, axis=-1)
@@ -88,12 +88,12 @@ def test_off_by_one_in_the_kl_is_caught(rng):
     assert losses.categorical_kl(np.array([[1e4, 0, 0]]))[0] == pytest.approx(np.log(3))
 
 
-def test_categorical_kl_survives_scores_that_underflow():
+def test_categorical_kl_is_finite_when_exponentials_underflow():
     kl, dh = losses.categorical_kl(np.array([[1e3, 0.0, -1e3]], np.float32))
     assert kl == pytest.approx(np.log(3)) and np.isfinite(dh).all()
 
 
-def test_gaussian_kl(rng):
+def test_gaussian_kl_agrees_with_integration_and_its_gradient_with_differences(rng):
     mu, log_var = rng.normal(size=(3, 5)), rng.normal(size=(3, 5))
     kl, dmu, dlog_var = losses.gaussian_kl(mu, log_var)
     # by numerical integration of (log q - log p) q, coordinate by coordinate
@@ -111,19 +111,19 @@ def test_gaussian_kl(rng):
 @pytest.mark.parametrize("width", [1, 3, 4, 30, 784])
 @pytest.mark.parametrize("largest", [5.0, 21.9, 22.1, 22.25, 25.0, 40.0, 60.0, 88.0, 100.0, 300.0, 1e4])
 @pytest.mark.parametrize("dtype, tolerance", [(np.float64, 1e-13), (np.float32, 2e-6)])
-def test_softplus_sum_of_small_and_large_logits(rng, width, largest, dtype, tolerance):
+def test_softplus_sum_is_accurate_for_small_and_large_logits(rng, width, largest, dtype, tolerance):
     a = rng.uniform(-largest, largest, (7, width)).astype(dtype)
-    a[0] = largest                                      # all factors as large as they get: no product may overflow
+    a[0] = largest                                      # the largest factors; no product may overflow
     truth = np.logaddexp(0, a.astype(np.float64)).sum(axis=1)
     with np.errstate(under="ignore"):
-        found = losses.softplus_sum(a.copy())
-    assert found.dtype == dtype
-    np.testing.assert_allclose(found, truth, rtol=tolerance, atol=tolerance * max(1, width))
+        total = losses.softplus_sum(a.copy())
+    assert total.dtype == dtype
+    np.testing.assert_allclose(total, truth, rtol=tolerance, atol=tolerance * max(1, width))
 
 
 @pytest.mark.parametrize("safe", [30.0, 100.0])
-def test_a_limit_of_the_fast_way_that_is_too_high_is_caught(monkeypatch, safe):
-    """Four factors e^30 are no float32 any more."""
+def test_softplus_sum_overflows_if_its_fast_path_has_a_limit_that_is_too_high(monkeypatch, safe):
+    # a product of four factors e^30 overflows in float32
     a = np.full((2, 8), 0.99 * safe, np.float32)
     truth = np.logaddexp(0, a.astype(np.float64)).sum(axis=1)
     np.testing.assert_allclose(losses.softplus_sum(a.copy()), truth, rtol=2e-6)
@@ -134,23 +134,23 @@ def test_a_limit_of_the_fast_way_that_is_too_high_is_caught(monkeypatch, safe):
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_log_softmax_of_each_row_by_itself(dtype):
-    """Rows a million apart: shifted by the largest score of all, the others would underflow to log 0."""
+def test_log_softmax_treats_each_row_separately(dtype):
+    """Rows are a million apart: shifted by the overall maximum, the lower rows would underflow to log 0."""
     row = np.array([0.5, -1.0, 2.0, 80.0, 0.25], dtype)
     h = np.stack([row, row + dtype(1e6), row - dtype(1e6)])[:, None]
-    found = losses.log_softmax(h)
-    assert found.dtype == dtype and found.shape == h.shape
-    for one, of in zip(found[:, 0], h[:, 0].astype(np.longdouble)):
-        truth = of - of.max() - np.log(np.exp(of - of.max()).sum())
-        np.testing.assert_allclose(one, truth.astype(float), rtol=1e-6 if dtype is np.float32 else 1e-13)
+    result = losses.log_softmax(h)
+    assert result.dtype == dtype and result.shape == h.shape
+    for row_result, scores in zip(result[:, 0], h[:, 0].astype(np.longdouble)):
+        truth = scores - scores.max() - np.log(np.exp(scores - scores.max()).sum())
+        np.testing.assert_allclose(row_result, truth.astype(float), rtol=1e-6 if dtype is np.float32 else 1e-13)
 
 
 @pytest.mark.parametrize("largest", [5.0, 500.0])
-def test_softplus_sum_leaves_its_input_alone_unless_that_is_given_as_scratch(rng, largest):
+def test_softplus_sum_overwrites_its_input_only_if_given_as_scratch(rng, largest):
     a = rng.uniform(-largest, largest, (7, 13)).astype(np.float32)
-    kept = a.copy()
-    found = losses.softplus_sum(a)
-    assert (a == kept).all()
+    original = a.copy()
+    total = losses.softplus_sum(a)
+    assert (a == original).all()
     scratch = np.empty_like(a)
-    assert (losses.softplus_sum(a, scratch=scratch) == found).all() and (a == kept).all()
-    assert (losses.softplus_sum(a, scratch=a) == found).all() and (a != kept).any()
+    assert (losses.softplus_sum(a, scratch=scratch) == total).all() and (a == original).all()
+    assert (losses.softplus_sum(a, scratch=a) == total).all() and (a != original).any()

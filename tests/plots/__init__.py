@@ -1,1 +1,1 @@
-"""Tests of the pictures that chapters, commands and moving pictures share."""
+"""Tests of the pictures that chapters, commands and animations share."""

@@ -1,11 +1,11 @@
-"""The smallest moving picture."""
+"""A very small animation for tests."""
 from __future__ import annotations
 
 from matplotlib.figure import Figure
 
 
 class Bar:
-    """Frame i is i black eighths of the picture."""
+    """In frame i, i eighths of the picture are black."""
 
     fps, order, still = 5, [0, 3, 3, 3, 8], 3
 

@@ -1,4 +1,4 @@
-"""What a picture of the walls shows, read back from its lines."""
+"""Check what a picture of the walls shows by reading its lines."""
 from __future__ import annotations
 
 import numpy as np

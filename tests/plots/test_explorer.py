@@ -1,4 +1,4 @@
-"""The explorer without a display: sliders are set, the mouse is moved, and the artists are read."""
+"""Test the explorer without a display: set sliders, move the mouse, and read the artists."""
 from __future__ import annotations
 
 import re
@@ -25,15 +25,15 @@ def explorer(rng):
     return Explorer(figure, walls.H, walls.F, 0.3, gumbel.sample((DRAWS, 3), rng))
 
 
-def moved(explorer) -> tuple[np.ndarray, np.ndarray, float]:
-    """Move every slider; returns h, f and eps as they are then."""
+def move_all_sliders(explorer) -> tuple[np.ndarray, np.ndarray, float]:
+    """Move every slider, and return the new h, f and eps."""
     for name, value in (("eps", np.log10(1.5)), ("spread", 2.0), ("h0", -1.0), ("h1", 0.5), ("h2", 0.25)):
         explorer.sliders[name].set_val(value)
     return np.array([-1.0, 0.5, 0.25]), 2 * walls.F, 1.5
 
 
 def numbers(text: str) -> list[float]:
-    return [float(found) for found in re.findall(r"-?\d+(?:\.\d+)?", text.replace("−", "-").replace(",", ""))]
+    return [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?", text.replace("−", "-").replace(",", ""))]
 
 
 def words(ax) -> list[str]:
@@ -55,7 +55,7 @@ def assert_all_shown(explorer, h, f, eps):
     assert_errors_shown(explorer.axes[2], h, f, eps)
     first, second = explorer.words.get_text().split("\n")
     changed, of, weight = numbers(first)[:2] + numbers(first)[-1:]
-    assert (changed, of) == (explorer.cloud.moved, DRAWS) and weight == pytest.approx(1 / eps, rel=5e-3)
+    assert (changed, of) == (explorer.cloud.move_all_sliders, DRAWS) and weight == pytest.approx(1 / eps, rel=5e-3)
     np.testing.assert_allclose(numbers(second)[:3], direct.gradient(h, f, eps, explorer.noise).mean(axis=0),
                                atol=5.001e-4)
     np.testing.assert_allclose(numbers(second)[3:], direct.expected_gradient(h, f, eps), atol=5.001e-4)
@@ -65,25 +65,25 @@ def assert_all_shown(explorer, h, f, eps):
 
 
 def assert_errors_shown(ax, h, f, eps):
-    """Three lines against eps, a stroke and three points at this eps, and their numbers in the key."""
+    """Assert that three lines against eps, a marker line and three points at this eps, and the legend are right."""
     def errors(eps):
         return [np.linalg.norm(direct.bias(h, f, eps)), np.sqrt(direct.variance(h, f, eps).sum() / DRAWS),
                 np.sqrt(direct.mse(h, f, eps, DRAWS))]
 
-    *lines, stroke, points = ax.lines
+    *lines, marker_line, points = ax.lines
     np.testing.assert_allclose(points.get_data(), [[eps] * 3, errors(eps)])
-    assert list(stroke.get_xdata()) == [eps, eps]
-    key = ax.get_legend()
-    assert [numbers(text.get_text())[0] for text in key.get_texts()] == [
+    assert list(marker_line.get_xdata()) == [eps, eps]
+    legend = ax.get_legend()
+    assert [numbers(text.get_text())[0] for text in legend.get_texts()] == [
         pytest.approx(error, rel=5e-3) for error in errors(eps)]
-    assert numbers(key.get_title().get_text()) == [DRAWS]
+    assert numbers(legend.get_title().get_text()) == [DRAWS]
     for at in (0, 20, 40):
         assert [line.get_xdata()[at] for line in lines] == [panels.GRID[at]] * 3
         np.testing.assert_allclose([line.get_ydata()[at] for line in lines], errors(panels.GRID[at]))
 
 
 def assert_draw_shown(explorer):
-    """The bars are this draw's perturbed scores; stars and words are of its winners."""
+    """Assert that the bars are the perturbed scores of this draw, and that stars and title show its winners."""
     h, f, eps, gammas = explorer.h, explorer.f, explorer.eps, explorer.noise[explorer.chosen]
     ax, heights = explorer.axes[3], np.concatenate([h + gammas, eps * f + h + gammas])
     np.testing.assert_allclose([bar.get_height() for bar in ax.patches], heights)
@@ -98,18 +98,18 @@ def assert_draw_shown(explorer):
     np.testing.assert_array_equal(np.ravel(explorer.here.get_data()), walls.differences(gammas[None])[0])
 
 
-def test_it_starts_with_the_problem_that_it_is_given(explorer):
+def test_explorer_starts_with_the_given_problem(explorer):
     assert_all_shown(explorer, walls.H, walls.F, 0.3)
     old, new = explorer.cloud.pair
-    assert old[explorer.chosen] != new[explorer.chosen]                     # a draw that has something to show
+    assert old[explorer.chosen] != new[explorer.chosen]                     # a draw whose winner changes
 
 
 @pytest.mark.slow
-def test_every_panel_follows_the_sliders(explorer):
-    assert_all_shown(explorer, *moved(explorer))
+def test_every_panel_is_updated_by_the_sliders(explorer):
+    assert_all_shown(explorer, *move_all_sliders(explorer))
 
 
-def test_the_draw_under_the_mouse_is_shown(explorer):
+def test_draw_under_the_mouse_is_shown(explorer):
     canvas = explorer.figure.canvas
     canvas.draw()
     inside = np.flatnonzero((np.abs(explorer.cloud.points) < 3.9).all(axis=1))
@@ -118,32 +118,32 @@ def test_the_draw_under_the_mouse_is_shown(explorer):
         canvas.callbacks.process("motion_notify_event", MouseEvent("motion_notify_event", canvas, x + 0.2, y))
         assert explorer.chosen == index
         assert_draw_shown(explorer)
-    canvas.callbacks.process("motion_notify_event", MouseEvent("motion_notify_event", canvas, 1, 1))     # outside
+    canvas.callbacks.process("motion_notify_event", MouseEvent("motion_notify_event", canvas, 1, 1))     # outside the axes
     assert explorer.chosen == index
 
 
 @pytest.mark.slow
-def test_a_redraw_leaves_nothing_old_behind(explorer):
-    """After moves of the sliders the pixels are those of a new figure of the same problem, and each move is drawn."""
+def test_redrawing_gives_the_pixels_of_a_new_figure(explorer):
+    """After the sliders have moved, the pixels equal those of a new figure of the same problem."""
     canvas = explorer.figure.canvas
     canvas.draw()
     before = np.array(canvas.buffer_rgba())
-    moved(explorer)
-    explorer.sliders["h0"].set_val(3.0)                                     # some name disappears, and comes back
+    move_all_sliders(explorer)
+    explorer.sliders["h0"].set_val(3.0)                                     # a name disappears and reappears
     explorer.sliders["h0"].set_val(-1.0)
     after = np.array(canvas.buffer_rgba())
     figure = Figure(figsize=(13.6, 8.2), dpi=50)
     FigureCanvasAgg(figure)
-    other = Explorer(figure, walls.H, walls.F, 0.3, explorer.noise)
-    other.chosen = explorer.chosen
-    figure.canvas.draw_idle = lambda: None                                  # drawn once, with all moves made
-    moved(other)
+    fresh = Explorer(figure, walls.H, walls.F, 0.3, explorer.noise)
+    fresh.chosen = explorer.chosen
+    figure.canvas.draw_idle = lambda: None                                  # drawn once, after all moves
+    move_all_sliders(fresh)
     figure.canvas.draw()
     np.testing.assert_array_equal(after, figure.canvas.buffer_rgba())
     assert (np.abs(after.astype(int) - before) > 50).any(axis=-1).mean() > 0.01
 
 
-def test_a_slider_that_is_dragged_moves_the_picture(explorer):
+def test_dragging_a_slider_updates_the_picture(explorer):
     canvas = explorer.figure.canvas
     canvas.draw()
     slider = explorer.sliders["h1"]
@@ -154,9 +154,9 @@ def test_a_slider_that_is_dragged_moves_the_picture(explorer):
     assert_shows(explorer.cloud, explorer.h, explorer.f, explorer.eps, explorer.noise)
 
 
-def test_a_move_asks_for_one_drawing(rng):
+def test_moving_a_slider_requests_one_redraw(rng):
     class Plain(FigureCanvasBase):
-        asked = 0
+        requests = 0
 
         def draw_idle(self, *arguments, **keywords):
             self.asked += 1
@@ -170,7 +170,7 @@ def test_a_move_asks_for_one_drawing(rng):
 
 
 @pytest.mark.slow
-def test_no_text_covers_another_and_all_are_of_one_size(rng, monkeypatch):
+def test_texts_do_not_overlap_and_have_one_size(rng, monkeypatch):
     drawn, draw = [], Text.draw
     monkeypatch.setattr(Text, "draw", lambda self, renderer: drawn.append(self) or draw(self, renderer))
     figure = Figure(figsize=(13.6, 8.2), dpi=100)
@@ -191,7 +191,7 @@ def test_no_text_covers_another_and_all_are_of_one_size(rng, monkeypatch):
                     raise AssertionError(f"{texts[place].get_text()!r} covers {text.get_text()!r}")
 
 
-def test_the_cloud_has_a_key(explorer):
-    key = explorer.axes[0].get_legend()
-    assert [text.get_text() for text in key.get_texts()] == [
+def test_cloud_has_a_legend(explorer):
+    legend = explorer.axes[0].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == [
         "the walls of h", "the walls of h + εf", "winner changes (ring: old, centre: new)"]

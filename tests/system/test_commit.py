@@ -1,4 +1,4 @@
-"""Which version made a file."""
+"""Test how the commit that made a file is determined."""
 from __future__ import annotations
 
 import subprocess
@@ -11,7 +11,7 @@ from refimpl.system import commit
 
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
-    """A checkout of its own, in the place of this one."""
+    """Return an empty folder that replaces this checkout."""
     monkeypatch.setattr(commit, "ROOT", tmp_path)
     commit.commit.cache_clear()
     yield tmp_path
@@ -23,7 +23,7 @@ def git(folder, *words):
                    capture_output=True, text=True)
 
 
-def test_the_commit_and_whether_files_have_been_changed(checkout):
+def test_commit_is_marked_dirty_after_a_file_has_changed(checkout):
     git(checkout, "init")
     (checkout / "file").write_text("one")
     git(checkout, "add", "file")
@@ -35,8 +35,8 @@ def test_the_commit_and_whether_files_have_been_changed(checkout):
     assert commit.commit() == clean + "-dirty"
 
 
-def test_another_project_in_the_environment_is_not_noted(checkout, tmp_path_factory, monkeypatch):
-    """As in a hook of git, which sets GIT_DIR for all that it starts."""
+def test_git_variables_of_another_repository_are_ignored(checkout, tmp_path_factory, monkeypatch):
+    """A git hook sets GIT_DIR for all programs that it starts."""
     other = tmp_path_factory.mktemp("other")
     for folder in (checkout, other):
         git(folder, "init")
@@ -48,11 +48,11 @@ def test_another_project_in_the_environment_is_not_noted(checkout, tmp_path_fact
     assert commit.commit() == clean
 
 
-def test_without_a_checkout_or_without_git_it_is_the_version(checkout, monkeypatch):
+def test_version_is_returned_without_a_checkout_or_git(checkout, monkeypatch):
     assert commit.commit() == f"version {__version__}"
     commit.commit.cache_clear()
     (checkout / ".git").mkdir()
-    assert commit.commit() == f"version {__version__}"          # an empty .git is no checkout
+    assert commit.commit() == f"version {__version__}"          # an empty .git is not a repository
     commit.commit.cache_clear()
     monkeypatch.setenv("PATH", "")
     assert commit.commit() == f"version {__version__}"

@@ -1,4 +1,4 @@
-"""The progress line: what it says, how often, and that only a terminal sees it."""
+"""Test the progress line: its text, how often it is written, and that it is written only to a terminal."""
 from __future__ import annotations
 
 import io
@@ -9,11 +9,11 @@ import pytest
 from refimpl.system import progress
 from refimpl.system.progress import Progress
 
-TAKEN_AWAY = "\r\x1b[K"
+CLEAR = "\r\x1b[K"
 
 
 class Terminal(io.StringIO):
-    """A stream that says whether it is a terminal."""
+    """A stream that may claim to be a terminal."""
 
     def __init__(self, terminal: bool = True) -> None:
         super().__init__()
@@ -23,13 +23,13 @@ class Terminal(io.StringIO):
         return self.terminal
 
     def shown(self) -> list[str]:
-        """The lines, each in the place of the one before it."""
-        return self.getvalue().split(TAKEN_AWAY)[1:]
+        """Return the lines, each of which replaced the previous one."""
+        return self.getvalue().split(CLEAR)[1:]
 
 
 @pytest.fixture
 def clock(monkeypatch) -> list[float]:
-    """The time, in a list, to be moved by hand; long ago the machine was started."""
+    """Return a list with the current time, which a test may change."""
     now = [5000.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
     return now
@@ -42,7 +42,7 @@ def terminals(monkeypatch, out: bool, err: bool) -> tuple[Terminal, Terminal]:
     return streams
 
 
-def test_the_line_says_the_share_done_and_the_time_left(monkeypatch, clock):
+def test_line_shows_the_share_done_and_the_time_left(monkeypatch, clock):
     out, err = terminals(monkeypatch, True, True)
     line = Progress("epoch 2 of 3", 200)
     clock[0] += 10
@@ -55,7 +55,7 @@ def test_the_line_says_the_share_done_and_the_time_left(monkeypatch, clock):
 
 
 @pytest.mark.parametrize("took, left", [(1, "89 s"), (2, "3 min"), (20, "30 min")])
-def test_long_times_are_said_in_minutes(monkeypatch, clock, took, left):
+def test_long_times_are_shown_in_minutes(monkeypatch, clock, took, left):
     _, err = terminals(monkeypatch, True, True)
     line = Progress("words", 90)
     clock[0] += took
@@ -63,24 +63,24 @@ def test_long_times_are_said_in_minutes(monkeypatch, clock, took, left):
     assert err.shown() == [f"words:   1 %, {left} left"]
 
 
-def test_it_is_written_ten_times_a_second_and_at_the_end(monkeypatch, clock):
+def test_line_is_written_ten_times_a_second_and_at_the_end(monkeypatch, clock):
     _, err = terminals(monkeypatch, True, True)
     line = Progress("words", 1_000)
-    for _ in range(1_000):                                  # a second in all
+    for _ in range(1_000):                                  # one second in total
         clock[0] += 0.001
         line.advance()
     assert 9 <= len(err.shown()) <= 12 and err.shown()[-1] == "words: 100 %, 0 s left"
 
 
 @pytest.mark.parametrize("out", [True, False])
-def test_only_standard_error_counts_and_only_where_it_is_a_terminal(monkeypatch, clock, out):
+def test_line_is_written_to_standard_error_only_if_that_is_a_terminal(monkeypatch, clock, out):
     for err in (True, False):
         streams = terminals(monkeypatch, out, err)
         line = Progress("words", 3)
         line.advance()
         line.clear()
         assert streams[0].getvalue() == "" and bool(streams[1].getvalue()) == err
-    monkeypatch.setattr(sys, "stderr", None)                # started without one, as by 2>&-
+    monkeypatch.setattr(sys, "stderr", None)                # closed, as by 2>&-
     line = Progress("words", 0)
     line.advance()
     line.clear()
