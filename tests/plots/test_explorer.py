@@ -55,7 +55,7 @@ def assert_all_shown(explorer, h, f, eps):
     assert_errors_shown(explorer.axes[2], h, f, eps)
     first, second = explorer.words.get_text().split("\n")
     changed, of, weight = numbers(first)[:2] + numbers(first)[-1:]
-    assert (changed, of) == (explorer.cloud.move_all_sliders, DRAWS) and weight == pytest.approx(1 / eps, rel=5e-3)
+    assert (changed, of) == (explorer.cloud.moved, DRAWS) and weight == pytest.approx(1 / eps, rel=5e-3)
     np.testing.assert_allclose(numbers(second)[:3], direct.gradient(h, f, eps, explorer.noise).mean(axis=0),
                                atol=5.001e-4)
     np.testing.assert_allclose(numbers(second)[3:], direct.expected_gradient(h, f, eps), atol=5.001e-4)
@@ -118,7 +118,7 @@ def test_draw_under_the_mouse_is_shown(explorer):
         canvas.callbacks.process("motion_notify_event", MouseEvent("motion_notify_event", canvas, x + 0.2, y))
         assert explorer.chosen == index
         assert_draw_shown(explorer)
-    canvas.callbacks.process("motion_notify_event", MouseEvent("motion_notify_event", canvas, 1, 1))     # outside the axes
+    canvas.callbacks.process("motion_notify_event", MouseEvent("motion_notify_event", canvas, 1, 1))     # outside
     assert explorer.chosen == index
 
 
@@ -159,14 +159,14 @@ def test_moving_a_slider_requests_one_redraw(rng):
         requests = 0
 
         def draw_idle(self, *arguments, **keywords):
-            self.asked += 1
+            self.requests += 1
 
     figure = Figure(figsize=(13.6, 8.2), dpi=50)
     canvas = Plain(figure)
     explorer = Explorer(figure, walls.H, walls.F, 0.3, gumbel.sample((20, 3), rng))
-    canvas.asked = 0
+    canvas.requests = 0
     explorer.sliders["h0"].set_val(1.0)
-    assert canvas.asked == 1
+    assert canvas.requests == 1
 
 
 @pytest.mark.slow

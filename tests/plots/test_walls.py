@@ -127,7 +127,7 @@ def test_text_is_black_or_white_to_be_readable_on_its_colour(colour, letters):
     assert walls.readable(colour) == letters
 
 
-# --- invalid arguments --------------------------------------------------------------------------------------------------
+# --- invalid arguments -----------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("bad", [np.zeros(3), np.zeros((4, 2)), np.zeros((2, 4, 3)), [[np.nan, 0, 0]]])
 def test_invalid_noise_is_rejected(bad):

@@ -1,4 +1,4 @@
-"""Rows of a run that was never trained."""
+"""Make rows of a run without training."""
 from __future__ import annotations
 
 from refimpl.experiments.records import Record

@@ -1,4 +1,4 @@
-"""The first table of results.md: what it says stands on the rows, and is refused where they say something else."""
+"""The claims in the first table of results.md are supported by the rows, and rejected if other rows contradict them."""
 from __future__ import annotations
 
 from dataclasses import replace
@@ -26,19 +26,19 @@ REFUSED = "^the claim .* the rows no longer support the sentence that says why; 
 
 
 def claim_about(words: str) -> claims.Claim:
-    (found,) = [claim for claim in CLAIMS if words in claim.words]
-    return found
+    (match,) = [claim for claim in CLAIMS if words in claim.words]
+    return match
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.words)
-def test_the_committed_rows_support_what_is_written(claim, store):
+def test_committed_rows_support_every_claim(claim, store):
     assert claim.verdict in claims.VERDICTS and claim.why.endswith(".")
     finding = claims.find(claim, store)
     assert finding is not None and finding.holds and finding.here
 
 
 def changed(store: Store, experiment: str, labels: str, column: str, by: float) -> Store:
-    """The rows with a column of all runs moved whose label begins like this."""
+    """Return the rows with `by` added to a column of all runs whose label begins with `labels`."""
     return Store([replace(record, rows=[{**row, column: row[column] + by} if column in row else row
                                         for row in record.rows])
                   if record.experiment == experiment and record.label.startswith(labels) else record
@@ -65,23 +65,23 @@ def changed(store: Store, experiment: str, labels: str, column: str, by: float) 
     ("more accurate", "semi-supervised", "direct, 100", "accuracy", 0.05),
     ("bound is no worse", "semi-supervised", "direct, 100", "test_elbo", -5),
     ("switches one", "faces-switch", "direct, 50", "generated", -0.2)])
-def test_rows_that_say_something_else_are_refused(store, words, experiment, label, column, by):
-    other = changed(store, experiment, label, column, by)
+def test_claim_is_rejected_if_the_rows_contradict_it(store, words, experiment, label, column, by):
+    changed_store = changed(store, experiment, label, column, by)
     with pytest.raises(InputError, match=REFUSED):
-        claims.find(claim_about(words), other)
+        claims.find(claim_about(words), changed_store)
     with pytest.raises(InputError):
-        claims.claims(other)
+        claims.claims(changed_store)
 
 
-@pytest.mark.parametrize("words, made", [
+@pytest.mark.parametrize("words, record", [
     ("Direct ends below", run("straight-through as released, k = 10", 1, ((300, -170.0),), "convergence", "mnist")),
     ("k = 20, 30", run("direct as released, k = 20", 0, ((10, -170.0),), "latent-sizes", "mnist"))])
-def test_what_cannot_be_compared_can_be_once_it_was_run(store, words, made):
+def test_claim_that_is_not_comparable_is_rejected_once_its_runs_exist(store, words, record):
     with pytest.raises(InputError):
-        claims.find(claim_about(words), Store([*store.records, made]))
+        claims.find(claim_about(words), Store([*store.records, record]))
 
 
-def test_slide_31_can_be_decided_by_runs_of_its_length():
+def test_claim_about_slide_31_is_rejected_once_long_runs_decide_it():
     claim = claim_about("direct ends lowest")
     ends = {"direct as released": -154.0, "relax as released": -158.0, "rebar as released": -156.0, "arm": -164.0}
     runs = {label: run(label, 0, ((100, -170.0), (300, value))) for label, value in ends.items()}
@@ -93,8 +93,8 @@ def test_slide_31_can_be_decided_by_runs_of_its_length():
             claims.find(claim, Store(other))
 
 
-def test_a_claim_without_rows_is_not_run(store):
-    """Of all its looks: here of the one that is not shown."""
+def test_claim_without_rows_is_reported_as_not_run(store):
+    """Every comparison of a claim needs rows, here the one that is not shown in the table."""
     some = Store([record for record in store.records if record.experiment != "plateau"])
     (line,) = [line for line in claims.claims(some).split("\n") if line.startswith("| Enumeration stays")]
     assert "| not run yet | MNIST: a plateau at 208 | – | – | – |" in line
@@ -102,7 +102,7 @@ def test_a_claim_without_rows_is_not_run(store):
     assert claims.counts(Store([])) == f"Of {len(CLAIMS)} claims, {len(CLAIMS)} are not run yet."
 
 
-def test_the_counts_are_of_the_table(store):
+def test_counts_of_verdicts_agree_with_the_table(store):
     table = claims.claims(store)
     for verdict in claims.VERDICTS:
         number = table.count(f" | **{verdict}** | ")
@@ -110,7 +110,7 @@ def test_the_counts_are_of_the_table(store):
     assert f"{len(CLAIMS)} claims" in table and "have 3 to 300 epochs; the paper's have 300 or 400." in table
 
 
-def test_the_command_refuses_in_one_line(tmp_path, store, monkeypatch):
+def test_command_reports_a_contradicted_claim_in_one_line(tmp_path, store, monkeypatch):
     for page in pages.PAGES:
         (tmp_path / page).parent.mkdir(exist_ok=True)
         (tmp_path / page).write_text(f"<!-- report: claims -->\n{pages.markdown.END}\n")
@@ -120,47 +120,47 @@ def test_the_command_refuses_in_one_line(tmp_path, store, monkeypatch):
         pages.run(tmp_path)
 
 
-def test_what_is_compared():
-    """At the epoch that is named, or the last that all have; means, or medians; under the names that were given."""
-    made = Store([run("direct", seed, ((10, -160.0 - seed), (20, -150.0 - seed * seed))) for seed in (0, 1, 2)]
+def test_compared_uses_the_right_epoch_statistic_and_names():
+    """It uses the given epoch or the last one of all runs, means or medians, and the given names."""
+    store = Store([run("direct", seed, ((10, -160.0 - seed), (20, -150.0 - seed * seed))) for seed in (0, 1, 2)]
                  + [run("arm", seed, ((10, -170.0), (20, -169.0 - seed), (30, -1.0))) for seed in (0, 1, 2)])
     seen = []
     look = compared("binary", "fashion-mnist", {"direct": "ours", "arm": "theirs"},
                     lambda runs: seen.append(runs) or True)
-    finding = look(made)
+    finding = look(store)
     assert finding.here == "ours 151.7, theirs 170.0" and (finding.epochs, finding.seeds) == (20, "3")
     assert seen[0].apart("ours", "theirs") is True and seen[0].ahead("theirs", "ours") is False
     early = compared("binary", "fashion-mnist", {"direct": "ours", "arm": "theirs"}, lambda runs: False, epoch=10,
                      median=True, words="x: ")
-    assert early(made) == (False, "x: ours 161.0, theirs 170.0", 10, "3")
+    assert early(store) == (False, "x: ours 161.0, theirs 170.0", 10, "3")
     missing = compared("binary", "fashion-mnist", {"direct": "ours", "rebar": "none"}, lambda runs: True)
-    assert missing(made) is None
+    assert missing(store) is None
     longer = compared("binary", "fashion-mnist", {"direct": "ours", "arm": "theirs"}, epoch=30)
-    assert longer(made) is None
+    assert longer(store) is None
 
 
-def test_what_results_md_says_of_push_and_pull(store):
-    """The sentences below the table of plateau-forces, seed by seed."""
-    of = by_label(store.select("plateau-forces", "mnist"))
+def test_rows_support_the_text_of_results_md_about_push_and_pull(store):
+    """These are the sentences below the table of plateau-forces, checked for each seed."""
+    runs = by_label(store.select("plateau-forces", "mnist"))
     column = lambda record, name: {row["step"]: row[name] for row in record.rows if row["step"] >= 5}
     for name in ("exact", "amplified, eps 0.1"):
-        for record in of[name]:
+        for record in runs[name]:
             push, pull, lead = (column(record, part) for part in ("push", "pull", "lead_f"))
             assert all(-push[step] > pull[step] for step in push if 5 <= step <= 100)
             assert abs(push[40] + lead[40]) < 1
-        assert sum(-record.rows[-1]["elbo"] < 190 for record in of[name]) == 1 and len(of[name]) == 5
-    assert 1.8 < -sum(column(record, "push")[40] for record in of["exact"]) / sum(
-        column(record, "pull")[40] for record in of["exact"]) < 2.2
-    for record in of["capped, eps 0.1"]:
+        assert sum(-record.rows[-1]["elbo"] < 190 for record in runs[name]) == 1 and len(runs[name]) == 5
+    assert 1.8 < -sum(column(record, "push")[40] for record in runs["exact"]) / sum(
+        column(record, "pull")[40] for record in runs["exact"]) < 2.2
+    for record in runs["capped, eps 0.1"]:
         push, pull = (column(record, part) for part in ("push", "pull"))
         assert max(-value for value in push.values()) < 10 and -record.rows[-1]["elbo"] < 190
         assert all(pull[step] > -push[step] for step in push if 25 <= step <= 400)
-    for record in of["capped, eps 0.1, no KL"]:
+    for record in runs["capped, eps 0.1, no KL"]:
         assert set(column(record, "pull").values()) == {0.0} and -record.rows[-1]["elbo"] > 200
 
 
-def test_what_results_md_says_of_the_methods_of_the_slides_after_300_epochs(store):
-    """On one seed: their ends against the slides', and the course of the bound."""
+def test_rows_support_the_text_of_results_md_about_300_epochs(store):
+    """One seed each: the last values compared with the slides, and the course of the bound."""
     ours = {name: [{int(row["epoch"]): -row["test_elbo"] for row in record.rows if not np.isnan(row["test_elbo"])}
                    for record in store.select(*select) if record.epochs("test_elbo")[-1] == 300]
             for name, select in {"direct": ("binary", "fashion-mnist", "direct as released"),
@@ -184,8 +184,8 @@ def test_what_results_md_says_of_the_methods_of_the_slides_after_300_epochs(stor
     assert min(straight.values()) - direct_10[300] > slide["straight-through as released"] - slide["direct as released"]
 
 
-def test_what_results_md_says_of_the_released_settings_at_k_50(store):
-    """Either alone stays on the plateau, and together they are ahead of direct, seed by seed."""
+def test_rows_support_the_text_of_results_md_about_released_settings_at_k_50(store):
+    """Each setting alone stays on the plateau, and together they are better than direct for each seed."""
     at = {name: [-record.at(10, "test_elbo") for record in store.select("convergence", "mnist", f"{name}, k = 50")]
           for name in ("direct", "direct as released", "direct without KL", "direct with falling eps")}
     assert all(len(values) == 3 for values in at.values())
@@ -193,8 +193,8 @@ def test_what_results_md_says_of_the_released_settings_at_k_50(store):
     assert min(at["direct without KL"] + at["direct with falling eps"]) > max(at["direct"]) + 40
 
 
-def test_what_is_said_of_relaxed_samples(store):
-    """The exact bound rises from its best by more, the larger tau is; the relaxed one does not."""
+def test_rows_support_the_text_about_relaxed_samples(store):
+    """The larger tau is, the more the exact bound gets worse after its best value; the relaxed bound does not."""
     rise, log_p, gap = {}, {}, {}
     for record in store.select("relaxation"):
         last = record.rows[-1]
@@ -207,7 +207,7 @@ def test_what_is_said_of_relaxed_samples(store):
     assert round(log_p["gumbel-softmax, tau 1"] - log_p["gumbel-softmax, tau 0.5"]) == 15
 
 
-def test_what_plateau_md_says_of_the_two_halves_of_the_bias(store):
+def test_rows_support_the_text_of_plateau_md_about_the_two_halves_of_the_bias(store):
     groups = by_label(store.select("plateau-exits", "mnist"))
     assert {len(group) for group in groups.values()} == {2}
     limit = causes.ON_PLATEAU + min(np.median([-record.at(10, "test_elbo") for record in group])
@@ -222,12 +222,12 @@ def test_what_plateau_md_says_of_the_two_halves_of_the_bias(store):
     assert min(end["noisy-exact, eps 0.1"]) > max(end["direct, eps 0.1"]) + 4
 
 
-def test_what_plateau_md_says_of_other_settings(store):
+def test_rows_support_the_text_of_plateau_md_about_other_settings(store):
     off = {}
     groups = by_label(store.select("plateau-tests", "mnist"))
     for label, group in groups.items():
-        same = [np.median([-record.at(6, "test_elbo") for record in other]) for other in groups.values()
-                if other[0].settings["k"] == group[0].settings["k"]]
+        same = [np.median([-record.at(6, "test_elbo") for record in records]) for records in groups.values()
+                if records[0].settings["k"] == group[0].settings["k"]]
         off[label] = sum(-record.at(6, "test_elbo") <= min(same) + causes.ON_PLATEAU for record in group)
         assert len(group) == 2
     changes = "lr 0.0003", "decoder z*", "lr 0.003", "k 50"

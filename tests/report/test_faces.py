@@ -1,4 +1,4 @@
-"""The tables of faces, and what the claim about them stands on."""
+"""Test the tables of faces, and the conditions of the claim about faces."""
 from __future__ import annotations
 
 import pytest
@@ -16,8 +16,8 @@ def trained(label="direct, 50 labels", seed=0, accuracy=0.98, epochs=4):
     return Record("faces", label, {"dataset": "faces", "seed": seed}, ("abcdefabcdef",), rows)
 
 
-def judged(label="direct, 50 labels", seed=0, judge=0.999, **shares):
-    """shares: of the attributes, drawn and encoded alike; 0.97 unless given."""
+def switched(label="direct, 50 labels", seed=0, judge=0.999, **shares):
+    """Return a record in which the `shares` of correct switches, by attribute, are 0.97 unless given."""
     rows = [{"attribute": name, "bit": float(j), "epochs": 4.0, "judge": judge,
              "generated": shares.get(name, 0.97), "encoded": shares.get(name, 0.97) + 0.01, "pixels_again": 30.0 + seed,
              "pixels_switched": 33.0 + j, "pixels_other": 90.0, "agrees": 0.5 + j / 10, "nuisance": "across",
@@ -25,7 +25,7 @@ def judged(label="direct, 50 labels", seed=0, judge=0.999, **shares):
     return Record("faces-switch", label, {"dataset": "faces", "seed": seed}, ("abcdefabcdef",), rows)
 
 
-def test_accuracies_fewest_labels_first():
+def test_accuracies_are_sorted_by_number_of_labels():
     store = Store([trained(seed=seed) for seed in (0, 1)] + [trained("exact, 0 labels", accuracy=0.25, epochs=3)])
     lines = faces.faces(store).split("\n")
     assert lines[0] == "| run | after | glasses | long hair | smile | all three | −ELBO | seeds |"
@@ -37,8 +37,8 @@ def test_accuracies_fewest_labels_first():
     assert "`abcdefabcdef`" in lines[-1]
 
 
-def test_the_switch_test():
-    store = Store([judged(seed=seed, smile=0.9) for seed in (0, 1)])
+def test_table_of_switches_shows_shares_and_pixels():
+    store = Store([switched(seed=seed, smile=0.9) for seed in (0, 1)])
     lines = faces.switched(store).split("\n")
     cells = lines[2].strip("| ").split(" | ")
     assert cells[:2] == ["direct, 50 labels", "4 epochs"]
@@ -47,17 +47,17 @@ def test_the_switch_test():
     assert "all three attributes in 99.90%" in lines[-1]
 
 
-def judged_twice(label="direct, 50 labels", **shares):
-    return [judged(label, seed, **shares) for seed in (0, 1)]
+def two_switched(label="direct, 50 labels", **shares):
+    return [switched(label, seed, **shares) for seed in (0, 1)]
 
 
 @pytest.mark.parametrize("records, holds", [
-    (judged_twice() + judged_twice("direct, 0 labels", smile=0.1, glasses=0.2), True),
-    (judged_twice() + judged_twice("direct, 0 labels"), False),                     # without labels they are found too
-    (judged_twice(smile=0.94) + judged_twice("direct, 0 labels", smile=0.1), False),
-    (judged_twice(judge=0.98) + judged_twice("direct, 0 labels", smile=0.1), False),            # the judge errs
-    ([judged(), *judged_twice("direct, 0 labels", smile=0.1)], False)])             # one seed
-def test_what_the_claim_about_faces_stands_on(records, holds):
+    (two_switched() + two_switched("direct, 0 labels", smile=0.1, glasses=0.2), True),
+    (two_switched() + two_switched("direct, 0 labels"), False),                     # labels are not needed
+    (two_switched(smile=0.94) + two_switched("direct, 0 labels", smile=0.1), False),
+    (two_switched(judge=0.98) + two_switched("direct, 0 labels", smile=0.1), False),            # the judge errs
+    ([switched(), *two_switched("direct, 0 labels", smile=0.1)], False)])             # one seed
+def test_claim_about_faces_holds_only_if_labels_are_needed_and_sufficient(records, holds):
     finding = faces.look(Store(records))
     assert finding.holds is holds and finding.epochs == 4
     if holds:
@@ -66,16 +66,17 @@ def test_what_the_claim_about_faces_stands_on(records, holds):
 
 
 def test_the_claim_about_faces_needs_runs_with_and_without_labels():
-    assert faces.look(Store([judged()])) is None and faces.look(Store([judged("direct, 0 labels")])) is None
+    assert faces.look(Store([switched()])) is None and faces.look(Store([switched("direct, 0 labels")])) is None
 
 
-def test_found_alone_counts_attributes_with_a_variable_of_their_own():
-    assert faces.found_alone(judged(smile=0.2)) == 2 and faces.found_alone(judged()) == 3
-    assert faces.found_alone(judged(glasses=0.0, smile=0.949)) == 1
+def test_found_alone_counts_attributes_with_their_own_variable():
+    assert faces.found_alone(switched(smile=0.2)) == 2 and faces.found_alone(switched()) == 3
+    assert faces.found_alone(switched(glasses=0.0, smile=0.949)) == 1
 
 
-def test_the_page_on_discovery():
-    store = Store([trained(), judged(), trained("direct, 0 labels", 1, 0.3), judged("direct, 0 labels", 1, smile=0.2)])
+def test_tables_of_attributes_md_show_accuracies_and_correlations():
+    unlabelled = trained("direct, 0 labels", 1, 0.3), switched("direct, 0 labels", 1, smile=0.2)
+    store = Store([trained(), switched(), *unlabelled])
     lines = faces.attributes(store).split("\n")
     assert lines[2] == "| 0 | – | 30.00 % | 99.90 % | 99.10 % | 30.00 % | 2 | 4 | 1 |"
     assert lines[3] == "| 50 | 98.00 % | 98.00 % | 99.90 % | 99.00 % | 98.00 % | 3 | 4 | 1 |"
@@ -84,7 +85,7 @@ def test_the_page_on_discovery():
                           zip(ATTRIBUTES, ("50.00", "60.00", "70.00"))]
 
 
-def test_without_rows_every_table_says_so():
+def test_every_table_reports_missing_rows():
     for make in faces.BLOCKS.values():
-        made = make(Store([]))
-        assert made.startswith("*No rows yet: `python -m refimpl experiment faces`")
+        table = make(Store([]))
+        assert table.startswith("*No rows yet: `python -m refimpl experiment faces`")

@@ -1,4 +1,4 @@
-"""The numbers of the tables: spreads, intervals, common lengths, seconds, when a difference counts."""
+"""Test the numbers in the tables: spreads, intervals, common lengths, seconds, and which differences count."""
 from __future__ import annotations
 
 import math
@@ -14,17 +14,17 @@ from refimpl.report.tables import bounds, plural, step_ms
 from tests.report.rows import run
 
 
-def test_a_spread():
+def test_spread_has_mean_median_interval_and_texts():
     values = (165.0, 167.0, 172.0)
-    made = Spread(values)
-    assert (made.mean, made.median) == (168.0, 167.0)
+    three = Spread(values)
+    assert (three.mean, three.median) == (168.0, 167.0)
     low, high = stats.t.interval(0.95, 2, loc=168.0, scale=stats.sem(values))
-    assert made.half == pytest.approx((high - low) / 2)
-    assert made.text() == f"168.00 ± {made.half:.2f}" and made.range_text(1) == "167.0 (165.0 … 172.0)"
+    assert three.half == pytest.approx((high - low) / 2)
+    assert three.text() == f"168.00 ± {three.half:.2f}" and three.range_text(1) == "167.0 (165.0 … 172.0)"
     assert Spread((1.0,)).text(1, " %") == "1.0 %" == Spread((1.0,)).range_text(1, " %") and Spread(()).text() == "–"
 
 
-def test_an_effect_is_one_where_intervals_part():
+def test_side_and_apart_need_separate_intervals():
     assert Spread((1.0, 1.1, 1.2)).side == 1 and Spread((-1.0, -1.1, -1.2)).side == -1
     assert Spread((-0.1, 0.1, 0.2)).side is None and Spread((9.0,)).side is None and Spread(()).side is None
     values = {"near": (1.0, 1.1, 1.2), "far": (2.0, 2.1, 2.2), "wide": (1.15, 5.0, 6.0), "one": (9.0,),
@@ -33,15 +33,15 @@ def test_an_effect_is_one_where_intervals_part():
                           for name, of in values.items()}, 10, "test_elbo", -1.0)
     assert runs.apart("near", "far") is True and runs.apart("far", "near") is False
     assert runs.apart("near", "wide") is None
-    for few in ("one", "two"):                          # two ranges of two seeds part by chance one time in three
+    for few in ("one", "two"):                          # ranges of two seeds are apart by chance in 1 of 3 cases
         assert runs.apart("near", few) is None and runs.apart(few, "near") is None
 
 
-def test_a_run_is_ahead_where_the_differences_seed_by_seed_say_so():
+def test_ahead_uses_differences_by_seed_if_seeds_are_shared():
     one = [run("a", seed, ((10, -150.0 - 10 * seed),)) for seed in (0, 1, 2)]
     above = [run("b", seed, ((10, -153.0 - 10.1 * seed),)) for seed in (0, 1, 2)]
     mixed = [run("c", seed, ((10, -150.0 - 10 * seed + (-1) ** seed),)) for seed in (0, 1, 2)]
-    other_seeds = [run("d", seed + 7, ((10, -190.0 - seed),)) for seed in (0, 1, 2)]        # none in common
+    other_seeds = [run("d", seed + 7, ((10, -190.0 - seed),)) for seed in (0, 1, 2)]        # no seed is shared
     few = [run("e", seed, ((10, -150.0 - seed),)) for seed in (0, 1, 2)]
     runs = verdicts.Runs({"one": one, "above": above, "mixed": mixed, "single": above[:1], "other seeds": other_seeds,
                           "few": few}, 10, "test_elbo", -1.0)
@@ -50,19 +50,20 @@ def test_a_run_is_ahead_where_the_differences_seed_by_seed_say_so():
     assert runs.ahead("few", "other seeds") is True and runs.ahead("other seeds", "few") is False
 
 
-def test_differences_are_taken_seed_by_seed():
-    """What moves both runs of a seed moves no difference; a seed that one of them lacks counts for nothing."""
+def test_paired_differences_use_common_seeds_only():
+    """A shift of both runs of a seed does not change the difference, and a seed that only one has is ignored."""
     one = [run("a", seed, ((10, -150.0 - 10 * seed),)) for seed in (0, 1, 2)]
     other = [run("b", seed, ((10, -153.0 - 10 * seed - 0.1 * seed),)) for seed in (2, 1, 0, 3)]
-    made = paired(one, other, 10, "test_elbo")
-    assert made.values == pytest.approx((-3.0, -3.1, -3.2)) and made.side == -1
+    differences = paired(one, other, 10, "test_elbo")
+    assert differences.values == pytest.approx((-3.0, -3.1, -3.2)) and differences.side == -1
     assert paired(other, one, 10, "test_elbo").values == pytest.approx((3.2, 3.1, 3.0))
     assert paired(one, other, 20, "test_elbo").values == () == paired([], other, 10, "test_elbo").values
-    assert spread(one, 10, "test_elbo").half > 20 > 1 > made.half
-    assert made.text(1, " %", "+") == f"-3.1 ± {made.half:.1f} %" and Spread((2.0,)).text(1, "", "+") == "+2.0"
+    assert spread(one, 10, "test_elbo").half > 20 > 1 > differences.half
+    assert differences.text(1, " %", "+") == f"-3.1 ± {differences.half:.1f} %"
+    assert Spread((2.0,)).text(1, "", "+") == "+2.0"
 
 
-def test_lengths_that_runs_have_in_common():
+def test_lengths_are_the_last_epochs_that_runs_have_in_common():
     long, short = run(values=((10, -1), (20, -1), (30, -1))), run(seed=1, values=((10, -1), (20, -1)))
     other = run("arm", values=((10, -1), (20, -1), (40, -1)))
     assert lengths([[long, short], [other]], "test_elbo") == [20]
@@ -75,11 +76,11 @@ def test_lengths_that_runs_have_in_common():
     assert lengths([[long]], "test_elbo") == [20]
 
 
-def test_evaluations_an_epoch():
+def test_evaluations_an_epoch_is_a_mean_or_nan():
     assert evaluations_an_epoch([run(values=((5, -1), (10, -2)))]) == 1e6 and math.isnan(evaluations_an_epoch([]))
 
 
-def test_step_times_are_the_benchmark_s():
+def test_step_times_come_from_the_benchmark():
     record = Record("benchmark", "batch 100", {}, ("a",), [{"step_of": "exact, k = 50", "step": 0.003, "products": 1.0},
                                                            {"step_of": "direct, k = 50, eps = 0.1", "step": 0.002,
                                                             "products": 1.0}])
@@ -87,10 +88,10 @@ def test_step_times_are_the_benchmark_s():
     assert step_ms(store, "exact, k = 50") == 3 and math.isnan(step_ms(store, "other"))
 
 
-def test_a_method_that_gets_worse_is_shown_at_its_best_validation_epoch_too():
+def test_table_of_bounds_adds_the_best_validation_epoch_if_a_method_gets_worse():
     better, worse = ((10, -170.0), (20, -160.0)), ((10, -165.0), (20, -180.0))
     rows = {label: run(label, 0, values) for label, values in (("direct", better), ("arm", worse))}
-    rows["arm"].rows[0]["test_elbo"] = -166.5                       # chosen by validation, shown on the test images
+    rows["arm"].rows[0]["test_elbo"] = -166.5                       # the epoch is chosen by the validation bound
     lines = bounds(Store(rows.values()), "binary", "fashion-mnist", ("direct", "arm")).split("\n")
     head, direct, arm = ([cell.strip() for cell in line.split("|")] for line in (lines[0], *lines[2:4]))
     place = head.index("−ELBO at the best validation epoch")
@@ -99,7 +100,7 @@ def test_a_method_that_gets_worse_is_shown_at_its_best_validation_epoch_too():
     assert "best validation" not in alone
 
 
-def test_a_table_of_bounds():
+def test_table_of_bounds_has_lengths_seeds_and_values_of_the_paper():
     store = Store([run(seed=seed, values=((10, -170 - seed), (20, -160 - seed))) for seed in (0, 1)]
                   + [run(seed=2, values=((10, -172),)), run("arm", values=((10, -150), (20, -149)))])
     lines = bounds(store, "binary", "fashion-mnist", ("direct", "arm", "rebar"), {"direct": 152.0}).split("\n")
@@ -112,8 +113,8 @@ def test_a_table_of_bounds():
     assert "No rows yet" in bounds(store, "binary", "mnist", ("direct",))
 
 
-def test_who_is_far_above_on_the_plateau():
-    """Five seeds of each run; two of enumeration with a decoder that learns from q are on the plateau."""
+def test_table_of_the_plateau_counts_runs_far_above_the_others():
+    """Of five seeds each, two of enumeration with a decoder that learns from q are on the plateau."""
     store = Store([run(f"{name}, decoder {signal}", seed, ((3, -208.0 if (name, signal) == ("exact", "q") and seed < 2
                                                             else -166.0),), "plateau", "mnist")
                    for name in causes.GRADIENTS for signal in causes.SIGNALS for seed in range(5)])
@@ -122,8 +123,8 @@ def test_who_is_far_above_on_the_plateau():
     assert "| direct | both | z* | 166.00 (166.00 … 166.00) | 0 of 5 |" in page
 
 
-def test_who_leaves_the_plateau_early_and_who_at_the_end():
-    """The limit is ten nats above the best median at the end; each data set has its own lines and its own length."""
+def test_table_of_exits_counts_runs_on_the_plateau_early_and_at_the_end():
+    """The limit is ten nats above the best final median; each data set has its own rows and its own length."""
     def three(label, early, last, dataset="mnist", end=10):
         return [run(label, seed, ((3, a), (end, b)), "plateau-exits", dataset)
                 for seed, (a, b) in enumerate(zip(early, last))]
@@ -141,12 +142,12 @@ def test_who_leaves_the_plateau_early_and_who_at_the_end():
         "| fashion-mnist | exact | – | yes | 0 of 1 | 0 of 1 | 225.00 | 5 |"]
     assert causes.exits(Store([])).startswith("*Not run yet: `python -m refimpl experiment plateau-exits`")
     labels = [cell.label for cell in comparisons.plateau_exits("mnist", 0)]
-    every = causes.exits(Store([made for label in labels for made in three(label, (-170,), (-165,))]))
+    every = causes.exits(Store([record for label in labels for record in three(label, (-170,), (-165,))]))
     assert every.count("| mnist |") == len(labels) == 22
 
 
-def test_the_setting_is_chosen_on_the_validation_part():
-    """The one that is best on the test part is not."""
+def test_table_of_tuning_chooses_settings_on_the_validation_part():
+    # eps 1 is better on the test part, and worse on the validation part
     store = Store([run(f"direct, k = 10, eps {eps}, lr 0.001", seed, ((30, value),), "tuning", "mnist")
                    for eps, value in (("0.1", -166.0), ("1", -160.0)) for seed in (0, 1)])
     for record in store.select("tuning", label="direct, k = 10, eps 1, lr 0.001"):
@@ -155,7 +156,7 @@ def test_the_setting_is_chosen_on_the_validation_part():
         causes.tuning(store)
 
 
-def test_labels_beside_the_paper_s():
+def test_table_of_semi_supervised_runs_has_values_of_the_paper():
     store = Store([run(f"{name}, 100 labels", seed, ((60, -90.0 - seed),), "semi-supervised", "mnist")
                    for name in ("direct", "gumbel-softmax") for seed in (0, 1)])
     line = labels.semi_supervised(store).split("\n")[2]
@@ -165,13 +166,13 @@ def test_labels_beside_the_paper_s():
                     "| +0.00 ± 0.00 % | +0.00 ± 0.00 |")
 
 
-def test_structured_is_measured_by_the_likelihood():
+def test_table_of_structured_encoders_shows_the_likelihood():
     store = Store([run(label, 0, ((10, -160.0),), "structured") for label in ("unstructured", "pairwise, any sign")])
     page = training.structured(store)
     assert "| unstructured | – | 155.00 |" in page and "| pairwise, any sign | 145.5 | 155.00 |" in page
 
 
-def test_every_block_says_so_where_there_are_no_rows():
+def test_every_block_reports_missing_rows():
     for module in (causes, choice, claims, labels, measurements, training):
         for name, make in module.BLOCKS.items():
             page = make(Store([]))
@@ -179,5 +180,5 @@ def test_every_block_says_so_where_there_are_no_rows():
 
 
 @pytest.mark.parametrize("count, words", [(0, "0 seeds"), (1, "1 seed"), (1200, "1,200 seeds")])
-def test_counted(count, words):
+def test_plural_adds_s_except_for_one(count, words):
     assert plural(count, "seed") == words

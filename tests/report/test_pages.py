@@ -1,4 +1,4 @@
-"""The pages are what the rows make; and what report does with marks, pictures, bad rows and other folders."""
+"""The committed pages agree with the rows; and `make report` with marks, pictures, bad rows and other folders."""
 from __future__ import annotations
 
 import re
@@ -27,45 +27,45 @@ def store():
 # --- the committed pages ----------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("page", pages.PAGES)
-def test_the_committed_pages_are_what_the_rows_make(page, store):
+def test_committed_pages_are_up_to_date_with_the_rows(page, store):
     text = (pages.ROOT / page).read_text(encoding="utf-8")
-    assert markdown.blocks(text), "a page without blocks"
+    assert markdown.blocks(text), "the page has no blocks"
     assert markdown.filled(text, lambda name: pages.block(store, name)) == text, \
-        "`python -m refimpl make report` makes them again"
+        "run `python -m refimpl make report --write`"
 
 
-def test_the_committed_pictures_are_what_the_rows_make(store):
-    made = pages.pictures(store)
-    assert len(made) > 4
-    for file, draw in made.items():
+def test_committed_pictures_are_up_to_date_with_the_rows(store):
+    pictures = pages.pictures(store)
+    assert len(pictures) > 4
+    for file, draw in pictures.items():
         path = pages.ROOT / pages.FIGURES / file
         assert plots.digest_of(path) == plots.figure_digest(draw()), f"{file}: see `make report`"
 
 
-def test_every_block_stands_on_a_page():
+def test_every_block_occurs_on_exactly_one_page():
     shown = [name for page in pages.PAGES
              for name in markdown.blocks((pages.ROOT / page).read_text(encoding="utf-8"))]
     assert set(shown) == set(pages.BLOCKS) and len(set(shown)) == len(shown)
 
 
-def test_every_picture_that_is_made_is_shown_and_every_one_shown_is_there(store):
+def test_every_picture_is_shown_and_every_shown_picture_exists(store):
     text = "".join((pages.ROOT / page).read_text(encoding="utf-8") for page in RESULTS)
     shown = set(re.findall(r"\]\(figures/([\w-]+\.png)\)", text))
     drawn = {"classes-mnist.png", "faces-samples.png", "faces-switched.png", "subset.png",
-             "jigsaw-solved-mnist.png", "jigsaw-solved-fashion-mnist.png"}          # show what a model draws
+             "jigsaw-solved-mnist.png", "jigsaw-solved-fashion-mnist.png"}          # pictures from models
     assert set(pages.pictures(store)) == shown - drawn
     assert all((pages.ROOT / pages.FIGURES / file).is_file() for file in shown)
 
 
-def test_the_rows_are_few_bytes_and_of_known_commits(store):
+def test_rows_are_small_and_name_their_commits(store):
     files = list((pages.ROOT / pages.ROWS).rglob("*.csv"))
     assert sum(path.stat().st_size for path in files) < 4 * 2**20
     for record in store.records:
         assert record.commits and all(re.fullmatch("[0-9a-f]{12}", commit) for commit in record.commits), record.file
 
 
-def test_links_into_the_results_lead_to_sections():
-    """From either page, from the other pages and from the notebooks."""
+def test_links_into_the_results_point_to_existing_sections():
+    """The links are on these pages, on the other pages and in the notebooks."""
     texts = {page.name: page.read_text(encoding="utf-8") for page in (
         pages.ROOT / "README.md", *sorted((pages.ROOT / "tutorials").glob("*.md")),
         *sorted((pages.ROOT / "tutorials").glob("*.py")))}
@@ -78,13 +78,13 @@ def test_links_into_the_results_lead_to_sections():
         assert linked and linked <= sections, linked - sections
 
 
-def test_no_page_of_results_is_longer_than_300_lines():
+def test_pages_of_results_have_at_most_300_lines():
     for page in RESULTS:
         assert (pages.ROOT / page).read_text(encoding="utf-8").count("\n") <= 300, page
 
 
-def test_the_first_table_is_narrow():
-    """Cells of few characters, since a page shows about 130 of them side by side."""
+def test_first_table_has_short_cells():
+    """A page shows only about 130 characters side by side."""
     text = (pages.ROOT / "tutorials/results.md").read_text(encoding="utf-8")
     for line in text.split(markdown.END)[0].split("\n"):
         for cell in re.sub(r"\]\([^)]*\)", "]", line).strip("| ").split(" | ") if line.startswith("|") else []:
@@ -93,19 +93,19 @@ def test_the_first_table_is_narrow():
 
 # --- marks ------------------------------------------------------------------------------------------------------------
 
-def test_only_what_is_between_the_marks_is_changed():
+def test_filling_changes_only_text_between_marks():
     page = f"# Page\n<!-- report: a -->\nold\n\nold\n{END}\nbetween\n<!-- report: b -->\n{END}\n"
     assert markdown.blocks(page) == ["a", "b"]
-    made = markdown.filled(page, lambda name: f"| {name} |")
-    assert made == (f"# Page\n<!-- report: a -->\n\n| a |\n\n{END}\nbetween\n<!-- report: b -->\n\n| b |\n\n{END}\n")
-    assert markdown.filled(made, lambda name: f"| {name} |") == made
+    filled = markdown.filled(page, lambda name: f"| {name} |")
+    assert filled == (f"# Page\n<!-- report: a -->\n\n| a |\n\n{END}\nbetween\n<!-- report: b -->\n\n| b |\n\n{END}\n")
+    assert markdown.filled(filled, lambda name: f"| {name} |") == filled
 
 
 @pytest.mark.parametrize("page, words", [
     ("<!-- report: a -->\n", "the block a has no end"), (f"x\n{END}\n", "line 2: .* has no beginning"),
     (f"<!-- report: a -->\n<!-- report: b -->\n{END}\n", "line 2: .* stands inside another block"),
     (f"<!-- report: a -->\n{END}\n<!-- report: a -->\n{END}\n", "line 3: the block a comes a second time")])
-def test_marks_that_do_not_fit(page, words):
+def test_marks_that_do_not_match_are_rejected(page, words):
     with pytest.raises(InputError, match=words):
         markdown.filled(page, str)
 
@@ -114,7 +114,7 @@ def test_marks_that_do_not_fit(page, words):
 
 @pytest.fixture
 def root(tmp_path):
-    """A repository with all pages, which have all blocks, and without rows."""
+    """Return a repository that has all pages with all blocks, but no rows."""
     (tmp_path / "tutorials/figures").mkdir(parents=True)
     (tmp_path / "README.md").write_text(f"a\n<!-- report: readme-claims -->\n{END}\n")
     (tmp_path / "tutorials/results.md").write_text(f"b\n<!-- report: binary -->\n{END}\nc\n")
@@ -132,16 +132,16 @@ def run_of(label="direct", **changed):
     return replace(RUN, label=label, settings=settings, rows=[TEN])
 
 
-def test_a_run_is_taken_up_and_shown(root, tmp_path, capsys):
+def test_added_run_appears_on_the_page_and_in_a_picture(root, tmp_path, capsys):
     records.write(tmp_path / "x/rows", run_of())
     before = (root / "tutorials/results.md").read_text()
     assert cli.main(["make", "report", "--root", str(root)]) == 1                             # nothing is written
-    said = capsys.readouterr().out
-    assert "results.md: would change" in said and "Nothing was changed" in said
+    printed = capsys.readouterr().out
+    assert "results.md: would change" in printed and "Nothing was changed" in printed
     assert (root / "tutorials/results.md").read_text() == before
     assert cli.main(["make", "report", "--root", str(root), "--write", "--add", str(tmp_path / "x")]) == 0
-    said = capsys.readouterr().out
-    assert "binary/fashion-mnist-direct-seed0.csv: added, 1 rows" in said and "binary.png: written" in said
+    printed = capsys.readouterr().out
+    assert "binary/fashion-mnist-direct-seed0.csv: added, 1 rows" in printed and "binary.png: written" in printed
     page = (root / "tutorials/results.md").read_text()
     assert "| direct | – | 166.00 | 165.00 | 1.00 | 0.10 |" in page and page.startswith("b\n")
     assert plots.digest_of(root / pages.FIGURES / "binary.png")
@@ -149,7 +149,7 @@ def test_a_run_is_taken_up_and_shown(root, tmp_path, capsys):
     assert "are up to date with the rows" in capsys.readouterr().out
 
 
-def test_what_is_wrong_is_one_line_and_changes_no_row(root, tmp_path, capsys):
+def test_bad_rows_are_rejected_in_one_line_and_change_nothing(root, tmp_path, capsys):
     good = run_of()
     records.write(root / pages.ROWS, good)
     for name, record in (("other", run_of(lr=5.0)),):
@@ -160,13 +160,13 @@ def test_what_is_wrong_is_one_line_and_changes_no_row(root, tmp_path, capsys):
     for add, words in ((tmp_path / "other", "other settings than 'direct' says: lr"), (tmp_path / "bad", "is damaged"),
                        (tmp_path / "none", "is missing")):
         assert cli.main(["make", "report", "--root", str(root), "--write", "--add", str(add)]) == 2
-        said = capsys.readouterr()
-        assert words in said.err and said.err.count("\n") == 1
+        printed = capsys.readouterr()
+        assert words in printed.err and printed.err.count("\n") == 1
         assert {path: path.read_bytes() for path in root.rglob("*.csv")} == before
 
 
-def test_a_check_that_can_fail(root, capsys):
-    """Lines may end as git ends them on Windows; numbers may not be others, and marks not be gone."""
+def test_check_fails_for_changed_numbers_and_missing_marks(root, capsys):
+    """Windows line ends are allowed; changed numbers are an outdated page, and missing or unknown marks are errors."""
     page = root / "tutorials/results.md"
     records.write(root / pages.ROWS, run_of())
     assert cli.main(["make", "report", "--root", str(root), "--write"]) == 0
@@ -180,8 +180,8 @@ def test_a_check_that_can_fail(root, capsys):
         assert capsys.readouterr().err.count("\n") == (status == 2) and page.read_bytes() == content
 
 
-def test_what_is_to_be_added_is_named(root, tmp_path, capsys, monkeypatch):
-    """An empty name is no folder, and links may lead in circles."""
+def test_bad_folders_to_add_are_rejected(root, tmp_path, capsys, monkeypatch):
+    """The name is empty, or links form a loop."""
     records.write(tmp_path / "x/rows", run_of())
     monkeypatch.chdir(tmp_path / "x")
     with pytest.raises(SystemExit):
@@ -191,33 +191,33 @@ def test_what_is_to_be_added_is_named(root, tmp_path, capsys, monkeypatch):
     (tmp_path / "loop").symlink_to("loop")
     for add in (tmp_path / "x", tmp_path / "loop"):
         assert cli.main(["make", "report", "--root", str(root), "--write", "--add", str(add)]) == 2
-        said = capsys.readouterr()
-        assert said.err.count("\n") == 1 and "Too many levels of symbolic links" in said.err
+        printed = capsys.readouterr()
+        assert printed.err.count("\n") == 1 and "Too many levels of symbolic links" in printed.err
     assert (root / pages.ROWS / run_of().file).exists()
 
 
-def test_a_bad_file_is_named_and_the_others_are_reported(root, tmp_path, capsys):
+def test_damaged_file_is_named_and_other_rows_are_reported(root, tmp_path, capsys):
     for label in ("direct", "arm"):
         records.write(root / pages.ROWS, run_of(label))
     bad = root / pages.ROWS / "binary/fashion-mnist-arm-seed0.csv"
     bad.write_text(bad.read_text().replace("-166", "lots"))
     assert cli.main(["make", "report", "--root", str(root), "--write"]) == 2
-    said = capsys.readouterr()
-    assert said.err.count("\n") == 1 and f"{bad} is damaged" in said.err and "test_elbo of row 1" in said.err
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1 and f"{bad} is damaged" in printed.err and "test_elbo of row 1" in printed.err
     page = (root / "tutorials/results.md").read_text()
     assert "| direct | – | 166.00 |" in page and "| arm |" not in page
 
 
-def test_a_page_that_asks_for_a_label_that_is_none_is_told_so(store):
-    for asked in (("binary", "mnist", "dirct"), ("binery",), ("variance", None, "k 10"),
+def test_select_rejects_unknown_experiments_and_labels(store):
+    for arguments in (("binary", "mnist", "dirct"), ("binery",), ("variance", None, "k 10"),
                   ("faces-switch", "faces", "x")):
         with pytest.raises(ValueError, match="no label|no experiment"):
-            store.select(*asked)
-    assert store.select("binary", "omniglot", "direct") == []                              # which has not been run
+            store.select(*arguments)
+    assert store.select("binary", "omniglot", "direct") == []                              # a valid label without runs
 
 
-class Noting(Store):
-    """Notes which experiments it is asked for."""
+class RecordingStore(Store):
+    """Record which experiments are selected."""
 
     def select(self, experiment, dataset=None, label=None):
         self.asked.add(experiment)
@@ -225,15 +225,15 @@ class Noting(Store):
 
 
 @pytest.mark.slow
-def test_no_damage_to_a_row_passes_and_breaks_the_pages(root, store):
-    """Each cell of a row of each kind of table, emptied, made a word, moved out of its range, or gone.
+def test_damaged_cell_is_rejected_or_pages_can_still_be_made(root, store):
+    """Each cell of a row of each kind of table is emptied, or replaced by a word or by a number out of range.
 
-    Only the blocks and pictures that ask for the rows of an experiment can be changed by them.
+    Only blocks that select the rows of an experiment can be affected by them, so only those are made.
     """
-    noting, asked = Noting(store.records), {}
+    recording, asked = RecordingStore(store.records), {}
     for block, make in pages.BLOCKS.items():
-        asked[block] = noting.asked = set()
-        make(noting)
+        asked[block] = recording.asked = set()
+        make(recording)
     assert set().union(*asked.values()) >= {record.experiment for record in store.records} - {"tuning"}
     firsts = {record.experiment: record for record in reversed(store.records)}
     for name, record in firsts.items():
@@ -250,7 +250,7 @@ def test_no_damage_to_a_row_passes_and_breaks_the_pages(root, store):
                 except InputError as problem:
                     assert str(path) in str(problem) and "\n" not in str(problem)
                     continue
-                assert value == ""                                     # where nothing was computed
+                assert value == ""                                 # an empty cell may mean that nothing was computed
                 changed = Store([damaged if one.file == record.file else one for one in store.records])
                 for block in pages.BLOCKS:
                     if name in asked[block]:
@@ -259,7 +259,7 @@ def test_no_damage_to_a_row_passes_and_breaks_the_pages(root, store):
                     draw()
 
 
-def test_a_folder_without_pages_and_a_block_that_nobody_makes(root, tmp_path, capsys):
+def test_folder_without_pages_and_unknown_block_are_rejected(root, tmp_path, capsys):
     assert cli.main(["make", "report", "--root", str(tmp_path / "tutorials")]) == 2
     assert "has no README.md" in capsys.readouterr().err
     (root / "tutorials/results.md").write_text(f"<!-- report: binery -->\n{END}\n")

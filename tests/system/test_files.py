@@ -1,4 +1,4 @@
-"""Files written whole, read without unpickling, folders held by one process."""
+"""Files are written whole and read without unpickling, and a folder is locked by one process."""
 from __future__ import annotations
 
 import argparse
@@ -26,8 +26,8 @@ def write(path, content=b"new"):
     files.write_whole(path, lambda stream: stream.write(content))
 
 
-def special(path, kind: str) -> None:
-    """Put something in the path's place that is there, but no plain file."""
+def make_special(path, kind: str) -> None:
+    """Create something at this path that is not a plain file."""
     if kind == "pipe":
         os.mkfifo(path)
     elif kind == "folder":
@@ -35,11 +35,11 @@ def special(path, kind: str) -> None:
     elif kind == "device":
         path.symlink_to("/dev/zero")
     else:
-        with socket.socket(socket.AF_UNIX) as server, contextlib.chdir(path.parent):        # long names do not fit
+        with socket.socket(socket.AF_UNIX) as server, contextlib.chdir(path.parent):        # a long path is not allowed
             server.bind(path.name)
 
 
-def test_old_or_new_and_nothing_left_over(tmp_path):
+def test_file_has_the_old_or_new_content_and_no_temporary_file_remains(tmp_path):
     path = tmp_path / "file"
     write(path, b"old")
     write(path)
@@ -55,7 +55,7 @@ def test_old_or_new_and_nothing_left_over(tmp_path):
 
 
 @pytest.mark.parametrize("problem", [KeyboardInterrupt(), MemoryError(), OverflowError("no tick"), ValueError("?")])
-def test_what_write_raises_is_raised_and_nothing_left_over(tmp_path, problem):
+def test_exception_of_the_writer_is_raised_and_no_temporary_file_remains(tmp_path, problem):
     path = tmp_path / "file"
     write(path, b"old")
 
@@ -69,7 +69,7 @@ def test_what_write_raises_is_raised_and_nothing_left_over(tmp_path, problem):
     assert path.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
-def test_nothing_is_left_over_where_the_disk_is_full(tmp_path):
+def test_no_temporary_file_remains_if_the_disk_is_full(tmp_path):
     def fails(stream):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -79,17 +79,17 @@ def test_nothing_is_left_over_where_the_disk_is_full(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "device", "socket", "link"])
-def test_what_has_the_name_of_a_temporary_file_is_left_alone(tmp_path, kind):
-    """A pipe there hung; through a link another file was overwritten."""
+def test_existing_entries_with_temporary_names_are_left_alone(tmp_path, kind):
+    """Opening a pipe would block, and writing through a link would overwrite another file."""
     (tmp_path / "other").write_bytes(b"other")
     for name in ("file.tmp", "file.0.tmp"):
-        (tmp_path / name).symlink_to("other") if kind == "link" else special(tmp_path / name, kind)
+        (tmp_path / name).symlink_to("other") if kind == "link" else make_special(tmp_path / name, kind)
     write(tmp_path / "file")
     assert (tmp_path / "other").read_bytes() == b"other" and (tmp_path / "file").read_bytes() == b"new"
     assert os.path.lexists(tmp_path / "file.tmp") and os.path.lexists(tmp_path / "file.0.tmp")
 
 
-def test_the_next_save_removes_what_the_dead_have_left_and_nothing_of_the_living(tmp_path):
+def test_save_removes_temporary_files_of_dead_processes_only(tmp_path):
     path = tmp_path / "file"
     (tmp_path / "file.dead.tmp").write_bytes(b"half")
 
@@ -111,8 +111,8 @@ for _ in range(60):
 
 
 @pytest.mark.slow
-def test_processes_that_write_one_file_at_once(tmp_path):
-    """A reader sees one of them whole, never an empty, a half or a mixed file, and all end well."""
+def test_file_written_by_several_processes_is_always_whole(tmp_path):
+    """A reader sees the content of one of them, never an empty, partial or mixed file."""
     path = tmp_path / "file"
     write(path, b"a" * 50_000)
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(path), letter], cwd=ROOT, stderr=subprocess.PIPE)
@@ -124,7 +124,7 @@ def test_processes_that_write_one_file_at_once(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_file_keeps_its_mode(tmp_path):
+def test_file_keeps_its_mode(tmp_path):
     write(tmp_path / "new")
     (tmp_path / "plain").touch()
     assert (tmp_path / "new").stat().st_mode == (tmp_path / "plain").stat().st_mode
@@ -133,14 +133,14 @@ def test_a_file_keeps_its_mode(tmp_path):
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o600
 
 
-def test_a_link_stays_a_link(tmp_path):
+def test_link_stays_a_link(tmp_path):
     (tmp_path / "target").write_bytes(b"old")
     (tmp_path / "link").symlink_to(tmp_path / "target")
     write(tmp_path / "link")
     assert (tmp_path / "link").is_symlink() and (tmp_path / "target").read_bytes() == b"new"
 
 
-def test_what_is_no_plain_file_is_left_alone(tmp_path):
+def test_write_rejects_pipes_and_folders(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
     for name in ("pipe", "folder"):
@@ -151,7 +151,7 @@ def test_what_is_no_plain_file_is_left_alone(tmp_path):
         write(Path("/"))
 
 
-def test_every_failure_is_one_line(tmp_path):
+def test_write_errors_have_one_line(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     for path in (tmp_path / "none" / "file", tmp_path / "file" / "below", tmp_path / ("x" * 300)):
         with pytest.raises(InputError) as problem:
@@ -159,7 +159,7 @@ def test_every_failure_is_one_line(tmp_path):
         assert "\n" not in str(problem.value)
 
 
-def test_a_folder_is_held_by_one(tmp_path):
+def test_folder_can_be_locked_only_once(tmp_path):
     with files.locked(tmp_path):
         with pytest.raises(InputError, match="in use"):
             with files.locked(tmp_path):
@@ -168,7 +168,7 @@ def test_a_folder_is_held_by_one(tmp_path):
         pass
 
 
-def test_a_file_system_without_locks_is_said_to_be_one(tmp_path, monkeypatch):
+def test_file_system_without_locks_is_reported(tmp_path, monkeypatch):
     def flock(descriptor, how):
         raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
 
@@ -180,7 +180,7 @@ def test_a_file_system_without_locks_is_said_to_be_one(tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
-def test_an_empty_name_is_no_folder(tmp_path, monkeypatch, capsys):
+def test_empty_folder_name_is_rejected(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="^--out must name a folder, got an empty name$"):
         files.output_folder("")
@@ -197,7 +197,7 @@ def test_an_empty_name_is_no_folder(tmp_path, monkeypatch, capsys):
         files.folder_name("")
 
 
-def test_arrays_are_read_and_objects_are_not(tmp_path):
+def test_read_arrays_reads_numbers_and_rejects_objects(tmp_path):
     path = tmp_path / "a.npz"
     np.savez(path, x=np.arange(3))
     assert files.read_arrays(path, "m", "d")["x"].tolist() == [0, 1, 2]
@@ -211,8 +211,11 @@ def test_arrays_are_read_and_objects_are_not(tmp_path):
 # --- damage ---------------------------------------------------------------------------------------------------------
 
 def archive(path, save=np.savez) -> dict[str, np.ndarray]:
-    """A small checkpoint.  The entry of a name of 18 letters takes 64 bytes in the central directory: one flipped bit
-    in the length of the comment before it, and zipfile takes the entry for a comment."""
+    """Save a small checkpoint.
+
+    An entry with a name of 18 letters has 64 bytes in the central directory.  Therefore one flipped bit in the length
+    of the comment before it makes zipfile take the entry for a comment.
+    """
     arrays = {"values": np.arange(3, dtype=np.float32), "memory_18_long": np.array(["a", "bc"]), "step": np.array(7)}
     save(path, **arrays)
     return arrays
@@ -235,7 +238,7 @@ def outcome(path, whole) -> str:
 
 
 def flips(path, whole, places, bits) -> dict[str, int]:
-    """Flip bits of the file at these places, one at a time, and count what comes of it."""
+    """Flip bits of the file at these places, one at a time, and count the outcomes."""
     right = bytearray(path.read_bytes())
     outcomes = {"refused": 0, "the same": 0}
     for place in places:
@@ -248,16 +251,16 @@ def flips(path, whole, places, bits) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("save, bits", [(np.savez, 1), (np.savez_compressed, 1)])
-def test_a_flipped_bit_is_refused_or_does_not_matter(tmp_path, save, bits):
-    """Each byte of the file, `bits` bits of it: headers of members and arrays, data, central directory."""
+def test_flipped_bit_is_rejected_or_has_no_effect(tmp_path, save, bits):
+    """In each byte of the file, `bits` bits are flipped: headers of members and arrays, data, central directory."""
     path = tmp_path / "a.npz"
     whole = archive(path, save)
     outcomes = flips(path, whole, range(path.stat().st_size), bits)
-    assert outcomes["refused"] > outcomes["the same"] > 0               # dates, attributes and the like do not matter
+    assert outcomes["refused"] > outcomes["the same"] > 0               # dates and attributes have no effect
 
 
-def test_a_flipped_bit_in_the_header_of_a_long_array(tmp_path):
-    """Longer than what zipfile reads ahead: a header that asks for less than there is left the checksum unread."""
+def test_flipped_bit_in_the_header_of_a_long_array_is_rejected(tmp_path):
+    """The array is longer than zipfile's buffer, so a header with too small a shape leaves the checksum unread."""
     path = tmp_path / "a.npz"
     whole = {"values": np.arange(3_000, dtype=np.float32)}
     np.savez(path, **whole)
@@ -278,18 +281,18 @@ def npy(header: str) -> bytes:
     {"x.npy": npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2,") + bytes(8)},            # tokenize.TokenError
     {"x.npy": npy("{'descr': '<f4', 'fortran_order': False, 'shape': (" + "9" * 15 + ",), }")},    # MemoryError
     {"x.npy": npy("{'descr': '|O', 'fortran_order': False, 'shape': (), }") + b"\x80\x04N."},
-    {"x": npy("{'descr': '<f4', 'fortran_order': False, 'shape': (), }") + bytes(4)},              # no array's name
+    {"x": npy("{'descr': '<f4', 'fortran_order': False, 'shape': (), }") + bytes(4)},              # not an array's name
     {"x.npy": b"text"},
 ])
-def test_whole_archives_of_something_else(tmp_path, members):
-    with zipfile.ZipFile(tmp_path / "a.npz", "w") as made:
+def test_valid_archives_with_invalid_members_are_rejected(tmp_path, members):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as created:
         for name, content in members.items():
-            made.writestr(name, content)
+            created.writestr(name, content)
     with pytest.raises(InputError, match="a.npz d$"):
         files.read_arrays(tmp_path / "a.npz", "m", "d")
 
 
-def test_memory_that_runs_out_says_nothing_of_the_file(tmp_path, monkeypatch):
+def test_memory_error_is_not_reported_as_damage(tmp_path, monkeypatch):
     archive(tmp_path / "a.npz")
 
     def full(*arguments, **more):
@@ -300,7 +303,7 @@ def test_memory_that_runs_out_says_nothing_of_the_file(tmp_path, monkeypatch):
         files.read_arrays(tmp_path / "a.npz", "m", "d")
 
 
-# --- what is no plain file, or may not be read ----------------------------------------------------------------------
+# --- special files and unreadable files -----------------------------------------------------------------------------
 
 def forbid_open(monkeypatch):
     def forbidden(*arguments, **more):
@@ -310,14 +313,14 @@ def forbid_open(monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "device", "socket"])
-def test_what_is_no_plain_file_is_not_opened(tmp_path, monkeypatch, kind):
-    special(tmp_path / "a.npz", kind)
+def test_special_files_are_not_opened(tmp_path, monkeypatch, kind):
+    make_special(tmp_path / "a.npz", kind)
     forbid_open(monkeypatch)
     with pytest.raises(InputError, match="a.npz cannot be read: it is not a plain file"):
         files.read_arrays(tmp_path / "a.npz", "m", "d")
 
 
-def test_the_reason_why_a_file_cannot_be_read(tmp_path, monkeypatch):
+def test_error_gives_the_reason_why_a_file_cannot_be_read(tmp_path, monkeypatch):
     archive(tmp_path / "a.npz")
 
     def denied(path, *arguments):
@@ -332,20 +335,20 @@ def test_the_reason_why_a_file_cannot_be_read(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
-def test_a_file_without_permissions(tmp_path):
+def test_file_without_permissions_is_rejected(tmp_path):
     archive(tmp_path / "a.npz")
     (tmp_path / "a.npz").chmod(0)
     with pytest.raises(InputError, match="a.npz cannot be read: Permission denied$"):
         files.read_arrays(tmp_path / "a.npz", "m", "d")
 
 
-def test_a_text_is_written_in_utf_8(tmp_path):
+def test_text_is_written_in_utf_8(tmp_path):
     files.write_text(tmp_path / "x", "5 ± 1 nats² – 漢\n")
     assert (tmp_path / "x").read_bytes() == "5 ± 1 nats² – 漢\n".encode("utf-8")
 
 
-def test_a_folder_that_may_not_be_written_to_is_said(tmp_path, monkeypatch):
-    """Asked of the system, and not of root, who may write anywhere."""
+def test_folder_without_write_permission_is_rejected(tmp_path, monkeypatch):
+    """os.access is replaced, because root may write anywhere."""
     for allowed in (os.R_OK, os.R_OK | os.W_OK, os.R_OK | os.X_OK):
         with monkeypatch.context() as patch:
             patch.setattr(os, "access", lambda path, mode, allowed=allowed: mode & ~allowed == 0)
