@@ -1,4 +1,4 @@
-"""Loading and packing: the shipped files, damaged ones, and Omniglot made small."""
+"""Test loading and packing: the shipped files, damaged files, and small versions of Omniglot."""
 from __future__ import annotations
 
 import errno
@@ -34,7 +34,7 @@ def no_data_dir_from_outside(monkeypatch):
 # --- shipped --------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
-def test_shipped_data(name):
+def test_shipped_data_have_the_right_sizes_labels_and_pixels(name):
     dataset = data.load(name)
     assert [len(part) for part in (dataset.train, dataset.valid, dataset.test)] == [50_000, 10_000, 10_000]
     assert np.bincount(dataset.test.labels).tolist() == (
@@ -45,15 +45,15 @@ def test_shipped_data(name):
     assert len(data.load(name, limit=7).valid) == 7
 
 
-def test_a_digit_looks_like_itself():
-    """The first training image of MNIST is a 5: ink in the middle rows, none in the outermost."""
+def test_first_mnist_image_is_a_centred_5():
+    """The 5 has ink in the middle, and none near the edges."""
     five = data.load("mnist").train.images([0]).reshape(28, 28)
     assert data.load("mnist").train.labels[0] == 5
     assert five[:4].sum() == five[-2:].sum() == five[:, :3].sum() == 0 and 80 < five.sum() < 130
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 10, 11])
-def test_blocks_are_all_images_in_order(rng, size):
+def test_blocks_contain_all_images_in_order(rng, size):
     part = data.Part(rng.integers(0, 256, (10, 98), dtype=np.uint8), None)
     blocks = list(part.blocks(size, np.float64))
     assert all(len(block) == size for block in blocks[:-1]) and 1 <= len(blocks[-1]) <= size
@@ -62,7 +62,7 @@ def test_blocks_are_all_images_in_order(rng, size):
     assert next(part.blocks(size)).dtype == np.float32
 
 
-def test_blocks_of_nothing(rng):
+def test_blocks_of_an_empty_part_are_empty_and_size_0_is_rejected(rng):
     part = data.Part(np.zeros((0, 98), np.uint8), None)
     assert list(part.blocks(5)) == []
     with pytest.raises(ValueError, match="at least 1"):
@@ -78,7 +78,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_damaged_shipped_file(tmp_path, damage):
+def test_damaged_shipped_file_is_rejected(tmp_path, damage):
     content = (data.SHIPPED / "mnist.npz").read_bytes()
     (tmp_path / "mnist.npz").write_bytes(DAMAGE[damage](content))
     with pytest.raises(InputError, match=r"mnist\.npz.*pack\.py"):
@@ -96,18 +96,18 @@ def save(path, **arrays):
     dict(images=np.zeros((70_000, 98), np.uint8)),
     dict(images=np.array([{"pickled": 1}], dtype=object), labels=np.zeros(70_000, np.uint8)),  # never unpickled
 ])
-def test_archives_with_other_content_are_refused(tmp_path, arrays):
+def test_archives_with_wrong_content_are_rejected(tmp_path, arrays):
     save(tmp_path / "mnist.npz", **arrays)
     with pytest.raises(InputError):
         data.load("mnist", tmp_path)
 
 
-def test_a_folder_without_the_file_falls_back_to_the_shipped_one(tmp_path, monkeypatch):
+def test_shipped_file_is_used_if_the_data_folder_lacks_it(tmp_path, monkeypatch):
     monkeypatch.setenv("REFIMPL_DATA_DIR", str(tmp_path))
     assert len(data.load("mnist").train) == 50_000
 
 
-def test_unknown_name_folder_and_limit(tmp_path):
+def test_unknown_name_folder_and_limit_are_rejected(tmp_path):
     for call, words in ((lambda: data.load("cifar"), "mnist, fashion-mnist, omniglot"),
                         (lambda: data.load("mnist", tmp_path / "none"), "not a folder"),
                         (lambda: data.load("mnist", limit=0), "at least 1")):
@@ -115,15 +115,15 @@ def test_unknown_name_folder_and_limit(tmp_path):
             call()
 
 
-def test_a_folder_that_may_not_be_read(tmp_path, monkeypatch):
-    """Its files would seem not to be there, and the shipped ones be taken."""
+def test_unreadable_data_folder_is_rejected(tmp_path, monkeypatch):
+    """Otherwise its files would seem to be missing, and the shipped files would be used."""
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(InputError, match=f"{tmp_path} cannot be read: Permission denied$"):
         data.load("mnist", tmp_path)
 
 
-def test_a_new_data_set_is_one_entry(tmp_path, monkeypatch):
-    """A reader and a line of the registry are all that load needs."""
+def test_new_data_set_needs_only_a_registry_entry(tmp_path, monkeypatch):
+    """load needs only a reader and the entry."""
     def read(folder):
         return tuple(data.Part(np.full((size, 98), 255, np.uint8), None) for size in (5, 2, 1))
 
@@ -133,7 +133,7 @@ def test_a_new_data_set_is_one_entry(tmp_path, monkeypatch):
     assert dataset.name == "black" and dataset.train.images().all()
 
 
-def test_the_registry_says_how_many_classes_there_are():
+def test_registry_has_the_number_of_classes():
     for name, entry in data.REGISTRY.items():
         assert entry.name == name and entry.summary
         if name != "omniglot":
@@ -143,19 +143,19 @@ def test_the_registry_says_how_many_classes_there_are():
 
 @pytest.fixture
 def reads(monkeypatch) -> list[Path]:
-    """The paths of the archives read from here on."""
+    """Return a list to which the path of every archive is added when it is read."""
     mnist._content.cache_clear()
-    paths, right = [], mnist.read_arrays
+    paths, original = [], mnist.read_arrays
 
     def counted(path, **more):
         paths.append(path)
-        return right(path, **more)
+        return original(path, **more)
 
     monkeypatch.setattr(mnist, "read_arrays", counted)
     return paths
 
 
-def test_an_unchanged_file_is_read_once(reads, tmp_path):
+def test_unchanged_file_is_read_once(reads, tmp_path):
     for _ in range(2):
         for name in ("mnist", "fashion-mnist"):
             data.load(name)
@@ -165,22 +165,22 @@ def test_an_unchanged_file_is_read_once(reads, tmp_path):
     assert [path.name for path in reads] == ["mnist.npz", "fashion_mnist.npz"]
 
 
-def test_nobody_can_write_to_what_is_kept():
+def test_cached_arrays_are_read_only():
     part = data.load("mnist", limit=10).train
     for array in (part.packed, part.labels):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 1
-    part.images()[0] = 1                                                    # images are made anew each time
+    part.images()[0] = 1                                                    # each call returns a new array
 
 
-def test_a_changed_file_is_read_anew(reads, tmp_path):
+def test_changed_file_is_read_again(reads, tmp_path):
     path, content = tmp_path / "mnist.npz", (data.SHIPPED / "mnist.npz").read_bytes()
     path.write_bytes(content)
     data.load("mnist", tmp_path)
     times = path.stat()
     path.write_bytes(content[:1_000_000] + bytes([content[1_000_000] ^ 4]) + content[1_000_001:])
-    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))              # the same size and time of change
-    for _ in range(2):                                                      # a refusal is not kept
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))              # the same size and modification time
+    for _ in range(2):                                                      # an error is not cached
         with pytest.raises(InputError, match="damaged"):
             data.load("mnist", tmp_path)
     path.write_bytes(content)
@@ -192,7 +192,7 @@ def test_a_changed_file_is_read_anew(reads, tmp_path):
     assert len(reads) == 4
 
 
-def test_the_same_file_under_another_name_is_checked_as_that(tmp_path):
+def test_file_under_the_name_of_another_data_set_is_rejected(tmp_path):
     data.load("mnist")
     (tmp_path / "fashion_mnist.npz").symlink_to(data.SHIPPED / "mnist.npz")
     with pytest.raises(InputError, match="sha256 of its content is not that of fashion-mnist"):
@@ -208,7 +208,7 @@ def write_idx(folder: Path, zipped: bool, rng) -> tuple[np.ndarray, np.ndarray]:
             header = bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape)
             content = header + array.tobytes()
             path = folder / (name + (".gz" if zipped else ""))
-            level = 1 if array.ndim == 1 else 0                             # to compress 55 MB of noise takes seconds
+            level = 1 if array.ndim == 1 else 0                             # compressing 55 MB of noise takes seconds
             path.write_bytes(gzip.compress(content, level) if zipped else content)
     return grey, labels
 
@@ -220,7 +220,7 @@ def pack(*arguments):
 @pytest.mark.parametrize("zipped", [False, True])
 def test_pack_rounds_at_one_half(tmp_path, rng, zipped):
     grey, labels = write_idx(tmp_path, zipped, rng)
-    if zipped:                                              # as some programs name them
+    if zipped:                                              # some programs use these names
         for path in list(tmp_path.iterdir()):
             path.rename(tmp_path / path.name.replace("-idx", ".idx"))
     done = pack(tmp_path, tmp_path / "out.npz")
@@ -231,7 +231,7 @@ def test_pack_rounds_at_one_half(tmp_path, rng, zipped):
         assert (archive["labels"] == labels).all()
 
 
-def test_pack_refuses_what_is_not_idx(tmp_path, rng):
+def test_pack_rejects_bad_arguments_and_damaged_idx_files(tmp_path, rng):
     assert pack(tmp_path).returncode == 1
     for out in ("", "."):
         assert "must name a file" in pack(tmp_path, out).stderr
@@ -254,23 +254,23 @@ def test_pack_refuses_what_is_not_idx(tmp_path, rng):
 
 # --- folder and limit -----------------------------------------------------------------------------------------------
 
-def test_the_folder_that_was_named_goes_before_that_of_the_environment(tmp_path, monkeypatch):
+def test_folder_argument_takes_precedence_over_the_environment(tmp_path, monkeypatch):
     seen, part = [], data.Part(np.zeros((4, 98), np.uint8), np.arange(4, dtype=np.uint8))
     entry = data.Entry("mnist", lambda folder: seen.append(folder) or (part, part, part), 10, "")
     monkeypatch.setitem(data.REGISTRY, "mnist", entry)
-    named, other = tmp_path / "named", tmp_path / "other"
+    named, default = tmp_path / "named", tmp_path / "other"
     named.mkdir()
-    other.mkdir()
+    default.mkdir()
     for given in (named, None):
-        for environment in (str(other), "", None):
+        for environment in (str(default), "", None):
             monkeypatch.delenv("REFIMPL_DATA_DIR", raising=False)
             if environment is not None:
                 monkeypatch.setenv("REFIMPL_DATA_DIR", environment)
             data.load("mnist", given)
-            assert seen.pop() == (given or (other if environment else None))
+            assert seen.pop() == (given or (default if environment else None))
 
 
-def test_the_first_images_keep_their_own_labels():
+def test_limited_parts_keep_the_labels_of_their_images():
     for limit in (1, 7):
         for name in ("train", "valid", "test"):
             part = getattr(data.load("mnist", limit=limit), name)
@@ -283,7 +283,7 @@ def test_the_first_images_keep_their_own_labels():
 # --- Omniglot -------------------------------------------------------------------------------------------------------
 
 def png(grey: np.ndarray) -> bytes:
-    """A PNG file of 8-bit grey values, written by the book: Omniglot's have one channel, matplotlib writes four."""
+    """Return a PNG file of 8-bit grey values.  It has one channel, as in Omniglot; matplotlib would write four."""
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
@@ -294,7 +294,7 @@ def png(grey: np.ndarray) -> bytes:
 
 
 def drawing(rng) -> np.ndarray:
-    """105 x 105 grey values, ink 0: a few thick strokes."""
+    """Return 105 x 105 grey values with a few thick strokes; ink is 0."""
     paper = np.full((105, 105), 255)
     for _ in range(3):
         row, column = rng.integers(5, 90, 2)
@@ -312,7 +312,7 @@ def character(name: str, rng) -> dict[str, np.ndarray]:
     return {f"{name}/0001_{drawer:02d}.png": drawing(rng) for drawer in range(1, 21)}
 
 
-def test_area_weights_average():
+def test_area_weights_compute_averages():
     weights = omniglot.area_weights(105, 28)
     assert weights.shape == (28, 105)
     assert np.allclose(weights.sum(axis=1), 1) and np.allclose(weights.sum(axis=0), 28 / 105)
@@ -322,17 +322,17 @@ def test_area_weights_average():
 def test_omniglot_from_zip_files(tmp_path, rng):
     greek, latin, tagalog = (character(f"{name}/character01", rng) for name in ("Greek", "Latin", "Tagalog"))
     write_zip(tmp_path / "images_background_small1.zip", greek | latin)
-    write_zip(tmp_path / "images_background_small2.zip", greek | tagalog)                # Greek is in both, counts once
+    write_zip(tmp_path / "images_background_small2.zip", greek | tagalog)                # Greek, in both, counts once
     dataset = data.load("omniglot", tmp_path)
     assert [len(part) for part in (dataset.train, dataset.valid, dataset.test)] == [42, 9, 9]
     assert dataset.train.labels is None
     expected = greek["Greek/character01/0001_01.png"]
-    # by hand: a small pixel covers 3.75 x 3.75 large ones; on a grid four times finer that is a plain mean of 15 x 15
+    # reference: a new pixel covers 3.75 x 3.75 old ones, so on a grid four times finer it is a mean of 15 x 15
     fine = np.kron(expected == 0, np.ones((4, 4)))
     assert (dataset.train.images([0]).reshape(28, 28) == (fine.reshape(28, 15, 28, 15).mean(axis=(1, 3)) >= 0.5)).all()
 
 
-def test_no_drawing_is_in_two_parts(tmp_path, rng):
+def test_parts_of_omniglot_share_no_drawing(tmp_path, rng):
     write_zip(tmp_path / "images_evaluation.zip", character("A/character01", rng) | character("B/character01", rng))
     dataset = data.load("omniglot", tmp_path)
     rows = np.concatenate([part.packed for part in (dataset.train, dataset.valid, dataset.test)])
@@ -349,15 +349,15 @@ def test_omniglot_from_chardata(tmp_path, rng):
 
 
 @pytest.mark.parametrize("inked", [True, False])
-def test_half_of_the_ink_makes_a_pixel(tmp_path, inked):
-    """Of the 3.75 x 3.75 large pixels of a small one at least half, and not only more."""
+def test_pixel_is_black_if_at_least_half_is_ink(tmp_path, inked):
+    """Exactly half of the 3.75 x 3.75 old pixels of a new one is enough."""
     left = np.full((105, 105), 255)
-    left[:, :15] = 0                                        # exactly four columns of small pixels
+    left[:, :15] = 0                                        # exactly four columns of new pixels
     weights = omniglot.area_weights(105, 28)
     half = np.full((28, 28), 0.5 if inked else 0.499999)
     assert omniglot._one_drawing(png(left), "x", weights).tolist() == np.packbits(
         np.tile(np.arange(28) < 4, 28)).tolist()
-    grey = np.repeat(half.reshape(784, 1), 1_346, axis=1)   # one more than there are for validation
+    grey = np.repeat(half.reshape(784, 1), 1_346, axis=1)   # one more than the number for validation
     savemat(tmp_path / "chardata.mat", {"data": grey, "testdata": grey[:, :1]})
     dataset = data.load("omniglot", tmp_path)
     assert [len(part) for part in (dataset.train, dataset.valid, dataset.test)] == [1, 1_345, 1]
@@ -365,14 +365,14 @@ def test_half_of_the_ink_makes_a_pixel(tmp_path, inked):
         assert part.images([0]).all() == inked == part.images([0]).any()
 
 
-def test_chardata_needs_an_image_to_train_on(tmp_path):
+def test_chardata_without_training_images_is_rejected(tmp_path):
     savemat(tmp_path / "chardata.mat", {"data": np.ones((784, 1_345)), "testdata": np.ones((784, 2))})
     with pytest.raises(InputError, match="more than 1345 training images are needed, got 1345"):
         data.load("omniglot", tmp_path)
 
 
-def test_who_drew_what_is_in_its_own_part(tmp_path, rng):
-    """1 ... 14 train, 15 ... 17 valid, 18 ... 20 test, each image its own."""
+def test_omniglot_is_split_by_the_person_who_drew(tmp_path, rng):
+    """People 1 to 14 are for training, 15 to 17 for validation, and 18 to 20 for testing."""
     drawings = character("A/character01", rng)
     write_zip(tmp_path / "images_background.zip", drawings)
     dataset, weights = data.load("omniglot", tmp_path), omniglot.area_weights(105, 28)
@@ -387,14 +387,14 @@ def one_line(problem: pytest.ExceptionInfo) -> str:
     return text
 
 
-def test_omniglot_says_where_to_get_it(tmp_path):
+def test_missing_omniglot_files_are_reported_with_their_source(tmp_path):
     for folder in (None, tmp_path):
         with pytest.raises(InputError) as problem:
             data.load("omniglot", folder)
         assert "brendenlake/omniglot" in one_line(problem) and "--data-dir" in one_line(problem)
 
 
-def test_damaged_omniglot_files(tmp_path, rng):
+def test_damaged_omniglot_files_are_rejected_in_one_line(tmp_path, rng):
     path = tmp_path / "images_background.zip"
     write_zip(path, character("Greek/character01", rng))
     whole = path.read_bytes()
@@ -414,7 +414,7 @@ def test_damaged_omniglot_files(tmp_path, rng):
     ({"Greek/character01/0001_01.png": np.zeros((105, 105))}, "all 20 people"),
     ({}, "holds no drawings"),
 ])
-def test_zip_files_with_other_content(tmp_path, drawings, words):
+def test_zip_files_with_wrong_content_are_rejected(tmp_path, drawings, words):
     write_zip(tmp_path / "images_background.zip", drawings)
     with pytest.raises(InputError, match=words):
         data.load("omniglot", tmp_path)
@@ -424,7 +424,7 @@ FILES = ("images_background.zip", "images_evaluation.zip", "chardata.mat", "mnis
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_what_is_no_plain_file_is_not_opened(tmp_path, monkeypatch, file):
+def test_special_files_are_not_opened(tmp_path, monkeypatch, file):
     os.mkfifo(tmp_path / file)                                              # opening it would wait for a writer
 
     def forbidden(*arguments, **more):
@@ -439,7 +439,7 @@ def test_what_is_no_plain_file_is_not_opened(tmp_path, monkeypatch, file):
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_the_reason_why_a_file_cannot_be_read(tmp_path, monkeypatch, file):
+def test_error_gives_the_reason_why_a_file_cannot_be_read(tmp_path, monkeypatch, file):
     (tmp_path / file).write_bytes(b"whatever")
 
     def denied(path, *arguments):
@@ -450,21 +450,21 @@ def test_the_reason_why_a_file_cannot_be_read(tmp_path, monkeypatch, file):
         data.load({"mnist.npz": "mnist", "fashion_mnist.npz": "fashion-mnist"}.get(file, "omniglot"), tmp_path)
 
 
-def test_a_link_to_itself_is_said(tmp_path):
+def test_link_to_itself_is_rejected(tmp_path):
     (tmp_path / "mnist.npz").symlink_to(tmp_path / "mnist.npz")
     with pytest.raises(InputError, match="mnist.npz cannot be read: Too many levels"):
         data.load("mnist", tmp_path)
 
 
-def test_a_link_to_nowhere_is_said(tmp_path):
+def test_broken_link_is_reported_as_a_missing_file(tmp_path):
     for file, name in (("mnist.npz", "mnist"), ("chardata.mat", "omniglot"), ("images_background.zip", "omniglot")):
         (tmp_path / file).symlink_to(tmp_path / "gone")
         with pytest.raises(InputError, match=f"{file} is missing; "):
             data.load(name, tmp_path)
 
 
-def test_drawings_are_not_kept_at_full_size(tmp_path, rng):
-    """All of Omniglot would take 1.4 GB."""
+def test_loading_omniglot_does_not_keep_drawings_at_full_size(tmp_path, rng):
+    """At full size, Omniglot would need 1.4 GB."""
     write_zip(tmp_path / "images_background.zip", character("A/character01", rng))
     data.load("omniglot", tmp_path)                                         # imports what it needs
     write_zip(tmp_path / "images_background.zip",
@@ -479,7 +479,7 @@ def test_drawings_are_not_kept_at_full_size(tmp_path, rng):
     assert peak < 400 * 105 * 105
 
 
-def test_damaged_chardata(tmp_path, rng):
+def test_damaged_or_wrong_chardata_is_rejected(tmp_path, rng):
     path = tmp_path / "chardata.mat"
     savemat(path, {"data": rng.random((784, 1_400)), "testdata": rng.random((784, 3))})
     whole = path.read_bytes()
@@ -500,8 +500,8 @@ def test_damaged_chardata(tmp_path, rng):
 
 
 @pytest.mark.skipif(not OFFICIAL, reason="REFIMPL_DATA_DIR names no folder with Omniglot's zip files")
-def test_official_files():
-    """Whichever official sets are at hand: 20 drawings a character, a twentieth to a seventh of the pixels ink."""
+def test_official_omniglot_files_have_the_right_parts_and_ink():
+    """Every character has 20 drawings, and 5 to 15 % of the pixels are ink, in whichever sets exist."""
     dataset = data.load("omniglot", OFFICIAL)
     sizes = [len(part) for part in (dataset.train, dataset.valid, dataset.test)]
     assert sizes[0] * 3 == sizes[1] * 14 == sizes[2] * 14

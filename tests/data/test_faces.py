@@ -1,4 +1,4 @@
-"""The drawn faces: the same to the bit everywhere, each attribute in its own place, nothing that leaks."""
+"""Drawn faces are reproducible, each attribute changes only its own region, and all variables are independent."""
 from __future__ import annotations
 
 import itertools
@@ -23,14 +23,14 @@ ALL = joint.values(3, 2)
 
 @pytest.fixture(scope="module")
 def whole() -> tuple[np.ndarray, np.ndarray]:
-    """Packed images and labels of the three parts, one after the other."""
+    """Return packed images and labels of the three parts, concatenated."""
     parts = data.load("faces")[1:]
     return np.concatenate([part.packed for part in parts]), np.concatenate([part.labels for part in parts])
 
 
 # --- the same everywhere ----------------------------------------------------------------------------------------------
 
-def test_the_parts_are_drawn_from_the_truth(whole):
+def test_parts_are_drawn_from_the_truth(whole):
     images, labels = whole
     dataset, entry = data.load("faces"), data.get("faces")
     assert [len(part) for part in dataset[1:]] == [50_000, 10_000, 10_000] and dataset.shape == (28, 28)
@@ -39,20 +39,20 @@ def test_the_parts_are_drawn_from_the_truth(whole):
     attributes, nuisances = faces.truth()
     np.testing.assert_array_equal(ALL[labels], attributes)
     rows = np.array([0, 1, 49_999, 50_000, 59_999, 60_000, 69_999])
-    for row in rows:                                                                # one alone is one among many
+    for row in rows:                                                                # drawn alone or with others
         np.testing.assert_array_equal(np.packbits(faces.draw(attributes[row], nuisances[row])), images[row])
     few = faces.truth(300)
     np.testing.assert_array_equal(few.nuisances, nuisances[:300])
     np.testing.assert_array_equal(few.attributes, attributes[:300])
 
 
-def test_what_came_out_otherwise_is_refused(monkeypatch):
-    """One pixel of one face; the set that was drawn before is not drawn again for the tests that follow."""
+def test_faces_with_a_wrong_pixel_are_rejected(monkeypatch):
+    """One pixel of one face is wrong.  The faces in the cache are kept for the other tests."""
     def draw(attributes, nuisances):
         drawn.append(len(attributes))
-        made = np.zeros((len(attributes), faces.SIDE, faces.SIDE), bool)
-        made[0, 0, 0] = len(drawn) == 1
-        return made
+        pictures = np.zeros((len(attributes), faces.SIDE, faces.SIDE), bool)
+        pictures[0, 0, 0] = len(drawn) == 1
+        return pictures
 
     drawn: list[int] = []
     blank = np.zeros((faces.IMAGES, 98), np.uint8)
@@ -63,10 +63,10 @@ def test_what_came_out_otherwise_is_refused(monkeypatch):
     with pytest.raises(InputError, match="^faces: the sha256"):
         data.load("faces")
     assert sum(drawn) == faces.IMAGES
-    assert not data.load("faces").train.packed.any()                        # without that pixel it is as it should be
+    assert not data.load("faces").train.packed.any()                        # valid without that pixel
 
 
-def test_the_set_is_kept_and_cannot_be_written_to():
+def test_faces_are_cached_and_read_only():
     one, other = data.load("faces").train, data.load("faces", limit=5).train
     assert np.shares_memory(one.packed, other.packed)
     for array in (one.packed, one.labels):
@@ -74,8 +74,8 @@ def test_the_set_is_kept_and_cannot_be_written_to():
             array[0] = 1
 
 
-def by_fractions(attributes, nuisances) -> np.ndarray:
-    """One face without any rounding: the conditions of faces.py, pixel by pixel, in fractions."""
+def draw_with_fractions(attributes, nuisances) -> np.ndarray:
+    """Draw one face without rounding: the conditions of faces.py, for each pixel, in fractions."""
     glasses, long_hair, smile = (bool(bit) for bit in attributes)
     across, down, tilt, a, b, apart, eye, line, mouth = (Fraction(float(value)) for value in nuisances)
     cosine, sine = (1 - tilt**2) / (1 + tilt**2), 2 * tilt / (1 + tilt**2)
@@ -115,18 +115,18 @@ def by_fractions(attributes, nuisances) -> np.ndarray:
 
 
 @pytest.mark.slow
-def test_no_rounding_decides_about_a_pixel():
+def test_faces_equal_those_drawn_with_fractions():
     for attributes, each in zip(ALL, faces.truth(8).nuisances):
-        np.testing.assert_array_equal(faces.draw(attributes, each), by_fractions(attributes, each))
+        np.testing.assert_array_equal(faces.draw(attributes, each), draw_with_fractions(attributes, each))
 
 
-def test_no_two_images_are_alike(whole):
+def test_all_images_are_different(whole):
     images, _ = whole
     assert len(np.unique(images.view("V98"))) == 70_000
 
 
-def test_every_face_fits_into_its_picture(monkeypatch):
-    """At all corners of the ranges, on a wider sheet: no ink beside the middle 28 x 28 pixels."""
+def test_every_face_fits_into_its_image(monkeypatch):
+    """On a larger image, at all extremes of the ranges, there is no ink outside the middle 28 x 28 pixels."""
     corners = np.array(list(itertools.product(*faces.NUISANCES.values())))
     inner = faces.draw(ALL, corners[:, None])
     monkeypatch.setattr(faces, "SIDE", 40)
@@ -135,7 +135,7 @@ def test_every_face_fits_into_its_picture(monkeypatch):
     assert outer.sum() == inner.sum()
 
 
-def test_what_the_page_says_of_the_faces_runs():
+def test_code_of_the_page_about_faces_runs():
     page = (data.SHIPPED / "README.md").read_text(encoding="utf-8")
     assert faces.SHA256 in page
     (block,) = re.findall(r"```python\n(.*?)```", page, re.S)
@@ -146,9 +146,12 @@ def test_what_the_page_says_of_the_faces_runs():
 
 # --- each attribute in its place --------------------------------------------------------------------------------------
 
-def places(nuisances: np.ndarray) -> list[np.ndarray]:
-    """Where each attribute may change pixels, (N, 28, 28) each, by angles: the box of the glasses inside the head, what
-    lies outside the head, the box of the mouth; all with a hundredth of a pixel to spare."""
+def allowed_pixels(nuisances: np.ndarray) -> list[np.ndarray]:
+    """Return the pixels that each attribute may change, (N, 28, 28) each, computed with angles.
+
+    They are the box of the glasses inside the head, the outside of the head, and the box of the mouth, all enlarged by
+    a hundredth of a pixel.
+    """
     across, down, tilt, a, b, apart, _, line, mouth = nuisances.T[:, :, None, None]
     angle, spare = 2 * np.arctan(tilt), 0.01
     row, column = np.mgrid[:28, :28] - 13.5
@@ -165,15 +168,15 @@ def places(nuisances: np.ndarray) -> list[np.ndarray]:
     return [glasses, hair, (np.abs(u) <= 4.4 + spare) & (below <= 1.2 + half + 0.2) & (below >= -2.0 - half - 0.3)]
 
 
-def outside_its_place(draw, nuisances: np.ndarray) -> list[int]:
-    """For each attribute, pixels that change where they should not when it alone is switched, over all faces."""
+def pixels_changed_elsewhere(draw, nuisances: np.ndarray) -> list[int]:
+    """Return for each attribute the number of pixels outside its region that change when it is switched."""
     strays = []
-    for attribute, place in enumerate(places(nuisances)):
+    for attribute, place in enumerate(allowed_pixels(nuisances)):
         off = ALL[ALL[:, attribute] == 0]
         on = off.copy()
         on[:, attribute] = 1
         changed = draw(off, nuisances[:, None]) != draw(on, nuisances[:, None])     # (N, 4, 28, 28)
-        assert changed.any(axis=(2, 3)).all(), "an attribute that nobody sees"
+        assert changed.any(axis=(2, 3)).all(), "an attribute that changes no pixel"
         strays.append(int((changed & ~place[:, None]).sum()))
     return strays
 
@@ -181,12 +184,12 @@ def outside_its_place(draw, nuisances: np.ndarray) -> list[int]:
 SAMPLE = faces.truth(500).nuisances
 
 
-def test_an_attribute_changes_its_own_place_and_nothing_else():
-    assert outside_its_place(faces.draw, SAMPLE) == [0, 0, 0]
+def test_attribute_changes_only_pixels_in_its_own_region():
+    assert pixels_changed_elsewhere(faces.draw, SAMPLE) == [0, 0, 0]
 
 
-def test_an_attribute_can_be_seen():
-    """Of about 250 pixels of ink: the fewest that a switch changes."""
+def test_every_attribute_changes_enough_pixels():
+    """Faces have about 250 pixels of ink."""
     for attribute, least in enumerate((15, 70, 12)):
         off, on = np.zeros(3), np.eye(3)[attribute]
         changed = (faces.draw(off, SAMPLE) != faces.draw(on, SAMPLE)).sum(axis=(1, 2))
@@ -211,7 +214,7 @@ PLANTED = {
 
 
 def leaking(bits: np.ndarray, nuisances: np.ndarray, attribute: int, name: str, share: float) -> np.ndarray:
-    """The nuisances with this one raised by a share of its range where the attribute is there."""
+    """Return the nuisances, with this one raised by a share of its range in faces with the attribute."""
     place = list(faces.NUISANCES).index(name)
     raised = np.broadcast_to(nuisances, np.broadcast_shapes(nuisances.shape[:-1], bits.shape[:-1]) + (9,)).copy()
     raised[..., place] += share * (faces.HIGH - faces.LOW)[place] * bits[..., attribute]
@@ -219,23 +222,26 @@ def leaking(bits: np.ndarray, nuisances: np.ndarray, attribute: int, name: str, 
 
 
 @pytest.mark.parametrize("error", PLANTED)
-def test_an_attribute_that_does_more_is_noticed(error):
-    assert sum(outside_its_place(PLANTED[error], SAMPLE)) > 50
+def test_check_detects_attributes_that_change_other_pixels(error):
+    assert sum(pixels_changed_elsewhere(PLANTED[error], SAMPLE)) > 50
 
 
 # --- fair and independent ---------------------------------------------------------------------------------------------
 
 def p_values(truth: faces.Truth) -> list[float]:
-    """Chi-square: all eight combinations alike; each nuisance uniform; each combination's nuisances as everybody's; any
-    two nuisances independent."""
+    """Return the p-values of chi-square tests.
+
+    They test that the eight combinations are equally frequent, that each nuisance is uniform and independent of the
+    combination, and that any two nuisances are independent.
+    """
     code = truth.attributes @ [4, 2, 1]
     share = (truth.nuisances - faces.LOW) / (faces.HIGH - faces.LOW)
     tenth = np.minimum((10 * share).astype(int), 9)
-    found = [stats.chisquare(np.bincount(code, minlength=8)).pvalue]
+    values = [stats.chisquare(np.bincount(code, minlength=8)).pvalue]
     for column in tenth.T:
-        found.append(stats.chisquare(np.bincount(column, minlength=10)).pvalue)
-        found.append(_independent(code, column))
-    return found + [_independent(one, other) for one, other in itertools.combinations(tenth.T, 2)]
+        values.append(stats.chisquare(np.bincount(column, minlength=10)).pvalue)
+        values.append(_independent(code, column))
+    return values + [_independent(one, other) for one, other in itertools.combinations(tenth.T, 2)]
 
 
 def _independent(one: np.ndarray, other: np.ndarray) -> float:
@@ -244,12 +250,12 @@ def _independent(one: np.ndarray, other: np.ndarray) -> float:
     return stats.chi2_contingency(table).pvalue
 
 
-LEAST = 1e-3 / 55                       # of 55 tests, one in a thousand sets would fail by chance; this seed does not
+LEAST = 1e-3 / 55                       # with 55 tests, one set in a thousand would fail by chance
 
 
-def test_attributes_are_fair_and_nothing_depends_on_anything():
-    found = p_values(faces.truth())
-    assert len(found) == 55 and min(found) > LEAST
+def test_attributes_are_fair_and_all_variables_are_independent():
+    values = p_values(faces.truth())
+    assert len(values) == 55 and min(values) > LEAST
     assert ((faces.truth().nuisances > faces.LOW) & (faces.truth().nuisances < faces.HIGH)).all()
 
 
@@ -268,15 +274,15 @@ def twice_the_same_bits(truth):
 
 
 @pytest.mark.parametrize("plant", [unfair, leaky, twice_the_same_bits])
-def test_a_truth_that_is_none_is_noticed(plant):
+def test_check_detects_unfair_or_dependent_variables(plant):
     truth = faces.truth()
     plant(truth)
     assert min(p_values(truth)) < LEAST
 
 
-# --- called by a person -----------------------------------------------------------------------------------------------
+# --- calls by a user -------------------------------------------------------------------------------------------------
 
-def test_batch_axes_broadcast():
+def test_batch_axes_of_draw_broadcast():
     nuisances = faces.truth(3).nuisances
     pictures = faces.draw(ALL, nuisances[:, None])
     assert pictures.shape == (3, 8, 28, 28) and pictures.dtype == bool
@@ -296,21 +302,21 @@ MIDDLE = (faces.LOW + faces.HIGH) / 2
     ((1, 0, 1), MIDDLE * math.nan, "^nuisances .* across is not in"),
     ((1, 0, 1), MIDDLE + 0j, "^nuisances must be real"),
     (np.zeros((2, 3)), np.tile(MIDDLE, (3, 1)), "^attributes must broadcast with nuisances")])
-def test_what_cannot_be_drawn_is_refused(attributes, nuisances, words):
+def test_draw_rejects_invalid_arguments(attributes, nuisances, words):
     with pytest.raises((TypeError, ValueError), match=words):
         faces.draw(attributes, nuisances)
 
 
-def test_the_truth_of_no_image_or_too_many_is_refused():
+def test_truth_rejects_invalid_numbers_of_images():
     for images in (0, 70_001, 2.5):
         with pytest.raises(ValueError, match="^images must be"):
             faces.truth(images)
 
 
-def test_the_sheet_of_the_page_is_what_the_command_draws():
+def test_sheet_of_faces_on_the_page_is_up_to_date():
     figure = faces_sheet.draw()
     assert plots.digest_of(FIGURE) == plots.figure_digest(figure), \
-        "`python -m refimpl make faces-sheet --save tutorials/figures/…`"
+        "run `python -m refimpl make faces-sheet --save tutorials/figures/…`"
     assert plots.figure_digest(faces_sheet.draw(7)) != plots.figure_digest(figure)
     canvas = np.asarray(figure.axes[0].images[0].get_array())
     np.testing.assert_array_equal(canvas[32:60, 5 * 32:5 * 32 + 28], faces.draw((1, 0, 1), faces.truth(2).nuisances[1]))

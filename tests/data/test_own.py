@@ -1,4 +1,4 @@
-"""Images of one's own, `--dataset FILE.npz`: what is read, how it is split, and what is refused in one line."""
+"""Test data sets in a user's file, `--dataset FILE.npz`: reading, splitting, and errors of one line."""
 from __future__ import annotations
 
 import hashlib
@@ -26,12 +26,12 @@ from tests.cli.helpers import assert_refused, call, snapshot
 from tests.settings import mixture, vae
 from tests.spies import raw, spied
 
-HIGH, WIDE, NUMBER = 9, 6, 350                              # 54 pixels: no whole number of bytes
+HIGH, WIDE, NUMBER = 9, 6, 350                              # 54 pixels are not a whole number of bytes
 
 
 def bars(rng: np.random.Generator, number: int = NUMBER,
          shape: tuple[int, int] = (HIGH, WIDE)) -> dict[str, np.ndarray]:
-    """Three classes: ink on the left, at the top, or on the right; with a tenth of the pixels turned over."""
+    """Return images of three classes, with ink on the left, at the top or on the right; 10 % of pixels are flipped."""
     labels = rng.permutation(np.arange(number) % 3)
     images = np.zeros((number, *shape), bool)
     images[labels == 0, :, :shape[1] // 3] = True
@@ -52,18 +52,18 @@ def written(path: Path, **arrays) -> str:
     return str(path)
 
 
-# --- what is read -----------------------------------------------------------------------------------------------------
+# --- reading ----------------------------------------------------------------------------------------------------------
 
-def test_the_order_of_the_file_decides_the_parts(tmp_path, rng):
+def test_images_are_split_into_parts_in_the_order_of_the_file(tmp_path, rng):
     for number in (7, 13, 14, 350):
-        made = bars(rng, number)
-        del made["labels"]
-        dataset = data.load(written(tmp_path / f"{number}.npz", **made))
+        arrays = bars(rng, number)
+        del arrays["labels"]
+        dataset = data.load(written(tmp_path / f"{number}.npz", **arrays))
         held = number // 7
         assert [len(part) for part in dataset[1:]] == [number - 2 * held, held, held]
         whole = np.concatenate([part.images() for part in dataset[1:]])
         assert whole.dtype == np.float32
-        np.testing.assert_array_equal(whole, made["images"].reshape(number, -1))
+        np.testing.assert_array_equal(whole, arrays["images"].reshape(number, -1))
         assert dataset.name == f"{number}" and dataset.shape == (HIGH, WIDE)
         assert all(part.labels is None for part in dataset[1:])
         blocks = np.concatenate(list(dataset.train.blocks(4, np.float64)))
@@ -71,9 +71,9 @@ def test_the_order_of_the_file_decides_the_parts(tmp_path, rng):
         assert data.load(str(tmp_path / f"{number}.npz"), limit=2).train.first(1).images().shape == (1, HIGH * WIDE)
 
 
-def test_labels_go_with_their_images(file):
-    with np.load(file) as made:
-        labels, images = made["labels"], made["images"]
+def test_labels_belong_to_their_images(file):
+    with np.load(file) as arrays:
+        labels, images = arrays["labels"], arrays["images"]
     dataset = data.load(str(file))
     np.testing.assert_array_equal(dataset.valid.images(), images[250:300].reshape(50, -1))
     np.testing.assert_array_equal(np.concatenate([part.labels for part in dataset[1:]]), labels)
@@ -90,14 +90,14 @@ FORMS = {
     "uint8, grey": (np.array([0, 1, 127, 128, 254, 255], np.uint8), [0, 0, 0, 1, 1, 1], 4),
     "int16, grey": (np.array([0, 1, 127, 128, 254, 255], ">i2"), [0, 0, 0, 1, 1, 1], 4),
     "float64": (GREY, [0, 0, 0, 1, 1, 1], 4),
-    "float32": (GREY.astype(np.float32), [0, 0, 1, 1, 1, 1], 4),                # the third has become 1/2
+    "float32": (GREY.astype(np.float32), [0, 0, 1, 1, 1, 1], 4),                # the third value is rounded to 1/2
     "float16": (np.array([0, 0.1, 0.4, 0.5, 0.6, 1], np.float16), [0, 0, 0, 1, 1, 1], 4),
     "float, 0 and 1": (np.array([0, 1, 0, 1, 1, 0], np.float32), [0, 1, 0, 1, 1, 0], 0),
 }
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_is_rounded_at_one_half_and_counted(tmp_path, form):
+def test_pixels_of_every_dtype_are_rounded_at_one_half_and_grey_ones_counted(tmp_path, form):
     pixels, expected, between = FORMS[form]
     name = written(tmp_path / "x.npz", images=np.tile(pixels, (7, 1)).reshape(7, 2, 3))
     np.testing.assert_array_equal(data.load(name).test.images(), [expected])
@@ -109,7 +109,7 @@ def test_every_form_is_rounded_at_one_half_and_counted(tmp_path, form):
 @pytest.mark.parametrize("shape, expected", [
     ((2, 3), (2, 3)), ((3, 2), (3, 2)), ((1, 1), (1, 1)), ((16,), (4, 4)), ((15,), (1, 15)), ((784,), (28, 28)),
     ((256, 256), (256, 256)), ((40, 13), (40, 13))])
-def test_the_shape_is_the_file_s_and_a_flat_square_is_a_square(tmp_path, rng, shape, expected):
+def test_shape_is_that_of_the_file_or_a_square_for_flat_images(tmp_path, rng, shape, expected):
     images = rng.random((7, *shape)) < 0.5
     images[0], images[1] = True, False
     dataset = data.load(written(tmp_path / "x.npz", images=images, else_="text", more=np.arange(3)))
@@ -118,8 +118,8 @@ def test_the_shape_is_the_file_s_and_a_flat_square_is_a_square(tmp_path, rng, sh
 
 
 @pytest.mark.slow
-def test_mnist_in_a_file_of_one_s_own_is_mnist(tmp_path):
-    """The same parts, and the same run to the bit."""
+def test_mnist_in_a_user_file_gives_the_same_run(tmp_path):
+    """The parts are the same, and the run is the same to the bit."""
     x = np.concatenate([raw("mnist", part)[0] for part in ("train", "valid", "test")])
     labels = np.concatenate([raw("mnist", part)[1] for part in ("train", "valid", "test")])
     name = written(tmp_path / "same.npz", images=x.astype(bool).reshape(-1, 28, 28), labels=labels)
@@ -136,7 +136,7 @@ def test_mnist_in_a_file_of_one_s_own_is_mnist(tmp_path):
         np.testing.assert_array_equal(np.delete(history, seconds, 1), np.delete(expected, seconds, 1))
 
 
-# --- what is refused --------------------------------------------------------------------------------------------------
+# --- invalid files ----------------------------------------------------------------------------------------------------
 
 ZEROS = np.zeros((14, 3, 3))
 HALF = (np.arange(14 * 9).reshape(14, 3, 3) % 2).astype(np.uint8)
@@ -187,10 +187,10 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_a_file_that_is_no_good_is_refused_in_one_line(tmp_path, capsys, case):
+def test_invalid_file_is_rejected_in_one_line(tmp_path, capsys, case):
     arrays, words = BAD[case]
     name = written(tmp_path / "own.npz", **arrays)
-    if not words:                                       # the last of its kind that is allowed
+    if not words:                                       # this file is valid
         assert data.get(name).classes == 2
         return
     for command in (["train", "--out", tmp_path / "run"], ["semi-supervised", "--out", tmp_path / "run"],
@@ -201,7 +201,7 @@ def test_a_file_that_is_no_good_is_refused_in_one_line(tmp_path, capsys, case):
 
 
 class Trap:
-    """Unpickled, it would leave a file behind."""
+    """An object that creates a folder when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -210,7 +210,7 @@ class Trap:
         return os.mkdir, (str(self.path),)
 
 
-def test_nothing_is_unpickled(tmp_path, capsys):
+def test_files_are_never_unpickled(tmp_path, capsys):
     trap = Trap(tmp_path / "sprung")
     pickled = pickle.dumps(trap)
     (tmp_path / "pickle.npz").write_bytes(pickled)
@@ -230,12 +230,12 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_a_damaged_file(file, tmp_path, capsys, damage):
+def test_damaged_file_is_rejected(file, tmp_path, capsys, damage):
     file.write_bytes(DAMAGE[damage](file.read_bytes()))
     assert_refused(capsys, ["train", "--dataset", file, "--out", tmp_path / "run"], "my bars.npz", "damaged")
 
 
-def test_files_that_are_not_there_or_no_files(tmp_path, capsys):
+def test_missing_and_special_files_are_rejected(tmp_path, capsys):
     (tmp_path / "folder.npz").mkdir()
     np.save(tmp_path / "one.npy", HALF)
     shutil.copy(tmp_path / "one.npy", tmp_path / "renamed.npz")
@@ -249,7 +249,7 @@ def test_files_that_are_not_there_or_no_files(tmp_path, capsys):
         data.get("x.npy")
 
 
-def test_what_is_kept_is_read_once_and_anew_when_it_changes(file, monkeypatch, rng):
+def test_file_is_cached_and_read_again_when_it_changes(file, monkeypatch, rng):
     reads = spied(monkeypatch, own, "read_whole")
     for _ in range(3):
         part = data.load(str(file)).train
@@ -260,12 +260,12 @@ def test_what_is_kept_is_read_once_and_anew_when_it_changes(file, monkeypatch, r
     assert len(data.load(str(file)).train) == 50 and len(reads) == 2
 
 
-# --- a run of it ------------------------------------------------------------------------------------------------------
+# --- runs -------------------------------------------------------------------------------------------------------------
 
 SMALL = ["--batch", 50, "--hidden", 8]
 
 
-def test_train_resume_and_all_that_looks_at_the_run(file, tmp_path, capsys, monkeypatch):
+def test_run_on_a_user_file_can_be_resumed_measured_and_compared(file, tmp_path, capsys, monkeypatch):
     tiles = spied(monkeypatch, drawing, "tiles")
     options = ["train", "--dataset", file, "--k", 3, *SMALL]
     status, out, err = call(capsys, *options, "--epochs", 3, "--out", tmp_path / "whole")
@@ -289,26 +289,26 @@ def test_train_resume_and_all_that_looks_at_the_run(file, tmp_path, capsys, monk
     assert call(capsys, *options, "--epochs", 1)[0] == 0 and Path("runs/my bars-direct-k3-seed0").is_dir()
 
 
-def test_a_file_that_has_been_moved_is_known_by_its_content(file, tmp_path, capsys):
+def test_moved_file_is_recognised_by_its_content(file, tmp_path, capsys):
     options = ["train", *SMALL, "--out", tmp_path / "run"]
     assert call(capsys, *options, "--k", 3, "--dataset", file, "--epochs", 1)[0] == 0
     (tmp_path / "new").mkdir()
     moved = file.rename(tmp_path / "new" / "renamed.npz")
     assert_refused(capsys, [*options, "--resume", "--epochs", 2], "my bars.npz is missing")
     assert call(capsys, *options, "--resume", "--epochs", 2, "--dataset", moved)[0] == 0
-    assert call(capsys, *options, "--resume", "--epochs", 3)[0] == 0                   # it is known there from now on
+    assert call(capsys, *options, "--resume", "--epochs", 3)[0] == 0                   # its new path has been stored
     np.savez(file, **bars(np.random.default_rng(1)))
     assert_refused(capsys, [*options, "--resume", "--epochs", 4, "--dataset", file], "was made with other settings")
 
 
-def test_a_file_that_is_a_loop_of_links(tmp_path, capsys):
+def test_file_that_is_a_loop_of_links_is_rejected(tmp_path, capsys):
     (tmp_path / "loop.npz").symlink_to("loop.npz")
     assert_refused(capsys, ["train", *SMALL, "--dataset", tmp_path / "loop.npz"], "Too many levels of symbolic links")
     (tmp_path / "mnist.npz").symlink_to("mnist.npz")
     assert_refused(capsys, ["train", *SMALL, "--data-dir", tmp_path], "Too many levels of symbolic links")
 
 
-def test_a_run_that_does_not_fit_into_memory_says_so_before_it_starts(file, tmp_path, capsys, monkeypatch):
+def test_run_that_needs_too_much_memory_is_rejected_before_it_starts(file, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(loop, "available", lambda: 1e6)
     options = ["train", "--dataset", file, "--out", tmp_path / "run", "--epochs", 1, "--batch", 50, "--k", 2]
     assert_refused(capsys, [*options, "--hidden", 5_000], "needs at least", "0.001 GB are there", "--hidden")
@@ -316,7 +316,7 @@ def test_a_run_that_does_not_fit_into_memory_says_so_before_it_starts(file, tmp_
     assert call(capsys, *options, "--hidden", 8)[0] == 0
 
 
-def test_memory_is_what_the_machine_has_or_less_where_it_is_limited():
+def test_available_memory_respects_the_limit_of_the_process():
     code = ("import resource; from refimpl.system.memory import available; print(available()); "
             "resource.setrlimit(resource.RLIMIT_AS, (4 * 10**9,) * 2); print(available())")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -324,7 +324,7 @@ def test_memory_is_what_the_machine_has_or_less_where_it_is_limited():
     assert 1e8 < limited <= 4e9 and limited <= unlimited < math.inf
 
 
-def test_a_changed_file_is_noticed_by_all_that_would_use_it(file, tmp_path, capsys, rng):
+def test_changed_file_is_rejected_by_every_command_that_needs_it(file, tmp_path, capsys, rng):
     run = tmp_path / "run"
     options = ["train", "--dataset", file, "--k", 3, *SMALL]
     assert call(capsys, *options, "--epochs", 1, "--out", run)[0] == 0
@@ -343,7 +343,7 @@ def test_a_changed_file_is_noticed_by_all_that_would_use_it(file, tmp_path, caps
         assert_refused(capsys, command, "my bars.npz is missing")
     with pytest.raises(InputError, match="missing"):
         loop.train(checkpoint.load(run / checkpoint.FILE)[0].settings, 2, run, resume=True)
-    assert compare.read_run(run)[0].shape == (HIGH, WIDE)           # what was written down needs no file
+    assert compare.read_run(run)[0].shape == (HIGH, WIDE)           # stored results need no file
     assert snapshot(run) == before
     file.write_bytes(content)
     assert call(capsys, *options, "--epochs", 2, "--resume", "--out", run)[0] == 0
@@ -353,7 +353,7 @@ def test_a_changed_file_is_noticed_by_all_that_would_use_it(file, tmp_path, caps
 
 
 @pytest.mark.slow
-def test_the_mixture_takes_as_many_classes_as_there_are(file, tmp_path, capsys, monkeypatch):
+def test_mixture_has_as_many_classes_as_the_file(file, tmp_path, capsys, monkeypatch):
     grids = spied(monkeypatch, drawing, "grids")
     shifts = spied(monkeypatch, labelled_images, "shift")
     options = ["semi-supervised", "--dataset", file, "--labels", 30, "--pretrain", 150, "--batch", 50, "--gaussian", 4]
@@ -369,7 +369,7 @@ def test_the_mixture_takes_as_many_classes_as_there_are(file, tmp_path, capsys, 
     assert call(capsys, *options[:-1], 2, "--shift", 5, "--epochs", 1, "--out", tmp_path / "shifted")[0] == 0
 
 
-def test_without_labels_or_with_one_class_there_is_nothing_to_classify(tmp_path, capsys, rng):
+def test_semi_supervised_rejects_files_without_two_classes(tmp_path, capsys, rng):
     made = bars(rng)
     for arrays in (dict(images=made["images"]), dict(images=made["images"], labels=np.zeros(NUMBER, int))):
         name = written(tmp_path / "x.npz", **arrays)
@@ -378,18 +378,18 @@ def test_without_labels_or_with_one_class_there_is_nothing_to_classify(tmp_path,
         assert call(capsys, "train", "--dataset", name, *SMALL, "--epochs", 1, "--out", run)[0] == 0
 
 
-def test_one_row_of_pixels_is_not_shifted(tmp_path, rng):
-    made = bars(rng)
-    name = written(tmp_path / "x.npz", images=made["images"].reshape(NUMBER, -1), labels=made["labels"])
+def test_images_of_one_row_are_not_shifted(tmp_path, rng):
+    arrays = bars(rng)
+    name = written(tmp_path / "x.npz", images=arrays["images"].reshape(NUMBER, -1), labels=arrays["labels"])
     settings = mixture(dataset=name, labels=30).resolved()
     assert settings.shape == (1, HIGH * WIDE) and settings.shift == 0
 
 
-def test_variance_and_joint_argmax_take_a_file_and_say_what_was_rounded(tmp_path, capsys, rng):
-    made = bars(rng)["images"].astype(np.float32)
-    made[0, 0, :2] = 0.4, 0.5
-    name = written(tmp_path / "grey.npz", images=made)
-    note = f"grey.npz: 2 of {made.size:,} pixels (0.0%) lay strictly between white and black"
+def test_commands_report_rounded_pixels_of_a_user_file(tmp_path, capsys, rng):
+    images = bars(rng)["images"].astype(np.float32)
+    images[0, 0, :2] = 0.4, 0.5
+    name = written(tmp_path / "grey.npz", images=images)
+    note = f"grey.npz: 2 of {images.size:,} pixels (0.0%) lay strictly between white and black"
     for command in (["measure", "variance", "--samples", 5, "--k", 3],
                     ["measure", "joint-argmax", "--samples", 3, "--n", 3],
                     ["train", *SMALL, "--epochs", 1]):
@@ -397,10 +397,10 @@ def test_variance_and_joint_argmax_take_a_file_and_say_what_was_rounded(tmp_path
         assert status == 0 and err == "" and out.count(note) == 1, out
 
 
-# --- one size for all -------------------------------------------------------------------------------------------------
+# --- sizes of images --------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("shape", [(HIGH, WIDE), (1, 12), (33, 40)])
-def test_pictures_have_the_shape_of_the_images(rng, shape):
+def test_tiles_in_pictures_have_the_shape_of_the_images(rng, shape):
     high, wide = shape
     p = rng.uniform(0.01, 0.99, (3, high * wide))
     canvas = np.asarray(drawing.tiles(np.log(p / (1 - p)), "x", "y", shape=shape).axes[0].images[0].get_array())
@@ -411,7 +411,7 @@ def test_pictures_have_the_shape_of_the_images(rng, shape):
         np.testing.assert_array_equal(grid[:high, beside:beside + wide], p[tile].reshape(shape))
 
 
-def test_a_registered_data_set_may_have_any_size(tmp_path, monkeypatch, quick):
+def test_registered_data_set_may_have_images_of_any_size(tmp_path, monkeypatch, quick):
     part = data.Part(np.packbits(np.random.default_rng(0).random((60, 35)) < 0.5, axis=1), None, (5, 7))
     monkeypatch.setitem(data.REGISTRY, "small", data.Entry("small", lambda folder: (part,) * 3, None, "", (5, 7)))
     loop.train(vae(dataset="small", batch=60, hidden=4, k=3), 1, tmp_path / "run")
@@ -423,14 +423,14 @@ def test_a_registered_data_set_may_have_any_size(tmp_path, monkeypatch, quick):
 
 
 @pytest.mark.parametrize("kind, run", [(VAESettings, VAERun), (MixtureSettings, MixtureRun)])
-def test_settings_written_before_there_were_files_mean_what_they_meant(kind, run):
+def test_old_settings_without_file_fields_are_read_unchanged(kind, run):
     old = {name: value for name, value in kind().resolved().as_dict().items() if not name.startswith("file_")}
     settings = kind.from_dict(old).resolved()
     assert settings == kind().resolved() and settings.shape == (28, 28)
     assert all(value is None for name, value in settings.as_dict().items() if name.startswith("file_"))
 
 
-def test_the_runs_of_the_tutorials_load():
+def test_runs_of_the_tutorials_load():
     for name in tutorial_runs.PLANS:
         assert tutorial_runs.load(name).settings.pixels == 784
 
@@ -439,6 +439,6 @@ def test_the_runs_of_the_tutorials_load():
     (dict(file_height=3), "go together"), (dict(file_sha256="a"), "go together"), (dict(file_classes=3), "go together"),
     (dict(file_sha256="a", file_height=65_536, file_width=65_536), "at most 65536, got"),
     (dict(file_height=0), "file-height must be at least 1"), (dict(file_classes=257), "file-classes must be at most")])
-def test_settings_that_no_file_has_given_are_refused(more, words):
+def test_inconsistent_file_settings_are_rejected(more, words):
     with pytest.raises(InputError, match=words):
         vae(**more).resolved()
