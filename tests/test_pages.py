@@ -148,7 +148,8 @@ def test_custom_family_trains_with_the_command_on_the_page(user_folder):
 def test_index_of_functions_is_up_to_date(capsys):
     assert cli.main(["make", "functions"]) == 0
     printed = capsys.readouterr().out
-    assert printed == (ROOT / functions.PAGE).read_text(encoding="utf-8"), "run `make functions --write`"
+    assert printed == (ROOT / functions.PAGE).read_text(encoding="utf-8"), \
+        "run `python -m refimpl make functions --write`"
     assert "| `gradient` | Return " in printed
 
 
