@@ -13,8 +13,9 @@ METHODS = ("direct", "direct as released", "exact", "gumbel-softmax", "gumbel-so
 BINARY = ("direct", "direct as released", "local-expectation", "disarm", "arm", "rebar", "rebar as released", "relax",
           "relax as released", "imle", "local-tilted", "gumbel-softmax", "reinforce-loo", "reinmax", "direct, no KL")
 SIGNAL = ("rebar", "rebar, batch mean", "rebar as released", "relax", "relax, batch mean", "relax as released")
-STRUCTURED = ("unstructured", "unstructured, no KL", "pairwise, w >= 0", "pairwise, w >= 0, start 0",
-              "pairwise, any sign")
+STRUCTURED = ("unstructured", "unstructured, no KL", "pairwise, w >= 0", "pairwise, w >= 0, start -6",
+              "pairwise, w >= 0, start -1", "pairwise, w >= 0, start 0", "pairwise, any sign",
+              "pairwise, any sign, start 0.05")
 
 
 def convergence(store: Store) -> str:

@@ -222,6 +222,29 @@ def test_rows_support_the_text_of_plateau_md_about_the_two_halves_of_the_bias(st
     assert min(end["noisy-exact, eps 0.1"]) > max(end["direct, eps 0.1"]) + 4
 
 
+def test_rows_support_the_text_of_plateau_md_about_fashion_mnist(store):
+    groups = by_label(store.select("plateau-exits", "fashion-mnist"))
+    assert {len(group) for group in groups.values()} == {1} and len(groups) == 22
+    runs = {label: group[0] for label, group in groups.items()}
+    limit = causes.ON_PLATEAU + min(-record.at(10, "test_elbo") for record in runs.values())
+    off = {label: -record.at(3, "test_elbo") <= limit for label, record in runs.items()}
+    with_kl = [label for label in runs if label == "exact" or label.endswith("eps 0.1")]
+    without_kl = [label for label in runs if label.endswith("eps 0.1, no KL")]
+    ends = [-runs[label].at(10, "test_elbo") for label in with_kl]
+    assert len(with_kl) == 6 and all(off[label] for label in with_kl) and max(ends) - min(ends) < 3
+    assert off["exact, no KL"] and len(without_kl) == 5 and not any(off[label] for label in without_kl)
+    for words in ("eps 1", "eps 1, no KL"):
+        assert off[f"amplified, {words}"] and not off[f"capped, {words}"]
+
+
+def test_rows_support_the_text_of_results_md_about_the_initial_pair_scores(store):
+    loss = {label: [-record.at(10, "test_log_likelihood") for record in group]
+            for label, group in by_label(store.select("structured", "fashion-mnist")).items()}
+    for words in (", start -6", "", ", start -1"):
+        assert len(loss[f"pairwise, w >= 0{words}"]) == 3
+        assert min(loss[f"pairwise, w >= 0{words}"]) > max(loss["unstructured, no KL"])
+
+
 def test_rows_support_the_text_of_plateau_md_about_other_settings(store):
     off = {}
     groups = by_label(store.select("plateau-tests", "mnist"))
