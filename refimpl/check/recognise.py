@@ -147,7 +147,7 @@ def _explain(found: Finding, name: str, sign: int, slip: slips.Slip, sizes: list
     """Find the factors that explain the size of the gradients in every block, and add an explanation for each."""
     names = [factors.named(size, slip.unit, found.problem, rows, allowed) for *both, rows in sizes for size in both]
     words = slip.words if sign > 0 else slip.negated or f"{slip.words}, and the sign is wrong"
-    for factor in set.intersection(*names) if names else {factors.RIGHT}:
+    for factor in sorted(set.intersection(*names)) if names else [factors.RIGHT]:       # in the same order every time
         found.explanations[Hypothesis(name, sign, factor)] = words
 
 

@@ -78,7 +78,7 @@ def _named(seen: Seen, name: str, words: str, factor: float | None) -> dict[Hypo
         return {}
     within = 10 * seen.rough if seen.noise is not None else 0.1
     names = factors.near(abs(factor), seen.problem, seen.draws, within)
-    return {Hypothesis(name, int(np.sign(factor)), each): words for each in names}
+    return {Hypothesis(name, int(np.sign(factor)), each): words for each in sorted(names)}
 
 
 def _factor(seen: Seen, template: np.ndarray) -> float | None:

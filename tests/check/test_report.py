@@ -2,6 +2,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -145,3 +148,22 @@ def test_report_converts_to_json_and_prints_in_ascii():
         assert text.isascii() and max(map(len, text.splitlines())) < 100
     assert "the 12 of 40 components" in text
     assert len([line for line in text.splitlines() if line[:9].strip().isdigit()]) == 12
+
+
+SCRIPT = """
+import numpy as np
+from refimpl import check
+
+def without_eps(h, f, eps, noise):
+    z_star, z_eps = ((scores + noise).argmax(axis=-1) for scores in (h, h + eps * f))
+    return np.eye(2)[z_eps] - np.eye(2)[z_star]
+
+print(check.gradient(without_eps, [0.5, -0.3], [1.0, -2.0], 0.5, 4_000, np.random.default_rng(0)))
+"""
+
+
+@pytest.mark.slow
+def test_order_of_explanations_does_not_depend_on_the_hashes_of_strings():
+    printed = {subprocess.run([sys.executable, "-c", SCRIPT], env={**os.environ, "PYTHONHASHSEED": seed}, check=True,
+                              capture_output=True, text=True).stdout for seed in ("0", "1")}
+    assert len(printed) == 1 and "it is half of what it should be" in printed.pop()
