@@ -591,7 +591,7 @@ def test_compare_labels_its_axes_and_its_data(tmp_path, monkeypatch, kept):
 def test_title_of_timing_names_the_batch_size(tmp_path, monkeypatch, kept):
     monkeypatch.setattr(structured_timing, "_seconds", lambda settings, dataset, words: 0.25 + settings.n / 1000)
     made = structured_timing.run(tmp_path, batch=9, largest=7)
-    assert kept[tmp_path / "structured-timing.png"].axes[0].get_title() == "structured encoders, batch 9"
+    assert kept[tmp_path / "structured-timing.png"].axes[0].get_title() == "Time of a training step, batch of 9"
     with open(tmp_path / "structured-timing.csv", newline="") as stream:
         written = [(row["method"], int(row["n"]), float(row["seconds"])) for row in csv.DictReader(stream)]
     assert written == [tuple(row) for row in made] and {row.seconds for row in made} == {0.255, 0.257}

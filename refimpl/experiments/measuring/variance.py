@@ -144,7 +144,7 @@ def run(out: Path | str, run_folder: Path | str | None = None, dataset: str = "m
     if run_folder is None:                                  # a model that anyone can train again
         settings = dict(dataset=images.name, k=k, seed=seed, samples=samples, batch=batch)
         write_measurements(folder, "variance", f"k = {k}", settings, rows)
-    title = f"{images.name}, {words}; batch of {batch}, {samples} draws per point"
+    title = f"Noise of the encoder gradient: {images.name}, {words},\nbatch of {batch}, {samples} draws per point"
     with plots.may_fail(folder / "variance.png"):
         plots.save(_figure(rows, title), folder / "variance.png")
     return rows
@@ -152,8 +152,9 @@ def run(out: Path | str, run_folder: Path | str | None = None, dataset: str = "m
 
 def draw(record: Record) -> Figure:
     settings = record.settings
-    words = f"direct, k = {settings['k']}, epoch 1; batch of {settings['batch']}, {settings['samples']} draws per point"
-    return _figure([Row(**row) for row in record.rows], f"{settings['dataset']}, {words}")
+    title = (f"Noise of the encoder gradient: {settings['dataset']}, direct, k = {settings['k']}, epoch 1,\n"
+             f"batch of {settings['batch']}, {settings['samples']} draws per point")
+    return _figure([Row(**row) for row in record.rows], title)
 
 
 def _figure(rows: list[Row], title: str) -> Figure:
