@@ -180,6 +180,11 @@ def test_rows_support_the_text_of_results_md_about_300_epochs(store):
     later = [value for epoch, value in arm.items() if epoch >= 100]
     assert 2 < max(later) - min(later) < 6 and arm[300] > arm[100] - 1
     assert straight[12] > 205 and 1 < straight[300] - min(straight.values()) < 3
+    (direct_50,), (exact_50,) = ([-record.at(300, "test_elbo") for record in store.select(
+        "convergence", "mnist", f"{name}, k = 50") if 300 in record.epochs("test_elbo")]
+        for name in ("direct as released", "exact"))
+    slide = paper.CONVERGENCE["mnist"][50]
+    assert abs(direct_50 - slide["direct as released"]) < 1 and 2 < exact_50 - slide["exact"] < 3
     slide = paper.CONVERGENCE["mnist"][10]
     assert min(straight.values()) - direct_10[300] > slide["straight-through as released"] - slide["direct as released"]
 

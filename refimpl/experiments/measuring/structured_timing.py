@@ -99,7 +99,8 @@ def _figure(rows: list[Row], batch: int) -> Figure:
         points = [(row.n, row.seconds) for row in rows if row.method == method]
         colour = plots.SOLVERS[solver] if estimator == "direct" else plots.colour(estimator)
         ax.semilogy(*zip(*points), marker="o", color=colour, label=method)
-    ax.set(xlabel="n, binary latent variables", ylabel="seconds per step", title=f"Time of a training step, batch of {batch}")
+    ax.set(xlabel="n, binary latent variables", ylabel="seconds per step",
+           title=f"Time of a training step, batch of {batch}")
     ax.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     ax.legend(frameon=False, fontsize=9)
     return figure
