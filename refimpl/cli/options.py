@@ -97,7 +97,7 @@ def _add(parser: argparse.ArgumentParser, name: str, kind: type, text: str) -> N
     parser.add_argument(option(name), default=argparse.SUPPRESS, help=text, **takes)
 
 
-OTHER_OPTIONS = {"epochs", "out", "resume", "data_dir", "set", "run", "command", "after_stop"}
+OTHER_OPTIONS = {"epochs", "out", "resume", "data_dir", "set", "run", "command", "prog", "after_stop"}
 
 
 def _sources(settings: type[RunSettings]) -> dict[str, Mapping[str, Setting]]:

@@ -12,8 +12,8 @@ from refimpl.nn.parameters import Parameters
 BLOCK = 32_768
 
 # Every FLUSH_EVERY steps, very small moments are set to 0.  If a gradient stays 0, its moments decay by a constant
-# factor in each step.  Below 1.2e-38 they would become "denormal" float32 numbers, which processors handle slowly.  They
-# could double the time of an epoch.  (In float64 the denormal numbers are below 2.2e-308.)
+# factor in each step.  Below 1.2e-38 they would become "denormal" float32 numbers, which processors handle slowly.
+# This can double the time of an epoch.  (In float64 the denormal numbers are below 2.2e-308.)
 #
 # A moment below TINY is set to 0 at a flush.  With beta1 = 0.9, a moment of 1e-30 falls to about 1e-33 in FLUSH_EVERY
 # steps.  Therefore no moment becomes denormal between two flushes.  A moment below TINY is negligible compared with the
