@@ -7,6 +7,7 @@ import re
 import pytest
 
 from refimpl.arguments import InputError, Options, unknown
+from refimpl.cli.options import OTHER_OPTIONS
 from refimpl.cli.parser import EXPERIMENTS, make_parser
 from refimpl.cli.words import words_of
 from refimpl.experiments import options, registry
@@ -199,3 +200,8 @@ def test_large_or_undefined_numbers_of_standard_errors_are_abbreviated(z, words)
 def test_only_make_commands_have_the_write_option():
     assert {name for name, command in PARSERS.items() if "--write" in command._option_string_actions} == {
         "make report", "make tutorial-runs", "make functions", "make commands", "make lecture"}
+
+
+@pytest.mark.parametrize("command", ["train", "semi-supervised"])
+def test_parser_sets_no_name_that_a_setting_of_a_user_could_also_have(command):
+    assert set(vars(make_parser().parse_args([command]))) <= OTHER_OPTIONS
