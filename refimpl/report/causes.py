@@ -29,11 +29,13 @@ def far(values: Spread, limit: float) -> str:
 
 def plateau(store: Store) -> str:
     found: dict[str, dict[tuple[str, str], Spread]] = {}
+    last: dict[str, int] = {}
     for dataset in store.datasets("plateau"):
         groups = {(name, signal): store.select("plateau", dataset, f"{name}, decoder {signal}")
                   for signal in SIGNALS for name in GRADIENTS}
         epochs = lengths(list(groups.values()), "test_elbo")
         if epochs:
+            last[dataset] = epochs[0]
             found[dataset] = {key: spread(group, epochs[0], "test_elbo") for key, group in groups.items()}
     if not found:
         return NO_ROWS.format("plateau")
@@ -41,10 +43,9 @@ def plateau(store: Store) -> str:
     lines = [[name, has, signal, *(cell for dataset, runs in found.items() for cell in (
         runs[name, signal].range_text(), far(runs[name, signal], limits[dataset])))]
         for signal in SIGNALS for name, has in GRADIENTS.items()]
-    epoch = lengths([store.select("plateau", next(iter(found)))], "test_elbo")[0]
     head = ["encoder's gradient", "its bias or noise", "decoder learns from",
-            *(words for dataset in found for words in (f"{dataset}: −ELBO", "far above"))]
-    return (table(head, lines) + f"\n\nMedian over the seeds after {epoch} epochs (lowest and highest in brackets). "
+            *(words for dataset in found for words in (f"{dataset}, epoch {last[dataset]}: −ELBO", "far above"))]
+    return (table(head, lines) + f"\n\nMedian over the seeds (lowest and highest in brackets). "
             f"*Far above*: the number of seeds that end more than {STUCK:g} nats above the best median of the data "
             "set, which means above "
             + " or ".join(f"{limit:.1f} ({dataset})" for dataset, limit in limits.items()) + ". "

@@ -35,4 +35,5 @@ def run(out: Path | str, rows: int = 8) -> None:
     options.check("faces-sheet", faces=rows)
     if Path(out).is_dir():
         raise InputError(f"--save {out} is a folder; it must be a file, FILE.png")
+    plots.format_of(Path(out))                              # refuses a wrong suffix before the faces are drawn
     plots.save(draw(rows), Path(out))

@@ -180,7 +180,8 @@ class JigsawRun:
                     raise ValueError
                 target[...] = found[name]
             run.adam.t, run.rng.bit_generator.state = int(found["t"]), json.loads(str(found["rng"]))
-            run.made_by = json.loads(str(found["made_by"]))
+            made_by = json.loads(str(found["made_by"]))
+            run.made_by = {name: list(made_by[name]) for name in run.made_by}
             run.rows = [dict(zip(COLUMNS, row, strict=True)) for row in found["rows"].tolist()]
         except InputError:
             raise

@@ -94,13 +94,15 @@ def draw(record: Record) -> Figure:
 
 
 def _figure(rows: list[Row], batch: int) -> Figure:
-    figure, (ax,) = plots.new_figure(1, width=6.4, height=4.6)
+    figure, (ax,) = plots.new_figure(1, width=8.0, height=4.6)
+    ends = []
     for method, (estimator, solver) in METHODS.items():
         points = [(row.n, row.seconds) for row in rows if row.method == method]
         colour = plots.SOLVERS[solver] if estimator == "direct" else plots.colour(estimator)
         ax.semilogy(*zip(*points), marker="o", color=colour, label=method)
+        ends.append((method, *points[-1], colour))
     ax.set(xlabel="n, binary latent variables", ylabel="seconds per step",
            title=f"Time of a training step, batch of {batch}")
     ax.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-    ax.legend(frameon=False, fontsize=9)
+    plots.name_lines(ax, ends)
     return figure

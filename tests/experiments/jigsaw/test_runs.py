@@ -81,7 +81,8 @@ def test_run_that_cannot_be_continued_is_refused_in_one_line(tmp_path, small, mo
         runs.JigsawRun(cell.settings, None)
     content = dict(np.load(path, allow_pickle=False))
     for name, wrong in (("values", content["values"][:-1]), ("rng", "{}"), ("rows", content["rows"][:, 1:]),
-                        ("settings", "no JSON")):
+                        ("settings", "no JSON"), ("made_by", "{}"), ("made_by", "[]"),
+                        ("made_by", '{"commits": [], "threads": 1}')):
         np.savez(path, **{**content, name: wrong})
         with pytest.raises(InputError, match="^[^\n]*is truncated, damaged, or not a jigsaw's run$"):
             runs.JigsawRun.load(path, cell.settings, None)
