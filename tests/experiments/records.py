@@ -1,4 +1,4 @@
-"""A run and a table of measurements as records."""
+"""A record of a run and a record of a table of measurements, for the tests."""
 from __future__ import annotations
 
 import math

@@ -1,4 +1,4 @@
-"""Cells: each label's settings, tables and intervals, and cells in processes of their own."""
+"""The settings of every cell, the tables and intervals, and the processes that train the cells."""
 from __future__ import annotations
 
 import csv
@@ -30,16 +30,16 @@ TAU = {"gumbel-softmax": 0.5, "rebar": 0.5, "relax": 0.5, "reinmax": 1.0}
 
 
 def of(name: str, **settings) -> dict[str, object]:
-    """What differs from the resolved defaults of direct, for another estimator."""
+    """Return the settings of an estimator that differ from the resolved defaults, which are those of direct."""
     if name in ("direct", "direct-joint", "tilted", "capped", "amplified", "noisy-exact", "imle", "local-tilted"):
-        made: dict[str, object] = {}
+        own: dict[str, object] = {}
     else:
-        made = {"eps": None} | ({"tau": TAU[name]} if name in TAU else {})
-    made |= {"batch_mean": False} if name in ("rebar", "relax") else {}
-    return made | ({"estimator": name} if name != "direct" else {}) | settings
+        own = {"eps": None} | ({"tau": TAU[name]} if name in TAU else {})
+    own |= {"batch_mean": False} if name in ("rebar", "relax") else {}
+    return own | ({"estimator": name} if name != "direct" else {}) | settings
 
 
-# label -> the settings that differ from the defaults, beside dataset, seed and exact_every
+# Experiment -> label -> the settings that differ from the defaults, apart from dataset, seed and exact_every.
 LABELS: dict[str, dict[str, dict[str, object]]] = {
     "binary": {
         **{name: of(name, **BINARY) for name in ("direct", "local-expectation", "rebar", "relax", "arm", "disarm",
@@ -135,25 +135,25 @@ def test_every_cell_has_the_settings_in_its_label(name):
     assert experiment.datasets == DATASETS[name] and experiment.merit == MERIT[name] and experiment.name == name
     for dataset in experiment.datasets:
         for seed in (0, 3):
-            made = experiment.make(dataset, seed)
-            assert [cell.label for cell in made] == list(dict.fromkeys(cell.label for cell in made))
-            assert {cell.label for cell in made} == set(LABELS[name])
-            for cell in made:
-                usual = type(cell.settings)().resolved()
+            all_cells = experiment.make(dataset, seed)
+            assert [cell.label for cell in all_cells] == list(dict.fromkeys(cell.label for cell in all_cells))
+            assert {cell.label for cell in all_cells} == set(LABELS[name])
+            for cell in all_cells:
+                default = type(cell.settings)().resolved()
                 extra = {"exact_every": 10} if isinstance(cell.settings, VAESettings) else {}
-                own, defaults = flat(cell.settings), flat(usual)
-                differing = {key: own.get(key) for key in own | defaults if own.get(key) != defaults.get(key)}
+                values, defaults = flat(cell.settings), flat(default)
+                differing = {key: values.get(key) for key in values | defaults if values.get(key) != defaults.get(key)}
                 expected = {**LABELS[name][cell.label], **extra, "dataset": dataset, "seed": seed}
                 assert differing == {key: value for key, value in expected.items() if value != defaults.get(key)}
 
 
 def test_command_line_offers_every_experiment():
-    own = {"jigsaw", "jigsaw-tuning"}                       # whose settings are of another kind: see jigsaw/
-    assert set(EXPERIMENTS) == set(registry.REGISTRY) == {*LABELS, *own}
+    jigsaw = {"jigsaw", "jigsaw-tuning"}                    # their settings are of another kind: see jigsaw/
+    assert set(EXPERIMENTS) == set(registry.REGISTRY) == {*LABELS, *jigsaw}
 
 
 def test_command_line_of_every_cell_gives_its_settings():
-    """What a process of its own is told."""
+    """A cell that has its own process is trained from this command line."""
     parser = make_parser()
     for experiment in map(registry.REGISTRY.get, LABELS):
         for cell in experiment.make(experiment.datasets[0], 1):
@@ -168,16 +168,16 @@ def row(epoch: int, **values) -> dict[str, float]:
     return {"epoch": float(epoch), "step": 1.0, "test_elbo": math.nan, "seconds": 1.0, **values}
 
 
-def test_at_epoch():
+def test_at_epoch_is_nan_if_there_is_no_value():
     rows = [row(1, test_elbo=-3.0), row(2), row(3, test_elbo=-1.0)]
     assert cells.at_epoch(rows, 1, "test_elbo") == -3 and cells.at_epoch(rows, 3, "test_elbo") == -1
     assert math.isnan(cells.at_epoch(rows, 2, "test_elbo")) and math.isnan(cells.at_epoch(rows, 4, "test_elbo"))
     assert cells.at_epoch(rows, 2, "seconds") == 1
 
 
-def test_interval():
+def test_interval_is_that_of_the_t_distribution_without_missing_values():
     mean, half = cells.interval([1.0, 2.0, 3.0])
-    # t of 2 degrees of freedom at 97.5 %
+    # the 97.5 % quantile of t with 2 degrees of freedom
     assert mean == 2 and half == pytest.approx(4.302653 / math.sqrt(3), rel=1e-6)
     assert cells.interval([1.0, 5.0])[1] == pytest.approx(12.7062 * 4 / math.sqrt(2) / math.sqrt(2), rel=1e-5)
     assert cells.interval([5.0, math.nan])[0] == 5 and math.isnan(cells.interval([5.0])[1])
@@ -185,19 +185,18 @@ def test_interval():
 
 
 def test_table_lists_the_best_first_for_each_data_set():
-    made = [Cell(label, vae(dataset=dataset, seed=seed).resolved())
-            for dataset in ("mnist", "fashion-mnist") for label in ("a", "b") for seed in (0, 1)]
+    all_cells = [Cell(label, vae(dataset=dataset, seed=seed).resolved())
+                 for dataset in ("mnist", "fashion-mnist") for label in ("a", "b") for seed in (0, 1)]
     bounds = {("mnist", "a"): (-3.0, -5.0), ("mnist", "b"): (-2.0, -2.5), ("fashion-mnist", "a"): (-9.0, -8.0),
               ("fashion-mnist", "b"): (-20.0, math.nan)}
     bound = lambda cell: bounds[cell.settings.dataset, cell.label][cell.settings.seed]
-    runs = {cell: [row(1, test_elbo=-100.0), row(2, test_elbo=bound(cell))]
-            for cell in made}
+    runs = {cell: [row(1, test_elbo=-100.0), row(2, test_elbo=bound(cell))] for cell in all_cells}
     lines = cells.table(runs, 2, "test_elbo")
     assert [line[:4] for line in lines] == [("fashion-mnist", "a", 2, 8.5), ("fashion-mnist", "b", 1, 20.0),
                                             ("mnist", "b", 2, 2.25), ("mnist", "a", 2, 4.0)]
     assert lines[3][4] == pytest.approx(cells.interval([3.0, 5.0])[1]) and math.isnan(lines[1][4])
-    assert {line[3] for line in cells.table(runs, 1, "test_elbo")} == {
-                                            100.0} and cells.table(runs, 3, "test_elbo") == []
+    assert {line[3] for line in cells.table(runs, 1, "test_elbo")} == {100.0}
+    assert cells.table(runs, 3, "test_elbo") == []
     printed = replace(registry.REGISTRY["convergence"]).table(runs, 2)
     assert "Test -ELBO after 2 epochs" in printed[0] and len(printed) == 5
     assert printed[3].split() == ["mnist", "b", "2.25", "±", "3.18", "(2", "seeds)"]
@@ -205,7 +204,8 @@ def test_table_lists_the_best_first_for_each_data_set():
 
 
 def test_table_of_slide_33():
-    """Accuracy in %, minus the bound, mean over seeds with its interval, and the paper's beside it."""
+    """A line has the mean accuracy in % and the mean of minus the bound, each with its interval over the seeds and the
+    value of the paper."""
     def cell(seed, **settings):
         return Cell("direct, 300 labels", mixture(labels=300, seed=seed, **settings).resolved())
 
@@ -215,11 +215,11 @@ def test_table_of_slide_33():
     accuracy, bound = (cells.interval(values)[1] for values in ((80.0, 90.0), (100.0, 104.0)))
     assert f"85.00 % ± {accuracy:.2f} (96.4 %)" in line and f"102.00 ± {bound:.2f} (90.39)" in line
     assert line.endswith("(2 seeds)")
-    other = Cell("ours, beta 1", mixture(labels=300, beta=1.0).resolved())
-    assert "(" not in semi_supervised.lines({other: runs[cell(0)]}, 1)[3].replace("(1 seed)", "")
+    cell_without_paper_value = Cell("ours, beta 1", mixture(labels=300, beta=1.0).resolved())
+    assert "(" not in semi_supervised.lines({cell_without_paper_value: runs[cell(0)]}, 1)[3].replace("(1 seed)", "")
 
 
-# Slide 33, one line per number of labels: direct's accuracy and bound, then Gumbel-softmax's.
+# Slide 33, by the number of labels: accuracy and bound of direct, then accuracy and bound of Gumbel-softmax.
 SLIDE = {"mnist": {50: (92.6, 90.24, 84.7, 91.23), 100: (95.4, 90.93, 88.4, 90.64), 300: (96.4, 90.39, 91.7, 90.01),
                    600: (96.7, 90.78, 92.3, 89.77), 1200: (96.8, 90.45, 92.7, 90.37)},
          "fashion-mnist": {50: (63.3, 129.66, 61.2, 129.813), 100: (67.2, 130.822, 64.2, 129.054),
@@ -227,7 +227,7 @@ SLIDE = {"mnist": {50: (92.6, 90.24, 84.7, 91.23), 100: (95.4, 90.93, 88.4, 90.6
                            1200: (73.7, 130.921, 73.2, 130.063)}}
 
 
-def test_table_of_the_paper():
+def test_paper_values_are_those_of_slide_33():
     assert paper.LABELS == (50, 100, 300, 600, 1200)
     for dataset, lines in SLIDE.items():
         for labels, values in lines.items():
@@ -238,8 +238,8 @@ def test_table_of_the_paper():
 
 
 def test_results_are_written_to_csv_and_rows(tmp_path):
-    made = [Cell("a", vae(seed=2).resolved()), Cell("b", vae(dataset="fashion-mnist").resolved())]
-    runs = {made[0]: [row(1, test_elbo=-3.0), row(2, test_elbo=-2.0, seconds=5.5)], made[1]: [row(1)]}
+    both = [Cell("a", vae(seed=2).resolved()), Cell("b", vae(dataset="fashion-mnist").resolved())]
+    runs = {both[0]: [row(1, test_elbo=-3.0), row(2, test_elbo=-2.0, seconds=5.5)], both[1]: [row(1)]}
     records = cells.write_results(runs, tmp_path, "x")
     with open(tmp_path / "x.csv", newline="") as stream:
         written = list(csv.DictReader(stream))
@@ -247,7 +247,7 @@ def test_results_are_written_to_csv_and_rows(tmp_path):
                         "seconds": "5.5"},
                        {"dataset": "fashion-mnist", "label": "b", "seed": "0", "epochs": "1", "test_elbo": "",
                         "seconds": "1"}]
-    assert [record.settings for record in records] == [cell.settings.as_dict() for cell in made]
+    assert [record.settings for record in records] == [cell.settings.as_dict() for cell in both]
     assert [record.file for record in records] == ["x/mnist-a-seed2.csv", "x/fashion-mnist-b-seed0.csv"]
     kept = (tmp_path / "rows" / records[0].file).read_text()
     assert '"label": "a"' in kept and kept.endswith("\nepoch,test_elbo,seconds\n1,-3,1\n2,-2,5.5\n")
@@ -255,7 +255,7 @@ def test_results_are_written_to_csv_and_rows(tmp_path):
 
 
 def test_folder_of_another_cell_with_the_same_name_is_refused(tmp_path):
-    """The names of folders leave out commas."""
+    """The name of a folder has no commas, so that two labels that differ only in a comma share a folder."""
     one, other = (Cell(label, VAESettings(hidden=hidden, **SMALL).resolved())
                   for label, hidden in (("direct, q", 4), ("direct q", 5)))
     assert one.folder == other.folder
@@ -266,40 +266,39 @@ def test_folder_of_another_cell_with_the_same_name_is_refused(tmp_path):
             use()
 
 
-# --- cells under way --------------------------------------------------------------------------------------------------
+# --- training cells ---------------------------------------------------------------------------------------------------
 
 SMALL = dict(limit=60, batch=30)
 
 
-@pytest.mark.slow                                           # four processes of the program
+@pytest.mark.slow                                           # starts four processes
 def test_three_jobs_train_the_same_runs_and_continue_them(tmp_path, monkeypatch):
-    """The command line that a cell is turned into trains just that cell, of either kind, and from any folder."""
+    """The command line of a cell trains exactly that cell, for both kinds of run and from any folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("PYTHONPATH", raising=False)
-    made = [Cell("rebar as released", vae(estimator="rebar", n=4, k=2, hidden=6, as_released=True,
-                                                  **SMALL).resolved()),
-            Cell("pairwise, any sign", vae(n=4, k=2, hidden=6, family="pairwise", solver="enumeration",
-                                                   non_negative=False, **SMALL).resolved()),
-            Cell("as released", mixture(labels=10, pretrain=2, gaussian=3, as_released=True, seed=1,
-                                                **SMALL).resolved())]
-    cells.run_cells(made[:1], 1, tmp_path, 1, None, lambda line: None)
+    three_cells = [
+        Cell("rebar as released", vae(estimator="rebar", n=4, k=2, hidden=6, as_released=True, **SMALL).resolved()),
+        Cell("pairwise, any sign", vae(n=4, k=2, hidden=6, family="pairwise", solver="enumeration",
+                                       non_negative=False, **SMALL).resolved()),
+        Cell("as released", mixture(labels=10, pretrain=2, gaussian=3, as_released=True, seed=1, **SMALL).resolved())]
+    cells.run_cells(three_cells[:1], 1, tmp_path, 1, None, lambda line: None)
     lines: list[str] = []
-    cells.run_cells(made, 2, tmp_path, 3, None, lines.append)
-    for cell in made:
+    cells.run_cells(three_cells, 2, tmp_path, 3, None, lines.append)
+    for cell in three_cells:
         run, history = checkpoint.load(tmp_path / cell.folder / checkpoint.FILE)
         assert run.settings == cell.settings and history[-1, 0] == 2
     assert len(lines) == 3 and sum("min left" in line for line in lines) == 2 and any(
         "accuracy" in line for line in lines)
     assert all("after 2 epochs" in line for line in lines)
-    assert cells.collect(made, tmp_path)[
-                         made[2]][-1]["epoch"] == 2 and len(cells.read_rows(tmp_path / made[2].folder)) == 3
+    assert cells.collect(three_cells, tmp_path)[three_cells[2]][-1]["epoch"] == 2
+    assert len(cells.read_rows(tmp_path / three_cells[2].folder)) == 3
     lines.clear()
-    cells.run_cells(made, 2, tmp_path, 3, None, lines.append)
+    cells.run_cells(three_cells, 2, tmp_path, 3, None, lines.append)
     assert lines == []
 
 
 def test_at_most_as_many_processes_as_jobs_run_at_once(tmp_path, monkeypatch):
-    """Never more at a time than asked for, and each is told its cell, its epochs, its folder, its data."""
+    """Each process gets the settings, the epochs, the folder and the data of its cell."""
     class Process:
         running = most = 0
 
@@ -320,10 +319,10 @@ def test_at_most_as_many_processes_as_jobs_run_at_once(tmp_path, monkeypatch):
     commands, environments = [], []
     monkeypatch.setattr(cells.subprocess, "Popen", Process)
     monkeypatch.setattr(cells, "read_rows", lambda folder: [row(4)])
-    made = [Cell(f"k = {k}", vae(k=k).resolved()) for k in range(2, 13)]
-    cells.run_cells(made, 4, tmp_path, 5, "/data", lambda line: None)
+    all_cells = [Cell(f"k = {k}", vae(k=k).resolved()) for k in range(2, 13)]
+    cells.run_cells(all_cells, 4, tmp_path, 5, "/data", lambda line: None)
     assert Process.most == 5 and len(commands) == 11
-    for command, cell in zip(commands, made):
+    for command, cell in zip(commands, all_cells):
         options = make_parser().parse_args(command[3:])
         assert read_settings(options, VAESettings) == cell.settings and not options.resume
         assert (options.epochs, options.out, str(options.data_dir)) == (4, tmp_path / cell.folder, "/data")
@@ -340,28 +339,28 @@ def test_failing_cell_is_named_in_one_line(tmp_path):
 def test_one_job_trains_in_this_process_with_the_settings_of_the_cell(tmp_path, monkeypatch):
     monkeypatch.setattr(cells.loop, "train", lambda settings, epochs, out, resume, data_dir, draw: [row(epochs)])
     trained = spied(monkeypatch, cells.loop, "train")
-    made = [Cell(f"k = {k}", vae(k=k).resolved()) for k in (3, 4)]
+    two_cells = [Cell(f"k = {k}", vae(k=k).resolved()) for k in (3, 4)]
     lines: list[str] = []
-    cells.run_cells(made, 7, tmp_path, 1, "/data", lines.append)
+    cells.run_cells(two_cells, 7, tmp_path, 1, "/data", lines.append)
     assert trained == [dict(settings=cell.settings, epochs=7, out=tmp_path / cell.folder, resume=False,
-                            data_dir="/data", draw=of_run)
-                       for cell in made] and len(lines) == 2
+                            data_dir="/data", draw=of_run) for cell in two_cells]
+    assert len(lines) == 2
 
 
 def test_time_left_is_estimated_from_the_remaining_epochs(tmp_path, monkeypatch):
-    """Epochs that were there before count neither as made nor as to be made."""
-    made = [Cell(f"k = {k}", vae(k=k).resolved()) for k in (3, 4, 5)]
-    now, done = [1000.0], {made[0].folder: 6, made[1].folder: 0, made[2].folder: 0}
+    """Epochs of an earlier call count neither as trained nor as remaining."""
+    three_cells = [Cell(f"k = {k}", vae(k=k).resolved()) for k in (3, 4, 5)]
+    now, done = [1000.0], {three_cells[0].folder: 6, three_cells[1].folder: 0, three_cells[2].folder: 0}
     monkeypatch.setattr(cells.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(cells, "epochs_done", lambda cell, out: done[cell.folder])
 
     def train(settings, epochs, out, *rest, draw):
-        now[0] += 120.0 * (epochs - done[out.name])         # two minutes an epoch
+        now[0] += 120.0 * (epochs - done[out.name])         # two minutes per epoch
         return [row(epochs)]
 
     monkeypatch.setattr(cells.loop, "train", train)
     lines: list[str] = []
-    cells.run_cells(made, 10, tmp_path, 1, None, lines.append)
+    cells.run_cells(three_cells, 10, tmp_path, 1, None, lines.append)
     assert [line.partition("; ")[2] for line in lines] == ["about 40 min left", "about 20 min left", ""]
 
 
@@ -374,13 +373,13 @@ def test_progress_line_names_the_cell_and_its_results():
 
 
 def test_results_keep_every_column_to_ten_digits(tmp_path):
-    """All that a run measures but what counts its steps; a column that only one run has too."""
-    known = {name for kind in (VAESettings, MixtureSettings)
-             for name in kind_of(kind()).start(replace(kind(), limit=10).resolved()).columns}
+    """Every measured column of both kinds of run is written, also if only one run has it."""
+    columns = {name for kind in (VAESettings, MixtureSettings)
+               for name in kind_of(kind()).start(replace(kind(), limit=10).resolved()).columns}
     left_out = {"epoch", "step", "train_elbo", "valid_elbo", "eps_or_tau"}
-    names = sorted(known - left_out | {"evaluations"})
+    names = sorted(columns - left_out | {"evaluations"})
     assert set(cells.MEASURED) == set(names)
-    values = {name: -(place + 1.23456789) * 1e3 for place, name in enumerate(names)}
+    values = {name: -(index + 1.23456789) * 1e3 for index, name in enumerate(names)}
     runs = {Cell("a", vae().resolved()): [row(1) | {names[0]: 5.0}],
             Cell("b", vae().resolved()): [row(1) | values]}
     cells.write_results(runs, tmp_path, "x")
@@ -391,40 +390,40 @@ def test_results_keep_every_column_to_ten_digits(tmp_path):
     assert written[0][names[1]] == "" and [line["label"] for line in written] == ["a", "b"]
 
 
-def test_child_process_has_the_package_and_the_old_entries_on_its_path(tmp_path, monkeypatch):
+def test_python_path_of_a_child_process_has_the_package_and_the_earlier_entries(tmp_path, monkeypatch):
     started: list[dict] = []
     monkeypatch.setattr(cells.subprocess, "Popen", lambda command, **keywords: started.append(keywords))
     cell = Cell("k = 3", vae(k=3).resolved())
-    for above, paths in ((None, [str(cells.PACKAGE)]), ("/a", [str(cells.PACKAGE), "/a"])):
+    for earlier, paths in ((None, [str(cells.PACKAGE)]), ("/a", [str(cells.PACKAGE), "/a"])):
         monkeypatch.delenv("PYTHONPATH", raising=False)
-        if above:
-            monkeypatch.setenv("PYTHONPATH", above)
+        if earlier:
+            monkeypatch.setenv("PYTHONPATH", earlier)
         cells._start(cell, 1, tmp_path, None, 0)
         assert started[-1]["env"]["PYTHONPATH"].split(os.pathsep) == paths
     assert (cells.PACKAGE / "refimpl" / "cli").is_dir()
 
 
 def test_other_processes_are_terminated_if_one_fails(tmp_path, monkeypatch):
-    made = []
+    processes = []
 
     class Process:
         def __init__(self, command, **keywords):
             self.returncode, self.calls = None, []
-            made.append(self)
+            processes.append(self)
 
         def communicate(self, timeout=None):
-            if timeout and self is not made[1]:
+            if timeout and self is not processes[1]:
                 raise subprocess.TimeoutExpired("train", timeout)
             self.returncode = 2
             self.calls.append("communicate")
-            return None, "said before\nit was not to be\n"
+            return None, "an earlier line\nthe last line\n"
 
         def terminate(self):
             self.calls.append("terminate")
 
     monkeypatch.setattr(cells.subprocess, "Popen", Process)
-    several = [Cell(f"k = {k}", vae(k=k).resolved()) for k in (3, 4, 5, 6)]
-    with pytest.raises(InputError, match="^mnist-k__4-seed0: it was not to be$"):
-        cells.run_cells(several, 1, tmp_path, 3, None, lambda line: None)
+    four_cells = [Cell(f"k = {k}", vae(k=k).resolved()) for k in (3, 4, 5, 6)]
+    with pytest.raises(InputError, match="^mnist-k__4-seed0: the last line$"):
+        cells.run_cells(four_cells, 1, tmp_path, 3, None, lambda line: None)
     ended = ["terminate", "communicate"]
-    assert [process.calls for process in made] == [ended, ["communicate"], ended]
+    assert [process.calls for process in processes] == [ended, ["communicate"], ended]

@@ -1,4 +1,4 @@
-"""The rule that chooses eps without the truth: its bounds and its guarantee, exactly, and slips that must show."""
+"""The rule that chooses eps without knowing the exact gradient: its bounds and its guarantee."""
 from __future__ import annotations
 
 import warnings
@@ -11,7 +11,8 @@ from refimpl import direct, exact, gumbel
 from refimpl.experiments.theory import choosing_eps
 
 H, F = np.array([0.3, -0.4, 0.6]), np.array([1.0, -2.0, 0.5])
-RUNAWAY = np.array([8.0, 0, 0]), np.array([0.0, 10, 20])
+# q is almost certain of value 0, so that the winners of a few draws show little of the range of f.
+CONCENTRATED = np.array([8.0, 0, 0]), np.array([0.0, 10, 20])
 
 
 def phi(x):
@@ -19,7 +20,8 @@ def phi(x):
 
 
 def random_problems(count, seed, spread=0.0):
-    """k = 2 ... 50, q from even to certain, f normal, heavy-tailed or of two values, times 10^(up to spread)."""
+    """Yield h and f for k = 2 ... 50.  q is anything from uniform to certain; f is normal, heavy-tailed or has two
+    values, and its range is 10 to a random power between -spread and spread."""
     rng = np.random.default_rng(seed)
     for _ in range(count):
         k = int(rng.integers(2, 51)) if rng.random() < 0.7 else 2
@@ -29,15 +31,15 @@ def random_problems(count, seed, spread=0.0):
         yield h, f / np.ptp(f) * 10 ** rng.uniform(-spread, spread)
 
 
-def moved(h, f, eps):
+def probability_of_a_change(h, f, eps):
     law = direct.joint_law(h, f, eps)
     return law[~np.eye(len(law), dtype=bool)].sum()
 
 
 def test_chosen_eps_is_within_its_bounds_for_random_problems():
-    """Spreads of f of 1e-290 ... 1e290, 2 ... 2,000 draws: no warning, no NaN, and estimates can be made with it."""
+    """For ranges of f of 1e-290 ... 1e290 and 2 ... 2,000 draws there is no warning, and the estimates are finite."""
     rng = np.random.default_rng(1)
-    told = 0
+    without_reason = 0
     for h, f in random_problems(400, 0, spread=290):
         M = int(10 ** rng.uniform(np.log10(2), 3.3))
         noise = gumbel.sample((M, len(h)), rng)
@@ -49,13 +51,13 @@ def test_chosen_eps_is_within_its_bounds_for_random_problems():
         assert min(1, (choosing_eps.AIM / M) ** (1 / 3)) * (1 - 1e-12) <= x <= 1 + 1e-12
         assert 0 <= changed <= M and bool(reason) == (changed < choosing_eps.ENOUGH)
         assert np.isfinite(g).all()
-        told += not reason
-    assert 60 < told < 340                                              # both answers occur often
+        without_reason += not reason
+    assert 60 < without_reason < 340                                            # each answer occurs often
 
 
 @pytest.mark.parametrize("least, most", [(-5e-324, 0.0), (0.0, 1e-310), (-1e300, 1e300), (1e300, 9.999e299)])
 def test_chosen_eps_is_finite_for_extreme_scores(least, most):
-    """Where 1 / R is no float64 eps stops at the largest one allowed, and R itself may exceed the largest score."""
+    """If 1 / R overflows, eps is the largest value allowed.  R itself may exceed the largest score."""
     noise = gumbel.sample((50, 2), np.random.default_rng(0))
     f = np.array([least, most])
     eps, changed, _ = choosing_eps.choose(np.zeros(2), f, noise)
@@ -65,40 +67,43 @@ def test_chosen_eps_is_finite_for_extreme_scores(least, most):
 
 @pytest.mark.parametrize("h", [12.0, 1e3, 1e300])
 def test_reason_is_given_if_all_winners_agree(h):
-    """It once divided by the deviation of f over the winners, which is 0 here."""
+    """The standard deviation of f over the winners is 0 here, so the rule must not divide by it."""
     noise = gumbel.sample((500, 3), np.random.default_rng(0))
-    eps, changed, reason = choosing_eps.choose(np.array([h, 0, 0]), RUNAWAY[1], noise)
+    eps, changed, reason = choosing_eps.choose(np.array([h, 0, 0]), CONCENTRATED[1], noise)
     assert eps == 1 / 20 and changed == 0 and reason.startswith("0 of 500 draws") and "\n" not in reason
 
 
 def test_chosen_eps_stays_bounded_for_a_concentrated_q():
-    """The deviation of f over few winners is far too small; 2 / deviation / M^(1/3) was 0.62, 3e5 times too bad."""
-    h, f = RUNAWAY
+    """A rule that uses the standard deviation of f over the winners underestimates it here, and its eps is far too
+    large: 2 / deviation / M^(1/3) is 0.62, and the error is 3e5 times too large."""
+    h, f = CONCENTRATED
     for seed in range(20):
         noise = gumbel.sample((500, 3), np.random.default_rng(seed))
         assert choosing_eps.choose(h, f, noise).eps <= 1 / 20
     error = choosing_eps.expected(h, f, 500).error
-    assert error < 10 * choosing_eps.least_errors([RUNAWAY], 500)[0]
+    assert error < 10 * choosing_eps.least_errors([CONCENTRATED], 500)[0]
     assert error < 1.01 * choosing_eps.least_up_to_bound(h, f, 500)
 
 
 @pytest.mark.slow
 def test_three_bounds_of_the_module_hold_and_are_sharp():
-    """(1), (2) and (3) of the module, for eps R of 0.01 ... 1; where q is nearly certain there are equalities."""
-    tight = np.zeros(3)
+    """The bounds (1), (2) and (3) of the module, for eps R of 0.01 ... 1.  If q is nearly certain, they are nearly
+    equalities."""
+    largest = np.zeros(3)
     for h, f in random_problems(150, 2):
         gradient = np.abs(exact.gradient(h, f)).sum()
         for x in (0.01, 0.3, 1.0):
-            P = moved(h, f, x)                                          # the range of f is 1: x is eps
+            P = probability_of_a_change(h, f, x)                                # eps is x, as the range of f is 1
             ratios = [np.abs(direct.bias(h, f, x)).sum() / (phi(x) * gradient),
                       P / ((1 + phi(x)) * x * gradient), direct.variance(h, f, x).sum() / (2 * P / x**2)]
-            tight = np.maximum(tight, ratios)
-    assert (tight <= 1 + 1e-9).all() and (tight > [0.99, 0.9, 0.99]).all()
+            largest = np.maximum(largest, ratios)
+    assert (largest <= 1 + 1e-9).all() and (largest > [0.99, 0.9, 0.99]).all()
 
 
 @pytest.mark.slow
 def test_guaranteed_error_holds_for_random_problems():
-    """And what is only observed: at most 3 times the error of answering 0, 8 times the least with eps up to 1 / R."""
+    """The last two bounds are not proved, only observed: at most 3 times the error of answering 0, and at most 8 times
+    the least error with eps up to 1 / R."""
     rng = np.random.default_rng(4)
     for h, f in random_problems(100, 3):
         M = int(10 ** rng.uniform(np.log10(2), 4.5))
@@ -116,20 +121,20 @@ def test_guarantee_is_the_sum_in_its_proof():
 
 @pytest.mark.parametrize("h, M", [(H, 12), (H, 40), (np.array([4.0, 0, 0.5]), 200)])
 def test_expected_error_agrees_with_simulation(h, M):
-    """1,000 times: choose with M draws, answer 0 or average M others.  Within four standard errors."""
+    """Each of 1,000 simulations chooses eps with M draws, and then answers 0 or averages M other draws."""
     rng, truth, times = np.random.default_rng(5), exact.gradient(h, F), 1_000
-    errors, silent = np.empty(times), np.empty(times)
+    errors, no_answer = np.empty(times), np.empty(times)
     for t in range(times):
         eps, _, reason = choosing_eps.choose(h, F, gumbel.sample((M, 3), rng))
         answer = 0 if reason else direct.gradient(h, F, eps, gumbel.sample((M, 3), rng)).mean(axis=0)
-        errors[t], silent[t] = ((answer - truth) ** 2).sum(), bool(reason)
-    error, cannot_tell = choosing_eps.expected(h, F, M)
+        errors[t], no_answer[t] = ((answer - truth) ** 2).sum(), bool(reason)
+    error, p_zero = choosing_eps.expected(h, F, M)
     assert abs(errors.mean() - error) < 4 * errors.std() / np.sqrt(times)
-    assert abs(silent.mean() - cannot_tell) < 4 * np.sqrt(cannot_tell * (1 - cannot_tell) / times) + 1e-3
+    assert abs(no_answer.mean() - p_zero) < 4 * np.sqrt(p_zero * (1 - p_zero) / times) + 1e-3
 
 
 def test_chosen_eps_follows_the_best_eps_as_draws_increase():
-    """The best eps goes as M^(-1/3) with M draws; the rule is within a factor of 1.6 of it on the chapter's problem."""
+    """With M draws the best eps is proportional to M^(-1/3)."""
     for M in (300, 3_000, 30_000):
         chosen = choosing_eps.choose(H, F, gumbel.sample((M, 3), np.random.default_rng(6))).eps
         assert 1 / 1.6 < chosen / direct.best_eps(H, F, samples=M) < 1.6
@@ -144,42 +149,42 @@ def test_chosen_eps_scales_inversely_with_f():
 
 
 def test_least_errors_are_those_of_the_best_eps_or_of_zero(monkeypatch):
-    """By the best eps, or by answering 0 where there is none; the bounded one is never better."""
+    """If there is no best eps, the least error is that of answering 0.  A bound on eps never lowers the error."""
     by_best = direct.mse(H, F, direct.best_eps(H, F, samples=1_000), 1_000)
     assert choosing_eps.least_errors([(H, F)], 1_000)[0] == pytest.approx(by_best)
     assert by_best <= choosing_eps.least_up_to_bound(H, F, 1_000) < 1.01 * by_best
     for h, f in random_problems(5, 7):
         assert choosing_eps.least_up_to_bound(h, f, 20) >= choosing_eps.least_errors([(h, f)], 20)[0] * (1 - 1e-9)
-    assert choosing_eps.least_up_to_bound(*RUNAWAY, 20) == choosing_eps.at_zero(*RUNAWAY)
+    assert choosing_eps.least_up_to_bound(*CONCENTRATED, 20) == choosing_eps.at_zero(*CONCENTRATED)
     monkeypatch.setattr(direct, "best_eps", lambda h, f, samples: np.full(len(h), np.inf))
-    assert choosing_eps.least_errors([RUNAWAY], 20)[0] == choosing_eps.at_zero(*RUNAWAY)
+    assert choosing_eps.least_errors([CONCENTRATED], 20)[0] == choosing_eps.at_zero(*CONCENTRATED)
 
 
-@pytest.mark.parametrize("h, f, noise, words", [
+@pytest.mark.parametrize("h, f, noise, message", [
     (H, F[:2], np.zeros((5, 3)), "shape"), (H, F, np.zeros((1, 3)), "at least 2"), (H, F, np.zeros((5, 2)), "shape"),
     (H, F, np.zeros(3), "shape"), (H, np.ones(3), np.zeros((5, 3)), "differ"), (H, F * np.nan, np.zeros((5, 3)), "f")])
-def test_bad_input_is_refused(h, f, noise, words):
-    with pytest.raises(ValueError, match=words):
+def test_bad_input_is_refused(h, f, noise, message):
+    with pytest.raises(ValueError, match=message):
         choosing_eps.choose(h, f, noise)
 
 
 @pytest.mark.slow
 def test_table_has_the_error_ratios_of_its_problems():
-    """Every kind, k = 2 and concentrated ones too; its rows are what they say, for one problem computed here."""
-    found = choosing_eps.table(300, seed=2, count=2)
-    made = choosing_eps.lines(found, 300)
-    assert made == choosing_eps.run(300, 2, 2) and "300 estimates" in made[0]
+    """The rows of the concentrated problems with k = 2 are compared with the ratios of one problem computed here."""
+    table = choosing_eps.table(300, seed=2, count=2)
+    lines = choosing_eps.lines(table, 300)
+    assert lines == choosing_eps.run(300, 2, 2) and "300 estimates" in lines[0]
     (h, f), *_ = choosing_eps.problems(2, 2, 2, 2, concentrated=True)
-    rows = found["conc., k = 2"]
+    rows = table["conc., k = 2"]
     error, least = choosing_eps.expected(h, f, 300).error, choosing_eps.least_errors([(h, f)], 300)[0]
     zero, fixed = choosing_eps.at_zero(h, f), direct.mse(h, f, 1 / abs(f[1] - f[0]), 300)
     assert rows[choosing_eps.COUNTED][0] == pytest.approx(error / least)
     assert rows["1/R always"][0] == pytest.approx(fixed / least)
     assert rows["answering 0"][0] == pytest.approx(zero / least)
     assert rows[choosing_eps.OVER_ZERO][0] == pytest.approx(error / zero)
-    assert len(made) == 4 + len(rows) and all(len(line) < 120 for line in made)
-    assert all((rows[choosing_eps.COUNTED] > 1 - 1e-9).all() for rows in found.values())
-    assert f"{rows[choosing_eps.COUNTED].max():.3g}" == made[3].split()[-1]         # the worst of the last kind
+    assert len(lines) == 4 + len(rows) and all(len(line) < 120 for line in lines)
+    assert all((rows[choosing_eps.COUNTED] > 1 - 1e-9).all() for rows in table.values())
+    assert f"{rows[choosing_eps.COUNTED].max():.3g}" == lines[3].split()[-1]    # the largest ratio of the last kind
 
 
 def test_concentrated_problems_are_concentrated():

@@ -1,4 +1,4 @@
-"""Codes: counted right, for factorised and structured models."""
+"""The codes of a model are counted correctly, for independent variables and for pair scores."""
 from __future__ import annotations
 
 import numpy as np
@@ -13,24 +13,24 @@ from tests.spies import raw
 
 
 def test_pair_scores_starting_at_zero_give_all_images_the_same_code():
-    """softplus(0) = 0.7 from each of 14 neighbours: every image gets z = all ones."""
+    """Each of 14 neighbours adds softplus(0) = 0.7, so that every image gets the z of ones only."""
     images = data.load("fashion-mnist", limit=300).test
     pairs = dict(n=15, k=2, family="pairwise")
     start = VAERun.start(vae(solver="persistency", pair_start=0.0, **pairs).resolved())
     counted = codes.count(start, images, np.random.default_rng(0))
     assert counted.different == 1 and (counted.shares[:, 1] == 1).all()
-    for other in (dict(solver="persistency"), dict(solver="enumeration", non_negative=False)):
-        free = VAERun.start(vae(**other, **pairs).resolved())           # the default start, and any sign
-        assert codes.count(free, images, np.random.default_rng(0)).different > 250
+    for options in (dict(solver="persistency"), dict(solver="enumeration", non_negative=False)):
+        run = VAERun.start(vae(**options, **pairs).resolved())          # the default start, and scores of any sign
+        assert codes.count(run, images, np.random.default_rng(0)).different > 250
 
 
 def test_command_counts_the_codes_of_a_run(tmp_path, capsys):
     from refimpl import cli
 
     loop.train(vae(n=2, k=3, limit=200, hidden=8), 1, tmp_path)
-    first, now = codes.run(tmp_path, 150)
-    assert first.images == now.images == 150 and 1 <= now.different <= 9
-    assert np.allclose(now.shares.sum(axis=1), 1)
+    first, last = codes.run(tmp_path, 150)
+    assert first.images == last.images == 150 and 1 <= last.different <= 9
+    assert np.allclose(last.shares.sum(axis=1), 1)
     assert cli.main(["measure", "codes", str(tmp_path)]) == 0
     assert "different z" in capsys.readouterr().out
     assert_refused(capsys, ["measure", "codes", tmp_path / "none"], "checkpoint.npz is missing")
@@ -38,14 +38,14 @@ def test_command_counts_the_codes_of_a_run(tmp_path, capsys):
 
 
 def test_codes_are_counted_before_and_after_training(tmp_path, quick, monkeypatch):
-    """On the first test images, by each model's own arg max with the seed's noise."""
+    """The codes are those of the first test images, with the noise of the seed."""
     settings = vae(n=3, k=2, limit=200, hidden=8, seed=5, dataset="fashion-mnist", lr=0.05).resolved()
     loop.train(settings, 2, tmp_path)
     trained, _ = checkpoint.load(tmp_path / checkpoint.FILE)
     x, _ = raw("fashion-mnist", "test", 150)
-    for found, model in zip(codes.run(tmp_path, 150), (VAERun.start(settings).model, trained.model)):
+    for counted, model in zip(codes.run(tmp_path, 150), (VAERun.start(settings).model, trained.model)):
         h = model.encoder.forward(x).reshape(150, 3, 2)
         z = (h + gumbel.sample(h.shape, np.random.default_rng(5))).argmax(axis=-1)
-        assert found.images == 150 and found.different == len(set(map(tuple, z.tolist())))
-        np.testing.assert_allclose(found.shares[:, 1], z.mean(axis=0), atol=1e-12)
-        np.testing.assert_allclose(found.shares[:, 0], 1 - z.mean(axis=0), atol=1e-12)
+        assert counted.images == 150 and counted.different == len(set(map(tuple, z.tolist())))
+        np.testing.assert_allclose(counted.shares[:, 1], z.mean(axis=0), atol=1e-12)
+        np.testing.assert_allclose(counted.shares[:, 0], 1 - z.mean(axis=0), atol=1e-12)
