@@ -1,4 +1,4 @@
-"""The command's two ways: a file or a window; and no display for the second."""
+"""The command `explore`: it saves a picture or opens a window, and says so if there is no display."""
 from __future__ import annotations
 
 import gc
@@ -29,30 +29,30 @@ def test_same_seed_gives_the_same_picture(tmp_path):
 
 
 def test_window_shows_the_problem_given_by_the_options(monkeypatch):
-    """And the explorer is kept while the window is open: sliders that nobody holds do not answer."""
-    figure, made, alive = Figure(figsize=explore.SIZE), [], []
+    """The explorer must also stay alive while the window is open: without a reference to it the sliders do nothing."""
+    figure, explorers, shown = Figure(figsize=explore.SIZE), [], []
     FigureCanvasAgg(figure)
     monkeypatch.setattr(explore, "_window", lambda: figure)
     original = explore.Explorer
 
-    def kept(*arguments):
+    def recording(*arguments):
         explorer = original(*arguments)
-        made.append(weakref.ref(explorer))
+        explorers.append(weakref.ref(explorer))
         return explorer
 
     def wait():
         gc.collect()
-        explorer = made[0]()
-        alive.append((explorer.h.tolist(), explorer.f.tolist(), round(explorer.eps, 9), explorer.noise.shape,
-                      explorer.sliders["h0"].valmin, explorer.sliders["h0"].valmax))    # wide enough for what is given
+        explorer = explorers[0]()
+        shown.append((explorer.h.tolist(), explorer.f.tolist(), round(explorer.eps, 9), explorer.noise.shape,
+                      explorer.sliders["h0"].valmin, explorer.sliders["h0"].valmax))    # covers the given scores
 
-    monkeypatch.setattr(explore, "Explorer", kept)
+    monkeypatch.setattr(explore, "Explorer", recording)
     monkeypatch.setattr(explore, "_wait", wait)
     explore.run([1.0, 2.0, -4.0], [0.0, 1.0, 5.0], 0.7, 3, 40)
-    assert alive == [([1, 2, -4], [0, 1, 5], 0.7, (40, 3), -4, 4)]
-    said = {text.get_text() for text in figure.findobj(Text)}
-    assert {"value 0", "h(value 1)", "γ(value 2) − γ(value 0)"} <= said
-    assert not any(name in text for text in said for name in walls.NAMES)
+    assert shown == [([1, 2, -4], [0, 1, 5], 0.7, (40, 3), -4, 4)]
+    texts = {text.get_text() for text in figure.findobj(Text)}
+    assert {"value 0", "h(value 1)", "γ(value 2) − γ(value 0)"} <= texts
+    assert not any(name in text for text in texts for name in walls.NAMES)
 
 
 @pytest.mark.parametrize("backend", ["agg", "nosuch", "pdf"])
@@ -60,7 +60,7 @@ def test_missing_display_is_reported_in_one_line_with_advice(capsys, monkeypatch
     import matplotlib
     import matplotlib.pyplot as plt
 
-    before = matplotlib.get_backend()
+    backend_before = matplotlib.get_backend()
     if backend == "nosuch":
         def fails(*arguments, **keywords):
             raise ImportError("Cannot load backend")
@@ -72,9 +72,9 @@ def test_missing_display_is_reported_in_one_line_with_advice(capsys, monkeypatch
         assert not plt.get_fignums()
     finally:
         plt.close("all")
-        plt.switch_backend(before)
+        plt.switch_backend(backend_before)
 
 
-def test_default_problem_is_that_of_the_chapters():
+def test_default_problem_is_that_of_the_tutorials():
     h, f, names = explore.problem(None, None)
     assert h is walls.H and f is walls.F and names is walls.NAMES

@@ -1,4 +1,4 @@
-"""Faces: the judge, the switch test on models of which everything is known, and the experiment on a few images."""
+"""Faces: the judge, the switch test on models whose results are known, and the experiment on a few images."""
 from __future__ import annotations
 
 import itertools
@@ -19,7 +19,7 @@ from refimpl.experiments.training.cells import Cell
 from refimpl.runs.naming import Naming, as_taught
 from tests.spies import raw
 
-FIRST, IMAGES = 60_000, 400             # the test part's place in faces.truth; faces of a test here
+FIRST, IMAGES = 60_000, 400             # where the test part begins in faces.truth; number of faces in a test
 NAMES = ("accuracy_glasses", "accuracy_long_hair", "accuracy_smile")
 
 
@@ -31,9 +31,9 @@ def judge():
 @pytest.mark.slow
 def test_judge_recognises_the_attributes_accurately(judge):
     x, labels = raw("faces", "test", 10_000)
-    says = judge.predict(x)
-    right = says == (labels[:, None] >> np.array([2, 1, 0])) % 2
-    assert right.all(axis=1).mean() == judge.accuracy(data.load("faces").test) > faces_judge.NEEDED + 0.005
+    predicted = judge.predict(x)
+    correct = predicted == (labels[:, None] >> np.array([2, 1, 0])) % 2
+    assert correct.all(axis=1).mean() == judge.accuracy(data.load("faces").test) > faces_judge.NEEDED + 0.005
     nuisances = faces.truth(200).nuisances
     for bits in itertools.product((0, 1), repeat=3):
         drawn = faces.draw(np.array(bits), nuisances).reshape(200, -1).astype(np.float32)
@@ -42,14 +42,15 @@ def test_judge_recognises_the_attributes_accurately(judge):
 
 def test_exactly_counts_faces_in_which_only_one_attribute_changed():
     before = np.array([[0, 0, 0], [0, 1, 0], [1, 1, 1], [1, 0, 0]])
-    after = np.array([[1, 0, 0], [1, 0, 0], [1, 1, 1], [0, 0, 0]])      # its own; another too; none; its own
+    after = np.array([[1, 0, 0], [1, 0, 0], [1, 1, 1], [0, 0, 0]])      # only 0; 0 and 1; none; only 0
     assert [exactly(before, after, j) for j in range(3)] == [0.5, 0.0, 0.0]
     np.testing.assert_array_equal(flipped(before, 1)[:, 1], 1 - before[:, 1])
     np.testing.assert_array_equal(flipped(before, 1)[:, [0, 2]], before[:, [0, 2]])
 
 
 class Perfect:
-    """A model that draws as the data were drawn: its bits are the attributes, its g the nuisances' normal scores."""
+    """A model that draws faces as the data were drawn: its bits are the attributes, and its g the normal scores of the
+    nuisances."""
 
     n, d, dtype = 3, len(faces.LOW), np.float64
 
@@ -66,24 +67,24 @@ class Perfect:
         return faces.draw(values, nuisances)
 
 
-def check(judge, model, naming=None) -> None:
-    found = switch_test(model, naming or as_taught(3, 2), judge, data.load("faces").test, FIRST, 7.0,
-                        np.random.default_rng(1), IMAGES)
-    assert [row.attribute for row in found] == list(faces.ATTRIBUTES)
-    for row in found:
+def check_switch_test(judge, model, naming=None) -> None:
+    rows = switch_test(model, naming or as_taught(3, 2), judge, data.load("faces").test, FIRST, 7.0,
+                       np.random.default_rng(1), IMAGES)
+    assert [row.attribute for row in rows] == list(faces.ATTRIBUTES)
+    for row in rows:
         assert row.judge > faces_judge.NEEDED and row.epochs == 7
         assert min(row.generated, row.encoded) > 0.98
-        assert row.agrees == 1 and row.correlation < 0.2                    # standard error 0.05
+        assert row.agrees == 1 and row.correlation < 0.2                    # the standard error is 0.05
         assert row.pixels_again < 0.1 and row.pixels_switched < 0.1 and row.pixels_other > 50
 
 
 @pytest.mark.slow
 def test_perfect_model_passes_the_switch_test(judge):
-    check(judge, Perfect())
+    check_switch_test(judge, Perfect())
 
 
 class Renamed(Perfect):
-    """Its variables 0, 1, 2 are hair, a smile, and no glasses."""
+    """Variables 0, 1 and 2 mean long hair, a smile and no glasses."""
 
     def infer(self, x):
         values, g = super().infer(x)
@@ -94,20 +95,20 @@ class Renamed(Perfect):
 
 
 def test_switch_test_uses_the_naming_of_the_variables(judge):
-    check(judge, Renamed(), Naming(np.array([2, 0, 1]), np.array([[1, 0], [0, 1], [0, 1]])))
+    check_switch_test(judge, Renamed(), Naming(np.array([2, 0, 1]), np.array([[1, 0], [0, 1], [0, 1]])))
     with pytest.raises(AssertionError):
-        check(judge, Renamed())
+        check_switch_test(judge, Renamed())
 
 
 class Swapped(Perfect):
-    """Glasses and hair are drawn for each other, wherever they are switched."""
+    """Glasses and long hair are exchanged when a face is drawn."""
 
     def drawn(self, values, nuisances, g):
         return faces.draw(values[:, [1, 0, 2]], nuisances)
 
 
-class GlassesSmile(Perfect):
-    """Who puts on glasses smiles."""
+class GlassesAlsoSmile(Perfect):
+    """Every face with glasses also smiles."""
 
     def drawn(self, values, nuisances, g):
         values = values.copy()
@@ -115,15 +116,15 @@ class GlassesSmile(Perfect):
         return faces.draw(values, nuisances)
 
 
-class ByTheGaussian(Perfect):
-    """g carries the attributes, and the bits nothing."""
+class AttributesFromGaussian(Perfect):
+    """The attributes come from g, and the bits have no effect."""
 
     def drawn(self, values, nuisances, g):
         return faces.draw((g[:, :3] > 0).astype(int), nuisances)
 
 
-class NotKept(Perfect):
-    """Every time another g: the attributes are right, the faces are others."""
+class GaussianNotKept(Perfect):
+    """Every drawing uses another g, so that the attributes are right but the rest of the face changes."""
 
     def __init__(self):
         self.rng = np.random.default_rng(3)
@@ -132,27 +133,27 @@ class NotKept(Perfect):
         return super().decode_as(values, self.rng.permutation(g))
 
 
-@pytest.mark.parametrize("wrong", [Swapped, GlassesSmile, ByTheGaussian, NotKept])
+@pytest.mark.parametrize("wrong", [Swapped, GlassesAlsoSmile, AttributesFromGaussian, GaussianNotKept])
 def test_switch_test_detects_wrong_models(judge, wrong):
     with pytest.raises(AssertionError):
-        check(judge, wrong())
+        check_switch_test(judge, wrong())
 
 
-def test_check_detects_a_changed_gaussian(judge, monkeypatch):
-    right, calls = faces_judge.binarise, itertools.count()
+def test_switch_test_check_detects_a_changed_gaussian(judge, monkeypatch):
+    original, calls = faces_judge.binarise, itertools.count()
     monkeypatch.setattr(faces_judge, "binarise",
-                        lambda model, values, g: right(model, values, np.roll(g, next(calls), 0)))
+                        lambda model, values, g: original(model, values, np.roll(g, next(calls), 0)))
     with pytest.raises(AssertionError):
-        check(judge, Perfect())
+        check_switch_test(judge, Perfect())
 
 
-def test_closest_nuisance_of_a_bit():
+def test_closest_nuisance_has_the_largest_correlation_with_a_bit():
     nuisances = faces.truth(2_000).nuisances
-    for place, name in enumerate(faces.NUISANCES):
-        bit = (nuisances[:, place] > np.median(nuisances[:, place])).astype(int)
-        found, correlation = faces_judge._closest(bit, nuisances)
-        assert found == name and correlation == pytest.approx(abs(np.corrcoef(bit, nuisances[:, place])[0, 1]))
-        assert correlation == pytest.approx(np.sqrt(3) / 2, abs=0.01)       # of a uniform number and its upper half
+    for column, name in enumerate(faces.NUISANCES):
+        bit = (nuisances[:, column] > np.median(nuisances[:, column])).astype(int)
+        closest, correlation = faces_judge._closest(bit, nuisances)
+        assert closest == name and correlation == pytest.approx(abs(np.corrcoef(bit, nuisances[:, column])[0, 1]))
+        assert correlation == pytest.approx(np.sqrt(3) / 2, abs=0.01)   # of uniform numbers and their upper half
     assert faces_judge._closest(np.ones(2_000, int), nuisances) == ("across", 0.0)
 
 
@@ -172,23 +173,24 @@ def small(monkeypatch):
 
 
 def check_judge_is_trained_on_the_training_images(tmp_path, monkeypatch) -> None:
-    """The training images, all of them and no other, and it is measured on the test images."""
-    taught, measured = [], []
+    """The judge must be trained on all training images and no others, and measured on all test images."""
+    trained_on, measured_on = [], []
 
-    class Watched(Judge):
+    class RecordingJudge(Judge):
         def __init__(self, part):
-            taught.append(part)
+            trained_on.append(part)
             super().__init__(part.first(100))
 
         def accuracy(self, part):
-            measured.append(part)
+            measured_on.append(part)
             return super().accuracy(part)
 
-    monkeypatch.setattr(faces_judge, "Judge", Watched)
-    undrawn = replace(registry.REGISTRY["faces"], draw=lambda records, title: Figure(), further=lambda *rest: {})
-    monkeypatch.setitem(registry.REGISTRY, "faces", undrawn)
+    monkeypatch.setattr(faces_judge, "Judge", RecordingJudge)
+    without_pictures = replace(registry.REGISTRY["faces"], draw=lambda records, title: Figure(),
+                               further=lambda *rest: {})
+    monkeypatch.setitem(registry.REGISTRY, "faces", without_pictures)
     registry.run("faces", 1, 1, tmp_path, report=lambda line: None, only=["direct, 50 labels"])
-    for parts, name, length in ((taught, "train", 50_000), (measured, "test", 10_000)):
+    for parts, name, length in ((trained_on, "train", 50_000), (measured_on, "test", 10_000)):
         assert parts and all(len(part) == length for part in parts)
         assert all((part.images(slice(0, 200)) == raw("faces", name, 200)[0]).all() for part in parts)
 
@@ -198,11 +200,11 @@ def test_judge_is_trained_on_the_training_images(tmp_path, monkeypatch, small, q
 
 
 @pytest.mark.slow
-def test_check_detects_a_judge_trained_on_test_images(tmp_path, monkeypatch, small, quick):
-    right = faces_experiment.data.load
+def test_judge_check_detects_a_judge_trained_on_test_images(tmp_path, monkeypatch, small, quick):
+    original = faces_experiment.data.load
 
     def swapped(name, *rest):
-        dataset = right(name, *rest)
+        dataset = original(name, *rest)
         return dataset._replace(train=dataset.test) if rest == (None,) else dataset
 
     monkeypatch.setattr(faces_experiment.data, "load", swapped)
@@ -212,40 +214,41 @@ def test_check_detects_a_judge_trained_on_test_images(tmp_path, monkeypatch, sma
 
 @pytest.mark.slow
 def test_faces_experiment_end_to_end(tmp_path, monkeypatch, judge, small, quick):
-    monkeypatch.setattr(faces_judge, "Judge", lambda part: judge)           # what it is taught is seen above
+    monkeypatch.setattr(faces_judge, "Judge", lambda part: judge)           # other tests check its training
     lines = []
-    some = ["direct, 0 labels", "direct, 50 labels", "gumbel-softmax, 1000 labels"]
-    runs = registry.run("faces", 1, 1, tmp_path, report=lines.append, only=some)
-    assert [cell.label for cell in runs] == some
+    labels = ["direct, 0 labels", "direct, 50 labels", "gumbel-softmax, 1000 labels"]
+    runs = registry.run("faces", 1, 1, tmp_path, report=lines.append, only=labels)
+    assert [cell.label for cell in runs] == labels
     assert sum("judge: " in line for line in lines) == 1
     assert sum("faces in which only the switched attribute changed" in line for line in lines) == 3
     for picture in ("faces.png", "faces-samples.png", "faces-switched.png", "faces-unnamed.png"):
         assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
-    found = records.read_all(tmp_path / "rows")
-    kept = {record.label: record for record in found if record.experiment == "faces"}
-    tested = {record.label: record for record in found if record.experiment == "faces-switch"}
-    assert set(kept) == set(tested) == set(some) and len(found) == 6
-    assert set(NAMES) <= set(kept[some[0]].rows[-1]) and tested[some[0]].settings == {"dataset": "faces", "seed": 0}
-    assert [row["attribute"] for row in tested[some[0]].rows] == list(faces.ATTRIBUTES)
-    assert all(0 <= row[name] <= 1 for row in tested[some[1]].rows for name in ("generated", "encoded", "judge"))
+    every = records.read_all(tmp_path / "rows")
+    trained = {record.label: record for record in every if record.experiment == "faces"}
+    switched = {record.label: record for record in every if record.experiment == "faces-switch"}
+    assert set(trained) == set(switched) == set(labels) and len(every) == 6
+    assert set(NAMES) <= set(trained[labels[0]].rows[-1])
+    assert switched[labels[0]].settings == {"dataset": "faces", "seed": 0}
+    assert [row["attribute"] for row in switched[labels[0]].rows] == list(faces.ATTRIBUTES)
+    assert all(0 <= row[name] <= 1 for row in switched[labels[1]].rows for name in ("generated", "encoded", "judge"))
     table = registry.REGISTRY["faces"].table(runs, 1)
     assert len(table) == 3 + 3 and table[2].split() == ["glasses", "long", "hair", "smile", "all", "three", "-ELBO"]
-    last = kept[some[1]].rows[-1]
+    last = trained[labels[1]].rows[-1]
     expected = [f"{100 * last[name]:.2f}" for name in (*NAMES, "accuracy")] + [f"{-last['test_elbo']:.2f}"]
     assert table[4].split()[3:8] == expected
 
 
-def four_runs() -> list[Record]:
-    """Rows of all runs, seeds 0 and 1, each with numbers of its own."""
-    made = [cell for seed in (0, 1) for cell in faces_experiment.by_labels("faces", seed)]
+def records_of_all_runs() -> list[Record]:
+    """Return a record of every run, for seeds 0 and 1.  No two runs have the same numbers."""
+    cells = [cell for seed in (0, 1) for cell in faces_experiment.by_labels("faces", seed)]
     return [Record("faces", cell.label, cell.settings.as_dict(), (), [
-        {"epoch": float(epoch), "accuracy": place / 100, "test_elbo": -100.0 - place - epoch,
-         **{name: place / 100 + 0.01 * j for j, name in enumerate(NAMES)}} for epoch in (0, 1, 2)])
-        for place, cell in enumerate(made)]
+        {"epoch": float(epoch), "accuracy": index / 100, "test_elbo": -100.0 - index - epoch,
+         **{name: index / 100 + 0.01 * j for j, name in enumerate(NAMES)}} for epoch in (0, 1, 2)])
+        for index, cell in enumerate(cells)]
 
 
 def test_picture_of_the_faces_experiment():
-    every = four_runs()
+    every = records_of_all_runs()
     figure = registry.REGISTRY["faces"].draw(every, "title")
     assert figure.get_suptitle().startswith("title\na dot is a seed, after 2 epochs, a line their median")
     accuracy, each, bound = figure.axes

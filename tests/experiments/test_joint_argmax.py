@@ -1,4 +1,4 @@
-"""Coordinate-wise against joint arg max: the measurement on models where the answer is known."""
+"""Coordinate-wise and joint arg max, measured on models for which the result is known."""
 from __future__ import annotations
 
 import numpy as np
@@ -15,12 +15,12 @@ def test_joint_argmax_equals_plain_loops(rng):
     perturbed, f = rng.normal(size=(20, 3, 2)), 3 * rng.normal(size=(20, 8))
     z = Independent(3, 2).joint_argmax(perturbed, 0.7 * f).argmax(axis=-1)
     for b in range(20):
-        scores = [0.7 * f[b, place] + sum(perturbed[b, i, value[i]] for i in range(3))
-                  for place, value in enumerate(joint.values(3, 2))]
+        scores = [0.7 * f[b, index] + sum(perturbed[b, i, value[i]] for i in range(3))
+                  for index, value in enumerate(joint.values(3, 2))]
         assert (z[b] == joint.values(3, 2)[int(np.argmax(scores))]).all()
 
 
-def test_coordinate_table_equals_entries_of_the_joint_table(rng):
+def test_coordinate_table_has_the_entries_of_the_joint_table(rng):
     model = VAE(Independent(2, 3), 7, 12, np.float64)
     model.initialise(rng)
     x = (rng.random((5, 12)) < 0.5).astype(float)
@@ -48,45 +48,46 @@ def test_joint_and_coordinate_arg_max_agree_only_for_small_eps(rng):
 
 
 @pytest.mark.parametrize("arguments", [dict(n=1), dict(n=13), dict(samples=1), dict(batch=0)])
-def test_numbers_out_of_range(arguments):
+def test_numbers_out_of_range_are_refused(arguments):
     with pytest.raises(InputError):
         experiment.run(**arguments)
 
 
-def by_loops(model, x, eps, samples, rng):
-    """All columns of a row, draw by draw, image by image, value by value."""
+def row_by_loops(model, x, eps, samples, rng):
+    """Compute all columns of a row with loops over draws, images and values."""
     h, f = model.encode(x), model.objective(x).joint_table().f
     values = np.array(joint.values(model.n, model.k))
     batch, n, k = h.shape
-    truth, counts = joint.gradient(h, f), np.zeros(3)
-    gradients = {"one": [], "joint": [], "linear": []}
+    exact_gradient, counts = joint.gradient(h, f), np.zeros(3)
+    gradients = {"coordinate": [], "joint": [], "linear": []}
     for _ in range(samples):
         noisy = h + gumbel.sample(h.shape, rng)
-        star, one, both = (np.zeros((batch, n), int) for _ in range(3))
+        z_star, coordinate, joint_z = (np.zeros((batch, n), int) for _ in range(3))
         for b in range(batch):
             scores = [sum(noisy[b, i, value[i]] for i in range(n)) for value in values]
-            star[b] = values[int(np.argmax(scores))]
-            both[b] = values[int(np.argmax([score + eps * f[b, place] for place, score in enumerate(scores)]))]
+            z_star[b] = values[int(np.argmax(scores))]
+            joint_z[b] = values[int(np.argmax([score + eps * f[b, index] for index, score in enumerate(scores)]))]
             for i in range(n):
-                tilted = []
+                scores_of_i = []
                 for c in range(k):
-                    z = star[b].copy()
+                    z = z_star[b].copy()
                     z[i] = c
-                    tilted.append(noisy[b, i, c] + eps * f[b, int(np.flatnonzero((values == z).all(axis=1))[0])])
-                one[b, i] = int(np.argmax(tilted))
-        counts += [(both != star).mean(), (one == both).mean(), (one == both).all(axis=1).mean()]
-        hots = np.eye(k)[star]
-        slope = model.decoder.run(hots.reshape(batch, -1))
+                    scores_of_i.append(noisy[b, i, c] + eps * f[b, int(np.flatnonzero((values == z).all(axis=1))[0])])
+                coordinate[b, i] = int(np.argmax(scores_of_i))
+        agree = coordinate == joint_z
+        counts += [(joint_z != z_star).mean(), agree.mean(), agree.all(axis=1).mean()]
+        one_hot = np.eye(k)[z_star]
+        slope = model.decoder.run(one_hot.reshape(batch, -1))
         slope = slope.backward(x - 1 / (1 + np.exp(-slope.y))).dx.reshape(batch, n, k)      # df/dz at z*
         linear = (noisy + eps * slope).argmax(axis=-1)
-        for name, z in (("one", one), ("joint", both), ("linear", linear)):
-            gradients[name].append((np.eye(k)[z] - np.eye(k)[star]) / eps)
-    scale, found = np.linalg.norm(truth), []
-    for made in gradients.values():
-        mean = np.mean(made, axis=0)
-        found.append((np.linalg.norm(mean - truth) / scale,
-                      np.sqrt(np.mean([((g - mean) ** 2).sum() for g in made])) / scale))
-    biases, deviations = zip(*found)
+        for name, z in (("coordinate", coordinate), ("joint", joint_z), ("linear", linear)):
+            gradients[name].append((np.eye(k)[z] - np.eye(k)[z_star]) / eps)
+    scale, errors = np.linalg.norm(exact_gradient), []
+    for estimates in gradients.values():
+        mean = np.mean(estimates, axis=0)
+        errors.append((np.linalg.norm(mean - exact_gradient) / scale,
+                       np.sqrt(np.mean([((g - mean) ** 2).sum() for g in estimates])) / scale))
+    biases, deviations = zip(*errors)
     return [eps, *(counts / samples), *biases, *deviations, max(deviations) / np.sqrt(samples)]
 
 
@@ -96,7 +97,7 @@ def test_row_equals_plain_loops(rng):
     model.parameters.values *= 6
     x = (rng.random((6, 14)) < 0.5).astype(float)
     row = experiment.measure(model, x, 0.8, 12, np.random.default_rng(3))
-    np.testing.assert_allclose(list(row), by_loops(model, x, 0.8, 12, np.random.default_rng(3)), rtol=1e-9)
+    np.testing.assert_allclose(list(row), row_by_loops(model, x, 0.8, 12, np.random.default_rng(3)), rtol=1e-9)
     assert 0 < row.moved < 1 and row.coordinates_agree < 1 and abs(row.bias - row.bias_joint) > 1e-3
 
 

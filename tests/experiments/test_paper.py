@@ -1,10 +1,10 @@
-"""The paper's numbers, typed a second time from its slides."""
+"""The numbers of the paper, copied independently from its slides."""
 from __future__ import annotations
 
 from refimpl.experiments import paper
 
 
-def test_numbers_copied_from_the_slides():
+def test_numbers_of_the_paper_are_those_of_the_slides():
     assert paper.CONVERGENCE["fashion-mnist"][50] == {"exact": 203.0, "direct as released": 181.0,
                                                       "straight-through as released": 193.0}
     assert paper.CONVERGENCE["mnist"] == {

@@ -1,4 +1,4 @@
-"""Files of rows: what is written is read, what is damaged is refused in one line, nothing good is overwritten."""
+"""Files of rows: they are read as they were written, and damaged files are refused and never overwritten."""
 from __future__ import annotations
 
 import math
@@ -16,21 +16,21 @@ from tests.experiments.records import RUN, TABLE
 from tests.settings import mixture, vae
 
 
-def same(one: Record, other: Record) -> bool:
-    return records.text(one) == records.text(other) and one.file == other.file
+def are_equal(first: Record, second: Record) -> bool:
+    return records.text(first) == records.text(second) and first.file == second.file
 
 
 @pytest.mark.parametrize("record", [RUN, TABLE])
 def test_record_survives_the_round_trip_through_a_file(record, tmp_path):
     records.write(tmp_path, record)
-    assert same(records.read(tmp_path / record.file), record) and same(records.read_all(tmp_path)[0], record)
-    assert same(records.read_source(tmp_path / record.file)[0], record)
+    assert are_equal(records.read(tmp_path / record.file), record) and are_equal(records.read_all(tmp_path)[0], record)
+    assert are_equal(records.read_source(tmp_path / record.file)[0], record)
 
 
 def test_file_names_of_records():
     assert RUN.file == "binary/mnist-rebar_as_released-seed3.csv"
     assert TABLE.file == "estimators/n__4_k__2.csv"
-    assert records.file_name("eps 0.03, lr 0.001") == "eps_0p03_lr_0p001"       # and not that of eps 0.3, lr 0.01
+    assert records.file_name("eps 0.03, lr 0.001") == "eps_0p03_lr_0p001"       # unlike eps 0.3, lr 0.01
 
 
 def test_record_gives_values_and_epochs():
@@ -41,40 +41,42 @@ def test_record_gives_values_and_epochs():
 
 
 def test_thinned_keeps_early_fifth_and_last_epochs():
-    every = [{"epoch": float(epoch), "test_elbo": -1.0, "test_log_likelihood": -1.0, "train_elbo": 5.0}
-             for epoch in range(1, 44)]
-    kept = records.thinned(every)
+    rows = [{"epoch": float(epoch), "test_elbo": -1.0, "test_log_likelihood": -1.0, "train_elbo": 5.0}
+            for epoch in range(1, 44)]
+    kept = records.thinned(rows)
     assert [row["epoch"] for row in kept] == [*range(1, 21), 25, 30, 35, 40, 43]
     assert set(kept[0]) == {"epoch", "test_elbo", "test_log_likelihood"}
-    for row in every:                               # exact bounds each seventh epoch only: all of those are kept
+    for row in rows:                            # epochs with an exact bound, here every seventh, are all kept
         row["test_log_likelihood"] = -1.0 if row["epoch"] % 7 == 0 else math.nan
-    assert [row["epoch"] for row in records.thinned(every)] == [*range(1, 22), 25, 28, 30, 35, 40, 42, 43]
+    assert [row["epoch"] for row in records.thinned(rows)] == [*range(1, 22), 25, 28, 30, 35, 40, 42, 43]
 
 
 DAMAGED = {
-    "empty": "", "no rows": "\n".join(records.text(RUN).split("\n")[:3]) + "\n", "other": "epoch,test_elbo\n1,2\n",
-    "head cut": records.text(RUN).replace('"settings"', '"set'),
-    "no label": records.text(RUN).replace('"label"', '"words"'),
-    "settings a list": records.text(RUN).replace('{"dataset": "mnist", "seed": 3, "eps": null, "lr": 0.001}', "[]"),
-    "a line too short": records.text(RUN).replace("1,,4.5", "1,"),
-    "a word in a run": records.text(RUN).replace("-200.125", "lots"),
-    "infinite": records.text(RUN).replace("4.5", "inf"),
-    "epochs that fall": records.text(RUN).replace("\n2,", "\n0,"),
-    "an epoch twice": records.text(RUN).replace("\n2,", "\n1,"),
-    "a column twice": records.text(RUN).replace("seconds", "epoch"),
-    "a seed in words": records.text(RUN).replace('"seed": 3', '"seed": "x"'),
-    "a way out of the folder": records.text(RUN).replace('"binary"', '"../binary"'),
-    "no epoch": re.sub("\n1,.*\n2,", "\n,,,,,,\n,", records.text(RUN)),
-    "an epoch that is no number": records.text(RUN).replace("\n2,", "\nnan,"),
-    "half an epoch": records.text(RUN).replace("\n2,", "\n1.5,"),
-    "a column missing": records.text(RUN).replace("test_log_likelihood", "test_likelihood"),
-    "a page's mark in a commit": records.text(RUN).replace('"abc"', '"a\\n<!-- end of report -->"'),
-    "a column of a page in a label": records.text(RUN).replace("rebar as", "rebar | as"),
-    "HTML in a word": records.text(TABLE).replace("exact", "<b>exact"),
-    "a link in a word": records.text(TABLE).replace("exact", "[exact](x)"),
-    "no table of ours": records.text(TABLE).replace("n = 4", "n is 4"),
-    "a count that is none": records.text(TABLE).replace("0.5,4,", "0.5,4.5,"),
-    "a quote": records.text(TABLE).replace("exact", '"exact'), "deep": "# refimpl rows 2\n# " + "[" * 10**5 + "\n\n"}
+    "empty": "", "no rows": "\n".join(records.text(RUN).split("\n")[:3]) + "\n",
+    "another format": "epoch,test_elbo\n1,2\n",
+    "settings missing": records.text(RUN).replace('"settings"', '"set'),
+    "label missing": records.text(RUN).replace('"label"', '"words"'),
+    "settings are a list": records.text(RUN).replace('{"dataset": "mnist", "seed": 3, "eps": null, "lr": 0.001}', "[]"),
+    "line too short": records.text(RUN).replace("1,,4.5", "1,"),
+    "word instead of a number": records.text(RUN).replace("-200.125", "lots"),
+    "infinite number": records.text(RUN).replace("4.5", "inf"),
+    "decreasing epochs": records.text(RUN).replace("\n2,", "\n0,"),
+    "repeated epoch": records.text(RUN).replace("\n2,", "\n1,"),
+    "repeated column": records.text(RUN).replace("seconds", "epoch"),
+    "seed is a word": records.text(RUN).replace('"seed": 3', '"seed": "x"'),
+    "path outside the folder": records.text(RUN).replace('"binary"', '"../binary"'),
+    "epoch missing": re.sub("\n1,.*\n2,", "\n,,,,,,\n,", records.text(RUN)),
+    "epoch is nan": records.text(RUN).replace("\n2,", "\nnan,"),
+    "fractional epoch": records.text(RUN).replace("\n2,", "\n1.5,"),
+    "column missing": records.text(RUN).replace("test_log_likelihood", "test_likelihood"),
+    "end mark of a report in a commit": records.text(RUN).replace('"abc"', '"a\\n<!-- end of report -->"'),
+    "table separator in a label": records.text(RUN).replace("rebar as", "rebar | as"),
+    "HTML in a name": records.text(TABLE).replace("exact", "<b>exact"),
+    "link in a name": records.text(TABLE).replace("exact", "[exact](x)"),
+    "unknown label of a table": records.text(TABLE).replace("n = 4", "n is 4"),
+    "fractional count": records.text(TABLE).replace("0.5,4,", "0.5,4.5,"),
+    "quotation mark": records.text(TABLE).replace("exact", '"exact'),
+    "deeply nested": "# refimpl rows 2\n# " + "[" * 10**5 + "\n\n"}
 
 
 @pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
@@ -82,10 +84,10 @@ def test_damaged_files_are_refused_in_one_line_and_not_overwritten(content, tmp_
     path = tmp_path / RUN.file
     path.parent.mkdir()
     path.write_text(content)
-    for use in (lambda: records.read(path), lambda: records.read_all(tmp_path), lambda: records.read_source(path),
-                lambda: records.add(tmp_path, RUN)):
+    for function in (lambda: records.read(path), lambda: records.read_all(tmp_path), lambda: records.read_source(path),
+                     lambda: records.add(tmp_path, RUN)):
         with pytest.raises(InputError) as problem:
-            use()
+            function()
         assert "is damaged, or is no file of rows" in str(problem.value) and "\n" not in str(problem.value)
     assert path.read_text() == content
 
@@ -106,36 +108,36 @@ def test_other_version_of_the_format_is_refused(tmp_path):
 
 def test_run_with_other_settings_under_the_same_label_is_refused(tmp_path):
     assert records.add(tmp_path, RUN)
-    other = replace(RUN, settings={**RUN.settings, "lr": 2e-3, "k": 5})
+    changed = replace(RUN, settings={**RUN.settings, "lr": 2e-3, "k": 5})
     with pytest.raises(InputError, match=r"holds a run with other settings \(lr, k\) under the same label"):
-        records.add(tmp_path, other)
-    assert same(records.read(tmp_path / RUN.file), RUN)
-    newer = replace(RUN, settings={**RUN.settings, "learn_from": None})         # a setting that was not there yet
+        records.add(tmp_path, changed)
+    assert are_equal(records.read(tmp_path / RUN.file), RUN)
+    newer = replace(RUN, settings={**RUN.settings, "learn_from": None})  # a setting that the old run does not have
     assert records.add(tmp_path, newer)
 
 
 def test_different_labels_with_the_same_file_name_are_refused(tmp_path):
-    one, other = (replace(RUN, label=label) for label in ("direct, decoder q", "direct decoder q"))
-    assert one.file == other.file
-    records.write(tmp_path, one)
+    first, second = (replace(RUN, label=label) for label in ("direct, decoder q", "direct decoder q"))
+    assert first.file == second.file
+    records.write(tmp_path, first)
     for write in (records.write, records.add):
         with pytest.raises(InputError, match="holds the rows of 'direct, decoder q', and those of 'direct decoder q'"):
-            write(tmp_path, other)
-    assert same(records.read(tmp_path / one.file), one)
+            write(tmp_path, second)
+    assert are_equal(records.read(tmp_path / first.file), first)
 
 
 def test_files_with_windows_line_endings_are_read(tmp_path):
     records.write(tmp_path, RUN)
     path = tmp_path / RUN.file
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
-    assert same(records.read(path), RUN)
+    assert are_equal(records.read(path), RUN)
 
 
 def test_add_keeps_the_longer_run(tmp_path):
     shorter, longer = replace(RUN, rows=RUN.rows[:1]), replace(RUN, rows=[*RUN.rows, {**RUN.rows[0], "epoch": 3.0}])
     assert records.add(tmp_path, RUN) and not records.add(tmp_path, shorter)
-    assert same(records.read(tmp_path / RUN.file), RUN)
-    assert records.add(tmp_path, longer) and same(records.read(tmp_path / RUN.file), longer)
+    assert are_equal(records.read(tmp_path / RUN.file), RUN)
+    assert records.add(tmp_path, longer) and are_equal(records.read(tmp_path / RUN.file), longer)
 
 
 def test_file_with_a_wrong_name_is_refused(tmp_path):
@@ -147,7 +149,7 @@ def test_file_with_a_wrong_name_is_refused(tmp_path):
 
 def test_rows_are_read_from_the_folder_named_rows(tmp_path):
     records.write(tmp_path / "run" / "rows", RUN)
-    (tmp_path / "run" / "metrics.csv").write_text("epoch\n1\n")                # a run's own file is none of them
+    (tmp_path / "run" / "metrics.csv").write_text("epoch\n1\n")             # this is not a file of rows
     assert [record.label for record in records.read_source(tmp_path / "run")] == [RUN.label]
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="holds no rows"):
@@ -163,9 +165,9 @@ COMMON = {"dataset": "mnist", "estimator": "direct", "batch": 100, "lr": 0.001, 
 TRAIN = {"n": 1, "k": 10, "hidden": 300, "structure": None, "solver": None, "non_negative": None, "pair_start": None,
          "learn_from": None, "exact_every": 10}
 PAIRS = {"n": 15, "k": 2, "kl_grad": False, "structure": "pairwise"}
-OF_THE_MIXTURE = {"labels": 50, "labelled_term": "cross-entropy", "label_eps": 0.05, "label_weight": 50.0,
-                  "image_weight": 0.2, "label_batch": 50, "pretrain": 1200, "shift": 3, "beta": 5.0, "beta_epochs": 20,
-                  "gaussian": 30}
+MIXTURE = {"labels": 50, "labelled_term": "cross-entropy", "label_eps": 0.05, "label_weight": 50.0,
+           "image_weight": 0.2, "label_batch": 50, "pretrain": 1200, "shift": 3, "beta": 5.0, "beta_epochs": 20,
+           "gaussian": 30}
 FIRST_VERSION = {
     "direct": (COMMON | TRAIN, dict(exact_every=10)),
     "direct as released": (COMMON | TRAIN | {"eps": None, "schedule": "released", "kl_grad": False},
@@ -180,34 +182,34 @@ FIRST_VERSION = {
     "pairs of any sign": (COMMON | TRAIN | PAIRS | {"solver": "enumeration", "non_negative": False},
                           dict(n=15, k=2, family="pairwise", solver="enumeration", non_negative=False,
                                exact_every=10)),
-    "mixture": (COMMON | {"lr": 8e-4} | OF_THE_MIXTURE, dict(labels=50)),
+    "mixture": (COMMON | {"lr": 8e-4} | MIXTURE, dict(labels=50)),
 }
 
 
 @pytest.mark.parametrize("name", FIRST_VERSION)
 def test_rows_of_the_first_version_are_read_with_converted_settings(name, tmp_path):
-    written, flat = FIRST_VERSION[name]
+    old_settings, flat = FIRST_VERSION[name]
     path = tmp_path / "old.csv"
-    common = {"epoch": 1.0, "test_elbo": -151.25, "seconds": 4.5, "evaluations": 8e5}
+    columns = {"epoch": 1.0, "test_elbo": -151.25, "seconds": 4.5, "evaluations": 8e5}
     more = {"valid_elbo": -150.5, "test_log_likelihood": -149.0, "gap": 2.25}
-    run = replace(RUN, rows=[common | (more if name != "mixture" else {"accuracy": 0.5, "valid_accuracy": 0.75})])
-    path.write_text(records.text(replace(run, settings=written)).replace("rows 2", "rows 1"))
+    run = replace(RUN, rows=[columns | (more if name != "mixture" else {"accuracy": 0.5, "valid_accuracy": 0.75})])
+    path.write_text(records.text(replace(run, settings=old_settings)).replace("rows 2", "rows 1"))
     record = records.read(path)
-    kind, made = (MixtureSettings, mixture(**flat)) if name == "mixture" else (VAESettings, vae(**flat))
-    now = made.resolved().as_dict()
-    assert record.settings == {key: value for key, value in now.items() if not key.startswith("file_")}
-    assert list(record.settings) == [key for key in now if not key.startswith("file_")]
-    assert kind.from_dict(record.settings).resolved() == made.resolved()
+    kind, settings_now = (MixtureSettings, mixture(**flat)) if name == "mixture" else (VAESettings, vae(**flat))
+    values = settings_now.resolved().as_dict()
+    assert record.settings == {key: value for key, value in values.items() if not key.startswith("file_")}
+    assert list(record.settings) == [key for key in values if not key.startswith("file_")]
+    assert kind.from_dict(record.settings).resolved() == settings_now.resolved()
     assert (record.label, record.commits, record.rows[0]) == (run.label, run.commits, run.rows[0])
-    records.write(tmp_path, record)                                                          # kept as it is written now
+    records.write(tmp_path, record)                                             # written in the present format
     content = (tmp_path / record.file).read_text()
-    assert content.startswith("# refimpl rows 2\n") and same(records.read(tmp_path / record.file), record)
-    assert records.add(tmp_path, records.read(path))                         # the same run, not another
+    assert content.startswith("# refimpl rows 2\n") and are_equal(records.read(tmp_path / record.file), record)
+    assert records.add(tmp_path, records.read(path))                        # the same run, not another
 
 
 def test_tables_of_the_first_version_are_read_unchanged(tmp_path):
     (tmp_path / "old.csv").write_text(records.text(TABLE).replace("rows 2", "rows 1"))
-    assert same(records.read(tmp_path / "old.csv"), TABLE)
+    assert are_equal(records.read(tmp_path / "old.csv"), TABLE)
     (tmp_path / "bad.csv").write_text(records.text(RUN).replace("rows 2", "rows 1").replace(
         '{"dataset": "mnist", "seed": 3, "eps": null, "lr": 0.001}', '[]'))
     with pytest.raises(InputError, match="is damaged, or is no file of rows$"):
