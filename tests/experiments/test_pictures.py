@@ -1,5 +1,4 @@
-"""What is in the pictures: the right column, the right sign, the right run in the right colour.  Read from the
-artists."""
+"""What the pictures show: columns, signs, labels, colours and axes, read from the artists of matplotlib."""
 from __future__ import annotations
 
 import csv
@@ -27,14 +26,14 @@ from tests.spies import spied
 
 pytestmark = pytest.mark.drawn
 
-# No two columns hold the same numbers, so that one in the place of another would be seen.
+# No two columns have the same numbers, so that a test fails if one is drawn in place of another.
 COLUMNS = {"train_elbo": -300.0, "valid_elbo": -400.0, "test_elbo": -500.0, "test_log_likelihood": -600.0, "gap": 70.0,
            "sampled_elbo": -700.0, "accuracy": 0.3, "valid_accuracy": 0.5, "reconstruction": -80.0, "class_kl": 2.0,
            "gaussian_kl": 11.0, "evaluations": 2e6, "seconds": 3.0, "step": 500.0, "eps_or_tau": 0.1}
 
 
 def rows(epochs: int, first: int = 1, more: float = 0.0, **changed) -> list[dict[str, float]]:
-    """Rows whose every value tells its column and its epoch."""
+    """Return rows of these epochs.  Every value identifies its column and its epoch."""
     return [{"epoch": float(epoch), **{name: value * (1 + 0.01 * epoch) + more for name, value in COLUMNS.items()},
              **changed}
             for epoch in range(first, first + epochs)]
@@ -44,66 +43,68 @@ def data_of(line) -> tuple[list[float], list[float]]:
     return list(line.get_xdata()), list(line.get_ydata())
 
 
-def column(made: list[dict[str, float]], name: str, factor: float = 1.0) -> list[float]:
-    return [factor * row[name] for row in made]
+def column(measured: list[dict[str, float]], name: str, factor: float = 1.0) -> list[float]:
+    return [factor * row[name] for row in measured]
 
 
 def by_label(ax) -> dict[str, object]:
     return {line.get_label(): line for line in ax.lines}
 
 
-def test_curves_of_train():
-    made = rows(3)
-    bound, gap = curves.bounds(made, "words", "mnist").axes
+def test_curves_of_train_show_every_bound_and_the_gap():
+    measured = rows(3)
+    bound, gap = curves.bounds(measured, "words", "mnist").axes
     lines = by_label(bound)
     for label, name in (("train, -ELBO", "train_elbo"), ("validation, -ELBO", "valid_elbo"),
-                        ("test, -ELBO", "test_elbo"),
-                        ("test, -log p(x)", "test_log_likelihood"), ("test, -ELBO from one sample per image",
-                                                                     "sampled_elbo")):
-        assert data_of(lines.pop(label)) == ([1, 2, 3], column(made, name, -1))
-    assert not lines and data_of(gap.lines[0]) == ([1, 2, 3], column(made, "gap"))
-    made[1] = {**made[1], "test_elbo": math.nan, "gap": math.nan}
-    bound, gap = curves.bounds(made, "words", "mnist").axes
+                        ("test, -ELBO", "test_elbo"), ("test, -log p(x)", "test_log_likelihood"),
+                        ("test, -ELBO from one sample per image", "sampled_elbo")):
+        assert data_of(lines.pop(label)) == ([1, 2, 3], column(measured, name, -1))
+    assert not lines and data_of(gap.lines[0]) == ([1, 2, 3], column(measured, "gap"))
+    measured[1] = {**measured[1], "test_elbo": math.nan, "gap": math.nan}
+    bound, gap = curves.bounds(measured, "words", "mnist").axes
     assert data_of(by_label(bound)["test, -ELBO"])[0] == list(gap.lines[0].get_xdata()) == [1, 3]
 
 
-def test_curves_of_semi_supervised():
-    made = rows(4, first=0)
-    accuracy, bound = curves.accuracies(made, "words", "mnist").axes
-    assert data_of(by_label(accuracy)["test"]) == ([0, 1, 2, 3], column(made, "accuracy", 100))
-    assert data_of(by_label(accuracy)["validation"]) == ([0, 1, 2, 3], column(made, "valid_accuracy", 100))
-    lines = by_label(bound)                                                 # the pretraining is off the scale
+def test_curves_of_semi_supervised_show_accuracies_and_bounds():
+    measured = rows(4, first=0)
+    accuracy, bound = curves.accuracies(measured, "words", "mnist").axes
+    assert data_of(by_label(accuracy)["test"]) == ([0, 1, 2, 3], column(measured, "accuracy", 100))
+    assert data_of(by_label(accuracy)["validation"]) == ([0, 1, 2, 3], column(measured, "valid_accuracy", 100))
+    lines = by_label(bound)                                     # without the pretraining, whose bound is far off
     for label, name, sign in (("test, -ELBO", "test_elbo", -1), ("its reconstruction", "reconstruction", -1),
                               ("its Gaussian KL", "gaussian_kl", 1), ("its class KL", "class_kl", 1)):
-        assert data_of(lines.pop(label)) == ([1, 2, 3], column(made[1:], name, sign))
+        assert data_of(lines.pop(label)) == ([1, 2, 3], column(measured[1:], name, sign))
     assert not lines
 
 
 @pytest.fixture
 def records_of():
-    """Rows of all runs of an experiment, two data sets where there are two, seeds 0, 1 and 2; each with numbers of its
-    own.  The seeds lie unevenly: a mean is no median, and the lowest is not as far from it as the highest."""
+    """Return a function that makes records of all runs of an experiment, for its first two data sets and three seeds.
+
+    No two records have the same numbers.  The seeds are unevenly spaced, so that the mean is not the median, and the
+    lowest seed is not as far from the median as the highest one.
+    """
     def make(name: str, first: int = 1) -> list[Record]:
         experiment = registry.REGISTRY[name]
-        made = [cell for dataset in experiment.datasets[:2] for seed in (0, 1, 2)
-                for cell in experiment.make(dataset, seed)]
+        cells = [cell for dataset in experiment.datasets[:2] for seed in (0, 1, 2)
+                 for cell in experiment.make(dataset, seed)]
         return [Record(name, cell.label, cell.settings.as_dict(), (),
                        rows(3, first, more=-0.125 * place - 0.3 * (cell.settings.seed == 2)))
-                for place, cell in enumerate(made)]
+                for place, cell in enumerate(cells)]
     return make
 
 
-def of(records, **wanted) -> list[Record]:
-    """Those with these settings, or this label."""
+def matching(records, **expected) -> list[Record]:
+    """Return the records with these settings, or with this label."""
     every = [{"label": record.label, **record.settings, **record.settings.get("hyperparameters", {})}
              for record in records]
     return [record for record, values in zip(records, every)
-            if all(values[name] == value for name, value in wanted.items())]
+            if all(values[name] == value for name, value in expected.items())]
 
 
 NATS = "test -ELBO, nats per image"
-# experiment -> (title, labels as they are kept, as they are drawn, abscissa, its unit, column) of the panels of MNIST,
-# or of Fashion-MNIST where there is no other
+# Experiment -> its panels for MNIST, or for Fashion-MNIST if there is no other data set.  A panel has a title, the
+# labels of its records, the same labels as drawn, the column of the abscissa, its unit, and the column of the ordinate.
 METHODS = ["direct", "direct as released", "exact", "gumbel-softmax", "gumbel-softmax as released",
            "straight-through as released"]
 SEVEN = ["direct", "local-tilted", "local-expectation", "disarm", "rebar", "relax", "arm"]
@@ -126,7 +127,7 @@ WORDS = {"epoch": "epoch", "evaluations": "decoder evaluations, millions"}
 
 
 def shown_names(ax) -> list[str]:
-    """The names at the ends of the lines."""
+    """Return the names at the ends of the lines."""
     return [text.get_text() for text in ax.texts]
 
 
@@ -140,7 +141,7 @@ def test_experiments_show_median_and_range_of_the_seeds(records_of, name):
     assert (pictures.CROSS in notes) == bool(crosses) or name == "structured"
     assert len(figure.axes) == len(PANELS[name]) * len({record.dataset for record in records})
     dataset = PANELS[name][0][0].split(",")[0]
-    for place, (ax, (title, kept, shown, against, unit, merit)) in enumerate(zip(figure.axes, PANELS[name])):
+    for place, (ax, (title, labels, shown, against, unit, merit)) in enumerate(zip(figure.axes, PANELS[name])):
         assert ax.get_title() == title and ax.get_xlabel() == WORDS[against]
         expected = "test -log p(x), nats per image" if name == "structured" else NATS
         assert ax.get_ylabel() == (expected if place % 2 == 0 else "")
@@ -148,11 +149,11 @@ def test_experiments_show_median_and_range_of_the_seeds(records_of, name):
         assert [line.get_label() for line in lines] == shown, title
         assert {text for text in shown_names(ax) if not text.startswith("paper: ")} == set(shown)
         assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == len(shown)
-        for label, line, band in zip(kept, lines, ax.collections):
-            ours = of(records, label=label, dataset=dataset)
-            values = np.array([column(record.rows, merit, -1) for record in ours])
-            assert len(ours) == 3 and list(line.get_ydata()) == list(np.median(values, axis=0))
-            x = np.median([column(record.rows, against, 1 / unit) for record in ours], axis=0)
+        for label, line, band in zip(labels, lines, ax.collections):
+            of_label = matching(records, label=label, dataset=dataset)
+            values = np.array([column(record.rows, merit, -1) for record in of_label])
+            assert len(of_label) == 3 and list(line.get_ydata()) == list(np.median(values, axis=0))
+            x = np.median([column(record.rows, against, 1 / unit) for record in of_label], axis=0)
             np.testing.assert_allclose(line.get_xdata(), x, rtol=1e-12)
             corners = band.get_paths()[0].vertices
             for at, low, high in zip(x, values.min(axis=0), values.max(axis=0)):
@@ -163,49 +164,50 @@ def test_experiments_show_median_and_range_of_the_seeds(records_of, name):
 
 
 def test_crosses_show_the_values_of_the_paper(records_of):
-    """Read from the artists, in the colour of the method that it belongs to, where the paper stopped."""
+    """A cross has the colour of its method and is at the last epoch of the paper."""
     figures = {name: registry.REGISTRY[name].draw(records_of(name), "").axes for name in ("convergence", "binary")}
     crosses = {(name, ax.get_title()): {(*line.get_xdata(), *line.get_ydata(), line.get_color()) for line in ax.lines
                                         if line.get_marker() == "x"} for name, axes in figures.items() for ax in axes}
-    wanted = {("convergence", f"{dataset}, k = {k}"): values for dataset, sizes in paper.CONVERGENCE.items()
-              for k, values in sizes.items()} | {("binary", "fashion-mnist, by epochs"): paper.BINARY}
-    for panel, found in crosses.items():
-        assert found == {(300, value, plots.line_style(label)["color"])
-                         for label, value in wanted.get(panel, {}).items()}, panel
+    expected = {("convergence", f"{dataset}, k = {k}"): values for dataset, sizes in paper.CONVERGENCE.items()
+                for k, values in sizes.items()} | {("binary", "fashion-mnist, by epochs"): paper.BINARY}
+    for panel, drawn in crosses.items():
+        assert drawn == {(300, value, plots.line_style(label)["color"])
+                         for label, value in expected.get(panel, {}).items()}, panel
     assert sum(map(bool, crosses.values())) == 5
 
 
 def test_seed_with_more_epochs_continues_as_a_thin_line(records_of):
-    """The first seed has five epochs, the others three: the median ends at the third, a thin line shows all five."""
+    """The first seed has five epochs and the others have three: the median ends at the third, and a thin line shows all
+    five."""
     records = records_of("convergence")
     records[0] = replace(records[0], rows=rows(5))
     figure = registry.REGISTRY["convergence"].draw(records, "title")
     assert f"{pictures.BAND}; {pictures.THIN}" in re.sub(r"\s", " ", figure.get_suptitle())
     ax = figure.axes[0]
-    alone, median = [line for line in ax.lines if line.get_color() == plots.colour("direct")][:2]
-    assert list(median.get_xdata()) == [1, 2, 3] and list(alone.get_xdata()) == [1, 2, 3, 4, 5]
-    assert list(alone.get_ydata()) == column(records[0].rows, "test_elbo", -1)
-    (named,) = [text for text in ax.texts if text.get_text() == "direct"]               # at the end of the thin one
-    assert named.xy[0] == pytest.approx((ax.transScale + ax.transLimits).transform((5, 1))[0])
-    assert alone.get_linewidth() < median.get_linewidth() and not alone.get_label().startswith("direct")
+    thin_line, median = [line for line in ax.lines if line.get_color() == plots.colour("direct")][:2]
+    assert list(median.get_xdata()) == [1, 2, 3] and list(thin_line.get_xdata()) == [1, 2, 3, 4, 5]
+    assert list(thin_line.get_ydata()) == column(records[0].rows, "test_elbo", -1)
+    (name,) = [text for text in ax.texts if text.get_text() == "direct"]            # at the end of the thin line
+    assert name.xy[0] == pytest.approx((ax.transScale + ax.transLimits).transform((5, 1))[0])
+    assert thin_line.get_linewidth() < median.get_linewidth() and not thin_line.get_label().startswith("direct")
 
 
 @pytest.mark.parametrize("epochs", [3, 1])
 def test_run_without_a_value_does_not_hide_other_runs(records_of, epochs):
-    """One seed has just begun: the other two are drawn, as a line or as dots."""
+    """One seed has no bound yet; the other two are drawn, as a line or as dots."""
     records = [replace(record, rows=record.rows[:epochs]) for record in records_of("binary")]
     records[0] = replace(records[0], rows=[{**records[0].rows[0], "test_elbo": math.nan}])
-    ax = registry.REGISTRY["binary"].draw(records, "").axes[2]           # after the two of MNIST
+    ax = registry.REGISTRY["binary"].draw(records, "").axes[2]          # after the two axes of MNIST
     assert ax.get_title().startswith(records[0].dataset)
-    begun = of(records, label=records[0].label, dataset=records[0].dataset)[1:]
-    values = [column(record.rows, "test_elbo", -1) for record in begun]
-    assert len(begun) == 2
+    others = matching(records, label=records[0].label, dataset=records[0].dataset)[1:]
+    values = [column(record.rows, "test_elbo", -1) for record in others]
+    assert len(others) == 2
     drawn = [list(line.get_ydata() if epochs > 1 else line.get_xdata()) for line in ax.lines]
     assert (list(np.median(values, axis=0)) if epochs > 1 else [value for (value,) in values]) in drawn
 
 
 def test_only_exact_bounds_are_drawn(records_of):
-    """Between exact bounds there is nothing to be drawn: a sampled one is another quantity."""
+    """An epoch without an exact bound has no point, because a sampled bound is another quantity."""
     records = records_of("binary")
     for record in records:
         record.rows[1]["test_elbo"] = math.nan
@@ -215,17 +217,17 @@ def test_only_exact_bounds_are_drawn(records_of):
 
 def test_released_settings_have_one_panel_per_estimator(records_of):
     figure = panels.released(records_of("binary"), "title")
-    between = {"direct": "direct, no KL", "rebar": "rebar, batch mean", "relax": "relax, batch mean"}
-    for ax, (name, middle) in zip(figure.axes, between.items()):
+    middle_labels = {"direct": "direct, no KL", "rebar": "rebar, batch mean", "relax": "relax, batch mean"}
+    for ax, (name, middle) in zip(figure.axes, middle_labels.items()):
         assert ax.get_title() == f"mnist: {name}"
         assert [line.get_label() for line in ax.lines] == [name, middle, f"{name} as released"]
         assert sorted(shown_names(ax)) == sorted(line.get_label() for line in ax.lines)
         assert len({line.get_linestyle() for line in ax.lines}) == 3
-    assert len({ax.get_ylim() for ax in figure.axes}) == 1              # one scale for one quantity
+    assert len({ax.get_ylim() for ax in figure.axes}) == 1              # all panels have the same scale
 
 
 def test_axis_is_cropped_to_the_relevant_range(records_of):
-    """From a nat below the best end; what lies far above is out of the picture."""
+    """The axis begins one nat below the best last value, and values far above it are outside the picture."""
     for name, above in (("binary", 32), ("convergence", 70)):
         for ax in registry.REGISTRY[name].draw(records_of(name), "").axes:
             low, high = ax.get_ylim()
@@ -233,8 +235,8 @@ def test_axis_is_cropped_to_the_relevant_range(records_of):
             assert low == pytest.approx(best - 1) and high == pytest.approx(best + above)
 
 
-def test_picture_of_latent_sizes(records_of):
-    """All are compared where all have got to; a dot for each seed, a stroke at the median, methods beside k."""
+def test_picture_of_latent_sizes_has_dots_and_medians_for_every_k(records_of):
+    """Runs are compared at the last epoch that all have reached.  Each seed is a dot, and a stroke marks the median."""
     records = records_of("latent-sizes")
     place = next(place for place, record in enumerate(records) if record.dataset == "mnist")
     records[place] = replace(records[place], rows=records[place].rows[:2])
@@ -243,10 +245,10 @@ def test_picture_of_latent_sizes(records_of):
         assert ax.get_title() == f"{dataset}, {epoch} epochs" and len(ax.lines) == 2 * 3 * 4
         assert set(shown_names(ax)) == {"direct", "exact", "gumbel-softmax"}
         for name in shown_names(ax):
-            ours = [line for line in ax.lines if line.get_color() == plots.colour(name)]
-            for k, seeds, stroke in zip((20, 30, 40, 50), ours[::2], ours[1::2]):
+            lines = [line for line in ax.lines if line.get_color() == plots.colour(name)]
+            for k, seeds, stroke in zip((20, 30, 40, 50), lines[::2], lines[1::2]):
                 values = [-record.at(epoch, "test_elbo")
-                          for record in of(records, dataset=dataset, k=k, estimator=name)]
+                          for record in matching(records, dataset=dataset, k=k, estimator=name)]
                 assert len(values) == 3 and list(seeds.get_ydata()) == values and seeds.get_marker() == "o"
                 assert list(stroke.get_ydata()) == [np.median(values)] and stroke.get_marker() == "_"
                 assert set(seeds.get_xdata()) == set(stroke.get_xdata()) and abs(stroke.get_xdata()[0] - k) < 2
@@ -255,7 +257,7 @@ def test_picture_of_latent_sizes(records_of):
 @pytest.mark.parametrize("name, merit, words", [("tuning", "valid_elbo", "validation -ELBO"),
                                                 ("joint", "test_elbo", NATS)])
 def test_ranked_picture_has_the_best_label_at_the_top(records_of, name, merit, words):
-    """A row for each label, the best at the top; of jigsaws the one with the most tiles."""
+    """For jigsaws, the best label is the one with the largest share of tiles in place."""
     records = records_of(name)
     (ax,) = registry.REGISTRY[name].draw(records, "title").axes
     labels = [text.get_text() for text in ax.get_yticklabels()]
@@ -263,18 +265,18 @@ def test_ranked_picture_has_the_best_label_at_the_top(records_of, name, merit, w
     medians = []
     for place, label in enumerate(labels):
         dots, stroke = (line for line in ax.lines if line.get_ydata()[0] == place)
-        assert list(dots.get_xdata()) == [-record.rows[-1][merit] for record in of(records, label=label)]
+        assert list(dots.get_xdata()) == [-record.rows[-1][merit] for record in matching(records, label=label)]
         medians.append(stroke.get_xdata()[0])
     assert medians == sorted(medians, reverse=True)
-    best_last = [replace(record, rows=[{**row, "valid_tiles": -row["valid_elbo"] / 1000} for row in record.rows])
-                 for record in records]
-    (ax,) = registry.REGISTRY["jigsaw-tuning"].draw(best_last, "title").axes
+    jigsaws = [replace(record, rows=[{**row, "valid_tiles": -row["valid_elbo"] / 1000} for row in record.rows])
+               for record in records]
+    (ax,) = registry.REGISTRY["jigsaw-tuning"].draw(jigsaws, "title").axes
     shares = [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "|"]
     assert shares == sorted(shares) and shares[-1] > 30
 
 
-def test_picture_of_the_first_steps(records_of):
-    """With the decoder that each gradient's estimator brings."""
+def test_picture_of_the_first_steps_shows_medians_over_the_seeds(records_of):
+    """Runs in which the decoder does not use the default of learn_from are not drawn."""
     records = [replace(record, experiment="plateau-steps", rows=[
         {"step": float(step), "elbo": -300.0 - step, "values_used": 5 + seed + step, "length_exact": 0.1 + step}
         for step in (0, 5, 10)]) for seed, record in enumerate(records_of("plateau"))]
@@ -283,19 +285,19 @@ def test_picture_of_the_first_steps(records_of):
     for ax, (name, sign) in zip(axes, (("values_used", 1), ("length_exact", 1))):
         assert {line.get_label() for line in ax.lines} == set(PLATEAU) and ax.get_title().startswith("mnist: ")
         for line in ax.lines:
-            ours = of(records, dataset="mnist", estimator=line.get_label(), learn_from=None)
-            values = [column(record.rows, name, sign) for record in ours]
-            assert len(ours) == 3 and list(line.get_ydata()) == list(np.median(values, axis=0))
+            of_estimator = matching(records, dataset="mnist", estimator=line.get_label(), learn_from=None)
+            values = [column(record.rows, name, sign) for record in of_estimator]
+            assert len(of_estimator) == 3 and list(line.get_ydata()) == list(np.median(values, axis=0))
             assert list(line.get_xdata()) == [0, 5, 10]
 
 
-def test_picture_of_slide_33(records_of):
-    """Clustering is no point of it: neither in the picture nor in the choice of the epoch."""
+def test_picture_of_slide_33_has_our_results_and_those_of_the_paper(records_of):
+    """Runs without labels are neither drawn nor considered in the choice of the epoch."""
     records = records_of("semi-supervised", first=0)
     labelled = next(place for place, record in enumerate(records) if record.settings["labels"])
     records[labelled] = replace(records[labelled], rows=records[labelled].rows[:2])
-    clusters = next(place for place, record in enumerate(records) if not record.settings["labels"])
-    records[clusters] = replace(records[clusters], rows=records[clusters].rows[:1])
+    unlabelled = next(place for place, record in enumerate(records) if not record.settings["labels"])
+    records[unlabelled] = replace(records[unlabelled], rows=records[unlabelled].rows[:1])
     figure = registry.REGISTRY["semi-supervised"].draw(records, "title")
     assert figure.get_suptitle() == f"title\n{pictures.DOTS}, after 1 epoch; crosses: paper, after 400"
     assert [ax.get_ylabel() for ax in figure.axes] == 2 * ["test accuracy, %", NATS]
@@ -305,30 +307,32 @@ def test_picture_of_slide_33(records_of):
             assert sorted(shown_names(ax)) == sorted(f"{estimator}, {whose}" for whose in ("here", "paper")
                                                      for estimator in ("direct", "gumbel-softmax"))
             for estimator in ("direct", "gumbel-softmax"):
-                theirs = by_label(ax)[f"{estimator}, paper"]
-                ours = [line for line in ax.lines if line.get_color() == plots.colour(estimator) and line is not theirs]
-                assert theirs.get_color() == plots.colour(estimator) and data_of(theirs) == (
+                paper_line = by_label(ax)[f"{estimator}, paper"]
+                lines = [line for line in ax.lines
+                         if line.get_color() == plots.colour(estimator) and line is not paper_line]
+                assert paper_line.get_color() == plots.colour(estimator) and data_of(paper_line) == (
                     [50, 100, 300, 600, 1200], list(paper.LABELLED[dataset][estimator][place]))
-                for labels, seeds, stroke in zip((50, 100, 300, 600, 1200), ours[::2], ours[1::2]):
-                    values = [factor * record.at(1, name) for record in of(
+                for labels, seeds, stroke in zip((50, 100, 300, 600, 1200), lines[::2], lines[1::2]):
+                    values = [factor * record.at(1, name) for record in matching(
                         records, dataset=dataset, estimator=estimator, labels=labels)]
                     assert len(values) == 3 and list(seeds.get_ydata()) == values
                     assert list(stroke.get_ydata()) == [np.median(values)]
                     assert stroke.get_xdata()[0] == pytest.approx(labels, rel=0.06)
 
 
-def test_picture_of_labelled_terms(records_of):
-    """A row for each variant, the most accurate at the top, with a dot for each seed and a stroke at the median."""
+def test_picture_of_labelled_terms_has_one_row_per_variant(records_of):
+    """The most accurate variant is at the top.  Each seed is a dot, and a stroke marks the median."""
     records = records_of("labelled-terms", first=0)
     axes = registry.REGISTRY["labelled-terms"].draw(records, "").axes
     labels = [text.get_text() for text in axes[0].get_yticklabels()]
     assert set(labels) == {record.label for record in records} and len(labels) == 10
-    medians = [np.median([record.rows[-1]["accuracy"] for record in of(records, label=label)]) for label in labels]
+    medians = [np.median([record.rows[-1]["accuracy"] for record in matching(records, label=label)])
+               for label in labels]
     assert medians == sorted(medians)
     for ax, (name, factor) in zip(axes, (("accuracy", 100), ("test_elbo", -1))):
         assert not ax.patches and len(ax.lines) == 2 * len(labels)
         for place, (label, seeds, stroke) in enumerate(zip(labels, ax.lines[::2], ax.lines[1::2])):
-            values = [factor * record.rows[-1][name] for record in of(records, label=label)]
+            values = [factor * record.rows[-1][name] for record in matching(records, label=label)]
             assert data_of(seeds) == (values, [place] * len(values))
             assert data_of(stroke) == ([np.median(values)], [place])
 
@@ -349,25 +353,25 @@ def test_every_solver_has_its_own_colour():
 
 def test_saved_picture_contains_a_digest_of_its_content(tmp_path):
     def figure(value, label="a", title="t"):
-        made, (ax,) = plots.new_figure(1)
+        drawn, (ax,) = plots.new_figure(1)
         ax.plot([1, 2], [3, value], label=label)
         ax.set(title=title)
-        return made
+        return drawn
 
     plots.save(figure(4.0), tmp_path / "x.png")
-    kept = plots.digest_of(tmp_path / "x.png")
-    assert len(kept) == 64 and kept == plots.figure_digest(figure(4.0)) == plots.figure_digest(figure(4.0 + 1e-9))
-    for other in (figure(4.1), figure(4.0, "b"), figure(4.0, title="u")):
-        assert plots.figure_digest(other) != kept
+    digest = plots.digest_of(tmp_path / "x.png")
+    assert len(digest) == 64 and digest == plots.figure_digest(figure(4.0)) == plots.figure_digest(figure(4.0 + 1e-9))
+    for changed in (figure(4.1), figure(4.0, "b"), figure(4.0, title="u")):
+        assert plots.figure_digest(changed) != digest
     wider = figure(4.0)
     wider.axes[0].set_xlim(0, 9)
-    assert plots.figure_digest(wider) != kept
+    assert plots.figure_digest(wider) != digest
     (tmp_path / "y.png").write_bytes(b"no digest")
     assert plots.digest_of(tmp_path / "y.png") == ""
 
 
 def test_samples_with_and_without_labels_are_shown_side_by_side(monkeypatch, tmp_path):
-    made = {Cell(f"direct, {labels} labels", mixture(labels=labels, seed=seed).resolved()): rows(2)
+    runs = {Cell(f"direct, {labels} labels", mixture(labels=labels, seed=seed).resolved()): rows(2)
             for labels in (0, 100) for seed in (0, 1)}
     loaded = []
 
@@ -378,7 +382,7 @@ def test_samples_with_and_without_labels_are_shown_side_by_side(monkeypatch, tmp
 
     monkeypatch.setattr(semi_supervised.checkpoint, "load", load)
     drawn = spied(monkeypatch, semi_supervised.images, "grids")
-    assert list(semi_supervised.grids(made, tmp_path)) == ["classes-mnist.png"]
+    assert list(semi_supervised.grids(runs, tmp_path)) == ["classes-mnist.png"]
     assert loaded == ["mnist-direct_0_labels-seed0", "mnist-direct_100_labels-seed0"]
     assert [(title, images[0, 0, 0]) for title, images in drawn[0]["samples"]] == [
         ("unsupervised, 7 epochs", 0.1), ("100 labels, 7 epochs", 0.2)]
@@ -387,56 +391,56 @@ def test_samples_with_and_without_labels_are_shown_side_by_side(monkeypatch, tmp
 def test_compare_draws_the_test_bound(tmp_path, monkeypatch):
     runs = [(vae(estimator=name, seed=seed).resolved(), rows(3, more=float(-seed)))
             for name, seed in (("direct", 0), ("exact", 1), ("direct", 2))]
-    found = iter(runs)
-    monkeypatch.setattr(compare, "read_run", lambda folder: next(found))
+    remaining = iter(runs)
+    monkeypatch.setattr(compare, "read_run", lambda folder: next(remaining))
     saved = spied(monkeypatch, compare.plots, "save")
     compare.run(["a", "b", "c"], tmp_path / "c.png")
     epochs, seconds = saved[0]["figure"].axes
     for ax, against in ((epochs, "epoch"), (seconds, "seconds")):
-        for (settings, made), line in zip(runs, ax.lines):
-            assert data_of(line) == (column(made, against), column(made, "test_elbo", -1))
+        for (settings, measured), line in zip(runs, ax.lines):
+            assert data_of(line) == (column(measured, against), column(measured, "test_elbo", -1))
             assert line.get_color() == plots.colour(settings.estimator)
             assert settings.label() in line.get_label() and f"seed {settings.seed}" in line.get_label()
         assert [line.get_linestyle() for line in ax.lines] == ["-", "-", "--"]
 
 
-def test_picture_of_the_estimators():
-    """The distance from the truth, a diamond where it is beyond four standard errors, beside its noise; variance.
-    What is unbiased stands above, the least noisy first."""
-    made = [estimators_table.Row("exact", 1e-14, 0.1, 0.0, 8, True, True),
-            estimators_table.Row("direct", 0.5, 30.0, 9.0, 5, False, False),
-            estimators_table.Row("rebar", 0.02, 2.0, 4.0, 3, True, True)]
-    bias, variance = estimators_table._figure(made, "words", 400).axes
+def test_picture_of_the_estimators_shows_bias_noise_and_variance():
+    """A bias beyond four standard errors is a diamond.  Unbiased estimators are above the others, those with the least
+    variance first."""
+    table = [estimators_table.Row("exact", 1e-14, 0.1, 0.0, 8, True, True),
+             estimators_table.Row("direct", 0.5, 30.0, 9.0, 5, False, False),
+             estimators_table.Row("rebar", 0.02, 2.0, 4.0, 3, True, True)]
+    bias, variance = estimators_table._figure(table, "words", 400).axes
     points = {line.get_ydata()[0]: (line.get_xdata()[0], line.get_marker(), line.get_color())
               for line in bias.lines if line.get_marker() in "oD"}
     assert points == {2: (1e-14, "o", plots.colour("exact")), 0: (0.5, "D", plots.colour("direct")),
                       1: (0.02, "o", plots.colour("rebar"))}
     noise = {line.get_ydata()[0]: line.get_xdata()[0] for line in bias.lines if line.get_marker() == "|"}
-    assert noise == {0: 3 / 20, 1: 2 / 20}                          # root of variance over draws; exact has none
-    # variance times evaluations; exact has none
+    assert noise == {0: 3 / 20, 1: 2 / 20}                      # the root of variance / draws; exact has no noise
+    # variance times evaluations; exact has no variance
     assert [(line.get_ydata()[0], line.get_xdata()[0]) for line in variance.lines] == [(1, 12), (0, 45)]
     assert [label.get_text() for label in bias.get_yticklabels()] == ["exact", "rebar", "direct"]
     assert list(bias.get_yticks()) == [2, 1, 0]
 
 
-def test_picture_of_seconds_against_n():
-    made = [structured_timing.Row(method, n, 0.1 * place + n) for place, method in enumerate(structured_timing.METHODS)
-            for n in (5, 7)]
-    (ax,) = structured_timing._figure(made, 10).axes
+def test_picture_of_timing_shows_seconds_against_n():
+    timed = [structured_timing.Row(method, n, 0.1 * place + n) for place, method in enumerate(structured_timing.METHODS)
+             for n in (5, 7)]
+    (ax,) = structured_timing._figure(timed, 10).axes
     for line in ax.lines:
-        assert data_of(line) == ([5, 7], [row.seconds for row in made if row.method == line.get_label()])
+        assert data_of(line) == ([5, 7], [row.seconds for row in timed if row.method == line.get_label()])
     assert len({line.get_color() for line in ax.lines}) == len(structured_timing.METHODS)
 
 
-# --- what models draw -------------------------------------------------------------------------------------------------
+# --- images drawn by models -------------------------------------------------------------------------------------------
 
-PROBABILITIES = np.linspace(0.01, 0.99, 784)                # a picture that is another one turned, mirrored or inverted
+PROBABILITIES = np.linspace(0.01, 0.99, 784)                # an image that changes if turned, mirrored or inverted
 
 
 @pytest.mark.parametrize("values, columns", [(3, 3), (10, 10), (13, 10), (120, 10)])
 def test_each_tile_shows_its_own_value(values, columns):
-    """Row by row, each under its own name: the probabilities of the pixels, black for 1."""
-    own = 0.9 + 0.1 * np.arange(values) / values            # each tile has a brightness of its own
+    """Tiles are ordered row by row, each with its name, and show the probabilities of the pixels, with black for 1."""
+    own = 0.9 + 0.1 * np.arange(values) / values            # each tile has a different brightness
     p = own[:, None] * PROBABILITIES
     names = [f"name {tile}" for tile in range(values)] if values == 13 else None
     figure = images.tiles(np.log(p / (1 - p)).astype(np.float32), "mnist", "words", names)
@@ -446,7 +450,7 @@ def test_each_tile_shows_its_own_value(values, columns):
     assert picture.get_clim() == (0, 1) and picture.get_cmap().name == "gray_r"
     assert [text.get_text() for text in ax.texts] == (names or [f"z = {tile}" for tile in range(values)])[:100]
     for tile, text in enumerate(ax.texts):
-        x, y = text.get_position()                          # above the middle of the tile, which its name goes with
+        x, y = text.get_position()                          # the name is above the middle of its tile
         left, top = round(x - 14), round(y + 1)
         np.testing.assert_allclose(canvas[top:top + 28, left:left + 28], p[tile].reshape(28, 28), atol=1e-5)
         assert (left // 31, top // 36) == (tile % columns, tile // columns)
@@ -461,7 +465,7 @@ def test_grid_has_one_column_per_class_and_one_row_per_gaussian_sample():
                for title, lower in (("left", 0.0), ("right", 0.5))]
     figure = images.grids(samples, "fashion-mnist")
     assert figure.get_suptitle() == "fashion-mnist" and [ax.get_title() for ax in figure.axes] == ["left", "right"]
-    for ax, (_, made) in zip(figure.axes, samples):
+    for ax, (_, sampled) in zip(figure.axes, samples):
         (picture,) = ax.images
         canvas = np.ma.getdata(picture.get_array())
         assert picture.get_clim() == (0, 1) and picture.get_cmap().name == "gray_r"
@@ -469,16 +473,16 @@ def test_grid_has_one_column_per_class_and_one_row_per_gaussian_sample():
         for c, middle in enumerate(ax.get_xticks()):
             for row in range(2):
                 left, top = round(middle - 14), 30 * row
-                np.testing.assert_allclose(canvas[top:top + 28, left:left + 28], made[row, c].reshape(28, 28))
+                np.testing.assert_allclose(canvas[top:top + 28, left:left + 28], sampled[row, c].reshape(28, 28))
         assert ax.get_xlabel() == "class"
     assert [ax.get_ylabel() for ax in figure.axes] == ["one row per Gaussian", ""]
 
 
-# --- words, colours, axes ---------------------------------------------------------------------------------------------
+# --- texts, colours, axes ---------------------------------------------------------------------------------------------
 
 @pytest.fixture
-def kept(monkeypatch) -> dict[Path, object]:
-    """Figures by the file that they are for; none is written."""
+def saved_figures(monkeypatch) -> dict[Path, object]:
+    """Return a dict that gets every saved figure by its path.  Nothing is written."""
     figures_of: dict[Path, object] = {}
     monkeypatch.setattr(plots, "save", lambda figure, path: figures_of.update({path: figure}))
     return figures_of
@@ -496,7 +500,7 @@ def test_saved_png_has_the_size_of_the_figure(tmp_path):
     plots.save(figure, tmp_path / "x.png")
     content = (tmp_path / "x.png").read_bytes()
     assert content.startswith(b"\x89PNG") and [path.name for path in tmp_path.iterdir()] == ["x.png"]
-    assert [int.from_bytes(content[at:at + 4], "big") for at in (16, 20)] == [440, 110]         # 110 dots an inch
+    assert [int.from_bytes(content[at:at + 4], "big") for at in (16, 20)] == [440, 110]         # 110 dots per inch
 
 
 def test_unregistered_estimator_is_grey():
@@ -506,7 +510,7 @@ def test_unregistered_estimator_is_grey():
 
 @pytest.mark.parametrize("draw", [curves.bounds, curves.accuracies])
 def test_lines_of_a_run_have_different_colours(draw):
-    """Two lines of one picture never have the same colour; points are marked as long as there is room for them."""
+    """Points have markers only if there are fewer than forty of them."""
     for epochs, marker in ((3, "o"), (39, "o"), (40, "None")):
         figure = draw(rows(epochs), "direct, k = 10", "fashion-mnist")
         for ax in figure.axes:
@@ -516,7 +520,7 @@ def test_lines_of_a_run_have_different_colours(draw):
         assert figure.get_suptitle() == "direct, k = 10" and "fashion-mnist" in figure.axes[0].get_title()
 
 
-def test_one_panel_is_drawn_if_there_is_only_the_pretraining():
+def test_only_the_accuracy_is_drawn_before_the_first_epoch():
     (accuracy,) = curves.accuracies(rows(1, first=0), "words", "mnist").axes
     assert all(data_of(line)[0] == [0] for line in accuracy.lines) and len(accuracy.lines) == 2
 
@@ -538,7 +542,8 @@ def test_unknown_suffix_is_refused(tmp_path, name):
 
 
 def test_single_epoch_is_drawn_as_one_dot_per_seed(records_of):
-    """The best run at the top; the stroke at the median; what lies far off is written at the edge; the paper's."""
+    """The best label is at the top, a stroke marks the median, and a cross the value of the paper.  If a seed is far
+    off, the range of its label is written at the edge instead."""
     records = [replace(record, rows=record.rows[:1]) for record in records_of("structured")]
     records[0] = replace(records[0], rows=[{**records[0].rows[0], "test_log_likelihood": -900.0}])
     figure = registry.REGISTRY["structured"].draw(records, "title")
@@ -550,7 +555,7 @@ def test_single_epoch_is_drawn_as_one_dot_per_seed(records_of):
         here = [line for line in ax.lines if line.get_ydata()[0] == place]
         crosses = [line.get_xdata()[0] for line in here if line.get_marker() == "x"]
         assert crosses == ([paper.STRUCTURED[name]] if name in paper.STRUCTURED else [])
-        values = [-record.at(1, "test_log_likelihood") for record in of(records, label=name)]
+        values = [-record.at(1, "test_log_likelihood") for record in matching(records, label=name)]
         medians.append(np.median(values))
         if name == records[0].label:
             (text,) = ax.texts
@@ -566,7 +571,7 @@ def test_single_epoch_is_drawn_as_one_dot_per_seed(records_of):
 
 
 def test_picture_with_bands_and_dots_explains_both(records_of):
-    """Fashion-MNIST's seeds cross so often that only their ends are drawn."""
+    """The lines of Fashion-MNIST cross so often that only their last values are drawn."""
     figure = registry.REGISTRY["plateau"].draw(records_of("plateau"), "title")
     assert re.sub(r"\s", " ", figure.get_suptitle()) == f"title {pictures.BAND}; {pictures.DOTS}"
     assert set(shown_names(figure.axes[0])) == set(PLATEAU) and figure.axes[0].get_xlabel() == "epoch"
@@ -575,42 +580,42 @@ def test_picture_with_bands_and_dots_explains_both(records_of):
         assert {text.get_text() for text in ax.get_yticklabels()} == set(PLATEAU)
 
 
-def test_compare_labels_its_axes_and_its_data(tmp_path, monkeypatch, kept):
-    """Few epochs are marked, many are a line."""
+def test_compare_labels_its_axes_and_its_data(tmp_path, monkeypatch, saved_figures):
+    """The points of a short run have markers, and those of a long run have none."""
     settings = vae(dataset="fashion-mnist").resolved()
     for epochs, marker in ((3, "o"), (20, "None")):
         monkeypatch.setattr(compare, "read_run", lambda folder: (settings, rows(epochs)))
         compare.run(["a"], tmp_path / "c.png")
-        figure = kept[tmp_path / "c.png"]
+        figure = saved_figures[tmp_path / "c.png"]
         assert [ax.get_xlabel() for ax in figure.axes] == ["epoch", "training time, seconds"]
         assert figure.axes[0].get_ylabel().startswith("test -ELBO")
         assert figure.get_suptitle().startswith("fashion-mnist")
         assert {line.get_marker() for ax in figure.axes for line in ax.lines} == {marker}
 
 
-def test_title_of_timing_names_the_batch_size(tmp_path, monkeypatch, kept):
+def test_title_of_timing_names_the_batch_size(tmp_path, monkeypatch, saved_figures):
     monkeypatch.setattr(structured_timing, "_seconds", lambda settings, dataset, words: 0.25 + settings.n / 1000)
-    made = structured_timing.run(tmp_path, batch=9, largest=7)
-    assert kept[tmp_path / "structured-timing.png"].axes[0].get_title() == "Time of a training step, batch of 9"
+    timed = structured_timing.run(tmp_path, batch=9, largest=7)
+    (ax,) = saved_figures[tmp_path / "structured-timing.png"].axes
+    assert ax.get_title() == "Time of a training step, batch of 9"
     with open(tmp_path / "structured-timing.csv", newline="") as stream:
         written = [(row["method"], int(row["n"]), float(row["seconds"])) for row in csv.DictReader(stream)]
-    assert written == [tuple(row) for row in made] and {row.seconds for row in made} == {0.255, 0.257}
+    assert written == [tuple(row) for row in timed] and {row.seconds for row in timed} == {0.255, 0.257}
 
 
-def test_title_of_the_estimators_names_seed_and_gradient_norm(tmp_path, monkeypatch, kept):
-    """Its title tells the seed and the length of the gradient that is to be met."""
+def test_title_of_the_estimators_names_seed_and_gradient_norm(tmp_path, monkeypatch, saved_figures):
     few = {name: estimators.REGISTRY[name] for name in ("exact", "direct")}
     monkeypatch.setattr(estimators_table.estimators, "REGISTRY", few)
-    measured, lengths = spied(monkeypatch, estimators_table, "measure"), []
+    measured, norms = spied(monkeypatch, estimators_table, "measure"), []
     for seed in (3, 4):
         measured.clear()
         estimators_table.run(2, 3, 1_000, seed, tmp_path)
-        lengths.append(np.linalg.norm(measured[0]["truth"]))
-        assert f"n = 2, k = 3: 1,000 draws, seed {seed}; |truth| = {lengths[-1]:.2g} nats" in \
-            kept[tmp_path / "estimators.png"].get_suptitle().replace("\n", " ")
+        norms.append(np.linalg.norm(measured[0]["truth"]))
+        assert f"n = 2, k = 3: 1,000 draws, seed {seed}; |truth| = {norms[-1]:.2g} nats" in \
+            saved_figures[tmp_path / "estimators.png"].get_suptitle().replace("\n", " ")
         assert measured[0]["h"] is measured[1]["h"] and measured[0]["rng"] is not measured[1]["rng"]
         np.testing.assert_array_equal(measured[0]["h"], np.random.default_rng(seed).normal(size=(2, 3)))
-    assert abs(lengths[0] - lengths[1]) > 0.01
+    assert abs(norms[0] - norms[1]) > 0.01
 
 
 @pytest.mark.parametrize("name", ["epoch", "seconds", "test_elbo"])
@@ -627,12 +632,12 @@ def test_impossible_measurement_is_refused(tmp_path, name):
 
 
 def test_logarithmic_axis_has_ticks_for_runs_of_any_length():
-    """The usual ticks if at least two of them are inside; matplotlib's own if a run is too short for that."""
-    made = [{**row, "evaluations": row["epoch"] * 4e6} for row in rows(5)]
+    """The usual ticks are used if at least two of them are visible, and those of matplotlib otherwise."""
+    measured = [{**row, "evaluations": row["epoch"] * 4e6} for row in rows(5)]
     for unit, usual in ((1e6, True), (1e8, False)):
-        record = Record("binary", "direct", vae().resolved().as_dict(), ("0" * 12,), made, ())
+        record = Record("binary", "direct", vae().resolved().as_dict(), ("0" * 12,), measured, ())
         (ax,) = pictures.draw([pictures.Panel("few", [record], against="evaluations", unit=unit, log=True)], "nats",
                               "title").axes
         low, high = ax.get_xlim()
-        inside = [tick for tick in ax.xaxis.get_majorticklocs() if low <= tick <= high]
-        assert inside and (set(inside) <= {1, 2, 5, 10, 20, 50, 100, 300}) is usual
+        visible = [tick for tick in ax.xaxis.get_majorticklocs() if low <= tick <= high]
+        assert visible and (set(visible) <= {1, 2, 5, 10, 20, 50, 100, 300}) is usual

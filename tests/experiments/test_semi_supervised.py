@@ -1,4 +1,4 @@
-"""The experiments of slide 33 on a few hundred images."""
+"""The experiments with labels, among them that of slide 33, on a few hundred images."""
 from __future__ import annotations
 
 import re
@@ -14,20 +14,20 @@ from refimpl.experiments.training.cells import Cell
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch, quick):
-    right = semi_supervised._cell
+    original = semi_supervised._cell
 
     def cell(label, dataset, seed, **settings):
-        made = right(label, dataset, seed, **settings)
-        return Cell(label, replace(made.settings, limit=100, batch=50, pretrain=2,
-                                   labels=min(made.settings.labels, 20), gaussian=5))
+        full = original(label, dataset, seed, **settings)
+        return Cell(label, replace(full.settings, limit=100, batch=50, pretrain=2,
+                                   labels=min(full.settings.labels, 20), gaussian=5))
 
     monkeypatch.setattr(semi_supervised, "_cell", cell)
 
 
-def test_experiment_of_slide_33(tmp_path):
+def test_experiment_of_slide_33_writes_its_results_and_pictures(tmp_path):
     lines = []
-    some = ["direct, 0 labels", "direct, 100 labels", "gumbel-softmax, 50 labels"]
-    runs = registry.run("semi-supervised", 1, 2, tmp_path, datasets=["mnist"], report=lines.append, only=some)
+    labels = ["direct, 0 labels", "direct, 100 labels", "gumbel-softmax, 50 labels"]
+    runs = registry.run("semi-supervised", 1, 2, tmp_path, datasets=["mnist"], report=lines.append, only=labels)
     assert len(runs) == 6 and sum("accuracy" in line for line in lines) == 6
     for picture in ("semi-supervised.png", "classes-mnist.png"):
         assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
@@ -35,9 +35,9 @@ def test_experiment_of_slide_33(tmp_path):
     assert len(table) == 3 + 3 and all("(2 seeds)" in line for line in table[3:])
     header = (tmp_path / "semi-supervised.csv").read_text().splitlines()[0]
     assert header.startswith("dataset,label,seed,epochs,accuracy,valid_accuracy,test_elbo,reconstruction")
-    problem = ("unknown label of semi-supervised 'direct, 70 labels'; did you mean 'direct, .*0 labels'. "
+    message = ("unknown label of semi-supervised 'direct, 70 labels'; did you mean 'direct, .*0 labels'. "
                "there are direct, 50 labels;")
-    with pytest.raises(InputError, match=problem):
+    with pytest.raises(InputError, match=message):
         registry.run("semi-supervised", 1, 1, tmp_path, only=["direct, 70 labels"])
 
 
@@ -52,13 +52,13 @@ def test_table_has_no_paper_value_for_another_data_set(tmp_path):
     runs = registry.run("semi-supervised", 1, 1, tmp_path, datasets=["faces"], report=lambda line: None,
                        only=["direct, 50 labels"])
     line = registry.REGISTRY["semi-supervised"].table(runs, 1)[3]
-    assert line.split()[:4] == ["faces", "direct,", "50", "labels"] and line.count("(") == 1        # of the seeds
+    assert line.split()[:4] == ["faces", "direct,", "50", "labels"] and line.count("(") == 1    # only of the seeds
     assert (tmp_path / "semi-supervised.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_experiment_with_labelled_terms(tmp_path):
+def test_experiment_with_labelled_terms_runs_the_requested_labels(tmp_path):
     every = [cell.label for cell in semi_supervised.by_term("mnist", 0)]
-    some = [every[1], every[2], every[5]]
-    runs = registry.run("labelled-terms", 1, 1, tmp_path, report=lambda line: None, only=some)
-    assert len(set(every)) == len(every) == 10 and [cell.label for cell in runs] == some
+    labels = [every[1], every[2], every[5]]
+    runs = registry.run("labelled-terms", 1, 1, tmp_path, report=lambda line: None, only=labels)
+    assert len(set(every)) == len(every) == 10 and [cell.label for cell in runs] == labels
     assert (tmp_path / "labelled-terms.png").read_bytes().startswith(b"\x89PNG")

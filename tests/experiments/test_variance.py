@@ -1,4 +1,4 @@
-"""Slide 21's number: sampled against exact, and exact against plain linear algebra."""
+"""The deviation of slide 21: the sampled value against the exact one, and the exact one against linear algebra."""
 from __future__ import annotations
 
 import csv
@@ -33,7 +33,8 @@ def test_sampled_deviation_agrees_with_the_exact_one(model_and_batch, rng, eps):
 
 
 def test_exact_deviation_equals_that_from_the_full_jacobian(model_and_batch):
-    """d h / d weights of every image, one backward pass a score; variance J C J^T, summed over images."""
+    """The Jacobian J of the scores of an image takes one backward pass per score.  If C is the covariance of the
+    gradient with respect to h, the variance is the trace of J^T C J, summed over the images."""
     model, x = model_and_batch
     h, f = model.score_all(x)
     total = 0.0
@@ -57,52 +58,52 @@ def test_deviation_is_inversely_proportional_to_the_root_of_the_batch_size(model
         variance.exact_deviation(model, x, 0.3) / np.sqrt(2), rel=1e-6)
 
 
-def test_sampled_deviation_equals_its_reference(model_and_batch):
-    """The spread of the encoder's whole gradient over draws, without the KL term, and its standard error."""
+def test_sampled_deviation_equals_that_of_plain_loops(model_and_batch):
+    """The deviation is that of the encoder's whole gradient without the KL term."""
     model, x = model_and_batch
     for name, setting in (("direct", "eps"), ("gumbel-softmax", "tau")):
-        found = variance.sampled_deviation(model, x, name, 0.4, 30, np.random.default_rng(2))
+        measured = variance.sampled_deviation(model, x, name, 0.4, 30, np.random.default_rng(2))
         rng, gradients = np.random.default_rng(2), []
         for _ in range(30):
             model.parameters.zero_grads()
             model.backward(x, estimators.get(name), rng, False, **{setting: 0.4})
             gradients.append(model.parameters.grads[:model.encoder.n_parameters].astype(float))
         each = np.var(gradients, axis=0, ddof=1)
-        assert found[0] == pytest.approx(np.sqrt(each.mean()), rel=1e-4)
-        assert found[2] == pytest.approx(np.sqrt(each).mean(), rel=1e-4) and found[2] < 0.9 * found[0]
+        assert measured[0] == pytest.approx(np.sqrt(each.mean()), rel=1e-4)
+        assert measured[2] == pytest.approx(np.sqrt(each).mean(), rel=1e-4) and measured[2] < 0.9 * measured[0]
         squares = ((gradients - np.mean(gradients, axis=0)) ** 2).mean(axis=1) * 30 / 29
-        assert found[1] == pytest.approx(squares.std(ddof=1) / np.sqrt(30) / 2 / np.sqrt(each.mean()), rel=1e-3)
+        assert measured[1] == pytest.approx(squares.std(ddof=1) / np.sqrt(30) / 2 / np.sqrt(each.mean()), rel=1e-3)
 
 
 @pytest.fixture
 def rows(tmp_path, monkeypatch, quick):
-    """(rows, figure, csv rows) of the experiment on a run of its own."""
+    """Return the rows, the figure, the rows of the CSV file, and the calls of sampled_deviation, for a small run."""
     loop.train(vae(k=4, limit=80, batch=40, hidden=6, seed=2), 2, tmp_path / "run")
     saved, measured = spied(monkeypatch, variance.plots, "save"), spied(monkeypatch, variance, "sampled_deviation")
-    made = variance.run(tmp_path / "v", tmp_path / "run", samples=6, batch=40)
+    computed = variance.run(tmp_path / "v", tmp_path / "run", samples=6, batch=40)
     with open(tmp_path / "v" / "variance.csv", newline="") as stream:
-        return made, saved[-1]["figure"], list(csv.DictReader(stream)), measured
+        return computed, saved[-1]["figure"], list(csv.DictReader(stream)), measured
 
 
 def test_rows_file_and_picture_have_the_same_numbers(rows):
-    made, figure, written, measured = rows
-    assert [row.temperature for row in made] == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
+    computed, figure, written, measured = rows
+    assert [row.temperature for row in computed] == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
     assert [(call["name"], call["temperature"]) for call in measured] == [
-        (name, row.temperature) for row in made for name in ("direct", "gumbel-softmax")]
+        (name, row.temperature) for row in computed for name in ("direct", "gumbel-softmax")]
     np.testing.assert_array_equal(measured[0]["x"], raw("mnist", "train", 40)[0])
-    for row, text in zip(made, written):
+    for row, text in zip(computed, written):
         assert {name: float(value) for name, value in text.items()} == pytest.approx(row._asdict(), rel=1e-5)
         assert row.direct_exact == pytest.approx(variance.exact_deviation(measured[0]["model"], measured[0]["x"],
                                                                           row.temperature), rel=1e-12)
     (ax,) = figure.axes
-    assert ax.lines[0].get_ydata().tolist() == [row.direct_exact for row in made]
+    assert ax.lines[0].get_ydata().tolist() == [row.direct_exact for row in computed]
     assert ax.lines[0].get_color() == ax.containers[0].lines[0].get_color() == variance.plots.colour("direct")
     for container, name in zip(ax.containers, ("direct", "gumbel_softmax")):
         points, _, (bars,) = container.lines
-        assert points.get_xdata().tolist() == [row.temperature for row in made]
-        assert points.get_ydata().tolist() == [getattr(row, name) for row in made]
+        assert points.get_xdata().tolist() == [row.temperature for row in computed]
+        assert points.get_ydata().tolist() == [getattr(row, name) for row in computed]
         halves = [(segment[1, 1] - segment[0, 1]) / 2 for segment in bars.get_segments()]
-        assert halves == pytest.approx([2 * getattr(row, f"{name}_error") for row in made], rel=1e-6)
+        assert halves == pytest.approx([2 * getattr(row, f"{name}_error") for row in computed], rel=1e-6)
     assert variance.plots.colour("gumbel-softmax") == ax.containers[1].lines[0].get_color()
     title = figure.get_suptitle()
     assert "k = 4" in title and "epoch 2" in title and "batch of 40" in title
@@ -123,7 +124,7 @@ def test_deviation_is_zero_if_no_draw_changes_an_arg_max(model_and_batch, rng):
 
 
 def test_noise_follows_the_seed_and_images_are_those_of_the_run(tmp_path, monkeypatch, quick):
-    """The noise follows from the seed given here; the images are those of the run, all of them if asked."""
+    """The seed is that of the call, not that of the run.  A batch may contain all images of the run."""
     loop.train(vae(k=3, limit=60, batch=30, hidden=5, seed=2, dataset="fashion-mnist"), 1, tmp_path / "run")
     loads, states, batches = spied(monkeypatch, variance.data, "load"), [], []
 

@@ -1,4 +1,4 @@
-"""The report of `verify`: true claims hold for any problem, false ones fail, rare events raise no false alarm."""
+"""The report of `verify`: true claims hold for any problem, false ones fail, and rare events cause no false alarm."""
 from __future__ import annotations
 
 import importlib
@@ -22,7 +22,7 @@ def test_all_claims_hold(k, seed):
     assert all(claim.holds for claim in claims), [claim for claim in claims if not claim.holds]
 
 
-def test_a_shift_of_ten_standard_errors_fails(rng):
+def test_claim_fails_if_its_value_is_off_by_ten_standard_errors(rng):
     h = rng.normal(size=4)
     q = gumbel.choice_probabilities(h)
     counted = verify.Sampled(lambda noise: gumbel.argmax(h, noise), 4)
@@ -47,98 +47,98 @@ def test_identity_measures_relative_to_the_largest_entry():
     assert verify.identity("", np.zeros(3), np.zeros(3)).holds
 
 
-def test_preferred_probability():
+def test_preferred_probability_for_usual_eps():
     assert verify.preferred_probability(10, 1.0) == pytest.approx(0.476, abs=5e-4)
     assert verify.preferred_probability(10, 0.1) == pytest.approx(0.9996, abs=5e-5)
 
 
 def test_law_of_a_statistic_has_the_moments_of_its_draws(rng):
-    """Of values, of events and of the maximum: a million draws, deviation and kurtosis to 2 %."""
+    """The laws of values, of events and of the maximum agree with a million draws to 2 %."""
     p, values = np.array([0.5, 0.3, 0.2]), np.array([[1.0, -7.0], [4.0, -7.0], [-2.0, -1.0]])
     index = rng.choice(3, size=1_000_000, p=p)
     noise = gumbel.sample((1_000_000, 1), rng)
     for law, drawn in ((evidence.of_values(p, values), values[index]), (evidence.of_events(p), np.eye(3)[index]),
                        (evidence.normal(np.pi**2 / 6, 5.4), noise)):
-        off = drawn - drawn.mean(axis=0)
-        np.testing.assert_allclose(law.deviation, off.std(axis=0), rtol=0.02)
-        np.testing.assert_allclose(law.kurtosis, (off**4).mean(axis=0) / (off**2).mean(axis=0) ** 2, rtol=0.02)
+        centred = drawn - drawn.mean(axis=0)
+        np.testing.assert_allclose(law.deviation, centred.std(axis=0), rtol=0.02)
+        np.testing.assert_allclose(law.kurtosis, (centred**4).mean(axis=0) / (centred**2).mean(axis=0) ** 2, rtol=0.02)
     law = evidence.of_values(p, values)
     assert law.usual.tolist() == [1, -7] and law.largest.tolist() == [4, 7]
     np.testing.assert_allclose([law.others, law.shift], [[0.5, 0.2], [0.3 * 3 + 0.2 * 3, 0.2 * 6]])
 
 
-def test_preferred_probability_at_tiny_eps():
+def test_preferred_probability_for_tiny_and_huge_eps():
     assert verify.preferred_probability(10, 0.01) == pytest.approx(1.0)
     assert verify.preferred_probability(10, 1e4) == pytest.approx(0.1, abs=1e-3)
 
 
-# --- what verify is there to catch ------------------------------------------------------------------------------------
+# --- planted errors ---------------------------------------------------------------------------------------------------
 
 FEW, DEFAULT = 1_000, 200_000
 
 
-def times(factor: float):
-    """A function whose result is off by this factor."""
-    return lambda right: lambda *arguments, **keywords: factor * right(*arguments, **keywords)
+def scaled(factor: float):
+    """Return a planted error that multiplies the result of a function by this factor."""
+    return lambda original: lambda *arguments, **keywords: factor * original(*arguments, **keywords)
 
 
-def one_entry_off(right):
-    """Only the first value's entry is off, by 1 %."""
+def one_entry_off(original):
+    """Make only the first entry of the result 1 % larger."""
     def wrong(*arguments, **keywords):
-        made = np.array(right(*arguments, **keywords))
-        made[..., 0] *= 1.01
-        return made
+        result = np.array(original(*arguments, **keywords))
+        result[..., 0] *= 1.01
+        return result
     return wrong
 
 
-def shifted_noise(right):
-    return lambda shape, rng: right(shape, rng) + 0.05
+def shifted_noise(original):
+    return lambda shape, rng: original(shape, rng) + 0.05
 
 
-def higher(right):
-    """The maximum, 1 % too high; the winner is right."""
+def maximum_too_high(original):
+    """Make the maximum 1 % too high, and leave the winner unchanged."""
     def wrong(*arguments):
-        value, z_eps = right(*arguments)
+        value, z_eps = original(*arguments)
         return danskin.PerturbedMax(1.01 * value, z_eps)
     return wrong
 
 
-def second_argmax_off(right):
-    """One pair in a hundred does not climb."""
+def second_argmax_off(original):
+    """In every hundredth pair, let the second arg max be the value with the lowest f."""
     def wrong(h, f, eps, noise):
-        z_star, z_eps = right(h, f, eps, noise)
+        z_star, z_eps = original(h, f, eps, noise)
         return direct.Pair(z_star, np.where(np.arange(len(z_eps)) % 100 == 0, f.argmin(), z_eps))
     return wrong
 
 
-# What is planted where, the draws that it takes to see it, and a claim that must fail.
-SLIPS = {
+# Function -> the error planted in it, the number of draws that shows it, and a part of a claim that must fail.
+PLANTED_ERRORS = {
     "gumbel.sample": (shifted_noise, DEFAULT, "step 1"),
     "gumbel.choice_probabilities": (one_entry_off, FEW, "second method: the integral"),
-    "gumbel.choice_probabilities_by_quadrature": (times(1.01), FEW, "second method: the integral"),
-    "danskin.perturbed_max": (higher, FEW, "the highest line"),
-    "danskin.G": (times(1.01), FEW, "differences of G"),
-    "danskin.dG_deps": (times(1.01), FEW, "dG/deps; second method"),
+    "gumbel.choice_probabilities_by_quadrature": (scaled(1.01), FEW, "second method: the integral"),
+    "danskin.perturbed_max": (maximum_too_high, FEW, "the highest line"),
+    "danskin.G": (scaled(1.01), FEW, "differences of G"),
+    "danskin.dG_deps": (scaled(1.01), FEW, "dG/deps; second method"),
     "danskin.dG_dh": (one_entry_off, FEW, "dG/dh; second method"),
-    "danskin.d2G_dh_deps": (times(1.01), FEW, "(3)"),
-    "danskin.d2G_deps_dh": (times(1.01), FEW, "(4)"),
-    "exact.gradient": (times(1.01), FEW, "Theorem 1 (1)"),
-    "direct.gradient": (times(1.01), DEFAULT, "total variance of g"),
-    "direct.two_sided_gradient": (times(1.01), DEFAULT, "two-sided"),
-    "direct.expected_gradient": (times(1.01), FEW, "grad T"),
-    "direct.variance": (times(1.01), DEFAULT, "total variance of g"),
-    "direct.joint_law": (times(1.01), FEW, "coupling law: rows"),
-    "direct.best_eps": (times(1.01), FEW, "best eps for one sample; second method"),
-    "direct.mse": (times(1.01), DEFAULT, "best eps for one sample is"),
-    "direct.tilted_objective": (times(1.01), FEW, "grad T"),
+    "danskin.d2G_dh_deps": (scaled(1.01), FEW, "(3)"),
+    "danskin.d2G_deps_dh": (scaled(1.01), FEW, "(4)"),
+    "exact.gradient": (scaled(1.01), FEW, "Theorem 1 (1)"),
+    "direct.gradient": (scaled(1.01), DEFAULT, "total variance of g"),
+    "direct.two_sided_gradient": (scaled(1.01), DEFAULT, "two-sided"),
+    "direct.expected_gradient": (scaled(1.01), FEW, "grad T"),
+    "direct.variance": (scaled(1.01), DEFAULT, "total variance of g"),
+    "direct.joint_law": (scaled(1.01), FEW, "coupling law: rows"),
+    "direct.best_eps": (scaled(1.01), FEW, "best eps for one sample; second method"),
+    "direct.mse": (scaled(1.01), DEFAULT, "best eps for one sample is"),
+    "direct.tilted_objective": (scaled(1.01), FEW, "grad T"),
     "direct.argmax_pair": (second_argmax_off, FEW, "the pair only climbs"),
-    "experiments.theory.verify.preferred_probability": (times(1.01), FEW, "T - KL"),
+    "experiments.theory.verify.preferred_probability": (scaled(1.01), FEW, "T - KL"),
 }
 
 
-@pytest.mark.parametrize("target", SLIPS)
+@pytest.mark.parametrize("target", PLANTED_ERRORS)
 def test_error_of_one_percent_in_any_formula_fails_a_claim(monkeypatch, target):
-    plant, samples, words = SLIPS[target]
+    plant, samples, words = PLANTED_ERRORS[target]
     module, _, name = target.rpartition(".")
     owner = importlib.import_module(f"refimpl.{module}")
     monkeypatch.setattr(owner, name, plant(getattr(owner, name)))
@@ -167,7 +167,7 @@ def test_numbers_out_of_range():
 
 
 def test_sampled_points_of_the_picture_agree_with_its_lines(tmp_path, monkeypatch):
-    """Lines are the exact bias, deviation and error; points are sampled; a star stands at the best eps."""
+    """Lines show the exact bias, deviation and error, points show sampled values, and a star marks the best eps."""
     saved = spied(monkeypatch, verify.plots, "save")
     verify.run(4, 1, 20_000, tmp_path)
     figure = saved[0]["figure"]
@@ -192,19 +192,19 @@ def test_sampled_points_of_the_picture_agree_with_its_lines(tmp_path, monkeypatc
 
 
 def means(values, n: int) -> evidence.Sampled:
-    """A statistic of n draws with these means."""
+    """Return a statistic of n draws with these means."""
     sampled = evidence.Sampled(lambda noise: noise)
     sampled.n, sampled.total = n, n * np.asarray(values)
     return sampled
 
 
 def test_only_entries_with_enough_expected_events_are_tested():
-    """An entry that expects fewer than 25 events is no evidence; one that expects 25 is."""
+    """An entry is tested only if at least 25 events are expected."""
     for events, counts in ((23.0, False), (25.0, True)):
         p = np.array([0.5, events / 1_000, 0.5])
         claim = verify.estimated("", p, means(p + [0, 0.1, 0], 1_000), evidence.of_events(p))
         assert claim.holds is not counts
-    # where all are rare, and not so rare that none may come, nothing can be said, and that is said
+    # if all events are rare, but not so rare that none may occur, the claim cannot be tested
     p = np.array([1e-4, 1e-3, 2e-3])
     claim = verify.estimated("", p, means(10 * p, 1_000), evidence.of_events(p))
     assert claim.holds is None and "cannot be tested" in claim.found and "2 of 1,000 are expected" in claim.found
@@ -233,7 +233,7 @@ def test_sampled_claim_holds_up_to_five_standard_errors(off, holds):
 
 
 def test_allowed_error_of_many_values_is_corrected_by_bonferroni():
-    """Bonferroni: the chance that any of m normal values is off by that much is that of one by five."""
+    """m values are together as unlikely to exceed the allowed error as one value is to exceed five standard errors."""
     assert evidence.allowed(1) == pytest.approx(5)
     for values in (6, 2_500):
         assert values * math.erfc(evidence.allowed(values) / np.sqrt(2)) == pytest.approx(math.erfc(5 / np.sqrt(2)))
@@ -253,13 +253,13 @@ def test_numbers_too_small_for_full_precision_are_not_compared(size, holds):
 @pytest.mark.parametrize("power, holds", [(0.94, False), (0.96, True), (1.04, True), (1.06, False), (1.94, False),
                                           (1.96, True), (0.0, False)])
 def test_slope_of_the_bias_is_tested_within_a_twentieth(monkeypatch, power, holds):
-    """An order higher is right too: O(eps) is a bound, and the first term may vanish."""
+    """A slope of 2 is right too: O(eps) is an upper bound, and the term of first order may vanish."""
     monkeypatch.setattr(direct, "bias", lambda h, f, eps, two_sided: np.multiply.outer(eps**power, np.ones(2)))
     claim = verify._slope("", np.zeros(2), np.array([0.0, 3.0]), False, 1)
     assert claim.holds is holds and ("first term vanishes" in claim.found) is (power == 1.96)
 
 
-# --- scores of one's own ----------------------------------------------------------------------------------------------
+# --- problems given by the user ---------------------------------------------------------------------------------------
 
 FAR_APART = ["1e3,-1e3 1,2 0.5", "0,-800 0,1000 1", "0,0 0,1e-300 0.5", "-199.4,192.1 41.1,144.0 0.001",
              "0.5,-1,0.2 1,2,0 30", "0,0 0,40 0.5", "0,-680 0,1 0.5", "1000,1000,-1000 -1000,1000,1000 1000",
@@ -283,7 +283,7 @@ def test_every_problem_has_28_verdicts_and_none_fails(problem):
 @pytest.mark.filterwarnings("error")
 def test_problems_drawn_from_a_wide_range_have_28_verdicts(monkeypatch):
     least = verify._maximised_probability(10, 1.0)
-    monkeypatch.setattr(verify, "_maximised_probability", lambda k, eps: least)         # the same every time, and slow
+    monkeypatch.setattr(verify, "_maximised_probability", lambda k, eps: least)         # slow, and always the same
     for seed in range(15):
         rng = np.random.default_rng([seed, 5])
         k = int(rng.integers(2, 8))
@@ -293,13 +293,13 @@ def test_problems_drawn_from_a_wide_range_have_28_verdicts(monkeypatch):
 
 
 def test_sampled_claims_have_a_verdict_if_no_winner_changes():
-    """h so far apart that no draw of the noise changes the winner."""
+    """The scores h are so far apart that the noise almost never changes the winner."""
     claims = verify.run(samples=FEW, h=np.array([0.0, -50.0]), f=np.array([1.0, 2.0]))
-    said = {claim.text: claim.found for claim in claims}
-    assert said["Theorem 2: P(z* = z), sampled"] == "1 in every draw, and no other is expected"
+    found = {claim.text: claim.found for claim in claims}
+    assert found["Theorem 2: P(z* = z), sampled"] == "1 in every draw, and no other is expected"
     claims = verify.run(samples=FEW, h=np.array([0.0, -8.0]), f=np.array([1.0, 2.0]))
-    said = {claim.text: claim.found for claim in claims}
-    assert said["Theorem 2: P(z* = z), sampled"].startswith("cannot be tested: it hangs on rare draws, 0.34 of 1,000")
+    found = {claim.text: claim.found for claim in claims}
+    assert found["Theorem 2: P(z* = z), sampled"].startswith("cannot be tested: it hangs on rare draws, 0.34 of 1,000")
 
 
 @pytest.mark.filterwarnings("error")
@@ -315,20 +315,20 @@ def test_pictures_can_be_drawn_for_scores_far_apart(problem, tmp_path):
 def test_control_variate_reduces_the_variance_up_to_the_printed_eps():
     h, f = verify.problem(6, np.random.default_rng(0))
     claim = verify._control_variate(h, f)
-    said = float(claim.found.partition("below eps = ")[2])
+    limit = float(claim.found.partition("below eps = ")[2])
 
-    def without(eps):
+    def variance_without(eps):
         q = gumbel.choice_probabilities(h + eps * f)
         return (1 - (q**2).sum()) / eps**2
 
-    assert direct.variance(h, f, said / 1.05).sum() < without(said / 1.05)
-    assert direct.variance(h, f, said * 1.05).sum() > without(said * 1.05)
+    assert direct.variance(h, f, limit / 1.05).sum() < variance_without(limit / 1.05)
+    assert direct.variance(h, f, limit * 1.05).sum() > variance_without(limit * 1.05)
     assert float(claim.exact) == pytest.approx(direct.variance(h, f, 0.01).sum(), rel=1e-5)
-    assert float(claim.found.split()[0]) == pytest.approx(without(0.01), rel=1e-5) and claim.holds
+    assert float(claim.found.split()[0]) == pytest.approx(variance_without(0.01), rel=1e-5) and claim.holds
 
 
 def test_picture_labels_each_of_its_parts():
-    """And below the noise of its points, the deviation over the root of the draws, no bias can be seen."""
+    """The noise of the points is the standard deviation over the root of the number of draws."""
     h, f = verify.problem(3, np.random.default_rng(2))
     figure = theorem1.errors(h, f, 2_500, np.random.default_rng(3), 17)
     bias, deviation, _ = figure.axes
@@ -344,8 +344,8 @@ def test_picture_labels_each_of_its_parts():
 
 def test_verify_draws_the_requested_number_of_samples(monkeypatch):
     monkeypatch.setattr(verify, "CHUNK", 700)
-    made: list[int] = []
-    right = gumbel.sample
-    monkeypatch.setattr(verify.gumbel, "sample", lambda shape, rng: made.append(shape[0]) or right(shape, rng))
+    sizes: list[int] = []
+    original = gumbel.sample
+    monkeypatch.setattr(verify.gumbel, "sample", lambda shape, rng: sizes.append(shape[0]) or original(shape, rng))
     verify.run(3, 0, 1_500)
-    assert made == [700, 700, 100, 1_000]                           # and a thousand looked at one by one
+    assert sizes == [700, 700, 100, 1_000]                          # the last 1,000 are examined one by one

@@ -1,4 +1,4 @@
-"""One sample, a hundred, enumeration: the same mean, and the noise that the number of samples leaves."""
+"""Bounds from one sample, from a hundred samples and by enumeration: they have the same mean and different noise."""
 from __future__ import annotations
 
 import math
@@ -18,7 +18,7 @@ from tests.settings import vae
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """Folders of a run of direct, of Gumbel-softmax, and of one with pair scores."""
+    """Return a folder with three runs: direct, Gumbel-softmax, and direct with pair scores."""
     folder = tmp_path_factory.mktemp("runs")
     common = dict(limit=300, hidden=8, lr=0.01)
     for name, settings in (("direct", vae(k=4, **common)),
@@ -40,10 +40,10 @@ def test_one_hot_samples_have_the_exact_bound_as_their_mean():
         assert abs(np.mean(values) - exact) < 4 * spread[samples] / np.sqrt(60)
     assert 3 < spread[1] / spread[20] < 6.5                                     # sqrt(20) = 4.5
     relaxed = [yardsticks.sampled(run.model, part, 5, rng, tau=0.5) for _ in range(10)]
-    assert abs(np.mean(relaxed) - exact) > 4 * np.std(relaxed)                  # another quantity
+    assert abs(np.mean(relaxed) - exact) > 4 * np.std(relaxed)              # the relaxed bound is another quantity
 
 
-def test_the_command(trained, tmp_path, capsys):
+def test_command_writes_a_row_for_every_run(trained, tmp_path, capsys):
     folders = [str(trained / name) for name in ("direct", "gumbel-softmax")]
     assert cli.main(["measure", "yardsticks", *folders, "--images", "100", "--repetitions", "3",
                      "--out", str(tmp_path)]) == 0
@@ -57,7 +57,7 @@ def test_the_command(trained, tmp_path, capsys):
         assert abs(row["one"] - row["exact"]) < 5 and row["hundred_spread"] < row["one_spread"]
 
 
-def test_bad_input_is_one_line(trained, tmp_path, capsys):
+def test_bad_input_is_refused_in_one_line(trained, tmp_path, capsys):
     for arguments, words in (([str(tmp_path / "none")], "is missing"),
                              ([str(trained / "pairs")], "has a structured encoder: there is no bound"),
                              ([str(trained / "direct"), "--repetitions", "1"], "--repetitions must be at least 2"),
