@@ -256,14 +256,14 @@ def test_results_are_written_to_csv_and_rows(tmp_path):
 
 def test_folder_of_another_cell_with_the_same_name_is_refused(tmp_path):
     """The name of a folder has no commas, so that two labels that differ only in a comma share a folder."""
-    one, other = (Cell(label, VAESettings(hidden=hidden, **SMALL).resolved())
-                  for label, hidden in (("direct, q", 4), ("direct q", 5)))
-    assert one.folder == other.folder
-    cells.run_cells([one], 1, tmp_path, 1, None, lambda line: None)
-    for use in (lambda: cells.run_cells([other], 1, tmp_path, 1, None, lambda line: None),
-                lambda: cells.collect([other], tmp_path)):
+    first, second = (Cell(label, VAESettings(hidden=hidden, **SMALL).resolved())
+                     for label, hidden in (("direct, q", 4), ("direct q", 5)))
+    assert first.folder == second.folder
+    cells.run_cells([first], 1, tmp_path, 1, None, lambda line: None)
+    for function in (lambda: cells.run_cells([second], 1, tmp_path, 1, None, lambda line: None),
+                     lambda: cells.collect([second], tmp_path)):
         with pytest.raises(InputError, match="was made with other settings: hidden is 4, not 5"):
-            use()
+            function()
 
 
 # --- training cells ---------------------------------------------------------------------------------------------------

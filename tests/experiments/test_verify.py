@@ -138,12 +138,12 @@ PLANTED_ERRORS = {
 
 @pytest.mark.parametrize("target", PLANTED_ERRORS)
 def test_error_of_one_percent_in_any_formula_fails_a_claim(monkeypatch, target):
-    plant, samples, words = PLANTED_ERRORS[target]
+    plant, samples, claim_text = PLANTED_ERRORS[target]
     module, _, name = target.rpartition(".")
     owner = importlib.import_module(f"refimpl.{module}")
     monkeypatch.setattr(owner, name, plant(getattr(owner, name)))
     failed = [claim.text for claim in verify.run(6, 0, samples) if not claim.holds]
-    assert any(words in text for text in failed), failed
+    assert any(claim_text in text for text in failed), failed
 
 
 def test_all_claims_hold_with_the_default_number_of_draws():
@@ -160,7 +160,7 @@ def test_exact_claims_hold_for_many_problems():
                    claim for claim in claims if not claim.holds]
 
 
-def test_numbers_out_of_range():
+def test_numbers_out_of_range_are_refused():
     for wrong in (dict(k=1), dict(k=51), dict(samples=999), dict(samples=10**8 + 1), dict(seed=-1)):
         with pytest.raises(InputError):
             verify.run(**wrong)
