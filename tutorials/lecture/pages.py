@@ -48,7 +48,7 @@ def draw() -> list[Figure]:
 
 
 def about(figures: list[Figure]) -> dict[str, str]:
-    """The metadata of the PDF: the titles of its pages, a line for each, and as its keyword a digest of all pages.
+    """The metadata of the PDF: the titles of its pages, one per line, and a digest of all pages as the keyword.
 
     The digest does not depend on the version of matplotlib that draws the pages."""
     digest = hashlib.sha256("".join(map(figure_digest, figures)).encode()).hexdigest()

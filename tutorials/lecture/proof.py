@@ -15,7 +15,7 @@ BOX = dict(facecolor="1", edgecolor="none", pad=4)
 
 
 def chance(t: np.ndarray | float) -> np.ndarray:
-    """P(gamma_1 - gamma_0 < t): with two values, the chance of the first one at h_0 - h_1 = t (Theorem 2)."""
+    """P(gamma_1 - gamma_0 < t): with two values, the chance of value 0 if h_0 - h_1 = t (Theorem 2)."""
     return gumbel.choice_probabilities(np.stack(np.broadcast_arrays(t, 0.0), axis=-1))[..., 0]
 
 
@@ -50,7 +50,7 @@ def wall(figure: Figure) -> None:
 
 
 def two_moves(figure: Figure) -> None:
-    """The wall moves because h(coat) is raised, or because eps f is added; both give (f_1 - f_0) rho per unit."""
+    """The wall moves because h(coat) is raised, or because eps f is added; both give (f_1 - f_0) rho."""
     place, step, difference = H[0] - H[1], 0.3, F[1] - F[0]
     tiny = 1e-4
     moves = (("raise h(coat) by δ", place - step, (chance(place) - chance(place - tiny)) / tiny * difference,

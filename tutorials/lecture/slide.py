@@ -29,7 +29,7 @@ def lines(title: str) -> str:
 
 
 def new(title: str, number: int) -> Figure:
-    """An empty page with its title and its number.  SETTINGS are set, and stay set."""
+    """An empty page with its title and its number.  matplotlib's rcParams keep SETTINGS afterwards."""
     matplotlib.rcParams.update(SETTINGS)
     figure = Figure(figsize=SIZE)
     figure.text(0.04, 0.955, lines(title), fontsize=TITLE, va="top", linespacing=1.15)
