@@ -44,8 +44,8 @@ def softplus(a):
 # ## The model
 #
 # The encoder gives an image ten scores. The decoder is a network that produces a table of ten pictures, one for each
-# value of $z$. The decoder does not see $x$, so *ten* rows are enough for the whole batch: $f$ of every image under
-# every value is one matrix product (exercise 3 of chapter 5). As in chapter 5, each network has two layers with a ReLU
+# value of $z$. The decoder does not see $x$, so *ten* pictures are enough for the whole batch: one matrix product gives
+# $f$ for all images and values (exercise 3 of chapter 5). As in chapter 5, each network has two layers with a ReLU
 # between them. Here we use the layers of the package.
 
 # %%
@@ -82,10 +82,11 @@ for image in range(5):                                      # a check: one decod
 # %% [markdown]
 # ## Three gradients
 #
-# The first two gradients are the functions `enumeration` and `direct`. Each returns two tables with a row for each
+# The functions `enumeration` and `direct` compute the first two gradients. Each returns two tables with a row for each
 # image. The first table is the gradient of $E_q f$ with respect to the encoder's scores, or an estimate of this
 # gradient. The second table has the weights with which the decoder learns from the values. The noise is drawn as in
-# chapter 3: minus the logarithm of an exponential variable is a Gumbel variable, whose mean is Euler's constant.
+# chapter 3: minus the logarithm of an exponential variable is a Gumbel variable. Its mean, Euler's constant, is
+# subtracted.
 
 # %%
 def enumeration(h, f, rng):
@@ -122,16 +123,16 @@ assert (gumbel_noise(5, np.random.default_rng(0)) == gumbel.sample(5, np.random.
 # %% [markdown]
 # ## Is the gradient of the whole chain right?
 #
-# Chapter 5 says that a backward pass needs a check. This one goes through the decoder, the table, the gradient with
-# respect to the scores, and the encoder. So we check it as a whole, in float64, against difference quotients of the
-# objective with respect to *all* weights of both networks:
+# The backward pass goes through the decoder, the table of $f$, the gradient with respect to the scores, and the
+# encoder. We check it as a whole, in float64, against difference quotients of the objective with respect to *all*
+# weights of both networks. The KL gradient is always subtracted:
 #
-# - Enumeration must be the gradient of the ELBO.
-# - The mean of the direct gradient, $(q_\epsilon - q)/\epsilon$, must be the gradient of $T - \text{KL}$ with respect
+# - Enumeration must give the gradient of the ELBO.
+# - The mean of the direct gradient, $(q_\epsilon - q)/\epsilon$, must give the gradient of $T - \text{KL}$ with respect
 #   to the encoder's weights. Here $T = \frac{1}{\epsilon} \log E_q e^{\epsilon f}$ is the tilted objective of
-#   chapter 4. For the decoder's weights, the gradient of $T$ weights the values with $q_\epsilon$.
-# - Sampled direct gradients, each with its own backward pass, must have this mean up to their noise. At $\epsilon = 1$
-#   their bias is large enough to be seen: their mean must *not* be the gradient of the ELBO.
+#   chapter 4. The decoder must learn from each value with the share $q_\epsilon$.
+# - The average of 100 direct gradients, each with its own backward pass, must agree with the exact mean up to noise. At
+#   $\epsilon = 1$ the bias is large: the average must *not* be the gradient of the ELBO.
 
 # %%
 chain, few, direction = Model(0, dtype=np.float64), x_all[:100].astype(float), np.random.default_rng(4)
@@ -234,8 +235,8 @@ plt.show()
 # code ("as released"): without the KL gradient, and with an $\epsilon$ that falls slowly from 1.
 #
 # How good can a model be that uses only some of its ten values? The best picture for a value is a weighted mean of
-# images. The EM algorithm finds these pictures without a network. Whichever value an image takes, the prior of the
-# value costs $\log 10$ nats. The results are drawn as dotted lines.
+# images. The EM algorithm finds these pictures without a network. The prior of every value is $1/10$, which costs
+# $\log 10$ nats. Dotted lines show the resulting $-\log p(x)$.
 
 # %%
 heights = {used: later_mixture.height(used, x_all, test_all) for used in (1, 2, 4, 5, 6)}
@@ -250,9 +251,9 @@ plt.show()
 # What to see. Two curves start on a *plateau* near 208 nats. There all images get the same value, whose picture is the
 # mean of all digits. Enumeration stops again near 184 and near 179. These numbers are close to the dotted lines for
 # four and five values. Each plateau ends when more values come into use. (The lines are $-\log p(x)$ of a fit to 4,000
-# images, and the curves are $-\text{ELBO}$. With 20,000 images the lines fall by about one nat. In this run
+# images, and the curves are $-\text{ELBO}$. With 20,000 images the lines fall by about one nat. For enumeration
 # $-\text{ELBO}$ is about one nat above $-\log p(x)$.) In the first figure the plateau is near 202, because that figure
-# uses other test images. Exercise 1 computes that number.
+# uses fewer test images. Exercise 1 computes the 202.
 #
 # ## What the gap says about the methods
 #
@@ -265,7 +266,7 @@ plt.show()
 # - *Direct and Gumbel-softmax* differ by 2.4 nats of ELBO, but by only 0.4 nats of $\log p(x)$. So their decoders are
 #   nearly equally good. The rest of the difference comes from the encoder, which Gumbel-softmax trained for relaxed
 #   samples.
-# - *Enumeration* is 12 nats behind in $\log p(x)$ itself. Its value is close to the line for five values, so its
+# - *Enumeration* is 12 nats behind in $\log p(x)$ itself. Its $-\log p(x)$ is close to the line for five values, so its
 #   decoder has learnt about five pictures. Its gap is small in comparison.
 # - *Direct as released* has the smallest gap, although its gradient leaves out the KL term, which is a part of the
 #   bound. How can that be? The next cell examines two small models, those of appendix C:
@@ -288,13 +289,13 @@ for name, words in (("eps-0.1-kl", "KL on, eps = 0.1"), ("eps-1-no-kl", "KL off,
 # %% [markdown]
 # What to see. The posterior is nearly one-hot, because for most images the scores of the ten pictures differ by dozens
 # of nats. Both encoders are more spread out than the posterior. The best $q$ for $E f - \text{KL}$ is the posterior
-# itself. But direct maximises $T - \text{KL}$, in which being behind in $f$ counts less, so its best $q$ is more spread
-# out. For example, a value 10 nats behind keeps a probability of 0.0018 at $\epsilon = 0.1$ instead of 0.00005. Without
-# the KL term nothing spreads $q$ out, so $q$ can be more concentrated. But this explains little: 0.29 of the 0.33 nats
-# between the two gaps come from the images for which $q$ and the posterior have different most likely values. We did
-# not test why there are fewer such images without the KL term. In a model whose posterior is spread over many values,
-# leaving the KL term out would cost something. (The two runs differ in the KL gradient and in $\epsilon$, and each is
-# one seed.)
+# itself. But direct maximises $T - \text{KL}$, in which a lag in $f$ counts less, so the $q$ that is best for direct is
+# more spread out. For example, a value 10 nats behind keeps a probability of 0.0018 at $\epsilon = 0.1$ instead of
+# 0.00005. Without the KL term nothing spreads $q$ out, so $q$ can be more concentrated. But this explains little: 0.29
+# of the 0.33 nats between the two gaps come from the images for which $q$ and the posterior have different most likely
+# values. We did not test why there are fewer such images without the KL term. In a model whose posterior is spread over
+# many values, leaving the KL term out would cost something. (The two runs differ in the KL gradient and in $\epsilon$,
+# and each is one seed.)
 #
 # ## Why does q concentrate on one value?
 #
@@ -341,8 +342,9 @@ assert q[:, leader].mean() > 0.99 and ahead.mean() > 20
 # $$\frac{q_\epsilon(i) - q_i}{\epsilon} = q_i (\text{push}_i - E_q\, \text{push}), \qquad \text{push}_i = \frac{e^{\epsilon\, \text{lead}_i} - 1}{\epsilon\, E_q e^{\epsilon\, \text{lead}}}$$
 #
 # The expectation in the denominator is near 1 if nearly all of $q$ is on the leader and no lead is large enough to make
-# up for a small share ($q_i e^{\epsilon\, \text{lead}_i} \ll 1$). The figure sets it to 1. In the runs this expectation
-# keeps $q_i\, \text{push}_i$ below $1/\epsilon$. So the bias consists of two halves, which can be used separately:
+# up for a small share ($q_i e^{\epsilon\, \text{lead}_i} \ll 1$). For the figure we set it to 1. In the runs this
+# expectation keeps $q_i\, \text{push}_i$ below $1/\epsilon$. The bias consists of two halves, which can be used
+# separately:
 #
 # - **The cap.** If the losing value explains the image *worse*, as is the case for nearly all images, the push is at
 #   least $-1/\epsilon$, however negative the lead is. The method `capped` uses the push in these cases, and the lead
@@ -356,11 +358,11 @@ later_figures.push(lead, {eps: np.expm1(eps * lead) / eps for eps in (0.1, 1.0)}
 plt.show()
 
 # %% [markdown]
-# The effect of the cap depends on the KL term, which pulls a losing value up with $q_i$ times its *lag* in $h$ (how
-# far it is behind the leader). To balance the exact gradient, the lag in $h$ has to become as large as the lag in
-# $f$. To balance the capped gradient, a lag of $1/\epsilon$ nats is enough, here 10 nats. Take an image for which all
-# nine losing values are 30 nats behind. For three objectives, the next cell computes how much probability the best
-# $q$ leaves to each losing value.
+# The effect of the cap depends on the KL term, which pulls a losing value up with $q_i$ times its *lag* in $h$ (how far
+# it is behind the leader). To balance the exact gradient, the lag in $h$ has to become as large as the lag in $f$. To
+# balance the capped gradient, a lag of $1/\epsilon$ nats in $h$ is enough. Take an image for which all nine losing
+# values are 30 nats behind in $f$. For three objectives, the next cell computes how much probability the best $q$
+# leaves to each losing value.
 
 # %%
 share = np.linspace(-31, np.log(0.1), 200_000)                              # log q of each losing value; all are equal
@@ -376,10 +378,10 @@ for words, reward in found.items():
 # With $\epsilon = 0.1$ a losing value keeps enough probability for Adam to work with, and the decoder goes on learning
 # from it. With $\epsilon = 1$ the cap is so low that the losing values together keep half of all samples (appendix C),
 # so the bound itself becomes poor. The following runs test this theory on MNIST, at full size, with a decoder that
-# learns from $q$. The first table has each half of the bias alone, for one seed. The second table has five seeds. It
-# adds the other differences between direct and enumeration: the noise, and a decoder that learns from $z^{\star}$.
-# (`noisy-exact` is the gradient of enumeration plus the noise of direct, which is a direct gradient minus its mean.
-# `tilted` is the mean of the direct gradient.)
+# learns from $q$. The first table is about the two halves of the bias, for one seed. The second table has five seeds.
+# It also treats the other differences between direct and enumeration: the noise, and a decoder that learns from
+# $z^{\star}$. (`tilted` is the mean of the direct gradient. The noise of direct is a direct gradient minus this mean,
+# and `noisy-exact` is the gradient of enumeration plus this noise.)
 
 # %%
 exits = later_rows.exits()
@@ -388,7 +390,7 @@ five = later_rows.plateau()
 later_rows.show_plateau(five)
 
 # %% [markdown]
-# What to see in the first table. It shows *one seed*; [a second one](plateau.md#which-part-of-the-bias) agrees after
+# What to see in the first table. It shows *one seed*; [a second seed](plateau.md#which-part-of-the-bias) agrees after
 # three epochs. We say that a run is *off the plateau* if it is below 175 nats.
 #
 # - *With the KL gradient and* $\epsilon = 0.1$ the cap is what helps. `capped` leaves the plateau as `tilted` does, and
@@ -400,18 +402,18 @@ later_rows.show_plateau(five)
 #   `amplified` is off the plateau after three epochs. `capped` leaves it later. With the KL gradient `amplified`
 #   leaves the plateau too, and every method that has the cap ends between 198 and 206. There the bound is poor, as
 #   explained above.
-# - *Noise alone* (`noisy-exact`): at $\epsilon = 1$ with the KL gradient, training leaves 208
-#   sooner: it is at 199 after one epoch, and enumeration is at 209. At 0.1 without the KL gradient, noise does not
-#   help. In both cases training ends where enumeration ends. At 1 without the KL gradient, training leaves 208
-#   after the third epoch. At 0.1 with the KL gradient, noise does help. The second table has this case with five seeds.
-#   All of them leave 208 by the third epoch, but at the end all are still behind direct's median.
+# - *Noise alone* (`noisy-exact`). At $\epsilon = 1$ with the KL gradient, training leaves 208 nats sooner than
+#   enumeration: after one epoch it is at 199, and enumeration at 209. At 0.1 without the KL gradient, noise does not
+#   help. In these two cases training ends where enumeration ends. At 1 without the KL gradient, training leaves 208
+#   nats after the third epoch. At 0.1 with the KL gradient, noise helps: in the second table all five seeds leave 208
+#   nats by the third epoch, but all end behind direct's median.
 #
-# The second table also shows three further results. The mean of the direct gradient alone, with a decoder that learns
-# from $q$, leaves the plateau with every seed. A decoder that learns from $z^{\star}$ does not help enumeration. And
-# after ten epochs the median of enumeration on MNIST is as good as the median of direct. So a single seed does not show
-# which method is best in the end: by then, the seed in the figure above is the worst of enumeration's five seeds.
-# Fashion-MNIST has no such plateau. There, by the medians, neither the mean of the direct gradient nor its noise
-# alone is as good as both together ([results.md](results.md#the-plateau)).
+# The second table also shows three further results. Training with the mean of the direct gradient, and a decoder that
+# learns from $q$, leaves the plateau with every seed. A decoder that learns from $z^{\star}$ does not help enumeration.
+# And after ten epochs the median of enumeration on MNIST is as good as the median of direct. So a single seed does not
+# show which method is best in the end: by then, the seed in the figure above is the worst of enumeration's five seeds.
+# Fashion-MNIST has no such plateau. There, by the medians, direct's mean together with its noise is better than either
+# of the two alone ([plateau.md](plateau.md)).
 #
 # ## What the published comparison compared
 #
@@ -420,8 +422,9 @@ later_rows.show_plateau(five)
 # all methods.
 #
 # **The objective.** The authors' code trains *direct without the KL gradient*, and the other two methods with it. Does
-# this explain their result? The next cell shows MNIST with both recipes. (Their Gumbel-softmax is the straight-through
-# version with a falling temperature. Ours is different, so there is no number of the paper in its row.)
+# this explain their result? The next cell shows MNIST with their settings and ours. (Their Gumbel-softmax is the
+# straight-through version with a falling temperature. Ours is different, so there is no number of the paper in its
+# row.)
 
 # %%
 bounds = later_rows.published()
@@ -430,21 +433,21 @@ yardsticks = later_rows.yardsticks()
 later_rows.show_yardsticks(yardsticks)
 
 # %% [markdown]
-# The objective explains part of the result at most. (The authors' recipe also has a different $\epsilon$. Each of the
-# last two lines at $k = 50$ makes only one of the two changes. After ten epochs direct is at 210 nats without the KL
-# gradient at $\epsilon = 0.1$, and near 196.5 with the KL gradient and their falling $\epsilon$. Both changes together
-# give 142.7. So neither change alone explains the result: [results.md](results.md#convergence).)
+# The objective explains at most a part of the result. (The authors' recipe leaves out the KL gradient, and its
+# $\epsilon$ falls. In the last two lines at $k = 50$ only one of these two changes is made. After ten epochs direct is
+# at 210 nats without the KL gradient, and near 196.5 with a falling $\epsilon$. With both changes it is at 142.7. So
+# neither change alone explains the result: [results.md](results.md#convergence).)
 #
 # - The objective does not explain *the plateau*: direct with the KL gradient has the same objective, and still leaves
 #   the plateau within the first epoch.
 # - The objective does not explain *the end at* $k = 10$: direct ends at nearly the same bound with both recipes.
-# - The objective explains *the end at* $k = 50$ in part: the authors' recipe is some nats ahead of direct with its KL
+# - The objective explains *the end at* $k = 50$ in part: the authors' recipe is some nats ahead of direct with the KL
 #   gradient. With the same objective for all, the best seed of enumeration is ahead of direct, and its worst seed is
 #   far behind.
 #
-# **The way of measuring.** The slides measure direct with one sample per image, Gumbel-softmax with a hundred, and
-# enumeration exactly. The last lines above show three trained models, each measured in all three ways. (They use the
-# first 2,000 test images, which are easier. The number after ± is the standard deviation of one such measurement.)
+# **The way of measuring.** On the slides direct is measured with one sample per image, Gumbel-softmax with a hundred,
+# and enumeration exactly. The last lines above show three trained models, each measured in all three ways. (They use
+# the first 2,000 test images, which are easier. The number after ± is the standard deviation of one such measurement.)
 # With one-hot samples the results agree with the exact bound to about 0.1 nats, for one sample and for a hundred. So
 # the way of measuring does not explain the differences. Relaxed samples would explain some of them: they make
 # Gumbel-softmax look 5 nats better, but they measure a model that nobody uses. (The authors' code does not evaluate in
@@ -565,8 +568,8 @@ plt.show()
 #
 # ## Now write it yourself
 #
-# In the workbook, file 10 is the encoder and decoder of this chapter with enumeration, which you write from the first
-# weight to the exact ELBO. File 11 is one step of direct training. Check file 10 with
+# In workbook file 10 you write the encoder and decoder of this chapter with enumeration, from the first weight to the
+# exact ELBO. In file 11 you write one step of direct training. Check file 10 with
 # `python tutorials/workbook/check.py 10`. If you already have an estimator of your own, in any framework, [check your
 # own](check_your_own.md) compares it with exact numbers.
 #

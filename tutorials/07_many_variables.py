@@ -132,8 +132,8 @@ for eps in (1.0, 0.3, 0.1, 0.03):
 
 # %% [markdown]
 # What to see. At small $\epsilon$ the joint arg max and the arg maxes of the single variables agree in nearly all
-# variables. At $\epsilon = 1$ and 0.3 the biases of the two estimates have about the same size. At smaller $\epsilon$
-# the biases are too small to be compared with 40,000 draws.
+# variables. At $\epsilon = 1$ and 0.3 the biases of the two estimates have about the same size. At smaller $\epsilon$,
+# 40,000 draws are too few to compare the biases.
 #
 # Does Theorem 1 hold for the joint estimate? The proof of chapter 2 does not show this, because assumption (d) of the
 # theorem is not met. There is one logistic number for each variable, and not one Gumbel number for each vector, so the
@@ -142,12 +142,11 @@ for eps in (1.0, 0.3, 0.1, 0.03):
 #
 # $$G(l, \epsilon) = \int \max_z \Big\{ \epsilon f(z) + \sum_i s_i z_i \Big\} \prod_i \rho(s_i - l_i)\, ds$$
 #
-# In this integral the logits occur only in the smooth density, and $\epsilon$ occurs only in the maximum. So
-# $\partial G / \partial l_i$ differentiates $\rho$ and leaves the maximum as it is. Differentiating the result with
-# respect to $\epsilon$ replaces the maximum by $f(z(\epsilon))$, by Danskin's theorem. The mixed derivative exists
-# and is continuous, so the order of the two derivatives does not matter. The two first derivatives are
-# $\partial G / \partial l_i = E z_i(\epsilon)$ and $\partial G / \partial \epsilon = E f(z(\epsilon))$, and Theorem 1
-# follows as in chapter 2.
+# In this integral the logits occur only in the smooth density, and $\epsilon$ occurs only in the maximum. So in
+# $\partial G / \partial l_i$ only $\rho$ is differentiated. If the result is then differentiated with respect to
+# $\epsilon$, the maximum becomes $f(z(\epsilon))$, by Danskin's theorem. The mixed derivative exists and is continuous,
+# so it is the same in both orders. The first derivatives are $\partial G / \partial l_i = E z_i(\epsilon)$ and
+# $\partial G / \partial \epsilon = E f(z(\epsilon))$, and Theorem 1 follows as in chapter 2.
 #
 # The estimate with one arg max per variable has the mean
 # $E_q\left[(\sigma(l_i + \epsilon\, \text{gain}_i) - \sigma(l_i)) / \epsilon\right]$. This is the formula of chapter
@@ -170,7 +169,7 @@ def local_expectation():
 # %% [markdown]
 # ## Estimators that only evaluate $f$
 #
-# **REINFORCE.** $\nabla E_q f = E_q[(f(z) - \text{baseline}) \nabla \log q(z)]$, and
+# **REINFORCE** uses $\nabla E_q f = E_q[(f(z) - \text{baseline}) \nabla \log q(z)]$, where
 # $\partial \log q / \partial l_i = z_i - \sigma(l_i)$. The baseline can be any number that does not depend on this $z$.
 # If two samples are drawn, the score of each can be the baseline of the other. This version is called *leave one out*.
 #
@@ -181,9 +180,9 @@ def local_expectation():
 # $b_1$ becomes $b_2$, and $U - \frac12$ changes its sign. So $-2 f(b_2) (U - \frac12)$ has the same mean too. ARM is
 # half the sum of the two.
 #
-# **DisARM.** ARM uses the exact value of $U$, but $f$ depends only on $b_1$ and $b_2$. What do we still not know
-# about $U$ once $b_1$ and $b_2$ are known? Look at the unit interval, in which $U$ lies. The two thresholds
-# $\sigma(-l)$ and $\sigma(l)$ cut it into three parts, and in each part $b_1$ and $b_2$ are fixed:
+# **DisARM.** ARM uses the exact value of $U$, but $f$ depends only on $b_1$ and $b_2$. What do $b_1$ and $b_2$ tell us
+# about $U$? Look at the unit interval, in which $U$ lies. The two thresholds $\sigma(-l)$ and $\sigma(l)$ cut it into
+# three parts, and in each part $b_1$ and $b_2$ are fixed:
 
 # %%
 later_figures.disarm((1.0, -0.4))
@@ -252,8 +251,8 @@ def disarm():
 # $$E\left[-f_\tau(\tilde s) \frac{d}{dl} \log q(z) + \frac{d}{dl} f_\tau(s) - \frac{d}{dl} f_\tau(\tilde s)\right] = 0$$
 #
 # The first term in the bracket is what REBAR subtracts from REINFORCE, and the other two terms put its mean back. For
-# $n$ variables the same holds for each of them. If $\eta$ times the bracket is added to REINFORCE, the mean does not
-# change, for every $\eta$ and $\tau$:
+# $n$ variables the same holds for each of them. So $\eta$ times the bracket can be added to REINFORCE. The mean of the
+# sum is right for every $\eta$ and $\tau$:
 #
 # $$\left[f(z) - \eta f_\tau(\tilde s)\right] \nabla \log q(z) + \eta \nabla f_\tau(s) - \eta \nabla f_\tau(\tilde s)$$
 #
@@ -349,10 +348,10 @@ def relaxed(weights):
 #
 # The table has these columns for each estimator. *Worst, s.e.* is the distance of the mean from the exact gradient, in
 # standard errors, for the component in which this distance is largest. *Variance* is the total variance of one
-# estimate, and *evaluations* is the number of evaluations of $f$ that one estimate takes. The product of the last two
-# is the variance at equal cost. The number after ± is the standard error of this product. (REBAR and RELAX also need
-# two gradients of $f$, which are not counted. The draws for REINFORCE's baseline and for RELAX's weights are not
-# counted either, because in training they come from earlier batches.)
+# estimate, and *evaluations* is the number of evaluations of $f$ that one estimate takes. The product of these two
+# numbers is the variance at equal cost. The number after ± is the standard error of this product. (REBAR and RELAX
+# also need two gradients of $f$, which are not counted. The draws for REINFORCE's baseline and for RELAX's weights are
+# not counted either, because in training they come from earlier batches.)
 
 # %%
 estimates = {"direct, eps = 0.1": (direct_coordinates(0.1), n + 1, "direct"),
@@ -395,17 +394,17 @@ print(f"direct, eps = 0.1, with fresh noise for the second arg max: variance {un
 assert (np.abs(unshared.mean(axis=0) - exact_mean(0.1)) < 4 * error).all()
 
 # %% [markdown]
-# What to see. Left: for each estimator, the dot is the distance of the mean from the exact gradient, and the mark is
-# the standard error of that mean. An estimator whose dot is near its mark, or to the left of it, is unbiased as far as
-# these draws can tell. (The dot of direct at $\epsilon = 0.1$ lies at twice its mark. We know from `exact_mean` that it
-# is biased, but these draws hardly show it.) Right: the bars show the variance at equal cost, so a shorter bar is
-# better.
+# What to see. Left: for each estimator, the dot shows the distance of the mean from the exact gradient, and the mark
+# shows the standard error of that mean. An estimator whose dot is near its mark, or to the left of it, is unbiased as
+# far as these draws can tell. (The dot of direct at $\epsilon = 0.1$ lies at twice its mark. We know from `exact_mean`
+# that it is biased, but these draws hardly show it.) Right: the bars show the variance at equal cost, so a shorter bar
+# is better.
 #
-# Which estimator is best at equal cost? On this problem it is REINFORCE with its constant baseline: it takes one
-# evaluation, has no bias, and its product is the lowest. DisARM and local expectation come next and differ by 2 %
-# (their exact values are 4.95 and 5.06). RELAX's fitted weights remove a quarter of the variance that REBAR has at
-# $\eta = 1$. Direct at $\epsilon = 0.1$ is last by far. At $\epsilon = 1$ its variance is low, but it has a bias that
-# no number of draws removes.
+# Which estimator is best at equal cost? On this problem it is REINFORCE with its constant baseline: it has no bias, and
+# its variance at equal cost is the lowest. DisARM and local expectation come next and differ by 2 % (their exact values
+# are 4.95 and 5.06). RELAX's fitted weights remove a quarter of the variance that REBAR has at $\eta = 1$. Direct at
+# $\epsilon = 0.1$ is last by far. At $\epsilon = 1$ its variance is low, but it has a bias that no number of draws
+# removes.
 #
 # The last two printed lines are about two mistakes. If the dependence of $\tilde s$ on $l$ is forgotten, the mean of
 # REBAR is wrong. The variance does not reveal this: it is even a little smaller. So always test the mean of an
@@ -444,10 +443,9 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # What to see. Left: at the same number of epochs most runs lie close together, and ARM is behind. Right: at the same
 # number of evaluations, the estimators that need two or three scores are far ahead of those that need all neighbours.
 # The order in training is not the order by variance in the table. In the table DisARM and local expectation are nearly
-# equal. In training, at equal evaluations, DisARM is first, and local expectation is last of the five estimators in the
-# last printed line (of all estimators that were trained, only direct is behind local expectation). So the variance at
-# one point of a toy problem does not tell us which estimator trains best. Besides, these runs have only one seed and
-# eight epochs.
+# equal. In training, at equal evaluations, DisARM is first, and of the five estimators in the last printed line, local
+# expectation is last. (Of the others, only direct is behind it.) So the variance at one point of a toy problem does not
+# tell us which estimator trains best. Besides, these runs have only one seed and eight epochs.
 #
 # ## When to choose which
 #
@@ -467,7 +465,7 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # | RELAX | the same, and a network | none | as for REBAR, but $f_\tau$ is not close enough to $f$, and training is long enough to fit the network |
 # | direct | $f$ at $z^{\star}$ and its $n$ neighbours | order $\epsilon$ | the arg max comes from a solver and $q$ has no formula (chapter 8), or a long training may profit from its bias |
 #
-# REINFORCE, with the mean of earlier scores or of other samples as its baseline, needs the least. At small budgets it
+# REINFORCE needs the least. Its baseline is the mean score of earlier or of other samples. At small budgets REINFORCE
 # is hard to beat, as the table above shows.
 #
 # ## Exercises
@@ -516,9 +514,9 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 #
 # <details><summary>Solution</summary>
 #
-# In the batch mean, the score of the image itself has the weight $1/B$. The other 99 scores do not depend on this
-# image's $z$. On average their contributions cancel, and they add noise. So the expectation of one image's estimate is
-# $1/B$ times the true gradient. Hence the *sum* of the $B$ estimates is unbiased, and their average is not.
+# In the batch mean, the image's own score has the weight $1/B$. The scores of the 99 other images do not depend on this
+# image's $z$, so they add noise but change no mean. So the expectation of one image's estimate is $1/B$ times the true
+# gradient. Hence the *sum* of the $B$ estimates is unbiased, and their average is not.
 #
 # ```python
 # B = 100
@@ -538,7 +536,7 @@ assert max(in_table, key=at_budget.get) == "local-expectation" and by_variance[-
 # - $f$ is evaluated at something other than the whole vector $z^{\star}$ of this draw.
 # - The two arg maxes do not share their noise. Fresh noise for the second one leaves the mean as it is, since
 #   $\text{gain}_i$ does not depend on $\gamma_i$. But then the two arg maxes often differ by chance alone, and the
-#   variance grows like $1/\epsilon^2$ instead of $1/\epsilon$. The last line below the table shows it.
+#   variance grows like $1/\epsilon^2$ instead of $1/\epsilon$. The last line below the table shows this variance.
 # - Only the variance is measured. A biased estimator can always have a lower variance.
 # - Two methods are compared at the same number of epochs although one needs 16 evaluations per step and the other 2.
 #

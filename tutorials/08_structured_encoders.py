@@ -54,8 +54,8 @@ alone = (u > 0).astype(int)
 print("alone:", alone, "  together:", best, f"  scores {score(u, w, alone):.2f} and {score(u, w, best):.2f}")
 
 # %% [markdown]
-# If each variable is chosen alone, only the second one is 1. With the pair scores the first and the third are 1 as
-# well, because of their positive pair scores with the second. The last one stays 0.
+# If each variable is chosen alone, only $z_2$ is 1. With the pair scores $z_1$ and $z_3$ are 1 as well, because of
+# their positive pair scores with $z_2$. $z_4$ stays 0.
 #
 # ## A minimum cut
 #
@@ -95,8 +95,8 @@ print(f"the cut edges add up to {bill:.2f}; with the constant {constant:.2f} tha
 # %% [markdown]
 # What to see. Blue variables are in the source's camp. The thicker an edge is, the more it costs to cut it. The dashed
 # edges are cut, and no other division costs less. Now scipy finds the cheapest division. Scipy's function
-# `maximum_flow` takes integers, so the capacities are scaled up and rounded. The variables that the source can still
-# reach after the flow are in the source's camp.
+# `maximum_flow` takes integers, so the capacities are scaled up and rounded. A variable that can still be reached from
+# the source after the flow is in the source's camp.
 
 # %%
 def by_min_cut(u, w, unit=1e6):
@@ -174,9 +174,9 @@ print("integer program and enumeration agree on 20 random instances with pair sc
 # $$\frac{\partial}{\partial u_i} \approx \frac{z_i(\epsilon) - z^{\star}_i}{\epsilon}, \qquad \frac{\partial}{\partial w_{ij}} \approx \frac{z_i(\epsilon) z_j(\epsilon) - z^{\star}_i z^{\star}_j}{\epsilon}$$
 #
 # There is noise on the unary scores only: $\gamma_i$ is added to $u_i$. Is that enough for Theorem 1? For $u_i$ the
-# argument of chapter 7 applies: integrate over $u_i + \gamma_i$, and then $u_i$ no longer occurs in the maximum but
-# only in the smooth density. For $w_{ij}$ this argument fails, because $w_{ij}$ has no noise. So $w_{ij}$ stays in the
-# maximum, and the derivative of the maximum with respect to $w_{ij}$ is the product $z_i z_j$ at the arg max. This
+# argument of chapter 7 applies: in an integral over $u_i + \gamma_i$, the score $u_i$ occurs only in the smooth
+# density, and not in the maximum. For $w_{ij}$ this argument fails, because $w_{ij}$ has no noise. So $w_{ij}$ stays in
+# the maximum, and the derivative of the maximum with respect to $w_{ij}$ is the product $z_i z_j$ at the arg max. This
 # product jumps. Nevertheless Theorem 1 holds for $w_{ij}$ too. [Appendix D](appendix_d_unary_noise.ipynb) proves it by
 # the walls of chapter 2: where two 0/1 vectors tie, they differ in some variable, and the noise of that variable
 # smooths the tie.
@@ -257,10 +257,10 @@ for eps in (0.1, 0.02):
 # $n + 1$ vectors. ($f$ is a random table here. How large the bias is depends on how far $f$ is from linear.)
 #
 # There is no closed form for $q$ here. The noise is on single variables only, so the law of the *perturbed* arg max is
-# not the softmax of $h(z)$. (For two variables this law is an integral over one number, which is computed below.) So
-# the KL term is well defined, but there is no formula for it, and hence no formula for the bound. The released code
-# adds the KL divergence of the softmax of the unary scores instead. The result is not a bound on $\log p(x)$. But
-# $\log p(x)$ itself can still be computed exactly, by enumeration over $z$. So we report $\log p(x)$.
+# not the softmax of $h(z)$. (For two variables this law is an integral over one number, which is computed below.) The
+# KL term is well defined, but neither it nor the bound has a formula. The released code adds the KL divergence of the
+# softmax of the unary scores instead. The result is not a bound on $\log p(x)$. But $\log p(x)$ itself can still be
+# computed exactly, by enumeration over $z$. So we report $\log p(x)$.
 
 # %% [markdown]
 # If $f$ itself is a sum of unary and pair scores, neither arg max has to be approximated. (A finite $\epsilon$, here
@@ -291,8 +291,8 @@ print(f"E f, with 300 calls that cut a hundred graphs each: {kept[0]:.2f} at fir
       f"the largest f, by one more cut: {highest:.2f}")
 
 # %% [markdown]
-# For two variables both sides of Theorem 1 can be computed without sampling. Write $v_1 = u_1 + \gamma_1$. Given
-# $v_1$, the probability of $z_2 = 1$ is one sigmoid. What remains is an integral over $v_1$. Its integrand has two
+# For two variables both sides of Theorem 1 can be computed without sampling. Write $v_1 = u_1 + \gamma_1$. Given $v_1$,
+# the probability of $z_2 = 1$ is one sigmoid. Then only an integral over $v_1$ is left, and its integrand has two
 # kinks: one where the best $z_1$ changes if $z_2 = 0$, and one where it changes if $z_2 = 1$.
 
 # %%
@@ -336,15 +336,15 @@ print("d/d eps of the means of z_1, z_2, z_1 z_2   ", right)
 #
 # Pair scores help where the *posterior* is coupled. The posterior is the law $p(z \mid x)$ that the encoder should
 # imitate. Take two variables whose posterior is proportional to $e^{f(z)}$ with a known coupling: $f$ is some nats
-# higher where $z_1 = z_2$, and slightly different for 0 and 1. The gap $\text{KL}(q \| \text{posterior})$ of the best
-# $q$ of a family is what we lose by using this family. The table below shows two such gaps: the least gap of a $q$
-# without pairs, and the least gap with pairs. With pairs, $q$ is the law of the perturbed arg max of unary and pair
-# scores, which is the integral above.
+# higher where $z_1 = z_2$, and apart from that nearly the same for all $z$. The least gap
+# $\text{KL}(q \| \text{posterior})$ that an encoder can reach is what we lose by using this kind of encoder. The table
+# below shows the least gap without pairs, and the least gap with pairs. With pairs, $q$ is the law of the perturbed arg
+# max of unary and pair scores, which is the integral above.
 #
-# Can training by direct optimisation find this least gap? Since $q$ is known here, $\log q$ can be made a part of
-# $f$: follow the gradient upwards with $f(z) - \log q(z)$ instead of $f$, where $q$ is held fixed within a step. (The
-# slope of $\log q$ itself has the mean zero.) The second arg max takes the list of all four vectors. Encoders with
-# and without pairs are trained for 150 steps of 300 draws.
+# Can training by direct optimisation find this least gap? Since $q$ is known here, $\log q$ can be made a part of $f$:
+# follow the gradient upwards with $f(z) - \log q(z)$ instead of $f$, where $q$ is held fixed within a step. (This does
+# no harm, because the mean slope of $\log q$ is zero.) The second arg max is found by listing all four vectors.
+# Encoders with and without pairs are trained for 150 steps of 300 draws.
 
 # %%
 four = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
@@ -401,18 +401,17 @@ plt.show()
 # %% [markdown]
 # What to see. Left: three runs on Fashion-MNIST, with eight variables, eight epochs and one seed. None of them uses the
 # gradient of the KL term. All three runs improve, and *the encoders with pairs are behind at the end*. The second arg
-# max is by gains, as above. The runs in [results.md](results.md#structured-encoders) have fifteen variables, ten epochs
-# and three seeds. There the encoder with pairs of any sign is ahead of the encoder without pairs by 1.4 nats, and the
-# encoder with $w_{ij} \ge 0$ is behind both.
+# max is found by gains, as above. The runs in [results.md](results.md#structured-encoders) have fifteen variables, ten
+# epochs and three seeds. There the encoder with pairs of any sign is ahead of the encoder without pairs by 1.4 nats,
+# and the encoder with $w_{ij} \ge 0$ is behind both.
 #
 # Right: the curves show the time of a hundred arg maxes. Enumeration lists twice as many vectors with each additional
-# variable. Its time shows this from about $n = 8$ on, but enumeration is the fastest method as long as there are few
-# variables. The time of the minimum cut (`maxflow`) grows more slowly, and from some $n$ on the cut is faster. The
-# integer program (`milp`) needs one call for each image, and takes longest by far. (Five images were timed, and the
-# time was scaled up to a hundred.) In return it allows pair scores of any sign. `maxflow` handles all hundred images at
-# once, as arrays, and does not round the capacities. (The trained runs used two other settings of the solver:
-# `enumeration`, and `persistency`, which fixes the variables that are certain and enumerates the rest. All exact
-# solvers find the same arg max.)
+# variable, and from about $n = 8$ on its time grows accordingly. With few variables enumeration is the fastest method.
+# The time of the minimum cut (`maxflow`) grows more slowly, and from some $n$ on the cut is faster. The integer program
+# (`milp`) needs one call for each image, and takes longest by far. (Five images were timed, and the time was scaled up
+# to a hundred.) In return it allows pair scores of any sign. `maxflow` handles all hundred images at once, as arrays,
+# and does not round the capacities. (The trained runs with pairs used `enumeration`, or `persistency`, which fixes the
+# variables that are certain and enumerates the rest. All exact solvers find the same arg max.)
 #
 # ## Exercises
 #
@@ -421,7 +420,7 @@ plt.show()
 # <details><summary>Solution</summary>
 #
 # The rewriting of $-h$ holds for any sign. But the capacity $w_{ij}/2$ would be negative, and a flow has no negative
-# capacities. An example is two variables that both want to be 1, but not together:
+# capacities. An example is two variables with positive unary scores and a strongly negative pair score:
 #
 # ```python
 # unary, pair = np.array([1.0, 0.9]), np.array([-3.0])
@@ -460,8 +459,8 @@ plt.show()
 #
 # <details><summary>Solution</summary>
 #
-# Each capacity is off by at most half of $1 / \text{unit}$. A cut has at most $n + n(n-1)/2$ edges, so its cost is
-# off by at most half of $(n + n(n-1)/2) / \text{unit}$. Two cuts are compared, so the loss is at most twice that.
+# Rounding changes each capacity by at most $\frac12 / \text{unit}$. A cut has at most $n + n(n-1)/2$ edges, so its cost
+# changes by at most $\frac12 (n + n(n-1)/2) / \text{unit}$. Two cuts are compared, so the loss is at most twice that.
 #
 # ```python
 # for _ in range(100):
@@ -483,13 +482,13 @@ plt.show()
 #
 # ## Now write it yourself
 #
-# The table of single changes, from which the gains of this chapter are computed, is workbook file 12:
-# `python tutorials/workbook/check.py 12`. Together with file 4, the difference of two arg maxes, it is all that a
-# structured encoder needs besides a solver.
+# The gains of this chapter are computed from the table of single changes, which you write in workbook file 12. Check it
+# with `python tutorials/workbook/check.py 12`. Besides this table, a structured encoder needs a solver and the
+# difference of two arg maxes (file 4).
 #
 # ## What to read next
 #
-# [Chapter 9](09_few_labels.ipynb) teaches a class with a few labels. In the package, see `refimpl/latent/pairwise.py`,
+# [Chapter 9](09_few_labels.ipynb) trains with a few labels. In the package, see `refimpl/latent/pairwise.py`,
 # `refimpl/latent/solvers/` and `refimpl/estimators/direct.py`. Papandreou and Yuille, *Perturb-and-MAP random fields*
 # (2011), describe the law of the perturbed arg max.
 #

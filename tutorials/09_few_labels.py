@@ -1,11 +1,11 @@
 # %% [markdown]
 # # 9. A few labels
 #
-# **You will** combine a discrete and a continuous latent variable, and teach the discrete one with a few labels. You
-# will train with three ways of using a label and compare them. **You will learn** that "replace the perturbed arg max
-# by the label" is cross-entropy in another form, and what fifty and a hundred labels do on digits. **You need**
-# chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb), [4](04_finite_epsilon.ipynb) and
-# [6](06_discrete_vae.ipynb). The chapter runs in about five seconds. Three trained runs are loaded;
+# **You will** combine a discrete and a continuous latent variable, and train the discrete one with a few labels. You
+# will compare three ways of using a label. **You will learn** that "replace the perturbed arg max by the label" is
+# cross-entropy in another form, and what fifty and a hundred labels do on digits. **You need** chapters
+# [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb), [4](04_finite_epsilon.ipynb) and [6](06_discrete_vae.ipynb). The
+# chapter runs in about five seconds. Three trained runs are loaded;
 # `python -m refimpl make tutorial-runs --write labels-0 labels-50 labels-100` makes them again in a few minutes. The
 # symbols are listed at the end.
 
@@ -33,9 +33,9 @@ def softmax(h):
 # %% [markdown]
 # ## The model and its bound
 #
-# An image is described by a class $z$ and a style $\zeta$, which is a Gaussian vector. The encoder gives the scores
-# $h$ of the classes, and a mean and a standard deviation for each entry of $\zeta$. Under $q$, class and style are
-# independent. So the bound on $\log p(x)$ has one reward and two prices:
+# An image is described by a class $z$ and a style $\zeta$, which is a Gaussian vector. The encoder gives the scores $h$
+# of the classes, and a mean and a standard deviation for each entry of $\zeta$. Under $q$, class and style are
+# independent. So the bound on $\log p(x)$ is a mean score minus two KL terms:
 #
 # $$\text{ELBO} = E_{\zeta} \left[ \sum_z q(z) f(x, z, \zeta) \right] - \text{KL}(q(z) \| \text{uniform}) - \text{KL}(q(\zeta) \| \text{normal})$$
 #
@@ -76,8 +76,8 @@ print("both ways give the same first layer for all ten classes; the second one t
 # %% [markdown]
 # ## What a label teaches
 #
-# For an image with label $y$, we want $q(y)$ to be large. Here are three gradients with respect to the scores $h$. Each
-# belongs to something that is to be *maximised*:
+# For an image with label $y$, we want $q(y)$ to be large. Here are three gradients with respect to the scores $h$.
+# Training follows each of them *upwards*:
 #
 # - **Cross-entropy**: $\nabla_h \log q(y) = \text{onehot}(y) - q$. It has no noise.
 # - **As released**: take the direct gradient and replace the perturbed arg max by the label, which gives
@@ -147,7 +147,7 @@ assert (5 * pulls[5.0] > pulls[1.0]).all() and (pulls[1.0] > 0.05 * pulls[0.05])
 
 # %% [markdown]
 # What to see. Cross-entropy pulls hardest where the encoder is most wrong, and so does the released term. Direct loss
-# at a small $\epsilon$ hardly pulls there: its pull is about as weak as it is where the encoder is right. With a larger
+# at a small $\epsilon$ hardly pulls there: its pull is about as weak as where the encoder is right. With a larger
 # $\epsilon$ direct loss comes closer to cross-entropy, but at any $\epsilon$ the pull tends to 0 as $q(y) \to 0$. The
 # reason is that the 0/1 loss is flat: if every likely draw gives a wrong class, a small change of the scores does not
 # change the loss, and the image teaches nothing.
@@ -157,7 +157,7 @@ assert (5 * pulls[5.0] > pulls[1.0]).all() and (pulls[1.0] > 0.05 * pulls[0.05])
 # The data of this example are three clouds of points. The decoder has three means $m_z$, and the encoder is linear. The
 # decoder's score is minus the squared distance from $m_z$, divided by twice the variance of a cloud. Direct
 # optimisation trains the decoder and the encoder on the ELBO. One point of each class is labelled. This point lies off
-# the centre of its cloud, and adds one of the three terms to the gradient. All seeds are trained at once, as an
+# the centre of its cloud. Its label adds one of the three terms to the gradient. All seeds are trained at once, as an
 # additional axis of the arrays.
 
 # %%
@@ -255,27 +255,27 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 
 # %% [markdown]
 # What to see. In the picture, the colour of a point is the class that the encoder gives it. Without labels the clouds
-# are found in nearly all seeds, but chance decides which cluster gets which number. So without labels the accuracy and
-# the colours are those under the best naming of the clusters. With labels no such naming is needed.
+# are found in nearly all seeds, but chance decides which cluster gets which number. So without labels the clusters are
+# renamed until the accuracy is highest (*the best naming*). With labels no renaming is needed.
 #
-# The left column of the table is about labels that are used from the first step on. With them, cross-entropy and the
-# released term teach all ten seeds the right names. At $\epsilon = 1$ the two are alike, because their means are equal.
-# At $\epsilon = 0.05$ the released term gives a label twenty times the weight, and the noise of this term costs a
-# little accuracy. Direct loss at weight one leaves the names to chance in some seeds, at every $\epsilon$. In the right
+# In the left column of the table the labels are used from the first step on. Then cross-entropy and the released term
+# give the clusters the right names with all ten seeds. At $\epsilon = 1$ the two are alike, because their means are
+# equal. At $\epsilon = 0.05$ the released term gives a label twenty times the weight, and the noise of this term costs
+# a little accuracy. With direct loss at weight one the names are wrong in some seeds, at every $\epsilon$. In the right
 # column the labels come after 200 steps, when the clusters have names already. Then cross-entropy at weight one is too
 # weak in some seeds as well, because the bound keeps the clusters where they are. The released term at
 # $\epsilon = 0.05$, with its large weight, renames them.
 #
 # Does direct loss fail because of its form, or because of its weight? In the last four rows the label's term has the
 # weight 20. With this weight cross-entropy renames the clusters, a little better than the released term, which has
-# noise. Direct loss at $\epsilon = 5$ pulls at most a fifth as hard as cross-entropy, and at weight 20 it finds
-# the right names with all ten seeds. So at $\epsilon = 5$ it had failed because of its weight. At $\epsilon = 0.05$
-# and weight 20 direct loss still fails when the labels are used from the first step on. The reason is its noise: its
-# mean, computed without draws, gives the right names with all ten seeds. The effect of its form can be seen when the
-# labels come after 200 steps. By then some labelled points are in a wrong cluster, with $q(y)$ near 0. There direct
-# loss hardly pulls. At this weight even its mean does not bring all of these points back, while cross-entropy does.
-# So the weight, the noise and the form of a label's term all matter. (This is a toy problem with one learning rate
-# and plain gradient steps.)
+# noise. Direct loss at $\epsilon = 5$ pulls at most a fifth as hard as cross-entropy, and at weight 20 it finds the
+# right names with all ten seeds. So at $\epsilon = 5$ and weight one it failed because of its weight. At
+# $\epsilon = 0.05$ and weight 20 direct loss still fails when the labels are used from the first step on. The reason is
+# its noise: its mean, computed without draws, gives the right names with all ten seeds. The effect of the form of
+# direct loss can be seen when the labels come after 200 steps. By then some labelled points are in a wrong cluster,
+# with $q(y)$ near 0. On these points direct loss hardly pulls. At weight 20 even its mean does not bring all of them
+# back, while cross-entropy does. So the weight, the noise and the form of a label's term all matter. (This is a toy
+# problem with one learning rate and plain gradient steps.)
 #
 # With the three poorly chosen labels the accuracy is slightly lower than under the best naming: each labelled point
 # lies off the centre of its cloud and pulls the boundary towards itself. But taking the class of the nearest labelled
@@ -284,9 +284,9 @@ assert heavy[drawn, 0].mean() < 0.5 < 0.9 < heavy[mean, 0].min() and heavy[mean,
 #
 # ## In training
 #
-# Now we use labels on 10,000 images of MNIST (`--limit 10000`), with one seed. Each run first has some epochs on the
-# labelled images alone, and then fifteen epochs on all images. The left picture shows the accuracy on the test images.
-# The right picture shows the bound, in which the sum over the classes is exact.
+# Now we use labels on 10,000 images of MNIST (`--limit 10000`), with one seed. The runs with labels begin with some
+# epochs on the labelled images alone. Every run has fifteen epochs on all images. The left picture shows the accuracy
+# on the test images. The right picture shows the bound, in which the sum over the classes is exact.
 
 # %%
 runs = {count: tutorial_runs.load(f"labels-{count}").rows for count in (0, 50, 100)}
@@ -398,9 +398,9 @@ plt.show()
 #
 # ## Now write it yourself
 #
-# Workbook file 8 (the KL term) and file 11 (one step of direct training) contain what the class $z$ needs here. New in
-# this chapter is the line for the label, `onehot(y) - q`. You can check it by finite differences, as Danskin's
-# derivative is checked in file 3. `python tutorials/workbook/check.py 11` checks the step.
+# Workbook file 8 (the KL term) and file 11 (one step of direct training) contain what the class $z$ needs here. Only
+# the line for the label, `onehot(y) - q`, is new here. You can check it by finite differences, as file 3 does for
+# Danskin's derivative. `python tutorials/workbook/check.py 11` checks the step.
 #
 # ## What to read next
 #

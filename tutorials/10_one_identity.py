@@ -7,7 +7,7 @@
 # **You need** chapters [2](02_theorem_1.ipynb), [3](03_gumbel_noise.ipynb) and [4](04_finite_epsilon.ipynb);
 # [8](08_structured_encoders.ipynb) helps. The chapter runs in about three seconds. [Appendix
 # E](appendix_e_landscape.ipynb) applies two of the methods to paths: there the costs of a landscape are learnt from
-# the paths that were walked in it. The symbols are listed at the end.
+# paths that were walked in this landscape. The symbols are listed at the end.
 
 # %%
 import start    # if it is not found: clone the whole repository, and run this chapter in its folder tutorials/
@@ -49,10 +49,10 @@ truth = q * (f - q @ f)                                             # grad E f(z
 #
 # Four remarks. First, the score function of the noise does not differentiate a maximum. (*Score function* is the
 # statisticians' word for the derivative of a log density. This term has nothing to do with the scores $h$ and $f$.)
-# Second, Fenchel-Young has no $f$. Third, what implicit MLE adds to the scores depends on $z^{\star}$. So if the slope
-# of $f$ is not the same everywhere, there is no single $G$ whose derivative implicit MLE estimates. Fourth, chapter 9
-# follows the slide and uses the name *direct loss minimisation* for the direct gradient (with noise) in which minus a
-# loss replaces $f$. The method of McAllester et al. has no noise.
+# Second, Fenchel-Young has no $f$. Third, implicit MLE adds to the scores a function that depends on $z^{\star}$. So if
+# the slope of $f$ is not the same everywhere, there is no single $G$ whose derivative implicit MLE estimates. Fourth,
+# chapter 9 follows the slide and uses the name *direct loss minimisation* for the direct gradient (with noise) in which
+# minus a loss replaces $f$. The method of McAllester et al. has no noise.
 #
 # To compare the methods without sampling we need the laws of two arg maxes under any noise, not only Gumbel's. Value
 # $i$ is the winner if for every other value $j$ the noise of $j$ is less than the noise of $i$ plus the margin
@@ -98,10 +98,9 @@ assert np.allclose(left, right, atol=1e-9) and np.allclose(mixed, truth, atol=1e
 # %% [markdown]
 # ## Blackbox differentiation is the gradient of a ramp
 #
-# Leave out the noise, and write $z(h)$ for the arg max of $h$ alone. Then $f(z(h))$ is a staircase as a function of
-# $h$, and its slope is 0 wherever it has one. Vlastelica et al. nevertheless use the difference of two arg maxes. Is
-# this difference the gradient of anything? Yes. Leave the noise out of the tilted objective of chapter 4, and call the
-# result the *ramp*. The difference is the gradient of the ramp.
+# Leave out the noise, and write $z(h)$ for the arg max of $h$ alone. As a function of $h$, $f(z(h))$ is a staircase,
+# and its slope is 0 except at the jumps. Vlastelica et al. nevertheless use the difference of two arg maxes. This
+# difference is the gradient of a function, the *ramp*: the tilted objective of chapter 4 without the noise.
 #
 # $$\text{ramp}(h) = \frac{1}{\epsilon} \left( \max_z (\epsilon f + h) - \max_z h \right)$$
 #
@@ -152,8 +151,8 @@ plt.show()
 # $$\frac{\partial}{\partial h_i} E f(z^{\star}) = E\left[ f(z^{\star}) (1 - r_i X_i) \right]$$
 #
 # This estimate has no bias. It takes one arg max, and $f$ at one value. But $r_i X_i$ varies even when the winner is
-# fixed. We can remove this variation by averaging over it. For this we need the mean of $1 - r_i X_i$, given that
-# clock $j$ rang first. Let $S = \sum_i r_i$.
+# fixed. To remove this variation, we average over all noise with the same winner. For this we need the mean of
+# $1 - r_i X_i$, given that clock $j$ rang first. Let $S = \sum_i r_i$.
 #
 # 1. The first ring comes after an exponential time of rate $S$, whichever clock rings. So $r_j X_j$ has the mean
 #    $r_j / S = q_j$.
@@ -198,12 +197,12 @@ assert (np.abs(square_error.mean(axis=0) - noise_variance) < 4 * square_error.st
 # ## Fenchel-Young: the derivative of a maximum, minus what was observed
 #
 # Suppose that a value $y$ was observed, and that there is no $f$. The *perturbed Fenchel-Young loss* is
-# $E \max_z (h + \gamma) - h_y$, which says how far $y$ is from being the winner, on average. By Danskin's theorem its
-# gradient is the mean winner minus the observed one: $q - \text{onehot}(y)$. With Gumbel noise $E \max (h + \gamma)$ is
+# $E \max_z (h + \gamma) - h_y$, the mean score by which $y$ is behind the winner. By Danskin's theorem its gradient is
+# the mean winner minus the observed one: $q - \text{onehot}(y)$. With Gumbel noise $E \max (h + \gamma)$ is
 # $\log \sum e^h$, and the loss is $-\log q(y)$, the cross-entropy. (Here $q$ is known, so there is no reason to sample.
-# If a solver finds the winner and $q$ has no formula, then $z^{\star} - y$ is sampled instead of
-# $q - \text{onehot}(y)$.) Direct becomes the same method for $f = [z = y]$ at a large $\epsilon$: then
-# $z(\epsilon) = y$ in practically every draw, and $\epsilon g = \text{onehot}(y) - \text{onehot}(z^{\star})$.
+# If a solver finds the winner and $q$ has no formula, a draw of $z^{\star}$ replaces $q$.) Direct becomes the same
+# method for $f = [z = y]$ at a large $\epsilon$: then $z(\epsilon) = y$ in practically every draw, and $\epsilon$ times
+# direct's estimate is $\text{onehot}(y) - \text{onehot}(z^{\star})$.
 
 # %%
 y = 0                                                               # shirt, which also has the highest f
@@ -233,12 +232,12 @@ assert (direct.gradient(h, hot[y], 100.0, noise[:20_000]) * 100.0 == hot[y] - ho
 #
 # The *cost* has three columns: the number of values of $f$, of gradients of $f$, and of arg maxes.
 #
-# We have to choose two things. First, direct loss minimisation needs data. We let the scores of the images $x$ be our
-# $h$ plus Gaussian scatter, which has the variance of Gumbel noise. With the same $f$ for all $x$ this is direct under
-# another noise. Second, implicit MLE uses $f$ *between* the values. We let $f$ be curved there:
-# $f(z) = \sum_i f_i z_i + \frac12 \sum_i z_i (1 - z_i)$. At the one-hot vectors, the three *corners*, this formula does
-# not change $f$. Between the corners this $f$ bulges upwards. So does a decoder whose logits are linear in $z$, because
-# its $\log p(x \mid z)$ is concave.
+# We have to choose two things. First, direct loss minimisation needs data. We let the scores of each image be our $h$
+# plus a Gaussian deviation with the variance of Gumbel noise. With the same $f$ for all images, direct loss
+# minimisation is direct under another noise. Second, implicit MLE uses $f$ *between* the values. We let $f$ be curved
+# there: $f(z) = \sum_i f_i z_i + \frac12 \sum_i z_i (1 - z_i)$. At the one-hot vectors, the three *corners*, this
+# formula does not change $f$. Between the corners this $f$ is concave. So is the $\log p(x \mid z)$ of a decoder whose
+# logits are linear in $z$.
 
 # %%
 def implicit_mle(eps, bend=0.5, f=f):
@@ -307,8 +306,8 @@ assert table["REINFORCE", 0][2] > 50 > 10 > table["direct", 0.3][2] > table["REI
 # lowers the variance if the mean of $f$ is far from 0, as in the last column. Here this mean is near 0, and $E f$ is
 # not the best constant. Let $\text{far} = |\text{onehot}(z^{\star}) - q|^2$. The variance is
 # $E[(f - \text{baseline})^2\, \text{far}]$ minus a constant, so the best baseline is
-# $E[f\, \text{far}] / E[\text{far}]$. This is a weighted mean of $f$: the further the one-hot vector of a value is
-# from $q$, the more the value counts. Unlikely values count more.
+# $E[f\, \text{far}] / E[\text{far}]$. This is a mean of $f$ in which unlikely values count more, because their one-hot
+# vectors are further from $q$.
 
 # %%
 far = ((hot - q) ** 2).sum(axis=1)                                  # for each value
@@ -348,14 +347,14 @@ plt.show()
 
 # %% [markdown]
 # What to see. Each line is a method, and its dots are at $\epsilon$ = 0.03, 0.1, 0.3, 1 and 3. These numbers are
-# written beside two of the lines. Going up a line, $\epsilon$ falls: there is less bias and more noise. As
+# written beside two of the lines. Further up on a line $\epsilon$ is smaller, so there is less bias and more noise. As
 # $\epsilon \to 0$ the bias of direct and of direct loss minimisation goes to 0, and their noise grows without limit.
-# Below $\epsilon = 0.3$ their lines nearly coincide, because they are one method under two noises of the same variance.
-# The line of implicit MLE turns back, because this method has two biases. The bias of a finite $\epsilon$ makes the
-# mean too short, and goes away as $\epsilon$ falls. The bias of the slope makes the mean too long, and stays: where $f$
-# is curved, the slope at one corner overestimates how much $f$ changes on the way to the next corner. Along the
-# gradient the two biases cancel at $\epsilon = 0.3$. Across the gradient they add up, and the sum is the bias in the
-# table. The diamonds are methods without bias and without an $\epsilon$.
+# Below $\epsilon = 0.3$ the lines of these two nearly coincide, because they are one method under two noises of the
+# same variance. The line of implicit MLE turns back, because this method has two biases. The bias of a finite
+# $\epsilon$ makes the mean too short, and goes away as $\epsilon$ falls. The bias of the slope makes the mean too long,
+# and stays: where $f$ is curved, the slope at one corner overestimates how much $f$ changes on the way to the next
+# corner. Along the gradient the two biases cancel at $\epsilon = 0.3$. Across the gradient they add up, and the sum is
+# the bias in the table. The diamonds are methods without bias and without an $\epsilon$.
 #
 # The table shows something that the picture does not. If 10 is added to $f$, the variance of both score functions
 # becomes very large. The variance of direct does not change, because direct depends on differences of $f$ only. But a
@@ -363,7 +362,7 @@ plt.show()
 # has no bias, and a third of the variance that direct has at $\epsilon = 0.3$.
 #
 # Blackbox differentiation is in the table only. At $\epsilon = 0.3$ our $h$ does not lie on a ramp, so the gradient
-# is 0. So the bias with respect to target (c) is 0 and the variance is 0, but this gradient is useless. The row with
+# is 0. Its bias with respect to target (c) is 0 and its variance is 0, but a gradient of 0 is useless. So the row with
 # the smallest numbers can belong to the worst method. At $\epsilon = 1$ our $h$ is on the ramp and the gradient is not
 # 0, which counts as a bias with respect to (c).
 #
@@ -384,14 +383,15 @@ plt.show()
 #   is no $y$ and $f$ is linear, an advantage of direct is that it needs no baseline.
 # - **Any other $f$.** The exact second arg max needs the list of all values. Otherwise $f$ has to be replaced. One way
 #   is to use the slope of $f$ at $z^{\star}$. This is implicit MLE, whose bias stays where $f$ is curved. Another way
-#   is to use the changes of $f$ when single variables change. With these changes, the bias goes away with $\epsilon$ if
-#   the variables are independent (chapter 7), and stays if the variables depend on each other (chapter 8).
+#   is to use the changes of $f$ when single variables change. With this second replacement, the bias goes away with
+#   $\epsilon$ if the variables are independent (chapter 7), and stays if the variables depend on each other (chapter
+#   8).
 # - **Decisions that must be made without noise.** Use blackbox differentiation, with an $\epsilon$ so large that the
 #   ramps reach $h$.
 #
-# When is an arg max all that can be computed? For the paths of appendix E the sum can be computed too, if every path
-# has a noise of its own: on a grid the *sum* over paths is as cheap as the maximum, with logsumexp instead of max.
-# The same holds for chains and trees. For the cuts of chapter 8 and for matchings no such recursion is known. The
+# When is an arg max all that can be computed? For the paths of appendix E the *sum* $\sum_z e^{h(z)}$ is as cheap as
+# the maximum: Bellman's recursion has logsumexp instead of max. This sum is of use if every path has a noise of its
+# own. The same holds for chains and trees. For the cuts of chapter 8 and for matchings no such recursion is known. The
 # best matching of $n$ pairs is found in about $n^3$ steps, but counting the perfect matchings of a bipartite graph
 # is #P-complete (Valiant 1979). For these problems the methods of this chapter need only an arg max.
 #
@@ -421,7 +421,7 @@ plt.show()
 # <details><summary>Solution</summary>
 #
 # For the first inequality let $z = z(h)$. The first maximum of the ramp is at least $\epsilon f(z) + h(z)$, and the
-# second maximum is $h(z)$. For the other inequality let $z$ be the winner of the first maximum. This maximum is
+# second maximum is $h(z)$. For the second inequality let $z$ be the winner of the first maximum. This maximum is
 # $\epsilon f(z) + h(z)$, and the second maximum is at least $h(z)$.
 #
 # ```python
@@ -434,13 +434,13 @@ plt.show()
 # </details>
 #
 # **3 (hard).** Each component of REINFORCE can have a baseline of its own. Which baseline is best for component $i$?
-# How much variance is left, compared with the best single constant? And how large is the bias of direct at the
-# $\epsilon$ at which its variance is the same?
+# How much variance is left, compared with the best single constant? At which $\epsilon$ does direct have this variance,
+# and how large is its bias there?
 #
 # <details><summary>Solution</summary>
 #
-# The best baseline minimises $E[(f - \text{baseline})^2 ([i = z^{\star}] - q_i)^2]$. So it is the mean of $f$
-# weighted by the second square.
+# The best baseline minimises $E[(f - \text{baseline})^2 ([i = z^{\star}] - q_i)^2]$. So it is the mean of $f$ with the
+# weights $([i = z^{\star}] - q_i)^2$.
 #
 # ```python
 # weight = q[:, None] * (hot - q) ** 2                                        # value, component

@@ -40,12 +40,12 @@ rng = np.random.default_rng(11)
 # shortest-path problem. So no list of all matchings is needed.
 #
 # *The sum* over all matchings, $\sum_z e^{h(z)}$, cannot skip the bad ones. It is called the permanent of the matrix
-# with the entries $e^{\theta_{ij}}$. Computing it is #P-hard (Valiant 1979): a fast algorithm for it could also count
-# the solutions of every puzzle whose solutions are easy to check, and nobody expects that such an algorithm exists.
+# with the entries $e^{\theta_{ij}}$. Computing a permanent is #P-hard (Valiant 1979): a fast algorithm for permanents
+# could also count the solutions of every puzzle whose solutions are easy to check. Probably no such algorithm exists.
 # The best exact algorithms known take about $2^n$ steps. One of them is `by_subsets` below. It goes through the tiles
-# one after another, and keeps one sum for each *set* of places that are taken already. There are random algorithms
-# that approximate the sum in polynomial time (Jerrum, Sinclair and Vigoda 2004), but the power of $n$ is too high to
-# run them in every step of training.
+# one after another, and keeps one sum for each *set* of places that are taken already. There are random algorithms that
+# approximate the sum in polynomial time (Jerrum, Sinclair and Vigoda 2004), but the power of $n$ is too high to run
+# them in every step of training.
 
 # %%
 def best(theta):                                                # the highest score of a matching
@@ -100,7 +100,7 @@ plt.show()
 # list can be used for up to about nine tiles, and the sums by sets of places for up to twenty or thirty. The best of
 # $512!$ matchings takes milliseconds.
 #
-# For some other sets the sum is as easy to compute as the best element, and then you should use the sum:
+# For the first three sets of this table the sum is as easy to compute as the best element. For them, use the sum:
 #
 # | set | how to find the best element | how to compute the sum |
 # | --- | --- | --- |
@@ -130,8 +130,8 @@ plt.show()
 #
 # 1. The wall of $z \ne z'$ is a hyperplane. Its normal is $z - z'$, with the entries 0, 1 and $-1$.
 # 2. The part of the wall on which $z$ and $z'$ beat all other arrays has a finite density of noise $\rho_{zz'}$. To see
-#    this, take an entry in which $z$ and $z'$ differ, and hold the noises of all other entries fixed. Then the noise of
-#    this entry has to be one certain number for $z$ and $z'$ to tie.
+#    this, take an entry in which $z$ and $z'$ differ, and hold the noises of all other entries fixed. Then $z$ and $z'$
+#    tie for a single value of this entry's noise.
 # 3. No third array $z''$ ties with $z$ and $z'$ along the whole wall. Otherwise $z - z''$ would be $z - z'$ or its
 #    negative. Then $z''$ would be $z'$, or it would be $2 z - z'$, which has entries 2 or $-1$ where $z$ and $z'$
 #    differ.
@@ -182,9 +182,9 @@ for lead in (0.5, 1.0, 2.0, 4.0):
 # formulas.
 #
 # **The bias** can be computed without sampling in two small cases. The first one is the set of all subsets of two of
-# four places. Drawing the two highest of four perturbed scores is drawing twice without replacement, so the
-# probability of a subset is a sum over its two orders. The second one is two tiles, with the formula above. In both
-# cases $\mu$ is known, and with it both sides of the theorem:
+# four places. The two highest of four perturbed scores are two draws without replacement, so the probability of a
+# subset is a sum over its two orders. The second one is two tiles, with the formula above. In both cases $\mu$ is
+# known, so both sides of the theorem are known:
 
 # %%
 orders = np.array(list(itertools.permutations(range(4), 2)))
@@ -245,10 +245,10 @@ plt.show()
 
 # %% [markdown]
 # What to see. Left: start at a tile that moves, go along its blue line to its new place, and from there along the
-# dashed line to the tile that was there before. Go on in the same way: after three tiles the path comes back to the
-# first one. Right: this is the estimate of the gradient, times $\epsilon$. Every row and every column sums to 0, so a
-# scorer that is trained with it can never raise the scores of all tiles at one place. As in chapter 1,
-# $f(z(\epsilon)) \ge f(z^{\star})$ in every draw.
+# dashed line to the tile that was there before. Go on in the same way: after three tiles you are back at the first one.
+# Right: the matrix is the estimate of the gradient, times $\epsilon$. Every row and every column sums to 0, so the
+# estimate never raises the scores of all tiles at one place. As in chapter 1, $f(z(\epsilon)) \ge f(z^{\star})$ in
+# every draw.
 #
 # ## A jigsaw in a few lines
 #
@@ -360,20 +360,20 @@ for dataset in ("mnist", "fashion-mnist"):
 # *Without labels direct is the best of the three methods that can be used.* Now nobody says where a tile belongs.
 # $f(z)$ is the log-likelihood of the assembled picture under a mixture of ten mean pictures, which was learnt from
 # other images that were not cut. This $f$ is a logsumexp of linear functions, and $c_{ij}$ is its slope at $z^{\star}$.
-# There is no right matching to compare with, so cross-entropy and Fenchel-Young cannot be used.
+# Cross-entropy and Fenchel-Young need a right matching, so they cannot be used.
 #
 # The limits of these runs are a small network that never sees two neighbouring tiles, few epochs, and settings that
 # were chosen at one size.
 #
 # ## A subset that explains
 #
-# Which ten of the 784 pixels are enough to read a digit? One network, the chooser, gives each pixel a score
-# $\theta_i$, and $z$ marks the ten pixels with the highest $\theta_i + \gamma_i$. A second network, the reader, sees
-# these pixels only, and $f(z)$ is the log probability that it gives to the label. This $f$ is not linear in $z$. So
-# $f$ is replaced by a linear function: $c_i$ is the slope of $f$ at $z^{\star}$, which takes one backward pass.
-# Direct with this $c_i$ is called implicit MLE (chapter 10; Niepert et al. 2021). There are more than $10^{22}$
-# subsets of ten pixels. For a linear score a recursion computes the *sum* over all of them, but an $f$ that is a
-# network cannot be put into this recursion.
+# Which ten of the 784 pixels are enough to read a digit? One network, the chooser, gives each pixel a score $\theta_i$,
+# and $z$ marks the ten pixels with the highest $\theta_i + \gamma_i$. A second network, the reader, sees these pixels
+# only, and $f(z)$ is the log probability that it gives to the label. This $f$ is not linear in $z$. So $f$ is replaced
+# by a linear function: $c_i$ is the slope of $f$ at $z^{\star}$, which takes one backward pass. Direct with this $c_i$
+# is called implicit MLE (chapter 10; Niepert et al. 2021). There are more than $10^{22}$ subsets of ten pixels. For a
+# linear score a recursion computes the *sum* over all these subsets. But this recursion does not work with an $f$ that
+# is a network.
 
 # %%
 shares = {}                                                                     # % of test labels, one for each seed
@@ -391,10 +391,10 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 # results. *Straight-through* uses $c_i$ itself as the gradient with respect to $\theta_i$. *Relaxed* first multiplies
 # $c_i$ by the derivative of a softmax. Two methods choose pixels without learning: *random* chooses them at random for
 # each image, and *most variable* takes those with the largest variance over the images. With direct, one- or two-sided,
-# every seed is better than every seed of straight-through and relaxed. These two also use the slope $c_i$ at
-# $z^{\star}$. The difference is that direct finds out which *other* pixels would be chosen if $\epsilon c_i$ were
-# added. (The runs are short, 300 steps, with three settings tried for each method. Straight-through did best at the
-# lowest learning rate that was tried.)
+# every seed is better than every seed of straight-through and relaxed. All four methods use the slope $c_i$ at
+# $z^{\star}$. But only direct finds out which *other* pixels would be chosen if $\epsilon c_i$ were added. (The runs
+# are short, 300 steps, with three settings tried for each method. Straight-through did best at the lowest learning rate
+# that was tried.)
 #
 # Does the subset *explain* the decision? Be careful. The chooser sees the whole image. So the chooser can recognise the
 # digit itself, and then choose pixels from which the reader can guess the digit. Even if ten pixels are enough for this
@@ -420,19 +420,19 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 # ## Now write it yourself
 #
 # [The workbook](workbook/README.md) has two files for this chapter. In `tutorials/workbook/04_two_arg_maxes.py` you
-# write the estimate for one variable. In `tutorials/workbook/13_matching.py` you write it for a batch of score
-# matrices: you find a best matching, and the difference of two matchings. `python tutorials/workbook/check.py 13`
-# checks it and names the likely mistake.
+# write the estimate for one variable. In `tutorials/workbook/13_matching.py` you find a best matching, and write the
+# estimate, a difference of two matchings, for a batch of score matrices. `python tutorials/workbook/check.py 13` checks
+# this file and names the likely mistake.
 #
 # ## Exercises
 #
-# **1 (easy).** Add the same number to all entries of one row of $\theta_{ij}$, or of $c_{ij}$. What happens to the
-# two matchings? What does this say about a bias that the scorer adds to the scores of one tile at all places?
+# **1 (easy).** Add the same number to all entries of one row of $\theta_{ij}$, or of $c_{ij}$. What happens to the two
+# matchings? What does this say about a constant that the scorer adds to the scores of one tile at all places?
 #
 # <details><summary>Solution</summary>
 #
 # Each matching has a single 1 in this row, so the scores of all matchings grow by the same number, and no arg max
-# moves. Such a bias cannot be learnt, and is not needed.
+# moves. Such a constant cannot be learnt, and is not needed.
 #
 # ```python
 # shift = np.zeros((6, 6))
@@ -463,8 +463,8 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 # </details>
 #
 # **3 (hard).** The mean of $z_{ij}$ under the Gibbs law is the derivative of the log of the sum with respect to
-# $\theta_{ij}$. Compute it for six tiles with `by_subsets`, without finite differences. Compare it with the mean of
-# $z^{\star}$. Which of the two is flatter?
+# $\theta_{ij}$. Compute this mean for six tiles with `by_subsets`, without finite differences. Compare it with the mean
+# of $z^{\star}$. Which of the two is flatter?
 #
 # <details><summary>Solution</summary>
 #
@@ -493,7 +493,8 @@ assert min(shares["direct"] + shares["two-sided"]) > max(shares["relaxed"] + sha
 #   2).
 # - The scale of $\epsilon c_{ij}$ does not fit that of $\theta_{ij} + \gamma_{ij}$. With a large $\epsilon$ the
 #   second matching is always the right one, and direct is Fenchel-Young divided by $\epsilon$.
-# - Tiles are identical. If only one of two empty tiles counts as right at a place, $f$ can call a right picture wrong.
+# - Some tiles are identical. If only one of two empty tiles counts as right at a place, a right picture can count as
+#   wrong.
 #
 # ## What to read next
 #

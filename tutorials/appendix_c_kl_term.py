@@ -22,7 +22,7 @@ from refimpl.experiments.training import tutorial_runs
 # %% [markdown]
 # ## The prediction
 #
-# An auto-encoder (chapter 6) is trained to raise a lower bound on the log-probability of the photo. The prior on the
+# An auto-encoder (chapter 6) is trained to raise a lower bound on the log-probability of an image $x$. The prior on the
 # $k$ values is uniform, $1/k$ each, and $f = \log p(x \mid z)$. So $\log p(x) = \log \sum_z \frac{1}{k} e^{f(z)}$. The
 # bound is
 #
@@ -68,15 +68,14 @@ for eps in (1.0, 0.5, 0.1):
 
 # %% [markdown]
 # So with ten values and $\epsilon = 1$, for an image whose best value is clearly ahead, more than half of all samples
-# are a *wrong* value. In each of these samples the reconstruction is worse than with the best value, by as many nats
-# as the best value is ahead.
+# are a *wrong* value. In each of these samples the reconstruction is many nats worse than with the best value.
 #
 # Does this happen in training? The next cell loads three auto-encoders for MNIST with ten values of $z$, trained for
 # eight epochs by direct optimisation. They differ in $\epsilon$, and in whether the gradient of the KL term is used.
 # (They have 40 hidden units, to keep the files small, and a single seed. The bounds are computed on all 10,000 test
 # images, and $q(\hat z)$ on the first 2,000.)
 #
-# **Guess first.** In the first run, where does the histogram of $q(\hat z)$ peak?
+# **Guess first.** With $\epsilon = 1$ and the KL gradient, where does the histogram of $q(\hat z)$ peak?
 
 # %%
 x = data.load("mnist").test.images(slice(0, 2_000))
@@ -115,11 +114,12 @@ print(f"eps = 1 with KL is {behind:.1f} nats worse than eps = 0.1 with KL: {by_g
 # $q$ has settled on a wrong value.
 #
 # The bound at $\epsilon = 1$ is more than 20 nats worse. Part of this is the gap, because $q$ is far from the
-# posterior. The rest is due to the decoder: half of the time it is given a wrong value, so it learns less.
+# posterior. The rest is due to the decoder, which learns less because half of the values it gets are wrong.
 #
-# A smaller $\epsilon$ makes this conflict small, and training without the KL gradient removes it. With this single seed
-# the run without the KL gradient is the best of the three. The authors' code starts at $\epsilon = 1$ *and* leaves the
-# KL gradient out. [results.md](results.md) has longer runs of both kinds, with more seeds.
+# A smaller $\epsilon$ weakens the conflict between $T$ and the KL term, and training without the KL gradient removes
+# it. With this single seed the run without the KL gradient is the best of the three. The authors' code starts at
+# $\epsilon = 1$ *and* leaves the KL gradient out. [results.md](results.md) has longer runs of both kinds, with more
+# seeds.
 #
 # ## The smallest example
 #

@@ -53,10 +53,10 @@ def estimate(z_eps, eps):
 #    variable $i$, and the noise $\gamma_i$ of this variable has the coefficient 1 or $-1$ in this equation. So the left
 #    side contains noise, and the wall is a hyperplane with the normal $z - z' \ne 0$. The scores occur on the right
 #    side only. So they shift the wall, but do not turn it.
-# 2. *The density along a wall is finite.* Hold all noises fixed except the $\gamma_i$ of step 1. On the line of all
-#    values of $\gamma_i$, the wall is one point. Raise the score of $z'$ by $\delta$: the point moves by $\delta$. So
-#    the share of the draws that the wall sweeps over is at most $\delta \sup \rho_i$. Divide this share by $\delta$,
-#    let $\delta$ go to 0, and take the mean over the other noises:
+# 2. *The density along a wall is finite.* Hold all noises fixed except the $\gamma_i$ of step 1. Then $z$ and $z'$ tie
+#    at a single value of $\gamma_i$. Raise the score of $z'$ by $\delta$: this value moves by $\delta$. So the share of
+#    the draws that the wall sweeps over is at most $\delta \sup \rho_i$. Divide this share by $\delta$, let $\delta$ go
+#    to 0, and take the mean over the other noises:
 #
 # $$\rho_{zz'} = E\left[ \rho_i(\gamma_i \text{ on the wall}) \cdot [z \text{ and } z' \text{ beat all others there}] \right] \le \sup \rho_i$$
 #
@@ -87,10 +87,10 @@ def estimate(z_eps, eps):
 # not matter.)
 #
 # The formula of step 2 can be computed: draw the other noises, and set $\gamma_i$ to its value on the wall. The next
-# cell does this for all pairs of vectors of three variables. The walls also show what is wrong with the gains of
-# chapter 8. Let $z^{\star} = z$ in a draw, and take the gains at $z$. With the arg max by gains, this draw changes to
-# $z'$ if the sum $\sum_i \text{gain}_i (z'_i - z_i)$ is positive and the draw is close enough to the wall. The share
-# of such draws is $\epsilon \rho_{zz'}$ times this sum:
+# cell does this for all pairs of vectors of three variables. The walls also show why the gains of chapter 8 are biased.
+# Let $z^{\star} = z$ in a draw, and take the gains at $z$. With the arg max by gains, this draw changes to $z'$ if the
+# sum $\sum_i \text{gain}_i (z'_i - z_i)$ is positive and the draw is close enough to the wall. The share of such draws
+# is $\epsilon \rho_{zz'}$ times this sum:
 
 # %%
 step, z_star = 0.05, solve(u0, w0)                          # z is given by its place in `every`
@@ -140,17 +140,17 @@ assert np.linalg.norm(of_gains - g.mean(axis=0)) < 0.5 * np.linalg.norm(of_gains
 # %% [markdown]
 # Which assumptions were needed?
 #
-# - *Noise in every tie.* Suppose that $u_1$ had no noise, and take two vectors that differ in $z_1$ only. Then the
-#   difference of their scores would contain no noise.
+# - *Noise in every tie.* If $u_1$ had no noise, the scores of two vectors that differ in $z_1$ only would have a
+#   difference without noise.
 # - *A continuous density.* In chapter 2 it was enough that the density is bounded: at each wall two noises were
 #   involved, and the density of their difference is continuous. Here it can happen that only one noise is involved.
 #   With one variable and uniform noise, the probability of $z_1 = 1$ has kinks.
-# - *Step 3.* This step is true for 0/1 vectors, but not for every set of values. Let $z$ be 0, 1 or 2, with the scores
-#   0, $v_1 + \delta$ and $2 v_1$. The difference of any two of these scores contains noise. But at $\delta = 0$ all
-#   three values tie at $v_1 = 0$. So along the whole wall between the values 0 and 2, the value 1 ties with both of
-#   them. The value 1 is the winner for $-\delta < v_1 < \delta$. So with $u_1 = 0$ the probability of the value 1 is
-#   $\max(0, P(\gamma_1 < \delta) - P(\gamma_1 < -\delta))$. This has a kink at $\delta = 0$, and the theorem fails
-#   there:
+# - *Step 3.* This step is true for 0/1 vectors, but not for every set of values. Let $v_1 = u_1 + \gamma_1$, and let
+#   $z$ be 0, 1 or 2, with the scores 0, $v_1 + \delta$ and $2 v_1$. The difference of any two of these scores contains
+#   noise. But at $\delta = 0$ all three values tie at $v_1 = 0$. So along the whole wall between the values 0 and 2,
+#   the value 1 ties with both of them. The value 1 is the winner for $-\delta < v_1 < \delta$. So with $u_1 = 0$ the
+#   probability of the value 1 is $\max(0, P(\gamma_1 < \delta) - P(\gamma_1 < -\delta))$. This has a kink at
+#   $\delta = 0$, and the theorem fails there:
 
 # %%
 v = noise.ravel()                                           # u_1 = 0

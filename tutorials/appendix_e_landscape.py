@@ -69,12 +69,11 @@ print(f"paths on 4 x 4 cells: {len(every)}; on 16 x 16: {paths.count(16, 16):,};
 # noise on the paths and is computed from the list. The other three pictures have the noise on the cells, and are means
 # of draws.
 #
-# How can these three be tested? They all use the same noise, so they are compared draw by draw. We take the mean of
-# the *difference* of two of them, in units of its standard error. There are three comparisons:
+# How can these three estimates be tested? They all use the same noise, so they are compared draw by draw. We take the
+# mean of the *difference* of two of them, in units of its standard error. There are three comparisons:
 #
-# - Direct at $\epsilon$ is unbiased for the gradient of the tilted objective $T$ (chapter 4), so its mean is compared
-#   with finite differences of $T$. Both are computed from the same maxima, and hardly differ in any draw, so this is
-#   a sharp test.
+# - The mean of direct is the gradient of the tilted objective $T$ (chapter 4), so it is compared with finite
+#   differences of $T$. In each draw the two come from the same maxima and hardly differ, so this test is sharp.
 # - The score function of the noise is compared with finite differences of $E f$.
 # - Direct is compared with finite differences of $E f$. Here its bias must show, if it is large enough for this
 #   number of draws.
@@ -138,10 +137,10 @@ plt.show()
 # %% [markdown]
 # What to see. Each picture shows the gradient of $E f$ with respect to the score of each cell: red cells should have a
 # higher score. The first and the last cell are white, up to noise, because every path goes through them. The last three
-# pictures agree up to their noise and the bias of direct. This bias is too small for the test at $\epsilon = 0.1$, and
-# plain to see at 0.5. The first picture shows a different gradient, because with different noise $q$ is different too.
-# The score function of the noise needs $f$ once, and one arg max. With a baseline its variance is less than twice the
-# variance of direct at $\epsilon = 0.1$. Direct, however, needs the $f$ of all twenty paths.
+# pictures agree up to their noise and the bias of direct. At $\epsilon = 0.1$ the test cannot show this bias, at 0.5 it
+# does. The first picture shows a different gradient, because with different noise $q$ is different too. The score
+# function of the noise needs $f$ once, and one arg max. With a baseline its variance is less than twice the variance of
+# direct at $\epsilon = 0.1$. Direct, however, needs the $f$ of all twenty paths.
 #
 # For this $f$ the second arg max went through a list of all paths. That is impossible on large grids. The situation is
 # different if $f$ is *linear in* $z$: then $\epsilon f$ is added to the scores of the cells, and Bellman's recursion is
@@ -182,9 +181,10 @@ assert seen[16, 0.01][0] > 0.6 and seen[16, 0.01][2] > 5 * seen[16, 0.1][2] and 
 # too small. At a large $\epsilon$, $z(\epsilon)$ is $y$ in nearly all draws, and the gradient is
 # $(y - z^{\star})/\epsilon$, which is the gradient of Fenchel-Young divided by $\epsilon$.
 #
-# So choose $\epsilon$ by these two shares, and compute them again during training, because the scores change. Raise
-# $\epsilon$ while the two arg maxes agree in most draws. If $z(\epsilon)$ is $y$ in nearly all draws, Fenchel-Young
-# does the same without a second arg max. Between these two cases, a smaller $\epsilon$ has less bias and more noise.
+# So choose $\epsilon$ by the two shares of the table, and compute them again during training, because the scores
+# change. Raise $\epsilon$ while the two arg maxes agree in most draws. If $z(\epsilon)$ is $y$ in nearly all draws,
+# Fenchel-Young does the same without a second arg max. Between these two cases, a smaller $\epsilon$ has less bias and
+# more noise.
 #
 # ## Learning a landscape from walks
 #
@@ -327,13 +327,13 @@ for method, eps in (("direct, eps = 0.3", 0.3), ("direct, eps = 1", 1.0), ("dire
           f"and z* in {(z_eps == best_path(noisy)).all(axis=(1, 2)).mean():.0%}")
 
 # %% [markdown]
-# All runs start with scores that mean nothing, and end close to the least cost. None of them was given a cost, and none
-# computed a sum over paths. No method is best: if we compare seed by seed, no mean difference is as large as twice its
-# standard error. (Only one learning rate was run, so we do not know what another one would change.) At $\epsilon = 3$
-# the second arg max is $y$ in nearly all draws. So direct is nearly *the same* as Fenchel-Young there: its gradient is
-# the gradient of Fenchel-Young divided by 3, and Adam ignores such a factor. At $\epsilon = 0.3$ the two arg maxes
-# agree in most draws, which is the sign of too small an $\epsilon$, and the means of these runs are the worst of the
-# four. So the second arg max, which doubles the work, was no advantage here.
+# All runs start with scores that mean nothing, and end close to the least cost. No run was given a cost, and no run
+# computed a sum over paths. No method is best: compared seed by seed, no mean difference from Fenchel-Young is as large
+# as twice its standard error. (Only one learning rate was run, so we do not know what another one would change.) At
+# $\epsilon = 3$ the second arg max is $y$ in nearly all draws. So direct is nearly *the same* as Fenchel-Young there:
+# its gradient is the gradient of Fenchel-Young divided by 3, and Adam ignores such a factor. At $\epsilon = 0.3$ the
+# two arg maxes agree in most draws, which is the sign of too small an $\epsilon$, and the runs at this $\epsilon$ have
+# the worst means. So here there was no advantage in the second arg max, which doubles the work.
 #
 # The Hamming loss looks large compared with the cost. The reason is that many paths cost nearly the same, or exactly
 # the same, and differ in many cells. The next pictures show the first of the terrains that were held out.
@@ -404,9 +404,9 @@ assert costs[:3, 2].mean() - 2.5 > 0.2 > 0.1 > abs(costs[3:, 2].mean() - 2.5)
 # model is true. We did not try whether more steps would correct the costs in the other case.
 #
 # Two warnings. First, on terrain with few different costs many paths are equally good, and "the" cheapest path is the
-# one that the solver finds first. So compare costs, not paths. Second, this example could do without an arg max: on a
-# grid the *sum* over paths is as cheap to compute as the maximum (see the exercise), if every path has a noise of its
-# own. We took paths because twenty of them can be listed.
+# one that the solver finds first. So compare costs, not paths. Second, this example does not need an arg max: if every
+# path has a noise of its own, the *sum* over paths can be used, which is as cheap as the maximum (see the exercise). We
+# took paths because twenty of them can be listed.
 #
 # ## An exercise
 #
@@ -415,9 +415,10 @@ assert costs[:3, 2].mean() - 2.5 > 0.2 > 0.1 > abs(costs[3:, 2].mean() - 2.5)
 #
 # <details><summary>Solution</summary>
 #
-# It computes $\log \sum_z e^{h(z)}$ over all paths. At $h = 0$ this is the log of their number. The gradient of
-# $\log \sum_z e^{h(z)}$ is the mean path, if every *path* has a Gumbel variable of its own. The reason is that then the
-# mean maximum $E \max$ is this logsumexp, and by Danskin's theorem the gradient of the mean maximum is the mean winner.
+# The recursion computes $\log \sum_z e^{h(z)}$ over all paths. At $h = 0$ this is the log of the number of paths. The
+# gradient of $\log \sum_z e^{h(z)}$ is the mean path, if every *path* has a Gumbel variable of its own. The reason is
+# that then the mean maximum $E \max$ is this logsumexp, and by Danskin's theorem the gradient of the mean maximum is
+# the mean winner.
 #
 # ```python
 # def log_sum(h):
