@@ -201,8 +201,8 @@ assert (np.abs(square_error.mean(axis=0) - noise_variance) < 4 * square_error.st
 # the mean winner minus the observed one: $q - \text{onehot}(y)$. With Gumbel noise $E \max (h + \gamma)$ is
 # $\log \sum e^h$, and the loss is $-\log q(y)$, the cross-entropy. (Here $q$ is known, so there is no reason to sample.
 # If a solver finds the winner and $q$ has no formula, a draw of $z^{\star}$ replaces $q$.) Direct becomes the same
-# method for $f = [z = y]$ at a large $\epsilon$: then $z(\epsilon) = y$ in practically every draw, and $\epsilon$ times
-# direct's estimate is $\text{onehot}(y) - \text{onehot}(z^{\star})$.
+# method for $f = [z = y]$ at a large $\epsilon$: then $z(\epsilon) = y$ in practically every draw, and direct's
+# estimate $g$ satisfies $\epsilon g = \text{onehot}(y) - \text{onehot}(z^{\star})$.
 
 # %%
 y = 0                                                               # shirt, which also has the highest f
@@ -232,8 +232,8 @@ assert (direct.gradient(h, hot[y], 100.0, noise[:20_000]) * 100.0 == hot[y] - ho
 #
 # The *cost* has three columns: the number of values of $f$, of gradients of $f$, and of arg maxes.
 #
-# We have to choose two things. First, direct loss minimisation needs data. We let the scores of each image be our $h$
-# plus a Gaussian deviation with the variance of Gumbel noise. With the same $f$ for all images, direct loss
+# We have to choose two things. First, direct loss minimisation needs data. We let the scores of each image $x$ be our
+# $h$ plus a Gaussian deviation with the variance of Gumbel noise. With the same $f$ for all images, direct loss
 # minimisation is direct under another noise. Second, implicit MLE uses $f$ *between* the values. We let $f$ be curved
 # there: $f(z) = \sum_i f_i z_i + \frac12 \sum_i z_i (1 - z_i)$. At the one-hot vectors, the three *corners*, this
 # formula does not change $f$. Between the corners this $f$ is concave. So is the $\log p(x \mid z)$ of a decoder whose
