@@ -95,7 +95,7 @@ def in_range(name: str, value: Value, least: float | None = None, most: float | 
 
 
 def unknown(what: str, given: str, known: Iterable[str], elsewhere: Mapping[str, str] = {}) -> str:
-    """Return an error message for the unknown name `given`, which lists all known names and suggests a similar one.
+    """Return an error message for the unknown name `given`.  It lists all known names and suggests the nearest name.
 
     what       the kind of thing that has the name, for example "estimator"
     known      all known names
@@ -153,9 +153,9 @@ COUNTS = 10**9
 
 
 def array(name: str, value: object) -> np.ndarray:
-    """Return `value` as an array.  Raise TypeError if it is a masked array, and ValueError if it is ragged.
+    """Return `value` as an array.  `name` is the argument's name in the error message.
 
-    `name` is the argument's name in the error message.
+    Raises TypeError if `value` is a masked array, and ValueError if it is ragged or has more than 24 axes.
     """
     try:
         if _masked(value):                                          # np.asarray would drop the mask silently

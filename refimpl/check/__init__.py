@@ -4,15 +4,15 @@
         ...                                         # returns n gradients, (n, k)
     print(check.gradient(mine, h, f, eps=0.3))
 
-The report says which objective has the mean of your gradients as its gradient, compares their variance with the
-variances of the usual estimators, and says whether the function computes the direct gradient.  If it does not, the
-report names the likeliest slip, which is a mistake that is often made in the code of this gradient.
+The report names the objective whose gradient is the mean of your gradients, compares their variance with the variances
+of the usual estimators, and says whether the function computes the direct gradient.  If it does not, the report names
+the likeliest slip.  A slip is a mistake that is often made in the code of this gradient.
 
 If the function uses the noise that it is given, each of its gradients is compared with the direct gradient for the same
 noise.  The two may differ only at near-ties, where the two best scores are so close that rounding can exchange them.
-If the function draws its own noise, the check counts how often each value is only the first, or only the second, of the
-two arg maxes, and compares the counts with their exact law.  If several explanations fit, the function is called on
-further problems that separate them.
+If the function draws its own noise, the check counts, for each value of z, the draws in which this value is the first
+arg max but not the second, and those in which it is the second but not the first.  It compares the counts with their
+exact law.  If several explanations fit, the check calls the function on further problems to separate them.
 
     problem     h, f, eps and the exact values that belong to them    calling    call the function
     slips       estimators that are differences of two arg maxes      smooth     recognise all other estimators
@@ -46,13 +46,13 @@ def gradient(function: Callable, h: np.ndarray, f: np.ndarray | Callable, eps: f
     function   takes h and f broadcast to (draws, k), eps, and zero-mean Gumbel noise (draws, k).  It returns one
                gradient for each draw, (draws, k): an estimate of the gradient of E f with respect to h, which is an
                ascent direction in units of f.  The result may be an array or a tensor of any framework, also in half
-               precision.  The function draws its own noise if it has no fourth parameter, or if its fourth parameter
-               has the name of a random generator (rng, generator, random_state, seed, key, ...)
-    h          the scores, (k,) with k >= 2.  For n variables they are (n, k): then the function takes h and noise of
-               shape (draws, n, k) and returns (draws, n, k), and all k^n joint values, at most 4,096, are enumerated
-    f          an array (k,), not constant, or (k, ..., k) for n variables.  It can also be a function of z that returns
-               (draws,).  z is (draws, k) or (draws, n, k), and can lie between the one-hot vectors.  This function is
-               passed on unchanged
+               precision.  If `function` draws its own noise, it must have no fourth parameter, or a fourth parameter
+               with the name of a random generator (rng, generator, random_state, seed, key, ...)
+    h          the scores, (k,) with k >= 2, or (n, k) for n variables.  With n variables, `function` takes h and noise
+               of shape (draws, n, k) and returns (draws, n, k).  All k^n joint values, at most 4,096, are enumerated
+    f          an array (k,), not constant, or (k, ..., k) for n variables.  It can also be a function that takes z,
+               (draws, k) or (draws, n, k), and returns f(z), (draws,).  This z can lie between the one-hot vectors.
+               `function` receives such an f unchanged
     eps        a number above 0
     samples    the number of draws, at least 1,000.  The default is 100,000, or fewer if k^n is above 500
     rng        the generator of the noise, by default numpy.random.default_rng(0)

@@ -20,12 +20,12 @@ ROUNDED = 20_000            # the number of draws that are simulated to find the
 
 @dataclass
 class Match:
-    """Records how well a slip (if `sign` is 1) or minus the slip (if `sign` is -1) explains the draws so far."""
+    """Records how well `sign` times the slip explains the draws so far.  `sign` is 1 or -1."""
 
     slip: Slip
     sign: int
     unequal: int = 0        # the number of draws that differ from the slip
-    share: float = 0.0      # the largest gap / largest score of an unequal draw, or infinity if the slip cannot fit
+    share: float = 0.0      # the maximum of _gap() over the unequal draws; infinity if the slip cannot fit
 
     def compare(self, draws: Draws, found: Decoded) -> None:
         """Count the draws of a block that differ from the slip, and measure how close each of them is to a tie."""
@@ -40,7 +40,7 @@ class Match:
 
 
 def _gap(draws: Draws, slip: Slip, rows: np.ndarray, plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
-    """Return the gap of each of these draws divided by its largest score, (rows,).
+    """Return gap / largest score for each of the draws `rows`, (rows,).
 
     The function has returned a positive entry at `plus` and a negative entry at `minus`, (rows, n) each.  The gap says
     how far the scores of these values are below the best scores of the slip.
@@ -128,7 +128,7 @@ def usual(problem: Problem, match: Match, level: str, allowed: list[str], noise:
 
 
 def decide(compared: dict[tuple[str, int], Match], allowed: list[str], eps: float) -> dict[tuple[str, int], str]:
-    """Return the slips that explain the draws.  Each comes with the finest precision in which it explains them.
+    """Return the slips that explain the draws, each with the finest precision in which it does so.
 
     A slip that is a correct direct gradient is preferred to the others.
     """
@@ -146,7 +146,7 @@ def decide(compared: dict[tuple[str, int], Match], allowed: list[str], eps: floa
 
 
 def temperatures(problem: Problem, noise: np.ndarray, found: Decoded) -> dict[tuple[str, int], Match]:
-    """Find slips for one variable in which the noise is multiplied by a factor sigma, and which explain the draws.
+    """Find the slips that explain the draws of one variable if the noise is multiplied by a factor sigma.
 
     Every draw whose two arg maxes differ gives bounds for sigma, because i = argmax(h + sigma noise) means that
     sigma (noise_j - noise_i) <= h_i - h_j for all j.

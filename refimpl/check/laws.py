@@ -1,8 +1,8 @@
 """Test a slip by counts, for a function that draws its own noise.
 
 A value is left if it is the first arg max of a draw and not the second; it is reached if it is the second and not the
-first.  The number of draws in which a value is left, or reached, is binomial.  So it can be tested exactly against the
-law of a slip, and rare changes need no normal approximation.
+first.  The number of draws in which a value is left, or reached, is binomial.  So this number can be tested exactly
+against the law of a slip.  A normal approximation, which is wrong for rare changes, is not needed.
 """
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHANGES = 30.0              # counts are used for a verdict only if at least thi
 
 
 class Counts(NamedTuple):
-    """Holds, for each variable, how many draws change it to and from each value, and how many leave it unchanged."""
+    """Holds, for each variable, the numbers of draws that reach each value, that leave it, and that change nothing."""
 
     draws: int
     arrive: np.ndarray                  # (n, k)
@@ -85,9 +85,9 @@ def sampled(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) 
 
 
 def simulated(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) -> Counts:
-    """Return the Counts of `draws` simulated draws.
+    """Simulate draws of this slip, and return their Counts.
 
-    At most SIMULATED draws are simulated, and fewer if there are many joint values.
+    The number of draws is `draws`, but at most SIMULATED, and less if there are many joint values.
     """
     total, block = None, max(1, 1_000_000 // len(problem.f))
     draws = max(1_000, min(draws, SIMULATED, 5_000_000 // len(problem.f)))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
-RARE = 16.0                 # by chance, the largest gradients may occur this many times too often or too seldom
+RARE = 16.0                 # so many gradients of the largest size may be missing by chance
 
 
 class Moments(NamedTuple):
@@ -46,8 +46,8 @@ class Moments(NamedTuple):
     def careful_error(self, least_event: float) -> np.ndarray:
         """Return a standard error that allows for rare gradients, which may have been missed by chance.
 
-        It is computed as if RARE more gradients of the largest size had occurred.  If all gradients are zero, the size
-        is `least_event`.
+        It is computed as if RARE more gradients of the largest size had occurred.  If all gradients are zero,
+        `least_event` is used as the largest size.
         """
         event = self.largest if self.largest > 0 else least_event
         return np.sqrt((self.variance + RARE * event**2 / self.draws) / self.draws)

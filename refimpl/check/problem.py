@@ -128,7 +128,7 @@ def make(h: object, f: object, eps: object, of_z: Callable | None = None) -> Pro
 
 
 def probe(like: Problem, number: int) -> Problem:
-    """Return one of four further problems, whose `number` is 0 to 3, on which the slips have different results.
+    """Return a further problem, on which the slips have different results.  `number`, 0 to 3, chooses the problem.
 
     The problem is similar to `like`, but h and f are of moderate size, and eps is not 1, 0.5 or 2.  If f is a table,
     problems 0 and 1 have another number of values k than `like`, and problems 2 and 3 have the same k.

@@ -7,7 +7,7 @@ PRECISIONS = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bf
 """The unit roundoff of each precision.  The finest precision comes first."""
 STEPS = 8.0
 """Rounding can change the order of two scores if they differ by less than this many unit roundoffs times the sum of the
-largest |h|, |noise| and eps |f|.  In both scores h, noise, eps, f, eps f and the two sums are rounded."""
+largest |h|, |noise| and eps |f|.  Each score has seven roundings: of h, noise, eps, f and eps f, and of two sums."""
 
 
 def up_to(precision: object) -> list[str]:

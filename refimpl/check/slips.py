@@ -32,8 +32,8 @@ class Slip(NamedTuple):
     plus: Score | None
     minus: Score | None
     unit: float                         # the factor of the difference
-    words: str                          # a clause for the report
-    negated: str = ""                   # a clause for minus this estimator; if it is empty, `words` is used
+    words: str                          # a phrase for the report
+    negated: str = ""                   # the phrase for minus this estimator; if it is empty, `words` is used
     law: str = "gumbel"                 # the law of the noise, if the function draws its own
     shared: bool = True                 # whether both arg maxes have the same noise
 
@@ -169,7 +169,7 @@ class Decoded(NamedTuple):
 
     plus: np.ndarray                    # (draws, n), the place of the positive entry, or -1 if there is none
     minus: np.ndarray                   # (draws, n), the place of the negative entry, or -1 if there is none
-    fits: bool                          # whether no row has two entries of one sign, and all entries have the same size
+    fits: bool                          # whether each row has at most one + and one -, and all entries one size
     least: float                        # the smallest |entry| that is not zero; 0 if all entries are zero
     most: float                         # the largest |entry|
 

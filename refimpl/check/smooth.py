@@ -36,7 +36,7 @@ class Seen(NamedTuple):
 
 
 def constants(problem: Problem) -> dict[str, tuple[np.ndarray, str]]:
-    """Return, by name, the estimators without noise.  Each comes with a clause for the report."""
+    """Return, by name, the estimators without noise, each with a phrase for the report."""
     known = {"exact": (problem.gradient(), "this is the exact gradient, q (f - E f): there is no noise in it")}
     mean = problem.tilted()
     if mean is not None:
@@ -47,7 +47,7 @@ def constants(problem: Problem) -> dict[str, tuple[np.ndarray, str]]:
 
 
 def recognised(seen: Seen, rng: np.random.Generator) -> dict[Hypothesis, str]:
-    """Return every explanation that fits.  Each comes with a clause for the report."""
+    """Return every explanation that fits, with a phrase for the report."""
     g, problem = seen.g, seen.problem
     if not g.any():
         return {Hypothesis("zero", 1, factors.RIGHT): "it is zero, whatever the noise"}
@@ -139,7 +139,7 @@ def _misfit(seen: Seen, template: np.ndarray) -> float:
 def _multiples(problem: Problem, noise: np.ndarray) -> dict[str, tuple[np.ndarray, str]]:
     """Return, by name, the direct gradient multiplied by f or by a number that depends on f.
 
-    Each array comes with a clause for the report.
+    With each array, also return a phrase for the report.
     """
     draws = Draws(problem, noise)
     z, z_eps = draws.winner(Score(1, 0)), draws.winner(Score(1, problem.eps))
@@ -161,7 +161,7 @@ def _through(p: np.ndarray, slope: np.ndarray) -> np.ndarray:
 def _relaxations(seen: Seen) -> dict[str, tuple[Callable, str]]:
     """Return, by name, functions (noise, tau) that compute Gumbel-softmax and straight-through gradients.
 
-    Each comes with a clause for the report.
+    With each function, also return a phrase for the report.
     """
     problem, slope = seen.problem, seen.f_gradient
 
@@ -188,7 +188,7 @@ def _relaxations(seen: Seen) -> dict[str, tuple[Callable, str]]:
 
 
 def _score_function(seen: Seen) -> dict[Hypothesis, str]:
-    """Recognise REINFORCE, (f(z) - b)(onehot(z) - q), because every row of it is a multiple of onehot(z) - q."""
+    """Recognise REINFORCE, (f(z) - b)(onehot(z) - q): each of its gradients is a multiple of onehot(z) - q."""
     problem, g = seen.problem, seen.g
     n, k = problem.h.shape
     if seen.noise is not None:

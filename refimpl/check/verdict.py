@@ -1,4 +1,4 @@
-"""Choose the explanation that fits on the given problem.  If several fit, it must also fit on further problems."""
+"""Choose an explanation that fits on the given problem and, if several fit there, also on further problems."""
 from __future__ import annotations
 
 import math
@@ -49,12 +49,12 @@ def decide(finding: Finding, explain: Callable[[Problem, int], Finding], two_sid
             break
         both = {each: words for each, words in left.items() if each in other.explanations}
         if not both and any(map(accepted, left)):
-            differs = True                                  # on this problem it is another estimator
+            differs = True                                  # there the function is another estimator
             continue
         if len(both) < len(left):
             tried.append(other.problem)
         left, sure = both, True
-    if differs and len(left) > 1:                           # it equals the direct gradient only on the given problem
+    if differs and len(left) > 1:                           # the direct gradient fits only on the given problem
         if named := _elsewhere(finding, explain):
             return named
     here = _coincide(finding, left, tried)
@@ -69,7 +69,7 @@ def decide(finding: Finding, explain: Callable[[Problem, int], Finding], two_sid
         other = next(iter(left)).name in ("reinforce", "exact")
         start = "NOT the direct gradient: " if not other else "Not the direct gradient: "
         return Decided(left, False, f"{start}{said[0]}.{here}")
-    return Decided(left, False, f"NOT the direct gradient; several slips give the same here, and one cannot tell which "
+    return Decided(left, False, f"NOT the direct gradient; several slips fit here, and one cannot tell which "
                                 f"it is: {'; or '.join(said)}.{here}")
 
 
@@ -96,7 +96,7 @@ def _elsewhere(finding: Finding, explain: Callable[[Problem, int], Finding]) -> 
 
 
 def _clause(hypothesis: Hypothesis, words: str) -> str:
-    """Return a clause for the report that says what the estimator is, and what is wrong with its factor."""
+    """Return a phrase for the report that says what the estimator is, and what is wrong with its factor."""
     factor = factors.words(hypothesis.factor, hypothesis.name.startswith(("two-sided", "unshared two")))
     smooth = hypothesis.name in ("reinforce", "exact", "mean", "mean of two", "gumbel-softmax", "straight",
                                  "straight-through") or hypothesis.name.startswith("times ")
@@ -110,9 +110,9 @@ def _clause(hypothesis: Hypothesis, words: str) -> str:
 
 
 def _coincide(finding: Finding, left: dict[Hypothesis, str], tried: list[Problem]) -> str:
-    """Return a sentence on the other explanations that fit on the given problem, and the problems that exclude them.
+    """Return a sentence on the explanations that fit on the given problem but not on all the problems `tried`.
 
-    If there are no other explanations, return "".
+    If there are no such explanations, return "".
     """
     others = [_clause(each, words).split(":")[0] for each, words in finding.explanations.items() if each not in left]
     others = list(dict.fromkeys(others))
@@ -121,7 +121,7 @@ def _coincide(finding: Finding, left: dict[Hypothesis, str], tried: list[Problem
     where = " and ".join(f"k = {each.h.shape[1]}, eps = {each.eps:.3g}" for each in tried)
     shown = others if len(others) <= 4 else others[:3] + [f"{len(others) - 3} more"]
     return (f" At these h, f and eps (k = {finding.problem.h.shape[1]}, eps = {finding.problem.eps:.4g}) other "
-            f"explanations give the same and cannot be excluded ({'; '.join(shown)}); another problem of the same kind "
+            f"explanations fit as well and cannot be excluded ({'; '.join(shown)}); another problem of the same kind "
             f"excludes them ({where}).")
 
 
@@ -140,8 +140,8 @@ def _accepted(finding: Finding, left: dict[Hypothesis, str], here: str, two_side
     if by_draws and finding.explanations and finding.best_unequal < finding.moments.draws:
         if finding.odd_share:
             return Decided(left, None, f"{CANNOT}: {finding.best_unequal:,} draws differ from the direct gradient's, "
-                           f"each at a near-tie of {finding.precision}, but not as often as its rounding would make "
-                           f"them. If the function computes in {finding.precision}, pass "
+                           f"each at a near-tie of {finding.precision}, but they are too many or too few for its "
+                           f"rounding. If the function computes in {finding.precision}, pass "
                            f"precision='{finding.precision}'.{here}")
         return Decided(left, True, IS[names[0]] + here)
     slip = slips.slips(problem)[names[0]]

@@ -37,7 +37,7 @@ def verify(options: argparse.Namespace) -> int:
 
 RULE = """Two exact methods must agree to 1e-10, or to the tolerance that the line gives. A sampled value must lie
 within 5 standard errors (s.e.) of the exact one. If many components are compared, the limit for the worst of them is
-wider, and is exceeded equally rarely."""
+wider, so that chance alone exceeds it as rarely as for one component."""
 
 
 def verify_and_print(k: int, seed: int, samples: int, out: Path, h=None, f=None, eps: float = 0.5,
@@ -133,9 +133,9 @@ def quickstart(options: argparse.Namespace) -> int:
     out = output_folder(options.out)
     print("1. The mathematics in numbers: every claim is compared with its exact value.\n")
     failed = verify_and_print(6, 0, 200_000, out)
-    print("\n2. A discrete auto-encoder on MNIST: each image is encoded by ONE of ten values, which an arg max "
-          "chooses,\n   and drawn again from it. The encoder is trained by the difference of two arg maxes (direct "
-          "optimisation).\n")
+    print("\n2. A discrete auto-encoder on MNIST: an arg max encodes each image as ONE of ten values, and a decoder "
+          "draws\n   the image again from this value. The encoder is trained by the difference of two arg maxes "
+          "(direct optimisation).\n")
     run, settings = out / "mnist", VAESettings().resolved()
     if (run / FILE).exists():
         print(f"An earlier quickstart has trained this run. Remove {run} to train it again. Its epochs:")
@@ -208,7 +208,7 @@ def report(options: argparse.Namespace) -> int:
 
 
 def labels_of_experiments() -> str:
-    """Return the list of the labels that --only accepts, which is the end of --help."""
+    """Return the text at the end of --help, which lists the labels that --only accepts."""
     from refimpl.experiments import registry
 
     made = []

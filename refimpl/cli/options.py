@@ -1,8 +1,8 @@
 """Make the options of the command line from declarations, and read the settings that they give.
 
-The name, default, help text, type and range of each option are declared only once, and not here.  Kinds of runs declare
-them as the fields of their settings, estimators and families as Setting objects, and experiments in
-experiments/options.py.
+The name, default, help text, type and range of an option are declared only once, and not here.  The options of a kind
+of run are the fields of its settings.  Estimators and families declare options as Setting objects.  The options of
+experiments are in experiments/options.py.
 """
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ OTHER_OPTIONS = {"epochs", "out", "resume", "data_dir", "set", "run", "command",
 def _sources(settings: type[RunSettings]) -> dict[str, Mapping[str, Setting]]:
     """Return the settings that each estimator or family declares, by the name of the estimator or family.
 
-    Only estimators that these runs allow are included, and families only if these runs have a choice of family.
+    Only estimators that `settings` allows are included.  Families are included only if `settings` has the field family.
     """
     allowed = settings.__dataclass_fields__["estimator"].metadata["choices"]()
     sources = {name: estimators.REGISTRY[name].hyperparameters for name in allowed}

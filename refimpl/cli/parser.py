@@ -149,7 +149,7 @@ def _add_measurements(measure: Commands, datasets: list[str], any_images: str) -
     _add_out(relaxation, "runs/relaxation", "the picture and the rows")
 
     yardsticks = command("yardsticks", measurements.yardsticks,
-                         "the bound of one model, exactly and from one, a hundred and relaxed samples",
+                         "the bound of one model: exact, from 1 sample, from 100 samples, and from relaxed samples",
                          example="runs/mnist-direct-k10-seed0")
     yardsticks.add_argument("runs", nargs="+", type=Path, metavar="DIR", help="folder of a run of `train`")
     _add_out(yardsticks, "runs/yardsticks", "the rows")
@@ -167,7 +167,8 @@ def _add_measurements(measure: Commands, datasets: list[str], any_images: str) -
                      "seconds per step of structured encoders against n (slide 32)", example="--largest 20")
     _add_out(timing, "runs/structured-timing", "the picture and its numbers")
     benchmark = command("benchmark", measurements.benchmark,
-                        "milliseconds per step, compared with its matrix products alone", example="--rounds 3")
+                        "milliseconds per step, compared with the matrix products of the step alone",
+                        example="--rounds 3")
     _add_out(benchmark, "runs/benchmark", "the rows")
 
 
@@ -175,8 +176,8 @@ def _add_made(make: Commands) -> None:
     command = partial(make.add, "Check tracked files, and overwrite them only with --write")
     report = command("report", commands.report, "all tables and charts of README.md and of the pages in tutorials/",
                      example="--write --add runs/experiment-binary")
-    report.add_argument("--write", action="store_true", help=f"{OVERWRITES}; without it nothing changes, and the "
-                        "status is 1 if something would")
+    report.add_argument("--write", action="store_true", help=f"{OVERWRITES}; without --write no file "
+                        "changes, and the exit status is 1 if a file is not up to date")
     report.add_argument("--add", nargs="+", type=folder_name, default=[], metavar="DIR",
                         help="first add the rows in these folders, made by `experiment` or `measure`, to "
                              "tutorials/rows; needs --write")

@@ -27,12 +27,12 @@ class Parser(argparse.ArgumentParser):
     elsewhere: dict[str, str]
     """Maps the last word of each command to the whole command.
 
-    The error message for a name that is unknown here uses it to suggest a command in another place.
+    If a name is unknown here, the error message can suggest a command of another place from this table.
     """
     example = ""
     """The options of an example that --help shows.  It must work without any change."""
     below: Commands | None = None
-    """The commands below this one, if it has any."""
+    """The subcommands, or None if there are none."""
 
     def __init__(self, *arguments, **keywords) -> None:
         super().__init__(*arguments, **keywords)
@@ -88,7 +88,7 @@ class Help(argparse.ArgumentDefaultsHelpFormatter):
 
 
 class Commands:
-    """Holds the commands below a parser, whose --help lists them in groups, one per line."""
+    """Holds the subcommands of a parser in groups.  The --help of the parser lists one subcommand per line."""
 
     def __init__(self, parser: Parser, dest: str) -> None:
         self.prog, self.elsewhere = parser.prog, parser.elsewhere
@@ -104,7 +104,7 @@ class Commands:
 
         If the command is an experiment, an option is added for each number that the experiment declares.
 
-        run         the function that is called with the parsed options, or None if there are commands below this one
+        run         the function that is called with the parsed options, or None if the command has subcommands
         summary     one line for the list of commands
         after_stop  text that is printed if the command is stopped by Ctrl-C
         shown       the name in the list of commands, if it differs from `name`

@@ -9,8 +9,8 @@ A pixel is ink if its coordinates (u, v) meet a condition, for example lie insid
 parabola.  u is measured across and v down, in pixels from the middle of the head.  Both axes tilt with the head.
 
 The set is drawn anew on every machine, and the result must be bit for bit the same everywhere.  So the code uses only
-+, -, * and /, which IEEE 754 rounds in the same way everywhere.  It uses no sine, no square root, and no sum whose
-order is not fixed.  The random bits come directly from a bit generator, whose stream NumPy guarantees (NEP 19).  The
++, -, * and /, which IEEE 754 rounds in the same way everywhere, but no sine and no square root.  The order of the terms
+in every sum is fixed.  The random bits come directly from a bit generator, whose stream NumPy guarantees (NEP 19).  The
 methods of a Generator may change, so they are not used.
 """
 from __future__ import annotations
@@ -43,7 +43,7 @@ NUISANCES: dict[str, tuple[float, float]] = {
     "line": (1.0, 1.8),             # thickness of the head's outline and of the mouth, pixels
     "mouth": (0.5, 0.62),           # its distance below the middle, a multiple of the half height
 }
-"""The range of each nuisance.  Nuisances are uniform in the data set, and every such face fits into the picture."""
+"""The range of each nuisance.  The data set draws uniformly from it.  A face in these ranges fits into the picture."""
 LOW, HIGH = np.array(list(NUISANCES.values())).T
 
 LENS, WIRE = 3.1, 1.1               # radius of the glasses, and the thickness of their wire, pixels

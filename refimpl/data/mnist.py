@@ -20,7 +20,7 @@ CUTS = (slice(0, 50_000), slice(50_000, 60_000), slice(60_000, 70_000))     # tr
 
 
 class Shipped(NamedTuple):
-    """Reads one of the two files from the user's folder or, if it is not there, from data/.
+    """Reads the file of one data set from the user's folder or, if the file is not there, from data/.
 
     `sha256` is the expected sha256 of the bytes of the images followed by the bytes of the labels, before compression.
     """

@@ -43,7 +43,7 @@ def law(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, names: Sequence[str]
 
 
 def errors(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, draws: int) -> None:
-    """Plot the exact errors of direct's estimate, a mean over `draws` draws, against eps.  Dots mark those at `eps`."""
+    """Plot the exact errors of the mean of `draws` direct gradients against eps.  Dots mark the errors at `eps`."""
     _empty(ax)
     if ax.get_xscale() != "log":                        # setting the scale again would make new ticks
         ax.set(xscale="log", yscale="log")
@@ -57,13 +57,13 @@ def errors(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, draws: int) -> No
     ax.plot([eps] * 3, [value[-1] for value in values], "o", color="0", markersize=7)
     ax.set(xlim=(GRID[0], GRID[-1]), ylim=(2e-4 * np.ptp(f), 3 * np.ptp(f)), xlabel="ε, 1/nat", ylabel="nats")
     ax.set_xticks([0.01, 0.1, 1, 10], ["0.01", "0.1", "1", "10"])
-    # Inside the axes the curves would cross the legend, so it is above them.
+    # The legend is above the axes, because inside them the curves would cross it.
     ax.legend(title=f"Error of a mean of {draws:,} draws", alignment="left", loc="lower left",
               bbox_to_anchor=(-0.3, 1.0), handlelength=1.5, borderaxespad=0)
 
 
 def one_draw(ax: Axes, h: np.ndarray, f: np.ndarray, eps: float, gammas: np.ndarray, names: Sequence[str]) -> None:
-    """Show the perturbed scores of one draw as bars.  A star marks the winner before, and another the winner after.
+    """Show the scores h + gamma and eps f + h + gamma of one draw as bars.  A star marks the winner of each sum.
 
     `gammas` is the noise of this draw, (3,).
     """

@@ -19,7 +19,7 @@ Rows = Sequence[Mapping[str, float]]
 
 
 def of_run(run, rows: Rows, dataset: data.Dataset) -> dict[str, Figure]:
-    """Return the pictures of a run by file name; none for a kind of run (runs/protocol.py) that is not in KINDS."""
+    """Return the pictures of a run by file name.  The result is empty if this kind of run is not in KINDS."""
     draw = KINDS.get(type(run).COMMAND)
     return draw(run, rows, dataset) if draw else {}
 
@@ -88,9 +88,9 @@ def switched(run, part: data.Part, changes: bool = False) -> Figure:
     """Draw a grid that shows what happens if one attribute of a face is switched.
 
     There is one row for each combination in which an even number of attributes is present.  A row begins with the first
-    image of `part` that has this combination, and with its reconstruction from the inferred bits and mean of g.  The
-    other images are drawn with the same g and one bit switched, or, if `changes` is set, show how much each pixel
-    changes.
+    image of `part` that has this combination.  From this image the model infers one bit for each attribute, and a mean
+    of g.  The second picture is drawn from all these, and each further picture with one bit switched.  If `changes` is
+    set, the further pictures show how much each pixel changes.
     """
     settings, model = run.settings, run.model
     found = [np.flatnonzero(part.labels == label)[:1] for label in range(settings.entry.classes)

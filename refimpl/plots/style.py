@@ -39,8 +39,8 @@ def colour(estimator: str) -> str:
 SOLVERS = {"enumeration": "#AA4499", "persistency": "#DDCC77", "maxflow": "#117733", "milp": "#332288",
            "coordinate": "#88CCEE"}
 """The colour of each solver of structured arg maxes, from Paul Tol's muted palette."""
-# The first entry whose words are in the label of a line gives its dash.  DisARM has one because its green is close to
-# that of ARM.
+# A line has the dash of the first entry whose words are in the line's label.  DisARM has a dash of its own, because its
+# green is close to the green of ARM.
 DASHES = (("as released", "--"), ("batch mean", ":"), ("no KL", "-."), ("start 0", "--"), ("disarm", "--"), ("", "-"))
 
 
@@ -191,10 +191,10 @@ def own_settings() -> Iterator[None]:
 
 @contextlib.contextmanager
 def may_fail(path: Path) -> Iterator[None]:
-    """Make a `with` block in which a picture is drawn with own_settings().
+    """Draw a picture inside a `with` block, with own_settings().
 
-    If the picture cannot be drawn, only a line is printed on standard error.  If the file `path` cannot be written,
-    InputError is raised.
+    If the picture cannot be drawn, one line on standard error says so, and the program continues.  Raises InputError if
+    the file `path` cannot be written.
     """
     try:
         with own_settings():

@@ -81,9 +81,9 @@ class Cloud:
 
     limits: Limits
     kept: list[Line2D]
-    """For each value, the draws of which it is the winner both before and after."""
+    """For each value, the draws in which it wins with h + noise and also with h + eps f + noise."""
     changed: dict[tuple[int, int], Line2D]
-    """For each (old winner, new winner), the draws with this change: a dot in the new colour in a ring of the old."""
+    """For each (old winner, new winner), the draws with this change: a dot in the new colour, ringed in the old one."""
     solid: Line2D
     """The Y of h."""
     dashed: Line2D
@@ -93,7 +93,7 @@ class Cloud:
     key: list[Line2D]
     """The entries of a legend: the two Ys, and a draw that changes its winner."""
     pair: direct.Pair | None = None
-    """The winners of every draw, before and after."""
+    """The winners of every draw, for h + noise and for h + eps f + noise."""
     points: np.ndarray | None = None
     """The positions of the draws in the plane, (N, 2)."""
 

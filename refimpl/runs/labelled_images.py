@@ -13,8 +13,8 @@ from refimpl import data
 def draw(part: data.Part, labels: int, classes: int, rng: np.random.Generator) -> np.ndarray:
     """Return the indices, (labels,), of the images of `part` whose labels are used.
 
-    They are drawn without repetition, labels / classes from each class.  If this is not a whole number, some classes,
-    which are drawn at random, have one image more than the others.
+    They are drawn without repetition, equally many from each class.  If `labels` is not divisible by `classes`, some
+    classes, which are chosen at random, have one image more than the others.
     """
     counts, more = np.full(classes, labels // classes), labels % classes
     if more:

@@ -7,8 +7,8 @@ with this loss:
          + mean over labelled images   [ image_weight (-E f(x, y, g) + beta KL(q(g) || N(0, 1)))
                                          - label_weight * (the quantity that labelled_term ascends) ]
 
-c is the class, y the known class, and g the Gaussian.  For a data set with attributes, c has one variable with two
-values per attribute.  The pretraining uses only the second line, with all weights 1.  After the pretraining, some
+c is the class, y the known class, and g the Gaussian variable.  For a data set with attributes, c consists of one
+binary variable for each attribute.  The pretraining uses only the second line, with all weights 1.  After it, some
 labelled images are added to each batch.
 """
 from __future__ import annotations
@@ -48,14 +48,15 @@ class MixtureSettings(RunSettings):
     labelled_term  name of the term from which the scores of the class learn the labels: cross-entropy, released or
                    direct-loss (see estimators/label_terms.py)
     label_eps      eps of the terms released and direct-loss
-    label_weight   weight of this term after the pretraining
+    label_weight   weight of the labelled term after the pretraining
     image_weight   weight of the other terms of the labelled images after the pretraining.  The decoder and the Gaussian
-                   learn from them.  If both weights are 0, no labelled image is used after the pretraining.
+                   learn from these terms.  If image_weight and label_weight are both 0, no labelled image is used after
+                   the pretraining.
     label_batch    number of labelled images that are added to each batch
     pretrain       number of epochs of the pretraining, which together count as epoch 0 of the run
     shift          largest random shift of a labelled image, in pixels
     beta           weight of the Gaussian's KL term at the start
-    beta_epochs    number of epochs over which this weight changes linearly to 1
+    beta_epochs    number of epochs in which the weight beta changes linearly to 1
     gaussian       dimension of the Gaussian
     kl_grad        whether the gradient includes the KL term of the class
 
@@ -115,7 +116,7 @@ class MixtureSettings(RunSettings):
 
     @property
     def variables(self) -> tuple[int, int]:
-        """Return the number of discrete variables and their number of values: one per attribute, or one class."""
+        """Return (n, k): one variable of two values for each attribute, or the class as a single variable."""
         attributes = self.entry.attributes
         return (len(attributes), 2) if attributes else (1, self.entry.classes)
 
@@ -195,7 +196,8 @@ class MixtureRun(Run):
     def step(self, x: np.ndarray) -> int:
         """Make one training step after the pretraining; return the decoder evaluations.
 
-        `x`, (B, pixels), are B images without labels.  Labelled images are added, unless both of their weights are 0.
+        `x`, (B, pixels), are B images without labels.  Labelled images are added, unless label_weight and image_weight
+        are both 0.
         """
         settings = self.settings
         done = self._steps_done()
@@ -247,7 +249,7 @@ class MixtureRun(Run):
         return self.accuracies(part).every
 
     def naming(self, part: data.Part) -> naming.Naming:
-        """Return which variable means which attribute; if the run has no labels, this is the best match on `part`."""
+        """Return which attribute each variable means; if the run has no labels, this is the best match on `part`."""
         n, k = self.settings.variables
         if self.settings.labels:
             return naming.as_taught(n, k)

@@ -25,7 +25,7 @@ class Naming(NamedTuple):
     value: np.ndarray
 
     def read(self, predicted: np.ndarray) -> np.ndarray:
-        """Return the attributes, (N, n), that the predicted values of the model's variables, (N, n), mean."""
+        """Translate predicted values of the model's variables, (N, n), into attributes, (N, n)."""
         return np.stack([value[predicted[:, i]] for i, value in zip(self.variable, self.value)], axis=1)
 
 
@@ -48,7 +48,7 @@ def best_match(predicted: np.ndarray, labels: np.ndarray, k: int) -> Naming:
     """Return the naming with the most agreements between `predicted` and `labels`, both (N, n).
 
     Each image and attribute on which they agree counts once.  First, for each pair of a variable and an attribute, the
-    best one-to-one renaming of the values is found.  With two values it either exchanges them or not.  Then the best
+    best one-to-one renaming of the values is found.  Two values are either exchanged or kept.  Then the best
     one-to-one pairing of variables and attributes is found.
     """
     from scipy.optimize import linear_sum_assignment    # imported here because it takes long

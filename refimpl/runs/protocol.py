@@ -29,8 +29,8 @@ Row = dict[str, float]
 class Run(ABC):
     """Holds everything on which the next step of a run depends.
 
-    To add a kind of run, write a file with a subclass that defines these members, and add the class to KINDS.  What is
-    printed and drawn for it can be adapted in cli/words.py and plots/runs.py.
+    To add a kind of run, write a file with a subclass that defines the members below, and add the class to KINDS.  To
+    change the text and the pictures of this kind of run, edit cli/words.py and plots/runs.py.
     """
 
     COMMAND: ClassVar[str]

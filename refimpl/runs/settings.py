@@ -1,8 +1,8 @@
 """Define the settings of a training run.
 
 The settings are all choices on which the result of a run depends.  Each kind of run has a dataclass that extends
-RunSettings.  Each of its fields has a default, a line of help and a range, from which an option of the command line is
-made.
+RunSettings.  Each field of the dataclass declares a default, a line of help and a range.  The command line makes an
+option from them.
 """
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ class RunSettings:
     kl_grad: bool | None = setting(None, "whether to include the gradient of the KL term (default: yes, unless "
                                                "--as-released or the family excludes it)")
     as_released: bool = setting(False, "train as the authors' code does: with the released schedule, without the KL "
-                                       "gradient for direct, and with its other differences")
+                                       "gradient for direct, and with the other settings in which that code differs")
     seed: int = setting(0, "seed of the weights, of the order of the images and of the noise", least=0)
     limit: int | None = setting(None, "use only the first LIMIT images of each part (default: all)", least=1)
     file_sha256: str | None = setting(None, "of the file", option=False)
@@ -217,7 +217,7 @@ class RunSettings:
         return data.load(self.dataset, data_dir, limit, self.file_sha256)
 
     def _filled(self) -> RunSettings:
-        """Check the settings that only this kind of run has, and return the settings with its defaults filled in."""
+        """Check the settings that only this kind of run has, fill in their defaults, and return all settings."""
         raise TypeError(f"{type(self).__name__} must define _filled")
 
     def _expanded(self) -> RunSettings:

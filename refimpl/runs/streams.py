@@ -1,8 +1,8 @@
 """Define all streams of random numbers of a run and of its measurements, and their seeds.
 
 There is a separate generator for each purpose, so draws for one purpose do not change the draws for another.  The runs
-in tutorials/rows used these streams, with one exception: in older runs with labelled images, the noise of the bound
-came from the stream of the labelled images in the epoch whose number equals the number of classes (10 for MNIST).
+in tutorials/rows used these streams, with one exception.  In older runs with labelled images of C classes (10 for
+MNIST), the noise of the bound in epoch C came from the stream that also chose the labelled images.
 
 Some streams have the same seed.  The noise of a measurement at step 0, and the draws from a finished model, start with
 the same random numbers as the initial weights.

@@ -48,7 +48,7 @@ class VAESettings(RunSettings):
         return preset | ({"family_options": Options(released)} if released else {})
 
     def _completed(self) -> Options:
-        """Return the options of the family, with its defaults filled in.  Options without a value are left out."""
+        """Return the options of the family, with the family's defaults filled in and those that are None left out."""
         family = latent.get(self.family)
         check_options(family.options, self.family_options, f"the family {self.family}")
         completed = family.complete(self.n, self.k, self.family_options)
@@ -76,7 +76,7 @@ class VAESettings(RunSettings):
         return replace(settings, kl_grad=self.kl_grad is not False)
 
     def _without_a_law(self, estimator: estimators.Estimator) -> VAESettings:
-        """Check the settings for a family whose q has no closed form, and return the settings with its defaults."""
+        """Check the settings for a family whose q has no closed form, and return them with `kl_grad` set to False."""
         if self.kl_grad or self.kl_weight is not None:
             given = "--kl-grad" if self.kl_grad else "--kl-weight"
             raise InputError(f"--family {self.family} has no KL term in closed form; leave out {given}")
@@ -94,8 +94,8 @@ class VAESettings(RunSettings):
     def exact_parts(self) -> tuple[str, ...]:
         """Return the names of the parts of the data set whose bounds are computed exactly, by enumeration.
 
-        These are all three parts if there are at most 1,024 joint values.  Up to 65,536 it is only the test part, which
-        is not measured in every epoch.  The settings must be resolved.
+        These are all three parts if there are at most 1,024 joint values.  With up to 65,536, it is only the test part,
+        which is not measured in every epoch.  The settings must be resolved.
         """
         values = self.make_family().count()
         if values <= DOUBLE_UP_TO or self.n == 1:

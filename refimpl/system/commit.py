@@ -33,8 +33,8 @@ def commit() -> str:
 def threads() -> int:
     """Return the number of threads that compute a matrix product.
 
-    An environment variable such as OPENBLAS_NUM_THREADS gives it, or else it is the number of processors.  The rounding
-    depends on it, so two runs with the same seed but different numbers of threads differ slightly.
+    If an environment variable such as OPENBLAS_NUM_THREADS sets this number, return its value, otherwise the number of
+    processors.  Two runs with the same seed but different numbers of threads differ slightly, because of rounding.
     """
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         if os.environ.get(name, "").isdigit() and int(os.environ[name]) > 0:

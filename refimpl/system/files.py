@@ -161,7 +161,7 @@ def _readable(path: Path, missing: str) -> Iterator[None]:
 
 
 def file_stamp(path: Path, missing: str) -> tuple[int, ...]:
-    """Return numbers that are different after the content or the permissions of this plain file have changed.
+    """Return numbers that change if the content or the permissions of this plain file change.
 
     Raises InputError under the same conditions as read_whole.
     """
@@ -197,7 +197,7 @@ def read_arrays(path: Path, missing: str, damaged: str) -> dict[str, np.ndarray]
 def arrays_in(content: bytes, damaged: str) -> dict[str, np.ndarray]:
     """Return all arrays, by name, in `content`, the bytes of an .npz file.
 
-    Raises InputError with the message `damaged` if this is not possible, or MemoryError.
+    Raises InputError with the message `damaged` if they cannot be read, or MemoryError if memory does not suffice.
     """
     try:
         with warnings.catch_warnings():
