@@ -224,8 +224,9 @@ def scores(**named: object) -> list[np.ndarray]:
 def epsilon(eps, batch_shape: tuple[int, ...] = (), positive: bool = True) -> np.ndarray:
     """Return eps as a float64 array (..., 1), which can be multiplied with an array (..., k).
 
-    eps is a number, or an array that broadcasts with the batch axes.  Raises ValueError if eps is not finite, exceeds
-    LARGEST_EPS, or does not broadcast.  If `positive` is True, eps must also be at least SMALLEST_EPS.
+    eps is a number, or an array that broadcasts with the batch axes.  Raises TypeError if eps does not hold real
+    numbers, and ValueError if eps is not finite, does not broadcast, has an absolute value above LARGEST_EPS, or, if
+    `positive` is True, is below SMALLEST_EPS.
     """
     numbers = _real("eps", eps, "fiu")
     if not np.isfinite(numbers).all():

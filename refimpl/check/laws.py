@@ -87,7 +87,7 @@ def sampled(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) 
 def simulated(problem: Problem, slip: Slip, draws: int, rng: np.random.Generator) -> Counts:
     """Simulate draws of this slip, and return their Counts.
 
-    The number of draws is `draws`, but at most SIMULATED, and less if there are many joint values.
+    The number is `draws`, but from 1,000 to SIMULATED, and it is smaller if there are many joint values.
     """
     total, block = None, max(1, 1_000_000 // len(problem.f))
     draws = max(1_000, min(draws, SIMULATED, 5_000_000 // len(problem.f)))
