@@ -87,7 +87,7 @@ TABLES: dict[str, Table] = {
         "run": None, "exact": NUMBER, "one": NUMBER, "one_spread": SIZE, "hundred": NUMBER, "hundred_spread": SIZE,
         "relaxed_one": PERHAPS, "relaxed_hundred": PERHAPS}),
 }
-"""Describes the table of each experiment.  The records of all other experiments are runs, which `of_run` describes."""
+"""Describes tables by experiment.  Experiments that are not listed here have tables of runs, described by `of_run`."""
 
 
 def of_run(record: Record) -> Table:
@@ -126,7 +126,7 @@ def check(record: Record) -> None:
     for number, row in enumerate(record.rows, start=1):
         if set(row) != set(table.columns):
             odd = ", ".join(sorted(set(row) ^ set(table.columns)))
-            raise Refused(f"it needs the columns {', '.join(table.columns)}, which disagree in {odd}")
+            raise Refused(f"it needs the columns {', '.join(table.columns)}; missing or unknown: {odd}")
         for name, column in table.columns.items():
             if not _allowed(row[name], column):
                 raise Refused(f"{name} of row {number} cannot be {row[name]!r}")

@@ -43,7 +43,7 @@ OPTIONS: dict[str, dict[str, Setting]] = {
                      "seed": _seed("the model and of the noise"), "samples": _samples(400, 2, 100_000, " at each eps"),
                      "batch": _batch(1_000, 50, "images in the batch")},
     "structured-timing": {"batch": _batch(1_000), "largest": Setting(
-        int, 40, "largest n for solvers of polynomial cost, whereas the others stop at 15", 5, 40)},
+        int, 40, "largest n for solvers of polynomial cost (all other solvers stop at 15)", 5, 40)},
     "plateau-steps": {"seeds": Setting(int, 5, "number of seeds of each run, which are 0, 1, 2 and so on", 1, 100),
                       "steps": Setting(int, 1_000, "training steps of 100 images", 1, 100_000)},
     "plateau-forces": {"seeds": Setting(int, 3, "number of seeds of each run, which are 0, 1, 2 and so on", 1, 100),
@@ -57,7 +57,7 @@ OPTIONS: dict[str, dict[str, Setting]] = {
                "seeds": Setting(int, 3, "number of seeds of each method, which are 0, 1, 2 and so on", 1, 100)},
     "codes": {"images": Setting(int, 2_000, "number of test images for which a z is drawn", 1)},
     "benchmark": {"batch": _batch(10_000), "steps": Setting(int, 30, "training steps per round", 1),
-                  "rounds": Setting(int, 7, "number of rounds, whose median is printed", 1)},
+                  "rounds": Setting(int, 7, "number of rounds over which the median is taken", 1)},
     "faces-sheet": {"faces": Setting(int, 8, "number of faces, one per row", 1, 100)}}
 
 

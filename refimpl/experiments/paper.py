@@ -9,8 +9,8 @@ NeurIPS 2019.
 from __future__ import annotations
 
 EPOCHS = 300                                        # slides 23, 24, 31 and 32
-# Slides 23 (k = 10) and 24 (k = 50): data set -> k -> method -> test loss, with the labels of our runs.  On the slides,
-# direct leaves the KL term out of its gradient, and Gumbel-softmax is straight-through with a falling tau.
+# Slides 23 (k = 10) and 24 (k = 50): data set -> k -> label of the same run here -> test loss.  On the slides, direct
+# leaves the KL term out of its gradient, and Gumbel-softmax is straight-through with a falling tau.
 CONVERGENCE = {
     "mnist": {10: {"exact": 165.5, "direct as released": 166.0, "straight-through as released": 169.0},
               50: {"exact": 144.0, "direct as released": 141.0, "straight-through as released": 147.0}},
@@ -22,7 +22,7 @@ PLATEAU = {"mnist": 208.0, "omniglot": 174.0}       # slide 23: first loss of en
 WALL_CLOCK = 2.0                                    # slide 24: time of enumeration divided by the time of direct
 # Slide 21: standard deviation of the encoder's gradient, at eps or tau of 0.1 and of 1.
 NOISE = {"direct": (0.0005, 0.0001), "gumbel-softmax": (0.0048, 0.0013)}
-# Slide 31: test loss with 15 binary variables, with the labels of our runs.
+# Slide 31: test loss with 15 binary variables, by the label of the same run here.
 BINARY = {"direct as released": 152.0, "relax as released": 156.5, "arm": 156.5, "rebar as released": 159.0}
 CROSSING = 40                                       # slide 31: epoch from which direct is lowest
 # Slide 32, right: test loss, which is not a bound here.

@@ -1,8 +1,8 @@
 """Draw the runs of an experiment from their rows.  Each picture answers one question.
 
 A line is the median over the seeds, and its band reaches from the lowest to the highest seed.  If the runs were
-measured at only one epoch, there are dots instead, one for each seed.  All seeds with one label are then on the same
-height, and the best label is at the top.
+measured at only one epoch, the picture shows a dot for each seed instead.  All dots with the same label are then at
+the same height, and the best label is at the top.
 """
 from __future__ import annotations
 

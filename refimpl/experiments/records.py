@@ -7,9 +7,9 @@ Each run, or table of measurements, has one file:
     epoch,test_elbo,test_log_likelihood,gap,seconds,evaluations
     1,-245.3102,...
 
-`experiment` and the other measuring commands write these files below rows/ in their folder.  `make report --write --add
-FOLDER` adds the files to tutorials/rows, and `make report --write` makes all tables and pictures of the pages from
-them.
+`experiment` and most commands of `measure` write these files below rows/ in their output folder.  `make report --write
+--add FOLDER` adds the files to tutorials/rows, and `make report --write` makes all tables and pictures of the pages
+from tutorials/rows.
 """
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LARGEST = 10**6                                     # largest size of a file of 
 ALL_UP_TO, THEN_EVERY = 20, 5                       # epochs: see `thinned`
 KEPT = ("epoch", "valid_elbo", "test_elbo", "test_log_likelihood", "gap", "sampled_elbo", "accuracy", "valid_accuracy",
         "seconds", "evaluations")
-OF_ATTRIBUTES = "accuracy_"                         # the columns of a data set's attributes begin with this
+OF_ATTRIBUTES = "accuracy_"                         # prefix of the columns for a data set's attributes
 
 Value = float | str
 
@@ -54,7 +54,7 @@ class Record:
     threads: tuple[int, ...] = ()
     """The numbers of threads that made the rows, in order; empty if they were not recorded.
 
-    With another number of threads the digits differ.
+    The last digits of the rows depend on the number of threads.
     """
 
     @property
@@ -74,7 +74,7 @@ class Record:
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """Return a key that identifies the record.  Two records may have one file name, but not one key."""
+        """Return a key that identifies the record.  Two records may have the same file name, but not the same key."""
         return self.experiment, self.dataset, self.label, self.settings.get("seed")
 
     def at(self, epoch: float, name: str, key: str = "epoch") -> float:
@@ -91,15 +91,15 @@ class Record:
 
 
 def file_name(words: str) -> str:
-    """Return `words` with "_" for spaces and "p" for dots, and without other characters that files may not have."""
+    """Return `words` with "_" for spaces and "p" for dots.  Only letters, digits, "_" and "-" are kept."""
     return re.sub(r"[^\w-]", "", words.replace(" ", "_").replace(".", "p"))
 
 
 def thinned(rows: Sequence[dict[str, float]]) -> list[dict[str, float]]:
     """Return the rows of a run that are kept.
 
-    They are the first 20 epochs, then every fifth epoch, and the last one.  If only some epochs have exact bounds,
-    these epochs are kept, too.
+    These are the rows of the first 20 epochs, of every fifth epoch after them, and of the last epoch.  If only some
+    epochs have exact bounds, the rows of these epochs are kept, too.
     """
     exact = [row for row in rows if not math.isnan(row.get("test_log_likelihood", math.nan))]
     sparse = len(exact) < len(rows)
@@ -191,7 +191,7 @@ def read(path: Path) -> Record:
     content = read_whole(path, "is missing")
     if len(content) <= LARGEST and content.startswith(b"# refimpl rows ") and \
             content.split(b"\n")[0].rstrip(b"\r") not in (FIRST_LINE.encode(), EARLIER.encode()):
-        raise InputError(f"{path} is of another version of the format: {FIRST_LINE!r} is read here")
+        raise InputError(f"{path} is in another version of the format; this version reads {FIRST_LINE!r}")
     try:
         if len(content) > LARGEST:
             raise ValueError

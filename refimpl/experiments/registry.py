@@ -47,7 +47,7 @@ class Experiment:
     further: Callable[[Runs, Path], dict[str, Figure]] = lambda runs, folder: {}
     """Draws more pictures from the runs and their folder, and returns them by file name."""
     measure: Callable[[Runs, Path, str | None, Callable[[str], None]], None] = lambda *arguments: None
-    """Measures the runs further and writes rows into their folder.  The other arguments are data_dir and report."""
+    """Measures the trained runs and writes rows into their folder.  Arguments: runs, folder, data_dir and report."""
     train: Callable[..., tuple[Runs, list[Record]]] = _train
     """Trains the cells.  Its arguments and its result are those of _train."""
 
@@ -76,21 +76,22 @@ REGISTRY = {entry.name: entry for entry in (
                panels.latent_sizes),
     Experiment("convergence", "slides 23 and 24: k = 10 and 50", ALL, "test_elbo", comparisons.convergence,
                panels.convergence),
-    Experiment("plateau", "what leaves the plateau: direct's bias, its noise, or its decoder's sample", ALL[:2],
-               "test_elbo", comparisons.plateau, panels.plateau),
-    Experiment("plateau-exits", "which half of direct's bias leaves the plateau", ALL[:2], "test_elbo",
+    Experiment("plateau", "why training by direct leaves the plateau: its bias, its noise, or its decoder's sample",
+               ALL[:2], "test_elbo", comparisons.plateau, panels.plateau),
+    Experiment("plateau-exits", "with which half of direct's bias training leaves the plateau", ALL[:2], "test_elbo",
                comparisons.plateau_exits, panels.plateau_exits),
-    Experiment("plateau-tests", "whether the capped half still leaves the plateau when one setting is changed", ALL[:1],
-               "test_elbo", comparisons.plateau_tests, panels.plateau_tests),
-    Experiment("tuning", "every method with every setting, to choose one on the validation part", ALL[:1], "valid_elbo",
-               comparisons.tuning, functools.partial(panels.ranked, merit="valid_elbo", words="validation -ELBO")),
+    Experiment("plateau-tests", "whether training with the capped half leaves the plateau if one setting is changed",
+               ALL[:1], "test_elbo", comparisons.plateau_tests, panels.plateau_tests),
+    Experiment("tuning", "every method with several settings, to choose the best on the validation part", ALL[:1],
+               "valid_elbo", comparisons.tuning,
+               functools.partial(panels.ranked, merit="valid_elbo", words="validation -ELBO")),
     Experiment("semi-supervised", "slide 33: a few labels", ("mnist", "fashion-mnist"), "test_elbo",
                semi_supervised.by_labels, semi_supervised.draw, semi_supervised.lines, semi_supervised.grids),
-    Experiment("labelled-terms", "slide 33: what 100 labels teach", ("mnist",), "test_elbo", semi_supervised.by_term,
-               semi_supervised.draw_terms, semi_supervised.lines),
-    Experiment("label-steps", "slide 33: the number of labels at an equal number of pretraining steps", ("mnist",),
-               "test_elbo", semi_supervised.by_steps, semi_supervised.draw, semi_supervised.lines),
-    Experiment("faces", "slides 2 and 25: faces, a binary variable per attribute", ("faces",), "test_elbo",
+    Experiment("labelled-terms", "slide 33: 100 labels, with different terms for them in the objective", ("mnist",),
+               "test_elbo", semi_supervised.by_term, semi_supervised.draw_terms, semi_supervised.lines),
+    Experiment("label-steps", "slide 33: different numbers of labels, with the same number of pretraining steps",
+               ("mnist",), "test_elbo", semi_supervised.by_steps, semi_supervised.draw, semi_supervised.lines),
+    Experiment("faces", "slides 2 and 25: faces, with one binary variable for each attribute", ("faces",), "test_elbo",
                faces_experiment.by_labels, faces_experiment.draw, faces_experiment.lines, faces_experiment.pictures,
                faces_experiment.measure),
     Experiment("jigsaw", "images cut into tiles and put together again by a matching", ALL[:2], "test_tiles",
@@ -144,8 +145,9 @@ def run(name: str, epochs: int, seeds: int, out: Path, jobs: int = 1, datasets: 
         data_dir: str | None = None, report: Callable[[str], None] = print, only: Sequence[str] | None = None) -> Runs:
     """Run or continue an experiment, and write NAME.csv, NAME.png and rows/ into `out`.
 
-    Cells (runs) that already have at least `epochs` epochs are not run again, and neither are cells whose labels are
-    not in `only`, if it is given.  The pictures show all cells in the folder.
+    If `only` is given, only the cells (runs) with these labels are run.  Cells that already have at least `epochs`
+    epochs are not run again.  The pictures show all cells in the folder.  Raises InputError if an argument is not
+    allowed.
     """
     experiment = REGISTRY[name]
     options.check("experiment", epochs=epochs, seeds=seeds, jobs=jobs)

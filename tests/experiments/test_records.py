@@ -102,7 +102,7 @@ def test_undecodable_and_oversized_files_are_refused(tmp_path):
 def test_other_version_of_the_format_is_refused(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text(records.text(RUN).replace("rows 2", "rows 3"))
-    with pytest.raises(InputError, match="x.csv is of another version of the format: '# refimpl rows 2' is read here$"):
+    with pytest.raises(InputError, match="in another version of the format; this version reads '# refimpl rows 2'$"):
         records.read(path)
 
 

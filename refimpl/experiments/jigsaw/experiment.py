@@ -78,7 +78,7 @@ def grid(dataset: str, seed: int) -> list[Cell]:
 
 
 def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
-    """Return one line per label with the shares of tiles and of images that are right."""
+    """Return one line per data set and run label, with the shares of tiles and of images that are right."""
     made = [f"Test images after {epoch} epoch{'s' * (epoch != 1)} of {jigsaws.EPOCH:,} images: shares that are right, "
             "mean over the seeds ± 95 % interval", f"  {'':57s}{'tiles':>15s}{'whole images':>17s}"]
     for (dataset, words), group in cells.groups(runs, epoch, "test_tiles").items():

@@ -1,6 +1,6 @@
 """Compute gradients with respect to the scores theta, (B, N, N), with one function per method.
 
-All gradients point uphill.  The functions have these arguments:
+All gradients point uphill.  These are the arguments; each function has those that it needs:
 
     theta       scores of the network
     puzzle      the objective f, and the matching y that undoes the shuffling (None without labels)
@@ -9,8 +9,8 @@ All gradients point uphill.  The functions have these arguments:
     draws       see below
 
 The distribution of z* = argmax_z (theta + gamma) . z is not a Gibbs distribution and has no closed form, because the
-noise of a matching is a sum of N of the N^2 variables.  A method that computes such arg maxes computes 2 x `draws` of
-them per image and step, where `draws` is 1 by default.
+noise of a matching is a sum of N of the N^2 variables.  A method that samples z* computes 2 x `draws` arg maxes per
+image and step, where `draws` is 1 by default.
 """
 from __future__ import annotations
 

@@ -31,8 +31,8 @@ class Likelihood(NamedTuple):
 
         f(z) = log sum_k pi_k exp(sum_ij c_ijk z_ij),   c_ijk = log p(tile i | place j of component k)
 
-    f is a log-sum-exp of linear functions, so it is convex, and its tangent at z* is nowhere above f.  Therefore, if
-    the tangent increases by some nats, f increases by at least as many.  With one component, f is linear.
+    f is a log-sum-exp of linear functions, so it is convex, and its tangent at z* is nowhere above f.  Therefore f
+    increases from z* to another z by at least as many nats as the tangent.  With one component, f is linear.
     """
 
     c: np.ndarray

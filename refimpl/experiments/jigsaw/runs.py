@@ -1,9 +1,9 @@
 """Train the jigsaw networks.
 
-Each epoch cuts and shuffles 10,000 images, which are drawn from the first 40,000 training images.  The other 10,000
-training images are not shuffled: the mixture model, which replaces labels in the runs without labels, is fitted to
-them.  A run is continued from its file state.npz, which contains the weights, Adam's moments, the state of the random
-generator and the rows.
+In each epoch, 10,000 images are drawn from the first 40,000 training images, cut into tiles, and shuffled.  The
+training images after the first 40,000 are never shuffled: the mixture model is fitted to them.  In the runs without
+labels, f is computed by this model.  A run is continued from its file state.npz, which contains the weights, Adam's
+moments, the state of the random generator and the rows.
 """
 from __future__ import annotations
 

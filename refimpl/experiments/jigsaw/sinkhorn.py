@@ -2,8 +2,8 @@
 
     P = S(scores / tau),   S: divide each row by its sum, then each column, and so on, `rounds` times
 
-As tau -> 0, S(scores / tau) tends to the matching with the largest score.  The code computes L = log P.  Dividing P by
-a sum then means L - log sum exp L, and nothing overflows.
+As tau -> 0, S(scores / tau) tends to the matching with the largest score.  The code computes L = log P.  To divide P
+by a sum, it subtracts log sum exp L from L, so nothing overflows.
 """
 from __future__ import annotations
 

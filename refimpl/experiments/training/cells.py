@@ -46,7 +46,8 @@ class Cell:
 def epochs_done(cell: Cell, out: Path) -> int:
     """Return the number of epochs for which this cell has been trained; 0 if there is no such run in `out`.
 
-    Folder names leave out some characters, so another run may have the same folder: then InputError is raised.
+    Raises InputError if the folder holds another run: two labels may give the same folder name, which leaves out some
+    characters.
     """
     path = out / cell.folder / checkpoint.FILE
     if not path.exists():
@@ -57,7 +58,7 @@ def epochs_done(cell: Cell, out: Path) -> int:
 
 def run_cells(cells: Sequence[Cell], epochs: int, out: Path, jobs: int, data_dir: str | None,
               report: Callable[[str], None]) -> None:
-    """Train every cell up to `epochs` epochs, and report a line with an estimate of the time left when a cell ends.
+    """Train every cell up to `epochs` epochs.  When a cell ends, report a line with its results and the time left.
 
     If jobs > 1, each cell has its own process, which uses one thread for its matrix products.
     """
@@ -170,7 +171,7 @@ def mean_and_half(runs: dict[Cell, list[Row]], group: Sequence[Cell], epoch: int
 
 
 def write_results(runs: dict[Cell, list[Row]], out: Path, name: str) -> list[Record]:
-    """Write NAME.csv, which shows the last epoch of each cell in a line, and a file for each cell below rows/.
+    """Write NAME.csv, with one line for the last epoch of each cell, and below rows/ one file for each cell.
 
     Returns the records of the cells.
     """
@@ -192,7 +193,7 @@ def write_results(runs: dict[Cell, list[Row]], out: Path, name: str) -> list[Rec
 def table(runs: dict[Cell, list[Row]], epoch: int, name: str) -> list[tuple[str, str, int, float, float]]:
     """Return lines (data set, label, number of seeds, mean, half width of the interval), best first in each data set.
 
-    The mean is that of minus the column `name` at an epoch.  Cells that have no value there are left out.
+    The mean is taken over minus the values of the column `name` at an epoch.  Cells without such a value are left out.
     """
     lines = [(*key, len(group), *interval([-at_epoch(runs[cell], epoch, name) for cell in group]))
              for key, group in groups(runs, epoch, name).items()]

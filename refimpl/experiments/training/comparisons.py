@@ -76,7 +76,7 @@ def convergence(dataset: str, seed: int) -> list[Cell]:
         made += [_cell(f"{words} as released, k = {k}", dataset, seed, estimator=name, k=k, as_released=True)
                  for words, name in (("direct", "direct"), ("gumbel-softmax", "gumbel-softmax"),
                                      ("straight-through", "straight-through-gumbel-softmax"))]
-        # The released direct differs from ours in two settings.  Each of these runs changes only one of them.
+        # The released direct differs from ours in two settings.  Each of these two runs has one released setting.
         made += [_cell(f"direct without KL, k = {k}", dataset, seed, estimator="direct", k=k, kl_grad=False),
                  _cell(f"direct with falling eps, k = {k}", dataset, seed, estimator="direct", k=k,
                        schedule="released")]
@@ -120,9 +120,9 @@ CHANGES = {"lr 0.0003": {"lr": 3e-4}, "lr 0.003": {"lr": 3e-3}, "k 50": {"k": 50
 
 
 def plateau_tests(dataset: str, seed: int) -> list[Cell]:
-    """Return the runs of plateau_exits at eps = 0.1 with one setting changed, as in CHANGES.
+    """Return runs of exact, capped and amplified as in plateau_exits, at eps = 0.1, with one of CHANGES each.
 
-    Further runs of the capped half have other weights of the KL term.  The weights 0 and 1 are in plateau_exits.
+    In further runs of capped, the weight of the KL term is between 0 and 1.  The weights 0 and 1 are in plateau_exits.
     """
     cells = [_cell(f"{name}, {words}", dataset, seed, estimator=name, **{"k": 10} | changed,
                    **{} if name == "exact" else {"eps": 0.1})

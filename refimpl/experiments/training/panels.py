@@ -48,7 +48,7 @@ def binary(records: Records, title: str) -> Figure:
 
 
 def released(records: Records, title: str) -> Figure:
-    """Plot estimators of slide 31 with our settings, with one setting of the released code, and with all of them."""
+    """Plot estimators of slide 31 with our settings, with one released setting, and with all released settings."""
     panels = []
     for dataset in datasets(records):
         for name, between in (("direct", "direct, no KL"), ("rebar", "rebar, batch mean"),
@@ -100,7 +100,7 @@ def plateau_exits(records: Records, title: str) -> Figure:
 
 
 def plateau_tests(records: Records, title: str) -> Figure:
-    """Plot a panel for each changed setting.  The runs with other weights of the KL term are only in the table."""
+    """Plot a panel for each changed setting.  Runs with changed weights of the KL term are not drawn."""
     titles = ("learning rate 0.0003", "learning rate 0.003", "k = 50", "decoder learns from z*")
     panels = [Panel(words, chosen(records, [f"{name}, {changed}" for name in EXITS], "mnist", True), above=72)
               for words, changed in zip(titles, comparisons.CHANGES)]

@@ -1,9 +1,9 @@
 """Define the runs for slide 33, and show the accuracy and the bound of the mixture model.
 
     semi-supervised   direct and Gumbel-softmax with each number of labels, and clustering by direct without labels
-    label-steps       the same, but always with 1,200 steps on the labelled images alone
+    label-steps       the same numbers of labels, but always with 1,200 steps on the labelled images alone
     labelled-terms    100 labels with cross-entropy, with the released term, with direct loss minimisation, with all
-                      settings of the authors, and with our settings except for one, which is the authors'
+                      settings of the authors, and with our settings, one of which is the authors' instead
 """
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def lines(runs: dict[Cell, list[dict[str, float]]], epoch: int) -> list[str]:
     They show the mean over the seeds ± half the width of the 95 % interval, with the paper's values in brackets.
     """
     made = [f"Test accuracy and -ELBO, nats per image, after {epoch} epoch{'s' * (epoch != 1)} on all images",
-            "(with 0 labels: of clusters under the best assignment to classes; in brackets the paper's values after",
-            "400 epochs of another recipe: labels in the pretraining only, no shifts)"]
+            "(With 0 labels: accuracy of the clusters, assigned to classes as well as possible.  In brackets: the",
+            "paper's values after 400 epochs with another recipe, with labels only in the pretraining, and no shifts.)"]
     for (dataset, label), group in cells.groups(runs, epoch, "accuracy").items():
         values, slide = [], _paper(group[0])
         for name, factor, unit, which in (("accuracy", 100, " %", 0), ("test_elbo", -1, "", 1)):
@@ -151,7 +151,7 @@ def draw_terms(records: Sequence[Record], title: str) -> Figure:
 def grids(runs: dict[Cell, list[dict[str, float]]], folder: Path) -> dict[str, Figure]:
     """Draw classes-DATASET.png: samples of a model trained without labels and of one trained with 100 labels.
 
-    A data set without both runs is left out.
+    A data set is left out if one of these runs is missing.
     """
     made = {}
     for dataset in sorted({cell.settings.dataset for cell in runs}):
