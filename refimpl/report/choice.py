@@ -1,4 +1,4 @@
-"""Make the table that says which estimator to use when, with measured numbers in each line."""
+"""Make the table that says which estimator to use in which situation, with measured numbers in each line."""
 from __future__ import annotations
 
 import math
@@ -37,8 +37,8 @@ CHOICES = (
     ("a cheap arg max, a sum that is out of reach, and an f to be maximised", "`direct`.",
      _tiles("direct", "gumbel-sinkhorn", "reinforce", labels=False, rule=lambda runs: all(
          runs.of("direct").mean > runs.of(name).mean for name in ("gumbel-sinkhorn", "reinforce"))), ""),
-    ("the same, and labels that say which z is right",
-     "The labels: train a classifier of the parts, or use Fenchel–Young.",
+    ("a cheap arg max, a sum that is out of reach, and labels that say which z is right",
+     "Use the labels: train a classifier of the parts, or use Fenchel–Young.",
      _tiles("cross-entropy", "fenchel-young", "direct", labels=True, rule=lambda runs: runs.of(
          "cross-entropy").mean > runs.of("fenchel-young").mean > runs.of("direct").mean), ""),
     ("a cheap arg max, a sum that is out of reach, and only the gradient of f at a sample",

@@ -74,8 +74,8 @@ def found_alone(record: Record) -> int:
 def look(store: Store) -> Finding | None:
     """Return what the rows show about the claim of slides 2 and 25.
 
-    What is written holds if, with 50 labels, every variable switches its attribute and no other, and if, without
-    labels, no run has found all attributes.
+    The verdict holds if with 50 labels every variable switches its attribute and no other, and if without labels no
+    run finds all attributes.
     """
     taught, alone = (store.select(SWITCH, "faces", label) for label in (SHOWN, ALONE))
     if not taught or not alone:
@@ -116,7 +116,7 @@ def attributes(store: Store) -> str:
 
 
 def unnamed(store: Store) -> str:
-    """Make the table of what direct's variables represent if there are no labels."""
+    """Make the table that shows what the variables represent after training by direct without labels."""
     records = store.select(SWITCH, "faces", ALONE)
     if not records:
         return NO_ROWS.format("faces")

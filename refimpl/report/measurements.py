@@ -1,4 +1,4 @@
-"""Make the tables of what `measure` has measured, such as noise, bias and the time per step."""
+"""Make the tables of the results of `measure`, such as noise, bias and the time per step."""
 from __future__ import annotations
 
 import math

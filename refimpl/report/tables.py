@@ -28,8 +28,9 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
            rename: Callable[[str], str] = str, stuck: bool = False) -> str:
     """Make the table of an experiment's runs on one data set, with the best run first.
 
-    Bounds are shown at the epochs of `lengths`, and log p(x) and the gap at the last of these.  If a method gets worse,
-    a further column shows the bounds at the best validation epoch, as the slides do for Gumbel-softmax.
+    Bounds are shown at the epochs of `lengths`, and log p(x) and the gap at the last of these.  If a bound gets
+    worse during training, a further column shows the bounds at the best validation epoch, as the slides do for
+    Gumbel-softmax.
 
     paper: the paper's values by label.
     rename: returns the name of a label in the table.
@@ -72,7 +73,7 @@ def bounds(store: Store, experiment: str, dataset: str, labels: Sequence[str], p
 
 
 def commits_line(records: Sequence[Record]) -> str:
-    """Return the sentence that names the commits of the code that made the rows, and one about threads if known."""
+    """Return a sentence with the commits of the code that made the rows, and one on the threads, if they are known."""
     found = sorted({commit for record in records for commit in record.commits})
     counts = sorted({count for record in records for count in record.threads})
     threads = f" Where the number of threads was recorded, it was {' or '.join(map(str, counts))}." if counts else ""

@@ -1,4 +1,4 @@
-"""Decide whether rows support a claim: when a difference between runs counts, and what the rows show about the runs."""
+"""Decide whether rows support a claim, and whether a difference between runs is more than chance."""
 from __future__ import annotations
 
 import math
@@ -8,7 +8,7 @@ from typing import NamedTuple
 from refimpl.experiments.records import Record
 from refimpl.report.store import Spread, Store, lengths, paired, spread
 
-FEWEST = 3              # seeds; with two each, the ranges do not overlap in one of three cases by chance alone
+FEWEST = 3              # seeds; with two seeds each, chance alone keeps the ranges apart in one of three cases
 
 
 class Finding(NamedTuple):

@@ -1,8 +1,8 @@
 """Train models of faces with one binary variable per attribute, as on slides 2 and 25, and run the switch test.
 
 Direct and three other estimators are compared with 0, 20, 50, 200 and 1,000 labels.  The table shows the accuracy of
-each attribute, the share of images in which all three are right, and the bound.  The switch test changes one variable
-of a drawn or an encoded face (judge.py).
+each attribute, the share of images in which all three attributes are right, and the bound.  The switch test changes one
+variable of a drawn or an encoded face (judge.py).
 """
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ Runs = dict[Cell, list[dict[str, float]]]
 def by_labels(dataset: str, seed: int) -> list[Cell]:
     """Return the cells of one seed.
 
-    g has 10 numbers, because there are 9 nuisances.  Labelled images are shifted by at most one pixel.
+    The Gaussian variable g has 10 numbers, one more than there are nuisances.  Labelled images are shifted by at most
+    one pixel.
     """
     if not data.get(dataset).attributes:
         raise InputError(f"experiment faces needs images with attributes, and {dataset} has none; there are "
@@ -68,7 +69,7 @@ def lines(runs: Runs, epoch: int) -> list[str]:
 
 
 def measure(runs: Runs, folder: Path, data_dir: str | None, report: Callable[[str], None]) -> None:
-    """Train the judge, run the switch test of every run, write the rows of each, and report one line per run."""
+    """Train the judge, make the switch test with every run, write the rows of the tests, and report a line per run."""
     if not runs:
         return
     whole = data.load("faces", data_dir)

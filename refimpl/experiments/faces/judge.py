@@ -115,7 +115,7 @@ def switch_test(model: MixtureVAE, naming: Naming, judge: Judge, test: data.Part
                 rng: np.random.Generator, images: int = FACES) -> list[Switched]:
     """Run the switch test of all attributes, on `images` drawn faces and on the first `images` test images.
 
-    The drawn faces have their bits and their g from the prior.  `first` is the index of the first test image in
+    The drawn faces have their bits and their g from the prior.  The first test image has the index `first` in
     faces.truth.
     """
     part = test.first(images)

@@ -33,7 +33,7 @@ SINGLE = ("exact", "direct", "gumbel-softmax", "straight-through-gumbel-softmax"
 def cases(batch: int) -> list[RunSettings]:
     """Return the settings that are timed, which are those of slides 23, 24 and 31 to 33.
 
-    With the settings of slide 31, every estimator is timed that does not enumerate all joint values.
+    With the settings of slide 31, all estimators are timed, except those that enumerate all joint values.
     """
     made: list[RunSettings] = [VAESettings(batch=batch, estimator=name, k=k) for k in (10, 50) for name in SINGLE]
     made += [VAESettings(batch=batch, estimator=name, n=15, k=2) for name, entry in estimators.REGISTRY.items()
@@ -58,7 +58,7 @@ class Row(NamedTuple):
 class Counted(np.ndarray):
     """An array that records the shapes of the matrix products in which it is used.
 
-    Arrays that are computed from it record them, too.
+    So do all arrays that are computed from it.
     """
 
     noted: list[tuple[int, int, int]] = []

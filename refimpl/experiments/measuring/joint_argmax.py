@@ -82,7 +82,9 @@ def measure(model: VAE, x: np.ndarray, eps: float, samples: int, rng: np.random.
 
 
 def _table(f: np.ndarray, z: np.ndarray, n: int, k: int) -> np.ndarray:
-    """Look up in `f`, (B, k^n), its values after every change of one variable of z, (B, n).  They have shape (B, n, k).
+    """Return the values of f, (B, n, k), after every change of a single variable of z, (B, n).
+
+    The argument `f`, (B, k^n), holds the values for all joint values of z.
     """
     place = k ** np.arange(n - 1, -1, -1)
     index = (z * place).sum(axis=1)

@@ -64,7 +64,7 @@ def exact_deviation(model: VAE, x: np.ndarray, eps: float) -> float:
         of dW2:  sum_b |u_b|^2 trace(C_b) / B^2
         of dW1:  sum_b |x_b|^2 sum_j on_bj (W2 C_b W2^T)_jj / B^2
 
-    In the variances for the biases b2 and b1, 1 replaces |u_b|^2 and |x_b|^2.
+    The variances of db2 and db1 are these two sums with 1 instead of |u_b|^2 and |x_b|^2.
     """
     h, f = model.score_all(x)
     covariance = direct.covariance(h[:, 0], f, eps)                                       # (B, k, k)

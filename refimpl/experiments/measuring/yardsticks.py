@@ -62,7 +62,7 @@ def sampled(model: VAE, images: data.Part, samples: int, rng: np.random.Generato
 
 
 def measure(run: VAERun, words: str, images: data.Part, repetitions: int, rng: np.random.Generator) -> Row:
-    """Measure the bound of one model in all ways.
+    """Measure the bound of one model in every way that Row lists.
 
     The estimates from one-hot samples are repeated `repetitions` times.
     """

@@ -17,8 +17,8 @@ comes from the y above 0, which are at most some a, and half from the y below 0,
 1/2.
 
 Proof of (2): by direct.stay_probability, q_i - P(i, i) <= q_i sum_j q_j (e^(eps (f_j - f_i)) - 1), where the sum is
-over the j with f_j > f_i.  Here e^y - 1 <= (1 + phi(x)) y, because 0 <= y <= x.  The remaining factor is E |f - f'| / 2
-<= |grad|_1, where f and f' are independent draws from q.
+over the j with f_j > f_i.  Here e^y - 1 <= (1 + phi(x)) y for y = eps (f_j - f_i), because 0 <= y <= x.  Summed over
+i, the bound is (1 + phi(x)) eps E |f - f'| / 2 with independent f and f' from q, and E |f - f'| / 2 <= |grad|_1.
 
 Proof of (3): an estimate that is not 0 has two entries, each of absolute value 1 / eps.
 
@@ -39,8 +39,8 @@ So the error is at most 1.7 k times the error of returning 0.
 
 Proof: if N < ENOUGH, the error is |grad|^2 <= |grad|_1^2 / 2, since grad sums to 0.  If N >= ENOUGH, the squared bias
 is at most |bias|_1^2 / 2, which is at most 0.26 |grad|_1^2, and the variance over M is at most 2 (e - 1) |grad|_1 /
-(eps M).  As 1 / (eps R) <= N / ENOUGH and E N = M P(1 / R), the mean of this is at most 2 (e - 1)^2 |grad|_1^2 / ENOUGH
-= 1.19 |grad|_1^2.
+(eps M).  As 1 / (eps R) <= N / ENOUGH and E N = M P(1 / R), the mean of this variance over N is at most 2 (e - 1)^2
+|grad|_1^2 / ENOUGH < 1.19 |grad|_1^2.
 """
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def choose(h: np.ndarray, f: np.ndarray, noise: np.ndarray) -> Choice:
     changed = int((z_star != z_eps).sum())
     reason = "" if changed >= ENOUGH else (
         f"{changed} of {len(noise):,} draws change their winner at eps = 1 / (max f - min f); fewer than {ENOUGH} "
-        "cannot tell eps, and 0 may be the better answer")
+        "do not determine eps, and the estimate 0 may be better")
     return Choice(float(_eps(changed, R)), changed, reason)
 
 

@@ -3,7 +3,7 @@
     python -m refimpl measure estimators --n 4 --k 2        or --n 1 --k 8
 
 The toy (models/toy.py) has n variables of k values and a nonlinear score f that couples all of them.  Enumeration gives
-grad_h E_q f exactly.  If an estimator claims to be unbiased, the mean of every coordinate must be within four standard
+grad_h E_q f exactly.  If an estimator is declared unbiased, the mean of every coordinate must be within four standard
 errors of the exact value.  With many coordinates the limit is larger, so that the probability of a false alarm is the
 same.
 """
@@ -68,12 +68,12 @@ def measure(estimator: Estimator, h: np.ndarray, toy: Toy, truth: np.ndarray, sa
             after_chunk: Callable[[int], None] = lambda rows: None) -> Row:
     """Measure the mean and the variance of `samples` estimates for one image; h and truth have shape (n, k).
 
-    Some estimators learn a baseline, a scale or a control variate.  They first get WARM_UP small batches of other
-    draws.  Then each chunk of the measurement starts from a copy of what has been learnt.
+    Some estimators learn a baseline, a scale or a control variate.  Before the measurement, they learn it from WARM_UP
+    small batches of other draws.  Then each chunk of the measurement starts from a copy of the learnt arrays.
 
     If a coordinate's value is rare, or if its draws hardly ever differ, its mean is not normally distributed, and the
-    draws do not tell its standard error.  Therefore a coordinate is tested only if at least EVENTS events are expected
-    for it, both by q and by the draws (evidence.py).
+    draws do not show its standard error.  Therefore a coordinate is tested only if at least EVENTS events are expected
+    for it, both according to q and according to the kurtosis of the draws (evidence.py).
     """
     n, k = h.shape
     keywords = dict(estimator.defaults)

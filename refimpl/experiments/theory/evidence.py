@@ -131,8 +131,8 @@ def identity(text: str, one: np.ndarray, other: np.ndarray, tolerance: float = R
 def estimated(text: str, truth: np.ndarray, sampled: Sampled, law: Law) -> Claim:
     """Return the claim that a sampled quantity has the exact value `truth`.
 
-    It shows the entry that has the largest deviation in exact standard errors.  If fewer than EVENTS events are
-    expected for an entry, it is tested only if its draws cannot differ.
+    The claim shows the entry that has the largest deviation in exact standard errors.  If fewer than EVENTS events are
+    expected for an entry, this entry is tested only if all its draws must be equal.
     """
     truth, mean, n = np.ravel(truth), np.ravel(sampled.mean), sampled.n
     events = n / law.kurtosis
@@ -148,7 +148,7 @@ def estimated(text: str, truth: np.ndarray, sampled: Sampled, law: Law) -> Claim
                      f"{law.usual[worst]:.6g}", False)
     if not often.any() and not certain.all():
         best = np.where(certain, -1, events).argmax()
-        return Claim(text, f"{truth[best]:.6g}", f"cannot be tested: it hangs on rare draws, {events[best]:.2g} of "
+        return Claim(text, f"{truth[best]:.6g}", f"cannot be tested: it depends on rare draws, {events[best]:.2g} of "
                      f"{n:,} are expected, and {EVENTS:g} would be needed", None)
     if not often.any():
         worst = np.abs(truth).argmax()

@@ -5,7 +5,7 @@
 
 The explorer has four panels:
 
-    the walls and the draws
+    the draws as points, and the walls between the regions of the three winners
     the exact joint law of the two winners
     the exact errors of the mean of these draws, against eps
     the draw under the mouse, with its two arg maxes

@@ -5,7 +5,7 @@
 
 The problem has k values, encoder scores h, and decoder scores f of a few nats.  It is random, or the caller gives h and
 f.  Two exact computations must agree to within 1e-10.  A sampled value must be within five standard errors of the exact
-value, so a true claim fails about once in 10^5 runs.  If the scores do not allow a claim to be tested, for example
+value, so in about one of 10^5 runs some true claim fails.  If the scores do not allow a claim to be tested, for example
 because no draw changes its winner, the claim neither holds nor fails, and the report says why (evidence.py).
 """
 from __future__ import annotations
@@ -60,8 +60,8 @@ def scores(k: int = 6, seed: int = 0, h: np.ndarray | None = None, f: np.ndarray
             raise InputError(f"--{name} must be 2 ... 50 numbers of at most 1,000 in size, as many in --h as in --f, "
                              f"got {','.join(f'{number:g}' for number in value)}")
     if np.ptp(f) < LEAST_SPREAD:
-        raise InputError(f"--f must hold different numbers, at least {LEAST_SPREAD:g} apart: with equal ones there is "
-                         "nothing to be gained")
+        raise InputError(f"--f must hold different numbers, at least {LEAST_SPREAD:g} apart: if all f are equal, "
+                         "the gradient is 0")
     return h - danskin.G(h, np.zeros(len(h)), 0.0), np.asarray(f, float)
 
 
@@ -281,9 +281,9 @@ def _slope(text: str, h: np.ndarray, f: np.ndarray, two_sided: bool, order: int)
 def _control_variate(h: np.ndarray, f: np.ndarray) -> Claim:
     """Compare the total variance of g with that of onehot(z*(eps)) / eps, from which the control variate is missing.
 
-    The variance of g is of order 1/eps, and the other one is of order 1/eps^2.  They are shown at eps = 0.01, or at 0.1
-    / (max f - min f) if that is smaller.  At large eps, g has the larger variance, because z*(eps) is almost always the
-    value with the largest f, but onehot(z*) still varies.
+    The variance of g is of order 1/eps, and the variance without the control variate is of order 1/eps^2.  Both are
+    shown at eps = 0.01, or at 0.1 / (max f - min f) if that is smaller.  At large eps, g has the larger variance:
+    z*(eps) is then almost always the value with the largest f, but onehot(z*) still varies.
     """
     small = min(0.01, 0.1 / float(np.ptp(f)))
     eps = np.geomspace(small, 1e4 * small, 2_000)
