@@ -220,7 +220,7 @@ def _require_same(path: Path, before: Record, record: Record) -> None:
     """Raise InputError if `before` and `record` are different runs or tables with the same file name."""
     if before.identity != record.identity:
         raise InputError(f"{path} holds the rows of {before.label!r}, and those of {record.label!r} would have the "
-                         "same name: give the new one another label")
+                         f"same file name: give {record.label!r} another label")
 
 
 def write_measurements(out: Path, experiment: str, label: str, settings: dict[str, object],

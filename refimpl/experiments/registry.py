@@ -146,8 +146,7 @@ def run(name: str, epochs: int, seeds: int, out: Path, jobs: int = 1, datasets: 
     """Run or continue an experiment, and write NAME.csv, NAME.png and rows/ into `out`.
 
     If `only` is given, only the cells (runs) with these labels are run.  Cells that already have at least `epochs`
-    epochs are not run again.  The pictures show all cells in the folder.  Raises InputError if an argument is not
-    allowed.
+    epochs are not run again.  The pictures show all cells in the folder.  Raises InputError for a bad argument.
     """
     experiment = REGISTRY[name]
     options.check("experiment", epochs=epochs, seeds=seeds, jobs=jobs)

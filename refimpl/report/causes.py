@@ -17,8 +17,7 @@ from refimpl.report.tables import NO_ROWS, plural, commits_line
 GRADIENTS = {"exact": "neither", "tilted": "bias", "noisy-exact": "noise", "direct": "both"}
 SIGNALS = ("q", "z*")
 STEPS = (40, 200, 1000)
-# A run is on the plateau if it is more than ON_PLATEAU nats above the best median.  On MNIST the plateau itself is 40
-# nats above the best median.
+# A run is on the plateau if it is over ON_PLATEAU nats above the best median.  MNIST's plateau is 40 nats above it.
 EARLY, ON_PLATEAU = 3, 10.0         # EARLY is an epoch
 STUCK = 5.0             # nats above the best median of the data set; runs that left the plateau differ by less
 

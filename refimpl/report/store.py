@@ -142,8 +142,8 @@ def at_best_validation(runs: Sequence[Record], epoch: int) -> Spread:
 def paired(one: Sequence[Record], other: Sequence[Record], epoch: int, column: str, sign: float = -1.0) -> Spread:
     """Return `sign` times the column of `one` minus that of `other`, for each seed that both have.
 
-    Runs with the same seed have the same initial weights, batches and labelled images.  Their
-    effect on both runs cancels in the difference.
+    Runs with the same seed have the same initial weights, batches and labelled images.  The effect
+    of these three on both runs cancels in the difference.
     """
     there = {record.seed: record.at(epoch, column) for record in other}
     values = (sign * (record.at(epoch, column) - there.get(record.seed, math.nan)) for record in one)

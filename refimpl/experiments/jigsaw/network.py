@@ -45,10 +45,7 @@ class Scores:
         self.theta = self._head.y.reshape(B, N, N)
 
     def backward(self, dtheta: np.ndarray, weight: float = 1.0) -> None:
-        """Add `weight` times the gradient of a loss to the gradients of the parameters.
-
-        dtheta is d loss / d theta, (B, N, N).
-        """
+        """Add `weight` times a loss's gradients to those in `parameters`; dtheta is d loss / d theta, (B, N, N)."""
         B, N, _ = self.theta.shape
         back = self._head.backward(dtheta.reshape(B * N, N).astype(self.theta.dtype, copy=False))
         back.accumulate(weight)

@@ -82,10 +82,7 @@ def measure(model: VAE, x: np.ndarray, eps: float, samples: int, rng: np.random.
 
 
 def _table(f: np.ndarray, z: np.ndarray, n: int, k: int) -> np.ndarray:
-    """Return the values of f, (B, n, k), after every change of a single variable of z, (B, n).
-
-    The argument `f`, (B, k^n), holds the values for all joint values of z.
-    """
+    """Return f, (B, n, k), after every change of one variable of z, (B, n).  `f` is known for all z, (B, k^n)."""
     place = k ** np.arange(n - 1, -1, -1)
     index = (z * place).sum(axis=1)
     neighbours = index[:, None, None] + (np.arange(k) - z[:, :, None]) * place[:, None]

@@ -39,7 +39,7 @@ from refimpl.system.files import output_folder
 
 METHODS = {"direct": (3.0, 10.0, 30.0), "two-sided": (3.0, 10.0, 30.0), "relaxed": (0.3, 1.0, 3.0),
            "straight-through": (1e-3, 3e-3, 1e-2), "random": (0.0,), "most variable": (0.0,)}
-"""The settings that are tried: values of eps (direct, two-sided), tau (relaxed) or the rate (straight-through)."""
+"""The settings that are tried: values of eps (direct, two-sided), tau (relaxed) or lr (straight-through)."""
 HIDDEN, BATCH, LR, IMAGES = 32, 50, 3e-3, 3_000
 
 

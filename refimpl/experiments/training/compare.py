@@ -64,7 +64,7 @@ def run(folders: list[Path | str], out: Path | str) -> list[tuple[RunSettings, l
         raise InputError(f"the runs are of different data sets, {' and '.join(datasets)}; "
                          "their bounds cannot be compared")
     if len({settings.file_sha256 for settings, _ in runs}) > 1:
-        raise InputError(f"the runs are of different files of the name {datasets[0]}; their bounds cannot be compared")
+        raise InputError(f"the runs are of different files named {datasets[0]}; their bounds cannot be compared")
     figure, axes = plots.new_figure(2, width=5.2, height=4.2)
     drawn: dict[str, int] = {}
     for settings, rows in runs:
